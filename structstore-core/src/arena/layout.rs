@@ -1,0 +1,237 @@
+//! The memory format: what lies where in a segment.
+//!
+//! Everything is made of 64-bit little-endian words. Offsets count from the start of the segment; 0 is no place.
+//! Whoever changes anything here changes [`FORMAT_VERSION`]; [`fingerprint`] catches who forgets.
+
+use std::mem::{offset_of, size_of};
+
+use crate::lock::{NodeHead, SeatLine};
+use crate::segment::Shared;
+use crate::sync::AtomicU64;
+
+/// "STRUCTST" as bytes in memory.
+pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"STRUCTST");
+pub(crate) const FORMAT_VERSION: u64 = 1;
+/// What `ready` holds when the arena may be used.
+pub(crate) const READY: u64 = 1;
+
+/// How many chunks a table can have; each but the first two doubles the table.
+pub(crate) const CHUNKS: usize = 28;
+/// Size classes of the heap: first levels, and lists in each.
+pub(crate) const FIRST_LEVELS: usize = 32;
+pub(crate) const SECOND_LEVELS: usize = 16;
+/// How many words one heap section may change.
+pub(crate) const HEAP_UNDO: usize = 64;
+/// How many entries a seat's journal holds without another block.
+pub(crate) const SEAT_LOG: usize = 40;
+/// Words of the bitmap of claimed seats.
+pub(crate) const CLAIMED: usize = 256;
+
+/// The start of a segment.
+#[repr(C, align(64))]
+pub(crate) struct Header {
+    pub(crate) magic: AtomicU64,
+    pub(crate) version: AtomicU64,
+    pub(crate) fingerprint: AtomicU64,
+    pub(crate) ready: AtomicU64,
+    /// How far the segment is backed by memory; it only grows.
+    pub(crate) committed: AtomicU64,
+    /// How far it may ever grow.
+    pub(crate) max_size: AtomicU64,
+    /// The root node, as a slot payload. Changes when the store is re-initialised.
+    pub(crate) root: AtomicU64,
+    /// Bytes in blocks other than tables, plus nodes in use. Statistics are changed in heap sections only.
+    pub(crate) allocated: AtomicU64,
+    /// Blocks in use other than tables.
+    pub(crate) blocks: AtomicU64,
+    /// Nodes in use.
+    pub(crate) nodes: AtomicU64,
+    /// How often the remains of a dead participant were repaired.
+    pub(crate) recoveries: AtomicU64,
+    /// The first free node record's index plus one.
+    pub(crate) free_nodes: AtomicU64,
+    pub(crate) tables: [Table; 4],
+    pub(crate) heap: Heap,
+    /// One bit for each seat that a thread has claimed.
+    pub(crate) claimed: [AtomicU64; CLAIMED],
+}
+
+/// A growing array of records that never move: chunk 0 and 1 have the same size, each further one doubles it.
+#[repr(C)]
+pub(crate) struct Table {
+    /// How many records have been handed out, at the most, at any time.
+    pub(crate) used: AtomicU64,
+    pub(crate) chunks: [AtomicU64; CHUNKS],
+}
+
+/// The state of the allocator.
+#[repr(C)]
+pub(crate) struct Heap {
+    /// Seat + 1 of who is in a heap section, above a WAITERS bit.
+    pub(crate) lock: AtomicU64,
+    /// Where the first block is.
+    pub(crate) start: AtomicU64,
+    /// Where the end mark is.
+    pub(crate) end: AtomicU64,
+    pub(crate) first_level: AtomicU64,
+    pub(crate) second_level: [AtomicU64; FIRST_LEVELS],
+    pub(crate) lists: [[AtomicU64; SECOND_LEVELS]; FIRST_LEVELS],
+    /// How many undo entries are live; 0 between sections.
+    pub(crate) undo_count: AtomicU64,
+    pub(crate) undo: [LogEntry; HEAP_UNDO],
+}
+
+/// A word and what it held, or something to be freed; see the journal.
+#[repr(C)]
+pub(crate) struct LogEntry {
+    pub(crate) place: AtomicU64,
+    pub(crate) value: AtomicU64,
+}
+
+/// A process that is attached. Its liveness is a lock byte, not a word in here.
+#[repr(C, align(64))]
+pub(crate) struct Participant {
+    /// 1 while it is claimed.
+    pub(crate) state: AtomicU64,
+    pub(crate) pid: AtomicU64,
+    /// When the process started, in clock ticks since boot: tells a reused pid.
+    pub(crate) start: AtomicU64,
+    /// The PID namespace in which `pid` means something.
+    pub(crate) namespace: AtomicU64,
+    /// The first block of lease entries.
+    pub(crate) leases: AtomicU64,
+    pub(crate) spare: [AtomicU64; 3],
+}
+
+/// What a thread needs to change things: its journal.
+#[repr(C, align(64))]
+pub(crate) struct Seat {
+    /// Participant + 1 of the thread that claimed this seat; 0 when free.
+    pub(crate) participant: AtomicU64,
+    /// The thread's id in its process, for tools.
+    pub(crate) thread: AtomicU64,
+    /// 1 when the operation is committed and what it unlinked is being freed.
+    pub(crate) phase: AtomicU64,
+    pub(crate) log_count: AtomicU64,
+    /// The newest overflow block of the log.
+    pub(crate) log_block: AtomicU64,
+    /// How many log entries have been worked off after the commit.
+    pub(crate) cursor: AtomicU64,
+    /// The first pending block, chained through block links.
+    pub(crate) pending_blocks: AtomicU64,
+    /// The first pending node's index plus one, chained through record links.
+    pub(crate) pending_nodes: AtomicU64,
+    /// The first node of a removed tree that is still to be freed, index plus one, chained likewise.
+    pub(crate) doomed: AtomicU64,
+    pub(crate) spare: [AtomicU64; 7],
+    pub(crate) log: [LogEntry; SEAT_LOG],
+}
+
+/// A node record.
+#[repr(C, align(64))]
+pub(crate) struct Node {
+    pub(crate) head: NodeHead,
+    /// Reserved for change notification.
+    pub(crate) watch: AtomicU64,
+    /// Index plus one of the next node in the free list, the pending chain or the doomed chain.
+    pub(crate) link: AtomicU64,
+    pub(crate) spare: [AtomicU64; 3],
+    /// What the node's kind keeps.
+    pub(crate) body: [AtomicU64; 8],
+}
+
+/// A tagged cell: an inline scalar, or the name of a node.
+#[repr(C)]
+pub(crate) struct Slot {
+    pub(crate) tag: AtomicU64,
+    pub(crate) payload: AtomicU64,
+}
+
+/// The longest name that is kept in the field itself.
+pub(crate) const INLINE_NAME: usize = 16;
+
+/// A named slot of a struct.
+#[repr(C, align(64))]
+pub(crate) struct Field {
+    pub(crate) slot: Slot,
+    pub(crate) hash: AtomicU64,
+    /// The next field in order, or in the list of free fields.
+    pub(crate) next: AtomicU64,
+    pub(crate) previous: AtomicU64,
+    /// Length of the name in bytes.
+    pub(crate) name_length: AtomicU64,
+    /// The name, if it is short; else the offset of its block in the first word.
+    pub(crate) name: [AtomicU64; 2],
+}
+
+/// Which table.
+#[derive(Clone, Copy)]
+pub(crate) enum TableId {
+    Participants = 0,
+    Seats = 1,
+    Lines = 2,
+    Nodes = 3,
+}
+
+/// A record type of a table.
+pub(crate) trait Record: Shared {
+    const TABLE: TableId;
+    /// Records in the first chunk; a power of two.
+    const FIRST: u64;
+}
+
+macro_rules! shared {
+    ($($type:ty),*) => {$(
+        // SAFETY: repr(C), aligned to 64 bytes at most, made of AtomicU64 only (no padding: sizes asserted below).
+        unsafe impl Shared for $type {}
+    )*};
+}
+shared!(Header, LogEntry, Participant, Seat, SeatLine, Node, Slot, Field);
+
+macro_rules! record {
+    ($($type:ty, $table:ident, $first:literal;)*) => {$(
+        impl Record for $type {
+            const TABLE: TableId = TableId::$table;
+            const FIRST: u64 = $first;
+        }
+    )*};
+}
+record! {
+    Participant, Participants, 16;
+    Seat, Seats, 16;
+    SeatLine, Lines, 16;
+    Node, Nodes, 32;
+}
+
+const _: () = {
+    assert!(size_of::<Participant>() == 64);
+    assert!(size_of::<SeatLine>() == 256);
+    assert!(size_of::<Seat>() == 128 + 16 * SEAT_LOG);
+    assert!(size_of::<Node>() == 128);
+    assert!(size_of::<Field>() == 64);
+    assert!(size_of::<Header>() <= 12 << 10);
+};
+
+/// A number that changes when sizes or places do, to tell builds apart that claim the same version.
+pub(crate) const fn fingerprint() -> u64 {
+    let parts = [
+        size_of::<Header>(),
+        offset_of!(Header, tables),
+        offset_of!(Header, heap),
+        offset_of!(Header, claimed),
+        size_of::<Participant>(),
+        size_of::<Seat>(),
+        size_of::<SeatLine>(),
+        size_of::<Node>(),
+        offset_of!(Node, body),
+        size_of::<Field>(),
+        offset_of!(Field, name),
+    ];
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    let mut at = 0;
+    while at < parts.len() {
+        hash = (hash ^ parts[at] as u64).wrapping_mul(0x100_0000_01b3);
+        at += 1;
+    }
+    hash
+}

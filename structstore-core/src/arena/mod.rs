@@ -1,0 +1,354 @@
+//! The arena: what a segment holds. Tables of records that never move, a heap of blocks, and the seats of threads.
+//!
+//! Invariants: every offset and index from shared memory goes through [`Arena::record`] or the segment's checked
+//! accessors; the heap, the tables, the free lists and the statistics change in heap sections only
+//! ([`heap::Section`]), each of which happens wholly or not at all.
+
+pub(crate) mod block;
+mod heap;
+pub(crate) mod layout;
+mod seats;
+
+pub(crate) use block::BlockKind;
+pub(crate) use heap::{HeapGuard, Section};
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64 as LocalCounter, AtomicUsize, Ordering as LocalOrdering};
+use std::sync::{Arc, LazyLock, Weak};
+
+use parking_lot::Mutex;
+
+use crate::error::{Error, Result};
+use crate::lock::{MAX_SEATS, NodeHead, SeatLine, Space};
+use crate::segment::{Backing, Liveness, MIN_SIZE, PARTICIPANTS, RESERVATION, Segment};
+use crate::sync::Ordering;
+use crate::view::Lease;
+use layout::{CHUNKS, Header, Node, Participant, Record, Seat};
+
+/// One attachment of this process to a segment.
+pub(crate) struct Arena {
+    segment: Segment,
+    header: *const Header,
+    /// Tells arenas of this process apart, also after one was dropped.
+    id: u64,
+    participant: u32,
+    liveness: Option<Liveness>,
+    /// How many open `StructStoreShared`s of this process lead here.
+    pub(crate) openings: AtomicUsize,
+    /// The blocks that views of this process lease, by offset.
+    pub(crate) leases: Mutex<HashMap<u64, Weak<Lease>>>,
+}
+
+// SAFETY: the header pointer leads into the segment, which is Send and Sync itself.
+unsafe impl Send for Arena {}
+// SAFETY: as above.
+unsafe impl Sync for Arena {}
+
+static NEXT_ID: LocalCounter = LocalCounter::new(1);
+
+/// The process-wide anonymous arena in which all local stores live.
+pub(crate) fn local() -> Result<&'static Arc<Arena>> {
+    static LOCAL: LazyLock<Result<Arc<Arena>>> = LazyLock::new(|| {
+        let segment = Segment::map(Backing::Anonymous, RESERVATION)?;
+        Arena::create(&segment, MIN_SIZE, RESERVATION)?;
+        Ok(Arc::new(Arena::attach(segment, None)?))
+    });
+    LOCAL.as_ref().map_err(|error| Error::Io {
+        action: "map",
+        place: "local memory".to_owned(),
+        detail: format!(" ({error})"),
+        source: std::io::ErrorKind::OutOfMemory.into(),
+    })
+}
+
+impl Arena {
+    /// Writes a new arena into a segment. Nobody else looks at it before `ready` is set, which comes last.
+    pub(crate) fn create(segment: &Segment, size: u64, max_size: u64) -> Result<()> {
+        let size = size.max(MIN_SIZE).next_multiple_of(4096);
+        let max_size = max_size.max(size).min(segment.reserved());
+        segment.commit(0, size)?;
+        let header = segment.at::<Header>(0)?;
+        header.ready.store(0, Ordering::Relaxed);
+        header.magic.store(layout::MAGIC, Ordering::Relaxed);
+        header.version.store(layout::FORMAT_VERSION, Ordering::Relaxed);
+        header.fingerprint.store(layout::fingerprint(), Ordering::Relaxed);
+        header.committed.store(size, Ordering::Relaxed);
+        header.max_size.store(max_size, Ordering::Relaxed);
+        heap::create(segment, header, size)?;
+        header.ready.store(layout::READY, Ordering::Release);
+        Ok(())
+    }
+
+    /// Makes an arena out of a segment that holds one, and joins it as a participant.
+    pub(crate) fn attach(segment: Segment, liveness: Option<Liveness>) -> Result<Arena> {
+        let header = std::ptr::from_ref(segment.at::<Header>(0)?);
+        let mut arena = Arena {
+            segment,
+            header,
+            id: NEXT_ID.fetch_add(1, LocalOrdering::Relaxed),
+            participant: 0,
+            liveness,
+            openings: AtomicUsize::new(0),
+            leases: Mutex::default(),
+        };
+        if arena.writable() {
+            arena.participant = arena.join()?;
+        } else if let (Some(liveness), Backing::File { place, .. }) =
+            (&arena.liveness, arena.segment.backing())
+        {
+            liveness.join_readers(place)?;
+        }
+        Ok(arena)
+    }
+
+    pub(crate) fn segment(&self) -> &Segment {
+        &self.segment
+    }
+
+    #[inline]
+    pub(crate) fn header(&self) -> &Header {
+        // SAFETY: set by `attach` from a checked reference into the segment, which lives as long as self.
+        unsafe { &*self.header }
+    }
+
+    pub(crate) fn liveness(&self) -> Option<&Liveness> {
+        self.liveness.as_ref()
+    }
+
+    pub(crate) fn writable(&self) -> bool {
+        self.segment.backing().writable()
+    }
+
+    pub(crate) fn place(&self) -> String {
+        self.segment.backing().place()
+    }
+
+    pub(crate) fn participant(&self) -> Result<&Participant> {
+        self.record(self.participant)
+    }
+
+    /// What lies at an offset; looks for growth by others before giving up.
+    #[inline]
+    pub(crate) fn at<T: crate::segment::Shared>(&self, offset: u64) -> Result<&T> {
+        match self.segment.at(offset) {
+            Ok(found) => Ok(found),
+            Err(_) => {
+                self.refresh()?;
+                self.segment.at(offset)
+            }
+        }
+    }
+
+    /// The words of a range; looks for growth by others before giving up.
+    #[inline]
+    pub(crate) fn words(&self, offset: u64, count: u64) -> Result<&[crate::sync::AtomicU64]> {
+        match self.segment.words(offset, count) {
+            Ok(found) => Ok(found),
+            Err(_) => {
+                self.refresh()?;
+                self.segment.words(offset, count)
+            }
+        }
+    }
+
+    /// The address of some bytes; looks for growth by others before giving up.
+    #[inline]
+    pub(crate) fn bytes(&self, offset: u64, length: u64) -> Result<*mut u8> {
+        match self.segment.bytes(offset, length) {
+            Ok(found) => Ok(found),
+            Err(_) => {
+                self.refresh()?;
+                self.segment.bytes(offset, length)
+            }
+        }
+    }
+
+    #[cold]
+    fn refresh(&self) -> Result<()> {
+        self.segment
+            .trust(self.header().committed.load(Ordering::Acquire))
+    }
+
+    /// A record of a table, in use or not; an error if the table has no such record.
+    #[inline]
+    pub(crate) fn record<T: Record>(&self, index: u32) -> Result<&T> {
+        let (chunk, within) = locate::<T>(index);
+        let table = &self.header().tables[T::TABLE as usize];
+        let offset = table
+            .chunks
+            .get(chunk)
+            .map_or(0, |chunk| chunk.load(Ordering::Acquire));
+        if offset == 0 {
+            return Err(missing(index));
+        }
+        match offset.checked_add(within * size_of::<T>() as u64) {
+            Some(offset) => self.at(offset),
+            None => Err(missing(index)),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn node(&self, index: u32) -> Result<&Node> {
+        self.record(index)
+    }
+
+    /// How many records of a table have ever been in use.
+    pub(crate) fn used<T: Record>(&self) -> u32 {
+        let used = self.header().tables[T::TABLE as usize]
+            .used
+            .load(Ordering::Acquire);
+        u32::try_from(used).unwrap_or(u32::MAX)
+    }
+
+    /// Takes a place among the participants. The caller holds the init lock.
+    fn join(&self) -> Result<u32> {
+        let Some(liveness) = &self.liveness else {
+            let mut heap = HeapGuard::lock(self, heap::JOINING);
+            let mut section = heap.section();
+            section.ensure::<Participant>(0)?;
+            section.commit();
+            return Ok(0);
+        };
+        let Backing::File { place, .. } = self.segment.backing() else {
+            return Ok(0);
+        };
+        for index in 0..PARTICIPANTS {
+            if !liveness.claim(index, place)? {
+                continue;
+            }
+            let mut heap = HeapGuard::lock(self, heap::JOINING);
+            let mut section = heap.section();
+            section.ensure::<Participant>(index)?;
+            let record = self.record::<Participant>(index)?;
+            if record.state.load(Ordering::Acquire) != 0 {
+                // Its last owner died without leaving; what it left has to be repaired first.
+                drop(section);
+                drop(heap);
+                liveness.disclaim(index);
+                continue;
+            }
+            section.set(&record.state, 1)?;
+            section.set(&record.pid, std::process::id().into())?;
+            section.set(&record.start, process_start())?;
+            section.set(&record.namespace, pid_namespace())?;
+            section.set(&record.leases, 0)?;
+            section.commit();
+            return Ok(index);
+        }
+        Err(Error::TooMany {
+            what: "processes attached",
+            limit: PARTICIPANTS as usize,
+        })
+    }
+
+    /// Gives the place among the participants and all seats back.
+    fn leave(&self) -> Result<()> {
+        for index in 0..self.used::<Seat>() {
+            let seat = self.record::<Seat>(index)?;
+            if seat.participant.load(Ordering::Acquire) == u64::from(self.participant) + 1 {
+                self.release_seat(index)?;
+            }
+        }
+        let mut heap = HeapGuard::lock(self, heap::JOINING);
+        let mut section = heap.section();
+        section.set(&self.participant()?.state, 0)?;
+        section.commit();
+        Ok(())
+    }
+}
+
+impl Drop for Arena {
+    fn drop(&mut self) {
+        if self.writable() {
+            // A segment too broken to leave is left as it is: the kernel tells the others that we are gone.
+            let _ = self.leave();
+        }
+        if let Some(liveness) = &self.liveness {
+            liveness.disclaim(self.participant);
+        }
+    }
+}
+
+impl Space for Arena {
+    #[inline]
+    fn head(&self, index: u32) -> Result<&NodeHead> {
+        self.node(index).map(|node| &node.head)
+    }
+
+    #[inline]
+    fn line(&self, seat: u32) -> Result<&SeatLine> {
+        self.record(seat)
+    }
+
+    #[inline]
+    fn claimed(&self, at: usize) -> Option<u64> {
+        let seats = (self.used::<Seat>() as usize).min(MAX_SEATS);
+        (at * 64 < seats).then(|| {
+            self.header()
+                .claimed
+                .get(at)
+                .map_or(0, |word| word.load(Ordering::Relaxed))
+        })
+    }
+}
+
+#[cold]
+fn missing(index: u32) -> Error {
+    Error::corrupt(
+        "a table",
+        format_args!("index {index}"),
+        "an index within the table",
+    )
+}
+
+/// The chunk of a record, and its place within.
+#[inline]
+fn locate<T: Record>(index: u32) -> (usize, u64) {
+    let index = u64::from(index);
+    if index < T::FIRST {
+        (0, index)
+    } else {
+        let doubling = (index / T::FIRST).ilog2();
+        (doubling as usize + 1, index - (T::FIRST << doubling))
+    }
+}
+
+/// How many records a chunk has.
+fn chunk_records<T: Record>(chunk: usize) -> u64 {
+    if chunk == 0 {
+        T::FIRST
+    } else {
+        T::FIRST << (chunk.min(CHUNKS) - 1)
+    }
+}
+
+/// When this process started, in clock ticks since boot; field 22 of proc(5)'s stat.
+fn process_start() -> u64 {
+    std::fs::read_to_string("/proc/self/stat")
+        .ok()
+        .and_then(|stat| stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok())
+        .unwrap_or(0)
+}
+
+/// The inode of this process's PID namespace.
+fn pid_namespace() -> u64 {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata("/proc/self/ns/pid").map_or(0, |found| found.ino())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_fill_chunk_after_chunk() {
+        let mut expected = (0, 0);
+        for index in 0..2000 {
+            assert_eq!(locate::<Node>(index), expected, "index {index}");
+            expected.1 += 1;
+            if expected.1 == chunk_records::<Node>(expected.0) {
+                expected = (expected.0 + 1, 0);
+            }
+        }
+    }
+}

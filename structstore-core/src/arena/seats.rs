@@ -1,0 +1,143 @@
+//! Which seat belongs to the calling thread.
+
+use std::cell::{Cell, RefCell};
+use std::sync::{Arc, Weak};
+
+use super::heap::JOINING;
+use super::layout::Seat;
+use super::{Arena, HeapGuard};
+use crate::error::{Error, Result};
+use crate::lock::{MAX_SEATS, SeatLine};
+use crate::sync::Ordering;
+
+thread_local! {
+    /// The arena that this thread used last, and its seat there. Arena ids begin at 1.
+    static LAST: Cell<(u64, u32)> = const { Cell::new((0, 0)) };
+    static CLAIMS: RefCell<Claims> = const { RefCell::new(Claims(Vec::new())) };
+}
+
+struct Claim {
+    arena_id: u64,
+    seat: u32,
+    arena: Weak<Arena>,
+}
+
+/// The seats of a thread, given back when it ends.
+struct Claims(Vec<Claim>);
+
+impl Drop for Claims {
+    fn drop(&mut self) {
+        LAST.set((0, 0));
+        for claim in &self.0 {
+            if let Some(arena) = claim.arena.upgrade() {
+                // A segment too broken to leave is left as it is.
+                let _ = arena.release_seat(claim.seat);
+            }
+        }
+    }
+}
+
+impl Arena {
+    /// The seat of this thread, claimed on first use.
+    #[inline]
+    pub(crate) fn seat(self: &Arc<Self>) -> Result<u32> {
+        match self.seat_if_any() {
+            Some(seat) => Ok(seat),
+            None => self.claim_seat(),
+        }
+    }
+
+    /// The seat of this thread, if it has one already.
+    #[inline]
+    pub(crate) fn seat_if_any(&self) -> Option<u32> {
+        let (id, seat) = LAST.get();
+        if id == self.id {
+            Some(seat)
+        } else {
+            self.find_seat()
+        }
+    }
+
+    fn find_seat(&self) -> Option<u32> {
+        let find = |claims: &RefCell<Claims>| {
+            let claims = claims.borrow();
+            claims
+                .0
+                .iter()
+                .find(|claim| claim.arena_id == self.id)
+                .map(|claim| claim.seat)
+        };
+        let seat = CLAIMS.try_with(find).ok().flatten()?;
+        LAST.set((self.id, seat));
+        Some(seat)
+    }
+
+    #[cold]
+    fn claim_seat(self: &Arc<Self>) -> Result<u32> {
+        if !self.writable() {
+            return Err(Error::ReadOnly { place: self.place() });
+        }
+        let index = {
+            let mut heap = HeapGuard::lock(self, JOINING);
+            let mut section = heap.section();
+            let used = self.used::<Seat>();
+            let mut free = used;
+            for index in 0..used {
+                if self.record::<Seat>(index)?.participant.load(Ordering::Relaxed) == 0
+                    && !self.record::<SeatLine>(index)?.any()
+                {
+                    free = index;
+                    break;
+                }
+            }
+            if free as usize >= MAX_SEATS {
+                return Err(Error::TooMany {
+                    what: "threads attached",
+                    limit: MAX_SEATS,
+                });
+            }
+            section.ensure::<Seat>(free)?;
+            section.ensure::<SeatLine>(free)?;
+            let seat = self.record::<Seat>(free)?;
+            section.set(&seat.thread, thread_id())?;
+            section.set(&seat.participant, u64::from(self.participant) + 1)?;
+            section.commit();
+            free
+        };
+        // A locker whose scan misses this bit fenced before the fence that follows any hold of ours, which
+        // therefore sees that locker's word.
+        self.header().claimed[index as usize / 64].fetch_or(1 << (index % 64), Ordering::AcqRel);
+        LAST.set((self.id, index));
+        // A thread that is ending already keeps the seat until its process leaves.
+        let _ = CLAIMS.try_with(|claims| {
+            let mut claims = claims.borrow_mut();
+            claims.0.retain(|claim| claim.arena.strong_count() != 0);
+            claims.0.push(Claim {
+                arena_id: self.id,
+                seat: index,
+                arena: Arc::downgrade(self),
+            });
+        });
+        Ok(index)
+    }
+
+    /// Gives a seat back. One that still holds something, for a guard was leaked, is kept: a lock that is never
+    /// released is better than one that is held by nobody.
+    pub(super) fn release_seat(&self, index: u32) -> Result<()> {
+        let seat = self.record::<Seat>(index)?;
+        if self.record::<SeatLine>(index)?.any() {
+            return Ok(());
+        }
+        self.header().claimed[index as usize / 64].fetch_and(!(1 << (index % 64)), Ordering::AcqRel);
+        let mut heap = HeapGuard::lock(self, JOINING);
+        let mut section = heap.section();
+        section.set(&seat.participant, 0)?;
+        section.commit();
+        Ok(())
+    }
+}
+
+fn thread_id() -> u64 {
+    // SAFETY: takes nothing and cannot fail.
+    unsafe { libc::gettid() as u64 }
+}

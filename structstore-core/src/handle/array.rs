@@ -1,0 +1,449 @@
+//! Arrays, and the views of them that outlive any lock.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::access::at_most;
+use super::{Access, Handle, acquire};
+use crate::arena::Arena;
+use crate::arena::layout::Node;
+use crate::error::{Error, Result};
+use crate::journal::Operation;
+use crate::lock::{Mode, Wait};
+use crate::node::{self, BLOCK, FIXED};
+use crate::sync::{AtomicU64, Ordering};
+use crate::value::{ArrayBlock, ArrayValue, DType, Element, Value, lease_count};
+use crate::view::Lease;
+
+/// A handle to an array.
+///
+/// Assigning an array publishes a new block, so that readers see the old or the new one whole, and views taken
+/// before keep the old one. A guard or a view changes it in place.
+///
+/// ```
+/// use structstore::{ArrayValue, StructStore};
+///
+/// let store = StructStore::new();
+/// store.set("image", ArrayValue::from_slice(&[2, 3], &[1_u16, 2, 3, 4, 5, 6])?)?;
+/// let image = store.array("image")?;
+/// assert_eq!(image.shape()?, [2, 3]);
+///
+/// image.write()?.as_mut_slice::<u16>()?[4] = 50;
+/// let view = image.view()?;
+/// store.remove("image")?;
+/// // The view keeps its memory.
+/// assert_eq!(view.to_vec::<u16>()?, [1, 2, 3, 4, 50, 6]);
+/// # Ok::<(), structstore::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Array {
+    pub(crate) handle: Handle,
+}
+
+fn block_of(node: &Node) -> u64 {
+    node.body[BLOCK].load(Ordering::Relaxed)
+}
+
+impl Array {
+    pub(crate) fn from_handle(handle: Handle) -> Array {
+        Array { handle }
+    }
+
+    fn header(&self) -> Result<ArrayBlock> {
+        self.handle
+            .read(|arena, node| ArrayBlock::read(arena, block_of(node)))
+            .map_err(|error| self.handle.locate(error))
+    }
+
+    /// The extent of each dimension.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StaleHandle`] if the array was removed.
+    pub fn shape(&self) -> Result<Vec<usize>> {
+        Ok(self.header()?.shape)
+    }
+
+    /// The element type.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StaleHandle`] if the array was removed.
+    pub fn dtype(&self) -> Result<DType> {
+        Ok(self.header()?.dtype)
+    }
+
+    /// A copy of the array, as of one moment.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StaleHandle`], [`Error::HeldByGuard`].
+    pub fn to_value(&self) -> Result<ArrayValue<'static>> {
+        match self.handle.to_value()? {
+            Value::Array(array) => Ok(array),
+            other => Err(super::wrong_kind(other.kind(), "array")),
+        }
+    }
+
+    /// A copy of the elements.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`] if they are of another type, and as [`Array::to_value`].
+    pub fn to_vec<T: Element>(&self) -> Result<Vec<T>> {
+        let array = self.to_value()?;
+        array
+            .to_vec()
+            .ok_or_else(|| self.handle.locate(wrong_dtype::<T>(array.dtype())))
+    }
+
+    /// Replaces the array by another one, of any shape and type unless a binding fixed them.
+    ///
+    /// The elements are copied before any lock is taken.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`] if a binding fixed another type or shape, [`Error::OutOfSpace`].
+    pub fn assign(&self, array: &ArrayValue<'_>) -> Result<()> {
+        self.publish(array).map_err(|error| self.handle.locate(error))
+    }
+
+    fn publish(&self, array: &ArrayValue<'_>) -> Result<()> {
+        let arena = self.handle.arena();
+        let node = self.handle.record();
+        let operation = Operation::begin(arena)?;
+        let borrowed = Value::Array(array.borrowed());
+        let array = match node.head.identity.load(Ordering::Relaxed) & FIXED {
+            0 => array.borrowed(),
+            _ => {
+                let fixed = self
+                    .handle
+                    .read(|arena, node| ArrayBlock::read(arena, block_of(node)))?;
+                node::convert_array(&borrowed, &fixed.dtype, &fixed.shape)?
+            }
+        };
+        let aside = node::build_block(&operation, &Value::Array(array))?;
+        let nesting = self.handle.store().nesting;
+        let held = acquire(arena, self.handle.id(), Mode::Node, &Wait::FOREVER, nesting)?;
+        let result = node::replace_block(&operation, node, aside).and_then(|()| operation.commit());
+        held.release(arena);
+        result
+    }
+
+    /// A view of the array's memory, which stays valid whatever becomes of the array and the store.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::HeldByGuard`] while a guard of this thread may lend the array as a slice,
+    /// [`Error::ReadOnly`] for a store that was opened read-only.
+    pub fn view(&self) -> Result<ArrayView> {
+        self.lease().map_err(|error| self.handle.locate(error))
+    }
+
+    fn lease(&self) -> Result<ArrayView> {
+        let arena = self.handle.arena();
+        let block = self.handle.read(|_, node| Ok(block_of(node)))?;
+        if let Some(lease) = Lease::existing(arena, block) {
+            return ArrayView::new(arena, lease);
+        }
+        // Under an exclusive lock, so that no guard lends the block as a slice, also not for reading. A nesting
+        // store may take one under its own shared lock: it lends no slices.
+        let nesting = self.handle.store().nesting;
+        let mode = if nesting && self.handle.own()?.shared {
+            Mode::Shared
+        } else {
+            Mode::Node
+        };
+        let held = acquire(arena, self.handle.id(), mode, &Wait::FOREVER, nesting)?;
+        let lease = Lease::take(arena, block_of(self.handle.record()));
+        held.release(arena);
+        ArrayView::new(arena, lease?)
+    }
+
+    /// Locks the array for changing in place, for as long as the guard lives.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::HeldByGuard`] or [`Error::Deadlock`] if this thread holds it already.
+    pub fn write(&self) -> Result<ArrayMut<'static>> {
+        self.lock(None)
+    }
+
+    /// As [`Array::write`], but waits for at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// In addition, [`Error::LockTimeout`].
+    pub fn write_timeout(&self, timeout: Duration) -> Result<ArrayMut<'static>> {
+        self.lock(Some(timeout))
+    }
+
+    fn lock(&self, timeout: Option<Duration>) -> Result<ArrayMut<'static>> {
+        Access::lock(&self.handle, Mode::Tree, &at_most(timeout)).map(ArrayMut::new)
+    }
+
+    /// Locks the array against changes, for as long as the guard lives.
+    ///
+    /// # Errors
+    ///
+    /// As [`Array::write`].
+    pub fn read(&self) -> Result<ArrayRef<'static>> {
+        Access::lock(&self.handle, Mode::Shared, &Wait::FOREVER).map(|access| ArrayRef { access })
+    }
+}
+
+fn wrong_dtype<T: Element>(found: &DType) -> Error {
+    Error::WrongType {
+        path: String::new(),
+        found: format!("an array of {found}").into(),
+        expected: format!("an array of {}", T::TYPESTR).into(),
+    }
+}
+
+/// The elements of a block, if they are of this type.
+fn elements<T: Element>(arena: &Arena, block: u64) -> Result<(*mut T, usize)> {
+    let header = ArrayBlock::read(arena, block)?;
+    if header.dtype.descr() != T::TYPESTR {
+        return Err(wrong_dtype::<T>(&header.dtype));
+    }
+    let data = arena.bytes(block + header.data, header.bytes)?;
+    Ok((data.cast(), header.bytes as usize / size_of::<T>()))
+}
+
+/// Gives an array that is held exclusively a block of its own if views share the one it has.
+pub(crate) fn unshare(arena: &Arc<Arena>, node: &Node) -> Result<()> {
+    let block = block_of(node);
+    if lease_count(arena, block)?.load(Ordering::Acquire) == 0 {
+        return Ok(());
+    }
+    let header = ArrayBlock::read(arena, block)?;
+    let data = arena.bytes(block + header.data, header.bytes)?;
+    // SAFETY: in bounds (checked); the block is not freed while the node is held. Views may write there meanwhile;
+    // any bytes are elements.
+    let copy = unsafe { std::slice::from_raw_parts(data, header.bytes as usize) };
+    let array = ArrayValue::new(header.dtype, &header.shape, copy)?;
+    super::locking::operate(arena, |operation| {
+        let aside = node::build_block(operation, &Value::Array(array))?;
+        node::replace_block(operation, node, aside)
+    })
+}
+
+/// An array that is held exclusively.
+pub struct ArrayMut<'s> {
+    access: Access<'s>,
+}
+
+impl<'s> ArrayMut<'s> {
+    pub(crate) fn new(access: Access<'s>) -> ArrayMut<'s> {
+        ArrayMut { access }
+    }
+
+    /// The extent of each dimension.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] if the memory is damaged.
+    pub fn shape(&self) -> Result<Vec<usize>> {
+        Ok(ArrayBlock::read(self.access.arena(), block_of(self.access.node()))?.shape)
+    }
+
+    /// The element type.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] if the memory is damaged.
+    pub fn dtype(&self) -> Result<DType> {
+        Ok(ArrayBlock::read(self.access.arena(), block_of(self.access.node()))?.dtype)
+    }
+
+    /// The elements in C order.
+    ///
+    /// If views of the array exist, they keep what they have, and the array gets a copy.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`] if they are of another type, [`Error::OutOfSpace`] if a copy finds no room.
+    pub fn as_mut_slice<T: Element>(&mut self) -> Result<&mut [T]> {
+        let lent = unshare(self.access.arena(), self.access.node())
+            .and_then(|()| elements::<T>(self.access.arena(), block_of(self.access.node())));
+        match lent {
+            // SAFETY: in bounds, aligned to 64 bytes, any bytes are elements; no view shares the block and none
+            // can be taken while the node is held; `&mut self` keeps this guard from lending it twice.
+            Ok((start, count)) => Ok(unsafe { std::slice::from_raw_parts_mut(start, count) }),
+            Err(error) => Err(self.access.locate(error)),
+        }
+    }
+
+    /// Replaces the array by another one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Array::assign`].
+    pub fn assign(&mut self, array: &ArrayValue<'_>) -> Result<()> {
+        let record: *const Node = self.access.node();
+        let value = Value::Array(array.borrowed());
+        let assigned = self.access.operate(|operation| {
+            // SAFETY: the record lies in the mapping that the access keeps.
+            let node = unsafe { &*record };
+            let fixed = node.head.identity.load(Ordering::Relaxed) & FIXED != 0;
+            let array = match fixed {
+                true => {
+                    let block = ArrayBlock::read(operation.arena(), block_of(node))?;
+                    node::convert_array(&value, &block.dtype, &block.shape)?
+                }
+                false => array.borrowed(),
+            };
+            node::replace_block(
+                operation,
+                node,
+                node::build_block(operation, &Value::Array(array))?,
+            )
+        });
+        assigned.map_err(|error| self.access.locate(error))
+    }
+}
+
+/// An array that is held for reading.
+pub struct ArrayRef<'s> {
+    access: Access<'s>,
+}
+
+impl ArrayRef<'_> {
+    /// The extent of each dimension.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] if the memory is damaged.
+    pub fn shape(&self) -> Result<Vec<usize>> {
+        Ok(ArrayBlock::read(self.access.arena(), block_of(self.access.node()))?.shape)
+    }
+
+    /// The elements in C order.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Leased`] if views of the array exist, through which it may change at any time; copy it then.
+    /// [`Error::WrongType`] if the elements are of another type.
+    pub fn as_slice<T: Element>(&self) -> Result<&[T]> {
+        let (arena, block) = (self.access.arena(), block_of(self.access.node()));
+        let lent = lease_count(arena, block).and_then(|count| match count.load(Ordering::Acquire) {
+            0 => elements::<T>(arena, block),
+            _ => Err(Error::Leased { path: String::new() }),
+        });
+        match lent {
+            // SAFETY: in bounds, aligned to 64 bytes, any bytes are elements; no view shares the block, and none
+            // can be taken while the node is held.
+            Ok((start, count)) => Ok(unsafe { std::slice::from_raw_parts(start, count) }),
+            Err(error) => Err(self.access.locate(error)),
+        }
+    }
+
+    /// A copy of the elements.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`] if they are of another type.
+    pub fn to_vec<T: Element>(&self) -> Result<Vec<T>> {
+        let (start, count) = elements::<T>(self.access.arena(), block_of(self.access.node()))
+            .map_err(|error| self.access.locate(error))?;
+        Ok(copy_elements(start, count))
+    }
+}
+
+fn copy_elements<T: Element>(start: *const T, count: usize) -> Vec<T> {
+    let mut elements = Vec::with_capacity(count);
+    // SAFETY: the caller's start and count are in bounds of the mapping, the vector has room for as many, and any
+    // bytes are elements.
+    unsafe {
+        std::ptr::copy_nonoverlapping(start, elements.as_mut_ptr(), count);
+        elements.set_len(count);
+    }
+    elements
+}
+
+/// An array's memory, kept by a lease: it stays valid when the array is removed or replaced, and when the store is
+/// closed.
+///
+/// Others may write to it at any time, so that it lends no slices: elements are read and written one by one, or
+/// copied. It is what a NumPy array over the store holds.
+pub struct ArrayView {
+    dtype: DType,
+    shape: Vec<usize>,
+    bytes: usize,
+    data: *mut u8,
+    lease: Arc<Lease>,
+}
+
+// SAFETY: the memory is kept by the lease and accessed through raw pointers and atomics only.
+unsafe impl Send for ArrayView {}
+// SAFETY: as above.
+unsafe impl Sync for ArrayView {}
+
+impl ArrayView {
+    fn new(arena: &Arena, lease: Arc<Lease>) -> Result<ArrayView> {
+        let header = ArrayBlock::read(arena, lease.block())?;
+        let data = arena.bytes(lease.block() + header.data, header.bytes)?;
+        Ok(ArrayView {
+            dtype: header.dtype,
+            shape: header.shape,
+            bytes: header.bytes as usize,
+            data,
+            lease,
+        })
+    }
+
+    /// The extent of each dimension.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// The element type.
+    pub fn dtype(&self) -> &DType {
+        &self.dtype
+    }
+
+    /// How many bytes of elements there are.
+    pub fn byte_len(&self) -> usize {
+        self.bytes
+    }
+
+    /// Where the elements begin. They are there for as long as the view or a clone of its lease lives; others may
+    /// write to them at any time.
+    pub fn as_ptr(&self) -> *mut u8 {
+        self.data
+    }
+
+    /// A copy of the elements, which may be torn if somebody writes to them meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`] if they are of another type.
+    pub fn to_vec<T: Element>(&self) -> Result<Vec<T>> {
+        if self.dtype.descr() != T::TYPESTR {
+            return Err(wrong_dtype::<T>(&self.dtype));
+        }
+        Ok(copy_elements(self.data.cast(), self.bytes / size_of::<T>()))
+    }
+
+    /// The elements as cells, each of which is read and written atomically.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`] if they do not have 64 bits.
+    pub fn words(&self) -> Result<&[std::sync::atomic::AtomicU64]> {
+        if self.dtype.itemsize() != 8 {
+            return Err(Error::WrongType {
+                path: String::new(),
+                found: format!("an array of {}", self.dtype).into(),
+                expected: "elements of 64 bits".into(),
+            });
+        }
+        // SAFETY: in bounds and aligned; the lease keeps the memory for as long as self; atomics take any bytes.
+        Ok(unsafe { std::slice::from_raw_parts(self.data.cast::<AtomicU64>(), self.bytes / 8) })
+    }
+
+    /// How many views of this process share the block, this one included.
+    pub fn sharers(&self) -> usize {
+        Arc::strong_count(&self.lease)
+    }
+}

@@ -1,0 +1,969 @@
+//! Structs: named fields in order of insertion.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::access::at_most;
+use super::get::{Slot, Source};
+use super::locking::operate;
+use super::{
+    Access, Array, ArrayMut, Bytes, BytesMut, BytesRef, Get, Handle, List, ListMut, Text, TextMut, TextRef,
+    acquire, slot_value, wrong_kind,
+};
+use crate::arena::Arena;
+use crate::arena::layout::Node;
+use crate::error::{Error, Result};
+use crate::journal::Operation;
+use crate::key::Key;
+use crate::lock::{Mode, Wait};
+use crate::node::structure::{self, Writer};
+use crate::node::{self, Assigned, Raw};
+use crate::value::{Kind, ScalarType, Value};
+
+/// A handle to a struct: named fields, which keep the order in which they were added.
+///
+/// Each operation locks for itself what it needs, and is done wholly or not at all. [`Struct::write`] and
+/// [`Struct::read`] give guards that hold the struct and everything below it. A name is a `&str` or a
+/// [`key!`](crate::key); a dot in it is just a dot.
+///
+/// ```
+/// use structstore::{Error, StructStore};
+///
+/// let store = StructStore::new();
+/// store.nested("camera")?.set("exposure", 0.01)?;
+/// let camera = store.at("camera")?;
+/// assert_eq!(camera.get::<f64>("exposure")?, 0.01);
+///
+/// let mut guard = camera.write()?;
+/// *guard.scalar_mut::<f64>("exposure")? *= 2.0;
+/// // This thread has it: only the guard may operate on it.
+/// assert!(matches!(camera.get::<f64>("exposure"), Err(Error::HeldByGuard { .. })));
+/// drop(guard);
+/// assert_eq!(camera.get::<f64>("exposure")?, 0.02);
+///
+/// store.remove("camera")?;
+/// assert!(matches!(camera.get::<f64>("exposure"), Err(Error::StaleHandle { .. })));
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Struct {
+    pub(crate) handle: Handle,
+}
+
+fn not_found(name: &str) -> Error {
+    Error::NotFound {
+        path: name.to_owned(),
+    }
+}
+
+/// The contents of a field's slot; `NotFound` if there is none.
+#[inline]
+fn raw_field(arena: &Arena, node: &Node, key: &Key<'_>) -> Result<Raw> {
+    match structure::find(arena, node, key)? {
+        Some(found) => Ok(Raw::load(&found.field.slot)),
+        // The error's name is put in where it is reported.
+        None => Err(not_found("")),
+    }
+}
+
+fn names(arena: &Arena, node: &Node) -> Result<Vec<String>> {
+    structure::fields(arena, node)
+        .map(|found| structure::name(arena, found?.field))
+        .collect()
+}
+
+impl Struct {
+    pub(crate) fn from_handle(handle: Handle) -> Struct {
+        Struct { handle }
+    }
+
+    /// Assigns a field, which is created if it is missing.
+    ///
+    /// A scalar, text or array of the same kind is changed in place, so that handles to it stay valid; a struct
+    /// with declared fields is merged into; everything else is replaced. A declared field converts what is
+    /// assigned without loss, or refuses it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`] or [`Error::OutOfRange`] for a value that a declared field cannot take,
+    /// [`Error::InvalidName`], [`Error::TooDeep`], [`Error::OutOfSpace`]. Nothing is changed then.
+    #[inline]
+    pub fn set<'k, 'v>(&self, key: impl Into<Key<'k>>, value: impl Into<Value<'v>>) -> Result<()> {
+        let key = key.into();
+        self.assign(&key, &value.into())
+            .map_err(|error| self.handle.locate_field(error, key.name()))
+    }
+
+    #[inline]
+    fn assign(&self, key: &Key<'_>, value: &Value<'_>) -> Result<()> {
+        if !matches!(value, Value::Null | Value::Scalar(_)) {
+            return self.assign_node(key, value);
+        }
+        let arena = self.handle.arena();
+        let held = acquire(
+            arena,
+            self.handle.id(),
+            Mode::Node,
+            &Wait::FOREVER,
+            self.handle.store().nesting,
+        )?;
+        let result = self.assign_scalar(key, value);
+        held.release(arena);
+        match result? {
+            Assigned::Done => Ok(()),
+            Assigned::NeedsChild(_) => self.assign_node(key, value),
+        }
+    }
+
+    /// Assigns a scalar to a field that is missing or no structure, under the lock of the struct alone.
+    #[inline]
+    fn assign_scalar(&self, key: &Key<'_>, value: &Value<'_>) -> Result<Assigned> {
+        let (arena, node) = (self.handle.arena(), self.handle.record());
+        operate(arena, |operation| match structure::find(arena, node, key)? {
+            Some(found) => node::assign_plain(operation, &found.field.slot, value),
+            None => {
+                let raw = node::build(operation, value, self.handle.id().index)?;
+                Writer {
+                    operation,
+                    aside: false,
+                }
+                .insert(node, key, raw)?;
+                Ok(Assigned::Done)
+            }
+        })
+    }
+
+    /// Assigns where the old or the new value is a structure.
+    fn assign_node(&self, key: &Key<'_>, value: &Value<'_>) -> Result<()> {
+        key.check()?;
+        let arena = self.handle.arena();
+        value.check_depth(node::depth_of(arena, self.handle.id().index)?)?;
+        self.with_child(key, |operation, node, _| {
+            match structure::find(arena, node, key)? {
+                Some(found) => node::assign_slot(operation, self.handle.id().index, &found.field.slot, value),
+                None => node::assign_field(operation, self.handle.id().index, key, value),
+            }
+        })
+    }
+
+    /// Runs an operation on the field `key` with all that it takes: what the field names is held
+    /// tree-exclusively, and asked for first, then this struct node-exclusively. (The other order would deadlock
+    /// against a guard on the field whose thread asks for this struct.)
+    fn with_child<T>(
+        &self,
+        key: &Key<'_>,
+        change: impl Fn(&Operation<'_>, &Node, Option<Raw>) -> Result<T>,
+    ) -> Result<T> {
+        let arena = self.handle.arena();
+        let nesting = self.handle.store().nesting;
+        loop {
+            let current = |arena: &Arena, node: &Node| {
+                Ok(structure::find(arena, node, key)?.map(|found| Raw::load(&found.field.slot)))
+            };
+            let seen = self.handle.read(current)?;
+            let child = match seen.and_then(Raw::id) {
+                Some(id) => match acquire(arena, id, Mode::Tree, &Wait::FOREVER, nesting) {
+                    Ok(held) => Some(held),
+                    // Replaced since: look again.
+                    Err(Error::StaleHandle { .. }) => {
+                        self.handle.read(|_, _| Ok(()))?;
+                        continue;
+                    }
+                    Err(error) => return Err(error.under(key.name())),
+                },
+                None => None,
+            };
+            let node = self.handle.record();
+            let done =
+                acquire(arena, self.handle.id(), Mode::Node, &Wait::FOREVER, nesting).and_then(|held| {
+                    let result = match current(arena, node) {
+                        // A structure has come or gone meanwhile: look again.
+                        Ok(now) if now.and_then(Raw::id) != seen.and_then(Raw::id) => Ok(None),
+                        Ok(now) => operate(arena, |operation| change(operation, node, now)).map(Some),
+                        Err(error) => Err(error),
+                    };
+                    held.release(arena);
+                    result
+                });
+            if let Some(child) = child {
+                child.release(arena);
+            }
+            if let Some(result) = done? {
+                return Ok(result);
+            }
+        }
+    }
+
+    /// Reads a field.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Error::WrongType`] if it is of another type, [`Error::OutOfRange`] if it is a number
+    /// that the type cannot hold.
+    #[inline]
+    pub fn get<'k, T: Get>(&self, key: impl Into<Key<'k>>) -> Result<T> {
+        let key = key.into();
+        loop {
+            let result = self
+                .handle
+                .read(|arena, node| raw_field(arena, node, &key))
+                .and_then(|raw| {
+                    T::get(Slot {
+                        raw,
+                        source: Source::Handle(&self.handle),
+                    })
+                });
+            match result {
+                Ok(value) => return Ok(value),
+                // What the field named was replaced before it could be read. If this struct lives, look again.
+                Err(Error::StaleHandle { .. }) if self.handle.read(|_, _| Ok(())).is_ok() => {}
+                Err(error) => return Err(self.handle.locate_field(error, key.name())),
+            }
+        }
+    }
+
+    /// Reads a field, which is created with the given value if it is missing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::get`] and [`Struct::set`].
+    ///
+    /// ```
+    /// let store = structstore::StructStore::new();
+    /// assert_eq!(store.get_or_insert("num", 5)?, 5);
+    /// store.set("num", 6)?;
+    /// assert_eq!(store.get_or_insert("num", 5)?, 6);
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn get_or_insert<'k, 'v, T: Get + Into<Value<'v>>>(
+        &self,
+        key: impl Into<Key<'k>>,
+        default: T,
+    ) -> Result<T> {
+        let key = key.into();
+        self.ensure(&key, &default.into())
+            .map_err(|error| self.handle.locate_field(error, key.name()))?;
+        self.get(key)
+    }
+
+    /// Creates a field if it is missing.
+    fn ensure(&self, key: &Key<'_>, value: &Value<'_>) -> Result<()> {
+        let exists = |arena: &Arena, node: &Node| Ok(structure::find(arena, node, key)?.is_some());
+        if self.handle.read(exists)? {
+            return Ok(());
+        }
+        let arena = self.handle.arena();
+        value.check_depth(node::depth_of(arena, self.handle.id().index)?)?;
+        self.handle.change(Mode::Node, &Wait::FOREVER, |operation| {
+            let node = self.handle.record();
+            if !exists(arena, node)? {
+                key.check()?;
+                let raw = node::build(operation, value, self.handle.id().index)?;
+                Writer {
+                    operation,
+                    aside: false,
+                }
+                .insert(node, key, raw)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// The struct in a field that exists. Calls can be chained: `store.at("robot")?.at("camera")?`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], or [`Error::WrongType`] if the field is no struct.
+    pub fn at<'k>(&self, key: impl Into<Key<'k>>) -> Result<Struct> {
+        self.get(key)
+    }
+
+    /// The struct in a field, which is created empty if it is missing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`] if the field is no struct, and as [`Struct::set`].
+    pub fn nested<'k>(&self, key: impl Into<Key<'k>>) -> Result<Struct> {
+        self.existing_or(key.into(), Value::Struct(Vec::new()))
+    }
+
+    /// The list in a field, which is created empty if it is missing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::nested`].
+    pub fn list<'k>(&self, key: impl Into<Key<'k>>) -> Result<List> {
+        self.existing_or(key.into(), Value::List(Vec::new()))
+    }
+
+    /// The text in a field, which is created empty if it is missing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::nested`].
+    pub fn text<'k>(&self, key: impl Into<Key<'k>>) -> Result<Text> {
+        self.existing_or(key.into(), "".into())
+    }
+
+    /// The bytes in a field, which is created empty if it is missing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::nested`].
+    pub fn bytes<'k>(&self, key: impl Into<Key<'k>>) -> Result<Bytes> {
+        self.existing_or(key.into(), Value::Bytes((&[]).into()))
+    }
+
+    /// The array in a field that exists.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::at`].
+    pub fn array<'k>(&self, key: impl Into<Key<'k>>) -> Result<Array> {
+        self.get(key)
+    }
+
+    /// The list in a field, created if it is missing, and held until the guard is dropped.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::nested`] and [`List::write`].
+    pub fn list_mut<'k>(&self, key: impl Into<Key<'k>>) -> Result<ListMut<'static>> {
+        self.list(key)?.write()
+    }
+
+    fn existing_or<T: Get>(&self, key: Key<'_>, missing: Value<'_>) -> Result<T> {
+        match self.get(key) {
+            Err(Error::NotFound { .. }) => {
+                self.ensure(&key, &missing)
+                    .map_err(|error| self.handle.locate_field(error, key.name()))?;
+                self.get(key)
+            }
+            other => other,
+        }
+    }
+
+    /// What kind of value a field holds.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`].
+    pub fn kind<'k>(&self, key: impl Into<Key<'k>>) -> Result<Kind> {
+        let key = key.into();
+        self.handle
+            .read(|arena, node| raw_field(arena, node, &key)?.kind())
+            .map_err(|error| self.handle.locate_field(error, key.name()))
+    }
+
+    /// Whether there is a field of that name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StaleHandle`] if the struct was removed.
+    pub fn contains<'k>(&self, key: impl Into<Key<'k>>) -> Result<bool> {
+        let key = key.into();
+        self.handle
+            .read(|arena, node| Ok(structure::find(arena, node, &key)?.is_some()))
+            .map_err(|error| self.handle.locate(error))
+    }
+
+    /// Removes a field with all below it. Handles to it are stale from then on; views of arrays stay as they are.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], or [`Error::Declared`] if a binding has declared the field.
+    pub fn remove<'k>(&self, key: impl Into<Key<'k>>) -> Result<()> {
+        let key = key.into();
+        self.with_child(&key, |operation, node, _| remove(operation, node, &key))
+            .map_err(|error| self.handle.locate_field(error, key.name()))
+    }
+
+    /// Removes a field and returns what it held.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::remove`].
+    pub fn take<'k>(&self, key: impl Into<Key<'k>>) -> Result<Value<'static>> {
+        let key = key.into();
+        self.with_child(&key, |operation, node, raw| {
+            let value = slot_value(operation.arena(), raw.ok_or_else(|| not_found(""))?)?;
+            remove(operation, node, &key)?;
+            Ok(value)
+        })
+        .map_err(|error| self.handle.locate_field(error, key.name()))
+    }
+
+    /// Gives a field another name. It keeps its value, its place in the order, and the handles to it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Error::AlreadyExists`], [`Error::InvalidName`], [`Error::Declared`].
+    pub fn rename<'a, 'b>(&self, from: impl Into<Key<'a>>, to: impl Into<Key<'b>>) -> Result<()> {
+        let (from, to) = (from.into(), to.into());
+        self.handle
+            .change(Mode::Node, &Wait::FOREVER, |operation| {
+                rename(operation, self.handle.record(), &from, &to)
+            })
+            .map_err(|error| self.handle.locate(error))
+    }
+
+    /// Removes all fields.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Declared`] if a binding has declared one of them; nothing is removed then.
+    pub fn clear(&self) -> Result<()> {
+        self.handle
+            .change(Mode::Tree, &Wait::FOREVER, |operation| {
+                clear(operation, self.handle.record())
+            })
+            .map_err(|error| self.handle.locate(error))
+    }
+
+    /// How many fields there are.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StaleHandle`] if the struct was removed.
+    pub fn len(&self) -> Result<usize> {
+        self.handle
+            .read(|_, node| Ok(structure::count(node) as usize))
+            .map_err(|error| self.handle.locate(error))
+    }
+
+    /// Whether there are no fields.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::len`].
+    pub fn is_empty(&self) -> Result<bool> {
+        Ok(self.len()? == 0)
+    }
+
+    /// The names of the fields, in order.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StaleHandle`] if the struct was removed.
+    pub fn names(&self) -> Result<Vec<String>> {
+        self.handle.read(names).map_err(|error| self.handle.locate(error))
+    }
+
+    /// The fields in order, as of one moment.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StaleHandle`], [`Error::HeldByGuard`].
+    pub fn iter(&self) -> Result<impl Iterator<Item = (String, Value<'static>)> + use<>> {
+        match self.to_value()? {
+            Value::Struct(fields) => Ok(fields.into_iter().map(|(name, value)| (name.into_owned(), value))),
+            other => Err(wrong_kind(other.kind(), "struct")),
+        }
+    }
+
+    /// The struct with all below it, as of one moment.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StaleHandle`], [`Error::HeldByGuard`].
+    pub fn to_value(&self) -> Result<Value<'static>> {
+        self.handle.to_value()
+    }
+
+    /// Replaces all fields by those of a struct value. Declared fields stay, and take the new values.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::set`].
+    pub fn assign_all<'v>(&self, value: impl Into<Value<'v>>) -> Result<()> {
+        let value = value.into();
+        self.replace_all(&value)
+            .map_err(|error| self.handle.locate(error))
+    }
+
+    fn replace_all(&self, value: &Value<'_>) -> Result<()> {
+        let arena = self.handle.arena();
+        value.check_depth(node::depth_of(arena, self.handle.id().index)?.saturating_sub(1))?;
+        self.handle.change(Mode::Tree, &Wait::FOREVER, |operation| {
+            node::assign_root(operation, self.handle.id().index, value)
+        })
+    }
+
+    /// Whether this and another struct, perhaps of another store, hold equal values; see [`Value`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::to_value`].
+    pub fn equals(&self, other: &Struct) -> Result<bool> {
+        Ok(self.to_value()? == other.to_value()?)
+    }
+
+    /// The way from the root to this struct, as errors print it.
+    pub fn path(&self) -> String {
+        node::path_of(self.handle.arena(), self.handle.id())
+    }
+
+    /// Locks the struct and all below it for changing, for as long as the guard lives.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::HeldByGuard`] or [`Error::Deadlock`] if this thread holds it, a part of it or what contains it;
+    /// [`Error::StaleHandle`].
+    pub fn write(&self) -> Result<StructMut<'static>> {
+        self.lock(None)
+    }
+
+    /// As [`Struct::write`], but waits for at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// In addition, [`Error::LockTimeout`].
+    pub fn write_timeout(&self, timeout: Duration) -> Result<StructMut<'static>> {
+        self.lock(Some(timeout))
+    }
+
+    /// As [`Struct::write`], without waiting.
+    ///
+    /// # Errors
+    ///
+    /// In addition, [`Error::LockTimeout`].
+    pub fn try_write(&self) -> Result<StructMut<'static>> {
+        self.lock(Some(Duration::ZERO))
+    }
+
+    fn lock(&self, timeout: Option<Duration>) -> Result<StructMut<'static>> {
+        Ok(StructMut {
+            access: Access::lock(&self.handle, Mode::Tree, &at_most(timeout))?,
+        })
+    }
+
+    /// Locks the struct and all below it against changes, for as long as the guard lives.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::write`].
+    pub fn read(&self) -> Result<StructRef<'static>> {
+        self.lock_shared(None)
+    }
+
+    /// As [`Struct::read`], but waits for at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// In addition, [`Error::LockTimeout`].
+    pub fn read_timeout(&self, timeout: Duration) -> Result<StructRef<'static>> {
+        self.lock_shared(Some(timeout))
+    }
+
+    /// As [`Struct::read`], without waiting.
+    ///
+    /// # Errors
+    ///
+    /// In addition, [`Error::LockTimeout`].
+    pub fn try_read(&self) -> Result<StructRef<'static>> {
+        self.lock_shared(Some(Duration::ZERO))
+    }
+
+    fn lock_shared(&self, timeout: Option<Duration>) -> Result<StructRef<'static>> {
+        Ok(StructRef {
+            access: Access::lock(&self.handle, Mode::Shared, &at_most(timeout))?,
+        })
+    }
+}
+
+/// Takes a field out and has what it names freed. The caller holds both.
+fn remove(operation: &Operation<'_>, node: &Node, key: &Key<'_>) -> Result<()> {
+    let found = structure::find(operation.arena(), node, key)?.ok_or_else(|| not_found(""))?;
+    let raw = Raw::load(&found.field.slot);
+    if raw.declared() {
+        return Err(declared(raw, "removed"));
+    }
+    Writer {
+        operation,
+        aside: false,
+    }
+    .remove(node, key)?;
+    match raw.id() {
+        Some(id) => operation.retire_node(id.index),
+        None => Ok(()),
+    }
+}
+
+fn declared(raw: Raw, action: &'static str) -> Error {
+    let declared = raw.kind().map_or("unknown", Kind::name);
+    Error::Declared {
+        path: String::new(),
+        declared: declared.into(),
+        action,
+    }
+}
+
+fn rename(operation: &Operation<'_>, node: &Node, from: &Key<'_>, to: &Key<'_>) -> Result<()> {
+    let arena = operation.arena();
+    let found = structure::find(arena, node, from)?.ok_or_else(|| not_found(from.name()))?;
+    let raw = Raw::load(&found.field.slot);
+    if raw.declared() {
+        return Err(declared(raw, "renamed").under(from.name()));
+    }
+    if from.name() == to.name() {
+        return Ok(());
+    }
+    if structure::find(arena, node, to)?.is_some() {
+        return Err(Error::AlreadyExists {
+            path: to.name().to_owned(),
+        });
+    }
+    Writer {
+        operation,
+        aside: false,
+    }
+    .rename(node, from, to)
+}
+
+fn clear(operation: &Operation<'_>, node: &Node) -> Result<()> {
+    let arena = operation.arena();
+    for found in structure::fields(arena, node) {
+        let field = found?.field;
+        let raw = Raw::load(&field.slot);
+        if raw.declared() {
+            return Err(declared(raw, "removed").under(&structure::name(arena, field)?));
+        }
+    }
+    node::discard_contents(operation, node, Kind::Struct)
+}
+
+impl PartialEq for Struct {
+    /// By value, as [`Struct::equals`]; `false` if either cannot be read.
+    fn eq(&self, other: &Struct) -> bool {
+        self.equals(other).unwrap_or(false)
+    }
+}
+
+/// As JSON. Parts that a guard of this thread holds are shown as such.
+impl fmt::Display for Struct {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.handle.to_value_for_display() {
+            Ok(value) => value.fmt(f),
+            Err(error) => write!(f, "<{error}>"),
+        }
+    }
+}
+
+impl fmt::Debug for Struct {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Struct({self})")
+    }
+}
+
+impl<'a> TryFrom<&'a Struct> for Value<'static> {
+    type Error = Error;
+
+    fn try_from(source: &'a Struct) -> Result<Value<'static>> {
+        source.to_value()
+    }
+}
+
+/// A struct that is held exclusively, with all below it.
+pub struct StructMut<'s> {
+    access: Access<'s>,
+}
+
+impl<'s> StructMut<'s> {
+    pub(crate) fn new(access: Access<'s>) -> StructMut<'s> {
+        StructMut { access }
+    }
+
+    fn raw(&self, key: &Key<'_>) -> Result<Raw> {
+        raw_field(self.access.arena(), self.access.node(), key)
+    }
+
+    /// Assigns a field; see [`Struct::set`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::set`].
+    pub fn set<'k, 'v>(&mut self, key: impl Into<Key<'k>>, value: impl Into<Value<'v>>) -> Result<()> {
+        let (key, value) = (key.into(), value.into());
+        let index = self.access.id().index;
+        let depth = node::depth_of(self.access.arena(), index);
+        depth
+            .and_then(|depth| value.check_depth(depth))
+            .and_then(|()| {
+                self.access
+                    .operate(|operation| node::assign_field(operation, index, &key, &value))
+            })
+            .map_err(|error| self.access.locate_field(error, key.name()))
+    }
+
+    /// Reads a field as a scalar, `String`, `Vec<u8>`, `Option` or [`Value`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::get`]; [`Error::HeldByGuard`] for a handle, which could not be used.
+    pub fn get<'k, T: Get>(&self, key: impl Into<Key<'k>>) -> Result<T> {
+        let key = key.into();
+        self.raw(&key)
+            .and_then(|raw| {
+                T::get(Slot {
+                    raw,
+                    source: Source::Held(self.access.arena()),
+                })
+            })
+            .map_err(|error| self.access.locate_field(error, key.name()))
+    }
+
+    /// A field's own memory.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], or [`Error::WrongType`] if the field is not of exactly this type.
+    pub fn scalar_mut<'k, T: ScalarType>(&mut self, key: impl Into<Key<'k>>) -> Result<&mut T> {
+        let key = key.into();
+        let (arena, node) = (self.access.arena(), self.access.node());
+        let found = structure::find(arena, node, &key)
+            .and_then(|found| found.ok_or_else(|| not_found("")))
+            .and_then(|found| lend_scalar::<T>(&found.field.slot));
+        match found {
+            // SAFETY: a valid T (checked) in a slot that lives while the struct is held, which nobody else
+            // touches; `&mut self` keeps this guard from giving out another reference meanwhile.
+            Ok(place) => Ok(unsafe { &mut *place }),
+            Err(error) => Err(self.access.locate_field(error, key.name())),
+        }
+    }
+
+    /// The struct in a field that exists.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::at`].
+    pub fn at<'k>(&mut self, key: impl Into<Key<'k>>) -> Result<StructMut<'_>> {
+        self.child(key.into(), Kind::Struct).map(StructMut::new)
+    }
+
+    /// The list in a field that exists.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::at`].
+    pub fn list<'k>(&mut self, key: impl Into<Key<'k>>) -> Result<ListMut<'_>> {
+        self.child(key.into(), Kind::List).map(ListMut::new)
+    }
+
+    /// The text in a field that exists.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::at`].
+    pub fn text<'k>(&mut self, key: impl Into<Key<'k>>) -> Result<TextMut<'_>> {
+        self.child(key.into(), Kind::Text).map(TextMut::new)
+    }
+
+    /// The bytes in a field that exists.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::at`].
+    pub fn bytes<'k>(&mut self, key: impl Into<Key<'k>>) -> Result<BytesMut<'_>> {
+        self.child(key.into(), Kind::Bytes).map(BytesMut::new)
+    }
+
+    /// The array in a field that exists.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::at`].
+    pub fn array<'k>(&mut self, key: impl Into<Key<'k>>) -> Result<ArrayMut<'_>> {
+        self.child(key.into(), Kind::Array).map(ArrayMut::new)
+    }
+
+    fn child(&mut self, key: Key<'_>, kind: Kind) -> Result<Access<'_>> {
+        let child = self.raw(&key).and_then(|raw| match raw.kind()? {
+            found if found == kind => self.access.child(raw),
+            found => Err(wrong_kind(found, kind.name())),
+        });
+        child.map_err(|error| self.access.locate_field(error, key.name()))
+    }
+
+    /// Whether there is a field of that name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] if the memory is damaged.
+    pub fn contains<'k>(&self, key: impl Into<Key<'k>>) -> Result<bool> {
+        Ok(structure::find(self.access.arena(), self.access.node(), &key.into())?.is_some())
+    }
+
+    /// Removes a field with all below it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::remove`].
+    pub fn remove<'k>(&mut self, key: impl Into<Key<'k>>) -> Result<()> {
+        let key = key.into();
+        let index = self.access.id().index;
+        self.access
+            .operate(|operation| remove(operation, operation.arena().node(index)?, &key))
+            .map_err(|error| self.access.locate_field(error, key.name()))
+    }
+
+    /// Gives a field another name.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::rename`].
+    pub fn rename<'a, 'b>(&mut self, from: impl Into<Key<'a>>, to: impl Into<Key<'b>>) -> Result<()> {
+        let (from, to) = (from.into(), to.into());
+        let index = self.access.id().index;
+        self.access
+            .operate(|operation| rename(operation, operation.arena().node(index)?, &from, &to))
+            .map_err(|error| self.access.locate(error))
+    }
+
+    /// Removes all fields.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::clear`].
+    pub fn clear(&mut self) -> Result<()> {
+        let index = self.access.id().index;
+        self.access
+            .operate(|operation| clear(operation, operation.arena().node(index)?))
+            .map_err(|error| self.access.locate(error))
+    }
+
+    /// How many fields there are.
+    pub fn len(&self) -> usize {
+        structure::count(self.access.node()) as usize
+    }
+
+    /// Whether there are no fields.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The names of the fields, in order.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] if the memory is damaged.
+    pub fn names(&self) -> Result<Vec<String>> {
+        names(self.access.arena(), self.access.node())
+    }
+
+    /// The struct with all below it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] if the memory is damaged.
+    pub fn to_value(&self) -> Result<Value<'static>> {
+        super::held_value(self.access.arena(), self.access.node(), 0)
+    }
+
+    /// The same access for a shorter time, to pass on.
+    pub fn reborrow(&mut self) -> StructMut<'_> {
+        StructMut::new(self.access.reborrow())
+    }
+}
+
+/// The place of a scalar of exactly this type in a slot.
+pub(crate) fn lend_scalar<T: ScalarType>(slot: &crate::arena::layout::Slot) -> Result<*mut T> {
+    let raw = Raw::load(slot);
+    if raw.tag as u8 != T::KIND as u8 {
+        return Err(wrong_kind(raw.kind()?, T::KIND.name()));
+    }
+    if !T::valid(raw.payload) {
+        return Err(Error::corrupt(
+            "a slot",
+            format_args!("the payload {:#x}", raw.payload),
+            "a value of its type",
+        ));
+    }
+    Ok(slot.payload.as_ptr().cast())
+}
+
+/// A struct that is held for reading, with all below it.
+pub struct StructRef<'s> {
+    access: Access<'s>,
+}
+
+impl StructRef<'_> {
+    fn child(&self, key: Key<'_>, kind: Kind) -> Result<&Node> {
+        let (arena, node) = (self.access.arena(), self.access.node());
+        let child = raw_field(arena, node, &key).and_then(|raw| match raw.kind()? {
+            found if found == kind => node::resolve(arena, raw),
+            found => Err(wrong_kind(found, kind.name())),
+        });
+        child
+            .map(|(_, node)| node)
+            .map_err(|error| self.access.locate_field(error, key.name()))
+    }
+
+    /// The text in a field that exists.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::at`].
+    pub fn text<'k>(&self, key: impl Into<Key<'k>>) -> Result<TextRef<'_>> {
+        Ok(TextRef::new(
+            self.access.arena(),
+            self.child(key.into(), Kind::Text)?,
+        ))
+    }
+
+    /// The bytes in a field that exists.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::at`].
+    pub fn bytes<'k>(&self, key: impl Into<Key<'k>>) -> Result<BytesRef<'_>> {
+        Ok(BytesRef::new(
+            self.access.arena(),
+            self.child(key.into(), Kind::Bytes)?,
+        ))
+    }
+
+    /// Reads a field as a scalar, `String`, `Vec<u8>`, `Option` or [`Value`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::get`].
+    pub fn get<'k, T: Get>(&self, key: impl Into<Key<'k>>) -> Result<T> {
+        let key = key.into();
+        raw_field(self.access.arena(), self.access.node(), &key)
+            .and_then(|raw| {
+                T::get(Slot {
+                    raw,
+                    source: Source::Held(self.access.arena()),
+                })
+            })
+            .map_err(|error| self.access.locate_field(error, key.name()))
+    }
+
+    /// How many fields there are.
+    pub fn len(&self) -> usize {
+        structure::count(self.access.node()) as usize
+    }
+
+    /// Whether there are no fields.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The names of the fields, in order.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] if the memory is damaged.
+    pub fn names(&self) -> Result<Vec<String>> {
+        names(self.access.arena(), self.access.node())
+    }
+
+    /// The struct with all below it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] if the memory is damaged.
+    pub fn to_value(&self) -> Result<Value<'static>> {
+        super::held_value(self.access.arena(), self.access.node(), 0)
+    }
+}

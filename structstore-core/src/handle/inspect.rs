@@ -1,0 +1,129 @@
+//! What concerns a store as a whole: statistics, verification, images.
+
+use super::{Struct, acquire};
+use crate::error::{Error, Result};
+use crate::lock::{Mode, Wait};
+use crate::node::{self, Raw};
+use crate::sync::Ordering;
+use crate::value::{Kind, decode, encode};
+
+/// How much memory the arena of a store uses. Local stores of a process share one arena.
+///
+/// An operation that fails leaves all but `size` as they were.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Statistics {
+    /// Bytes that are backed by memory.
+    pub size: u64,
+    /// Bytes up to which the segment may grow.
+    pub max_size: u64,
+    /// Bytes in use for what the store holds, overhead included.
+    pub allocated: u64,
+    /// Blocks in use.
+    pub blocks: u64,
+    /// Structs, lists, texts, bytes and arrays in use.
+    pub nodes: u64,
+    /// How often the remains of a process that died were repaired.
+    pub recoveries: u64,
+}
+
+impl Struct {
+    /// How much memory the store uses.
+    ///
+    /// ```
+    /// let store = structstore::StructStore::new();
+    /// assert!(store.statistics().allocated <= store.statistics().size);
+    /// ```
+    pub fn statistics(&self) -> Statistics {
+        let header = self.handle.arena().header();
+        let load = |word: &crate::sync::AtomicU64| word.load(Ordering::Acquire);
+        Statistics {
+            size: load(&header.committed),
+            max_size: load(&header.max_size),
+            allocated: load(&header.allocated),
+            blocks: load(&header.blocks),
+            nodes: load(&header.nodes),
+            recoveries: load(&header.recoveries),
+        }
+    }
+
+    /// Verifies every invariant of the format below this struct: links, generations, indices, text, and, at the root
+    /// of a shared store, that all memory is accounted for.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] says what is wrong and where; [`Error::ReadOnly`], for it takes locks.
+    pub fn check(&self) -> Result<()> {
+        let arena = self.handle.arena();
+        let held = acquire(
+            arena,
+            self.handle.id(),
+            Mode::Shared,
+            &Wait::FOREVER,
+            self.handle.store().nesting,
+        )
+        .map_err(|error| self.handle.locate(error))?;
+        let raw = Raw::node(Kind::Struct, self.handle.id());
+        let whole = arena.header().root.load(Ordering::Acquire) == raw.payload;
+        let parent = self.handle.record().head.parent.load(Ordering::Acquire);
+        let parent = parent.checked_sub(1).map(|parent| parent as u32);
+        let checked = arena
+            .seat()
+            .and_then(|seat| node::check(arena, raw, parent, whole, seat));
+        held.release(arena);
+        checked
+    }
+
+    /// The struct with all below it as an image: bytes that keep types and order exactly, and from which
+    /// [`Struct::from_bytes`] makes equal contents in any store, on any machine.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::to_value`].
+    ///
+    /// ```
+    /// use structstore::StructStore;
+    ///
+    /// let (store, copy) = (StructStore::new(), StructStore::new());
+    /// store.set("num", 5_u8)?;
+    /// copy.from_bytes(&store.to_bytes()?)?;
+    /// assert_eq!(*store, *copy);
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        Ok(encode(&self.to_value()?))
+    }
+
+    /// Writes an image into a buffer. Returns how many bytes it took.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] if the buffer is too small, and says how large it must be.
+    pub fn to_buffer(&self, buffer: &mut [u8]) -> Result<usize> {
+        let image = self.to_bytes()?;
+        let found = buffer.len();
+        let target = buffer
+            .get_mut(..image.len())
+            .ok_or_else(|| Error::InvalidArgument {
+                argument: "buffer",
+                found: format!("{found} bytes"),
+                expected: format!("at least {} bytes", image.len()),
+            })?;
+        target.copy_from_slice(&image);
+        Ok(image.len())
+    }
+
+    /// Replaces all fields by those of an image, in one operation. Declared fields stay, and take the new values.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Mismatch`] or [`Error::Corrupt`] if the image is damaged, and as [`Struct::set`]. Nothing is changed
+    /// then.
+    #[expect(
+        clippy::wrong_self_convention,
+        reason = "the name that users of the original and of Python know"
+    )]
+    pub fn from_bytes(&self, image: &[u8]) -> Result<()> {
+        self.assign_all(decode(image)?)
+    }
+}

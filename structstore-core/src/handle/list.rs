@@ -1,0 +1,679 @@
+//! Lists: values in order.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::access::at_most;
+use super::fields::lend_scalar;
+use super::get::{Slot, Source};
+use super::locking::operate;
+use super::{Access, ArrayMut, BytesMut, Get, Handle, StructMut, TextMut, acquire, slot_value, wrong_kind};
+use crate::arena::Arena;
+use crate::arena::layout::Node;
+use crate::error::{Error, Result};
+use crate::journal::Operation;
+use crate::lock::{Mode, Wait};
+use crate::node::{self, Raw, list};
+use crate::value::{Kind, ScalarType, Value};
+
+/// A handle to a list.
+///
+/// Each operation locks for itself what it needs, and is done wholly or not at all. [`List::write`] gives a guard
+/// that holds the list and everything below it.
+///
+/// ```
+/// use structstore::{StructStore, Value};
+///
+/// let store = StructStore::new();
+/// let list = store.list("list")?;
+/// list.push(1)?;
+/// list.extend(["two", "three"])?;
+/// list.insert(0, Value::Null)?;
+/// assert_eq!(list.remove(2)?, Value::from("two"));
+/// assert_eq!(list.to_string(), r#"[null, 1, "three"]"#);
+/// # Ok::<(), structstore::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct List {
+    pub(crate) handle: Handle,
+}
+
+impl List {
+    pub(crate) fn from_handle(handle: Handle) -> List {
+        List { handle }
+    }
+
+    fn depth(&self) -> Result<usize> {
+        node::depth_of(self.handle.arena(), self.handle.id().index)
+    }
+
+    fn locate_item(&self, error: Error, index: usize) -> Error {
+        match error {
+            error @ Error::IndexOutOfRange { .. } => self.handle.locate(error),
+            other => self.handle.locate(other.under_index(index)),
+        }
+    }
+
+    /// How many items there are.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StaleHandle`] if the list was removed.
+    pub fn len(&self) -> Result<usize> {
+        self.handle
+            .read(|_, node| Ok(list::len(node) as usize))
+            .map_err(|error| self.handle.locate(error))
+    }
+
+    /// Whether there are no items.
+    ///
+    /// # Errors
+    ///
+    /// As [`List::len`].
+    pub fn is_empty(&self) -> Result<bool> {
+        Ok(self.len()? == 0)
+    }
+
+    /// Reads an item.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::IndexOutOfRange`], and as [`Struct::get`](crate::Struct::get).
+    pub fn get<T: Get>(&self, index: usize) -> Result<T> {
+        loop {
+            let result = self
+                .handle
+                .read(|arena, node| Ok(Raw::load(list::slot(arena, node, index as u64)?)))
+                .and_then(|raw| {
+                    T::get(Slot {
+                        raw,
+                        source: Source::Handle(&self.handle),
+                    })
+                });
+            match result {
+                Ok(value) => return Ok(value),
+                // What the item named was replaced before it could be read. If this list lives, look again.
+                Err(Error::StaleHandle { .. }) if self.handle.read(|_, _| Ok(())).is_ok() => {}
+                Err(error) => return Err(self.locate_item(error, index)),
+            }
+        }
+    }
+
+    /// Appends an item.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooDeep`], [`Error::OutOfSpace`], [`Error::StaleHandle`].
+    pub fn push<'v>(&self, value: impl Into<Value<'v>>) -> Result<()> {
+        let value = value.into();
+        self.edit(Mode::Node, |operation, node| {
+            let item = self.build(operation, &value)?;
+            list::insert(operation, node, list::len(node), &[item])
+        })
+    }
+
+    /// Inserts an item before the one at `index`, which may be the end.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::IndexOutOfRange`], and as [`List::push`].
+    pub fn insert<'v>(&self, index: usize, value: impl Into<Value<'v>>) -> Result<()> {
+        let value = value.into();
+        self.edit(Mode::Node, |operation, node| {
+            if index as u64 > list::len(node) {
+                return Err(list::out_of_range(index as u64, list::len(node)));
+            }
+            let item = self.build(operation, &value)?;
+            list::insert(operation, node, index as u64, &[item])
+        })
+    }
+
+    /// Appends items; all of them or, after an error, none.
+    ///
+    /// # Errors
+    ///
+    /// As [`List::push`].
+    pub fn extend<'v, T: Into<Value<'v>>>(&self, values: impl IntoIterator<Item = T>) -> Result<()> {
+        let values: Vec<Value<'v>> = values.into_iter().map(Into::into).collect();
+        self.edit(Mode::Node, |operation, node| {
+            extend(operation, node, self.handle.id().index, &values)
+        })
+    }
+
+    fn build(&self, operation: &Operation<'_>, value: &Value<'_>) -> Result<Raw> {
+        value.check_depth(self.depth()?)?;
+        node::build(operation, value, self.handle.id().index)
+    }
+
+    fn edit<T>(&self, mode: Mode, edit: impl FnOnce(&Operation<'_>, &Node) -> Result<T>) -> Result<T> {
+        self.handle
+            .change(mode, &Wait::FOREVER, |operation| {
+                edit(operation, self.handle.record())
+            })
+            .map_err(|error| self.handle.locate(error))
+    }
+
+    /// Assigns an item that exists, as [`Struct::set`](crate::Struct::set) assigns a field.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::IndexOutOfRange`], and as [`List::push`].
+    pub fn set<'v>(&self, index: usize, value: impl Into<Value<'v>>) -> Result<()> {
+        let value = value.into();
+        self.depth()
+            .and_then(|depth| value.check_depth(depth))
+            .and_then(|()| {
+                self.with_child(
+                    |_| Ok(index as u64),
+                    |operation, node, _| {
+                        let slot = list::slot(operation.arena(), node, index as u64)?;
+                        node::assign_slot(operation, self.handle.id().index, slot, &value)
+                    },
+                )
+            })
+            .map_err(|error| self.locate_item(error, index))
+    }
+
+    /// Removes an item and returns it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::IndexOutOfRange`].
+    pub fn remove(&self, index: usize) -> Result<Value<'static>> {
+        self.with_child(
+            |_| Ok(index as u64),
+            |operation, node, raw| take(operation, node, index as u64, raw),
+        )
+        .map_err(|error| self.locate_item(error, index))
+    }
+
+    /// Removes the last item and returns it, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StaleHandle`], [`Error::HeldByGuard`].
+    pub fn pop(&self) -> Result<Option<Value<'static>>> {
+        let last = |node: &Node| Ok(list::len(node).wrapping_sub(1));
+        let popped = self.with_child(last, |operation, node, raw| {
+            take(operation, node, list::len(node).wrapping_sub(1), raw)
+        });
+        match popped {
+            Ok(value) => Ok(Some(value)),
+            Err(Error::IndexOutOfRange { .. }) => Ok(None),
+            Err(error) => Err(self.handle.locate(error)),
+        }
+    }
+
+    /// Runs an operation on an item with all that it takes: what the item names is held tree-exclusively, and
+    /// asked for first, then this list node-exclusively.
+    fn with_child<T>(
+        &self,
+        index: impl Fn(&Node) -> Result<u64>,
+        change: impl Fn(&Operation<'_>, &Node, Raw) -> Result<T>,
+    ) -> Result<T> {
+        let arena = self.handle.arena();
+        let nesting = self.handle.store().nesting;
+        let current = |arena: &Arena, node: &Node| Ok(Raw::load(list::slot(arena, node, index(node)?)?));
+        loop {
+            let seen = self.handle.read(current)?;
+            let child = match seen.id() {
+                Some(id) => match acquire(arena, id, Mode::Tree, &Wait::FOREVER, nesting) {
+                    Ok(held) => Some(held),
+                    // Replaced since: look again.
+                    Err(Error::StaleHandle { .. }) => {
+                        self.handle.read(|_, _| Ok(()))?;
+                        continue;
+                    }
+                    Err(error) => return Err(error),
+                },
+                None => None,
+            };
+            let node = self.handle.record();
+            let done =
+                acquire(arena, self.handle.id(), Mode::Node, &Wait::FOREVER, nesting).and_then(|held| {
+                    let result = match current(arena, node) {
+                        // Items have moved meanwhile: look again.
+                        Ok(now) if now.id() != seen.id() => Ok(None),
+                        Ok(now) => operate(arena, |operation| change(operation, node, now)).map(Some),
+                        Err(error) => Err(error),
+                    };
+                    held.release(arena);
+                    result
+                });
+            if let Some(child) = child {
+                child.release(arena);
+            }
+            if let Some(result) = done? {
+                return Ok(result);
+            }
+        }
+    }
+
+    /// Removes all items.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StaleHandle`], [`Error::HeldByGuard`].
+    pub fn clear(&self) -> Result<()> {
+        self.edit(Mode::Tree, |operation, node| {
+            node::discard_contents(operation, node, Kind::List)
+        })
+    }
+
+    /// Replaces all items.
+    ///
+    /// # Errors
+    ///
+    /// As [`List::push`].
+    pub fn assign_all<'v, T: Into<Value<'v>>>(&self, values: impl IntoIterator<Item = T>) -> Result<()> {
+        let values: Vec<Value<'v>> = values.into_iter().map(Into::into).collect();
+        self.edit(Mode::Tree, |operation, node| {
+            node::discard_contents(operation, node, Kind::List)?;
+            extend(operation, node, self.handle.id().index, &values)
+        })
+    }
+
+    /// The items in order, as of one moment.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StaleHandle`], [`Error::HeldByGuard`].
+    pub fn iter(&self) -> Result<impl Iterator<Item = Value<'static>> + use<>> {
+        match self.handle.to_value()? {
+            Value::List(items) => Ok(items.into_iter()),
+            other => Err(wrong_kind(other.kind(), "list")),
+        }
+    }
+
+    /// The list with all below it, as of one moment.
+    ///
+    /// # Errors
+    ///
+    /// As [`List::iter`].
+    pub fn to_value(&self) -> Result<Value<'static>> {
+        self.handle.to_value()
+    }
+
+    /// Locks the list and all below it for changing, for as long as the guard lives.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::HeldByGuard`] or [`Error::Deadlock`] if this thread holds it, a part of it or what contains it;
+    /// [`Error::StaleHandle`].
+    pub fn write(&self) -> Result<ListMut<'static>> {
+        self.lock(None)
+    }
+
+    /// As [`List::write`], but waits for at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// In addition, [`Error::LockTimeout`].
+    pub fn write_timeout(&self, timeout: Duration) -> Result<ListMut<'static>> {
+        self.lock(Some(timeout))
+    }
+
+    fn lock(&self, timeout: Option<Duration>) -> Result<ListMut<'static>> {
+        Access::lock(&self.handle, Mode::Tree, &at_most(timeout)).map(ListMut::new)
+    }
+
+    /// Locks the list and all below it against changes, for as long as the guard lives.
+    ///
+    /// # Errors
+    ///
+    /// As [`List::write`].
+    pub fn read(&self) -> Result<ListRef<'static>> {
+        Access::lock(&self.handle, Mode::Shared, &Wait::FOREVER).map(|access| ListRef { access })
+    }
+
+    /// As [`List::read`], but waits for at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// In addition, [`Error::LockTimeout`].
+    pub fn read_timeout(&self, timeout: Duration) -> Result<ListRef<'static>> {
+        Access::lock(&self.handle, Mode::Shared, &Wait::at_most(timeout)).map(|access| ListRef { access })
+    }
+}
+
+/// Takes an item out, which the caller holds, and has what it names freed.
+fn take(operation: &Operation<'_>, node: &Node, index: u64, raw: Raw) -> Result<Value<'static>> {
+    let value = slot_value(operation.arena(), raw)?;
+    list::remove(operation, node, index, 1)?;
+    if let Some(id) = raw.id() {
+        operation.retire_node(id.index)?;
+    }
+    Ok(value)
+}
+
+fn extend(operation: &Operation<'_>, node: &Node, index: u32, values: &[Value<'_>]) -> Result<()> {
+    let depth = node::depth_of(operation.arena(), index)?;
+    let start = list::len(node) as usize;
+    let items: Vec<Raw> = (start..)
+        .zip(values)
+        .map(|(at, value)| {
+            let built = value
+                .check_depth(depth)
+                .and_then(|()| node::build(operation, value, index));
+            built.map_err(|error| error.under_index(at))
+        })
+        .collect::<Result<_>>()?;
+    list::insert(operation, node, start as u64, &items)
+}
+
+/// As JSON. Parts that a guard of this thread holds are shown as such.
+impl fmt::Display for List {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.handle.to_value_for_display() {
+            Ok(value) => value.fmt(f),
+            Err(error) => write!(f, "<{error}>"),
+        }
+    }
+}
+
+impl fmt::Debug for List {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "List({self})")
+    }
+}
+
+/// A list that is held exclusively, with all below it.
+///
+/// ```
+/// use structstore::StructStore;
+///
+/// let store = StructStore::new();
+/// let mut list = store.list_mut("list")?;
+/// list.extend([3, 4])?;
+/// for item in list.iter_mut::<i32>() {
+///     *item? *= 10;
+/// }
+/// assert_eq!(list.get::<i32>(1)?, 40);
+/// assert!(list.iter_mut::<f64>().next().unwrap().is_err());
+/// # Ok::<(), structstore::Error>(())
+/// ```
+pub struct ListMut<'s> {
+    access: Access<'s>,
+}
+
+impl<'s> ListMut<'s> {
+    pub(crate) fn new(access: Access<'s>) -> ListMut<'s> {
+        ListMut { access }
+    }
+
+    /// How many items there are.
+    pub fn len(&self) -> usize {
+        list::len(self.access.node()) as usize
+    }
+
+    /// Whether there are no items.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn raw(&self, index: usize) -> Result<Raw> {
+        Ok(Raw::load(list::slot(
+            self.access.arena(),
+            self.access.node(),
+            index as u64,
+        )?))
+    }
+
+    /// Reads an item as a scalar, `String`, `Vec<u8>`, `Option` or [`Value`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::IndexOutOfRange`], and as [`StructMut::get`].
+    pub fn get<T: Get>(&self, index: usize) -> Result<T> {
+        self.raw(index)
+            .and_then(|raw| {
+                T::get(Slot {
+                    raw,
+                    source: Source::Held(self.access.arena()),
+                })
+            })
+            .map_err(|error| self.access.locate_item(error, index))
+    }
+
+    /// Appends an item.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooDeep`], [`Error::OutOfSpace`].
+    #[inline]
+    pub fn push<'v>(&mut self, value: impl Into<Value<'v>>) -> Result<()> {
+        let value = value.into();
+        if let Value::Scalar(scalar) = value {
+            let raw = Raw {
+                tag: scalar.kind() as u64,
+                payload: scalar.payload(),
+            };
+            if list::push_in_place(self.access.arena(), self.access.node(), raw)? {
+                return Ok(());
+            }
+        }
+        self.push_slow(value)
+    }
+
+    #[cold]
+    fn push_slow(&mut self, value: Value<'_>) -> Result<()> {
+        self.edit(|operation, node, index| extend(operation, node, index, std::slice::from_ref(&value)))
+    }
+
+    fn edit<T>(&mut self, edit: impl FnOnce(&Operation<'_>, &Node, u32) -> Result<T>) -> Result<T> {
+        let index = self.access.id().index;
+        self.access
+            .operate(|operation| edit(operation, operation.arena().node(index)?, index))
+            .map_err(|error| self.access.locate(error))
+    }
+
+    /// Inserts an item before the one at `at`, which may be the end.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::IndexOutOfRange`], and as [`ListMut::push`].
+    pub fn insert<'v>(&mut self, at: usize, value: impl Into<Value<'v>>) -> Result<()> {
+        let value = value.into();
+        self.edit(|operation, node, index| {
+            if at as u64 > list::len(node) {
+                return Err(list::out_of_range(at as u64, list::len(node)));
+            }
+            value.check_depth(node::depth_of(operation.arena(), index)?)?;
+            let item = node::build(operation, &value, index)?;
+            list::insert(operation, node, at as u64, &[item])
+        })
+    }
+
+    /// Appends items; all of them or, after an error, none.
+    ///
+    /// # Errors
+    ///
+    /// As [`ListMut::push`].
+    pub fn extend<'v, T: Into<Value<'v>>>(&mut self, values: impl IntoIterator<Item = T>) -> Result<()> {
+        let values: Vec<Value<'v>> = values.into_iter().map(Into::into).collect();
+        self.edit(|operation, node, index| extend(operation, node, index, &values))
+    }
+
+    /// Assigns an item that exists.
+    ///
+    /// # Errors
+    ///
+    /// As [`List::set`].
+    pub fn set<'v>(&mut self, at: usize, value: impl Into<Value<'v>>) -> Result<()> {
+        let value = value.into();
+        let index = self.access.id().index;
+        let set = node::depth_of(self.access.arena(), index)
+            .and_then(|depth| value.check_depth(depth))
+            .and_then(|()| {
+                self.access.operate(|operation| {
+                    let slot = list::slot(operation.arena(), operation.arena().node(index)?, at as u64)?;
+                    node::assign_slot(operation, index, slot, &value)
+                })
+            });
+        set.map_err(|error| self.access.locate_item(error, at))
+    }
+
+    /// Removes an item and returns it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::IndexOutOfRange`].
+    pub fn remove(&mut self, at: usize) -> Result<Value<'static>> {
+        let raw = self.raw(at).map_err(|error| self.access.locate(error))?;
+        self.edit(|operation, node, _| take(operation, node, at as u64, raw))
+    }
+
+    /// Removes the last item and returns it, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] if the memory is damaged.
+    pub fn pop(&mut self) -> Result<Option<Value<'static>>> {
+        match self.len() {
+            0 => Ok(None),
+            len => self.remove(len - 1).map(Some),
+        }
+    }
+
+    /// Removes all items.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfSpace`] if there is no room to take notes of what is to be freed.
+    pub fn clear(&mut self) -> Result<()> {
+        self.edit(|operation, node, _| node::discard_contents(operation, node, Kind::List))
+    }
+
+    /// The list with all below it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] if the memory is damaged.
+    pub fn to_value(&self) -> Result<Value<'static>> {
+        super::held_value(self.access.arena(), self.access.node(), 0)
+    }
+
+    /// The items, each as its own memory. An item that is not of exactly this type is an error in its place.
+    pub fn iter_mut<'a, T: ScalarType + 'a>(&'a mut self) -> impl Iterator<Item = Result<&'a mut T>> {
+        let (arena, node) = (&**self.access.arena(), self.access.node());
+        (0..list::len(node)).map(move |index| {
+            let place = list::slot(arena, node, index).and_then(lend_scalar::<T>);
+            // SAFETY: a valid T (checked) in a slot that stays where it is while the iterator borrows the guard,
+            // which nobody else touches; each item is given out once.
+            place
+                .map(|place| unsafe { &mut *place })
+                .map_err(|error| error.under_index(index as usize))
+        })
+    }
+
+    /// An item's own memory.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::IndexOutOfRange`], or [`Error::WrongType`] if the item is not of exactly this type.
+    pub fn scalar_mut<T: ScalarType>(&mut self, index: usize) -> Result<&mut T> {
+        let place =
+            list::slot(self.access.arena(), self.access.node(), index as u64).and_then(lend_scalar::<T>);
+        match place {
+            // SAFETY: as in `iter_mut`; `&mut self` keeps this guard from giving out another one.
+            Ok(place) => Ok(unsafe { &mut *place }),
+            Err(error) => Err(self.access.locate_item(error, index)),
+        }
+    }
+
+    /// The struct that is an item.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::IndexOutOfRange`], or [`Error::WrongType`] if the item is of another kind.
+    pub fn at(&mut self, index: usize) -> Result<StructMut<'_>> {
+        self.child(index, Kind::Struct).map(StructMut::new)
+    }
+
+    /// The list that is an item.
+    ///
+    /// # Errors
+    ///
+    /// As [`ListMut::at`].
+    pub fn list(&mut self, index: usize) -> Result<ListMut<'_>> {
+        self.child(index, Kind::List).map(ListMut::new)
+    }
+
+    /// The text that is an item.
+    ///
+    /// # Errors
+    ///
+    /// As [`ListMut::at`].
+    pub fn text(&mut self, index: usize) -> Result<TextMut<'_>> {
+        self.child(index, Kind::Text).map(TextMut::new)
+    }
+
+    /// The bytes that are an item.
+    ///
+    /// # Errors
+    ///
+    /// As [`ListMut::at`].
+    pub fn bytes(&mut self, index: usize) -> Result<BytesMut<'_>> {
+        self.child(index, Kind::Bytes).map(BytesMut::new)
+    }
+
+    /// The array that is an item.
+    ///
+    /// # Errors
+    ///
+    /// As [`ListMut::at`].
+    pub fn array(&mut self, index: usize) -> Result<ArrayMut<'_>> {
+        self.child(index, Kind::Array).map(ArrayMut::new)
+    }
+
+    fn child(&mut self, index: usize, kind: Kind) -> Result<Access<'_>> {
+        let child = self.raw(index).and_then(|raw| match raw.kind()? {
+            found if found == kind => self.access.child(raw),
+            found => Err(wrong_kind(found, kind.name())),
+        });
+        child.map_err(|error| self.access.locate_item(error, index))
+    }
+
+    /// The same access for a shorter time, to pass on.
+    pub fn reborrow(&mut self) -> ListMut<'_> {
+        ListMut::new(self.access.reborrow())
+    }
+}
+
+/// A list that is held for reading, with all below it.
+pub struct ListRef<'s> {
+    access: Access<'s>,
+}
+
+impl ListRef<'_> {
+    /// How many items there are.
+    pub fn len(&self) -> usize {
+        list::len(self.access.node()) as usize
+    }
+
+    /// Whether there are no items.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Reads an item as a scalar, `String`, `Vec<u8>`, `Option` or [`Value`].
+    ///
+    /// # Errors
+    ///
+    /// As [`List::get`].
+    pub fn get<T: Get>(&self, index: usize) -> Result<T> {
+        list::slot(self.access.arena(), self.access.node(), index as u64)
+            .and_then(|slot| {
+                T::get(Slot {
+                    raw: Raw::load(slot),
+                    source: Source::Held(self.access.arena()),
+                })
+            })
+            .map_err(|error| self.access.locate_item(error, index))
+    }
+
+    /// The items, one by one.
+    pub fn iter<T: Get>(&self) -> impl Iterator<Item = Result<T>> {
+        (0..self.len()).map(|index| self.get(index))
+    }
+}

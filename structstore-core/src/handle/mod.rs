@@ -1,0 +1,286 @@
+//! Handles: the long-lived references to nodes that the API gives out, and the guards taken through them.
+//!
+//! A handle is (store, index, generation) and the record's address, which never changes. Each operation on a
+//! handle takes and releases the locks it needs; a guard (`…Mut`, `…Ref`) holds them until it is dropped.
+
+mod access;
+mod array;
+mod fields;
+mod get;
+mod inspect;
+mod leaf;
+mod list;
+mod locking;
+mod token;
+
+pub(crate) use access::{Access, at_most};
+pub(crate) use array::unshare;
+pub use array::{Array, ArrayMut, ArrayRef, ArrayView};
+pub(crate) use fields::lend_scalar;
+pub use fields::{Struct, StructMut, StructRef};
+pub use get::{Get, Item};
+pub use inspect::Statistics;
+pub use leaf::{Bytes, BytesMut, BytesRef, Text, TextMut, TextRef};
+pub use list::{List, ListMut, ListRef};
+pub(crate) use locking::{Held, acquire, exclusively, operate};
+pub use token::Lock;
+
+use std::sync::Arc;
+
+use crate::arena::Arena;
+use crate::arena::layout::Node;
+use crate::error::{Error, Result};
+use crate::journal::Operation;
+use crate::lock::{Locker, Mode, NodeId, Own, Wait, optimistic};
+use crate::node::{self, Raw, Shallow};
+use crate::store::Store;
+use crate::value::{Kind, Value};
+
+/// How often a read is tried without writing anything, before it takes a shared lock.
+const OPTIMISTIC_TRIES: usize = 100;
+
+/// How often a reader without write permission yields before it sleeps between tries.
+const READ_ONLY_YIELDS: usize = 1000;
+
+/// A reference to a node.
+#[derive(Clone)]
+pub(crate) struct Handle {
+    store: Arc<Store>,
+    id: NodeId,
+    record: *const Node,
+}
+
+// SAFETY: the record lies in the mapping that `store` keeps, and consists of atomics.
+unsafe impl Send for Handle {}
+// SAFETY: as above.
+unsafe impl Sync for Handle {}
+
+impl Handle {
+    pub(crate) fn new(store: Arc<Store>, id: NodeId) -> Result<Handle> {
+        let record = std::ptr::from_ref(store.arena.node(id.index)?);
+        Ok(Handle { store, id, record })
+    }
+
+    /// A handle to a node that a slot of this store names.
+    pub(crate) fn child(&self, raw: Raw) -> Result<Handle> {
+        let (id, _) = node::resolve(self.arena(), raw)?;
+        Handle::new(Arc::clone(&self.store), id)
+    }
+
+    #[inline]
+    pub(crate) fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
+    #[inline]
+    pub(crate) fn arena(&self) -> &Arc<Arena> {
+        &self.store.arena
+    }
+
+    #[inline]
+    pub(crate) fn id(&self) -> NodeId {
+        self.id
+    }
+
+    #[inline]
+    pub(crate) fn record(&self) -> &Node {
+        // SAFETY: from a checked reference into the mapping that `store` keeps; records never move.
+        unsafe { &*self.record }
+    }
+
+    /// What this thread itself holds around the node.
+    #[inline]
+    pub(crate) fn own(&self) -> Result<Own> {
+        match self.arena().seat_if_any() {
+            Some(seat) => Locker::new(&**self.arena(), seat)?.own(self.id.index),
+            None => Ok(Own::default()),
+        }
+    }
+
+    /// Puts the way to this node in front of the path of an error.
+    #[cold]
+    pub(crate) fn locate(&self, error: Error) -> Error {
+        error.under(&node::path_of(self.arena(), self.id))
+    }
+
+    /// The same for an error about one of its fields.
+    #[cold]
+    pub(crate) fn locate_field(&self, error: Error, name: &str) -> Error {
+        self.locate(error.under(name))
+    }
+
+    /// Runs `read` on the node so that no change by others can be seen half-done, writing nothing.
+    ///
+    /// `read` may run several times and see garbage, which it answers with an error or a value that is discarded.
+    #[inline]
+    pub(crate) fn read<T>(&self, read: impl Fn(&Arena, &Node) -> Result<T>) -> Result<T> {
+        let arena: &Arena = self.arena();
+        let node = self.record();
+        let seat = arena.seat_if_any();
+        if let Some(seat) = seat {
+            let own = Locker::new(arena, seat)?.own(self.id.index)?;
+            if own.exclusive && !self.store.nesting {
+                return Err(Error::HeldByGuard { path: String::new() });
+            }
+        }
+        for _ in 0..OPTIMISTIC_TRIES {
+            if let Ok(result) = optimistic(arena, &node.head, self.id, seat, || read(arena, node))? {
+                return Ok(result);
+            }
+            std::hint::spin_loop();
+        }
+        self.read_contended(read)
+    }
+
+    #[cold]
+    fn read_contended<T>(&self, read: impl Fn(&Arena, &Node) -> Result<T>) -> Result<T> {
+        if self.arena().writable() {
+            let held = acquire(
+                self.arena(),
+                self.id,
+                Mode::Shared,
+                &Wait::FOREVER,
+                self.store.nesting,
+            )?;
+            let result = read(self.arena(), self.record());
+            held.release(self.arena());
+            return result;
+        }
+        for attempt in 0_usize.. {
+            if let Ok(result) = optimistic(&**self.arena(), &self.record().head, self.id, None, || {
+                read(self.arena(), self.record())
+            })? {
+                return Ok(result);
+            }
+            Wait::FOREVER.check()?;
+            if attempt < READ_ONLY_YIELDS {
+                std::thread::yield_now();
+            } else {
+                std::thread::sleep(std::time::Duration::from_micros(100));
+            }
+        }
+        Err(Error::Interrupted)
+    }
+
+    /// Changes the node in one operation, under a lock of its own.
+    #[inline]
+    pub(crate) fn change<T>(
+        &self,
+        mode: Mode,
+        wait: &Wait,
+        change: impl FnOnce(&Operation<'_>) -> Result<T>,
+    ) -> Result<T> {
+        exclusively(self.arena(), self.id, mode, wait, self.store.nesting, change)
+    }
+
+    /// The node and all below it, detached, as of one moment.
+    pub(crate) fn to_value(&self) -> Result<Value<'static>> {
+        self.snapshot().map_err(|error| self.locate(error))
+    }
+
+    fn snapshot(&self) -> Result<Value<'static>> {
+        if !self.arena().writable() {
+            return self.value_by_node(0, false);
+        }
+        let held = acquire(
+            self.arena(),
+            self.id,
+            Mode::Shared,
+            &Wait::FOREVER,
+            self.store.nesting,
+        )?;
+        let value = held_value(self.arena(), self.record(), 0);
+        held.release(self.arena());
+        value
+    }
+
+    /// For display: parts that a guard of this thread holds are replaced by a remark.
+    pub(crate) fn to_value_for_display(&self) -> Result<Value<'static>> {
+        match self.snapshot() {
+            Err(Error::HeldByGuard { .. }) => self.value_by_node(0, true),
+            other => other,
+        }
+    }
+
+    /// Each node as of one moment, but not all of the same one.
+    fn value_by_node(&self, depth: usize, remark: bool) -> Result<Value<'static>> {
+        let shallow = match self.read(node::read_shallow) {
+            Err(Error::HeldByGuard { .. }) if remark => return Ok("<held by a guard of this thread>".into()),
+            other => other?,
+        };
+        compose(shallow, depth, &|raw, depth| match self.child(raw) {
+            Ok(child) => child.value_by_node(depth, remark),
+            // Replaced since its parent was read.
+            Err(Error::StaleHandle { .. }) => Ok(Value::Null),
+            Err(error) => Err(error),
+        })
+    }
+}
+
+/// The value of a node that is held, with all below it.
+pub(crate) fn held_value(arena: &Arena, node: &Node, depth: usize) -> Result<Value<'static>> {
+    compose(node::read_shallow(arena, node)?, depth, &|raw, depth| {
+        held_value(arena, node::resolve(arena, raw)?.1, depth)
+    })
+}
+
+/// The value of a slot whose node is held.
+pub(crate) fn slot_value(arena: &Arena, raw: Raw) -> Result<Value<'static>> {
+    match raw.id() {
+        Some(_) => held_value(arena, node::resolve(arena, raw)?.1, 0),
+        None => plain_value(raw),
+    }
+}
+
+fn plain_value(raw: Raw) -> Result<Value<'static>> {
+    Ok(crate::value::decode_scalar(raw.kind()?, raw.payload)?.map_or(Value::Null, Value::Scalar))
+}
+
+fn compose(
+    shallow: Shallow,
+    depth: usize,
+    child: &dyn Fn(Raw, usize) -> Result<Value<'static>>,
+) -> Result<Value<'static>> {
+    use crate::lock::MAX_DEPTH;
+    if depth > MAX_DEPTH {
+        return Err(Error::TooDeep {
+            path: String::new(),
+            limit: MAX_DEPTH,
+        });
+    }
+    let value = |raw: Raw| match raw.id() {
+        Some(_) => child(raw, depth + 1),
+        None => plain_value(raw),
+    };
+    Ok(match shallow {
+        Shallow::Text(text) => text.into(),
+        Shallow::Bytes(bytes) => Value::Bytes(bytes.into()),
+        Shallow::Array(array) => Value::Array(array),
+        Shallow::List(items) => Value::List(
+            items
+                .into_iter()
+                .enumerate()
+                .map(|(index, raw)| value(raw).map_err(|error| error.under_index(index)))
+                .collect::<Result<_>>()?,
+        ),
+        Shallow::Struct(fields) => Value::Struct(
+            fields
+                .into_iter()
+                .map(|(name, raw)| {
+                    let value = value(raw).map_err(|error| error.under(&name))?;
+                    Ok((name.into(), value))
+                })
+                .collect::<Result<_>>()?,
+        ),
+    })
+}
+
+/// The error for a field that is of another kind.
+#[cold]
+pub(crate) fn wrong_kind(found: Kind, expected: &'static str) -> Error {
+    Error::WrongType {
+        path: String::new(),
+        found: found.name().into(),
+        expected: expected.into(),
+    }
+}

@@ -1,0 +1,168 @@
+//! The end of an operation: freeing what it unlinked, or taking back what it did. Each step is one heap section,
+//! and none depends on anything but shared memory, so that somebody else can go on from any of them.
+
+use super::{COMMITTED, OVERFLOW, RETIRED_BLOCK, RETIRED_NODE, entry};
+use crate::arena::layout::{Node, SEAT_LOG, Seat};
+use crate::arena::{Arena, HeapGuard, Section};
+use crate::error::{Error, Result};
+use crate::node::{self, Child};
+use crate::sync::{AtomicU64, Ordering};
+
+/// Frees what a committed operation retired, and makes the journal idle.
+pub(super) fn finish(arena: &Arena, index: u32, seat: &Seat) -> Result<()> {
+    debug_assert_eq!(seat.phase.load(Ordering::Relaxed), COMMITTED);
+    // What was pending belongs to the store now.
+    seat.pending_blocks.store(0, Ordering::Release);
+    seat.pending_nodes.store(0, Ordering::Release);
+    let count = seat.log_count.load(Ordering::Relaxed);
+    loop {
+        free_doomed(arena, index, seat)?;
+        let at = seat.cursor.load(Ordering::Relaxed);
+        if at >= count {
+            break;
+        }
+        let (place, value) = entry(arena, seat, at, count)?;
+        if place != RETIRED_BLOCK && place != RETIRED_NODE {
+            seat.cursor.store(at + 1, Ordering::Release);
+            continue;
+        }
+        let mut heap = HeapGuard::lock(arena, index);
+        let mut section = heap.section();
+        if place == RETIRED_BLOCK {
+            section.free_or_orphan(value)?;
+        } else {
+            let doomed = u32::try_from(value)
+                .map_err(|_| Error::corrupt("a journal", value, "the index of a removed node"))?;
+            doom(&mut section, arena, seat, doomed)?;
+        }
+        section.set(&seat.cursor, at + 1)?;
+        section.commit();
+    }
+    free_log(arena, index, seat)?;
+    seat.log_count.store(0, Ordering::Release);
+    seat.cursor.store(0, Ordering::Release);
+    seat.phase.store(0, Ordering::Release);
+    Ok(())
+}
+
+/// Restores what an operation changed, newest first, and frees what it allocated.
+pub(super) fn roll_back(arena: &Arena, index: u32, seat: &Seat) -> Result<()> {
+    let count = seat.log_count.load(Ordering::Relaxed);
+    for at in (0..count).rev() {
+        let (place, value) = entry(arena, seat, at, count)?;
+        if place % 8 == 0 {
+            arena.at::<AtomicU64>(place)?.store(value, Ordering::Release);
+        }
+    }
+    free_log(arena, index, seat)?;
+    seat.log_count.store(0, Ordering::Release);
+    discard_pending(arena, index, seat)
+}
+
+/// Frees what was allocated and never became visible.
+pub(super) fn discard_pending(arena: &Arena, index: u32, seat: &Seat) -> Result<()> {
+    if seat.pending_blocks.load(Ordering::Relaxed) == 0 && seat.pending_nodes.load(Ordering::Relaxed) == 0 {
+        return Ok(());
+    }
+    let mut heap = HeapGuard::lock(arena, index);
+    loop {
+        let block = seat.pending_blocks.load(Ordering::Relaxed);
+        if block == 0 {
+            break;
+        }
+        let link = arena
+            .at::<AtomicU64>(block.wrapping_sub(8))?
+            .load(Ordering::Relaxed);
+        let mut section = heap.section();
+        section.set(&seat.pending_blocks, link)?;
+        section.free(block)?;
+        section.commit();
+    }
+    while let Some((node, record)) = first(arena, &seat.pending_nodes)? {
+        let link = record.link.load(Ordering::Relaxed);
+        let mut section = heap.section();
+        section.set(&seat.pending_nodes, link)?;
+        section.free_node(node)?;
+        section.commit();
+    }
+    Ok(())
+}
+
+/// Frees the overflow blocks of the log.
+fn free_log(arena: &Arena, index: u32, seat: &Seat) -> Result<()> {
+    let count = seat.log_count.load(Ordering::Relaxed);
+    if count <= SEAT_LOG as u64 {
+        return Ok(());
+    }
+    // From here on the log must not be read again: a repairer would find its blocks gone.
+    let mut left = (count - SEAT_LOG as u64).div_ceil(OVERFLOW);
+    let mut heap = HeapGuard::lock(arena, index);
+    loop {
+        let block = seat.log_block.load(Ordering::Relaxed);
+        if block == 0 || left == 0 {
+            return Ok(());
+        }
+        let before = arena.at::<AtomicU64>(block)?.load(Ordering::Relaxed);
+        left -= 1;
+        let mut section = heap.section();
+        section.set(&seat.log_block, before)?;
+        section.set(&seat.log_count, SEAT_LOG as u64 + left * OVERFLOW)?;
+        section.free(block)?;
+        section.commit();
+    }
+}
+
+/// The first node of a chain.
+fn first<'a>(arena: &'a Arena, head: &AtomicU64) -> Result<Option<(u32, &'a Node)>> {
+    match u32::try_from(head.load(Ordering::Relaxed)) {
+        Ok(0) => Ok(None),
+        Ok(plus_one) => Ok(Some((plus_one - 1, arena.node(plus_one - 1)?))),
+        Err(_) => Err(Error::corrupt(
+            "a chain of nodes",
+            head.load(Ordering::Relaxed),
+            "a node index",
+        )),
+    }
+}
+
+/// Puts a node at the head of the chain of those to be freed.
+fn doom(section: &mut Section<'_>, arena: &Arena, seat: &Seat, index: u32) -> Result<()> {
+    section.set(&arena.node(index)?.link, seat.doomed.load(Ordering::Relaxed))?;
+    section.set(&seat.doomed, u64::from(index) + 1)
+}
+
+/// Frees all trees whose roots are on the chain. A node's children move to the chain before it goes, so that
+/// the chain always leads to all that is left.
+fn free_doomed(arena: &Arena, index: u32, seat: &Seat) -> Result<()> {
+    if seat.doomed.load(Ordering::Relaxed) == 0 {
+        return Ok(());
+    }
+    let mut heap = HeapGuard::lock(arena, index);
+    while let Some((doomed, record)) = first(arena, &seat.doomed)? {
+        match node::next_child(arena, doomed, record)? {
+            Child::Node { index: child, forget } => {
+                let mut section = heap.section();
+                for (word, value) in forget.into_iter().flatten() {
+                    section.set(word, value)?;
+                }
+                doom(&mut section, arena, seat, child)?;
+                section.commit();
+            }
+            Child::Block { payload, forget } => {
+                let mut section = heap.section();
+                for (word, value) in forget.into_iter().flatten() {
+                    section.set(word, value)?;
+                }
+                section.free_or_orphan(payload)?;
+                section.commit();
+            }
+            Child::None => {
+                let mut section = heap.section();
+                section.set(&seat.doomed, record.link.load(Ordering::Relaxed))?;
+                section.free_node(doomed)?;
+                section.commit();
+            }
+        }
+    }
+    Ok(())
+}

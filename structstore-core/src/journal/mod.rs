@@ -1,0 +1,206 @@
+//! The journal: how an operation changes shared structures wholly or not at all.
+//!
+//! An operation allocates and fills what is new where nobody can see it, logs the old value of each word that it
+//! is about to change, changes it, commits by one store to the seat's phase word, and then frees what it
+//! unlinked. Dropped uncommitted, it restores the words and frees what it allocated.
+//!
+//! Invariants: every word changed with [`Operation::set`] lies under an exclusive hold of this seat until the
+//! operation is finished, so that restoring it overwrites nobody's work; what others change meanwhile (heap, free
+//! lists, statistics) is changed in heap sections, never here; lock words are never journaled.
+
+mod free;
+
+use std::sync::Arc;
+
+use crate::arena::layout::{LogEntry, SEAT_LOG, Seat};
+use crate::arena::{Arena, BlockKind, HeapGuard};
+use crate::error::{Error, Result};
+use crate::lock::NodeId;
+use crate::sync::{AtomicU64, Ordering};
+use crate::value::Kind;
+
+/// What a log entry is, in the low bits of its place; places of words are multiples of 8.
+const RETIRED_BLOCK: u64 = 1;
+const RETIRED_NODE: u64 = 2;
+
+/// Entries in an overflow block; its first words hold the offset of the block before it.
+const OVERFLOW: u64 = 252;
+const OVERFLOW_HEADER: u64 = 16;
+
+const COMMITTED: u64 = 1;
+
+/// One change of shared structures by the calling thread.
+pub(crate) struct Operation<'a> {
+    arena: &'a Arena,
+    index: u32,
+    seat: &'a Seat,
+    open: bool,
+}
+
+impl<'a> Operation<'a> {
+    /// Begins an operation of this thread's seat.
+    pub(crate) fn begin(arena: &'a Arc<Arena>) -> Result<Operation<'a>> {
+        let index = arena.seat()?;
+        let seat = arena.record::<Seat>(index)?;
+        let busy = [
+            &seat.phase,
+            &seat.log_count,
+            &seat.pending_blocks,
+            &seat.pending_nodes,
+            &seat.doomed,
+        ];
+        if busy.iter().any(|word| word.load(Ordering::Relaxed) != 0) {
+            return Err(Error::corrupt(
+                format_args!("the journal of seat {index}"),
+                "an operation under way",
+                "an idle journal",
+            ));
+        }
+        Ok(Operation {
+            arena,
+            index,
+            seat,
+            open: true,
+        })
+    }
+
+    pub(crate) fn arena(&self) -> &'a Arena {
+        self.arena
+    }
+
+    /// Changes a word that others can see, after logging what it was.
+    #[inline]
+    pub(crate) fn set(&self, word: &AtomicU64, value: u64) -> Result<()> {
+        self.log(self.arena.segment().offset_of(word), word.load(Ordering::Relaxed))?;
+        // Release: whoever sees the new value sees what it leads to; a repairer finds the log entry.
+        word.store(value, Ordering::Release);
+        Ok(())
+    }
+
+    /// Has a block freed when the operation is committed.
+    pub(crate) fn retire_block(&self, payload: u64) -> Result<()> {
+        if payload == 0 {
+            Ok(())
+        } else {
+            self.log(RETIRED_BLOCK, payload)
+        }
+    }
+
+    /// Has a node and everything below it freed when the operation is committed. The caller holds it, or
+    /// something above it, tree-exclusively until the operation is finished.
+    pub(crate) fn retire_node(&self, index: u32) -> Result<()> {
+        self.log(RETIRED_NODE, u64::from(index))
+    }
+
+    /// Allocates a block, 0 for no bytes. Nobody else can see it until a word that leads to it is set.
+    pub(crate) fn allocate(&self, bytes: u64, kind: BlockKind) -> Result<u64> {
+        if bytes == 0 {
+            return Ok(0);
+        }
+        let mut heap = HeapGuard::lock(self.arena, self.index);
+        let mut section = heap.section();
+        let payload = section.allocate(self.seat, bytes, kind)?;
+        section.commit();
+        Ok(payload)
+    }
+
+    /// Takes a new node without parent.
+    pub(crate) fn allocate_node(&self, kind: Kind) -> Result<NodeId> {
+        let mut heap = HeapGuard::lock(self.arena, self.index);
+        let mut section = heap.section();
+        let index = section.allocate_node(self.seat, kind as u8)?;
+        section.commit();
+        let identity = self.arena.node(index)?.head.identity.load(Ordering::Relaxed);
+        Ok(NodeId {
+            index,
+            generation: crate::lock::generation(identity),
+        })
+    }
+
+    #[inline]
+    fn log(&self, place: u64, value: u64) -> Result<()> {
+        let count = self.seat.log_count.load(Ordering::Relaxed);
+        let entry = match self.seat.log.get(count as usize) {
+            Some(entry) => entry,
+            None => self.overflow_entry(count)?,
+        };
+        entry.place.store(place, Ordering::Relaxed);
+        entry.value.store(value, Ordering::Relaxed);
+        // Release: the entry is complete before it counts.
+        self.seat.log_count.store(count + 1, Ordering::Release);
+        Ok(())
+    }
+
+    #[cold]
+    fn overflow_entry(&self, count: u64) -> Result<&LogEntry> {
+        let within = (count - SEAT_LOG as u64) % OVERFLOW;
+        if within == 0 {
+            let mut heap = HeapGuard::lock(self.arena, self.index);
+            let mut section = heap.section();
+            let bytes = OVERFLOW_HEADER + OVERFLOW * size_of::<LogEntry>() as u64;
+            let block = section.take(bytes, BlockKind::Log)?;
+            let before = self.seat.log_block.load(Ordering::Relaxed);
+            self.arena
+                .at::<AtomicU64>(block)?
+                .store(before, Ordering::Relaxed);
+            section.set(&self.seat.log_block, block)?;
+            section.commit();
+        }
+        entry_in(self.arena, self.seat.log_block.load(Ordering::Relaxed), within)
+    }
+
+    /// Keeps what was allocated for this process alone: no word of the store leads to it.
+    pub(crate) fn adopt(mut self) {
+        self.open = false;
+        self.seat.pending_blocks.store(0, Ordering::Release);
+        self.seat.pending_nodes.store(0, Ordering::Release);
+    }
+
+    /// Makes the changes final and frees what they unlinked.
+    ///
+    /// From the store to the phase word on, the operation has happened; an error after it says that the segment
+    /// is damaged.
+    pub(crate) fn commit(mut self) -> Result<()> {
+        self.open = false;
+        let seat = self.seat;
+        if seat.log_count.load(Ordering::Relaxed) == 0 {
+            // Nothing can be seen of what was allocated, if anything was.
+            return free::discard_pending(self.arena, self.index, seat);
+        }
+        seat.phase.store(COMMITTED, Ordering::Release);
+        free::finish(self.arena, self.index, seat)
+    }
+}
+
+impl Drop for Operation<'_> {
+    fn drop(&mut self) {
+        if self.open {
+            // Fails only where the segment is damaged, and then there is nobody to tell.
+            let _ = free::roll_back(self.arena, self.index, self.seat);
+        }
+    }
+}
+
+fn entry_in(arena: &Arena, block: u64, within: u64) -> Result<&LogEntry> {
+    arena.at(block + OVERFLOW_HEADER + within * size_of::<LogEntry>() as u64)
+}
+
+/// Log entry `at` of a seat. Entries of overflow blocks are found from the newest block backwards.
+fn entry(arena: &Arena, seat: &Seat, at: u64, count: u64) -> Result<(u64, u64)> {
+    let entry = match seat.log.get(at as usize) {
+        Some(entry) => entry,
+        None => {
+            let overflow = at - SEAT_LOG as u64;
+            let newest = (count - 1 - SEAT_LOG as u64) / OVERFLOW;
+            let mut block = seat.log_block.load(Ordering::Relaxed);
+            for _ in overflow / OVERFLOW..newest {
+                block = arena.at::<AtomicU64>(block)?.load(Ordering::Relaxed);
+            }
+            entry_in(arena, block, overflow % OVERFLOW)?
+        }
+    };
+    Ok((
+        entry.place.load(Ordering::Relaxed),
+        entry.value.load(Ordering::Relaxed),
+    ))
+}

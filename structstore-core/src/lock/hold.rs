@@ -1,0 +1,71 @@
+//! The word by which a seat publishes a lock that it wants or has.
+//!
+//! | bits | meaning |
+//! |---|---|
+//! | 0 | WAITERS: somebody sleeps on the word's low half |
+//! | 1 | PEND: the seat's thread sleeps for something else while it holds this |
+//! | 2..4 | mode: 1 shared, 2 node-exclusive, 3 tree-exclusive; a hold is never 0 |
+//! | 4..32 | low bits of the node's generation |
+//! | 32..64 | the node's index |
+//!
+//! A shared hold counts as soon as it is published. An exclusive one counts only while its seat owns the node's
+//! word.
+
+use super::{Mode, NodeId};
+use crate::sync::{AtomicU64, Ordering};
+
+pub(crate) const PEND: u64 = 1 << 1;
+const MODE_SHIFT: u32 = 2;
+const GENERATION_SHIFT: u32 = 4;
+const INDEX_SHIFT: u32 = 32;
+
+/// How many locks one thread may hold at once in one segment.
+pub(crate) const HOLDS: usize = 31;
+
+/// The holds of one seat.
+#[repr(C, align(64))]
+pub(crate) struct SeatLine {
+    /// No slot at or beyond this index was ever in use; it grows before such a slot is published.
+    pub(super) high: AtomicU64,
+    pub(super) slots: [AtomicU64; HOLDS],
+}
+
+impl SeatLine {
+    /// The slots that may be in use, for the thread of this seat and for others.
+    #[inline]
+    pub(super) fn slots(&self) -> &[AtomicU64] {
+        let high = (self.high.load(Ordering::Acquire) as usize).min(HOLDS);
+        &self.slots[..high]
+    }
+
+    /// Whether the seat has published any hold.
+    #[inline]
+    pub(crate) fn any(&self) -> bool {
+        self.slots().iter().any(|slot| slot.load(Ordering::Relaxed) != 0)
+    }
+}
+
+#[inline]
+pub(super) fn hold(id: NodeId, mode: Mode) -> u64 {
+    let mode = match mode {
+        Mode::Shared => 1,
+        Mode::Node => 2,
+        Mode::Tree => 3,
+    };
+    u64::from(id.index) << INDEX_SHIFT | u64::from(id.generation << GENERATION_SHIFT) | mode << MODE_SHIFT
+}
+
+#[inline]
+pub(super) fn index(hold: u64) -> u32 {
+    (hold >> INDEX_SHIFT) as u32
+}
+
+/// The mode; bits that name none read as the strongest.
+#[inline]
+pub(super) fn mode(hold: u64) -> Mode {
+    match hold >> MODE_SHIFT & 3 {
+        1 => Mode::Shared,
+        2 => Mode::Node,
+        _ => Mode::Tree,
+    }
+}

@@ -1,0 +1,78 @@
+//! Locks on nodes: exclusive, shared, and optimistic reads, across threads and processes.
+//!
+//! A lock is a [`word`] in the node plus the [`hold`]s that seats publish; there is no kernel object and no
+//! counter. A lock on a node covers everything below it. The protocol is written against [`Space`], so that the
+//! model in `model.rs` checks the very code that runs.
+//!
+//! Invariants: only the owner of a word changes its owner, versions and NODE bit, and others only set WAITERS; only
+//! the seat's own thread changes its holds, and others only set WAITERS; a granted hold's node and all nodes
+//! above it stay where they are until it is released.
+
+mod hold;
+mod optimistic;
+mod protocol;
+mod wait;
+mod word;
+
+#[cfg(all(test, loom))]
+mod model;
+
+pub(crate) use hold::{HOLDS, SeatLine};
+pub(crate) use optimistic::optimistic;
+pub(crate) use protocol::{Locker, Own};
+pub(crate) use wait::Wait;
+pub use wait::WaitHooks;
+pub(crate) use word::MAX_SEATS;
+
+use crate::error::Result;
+use crate::sync::AtomicU64;
+
+/// How deep structures may nest, and thus the bound of every walk towards the root.
+pub(crate) const MAX_DEPTH: usize = 128;
+
+/// Somebody sleeps on this word; whoever changes it wakes them. The same bit in lock words and holds.
+pub(crate) const WAITERS: u64 = 1;
+
+/// The name of a node: its place in the node table, and which of its lives is meant.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub(crate) struct NodeId {
+    pub(crate) index: u32,
+    pub(crate) generation: u32,
+}
+
+/// What a lock covers and whom it waits for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Mode {
+    /// The node and all below it, for reading.
+    Shared,
+    /// The node's own slots, for one implicit change; waits for nobody below.
+    Node,
+    /// The node and all below it, for changing.
+    Tree,
+}
+
+/// The part of a node record that locking needs.
+#[repr(C)]
+pub(crate) struct NodeHead {
+    /// The lock word; never reset, not even when the record is reused.
+    pub(crate) word: AtomicU64,
+    /// Generation in the high half, kind in the low byte.
+    pub(crate) identity: AtomicU64,
+    /// Index of the parent plus one; 0 for a root.
+    pub(crate) parent: AtomicU64,
+}
+
+/// The memory in which nodes and seats live.
+pub(crate) trait Space {
+    /// The head of a node record, whether it is in use or not; an error if the table has no such record.
+    fn head(&self, index: u32) -> Result<&NodeHead>;
+    /// The holds of a seat.
+    fn line(&self, seat: u32) -> Result<&SeatLine>;
+    /// Word `at` of the bitmap of claimed seats; `None` beyond the last.
+    fn claimed(&self, at: usize) -> Option<u64>;
+}
+
+/// The generation in a node's identity word.
+pub(crate) fn generation(identity: u64) -> u32 {
+    (identity >> 32) as u32
+}

@@ -1,0 +1,78 @@
+//! Reading without writing: look at the lock words, read, and look again.
+//!
+//! The reader's side of a sequence lock whose writer's side is in `protocol.rs`: an exclusive owner first takes the
+//! word, fences, changes things and releases the word with a higher version.
+
+use std::mem::MaybeUninit;
+
+use super::{MAX_DEPTH, NodeHead, NodeId, Space, generation, word};
+use crate::error::{Error, Result};
+use crate::sync::{AtomicU64, Ordering, fence};
+
+/// Somebody owns what was to be read; the word and the value of it that said so.
+pub(crate) type Busy<'a> = (&'a AtomicU64, u64);
+
+/// Runs `read` once; `Ok(Ok(..))` if no exclusive owner can have disturbed it.
+///
+/// `read` loads shared words with Relaxed atomics, may see any mixture of values, and must bear with them; what
+/// it returns, errors included, is discarded if it was disturbed. `me` is the seat whose own locks do not count.
+#[inline]
+pub(crate) fn optimistic<'a, S: Space, T>(
+    space: &'a S,
+    head: &'a NodeHead,
+    id: NodeId,
+    me: Option<u32>,
+    read: impl FnOnce() -> Result<T>,
+) -> Result<Result<T, Busy<'a>>> {
+    let me = me.map_or(0, word::owner_of);
+    // Acquire: pairs with the release swap of the word, so that the data loads below see what that owner wrote.
+    let seen = head.word.load(Ordering::Acquire);
+    if word::foreign(seen, me) {
+        return Ok(Err((&head.word, seen)));
+    }
+    let mut above: [MaybeUninit<(&AtomicU64, u64)>; MAX_DEPTH] = [const { MaybeUninit::uninit() }; MAX_DEPTH];
+    let mut depth = 0;
+    let mut parent = head.parent.load(Ordering::Acquire);
+    while parent != 0 {
+        let ancestor = match u32::try_from(parent - 1).ok().filter(|_| depth < MAX_DEPTH) {
+            Some(index) => space.head(index)?,
+            None if generation(head.identity.load(Ordering::Acquire)) != id.generation => {
+                return Err(Error::stale());
+            }
+            None => {
+                return Err(Error::corrupt(
+                    format_args!("node {}", id.index),
+                    parent,
+                    "a chain to the root",
+                ));
+            }
+        };
+        let seen = ancestor.word.load(Ordering::Acquire);
+        if word::foreign_tree(seen, me) {
+            return Ok(Err((&ancestor.word, seen)));
+        }
+        above[depth].write((&ancestor.word, seen));
+        depth += 1;
+        parent = ancestor.parent.load(Ordering::Acquire);
+    }
+    if generation(head.identity.load(Ordering::Acquire)) != id.generation {
+        return Err(Error::stale());
+    }
+    let result = read();
+    // Pairs with the SeqCst fence of an exclusive owner: if a data load above saw one of its stores, then the
+    // loads below see its word.
+    fence(Ordering::Acquire);
+    let now = head.word.load(Ordering::Relaxed);
+    if !word::same(seen, now) {
+        return Ok(Err((&head.word, now)));
+    }
+    for entry in &above[..depth] {
+        // SAFETY: the first `depth` entries were written by the loop above.
+        let (ancestor, seen) = unsafe { entry.assume_init() };
+        let now = ancestor.load(Ordering::Relaxed);
+        if !word::same_tree(seen, now, me) {
+            return Ok(Err((ancestor, now)));
+        }
+    }
+    result.map(Ok)
+}

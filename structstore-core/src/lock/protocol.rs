@@ -1,0 +1,402 @@
+//! Taking and releasing holds. The numbers in the comments are the steps of ARCHITECTURE.md, "Locks".
+
+use std::cell::Cell;
+
+use super::hold::{self, PEND};
+use super::{HOLDS, MAX_DEPTH, Mode, NodeHead, NodeId, SeatLine, Space, WAITERS, Wait, generation, word};
+use crate::error::{Error, Result};
+use crate::sync::{AtomicU64, Ordering, fence, futex_wake};
+
+/// One thread's access to the locks of a space.
+pub(crate) struct Locker<'a, S> {
+    space: &'a S,
+    seat: u32,
+    line: &'a SeatLine,
+}
+
+/// What this thread's own holds say about a node.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Own {
+    /// A tree-exclusive hold on the node or above it.
+    pub(crate) exclusive: bool,
+    /// A shared hold on the node or above it.
+    pub(crate) shared: bool,
+    /// An exclusive hold strictly below the node.
+    pub(crate) exclusive_below: bool,
+    /// A shared hold strictly below the node.
+    pub(crate) shared_below: bool,
+}
+
+impl Own {
+    #[inline]
+    pub(crate) fn any(self) -> bool {
+        self.exclusive || self.shared || self.exclusive_below || self.shared_below
+    }
+}
+
+/// How a hold of another seat stands in the way.
+enum Conflict {
+    /// Wait for it, keeping what was taken.
+    InPlace,
+    /// Give everything back before waiting: the other one may wait for us.
+    Back,
+}
+
+impl<'a, S: Space> Locker<'a, S> {
+    pub(crate) fn new(space: &'a S, seat: u32) -> Result<Self> {
+        Ok(Locker {
+            space,
+            seat,
+            line: space.line(seat)?,
+        })
+    }
+
+    /// Locks a node against everybody else. Returns the slot of the hold, which [`Self::release`] wants back.
+    ///
+    /// The caller has looked at [`Self::own`].
+    pub(crate) fn exclusive(&self, id: NodeId, mode: Mode, wait: &Wait) -> Result<usize> {
+        let head = self.space.head(id.index)?;
+        let slot = self.free_slot()?;
+        let me = word::owner_of(self.seat);
+        let pend = Pend::new(self, slot);
+        'retry: loop {
+            // 1. Publish.
+            self.publish(slot, hold::hold(id, mode));
+            // 2. Take the word. Relaxed at first: a stale value only makes the swap fail.
+            let mut seen = head.word.load(Ordering::Relaxed);
+            loop {
+                if word::owner(seen) != 0 {
+                    self.withdraw(slot);
+                    wait.sleep(&head.word, seen, || pend.set())?;
+                    continue 'retry;
+                }
+                // Acquire: pairs with the release swap of the owner before us.
+                match head.word.compare_exchange_weak(
+                    seen,
+                    word::taken(seen, me, mode),
+                    Ordering::Acquire,
+                    Ordering::Relaxed,
+                ) {
+                    Ok(_) => break,
+                    Err(now) => seen = now,
+                }
+            }
+            // 3. Between our word and hold and our look at other words and holds. Its counterparts are the fence
+            // of another locker (one of us sees the other) and the Acquire fence of an optimistic reader.
+            fence(Ordering::SeqCst);
+            // 4. Ancestors, and 5. only then the generation: the record may have been reused before we took it.
+            let above = self.foreign_above(head, me);
+            if generation(head.identity.load(Ordering::Acquire)) != id.generation {
+                self.abandon(head, slot);
+                return Err(Error::stale());
+            }
+            match above {
+                Ok(None) => {}
+                Ok(Some((ancestor, seen))) => {
+                    self.abandon(head, slot);
+                    wait.sleep(ancestor, seen, || pend.set())?;
+                    continue 'retry;
+                }
+                Err(error) => {
+                    self.abandon(head, slot);
+                    return Err(error);
+                }
+            }
+            // 6. Holds of others.
+            let scanned = self.scan(
+                |seat, other| match hold::mode(other) {
+                    Mode::Shared => {
+                        let node = hold::index(other);
+                        if node == id.index || (mode == Mode::Tree && self.is_below(node, id.index)?) {
+                            Ok(Some(Conflict::InPlace))
+                        } else if self.is_below(id.index, node)? {
+                            Ok(Some(Conflict::Back))
+                        } else {
+                            Ok(None)
+                        }
+                    }
+                    _ if mode == Mode::Tree && self.counts_below(seat, other, id.index)? => {
+                        Ok(Some(Conflict::InPlace))
+                    }
+                    _ => Ok(None),
+                },
+                wait,
+                &pend,
+            );
+            match scanned {
+                Ok(None) => return Ok(slot),
+                Ok(Some((other, seen))) => {
+                    self.abandon(head, slot);
+                    wait.sleep(other, seen, || pend.set())?;
+                }
+                Err(error) => {
+                    self.abandon(head, slot);
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    /// Locks a node against everybody who wants to change it or something below it.
+    ///
+    /// The caller has looked at [`Self::own`].
+    pub(crate) fn shared(&self, id: NodeId, wait: &Wait) -> Result<usize> {
+        let head = self.space.head(id.index)?;
+        let slot = self.free_slot()?;
+        let me = word::owner_of(self.seat);
+        let pend = Pend::new(self, slot);
+        loop {
+            self.publish(slot, hold::hold(id, Mode::Shared));
+            // Counterpart: the fence of an exclusive locker. Either it sees our hold, or we see its word.
+            fence(Ordering::SeqCst);
+            let seen = head.word.load(Ordering::Acquire);
+            let blocked = if word::foreign(seen, me) {
+                Ok(Some((&head.word, seen)))
+            } else {
+                self.foreign_above(head, me)
+            };
+            if generation(head.identity.load(Ordering::Acquire)) != id.generation {
+                self.withdraw(slot);
+                return Err(Error::stale());
+            }
+            // On the node itself nobody waits in place for us and we for nobody: only strictly below.
+            let blocked =
+                blocked.and_then(|blocked| match blocked {
+                    Some(_) => Ok(blocked),
+                    None => self.scan(
+                        |seat, other| {
+                            Ok((hold::mode(other) != Mode::Shared
+                                && self.counts_below(seat, other, id.index)?)
+                            .then_some(Conflict::InPlace))
+                        },
+                        wait,
+                        &pend,
+                    ),
+                });
+            match blocked {
+                Ok(None) => return Ok(slot),
+                Ok(Some((other, seen))) => {
+                    self.withdraw(slot);
+                    wait.sleep(other, seen, || pend.set())?;
+                }
+                Err(error) => {
+                    self.withdraw(slot);
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    /// Releases a granted hold and wakes who waits for it.
+    pub(crate) fn release(&self, id: NodeId, mode: Mode, slot: usize) {
+        if mode != Mode::Shared
+            && let Ok(head) = self.space.head(id.index)
+        {
+            // 8. By swap: a WAITERS bit that comes in between must not be lost. Only we change the rest.
+            let word = head.word.load(Ordering::Relaxed);
+            if head.word.swap(word::released(word, mode), Ordering::AcqRel) & WAITERS != 0 {
+                futex_wake(&head.word);
+            }
+        }
+        self.withdraw(slot);
+    }
+
+    /// What this thread itself holds on, above and below a node.
+    #[inline]
+    pub(crate) fn own(&self, index: u32) -> Result<Own> {
+        let mut own = Own::default();
+        for slot in self.line.slots() {
+            let hold = slot.load(Ordering::Relaxed);
+            if hold != 0 {
+                self.add_own(&mut own, hold, index)?;
+            }
+        }
+        Ok(own)
+    }
+
+    #[cold]
+    fn add_own(&self, own: &mut Own, hold: u64, index: u32) -> Result<()> {
+        let held = hold::index(hold);
+        if held == index || self.is_below(index, held)? {
+            match hold::mode(hold) {
+                Mode::Shared => own.shared = true,
+                Mode::Node => own.exclusive |= held == index,
+                Mode::Tree => own.exclusive = true,
+            }
+        } else if self.is_below(held, index)? {
+            match hold::mode(hold) {
+                Mode::Shared => own.shared_below = true,
+                _ => own.exclusive_below = true,
+            }
+        }
+        Ok(())
+    }
+
+    fn free_slot(&self) -> Result<usize> {
+        self.line
+            .slots
+            .iter()
+            .position(|slot| slot.load(Ordering::Relaxed) == 0)
+            .ok_or(Error::TooMany {
+                what: "locks held by one thread",
+                limit: HOLDS,
+            })
+    }
+
+    #[inline]
+    fn publish(&self, slot: usize, hold: u64) {
+        if self.line.high.load(Ordering::Relaxed) <= slot as u64 {
+            self.line.high.store(slot as u64 + 1, Ordering::Release);
+        }
+        self.line.slots[slot].store(hold, Ordering::Release);
+    }
+
+    /// Takes a hold back, granted or not. By swap, as in [`Self::release`].
+    #[inline]
+    fn withdraw(&self, slot: usize) {
+        let slot = &self.line.slots[slot];
+        if slot.swap(0, Ordering::AcqRel) & WAITERS != 0 {
+            futex_wake(slot);
+        }
+    }
+
+    /// Gives back a word that was taken but not granted: nothing was changed, so no version grows.
+    fn abandon(&self, head: &NodeHead, slot: usize) {
+        if head.word.fetch_and(word::UNGRANTED, Ordering::AcqRel) & WAITERS != 0 {
+            futex_wake(&head.word);
+        }
+        self.withdraw(slot);
+    }
+
+    /// The nearest ancestor that another seat holds with all below it.
+    #[inline]
+    fn foreign_above(&self, head: &NodeHead, me: u64) -> Result<Option<(&'a AtomicU64, u64)>> {
+        let mut parent = head.parent.load(Ordering::Acquire);
+        for _ in 0..MAX_DEPTH {
+            if parent == 0 {
+                return Ok(None);
+            }
+            let ancestor = self.space.head(index_of(parent)?)?;
+            let seen = ancestor.word.load(Ordering::Acquire);
+            if word::foreign_tree(seen, me) {
+                return Ok(Some((&ancestor.word, seen)));
+            }
+            parent = ancestor.parent.load(Ordering::Acquire);
+        }
+        Err(Error::corrupt("parent links", "no end", "a chain to the root"))
+    }
+
+    /// Whether `node` lies strictly below `top`.
+    fn is_below(&self, node: u32, top: u32) -> Result<bool> {
+        let mut parent = self.space.head(node)?.parent.load(Ordering::Acquire);
+        for _ in 0..MAX_DEPTH {
+            if parent == 0 {
+                return Ok(false);
+            }
+            let index = index_of(parent)?;
+            if index == top {
+                return Ok(true);
+            }
+            parent = self.space.head(index)?.parent.load(Ordering::Acquire);
+        }
+        // A chain without end belongs to a record that is being reused; its locker will find that out.
+        Ok(false)
+    }
+
+    /// Whether an exclusive hold of another seat is backed by its word and lies strictly below `top`.
+    fn counts_below(&self, seat: u32, other: u64, top: u32) -> Result<bool> {
+        let node = hold::index(other);
+        let owned = word::owner(self.space.head(node)?.word.load(Ordering::Acquire)) == word::owner_of(seat);
+        Ok(owned && self.is_below(node, top)?)
+    }
+
+    /// Looks at the holds of all other seats; waits in place where `conflict` says so. Returns a hold for which
+    /// everything must be given back first.
+    #[inline]
+    fn scan(
+        &self,
+        conflict: impl Fn(u32, u64) -> Result<Option<Conflict>>,
+        wait: &Wait,
+        pend: &Pend<'_, 'a, S>,
+    ) -> Result<Option<(&'a AtomicU64, u64)>> {
+        let mut at = 0;
+        while let Some(mut claimed) = self.space.claimed(at) {
+            while claimed != 0 {
+                let seat = at as u32 * 64 + claimed.trailing_zeros();
+                claimed &= claimed - 1;
+                if seat == self.seat {
+                    continue;
+                }
+                let line = self.space.line(seat)?;
+                'seat: loop {
+                    for slot in line.slots() {
+                        let other = slot.load(Ordering::Acquire);
+                        if other == 0 {
+                            continue;
+                        }
+                        match conflict(seat, other)? {
+                            None => {}
+                            Some(Conflict::InPlace) if other & PEND == 0 => {
+                                wait.sleep(slot, other, || pend.set())?;
+                                continue 'seat;
+                            }
+                            Some(_) => return Ok(Some((slot, other))),
+                        }
+                    }
+                    break;
+                }
+            }
+            at += 1;
+        }
+        Ok(None)
+    }
+}
+
+fn index_of(parent: u64) -> Result<u32> {
+    u32::try_from(parent - 1).map_err(|_| Error::corrupt("parent link", parent, "a node index"))
+}
+
+/// Marks this thread's other holds while it sleeps, so that whoever waits for one of them in place steps back
+/// and lets this thread through. Cleared when the lock is granted, and on every error.
+struct Pend<'l, 'a, S: Space> {
+    locker: &'l Locker<'a, S>,
+    asking: usize,
+    set: Cell<bool>,
+}
+
+impl<'l, 'a, S: Space> Pend<'l, 'a, S> {
+    fn new(locker: &'l Locker<'a, S>, asking: usize) -> Self {
+        Pend {
+            locker,
+            asking,
+            set: Cell::new(false),
+        }
+    }
+
+    fn granted(&self) -> impl Iterator<Item = &'a AtomicU64> + '_ {
+        let slots = self.locker.line.slots().iter().enumerate();
+        slots
+            .filter(|(slot, hold)| *slot != self.asking && hold.load(Ordering::Relaxed) != 0)
+            .map(|(_, hold)| hold)
+    }
+
+    fn set(&self) {
+        if !self.set.replace(true) {
+            for hold in self.granted() {
+                if hold.fetch_or(PEND, Ordering::AcqRel) & WAITERS != 0 {
+                    futex_wake(hold);
+                }
+            }
+        }
+    }
+}
+
+impl<S: Space> Drop for Pend<'_, '_, S> {
+    fn drop(&mut self) {
+        if self.set.get() {
+            for hold in self.granted() {
+                hold.fetch_and(!PEND, Ordering::AcqRel);
+            }
+        }
+    }
+}

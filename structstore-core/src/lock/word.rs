@@ -1,0 +1,101 @@
+//! The lock word of a node.
+//!
+//! | bits | meaning |
+//! |---|---|
+//! | 0 | WAITERS: somebody sleeps on the word's low half |
+//! | 1 | NODE: the owner holds the node's own slots only |
+//! | 2..16 | owner: seat + 1, or 0 when free |
+//! | 16..40 | node version: grows by one with each release of a node-exclusive hold |
+//! | 40..64 | tree version: grows by one with each release of a tree-exclusive hold |
+//!
+//! Two versions, because with one every change of a node's own slots would fail all optimistic reads below it.
+
+use super::{Mode, WAITERS};
+
+pub(crate) const NODE: u64 = 1 << 1;
+const OWNER_SHIFT: u32 = 2;
+const OWNER_BITS: u32 = 14;
+const OWNER: u64 = ((1 << OWNER_BITS) - 1) << OWNER_SHIFT;
+const NODE_VERSION_SHIFT: u32 = 16;
+const TREE_VERSION_SHIFT: u32 = 40;
+const NODE_VERSION: u64 = (1 << TREE_VERSION_SHIFT) - (1 << NODE_VERSION_SHIFT);
+const VERSIONS: u64 = !((1 << NODE_VERSION_SHIFT) - 1);
+
+/// How many seats the owner field can name.
+pub(crate) const MAX_SEATS: usize = (1 << OWNER_BITS) - 1;
+
+/// The owner field for a seat.
+#[inline]
+pub(super) fn owner_of(seat: u32) -> u64 {
+    (u64::from(seat) + 1) << OWNER_SHIFT
+}
+
+/// The owner field of a word, in place; 0 when free.
+#[inline]
+pub(super) fn owner(word: u64) -> u64 {
+    word & OWNER
+}
+
+/// Whether somebody other than `me` (an owner field) owns the node, in either mode.
+#[inline]
+pub(super) fn foreign(word: u64, me: u64) -> bool {
+    let owner = owner(word);
+    owner != 0 && owner != me
+}
+
+/// Whether somebody other than `me` owns the node and everything below it.
+#[inline]
+pub(super) fn foreign_tree(word: u64, me: u64) -> bool {
+    word & NODE == 0 && foreign(word, me)
+}
+
+/// The word after its owner took it.
+#[inline]
+pub(super) fn taken(word: u64, me: u64, mode: Mode) -> u64 {
+    word | me | if mode == Mode::Node { NODE } else { 0 }
+}
+
+/// The word after its owner released a granted hold.
+#[inline]
+pub(super) fn released(word: u64, mode: Mode) -> u64 {
+    if mode == Mode::Node {
+        let version = word.wrapping_add(1 << NODE_VERSION_SHIFT) & NODE_VERSION;
+        (word & VERSIONS & !NODE_VERSION) | version
+    } else {
+        (word & VERSIONS).wrapping_add(1 << TREE_VERSION_SHIFT)
+    }
+}
+
+/// What to keep when a hold that was not granted is taken back: the versions, since nothing was changed.
+pub(super) const UNGRANTED: u64 = VERSIONS;
+
+/// Whether an optimistic reader of the node itself saw the same word twice.
+#[inline]
+pub(super) fn same(before: u64, after: u64) -> bool {
+    before | WAITERS == after | WAITERS
+}
+
+/// Whether an optimistic reader of something below the node was disturbed from here.
+#[inline]
+pub(super) fn same_tree(before: u64, after: u64, me: u64) -> bool {
+    before >> TREE_VERSION_SHIFT == after >> TREE_VERSION_SHIFT && !foreign_tree(after, me)
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_wrap_within_their_fields() {
+        let word = NODE_VERSION | owner_of(5) | NODE | WAITERS | (7 << TREE_VERSION_SHIFT);
+        assert_eq!(released(word, Mode::Node), 7 << TREE_VERSION_SHIFT);
+        let word = !0 << TREE_VERSION_SHIFT | (3 << NODE_VERSION_SHIFT) | owner_of(1);
+        assert_eq!(released(word, Mode::Tree), 3 << NODE_VERSION_SHIFT);
+    }
+
+    #[test]
+    fn the_highest_seat_fits_the_owner_field() {
+        assert_eq!(owner_of(MAX_SEATS as u32 - 1) & !OWNER, 0);
+        assert_eq!(owner(owner_of(MAX_SEATS as u32 - 1)), OWNER);
+    }
+}

@@ -1,0 +1,132 @@
+//! Building values aside, where nobody sees them until a slot names them.
+
+use super::structure::{self, Writer};
+use super::{BLOCK, LENGTH, Raw, list, write_bytes};
+use crate::arena::BlockKind;
+use crate::error::{Error, Result};
+use crate::journal::Operation;
+use crate::key::Key;
+use crate::lock::{MAX_DEPTH, NodeId};
+use crate::sync::Ordering;
+use crate::value::{ArrayBlock, ArrayValue, Kind, Value};
+
+/// The contents of a text, bytes or array node, built but named by no node yet.
+#[derive(Clone, Copy)]
+pub(crate) struct Aside {
+    pub(crate) block: u64,
+    pub(crate) length: u64,
+}
+
+/// Builds a value that is to hang below `parent`.
+pub(crate) fn build(operation: &Operation<'_>, value: &Value<'_>, parent: u32) -> Result<Raw> {
+    match value {
+        Value::Null => Ok(Raw::NULL),
+        Value::Scalar(scalar) => Ok(Raw {
+            tag: scalar.kind() as u64,
+            payload: scalar.payload(),
+        }),
+        Value::Text(_) | Value::Bytes(_) | Value::Array(_) => {
+            let aside = build_block(operation, value)?;
+            let id = child(operation, value.kind(), parent)?;
+            let node = operation.arena().node(id.index)?;
+            node.body[BLOCK].store(aside.block, Ordering::Relaxed);
+            node.body[LENGTH].store(aside.length, Ordering::Relaxed);
+            Ok(Raw::node(value.kind(), id))
+        }
+        Value::List(items) => {
+            let id = child(operation, Kind::List, parent)?;
+            let raws: Vec<Raw> = items
+                .iter()
+                .enumerate()
+                .map(|(index, item)| {
+                    build(operation, item, id.index).map_err(|error| error.under_index(index))
+                })
+                .collect::<Result<_>>()?;
+            list::fill(operation, operation.arena().node(id.index)?, &raws)?;
+            Ok(Raw::node(Kind::List, id))
+        }
+        Value::Struct(fields) => {
+            let id = child(operation, Kind::Struct, parent)?;
+            let node = operation.arena().node(id.index)?;
+            let writer = Writer {
+                operation,
+                aside: true,
+            };
+            writer.reserve(node, fields.len() as u64)?;
+            for (name, value) in fields {
+                let key = Key::new(name);
+                key.check()?;
+                if structure::find(operation.arena(), node, &key)?.is_some() {
+                    return Err(Error::AlreadyExists {
+                        path: name.to_string(),
+                    });
+                }
+                let raw = build(operation, value, id.index).map_err(|error| error.under(name))?;
+                writer.insert(node, &key, raw)?;
+            }
+            Ok(Raw::node(Kind::Struct, id))
+        }
+    }
+}
+
+fn child(operation: &Operation<'_>, kind: Kind, parent: u32) -> Result<NodeId> {
+    let id = operation.allocate_node(kind)?;
+    operation
+        .arena()
+        .node(id.index)?
+        .head
+        .parent
+        .store(u64::from(parent) + 1, Ordering::Relaxed);
+    Ok(id)
+}
+
+/// Builds the block of a text, bytes or array.
+pub(crate) fn build_block(operation: &Operation<'_>, value: &Value<'_>) -> Result<Aside> {
+    match value {
+        Value::Text(text) => bytes_block(operation, text.as_bytes(), BlockKind::Text),
+        Value::Bytes(bytes) => bytes_block(operation, bytes, BlockKind::Bytes),
+        Value::Array(array) => array_block(operation, array),
+        _ => Err(Error::WrongType {
+            path: String::new(),
+            found: value.kind().name().into(),
+            expected: "text, bytes or an array".into(),
+        }),
+    }
+}
+
+fn bytes_block(operation: &Operation<'_>, bytes: &[u8], kind: BlockKind) -> Result<Aside> {
+    let length = bytes.len() as u64;
+    let block = operation.allocate(length, kind)?;
+    if block != 0 {
+        write_bytes(operation.arena().words(block, length.div_ceil(8))?, bytes);
+    }
+    Ok(Aside { block, length })
+}
+
+fn array_block(operation: &Operation<'_>, array: &ArrayValue<'_>) -> Result<Aside> {
+    let header = ArrayBlock::new(array.dtype().clone(), array.shape())?;
+    let block = operation.allocate(header.size(), BlockKind::Array)?;
+    let arena = operation.arena();
+    header.write(arena, block)?;
+    let target = arena.bytes(block + header.data, header.bytes)?;
+    // SAFETY: the target has as many bytes as the array (checked by both constructors), nobody else has it, and
+    // private memory of the caller does not overlap with it.
+    unsafe { std::ptr::copy(array.data().as_ptr(), target, array.data().len()) };
+    Ok(Aside { block, length: 0 })
+}
+
+/// How many levels lie above what hangs below a node, the node's own included.
+pub(crate) fn depth_of(arena: &crate::arena::Arena, index: u32) -> Result<usize> {
+    let mut depth = 1;
+    let mut parent = arena.node(index)?.head.parent.load(Ordering::Acquire);
+    while parent != 0 {
+        depth += 1;
+        if depth > MAX_DEPTH {
+            return Err(Error::corrupt("parent links", "no end", "a chain to the root"));
+        }
+        let index =
+            u32::try_from(parent - 1).map_err(|_| Error::corrupt("a parent link", parent, "a node"))?;
+        parent = arena.node(index)?.head.parent.load(Ordering::Acquire);
+    }
+    Ok(depth)
+}

@@ -1,0 +1,457 @@
+//! Verifying the format: links, generations, indices, the heap, and that nothing is lost or counted twice.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{BLOCK, Raw, kind_of, list, read_bytes_node, resolve, structure};
+use crate::arena::block::{self, BlockKind, FREE, HEADER, ORPHAN, PREVIOUS_FREE, UNIT};
+use crate::arena::layout::{FIRST_LEVELS, Header, Node, Participant, SECOND_LEVELS, Seat};
+use crate::arena::{Arena, HeapGuard};
+use crate::error::{Error, Result};
+use crate::lock::MAX_DEPTH;
+use crate::sync::{AtomicU64, Ordering};
+use crate::value::{ArrayBlock, Kind, decode_scalar, lease_count};
+
+/// Verifies the tree below a root and, if it is the only root of its arena, that every block and node belongs to
+/// something and the statistics say so. The caller holds the root; `seat` is its own.
+pub(crate) fn check(arena: &Arena, root: Raw, parent: Option<u32>, whole: bool, seat: u32) -> Result<()> {
+    let mut reached = Reached {
+        arena,
+        blocks: HashMap::new(),
+        nodes: HashSet::new(),
+    };
+    // Nobody allocates or frees meanwhile; what others are building lies in their pending chains.
+    let _heap = HeapGuard::lock(arena, seat);
+    reached.slot(root, parent, 0, &mut String::new())?;
+    if whole {
+        reached.pending()?;
+        reached.leases()?;
+        reached.tables()?;
+        reached.heap()?;
+        reached.free_nodes()?;
+    }
+    Ok(())
+}
+
+struct Reached<'a> {
+    arena: &'a Arena,
+    /// Payload offsets of the blocks that something leads to.
+    blocks: HashMap<u64, BlockKind>,
+    nodes: HashSet<u32>,
+}
+
+fn wrong(place: &str, found: impl std::fmt::Display, expected: &'static str) -> Error {
+    Error::corrupt(if place.is_empty() { "the root" } else { place }, found, expected)
+}
+
+impl Reached<'_> {
+    fn block(&mut self, place: &str, payload: u64, kind: BlockKind) -> Result<()> {
+        let header = self
+            .arena
+            .at::<AtomicU64>(payload.wrapping_sub(HEADER))?
+            .load(Ordering::Relaxed);
+        if header & FREE != 0 || BlockKind::of(header) != Some(kind) {
+            return Err(wrong(
+                place,
+                format_args!("no {kind:?} block at {payload:#x}"),
+                "a block of its own",
+            ));
+        }
+        if self.blocks.insert(payload, kind).is_some() {
+            return Err(wrong(
+                place,
+                format_args!("the block at {payload:#x}, reached twice"),
+                "one of its own",
+            ));
+        }
+        Ok(())
+    }
+
+    fn slot(&mut self, raw: Raw, parent: Option<u32>, depth: usize, place: &mut String) -> Result<()> {
+        let kind = raw
+            .kind()
+            .map_err(|_| wrong(place, format_args!("the tag {:#x}", raw.tag), "a kind"))?;
+        if kind == Kind::Null {
+            return Ok(());
+        }
+        if !kind.is_node() {
+            return decode_scalar(kind, raw.payload).map(drop).map_err(|_| {
+                wrong(
+                    place,
+                    format_args!("the payload {:#x}", raw.payload),
+                    "a value of its type",
+                )
+            });
+        }
+        if depth > MAX_DEPTH {
+            return Err(wrong(place, "a deeper level", "at most 128 levels"));
+        }
+        let (id, node) = resolve(self.arena, raw).map_err(|error| match error {
+            Error::StaleHandle { .. } => wrong(place, "the name of a node that is gone", "a node"),
+            other => other,
+        })?;
+        if !self.nodes.insert(id.index) {
+            return Err(wrong(place, "a node that is named twice", "a node of its own"));
+        }
+        if node.head.parent.load(Ordering::Relaxed) != parent.map_or(0, |parent| u64::from(parent) + 1) {
+            return Err(wrong(place, "a link to another parent", "the node that names it"));
+        }
+        let block = node.body[BLOCK].load(Ordering::Relaxed);
+        match kind_of(node)? {
+            Kind::Struct => self.structure(id.index, node, depth, place),
+            Kind::List => {
+                if block != 0 {
+                    self.block(place, block, BlockKind::Slots)?;
+                    if list::len(node) * 16 > super::capacity(self.arena, block)? {
+                        return Err(wrong(
+                            place,
+                            "more items than there is room for",
+                            "items within the block",
+                        ));
+                    }
+                }
+                for (at, item) in list::items(self.arena, node)?.into_iter().enumerate() {
+                    let length = place.len();
+                    place.push_str(&format!("[{at}]"));
+                    self.slot(item, Some(id.index), depth + 1, place)?;
+                    place.truncate(length);
+                }
+                Ok(())
+            }
+            Kind::Array => {
+                self.block(place, block, BlockKind::Array)?;
+                let header = ArrayBlock::read(self.arena, block)?;
+                if header.size() > super::capacity(self.arena, block)? {
+                    return Err(wrong(
+                        place,
+                        "more elements than there is room for",
+                        "elements within the block",
+                    ));
+                }
+                Ok(())
+            }
+            kind => {
+                if block != 0 {
+                    let expected = if kind == Kind::Text {
+                        BlockKind::Text
+                    } else {
+                        BlockKind::Bytes
+                    };
+                    self.block(place, block, expected)?;
+                    if node.body[super::LENGTH].load(Ordering::Relaxed) > super::capacity(self.arena, block)?
+                    {
+                        return Err(wrong(
+                            place,
+                            "more bytes than there is room for",
+                            "bytes within the block",
+                        ));
+                    }
+                }
+                let bytes = read_bytes_node(self.arena, node)?;
+                if kind == Kind::Text && std::str::from_utf8(&bytes).is_err() {
+                    return Err(wrong(place, "bytes that are not UTF-8", "text"));
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn structure(&mut self, index: u32, node: &Node, depth: usize, place: &mut String) -> Result<()> {
+        let (block, capacity) = structure::index_block(node);
+        if block != 0 {
+            self.block(place, block, BlockKind::Index)?;
+            if capacity * 8 > super::capacity(self.arena, block)? {
+                return Err(wrong(
+                    place,
+                    "an index larger than its block",
+                    "an index within its block",
+                ));
+            }
+        }
+        let mut chunks = Vec::new();
+        for chunk in structure::chunks(self.arena, node) {
+            let (block, fields) = chunk?;
+            self.block(place, block, BlockKind::Fields)?;
+            chunks.push(block..block + fields * 64);
+        }
+        for found in structure::check(self.arena, node)? {
+            let length = place.len();
+            let name = structure::name(self.arena, found.field)?;
+            *place = crate::error::join(place, &name);
+            if !chunks.iter().any(|chunk| chunk.contains(&found.offset)) {
+                return Err(wrong(
+                    place,
+                    "a field outside the struct's chunks",
+                    "a field of the struct",
+                ));
+            }
+            if let Some(block) = structure::name_block(found.field) {
+                self.block(place, block, BlockKind::Name)?;
+            }
+            self.slot(Raw::load(&found.field.slot), Some(index), depth + 1, place)?;
+            place.truncate(length);
+        }
+        Ok(())
+    }
+
+    /// What others are building, and the overflow of their journals.
+    fn pending(&mut self) -> Result<()> {
+        for index in 0..self.arena.used::<Seat>() {
+            let seat = self.arena.record::<Seat>(index)?;
+            let place = format!("the journal of seat {index}");
+            let mut block = seat.pending_blocks.load(Ordering::Relaxed);
+            while block != 0 {
+                let header = self
+                    .arena
+                    .at::<AtomicU64>(block.wrapping_sub(HEADER))?
+                    .load(Ordering::Relaxed);
+                let kind =
+                    BlockKind::of(header).ok_or_else(|| wrong(&place, "no block", "a pending block"))?;
+                self.block(&place, block, kind)?;
+                block = self.arena.at::<AtomicU64>(block - 8)?.load(Ordering::Relaxed);
+            }
+            let mut next = seat.pending_nodes.load(Ordering::Relaxed);
+            while let Some(node) = next.checked_sub(1).and_then(|node| u32::try_from(node).ok()) {
+                if !self.nodes.insert(node) {
+                    return Err(wrong(
+                        &place,
+                        format_args!("node {node}, reached twice"),
+                        "a node of its own",
+                    ));
+                }
+                next = self.arena.node(node)?.link.load(Ordering::Relaxed);
+            }
+            let mut block = seat.log_block.load(Ordering::Relaxed);
+            while block != 0 {
+                self.block(&place, block, BlockKind::Log)?;
+                block = self.arena.at::<AtomicU64>(block)?.load(Ordering::Relaxed);
+            }
+        }
+        Ok(())
+    }
+
+    /// Lease counts, and the blocks that only leases keep.
+    fn leases(&mut self) -> Result<()> {
+        let mut counts: HashMap<u64, u64> = HashMap::new();
+        for index in 0..self.arena.used::<Participant>() {
+            let place = format!("the leases of participant {index}");
+            let mut block = self
+                .arena
+                .record::<Participant>(index)?
+                .leases
+                .load(Ordering::Relaxed);
+            while block != 0 {
+                self.block(&place, block, BlockKind::Leases)?;
+                let words = self.arena.words(block, crate::view::LEASE_WORDS)?;
+                for word in &words[1..] {
+                    let leased = word.load(Ordering::Relaxed);
+                    if leased != 0 {
+                        *counts.entry(leased).or_default() += 1;
+                    }
+                }
+                block = words[0].load(Ordering::Relaxed);
+            }
+        }
+        for (block, leases) in &counts {
+            let header = self
+                .arena
+                .at::<AtomicU64>(block.wrapping_sub(HEADER))?
+                .load(Ordering::Relaxed);
+            let orphan = header & ORPHAN != 0;
+            if orphan {
+                self.block("an orphaned array", *block, BlockKind::Array)?;
+            }
+            let counted = lease_count(self.arena, *block)?.load(Ordering::Relaxed);
+            if self.blocks.get(block) != Some(&BlockKind::Array) || counted != *leases {
+                let found = format!("{leases} leases of the block at {block:#x}, which counts {counted}");
+                return Err(wrong("the leases", found, "as many as the block counts"));
+            }
+        }
+        for (block, kind) in &self.blocks {
+            if *kind == BlockKind::Array
+                && !counts.contains_key(block)
+                && lease_count(self.arena, *block)?.load(Ordering::Relaxed) != 0
+            {
+                return Err(wrong(
+                    "the leases",
+                    format_args!("a count at {block:#x} without leases"),
+                    "none",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn tables(&mut self) -> Result<()> {
+        for table in &self.arena.header().tables {
+            for chunk in &table.chunks {
+                let block = chunk.load(Ordering::Relaxed);
+                if block != 0 {
+                    self.block("the tables", block, BlockKind::Table)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Walks all blocks in memory and all free lists.
+    fn heap(&self) -> Result<()> {
+        let header: &Header = self.arena.header();
+        let heap = &header.heap;
+        let (start, end) = (
+            heap.start.load(Ordering::Relaxed),
+            heap.end.load(Ordering::Relaxed),
+        );
+        let load = |at: u64| {
+            self.arena
+                .at::<AtomicU64>(at)
+                .map(|word| word.load(Ordering::Relaxed))
+        };
+        let (mut at, mut previous_free) = (start, false);
+        let (mut allocated, mut blocks, mut reached) = (0, 0, 0);
+        let mut free = HashSet::new();
+        while at < end {
+            let word = load(at)?;
+            let size = block::units(word) * UNIT;
+            let place = format!("the heap at {at:#x}");
+            if size == 0 || at + size > end {
+                return Err(wrong(
+                    &place,
+                    format_args!("a block of {size} bytes"),
+                    "blocks up to the end",
+                ));
+            }
+            if (word & PREVIOUS_FREE != 0) != previous_free {
+                return Err(wrong(
+                    &place,
+                    "a wrong mark about the block before",
+                    "a right one",
+                ));
+            }
+            previous_free = word & FREE != 0;
+            if previous_free {
+                if load(at + size - 8)? * UNIT != size {
+                    return Err(wrong(
+                        &place,
+                        "a free block with another size at its end",
+                        "its size",
+                    ));
+                }
+                free.insert(at);
+            } else {
+                let kind = BlockKind::of(word).ok_or_else(|| wrong(&place, "no kind", "a kind of block"))?;
+                if !self.blocks.contains_key(&(at + HEADER)) {
+                    return Err(wrong(
+                        &place,
+                        format_args!("a lost {kind:?} block"),
+                        "a block that is in use",
+                    ));
+                }
+                reached += 1;
+                if kind.counted() {
+                    allocated += size;
+                    blocks += 1;
+                }
+            }
+            at += size;
+        }
+        if reached != self.blocks.len() {
+            return Err(wrong(
+                "the heap",
+                "blocks in use that do not begin where a block ends",
+                "whole blocks",
+            ));
+        }
+        if (load(end)? & PREVIOUS_FREE != 0) != previous_free {
+            return Err(wrong(
+                "the end of the heap",
+                "a wrong mark about the block before",
+                "a right one",
+            ));
+        }
+        let mut listed = 0;
+        for first in 0..FIRST_LEVELS {
+            let bits = heap.second_level[first].load(Ordering::Relaxed);
+            if (heap.first_level.load(Ordering::Relaxed) & 1 << first != 0) != (bits != 0) {
+                return Err(wrong(
+                    "the heap",
+                    "a first level that disagrees with its lists",
+                    "agreement",
+                ));
+            }
+            for second in 0..SECOND_LEVELS {
+                let mut at = heap.lists[first][second].load(Ordering::Relaxed);
+                if (bits & 1 << second != 0) != (at != 0) {
+                    return Err(wrong(
+                        "the heap",
+                        "a second level that disagrees with its lists",
+                        "agreement",
+                    ));
+                }
+                let mut previous = 0;
+                while at != 0 {
+                    if !free.remove(&at)
+                        || block::class(block::units(load(at)?)) != (first, second)
+                        || load(at + HEADER)? != previous
+                    {
+                        return Err(wrong(
+                            "the heap",
+                            format_args!("{at:#x} in a free list"),
+                            "a free block",
+                        ));
+                    }
+                    listed += 1;
+                    (previous, at) = (at, load(at + 8)?);
+                }
+            }
+        }
+        if !free.is_empty() {
+            return Err(wrong(
+                "the heap",
+                format_args!("{} free blocks in no list, {listed} in one", free.len()),
+                "all",
+            ));
+        }
+        let nodes = self.nodes.len() as u64;
+        for (what, word, counted) in [
+            (
+                "the allocated bytes",
+                &header.allocated,
+                allocated + nodes * size_of::<Node>() as u64,
+            ),
+            ("the number of blocks", &header.blocks, blocks),
+            ("the number of nodes", &header.nodes, nodes),
+        ] {
+            let found = word.load(Ordering::Relaxed);
+            if found != counted {
+                return Err(wrong(
+                    what,
+                    format_args!("{found}, while {counted} are reachable"),
+                    "what is reachable",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn free_nodes(&self) -> Result<()> {
+        let used = self.arena.used::<Node>();
+        let mut free = HashSet::new();
+        let mut next = self.arena.header().free_nodes.load(Ordering::Relaxed);
+        while next != 0 {
+            let index = u32::try_from(next - 1).map_err(|_| wrong("the free nodes", next, "a node index"))?;
+            if index >= used || self.nodes.contains(&index) || !free.insert(index) {
+                return Err(wrong(
+                    "the free nodes",
+                    format_args!("node {index}"),
+                    "free nodes, each once",
+                ));
+            }
+            next = self.arena.node(index)?.link.load(Ordering::Relaxed);
+        }
+        if free.len() + self.nodes.len() != used as usize {
+            let found = format!("{} free and {} used of {used}", free.len(), self.nodes.len());
+            return Err(wrong("the nodes", found, "every node either free or in use"));
+        }
+        Ok(())
+    }
+}

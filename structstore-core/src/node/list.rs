@@ -1,0 +1,163 @@
+//! Lists: slots side by side in one block.
+
+use super::{BLOCK, Child, LENGTH, Raw, capacity};
+use crate::arena::Arena;
+use crate::arena::block::BlockKind;
+use crate::arena::layout::{Node, Slot};
+use crate::error::{Error, Result};
+use crate::journal::Operation;
+use crate::sync::Ordering;
+
+const SLOT: u64 = size_of::<Slot>() as u64;
+
+/// How many items there are.
+#[inline]
+pub(crate) fn len(node: &Node) -> u64 {
+    node.body[LENGTH].load(Ordering::Relaxed)
+}
+
+#[inline]
+fn slot_at<'a>(arena: &'a Arena, node: &Node, at: u64) -> Result<&'a Slot> {
+    let offset = at
+        .checked_mul(SLOT)
+        .and_then(|offset| offset.checked_add(node.body[BLOCK].load(Ordering::Relaxed)));
+    match offset {
+        Some(offset) => arena.at(offset),
+        None => Err(Error::corrupt(
+            "a list",
+            format_args!("an item {at}"),
+            "items within the segment",
+        )),
+    }
+}
+
+/// The slot of an item.
+#[inline]
+pub(crate) fn slot<'a>(arena: &'a Arena, node: &Node, index: u64) -> Result<&'a Slot> {
+    let len = len(node);
+    if index >= len {
+        return Err(out_of_range(index, len));
+    }
+    slot_at(arena, node, index)
+}
+
+#[cold]
+pub(crate) fn out_of_range(index: u64, len: u64) -> Error {
+    Error::IndexOutOfRange {
+        path: String::new(),
+        index: index as usize,
+        len: len as usize,
+    }
+}
+
+/// All items, as read.
+pub(crate) fn items(arena: &Arena, node: &Node) -> Result<Vec<Raw>> {
+    let (block, len) = (node.body[BLOCK].load(Ordering::Relaxed), len(node));
+    let words = len
+        .checked_mul(2)
+        .ok_or_else(|| Error::corrupt("a list", len, "a length within the segment"))?;
+    if words == 0 {
+        return Ok(Vec::new());
+    }
+    let words = arena.words(block, words)?;
+    let (slots, _) = words.as_chunks::<2>();
+    Ok(slots
+        .iter()
+        .map(|[tag, payload]| Raw {
+            tag: tag.load(Ordering::Relaxed),
+            payload: payload.load(Ordering::Relaxed),
+        })
+        .collect())
+}
+
+/// Appends an item without the journal, if there is room: what lies behind the end is no part of the list, and the
+/// length changes by one store.
+#[inline]
+pub(crate) fn push_in_place(arena: &Arena, node: &Node, raw: Raw) -> Result<bool> {
+    let len = len(node);
+    if len >= capacity(arena, node.body[BLOCK].load(Ordering::Relaxed))? / SLOT {
+        return Ok(false);
+    }
+    raw.store(slot_at(arena, node, len)?);
+    node.body[LENGTH].store(len + 1, Ordering::Release);
+    Ok(true)
+}
+
+/// Inserts items before the one at `index`, which may be the end.
+pub(crate) fn insert(operation: &Operation<'_>, node: &Node, index: u64, new: &[Raw]) -> Result<()> {
+    splice(operation, node, index, 0, new)
+}
+
+/// Takes items out; what their slots name is the caller's business.
+pub(crate) fn remove(operation: &Operation<'_>, node: &Node, index: u64, count: u64) -> Result<()> {
+    splice(operation, node, index, count, &[])
+}
+
+/// Replaces `count` items from `index` by new ones. At the end and with room this happens in place; elsewhere a new
+/// block is filled aside and swapped in, which costs no more than moving the items would.
+fn splice(operation: &Operation<'_>, node: &Node, index: u64, count: u64, new: &[Raw]) -> Result<()> {
+    let arena = operation.arena();
+    let len = len(node);
+    let end = index
+        .checked_add(count)
+        .filter(|end| *end <= len)
+        .ok_or_else(|| out_of_range(index, len))?;
+    let new_len = len - count + new.len() as u64;
+    let block = node.body[BLOCK].load(Ordering::Relaxed);
+    let room = capacity(arena, block)? / SLOT;
+    if end == len && new_len <= room && count == 0 || new.is_empty() && end == len {
+        // Through the journal although they lie behind the end: the same operation may have shortened the list.
+        for (at, raw) in (index..).zip(new) {
+            raw.set(operation, slot_at(arena, node, at)?)?;
+        }
+        return operation.set(&node.body[LENGTH], new_len);
+    }
+    let wanted = if new_len > room {
+        new_len.max(len * 2)
+    } else {
+        new_len.max(1)
+    };
+    let aside = operation.allocate(wanted * SLOT, BlockKind::Slots)?;
+    let old = items(arena, node)?;
+    let kept = old[..index as usize]
+        .iter()
+        .chain(new)
+        .chain(&old[end as usize..]);
+    for (at, raw) in (0..).zip(kept) {
+        raw.store(arena.at::<Slot>(aside + at * SLOT)?);
+    }
+    operation.retire_block(block)?;
+    operation.set(&node.body[BLOCK], aside)?;
+    operation.set(&node.body[LENGTH], new_len)
+}
+
+/// Lays items into a list that nobody else sees yet.
+pub(crate) fn fill(operation: &Operation<'_>, node: &Node, items: &[Raw]) -> Result<()> {
+    let arena = operation.arena();
+    let block = operation.allocate(items.len() as u64 * SLOT, BlockKind::Slots)?;
+    for (at, raw) in (0..).zip(items) {
+        raw.store(arena.at::<Slot>(block + at * SLOT)?);
+    }
+    node.body[BLOCK].store(block, Ordering::Relaxed);
+    node.body[LENGTH].store(items.len() as u64, Ordering::Relaxed);
+    Ok(())
+}
+
+/// The next part to free of a list that is being freed: its children from the end, then its block.
+pub(super) fn next_child<'a>(arena: &'a Arena, node: &'a Node) -> Result<Child<'a>> {
+    for at in (0..len(node)).rev() {
+        if let Some(id) = Raw::load(slot_at(arena, node, at)?).id() {
+            return Ok(Child::Node {
+                index: id.index,
+                forget: [Some((&node.body[LENGTH], at)), None],
+            });
+        }
+    }
+    match node.body[BLOCK].load(Ordering::Relaxed) {
+        0 => Ok(Child::None),
+        payload => Ok(Child::Block {
+            payload,
+            forget: [Some((&node.body[BLOCK], 0)), Some((&node.body[LENGTH], 0))],
+        }),
+    }
+}

@@ -1,0 +1,204 @@
+//! What nodes hold and how it changes: structs, lists, texts, bytes and arrays as they lie in the arena.
+//!
+//! Functions here take no locks. Those that read bear with any bytes, so that they can run optimistically; those
+//! that change take an [`Operation`] and are called with the node held exclusively.
+
+mod assign;
+mod build;
+mod check;
+pub(crate) mod list;
+mod path;
+mod read;
+pub(crate) mod structure;
+
+pub(crate) use assign::{
+    Assigned, assign_field, assign_plain, assign_root, assign_slot, convert_array, declare, discard_contents,
+    fix, merge, replace_block,
+};
+pub(crate) use build::{Aside, build, build_block, depth_of};
+pub(crate) use check::check;
+pub(crate) use path::path_of;
+pub(crate) use read::{Shallow, read_bytes_node, read_shallow, read_text_node};
+
+use crate::arena::Arena;
+use crate::arena::layout::{Node, Slot};
+use crate::error::{Error, Result};
+use crate::journal::Operation;
+use crate::lock::{NodeId, generation};
+use crate::sync::{AtomicU64, Ordering};
+use crate::value::Kind;
+
+/// Body words of text, bytes, list and array nodes.
+pub(crate) const BLOCK: usize = 0;
+/// Bytes of a text or of bytes, items of a list.
+pub(crate) const LENGTH: usize = 1;
+
+/// Flag of a slot's tag: a binding has fixed the slot's kind.
+pub(crate) const DECLARED: u64 = 1 << 8;
+/// Flag of a node's identity: it has declared fields, or is an array whose shape and type are fixed.
+pub(crate) const FIXED: u64 = 1 << 8;
+
+/// What a slot holds, as read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Raw {
+    pub(crate) tag: u64,
+    pub(crate) payload: u64,
+}
+
+impl Raw {
+    pub(crate) const NULL: Raw = Raw {
+        tag: Kind::Null as u64,
+        payload: 0,
+    };
+
+    #[inline]
+    pub(crate) fn load(slot: &Slot) -> Raw {
+        Raw {
+            tag: slot.tag.load(Ordering::Relaxed),
+            payload: slot.payload.load(Ordering::Relaxed),
+        }
+    }
+
+    pub(crate) fn node(kind: Kind, id: NodeId) -> Raw {
+        Raw {
+            tag: kind as u64,
+            payload: u64::from(id.index) | u64::from(id.generation) << 32,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn kind(self) -> Result<Kind> {
+        Kind::of(self.tag as u8).ok_or_else(|| Error::corrupt("a slot", self.tag as u8, "the code of a kind"))
+    }
+
+    pub(crate) fn declared(self) -> bool {
+        self.tag & DECLARED != 0
+    }
+
+    /// The node that the slot names, if it names one.
+    #[inline]
+    pub(crate) fn id(self) -> Option<NodeId> {
+        let code = self.tag as u8;
+        (code >= Kind::Text as u8).then_some(NodeId {
+            index: self.payload as u32,
+            generation: (self.payload >> 32) as u32,
+        })
+    }
+
+    /// Stores this in a slot nobody else sees yet.
+    pub(crate) fn store(self, slot: &Slot) {
+        slot.payload.store(self.payload, Ordering::Relaxed);
+        slot.tag.store(self.tag, Ordering::Relaxed);
+    }
+
+    /// Replaces what a slot holds.
+    pub(crate) fn set(self, operation: &Operation<'_>, slot: &Slot) -> Result<()> {
+        let old = Raw::load(slot);
+        if old.tag != self.tag {
+            operation.set(&slot.tag, self.tag)?;
+        }
+        if old.payload != self.payload {
+            operation.set(&slot.payload, self.payload)?;
+        }
+        Ok(())
+    }
+}
+
+/// The record of a node that a slot names, if it is the one that is meant, and of the kind that the slot says.
+pub(crate) fn resolve(arena: &Arena, raw: Raw) -> Result<(NodeId, &Node)> {
+    let id = raw
+        .id()
+        .ok_or_else(|| Error::corrupt("a slot", raw.tag, "the name of a node"))?;
+    let node = arena.node(id.index)?;
+    let identity = node.head.identity.load(Ordering::Acquire);
+    if generation(identity) != id.generation {
+        return Err(Error::stale());
+    }
+    if identity as u8 != raw.tag as u8 {
+        let found = format_args!("a node of kind {}", identity as u8).to_string();
+        return Err(Error::corrupt(
+            format_args!("node {}", id.index),
+            found,
+            "a node of the kind its slot says",
+        ));
+    }
+    Ok((id, node))
+}
+
+/// The kind of a node record in use.
+pub(crate) fn kind_of(node: &Node) -> Result<Kind> {
+    let code = node.head.identity.load(Ordering::Acquire) as u8;
+    Kind::of(code)
+        .filter(|kind| kind.is_node())
+        .ok_or_else(|| Error::corrupt("a node", format_args!("the kind {code}"), "a node's kind"))
+}
+
+/// Fills words with bytes; the rest of the last word is zero.
+pub(crate) fn write_bytes(words: &[AtomicU64], bytes: &[u8]) {
+    for (word, chunk) in words.iter().zip(bytes.chunks(8)) {
+        let mut padded = [0; 8];
+        padded[..chunk.len()].copy_from_slice(chunk);
+        word.store(u64::from_le_bytes(padded), Ordering::Relaxed);
+    }
+}
+
+/// The first `length` bytes of words; fewer if there are fewer.
+pub(crate) fn read_bytes(words: &[AtomicU64], length: usize) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(length.min(words.len() * 8) + 8);
+    for word in words {
+        if bytes.len() >= length {
+            break;
+        }
+        bytes.extend_from_slice(&word.load(Ordering::Relaxed).to_le_bytes());
+    }
+    bytes.truncate(length);
+    bytes
+}
+
+/// How large the payload of a block is.
+#[inline]
+pub(crate) fn capacity(arena: &Arena, payload: u64) -> Result<u64> {
+    use crate::arena::block::{HEADER, UNIT, units};
+    if payload == 0 {
+        return Ok(0);
+    }
+    let header = arena
+        .at::<AtomicU64>(payload.wrapping_sub(HEADER))?
+        .load(Ordering::Relaxed);
+    Ok((units(header) * UNIT).saturating_sub(HEADER))
+}
+
+/// What is still to be freed of a node that was removed, and the words to change in the same step.
+pub(crate) enum Child<'a> {
+    Node { index: u32, forget: Forget<'a> },
+    Block { payload: u64, forget: Forget<'a> },
+    None,
+}
+
+pub(crate) type Forget<'a> = [Option<(&'a AtomicU64, u64)>; 2];
+
+/// The next part to free of a node that is being freed.
+pub(crate) fn next_child<'a>(arena: &'a Arena, index: u32, node: &'a Node) -> Result<Child<'a>> {
+    let child = match kind_of(node)? {
+        Kind::Struct => structure::next_child(arena, node)?,
+        Kind::List => list::next_child(arena, node)?,
+        _ => match node.body[BLOCK].load(Ordering::Relaxed) {
+            0 => Child::None,
+            payload => Child::Block {
+                payload,
+                forget: [Some((&node.body[BLOCK], 0)), None],
+            },
+        },
+    };
+    if let Child::Node { index: child, .. } = child
+        && arena.node(child)?.head.parent.load(Ordering::Relaxed) != u64::from(index) + 1
+    {
+        let place = format_args!("node {child}").to_string();
+        return Err(Error::corrupt(
+            place,
+            "another parent",
+            "the node whose slot names it",
+        ));
+    }
+    Ok(child)
+}

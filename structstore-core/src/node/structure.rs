@@ -1,0 +1,522 @@
+//! Structs: fields in chunks that never move, found through an open-addressing index, linked in order.
+//!
+//! An index entry is the upper 22 bits of the hash and the field's offset over 64; 0 was never used, and one with
+//! offset 0 is a tombstone. A field chunk is a block of fields whose last 48 bytes begin with the next chunk's
+//! offset.
+
+use super::{Child, Raw, capacity, read_bytes, write_bytes};
+use crate::arena::Arena;
+use crate::arena::block::BlockKind;
+use crate::arena::layout::{Field, INLINE_NAME, Node};
+use crate::error::{Error, Result};
+use crate::journal::Operation;
+use crate::key::{Key, MAX_NAME};
+use crate::sync::{AtomicU64, Ordering};
+
+/// Body words.
+const INDEX: usize = 0;
+const CAPACITY: usize = 1;
+const COUNT: usize = 2;
+/// Entries that are not 0, tombstones included.
+const FILLED: usize = 3;
+const FIRST: usize = 4;
+const LAST: usize = 5;
+/// Fields of the chunks that are not in use.
+const FREE: usize = 6;
+const CHUNKS: usize = 7;
+
+const FIELD: u64 = size_of::<Field>() as u64;
+const OFFSET_BITS: u32 = 42;
+const OFFSET: u64 = (1 << OFFSET_BITS) - 1;
+const TOMBSTONE: u64 = 1 << OFFSET_BITS;
+const LEAST_CAPACITY: u64 = 8;
+const MAX_CHUNK: u64 = 1024;
+
+/// A field and where it is.
+#[derive(Clone, Copy)]
+pub(crate) struct Found<'a> {
+    pub(crate) offset: u64,
+    pub(crate) field: &'a Field,
+}
+
+fn load(node: &Node, at: usize) -> u64 {
+    node.body[at].load(Ordering::Relaxed)
+}
+
+/// How many fields there are.
+pub(crate) fn count(node: &Node) -> u64 {
+    load(node, COUNT)
+}
+
+fn entry(hash: u64, offset: u64) -> u64 {
+    hash >> OFFSET_BITS << OFFSET_BITS | offset / FIELD
+}
+
+/// The index, as far as it makes sense.
+#[inline]
+fn index<'a>(arena: &'a Arena, node: &Node) -> Result<&'a [AtomicU64]> {
+    let capacity = load(node, CAPACITY);
+    if capacity == 0 {
+        return Ok(&[]);
+    }
+    if !capacity.is_power_of_two() {
+        return Err(Error::corrupt(
+            "the index of a struct",
+            capacity,
+            "a power of two",
+        ));
+    }
+    arena.words(load(node, INDEX), capacity)
+}
+
+/// The field of a name.
+#[inline]
+pub(crate) fn find<'a>(arena: &'a Arena, node: &Node, key: &Key<'_>) -> Result<Option<Found<'a>>> {
+    Ok(locate(arena, node, key)?.map(|(_, found)| found))
+}
+
+/// The field of a name, and its place in the index.
+#[inline]
+fn locate<'a>(arena: &'a Arena, node: &Node, key: &Key<'_>) -> Result<Option<(&'a AtomicU64, Found<'a>)>> {
+    let index = index(arena, node)?;
+    let mask = index.len().wrapping_sub(1);
+    let mut at = key.hash() as usize & mask;
+    for _ in 0..index.len() {
+        let word = &index[at];
+        let seen = word.load(Ordering::Relaxed);
+        if seen == 0 {
+            return Ok(None);
+        }
+        let offset = (seen & OFFSET) * FIELD;
+        if offset != 0 && seen >> OFFSET_BITS == key.hash() >> OFFSET_BITS {
+            let field = arena.at::<Field>(offset)?;
+            if field.hash.load(Ordering::Relaxed) == key.hash() && has_name(arena, field, key)? {
+                return Ok(Some((word, Found { offset, field })));
+            }
+        }
+        at = (at + 1) & mask;
+    }
+    Ok(None)
+}
+
+#[inline]
+fn has_name(arena: &Arena, field: &Field, key: &Key<'_>) -> Result<bool> {
+    let length = key.name().len();
+    if field.name_length.load(Ordering::Relaxed) != length as u64 {
+        return Ok(false);
+    }
+    if length <= INLINE_NAME {
+        return Ok(field.name[0].load(Ordering::Relaxed) == key.words[0]
+            && field.name[1].load(Ordering::Relaxed) == key.words[1]);
+    }
+    Ok(name_bytes(arena, field)? == key.name().as_bytes())
+}
+
+fn name_bytes(arena: &Arena, field: &Field) -> Result<Vec<u8>> {
+    let length = field.name_length.load(Ordering::Relaxed);
+    if length as usize <= INLINE_NAME {
+        return Ok(read_bytes(&field.name, length as usize));
+    }
+    if length > MAX_NAME as u64 {
+        return Err(Error::corrupt(
+            "a field",
+            format_args!("a name of {length} bytes"),
+            "at most 1024",
+        ));
+    }
+    let words = arena.words(field.name[0].load(Ordering::Relaxed), length.div_ceil(8))?;
+    Ok(read_bytes(words, length as usize))
+}
+
+/// The name of a field.
+pub(crate) fn name(arena: &Arena, field: &Field) -> Result<String> {
+    String::from_utf8(name_bytes(arena, field)?)
+        .map_err(|_| Error::corrupt("a field name", "other bytes", "UTF-8"))
+}
+
+/// The fields in order. Ends with an error where the chain is broken.
+pub(crate) fn fields<'a>(arena: &'a Arena, node: &Node) -> impl Iterator<Item = Result<Found<'a>>> + use<'a> {
+    let mut offset = load(node, FIRST);
+    let mut left = load(node, COUNT);
+    std::iter::from_fn(move || {
+        if offset == 0 && left == 0 {
+            return None;
+        }
+        if offset == 0 || left == 0 {
+            let found = if offset == 0 {
+                "fewer fields than counted"
+            } else {
+                "more fields than counted"
+            };
+            (offset, left) = (0, 0);
+            return Some(Err(Error::corrupt("a struct", found, "as many as counted")));
+        }
+        match arena.at::<Field>(offset) {
+            Ok(field) => {
+                let found = Found { offset, field };
+                offset = field.next.load(Ordering::Relaxed);
+                left -= 1;
+                Some(Ok(found))
+            }
+            Err(error) => {
+                (offset, left) = (0, 0);
+                Some(Err(error))
+            }
+        }
+    })
+}
+
+/// How a struct's words are changed: through the journal, or directly while nobody else can see the struct.
+#[derive(Clone, Copy)]
+pub(crate) struct Writer<'o, 'a> {
+    pub(crate) operation: &'o Operation<'a>,
+    pub(crate) aside: bool,
+}
+
+impl<'a> Writer<'_, 'a> {
+    fn put(&self, word: &AtomicU64, value: u64) -> Result<()> {
+        if self.aside {
+            word.store(value, Ordering::Release);
+            Ok(())
+        } else {
+            self.operation.set(word, value)
+        }
+    }
+
+    fn arena(&self) -> &'a Arena {
+        self.operation.arena()
+    }
+
+    /// Makes room for more fields, so that inserting them allocates nothing but long names.
+    pub(crate) fn reserve(&self, node: &Node, more: u64) -> Result<()> {
+        if more == 0 {
+            return Ok(());
+        }
+        if (load(node, FILLED) + more) * 4 > load(node, CAPACITY) * 3 {
+            self.rebuild_index(node, more)?;
+        }
+        let mut free = 0;
+        let mut offset = load(node, FREE);
+        while offset != 0 && free < more {
+            offset = self.arena().at::<Field>(offset)?.next.load(Ordering::Relaxed);
+            free += 1;
+        }
+        if free < more {
+            self.add_chunk(node, more - free)?;
+        }
+        Ok(())
+    }
+
+    fn rebuild_index(&self, node: &Node, more: u64) -> Result<()> {
+        let arena = self.arena();
+        let wanted = (load(node, COUNT) + more) * 4 / 3 + 1;
+        // Half as much again, so that a struct that loses and gains fields is not rebuilt all the time.
+        let capacity = (wanted + load(node, COUNT) / 2)
+            .next_power_of_two()
+            .max(LEAST_CAPACITY);
+        let block = self.operation.allocate(capacity * 8, BlockKind::Index)?;
+        let words = arena.words(block, capacity)?;
+        for word in words {
+            word.store(0, Ordering::Relaxed);
+        }
+        for found in fields(arena, node) {
+            let found = found?;
+            let hash = found.field.hash.load(Ordering::Relaxed);
+            vacancy(words, hash)?.store(entry(hash, found.offset), Ordering::Relaxed);
+        }
+        let old = load(node, INDEX);
+        if !self.aside {
+            self.operation.retire_block(old)?;
+        }
+        self.put(&node.body[INDEX], block)?;
+        self.put(&node.body[CAPACITY], capacity)?;
+        self.put(&node.body[FILLED], load(node, COUNT))
+    }
+
+    fn add_chunk(&self, node: &Node, least: u64) -> Result<()> {
+        let arena = self.arena();
+        let fields = least.max(4).max((load(node, COUNT) / 2).min(MAX_CHUNK));
+        let block = self.operation.allocate(fields * FIELD + 8, BlockKind::Fields)?;
+        // The block may be larger than asked for, but its size is what says where its link is.
+        let fields = capacity(arena, block)? / FIELD;
+        let mut next = load(node, FREE);
+        for at in (0..fields).rev() {
+            let offset = block + at * FIELD;
+            let field = arena.at::<Field>(offset)?;
+            field.next.store(next, Ordering::Relaxed);
+            field.hash.store(0, Ordering::Relaxed);
+            field.name_length.store(0, Ordering::Relaxed);
+            Raw::NULL.store(&field.slot);
+            next = offset;
+        }
+        arena
+            .at::<AtomicU64>(block + fields * FIELD)?
+            .store(load(node, CHUNKS), Ordering::Relaxed);
+        self.put(&node.body[FREE], next)?;
+        self.put(&node.body[CHUNKS], block)
+    }
+
+    /// Adds a field at the end. The caller has made sure that there is none of that name.
+    pub(crate) fn insert(&self, node: &Node, key: &Key<'_>, raw: Raw) -> Result<Found<'a>> {
+        key.check()?;
+        self.reserve(node, 1)?;
+        let arena = self.arena();
+        let offset = load(node, FREE);
+        let field = arena.at::<Field>(offset)?;
+        let next_free = field.next.load(Ordering::Relaxed);
+        let words = self.name_words(key)?;
+        // Through the journal although the field is free: the same operation may have removed what it held.
+        self.put(&field.name[0], words[0])?;
+        self.put(&field.name[1], words[1])?;
+        self.put(&field.name_length, key.name().len() as u64)?;
+        self.put(&field.hash, key.hash())?;
+        let last = load(node, LAST);
+        self.put(&field.previous, last)?;
+        self.put(&field.slot.payload, raw.payload)?;
+        self.put(&field.slot.tag, raw.tag)?;
+        self.put(&node.body[FREE], next_free)?;
+        self.put(&field.next, 0)?;
+        let vacancy = vacancy(index(arena, node)?, key.hash())?;
+        if vacancy.load(Ordering::Relaxed) == 0 {
+            self.put(&node.body[FILLED], load(node, FILLED) + 1)?;
+        }
+        self.put(vacancy, entry(key.hash(), offset))?;
+        match last {
+            0 => self.put(&node.body[FIRST], offset)?,
+            last => self.put(&arena.at::<Field>(last)?.next, offset)?,
+        }
+        self.put(&node.body[LAST], offset)?;
+        self.put(&node.body[COUNT], load(node, COUNT) + 1)?;
+        Ok(Found { offset, field })
+    }
+
+    fn name_words(&self, key: &Key<'_>) -> Result<[u64; 2]> {
+        let length = key.name().len() as u64;
+        if length as usize <= INLINE_NAME {
+            return Ok(key.words);
+        }
+        let block = self.operation.allocate(length, BlockKind::Name)?;
+        write_bytes(
+            self.arena().words(block, length.div_ceil(8))?,
+            key.name().as_bytes(),
+        );
+        Ok([block, 0])
+    }
+
+    /// Takes a field out; what its slot names is the caller's business.
+    pub(crate) fn remove(&self, node: &Node, key: &Key<'_>) -> Result<()> {
+        let arena = self.arena();
+        let Some((word, found)) = locate(arena, node, key)? else {
+            return Err(Error::NotFound {
+                path: key.name().to_owned(),
+            });
+        };
+        let next = found.field.next.load(Ordering::Relaxed);
+        let previous = found.field.previous.load(Ordering::Relaxed);
+        self.put(word, TOMBSTONE)?;
+        match previous {
+            0 => self.put(&node.body[FIRST], next)?,
+            previous => self.put(&arena.at::<Field>(previous)?.next, next)?,
+        }
+        match next {
+            0 => self.put(&node.body[LAST], previous)?,
+            next => self.put(&arena.at::<Field>(next)?.previous, previous)?,
+        }
+        if key.name().len() > INLINE_NAME {
+            self.operation
+                .retire_block(found.field.name[0].load(Ordering::Relaxed))?;
+            self.put(&found.field.name_length, 0)?;
+        }
+        self.put(&found.field.next, load(node, FREE))?;
+        self.put(&node.body[FREE], found.offset)?;
+        self.put(&node.body[COUNT], load(node, COUNT) - 1)
+    }
+
+    /// Gives a field another name; it keeps its slot and its place in the order.
+    pub(crate) fn rename(&self, node: &Node, from: &Key<'_>, to: &Key<'_>) -> Result<()> {
+        to.check()?;
+        let arena = self.arena();
+        self.reserve(node, 1)?;
+        let Some((word, found)) = locate(arena, node, from)? else {
+            return Err(Error::NotFound {
+                path: from.name().to_owned(),
+            });
+        };
+        if from.name().len() > INLINE_NAME {
+            self.operation
+                .retire_block(found.field.name[0].load(Ordering::Relaxed))?;
+        }
+        let words = self.name_words(to)?;
+        self.put(word, TOMBSTONE)?;
+        self.put(&found.field.name[0], words[0])?;
+        self.put(&found.field.name[1], words[1])?;
+        self.put(&found.field.name_length, to.name().len() as u64)?;
+        self.put(&found.field.hash, to.hash())?;
+        let vacancy = vacancy(index(arena, node)?, to.hash())?;
+        if vacancy.load(Ordering::Relaxed) == 0 {
+            self.put(&node.body[FILLED], load(node, FILLED) + 1)?;
+        }
+        self.put(vacancy, entry(to.hash(), found.offset))
+    }
+}
+
+/// Where in the index an entry for this hash goes.
+fn vacancy(index: &[AtomicU64], hash: u64) -> Result<&AtomicU64> {
+    let mask = index.len().wrapping_sub(1);
+    let start = hash as usize & mask;
+    (0..index.len())
+        .map(|step| &index[(start + step) & mask])
+        .find(|word| word.load(Ordering::Relaxed) & OFFSET == 0)
+        .ok_or_else(|| Error::corrupt("the index of a struct", "no room", "room for a field"))
+}
+
+/// The chunks of fields, each with its capacity in fields.
+pub(crate) fn chunks<'a>(
+    arena: &'a Arena,
+    node: &Node,
+) -> impl Iterator<Item = Result<(u64, u64)>> + use<'a> {
+    let mut next = load(node, CHUNKS);
+    // No more chunks than fields fit into the segment.
+    let mut left = arena.segment().known() / FIELD;
+    std::iter::from_fn(move || {
+        let block = std::mem::take(&mut next);
+        if block == 0 {
+            return None;
+        }
+        if left == 0 {
+            return Some(Err(Error::corrupt(
+                "a struct",
+                "an endless chain of chunks",
+                "an end",
+            )));
+        }
+        left -= 1;
+        Some(chunk(arena, block).map(|(fields, link)| {
+            next = link;
+            (block, fields)
+        }))
+    })
+}
+
+/// Fields and link of a chunk.
+fn chunk(arena: &Arena, block: u64) -> Result<(u64, u64)> {
+    let fields = capacity(arena, block)? / FIELD;
+    let link = arena
+        .at::<AtomicU64>(block.wrapping_add(fields * FIELD))?
+        .load(Ordering::Relaxed);
+    Ok((fields, link))
+}
+
+/// The block of the index, 0 if there is none, and its capacity.
+pub(crate) fn index_block(node: &Node) -> (u64, u64) {
+    (load(node, INDEX), load(node, CAPACITY))
+}
+
+/// The blocks of names that do not fit their fields.
+pub(crate) fn name_block(field: &Field) -> Option<u64> {
+    (field.name_length.load(Ordering::Relaxed) > INLINE_NAME as u64)
+        .then(|| field.name[0].load(Ordering::Relaxed))
+}
+
+/// Verifies index, order and free list of a struct; returns its fields.
+pub(crate) fn check<'a>(arena: &'a Arena, node: &Node) -> Result<Vec<Found<'a>>> {
+    let broken = |found: String, expected| Error::corrupt("a struct", found, expected);
+    let mut previous = 0;
+    let mut all = Vec::new();
+    for found in fields(arena, node) {
+        let found = found?;
+        if found.field.previous.load(Ordering::Relaxed) != previous {
+            return Err(broken(
+                "a field whose links disagree".to_owned(),
+                "fields linked both ways",
+            ));
+        }
+        let name = name(arena, found.field)?;
+        let key = Key::new(&name);
+        key.check()?;
+        if find(arena, node, &key)?.is_none_or(|indexed| indexed.offset != found.offset) {
+            return Err(broken(
+                format!("the field {name:?} outside the index"),
+                "every field in the index",
+            ));
+        }
+        previous = found.offset;
+        all.push(found);
+    }
+    if load(node, LAST) != previous {
+        return Err(broken(
+            "another last field".to_owned(),
+            "the last field of the order",
+        ));
+    }
+    let words = index(arena, node)?
+        .iter()
+        .map(|word| word.load(Ordering::Relaxed));
+    let filled = words.clone().filter(|word| *word != 0).count() as u64;
+    let used = words.filter(|word| word & OFFSET != 0).count() as u64;
+    if filled != load(node, FILLED) || used != count(node) {
+        return Err(broken(
+            format!("{used} entries, {filled} with tombstones"),
+            "as many as counted",
+        ));
+    }
+    let mut room = 0;
+    for chunk in chunks(arena, node) {
+        room += chunk?.1;
+    }
+    let mut free = 0;
+    let mut offset = load(node, FREE);
+    while offset != 0 && free <= room {
+        offset = arena.at::<Field>(offset)?.next.load(Ordering::Relaxed);
+        free += 1;
+    }
+    if free + count(node) != room {
+        return Err(broken(
+            format!("{free} free fields of {room}"),
+            "every field either free or in order",
+        ));
+    }
+    Ok(all)
+}
+
+/// The next part to free of a struct that is being freed: its children and long names, its chunks, its index.
+pub(super) fn next_child<'a>(arena: &'a Arena, node: &'a Node) -> Result<Child<'a>> {
+    let mut offset = load(node, FIRST);
+    for _ in 0..=count(node) {
+        if offset == 0 {
+            break;
+        }
+        let field = arena.at::<Field>(offset)?;
+        if let Some(id) = Raw::load(&field.slot).id() {
+            let forget = [
+                Some((&field.slot.tag, Raw::NULL.tag)),
+                Some((&node.body[FIRST], offset)),
+            ];
+            return Ok(Child::Node {
+                index: id.index,
+                forget,
+            });
+        }
+        if let Some(payload) = name_block(field) {
+            let forget = [Some((&field.name_length, 0)), Some((&node.body[FIRST], offset))];
+            return Ok(Child::Block { payload, forget });
+        }
+        offset = field.next.load(Ordering::Relaxed);
+    }
+    let block = load(node, CHUNKS);
+    if block != 0 {
+        let (_, link) = chunk(arena, block)?;
+        let forget = [Some((&node.body[CHUNKS], link)), Some((&node.body[FIRST], 0))];
+        return Ok(Child::Block {
+            payload: block,
+            forget,
+        });
+    }
+    match load(node, INDEX) {
+        0 => Ok(Child::None),
+        payload => Ok(Child::Block {
+            payload,
+            forget: [Some((&node.body[INDEX], 0)), Some((&node.body[CAPACITY], 0))],
+        }),
+    }
+}

@@ -1,0 +1,309 @@
+//! What a segment's memory comes from: a name, a file, a descriptor, or nothing but the process.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::{FallocateFlags, OFlag, fallocate};
+use nix::sys::mman::{shm_open, shm_unlink};
+use nix::sys::stat::Mode;
+
+use crate::error::{Error, Result};
+
+/// Where glibc and musl keep POSIX shared memory.
+const SHM_DIRECTORY: &str = "/dev/shm";
+
+/// How much of a file is zeroed at once where the file system cannot allocate without writing.
+const ZEROES: usize = 1 << 16;
+
+/// How a segment is found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// POSIX shared memory, "/name".
+    Name(String),
+    /// A file.
+    Path(PathBuf),
+    /// A descriptor that was passed in.
+    Descriptor,
+}
+
+/// Whether a segment may be changed through an attachment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Access {
+    ReadOnly,
+    ReadWrite,
+}
+
+pub(crate) enum Backing {
+    /// Private to this process.
+    Anonymous,
+    File {
+        file: File,
+        place: Place,
+        access: Access,
+    },
+}
+
+impl Place {
+    /// A name as POSIX wants it: a slash, then anything but slashes and NULs.
+    pub(crate) fn name(name: &str) -> Result<Place> {
+        let invalid = |reason| {
+            Err(Error::InvalidName {
+                name: name.chars().take(64).collect(),
+                of: "segment name",
+                reason,
+            })
+        };
+        match name.strip_prefix('/') {
+            _ if name.is_empty() => invalid("it is empty"),
+            None => invalid("it must begin with a slash"),
+            Some("") => invalid("nothing follows the slash"),
+            Some("." | "..") => invalid("it names a directory"),
+            Some(rest) if rest.contains('/') => invalid("it may have no slash but the first"),
+            Some(rest) if rest.contains('\0') => invalid("it contains a NUL"),
+            Some(rest) if rest.len() > 255 => invalid("it is longer than 255 bytes"),
+            Some(_) => Ok(Place::Name(name.to_owned())),
+        }
+    }
+
+    pub(crate) fn path(path: &Path) -> Result<Place> {
+        let invalid = |reason| {
+            let name = path.to_string_lossy().chars().take(64).collect();
+            Err(Error::InvalidName {
+                name,
+                of: "path",
+                reason,
+            })
+        };
+        if path.as_os_str().is_empty() {
+            return invalid("it is empty");
+        }
+        if path.as_os_str().as_encoded_bytes().contains(&0) {
+            return invalid("it contains a NUL");
+        }
+        // Absolute, so that it keeps its meaning when the process changes its directory.
+        let path = std::path::absolute(path).map_err(|source| Error::Io {
+            action: "resolve",
+            place: path.display().to_string(),
+            detail: String::new(),
+            source,
+        })?;
+        Ok(Place::Path(path))
+    }
+
+    /// The file by which the kernel shows this place, if it has one.
+    fn file(&self) -> Option<PathBuf> {
+        match self {
+            Place::Name(name) => Some(PathBuf::from(format!("{SHM_DIRECTORY}{name}"))),
+            Place::Path(path) => Some(path.clone()),
+            Place::Descriptor => None,
+        }
+    }
+
+    /// Whether this place leads to the file now. A descriptor always leads to its own.
+    pub(crate) fn leads_to(&self, device: u64, inode: u64) -> bool {
+        self.file().is_none_or(|path| {
+            std::fs::metadata(path).is_ok_and(|found| found.dev() == device && found.ino() == inode)
+        })
+    }
+
+    /// Opens what is there, creating it first if it is missing and `create` gives a mode.
+    pub(crate) fn open(&self, access: Access, create: Option<u32>) -> Result<File> {
+        let opened = match self {
+            Place::Descriptor => return Err(self.io("open", io::Error::from(Errno::EBADF), String::new())),
+            Place::Name(name) => {
+                let mut flags = OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW;
+                flags |= match access {
+                    Access::ReadOnly => OFlag::O_RDONLY,
+                    Access::ReadWrite => OFlag::O_RDWR,
+                };
+                if create.is_some() {
+                    flags |= OFlag::O_CREAT;
+                }
+                let mode = Mode::from_bits_truncate(create.unwrap_or(0));
+                shm_open(name.as_str(), flags, mode)
+                    .map(File::from)
+                    .map_err(io::Error::from)
+            }
+            Place::Path(path) => OpenOptions::new()
+                .read(true)
+                .write(access == Access::ReadWrite)
+                .create(create.is_some())
+                .mode(create.unwrap_or(0))
+                .custom_flags(libc::O_NOFOLLOW)
+                .open(path),
+        };
+        opened.map_err(|source| {
+            self.io(
+                "open",
+                source,
+                create.map(|mode| format!("mode {mode:04o}")).unwrap_or_default(),
+            )
+        })
+    }
+
+    /// Removes the name. That it is gone already is no error.
+    pub(crate) fn unlink(&self) -> Result<()> {
+        let removed = match self {
+            Place::Descriptor => Ok(()),
+            Place::Name(name) => shm_unlink(name.as_str()).map_err(io::Error::from),
+            Place::Path(path) => std::fs::remove_file(path),
+        };
+        match removed {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                Err(self.io("remove", source, String::new()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn io(&self, action: &'static str, source: io::Error, mut detail: String) -> Error {
+        if let Some(path) = self.file() {
+            let mode = |path: &Path| std::fs::metadata(path).map(|found| found.permissions().mode() & 0o7777);
+            match (source.kind(), path.parent()) {
+                (io::ErrorKind::NotFound, Some(parent)) if !parent.exists() => {
+                    detail = format!("the directory {} does not exist", parent.display());
+                }
+                (io::ErrorKind::PermissionDenied, _) => {
+                    if let Ok(mode) = mode(&path) {
+                        detail = format!("it has mode {mode:04o}");
+                    } else if let Some(Ok(mode)) = path.parent().map(mode) {
+                        detail = format!("its directory has mode {mode:04o}");
+                    }
+                }
+                _ => {}
+            }
+        }
+        if !detail.is_empty() {
+            detail = format!(" ({detail})");
+        }
+        Error::Io {
+            action,
+            place: self.to_string(),
+            detail,
+            source,
+        }
+    }
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Place::Name(name) => f.write_str(name),
+            Place::Path(path) => path.display().fmt(f),
+            Place::Descriptor => f.write_str("the given descriptor"),
+        }
+    }
+}
+
+impl Backing {
+    pub(crate) fn place(&self) -> String {
+        match self {
+            Backing::Anonymous => "local memory".to_owned(),
+            Backing::File { place, .. } => place.to_string(),
+        }
+    }
+
+    pub(crate) fn writable(&self) -> bool {
+        !matches!(
+            self,
+            Backing::File {
+                access: Access::ReadOnly,
+                ..
+            }
+        )
+    }
+
+    pub(crate) fn io(&self, action: &'static str, source: io::Error) -> Error {
+        match self {
+            Backing::Anonymous => Error::Io {
+                action,
+                place: self.place(),
+                detail: String::new(),
+                source,
+            },
+            Backing::File { place, .. } => place.io(action, source, String::new()),
+        }
+    }
+
+    /// The length of the file, if there is one.
+    pub(crate) fn length(&self) -> Result<Option<u64>> {
+        match self {
+            Backing::Anonymous => Ok(None),
+            Backing::File { file, .. } => file
+                .metadata()
+                .map(|found| Some(found.len()))
+                .map_err(|source| self.io("examine", source)),
+        }
+    }
+
+    /// Gives the file real memory from `from` up to `size`. Never by `ftruncate`: that succeeds where there is no
+    /// memory left, and the first access then ends the process with SIGBUS.
+    pub(crate) fn extend(&self, from: u64, size: u64) -> Result<()> {
+        let Backing::File { file, place, .. } = self else {
+            return Ok(());
+        };
+        let length = size.saturating_sub(from);
+        match fallocate(file.as_fd(), FallocateFlags::empty(), from as i64, length as i64) {
+            Ok(()) => Ok(()),
+            Err(Errno::EOPNOTSUPP) => {
+                zero(file, from, size).map_err(|error| self.exhausted(length, file, error))
+            }
+            Err(Errno::EINTR) => self.extend(from, size),
+            Err(errno @ (Errno::ENOSPC | Errno::EFBIG | Errno::EDQUOT | Errno::ENOMEM)) => {
+                Err(self.exhausted(length, file, errno.into()))
+            }
+            Err(errno) => Err(place.io("enlarge", errno.into(), String::new())),
+        }
+    }
+
+    fn exhausted(&self, needed: u64, file: &File, error: io::Error) -> Error {
+        let mut reason = error.to_string();
+        if let Ok(system) = nix::sys::statvfs::fstatvfs(file) {
+            let left = system.blocks_available() as u64 * system.fragment_size() as u64;
+            let total = system.blocks() as u64 * system.fragment_size() as u64;
+            reason = format!("the file system has {left} of {total} bytes left");
+        }
+        if matches!(
+            self,
+            Backing::File {
+                place: Place::Name(_),
+                ..
+            }
+        ) {
+            reason += " (in a container, start it with a larger --shm-size)";
+        }
+        Error::OutOfSpace {
+            place: self.place(),
+            needed,
+            reason,
+        }
+    }
+}
+
+/// Extends a file by writing zeroes behind its end, where nobody looks yet.
+fn zero(file: &File, from: u64, size: u64) -> io::Result<()> {
+    let zeroes = [0; ZEROES];
+    let mut at = from.max(file.metadata()?.len());
+    while at < size {
+        let length = (size - at).min(ZEROES as u64);
+        file.write_all_at(&zeroes[..length as usize], at)?;
+        at += length;
+    }
+    Ok(())
+}
+
+/// A second, independent open file description of the same file.
+///
+/// A mapping keeps the description that it was made from alive, also in forked children; locks that shall tell
+/// whether this process lives need one that is not mapped.
+pub(crate) fn reopen(file: &File, access: Access) -> io::Result<OwnedFd> {
+    OpenOptions::new()
+        .read(true)
+        .write(access == Access::ReadWrite)
+        .open(format!("/proc/self/fd/{}", file.as_raw_fd()))
+        .map(OwnedFd::from)
+}

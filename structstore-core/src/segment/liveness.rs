@@ -1,0 +1,127 @@
+//! Who is attached: byte-range locks that the kernel releases when a process ends, however it ends.
+//!
+//! The locks belong to an open file description of their own (OFD locks), at offsets far beyond any content:
+//! one byte for whoever initialises or unlinks, one for each participant, one shared by all read-only attachments.
+
+use std::fs::File;
+use std::os::fd::OwnedFd;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, fcntl};
+
+use super::backing::{Access, Place, reopen};
+use crate::error::{Error, Result};
+
+/// How many processes can be attached at once, for changing things.
+pub(crate) const PARTICIPANTS: u32 = 4096;
+
+const BASE: i64 = 1 << 62;
+const INIT: i64 = BASE;
+const FIRST_PARTICIPANT: i64 = BASE + 1;
+const READERS: i64 = FIRST_PARTICIPANT + PARTICIPANTS as i64;
+
+/// How long to sleep between two looks at a lock that cannot be waited for with a bound.
+const POLL: Duration = Duration::from_millis(1);
+
+pub(crate) struct Liveness {
+    file: OwnedFd,
+    access: Access,
+}
+
+impl Liveness {
+    pub(crate) fn new(file: &File, place: &Place, access: Access) -> Result<Liveness> {
+        let file = reopen(file, access).map_err(|source| place.io("open", source, String::new()))?;
+        Ok(Liveness { file, access })
+    }
+
+    fn request(kind: i32, start: i64, length: i64) -> libc::flock {
+        libc::flock {
+            l_type: kind as i16,
+            l_whence: libc::SEEK_SET as i16,
+            l_start: start,
+            l_len: length,
+            l_pid: 0,
+        }
+    }
+
+    fn try_lock(&self, start: i64) -> Result<bool, Errno> {
+        let kind = match self.access {
+            Access::ReadOnly => libc::F_RDLCK,
+            Access::ReadWrite => libc::F_WRLCK,
+        };
+        match fcntl(&self.file, FcntlArg::F_OFD_SETLK(&Self::request(kind, start, 1))) {
+            Ok(_) => Ok(true),
+            Err(Errno::EAGAIN | Errno::EACCES) => Ok(false),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    /// Keeps everybody else from initialising, joining and unlinking.
+    pub(crate) fn lock_init(&self, place: &Place, timeout: Duration) -> Result<InitLock> {
+        let start = Instant::now();
+        loop {
+            match self.try_lock(INIT) {
+                Ok(true) => {
+                    let file = self.file.try_clone();
+                    return file
+                        .map(InitLock)
+                        .map_err(|source| place.io("lock", source, String::new()));
+                }
+                Ok(false) if start.elapsed() >= timeout => {
+                    return Err(Error::NotReady {
+                        place: place.to_string(),
+                        waited: start.elapsed(),
+                    });
+                }
+                Ok(false) => thread::sleep(POLL),
+                Err(errno) => return Err(place.io("lock", errno.into(), String::new())),
+            }
+        }
+    }
+
+    /// Claims the byte of a participant. `false` if another live process has it.
+    pub(crate) fn claim(&self, participant: u32, place: &Place) -> Result<bool> {
+        self.try_lock(FIRST_PARTICIPANT + i64::from(participant))
+            .map_err(|errno| place.io("lock", errno.into(), String::new()))
+    }
+
+    /// Gives the byte of a participant back.
+    pub(crate) fn disclaim(&self, participant: u32) {
+        unlock(&self.file, FIRST_PARTICIPANT + i64::from(participant));
+    }
+
+    /// Makes a read-only attachment count as somebody who is attached.
+    pub(crate) fn join_readers(&self, place: &Place) -> Result<()> {
+        self.try_lock(READERS)
+            .map(drop)
+            .map_err(|errno| place.io("lock", errno.into(), String::new()))
+    }
+
+    /// Whether anybody but this attachment is attached, by the kernel's word.
+    pub(crate) fn others(&self, place: &Place) -> Result<bool> {
+        let mut request = Self::request(libc::F_WRLCK, FIRST_PARTICIPANT, READERS + 1 - FIRST_PARTICIPANT);
+        fcntl(&self.file, FcntlArg::F_OFD_GETLK(&mut request))
+            .map_err(|errno| place.io("examine", errno.into(), String::new()))?;
+        Ok(request.l_type != libc::F_UNLCK as i16)
+    }
+}
+
+fn unlock(file: &OwnedFd, start: i64) {
+    // Cannot fail for a lock that this description holds; and were it to, closing releases it.
+    let _ = fcntl(
+        file,
+        FcntlArg::F_OFD_SETLK(&Liveness::request(libc::F_UNLCK, start, 1)),
+    );
+}
+
+/// The right to initialise, join or unlink; released on drop. Another descriptor of the same description, so that
+/// the attachment can be put together while it is held.
+pub(crate) struct InitLock(OwnedFd);
+
+impl Drop for InitLock {
+    fn drop(&mut self) {
+        unlock(&self.0, INIT);
+    }
+}

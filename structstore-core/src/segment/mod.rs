@@ -1,0 +1,191 @@
+//! A segment: one region of shared or anonymous memory, mapped once and grown in place.
+//!
+//! Address space is reserved far beyond the end of the file, and growing commits more of the file, so that no
+//! address ever moves. This module is where offsets become references: every access is checked against the part
+//! that is known to be backed by memory. Only the arena uses it.
+//!
+//! Invariants: `known` bytes are backed (a load or store there cannot fault), it only grows, and `base..base +
+//! reserved` stays mapped while the `Segment` lives.
+
+mod backing;
+mod liveness;
+
+pub(crate) use backing::{Access, Backing, Place};
+pub(crate) use liveness::{Liveness, PARTICIPANTS};
+
+use std::mem;
+
+use memmap2::{MmapOptions, MmapRaw};
+
+use crate::error::{Error, Result};
+use crate::sync::{AtomicU64, Ordering};
+
+/// How much address space a segment reserves unless the system or the options allow less.
+pub(crate) const RESERVATION: u64 = 64 << 30;
+
+/// The smallest segment: the tables and some room.
+pub(crate) const MIN_SIZE: u64 = 64 << 10;
+
+/// What may be laid over shared memory.
+///
+/// # Safety
+///
+/// `repr(C)`, made of atomics and arrays of them only, so that every bit pattern is valid, sharing is, and
+/// there is no padding; aligned to at most 64 bytes.
+pub(crate) unsafe trait Shared {}
+
+// SAFETY: the atomic itself.
+unsafe impl Shared for AtomicU64 {}
+
+pub(crate) struct Segment {
+    map: MmapRaw,
+    reserved: u64,
+    known: AtomicU64,
+    backing: Backing,
+}
+
+impl Segment {
+    /// Maps a file or memory. Nothing is accessible until [`Self::commit`] or [`Self::trust`].
+    pub(crate) fn map(backing: Backing, reserve: u64) -> Result<Segment> {
+        let mut reserved = reserve;
+        let map = loop {
+            let length = usize::try_from(reserved).unwrap_or(usize::MAX);
+            let mut options = MmapOptions::new();
+            options.len(length).no_reserve_swap();
+            let mapped = match &backing {
+                Backing::Anonymous => options.map_anon().map(MmapRaw::from),
+                Backing::File { file, .. } if backing.writable() => options.map_raw(file),
+                Backing::File { file, .. } => options.map_raw_read_only(file),
+            };
+            match mapped {
+                Ok(map) => break map,
+                // The system grants less address space (a limit, strict overcommit): do with less.
+                Err(_) if reserved > MIN_SIZE * 1024 => reserved /= 2,
+                Err(source) => return Err(backing.io("map", source)),
+            }
+        };
+        Ok(Segment {
+            map,
+            reserved,
+            known: AtomicU64::new(0),
+            backing,
+        })
+    }
+
+    pub(crate) fn backing(&self) -> &Backing {
+        &self.backing
+    }
+
+    /// How far the segment may ever grow in this process.
+    pub(crate) fn reserved(&self) -> u64 {
+        self.reserved
+    }
+
+    /// The bytes that are accessible here now.
+    pub(crate) fn known(&self) -> u64 {
+        self.known.load(Ordering::Acquire)
+    }
+
+    /// A reference to what lies at an offset, or [`Error::Corrupt`] if that is outside the segment or unaligned.
+    #[inline]
+    pub(crate) fn at<T: Shared>(&self, offset: u64) -> Result<&T> {
+        let size = mem::size_of::<T>() as u64;
+        if offset & (mem::align_of::<T>() as u64 - 1) == 0
+            && offset <= self.known.load(Ordering::Acquire).saturating_sub(size)
+        {
+            // SAFETY: within the committed part of the mapping (checked; `known` is 0 or larger than any T, and a
+            // size of 0 does not occur), aligned (checked; the base is page-aligned), and any bytes are a valid
+            // T (`Shared`). The mapping lives as long as self.
+            return Ok(unsafe { &*self.map.as_ptr().add(offset as usize).cast::<T>() });
+        }
+        Err(self.outside(offset, size))
+    }
+
+    /// The address of `length` bytes at an offset.
+    #[inline]
+    pub(crate) fn bytes(&self, offset: u64, length: u64) -> Result<*mut u8> {
+        match offset.checked_add(length) {
+            Some(end) if end <= self.known.load(Ordering::Acquire) => {
+                // SAFETY: within the mapping (checked).
+                Ok(unsafe { self.map.as_mut_ptr().add(offset as usize) })
+            }
+            _ => Err(self.outside(offset, length)),
+        }
+    }
+
+    /// The words of a range that starts at an aligned offset.
+    #[inline]
+    pub(crate) fn words(&self, offset: u64, count: u64) -> Result<&[AtomicU64]> {
+        let length = count
+            .checked_mul(8)
+            .ok_or_else(|| self.outside(offset, u64::MAX))?;
+        let start = self.bytes(offset, length)?;
+        if offset & 7 != 0 {
+            return Err(self.outside(offset, length));
+        }
+        // SAFETY: in bounds and aligned (checked), and atomics take any bytes.
+        Ok(unsafe { std::slice::from_raw_parts(start.cast::<AtomicU64>(), count as usize) })
+    }
+
+    /// The offset of a word of this segment.
+    #[inline]
+    pub(crate) fn offset_of(&self, word: &AtomicU64) -> u64 {
+        std::ptr::from_ref(word) as u64 - self.map.as_ptr() as u64
+    }
+
+    #[cold]
+    fn outside(&self, offset: u64, size: u64) -> Error {
+        Error::corrupt(
+            self.backing.place(),
+            format_args!("{size} bytes at offset {offset:#x}"),
+            "an aligned place within the segment",
+        )
+    }
+
+    /// Backs the segment with memory up to `size`, and makes it accessible here. The caller excludes other growers.
+    pub(crate) fn commit(&self, from: u64, size: u64) -> Result<()> {
+        if size > self.reserved {
+            return Err(self.full(
+                size - from,
+                format!("this process reserved {} bytes for it", self.reserved),
+            ));
+        }
+        self.backing.extend(from, size)?;
+        self.known.fetch_max(size, Ordering::AcqRel);
+        Ok(())
+    }
+
+    /// Makes accessible what another process committed, after asking the file whether it is there.
+    pub(crate) fn trust(&self, committed: u64) -> Result<()> {
+        if committed <= self.known() {
+            return Ok(());
+        }
+        let length = match self.backing.length()? {
+            Some(length) => length.min(self.reserved),
+            None => return Err(self.outside(committed, 0)),
+        };
+        if committed > length {
+            return Err(Error::corrupt(
+                self.backing.place(),
+                format_args!("a size of {committed} bytes in the header, {length} in the file"),
+                "a file that is as long as its header says",
+            ));
+        }
+        self.known.fetch_max(committed, Ordering::AcqRel);
+        Ok(())
+    }
+
+    /// The error for a segment that cannot have `needed` more bytes.
+    pub(crate) fn full(&self, needed: u64, reason: String) -> Error {
+        Error::OutOfSpace {
+            place: self.backing.place(),
+            needed,
+            reason,
+        }
+    }
+}
+
+// SAFETY: the mapping is plain memory that is only reached through checked offsets and atomics, from any thread.
+unsafe impl Send for Segment {}
+// SAFETY: as above.
+unsafe impl Sync for Segment {}

@@ -1,0 +1,610 @@
+//! Shared stores: opened by name, path or descriptor, by any number of processes.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::fs::File;
+use std::ops::Deref;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::Path;
+use std::sync::atomic::Ordering as LocalOrdering;
+use std::sync::{Arc, LazyLock, Weak};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use crate::arena::Arena;
+use crate::arena::layout::{FORMAT_VERSION, Header, MAGIC, READY, fingerprint};
+use crate::error::{Error, Result};
+use crate::handle::{Handle, Struct, exclusively};
+use crate::journal::Operation;
+use crate::lock::{Mode, NodeId, Wait};
+use crate::node::Raw;
+use crate::segment::{Access, Backing, Liveness, MIN_SIZE, Place, RESERVATION, Segment};
+use crate::store::Store;
+use crate::sync::Ordering;
+use crate::value::Kind;
+
+/// How often a place is opened again because its name came to lead elsewhere meanwhile.
+const REOPENINGS: usize = 100;
+
+/// How long closing waits for others who are opening, before it leaves the name to them.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long to sleep between two looks at a name that is to appear.
+const POLL: Duration = Duration::from_millis(2);
+
+/// The attachments of this process, so that opening a segment again shares the first one.
+static ATTACHED: LazyLock<Mutex<HashMap<(u64, u64, Access), Weak<Arena>>>> = LazyLock::new(Mutex::default);
+
+/// What closing a shared store does to its name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Cleanup {
+    /// The segment stays, with what it holds.
+    Never,
+    /// The name is removed if nobody else is attached, which the kernel knows, also of those who were killed.
+    #[default]
+    IfLast,
+    /// The name is removed in any case. Who is attached keeps the segment; who opens the name gets a new one.
+    Always,
+}
+
+/// How to open a shared store; made by [`StructStoreShared::options`].
+///
+/// ```
+/// use structstore::{Cleanup, StructStoreShared};
+///
+/// let name = format!("/structstore_options_{}", std::process::id());
+/// let store = StructStoreShared::options().size(1 << 20).cleanup(Cleanup::Always).open(&name)?;
+/// assert!(store.statistics().size >= 1 << 20);
+/// # Ok::<(), structstore::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Options {
+    size: u64,
+    max_size: u64,
+    reinit: bool,
+    file: bool,
+    cleanup: Cleanup,
+    mode: u32,
+    timeout: Duration,
+    read_only: bool,
+    create: bool,
+    nesting: bool,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            size: MIN_SIZE,
+            max_size: RESERVATION,
+            reinit: false,
+            file: false,
+            cleanup: Cleanup::IfLast,
+            mode: 0o600,
+            timeout: Duration::from_secs(10),
+            read_only: false,
+            create: true,
+            nesting: false,
+        }
+    }
+}
+
+impl Options {
+    /// How many bytes a new segment gets at once; it grows by itself. The default is 64 KiB, which is also the least.
+    pub fn size(mut self, bytes: u64) -> Options {
+        self.size = bytes;
+        self
+    }
+
+    /// How large a new segment may grow, in bytes. The default is 64 GiB, which is also the most.
+    pub fn max_size(mut self, bytes: u64) -> Options {
+        self.max_size = bytes;
+        self
+    }
+
+    /// Begins with an empty store whatever there is. Handles and bindings that others have are stale then; see
+    /// [`StructStoreShared::revalidate`].
+    pub fn reinit(mut self, reinit: bool) -> Options {
+        self.reinit = reinit;
+        self
+    }
+
+    /// Uses a file at the given path in place of shared memory of the given name.
+    pub fn file(mut self, file: bool) -> Options {
+        self.file = file;
+        self
+    }
+
+    /// What closing does to the name. The default is [`Cleanup::IfLast`].
+    pub fn cleanup(mut self, cleanup: Cleanup) -> Options {
+        self.cleanup = cleanup;
+        self
+    }
+
+    /// The permissions of a new segment, before the process's umask. The default is 0600.
+    pub fn mode(mut self, mode: u32) -> Options {
+        self.mode = mode;
+        self
+    }
+
+    /// How long to wait for another process that is initialising the segment. The default is 10 s.
+    pub fn timeout(mut self, timeout: Duration) -> Options {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Attaches without write permission and without being able to change anything.
+    pub fn read_only(mut self, read_only: bool) -> Options {
+        self.read_only = read_only;
+        self
+    }
+
+    /// Whether to create what does not exist. The default is to.
+    pub fn create(mut self, create: bool) -> Options {
+        self.create = create;
+        self
+    }
+
+    /// Locks of one thread nest. Meant for language bindings.
+    #[doc(hidden)]
+    pub fn nesting(mut self, nesting: bool) -> Options {
+        self.nesting = nesting;
+        self
+    }
+
+    /// Opens the store of this name ("/name") or, with [`Options::file`], at this path.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidName`], [`Error::InvalidArgument`] for sizes that make no sense, [`Error::Mismatch`] if there
+    /// is something else, [`Error::Io`] with path and mode, [`Error::NotReady`], [`Error::OutOfSpace`].
+    pub fn open(&self, name: impl AsRef<Path>) -> Result<StructStoreShared> {
+        let name = name.as_ref();
+        let place = if self.file {
+            Place::path(name)?
+        } else {
+            Place::name(name.to_str().ok_or_else(|| Error::InvalidName {
+                name: name.to_string_lossy().chars().take(64).collect(),
+                of: "segment name",
+                reason: "it is not UTF-8",
+            })?)?
+        };
+        StructStoreShared::attach(self, place, None)
+    }
+
+    /// Opens the store in a file that is open already, such as a memfd that another process passed on. An empty file
+    /// becomes a new store.
+    ///
+    /// # Errors
+    ///
+    /// As [`Options::open`].
+    pub fn open_fd(&self, descriptor: OwnedFd) -> Result<StructStoreShared> {
+        StructStoreShared::attach(self, Place::Descriptor, Some(File::from(descriptor)))
+    }
+
+    fn access(&self) -> Access {
+        if self.read_only {
+            Access::ReadOnly
+        } else {
+            Access::ReadWrite
+        }
+    }
+
+    fn check(&self) -> Result<()> {
+        let invalid = |argument, found: u64, expected: String| {
+            Err(Error::InvalidArgument {
+                argument,
+                found: format!("{found} bytes"),
+                expected,
+            })
+        };
+        if self.max_size > RESERVATION || self.max_size < MIN_SIZE {
+            return invalid(
+                "max_size",
+                self.max_size,
+                format!("{MIN_SIZE} to {RESERVATION} bytes"),
+            );
+        }
+        if self.size > self.max_size {
+            return invalid(
+                "size",
+                self.size,
+                format!("at most the maximum size of {} bytes", self.max_size),
+            );
+        }
+        if self.reinit && self.read_only {
+            let expected = "a store that may be changed".to_owned();
+            return Err(Error::InvalidArgument {
+                argument: "reinit",
+                found: "read-only".to_owned(),
+                expected,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// A store in shared memory, which any number of processes change at once.
+///
+/// It leads to its root, a [`Struct`], by dereferencing. One process may open the same store any number of times.
+///
+/// ```
+/// use structstore::{key, StructStoreShared};
+///
+/// let name = format!("/structstore_example_{}", std::process::id());
+/// let store = StructStoreShared::open(&name)?;
+/// store.set(key!("num"), 53)?;
+///
+/// // Another process, or this one once more:
+/// let again = StructStoreShared::open(&name)?;
+/// assert_eq!(again.get::<i32>("num")?, 53);
+/// # Ok::<(), structstore::Error>(())
+/// ```
+pub struct StructStoreShared {
+    root: Struct,
+    arena: Arc<Arena>,
+    place: Place,
+    file: (u64, u64),
+    options: Options,
+    open: bool,
+}
+
+impl StructStoreShared {
+    /// Opens the store of this name, which begins with a slash, or creates it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Options::open`].
+    pub fn open(name: impl AsRef<Path>) -> Result<StructStoreShared> {
+        StructStoreShared::options().open(name)
+    }
+
+    /// Options for opening a store.
+    pub fn options() -> Options {
+        Options::default()
+    }
+
+    fn attach(options: &Options, place: Place, descriptor: Option<File>) -> Result<StructStoreShared> {
+        options.check()?;
+        let mut reinit = options.reinit;
+        for _ in 0..REOPENINGS {
+            let create = (options.create && !options.read_only).then_some(options.mode);
+            let file = match &descriptor {
+                Some(file) => file
+                    .try_clone()
+                    .map_err(|source| place.io("open", source, String::new()))?,
+                None => place.open(options.access(), create)?,
+            };
+            let found = file
+                .metadata()
+                .map_err(|source| place.io("examine", source, String::new()))?;
+            if !found.is_file() {
+                return Err(mismatch(
+                    &place,
+                    "its type",
+                    "no regular file".to_owned(),
+                    "a file",
+                ));
+            }
+            let identity = (found.dev(), found.ino());
+            let liveness = Liveness::new(&file, &place, options.access())?;
+            let init = liveness.lock_init(&place, options.timeout)?;
+            if !place.leads_to(identity.0, identity.1) {
+                continue;
+            }
+            let key = (identity.0, identity.1, options.access());
+            let known = ATTACHED.lock().get(&key).and_then(Weak::upgrade);
+            let arena = match known {
+                Some(arena) => arena,
+                None => {
+                    let backing = Backing::File {
+                        file,
+                        place: place.clone(),
+                        access: options.access(),
+                    };
+                    match load(backing, liveness, options) {
+                        Ok(arena) => {
+                            let mut attached = ATTACHED.lock();
+                            attached.retain(|_, arena| arena.strong_count() != 0);
+                            attached.insert(key, Arc::downgrade(&arena));
+                            arena
+                        }
+                        // What is there cannot be used, but it may be replaced.
+                        Err(Error::Mismatch { .. } | Error::Corrupt { .. })
+                            if options.reinit && descriptor.is_none() =>
+                        {
+                            place.unlink()?;
+                            reinit = false;
+                            continue;
+                        }
+                        Err(error) => return Err(error),
+                    }
+                }
+            };
+            let root = root(&arena, reinit, options)?;
+            arena.openings.fetch_add(1, LocalOrdering::Relaxed);
+            drop(init);
+            let store = Arc::new(Store::shared(Arc::clone(&arena), options.nesting));
+            return Ok(StructStoreShared {
+                root: Struct::from_handle(Handle::new(store, root)?),
+                arena,
+                place,
+                file: identity,
+                options: options.clone(),
+                open: true,
+            });
+        }
+        Err(Error::NotReady {
+            place: place.to_string(),
+            waited: options.timeout,
+        })
+    }
+
+    /// Whether the name still leads to this segment, and its contents were not re-initialised since it was opened.
+    pub fn valid(&self) -> bool {
+        let root = self.root.handle.id();
+        self.arena.header().root.load(Ordering::Acquire) == Raw::node(Kind::Struct, root).payload
+            && self.place.leads_to(self.file.0, self.file.1)
+    }
+
+    /// Makes this valid again: attaches to what the name leads to now, waiting for up to `timeout` for it to appear.
+    /// Handles and bindings that were made before stay as they are.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotReady`] if there was none in time, and as [`Options::open`].
+    pub fn revalidate(&mut self, timeout: Duration) -> Result<()> {
+        let start = Instant::now();
+        while !self.valid() {
+            let options = Options {
+                reinit: false,
+                create: false,
+                ..self.options.clone()
+            };
+            let reopened = match (&self.place, self.arena.segment().backing()) {
+                (Place::Descriptor, Backing::File { file, .. }) => {
+                    let file = file
+                        .try_clone()
+                        .map_err(|source| self.place.io("open", source, String::new()))?;
+                    StructStoreShared::attach(&options, Place::Descriptor, Some(file))
+                }
+                (place, _) => StructStoreShared::attach(&options, place.clone(), None),
+            };
+            match reopened {
+                Ok(mut store) => {
+                    store.options = self.options.clone();
+                    std::mem::swap(self, &mut store);
+                }
+                Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+                    if start.elapsed() >= timeout {
+                        return Err(Error::NotReady {
+                            place: self.place.to_string(),
+                            waited: start.elapsed(),
+                        });
+                    }
+                    Wait::FOREVER.check()?;
+                    std::thread::sleep(POLL);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Closes the store and says what went wrong with its cleanup, which dropping it does in silence. Handles and
+    /// views keep the memory for as long as they live.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if the name could not be removed.
+    pub fn close(mut self) -> Result<()> {
+        self.release()
+    }
+
+    fn release(&mut self) -> Result<()> {
+        if !std::mem::take(&mut self.open) {
+            return Ok(());
+        }
+        let last_here = self.arena.openings.fetch_sub(1, LocalOrdering::AcqRel) == 1;
+        let wanted = match self.options.cleanup {
+            Cleanup::Never => false,
+            Cleanup::IfLast => last_here,
+            Cleanup::Always => true,
+        };
+        let Some(liveness) = self.arena.liveness().filter(|_| wanted && self.arena.writable()) else {
+            return Ok(());
+        };
+        // Nobody opens or joins meanwhile; who waits to do so finds out that the name leads elsewhere.
+        let Ok(_init) = liveness.lock_init(&self.place, CLOSE_TIMEOUT) else {
+            return Ok(());
+        };
+        let reopened = self.arena.openings.load(LocalOrdering::Acquire) != 0;
+        let unused = self.options.cleanup == Cleanup::Always || !reopened && !liveness.others(&self.place)?;
+        if unused && self.place.leads_to(self.file.0, self.file.1) {
+            self.place.unlink()?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for StructStoreShared {
+    fn drop(&mut self) {
+        // `close` reports it.
+        let _ = self.release();
+    }
+}
+
+impl Deref for StructStoreShared {
+    type Target = Struct;
+
+    fn deref(&self) -> &Struct {
+        &self.root
+    }
+}
+
+/// As JSON. Parts that a guard of this thread holds are shown as such.
+impl fmt::Display for StructStoreShared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.root.fmt(f)
+    }
+}
+
+impl fmt::Debug for StructStoreShared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StructStoreShared({:?}, {self})", self.place.to_string())
+    }
+}
+
+fn mismatch(place: &Place, what: &'static str, found: String, expected: &str) -> Error {
+    Error::Mismatch {
+        place: place.to_string(),
+        what,
+        found,
+        expected: expected.to_owned(),
+    }
+}
+
+/// Maps a file and attaches to the arena in it, laying a new one if it is empty. The caller holds the init lock.
+fn load(backing: Backing, liveness: Liveness, options: &Options) -> Result<Arc<Arena>> {
+    let Backing::File { file, place, access } = &backing else {
+        return Err(Error::InvalidArgument {
+            argument: "place",
+            found: "local memory".to_owned(),
+            expected: "a file".to_owned(),
+        });
+    };
+    let fresh = examine(file, place)?;
+    if fresh && *access == Access::ReadOnly {
+        return Err(Error::NotReady {
+            place: place.to_string(),
+            waited: Duration::ZERO,
+        });
+    }
+    if fresh {
+        // What a creator that died has left. Nobody has mapped it, for it was never ready.
+        file.set_len(0)
+            .map_err(|source| place.io("truncate", source, String::new()))?;
+    }
+    let segment = Segment::map(backing, RESERVATION)?;
+    if fresh {
+        Arena::create(&segment, options.size, options.max_size)?;
+    } else {
+        segment.trust(size_of::<Header>() as u64)?;
+        let committed = segment.at::<Header>(0)?.committed.load(Ordering::Acquire);
+        if committed < MIN_SIZE {
+            let found = format!("a size of {committed} bytes");
+            return Err(Error::corrupt(
+                "the header",
+                found,
+                "a size with room for the tables",
+            ));
+        }
+        segment.trust(committed)?;
+    }
+    Ok(Arc::new(Arena::attach(segment, Some(liveness))?))
+}
+
+/// Whether a file is to become a new arena, as opposed to holding one. An error if it holds anything else.
+fn examine(file: &File, place: &Place) -> Result<bool> {
+    let io = |source| place.io("read", source, String::new());
+    let mut start = [0; 32];
+    let mut read = 0;
+    while read < start.len() {
+        match file.read_at(&mut start[read..], read as u64).map_err(io)? {
+            0 => break,
+            more => read += more,
+        }
+    }
+    let (words, _) = start.as_chunks::<8>();
+    let [magic, version, layout, ready] = [0, 1, 2, 3].map(|at| u64::from_le_bytes(words[at]));
+    if start == [0; 32] {
+        // Empty, or given memory by a creator that died before it wrote anything.
+        let length = file.metadata().map_err(io)?.len();
+        return if length <= size_of::<Header>() as u64 || is_zero(file, size_of::<Header>()).map_err(io)? {
+            Ok(true)
+        } else {
+            Err(mismatch(place, "its magic", "zero".to_owned(), "STRUCTST"))
+        };
+    }
+    if magic != MAGIC {
+        let found = if read < start.len() {
+            format!("{read} bytes long")
+        } else {
+            format!("{magic:#018x}")
+        };
+        return Err(mismatch(place, "its magic", found, "STRUCTST"));
+    }
+    if ready != READY {
+        return Ok(true);
+    }
+    if version != FORMAT_VERSION {
+        return Err(mismatch(
+            place,
+            "its format version",
+            version.to_string(),
+            &FORMAT_VERSION.to_string(),
+        ));
+    }
+    if layout != fingerprint() {
+        let expected = format!("{:#018x}", fingerprint());
+        return Err(mismatch(
+            place,
+            "its layout",
+            format!("{layout:#018x}"),
+            &expected,
+        ));
+    }
+    let length = file.metadata().map_err(io)?.len();
+    if length < MIN_SIZE {
+        return Err(mismatch(
+            place,
+            "its length",
+            format!("{length} bytes"),
+            "at least 65536 bytes",
+        ));
+    }
+    Ok(false)
+}
+
+fn is_zero(file: &File, length: usize) -> std::io::Result<bool> {
+    let mut bytes = vec![0; length];
+    file.read_exact_at(&mut bytes, 0)?;
+    Ok(bytes.iter().all(|byte| *byte == 0))
+}
+
+/// The root of an arena, created if there is none or a new one is asked for. The caller holds the init lock.
+fn root(arena: &Arc<Arena>, reinit: bool, options: &Options) -> Result<NodeId> {
+    let payload = arena.header().root.load(Ordering::Acquire);
+    let existing = Raw {
+        tag: Kind::Struct as u64,
+        payload,
+    };
+    let existing = existing.id().filter(|_| payload != 0);
+    let create = |operation: &Operation<'_>| {
+        let root = operation.allocate_node(Kind::Struct)?;
+        operation.set(&arena.header().root, Raw::node(Kind::Struct, root).payload)?;
+        Ok(root)
+    };
+    match existing {
+        Some(old) if reinit => {
+            let wait = Wait::at_most(options.timeout);
+            exclusively(arena, old, Mode::Tree, &wait, options.nesting, |operation| {
+                operation.retire_node(old.index)?;
+                create(operation)
+            })
+        }
+        Some(root) => Ok(root),
+        None if !arena.writable() => Err(Error::NotReady {
+            place: arena.place(),
+            waited: Duration::ZERO,
+        }),
+        None => {
+            let operation = Operation::begin(arena)?;
+            let root = create(&operation)?;
+            operation.commit()?;
+            Ok(root)
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The one source of atomics, fences and futexes, so that loom can stand in for them.
+//!
+//! Shared memory is read and written through these types only. Under `--cfg loom` the words are loom's and a
+//! futex is a condition variable; in every other build they are the standard library's and the kernel's.
+
+#[cfg(not(loom))]
+pub(crate) use std::sync::atomic::{AtomicU64, Ordering, fence};
+
+#[cfg(loom)]
+pub(crate) use loom::sync::atomic::{AtomicU64, Ordering, fence};
+
+use std::time::Duration;
+
+#[cfg(not(all(target_os = "linux", target_endian = "little", target_pointer_width = "64")))]
+compile_error!(
+    "structstore supports 64-bit little-endian Linux only: it needs futexes, fallocate and OFD locks"
+);
+
+/// Sleeps while the low half of `word` equals the low half of `expected`, until woken or `timeout` has passed.
+///
+/// May return at any time for any reason; the caller looks at the word again.
+#[cfg(not(loom))]
+pub(crate) fn futex_wait(word: &AtomicU64, expected: u64, timeout: Duration) {
+    let timeout = libc::timespec {
+        tv_sec: timeout.as_secs() as libc::time_t,
+        tv_nsec: timeout.subsec_nanos().into(),
+    };
+    // SAFETY: the low half of a little-endian u64 is at its address; the word outlives the call, which only
+    // reads it. The timeout is a valid timespec. FUTEX_WAIT has no other obligations.
+    unsafe {
+        libc::syscall(
+            libc::SYS_futex,
+            word.as_ptr(),
+            libc::FUTEX_WAIT,
+            expected as u32,
+            &raw const timeout,
+            std::ptr::null::<u32>(),
+            0u32,
+        );
+    }
+}
+
+/// Wakes everyone who sleeps on the low half of `word`.
+#[cfg(not(loom))]
+#[cold]
+pub(crate) fn futex_wake(word: &AtomicU64) {
+    // SAFETY: FUTEX_WAKE uses the address as a key and neither reads nor writes there.
+    unsafe {
+        libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, i32::MAX);
+    }
+}
+
+/// A hint to the processor that this thread spins.
+#[cfg(not(loom))]
+pub(crate) fn spin() {
+    std::hint::spin_loop();
+}
+
+#[cfg(loom)]
+pub(crate) use model::{futex_wait, futex_wake, spin};
+
+#[cfg(loom)]
+mod model {
+    use super::*;
+    use loom::sync::{Condvar, Mutex};
+
+    loom::lazy_static! {
+        static ref SLEEPERS: (Mutex<()>, Condvar) = (Mutex::new(()), Condvar::new());
+    }
+
+    /// The kernel compares and sleeps in one step with respect to wakers; the mutex models that step.
+    pub(crate) fn futex_wait(word: &AtomicU64, expected: u64, _timeout: Duration) {
+        let guard = SLEEPERS.0.lock().unwrap();
+        if word.load(Ordering::Relaxed) as u32 == expected as u32 {
+            drop(SLEEPERS.1.wait(guard).unwrap());
+        }
+    }
+
+    pub(crate) fn futex_wake(_word: &AtomicU64) {
+        let _guard = SLEEPERS.0.lock().unwrap();
+        SLEEPERS.1.notify_all();
+    }
+
+    pub(crate) fn spin() {
+        loom::thread::yield_now();
+    }
+}

@@ -1,0 +1,360 @@
+//! Arrays: detached values, and the block in which one lies in an arena.
+
+use std::borrow::Cow;
+
+use super::{DType, Value};
+use crate::arena::Arena;
+use crate::error::{Error, Result};
+use crate::sync::{AtomicU64, Ordering};
+
+/// How many dimensions an array may have, as in NumPy before 2.0.
+pub(crate) const MAX_DIMENSIONS: usize = 32;
+
+/// A dense array in C order, detached from any store.
+///
+/// ```
+/// use structstore::{ArrayValue, StructStore};
+///
+/// let store = StructStore::new();
+/// store.set("scan", ArrayValue::from_slice(&[2, 2], &[1.0_f32, 2.0, 3.0, 4.0])?)?;
+/// assert_eq!(store.array("scan")?.to_vec::<f32>()?, [1.0, 2.0, 3.0, 4.0]);
+/// # Ok::<(), structstore::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct ArrayValue<'a> {
+    dtype: DType,
+    shape: Vec<usize>,
+    data: Cow<'a, [u8]>,
+}
+
+impl<'a> ArrayValue<'a> {
+    /// An array over bytes in C order.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] if there are too many dimensions, or more or fewer bytes than they ask for.
+    pub fn new(dtype: DType, shape: &[usize], data: impl Into<Cow<'a, [u8]>>) -> Result<ArrayValue<'a>> {
+        let data = data.into();
+        let wanted = size_in_bytes(&dtype, shape)?;
+        if wanted != data.len() as u64 {
+            return Err(Error::InvalidArgument {
+                argument: "data",
+                found: format!("{} bytes", data.len()),
+                expected: format!("{wanted} bytes for the shape {shape:?} of {dtype}"),
+            });
+        }
+        Ok(ArrayValue {
+            dtype,
+            shape: shape.to_vec(),
+            data,
+        })
+    }
+
+    /// An array over elements in C order.
+    ///
+    /// # Errors
+    ///
+    /// As [`ArrayValue::new`].
+    pub fn from_slice<T: Element>(shape: &[usize], elements: &'a [T]) -> Result<ArrayValue<'a>> {
+        // SAFETY: elements are plain data without padding (`Element`), so that their bytes can be read; the
+        // length is that of the slice.
+        let data =
+            unsafe { std::slice::from_raw_parts(elements.as_ptr().cast::<u8>(), size_of_val(elements)) };
+        ArrayValue::new(DType::of::<T>(), shape, data)
+    }
+
+    /// The element type.
+    pub fn dtype(&self) -> &DType {
+        &self.dtype
+    }
+
+    /// The extent of each dimension.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// The elements' bytes in C order.
+    pub fn data(&self) -> &[u8] {
+        &self.data
+    }
+
+    /// The elements, if they are of this type.
+    pub fn to_vec<T: Element>(&self) -> Option<Vec<T>> {
+        (self.dtype == DType::of::<T>()).then(|| {
+            let mut elements: Vec<T> = Vec::with_capacity(self.data.len() / size_of::<T>());
+            // SAFETY: the capacity is as many bytes as are copied; they are valid elements, and so initialised.
+            unsafe {
+                std::ptr::copy_nonoverlapping(
+                    self.data.as_ptr(),
+                    elements.as_mut_ptr().cast::<u8>(),
+                    self.data.len(),
+                );
+                elements.set_len(self.data.len() / size_of::<T>());
+            }
+            elements
+        })
+    }
+
+    pub(crate) fn into_owned(self) -> ArrayValue<'static> {
+        ArrayValue {
+            dtype: self.dtype,
+            shape: self.shape,
+            data: Cow::Owned(self.data.into_owned()),
+        }
+    }
+
+    pub(crate) fn borrowed(&self) -> ArrayValue<'_> {
+        ArrayValue {
+            dtype: self.dtype.clone(),
+            shape: self.shape.clone(),
+            data: Cow::Borrowed(&self.data),
+        }
+    }
+
+    /// The elements as numbers, if the type is one of Rust's.
+    pub(crate) fn numbers(&self) -> Option<Vec<super::Scalar>> {
+        macro_rules! read {
+            ($($typestr:literal, $type:ty;)*) => {
+                match self.dtype.descr() {
+                    "|b1" => Some(self.data.iter().map(|byte| (*byte != 0).into()).collect()),
+                    $($typestr => {
+                        let (items, _) = self.data.as_chunks::<{ size_of::<$type>() }>();
+                        Some(items.iter().map(|bytes| <$type>::from_le_bytes(*bytes).into()).collect())
+                    })*
+                    _ => None,
+                }
+            };
+        }
+        read! {
+            "|i1", i8; "<i2", i16; "<i4", i32; "<i8", i64; "|u1", u8; "<u2", u16; "<u4", u32; "<u8", u64;
+            "<f4", f32; "<f8", f64;
+        }
+    }
+}
+
+/// By shape and elements: numbers by value, other types by type and bytes.
+impl PartialEq for ArrayValue<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.shape == other.shape
+            && match (self.numbers(), other.numbers()) {
+                (Some(a), Some(b)) => a == b,
+                (None, None) => self.dtype == other.dtype && self.data == other.data,
+                _ => false,
+            }
+    }
+}
+
+impl<'a> From<ArrayValue<'a>> for Value<'a> {
+    fn from(array: ArrayValue<'a>) -> Self {
+        Value::Array(array)
+    }
+}
+
+/// How many bytes an array takes; an error if it has too many dimensions or no memory could hold it.
+pub(crate) fn size_in_bytes(dtype: &DType, shape: &[usize]) -> Result<u64> {
+    let invalid = |expected: &str| Error::InvalidArgument {
+        argument: "shape",
+        found: format!("{shape:?}"),
+        expected: expected.to_owned(),
+    };
+    if shape.len() > MAX_DIMENSIONS {
+        return Err(invalid("at most 32 dimensions"));
+    }
+    // A dimension of 0 makes the array empty, whatever the others; these must make sense all the same.
+    let nonzero = shape.iter().filter(|extent| **extent != 0);
+    let bytes = nonzero
+        .clone()
+        .try_fold(dtype.itemsize() as u64, |bytes, extent| {
+            bytes.checked_mul(*extent as u64)
+        })
+        .filter(|bytes| *bytes <= i64::MAX as u64)
+        .ok_or_else(|| invalid("a size that memory can hold"))?;
+    Ok(if shape.contains(&0) { 0 } else { bytes })
+}
+
+/// A type of array elements: plain data, any bytes of which are a value.
+///
+/// # Safety
+///
+/// No padding, no invalid bit patterns, alignment of at most 64, and `TYPESTR` is NumPy's name for it.
+pub unsafe trait Element: Copy + Send + Sync + 'static {
+    /// NumPy's type string.
+    const TYPESTR: &'static str;
+}
+
+macro_rules! elements {
+    ($($type:ty, $typestr:literal;)*) => {$(
+        // SAFETY: a primitive number; the type string has its size, kind and little-endian order.
+        unsafe impl Element for $type {
+            const TYPESTR: &'static str = $typestr;
+        }
+
+        impl<'a, const N: usize> From<[$type; N]> for Value<'a> {
+            fn from(elements: [$type; N]) -> Self {
+                ArrayValue::from_slice(&[N], &elements).map_or(Value::Null, |array| Value::Array(array.into_owned()))
+            }
+        }
+    )*};
+}
+
+elements! {
+    i8, "|i1"; i16, "<i2"; i32, "<i4"; i64, "<i8";
+    u8, "|u1"; u16, "<u2"; u32, "<u4"; u64, "<u8";
+    f32, "<f4"; f64, "<f8";
+}
+
+/// A Rust array of fixed extents, nested up to three deep, as a field of a bound struct.
+///
+/// # Safety
+///
+/// Plain data like its elements, in C order, with the extents of `SHAPE`.
+pub unsafe trait FixedArray: Copy + Send + Sync + 'static {
+    /// The type of the innermost elements.
+    type Element: Element;
+    /// The extent of each dimension.
+    const SHAPE: &'static [usize];
+}
+
+// SAFETY: Rust arrays are dense and in C order.
+unsafe impl<T: Element, const N: usize> FixedArray for [T; N] {
+    type Element = T;
+    const SHAPE: &'static [usize] = &[N];
+}
+
+// SAFETY: as above.
+unsafe impl<T: Element, const M: usize, const N: usize> FixedArray for [[T; M]; N] {
+    type Element = T;
+    const SHAPE: &'static [usize] = &[N, M];
+}
+
+// SAFETY: as above.
+unsafe impl<T: Element, const L: usize, const M: usize, const N: usize> FixedArray for [[[T; L]; M]; N] {
+    type Element = T;
+    const SHAPE: &'static [usize] = &[N, M, L];
+}
+
+/// The block of an array: this header, the shape, the type's description if it is long, and at a multiple of 64
+/// the elements.
+///
+/// | word | meaning |
+/// |---|---|
+/// | 0 | bytes of elements |
+/// | 1 | item size in the low half, length of the description in the high half |
+/// | 2 | number of dimensions |
+/// | 3 | how many participants lease the block |
+/// | 4 | the description, if it has at most 8 bytes |
+/// | 5.. | extents, then a longer description |
+#[derive(Clone, Debug)]
+pub(crate) struct ArrayBlock {
+    pub(crate) dtype: DType,
+    pub(crate) shape: Vec<usize>,
+    /// Where the elements begin, from the start of the block's payload.
+    pub(crate) data: u64,
+    /// How many bytes of elements there are.
+    pub(crate) bytes: u64,
+}
+
+const LEASES: usize = 3;
+const HEADER_WORDS: usize = 5;
+const INLINE_DESCR: usize = 8;
+
+/// The count of participants that lease an array block.
+pub(crate) fn lease_count(arena: &Arena, payload: u64) -> Result<&AtomicU64> {
+    arena.at::<AtomicU64>(payload + 8 * LEASES as u64)
+}
+
+impl ArrayBlock {
+    pub(crate) fn new(dtype: DType, shape: &[usize]) -> Result<ArrayBlock> {
+        let bytes = size_in_bytes(&dtype, shape)?;
+        let mut block = ArrayBlock {
+            dtype,
+            shape: shape.to_vec(),
+            data: 0,
+            bytes,
+        };
+        block.data = block.data_offset();
+        Ok(block)
+    }
+
+    fn data_offset(&self) -> u64 {
+        let descr = self.dtype.descr().len();
+        let long = if descr > INLINE_DESCR {
+            descr.div_ceil(8)
+        } else {
+            0
+        };
+        (8 * (HEADER_WORDS + self.shape.len() + long) as u64).next_multiple_of(64)
+    }
+
+    /// How large the block's payload is.
+    pub(crate) fn size(&self) -> u64 {
+        self.data + self.bytes
+    }
+
+    /// Writes the header into a block that nobody else sees yet.
+    pub(crate) fn write(&self, arena: &Arena, payload: u64) -> Result<()> {
+        let words = arena.words(payload, self.data / 8)?;
+        for word in words {
+            word.store(0, Ordering::Relaxed);
+        }
+        let descr = self.dtype.descr().as_bytes();
+        words[0].store(self.bytes, Ordering::Relaxed);
+        words[1].store(
+            self.dtype.itemsize() as u64 | (descr.len() as u64) << 32,
+            Ordering::Relaxed,
+        );
+        words[2].store(self.shape.len() as u64, Ordering::Relaxed);
+        for (word, extent) in words[HEADER_WORDS..].iter().zip(&self.shape) {
+            word.store(*extent as u64, Ordering::Relaxed);
+        }
+        let at = if descr.len() > INLINE_DESCR {
+            HEADER_WORDS + self.shape.len()
+        } else {
+            HEADER_WORDS - 1
+        };
+        crate::node::write_bytes(&words[at..], descr);
+        Ok(())
+    }
+
+    /// Reads the header of a block; every number in it is checked.
+    pub(crate) fn read(arena: &Arena, payload: u64) -> Result<ArrayBlock> {
+        let broken =
+            |found: String| Error::corrupt(format_args!("the array at {payload:#x}"), found, "an array");
+        let header = arena.words(payload, HEADER_WORDS as u64)?;
+        let load = |at: usize| header[at].load(Ordering::Relaxed);
+        let (bytes, sizes, dimensions) = (load(0), load(1), load(2));
+        let (itemsize, descr) = (sizes as u32, (sizes >> 32) as usize);
+        if dimensions > MAX_DIMENSIONS as u64 || descr > 1 << 16 {
+            return Err(broken(format!("{dimensions} dimensions, {descr} bytes of type")));
+        }
+        let long = if descr > INLINE_DESCR {
+            descr.div_ceil(8) as u64
+        } else {
+            0
+        };
+        let words = arena.words(payload, HEADER_WORDS as u64 + dimensions + long)?;
+        let (extents, long) = words[HEADER_WORDS..].split_at(dimensions as usize);
+        let shape: Vec<usize> = extents
+            .iter()
+            .map(|extent| extent.load(Ordering::Relaxed) as usize)
+            .collect();
+        let descr = crate::node::read_bytes(
+            if descr > INLINE_DESCR {
+                long
+            } else {
+                &words[HEADER_WORDS - 1..]
+            },
+            descr,
+        );
+        let descr = String::from_utf8(descr).map_err(|_| broken("a type that is not text".to_owned()))?;
+        let dtype = DType::parse(&descr, itemsize)?;
+        let block = ArrayBlock::new(dtype, &shape).map_err(|_| broken(format!("the shape {shape:?}")))?;
+        if block.bytes != bytes {
+            return Err(broken(format!(
+                "{bytes} bytes of elements for the shape {shape:?}"
+            )));
+        }
+        arena.bytes(payload, block.size())?;
+        Ok(block)
+    }
+}

@@ -1,0 +1,177 @@
+//! The element types of arrays.
+
+use crate::error::{Error, Result};
+
+/// An element type as NumPy describes it: a type string of the array interface protocol ("<f8", "|b1", "<M8[us]"),
+/// or, for structured types, the `descr` literal that the .npy format uses.
+///
+/// <https://numpy.org/doc/stable/reference/arrays.interface.html>
+///
+/// ```
+/// use structstore::DType;
+///
+/// assert_eq!(DType::of::<f64>().descr(), "<f8");
+/// assert_eq!(DType::new("<c16")?.itemsize(), 16);
+/// # Ok::<(), structstore::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct DType {
+    descr: Box<str>,
+    itemsize: u32,
+}
+
+/// The longest description; enough for structured types of a thousand fields.
+const MAX_DESCR: usize = 1 << 16;
+
+impl DType {
+    /// The type with a simple type string: byte order, kind, item size, and a unit for times.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] if the string is none, or names Python objects.
+    pub fn new(typestr: &str) -> Result<DType> {
+        let expected = "a NumPy type string such as \"<f8\"";
+        let invalid = || Error::InvalidArgument {
+            argument: "dtype",
+            found: format!("{:?}", typestr.chars().take(64).collect::<String>()),
+            expected: expected.to_owned(),
+        };
+        let mut chars = typestr.chars();
+        let (Some('<' | '>' | '|'), Some(kind)) = (chars.next(), chars.next()) else {
+            return Err(invalid());
+        };
+        let rest = chars.as_str();
+        let digits = rest.len()
+            - rest
+                .trim_start_matches(|digit: char| digit.is_ascii_digit())
+                .len();
+        let size: u32 = rest[..digits].parse().map_err(|_| invalid())?;
+        let unit = &rest[digits..];
+        let sizes: &[u32] = match kind {
+            'b' => &[1],
+            'i' | 'u' => &[1, 2, 4, 8],
+            'f' => &[2, 4, 8, 16],
+            'c' => &[8, 16, 32],
+            'm' | 'M' => &[8],
+            'S' | 'V' | 'U' => &[size],
+            _ => return Err(invalid()),
+        };
+        let timed = matches!(kind, 'm' | 'M');
+        if !sizes.contains(&size)
+            || (!unit.is_empty() && !(timed && unit.starts_with('[') && unit.ends_with(']')))
+        {
+            return Err(invalid());
+        }
+        let itemsize = if kind == 'U' {
+            size.checked_mul(4).ok_or_else(invalid)?
+        } else {
+            size
+        };
+        Ok(DType {
+            descr: typestr.into(),
+            itemsize,
+        })
+    }
+
+    /// A structured type, by its `descr` literal and the size of an item in bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] if the literal does not begin with a bracket or is too long.
+    pub fn structured(descr: &str, itemsize: u32) -> Result<DType> {
+        if !descr.starts_with('[') || descr.len() > MAX_DESCR {
+            return Err(Error::InvalidArgument {
+                argument: "dtype",
+                found: descr.chars().take(64).collect(),
+                expected: format!("a descr literal of at most {MAX_DESCR} bytes"),
+            });
+        }
+        Ok(DType {
+            descr: descr.into(),
+            itemsize,
+        })
+    }
+
+    /// Either of the two, as an arena or an image holds it.
+    pub(crate) fn parse(descr: &str, itemsize: u32) -> Result<DType> {
+        let parsed = if descr.starts_with('[') {
+            DType::structured(descr, itemsize)
+        } else {
+            DType::new(descr)
+        };
+        match parsed {
+            Ok(dtype) if dtype.itemsize == itemsize => Ok(dtype),
+            _ => Err(Error::corrupt(
+                "an array",
+                "an unknown element type",
+                "a NumPy type",
+            )),
+        }
+    }
+
+    /// The element type that corresponds to a Rust type.
+    pub fn of<T: super::Element>() -> DType {
+        DType {
+            descr: T::TYPESTR.into(),
+            itemsize: size_of::<T>() as u32,
+        }
+    }
+
+    /// The type string, or the `descr` literal of a structured type.
+    pub fn descr(&self) -> &str {
+        &self.descr
+    }
+
+    /// Whether this is a structured type.
+    pub fn is_structured(&self) -> bool {
+        self.descr.starts_with('[')
+    }
+
+    /// The size of an item in bytes.
+    pub fn itemsize(&self) -> usize {
+        self.itemsize as usize
+    }
+}
+
+impl std::fmt::Display for DType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.descr)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn type_strings_are_checked() {
+        for (typestr, size) in [
+            ("<f8", 8),
+            ("|b1", 1),
+            (">i4", 4),
+            ("<U5", 20),
+            ("|S7", 7),
+            ("<M8[us]", 8),
+            ("<f2", 2),
+        ] {
+            assert_eq!(DType::new(typestr).unwrap().itemsize(), size, "{typestr}");
+        }
+        for typestr in [
+            "",
+            "f8",
+            "<",
+            "<f3",
+            "|O8",
+            "<f8[us]",
+            "<x4",
+            "<i",
+            "<U9999999999",
+            "<é8",
+        ] {
+            assert!(
+                matches!(DType::new(typestr), Err(Error::InvalidArgument { .. })),
+                "{typestr}"
+            );
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! The kinds of values, as slots and node records name them.
+
+/// What kind of value a field or item holds.
+///
+/// ```
+/// use structstore::{Kind, StructStore};
+///
+/// let store = StructStore::new();
+/// store.set("gain", 0.5)?;
+/// assert_eq!(store.kind("gain")?, Kind::F64);
+/// # Ok::<(), structstore::Error>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+#[repr(u8)]
+#[non_exhaustive]
+pub enum Kind {
+    /// No value.
+    Null = 1,
+    /// A truth value.
+    Bool = 2,
+    /// A signed 8-bit integer.
+    I8 = 3,
+    /// A signed 16-bit integer.
+    I16 = 4,
+    /// A signed 32-bit integer.
+    I32 = 5,
+    /// A signed 64-bit integer.
+    I64 = 6,
+    /// An unsigned 8-bit integer.
+    U8 = 7,
+    /// An unsigned 16-bit integer.
+    U16 = 8,
+    /// An unsigned 32-bit integer.
+    U32 = 9,
+    /// An unsigned 64-bit integer.
+    U64 = 10,
+    /// A single-precision number.
+    F32 = 11,
+    /// A double-precision number.
+    F64 = 12,
+    /// UTF-8 text.
+    Text = 16,
+    /// Uninterpreted bytes.
+    Bytes = 17,
+    /// Values in order.
+    List = 18,
+    /// Named values.
+    Struct = 19,
+    /// A dense n-dimensional array.
+    Array = 20,
+}
+
+impl Kind {
+    /// The kind with this code, if there is one.
+    pub(crate) fn of(code: u8) -> Option<Kind> {
+        Some(match code {
+            1 => Kind::Null,
+            2 => Kind::Bool,
+            3 => Kind::I8,
+            4 => Kind::I16,
+            5 => Kind::I32,
+            6 => Kind::I64,
+            7 => Kind::U8,
+            8 => Kind::U16,
+            9 => Kind::U32,
+            10 => Kind::U64,
+            11 => Kind::F32,
+            12 => Kind::F64,
+            16 => Kind::Text,
+            17 => Kind::Bytes,
+            18 => Kind::List,
+            19 => Kind::Struct,
+            20 => Kind::Array,
+            _ => return None,
+        })
+    }
+
+    /// Whether values of this kind are nodes, which can be locked and named by handles.
+    pub fn is_node(self) -> bool {
+        self as u8 >= Kind::Text as u8
+    }
+
+    /// The name of the kind, as errors use it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Null => "null",
+            Kind::Bool => "bool",
+            Kind::I8 => "i8",
+            Kind::I16 => "i16",
+            Kind::I32 => "i32",
+            Kind::I64 => "i64",
+            Kind::U8 => "u8",
+            Kind::U16 => "u16",
+            Kind::U32 => "u32",
+            Kind::U64 => "u64",
+            Kind::F32 => "f32",
+            Kind::F64 => "f64",
+            Kind::Text => "text",
+            Kind::Bytes => "bytes",
+            Kind::List => "list",
+            Kind::Struct => "struct",
+            Kind::Array => "array",
+        }
+    }
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}

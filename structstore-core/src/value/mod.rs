@@ -1,0 +1,230 @@
+//! Values: what a slot can hold, inside the store and detached from it.
+
+mod array;
+mod dtype;
+mod image;
+mod json;
+mod kind;
+mod scalar;
+
+pub(crate) use array::{ArrayBlock, lease_count};
+pub use array::{ArrayValue, Element, FixedArray};
+pub use dtype::DType;
+pub(crate) use image::{decode, encode};
+pub(crate) use json::write_json;
+pub use kind::Kind;
+pub use scalar::{Scalar, ScalarType};
+pub(crate) use scalar::{convert, decode_scalar};
+
+use std::borrow::Cow;
+
+use crate::error::{Error, Result};
+use crate::lock::MAX_DEPTH;
+
+/// Any value that a store can hold, detached from it: what is assigned, and what a snapshot gives.
+///
+/// Leaves may borrow from the caller, so that assigning a large array or text copies it once.
+///
+/// Equality is deep: numbers by value whatever their types, structs without regard to order, arrays by shape and
+/// elements, NaN unlike itself.
+///
+/// ```
+/// use structstore::{StructStore, Value};
+///
+/// let store = StructStore::new();
+/// store.set("pose", Value::record([("x", Value::from(1.5)), ("frame", "map".into())]))?;
+/// assert_eq!(store.at("pose")?.to_value()?, Value::record([("frame", "map".into()), ("x", 1.5_f32.into())]));
+/// # Ok::<(), structstore::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub enum Value<'a> {
+    /// No value.
+    #[default]
+    Null,
+    /// A truth value or a number.
+    Scalar(Scalar),
+    /// UTF-8 text.
+    Text(Cow<'a, str>),
+    /// Uninterpreted bytes.
+    Bytes(Cow<'a, [u8]>),
+    /// Values in order.
+    List(Vec<Value<'a>>),
+    /// Named values in order of insertion.
+    Struct(Vec<(Cow<'a, str>, Value<'a>)>),
+    /// A dense n-dimensional array.
+    Array(ArrayValue<'a>),
+}
+
+impl<'a> Value<'a> {
+    /// A struct of the given fields. Where a name occurs twice, assigning the value is an error.
+    pub fn record<K: Into<Cow<'a, str>>>(fields: impl IntoIterator<Item = (K, Value<'a>)>) -> Value<'a> {
+        Value::Struct(
+            fields
+                .into_iter()
+                .map(|(name, value)| (name.into(), value))
+                .collect(),
+        )
+    }
+
+    /// What kind of value this is.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Value::Null => Kind::Null,
+            Value::Scalar(scalar) => scalar.kind(),
+            Value::Text(_) => Kind::Text,
+            Value::Bytes(_) => Kind::Bytes,
+            Value::List(_) => Kind::List,
+            Value::Struct(_) => Kind::Struct,
+            Value::Array(_) => Kind::Array,
+        }
+    }
+
+    /// The value of a field, if this is a struct that has it.
+    pub fn get(&self, name: &str) -> Option<&Value<'a>> {
+        match self {
+            Value::Struct(fields) => fields
+                .iter()
+                .find(|(found, _)| found == name)
+                .map(|(_, value)| value),
+            _ => None,
+        }
+    }
+
+    /// The same value, borrowing nothing.
+    pub fn into_owned(self) -> Value<'static> {
+        match self {
+            Value::Null => Value::Null,
+            Value::Scalar(scalar) => Value::Scalar(scalar),
+            Value::Text(text) => Value::Text(Cow::Owned(text.into_owned())),
+            Value::Bytes(bytes) => Value::Bytes(Cow::Owned(bytes.into_owned())),
+            Value::List(items) => Value::List(items.into_iter().map(Value::into_owned).collect()),
+            Value::Struct(fields) => Value::Struct(
+                fields
+                    .into_iter()
+                    .map(|(name, value)| (Cow::Owned(name.into_owned()), value.into_owned()))
+                    .collect(),
+            ),
+            Value::Array(array) => Value::Array(array.into_owned()),
+        }
+    }
+
+    /// Fails if the value nests deeper than a store can, naming the way to where it does.
+    pub(crate) fn check_depth(&self, depth: usize) -> Result<()> {
+        if depth > MAX_DEPTH {
+            return Err(Error::TooDeep {
+                path: String::new(),
+                limit: MAX_DEPTH,
+            });
+        }
+        match self {
+            Value::List(items) => items.iter().enumerate().try_for_each(|(index, item)| {
+                item.check_depth(depth + 1)
+                    .map_err(|error| error.under_index(index))
+            }),
+            Value::Struct(fields) => fields.iter().try_for_each(|(name, value)| {
+                value.check_depth(depth + 1).map_err(|error| error.under(name))
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl PartialEq for Value<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Value::Null, Value::Null) => true,
+            (Value::Scalar(a), Value::Scalar(b)) => a == b,
+            (Value::Text(a), Value::Text(b)) => a == b,
+            (Value::Bytes(a), Value::Bytes(b)) => a == b,
+            (Value::List(a), Value::List(b)) => a == b,
+            (Value::Struct(a), Value::Struct(b)) => {
+                a.len() == b.len()
+                    && a.iter().zip(b).all(|((name, value), (other, at_same_place))| {
+                        if name == other {
+                            value == at_same_place
+                        } else {
+                            b.iter()
+                                .any(|(other, candidate)| name == other && value == candidate)
+                        }
+                    })
+            }
+            (Value::Array(a), Value::Array(b)) => a == b,
+            _ => false,
+        }
+    }
+}
+
+/// As JSON: arrays as nested lists, bytes as base64-like text is not attempted; see [`Value`]'s formatting notes.
+impl std::fmt::Display for Value<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write_json(f, self)
+    }
+}
+
+impl From<()> for Value<'_> {
+    fn from((): ()) -> Self {
+        Value::Null
+    }
+}
+
+impl<'a> From<&'a str> for Value<'a> {
+    fn from(text: &'a str) -> Self {
+        Value::Text(Cow::Borrowed(text))
+    }
+}
+
+impl From<String> for Value<'_> {
+    fn from(text: String) -> Self {
+        Value::Text(Cow::Owned(text))
+    }
+}
+
+impl<'a> From<&'a String> for Value<'a> {
+    fn from(text: &'a String) -> Self {
+        Value::Text(Cow::Borrowed(text))
+    }
+}
+
+impl<'a> From<&'a [u8]> for Value<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        Value::Bytes(Cow::Borrowed(bytes))
+    }
+}
+
+impl<'a, const N: usize> From<&'a [u8; N]> for Value<'a> {
+    fn from(bytes: &'a [u8; N]) -> Self {
+        Value::Bytes(Cow::Borrowed(bytes))
+    }
+}
+
+impl<'a, T: Into<Value<'a>>> From<Vec<T>> for Value<'a> {
+    fn from(items: Vec<T>) -> Self {
+        Value::List(items.into_iter().map(Into::into).collect())
+    }
+}
+
+impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Value::Null, Into::into)
+    }
+}
+
+impl<'a> From<&'a Value<'_>> for Value<'a> {
+    fn from(value: &'a Value<'_>) -> Self {
+        match value {
+            Value::Null => Value::Null,
+            Value::Scalar(scalar) => Value::Scalar(*scalar),
+            Value::Text(text) => Value::Text(Cow::Borrowed(text)),
+            Value::Bytes(bytes) => Value::Bytes(Cow::Borrowed(bytes)),
+            Value::List(items) => Value::List(items.iter().map(Into::into).collect()),
+            Value::Struct(fields) => Value::Struct(
+                fields
+                    .iter()
+                    .map(|(name, value)| (Cow::Borrowed(name.as_ref()), value.into()))
+                    .collect(),
+            ),
+            Value::Array(array) => Value::Array(array.borrowed()),
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Leases: what keeps the memory of a viewed array alive, whoever removes or replaces the array.
+//!
+//! Invariant: for every live [`Lease`] there is one entry among the leases of this participant, and the block counts
+//! it. Both change in one heap section. A block that is leased is not freed; when its array lets go of it, it
+//! becomes an orphan, and the last lease frees it.
+
+use std::sync::Arc;
+
+use crate::arena::{Arena, BlockKind, HeapGuard};
+use crate::error::Result;
+use crate::sync::{AtomicU64, Ordering};
+use crate::value::lease_count;
+
+/// Words of a block of lease entries: the next block, then payload offsets of leased blocks or 0.
+pub(crate) const LEASE_WORDS: u64 = 30;
+
+/// This process's lease on one block, shared by all its views of it.
+pub(crate) struct Lease {
+    arena: Arc<Arena>,
+    block: u64,
+    /// Where the entry is.
+    entry: u64,
+}
+
+impl Lease {
+    /// The lease on a block that this process has already. A leased block is not freed, so that its offset still
+    /// means the same block.
+    pub(crate) fn existing(arena: &Arena, block: u64) -> Option<Arc<Lease>> {
+        arena.leases.lock().get(&block).and_then(std::sync::Weak::upgrade)
+    }
+
+    /// Where the payload of the leased block is.
+    pub(crate) fn block(&self) -> u64 {
+        self.block
+    }
+
+    /// Leases a block that cannot be freed meanwhile, because the caller holds the array that has it.
+    pub(crate) fn take(arena: &Arc<Arena>, block: u64) -> Result<Arc<Lease>> {
+        let mut leases = arena.leases.lock();
+        if let Some(lease) = leases.get(&block).and_then(std::sync::Weak::upgrade) {
+            return Ok(lease);
+        }
+        let entry = Self::enter(arena, block)?;
+        let lease = Arc::new(Lease {
+            arena: Arc::clone(arena),
+            block,
+            entry,
+        });
+        leases.insert(block, Arc::downgrade(&lease));
+        Ok(lease)
+    }
+
+    fn enter(arena: &Arc<Arena>, block: u64) -> Result<u64> {
+        let seat = arena.seat()?;
+        let participant = arena.participant()?;
+        let mut heap = HeapGuard::lock(arena, seat);
+        let mut section = heap.section();
+        let mut at = participant.leases.load(Ordering::Relaxed);
+        let mut vacant = None;
+        while at != 0 && vacant.is_none() {
+            let words = arena.words(at, LEASE_WORDS)?;
+            vacant = words[1..].iter().find(|word| word.load(Ordering::Relaxed) == 0);
+            at = words[0].load(Ordering::Relaxed);
+        }
+        let entry = match vacant {
+            Some(entry) => entry,
+            None => {
+                let more = section.take(LEASE_WORDS * 8, BlockKind::Leases)?;
+                let words = arena.words(more, LEASE_WORDS)?;
+                words[0].store(participant.leases.load(Ordering::Relaxed), Ordering::Relaxed);
+                words[1..]
+                    .iter()
+                    .for_each(|word| word.store(0, Ordering::Relaxed));
+                section.set(&participant.leases, more)?;
+                &words[1]
+            }
+        };
+        let count = lease_count(arena, block)?;
+        section.set(entry, block)?;
+        section.set(count, count.load(Ordering::Relaxed) + 1)?;
+        section.commit();
+        Ok(arena.segment().offset_of(entry))
+    }
+
+    fn leave(&self) -> Result<()> {
+        // A thread that is ending may have no seat any more; the section needs none of its own.
+        let seat = self.arena.seat()?;
+        let mut heap = HeapGuard::lock(&self.arena, seat);
+        let mut section = heap.section();
+        let count = lease_count(&self.arena, self.block)?;
+        let left = count.load(Ordering::Relaxed).saturating_sub(1);
+        section.set(self.arena.at::<AtomicU64>(self.entry)?, 0)?;
+        section.set(count, left)?;
+        if left == 0 && section.is_orphan(self.block)? {
+            section.free(self.block)?;
+        }
+        section.commit();
+        Ok(())
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let mut leases = self.arena.leases.lock();
+        if leases
+            .get(&self.block)
+            .is_some_and(|other| other.strong_count() == 0)
+        {
+            leases.remove(&self.block);
+        }
+        // Still under the table's lock, so that a new lease of this block finds the entry gone. A segment that is
+        // too broken for it keeps its block.
+        let _ = self.leave();
+    }
+}

@@ -1,0 +1,33 @@
+use std::process::Command;
+
+use crate::step::{self, Result};
+use crate::venv::{PYTHON_FOR_TESTS, Venv};
+use crate::workspace::Workspace;
+
+/// Runs the Rust benchmarks, then those of Python. `args` are cargo's: filters, then `--` and what only the
+/// Rust harness understands.
+///
+/// # Errors
+///
+/// If the wheel cannot be built or a benchmark fails.
+pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result {
+    let venv = Venv::new(workspace);
+    let python = venv.python_with_wheel()?;
+    let mut bench = workspace.cargo();
+    bench
+        .args(["bench", "--locked", "-p", "structstore-tests"])
+        .args(args);
+    step::run(bench.env(PYTHON_FOR_TESTS, python))?;
+
+    let script = workspace.root.join("tests/python/bench.py");
+    if !script.exists() {
+        return Ok(());
+    }
+    let filters = args.iter().take_while(|arg| *arg != "--");
+    step::run(
+        Command::new(python)
+            .arg(script)
+            .args(filters)
+            .current_dir(&workspace.root),
+    )
+}

@@ -1,0 +1,196 @@
+use std::fs;
+use std::io;
+use std::path::{self, Path, PathBuf};
+use std::process::{self, Child, Command};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::step::{self, Result};
+use crate::venv::Venv;
+use crate::workspace::Workspace;
+
+/// What starting up and finishing may take beyond the time that was asked for.
+const GRACE: Duration = Duration::from_secs(20);
+
+const POLL: Duration = Duration::from_millis(20);
+
+/// Shows a Rust process and a Python process that work on one store.
+///
+/// # Errors
+///
+/// If one of them fails or does not finish in time, or if they leave their segment behind.
+pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result {
+    let options = Options::parse(args)?;
+    println!("building the Rust example and the Python package");
+    let venv = Venv::new(workspace);
+    let python = venv.python_with_wheel()?;
+    if options.plot.is_some() {
+        venv.pip_install(["matplotlib"])?;
+    }
+    let mut build = workspace.cargo();
+    build.args([
+        "build",
+        "--release",
+        "--locked",
+        "-p",
+        "structstore-examples",
+        "--example",
+        "telemetry",
+    ]);
+    step::run(&mut build)?;
+
+    let segment = format!("/structstore_demo_{}", process::id());
+    let shown = show(workspace, python, &segment, &options);
+    let cleaned = remove_left_over(&segment);
+    shown.and(cleaned)?;
+    println!("both processes ended, and the segment is gone");
+    Ok(())
+}
+
+fn show(workspace: &Workspace, python: &Path, segment: &str, options: &Options) -> Result {
+    let seconds = options.seconds.to_string();
+    let limit = Duration::from_secs(options.seconds.into()) + GRACE;
+
+    let mut telemetry = Command::new(workspace.target.join("release/examples/telemetry"));
+    telemetry
+        .args([segment, "--seconds", &seconds])
+        .current_dir(&workspace.root);
+    println!("a Rust process samples this machine into the shared segment {segment} for {seconds} s:");
+    println!("  $ {}", step::shown(&telemetry));
+    let started = Instant::now();
+    let telemetry = Running {
+        name: "the Rust process",
+        child: step::spawn(&mut telemetry)?,
+    };
+
+    let mut viewer = Command::new(python);
+    viewer.arg(workspace.root.join("examples/telemetry.py"));
+    viewer
+        .args([segment, "--seconds", &seconds])
+        .current_dir(&workspace.root);
+    if let Some(plot) = &options.plot {
+        viewer.arg("--plot").arg(plot);
+    }
+    println!("a Python process maps the same memory and works on it at the same time:");
+    println!("  $ {}", step::shown(&viewer));
+    let viewer = Running {
+        name: "the Python process",
+        child: step::spawn(&mut viewer)?,
+    };
+
+    let mut running = vec![telemetry, viewer];
+    while !running.is_empty() {
+        let mut left = Vec::new();
+        for mut one in running {
+            match one.child.try_wait()? {
+                None => left.push(one),
+                Some(status) if status.success() => {}
+                Some(status) => return Err(format!("{} ended with {status}", one.name).into()),
+            }
+        }
+        running = left;
+        if started.elapsed() > limit && !running.is_empty() {
+            let names: Vec<_> = running.iter().map(|one| one.name).collect();
+            return Err(format!("killed {}: still running after {limit:?}", names.join(" and ")).into());
+        }
+        thread::sleep(POLL);
+    }
+    if let Some(plot) = &options.plot {
+        println!("the plot is in {}", plot.display());
+    }
+    Ok(())
+}
+
+/// A child that does not outlive the demo.
+struct Running {
+    name: &'static str,
+    child: Child,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Fails only if it ended before, which is as good.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn remove_left_over(segment: &str) -> Result {
+    match fs::remove_file(format!("/dev/shm{segment}")) {
+        Ok(()) => Err(format!("the segment {segment} was left behind; it is removed now").into()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(format!("the segment {segment} was left behind: {error}").into()),
+    }
+}
+
+#[derive(Debug, PartialEq)]
+struct Options {
+    seconds: u32,
+    plot: Option<PathBuf>,
+}
+
+impl Options {
+    fn parse(args: &[String]) -> Result<Self> {
+        let mut options = Options {
+            seconds: 10,
+            plot: None,
+        };
+        let mut args = args.iter();
+        while let Some(arg) = args.next() {
+            let mut value = || args.next().ok_or_else(|| format!("{arg} needs a value"));
+            match arg.as_str() {
+                "--seconds" => {
+                    let seconds = value()?;
+                    options.seconds = seconds
+                        .parse()
+                        .map_err(|_| format!("--seconds takes a whole number, found {seconds:?}"))?;
+                }
+                // Relative to where the caller is, which is not where the children run.
+                "--plot" => options.plot = Some(path::absolute(value()?)?),
+                unknown => {
+                    return Err(format!("expected `--seconds N` or `--plot FILE`, found {unknown:?}").into());
+                }
+            }
+        }
+        Ok(options)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(args: &[&str]) -> std::result::Result<Options, String> {
+        let args: Vec<String> = args.iter().map(|&arg| arg.to_owned()).collect();
+        Options::parse(&args).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn options() {
+        assert_eq!(
+            parse(&[]).unwrap(),
+            Options {
+                seconds: 10,
+                plot: None
+            }
+        );
+        let options = parse(&["--seconds", "3", "--plot", "/tmp/plot.png"]).unwrap();
+        assert_eq!(
+            options,
+            Options {
+                seconds: 3,
+                plot: Some("/tmp/plot.png".into())
+            }
+        );
+        assert!(
+            parse(&["--plot", "plot.png"])
+                .unwrap()
+                .plot
+                .unwrap()
+                .is_absolute()
+        );
+        assert_eq!(parse(&["--plot"]).unwrap_err(), "--plot needs a value");
+        assert!(parse(&["--seconds", "-1"]).unwrap_err().contains("found \"-1\""));
+        assert!(parse(&["3"]).unwrap_err().contains("found \"3\""));
+    }
+}

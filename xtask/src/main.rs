@@ -1,0 +1,67 @@
+//! The chores of this repository: `cargo xtask help`.
+//!
+//! Needs the standard library only, so that it builds in a second and before anything else does.
+
+mod bench;
+mod demo;
+mod py;
+mod step;
+mod test;
+mod venv;
+mod workspace;
+
+use std::env;
+use std::process::ExitCode;
+
+use step::Result;
+use workspace::Workspace;
+
+const HELP: &str = "\
+usage: cargo xtask <command>
+
+  test [--only STEP]...             check everything, or some steps of: {steps}
+  demo [--seconds N] [--plot FILE]  a Rust process shares its telemetry with a Python process
+  bench [FILTER]... [-- ARG...]     run the benchmarks
+  py [ARG]...                       start a Python that can import structstore
+  help                              print this
+
+$PYTHON names the Python (3.10 or later) to work with; `python3` otherwise.";
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result {
+    let mut args: Vec<String> = Vec::new();
+    for arg in env::args_os().skip(1) {
+        args.push(
+            arg.into_string()
+                .map_err(|arg| format!("argument {arg:?} is not UTF-8"))?,
+        );
+    }
+    let workspace = Workspace::locate()?;
+    match args.split_first() {
+        Some((command, rest)) => match command.as_str() {
+            "test" => test::run(&workspace, rest),
+            "demo" => demo::run(&workspace, rest),
+            "bench" => bench::run(&workspace, rest),
+            "py" => py::run(&workspace, rest),
+            "help" | "-h" | "--help" => {
+                println!("{}", help());
+                Ok(())
+            }
+            unknown => Err(format!("no command named {unknown:?}\n\n{}", help()).into()),
+        },
+        None => Err(format!("no command given\n\n{}", help()).into()),
+    }
+}
+
+fn help() -> String {
+    HELP.replace("{steps}", &test::step_names())
+}

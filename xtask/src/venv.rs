@@ -1,0 +1,200 @@
+use std::cell::Cell;
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::step::{self, Result};
+use crate::workspace::Workspace;
+
+/// Names, for tests and benchmarks, a Python that can import structstore.
+pub(crate) const PYTHON_FOR_TESTS: &str = "STRUCTSTORE_PYTHON";
+
+const OLDEST: (u32, u32) = (3, 10);
+
+/// The Python environment in the target directory, made and brought up to date on demand.
+///
+/// What it takes to make it is printed to standard error: standard output belongs to what runs in it.
+pub(crate) struct Venv<'w> {
+    workspace: &'w Workspace,
+    dir: PathBuf,
+    python: PathBuf,
+    created: Cell<bool>,
+    has_wheel: Cell<bool>,
+}
+
+impl<'w> Venv<'w> {
+    pub(crate) fn new(workspace: &'w Workspace) -> Self {
+        let dir = workspace.target.join("venv");
+        let python = dir.join("bin/python");
+        Venv {
+            workspace,
+            dir,
+            python,
+            created: Cell::new(false),
+            has_wheel: Cell::new(false),
+        }
+    }
+
+    /// The environment's interpreter, with nothing installed for sure.
+    ///
+    /// # Errors
+    ///
+    /// If there is no Python, it is too old, or it cannot make environments.
+    pub(crate) fn python(&self) -> Result<&Path> {
+        if !self.created.get() {
+            self.create()?;
+            self.created.set(true);
+        }
+        Ok(&self.python)
+    }
+
+    /// The interpreter, with the requirements of the tests and structstore itself as it is now.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`python`](Self::python), and whatever building and installing the wheel fails with.
+    pub(crate) fn python_with_wheel(&self) -> Result<&Path> {
+        self.python()?;
+        if !self.has_wheel.get() {
+            self.install_requirements()?;
+            let wheel = self.build_wheel()?;
+            self.pip_install([
+                OsStr::new("--force-reinstall"),
+                OsStr::new("--no-deps"),
+                wheel.as_os_str(),
+            ])?;
+            self.has_wheel.set(true);
+        }
+        Ok(&self.python)
+    }
+
+    /// Installs what is not installed yet.
+    ///
+    /// # Errors
+    ///
+    /// If pip fails.
+    pub(crate) fn pip_install<I>(&self, args: I) -> Result
+    where
+        I: IntoIterator<Item: AsRef<OsStr>>,
+    {
+        let mut pip = Command::new(self.python()?);
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+            .args(args);
+        step::run(pip.stdout(io::stderr()))
+    }
+
+    fn create(&self) -> Result {
+        let base = env::var_os("PYTHON").unwrap_or_else(|| OsString::from("python3"));
+        let identity = interpreter_identity(&base)?;
+        // Written last, so that an interrupted start is made again; and compared, so that a new $PYTHON takes
+        // effect.
+        let stamp = self.dir.join("made-from");
+        if self.python.exists() && fs::read_to_string(&stamp).is_ok_and(|made_from| made_from == identity) {
+            return Ok(());
+        }
+        eprintln!("making {}", self.dir.display());
+        step::run(
+            Command::new(base)
+                .args(["-m", "venv", "--clear"])
+                .arg(&self.dir)
+                .stdout(io::stderr()),
+        )?;
+        fs::write(stamp, identity)?;
+        Ok(())
+    }
+
+    fn install_requirements(&self) -> Result {
+        let requirements = self.workspace.root.join("tests/python/requirements.txt");
+        let wanted = fs::read_to_string(&requirements)
+            .map_err(|error| format!("cannot read {}: {error}", requirements.display()))?;
+        let stamp = self.dir.join("installed-requirements.txt");
+        if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+            return Ok(());
+        }
+        eprintln!("installing the requirements of the Python tests");
+        self.pip_install([OsStr::new("--requirement"), requirements.as_os_str()])?;
+        fs::write(stamp, wanted)?;
+        Ok(())
+    }
+
+    fn build_wheel(&self) -> Result<PathBuf> {
+        let wheels = self.workspace.target.join("wheels");
+        // Else wheels of earlier versions would be found beside the new one.
+        match fs::remove_dir_all(&wheels) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+        let mut maturin = Command::new(&self.python);
+        maturin
+            .args(["-m", "maturin", "build", "--release", "--locked", "--out"])
+            .arg(&wheels);
+        maturin.arg("--interpreter").arg(&self.python);
+        maturin
+            .arg("--manifest-path")
+            .arg(self.workspace.root.join("structstore-py/Cargo.toml"));
+        maturin
+            .current_dir(&self.workspace.root)
+            .env("CARGO_TARGET_DIR", &self.workspace.target);
+        step::run(maturin.stdout(io::stderr()))?;
+
+        let mut found = fs::read_dir(&wheels)?.collect::<io::Result<Vec<_>>>()?;
+        match (found.pop(), found.is_empty()) {
+            (Some(wheel), true) => Ok(wheel.path()),
+            _ => Err(format!("expected one wheel in {}", wheels.display()).into()),
+        }
+    }
+}
+
+/// Where `python` is and its version, after a check that this is new enough.
+fn interpreter_identity(python: &OsStr) -> Result<String> {
+    let shown = python.to_string_lossy();
+    let print = "import sys; print(*sys.version_info[:3], sys.base_prefix)";
+    let output = Command::new(python)
+        .args(["-c", print])
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| {
+            format!(
+                "cannot start {shown}: {error}; set PYTHON to a Python of {}",
+                oldest()
+            )
+        })?;
+    if !output.status.success() {
+        return Err(format!("{shown} ended with {} when asked for its version", output.status).into());
+    }
+    let identity = String::from_utf8_lossy(&output.stdout).into_owned();
+    match version(&identity) {
+        Some(version) if version >= OLDEST => Ok(identity),
+        Some((major, minor)) => Err(format!(
+            "{shown} is Python {major}.{minor}; set PYTHON to one of {}",
+            oldest()
+        )
+        .into()),
+        None => Err(format!("{shown} does not answer like a Python: {identity:?}").into()),
+    }
+}
+
+fn oldest() -> String {
+    format!("{}.{} or later", OLDEST.0, OLDEST.1)
+}
+
+fn version(identity: &str) -> Option<(u32, u32)> {
+    let mut words = identity.split_whitespace();
+    Some((words.next()?.parse().ok()?, words.next()?.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_compare_as_numbers() {
+        assert!(version("3 9 1 /usr") < Some(OLDEST));
+        assert!(version("3 10 0 /usr") >= Some(OLDEST));
+        assert_eq!(version("3.11.7"), None);
+    }
+}
