@@ -58,11 +58,8 @@ impl Sampler {
     ///
     /// If /proc is not there or not what it should be.
     pub(crate) fn new() -> io::Result<Self> {
-        let mut sampler = Sampler {
-            page_size: page_size()?,
-            cores: Vec::new(),
-            process_ticks: HashMap::new(),
-        };
+        let mut sampler =
+            Sampler { page_size: page_size()?, cores: Vec::new(), process_ticks: HashMap::new() };
         sampler.sample(0)?;
         Ok(sampler)
     }
@@ -75,12 +72,7 @@ impl Sampler {
     pub(crate) fn sample(&mut self, busiest: usize) -> io::Result<Sample> {
         let (core_loads, ticks_per_core) = self.core_loads()?;
         let mut processes = self.processes(ticks_per_core)?;
-        processes.sort_by(|a, b| {
-            b.cpu
-                .total_cmp(&a.cpu)
-                .then(b.rss.cmp(&a.rss))
-                .then(a.pid.cmp(&b.pid))
-        });
+        processes.sort_by(|a, b| b.cpu.total_cmp(&a.cpu).then(b.rss.cmp(&a.rss)).then(a.pid.cmp(&b.pid)));
         processes.truncate(busiest);
         Ok(Sample {
             core_loads,
@@ -188,10 +180,7 @@ fn parse_page_size(auxiliary_vector: &[u8]) -> Option<u64> {
     let (words, _) = auxiliary_vector.as_chunks::<{ size_of::<usize>() }>();
     let words: Vec<usize> = words.iter().map(|&word| usize::from_ne_bytes(word)).collect();
     let (entries, _) = words.as_chunks::<2>();
-    entries
-        .iter()
-        .find(|[key, _]| *key == AT_PAGESZ)
-        .map(|&[_, value]| value as u64)
+    entries.iter().find(|[key, _]| *key == AT_PAGESZ).map(|&[_, value]| value as u64)
 }
 
 fn parse_core_times(stat: &str) -> Option<Vec<CoreTimes>> {
@@ -205,10 +194,7 @@ fn parse_core_times(stat: &str) -> Option<Vec<CoreTimes>> {
             continue; // the sum of all
         }
         // What follows these eight is time given to guests, which user and nice include already.
-        let ticks = words
-            .take(8)
-            .map(|word| word.parse().ok())
-            .collect::<Option<Vec<u64>>>()?;
+        let ticks = words.take(8).map(|word| word.parse().ok()).collect::<Option<Vec<u64>>>()?;
         let [user, nice, system, idle, iowait, irq, softirq, steal] = *ticks.as_slice() else {
             return None;
         };
@@ -223,18 +209,12 @@ fn parse_core_times(stat: &str) -> Option<Vec<CoreTimes>> {
 
 fn parse_memory(meminfo: &str) -> Option<Memory> {
     let bytes = |key: &str| -> Option<u64> {
-        let rest = meminfo
-            .lines()
-            .find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))?;
+        let rest = meminfo.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))?;
         let kibibytes: u64 = rest.trim().strip_suffix("kB")?.trim_end().parse().ok()?;
         kibibytes.checked_mul(1024)
     };
     let (total, available) = (bytes("MemTotal")?, bytes("MemAvailable")?);
-    Some(Memory {
-        total,
-        available,
-        used: total.saturating_sub(available),
-    })
+    Some(Memory { total, available, used: total.saturating_sub(available) })
 }
 
 fn parse_load_averages(loadavg: &str) -> Option<[f64; 3]> {
@@ -277,16 +257,8 @@ mod tests {
         assert_eq!(
             cores,
             [
-                CoreTimes {
-                    number: 0,
-                    busy: 849,
-                    idle: 124_503
-                },
-                CoreTimes {
-                    number: 12,
-                    busy: 1397,
-                    idle: 123_950
-                },
+                CoreTimes { number: 0, busy: 849, idle: 124_503 },
+                CoreTimes { number: 12, busy: 1397, idle: 123_950 },
             ]
         );
         assert_eq!(parse_core_times("intr 1 2 3\n"), None);
@@ -296,16 +268,8 @@ mod tests {
 
     #[test]
     fn counters_that_step_back_count_as_nothing() {
-        let last = CoreTimes {
-            number: 0,
-            busy: 100,
-            idle: 1000,
-        };
-        let now = CoreTimes {
-            number: 0,
-            busy: 130,
-            idle: 990,
-        };
+        let last = CoreTimes { number: 0, busy: 100, idle: 1000 };
+        let now = CoreTimes { number: 0, busy: 130, idle: 990 };
         assert_eq!(now.since(Some(&last)), (30, 30));
         assert_eq!(now.since(None), (130, 1120));
         assert_eq!(fraction(0, 0.0), 0.0);
@@ -324,10 +288,7 @@ mod tests {
 
     #[test]
     fn load_averages_and_uptime() {
-        assert_eq!(
-            parse_load_averages("0.50 1.25 10.00 1/80 2919\n"),
-            Some([0.5, 1.25, 10.0])
-        );
+        assert_eq!(parse_load_averages("0.50 1.25 10.00 1/80 2919\n"), Some([0.5, 1.25, 10.0]));
         assert_eq!(parse_load_averages("0.50 1.25\n"), None);
         assert_eq!(parse_uptime("1255.98 2482.82\n"), Some(1255.98));
         assert_eq!(parse_uptime("\n"), None);
@@ -337,15 +298,7 @@ mod tests {
     fn process_names_may_look_like_anything() {
         let fields =
             "S 0 0 0 0 -1 4194560 26057 257719 0 174 95 231 623 444 10 -10 13 0 24 39976960 2566 18446744073";
-        for name in [
-            "init",
-            "tmux: server",
-            "(sd-pam)",
-            "a) S 1 (b",
-            ") (",
-            "new\nline",
-            "",
-        ] {
+        for name in ["init", "tmux: server", "(sd-pam)", "a) S 1 (b", ") (", "new\nline", ""] {
             let stat = parse_process(&format!("41 ({name}) {fields}\n"));
             let expected = ProcessStat {
                 pid: 41,
@@ -363,12 +316,7 @@ mod tests {
 
     #[test]
     fn page_size_is_found_by_its_key() {
-        let words = |words: &[usize]| {
-            words
-                .iter()
-                .flat_map(|word| word.to_ne_bytes())
-                .collect::<Vec<u8>>()
-        };
+        let words = |words: &[usize]| words.iter().flat_map(|word| word.to_ne_bytes()).collect::<Vec<u8>>();
         assert_eq!(parse_page_size(&words(&[33, 6, 6, 16384, 0, 0])), Some(16384));
         assert_eq!(parse_page_size(&words(&[33, 6, 0, 0])), None);
         assert_eq!(parse_page_size(&[6]), None);
@@ -377,33 +325,19 @@ mod tests {
     #[test]
     fn sample_shows_a_busy_process() {
         let mut sampler = Sampler::new().unwrap();
-        let mut busy = std::process::Command::new("sh")
-            .args(["-c", "while :; do :; done"])
-            .spawn()
-            .unwrap();
+        let mut busy = std::process::Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
         std::thread::sleep(std::time::Duration::from_millis(500));
         let sample = sampler.sample(usize::MAX);
         busy.kill().unwrap();
         busy.wait().unwrap();
 
         let sample = sample.unwrap();
-        let found = sample
-            .processes
-            .iter()
-            .find(|process| process.pid == busy.id())
-            .unwrap();
+        let found = sample.processes.iter().find(|process| process.pid == busy.id()).unwrap();
         assert!(found.cpu > 0.01, "{found:?}");
-        assert!(
-            found.name == "sh" || found.name == "dash" || found.name == "bash",
-            "{found:?}"
-        );
+        assert!(found.name == "sh" || found.name == "dash" || found.name == "bash", "{found:?}");
         assert!(found.rss > 0, "{found:?}");
         assert!(sample.processes.is_sorted_by(|a, b| a.cpu >= b.cpu));
-        assert!(
-            sample.core_loads.iter().all(|load| (0.0..=1.0).contains(load)),
-            "{:?}",
-            sample.core_loads
-        );
+        assert!(sample.core_loads.iter().all(|load| (0.0..=1.0).contains(load)), "{:?}", sample.core_loads);
         assert!(sample.core_loads.iter().any(|&load| load > 0.0));
         assert!(sample.memory.used <= sample.memory.total && sample.uptime > 0.0);
     }

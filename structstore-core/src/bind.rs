@@ -111,11 +111,7 @@ impl Binder<'_, '_> {
     fn enter_node(&self, id: NodeId, fields: usize) -> Result<BoundNode> {
         let node = self.operation.arena().node(id.index)?;
         node::fix(self.operation, node)?;
-        Writer {
-            operation: self.operation,
-            aside: false,
-        }
-        .reserve(node, fields as u64)?;
+        Writer { operation: self.operation, aside: false }.reserve(node, fields as u64)?;
         Ok(BoundNode { id, record: node })
     }
 
@@ -126,8 +122,7 @@ impl Binder<'_, '_> {
         key: Key<'_>,
         default: impl FnOnce() -> T,
     ) -> Result<T::Place> {
-        self.find_or_create(node, &key, default)
-            .map_err(|error| error.under(key.name()))
+        self.find_or_create(node, &key, default).map_err(|error| error.under(key.name()))
     }
 
     fn find_or_create<T: Field>(
@@ -144,11 +139,7 @@ impl Binder<'_, '_> {
                 let value = default.to_value();
                 value.check_depth(node::depth_of(arena, node.id.index)?)?;
                 let raw = node::build(self.operation, &value, node.id.index)?;
-                Writer {
-                    operation: self.operation,
-                    aside: false,
-                }
-                .insert(node.record(), key, raw)?
+                Writer { operation: self.operation, aside: false }.insert(node.record(), key, raw)?
             }
         };
         let slot = &found.field.slot;
@@ -181,11 +172,7 @@ impl BoundNode {
     #[inline]
     pub fn check(&self) -> Result<()> {
         let identity = self.record().head.identity.load(Ordering::Acquire);
-        if crate::lock::generation(identity) == self.id.generation {
-            Ok(())
-        } else {
-            Err(Error::stale())
-        }
+        if crate::lock::generation(identity) == self.id.generation { Ok(()) } else { Err(Error::stale()) }
     }
 }
 
@@ -468,28 +455,17 @@ impl Struct {
     pub fn bind<T: Field>(&self) -> Result<Binding<T>> {
         let handle = &self.handle;
         let slot = Raw::node(Kind::Struct, handle.id());
-        let slot = SlotRef(Slot {
-            tag: slot.tag.into(),
-            payload: slot.payload.into(),
-        });
+        let slot = SlotRef(Slot { tag: slot.tag.into(), payload: slot.payload.into() });
         let place = handle
-            .change(Mode::Tree, &Wait::FOREVER, |operation| {
-                T::resolve(&Binder { operation }, &slot)
-            })
+            .change(Mode::Tree, &Wait::FOREVER, |operation| T::resolve(&Binder { operation }, &slot))
             .map_err(|error| handle.locate(error))?;
-        Ok(Binding {
-            handle: handle.clone(),
-            place,
-            bound: PhantomData,
-        })
+        Ok(Binding { handle: handle.clone(), place, bound: PhantomData })
     }
 }
 
 impl<T: Field> Binding<T> {
     fn lender(&self) -> Lender<'_> {
-        Lender {
-            store: self.handle.store(),
-        }
+        Lender { store: self.handle.store() }
     }
 
     #[inline]
@@ -517,11 +493,7 @@ impl<T: Field> Binding<T> {
     /// As [`Struct::write`]; [`Error::Corrupt`] if a field's memory is damaged.
     #[inline]
     pub fn write(&self) -> Result<BindingMut<'_, T>> {
-        Ok(BindingMut {
-            binding: self,
-            held: self.guard(Mode::Tree, &Wait::FOREVER)?,
-            not_send: PhantomData,
-        })
+        Ok(BindingMut { binding: self, held: self.guard(Mode::Tree, &Wait::FOREVER)?, not_send: PhantomData })
     }
 
     /// As [`Binding::write`], but waits for at most `timeout`.
@@ -531,11 +503,7 @@ impl<T: Field> Binding<T> {
     /// In addition, [`Error::LockTimeout`].
     pub fn write_timeout(&self, timeout: Duration) -> Result<BindingMut<'_, T>> {
         let held = self.guard(Mode::Tree, &at_most(Some(timeout)))?;
-        Ok(BindingMut {
-            binding: self,
-            held,
-            not_send: PhantomData,
-        })
+        Ok(BindingMut { binding: self, held, not_send: PhantomData })
     }
 
     /// As [`Binding::write`], without waiting.
@@ -582,11 +550,7 @@ impl<T: Field> Binding<T> {
         loop {
             match self.guard(Mode::Shared, wait) {
                 Ok(held) => {
-                    return Ok(BindingRef {
-                        binding: self,
-                        held,
-                        not_send: PhantomData,
-                    });
+                    return Ok(BindingRef { binding: self, held, not_send: PhantomData });
                 }
                 Err(Error::Leased { .. }) => {
                     // Checking exclusively takes the arrays away from their views.

@@ -232,11 +232,7 @@ impl Error {
         found: impl std::fmt::Display,
         expected: &'static str,
     ) -> Error {
-        Error::Corrupt {
-            place: place.to_string(),
-            found: found.to_string(),
-            expected: expected.into(),
-        }
+        Error::Corrupt { place: place.to_string(), found: found.to_string(), expected: expected.into() }
     }
 
     #[cold]

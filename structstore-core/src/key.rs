@@ -40,11 +40,7 @@ impl<'a> Key<'a> {
                 at += 1;
             }
         }
-        Key {
-            name,
-            hash: rapidhash::v3::rapidhash_v3(bytes),
-            words,
-        }
+        Key { name, hash: rapidhash::v3::rapidhash_v3(bytes), words }
     }
 
     /// The name.
@@ -67,11 +63,7 @@ impl<'a> Key<'a> {
             _ => "it is longer than 1024 bytes",
         };
         let name = self.name.chars().take(64).collect();
-        Err(Error::InvalidName {
-            name,
-            of: "field name",
-            reason,
-        })
+        Err(Error::InvalidName { name, of: "field name", reason })
     }
 }
 

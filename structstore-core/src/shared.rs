@@ -185,27 +185,15 @@ impl Options {
     }
 
     fn access(&self) -> Access {
-        if self.read_only {
-            Access::ReadOnly
-        } else {
-            Access::ReadWrite
-        }
+        if self.read_only { Access::ReadOnly } else { Access::ReadWrite }
     }
 
     fn check(&self) -> Result<()> {
         let invalid = |argument, found: u64, expected: String| {
-            Err(Error::InvalidArgument {
-                argument,
-                found: format!("{found} bytes"),
-                expected,
-            })
+            Err(Error::InvalidArgument { argument, found: format!("{found} bytes"), expected })
         };
         if self.max_size > RESERVATION || self.max_size < MIN_SIZE {
-            return invalid(
-                "max_size",
-                self.max_size,
-                format!("{MIN_SIZE} to {RESERVATION} bytes"),
-            );
+            return invalid("max_size", self.max_size, format!("{MIN_SIZE} to {RESERVATION} bytes"));
         }
         if self.size > self.max_size {
             return invalid(
@@ -272,21 +260,12 @@ impl StructStoreShared {
         for _ in 0..REOPENINGS {
             let create = (options.create && !options.read_only).then_some(options.mode);
             let file = match &descriptor {
-                Some(file) => file
-                    .try_clone()
-                    .map_err(|source| place.io("open", source, String::new()))?,
+                Some(file) => file.try_clone().map_err(|source| place.io("open", source, String::new()))?,
                 None => place.open(options.access(), create)?,
             };
-            let found = file
-                .metadata()
-                .map_err(|source| place.io("examine", source, String::new()))?;
+            let found = file.metadata().map_err(|source| place.io("examine", source, String::new()))?;
             if !found.is_file() {
-                return Err(mismatch(
-                    &place,
-                    "its type",
-                    "no regular file".to_owned(),
-                    "a file",
-                ));
+                return Err(mismatch(&place, "its type", "no regular file".to_owned(), "a file"));
             }
             let identity = (found.dev(), found.ino());
             let liveness = Liveness::new(&file, &place, options.access())?;
@@ -299,11 +278,7 @@ impl StructStoreShared {
             let arena = match known {
                 Some(arena) => arena,
                 None => {
-                    let backing = Backing::File {
-                        file,
-                        place: place.clone(),
-                        access: options.access(),
-                    };
+                    let backing = Backing::File { file, place: place.clone(), access: options.access() };
                     match load(backing, liveness, options) {
                         Ok(arena) => {
                             let mut attached = ATTACHED.lock();
@@ -336,10 +311,7 @@ impl StructStoreShared {
                 open: true,
             });
         }
-        Err(Error::NotReady {
-            place: place.to_string(),
-            waited: options.timeout,
-        })
+        Err(Error::NotReady { place: place.to_string(), waited: options.timeout })
     }
 
     /// Whether the name still leads to this segment, and its contents were not re-initialised since it was opened.
@@ -358,16 +330,11 @@ impl StructStoreShared {
     pub fn revalidate(&mut self, timeout: Duration) -> Result<()> {
         let start = Instant::now();
         while !self.valid() {
-            let options = Options {
-                reinit: false,
-                create: false,
-                ..self.options.clone()
-            };
+            let options = Options { reinit: false, create: false, ..self.options.clone() };
             let reopened = match (&self.place, self.arena.segment().backing()) {
                 (Place::Descriptor, Backing::File { file, .. }) => {
-                    let file = file
-                        .try_clone()
-                        .map_err(|source| self.place.io("open", source, String::new()))?;
+                    let file =
+                        file.try_clone().map_err(|source| self.place.io("open", source, String::new()))?;
                     StructStoreShared::attach(&options, Place::Descriptor, Some(file))
                 }
                 (place, _) => StructStoreShared::attach(&options, place.clone(), None),
@@ -458,12 +425,7 @@ impl fmt::Debug for StructStoreShared {
 }
 
 fn mismatch(place: &Place, what: &'static str, found: String, expected: &str) -> Error {
-    Error::Mismatch {
-        place: place.to_string(),
-        what,
-        found,
-        expected: expected.to_owned(),
-    }
+    Error::Mismatch { place: place.to_string(), what, found, expected: expected.to_owned() }
 }
 
 /// Maps a file and attaches to the arena in it, laying a new one if it is empty. The caller holds the init lock.
@@ -477,15 +439,11 @@ fn load(backing: Backing, liveness: Liveness, options: &Options) -> Result<Arc<A
     };
     let fresh = examine(file, place)?;
     if fresh && *access == Access::ReadOnly {
-        return Err(Error::NotReady {
-            place: place.to_string(),
-            waited: Duration::ZERO,
-        });
+        return Err(Error::NotReady { place: place.to_string(), waited: Duration::ZERO });
     }
     if fresh {
         // What a creator that died has left. Nobody has mapped it, for it was never ready.
-        file.set_len(0)
-            .map_err(|source| place.io("truncate", source, String::new()))?;
+        file.set_len(0).map_err(|source| place.io("truncate", source, String::new()))?;
     }
     let segment = Segment::map(backing, RESERVATION)?;
     if fresh {
@@ -495,11 +453,7 @@ fn load(backing: Backing, liveness: Liveness, options: &Options) -> Result<Arc<A
         let committed = segment.at::<Header>(0)?.committed.load(Ordering::Acquire);
         if committed < MIN_SIZE {
             let found = format!("a size of {committed} bytes");
-            return Err(Error::corrupt(
-                "the header",
-                found,
-                "a size with room for the tables",
-            ));
+            return Err(Error::corrupt("the header", found, "a size with room for the tables"));
         }
         segment.trust(committed)?;
     }
@@ -529,41 +483,22 @@ fn examine(file: &File, place: &Place) -> Result<bool> {
         };
     }
     if magic != MAGIC {
-        let found = if read < start.len() {
-            format!("{read} bytes long")
-        } else {
-            format!("{magic:#018x}")
-        };
+        let found = if read < start.len() { format!("{read} bytes long") } else { format!("{magic:#018x}") };
         return Err(mismatch(place, "its magic", found, "STRUCTST"));
     }
     if ready != READY {
         return Ok(true);
     }
     if version != FORMAT_VERSION {
-        return Err(mismatch(
-            place,
-            "its format version",
-            version.to_string(),
-            &FORMAT_VERSION.to_string(),
-        ));
+        return Err(mismatch(place, "its format version", version.to_string(), &FORMAT_VERSION.to_string()));
     }
     if layout != fingerprint() {
         let expected = format!("{:#018x}", fingerprint());
-        return Err(mismatch(
-            place,
-            "its layout",
-            format!("{layout:#018x}"),
-            &expected,
-        ));
+        return Err(mismatch(place, "its layout", format!("{layout:#018x}"), &expected));
     }
     let length = file.metadata().map_err(io)?.len();
     if length < MIN_SIZE {
-        return Err(mismatch(
-            place,
-            "its length",
-            format!("{length} bytes"),
-            "at least 65536 bytes",
-        ));
+        return Err(mismatch(place, "its length", format!("{length} bytes"), "at least 65536 bytes"));
     }
     Ok(false)
 }
@@ -577,10 +512,7 @@ fn is_zero(file: &File, length: usize) -> std::io::Result<bool> {
 /// The root of an arena, created if there is none or a new one is asked for. The caller holds the init lock.
 fn root(arena: &Arc<Arena>, reinit: bool, options: &Options) -> Result<NodeId> {
     let payload = arena.header().root.load(Ordering::Acquire);
-    let existing = Raw {
-        tag: Kind::Struct as u64,
-        payload,
-    };
+    let existing = Raw { tag: Kind::Struct as u64, payload };
     let existing = existing.id().filter(|_| payload != 0);
     let create = |operation: &Operation<'_>| {
         let root = operation.allocate_node(Kind::Struct)?;
@@ -596,10 +528,7 @@ fn root(arena: &Arc<Arena>, reinit: bool, options: &Options) -> Result<NodeId> {
             })
         }
         Some(root) => Ok(root),
-        None if !arena.writable() => Err(Error::NotReady {
-            place: arena.place(),
-            waited: Duration::ZERO,
-        }),
+        None if !arena.writable() => Err(Error::NotReady { place: arena.place(), waited: Duration::ZERO }),
         None => {
             let operation = Operation::begin(arena)?;
             let root = create(&operation)?;

@@ -23,11 +23,7 @@ pub(crate) struct Store {
 
 impl Store {
     pub(crate) fn shared(arena: Arc<Arena>, nesting: bool) -> Store {
-        Store {
-            arena,
-            local_root: None,
-            nesting,
-        }
+        Store { arena, local_root: None, nesting }
     }
 
     /// A store of this process's own, as a root in the arena that all such stores share.
@@ -36,11 +32,7 @@ impl Store {
         let operation = Operation::begin(&arena)?;
         let root = operation.allocate_node(Kind::Struct)?;
         operation.adopt();
-        let store = Arc::new(Store {
-            arena,
-            local_root: Some(root),
-            nesting,
-        });
+        let store = Arc::new(Store { arena, local_root: Some(root), nesting });
         Ok(Struct::from_handle(Handle::new(store, root)?))
     }
 }
@@ -105,17 +97,13 @@ impl StructStore {
     ///
     /// [`Error::OutOfSpace`](crate::Error::OutOfSpace) or [`Error::Io`](crate::Error::Io) if there is no memory for it.
     pub fn try_new() -> Result<StructStore> {
-        Ok(StructStore {
-            root: Store::local(false)?,
-        })
+        Ok(StructStore { root: Store::local(false)? })
     }
 
     /// An empty store in which the locks of one thread nest. Meant for language bindings.
     #[doc(hidden)]
     pub fn nesting() -> Result<StructStore> {
-        Ok(StructStore {
-            root: Store::local(true)?,
-        })
+        Ok(StructStore { root: Store::local(true)? })
     }
 }
 

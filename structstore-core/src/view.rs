@@ -41,11 +41,7 @@ impl Lease {
             return Ok(lease);
         }
         let entry = Self::enter(arena, block)?;
-        let lease = Arc::new(Lease {
-            arena: Arc::clone(arena),
-            block,
-            entry,
-        });
+        let lease = Arc::new(Lease { arena: Arc::clone(arena), block, entry });
         leases.insert(block, Arc::downgrade(&lease));
         Ok(lease)
     }
@@ -68,9 +64,7 @@ impl Lease {
                 let more = section.take(LEASE_WORDS * 8, BlockKind::Leases)?;
                 let words = arena.words(more, LEASE_WORDS)?;
                 words[0].store(participant.leases.load(Ordering::Relaxed), Ordering::Relaxed);
-                words[1..]
-                    .iter()
-                    .for_each(|word| word.store(0, Ordering::Relaxed));
+                words[1..].iter().for_each(|word| word.store(0, Ordering::Relaxed));
                 section.set(&participant.leases, more)?;
                 &words[1]
             }
@@ -102,10 +96,7 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         let mut leases = self.arena.leases.lock();
-        if leases
-            .get(&self.block)
-            .is_some_and(|other| other.strong_count() == 0)
-        {
+        if leases.get(&self.block).is_some_and(|other| other.strong_count() == 0) {
             leases.remove(&self.block);
         }
         // Still under the table's lock, so that a new lease of this block finds the entry gone. A segment that is

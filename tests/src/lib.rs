@@ -12,10 +12,14 @@ use std::env;
 use std::fmt;
 use std::fs;
 use std::ops::Deref;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
+
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use structstore::{Options, StructStoreShared};
 
 /// The name of a segment that nobody else uses, removed on drop: also when the test panics.
 #[derive(Debug)]
@@ -27,14 +31,8 @@ impl SegmentName {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         // Process ids are reused; what a killed test left behind must not be found under a new name.
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default()
-            .as_nanos();
-        SegmentName(format!(
-            "/structstore_test_{label}_{}_{count}_{now:x}",
-            process::id()
-        ))
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+        SegmentName(format!("/structstore_test_{label}_{}_{count}_{now:x}", process::id()))
     }
 
     /// The name, as `shm_open` wants it.
@@ -63,6 +61,12 @@ impl Deref for SegmentName {
     }
 }
 
+impl AsRef<std::path::Path> for SegmentName {
+    fn as_ref(&self) -> &std::path::Path {
+        self.0.as_ref()
+    }
+}
+
 impl AsRef<str> for SegmentName {
     fn as_ref(&self) -> &str {
         &self.0
@@ -81,6 +85,38 @@ impl fmt::Display for SegmentName {
     }
 }
 
+/// Memory without a name, for tests that need a segment of their own but nobody else in it.
+pub struct Memory;
+
+impl Memory {
+    /// A store in a new memfd.
+    ///
+    /// # Panics
+    ///
+    /// If the system has no memory for it.
+    pub fn store() -> StructStoreShared {
+        Memory::options(StructStoreShared::options())
+    }
+
+    /// The same with options.
+    ///
+    /// # Panics
+    ///
+    /// As [`Memory::store`].
+    pub fn options(options: Options) -> StructStoreShared {
+        options.open_fd(Memory::descriptor()).expect("a store in a new memfd")
+    }
+
+    /// A new, empty memfd.
+    ///
+    /// # Panics
+    ///
+    /// As [`Memory::store`].
+    pub fn descriptor() -> OwnedFd {
+        memfd_create("structstore_test", MFdFlags::MFD_CLOEXEC).expect("a memfd")
+    }
+}
+
 /// A Python that can import structstore, as `cargo xtask test` provides it. Without one, says that `test` is skipped.
 ///
 /// # Panics
@@ -92,11 +128,7 @@ pub fn python(test: &str) -> Option<PathBuf> {
         eprintln!("{test} is skipped: STRUCTSTORE_PYTHON is not set; `cargo xtask test --only rust` sets it");
         return None;
     };
-    assert!(
-        python.exists(),
-        "STRUCTSTORE_PYTHON is {}, which does not exist",
-        python.display()
-    );
+    assert!(python.exists(), "STRUCTSTORE_PYTHON is {}, which does not exist", python.display());
     Some(python)
 }
 
@@ -108,10 +140,7 @@ mod tests {
 
     #[test]
     fn names_differ() {
-        assert_ne!(
-            SegmentName::new("same").as_str(),
-            SegmentName::new("same").as_str()
-        );
+        assert_ne!(SegmentName::new("same").as_str(), SegmentName::new("same").as_str());
     }
 
     #[test]

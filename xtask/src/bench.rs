@@ -14,9 +14,7 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result {
     let venv = Venv::new(workspace);
     let python = venv.python_with_wheel()?;
     let mut bench = workspace.cargo();
-    bench
-        .args(["bench", "--locked", "-p", "structstore-tests"])
-        .args(args);
+    bench.args(["bench", "--locked", "-p", "structstore-tests"]).args(args);
     step::run(bench.env(PYTHON_FOR_TESTS, python))?;
 
     let script = workspace.root.join("tests/python/bench.py");
@@ -24,10 +22,5 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result {
         return Ok(());
     }
     let filters = args.iter().take_while(|arg| *arg != "--");
-    step::run(
-        Command::new(python)
-            .arg(script)
-            .args(filters)
-            .current_dir(&workspace.root),
-    )
+    step::run(Command::new(python).arg(script).args(filters).current_dir(&workspace.root))
 }

@@ -28,15 +28,7 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result {
         venv.pip_install(["matplotlib"])?;
     }
     let mut build = workspace.cargo();
-    build.args([
-        "build",
-        "--release",
-        "--locked",
-        "-p",
-        "structstore-examples",
-        "--example",
-        "telemetry",
-    ]);
+    build.args(["build", "--release", "--locked", "-p", "structstore-examples", "--example", "telemetry"]);
     step::run(&mut build)?;
 
     let segment = format!("/structstore_demo_{}", process::id());
@@ -52,31 +44,21 @@ fn show(workspace: &Workspace, python: &Path, segment: &str, options: &Options) 
     let limit = Duration::from_secs(options.seconds.into()) + GRACE;
 
     let mut telemetry = Command::new(workspace.target.join("release/examples/telemetry"));
-    telemetry
-        .args([segment, "--seconds", &seconds])
-        .current_dir(&workspace.root);
+    telemetry.args([segment, "--seconds", &seconds]).current_dir(&workspace.root);
     println!("a Rust process samples this machine into the shared segment {segment} for {seconds} s:");
     println!("  $ {}", step::shown(&telemetry));
     let started = Instant::now();
-    let telemetry = Running {
-        name: "the Rust process",
-        child: step::spawn(&mut telemetry)?,
-    };
+    let telemetry = Running { name: "the Rust process", child: step::spawn(&mut telemetry)? };
 
     let mut viewer = Command::new(python);
     viewer.arg(workspace.root.join("examples/telemetry.py"));
-    viewer
-        .args([segment, "--seconds", &seconds])
-        .current_dir(&workspace.root);
+    viewer.args([segment, "--seconds", &seconds]).current_dir(&workspace.root);
     if let Some(plot) = &options.plot {
         viewer.arg("--plot").arg(plot);
     }
     println!("a Python process maps the same memory and works on it at the same time:");
     println!("  $ {}", step::shown(&viewer));
-    let viewer = Running {
-        name: "the Python process",
-        child: step::spawn(&mut viewer)?,
-    };
+    let viewer = Running { name: "the Python process", child: step::spawn(&mut viewer)? };
 
     let mut running = vec![telemetry, viewer];
     while !running.is_empty() {
@@ -131,10 +113,7 @@ struct Options {
 
 impl Options {
     fn parse(args: &[String]) -> Result<Self> {
-        let mut options = Options {
-            seconds: 10,
-            plot: None,
-        };
+        let mut options = Options { seconds: 10, plot: None };
         let mut args = args.iter();
         while let Some(arg) = args.next() {
             let mut value = || args.next().ok_or_else(|| format!("{arg} needs a value"));
@@ -167,28 +146,10 @@ mod tests {
 
     #[test]
     fn options() {
-        assert_eq!(
-            parse(&[]).unwrap(),
-            Options {
-                seconds: 10,
-                plot: None
-            }
-        );
+        assert_eq!(parse(&[]).unwrap(), Options { seconds: 10, plot: None });
         let options = parse(&["--seconds", "3", "--plot", "/tmp/plot.png"]).unwrap();
-        assert_eq!(
-            options,
-            Options {
-                seconds: 3,
-                plot: Some("/tmp/plot.png".into())
-            }
-        );
-        assert!(
-            parse(&["--plot", "plot.png"])
-                .unwrap()
-                .plot
-                .unwrap()
-                .is_absolute()
-        );
+        assert_eq!(options, Options { seconds: 3, plot: Some("/tmp/plot.png".into()) });
+        assert!(parse(&["--plot", "plot.png"]).unwrap().plot.unwrap().is_absolute());
         assert_eq!(parse(&["--plot"]).unwrap_err(), "--plot needs a value");
         assert!(parse(&["--seconds", "-1"]).unwrap_err().contains("found \"-1\""));
         assert!(parse(&["3"]).unwrap_err().contains("found \"3\""));

@@ -40,10 +40,7 @@ fn main() -> ExitCode {
 fn run() -> Result {
     let mut args: Vec<String> = Vec::new();
     for arg in env::args_os().skip(1) {
-        args.push(
-            arg.into_string()
-                .map_err(|arg| format!("argument {arg:?} is not UTF-8"))?,
-        );
+        args.push(arg.into_string().map_err(|arg| format!("argument {arg:?} is not UTF-8"))?);
     }
     let workspace = Workspace::locate()?;
     match args.split_first() {

@@ -16,10 +16,7 @@ pub(crate) struct Steps {
 
 impl Steps {
     pub(crate) fn new() -> Self {
-        Steps {
-            started: Instant::now(),
-            passed: Vec::new(),
-        }
+        Steps { started: Instant::now(), passed: Vec::new() }
     }
 
     /// Announces and runs one step.
@@ -46,11 +43,7 @@ impl Steps {
         match self.passed.as_slice() {
             [] => "nothing passed".to_owned(),
             passed => {
-                format!(
-                    "passed: {} (total {:.1} s)",
-                    passed.join(", "),
-                    self.started.elapsed().as_secs_f64()
-                )
+                format!("passed: {} (total {:.1} s)", passed.join(", "), self.started.elapsed().as_secs_f64())
             }
         }
     }
@@ -82,10 +75,7 @@ pub(crate) fn spawn(command: &mut Command) -> Result<Child> {
 /// A command as one would type it, quoting apart.
 pub(crate) fn shown(command: &Command) -> String {
     let words = [command.get_program()].into_iter().chain(command.get_args());
-    words
-        .map(|word| word.to_string_lossy())
-        .collect::<Vec<Cow<'_, str>>>()
-        .join(" ")
+    words.map(|word| word.to_string_lossy()).collect::<Vec<Cow<'_, str>>>().join(" ")
 }
 
 #[cfg(test)]
@@ -94,36 +84,19 @@ mod tests {
 
     #[test]
     fn failing_command_is_an_error_that_names_it() {
-        let error = run(Command::new("sh").args(["-c", "exit 3"]))
-            .unwrap_err()
-            .to_string();
+        let error = run(Command::new("sh").args(["-c", "exit 3"])).unwrap_err().to_string();
         assert_eq!(error, "`sh -c exit 3` ended with exit status: 3");
-        let error = run(&mut Command::new("/nonexistent/program"))
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.starts_with("cannot start `/nonexistent/program`: "),
-            "{error}"
-        );
+        let error = run(&mut Command::new("/nonexistent/program")).unwrap_err().to_string();
+        assert!(error.starts_with("cannot start `/nonexistent/program`: "), "{error}");
     }
 
     #[test]
     fn summary_names_only_what_passed() {
         let mut steps = Steps::new();
         steps.run("first", "passes", || Ok(())).unwrap();
-        let error = steps
-            .run("second", "fails", || Err("reason".into()))
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.starts_with("second failed after ") && error.ends_with(": reason"),
-            "{error}"
-        );
-        assert!(
-            steps.summary().starts_with("passed: first "),
-            "{}",
-            steps.summary()
-        );
+        let error = steps.run("second", "fails", || Err("reason".into())).unwrap_err().to_string();
+        assert!(error.starts_with("second failed after ") && error.ends_with(": reason"), "{error}");
+        assert!(steps.summary().starts_with("passed: first "), "{}", steps.summary());
         assert!(!steps.summary().contains("second"));
     }
 }

@@ -35,46 +35,14 @@ struct Step {
 }
 
 const STEPS: [Step; 8] = [
-    Step {
-        name: "fmt",
-        title: "formatting",
-        check: fmt,
-    },
-    Step {
-        name: "clippy",
-        title: "lints, in every target",
-        check: clippy,
-    },
-    Step {
-        name: "python",
-        title: "the wheel, built and installed",
-        check: python,
-    },
-    Step {
-        name: "rust",
-        title: "tests in Rust, and across languages",
-        check: rust,
-    },
-    Step {
-        name: "doc",
-        title: "documentation",
-        check: doc,
-    },
-    Step {
-        name: "loom",
-        title: "the lock protocol, model-checked",
-        check: loom,
-    },
-    Step {
-        name: "pytest",
-        title: "tests in Python",
-        check: pytest,
-    },
-    Step {
-        name: "types",
-        title: "type stubs",
-        check: types,
-    },
+    Step { name: "fmt", title: "formatting", check: fmt },
+    Step { name: "clippy", title: "lints, in every target", check: clippy },
+    Step { name: "python", title: "the wheel, built and installed", check: python },
+    Step { name: "rust", title: "tests in Rust, and across languages", check: rust },
+    Step { name: "doc", title: "documentation", check: doc },
+    Step { name: "loom", title: "the lock protocol, model-checked", check: loom },
+    Step { name: "pytest", title: "tests in Python", check: pytest },
+    Step { name: "types", title: "type stubs", check: types },
 ];
 
 fn wanted(args: &[String]) -> Result<Vec<&str>> {
@@ -101,18 +69,8 @@ fn fmt(workspace: &Workspace, _: &Venv<'_>) -> Result {
 
 fn clippy(workspace: &Workspace, venv: &Venv<'_>) -> Result {
     let mut clippy = workspace.cargo();
-    clippy.args([
-        "clippy",
-        "--workspace",
-        "--all-targets",
-        "--all-features",
-        "--locked",
-    ]);
-    step::run(
-        clippy
-            .args(["--", "-D", "warnings"])
-            .env("PYO3_PYTHON", venv.python()?),
-    )
+    clippy.args(["clippy", "--workspace", "--all-targets", "--all-features", "--locked"]);
+    step::run(clippy.args(["--", "-D", "warnings"]).env("PYO3_PYTHON", venv.python()?))
 }
 
 fn python(_: &Workspace, venv: &Venv<'_>) -> Result {
@@ -121,63 +79,32 @@ fn python(_: &Workspace, venv: &Venv<'_>) -> Result {
 
 fn rust(workspace: &Workspace, venv: &Venv<'_>) -> Result {
     let python = venv.python_with_wheel()?;
-    step::run(
-        workspace
-            .cargo()
-            .args(["test", "--locked"])
-            .env(PYTHON_FOR_TESTS, python),
-    )
+    step::run(workspace.cargo().args(["test", "--locked"]).env(PYTHON_FOR_TESTS, python))
 }
 
 fn doc(workspace: &Workspace, _: &Venv<'_>) -> Result {
     let mut doc = workspace.cargo();
-    doc.args([
-        "doc",
-        "--no-deps",
-        "--locked",
-        "-p",
-        "structstore-core",
-        "-p",
-        "structstore-derive",
-    ]);
+    doc.args(["doc", "--no-deps", "--locked", "-p", "structstore-core", "-p", "structstore-derive"]);
     step::run(doc.env("RUSTDOCFLAGS", "-D warnings"))
 }
 
 fn loom(workspace: &Workspace, _: &Venv<'_>) -> Result {
     let mut models = workspace.cargo();
-    models.args([
-        "test",
-        "--locked",
-        "-p",
-        "structstore-core",
-        "--lib",
-        "--release",
-        "model",
-    ]);
+    models.args(["test", "--locked", "-p", "structstore-core", "--lib", "--release", "model"]);
     // A directory of its own, because the flag would otherwise rebuild everything here and in the next step.
     let target = workspace.target.join("loom");
-    step::run(
-        models
-            .env("RUSTFLAGS", "--cfg loom")
-            .env("CARGO_TARGET_DIR", target),
-    )
+    step::run(models.env("RUSTFLAGS", "--cfg loom").env("CARGO_TARGET_DIR", target))
 }
 
 fn pytest(workspace: &Workspace, venv: &Venv<'_>) -> Result {
     let mut pytest = Command::new(venv.python_with_wheel()?);
-    step::run(
-        pytest
-            .args(["-m", "pytest", "--quiet", "tests/python"])
-            .current_dir(&workspace.root),
-    )
+    step::run(pytest.args(["-m", "pytest", "--quiet", "tests/python"]).current_dir(&workspace.root))
 }
 
 fn types(workspace: &Workspace, venv: &Venv<'_>) -> Result {
     let python = venv.python_with_wheel()?;
     let mut stubtest = Command::new(python);
-    stubtest
-        .args(["-m", "mypy.stubtest", "structstore"])
-        .current_dir(&workspace.root);
+    stubtest.args(["-m", "mypy.stubtest", "structstore"]).current_dir(&workspace.root);
     let allowlist = workspace.root.join("tests/python/stubtest-allowlist.txt");
     if fs::metadata(&allowlist).is_ok_and(|file| file.len() > 0) {
         stubtest.arg("--allowlist").arg(allowlist);
@@ -185,8 +112,7 @@ fn types(workspace: &Workspace, venv: &Venv<'_>) -> Result {
     step::run(&mut stubtest)?;
 
     let mut mypy = Command::new(python);
-    mypy.args(["-m", "mypy", "--strict", "tests/python/typed_sample.py"])
-        .current_dir(&workspace.root);
+    mypy.args(["-m", "mypy", "--strict", "tests/python/typed_sample.py"]).current_dir(&workspace.root);
     step::run(&mut mypy)
 }
 
@@ -203,20 +129,10 @@ mod tests {
     #[test]
     fn only_names_known_steps() {
         assert_eq!(wanted_of(&[]).unwrap(), [""; 0]);
-        assert_eq!(
-            wanted_of(&["--only", "doc", "--only=fmt"]).unwrap(),
-            ["doc", "fmt"]
-        );
-        assert!(
-            wanted_of(&["--only", "docs"])
-                .unwrap_err()
-                .contains("they are fmt, clippy")
-        );
+        assert_eq!(wanted_of(&["--only", "doc", "--only=fmt"]).unwrap(), ["doc", "fmt"]);
+        assert!(wanted_of(&["--only", "docs"]).unwrap_err().contains("they are fmt, clippy"));
         for args in [&["--only"][..], &["doc"], &["--onlydoc"]] {
-            assert!(
-                wanted_of(args).unwrap_err().contains("expected `--only STEP`"),
-                "{args:?}"
-            );
+            assert!(wanted_of(args).unwrap_err().contains("expected `--only STEP`"), "{args:?}");
         }
     }
 }

@@ -29,13 +29,7 @@ impl<'w> Venv<'w> {
     pub(crate) fn new(workspace: &'w Workspace) -> Self {
         let dir = workspace.target.join("venv");
         let python = dir.join("bin/python");
-        Venv {
-            workspace,
-            dir,
-            python,
-            created: Cell::new(false),
-            has_wheel: Cell::new(false),
-        }
+        Venv { workspace, dir, python, created: Cell::new(false), has_wheel: Cell::new(false) }
     }
 
     /// The environment's interpreter, with nothing installed for sure.
@@ -61,11 +55,7 @@ impl<'w> Venv<'w> {
         if !self.has_wheel.get() {
             self.install_requirements()?;
             let wheel = self.build_wheel()?;
-            self.pip_install([
-                OsStr::new("--force-reinstall"),
-                OsStr::new("--no-deps"),
-                wheel.as_os_str(),
-            ])?;
+            self.pip_install([OsStr::new("--force-reinstall"), OsStr::new("--no-deps"), wheel.as_os_str()])?;
             self.has_wheel.set(true);
         }
         Ok(&self.python)
@@ -81,8 +71,7 @@ impl<'w> Venv<'w> {
         I: IntoIterator<Item: AsRef<OsStr>>,
     {
         let mut pip = Command::new(self.python()?);
-        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
-            .args(args);
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(args);
         step::run(pip.stdout(io::stderr()))
     }
 
@@ -96,12 +85,7 @@ impl<'w> Venv<'w> {
             return Ok(());
         }
         eprintln!("making {}", self.dir.display());
-        step::run(
-            Command::new(base)
-                .args(["-m", "venv", "--clear"])
-                .arg(&self.dir)
-                .stdout(io::stderr()),
-        )?;
+        step::run(Command::new(base).args(["-m", "venv", "--clear"]).arg(&self.dir).stdout(io::stderr()))?;
         fs::write(stamp, identity)?;
         Ok(())
     }
@@ -128,16 +112,10 @@ impl<'w> Venv<'w> {
             _ => {}
         }
         let mut maturin = Command::new(&self.python);
-        maturin
-            .args(["-m", "maturin", "build", "--release", "--locked", "--out"])
-            .arg(&wheels);
+        maturin.args(["-m", "maturin", "build", "--release", "--locked", "--out"]).arg(&wheels);
         maturin.arg("--interpreter").arg(&self.python);
-        maturin
-            .arg("--manifest-path")
-            .arg(self.workspace.root.join("structstore-py/Cargo.toml"));
-        maturin
-            .current_dir(&self.workspace.root)
-            .env("CARGO_TARGET_DIR", &self.workspace.target);
+        maturin.arg("--manifest-path").arg(self.workspace.root.join("structstore-py/Cargo.toml"));
+        maturin.current_dir(&self.workspace.root).env("CARGO_TARGET_DIR", &self.workspace.target);
         step::run(maturin.stdout(io::stderr()))?;
 
         let mut found = fs::read_dir(&wheels)?.collect::<io::Result<Vec<_>>>()?;
@@ -157,23 +135,16 @@ fn interpreter_identity(python: &OsStr) -> Result<String> {
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()
-        .map_err(|error| {
-            format!(
-                "cannot start {shown}: {error}; set PYTHON to a Python of {}",
-                oldest()
-            )
-        })?;
+        .map_err(|error| format!("cannot start {shown}: {error}; set PYTHON to a Python of {}", oldest()))?;
     if !output.status.success() {
         return Err(format!("{shown} ended with {} when asked for its version", output.status).into());
     }
     let identity = String::from_utf8_lossy(&output.stdout).into_owned();
     match version(&identity) {
         Some(version) if version >= OLDEST => Ok(identity),
-        Some((major, minor)) => Err(format!(
-            "{shown} is Python {major}.{minor}; set PYTHON to one of {}",
-            oldest()
-        )
-        .into()),
+        Some((major, minor)) => {
+            Err(format!("{shown} is Python {major}.{minor}; set PYTHON to one of {}", oldest()).into())
+        }
         None => Err(format!("{shown} does not answer like a Python: {identity:?}").into()),
     }
 }

@@ -94,10 +94,7 @@ pub(crate) fn class(units: u64) -> (usize, usize) {
     }
     let log = units.ilog2();
     let first = (log - 3) as usize;
-    (
-        first.min(FIRST_LEVELS - 1),
-        (units >> (log - 4)) as usize & (SECOND_LEVELS - 1),
-    )
+    (first.min(FIRST_LEVELS - 1), (units >> (log - 4)) as usize & (SECOND_LEVELS - 1))
 }
 
 /// The first list all of whose blocks are large enough.

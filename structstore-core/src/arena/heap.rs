@@ -43,10 +43,7 @@ pub(super) fn create(segment: &Segment, header: &Header, size: u64) -> Result<()
     word(start + 8)?.store(0, Ordering::Relaxed);
     word(start + HEADER)?.store(0, Ordering::Relaxed);
     word(end - 8)?.store(units, Ordering::Relaxed);
-    word(end)?.store(
-        block::header(0, Some(BlockKind::End), PREVIOUS_FREE),
-        Ordering::Relaxed,
-    );
+    word(end)?.store(block::header(0, Some(BlockKind::End), PREVIOUS_FREE), Ordering::Relaxed);
     Ok(())
 }
 
@@ -62,10 +59,7 @@ impl<'a> HeapGuard<'a> {
     pub(crate) fn lock(arena: &'a Arena, seat: u32) -> HeapGuard<'a> {
         let heap = &arena.header().heap;
         let owner = (u64::from(seat) + 1) << 1;
-        while let Err(seen) = heap
-            .lock
-            .compare_exchange(0, owner, Ordering::Acquire, Ordering::Relaxed)
-        {
+        while let Err(seen) = heap.lock.compare_exchange(0, owner, Ordering::Acquire, Ordering::Relaxed) {
             if seen & !WAITERS != 0 {
                 // Without bound or interrupt, this cannot fail.
                 let _ = Wait::BRIEF.sleep(&heap.lock, seen, || ());
@@ -83,11 +77,7 @@ impl<'a> HeapGuard<'a> {
     /// Begins a section, which must be committed.
     #[inline]
     pub(crate) fn section(&mut self) -> Section<'_> {
-        Section {
-            arena: self.arena,
-            heap: self.heap,
-            count: 0,
-        }
+        Section { arena: self.arena, heap: self.heap, count: 0 }
     }
 }
 
@@ -112,15 +102,9 @@ impl Section<'_> {
     #[inline]
     pub(crate) fn set(&mut self, word: &AtomicU64, value: u64) -> Result<()> {
         let Some(entry) = self.heap.undo.get(self.count) else {
-            return Err(Error::corrupt(
-                "the heap",
-                "a section of too many changes",
-                "a bounded one",
-            ));
+            return Err(Error::corrupt("the heap", "a section of too many changes", "a bounded one"));
         };
-        entry
-            .place
-            .store(self.arena.segment.offset_of(word), Ordering::Relaxed);
+        entry.place.store(self.arena.segment.offset_of(word), Ordering::Relaxed);
         entry.value.store(word.load(Ordering::Relaxed), Ordering::Relaxed);
         self.count += 1;
         // Release, and so is the store to the word: a repairer that sees the change finds its entry and count.
@@ -163,11 +147,7 @@ impl Section<'_> {
         let end = self.heap.end.load(Ordering::Relaxed);
         match units.checked_mul(UNIT).and_then(|size| at.checked_add(size)) {
             Some(next) if units > 0 && next <= end => Ok(units),
-            _ => Err(broken(
-                at,
-                format_args!("a size of {units} units"),
-                "a size within the heap",
-            )),
+            _ => Err(broken(at, format_args!("a size of {units} units"), "a size within the heap")),
         }
     }
 
@@ -184,27 +164,19 @@ impl Section<'_> {
 
     /// Allocates a block that belongs to the heap's own structures.
     pub(crate) fn take(&mut self, bytes: u64, kind: BlockKind) -> Result<u64> {
-        let wanted = block::units_for(bytes).ok_or_else(|| {
-            self.arena
-                .segment
-                .full(bytes, "no segment can be so large".to_owned())
-        })?;
+        let wanted = block::units_for(bytes)
+            .ok_or_else(|| self.arena.segment.full(bytes, "no segment can be so large".to_owned()))?;
         let at = match self.find(wanted)? {
             Some(at) => at,
             None => {
                 self.grow(wanted)?;
-                self.find(wanted)?
-                    .ok_or_else(|| broken(0, "no free block after growing", "one"))?
+                self.find(wanted)?.ok_or_else(|| broken(0, "no free block after growing", "one"))?
             }
         };
         let header = self.word(at)?.load(Ordering::Relaxed);
         let units = self.check_size(at, header)?;
         if header & FREE == 0 || units < wanted {
-            return Err(broken(
-                at,
-                "a block that is too small or in use",
-                "a free block of its class",
-            ));
+            return Err(broken(at, "a block that is too small or in use", "a free block of its class"));
         }
         self.unlink(at, units)?;
         let next = self.word(at + units * UNIT)?;
@@ -267,11 +239,7 @@ impl Section<'_> {
             };
             let before_header = self.word(before)?.load(Ordering::Relaxed);
             if before_header & FREE == 0 || block::units(before_header) != more {
-                return Err(broken(
-                    before,
-                    "no free block of that size",
-                    "the free block before",
-                ));
+                return Err(broken(before, "no free block of that size", "the free block before"));
             }
             self.unlink(before, more)?;
             units += more;
@@ -303,23 +271,11 @@ impl Section<'_> {
             if first >= FIRST_LEVELS {
                 return Ok(None);
             }
-            (
-                first,
-                self.heap.second_level[first]
-                    .load(Ordering::Relaxed)
-                    .trailing_zeros() as usize,
-            )
+            (first, self.heap.second_level[first].load(Ordering::Relaxed).trailing_zeros() as usize)
         };
-        match self.heap.lists[first]
-            .get(second)
-            .map(|list| list.load(Ordering::Relaxed))
-        {
+        match self.heap.lists[first].get(second).map(|list| list.load(Ordering::Relaxed)) {
             Some(at) if at != 0 => Ok(Some(at)),
-            _ => Err(broken(
-                0,
-                "an empty list that is marked as filled",
-                "a free block",
-            )),
+            _ => Err(broken(0, "an empty list that is marked as filled", "a free block")),
         }
     }
 
@@ -355,11 +311,7 @@ impl Section<'_> {
         let list = &self.heap.lists[first][second];
         if previous == 0 {
             if list.load(Ordering::Relaxed) != at {
-                return Err(broken(
-                    at,
-                    "a free block at the head of no list",
-                    "the head of its list",
-                ));
+                return Err(broken(at, "a free block at the head of no list", "the head of its list"));
             }
             self.set(list, next)?;
             if next == 0 {
@@ -390,11 +342,7 @@ impl Section<'_> {
         let max = header.max_size.load(Ordering::Relaxed);
         let end = self.heap.end.load(Ordering::Relaxed);
         // One size class more than asked for, since the search rounds up.
-        let slack = if units < SECOND_LEVELS as u64 {
-            0
-        } else {
-            1 << (units.ilog2() - 4)
-        };
+        let slack = if units < SECOND_LEVELS as u64 { 0 } else { 1 << (units.ilog2() - 4) };
         let bytes = (units + slack) * UNIT + 2 * HEADER;
         let least = end
             .checked_add(bytes)
@@ -405,10 +353,8 @@ impl Section<'_> {
                 segment.full(units * UNIT, reason)
             })?;
         if least > committed {
-            let generous = (committed + (committed / 2).min(MAX_STEP))
-                .next_multiple_of(PAGE)
-                .min(max)
-                .max(least);
+            let generous =
+                (committed + (committed / 2).min(MAX_STEP)).next_multiple_of(PAGE).min(max).max(least);
             let size = match segment.commit(committed, generous) {
                 Ok(()) => generous,
                 Err(_) if generous > least => {
@@ -435,10 +381,7 @@ impl Section<'_> {
             self.unlink(at, before)?;
             more += before;
         }
-        self.set(
-            self.word(new_end)?,
-            block::header(0, Some(BlockKind::End), PREVIOUS_FREE),
-        )?;
+        self.set(self.word(new_end)?, block::header(0, Some(BlockKind::End), PREVIOUS_FREE))?;
         self.set(&self.heap.end, new_end)?;
         self.insert(at, more, 0)
     }
@@ -449,10 +392,7 @@ impl Section<'_> {
         let header = self.arena.header();
         let table = &header.tables[T::TABLE as usize];
         let Some(place) = table.chunks.get(chunk) else {
-            return Err(self
-                .arena
-                .segment
-                .full(0, "a table has reached its largest size".to_owned()));
+            return Err(self.arena.segment.full(0, "a table has reached its largest size".to_owned()));
         };
         if place.load(Ordering::Relaxed) == 0 {
             let bytes = chunk_records::<T>(chunk) * size_of::<T>() as u64;
@@ -484,11 +424,7 @@ impl Section<'_> {
         let node = self.arena.node(index)?;
         let identity = node.head.identity.load(Ordering::Relaxed);
         if identity as u8 != 0 {
-            return Err(Error::corrupt(
-                format_args!("node {index}"),
-                "a node in use",
-                "a free one",
-            ));
+            return Err(Error::corrupt(format_args!("node {index}"), "a node in use", "a free one"));
         }
         if free != 0 {
             self.set(&header.free_nodes, node.link.load(Ordering::Relaxed))?;
@@ -498,10 +434,7 @@ impl Section<'_> {
         }
         self.set(&node.head.parent, 0)?;
         // Generations begin at 1, so that no name of a node is 0.
-        self.set(
-            &node.head.identity,
-            u64::from(generation(identity).max(1)) << 32 | u64::from(kind),
-        )?;
+        self.set(&node.head.identity, u64::from(generation(identity).max(1)) << 32 | u64::from(kind))?;
         self.set(&node.link, seat.pending_nodes.load(Ordering::Relaxed))?;
         self.set(&seat.pending_nodes, u64::from(index) + 1)?;
         self.add(&header.nodes, 1)?;
@@ -515,16 +448,9 @@ impl Section<'_> {
         let node = self.arena.node(index)?;
         let identity = node.head.identity.load(Ordering::Relaxed);
         if identity as u8 == 0 {
-            return Err(Error::corrupt(
-                format_args!("node {index}"),
-                "a free node",
-                "one in use",
-            ));
+            return Err(Error::corrupt(format_args!("node {index}"), "a free node", "one in use"));
         }
-        self.set(
-            &node.head.identity,
-            u64::from(generation(identity).wrapping_add(1)) << 32,
-        )?;
+        self.set(&node.head.identity, u64::from(generation(identity).wrapping_add(1)) << 32)?;
         self.set(&node.head.parent, 0)?;
         self.set(&node.link, header.free_nodes.load(Ordering::Relaxed))?;
         self.set(&header.free_nodes, u64::from(index) + 1)?;

@@ -165,8 +165,7 @@ impl Arena {
 
     #[cold]
     fn refresh(&self) -> Result<()> {
-        self.segment
-            .trust(self.header().committed.load(Ordering::Acquire))
+        self.segment.trust(self.header().committed.load(Ordering::Acquire))
     }
 
     /// A record of a table, in use or not; an error if the table has no such record.
@@ -174,10 +173,7 @@ impl Arena {
     pub(crate) fn record<T: Record>(&self, index: u32) -> Result<&T> {
         let (chunk, within) = locate::<T>(index);
         let table = &self.header().tables[T::TABLE as usize];
-        let offset = table
-            .chunks
-            .get(chunk)
-            .map_or(0, |chunk| chunk.load(Ordering::Acquire));
+        let offset = table.chunks.get(chunk).map_or(0, |chunk| chunk.load(Ordering::Acquire));
         if offset == 0 {
             return Err(missing(index));
         }
@@ -194,9 +190,7 @@ impl Arena {
 
     /// How many records of a table have ever been in use.
     pub(crate) fn used<T: Record>(&self) -> u32 {
-        let used = self.header().tables[T::TABLE as usize]
-            .used
-            .load(Ordering::Acquire);
+        let used = self.header().tables[T::TABLE as usize].used.load(Ordering::Acquire);
         u32::try_from(used).unwrap_or(u32::MAX)
     }
 
@@ -235,10 +229,7 @@ impl Arena {
             section.commit();
             return Ok(index);
         }
-        Err(Error::TooMany {
-            what: "processes attached",
-            limit: PARTICIPANTS as usize,
-        })
+        Err(Error::TooMany { what: "processes attached", limit: PARTICIPANTS as usize })
     }
 
     /// Gives the place among the participants and all seats back.
@@ -283,22 +274,14 @@ impl Space for Arena {
     #[inline]
     fn claimed(&self, at: usize) -> Option<u64> {
         let seats = (self.used::<Seat>() as usize).min(MAX_SEATS);
-        (at * 64 < seats).then(|| {
-            self.header()
-                .claimed
-                .get(at)
-                .map_or(0, |word| word.load(Ordering::Relaxed))
-        })
+        (at * 64 < seats)
+            .then(|| self.header().claimed.get(at).map_or(0, |word| word.load(Ordering::Relaxed)))
     }
 }
 
 #[cold]
 fn missing(index: u32) -> Error {
-    Error::corrupt(
-        "a table",
-        format_args!("index {index}"),
-        "an index within the table",
-    )
+    Error::corrupt("a table", format_args!("index {index}"), "an index within the table")
 }
 
 /// The chunk of a record, and its place within.
@@ -315,11 +298,7 @@ fn locate<T: Record>(index: u32) -> (usize, u64) {
 
 /// How many records a chunk has.
 fn chunk_records<T: Record>(chunk: usize) -> u64 {
-    if chunk == 0 {
-        T::FIRST
-    } else {
-        T::FIRST << (chunk.min(CHUNKS) - 1)
-    }
+    if chunk == 0 { T::FIRST } else { T::FIRST << (chunk.min(CHUNKS) - 1) }
 }
 
 /// When this process started, in clock ticks since boot; field 22 of proc(5)'s stat.

@@ -51,21 +51,13 @@ impl Arena {
     #[inline]
     pub(crate) fn seat_if_any(&self) -> Option<u32> {
         let (id, seat) = LAST.get();
-        if id == self.id {
-            Some(seat)
-        } else {
-            self.find_seat()
-        }
+        if id == self.id { Some(seat) } else { self.find_seat() }
     }
 
     fn find_seat(&self) -> Option<u32> {
         let find = |claims: &RefCell<Claims>| {
             let claims = claims.borrow();
-            claims
-                .0
-                .iter()
-                .find(|claim| claim.arena_id == self.id)
-                .map(|claim| claim.seat)
+            claims.0.iter().find(|claim| claim.arena_id == self.id).map(|claim| claim.seat)
         };
         let seat = CLAIMS.try_with(find).ok().flatten()?;
         LAST.set((self.id, seat));
@@ -91,10 +83,7 @@ impl Arena {
                 }
             }
             if free as usize >= MAX_SEATS {
-                return Err(Error::TooMany {
-                    what: "threads attached",
-                    limit: MAX_SEATS,
-                });
+                return Err(Error::TooMany { what: "threads attached", limit: MAX_SEATS });
             }
             section.ensure::<Seat>(free)?;
             section.ensure::<SeatLine>(free)?;
@@ -112,11 +101,7 @@ impl Arena {
         let _ = CLAIMS.try_with(|claims| {
             let mut claims = claims.borrow_mut();
             claims.0.retain(|claim| claim.arena.strong_count() != 0);
-            claims.0.push(Claim {
-                arena_id: self.id,
-                seat: index,
-                arena: Arc::downgrade(self),
-            });
+            claims.0.push(Claim { arena_id: self.id, seat: index, arena: Arc::downgrade(self) });
         });
         Ok(index)
     }

@@ -47,13 +47,7 @@ impl<'s> Access<'s> {
 
     /// Access to a node below one that is held for `'s`.
     pub(crate) fn lend(store: &'s Arc<Store>, id: NodeId, record: *const Node) -> Access<'s> {
-        Access {
-            store: Keep::Lent(store),
-            id,
-            record,
-            held: None,
-            not_send: PhantomData,
-        }
+        Access { store: Keep::Lent(store), id, record, held: None, not_send: PhantomData }
     }
 
     /// Access to the node that a slot below names.

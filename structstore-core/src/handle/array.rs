@@ -92,9 +92,7 @@ impl Array {
     /// [`Error::WrongType`] if they are of another type, and as [`Array::to_value`].
     pub fn to_vec<T: Element>(&self) -> Result<Vec<T>> {
         let array = self.to_value()?;
-        array
-            .to_vec()
-            .ok_or_else(|| self.handle.locate(wrong_dtype::<T>(array.dtype())))
+        array.to_vec().ok_or_else(|| self.handle.locate(wrong_dtype::<T>(array.dtype())))
     }
 
     /// Replaces the array by another one, of any shape and type unless a binding fixed them.
@@ -116,9 +114,7 @@ impl Array {
         let array = match node.head.identity.load(Ordering::Relaxed) & FIXED {
             0 => array.borrowed(),
             _ => {
-                let fixed = self
-                    .handle
-                    .read(|arena, node| ArrayBlock::read(arena, block_of(node)))?;
+                let fixed = self.handle.read(|arena, node| ArrayBlock::read(arena, block_of(node)))?;
                 node::convert_array(&borrowed, &fixed.dtype, &fixed.shape)?
             }
         };
@@ -149,11 +145,7 @@ impl Array {
         // Under an exclusive lock, so that no guard lends the block as a slice, also not for reading. A nesting
         // store may take one under its own shared lock: it lends no slices.
         let nesting = self.handle.store().nesting;
-        let mode = if nesting && self.handle.own()?.shared {
-            Mode::Shared
-        } else {
-            Mode::Node
-        };
+        let mode = if nesting && self.handle.own()?.shared { Mode::Shared } else { Mode::Node };
         let held = acquire(arena, self.handle.id(), mode, &Wait::FOREVER, nesting)?;
         let lease = Lease::take(arena, block_of(self.handle.record()));
         held.release(arena);
@@ -293,11 +285,7 @@ impl<'s> ArrayMut<'s> {
                 }
                 false => array.borrowed(),
             };
-            node::replace_block(
-                operation,
-                node,
-                node::build_block(operation, &Value::Array(array))?,
-            )
+            node::replace_block(operation, node, node::build_block(operation, &Value::Array(array))?)
         });
         assigned.map_err(|error| self.access.locate(error))
     }
@@ -383,13 +371,7 @@ impl ArrayView {
     fn new(arena: &Arena, lease: Arc<Lease>) -> Result<ArrayView> {
         let header = ArrayBlock::read(arena, lease.block())?;
         let data = arena.bytes(lease.block() + header.data, header.bytes)?;
-        Ok(ArrayView {
-            dtype: header.dtype,
-            shape: header.shape,
-            bytes: header.bytes as usize,
-            data,
-            lease,
-        })
+        Ok(ArrayView { dtype: header.dtype, shape: header.shape, bytes: header.bytes as usize, data, lease })
     }
 
     /// The extent of each dimension.

@@ -51,9 +51,7 @@ pub struct Struct {
 }
 
 fn not_found(name: &str) -> Error {
-    Error::NotFound {
-        path: name.to_owned(),
-    }
+    Error::NotFound { path: name.to_owned() }
 }
 
 /// The contents of a field's slot; `NotFound` if there is none.
@@ -67,9 +65,7 @@ fn raw_field(arena: &Arena, node: &Node, key: &Key<'_>) -> Result<Raw> {
 }
 
 fn names(arena: &Arena, node: &Node) -> Result<Vec<String>> {
-    structure::fields(arena, node)
-        .map(|found| structure::name(arena, found?.field))
-        .collect()
+    structure::fields(arena, node).map(|found| structure::name(arena, found?.field)).collect()
 }
 
 impl Struct {
@@ -90,8 +86,7 @@ impl Struct {
     #[inline]
     pub fn set<'k, 'v>(&self, key: impl Into<Key<'k>>, value: impl Into<Value<'v>>) -> Result<()> {
         let key = key.into();
-        self.assign(&key, &value.into())
-            .map_err(|error| self.handle.locate_field(error, key.name()))
+        self.assign(&key, &value.into()).map_err(|error| self.handle.locate_field(error, key.name()))
     }
 
     #[inline]
@@ -100,13 +95,7 @@ impl Struct {
             return self.assign_node(key, value);
         }
         let arena = self.handle.arena();
-        let held = acquire(
-            arena,
-            self.handle.id(),
-            Mode::Node,
-            &Wait::FOREVER,
-            self.handle.store().nesting,
-        )?;
+        let held = acquire(arena, self.handle.id(), Mode::Node, &Wait::FOREVER, self.handle.store().nesting)?;
         let result = self.assign_scalar(key, value);
         held.release(arena);
         match result? {
@@ -123,11 +112,7 @@ impl Struct {
             Some(found) => node::assign_plain(operation, &found.field.slot, value),
             None => {
                 let raw = node::build(operation, value, self.handle.id().index)?;
-                Writer {
-                    operation,
-                    aside: false,
-                }
-                .insert(node, key, raw)?;
+                Writer { operation, aside: false }.insert(node, key, raw)?;
                 Ok(Assigned::Done)
             }
         })
@@ -138,11 +123,9 @@ impl Struct {
         key.check()?;
         let arena = self.handle.arena();
         value.check_depth(node::depth_of(arena, self.handle.id().index)?)?;
-        self.with_child(key, |operation, node, _| {
-            match structure::find(arena, node, key)? {
-                Some(found) => node::assign_slot(operation, self.handle.id().index, &found.field.slot, value),
-                None => node::assign_field(operation, self.handle.id().index, key, value),
-            }
+        self.with_child(key, |operation, node, _| match structure::find(arena, node, key)? {
+            Some(found) => node::assign_slot(operation, self.handle.id().index, &found.field.slot, value),
+            None => node::assign_field(operation, self.handle.id().index, key, value),
         })
     }
 
@@ -207,12 +190,7 @@ impl Struct {
             let result = self
                 .handle
                 .read(|arena, node| raw_field(arena, node, &key))
-                .and_then(|raw| {
-                    T::get(Slot {
-                        raw,
-                        source: Source::Handle(&self.handle),
-                    })
-                });
+                .and_then(|raw| T::get(Slot { raw, source: Source::Handle(&self.handle) }));
             match result {
                 Ok(value) => return Ok(value),
                 // What the field named was replaced before it could be read. If this struct lives, look again.
@@ -241,8 +219,7 @@ impl Struct {
         default: T,
     ) -> Result<T> {
         let key = key.into();
-        self.ensure(&key, &default.into())
-            .map_err(|error| self.handle.locate_field(error, key.name()))?;
+        self.ensure(&key, &default.into()).map_err(|error| self.handle.locate_field(error, key.name()))?;
         self.get(key)
     }
 
@@ -259,11 +236,7 @@ impl Struct {
             if !exists(arena, node)? {
                 key.check()?;
                 let raw = node::build(operation, value, self.handle.id().index)?;
-                Writer {
-                    operation,
-                    aside: false,
-                }
-                .insert(node, key, raw)?;
+                Writer { operation, aside: false }.insert(node, key, raw)?;
             }
             Ok(())
         })
@@ -335,8 +308,7 @@ impl Struct {
     fn existing_or<T: Get>(&self, key: Key<'_>, missing: Value<'_>) -> Result<T> {
         match self.get(key) {
             Err(Error::NotFound { .. }) => {
-                self.ensure(&key, &missing)
-                    .map_err(|error| self.handle.locate_field(error, key.name()))?;
+                self.ensure(&key, &missing).map_err(|error| self.handle.locate_field(error, key.name()))?;
                 self.get(key)
             }
             other => other,
@@ -414,9 +386,7 @@ impl Struct {
     /// [`Error::Declared`] if a binding has declared one of them; nothing is removed then.
     pub fn clear(&self) -> Result<()> {
         self.handle
-            .change(Mode::Tree, &Wait::FOREVER, |operation| {
-                clear(operation, self.handle.record())
-            })
+            .change(Mode::Tree, &Wait::FOREVER, |operation| clear(operation, self.handle.record()))
             .map_err(|error| self.handle.locate(error))
     }
 
@@ -477,8 +447,7 @@ impl Struct {
     /// As [`Struct::set`].
     pub fn assign_all<'v>(&self, value: impl Into<Value<'v>>) -> Result<()> {
         let value = value.into();
-        self.replace_all(&value)
-            .map_err(|error| self.handle.locate(error))
+        self.replace_all(&value).map_err(|error| self.handle.locate(error))
     }
 
     fn replace_all(&self, value: &Value<'_>) -> Result<()> {
@@ -532,9 +501,7 @@ impl Struct {
     }
 
     fn lock(&self, timeout: Option<Duration>) -> Result<StructMut<'static>> {
-        Ok(StructMut {
-            access: Access::lock(&self.handle, Mode::Tree, &at_most(timeout))?,
-        })
+        Ok(StructMut { access: Access::lock(&self.handle, Mode::Tree, &at_most(timeout))? })
     }
 
     /// Locks the struct and all below it against changes, for as long as the guard lives.
@@ -565,9 +532,7 @@ impl Struct {
     }
 
     fn lock_shared(&self, timeout: Option<Duration>) -> Result<StructRef<'static>> {
-        Ok(StructRef {
-            access: Access::lock(&self.handle, Mode::Shared, &at_most(timeout))?,
-        })
+        Ok(StructRef { access: Access::lock(&self.handle, Mode::Shared, &at_most(timeout))? })
     }
 }
 
@@ -578,11 +543,7 @@ fn remove(operation: &Operation<'_>, node: &Node, key: &Key<'_>) -> Result<()> {
     if raw.declared() {
         return Err(declared(raw, "removed"));
     }
-    Writer {
-        operation,
-        aside: false,
-    }
-    .remove(node, key)?;
+    Writer { operation, aside: false }.remove(node, key)?;
     match raw.id() {
         Some(id) => operation.retire_node(id.index),
         None => Ok(()),
@@ -591,11 +552,7 @@ fn remove(operation: &Operation<'_>, node: &Node, key: &Key<'_>) -> Result<()> {
 
 fn declared(raw: Raw, action: &'static str) -> Error {
     let declared = raw.kind().map_or("unknown", Kind::name);
-    Error::Declared {
-        path: String::new(),
-        declared: declared.into(),
-        action,
-    }
+    Error::Declared { path: String::new(), declared: declared.into(), action }
 }
 
 fn rename(operation: &Operation<'_>, node: &Node, from: &Key<'_>, to: &Key<'_>) -> Result<()> {
@@ -609,15 +566,9 @@ fn rename(operation: &Operation<'_>, node: &Node, from: &Key<'_>, to: &Key<'_>) 
         return Ok(());
     }
     if structure::find(arena, node, to)?.is_some() {
-        return Err(Error::AlreadyExists {
-            path: to.name().to_owned(),
-        });
+        return Err(Error::AlreadyExists { path: to.name().to_owned() });
     }
-    Writer {
-        operation,
-        aside: false,
-    }
-    .rename(node, from, to)
+    Writer { operation, aside: false }.rename(node, from, to)
 }
 
 fn clear(operation: &Operation<'_>, node: &Node) -> Result<()> {
@@ -689,8 +640,7 @@ impl<'s> StructMut<'s> {
         depth
             .and_then(|depth| value.check_depth(depth))
             .and_then(|()| {
-                self.access
-                    .operate(|operation| node::assign_field(operation, index, &key, &value))
+                self.access.operate(|operation| node::assign_field(operation, index, &key, &value))
             })
             .map_err(|error| self.access.locate_field(error, key.name()))
     }
@@ -703,12 +653,7 @@ impl<'s> StructMut<'s> {
     pub fn get<'k, T: Get>(&self, key: impl Into<Key<'k>>) -> Result<T> {
         let key = key.into();
         self.raw(&key)
-            .and_then(|raw| {
-                T::get(Slot {
-                    raw,
-                    source: Source::Held(self.access.arena()),
-                })
-            })
+            .and_then(|raw| T::get(Slot { raw, source: Source::Held(self.access.arena()) }))
             .map_err(|error| self.access.locate_field(error, key.name()))
     }
 
@@ -893,9 +838,7 @@ impl StructRef<'_> {
             found if found == kind => node::resolve(arena, raw),
             found => Err(wrong_kind(found, kind.name())),
         });
-        child
-            .map(|(_, node)| node)
-            .map_err(|error| self.access.locate_field(error, key.name()))
+        child.map(|(_, node)| node).map_err(|error| self.access.locate_field(error, key.name()))
     }
 
     /// The text in a field that exists.
@@ -904,10 +847,7 @@ impl StructRef<'_> {
     ///
     /// As [`Struct::at`].
     pub fn text<'k>(&self, key: impl Into<Key<'k>>) -> Result<TextRef<'_>> {
-        Ok(TextRef::new(
-            self.access.arena(),
-            self.child(key.into(), Kind::Text)?,
-        ))
+        Ok(TextRef::new(self.access.arena(), self.child(key.into(), Kind::Text)?))
     }
 
     /// The bytes in a field that exists.
@@ -916,10 +856,7 @@ impl StructRef<'_> {
     ///
     /// As [`Struct::at`].
     pub fn bytes<'k>(&self, key: impl Into<Key<'k>>) -> Result<BytesRef<'_>> {
-        Ok(BytesRef::new(
-            self.access.arena(),
-            self.child(key.into(), Kind::Bytes)?,
-        ))
+        Ok(BytesRef::new(self.access.arena(), self.child(key.into(), Kind::Bytes)?))
     }
 
     /// Reads a field as a scalar, `String`, `Vec<u8>`, `Option` or [`Value`].
@@ -930,12 +867,7 @@ impl StructRef<'_> {
     pub fn get<'k, T: Get>(&self, key: impl Into<Key<'k>>) -> Result<T> {
         let key = key.into();
         raw_field(self.access.arena(), self.access.node(), &key)
-            .and_then(|raw| {
-                T::get(Slot {
-                    raw,
-                    source: Source::Held(self.access.arena()),
-                })
-            })
+            .and_then(|raw| T::get(Slot { raw, source: Source::Held(self.access.arena()) }))
             .map_err(|error| self.access.locate_field(error, key.name()))
     }
 

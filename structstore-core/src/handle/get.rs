@@ -45,11 +45,7 @@ pub(crate) enum Source<'a> {
 impl Slot<'_> {
     fn expect(&self, kind: Kind) -> Result<()> {
         let found = self.raw.kind()?;
-        if found == kind {
-            Ok(())
-        } else {
-            Err(wrong_kind(found, kind.name()))
-        }
+        if found == kind { Ok(()) } else { Err(wrong_kind(found, kind.name())) }
     }
 
     fn read<T>(
@@ -121,11 +117,7 @@ impl Get for Vec<u8> {
 /// `None` for null.
 impl<T: Get> Get for Option<T> {
     fn get(slot: Slot<'_>) -> Result<Option<T>> {
-        if slot.raw.kind()? == Kind::Null {
-            Ok(None)
-        } else {
-            T::get(slot).map(Some)
-        }
+        if slot.raw.kind()? == Kind::Null { Ok(None) } else { T::get(slot).map(Some) }
     }
 }
 

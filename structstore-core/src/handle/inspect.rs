@@ -55,21 +55,14 @@ impl Struct {
     /// [`Error::Corrupt`] says what is wrong and where; [`Error::ReadOnly`], for it takes locks.
     pub fn check(&self) -> Result<()> {
         let arena = self.handle.arena();
-        let held = acquire(
-            arena,
-            self.handle.id(),
-            Mode::Shared,
-            &Wait::FOREVER,
-            self.handle.store().nesting,
-        )
-        .map_err(|error| self.handle.locate(error))?;
+        let held =
+            acquire(arena, self.handle.id(), Mode::Shared, &Wait::FOREVER, self.handle.store().nesting)
+                .map_err(|error| self.handle.locate(error))?;
         let raw = Raw::node(Kind::Struct, self.handle.id());
         let whole = arena.header().root.load(Ordering::Acquire) == raw.payload;
         let parent = self.handle.record().head.parent.load(Ordering::Acquire);
         let parent = parent.checked_sub(1).map(|parent| parent as u32);
-        let checked = arena
-            .seat()
-            .and_then(|seat| node::check(arena, raw, parent, whole, seat));
+        let checked = arena.seat().and_then(|seat| node::check(arena, raw, parent, whole, seat));
         held.release(arena);
         checked
     }
@@ -102,13 +95,11 @@ impl Struct {
     pub fn to_buffer(&self, buffer: &mut [u8]) -> Result<usize> {
         let image = self.to_bytes()?;
         let found = buffer.len();
-        let target = buffer
-            .get_mut(..image.len())
-            .ok_or_else(|| Error::InvalidArgument {
-                argument: "buffer",
-                found: format!("{found} bytes"),
-                expected: format!("at least {} bytes", image.len()),
-            })?;
+        let target = buffer.get_mut(..image.len()).ok_or_else(|| Error::InvalidArgument {
+            argument: "buffer",
+            found: format!("{found} bytes"),
+            expected: format!("at least {} bytes", image.len()),
+        })?;
         target.copy_from_slice(&image);
         Ok(image.len())
     }

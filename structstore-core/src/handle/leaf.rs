@@ -48,9 +48,7 @@ macro_rules! leaf {
             ///
             /// [`Error::StaleHandle`] if it was removed.
             pub fn get(&self) -> Result<$owned> {
-                self.handle
-                    .read($read)
-                    .map_err(|error| self.handle.locate(error))
+                self.handle.read($read).map_err(|error| self.handle.locate(error))
             }
 
             /// Replaces the contents.
@@ -171,11 +169,7 @@ macro_rules! leaf {
 
         impl<'s> $ref<'s> {
             pub(crate) fn new(arena: &'s Arena, record: &'s Node) -> $ref<'s> {
-                $ref {
-                    arena,
-                    record,
-                    not_send: PhantomData,
-                }
+                $ref { arena, record, not_send: PhantomData }
             }
 
             /// The contents.

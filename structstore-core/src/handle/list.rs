@@ -60,9 +60,7 @@ impl List {
     ///
     /// [`Error::StaleHandle`] if the list was removed.
     pub fn len(&self) -> Result<usize> {
-        self.handle
-            .read(|_, node| Ok(list::len(node) as usize))
-            .map_err(|error| self.handle.locate(error))
+        self.handle.read(|_, node| Ok(list::len(node) as usize)).map_err(|error| self.handle.locate(error))
     }
 
     /// Whether there are no items.
@@ -84,12 +82,7 @@ impl List {
             let result = self
                 .handle
                 .read(|arena, node| Ok(Raw::load(list::slot(arena, node, index as u64)?)))
-                .and_then(|raw| {
-                    T::get(Slot {
-                        raw,
-                        source: Source::Handle(&self.handle),
-                    })
-                });
+                .and_then(|raw| T::get(Slot { raw, source: Source::Handle(&self.handle) }));
             match result {
                 Ok(value) => return Ok(value),
                 // What the item named was replaced before it could be read. If this list lives, look again.
@@ -135,9 +128,7 @@ impl List {
     /// As [`List::push`].
     pub fn extend<'v, T: Into<Value<'v>>>(&self, values: impl IntoIterator<Item = T>) -> Result<()> {
         let values: Vec<Value<'v>> = values.into_iter().map(Into::into).collect();
-        self.edit(Mode::Node, |operation, node| {
-            extend(operation, node, self.handle.id().index, &values)
-        })
+        self.edit(Mode::Node, |operation, node| extend(operation, node, self.handle.id().index, &values))
     }
 
     fn build(&self, operation: &Operation<'_>, value: &Value<'_>) -> Result<Raw> {
@@ -147,9 +138,7 @@ impl List {
 
     fn edit<T>(&self, mode: Mode, edit: impl FnOnce(&Operation<'_>, &Node) -> Result<T>) -> Result<T> {
         self.handle
-            .change(mode, &Wait::FOREVER, |operation| {
-                edit(operation, self.handle.record())
-            })
+            .change(mode, &Wait::FOREVER, |operation| edit(operation, self.handle.record()))
             .map_err(|error| self.handle.locate(error))
     }
 
@@ -180,11 +169,8 @@ impl List {
     ///
     /// [`Error::IndexOutOfRange`].
     pub fn remove(&self, index: usize) -> Result<Value<'static>> {
-        self.with_child(
-            |_| Ok(index as u64),
-            |operation, node, raw| take(operation, node, index as u64, raw),
-        )
-        .map_err(|error| self.locate_item(error, index))
+        self.with_child(|_| Ok(index as u64), |operation, node, raw| take(operation, node, index as u64, raw))
+            .map_err(|error| self.locate_item(error, index))
     }
 
     /// Removes the last item and returns it, if there is one.
@@ -255,9 +241,7 @@ impl List {
     ///
     /// [`Error::StaleHandle`], [`Error::HeldByGuard`].
     pub fn clear(&self) -> Result<()> {
-        self.edit(Mode::Tree, |operation, node| {
-            node::discard_contents(operation, node, Kind::List)
-        })
+        self.edit(Mode::Tree, |operation, node| node::discard_contents(operation, node, Kind::List))
     }
 
     /// Replaces all items.
@@ -352,9 +336,7 @@ fn extend(operation: &Operation<'_>, node: &Node, index: u32, values: &[Value<'_
     let items: Vec<Raw> = (start..)
         .zip(values)
         .map(|(at, value)| {
-            let built = value
-                .check_depth(depth)
-                .and_then(|()| node::build(operation, value, index));
+            let built = value.check_depth(depth).and_then(|()| node::build(operation, value, index));
             built.map_err(|error| error.under_index(at))
         })
         .collect::<Result<_>>()?;
@@ -412,11 +394,7 @@ impl<'s> ListMut<'s> {
     }
 
     fn raw(&self, index: usize) -> Result<Raw> {
-        Ok(Raw::load(list::slot(
-            self.access.arena(),
-            self.access.node(),
-            index as u64,
-        )?))
+        Ok(Raw::load(list::slot(self.access.arena(), self.access.node(), index as u64)?))
     }
 
     /// Reads an item as a scalar, `String`, `Vec<u8>`, `Option` or [`Value`].
@@ -426,12 +404,7 @@ impl<'s> ListMut<'s> {
     /// [`Error::IndexOutOfRange`], and as [`StructMut::get`].
     pub fn get<T: Get>(&self, index: usize) -> Result<T> {
         self.raw(index)
-            .and_then(|raw| {
-                T::get(Slot {
-                    raw,
-                    source: Source::Held(self.access.arena()),
-                })
-            })
+            .and_then(|raw| T::get(Slot { raw, source: Source::Held(self.access.arena()) }))
             .map_err(|error| self.access.locate_item(error, index))
     }
 
@@ -444,10 +417,7 @@ impl<'s> ListMut<'s> {
     pub fn push<'v>(&mut self, value: impl Into<Value<'v>>) -> Result<()> {
         let value = value.into();
         if let Value::Scalar(scalar) = value {
-            let raw = Raw {
-                tag: scalar.kind() as u64,
-                payload: scalar.payload(),
-            };
+            let raw = Raw { tag: scalar.kind() as u64, payload: scalar.payload() };
             if list::push_in_place(self.access.arena(), self.access.node(), raw)? {
                 return Ok(());
             }
@@ -560,9 +530,7 @@ impl<'s> ListMut<'s> {
             let place = list::slot(arena, node, index).and_then(lend_scalar::<T>);
             // SAFETY: a valid T (checked) in a slot that stays where it is while the iterator borrows the guard,
             // which nobody else touches; each item is given out once.
-            place
-                .map(|place| unsafe { &mut *place })
-                .map_err(|error| error.under_index(index as usize))
+            place.map(|place| unsafe { &mut *place }).map_err(|error| error.under_index(index as usize))
         })
     }
 
@@ -663,12 +631,7 @@ impl ListRef<'_> {
     /// As [`List::get`].
     pub fn get<T: Get>(&self, index: usize) -> Result<T> {
         list::slot(self.access.arena(), self.access.node(), index as u64)
-            .and_then(|slot| {
-                T::get(Slot {
-                    raw: Raw::load(slot),
-                    source: Source::Held(self.access.arena()),
-                })
-            })
+            .and_then(|slot| T::get(Slot { raw: Raw::load(slot), source: Source::Held(self.access.arena()) }))
             .map_err(|error| self.access.locate_item(error, index))
     }
 

@@ -37,12 +37,7 @@ pub(crate) fn acquire(
         let path = String::new();
         if own.exclusive {
             return if nesting {
-                Ok(Held {
-                    id,
-                    mode,
-                    seat,
-                    slot: None,
-                })
+                Ok(Held { id, mode, seat, slot: None })
             } else {
                 Err(Error::HeldByGuard { path })
             };
@@ -59,12 +54,7 @@ pub(crate) fn acquire(
         Mode::Shared => locker.shared(id, wait)?,
         _ => locker.exclusive(id, mode, wait)?,
     };
-    Ok(Held {
-        id,
-        mode,
-        seat,
-        slot: Some(slot),
-    })
+    Ok(Held { id, mode, seat, slot: Some(slot) })
 }
 
 impl Held {

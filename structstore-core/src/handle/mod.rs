@@ -135,13 +135,7 @@ impl Handle {
     #[cold]
     fn read_contended<T>(&self, read: impl Fn(&Arena, &Node) -> Result<T>) -> Result<T> {
         if self.arena().writable() {
-            let held = acquire(
-                self.arena(),
-                self.id,
-                Mode::Shared,
-                &Wait::FOREVER,
-                self.store.nesting,
-            )?;
+            let held = acquire(self.arena(), self.id, Mode::Shared, &Wait::FOREVER, self.store.nesting)?;
             let result = read(self.arena(), self.record());
             held.release(self.arena());
             return result;
@@ -182,13 +176,7 @@ impl Handle {
         if !self.arena().writable() {
             return self.value_by_node(0, false);
         }
-        let held = acquire(
-            self.arena(),
-            self.id,
-            Mode::Shared,
-            &Wait::FOREVER,
-            self.store.nesting,
-        )?;
+        let held = acquire(self.arena(), self.id, Mode::Shared, &Wait::FOREVER, self.store.nesting)?;
         let value = held_value(self.arena(), self.record(), 0);
         held.release(self.arena());
         value
@@ -243,10 +231,7 @@ fn compose(
 ) -> Result<Value<'static>> {
     use crate::lock::MAX_DEPTH;
     if depth > MAX_DEPTH {
-        return Err(Error::TooDeep {
-            path: String::new(),
-            limit: MAX_DEPTH,
-        });
+        return Err(Error::TooDeep { path: String::new(), limit: MAX_DEPTH });
     }
     let value = |raw: Raw| match raw.id() {
         Some(_) => child(raw, depth + 1),
@@ -278,9 +263,5 @@ fn compose(
 /// The error for a field that is of another kind.
 #[cold]
 pub(crate) fn wrong_kind(found: Kind, expected: &'static str) -> Error {
-    Error::WrongType {
-        path: String::new(),
-        found: found.name().into(),
-        expected: expected.into(),
-    }
+    Error::WrongType { path: String::new(), found: found.name().into(), expected: expected.into() }
 }

@@ -70,9 +70,7 @@ pub(super) fn discard_pending(arena: &Arena, index: u32, seat: &Seat) -> Result<
         if block == 0 {
             break;
         }
-        let link = arena
-            .at::<AtomicU64>(block.wrapping_sub(8))?
-            .load(Ordering::Relaxed);
+        let link = arena.at::<AtomicU64>(block.wrapping_sub(8))?.load(Ordering::Relaxed);
         let mut section = heap.section();
         section.set(&seat.pending_blocks, link)?;
         section.free(block)?;
@@ -117,11 +115,7 @@ fn first<'a>(arena: &'a Arena, head: &AtomicU64) -> Result<Option<(u32, &'a Node
     match u32::try_from(head.load(Ordering::Relaxed)) {
         Ok(0) => Ok(None),
         Ok(plus_one) => Ok(Some((plus_one - 1, arena.node(plus_one - 1)?))),
-        Err(_) => Err(Error::corrupt(
-            "a chain of nodes",
-            head.load(Ordering::Relaxed),
-            "a node index",
-        )),
+        Err(_) => Err(Error::corrupt("a chain of nodes", head.load(Ordering::Relaxed), "a node index")),
     }
 }
 

@@ -42,13 +42,7 @@ impl<'a> Operation<'a> {
     pub(crate) fn begin(arena: &'a Arc<Arena>) -> Result<Operation<'a>> {
         let index = arena.seat()?;
         let seat = arena.record::<Seat>(index)?;
-        let busy = [
-            &seat.phase,
-            &seat.log_count,
-            &seat.pending_blocks,
-            &seat.pending_nodes,
-            &seat.doomed,
-        ];
+        let busy = [&seat.phase, &seat.log_count, &seat.pending_blocks, &seat.pending_nodes, &seat.doomed];
         if busy.iter().any(|word| word.load(Ordering::Relaxed) != 0) {
             return Err(Error::corrupt(
                 format_args!("the journal of seat {index}"),
@@ -56,12 +50,7 @@ impl<'a> Operation<'a> {
                 "an idle journal",
             ));
         }
-        Ok(Operation {
-            arena,
-            index,
-            seat,
-            open: true,
-        })
+        Ok(Operation { arena, index, seat, open: true })
     }
 
     pub(crate) fn arena(&self) -> &'a Arena {
@@ -79,11 +68,7 @@ impl<'a> Operation<'a> {
 
     /// Has a block freed when the operation is committed.
     pub(crate) fn retire_block(&self, payload: u64) -> Result<()> {
-        if payload == 0 {
-            Ok(())
-        } else {
-            self.log(RETIRED_BLOCK, payload)
-        }
+        if payload == 0 { Ok(()) } else { self.log(RETIRED_BLOCK, payload) }
     }
 
     /// Has a node and everything below it freed when the operation is committed. The caller holds it, or
@@ -111,10 +96,7 @@ impl<'a> Operation<'a> {
         let index = section.allocate_node(self.seat, kind as u8)?;
         section.commit();
         let identity = self.arena.node(index)?.head.identity.load(Ordering::Relaxed);
-        Ok(NodeId {
-            index,
-            generation: crate::lock::generation(identity),
-        })
+        Ok(NodeId { index, generation: crate::lock::generation(identity) })
     }
 
     #[inline]
@@ -140,9 +122,7 @@ impl<'a> Operation<'a> {
             let bytes = OVERFLOW_HEADER + OVERFLOW * size_of::<LogEntry>() as u64;
             let block = section.take(bytes, BlockKind::Log)?;
             let before = self.seat.log_block.load(Ordering::Relaxed);
-            self.arena
-                .at::<AtomicU64>(block)?
-                .store(before, Ordering::Relaxed);
+            self.arena.at::<AtomicU64>(block)?.store(before, Ordering::Relaxed);
             section.set(&self.seat.log_block, block)?;
             section.commit();
         }
@@ -199,8 +179,5 @@ fn entry(arena: &Arena, seat: &Seat, at: u64, count: u64) -> Result<(u64, u64)> 
             entry_in(arena, block, overflow % OVERFLOW)?
         }
     };
-    Ok((
-        entry.place.load(Ordering::Relaxed),
-        entry.value.load(Ordering::Relaxed),
-    ))
+    Ok((entry.place.load(Ordering::Relaxed), entry.value.load(Ordering::Relaxed)))
 }

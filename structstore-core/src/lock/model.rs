@@ -1,1 +1,361 @@
-//! Models of the lock protocol.
+//! Models of the lock protocol: loom runs the code of this module through the interleavings of a few threads.
+//!
+//! The tree has a root with two children, A and B. Each node has a cell that stands for its own slots, which loom
+//! watches for accesses that conflict, and a pair of words that optimistic readers must never see torn. A lost
+//! wake-up or a deadlock ends a model, for loom notices when nobody can go on.
+
+use loom::cell::UnsafeCell;
+use loom::sync::Arc;
+use loom::thread;
+
+use super::{Locker, Mode, NodeHead, NodeId, SeatLine, Space, Wait, generation, optimistic};
+use crate::error::{Error, Result};
+use crate::sync::{AtomicU64, Ordering};
+
+const ROOT: u32 = 0;
+const A: u32 = 1;
+const B: u32 = 2;
+
+struct Tree {
+    heads: Vec<NodeHead>,
+    lines: Vec<SeatLine>,
+    slots: Vec<UnsafeCell<u64>>,
+    pairs: Vec<[AtomicU64; 2]>,
+}
+
+// SAFETY: the cells are what the locks under test protect; loom reports conflicting accesses.
+unsafe impl Sync for Tree {}
+
+impl Space for Tree {
+    fn head(&self, index: u32) -> Result<&NodeHead> {
+        Ok(&self.heads[index as usize])
+    }
+
+    fn line(&self, seat: u32) -> Result<&SeatLine> {
+        Ok(&self.lines[seat as usize])
+    }
+
+    fn claimed(&self, at: usize) -> Option<u64> {
+        (at == 0).then_some((1 << self.lines.len()) - 1)
+    }
+}
+
+impl Tree {
+    fn new(seats: usize) -> Tree {
+        let head = |parent| NodeHead {
+            word: AtomicU64::new(0),
+            identity: AtomicU64::new(1 << 32),
+            parent: AtomicU64::new(parent),
+        };
+        let line = || SeatLine { high: AtomicU64::new(0), slots: std::array::from_fn(|_| AtomicU64::new(0)) };
+        Tree {
+            heads: vec![head(0), head(1), head(1)],
+            lines: (0..seats).map(|_| line()).collect(),
+            slots: (0..3).map(|_| UnsafeCell::new(0)).collect(),
+            pairs: (0..3).map(|_| [AtomicU64::new(0), AtomicU64::new(0)]).collect(),
+        }
+    }
+
+    fn id(&self, index: u32) -> NodeId {
+        NodeId { index, generation: generation(self.heads[index as usize].identity.load(Ordering::Relaxed)) }
+    }
+
+    /// What a lock on a node covers.
+    fn covered(index: u32, mode: Mode) -> &'static [usize] {
+        match (index, mode) {
+            (ROOT, Mode::Node) => &[0],
+            (ROOT, _) => &[0, 1, 2],
+            (A, _) => &[1],
+            _ => &[2],
+        }
+    }
+
+    fn touch(&self, index: u32, mode: Mode) {
+        for covered in Tree::covered(index, mode) {
+            match mode {
+                Mode::Shared => self.slots[*covered].with(|slot| {
+                    // SAFETY: the lock under test allows reading.
+                    unsafe { slot.read() };
+                }),
+                _ => {
+                    self.slots[*covered].with_mut(|slot| {
+                        // SAFETY: the lock under test allows writing.
+                        unsafe { *slot += 1 };
+                    });
+                    let [first, second] = &self.pairs[*covered];
+                    let next = first.load(Ordering::Relaxed) + 1;
+                    first.store(next, Ordering::Relaxed);
+                    second.store(next, Ordering::Relaxed);
+                }
+            }
+        }
+    }
+
+    fn lock(&self, seat: u32, index: u32, mode: Mode) -> Result<usize> {
+        let locker = Locker::new(self, seat)?;
+        match mode {
+            Mode::Shared => locker.shared(self.id(index), &Wait::FOREVER),
+            _ => locker.exclusive(self.id(index), mode, &Wait::FOREVER),
+        }
+    }
+
+    fn release(&self, seat: u32, index: u32, mode: Mode, slot: usize) {
+        Locker::new(self, seat).unwrap().release(self.id(index), mode, slot);
+    }
+
+    /// One whole use of a lock.
+    fn hold(&self, seat: u32, (index, mode): (u32, Mode)) {
+        let slot = self.lock(seat, index, mode).unwrap();
+        self.touch(index, mode);
+        self.release(seat, index, mode, slot);
+    }
+
+    /// Reads a pair without locking. Disturbed reads are discarded.
+    fn read(&self, seat: Option<u32>, index: u32) {
+        let head = self.head(index).unwrap();
+        let seen = optimistic(self, head, self.id(index), seat, || {
+            let [first, second] = &self.pairs[index as usize];
+            Ok((first.load(Ordering::Relaxed), second.load(Ordering::Relaxed)))
+        });
+        if let Ok(Ok((first, second))) = seen {
+            assert_eq!(first, second, "a torn pair was accepted");
+        }
+    }
+}
+
+fn model(preemptions: usize, run: impl Fn() + Sync + Send + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(preemptions);
+    builder.max_branches = 100_000;
+    builder.check(run);
+}
+
+/// Two or three threads, each with one use of a lock.
+fn together(preemptions: usize, uses: &'static [(u32, Mode)]) {
+    model(preemptions, move || {
+        let tree = Arc::new(Tree::new(uses.len()));
+        let others: Vec<_> = (1..uses.len())
+            .map(|seat| {
+                let tree = tree.clone();
+                thread::spawn(move || tree.hold(seat as u32, uses[seat]))
+            })
+            .collect();
+        tree.hold(0, uses[0]);
+        for other in others {
+            other.join().unwrap();
+        }
+        // Nobody owns anything any more.
+        for index in [ROOT, A, B] {
+            tree.hold(0, (index, Mode::Tree));
+        }
+    });
+}
+
+macro_rules! pairs {
+    ($($name:ident: $first:expr, $second:expr;)*) => {$(
+        #[test]
+        fn $name() {
+            together(3, &[$first, $second]);
+        }
+    )*};
+}
+
+pairs! {
+    tree_and_tree_on_the_same_node: (A, Mode::Tree), (A, Mode::Tree);
+    tree_and_tree_above: (A, Mode::Tree), (ROOT, Mode::Tree);
+    tree_and_tree_beside: (A, Mode::Tree), (B, Mode::Tree);
+    tree_and_node_on_the_same_node: (ROOT, Mode::Tree), (ROOT, Mode::Node);
+    tree_and_node_above: (A, Mode::Tree), (ROOT, Mode::Node);
+    tree_and_node_below: (ROOT, Mode::Tree), (A, Mode::Node);
+    node_and_node_on_the_same_node: (A, Mode::Node), (A, Mode::Node);
+    node_and_node_above: (A, Mode::Node), (ROOT, Mode::Node);
+    shared_and_shared: (A, Mode::Shared), (ROOT, Mode::Shared);
+    shared_and_tree_on_the_same_node: (A, Mode::Shared), (A, Mode::Tree);
+    shared_and_tree_above: (A, Mode::Shared), (ROOT, Mode::Tree);
+    shared_and_tree_below: (ROOT, Mode::Shared), (A, Mode::Tree);
+    shared_and_tree_beside: (A, Mode::Shared), (B, Mode::Tree);
+    shared_and_node_on_the_same_node: (A, Mode::Shared), (A, Mode::Node);
+    shared_and_node_above: (A, Mode::Shared), (ROOT, Mode::Node);
+    shared_and_node_below: (ROOT, Mode::Shared), (A, Mode::Node);
+}
+
+#[test]
+fn three_threads_above_below_and_beside() {
+    together(2, &[(ROOT, Mode::Tree), (A, Mode::Tree), (B, Mode::Shared)]);
+}
+
+#[test]
+fn three_threads_with_a_reader_of_the_whole() {
+    together(2, &[(ROOT, Mode::Shared), (A, Mode::Tree), (ROOT, Mode::Node)]);
+}
+
+#[test]
+fn three_threads_two_for_a_part_and_one_for_the_whole() {
+    together(2, &[(A, Mode::Tree), (A, Mode::Tree), (ROOT, Mode::Tree)]);
+}
+
+#[test]
+fn three_threads_two_for_a_part_and_one_that_reads_the_whole() {
+    together(2, &[(A, Mode::Tree), (A, Mode::Node), (ROOT, Mode::Shared)]);
+}
+
+#[test]
+fn three_threads_on_one_node() {
+    together(2, &[(A, Mode::Tree), (A, Mode::Shared), (A, Mode::Node)]);
+}
+
+fn optimistic_against(reader: u32, writer: (u32, Mode)) {
+    model(3, move || {
+        let tree = Arc::new(Tree::new(1));
+        let other = tree.clone();
+        let writer = thread::spawn(move || other.hold(0, writer));
+        tree.read(None, reader);
+        tree.read(None, reader);
+        writer.join().unwrap();
+    });
+}
+
+#[test]
+fn optimistic_read_and_tree_on_the_same_node() {
+    optimistic_against(A, (A, Mode::Tree));
+}
+
+#[test]
+fn optimistic_read_and_tree_above() {
+    optimistic_against(A, (ROOT, Mode::Tree));
+}
+
+#[test]
+fn optimistic_read_and_node_on_the_same_node() {
+    optimistic_against(A, (A, Mode::Node));
+}
+
+#[test]
+fn optimistic_read_and_two_writers() {
+    model(2, || {
+        let tree = Arc::new(Tree::new(2));
+        let writers: Vec<_> = [(A, Mode::Node), (ROOT, Mode::Tree)]
+            .into_iter()
+            .enumerate()
+            .map(|(seat, writer)| {
+                let tree = tree.clone();
+                thread::spawn(move || tree.hold(seat as u32, writer))
+            })
+            .collect();
+        tree.read(None, A);
+        for writer in writers {
+            writer.join().unwrap();
+        }
+    });
+}
+
+/// A child is removed and its record reused beside, while somebody locks it by its old name.
+fn reuse_against(mode: Mode) {
+    model(3, move || {
+        let tree = Arc::new(Tree::new(2));
+        let old = tree.id(A);
+        let other = tree.clone();
+        let remover = thread::spawn(move || {
+            let child = other.lock(1, A, Mode::Tree).unwrap();
+            let parent = other.lock(1, ROOT, Mode::Node).unwrap();
+            let head = other.head(A).unwrap();
+            head.identity.store(2 << 32, Ordering::Release);
+            head.parent.store(0, Ordering::Release);
+            other.release(1, ROOT, Mode::Node, parent);
+            // The record's next life: below B, and its word goes on.
+            head.parent.store(u64::from(B) + 1, Ordering::Release);
+            Locker::new(&*other, 1).unwrap().release(old, Mode::Tree, child);
+            let new_parent = other.lock(1, B, Mode::Tree).unwrap();
+            other.touch(A, Mode::Tree);
+            other.release(1, B, Mode::Tree, new_parent);
+        });
+        let locker = Locker::new(&*tree, 0).unwrap();
+        let locked = match mode {
+            Mode::Shared => locker.shared(old, &Wait::FOREVER),
+            _ => locker.exclusive(old, mode, &Wait::FOREVER),
+        };
+        match locked {
+            Ok(slot) => {
+                assert_eq!(tree.id(A), old, "a lock on a node that is gone was granted");
+                tree.touch(A, mode);
+                locker.release(old, mode, slot);
+            }
+            Err(error) => assert!(matches!(error, Error::StaleHandle { .. })),
+        }
+        remover.join().unwrap();
+    });
+}
+
+#[test]
+fn a_node_reused_while_a_locker_is_on_its_way() {
+    reuse_against(Mode::Tree);
+}
+
+#[test]
+fn a_node_reused_while_a_reader_is_on_its_way() {
+    reuse_against(Mode::Shared);
+}
+
+/// A thread that holds a part asks for another, while somebody wants the whole.
+fn part_and_other_part(held: Mode, asked: (u32, Mode), whole: Mode) {
+    model(3, move || {
+        let tree = Arc::new(Tree::new(2));
+        let other = tree.clone();
+        let holder = thread::spawn(move || {
+            let first = other.lock(1, A, held).unwrap();
+            let (index, mode) = asked;
+            let second = other.lock(1, index, mode).unwrap();
+            other.touch(A, held);
+            other.touch(index, mode);
+            other.release(1, index, mode, second);
+            other.release(1, A, held, first);
+        });
+        tree.hold(0, (ROOT, whole));
+        holder.join().unwrap();
+    });
+}
+
+#[test]
+fn a_holder_of_a_part_asks_for_another_while_the_whole_is_wanted() {
+    part_and_other_part(Mode::Tree, (B, Mode::Tree), Mode::Tree);
+}
+
+#[test]
+fn a_reader_of_a_part_asks_for_another_while_the_whole_is_wanted() {
+    part_and_other_part(Mode::Shared, (B, Mode::Tree), Mode::Tree);
+}
+
+#[test]
+fn a_holder_of_a_part_asks_to_read_another_while_the_whole_is_wanted() {
+    part_and_other_part(Mode::Tree, (B, Mode::Shared), Mode::Tree);
+}
+
+#[test]
+fn a_holder_of_a_part_asks_for_another_while_the_whole_is_to_be_read() {
+    part_and_other_part(Mode::Tree, (B, Mode::Tree), Mode::Shared);
+}
+
+#[test]
+fn a_holder_of_a_part_changes_its_parent_while_the_whole_is_wanted() {
+    part_and_other_part(Mode::Tree, (ROOT, Mode::Node), Mode::Tree);
+}
+
+/// A remover against a thread that holds the child and changes the parent: the child is asked for first.
+#[test]
+fn a_child_is_removed_while_its_holder_changes_the_parent() {
+    model(3, || {
+        let tree = Arc::new(Tree::new(2));
+        let other = tree.clone();
+        let remover = thread::spawn(move || {
+            let child = other.lock(1, A, Mode::Tree).unwrap();
+            let parent = other.lock(1, ROOT, Mode::Node).unwrap();
+            other.touch(ROOT, Mode::Node);
+            other.release(1, ROOT, Mode::Node, parent);
+            other.release(1, A, Mode::Tree, child);
+        });
+        let child = tree.lock(0, A, Mode::Tree).unwrap();
+        tree.hold(0, (ROOT, Mode::Node));
+        tree.release(0, A, Mode::Tree, child);
+        remover.join().unwrap();
+    });
+}

@@ -40,11 +40,7 @@ pub(crate) fn optimistic<'a, S: Space, T>(
                 return Err(Error::stale());
             }
             None => {
-                return Err(Error::corrupt(
-                    format_args!("node {}", id.index),
-                    parent,
-                    "a chain to the root",
-                ));
+                return Err(Error::corrupt(format_args!("node {}", id.index), parent, "a chain to the root"));
             }
         };
         let seen = ancestor.word.load(Ordering::Acquire);

@@ -44,11 +44,7 @@ enum Conflict {
 
 impl<'a, S: Space> Locker<'a, S> {
     pub(crate) fn new(space: &'a S, seat: u32) -> Result<Self> {
-        Ok(Locker {
-            space,
-            seat,
-            line: space.line(seat)?,
-        })
+        Ok(Locker { space, seat, line: space.line(seat)? })
     }
 
     /// Locks a node against everybody else. Returns the slot of the hold, which [`Self::release`] wants back.
@@ -160,19 +156,17 @@ impl<'a, S: Space> Locker<'a, S> {
                 return Err(Error::stale());
             }
             // On the node itself nobody waits in place for us and we for nobody: only strictly below.
-            let blocked =
-                blocked.and_then(|blocked| match blocked {
-                    Some(_) => Ok(blocked),
-                    None => self.scan(
-                        |seat, other| {
-                            Ok((hold::mode(other) != Mode::Shared
-                                && self.counts_below(seat, other, id.index)?)
+            let blocked = blocked.and_then(|blocked| match blocked {
+                Some(_) => Ok(blocked),
+                None => self.scan(
+                    |seat, other| {
+                        Ok((hold::mode(other) != Mode::Shared && self.counts_below(seat, other, id.index)?)
                             .then_some(Conflict::InPlace))
-                        },
-                        wait,
-                        &pend,
-                    ),
-                });
+                    },
+                    wait,
+                    &pend,
+                ),
+            });
             match blocked {
                 Ok(None) => return Ok(slot),
                 Ok(Some((other, seen))) => {
@@ -237,10 +231,7 @@ impl<'a, S: Space> Locker<'a, S> {
             .slots
             .iter()
             .position(|slot| slot.load(Ordering::Relaxed) == 0)
-            .ok_or(Error::TooMany {
-                what: "locks held by one thread",
-                limit: HOLDS,
-            })
+            .ok_or(Error::TooMany { what: "locks held by one thread", limit: HOLDS })
     }
 
     #[inline]
@@ -366,11 +357,7 @@ struct Pend<'l, 'a, S: Space> {
 
 impl<'l, 'a, S: Space> Pend<'l, 'a, S> {
     fn new(locker: &'l Locker<'a, S>, asking: usize) -> Self {
-        Pend {
-            locker,
-            asking,
-            set: Cell::new(false),
-        }
+        Pend { locker, asking, set: Cell::new(false) }
     }
 
     fn granted(&self) -> impl Iterator<Item = &'a AtomicU64> + '_ {

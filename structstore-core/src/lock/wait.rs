@@ -42,24 +42,15 @@ pub(crate) struct Wait {
 
 impl Wait {
     /// Wait without bound.
-    pub(crate) const FOREVER: Wait = Wait {
-        bound: None,
-        brief: false,
-    };
+    pub(crate) const FOREVER: Wait = Wait { bound: None, brief: false };
 
     /// Wait without bound for something brief.
-    pub(crate) const BRIEF: Wait = Wait {
-        bound: None,
-        brief: true,
-    };
+    pub(crate) const BRIEF: Wait = Wait { bound: None, brief: true };
 
     /// Give up after `timeout`; at once if it is zero. A timeout too long to be a point in time is none.
     pub(crate) fn at_most(timeout: Duration) -> Wait {
         let now = Instant::now();
-        Wait {
-            bound: now.checked_add(timeout).map(|_| (now, timeout)),
-            brief: false,
-        }
+        Wait { bound: now.checked_add(timeout).map(|_| (now, timeout)), brief: false }
     }
 
     /// Whether the time is over, or an interrupt came in.
@@ -67,10 +58,7 @@ impl Wait {
         if let Some((start, timeout)) = self.bound {
             let waited = start.elapsed();
             if waited >= timeout {
-                return Err(Error::LockTimeout {
-                    path: String::new(),
-                    waited,
-                });
+                return Err(Error::LockTimeout { path: String::new(), waited });
             }
         }
         if !self.brief && HOOKS.get().is_some_and(|hooks| (hooks.interrupted)()) {
@@ -103,9 +91,7 @@ impl Wait {
         before_sleeping();
         let armed = observed | WAITERS;
         if armed != observed
-            && word
-                .compare_exchange(observed, armed, Ordering::Relaxed, Ordering::Relaxed)
-                .is_err()
+            && word.compare_exchange(observed, armed, Ordering::Relaxed, Ordering::Relaxed).is_err()
         {
             return Ok(());
         }

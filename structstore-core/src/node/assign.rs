@@ -31,11 +31,7 @@ pub(crate) fn assign_field(
         None => {
             key.check()?;
             let raw = build(operation, value, index)?;
-            Writer {
-                operation,
-                aside: false,
-            }
-            .insert(node, key, raw)?;
+            Writer { operation, aside: false }.insert(node, key, raw)?;
             Ok(())
         }
     }
@@ -56,11 +52,7 @@ pub(crate) fn assign_slot(
         }
         Assigned::NeedsChild(raw) => {
             let new = build(operation, value, parent)?;
-            Raw {
-                tag: new.tag | raw.tag & !0xff,
-                payload: new.payload,
-            }
-            .set(operation, slot)
+            Raw { tag: new.tag | raw.tag & !0xff, payload: new.payload }.set(operation, slot)
         }
     }
 }
@@ -75,15 +67,9 @@ pub(crate) fn assign_plain(operation: &Operation<'_>, slot: &Slot, value: &Value
         Value::Null => Raw::NULL,
         Value::Scalar(scalar) if old.declared() => {
             let scalar = convert(*scalar, old.kind()?)?;
-            Raw {
-                tag: old.tag,
-                payload: scalar.payload(),
-            }
+            Raw { tag: old.tag, payload: scalar.payload() }
         }
-        Value::Scalar(scalar) => Raw {
-            tag: scalar.kind() as u64,
-            payload: scalar.payload(),
-        },
+        Value::Scalar(scalar) => Raw { tag: scalar.kind() as u64, payload: scalar.payload() },
         _ if old.declared() => return Err(mistyped(value.kind(), old.kind()?)),
         _ => return Ok(Assigned::NeedsChild(old)),
     };
@@ -95,11 +81,7 @@ pub(crate) fn assign_plain(operation: &Operation<'_>, slot: &Slot, value: &Value
 }
 
 fn mistyped(found: Kind, expected: Kind) -> Error {
-    Error::WrongType {
-        path: String::new(),
-        found: found.name().into(),
-        expected: expected.name().into(),
-    }
+    Error::WrongType { path: String::new(), found: found.name().into(), expected: expected.name().into() }
 }
 
 fn assign_node(
@@ -122,11 +104,9 @@ fn assign_node(
             replace_block(operation, child, build_block(operation, &Value::Array(array))?)
         }
         (Kind::Array, Value::Array(_)) => replace_block(operation, child, build_block(operation, value)?),
-        (Kind::Struct, Value::Struct(fields)) if fixed => merge(
-            operation,
-            old.payload as u32,
-            fields.iter().map(|(name, value)| (name.as_ref(), value)),
-        ),
+        (Kind::Struct, Value::Struct(fields)) if fixed => {
+            merge(operation, old.payload as u32, fields.iter().map(|(name, value)| (name.as_ref(), value)))
+        }
         (Kind::List, Value::List(_)) if old.declared() => {
             // The node stays, so that bindings keep what they resolved; its contents go.
             let new = build(operation, value, parent)?;
@@ -183,17 +163,11 @@ pub(crate) fn merge<'v>(
     let node = arena.node(index)?;
     let missing = fields.len() as u64;
     // At once, so that the index is rebuilt no more than once in this operation.
-    Writer {
-        operation,
-        aside: false,
-    }
-    .reserve(node, missing)?;
+    Writer { operation, aside: false }.reserve(node, missing)?;
     let mut seen = std::collections::HashSet::new();
     for (name, value) in fields {
         if !seen.insert(name) {
-            return Err(Error::AlreadyExists {
-                path: name.to_owned(),
-            });
+            return Err(Error::AlreadyExists { path: name.to_owned() });
         }
         assign_field(operation, index, &Key::new(name), value).map_err(|error| error.under(name))?;
     }
@@ -212,21 +186,13 @@ pub(crate) fn assign_root(operation: &Operation<'_>, index: u32, value: &Value<'
         let name = structure::name(arena, found.field)?;
         let raw = Raw::load(&found.field.slot);
         if !raw.declared() && !fields.iter().any(|(other, _)| *other == name) {
-            Writer {
-                operation,
-                aside: false,
-            }
-            .remove(node, &Key::new(&name))?;
+            Writer { operation, aside: false }.remove(node, &Key::new(&name))?;
             if let Some(id) = raw.id() {
                 operation.retire_node(id.index)?;
             }
         }
     }
-    merge(
-        operation,
-        index,
-        fields.iter().map(|(name, value)| (name.as_ref(), value)),
-    )
+    merge(operation, index, fields.iter().map(|(name, value)| (name.as_ref(), value)))
 }
 
 /// A value as an array of fixed element type and shape: an array of that shape, or nested lists of numbers.
@@ -247,10 +213,7 @@ pub(crate) fn convert_array<'v>(
         }
         Value::Array(array) => {
             let found = format!("an array of {} with shape {:?}", array.dtype(), array.shape());
-            (
-                array.shape().to_vec(),
-                array.numbers().ok_or_else(|| wrong(found))?,
-            )
+            (array.shape().to_vec(), array.numbers().ok_or_else(|| wrong(found))?)
         }
         Value::List(_) => {
             let (mut found, mut numbers) = (Vec::new(), Vec::new());
@@ -285,9 +248,7 @@ fn flatten(value: &Value<'_>, depth: usize, shape: &mut Vec<usize>, numbers: &mu
             if shape[depth] != items.len() {
                 return None;
             }
-            items
-                .iter()
-                .try_for_each(|item| flatten(item, depth + 1, shape, numbers))
+            items.iter().try_for_each(|item| flatten(item, depth + 1, shape, numbers))
         }
         Value::Scalar(scalar) if depth == shape.len() => {
             numbers.push(*scalar);

@@ -21,10 +21,7 @@ pub(crate) struct Aside {
 pub(crate) fn build(operation: &Operation<'_>, value: &Value<'_>, parent: u32) -> Result<Raw> {
     match value {
         Value::Null => Ok(Raw::NULL),
-        Value::Scalar(scalar) => Ok(Raw {
-            tag: scalar.kind() as u64,
-            payload: scalar.payload(),
-        }),
+        Value::Scalar(scalar) => Ok(Raw { tag: scalar.kind() as u64, payload: scalar.payload() }),
         Value::Text(_) | Value::Bytes(_) | Value::Array(_) => {
             let aside = build_block(operation, value)?;
             let id = child(operation, value.kind(), parent)?;
@@ -48,18 +45,13 @@ pub(crate) fn build(operation: &Operation<'_>, value: &Value<'_>, parent: u32) -
         Value::Struct(fields) => {
             let id = child(operation, Kind::Struct, parent)?;
             let node = operation.arena().node(id.index)?;
-            let writer = Writer {
-                operation,
-                aside: true,
-            };
+            let writer = Writer { operation, aside: true };
             writer.reserve(node, fields.len() as u64)?;
             for (name, value) in fields {
                 let key = Key::new(name);
                 key.check()?;
                 if structure::find(operation.arena(), node, &key)?.is_some() {
-                    return Err(Error::AlreadyExists {
-                        path: name.to_string(),
-                    });
+                    return Err(Error::AlreadyExists { path: name.to_string() });
                 }
                 let raw = build(operation, value, id.index).map_err(|error| error.under(name))?;
                 writer.insert(node, &key, raw)?;
@@ -71,12 +63,7 @@ pub(crate) fn build(operation: &Operation<'_>, value: &Value<'_>, parent: u32) -
 
 fn child(operation: &Operation<'_>, kind: Kind, parent: u32) -> Result<NodeId> {
     let id = operation.allocate_node(kind)?;
-    operation
-        .arena()
-        .node(id.index)?
-        .head
-        .parent
-        .store(u64::from(parent) + 1, Ordering::Relaxed);
+    operation.arena().node(id.index)?.head.parent.store(u64::from(parent) + 1, Ordering::Relaxed);
     Ok(id)
 }
 

@@ -14,11 +14,7 @@ use crate::value::{ArrayBlock, Kind, decode_scalar, lease_count};
 /// Verifies the tree below a root and, if it is the only root of its arena, that every block and node belongs to
 /// something and the statistics say so. The caller holds the root; `seat` is its own.
 pub(crate) fn check(arena: &Arena, root: Raw, parent: Option<u32>, whole: bool, seat: u32) -> Result<()> {
-    let mut reached = Reached {
-        arena,
-        blocks: HashMap::new(),
-        nodes: HashSet::new(),
-    };
+    let mut reached = Reached { arena, blocks: HashMap::new(), nodes: HashSet::new() };
     // Nobody allocates or frees meanwhile; what others are building lies in their pending chains.
     let _heap = HeapGuard::lock(arena, seat);
     reached.slot(root, parent, 0, &mut String::new())?;
@@ -45,10 +41,7 @@ fn wrong(place: &str, found: impl std::fmt::Display, expected: &'static str) -> 
 
 impl Reached<'_> {
     fn block(&mut self, place: &str, payload: u64, kind: BlockKind) -> Result<()> {
-        let header = self
-            .arena
-            .at::<AtomicU64>(payload.wrapping_sub(HEADER))?
-            .load(Ordering::Relaxed);
+        let header = self.arena.at::<AtomicU64>(payload.wrapping_sub(HEADER))?.load(Ordering::Relaxed);
         if header & FREE != 0 || BlockKind::of(header) != Some(kind) {
             return Err(wrong(
                 place,
@@ -67,19 +60,13 @@ impl Reached<'_> {
     }
 
     fn slot(&mut self, raw: Raw, parent: Option<u32>, depth: usize, place: &mut String) -> Result<()> {
-        let kind = raw
-            .kind()
-            .map_err(|_| wrong(place, format_args!("the tag {:#x}", raw.tag), "a kind"))?;
+        let kind = raw.kind().map_err(|_| wrong(place, format_args!("the tag {:#x}", raw.tag), "a kind"))?;
         if kind == Kind::Null {
             return Ok(());
         }
         if !kind.is_node() {
             return decode_scalar(kind, raw.payload).map(drop).map_err(|_| {
-                wrong(
-                    place,
-                    format_args!("the payload {:#x}", raw.payload),
-                    "a value of its type",
-                )
+                wrong(place, format_args!("the payload {:#x}", raw.payload), "a value of its type")
             });
         }
         if depth > MAX_DEPTH {
@@ -131,11 +118,7 @@ impl Reached<'_> {
             }
             kind => {
                 if block != 0 {
-                    let expected = if kind == Kind::Text {
-                        BlockKind::Text
-                    } else {
-                        BlockKind::Bytes
-                    };
+                    let expected = if kind == Kind::Text { BlockKind::Text } else { BlockKind::Bytes };
                     self.block(place, block, expected)?;
                     if node.body[super::LENGTH].load(Ordering::Relaxed) > super::capacity(self.arena, block)?
                     {
@@ -160,11 +143,7 @@ impl Reached<'_> {
         if block != 0 {
             self.block(place, block, BlockKind::Index)?;
             if capacity * 8 > super::capacity(self.arena, block)? {
-                return Err(wrong(
-                    place,
-                    "an index larger than its block",
-                    "an index within its block",
-                ));
+                return Err(wrong(place, "an index larger than its block", "an index within its block"));
             }
         }
         let mut chunks = Vec::new();
@@ -178,11 +157,7 @@ impl Reached<'_> {
             let name = structure::name(self.arena, found.field)?;
             *place = crate::error::join(place, &name);
             if !chunks.iter().any(|chunk| chunk.contains(&found.offset)) {
-                return Err(wrong(
-                    place,
-                    "a field outside the struct's chunks",
-                    "a field of the struct",
-                ));
+                return Err(wrong(place, "a field outside the struct's chunks", "a field of the struct"));
             }
             if let Some(block) = structure::name_block(found.field) {
                 self.block(place, block, BlockKind::Name)?;
@@ -200,10 +175,7 @@ impl Reached<'_> {
             let place = format!("the journal of seat {index}");
             let mut block = seat.pending_blocks.load(Ordering::Relaxed);
             while block != 0 {
-                let header = self
-                    .arena
-                    .at::<AtomicU64>(block.wrapping_sub(HEADER))?
-                    .load(Ordering::Relaxed);
+                let header = self.arena.at::<AtomicU64>(block.wrapping_sub(HEADER))?.load(Ordering::Relaxed);
                 let kind =
                     BlockKind::of(header).ok_or_else(|| wrong(&place, "no block", "a pending block"))?;
                 self.block(&place, block, kind)?;
@@ -234,11 +206,7 @@ impl Reached<'_> {
         let mut counts: HashMap<u64, u64> = HashMap::new();
         for index in 0..self.arena.used::<Participant>() {
             let place = format!("the leases of participant {index}");
-            let mut block = self
-                .arena
-                .record::<Participant>(index)?
-                .leases
-                .load(Ordering::Relaxed);
+            let mut block = self.arena.record::<Participant>(index)?.leases.load(Ordering::Relaxed);
             while block != 0 {
                 self.block(&place, block, BlockKind::Leases)?;
                 let words = self.arena.words(block, crate::view::LEASE_WORDS)?;
@@ -252,10 +220,7 @@ impl Reached<'_> {
             }
         }
         for (block, leases) in &counts {
-            let header = self
-                .arena
-                .at::<AtomicU64>(block.wrapping_sub(HEADER))?
-                .load(Ordering::Relaxed);
+            let header = self.arena.at::<AtomicU64>(block.wrapping_sub(HEADER))?.load(Ordering::Relaxed);
             let orphan = header & ORPHAN != 0;
             if orphan {
                 self.block("an orphaned array", *block, BlockKind::Array)?;
@@ -297,15 +262,8 @@ impl Reached<'_> {
     fn heap(&self) -> Result<()> {
         let header: &Header = self.arena.header();
         let heap = &header.heap;
-        let (start, end) = (
-            heap.start.load(Ordering::Relaxed),
-            heap.end.load(Ordering::Relaxed),
-        );
-        let load = |at: u64| {
-            self.arena
-                .at::<AtomicU64>(at)
-                .map(|word| word.load(Ordering::Relaxed))
-        };
+        let (start, end) = (heap.start.load(Ordering::Relaxed), heap.end.load(Ordering::Relaxed));
+        let load = |at: u64| self.arena.at::<AtomicU64>(at).map(|word| word.load(Ordering::Relaxed));
         let (mut at, mut previous_free) = (start, false);
         let (mut allocated, mut blocks, mut reached) = (0, 0, 0);
         let mut free = HashSet::new();
@@ -314,27 +272,15 @@ impl Reached<'_> {
             let size = block::units(word) * UNIT;
             let place = format!("the heap at {at:#x}");
             if size == 0 || at + size > end {
-                return Err(wrong(
-                    &place,
-                    format_args!("a block of {size} bytes"),
-                    "blocks up to the end",
-                ));
+                return Err(wrong(&place, format_args!("a block of {size} bytes"), "blocks up to the end"));
             }
             if (word & PREVIOUS_FREE != 0) != previous_free {
-                return Err(wrong(
-                    &place,
-                    "a wrong mark about the block before",
-                    "a right one",
-                ));
+                return Err(wrong(&place, "a wrong mark about the block before", "a right one"));
             }
             previous_free = word & FREE != 0;
             if previous_free {
                 if load(at + size - 8)? * UNIT != size {
-                    return Err(wrong(
-                        &place,
-                        "a free block with another size at its end",
-                        "its size",
-                    ));
+                    return Err(wrong(&place, "a free block with another size at its end", "its size"));
                 }
                 free.insert(at);
             } else {
@@ -362,21 +308,13 @@ impl Reached<'_> {
             ));
         }
         if (load(end)? & PREVIOUS_FREE != 0) != previous_free {
-            return Err(wrong(
-                "the end of the heap",
-                "a wrong mark about the block before",
-                "a right one",
-            ));
+            return Err(wrong("the end of the heap", "a wrong mark about the block before", "a right one"));
         }
         let mut listed = 0;
         for first in 0..FIRST_LEVELS {
             let bits = heap.second_level[first].load(Ordering::Relaxed);
             if (heap.first_level.load(Ordering::Relaxed) & 1 << first != 0) != (bits != 0) {
-                return Err(wrong(
-                    "the heap",
-                    "a first level that disagrees with its lists",
-                    "agreement",
-                ));
+                return Err(wrong("the heap", "a first level that disagrees with its lists", "agreement"));
             }
             for second in 0..SECOND_LEVELS {
                 let mut at = heap.lists[first][second].load(Ordering::Relaxed);
@@ -413,11 +351,7 @@ impl Reached<'_> {
         }
         let nodes = self.nodes.len() as u64;
         for (what, word, counted) in [
-            (
-                "the allocated bytes",
-                &header.allocated,
-                allocated + nodes * size_of::<Node>() as u64,
-            ),
+            ("the allocated bytes", &header.allocated, allocated + nodes * size_of::<Node>() as u64),
             ("the number of blocks", &header.blocks, blocks),
             ("the number of nodes", &header.nodes, nodes),
         ] {
@@ -440,11 +374,7 @@ impl Reached<'_> {
         while next != 0 {
             let index = u32::try_from(next - 1).map_err(|_| wrong("the free nodes", next, "a node index"))?;
             if index >= used || self.nodes.contains(&index) || !free.insert(index) {
-                return Err(wrong(
-                    "the free nodes",
-                    format_args!("node {index}"),
-                    "free nodes, each once",
-                ));
+                return Err(wrong("the free nodes", format_args!("node {index}"), "free nodes, each once"));
             }
             next = self.arena.node(index)?.link.load(Ordering::Relaxed);
         }

@@ -18,16 +18,11 @@ pub(crate) fn len(node: &Node) -> u64 {
 
 #[inline]
 fn slot_at<'a>(arena: &'a Arena, node: &Node, at: u64) -> Result<&'a Slot> {
-    let offset = at
-        .checked_mul(SLOT)
-        .and_then(|offset| offset.checked_add(node.body[BLOCK].load(Ordering::Relaxed)));
+    let offset =
+        at.checked_mul(SLOT).and_then(|offset| offset.checked_add(node.body[BLOCK].load(Ordering::Relaxed)));
     match offset {
         Some(offset) => arena.at(offset),
-        None => Err(Error::corrupt(
-            "a list",
-            format_args!("an item {at}"),
-            "items within the segment",
-        )),
+        None => Err(Error::corrupt("a list", format_args!("an item {at}"), "items within the segment")),
     }
 }
 
@@ -43,19 +38,14 @@ pub(crate) fn slot<'a>(arena: &'a Arena, node: &Node, index: u64) -> Result<&'a 
 
 #[cold]
 pub(crate) fn out_of_range(index: u64, len: u64) -> Error {
-    Error::IndexOutOfRange {
-        path: String::new(),
-        index: index as usize,
-        len: len as usize,
-    }
+    Error::IndexOutOfRange { path: String::new(), index: index as usize, len: len as usize }
 }
 
 /// All items, as read.
 pub(crate) fn items(arena: &Arena, node: &Node) -> Result<Vec<Raw>> {
     let (block, len) = (node.body[BLOCK].load(Ordering::Relaxed), len(node));
-    let words = len
-        .checked_mul(2)
-        .ok_or_else(|| Error::corrupt("a list", len, "a length within the segment"))?;
+    let words =
+        len.checked_mul(2).ok_or_else(|| Error::corrupt("a list", len, "a length within the segment"))?;
     if words == 0 {
         return Ok(Vec::new());
     }
@@ -98,10 +88,7 @@ pub(crate) fn remove(operation: &Operation<'_>, node: &Node, index: u64, count: 
 fn splice(operation: &Operation<'_>, node: &Node, index: u64, count: u64, new: &[Raw]) -> Result<()> {
     let arena = operation.arena();
     let len = len(node);
-    let end = index
-        .checked_add(count)
-        .filter(|end| *end <= len)
-        .ok_or_else(|| out_of_range(index, len))?;
+    let end = index.checked_add(count).filter(|end| *end <= len).ok_or_else(|| out_of_range(index, len))?;
     let new_len = len - count + new.len() as u64;
     let block = node.body[BLOCK].load(Ordering::Relaxed);
     let room = capacity(arena, block)? / SLOT;
@@ -112,17 +99,10 @@ fn splice(operation: &Operation<'_>, node: &Node, index: u64, count: u64, new: &
         }
         return operation.set(&node.body[LENGTH], new_len);
     }
-    let wanted = if new_len > room {
-        new_len.max(len * 2)
-    } else {
-        new_len.max(1)
-    };
+    let wanted = if new_len > room { new_len.max(len * 2) } else { new_len.max(1) };
     let aside = operation.allocate(wanted * SLOT, BlockKind::Slots)?;
     let old = items(arena, node)?;
-    let kept = old[..index as usize]
-        .iter()
-        .chain(new)
-        .chain(&old[end as usize..]);
+    let kept = old[..index as usize].iter().chain(new).chain(&old[end as usize..]);
     for (at, raw) in (0..).zip(kept) {
         raw.store(arena.at::<Slot>(aside + at * SLOT)?);
     }
@@ -147,10 +127,7 @@ pub(crate) fn fill(operation: &Operation<'_>, node: &Node, items: &[Raw]) -> Res
 pub(super) fn next_child<'a>(arena: &'a Arena, node: &'a Node) -> Result<Child<'a>> {
     for at in (0..len(node)).rev() {
         if let Some(id) = Raw::load(slot_at(arena, node, at)?).id() {
-            return Ok(Child::Node {
-                index: id.index,
-                forget: [Some((&node.body[LENGTH], at)), None],
-            });
+            return Ok(Child::Node { index: id.index, forget: [Some((&node.body[LENGTH], at)), None] });
         }
     }
     match node.body[BLOCK].load(Ordering::Relaxed) {

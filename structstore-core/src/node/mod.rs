@@ -46,24 +46,15 @@ pub(crate) struct Raw {
 }
 
 impl Raw {
-    pub(crate) const NULL: Raw = Raw {
-        tag: Kind::Null as u64,
-        payload: 0,
-    };
+    pub(crate) const NULL: Raw = Raw { tag: Kind::Null as u64, payload: 0 };
 
     #[inline]
     pub(crate) fn load(slot: &Slot) -> Raw {
-        Raw {
-            tag: slot.tag.load(Ordering::Relaxed),
-            payload: slot.payload.load(Ordering::Relaxed),
-        }
+        Raw { tag: slot.tag.load(Ordering::Relaxed), payload: slot.payload.load(Ordering::Relaxed) }
     }
 
     pub(crate) fn node(kind: Kind, id: NodeId) -> Raw {
-        Raw {
-            tag: kind as u64,
-            payload: u64::from(id.index) | u64::from(id.generation) << 32,
-        }
+        Raw { tag: kind as u64, payload: u64::from(id.index) | u64::from(id.generation) << 32 }
     }
 
     #[inline]
@@ -79,10 +70,8 @@ impl Raw {
     #[inline]
     pub(crate) fn id(self) -> Option<NodeId> {
         let code = self.tag as u8;
-        (code >= Kind::Text as u8).then_some(NodeId {
-            index: self.payload as u32,
-            generation: (self.payload >> 32) as u32,
-        })
+        (code >= Kind::Text as u8)
+            .then_some(NodeId { index: self.payload as u32, generation: (self.payload >> 32) as u32 })
     }
 
     /// Stores this in a slot nobody else sees yet.
@@ -106,9 +95,7 @@ impl Raw {
 
 /// The record of a node that a slot names, if it is the one that is meant, and of the kind that the slot says.
 pub(crate) fn resolve(arena: &Arena, raw: Raw) -> Result<(NodeId, &Node)> {
-    let id = raw
-        .id()
-        .ok_or_else(|| Error::corrupt("a slot", raw.tag, "the name of a node"))?;
+    let id = raw.id().ok_or_else(|| Error::corrupt("a slot", raw.tag, "the name of a node"))?;
     let node = arena.node(id.index)?;
     let identity = node.head.identity.load(Ordering::Acquire);
     if generation(identity) != id.generation {
@@ -162,9 +149,7 @@ pub(crate) fn capacity(arena: &Arena, payload: u64) -> Result<u64> {
     if payload == 0 {
         return Ok(0);
     }
-    let header = arena
-        .at::<AtomicU64>(payload.wrapping_sub(HEADER))?
-        .load(Ordering::Relaxed);
+    let header = arena.at::<AtomicU64>(payload.wrapping_sub(HEADER))?.load(Ordering::Relaxed);
     Ok((units(header) * UNIT).saturating_sub(HEADER))
 }
 
@@ -184,21 +169,14 @@ pub(crate) fn next_child<'a>(arena: &'a Arena, index: u32, node: &'a Node) -> Re
         Kind::List => list::next_child(arena, node)?,
         _ => match node.body[BLOCK].load(Ordering::Relaxed) {
             0 => Child::None,
-            payload => Child::Block {
-                payload,
-                forget: [Some((&node.body[BLOCK], 0)), None],
-            },
+            payload => Child::Block { payload, forget: [Some((&node.body[BLOCK], 0)), None] },
         },
     };
     if let Child::Node { index: child, .. } = child
         && arena.node(child)?.head.parent.load(Ordering::Relaxed) != u64::from(index) + 1
     {
         let place = format_args!("node {child}").to_string();
-        return Err(Error::corrupt(
-            place,
-            "another parent",
-            "the node whose slot names it",
-        ));
+        return Err(Error::corrupt(place, "another parent", "the node whose slot names it"));
     }
     Ok(child)
 }

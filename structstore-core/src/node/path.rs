@@ -15,10 +15,7 @@ pub(crate) fn path_of(arena: &Arena, id: NodeId) -> String {
     for _ in 0..MAX_DEPTH {
         let Ok(node) = arena.node(index) else { break };
         let parent = node.head.parent.load(Ordering::Acquire);
-        let Some(parent) = parent
-            .checked_sub(1)
-            .and_then(|parent| u32::try_from(parent).ok())
-        else {
+        let Some(parent) = parent.checked_sub(1).and_then(|parent| u32::try_from(parent).ok()) else {
             break;
         };
         match step(arena, parent, index) {

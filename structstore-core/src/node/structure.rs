@@ -60,11 +60,7 @@ fn index<'a>(arena: &'a Arena, node: &Node) -> Result<&'a [AtomicU64]> {
         return Ok(&[]);
     }
     if !capacity.is_power_of_two() {
-        return Err(Error::corrupt(
-            "the index of a struct",
-            capacity,
-            "a power of two",
-        ));
+        return Err(Error::corrupt("the index of a struct", capacity, "a power of two"));
     }
     arena.words(load(node, INDEX), capacity)
 }
@@ -118,11 +114,7 @@ fn name_bytes(arena: &Arena, field: &Field) -> Result<Vec<u8>> {
         return Ok(read_bytes(&field.name, length as usize));
     }
     if length > MAX_NAME as u64 {
-        return Err(Error::corrupt(
-            "a field",
-            format_args!("a name of {length} bytes"),
-            "at most 1024",
-        ));
+        return Err(Error::corrupt("a field", format_args!("a name of {length} bytes"), "at most 1024"));
     }
     let words = arena.words(field.name[0].load(Ordering::Relaxed), length.div_ceil(8))?;
     Ok(read_bytes(words, length as usize))
@@ -143,11 +135,7 @@ pub(crate) fn fields<'a>(arena: &'a Arena, node: &Node) -> impl Iterator<Item = 
             return None;
         }
         if offset == 0 || left == 0 {
-            let found = if offset == 0 {
-                "fewer fields than counted"
-            } else {
-                "more fields than counted"
-            };
+            let found = if offset == 0 { "fewer fields than counted" } else { "more fields than counted" };
             (offset, left) = (0, 0);
             return Some(Err(Error::corrupt("a struct", found, "as many as counted")));
         }
@@ -211,9 +199,7 @@ impl<'a> Writer<'_, 'a> {
         let arena = self.arena();
         let wanted = (load(node, COUNT) + more) * 4 / 3 + 1;
         // Half as much again, so that a struct that loses and gains fields is not rebuilt all the time.
-        let capacity = (wanted + load(node, COUNT) / 2)
-            .next_power_of_two()
-            .max(LEAST_CAPACITY);
+        let capacity = (wanted + load(node, COUNT) / 2).next_power_of_two().max(LEAST_CAPACITY);
         let block = self.operation.allocate(capacity * 8, BlockKind::Index)?;
         let words = arena.words(block, capacity)?;
         for word in words {
@@ -249,9 +235,7 @@ impl<'a> Writer<'_, 'a> {
             Raw::NULL.store(&field.slot);
             next = offset;
         }
-        arena
-            .at::<AtomicU64>(block + fields * FIELD)?
-            .store(load(node, CHUNKS), Ordering::Relaxed);
+        arena.at::<AtomicU64>(block + fields * FIELD)?.store(load(node, CHUNKS), Ordering::Relaxed);
         self.put(&node.body[FREE], next)?;
         self.put(&node.body[CHUNKS], block)
     }
@@ -296,10 +280,7 @@ impl<'a> Writer<'_, 'a> {
             return Ok(key.words);
         }
         let block = self.operation.allocate(length, BlockKind::Name)?;
-        write_bytes(
-            self.arena().words(block, length.div_ceil(8))?,
-            key.name().as_bytes(),
-        );
+        write_bytes(self.arena().words(block, length.div_ceil(8))?, key.name().as_bytes());
         Ok([block, 0])
     }
 
@@ -307,9 +288,7 @@ impl<'a> Writer<'_, 'a> {
     pub(crate) fn remove(&self, node: &Node, key: &Key<'_>) -> Result<()> {
         let arena = self.arena();
         let Some((word, found)) = locate(arena, node, key)? else {
-            return Err(Error::NotFound {
-                path: key.name().to_owned(),
-            });
+            return Err(Error::NotFound { path: key.name().to_owned() });
         };
         let next = found.field.next.load(Ordering::Relaxed);
         let previous = found.field.previous.load(Ordering::Relaxed);
@@ -323,8 +302,7 @@ impl<'a> Writer<'_, 'a> {
             next => self.put(&arena.at::<Field>(next)?.previous, previous)?,
         }
         if key.name().len() > INLINE_NAME {
-            self.operation
-                .retire_block(found.field.name[0].load(Ordering::Relaxed))?;
+            self.operation.retire_block(found.field.name[0].load(Ordering::Relaxed))?;
             self.put(&found.field.name_length, 0)?;
         }
         self.put(&found.field.next, load(node, FREE))?;
@@ -338,13 +316,10 @@ impl<'a> Writer<'_, 'a> {
         let arena = self.arena();
         self.reserve(node, 1)?;
         let Some((word, found)) = locate(arena, node, from)? else {
-            return Err(Error::NotFound {
-                path: from.name().to_owned(),
-            });
+            return Err(Error::NotFound { path: from.name().to_owned() });
         };
         if from.name().len() > INLINE_NAME {
-            self.operation
-                .retire_block(found.field.name[0].load(Ordering::Relaxed))?;
+            self.operation.retire_block(found.field.name[0].load(Ordering::Relaxed))?;
         }
         let words = self.name_words(to)?;
         self.put(word, TOMBSTONE)?;
@@ -384,11 +359,7 @@ pub(crate) fn chunks<'a>(
             return None;
         }
         if left == 0 {
-            return Some(Err(Error::corrupt(
-                "a struct",
-                "an endless chain of chunks",
-                "an end",
-            )));
+            return Some(Err(Error::corrupt("a struct", "an endless chain of chunks", "an end")));
         }
         left -= 1;
         Some(chunk(arena, block).map(|(fields, link)| {
@@ -401,9 +372,7 @@ pub(crate) fn chunks<'a>(
 /// Fields and link of a chunk.
 fn chunk(arena: &Arena, block: u64) -> Result<(u64, u64)> {
     let fields = capacity(arena, block)? / FIELD;
-    let link = arena
-        .at::<AtomicU64>(block.wrapping_add(fields * FIELD))?
-        .load(Ordering::Relaxed);
+    let link = arena.at::<AtomicU64>(block.wrapping_add(fields * FIELD))?.load(Ordering::Relaxed);
     Ok((fields, link))
 }
 
@@ -426,39 +395,25 @@ pub(crate) fn check<'a>(arena: &'a Arena, node: &Node) -> Result<Vec<Found<'a>>>
     for found in fields(arena, node) {
         let found = found?;
         if found.field.previous.load(Ordering::Relaxed) != previous {
-            return Err(broken(
-                "a field whose links disagree".to_owned(),
-                "fields linked both ways",
-            ));
+            return Err(broken("a field whose links disagree".to_owned(), "fields linked both ways"));
         }
         let name = name(arena, found.field)?;
         let key = Key::new(&name);
         key.check()?;
         if find(arena, node, &key)?.is_none_or(|indexed| indexed.offset != found.offset) {
-            return Err(broken(
-                format!("the field {name:?} outside the index"),
-                "every field in the index",
-            ));
+            return Err(broken(format!("the field {name:?} outside the index"), "every field in the index"));
         }
         previous = found.offset;
         all.push(found);
     }
     if load(node, LAST) != previous {
-        return Err(broken(
-            "another last field".to_owned(),
-            "the last field of the order",
-        ));
+        return Err(broken("another last field".to_owned(), "the last field of the order"));
     }
-    let words = index(arena, node)?
-        .iter()
-        .map(|word| word.load(Ordering::Relaxed));
+    let words = index(arena, node)?.iter().map(|word| word.load(Ordering::Relaxed));
     let filled = words.clone().filter(|word| *word != 0).count() as u64;
     let used = words.filter(|word| word & OFFSET != 0).count() as u64;
     if filled != load(node, FILLED) || used != count(node) {
-        return Err(broken(
-            format!("{used} entries, {filled} with tombstones"),
-            "as many as counted",
-        ));
+        return Err(broken(format!("{used} entries, {filled} with tombstones"), "as many as counted"));
     }
     let mut room = 0;
     for chunk in chunks(arena, node) {
@@ -471,10 +426,7 @@ pub(crate) fn check<'a>(arena: &'a Arena, node: &Node) -> Result<Vec<Found<'a>>>
         free += 1;
     }
     if free + count(node) != room {
-        return Err(broken(
-            format!("{free} free fields of {room}"),
-            "every field either free or in order",
-        ));
+        return Err(broken(format!("{free} free fields of {room}"), "every field either free or in order"));
     }
     Ok(all)
 }
@@ -488,14 +440,8 @@ pub(super) fn next_child<'a>(arena: &'a Arena, node: &'a Node) -> Result<Child<'
         }
         let field = arena.at::<Field>(offset)?;
         if let Some(id) = Raw::load(&field.slot).id() {
-            let forget = [
-                Some((&field.slot.tag, Raw::NULL.tag)),
-                Some((&node.body[FIRST], offset)),
-            ];
-            return Ok(Child::Node {
-                index: id.index,
-                forget,
-            });
+            let forget = [Some((&field.slot.tag, Raw::NULL.tag)), Some((&node.body[FIRST], offset))];
+            return Ok(Child::Node { index: id.index, forget });
         }
         if let Some(payload) = name_block(field) {
             let forget = [Some((&field.name_length, 0)), Some((&node.body[FIRST], offset))];
@@ -507,10 +453,7 @@ pub(super) fn next_child<'a>(arena: &'a Arena, node: &'a Node) -> Result<Child<'
     if block != 0 {
         let (_, link) = chunk(arena, block)?;
         let forget = [Some((&node.body[CHUNKS], link)), Some((&node.body[FIRST], 0))];
-        return Ok(Child::Block {
-            payload: block,
-            forget,
-        });
+        return Ok(Child::Block { payload: block, forget });
     }
     match load(node, INDEX) {
         0 => Ok(Child::None),

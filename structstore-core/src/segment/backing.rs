@@ -51,11 +51,7 @@ impl Place {
     /// A name as POSIX wants it: a slash, then anything but slashes and NULs.
     pub(crate) fn name(name: &str) -> Result<Place> {
         let invalid = |reason| {
-            Err(Error::InvalidName {
-                name: name.chars().take(64).collect(),
-                of: "segment name",
-                reason,
-            })
+            Err(Error::InvalidName { name: name.chars().take(64).collect(), of: "segment name", reason })
         };
         match name.strip_prefix('/') {
             _ if name.is_empty() => invalid("it is empty"),
@@ -72,11 +68,7 @@ impl Place {
     pub(crate) fn path(path: &Path) -> Result<Place> {
         let invalid = |reason| {
             let name = path.to_string_lossy().chars().take(64).collect();
-            Err(Error::InvalidName {
-                name,
-                of: "path",
-                reason,
-            })
+            Err(Error::InvalidName { name, of: "path", reason })
         };
         if path.as_os_str().is_empty() {
             return invalid("it is empty");
@@ -124,9 +116,7 @@ impl Place {
                     flags |= OFlag::O_CREAT;
                 }
                 let mode = Mode::from_bits_truncate(create.unwrap_or(0));
-                shm_open(name.as_str(), flags, mode)
-                    .map(File::from)
-                    .map_err(io::Error::from)
+                shm_open(name.as_str(), flags, mode).map(File::from).map_err(io::Error::from)
             }
             Place::Path(path) => OpenOptions::new()
                 .read(true)
@@ -137,11 +127,7 @@ impl Place {
                 .open(path),
         };
         opened.map_err(|source| {
-            self.io(
-                "open",
-                source,
-                create.map(|mode| format!("mode {mode:04o}")).unwrap_or_default(),
-            )
+            self.io("open", source, create.map(|mode| format!("mode {mode:04o}")).unwrap_or_default())
         })
     }
 
@@ -180,12 +166,7 @@ impl Place {
         if !detail.is_empty() {
             detail = format!(" ({detail})");
         }
-        Error::Io {
-            action,
-            place: self.to_string(),
-            detail,
-            source,
-        }
+        Error::Io { action, place: self.to_string(), detail, source }
     }
 }
 
@@ -208,23 +189,12 @@ impl Backing {
     }
 
     pub(crate) fn writable(&self) -> bool {
-        !matches!(
-            self,
-            Backing::File {
-                access: Access::ReadOnly,
-                ..
-            }
-        )
+        !matches!(self, Backing::File { access: Access::ReadOnly, .. })
     }
 
     pub(crate) fn io(&self, action: &'static str, source: io::Error) -> Error {
         match self {
-            Backing::Anonymous => Error::Io {
-                action,
-                place: self.place(),
-                detail: String::new(),
-                source,
-            },
+            Backing::Anonymous => Error::Io { action, place: self.place(), detail: String::new(), source },
             Backing::File { place, .. } => place.io(action, source, String::new()),
         }
     }
@@ -233,10 +203,9 @@ impl Backing {
     pub(crate) fn length(&self) -> Result<Option<u64>> {
         match self {
             Backing::Anonymous => Ok(None),
-            Backing::File { file, .. } => file
-                .metadata()
-                .map(|found| Some(found.len()))
-                .map_err(|source| self.io("examine", source)),
+            Backing::File { file, .. } => {
+                file.metadata().map(|found| Some(found.len())).map_err(|source| self.io("examine", source))
+            }
         }
     }
 
@@ -267,20 +236,10 @@ impl Backing {
             let total = system.blocks() as u64 * system.fragment_size() as u64;
             reason = format!("the file system has {left} of {total} bytes left");
         }
-        if matches!(
-            self,
-            Backing::File {
-                place: Place::Name(_),
-                ..
-            }
-        ) {
+        if matches!(self, Backing::File { place: Place::Name(_), .. }) {
             reason += " (in a container, start it with a larger --shm-size)";
         }
-        Error::OutOfSpace {
-            place: self.place(),
-            needed,
-            reason,
-        }
+        Error::OutOfSpace { place: self.place(), needed, reason }
     }
 }
 

@@ -65,15 +65,10 @@ impl Liveness {
             match self.try_lock(INIT) {
                 Ok(true) => {
                     let file = self.file.try_clone();
-                    return file
-                        .map(InitLock)
-                        .map_err(|source| place.io("lock", source, String::new()));
+                    return file.map(InitLock).map_err(|source| place.io("lock", source, String::new()));
                 }
                 Ok(false) if start.elapsed() >= timeout => {
-                    return Err(Error::NotReady {
-                        place: place.to_string(),
-                        waited: start.elapsed(),
-                    });
+                    return Err(Error::NotReady { place: place.to_string(), waited: start.elapsed() });
                 }
                 Ok(false) => thread::sleep(POLL),
                 Err(errno) => return Err(place.io("lock", errno.into(), String::new())),
@@ -94,9 +89,7 @@ impl Liveness {
 
     /// Makes a read-only attachment count as somebody who is attached.
     pub(crate) fn join_readers(&self, place: &Place) -> Result<()> {
-        self.try_lock(READERS)
-            .map(drop)
-            .map_err(|errno| place.io("lock", errno.into(), String::new()))
+        self.try_lock(READERS).map(drop).map_err(|errno| place.io("lock", errno.into(), String::new()))
     }
 
     /// Whether anybody but this attachment is attached, by the kernel's word.
@@ -110,10 +103,7 @@ impl Liveness {
 
 fn unlock(file: &OwnedFd, start: i64) {
     // Cannot fail for a lock that this description holds; and were it to, closing releases it.
-    let _ = fcntl(
-        file,
-        FcntlArg::F_OFD_SETLK(&Liveness::request(libc::F_UNLCK, start, 1)),
-    );
+    let _ = fcntl(file, FcntlArg::F_OFD_SETLK(&Liveness::request(libc::F_UNLCK, start, 1)));
 }
 
 /// The right to initialise, join or unlink; released on drop. Another descriptor of the same description, so that

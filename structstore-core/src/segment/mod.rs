@@ -64,12 +64,7 @@ impl Segment {
                 Err(source) => return Err(backing.io("map", source)),
             }
         };
-        Ok(Segment {
-            map,
-            reserved,
-            known: AtomicU64::new(0),
-            backing,
-        })
+        Ok(Segment { map, reserved, known: AtomicU64::new(0), backing })
     }
 
     pub(crate) fn backing(&self) -> &Backing {
@@ -116,9 +111,7 @@ impl Segment {
     /// The words of a range that starts at an aligned offset.
     #[inline]
     pub(crate) fn words(&self, offset: u64, count: u64) -> Result<&[AtomicU64]> {
-        let length = count
-            .checked_mul(8)
-            .ok_or_else(|| self.outside(offset, u64::MAX))?;
+        let length = count.checked_mul(8).ok_or_else(|| self.outside(offset, u64::MAX))?;
         let start = self.bytes(offset, length)?;
         if offset & 7 != 0 {
             return Err(self.outside(offset, length));
@@ -145,10 +138,9 @@ impl Segment {
     /// Backs the segment with memory up to `size`, and makes it accessible here. The caller excludes other growers.
     pub(crate) fn commit(&self, from: u64, size: u64) -> Result<()> {
         if size > self.reserved {
-            return Err(self.full(
-                size - from,
-                format!("this process reserved {} bytes for it", self.reserved),
-            ));
+            return Err(
+                self.full(size - from, format!("this process reserved {} bytes for it", self.reserved))
+            );
         }
         self.backing.extend(from, size)?;
         self.known.fetch_max(size, Ordering::AcqRel);
@@ -177,11 +169,7 @@ impl Segment {
 
     /// The error for a segment that cannot have `needed` more bytes.
     pub(crate) fn full(&self, needed: u64, reason: String) -> Error {
-        Error::OutOfSpace {
-            place: self.backing.place(),
-            needed,
-            reason,
-        }
+        Error::OutOfSpace { place: self.backing.place(), needed, reason }
     }
 }
 

@@ -43,11 +43,7 @@ impl<'a> ArrayValue<'a> {
                 expected: format!("{wanted} bytes for the shape {shape:?} of {dtype}"),
             });
         }
-        Ok(ArrayValue {
-            dtype,
-            shape: shape.to_vec(),
-            data,
-        })
+        Ok(ArrayValue { dtype, shape: shape.to_vec(), data })
     }
 
     /// An array over elements in C order.
@@ -96,19 +92,11 @@ impl<'a> ArrayValue<'a> {
     }
 
     pub(crate) fn into_owned(self) -> ArrayValue<'static> {
-        ArrayValue {
-            dtype: self.dtype,
-            shape: self.shape,
-            data: Cow::Owned(self.data.into_owned()),
-        }
+        ArrayValue { dtype: self.dtype, shape: self.shape, data: Cow::Owned(self.data.into_owned()) }
     }
 
     pub(crate) fn borrowed(&self) -> ArrayValue<'_> {
-        ArrayValue {
-            dtype: self.dtype.clone(),
-            shape: self.shape.clone(),
-            data: Cow::Borrowed(&self.data),
-        }
+        ArrayValue { dtype: self.dtype.clone(), shape: self.shape.clone(), data: Cow::Borrowed(&self.data) }
     }
 
     /// The elements as numbers, if the type is one of Rust's.
@@ -164,9 +152,7 @@ pub(crate) fn size_in_bytes(dtype: &DType, shape: &[usize]) -> Result<u64> {
     let nonzero = shape.iter().filter(|extent| **extent != 0);
     let bytes = nonzero
         .clone()
-        .try_fold(dtype.itemsize() as u64, |bytes, extent| {
-            bytes.checked_mul(*extent as u64)
-        })
+        .try_fold(dtype.itemsize() as u64, |bytes, extent| bytes.checked_mul(*extent as u64))
         .filter(|bytes| *bytes <= i64::MAX as u64)
         .ok_or_else(|| invalid("a size that memory can hold"))?;
     Ok(if shape.contains(&0) { 0 } else { bytes })
@@ -266,23 +252,14 @@ pub(crate) fn lease_count(arena: &Arena, payload: u64) -> Result<&AtomicU64> {
 impl ArrayBlock {
     pub(crate) fn new(dtype: DType, shape: &[usize]) -> Result<ArrayBlock> {
         let bytes = size_in_bytes(&dtype, shape)?;
-        let mut block = ArrayBlock {
-            dtype,
-            shape: shape.to_vec(),
-            data: 0,
-            bytes,
-        };
+        let mut block = ArrayBlock { dtype, shape: shape.to_vec(), data: 0, bytes };
         block.data = block.data_offset();
         Ok(block)
     }
 
     fn data_offset(&self) -> u64 {
         let descr = self.dtype.descr().len();
-        let long = if descr > INLINE_DESCR {
-            descr.div_ceil(8)
-        } else {
-            0
-        };
+        let long = if descr > INLINE_DESCR { descr.div_ceil(8) } else { 0 };
         (8 * (HEADER_WORDS + self.shape.len() + long) as u64).next_multiple_of(64)
     }
 
@@ -299,19 +276,12 @@ impl ArrayBlock {
         }
         let descr = self.dtype.descr().as_bytes();
         words[0].store(self.bytes, Ordering::Relaxed);
-        words[1].store(
-            self.dtype.itemsize() as u64 | (descr.len() as u64) << 32,
-            Ordering::Relaxed,
-        );
+        words[1].store(self.dtype.itemsize() as u64 | (descr.len() as u64) << 32, Ordering::Relaxed);
         words[2].store(self.shape.len() as u64, Ordering::Relaxed);
         for (word, extent) in words[HEADER_WORDS..].iter().zip(&self.shape) {
             word.store(*extent as u64, Ordering::Relaxed);
         }
-        let at = if descr.len() > INLINE_DESCR {
-            HEADER_WORDS + self.shape.len()
-        } else {
-            HEADER_WORDS - 1
-        };
+        let at = if descr.len() > INLINE_DESCR { HEADER_WORDS + self.shape.len() } else { HEADER_WORDS - 1 };
         crate::node::write_bytes(&words[at..], descr);
         Ok(())
     }
@@ -327,32 +297,20 @@ impl ArrayBlock {
         if dimensions > MAX_DIMENSIONS as u64 || descr > 1 << 16 {
             return Err(broken(format!("{dimensions} dimensions, {descr} bytes of type")));
         }
-        let long = if descr > INLINE_DESCR {
-            descr.div_ceil(8) as u64
-        } else {
-            0
-        };
+        let long = if descr > INLINE_DESCR { descr.div_ceil(8) as u64 } else { 0 };
         let words = arena.words(payload, HEADER_WORDS as u64 + dimensions + long)?;
         let (extents, long) = words[HEADER_WORDS..].split_at(dimensions as usize);
-        let shape: Vec<usize> = extents
-            .iter()
-            .map(|extent| extent.load(Ordering::Relaxed) as usize)
-            .collect();
+        let shape: Vec<usize> =
+            extents.iter().map(|extent| extent.load(Ordering::Relaxed) as usize).collect();
         let descr = crate::node::read_bytes(
-            if descr > INLINE_DESCR {
-                long
-            } else {
-                &words[HEADER_WORDS - 1..]
-            },
+            if descr > INLINE_DESCR { long } else { &words[HEADER_WORDS - 1..] },
             descr,
         );
         let descr = String::from_utf8(descr).map_err(|_| broken("a type that is not text".to_owned()))?;
         let dtype = DType::parse(&descr, itemsize)?;
         let block = ArrayBlock::new(dtype, &shape).map_err(|_| broken(format!("the shape {shape:?}")))?;
         if block.bytes != bytes {
-            return Err(broken(format!(
-                "{bytes} bytes of elements for the shape {shape:?}"
-            )));
+            return Err(broken(format!("{bytes} bytes of elements for the shape {shape:?}")));
         }
         arena.bytes(payload, block.size())?;
         Ok(block)

@@ -41,10 +41,7 @@ impl DType {
             return Err(invalid());
         };
         let rest = chars.as_str();
-        let digits = rest.len()
-            - rest
-                .trim_start_matches(|digit: char| digit.is_ascii_digit())
-                .len();
+        let digits = rest.len() - rest.trim_start_matches(|digit: char| digit.is_ascii_digit()).len();
         let size: u32 = rest[..digits].parse().map_err(|_| invalid())?;
         let unit = &rest[digits..];
         let sizes: &[u32] = match kind {
@@ -62,15 +59,8 @@ impl DType {
         {
             return Err(invalid());
         }
-        let itemsize = if kind == 'U' {
-            size.checked_mul(4).ok_or_else(invalid)?
-        } else {
-            size
-        };
-        Ok(DType {
-            descr: typestr.into(),
-            itemsize,
-        })
+        let itemsize = if kind == 'U' { size.checked_mul(4).ok_or_else(invalid)? } else { size };
+        Ok(DType { descr: typestr.into(), itemsize })
     }
 
     /// A structured type, by its `descr` literal and the size of an item in bytes.
@@ -86,35 +76,22 @@ impl DType {
                 expected: format!("a descr literal of at most {MAX_DESCR} bytes"),
             });
         }
-        Ok(DType {
-            descr: descr.into(),
-            itemsize,
-        })
+        Ok(DType { descr: descr.into(), itemsize })
     }
 
     /// Either of the two, as an arena or an image holds it.
     pub(crate) fn parse(descr: &str, itemsize: u32) -> Result<DType> {
-        let parsed = if descr.starts_with('[') {
-            DType::structured(descr, itemsize)
-        } else {
-            DType::new(descr)
-        };
+        let parsed =
+            if descr.starts_with('[') { DType::structured(descr, itemsize) } else { DType::new(descr) };
         match parsed {
             Ok(dtype) if dtype.itemsize == itemsize => Ok(dtype),
-            _ => Err(Error::corrupt(
-                "an array",
-                "an unknown element type",
-                "a NumPy type",
-            )),
+            _ => Err(Error::corrupt("an array", "an unknown element type", "a NumPy type")),
         }
     }
 
     /// The element type that corresponds to a Rust type.
     pub fn of<T: super::Element>() -> DType {
-        DType {
-            descr: T::TYPESTR.into(),
-            itemsize: size_of::<T>() as u32,
-        }
+        DType { descr: T::TYPESTR.into(), itemsize: size_of::<T>() as u32 }
     }
 
     /// The type string, or the `descr` literal of a structured type.
@@ -145,33 +122,13 @@ mod tests {
 
     #[test]
     fn type_strings_are_checked() {
-        for (typestr, size) in [
-            ("<f8", 8),
-            ("|b1", 1),
-            (">i4", 4),
-            ("<U5", 20),
-            ("|S7", 7),
-            ("<M8[us]", 8),
-            ("<f2", 2),
-        ] {
+        for (typestr, size) in
+            [("<f8", 8), ("|b1", 1), (">i4", 4), ("<U5", 20), ("|S7", 7), ("<M8[us]", 8), ("<f2", 2)]
+        {
             assert_eq!(DType::new(typestr).unwrap().itemsize(), size, "{typestr}");
         }
-        for typestr in [
-            "",
-            "f8",
-            "<",
-            "<f3",
-            "|O8",
-            "<f8[us]",
-            "<x4",
-            "<i",
-            "<U9999999999",
-            "<é8",
-        ] {
-            assert!(
-                matches!(DType::new(typestr), Err(Error::InvalidArgument { .. })),
-                "{typestr}"
-            );
+        for typestr in ["", "f8", "<", "<f3", "|O8", "<f8[us]", "<x4", "<i", "<U9999999999", "<é8"] {
+            assert!(matches!(DType::new(typestr), Err(Error::InvalidArgument { .. })), "{typestr}");
         }
     }
 }

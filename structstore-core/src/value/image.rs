@@ -18,10 +18,7 @@ const HEADER: usize = 32;
 pub(crate) fn encode(value: &Value<'_>) -> Vec<u8> {
     let mut image = vec![0; HEADER];
     write(&mut image, value);
-    let (length, hash) = (
-        (image.len() - HEADER) as u64,
-        rapidhash::v3::rapidhash_v3(&image[HEADER..]),
-    );
+    let (length, hash) = ((image.len() - HEADER) as u64, rapidhash::v3::rapidhash_v3(&image[HEADER..]));
     image[..8].copy_from_slice(MAGIC);
     image[8..16].copy_from_slice(&VERSION.to_le_bytes());
     image[16..24].copy_from_slice(&length.to_le_bytes());
@@ -55,10 +52,7 @@ fn write(image: &mut Vec<u8>, value: &Value<'_>) {
             sized(image, array.dtype().descr().as_bytes());
             image.extend_from_slice(&(array.dtype().itemsize() as u64).to_le_bytes());
             image.extend_from_slice(&(array.shape().len() as u64).to_le_bytes());
-            array
-                .shape()
-                .iter()
-                .for_each(|extent| image.extend_from_slice(&(*extent as u64).to_le_bytes()));
+            array.shape().iter().for_each(|extent| image.extend_from_slice(&(*extent as u64).to_le_bytes()));
             sized(image, array.data());
         }
     }
@@ -73,16 +67,9 @@ pub(crate) fn decode(image: &[u8]) -> Result<Value<'_>> {
         expected: expected.to_owned(),
     };
     let Some((header, body)) = image.split_at_checked(HEADER) else {
-        return Err(mismatch(
-            "its length",
-            format!("{} bytes", image.len()),
-            "at least 32 bytes",
-        ));
+        return Err(mismatch("its length", format!("{} bytes", image.len()), "at least 32 bytes"));
     };
-    let mut header = Reader {
-        rest: header,
-        length: image.len(),
-    };
+    let mut header = Reader { rest: header, length: image.len() };
     if header.take(8)? != MAGIC {
         return Err(mismatch("its magic", "another".to_owned(), "STRUCTIM"));
     }
@@ -91,29 +78,14 @@ pub(crate) fn decode(image: &[u8]) -> Result<Value<'_>> {
         return Err(mismatch("its version", version.to_string(), "1"));
     }
     if length != body.len() as u64 {
-        return Err(mismatch(
-            "its length",
-            body.len().to_string(),
-            &length.to_string(),
-        ));
+        return Err(mismatch("its length", body.len().to_string(), &length.to_string()));
     }
     if hash != rapidhash::v3::rapidhash_v3(body) {
-        return Err(mismatch(
-            "its hash",
-            "another".to_owned(),
-            "the hash of its bytes",
-        ));
+        return Err(mismatch("its hash", "another".to_owned(), "the hash of its bytes"));
     }
-    let mut reader = Reader {
-        rest: body,
-        length: image.len(),
-    };
+    let mut reader = Reader { rest: body, length: image.len() };
     let value = reader.value(0)?;
-    if reader.rest.is_empty() {
-        Ok(value)
-    } else {
-        Err(reader.broken("bytes behind the value"))
-    }
+    if reader.rest.is_empty() { Ok(value) } else { Err(reader.broken("bytes behind the value")) }
 }
 
 struct Reader<'a> {
@@ -128,10 +100,8 @@ impl<'a> Reader<'a> {
     }
 
     fn take(&mut self, count: usize) -> Result<&'a [u8]> {
-        let (taken, rest) = self
-            .rest
-            .split_at_checked(count)
-            .ok_or_else(|| self.broken("the end of the image"))?;
+        let (taken, rest) =
+            self.rest.split_at_checked(count).ok_or_else(|| self.broken("the end of the image"))?;
         self.rest = rest;
         Ok(taken)
     }
@@ -163,10 +133,7 @@ impl<'a> Reader<'a> {
 
     fn value(&mut self, depth: usize) -> Result<Value<'a>> {
         if depth > MAX_DEPTH {
-            return Err(Error::TooDeep {
-                path: String::new(),
-                limit: MAX_DEPTH,
-            });
+            return Err(Error::TooDeep { path: String::new(), limit: MAX_DEPTH });
         }
         let code = self.take(1)?[0];
         let kind = Kind::of(code).ok_or_else(|| self.broken(format_args!("the kind {code}")))?;
@@ -189,9 +156,8 @@ impl<'a> Reader<'a> {
                 let itemsize = u32::try_from(itemsize).map_err(|_| self.broken("a huge item size"))?;
                 let dtype = DType::parse(descr, itemsize)?;
                 let dimensions = self.count(8)?;
-                let shape: Vec<usize> = (0..dimensions)
-                    .map(|_| Ok(self.word()? as usize))
-                    .collect::<Result<_>>()?;
+                let shape: Vec<usize> =
+                    (0..dimensions).map(|_| Ok(self.word()? as usize)).collect::<Result<_>>()?;
                 let data = self.sized()?;
                 let array = ArrayValue::new(dtype, &shape, data);
                 Value::Array(array.map_err(|_| self.broken(format_args!("the shape {shape:?}")))?)

@@ -23,20 +23,16 @@ fn write_value(f: &mut Formatter<'_>, value: &Value<'_>, indent: Option<usize>) 
             bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
             f.write_char('"')
         }
-        Value::List(items) => write_items(f, ('[', ']'), indent, items.iter(), |f, item, indent| {
-            write_value(f, item, indent)
-        }),
-        Value::Struct(fields) => write_items(
-            f,
-            ('{', '}'),
-            indent,
-            fields.iter(),
-            |f, (name, value), indent| {
+        Value::List(items) => {
+            write_items(f, ('[', ']'), indent, items.iter(), |f, item, indent| write_value(f, item, indent))
+        }
+        Value::Struct(fields) => {
+            write_items(f, ('{', '}'), indent, fields.iter(), |f, (name, value), indent| {
                 write_text(f, name)?;
                 f.write_str(": ")?;
                 write_value(f, value, indent)
-            },
-        ),
+            })
+        }
         Value::Array(array) => match array.numbers() {
             Some(numbers) => write_dimension(f, array.shape(), &numbers),
             None => write_opaque(f, array),
@@ -116,8 +112,5 @@ fn write_dimension(f: &mut Formatter<'_>, shape: &[usize], numbers: &[Scalar]) -
 }
 
 fn write_opaque(f: &mut Formatter<'_>, array: &ArrayValue<'_>) -> fmt::Result {
-    write_text(
-        f,
-        &format!("array of {} with shape {:?}", array.dtype(), array.shape()),
-    )
+    write_text(f, &format!("array of {} with shape {:?}", array.dtype(), array.shape()))
 }

@@ -59,12 +59,7 @@ pub enum Value<'a> {
 impl<'a> Value<'a> {
     /// A struct of the given fields. Where a name occurs twice, assigning the value is an error.
     pub fn record<K: Into<Cow<'a, str>>>(fields: impl IntoIterator<Item = (K, Value<'a>)>) -> Value<'a> {
-        Value::Struct(
-            fields
-                .into_iter()
-                .map(|(name, value)| (name.into(), value))
-                .collect(),
-        )
+        Value::Struct(fields.into_iter().map(|(name, value)| (name.into(), value)).collect())
     }
 
     /// What kind of value this is.
@@ -83,10 +78,7 @@ impl<'a> Value<'a> {
     /// The value of a field, if this is a struct that has it.
     pub fn get(&self, name: &str) -> Option<&Value<'a>> {
         match self {
-            Value::Struct(fields) => fields
-                .iter()
-                .find(|(found, _)| found == name)
-                .map(|(_, value)| value),
+            Value::Struct(fields) => fields.iter().find(|(found, _)| found == name).map(|(_, value)| value),
             _ => None,
         }
     }
@@ -112,15 +104,11 @@ impl<'a> Value<'a> {
     /// Fails if the value nests deeper than a store can, naming the way to where it does.
     pub(crate) fn check_depth(&self, depth: usize) -> Result<()> {
         if depth > MAX_DEPTH {
-            return Err(Error::TooDeep {
-                path: String::new(),
-                limit: MAX_DEPTH,
-            });
+            return Err(Error::TooDeep { path: String::new(), limit: MAX_DEPTH });
         }
         match self {
             Value::List(items) => items.iter().enumerate().try_for_each(|(index, item)| {
-                item.check_depth(depth + 1)
-                    .map_err(|error| error.under_index(index))
+                item.check_depth(depth + 1).map_err(|error| error.under_index(index))
             }),
             Value::Struct(fields) => fields.iter().try_for_each(|(name, value)| {
                 value.check_depth(depth + 1).map_err(|error| error.under(name))
@@ -144,8 +132,7 @@ impl PartialEq for Value<'_> {
                         if name == other {
                             value == at_same_place
                         } else {
-                            b.iter()
-                                .any(|(other, candidate)| name == other && value == candidate)
+                            b.iter().any(|(other, candidate)| name == other && value == candidate)
                         }
                     })
             }
@@ -219,10 +206,7 @@ impl<'a> From<&'a Value<'_>> for Value<'a> {
             Value::Bytes(bytes) => Value::Bytes(Cow::Borrowed(bytes)),
             Value::List(items) => Value::List(items.iter().map(Into::into).collect()),
             Value::Struct(fields) => Value::Struct(
-                fields
-                    .iter()
-                    .map(|(name, value)| (Cow::Borrowed(name.as_ref()), value.into()))
-                    .collect(),
+                fields.iter().map(|(name, value)| (Cow::Borrowed(name.as_ref()), value.into())).collect(),
             ),
             Value::Array(array) => Value::Array(array.borrowed()),
         }

@@ -144,11 +144,8 @@ pub(crate) fn convert(scalar: Scalar, to: Kind) -> Result<Scalar> {
     if scalar.kind() == to {
         return Ok(scalar);
     }
-    let misfit = || Error::OutOfRange {
-        path: String::new(),
-        value: scalar.to_string(),
-        expected: to.name().into(),
-    };
+    let misfit =
+        || Error::OutOfRange { path: String::new(), value: scalar.to_string(), expected: to.name().into() };
     let mistyped = || Error::WrongType {
         path: String::new(),
         found: scalar.kind().name().into(),
@@ -267,30 +264,12 @@ mod tests {
     #[test]
     fn conversions_keep_the_value_or_fail() {
         assert!(matches!(convert(Scalar::I64(255), Kind::U8), Ok(Scalar::U8(255))));
-        assert!(matches!(
-            convert(Scalar::I64(256), Kind::U8),
-            Err(Error::OutOfRange { .. })
-        ));
-        assert!(matches!(
-            convert(Scalar::I64(-1), Kind::U64),
-            Err(Error::OutOfRange { .. })
-        ));
-        assert!(matches!(
-            convert(Scalar::I64((1 << 53) + 1), Kind::F64),
-            Err(Error::OutOfRange { .. })
-        ));
-        assert!(matches!(
-            convert(Scalar::F64(1.0), Kind::I64),
-            Err(Error::WrongType { .. })
-        ));
-        assert!(matches!(
-            convert(Scalar::Bool(true), Kind::I64),
-            Err(Error::WrongType { .. })
-        ));
+        assert!(matches!(convert(Scalar::I64(256), Kind::U8), Err(Error::OutOfRange { .. })));
+        assert!(matches!(convert(Scalar::I64(-1), Kind::U64), Err(Error::OutOfRange { .. })));
+        assert!(matches!(convert(Scalar::I64((1 << 53) + 1), Kind::F64), Err(Error::OutOfRange { .. })));
+        assert!(matches!(convert(Scalar::F64(1.0), Kind::I64), Err(Error::WrongType { .. })));
+        assert!(matches!(convert(Scalar::Bool(true), Kind::I64), Err(Error::WrongType { .. })));
         assert!(matches!(convert(Scalar::F64(0.1), Kind::F32), Ok(Scalar::F32(_))));
-        assert!(matches!(
-            convert(Scalar::F64(1e300), Kind::F32),
-            Err(Error::OutOfRange { .. })
-        ));
+        assert!(matches!(convert(Scalar::F64(1e300), Kind::F32), Err(Error::OutOfRange { .. })));
     }
 }

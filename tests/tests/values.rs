@@ -1,0 +1,331 @@
+//! Every kind of value through the dynamic API, in a shared store whose memory is accounted for after each test.
+
+use structstore::{ArrayValue, DType, Error, Kind, Scalar, StructStore, StructStoreShared, Value, key};
+use structstore_tests::Memory;
+
+/// Runs a test in a store of its own, and then verifies every invariant, also when all is removed again.
+fn with_store(test: impl FnOnce(&StructStoreShared) -> structstore::Result<()>) {
+    let store = Memory::store();
+    let empty = store.statistics();
+    test(&store).unwrap();
+    store.check().unwrap();
+    store.clear().unwrap();
+    store.check().unwrap();
+    let after = store.statistics();
+    assert_eq!((after.nodes, store.len().unwrap()), (empty.nodes, 0));
+}
+
+#[test]
+fn scalars_keep_their_type() {
+    with_store(|store| {
+        let scalars = [
+            Scalar::Bool(true),
+            Scalar::I8(i8::MIN),
+            Scalar::I16(i16::MIN),
+            Scalar::I32(i32::MIN),
+            Scalar::I64(i64::MIN),
+            Scalar::U8(u8::MAX),
+            Scalar::U16(u16::MAX),
+            Scalar::U32(u32::MAX),
+            Scalar::U64(u64::MAX),
+            Scalar::F32(f32::MIN_POSITIVE),
+            Scalar::F64(f64::MAX),
+        ];
+        for scalar in scalars {
+            let name = format!("{:?}", scalar.kind());
+            store.set(&name, Value::Scalar(scalar))?;
+            assert_eq!(store.kind(&name)?, scalar.kind());
+            assert_eq!(store.get::<Scalar>(&name)?, scalar);
+        }
+        assert_eq!(store.get::<u64>("U64")?, u64::MAX);
+        assert_eq!(store.get::<i64>("I64")?, i64::MIN);
+        assert!(matches!(store.get::<i64>("U64"), Err(Error::OutOfRange { .. })));
+        assert!(matches!(store.get::<bool>("U8"), Err(Error::WrongType { .. })));
+        store.set("nothing", ())?;
+        assert_eq!(store.get::<Option<i32>>("nothing")?, None);
+        assert_eq!(store.get::<Option<bool>>("Bool")?, Some(true));
+        Ok(())
+    });
+}
+
+#[test]
+fn texts_and_bytes_of_any_length() {
+    with_store(|store| {
+        for length in [0, 1, 7, 8, 9, 47, 48, 49, 1000, 100_000] {
+            let text: String = "añ€𝄞".chars().cycle().take(length).collect();
+            store.set("text", &text)?;
+            assert_eq!(store.get::<String>("text")?, text);
+            let bytes: Vec<u8> = (0..length).map(|at| at as u8).collect();
+            store.set("bytes", bytes.as_slice())?;
+            assert_eq!(store.get::<Vec<u8>>("bytes")?, bytes);
+            store.check()?;
+        }
+        let text = store.text("text")?;
+        text.set("through the handle")?;
+        assert_eq!(store.get::<String>("text")?, "through the handle");
+        text.write()?.set("through the guard")?;
+        assert_eq!(text.get()?, "through the guard");
+        store.set("text", "assigned in place")?;
+        assert_eq!(text.get()?, "assigned in place", "the handle outlives an assignment of the same kind");
+        store.set("text", 5)?;
+        assert!(matches!(text.get(), Err(Error::StaleHandle { .. })));
+        Ok(())
+    });
+}
+
+#[test]
+fn arrays_of_any_dtype_and_shape() {
+    with_store(|store| {
+        for dtype in
+            ["|b1", "<i8", ">i4", "<f2", "<f4", "<f8", "<c16", "|S7", "<U3", "<M8[us]", "|V5", "<f16"]
+        {
+            let dtype = DType::new(dtype)?;
+            for shape in [&[][..], &[0], &[3], &[2, 3], &[0, 5], &[2, 1, 3], &[1; 32]] {
+                let bytes = dtype.itemsize() * shape.iter().product::<usize>();
+                let data: Vec<u8> = (0..bytes).map(|at| at as u8 % 2).collect();
+                let array = ArrayValue::new(dtype.clone(), shape, data)?;
+                store.set("array", array.clone())?;
+                let found = store.array("array")?.to_value()?;
+                assert_eq!((found.dtype(), found.shape(), found.data()), (&dtype, shape, array.data()));
+            }
+            store.check()?;
+        }
+        let descr = "[('x', '<f8'), ('label', '|S3', (2,))]";
+        let structured = ArrayValue::new(DType::structured(descr, 14)?, &[2], vec![7; 28])?;
+        store.set("structured", structured)?;
+        assert_eq!(store.array("structured")?.dtype()?.descr(), descr);
+        Ok(())
+    });
+}
+
+#[test]
+fn arrays_change_in_place_or_are_published_anew() {
+    with_store(|store| {
+        store.set("array", [1.0, 2.0, 3.0])?;
+        let array = store.array("array")?;
+        array.write()?.as_mut_slice::<f64>()?[1] = 20.0;
+        assert_eq!(array.read()?.as_slice::<f64>()?, [1.0, 20.0, 3.0]);
+
+        let view = array.view()?;
+        assert!(matches!(array.read()?.as_slice::<f64>(), Err(Error::Leased { .. })));
+        // The guard gets a block of its own, and the view keeps what it has.
+        array.write()?.as_mut_slice::<f64>()?[0] = 10.0;
+        assert_eq!(view.to_vec::<f64>()?, [1.0, 20.0, 3.0]);
+        assert_eq!(array.to_vec::<f64>()?, [10.0, 20.0, 3.0]);
+
+        array.assign(&ArrayValue::from_slice(&[2], &[7_u8, 8])?)?;
+        assert_eq!(store.array("array")?.to_vec::<u8>()?, [7, 8]);
+        let second = array.view()?;
+        store.remove("array")?;
+        store.check()?;
+        assert_eq!(second.to_vec::<u8>()?, [7, 8]);
+        assert!(matches!(array.shape(), Err(Error::StaleHandle { .. })));
+        drop((view, second));
+        store.check()
+    });
+}
+
+#[test]
+fn fields_keep_their_order_through_everything() {
+    with_store(|store| {
+        for name in ["a", "b", "c", "d", "e"] {
+            store.set(name, name)?;
+        }
+        store.remove("b")?;
+        store.rename("d", "a name that does not fit the field itself")?;
+        store.set("c", vec![1, 2])?;
+        store.set("b", 1)?;
+        assert_eq!(store.names()?, ["a", "c", "a name that does not fit the field itself", "e", "b"]);
+        store.rename("a name that does not fit the field itself", "d")?;
+        assert_eq!(store.iter()?.map(|(name, _)| name).collect::<Vec<_>>(), ["a", "c", "d", "e", "b"]);
+        assert!(matches!(store.rename("a", "b"), Err(Error::AlreadyExists { .. })));
+        assert!(matches!(store.rename("x", "y"), Err(Error::NotFound { .. })));
+        assert_eq!(store.take("c")?, Value::from(vec![1, 2]));
+        assert!(!store.contains("c")?);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_dot_in_a_name_is_just_a_dot() {
+    with_store(|store| {
+        store.set("a.b", 1)?;
+        store.nested("a")?.set("b", 2)?;
+        assert_eq!(store.get::<i32>("a.b")?, 1);
+        assert_eq!(store.at("a")?.get::<i32>("b")?, 2);
+        Ok(())
+    });
+}
+
+#[test]
+fn things_are_created_on_first_use() {
+    with_store(|store| {
+        assert_eq!(store.get_or_insert(key!("num"), 5)?, 5);
+        store.nested("a")?.nested("b")?.list("c")?.push(1)?;
+        assert_eq!(store.text("text")?.get()?, "");
+        assert_eq!(store.bytes("bytes")?.len()?, 0);
+        assert_eq!(store.at("a")?.at("b")?.get::<Value>("c")?, Value::from(vec![1]));
+        assert_eq!(store.at("a")?.at("b")?.path(), "a.b");
+        assert!(matches!(store.nested("num"), Err(Error::WrongType { .. })));
+        Ok(())
+    });
+}
+
+#[test]
+fn lists_hold_anything_anywhere() {
+    with_store(|store| {
+        let list = store.list("list")?;
+        list.push(1)?;
+        list.push("two")?;
+        list.insert(0, Value::record([("x", Value::from(0))]))?;
+        list.insert(3, vec![3.0])?;
+        list.set(1, ())?;
+        assert_eq!(list.to_string(), r#"[{"x": 0}, null, "two", [3.0]]"#);
+        assert_eq!(list.pop()?, Some(Value::from(vec![3.0])));
+        assert_eq!(list.remove(0)?, Value::record([("x", 0.into())]));
+        list.extend(0..100)?;
+        assert_eq!((list.len()?, list.get::<i64>(101)?), (102, 99));
+        assert!(matches!(list.get::<i64>(102), Err(Error::IndexOutOfRange { len: 102, .. })));
+        list.assign_all(["x"])?;
+        assert_eq!(list.to_string(), r#"["x"]"#);
+        list.clear()?;
+        assert_eq!(list.pop()?, None);
+        Ok(())
+    });
+}
+
+#[test]
+fn guards_reach_everything_below() {
+    with_store(|store| {
+        store.set("robot", Value::record([("name", Value::from("r2")), ("speed", 1.5.into())]))?;
+        store.set("list", vec![1, 2])?;
+        store.set("blob", [1_u8, 2].as_slice())?;
+        let mut guard = store.write()?;
+        *guard.at("robot")?.scalar_mut::<f64>("speed")? += 1.0;
+        guard.at("robot")?.text("name")?.set("c3po")?;
+        guard.list("list")?.push(vec!["nested"])?;
+        guard.list("list")?.list(2)?.text(0)?.set("changed")?;
+        *guard.list("list")?.scalar_mut::<i32>(0)? = 10;
+        guard.bytes("blob")?.set(&[9])?;
+        guard.set("new", 1)?;
+        guard.rename("new", "newer")?;
+        assert_eq!(guard.get::<i32>("newer")?, 1);
+        guard.remove("newer")?;
+        assert!(matches!(guard.scalar_mut::<i32>("robot"), Err(Error::WrongType { .. })));
+        assert!(matches!(store.get::<i32>("list"), Err(Error::HeldByGuard { .. })));
+        assert_eq!(store.to_string(), r#""<held by a guard of this thread>""#);
+        drop(guard);
+        let guard = store.read()?;
+        assert_eq!(
+            guard.text("blob").err().map(|error| error.to_string()).unwrap(),
+            "blob: found bytes, expected text"
+        );
+        assert_eq!(guard.len(), 3);
+        drop(guard);
+        let expected =
+            r#"{"robot": {"name": "c3po", "speed": 2.5}, "list": [10, 2, ["changed"]], "blob": "09"}"#;
+        assert_eq!(store.to_string(), expected);
+        Ok(())
+    });
+}
+
+#[test]
+fn display_shows_what_this_thread_holds_as_such() {
+    with_store(|store| {
+        store.set("a", 1)?;
+        let guard = store.list_mut("list")?;
+        assert_eq!(store.to_string(), r#"{"a": 1, "list": "<held by a guard of this thread>"}"#);
+        drop(guard);
+        Ok(())
+    });
+}
+
+#[test]
+fn equality_is_by_value_without_order() {
+    let (a, b) = (StructStore::new(), StructStore::new());
+    a.set("x", 1).unwrap();
+    a.set("y", vec![1.0, 2.0]).unwrap();
+    b.set("y", vec![1_u8, 2]).unwrap();
+    b.set("x", 1.0).unwrap();
+    assert_eq!(*a, *b);
+    b.set("x", f64::NAN).unwrap();
+    assert_ne!(*a, *b);
+    assert_ne!(*b, *b, "NaN is unlike itself");
+    a.set("x", [1, 2]).unwrap();
+    b.set("x", [1.0, 2.0]).unwrap();
+    assert_eq!(*a, *b, "arrays compare by their elements");
+}
+
+#[test]
+fn structures_are_copied_between_stores() {
+    with_store(|store| {
+        let local = StructStore::new();
+        local.set("deep", Value::record([("list", vec![Value::from("x"), [1.5_f32].into()].into())]))?;
+        store.set("copy", &local.to_value()?)?;
+        assert_eq!(store.at("copy")?.to_value()?, local.to_value()?);
+        store.set("again", store.at("copy")?.to_value()?)?;
+        assert_eq!(store.at("again")?, store.at("copy")?);
+        Ok(())
+    });
+}
+
+#[test]
+fn images_keep_everything_exactly() {
+    with_store(|store| {
+        store.set("u8", 5_u8)?;
+        store.set("nan", f64::NAN)?;
+        store.set("list", vec![Value::Null, "text".into(), Value::from([1_i16, 2])])?;
+        store.nested("empty")?;
+        let image = store.to_bytes()?;
+        let copy = StructStore::new();
+        copy.set("old", 1)?;
+        copy.from_bytes(&image)?;
+        assert_eq!(copy.kind("u8")?, Kind::U8);
+        assert_eq!(copy.names()?, ["u8", "nan", "list", "empty"]);
+        assert_eq!(copy.to_bytes()?, image);
+        let mut buffer = vec![0; image.len()];
+        assert_eq!(store.to_buffer(&mut buffer)?, image.len());
+        assert_eq!(buffer, image);
+        assert!(matches!(
+            store.to_buffer(&mut buffer[1..]),
+            Err(Error::InvalidArgument { argument: "buffer", .. })
+        ));
+        for at in 0..image.len() {
+            let mut damaged = image.clone();
+            damaged[at] ^= 0x10;
+            assert!(copy.from_bytes(&damaged).is_err(), "byte {at}");
+            assert!(copy.from_bytes(&image[..at]).is_err(), "cut at {at}");
+        }
+        assert_eq!(copy.to_bytes()?, image, "a damaged image changes nothing");
+        Ok(())
+    });
+}
+
+#[test]
+fn a_struct_of_many_fields() {
+    with_store(|store| {
+        let names: Vec<String> = (0..20_000).map(|at| format!("field {at}")).collect();
+        for (at, name) in names.iter().enumerate() {
+            store.set(name, at as i64)?;
+        }
+        for name in names.iter().step_by(3) {
+            store.remove(name)?;
+        }
+        for (at, name) in names.iter().enumerate() {
+            assert_eq!(store.contains(name)?, at % 3 != 0);
+            if at % 3 != 0 {
+                assert_eq!(store.get::<i64>(name)?, at as i64);
+            }
+        }
+        store.check()
+    });
+}
+
+#[test]
+fn many_local_stores_at_once() {
+    let stores: Vec<StructStore> = (0..100_000).map(|_| StructStore::new()).collect();
+    for (at, store) in stores.iter().enumerate().step_by(1000) {
+        store.set("at", at as u64).unwrap();
+    }
+    assert_eq!(stores[99_000].get::<u64>("at").unwrap(), 99_000);
+}
