@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use nix::sys::memfd::{MFdFlags, memfd_create};
-use structstore::{Options, StructStoreShared};
+use structstore::{ArrayValue, DType, Options, Result, Struct, StructStoreShared, Value};
 
 /// The name of a segment that nobody else uses, removed on drop: also when the test panics.
 #[derive(Debug)]
@@ -115,6 +115,83 @@ impl Memory {
     pub fn descriptor() -> OwnedFd {
         memfd_create("structstore_test", MFdFlags::MFD_CLOEXEC).expect("a memfd")
     }
+}
+
+/// Fills a store with a value of every type, as `tests/python/peer.py` does.
+///
+/// # Errors
+///
+/// Whatever the store says.
+pub fn put_specimens(store: &Struct) -> Result<()> {
+    for (name, value) in specimens() {
+        store.set(name, value)?;
+    }
+    Ok(())
+}
+
+/// Verifies what [`put_specimens`] or `tests/python/peer.py` put there: values and types.
+///
+/// # Errors
+///
+/// Whatever the store says.
+///
+/// # Panics
+///
+/// If a value differs, or its type.
+pub fn assert_specimens(store: &Struct) -> Result<()> {
+    for (name, value) in specimens() {
+        assert_eq!(store.kind(name)?, value.kind(), "{name}");
+        let found = store.get::<Value>(name)?;
+        assert_eq!(found, value, "{name}");
+        if let (Value::Array(found), Value::Array(expected)) = (&found, &value) {
+            assert_eq!((found.dtype(), found.data()), (expected.dtype(), expected.data()), "{name}");
+        }
+    }
+    assert_eq!(store.len()?, specimens().len());
+    store.check()
+}
+
+/// One value of every type that Rust and Python share.
+fn specimens() -> Vec<(&'static str, Value<'static>)> {
+    let array = |dtype: &str, shape: &[usize], data: &[u8]| {
+        let dtype = if dtype.starts_with('[') { DType::structured(dtype, 9) } else { DType::new(dtype) };
+        Value::from(ArrayValue::new(dtype.unwrap(), shape, data.to_vec()).unwrap())
+    };
+    let numbers: Vec<u8> = (0..6).flat_map(|number| f64::from(number).to_le_bytes()).collect();
+    vec![
+        ("none", Value::Null),
+        ("truth", true.into()),
+        ("i8", (-8_i8).into()),
+        ("i16", (-16_i16).into()),
+        ("i32", (-32_i32).into()),
+        ("int", (-(1_i64 << 62)).into()),
+        ("u8", 8_u8.into()),
+        ("u16", 16_u16.into()),
+        ("u32", 32_u32.into()),
+        ("u64", u64::MAX.into()),
+        ("f32", 0.25_f32.into()),
+        ("float", 1e300.into()),
+        ("text", "grüße, 世界".into()),
+        ("empty text", "".into()),
+        ("bytes", Value::Bytes(vec![0, 255, 10].into())),
+        ("list", vec![Value::from(1_i64), "two".into(), Value::Null, vec![3.5].into()].into()),
+        (
+            "struct",
+            Value::record([
+                ("x", Value::from(1_i64)),
+                ("inner", Value::record([("deep", Value::from("yes"))])),
+            ]),
+        ),
+        ("matrix", array("<f8", &[2, 3], &numbers)),
+        ("scalar array", array("<i4", &[], &7_i32.to_le_bytes())),
+        ("empty array", array("<u2", &[0, 4], &[])),
+        ("big endian", array(">i2", &[2], &[1, 0, 2, 0])),
+        ("flags", array("|b1", &[3], &[1, 0, 1])),
+        ("complex", array("<c8", &[1], &[0, 0, 128, 63, 0, 0, 0, 64])),
+        ("times", array("<M8[us]", &[1], &1_000_000_u64.to_le_bytes())),
+        ("strings", array("<U2", &[1], &[104, 0, 0, 0, 105, 0, 0, 0])),
+        ("records", array("[('a', '|u1'), ('b', '<f8')]", &[1], &[5, 0, 0, 0, 0, 0, 0, 240, 63])),
+    ]
 }
 
 /// A Python that can import structstore, as `cargo xtask test` provides it. Without one, says that `test` is skipped.

@@ -244,7 +244,13 @@ fn a_full_segment_refuses_and_stays_whole() {
     let changes = prop::collection::vec(change(), 1..120);
     let outcome = runner.run(&changes, |mut changes| {
         let store = Memory::options(StructStoreShared::options().max_size(64 << 10));
-        changes.insert(0, Change::Set("a".to_owned(), Value::Bytes(vec![7; 26_000].into())));
+        // Leaves about 4 KiB at first.
+        let ballast = |bytes: usize| Value::Bytes(vec![7; bytes].into());
+        let room =
+            (0..32 << 10).rev().step_by(512).find(|bytes| store.set("ballast", ballast(*bytes)).is_ok());
+        store.clear().unwrap();
+        changes.retain(|change| !matches!(change, Change::Clear));
+        changes.insert(0, Change::Set("ballast".to_owned(), ballast(room.unwrap() - 4096)));
         run(&store, &changes, |store, change| {
             let result = apply_to_store(store, change);
             if let Err(Error::OutOfSpace { .. }) = result {

@@ -1,0 +1,81 @@
+//! The other process of the tests across processes: does to a shared store what its arguments say.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use structstore::{Error, Result, StructStoreShared};
+use structstore_tests::{assert_specimens, put_specimens};
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[&str]) -> Result<()> {
+    let [name, task, rest @ ..] = arguments else { return usage() };
+    let store = StructStoreShared::options().create(false).open(name)?;
+    match (*task, rest) {
+        ("put", []) => put_specimens(&store),
+        ("assert", []) => assert_specimens(&store),
+        // Adds to both counters of a struct so often, under a lock on it.
+        ("count", [field, times]) => {
+            let counters = store.at(*field)?;
+            for _ in 0..number(times)? {
+                let mut guard = counters.write()?;
+                *guard.scalar_mut::<i64>("first")? += 1;
+                *guard.scalar_mut::<i64>("second")? += 1;
+            }
+            Ok(())
+        }
+        // Reads both counters until they have reached so much; they must always be equal.
+        ("observe", [field, until]) => {
+            let counters = store.at(*field)?;
+            loop {
+                let guard = counters.read()?;
+                let (first, second) = (guard.get::<i64>("first")?, guard.get::<i64>("second")?);
+                assert_eq!(first, second, "half a change was seen");
+                if first >= number(until)? as i64 {
+                    return Ok(());
+                }
+            }
+        }
+        // Holds a field, says so, and lets go when its standard input ends.
+        ("hold", [field]) => {
+            let guard = store.at(*field)?.write()?;
+            println!("held");
+            let mut line = String::new();
+            let _ = std::io::stdin().read_line(&mut line);
+            drop(guard);
+            Ok(())
+        }
+        ("sleep", [milliseconds]) => {
+            println!("attached");
+            std::thread::sleep(Duration::from_millis(number(milliseconds)?));
+            Ok(())
+        }
+        _ => usage(),
+    }
+}
+
+fn number(text: &str) -> Result<u64> {
+    text.parse().map_err(|_| Error::InvalidArgument {
+        argument: "number",
+        found: text.to_owned(),
+        expected: "a whole number".to_owned(),
+    })
+}
+
+fn usage() -> Result<()> {
+    Err(Error::InvalidArgument {
+        argument: "arguments",
+        found: std::env::args().collect::<Vec<_>>().join(" "),
+        expected: "NAME put|assert|count FIELD N|observe FIELD N|hold FIELD|sleep MS".to_owned(),
+    })
+}

@@ -1,0 +1,354 @@
+//! Several processes and threads in one store.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use structstore::{Cleanup, Error, StructStoreShared, Value};
+use structstore_tests::{SegmentName, assert_specimens, put_specimens};
+
+/// How long anything here may take before it counts as stuck.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A process that is ended with the test, whatever becomes of it.
+struct Peer(Child);
+
+impl Peer {
+    fn start(name: &SegmentName, arguments: &[&str]) -> Peer {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_peer"));
+        Peer::spawn(command.arg(name.as_str()).args(arguments))
+    }
+
+    fn spawn(command: &mut Command) -> Peer {
+        Peer(command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap())
+    }
+
+    /// Waits for the line that says that the peer is where it should be.
+    fn ready(mut self) -> Peer {
+        let mut line = String::new();
+        BufReader::new(self.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert!(!line.is_empty(), "the peer ended early");
+        self
+    }
+
+    fn finish(mut self) {
+        drop(self.0.stdin.take());
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.0.try_wait().unwrap() {
+                assert!(status.success(), "the peer failed: {status}");
+                return;
+            }
+            assert!(start.elapsed() < LIMIT, "the peer is stuck");
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn counters() -> Value<'static> {
+    Value::record([("first", Value::from(0_i64)), ("second", 0_i64.into())])
+}
+
+#[test]
+fn every_value_crosses_from_rust_to_rust() {
+    let name = SegmentName::new("values");
+    let store = StructStoreShared::open(&name).unwrap();
+    put_specimens(&store).unwrap();
+    Peer::start(&name, &["assert"]).finish();
+    store.clear().unwrap();
+    Peer::start(&name, &["put"]).finish();
+    assert_specimens(&store).unwrap();
+}
+
+#[test]
+fn every_value_crosses_between_rust_and_python() {
+    let Some(python) = structstore_tests::python("every_value_crosses_between_rust_and_python") else {
+        return;
+    };
+    let peer = |name: &SegmentName, task: &str| {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/python/peer.py");
+        Peer::spawn(Command::new(&python).args([script, name.as_str(), task])).finish();
+    };
+    let name = SegmentName::new("python");
+    let store = StructStoreShared::open(&name).unwrap();
+    put_specimens(&store).unwrap();
+    peer(&name, "assert");
+    store.clear().unwrap();
+    peer(&name, "put");
+    assert_specimens(&store).unwrap();
+    store.check().unwrap();
+
+    // Both count, each under its own locks.
+    store.set("counters", counters()).unwrap();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/python/peer.py");
+    let other = Peer::spawn(Command::new(&python).args([script, &name, "count", "counters", "5000"]));
+    let rust = Peer::start(&name, &["count", "counters", "20000"]);
+    other.finish();
+    rust.finish();
+    assert_eq!(store.get::<Value>("counters").unwrap().get("first"), Some(&25_000.into()));
+}
+
+#[test]
+fn counters_lose_no_increment() {
+    let name = SegmentName::new("counters");
+    let store = StructStoreShared::open(&name).unwrap();
+    store.set("counters", counters()).unwrap();
+    store.set("beside", counters()).unwrap();
+    let processes = [
+        Peer::start(&name, &["count", "counters", "20000"]),
+        Peer::start(&name, &["count", "counters", "20000"]),
+        Peer::start(&name, &["count", "beside", "20000"]),
+        Peer::start(&name, &["observe", "counters", "80000"]),
+    ];
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let counters = store.at("counters").unwrap();
+                for _ in 0..20_000 {
+                    let mut guard = counters.write().unwrap();
+                    *guard.scalar_mut::<i64>("first").unwrap() += 1;
+                    *guard.scalar_mut::<i64>("second").unwrap() += 1;
+                }
+            });
+        }
+        // Somebody who locks the whole now and then.
+        scope.spawn(|| {
+            for _ in 0..200 {
+                let whole = store.write().unwrap();
+                let value = whole.to_value().unwrap();
+                let counters = value.get("counters").unwrap();
+                assert_eq!(counters.get("first"), counters.get("second"));
+                drop(whole);
+                thread::sleep(Duration::from_micros(200));
+            }
+        });
+    });
+    processes.into_iter().for_each(Peer::finish);
+    for (field, expected) in [("counters", 80_000_i64), ("beside", 20_000)] {
+        assert_eq!(store.at(field).unwrap().get::<i64>("second").unwrap(), expected);
+    }
+    store.check().unwrap();
+}
+
+#[test]
+fn locks_cover_what_lies_below_and_nothing_beside() {
+    let name = SegmentName::new("cover");
+    let store = StructStoreShared::open(&name).unwrap();
+    store.nested("a").unwrap().nested("inner").unwrap().set("x", 1).unwrap();
+    store.nested("b").unwrap().set("x", 1).unwrap();
+    let peer = Peer::start(&name, &["hold", "a"]).ready();
+    let short = Duration::from_millis(30);
+    for covered in [store.at("a").unwrap(), (*store).clone()] {
+        assert!(matches!(covered.write_timeout(short), Err(Error::LockTimeout { .. })));
+        assert!(matches!(covered.try_read(), Err(Error::LockTimeout { .. })));
+    }
+    // Beside, and the parent's own slots, are free.
+    store.at("b").unwrap().write_timeout(LIMIT).unwrap().set("x", 2).unwrap();
+    store.set("num", 2).unwrap();
+    assert_eq!(store.get::<i32>("num").unwrap(), 2);
+    peer.finish();
+    store.at("a").unwrap().at("inner").unwrap().write_timeout(LIMIT).unwrap().set("x", 3).unwrap();
+}
+
+#[test]
+fn a_thread_does_not_wait_for_itself() {
+    let name = SegmentName::new("itself");
+    let store = StructStoreShared::open(&name).unwrap();
+    let inner = store.nested("a").unwrap().nested("inner").unwrap();
+    let guard = store.at("a").unwrap().read().unwrap();
+    assert!(matches!(inner.write(), Err(Error::Deadlock { .. })));
+    assert!(matches!(inner.set("x", 1), Err(Error::Deadlock { .. })));
+    assert!(matches!(store.write(), Err(Error::HeldByGuard { .. })));
+    // Reading goes on, also under another guard.
+    let second = inner.read().unwrap();
+    assert!(inner.is_empty().unwrap());
+    drop((guard, second));
+    let guard = inner.write().unwrap();
+    for result in [store.read().map(drop), store.write().map(drop), inner.read().map(drop), inner.check()] {
+        assert!(matches!(result, Err(Error::HeldByGuard { .. })));
+    }
+    assert!(matches!(store.remove("a"), Err(Error::HeldByGuard { .. })));
+    drop(guard);
+    // Other openings in this process are the same store, and the same thread.
+    let again = StructStoreShared::open(&name).unwrap();
+    let guard = store.at("a").unwrap().write().unwrap();
+    assert!(matches!(again.at("a").unwrap().write(), Err(Error::HeldByGuard { .. })));
+    drop(guard);
+}
+
+#[test]
+fn a_removed_structure_is_stale_for_whoever_waited_for_it() {
+    let name = SegmentName::new("stale");
+    let store = StructStoreShared::open(&name).unwrap();
+    let child = store.nested("child").unwrap();
+    let mut whole = store.write().unwrap();
+    thread::scope(|scope| {
+        let waiter = scope.spawn(|| child.write_timeout(LIMIT).map(drop));
+        thread::sleep(Duration::from_millis(30));
+        whole.remove("child").unwrap();
+        whole.set("child", Value::record([("new", Value::Null)])).unwrap();
+        drop(whole);
+        assert!(matches!(waiter.join().unwrap(), Err(Error::StaleHandle { .. })));
+    });
+}
+
+#[test]
+fn readers_go_on_while_the_segment_grows() {
+    let name = SegmentName::new("growth");
+    let store = StructStoreShared::options().size(64 << 10).open(&name).unwrap();
+    assert_eq!(store.statistics().size, 64 << 10);
+    store.set("counters", counters()).unwrap();
+    store.set("text", "unchanged").unwrap();
+    let done = AtomicBool::new(false);
+    let peer = Peer::start(&name, &["observe", "counters", "1"]);
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let mut reads = 0;
+                while !done.load(Ordering::Relaxed) {
+                    assert_eq!(store.get::<String>("text").unwrap(), "unchanged");
+                    reads += 1;
+                }
+                assert!(reads > 0);
+            });
+        }
+        let block = vec![0_u8; 16 << 20];
+        for at in 0.. {
+            store.set(&format!("block {at}"), block.as_slice()).unwrap();
+            if store.statistics().size >= 1 << 30 {
+                break;
+            }
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    store.set("counters", Value::record([("first", Value::from(1_i64)), ("second", 1_i64.into())])).unwrap();
+    peer.finish();
+    store.check().unwrap();
+}
+
+#[test]
+fn the_last_one_removes_the_name() {
+    let name = SegmentName::new("cleanup");
+    let store = StructStoreShared::open(&name).unwrap();
+    let second = StructStoreShared::open(&name).unwrap();
+    let peer = Peer::start(&name, &["sleep", "60000"]).ready();
+    store.close().unwrap();
+    second.close().unwrap();
+    assert!(name.path().exists(), "another process is attached");
+    let store = StructStoreShared::open(&name).unwrap();
+    drop(peer);
+    store.close().unwrap();
+    assert!(!name.path().exists(), "the other one was killed");
+
+    StructStoreShared::options().cleanup(Cleanup::Never).open(&name).unwrap().set("num", 1).unwrap();
+    let kept = StructStoreShared::open(&name).unwrap();
+    assert_eq!(kept.get::<i32>("num").unwrap(), 1);
+    StructStoreShared::options().cleanup(Cleanup::Always).open(&name).unwrap().close().unwrap();
+    assert!(!name.path().exists());
+    assert!(!kept.valid());
+    assert_eq!(kept.get::<i32>("num").unwrap(), 1, "who is attached keeps the segment");
+}
+
+#[test]
+fn a_store_that_begins_afresh_makes_handles_stale() {
+    let name = SegmentName::new("reinit");
+    let mut store = StructStoreShared::open(&name).unwrap();
+    let child = store.nested("child").unwrap();
+    store.set("array", [1.0, 2.0]).unwrap();
+    let view = store.array("array").unwrap().view().unwrap();
+    let fresh = StructStoreShared::options().reinit(true).open(&name).unwrap();
+    assert!(!store.valid());
+    assert!(fresh.valid() && fresh.is_empty().unwrap());
+    assert!(matches!(store.set("x", 1), Err(Error::StaleHandle { .. })));
+    assert!(matches!(child.len(), Err(Error::StaleHandle { .. })));
+    assert_eq!(view.to_vec::<f64>().unwrap(), [1.0, 2.0]);
+    store.revalidate(LIMIT).unwrap();
+    store.set("x", 1).unwrap();
+    assert_eq!(fresh.get::<i32>("x").unwrap(), 1);
+    drop(view);
+    fresh.check().unwrap();
+}
+
+#[test]
+fn revalidating_waits_for_the_name_to_come_back() {
+    let name = SegmentName::new("revalidate");
+    let mut store = StructStoreShared::options().cleanup(Cleanup::Never).open(&name).unwrap();
+    std::fs::remove_file(name.path()).unwrap();
+    assert!(!store.valid());
+    assert!(matches!(store.revalidate(Duration::from_millis(20)), Err(Error::NotReady { .. })));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            thread::sleep(Duration::from_millis(30));
+            let new = StructStoreShared::options().cleanup(Cleanup::Never).open(&name).unwrap();
+            new.set("new", true).unwrap();
+        });
+        store.revalidate(LIMIT).unwrap();
+    });
+    while !store.contains("new").unwrap() {}
+}
+
+#[test]
+fn many_open_at_once_and_all_get_the_same_store() {
+    let name = SegmentName::new("race");
+    for round in 0..20 {
+        thread::scope(|scope| {
+            for at in 0..4 {
+                let name = &name;
+                scope.spawn(move || {
+                    let store = StructStoreShared::open(name).unwrap();
+                    store.set(&format!("{round} {at}"), true).unwrap();
+                    assert!(store.valid());
+                });
+            }
+        });
+        assert!(!name.path().exists(), "the last one removes the name");
+    }
+}
+
+/// A store on a file system that is full says so, with what is left on it, and lives on.
+#[test]
+fn a_full_file_system_is_an_error() {
+    let directory = tempfile::tempdir().unwrap();
+    let mount = |arguments: &[&str]| {
+        Command::new(arguments[0])
+            .args(&arguments[1..])
+            .arg(directory.path())
+            .output()
+            .is_ok_and(|run| run.status.success())
+    };
+    if !mount(&["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs"]) {
+        eprintln!("a_full_file_system_is_an_error is skipped: this user may not mount a tmpfs");
+        return;
+    }
+    struct Unmount<'a>(&'a std::path::Path);
+    impl Drop for Unmount<'_> {
+        fn drop(&mut self) {
+            let _ = Command::new("umount").arg("-l").arg(self.0).status();
+        }
+    }
+    let _unmount = Unmount(directory.path());
+    let store = StructStoreShared::options().file(true).open(directory.path().join("store")).unwrap();
+    store.set("num", 1).unwrap();
+    let before = store.statistics();
+    let error = store.set("large", vec![1_u8; 2 << 20].as_slice()).unwrap_err();
+    assert!(matches!(error, Error::OutOfSpace { .. }));
+    assert!(error.to_string().contains("of 1048576 bytes left"), "{error}");
+    assert_eq!(store.statistics().allocated, before.allocated);
+    // Up to the last page.
+    let mut filled = 0;
+    while store.set(&format!("{filled}"), vec![1_u8; 10_000].as_slice()).is_ok() {
+        filled += 1;
+    }
+    assert!(filled > 50);
+    assert_eq!(store.get::<i32>("num").unwrap(), 1);
+    store.check().unwrap();
+}
