@@ -8,7 +8,9 @@
 //! as long as the bound struct's node lives, which each guard checks first; a guard lends references for no longer
 //! than it is borrowed.
 
+use std::cell::RefCell;
 use std::marker::PhantomData;
+use std::ops::Range;
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering as LocalOrdering};
@@ -94,6 +96,9 @@ pub struct SlotRef(Slot);
 #[doc(hidden)]
 pub struct Binder<'o, 'a> {
     operation: &'o Operation<'a>,
+    /// What the binding will lend: memory, by offset, that must not overlap. In a sound store it cannot; but what a
+    /// damaged one says becomes `&mut`.
+    lent: RefCell<Vec<Range<u64>>>,
 }
 
 impl Binder<'_, '_> {
@@ -110,9 +115,30 @@ impl Binder<'_, '_> {
 
     fn enter_node(&self, id: NodeId, fields: usize) -> Result<BoundNode> {
         let node = self.operation.arena().node(id.index)?;
+        self.lend(node, size_of::<Node>() as u64);
         node::fix(self.operation, node)?;
         Writer { operation: self.operation, aside: false }.reserve(node, fields as u64)?;
         Ok(BoundNode { id, record: node })
+    }
+
+    /// Remembers that memory will be lent.
+    fn lend<T>(&self, start: *const T, length: u64) {
+        let start = start as u64;
+        self.lent.borrow_mut().push(start..start + length);
+    }
+
+    /// Fails if any memory would be lent twice.
+    fn check_disjoint(self) -> Result<()> {
+        let mut lent = self.lent.into_inner();
+        lent.sort_by_key(|range| range.start);
+        match lent.windows(2).find(|pair| pair[0].end > pair[1].start) {
+            Some(_) => Err(Error::corrupt(
+                "a bound struct",
+                "fields that share memory",
+                "memory of its own for each",
+            )),
+            None => Ok(()),
+        }
     }
 
     /// Finds a field or creates it, declares it, and resolves it as a `T`.
@@ -143,6 +169,7 @@ impl Binder<'_, '_> {
             }
         };
         let slot = &found.field.slot;
+        self.lend(slot, size_of::<Slot>() as u64);
         // SAFETY: repr(transparent).
         let place = T::resolve(self, unsafe { &*ptr::from_ref(slot).cast::<SlotRef>() })?;
         node::declare(self.operation, slot)?;
@@ -270,6 +297,7 @@ fn bound_node(binder: &Binder<'_, '_>, slot: &SlotRef, kind: Kind) -> Result<Bou
         return Err(wrong_kind(found, kind.name()));
     }
     let (id, record) = node::resolve(binder.operation.arena(), raw)?;
+    binder.lend(record, size_of::<Node>() as u64);
     Ok(BoundNode { id, record })
 }
 
@@ -370,7 +398,8 @@ macro_rules! array_fields {
             fn resolve(binder: &Binder<'_, '_>, slot: &SlotRef) -> Result<Self::Place> {
                 let node = bound_node(binder, slot, Kind::Array)?;
                 let place = ArrayPlace { node, data: AtomicPtr::new(ptr::null_mut()) };
-                place.locate(binder.operation.arena())?;
+                let data = place.locate(binder.operation.arena())?;
+                binder.lend(data, size_of::<$type>() as u64);
                 node::fix(binder.operation, place.node.record())?;
                 Ok(place)
             }
@@ -457,7 +486,12 @@ impl Struct {
         let slot = Raw::node(Kind::Struct, handle.id());
         let slot = SlotRef(Slot { tag: slot.tag.into(), payload: slot.payload.into() });
         let place = handle
-            .change(Mode::Tree, &Wait::FOREVER, |operation| T::resolve(&Binder { operation }, &slot))
+            .change(Mode::Tree, &Wait::FOREVER, |operation| {
+                let binder = Binder { operation, lent: RefCell::default() };
+                let place = T::resolve(&binder, &slot)?;
+                binder.check_disjoint()?;
+                Ok(place)
+            })
             .map_err(|error| handle.locate(error))?;
         Ok(Binding { handle: handle.clone(), place, bound: PhantomData })
     }
@@ -471,7 +505,8 @@ impl<T: Field> Binding<T> {
     #[inline]
     fn lock(&self, mode: Mode, wait: &Wait) -> Result<Held> {
         let store = self.handle.store();
-        acquire(&store.arena, self.handle.id(), mode, wait, false).map_err(|error| self.handle.locate(error))
+        acquire(&store.arena, &self.handle.record().head, self.handle.id(), mode, wait, false)
+            .map_err(|error| self.handle.locate(error))
     }
 
     #[inline]

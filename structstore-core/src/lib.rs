@@ -50,8 +50,8 @@ pub use error::{Error, Result};
 pub use {
     bind::{Binding, BindingMut, BindingRef, Field},
     handle::{
-        Array, ArrayMut, ArrayRef, ArrayView, Bytes, BytesMut, BytesRef, Get, Item, List, ListMut, ListRef,
-        Statistics, Struct, StructMut, StructRef, Text, TextMut, TextRef,
+        Array, ArrayMut, ArrayRef, ArrayView, Bytes, BytesMut, BytesRef, Get, Guard, Hold, Item, Lent, List,
+        ListMut, ListRef, Statistics, Struct, StructMut, StructRef, Text, TextMut, TextRef,
     },
     key::Key,
     shared::{Cleanup, Options, StructStoreShared},

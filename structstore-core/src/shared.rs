@@ -522,7 +522,7 @@ fn root(arena: &Arc<Arena>, reinit: bool, options: &Options) -> Result<NodeId> {
     match existing {
         Some(old) if reinit => {
             let wait = Wait::at_most(options.timeout);
-            exclusively(arena, old, Mode::Tree, &wait, options.nesting, |operation| {
+            exclusively(arena, arena.node(old.index)?, old, Mode::Tree, &wait, options.nesting, |operation| {
                 operation.retire_node(old.index)?;
                 create(operation)
             })

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use crate::arena::{self, Arena};
 use crate::error::Result;
-use crate::handle::{Handle, Struct};
+use crate::handle::{Handle, Struct, exclusively};
 use crate::journal::Operation;
 use crate::lock::{Mode, NodeId, Wait};
 use crate::value::Kind;
 
 /// What keeps a store alive: its arena, and for a local store its root.
-pub(crate) struct Store {
+pub struct Store {
     pub(crate) arena: Arc<Arena>,
     /// The root of a local store, which goes with the last handle.
     local_root: Option<NodeId>,
@@ -42,10 +42,10 @@ impl Drop for Store {
         let Some(root) = self.local_root else { return };
         // No handle is left, so that nobody else can hold anything below; and were the memory damaged, it would
         // stay as it is.
-        let _ =
-            crate::handle::exclusively(&self.arena, root, Mode::Tree, &Wait::FOREVER, true, |operation| {
-                operation.retire_node(root.index)
-            });
+        if let Ok(node) = self.arena.node(root.index) {
+            let retire = |operation: &Operation<'_>| operation.retire_node(root.index);
+            let _ = exclusively(&self.arena, node, root, Mode::Tree, &Wait::FOREVER, true, retire);
+        }
     }
 }
 

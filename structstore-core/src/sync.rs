@@ -38,6 +38,18 @@ pub(crate) fn futex_wait(word: &AtomicU64, expected: u64, timeout: Duration) {
     }
 }
 
+/// A SeqCst fence right behind a read-modify-write operation of this thread.
+///
+/// On x86-64 every locked instruction orders all loads and stores around it (Intel SDM, volume 3, section 9.2.3.9), so
+/// that only the compiler has to be kept from moving anything; a second barrier would cost as much as the first.
+#[inline]
+pub(crate) fn fence_after_update() {
+    #[cfg(all(target_arch = "x86_64", not(loom)))]
+    std::sync::atomic::compiler_fence(Ordering::SeqCst);
+    #[cfg(any(not(target_arch = "x86_64"), loom))]
+    fence(Ordering::SeqCst);
+}
+
 /// Wakes everyone who sleeps on the low half of `word`.
 #[cfg(not(loom))]
 #[cold]

@@ -49,7 +49,7 @@ impl Lease {
     fn enter(arena: &Arc<Arena>, block: u64) -> Result<u64> {
         let seat = arena.seat()?;
         let participant = arena.participant()?;
-        let mut heap = HeapGuard::lock(arena, seat);
+        let mut heap = HeapGuard::lock(arena, seat.own.index);
         let mut section = heap.section();
         let mut at = participant.leases.load(Ordering::Relaxed);
         let mut vacant = None;
@@ -79,7 +79,7 @@ impl Lease {
     fn leave(&self) -> Result<()> {
         // A thread that is ending may have no seat any more; the section needs none of its own.
         let seat = self.arena.seat()?;
-        let mut heap = HeapGuard::lock(&self.arena, seat);
+        let mut heap = HeapGuard::lock(&self.arena, seat.own.index);
         let mut section = heap.section();
         let count = lease_count(&self.arena, self.block)?;
         let left = count.load(Ordering::Relaxed).saturating_sub(1);

@@ -11,6 +11,7 @@ mod seats;
 
 pub(crate) use block::BlockKind;
 pub(crate) use heap::{HeapGuard, Section};
+pub(crate) use seats::ThreadSeat;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64 as LocalCounter, AtomicUsize, Ordering as LocalOrdering};
@@ -23,7 +24,7 @@ use crate::lock::{MAX_SEATS, NodeHead, SeatLine, Space};
 use crate::segment::{Backing, Liveness, MIN_SIZE, PARTICIPANTS, RESERVATION, Segment};
 use crate::sync::Ordering;
 use crate::view::Lease;
-use layout::{CHUNKS, Header, Node, Participant, Record, Seat};
+use layout::{CHUNKS, Header, Node, Participant, Record, Seat, TableId};
 
 /// One attachment of this process to a segment.
 pub(crate) struct Arena {
@@ -139,16 +140,22 @@ impl Arena {
         }
     }
 
-    /// The words of a range; looks for growth by others before giving up.
+    /// Records side by side; looks for growth by others before giving up.
     #[inline]
-    pub(crate) fn words(&self, offset: u64, count: u64) -> Result<&[crate::sync::AtomicU64]> {
-        match self.segment.words(offset, count) {
+    pub(crate) fn slice<T: crate::segment::Shared>(&self, offset: u64, count: u64) -> Result<&[T]> {
+        match self.segment.slice(offset, count) {
             Ok(found) => Ok(found),
             Err(_) => {
                 self.refresh()?;
-                self.segment.words(offset, count)
+                self.segment.slice(offset, count)
             }
         }
+    }
+
+    /// The words of a range; looks for growth by others before giving up.
+    #[inline]
+    pub(crate) fn words(&self, offset: u64, count: u64) -> Result<&[crate::sync::AtomicU64]> {
+        self.slice(offset, count)
     }
 
     /// The address of some bytes; looks for growth by others before giving up.
@@ -267,15 +274,36 @@ impl Space for Arena {
     }
 
     #[inline]
-    fn line(&self, seat: u32) -> Result<&SeatLine> {
-        self.record(seat)
-    }
-
-    #[inline]
-    fn claimed(&self, at: usize) -> Option<u64> {
-        let seats = (self.used::<Seat>() as usize).min(MAX_SEATS);
-        (at * 64 < seats)
-            .then(|| self.header().claimed.get(at).map_or(0, |word| word.load(Ordering::Relaxed)))
+    fn find_seat<'a, T>(
+        &'a self,
+        mut visit: impl FnMut(u32, &'a SeatLine) -> Result<Option<T>>,
+    ) -> Result<Option<T>> {
+        let header = self.header();
+        let used = (self.used::<SeatLine>() as usize).min(MAX_SEATS);
+        let mut first = 0;
+        for (chunk, place) in header.tables[TableId::Lines as usize].chunks.iter().enumerate() {
+            if first >= used {
+                break;
+            }
+            let count = chunk_records::<SeatLine>(chunk) as usize;
+            let lines = self.slice::<SeatLine>(place.load(Ordering::Acquire), count as u64)?;
+            // A chunk has 16 seats, or begins at a multiple of its own size: its bits are part of a word, or words.
+            for at in (first..first + count).step_by(64) {
+                let bits = header.claimed[at / 64].load(Ordering::Relaxed) >> (at % 64);
+                let mut bits = if count < 64 { bits & ((1 << count) - 1) } else { bits };
+                while bits != 0 {
+                    let seat = at + bits.trailing_zeros() as usize;
+                    bits &= bits - 1;
+                    if let Some(line) = lines.get(seat - first)
+                        && let Some(found) = visit(seat as u32, line)?
+                    {
+                        return Ok(Some(found));
+                    }
+                }
+            }
+            first += count;
+        }
+        Ok(None)
     }
 }
 

@@ -7,18 +7,37 @@ use super::heap::JOINING;
 use super::layout::Seat;
 use super::{Arena, HeapGuard};
 use crate::error::{Error, Result};
-use crate::lock::{MAX_SEATS, SeatLine};
+use crate::lock::{MAX_SEATS, OwnSeat, SeatLine};
 use crate::sync::Ordering;
 
 thread_local! {
     /// The arena that this thread used last, and its seat there. Arena ids begin at 1.
-    static LAST: Cell<(u64, u32)> = const { Cell::new((0, 0)) };
+    static LAST: Cell<(u64, Place)> = const { Cell::new((0, Place::NONE)) };
     static CLAIMS: RefCell<Claims> = const { RefCell::new(Claims(Vec::new())) };
+}
+
+/// Where a seat is. Its records never move while the arena is mapped.
+#[derive(Clone, Copy)]
+struct Place {
+    index: u32,
+    line: *const SeatLine,
+    body: *const Seat,
+}
+
+impl Place {
+    const NONE: Place = Place { index: 0, line: std::ptr::null(), body: std::ptr::null() };
+}
+
+/// The seat of the calling thread in an arena.
+#[derive(Clone, Copy)]
+pub(crate) struct ThreadSeat<'a> {
+    pub(crate) own: OwnSeat<'a>,
+    pub(crate) body: &'a Seat,
 }
 
 struct Claim {
     arena_id: u64,
-    seat: u32,
+    place: Place,
     arena: Weak<Arena>,
 }
 
@@ -27,11 +46,11 @@ struct Claims(Vec<Claim>);
 
 impl Drop for Claims {
     fn drop(&mut self) {
-        LAST.set((0, 0));
+        LAST.set((0, Place::NONE));
         for claim in &self.0 {
             if let Some(arena) = claim.arena.upgrade() {
                 // A segment too broken to leave is left as it is.
-                let _ = arena.release_seat(claim.seat);
+                let _ = arena.release_seat(claim.place.index);
             }
         }
     }
@@ -40,7 +59,7 @@ impl Drop for Claims {
 impl Arena {
     /// The seat of this thread, claimed on first use.
     #[inline]
-    pub(crate) fn seat(self: &Arc<Self>) -> Result<u32> {
+    pub(crate) fn seat(self: &Arc<Self>) -> Result<ThreadSeat<'_>> {
         match self.seat_if_any() {
             Some(seat) => Ok(seat),
             None => self.claim_seat(),
@@ -49,23 +68,27 @@ impl Arena {
 
     /// The seat of this thread, if it has one already.
     #[inline]
-    pub(crate) fn seat_if_any(&self) -> Option<u32> {
-        let (id, seat) = LAST.get();
-        if id == self.id { Some(seat) } else { self.find_seat() }
+    pub(crate) fn seat_if_any(&self) -> Option<ThreadSeat<'_>> {
+        let (id, place) = LAST.get();
+        let place = if id == self.id { place } else { self.find_claim()? };
+        // SAFETY: the pointers were made from checked references into this arena, whose id nobody else ever has, and
+        // which is mapped for as long as self.
+        let (line, body) = unsafe { (&*place.line, &*place.body) };
+        Some(ThreadSeat { own: OwnSeat { index: place.index, line }, body })
     }
 
-    fn find_seat(&self) -> Option<u32> {
+    fn find_claim(&self) -> Option<Place> {
         let find = |claims: &RefCell<Claims>| {
             let claims = claims.borrow();
-            claims.0.iter().find(|claim| claim.arena_id == self.id).map(|claim| claim.seat)
+            claims.0.iter().find(|claim| claim.arena_id == self.id).map(|claim| claim.place)
         };
-        let seat = CLAIMS.try_with(find).ok().flatten()?;
-        LAST.set((self.id, seat));
-        Some(seat)
+        let place = CLAIMS.try_with(find).ok().flatten()?;
+        LAST.set((self.id, place));
+        Some(place)
     }
 
     #[cold]
-    fn claim_seat(self: &Arc<Self>) -> Result<u32> {
+    fn claim_seat(self: &Arc<Self>) -> Result<ThreadSeat<'_>> {
         if !self.writable() {
             return Err(Error::ReadOnly { place: self.place() });
         }
@@ -96,14 +119,16 @@ impl Arena {
         // A locker whose scan misses this bit fenced before the fence that follows any hold of ours, which
         // therefore sees that locker's word.
         self.header().claimed[index as usize / 64].fetch_or(1 << (index % 64), Ordering::AcqRel);
-        LAST.set((self.id, index));
+        let (line, body) = (self.record::<SeatLine>(index)?, self.record::<Seat>(index)?);
+        let place = Place { index, line, body };
+        LAST.set((self.id, place));
         // A thread that is ending already keeps the seat until its process leaves.
         let _ = CLAIMS.try_with(|claims| {
             let mut claims = claims.borrow_mut();
             claims.0.retain(|claim| claim.arena.strong_count() != 0);
-            claims.0.push(Claim { arena_id: self.id, seat: index, arena: Arc::downgrade(self) });
+            claims.0.push(Claim { arena_id: self.id, place, arena: Arc::downgrade(self) });
         });
-        Ok(index)
+        Ok(ThreadSeat { own: OwnSeat { index, line }, body })
     }
 
     /// Gives a seat back. One that still holds something, for a guard was leaked, is kept: a lock that is never

@@ -1,11 +1,12 @@
 //! What guards are made of: a node that this thread holds.
+#![expect(unreachable_pub, reason = "the bound of public types, whose methods are nobody else's")]
 
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::locking::operate;
-use super::{Handle, Held, acquire};
+use super::{Handle, Held};
 use crate::arena::Arena;
 use crate::arena::layout::Node;
 use crate::error::{Error, Result};
@@ -14,63 +15,87 @@ use crate::lock::{Mode, NodeId, Wait};
 use crate::node::{self, Raw};
 use crate::store::Store;
 
-/// Access to a node under a lock: its own, which ends with it, or one of a guard that it borrows from for `'s`.
+/// Access to a node under a lock: its own, which ends with it ([`Guard`]), or one of a guard that it borrows from for
+/// `'s` ([`Lent`]), which has nothing to do when it goes out of scope.
 ///
 /// Swapping two of them swaps the locks too, so that what is held and who holds it never come apart.
-pub(crate) struct Access<'s> {
-    store: Keep<'s>,
+pub struct Access<'s, H = Lent<'s>> {
+    hold: H,
     id: NodeId,
     record: *const Node,
-    held: Option<Held>,
     /// Locks belong to threads.
-    not_send: PhantomData<*mut ()>,
+    not_send: PhantomData<(&'s (), *mut ())>,
 }
 
-enum Keep<'s> {
-    Owned(Arc<Store>),
-    Lent(&'s Arc<Store>),
+/// Access that is lent by a guard for `'s`.
+#[derive(Clone, Copy)]
+pub struct Lent<'s>(&'s Arc<Store>);
+
+/// Access that holds its own lock until it is dropped.
+pub struct Guard {
+    store: Arc<Store>,
+    held: Held,
 }
 
-impl<'s> Access<'s> {
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.held.release(&self.store.arena);
+    }
+}
+
+/// How a node is held: by a [`Guard`] or, [`Lent`], by that of somebody else.
+pub trait Hold {
+    #[doc(hidden)]
+    fn store(&self) -> &Arc<Store>;
+}
+
+impl Hold for Guard {
+    fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+}
+
+impl Hold for Lent<'_> {
+    fn store(&self) -> &Arc<Store> {
+        self.0
+    }
+}
+
+impl Access<'static, Guard> {
     /// Locks a node for as long as the access lives.
-    pub(crate) fn lock(handle: &Handle, mode: Mode, wait: &Wait) -> Result<Access<'s>> {
-        let store = Arc::clone(handle.store());
-        let held = acquire(&store.arena, handle.id(), mode, wait, store.nesting);
+    pub(crate) fn lock(handle: &Handle, mode: Mode, wait: &Wait) -> Result<Access<'static, Guard>> {
+        let held = handle.acquire(mode, wait).map_err(|error| handle.locate(error))?;
         Ok(Access {
-            held: Some(held.map_err(|error| handle.locate(error))?),
-            store: Keep::Owned(store),
+            hold: Guard { store: Arc::clone(handle.store()), held },
             id: handle.id(),
             record: handle.record(),
             not_send: PhantomData,
         })
     }
+}
 
+impl<'s> Access<'s> {
     /// Access to a node below one that is held for `'s`.
     pub(crate) fn lend(store: &'s Arc<Store>, id: NodeId, record: *const Node) -> Access<'s> {
-        Access { store: Keep::Lent(store), id, record, held: None, not_send: PhantomData }
+        Access { hold: Lent(store), id, record, not_send: PhantomData }
     }
+}
 
+impl<H: Hold> Access<'_, H> {
     /// Access to the node that a slot below names.
     pub(crate) fn child(&self, raw: Raw) -> Result<Access<'_>> {
         let (id, record) = node::resolve(self.arena(), raw)?;
-        Ok(Access::lend(self.store(), id, record))
+        Ok(Access::lend(self.hold.store(), id, record))
     }
 
     /// The same access for a shorter time.
     pub(crate) fn reborrow(&self) -> Access<'_> {
-        Access::lend(self.store(), self.id, self.record)
-    }
-
-    pub(crate) fn store(&self) -> &Arc<Store> {
-        match &self.store {
-            Keep::Owned(store) => store,
-            Keep::Lent(store) => store,
-        }
+        Access::lend(self.hold.store(), self.id, self.record)
     }
 
     #[inline]
     pub(crate) fn arena(&self) -> &Arc<Arena> {
-        &self.store().arena
+        &self.hold.store().arena
     }
 
     #[inline]
@@ -106,14 +131,6 @@ impl<'s> Access<'s> {
         match error {
             error @ Error::IndexOutOfRange { .. } => self.locate(error),
             other => self.locate(other.under_index(index)),
-        }
-    }
-}
-
-impl Drop for Access<'_> {
-    fn drop(&mut self) {
-        if let Some(held) = self.held.take() {
-            held.release(self.arena());
         }
     }
 }

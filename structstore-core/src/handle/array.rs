@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::access::at_most;
-use super::{Access, Handle, acquire};
+use super::access::{Guard, Hold, Lent, at_most};
+use super::{Access, Handle};
 use crate::arena::Arena;
 use crate::arena::layout::Node;
 use crate::error::{Error, Result};
@@ -119,8 +119,7 @@ impl Array {
             }
         };
         let aside = node::build_block(&operation, &Value::Array(array))?;
-        let nesting = self.handle.store().nesting;
-        let held = acquire(arena, self.handle.id(), Mode::Node, &Wait::FOREVER, nesting)?;
+        let held = self.handle.acquire(Mode::Node, &Wait::FOREVER)?;
         let result = node::replace_block(&operation, node, aside).and_then(|()| operation.commit());
         held.release(arena);
         result
@@ -146,7 +145,7 @@ impl Array {
         // store may take one under its own shared lock: it lends no slices.
         let nesting = self.handle.store().nesting;
         let mode = if nesting && self.handle.own()?.shared { Mode::Shared } else { Mode::Node };
-        let held = acquire(arena, self.handle.id(), mode, &Wait::FOREVER, nesting)?;
+        let held = self.handle.acquire(mode, &Wait::FOREVER)?;
         let lease = Lease::take(arena, block_of(self.handle.record()));
         held.release(arena);
         ArrayView::new(arena, lease?)
@@ -157,7 +156,7 @@ impl Array {
     /// # Errors
     ///
     /// [`Error::HeldByGuard`] or [`Error::Deadlock`] if this thread holds it already.
-    pub fn write(&self) -> Result<ArrayMut<'static>> {
+    pub fn write(&self) -> Result<ArrayMut<'static, Guard>> {
         self.lock(None)
     }
 
@@ -166,11 +165,11 @@ impl Array {
     /// # Errors
     ///
     /// In addition, [`Error::LockTimeout`].
-    pub fn write_timeout(&self, timeout: Duration) -> Result<ArrayMut<'static>> {
+    pub fn write_timeout(&self, timeout: Duration) -> Result<ArrayMut<'static, Guard>> {
         self.lock(Some(timeout))
     }
 
-    fn lock(&self, timeout: Option<Duration>) -> Result<ArrayMut<'static>> {
+    fn lock(&self, timeout: Option<Duration>) -> Result<ArrayMut<'static, Guard>> {
         Access::lock(&self.handle, Mode::Tree, &at_most(timeout)).map(ArrayMut::new)
     }
 
@@ -179,7 +178,7 @@ impl Array {
     /// # Errors
     ///
     /// As [`Array::write`].
-    pub fn read(&self) -> Result<ArrayRef<'static>> {
+    pub fn read(&self) -> Result<ArrayRef<'static, Guard>> {
         Access::lock(&self.handle, Mode::Shared, &Wait::FOREVER).map(|access| ArrayRef { access })
     }
 }
@@ -221,12 +220,12 @@ pub(crate) fn unshare(arena: &Arc<Arena>, node: &Node) -> Result<()> {
 }
 
 /// An array that is held exclusively.
-pub struct ArrayMut<'s> {
-    access: Access<'s>,
+pub struct ArrayMut<'s, H = Lent<'s>> {
+    access: Access<'s, H>,
 }
 
-impl<'s> ArrayMut<'s> {
-    pub(crate) fn new(access: Access<'s>) -> ArrayMut<'s> {
+impl<'s, H: Hold> ArrayMut<'s, H> {
+    pub(crate) fn new(access: Access<'s, H>) -> ArrayMut<'s, H> {
         ArrayMut { access }
     }
 
@@ -292,11 +291,11 @@ impl<'s> ArrayMut<'s> {
 }
 
 /// An array that is held for reading.
-pub struct ArrayRef<'s> {
-    access: Access<'s>,
+pub struct ArrayRef<'s, H = Lent<'s>> {
+    access: Access<'s, H>,
 }
 
-impl ArrayRef<'_> {
+impl<H: Hold> ArrayRef<'_, H> {
     /// The extent of each dimension.
     ///
     /// # Errors

@@ -3,12 +3,12 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::access::at_most;
+use super::access::{Guard, Hold, Lent, at_most};
 use super::get::{Slot, Source};
 use super::locking::operate;
 use super::{
     Access, Array, ArrayMut, Bytes, BytesMut, BytesRef, Get, Handle, List, ListMut, Text, TextMut, TextRef,
-    acquire, slot_value, wrong_kind,
+    slot_value, wrong_kind,
 };
 use crate::arena::Arena;
 use crate::arena::layout::Node;
@@ -95,7 +95,7 @@ impl Struct {
             return self.assign_node(key, value);
         }
         let arena = self.handle.arena();
-        let held = acquire(arena, self.handle.id(), Mode::Node, &Wait::FOREVER, self.handle.store().nesting)?;
+        let held = self.handle.acquire(Mode::Node, &Wait::FOREVER)?;
         let result = self.assign_scalar(key, value);
         held.release(arena);
         match result? {
@@ -138,14 +138,13 @@ impl Struct {
         change: impl Fn(&Operation<'_>, &Node, Option<Raw>) -> Result<T>,
     ) -> Result<T> {
         let arena = self.handle.arena();
-        let nesting = self.handle.store().nesting;
         loop {
             let current = |arena: &Arena, node: &Node| {
                 Ok(structure::find(arena, node, key)?.map(|found| Raw::load(&found.field.slot)))
             };
             let seen = self.handle.read(current)?;
             let child = match seen.and_then(Raw::id) {
-                Some(id) => match acquire(arena, id, Mode::Tree, &Wait::FOREVER, nesting) {
+                Some(id) => match self.handle.acquire_child(id, Mode::Tree, &Wait::FOREVER) {
                     Ok(held) => Some(held),
                     // Replaced since: look again.
                     Err(Error::StaleHandle { .. }) => {
@@ -157,17 +156,16 @@ impl Struct {
                 None => None,
             };
             let node = self.handle.record();
-            let done =
-                acquire(arena, self.handle.id(), Mode::Node, &Wait::FOREVER, nesting).and_then(|held| {
-                    let result = match current(arena, node) {
-                        // A structure has come or gone meanwhile: look again.
-                        Ok(now) if now.and_then(Raw::id) != seen.and_then(Raw::id) => Ok(None),
-                        Ok(now) => operate(arena, |operation| change(operation, node, now)).map(Some),
-                        Err(error) => Err(error),
-                    };
-                    held.release(arena);
-                    result
-                });
+            let done = self.handle.acquire(Mode::Node, &Wait::FOREVER).and_then(|held| {
+                let result = match current(arena, node) {
+                    // A structure has come or gone meanwhile: look again.
+                    Ok(now) if now.and_then(Raw::id) != seen.and_then(Raw::id) => Ok(None),
+                    Ok(now) => operate(arena, |operation| change(operation, node, now)).map(Some),
+                    Err(error) => Err(error),
+                };
+                held.release(arena);
+                result
+            });
             if let Some(child) = child {
                 child.release(arena);
             }
@@ -301,7 +299,7 @@ impl Struct {
     /// # Errors
     ///
     /// As [`Struct::nested`] and [`List::write`].
-    pub fn list_mut<'k>(&self, key: impl Into<Key<'k>>) -> Result<ListMut<'static>> {
+    pub fn list_mut<'k>(&self, key: impl Into<Key<'k>>) -> Result<ListMut<'static, Guard>> {
         self.list(key)?.write()
     }
 
@@ -478,7 +476,7 @@ impl Struct {
     ///
     /// [`Error::HeldByGuard`] or [`Error::Deadlock`] if this thread holds it, a part of it or what contains it;
     /// [`Error::StaleHandle`].
-    pub fn write(&self) -> Result<StructMut<'static>> {
+    pub fn write(&self) -> Result<StructMut<'static, Guard>> {
         self.lock(None)
     }
 
@@ -487,7 +485,7 @@ impl Struct {
     /// # Errors
     ///
     /// In addition, [`Error::LockTimeout`].
-    pub fn write_timeout(&self, timeout: Duration) -> Result<StructMut<'static>> {
+    pub fn write_timeout(&self, timeout: Duration) -> Result<StructMut<'static, Guard>> {
         self.lock(Some(timeout))
     }
 
@@ -496,11 +494,11 @@ impl Struct {
     /// # Errors
     ///
     /// In addition, [`Error::LockTimeout`].
-    pub fn try_write(&self) -> Result<StructMut<'static>> {
+    pub fn try_write(&self) -> Result<StructMut<'static, Guard>> {
         self.lock(Some(Duration::ZERO))
     }
 
-    fn lock(&self, timeout: Option<Duration>) -> Result<StructMut<'static>> {
+    fn lock(&self, timeout: Option<Duration>) -> Result<StructMut<'static, Guard>> {
         Ok(StructMut { access: Access::lock(&self.handle, Mode::Tree, &at_most(timeout))? })
     }
 
@@ -509,7 +507,7 @@ impl Struct {
     /// # Errors
     ///
     /// As [`Struct::write`].
-    pub fn read(&self) -> Result<StructRef<'static>> {
+    pub fn read(&self) -> Result<StructRef<'static, Guard>> {
         self.lock_shared(None)
     }
 
@@ -518,7 +516,7 @@ impl Struct {
     /// # Errors
     ///
     /// In addition, [`Error::LockTimeout`].
-    pub fn read_timeout(&self, timeout: Duration) -> Result<StructRef<'static>> {
+    pub fn read_timeout(&self, timeout: Duration) -> Result<StructRef<'static, Guard>> {
         self.lock_shared(Some(timeout))
     }
 
@@ -527,11 +525,11 @@ impl Struct {
     /// # Errors
     ///
     /// In addition, [`Error::LockTimeout`].
-    pub fn try_read(&self) -> Result<StructRef<'static>> {
+    pub fn try_read(&self) -> Result<StructRef<'static, Guard>> {
         self.lock_shared(Some(Duration::ZERO))
     }
 
-    fn lock_shared(&self, timeout: Option<Duration>) -> Result<StructRef<'static>> {
+    fn lock_shared(&self, timeout: Option<Duration>) -> Result<StructRef<'static, Guard>> {
         Ok(StructRef { access: Access::lock(&self.handle, Mode::Shared, &at_most(timeout))? })
     }
 }
@@ -615,12 +613,12 @@ impl<'a> TryFrom<&'a Struct> for Value<'static> {
 }
 
 /// A struct that is held exclusively, with all below it.
-pub struct StructMut<'s> {
-    access: Access<'s>,
+pub struct StructMut<'s, H = Lent<'s>> {
+    access: Access<'s, H>,
 }
 
-impl<'s> StructMut<'s> {
-    pub(crate) fn new(access: Access<'s>) -> StructMut<'s> {
+impl<'s, H: Hold> StructMut<'s, H> {
+    pub(crate) fn new(access: Access<'s, H>) -> StructMut<'s, H> {
         StructMut { access }
     }
 
@@ -827,11 +825,11 @@ pub(crate) fn lend_scalar<T: ScalarType>(slot: &crate::arena::layout::Slot) -> R
 }
 
 /// A struct that is held for reading, with all below it.
-pub struct StructRef<'s> {
-    access: Access<'s>,
+pub struct StructRef<'s, H = Lent<'s>> {
+    access: Access<'s, H>,
 }
 
-impl StructRef<'_> {
+impl<H: Hold> StructRef<'_, H> {
     fn child(&self, key: Key<'_>, kind: Kind) -> Result<&Node> {
         let (arena, node) = (self.access.arena(), self.access.node());
         let child = raw_field(arena, node, &key).and_then(|raw| match raw.kind()? {

@@ -1,6 +1,6 @@
 //! What concerns a store as a whole: statistics, verification, images.
 
-use super::{Struct, acquire};
+use super::Struct;
 use crate::error::{Error, Result};
 use crate::lock::{Mode, Wait};
 use crate::node::{self, Raw};
@@ -56,13 +56,12 @@ impl Struct {
     pub fn check(&self) -> Result<()> {
         let arena = self.handle.arena();
         let held =
-            acquire(arena, self.handle.id(), Mode::Shared, &Wait::FOREVER, self.handle.store().nesting)
-                .map_err(|error| self.handle.locate(error))?;
+            self.handle.acquire(Mode::Shared, &Wait::FOREVER).map_err(|error| self.handle.locate(error))?;
         let raw = Raw::node(Kind::Struct, self.handle.id());
         let whole = arena.header().root.load(Ordering::Acquire) == raw.payload;
         let parent = self.handle.record().head.parent.load(Ordering::Acquire);
         let parent = parent.checked_sub(1).map(|parent| parent as u32);
-        let checked = arena.seat().and_then(|seat| node::check(arena, raw, parent, whole, seat));
+        let checked = arena.seat().and_then(|seat| node::check(arena, raw, parent, whole, seat.own.index));
         held.release(arena);
         checked
     }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use super::access::at_most;
+use super::access::{Guard, Hold, Lent, at_most};
 use super::{Access, Handle};
 use crate::arena::Arena;
 use crate::arena::layout::Node;
@@ -90,7 +90,7 @@ macro_rules! leaf {
             /// # Errors
             ///
             /// [`Error::HeldByGuard`] or [`Error::Deadlock`] if this thread holds it already.
-            pub fn write(&self) -> Result<$mut<'static>> {
+            pub fn write(&self) -> Result<$mut<'static, Guard>> {
                 self.lock(None)
             }
 
@@ -99,27 +99,22 @@ macro_rules! leaf {
             /// # Errors
             ///
             /// In addition, [`Error::LockTimeout`].
-            pub fn write_timeout(&self, timeout: Duration) -> Result<$mut<'static>> {
+            pub fn write_timeout(&self, timeout: Duration) -> Result<$mut<'static, Guard>> {
                 self.lock(Some(timeout))
             }
 
-            fn lock(&self, timeout: Option<Duration>) -> Result<$mut<'static>> {
+            fn lock(&self, timeout: Option<Duration>) -> Result<$mut<'static, Guard>> {
                 Access::lock(&self.handle, Mode::Tree, &at_most(timeout)).map($mut::new)
-            }
-
-            #[doc(hidden)]
-            pub fn handle_id(&self) -> u64 {
-                u64::from(self.handle.id().index)
             }
         }
 
         #[doc = concat!("A ", $name, " that is held exclusively.")]
-        pub struct $mut<'s> {
-            access: Access<'s>,
+        pub struct $mut<'s, H = Lent<'s>> {
+            access: Access<'s, H>,
         }
 
-        impl<'s> $mut<'s> {
-            pub(crate) fn new(access: Access<'s>) -> $mut<'s> {
+        impl<'s, H: Hold> $mut<'s, H> {
+            pub(crate) fn new(access: Access<'s, H>) -> $mut<'s, H> {
                 $mut { access }
             }
 

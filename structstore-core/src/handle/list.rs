@@ -3,11 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::access::at_most;
+use super::access::{Guard, Hold, Lent, at_most};
 use super::fields::lend_scalar;
 use super::get::{Slot, Source};
 use super::locking::operate;
-use super::{Access, ArrayMut, BytesMut, Get, Handle, StructMut, TextMut, acquire, slot_value, wrong_kind};
+use super::{Access, ArrayMut, BytesMut, Get, Handle, StructMut, TextMut, slot_value, wrong_kind};
 use crate::arena::Arena;
 use crate::arena::layout::Node;
 use crate::error::{Error, Result};
@@ -198,12 +198,11 @@ impl List {
         change: impl Fn(&Operation<'_>, &Node, Raw) -> Result<T>,
     ) -> Result<T> {
         let arena = self.handle.arena();
-        let nesting = self.handle.store().nesting;
         let current = |arena: &Arena, node: &Node| Ok(Raw::load(list::slot(arena, node, index(node)?)?));
         loop {
             let seen = self.handle.read(current)?;
             let child = match seen.id() {
-                Some(id) => match acquire(arena, id, Mode::Tree, &Wait::FOREVER, nesting) {
+                Some(id) => match self.handle.acquire_child(id, Mode::Tree, &Wait::FOREVER) {
                     Ok(held) => Some(held),
                     // Replaced since: look again.
                     Err(Error::StaleHandle { .. }) => {
@@ -215,17 +214,16 @@ impl List {
                 None => None,
             };
             let node = self.handle.record();
-            let done =
-                acquire(arena, self.handle.id(), Mode::Node, &Wait::FOREVER, nesting).and_then(|held| {
-                    let result = match current(arena, node) {
-                        // Items have moved meanwhile: look again.
-                        Ok(now) if now.id() != seen.id() => Ok(None),
-                        Ok(now) => operate(arena, |operation| change(operation, node, now)).map(Some),
-                        Err(error) => Err(error),
-                    };
-                    held.release(arena);
-                    result
-                });
+            let done = self.handle.acquire(Mode::Node, &Wait::FOREVER).and_then(|held| {
+                let result = match current(arena, node) {
+                    // Items have moved meanwhile: look again.
+                    Ok(now) if now.id() != seen.id() => Ok(None),
+                    Ok(now) => operate(arena, |operation| change(operation, node, now)).map(Some),
+                    Err(error) => Err(error),
+                };
+                held.release(arena);
+                result
+            });
             if let Some(child) = child {
                 child.release(arena);
             }
@@ -284,7 +282,7 @@ impl List {
     ///
     /// [`Error::HeldByGuard`] or [`Error::Deadlock`] if this thread holds it, a part of it or what contains it;
     /// [`Error::StaleHandle`].
-    pub fn write(&self) -> Result<ListMut<'static>> {
+    pub fn write(&self) -> Result<ListMut<'static, Guard>> {
         self.lock(None)
     }
 
@@ -293,11 +291,11 @@ impl List {
     /// # Errors
     ///
     /// In addition, [`Error::LockTimeout`].
-    pub fn write_timeout(&self, timeout: Duration) -> Result<ListMut<'static>> {
+    pub fn write_timeout(&self, timeout: Duration) -> Result<ListMut<'static, Guard>> {
         self.lock(Some(timeout))
     }
 
-    fn lock(&self, timeout: Option<Duration>) -> Result<ListMut<'static>> {
+    fn lock(&self, timeout: Option<Duration>) -> Result<ListMut<'static, Guard>> {
         Access::lock(&self.handle, Mode::Tree, &at_most(timeout)).map(ListMut::new)
     }
 
@@ -306,7 +304,7 @@ impl List {
     /// # Errors
     ///
     /// As [`List::write`].
-    pub fn read(&self) -> Result<ListRef<'static>> {
+    pub fn read(&self) -> Result<ListRef<'static, Guard>> {
         Access::lock(&self.handle, Mode::Shared, &Wait::FOREVER).map(|access| ListRef { access })
     }
 
@@ -315,7 +313,7 @@ impl List {
     /// # Errors
     ///
     /// In addition, [`Error::LockTimeout`].
-    pub fn read_timeout(&self, timeout: Duration) -> Result<ListRef<'static>> {
+    pub fn read_timeout(&self, timeout: Duration) -> Result<ListRef<'static, Guard>> {
         Access::lock(&self.handle, Mode::Shared, &Wait::at_most(timeout)).map(|access| ListRef { access })
     }
 }
@@ -374,12 +372,12 @@ impl fmt::Debug for List {
 /// assert!(list.iter_mut::<f64>().next().unwrap().is_err());
 /// # Ok::<(), structstore::Error>(())
 /// ```
-pub struct ListMut<'s> {
-    access: Access<'s>,
+pub struct ListMut<'s, H = Lent<'s>> {
+    access: Access<'s, H>,
 }
 
-impl<'s> ListMut<'s> {
-    pub(crate) fn new(access: Access<'s>) -> ListMut<'s> {
+impl<'s, H: Hold> ListMut<'s, H> {
+    pub(crate) fn new(access: Access<'s, H>) -> ListMut<'s, H> {
         ListMut { access }
     }
 
@@ -609,11 +607,11 @@ impl<'s> ListMut<'s> {
 }
 
 /// A list that is held for reading, with all below it.
-pub struct ListRef<'s> {
-    access: Access<'s>,
+pub struct ListRef<'s, H = Lent<'s>> {
+    access: Access<'s, H>,
 }
 
-impl ListRef<'_> {
+impl<H: Hold> ListRef<'_, H> {
     /// How many items there are.
     pub fn len(&self) -> usize {
         list::len(self.access.node()) as usize

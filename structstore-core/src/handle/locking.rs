@@ -3,19 +3,23 @@
 use std::sync::Arc;
 
 use crate::arena::Arena;
+use crate::arena::layout::Node;
 use crate::error::{Error, Result};
 use crate::journal::Operation;
-use crate::lock::{Locker, Mode, NodeId, Wait};
+use crate::lock::{Locker, Mode, NodeHead, NodeId, Own, OwnSeat, Wait};
 
 /// A lock that this thread has, to be given back; nothing if one that it had before covers the node.
 #[derive(Clone, Copy)]
 #[must_use]
 pub(crate) struct Held {
-    id: NodeId,
     mode: Mode,
+    /// The slot of the hold; `NONE` if there is none.
+    slot: u8,
     seat: u32,
-    slot: Option<usize>,
+    index: u32,
 }
+
+const NONE: u8 = u8::MAX;
 
 /// Locks a node.
 ///
@@ -25,45 +29,62 @@ pub(crate) struct Held {
 #[inline]
 pub(crate) fn acquire(
     arena: &Arc<Arena>,
+    head: &NodeHead,
     id: NodeId,
     mode: Mode,
     wait: &Wait,
     nesting: bool,
 ) -> Result<Held> {
-    let seat = arena.seat()?;
-    let locker = Locker::new(&**arena, seat)?;
-    let own = locker.own(id.index)?;
-    if own.any() {
-        let path = String::new();
-        if own.exclusive {
-            return if nesting {
-                Ok(Held { id, mode, seat, slot: None })
-            } else {
-                Err(Error::HeldByGuard { path })
-            };
-        }
-        if own.shared && mode != Mode::Shared {
-            return Err(Error::Deadlock { path });
-        }
-        let part = own.exclusive_below || own.shared_below && mode == Mode::Tree;
-        if part && mode != Mode::Node && !nesting {
-            return Err(Error::HeldByGuard { path });
-        }
+    let seat = arena.seat()?.own;
+    let locker = Locker::new(&**arena, seat);
+    let mut held = Held { mode, slot: NONE, seat: seat.index, index: id.index };
+    if seat.line.any() && covered(locker.own(id.index)?, mode, nesting)? {
+        return Ok(held);
     }
     let slot = match mode {
-        Mode::Shared => locker.shared(id, wait)?,
-        _ => locker.exclusive(id, mode, wait)?,
+        Mode::Shared => locker.shared(head, id, wait)?,
+        _ => locker.exclusive(head, id, mode, wait)?,
     };
-    Ok(Held { id, mode, seat, slot: Some(slot) })
+    held.slot = slot as u8;
+    Ok(held)
+}
+
+/// Whether this thread's own locks make another one unnecessary; an error if they make it impossible.
+#[cold]
+fn covered(own: Own, mode: Mode, nesting: bool) -> Result<bool> {
+    let path = String::new();
+    if own.exclusive {
+        return if nesting { Ok(true) } else { Err(Error::HeldByGuard { path }) };
+    }
+    if own.shared && mode != Mode::Shared {
+        return Err(Error::Deadlock { path });
+    }
+    let part = own.exclusive_below || own.shared_below && mode == Mode::Tree;
+    if part && mode != Mode::Node && !nesting {
+        return Err(Error::HeldByGuard { path });
+    }
+    Ok(false)
 }
 
 impl Held {
+    /// Gives the lock back, on whichever thread.
     #[inline]
     pub(crate) fn release(self, arena: &Arena) {
-        if let Some(slot) = self.slot
-            && let Ok(locker) = Locker::new(arena, self.seat)
-        {
-            locker.release(self.id, self.mode, slot);
+        if self.slot == NONE {
+            return;
+        }
+        let seat = arena.seat_if_any().map(|seat| seat.own).filter(|seat| seat.index == self.seat);
+        let line = match seat {
+            Some(seat) => Ok(seat.line),
+            None => arena.record(self.seat),
+        };
+        // Both were there when the lock was taken, and records never move.
+        if let (Ok(line), Ok(node)) = (line, arena.node(self.index)) {
+            Locker::new(arena, OwnSeat { index: self.seat, line }).release(
+                &node.head,
+                self.mode,
+                self.slot.into(),
+            );
         }
     }
 }
@@ -72,13 +93,14 @@ impl Held {
 #[inline]
 pub(crate) fn exclusively<T>(
     arena: &Arc<Arena>,
+    node: &Node,
     id: NodeId,
     mode: Mode,
     wait: &Wait,
     nesting: bool,
     change: impl FnOnce(&Operation<'_>) -> Result<T>,
 ) -> Result<T> {
-    let held = acquire(arena, id, mode, wait, nesting)?;
+    let held = acquire(arena, &node.head, id, mode, wait, nesting)?;
     let result = operate(arena, change);
     held.release(arena);
     result

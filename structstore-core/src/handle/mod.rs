@@ -14,6 +14,7 @@ mod locking;
 mod token;
 
 pub(crate) use access::{Access, at_most};
+pub use access::{Guard, Hold, Lent};
 pub(crate) use array::unshare;
 pub use array::{Array, ArrayMut, ArrayRef, ArrayView};
 pub(crate) use fields::lend_scalar;
@@ -88,11 +89,23 @@ impl Handle {
         unsafe { &*self.record }
     }
 
+    /// Locks the node.
+    #[inline]
+    pub(crate) fn acquire(&self, mode: Mode, wait: &Wait) -> Result<Held> {
+        acquire(self.arena(), &self.record().head, self.id, mode, wait, self.store.nesting)
+    }
+
+    /// Locks a node of the same store that a slot names.
+    pub(crate) fn acquire_child(&self, id: NodeId, mode: Mode, wait: &Wait) -> Result<Held> {
+        let child = self.arena().node(id.index)?;
+        acquire(self.arena(), &child.head, id, mode, wait, self.store.nesting)
+    }
+
     /// What this thread itself holds around the node.
     #[inline]
     pub(crate) fn own(&self) -> Result<Own> {
         match self.arena().seat_if_any() {
-            Some(seat) => Locker::new(&**self.arena(), seat)?.own(self.id.index),
+            Some(seat) => Locker::new(&**self.arena(), seat.own).own(self.id.index),
             None => Ok(Own::default()),
         }
     }
@@ -116,13 +129,15 @@ impl Handle {
     pub(crate) fn read<T>(&self, read: impl Fn(&Arena, &Node) -> Result<T>) -> Result<T> {
         let arena: &Arena = self.arena();
         let node = self.record();
-        let seat = arena.seat_if_any();
-        if let Some(seat) = seat {
-            let own = Locker::new(arena, seat)?.own(self.id.index)?;
-            if own.exclusive && !self.store.nesting {
-                return Err(Error::HeldByGuard { path: String::new() });
-            }
+        let seat = arena.seat_if_any().map(|seat| seat.own);
+        if let Some(seat) = seat
+            && seat.line.any()
+            && !self.store.nesting
+            && Locker::new(arena, seat).own(self.id.index)?.exclusive
+        {
+            return Err(Error::HeldByGuard { path: String::new() });
         }
+        let seat = seat.map(|seat| seat.index);
         for _ in 0..OPTIMISTIC_TRIES {
             if let Ok(result) = optimistic(arena, &node.head, self.id, seat, || read(arena, node))? {
                 return Ok(result);
@@ -135,7 +150,7 @@ impl Handle {
     #[cold]
     fn read_contended<T>(&self, read: impl Fn(&Arena, &Node) -> Result<T>) -> Result<T> {
         if self.arena().writable() {
-            let held = acquire(self.arena(), self.id, Mode::Shared, &Wait::FOREVER, self.store.nesting)?;
+            let held = self.acquire(Mode::Shared, &Wait::FOREVER)?;
             let result = read(self.arena(), self.record());
             held.release(self.arena());
             return result;
@@ -164,7 +179,7 @@ impl Handle {
         wait: &Wait,
         change: impl FnOnce(&Operation<'_>) -> Result<T>,
     ) -> Result<T> {
-        exclusively(self.arena(), self.id, mode, wait, self.store.nesting, change)
+        exclusively(self.arena(), self.record(), self.id, mode, wait, self.store.nesting, change)
     }
 
     /// The node and all below it, detached, as of one moment.
@@ -176,7 +191,7 @@ impl Handle {
         if !self.arena().writable() {
             return self.value_by_node(0, false);
         }
-        let held = acquire(self.arena(), self.id, Mode::Shared, &Wait::FOREVER, self.store.nesting)?;
+        let held = self.acquire(Mode::Shared, &Wait::FOREVER)?;
         let value = held_value(self.arena(), self.record(), 0);
         held.release(self.arena());
         value

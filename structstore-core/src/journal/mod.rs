@@ -13,7 +13,7 @@ mod free;
 use std::sync::Arc;
 
 use crate::arena::layout::{LogEntry, SEAT_LOG, Seat};
-use crate::arena::{Arena, BlockKind, HeapGuard};
+use crate::arena::{Arena, BlockKind, HeapGuard, ThreadSeat};
 use crate::error::{Error, Result};
 use crate::lock::NodeId;
 use crate::sync::{AtomicU64, Ordering};
@@ -40,8 +40,8 @@ pub(crate) struct Operation<'a> {
 impl<'a> Operation<'a> {
     /// Begins an operation of this thread's seat.
     pub(crate) fn begin(arena: &'a Arc<Arena>) -> Result<Operation<'a>> {
-        let index = arena.seat()?;
-        let seat = arena.record::<Seat>(index)?;
+        let ThreadSeat { own, body: seat } = arena.seat()?;
+        let index = own.index;
         let busy = [&seat.phase, &seat.log_count, &seat.pending_blocks, &seat.pending_nodes, &seat.doomed];
         if busy.iter().any(|word| word.load(Ordering::Relaxed) != 0) {
             return Err(Error::corrupt(

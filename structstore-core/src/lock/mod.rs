@@ -66,10 +66,18 @@ pub(crate) struct NodeHead {
 pub(crate) trait Space {
     /// The head of a node record, whether it is in use or not; an error if the table has no such record.
     fn head(&self, index: u32) -> Result<&NodeHead>;
-    /// The holds of a seat.
-    fn line(&self, seat: u32) -> Result<&SeatLine>;
-    /// Word `at` of the bitmap of claimed seats; `None` beyond the last.
-    fn claimed(&self, at: usize) -> Option<u64>;
+    /// Visits the holds of all claimed seats until `visit` returns something.
+    fn find_seat<'a, T>(
+        &'a self,
+        visit: impl FnMut(u32, &'a SeatLine) -> Result<Option<T>>,
+    ) -> Result<Option<T>>;
+}
+
+/// The seat of the calling thread.
+#[derive(Clone, Copy)]
+pub(crate) struct OwnSeat<'a> {
+    pub(crate) index: u32,
+    pub(crate) line: &'a SeatLine,
 }
 
 /// The generation in a node's identity word.

@@ -8,7 +8,7 @@ use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::thread;
 
-use super::{Locker, Mode, NodeHead, NodeId, SeatLine, Space, Wait, generation, optimistic};
+use super::{Locker, Mode, NodeHead, NodeId, OwnSeat, SeatLine, Space, Wait, generation, optimistic};
 use crate::error::{Error, Result};
 use crate::sync::{AtomicU64, Ordering};
 
@@ -31,12 +31,16 @@ impl Space for Tree {
         Ok(&self.heads[index as usize])
     }
 
-    fn line(&self, seat: u32) -> Result<&SeatLine> {
-        Ok(&self.lines[seat as usize])
-    }
-
-    fn claimed(&self, at: usize) -> Option<u64> {
-        (at == 0).then_some((1 << self.lines.len()) - 1)
+    fn find_seat<'a, T>(
+        &'a self,
+        mut visit: impl FnMut(u32, &'a SeatLine) -> Result<Option<T>>,
+    ) -> Result<Option<T>> {
+        for (seat, line) in (0..).zip(&self.lines) {
+            if let Some(found) = visit(seat, line)? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
     }
 }
 
@@ -92,15 +96,23 @@ impl Tree {
     }
 
     fn lock(&self, seat: u32, index: u32, mode: Mode) -> Result<usize> {
-        let locker = Locker::new(self, seat)?;
+        self.lock_as(seat, self.id(index), mode)
+    }
+
+    fn lock_as(&self, seat: u32, id: NodeId, mode: Mode) -> Result<usize> {
+        let head = self.head(id.index)?;
         match mode {
-            Mode::Shared => locker.shared(self.id(index), &Wait::FOREVER),
-            _ => locker.exclusive(self.id(index), mode, &Wait::FOREVER),
+            Mode::Shared => self.locker(seat).shared(head, id, &Wait::FOREVER),
+            _ => self.locker(seat).exclusive(head, id, mode, &Wait::FOREVER),
         }
     }
 
+    fn locker(&self, seat: u32) -> Locker<'_, Tree> {
+        Locker::new(self, OwnSeat { index: seat, line: &self.lines[seat as usize] })
+    }
+
     fn release(&self, seat: u32, index: u32, mode: Mode, slot: usize) {
-        Locker::new(self, seat).unwrap().release(self.id(index), mode, slot);
+        self.locker(seat).release(&self.heads[index as usize], mode, slot);
     }
 
     /// One whole use of a lock.
@@ -264,21 +276,16 @@ fn reuse_against(mode: Mode) {
             other.release(1, ROOT, Mode::Node, parent);
             // The record's next life: below B, and its word goes on.
             head.parent.store(u64::from(B) + 1, Ordering::Release);
-            Locker::new(&*other, 1).unwrap().release(old, Mode::Tree, child);
+            other.release(1, A, Mode::Tree, child);
             let new_parent = other.lock(1, B, Mode::Tree).unwrap();
             other.touch(A, Mode::Tree);
             other.release(1, B, Mode::Tree, new_parent);
         });
-        let locker = Locker::new(&*tree, 0).unwrap();
-        let locked = match mode {
-            Mode::Shared => locker.shared(old, &Wait::FOREVER),
-            _ => locker.exclusive(old, mode, &Wait::FOREVER),
-        };
-        match locked {
+        match tree.lock_as(0, old, mode) {
             Ok(slot) => {
                 assert_eq!(tree.id(A), old, "a lock on a node that is gone was granted");
                 tree.touch(A, mode);
-                locker.release(old, mode, slot);
+                tree.release(0, A, mode, slot);
             }
             Err(error) => assert!(matches!(error, Error::StaleHandle { .. })),
         }

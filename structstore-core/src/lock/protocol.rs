@@ -3,15 +3,15 @@
 use std::cell::Cell;
 
 use super::hold::{self, PEND};
-use super::{HOLDS, MAX_DEPTH, Mode, NodeHead, NodeId, SeatLine, Space, WAITERS, Wait, generation, word};
+use super::{HOLDS, MAX_DEPTH, Mode, NodeHead, NodeId, OwnSeat, Space, WAITERS, Wait, generation, word};
 use crate::error::{Error, Result};
-use crate::sync::{AtomicU64, Ordering, fence, futex_wake};
+use crate::sync::{AtomicU64, Ordering, fence_after_update, futex_wake};
 
 /// One thread's access to the locks of a space.
+#[derive(Clone, Copy)]
 pub(crate) struct Locker<'a, S> {
     space: &'a S,
-    seat: u32,
-    line: &'a SeatLine,
+    seat: OwnSeat<'a>,
 }
 
 /// What this thread's own holds say about a node.
@@ -27,13 +27,6 @@ pub(crate) struct Own {
     pub(crate) shared_below: bool,
 }
 
-impl Own {
-    #[inline]
-    pub(crate) fn any(self) -> bool {
-        self.exclusive || self.shared || self.exclusive_below || self.shared_below
-    }
-}
-
 /// How a hold of another seat stands in the way.
 enum Conflict {
     /// Wait for it, keeping what was taken.
@@ -43,17 +36,18 @@ enum Conflict {
 }
 
 impl<'a, S: Space> Locker<'a, S> {
-    pub(crate) fn new(space: &'a S, seat: u32) -> Result<Self> {
-        Ok(Locker { space, seat, line: space.line(seat)? })
+    #[inline]
+    pub(crate) fn new(space: &'a S, seat: OwnSeat<'a>) -> Self {
+        Locker { space, seat }
     }
 
     /// Locks a node against everybody else. Returns the slot of the hold, which [`Self::release`] wants back.
     ///
     /// The caller has looked at [`Self::own`].
-    pub(crate) fn exclusive(&self, id: NodeId, mode: Mode, wait: &Wait) -> Result<usize> {
-        let head = self.space.head(id.index)?;
+    #[inline]
+    pub(crate) fn exclusive(&self, head: &'a NodeHead, id: NodeId, mode: Mode, wait: &Wait) -> Result<usize> {
         let slot = self.free_slot()?;
-        let me = word::owner_of(self.seat);
+        let me = word::owner_of(self.seat.index);
         let pend = Pend::new(self, slot);
         'retry: loop {
             // 1. Publish.
@@ -79,7 +73,7 @@ impl<'a, S: Space> Locker<'a, S> {
             }
             // 3. Between our word and hold and our look at other words and holds. Its counterparts are the fence
             // of another locker (one of us sees the other) and the Acquire fence of an optimistic reader.
-            fence(Ordering::SeqCst);
+            fence_after_update();
             // 4. Ancestors, and 5. only then the generation: the record may have been reused before we took it.
             let above = self.foreign_above(head, me);
             if generation(head.identity.load(Ordering::Acquire)) != id.generation {
@@ -136,15 +130,17 @@ impl<'a, S: Space> Locker<'a, S> {
     /// Locks a node against everybody who wants to change it or something below it.
     ///
     /// The caller has looked at [`Self::own`].
-    pub(crate) fn shared(&self, id: NodeId, wait: &Wait) -> Result<usize> {
-        let head = self.space.head(id.index)?;
+    #[inline]
+    pub(crate) fn shared(&self, head: &'a NodeHead, id: NodeId, wait: &Wait) -> Result<usize> {
         let slot = self.free_slot()?;
-        let me = word::owner_of(self.seat);
+        let me = word::owner_of(self.seat.index);
         let pend = Pend::new(self, slot);
         loop {
-            self.publish(slot, hold::hold(id, Mode::Shared));
+            // By swap, for it brings the barrier along that the fence needs.
+            self.raise(slot);
+            self.seat.line.slots[slot].swap(hold::hold(id, Mode::Shared), Ordering::AcqRel);
             // Counterpart: the fence of an exclusive locker. Either it sees our hold, or we see its word.
-            fence(Ordering::SeqCst);
+            fence_after_update();
             let seen = head.word.load(Ordering::Acquire);
             let blocked = if word::foreign(seen, me) {
                 Ok(Some((&head.word, seen)))
@@ -182,10 +178,9 @@ impl<'a, S: Space> Locker<'a, S> {
     }
 
     /// Releases a granted hold and wakes who waits for it.
-    pub(crate) fn release(&self, id: NodeId, mode: Mode, slot: usize) {
-        if mode != Mode::Shared
-            && let Ok(head) = self.space.head(id.index)
-        {
+    #[inline]
+    pub(crate) fn release(&self, head: &NodeHead, mode: Mode, slot: usize) {
+        if mode != Mode::Shared {
             // 8. By swap: a WAITERS bit that comes in between must not be lost. Only we change the rest.
             let word = head.word.load(Ordering::Relaxed);
             if head.word.swap(word::released(word, mode), Ordering::AcqRel) & WAITERS != 0 {
@@ -199,7 +194,7 @@ impl<'a, S: Space> Locker<'a, S> {
     #[inline]
     pub(crate) fn own(&self, index: u32) -> Result<Own> {
         let mut own = Own::default();
-        for slot in self.line.slots() {
+        for slot in self.seat.line.slots() {
             let hold = slot.load(Ordering::Relaxed);
             if hold != 0 {
                 self.add_own(&mut own, hold, index)?;
@@ -227,7 +222,8 @@ impl<'a, S: Space> Locker<'a, S> {
     }
 
     fn free_slot(&self) -> Result<usize> {
-        self.line
+        self.seat
+            .line
             .slots
             .iter()
             .position(|slot| slot.load(Ordering::Relaxed) == 0)
@@ -236,16 +232,22 @@ impl<'a, S: Space> Locker<'a, S> {
 
     #[inline]
     fn publish(&self, slot: usize, hold: u64) {
-        if self.line.high.load(Ordering::Relaxed) <= slot as u64 {
-            self.line.high.store(slot as u64 + 1, Ordering::Release);
+        self.raise(slot);
+        self.seat.line.slots[slot].store(hold, Ordering::Release);
+    }
+
+    /// Makes others look at a slot.
+    #[inline]
+    fn raise(&self, slot: usize) {
+        if self.seat.line.high.load(Ordering::Relaxed) <= slot as u64 {
+            self.seat.line.high.store(slot as u64 + 1, Ordering::Release);
         }
-        self.line.slots[slot].store(hold, Ordering::Release);
     }
 
     /// Takes a hold back, granted or not. By swap, as in [`Self::release`].
     #[inline]
     fn withdraw(&self, slot: usize) {
-        let slot = &self.line.slots[slot];
+        let slot = &self.seat.line.slots[slot];
         if slot.swap(0, Ordering::AcqRel) & WAITERS != 0 {
             futex_wake(slot);
         }
@@ -310,36 +312,28 @@ impl<'a, S: Space> Locker<'a, S> {
         wait: &Wait,
         pend: &Pend<'_, 'a, S>,
     ) -> Result<Option<(&'a AtomicU64, u64)>> {
-        let mut at = 0;
-        while let Some(mut claimed) = self.space.claimed(at) {
-            while claimed != 0 {
-                let seat = at as u32 * 64 + claimed.trailing_zeros();
-                claimed &= claimed - 1;
-                if seat == self.seat {
-                    continue;
-                }
-                let line = self.space.line(seat)?;
-                'seat: loop {
-                    for slot in line.slots() {
-                        let other = slot.load(Ordering::Acquire);
-                        if other == 0 {
-                            continue;
-                        }
-                        match conflict(seat, other)? {
-                            None => {}
-                            Some(Conflict::InPlace) if other & PEND == 0 => {
-                                wait.sleep(slot, other, || pend.set())?;
-                                continue 'seat;
-                            }
-                            Some(_) => return Ok(Some((slot, other))),
-                        }
-                    }
-                    break;
-                }
+        self.space.find_seat(|seat, line| {
+            if seat == self.seat.index {
+                return Ok(None);
             }
-            at += 1;
-        }
-        Ok(None)
+            'seat: loop {
+                for slot in line.slots() {
+                    let other = slot.load(Ordering::Acquire);
+                    if other == 0 {
+                        continue;
+                    }
+                    match conflict(seat, other)? {
+                        None => {}
+                        Some(Conflict::InPlace) if other & PEND == 0 => {
+                            wait.sleep(slot, other, || pend.set())?;
+                            continue 'seat;
+                        }
+                        Some(_) => return Ok(Some((slot, other))),
+                    }
+                }
+                return Ok(None);
+            }
+        })
     }
 }
 
@@ -361,7 +355,7 @@ impl<'l, 'a, S: Space> Pend<'l, 'a, S> {
     }
 
     fn granted(&self) -> impl Iterator<Item = &'a AtomicU64> + '_ {
-        let slots = self.locker.line.slots().iter().enumerate();
+        let slots = self.locker.seat.line.slots().iter().enumerate();
         slots
             .filter(|(slot, hold)| *slot != self.asking && hold.load(Ordering::Relaxed) != 0)
             .map(|(_, hold)| hold)

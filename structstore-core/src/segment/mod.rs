@@ -108,16 +108,15 @@ impl Segment {
         }
     }
 
-    /// The words of a range that starts at an aligned offset.
+    /// Records side by side that start at an aligned offset.
     #[inline]
-    pub(crate) fn words(&self, offset: u64, count: u64) -> Result<&[AtomicU64]> {
-        let length = count.checked_mul(8).ok_or_else(|| self.outside(offset, u64::MAX))?;
-        let start = self.bytes(offset, length)?;
-        if offset & 7 != 0 {
-            return Err(self.outside(offset, length));
+    pub(crate) fn slice<T: Shared>(&self, offset: u64, count: u64) -> Result<&[T]> {
+        let start = self.bytes(offset, count.saturating_mul(mem::size_of::<T>() as u64))?;
+        if offset & (mem::align_of::<T>() as u64 - 1) != 0 {
+            return Err(self.outside(offset, count));
         }
-        // SAFETY: in bounds and aligned (checked), and atomics take any bytes.
-        Ok(unsafe { std::slice::from_raw_parts(start.cast::<AtomicU64>(), count as usize) })
+        // SAFETY: in bounds and aligned (checked; the base is page-aligned), and any bytes are a valid T.
+        Ok(unsafe { std::slice::from_raw_parts(start.cast::<T>(), count as usize) })
     }
 
     /// The offset of a word of this segment.

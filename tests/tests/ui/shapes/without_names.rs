@@ -1,0 +1,12 @@
+use structstore::StructStore;
+
+#[derive(StructStore)]
+struct Pair(i32, String);
+
+#[derive(StructStore)]
+struct Nothing;
+
+#[derive(StructStore)]
+struct Empty {}
+
+fn main() {}
