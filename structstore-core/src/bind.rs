@@ -502,14 +502,14 @@ impl<T: Field> Binding<T> {
         Lender { store: self.handle.store() }
     }
 
-    #[inline]
+    #[inline(always)]
     fn lock(&self, mode: Mode, wait: &Wait) -> Result<Held> {
         let store = self.handle.store();
         acquire(&store.arena, &self.handle.record().head, self.handle.id(), mode, wait, false)
             .map_err(|error| self.handle.locate(error))
     }
 
-    #[inline]
+    #[inline(always)]
     fn guard(&self, mode: Mode, wait: &Wait) -> Result<Held> {
         let held = self.lock(mode, wait)?;
         match T::check(&self.place, self.lender(), mode == Mode::Tree) {

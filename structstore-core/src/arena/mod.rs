@@ -129,7 +129,7 @@ impl Arena {
     }
 
     /// What lies at an offset; looks for growth by others before giving up.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn at<T: crate::segment::Shared>(&self, offset: u64) -> Result<&T> {
         match self.segment.at(offset) {
             Ok(found) => Ok(found),
@@ -141,7 +141,7 @@ impl Arena {
     }
 
     /// Records side by side; looks for growth by others before giving up.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn slice<T: crate::segment::Shared>(&self, offset: u64, count: u64) -> Result<&[T]> {
         match self.segment.slice(offset, count) {
             Ok(found) => Ok(found),
@@ -153,13 +153,13 @@ impl Arena {
     }
 
     /// The words of a range; looks for growth by others before giving up.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn words(&self, offset: u64, count: u64) -> Result<&[crate::sync::AtomicU64]> {
         self.slice(offset, count)
     }
 
     /// The address of some bytes; looks for growth by others before giving up.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn bytes(&self, offset: u64, length: u64) -> Result<*mut u8> {
         match self.segment.bytes(offset, length) {
             Ok(found) => Ok(found),
@@ -176,7 +176,7 @@ impl Arena {
     }
 
     /// A record of a table, in use or not; an error if the table has no such record.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn record<T: Record>(&self, index: u32) -> Result<&T> {
         let (chunk, within) = locate::<T>(index);
         let table = &self.header().tables[T::TABLE as usize];
@@ -190,12 +190,13 @@ impl Arena {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn node(&self, index: u32) -> Result<&Node> {
         self.record(index)
     }
 
     /// How many records of a table have ever been in use.
+    #[inline(always)]
     pub(crate) fn used<T: Record>(&self) -> u32 {
         let used = self.header().tables[T::TABLE as usize].used.load(Ordering::Acquire);
         u32::try_from(used).unwrap_or(u32::MAX)
@@ -268,12 +269,12 @@ impl Drop for Arena {
 }
 
 impl Space for Arena {
-    #[inline]
+    #[inline(always)]
     fn head(&self, index: u32) -> Result<&NodeHead> {
         self.node(index).map(|node| &node.head)
     }
 
-    #[inline]
+    #[inline(always)]
     fn find_seat<'a, T>(
         &'a self,
         mut visit: impl FnMut(u32, &'a SeatLine) -> Result<Option<T>>,

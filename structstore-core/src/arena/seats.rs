@@ -58,7 +58,7 @@ impl Drop for Claims {
 
 impl Arena {
     /// The seat of this thread, claimed on first use.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn seat(self: &Arc<Self>) -> Result<ThreadSeat<'_>> {
         match self.seat_if_any() {
             Some(seat) => Ok(seat),
@@ -67,7 +67,7 @@ impl Arena {
     }
 
     /// The seat of this thread, if it has one already.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn seat_if_any(&self) -> Option<ThreadSeat<'_>> {
         let (id, place) = LAST.get();
         let place = if id == self.id { place } else { self.find_claim()? };

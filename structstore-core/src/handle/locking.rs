@@ -26,7 +26,7 @@ const NONE: u8 = u8::MAX;
 /// Own locks: under an exclusive one that covers the node, nesting stores go ahead without another, and others get
 /// `HeldByGuard`; so they do for a part of the node that is held while the whole is asked for. Asking for an
 /// exclusive lock under an own shared one would wait for ever.
-#[inline]
+#[inline(always)]
 pub(crate) fn acquire(
     arena: &Arc<Arena>,
     head: &NodeHead,
@@ -68,7 +68,7 @@ fn covered(own: Own, mode: Mode, nesting: bool) -> Result<bool> {
 
 impl Held {
     /// Gives the lock back, on whichever thread.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn release(self, arena: &Arena) {
         if self.slot == NONE {
             return;
@@ -90,7 +90,7 @@ impl Held {
 }
 
 /// Runs one operation under an exclusive lock. What the operation unlinks is freed before the lock is released.
-#[inline]
+#[inline(always)]
 pub(crate) fn exclusively<T>(
     arena: &Arc<Arena>,
     node: &Node,
@@ -107,7 +107,7 @@ pub(crate) fn exclusively<T>(
 }
 
 /// Runs one operation under locks that the caller has.
-#[inline]
+#[inline(always)]
 pub(crate) fn operate<T>(arena: &Arc<Arena>, change: impl FnOnce(&Operation<'_>) -> Result<T>) -> Result<T> {
     let operation = Operation::begin(arena)?;
     let result = change(&operation)?;

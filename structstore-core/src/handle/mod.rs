@@ -90,7 +90,7 @@ impl Handle {
     }
 
     /// Locks the node.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn acquire(&self, mode: Mode, wait: &Wait) -> Result<Held> {
         acquire(self.arena(), &self.record().head, self.id, mode, wait, self.store.nesting)
     }
@@ -125,7 +125,7 @@ impl Handle {
     /// Runs `read` on the node so that no change by others can be seen half-done, writing nothing.
     ///
     /// `read` may run several times and see garbage, which it answers with an error or a value that is discarded.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn read<T>(&self, read: impl Fn(&Arena, &Node) -> Result<T>) -> Result<T> {
         let arena: &Arena = self.arena();
         let node = self.record();
@@ -172,7 +172,7 @@ impl Handle {
     }
 
     /// Changes the node in one operation, under a lock of its own.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn change<T>(
         &self,
         mode: Mode,

@@ -16,7 +16,7 @@ pub(crate) type Busy<'a> = (&'a AtomicU64, u64);
 ///
 /// `read` loads shared words with Relaxed atomics, may see any mixture of values, and must bear with them; what
 /// it returns, errors included, is discarded if it was disturbed. `me` is the seat whose own locks do not count.
-#[inline]
+#[inline(always)]
 pub(crate) fn optimistic<'a, S: Space, T>(
     space: &'a S,
     head: &'a NodeHead,

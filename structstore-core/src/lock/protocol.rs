@@ -44,7 +44,7 @@ impl<'a, S: Space> Locker<'a, S> {
     /// Locks a node against everybody else. Returns the slot of the hold, which [`Self::release`] wants back.
     ///
     /// The caller has looked at [`Self::own`].
-    #[inline]
+    #[inline(always)]
     pub(crate) fn exclusive(&self, head: &'a NodeHead, id: NodeId, mode: Mode, wait: &Wait) -> Result<usize> {
         let slot = self.free_slot()?;
         let me = word::owner_of(self.seat.index);
@@ -130,7 +130,7 @@ impl<'a, S: Space> Locker<'a, S> {
     /// Locks a node against everybody who wants to change it or something below it.
     ///
     /// The caller has looked at [`Self::own`].
-    #[inline]
+    #[inline(always)]
     pub(crate) fn shared(&self, head: &'a NodeHead, id: NodeId, wait: &Wait) -> Result<usize> {
         let slot = self.free_slot()?;
         let me = word::owner_of(self.seat.index);
@@ -178,7 +178,7 @@ impl<'a, S: Space> Locker<'a, S> {
     }
 
     /// Releases a granted hold and wakes who waits for it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn release(&self, head: &NodeHead, mode: Mode, slot: usize) {
         if mode != Mode::Shared {
             // 8. By swap: a WAITERS bit that comes in between must not be lost. Only we change the rest.
@@ -191,7 +191,7 @@ impl<'a, S: Space> Locker<'a, S> {
     }
 
     /// What this thread itself holds on, above and below a node.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn own(&self, index: u32) -> Result<Own> {
         let mut own = Own::default();
         for slot in self.seat.line.slots() {
@@ -221,6 +221,7 @@ impl<'a, S: Space> Locker<'a, S> {
         Ok(())
     }
 
+    #[inline(always)]
     fn free_slot(&self) -> Result<usize> {
         self.seat
             .line
@@ -230,14 +231,14 @@ impl<'a, S: Space> Locker<'a, S> {
             .ok_or(Error::TooMany { what: "locks held by one thread", limit: HOLDS })
     }
 
-    #[inline]
+    #[inline(always)]
     fn publish(&self, slot: usize, hold: u64) {
         self.raise(slot);
         self.seat.line.slots[slot].store(hold, Ordering::Release);
     }
 
     /// Makes others look at a slot.
-    #[inline]
+    #[inline(always)]
     fn raise(&self, slot: usize) {
         if self.seat.line.high.load(Ordering::Relaxed) <= slot as u64 {
             self.seat.line.high.store(slot as u64 + 1, Ordering::Release);
@@ -245,7 +246,7 @@ impl<'a, S: Space> Locker<'a, S> {
     }
 
     /// Takes a hold back, granted or not. By swap, as in [`Self::release`].
-    #[inline]
+    #[inline(always)]
     fn withdraw(&self, slot: usize) {
         let slot = &self.seat.line.slots[slot];
         if slot.swap(0, Ordering::AcqRel) & WAITERS != 0 {
@@ -262,7 +263,7 @@ impl<'a, S: Space> Locker<'a, S> {
     }
 
     /// The nearest ancestor that another seat holds with all below it.
-    #[inline]
+    #[inline(always)]
     fn foreign_above(&self, head: &NodeHead, me: u64) -> Result<Option<(&'a AtomicU64, u64)>> {
         let mut parent = head.parent.load(Ordering::Acquire);
         for _ in 0..MAX_DEPTH {
@@ -305,7 +306,7 @@ impl<'a, S: Space> Locker<'a, S> {
 
     /// Looks at the holds of all other seats; waits in place where `conflict` says so. Returns a hold for which
     /// everything must be given back first.
-    #[inline]
+    #[inline(always)]
     fn scan(
         &self,
         conflict: impl Fn(u32, u64) -> Result<Option<Conflict>>,

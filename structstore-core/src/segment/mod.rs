@@ -82,7 +82,7 @@ impl Segment {
     }
 
     /// A reference to what lies at an offset, or [`Error::Corrupt`] if that is outside the segment or unaligned.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn at<T: Shared>(&self, offset: u64) -> Result<&T> {
         let size = mem::size_of::<T>() as u64;
         if offset & (mem::align_of::<T>() as u64 - 1) == 0
@@ -97,7 +97,7 @@ impl Segment {
     }
 
     /// The address of `length` bytes at an offset.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn bytes(&self, offset: u64, length: u64) -> Result<*mut u8> {
         match offset.checked_add(length) {
             Some(end) if end <= self.known.load(Ordering::Acquire) => {
@@ -109,7 +109,7 @@ impl Segment {
     }
 
     /// Records side by side that start at an aligned offset.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn slice<T: Shared>(&self, offset: u64, count: u64) -> Result<&[T]> {
         let start = self.bytes(offset, count.saturating_mul(mem::size_of::<T>() as u64))?;
         if offset & (mem::align_of::<T>() as u64 - 1) != 0 {
