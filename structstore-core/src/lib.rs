@@ -70,3 +70,8 @@ pub mod private {
     pub use crate::handle::Lock;
     pub use crate::lock::WaitHooks;
 }
+
+/// The examples of the README compile.
+#[cfg(all(doctest, feature = "derive"))]
+#[doc = include_str!("../../README.md")]
+struct Readme;

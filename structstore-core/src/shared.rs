@@ -34,8 +34,11 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long to sleep between two looks at a name that is to appear.
 const POLL: Duration = Duration::from_millis(2);
 
+/// Device, inode and access.
+type Attachment = (u64, u64, Access);
+
 /// The attachments of this process, so that opening a segment again shares the first one.
-static ATTACHED: LazyLock<Mutex<HashMap<(u64, u64, Access), Weak<Arena>>>> = LazyLock::new(Mutex::default);
+static ATTACHED: LazyLock<Mutex<HashMap<Attachment, Weak<Arena>>>> = LazyLock::new(Mutex::default);
 
 /// What closing a shared store does to its name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

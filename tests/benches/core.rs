@@ -1,5 +1,4 @@
 //! What the core costs, beside what it is measured against. `cargo xtask bench` prints the ratios.
-#![expect(missing_docs, reason = "criterion's macros make public items")]
 
 use std::collections::HashMap;
 use std::hint::black_box;

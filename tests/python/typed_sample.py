@@ -1,7 +1,64 @@
 """How a type checker sees the package: checked with `mypy --strict`, never run."""
 
+from types import SimpleNamespace
+from typing import Any
+
 from typing_extensions import assert_type
 
 import structstore
+from structstore import CleanupMode, Lock, Statistics, StructStore, StructStoreList, StructStoreShared
 
 assert_type(structstore.__version__, str)
+
+store = StructStore()
+store.num = 5
+store["any name"] = [1, 2, 3]
+assert_type(store.num, Any)
+assert_type(store["any name"], Any)
+assert_type(store.keys(), list[str])
+assert_type(store.items(), list[tuple[str, Any]])
+assert_type(store.get("num", 0), Any)
+assert_type(store.deepcopy(), SimpleNamespace)
+assert_type(store.to_dict(), dict[str, Any])
+assert_type(store.stats(), Statistics)
+assert_type(store.stats().allocated, int)
+assert_type("num" in store, bool)
+assert_type([name for name in store], list[str])
+del store.num
+del store["any name"]
+
+items = StructStoreList([1, 2])
+items.append({"a": 1})
+items += [3]
+items[0:1] = ["x", "y"]
+assert_type(items[0], Any)
+assert_type(items[1:], list[Any])
+assert_type(items.pop(), Any)
+with items.write_lock() as held_items:
+    assert_type(held_items, StructStoreList)
+
+with StructStoreShared("/name", size=1 << 20, cleanup=CleanupMode.ALWAYS, timeout=None) as shared:
+    assert_type(shared, StructStoreShared)
+    assert_type(shared.valid(), bool)
+    assert_type(shared.revalidate(block=False), bool)
+    assert_type(shared.store, StructStore)
+    assert_type(shared.write_lock(1.0), Lock[StructStoreShared])
+    with shared.write_lock(timeout=1.0) as held:
+        assert_type(held, StructStoreShared)
+        held.num = 5
+
+try:
+    store.read_lock()
+except structstore.NotFoundError as error:
+    assert_type(error.path, str | None)
+except (KeyError, OSError):
+    pass
+
+
+def takes_any_structure(structure: StructStore) -> int:
+    return len(structure)
+
+
+takes_any_structure(shared)
+StructStore(5)  # type: ignore[call-arg]
+shared.revalidate(timeout="1")  # type: ignore[arg-type]

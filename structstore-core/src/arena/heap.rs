@@ -97,7 +97,7 @@ pub(crate) struct Section<'g> {
     count: usize,
 }
 
-impl Section<'_> {
+impl<'g> Section<'g> {
     /// Changes a word and remembers what it was.
     #[inline]
     pub(crate) fn set(&mut self, word: &AtomicU64, value: u64) -> Result<()> {
@@ -123,10 +123,8 @@ impl Section<'_> {
         self.heap.undo_count.store(0, Ordering::Release);
     }
 
-    fn word(&self, offset: u64) -> Result<&'static AtomicU64> {
-        let word = self.arena.at::<AtomicU64>(offset)?;
-        // SAFETY: extends the lifetime within this module, where no reference outlives the borrow of the arena.
-        Ok(unsafe { &*std::ptr::from_ref(word) })
+    fn word(&self, offset: u64) -> Result<&'g AtomicU64> {
+        self.arena.at(offset)
     }
 
     /// The checked header of the block with this payload.
@@ -134,7 +132,7 @@ impl Section<'_> {
         let end = self.heap.end.load(Ordering::Relaxed);
         let start = self.heap.start.load(Ordering::Relaxed);
         let at = payload.wrapping_sub(HEADER);
-        if payload % UNIT != 0 || at < start || at >= end {
+        if !payload.is_multiple_of(UNIT) || at < start || at >= end {
             return Err(broken(payload, "not a block", "a block"));
         }
         let header = self.word(at)?.load(Ordering::Relaxed);

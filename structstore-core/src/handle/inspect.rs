@@ -109,10 +109,6 @@ impl Struct {
     ///
     /// [`Error::Mismatch`] or [`Error::Corrupt`] if the image is damaged, and as [`Struct::set`]. Nothing is changed
     /// then.
-    #[expect(
-        clippy::wrong_self_convention,
-        reason = "the name that users of the original and of Python know"
-    )]
     pub fn from_bytes(&self, image: &[u8]) -> Result<()> {
         self.assign_all(decode(image)?)
     }

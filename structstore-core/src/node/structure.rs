@@ -49,7 +49,7 @@ pub(crate) fn count(node: &Node) -> u64 {
 }
 
 fn entry(hash: u64, offset: u64) -> u64 {
-    hash >> OFFSET_BITS << OFFSET_BITS | offset / FIELD
+    (hash >> OFFSET_BITS << OFFSET_BITS) | (offset / FIELD)
 }
 
 /// The index, as far as it makes sense.

@@ -232,8 +232,8 @@ impl Backing {
     fn exhausted(&self, needed: u64, file: &File, error: io::Error) -> Error {
         let mut reason = error.to_string();
         if let Ok(system) = nix::sys::statvfs::fstatvfs(file) {
-            let left = system.blocks_available() as u64 * system.fragment_size() as u64;
-            let total = system.blocks() as u64 * system.fragment_size() as u64;
+            let left = system.blocks_available() * system.fragment_size();
+            let total = system.blocks() * system.fragment_size();
             reason = format!("the file system has {left} of {total} bytes left");
         }
         if matches!(self, Backing::File { place: Place::Name(_), .. }) {

@@ -54,9 +54,8 @@ impl DType {
             _ => return Err(invalid()),
         };
         let timed = matches!(kind, 'm' | 'M');
-        if !sizes.contains(&size)
-            || (!unit.is_empty() && !(timed && unit.starts_with('[') && unit.ends_with(']')))
-        {
+        let unit_fits = unit.is_empty() || timed && unit.starts_with('[') && unit.ends_with(']');
+        if !sizes.contains(&size) || !unit_fits {
             return Err(invalid());
         }
         let itemsize = if kind == 'U' { size.checked_mul(4).ok_or_else(invalid)? } else { size };

@@ -142,7 +142,8 @@ impl PartialEq for Value<'_> {
     }
 }
 
-/// As JSON: arrays as nested lists, bytes as base64-like text is not attempted; see [`Value`]'s formatting notes.
+/// As JSON for people to read: bytes as hexadecimal digits, arrays as nested lists, NaN and infinities by name. `{:#}`
+/// indents it.
 impl std::fmt::Display for Value<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write_json(f, self)

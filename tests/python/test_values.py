@@ -1,0 +1,437 @@
+"""What goes into a store, and comes out of it."""
+
+import dataclasses
+import enum
+import math
+from collections import OrderedDict, defaultdict, namedtuple
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import structstore
+from structstore import StructStore, StructStoreList
+
+
+@dataclasses.dataclass
+class Substate:
+    subnum: int
+
+
+@dataclasses.dataclass
+class State:
+    num: int
+    text: str
+    flag: bool
+    substate: Substate
+    lst: list[int]
+
+
+@dataclasses.dataclass(slots=True, frozen=True)
+class Point:
+    x: float
+    y: float = 2.0
+
+
+class Plain:
+    def __init__(self) -> None:
+        self.num = 5
+        self._hidden = [1]
+
+
+class Slotted:
+    __slots__ = ("a", "__private", "unset")
+
+    def __init__(self) -> None:
+        self.a = 1
+        self.__private = 2
+
+
+class SlottedChild(Slotted):
+    __slots__ = "b"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.b = 3
+
+
+class SlottedWithDict(SlottedChild):
+    def __init__(self) -> None:
+        super().__init__()
+        self.c = 4
+
+
+T = TypeVar("T")
+
+
+class GenericPlain(Generic[T]):
+    def __init__(self, value: T) -> None:
+        self.value = value
+
+
+class Colour(enum.Enum):
+    RED = "red"
+
+
+class Level(enum.IntEnum):
+    HIGH = 3
+
+
+class IntSubclass(int):
+    pass
+
+
+Pair = namedtuple("Pair", "left right")
+
+SCALARS = [
+    None,
+    True,
+    False,
+    0,
+    -1,
+    5,
+    2**31,
+    -(2**63),
+    2**63 - 1,
+    2**63,
+    2**64 - 1,
+    0.0,
+    -0.0,
+    1.5,
+    1e308,
+    5e-324,
+    math.inf,
+    -math.inf,
+    "",
+    "text",
+    "ünïcödé \U0001f916",
+    "nul \0 inside",
+    "x" * 100_000,
+    b"",
+    b"bytes\0\xff",
+    b"x" * 100_000,
+]
+
+
+@pytest.mark.parametrize("value", SCALARS, ids=lambda value: repr(value)[:20])
+def test_plain_values_come_back_with_their_type(store: StructStore, value: Any) -> None:
+    store.value = value
+    assert type(store.value) is type(value)
+    assert store.value == value
+    assert store["value"] == value
+    assert store.get("value") == value
+    store.items_ = [value]
+    assert type(store.items_[0]) is type(value)
+    assert store.items_[0] == value
+    assert store.deepcopy().value == value
+    assert store == {"value": value, "items_": [value]}
+
+
+def test_nan_comes_back_and_equals_nothing(store: StructStore) -> None:
+    store.value = math.nan
+    assert math.isnan(store.value)
+    assert store != {"value": math.nan}
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ([], []),
+        ([1, "two", None, [3.0, [4]]], [1, "two", None, [3.0, [4]]]),
+        ((1, 2), [1, 2]),
+        (Pair(1, "x"), [1, "x"]),
+        ({}, {}),
+        ({"a": 1, "b c": {"d": [1]}}, {"a": 1, "b c": {"d": [1]}}),
+        (OrderedDict(b=1, a=2), {"b": 1, "a": 2}),
+        (defaultdict(list, x=[1]), {"x": [1]}),
+        (SimpleNamespace(a=1, b=SimpleNamespace(c=2)), {"a": 1, "b": {"c": 2}}),
+        (bytearray(b"abc"), b"abc"),
+        (memoryview(b"abcdef")[::2], b"ace"),
+        (Colour.RED, "red"),
+        (Level.HIGH, 3),
+        (IntSubclass(7), 7),
+        (IntSubclass(2**63), 2**63),
+        (Point(1.5), {"x": 1.5, "y": 2.0}),
+        (Plain(), {"num": 5, "_hidden": [1]}),
+        (Slotted(), {"a": 1, "_Slotted__private": 2}),
+        (SlottedChild(), {"a": 1, "_Slotted__private": 2, "b": 3}),
+        (SlottedWithDict(), {"a": 1, "_Slotted__private": 2, "b": 3, "c": 4}),
+        (GenericPlain([1]), {"value": [1]}),
+        (
+            State(5, "foo", True, Substate(42), [0, 1]),
+            {"num": 5, "text": "foo", "flag": True, "substate": {"subnum": 42}, "lst": [0, 1]},
+        ),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_containers_and_objects_come_back_as_what_they_hold(
+    store: StructStore, value: Any, expected: Any
+) -> None:
+    store.value = value
+    assert store.to_dict() == {"value": expected}
+    store.value = value
+    store["lst"] = [value, value]
+    assert store.to_dict()["lst"] == [expected, expected]
+    assert list(store.to_dict()["lst"][0]) == list(expected) if isinstance(expected, dict) else True
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "expected"),
+    [
+        (np.bool_(True), bool, True),
+        (np.int8(-3), int, -3),
+        (np.int64(-(2**63)), int, -(2**63)),
+        (np.uint64(2**64 - 1), int, 2**64 - 1),
+        (np.float32(0.1), float, float(np.float32(0.1))),
+        (np.float64(0.1), float, 0.1),
+        (np.str_("text"), str, "text"),
+        (np.bytes_(b"bytes"), bytes, b"bytes"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_numpy_scalars_become_numbers_and_text(
+    store: StructStore, value: Any, kind: type, expected: Any
+) -> None:
+    store.value = value
+    assert type(store.value) is kind
+    assert store.value == expected
+
+
+@pytest.mark.parametrize(
+    "value",
+    [np.float16(1.5), np.complex64(1 + 2j), np.datetime64("2026-01-02"), np.longdouble(3)],
+    ids=lambda value: type(value).__name__,
+)
+def test_other_numpy_scalars_become_arrays_without_dimensions(store: StructStore, value: Any) -> None:
+    store.value = value
+    assert store.value.shape == ()
+    assert store.value.dtype == value.dtype
+    assert store.value == value
+
+
+def test_numpy_scalars_keep_their_exact_type(store: StructStore) -> None:
+    store.value = np.float32(0.1)
+    # Written with the digits that the narrower type needs.
+    assert str(store) == '{"value": 0.1}'
+
+
+def test_structures_of_a_store_are_copied_when_assigned(store: StructStore) -> None:
+    other = StructStore()
+    other.sub = {"a": [1, {"b": 2}]}
+    store.sub = other.sub
+    store.lst = other.sub.a
+    store.whole = other
+    other.sub.a[1].b = 3
+    assert store.to_dict() == {
+        "sub": {"a": [1, {"b": 2}]},
+        "lst": [1, {"b": 2}],
+        "whole": {"sub": {"a": [1, {"b": 2}]}},
+    }
+
+
+def test_a_store_can_hold_a_copy_of_itself(store: StructStore) -> None:
+    store.num = 5
+    store.me = store
+    store.me.me = store
+    assert store.to_dict() == {"num": 5, "me": {"num": 5, "me": {"num": 5, "me": {"num": 5}}}}
+
+
+def test_assigning_what_a_field_is_already_changes_nothing(store: StructStore) -> None:
+    store.sub = {"lst": [1]}
+    sub, lst = store.sub, store.sub.lst
+    store.sub = sub
+    store.sub.lst = lst
+    store.sub.lst += [2]
+    store.outer = [[1]]
+    inner = store.outer[0]
+    store.outer[0] = inner
+    inner.append(5)
+    # The handles are not stale.
+    assert lst == [1, 2] and sub.lst == [1, 2] and store.outer == [[1, 5]]
+
+
+class Unset:
+    """Refuses to be read."""
+
+    @property
+    def __dict__(self) -> Any:  # type: ignore[override]
+        raise ZeroDivisionError("refused")
+
+
+REFUSED: list[tuple[Any, type[Exception], str]] = [
+    ({1, 2}, TypeError, "cannot store set"),
+    (1j, TypeError, "cannot store complex"),
+    (object(), TypeError, "cannot store object"),
+    (len, TypeError, "cannot store builtin_function_or_method"),
+    (lambda: None, TypeError, "cannot store function"),
+    (math, TypeError, "cannot store module"),
+    (Plain, TypeError, "cannot store type"),
+    (range(3), TypeError, "cannot store range"),
+    (ValueError("x"), TypeError, "cannot store ValueError"),
+    (np.array([object()]), TypeError, "cannot store an array of object"),
+    (np.array([1, "x"], dtype=object), TypeError, "cannot store an array of object"),
+    (np.zeros(2, dtype=[("a", "O")]), TypeError, "cannot store an array of"),
+    (np.zeros((1,) * 33), TypeError, "up to 32 dimensions"),
+    (np.ma.array([1, 2], mask=[0, 1]), TypeError, "masked"),
+    ({1: 2}, TypeError, "keys are str"),
+    ({"a": {None: 1}}, TypeError, "keys are str"),
+    ("\ud800", TypeError, "lone surrogate"),
+    (2**64, OverflowError, "18446744073709551616 does not fit"),
+    (-(2**63) - 1, OverflowError, "does not fit"),
+    (10**10_000, OverflowError, "an int of 33220 bits"),
+]
+
+
+@pytest.mark.parametrize(("value", "kind", "message"), REFUSED, ids=lambda value: repr(value)[:30])
+def test_what_cannot_be_stored_is_named_with_its_path_and_changes_nothing(
+    store: StructStore, value: Any, kind: type[Exception], message: str
+) -> None:
+    store.state = {"items": [1, 2], "kept": "old"}
+    before = store.to_dict()
+    new = SimpleNamespace(items=[0, 1, 2, {"x": value}])
+    with pytest.raises(structstore.Error, match=message) as caught:
+        store.state = new
+    assert isinstance(caught.value, kind)
+    path = caught.value.path
+    assert path is not None and path.startswith("state.items[3].x")
+    assert str(caught.value).startswith(path)
+    with pytest.raises(kind, match=message):
+        store.state.items_ = value
+    with pytest.raises(kind, match=message):
+        store.state["items"].append(value)
+    with pytest.raises(kind, match=message):
+        store.state["items"][0] = value
+    with pytest.raises(kind, match=message):
+        store.update(kept=1, other=value)
+    assert store.to_dict() == before
+
+
+def test_paths_of_errors_begin_at_the_root(store: StructStore) -> None:
+    store.a = {"b": [0, {"c": {}}]}
+    with pytest.raises(TypeError) as caught:
+        store.a.b[1].c.d = {"e": [set()]}
+    assert caught.value.path == "a.b[1].c.d.e[0]"  # type: ignore[attr-defined]
+    with pytest.raises(TypeError) as caught:
+        store.a.b.extend([1, set()])
+    assert caught.value.path == "a.b[3]"  # type: ignore[attr-defined]
+    assert store.to_dict() == {"a": {"b": [0, {"c": {}}]}}
+
+
+def test_exceptions_of_the_objects_themselves_come_through(store: StructStore) -> None:
+    store.x = 1
+    with pytest.raises(ZeroDivisionError, match="refused"):
+        store.x = [Unset()]
+    assert store.x == 1
+
+
+def self_containing_list() -> Any:
+    value: list[Any] = []
+    value.append([value])
+    return value
+
+
+def self_containing_dict() -> Any:
+    value: dict[str, Any] = {}
+    value["a"] = {"b": value}
+    return value
+
+
+def self_containing_object() -> Any:
+    value = Plain()
+    value.num = value  # type: ignore[assignment]
+    return value
+
+
+@pytest.mark.parametrize(
+    "make", [self_containing_list, self_containing_dict, self_containing_object], ids=lambda make: make.__name__
+)
+def test_structures_that_contain_themselves_are_an_error(store: StructStore, make: Callable[[], Any]) -> None:
+    store.x = 1
+    with pytest.raises(structstore.TooDeepError, match="nested deeper than the limit of 128"):
+        store.x = make()
+    with pytest.raises(ValueError):
+        store.x = [make()]
+    assert store.x == 1
+
+
+def test_nesting_up_to_the_limit_works_and_beyond_is_an_error(store: StructStore) -> None:
+    deep: Any = 1
+    for _ in range(100):
+        deep = [deep]
+    store.deep = deep
+    assert store.deep == deep
+    assert store.deepcopy().deep == deep
+    inner = store.deep
+    with pytest.raises(structstore.TooDeepError):
+        for _ in range(200):
+            inner.append([])
+            inner = inner[-1]
+    with pytest.raises(structstore.TooDeepError):
+        store.deep = [[deep]] * 100 and eval("[" * 129 + "]" * 129)
+
+
+@pytest.mark.parametrize("bad", ["", "x" * 1025])
+def test_names_that_cannot_be(store: StructStore, bad: str) -> None:
+    with pytest.raises(structstore.InvalidNameError):
+        store[bad] = 1
+    with pytest.raises(ValueError):
+        store.value = {"a": {bad: 1}}
+    assert len(store) == 0
+
+
+@pytest.mark.parametrize(
+    "good", ["a b", "a.b", "[0]", "ünï", "0", "__x__", "x" * 1024, "class", "nul\0", "\n", "keys", "_"]
+)
+def test_any_other_name_is_a_field(store: StructStore, good: str) -> None:
+    store[good] = 1
+    assert store[good] == 1
+    assert good in store
+    assert list(store) == [good]
+    assert store.deepcopy().__dict__ == {good: 1}
+    del store[good]
+    assert good not in store
+
+
+def test_lone_surrogates_are_no_names(store: StructStore) -> None:
+    with pytest.raises(UnicodeEncodeError):
+        store["\ud800"] = 1
+    assert not hasattr(store, "\ud800")
+
+
+PLAIN = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(allow_nan=False)
+    | st.text(st.characters(exclude_categories=["Cs"]))
+    | st.binary(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), inner),
+    max_leaves=30,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(PLAIN)
+def test_any_tree_of_plain_values_round_trips(value: Any) -> None:
+    store = StructStore()
+    store.value = value
+    assert store.to_dict() == {"value": value}
+    assert store == {"value": value}
+    copy = StructStore()
+    copy.from_bytes(store.to_bytes())
+    assert copy == store
+    assert copy.to_dict() == {"value": value}
+    store.check()
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(PLAIN))
+def test_a_list_behaves_like_the_items_it_was_made_from(values: list[Any]) -> None:
+    items = StructStoreList(values)
+    assert items == values
+    assert items.to_list() == values
+    assert len(items) == len(values)
