@@ -1,5 +1,7 @@
 use std::process::Command;
+use std::time::SystemTime;
 
+use crate::ratios;
 use crate::step::{self, Result};
 use crate::venv::{PYTHON_FOR_TESTS, Venv};
 use crate::workspace::Workspace;
@@ -15,7 +17,9 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result {
     let python = venv.python_with_wheel()?;
     let mut bench = workspace.cargo();
     bench.args(["bench", "--locked", "-p", "structstore-tests"]).args(args);
+    let start = SystemTime::now();
     step::run(bench.env(PYTHON_FOR_TESTS, python))?;
+    ratios::print(&workspace.target, start);
 
     let script = workspace.root.join("tests/python/bench.py");
     if !script.exists() {

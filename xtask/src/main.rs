@@ -5,6 +5,7 @@
 mod bench;
 mod demo;
 mod py;
+mod ratios;
 mod step;
 mod test;
 mod venv;
