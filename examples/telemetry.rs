@@ -1,20 +1,239 @@
-//! Samples this machine.
+//! Publishes what this machine is doing in a shared store, and obeys settings that others change there.
+//!
+//! ```sh
+//! cargo run -p structstore-examples --example telemetry -- /telemetry --seconds 30 &
+//! python examples/telemetry.py /telemetry --seconds 10 --plot history.png
+//! ```
+//!
+//! It shows four ways to publish: a Rust struct's fields, bound to the store; an array whose extent only running
+//! shows; a list of structs that is replaced in one step; and a matrix that is changed in place, so that a NumPy array
+//! over it, made once, always has the latest rows.
+//!
+//! One should see where it publishes, each change of the settings as it is obeyed ("rust: label is now ..., rate
+//! 15 Hz"), and at the end how many samples there were. It ends after N seconds (10 unless given), or when somebody
+//! sets `settings.stop`. Whoever closes the segment last removes it. If this is killed it stays; the next run begins
+//! with an empty one.
 
 mod proc;
 
+use std::env;
+use std::error::Error;
+use std::fs;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-fn main() -> std::io::Result<()> {
-    let mut sampler = proc::Sampler::new()?;
-    thread::sleep(Duration::from_millis(200));
-    let sample = sampler.sample(5)?;
-    println!("up {} s, load averages {:?}", sample.uptime, sample.load_averages);
-    println!("cores {:.2?}", sample.core_loads);
-    let memory = sample.memory;
-    println!("memory {} of {} bytes used, {} available", memory.used, memory.total, memory.available);
-    for process in &sample.processes {
-        println!("{:>8} {:<20} {:>5.2} {:>12}", process.pid, process.name, process.cpu, process.rss);
+use structstore::{ArrayValue, Cleanup, StructStore, StructStoreShared, Value};
+
+use proc::{Process, Sample, Sampler};
+
+/// The columns of the history; Python finds their names in the field `columns`.
+const COLUMNS: [&str; 4] = ["uptime", "cpu", "memory", "load"];
+
+/// How many samples the history keeps.
+const ROWS: usize = 120;
+
+/// How many processes are listed.
+const BUSIEST: usize = 5;
+
+/// What a sampling period is kept within, whatever rate is asked for.
+const PERIODS: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(1));
+
+/// Main memory, in bytes.
+#[derive(StructStore)]
+struct Memory {
+    total: u64,
+    available: u64,
+    used: u64,
+}
+
+/// What others may change.
+#[derive(StructStore, PartialEq)]
+struct Settings {
+    /// In samples per second.
+    #[structstore(default = 5.0)]
+    rate: f64,
+    #[structstore(default = "untitled")]
+    label: String,
+    /// Ends this process.
+    stop: bool,
+}
+
+#[derive(StructStore)]
+struct Telemetry {
+    host: String,
+    /// In seconds since boot.
+    uptime: f64,
+    /// The fraction of time that the cores were busy since the last sample, 0 to 1.
+    cpu: f64,
+    load_averages: [f64; 3],
+    memory: Memory,
+    settings: Settings,
+    /// How many there were so far.
+    samples: u64,
+    /// True from the first sample until this process ends.
+    running: bool,
+}
+
+fn main() -> ExitCode {
+    let args: Vec<String> = env::args().skip(1).collect();
+    match parse(&args).and_then(|(name, duration)| publish(name, duration)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("rust: {error}");
+            ExitCode::FAILURE
+        }
     }
+}
+
+fn parse(args: &[String]) -> Result<(&str, Duration), Box<dyn Error>> {
+    let (name, seconds) = match args {
+        [name] => (name, "10"),
+        [name, flag, seconds] if flag == "--seconds" => (name, seconds.as_str()),
+        _ => return Err("usage: telemetry /NAME [--seconds N]".into()),
+    };
+    let duration = seconds.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    Ok((name, duration.ok_or_else(|| format!("--seconds takes a number, found {seconds:?}"))?))
+}
+
+fn publish(name: &str, duration: Duration) -> Result<(), Box<dyn Error>> {
+    // What a run that was killed has left is of no use.
+    let store = StructStoreShared::options().reinit(true).cleanup(Cleanup::IfLast).open(name)?;
+    let telemetry = store.bind::<Telemetry>()?;
+    // A part of what is bound can be bound on its own.
+    let settings = store.at("settings")?.bind::<Settings>()?;
+
+    store.set("columns", COLUMNS.to_vec())?;
+    let nothing = vec![f64::NAN; ROWS * COLUMNS.len()];
+    store.set("history", ArrayValue::from_slice(&[ROWS, COLUMNS.len()], &nothing)?)?;
+    // A view, because others have views of it, too: an exclusive slice cannot be had of what is shared.
+    let history = store.array("history")?.view()?;
+    let processes = store.list("processes")?;
+
+    let host = fs::read_to_string("/proc/sys/kernel/hostname")?;
+    telemetry.with_mut(|mut fields| fields.host.set(host.trim()))??;
+    let mut obeyed = settings.load()?;
+    println!(
+        "rust: publishing {} in {name}, label is {:?}, rate {} Hz",
+        host.trim(),
+        obeyed.label,
+        obeyed.rate
+    );
+
+    let mut sampler = Sampler::new()?;
+    let started = Instant::now();
+    let mut due = started;
+    let mut samples = 0;
+    while started.elapsed() < duration && !obeyed.stop {
+        due = (due + period(obeyed.rate)).max(Instant::now());
+        thread::sleep(due.saturating_duration_since(Instant::now()));
+
+        let sample = sampler.sample(BUSIEST)?;
+        samples += 1;
+        // Arrays and lists are made aside and then published: others see the old one or the new one, whole.
+        store.set("core_loads", ArrayValue::from_slice(&[sample.core_loads.len()], &sample.core_loads)?)?;
+        processes.assign_all(sample.processes.iter().map(process_value))?;
+        // All that happens in here happens at once for those who read under a lock.
+        telemetry.with_mut(|fields| {
+            let cpu = mean(&sample.core_loads);
+            *fields.uptime = sample.uptime;
+            *fields.cpu = cpu;
+            *fields.load_averages = sample.load_averages;
+            *fields.memory.total = sample.memory.total;
+            *fields.memory.available = sample.memory.available;
+            *fields.memory.used = sample.memory.used;
+            *fields.samples = samples;
+            *fields.running = true;
+            history.words().map(|words| append(words, row(&sample, cpu)))
+        })??;
+
+        let wanted = settings.load()?;
+        if wanted != obeyed {
+            println!("rust: label is now {:?}, rate {} Hz", wanted.label, wanted.rate);
+            obeyed = wanted;
+        }
+    }
+    telemetry.with_mut(|fields| *fields.running = false)?;
+    let ended = if obeyed.stop { "asked to stop" } else { "time is up" };
+    println!("rust: {ended} after {samples} samples in {:.1} s", started.elapsed().as_secs_f64());
+    store.close()?;
     Ok(())
+}
+
+/// The time from one sample to the next. Anybody may have written anything there.
+fn period(rate: f64) -> Duration {
+    let (shortest, longest) = PERIODS;
+    Duration::try_from_secs_f64(1.0 / rate).unwrap_or(longest).clamp(shortest, longest)
+}
+
+fn process_value(process: &Process) -> Value<'_> {
+    Value::record([
+        ("pid", Value::from(process.pid)),
+        ("name", Value::from(&process.name)),
+        ("cpu", process.cpu.into()),
+        ("rss", process.rss.into()),
+    ])
+}
+
+fn row(sample: &Sample, cpu: f64) -> [f64; COLUMNS.len()] {
+    let memory = sample.memory.used as f64 / sample.memory.total as f64;
+    [sample.uptime, cpu, memory, sample.load_averages[0]]
+}
+
+/// Moves all rows up by one and writes the last one, in place.
+fn append(history: &[AtomicU64], row: [f64; COLUMNS.len()]) {
+    let kept = history.len() - row.len();
+    for (to, from) in history[..kept].iter().zip(&history[row.len()..]) {
+        to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+    for (to, value) in history[kept..].iter().zip(row) {
+        to.store(value.to_bits(), Ordering::Relaxed);
+    }
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_rate_gives_a_period() {
+        assert_eq!(period(5.0), Duration::from_millis(200));
+        for (rate, expected) in [
+            (0.0, PERIODS.1),
+            (-1.0, PERIODS.1),
+            (f64::NAN, PERIODS.1),
+            (1e-300, PERIODS.1),
+            (f64::INFINITY, PERIODS.0),
+        ] {
+            assert_eq!(period(rate), expected, "{rate}");
+        }
+    }
+
+    #[test]
+    fn appending_drops_the_oldest_row() {
+        let history: Vec<AtomicU64> = (0..12).map(|n| AtomicU64::new(f64::from(n).to_bits())).collect();
+        append(&history, [0.5; 4]);
+        let values: Vec<f64> =
+            history.iter().map(|word| f64::from_bits(word.load(Ordering::Relaxed))).collect();
+        assert_eq!(values, [4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 0.5, 0.5, 0.5, 0.5]);
+    }
+
+    #[test]
+    fn arguments() {
+        let parse = |args: &[&str]| {
+            let args: Vec<String> = args.iter().map(|&arg| arg.to_owned()).collect();
+            parse(&args)
+                .map(|(name, duration)| (name.to_owned(), duration))
+                .map_err(|error| error.to_string())
+        };
+        assert_eq!(parse(&["/a"]), Ok(("/a".to_owned(), Duration::from_secs(10))));
+        assert_eq!(parse(&["/a", "--seconds", "0.5"]), Ok(("/a".to_owned(), Duration::from_millis(500))));
+        assert!(parse(&["/a", "--seconds", "-1"]).unwrap_err().contains("found \"-1\""));
+        assert!(parse(&[]).unwrap_err().starts_with("usage"));
+    }
 }

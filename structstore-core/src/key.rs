@@ -32,14 +32,7 @@ impl<'a> Key<'a> {
     #[inline]
     pub const fn new(name: &'a str) -> Key<'a> {
         let bytes = name.as_bytes();
-        let mut words = [0; 2];
-        if bytes.len() <= 16 {
-            let mut at = 0;
-            while at < bytes.len() {
-                words[at / 8] |= (bytes[at] as u64) << (at % 8 * 8);
-                at += 1;
-            }
-        }
+        let words = if bytes.len() <= 16 { pack(bytes) } else { [0; 2] };
         Key { name, hash: rapidhash::v3::rapidhash_v3(bytes), words }
     }
 
@@ -81,6 +74,31 @@ impl<'a> From<&'a String> for Key<'a> {
     }
 }
 
+/// At most 16 bytes as two words, zeroes behind them. By loads that overlap, since a loop over the bytes takes longer
+/// than all the rest of a lookup.
+#[inline]
+const fn pack(bytes: &[u8]) -> [u64; 2] {
+    let length = bytes.len();
+    match length {
+        0 => [0, 0],
+        1..4 => {
+            let (first, middle, last) = (bytes[0] as u64, bytes[length / 2] as u64, bytes[length - 1] as u64);
+            [first | middle << (length / 2 * 8) | last << ((length - 1) * 8), 0]
+        }
+        4..8 => [load_4(bytes, 0) | load_4(bytes, length - 4) << ((length - 4) * 8), 0],
+        8 => [load_8(bytes, 0), 0],
+        _ => [load_8(bytes, 0), load_8(bytes, length - 8) >> ((16 - length) * 8)],
+    }
+}
+
+const fn load_4(bytes: &[u8], at: usize) -> u64 {
+    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]) as u64
+}
+
+const fn load_8(bytes: &[u8], at: usize) -> u64 {
+    load_4(bytes, at) | load_4(bytes, at + 4) << 32
+}
+
 /// A [`Key`] whose name is hashed at compile time.
 ///
 /// ```
@@ -96,4 +114,20 @@ macro_rules! key {
     ($name:expr) => {
         const { $crate::Key::new($name) }
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_names_are_packed_byte_by_byte() {
+        let name = "abcdefghijklmnop";
+        for length in 0..=16 {
+            let mut expected = [0; 16];
+            expected[..length].copy_from_slice(&name.as_bytes()[..length]);
+            let words = Key::new(&name[..length]).words;
+            assert_eq!([words[0].to_le_bytes(), words[1].to_le_bytes()].as_flattened(), expected, "{length}");
+        }
+    }
 }

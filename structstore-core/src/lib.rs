@@ -15,7 +15,10 @@
 //! # Ok::<(), structstore::Error>(())
 //! ```
 
-#![cfg_attr(loom, expect(dead_code, unreachable_pub, unused_imports, reason = "under loom only the locks are built"))]
+#![cfg_attr(
+    loom,
+    expect(dead_code, unreachable_pub, unused_imports, reason = "under loom only the locks are built")
+)]
 
 mod error;
 mod lock;

@@ -1,4 +1,20 @@
 //! The Python bindings of StructStore.
+//!
+//! Everything that is true of a store lives in the engine; here its values become Python objects and back
+//! ([`value_in`], [`value_out`], [`array`]), its errors exceptions ([`error`]), and its waits give the GIL up
+//! ([`gil`]). Python code never runs inside an operation of the engine: what is to be stored is converted first.
+
+mod array;
+mod error;
+mod gil;
+mod list;
+mod lock;
+mod object;
+mod shared;
+mod statistics;
+mod store;
+mod value_in;
+mod value_out;
 
 use pyo3::prelude::*;
 
@@ -7,8 +23,18 @@ use pyo3::prelude::*;
 mod _structstore {
     use super::*;
 
+    #[pymodule_export]
+    use super::{
+        list::StructStoreList, lock::Lock, shared::StructStoreShared, statistics::Statistics,
+        store::StructStore,
+    };
+
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        gil::install_hooks();
+        error::add_exceptions(module)?;
+        shared::add_cleanup_mode(module)?;
+        store::learn_methods(module.py())?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

@@ -282,11 +282,11 @@ REFUSED: list[tuple[Any, type[Exception], str]] = [
     ("\ud800", TypeError, "lone surrogate"),
     (2**64, OverflowError, "18446744073709551616 does not fit"),
     (-(2**63) - 1, OverflowError, "does not fit"),
-    (10**10_000, OverflowError, "an int of 33220 bits"),
+    (2**10_000, OverflowError, "an int of 10001 bits"),
 ]
 
 
-@pytest.mark.parametrize(("value", "kind", "message"), REFUSED, ids=lambda value: repr(value)[:30])
+@pytest.mark.parametrize(("value", "kind", "message"), REFUSED, ids=lambda value: type(value).__name__)
 def test_what_cannot_be_stored_is_named_with_its_path_and_changes_nothing(
     store: StructStore, value: Any, kind: type[Exception], message: str
 ) -> None:
@@ -371,7 +371,7 @@ def test_nesting_up_to_the_limit_works_and_beyond_is_an_error(store: StructStore
             inner.append([])
             inner = inner[-1]
     with pytest.raises(structstore.TooDeepError):
-        store.deep = [[deep]] * 100 and eval("[" * 129 + "]" * 129)
+        store.deep = eval("[" * 129 + "]" * 129)
 
 
 @pytest.mark.parametrize("bad", ["", "x" * 1025])

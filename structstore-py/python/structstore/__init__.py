@@ -1,5 +1,89 @@
-"""Structured object storage, dynamically typed, shared between processes."""
+"""Structured object storage, dynamically typed, shared between processes.
 
-from ._structstore import __version__
+    import numpy as np
+    import structstore
 
-__all__ = ["__version__"]
+    state = structstore.StructStore()  # in this process's own memory
+    state.num = 5
+    state.lst = [1, 2, 3, 5, 8]
+    state.vec = np.array([[1.0, 2.0], [3.0, 4.0]])  # state.vec is then a view, not a copy
+    state.vec[0, 0] += 1
+    print(state.deepcopy())
+
+    shmem = structstore.StructStoreShared("/shdata_store")  # creates or attaches
+    shmem.state = state
+    with shmem.state.write_lock():
+        shmem.state.num += 1
+"""
+
+from ._structstore import (
+    AccessError,
+    AlreadyExistsError,
+    CleanupMode,
+    ClosedError,
+    CorruptError,
+    DeadlockError,
+    DeclaredError,
+    Error,
+    HeldByGuardError,
+    IndexOutOfRangeError,
+    InvalidArgumentError,
+    InvalidNameError,
+    IoError,
+    LeasedError,
+    Lock,
+    LockTimeoutError,
+    MismatchError,
+    NoSuchStoreError,
+    NotFoundError,
+    NotReadyError,
+    OutOfRangeError,
+    OutOfSpaceError,
+    ReadOnlyError,
+    StaleHandleError,
+    Statistics,
+    StructStore,
+    StructStoreList,
+    StructStoreShared,
+    TooDeepError,
+    TooManyError,
+    UnsupportedError,
+    WrongTypeError,
+    __version__,
+)
+
+__all__ = [
+    "AccessError",
+    "AlreadyExistsError",
+    "CleanupMode",
+    "ClosedError",
+    "CorruptError",
+    "DeadlockError",
+    "DeclaredError",
+    "Error",
+    "HeldByGuardError",
+    "IndexOutOfRangeError",
+    "InvalidArgumentError",
+    "InvalidNameError",
+    "IoError",
+    "LeasedError",
+    "Lock",
+    "LockTimeoutError",
+    "MismatchError",
+    "NoSuchStoreError",
+    "NotFoundError",
+    "NotReadyError",
+    "OutOfRangeError",
+    "OutOfSpaceError",
+    "ReadOnlyError",
+    "StaleHandleError",
+    "Statistics",
+    "StructStore",
+    "StructStoreList",
+    "StructStoreShared",
+    "TooDeepError",
+    "TooManyError",
+    "UnsupportedError",
+    "WrongTypeError",
+    "__version__",
+]
