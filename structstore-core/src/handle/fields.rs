@@ -18,6 +18,7 @@ use crate::key::Key;
 use crate::lock::{Mode, Wait};
 use crate::node::structure::{self, Writer};
 use crate::node::{self, Assigned, Raw};
+use crate::sync::Ordering;
 use crate::value::{Kind, ScalarType, Value};
 
 /// A handle to a struct: named fields, which keep the order in which they were added.
@@ -91,31 +92,32 @@ impl Struct {
 
     #[inline]
     fn assign(&self, key: &Key<'_>, value: &Value<'_>) -> Result<()> {
-        if !matches!(value, Value::Null | Value::Scalar(_)) {
-            return self.assign_node(key, value);
-        }
-        let arena = self.handle.arena();
+        let Some(new) = Raw::plain(value) else { return self.assign_node(key, value) };
         let held = self.handle.acquire(Mode::Node, &Wait::FOREVER)?;
-        let result = self.assign_scalar(key, value);
-        held.release(arena);
+        let result = self.assign_plain(key, new);
+        held.release(self.handle.arena());
         match result? {
             Assigned::Done => Ok(()),
             Assigned::NeedsChild(_) => self.assign_node(key, value),
         }
     }
 
-    /// Assigns a scalar to a field that is missing or no structure, under the lock of the struct alone.
+    /// Assigns null or a scalar to a field that is missing or no structure, under the lock of the struct alone.
     #[inline]
-    fn assign_scalar(&self, key: &Key<'_>, value: &Value<'_>) -> Result<Assigned> {
+    fn assign_plain(&self, key: &Key<'_>, new: Raw) -> Result<Assigned> {
         let (arena, node) = (self.handle.arena(), self.handle.record());
-        operate(arena, |operation| match structure::find(arena, node, key)? {
-            Some(found) => node::assign_plain(operation, &found.field.slot, value),
-            None => {
-                let raw = node::build(operation, value, self.handle.id().index)?;
-                Writer { operation, aside: false }.insert(node, key, raw)?;
+        match structure::find(arena, node, key)? {
+            // One word changes, by one store: no journal is needed for it to happen wholly or not at all.
+            Some(found) if found.field.slot.tag.load(Ordering::Relaxed) as u8 == new.tag as u8 => {
+                found.field.slot.payload.store(new.payload, Ordering::Release);
                 Ok(Assigned::Done)
             }
-        })
+            Some(found) => operate(arena, |operation| node::assign_plain(operation, &found.field.slot, new)),
+            None => operate(arena, |operation| {
+                Writer { operation, aside: false }.insert(node, key, new)?;
+                Ok(Assigned::Done)
+            }),
+        }
     }
 
     /// Assigns where the old or the new value is a structure.

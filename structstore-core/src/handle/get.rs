@@ -74,14 +74,14 @@ macro_rules! get_scalars {
         impl Get for $type {
             #[inline]
             fn get(slot: Slot<'_>) -> Result<$type> {
-                let kind = slot.raw.kind()?;
-                match decode_scalar(kind, slot.raw.payload)? {
-                    Some(scalar) => match <$type>::from_scalar(scalar) {
-                        Some(value) => Ok(value),
-                        None => converted(scalar),
-                    },
-                    None => Err(wrong_kind(kind, <$type as ScalarType>::KIND.name())),
+                // Straight from the payload where the type is the one asked for: a detour by `Scalar`, which is
+                // written in parts and read as a whole, would take longer than the lookup.
+                if slot.raw.tag as u8 == <$type as ScalarType>::KIND as u8
+                    && let Some(value) = <$type>::from_payload(slot.raw.payload)
+                {
+                    return Ok(value);
                 }
+                converted(&slot)
             }
         }
     )*};
@@ -89,7 +89,10 @@ macro_rules! get_scalars {
 get_scalars!(bool, i8, i16, i32, i64, u8, u16, u32, u64, f32, f64);
 
 #[cold]
-fn converted<T: ScalarType>(scalar: Scalar) -> Result<T> {
+#[inline(never)]
+fn converted<T: ScalarType>(slot: &Slot<'_>) -> Result<T> {
+    let kind = slot.raw.kind()?;
+    let scalar = decode_scalar(kind, slot.raw.payload)?.ok_or_else(|| wrong_kind(kind, T::KIND.name()))?;
     T::from_scalar(convert(scalar, T::KIND)?)
         .ok_or_else(|| Error::corrupt("a conversion", scalar, "a scalar of the kind asked for"))
 }

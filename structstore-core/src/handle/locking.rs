@@ -9,17 +9,40 @@ use crate::journal::Operation;
 use crate::lock::{Locker, Mode, NodeHead, NodeId, Own, OwnSeat, Wait};
 
 /// A lock that this thread has, to be given back; nothing if one that it had before covers the node.
+///
+/// One word, so that it is passed on in a register: index of the node 32 | seat 14 | slot 8 | mode 2.
 #[derive(Clone, Copy)]
 #[must_use]
-pub(crate) struct Held {
-    mode: Mode,
-    /// The slot of the hold; `NONE` if there is none.
-    slot: u8,
-    seat: u32,
-    index: u32,
-}
+pub(crate) struct Held(u64);
 
-const NONE: u8 = u8::MAX;
+/// The slot of a hold that there is none of.
+const NONE: u64 = 0xff;
+
+impl Held {
+    #[inline(always)]
+    fn new(index: u32, seat: u32, slot: u64, mode: Mode) -> Held {
+        Held(u64::from(index) << 32 | u64::from(seat) << 10 | slot << 2 | mode as u64)
+    }
+
+    #[inline(always)]
+    fn slot(self) -> u64 {
+        self.0 >> 2 & 0xff
+    }
+
+    #[inline(always)]
+    fn seat(self) -> u32 {
+        (self.0 >> 10 & 0x3fff) as u32
+    }
+
+    #[inline(always)]
+    fn mode(self) -> Mode {
+        match self.0 & 3 {
+            0 => Mode::Shared,
+            1 => Mode::Node,
+            _ => Mode::Tree,
+        }
+    }
+}
 
 /// Locks a node.
 ///
@@ -37,16 +60,14 @@ pub(crate) fn acquire(
 ) -> Result<Held> {
     let seat = arena.seat()?.own;
     let locker = Locker::new(&**arena, seat);
-    let mut held = Held { mode, slot: NONE, seat: seat.index, index: id.index };
     if seat.line.any() && covered(locker.own(id.index)?, mode, nesting)? {
-        return Ok(held);
+        return Ok(Held::new(id.index, seat.index, NONE, mode));
     }
     let slot = match mode {
         Mode::Shared => locker.shared(head, id, wait)?,
         _ => locker.exclusive(head, id, mode, wait)?,
     };
-    held.slot = slot as u8;
-    Ok(held)
+    Ok(Held::new(id.index, seat.index, slot as u64, mode))
 }
 
 /// Whether this thread's own locks make another one unnecessary; an error if they make it impossible.
@@ -70,21 +91,18 @@ impl Held {
     /// Gives the lock back, on whichever thread.
     #[inline(always)]
     pub(crate) fn release(self, arena: &Arena) {
-        if self.slot == NONE {
+        if self.slot() == NONE {
             return;
         }
-        let seat = arena.seat_if_any().map(|seat| seat.own).filter(|seat| seat.index == self.seat);
+        let seat = arena.seat_if_any().map(|seat| seat.own).filter(|seat| seat.index == self.seat());
         let line = match seat {
             Some(seat) => Ok(seat.line),
-            None => arena.record(self.seat),
+            None => arena.record(self.seat()),
         };
         // Both were there when the lock was taken, and records never move.
-        if let (Ok(line), Ok(node)) = (line, arena.node(self.index)) {
-            Locker::new(arena, OwnSeat { index: self.seat, line }).release(
-                &node.head,
-                self.mode,
-                self.slot.into(),
-            );
+        if let (Ok(line), Ok(node)) = (line, arena.node((self.0 >> 32) as u32)) {
+            let locker = Locker::new(arena, OwnSeat { index: self.seat(), line });
+            locker.release(&node.head, self.mode(), self.slot() as usize);
         }
     }
 }

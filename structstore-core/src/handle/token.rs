@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use super::{Array, Handle, Held, List, Struct, at_most};
 use crate::error::Result;
+use crate::key::Key;
 use crate::lock::Mode;
-use crate::node;
+use crate::node::{self, structure};
 use crate::store::Store;
 
 /// A lock that was taken by one thread and may be released, by dropping it, on any.
@@ -49,6 +50,27 @@ macro_rules! locks {
     )*};
 }
 locks!(Struct, List, Array);
+
+/// How often a struct is looked into without a lock before a name is taken to be missing.
+const LOOKS: usize = 3;
+
+impl Struct {
+    /// Whether there is a field of that name, without ever waiting: if somebody else is changing the struct, as it
+    /// looks meanwhile. For telling a field from a method of the same name, where a method may be a way to wait.
+    #[doc(hidden)]
+    pub fn contains_now<'k>(&self, key: impl Into<Key<'k>>) -> bool {
+        let key = key.into();
+        let (arena, node) = (self.handle.arena(), self.handle.record());
+        (0..LOOKS).any(|look| {
+            if look != 0 {
+                // An index that is being replaced is in place a moment later.
+                std::hint::spin_loop();
+            }
+            // What makes no sense is in motion: let the caller wait for it.
+            structure::find(arena, node, &key).map_or(true, |found| found.is_some())
+        })
+    }
+}
 
 impl List {
     /// The way from the root to this list, as errors print it.

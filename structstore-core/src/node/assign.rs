@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::journal::Operation;
 use crate::key::Key;
 use crate::sync::Ordering;
-use crate::value::{ArrayBlock, ArrayValue, DType, Kind, Scalar, Value, convert};
+use crate::value::{ArrayBlock, ArrayValue, DType, Kind, Scalar, Value, convert, decode_scalar};
 
 /// What became of an assignment to a slot.
 pub(crate) enum Assigned {
@@ -44,38 +44,32 @@ pub(crate) fn assign_slot(
     slot: &Slot,
     value: &Value<'_>,
 ) -> Result<()> {
-    match assign_plain(operation, slot, value)? {
+    let assigned = match Raw::plain(value) {
+        Some(new) => assign_plain(operation, slot, new)?,
+        None => Assigned::NeedsChild(Raw::load(slot)),
+    };
+    match assigned {
         Assigned::Done => Ok(()),
-        Assigned::NeedsChild(raw) if raw.id().is_some() => {
-            let (_, child) = resolve(operation.arena(), raw)?;
-            assign_node(operation, parent, slot, raw, child, value)
+        Assigned::NeedsChild(old) if old.id().is_some() => {
+            let (_, child) = resolve(operation.arena(), old)?;
+            assign_node(operation, parent, slot, old, child, value)
         }
-        Assigned::NeedsChild(raw) => {
-            let new = build(operation, value, parent)?;
-            Raw { tag: new.tag | raw.tag & !0xff, payload: new.payload }.set(operation, slot)
-        }
+        Assigned::NeedsChild(old) if old.declared() => Err(mistyped(value.kind(), old.kind()?)),
+        Assigned::NeedsChild(_) => build(operation, value, parent)?.set(operation, slot),
     }
 }
 
-/// Assigns where neither the old nor the new value is a node; the slot's node need be held node-exclusively only.
-pub(crate) fn assign_plain(operation: &Operation<'_>, slot: &Slot, value: &Value<'_>) -> Result<Assigned> {
+/// Assigns null or a scalar where the old value is no node either; the slot's node need be held node-exclusively only.
+pub(crate) fn assign_plain(operation: &Operation<'_>, slot: &Slot, new: Raw) -> Result<Assigned> {
     let old = Raw::load(slot);
     if old.id().is_some() {
         return Ok(Assigned::NeedsChild(old));
     }
-    let new = match value {
-        Value::Null => Raw::NULL,
-        Value::Scalar(scalar) if old.declared() => {
-            let scalar = convert(*scalar, old.kind()?)?;
-            Raw { tag: old.tag, payload: scalar.payload() }
-        }
-        Value::Scalar(scalar) => Raw { tag: scalar.kind() as u64, payload: scalar.payload() },
-        _ if old.declared() => return Err(mistyped(value.kind(), old.kind()?)),
-        _ => return Ok(Assigned::NeedsChild(old)),
+    let new = match decode_scalar(new.kind()?, new.payload)? {
+        _ if !old.declared() => new,
+        Some(scalar) => Raw { tag: old.tag, payload: convert(scalar, old.kind()?)?.payload() },
+        None => return Err(mistyped(Kind::Null, old.kind()?)),
     };
-    if old.declared() && new.tag != old.tag {
-        return Err(mistyped(value.kind(), old.kind()?));
-    }
     new.set(operation, slot)?;
     Ok(Assigned::Done)
 }

@@ -26,7 +26,7 @@ use crate::error::{Error, Result};
 use crate::journal::Operation;
 use crate::lock::{NodeId, generation};
 use crate::sync::{AtomicU64, Ordering};
-use crate::value::Kind;
+use crate::value::{Kind, Value};
 
 /// Body words of text, bytes, list and array nodes.
 pub(crate) const BLOCK: usize = 0;
@@ -51,6 +51,16 @@ impl Raw {
     #[inline]
     pub(crate) fn load(slot: &Slot) -> Raw {
         Raw { tag: slot.tag.load(Ordering::Relaxed), payload: slot.payload.load(Ordering::Relaxed) }
+    }
+
+    /// What a slot holds for null or a scalar.
+    #[inline(always)]
+    pub(crate) fn plain(value: &Value<'_>) -> Option<Raw> {
+        match value {
+            Value::Null => Some(Raw::NULL),
+            Value::Scalar(scalar) => Some(Raw { tag: scalar.kind() as u64, payload: scalar.payload() }),
+            _ => None,
+        }
     }
 
     pub(crate) fn node(kind: Kind, id: NodeId) -> Raw {

@@ -187,10 +187,13 @@ pub unsafe trait ScalarType: Copy + Into<Scalar> {
     fn from_scalar(scalar: Scalar) -> Option<Self>;
     /// Whether a slot's payload is a value of this type.
     fn valid(payload: u64) -> bool;
+    /// The value of a payload, if it is valid.
+    #[doc(hidden)]
+    fn from_payload(payload: u64) -> Option<Self>;
 }
 
 macro_rules! cells {
-    ($($type:ty, $kind:ident, $valid:expr;)*) => {$(
+    ($($type:ty, $kind:ident, $valid:expr, $decode:expr;)*) => {$(
         impl From<$type> for Scalar {
             #[inline]
             fn from(value: $type) -> Scalar {
@@ -225,6 +228,12 @@ macro_rules! cells {
             }
 
             #[inline]
+            fn from_payload(payload: u64) -> Option<$type> {
+                let decode: fn(u64) -> $type = $decode;
+                <$type as ScalarType>::valid(payload).then(|| decode(payload))
+            }
+
+            #[inline]
             fn valid(payload: u64) -> bool {
                 let valid: fn(u64) -> bool = $valid;
                 valid(payload)
@@ -234,17 +243,17 @@ macro_rules! cells {
 }
 
 cells! {
-    bool, Bool, |payload| payload as u8 <= 1;
-    i8, I8, |_| true;
-    i16, I16, |_| true;
-    i32, I32, |_| true;
-    i64, I64, |_| true;
-    u8, U8, |_| true;
-    u16, U16, |_| true;
-    u32, U32, |_| true;
-    u64, U64, |_| true;
-    f32, F32, |_| true;
-    f64, F64, |_| true;
+    bool, Bool, |payload| payload as u8 <= 1, |payload| payload as u8 == 1;
+    i8, I8, |_| true, |payload| payload as i8;
+    i16, I16, |_| true, |payload| payload as i16;
+    i32, I32, |_| true, |payload| payload as i32;
+    i64, I64, |_| true, |payload| payload as i64;
+    u8, U8, |_| true, |payload| payload as u8;
+    u16, U16, |_| true, |payload| payload as u16;
+    u32, U32, |_| true, |payload| payload as u32;
+    u64, U64, |_| true, |payload| payload;
+    f32, F32, |_| true, |payload| f32::from_bits(payload as u32);
+    f64, F64, |_| true, f64::from_bits;
 }
 
 #[cfg(test)]
