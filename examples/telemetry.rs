@@ -37,8 +37,8 @@ const ROWS: usize = 120;
 /// How many processes are listed.
 const BUSIEST: usize = 5;
 
-/// What a sampling period is kept within, whatever rate is asked for.
-const PERIODS: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(1));
+/// The least and the most samples per second, whatever is asked for.
+const RATES: (f64, f64) = (1.0, 200.0);
 
 /// Main memory, in bytes.
 #[derive(StructStore)]
@@ -49,7 +49,7 @@ struct Memory {
 }
 
 /// What others may change.
-#[derive(StructStore, PartialEq)]
+#[derive(StructStore)]
 struct Settings {
     /// In samples per second.
     #[structstore(default = 5.0)]
@@ -126,7 +126,7 @@ fn publish(name: &str, duration: Duration) -> Result<(), Box<dyn Error>> {
     let mut due = started;
     let mut samples = 0;
     while started.elapsed() < duration && !obeyed.stop {
-        due = (due + period(obeyed.rate)).max(Instant::now());
+        due = (due + Duration::from_secs_f64(1.0 / obeyed.rate)).max(Instant::now());
         thread::sleep(due.saturating_duration_since(Instant::now()));
 
         let sample = sampler.sample(BUSIEST)?;
@@ -148,11 +148,12 @@ fn publish(name: &str, duration: Duration) -> Result<(), Box<dyn Error>> {
             history.words().map(|words| append(words, row(&sample, cpu)))
         })??;
 
-        let wanted = settings.load()?;
-        if wanted != obeyed {
+        let mut wanted = settings.load()?;
+        wanted.rate = possible(wanted.rate);
+        if (&wanted.label, wanted.rate) != (&obeyed.label, obeyed.rate) {
             println!("rust: label is now {:?}, rate {} Hz", wanted.label, wanted.rate);
-            obeyed = wanted;
         }
+        obeyed = wanted;
     }
     telemetry.with_mut(|fields| *fields.running = false)?;
     let ended = if obeyed.stop { "asked to stop" } else { "time is up" };
@@ -161,10 +162,10 @@ fn publish(name: &str, duration: Duration) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The time from one sample to the next. Anybody may have written anything there.
-fn period(rate: f64) -> Duration {
-    let (shortest, longest) = PERIODS;
-    Duration::try_from_secs_f64(1.0 / rate).unwrap_or(longest).clamp(shortest, longest)
+/// The rate nearest to one that anybody may have written.
+fn possible(rate: f64) -> f64 {
+    let (least, most) = RATES;
+    if rate.is_nan() { least } else { rate.clamp(least, most) }
 }
 
 fn process_value(process: &Process) -> Value<'_> {
@@ -201,16 +202,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn any_rate_gives_a_period() {
-        assert_eq!(period(5.0), Duration::from_millis(200));
-        for (rate, expected) in [
-            (0.0, PERIODS.1),
-            (-1.0, PERIODS.1),
-            (f64::NAN, PERIODS.1),
-            (1e-300, PERIODS.1),
-            (f64::INFINITY, PERIODS.0),
-        ] {
-            assert_eq!(period(rate), expected, "{rate}");
+    fn any_rate_becomes_possible() {
+        assert_eq!(possible(5.5), 5.5);
+        for (rate, expected) in
+            [(0.0, RATES.0), (-1.0, RATES.0), (f64::NAN, RATES.0), (1e9, RATES.1), (f64::INFINITY, RATES.1)]
+        {
+            assert_eq!(possible(rate), expected, "{rate}");
         }
     }
 

@@ -40,7 +40,7 @@ def shared(name: str) -> Iterator[StructStoreShared]:
     """A shared store, which is verified after the test."""
     with StructStoreShared(name, cleanup=CleanupMode.ALWAYS) as store:
         yield store
-        store.check()
+        StructStore.check(store)
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def local() -> Iterator[StructStore]:
     """A local store, which is verified after the test."""
     store = StructStore()
     yield store
-    store.check()
+    StructStore.check(store)
 
 
 @pytest.fixture(params=["local", "shared"])

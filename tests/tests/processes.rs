@@ -230,7 +230,10 @@ fn readers_go_on_while_the_segment_grows() {
         }
         done.store(true, Ordering::Relaxed);
     });
-    store.set("counters", Value::record([("first", Value::from(1_i64)), ("second", 1_i64.into())])).unwrap();
+    let mut counters = store.at("counters").unwrap().write().unwrap();
+    counters.set("first", 1_i64).unwrap();
+    counters.set("second", 1_i64).unwrap();
+    drop(counters);
     peer.finish();
     store.check().unwrap();
 }
