@@ -1,0 +1,221 @@
+"""Watches telemetry.rs while it runs, computes on its memory, and changes how it runs.
+
+    cargo run -p structstore-examples --example telemetry -- /telemetry --seconds 30 &
+    python examples/telemetry.py /telemetry --seconds 10 --plot history.png
+
+It shows how to attach to a store that another process makes, read its fields under a lock, compute with NumPy on an
+array that the other process keeps writing to (without a copy), change settings that it obeys, and take a copy of
+everything as of one moment.
+
+One should see a line per half second. After a third of the time the sampling rate triples: the Rust process says so,
+and the rate that is measured here follows. It ends after N seconds (10 unless given), or when the Rust process does.
+"""
+
+import argparse
+import sys
+import time
+
+import numpy as np
+
+from structstore import NoSuchStoreError, NotReadyError, StructStoreShared
+
+# How long to wait for the Rust process, in seconds.
+PATIENCE = 10.0
+
+# How often to print a line, in seconds.
+INTERVAL = 0.5
+
+# From how many of the latest samples the rate is measured.
+MEASURED = 10
+
+BARS = "▁▂▃▄▅▆▇█"
+
+# How many of them there is room for; of more cores, several share one.
+ROOM = 32
+
+
+def say(text):
+    # At once, so that lines of both processes come in order also in a pipe.
+    print(f"python: {text}".rstrip(), flush=True)
+
+
+def attach(name):
+    """Opens the store once it is there and has what is looked at here."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            store = StructStoreShared(name, create=False)
+        except (NoSuchStoreError, NotReadyError):
+            store = None
+        if store is not None:
+            if store.get("running"):
+                return store
+            store.close()
+        if time.monotonic() > deadline:
+            sys.exit(f"python: nobody publishes telemetry in {name}; waited {PATIENCE:.0f} s")
+        time.sleep(0.01)
+
+
+def address(array):
+    return array.__array_interface__["data"][0]
+
+
+def measured_rate(uptimes):
+    """Samples per second, from when the latest ones were taken."""
+    uptimes = uptimes[-MEASURED:]
+    return (len(uptimes) - 1) / np.ptp(uptimes) if len(uptimes) > 1 else np.nan
+
+
+def bars(loads):
+    shares = np.array_split(loads, min(len(loads), ROOM))
+    return "".join(BARS[min(int(share.mean() * len(BARS)), len(BARS) - 1)] for share in shares)
+
+
+class Watch:
+    def __init__(self, store):
+        self.store = store
+        # Made once. The Rust process writes to this memory, so that it is never out of date.
+        self.history = store.history
+        self.address = address(self.history)
+        names = list(store.columns)
+        self.uptime, self.cpu, self.memory, self.load = (
+            self.history[:, names.index(name)] for name in ("uptime", "cpu", "memory", "load")
+        )
+
+    def show_zero_copy(self):
+        history = self.history
+        say(f"the history is {history.shape[0]} x {history.shape[1]} {history.dtype} at {self.address:#x}")
+        say(f"  it owns no data: {not history.flags.owndata}; its base is a {type(history.base).__name__}")
+        say(f"  reading the field again gives the same memory: {np.shares_memory(history, self.store.history)}")
+        before = self.uptime[-1]
+        deadline = time.monotonic() + 2
+        while self.uptime[-1] == before and time.monotonic() < deadline:
+            time.sleep(0.005)
+        say(f"  its last row changed by itself: uptime {before:.2f} is now {self.uptime[-1]:.2f}")
+
+    def header(self):
+        say("")
+        cores = bars(self.store.core_loads)
+        say(
+            "uptime [s]  samples  rate [/s]  cpu [%]: now   mean    max  memory [%]   load"
+            f"  {'cores':<{max(5, len(cores))}}  busiest process"
+        )
+
+    def line(self):
+        store = self.store
+        # Nobody changes anything meanwhile, so that all of this is about the same sample.
+        with store.read_lock():
+            samples = store.samples
+            rows = slice(-min(samples, len(self.history)), None)
+            rate = measured_rate(self.uptime[rows])
+            now, mean, largest = 100 * store.cpu, 100 * self.cpu[rows].mean(), 100 * self.cpu[rows].max()
+            memory = 100 * store.memory.used / store.memory.total
+            uptime, load, cores = store.uptime, store.load_averages[0], bars(store.core_loads)
+            busiest = store.processes[0]
+            # The kernel counts in hundredths of a second: between two samples there may be none.
+            busiest = f"{busiest.name} {100 * busiest.cpu:.0f} %" if busiest.cpu > 0 else "-"
+        say(
+            f"{uptime:10.2f}  {samples:7}  {rate:9.1f}  {now:12.1f}  {mean:5.1f}  {largest:5.1f}"
+            f"  {memory:10.1f}  {load:5.2f}  {cores:<5}  {busiest}"
+        )
+        return rate
+
+    def ask_for_more(self):
+        store = self.store
+        # Both at once in the eyes of the Rust process.
+        with store.settings.write_lock() as settings:
+            settings.rate *= 3
+            settings.label = "faster, says Python"
+            # In here, so that it comes before what the Rust process says.
+            say(f"asked for {settings.rate:g} samples per second and another label")
+        return store.uptime
+
+    def snapshot(self):
+        store = self.store
+        with store.read_lock():
+            copy = store.deepcopy()
+            same = copy.uptime == store.uptime == self.uptime[-1]
+        say(f"copied everything as of sample {copy.samples}; struct, matrix and copy agree: {same}")
+        return copy
+
+
+def watch(store, seconds):
+    """Returns a copy of the store as it is at the end, and when the rate was changed."""
+    view = Watch(store)
+    say(f"attached to what {store.host} publishes: {', '.join(store)}")
+    view.show_zero_copy()
+    say(f"next: a line per {INTERVAL} s, all read and computed in place; then a change of the settings")
+    view.header()
+
+    started = time.monotonic()
+    due = started
+    asked = taken = None
+    before = after = np.nan
+    while store.running and time.monotonic() - started < seconds:
+        due += INTERVAL
+        time.sleep(max(0.0, due - time.monotonic()))
+        after = view.line()
+        elapsed = time.monotonic() - started
+        if asked is None and elapsed > seconds / 3:
+            before, asked = after, view.ask_for_more()
+        elif taken is None and elapsed > seconds * 2 / 3:
+            taken = view.snapshot()
+
+    say("")
+    say("the Rust process has ended" if not store.running else f"{seconds:g} s are over")
+    if asked is not None:
+        say(f"measured {before:.1f} samples per second before the change, {after:.1f} after it")
+    if taken is not None:
+        say(f"the copy is still of sample {taken.samples}; the store is at {store.samples}")
+    say(f"the history has been at the same address all the time: {address(store.history) == view.address}")
+    return store.deepcopy(), asked
+
+
+def plot(last, asked, file):
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    column = {name: last.history[:, at] for at, name in enumerate(last.columns)}
+    start = np.nanmin(column["uptime"])
+    seconds = column["uptime"] - start
+    figure, (usage, load) = plt.subplots(
+        2, sharex=True, figsize=(9, 6), height_ratios=(2, 1), layout="constrained"
+    )
+    usage.plot(seconds, 100 * column["cpu"], ".-", color="tab:blue", label="processors busy")
+    usage.plot(seconds, 100 * column["memory"], ".-", color="tab:orange", label="memory used")
+    usage.set(ylabel="%", ylim=(0, 105))
+    usage.set_title(f"{last.host}: the last {np.isfinite(seconds).sum()} of {last.samples} samples")
+    load.plot(seconds, column["load"], ".-", color="tab:green", label="load average over a minute")
+    load.set(xlabel="time [s]", ylabel="tasks")
+    load.set_ylim(0, 1.3 * max(1.0, np.nanmax(column["load"])))
+    for axes in (usage, load):
+        if asked is not None and asked >= start:
+            axes.axvline(asked - start, color="gray", linestyle="--", label="three times the rate asked for")
+        axes.legend(loc="best")
+        axes.grid(alpha=0.3)
+    figure.savefig(file, dpi=120)
+    say(f"plotted the history to {file}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("name", help='the name of the store, such as "/telemetry"')
+    parser.add_argument("--seconds", type=float, default=10.0, help="for how long to watch (10)")
+    parser.add_argument("--plot", metavar="FILE", help="where to write a picture of the history")
+    args = parser.parse_args()
+    # Not every terminal can show the bars.
+    sys.stdout.reconfigure(errors="replace")
+
+    with attach(args.name) as store:
+        last, asked = watch(store, args.seconds)
+    if args.plot:
+        plot(last, asked, args.plot)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,320 @@
+//! NumPy arrays: into a store, and out of it as views of its memory.
+
+use std::borrow::Cow;
+use std::ptr;
+
+use numpy::npyffi::{
+    NPY_ARRAY_CARRAY, NPY_ORDER, NpyTypes, PY_ARRAY_API, PyArrayObject, get_type_object, npy_intp,
+};
+use numpy::{PyArrayDescr, PyArrayDescrMethods, PyUntypedArray, PyUntypedArrayMethods};
+use pyo3::PyTypeInfo;
+use pyo3::exceptions::PyValueError;
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyList, PyType};
+use structstore::{Array, ArrayValue, ArrayView, DType, Error, Scalar, Value};
+
+use crate::error::{Exception, Result};
+use crate::gil::LONG_COPY;
+use crate::value_in::{Inputs, unsupported};
+
+/// What keeps the memory of a view: the `base` of the NumPy array.
+#[pyclass(frozen, module = "structstore")]
+struct Lease {
+    #[expect(dead_code, reason = "held for what dropping it does")]
+    view: ArrayView,
+}
+
+/// An array of a store as a NumPy array over the same memory; a read-only copy if the store was opened read-only.
+pub(crate) fn view<'py>(py: Python<'py>, array: &Array) -> Result<Bound<'py, PyAny>> {
+    match array.view() {
+        Ok(view) if view.byte_len() != 0 => {
+            let dtype = descr(py, view.dtype())?;
+            let (shape, data) = (view.shape().to_vec(), view.as_ptr());
+            let lease = Bound::new(py, Lease { view })?;
+            // SAFETY: the view has this shape of items of this size, aligned to 64 bytes and in C order; the lease
+            // keeps them.
+            unsafe { new(py, dtype, &shape, data, Some(lease)) }
+        }
+        // There is no memory to share.
+        Ok(view) => {
+            let empty = ArrayValue::new(view.dtype().clone(), view.shape(), &[])?;
+            copy(py, &empty)
+        }
+        Err(Error::ReadOnly { .. }) => {
+            let value = py.detach(|| array.to_value())?;
+            let copy = copy(py, &value)?;
+            copy.call_method1("setflags", (false,))?;
+            Ok(copy)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// An array in NumPy's own memory.
+pub(crate) fn copy<'py>(py: Python<'py>, array: &ArrayValue<'_>) -> Result<Bound<'py, PyAny>> {
+    let dtype = descr(py, array.dtype())?;
+    // SAFETY: with no data given, NumPy allocates them.
+    let copy = unsafe { new(py, dtype, array.shape(), ptr::null_mut(), None) }?;
+    let data = array.data();
+    // SAFETY: an array, as just made.
+    let target = unsafe { (*copy.as_ptr().cast::<PyArrayObject>()).fields.data }.cast::<u8>();
+    if data.len() > LONG_COPY {
+        let target = target as usize;
+        // SAFETY: as below; nobody else knows the array yet.
+        py.detach(|| unsafe { ptr::copy_nonoverlapping(data.as_ptr(), target as *mut u8, data.len()) });
+    } else {
+        // SAFETY: NumPy allocated as many bytes as items of this shape and type take, which is what the value has.
+        unsafe { ptr::copy_nonoverlapping(data.as_ptr(), target, data.len()) };
+    }
+    Ok(copy)
+}
+
+/// Makes a NumPy array, over `data` if it is not null.
+///
+/// # Safety
+///
+/// Unless it is null, `data` leads to items of the shape and type given, in C order and aligned, which `lease` keeps.
+unsafe fn new<'py>(
+    py: Python<'py>,
+    dtype: Bound<'py, PyArrayDescr>,
+    shape: &[usize],
+    data: *mut u8,
+    lease: Option<Bound<'py, Lease>>,
+) -> Result<Bound<'py, PyAny>> {
+    let mut extents: Vec<npy_intp> = shape.iter().map(|extent| *extent as npy_intp).collect();
+    let flags = if data.is_null() { 0 } else { NPY_ARRAY_CARRAY };
+    // SAFETY: no call but of an initialised API; `extents` has as many entries as are announced; the reference to
+    // the descriptor is given away, as asked; the data are what they are said to be (the caller's word).
+    let array = unsafe {
+        let array = PY_ARRAY_API.PyArray_NewFromDescr(
+            py,
+            get_type_object(py, NpyTypes::PyArray_Type),
+            dtype.into_dtype_ptr(),
+            extents.len() as i32,
+            extents.as_mut_ptr(),
+            ptr::null_mut(),
+            data.cast(),
+            flags,
+            ptr::null_mut(),
+        );
+        Bound::from_owned_ptr_or_err(py, array)?
+    };
+    if let Some(lease) = lease {
+        // SAFETY: an array, as just made; the reference to the lease is given away, as asked.
+        let set = unsafe {
+            PY_ARRAY_API.PyArray_SetBaseObject(py, array.as_ptr().cast::<PyArrayObject>(), lease.into_ptr())
+        };
+        if set < 0 {
+            return Err(PyErr::fetch(py).into());
+        }
+    }
+    Ok(array)
+}
+
+/// NumPy's descriptor of an element type. One that comes out of a segment may be anything.
+fn descr<'py>(py: Python<'py>, dtype: &DType) -> Result<Bound<'py, PyArrayDescr>> {
+    macro_rules! simple {
+        ($($typestr:literal, $type:ty;)*) => {
+            match dtype.descr() {
+                $($typestr => return Ok(numpy::dtype::<$type>(py)),)*
+                _ => {}
+            }
+        };
+    }
+    simple! {
+        "<f8", f64; "<f4", f32; "|u1", u8; "<u2", u16; "<u4", u32; "<u8", u64; "|i1", i8; "<i2", i16; "<i4", i32;
+        "<i8", i64; "|b1", bool;
+    }
+    let found = if dtype.is_structured() {
+        let literal = py.import("ast")?.call_method1("literal_eval", (dtype.descr(),));
+        literal.and_then(|literal| descr_to_dtype(py)?.call1((literal,)))
+    } else {
+        PyArrayDescr::new(py, dtype.descr()).map(Bound::into_any)
+    };
+    match found.map(|found| found.cast_into::<PyArrayDescr>()) {
+        Ok(Ok(found))
+            if !found.has_object() && !found.has_subarray() && found.itemsize() == dtype.itemsize() =>
+        {
+            Ok(found)
+        }
+        _ => {
+            let message =
+                format!("corrupt array: NumPy knows no element type {dtype} of {} bytes", dtype.itemsize());
+            Err(Exception::CorruptError.raised(py, &message, None).into())
+        }
+    }
+}
+
+fn descr_to_dtype(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
+    static FUNCTION: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    FUNCTION.import(py, "numpy.lib.format", "descr_to_dtype")
+}
+
+fn dtype_to_descr(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
+    static FUNCTION: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    FUNCTION.import(py, "numpy.lib.format", "dtype_to_descr")
+}
+
+/// A NumPy array or scalar as a value; `None` if the object is neither. A scalar of a type that slots do not hold, such
+/// as a complex number, becomes an array without dimensions.
+pub(crate) fn input<'k, 'py>(
+    inputs: &'k Inputs<'py>,
+    object: &Bound<'py, PyAny>,
+) -> Result<Option<Value<'k>>> {
+    if let Ok(array) = object.cast::<PyUntypedArray>() {
+        return array_input(inputs, array).map(Some);
+    }
+    let py = object.py();
+    // SAFETY: a type of NumPy's, which live for ever.
+    let generic =
+        unsafe { PyType::from_borrowed_type_ptr(py, get_type_object(py, NpyTypes::PyGenericArrType_Type)) };
+    if !object.is_instance(&generic)? {
+        return Ok(None);
+    }
+    // SAFETY: the object is a NumPy scalar, as checked; a new reference is returned.
+    let dtype = unsafe {
+        let dtype = PY_ARRAY_API.PyArray_DescrFromScalar(py, object.as_ptr());
+        Bound::from_owned_ptr_or_err(py, dtype.cast())?.cast_into_unchecked::<PyArrayDescr>()
+    };
+    if matches!(dtype.kind(), b'U' | b'S') {
+        // They are str and bytes, too.
+        return Ok(None);
+    }
+    if let Some(scalar) = scalar(py, object, &dtype) {
+        return Ok(Some(Value::Scalar(scalar)));
+    }
+    // SAFETY: as above; no other type is asked for.
+    let array = unsafe {
+        let array = PY_ARRAY_API.PyArray_FromScalar(py, object.as_ptr(), ptr::null_mut());
+        Bound::from_owned_ptr_or_err(py, array)?
+    };
+    array_input(inputs, array.cast::<PyUntypedArray>()?).map(Some)
+}
+
+fn scalar(py: Python<'_>, object: &Bound<'_, PyAny>, dtype: &Bound<'_, PyArrayDescr>) -> Option<Scalar> {
+    let (kind, size) = (dtype.kind(), dtype.itemsize());
+    if !matches!((kind, size), (b'b', 1) | (b'i' | b'u', 1 | 2 | 4 | 8) | (b'f', 4 | 8)) {
+        return None;
+    }
+    let mut bytes = [0; 8];
+    // SAFETY: a NumPy scalar of at most eight bytes, as checked, which are copied.
+    unsafe { PY_ARRAY_API.PyArray_ScalarAsCtype(py, object.as_ptr(), bytes.as_mut_ptr().cast()) };
+    let word = u64::from_le_bytes(bytes);
+    Some(match (kind, size) {
+        (b'b', _) => Scalar::Bool(word != 0),
+        (b'i', 1) => Scalar::I8(word as i8),
+        (b'i', 2) => Scalar::I16(word as i16),
+        (b'i', 4) => Scalar::I32(word as i32),
+        (b'i', _) => Scalar::I64(word as i64),
+        (b'u', 1) => Scalar::U8(word as u8),
+        (b'u', 2) => Scalar::U16(word as u16),
+        (b'u', 4) => Scalar::U32(word as u32),
+        (b'u', _) => Scalar::U64(word),
+        (_, 4) => Scalar::F32(f32::from_bits(word as u32)),
+        _ => Scalar::F64(f64::from_bits(word)),
+    })
+}
+
+fn array_input<'k, 'py>(inputs: &'k Inputs<'py>, array: &Bound<'py, PyUntypedArray>) -> Result<Value<'k>> {
+    let py = array.py();
+    if !array.is_exact_instance_of::<PyUntypedArray>() && is_masked(array)? {
+        return Err(unsupported("a masked array", "arrays have no masks; see numpy.ma.filled"));
+    }
+    let dtype = dtype(&array.dtype())?;
+    let dense = if array.is_c_contiguous() {
+        array.clone()
+    } else {
+        // SAFETY: an array; a new reference is returned.
+        let copy = unsafe {
+            let copy = PY_ARRAY_API.PyArray_NewCopy(py, array.as_array_ptr(), NPY_ORDER::NPY_CORDER);
+            Bound::from_owned_ptr_or_err(py, copy)?
+        };
+        copy.cast_into::<PyUntypedArray>()?
+    };
+    let (shape, length) = (dense.shape().to_vec(), dense.len() * dtype.itemsize());
+    // SAFETY: an array.
+    let data = unsafe { (*dense.as_array_ptr()).fields.data }.cast::<u8>();
+    // SAFETY: a dense array has all its items there. NumPy moves them only if it finds no other reference.
+    let bytes = unsafe { inputs.borrow(dense.into_any(), data, length) };
+    match ArrayValue::new(dtype, &shape, Cow::Borrowed(bytes)) {
+        Ok(value) => Ok(Value::Array(value)),
+        Err(Error::InvalidArgument { found, .. }) => {
+            Err(unsupported(format!("an array of the shape {found}"), "arrays have up to 32 dimensions"))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn is_masked(array: &Bound<'_, PyUntypedArray>) -> PyResult<bool> {
+    static MASKED: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    array.is_instance(MASKED.import(array.py(), "numpy.ma", "MaskedArray")?)
+}
+
+/// The element type that a NumPy descriptor describes.
+fn dtype(descr: &Bound<'_, PyArrayDescr>) -> Result<DType> {
+    let refused = |expected| {
+        let name = descr.str().map_or_else(|_| "an unknown type".to_owned(), |name| name.to_string());
+        unsupported(format!("an array of {name}"), expected)
+    };
+    let (kind, size) = (descr.kind(), descr.itemsize());
+    let order = match descr.byteorder() {
+        b'>' => '>',
+        b'|' => '|',
+        _ => '<',
+    };
+    if descr.has_object() {
+        return Err(refused("arrays hold no Python objects"));
+    }
+    if descr.has_fields() {
+        return structured(descr)?.ok_or_else(|| refused("fields must be in order and must not overlap"));
+    }
+    // 24 is NPY_NTYPES_LEGACY: what follows is registered by other packages.
+    if !(0..24).contains(&descr.num()) {
+        return Err(refused("only NumPy's own element types can be stored"));
+    }
+    let typestr = match kind {
+        b'b' | b'i' | b'u' | b'f' | b'c' => format!("{order}{}{size}", kind as char),
+        b'm' | b'M' | b'S' | b'U' | b'V' => descr.getattr("str")?.extract()?,
+        _ => return Err(refused("no such element type can be stored")),
+    };
+    DType::new(&typestr).map_err(|_| refused("no such element type can be stored"))
+}
+
+/// A structured type; `None` if its literal does not describe it wholly.
+fn structured(descr: &Bound<'_, PyArrayDescr>) -> Result<Option<DType>> {
+    let py = descr.py();
+    let literal = match dtype_to_descr(py)?.call1((descr,)) {
+        Ok(literal) => literal,
+        Err(error) if error.is_instance_of::<PyValueError>(py) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    if !literal.is_instance_of::<PyList>() || !descr_to_dtype(py)?.call1((&literal,))?.eq(descr)? {
+        return Ok(None);
+    }
+    let literal = literal.repr()?;
+    let size = u32::try_from(descr.itemsize());
+    Ok(size.ok().and_then(|size| DType::structured(literal.to_str().ok()?, size).ok()))
+}
+
+/// Whether an object is an array over memory of a store.
+pub(crate) fn is_view(object: &Bound<'_, PyAny>) -> bool {
+    let Ok(array) = object.cast::<PyUntypedArray>() else { return false };
+    // SAFETY: an array; its base is null or an object that lives as long as it does.
+    unsafe {
+        let base = (*array.as_array_ptr()).fields.base;
+        !base.is_null() && ffi::Py_TYPE(base) == Lease::type_object_raw(array.py())
+    }
+}
+
+/// Whether an array is the whole of what an array of a store has now, so that assigning it would change nothing.
+pub(crate) fn is_view_of(object: &Bound<'_, PyAny>, array: &Array) -> bool {
+    let (Ok(found), Ok(view)) = (object.cast::<PyUntypedArray>(), array.view()) else { return false };
+    // SAFETY: an array.
+    let data = unsafe { (*found.as_array_ptr()).fields.data };
+    data.cast::<u8>() == view.as_ptr()
+        && found.is_c_contiguous()
+        && found.shape() == view.shape()
+        && dtype(&found.dtype()).is_ok_and(|dtype| dtype == *view.dtype())
+}

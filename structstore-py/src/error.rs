@@ -1,0 +1,221 @@
+//! The engine's errors as exceptions.
+
+use pyo3::exceptions::PyKeyboardInterrupt;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyTuple, PyType};
+use pyo3::{CastError, CastIntoError};
+use structstore::Error;
+
+use crate::gil;
+
+macro_rules! exceptions {
+    ($($name:ident($($base:ident),*): $doc:literal;)*) => {
+        /// An exception of this package.
+        #[derive(Clone, Copy, PartialEq, Eq)]
+        pub(crate) enum Exception { $($name),* }
+
+        /// Names, bases and documentation, in the order of [`Exception`].
+        const EXCEPTIONS: &[(&str, &[&str], &str)] = &[$((stringify!($name), &[$(stringify!($base)),*], $doc)),*];
+    };
+}
+
+exceptions! {
+    Error(Exception):
+        "The base of all exceptions of this package. `path` says which value it is about, where it is about one.";
+    NotFoundError(Error, AttributeError, KeyError): "There is no field of that name.";
+    AlreadyExistsError(Error, ValueError): "There is a field of that name already.";
+    WrongTypeError(Error, TypeError): "A value is of another type than the one asked for or declared.";
+    UnsupportedError(Error, TypeError): "A value of a type that the store cannot hold.";
+    DeclaredError(Error, TypeError): "A typed binding has fixed the field's type.";
+    OutOfRangeError(Error, OverflowError, ValueError): "A number does not fit the type asked for or declared.";
+    IndexOutOfRangeError(Error, IndexError): "An index is beyond the end of a list.";
+    InvalidNameError(Error, ValueError): "A name cannot be the name of a field or a segment.";
+    InvalidArgumentError(Error, ValueError): "An argument is not acceptable.";
+    TooDeepError(Error, ValueError): "A structure would nest deeper than the format allows, or contains itself.";
+    OutOfSpaceError(Error, MemoryError): "The segment cannot grow any further.";
+    TooManyError(Error, RuntimeError): "More threads, processes or locks than the format has room for.";
+    StaleHandleError(Error, ReferenceError): "The structure has been removed or replaced.";
+    HeldByGuardError(Error, RuntimeError): "A guard of this thread covers the structure.";
+    DeadlockError(Error, RuntimeError): "This thread would wait for itself.";
+    LockTimeoutError(Error, TimeoutError): "The lock was not granted in time.";
+    NotReadyError(Error, TimeoutError): "The segment was not made ready, or did not appear, in time.";
+    LeasedError(Error, BufferError): "Views of the array exist.";
+    ReadOnlyError(Error, PermissionError): "The segment was attached read-only.";
+    ClosedError(Error, ValueError): "The store was closed.";
+    CorruptError(Error, ValueError): "A segment or an image holds bytes that break the format.";
+    MismatchError(CorruptError): "The bytes are not a segment or image that this version can use.";
+    IoError(Error, OSError): "The operating system refused.";
+    NoSuchStoreError(IoError, FileNotFoundError): "There is no segment or file of that name.";
+    AccessError(IoError, PermissionError): "The operating system does not permit it.";
+}
+
+/// Which exception an error becomes.
+fn exception(error: &Error) -> Exception {
+    use std::io::ErrorKind;
+    match error {
+        Error::NotFound { .. } => Exception::NotFoundError,
+        Error::AlreadyExists { .. } => Exception::AlreadyExistsError,
+        Error::WrongType { .. } => Exception::WrongTypeError,
+        Error::Unsupported { .. } => Exception::UnsupportedError,
+        Error::Declared { .. } => Exception::DeclaredError,
+        Error::OutOfRange { .. } => Exception::OutOfRangeError,
+        Error::IndexOutOfRange { .. } => Exception::IndexOutOfRangeError,
+        Error::InvalidName { .. } => Exception::InvalidNameError,
+        Error::InvalidArgument { .. } => Exception::InvalidArgumentError,
+        Error::TooDeep { .. } => Exception::TooDeepError,
+        Error::OutOfSpace { .. } => Exception::OutOfSpaceError,
+        Error::TooMany { .. } => Exception::TooManyError,
+        Error::StaleHandle { .. } => Exception::StaleHandleError,
+        Error::HeldByGuard { .. } => Exception::HeldByGuardError,
+        Error::Deadlock { .. } => Exception::DeadlockError,
+        Error::LockTimeout { .. } => Exception::LockTimeoutError,
+        Error::NotReady { .. } => Exception::NotReadyError,
+        Error::Leased { .. } => Exception::LeasedError,
+        Error::ReadOnly { .. } => Exception::ReadOnlyError,
+        Error::Corrupt { .. } => Exception::CorruptError,
+        Error::Mismatch { .. } => Exception::MismatchError,
+        Error::Io { source, .. } => match source.kind() {
+            ErrorKind::NotFound => Exception::NoSuchStoreError,
+            ErrorKind::PermissionDenied => Exception::AccessError,
+            _ => Exception::IoError,
+        },
+        _ => Exception::Error,
+    }
+}
+
+static CLASSES: PyOnceLock<Vec<Py<PyType>>> = PyOnceLock::new();
+
+/// Adds the exceptions to the module.
+pub(crate) fn add_exceptions(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    for ((name, ..), class) in EXCEPTIONS.iter().zip(classes(module.py())?) {
+        module.add(*name, class)?;
+    }
+    Ok(())
+}
+
+fn classes(py: Python<'_>) -> PyResult<&Vec<Py<PyType>>> {
+    CLASSES.get_or_try_init(py, || {
+        let builtins = py.import("builtins")?;
+        let exception = builtins.getattr("Exception")?;
+        let mut classes: Vec<Py<PyType>> = Vec::with_capacity(EXCEPTIONS.len());
+        for (name, bases, doc) in EXCEPTIONS {
+            let own = |base: &str| EXCEPTIONS[..classes.len()].iter().position(|(name, ..)| *name == base);
+            let bases: Vec<Bound<'_, PyAny>> = bases
+                .iter()
+                .map(|base| match own(base) {
+                    Some(own) => Ok(classes[own].bind(py).clone().into_any()),
+                    None => builtins.getattr(*base),
+                })
+                .collect::<PyResult<_>>()?;
+            let members = PyDict::new(py);
+            members.set_item("__module__", "structstore")?;
+            members.set_item("__doc__", doc)?;
+            if classes.is_empty() {
+                members.set_item("path", py.None())?;
+            }
+            if *name == EXCEPTIONS[Exception::NotFoundError as usize].0 {
+                // KeyError prints its argument's representation, which is nothing for messages.
+                members.set_item("__str__", exception.getattr("__str__")?)?;
+            }
+            let class = py.get_type::<PyType>().call1((name, PyTuple::new(py, bases)?, members))?;
+            classes.push(class.cast_into::<PyType>()?.unbind());
+        }
+        Ok(classes)
+    })
+}
+
+impl Exception {
+    /// The exception with a message, about the value at a path if it is about one.
+    #[cold]
+    pub(crate) fn raised(self, py: Python<'_>, message: &str, path: Option<&str>) -> PyErr {
+        self.build(py, (message,), path).unwrap_or_else(|error| error)
+    }
+
+    fn build<'py>(
+        self,
+        py: Python<'py>,
+        args: impl pyo3::call::PyCallArgs<'py>,
+        path: Option<&str>,
+    ) -> PyResult<PyErr> {
+        let raised = classes(py)?[self as usize].bind(py).call1(args)?;
+        if let Some(path) = path {
+            raised.setattr("path", path)?;
+        }
+        Ok(PyErr::from_value(raised))
+    }
+}
+
+/// What went wrong: in the engine, or in Python.
+pub(crate) enum Failure {
+    Error(Error),
+    Raised(PyErr),
+}
+
+pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
+
+impl Failure {
+    /// Prefixes the path of an error with the name of what contains the value that it is about.
+    #[cold]
+    pub(crate) fn under(self, name: &str) -> Failure {
+        match self {
+            Failure::Error(error) => Failure::Error(error.under(name)),
+            raised => raised,
+        }
+    }
+
+    /// Prefixes the path of an error with the index of the item that it is about.
+    #[cold]
+    pub(crate) fn under_index(self, index: usize) -> Failure {
+        match self {
+            Failure::Error(error) => Failure::Error(error.under_index(index)),
+            raised => raised,
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        Failure::Error(error)
+    }
+}
+
+impl From<PyErr> for Failure {
+    fn from(raised: PyErr) -> Failure {
+        Failure::Raised(raised)
+    }
+}
+
+impl<'a, 'py> From<CastError<'a, 'py>> for Failure {
+    fn from(error: CastError<'a, 'py>) -> Failure {
+        Failure::Raised(error.into())
+    }
+}
+
+impl<'py> From<CastIntoError<'py>> for Failure {
+    fn from(error: CastIntoError<'py>) -> Failure {
+        Failure::Raised(error.into())
+    }
+}
+
+impl From<Failure> for PyErr {
+    #[cold]
+    fn from(failure: Failure) -> PyErr {
+        match failure {
+            Failure::Error(error) => Python::attach(|py| raised(py, &error)),
+            Failure::Raised(raised) => raised,
+        }
+    }
+}
+
+/// The exception that an error becomes; for an interrupted wait, what the signal handler raised.
+fn raised(py: Python<'_>, error: &Error) -> PyErr {
+    let exception = exception(error);
+    match error {
+        Error::Interrupted => gil::take_raised().unwrap_or_else(|| PyKeyboardInterrupt::new_err(())),
+        Error::Io { source, .. } if source.raw_os_error().is_some() => exception
+            .build(py, (source.raw_os_error(), error.to_string()), None)
+            .unwrap_or_else(|error| error),
+        _ => exception.raised(py, &error.to_string(), error.path()),
+    }
+}

@@ -1,0 +1,53 @@
+//! What the engine's waits do about the interpreter: they give up the GIL, and heed signals.
+
+use std::cell::RefCell;
+
+use pyo3::prelude::*;
+use structstore::private::WaitHooks;
+
+/// Copies of more bytes than this run without the GIL.
+pub(crate) const LONG_COPY: usize = 64 << 10;
+
+thread_local! {
+    /// What a signal handler raised during a wait, until the wait has returned.
+    static RAISED: RefCell<Option<PyErr>> = const { RefCell::new(None) };
+}
+
+/// Tells the engine what to do when a thread waits.
+pub(crate) fn install_hooks() {
+    WaitHooks { interrupted, asleep }.install();
+}
+
+/// What the signal handler raised that interrupted this thread's wait.
+pub(crate) fn take_raised() -> Option<PyErr> {
+    RAISED.take()
+}
+
+fn interrupted() -> bool {
+    let raised = Python::try_attach(|py| py.check_signals().err()).flatten();
+    let interrupted = raised.is_some();
+    if interrupted {
+        RAISED.set(raised);
+    }
+    interrupted
+}
+
+fn asleep(sleep: &mut dyn FnMut()) {
+    struct Sleep<'a>(&'a mut dyn FnMut());
+
+    // SAFETY: `detach` runs its closure on the thread that calls it; Send is asked for to keep Python objects out,
+    // and the engine's sleep has none.
+    unsafe impl Send for Sleep<'_> {}
+
+    impl Sleep<'_> {
+        fn run(&mut self) {
+            (self.0)();
+        }
+    }
+
+    let mut sleep = Sleep(sleep);
+    // The interpreter cannot be attached to while it shuts down; this thread has nothing to give up then.
+    if Python::try_attach(|py| py.detach(|| sleep.run())).is_none() {
+        sleep.run();
+    }
+}

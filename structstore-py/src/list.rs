@@ -1,0 +1,395 @@
+//! Lists.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyList, PySlice, PyTuple};
+use structstore::{Error, List, Value, private};
+
+use crate::error::{Exception, Failure, Result};
+use crate::lock::{Lock, Structure};
+use crate::value_in::{self, Inputs, plain_scalar, type_name};
+use crate::value_out::{self, Structs};
+
+/// Values in order, in a store; or, made from an iterable, a list of this process's own.
+///
+/// Numbers, text and bytes come back by value, lists and structs as handles to what is in the store, arrays as NumPy
+/// arrays over the store's own memory. Each operation happens wholly or not at all, but for assigning and deleting
+/// slices, which are several operations under one lock.
+#[pyclass(frozen, sequence, module = "structstore")]
+pub(crate) struct StructStoreList {
+    list: List,
+}
+
+impl From<List> for StructStoreList {
+    fn from(list: List) -> StructStoreList {
+        StructStoreList { list }
+    }
+}
+
+impl StructStoreList {
+    pub(crate) fn list(&self) -> &List {
+        &self.list
+    }
+
+    /// The item at an index that may be negative.
+    pub(crate) fn item<'py>(&self, index: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>> {
+        let at = self.position(index)?;
+        value_out::read(index.py(), || self.list.get(at))
+    }
+
+    /// The position that an index means. Whether there is an item is not known if it is not negative.
+    fn position(&self, index: &Bound<'_, PyAny>) -> Result<usize> {
+        let signed = match index.extract::<isize>() {
+            Ok(signed) => signed,
+            Err(error) if error.is_instance_of::<PyOverflowError>(index.py()) => {
+                return Err(self.out_of_range(index));
+            }
+            Err(_) => {
+                let message = format!("indices of a list are integers or slices, not {}", type_name(index));
+                return Err(Failure::Raised(PyTypeError::new_err(message)));
+            }
+        };
+        match usize::try_from(signed) {
+            Ok(at) => Ok(at),
+            Err(_) => {
+                let from_end = self.list.len()?.checked_sub(signed.unsigned_abs());
+                from_end.ok_or_else(|| self.out_of_range(index))
+            }
+        }
+    }
+
+    #[cold]
+    fn out_of_range(&self, index: &Bound<'_, PyAny>) -> Failure {
+        let (path, len) = (self.list.path(), self.list.len().unwrap_or(0));
+        let message = format!("{path}: index {index} is out of range for a list of length {len}");
+        Exception::IndexOutOfRangeError.raised(index.py(), &message, Some(&path)).into()
+    }
+
+    /// A lock for reading several items as of one moment. A store that was opened read-only has none.
+    fn read_token(&self) -> Result<Option<private::Lock>> {
+        match self.list.lock_token(false, None) {
+            Ok(lock) => Ok(Some(lock)),
+            Err(Error::ReadOnly { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// What an iterable yields, as values to be put at an index.
+    fn values<'k, 'py>(
+        &self,
+        inputs: &'k Inputs<'py>,
+        iterable: &Bound<'py, PyAny>,
+        first: usize,
+    ) -> Result<Vec<Value<'k>>> {
+        if let Ok(list) = iterable.cast::<StructStoreList>() {
+            return match list.get().list.to_value()? {
+                Value::List(items) => Ok(items),
+                _ => Ok(Vec::new()),
+            };
+        }
+        let items = iterable.py().get_type::<PyList>().call1((iterable,))?.cast_into::<PyList>()?;
+        let value = |(index, item): (usize, Bound<'py, PyAny>)| {
+            let located = |failure: Failure| failure.under_index(first + index).under(&self.list.path());
+            inputs.value(&item).map_err(located)
+        };
+        items.iter().enumerate().map(value).collect()
+    }
+
+    /// The items as of one moment, of which some equal an object.
+    fn matches(&self, object: &Bound<'_, PyAny>) -> Result<Vec<bool>> {
+        let inputs = Inputs::default();
+        let wanted = match inputs.value(object) {
+            Ok(wanted) => Some(wanted),
+            // No store can hold it, so none does.
+            Err(Failure::Error(Error::Unsupported { .. } | Error::OutOfRange { .. })) => None,
+            Err(failure) => return Err(failure),
+        };
+        match self.list.to_value()? {
+            Value::List(items) => Ok(items.iter().map(|item| wanted.as_ref() == Some(item)).collect()),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    fn copy_of_items<'py>(&self, py: Python<'py>, structs: Structs) -> Result<Bound<'py, PyAny>> {
+        let value = py.detach(|| self.list.to_value())?;
+        value_out::detached(py, &value, structs)
+    }
+
+    fn set_slice(&self, slice: &Bound<'_, PySlice>, iterable: &Bound<'_, PyAny>) -> Result<()> {
+        let inputs = Inputs::default();
+        let values = self.values(&inputs, iterable, 0)?;
+        let _lock = self.list.lock_token(true, None)?;
+        let range = slice.indices(self.list.len()? as isize)?;
+        if range.step != 1 && values.len() != range.slicelength {
+            let (given, wanted) = (values.len(), range.slicelength);
+            let message =
+                format!("attempt to assign sequence of size {given} to extended slice of size {wanted}");
+            return Err(Failure::Raised(PyValueError::new_err(message)));
+        }
+        for at in (values.len()..range.slicelength).rev() {
+            self.list.remove(range.start as usize + at)?;
+        }
+        for (index, value) in values.into_iter().enumerate() {
+            let at = (range.start + index as isize * range.step) as usize;
+            if index < range.slicelength { self.list.set(at, value)? } else { self.list.insert(at, value)? }
+        }
+        Ok(())
+    }
+}
+
+#[pymethods]
+impl StructStoreList {
+    #[new]
+    #[pyo3(signature = (iterable=None, /))]
+    fn new(iterable: Option<&Bound<'_, PyAny>>) -> Result<StructStoreList> {
+        let list = StructStoreList::from(structstore::StructStore::nesting()?.list("list")?);
+        if let Some(iterable) = iterable {
+            list.extend(iterable)?;
+        }
+        Ok(list)
+    }
+
+    fn __len__(&self) -> Result<usize> {
+        Ok(self.list.len()?)
+    }
+
+    fn __getitem__<'py>(&self, index: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>> {
+        let Ok(slice) = index.cast::<PySlice>() else { return self.item(index) };
+        let py = index.py();
+        let _lock = self.read_token()?;
+        let range = slice.indices(self.list.len()? as isize)?;
+        let items = PyList::empty(py);
+        for step in 0..range.slicelength as isize {
+            let at = (range.start + step * range.step) as usize;
+            items.append(value_out::read(py, || self.list.get(at))?)?;
+        }
+        Ok(items.into_any())
+    }
+
+    fn __setitem__(&self, index: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> Result<()> {
+        if let Ok(slice) = index.cast::<PySlice>() {
+            return self.set_slice(slice, value);
+        }
+        let at = self.position(index)?;
+        if let Some(scalar) = plain_scalar(value) {
+            return Ok(self.list.set(at, Value::Scalar(scalar))?);
+        }
+        if value_in::is_part(value, || self.list.get(at)) {
+            return Ok(());
+        }
+        let inputs = Inputs::default();
+        let new = inputs.value(value).map_err(|failure| failure.under_index(at).under(&self.list.path()))?;
+        Ok(inputs.run(index.py(), || self.list.set(at, new))?)
+    }
+
+    fn __delitem__(&self, index: &Bound<'_, PyAny>) -> Result<()> {
+        let Ok(slice) = index.cast::<PySlice>() else {
+            self.list.remove(self.position(index)?)?;
+            return Ok(());
+        };
+        let _lock = self.list.lock_token(true, None)?;
+        let range = slice.indices(self.list.len()? as isize)?;
+        let mut positions: Vec<isize> =
+            (0..range.slicelength as isize).map(|step| range.start + step * range.step).collect();
+        // From the end, so that those before stay where they are.
+        positions.sort_unstable_by(|a, b| b.cmp(a));
+        for at in positions {
+            self.list.remove(at as usize)?;
+        }
+        Ok(())
+    }
+
+    fn __iter__(&self) -> StructStoreListIterator {
+        StructStoreListIterator { list: self.list.clone(), next: AtomicUsize::new(0) }
+    }
+
+    fn __contains__(&self, value: &Bound<'_, PyAny>) -> Result<bool> {
+        Ok(self.matches(value)?.contains(&true))
+    }
+
+    /// Equality with lists of any store, lists and tuples, by value.
+    fn __eq__(&self, other: &Bound<'_, PyAny>) -> Result<Py<PyAny>> {
+        let comparable = other.is_instance_of::<StructStoreList>()
+            || other.is_instance_of::<PyList>()
+            || other.is_instance_of::<PyTuple>();
+        if comparable {
+            value_in::equals(other, || self.list.to_value())
+        } else {
+            Ok(other.py().NotImplemented())
+        }
+    }
+
+    fn __iadd__(&self, iterable: &Bound<'_, PyAny>) -> Result<()> {
+        self.extend(iterable)
+    }
+
+    fn __repr__(&self) -> String {
+        match self.list.len() {
+            Ok(1) => "<StructStoreList: 1 item>".to_owned(),
+            Ok(len) => format!("<StructStoreList: {len} items>"),
+            Err(Error::StaleHandle { .. }) => "<StructStoreList: removed or replaced>".to_owned(),
+            Err(error) => format!("<StructStoreList: {error}>"),
+        }
+    }
+
+    /// As JSON.
+    fn __str__(&self, py: Python<'_>) -> String {
+        py.detach(|| self.list.to_string())
+    }
+
+    fn __copy__<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
+        self.copy(py)
+    }
+
+    fn __deepcopy__<'py>(&self, py: Python<'py>, _memo: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>> {
+        self.deepcopy(py)
+    }
+
+    /// Adds an item at the end.
+    fn append(&self, value: &Bound<'_, PyAny>) -> Result<()> {
+        if let Some(scalar) = plain_scalar(value) {
+            return Ok(self.list.push(Value::Scalar(scalar))?);
+        }
+        let inputs = Inputs::default();
+        let located =
+            |failure: Failure| failure.under_index(self.list.len().unwrap_or(0)).under(&self.list.path());
+        let item = inputs.value(value).map_err(located)?;
+        Ok(inputs.run(value.py(), || self.list.push(item))?)
+    }
+
+    /// Adds the items of an iterable at the end; all of them or, after an exception, none.
+    fn extend(&self, iterable: &Bound<'_, PyAny>) -> Result<()> {
+        let inputs = Inputs::default();
+        let values = self.values(&inputs, iterable, self.list.len()?)?;
+        Ok(inputs.run(iterable.py(), || self.list.extend(values))?)
+    }
+
+    /// Adds an item before the one at an index.
+    fn insert(&self, index: isize, value: &Bound<'_, PyAny>) -> Result<()> {
+        let inputs = Inputs::default();
+        let item = inputs.value(value).map_err(|failure| failure.under(&self.list.path()))?;
+        let insert = || {
+            let _lock = self.list.lock_token(true, None)?;
+            let len = self.list.len()?;
+            let at = match usize::try_from(index) {
+                Ok(at) => at.min(len),
+                Err(_) => len.saturating_sub(index.unsigned_abs()),
+            };
+            self.list.insert(at, item)
+        };
+        Ok(inputs.run(value.py(), insert)?)
+    }
+
+    /// Removes the item at an index, or the last one, and returns a copy of it, as deepcopy() does.
+    #[pyo3(signature = (index=None, /))]
+    fn pop<'py>(&self, py: Python<'py>, index: Option<&Bound<'py, PyAny>>) -> Result<Bound<'py, PyAny>> {
+        let value = match index {
+            Some(index) => self.list.remove(self.position(index)?)?,
+            None => match self.list.pop()? {
+                Some(value) => value,
+                None => {
+                    let path = self.list.path();
+                    let message = format!("{path}: pop from an empty list");
+                    return Err(Exception::IndexOutOfRangeError.raised(py, &message, Some(&path)).into());
+                }
+            },
+        };
+        value_out::detached(py, &value, Structs::Namespaces)
+    }
+
+    /// Removes the first item that equals a value; raises ValueError if there is none.
+    fn remove(&self, value: &Bound<'_, PyAny>) -> Result<()> {
+        let _lock = self.list.lock_token(true, None)?;
+        let at = self.index(value)?;
+        self.list.remove(at)?;
+        Ok(())
+    }
+
+    /// Where the first item is that equals a value; raises ValueError if there is none.
+    fn index(&self, value: &Bound<'_, PyAny>) -> Result<usize> {
+        let found = self.matches(value)?.into_iter().position(|matches| matches);
+        found.ok_or_else(|| {
+            let message = format!("{}: no item equals {value}", self.list.path());
+            Failure::Raised(PyValueError::new_err(message))
+        })
+    }
+
+    /// How many items equal a value.
+    fn count(&self, value: &Bound<'_, PyAny>) -> Result<usize> {
+        Ok(self.matches(value)?.into_iter().filter(|matches| *matches).count())
+    }
+
+    /// Removes all items.
+    fn clear(&self) -> Result<()> {
+        Ok(self.list.clear()?)
+    }
+
+    /// A copy with all below it, as of one moment: a list of namespaces, lists and arrays.
+    fn deepcopy<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
+        self.copy_of_items(py, Structs::Namespaces)
+    }
+
+    /// A list of the items, of which structures and arrays are those in the store.
+    fn copy<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
+        self.__getitem__(PySlice::full(py).as_any())
+    }
+
+    /// A copy with all below it, as of one moment: a list of dicts, lists and arrays.
+    fn to_list<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
+        self.copy_of_items(py, Structs::Dicts)
+    }
+
+    /// The same as write_lock().
+    #[pyo3(signature = (timeout=None))]
+    fn lock(slf: &Bound<'_, Self>, timeout: Option<f64>) -> Result<Lock> {
+        Self::write_lock(slf, timeout)
+    }
+
+    /// A lock on the list and everything below it, for changing: `with items.write_lock() as items: ...`
+    ///
+    /// `timeout` is in seconds; None waits without bound. Locks belong to threads and nest.
+    #[pyo3(signature = (timeout=None))]
+    fn write_lock(slf: &Bound<'_, Self>, timeout: Option<f64>) -> Result<Lock> {
+        Lock::new(slf.as_any(), Structure::List(slf.get().list.clone()), true, timeout)
+    }
+
+    /// A lock on the list and everything below it, for reading: others read, too, and nobody changes it.
+    #[pyo3(signature = (timeout=None))]
+    fn read_lock(slf: &Bound<'_, Self>, timeout: Option<f64>) -> Result<Lock> {
+        Lock::new(slf.as_any(), Structure::List(slf.get().list.clone()), false, timeout)
+    }
+}
+
+/// Goes through a list, of which it holds nothing between two items.
+#[pyclass(frozen, module = "structstore")]
+struct StructStoreListIterator {
+    list: List,
+    next: AtomicUsize,
+}
+
+#[pymethods]
+impl StructStoreListIterator {
+    fn __iter__<'py>(slf: &Bound<'py, Self>) -> Bound<'py, Self> {
+        slf.clone()
+    }
+
+    fn __next__<'py>(&self, py: Python<'py>) -> Result<Option<Bound<'py, PyAny>>> {
+        let at = self.next.load(Ordering::Relaxed);
+        if at == usize::MAX {
+            return Ok(None);
+        }
+        match value_out::read(py, || self.list.get(at)) {
+            Ok(item) => {
+                self.next.store(at + 1, Ordering::Relaxed);
+                Ok(Some(item))
+            }
+            Err(Failure::Error(Error::IndexOutOfRange { .. })) => {
+                self.next.store(usize::MAX, Ordering::Relaxed);
+                Ok(None)
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! Shared stores.
+
+use std::fmt;
+use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
+use std::path::PathBuf;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::{Duration, Instant};
+
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyType;
+use structstore::{Cleanup, Error, Struct};
+
+use crate::error::{Exception, Failure, Result};
+use crate::lock::duration;
+use crate::store::StructStore;
+
+/// How long to sleep between two looks at a name that is to appear.
+const POLL: Duration = Duration::from_millis(2);
+
+/// An open shared store, and how to open it again.
+pub(crate) struct Shared {
+    place: Place,
+    options: structstore::Options,
+    /// What is open, until it is closed. The lock is held for no longer than a look takes: an operation may wait for
+    /// the GIL, which the thread may have that wants this lock.
+    open: RwLock<Option<structstore::StructStoreShared>>,
+}
+
+enum Place {
+    Path(PathBuf),
+    Descriptor(OwnedFd),
+}
+
+impl Place {
+    fn open(&self, options: &structstore::Options) -> structstore::Result<structstore::StructStoreShared> {
+        match self {
+            Place::Path(path) => options.open(path),
+            Place::Descriptor(descriptor) => {
+                let duplicate =
+                    descriptor.try_clone().map_err(|source| cannot_duplicate(self.to_string(), source))?;
+                options.open_fd(duplicate)
+            }
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Path(path) => path.display().fmt(f),
+            Place::Descriptor(_) => f.write_str("an open file"),
+        }
+    }
+}
+
+fn cannot_duplicate(place: String, source: std::io::Error) -> Error {
+    Error::Io { action: "duplicate", place, detail: String::new(), source }
+}
+
+impl Shared {
+    fn look(&self) -> RwLockReadGuard<'_, Option<structstore::StructStoreShared>> {
+        self.open.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self) -> RwLockWriteGuard<'_, Option<structstore::StructStoreShared>> {
+        self.open.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[inline]
+    pub(crate) fn root(&self) -> Result<Struct> {
+        match &*self.look() {
+            Some(store) => Ok(Struct::clone(store)),
+            None => Err(self.closed()),
+        }
+    }
+
+    #[cold]
+    fn closed(&self) -> Failure {
+        let message = format!("{} was closed", self.place);
+        Python::attach(|py| Exception::ClosedError.raised(py, &message, None)).into()
+    }
+
+    fn valid(&self) -> bool {
+        self.look().as_ref().is_some_and(|store| store.valid())
+    }
+
+    /// One attempt to attach to what the name leads to now. `false` if it leads nowhere.
+    fn reopen(&self) -> structstore::Result<bool> {
+        let options = self.options.clone().reinit(false).create(false);
+        match self.place.open(&options) {
+            Ok(new) => {
+                let mut open = self.change();
+                // If it was closed meanwhile, the new one is to be closed, too.
+                let unneeded = if open.is_some() { open.replace(new) } else { Some(new) };
+                drop(open);
+                drop(unneeded);
+                Ok(true)
+            }
+            Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// A store in shared memory, which any number of processes change at once.
+///
+/// It opens the store of that name ("/name"), creating it if it does not exist, and is its root; see StructStore.
+///
+/// Arguments:
+///     path: the name, which begins with a slash; with `use_file` the path of a file.
+///     size: how many bytes a new segment gets at once; it grows by itself.
+///     max_size: how many bytes a new segment may grow to; 64 GiB unless given.
+///     reinit: begin with an empty store whatever there is; handles that others have are stale then.
+///     use_file: use a file at that path in place of shared memory.
+///     cleanup: what closing does to the name.
+///     mode: the permissions of a new segment, before the umask.
+///     timeout: how many seconds to wait for a process that is initialising the segment.
+///     fd: the descriptor of an open file, such as a memfd, to use in place of a name. It is duplicated.
+///     create: whether to create what does not exist.
+///     read_only: attach without write permission. Arrays are read-only copies then.
+#[pyclass(frozen, extends = StructStore, module = "structstore")]
+pub(crate) struct StructStoreShared;
+
+fn shared<'a>(slf: &'a Bound<'_, StructStoreShared>) -> Result<&'a Shared> {
+    slf.as_super()
+        .get()
+        .shared()
+        .ok_or_else(|| Failure::Raised(PyTypeError::new_err("StructStoreShared was not initialised")))
+}
+
+#[pymethods]
+impl StructStoreShared {
+    #[new]
+    #[pyo3(
+        signature = (
+            path=None, size=None, max_size=None, reinit=false, use_file=false, cleanup=None, mode=0o600,
+            timeout=Some(10.0), fd=None, create=true, read_only=false
+        ),
+        text_signature = "(path=None, size=None, max_size=None, reinit=False, use_file=False, cleanup=None, \
+                          mode=0o600, timeout=10.0, fd=None, create=True, read_only=False)"
+    )]
+    #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
+    fn new(
+        py: Python<'_>,
+        path: Option<PathBuf>,
+        size: Option<u64>,
+        max_size: Option<u64>,
+        reinit: bool,
+        use_file: bool,
+        cleanup: Option<&Bound<'_, PyAny>>,
+        mode: u32,
+        timeout: Option<f64>,
+        fd: Option<RawFd>,
+        create: bool,
+        read_only: bool,
+    ) -> Result<PyClassInitializer<StructStoreShared>> {
+        let place = match (path, fd) {
+            (Some(path), None) => Place::Path(path),
+            (None, Some(fd)) => Place::Descriptor(duplicate(fd)?),
+            _ => {
+                let message = "expected either a path or the descriptor of an open file";
+                return Err(Failure::Raised(PyTypeError::new_err(message)));
+            }
+        };
+        let timeout = timeout.map_or(Ok(Duration::MAX), |seconds| duration(py, seconds))?;
+        let mut options = structstore::StructStoreShared::options()
+            .reinit(reinit)
+            .file(use_file)
+            .cleanup(cleanup.map_or(Ok(Cleanup::default()), cleanup_of)?)
+            .mode(mode)
+            .timeout(timeout)
+            .create(create)
+            .read_only(read_only)
+            .nesting(true);
+        if let Some(size) = size {
+            options = options.size(size);
+        }
+        if let Some(max_size) = max_size {
+            options = options.max_size(max_size);
+        }
+        let open = py.detach(|| place.open(&options))?;
+        let shared = Shared { place, options, open: RwLock::new(Some(open)) };
+        Ok(PyClassInitializer::from(StructStore::from(shared)).add_subclass(StructStoreShared))
+    }
+
+    /// Whether the name still leads to this segment, and its contents were not re-initialised since it was opened.
+    fn valid(slf: &Bound<'_, Self>) -> Result<bool> {
+        Ok(shared(slf)?.valid())
+    }
+
+    /// Makes this valid again: attaches to what the name leads to now, which may have to appear first.
+    ///
+    /// Returns whether it is valid then, which is False only if it is not to block. Raises NotReadyError if
+    /// nothing appeared within `timeout` seconds. Handles made before stay as they are.
+    #[pyo3(signature = (block=true, timeout=None))]
+    fn revalidate(slf: &Bound<'_, Self>, py: Python<'_>, block: bool, timeout: Option<f64>) -> Result<bool> {
+        let shared = shared(slf)?;
+        let timeout = timeout.map(|seconds| duration(py, seconds)).transpose()?;
+        let start = Instant::now();
+        loop {
+            shared.root()?;
+            if shared.valid() || py.detach(|| shared.reopen())? {
+                return Ok(true);
+            }
+            if !block {
+                return Ok(false);
+            }
+            if timeout.is_some_and(|timeout| start.elapsed() >= timeout) {
+                return Err(
+                    Error::NotReady { place: shared.place.to_string(), waited: start.elapsed() }.into()
+                );
+            }
+            py.detach(|| std::thread::sleep(POLL));
+            py.check_signals()?;
+        }
+    }
+
+    /// Closes the store, and does to its name what `cleanup` says. Handles to parts of it and views of its arrays
+    /// keep the memory for as long as they live; this object raises ClosedError from then on.
+    fn close(slf: &Bound<'_, Self>, py: Python<'_>) -> Result<()> {
+        let open = shared(slf)?.change().take();
+        match open {
+            Some(store) => Ok(py.detach(|| store.close())?),
+            None => Ok(()),
+        }
+    }
+
+    /// The root of the store, as it is now; a handle that stays usable when this object is closed.
+    #[getter]
+    fn store(slf: &Bound<'_, Self>) -> Result<StructStore> {
+        Ok(StructStore::from(shared(slf)?.root()?))
+    }
+
+    fn __enter__<'py>(slf: &Bound<'py, Self>) -> Result<Bound<'py, Self>> {
+        shared(slf)?.root()?;
+        Ok(slf.clone())
+    }
+
+    #[pyo3(signature = (*_exception))]
+    fn __exit__(slf: &Bound<'_, Self>, py: Python<'_>, _exception: &Bound<'_, PyAny>) -> Result<()> {
+        Self::close(slf, py)
+    }
+}
+
+impl fmt::Display for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.place.to_string())
+    }
+}
+
+fn duplicate(fd: RawFd) -> Result<OwnedFd> {
+    if fd < 0 {
+        let source = std::io::Error::from_raw_os_error(9);
+        return Err(cannot_duplicate(format!("descriptor {fd}"), source).into());
+    }
+    // SAFETY: not -1, as checked; it need be open only for this call, and if it is not the system says so.
+    let borrowed = unsafe { BorrowedFd::borrow_raw(fd) };
+    Ok(borrowed
+        .try_clone_to_owned()
+        .map_err(|source| cannot_duplicate(format!("descriptor {fd}"), source))?)
+}
+
+static CLEANUP_MODE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+
+/// Adds the enum `CleanupMode` to the module.
+pub(crate) fn add_cleanup_mode(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let py = module.py();
+    let members = [("NEVER", "never"), ("IF_LAST", "if_last"), ("ALWAYS", "always")];
+    let class = py.import("enum")?.getattr("Enum")?.call1(("CleanupMode", members.to_vec()))?;
+    class.setattr("__module__", "structstore")?;
+    class.setattr(
+        "__doc__",
+        "What closing a shared store does to its name.\n\nNEVER keeps the segment with what it holds, IF_LAST removes \
+         the name if nobody else is attached, ALWAYS removes it in any case.",
+    )?;
+    let class = class.cast_into::<PyType>()?.unbind();
+    let class = CLEANUP_MODE.get_or_init(py, || class);
+    module.add("CleanupMode", class)
+}
+
+fn cleanup_of(mode: &Bound<'_, PyAny>) -> Result<Cleanup> {
+    let py = mode.py();
+    let known = CLEANUP_MODE.get(py).is_some_and(|class| mode.is_instance(class.bind(py)).unwrap_or(false));
+    let value: String = if known { mode.getattr("value")?.extract()? } else { String::new() };
+    match value.as_str() {
+        "never" => Ok(Cleanup::Never),
+        "if_last" => Ok(Cleanup::IfLast),
+        "always" => Ok(Cleanup::Always),
+        _ => {
+            let message = format!("cleanup: found {mode}, expected a member of CleanupMode");
+            Err(Failure::Raised(PyTypeError::new_err(message)))
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! How much memory a store uses.
+
+use pyo3::prelude::*;
+
+/// How much memory the arena of a store uses. Local stores of a process share one arena.
+#[pyclass(frozen, eq, module = "structstore")]
+#[derive(PartialEq)]
+pub(crate) struct Statistics(structstore::Statistics);
+
+impl From<structstore::Statistics> for Statistics {
+    fn from(statistics: structstore::Statistics) -> Statistics {
+        Statistics(statistics)
+    }
+}
+
+#[pymethods]
+impl Statistics {
+    /// Bytes that are backed by memory.
+    #[getter]
+    fn size(&self) -> u64 {
+        self.0.size
+    }
+
+    /// Bytes up to which the segment may grow.
+    #[getter]
+    fn max_size(&self) -> u64 {
+        self.0.max_size
+    }
+
+    /// Bytes in use for what the store holds, overhead included.
+    #[getter]
+    fn allocated(&self) -> u64 {
+        self.0.allocated
+    }
+
+    /// Blocks in use.
+    #[getter]
+    fn blocks(&self) -> u64 {
+        self.0.blocks
+    }
+
+    /// Structs, lists, texts, bytes and arrays in use.
+    #[getter]
+    fn nodes(&self) -> u64 {
+        self.0.nodes
+    }
+
+    /// How often the remains of a process that died were repaired.
+    #[getter]
+    fn recoveries(&self) -> u64 {
+        self.0.recoveries
+    }
+
+    fn __repr__(&self) -> String {
+        let structstore::Statistics { size, max_size, allocated, blocks, nodes, recoveries, .. } = self.0;
+        format!(
+            "Statistics(size={size}, max_size={max_size}, allocated={allocated}, blocks={blocks}, nodes={nodes}, \
+             recoveries={recoveries})"
+        )
+    }
+}

@@ -1,0 +1,569 @@
+//! Structs: local stores, the roots of shared ones, and everything that is nested in either.
+
+use std::borrow::Cow;
+
+use pyo3::exceptions::{PyAttributeError, PyTypeError};
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBytes, PyDict, PyIterator, PyList, PyMemoryView, PyString, PyTuple};
+use structstore::{Error, Key, Struct, Value};
+
+use crate::error::{Failure, Result};
+use crate::list::StructStoreList;
+use crate::lock::{Lock, Structure};
+use crate::object;
+use crate::shared::{Shared, StructStoreShared};
+use crate::statistics::Statistics;
+use crate::value_in::{self, Inputs, plain_scalar, type_name};
+use crate::value_out::{self, Structs};
+
+/// How many names a representation shows.
+const SHOWN_NAMES: usize = 10;
+
+/// Named fields in order of insertion: a store of this process's own, or a struct nested in a store.
+///
+/// Fields are attributes (`store.num = 5`) and items (`store["any name"]`). They win over methods, which stay
+/// reachable through the class: `StructStore.keys(store)`. Numbers, text and bytes come back by value, lists and
+/// structs as handles to what is in the store, arrays as NumPy arrays over the store's own memory.
+///
+/// What is assigned is copied into the store: None, bool, int, float, str, bytes, lists, tuples, dicts with str keys,
+/// NumPy arrays and scalars, enum members by value, other structures of a store, and objects with attributes
+/// such as dataclasses. An operation happens wholly or not at all, also in the eyes of other processes.
+///
+/// A handle to a structure that was removed or replaced raises StaleHandleError.
+#[pyclass(frozen, subclass, module = "structstore")]
+pub(crate) struct StructStore {
+    root: Root,
+}
+
+enum Root {
+    Node(Struct),
+    Shared(Shared),
+}
+
+impl From<Struct> for StructStore {
+    fn from(node: Struct) -> StructStore {
+        StructStore { root: Root::Node(node) }
+    }
+}
+
+impl From<Shared> for StructStore {
+    fn from(shared: Shared) -> StructStore {
+        StructStore { root: Root::Shared(shared) }
+    }
+}
+
+impl StructStore {
+    /// The struct; of a shared store the root that it has now.
+    #[inline]
+    pub(crate) fn root(&self) -> Result<Cow<'_, Struct>> {
+        match &self.root {
+            Root::Node(node) => Ok(Cow::Borrowed(node)),
+            Root::Shared(shared) => shared.root().map(Cow::Owned),
+        }
+    }
+
+    pub(crate) fn shared(&self) -> Option<&Shared> {
+        match &self.root {
+            Root::Node(_) => None,
+            Root::Shared(shared) => Some(shared),
+        }
+    }
+
+    fn field<'py>(&self, py: Python<'py>, name: &str) -> Result<Bound<'py, PyAny>> {
+        let root = self.root()?;
+        value_out::read(py, || root.get(name))
+    }
+
+    fn assign(&self, name: &str, object: &Bound<'_, PyAny>) -> Result<()> {
+        let root = self.root()?;
+        match plain_scalar(object) {
+            Some(scalar) => Ok(root.set(name, Value::Scalar(scalar))?),
+            None => assign(&root, name, object),
+        }
+    }
+
+    /// The field with all below it, or everything, detached.
+    fn snapshot<'py>(&self, py: Python<'py>, structs: Structs) -> Result<Bound<'py, PyAny>> {
+        let root = self.root()?;
+        let value = py.detach(|| root.to_value())?;
+        value_out::detached(py, &value, structs)
+    }
+}
+
+/// Assigns an object that is no plain number.
+fn assign(root: &Struct, name: &str, object: &Bound<'_, PyAny>) -> Result<()> {
+    if value_in::is_part(object, || root.get(name)) {
+        return Ok(());
+    }
+    let inputs = Inputs::default();
+    let value = inputs.value(object).map_err(|failure| failure.under(name).under(&root.path()))?;
+    Ok(inputs.run(object.py(), || root.set(name, value))?)
+}
+
+/// The names of methods, as bits at their hashes.
+static METHODS: PyOnceLock<[u64; 16]> = PyOnceLock::new();
+
+fn bit(name: &str) -> (usize, u64) {
+    let hash = Key::new(name).hash() as usize;
+    (hash / 64 % 16, 1 << (hash % 64))
+}
+
+/// Learns which names are those of methods.
+pub(crate) fn learn_methods(py: Python<'_>) -> PyResult<()> {
+    let mut methods = [0; 16];
+    for name in py.get_type::<StructStoreShared>().dir()? {
+        let (word, bit) = bit(name.cast::<PyString>()?.to_str()?);
+        methods[word] |= bit;
+    }
+    let _ = METHODS.set(py, methods);
+    Ok(())
+}
+
+/// Whether a name is that of a method, and of no field. It never waits, unlike reading a field that somebody else
+/// holds: `store.write_lock(timeout=1)` is not to wait for ever before it begins to wait for a second.
+#[inline]
+fn is_method_only(store: &Bound<'_, StructStore>, name: &str) -> bool {
+    let (word, bit) = bit(name);
+    METHODS.get(store.py()).is_some_and(|methods| methods[word] & bit != 0)
+        && store.get().root().is_ok_and(|root| !root.contains_now(name))
+}
+
+fn is_dunder(name: &str) -> bool {
+    name.len() > 4 && name.starts_with("__") && name.ends_with("__")
+}
+
+/// The name of a field as an item; a dot in it is just a dot.
+fn key<'a>(name: &'a Bound<'_, PyAny>) -> Result<&'a str> {
+    match name.cast::<PyString>() {
+        Ok(name) => Ok(name.to_str()?),
+        Err(_) => {
+            let message = format!("names of fields are str, not {}", type_name(name));
+            Err(Failure::Raised(PyTypeError::new_err(message)))
+        }
+    }
+}
+
+fn generic_get<'py>(
+    object: &Bound<'py, StructStore>,
+    name: &Bound<'py, PyString>,
+) -> PyResult<Bound<'py, PyAny>> {
+    // SAFETY: two objects; a new reference or an exception is returned.
+    unsafe {
+        let found = ffi::PyObject_GenericGetAttr(object.as_ptr(), name.as_ptr());
+        Bound::from_owned_ptr_or_err(object.py(), found)
+    }
+}
+
+/// Sets an attribute of the object itself, or deletes it if there is no value.
+fn generic_set(
+    object: &Bound<'_, StructStore>,
+    name: &Bound<'_, PyString>,
+    value: Option<&Bound<'_, PyAny>>,
+) -> PyResult<()> {
+    let value = value.map_or(std::ptr::null_mut(), Bound::as_ptr);
+    // SAFETY: two objects, and a third or null.
+    match unsafe { ffi::PyObject_GenericSetAttr(object.as_ptr(), name.as_ptr(), value) } {
+        0 => Ok(()),
+        _ => Err(PyErr::fetch(object.py())),
+    }
+}
+
+/// The fields of a mapping, an object with attributes or an iterable of pairs, as a struct value.
+fn fields_of<'k, 'py>(
+    inputs: &'k Inputs<'py>,
+    source: &Bound<'py, PyAny>,
+) -> Result<Vec<(Cow<'k, str>, Value<'k>)>> {
+    let is_mapping = source.is_instance_of::<PyDict>() || source.is_instance_of::<StructStore>();
+    let value = if is_mapping || !source.hasattr("keys")? && source.try_iter().is_err() {
+        inputs.value(source)?
+    } else {
+        inputs.value(source.py().get_type::<PyDict>().call1((source,))?.as_any())?
+    };
+    match value {
+        Value::Struct(fields) => Ok(fields),
+        other => Err(Error::WrongType {
+            path: String::new(),
+            found: other.kind().name().into(),
+            expected: "named fields".into(),
+        }
+        .into()),
+    }
+}
+
+/// An argument that may be left out, where None means None.
+enum Fallback<'py> {
+    Missing,
+    Given(Bound<'py, PyAny>),
+}
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Fallback<'py> {
+    type Error = std::convert::Infallible;
+
+    fn extract(object: Borrowed<'a, 'py, PyAny>) -> Result<Self, Self::Error> {
+        Ok(Fallback::Given(object.to_owned()))
+    }
+}
+
+#[pymethods]
+impl StructStore {
+    #[new]
+    fn new() -> Result<StructStore> {
+        Ok(StructStore::from(Struct::clone(&*structstore::StructStore::nesting()?)))
+    }
+
+    fn __getattribute__<'py>(
+        slf: &Bound<'py, Self>,
+        name: &Bound<'py, PyString>,
+    ) -> Result<Bound<'py, PyAny>> {
+        if let Ok(field) = name.to_str()
+            && !is_dunder(field)
+        {
+            if is_method_only(slf, field) {
+                return Ok(generic_get(slf, name)?);
+            }
+            match slf.get().field(slf.py(), field) {
+                Ok(value) => return Ok(value),
+                // Methods are there all the same; if there is none, `__getattr__` raises this error again.
+                Err(Failure::Error(Error::NotFound { .. } | Error::StaleHandle { .. })) => {}
+                Err(Failure::Raised(_)) if slf.get().root().is_err() => {}
+                Err(failure) => return Err(failure),
+            }
+        }
+        Ok(generic_get(slf, name)?)
+    }
+
+    fn __getattr__<'py>(slf: &Bound<'py, Self>, name: &Bound<'py, PyString>) -> Result<Bound<'py, PyAny>> {
+        match name.to_str() {
+            Ok(field) if !is_dunder(field) => slf.get().field(slf.py(), field),
+            _ => {
+                let message = format!("{} object has no attribute {}", type_name(slf), name.repr()?);
+                Err(Failure::Raised(PyAttributeError::new_err(message)))
+            }
+        }
+    }
+
+    fn __setattr__(
+        slf: &Bound<'_, Self>,
+        name: &Bound<'_, PyString>,
+        value: &Bound<'_, PyAny>,
+    ) -> Result<()> {
+        let field = name.to_str()?;
+        if is_dunder(field) {
+            return Ok(generic_set(slf, name, Some(value))?);
+        }
+        slf.get().assign(field, value)
+    }
+
+    fn __delattr__(slf: &Bound<'_, Self>, name: &Bound<'_, PyString>) -> Result<()> {
+        let field = name.to_str()?;
+        if is_dunder(field) {
+            return Ok(generic_set(slf, name, None)?);
+        }
+        Ok(slf.get().root()?.remove(field)?)
+    }
+
+    fn __getitem__<'py>(&self, py: Python<'py>, name: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>> {
+        self.field(py, key(name)?)
+    }
+
+    fn __setitem__(&self, name: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> Result<()> {
+        self.assign(key(name)?, value)
+    }
+
+    fn __delitem__(&self, name: &Bound<'_, PyAny>) -> Result<()> {
+        Ok(self.root()?.remove(key(name)?)?)
+    }
+
+    fn __contains__(&self, name: &Bound<'_, PyAny>) -> Result<bool> {
+        match name.cast::<PyString>() {
+            Ok(name) => Ok(self.root()?.contains(name.to_str()?)?),
+            Err(_) => Ok(false),
+        }
+    }
+
+    fn __len__(&self) -> Result<usize> {
+        Ok(self.root()?.len()?)
+    }
+
+    /// Iterates over the names of the fields as they are now.
+    fn __iter__<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyIterator>> {
+        Ok(self.keys(py)?.try_iter()?)
+    }
+
+    /// Equality with structs of any store, dicts, namespaces and dataclasses, by value.
+    fn __eq__(&self, other: &Bound<'_, PyAny>) -> Result<Py<PyAny>> {
+        let root = self.root()?;
+        if !other.is_instance_of::<StructStore>()
+            && !other.is_instance_of::<PyDict>()
+            && !object::is_record(other)?
+        {
+            return Ok(other.py().NotImplemented());
+        }
+        value_in::equals(other, || root.to_value())
+    }
+
+    fn __dir__<'py>(slf: &Bound<'py, Self>) -> Result<Bound<'py, PyList>> {
+        let py = slf.py();
+        let names = py.import("builtins")?.call_method1("dir", (slf.get_type(),))?.cast_into::<PyList>()?;
+        // What cannot be read now has no fields to show.
+        if let Ok(root) = slf.get().root()
+            && let Ok(fields) = root.names()
+        {
+            for field in fields {
+                names.append(field)?;
+            }
+        }
+        Ok(names)
+    }
+
+    fn __repr__(slf: &Bound<'_, Self>) -> Result<String> {
+        let class = slf.get_type().name()?;
+        let place = slf.get().shared().map_or_else(String::new, |shared| format!(" {shared}"));
+        let names = slf.get().root().and_then(|root| Ok(root.names()?));
+        let fields = match names {
+            Ok(names) if names.is_empty() => "empty".to_owned(),
+            Ok(names) if names.len() > SHOWN_NAMES => {
+                format!("{}, … ({} fields)", names[..SHOWN_NAMES].join(", "), names.len())
+            }
+            Ok(names) => names.join(", "),
+            Err(Failure::Error(Error::StaleHandle { .. })) => "removed or replaced".to_owned(),
+            Err(Failure::Error(error)) => error.to_string(),
+            Err(Failure::Raised(_)) => "closed".to_owned(),
+        };
+        Ok(format!("<{class}{place}: {fields}>"))
+    }
+
+    /// As JSON.
+    fn __str__(&self, py: Python<'_>) -> Result<String> {
+        let root = self.root()?;
+        Ok(py.detach(|| root.to_string()))
+    }
+
+    fn __copy__<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
+        self.copy(py)
+    }
+
+    fn __deepcopy__<'py>(&self, py: Python<'py>, _memo: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>> {
+        self.deepcopy(py)
+    }
+
+    /// The names of the fields, in order.
+    fn keys<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyList>> {
+        Ok(PyList::new(py, self.root()?.names()?)?)
+    }
+
+    /// The fields, in order.
+    fn values<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyList>> {
+        Ok(PyList::new(py, self.fields(py)?.into_iter().map(|(_, value)| value))?)
+    }
+
+    /// The names and fields, in order.
+    fn items<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyList>> {
+        Ok(PyList::new(py, self.fields(py)?)?)
+    }
+
+    /// A field, or a default if there is none of that name.
+    #[pyo3(signature = (name, default=None, /))]
+    fn get<'py>(
+        &self,
+        py: Python<'py>,
+        name: &Bound<'py, PyAny>,
+        default: Option<Bound<'py, PyAny>>,
+    ) -> Result<Bound<'py, PyAny>> {
+        match self.field(py, key(name)?) {
+            Err(Failure::Error(Error::NotFound { .. })) => {
+                Ok(default.unwrap_or_else(|| py.None().into_bound(py)))
+            }
+            found => found,
+        }
+    }
+
+    /// Removes a field and returns a copy of what it held, as deepcopy() does; or a default if there is none.
+    #[pyo3(signature = (name, default=Fallback::Missing, /))]
+    fn pop<'py>(
+        &self,
+        py: Python<'py>,
+        name: &Bound<'py, PyAny>,
+        default: Fallback<'py>,
+    ) -> Result<Bound<'py, PyAny>> {
+        match (self.root()?.take(key(name)?), default) {
+            (Ok(value), _) => value_out::detached(py, &value, Structs::Namespaces),
+            (Err(Error::NotFound { .. }), Fallback::Given(default)) => Ok(default),
+            (Err(error), _) => Err(error.into()),
+        }
+    }
+
+    /// Removes all fields.
+    fn clear(&self) -> Result<()> {
+        Ok(self.root()?.clear()?)
+    }
+
+    /// Assigns the fields of a mapping, an iterable of pairs or an object with attributes, then those given by name,
+    /// under one lock.
+    #[pyo3(signature = (other=None, /, **fields))]
+    fn update<'py>(
+        &self,
+        py: Python<'py>,
+        other: Option<&Bound<'py, PyAny>>,
+        fields: Option<&Bound<'py, PyDict>>,
+    ) -> Result<()> {
+        let root = self.root()?;
+        let inputs = Inputs::default();
+        let mut values = Vec::new();
+        for source in other.into_iter().chain(fields.map(|fields| fields.as_any())) {
+            let path = |failure: Failure| failure.under(&root.path());
+            values.extend(fields_of(&inputs, source).map_err(path)?);
+        }
+        let update = || {
+            let _lock = root.lock_token(true, None)?;
+            values.into_iter().try_for_each(|(name, value)| root.set(&*name, value))
+        };
+        Ok(inputs.run(py, update)?)
+    }
+
+    /// A field, which is created with a default if there is none of that name.
+    #[pyo3(signature = (name, default=None, /))]
+    fn setdefault<'py>(
+        &self,
+        py: Python<'py>,
+        name: &Bound<'py, PyAny>,
+        default: Option<Bound<'py, PyAny>>,
+    ) -> Result<Bound<'py, PyAny>> {
+        let (root, name) = (self.root()?, key(name)?);
+        if !root.contains(name)? {
+            let inputs = Inputs::default();
+            let default = default.unwrap_or_else(|| py.None().into_bound(py));
+            let value = inputs.value(&default).map_err(|failure| failure.under(name).under(&root.path()))?;
+            inputs.run(py, || root.get_or_insert(name, value.into_owned()))?;
+        }
+        self.field(py, name)
+    }
+
+    /// Gives a field another name. It keeps its value, its place in the order, and the handles to it.
+    fn rename(&self, name: &str, new_name: &str) -> Result<()> {
+        Ok(self.root()?.rename(name, new_name)?)
+    }
+
+    /// What is found by following names, and indices into lists: `store.at("robots", 0, "pose")`.
+    #[pyo3(signature = (*path))]
+    fn at<'py>(slf: &Bound<'py, Self>, path: &Bound<'py, PyTuple>) -> Result<Bound<'py, PyAny>> {
+        let mut found = slf.clone().into_any();
+        for step in path {
+            found = if let Ok(store) = found.cast::<StructStore>() {
+                store.get().field(slf.py(), key(&step)?)?
+            } else if let Ok(list) = found.cast::<StructStoreList>() {
+                list.get().item(&step)?
+            } else {
+                let message =
+                    format!("{} has no parts, so that {} leads nowhere", type_name(&found), step.repr()?);
+                return Err(Failure::Raised(PyTypeError::new_err(message)));
+            };
+        }
+        Ok(found)
+    }
+
+    /// A copy with all below it, as of one moment: a SimpleNamespace of namespaces, lists and arrays.
+    fn deepcopy<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
+        self.snapshot(py, Structs::Namespaces)
+    }
+
+    /// A SimpleNamespace of the fields, of which structures and arrays are those in the store.
+    fn copy<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
+        let fields = PyDict::new(py);
+        for (name, value) in self.fields(py)? {
+            fields.set_item(name, value)?;
+        }
+        value_out::namespace(py, &fields)
+    }
+
+    /// A copy with all below it, as of one moment: a dict of dicts, lists and arrays.
+    fn to_dict<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
+        self.snapshot(py, Structs::Dicts)
+    }
+
+    /// The struct with all below it as an image: bytes that keep types and order exactly, from which from_bytes()
+    /// makes equal contents in any store, on any machine.
+    fn to_bytes<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyBytes>> {
+        let root = self.root()?;
+        let image = py.detach(|| root.to_bytes())?;
+        Ok(PyBytes::new(py, &image))
+    }
+
+    /// Replaces all fields by those of an image, in one operation.
+    #[expect(clippy::wrong_self_convention, reason = "the name that it has in Rust")]
+    fn from_bytes(&self, py: Python<'_>, image: &Bound<'_, PyAny>) -> Result<()> {
+        let root = self.root()?;
+        let image = match image.cast::<PyBytes>() {
+            Ok(image) => image.clone(),
+            Err(_) => {
+                let view = py.get_type::<PyMemoryView>().call1((image,))?;
+                view.call_method0("tobytes")?.cast_into::<PyBytes>()?
+            }
+        };
+        let image = image.as_bytes();
+        Ok(py.detach(|| root.from_bytes(image))?)
+    }
+
+    /// Verifies every invariant of the format below this struct and, at the root of a shared store, that all memory
+    /// is accounted for. Raises CorruptError that says what is wrong.
+    fn check(&self, py: Python<'_>) -> Result<()> {
+        let root = self.root()?;
+        Ok(py.detach(|| root.check())?)
+    }
+
+    /// How many bytes of memory back the store.
+    fn size(&self) -> Result<u64> {
+        Ok(self.root()?.statistics().size)
+    }
+
+    /// How many bytes are in use for what the store holds, overhead included.
+    fn allocated(&self) -> Result<u64> {
+        Ok(self.root()?.statistics().allocated)
+    }
+
+    /// How much memory the store uses.
+    fn stats(&self) -> Result<Statistics> {
+        Ok(self.root()?.statistics().into())
+    }
+
+    /// The same as write_lock().
+    #[pyo3(signature = (timeout=None))]
+    fn lock(slf: &Bound<'_, Self>, timeout: Option<f64>) -> Result<Lock> {
+        Self::write_lock(slf, timeout)
+    }
+
+    /// A lock on the struct and everything below it, for changing: `with store.write_lock() as store: ...`
+    ///
+    /// `timeout` is in seconds; None waits without bound. Locks belong to threads and nest.
+    #[pyo3(signature = (timeout=None))]
+    fn write_lock(slf: &Bound<'_, Self>, timeout: Option<f64>) -> Result<Lock> {
+        let root = slf.get().root()?.into_owned();
+        Lock::new(slf.as_any(), Structure::Struct(root), true, timeout)
+    }
+
+    /// A lock on the struct and everything below it, for reading: others read, too, and nobody changes it.
+    #[pyo3(signature = (timeout=None))]
+    fn read_lock(slf: &Bound<'_, Self>, timeout: Option<f64>) -> Result<Lock> {
+        let root = slf.get().root()?.into_owned();
+        Lock::new(slf.as_any(), Structure::Struct(root), false, timeout)
+    }
+}
+
+impl StructStore {
+    /// The names and fields, in order. Those that are removed meanwhile are left out.
+    fn fields<'py>(&self, py: Python<'py>) -> Result<Vec<(String, Bound<'py, PyAny>)>> {
+        let root = self.root()?;
+        let names = root.names()?;
+        let mut fields = Vec::with_capacity(names.len());
+        for name in names {
+            match value_out::read(py, || root.get(&name)) {
+                Ok(value) => fields.push((name, value)),
+                Err(Failure::Error(Error::NotFound { .. })) => {}
+                Err(failure) => return Err(failure),
+            }
+        }
+        Ok(fields)
+    }
+}

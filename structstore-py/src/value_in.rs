@@ -1,0 +1,286 @@
+//! Python objects as values to store.
+//!
+//! A whole object is converted before an operation begins, so that no Python code runs inside one. Texts, bytes and
+//! arrays are borrowed, so that each is copied once, into the store.
+
+use std::cell::{Cell, RefCell};
+
+use pyo3::exceptions::PyUnicodeEncodeError;
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{
+    PyBool, PyByteArray, PyBytes, PyDict, PyFloat, PyInt, PyList, PyMemoryView, PyString, PyTuple, PyType,
+};
+use structstore::{Error, Item, Scalar, Struct, Value};
+
+use crate::array;
+use crate::error::{Failure, Result};
+use crate::gil::LONG_COPY;
+use crate::list::StructStoreList;
+use crate::object;
+use crate::store::StructStore;
+
+/// How deep structures may nest; the engine's limit, which also ends those that contain themselves.
+const MAX_DEPTH: usize = 128;
+
+const STORABLE: &str = "a store holds None, bool, int, float, str, bytes, lists, tuples, dicts with str keys, NumPy \
+                        arrays, and objects with attributes";
+
+/// The failure of storing an object of a type that a store does not hold.
+pub(crate) fn unsupported(found: impl Into<String>, expected: &'static str) -> Failure {
+    Failure::Error(Error::Unsupported { path: String::new(), found: found.into(), expected: expected.into() })
+}
+
+/// A truth value or number of Python's own, which needs no conversion that could fail.
+#[inline]
+pub(crate) fn plain_scalar(object: &Bound<'_, PyAny>) -> Option<Scalar> {
+    if object.is_exact_instance_of::<PyInt>() {
+        let mut overflow = 0;
+        // SAFETY: the object is an int, as checked, and this thread is attached; so it cannot fail.
+        let value = unsafe { ffi::PyLong_AsLongLongAndOverflow(object.as_ptr(), &mut overflow) };
+        (overflow == 0).then_some(Scalar::I64(value))
+    } else if let Ok(float) = object.cast_exact::<PyFloat>() {
+        Some(Scalar::F64(float.value()))
+    } else if let Ok(truth) = object.cast_exact::<PyBool>() {
+        Some(Scalar::Bool(truth.is_true()))
+    } else {
+        None
+    }
+}
+
+/// The objects from which values borrow.
+#[derive(Default)]
+pub(crate) struct Inputs<'py> {
+    kept: RefCell<Vec<Bound<'py, PyAny>>>,
+    bytes: Cell<usize>,
+}
+
+impl<'py> Inputs<'py> {
+    /// The object as a value.
+    pub(crate) fn value<'k>(&'k self, object: &Bound<'py, PyAny>) -> Result<Value<'k>> {
+        self.nested(object, 0)
+    }
+
+    /// Runs an operation with values from here; without the GIL if it copies much.
+    pub(crate) fn run<T: Send>(&self, py: Python<'py>, operation: impl FnOnce() -> T + Send) -> T {
+        if self.bytes.get() > LONG_COPY { py.detach(operation) } else { operation() }
+    }
+
+    /// Borrows memory of an object for as long as the values from here live.
+    ///
+    /// # Safety
+    ///
+    /// The object keeps `length` bytes at `start` where they are for as long as it lives.
+    pub(crate) unsafe fn borrow(&self, owner: Bound<'py, PyAny>, start: *const u8, length: usize) -> &[u8] {
+        self.bytes.set(self.bytes.get() + length);
+        self.kept.borrow_mut().push(owner);
+        if length == 0 {
+            return &[];
+        }
+        // SAFETY: the memory stays (the caller's word) while the owner lives, which is kept as long as self. Where
+        // it is an array's, other threads may write to it meanwhile, with the outcome that they get from NumPy,
+        // whose functions work on arrays without the GIL just as well: an element may be torn.
+        unsafe { std::slice::from_raw_parts(start, length) }
+    }
+
+    fn nested<'k>(&'k self, object: &Bound<'py, PyAny>, depth: usize) -> Result<Value<'k>> {
+        if let Some(scalar) = plain_scalar(object) {
+            return Ok(Value::Scalar(scalar));
+        }
+        if object.is_none() {
+            return Ok(Value::Null);
+        }
+        if depth > MAX_DEPTH {
+            return Err(Error::TooDeep { path: String::new(), limit: MAX_DEPTH }.into());
+        }
+        if let Ok(text) = object.cast_exact::<PyString>() {
+            self.text(text).map(|text| Value::Text(text.into()))
+        } else if let Ok(bytes) = object.cast_exact::<PyBytes>() {
+            Ok(Value::Bytes(self.bytes_of(bytes).into()))
+        } else if let Ok(list) = object.cast_exact::<PyList>() {
+            self.list(list, depth)
+        } else if let Ok(dict) = object.cast_exact::<PyDict>() {
+            self.dict(dict, depth)
+        } else if let Ok(tuple) = object.cast_exact::<PyTuple>() {
+            self.tuple(tuple, depth)
+        } else {
+            self.other(object, depth)
+        }
+    }
+
+    fn other<'k>(&'k self, object: &Bound<'py, PyAny>, depth: usize) -> Result<Value<'k>> {
+        let py = object.py();
+        if let Ok(store) = object.cast::<StructStore>() {
+            return Ok(store.get().root()?.to_value()?);
+        }
+        if let Ok(list) = object.cast::<StructStoreList>() {
+            return Ok(list.get().list().to_value()?);
+        }
+        if let Some(value) = array::input(self, object)? {
+            return Ok(value);
+        }
+        if object.is_instance(enum_class(py)?)? {
+            return self.nested(&object.getattr("value")?, depth + 1);
+        }
+        if object.is_instance_of::<PyInt>() {
+            self.int(object)
+        } else if let Ok(float) = object.cast::<PyFloat>() {
+            Ok(float.value().into())
+        } else if let Ok(text) = object.cast::<PyString>() {
+            self.text(text).map(|text| Value::Text(text.into()))
+        } else if let Ok(bytes) = object.cast::<PyBytes>() {
+            Ok(Value::Bytes(self.bytes_of(bytes).into()))
+        } else if object.is_instance_of::<PyByteArray>() || object.is_instance_of::<PyMemoryView>() {
+            let copy = py.get_type::<PyBytes>().call1((object,))?;
+            let copy = copy.cast_into::<PyBytes>()?;
+            Ok(Value::Bytes(self.bytes_of(&copy).into()))
+        } else if let Ok(list) = object.cast::<PyList>() {
+            self.list(list, depth)
+        } else if let Ok(tuple) = object.cast::<PyTuple>() {
+            self.tuple(tuple, depth)
+        } else if let Ok(dict) = object.cast::<PyDict>() {
+            self.dict(dict, depth)
+        } else if let Some(attributes) = object::attributes(object)? {
+            self.fields(attributes, depth)
+        } else {
+            Err(unsupported(type_name(object), STORABLE))
+        }
+    }
+
+    /// An int that is a subclass or does not fit an i64.
+    fn int<'k>(&'k self, object: &Bound<'py, PyAny>) -> Result<Value<'k>> {
+        let mut overflow = 0;
+        // SAFETY: the object is an int, as the caller checked, and this thread is attached; so it cannot fail.
+        let value = unsafe { ffi::PyLong_AsLongLongAndOverflow(object.as_ptr(), &mut overflow) };
+        if overflow == 0 {
+            return Ok(value.into());
+        }
+        if overflow > 0
+            && let Ok(value) = object.extract::<u64>()
+        {
+            return Ok(value.into());
+        }
+        let bits: u64 = object.call_method0("bit_length")?.extract()?;
+        let value = match bits {
+            ..=128 => object.str()?.to_string(),
+            _ => format!("an int of {bits} bits"),
+        };
+        Err(Error::OutOfRange { path: String::new(), value, expected: "i64 or u64".into() }.into())
+    }
+
+    fn text<'k>(&'k self, text: &Bound<'py, PyString>) -> Result<&'k str> {
+        let utf8 = match text.to_str() {
+            Ok(utf8) => utf8,
+            Err(error) if error.is_instance_of::<PyUnicodeEncodeError>(text.py()) => {
+                return Err(unsupported("a str with a lone surrogate", "text is UTF-8"));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        // SAFETY: a str is immutable and keeps its UTF-8 form.
+        let bytes = unsafe { self.borrow(text.clone().into_any(), utf8.as_ptr(), utf8.len()) };
+        // SAFETY: the same bytes.
+        Ok(unsafe { std::str::from_utf8_unchecked(bytes) })
+    }
+
+    fn bytes_of<'k>(&'k self, bytes: &Bound<'py, PyBytes>) -> &'k [u8] {
+        let contents = bytes.as_bytes();
+        // SAFETY: bytes are immutable.
+        unsafe { self.borrow(bytes.clone().into_any(), contents.as_ptr(), contents.len()) }
+    }
+
+    fn list<'k>(&'k self, list: &Bound<'py, PyList>, depth: usize) -> Result<Value<'k>> {
+        self.items(list.iter(), list.len(), depth)
+    }
+
+    fn tuple<'k>(&'k self, tuple: &Bound<'py, PyTuple>, depth: usize) -> Result<Value<'k>> {
+        self.items(tuple.iter(), tuple.len(), depth)
+    }
+
+    fn items<'k>(
+        &'k self,
+        items: impl Iterator<Item = Bound<'py, PyAny>>,
+        count: usize,
+        depth: usize,
+    ) -> Result<Value<'k>> {
+        let mut values = Vec::with_capacity(count);
+        for (index, item) in items.enumerate() {
+            values.push(self.nested(&item, depth + 1).map_err(|failure| failure.under_index(index))?);
+        }
+        Ok(Value::List(values))
+    }
+
+    fn dict<'k>(&'k self, dict: &Bound<'py, PyDict>, depth: usize) -> Result<Value<'k>> {
+        let mut fields = Vec::with_capacity(dict.len());
+        // All at once, for converting a value may run code that changes the dict.
+        for (key, value) in dict.iter() {
+            match key.cast_into::<PyString>() {
+                Ok(name) => fields.push((name, value)),
+                Err(error) => {
+                    let key = error.into_inner();
+                    let found = format!("a dict with a key of type {}", type_name(&key));
+                    return Err(unsupported(found, "keys are str"));
+                }
+            }
+        }
+        self.fields(fields, depth)
+    }
+
+    fn fields<'k>(
+        &'k self,
+        fields: Vec<(Bound<'py, PyString>, Bound<'py, PyAny>)>,
+        depth: usize,
+    ) -> Result<Value<'k>> {
+        let mut values = Vec::with_capacity(fields.len());
+        for (name, value) in fields {
+            let name = self.text(&name)?;
+            let value = self.nested(&value, depth + 1).map_err(|failure| failure.under(name))?;
+            values.push((name.into(), value));
+        }
+        Ok(Value::Struct(values))
+    }
+}
+
+/// Whether an object equals a value that is in a store.
+pub(crate) fn equals(
+    object: &Bound<'_, PyAny>,
+    stored: impl FnOnce() -> structstore::Result<Value<'static>>,
+) -> Result<Py<PyAny>> {
+    let inputs = Inputs::default();
+    let equal = match inputs.value(object) {
+        Ok(value) => stored()? == value,
+        // It holds what no store can hold.
+        Err(Failure::Error(Error::Unsupported { .. } | Error::OutOfRange { .. })) => false,
+        Err(failure) => return Err(failure),
+    };
+    Ok(PyBool::new(object.py(), equal).to_owned().into_any().unbind())
+}
+
+/// Whether an object is the very part of a store that it is to be assigned to, as after `store.items += [1]`. Then the
+/// assignment changes nothing, and handles and views stay what they are.
+pub(crate) fn is_part(object: &Bound<'_, PyAny>, read: impl FnOnce() -> structstore::Result<Item>) -> bool {
+    if let Ok(store) = object.cast::<StructStore>() {
+        let same = |found: &Struct| store.get().root().is_ok_and(|node| node.is_same(found));
+        matches!(read(), Ok(Item::Struct(found)) if same(&found))
+    } else if let Ok(list) = object.cast::<StructStoreList>() {
+        matches!(read(), Ok(Item::List(found)) if list.get().list().is_same(&found))
+    } else if array::is_view(object) {
+        matches!(read(), Ok(Item::Array(found)) if array::is_view_of(object, &found))
+    } else {
+        false
+    }
+}
+
+/// The name of an object's type, with its module unless that is `builtins`.
+pub(crate) fn type_name(object: &Bound<'_, PyAny>) -> String {
+    let kind = object.get_type();
+    match kind.fully_qualified_name() {
+        Ok(name) => name.to_string_lossy().into_owned(),
+        Err(_) => "an object".to_owned(),
+    }
+}
+
+fn enum_class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
+    static ENUM: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    ENUM.import(py, "enum", "Enum")
+}

@@ -1,0 +1,77 @@
+"""The other process of the Rust tests across processes: does to a shared store what its arguments say.
+
+Its specimens are those of `tests/src/lib.rs`.
+"""
+
+import sys
+
+import numpy as np
+
+import structstore
+
+
+def specimens() -> dict[str, object]:
+    return {
+        "none": None,
+        "truth": True,
+        "i8": np.int8(-8),
+        "i16": np.int16(-16),
+        "i32": np.int32(-32),
+        "int": -(1 << 62),
+        "u8": np.uint8(8),
+        "u16": np.uint16(16),
+        "u32": np.uint32(32),
+        "u64": (1 << 64) - 1,
+        "f32": np.float32(0.25),
+        "float": 1e300,
+        "text": "grüße, 世界",
+        "empty text": "",
+        "bytes": b"\x00\xff\n",
+        "list": [1, "two", None, [3.5]],
+        "struct": {"x": 1, "inner": {"deep": "yes"}},
+        "matrix": np.arange(6.0).reshape(2, 3),
+        "scalar array": np.array(7, dtype="<i4"),
+        "empty array": np.empty((0, 4), dtype="<u2"),
+        "big endian": np.array([256, 512], dtype=">i2"),
+        "flags": np.array([True, False, True]),
+        "complex": np.array([1 + 2j], dtype="<c8"),
+        "times": np.array([1_000_000], dtype="<M8[us]"),
+        "strings": np.array(["hi"], dtype="<U2"),
+        "records": np.array([(5, 1.0)], dtype=[("a", "u1"), ("b", "<f8")]),
+    }
+
+
+def check(store: structstore.StructStoreShared) -> None:
+    expected = specimens()
+    assert len(store) == len(expected), list(store)
+    for name, value in expected.items():
+        found = store[name]
+        if isinstance(value, np.ndarray):
+            assert isinstance(found, np.ndarray), name
+            assert (found.dtype, found.shape) == (value.dtype, value.shape), name
+            assert found.tobytes() == value.tobytes(), name
+        else:
+            assert found == value, (name, found)
+            assert isinstance(found, bool) == isinstance(value, bool), name
+    store.check()
+
+
+def main(name: str, task: str, *rest: str) -> None:
+    with structstore.StructStoreShared(name, create=False) as store:
+        if task == "put":
+            for field, value in specimens().items():
+                store[field] = value
+        elif task == "assert":
+            check(store)
+        elif task == "count":
+            counters = store[rest[0]]
+            for _ in range(int(rest[1])):
+                with counters.write_lock():
+                    counters.first += 1
+                    counters.second += 1
+        else:
+            raise SystemExit(f"unknown task {task!r}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,291 @@
+"""NumPy arrays: what they keep, and the memory that views of them share."""
+
+import gc
+import pickle
+import threading
+import weakref
+from typing import Any
+
+import numpy as np
+import pytest
+
+import structstore
+from structstore import CleanupMode, StructStore, StructStoreList, StructStoreShared
+
+DTYPES = [
+    np.dtype(dtype)
+    for dtype in [
+        *("?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8", "f16", "c8", "c16", "c32"),
+        *(">i2", ">u8", ">f4", ">f8", ">c16", "S1", "S5", "U3", ">U2", "V7", "V0"),
+        *("M8[us]", "M8[25s]", "M8", "m8[ns]", "m8[D]", ">M8[ms]"),
+        [("a", "i4"), ("b", "f8", (2, 3))],
+        [("n", [("q", ">i2"), ("r", "U2")]), ("t", "M8[s]")],
+        [(("a title", "a"), "i4")],
+        {"names": ["x", "y"], "formats": ["i1", "f4"], "offsets": [2, 8], "itemsize": 16},
+    ]
+] + [np.dtype([("a", "i1"), ("b", "f8")], align=True)]
+
+SHAPES: list[tuple[int, ...]] = [(), (1,), (3,), (2, 3), (0,), (2, 0, 3), (1,) * 32]
+
+
+def filled(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    array = np.zeros(shape, dtype)
+    if dtype.kind in "?biufcmM" and not dtype.names:
+        array[...] = np.arange(array.size).reshape(shape).astype(dtype)
+    elif dtype.kind in "SU":
+        array[...] = np.array([str(index) for index in range(array.size)]).reshape(shape)
+    elif dtype.itemsize:
+        raw = np.frombuffer(np.arange(array.nbytes, dtype=np.uint8) % 100, dtype=dtype)
+        array[...] = raw.reshape(shape)
+    return array
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: "x".join(map(str, shape))[:10] or "scalar")
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_every_type_and_shape_comes_back(
+    store: StructStore, dtype: np.dtype[Any], shape: tuple[int, ...]
+) -> None:
+    array = filled(shape, dtype)
+    store.array = array
+    store.items_ = [array]
+    for found in (store.array, store.items_[0], store.deepcopy().array, store.to_dict()["array"]):
+        assert type(found) is np.ndarray
+        assert found.dtype == array.dtype
+        assert found.shape == array.shape
+        assert found.tobytes() == array.tobytes()
+        assert found.flags.c_contiguous and found.flags.writeable and found.flags.aligned
+    assert store.deepcopy().array.flags.owndata
+    copied = StructStore()
+    copied.from_bytes(store.to_bytes())
+    assert copied.array.tobytes() == array.tobytes() and copied.array.dtype == array.dtype
+
+
+def test_arrays_that_are_not_in_c_order_are_brought_into_it(store: StructStore) -> None:
+    array = np.arange(24.0).reshape(2, 3, 4)
+    for other in (array.T, array[::-1, :, ::2], np.asfortranarray(array), array[:, 1], np.broadcast_to(array[0], (5, 3, 4))):
+        store.array = other
+        assert store.array.flags.c_contiguous
+        np.testing.assert_array_equal(store.array, other)
+    readonly = array.copy()
+    readonly.flags.writeable = False
+    store.array = readonly
+    store.array[0, 0, 0] = 5
+
+
+def test_subclasses_of_arrays_become_arrays(store: StructStore) -> None:
+    class Image(np.ndarray):
+        pass
+
+    store.image = np.zeros((1, 2)).view(Image)
+    store.record = np.rec.array([(1, 2.0)], dtype=[("a", "i4"), ("b", "f8")])
+    assert type(store.image) is np.ndarray and store.image.shape == (1, 2)
+    assert store.record["b"][0] == 2.0
+
+
+@pytest.mark.parametrize(
+    "dtype",
+    [
+        {"names": ["x", "y"], "formats": ["i4", "f4"], "offsets": [8, 0]},
+        {"names": ["x", "y"], "formats": ["i4", "f4"], "offsets": [0, 2]},
+    ],
+)
+def test_fields_out_of_order_are_refused(store: StructStore, dtype: Any) -> None:
+    store.array = 1
+    with pytest.raises(structstore.UnsupportedError, match="array.x: cannot store an array of"):
+        store.array = {"x": np.zeros(2, dtype)}
+    assert store.array == 1
+
+
+def test_reading_an_array_gives_a_view(store: StructStore) -> None:
+    store.vec = np.array([[1.0, 2.0], [3.0, 4.0]])
+    store.vec[0, 0] += 1
+    first, second = store.vec, store.vec
+    assert first is not second and np.shares_memory(first, second)
+    first[1] = 7
+    second += 1
+    np.testing.assert_array_equal(store.vec, [[3, 3], [8, 8]])
+    assert not first.flags.owndata and first.base is not None
+    assert first.ctypes.data % 64 == 0
+    store.lst = [np.zeros(3)]
+    store.lst[0][1] = 5
+    assert store.lst[0].tolist() == [0, 5, 0]
+    np.testing.assert_array_equal(store.copy().vec, store.vec)
+    assert np.shares_memory(store.copy().vec, first)
+    assert np.shares_memory(store.items()[0][1], first)
+
+
+def test_assigning_publishes_a_new_block_and_writing_to_a_view_does_not(store: StructStore) -> None:
+    store.vec = np.zeros(4)
+    old = store.vec
+    store.vec[:] = np.ones(4)
+    assert np.shares_memory(old, store.vec) and old.tolist() == [1] * 4
+    store.vec = np.full(4, 2.0)
+    assert not np.shares_memory(old, store.vec)
+    assert old.tolist() == [1] * 4 and store.vec.tolist() == [2] * 4
+    old[:] = 9
+    assert store.vec.tolist() == [2] * 4
+    store.vec = np.arange(6).reshape(2, 3)
+    assert store.vec.shape == (2, 3) and store.vec.dtype == np.int64
+
+
+def test_assigning_its_own_view_changes_nothing(store: StructStore) -> None:
+    store.vec = np.arange(4)
+    view = store.vec
+    store.vec += 1
+    store.vec = store.vec
+    assert np.shares_memory(view, store.vec) and view.tolist() == [1, 2, 3, 4]
+    store.lst = [np.arange(2)]
+    item = store.lst[0]
+    store.lst[0] *= 2
+    assert np.shares_memory(item, store.lst[0])
+    # Parts and other forms of it are arrays like any other.
+    store.vec = store.vec[1:]
+    assert store.vec.tolist() == [2, 3, 4] and view.tolist() == [1, 2, 3, 4]
+    store.vec = store.vec.reshape(3, 1)
+    assert store.vec.shape == (3, 1)
+    store.vec = store.vec.view(np.float64)
+    assert store.vec.dtype == np.float64
+    store.vec = store.vec[::-1]
+    store.other = store.vec
+    assert not np.shares_memory(store.other, store.vec)
+
+
+def test_views_outlive_deletion_replacement_and_the_store(name: str) -> None:
+    store = StructStoreShared(name, cleanup=CleanupMode.ALWAYS)
+    for field in ("a", "b", "c", "d"):
+        store[field] = np.full(1000, 5)
+    store.deep = {"lst": [np.full(1000, 5)]}
+    views = [store.a, store.b, store.c, store.d, store.deep.lst[0]]
+    del store.a
+    store.b = np.zeros(1000)
+    store.c = "replaced"
+    del store.deep
+    # What is freed is used again, but not what is viewed.
+    for index in range(20):
+        store[f"more {index}"] = np.full(1000, index)
+    store.check()
+    store.clear()
+    store.check()
+    store.close()
+    del store
+    gc.collect()
+    for view in views:
+        assert (view == 5).all()
+        view += 1
+        assert (view == 6).all()
+
+
+def test_views_outlive_a_local_store() -> None:
+    store = StructStore()
+    store.vec = np.arange(1000)
+    part = store.vec[10:20]
+    del store
+    gc.collect()
+    StructStore().other = np.zeros(1000)
+    assert part.tolist() == list(range(10, 20))
+
+
+def test_memory_is_given_back_with_the_last_view(shared: StructStoreShared) -> None:
+    shared.vec = np.zeros(10)
+    view = shared.vec
+    del shared.vec, view
+    empty = shared.stats()
+    shared.vec = np.zeros(100_000)
+    views = [shared.vec, shared.vec[5:], shared.vec.T]
+    del shared.vec
+    assert shared.allocated() > empty.allocated + 700_000
+    while views:
+        views.pop()
+    gc.collect()
+    after = shared.stats()
+    assert (after.allocated, after.blocks, after.nodes) == (empty.allocated, empty.blocks, empty.nodes)
+
+
+def test_the_base_of_a_view_is_what_keeps_the_memory(store: StructStore) -> None:
+    store.vec = np.arange(3)
+    view = store.vec
+    part = view[1:]
+    assert part.base is view
+    reference = weakref.ref(view)
+    del view
+    assert reference() is not None
+    del part
+    assert reference() is None
+
+
+def test_views_can_be_copied_and_pickled(store: StructStore) -> None:
+    store.vec = np.arange(3)
+    copied = pickle.loads(pickle.dumps(store.vec))
+    assert copied.tolist() == [0, 1, 2] and copied.base is None
+    assert store.vec.copy().flags.owndata
+
+
+def test_arrays_compare_by_value(store: StructStore) -> None:
+    store.vec = np.arange(3)
+    assert store == {"vec": np.arange(3.0)}
+    assert store != {"vec": np.arange(4)}
+    assert store != {"vec": [0, 1, 2]}
+    assert np.arange(3) in StructStoreList([np.arange(3)])
+
+
+def test_pop_gives_a_copy(store: StructStore) -> None:
+    store.vec = np.arange(3)
+    assert store.pop("vec").flags.owndata
+    store.lst = [np.arange(3)]
+    assert store.lst.pop().tolist() == [0, 1, 2]
+
+
+def test_large_arrays(store: StructStore) -> None:
+    array = np.random.default_rng(1).random((512, 1024))
+    store.big = array
+    store.lst = [array, array[:, ::2]]
+    np.testing.assert_array_equal(store.big, array)
+    np.testing.assert_array_equal(store.lst[1], array[:, ::2])
+    np.testing.assert_array_equal(store.deepcopy().big, array)
+    store.big = store.lst[0]
+    assert store.check() is None
+
+
+def test_read_only_stores_give_read_only_copies(shared: StructStoreShared, name: str) -> None:
+    shared.vec = np.arange(3)
+    shared.lst = [np.arange(2)]
+    with StructStoreShared(name, read_only=True, cleanup=CleanupMode.NEVER) as reader:
+        copied = reader.vec
+        assert copied.tolist() == [0, 1, 2] and not copied.flags.writeable
+        assert reader.lst[0].tolist() == [0, 1]
+        shared.vec[0] = 5
+        assert copied[0] == 0 and reader.vec[0] == 5
+        assert reader.to_dict()["vec"].flags.writeable
+
+
+def test_views_under_locks(store: StructStore) -> None:
+    store.vec = np.arange(3)
+    with store.read_lock():
+        assert store.vec.sum() == 3
+    with store.write_lock():
+        view = store.vec
+        store.vec = view * 2
+        store.vec[0] = 1
+    assert store.vec.tolist() == [1, 2, 4] and view.tolist() == [0, 1, 2]
+
+
+def test_readers_of_a_published_array_never_see_half_of_it(store: StructStore) -> None:
+    store.frame = np.zeros(20_000, dtype=np.int64)
+    done = threading.Event()
+    torn = []
+
+    def read() -> None:
+        while not done.is_set():
+            frame = store.frame
+            if frame[0] != frame[-1] or not (frame == frame[0]).all():
+                torn.append(frame)
+
+    readers = [threading.Thread(target=read) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    for number in range(300):
+        store.frame = np.full(20_000, number)
+    done.set()
+    for reader in readers:
+        reader.join()
+    assert not torn

@@ -1,0 +1,323 @@
+"""Structs as attributes, as mappings, and as handles."""
+
+import copy
+import gc
+import pickle
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+import structstore
+from structstore import StructStore, StructStoreList
+
+METHODS = [name for name in dir(StructStore) if not name.startswith("__")]
+
+
+def test_fields_are_attributes_and_items(store: StructStore) -> None:
+    store.num = 5
+    store["other name"] = 6
+    assert (store["num"], getattr(store, "other name")) == (5, 6)
+    store.num += 1
+    store["num"] += 1
+    assert store.num == 7
+    del store.num
+    del store["other name"]
+    assert len(store) == 0
+
+
+def test_missing_fields_raise_what_python_users_catch(store: StructStore) -> None:
+    store.sub = {}
+    for access in (
+        lambda: store.sub.missing,
+        lambda: store.sub["missing"],
+        lambda: store.sub.__delattr__("missing"),
+        lambda: store.sub.__delitem__("missing"),
+        lambda: store.sub.pop("missing"),
+        lambda: store.sub.rename("missing", "x"),
+        lambda: store.at("sub", "missing"),
+    ):
+        for kind in (AttributeError, KeyError, structstore.Error, structstore.NotFoundError):
+            with pytest.raises(kind) as caught:
+                access()
+        assert str(caught.value) == "sub.missing: no such field"
+    assert not hasattr(store, "missing")
+    assert getattr(store, "missing", 5) == 5
+    assert store.get("missing") is None
+    assert store.get("missing", 5) == 5
+    assert store.pop("missing", None) is None
+    assert store.pop("missing", 5) == 5
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_fields_win_over_methods(store: StructStore, method: str) -> None:
+    assert callable(getattr(store, method))
+    setattr(store, method, 5)
+    assert getattr(store, method) == 5
+    assert callable(getattr(StructStore, method))
+    assert StructStore.keys(store) == [method]
+    delattr(store, method)
+    assert callable(getattr(store, method))
+
+
+def test_dunder_names_are_attributes_of_the_object_and_items_are_fields(store: StructStore) -> None:
+    with pytest.raises(AttributeError):
+        store.__missing__
+    with pytest.raises(AttributeError):
+        store.__custom__ = 1
+    with pytest.raises(TypeError):
+        store.__class__ = int
+    assert len(store) == 0
+    store["__class__"] = 1
+    assert isinstance(store, StructStore)
+    assert store["__class__"] == 1
+    store.__half = 2  # mangled only within a class
+    assert store["__half"] == 2
+
+
+def test_subclasses_have_methods_and_attributes_of_their_own() -> None:
+    class Robot(StructStore):
+        def speed_up(self) -> None:
+            self.speed = self.get("speed", 0) + 1
+
+        @property
+        def doubled(self) -> int:
+            return int(self.speed * 2)
+
+    robot = Robot()
+    robot.speed_up()
+    robot.speed_up()
+    assert robot == {"speed": 2}
+    assert robot.doubled == 4
+    robot.__extra__ = 5
+    assert robot.__extra__ == 5 and list(robot) == ["speed"]
+
+
+def test_it_reads_like_a_mapping(store: StructStore) -> None:
+    store.b = 1
+    store.a = {"x": 2}
+    store["c"] = [3]
+    assert list(store) == store.keys() == ["b", "a", "c"]
+    assert store.values() == [1, {"x": 2}, [3]]
+    assert store.items() == [("b", 1), ("a", {"x": 2}), ("c", [3])]
+    assert dict(store) == {"b": 1, "a": {"x": 2}, "c": [3]}
+    assert {**store} == dict(store)
+    assert len(store) == 3 and "a" in store and "x" not in store and 5 not in store
+    assert bool(store) and not bool(StructStore())
+    store.b = 5
+    assert store.keys() == ["b", "a", "c"]
+    assert store.pop("a") == SimpleNamespace(x=2)
+    assert store.setdefault("b", 9) == 5
+    assert store.setdefault("d", [1]) == [1]
+    assert store.setdefault("e") is None
+    assert isinstance(store.setdefault("d", 1), StructStoreList)
+    assert store.keys() == ["b", "c", "d", "e"]
+    store.clear()
+    assert list(store) == []
+
+
+def test_update_takes_what_dict_update_takes_and_objects(store: StructStore) -> None:
+    @dataclass
+    class Data:
+        g: int
+
+    store.update({"a": 1}, b=2)
+    store.update([("c", 3), ("a", 4)])
+    store.update(e=5)
+    store.update(StructStore())
+    store.update(SimpleNamespace(f=6))
+    store.update(Data(7))
+    store.update()
+    assert store == {"a": 4, "b": 2, "c": 3, "e": 5, "f": 6, "g": 7}
+    for wrong in (5, [1], "abc"):
+        with pytest.raises((TypeError, ValueError)):
+            store.update(wrong)
+
+
+def test_names_are_str(store: StructStore) -> None:
+    for access in (
+        lambda: store[5],
+        lambda: store.__setitem__(5, 1),
+        lambda: store.get(None),
+        lambda: store.pop(1.5),
+        lambda: store.at("a", object()),
+    ):
+        store.a = {}
+        with pytest.raises(TypeError, match="names of fields are str"):
+            access()
+
+
+def test_iteration_goes_over_the_names_there_were(store: StructStore) -> None:
+    store.update(a=1, b=2)
+    seen = []
+    for name in store:
+        seen.append(name)
+        store[name + name] = 1
+    assert seen == ["a", "b"]
+
+
+def test_rename_keeps_place_value_and_handles(store: StructStore) -> None:
+    store.update(a=1, b={"x": 1}, c=3)
+    handle = store.b
+    store.rename("b", "new name")
+    assert store.keys() == ["a", "new name", "c"]
+    handle.x = 2
+    assert store["new name"].x == 2
+    with pytest.raises(structstore.AlreadyExistsError):
+        store.rename("a", "c")
+
+
+def test_at_follows_names_and_indices(store: StructStore) -> None:
+    store.robots = [{"pose": {"x.y": 1}}]
+    assert store.at() is store
+    assert store.at("robots", 0, "pose", "x.y") == 1
+    assert store.at("robots", -1) == {"pose": {"x.y": 1}}
+    with pytest.raises(IndexError):
+        store.at("robots", 1)
+    with pytest.raises(TypeError):
+        store.at("robots", "pose")
+    with pytest.raises(TypeError):
+        store.at("robots", 0, "pose", "x.y", "z")
+
+
+def test_equality_is_by_value(store: StructStore) -> None:
+    @dataclass
+    class Data:
+        a: int
+        b: list[int]
+
+    store.update(a=1, b=[2])
+    other = StructStore()
+    other.update(b=(2,), a=1.0)
+    for same in ({"a": 1, "b": [2]}, other, SimpleNamespace(a=1, b=[2]), Data(1, [2]), store.deepcopy(), store):
+        assert store == same and same == store and not store != same
+    for different in ({"a": 1}, {"a": 1, "b": [2], "c": 3}, {"a": 1, "b": [3]}, Data(2, [2]), {"a": 1, "b": {2}}):
+        assert store != different and different != store
+    for other_kind in (None, 5, "a", [1], object(), {1: 2}):
+        assert store != other_kind
+    with pytest.raises(TypeError):
+        hash(store)
+
+
+def test_representations_are_short_and_never_raise(store: StructStore) -> None:
+    store.sub = {"a": 1}
+    sub = store.sub
+    assert repr(sub) == "<StructStore: a>"
+    assert str(sub) == '{"a": 1}'
+    for index in range(100):
+        sub[f"field_{index}"] = index
+    assert len(repr(sub)) < 200
+    del store.sub
+    assert repr(sub) == "<StructStore: removed or replaced>"
+    assert "no such" not in str(sub)
+    assert repr(store).endswith(": empty>")
+
+
+def test_dir_lists_fields_and_methods(store: StructStore) -> None:
+    store.update(num=1, keys=2)
+    assert {"num", "keys", "write_lock", "__class__"} <= set(dir(store))
+
+
+def test_copies(store: StructStore) -> None:
+    store.update(num=1, sub={"x": [1, {"y": 2}]})
+    shallow, deep = store.copy(), store.deepcopy()
+    assert isinstance(shallow, SimpleNamespace) and isinstance(shallow.sub, StructStore)
+    assert deep == SimpleNamespace(num=1, sub=SimpleNamespace(x=[1, SimpleNamespace(y=2)]))
+    store.num = 5
+    store.sub.x[1].y = 6
+    assert shallow.num == 1 and shallow.sub.x[1].y == 6
+    assert deep.sub.x[1].y == 2
+    assert isinstance(copy.copy(store), SimpleNamespace)
+    assert copy.deepcopy(store) == store.deepcopy()
+    assert store.to_dict() == {"num": 5, "sub": {"x": [1, {"y": 6}]}}
+    with pytest.raises(TypeError):
+        pickle.dumps(store)
+    assert pickle.loads(pickle.dumps(store.to_dict())) == store
+
+
+def test_images_keep_everything(store: StructStore) -> None:
+    store.update(num=2**63, sub={"x": [1, b"y", None]}, text="ü")
+    image = store.to_bytes()
+    for form in (image, bytearray(image), memoryview(image)):
+        copied = StructStore()
+        copied.gone = 1
+        copied.from_bytes(form)
+        assert copied == store and copied.keys() == store.keys()
+    copied.kept = {"a": 1}
+    for broken in (b"", b"x", image[:-1], image + b"x", image[:40] + b"\xff" + image[41:]):
+        with pytest.raises(structstore.CorruptError):
+            copied.from_bytes(broken)
+    with pytest.raises(TypeError):
+        copied.from_bytes("text")
+    with pytest.raises(TypeError):
+        copied.from_bytes(5)
+    assert copied.kept == {"a": 1}
+
+
+def test_handles_to_what_was_removed_are_stale(store: StructStore) -> None:
+    store.sub = {"lst": [1], "x": 1}
+    sub, lst = store.sub, store.sub.lst
+    store.sub = {"x": 2}
+    for use in (
+        lambda: sub.x,
+        lambda: setattr(sub, "x", 1),
+        lambda: len(sub),
+        lambda: sub.keys(),
+        lambda: sub.write_lock().__enter__(),
+        lambda: lst[0],
+        lambda: lst.append(1),
+        lambda: sub == {},
+        lambda: store.__setattr__("y", sub),
+    ):
+        with pytest.raises(ReferenceError):
+            use()
+    assert store == {"sub": {"x": 2}}
+    assert not hasattr(store, "y")
+    # Methods are found all the same.
+    assert callable(sub.keys)
+
+
+def test_handles_keep_a_local_store_alive() -> None:
+    store = StructStore()
+    store.sub = {"lst": [1, 2]}
+    lst = store.sub.lst
+    del store
+    gc.collect()
+    lst.append(3)
+    assert lst == [1, 2, 3]
+
+
+def test_memory_is_given_back(store: StructStore) -> None:
+    store.warm = [1, {"a": "text"}]
+    del store.warm
+    before = store.stats()
+    for _ in range(100):
+        store.sub = {"lst": [1, "text" * 100, b"x" * 1000], "deep": {"a": {"b": {}}}}
+        store.sub.lst.pop(1)
+        store.pop("sub")
+    after = store.stats()
+    assert (after.allocated, after.blocks, after.nodes) == (before.allocated, before.blocks, before.nodes)
+    assert store.allocated() == after.allocated <= store.size() == after.size <= after.max_size
+    assert "allocated=" in repr(after) and after == store.stats()
+
+
+def test_a_local_store_goes_with_its_last_handle() -> None:
+    probe = StructStore()
+    before = probe.stats()
+    stores = [StructStore() for _ in range(10)]
+    for store in stores:
+        store.data = "x" * 10_000
+    assert probe.allocated() > before.allocated + 100_000
+    del stores, store
+    gc.collect()
+    assert probe.allocated() == before.allocated
+
+
+def test_a_large_struct(store: StructStore) -> None:
+    expected: dict[str, Any] = {f"field {index}": index for index in range(5000)}
+    store.update(expected)
+    for index in range(0, 5000, 3):
+        del store[f"field {index}"], expected[f"field {index}"]
+    assert store == expected
+    assert store.keys() == list(expected)

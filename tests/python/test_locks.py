@@ -1,0 +1,410 @@
+"""Locks: between threads and processes, within one thread, and what waiting does to the rest of Python."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+import structstore
+from structstore import CleanupMode, StructStore, StructStoreShared
+
+Start = Callable[..., subprocess.Popen[str]]
+
+HOLDER = """
+import sys, structstore
+store = structstore.StructStoreShared(sys.argv[1], cleanup=structstore.CleanupMode.NEVER)
+structure = store.at(*sys.argv[3:])
+with getattr(structure, sys.argv[2])():
+    print("held", flush=True)
+    sys.stdin.readline()
+print("released", flush=True)
+"""
+
+
+@contextmanager
+def held_by_a_thread(lock: Any) -> Iterator[None]:
+    """Another thread holds the lock."""
+    entered, leave = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with lock:
+            entered.set()
+            leave.wait(30)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert entered.wait(10)
+    try:
+        yield
+    finally:
+        leave.set()
+        thread.join()
+
+
+@contextmanager
+def held_by_a_process(python: Start, name: str, lock: str, *path: str) -> Iterator[None]:
+    """Another process holds the lock."""
+    process = python(HOLDER, name, lock, *path)
+    assert process.stdin is not None and process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    try:
+        yield
+    finally:
+        process.stdin.write("\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == "released\n"
+        assert process.wait(10) == 0
+
+
+def test_a_lock_gives_the_structure(store: StructStore) -> None:
+    store.sub, store.lst = {}, []
+    for structure in (store, store.sub, store.lst):
+        for lock in (structure.write_lock, structure.read_lock, structure.lock):
+            with lock() as held:
+                assert held is structure
+            with lock(timeout=0), lock(timeout=1.5), lock(None):
+                pass
+    assert repr(store.write_lock()) == "<structstore.Lock, exclusive>"
+    assert repr(store.read_lock()) == "<structstore.Lock, shared>"
+
+
+def test_locks_nest_within_a_thread(store: StructStore) -> None:
+    store.sub = {"lst": [{"x": 1}], "num": 0}
+    with store.write_lock(), store.write_lock(), store.sub.write_lock(), store.sub.lst.write_lock():
+        with store.read_lock(), store.sub.lst[0].read_lock():
+            store.sub.num += 1
+            store.sub.lst.append(2)
+            store.sub = {"lst": [], "num": store.sub.num}
+        store.sub.num += 1
+    with store.sub.write_lock(), store.write_lock():
+        store.sub.num += 1
+    with store.read_lock(), store.read_lock(), store.sub.read_lock():
+        assert store.sub.num == 3
+        assert store.to_dict() == {"sub": {"lst": [], "num": 3}}
+    lock = store.write_lock()
+    with lock:
+        with lock:
+            store.sub.num += 1
+        with pytest.raises(structstore.LockTimeoutError):
+            run_in_thread(lambda: store.write_lock(0).__enter__())
+    run_in_thread(lambda: store.write_lock(0).__enter__())
+
+
+def run_in_thread(call: Callable[[], Any]) -> Any:
+    outcome: list[Any] = []
+
+    def run() -> None:
+        try:
+            outcome.append(call())
+        except BaseException as error:
+            outcome.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join(30)
+    assert outcome
+    if isinstance(outcome[0], BaseException):
+        raise outcome[0]
+    return outcome[0]
+
+
+def test_an_exclusive_lock_under_a_shared_one_is_an_error_at_once(store: StructStore) -> None:
+    store.sub = {}
+    with store.read_lock():
+        for change in (
+            lambda: store.write_lock().__enter__(),
+            lambda: store.sub.write_lock().__enter__(),
+            lambda: setattr(store, "x", 1),
+            lambda: store.sub.__setitem__("x", 1),
+        ):
+            with pytest.raises(structstore.DeadlockError):
+                change()
+    store.x = 1
+    assert store == {"sub": {}, "x": 1}
+
+
+@pytest.mark.parametrize("by", ["thread", "process"])
+def test_timeouts(shared: StructStoreShared, name: str, python: Start, by: str) -> None:
+    shared.sub = {"x": 1}
+    held = (
+        held_by_a_thread(shared.sub.write_lock())
+        if by == "thread"
+        else held_by_a_process(python, name, "write_lock", "sub")
+    )
+    with held:
+        for lock in (shared.write_lock, shared.sub.write_lock, shared.sub.read_lock, shared.lock):
+            for timeout in (0, 0.05):
+                start = time.monotonic()
+                with pytest.raises(TimeoutError, match="not locked within") as caught, lock(timeout):
+                    pytest.fail("entered")
+                assert isinstance(caught.value, structstore.LockTimeoutError)
+                assert timeout <= time.monotonic() - start < timeout + 5
+        # What is beside it can be changed.
+        shared.other = 5
+    with shared.write_lock(10):
+        assert shared.sub.x == 1
+
+
+@pytest.mark.parametrize("timeout", [-1, float("nan"), -float("inf")])
+def test_timeouts_that_make_no_sense(store: StructStore, timeout: float) -> None:
+    with pytest.raises(ValueError, match="timeout"):
+        store.write_lock(timeout)
+
+
+@pytest.mark.parametrize("timeout", [float("inf"), 1e300, 1e10])
+def test_timeouts_beyond_time_are_none(store: StructStore, timeout: float) -> None:
+    with store.write_lock(timeout):
+        pass
+
+
+@pytest.mark.parametrize("by", ["thread", "process"])
+def test_operations_wait_for_a_lock(shared: StructStoreShared, name: str, python: Start, by: str) -> None:
+    shared.sub = {"lst": [1], "x": 1}
+    shared.release = False
+    held = (
+        held_by_a_thread(shared.sub.write_lock())
+        if by == "thread"
+        else held_by_a_process(python, name, "write_lock", "sub")
+    )
+    results: dict[str, Any] = {}
+
+    def operate(name: str, operation: Callable[[], Any]) -> None:
+        results[name] = operation()
+
+    sub, lst = shared.sub, shared.sub.lst if by == "thread" and False else None
+    threads = []
+    with held:
+        for operation in (lambda: sub.x, lambda: setattr(sub, "y", 2), lambda: sub.to_dict(), lambda: str(sub)):
+            threads.append(threading.Thread(target=operate, args=(str(len(threads)), operation)))
+            threads[-1].start()
+        time.sleep(0.2)
+        # All of them wait, and this thread runs.
+        assert results == {} and lst is None
+    for thread in threads:
+        thread.join(20)
+    assert results["0"] == 1 and shared.sub.y == 2
+
+
+def test_a_thread_that_waits_lets_others_run(shared: StructStoreShared, name: str, python: Start) -> None:
+    entered = threading.Event()
+
+    def wait() -> None:
+        with shared.write_lock():
+            entered.set()
+
+    with held_by_a_process(python, name, "write_lock"):
+        thread = threading.Thread(target=wait)
+        thread.start()
+        start, rounds = time.monotonic(), 0
+        while time.monotonic() - start < 0.3:
+            rounds += 1
+        # A thread that kept the GIL would have let this one do nothing.
+        assert rounds > 1000 and not entered.is_set()
+    thread.join(10)
+    assert entered.is_set()
+
+
+WAITER = """
+import sys, structstore
+store = structstore.StructStoreShared(sys.argv[1], cleanup=structstore.CleanupMode.NEVER)
+sub = store.sub
+print("waiting", flush=True)
+try:
+    exec(sys.argv[2])
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+"""
+
+
+@pytest.mark.parametrize(
+    "wait",
+    [
+        "sub.write_lock().__enter__()",
+        "sub.read_lock(60).__enter__()",
+        "sub.x = 1",
+        "sub.x",
+        "sub.deepcopy()",
+        "sub.lst",
+        "store.sub = {}",
+        "store.to_bytes()",
+        "store.check()",
+    ],
+)
+def test_ctrl_c_interrupts_a_wait(shared: StructStoreShared, name: str, python: Start, wait: str) -> None:
+    shared.sub = {"lst": [1], "x": 0}
+    process = python(WAITER, name, wait)
+    with held_by_a_thread(shared.sub.write_lock()):
+        assert process.stdout is not None
+        assert process.stdout.readline() == "waiting\n"
+        time.sleep(0.15)
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        start = time.monotonic()
+        assert process.stdout.readline() == "interrupted\n"
+        assert time.monotonic() - start < 5
+        assert process.wait(10) == 0
+    assert shared.sub == {"lst": [1], "x": 0}
+
+
+def test_what_a_signal_handler_raises_ends_a_wait(store: StructStore) -> None:
+    class Alarm(Exception):
+        pass
+
+    def raise_alarm(*_: Any) -> None:
+        raise Alarm("ring")
+
+    previous = signal.signal(signal.SIGALRM, raise_alarm)
+    try:
+        with held_by_a_thread(store.write_lock()):
+            signal.setitimer(signal.ITIMER_REAL, 0.1)
+            with pytest.raises(Alarm, match="ring"), store.write_lock(30):
+                pytest.fail("entered")
+        with store.write_lock(10):
+            pass
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+
+
+def test_signals_whose_handlers_return_do_not_end_a_wait(store: StructStore) -> None:
+    handled = []
+    previous = signal.signal(signal.SIGALRM, lambda *_: handled.append(1))
+    try:
+        with held_by_a_thread(store.write_lock()):
+            signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)
+            with pytest.raises(TimeoutError), store.write_lock(0.4):
+                pytest.fail("entered")
+        assert handled
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+
+
+def test_readers_share(store: StructStore) -> None:
+    store.x = 5
+    with held_by_a_thread(store.read_lock()), store.read_lock(5):
+        assert store.x == 5
+        assert run_in_thread(lambda: store.to_dict()) == {"x": 5}
+
+
+def test_locks_are_released_by_exceptions_and_on_other_threads(store: StructStore) -> None:
+    with pytest.raises(ZeroDivisionError), store.write_lock():
+        1 / 0  # noqa: B018
+    lock = store.write_lock()
+    lock.__enter__()
+    run_in_thread(lambda: lock.__exit__(None, None, None))
+    run_in_thread(lambda: store.write_lock(5).__enter__())
+
+
+def test_a_lock_that_is_dropped_is_released(store: StructStore) -> None:
+    lock = store.write_lock()
+    lock.__enter__()
+    del lock
+    with held_by_a_thread(store.write_lock(5)):
+        pass
+
+
+def test_tasks_of_one_thread_both_enter(store: StructStore) -> None:
+    store.inside = 0
+
+    async def task() -> int:
+        with store.write_lock(5):
+            store.inside += 1
+            await asyncio.sleep(0.01)
+            return int(store.inside)
+
+    async def both() -> list[int]:
+        return list(await asyncio.gather(task(), task()))
+
+    assert asyncio.run(both()) == [2, 2]
+
+
+def test_threads_lose_no_increment(store: StructStore) -> None:
+    store.sub = {"counter": 0, "lst": [0]}
+
+    def count() -> None:
+        for _ in range(2000):
+            with store.sub.write_lock():
+                store.sub.counter += 1
+                store.sub.lst[0] += 1
+
+    threads = [threading.Thread(target=count) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert store == {"sub": {"counter": 8000, "lst": [8000]}}
+
+
+COUNTER = """
+import sys, structstore
+store = structstore.StructStoreShared(sys.argv[1], cleanup=structstore.CleanupMode.NEVER)
+print("ready", flush=True)
+sys.stdin.readline()
+for _ in range(int(sys.argv[2])):
+    with store.write_lock():
+        store.whole += 1
+    with store.sub.write_lock(timeout=60) as sub:
+        sub.counter += 1
+    with store.sub.lst.write_lock() as lst:
+        lst[0] += 1
+        lst.append(1)
+        lst.pop()
+"""
+
+
+def test_processes_lose_no_increment(shared: StructStoreShared, name: str, python: Start) -> None:
+    shared.whole, shared.sub = 0, {"counter": 0, "lst": [0]}
+    rounds = 2000
+    processes = [python(COUNTER, name, rounds) for _ in range(2)]
+    for process in processes:
+        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    for process in processes:
+        assert process.wait(60) == 0
+    assert shared == {"whole": 2 * rounds, "sub": {"counter": 2 * rounds, "lst": [2 * rounds]}}
+
+
+def test_readers_of_two_fields_see_both_or_none(shared: StructStoreShared, name: str, python: Start) -> None:
+    shared.pair = {"a": 0, "b": 0}
+    writer = python(
+        """
+import sys, structstore
+store = structstore.StructStoreShared(sys.argv[1], cleanup=structstore.CleanupMode.NEVER)
+for number in range(3000):
+    with store.pair.write_lock() as pair:
+        pair.a = number
+        pair.b = number
+    store.whole = {"a": number, "b": number}
+""",
+        name,
+    )
+    while writer.poll() is None:
+        with shared.pair.read_lock() as pair:
+            assert pair.a == pair.b
+        snapshot = shared.pair.to_dict()
+        assert snapshot["a"] == snapshot["b"]
+        if whole := shared.to_dict().get("whole"):
+            assert whole["a"] == whole["b"]
+    assert writer.returncode == 0
+
+
+def test_a_killed_process_does_not_keep_its_lock(shared: StructStoreShared, name: str, python: Start) -> None:
+    shared.sub = {"x": 1}
+    process = python(HOLDER, name, "write_lock", "sub")
+    assert process.stdout is not None and process.stdout.readline() == "held\n"
+    process.kill()
+    process.wait()
+    with shared.sub.write_lock(30):
+        shared.sub.x = 2
+    assert shared.sub.x == 2
