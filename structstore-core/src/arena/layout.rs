@@ -98,7 +98,7 @@ pub(crate) struct Participant {
     pub(crate) start: AtomicU64,
     /// The PID namespace in which `pid` means something.
     pub(crate) namespace: AtomicU64,
-    /// The first block of lease entries.
+    /// The first block of lease entries. The blocks stay with the record, empty, for whoever has it next.
     pub(crate) leases: AtomicU64,
     pub(crate) spare: [AtomicU64; 3],
 }

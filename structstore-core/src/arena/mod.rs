@@ -233,7 +233,6 @@ impl Arena {
             section.set(&record.pid, std::process::id().into())?;
             section.set(&record.start, process_start())?;
             section.set(&record.namespace, pid_namespace())?;
-            section.set(&record.leases, 0)?;
             section.commit();
             return Ok(index);
         }
