@@ -2,7 +2,7 @@
 //!
 //! A store holds numbers, texts, bytes, lists, nested structs and n-dimensional arrays in an arena of memory.
 //! Processes map the same arena at once and change it in place: no server, no serialisation, no copies. A
-//! [`StructStore`] is local to a process; a [`StructStoreShared`] is opened by a name that all processes know.
+//! [`StructStore`](struct@StructStore) is local to a process; a [`StructStoreShared`] is opened by a name that all processes know.
 //!
 //! ```
 //! use structstore::{key, StructStore};

@@ -373,6 +373,12 @@ impl StructStoreShared {
         self.release()
     }
 
+    /// Closes the store and leaves its name alone. For language bindings, which revalidate by opening once more.
+    #[doc(hidden)]
+    pub fn abandon(mut self) {
+        self.options.cleanup = Cleanup::Never;
+    }
+
     fn release(&mut self) -> Result<()> {
         if !std::mem::take(&mut self.open) {
             return Ok(());

@@ -92,10 +92,17 @@ impl Shared {
         match self.place.open(&options) {
             Ok(new) => {
                 let mut open = self.change();
-                // If it was closed meanwhile, the new one is to be closed, too.
-                let unneeded = if open.is_some() { open.replace(new) } else { Some(new) };
+                if open.is_none() {
+                    // Closed meanwhile, and so is the new one.
+                    drop(open);
+                    return new.close().map(|()| true);
+                }
+                let old = open.replace(new);
                 drop(open);
-                drop(unneeded);
+                if let Some(old) = old {
+                    // Its name is that of the new one.
+                    old.abandon();
+                }
                 Ok(true)
             }
             Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(false),

@@ -71,20 +71,21 @@ impl StructStore {
         }
     }
 
-    fn field<'py>(&self, py: Python<'py>, name: &str) -> Result<Bound<'py, PyAny>> {
+    #[inline]
+    fn field<'py>(&self, py: Python<'py>, key: Key<'_>) -> Result<Bound<'py, PyAny>> {
         let root = self.root()?;
-        value_out::read(py, || root.get(name))
+        value_out::read(py, || root.get(key))
     }
 
-    fn assign(&self, name: &str, object: &Bound<'_, PyAny>) -> Result<()> {
+    fn assign(&self, key: Key<'_>, object: &Bound<'_, PyAny>) -> Result<()> {
         let root = self.root()?;
         match plain_scalar(object) {
-            Some(scalar) => Ok(root.set(name, Value::Scalar(scalar))?),
-            None => assign(&root, name, object),
+            Some(scalar) => Ok(root.set(key, Value::Scalar(scalar))?),
+            None => assign(&root, key, object),
         }
     }
 
-    /// The field with all below it, or everything, detached.
+    /// The struct with all below it, detached.
     fn snapshot<'py>(&self, py: Python<'py>, structs: Structs) -> Result<Bound<'py, PyAny>> {
         let root = self.root()?;
         let value = py.detach(|| root.to_value())?;
@@ -93,20 +94,21 @@ impl StructStore {
 }
 
 /// Assigns an object that is no plain number.
-fn assign(root: &Struct, name: &str, object: &Bound<'_, PyAny>) -> Result<()> {
-    if value_in::is_part(object, || root.get(name)) {
+fn assign(root: &Struct, key: Key<'_>, object: &Bound<'_, PyAny>) -> Result<()> {
+    if value_in::is_part(object, || root.get(key)) {
         return Ok(());
     }
     let inputs = Inputs::default();
-    let value = inputs.value(object).map_err(|failure| failure.under(name).under(&root.path()))?;
-    Ok(inputs.run(object.py(), || root.set(name, value))?)
+    let value = inputs.value(object).map_err(|failure| failure.under(key.name()).under(&root.path()))?;
+    Ok(inputs.run(object.py(), || root.set(key, value))?)
 }
 
 /// The names of methods, as bits at their hashes.
 static METHODS: PyOnceLock<[u64; 16]> = PyOnceLock::new();
 
-fn bit(name: &str) -> (usize, u64) {
-    let hash = Key::new(name).hash() as usize;
+#[inline]
+fn bit(key: &Key<'_>) -> (usize, u64) {
+    let hash = key.hash() as usize;
     (hash / 64 % 16, 1 << (hash % 64))
 }
 
@@ -114,7 +116,7 @@ fn bit(name: &str) -> (usize, u64) {
 pub(crate) fn learn_methods(py: Python<'_>) -> PyResult<()> {
     let mut methods = [0; 16];
     for name in py.get_type::<StructStoreShared>().dir()? {
-        let (word, bit) = bit(name.cast::<PyString>()?.to_str()?);
+        let (word, bit) = bit(&Key::new(name.cast::<PyString>()?.to_str()?));
         methods[word] |= bit;
     }
     let _ = METHODS.set(py, methods);
@@ -124,10 +126,10 @@ pub(crate) fn learn_methods(py: Python<'_>) -> PyResult<()> {
 /// Whether a name is that of a method, and of no field. It never waits, unlike reading a field that somebody else
 /// holds: `store.write_lock(timeout=1)` is not to wait for ever before it begins to wait for a second.
 #[inline]
-fn is_method_only(store: &Bound<'_, StructStore>, name: &str) -> bool {
-    let (word, bit) = bit(name);
+fn is_method_only(store: &Bound<'_, StructStore>, key: Key<'_>) -> bool {
+    let (word, bit) = bit(&key);
     METHODS.get(store.py()).is_some_and(|methods| methods[word] & bit != 0)
-        && store.get().root().is_ok_and(|root| !root.contains_now(name))
+        && store.get().root().is_ok_and(|root| !root.contains_now(key))
 }
 
 fn is_dunder(name: &str) -> bool {
@@ -135,9 +137,9 @@ fn is_dunder(name: &str) -> bool {
 }
 
 /// The name of a field as an item; a dot in it is just a dot.
-fn key<'a>(name: &'a Bound<'_, PyAny>) -> Result<&'a str> {
+fn key<'a>(name: &'a Bound<'_, PyAny>) -> Result<Key<'a>> {
     match name.cast::<PyString>() {
-        Ok(name) => Ok(name.to_str()?),
+        Ok(name) => Ok(Key::new(name.to_str()?)),
         Err(_) => {
             let message = format!("names of fields are str, not {}", type_name(name));
             Err(Failure::Raised(PyTypeError::new_err(message)))
@@ -220,10 +222,11 @@ impl StructStore {
         if let Ok(field) = name.to_str()
             && !is_dunder(field)
         {
-            if is_method_only(slf, field) {
+            let key = Key::new(field);
+            if is_method_only(slf, key) {
                 return Ok(generic_get(slf, name)?);
             }
-            match slf.get().field(slf.py(), field) {
+            match slf.get().field(slf.py(), key) {
                 Ok(value) => return Ok(value),
                 // Methods are there all the same; if there is none, `__getattr__` raises this error again.
                 Err(Failure::Error(Error::NotFound { .. } | Error::StaleHandle { .. })) => {}
@@ -236,7 +239,7 @@ impl StructStore {
 
     fn __getattr__<'py>(slf: &Bound<'py, Self>, name: &Bound<'py, PyString>) -> Result<Bound<'py, PyAny>> {
         match name.to_str() {
-            Ok(field) if !is_dunder(field) => slf.get().field(slf.py(), field),
+            Ok(field) if !is_dunder(field) => slf.get().field(slf.py(), Key::new(field)),
             _ => {
                 let message = format!("{} object has no attribute {}", type_name(slf), name.repr()?);
                 Err(Failure::Raised(PyAttributeError::new_err(message)))
@@ -253,7 +256,7 @@ impl StructStore {
         if is_dunder(field) {
             return Ok(generic_set(slf, name, Some(value))?);
         }
-        slf.get().assign(field, value)
+        slf.get().assign(Key::new(field), value)
     }
 
     fn __delattr__(slf: &Bound<'_, Self>, name: &Bound<'_, PyString>) -> Result<()> {
@@ -431,14 +434,15 @@ impl StructStore {
         name: &Bound<'py, PyAny>,
         default: Option<Bound<'py, PyAny>>,
     ) -> Result<Bound<'py, PyAny>> {
-        let (root, name) = (self.root()?, key(name)?);
-        if !root.contains(name)? {
+        let (root, key) = (self.root()?, key(name)?);
+        if !root.contains(key)? {
             let inputs = Inputs::default();
             let default = default.unwrap_or_else(|| py.None().into_bound(py));
-            let value = inputs.value(&default).map_err(|failure| failure.under(name).under(&root.path()))?;
-            inputs.run(py, || root.get_or_insert(name, value.into_owned()))?;
+            let value =
+                inputs.value(&default).map_err(|failure| failure.under(key.name()).under(&root.path()))?;
+            inputs.run(py, || root.get_or_insert(key, value.into_owned()))?;
         }
-        self.field(py, name)
+        self.field(py, key)
     }
 
     /// Gives a field another name. It keeps its value, its place in the order, and the handles to it.

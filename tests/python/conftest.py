@@ -3,6 +3,7 @@
 import faulthandler
 import itertools
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -18,6 +19,9 @@ from structstore import CleanupMode, StructStore, StructStoreShared
 LIMIT = 120.0
 
 NUMBERS = itertools.count()
+
+# A runner that ignores Ctrl-C, as shells make their background jobs do, hands that on to the processes of the tests.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 
-/// An element type as NumPy describes it: a type string of the array interface protocol ("<f8", "|b1", "<M8[us]"),
+/// An element type as NumPy describes it: a type string of the array interface protocol ("<f8", "|b1", `"<M8[us]"`),
 /// or, for structured types, the `descr` literal that the .npy format uses.
 ///
 /// <https://numpy.org/doc/stable/reference/arrays.interface.html>
