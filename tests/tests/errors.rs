@@ -157,6 +157,7 @@ fn nesting_has_a_limit() {
     let store = Memory::store();
     let nest = |levels: usize| (0..levels).fold(Value::Null, |inner, _| Value::List(vec![inner]));
     store.set("deep", nest(127)).unwrap();
+    assert_eq!(store.get::<Value>("deep").unwrap(), nest(127));
     store.check().unwrap();
     let before = store.statistics();
     let error = message(store.set("deeper", nest(200)));
@@ -166,7 +167,12 @@ fn nesting_has_a_limit() {
     while let Ok(inner) = innermost.get::<structstore::List>(0) {
         innermost = inner;
     }
-    assert!(matches!(innermost.push(nest(3)), Err(Error::TooDeep { limit: 128, .. })));
+    // The deepest list there can be: it takes scalars, and locks, but nothing that nests.
+    innermost.push(1).unwrap();
+    drop(innermost.write().unwrap());
+    for deeper in [nest(1), nest(3), "text".into()] {
+        assert!(matches!(innermost.push(deeper), Err(Error::TooDeep { limit: 128, .. })));
+    }
     store.check().unwrap();
 }
 

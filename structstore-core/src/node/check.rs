@@ -69,7 +69,7 @@ impl Reached<'_> {
                 wrong(place, format_args!("the payload {:#x}", raw.payload), "a value of its type")
             });
         }
-        if depth > MAX_DEPTH {
+        if depth >= MAX_DEPTH {
             return Err(wrong(place, "a deeper level", "at most 128 levels"));
         }
         let (id, node) = resolve(self.arena, raw).map_err(|error| match error {

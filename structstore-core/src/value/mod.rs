@@ -101,9 +101,10 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Fails if the value nests deeper than a store can, naming the way to where it does.
+    /// Fails if the value, so many levels below its root, nests deeper than a store can: a node has fewer than
+    /// `MAX_DEPTH` nodes above it. Names the way to where it does.
     pub(crate) fn check_depth(&self, depth: usize) -> Result<()> {
-        if depth > MAX_DEPTH {
+        if depth >= MAX_DEPTH && self.kind().is_node() {
             return Err(Error::TooDeep { path: String::new(), limit: MAX_DEPTH });
         }
         match self {
