@@ -71,18 +71,25 @@ impl StructStore {
         }
     }
 
+    /// Does something with the struct. For what is to be fast: no `Cow` is passed around.
+    #[inline]
+    fn with<T>(&self, operation: impl FnOnce(&Struct) -> Result<T>) -> Result<T> {
+        match &self.root {
+            Root::Node(node) => operation(node),
+            Root::Shared(shared) => operation(&shared.root()?),
+        }
+    }
+
     #[inline]
     fn field<'py>(&self, py: Python<'py>, key: Key<'_>) -> Result<Bound<'py, PyAny>> {
-        let root = self.root()?;
-        value_out::read(py, || root.get(key))
+        self.with(|root| value_out::read(py, || root.get(key)))
     }
 
     fn assign(&self, key: Key<'_>, object: &Bound<'_, PyAny>) -> Result<()> {
-        let root = self.root()?;
-        match plain_scalar(object) {
+        self.with(|root| match plain_scalar(object) {
             Some(scalar) => Ok(root.set(key, Value::Scalar(scalar))?),
-            None => assign(&root, key, object),
-        }
+            None => assign(root, key, object),
+        })
     }
 
     /// The struct with all below it, detached.
@@ -129,7 +136,7 @@ pub(crate) fn learn_methods(py: Python<'_>) -> PyResult<()> {
 fn is_method_only(store: &Bound<'_, StructStore>, key: Key<'_>) -> bool {
     let (word, bit) = bit(&key);
     METHODS.get(store.py()).is_some_and(|methods| methods[word] & bit != 0)
-        && store.get().root().is_ok_and(|root| !root.contains_now(key))
+        && store.get().with(|root| Ok(!root.contains_now(key))).unwrap_or(false)
 }
 
 fn is_dunder(name: &str) -> bool {
