@@ -259,7 +259,10 @@ pub(crate) fn equals(
 /// Whether an object is the very part of a store that it is to be assigned to, as after `store.items += [1]`. Then the
 /// assignment changes nothing, and handles and views stay what they are.
 pub(crate) fn is_part(object: &Bound<'_, PyAny>, read: impl FnOnce() -> structstore::Result<Item>) -> bool {
-    if let Ok(store) = object.cast::<StructStore>() {
+    if is_plain(object) {
+        // Known without a look at NumPy, whose import takes longer than all the rest.
+        false
+    } else if let Ok(store) = object.cast::<StructStore>() {
         let same = |found: &Struct| store.get().root().is_ok_and(|node| node.is_same(found));
         matches!(read(), Ok(Item::Struct(found)) if same(&found))
     } else if let Ok(list) = object.cast::<StructStoreList>() {
@@ -269,6 +272,16 @@ pub(crate) fn is_part(object: &Bound<'_, PyAny>, read: impl FnOnce() -> structst
     } else {
         false
     }
+}
+
+/// Whether an object is of one of Python's own types that are the most frequent.
+fn is_plain(object: &Bound<'_, PyAny>) -> bool {
+    object.is_none()
+        || object.is_exact_instance_of::<PyString>()
+        || object.is_exact_instance_of::<PyBytes>()
+        || object.is_exact_instance_of::<PyList>()
+        || object.is_exact_instance_of::<PyDict>()
+        || object.is_exact_instance_of::<PyTuple>()
 }
 
 /// The name of an object's type, with its module unless that is `builtins`.
