@@ -107,7 +107,7 @@ impl Binder<'_, '_> {
         let raw = Raw::load(&slot.0);
         let found = raw.kind()?;
         if found != Kind::Struct {
-            return Err(wrong_kind(found, Kind::Struct.name()));
+            return Err(wrong_kind(found, Kind::Struct.name()).into());
         }
         let (id, _) = node::resolve(self.operation.arena(), raw)?;
         self.enter_node(id, fields)
@@ -136,7 +136,8 @@ impl Binder<'_, '_> {
                 "a bound struct",
                 "fields that share memory",
                 "memory of its own for each",
-            )),
+            )
+            .into()),
             None => Ok(()),
         }
     }
@@ -199,7 +200,11 @@ impl BoundNode {
     #[inline]
     pub fn check(&self) -> Result<()> {
         let identity = self.record().head.identity.load(Ordering::Acquire);
-        if crate::lock::generation(identity) == self.id.generation { Ok(()) } else { Err(Error::stale()) }
+        if crate::lock::generation(identity) == self.id.generation {
+            Ok(())
+        } else {
+            Err(Error::stale().into())
+        }
     }
 }
 
@@ -258,7 +263,7 @@ macro_rules! scalar_fields {
 
             #[inline]
             fn check(place: &ScalarPlace, _: Lender<'_>, _: bool) -> Result<()> {
-                lend_scalar::<$type>(place.slot()).map(drop)
+                Ok(lend_scalar::<$type>(place.slot()).map(drop)?)
             }
 
             #[inline]
@@ -294,7 +299,7 @@ fn bound_node(binder: &Binder<'_, '_>, slot: &SlotRef, kind: Kind) -> Result<Bou
     let raw = Raw::load(&slot.0);
     let found = raw.kind()?;
     if found != kind {
-        return Err(wrong_kind(found, kind.name()));
+        return Err(wrong_kind(found, kind.name()).into());
     }
     let (id, record) = node::resolve(binder.operation.arena(), raw)?;
     binder.lend(record, size_of::<Node>() as u64);
@@ -324,7 +329,7 @@ impl Field for String {
 
     fn load(place: &BoundNode, lender: Lender<'_>) -> Result<String> {
         place.check()?;
-        node::read_text_node(lender.arena(), place.record())
+        Ok(node::read_text_node(lender.arena(), place.record())?)
     }
 
     fn reborrow<'a, 's: 'a>(lent: &'a mut TextMut<'s>) -> TextMut<'a> {
@@ -635,7 +640,7 @@ impl<T: Field> Binding<T> {
     pub fn store(&self, value: &T) -> Result<()> {
         let value = value.to_value();
         let Value::Struct(fields) = &value else {
-            return Err(wrong_kind(value.kind(), Kind::Struct.name()));
+            return Err(wrong_kind(value.kind(), Kind::Struct.name()).into());
         };
         let held = self.lock(Mode::Tree, &Wait::FOREVER)?;
         let stored = operate(self.handle.arena(), |operation| {

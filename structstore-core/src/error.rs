@@ -7,6 +7,10 @@ use std::time::Duration;
 /// A result whose error is [`enum@Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// A result of the engine. [`enum@Error`] is large, and a result that is as large travels through memory, written in parts
+/// and read whole, which takes longer than a lock; with the error in a box it travels in registers.
+pub(crate) type BoxedResult<T, E = Box<Error>> = std::result::Result<T, E>;
+
 /// What went wrong, where, what was found and what was expected.
 ///
 /// Paths read as in Rust and Python: `settings.gains[2]`. An operation that returns an error has changed
@@ -220,6 +224,13 @@ pub enum Error {
     },
 }
 
+impl From<Box<Error>> for Error {
+    #[cold]
+    fn from(error: Box<Error>) -> Error {
+        *error
+    }
+}
+
 /// The root has no name; errors about it say so.
 fn shown(path: &str) -> &str {
     if path.is_empty() { "the root" } else { path }
@@ -231,13 +242,17 @@ impl Error {
         place: impl std::fmt::Display,
         found: impl std::fmt::Display,
         expected: &'static str,
-    ) -> Error {
-        Error::Corrupt { place: place.to_string(), found: found.to_string(), expected: expected.into() }
+    ) -> Box<Error> {
+        Box::new(Error::Corrupt {
+            place: place.to_string(),
+            found: found.to_string(),
+            expected: expected.into(),
+        })
     }
 
     #[cold]
-    pub(crate) fn stale() -> Error {
-        Error::StaleHandle { path: String::new() }
+    pub(crate) fn stale() -> Box<Error> {
+        Box::new(Error::StaleHandle { path: String::new() })
     }
 
     /// The path that this error is about, where it is about one.

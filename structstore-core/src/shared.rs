@@ -462,7 +462,7 @@ fn load(backing: Backing, liveness: Liveness, options: &Options) -> Result<Arc<A
         let committed = segment.at::<Header>(0)?.committed.load(Ordering::Acquire);
         if committed < MIN_SIZE {
             let found = format!("a size of {committed} bytes");
-            return Err(Error::corrupt("the header", found, "a size with room for the tables"));
+            return Err(Error::corrupt("the header", found, "a size with room for the tables").into());
         }
         segment.trust(committed)?;
     }
@@ -531,10 +531,18 @@ fn root(arena: &Arc<Arena>, reinit: bool, options: &Options) -> Result<NodeId> {
     match existing {
         Some(old) if reinit => {
             let wait = Wait::at_most(options.timeout);
-            exclusively(arena, arena.node(old.index)?, old, Mode::Tree, &wait, options.nesting, |operation| {
-                operation.retire_node(old.index)?;
-                create(operation)
-            })
+            Ok(exclusively(
+                arena,
+                arena.node(old.index)?,
+                old,
+                Mode::Tree,
+                &wait,
+                options.nesting,
+                |operation| {
+                    operation.retire_node(old.index)?;
+                    create(operation)
+                },
+            )?)
         }
         Some(root) => Ok(root),
         None if !arena.writable() => Err(Error::NotReady { place: arena.place(), waited: Duration::ZERO }),

@@ -9,7 +9,7 @@
 use super::block::{self, BlockKind, FREE, HEADER, ORPHAN, PREVIOUS_FREE, UNIT};
 use super::layout::{FIRST_LEVELS, HEAP_UNDO, Header, Heap, Node, Record, SECOND_LEVELS, Seat};
 use super::{Arena, chunk_records, locate};
-use crate::error::{Error, Result};
+use crate::error::{BoxedResult as Result, Error};
 use crate::lock::{Wait, generation};
 use crate::segment::Segment;
 use crate::sync::{AtomicU64, Ordering, futex_wake};
@@ -390,7 +390,7 @@ impl<'g> Section<'g> {
         let header = self.arena.header();
         let table = &header.tables[T::TABLE as usize];
         let Some(place) = table.chunks.get(chunk) else {
-            return Err(self.arena.segment.full(0, "a table has reached its largest size".to_owned()));
+            return Err(self.arena.segment.full(0, "a table has reached its largest size".to_owned()).into());
         };
         if place.load(Ordering::Relaxed) == 0 {
             let bytes = chunk_records::<T>(chunk) * size_of::<T>() as u64;
@@ -471,6 +471,6 @@ impl Drop for Section<'_> {
 }
 
 #[cold]
-fn broken(at: u64, found: impl std::fmt::Display, expected: &'static str) -> Error {
+fn broken(at: u64, found: impl std::fmt::Display, expected: &'static str) -> Box<Error> {
     Error::corrupt(format_args!("the heap at {at:#x}"), found, expected)
 }

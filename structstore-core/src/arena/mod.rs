@@ -19,7 +19,7 @@ use std::sync::{Arc, LazyLock, Weak};
 
 use parking_lot::Mutex;
 
-use crate::error::{Error, Result};
+use crate::error::{BoxedResult as Result, Error};
 use crate::lock::{MAX_SEATS, NodeHead, SeatLine, Space};
 use crate::segment::{Backing, Liveness, MIN_SIZE, PARTICIPANTS, RESERVATION, Segment};
 use crate::sync::Ordering;
@@ -54,12 +54,12 @@ pub(crate) fn local() -> Result<&'static Arc<Arena>> {
         Arena::create(&segment, MIN_SIZE, RESERVATION)?;
         Ok(Arc::new(Arena::attach(segment, None)?))
     });
-    LOCAL.as_ref().map_err(|error| Error::Io {
+    Ok(LOCAL.as_ref().map_err(|error| Error::Io {
         action: "map",
         place: "local memory".to_owned(),
         detail: format!(" ({error})"),
         source: std::io::ErrorKind::OutOfMemory.into(),
-    })
+    })?)
 }
 
 impl Arena {
@@ -236,7 +236,7 @@ impl Arena {
             section.commit();
             return Ok(index);
         }
-        Err(Error::TooMany { what: "processes attached", limit: PARTICIPANTS as usize })
+        Err(Error::TooMany { what: "processes attached", limit: PARTICIPANTS as usize }.into())
     }
 
     /// Gives the place among the participants and all seats back.
@@ -274,8 +274,9 @@ impl Space for Arena {
     }
 
     #[inline(always)]
-    fn find_seat<'a, T>(
+    fn find_other<'a, T>(
         &'a self,
+        me: u32,
         mut visit: impl FnMut(u32, &'a SeatLine) -> Result<Option<T>>,
     ) -> Result<Option<T>> {
         let header = self.header();
@@ -295,6 +296,8 @@ impl Space for Arena {
                     let seat = at + bits.trailing_zeros() as usize;
                     bits &= bits - 1;
                     if let Some(line) = lines.get(seat - first)
+                        && !line.idle()
+                        && seat != me as usize
                         && let Some(found) = visit(seat as u32, line)?
                     {
                         return Ok(Some(found));
@@ -308,7 +311,7 @@ impl Space for Arena {
 }
 
 #[cold]
-fn missing(index: u32) -> Error {
+fn missing(index: u32) -> Box<Error> {
     Error::corrupt("a table", format_args!("index {index}"), "an index within the table")
 }
 

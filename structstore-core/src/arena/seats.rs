@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 use super::heap::JOINING;
 use super::layout::Seat;
 use super::{Arena, HeapGuard};
-use crate::error::{Error, Result};
+use crate::error::{BoxedResult as Result, Error};
 use crate::lock::{MAX_SEATS, OwnSeat, SeatLine};
 use crate::sync::Ordering;
 
@@ -90,7 +90,7 @@ impl Arena {
     #[cold]
     fn claim_seat(self: &Arc<Self>) -> Result<ThreadSeat<'_>> {
         if !self.writable() {
-            return Err(Error::ReadOnly { place: self.place() });
+            return Err(Error::ReadOnly { place: self.place() }.into());
         }
         let index = {
             let mut heap = HeapGuard::lock(self, JOINING);
@@ -106,7 +106,7 @@ impl Arena {
                 }
             }
             if free as usize >= MAX_SEATS {
-                return Err(Error::TooMany { what: "threads attached", limit: MAX_SEATS });
+                return Err(Error::TooMany { what: "threads attached", limit: MAX_SEATS }.into());
             }
             section.ensure::<Seat>(free)?;
             section.ensure::<SeatLine>(free)?;

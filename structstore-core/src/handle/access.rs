@@ -9,7 +9,7 @@ use super::locking::operate;
 use super::{Handle, Held};
 use crate::arena::Arena;
 use crate::arena::layout::Node;
-use crate::error::{Error, Result};
+use crate::error::{BoxedResult as Result, Error};
 use crate::journal::Operation;
 use crate::lock::{Mode, NodeId, Wait};
 use crate::node::{self, Raw};
@@ -115,20 +115,20 @@ impl<H: Hold> Access<'_, H> {
 
     /// Puts the way to this node in front of the path of an error.
     #[cold]
-    pub(crate) fn locate(&self, error: Error) -> Error {
-        error.under(&node::path_of(self.arena(), self.id))
+    pub(crate) fn locate(&self, error: impl Into<Error>) -> Error {
+        error.into().under(&node::path_of(self.arena(), self.id))
     }
 
     /// The same for an error about one of its fields.
     #[cold]
-    pub(crate) fn locate_field(&self, error: Error, name: &str) -> Error {
-        self.locate(error.under(name))
+    pub(crate) fn locate_field(&self, error: impl Into<Error>, name: &str) -> Error {
+        self.locate(error.into().under(name))
     }
 
     /// The same for an error about one of its items.
     #[cold]
-    pub(crate) fn locate_item(&self, error: Error, index: usize) -> Error {
-        match error {
+    pub(crate) fn locate_item(&self, error: impl Into<Error>, index: usize) -> Error {
+        match error.into() {
             error @ Error::IndexOutOfRange { .. } => self.locate(error),
             other => self.locate(other.under_index(index)),
         }

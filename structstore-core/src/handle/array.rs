@@ -7,7 +7,7 @@ use super::access::{Guard, Hold, Lent, at_most};
 use super::{Access, Handle};
 use crate::arena::Arena;
 use crate::arena::layout::Node;
-use crate::error::{Error, Result};
+use crate::error::{BoxedResult, Error, Result};
 use crate::journal::Operation;
 use crate::lock::{Mode, Wait};
 use crate::node::{self, BLOCK, FIXED};
@@ -49,10 +49,11 @@ impl Array {
         Array { handle }
     }
 
-    fn header(&self) -> Result<ArrayBlock> {
-        self.handle
-            .read(|arena, node| ArrayBlock::read(arena, block_of(node)))
-            .map_err(|error| self.handle.locate(error))
+    fn header(&self) -> BoxedResult<ArrayBlock> {
+        Ok(self
+            .handle
+            .read(|arena, node| Ok(ArrayBlock::read(arena, block_of(node))?))
+            .map_err(|error| self.handle.locate(error))?)
     }
 
     /// The extent of each dimension.
@@ -81,7 +82,7 @@ impl Array {
     pub fn to_value(&self) -> Result<ArrayValue<'static>> {
         match self.handle.to_value()? {
             Value::Array(array) => Ok(array),
-            other => Err(super::wrong_kind(other.kind(), "array")),
+            other => Err(super::wrong_kind(other.kind(), "array").into()),
         }
     }
 
@@ -106,7 +107,7 @@ impl Array {
         self.publish(array).map_err(|error| self.handle.locate(error))
     }
 
-    fn publish(&self, array: &ArrayValue<'_>) -> Result<()> {
+    fn publish(&self, array: &ArrayValue<'_>) -> BoxedResult<()> {
         let arena = self.handle.arena();
         let node = self.handle.record();
         let operation = Operation::begin(arena)?;
@@ -114,7 +115,7 @@ impl Array {
         let array = match node.head.identity.load(Ordering::Relaxed) & FIXED {
             0 => array.borrowed(),
             _ => {
-                let fixed = self.handle.read(|arena, node| ArrayBlock::read(arena, block_of(node)))?;
+                let fixed = self.handle.read(|arena, node| Ok(ArrayBlock::read(arena, block_of(node))?))?;
                 node::convert_array(&borrowed, &fixed.dtype, &fixed.shape)?
             }
         };
@@ -135,7 +136,7 @@ impl Array {
         self.lease().map_err(|error| self.handle.locate(error))
     }
 
-    fn lease(&self) -> Result<ArrayView> {
+    fn lease(&self) -> BoxedResult<ArrayView> {
         let arena = self.handle.arena();
         let block = self.handle.read(|_, node| Ok(block_of(node)))?;
         if let Some(lease) = Lease::existing(arena, block) {
@@ -157,7 +158,7 @@ impl Array {
     ///
     /// [`Error::HeldByGuard`] or [`Error::Deadlock`] if this thread holds it already.
     pub fn write(&self) -> Result<ArrayMut<'static, Guard>> {
-        self.lock(None)
+        Ok(self.lock(None)?)
     }
 
     /// As [`Array::write`], but waits for at most `timeout`.
@@ -166,10 +167,10 @@ impl Array {
     ///
     /// In addition, [`Error::LockTimeout`].
     pub fn write_timeout(&self, timeout: Duration) -> Result<ArrayMut<'static, Guard>> {
-        self.lock(Some(timeout))
+        Ok(self.lock(Some(timeout))?)
     }
 
-    fn lock(&self, timeout: Option<Duration>) -> Result<ArrayMut<'static, Guard>> {
+    fn lock(&self, timeout: Option<Duration>) -> BoxedResult<ArrayMut<'static, Guard>> {
         Access::lock(&self.handle, Mode::Tree, &at_most(timeout)).map(ArrayMut::new)
     }
 
@@ -179,7 +180,7 @@ impl Array {
     ///
     /// As [`Array::write`].
     pub fn read(&self) -> Result<ArrayRef<'static, Guard>> {
-        Access::lock(&self.handle, Mode::Shared, &Wait::FOREVER).map(|access| ArrayRef { access })
+        Ok(Access::lock(&self.handle, Mode::Shared, &Wait::FOREVER).map(|access| ArrayRef { access })?)
     }
 }
 
@@ -192,17 +193,17 @@ fn wrong_dtype<T: Element>(found: &DType) -> Error {
 }
 
 /// The elements of a block, if they are of this type.
-fn elements<T: Element>(arena: &Arena, block: u64) -> Result<(*mut T, usize)> {
+fn elements<T: Element>(arena: &Arena, block: u64) -> BoxedResult<(*mut T, usize)> {
     let header = ArrayBlock::read(arena, block)?;
     if header.dtype.descr() != T::TYPESTR {
-        return Err(wrong_dtype::<T>(&header.dtype));
+        return Err(wrong_dtype::<T>(&header.dtype).into());
     }
     let data = arena.bytes(block + header.data, header.bytes)?;
     Ok((data.cast(), header.bytes as usize / size_of::<T>()))
 }
 
 /// Gives an array that is held exclusively a block of its own if views share the one it has.
-pub(crate) fn unshare(arena: &Arc<Arena>, node: &Node) -> Result<()> {
+pub(crate) fn unshare(arena: &Arc<Arena>, node: &Node) -> BoxedResult<()> {
     let block = block_of(node);
     if lease_count(arena, block)?.load(Ordering::Acquire) == 0 {
         return Ok(());
@@ -314,7 +315,7 @@ impl<H: Hold> ArrayRef<'_, H> {
     pub fn as_slice<T: Element>(&self) -> Result<&[T]> {
         let (arena, block) = (self.access.arena(), block_of(self.access.node()));
         let lent = lease_count(arena, block).and_then(|count| match count.load(Ordering::Acquire) {
-            0 => elements::<T>(arena, block),
+            0 => Ok(elements::<T>(arena, block)?),
             _ => Err(Error::Leased { path: String::new() }),
         });
         match lent {
@@ -367,7 +368,7 @@ unsafe impl Send for ArrayView {}
 unsafe impl Sync for ArrayView {}
 
 impl ArrayView {
-    fn new(arena: &Arena, lease: Arc<Lease>) -> Result<ArrayView> {
+    fn new(arena: &Arena, lease: Arc<Lease>) -> BoxedResult<ArrayView> {
         let header = ArrayBlock::read(arena, lease.block())?;
         let data = arena.bytes(lease.block() + header.data, header.bytes)?;
         Ok(ArrayView { dtype: header.dtype, shape: header.shape, bytes: header.bytes as usize, data, lease })

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::arena::Arena;
 use crate::arena::layout::Node;
-use crate::error::{Error, Result};
+use crate::error::{BoxedResult, Error, Result};
 use crate::journal::Operation;
 use crate::key::Key;
 use crate::lock::{Mode, Wait};
@@ -51,13 +51,13 @@ pub struct Struct {
     pub(crate) handle: Handle,
 }
 
-fn not_found(name: &str) -> Error {
-    Error::NotFound { path: name.to_owned() }
+fn not_found(name: &str) -> Box<Error> {
+    Error::NotFound { path: name.to_owned() }.into()
 }
 
 /// The contents of a field's slot; `NotFound` if there is none.
 #[inline]
-fn raw_field(arena: &Arena, node: &Node, key: &Key<'_>) -> Result<Raw> {
+fn raw_field(arena: &Arena, node: &Node, key: &Key<'_>) -> BoxedResult<Raw> {
     match structure::find(arena, node, key)? {
         Some(found) => Ok(Raw::load(&found.field.slot)),
         // The error's name is put in where it is reported.
@@ -65,7 +65,7 @@ fn raw_field(arena: &Arena, node: &Node, key: &Key<'_>) -> Result<Raw> {
     }
 }
 
-fn names(arena: &Arena, node: &Node) -> Result<Vec<String>> {
+fn names(arena: &Arena, node: &Node) -> BoxedResult<Vec<String>> {
     structure::fields(arena, node).map(|found| structure::name(arena, found?.field)).collect()
 }
 
@@ -91,7 +91,7 @@ impl Struct {
     }
 
     #[inline]
-    fn assign(&self, key: &Key<'_>, value: &Value<'_>) -> Result<()> {
+    fn assign(&self, key: &Key<'_>, value: &Value<'_>) -> BoxedResult<()> {
         let Some(new) = Raw::plain(value) else { return self.assign_node(key, value) };
         let held = self.handle.acquire(Mode::Node, &Wait::FOREVER)?;
         let result = self.assign_plain(key, new);
@@ -104,7 +104,7 @@ impl Struct {
 
     /// Assigns null or a scalar to a field that is missing or no structure, under the lock of the struct alone.
     #[inline]
-    fn assign_plain(&self, key: &Key<'_>, new: Raw) -> Result<Assigned> {
+    fn assign_plain(&self, key: &Key<'_>, new: Raw) -> BoxedResult<Assigned> {
         let (arena, node) = (self.handle.arena(), self.handle.record());
         match structure::find(arena, node, key)? {
             // One word changes, by one store: no journal is needed for it to happen wholly or not at all.
@@ -121,7 +121,7 @@ impl Struct {
     }
 
     /// Assigns where the old or the new value is a structure.
-    fn assign_node(&self, key: &Key<'_>, value: &Value<'_>) -> Result<()> {
+    fn assign_node(&self, key: &Key<'_>, value: &Value<'_>) -> BoxedResult<()> {
         key.check()?;
         let arena = self.handle.arena();
         value.check_depth(node::depth_of(arena, self.handle.id().index)?)?;
@@ -137,8 +137,8 @@ impl Struct {
     fn with_child<T>(
         &self,
         key: &Key<'_>,
-        change: impl Fn(&Operation<'_>, &Node, Option<Raw>) -> Result<T>,
-    ) -> Result<T> {
+        change: impl Fn(&Operation<'_>, &Node, Option<Raw>) -> BoxedResult<T>,
+    ) -> BoxedResult<T> {
         let arena = self.handle.arena();
         loop {
             let current = |arena: &Arena, node: &Node| {
@@ -149,11 +149,11 @@ impl Struct {
                 Some(id) => match self.handle.acquire_child(id, Mode::Tree, &Wait::FOREVER) {
                     Ok(held) => Some(held),
                     // Replaced since: look again.
-                    Err(Error::StaleHandle { .. }) => {
+                    Err(error) if matches!(*error, Error::StaleHandle { .. }) => {
                         self.handle.read(|_, _| Ok(()))?;
                         continue;
                     }
-                    Err(error) => return Err(error.under(key.name())),
+                    Err(error) => return Err(error.under(key.name()).into()),
                 },
                 None => None,
             };
@@ -194,7 +194,9 @@ impl Struct {
             match result {
                 Ok(value) => return Ok(value),
                 // What the field named was replaced before it could be read. If this struct lives, look again.
-                Err(Error::StaleHandle { .. }) if self.handle.read(|_, _| Ok(())).is_ok() => {}
+                Err(error)
+                    if matches!(*error, Error::StaleHandle { .. })
+                        && self.handle.read(|_, _| Ok(())).is_ok() => {}
                 Err(error) => return Err(self.handle.locate_field(error, key.name())),
             }
         }
@@ -224,7 +226,7 @@ impl Struct {
     }
 
     /// Creates a field if it is missing.
-    fn ensure(&self, key: &Key<'_>, value: &Value<'_>) -> Result<()> {
+    fn ensure(&self, key: &Key<'_>, value: &Value<'_>) -> BoxedResult<()> {
         let exists = |arena: &Arena, node: &Node| Ok(structure::find(arena, node, key)?.is_some());
         if self.handle.read(exists)? {
             return Ok(());
@@ -257,7 +259,7 @@ impl Struct {
     ///
     /// [`Error::WrongType`] if the field is no struct, and as [`Struct::set`].
     pub fn nested<'k>(&self, key: impl Into<Key<'k>>) -> Result<Struct> {
-        self.existing_or(key.into(), Value::Struct(Vec::new()))
+        Ok(self.existing_or(key.into(), Value::Struct(Vec::new()))?)
     }
 
     /// The list in a field, which is created empty if it is missing.
@@ -266,7 +268,7 @@ impl Struct {
     ///
     /// As [`Struct::nested`].
     pub fn list<'k>(&self, key: impl Into<Key<'k>>) -> Result<List> {
-        self.existing_or(key.into(), Value::List(Vec::new()))
+        Ok(self.existing_or(key.into(), Value::List(Vec::new()))?)
     }
 
     /// The text in a field, which is created empty if it is missing.
@@ -275,7 +277,7 @@ impl Struct {
     ///
     /// As [`Struct::nested`].
     pub fn text<'k>(&self, key: impl Into<Key<'k>>) -> Result<Text> {
-        self.existing_or(key.into(), "".into())
+        Ok(self.existing_or(key.into(), "".into())?)
     }
 
     /// The bytes in a field, which is created empty if it is missing.
@@ -284,7 +286,7 @@ impl Struct {
     ///
     /// As [`Struct::nested`].
     pub fn bytes<'k>(&self, key: impl Into<Key<'k>>) -> Result<Bytes> {
-        self.existing_or(key.into(), Value::Bytes((&[]).into()))
+        Ok(self.existing_or(key.into(), Value::Bytes((&[]).into()))?)
     }
 
     /// The array in a field that exists.
@@ -305,13 +307,13 @@ impl Struct {
         self.list(key)?.write()
     }
 
-    fn existing_or<T: Get>(&self, key: Key<'_>, missing: Value<'_>) -> Result<T> {
+    fn existing_or<T: Get>(&self, key: Key<'_>, missing: Value<'_>) -> BoxedResult<T> {
         match self.get(key) {
             Err(Error::NotFound { .. }) => {
                 self.ensure(&key, &missing).map_err(|error| self.handle.locate_field(error, key.name()))?;
-                self.get(key)
+                Ok(self.get(key)?)
             }
-            other => other,
+            other => Ok(other?),
         }
     }
 
@@ -427,7 +429,7 @@ impl Struct {
     pub fn iter(&self) -> Result<impl Iterator<Item = (String, Value<'static>)> + use<>> {
         match self.to_value()? {
             Value::Struct(fields) => Ok(fields.into_iter().map(|(name, value)| (name.into_owned(), value))),
-            other => Err(wrong_kind(other.kind(), "struct")),
+            other => Err(wrong_kind(other.kind(), "struct").into()),
         }
     }
 
@@ -437,7 +439,7 @@ impl Struct {
     ///
     /// [`Error::StaleHandle`], [`Error::HeldByGuard`].
     pub fn to_value(&self) -> Result<Value<'static>> {
-        self.handle.to_value()
+        Ok(self.handle.to_value()?)
     }
 
     /// Replaces all fields by those of a struct value. Declared fields stay, and take the new values.
@@ -450,7 +452,7 @@ impl Struct {
         self.replace_all(&value).map_err(|error| self.handle.locate(error))
     }
 
-    fn replace_all(&self, value: &Value<'_>) -> Result<()> {
+    fn replace_all(&self, value: &Value<'_>) -> BoxedResult<()> {
         let arena = self.handle.arena();
         value.check_depth(node::depth_of(arena, self.handle.id().index)?.saturating_sub(1))?;
         self.handle.change(Mode::Tree, &Wait::FOREVER, |operation| {
@@ -479,7 +481,7 @@ impl Struct {
     /// [`Error::HeldByGuard`] or [`Error::Deadlock`] if this thread holds it, a part of it or what contains it;
     /// [`Error::StaleHandle`].
     pub fn write(&self) -> Result<StructMut<'static, Guard>> {
-        self.lock(None)
+        Ok(self.lock(None)?)
     }
 
     /// As [`Struct::write`], but waits for at most `timeout`.
@@ -488,7 +490,7 @@ impl Struct {
     ///
     /// In addition, [`Error::LockTimeout`].
     pub fn write_timeout(&self, timeout: Duration) -> Result<StructMut<'static, Guard>> {
-        self.lock(Some(timeout))
+        Ok(self.lock(Some(timeout))?)
     }
 
     /// As [`Struct::write`], without waiting.
@@ -497,10 +499,10 @@ impl Struct {
     ///
     /// In addition, [`Error::LockTimeout`].
     pub fn try_write(&self) -> Result<StructMut<'static, Guard>> {
-        self.lock(Some(Duration::ZERO))
+        Ok(self.lock(Some(Duration::ZERO))?)
     }
 
-    fn lock(&self, timeout: Option<Duration>) -> Result<StructMut<'static, Guard>> {
+    fn lock(&self, timeout: Option<Duration>) -> BoxedResult<StructMut<'static, Guard>> {
         Ok(StructMut { access: Access::lock(&self.handle, Mode::Tree, &at_most(timeout))? })
     }
 
@@ -510,7 +512,7 @@ impl Struct {
     ///
     /// As [`Struct::write`].
     pub fn read(&self) -> Result<StructRef<'static, Guard>> {
-        self.lock_shared(None)
+        Ok(self.lock_shared(None)?)
     }
 
     /// As [`Struct::read`], but waits for at most `timeout`.
@@ -519,7 +521,7 @@ impl Struct {
     ///
     /// In addition, [`Error::LockTimeout`].
     pub fn read_timeout(&self, timeout: Duration) -> Result<StructRef<'static, Guard>> {
-        self.lock_shared(Some(timeout))
+        Ok(self.lock_shared(Some(timeout))?)
     }
 
     /// As [`Struct::read`], without waiting.
@@ -528,16 +530,16 @@ impl Struct {
     ///
     /// In addition, [`Error::LockTimeout`].
     pub fn try_read(&self) -> Result<StructRef<'static, Guard>> {
-        self.lock_shared(Some(Duration::ZERO))
+        Ok(self.lock_shared(Some(Duration::ZERO))?)
     }
 
-    fn lock_shared(&self, timeout: Option<Duration>) -> Result<StructRef<'static, Guard>> {
+    fn lock_shared(&self, timeout: Option<Duration>) -> BoxedResult<StructRef<'static, Guard>> {
         Ok(StructRef { access: Access::lock(&self.handle, Mode::Shared, &at_most(timeout))? })
     }
 }
 
 /// Takes a field out and has what it names freed. The caller holds both.
-fn remove(operation: &Operation<'_>, node: &Node, key: &Key<'_>) -> Result<()> {
+fn remove(operation: &Operation<'_>, node: &Node, key: &Key<'_>) -> BoxedResult<()> {
     let found = structure::find(operation.arena(), node, key)?.ok_or_else(|| not_found(""))?;
     let raw = Raw::load(&found.field.slot);
     if raw.declared() {
@@ -550,34 +552,34 @@ fn remove(operation: &Operation<'_>, node: &Node, key: &Key<'_>) -> Result<()> {
     }
 }
 
-fn declared(raw: Raw, action: &'static str) -> Error {
+fn declared(raw: Raw, action: &'static str) -> Box<Error> {
     let declared = raw.kind().map_or("unknown", Kind::name);
-    Error::Declared { path: String::new(), declared: declared.into(), action }
+    Error::Declared { path: String::new(), declared: declared.into(), action }.into()
 }
 
-fn rename(operation: &Operation<'_>, node: &Node, from: &Key<'_>, to: &Key<'_>) -> Result<()> {
+fn rename(operation: &Operation<'_>, node: &Node, from: &Key<'_>, to: &Key<'_>) -> BoxedResult<()> {
     let arena = operation.arena();
     let found = structure::find(arena, node, from)?.ok_or_else(|| not_found(from.name()))?;
     let raw = Raw::load(&found.field.slot);
     if raw.declared() {
-        return Err(declared(raw, "renamed").under(from.name()));
+        return Err(declared(raw, "renamed").under(from.name()).into());
     }
     if from.name() == to.name() {
         return Ok(());
     }
     if structure::find(arena, node, to)?.is_some() {
-        return Err(Error::AlreadyExists { path: to.name().to_owned() });
+        return Err(Error::AlreadyExists { path: to.name().to_owned() }.into());
     }
     Writer { operation, aside: false }.rename(node, from, to)
 }
 
-fn clear(operation: &Operation<'_>, node: &Node) -> Result<()> {
+fn clear(operation: &Operation<'_>, node: &Node) -> BoxedResult<()> {
     let arena = operation.arena();
     for found in structure::fields(arena, node) {
         let field = found?.field;
         let raw = Raw::load(&field.slot);
         if raw.declared() {
-            return Err(declared(raw, "removed").under(&structure::name(arena, field)?));
+            return Err(declared(raw, "removed").under(&structure::name(arena, field)?).into());
         }
     }
     node::discard_contents(operation, node, Kind::Struct)
@@ -624,7 +626,7 @@ impl<'s, H: Hold> StructMut<'s, H> {
         StructMut { access }
     }
 
-    fn raw(&self, key: &Key<'_>) -> Result<Raw> {
+    fn raw(&self, key: &Key<'_>) -> BoxedResult<Raw> {
         raw_field(self.access.arena(), self.access.node(), key)
     }
 
@@ -638,7 +640,7 @@ impl<'s, H: Hold> StructMut<'s, H> {
         let index = self.access.id().index;
         let depth = node::depth_of(self.access.arena(), index);
         depth
-            .and_then(|depth| value.check_depth(depth))
+            .and_then(|depth| Ok(value.check_depth(depth)?))
             .and_then(|()| {
                 self.access.operate(|operation| node::assign_field(operation, index, &key, &value))
             })
@@ -682,7 +684,7 @@ impl<'s, H: Hold> StructMut<'s, H> {
     ///
     /// As [`Struct::at`].
     pub fn at<'k>(&mut self, key: impl Into<Key<'k>>) -> Result<StructMut<'_>> {
-        self.child(key.into(), Kind::Struct).map(StructMut::new)
+        Ok(self.child(key.into(), Kind::Struct).map(StructMut::new)?)
     }
 
     /// The list in a field that exists.
@@ -691,7 +693,7 @@ impl<'s, H: Hold> StructMut<'s, H> {
     ///
     /// As [`Struct::at`].
     pub fn list<'k>(&mut self, key: impl Into<Key<'k>>) -> Result<ListMut<'_>> {
-        self.child(key.into(), Kind::List).map(ListMut::new)
+        Ok(self.child(key.into(), Kind::List).map(ListMut::new)?)
     }
 
     /// The text in a field that exists.
@@ -700,7 +702,7 @@ impl<'s, H: Hold> StructMut<'s, H> {
     ///
     /// As [`Struct::at`].
     pub fn text<'k>(&mut self, key: impl Into<Key<'k>>) -> Result<TextMut<'_>> {
-        self.child(key.into(), Kind::Text).map(TextMut::new)
+        Ok(self.child(key.into(), Kind::Text).map(TextMut::new)?)
     }
 
     /// The bytes in a field that exists.
@@ -709,7 +711,7 @@ impl<'s, H: Hold> StructMut<'s, H> {
     ///
     /// As [`Struct::at`].
     pub fn bytes<'k>(&mut self, key: impl Into<Key<'k>>) -> Result<BytesMut<'_>> {
-        self.child(key.into(), Kind::Bytes).map(BytesMut::new)
+        Ok(self.child(key.into(), Kind::Bytes).map(BytesMut::new)?)
     }
 
     /// The array in a field that exists.
@@ -718,15 +720,15 @@ impl<'s, H: Hold> StructMut<'s, H> {
     ///
     /// As [`Struct::at`].
     pub fn array<'k>(&mut self, key: impl Into<Key<'k>>) -> Result<ArrayMut<'_>> {
-        self.child(key.into(), Kind::Array).map(ArrayMut::new)
+        Ok(self.child(key.into(), Kind::Array).map(ArrayMut::new)?)
     }
 
-    fn child(&mut self, key: Key<'_>, kind: Kind) -> Result<Access<'_>> {
+    fn child(&mut self, key: Key<'_>, kind: Kind) -> BoxedResult<Access<'_>> {
         let child = self.raw(&key).and_then(|raw| match raw.kind()? {
             found if found == kind => self.access.child(raw),
             found => Err(wrong_kind(found, kind.name())),
         });
-        child.map_err(|error| self.access.locate_field(error, key.name()))
+        Ok(child.map_err(|error| self.access.locate_field(error, key.name()))?)
     }
 
     /// Whether there is a field of that name.
@@ -792,7 +794,7 @@ impl<'s, H: Hold> StructMut<'s, H> {
     ///
     /// [`Error::Corrupt`] if the memory is damaged.
     pub fn names(&self) -> Result<Vec<String>> {
-        names(self.access.arena(), self.access.node())
+        Ok(names(self.access.arena(), self.access.node())?)
     }
 
     /// The struct with all below it.
@@ -801,7 +803,7 @@ impl<'s, H: Hold> StructMut<'s, H> {
     ///
     /// [`Error::Corrupt`] if the memory is damaged.
     pub fn to_value(&self) -> Result<Value<'static>> {
-        super::held_value(self.access.arena(), self.access.node(), 0)
+        Ok(super::held_value(self.access.arena(), self.access.node(), 0)?)
     }
 
     /// The same access for a shorter time, to pass on.
@@ -811,7 +813,7 @@ impl<'s, H: Hold> StructMut<'s, H> {
 }
 
 /// The place of a scalar of exactly this type in a slot.
-pub(crate) fn lend_scalar<T: ScalarType>(slot: &crate::arena::layout::Slot) -> Result<*mut T> {
+pub(crate) fn lend_scalar<T: ScalarType>(slot: &crate::arena::layout::Slot) -> BoxedResult<*mut T> {
     let raw = Raw::load(slot);
     if raw.tag as u8 != T::KIND as u8 {
         return Err(wrong_kind(raw.kind()?, T::KIND.name()));
@@ -832,13 +834,13 @@ pub struct StructRef<'s, H = Lent<'s>> {
 }
 
 impl<H: Hold> StructRef<'_, H> {
-    fn child(&self, key: Key<'_>, kind: Kind) -> Result<&Node> {
+    fn child(&self, key: Key<'_>, kind: Kind) -> BoxedResult<&Node> {
         let (arena, node) = (self.access.arena(), self.access.node());
         let child = raw_field(arena, node, &key).and_then(|raw| match raw.kind()? {
             found if found == kind => node::resolve(arena, raw),
             found => Err(wrong_kind(found, kind.name())),
         });
-        child.map(|(_, node)| node).map_err(|error| self.access.locate_field(error, key.name()))
+        Ok(child.map(|(_, node)| node).map_err(|error| self.access.locate_field(error, key.name()))?)
     }
 
     /// The text in a field that exists.
@@ -887,7 +889,7 @@ impl<H: Hold> StructRef<'_, H> {
     ///
     /// [`Error::Corrupt`] if the memory is damaged.
     pub fn names(&self) -> Result<Vec<String>> {
-        names(self.access.arena(), self.access.node())
+        Ok(names(self.access.arena(), self.access.node())?)
     }
 
     /// The struct with all below it.
@@ -896,6 +898,6 @@ impl<H: Hold> StructRef<'_, H> {
     ///
     /// [`Error::Corrupt`] if the memory is damaged.
     pub fn to_value(&self) -> Result<Value<'static>> {
-        super::held_value(self.access.arena(), self.access.node(), 0)
+        Ok(super::held_value(self.access.arena(), self.access.node(), 0)?)
     }
 }

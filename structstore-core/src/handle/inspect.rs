@@ -63,7 +63,7 @@ impl Struct {
         let parent = parent.checked_sub(1).map(|parent| parent as u32);
         let checked = arena.seat().and_then(|seat| node::check(arena, raw, parent, whole, seat.own.index));
         held.release(arena);
-        checked
+        Ok(checked?)
     }
 
     /// The struct with all below it as an image: bytes that keep types and order exactly, and from which

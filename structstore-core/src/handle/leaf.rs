@@ -8,14 +8,14 @@ use super::access::{Guard, Hold, Lent, at_most};
 use super::{Access, Handle};
 use crate::arena::Arena;
 use crate::arena::layout::Node;
-use crate::error::{Error, Result};
+use crate::error::{BoxedResult, Error, Result};
 use crate::lock::{Mode, Wait};
 use crate::node::{self, BLOCK, LENGTH};
 use crate::sync::Ordering;
 use crate::value::Value;
 
 /// The bytes of a node that is held, so that nobody changes them.
-fn borrow(arena: &Arena, record: &Node) -> Result<(*const u8, usize)> {
+fn borrow(arena: &Arena, record: &Node) -> BoxedResult<(*const u8, usize)> {
     let length = record.body[LENGTH].load(Ordering::Relaxed);
     if length == 0 {
         return Ok((std::ptr::NonNull::dangling().as_ptr(), 0));
@@ -91,7 +91,7 @@ macro_rules! leaf {
             ///
             /// [`Error::HeldByGuard`] or [`Error::Deadlock`] if this thread holds it already.
             pub fn write(&self) -> Result<$mut<'static, Guard>> {
-                self.lock(None)
+                Ok(self.lock(None)?)
             }
 
             /// As [`Self::write`], for at most `timeout`.
@@ -100,10 +100,10 @@ macro_rules! leaf {
             ///
             /// In addition, [`Error::LockTimeout`].
             pub fn write_timeout(&self, timeout: Duration) -> Result<$mut<'static, Guard>> {
-                self.lock(Some(timeout))
+                Ok(self.lock(Some(timeout))?)
             }
 
-            fn lock(&self, timeout: Option<Duration>) -> Result<$mut<'static, Guard>> {
+            fn lock(&self, timeout: Option<Duration>) -> BoxedResult<$mut<'static, Guard>> {
                 Access::lock(&self.handle, Mode::Tree, &at_most(timeout)).map($mut::new)
             }
         }
@@ -185,6 +185,6 @@ macro_rules! leaf {
 
 leaf! {
     Text, TextMut, TextRef, str, String, "text", as_str, node::read_text_node,
-    |bytes| std::str::from_utf8(bytes).map_err(|_| Error::corrupt("a text", "other bytes", "UTF-8")), Text
+    |bytes| Ok(std::str::from_utf8(bytes).map_err(|_| Error::corrupt("a text", "other bytes", "UTF-8"))?), Text
 }
 leaf! { Bytes, BytesMut, BytesRef, [u8], Vec<u8>, "bytes field", as_bytes, node::read_bytes_node, |bytes| Ok(bytes), Bytes }

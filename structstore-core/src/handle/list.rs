@@ -10,7 +10,7 @@ use super::locking::operate;
 use super::{Access, ArrayMut, BytesMut, Get, Handle, StructMut, TextMut, slot_value, wrong_kind};
 use crate::arena::Arena;
 use crate::arena::layout::Node;
-use crate::error::{Error, Result};
+use crate::error::{BoxedResult, Error, Result};
 use crate::journal::Operation;
 use crate::lock::{Mode, Wait};
 use crate::node::{self, Raw, list};
@@ -43,7 +43,7 @@ impl List {
         List { handle }
     }
 
-    fn depth(&self) -> Result<usize> {
+    fn depth(&self) -> BoxedResult<usize> {
         node::depth_of(self.handle.arena(), self.handle.id().index)
     }
 
@@ -86,8 +86,10 @@ impl List {
             match result {
                 Ok(value) => return Ok(value),
                 // What the item named was replaced before it could be read. If this list lives, look again.
-                Err(Error::StaleHandle { .. }) if self.handle.read(|_, _| Ok(())).is_ok() => {}
-                Err(error) => return Err(self.locate_item(error, index)),
+                Err(error)
+                    if matches!(*error, Error::StaleHandle { .. })
+                        && self.handle.read(|_, _| Ok(())).is_ok() => {}
+                Err(error) => return Err(self.locate_item(error.into(), index)),
             }
         }
     }
@@ -99,10 +101,10 @@ impl List {
     /// [`Error::TooDeep`], [`Error::OutOfSpace`], [`Error::StaleHandle`].
     pub fn push<'v>(&self, value: impl Into<Value<'v>>) -> Result<()> {
         let value = value.into();
-        self.edit(Mode::Node, |operation, node| {
+        Ok(self.edit(Mode::Node, |operation, node| {
             let item = self.build(operation, &value)?;
             list::insert(operation, node, list::len(node), &[item])
-        })
+        })?)
     }
 
     /// Inserts an item before the one at `index`, which may be the end.
@@ -112,13 +114,13 @@ impl List {
     /// [`Error::IndexOutOfRange`], and as [`List::push`].
     pub fn insert<'v>(&self, index: usize, value: impl Into<Value<'v>>) -> Result<()> {
         let value = value.into();
-        self.edit(Mode::Node, |operation, node| {
+        Ok(self.edit(Mode::Node, |operation, node| {
             if index as u64 > list::len(node) {
                 return Err(list::out_of_range(index as u64, list::len(node)));
             }
             let item = self.build(operation, &value)?;
             list::insert(operation, node, index as u64, &[item])
-        })
+        })?)
     }
 
     /// Appends items; all of them or, after an error, none.
@@ -128,18 +130,24 @@ impl List {
     /// As [`List::push`].
     pub fn extend<'v, T: Into<Value<'v>>>(&self, values: impl IntoIterator<Item = T>) -> Result<()> {
         let values: Vec<Value<'v>> = values.into_iter().map(Into::into).collect();
-        self.edit(Mode::Node, |operation, node| extend(operation, node, self.handle.id().index, &values))
+        Ok(self
+            .edit(Mode::Node, |operation, node| extend(operation, node, self.handle.id().index, &values))?)
     }
 
-    fn build(&self, operation: &Operation<'_>, value: &Value<'_>) -> Result<Raw> {
+    fn build(&self, operation: &Operation<'_>, value: &Value<'_>) -> BoxedResult<Raw> {
         value.check_depth(self.depth()?)?;
         node::build(operation, value, self.handle.id().index)
     }
 
-    fn edit<T>(&self, mode: Mode, edit: impl FnOnce(&Operation<'_>, &Node) -> Result<T>) -> Result<T> {
-        self.handle
+    fn edit<T>(
+        &self,
+        mode: Mode,
+        edit: impl FnOnce(&Operation<'_>, &Node) -> BoxedResult<T>,
+    ) -> BoxedResult<T> {
+        Ok(self
+            .handle
             .change(mode, &Wait::FOREVER, |operation| edit(operation, self.handle.record()))
-            .map_err(|error| self.handle.locate(error))
+            .map_err(|error| self.handle.locate(error))?)
     }
 
     /// Assigns an item that exists, as [`Struct::set`](crate::Struct::set) assigns a field.
@@ -150,7 +158,7 @@ impl List {
     pub fn set<'v>(&self, index: usize, value: impl Into<Value<'v>>) -> Result<()> {
         let value = value.into();
         self.depth()
-            .and_then(|depth| value.check_depth(depth))
+            .and_then(|depth| Ok(value.check_depth(depth)?))
             .and_then(|()| {
                 self.with_child(
                     |_| Ok(index as u64),
@@ -160,7 +168,7 @@ impl List {
                     },
                 )
             })
-            .map_err(|error| self.locate_item(error, index))
+            .map_err(|error| self.locate_item(error.into(), index))
     }
 
     /// Removes an item and returns it.
@@ -170,7 +178,7 @@ impl List {
     /// [`Error::IndexOutOfRange`].
     pub fn remove(&self, index: usize) -> Result<Value<'static>> {
         self.with_child(|_| Ok(index as u64), |operation, node, raw| take(operation, node, index as u64, raw))
-            .map_err(|error| self.locate_item(error, index))
+            .map_err(|error| self.locate_item(error.into(), index))
     }
 
     /// Removes the last item and returns it, if there is one.
@@ -185,7 +193,7 @@ impl List {
         });
         match popped {
             Ok(value) => Ok(Some(value)),
-            Err(Error::IndexOutOfRange { .. }) => Ok(None),
+            Err(error) if matches!(*error, Error::IndexOutOfRange { .. }) => Ok(None),
             Err(error) => Err(self.handle.locate(error)),
         }
     }
@@ -194,9 +202,9 @@ impl List {
     /// asked for first, then this list node-exclusively.
     fn with_child<T>(
         &self,
-        index: impl Fn(&Node) -> Result<u64>,
-        change: impl Fn(&Operation<'_>, &Node, Raw) -> Result<T>,
-    ) -> Result<T> {
+        index: impl Fn(&Node) -> BoxedResult<u64>,
+        change: impl Fn(&Operation<'_>, &Node, Raw) -> BoxedResult<T>,
+    ) -> BoxedResult<T> {
         let arena = self.handle.arena();
         let current = |arena: &Arena, node: &Node| Ok(Raw::load(list::slot(arena, node, index(node)?)?));
         loop {
@@ -205,7 +213,7 @@ impl List {
                 Some(id) => match self.handle.acquire_child(id, Mode::Tree, &Wait::FOREVER) {
                     Ok(held) => Some(held),
                     // Replaced since: look again.
-                    Err(Error::StaleHandle { .. }) => {
+                    Err(error) if matches!(*error, Error::StaleHandle { .. }) => {
                         self.handle.read(|_, _| Ok(()))?;
                         continue;
                     }
@@ -239,7 +247,7 @@ impl List {
     ///
     /// [`Error::StaleHandle`], [`Error::HeldByGuard`].
     pub fn clear(&self) -> Result<()> {
-        self.edit(Mode::Tree, |operation, node| node::discard_contents(operation, node, Kind::List))
+        Ok(self.edit(Mode::Tree, |operation, node| node::discard_contents(operation, node, Kind::List))?)
     }
 
     /// Replaces all items.
@@ -249,10 +257,10 @@ impl List {
     /// As [`List::push`].
     pub fn assign_all<'v, T: Into<Value<'v>>>(&self, values: impl IntoIterator<Item = T>) -> Result<()> {
         let values: Vec<Value<'v>> = values.into_iter().map(Into::into).collect();
-        self.edit(Mode::Tree, |operation, node| {
+        Ok(self.edit(Mode::Tree, |operation, node| {
             node::discard_contents(operation, node, Kind::List)?;
             extend(operation, node, self.handle.id().index, &values)
-        })
+        })?)
     }
 
     /// The items in order, as of one moment.
@@ -263,7 +271,7 @@ impl List {
     pub fn iter(&self) -> Result<impl Iterator<Item = Value<'static>> + use<>> {
         match self.handle.to_value()? {
             Value::List(items) => Ok(items.into_iter()),
-            other => Err(wrong_kind(other.kind(), "list")),
+            other => Err(wrong_kind(other.kind(), "list").into()),
         }
     }
 
@@ -273,7 +281,7 @@ impl List {
     ///
     /// As [`List::iter`].
     pub fn to_value(&self) -> Result<Value<'static>> {
-        self.handle.to_value()
+        Ok(self.handle.to_value()?)
     }
 
     /// Locks the list and all below it for changing, for as long as the guard lives.
@@ -283,7 +291,7 @@ impl List {
     /// [`Error::HeldByGuard`] or [`Error::Deadlock`] if this thread holds it, a part of it or what contains it;
     /// [`Error::StaleHandle`].
     pub fn write(&self) -> Result<ListMut<'static, Guard>> {
-        self.lock(None)
+        Ok(self.lock(None)?)
     }
 
     /// As [`List::write`], but waits for at most `timeout`.
@@ -292,10 +300,10 @@ impl List {
     ///
     /// In addition, [`Error::LockTimeout`].
     pub fn write_timeout(&self, timeout: Duration) -> Result<ListMut<'static, Guard>> {
-        self.lock(Some(timeout))
+        Ok(self.lock(Some(timeout))?)
     }
 
-    fn lock(&self, timeout: Option<Duration>) -> Result<ListMut<'static, Guard>> {
+    fn lock(&self, timeout: Option<Duration>) -> BoxedResult<ListMut<'static, Guard>> {
         Access::lock(&self.handle, Mode::Tree, &at_most(timeout)).map(ListMut::new)
     }
 
@@ -305,7 +313,7 @@ impl List {
     ///
     /// As [`List::write`].
     pub fn read(&self) -> Result<ListRef<'static, Guard>> {
-        Access::lock(&self.handle, Mode::Shared, &Wait::FOREVER).map(|access| ListRef { access })
+        Ok(Access::lock(&self.handle, Mode::Shared, &Wait::FOREVER).map(|access| ListRef { access })?)
     }
 
     /// As [`List::read`], but waits for at most `timeout`.
@@ -314,12 +322,13 @@ impl List {
     ///
     /// In addition, [`Error::LockTimeout`].
     pub fn read_timeout(&self, timeout: Duration) -> Result<ListRef<'static, Guard>> {
-        Access::lock(&self.handle, Mode::Shared, &Wait::at_most(timeout)).map(|access| ListRef { access })
+        Ok(Access::lock(&self.handle, Mode::Shared, &Wait::at_most(timeout))
+            .map(|access| ListRef { access })?)
     }
 }
 
 /// Takes an item out, which the caller holds, and has what it names freed.
-fn take(operation: &Operation<'_>, node: &Node, index: u64, raw: Raw) -> Result<Value<'static>> {
+fn take(operation: &Operation<'_>, node: &Node, index: u64, raw: Raw) -> BoxedResult<Value<'static>> {
     let value = slot_value(operation.arena(), raw)?;
     list::remove(operation, node, index, 1)?;
     if let Some(id) = raw.id() {
@@ -328,13 +337,13 @@ fn take(operation: &Operation<'_>, node: &Node, index: u64, raw: Raw) -> Result<
     Ok(value)
 }
 
-fn extend(operation: &Operation<'_>, node: &Node, index: u32, values: &[Value<'_>]) -> Result<()> {
+fn extend(operation: &Operation<'_>, node: &Node, index: u32, values: &[Value<'_>]) -> BoxedResult<()> {
     let depth = node::depth_of(operation.arena(), index)?;
     let start = list::len(node) as usize;
     let items: Vec<Raw> = (start..)
         .zip(values)
         .map(|(at, value)| {
-            let built = value.check_depth(depth).and_then(|()| node::build(operation, value, index));
+            let built = value.check_depth(depth).and_then(|()| Ok(node::build(operation, value, index)?));
             built.map_err(|error| error.under_index(at))
         })
         .collect::<Result<_>>()?;
@@ -391,7 +400,7 @@ impl<'s, H: Hold> ListMut<'s, H> {
         self.len() == 0
     }
 
-    fn raw(&self, index: usize) -> Result<Raw> {
+    fn raw(&self, index: usize) -> BoxedResult<Raw> {
         Ok(Raw::load(list::slot(self.access.arena(), self.access.node(), index as u64)?))
     }
 
@@ -420,19 +429,20 @@ impl<'s, H: Hold> ListMut<'s, H> {
                 return Ok(());
             }
         }
-        self.push_slow(value)
+        Ok(self.push_slow(value)?)
     }
 
     #[cold]
-    fn push_slow(&mut self, value: Value<'_>) -> Result<()> {
+    fn push_slow(&mut self, value: Value<'_>) -> BoxedResult<()> {
         self.edit(|operation, node, index| extend(operation, node, index, std::slice::from_ref(&value)))
     }
 
-    fn edit<T>(&mut self, edit: impl FnOnce(&Operation<'_>, &Node, u32) -> Result<T>) -> Result<T> {
+    fn edit<T>(&mut self, edit: impl FnOnce(&Operation<'_>, &Node, u32) -> BoxedResult<T>) -> BoxedResult<T> {
         let index = self.access.id().index;
-        self.access
+        Ok(self
+            .access
             .operate(|operation| edit(operation, operation.arena().node(index)?, index))
-            .map_err(|error| self.access.locate(error))
+            .map_err(|error| self.access.locate(error))?)
     }
 
     /// Inserts an item before the one at `at`, which may be the end.
@@ -442,14 +452,14 @@ impl<'s, H: Hold> ListMut<'s, H> {
     /// [`Error::IndexOutOfRange`], and as [`ListMut::push`].
     pub fn insert<'v>(&mut self, at: usize, value: impl Into<Value<'v>>) -> Result<()> {
         let value = value.into();
-        self.edit(|operation, node, index| {
+        Ok(self.edit(|operation, node, index| {
             if at as u64 > list::len(node) {
                 return Err(list::out_of_range(at as u64, list::len(node)));
             }
             value.check_depth(node::depth_of(operation.arena(), index)?)?;
             let item = node::build(operation, &value, index)?;
             list::insert(operation, node, at as u64, &[item])
-        })
+        })?)
     }
 
     /// Appends items; all of them or, after an error, none.
@@ -459,7 +469,7 @@ impl<'s, H: Hold> ListMut<'s, H> {
     /// As [`ListMut::push`].
     pub fn extend<'v, T: Into<Value<'v>>>(&mut self, values: impl IntoIterator<Item = T>) -> Result<()> {
         let values: Vec<Value<'v>> = values.into_iter().map(Into::into).collect();
-        self.edit(|operation, node, index| extend(operation, node, index, &values))
+        Ok(self.edit(|operation, node, index| extend(operation, node, index, &values))?)
     }
 
     /// Assigns an item that exists.
@@ -471,7 +481,7 @@ impl<'s, H: Hold> ListMut<'s, H> {
         let value = value.into();
         let index = self.access.id().index;
         let set = node::depth_of(self.access.arena(), index)
-            .and_then(|depth| value.check_depth(depth))
+            .and_then(|depth| Ok(value.check_depth(depth)?))
             .and_then(|()| {
                 self.access.operate(|operation| {
                     let slot = list::slot(operation.arena(), operation.arena().node(index)?, at as u64)?;
@@ -488,7 +498,7 @@ impl<'s, H: Hold> ListMut<'s, H> {
     /// [`Error::IndexOutOfRange`].
     pub fn remove(&mut self, at: usize) -> Result<Value<'static>> {
         let raw = self.raw(at).map_err(|error| self.access.locate(error))?;
-        self.edit(|operation, node, _| take(operation, node, at as u64, raw))
+        Ok(self.edit(|operation, node, _| take(operation, node, at as u64, raw))?)
     }
 
     /// Removes the last item and returns it, if there is one.
@@ -509,7 +519,7 @@ impl<'s, H: Hold> ListMut<'s, H> {
     ///
     /// [`Error::OutOfSpace`] if there is no room to take notes of what is to be freed.
     pub fn clear(&mut self) -> Result<()> {
-        self.edit(|operation, node, _| node::discard_contents(operation, node, Kind::List))
+        Ok(self.edit(|operation, node, _| node::discard_contents(operation, node, Kind::List))?)
     }
 
     /// The list with all below it.
@@ -518,7 +528,7 @@ impl<'s, H: Hold> ListMut<'s, H> {
     ///
     /// [`Error::Corrupt`] if the memory is damaged.
     pub fn to_value(&self) -> Result<Value<'static>> {
-        super::held_value(self.access.arena(), self.access.node(), 0)
+        Ok(super::held_value(self.access.arena(), self.access.node(), 0)?)
     }
 
     /// The items, each as its own memory. An item that is not of exactly this type is an error in its place.
@@ -553,7 +563,7 @@ impl<'s, H: Hold> ListMut<'s, H> {
     ///
     /// [`Error::IndexOutOfRange`], or [`Error::WrongType`] if the item is of another kind.
     pub fn at(&mut self, index: usize) -> Result<StructMut<'_>> {
-        self.child(index, Kind::Struct).map(StructMut::new)
+        Ok(self.child(index, Kind::Struct).map(StructMut::new)?)
     }
 
     /// The list that is an item.
@@ -562,7 +572,7 @@ impl<'s, H: Hold> ListMut<'s, H> {
     ///
     /// As [`ListMut::at`].
     pub fn list(&mut self, index: usize) -> Result<ListMut<'_>> {
-        self.child(index, Kind::List).map(ListMut::new)
+        Ok(self.child(index, Kind::List).map(ListMut::new)?)
     }
 
     /// The text that is an item.
@@ -571,7 +581,7 @@ impl<'s, H: Hold> ListMut<'s, H> {
     ///
     /// As [`ListMut::at`].
     pub fn text(&mut self, index: usize) -> Result<TextMut<'_>> {
-        self.child(index, Kind::Text).map(TextMut::new)
+        Ok(self.child(index, Kind::Text).map(TextMut::new)?)
     }
 
     /// The bytes that are an item.
@@ -580,7 +590,7 @@ impl<'s, H: Hold> ListMut<'s, H> {
     ///
     /// As [`ListMut::at`].
     pub fn bytes(&mut self, index: usize) -> Result<BytesMut<'_>> {
-        self.child(index, Kind::Bytes).map(BytesMut::new)
+        Ok(self.child(index, Kind::Bytes).map(BytesMut::new)?)
     }
 
     /// The array that is an item.
@@ -589,15 +599,15 @@ impl<'s, H: Hold> ListMut<'s, H> {
     ///
     /// As [`ListMut::at`].
     pub fn array(&mut self, index: usize) -> Result<ArrayMut<'_>> {
-        self.child(index, Kind::Array).map(ArrayMut::new)
+        Ok(self.child(index, Kind::Array).map(ArrayMut::new)?)
     }
 
-    fn child(&mut self, index: usize, kind: Kind) -> Result<Access<'_>> {
+    fn child(&mut self, index: usize, kind: Kind) -> BoxedResult<Access<'_>> {
         let child = self.raw(index).and_then(|raw| match raw.kind()? {
             found if found == kind => self.access.child(raw),
             found => Err(wrong_kind(found, kind.name())),
         });
-        child.map_err(|error| self.access.locate_item(error, index))
+        Ok(child.map_err(|error| self.access.locate_item(error, index))?)
     }
 
     /// The same access for a shorter time, to pass on.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::arena::Arena;
 use crate::arena::layout::Node;
-use crate::error::{Error, Result};
+use crate::error::{BoxedResult as Result, Error};
 use crate::journal::Operation;
 use crate::lock::{Locker, Mode, NodeHead, NodeId, Own, OwnSeat, Wait};
 
@@ -75,14 +75,14 @@ pub(crate) fn acquire(
 fn covered(own: Own, mode: Mode, nesting: bool) -> Result<bool> {
     let path = String::new();
     if own.exclusive {
-        return if nesting { Ok(true) } else { Err(Error::HeldByGuard { path }) };
+        return if nesting { Ok(true) } else { Err(Error::HeldByGuard { path }.into()) };
     }
     if own.shared && mode != Mode::Shared {
-        return Err(Error::Deadlock { path });
+        return Err(Error::Deadlock { path }.into());
     }
     let part = own.exclusive_below || own.shared_below && mode == Mode::Tree;
     if part && mode != Mode::Node && !nesting {
-        return Err(Error::HeldByGuard { path });
+        return Err(Error::HeldByGuard { path }.into());
     }
     Ok(false)
 }
@@ -100,9 +100,12 @@ impl Held {
             None => arena.record(self.seat()),
         };
         // Both were there when the lock was taken, and records never move.
-        if let (Ok(line), Ok(node)) = (line, arena.node((self.0 >> 32) as u32)) {
-            let locker = Locker::new(arena, OwnSeat { index: self.seat(), line });
-            locker.release(&node.head, self.mode(), self.slot() as usize);
+        let Ok(line) = line else { return };
+        let Ok(node) = arena.node((self.0 >> 32) as u32) else { return };
+        let (locker, slot) = (Locker::new(arena, OwnSeat { index: self.seat(), line }), self.slot() as usize);
+        locker.release(&node.head, self.mode(), slot);
+        if seat.is_some() {
+            line.settle(slot);
         }
     }
 }

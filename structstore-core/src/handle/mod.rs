@@ -30,7 +30,7 @@ use std::sync::Arc;
 
 use crate::arena::Arena;
 use crate::arena::layout::Node;
-use crate::error::{Error, Result};
+use crate::error::{BoxedResult as Result, Error};
 use crate::journal::Operation;
 use crate::lock::{Locker, Mode, NodeId, Own, Wait, optimistic};
 use crate::node::{self, Raw, Shallow};
@@ -112,14 +112,14 @@ impl Handle {
 
     /// Puts the way to this node in front of the path of an error.
     #[cold]
-    pub(crate) fn locate(&self, error: Error) -> Error {
-        error.under(&node::path_of(self.arena(), self.id))
+    pub(crate) fn locate(&self, error: impl Into<Error>) -> Error {
+        error.into().under(&node::path_of(self.arena(), self.id))
     }
 
     /// The same for an error about one of its fields.
     #[cold]
-    pub(crate) fn locate_field(&self, error: Error, name: &str) -> Error {
-        self.locate(error.under(name))
+    pub(crate) fn locate_field(&self, error: impl Into<Error>, name: &str) -> Error {
+        self.locate(error.into().under(name))
     }
 
     /// Runs `read` on the node so that no change by others can be seen half-done, writing nothing.
@@ -135,7 +135,7 @@ impl Handle {
             && !self.store.nesting
             && Locker::new(arena, seat).own(self.id.index)?.exclusive
         {
-            return Err(Error::HeldByGuard { path: String::new() });
+            return Err(Error::HeldByGuard { path: String::new() }.into());
         }
         let seat = seat.map(|seat| seat.index);
         for _ in 0..OPTIMISTIC_TRIES {
@@ -168,7 +168,7 @@ impl Handle {
                 std::thread::sleep(std::time::Duration::from_micros(100));
             }
         }
-        Err(Error::Interrupted)
+        Err(Error::Interrupted.into())
     }
 
     /// Changes the node in one operation, under a lock of its own.
@@ -184,7 +184,7 @@ impl Handle {
 
     /// The node and all below it, detached, as of one moment.
     pub(crate) fn to_value(&self) -> Result<Value<'static>> {
-        self.snapshot().map_err(|error| self.locate(error))
+        Ok(self.snapshot().map_err(|error| self.locate(error))?)
     }
 
     fn snapshot(&self) -> Result<Value<'static>> {
@@ -200,7 +200,7 @@ impl Handle {
     /// For display: parts that a guard of this thread holds are replaced by a remark.
     pub(crate) fn to_value_for_display(&self) -> Result<Value<'static>> {
         match self.snapshot() {
-            Err(Error::HeldByGuard { .. }) => self.value_by_node(0, true),
+            Err(error) if matches!(*error, Error::HeldByGuard { .. }) => self.value_by_node(0, true),
             other => other,
         }
     }
@@ -208,13 +208,15 @@ impl Handle {
     /// Each node as of one moment, but not all of the same one.
     fn value_by_node(&self, depth: usize, remark: bool) -> Result<Value<'static>> {
         let shallow = match self.read(node::read_shallow) {
-            Err(Error::HeldByGuard { .. }) if remark => return Ok("<held by a guard of this thread>".into()),
+            Err(error) if matches!(*error, Error::HeldByGuard { .. }) && remark => {
+                return Ok("<held by a guard of this thread>".into());
+            }
             other => other?,
         };
         compose(shallow, depth, &|raw, depth| match self.child(raw) {
             Ok(child) => child.value_by_node(depth, remark),
             // Replaced since its parent was read.
-            Err(Error::StaleHandle { .. }) => Ok(Value::Null),
+            Err(error) if matches!(*error, Error::StaleHandle { .. }) => Ok(Value::Null),
             Err(error) => Err(error),
         })
     }
@@ -246,7 +248,7 @@ fn compose(
 ) -> Result<Value<'static>> {
     use crate::lock::MAX_DEPTH;
     if depth > MAX_DEPTH {
-        return Err(Error::TooDeep { path: String::new(), limit: MAX_DEPTH });
+        return Err(Error::TooDeep { path: String::new(), limit: MAX_DEPTH }.into());
     }
     let value = |raw: Raw| match raw.id() {
         Some(_) => child(raw, depth + 1),
@@ -260,7 +262,7 @@ fn compose(
             items
                 .into_iter()
                 .enumerate()
-                .map(|(index, raw)| value(raw).map_err(|error| error.under_index(index)))
+                .map(|(index, raw)| value(raw).map_err(|error| error.under_index(index).into()))
                 .collect::<Result<_>>()?,
         ),
         Shallow::Struct(fields) => Value::Struct(
@@ -277,6 +279,6 @@ fn compose(
 
 /// The error for a field that is of another kind.
 #[cold]
-pub(crate) fn wrong_kind(found: Kind, expected: &'static str) -> Error {
-    Error::WrongType { path: String::new(), found: found.name().into(), expected: expected.into() }
+pub(crate) fn wrong_kind(found: Kind, expected: &'static str) -> Box<Error> {
+    Error::WrongType { path: String::new(), found: found.name().into(), expected: expected.into() }.into()
 }

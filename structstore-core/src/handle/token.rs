@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Array, Handle, Held, List, Struct, at_most};
-use crate::error::Result;
+use crate::error::{BoxedResult, Result};
 use crate::key::Key;
 use crate::lock::Mode;
 use crate::node::{self, structure};
@@ -18,7 +18,7 @@ pub struct Lock {
 }
 
 impl Lock {
-    fn take(handle: &Handle, exclusive: bool, timeout: Option<Duration>) -> Result<Lock> {
+    fn take(handle: &Handle, exclusive: bool, timeout: Option<Duration>) -> BoxedResult<Lock> {
         let store = Arc::clone(handle.store());
         let mode = if exclusive { Mode::Tree } else { Mode::Shared };
         let held = handle.acquire(mode, &at_most(timeout)).map_err(|error| handle.locate(error))?;
@@ -38,7 +38,7 @@ macro_rules! locks {
             /// Takes a lock for this thread. `None` waits without bound.
             #[doc(hidden)]
             pub fn lock_token(&self, exclusive: bool, timeout: Option<Duration>) -> Result<Lock> {
-                Lock::take(&self.handle, exclusive, timeout)
+                Ok(Lock::take(&self.handle, exclusive, timeout)?)
             }
 
             /// Whether both handles name the same node, through the same mapping.

@@ -4,7 +4,7 @@
 use super::{COMMITTED, OVERFLOW, RETIRED_BLOCK, RETIRED_NODE, entry};
 use crate::arena::layout::{Node, SEAT_LOG, Seat};
 use crate::arena::{Arena, HeapGuard, Section};
-use crate::error::{Error, Result};
+use crate::error::{BoxedResult as Result, Error};
 use crate::node::{self, Child};
 use crate::sync::{AtomicU64, Ordering};
 

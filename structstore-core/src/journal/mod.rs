@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use crate::arena::layout::{LogEntry, SEAT_LOG, Seat};
 use crate::arena::{Arena, BlockKind, HeapGuard, ThreadSeat};
-use crate::error::{Error, Result};
+use crate::error::{BoxedResult as Result, Error};
 use crate::lock::NodeId;
 use crate::sync::{AtomicU64, Ordering};
 use crate::value::Kind;

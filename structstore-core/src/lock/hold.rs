@@ -25,7 +25,8 @@ pub(crate) const HOLDS: usize = if cfg!(loom) { 2 } else { 31 };
 /// The holds of one seat.
 #[repr(C, align(64))]
 pub(crate) struct SeatLine {
-    /// No slot at or beyond this index was ever in use; it grows before such a slot is published.
+    /// No slot at or beyond this index is in use. Grows before such a slot is published, so that it says of a seat that
+    /// holds nothing that it does, at one glance. Only the seat's own thread changes it.
     pub(super) high: AtomicU64,
     pub(super) slots: [AtomicU64; HOLDS],
 }
@@ -42,6 +43,30 @@ impl SeatLine {
     #[inline]
     pub(crate) fn any(&self) -> bool {
         self.slots().iter().any(|slot| slot.load(Ordering::Relaxed) != 0)
+    }
+
+    /// Whether no slot can be in use. A locker of another seat asks after its fence: if it is told yes, then whatever this
+    /// seat publishes next comes before a fence behind which the other one's word is seen.
+    #[inline(always)]
+    pub(crate) fn idle(&self) -> bool {
+        self.high.load(Ordering::Acquire) == 0
+    }
+
+    /// Makes others look at a slot that is about to be published. Seat's own thread only, as for [`Self::settle`].
+    #[inline(always)]
+    pub(super) fn raise(&self, slot: usize) {
+        if self.high.load(Ordering::Relaxed) <= slot as u64 {
+            self.high.store(slot as u64 + 1, Ordering::Release);
+        }
+    }
+
+    /// Spares others the look at a slot that was cleared, if it was the last one in use.
+    #[inline(always)]
+    pub(crate) fn settle(&self, slot: usize) {
+        if self.high.load(Ordering::Relaxed) == slot as u64 + 1 {
+            // Release: after the swap that cleared the slot.
+            self.high.store(slot as u64, Ordering::Release);
+        }
     }
 }
 

@@ -24,7 +24,7 @@ pub(crate) use wait::Wait;
 pub use wait::WaitHooks;
 pub(crate) use word::MAX_SEATS;
 
-use crate::error::Result;
+use crate::error::BoxedResult as Result;
 use crate::sync::AtomicU64;
 
 /// How deep structures may nest, and thus the bound of every walk towards the root.
@@ -66,9 +66,10 @@ pub(crate) struct NodeHead {
 pub(crate) trait Space {
     /// The head of a node record, whether it is in use or not; an error if the table has no such record.
     fn head(&self, index: u32) -> Result<&NodeHead>;
-    /// Visits the holds of all claimed seats until `visit` returns something.
-    fn find_seat<'a, T>(
+    /// Visits the seats other than `me` that hold something, until `visit` returns something.
+    fn find_other<'a, T>(
         &'a self,
+        me: u32,
         visit: impl FnMut(u32, &'a SeatLine) -> Result<Option<T>>,
     ) -> Result<Option<T>>;
 }

@@ -9,7 +9,7 @@ use loom::sync::Arc;
 use loom::thread;
 
 use super::{Locker, Mode, NodeHead, NodeId, OwnSeat, SeatLine, Space, Wait, generation, optimistic};
-use crate::error::{Error, Result};
+use crate::error::{BoxedResult as Result, Error};
 use crate::sync::{AtomicU64, Ordering};
 
 const ROOT: u32 = 0;
@@ -31,12 +31,16 @@ impl Space for Tree {
         Ok(&self.heads[index as usize])
     }
 
-    fn find_seat<'a, T>(
+    fn find_other<'a, T>(
         &'a self,
+        me: u32,
         mut visit: impl FnMut(u32, &'a SeatLine) -> Result<Option<T>>,
     ) -> Result<Option<T>> {
         for (seat, line) in (0..).zip(&self.lines) {
-            if let Some(found) = visit(seat, line)? {
+            if seat != me
+                && !line.idle()
+                && let Some(found) = visit(seat, line)?
+            {
                 return Ok(Some(found));
             }
         }
@@ -113,6 +117,7 @@ impl Tree {
 
     fn release(&self, seat: u32, index: u32, mode: Mode, slot: usize) {
         self.locker(seat).release(&self.heads[index as usize], mode, slot);
+        self.lines[seat as usize].settle(slot);
     }
 
     /// One whole use of a lock.

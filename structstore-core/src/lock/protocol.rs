@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use super::hold::{self, PEND};
 use super::{HOLDS, MAX_DEPTH, Mode, NodeHead, NodeId, OwnSeat, Space, WAITERS, Wait, generation, word};
-use crate::error::{Error, Result};
+use crate::error::{BoxedResult as Result, Error};
 use crate::sync::{AtomicU64, Ordering, fence_after_update, futex_wake};
 
 /// One thread's access to the locks of a space.
@@ -137,7 +137,7 @@ impl<'a, S: Space> Locker<'a, S> {
         let pend = Pend::new(self, slot);
         loop {
             // By swap, for it brings the barrier along that the fence needs.
-            self.raise(slot);
+            self.seat.line.raise(slot);
             self.seat.line.slots[slot].swap(hold::hold(id, Mode::Shared), Ordering::AcqRel);
             // Counterpart: the fence of an exclusive locker. Either it sees our hold, or we see its word.
             fence_after_update();
@@ -228,21 +228,13 @@ impl<'a, S: Space> Locker<'a, S> {
             .slots
             .iter()
             .position(|slot| slot.load(Ordering::Relaxed) == 0)
-            .ok_or(Error::TooMany { what: "locks held by one thread", limit: HOLDS })
+            .ok_or_else(|| Error::TooMany { what: "locks held by one thread", limit: HOLDS }.into())
     }
 
     #[inline(always)]
     fn publish(&self, slot: usize, hold: u64) {
-        self.raise(slot);
+        self.seat.line.raise(slot);
         self.seat.line.slots[slot].store(hold, Ordering::Release);
-    }
-
-    /// Makes others look at a slot.
-    #[inline(always)]
-    fn raise(&self, slot: usize) {
-        if self.seat.line.high.load(Ordering::Relaxed) <= slot as u64 {
-            self.seat.line.high.store(slot as u64 + 1, Ordering::Release);
-        }
     }
 
     /// Takes a hold back, granted or not. By swap, as in [`Self::release`].
@@ -313,10 +305,7 @@ impl<'a, S: Space> Locker<'a, S> {
         wait: &Wait,
         pend: &Pend<'_, 'a, S>,
     ) -> Result<Option<(&'a AtomicU64, u64)>> {
-        self.space.find_seat(|seat, line| {
-            if seat == self.seat.index {
-                return Ok(None);
-            }
+        self.space.find_other(self.seat.index, |seat, line| {
             'seat: loop {
                 for slot in line.slots() {
                     let other = slot.load(Ordering::Acquire);

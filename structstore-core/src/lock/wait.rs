@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use super::WAITERS;
-use crate::error::{Error, Result};
+use crate::error::{BoxedResult as Result, Error};
 use crate::sync::{AtomicU64, Ordering, futex_wait, spin};
 
 /// The longest uninterrupted sleep: how soon an interrupt or a death is noticed.
@@ -58,11 +58,11 @@ impl Wait {
         if let Some((start, timeout)) = self.bound {
             let waited = start.elapsed();
             if waited >= timeout {
-                return Err(Error::LockTimeout { path: String::new(), waited });
+                return Err(Error::LockTimeout { path: String::new(), waited }.into());
             }
         }
         if !self.brief && HOOKS.get().is_some_and(|hooks| (hooks.interrupted)()) {
-            return Err(Error::Interrupted);
+            return Err(Error::Interrupted.into());
         }
         Ok(())
     }

@@ -4,7 +4,7 @@
 use super::structure::{self, Writer};
 use super::{Aside, BLOCK, DECLARED, FIXED, LENGTH, Raw, build, build_block, list, resolve};
 use crate::arena::layout::{Node, Slot};
-use crate::error::{Error, Result};
+use crate::error::{BoxedResult as Result, Error};
 use crate::journal::Operation;
 use crate::key::Key;
 use crate::sync::Ordering;
@@ -74,8 +74,9 @@ pub(crate) fn assign_plain(operation: &Operation<'_>, slot: &Slot, new: Raw) -> 
     Ok(Assigned::Done)
 }
 
-fn mistyped(found: Kind, expected: Kind) -> Error {
+fn mistyped(found: Kind, expected: Kind) -> Box<Error> {
     Error::WrongType { path: String::new(), found: found.name().into(), expected: expected.name().into() }
+        .into()
 }
 
 fn assign_node(
@@ -111,7 +112,8 @@ fn assign_node(
             path: String::new(),
             declared: kind.name().into(),
             action: "replaced by another kind of value",
-        }),
+        }
+        .into()),
         _ => {
             let new = build(operation, value, parent)?;
             operation.retire_node(old.payload as u32)?;
@@ -161,7 +163,7 @@ pub(crate) fn merge<'v>(
     let mut seen = std::collections::HashSet::new();
     for (name, value) in fields {
         if !seen.insert(name) {
-            return Err(Error::AlreadyExists { path: name.to_owned() });
+            return Err(Error::AlreadyExists { path: name.to_owned() }.into());
         }
         assign_field(operation, index, &Key::new(name), value).map_err(|error| error.under(name))?;
     }
@@ -214,10 +216,10 @@ pub(crate) fn convert_array<'v>(
             flatten(value, 0, &mut found, &mut numbers).ok_or_else(|| wrong("an uneven list".to_owned()))?;
             (found, numbers)
         }
-        other => return Err(wrong(other.kind().name().to_owned())),
+        other => return Err(wrong(other.kind().name().to_owned()).into()),
     };
     if found_shape != shape {
-        return Err(wrong(format!("the shape {found_shape:?}")));
+        return Err(wrong(format!("the shape {found_shape:?}")).into());
     }
     let kind = number_kind(dtype).ok_or_else(|| wrong("numbers".to_owned()))?;
     let mut data = Vec::with_capacity(numbers.len() * dtype.itemsize());
@@ -225,7 +227,7 @@ pub(crate) fn convert_array<'v>(
         let payload = convert(number, kind)?.payload();
         data.extend_from_slice(&payload.to_le_bytes()[..dtype.itemsize()]);
     }
-    ArrayValue::new(dtype.clone(), shape, data)
+    Ok(ArrayValue::new(dtype.clone(), shape, data)?)
 }
 
 /// Shape and numbers of nested lists; `None` if they are uneven or hold anything but numbers.

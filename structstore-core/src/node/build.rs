@@ -3,7 +3,7 @@
 use super::structure::{self, Writer};
 use super::{BLOCK, LENGTH, Raw, list, write_bytes};
 use crate::arena::BlockKind;
-use crate::error::{Error, Result};
+use crate::error::{BoxedResult as Result, Error};
 use crate::journal::Operation;
 use crate::key::Key;
 use crate::lock::{MAX_DEPTH, NodeId};
@@ -36,7 +36,7 @@ pub(crate) fn build(operation: &Operation<'_>, value: &Value<'_>, parent: u32) -
                 .iter()
                 .enumerate()
                 .map(|(index, item)| {
-                    build(operation, item, id.index).map_err(|error| error.under_index(index))
+                    build(operation, item, id.index).map_err(|error| error.under_index(index).into())
                 })
                 .collect::<Result<_>>()?;
             list::fill(operation, operation.arena().node(id.index)?, &raws)?;
@@ -51,7 +51,7 @@ pub(crate) fn build(operation: &Operation<'_>, value: &Value<'_>, parent: u32) -
                 let key = Key::new(name);
                 key.check()?;
                 if structure::find(operation.arena(), node, &key)?.is_some() {
-                    return Err(Error::AlreadyExists { path: name.to_string() });
+                    return Err(Error::AlreadyExists { path: name.to_string() }.into());
                 }
                 let raw = build(operation, value, id.index).map_err(|error| error.under(name))?;
                 writer.insert(node, &key, raw)?;
@@ -77,7 +77,8 @@ pub(crate) fn build_block(operation: &Operation<'_>, value: &Value<'_>) -> Resul
             path: String::new(),
             found: value.kind().name().into(),
             expected: "text, bytes or an array".into(),
-        }),
+        }
+        .into()),
     }
 }
 

@@ -6,7 +6,7 @@ use super::{BLOCK, Raw, kind_of, list, read_bytes_node, resolve, structure};
 use crate::arena::block::{self, BlockKind, FREE, HEADER, ORPHAN, PREVIOUS_FREE, UNIT};
 use crate::arena::layout::{FIRST_LEVELS, Header, Node, Participant, SECOND_LEVELS, Seat};
 use crate::arena::{Arena, HeapGuard};
-use crate::error::{Error, Result};
+use crate::error::{BoxedResult as Result, Error};
 use crate::lock::MAX_DEPTH;
 use crate::sync::{AtomicU64, Ordering};
 use crate::value::{ArrayBlock, Kind, decode_scalar, lease_count};
@@ -35,7 +35,7 @@ struct Reached<'a> {
     nodes: HashSet<u32>,
 }
 
-fn wrong(place: &str, found: impl std::fmt::Display, expected: &'static str) -> Error {
+fn wrong(place: &str, found: impl std::fmt::Display, expected: &'static str) -> Box<Error> {
     Error::corrupt(if place.is_empty() { "the root" } else { place }, found, expected)
 }
 
@@ -72,9 +72,9 @@ impl Reached<'_> {
         if depth >= MAX_DEPTH {
             return Err(wrong(place, "a deeper level", "at most 128 levels"));
         }
-        let (id, node) = resolve(self.arena, raw).map_err(|error| match error {
+        let (id, node) = resolve(self.arena, raw).map_err(|error| match *error {
             Error::StaleHandle { .. } => wrong(place, "the name of a node that is gone", "a node"),
-            other => other,
+            other => other.into(),
         })?;
         if !self.nodes.insert(id.index) {
             return Err(wrong(place, "a node that is named twice", "a node of its own"));

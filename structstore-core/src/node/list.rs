@@ -4,7 +4,7 @@ use super::{BLOCK, Child, LENGTH, Raw, capacity};
 use crate::arena::Arena;
 use crate::arena::block::BlockKind;
 use crate::arena::layout::{Node, Slot};
-use crate::error::{Error, Result};
+use crate::error::{BoxedResult as Result, Error};
 use crate::journal::Operation;
 use crate::sync::Ordering;
 
@@ -37,8 +37,8 @@ pub(crate) fn slot<'a>(arena: &'a Arena, node: &Node, index: u64) -> Result<&'a 
 }
 
 #[cold]
-pub(crate) fn out_of_range(index: u64, len: u64) -> Error {
-    Error::IndexOutOfRange { path: String::new(), index: index as usize, len: len as usize }
+pub(crate) fn out_of_range(index: u64, len: u64) -> Box<Error> {
+    Error::IndexOutOfRange { path: String::new(), index: index as usize, len: len as usize }.into()
 }
 
 /// All items, as read.

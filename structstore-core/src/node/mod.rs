@@ -22,7 +22,7 @@ pub(crate) use read::{Shallow, read_bytes_node, read_shallow, read_text_node};
 
 use crate::arena::Arena;
 use crate::arena::layout::{Node, Slot};
-use crate::error::{Error, Result};
+use crate::error::{BoxedResult as Result, Error};
 use crate::journal::Operation;
 use crate::lock::{NodeId, generation};
 use crate::sync::{AtomicU64, Ordering};

@@ -2,7 +2,7 @@
 
 use super::{Raw, kind_of, list, structure};
 use crate::arena::Arena;
-use crate::error::{Result, join};
+use crate::error::{BoxedResult as Result, join};
 use crate::lock::{MAX_DEPTH, NodeId};
 use crate::sync::Ordering;
 use crate::value::Kind;

@@ -3,7 +3,7 @@
 use super::{BLOCK, LENGTH, Raw, kind_of, list, read_bytes, structure};
 use crate::arena::Arena;
 use crate::arena::layout::Node;
-use crate::error::{Error, Result};
+use crate::error::{BoxedResult as Result, Error};
 use crate::sync::Ordering;
 use crate::value::{ArrayBlock, ArrayValue, Kind};
 
@@ -60,5 +60,5 @@ fn read_array(arena: &Arena, node: &Node) -> Result<ArrayValue<'static>> {
     // SAFETY: the source has as many bytes (checked), the vector too. Views may write there meanwhile; what is
     // copied is bytes, of which any are an element.
     unsafe { std::ptr::copy_nonoverlapping(source, data.as_mut_ptr(), data.len()) };
-    ArrayValue::new(header.dtype, &header.shape, data)
+    Ok(ArrayValue::new(header.dtype, &header.shape, data)?)
 }

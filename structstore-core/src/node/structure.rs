@@ -8,7 +8,7 @@ use super::{Child, Raw, capacity, read_bytes, write_bytes};
 use crate::arena::Arena;
 use crate::arena::block::BlockKind;
 use crate::arena::layout::{Field, INLINE_NAME, Node};
-use crate::error::{Error, Result};
+use crate::error::{BoxedResult as Result, Error};
 use crate::journal::Operation;
 use crate::key::{Key, MAX_NAME};
 use crate::sync::{AtomicU64, Ordering};
@@ -288,7 +288,7 @@ impl<'a> Writer<'_, 'a> {
     pub(crate) fn remove(&self, node: &Node, key: &Key<'_>) -> Result<()> {
         let arena = self.arena();
         let Some((word, found)) = locate(arena, node, key)? else {
-            return Err(Error::NotFound { path: key.name().to_owned() });
+            return Err(Error::NotFound { path: key.name().to_owned() }.into());
         };
         let next = found.field.next.load(Ordering::Relaxed);
         let previous = found.field.previous.load(Ordering::Relaxed);
@@ -316,7 +316,7 @@ impl<'a> Writer<'_, 'a> {
         let arena = self.arena();
         self.reserve(node, 1)?;
         let Some((word, found)) = locate(arena, node, from)? else {
-            return Err(Error::NotFound { path: from.name().to_owned() });
+            return Err(Error::NotFound { path: from.name().to_owned() }.into());
         };
         if from.name().len() > INLINE_NAME {
             self.operation.retire_block(found.field.name[0].load(Ordering::Relaxed))?;

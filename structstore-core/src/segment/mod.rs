@@ -17,7 +17,7 @@ use std::mem;
 
 use memmap2::{MmapOptions, MmapRaw};
 
-use crate::error::{Error, Result};
+use crate::error::{BoxedResult as Result, Error};
 use crate::sync::{AtomicU64, Ordering};
 
 /// How much address space a segment reserves unless the system or the options allow less.
@@ -61,7 +61,7 @@ impl Segment {
                 Ok(map) => break map,
                 // The system grants less address space (a limit, strict overcommit): do with less.
                 Err(_) if reserved > MIN_SIZE * 1024 => reserved /= 2,
-                Err(source) => return Err(backing.io("map", source)),
+                Err(source) => return Err(backing.io("map", source).into()),
             }
         };
         Ok(Segment { map, reserved, known: AtomicU64::new(0), backing })
@@ -126,7 +126,7 @@ impl Segment {
     }
 
     #[cold]
-    fn outside(&self, offset: u64, size: u64) -> Error {
+    fn outside(&self, offset: u64, size: u64) -> Box<Error> {
         Error::corrupt(
             self.backing.place(),
             format_args!("{size} bytes at offset {offset:#x}"),
@@ -137,9 +137,9 @@ impl Segment {
     /// Backs the segment with memory up to `size`, and makes it accessible here. The caller excludes other growers.
     pub(crate) fn commit(&self, from: u64, size: u64) -> Result<()> {
         if size > self.reserved {
-            return Err(
-                self.full(size - from, format!("this process reserved {} bytes for it", self.reserved))
-            );
+            return Err(self
+                .full(size - from, format!("this process reserved {} bytes for it", self.reserved))
+                .into());
         }
         self.backing.extend(from, size)?;
         self.known.fetch_max(size, Ordering::AcqRel);

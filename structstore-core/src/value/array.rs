@@ -246,7 +246,7 @@ const INLINE_DESCR: usize = 8;
 
 /// The count of participants that lease an array block.
 pub(crate) fn lease_count(arena: &Arena, payload: u64) -> Result<&AtomicU64> {
-    arena.at::<AtomicU64>(payload + 8 * LEASES as u64)
+    Ok(arena.at::<AtomicU64>(payload + 8 * LEASES as u64)?)
 }
 
 impl ArrayBlock {
@@ -295,7 +295,7 @@ impl ArrayBlock {
         let (bytes, sizes, dimensions) = (load(0), load(1), load(2));
         let (itemsize, descr) = (sizes as u32, (sizes >> 32) as usize);
         if dimensions > MAX_DIMENSIONS as u64 || descr > 1 << 16 {
-            return Err(broken(format!("{dimensions} dimensions, {descr} bytes of type")));
+            return Err(broken(format!("{dimensions} dimensions, {descr} bytes of type")).into());
         }
         let long = if descr > INLINE_DESCR { descr.div_ceil(8) as u64 } else { 0 };
         let words = arena.words(payload, HEADER_WORDS as u64 + dimensions + long)?;
@@ -310,7 +310,7 @@ impl ArrayBlock {
         let dtype = DType::parse(&descr, itemsize)?;
         let block = ArrayBlock::new(dtype, &shape).map_err(|_| broken(format!("the shape {shape:?}")))?;
         if block.bytes != bytes {
-            return Err(broken(format!("{bytes} bytes of elements for the shape {shape:?}")));
+            return Err(broken(format!("{bytes} bytes of elements for the shape {shape:?}")).into());
         }
         arena.bytes(payload, block.size())?;
         Ok(block)

@@ -84,7 +84,7 @@ impl DType {
             if descr.starts_with('[') { DType::structured(descr, itemsize) } else { DType::new(descr) };
         match parsed {
             Ok(dtype) if dtype.itemsize == itemsize => Ok(dtype),
-            _ => Err(Error::corrupt("an array", "an unknown element type", "a NumPy type")),
+            _ => Err(Error::corrupt("an array", "an unknown element type", "a NumPy type").into()),
         }
     }
 

@@ -85,7 +85,7 @@ pub(crate) fn decode(image: &[u8]) -> Result<Value<'_>> {
     }
     let mut reader = Reader { rest: body, length: image.len() };
     let value = reader.value(0)?;
-    if reader.rest.is_empty() { Ok(value) } else { Err(reader.broken("bytes behind the value")) }
+    if reader.rest.is_empty() { Ok(value) } else { Err(reader.broken("bytes behind the value").into()) }
 }
 
 struct Reader<'a> {
@@ -94,7 +94,7 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn broken(&self, found: impl std::fmt::Display) -> Error {
+    fn broken(&self, found: impl std::fmt::Display) -> Box<Error> {
         let at = self.length - self.rest.len();
         Error::corrupt(format_args!("byte {at} of the image"), found, "a value")
     }
@@ -117,7 +117,7 @@ impl<'a> Reader<'a> {
         let count = self.word()?;
         match usize::try_from(count) {
             Ok(count) if count <= self.rest.len() / least => Ok(count),
-            _ => Err(self.broken(format_args!("a count of {count}"))),
+            _ => Err(self.broken(format_args!("a count of {count}")).into()),
         }
     }
 
@@ -128,7 +128,7 @@ impl<'a> Reader<'a> {
 
     fn text(&mut self) -> Result<&'a str> {
         let bytes = self.sized()?;
-        std::str::from_utf8(bytes).map_err(|_| self.broken("text that is not UTF-8"))
+        Ok(std::str::from_utf8(bytes).map_err(|_| self.broken("text that is not UTF-8"))?)
     }
 
     fn value(&mut self, depth: usize) -> Result<Value<'a>> {

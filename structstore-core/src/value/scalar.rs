@@ -122,7 +122,7 @@ pub(crate) fn decode_scalar(kind: Kind, payload: u64) -> Result<Option<Scalar>> 
         Kind::Bool => match payload as u8 {
             0 => Scalar::Bool(false),
             1 => Scalar::Bool(true),
-            other => return Err(Error::corrupt("a bool", other, "0 or 1")),
+            other => return Err(Error::corrupt("a bool", other, "0 or 1").into()),
         },
         Kind::I8 => Scalar::I8(payload as i8),
         Kind::I16 => Scalar::I16(payload as i16),
