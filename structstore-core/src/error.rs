@@ -7,6 +7,9 @@ use std::time::Duration;
 /// A result whose error is [`enum@Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// What [`Error::NotReady`] says of a segment whose creator is not done.
+pub(crate) const INITIALISING: &str = "still being initialised by another process";
+
 /// A result of the engine. [`enum@Error`] is large, and a result that is as large travels through memory, written in parts
 /// and read whole, which takes longer than a lock; with the error in a box it travels in registers.
 pub(crate) type BoxedResult<T, E = Box<Error>> = std::result::Result<T, E>;
@@ -191,11 +194,13 @@ pub enum Error {
         /// What was expected.
         expected: String,
     },
-    /// The segment was not made ready in time by the process that creates it.
-    #[error("{place}: still being initialised by another process after {waited:?}")]
+    /// The segment was not there, or not ready, in time.
+    #[error("{place}: {reason} after {waited:?}")]
     NotReady {
         /// The segment.
         place: String,
+        /// What was waited for.
+        reason: &'static str,
         /// For how long this thread waited.
         waited: Duration,
     },

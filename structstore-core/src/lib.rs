@@ -28,6 +28,8 @@ mod sync;
 mod arena;
 #[cfg(not(loom))]
 mod bind;
+#[cfg(all(test, not(loom)))]
+mod damage;
 #[cfg(not(loom))]
 mod handle;
 #[cfg(not(loom))]
@@ -73,6 +75,10 @@ pub mod private {
     pub use crate::handle::Lock;
     pub use crate::lock::WaitHooks;
 }
+
+// For what `derive` generates in tests of this crate.
+#[cfg(test)]
+extern crate self as structstore;
 
 /// The examples of the README compile.
 #[cfg(all(doctest, feature = "derive"))]

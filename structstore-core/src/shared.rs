@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 
 use crate::arena::Arena;
 use crate::arena::layout::{FORMAT_VERSION, Header, MAGIC, READY, fingerprint};
-use crate::error::{Error, Result};
+use crate::error::{Error, INITIALISING, Result};
 use crate::handle::{Handle, Struct, exclusively};
 use crate::journal::Operation;
 use crate::lock::{Mode, NodeId, Wait};
@@ -314,7 +314,7 @@ impl StructStoreShared {
                 open: true,
             });
         }
-        Err(Error::NotReady { place: place.to_string(), waited: options.timeout })
+        Err(Error::NotReady { place: place.to_string(), reason: INITIALISING, waited: options.timeout })
     }
 
     /// Whether the name still leads to this segment, and its contents were not re-initialised since it was opened.
@@ -345,12 +345,14 @@ impl StructStoreShared {
             match reopened {
                 Ok(mut store) => {
                     store.options = self.options.clone();
-                    std::mem::swap(self, &mut store);
+                    // Not closed: its cleanup would remove the name that has just been found again.
+                    std::mem::replace(self, store).abandon();
                 }
                 Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
                     if start.elapsed() >= timeout {
                         return Err(Error::NotReady {
                             place: self.place.to_string(),
+                            reason: "has not appeared",
                             waited: start.elapsed(),
                         });
                     }
@@ -448,7 +450,11 @@ fn load(backing: Backing, liveness: Liveness, options: &Options) -> Result<Arc<A
     };
     let fresh = examine(file, place)?;
     if fresh && *access == Access::ReadOnly {
-        return Err(Error::NotReady { place: place.to_string(), waited: Duration::ZERO });
+        return Err(Error::NotReady {
+            place: place.to_string(),
+            reason: INITIALISING,
+            waited: Duration::ZERO,
+        });
     }
     if fresh {
         // What a creator that died has left. Nobody has mapped it, for it was never ready.
@@ -545,7 +551,9 @@ fn root(arena: &Arc<Arena>, reinit: bool, options: &Options) -> Result<NodeId> {
             )?)
         }
         Some(root) => Ok(root),
-        None if !arena.writable() => Err(Error::NotReady { place: arena.place(), waited: Duration::ZERO }),
+        None if !arena.writable() => {
+            Err(Error::NotReady { place: arena.place(), reason: INITIALISING, waited: Duration::ZERO })
+        }
         None => {
             let operation = Operation::begin(arena)?;
             let root = create(&operation)?;

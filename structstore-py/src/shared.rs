@@ -215,9 +215,12 @@ impl StructStoreShared {
                 return Ok(false);
             }
             if timeout.is_some_and(|timeout| start.elapsed() >= timeout) {
-                return Err(
-                    Error::NotReady { place: shared.place.to_string(), waited: start.elapsed() }.into()
-                );
+                return Err(Error::NotReady {
+                    place: shared.place.to_string(),
+                    reason: "has not appeared",
+                    waited: start.elapsed(),
+                }
+                .into());
             }
             py.detach(|| std::thread::sleep(POLL));
             py.check_signals()?;

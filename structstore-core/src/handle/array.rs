@@ -8,7 +8,6 @@ use super::{Access, Handle};
 use crate::arena::Arena;
 use crate::arena::layout::Node;
 use crate::error::{BoxedResult, Error, Result};
-use crate::journal::Operation;
 use crate::lock::{Mode, Wait};
 use crate::node::{self, BLOCK, FIXED};
 use crate::sync::{AtomicU64, Ordering};
@@ -107,10 +106,8 @@ impl Array {
         self.publish(array).map_err(|error| self.handle.locate(error))
     }
 
-    fn publish(&self, array: &ArrayValue<'_>) -> BoxedResult<()> {
-        let arena = self.handle.arena();
+    pub(super) fn publish(&self, array: &ArrayValue<'_>) -> BoxedResult<()> {
         let node = self.handle.record();
-        let operation = Operation::begin(arena)?;
         let borrowed = Value::Array(array.borrowed());
         let array = match node.head.identity.load(Ordering::Relaxed) & FIXED {
             0 => array.borrowed(),
@@ -119,11 +116,11 @@ impl Array {
                 node::convert_array(&borrowed, &fixed.dtype, &fixed.shape)?
             }
         };
-        let aside = node::build_block(&operation, &Value::Array(array))?;
-        let held = self.handle.acquire(Mode::Node, &Wait::FOREVER)?;
-        let result = node::replace_block(&operation, node, aside).and_then(|()| operation.commit());
-        held.release(arena);
-        result
+        let array = Value::Array(array);
+        self.handle.change_prepared(
+            |operation| node::build_block(operation, &array),
+            |operation, aside| node::replace_block(operation, node, aside),
+        )
     }
 
     /// A view of the array's memory, which stays valid whatever becomes of the array and the store.

@@ -55,14 +55,15 @@ fn not_found(name: &str) -> Box<Error> {
     Error::NotFound { path: name.to_owned() }.into()
 }
 
-/// The contents of a field's slot; `NotFound` if there is none.
+/// The contents of a field's slot, if there is one of that name.
 #[inline]
-fn raw_field(arena: &Arena, node: &Node, key: &Key<'_>) -> BoxedResult<Raw> {
-    match structure::find(arena, node, key)? {
-        Some(found) => Ok(Raw::load(&found.field.slot)),
-        // The error's name is put in where it is reported.
-        None => Err(not_found("")),
-    }
+fn raw_field(arena: &Arena, node: &Node, key: &Key<'_>) -> BoxedResult<Option<Raw>> {
+    Ok(structure::find(arena, node, key)?.map(|found| Raw::load(&found.field.slot)))
+}
+
+/// The contents of the slot of a field that has to be there; the error's name is put in where it is reported.
+fn existing_field(arena: &Arena, node: &Node, key: &Key<'_>) -> BoxedResult<Raw> {
+    raw_field(arena, node, key)?.ok_or_else(|| not_found(""))
 }
 
 fn names(arena: &Arena, node: &Node) -> BoxedResult<Vec<String>> {
@@ -124,11 +125,43 @@ impl Struct {
     fn assign_node(&self, key: &Key<'_>, value: &Value<'_>) -> BoxedResult<()> {
         key.check()?;
         let arena = self.handle.arena();
-        value.check_depth(node::depth_of(arena, self.handle.id().index)?)?;
+        let index = self.handle.id().index;
+        value.check_depth(node::depth_of(arena, index)?)?;
+        if self.assign_aside(key, value)? {
+            return Ok(());
+        }
         self.with_child(key, |operation, node, _| match structure::find(arena, node, key)? {
-            Some(found) => node::assign_slot(operation, self.handle.id().index, &found.field.slot, value),
-            None => node::assign_field(operation, self.handle.id().index, key, value),
+            Some(found) => node::assign_slot(operation, index, &found.field.slot, value),
+            None => node::assign_field(operation, index, key, value),
         })
+    }
+
+    /// Assigns where nothing has to be held below this struct, so that all is copied before a lock is taken: an array to
+    /// an array, or anything in place of nothing. Returns whether that was possible.
+    fn assign_aside(&self, key: &Key<'_>, value: &Value<'_>) -> BoxedResult<bool> {
+        match (self.handle.read(|arena, node| raw_field(arena, node, key))?, value) {
+            (Some(raw), Value::Array(array)) if raw.kind()? == Kind::Array => {
+                match self.handle.child(raw).and_then(|child| Array::from_handle(child).publish(array)) {
+                    Err(error) if matches!(*error, Error::StaleHandle { .. }) => Ok(false),
+                    other => other.map(|()| true),
+                }
+            }
+            (None, _) => {
+                let (arena, node) = (self.handle.arena(), self.handle.record());
+                self.handle.change_prepared(
+                    |operation| node::build(operation, value, self.handle.id().index),
+                    |operation, built| {
+                        let absent = structure::find(arena, node, key)?.is_none();
+                        if absent {
+                            Writer { operation, aside: false }.insert(node, key, built)?;
+                        }
+                        // Otherwise somebody was faster, and what was built is dropped with the operation.
+                        Ok(absent)
+                    },
+                )
+            }
+            _ => Ok(false),
+        }
     }
 
     /// Runs an operation on the field `key` with all that it takes: what the field names is held
@@ -139,42 +172,7 @@ impl Struct {
         key: &Key<'_>,
         change: impl Fn(&Operation<'_>, &Node, Option<Raw>) -> BoxedResult<T>,
     ) -> BoxedResult<T> {
-        let arena = self.handle.arena();
-        loop {
-            let current = |arena: &Arena, node: &Node| {
-                Ok(structure::find(arena, node, key)?.map(|found| Raw::load(&found.field.slot)))
-            };
-            let seen = self.handle.read(current)?;
-            let child = match seen.and_then(Raw::id) {
-                Some(id) => match self.handle.acquire_child(id, Mode::Tree, &Wait::FOREVER) {
-                    Ok(held) => Some(held),
-                    // Replaced since: look again.
-                    Err(error) if matches!(*error, Error::StaleHandle { .. }) => {
-                        self.handle.read(|_, _| Ok(()))?;
-                        continue;
-                    }
-                    Err(error) => return Err(error.under(key.name()).into()),
-                },
-                None => None,
-            };
-            let node = self.handle.record();
-            let done = self.handle.acquire(Mode::Node, &Wait::FOREVER).and_then(|held| {
-                let result = match current(arena, node) {
-                    // A structure has come or gone meanwhile: look again.
-                    Ok(now) if now.and_then(Raw::id) != seen.and_then(Raw::id) => Ok(None),
-                    Ok(now) => operate(arena, |operation| change(operation, node, now)).map(Some),
-                    Err(error) => Err(error),
-                };
-                held.release(arena);
-                result
-            });
-            if let Some(child) = child {
-                child.release(arena);
-            }
-            if let Some(result) = done? {
-                return Ok(result);
-            }
-        }
+        self.handle.with_child(|arena, node| raw_field(arena, node, key), change)
     }
 
     /// Reads a field.
@@ -186,20 +184,41 @@ impl Struct {
     #[inline]
     pub fn get<'k, T: Get>(&self, key: impl Into<Key<'k>>) -> Result<T> {
         let key = key.into();
-        loop {
-            let result = self
-                .handle
-                .read(|arena, node| raw_field(arena, node, &key))
-                .and_then(|raw| T::get(Slot { raw, source: Source::Handle(&self.handle) }));
-            match result {
-                Ok(value) => return Ok(value),
-                // What the field named was replaced before it could be read. If this struct lives, look again.
-                Err(error)
-                    if matches!(*error, Error::StaleHandle { .. })
-                        && self.handle.read(|_, _| Ok(())).is_ok() => {}
-                Err(error) => return Err(self.handle.locate_field(error, key.name())),
-            }
+        match self.find_in(&key) {
+            Ok(Some(value)) => Ok(value),
+            Ok(None) => Err(self.handle.locate_field(not_found(""), key.name())),
+            Err(error) => Err(self.handle.locate_field(error, key.name())),
         }
+    }
+
+    /// Reads a field if there is one of that name.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::get`], without [`Error::NotFound`].
+    ///
+    /// ```
+    /// let store = structstore::StructStore::new();
+    /// assert_eq!(store.find::<i32>("num")?, None);
+    /// store.set("num", 5)?;
+    /// assert_eq!(store.find::<i32>("num")?, Some(5));
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    #[inline]
+    pub fn find<'k, T: Get>(&self, key: impl Into<Key<'k>>) -> Result<Option<T>> {
+        let key = key.into();
+        self.find_in(&key).map_err(|error| self.handle.locate_field(error, key.name()))
+    }
+
+    #[inline(always)]
+    fn find_in<T: Get>(&self, key: &Key<'_>) -> BoxedResult<Option<T>> {
+        self.handle.follow(
+            |arena, node| raw_field(arena, node, key),
+            |raw| match raw {
+                Some(raw) => Ok(Some(Some(T::get(Slot { raw, source: Source::Handle(&self.handle) })?))),
+                None => Ok(Some(None)),
+            },
+        )
     }
 
     /// Reads a field, which is created with the given value if it is missing.
@@ -259,7 +278,7 @@ impl Struct {
     ///
     /// [`Error::WrongType`] if the field is no struct, and as [`Struct::set`].
     pub fn nested<'k>(&self, key: impl Into<Key<'k>>) -> Result<Struct> {
-        Ok(self.existing_or(key.into(), Value::Struct(Vec::new()))?)
+        self.existing_or(key.into(), Value::Struct(Vec::new()))
     }
 
     /// The list in a field, which is created empty if it is missing.
@@ -268,7 +287,7 @@ impl Struct {
     ///
     /// As [`Struct::nested`].
     pub fn list<'k>(&self, key: impl Into<Key<'k>>) -> Result<List> {
-        Ok(self.existing_or(key.into(), Value::List(Vec::new()))?)
+        self.existing_or(key.into(), Value::List(Vec::new()))
     }
 
     /// The text in a field, which is created empty if it is missing.
@@ -277,7 +296,7 @@ impl Struct {
     ///
     /// As [`Struct::nested`].
     pub fn text<'k>(&self, key: impl Into<Key<'k>>) -> Result<Text> {
-        Ok(self.existing_or(key.into(), "".into())?)
+        self.existing_or(key.into(), "".into())
     }
 
     /// The bytes in a field, which is created empty if it is missing.
@@ -286,7 +305,7 @@ impl Struct {
     ///
     /// As [`Struct::nested`].
     pub fn bytes<'k>(&self, key: impl Into<Key<'k>>) -> Result<Bytes> {
-        Ok(self.existing_or(key.into(), Value::Bytes((&[]).into()))?)
+        self.existing_or(key.into(), Value::Bytes((&[]).into()))
     }
 
     /// The array in a field that exists.
@@ -307,13 +326,13 @@ impl Struct {
         self.list(key)?.write()
     }
 
-    fn existing_or<T: Get>(&self, key: Key<'_>, missing: Value<'_>) -> BoxedResult<T> {
-        match self.get(key) {
-            Err(Error::NotFound { .. }) => {
+    fn existing_or<T: Get>(&self, key: Key<'_>, missing: Value<'_>) -> Result<T> {
+        match self.find(key)? {
+            Some(found) => Ok(found),
+            None => {
                 self.ensure(&key, &missing).map_err(|error| self.handle.locate_field(error, key.name()))?;
-                Ok(self.get(key)?)
+                self.get(key)
             }
-            other => Ok(other?),
         }
     }
 
@@ -325,7 +344,7 @@ impl Struct {
     pub fn kind<'k>(&self, key: impl Into<Key<'k>>) -> Result<Kind> {
         let key = key.into();
         self.handle
-            .read(|arena, node| raw_field(arena, node, &key)?.kind())
+            .read(|arena, node| existing_field(arena, node, &key)?.kind())
             .map_err(|error| self.handle.locate_field(error, key.name()))
     }
 
@@ -627,7 +646,7 @@ impl<'s, H: Hold> StructMut<'s, H> {
     }
 
     fn raw(&self, key: &Key<'_>) -> BoxedResult<Raw> {
-        raw_field(self.access.arena(), self.access.node(), key)
+        existing_field(self.access.arena(), self.access.node(), key)
     }
 
     /// Assigns a field; see [`Struct::set`].
@@ -836,7 +855,7 @@ pub struct StructRef<'s, H = Lent<'s>> {
 impl<H: Hold> StructRef<'_, H> {
     fn child(&self, key: Key<'_>, kind: Kind) -> BoxedResult<&Node> {
         let (arena, node) = (self.access.arena(), self.access.node());
-        let child = raw_field(arena, node, &key).and_then(|raw| match raw.kind()? {
+        let child = existing_field(arena, node, &key).and_then(|raw| match raw.kind()? {
             found if found == kind => node::resolve(arena, raw),
             found => Err(wrong_kind(found, kind.name())),
         });
@@ -868,7 +887,7 @@ impl<H: Hold> StructRef<'_, H> {
     /// As [`Struct::get`].
     pub fn get<'k, T: Get>(&self, key: impl Into<Key<'k>>) -> Result<T> {
         let key = key.into();
-        raw_field(self.access.arena(), self.access.node(), &key)
+        existing_field(self.access.arena(), self.access.node(), &key)
             .and_then(|raw| T::get(Slot { raw, source: Source::Held(self.access.arena()) }))
             .map_err(|error| self.access.locate_field(error, key.name()))
     }

@@ -6,7 +6,6 @@ use std::time::Duration;
 use super::access::{Guard, Hold, Lent, at_most};
 use super::fields::lend_scalar;
 use super::get::{Slot, Source};
-use super::locking::operate;
 use super::{Access, ArrayMut, BytesMut, Get, Handle, StructMut, TextMut, slot_value, wrong_kind};
 use crate::arena::Arena;
 use crate::arena::layout::Node;
@@ -78,20 +77,11 @@ impl List {
     ///
     /// [`Error::IndexOutOfRange`], and as [`Struct::get`](crate::Struct::get).
     pub fn get<T: Get>(&self, index: usize) -> Result<T> {
-        loop {
-            let result = self
-                .handle
-                .read(|arena, node| Ok(Raw::load(list::slot(arena, node, index as u64)?)))
-                .and_then(|raw| T::get(Slot { raw, source: Source::Handle(&self.handle) }));
-            match result {
-                Ok(value) => return Ok(value),
-                // What the item named was replaced before it could be read. If this list lives, look again.
-                Err(error)
-                    if matches!(*error, Error::StaleHandle { .. })
-                        && self.handle.read(|_, _| Ok(())).is_ok() => {}
-                Err(error) => return Err(self.locate_item(error.into(), index)),
-            }
-        }
+        let found = self.handle.follow(
+            |arena, node| Ok(Some(Raw::load(list::slot(arena, node, index as u64)?))),
+            |raw| raw.map(|raw| T::get(Slot { raw, source: Source::Handle(&self.handle) })).transpose(),
+        );
+        found.map_err(|error| self.locate_item(error.into(), index))
     }
 
     /// Appends an item.
@@ -205,40 +195,12 @@ impl List {
         index: impl Fn(&Node) -> BoxedResult<u64>,
         change: impl Fn(&Operation<'_>, &Node, Raw) -> BoxedResult<T>,
     ) -> BoxedResult<T> {
-        let arena = self.handle.arena();
-        let current = |arena: &Arena, node: &Node| Ok(Raw::load(list::slot(arena, node, index(node)?)?));
-        loop {
-            let seen = self.handle.read(current)?;
-            let child = match seen.id() {
-                Some(id) => match self.handle.acquire_child(id, Mode::Tree, &Wait::FOREVER) {
-                    Ok(held) => Some(held),
-                    // Replaced since: look again.
-                    Err(error) if matches!(*error, Error::StaleHandle { .. }) => {
-                        self.handle.read(|_, _| Ok(()))?;
-                        continue;
-                    }
-                    Err(error) => return Err(error),
-                },
-                None => None,
-            };
-            let node = self.handle.record();
-            let done = self.handle.acquire(Mode::Node, &Wait::FOREVER).and_then(|held| {
-                let result = match current(arena, node) {
-                    // Items have moved meanwhile: look again.
-                    Ok(now) if now.id() != seen.id() => Ok(None),
-                    Ok(now) => operate(arena, |operation| change(operation, node, now)).map(Some),
-                    Err(error) => Err(error),
-                };
-                held.release(arena);
-                result
-            });
-            if let Some(child) = child {
-                child.release(arena);
-            }
-            if let Some(result) = done? {
-                return Ok(result);
-            }
-        }
+        let current =
+            |arena: &Arena, node: &Node| Ok(Some(Raw::load(list::slot(arena, node, index(node)?)?)));
+        self.handle.with_child(current, |operation, node, raw| match raw {
+            Some(raw) => change(operation, node, raw),
+            None => Err(list::out_of_range(0, 0)),
+        })
     }
 
     /// Removes all items.

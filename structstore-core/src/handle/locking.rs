@@ -130,8 +130,5 @@ pub(crate) fn exclusively<T>(
 /// Runs one operation under locks that the caller has.
 #[inline(always)]
 pub(crate) fn operate<T>(arena: &Arc<Arena>, change: impl FnOnce(&Operation<'_>) -> Result<T>) -> Result<T> {
-    let operation = Operation::begin(arena)?;
-    let result = change(&operation)?;
-    operation.commit()?;
-    Ok(result)
+    Operation::begin(arena)?.conclude(change)
 }

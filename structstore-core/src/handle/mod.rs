@@ -27,6 +27,7 @@ pub(crate) use locking::{Held, acquire, exclusively, operate};
 pub use token::Lock;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::arena::Arena;
 use crate::arena::layout::Node;
@@ -39,6 +40,9 @@ use crate::value::{Kind, Value};
 
 /// How often a read is tried without writing anything, before it takes a shared lock.
 const OPTIMISTIC_TRIES: usize = 100;
+
+/// How often a change is prepared before its lock is taken.
+const PREPARED_TRIES: usize = 3;
 
 /// How often a reader without write permission yields before it sleeps between tries.
 const READ_ONLY_YIELDS: usize = 1000;
@@ -147,6 +151,62 @@ impl Handle {
         self.read_contended(read)
     }
 
+    /// Looks at a slot of this node and does something with what it names; looks again where that was replaced in
+    /// between, or where `visit` finds that something else is there by now (`None`).
+    #[inline(always)]
+    pub(crate) fn follow<T>(
+        &self,
+        slot: impl Fn(&Arena, &Node) -> Result<Option<Raw>>,
+        visit: impl Fn(Option<Raw>) -> Result<Option<T>>,
+    ) -> Result<T> {
+        let mut gone = None;
+        loop {
+            let raw = self.read(&slot)?;
+            match visit(raw) {
+                Ok(Some(value)) => return Ok(value),
+                Ok(None) => gone = None,
+                Err(error) if matches!(*error, Error::StaleHandle { .. }) => {
+                    let id = raw.and_then(Raw::id);
+                    if gone.is_some() && gone == id {
+                        // Names are taken out before what they name goes, and never come back.
+                        return Err(Error::corrupt("a slot", "the name of a node that is gone", "a node"));
+                    }
+                    gone = id;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Runs an operation on a slot of this node with all that it takes: what the slot names is held tree-exclusively,
+    /// and asked for first, then this node node-exclusively. (The other order would deadlock against a guard on the
+    /// child whose thread asks for this node.)
+    pub(crate) fn with_child<T>(
+        &self,
+        slot: impl Fn(&Arena, &Node) -> Result<Option<Raw>>,
+        change: impl Fn(&Operation<'_>, &Node, Option<Raw>) -> Result<T>,
+    ) -> Result<T> {
+        let (arena, node) = (self.arena(), self.record());
+        self.follow(&slot, |seen| {
+            let id = seen.and_then(Raw::id);
+            let child = id.map(|id| self.acquire_child(id, Mode::Tree, &Wait::FOREVER)).transpose()?;
+            let done = self.acquire(Mode::Node, &Wait::FOREVER).and_then(|held| {
+                let result = match slot(arena, node) {
+                    // A structure has come or gone meanwhile.
+                    Ok(now) if now.and_then(Raw::id) != id => Ok(None),
+                    Ok(now) => operate(arena, |operation| change(operation, node, now)).map(Some),
+                    Err(error) => Err(error),
+                };
+                held.release(arena);
+                result
+            });
+            if let Some(child) = child {
+                child.release(arena);
+            }
+            done
+        })
+    }
+
     #[cold]
     fn read_contended<T>(&self, read: impl Fn(&Arena, &Node) -> Result<T>) -> Result<T> {
         if self.arena().writable() {
@@ -169,6 +229,35 @@ impl Handle {
             }
         }
         Err(Error::Interrupted.into())
+    }
+
+    /// Changes the node's own slots in one operation, of which `prepare` is done before the lock is taken: long copies.
+    ///
+    /// A thread does not sleep with an operation under way, for it may be called upon to do another one meanwhile (a
+    /// signal handler of its runtime). If the lock is not to be had at once, what was prepared is given up; when that
+    /// has happened too often, the preparations are made under the lock.
+    pub(crate) fn change_prepared<A, T>(
+        &self,
+        prepare: impl Fn(&Operation<'_>) -> Result<A>,
+        change: impl Fn(&Operation<'_>, A) -> Result<T>,
+    ) -> Result<T> {
+        for _ in 0..PREPARED_TRIES {
+            let operation = Operation::begin(self.arena())?;
+            let prepared = prepare(&operation)?;
+            match self.acquire(Mode::Node, &Wait::at_most(Duration::ZERO)) {
+                Ok(held) => {
+                    let result = operation.conclude(|operation| change(operation, prepared));
+                    held.release(self.arena());
+                    return result;
+                }
+                Err(error) if matches!(*error, Error::LockTimeout { .. }) => {
+                    drop(operation);
+                    self.acquire(Mode::Node, &Wait::FOREVER)?.release(self.arena());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.change(Mode::Node, &Wait::FOREVER, |operation| change(operation, prepare(operation)?))
     }
 
     /// Changes the node in one operation, under a lock of its own.

@@ -136,6 +136,14 @@ impl<'a> Operation<'a> {
         self.seat.pending_nodes.store(0, Ordering::Release);
     }
 
+    /// Makes the last changes and commits, or undoes everything. It is over then, so that locks may be released.
+    #[inline(always)]
+    pub(crate) fn conclude<T>(self, change: impl FnOnce(&Operation<'a>) -> Result<T>) -> Result<T> {
+        let result = change(&self)?;
+        self.commit()?;
+        Ok(result)
+    }
+
     /// Makes the changes final and frees what they unlinked.
     ///
     /// From the store to the phase word on, the operation has happened; an error after it says that the segment

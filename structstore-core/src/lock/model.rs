@@ -292,7 +292,7 @@ fn reuse_against(mode: Mode) {
                 tree.touch(A, mode);
                 tree.release(0, A, mode, slot);
             }
-            Err(error) => assert!(matches!(error, Error::StaleHandle { .. })),
+            Err(error) => assert!(matches!(*error, Error::StaleHandle { .. })),
         }
         remover.join().unwrap();
     });

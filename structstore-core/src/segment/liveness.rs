@@ -12,7 +12,7 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 
 use super::backing::{Access, Place, reopen};
-use crate::error::{Error, Result};
+use crate::error::{Error, INITIALISING, Result};
 
 /// How many processes can be attached at once, for changing things.
 pub(crate) const PARTICIPANTS: u32 = 4096;
@@ -68,7 +68,11 @@ impl Liveness {
                     return file.map(InitLock).map_err(|source| place.io("lock", source, String::new()));
                 }
                 Ok(false) if start.elapsed() >= timeout => {
-                    return Err(Error::NotReady { place: place.to_string(), waited: start.elapsed() });
+                    return Err(Error::NotReady {
+                        place: place.to_string(),
+                        reason: INITIALISING,
+                        waited: start.elapsed(),
+                    });
                 }
                 Ok(false) => thread::sleep(POLL),
                 Err(errno) => return Err(place.io("lock", errno.into(), String::new())),
