@@ -29,7 +29,7 @@ use crate::lock::{Mode, NodeId, Wait};
 use crate::node::structure::{self, Writer};
 use crate::node::{self, BLOCK, Raw};
 use crate::store::Store;
-use crate::sync::Ordering;
+use crate::sync::{AtomicU64, Ordering};
 use crate::value::{ArrayBlock, ArrayValue, DType, FixedArray, Kind, Value, lease_count};
 
 /// A type that can be a field of a bound struct: a scalar, `String`, an array `[T; N]` nested up to three deep, or a
@@ -489,7 +489,7 @@ impl Struct {
     pub fn bind<T: Field>(&self) -> Result<Binding<T>> {
         let handle = &self.handle;
         let slot = Raw::node(Kind::Struct, handle.id());
-        let slot = SlotRef(Slot { tag: slot.tag.into(), payload: slot.payload.into() });
+        let slot = SlotRef(Slot { tag: AtomicU64::new(slot.tag), payload: AtomicU64::new(slot.payload) });
         let place = handle
             .change(Mode::Tree, &Wait::FOREVER, |operation| {
                 let binder = Binder { operation, lent: RefCell::default() };

@@ -22,7 +22,7 @@ fn slot<'a>(of: &'a Struct, name: &str) -> &'a Slot {
 
 /// Makes the name in a slot that of an earlier or later life of the node.
 fn misname(slot: &Slot) {
-    slot.payload.fetch_add(1 << 32, Ordering::Relaxed);
+    slot.payload.store(slot.payload.load(Ordering::Relaxed) + (1 << 32), Ordering::Relaxed);
 }
 
 /// Fails where `run` has not returned in time.

@@ -28,6 +28,8 @@ mod sync;
 mod arena;
 #[cfg(not(loom))]
 mod bind;
+#[cfg(all(feature = "crash-points", not(loom)))]
+mod crash;
 #[cfg(all(test, not(loom)))]
 mod damage;
 #[cfg(not(loom))]
@@ -72,6 +74,8 @@ pub use structstore_derive::StructStore;
 #[doc(hidden)]
 pub mod private {
     pub use crate::bind::{Binder, BoundNode, Lender, SlotRef};
+    #[cfg(feature = "crash-points")]
+    pub use crate::crash::{arm, disarm, stores};
     pub use crate::handle::Lock;
     pub use crate::lock::WaitHooks;
 }

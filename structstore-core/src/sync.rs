@@ -4,7 +4,13 @@
 //! futex is a condition variable; in every other build they are the standard library's and the kernel's.
 
 #[cfg(not(loom))]
-pub(crate) use std::sync::atomic::{AtomicU64, Ordering, fence};
+pub(crate) use std::sync::atomic::{Ordering, fence};
+
+#[cfg(not(any(loom, feature = "crash-points")))]
+pub(crate) use std::sync::atomic::AtomicU64;
+
+#[cfg(all(not(loom), feature = "crash-points"))]
+pub(crate) use crate::crash::{AtomicU64, step};
 
 #[cfg(loom)]
 pub(crate) use loom::sync::atomic::{AtomicU64, Ordering, fence};
@@ -59,6 +65,11 @@ pub(crate) fn futex_wake(word: &AtomicU64) {
         libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, i32::MAX);
     }
 }
+
+/// Stands before a store to shared memory that is not one of a word; see `crash.rs`.
+#[cfg(not(any(loom, feature = "crash-points")))]
+#[inline(always)]
+pub(crate) fn step() {}
 
 /// A hint to the processor that this thread spins.
 #[cfg(not(loom))]

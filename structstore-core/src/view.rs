@@ -47,9 +47,8 @@ impl Lease {
     }
 
     fn enter(arena: &Arc<Arena>, block: u64) -> Result<u64> {
-        let seat = arena.seat()?;
         let participant = arena.participant()?;
-        let mut heap = HeapGuard::lock(arena, seat.own.index);
+        let mut heap = HeapGuard::lock(arena, arena.owner());
         let mut section = heap.section();
         let mut at = participant.leases.load(Ordering::Relaxed);
         let mut vacant = None;
@@ -61,7 +60,7 @@ impl Lease {
         let entry = match vacant {
             Some(entry) => entry,
             None => {
-                let more = section.take(LEASE_WORDS * 8, BlockKind::Leases)?;
+                let more = section.take_for_writing(LEASE_WORDS * 8, BlockKind::Leases)?;
                 let words = arena.words(more, LEASE_WORDS)?;
                 words[0].store(participant.leases.load(Ordering::Relaxed), Ordering::Relaxed);
                 words[1..].iter().for_each(|word| word.store(0, Ordering::Relaxed));
@@ -77,19 +76,7 @@ impl Lease {
     }
 
     fn leave(&self) -> Result<()> {
-        // A thread that is ending may have no seat any more; the section needs none of its own.
-        let seat = self.arena.seat()?;
-        let mut heap = HeapGuard::lock(&self.arena, seat.own.index);
-        let mut section = heap.section();
-        let count = lease_count(&self.arena, self.block)?;
-        let left = count.load(Ordering::Relaxed).saturating_sub(1);
-        section.set(self.arena.at::<AtomicU64>(self.entry)?, 0)?;
-        section.set(count, left)?;
-        if left == 0 && section.is_orphan(self.block)? {
-            section.free(self.block)?;
-        }
-        section.commit();
-        Ok(())
+        Ok(self.arena.drop_lease(self.arena.at::<AtomicU64>(self.entry)?, self.block)?)
     }
 }
 

@@ -8,6 +8,9 @@
 //! // `StructStoreShared::open(&name)` here; the segment goes when `name` does.
 //! ```
 
+#[cfg(feature = "crash-points")]
+pub mod deaths;
+
 use std::env;
 use std::fmt;
 use std::fs;

@@ -34,11 +34,12 @@ struct Step {
     check: fn(&Workspace, &Venv<'_>) -> Result,
 }
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     Step { name: "fmt", title: "formatting", check: fmt },
     Step { name: "clippy", title: "lints, in every target", check: clippy },
     Step { name: "python", title: "the wheel, built and installed", check: python },
     Step { name: "rust", title: "tests in Rust, and across languages", check: rust },
+    Step { name: "deaths", title: "a death at every store to shared memory", check: deaths },
     Step { name: "doc", title: "documentation", check: doc },
     Step { name: "loom", title: "the lock protocol, model-checked", check: loom },
     Step { name: "pytest", title: "tests in Python", check: pytest },
@@ -80,6 +81,12 @@ fn python(_: &Workspace, venv: &Venv<'_>) -> Result {
 fn rust(workspace: &Workspace, venv: &Venv<'_>) -> Result {
     let python = venv.python_with_wheel()?;
     step::run(workspace.cargo().args(["test", "--locked"]).env(PYTHON_FOR_TESTS, python))
+}
+
+fn deaths(workspace: &Workspace, _: &Venv<'_>) -> Result {
+    let mut tests = workspace.cargo();
+    tests.args(["test", "--locked", "-p", "structstore-tests", "--features", "crash-points"]);
+    step::run(tests.args(["--release", "--test", "deaths", "--", "--nocapture"]))
 }
 
 fn doc(workspace: &Workspace, _: &Venv<'_>) -> Result {

@@ -17,8 +17,8 @@ use crate::sync::{AtomicU64, Ordering, futex_wake};
 /// Segments grow by half, but by no more than this at once: committing memory takes up to 0.5 ms per MiB.
 const MAX_STEP: u64 = 16 << 20;
 const PAGE: u64 = 4096;
-/// The owner of a heap section that a process enters before it has a seat.
-pub(crate) const JOINING: u32 = u32::MAX - 1;
+/// Marks an owner of the heap lock that is a participant: one whose threads have no seat yet, or need none.
+const PARTICIPANT: u32 = 1 << 20;
 const WAITERS: u64 = 1;
 
 /// Lays an empty heap into a new segment.
@@ -47,6 +47,30 @@ pub(super) fn create(segment: &Segment, header: &Header, size: u64) -> Result<()
     Ok(())
 }
 
+/// The owner of the heap lock that stands for a whole participant.
+pub(super) fn owner_for(participant: u32) -> u32 {
+    PARTICIPANT | participant
+}
+
+/// The participant for which an owner of the heap lock stands; `None` if it is a seat.
+pub(super) fn participant_owner(owner: u32) -> Option<u32> {
+    (owner & PARTICIPANT != 0).then_some(owner & !PARTICIPANT)
+}
+
+/// Takes back the section that is under way, newest change first.
+pub(super) fn undo(arena: &Arena, heap: &Heap) {
+    let count = heap.undo_count.load(Ordering::Acquire);
+    if count == 0 {
+        return;
+    }
+    for entry in heap.undo[..(count as usize).min(HEAP_UNDO)].iter().rev() {
+        if let Ok(word) = arena.at::<AtomicU64>(entry.place.load(Ordering::Relaxed)) {
+            word.store(entry.value.load(Ordering::Relaxed), Ordering::Release);
+        }
+    }
+    heap.undo_count.store(0, Ordering::Release);
+}
+
 /// The heap lock, held.
 pub(crate) struct HeapGuard<'a> {
     arena: &'a Arena,
@@ -54,15 +78,16 @@ pub(crate) struct HeapGuard<'a> {
 }
 
 impl<'a> HeapGuard<'a> {
-    /// Takes the heap lock for a seat. Sections are short, so that this waits without bound.
+    /// Takes the heap lock for a seat, or for all of a participant ([`Arena::owner`]). Sections are short, so that this
+    /// waits without bound; who dies in one is found out.
     #[inline]
-    pub(crate) fn lock(arena: &'a Arena, seat: u32) -> HeapGuard<'a> {
+    pub(crate) fn lock(arena: &'a Arena, owner: u32) -> HeapGuard<'a> {
         let heap = &arena.header().heap;
-        let owner = (u64::from(seat) + 1) << 1;
+        let owner = (u64::from(owner) + 1) << 1;
         while let Err(seen) = heap.lock.compare_exchange(0, owner, Ordering::Acquire, Ordering::Relaxed) {
             if seen & !WAITERS != 0 {
                 // Without bound or interrupt, this cannot fail.
-                let _ = Wait::BRIEF.sleep(&heap.lock, seen, || ());
+                let _ = Wait::BRIEF.sleep(&heap.lock, seen, || (), || arena.suspect_heap_owner(seen));
             } else if heap
                 .lock
                 .compare_exchange(seen, owner | WAITERS, Ordering::Acquire, Ordering::Relaxed)
@@ -154,13 +179,26 @@ impl<'g> Section<'g> {
     #[inline]
     pub(crate) fn allocate(&mut self, seat: &Seat, bytes: u64, kind: BlockKind) -> Result<u64> {
         let payload = self.take(bytes, kind)?;
+        // Logged, for it is the link of a free block until the section is committed.
         let link = self.word(payload - HEADER + 8)?;
-        link.store(seat.pending_blocks.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.set(link, seat.pending_blocks.load(Ordering::Relaxed))?;
         self.set(&seat.pending_blocks, payload)?;
         Ok(payload)
     }
 
-    /// Allocates a block that belongs to the heap's own structures.
+    /// Allocates a block whose payload of whole words may be written before the section is committed: what a free block
+    /// keeps there is logged.
+    pub(crate) fn take_for_writing(&mut self, bytes: u64, kind: BlockKind) -> Result<u64> {
+        let payload = self.take(bytes, kind)?;
+        for at in [payload, payload + bytes - 8] {
+            let word = self.word(at)?;
+            self.set(word, word.load(Ordering::Relaxed))?;
+        }
+        Ok(payload)
+    }
+
+    /// Allocates a block that belongs to the heap's own structures. Its payload is that of a free block until the section
+    /// is committed, and must not be written before.
     pub(crate) fn take(&mut self, bytes: u64, kind: BlockKind) -> Result<u64> {
         let wanted = block::units_for(bytes)
             .ok_or_else(|| self.arena.segment.full(bytes, "no segment can be so large".to_owned()))?;
@@ -394,7 +432,7 @@ impl<'g> Section<'g> {
         };
         if place.load(Ordering::Relaxed) == 0 {
             let bytes = chunk_records::<T>(chunk) * size_of::<T>() as u64;
-            let payload = self.take(bytes, BlockKind::Table)?;
+            let payload = self.take_for_writing(bytes, BlockKind::Table)?;
             for word in self.arena.words(payload, bytes / 8)? {
                 word.store(0, Ordering::Relaxed);
             }
@@ -459,13 +497,8 @@ impl<'g> Section<'g> {
 
 impl Drop for Section<'_> {
     fn drop(&mut self) {
-        for entry in self.heap.undo[..self.count.min(HEAP_UNDO)].iter().rev() {
-            if let Ok(word) = self.arena.at::<AtomicU64>(entry.place.load(Ordering::Relaxed)) {
-                word.store(entry.value.load(Ordering::Relaxed), Ordering::Release);
-            }
-        }
         if self.count != 0 {
-            self.heap.undo_count.store(0, Ordering::Release);
+            undo(self.arena, self.heap);
         }
     }
 }

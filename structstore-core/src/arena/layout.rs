@@ -135,7 +135,9 @@ pub(crate) struct Node {
     pub(crate) watch: AtomicU64,
     /// Index plus one of the next node in the free list, the pending chain or the doomed chain.
     pub(crate) link: AtomicU64,
-    pub(crate) spare: [AtomicU64; 3],
+    /// Whether somebody died who held the node or something below it; see `arena/recovery.rs`.
+    pub(crate) recovered: AtomicU64,
+    pub(crate) spare: [AtomicU64; 2],
     /// What the node's kind keeps.
     pub(crate) body: [AtomicU64; 8],
 }

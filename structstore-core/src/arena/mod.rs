@@ -7,14 +7,15 @@
 pub(crate) mod block;
 mod heap;
 pub(crate) mod layout;
+mod recovery;
 mod seats;
 
 pub(crate) use block::BlockKind;
 pub(crate) use heap::{HeapGuard, Section};
 pub(crate) use seats::ThreadSeat;
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64 as LocalCounter, AtomicUsize, Ordering as LocalOrdering};
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU32, AtomicU64 as LocalCounter, AtomicUsize, Ordering as LocalOrdering};
 use std::sync::{Arc, LazyLock, Weak};
 
 use parking_lot::Mutex;
@@ -32,8 +33,10 @@ pub(crate) struct Arena {
     header: *const Header,
     /// Tells arenas of this process apart, also after one was dropped.
     id: u64,
-    participant: u32,
+    participant: AtomicU32,
     liveness: Option<Liveness>,
+    /// The participants whose remains this process repairs.
+    repairing: Mutex<HashSet<u32>>,
     /// How many open `StructStoreShared`s of this process lead here.
     pub(crate) openings: AtomicUsize,
     /// The blocks that views of this process lease, by offset.
@@ -83,17 +86,18 @@ impl Arena {
     /// Makes an arena out of a segment that holds one, and joins it as a participant.
     pub(crate) fn attach(segment: Segment, liveness: Option<Liveness>) -> Result<Arena> {
         let header = std::ptr::from_ref(segment.at::<Header>(0)?);
-        let mut arena = Arena {
+        let arena = Arena {
             segment,
             header,
             id: NEXT_ID.fetch_add(1, LocalOrdering::Relaxed),
-            participant: 0,
+            participant: AtomicU32::new(0),
             liveness,
+            repairing: Mutex::default(),
             openings: AtomicUsize::new(0),
             leases: Mutex::default(),
         };
         if arena.writable() {
-            arena.participant = arena.join()?;
+            arena.join()?;
         } else if let (Some(liveness), Backing::File { place, .. }) =
             (&arena.liveness, arena.segment.backing())
         {
@@ -125,7 +129,16 @@ impl Arena {
     }
 
     pub(crate) fn participant(&self) -> Result<&Participant> {
-        self.record(self.participant)
+        self.record(self.participant_index())
+    }
+
+    fn participant_index(&self) -> u32 {
+        self.participant.load(LocalOrdering::Relaxed)
+    }
+
+    /// Who takes the heap lock for this process as a whole, as opposed to one of its seats.
+    pub(crate) fn owner(&self) -> u32 {
+        heap::owner_for(self.participant_index())
     }
 
     /// What lies at an offset; looks for growth by others before giving up.
@@ -202,52 +215,54 @@ impl Arena {
         u32::try_from(used).unwrap_or(u32::MAX)
     }
 
-    /// Takes a place among the participants. The caller holds the init lock.
-    fn join(&self) -> Result<u32> {
-        let Some(liveness) = &self.liveness else {
-            let mut heap = HeapGuard::lock(self, heap::JOINING);
-            let mut section = heap.section();
-            section.ensure::<Participant>(0)?;
-            section.commit();
-            return Ok(0);
-        };
-        let Backing::File { place, .. } = self.segment.backing() else {
-            return Ok(0);
+    /// Takes a place among the participants, and repairs what others who died have left.
+    fn join(&self) -> Result<()> {
+        let (Some(liveness), Backing::File { place, .. }) = (&self.liveness, self.segment.backing()) else {
+            return self.enter(0);
         };
         for index in 0..PARTICIPANTS {
             if !liveness.claim(index, place)? {
                 continue;
             }
-            let mut heap = HeapGuard::lock(self, heap::JOINING);
-            let mut section = heap.section();
-            section.ensure::<Participant>(index)?;
-            let record = self.record::<Participant>(index)?;
-            if record.state.load(Ordering::Acquire) != 0 {
-                // Its last owner died without leaving; what it left has to be repaired first.
-                drop(section);
-                drop(heap);
+            self.participant.store(index, LocalOrdering::Relaxed);
+            // Whoever had this place may have died in the heap, which must not be entered in its name before.
+            self.repair_heap(index)?;
+            if self.lives_on(index) {
                 liveness.disclaim(index);
                 continue;
             }
-            section.set(&record.state, 1)?;
-            section.set(&record.pid, std::process::id().into())?;
-            section.set(&record.start, process_start())?;
-            section.set(&record.namespace, pid_namespace())?;
-            section.commit();
-            return Ok(index);
+            self.repair(index)?;
+            self.enter(index)?;
+            self.repair_dead()?;
+            return Ok(());
         }
         Err(Error::TooMany { what: "processes attached", limit: PARTICIPANTS as usize }.into())
+    }
+
+    fn enter(&self, index: u32) -> Result<()> {
+        let mut heap = HeapGuard::lock(self, self.owner());
+        let mut section = heap.section();
+        section.ensure::<Participant>(index)?;
+        let record = self.record::<Participant>(index)?;
+        let pid = u64::from(std::process::id());
+        section.set(&record.pid, pid)?;
+        section.set(&record.start, process_start(pid).unwrap_or(0))?;
+        section.set(&record.namespace, pid_namespace())?;
+        // Last, so that the pid of a participant is its own.
+        section.set(&record.state, 1)?;
+        section.commit();
+        Ok(())
     }
 
     /// Gives the place among the participants and all seats back.
     fn leave(&self) -> Result<()> {
         for index in 0..self.used::<Seat>() {
             let seat = self.record::<Seat>(index)?;
-            if seat.participant.load(Ordering::Acquire) == u64::from(self.participant) + 1 {
+            if seat.participant.load(Ordering::Acquire) == u64::from(self.participant_index()) + 1 {
                 self.release_seat(index)?;
             }
         }
-        let mut heap = HeapGuard::lock(self, heap::JOINING);
+        let mut heap = HeapGuard::lock(self, self.owner());
         let mut section = heap.section();
         section.set(&self.participant()?.state, 0)?;
         section.commit();
@@ -262,7 +277,7 @@ impl Drop for Arena {
             let _ = self.leave();
         }
         if let Some(liveness) = &self.liveness {
-            liveness.disclaim(self.participant);
+            liveness.disclaim(self.participant_index());
         }
     }
 }
@@ -271,6 +286,10 @@ impl Space for Arena {
     #[inline(always)]
     fn head(&self, index: u32) -> Result<&NodeHead> {
         self.node(index).map(|node| &node.head)
+    }
+
+    fn suspect(&self, seat: u32) {
+        self.suspect_seat(seat);
     }
 
     #[inline(always)]
@@ -332,12 +351,15 @@ fn chunk_records<T: Record>(chunk: usize) -> u64 {
     if chunk == 0 { T::FIRST } else { T::FIRST << (chunk.min(CHUNKS) - 1) }
 }
 
-/// When this process started, in clock ticks since boot; field 22 of proc(5)'s stat.
-fn process_start() -> u64 {
-    std::fs::read_to_string("/proc/self/stat")
-        .ok()
-        .and_then(|stat| stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok())
-        .unwrap_or(0)
+/// When a process started, in clock ticks since boot, if it lives: fields 22 and 3 of proc(5)'s stat.
+fn process_start(pid: u64) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+    match fields.next()? {
+        // Ended, and not yet waited for by its parent.
+        "Z" | "X" => None,
+        _ => fields.nth(18)?.parse().ok(),
+    }
 }
 
 /// The inode of this process's PID namespace.

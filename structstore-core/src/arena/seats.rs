@@ -3,7 +3,6 @@
 use std::cell::{Cell, RefCell};
 use std::sync::{Arc, Weak};
 
-use super::heap::JOINING;
 use super::layout::Seat;
 use super::{Arena, HeapGuard};
 use crate::error::{BoxedResult as Result, Error};
@@ -93,7 +92,7 @@ impl Arena {
             return Err(Error::ReadOnly { place: self.place() }.into());
         }
         let index = {
-            let mut heap = HeapGuard::lock(self, JOINING);
+            let mut heap = HeapGuard::lock(self, self.owner());
             let mut section = heap.section();
             let used = self.used::<Seat>();
             let mut free = used;
@@ -112,7 +111,7 @@ impl Arena {
             section.ensure::<SeatLine>(free)?;
             let seat = self.record::<Seat>(free)?;
             section.set(&seat.thread, thread_id())?;
-            section.set(&seat.participant, u64::from(self.participant) + 1)?;
+            section.set(&seat.participant, u64::from(self.participant_index()) + 1)?;
             section.commit();
             free
         };
@@ -134,14 +133,15 @@ impl Arena {
     /// Gives a seat back. One that still holds something, for a guard was leaked, is kept: a lock that is never
     /// released is better than one that is held by nobody.
     pub(super) fn release_seat(&self, index: u32) -> Result<()> {
-        let seat = self.record::<Seat>(index)?;
-        if self.record::<SeatLine>(index)?.any() {
-            return Ok(());
-        }
+        if self.record::<SeatLine>(index)?.any() { Ok(()) } else { self.free_seat(index) }
+    }
+
+    /// Gives back a seat that holds nothing.
+    pub(super) fn free_seat(&self, index: u32) -> Result<()> {
         self.header().claimed[index as usize / 64].fetch_and(!(1 << (index % 64)), Ordering::AcqRel);
-        let mut heap = HeapGuard::lock(self, JOINING);
+        let mut heap = HeapGuard::lock(self, self.owner());
         let mut section = heap.section();
-        section.set(&seat.participant, 0)?;
+        section.set(&self.record::<Seat>(index)?.participant, 0)?;
         section.commit();
         Ok(())
     }

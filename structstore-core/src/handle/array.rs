@@ -10,7 +10,7 @@ use crate::arena::layout::Node;
 use crate::error::{BoxedResult, Error, Result};
 use crate::lock::{Mode, Wait};
 use crate::node::{self, BLOCK, FIXED};
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::Ordering;
 use crate::value::{ArrayBlock, ArrayValue, DType, Element, Value, lease_count};
 use crate::view::Lease;
 
@@ -418,7 +418,7 @@ impl ArrayView {
             });
         }
         // SAFETY: in bounds and aligned; the lease keeps the memory for as long as self; atomics take any bytes.
-        Ok(unsafe { std::slice::from_raw_parts(self.data.cast::<AtomicU64>(), self.bytes / 8) })
+        Ok(unsafe { std::slice::from_raw_parts(self.data.cast(), self.bytes / 8) })
     }
 
     /// How many views of this process share the block, this one included.

@@ -48,13 +48,14 @@ impl Struct {
     }
 
     /// Verifies every invariant of the format below this struct: links, generations, indices, text, and, at the root
-    /// of a shared store, that all memory is accounted for.
+    /// of a shared store, that all memory is accounted for. What processes that died have left is repaired first.
     ///
     /// # Errors
     ///
     /// [`Error::Corrupt`] says what is wrong and where; [`Error::ReadOnly`], for it takes locks.
     pub fn check(&self) -> Result<()> {
         let arena = self.handle.arena();
+        arena.repair_dead()?;
         let held =
             self.handle.acquire(Mode::Shared, &Wait::FOREVER).map_err(|error| self.handle.locate(error))?;
         let raw = Raw::node(Kind::Struct, self.handle.id());

@@ -1,8 +1,8 @@
 //! The end of an operation: freeing what it unlinked, or taking back what it did. Each step is one heap section,
 //! and none depends on anything but shared memory, so that somebody else can go on from any of them.
 
-use super::{COMMITTED, OVERFLOW, RETIRED_BLOCK, RETIRED_NODE, entry};
-use crate::arena::layout::{Node, SEAT_LOG, Seat};
+use super::{COMMITTED, RETIRED_BLOCK, RETIRED_NODE, entry};
+use crate::arena::layout::{Node, Seat};
 use crate::arena::{Arena, HeapGuard, Section};
 use crate::error::{BoxedResult as Result, Error};
 use crate::node::{self, Child};
@@ -39,7 +39,6 @@ pub(super) fn finish(arena: &Arena, index: u32, seat: &Seat) -> Result<()> {
         section.commit();
     }
     free_log(arena, index, seat)?;
-    seat.log_count.store(0, Ordering::Release);
     seat.cursor.store(0, Ordering::Release);
     seat.phase.store(0, Ordering::Release);
     Ok(())
@@ -55,7 +54,6 @@ pub(super) fn roll_back(arena: &Arena, index: u32, seat: &Seat) -> Result<()> {
         }
     }
     free_log(arena, index, seat)?;
-    seat.log_count.store(0, Ordering::Release);
     discard_pending(arena, index, seat)
 }
 
@@ -86,25 +84,22 @@ pub(super) fn discard_pending(arena: &Arena, index: u32, seat: &Seat) -> Result<
     Ok(())
 }
 
-/// Frees the overflow blocks of the log.
+/// Empties the log, all of whose entries have been worked off, and frees its overflow blocks.
 fn free_log(arena: &Arena, index: u32, seat: &Seat) -> Result<()> {
-    let count = seat.log_count.load(Ordering::Relaxed);
-    if count <= SEAT_LOG as u64 {
+    // First, so that a repairer reads no entry in a block that is gone.
+    seat.log_count.store(0, Ordering::Release);
+    if seat.log_block.load(Ordering::Relaxed) == 0 {
         return Ok(());
     }
-    // From here on the log must not be read again: a repairer would find its blocks gone.
-    let mut left = (count - SEAT_LOG as u64).div_ceil(OVERFLOW);
     let mut heap = HeapGuard::lock(arena, index);
     loop {
         let block = seat.log_block.load(Ordering::Relaxed);
-        if block == 0 || left == 0 {
+        if block == 0 {
             return Ok(());
         }
         let before = arena.at::<AtomicU64>(block)?.load(Ordering::Relaxed);
-        left -= 1;
         let mut section = heap.section();
         section.set(&seat.log_block, before)?;
-        section.set(&seat.log_count, SEAT_LOG as u64 + left * OVERFLOW)?;
         section.free(block)?;
         section.commit();
     }

@@ -120,7 +120,7 @@ impl<'a> Operation<'a> {
             let mut heap = HeapGuard::lock(self.arena, self.index);
             let mut section = heap.section();
             let bytes = OVERFLOW_HEADER + OVERFLOW * size_of::<LogEntry>() as u64;
-            let block = section.take(bytes, BlockKind::Log)?;
+            let block = section.take_for_writing(bytes, BlockKind::Log)?;
             let before = self.seat.log_block.load(Ordering::Relaxed);
             self.arena.at::<AtomicU64>(block)?.store(before, Ordering::Relaxed);
             section.set(&self.seat.log_block, block)?;
@@ -166,6 +166,14 @@ impl Drop for Operation<'_> {
             // Fails only where the segment is damaged, and then there is nobody to tell.
             let _ = free::roll_back(self.arena, self.index, self.seat);
         }
+    }
+}
+
+/// Undoes or finishes what a dead thread was doing. Its seat holds what it changed; `owner` takes the heap lock.
+pub(crate) fn repair(arena: &Arena, owner: u32, seat: &Seat) -> Result<()> {
+    match seat.phase.load(Ordering::Acquire) {
+        COMMITTED => free::finish(arena, owner, seat),
+        _ => free::roll_back(arena, owner, seat),
     }
 }
 

@@ -19,7 +19,7 @@ mod model;
 
 pub(crate) use hold::{HOLDS, SeatLine};
 pub(crate) use optimistic::optimistic;
-pub(crate) use protocol::{Locker, Own};
+pub(crate) use protocol::{Locker, Own, bury};
 pub(crate) use wait::Wait;
 pub use wait::WaitHooks;
 pub(crate) use word::MAX_SEATS;
@@ -72,6 +72,8 @@ pub(crate) trait Space {
         me: u32,
         visit: impl FnMut(u32, &'a SeatLine) -> Result<Option<T>>,
     ) -> Result<Option<T>>;
+    /// Called by a thread that has waited for a seat for a while: looks whether it is dead, and buries it then.
+    fn suspect(&self, seat: u32);
 }
 
 /// The seat of the calling thread.

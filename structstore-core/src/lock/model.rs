@@ -31,6 +31,8 @@ impl Space for Tree {
         Ok(&self.heads[index as usize])
     }
 
+    fn suspect(&self, _seat: u32) {}
+
     fn find_other<'a, T>(
         &'a self,
         me: u32,

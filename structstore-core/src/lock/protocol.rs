@@ -3,7 +3,9 @@
 use std::cell::Cell;
 
 use super::hold::{self, PEND};
-use super::{HOLDS, MAX_DEPTH, Mode, NodeHead, NodeId, OwnSeat, Space, WAITERS, Wait, generation, word};
+use super::{
+    HOLDS, MAX_DEPTH, Mode, NodeHead, NodeId, OwnSeat, SeatLine, Space, WAITERS, Wait, generation, word,
+};
 use crate::error::{BoxedResult as Result, Error};
 use crate::sync::{AtomicU64, Ordering, fence_after_update, futex_wake};
 
@@ -25,6 +27,20 @@ pub(crate) struct Own {
     pub(crate) exclusive_below: bool,
     /// A shared hold strictly below the node.
     pub(crate) shared_below: bool,
+}
+
+/// What stands in the way: a word, what it said, and the seat that has to change it.
+#[derive(Clone, Copy)]
+struct Blocked<'a> {
+    word: &'a AtomicU64,
+    seen: u64,
+    seat: u32,
+}
+
+impl<'a> Blocked<'a> {
+    fn by_owner(word: &'a AtomicU64, seen: u64) -> Blocked<'a> {
+        Blocked { word, seen, seat: word::seat(seen) }
+    }
 }
 
 /// How a hold of another seat stands in the way.
@@ -57,7 +73,7 @@ impl<'a, S: Space> Locker<'a, S> {
             loop {
                 if word::owner(seen) != 0 {
                     self.withdraw(slot);
-                    wait.sleep(&head.word, seen, || pend.set())?;
+                    self.sleep(Blocked::by_owner(&head.word, seen), wait, &pend)?;
                     continue 'retry;
                 }
                 // Acquire: pairs with the release swap of the owner before us.
@@ -82,9 +98,9 @@ impl<'a, S: Space> Locker<'a, S> {
             }
             match above {
                 Ok(None) => {}
-                Ok(Some((ancestor, seen))) => {
+                Ok(Some(blocked)) => {
                     self.abandon(head, slot);
-                    wait.sleep(ancestor, seen, || pend.set())?;
+                    self.sleep(blocked, wait, &pend)?;
                     continue 'retry;
                 }
                 Err(error) => {
@@ -115,9 +131,9 @@ impl<'a, S: Space> Locker<'a, S> {
             );
             match scanned {
                 Ok(None) => return Ok(slot),
-                Ok(Some((other, seen))) => {
+                Ok(Some(blocked)) => {
                     self.abandon(head, slot);
-                    wait.sleep(other, seen, || pend.set())?;
+                    self.sleep(blocked, wait, &pend)?;
                 }
                 Err(error) => {
                     self.abandon(head, slot);
@@ -143,7 +159,7 @@ impl<'a, S: Space> Locker<'a, S> {
             fence_after_update();
             let seen = head.word.load(Ordering::Acquire);
             let blocked = if word::foreign(seen, me) {
-                Ok(Some((&head.word, seen)))
+                Ok(Some(Blocked::by_owner(&head.word, seen)))
             } else {
                 self.foreign_above(head, me)
             };
@@ -165,9 +181,9 @@ impl<'a, S: Space> Locker<'a, S> {
             });
             match blocked {
                 Ok(None) => return Ok(slot),
-                Ok(Some((other, seen))) => {
+                Ok(Some(blocked)) => {
                     self.withdraw(slot);
-                    wait.sleep(other, seen, || pend.set())?;
+                    self.sleep(blocked, wait, &pend)?;
                 }
                 Err(error) => {
                     self.withdraw(slot);
@@ -188,6 +204,12 @@ impl<'a, S: Space> Locker<'a, S> {
             }
         }
         self.withdraw(slot);
+    }
+
+    /// Sleeps until what stands in the way may have changed.
+    #[cold]
+    fn sleep(&self, blocked: Blocked<'a>, wait: &Wait, pend: &Pend<'_, 'a, S>) -> Result<()> {
+        wait.sleep(blocked.word, blocked.seen, || pend.set(), || self.space.suspect(blocked.seat))
     }
 
     /// What this thread itself holds on, above and below a node.
@@ -256,7 +278,7 @@ impl<'a, S: Space> Locker<'a, S> {
 
     /// The nearest ancestor that another seat holds with all below it.
     #[inline(always)]
-    fn foreign_above(&self, head: &NodeHead, me: u64) -> Result<Option<(&'a AtomicU64, u64)>> {
+    fn foreign_above(&self, head: &NodeHead, me: u64) -> Result<Option<Blocked<'a>>> {
         let mut parent = head.parent.load(Ordering::Acquire);
         for _ in 0..MAX_DEPTH {
             if parent == 0 {
@@ -265,7 +287,7 @@ impl<'a, S: Space> Locker<'a, S> {
             let ancestor = self.space.head(index_of(parent)?)?;
             let seen = ancestor.word.load(Ordering::Acquire);
             if word::foreign_tree(seen, me) {
-                return Ok(Some((&ancestor.word, seen)));
+                return Ok(Some(Blocked::by_owner(&ancestor.word, seen)));
             }
             parent = ancestor.parent.load(Ordering::Acquire);
         }
@@ -304,7 +326,7 @@ impl<'a, S: Space> Locker<'a, S> {
         conflict: impl Fn(u32, u64) -> Result<Option<Conflict>>,
         wait: &Wait,
         pend: &Pend<'_, 'a, S>,
-    ) -> Result<Option<(&'a AtomicU64, u64)>> {
+    ) -> Result<Option<Blocked<'a>>> {
         self.space.find_other(self.seat.index, |seat, line| {
             'seat: loop {
                 for slot in line.slots() {
@@ -315,16 +337,59 @@ impl<'a, S: Space> Locker<'a, S> {
                     match conflict(seat, other)? {
                         None => {}
                         Some(Conflict::InPlace) if other & PEND == 0 => {
-                            wait.sleep(slot, other, || pend.set())?;
+                            self.sleep(Blocked { word: slot, seen: other, seat }, wait, pend)?;
                             continue 'seat;
                         }
-                        Some(_) => return Ok(Some((slot, other))),
+                        Some(_) => return Ok(Some(Blocked { word: slot, seen: other, seat })),
                     }
                 }
                 return Ok(None);
             }
         })
     }
+}
+
+/// Frees what a dead seat holds. Who calls this is the only one to do so, and has undone or finished the seat's
+/// operation. `orphan` is told of each node before it is freed.
+///
+/// Words before holds, so that whoever takes over from a repairer that died finds the rest; and words only by
+/// compare-and-swap from what names this very seat, with a version that moves on, since the dead owner may have
+/// changed things.
+pub(crate) fn bury<S: Space>(space: &S, seat: u32, line: &SeatLine, orphan: impl Fn(u32, Mode)) {
+    for slot in &line.slots {
+        let hold = slot.load(Ordering::Acquire);
+        if hold == 0 || hold::mode(hold) == Mode::Shared {
+            continue;
+        }
+        // A hold on what is no node comes from a damaged segment, and keeps nobody from anything.
+        let Ok(head) = space.head(hold::index(hold)) else { continue };
+        let mut seen = head.word.load(Ordering::Acquire);
+        while word::owner(seen) == word::owner_of(seat) {
+            let mode = word::mode(seen);
+            orphan(hold::index(hold), mode);
+            // AcqRel: who takes the word next sees what was repaired.
+            match head.word.compare_exchange(
+                seen,
+                word::released(seen, mode),
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            ) {
+                Ok(_) if seen & WAITERS != 0 => futex_wake(&head.word),
+                Ok(_) => {}
+                Err(now) => {
+                    seen = now;
+                    continue;
+                }
+            }
+            break;
+        }
+    }
+    for slot in &line.slots {
+        if slot.load(Ordering::Relaxed) != 0 && slot.swap(0, Ordering::AcqRel) & WAITERS != 0 {
+            futex_wake(slot);
+        }
+    }
+    line.high.store(0, Ordering::Release);
 }
 
 fn index_of(parent: u64) -> Result<u32> {

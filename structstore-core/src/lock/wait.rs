@@ -8,7 +8,7 @@ use crate::error::{BoxedResult as Result, Error};
 use crate::sync::{AtomicU64, Ordering, futex_wait, spin};
 
 /// The longest uninterrupted sleep: how soon an interrupt or a death is noticed.
-pub(crate) const SLICE: Duration = Duration::from_millis(50);
+pub(crate) const SLICE: Duration = Duration::from_millis(10);
 
 /// How often a word is looked at before its reader goes to sleep.
 const SPINS: usize = if cfg!(loom) { 0 } else { 100 };
@@ -71,13 +71,14 @@ impl Wait {
     ///
     /// WAITERS is set by compare-and-swap on the exact value observed, so that a change in between is never
     /// slept through: whoever changes the word sees either no WAITERS, and then the swap fails, or WAITERS, and
-    /// then wakes.
+    /// then wakes. `suspect` runs when nobody has woken this thread for a while, and so may come to be needed.
     #[cold]
     pub(crate) fn sleep(
         &self,
         word: &AtomicU64,
         observed: u64,
         before_sleeping: impl FnOnce(),
+        suspect: impl FnOnce(),
     ) -> Result<()> {
         if self.bound.is_some_and(|(_, timeout)| timeout.is_zero()) {
             return self.check();
@@ -102,6 +103,9 @@ impl Wait {
         match HOOKS.get() {
             Some(hooks) if !self.brief => (hooks.asleep)(&mut || futex_wait(word, armed, slice)),
             _ => futex_wait(word, armed, slice),
+        }
+        if word.load(Ordering::Relaxed) == armed {
+            suspect();
         }
         self.check()
     }

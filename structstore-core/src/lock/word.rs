@@ -36,6 +36,18 @@ pub(super) fn owner(word: u64) -> u64 {
     word & OWNER
 }
 
+/// The seat that owns a word that is not free.
+#[inline]
+pub(super) fn seat(word: u64) -> u32 {
+    ((owner(word) >> OWNER_SHIFT) as u32).wrapping_sub(1)
+}
+
+/// How the owner of a word holds its node.
+#[inline]
+pub(super) fn mode(word: u64) -> Mode {
+    if word & NODE == 0 { Mode::Tree } else { Mode::Node }
+}
+
 /// Whether somebody other than `me` (an owner field) owns the node, in either mode.
 #[inline]
 pub(super) fn foreign(word: u64, me: u64) -> bool {

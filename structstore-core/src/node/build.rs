@@ -7,7 +7,7 @@ use crate::error::{BoxedResult as Result, Error};
 use crate::journal::Operation;
 use crate::key::Key;
 use crate::lock::{MAX_DEPTH, NodeId};
-use crate::sync::Ordering;
+use crate::sync::{Ordering, step};
 use crate::value::{ArrayBlock, ArrayValue, Kind, Value};
 
 /// The contents of a text, bytes or array node, built but named by no node yet.
@@ -97,6 +97,7 @@ fn array_block(operation: &Operation<'_>, array: &ArrayValue<'_>) -> Result<Asid
     let arena = operation.arena();
     header.write(arena, block)?;
     let target = arena.bytes(block + header.data, header.bytes)?;
+    step();
     // SAFETY: the target has as many bytes as the array (checked by both constructors), nobody else has it, and
     // private memory of the caller does not overlap with it.
     unsafe { std::ptr::copy(array.data().as_ptr(), target, array.data().len()) };

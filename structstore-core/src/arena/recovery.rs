@@ -1,0 +1,204 @@
+//! Repairing what participants that died have left.
+//!
+//! A participant is dead if its lock byte can be had. (Unless a process of its pid and start time lives in this PID
+//! namespace: daemons close all their descriptors, and with them the byte.) Who has the byte is the only process to
+//! repair, for as long as it lives; within a process a set of participants under repair excludes other threads, to whom
+//! the kernel would grant the byte as well, and this one, when it comes across the same remains while it repairs.
+//!
+//! The order: the heap, since everything else needs it; the seats' operations, undone or finished, under the locks that
+//! the dead seats still hold; then these locks; leases; seats; last of all the participant itself. Each step leaves its
+//! remains findable until it is done, and may be done again, so that a repairer may die as well.
+
+use super::heap::participant_owner;
+use super::layout::{Participant, Seat};
+use super::{Arena, HeapGuard};
+use crate::error::{BoxedResult as Result, Error};
+use crate::journal;
+use crate::lock::{MAX_DEPTH, Mode, SeatLine, bury};
+use crate::segment::{Backing, Liveness, PARTICIPANTS, Place};
+use crate::sync::{AtomicU64, Ordering, futex_wake};
+use crate::value::lease_count;
+use crate::view::LEASE_WORDS;
+
+/// In a node's `recovered` word: who held the node exclusively, with all below it, died.
+pub(crate) const HELD: u64 = 1;
+/// The same for something below the node.
+pub(crate) const HELD_BELOW: u64 = 2;
+
+impl Arena {
+    /// Repairs what the participant of a seat has left, if it is dead. For threads that wait for the seat.
+    pub(super) fn suspect_seat(&self, seat: u32) {
+        let Ok(record) = self.record::<Seat>(seat) else { return };
+        if let Some(participant) = record.participant.load(Ordering::Acquire).checked_sub(1) {
+            self.suspect(participant as u32);
+        }
+    }
+
+    /// The same for who has the heap lock.
+    pub(super) fn suspect_heap_owner(&self, lock: u64) {
+        if let Some(participant) = self.heap_owner(lock) {
+            self.suspect(participant);
+        }
+    }
+
+    fn suspect(&self, participant: u32) {
+        // Fails where the segment is damaged: then there is nothing to be repaired, and waiting goes on until it ends
+        // by its bound.
+        let _ = self.repair_if_dead(participant);
+    }
+
+    /// Repairs what all participants that died have left. Returns how many these were.
+    pub(crate) fn repair_dead(&self) -> Result<usize> {
+        let mut repaired = 0;
+        for participant in 0..self.used::<Participant>().min(PARTICIPANTS) {
+            let record = self.record::<Participant>(participant)?;
+            if record.state.load(Ordering::Acquire) != 0 && self.repair_if_dead(participant)? {
+                repaired += 1;
+            }
+        }
+        Ok(repaired)
+    }
+
+    fn repair_if_dead(&self, participant: u32) -> Result<bool> {
+        let (Some(liveness), Backing::File { place, .. }) = (&self.liveness, self.segment.backing()) else {
+            return Ok(false);
+        };
+        if participant == self.participant_index() || participant >= PARTICIPANTS || !self.writable() {
+            return Ok(false);
+        }
+        if !self.repairing.lock().insert(participant) {
+            return Ok(false);
+        }
+        let repaired = self.repair_if_claimed(participant, liveness, place);
+        self.repairing.lock().remove(&participant);
+        repaired
+    }
+
+    fn repair_if_claimed(&self, participant: u32, liveness: &Liveness, place: &Place) -> Result<bool> {
+        if !liveness.claim(participant, place)? {
+            return Ok(false);
+        }
+        let repaired = if self.lives_on(participant) { Ok(false) } else { self.repair(participant) };
+        liveness.disclaim(participant);
+        repaired
+    }
+
+    /// Whether a participant whose byte is free is alive nevertheless.
+    pub(super) fn lives_on(&self, participant: u32) -> bool {
+        let Ok(record) = self.record::<Participant>(participant) else { return false };
+        let load = |word: &AtomicU64| word.load(Ordering::Acquire);
+        load(&record.state) != 0
+            && load(&record.namespace) == super::pid_namespace()
+            && super::process_start(load(&record.pid)).is_some_and(|start| start == load(&record.start))
+    }
+
+    /// Repairs the remains of a participant whose byte this process has. Returns whether there were any.
+    pub(super) fn repair(&self, participant: u32) -> Result<bool> {
+        self.repair_heap(participant)?;
+        if participant >= self.used::<Participant>()
+            || self.record::<Participant>(participant)?.state.load(Ordering::Acquire) == 0
+        {
+            return Ok(false);
+        }
+        let seats = || (0..self.used::<Seat>()).filter(|seat| self.belongs(*seat, participant));
+        for seat in seats() {
+            journal::repair(self, self.owner(), self.record(seat)?)?;
+        }
+        for seat in seats() {
+            bury(self, seat, self.record::<SeatLine>(seat)?, |node, mode| {
+                if mode == Mode::Tree {
+                    self.mark_recovered(node);
+                }
+            });
+        }
+        self.drop_leases(participant)?;
+        for seat in seats() {
+            self.free_seat(seat)?;
+        }
+        let mut heap = HeapGuard::lock(self, self.owner());
+        let mut section = heap.section();
+        let recoveries = &self.header().recoveries;
+        section.set(recoveries, recoveries.load(Ordering::Relaxed) + 1)?;
+        section.set(&self.record::<Participant>(participant)?.state, 0)?;
+        section.commit();
+        Ok(true)
+    }
+
+    fn belongs(&self, seat: u32, participant: u32) -> bool {
+        self.record::<Seat>(seat)
+            .is_ok_and(|record| record.participant.load(Ordering::Acquire) == u64::from(participant) + 1)
+    }
+
+    /// Undoes the heap section in which a participant died, if it did so in one.
+    pub(super) fn repair_heap(&self, participant: u32) -> Result<()> {
+        let heap = &self.header().heap;
+        if self.heap_owner(heap.lock.load(Ordering::Acquire)) != Some(participant) {
+            return Ok(());
+        }
+        super::heap::undo(self, heap);
+        if heap.lock.swap(0, Ordering::AcqRel) & 1 != 0 {
+            futex_wake(&heap.lock);
+        }
+        Ok(())
+    }
+
+    /// The participant that has the heap lock.
+    fn heap_owner(&self, lock: u64) -> Option<u32> {
+        let owner = u32::try_from(lock >> 1).ok()?.checked_sub(1)?;
+        if let Some(participant) = participant_owner(owner) {
+            return Some(participant);
+        }
+        let seat = self.record::<Seat>(owner).ok()?;
+        u32::try_from(seat.participant.load(Ordering::Acquire)).ok()?.checked_sub(1)
+    }
+
+    /// Leaves word at a node that whoever held it died, and above it. Links that lead nowhere end the way.
+    fn mark_recovered(&self, node: u32) {
+        let mut at = node;
+        for level in 0..MAX_DEPTH {
+            let Ok(node) = self.node(at) else { return };
+            let mark = if level == 0 { HELD } else { HELD_BELOW };
+            node.recovered.fetch_or(mark, Ordering::AcqRel);
+            match node.head.parent.load(Ordering::Acquire).checked_sub(1).map(u32::try_from) {
+                Some(Ok(parent)) => at = parent,
+                _ => return,
+            }
+        }
+    }
+
+    /// Drops the leases of a participant, and frees what nothing else kept.
+    fn drop_leases(&self, participant: u32) -> Result<()> {
+        let mut at = self.record::<Participant>(participant)?.leases.load(Ordering::Acquire);
+        // No segment has room for more blocks of entries than this.
+        let mut left = self.segment().known() / (8 * LEASE_WORDS);
+        while at != 0 {
+            left = left
+                .checked_sub(1)
+                .ok_or_else(|| Error::corrupt("the leases of a participant", "no end", "a chain"))?;
+            let words = self.words(at, LEASE_WORDS)?;
+            for entry in &words[1..] {
+                let block = entry.load(Ordering::Acquire);
+                if block != 0 {
+                    self.drop_lease(entry, block)?;
+                }
+            }
+            at = words[0].load(Ordering::Acquire);
+        }
+        Ok(())
+    }
+
+    /// Ends one lease, of whomever; the last one frees a block that its array has let go of.
+    pub(crate) fn drop_lease(&self, entry: &AtomicU64, block: u64) -> Result<()> {
+        let mut heap = HeapGuard::lock(self, self.owner());
+        let mut section = heap.section();
+        let count = lease_count(self, block)?;
+        let left = count.load(Ordering::Relaxed).saturating_sub(1);
+        section.set(entry, 0)?;
+        section.set(count, left)?;
+        if left == 0 && section.is_orphan(block)? {
+            section.free(block)?;
+        }
+        section.commit();
+        Ok(())
+    }
+}

@@ -1,0 +1,244 @@
+//! Operations in which a process is made to die: at its first store to shared memory, at its second one, and so on.
+
+use std::time::Duration;
+
+use structstore::private::arm;
+use structstore::{ArrayValue, Cleanup, List, Options, Result, StructStore, StructStoreShared, Value};
+
+/// An operation, and the store that it begins with.
+pub struct Case {
+    /// What is done.
+    pub name: String,
+    prepare: Box<Prepare>,
+    run: Run,
+}
+
+type Prepare = dyn Fn(&StructStoreShared) -> Result<()> + Send + Sync;
+type Change = dyn Fn(StructStoreShared, &dyn Fn()) -> Result<()> + Send + Sync;
+
+enum Run {
+    /// Opening the store itself.
+    Open,
+    /// Something done to a store that is open. Calls its second argument before the stores that count.
+    Change(Box<Change>),
+}
+
+impl Case {
+    fn new(
+        name: impl Into<String>,
+        prepare: impl Fn(&StructStoreShared) -> Result<()> + Send + Sync + 'static,
+        run: impl Fn(&StructStoreShared) -> Result<()> + Send + Sync + 'static,
+    ) -> Case {
+        Case::late(name, prepare, move |store, ready| {
+            ready();
+            run(&store)
+        })
+    }
+
+    fn late(
+        name: impl Into<String>,
+        prepare: impl Fn(&StructStoreShared) -> Result<()> + Send + Sync + 'static,
+        run: impl Fn(StructStoreShared, &dyn Fn()) -> Result<()> + Send + Sync + 'static,
+    ) -> Case {
+        Case { name: name.into(), prepare: Box::new(prepare), run: Run::Change(Box::new(run)) }
+    }
+
+    /// Brings an empty store to where the operation begins.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the store says.
+    pub fn prepare(&self, store: &StructStoreShared) -> Result<()> {
+        (self.prepare)(store)
+    }
+
+    /// Does the operation; dies at the given store to shared memory, if it is not 0 and not beyond the last.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the store says.
+    pub fn run(&self, name: &str, death: u64) -> Result<()> {
+        let options = options();
+        match &self.run {
+            Run::Open => {
+                arm(death);
+                drop(options.open(name)?);
+            }
+            Run::Change(run) => run(options.open(name)?, &|| arm(death))?,
+        }
+        Ok(())
+    }
+}
+
+/// How the processes of these tests open a store: whoever dies leaves the name.
+pub fn options() -> Options {
+    StructStoreShared::options().cleanup(Cleanup::Never)
+}
+
+#[derive(StructStore)]
+struct Bound {
+    #[structstore(default = 5)]
+    number: i32,
+    gains: [f64; 3],
+    #[structstore(default = "a text that is longer than a few words")]
+    text: String,
+    inner: Inner,
+}
+
+#[derive(StructStore)]
+struct Inner {
+    flag: bool,
+    name: String,
+}
+
+fn array(elements: usize) -> Value<'static> {
+    let elements: Vec<f64> = (0..elements).map(|at| at as f64).collect();
+    Value::from(ArrayValue::from_slice(&[elements.len()], &elements).expect("a shape of its own"))
+        .into_owned()
+}
+
+/// One value of each kind.
+fn kinds() -> [(&'static str, Value<'static>); 8] {
+    [
+        ("null", Value::Null),
+        ("int", 5_i64.into()),
+        ("float", 0.5.into()),
+        ("text", "some text".into()),
+        ("bytes", Value::Bytes(vec![1, 2, 3].into())),
+        ("list", vec![Value::from(1_i64), "two".into(), vec![3_i64].into()].into()),
+        ("struct", Value::record([("x", Value::from(1_i64)), ("name", "deep".into()), ("array", array(4))])),
+        ("array", array(20)),
+    ]
+}
+
+fn nothing(_: &StructStoreShared) -> Result<()> {
+    Ok(())
+}
+
+/// A list of numbers, texts and nested lists.
+fn with_list(store: &StructStoreShared) -> Result<()> {
+    store.set("list", vec![Value::from(1_i64), "two".into(), vec![3_i64, 4].into(), 5_i64.into()])
+}
+
+/// Some fields of different kinds.
+fn with_fields(store: &StructStoreShared) -> Result<()> {
+    kinds().into_iter().try_for_each(|(name, value)| store.set(name, value))
+}
+
+fn list(store: &StructStoreShared) -> Result<List> {
+    store.get("list")
+}
+
+/// All of them.
+pub fn cases() -> Vec<Case> {
+    let mut cases = vec![
+        Case { name: "open".into(), prepare: Box::new(with_fields), run: Run::Open },
+        Case::late("close", with_fields, |store, ready| {
+            drop(store.read()?);
+            ready();
+            store.close()
+        }),
+        Case::new("the first lock of a thread", with_fields, |store| store.set("int", 5_i64)),
+        Case::new("clear", with_fields, |store| store.clear()),
+        Case::new("rename", with_fields, |store| store.rename("text", "another name, a longer one")),
+        Case::new("assign all", with_fields, |store| {
+            store.assign_all(Value::record([("only", 1_i64.into())]))
+        }),
+        Case::new("import", with_fields, |store| {
+            let other = StructStore::new();
+            other.set("list", vec!["a", "b"])?;
+            other.set("array", array(9))?;
+            store.from_bytes(&other.to_bytes()?)
+        }),
+        Case::new("insert the ninth field", with_fields, |store| store.set("ninth", 9_i64)),
+        Case::new(
+            "insert after removals",
+            |store| {
+                with_fields(store)?;
+                ["null", "float", "bytes"].iter().try_for_each(|name| store.remove(*name))
+            },
+            |store| store.set("a name that is too long for the field", 9_i64),
+        ),
+        Case::new("push a number", with_list, |store| list(store)?.push(6_i64)),
+        Case::new("push a text", with_list, |store| list(store)?.push("six")),
+        Case::new(
+            "push beyond the capacity",
+            |store| store.set("list", (0..16_i64).map(Value::from).collect::<Vec<_>>()),
+            |store| list(store)?.push(16_i64),
+        ),
+        Case::new("insert an item", with_list, |store| list(store)?.insert(1, "between")),
+        Case::new("remove an item", with_list, |store| list(store)?.remove(2).map(drop)),
+        Case::new("replace an item", with_list, |store| list(store)?.set(1, vec![9_i64])),
+        Case::new("extend", with_list, |store| list(store)?.extend(["a", "b", "c"])),
+        Case::new("clear a list", with_list, |store| list(store)?.clear()),
+        Case::new("assign a list", with_list, |store| list(store)?.assign_all(["a", "b"])),
+        Case::new("grow", nothing, |store| store.set("array", array(200_000))),
+        Case::new("bind", nothing, |store| store.bind::<Bound>().map(drop)),
+        Case::new(
+            "bind again",
+            |store| store.bind::<Bound>().map(drop),
+            |store| store.bind::<Bound>().map(drop),
+        ),
+        Case::new(
+            "merge into declared fields",
+            |store| store.bind::<Bound>().map(drop),
+            |store| store.set("inner", Value::record([("name", "new".into()), ("more", 1_i64.into())])),
+        ),
+        Case::late("lock exclusively", with_fields, |store, ready| {
+            ready();
+            drop(store.at("struct")?.write()?);
+            Ok(())
+        }),
+        Case::late("lock shared", with_fields, |store, ready| {
+            ready();
+            drop(store.at("struct")?.read()?);
+            Ok(())
+        }),
+        Case::late("lock in vain", with_fields, |store, ready| {
+            let other = store.at("struct")?;
+            let _held = std::thread::spawn(move || std::mem::forget(other.read().unwrap())).join();
+            ready();
+            let refused = store.write_timeout(Duration::from_millis(1));
+            assert!(refused.is_err(), "a shared lock was passed over");
+            Ok(())
+        }),
+        Case::late("change in a guard", with_list, |store, ready| {
+            let mut guard = list(&store)?.write()?;
+            ready();
+            guard.push("in a guard")
+        }),
+        Case::late("lease and release", with_fields, |store, ready| {
+            ready();
+            drop(store.array("array")?.view()?);
+            Ok(())
+        }),
+        Case::late("replace a leased array", with_fields, |store, ready| {
+            let view = store.array("array")?.view()?;
+            ready();
+            store.set("array", array(7))?;
+            drop(view);
+            Ok(())
+        }),
+        Case::late("remove a leased array", with_fields, |store, ready| {
+            let view = store.array("array")?.view()?;
+            ready();
+            store.remove("array")?;
+            drop(view);
+            Ok(())
+        }),
+    ];
+    for (name, value) in kinds() {
+        let text = name.to_owned();
+        cases.push(Case::new(format!("insert {name}"), nothing, move |store| {
+            store.set("field", value.clone())
+        }));
+        cases
+            .push(Case::new(format!("remove {name}"), with_fields, move |store| store.remove(text.as_str())));
+        for (other, new) in kinds() {
+            cases.push(Case::new(format!("{name} becomes {other}"), with_fields, move |store| {
+                store.set(name, new.clone())
+            }));
+        }
+    }
+    cases
+}
