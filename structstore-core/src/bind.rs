@@ -413,7 +413,7 @@ macro_rules! array_fields {
                 place.node.check()?;
                 let block = place.node.record().body[BLOCK].load(Ordering::Relaxed);
                 if exclusive {
-                    unshare(lender.arena(), place.node.record())?;
+                    unshare(lender.arena(), place.node.id.index, place.node.record())?;
                 } else if lease_count(lender.arena(), block)?.load(Ordering::Acquire) != 0 {
                     return Err(Error::Leased { path: String::new() });
                 }
@@ -643,7 +643,7 @@ impl<T: Field> Binding<T> {
             return Err(wrong_kind(value.kind(), Kind::Struct.name()).into());
         };
         let held = self.lock(Mode::Tree, &Wait::FOREVER)?;
-        let stored = operate(self.handle.arena(), |operation| {
+        let stored = operate(self.handle.arena(), self.handle.id().index, |operation| {
             let fields = fields.iter().map(|(name, value)| (name.as_ref(), value));
             node::merge(operation, self.handle.id().index, fields)
         });

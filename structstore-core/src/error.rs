@@ -134,6 +134,13 @@ pub enum Error {
         /// The structure that is held.
         path: String,
     },
+    /// A transaction of this thread is under way, of a part of what was to be changed as a whole, or of something else
+    /// than what another transaction was to be begun on.
+    #[error("{path}: a transaction of this thread is under way; end it first", path = shown(path))]
+    InTransaction {
+        /// The structure that was to be changed.
+        path: String,
+    },
     /// This thread would wait for itself.
     #[error("{path}: this thread holds a shared lock that covers it, so an exclusive one would wait for ever",
         path = shown(path))]
@@ -277,6 +284,7 @@ impl Error {
             | Error::Unsupported { path, .. }
             | Error::StaleHandle { path }
             | Error::HeldByGuard { path }
+            | Error::InTransaction { path }
             | Error::Deadlock { path }
             | Error::LockTimeout { path, .. }
             | Error::Declared { path, .. }
@@ -296,6 +304,7 @@ impl Error {
             | Error::Unsupported { path, .. }
             | Error::StaleHandle { path }
             | Error::HeldByGuard { path }
+            | Error::InTransaction { path }
             | Error::Deadlock { path }
             | Error::LockTimeout { path, .. }
             | Error::Declared { path, .. }

@@ -76,7 +76,7 @@ pub mod private {
     pub use crate::bind::{Binder, BoundNode, Lender, SlotRef};
     #[cfg(feature = "crash-points")]
     pub use crate::crash::{arm, disarm, stores};
-    pub use crate::handle::Lock;
+    pub use crate::handle::{Lock, Transaction};
     pub use crate::lock::WaitHooks;
 }
 

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use structstore::private::arm;
-use structstore::{ArrayValue, Cleanup, List, Options, Result, StructStore, StructStoreShared, Value};
+use structstore::{
+    ArrayValue, Cleanup, Error, List, Options, Result, StructMut, StructStore, StructStoreShared, Value,
+};
 
 /// An operation, and the store that it begins with.
 pub struct Case {
@@ -125,6 +127,31 @@ fn with_fields(store: &StructStoreShared) -> Result<()> {
     kinds().into_iter().try_for_each(|(name, value)| store.set(name, value))
 }
 
+/// One change of each kind to what [`with_fields`] has put there, and one that fails.
+fn change_everything(store: &mut StructMut<'_>) -> Result<()> {
+    *store.scalar_mut::<i64>("int")? += 1;
+    store.set("float", 1.5)?;
+    store.set("null", "no longer")?;
+    store.text("text")?.set("another, longer text, in a block of its own")?;
+    store.set("text", "and another one")?;
+    store.remove("bytes")?;
+    assert!(store.set("", 1).is_err(), "a field without a name");
+    let mut list = store.list("list")?;
+    list.push(4_i64)?;
+    list.insert(0, "first")?;
+    list.remove(1)?;
+    list.extend((0..20_i64).map(Value::from))?;
+    for item in list.iter_mut::<i64>() {
+        let _ = item.map(|item| *item *= 2);
+    }
+    store.at("struct")?.set("new", vec![1_i64, 2])?;
+    store.at("struct")?.remove("name")?;
+    store.set("array", array(30))?;
+    store.rename("float", "double")?;
+    store.set("added", Value::record([("x", 1_i64.into())]))?;
+    store.remove("added")
+}
+
 fn list(store: &StructStoreShared) -> Result<List> {
     store.get("list")
 }
@@ -227,6 +254,15 @@ pub fn cases() -> Vec<Case> {
             Ok(())
         }),
     ];
+    cases.push(Case::new("commit a transaction", with_fields, |store| store.transaction(change_everything)));
+    cases.push(Case::new("undo a transaction", with_fields, |store| {
+        let undone = store.transaction(|store| {
+            change_everything(store)?;
+            Err::<(), _>(Error::Interrupted)
+        });
+        assert!(matches!(undone, Err(Error::Interrupted)));
+        Ok(())
+    }));
     for (name, value) in kinds() {
         let text = name.to_owned();
         cases.push(Case::new(format!("insert {name}"), nothing, move |store| {

@@ -86,7 +86,7 @@ fn rust(workspace: &Workspace, venv: &Venv<'_>) -> Result {
 fn deaths(workspace: &Workspace, _: &Venv<'_>) -> Result {
     let mut tests = workspace.cargo();
     tests.args(["test", "--locked", "-p", "structstore-tests", "--features", "crash-points"]);
-    step::run(tests.args(["--release", "--test", "deaths", "--", "--nocapture"]))
+    step::run(tests.args(["--test", "deaths", "--", "--nocapture"]))
 }
 
 fn doc(workspace: &Workspace, _: &Venv<'_>) -> Result {

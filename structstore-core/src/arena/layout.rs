@@ -7,7 +7,7 @@ use std::mem::{offset_of, size_of};
 
 use crate::lock::{NodeHead, SeatLine};
 use crate::segment::Shared;
-use crate::sync::AtomicU64;
+use crate::sync::{AtomicU64, Ordering};
 
 /// "STRUCTST" as bytes in memory.
 pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"STRUCTST");
@@ -125,6 +125,15 @@ pub(crate) struct Seat {
     pub(crate) doomed: AtomicU64,
     pub(crate) spare: [AtomicU64; 7],
     pub(crate) log: [LogEntry; SEAT_LOG],
+}
+
+impl Seat {
+    /// Whether no operation is under way.
+    #[inline(always)]
+    pub(crate) fn idle(&self) -> bool {
+        let busy = [&self.phase, &self.log_count, &self.pending_blocks, &self.pending_nodes, &self.doomed];
+        busy.iter().all(|word| word.load(Ordering::Relaxed) == 0)
+    }
 }
 
 /// A node record.

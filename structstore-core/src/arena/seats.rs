@@ -13,6 +13,20 @@ thread_local! {
     /// The arena that this thread used last, and its seat there. Arena ids begin at 1.
     static LAST: Cell<(u64, Place)> = const { Cell::new((0, Place::NONE)) };
     static CLAIMS: RefCell<Claims> = const { RefCell::new(Claims(Vec::new())) };
+    /// The transaction of this thread.
+    static TRANSACTION: Cell<Scope> = const { Cell::new(Scope::NONE) };
+}
+
+/// A transaction: which arena it changes, the seat that has its journal, and the node below which it covers everything.
+#[derive(Clone, Copy)]
+struct Scope {
+    arena_id: u64,
+    journal: Place,
+    node: u32,
+}
+
+impl Scope {
+    const NONE: Scope = Scope { arena_id: 0, journal: Place::NONE, node: 0 };
 }
 
 /// Where a seat is. Its records never move while the arena is mapped.
@@ -38,6 +52,8 @@ struct Claim {
     arena_id: u64,
     place: Place,
     arena: Weak<Arena>,
+    /// Whether the seat is there for the journal of transactions, and publishes no holds.
+    journal: bool,
 }
 
 /// The seats of a thread, given back when it ends.
@@ -61,7 +77,11 @@ impl Arena {
     pub(crate) fn seat(self: &Arc<Self>) -> Result<ThreadSeat<'_>> {
         match self.seat_if_any() {
             Some(seat) => Ok(seat),
-            None => self.claim_seat(),
+            None => {
+                let place = self.claim_seat(false)?;
+                LAST.set((self.id, place));
+                Ok(self.seat_at(place))
+            }
         }
     }
 
@@ -69,25 +89,65 @@ impl Arena {
     #[inline(always)]
     pub(crate) fn seat_if_any(&self) -> Option<ThreadSeat<'_>> {
         let (id, place) = LAST.get();
-        let place = if id == self.id { place } else { self.find_claim()? };
+        let place = if id == self.id {
+            place
+        } else {
+            let place = self.find_claim(false)?;
+            LAST.set((self.id, place));
+            place
+        };
+        Some(self.seat_at(place))
+    }
+
+    #[inline(always)]
+    fn seat_at(&self, place: Place) -> ThreadSeat<'_> {
         // SAFETY: the pointers were made from checked references into this arena, whose id nobody else ever has, and
         // which is mapped for as long as self.
         let (line, body) = unsafe { (&*place.line, &*place.body) };
-        Some(ThreadSeat { own: OwnSeat { index: place.index, line }, body })
+        ThreadSeat { own: OwnSeat { index: place.index, line }, body }
     }
 
-    fn find_claim(&self) -> Option<Place> {
+    fn find_claim(&self, journal: bool) -> Option<Place> {
         let find = |claims: &RefCell<Claims>| {
             let claims = claims.borrow();
-            claims.0.iter().find(|claim| claim.arena_id == self.id).map(|claim| claim.place)
+            let mut own = claims.0.iter().filter(|claim| claim.arena_id == self.id);
+            own.find(|claim| claim.journal == journal).map(|claim| claim.place)
         };
-        let place = CLAIMS.try_with(find).ok().flatten()?;
-        LAST.set((self.id, place));
-        Some(place)
+        CLAIMS.try_with(find).ok().flatten()
+    }
+
+    /// The transaction of this thread in this arena: its journal, and the node below which it covers everything.
+    #[inline(always)]
+    pub(crate) fn transaction(&self) -> Option<(ThreadSeat<'_>, u32)> {
+        let scope = TRANSACTION.get();
+        if scope.arena_id == self.id { Some((self.seat_at(scope.journal), scope.node)) } else { None }
+    }
+
+    /// Lets a transaction of this thread begin, on a seat of its own. Its locks are those of the thread's other seat.
+    pub(crate) fn enter_transaction(self: &Arc<Self>, node: u32) -> Result<ThreadSeat<'_>> {
+        let journal = match self.find_claim(true) {
+            Some(place) => place,
+            None => self.claim_seat(true)?,
+        };
+        TRANSACTION.set(Scope { arena_id: self.id, journal, node });
+        Ok(self.seat_at(journal))
+    }
+
+    /// Ends the transaction with this journal, if it is this thread's.
+    pub(crate) fn leave_transaction(&self, journal: u32) {
+        let scope = TRANSACTION.get();
+        if scope.arena_id == self.id && scope.journal.index == journal {
+            TRANSACTION.set(Scope::NONE);
+        }
+    }
+
+    /// Whether this thread is in a transaction, of whichever store.
+    pub(crate) fn in_transaction() -> bool {
+        TRANSACTION.get().arena_id != 0
     }
 
     #[cold]
-    fn claim_seat(self: &Arc<Self>) -> Result<ThreadSeat<'_>> {
+    fn claim_seat(self: &Arc<Self>, journal: bool) -> Result<Place> {
         if !self.writable() {
             return Err(Error::ReadOnly { place: self.place() }.into());
         }
@@ -117,23 +177,25 @@ impl Arena {
         };
         // A locker whose scan misses this bit fenced before the fence that follows any hold of ours, which
         // therefore sees that locker's word.
-        self.header().claimed[index as usize / 64].fetch_or(1 << (index % 64), Ordering::AcqRel);
+        if !journal {
+            self.header().claimed[index as usize / 64].fetch_or(1 << (index % 64), Ordering::AcqRel);
+        }
         let (line, body) = (self.record::<SeatLine>(index)?, self.record::<Seat>(index)?);
         let place = Place { index, line, body };
-        LAST.set((self.id, place));
         // A thread that is ending already keeps the seat until its process leaves.
         let _ = CLAIMS.try_with(|claims| {
             let mut claims = claims.borrow_mut();
             claims.0.retain(|claim| claim.arena.strong_count() != 0);
-            claims.0.push(Claim { arena_id: self.id, place, arena: Arc::downgrade(self) });
+            claims.0.push(Claim { arena_id: self.id, place, arena: Arc::downgrade(self), journal });
         });
-        Ok(ThreadSeat { own: OwnSeat { index, line }, body })
+        Ok(place)
     }
 
     /// Gives a seat back. One that still holds something, for a guard was leaked, is kept: a lock that is never
-    /// released is better than one that is held by nobody.
+    /// released is better than one that is held by nobody. So is a journal that is in use.
     pub(super) fn release_seat(&self, index: u32) -> Result<()> {
-        if self.record::<SeatLine>(index)?.any() { Ok(()) } else { self.free_seat(index) }
+        let busy = self.record::<SeatLine>(index)?.any() || !self.record::<Seat>(index)?.idle();
+        if busy { Ok(()) } else { self.free_seat(index) }
     }
 
     /// Gives back a seat that holds nothing.

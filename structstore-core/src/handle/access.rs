@@ -14,6 +14,7 @@ use crate::journal::Operation;
 use crate::lock::{Mode, NodeId, Wait};
 use crate::node::{self, Raw};
 use crate::store::Store;
+use crate::sync::{AtomicU64, Ordering};
 
 /// Access to a node under a lock: its own, which ends with it ([`Guard`]), or one of a guard that it borrows from for
 /// `'s` ([`Lent`]), which has nothing to do when it goes out of scope.
@@ -110,7 +111,16 @@ impl<H: Hold> Access<'_, H> {
 
     /// Changes the node or what lies below it, in one operation.
     pub(crate) fn operate<T>(&mut self, change: impl FnOnce(&Operation<'_>) -> Result<T>) -> Result<T> {
-        operate(self.arena(), change)
+        operate(self.arena(), self.id.index, change)
+    }
+
+    /// Takes note of what a word below is, before it is lent for changing: a transaction restores it if it fails.
+    #[inline(always)]
+    pub(crate) fn note(&self, word: &AtomicU64) -> Result<()> {
+        if self.arena().transaction().is_none() {
+            return Ok(());
+        }
+        operate(self.arena(), self.id.index, |operation| operation.set(word, word.load(Ordering::Relaxed)))
     }
 
     /// Puts the way to this node in front of the path of an error.

@@ -200,7 +200,7 @@ fn elements<T: Element>(arena: &Arena, block: u64) -> BoxedResult<(*mut T, usize
 }
 
 /// Gives an array that is held exclusively a block of its own if views share the one it has.
-pub(crate) fn unshare(arena: &Arc<Arena>, node: &Node) -> BoxedResult<()> {
+pub(crate) fn unshare(arena: &Arc<Arena>, index: u32, node: &Node) -> BoxedResult<()> {
     let block = block_of(node);
     if lease_count(arena, block)?.load(Ordering::Acquire) == 0 {
         return Ok(());
@@ -211,7 +211,7 @@ pub(crate) fn unshare(arena: &Arc<Arena>, node: &Node) -> BoxedResult<()> {
     // any bytes are elements.
     let copy = unsafe { std::slice::from_raw_parts(data, header.bytes as usize) };
     let array = ArrayValue::new(header.dtype, &header.shape, copy)?;
-    super::locking::operate(arena, |operation| {
+    super::locking::operate(arena, index, |operation| {
         let aside = node::build_block(operation, &Value::Array(array))?;
         node::replace_block(operation, node, aside)
     })
@@ -253,7 +253,7 @@ impl<'s, H: Hold> ArrayMut<'s, H> {
     ///
     /// [`Error::WrongType`] if they are of another type, [`Error::OutOfSpace`] if a copy finds no room.
     pub fn as_mut_slice<T: Element>(&mut self) -> Result<&mut [T]> {
-        let lent = unshare(self.access.arena(), self.access.node())
+        let lent = unshare(self.access.arena(), self.access.id().index, self.access.node())
             .and_then(|()| elements::<T>(self.access.arena(), block_of(self.access.node())));
         match lent {
             // SAFETY: in bounds, aligned to 64 bytes, any bytes are elements; no view shares the block and none

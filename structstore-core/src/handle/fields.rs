@@ -106,15 +106,20 @@ impl Struct {
     /// Assigns null or a scalar to a field that is missing or no structure, under the lock of the struct alone.
     #[inline]
     fn assign_plain(&self, key: &Key<'_>, new: Raw) -> BoxedResult<Assigned> {
-        let (arena, node) = (self.handle.arena(), self.handle.record());
+        let (arena, node, index) = (self.handle.arena(), self.handle.record(), self.handle.id().index);
         match structure::find(arena, node, key)? {
             // One word changes, by one store: no journal is needed for it to happen wholly or not at all.
-            Some(found) if found.field.slot.tag.load(Ordering::Relaxed) as u8 == new.tag as u8 => {
+            Some(found)
+                if found.field.slot.tag.load(Ordering::Relaxed) as u8 == new.tag as u8
+                    && arena.transaction().is_none() =>
+            {
                 found.field.slot.payload.store(new.payload, Ordering::Release);
                 Ok(Assigned::Done)
             }
-            Some(found) => operate(arena, |operation| node::assign_plain(operation, &found.field.slot, new)),
-            None => operate(arena, |operation| {
+            Some(found) => {
+                operate(arena, index, |operation| node::assign_plain(operation, &found.field.slot, new))
+            }
+            None => operate(arena, index, |operation| {
                 Writer { operation, aside: false }.insert(node, key, new)?;
                 Ok(Assigned::Done)
             }),
@@ -688,7 +693,10 @@ impl<'s, H: Hold> StructMut<'s, H> {
         let (arena, node) = (self.access.arena(), self.access.node());
         let found = structure::find(arena, node, &key)
             .and_then(|found| found.ok_or_else(|| not_found("")))
-            .and_then(|found| lend_scalar::<T>(&found.field.slot));
+            .and_then(|found| {
+                self.access.note(&found.field.slot.payload)?;
+                lend_scalar::<T>(&found.field.slot)
+            });
         match found {
             // SAFETY: a valid T (checked) in a slot that lives while the struct is held, which nobody else
             // touches; `&mut self` keeps this guard from giving out another reference meanwhile.

@@ -387,7 +387,9 @@ impl<'s, H: Hold> ListMut<'s, H> {
         let value = value.into();
         if let Value::Scalar(scalar) = value {
             let raw = Raw { tag: scalar.kind() as u64, payload: scalar.payload() };
-            if list::push_in_place(self.access.arena(), self.access.node(), raw)? {
+            if self.access.arena().transaction().is_none()
+                && list::push_in_place(self.access.arena(), self.access.node(), raw)?
+            {
                 return Ok(());
             }
         }
@@ -495,9 +497,13 @@ impl<'s, H: Hold> ListMut<'s, H> {
 
     /// The items, each as its own memory. An item that is not of exactly this type is an error in its place.
     pub fn iter_mut<'a, T: ScalarType + 'a>(&'a mut self) -> impl Iterator<Item = Result<&'a mut T>> {
-        let (arena, node) = (&**self.access.arena(), self.access.node());
+        let access = &self.access;
+        let (arena, node) = (&**access.arena(), access.node());
         (0..list::len(node)).map(move |index| {
-            let place = list::slot(arena, node, index).and_then(lend_scalar::<T>);
+            let place = list::slot(arena, node, index).and_then(|slot| {
+                access.note(&slot.payload)?;
+                lend_scalar::<T>(slot)
+            });
             // SAFETY: a valid T (checked) in a slot that stays where it is while the iterator borrows the guard,
             // which nobody else touches; each item is given out once.
             place.map(|place| unsafe { &mut *place }).map_err(|error| error.under_index(index as usize))
@@ -510,8 +516,11 @@ impl<'s, H: Hold> ListMut<'s, H> {
     ///
     /// [`Error::IndexOutOfRange`], or [`Error::WrongType`] if the item is not of exactly this type.
     pub fn scalar_mut<T: ScalarType>(&mut self, index: usize) -> Result<&mut T> {
-        let place =
-            list::slot(self.access.arena(), self.access.node(), index as u64).and_then(lend_scalar::<T>);
+        let slot = list::slot(self.access.arena(), self.access.node(), index as u64);
+        let place = slot.and_then(|slot| {
+            self.access.note(&slot.payload)?;
+            lend_scalar::<T>(slot)
+        });
         match place {
             // SAFETY: as in `iter_mut`; `&mut self` keeps this guard from giving out another one.
             Ok(place) => Ok(unsafe { &mut *place }),

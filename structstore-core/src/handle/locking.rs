@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::arena::Arena;
 use crate::arena::layout::Node;
 use crate::error::{BoxedResult as Result, Error};
-use crate::journal::Operation;
+use crate::journal::{Operation, refuse_above};
 use crate::lock::{Locker, Mode, NodeHead, NodeId, Own, OwnSeat, Wait};
 
 /// A lock that this thread has, to be given back; nothing if one that it had before covers the node.
@@ -58,6 +58,9 @@ pub(crate) fn acquire(
     wait: &Wait,
     nesting: bool,
 ) -> Result<Held> {
+    if mode == Mode::Tree {
+        refuse_above(arena, id.index)?;
+    }
     let seat = arena.seat()?.own;
     let locker = Locker::new(&**arena, seat);
     if seat.line.any() && covered(locker.own(id.index)?, mode, nesting)? {
@@ -122,13 +125,17 @@ pub(crate) fn exclusively<T>(
     change: impl FnOnce(&Operation<'_>) -> Result<T>,
 ) -> Result<T> {
     let held = acquire(arena, &node.head, id, mode, wait, nesting)?;
-    let result = operate(arena, change);
+    let result = operate(arena, id.index, change);
     held.release(arena);
     result
 }
 
-/// Runs one operation under locks that the caller has.
+/// Runs one operation on a node under locks that the caller has.
 #[inline(always)]
-pub(crate) fn operate<T>(arena: &Arc<Arena>, change: impl FnOnce(&Operation<'_>) -> Result<T>) -> Result<T> {
-    Operation::begin(arena)?.conclude(change)
+pub(crate) fn operate<T>(
+    arena: &Arc<Arena>,
+    node: u32,
+    change: impl FnOnce(&Operation<'_>) -> Result<T>,
+) -> Result<T> {
+    Operation::begin_for(arena, node)?.conclude(change)
 }

@@ -12,6 +12,7 @@ mod leaf;
 mod list;
 mod locking;
 mod token;
+mod transaction;
 
 pub(crate) use access::{Access, at_most};
 pub use access::{Guard, Hold, Lent};
@@ -25,6 +26,7 @@ pub use leaf::{Bytes, BytesMut, BytesRef, Text, TextMut, TextRef};
 pub use list::{List, ListMut, ListRef};
 pub(crate) use locking::{Held, acquire, exclusively, operate};
 pub use token::Lock;
+pub use transaction::Transaction;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -189,12 +191,17 @@ impl Handle {
         let (arena, node) = (self.arena(), self.record());
         self.follow(&slot, |seen| {
             let id = seen.and_then(Raw::id);
+            if let Some(id) = id {
+                self.refuse_to_part(id)?;
+            }
             let child = id.map(|id| self.acquire_child(id, Mode::Tree, &Wait::FOREVER)).transpose()?;
             let done = self.acquire(Mode::Node, &Wait::FOREVER).and_then(|held| {
                 let result = match slot(arena, node) {
                     // A structure has come or gone meanwhile.
                     Ok(now) if now.and_then(Raw::id) != id => Ok(None),
-                    Ok(now) => operate(arena, |operation| change(operation, node, now)).map(Some),
+                    Ok(now) => {
+                        operate(arena, self.id.index, |operation| change(operation, node, now)).map(Some)
+                    }
                     Err(error) => Err(error),
                 };
                 held.release(arena);
@@ -205,6 +212,15 @@ impl Handle {
             }
             done
         })
+    }
+
+    /// Fails if a child, but not this node, is covered by a transaction of this thread.
+    #[inline(always)]
+    fn refuse_to_part(&self, child: NodeId) -> Result<()> {
+        match self.arena().transaction() {
+            Some((_, top)) if top == child.index => Err(Error::InTransaction { path: String::new() }.into()),
+            _ => Ok(()),
+        }
     }
 
     #[cold]
@@ -242,7 +258,7 @@ impl Handle {
         change: impl Fn(&Operation<'_>, A) -> Result<T>,
     ) -> Result<T> {
         for _ in 0..PREPARED_TRIES {
-            let operation = Operation::begin(self.arena())?;
+            let operation = Operation::begin_for(self.arena(), self.id.index)?;
             let prepared = prepare(&operation)?;
             match self.acquire(Mode::Node, &Wait::at_most(Duration::ZERO)) {
                 Ok(held) => {

@@ -18,7 +18,7 @@ pub struct Lock {
 }
 
 impl Lock {
-    fn take(handle: &Handle, exclusive: bool, timeout: Option<Duration>) -> BoxedResult<Lock> {
+    pub(super) fn take(handle: &Handle, exclusive: bool, timeout: Option<Duration>) -> BoxedResult<Lock> {
         let store = Arc::clone(handle.store());
         let mode = if exclusive { Mode::Tree } else { Mode::Shared };
         let held = handle.acquire(mode, &at_most(timeout)).map_err(|error| handle.locate(error))?;

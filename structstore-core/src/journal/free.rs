@@ -1,7 +1,7 @@
 //! The end of an operation: freeing what it unlinked, or taking back what it did. Each step is one heap section,
 //! and none depends on anything but shared memory, so that somebody else can go on from any of them.
 
-use super::{COMMITTED, RETIRED_BLOCK, RETIRED_NODE, entry};
+use super::{COMMITTED, RETIRED_BLOCK, RETIRED_NODE, Savepoint, entry};
 use crate::arena::layout::{Node, Seat};
 use crate::arena::{Arena, HeapGuard, Section};
 use crate::error::{BoxedResult as Result, Error};
@@ -21,7 +21,7 @@ pub(super) fn finish(arena: &Arena, index: u32, seat: &Seat) -> Result<()> {
         if at >= count {
             break;
         }
-        let (place, value) = entry(arena, seat, at, count)?;
+        let (place, value) = entry(arena, seat, at)?;
         if place != RETIRED_BLOCK && place != RETIRED_NODE {
             seat.cursor.store(at + 1, Ordering::Release);
             continue;
@@ -44,37 +44,46 @@ pub(super) fn finish(arena: &Arena, index: u32, seat: &Seat) -> Result<()> {
     Ok(())
 }
 
-/// Restores what an operation changed, newest first, and frees what it allocated.
-pub(super) fn roll_back(arena: &Arena, index: u32, seat: &Seat) -> Result<()> {
+/// Restores what was changed since a savepoint, newest first, and frees what was allocated since.
+pub(super) fn roll_back(arena: &Arena, index: u32, seat: &Seat, to: Savepoint) -> Result<()> {
     let count = seat.log_count.load(Ordering::Relaxed);
-    for at in (0..count).rev() {
-        let (place, value) = entry(arena, seat, at, count)?;
+    for at in (to.log_count..count).rev() {
+        let (place, value) = entry(arena, seat, at)?;
         if place % 8 == 0 {
             arena.at::<AtomicU64>(place)?.store(value, Ordering::Release);
         }
     }
-    free_log(arena, index, seat)?;
-    discard_pending(arena, index, seat)
+    if to.log_count == 0 {
+        free_log(arena, index, seat)?;
+    } else {
+        seat.log_count.store(to.log_count, Ordering::Release);
+    }
+    discard_pending(arena, index, seat, to)
 }
 
-/// Frees what was allocated and never became visible.
-pub(super) fn discard_pending(arena: &Arena, index: u32, seat: &Seat) -> Result<()> {
-    if seat.pending_blocks.load(Ordering::Relaxed) == 0 && seat.pending_nodes.load(Ordering::Relaxed) == 0 {
+/// Frees what was allocated since a savepoint and never became visible, or is no longer. Views may have been taken of it
+/// meanwhile: then it is theirs.
+pub(super) fn discard_pending(arena: &Arena, index: u32, seat: &Seat, to: Savepoint) -> Result<()> {
+    if seat.pending_blocks.load(Ordering::Relaxed) == to.pending_blocks
+        && seat.pending_nodes.load(Ordering::Relaxed) == to.pending_nodes
+    {
         return Ok(());
     }
     let mut heap = HeapGuard::lock(arena, index);
     loop {
         let block = seat.pending_blocks.load(Ordering::Relaxed);
-        if block == 0 {
+        if block == to.pending_blocks {
             break;
         }
         let link = arena.at::<AtomicU64>(block.wrapping_sub(8))?.load(Ordering::Relaxed);
         let mut section = heap.section();
         section.set(&seat.pending_blocks, link)?;
-        section.free(block)?;
+        section.free_or_orphan(block)?;
         section.commit();
     }
-    while let Some((node, record)) = first(arena, &seat.pending_nodes)? {
+    while seat.pending_nodes.load(Ordering::Relaxed) != to.pending_nodes
+        && let Some((node, record)) = first(arena, &seat.pending_nodes)?
+    {
         let link = record.link.load(Ordering::Relaxed);
         let mut section = heap.section();
         section.set(&seat.pending_nodes, link)?;

@@ -9,6 +9,9 @@
 //! lists, statistics) is changed in heap sections, never here; lock words are never journaled.
 
 mod free;
+mod transaction;
+
+pub(crate) use transaction::{Pending, covering, refuse_above};
 
 use std::sync::Arc;
 
@@ -23,7 +26,7 @@ use crate::value::Kind;
 const RETIRED_BLOCK: u64 = 1;
 const RETIRED_NODE: u64 = 2;
 
-/// Entries in an overflow block; its first words hold the offset of the block before it.
+/// Entries in an overflow block; its first words hold the offset of the block before it, and how many there are.
 const OVERFLOW: u64 = 252;
 const OVERFLOW_HEADER: u64 = 16;
 
@@ -35,22 +38,59 @@ pub(crate) struct Operation<'a> {
     index: u32,
     seat: &'a Seat,
     open: bool,
+    /// Where the transaction stood that this operation is a part of: to here, it is undone if it fails.
+    within: Option<Savepoint>,
+}
+
+/// How far a journal had come.
+#[derive(Clone, Copy)]
+pub(crate) struct Savepoint {
+    log_count: u64,
+    pending_blocks: u64,
+    pending_nodes: u64,
+}
+
+impl Savepoint {
+    pub(crate) const START: Savepoint = Savepoint { log_count: 0, pending_blocks: 0, pending_nodes: 0 };
+
+    pub(crate) fn of(seat: &Seat) -> Savepoint {
+        Savepoint {
+            log_count: seat.log_count.load(Ordering::Relaxed),
+            pending_blocks: seat.pending_blocks.load(Ordering::Relaxed),
+            pending_nodes: seat.pending_nodes.load(Ordering::Relaxed),
+        }
+    }
 }
 
 impl<'a> Operation<'a> {
     /// Begins an operation of this thread's seat.
     pub(crate) fn begin(arena: &'a Arc<Arena>) -> Result<Operation<'a>> {
-        let ThreadSeat { own, body: seat } = arena.seat()?;
+        Self::begin_on(arena, arena.seat()?)
+    }
+
+    /// Begins an operation on a node: a part of this thread's transaction, if that covers the node.
+    #[inline]
+    pub(crate) fn begin_for(arena: &'a Arc<Arena>, node: u32) -> Result<Operation<'a>> {
+        match covering(arena, node)? {
+            None => Self::begin(arena),
+            Some(ThreadSeat { own, body: seat }) => {
+                let within = Some(Savepoint::of(seat));
+                Ok(Operation { arena, index: own.index, seat, open: true, within })
+            }
+        }
+    }
+
+    fn begin_on(arena: &'a Arena, seat: ThreadSeat<'a>) -> Result<Operation<'a>> {
+        let ThreadSeat { own, body: seat } = seat;
         let index = own.index;
-        let busy = [&seat.phase, &seat.log_count, &seat.pending_blocks, &seat.pending_nodes, &seat.doomed];
-        if busy.iter().any(|word| word.load(Ordering::Relaxed) != 0) {
+        if !seat.idle() {
             return Err(Error::corrupt(
                 format_args!("the journal of seat {index}"),
                 "an operation under way",
                 "an idle journal",
             ));
         }
-        Ok(Operation { arena, index, seat, open: true })
+        Ok(Operation { arena, index, seat, open: true, within: None })
     }
 
     pub(crate) fn arena(&self) -> &'a Arena {
@@ -115,14 +155,17 @@ impl<'a> Operation<'a> {
 
     #[cold]
     fn overflow_entry(&self, count: u64) -> Result<&LogEntry> {
-        let within = (count - SEAT_LOG as u64) % OVERFLOW;
-        if within == 0 {
+        let (ordinal, within) = ordinal(count);
+        // Where part of a transaction was undone, the block may be there already.
+        if within == 0 && newest_ordinal(self.arena, self.seat)? != Some(ordinal) {
             let mut heap = HeapGuard::lock(self.arena, self.index);
             let mut section = heap.section();
             let bytes = OVERFLOW_HEADER + OVERFLOW * size_of::<LogEntry>() as u64;
             let block = section.take_for_writing(bytes, BlockKind::Log)?;
             let before = self.seat.log_block.load(Ordering::Relaxed);
-            self.arena.at::<AtomicU64>(block)?.store(before, Ordering::Relaxed);
+            let head = self.arena.words(block, 2)?;
+            head[0].store(before, Ordering::Relaxed);
+            head[1].store(ordinal, Ordering::Relaxed);
             section.set(&self.seat.log_block, block)?;
             section.commit();
         }
@@ -134,6 +177,11 @@ impl<'a> Operation<'a> {
         self.open = false;
         self.seat.pending_blocks.store(0, Ordering::Release);
         self.seat.pending_nodes.store(0, Ordering::Release);
+    }
+
+    /// Lets go of a journal that is in order, without doing anything.
+    fn forget(mut self) {
+        self.open = false;
     }
 
     /// Makes the last changes and commits, or undoes everything. It is over then, so that locks may be released.
@@ -151,9 +199,18 @@ impl<'a> Operation<'a> {
     pub(crate) fn commit(mut self) -> Result<()> {
         self.open = false;
         let seat = self.seat;
+        if let Some(within) = self.within {
+            // It happens with the transaction. Nothing can be seen of what was allocated if nothing was logged.
+            let nothing = seat.log_count.load(Ordering::Relaxed) == within.log_count;
+            return if nothing {
+                free::discard_pending(self.arena, self.index, seat, within)
+            } else {
+                Ok(())
+            };
+        }
         if seat.log_count.load(Ordering::Relaxed) == 0 {
             // Nothing can be seen of what was allocated, if anything was.
-            return free::discard_pending(self.arena, self.index, seat);
+            return free::discard_pending(self.arena, self.index, seat, Savepoint::START);
         }
         seat.phase.store(COMMITTED, Ordering::Release);
         free::finish(self.arena, self.index, seat)
@@ -164,7 +221,8 @@ impl Drop for Operation<'_> {
     fn drop(&mut self) {
         if self.open {
             // Fails only where the segment is damaged, and then there is nobody to tell.
-            let _ = free::roll_back(self.arena, self.index, self.seat);
+            let to = self.within.unwrap_or(Savepoint::START);
+            let _ = free::roll_back(self.arena, self.index, self.seat, to);
         }
     }
 }
@@ -173,7 +231,7 @@ impl Drop for Operation<'_> {
 pub(crate) fn repair(arena: &Arena, owner: u32, seat: &Seat) -> Result<()> {
     match seat.phase.load(Ordering::Acquire) {
         COMMITTED => free::finish(arena, owner, seat),
-        _ => free::roll_back(arena, owner, seat),
+        _ => free::roll_back(arena, owner, seat, Savepoint::START),
     }
 }
 
@@ -181,18 +239,45 @@ fn entry_in(arena: &Arena, block: u64, within: u64) -> Result<&LogEntry> {
     arena.at(block + OVERFLOW_HEADER + within * size_of::<LogEntry>() as u64)
 }
 
+/// Which overflow block has an entry, counted from 1, and where it is in there.
+fn ordinal(at: u64) -> (u64, u64) {
+    let overflow = at - SEAT_LOG as u64;
+    (overflow / OVERFLOW + 1, overflow % OVERFLOW)
+}
+
+fn newest_ordinal(arena: &Arena, seat: &Seat) -> Result<Option<u64>> {
+    match seat.log_block.load(Ordering::Relaxed) {
+        0 => Ok(None),
+        block => Ok(Some(arena.words(block, 2)?[1].load(Ordering::Relaxed))),
+    }
+}
+
+/// The overflow block before the one with this head, whose ordinal is one less.
+fn older(arena: &Arena, head: &[AtomicU64], ordinal: u64) -> Result<u64> {
+    let block = head[0].load(Ordering::Relaxed);
+    match arena.words(block, 2)?[1].load(Ordering::Relaxed) {
+        found if found + 1 == ordinal => Ok(block),
+        found => Err(Error::corrupt("a journal", found, "the ordinal before")),
+    }
+}
+
 /// Log entry `at` of a seat. Entries of overflow blocks are found from the newest block backwards.
-fn entry(arena: &Arena, seat: &Seat, at: u64, count: u64) -> Result<(u64, u64)> {
+fn entry(arena: &Arena, seat: &Seat, at: u64) -> Result<(u64, u64)> {
     let entry = match seat.log.get(at as usize) {
         Some(entry) => entry,
         None => {
-            let overflow = at - SEAT_LOG as u64;
-            let newest = (count - 1 - SEAT_LOG as u64) / OVERFLOW;
+            let (ordinal, within) = ordinal(at);
             let mut block = seat.log_block.load(Ordering::Relaxed);
-            for _ in overflow / OVERFLOW..newest {
-                block = arena.at::<AtomicU64>(block)?.load(Ordering::Relaxed);
+            loop {
+                let head = arena.words(block, 2)?;
+                match head[1].load(Ordering::Relaxed) {
+                    found if found == ordinal => break,
+                    // They count down, so that the walk ends.
+                    found if found > ordinal => block = older(arena, head, found)?,
+                    found => return Err(Error::corrupt("a journal", found, "the block of an entry")),
+                }
             }
-            entry_in(arena, block, overflow % OVERFLOW)?
+            entry_in(arena, block, within)?
         }
     };
     Ok((entry.place.load(Ordering::Relaxed), entry.value.load(Ordering::Relaxed)))

@@ -1,0 +1,116 @@
+//! Transactions on structs: many changes that happen wholly or not at all.
+
+use std::time::Duration;
+
+use super::access::{Access, Guard};
+use super::{Lent, Lock, Struct, StructMut};
+use crate::error::{BoxedResult, Error, Result};
+use crate::journal::Pending;
+use crate::lock::{Mode, Wait};
+
+impl Struct {
+    /// Runs `change` with the struct held exclusively, with all below it. If it returns an error or panics, or if the
+    /// process dies, all that it has changed through what it is given is undone; if it returns `Ok`, all of it has
+    /// happened. Nobody else sees anything in between.
+    ///
+    /// Covered are fields and items that come, go or are assigned, scalars that are lent as `&mut`, texts and bytes,
+    /// and arrays where they are assigned as a whole. Elements of an array that are changed in place are not: copying
+    /// them is what assigning the array does. Changes elsewhere, made meanwhile by the same thread, do not belong to the
+    /// transaction.
+    ///
+    /// # Errors
+    ///
+    /// What `change` returns, or before it runs: [`Error::StaleHandle`], [`Error::HeldByGuard`], [`Error::Deadlock`],
+    /// [`Error::InTransaction`] if this thread is in another transaction.
+    ///
+    /// ```
+    /// use structstore::{Error, StructStore};
+    ///
+    /// let store = StructStore::new();
+    /// store.set("from", 100)?;
+    /// store.set("to", 0)?;
+    /// let transfer = |amount: i32| {
+    ///     store.transaction(|accounts| {
+    ///         *accounts.scalar_mut::<i32>("to")? += amount;
+    ///         *accounts.scalar_mut::<i32>("from")? -= amount;
+    ///         match accounts.get::<i32>("from")? {
+    ///             0.. => Ok(()),
+    ///             less => Err(Error::InvalidArgument {
+    ///                 argument: "amount",
+    ///                 found: amount.to_string(),
+    ///                 expected: format!("{} less", -less),
+    ///             }),
+    ///         }
+    ///     })
+    /// };
+    /// transfer(70)?;
+    /// assert!(transfer(70).is_err());
+    /// assert_eq!(store.to_string(), r#"{"from": 30, "to": 70}"#);
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn transaction<T, E: From<Error>>(
+        &self,
+        change: impl FnOnce(&mut StructMut<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.transact(&Wait::FOREVER, change)
+    }
+
+    /// As [`Struct::transaction`], but waits for at most `timeout` to begin.
+    ///
+    /// # Errors
+    ///
+    /// In addition, [`Error::LockTimeout`].
+    pub fn transaction_timeout<T, E: From<Error>>(
+        &self,
+        timeout: Duration,
+        change: impl FnOnce(&mut StructMut<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.transact(&Wait::at_most(timeout), change)
+    }
+
+    fn transact<T, E: From<Error>>(
+        &self,
+        wait: &Wait,
+        change: impl FnOnce(&mut StructMut<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        // Locals are dropped from the last to the first: changes are undone before the lock is given up.
+        let guard: Access<'static, Guard> =
+            Access::lock(&self.handle, Mode::Tree, wait).map_err(Error::from)?;
+        let pending = Pending::begin(self.handle.arena(), self.handle.id().index)
+            .map_err(|error| self.handle.locate(error))?;
+        let mut lent: StructMut<'_, Lent<'_>> = StructMut::new(guard.reborrow());
+        let result = change(&mut lent)?;
+        pending.commit().map_err(|error| self.handle.locate(error))?;
+        Ok(result)
+    }
+
+    /// Begins a transaction of this thread, which [`Transaction::commit`] ends; dropped, it is undone.
+    #[doc(hidden)]
+    pub fn transaction_token(&self, timeout: Option<Duration>) -> Result<Transaction> {
+        let begin = || -> BoxedResult<Transaction> {
+            let lock = Lock::take(&self.handle, true, timeout)?;
+            let pending = Pending::begin(self.handle.arena(), self.handle.id().index)?;
+            Ok(Transaction { pending, lock })
+        };
+        begin().map_err(|error| self.handle.locate(error))
+    }
+}
+
+/// A transaction as a value, for languages whose scopes are not Rust's.
+#[doc(hidden)]
+pub struct Transaction {
+    // Dropped first: changes are undone before the lock is given up.
+    pending: Pending,
+    lock: Lock,
+}
+
+impl Transaction {
+    /// Makes the changes final.
+    #[doc(hidden)]
+    pub fn commit(self) -> Result<()> {
+        let Transaction { pending, lock } = self;
+        let committed = pending.commit();
+        drop(lock);
+        Ok(committed?)
+    }
+}

@@ -1,0 +1,210 @@
+//! Transactions: all of what is changed in one, or nothing.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use structstore::{ArrayValue, Error, Result, Statistics, StructMut, StructStore, StructStoreShared, Value};
+use structstore_tests::{Memory, put_specimens};
+
+/// A store with a value of each kind.
+fn filled() -> StructStoreShared {
+    let store = Memory::store();
+    put_specimens(&store).unwrap();
+    store.set("numbers", (0..50_i64).map(Value::from).collect::<Vec<_>>()).unwrap();
+    store
+}
+
+/// What must be as it was.
+fn state(store: &StructStoreShared) -> (Value<'static>, u64, u64, u64) {
+    store.check().unwrap();
+    let Statistics { allocated, blocks, nodes, .. } = store.statistics();
+    (store.to_value().unwrap(), allocated, blocks, nodes)
+}
+
+#[derive(Clone, Debug)]
+enum Change {
+    Set(usize, usize),
+    Remove(usize),
+    Rename(usize, usize),
+    Push(usize),
+    Insert(usize, usize),
+    RemoveItem(usize),
+    Double,
+    Clear,
+    Nested(usize, usize),
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    let (name, value) = (0..12_usize, 0..8_usize);
+    prop_oneof![
+        4 => (name.clone(), value.clone()).prop_map(|(name, value)| Change::Set(name, value)),
+        2 => name.clone().prop_map(Change::Remove),
+        1 => (name.clone(), name).prop_map(|(from, to)| Change::Rename(from, to)),
+        2 => value.clone().prop_map(Change::Push),
+        1 => (0..60_usize, value.clone()).prop_map(|(at, value)| Change::Insert(at, value)),
+        1 => (0..60_usize).prop_map(Change::RemoveItem),
+        1 => Just(Change::Double),
+        1 => Just(Change::Clear),
+        2 => (0..3_usize, value).prop_map(|(name, value)| Change::Nested(name, value)),
+    ]
+}
+
+/// Some are of fields that are there, some are not.
+fn name(at: usize) -> String {
+    let names = ["int", "text", "list", "struct", "matrix", "none", "bytes"];
+    names.get(at).map_or_else(|| format!("new field {at}"), ToString::to_string)
+}
+
+fn value(at: usize) -> Value<'static> {
+    match at {
+        0 => Value::Null,
+        1 => 5_i64.into(),
+        2 => 0.5.into(),
+        3 => "some text, which is long enough for a block".into(),
+        4 => vec![Value::from(1_i64), "two".into()].into(),
+        5 => Value::record([("x", 1_i64.into()), ("y", vec!["deep"].into())]),
+        6 => ArrayValue::from_slice(&[3], &[1.0, 2.0, 3.0]).unwrap().into(),
+        _ => true.into(),
+    }
+}
+
+/// Does a change, which may well fail, and may then have changed nothing.
+fn apply(store: &mut StructMut<'_>, change: &Change) -> Result<()> {
+    match change {
+        Change::Set(at, new) => store.set(&name(*at), value(*new)),
+        Change::Remove(at) => store.remove(&name(*at)),
+        Change::Rename(from, to) => store.rename(&name(*from), &name(*to)),
+        Change::Push(new) => store.list("numbers")?.push(value(*new)),
+        Change::Insert(at, new) => store.list("numbers")?.insert(*at, value(*new)),
+        Change::RemoveItem(at) => store.list("numbers")?.remove(*at).map(drop),
+        Change::Double => {
+            store.list("numbers")?.iter_mut::<i64>().flatten().for_each(|item| *item = item.wrapping_mul(2));
+            Ok(())
+        }
+        Change::Clear => store.list("numbers")?.clear(),
+        Change::Nested(at, new) => store.at("struct")?.set(&name(*at), value(*new)),
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_fails_is_undone_and_what_is_committed_is_done(changes in prop::collection::vec(change(), 0..120)) {
+        let (store, twin) = (filled(), filled());
+        let before = state(&store);
+        let undone = store.transaction(|store| {
+            for change in &changes {
+                let _ = apply(store, change);
+            }
+            Err::<(), _>(Error::Interrupted)
+        });
+        prop_assert!(matches!(undone, Err(Error::Interrupted)));
+        prop_assert_eq!(&state(&store), &before);
+
+        store.transaction(|store| {
+            for change in &changes {
+                let _ = apply(store, change);
+            }
+            Ok::<(), Error>(())
+        }).unwrap();
+        let mut guard = twin.write().unwrap();
+        for change in &changes {
+            let _ = apply(&mut guard.reborrow(), change);
+        }
+        drop(guard);
+        prop_assert_eq!(state(&store).0, state(&twin).0);
+    }
+}
+
+#[test]
+fn a_panic_undoes_and_releases() {
+    let store = filled();
+    let before = state(&store);
+    let panicked = catch_unwind(AssertUnwindSafe(|| {
+        store.transaction(|store| -> Result<()> {
+            store.set("int", 7)?;
+            panic!("on purpose");
+        })
+    }));
+    assert!(panicked.is_err());
+    assert_eq!(state(&store), before);
+    store.transaction(|store| store.set("int", 8)).unwrap();
+    assert_eq!(store.get::<i64>("int").unwrap(), 8);
+}
+
+#[test]
+fn others_see_nothing_in_between() {
+    let store = Arc::new(filled());
+    store.set("left", 0).unwrap();
+    store.set("right", 0).unwrap();
+    let reader = Arc::clone(&store);
+    let reading = std::thread::spawn(move || {
+        for _ in 0..2000 {
+            let both = reader.to_value().unwrap();
+            assert_eq!(both.get("left"), both.get("right"));
+        }
+    });
+    let mut count = 0;
+    while !reading.is_finished() {
+        count += 1;
+        let changed = store.transaction(|store| {
+            store.set("left", count)?;
+            store.set("right", count)?;
+            if count % 2 == 0 { Err(Error::Interrupted) } else { Ok(()) }
+        });
+        assert_eq!(changed.is_ok(), count % 2 != 0);
+    }
+    reading.join().unwrap();
+}
+
+#[test]
+fn changes_elsewhere_do_not_belong_to_it() {
+    let store = filled();
+    let (part, other, local) = (store.at("struct").unwrap(), Memory::store(), StructStore::new());
+    let undone = part.transaction(|part| {
+        part.set("x", 5)?;
+        store.set("int", 77)?;
+        other.set("x", 1)?;
+        local.set("x", 2)?;
+        Err::<(), _>(Error::Interrupted)
+    });
+    assert!(matches!(undone, Err(Error::Interrupted)));
+    assert_eq!(part.get::<i64>("x").unwrap(), 1);
+    assert_eq!(store.get::<i64>("int").unwrap(), 77);
+    assert_eq!((other.get::<i32>("x").unwrap(), local.get::<i32>("x").unwrap()), (1, 2));
+    store.check().unwrap();
+}
+
+#[test]
+fn what_a_transaction_covers_cannot_be_taken_away_from_it() {
+    let store = filled();
+    let part = store.at("struct").unwrap();
+    part.transaction(|part| {
+        part.set("x", 5)?;
+        assert!(matches!(store.remove("struct"), Err(Error::InTransaction { .. })));
+        assert!(matches!(store.set("struct", 5), Err(Error::InTransaction { .. })));
+        assert!(matches!(store.clear(), Err(Error::InTransaction { .. })));
+        let other = StructStore::new();
+        let nested = other.transaction(|other| other.set("x", 1));
+        assert!(matches!(nested, Err(Error::InTransaction { .. })));
+        Ok::<(), Error>(())
+    })
+    .unwrap();
+    assert_eq!(part.get::<i32>("x").unwrap(), 5);
+    store.remove("struct").unwrap();
+    store.check().unwrap();
+}
+
+#[test]
+fn beginning_is_bounded() {
+    let store = Arc::new(filled());
+    let held = store.write().unwrap();
+    let other = Arc::clone(&store);
+    let refused = std::thread::spawn(move || {
+        other.transaction_timeout(Duration::from_millis(5), |store| store.set("x", 1))
+    });
+    assert!(matches!(refused.join().unwrap(), Err(Error::LockTimeout { .. })));
+    drop(held);
+    assert!(!store.contains("x").unwrap());
+}
