@@ -8,7 +8,7 @@
 //! as long as the bound struct's node lives, which each guard checks first; a guard lends references for no longer
 //! than it is borrowed.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
 use std::ops::Range;
 use std::ptr;
@@ -533,7 +533,8 @@ impl<T: Field> Binding<T> {
     /// As [`Struct::write`]; [`Error::Corrupt`] if a field's memory is damaged.
     #[inline]
     pub fn write(&self) -> Result<BindingMut<'_, T>> {
-        Ok(BindingMut { binding: self, held: self.guard(Mode::Tree, &Wait::FOREVER)?, not_send: PhantomData })
+        let held = self.guard(Mode::Tree, &Wait::FOREVER)?;
+        Ok(BindingMut { binding: self, held, asked: Cell::new(false), not_send: PhantomData })
     }
 
     /// As [`Binding::write`], but waits for at most `timeout`.
@@ -543,7 +544,7 @@ impl<T: Field> Binding<T> {
     /// In addition, [`Error::LockTimeout`].
     pub fn write_timeout(&self, timeout: Duration) -> Result<BindingMut<'_, T>> {
         let held = self.guard(Mode::Tree, &at_most(Some(timeout)))?;
-        Ok(BindingMut { binding: self, held, not_send: PhantomData })
+        Ok(BindingMut { binding: self, held, asked: Cell::new(false), not_send: PhantomData })
     }
 
     /// As [`Binding::write`], without waiting.
@@ -665,6 +666,7 @@ impl<T: Field> Binding<T> {
 pub struct BindingMut<'b, T: Field> {
     binding: &'b Binding<T>,
     held: Held,
+    asked: Cell<bool>,
     not_send: PhantomData<*mut ()>,
 }
 
@@ -685,10 +687,17 @@ impl<T: Field> BindingMut<'_, T> {
     }
 }
 
+impl<T: Field> BindingMut<'_, T> {
+    /// Whether a process died that held this exclusively; see [`StructMut::recovered`](crate::StructMut::recovered).
+    pub fn recovered(&self) -> bool {
+        self.held.recovered(self.binding.handle.arena(), &self.asked)
+    }
+}
+
 impl<T: Field> Drop for BindingMut<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        self.held.release(self.binding.handle.arena());
+        self.held.release_asked(self.binding.handle.arena(), &self.asked);
     }
 }
 
@@ -705,6 +714,13 @@ impl<T: Field> BindingRef<'_, T> {
     pub fn fields(&self) -> T::Ref<'_> {
         // SAFETY: checked when the lock was taken, which lasts for as long as self.
         unsafe { T::lend(&self.binding.place, self.binding.lender()) }
+    }
+}
+
+impl<T: Field> BindingRef<'_, T> {
+    /// Whether a process died that held this exclusively; see [`StructMut::recovered`](crate::StructMut::recovered).
+    pub fn recovered(&self) -> bool {
+        self.held.recovered(self.binding.handle.arena(), &Cell::new(false))
     }
 }
 

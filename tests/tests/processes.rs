@@ -1,7 +1,8 @@
 //! Several processes and threads in one store.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+mod peer;
+
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,50 +10,7 @@ use std::time::{Duration, Instant};
 use structstore::{Cleanup, Error, StructStoreShared, Value};
 use structstore_tests::{SegmentName, assert_specimens, put_specimens};
 
-/// How long anything here may take before it counts as stuck.
-const LIMIT: Duration = Duration::from_secs(60);
-
-/// A process that is ended with the test, whatever becomes of it.
-struct Peer(Child);
-
-impl Peer {
-    fn start(name: &SegmentName, arguments: &[&str]) -> Peer {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_peer"));
-        Peer::spawn(command.arg(name.as_str()).args(arguments))
-    }
-
-    fn spawn(command: &mut Command) -> Peer {
-        Peer(command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap())
-    }
-
-    /// Waits for the line that says that the peer is where it should be.
-    fn ready(mut self) -> Peer {
-        let mut line = String::new();
-        BufReader::new(self.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        assert!(!line.is_empty(), "the peer ended early");
-        self
-    }
-
-    fn finish(mut self) {
-        drop(self.0.stdin.take());
-        let start = Instant::now();
-        loop {
-            if let Some(status) = self.0.try_wait().unwrap() {
-                assert!(status.success(), "the peer failed: {status}");
-                return;
-            }
-            assert!(start.elapsed() < LIMIT, "the peer is stuck");
-            thread::sleep(Duration::from_millis(2));
-        }
-    }
-}
-
-impl Drop for Peer {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
+use peer::{LIMIT, Peer};
 
 fn counters() -> Value<'static> {
     Value::record([("first", Value::from(0_i64)), ("second", 0_i64.into())])

@@ -465,7 +465,7 @@ impl<'g> Section<'g> {
         if free != 0 {
             self.set(&header.free_nodes, node.link.load(Ordering::Relaxed))?;
         }
-        for word in &node.body {
+        for word in node.body.iter().chain([&node.recovered]) {
             word.store(0, Ordering::Relaxed);
         }
         self.set(&node.head.parent, 0)?;

@@ -166,6 +166,30 @@ impl Arena {
         }
     }
 
+    /// Whether somebody died who held this node, something below it or all of something above it, exclusively.
+    pub(crate) fn recovered(&self, node: u32) -> bool {
+        let mut at = node;
+        for level in 0..MAX_DEPTH {
+            let Ok(node) = self.node(at) else { return false };
+            let mark = if level == 0 { HELD | HELD_BELOW } else { HELD };
+            if node.recovered.load(Ordering::Acquire) & mark != 0 {
+                return true;
+            }
+            match node.head.parent.load(Ordering::Acquire).checked_sub(1).map(u32::try_from) {
+                Some(Ok(parent)) => at = parent,
+                _ => return false,
+            }
+        }
+        false
+    }
+
+    /// Takes the marks off a node whose exclusive holder knows of them.
+    pub(crate) fn accept_recovered(&self, node: u32) {
+        if let Ok(node) = self.node(node) {
+            node.recovered.store(0, Ordering::Release);
+        }
+    }
+
     /// Drops the leases of a participant, and frees what nothing else kept.
     fn drop_leases(&self, participant: u32) -> Result<()> {
         let mut at = self.record::<Participant>(participant)?.leases.load(Ordering::Acquire);

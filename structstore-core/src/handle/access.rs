@@ -1,6 +1,7 @@
 //! What guards are made of: a node that this thread holds.
 #![expect(unreachable_pub, reason = "the bound of public types, whose methods are nobody else's")]
 
+use std::cell::Cell;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,11 +37,13 @@ pub struct Lent<'s>(&'s Arc<Store>);
 pub struct Guard {
     store: Arc<Store>,
     held: Held,
+    asked: Cell<bool>,
 }
 
 impl Drop for Guard {
+    #[inline]
     fn drop(&mut self) {
-        self.held.release(&self.store.arena);
+        self.held.release_asked(&self.store.arena, &self.asked);
     }
 }
 
@@ -67,13 +70,36 @@ impl Access<'static, Guard> {
     pub(crate) fn lock(handle: &Handle, mode: Mode, wait: &Wait) -> Result<Access<'static, Guard>> {
         let held = handle.acquire(mode, wait).map_err(|error| handle.locate(error))?;
         Ok(Access {
-            hold: Guard { store: Arc::clone(handle.store()), held },
+            hold: Guard { store: Arc::clone(handle.store()), held, asked: Cell::new(false) },
             id: handle.id(),
             record: handle.record(),
             not_send: PhantomData,
         })
     }
 }
+
+impl Access<'_, Guard> {
+    pub(crate) fn recovered(&self) -> bool {
+        self.hold.held.recovered(self.arena(), &self.hold.asked)
+    }
+}
+
+/// What the guards of all kinds of structures can tell.
+macro_rules! recovered {
+    ($($type:ident),*) => {$(
+        impl super::$type<'_, Guard> {
+            /// Whether a process died while it held this exclusively, or something below or above it. The store itself
+            /// is whole, as is every single operation of that process; but what it meant to change together in its
+            /// guard may be half done.
+            ///
+            /// An exclusive guard that is asked takes the mark off when it is dropped.
+            pub fn recovered(&self) -> bool {
+                self.access.recovered()
+            }
+        }
+    )*};
+}
+recovered!(StructMut, StructRef, ListMut, ListRef, TextMut, BytesMut, ArrayMut, ArrayRef);
 
 impl<'s> Access<'s> {
     /// Access to a node below one that is held for `'s`.

@@ -219,7 +219,7 @@ pub(crate) fn unshare(arena: &Arc<Arena>, index: u32, node: &Node) -> BoxedResul
 
 /// An array that is held exclusively.
 pub struct ArrayMut<'s, H = Lent<'s>> {
-    access: Access<'s, H>,
+    pub(super) access: Access<'s, H>,
 }
 
 impl<'s, H: Hold> ArrayMut<'s, H> {
@@ -290,7 +290,7 @@ impl<'s, H: Hold> ArrayMut<'s, H> {
 
 /// An array that is held for reading.
 pub struct ArrayRef<'s, H = Lent<'s>> {
-    access: Access<'s, H>,
+    pub(super) access: Access<'s, H>,
 }
 
 impl<H: Hold> ArrayRef<'_, H> {

@@ -110,7 +110,7 @@ macro_rules! leaf {
 
         #[doc = concat!("A ", $name, " that is held exclusively.")]
         pub struct $mut<'s, H = Lent<'s>> {
-            access: Access<'s, H>,
+            pub(super) access: Access<'s, H>,
         }
 
         impl<'s, H: Hold> $mut<'s, H> {

@@ -344,7 +344,7 @@ impl fmt::Debug for List {
 /// # Ok::<(), structstore::Error>(())
 /// ```
 pub struct ListMut<'s, H = Lent<'s>> {
-    access: Access<'s, H>,
+    pub(super) access: Access<'s, H>,
 }
 
 impl<'s, H: Hold> ListMut<'s, H> {
@@ -589,7 +589,7 @@ impl<'s, H: Hold> ListMut<'s, H> {
 
 /// A list that is held for reading, with all below it.
 pub struct ListRef<'s, H = Lent<'s>> {
-    access: Access<'s, H>,
+    pub(super) access: Access<'s, H>,
 }
 
 impl<H: Hold> ListRef<'_, H> {

@@ -1,5 +1,6 @@
 //! Taking and releasing locks for operations and guards, and the rules about this thread's own ones.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use crate::arena::Arena;
@@ -91,6 +92,25 @@ fn covered(own: Own, mode: Mode, nesting: bool) -> Result<bool> {
 }
 
 impl Held {
+    fn index(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+
+    /// Whether somebody died who held exclusively what this lock covers, or part of it, since the last exclusive holder
+    /// that asked.
+    pub(crate) fn recovered(self, arena: &Arena, asked: &Cell<bool>) -> bool {
+        asked.set(true);
+        arena.recovered(self.index())
+    }
+
+    /// Gives the lock back, of whose history the holder has asked or not.
+    pub(crate) fn release_asked(self, arena: &Arena, asked: &Cell<bool>) {
+        if asked.get() && self.mode() == Mode::Tree {
+            arena.accept_recovered(self.index());
+        }
+        self.release(arena);
+    }
+
     /// Gives the lock back, on whichever thread.
     #[inline(always)]
     pub(crate) fn release(self, arena: &Arena) {
@@ -104,7 +124,7 @@ impl Held {
         };
         // Both were there when the lock was taken, and records never move.
         let Ok(line) = line else { return };
-        let Ok(node) = arena.node((self.0 >> 32) as u32) else { return };
+        let Ok(node) = arena.node(self.index()) else { return };
         let (locker, slot) = (Locker::new(arena, OwnSeat { index: self.seat(), line }), self.slot() as usize);
         locker.release(&node.head, self.mode(), slot);
         if seat.is_some() {

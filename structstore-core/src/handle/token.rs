@@ -1,6 +1,8 @@
 //! Locks as values, for languages whose scopes are not Rust's.
 
+use std::cell::Cell;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::{Array, Handle, Held, List, Struct, at_most};
@@ -15,6 +17,7 @@ use crate::store::Store;
 pub struct Lock {
     store: Arc<Store>,
     held: Held,
+    asked: AtomicBool,
 }
 
 impl Lock {
@@ -22,13 +25,19 @@ impl Lock {
         let store = Arc::clone(handle.store());
         let mode = if exclusive { Mode::Tree } else { Mode::Shared };
         let held = handle.acquire(mode, &at_most(timeout)).map_err(|error| handle.locate(error))?;
-        Ok(Lock { store, held })
+        Ok(Lock { store, held, asked: AtomicBool::new(false) })
+    }
+
+    /// See [`StructMut::recovered`](crate::StructMut::recovered).
+    pub fn recovered(&self) -> bool {
+        self.asked.store(true, Ordering::Relaxed);
+        self.held.recovered(&self.store.arena, &Cell::new(false))
     }
 }
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        self.held.release(&self.store.arena);
+        self.held.release_asked(&self.store.arena, &Cell::new(self.asked.load(Ordering::Relaxed)));
     }
 }
 

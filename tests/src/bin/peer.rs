@@ -55,12 +55,56 @@ fn run(arguments: &[&str]) -> Result<()> {
             drop(guard);
             Ok(())
         }
+        // The same, with a shared lock; and with a view besides.
+        ("observe forever", [field]) => {
+            let _guard = store.at(*field)?.read()?;
+            forever()
+        }
+        // Holds a field for changing, having changed half of it, and maybe having touched so many bytes of an array.
+        ("die holding", [field, bytes]) => {
+            if number(bytes)? > 0 {
+                let elements = vec![1_u8; number(bytes)? as usize];
+                store.set("ballast", structstore::ArrayValue::from_slice(&[elements.len()], &elements)?)?;
+            }
+            let mut guard = store.at(*field)?.write()?;
+            *guard.scalar_mut::<i64>("first")? += 1;
+            forever()
+        }
+        // Has a view of an array that it then removes.
+        ("die viewing", [field]) => {
+            let _view = store.array(*field)?.view()?;
+            store.remove(*field)?;
+            forever()
+        }
+        // Changes both counters in a transaction, and stops before its end.
+        ("die in a transaction", [field]) => store.at(*field)?.transaction(|counters| {
+            *counters.scalar_mut::<i64>("first")? += 1;
+            counters.set("second", "something else")?;
+            forever()
+        }),
+        // Closes all descriptors but its output, as daemons do, while it holds a field.
+        ("hold as a daemon", [field]) => {
+            let _guard = store.at(*field)?.write()?;
+            for descriptor in 3..256 {
+                // SAFETY: closes what this process will not use again; the mapping stays.
+                unsafe { libc::close(descriptor) };
+            }
+            forever()
+        }
         ("sleep", [milliseconds]) => {
             println!("attached");
             std::thread::sleep(Duration::from_millis(number(milliseconds)?));
             Ok(())
         }
         _ => usage(),
+    }
+}
+
+/// Says that everything is in place, and waits to be killed.
+fn forever() -> ! {
+    println!("ready");
+    loop {
+        std::thread::park();
     }
 }
 

@@ -1,0 +1,62 @@
+//! The other process of a test.
+#![allow(dead_code, reason = "each test that includes this needs a part of it")]
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use structstore_tests::SegmentName;
+
+/// How long anything here may take before it counts as stuck.
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+
+/// A process that is ended with the test, whatever becomes of it.
+pub(crate) struct Peer(Child);
+
+impl Peer {
+    /// Starts the helper program on a segment, with what it is to do.
+    pub(crate) fn start(name: &SegmentName, arguments: &[&str]) -> Peer {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_peer"));
+        Peer::spawn(command.arg(name.as_str()).args(arguments))
+    }
+
+    /// Starts any program, with pipes to it.
+    pub(crate) fn spawn(command: &mut Command) -> Peer {
+        Peer(command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap())
+    }
+
+    /// Waits for the line that says that the peer is where it should be.
+    pub(crate) fn ready(mut self) -> Peer {
+        let mut line = String::new();
+        BufReader::new(self.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert!(!line.is_empty(), "the peer ended early");
+        self
+    }
+
+    /// Kills it, without any chance to clean up, and returns at once.
+    pub(crate) fn kill(&mut self) {
+        self.0.kill().unwrap();
+    }
+
+    /// Lets it end, and waits for it to do so.
+    pub(crate) fn finish(mut self) {
+        drop(self.0.stdin.take());
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.0.try_wait().unwrap() {
+                assert!(status.success(), "the peer failed: {status}");
+                return;
+            }
+            assert!(start.elapsed() < LIMIT, "the peer is stuck");
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}

@@ -1,0 +1,139 @@
+//! Processes are killed while they hold something; the others go on.
+
+mod peer;
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use structstore::{ArrayValue, Cleanup, Error, StructStoreShared, Value};
+use structstore_tests::SegmentName;
+
+use peer::{LIMIT, Peer};
+
+fn counters(name: &SegmentName) -> StructStoreShared {
+    let store = StructStoreShared::open(name).unwrap();
+    store.set("counters", Value::record([("first", Value::from(0_i64)), ("second", 0_i64.into())])).unwrap();
+    store
+}
+
+#[test]
+fn a_dead_exclusive_holder_is_buried_and_the_next_one_is_told() {
+    let name = SegmentName::new("exclusive");
+    let store = counters(&name);
+    let recoveries = store.statistics().recoveries;
+    let mut peer = Peer::start(&name, &["die holding", "counters", "0"]).ready();
+    let counters = store.at("counters").unwrap();
+    assert!(matches!(counters.write_timeout(Duration::from_millis(30)), Err(Error::LockTimeout { .. })));
+    peer.kill();
+    let guard = counters.write_timeout(LIMIT).unwrap();
+    // Its own values are its own business, and it had changed one of two.
+    assert_eq!(guard.get::<i64>("first").unwrap(), 1);
+    assert!(guard.recovered());
+    drop(guard);
+    assert!(!counters.write().unwrap().recovered());
+    // Something below the root was held: that is for whoever holds the root to judge.
+    assert!(store.read().unwrap().recovered());
+    assert!(store.write().unwrap().recovered());
+    assert!(!store.write().unwrap().recovered());
+    assert_eq!(store.statistics().recoveries, recoveries + 1);
+    store.check().unwrap();
+}
+
+#[test]
+fn a_dead_reader_is_buried() {
+    let name = SegmentName::new("shared");
+    let store = counters(&name);
+    let mut peer = Peer::start(&name, &["observe forever", "counters"]).ready();
+    let counters = store.at("counters").unwrap();
+    assert!(matches!(counters.write_timeout(Duration::from_millis(30)), Err(Error::LockTimeout { .. })));
+    peer.kill();
+    let guard = counters.write_timeout(LIMIT).unwrap();
+    assert!(!guard.recovered(), "a reader leaves nothing to be judged");
+    drop(guard);
+    store.check().unwrap();
+}
+
+#[test]
+fn what_a_dead_viewer_kept_is_freed() {
+    let name = SegmentName::new("viewer");
+    let store = counters(&name);
+    let before = store.statistics();
+    let elements = vec![0_u8; 5000];
+    store.set("array", ArrayValue::from_slice(&[5000], &elements).unwrap()).unwrap();
+    let mut peer = Peer::start(&name, &["die viewing", "array"]).ready();
+    assert!(store.statistics().allocated > before.allocated, "its view keeps the memory");
+    peer.kill();
+    let start = Instant::now();
+    while store.statistics().allocated != before.allocated {
+        store.check().unwrap();
+        assert!(start.elapsed() < LIMIT, "nobody has freed what the view kept");
+    }
+}
+
+#[test]
+fn a_transaction_dies_with_its_process() {
+    let name = SegmentName::new("transaction");
+    let store = counters(&name);
+    let before = (store.to_value().unwrap(), store.statistics().allocated);
+    let mut peer = Peer::start(&name, &["die in a transaction", "counters"]).ready();
+    peer.kill();
+    drop(store.at("counters").unwrap().write_timeout(LIMIT).unwrap());
+    assert_eq!((store.to_value().unwrap(), store.statistics().allocated), before);
+    store.check().unwrap();
+}
+
+#[test]
+fn a_store_whose_every_process_was_killed_is_whole_when_opened_again() {
+    let name = SegmentName::new("all");
+    let store = StructStoreShared::options().cleanup(Cleanup::Never).open(&name).unwrap();
+    store.set("counters", Value::record([("first", Value::from(0_i64)), ("second", 0_i64.into())])).unwrap();
+    store.set("more", Value::record([("first", Value::from(0_i64))])).unwrap();
+    store.close().unwrap();
+    let mut peers = [
+        Peer::start(&name, &["die in a transaction", "counters"]).ready(),
+        Peer::start(&name, &["die holding", "more", "100000"]).ready(),
+    ];
+    peers.iter_mut().for_each(Peer::kill);
+    drop(peers);
+    let store = StructStoreShared::open(&name).unwrap();
+    assert_eq!(store.statistics().recoveries, 2);
+    assert_eq!(store.at("counters").unwrap().get::<i64>("first").unwrap(), 0);
+    drop(store.write_timeout(Duration::ZERO).unwrap());
+    store.check().unwrap();
+}
+
+#[test]
+fn a_process_that_closed_its_descriptors_lives() {
+    let name = SegmentName::new("daemon");
+    let store = counters(&name);
+    let mut peer = Peer::start(&name, &["hold as a daemon", "counters"]).ready();
+    let counters = store.at("counters").unwrap();
+    assert!(matches!(counters.write_timeout(Duration::from_millis(200)), Err(Error::LockTimeout { .. })));
+    // Nor does anybody take its place.
+    let again = StructStoreShared::options().open(&name).unwrap();
+    Peer::start(&name, &["sleep", "0"]).finish();
+    assert!(matches!(counters.write_timeout(Duration::from_millis(50)), Err(Error::LockTimeout { .. })));
+    drop(again);
+    peer.kill();
+    drop(counters.write_timeout(LIMIT).unwrap());
+    store.check().unwrap();
+}
+
+#[test]
+fn a_participant_in_another_pid_namespace_is_buried() {
+    let name = SegmentName::new("namespace");
+    let store = counters(&name);
+    let unshare = ["--pid", "--fork", "--kill-child"];
+    if !Command::new("unshare").args(unshare).arg("true").status().is_ok_and(|done| done.success()) {
+        println!("skipped: no permission to unshare PID namespaces, or no unshare(1)");
+        return;
+    }
+    let mut command = Command::new("unshare");
+    command.args(unshare).arg(env!("CARGO_BIN_EXE_peer")).arg(name.as_str());
+    let mut peer = Peer::spawn(command.args(["die holding", "counters", "0"])).ready();
+    let counters = store.at("counters").unwrap();
+    assert!(matches!(counters.write_timeout(Duration::from_millis(100)), Err(Error::LockTimeout { .. })));
+    peer.kill();
+    assert!(counters.write_timeout(LIMIT).unwrap().recovered());
+    store.check().unwrap();
+}
