@@ -37,6 +37,7 @@ exceptions! {
     TooManyError(Error, RuntimeError): "More threads, processes or locks than the format has room for.";
     StaleHandleError(Error, ReferenceError): "The structure has been removed or replaced.";
     HeldByGuardError(Error, RuntimeError): "A guard of this thread covers the structure.";
+    InTransactionError(Error, RuntimeError): "A transaction of this thread is under way, of part of it or of something else.";
     DeadlockError(Error, RuntimeError): "This thread would wait for itself.";
     LockTimeoutError(Error, TimeoutError): "The lock was not granted in time.";
     NotReadyError(Error, TimeoutError): "The segment was not made ready, or did not appear, in time.";
@@ -68,6 +69,7 @@ fn exception(error: &Error) -> Exception {
         Error::TooMany { .. } => Exception::TooManyError,
         Error::StaleHandle { .. } => Exception::StaleHandleError,
         Error::HeldByGuard { .. } => Exception::HeldByGuardError,
+        Error::InTransaction { .. } => Exception::InTransactionError,
         Error::Deadlock { .. } => Exception::DeadlockError,
         Error::LockTimeout { .. } => Exception::LockTimeoutError,
         Error::NotReady { .. } => Exception::NotReadyError,

@@ -13,6 +13,7 @@ mod object;
 mod shared;
 mod statistics;
 mod store;
+mod transaction;
 mod value_in;
 mod value_out;
 
@@ -26,7 +27,7 @@ mod _structstore {
     #[pymodule_export]
     use super::{
         list::StructStoreList, lock::Lock, shared::StructStoreShared, statistics::Statistics,
-        store::StructStore,
+        store::StructStore, transaction::Transaction,
     };
 
     #[pymodule_init]

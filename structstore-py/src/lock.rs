@@ -83,6 +83,14 @@ impl Lock {
         drop(released);
     }
 
+    /// Whether a process died while it held this exclusively, or something below or above it: what it meant to change
+    /// together may be half done. Only while this lock is held; one for changing then takes the mark off.
+    #[getter]
+    fn recovered(&self) -> bool {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.last().is_some_and(|(_, lock)| lock.recovered())
+    }
+
     fn __repr__(&self) -> &'static str {
         if self.exclusive { "<structstore.Lock, exclusive>" } else { "<structstore.Lock, shared>" }
     }

@@ -15,6 +15,7 @@ use crate::lock::{Lock, Structure};
 use crate::object;
 use crate::shared::{Shared, StructStoreShared};
 use crate::statistics::Statistics;
+use crate::transaction::Transaction;
 use crate::value_in::{self, Inputs, plain_scalar, type_name};
 use crate::value_out::{self, Structs};
 
@@ -552,6 +553,14 @@ impl StructStore {
     fn write_lock(slf: &Bound<'_, Self>, timeout: Option<f64>) -> Result<Lock> {
         let root = slf.get().root()?.into_owned();
         Lock::new(slf.as_any(), Structure::Struct(root), true, timeout)
+    }
+
+    /// Changes that happen wholly or not at all: `with store.transaction(): ...`. If the body raises, or the process dies,
+    /// what this thread has changed below the struct since is undone. See Transaction.
+    #[pyo3(signature = (timeout=None))]
+    fn transaction(slf: &Bound<'_, Self>, timeout: Option<f64>) -> Result<Transaction> {
+        let root = slf.get().root()?.into_owned();
+        Transaction::new(slf.as_any(), root, timeout)
     }
 
     /// A lock on the struct and everything below it, for reading: others read, too, and nobody changes it.

@@ -5,7 +5,7 @@ mod peer;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use structstore::{Cleanup, Error, StructStoreShared, Value};
 use structstore_tests::{SegmentName, assert_specimens, put_specimens};

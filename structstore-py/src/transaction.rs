@@ -1,0 +1,68 @@
+//! Transactions as context managers.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use pyo3::prelude::*;
+use pyo3::types::PyAny;
+use structstore::{Struct, private};
+
+use crate::error::Result;
+use crate::lock::duration;
+
+/// Changes that happen wholly or not at all, within a `with` statement: if its body raises, or the process dies, all that
+/// this thread has changed below the struct since is undone. The struct is locked exclusively meanwhile.
+///
+/// Covered is what is assigned, added or removed, arrays where they are assigned as a whole. Elements of an array that
+/// are changed in place are not. Transactions nest on the same struct and below: an inner one that raises is undone alone.
+#[pyclass(frozen, module = "structstore")]
+pub(crate) struct Transaction {
+    object: Py<PyAny>,
+    node: Struct,
+    timeout: Option<Duration>,
+    open: Mutex<Vec<private::Transaction>>,
+}
+
+impl Transaction {
+    /// A transaction, not begun yet, on the struct that `object` stands for.
+    pub(crate) fn new(object: &Bound<'_, PyAny>, node: Struct, timeout: Option<f64>) -> Result<Transaction> {
+        let timeout = timeout.map(|seconds| duration(object.py(), seconds)).transpose()?;
+        Ok(Transaction { object: object.clone().unbind(), node, timeout, open: Mutex::default() })
+    }
+
+    fn innermost(&self) -> Option<private::Transaction> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
+}
+
+#[pymethods]
+impl Transaction {
+    /// Takes the lock, begins and returns the struct.
+    ///
+    /// Raises LockTimeoutError if the lock was not granted in time, and InTransactionError if this thread is in a
+    /// transaction of another struct.
+    fn __enter__(&self, py: Python<'_>) -> Result<Py<PyAny>> {
+        let begun = self.node.transaction_token(self.timeout)?;
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).push(begun);
+        Ok(self.object.clone_ref(py))
+    }
+
+    /// Commits or, if there is an exception, undoes.
+    #[pyo3(signature = (exception, _value, _traceback, /))]
+    fn __exit__(
+        &self,
+        exception: &Bound<'_, PyAny>,
+        _value: &Bound<'_, PyAny>,
+        _traceback: &Bound<'_, PyAny>,
+    ) -> Result<()> {
+        match self.innermost() {
+            Some(open) if exception.is_none() => Ok(open.commit()?),
+            // Undone as it is dropped.
+            _ => Ok(()),
+        }
+    }
+
+    fn __repr__(&self) -> &'static str {
+        "<structstore.Transaction>"
+    }
+}
