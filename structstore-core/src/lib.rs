@@ -33,6 +33,8 @@ mod crash;
 #[cfg(all(test, not(loom)))]
 mod damage;
 #[cfg(not(loom))]
+mod fork;
+#[cfg(not(loom))]
 mod handle;
 #[cfg(not(loom))]
 mod journal;

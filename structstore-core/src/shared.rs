@@ -35,10 +35,10 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 const POLL: Duration = Duration::from_millis(2);
 
 /// Device, inode and access.
-type Attachment = (u64, u64, Access);
+pub(crate) type Attachment = (u64, u64, Access);
 
 /// The attachments of this process, so that opening a segment again shares the first one.
-static ATTACHED: LazyLock<Mutex<HashMap<Attachment, Weak<Arena>>>> = LazyLock::new(Mutex::default);
+pub(crate) static ATTACHED: LazyLock<Mutex<HashMap<Attachment, Weak<Arena>>>> = LazyLock::new(Mutex::default);
 
 /// What closing a shared store does to its name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -48,7 +48,8 @@ pub enum Cleanup {
     /// The name is removed if nobody else is attached, which the kernel knows, also of those who were killed.
     #[default]
     IfLast,
-    /// The name is removed in any case. Who is attached keeps the segment; who opens the name gets a new one.
+    /// The name is removed in any case. Who is attached keeps the segment; who opens the name gets a new one. In a
+    /// forked child, what it inherited closes as with `IfLast`.
     Always,
 }
 
@@ -239,6 +240,8 @@ pub struct StructStoreShared {
     place: Place,
     file: (u64, u64),
     options: Options,
+    /// What the arena said when it was opened: a child's copy is not to remove its parent's name.
+    forks: u32,
     open: bool,
 }
 
@@ -277,6 +280,7 @@ impl StructStoreShared {
                 continue;
             }
             let key = (identity.0, identity.1, options.access());
+            crate::fork::install();
             let known = ATTACHED.lock().get(&key).and_then(Weak::upgrade);
             let arena = match known {
                 Some(arena) => arena,
@@ -307,6 +311,7 @@ impl StructStoreShared {
             let store = Arc::new(Store::shared(Arc::clone(&arena), options.nesting));
             return Ok(StructStoreShared {
                 root: Struct::from_handle(Handle::new(store, root)?),
+                forks: arena.forks(),
                 arena,
                 place,
                 file: identity,
@@ -386,11 +391,8 @@ impl StructStoreShared {
             return Ok(());
         }
         let last_here = self.arena.openings.fetch_sub(1, LocalOrdering::AcqRel) == 1;
-        let wanted = match self.options.cleanup {
-            Cleanup::Never => false,
-            Cleanup::IfLast => last_here,
-            Cleanup::Always => true,
-        };
+        let always = self.options.cleanup == Cleanup::Always && self.forks == self.arena.forks();
+        let wanted = always || last_here && self.options.cleanup != Cleanup::Never;
         let Some(liveness) = self.arena.liveness().filter(|_| wanted && self.arena.writable()) else {
             return Ok(());
         };
@@ -399,7 +401,7 @@ impl StructStoreShared {
             return Ok(());
         };
         let reopened = self.arena.openings.load(LocalOrdering::Acquire) != 0;
-        let unused = self.options.cleanup == Cleanup::Always || !reopened && !liveness.others(&self.place)?;
+        let unused = always || !reopened && !liveness.others(&self.place)?;
         if unused && self.place.leads_to(self.file.0, self.file.1) {
             self.place.unlink()?;
         }

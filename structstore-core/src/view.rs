@@ -5,9 +5,11 @@
 //! becomes an orphan, and the last lease frees it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64 as LocalWord, Ordering as LocalOrdering};
 
+use crate::arena::layout::Participant;
 use crate::arena::{Arena, BlockKind, HeapGuard};
-use crate::error::Result;
+use crate::error::{BoxedResult, Result};
 use crate::sync::{AtomicU64, Ordering};
 use crate::value::lease_count;
 
@@ -18,8 +20,8 @@ pub(crate) const LEASE_WORDS: u64 = 30;
 pub(crate) struct Lease {
     arena: Arc<Arena>,
     block: u64,
-    /// Where the entry is.
-    entry: u64,
+    /// Where the entry is. In a child, it is another one.
+    entry: LocalWord,
 }
 
 impl Lease {
@@ -40,14 +42,14 @@ impl Lease {
         if let Some(lease) = leases.get(&block).and_then(std::sync::Weak::upgrade) {
             return Ok(lease);
         }
-        let entry = Self::enter(arena, block)?;
-        let lease = Arc::new(Lease { arena: Arc::clone(arena), block, entry });
+        let entry = Self::enter(arena, arena.participant()?, block)?;
+        let lease = Arc::new(Lease { arena: Arc::clone(arena), block, entry: LocalWord::new(entry) });
         leases.insert(block, Arc::downgrade(&lease));
         Ok(lease)
     }
 
-    fn enter(arena: &Arc<Arena>, block: u64) -> Result<u64> {
-        let participant = arena.participant()?;
+    /// Adds a block to the leases of a participant. Returns where its entry is.
+    pub(crate) fn enter(arena: &Arena, participant: &Participant, block: u64) -> BoxedResult<u64> {
         let mut heap = HeapGuard::lock(arena, arena.owner());
         let mut section = heap.section();
         let mut at = participant.leases.load(Ordering::Relaxed);
@@ -76,7 +78,17 @@ impl Lease {
     }
 
     fn leave(&self) -> Result<()> {
-        Ok(self.arena.drop_lease(self.arena.at::<AtomicU64>(self.entry)?, self.block)?)
+        if !self.arena.writable() {
+            // A child that could not be admitted has no lease.
+            return Ok(());
+        }
+        let entry = self.arena.at::<AtomicU64>(self.entry.load(LocalOrdering::Relaxed))?;
+        Ok(self.arena.drop_lease(entry, self.block)?)
+    }
+
+    /// In a child: goes on with an entry of its own.
+    pub(crate) fn inherit(&self, entry: u64) {
+        self.entry.store(entry, LocalOrdering::Relaxed);
     }
 }
 

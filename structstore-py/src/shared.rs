@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyType;
+use pyo3::types::{PyTuple, PyType};
 use structstore::{Cleanup, Error, Struct};
 
 use crate::error::{Exception, Failure, Result};
@@ -23,6 +23,11 @@ const POLL: Duration = Duration::from_millis(2);
 pub(crate) struct Shared {
     place: Place,
     options: structstore::Options,
+    /// Of the arguments, what another process needs to open the same: use_file, read_only, and whether the name is to
+    /// stay.
+    file: bool,
+    read_only: bool,
+    permanent: bool,
     /// What is open, until it is closed. The lock is held for no longer than a look takes: an operation may wait for
     /// the GIL, which the thread may have that wants this lock.
     open: RwLock<Option<structstore::StructStoreShared>>,
@@ -172,10 +177,11 @@ impl StructStoreShared {
             }
         };
         let timeout = timeout.map_or(Ok(Duration::MAX), |seconds| duration(py, seconds))?;
+        let cleanup = cleanup.map_or(Ok(Cleanup::default()), cleanup_of)?;
         let mut options = structstore::StructStoreShared::options()
             .reinit(reinit)
             .file(use_file)
-            .cleanup(cleanup.map_or(Ok(Cleanup::default()), cleanup_of)?)
+            .cleanup(cleanup)
             .mode(mode)
             .timeout(timeout)
             .create(create)
@@ -188,8 +194,22 @@ impl StructStoreShared {
             options = options.max_size(max_size);
         }
         let open = py.detach(|| place.open(&options))?;
-        let shared = Shared { place, options, open: RwLock::new(Some(open)) };
+        let (file, permanent) = (use_file, cleanup == Cleanup::Never);
+        let shared = Shared { place, options, file, read_only, permanent, open: RwLock::new(Some(open)) };
         Ok(PyClassInitializer::from(StructStore::from(shared)).add_subclass(StructStoreShared))
+    }
+
+    /// A copy in another process opens the same store by its name, which must still be there, and never removes it while
+    /// others are attached. That is how multiprocessing passes a store on.
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> Result<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
+        let (py, shared) = (slf.py(), shared(slf)?);
+        let Place::Path(path) = &shared.place else {
+            let message = "cannot pickle a store that was opened by a descriptor; pass the descriptor on";
+            return Err(Failure::Raised(PyTypeError::new_err(message)));
+        };
+        let open = PyModule::import(py, "structstore")?.getattr("_reopen")?;
+        let arguments = (path, shared.file, shared.read_only, shared.permanent);
+        Ok((open, arguments.into_pyobject(py)?))
     }
 
     /// Whether the name still leads to this segment, and its contents were not re-initialised since it was opened.

@@ -40,7 +40,7 @@ pub(crate) struct StructStore {
 
 enum Root {
     Node(Struct),
-    Shared(Shared),
+    Shared(Box<Shared>),
 }
 
 impl From<Struct> for StructStore {
@@ -51,7 +51,7 @@ impl From<Struct> for StructStore {
 
 impl From<Shared> for StructStore {
     fn from(shared: Shared) -> StructStore {
-        StructStore { root: Root::Shared(shared) }
+        StructStore { root: Root::Shared(Box::new(shared)) }
     }
 }
 

@@ -6,17 +6,19 @@
 
 pub(crate) mod block;
 mod heap;
+mod heir;
 pub(crate) mod layout;
 mod recovery;
 mod seats;
 
 pub(crate) use block::BlockKind;
 pub(crate) use heap::{HeapGuard, Section};
-pub(crate) use seats::ThreadSeat;
+pub(crate) use heir::Fork;
+pub(crate) use seats::{ThreadSeat, forget_transaction};
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU32, AtomicU64 as LocalCounter, AtomicUsize, Ordering as LocalOrdering};
-use std::sync::{Arc, LazyLock, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use parking_lot::Mutex;
 
@@ -31,8 +33,10 @@ use layout::{CHUNKS, Header, Node, Participant, Record, Seat, TableId};
 pub(crate) struct Arena {
     segment: Segment,
     header: *const Header,
-    /// Tells arenas of this process apart, also after one was dropped.
-    id: u64,
+    /// Tells arenas of this process apart, also after one was dropped, and a child's from its parent's.
+    id: LocalCounter,
+    /// How often this was inherited by a child; locks of the parent's threads are none of the child's.
+    forks: AtomicU32,
     participant: AtomicU32,
     liveness: Option<Liveness>,
     /// The participants whose remains this process repairs.
@@ -52,18 +56,31 @@ static NEXT_ID: LocalCounter = LocalCounter::new(1);
 
 /// The process-wide anonymous arena in which all local stores live.
 pub(crate) fn local() -> Result<&'static Arc<Arena>> {
-    static LOCAL: LazyLock<Result<Arc<Arena>>> = LazyLock::new(|| {
+    let map = || {
+        crate::fork::install();
         let segment = Segment::map(Backing::Anonymous, RESERVATION)?;
         Arena::create(&segment, MIN_SIZE, RESERVATION)?;
         Ok(Arc::new(Arena::attach(segment, None)?))
-    });
-    Ok(LOCAL.as_ref().map_err(|error| Error::Io {
-        action: "map",
-        place: "local memory".to_owned(),
-        detail: format!(" ({error})"),
-        source: std::io::ErrorKind::OutOfMemory.into(),
-    })?)
+    };
+    LOCAL.get_or_init(map).as_ref().map_err(|error| {
+        Box::new(Error::Io {
+            action: "map",
+            place: "local memory".to_owned(),
+            detail: format!(" ({error})"),
+            source: std::io::ErrorKind::OutOfMemory.into(),
+        })
+    })
 }
+
+/// The same, if any local store was ever created.
+pub(crate) fn existing_local() -> Option<&'static Arc<Arena>> {
+    LOCAL.get()?.as_ref().ok()
+}
+
+static LOCAL: OnceLock<Result<Arc<Arena>>> = OnceLock::new();
+
+/// The participant of a child for which no place was to be had.
+const NO_PLACE: u32 = u32::MAX;
 
 impl Arena {
     /// Writes a new arena into a segment. Nobody else looks at it before `ready` is set, which comes last.
@@ -89,7 +106,8 @@ impl Arena {
         let arena = Arena {
             segment,
             header,
-            id: NEXT_ID.fetch_add(1, LocalOrdering::Relaxed),
+            id: LocalCounter::new(NEXT_ID.fetch_add(1, LocalOrdering::Relaxed)),
+            forks: AtomicU32::new(0),
             participant: AtomicU32::new(0),
             liveness,
             repairing: Mutex::default(),
@@ -106,6 +124,17 @@ impl Arena {
         Ok(arena)
     }
 
+    #[inline(always)]
+    fn id(&self) -> u64 {
+        self.id.load(LocalOrdering::Relaxed)
+    }
+
+    /// Tells what was made in this process from what was inherited.
+    #[inline(always)]
+    pub(crate) fn forks(&self) -> u32 {
+        self.forks.load(LocalOrdering::Relaxed)
+    }
+
     pub(crate) fn segment(&self) -> &Segment {
         &self.segment
     }
@@ -120,8 +149,9 @@ impl Arena {
         self.liveness.as_ref()
     }
 
+    /// Whether this process may change anything. Not where it was forked and could not be admitted.
     pub(crate) fn writable(&self) -> bool {
-        self.segment.backing().writable()
+        self.segment.backing().writable() && self.participant_index() != NO_PLACE
     }
 
     pub(crate) fn place(&self) -> String {
@@ -217,14 +247,25 @@ impl Arena {
 
     /// Takes a place among the participants, and repairs what others who died have left.
     fn join(&self) -> Result<()> {
-        let (Some(liveness), Backing::File { place, .. }) = (&self.liveness, self.segment.backing()) else {
+        let Some(liveness) = &self.liveness else {
             return self.enter(0);
         };
+        self.take_place(liveness, |index| {
+            self.participant.store(index, LocalOrdering::Relaxed);
+        })?;
+        self.repair_dead()?;
+        Ok(())
+    }
+
+    /// Takes the first place among the participants whose byte is to be had. `taken` learns which before anything is
+    /// done in its name.
+    fn take_place(&self, liveness: &Liveness, taken: impl Fn(u32)) -> Result<u32> {
+        let Backing::File { place, .. } = self.segment.backing() else { return Ok(0) };
         for index in 0..PARTICIPANTS {
             if !liveness.claim(index, place)? {
                 continue;
             }
-            self.participant.store(index, LocalOrdering::Relaxed);
+            taken(index);
             // Whoever had this place may have died in the heap, which must not be entered in its name before.
             self.repair_heap(index)?;
             if self.lives_on(index) {
@@ -233,8 +274,7 @@ impl Arena {
             }
             self.repair(index)?;
             self.enter(index)?;
-            self.repair_dead()?;
-            return Ok(());
+            return Ok(index);
         }
         Err(Error::TooMany { what: "processes attached", limit: PARTICIPANTS as usize }.into())
     }

@@ -63,7 +63,8 @@ impl Drop for Claims {
     fn drop(&mut self) {
         LAST.set((0, Place::NONE));
         for claim in &self.0 {
-            if let Some(arena) = claim.arena.upgrade() {
+            // Not where the seat is that of a parent process's thread.
+            if let Some(arena) = claim.arena.upgrade().filter(|arena| arena.id() == claim.arena_id) {
                 // A segment too broken to leave is left as it is.
                 let _ = arena.release_seat(claim.place.index);
             }
@@ -79,7 +80,7 @@ impl Arena {
             Some(seat) => Ok(seat),
             None => {
                 let place = self.claim_seat(false)?;
-                LAST.set((self.id, place));
+                LAST.set((self.id(), place));
                 Ok(self.seat_at(place))
             }
         }
@@ -89,11 +90,11 @@ impl Arena {
     #[inline(always)]
     pub(crate) fn seat_if_any(&self) -> Option<ThreadSeat<'_>> {
         let (id, place) = LAST.get();
-        let place = if id == self.id {
+        let place = if id == self.id() {
             place
         } else {
             let place = self.find_claim(false)?;
-            LAST.set((self.id, place));
+            LAST.set((self.id(), place));
             place
         };
         Some(self.seat_at(place))
@@ -110,17 +111,27 @@ impl Arena {
     fn find_claim(&self, journal: bool) -> Option<Place> {
         let find = |claims: &RefCell<Claims>| {
             let claims = claims.borrow();
-            let mut own = claims.0.iter().filter(|claim| claim.arena_id == self.id);
+            let mut own = claims.0.iter().filter(|claim| claim.arena_id == self.id());
             own.find(|claim| claim.journal == journal).map(|claim| claim.place)
         };
         CLAIMS.try_with(find).ok().flatten()
+    }
+
+    /// The seats that this thread has in this arena.
+    pub(super) fn own_seats(&self) -> Vec<u32> {
+        let own = |claims: &RefCell<Claims>| {
+            let claims = claims.borrow();
+            let own = claims.0.iter().filter(|claim| claim.arena_id == self.id());
+            own.map(|claim| claim.place.index).collect()
+        };
+        CLAIMS.try_with(own).unwrap_or_default()
     }
 
     /// The transaction of this thread in this arena: its journal, and the node below which it covers everything.
     #[inline(always)]
     pub(crate) fn transaction(&self) -> Option<(ThreadSeat<'_>, u32)> {
         let scope = TRANSACTION.get();
-        if scope.arena_id == self.id { Some((self.seat_at(scope.journal), scope.node)) } else { None }
+        if scope.arena_id == self.id() { Some((self.seat_at(scope.journal), scope.node)) } else { None }
     }
 
     /// Lets a transaction of this thread begin, on a seat of its own. Its locks are those of the thread's other seat.
@@ -129,14 +140,14 @@ impl Arena {
             Some(place) => place,
             None => self.claim_seat(true)?,
         };
-        TRANSACTION.set(Scope { arena_id: self.id, journal, node });
+        TRANSACTION.set(Scope { arena_id: self.id(), journal, node });
         Ok(self.seat_at(journal))
     }
 
     /// Ends the transaction with this journal, if it is this thread's.
     pub(crate) fn leave_transaction(&self, journal: u32) {
         let scope = TRANSACTION.get();
-        if scope.arena_id == self.id && scope.journal.index == journal {
+        if scope.arena_id == self.id() && scope.journal.index == journal {
             TRANSACTION.set(Scope::NONE);
         }
     }
@@ -186,7 +197,7 @@ impl Arena {
         let _ = CLAIMS.try_with(|claims| {
             let mut claims = claims.borrow_mut();
             claims.0.retain(|claim| claim.arena.strong_count() != 0);
-            claims.0.push(Claim { arena_id: self.id, place, arena: Arc::downgrade(self), journal });
+            claims.0.push(Claim { arena_id: self.id(), place, arena: Arc::downgrade(self), journal });
         });
         Ok(place)
     }
@@ -206,6 +217,14 @@ impl Arena {
         section.set(&self.record::<Seat>(index)?.participant, 0)?;
         section.commit();
         Ok(())
+    }
+}
+
+/// In a child: the transaction of the thread that this one is a copy of is not its own, unless it is of a local store.
+pub(crate) fn forget_transaction() {
+    let local = super::existing_local().map(|local| local.id());
+    if Some(TRANSACTION.get().arena_id) != local {
+        TRANSACTION.set(Scope::NONE);
     }
 }
 

@@ -11,7 +11,7 @@ use crate::lock::{Locker, Mode, NodeHead, NodeId, Own, OwnSeat, Wait};
 
 /// A lock that this thread has, to be given back; nothing if one that it had before covers the node.
 ///
-/// One word, so that it is passed on in a register: index of the node 32 | seat 14 | slot 8 | mode 2.
+/// One word, so that it is passed on in a register: index of the node 32 | forks of the arena 8 | seat 14 | slot 8 | mode 2.
 #[derive(Clone, Copy)]
 #[must_use]
 pub(crate) struct Held(u64);
@@ -21,8 +21,15 @@ const NONE: u64 = 0xff;
 
 impl Held {
     #[inline(always)]
-    fn new(index: u32, seat: u32, slot: u64, mode: Mode) -> Held {
-        Held(u64::from(index) << 32 | u64::from(seat) << 10 | slot << 2 | mode as u64)
+    fn new(arena: &Arena, index: u32, seat: u32, slot: u64, mode: Mode) -> Held {
+        let forks = u64::from(arena.forks() as u8);
+        Held(u64::from(index) << 32 | forks << 24 | u64::from(seat) << 10 | slot << 2 | mode as u64)
+    }
+
+    /// Whether it was taken in a parent process, whose it remains.
+    #[inline(always)]
+    fn is_inherited(self, arena: &Arena) -> bool {
+        (self.0 >> 24) as u8 != arena.forks() as u8
     }
 
     #[inline(always)]
@@ -65,13 +72,13 @@ pub(crate) fn acquire(
     let seat = arena.seat()?.own;
     let locker = Locker::new(&**arena, seat);
     if seat.line.any() && covered(locker.own(id.index)?, mode, nesting)? {
-        return Ok(Held::new(id.index, seat.index, NONE, mode));
+        return Ok(Held::new(arena, id.index, seat.index, NONE, mode));
     }
     let slot = match mode {
         Mode::Shared => locker.shared(head, id, wait)?,
         _ => locker.exclusive(head, id, mode, wait)?,
     };
-    Ok(Held::new(id.index, seat.index, slot as u64, mode))
+    Ok(Held::new(arena, id.index, seat.index, slot as u64, mode))
 }
 
 /// Whether this thread's own locks make another one unnecessary; an error if they make it impossible.
@@ -105,7 +112,7 @@ impl Held {
 
     /// Gives the lock back, of whose history the holder has asked or not.
     pub(crate) fn release_asked(self, arena: &Arena, asked: &Cell<bool>) {
-        if asked.get() && self.mode() == Mode::Tree {
+        if asked.get() && self.mode() == Mode::Tree && !self.is_inherited(arena) {
             arena.accept_recovered(self.index());
         }
         self.release(arena);
@@ -114,7 +121,7 @@ impl Held {
     /// Gives the lock back, on whichever thread.
     #[inline(always)]
     pub(crate) fn release(self, arena: &Arena) {
-        if self.slot() == NONE {
+        if self.slot() == NONE || self.is_inherited(arena) {
             return;
         }
         let seat = arena.seat_if_any().map(|seat| seat.own).filter(|seat| seat.index == self.seat());

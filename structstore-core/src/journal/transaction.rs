@@ -58,6 +58,8 @@ pub(crate) struct Pending {
     /// Set in a transaction within another one: what it is undone to.
     within: Option<Savepoint>,
     open: bool,
+    /// What the arena said when it began: a child's copy is no transaction.
+    forks: u32,
 }
 
 impl Pending {
@@ -65,7 +67,13 @@ impl Pending {
     pub(crate) fn begin(arena: &Arc<Arena>, node: u32) -> Result<Pending> {
         if let Some(journal) = covering(arena, node)? {
             let within = Some(Savepoint::of(journal.body));
-            return Ok(Pending { arena: Arc::clone(arena), journal: journal.own.index, within, open: true });
+            return Ok(Pending {
+                arena: Arc::clone(arena),
+                journal: journal.own.index,
+                within,
+                open: true,
+                forks: arena.forks(),
+            });
         }
         if Arena::in_transaction() {
             return Err(Error::InTransaction { path: String::new() }.into());
@@ -77,13 +85,19 @@ impl Pending {
             arena.leave_transaction(journal.own.index);
         }
         idle?;
-        Ok(Pending { arena: Arc::clone(arena), journal: journal.own.index, within: None, open: true })
+        Ok(Pending {
+            arena: Arc::clone(arena),
+            journal: journal.own.index,
+            within: None,
+            open: true,
+            forks: arena.forks(),
+        })
     }
 
     /// Makes the changes final. From here on they have happened, unless they are part of another transaction.
     pub(crate) fn commit(mut self) -> Result<()> {
         self.open = false;
-        if self.within.is_some() {
+        if self.within.is_some() || self.forks != self.arena.forks() {
             return Ok(());
         }
         let committed = self.operation().and_then(Operation::commit);
@@ -100,7 +114,7 @@ impl Pending {
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        if !self.open {
+        if !self.open || self.forks != self.arena.forks() {
             return;
         }
         // Fails only where the segment is damaged, and then there is nobody to tell.

@@ -4,7 +4,8 @@
 //! one byte for whoever initialises or unlinks, one for each participant, one shared by all read-only attachments.
 
 use std::fs::File;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, RawFd};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,7 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 
 use super::backing::{Access, Place, reopen};
+use super::descriptions::Description;
 use crate::error::{Error, INITIALISING, Result};
 
 /// How many processes can be attached at once, for changing things.
@@ -26,14 +28,24 @@ const READERS: i64 = FIRST_PARTICIPANT + PARTICIPANTS as i64;
 const POLL: Duration = Duration::from_millis(1);
 
 pub(crate) struct Liveness {
-    file: OwnedFd,
+    file: Arc<Description>,
     access: Access,
 }
 
 impl Liveness {
     pub(crate) fn new(file: &File, place: &Place, access: Access) -> Result<Liveness> {
         let file = reopen(file, access).map_err(|source| place.io("open", source, String::new()))?;
-        Ok(Liveness { file, access })
+        Ok(Liveness { file: Arc::new(Description::new(file)), access })
+    }
+
+    pub(crate) fn descriptor(&self) -> RawFd {
+        self.file.as_raw_fd()
+    }
+
+    /// In a child: goes on with a description of its own.
+    pub(crate) fn inherit(&self, heir: Option<Liveness>) {
+        // Nobody else has one that was made for a child.
+        self.file.inherit(heir.and_then(|heir| Arc::into_inner(heir.file)));
     }
 
     fn request(kind: i32, start: i64, length: i64) -> libc::flock {
@@ -51,7 +63,7 @@ impl Liveness {
             Access::ReadOnly => libc::F_RDLCK,
             Access::ReadWrite => libc::F_WRLCK,
         };
-        match fcntl(&self.file, FcntlArg::F_OFD_SETLK(&Self::request(kind, start, 1))) {
+        match fcntl(&*self.file, FcntlArg::F_OFD_SETLK(&Self::request(kind, start, 1))) {
             Ok(_) => Ok(true),
             Err(Errno::EAGAIN | Errno::EACCES) => Ok(false),
             Err(errno) => Err(errno),
@@ -64,8 +76,7 @@ impl Liveness {
         loop {
             match self.try_lock(INIT) {
                 Ok(true) => {
-                    let file = self.file.try_clone();
-                    return file.map(InitLock).map_err(|source| place.io("lock", source, String::new()));
+                    return Ok(InitLock(Arc::clone(&self.file)));
                 }
                 Ok(false) if start.elapsed() >= timeout => {
                     return Err(Error::NotReady {
@@ -99,20 +110,20 @@ impl Liveness {
     /// Whether anybody but this attachment is attached, by the kernel's word.
     pub(crate) fn others(&self, place: &Place) -> Result<bool> {
         let mut request = Self::request(libc::F_WRLCK, FIRST_PARTICIPANT, READERS + 1 - FIRST_PARTICIPANT);
-        fcntl(&self.file, FcntlArg::F_OFD_GETLK(&mut request))
+        fcntl(&*self.file, FcntlArg::F_OFD_GETLK(&mut request))
             .map_err(|errno| place.io("examine", errno.into(), String::new()))?;
         Ok(request.l_type != libc::F_UNLCK as i16)
     }
 }
 
-fn unlock(file: &OwnedFd, start: i64) {
+fn unlock(file: &Description, start: i64) {
     // Cannot fail for a lock that this description holds; and were it to, closing releases it.
     let _ = fcntl(file, FcntlArg::F_OFD_SETLK(&Liveness::request(libc::F_UNLCK, start, 1)));
 }
 
-/// The right to initialise, join or unlink; released on drop. Another descriptor of the same description, so that
-/// the attachment can be put together while it is held.
-pub(crate) struct InitLock(OwnedFd);
+/// The right to initialise, join or unlink; released on drop. It shares the description, so that the attachment can be put
+/// together while it is held.
+pub(crate) struct InitLock(Arc<Description>);
 
 impl Drop for InitLock {
     fn drop(&mut self) {

@@ -8,6 +8,7 @@
 //! reserved` stays mapped while the `Segment` lives.
 
 mod backing;
+pub(crate) mod descriptions;
 mod liveness;
 
 pub(crate) use backing::{Access, Backing, Place};

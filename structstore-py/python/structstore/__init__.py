@@ -91,3 +91,9 @@ __all__ = [
     "WrongTypeError",
     "__version__",
 ]
+
+
+def _reopen(path: str, use_file: bool, read_only: bool, permanent: bool) -> StructStoreShared:
+    """What a pickled store becomes."""
+    cleanup = CleanupMode.NEVER if permanent else CleanupMode.IF_LAST
+    return StructStoreShared(path, use_file=use_file, read_only=read_only, cleanup=cleanup, create=False)

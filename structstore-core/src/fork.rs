@@ -1,0 +1,74 @@
+//! What a forked child inherits, and makes its own.
+//!
+//! A child shares its parent's mappings, which is as it should be, and its descriptors, which is not: a lock byte is held
+//! for as long as any descriptor of its open file description is. So the child is a participant of its own, which the
+//! parent admits before it forks, with a description of its own and leases of its own for the views that the child will
+//! have; and the child's first act is to close what would keep its parent alive for others. What the parent's threads
+//! hold stays theirs: the child's copies of their guards release nothing.
+//!
+//! A local store is copied with the process. There the other threads are gone in the child, and repaired like the dead.
+//!
+//! Process-local tables are locked by the thread that forks, so that the child finds them whole. Only that thread
+//! goes through the three handlers, in this order.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::{Arc, Once, Weak};
+
+use parking_lot::MutexGuard;
+
+use crate::arena::{self, Arena, Fork};
+use crate::segment::descriptions::{self, Descriptions};
+use crate::shared::{ATTACHED, Attachment};
+
+/// All that is held from before a fork until after it. Dropped in this order: what the last ones need is free then.
+struct Prepared {
+    descriptions: Descriptions,
+    _attached: MutexGuard<'static, HashMap<Attachment, Weak<Arena>>>,
+    local: Option<Fork>,
+    shared: Vec<Fork>,
+}
+
+thread_local! {
+    static PREPARED: RefCell<Option<Prepared>> = const { RefCell::new(None) };
+}
+
+/// Has this process's children make what they inherit their own.
+pub(crate) fn install() {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| {
+        // SAFETY: the handlers are functions of this library, which is never unloaded: it keeps thread-local state.
+        unsafe { libc::pthread_atfork(Some(prepare), Some(in_parent), Some(in_child)) };
+    });
+}
+
+extern "C" fn prepare() {
+    let attached = ATTACHED.lock();
+    let arenas: Vec<Arc<Arena>> = attached.values().filter_map(Weak::upgrade).collect();
+    // Where there can be no heir, the child cannot change the store; it says so then.
+    let shared = arenas.into_iter().map(Fork::with_heir).collect();
+    let local = arena::existing_local().map(|local| Fork::new(Arc::clone(local)));
+    let prepared = Prepared { descriptions: descriptions::lock(), _attached: attached, local, shared };
+    // A thread that is ending forks no more.
+    let _ = PREPARED.try_with(|cell| *cell.borrow_mut() = Some(prepared));
+}
+
+fn take() -> Option<Prepared> {
+    PREPARED.try_with(|cell| cell.borrow_mut().take()).ok().flatten()
+}
+
+extern "C" fn in_parent() {
+    // Here go the parent's copies of the child's descriptors.
+    drop(take());
+}
+
+extern "C" fn in_child() {
+    let Some(mut prepared) = take() else { return };
+    // Before anything else: nobody else is to wait for the parent because of this process.
+    prepared.descriptions.close_all_but(prepared.shared.iter().filter_map(Fork::descriptor).collect());
+    prepared.shared.iter_mut().for_each(Fork::inherit);
+    arena::forget_transaction();
+    if let Some(local) = &prepared.local {
+        local.bury_other_threads();
+    }
+}
