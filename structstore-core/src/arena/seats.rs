@@ -15,6 +15,13 @@ thread_local! {
     static CLAIMS: RefCell<Claims> = const { RefCell::new(Claims(Vec::new())) };
     /// The transaction of this thread.
     static TRANSACTION: Cell<Scope> = const { Cell::new(Scope::NONE) };
+    /// Its arena, or 0: all that most operations want to know.
+    static TRANSACTION_IN: Cell<u64> = const { Cell::new(0) };
+}
+
+fn set_transaction(scope: Scope) {
+    TRANSACTION.set(scope);
+    TRANSACTION_IN.set(scope.arena_id);
 }
 
 /// A transaction: which arena it changes, the seat that has its journal, and the node below which it covers everything.
@@ -130,8 +137,12 @@ impl Arena {
     /// The transaction of this thread in this arena: its journal, and the node below which it covers everything.
     #[inline(always)]
     pub(crate) fn transaction(&self) -> Option<(ThreadSeat<'_>, u32)> {
+        let arena_id = TRANSACTION_IN.get();
+        if arena_id == 0 || arena_id != self.id() {
+            return None;
+        }
         let scope = TRANSACTION.get();
-        if scope.arena_id == self.id() { Some((self.seat_at(scope.journal), scope.node)) } else { None }
+        Some((self.seat_at(scope.journal), scope.node))
     }
 
     /// Lets a transaction of this thread begin, on a seat of its own. Its locks are those of the thread's other seat.
@@ -140,7 +151,7 @@ impl Arena {
             Some(place) => place,
             None => self.claim_seat(true)?,
         };
-        TRANSACTION.set(Scope { arena_id: self.id(), journal, node });
+        set_transaction(Scope { arena_id: self.id(), journal, node });
         Ok(self.seat_at(journal))
     }
 
@@ -148,13 +159,13 @@ impl Arena {
     pub(crate) fn leave_transaction(&self, journal: u32) {
         let scope = TRANSACTION.get();
         if scope.arena_id == self.id() && scope.journal.index == journal {
-            TRANSACTION.set(Scope::NONE);
+            set_transaction(Scope::NONE);
         }
     }
 
     /// Whether this thread is in a transaction, of whichever store.
     pub(crate) fn in_transaction() -> bool {
-        TRANSACTION.get().arena_id != 0
+        TRANSACTION_IN.get() != 0
     }
 
     #[cold]
@@ -223,8 +234,8 @@ impl Arena {
 /// In a child: the transaction of the thread that this one is a copy of is not its own, unless it is of a local store.
 pub(crate) fn forget_transaction() {
     let local = super::existing_local().map(|local| local.id());
-    if Some(TRANSACTION.get().arena_id) != local {
-        TRANSACTION.set(Scope::NONE);
+    if Some(TRANSACTION_IN.get()) != local {
+        set_transaction(Scope::NONE);
     }
 }
 

@@ -49,17 +49,25 @@ impl Drop for Guard {
 
 /// How a node is held: by a [`Guard`] or, [`Lent`], by that of somebody else.
 pub trait Hold {
+    /// Whether what is held may be part of a transaction. One lends what it covers; a guard under one, or one under a
+    /// guard, is refused.
+    #[doc(hidden)]
+    const TRANSACTED: bool;
     #[doc(hidden)]
     fn store(&self) -> &Arc<Store>;
 }
 
 impl Hold for Guard {
+    const TRANSACTED: bool = false;
+
     fn store(&self) -> &Arc<Store> {
         &self.store
     }
 }
 
 impl Hold for Lent<'_> {
+    const TRANSACTED: bool = true;
+
     fn store(&self) -> &Arc<Store> {
         self.0
     }
@@ -140,10 +148,16 @@ impl<H: Hold> Access<'_, H> {
         operate(self.arena(), self.id.index, change)
     }
 
+    /// Whether changes here have to be logged so that a transaction can undo them.
+    #[inline(always)]
+    pub(crate) fn in_transaction(&self) -> bool {
+        H::TRANSACTED && self.arena().transaction().is_some()
+    }
+
     /// Takes note of what a word below is, before it is lent for changing: a transaction restores it if it fails.
     #[inline(always)]
     pub(crate) fn note(&self, word: &AtomicU64) -> Result<()> {
-        if self.arena().transaction().is_none() {
+        if !self.in_transaction() {
             return Ok(());
         }
         operate(self.arena(), self.id.index, |operation| operation.set(word, word.load(Ordering::Relaxed)))

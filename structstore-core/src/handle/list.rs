@@ -387,7 +387,7 @@ impl<'s, H: Hold> ListMut<'s, H> {
         let value = value.into();
         if let Value::Scalar(scalar) = value {
             let raw = Raw { tag: scalar.kind() as u64, payload: scalar.payload() };
-            if self.access.arena().transaction().is_none()
+            if !self.access.in_transaction()
                 && list::push_in_place(self.access.arena(), self.access.node(), raw)?
             {
                 return Ok(());
