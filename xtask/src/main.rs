@@ -6,6 +6,8 @@ mod bench;
 mod demo;
 mod py;
 mod ratios;
+mod sanitize;
+mod soak;
 mod step;
 mod test;
 mod venv;
@@ -23,6 +25,8 @@ usage: cargo xtask <command>
   test [--only STEP]...             check everything, or some steps of: {steps}
   demo [--seconds N] [--plot FILE]  a Rust process shares its telemetry with a Python process
   bench [FILTER]... [-- ARG...]     run the benchmarks
+  sanitize                          run tests under AddressSanitizer and valgrind, where those are installed
+  soak [--seconds N]                change a store in four processes that are killed at random
   py [ARG]...                       start a Python that can import structstore
   help                              print this
 
@@ -49,6 +53,8 @@ fn run() -> Result {
             "test" => test::run(&workspace, rest),
             "demo" => demo::run(&workspace, rest),
             "bench" => bench::run(&workspace, rest),
+            "sanitize" => sanitize::run(&workspace, rest),
+            "soak" => soak::run(&workspace, rest),
             "py" => py::run(&workspace, rest),
             "help" | "-h" | "--help" => {
                 println!("{}", help());

@@ -1,6 +1,7 @@
 use std::fs;
 use std::process::Command;
 
+use crate::soak;
 use crate::step::{self, Result, Steps};
 use crate::venv::{PYTHON_FOR_TESTS, Venv};
 use crate::workspace::Workspace;
@@ -80,7 +81,8 @@ fn python(_: &Workspace, venv: &Venv<'_>) -> Result {
 
 fn rust(workspace: &Workspace, venv: &Venv<'_>) -> Result {
     let python = venv.python_with_wheel()?;
-    step::run(workspace.cargo().args(["test", "--locked"]).env(PYTHON_FOR_TESTS, python))
+    let mut tests = workspace.cargo();
+    step::run(tests.args(["test", "--locked"]).env(PYTHON_FOR_TESTS, python).env(soak::SECONDS, "60"))
 }
 
 fn deaths(workspace: &Workspace, _: &Venv<'_>) -> Result {
