@@ -1,7 +1,6 @@
 //! A process dies at each of its stores to shared memory, in operations of every kind; the others find the operation
 //! done or not done, and nothing held, torn or lost.
 
-use std::collections::VecDeque;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
@@ -64,17 +63,20 @@ fn assert_whole(store: &StructStoreShared, before: &State, after: &State, what: 
     );
 }
 
-/// Lets a process die in every store of an operation. Returns how many these were.
+/// What there is to be seen before an operation, and after it.
+fn outcomes(case: &Case) -> (State, State) {
+    let segment = SegmentName::new("outcomes");
+    let store = open(&segment);
+    case.prepare(&store).unwrap();
+    let before = State::of(&store);
+    assert!(!dies(case, &segment, 0));
+    store.check().unwrap();
+    (before, State::of(&store))
+}
+
+/// Lets a process die in every store of an operation, with another one attached or not. Returns how many these were.
 fn try_all(case: &Case, attached: bool) -> u64 {
-    let segment = SegmentName::new("death");
-    let (before, after) = {
-        let store = open(&segment);
-        case.prepare(&store).unwrap();
-        let before = State::of(&store);
-        assert!(!dies(case, &segment, 0));
-        store.check().unwrap();
-        (before, State::of(&store))
-    };
+    let (before, after) = outcomes(case);
     for at in 1.. {
         let segment = SegmentName::new("death");
         let store = open(&segment);
@@ -96,26 +98,82 @@ fn try_all(case: &Case, attached: bool) -> u64 {
     0
 }
 
-#[test]
-fn every_operation_survives_a_death_at_every_store() {
-    let mut cases = cases();
-    // To look into one of them.
-    if let Ok(only) = std::env::var("STRUCTSTORE_CASE") {
-        cases.retain(|case| case.name.contains(&only));
-    }
-    let (left, points) = (Mutex::new(VecDeque::from_iter(&cases)), AtomicU64::new(0));
+/// Runs `work` on all of some items, in as many threads as there are processors. Returns the sum of what it returns.
+fn sum_in_parallel<T: Sync>(items: &[T], work: impl Fn(&T) -> u64 + Sync) -> u64 {
+    let (left, sum) = (Mutex::new(items.iter()), AtomicU64::new(0));
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) {
             scope.spawn(|| {
                 loop {
-                    let Some(case) = left.lock().unwrap().pop_front() else { return };
-                    let found = try_all(case, true);
-                    println!("{}: {found}", case.name);
-                    assert!(found > 0, "{} stores nothing", case.name);
-                    points.fetch_add(found, Ordering::Relaxed);
+                    let Some(item) = left.lock().unwrap().next() else { return };
+                    sum.fetch_add(work(item), Ordering::Relaxed);
                 }
             });
         }
     });
-    println!("{} operations died at {} points", cases.len(), points.into_inner());
+    sum.into_inner()
+}
+
+/// All operations, or those that `STRUCTSTORE_CASE` is part of the name of, to look into one of them.
+fn chosen() -> Vec<Case> {
+    let mut cases = cases();
+    if let Ok(only) = std::env::var("STRUCTSTORE_CASE") {
+        cases.retain(|case| case.name.contains(&only));
+    }
+    cases
+}
+
+#[test]
+fn every_operation_survives_a_death_at_every_store() {
+    let cases = chosen();
+    let points = sum_in_parallel(&cases, |case| {
+        let points = try_all(case, true);
+        assert!(points > 0, "{} stores nothing", case.name);
+        points
+    });
+    println!("{} operations died at {points} points, beside a process that lives", cases.len());
+}
+
+#[test]
+fn a_store_without_any_living_process_is_repaired_when_it_is_opened() {
+    let cases: Vec<Case> = chosen().into_iter().step_by(9).collect();
+    let points = sum_in_parallel(&cases, |case| try_all(case, false));
+    println!("{} operations died at {points} points, all alone", cases.len());
+}
+
+#[test]
+fn a_repairer_may_die_at_every_store() {
+    let cases = cases();
+    let find = |name: &str| cases.iter().find(|case| case.name == name).unwrap();
+    // Where an operation is in the middle of changing things, of freeing what it has unlinked, or of being undone.
+    let remains = [
+        ("struct becomes list", 200),
+        ("struct becomes list", 600),
+        ("commit a transaction", 1000),
+        ("commit a transaction", 2200),
+        ("undo a transaction", 2000),
+        ("remove a leased array", 150),
+        ("replace a leased array", 120),
+        ("grow", 100),
+        ("bind", 300),
+    ];
+    let points = sum_in_parallel(&remains, |(name, at)| {
+        let case = find(name);
+        let (before, after) = outcomes(case);
+        for repairer_at in 1.. {
+            let segment = SegmentName::new("repair");
+            let store = open(&segment);
+            case.prepare(&store).unwrap();
+            drop(store);
+            assert!(dies(case, &segment, *at), "{name} has fewer than {at} stores");
+            let died = dies(find("open"), &segment, repairer_at);
+            let what = format!("{name} died at store {at}, and its repairer at store {repairer_at}");
+            assert_whole(&open(&segment), &before, &after, &what);
+            if !died {
+                return repairer_at - 1;
+            }
+        }
+        0
+    });
+    println!("{} repairs died at {points} points", remains.len());
 }
