@@ -51,6 +51,9 @@ impl Case {
     ///
     /// Whatever the store says.
     pub fn prepare(&self, store: &StructStoreShared) -> Result<()> {
+        // What has never been used is zero, and would forgive who takes it for something that he has written.
+        store.set("dirt", Value::Bytes(vec![0xff; 30_000].into()))?;
+        store.remove("dirt")?;
         (self.prepare)(store)
     }
 
@@ -199,6 +202,7 @@ pub fn cases() -> Vec<Case> {
         Case::new("extend", with_list, |store| list(store)?.extend(["a", "b", "c"])),
         Case::new("clear a list", with_list, |store| list(store)?.clear()),
         Case::new("assign a list", with_list, |store| list(store)?.assign_all(["a", "b"])),
+        Case::new("insert a larger array", nothing, |store| store.set("larger", array(2000))),
         Case::new("grow", nothing, |store| store.set("array", array(200_000))),
         Case::new("bind", nothing, |store| store.bind::<Bound>().map(drop)),
         Case::new(

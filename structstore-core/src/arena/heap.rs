@@ -175,13 +175,18 @@ impl<'g> Section<'g> {
     }
 
     /// Allocates a block and chains it to the seat's pending ones. Returns where its payload is; what that holds
-    /// is arbitrary.
+    /// is arbitrary, but for an array's count of leases, which is 0.
     #[inline]
     pub(crate) fn allocate(&mut self, seat: &Seat, bytes: u64, kind: BlockKind) -> Result<u64> {
         let payload = self.take(bytes, kind)?;
         // Logged, for it is the link of a free block until the section is committed.
         let link = self.word(payload - HEADER + 8)?;
         self.set(link, seat.pending_blocks.load(Ordering::Relaxed))?;
+        if kind == BlockKind::Array {
+            // Whoever frees the block looks here, and the one who would have written it may be dead. No word of a free
+            // block.
+            crate::value::lease_count(self.arena, payload)?.store(0, Ordering::Relaxed);
+        }
         self.set(&seat.pending_blocks, payload)?;
         Ok(payload)
     }
