@@ -148,6 +148,13 @@ pub enum Error {
         /// The structure that was to be locked.
         path: String,
     },
+    /// A process died while it was changing the structure, and this attachment, being read-only, cannot repair it.
+    #[error("{path}: a process died while it was changing this; attach with write permission to have it repaired",
+        path = shown(path))]
+    Abandoned {
+        /// The structure that was to be read.
+        path: String,
+    },
     /// The lock was not granted in time.
     #[error("{path}: not locked within {waited:?}", path = shown(path))]
     LockTimeout {
@@ -284,6 +291,7 @@ impl Error {
             | Error::Unsupported { path, .. }
             | Error::StaleHandle { path }
             | Error::HeldByGuard { path }
+            | Error::Abandoned { path }
             | Error::InTransaction { path }
             | Error::Deadlock { path }
             | Error::LockTimeout { path, .. }
@@ -304,6 +312,7 @@ impl Error {
             | Error::Unsupported { path, .. }
             | Error::StaleHandle { path }
             | Error::HeldByGuard { path }
+            | Error::Abandoned { path }
             | Error::InTransaction { path }
             | Error::Deadlock { path }
             | Error::LockTimeout { path, .. }

@@ -43,6 +43,8 @@ mod key;
 #[cfg(not(loom))]
 mod node;
 #[cfg(not(loom))]
+mod orphans;
+#[cfg(not(loom))]
 mod segment;
 #[cfg(not(loom))]
 mod shared;

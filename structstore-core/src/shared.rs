@@ -478,7 +478,7 @@ fn load(backing: Backing, liveness: Liveness, options: &Options) -> Result<Arc<A
 }
 
 /// Whether a file is to become a new arena, as opposed to holding one. An error if it holds anything else.
-fn examine(file: &File, place: &Place) -> Result<bool> {
+pub(crate) fn examine(file: &File, place: &Place) -> Result<bool> {
     let io = |source| place.io("read", source, String::new());
     let mut start = [0; 32];
     let mut read = 0;

@@ -38,6 +38,7 @@ exceptions! {
     StaleHandleError(Error, ReferenceError): "The structure has been removed or replaced.";
     HeldByGuardError(Error, RuntimeError): "A guard of this thread covers the structure.";
     InTransactionError(Error, RuntimeError): "A transaction of this thread is under way, of part of it or of something else.";
+    AbandonedError(Error, RuntimeError): "A process died while changing it, and a read-only attachment cannot repair it.";
     DeadlockError(Error, RuntimeError): "This thread would wait for itself.";
     LockTimeoutError(Error, TimeoutError): "The lock was not granted in time.";
     NotReadyError(Error, TimeoutError): "The segment was not made ready, or did not appear, in time.";
@@ -70,6 +71,7 @@ fn exception(error: &Error) -> Exception {
         Error::StaleHandle { .. } => Exception::StaleHandleError,
         Error::HeldByGuard { .. } => Exception::HeldByGuardError,
         Error::InTransaction { .. } => Exception::InTransactionError,
+        Error::Abandoned { .. } => Exception::AbandonedError,
         Error::Deadlock { .. } => Exception::DeadlockError,
         Error::LockTimeout { .. } => Exception::LockTimeoutError,
         Error::NotReady { .. } => Exception::NotReadyError,

@@ -212,6 +212,12 @@ impl StructStoreShared {
         Ok((open, arguments.into_pyobject(py)?))
     }
 
+    /// The names of the shared stores that nobody is attached to any more, and that somebody left by being killed.
+    #[staticmethod]
+    fn orphans(py: Python<'_>) -> Result<Vec<String>> {
+        Ok(py.detach(structstore::StructStoreShared::orphans)?)
+    }
+
     /// Whether the name still leads to this segment, and its contents were not re-initialised since it was opened.
     fn valid(slf: &Bound<'_, Self>) -> Result<bool> {
         Ok(shared(slf)?.valid())

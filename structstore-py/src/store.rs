@@ -443,14 +443,18 @@ impl StructStore {
         default: Option<Bound<'py, PyAny>>,
     ) -> Result<Bound<'py, PyAny>> {
         let (root, key) = (self.root()?, key(name)?);
-        if !root.contains(key)? {
+        let default = default.unwrap_or_else(|| py.None().into_bound(py));
+        loop {
+            // Again where somebody else removes it as soon as it is there.
+            match self.field(py, key) {
+                Err(Failure::Error(Error::NotFound { .. })) => {}
+                found => return found,
+            }
             let inputs = Inputs::default();
-            let default = default.unwrap_or_else(|| py.None().into_bound(py));
             let value =
                 inputs.value(&default).map_err(|failure| failure.under(key.name()).under(&root.path()))?;
             inputs.run(py, || root.get_or_insert(key, value.into_owned()))?;
         }
-        self.field(py, key)
     }
 
     /// Gives a field another name. It keeps its value, its place in the order, and the handles to it.

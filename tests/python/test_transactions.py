@@ -172,3 +172,22 @@ def test_a_lock_tells_of_a_dead_holder(
     assert not lock.recovered
     with lock:
         assert not lock.recovered
+
+
+def test_what_a_killed_program_leaves_is_recognised(name: str, python: Callable[..., Popen[str]]) -> None:
+    child = python(
+        "import os, signal, structstore, sys\n"
+        "store = structstore.StructStoreShared(sys.argv[1])\n"
+        "store.num = 5\n"
+        "print('ready', flush=True)\n"
+        "sys.stdin.read()\n",
+        name,
+    )
+    assert child.stdout is not None and child.stdout.readline() == "ready\n"
+    assert name not in StructStoreShared.orphans()
+    child.kill()
+    child.wait(30)
+    assert name in StructStoreShared.orphans()
+    with StructStoreShared(name, create=False) as store:
+        assert store.num == 5 and store.stats().recoveries == 1
+    assert name not in StructStoreShared.orphans()

@@ -40,6 +40,20 @@ fn a_dead_exclusive_holder_is_buried_and_the_next_one_is_told() {
 }
 
 #[test]
+fn a_reader_without_permission_is_told_of_a_dead_writer() {
+    let name = SegmentName::new("readonly");
+    let store = counters(&name);
+    let reader = StructStoreShared::options().read_only(true).open(&name).unwrap();
+    let counters = reader.at("counters").unwrap();
+    let mut peer = Peer::start(&name, &["die holding", "counters", "0"]).ready();
+    peer.kill();
+    drop(peer);
+    assert!(matches!(counters.get::<i64>("first"), Err(Error::Abandoned { .. })));
+    drop(store.at("counters").unwrap().write().unwrap());
+    assert_eq!(counters.get::<i64>("first").unwrap(), 1);
+}
+
+#[test]
 fn a_dead_reader_is_buried() {
     let name = SegmentName::new("shared");
     let store = counters(&name);
@@ -100,6 +114,25 @@ fn a_store_whose_every_process_was_killed_is_whole_when_opened_again() {
     assert_eq!(store.at("counters").unwrap().get::<i64>("first").unwrap(), 0);
     drop(store.write_timeout(Duration::ZERO).unwrap());
     store.check().unwrap();
+}
+
+#[test]
+fn what_killed_programs_leave_is_recognised() {
+    let orphans = || StructStoreShared::orphans().unwrap();
+    let (killed, closed) = (SegmentName::new("orphan"), SegmentName::new("closed"));
+    let store = counters(&killed);
+    let mut peer = Peer::start(&killed, &["die holding", "counters", "0"]).ready();
+    store.close().unwrap();
+    StructStoreShared::options().cleanup(Cleanup::Never).open(&closed).unwrap().set("x", 1).unwrap();
+    assert!(!orphans().contains(&killed.to_string()), "it lives");
+    peer.kill();
+    drop(peer);
+    let found = orphans();
+    assert!(found.contains(&killed.to_string()), "{found:?}");
+    assert!(!found.contains(&closed.to_string()), "it was closed in order");
+    // Whoever opens it repairs it, and takes it away if nobody else is there.
+    StructStoreShared::open(&killed).unwrap().close().unwrap();
+    assert!(!killed.path().exists());
 }
 
 #[test]

@@ -83,8 +83,19 @@ impl Arena {
         repaired
     }
 
+    /// Whether the process of a seat is dead and nobody has repaired what it left. For those who cannot.
+    pub(crate) fn is_dead(&self, seat: u32) -> Result<bool> {
+        let Some(liveness) = &self.liveness else { return Ok(false) };
+        let participant = self.record::<Seat>(seat)?.participant.load(Ordering::Acquire);
+        let Some(participant) = participant.checked_sub(1).and_then(|index| u32::try_from(index).ok()) else {
+            return Ok(false);
+        };
+        let state = self.record::<Participant>(participant)?.state.load(Ordering::Acquire);
+        Ok(state != 0 && !liveness.is_claimed(participant) && !self.lives_on(participant))
+    }
+
     /// Whether a participant whose byte is free is alive nevertheless.
-    pub(super) fn lives_on(&self, participant: u32) -> bool {
+    pub(crate) fn lives_on(&self, participant: u32) -> bool {
         let Ok(record) = self.record::<Participant>(participant) else { return false };
         let load = |word: &AtomicU64| word.load(Ordering::Acquire);
         load(&record.state) != 0

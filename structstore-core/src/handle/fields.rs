@@ -244,9 +244,7 @@ impl Struct {
         key: impl Into<Key<'k>>,
         default: T,
     ) -> Result<T> {
-        let key = key.into();
-        self.ensure(&key, &default.into()).map_err(|error| self.handle.locate_field(error, key.name()))?;
-        self.get(key)
+        self.existing_or(key.into(), default.into())
     }
 
     /// Creates a field if it is missing.
@@ -332,12 +330,12 @@ impl Struct {
     }
 
     fn existing_or<T: Get>(&self, key: Key<'_>, missing: Value<'_>) -> Result<T> {
-        match self.find(key)? {
-            Some(found) => Ok(found),
-            None => {
-                self.ensure(&key, &missing).map_err(|error| self.handle.locate_field(error, key.name()))?;
-                self.get(key)
+        loop {
+            // Again where somebody else removes it as soon as it is there.
+            if let Some(found) = self.find(key)? {
+                return Ok(found);
             }
+            self.ensure(&key, &missing).map_err(|error| self.handle.locate_field(error, key.name()))?;
         }
     }
 

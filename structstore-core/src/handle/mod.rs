@@ -35,7 +35,7 @@ use crate::arena::Arena;
 use crate::arena::layout::Node;
 use crate::error::{BoxedResult as Result, Error};
 use crate::journal::Operation;
-use crate::lock::{Locker, Mode, NodeId, Own, Wait, optimistic};
+use crate::lock::{Locker, Mode, NodeId, Own, Wait, optimistic, owner_seat};
 use crate::node::{self, Raw, Shallow};
 use crate::store::Store;
 use crate::value::{Kind, Value};
@@ -232,16 +232,24 @@ impl Handle {
             return result;
         }
         for attempt in 0_usize.. {
-            if let Ok(result) = optimistic(&**self.arena(), &self.record().head, self.id, None, || {
+            let arena = &**self.arena();
+            let (_, seen) = match optimistic(arena, &self.record().head, self.id, None, || {
                 read(self.arena(), self.record())
             })? {
-                return Ok(result);
-            }
+                Ok(result) => return Ok(result),
+                Err(busy) => busy,
+            };
             Wait::FOREVER.check()?;
             if attempt < READ_ONLY_YIELDS {
                 std::thread::yield_now();
-            } else {
-                std::thread::sleep(std::time::Duration::from_micros(100));
+                continue;
+            }
+            std::thread::sleep(Duration::from_micros(100));
+            if attempt % READ_ONLY_YIELDS == 0
+                && let Some(owner) = owner_seat(seen)
+                && arena.is_dead(owner)?
+            {
+                return Err(Error::Abandoned { path: String::new() }.into());
             }
         }
         Err(Error::Interrupted.into())

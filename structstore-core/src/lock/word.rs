@@ -42,6 +42,11 @@ pub(super) fn seat(word: u64) -> u32 {
     ((owner(word) >> OWNER_SHIFT) as u32).wrapping_sub(1)
 }
 
+/// The same, for any word.
+pub(crate) fn owner_seat(word: u64) -> Option<u32> {
+    (owner(word) != 0).then(|| seat(word))
+}
+
 /// How the owner of a word holds its node.
 #[inline]
 pub(super) fn mode(word: u64) -> Mode {

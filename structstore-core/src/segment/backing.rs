@@ -14,7 +14,7 @@ use nix::sys::stat::Mode;
 use crate::error::{Error, Result};
 
 /// Where glibc and musl keep POSIX shared memory.
-const SHM_DIRECTORY: &str = "/dev/shm";
+pub(crate) const SHM_DIRECTORY: &str = "/dev/shm";
 
 /// How much of a file is zeroed at once where the file system cannot allocate without writing.
 const ZEROES: usize = 1 << 16;

@@ -97,6 +97,13 @@ impl Liveness {
             .map_err(|errno| place.io("lock", errno.into(), String::new()))
     }
 
+    /// Whether another live process has the byte of a participant, as far as the kernel will say.
+    pub(crate) fn is_claimed(&self, participant: u32) -> bool {
+        let mut request = Self::request(libc::F_WRLCK, FIRST_PARTICIPANT + i64::from(participant), 1);
+        let asked = fcntl(&*self.file, FcntlArg::F_OFD_GETLK(&mut request));
+        asked.is_err() || request.l_type != libc::F_UNLCK as i16
+    }
+
     /// Gives the byte of a participant back.
     pub(crate) fn disclaim(&self, participant: u32) {
         unlock(&self.file, FIRST_PARTICIPANT + i64::from(participant));

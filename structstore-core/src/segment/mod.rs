@@ -11,7 +11,7 @@ mod backing;
 pub(crate) mod descriptions;
 mod liveness;
 
-pub(crate) use backing::{Access, Backing, Place};
+pub(crate) use backing::{Access, Backing, Place, SHM_DIRECTORY};
 pub(crate) use liveness::{Liveness, PARTICIPANTS};
 
 use std::mem;

@@ -17,6 +17,7 @@
 """
 
 from ._structstore import (
+    AbandonedError,
     AccessError,
     AlreadyExistsError,
     CleanupMode,
@@ -55,6 +56,7 @@ from ._structstore import (
 )
 
 __all__ = [
+    "AbandonedError",
     "AccessError",
     "AlreadyExistsError",
     "CleanupMode",
