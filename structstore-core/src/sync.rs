@@ -13,7 +13,10 @@ pub(crate) use std::sync::atomic::AtomicU64;
 pub(crate) use crate::crash::{AtomicU64, step};
 
 #[cfg(loom)]
-pub(crate) use loom::sync::atomic::{AtomicU64, Ordering, fence};
+pub(crate) use {
+    loom::sync::atomic::{Ordering, fence},
+    model::{AtomicU64, mortal},
+};
 
 use std::time::Duration;
 
@@ -82,15 +85,105 @@ pub(crate) use model::{futex_wait, futex_wake, spin};
 
 #[cfg(loom)]
 mod model {
-    use super::*;
+    use std::cell::Cell;
+    use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+    use loom::sync::atomic::AtomicU64 as Word;
     use loom::sync::{Condvar, Mutex};
+
+    use super::*;
 
     loom::lazy_static! {
         static ref SLEEPERS: (Mutex<()>, Condvar) = (Mutex::new(()), Condvar::new());
     }
 
+    loom::thread_local! {
+        /// How many stores the thread has left to live, if it is to die; 0 when it is dead.
+        static LEFT: Cell<Option<u64>> = Cell::new(None);
+    }
+
+    struct Died;
+
+    /// Runs something that dies in place of its `death`-th store, or when it falls asleep instead. Says whether it lived
+    /// on.
+    pub(crate) fn mortal(death: u64, run: impl FnOnce()) -> bool {
+        LEFT.with(|left| left.set(Some(death)));
+        let lived = catch_unwind(AssertUnwindSafe(run)).map_err(|cause| match cause.downcast::<Died>() {
+            Ok(_) => {}
+            Err(other) => resume_unwind(other),
+        });
+        LEFT.with(|left| left.set(None));
+        lived.is_ok()
+    }
+
+    /// Stands before each store. `false` if the thread is dead: what it does as it unwinds never happened.
+    fn step() -> bool {
+        match LEFT.with(Cell::get) {
+            None => true,
+            Some(0) => false,
+            Some(left) => {
+                LEFT.with(|cell| cell.set(Some(left - 1)));
+                if left == 1 {
+                    resume_unwind(Box::new(Died));
+                }
+                true
+            }
+        }
+    }
+
+    /// A word whose stores can be a thread's last.
+    pub(crate) struct AtomicU64(Word);
+
+    macro_rules! updates {
+        ($($name:ident),*) => {$(
+            pub(crate) fn $name(&self, value: u64, order: Ordering) -> u64 {
+                if step() { self.0.$name(value, order) } else { self.0.load(Ordering::Relaxed) }
+            }
+        )*};
+    }
+
+    impl AtomicU64 {
+        pub(crate) fn new(value: u64) -> AtomicU64 {
+            AtomicU64(Word::new(value))
+        }
+
+        pub(crate) fn load(&self, order: Ordering) -> u64 {
+            self.0.load(order)
+        }
+
+        pub(crate) fn store(&self, value: u64, order: Ordering) {
+            if step() {
+                self.0.store(value, order);
+            }
+        }
+
+        updates!(swap, fetch_or, fetch_and);
+
+        pub(crate) fn compare_exchange(
+            &self,
+            current: u64,
+            new: u64,
+            success: Ordering,
+            failure: Ordering,
+        ) -> Result<u64, u64> {
+            if step() { self.0.compare_exchange(current, new, success, failure) } else { Err(current) }
+        }
+
+        pub(crate) fn compare_exchange_weak(
+            &self,
+            current: u64,
+            new: u64,
+            success: Ordering,
+            failure: Ordering,
+        ) -> Result<u64, u64> {
+            if step() { self.0.compare_exchange_weak(current, new, success, failure) } else { Err(current) }
+        }
+    }
+
     /// The kernel compares and sleeps in one step with respect to wakers; the mutex models that step.
     pub(crate) fn futex_wait(word: &AtomicU64, expected: u64, _timeout: Duration) {
+        // Who is to die may do so asleep.
+        step();
         let guard = SLEEPERS.0.lock().unwrap();
         if word.load(Ordering::Relaxed) as u32 == expected as u32 {
             drop(SLEEPERS.1.wait(guard).unwrap());

@@ -5,12 +5,12 @@
 //! wake-up or a deadlock ends a model, for loom notices when nobody can go on.
 
 use loom::cell::UnsafeCell;
-use loom::sync::Arc;
+use loom::sync::{Arc, Mutex};
 use loom::thread;
 
-use super::{Locker, Mode, NodeHead, NodeId, OwnSeat, SeatLine, Space, Wait, generation, optimistic};
+use super::{Locker, Mode, NodeHead, NodeId, OwnSeat, SeatLine, Space, Wait, bury, generation, optimistic};
 use crate::error::{BoxedResult as Result, Error};
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Ordering, mortal};
 
 const ROOT: u32 = 0;
 const A: u32 = 1;
@@ -21,6 +21,12 @@ struct Tree {
     lines: Vec<SeatLine>,
     slots: Vec<UnsafeCell<u64>>,
     pairs: Vec<[AtomicU64; 2]>,
+    /// What a seat was changing, as a journal would say: which pair, plus one, and what it was. None where nobody dies,
+    /// which leaves less to be explored.
+    journals: Vec<[AtomicU64; 2]>,
+    /// Whether the seat of a thread that died has been repaired; who holds it repairs.
+    repaired: Mutex<bool>,
+    dead: loom::sync::atomic::AtomicBool,
 }
 
 // SAFETY: the cells are what the locks under test protect; loom reports conflicting accesses.
@@ -63,6 +69,9 @@ impl Tree {
             lines: (0..seats).map(|_| line()).collect(),
             slots: (0..3).map(|_| UnsafeCell::new(0)).collect(),
             pairs: (0..3).map(|_| [AtomicU64::new(0), AtomicU64::new(0)]).collect(),
+            journals: Vec::new(),
+            repaired: Mutex::new(false),
+            dead: loom::sync::atomic::AtomicBool::new(false),
         }
     }
 
@@ -80,7 +89,8 @@ impl Tree {
         }
     }
 
-    fn touch(&self, index: u32, mode: Mode) {
+    fn touch(&self, seat: u32, index: u32, mode: Mode) {
+        let journal = self.journals.get(seat as usize);
         for covered in Tree::covered(index, mode) {
             match mode {
                 Mode::Shared => self.slots[*covered].with(|slot| {
@@ -93,9 +103,16 @@ impl Tree {
                         unsafe { *slot += 1 };
                     });
                     let [first, second] = &self.pairs[*covered];
-                    let next = first.load(Ordering::Relaxed) + 1;
-                    first.store(next, Ordering::Relaxed);
-                    second.store(next, Ordering::Relaxed);
+                    let before = first.load(Ordering::Relaxed);
+                    if let Some([place, old]) = journal {
+                        old.store(before, Ordering::Relaxed);
+                        place.store(*covered as u64 + 1, Ordering::Relaxed);
+                    }
+                    first.store(before + 1, Ordering::Relaxed);
+                    second.store(before + 1, Ordering::Relaxed);
+                    if let Some([place, _]) = journal {
+                        place.store(0, Ordering::Relaxed);
+                    }
                 }
             }
         }
@@ -125,8 +142,26 @@ impl Tree {
     /// One whole use of a lock.
     fn hold(&self, seat: u32, (index, mode): (u32, Mode)) {
         let slot = self.lock(seat, index, mode).unwrap();
-        self.touch(index, mode);
+        self.touch(seat, index, mode);
         self.release(seat, index, mode, slot);
+    }
+
+    /// Repairs what the dead thread of a seat has left, if that is still to be done: first what it was changing, under its
+    /// locks, then these.
+    fn repair(&self, seat: u32) {
+        let mut repaired = self.repaired.lock().unwrap();
+        if *repaired || !self.dead.load(Ordering::Acquire) {
+            return;
+        }
+        let [place, old] = &self.journals[seat as usize];
+        if let Some(pair) = place.load(Ordering::Acquire).checked_sub(1) {
+            self.pairs[pair as usize].iter().for_each(|word| {
+                word.store(old.load(Ordering::Relaxed), Ordering::Release);
+            });
+            place.store(0, Ordering::Release);
+        }
+        bury(self, seat, &self.lines[seat as usize], |_, _| ());
+        *repaired = true;
     }
 
     /// Reads a pair without locking. Disturbed reads are discarded.
@@ -285,13 +320,13 @@ fn reuse_against(mode: Mode) {
             head.parent.store(u64::from(B) + 1, Ordering::Release);
             other.release(1, A, Mode::Tree, child);
             let new_parent = other.lock(1, B, Mode::Tree).unwrap();
-            other.touch(A, Mode::Tree);
+            other.touch(1, A, Mode::Tree);
             other.release(1, B, Mode::Tree, new_parent);
         });
         match tree.lock_as(0, old, mode) {
             Ok(slot) => {
                 assert_eq!(tree.id(A), old, "a lock on a node that is gone was granted");
-                tree.touch(A, mode);
+                tree.touch(0, A, mode);
                 tree.release(0, A, mode, slot);
             }
             Err(error) => assert!(matches!(*error, Error::StaleHandle { .. })),
@@ -319,8 +354,8 @@ fn part_and_other_part(held: Mode, asked: (u32, Mode), whole: Mode) {
             let first = other.lock(1, A, held).unwrap();
             let (index, mode) = asked;
             let second = other.lock(1, index, mode).unwrap();
-            other.touch(A, held);
-            other.touch(index, mode);
+            other.touch(1, A, held);
+            other.touch(1, index, mode);
             other.release(1, index, mode, second);
             other.release(1, A, held, first);
         });
@@ -363,7 +398,7 @@ fn a_child_is_removed_while_its_holder_changes_the_parent() {
         let remover = thread::spawn(move || {
             let child = other.lock(1, A, Mode::Tree).unwrap();
             let parent = other.lock(1, ROOT, Mode::Node).unwrap();
-            other.touch(ROOT, Mode::Node);
+            other.touch(1, ROOT, Mode::Node);
             other.release(1, ROOT, Mode::Node, parent);
             other.release(1, A, Mode::Tree, child);
         });
@@ -372,4 +407,67 @@ fn a_child_is_removed_while_its_holder_changes_the_parent() {
         tree.release(0, A, Mode::Tree, child);
         remover.join().unwrap();
     });
+}
+
+/// A thread dies at any of its stores, or asleep, while another one uses a lock. Both others come to repair it, and its
+/// seat is used again at once.
+fn death_against(preemptions: usize, dying: (u32, Mode), other: (u32, Mode)) {
+    for death in 1.. {
+        let lived = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
+        let saw = lived.clone();
+        model(preemptions, move || {
+            let mut tree = Tree::new(2);
+            tree.journals = (0..2).map(|_| [AtomicU64::new(0), AtomicU64::new(0)]).collect();
+            let tree = Arc::new(tree);
+            let user = {
+                let tree = tree.clone();
+                thread::spawn(move || {
+                    tree.repair(1);
+                    tree.hold(0, other);
+                    tree.read(Some(0), A);
+                })
+            };
+            let dies = {
+                let tree = tree.clone();
+                thread::spawn(move || mortal(death, || tree.hold(1, dying)))
+            };
+            if !dies.join().unwrap() {
+                saw.store(false, std::sync::atomic::Ordering::Relaxed);
+                tree.dead.store(true, Ordering::Release);
+                tree.repair(1);
+                // The next thread of the seat.
+                tree.hold(1, dying);
+            }
+            user.join().unwrap();
+            for index in [ROOT, A, B] {
+                tree.hold(0, (index, Mode::Tree));
+            }
+            tree.read(None, A);
+        });
+        if lived.load(std::sync::atomic::Ordering::Relaxed) {
+            assert!(death > 3, "nothing was stored");
+            return;
+        }
+    }
+}
+
+macro_rules! deaths {
+    ($($name:ident: $preemptions:literal, $dying:expr, $other:expr;)*) => {$(
+        #[test]
+        fn $name() {
+            death_against($preemptions, $dying, $other);
+        }
+    )*};
+}
+
+deaths! {
+    a_tree_holder_dies_against_one_on_the_same_node: 1, (A, Mode::Tree), (A, Mode::Tree);
+    a_tree_holder_dies_against_one_above: 1, (A, Mode::Tree), (ROOT, Mode::Tree);
+    a_tree_holder_dies_against_one_below: 1, (ROOT, Mode::Tree), (A, Mode::Tree);
+    a_node_holder_dies_against_one_on_the_same_node: 1, (A, Mode::Node), (A, Mode::Tree);
+    a_tree_holder_dies_against_a_reader: 2, (A, Mode::Tree), (A, Mode::Shared);
+    a_tree_holder_dies_against_a_reader_above: 1, (A, Mode::Tree), (ROOT, Mode::Shared);
+    a_reader_dies_against_a_tree_holder: 2, (A, Mode::Shared), (A, Mode::Tree);
+    a_reader_dies_against_a_tree_holder_above: 2, (A, Mode::Shared), (ROOT, Mode::Tree);
+    a_reader_dies_against_a_tree_holder_below: 2, (ROOT, Mode::Shared), (A, Mode::Tree);
 }
