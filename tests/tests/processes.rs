@@ -315,3 +315,49 @@ fn a_full_file_system_is_an_error() {
     assert_eq!(store.get::<i32>("num").unwrap(), 1);
     store.check().unwrap();
 }
+
+#[test]
+fn a_stream_of_readers_does_not_starve_a_writer() {
+    let name = SegmentName::new("starvation");
+    let store = StructStoreShared::open(&name).unwrap();
+    store.set("part", counters()).unwrap();
+    let (part, stop) = (store.at("part").unwrap(), AtomicBool::new(false));
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            let (part, stop) = (part.clone(), &stop);
+            scope.spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    // Longer than the others take to come back, so that somebody always reads.
+                    let guard = part.read().unwrap();
+                    thread::sleep(Duration::from_micros(200));
+                    drop(guard);
+                }
+            });
+        }
+        for _ in 0..100 {
+            let mut guard = part.write_timeout(LIMIT).unwrap();
+            *guard.scalar_mut::<i64>("first").unwrap() += 1;
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(part.get::<i64>("first").unwrap(), 100);
+}
+
+#[test]
+fn a_cycle_of_locks_between_processes_ends_by_a_timeout() {
+    let name = SegmentName::new("cycle");
+    let store = StructStoreShared::open(&name).unwrap();
+    store.set("a", counters()).unwrap();
+    store.set("b", counters()).unwrap();
+    let peer = Peer::start(&name, &["hold both", "a", "b"]).ready();
+    // It has the first and wants the second, which this thread has.
+    let (a, b) = (store.at("a").unwrap(), store.at("b").unwrap());
+    let held = b.write().unwrap();
+    peer.tell("go on");
+    thread::sleep(Duration::from_millis(20));
+    assert!(matches!(a.write_timeout(Duration::from_millis(100)), Err(Error::LockTimeout { .. })));
+    drop(held);
+    peer.finish();
+    drop(a.write_timeout(LIMIT).unwrap());
+    drop(b.write_timeout(LIMIT).unwrap());
+}

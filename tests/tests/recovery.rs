@@ -39,6 +39,37 @@ fn a_dead_exclusive_holder_is_buried_and_the_next_one_is_told() {
     store.check().unwrap();
 }
 
+/// How long it takes from a SIGKILL to the return of the one who waits. `STRUCTSTORE_KILLS` and `STRUCTSTORE_TOUCHED` say
+/// how often, and how many bytes the dead had touched. Nothing fails for being slow: timings are noisy.
+#[test]
+fn times_of_recovery() {
+    let number = |name, otherwise| std::env::var(name).map_or(otherwise, |text| text.parse().unwrap());
+    let (kills, touched) = (number("STRUCTSTORE_KILLS", 20), number("STRUCTSTORE_TOUCHED", 1 << 20));
+    let name = SegmentName::new("times");
+    let store = counters(&name);
+    let counters = store.at("counters").unwrap();
+    let mut times: Vec<Duration> = (0..kills)
+        .map(|_| {
+            let mut peer = Peer::start(&name, &["die holding", "counters", &touched.to_string()]).ready();
+            let waiter = counters.clone();
+            let waiting = std::thread::spawn(move || {
+                drop(waiter.write_timeout(LIMIT).unwrap());
+                Instant::now()
+            });
+            std::thread::sleep(Duration::from_millis(25));
+            let start = Instant::now();
+            peer.kill();
+            waiting.join().unwrap() - start
+        })
+        .collect();
+    times.sort();
+    println!(
+        "{touched} bytes touched, {kills} kills: median {:?}, worst {:?}",
+        times[kills / 2],
+        times[kills - 1]
+    );
+}
+
 #[test]
 fn a_reader_without_permission_is_told_of_a_dead_writer() {
     let name = SegmentName::new("readonly");

@@ -198,6 +198,9 @@ fn together(preemptions: usize, uses: &'static [(u32, Mode)]) {
         for other in others {
             other.join().unwrap();
         }
+        for slot in tree.lines.iter().flat_map(|line| &line.slots) {
+            assert_eq!(slot.load(Ordering::Relaxed), 0, "a hold was left behind");
+        }
         // Nobody owns anything any more.
         for index in [ROOT, A, B] {
             tree.hold(0, (index, Mode::Tree));

@@ -55,7 +55,16 @@ fn run(arguments: &[&str]) -> Result<()> {
             drop(guard);
             Ok(())
         }
-        // The same, with a shared lock; and with a view besides.
+        // Holds one field, says so, and after a line of input wants another one besides.
+        ("hold both", [first, second]) => {
+            let first = store.at(*first)?.write()?;
+            println!("held");
+            let _ = std::io::stdin().read_line(&mut String::new());
+            let second = store.at(*second)?.write()?;
+            drop((first, second));
+            Ok(())
+        }
+        // Reads a field for ever.
         ("observe forever", [field]) => {
             let _guard = store.at(*field)?.read()?;
             forever()

@@ -1,7 +1,7 @@
 //! The other process of a test.
 #![allow(dead_code, reason = "each test that includes this needs a part of it")]
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -32,6 +32,11 @@ impl Peer {
         BufReader::new(self.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
         assert!(!line.is_empty(), "the peer ended early");
         self
+    }
+
+    /// Writes a line to it.
+    pub(crate) fn tell(&self, line: &str) {
+        writeln!(self.0.stdin.as_ref().unwrap(), "{line}").unwrap();
     }
 
     /// Kills it, without any chance to clean up, and returns at once.
