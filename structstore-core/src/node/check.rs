@@ -168,10 +168,18 @@ impl Reached<'_> {
         Ok(())
     }
 
-    /// What others are building, and the overflow of their journals.
+    /// Whose the seats are, what they are building, and the overflow of their journals.
     fn pending(&mut self) -> Result<()> {
         for index in 0..self.arena.used::<Seat>() {
             let seat = self.arena.record::<Seat>(index)?;
+            if let Some(participant) = seat.participant.load(Ordering::Relaxed).checked_sub(1) {
+                let participant = u32::try_from(participant).unwrap_or(u32::MAX);
+                let record = self.arena.record::<Participant>(participant)?;
+                if record.state.load(Ordering::Relaxed) == 0 {
+                    let place = format!("seat {index}");
+                    return Err(wrong(&place, "a thread of a process that is gone", "an attached process"));
+                }
+            }
             let place = format!("the journal of seat {index}");
             let mut block = seat.pending_blocks.load(Ordering::Relaxed);
             while block != 0 {
