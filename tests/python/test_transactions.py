@@ -1,5 +1,7 @@
 """Transactions: all of what is changed in one, or nothing."""
 
+import os
+import threading
 from collections.abc import Callable
 from subprocess import Popen
 from typing import Any
@@ -191,3 +193,19 @@ def test_what_a_killed_program_leaves_is_recognised(name: str, python: Callable[
     with StructStoreShared(name, create=False) as store:
         assert store.num == 5 and store.stats().recoveries == 1
     assert name not in StructStoreShared.orphans()
+
+
+def test_another_thread_cannot_end_it() -> None:
+    descriptor = os.memfd_create("structstore_pytest")
+    store = StructStoreShared(fd=descriptor)
+    os.close(descriptor)
+    store.num = 5
+    transaction = store.transaction()
+    thread = threading.Thread(target=transaction.__enter__)
+    thread.start()
+    thread.join()
+    with pytest.raises(structstore.InTransactionError):
+        transaction.__exit__(None, None, None)
+    # Half of it would be worse than a lock that is never given back.
+    with pytest.raises(structstore.LockTimeoutError), store.write_lock(timeout=0.05):
+        pass

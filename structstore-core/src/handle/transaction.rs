@@ -90,27 +90,36 @@ impl Struct {
         let begin = || -> BoxedResult<Transaction> {
             let lock = Lock::take(&self.handle, true, timeout)?;
             let pending = Pending::begin(self.handle.arena(), self.handle.id().index)?;
-            Ok(Transaction { pending, lock })
+            Ok(Transaction { pending: Some(pending), lock: Some(lock) })
         };
         begin().map_err(|error| self.handle.locate(error))
     }
 }
 
-/// A transaction as a value, for languages whose scopes are not Rust's.
+/// A transaction as a value, for languages whose scopes are not Rust's. It ends on the thread that began it; elsewhere it
+/// cannot be, and stays open with its lock, since a lock that is never released is better than half a transaction.
 #[doc(hidden)]
 pub struct Transaction {
     // Dropped first: changes are undone before the lock is given up.
-    pending: Pending,
-    lock: Lock,
+    pending: Option<Pending>,
+    lock: Option<Lock>,
+}
+
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        if self.pending.as_ref().is_some_and(Pending::is_elsewhere) {
+            std::mem::forget(self.lock.take());
+        }
+    }
 }
 
 impl Transaction {
     /// Makes the changes final.
     #[doc(hidden)]
-    pub fn commit(self) -> Result<()> {
-        let Transaction { pending, lock } = self;
-        let committed = pending.commit();
-        drop(lock);
-        Ok(committed?)
+    pub fn commit(mut self) -> Result<()> {
+        match self.pending.take_if(|pending| !pending.is_elsewhere()) {
+            Some(pending) => Ok(pending.commit()?),
+            None => Err(Error::InTransaction { path: String::new() }),
+        }
     }
 }

@@ -256,7 +256,7 @@ fn newest_ordinal(arena: &Arena, seat: &Seat) -> Result<Option<u64>> {
 fn older(arena: &Arena, head: &[AtomicU64], ordinal: u64) -> Result<u64> {
     let block = head[0].load(Ordering::Relaxed);
     match arena.words(block, 2)?[1].load(Ordering::Relaxed) {
-        found if found + 1 == ordinal => Ok(block),
+        found if ordinal.checked_sub(1) == Some(found) => Ok(block),
         found => Err(Error::corrupt("a journal", found, "the ordinal before")),
     }
 }

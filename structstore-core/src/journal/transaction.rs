@@ -94,6 +94,13 @@ impl Pending {
         })
     }
 
+    /// Whether another thread of this process began it, which may be in the middle of an operation: then it can be ended
+    /// there only.
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        let own = self.arena.transaction().is_some_and(|(journal, _)| journal.own.index == self.journal);
+        self.open && !own && self.forks == self.arena.forks()
+    }
+
     /// Makes the changes final. From here on they have happened, unless they are part of another transaction.
     pub(crate) fn commit(mut self) -> Result<()> {
         self.open = false;
@@ -114,7 +121,7 @@ impl Pending {
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        if !self.open || self.forks != self.arena.forks() {
+        if !self.open || self.forks != self.arena.forks() || self.is_elsewhere() {
             return;
         }
         // Fails only where the segment is damaged, and then there is nobody to tell.
