@@ -5,7 +5,7 @@ mod peer;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use structstore::{Cleanup, Error, StructStoreShared, Value};
 use structstore_tests::{SegmentName, assert_specimens, put_specimens};
@@ -275,6 +275,37 @@ fn many_open_at_once_and_all_get_the_same_store() {
         });
         assert!(!name.path().exists(), "the last one removes the name");
     }
+}
+
+/// Others open the store and close it as the last ones, and are killed as they do: whoever has opened it has what the name
+/// leads to, for as long as it is open.
+#[test]
+fn who_opens_while_the_last_one_closes_has_what_others_see() {
+    let name = SegmentName::new("unlink");
+    let start = || Peer::start(&name, &["open and close"]);
+    let mut others: Vec<Peer> = (0..2).map(|_| start()).collect();
+    let (begun, mut found, mut made) = (Instant::now(), 0, 0);
+    for round in 0_u64.. {
+        if begun.elapsed() > Duration::from_secs(3) {
+            break;
+        }
+        *if name.path().exists() { &mut found } else { &mut made } += 1;
+        let store = StructStoreShared::open(&name).unwrap();
+        assert!(store.valid(), "what was opened has lost its name already");
+        if round % 16 == 0 {
+            let at = round as usize / 16 % others.len();
+            others[at] = start();
+        }
+        thread::sleep(Duration::from_micros(round * 37 % 500));
+        assert!(store.valid(), "somebody has removed the name of a store that is open");
+        store.close().unwrap();
+    }
+    assert!(found > 50 && made > 50, "{found} times it was there, {made} times it was not");
+    drop(others);
+    let store = StructStoreShared::open(&name).unwrap();
+    store.check().unwrap();
+    store.close().unwrap();
+    assert!(!name.path().exists(), "the last one removes the name");
 }
 
 /// A store on a file system that is full says so, with what is left on it, and lives on.

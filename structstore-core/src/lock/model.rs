@@ -75,6 +75,12 @@ impl Tree {
         }
     }
 
+    /// For two threads, one of which may die.
+    fn with_journals() -> Tree {
+        let journals = (0..2).map(|_| [AtomicU64::new(0), AtomicU64::new(0)]).collect();
+        Tree { journals, ..Tree::new(2) }
+    }
+
     fn id(&self, index: u32) -> NodeId {
         NodeId { index, generation: generation(self.heads[index as usize].identity.load(Ordering::Relaxed)) }
     }
@@ -149,7 +155,10 @@ impl Tree {
     /// Repairs what the dead thread of a seat has left, if that is still to be done: first what it was changing, under its
     /// locks, then these.
     fn repair(&self, seat: u32) {
-        let mut repaired = self.repaired.lock().unwrap();
+        self.repair_alone(seat, &mut self.repaired.lock().unwrap());
+    }
+
+    fn repair_alone(&self, seat: u32, repaired: &mut bool) {
         if *repaired || !self.dead.load(Ordering::Acquire) {
             return;
         }
@@ -419,9 +428,7 @@ fn death_against(preemptions: usize, dying: (u32, Mode), other: (u32, Mode)) {
         let lived = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
         let saw = lived.clone();
         model(preemptions, move || {
-            let mut tree = Tree::new(2);
-            tree.journals = (0..2).map(|_| [AtomicU64::new(0), AtomicU64::new(0)]).collect();
-            let tree = Arc::new(tree);
+            let tree = Arc::new(Tree::with_journals());
             let user = {
                 let tree = tree.clone();
                 thread::spawn(move || {
@@ -473,4 +480,66 @@ deaths! {
     a_reader_dies_against_a_tree_holder: 2, (A, Mode::Shared), (A, Mode::Tree);
     a_reader_dies_against_a_tree_holder_above: 2, (A, Mode::Shared), (ROOT, Mode::Tree);
     a_reader_dies_against_a_tree_holder_below: 2, (ROOT, Mode::Shared), (A, Mode::Tree);
+}
+
+/// A thread has died at any of its stores; who repairs it dies at any of its own, while another one waits for the lock
+/// or takes it. The next repairer ends it.
+fn repairer_dies_against(dying: (u32, Mode), other: (u32, Mode)) {
+    for death in 1.. {
+        for repairer_death in 1.. {
+            let lived = std::sync::Arc::new([true, true].map(std::sync::atomic::AtomicBool::new));
+            let saw = lived.clone();
+            model(2, move || {
+                let tree = Arc::new(Tree::with_journals());
+                if mortal(death, || tree.hold(1, dying)) {
+                    return;
+                }
+                saw[0].store(false, std::sync::atomic::Ordering::Relaxed);
+                tree.dead.store(true, Ordering::Release);
+                let user = {
+                    let tree = tree.clone();
+                    thread::spawn(move || {
+                        tree.hold(0, other);
+                        tree.read(Some(0), A);
+                    })
+                };
+                // The lock outlives whoever dies, which loom asks for. The kernel's does not; the next one gets it then.
+                let mut repaired = tree.repaired.lock().unwrap();
+                let ended = mortal(repairer_death, || tree.repair_alone(1, &mut repaired));
+                drop(repaired);
+                if !ended {
+                    saw[1].store(false, std::sync::atomic::Ordering::Relaxed);
+                    tree.repair(1);
+                }
+                // The next thread of the seat.
+                tree.hold(1, dying);
+                user.join().unwrap();
+                tree.hold(0, (ROOT, Mode::Tree));
+                tree.read(None, A);
+            });
+            let [thread, repairer] = &*lived;
+            if thread.load(std::sync::atomic::Ordering::Relaxed) {
+                assert!(death > 3, "nothing was stored");
+                return;
+            }
+            if repairer.load(std::sync::atomic::Ordering::Relaxed) {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_repairer_dies_whom_a_tree_holder_waits_for() {
+    repairer_dies_against((A, Mode::Tree), (A, Mode::Tree));
+}
+
+#[test]
+fn a_repairer_dies_whom_one_above_waits_for() {
+    repairer_dies_against((A, Mode::Tree), (ROOT, Mode::Tree));
+}
+
+#[test]
+fn a_repairer_of_a_reader_dies() {
+    repairer_dies_against((A, Mode::Shared), (A, Mode::Tree));
 }

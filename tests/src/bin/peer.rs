@@ -20,6 +20,12 @@ fn main() -> ExitCode {
 
 fn run(arguments: &[&str]) -> Result<()> {
     let [name, task, rest @ ..] = arguments else { return usage() };
+    if *task == "open and close" {
+        // For ever, so that it is killed in the middle of one or the other.
+        loop {
+            StructStoreShared::open(name)?.close()?;
+        }
+    }
     let store = StructStoreShared::options().create(false).open(name)?;
     match (*task, rest) {
         ("put", []) => put_specimens(&store),
