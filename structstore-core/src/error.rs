@@ -112,6 +112,14 @@ pub enum Error {
         /// What can be stored in its stead.
         expected: Cow<'static, str>,
     },
+    /// A conversion of the user's own refused a value.
+    #[error("{path}: {reason}", path = shown(path))]
+    Rejected {
+        /// Where the value is, or was to go.
+        path: String,
+        /// What the conversion said.
+        reason: String,
+    },
     /// The segment cannot grow any further.
     #[error("out of space in {place}: {needed} more bytes are needed; {reason}")]
     OutOfSpace {
@@ -289,6 +297,7 @@ impl Error {
             | Error::IndexOutOfRange { path, .. }
             | Error::TooDeep { path, .. }
             | Error::Unsupported { path, .. }
+            | Error::Rejected { path, .. }
             | Error::StaleHandle { path }
             | Error::HeldByGuard { path }
             | Error::Abandoned { path }
@@ -310,6 +319,7 @@ impl Error {
             | Error::IndexOutOfRange { path, .. }
             | Error::TooDeep { path, .. }
             | Error::Unsupported { path, .. }
+            | Error::Rejected { path, .. }
             | Error::StaleHandle { path }
             | Error::HeldByGuard { path }
             | Error::Abandoned { path }

@@ -28,6 +28,8 @@ mod sync;
 mod arena;
 #[cfg(not(loom))]
 mod bind;
+#[cfg(not(loom))]
+pub mod bytes;
 #[cfg(all(feature = "crash-points", not(loom)))]
 mod crash;
 #[cfg(all(test, not(loom)))]
@@ -59,7 +61,11 @@ pub use error::{Error, Result};
 
 #[cfg(not(loom))]
 pub use {
-    bind::{Binding, BindingMut, BindingRef, Field},
+    bind::{
+        Binding, BindingMut, BindingRef, ByteBuf, Choice, ChoiceMut, Field, FieldSchema, Fields, NdArray,
+        OptionMut, Schema, TypedArrayMut, TypedArrayRef, TypedListMut, TypedListRef, TypedMapMut,
+        TypedMapRef,
+    },
     handle::{
         Array, ArrayMut, ArrayRef, ArrayView, Bytes, BytesMut, BytesRef, Get, Guard, Hold, Item, Lent, List,
         ListMut, ListRef, Statistics, Struct, StructMut, StructRef, Text, TextMut, TextRef,
@@ -77,7 +83,10 @@ pub use structstore_derive::StructStore;
 #[cfg(not(loom))]
 #[doc(hidden)]
 pub mod private {
-    pub use crate::bind::{Binder, BoundNode, Lender, SlotRef};
+    pub use crate::bind::{
+        AsList, Binder, BoundNode, ChoicePlace, Lender, Names, SlotRef, named, rejected, struct_schema,
+        struct_value,
+    };
     #[cfg(feature = "crash-points")]
     pub use crate::crash::{arm, disarm, stores};
     pub use crate::handle::{Lock, Transaction};

@@ -9,6 +9,8 @@ use crate::error::Result;
 use crate::handle::{Handle, Struct, exclusively};
 use crate::journal::Operation;
 use crate::lock::{Mode, NodeId, Wait};
+use crate::node::{self, Raw};
+use crate::sync::Ordering;
 use crate::value::Kind;
 
 /// What keeps a store alive: its arena, and for a local store its root.
@@ -24,6 +26,16 @@ pub struct Store {
 impl Store {
     pub(crate) fn shared(arena: Arc<Arena>, nesting: bool) -> Store {
         Store { arena, local_root: None, nesting }
+    }
+
+    /// The root, as it is now: that of a shared store changes when it is re-initialised.
+    pub(crate) fn root(&self) -> Result<NodeId> {
+        if let Some(root) = self.local_root {
+            return Ok(root);
+        }
+        let payload = self.arena.header().root.load(Ordering::Acquire);
+        let root = Raw { tag: Kind::Struct as u64, payload };
+        Ok(node::resolve(&self.arena, root)?.0)
     }
 
     /// A store of this process's own, as a root in the arena that all such stores share.

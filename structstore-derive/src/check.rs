@@ -1,32 +1,32 @@
-//! What must be true of the fields together.
+//! What must be true of fields or variants together.
 
 use std::collections::HashMap;
 
-use crate::parse::{Errors, Input};
+use syn::{Ident, LitStr};
+
+use crate::parse::Errors;
 
 /// As in structstore-core's `key.rs`.
 const MAX_NAME: usize = 1024;
 
-/// Verifies the fields' names in the store.
+/// Verifies names in the store.
 ///
 /// Generated code hands out one `&mut` for each field, so that no two fields may be one in the store.
-pub(crate) fn names(input: &Input, errors: &mut Errors) {
-    let mut fields = HashMap::new();
-    for field in &input.fields {
-        let name = field.name.value();
+pub(crate) fn names<'a>(named: impl Iterator<Item = (&'a Ident, &'a LitStr)>, errors: &mut Errors) {
+    let mut names = HashMap::new();
+    for (ident, literal) in named {
+        let name = literal.value();
         match name.len() {
-            0 => errors.at(&field.name, "a field's name must not be empty"),
+            0 => errors.at(literal, "a field's name must not be empty"),
             1..=MAX_NAME => (),
             length => errors.at(
-                &field.name,
+                literal,
                 format_args!("a field's name has at most {MAX_NAME} bytes, this one has {length}"),
             ),
         }
-        if let Some(other) = fields.insert(name.clone(), &field.ident) {
-            errors.at(
-                &field.name,
-                format_args!("`{}` would be stored as {name:?}, as `{other}` is already", field.ident),
-            );
+        if let Some(other) = names.insert(name.clone(), ident) {
+            errors
+                .at(literal, format_args!("`{ident}` would be stored as {name:?}, as `{other}` is already"));
         }
     }
 }

@@ -8,27 +8,38 @@ use std::collections::HashSet;
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Expr, ExprLit, Generics, Lit, parse_quote};
+use syn::{Expr, ExprLit, Generics, Lit, Type, parse_quote};
 
-use crate::parse::{Field, Input, ungroup};
+use crate::parse::{Default, Field, Input, Shape, Storage, Variant, ungroup};
 
 /// The companions and the impl of `Field`.
 pub(crate) fn expand(input: &Input) -> TokenStream {
-    let shared = companion(input, "Ref", "read");
-    let exclusive = companion(input, "Mut", "write");
-    let reborrow = reborrow(input);
-    let field = field_impl(input);
-    quote! {
-        #shared
-        #exclusive
-        #reborrow
-        #field
+    match &input.shape {
+        Shape::Struct(fields) => {
+            let stored: Vec<&Field> =
+                fields.iter().filter(|field| !matches!(field.storage, Storage::Skip)).collect();
+            let shared = companion(input, &stored, "Ref", "read");
+            let exclusive = companion(input, &stored, "Mut", "write");
+            let reborrow = reborrow(input);
+            let field = struct_impl(input, fields, &stored);
+            quote!(#shared #exclusive #reborrow #field)
+        }
+        Shape::Newtype(field) => newtype_impl(input, field),
+        Shape::Enum(variants) => enum_impl(input, variants),
     }
 }
 
 impl Input {
     fn companion(&self, suffix: &str) -> Ident {
         format_ident!("{}{suffix}", self.ident)
+    }
+
+    fn fields(&self) -> &[Field] {
+        match &self.shape {
+            Shape::Struct(fields) => fields,
+            Shape::Newtype(field) => std::slice::from_ref(field),
+            Shape::Enum(_) => &[],
+        }
     }
 
     /// The generics with what the fields' types must satisfy. For types without parameters the compiler sees that
@@ -38,9 +49,23 @@ impl Input {
         let mut generics = self.generics.clone();
         let params: Vec<_> = generics.type_params().map(|param| param.ident.clone()).collect();
         let mut bounded = HashSet::new();
-        for Field { ty, .. } in &self.fields {
-            if mentions(ty.to_token_stream(), &params) && bounded.insert(ty.to_token_stream().to_string()) {
-                generics.make_where_clause().predicates.push(parse_quote!(#ty: #krate::Field));
+        let mut bind = |ty: &Type, bound: TokenStream| {
+            let predicate = quote!(#ty: #bound);
+            if mentions(ty.to_token_stream(), &params) && bounded.insert(predicate.to_string()) {
+                generics.make_where_clause().predicates.push(parse_quote!(#predicate));
+            }
+        };
+        for field in self.fields() {
+            match field.storage {
+                Storage::Plain => bind(&field.ty, quote!(#krate::Field)),
+                Storage::Flatten => bind(&field.ty, quote!(#krate::Fields)),
+                Storage::With(_) | Storage::Skip => bind(&field.ty, quote!('static)),
+            }
+            let unstored = matches!(field.storage, Storage::With(_) | Storage::Skip);
+            match field.default {
+                Default::Expr(_) => {}
+                Default::Initial if !unstored => {}
+                _ => bind(&field.ty, quote!(::core::default::Default)),
             }
         }
         generics
@@ -51,6 +76,16 @@ impl Input {
         let mut generics = self.bounded();
         generics.params.insert(0, parse_quote!('s));
         generics
+    }
+
+    /// The parameters, as arguments.
+    fn params(&self) -> TokenStream {
+        let params = self.generics.params.iter().map(|param| match param {
+            syn::GenericParam::Type(param) => param.ident.to_token_stream(),
+            syn::GenericParam::Const(param) => param.ident.to_token_stream(),
+            syn::GenericParam::Lifetime(param) => param.lifetime.to_token_stream(),
+        });
+        quote!(#(#params),*)
     }
 }
 
@@ -63,11 +98,20 @@ fn mentions(tokens: TokenStream, idents: &[Ident]) -> bool {
 }
 
 impl Field {
+    /// The type as which it is stored.
+    fn stored(&self) -> TokenStream {
+        match &self.storage {
+            Storage::With(module) => quote!(#module::Stored),
+            _ => self.ty.to_token_stream(),
+        }
+    }
+
     /// `<T as Field>::item`, with the span of the type, so that the compiler's complaints are about that, and all
     /// the same, so that it makes each once.
     fn item(&self, input: &Input, item: TokenStream) -> TokenStream {
-        let (ty, krate) = (&self.ty, &input.krate);
-        let end = ty.to_token_stream().into_iter().last().map_or(ty.span(), |token| token.span());
+        let krate = &input.krate;
+        let ty = self.stored();
+        let end = ty.clone().into_iter().last().map_or(ty.span(), |token| token.span());
         let open = quote_spanned!(ty.span()=> <);
         let item = item.into_iter().map(|mut token| {
             token.set_span(end);
@@ -76,38 +120,72 @@ impl Field {
         quote_spanned!(end=> #open #ty as #krate::Field>::#(#item)*)
     }
 
+    /// The value of the source's type that it begins with.
     fn default(&self, input: &Input) -> TokenStream {
-        let Some(default) = &self.default else {
-            return self.item(input, quote!(initial()));
-        };
-        match ungroup(default) {
-            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => {
-                quote_spanned!(text.span()=> ::core::convert::From::from(#text))
+        let ty = &self.ty;
+        match &self.default {
+            Default::Expr(default) => match ungroup(default) {
+                Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => {
+                    quote_spanned!(text.span()=> ::core::convert::From::from(#text))
+                }
+                _ => default.to_token_stream(),
+            },
+            Default::Initial if matches!(self.storage, Storage::Plain | Storage::Flatten) => {
+                self.item(input, quote!(initial()))
             }
-            _ => default.to_token_stream(),
+            _ => quote_spanned!(ty.span()=> <#ty as ::core::default::Default>::default()),
+        }
+    }
+
+    fn to_value(&self, input: &Input) -> TokenStream {
+        let member = &self.member;
+        let to_value = self.item(input, quote!(to_value));
+        match &self.storage {
+            Storage::With(module) => {
+                let krate = &input.krate;
+                quote!(#to_value(&#module::to_stored(&self.#member)).map(#krate::Value::into_owned))
+            }
+            _ => quote!(#to_value(&self.#member)),
+        }
+    }
+
+    /// The value of the source's type that is stored at a place.
+    fn load(&self, input: &Input, place: &Ident, lender: &Ident) -> TokenStream {
+        let load = self.item(input, quote!(load));
+        match &self.storage {
+            Storage::With(module) => {
+                let private = private(input);
+                quote!(#load(#place, #lender).and_then(|stored| #module::from_stored(stored).map_err(#private::rejected)))
+            }
+            _ => quote!(#load(#place, #lender)),
         }
     }
 }
 
+fn private(input: &Input) -> TokenStream {
+    let krate = &input.krate;
+    quote!(#krate::private)
+}
+
 /// `SettingsRef` or `SettingsMut`.
-fn companion(input: &Input, suffix: &str, guard: &str) -> TokenStream {
+fn companion(input: &Input, stored: &[&Field], suffix: &str, guard: &str) -> TokenStream {
     let Input { ident, vis, .. } = input;
     let companion = input.companion(suffix);
     let lent = format_ident!("{suffix}");
     let generics = input.lent();
     let clause = &generics.where_clause;
     let doc = format!("The fields of [`{ident}`], as a {guard} guard lends them.");
-    let fields = input.fields.iter().map(|field| {
-        let Field { docs, vis, ident: name, .. } = field;
+    let fields = stored.iter().map(|field| {
+        let Field { docs, vis, member, .. } = field;
         let ty = field.item(input, quote!(#lent<'s>));
         let fallback = docs.is_empty().then(|| {
-            let doc = format!("As [`{ident}::{name}`].");
+            let doc = format!("As [`{ident}::{}`].", member.to_token_stream());
             quote!(#[doc = #doc])
         });
         quote! {
             #(#docs)*
             #fallback
-            #vis #name: #ty
+            #vis #member: #ty
         }
     });
     quote! {
@@ -127,7 +205,7 @@ fn reborrow(input: &Input) -> TokenStream {
     let generics = input.lent();
     let (impl_generics, companion_generics, clause) = generics.split_for_impl();
     let (_, type_generics, _) = input.generics.split_for_impl();
-    let params = params(input);
+    let params = input.params();
     quote! {
         impl #impl_generics #companion #companion_generics #clause {
             /// The same fields for a shorter time, to pass on.
@@ -140,45 +218,72 @@ fn reborrow(input: &Input) -> TokenStream {
     }
 }
 
-/// The struct's parameters, as arguments.
-fn params(input: &Input) -> TokenStream {
-    let params = input.generics.params.iter().map(|param| match param {
-        syn::GenericParam::Type(param) => param.ident.to_token_stream(),
-        syn::GenericParam::Const(param) => param.ident.to_token_stream(),
-        syn::GenericParam::Lifetime(param) => param.lifetime.to_token_stream(),
-    });
-    quote!(#(#params),*)
-}
-
-fn field_impl(input: &Input) -> TokenStream {
-    let Input { ident, krate, .. } = input;
+fn struct_impl(input: &Input, all: &[Field], stored: &[&Field]) -> TokenStream {
+    let Input { ident, krate, vis, .. } = input;
     let lent_ref = input.companion("Ref");
     let lent_mut = input.companion("Mut");
     let generics = input.bounded();
     let (impl_generics, type_generics, clause) = generics.split_for_impl();
-    let params = params(input);
-    let vis = &input.vis;
+    let params = input.params();
     // Items have no hygiene, so its name must be one that the struct's code does not use.
     let place_type = format_ident!("__{ident}Place");
-    let private = quote!(#krate::private);
+    let private = private(input);
     let result = quote!(::core::result::Result);
 
-    let [binder, slot, node, place, lender, exclusive, lent, error] =
-        ["binder", "slot", "node", "place", "lender", "exclusive", "lent", "error"]
+    let [binder, slot, node, place, lender, exclusive, lent] =
+        ["binder", "slot", "node", "place", "lender", "exclusive", "lent"]
             .map(|name| Ident::new(name, Span::mixed_site()));
-    let count = input.fields.len();
     let variables: Vec<_> =
-        (0..count).map(|at| format_ident!("field{at}", span = Span::mixed_site())).collect();
-    let idents: Vec<_> = input.fields.iter().map(|field| &field.ident).collect();
-    let names: Vec<_> = input.fields.iter().map(|field| &field.name).collect();
+        (0..stored.len()).map(|at| format_ident!("field{at}", span = Span::mixed_site())).collect();
+    let members: Vec<_> = stored.iter().map(|field| &field.member).collect();
     let item = |item: &str| -> Vec<_> {
         let item = Ident::new(item, Span::call_site());
-        input.fields.iter().map(|field| field.item(input, quote!(#item))).collect()
+        stored.iter().map(|field| field.item(input, quote!(#item))).collect()
     };
-    let [places, to_values, checks, loads, reborrows, lends, lends_mut] =
-        ["Place", "to_value", "check", "load", "reborrow", "lend", "lend_mut"].map(item);
-    let types: Vec<_> = input.fields.iter().map(|field| &field.ty).collect();
-    let defaults: Vec<_> = input.fields.iter().map(|field| field.default(input)).collect();
+    let [places, schemas, checks, logs, reborrows, lends, lends_mut] =
+        ["Place", "schema", "check", "log", "reborrow", "lend", "lend_mut"].map(item);
+
+    let initial = all.iter().map(|field| {
+        let (member, default) = (&field.member, field.default(input));
+        quote!(#member: #default)
+    });
+    // What is flattened has no name, neither in the store nor in errors.
+    let names: Vec<_> = stored
+        .iter()
+        .map(|field| match field.storage {
+            Storage::Flatten => quote!(""),
+            _ => field.name.to_token_stream(),
+        })
+        .collect();
+    let own = stored.iter().filter(|field| !matches!(field.storage, Storage::Flatten));
+    let own: Vec<_> = own.map(|field| &field.name).collect();
+    let flattened = stored.iter().filter(|field| matches!(field.storage, Storage::Flatten));
+    let flattened = flattened.map(|field| {
+        let ty = &field.ty;
+        quote_spanned!(ty.span()=> <#ty as #krate::Fields>::NAMES)
+    });
+    let descriptions = stored.iter().map(|field| field.description());
+    let to_values = stored.iter().map(|field| field.to_value(input));
+    let resolutions = stored.iter().map(|field| {
+        let (ty, name) = (field.stored(), &field.name);
+        match field.storage {
+            Storage::Flatten => quote!(<#ty as #krate::Fields>::resolve_in(#binder, #node)?),
+            _ => quote!(#binder.field::<#ty>(#node, const { #krate::Key::new(#name) })?),
+        }
+    });
+    let (mut at, mut loads) = (variables.iter().zip(&names), Vec::new());
+    for field in all {
+        let member = &field.member;
+        let value = match (&field.storage, field.default(input)) {
+            (Storage::Skip, default) => default,
+            _ => {
+                let Some((variable, name)) = at.next() else { break };
+                let load = field.load(input, variable, &lender);
+                quote!(#private::named(#load, #name)?)
+            }
+        };
+        loads.push(quote!(#member: #value));
+    }
 
     quote! {
         const _: () = {
@@ -191,28 +296,26 @@ fn field_impl(input: &Input) -> TokenStream {
                 type Ref<'s> = #lent_ref<'s, #params>;
                 type Mut<'s> = #lent_mut<'s, #params>;
                 type Place = #place_type #type_generics;
+                type Repeated = #private::AsList;
+                const KIND: #krate::Kind = #krate::Kind::Struct;
 
                 fn initial() -> Self {
-                    Self { #(#idents: #defaults,)* }
+                    Self { #(#initial,)* }
                 }
 
-                fn to_value(&self) -> #krate::Value<'_> {
-                    #krate::Value::record([#((#names, #to_values(&self.#idents)),)*])
+                fn schema() -> #krate::Schema {
+                    #private::struct_schema(&[#((#names, #descriptions, #schemas),)*])
+                }
+
+                fn to_value(&self) -> #krate::Result<#krate::Value<'_>> {
+                    #private::struct_value([#((#names, #to_values),)*])
                 }
 
                 fn resolve(
                     #binder: &#private::Binder<'_, '_>,
-                    #slot: &#private::SlotRef,
+                    #slot: #private::SlotRef<'_>,
                 ) -> #krate::Result<Self::Place> {
-                    let #node = #binder.enter(#slot, #count)?;
-                    #(
-                        let #variables = #binder.field::<#types>(
-                            &#node,
-                            const { #krate::Key::new(#names) },
-                            || #defaults,
-                        )?;
-                    )*
-                    #result::Ok(#place_type(#node, #(#variables,)*))
+                    <Self as #krate::Fields>::resolve_in(#binder, &#binder.enter(#slot)?)
                 }
 
                 #[inline]
@@ -223,37 +326,226 @@ fn field_impl(input: &Input) -> TokenStream {
                 ) -> #krate::Result<()> {
                     let #place_type(#node, #(#variables,)*) = #place;
                     #node.check()?;
-                    #(
-                        #checks(#variables, #lender, #exclusive).map_err(|#error| #error.under(#names))?;
-                    )*
+                    #(#private::named(#checks(#variables, #lender, #exclusive), #names)?;)*
+                    #result::Ok(())
+                }
+
+                fn log(#place: &Self::Place, #binder: &#private::Binder<'_, '_>) -> #krate::Result<()> {
+                    let #place_type(_, #(#variables,)*) = #place;
+                    #(#logs(#variables, #binder)?;)*
                     #result::Ok(())
                 }
 
                 fn load(#place: &Self::Place, #lender: #private::Lender<'_>) -> #krate::Result<Self> {
                     let #place_type(#node, #(#variables,)*) = #place;
                     #node.check()?;
-                    #result::Ok(Self {
-                        #(#idents: #loads(#variables, #lender).map_err(|#error| #error.under(#names))?,)*
-                    })
+                    #result::Ok(Self { #(#loads,)* })
                 }
 
                 #[inline]
                 fn reborrow<'a, 's: 'a>(#lent: &'a mut Self::Mut<'s>) -> Self::Mut<'a> {
-                    #lent_mut { #(#idents: #reborrows(&mut #lent.#idents),)* }
+                    #lent_mut { #(#members: #reborrows(&mut #lent.#members),)* }
                 }
 
                 #[inline]
                 unsafe fn lend<'s>(#place: &Self::Place, #lender: #private::Lender<'s>) -> Self::Ref<'s> {
                     let #place_type(_, #(#variables,)*) = #place;
                     // SAFETY: the check of this struct was that of all its fields.
-                    unsafe { #lent_ref { #(#idents: #lends(#variables, #lender),)* } }
+                    unsafe { #lent_ref { #(#members: #lends(#variables, #lender),)* } }
                 }
 
                 #[inline]
                 unsafe fn lend_mut<'s>(#place: &Self::Place, #lender: #private::Lender<'s>) -> Self::Mut<'s> {
                     let #place_type(_, #(#variables,)*) = #place;
                     // SAFETY: as above, and the names of all fields differ, so that none is lent twice.
-                    unsafe { #lent_mut { #(#idents: #lends_mut(#variables, #lender),)* } }
+                    unsafe { #lent_mut { #(#members: #lends_mut(#variables, #lender),)* } }
+                }
+            }
+
+            #[allow(deprecated)]
+            impl #impl_generics #krate::Fields for #ident #type_generics #clause {
+                const NAMES: &'static #private::Names =
+                    &#private::Names { own: &[#(#own),*], flattened: &[#(#flattened),*] };
+
+                fn resolve_in(
+                    #binder: &#private::Binder<'_, '_>,
+                    #node: &#private::BoundNode,
+                ) -> #krate::Result<Self::Place> {
+                    const {
+                        ::core::assert!(
+                            <Self as #krate::Fields>::NAMES.distinct(),
+                            "two fields of this struct, one of them flattened into it, have the same name in the store",
+                        );
+                    }
+                    #binder.make_room(#node, <Self as #krate::Fields>::NAMES.own)?;
+                    #result::Ok(#place_type(*#node, #(#resolutions,)*))
+                }
+            }
+        };
+    }
+}
+
+fn newtype_impl(input: &Input, field: &Field) -> TokenStream {
+    let Input { ident, krate, .. } = input;
+    let generics = input.bounded();
+    let (impl_generics, type_generics, clause) = generics.split_for_impl();
+    let private = private(input);
+    let [binder, slot, place, lender, exclusive, lent, inner] =
+        ["binder", "slot", "place", "lender", "exclusive", "lent", "inner"]
+            .map(|name| Ident::new(name, Span::mixed_site()));
+    let item = |tokens: TokenStream| field.item(input, tokens);
+    let (lent_ref, lent_mut) = (item(quote!(Ref<'s>)), item(quote!(Mut<'s>)));
+    let (lent_again, place_type) = (item(quote!(Mut<'a>)), item(quote!(Place)));
+    let (kind, optional, schema) = (item(quote!(KIND)), item(quote!(OPTIONAL)), item(quote!(schema())));
+    let [resolve, check, log, reborrow, lend, lend_mut] =
+        [quote!(resolve), quote!(check), quote!(log), quote!(reborrow), quote!(lend), quote!(lend_mut)]
+            .map(item);
+    let (default, to_value) = (field.default(input), field.to_value(input));
+    let load = field.load(input, &place, &lender);
+    quote! {
+        const _: () = {
+            #[allow(deprecated)]
+            impl #impl_generics #krate::Field for #ident #type_generics #clause {
+                type Ref<'s> = #lent_ref;
+                type Mut<'s> = #lent_mut;
+                type Place = #place_type;
+                type Repeated = #private::AsList;
+                const KIND: #krate::Kind = #kind;
+                const OPTIONAL: bool = #optional;
+
+                fn initial() -> Self {
+                    Self(#default)
+                }
+
+                fn schema() -> #krate::Schema {
+                    #schema
+                }
+
+                fn to_value(&self) -> #krate::Result<#krate::Value<'_>> {
+                    #to_value
+                }
+
+                fn resolve(
+                    #binder: &#private::Binder<'_, '_>,
+                    #slot: #private::SlotRef<'_>,
+                ) -> #krate::Result<#place_type> {
+                    #resolve(#binder, #slot)
+                }
+
+                #[inline]
+                fn check(
+                    #place: &#place_type,
+                    #lender: #private::Lender<'_>,
+                    #exclusive: bool,
+                ) -> #krate::Result<()> {
+                    #check(#place, #lender, #exclusive)
+                }
+
+                fn log(#place: &#place_type, #binder: &#private::Binder<'_, '_>) -> #krate::Result<()> {
+                    #log(#place, #binder)
+                }
+
+                fn load(#place: &#place_type, #lender: #private::Lender<'_>) -> #krate::Result<Self> {
+                    let #inner = #load?;
+                    ::core::result::Result::Ok(Self(#inner))
+                }
+
+                #[inline]
+                fn reborrow<'a, 's: 'a>(#lent: &'a mut #lent_mut) -> #lent_again {
+                    #reborrow(#lent)
+                }
+
+                #[inline]
+                unsafe fn lend<'s>(#place: &#place_type, #lender: #private::Lender<'s>) -> #lent_ref {
+                    // SAFETY: the caller's promise.
+                    unsafe { #lend(#place, #lender) }
+                }
+
+                #[inline]
+                unsafe fn lend_mut<'s>(#place: &#place_type, #lender: #private::Lender<'s>) -> #lent_mut {
+                    // SAFETY: the caller's promise.
+                    unsafe { #lend_mut(#place, #lender) }
+                }
+            }
+        };
+    }
+}
+
+fn enum_impl(input: &Input, variants: &[Variant]) -> TokenStream {
+    let Input { ident, krate, .. } = input;
+    let (impl_generics, type_generics, clause) = input.generics.split_for_impl();
+    let private = private(input);
+    let [binder, slot, place, lender, lent] =
+        ["binder", "slot", "place", "lender", "lent"].map(|name| Ident::new(name, Span::mixed_site()));
+    let names = variants.iter().map(|variant| &variant.name);
+    let idents: Vec<_> = variants.iter().map(|variant| &variant.ident).collect();
+    let indices: Vec<_> = (0..variants.len()).collect();
+    let default = variants.iter().find(|variant| variant.default).or(variants.first());
+    let default = default.map(|variant| &variant.ident);
+    quote! {
+        const _: () = {
+            #[allow(deprecated)]
+            impl #impl_generics #krate::Choice for #ident #type_generics #clause {
+                const NAMES: &'static [&'static str] = &[#(#names),*];
+
+                fn index(&self) -> usize {
+                    match self { #(Self::#idents => #indices,)* }
+                }
+
+                fn variant(index: usize) -> Self {
+                    match index {
+                        #(#indices => Self::#idents,)*
+                        _ => Self::#default,
+                    }
+                }
+            }
+
+            #[allow(deprecated)]
+            impl #impl_generics #krate::Field for #ident #type_generics #clause {
+                type Ref<'s> = Self;
+                type Mut<'s> = #krate::ChoiceMut<'s, Self>;
+                type Place = #private::ChoicePlace;
+                type Repeated = #private::AsList;
+                const KIND: #krate::Kind = #krate::Kind::Text;
+
+                fn initial() -> Self {
+                    Self::#default
+                }
+
+                fn schema() -> #krate::Schema {
+                    #private::ChoicePlace::schema::<Self>()
+                }
+
+                fn to_value(&self) -> #krate::Result<#krate::Value<'_>> {
+                    #private::ChoicePlace::to_value(self)
+                }
+
+                fn resolve(
+                    #binder: &#private::Binder<'_, '_>,
+                    #slot: #private::SlotRef<'_>,
+                ) -> #krate::Result<Self::Place> {
+                    #private::ChoicePlace::resolve::<Self>(#binder, #slot)
+                }
+
+                fn check(#place: &Self::Place, #lender: #private::Lender<'_>, _: bool) -> #krate::Result<()> {
+                    #place.check::<Self>(#lender)
+                }
+
+                fn load(#place: &Self::Place, #lender: #private::Lender<'_>) -> #krate::Result<Self> {
+                    #place.load(#lender)
+                }
+
+                fn reborrow<'a, 's: 'a>(#lent: &'a mut Self::Mut<'s>) -> Self::Mut<'a> {
+                    #lent.reborrow()
+                }
+
+                unsafe fn lend<'s>(#place: &Self::Place, _: #private::Lender<'s>) -> Self {
+                    #place.lend()
+                }
+
+                unsafe fn lend_mut<'s>(#place: &Self::Place, #lender: #private::Lender<'s>) -> Self::Mut<'s> {
+                    // SAFETY: the caller's promise.
+                    unsafe { #place.lend_mut(#lender) }
                 }
             }
         };

@@ -1,4 +1,4 @@
-//! From tokens to what there is to generate: the struct, its fields, their attributes.
+//! From tokens to what there is to generate: the type, its fields or variants, their attributes.
 
 use std::fmt::Display;
 
@@ -7,30 +7,70 @@ use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::meta::ParseNestedMeta;
 use syn::{
-    Attribute, Data, DeriveInput, Expr, ExprLit, Fields, FieldsNamed, GenericParam, Generics, Ident, Lit,
-    LitStr, Path, Token, Type, Visibility,
+    Attribute, Data, DataEnum, DataStruct, DeriveInput, Expr, ExprLit, Fields, GenericParam, Generics, Ident,
+    Lit, LitStr, Member, Meta, Path, Token, Type, Visibility,
 };
 
-/// A struct to bind.
+use crate::case::Case;
+use crate::check;
+
+/// A type to bind.
 pub(crate) struct Input {
     pub(crate) ident: Ident,
     pub(crate) vis: Visibility,
     pub(crate) generics: Generics,
     /// Where the `structstore` crate is.
     pub(crate) krate: Path,
-    /// At least one.
-    pub(crate) fields: Vec<Field>,
+    pub(crate) shape: Shape,
 }
 
-/// A field of a struct to bind.
+/// What kind of type it is.
+pub(crate) enum Shape {
+    /// With named fields, one of which is stored at least.
+    Struct(Vec<Field>),
+    /// With one field, as which it is stored.
+    Newtype(Box<Field>),
+    /// Without data.
+    Enum(Vec<Variant>),
+}
+
+/// A field of a struct.
 pub(crate) struct Field {
     pub(crate) docs: Vec<Attribute>,
     pub(crate) vis: Visibility,
-    pub(crate) ident: Ident,
+    pub(crate) member: Member,
     pub(crate) ty: Type,
     /// The name in the store, with the span of what determines it.
     pub(crate) name: LitStr,
-    pub(crate) default: Option<Expr>,
+    pub(crate) default: Default,
+    pub(crate) storage: Storage,
+}
+
+/// What a field holds when it is created.
+pub(crate) enum Default {
+    /// What its type says to a store.
+    Initial,
+    /// What its type says to Rust.
+    Trait,
+    Expr(Expr),
+}
+
+/// How a field is stored.
+pub(crate) enum Storage {
+    Plain,
+    /// Converted by this module.
+    With(Path),
+    /// Its fields among those of the struct.
+    Flatten,
+    /// Not at all.
+    Skip,
+}
+
+/// A variant of an enum.
+pub(crate) struct Variant {
+    pub(crate) ident: Ident,
+    pub(crate) name: LitStr,
+    pub(crate) default: bool,
 }
 
 /// Errors to be reported at once.
@@ -58,38 +98,112 @@ impl Errors {
 impl Input {
     /// `None` if this is nothing that could be bound. Where only an attribute is wrong, goes on without it.
     pub(crate) fn parse(input: &DeriveInput, errors: &mut Errors) -> Option<Input> {
-        let krate = crate_path(&input.attrs, errors);
-        let fields = named_fields(input, errors);
+        let (mut krate, mut case) = (None, None);
+        attributes(&input.attrs, errors, |meta, errors| {
+            if meta.path.is_ident("crate") {
+                let path = string(meta, "path", errors)?;
+                set(&mut krate, meta, path.and_then(|path| mod_path(&path, errors)), errors);
+            } else if meta.path.is_ident("rename_all") {
+                let found = string(meta, "case", errors)?;
+                set(&mut case, meta, found.and_then(|found| case_of(&found, errors)), errors);
+            } else {
+                unknown(meta, "a type has `crate` and `rename_all`", errors)?;
+            }
+            Ok(())
+        });
+        let (krate, case) = (krate.flatten(), case.flatten());
+        let shape = match &input.data {
+            Data::Struct(data) => Shape::of_struct(input, data, case, errors),
+            Data::Enum(data) => Shape::of_enum(input, data, case, errors),
+            Data::Union(data) => {
+                errors.at(data.union_token, "a union cannot be bound to a store, only a struct or an enum");
+                None
+            }
+        };
         let owned = owns_its_data(&input.generics, errors);
-        // All attributes are looked at before giving up, so that their errors are reported, too.
-        let fields = fields?.named.iter().filter_map(|field| Field::parse(field, errors)).collect();
+        let shape = shape?;
         owned.then(|| Input {
             ident: input.ident.clone(),
             vis: input.vis.clone(),
             generics: input.generics.clone(),
-            krate,
-            fields,
+            krate: krate.unwrap_or_else(|| syn::parse_quote!(::structstore)),
+            shape,
         })
     }
 }
 
-fn named_fields<'a>(input: &'a DeriveInput, errors: &mut Errors) -> Option<&'a FieldsNamed> {
-    match &input.data {
-        Data::Struct(data) => match &data.fields {
-            Fields::Named(fields) if !fields.named.is_empty() => return Some(fields),
-            Fields::Unnamed(fields) => {
-                errors.at(fields, "fields need names to be bound to a store, so a tuple struct cannot be");
+impl Shape {
+    fn of_struct(
+        input: &DeriveInput,
+        data: &DataStruct,
+        case: Option<Case>,
+        errors: &mut Errors,
+    ) -> Option<Shape> {
+        // All attributes are looked at before giving up, so that their errors are reported, too.
+        let mut fields: Vec<Field> = data
+            .fields
+            .members()
+            .zip(&data.fields)
+            .map(|(member, field)| Field::parse(field, member, case, errors))
+            .collect();
+        match &data.fields {
+            Fields::Named(_) => {
+                let stored = || fields.iter().filter(|field| !matches!(field.storage, Storage::Skip));
+                check::names(
+                    stored()
+                        .filter(|field| !matches!(field.storage, Storage::Flatten))
+                        .filter_map(|field| Some((field.ident()?, &field.name))),
+                    errors,
+                );
+                if stored().next().is_some() {
+                    return Some(Shape::Struct(fields));
+                }
+                errors.at(&input.ident, "a struct without stored fields has nothing to bind");
             }
-            Fields::Named(_) | Fields::Unit => {
-                errors.at(&input.ident, "a struct without fields has nothing to bind")
-            }
-        },
-        Data::Enum(data) => errors.at(data.enum_token, "only a struct can be bound to a store, not an enum"),
-        Data::Union(data) => {
-            errors.at(data.union_token, "only a struct can be bound to a store, not a union")
+            Fields::Unit => errors.at(&input.ident, "a struct without stored fields has nothing to bind"),
+            Fields::Unnamed(tuple) => match (tuple.unnamed.len(), fields.pop()) {
+                (1, Some(field)) => {
+                    if matches!(field.storage, Storage::Skip | Storage::Flatten) {
+                        errors.at(tuple, "the only field of a newtype is what is stored");
+                    }
+                    return Some(Shape::Newtype(Box::new(field)));
+                }
+                _ => errors.at(
+                    tuple,
+                    "fields need names to be bound to a store, so a tuple struct cannot be, unless it has one field",
+                ),
+            },
         }
+        None
     }
-    None
+
+    fn of_enum(
+        input: &DeriveInput,
+        data: &DataEnum,
+        case: Option<Case>,
+        errors: &mut Errors,
+    ) -> Option<Shape> {
+        let mut plain = true;
+        for variant in &data.variants {
+            if !matches!(variant.fields, Fields::Unit) {
+                errors.at(
+                    &variant.fields,
+                    "only an enum without data can be bound to a store; keep the data in fields beside it",
+                );
+                plain = false;
+            }
+        }
+        let variants: Vec<_> =
+            data.variants.iter().map(|variant| Variant::parse(variant, case, errors)).collect();
+        check::names(variants.iter().map(|variant| (&variant.ident, &variant.name)), errors);
+        for again in variants.iter().filter(|variant| variant.default).skip(1) {
+            errors.at(&again.ident, "another variant is the default already");
+        }
+        if variants.is_empty() {
+            errors.at(&input.ident, "an enum without variants has nothing to bind");
+        }
+        (plain && !variants.is_empty()).then_some(Shape::Enum(variants))
+    }
 }
 
 fn owns_its_data(generics: &Generics, errors: &mut Errors) -> bool {
@@ -100,42 +214,132 @@ fn owns_its_data(generics: &Generics, errors: &mut Errors) -> bool {
 }
 
 impl Field {
-    fn parse(field: &syn::Field, errors: &mut Errors) -> Option<Field> {
-        let ident = field.ident.clone()?;
-        let mut default = None;
-        let mut rename = None;
+    fn parse(field: &syn::Field, member: Member, case: Option<Case>, errors: &mut Errors) -> Field {
+        let (mut default, mut rename, mut with, mut flatten, mut skip) = (None, None, None, None, None);
+        let named = matches!(member, Member::Named(_));
         attributes(&field.attrs, errors, |meta, errors| {
             if meta.path.is_ident("default") {
-                set(&mut default, meta, meta.value()?.parse()?, errors);
-            } else if meta.path.is_ident("rename") {
+                let value = match meta.input.peek(Token![=]) {
+                    true => Default::Expr(meta.value()?.parse()?),
+                    false => Default::Trait,
+                };
+                set(&mut default, meta, (meta.path.clone(), value), errors);
+            } else if meta.path.is_ident("with") {
+                let module = string(meta, "path", errors)?.and_then(|path| mod_path(&path, errors));
+                set(&mut with, meta, (meta.path.clone(), module), errors);
+            } else if named && meta.path.is_ident("rename") {
                 let name = string(meta, "name", errors)?;
-                set(&mut rename, meta, name, errors);
+                set(&mut rename, meta, (meta.path.clone(), name), errors);
+            } else if named && meta.path.is_ident("flatten") {
+                set(&mut flatten, meta, meta.path.clone(), errors);
+            } else if named && meta.path.is_ident("skip") {
+                set(&mut skip, meta, meta.path.clone(), errors);
+            } else if named {
+                unknown(meta, "a field has `default`, `rename`, `with`, `flatten` and `skip`", errors)?;
             } else {
-                unknown(meta, "a field has `default` and `rename`", errors)?;
+                unknown(meta, "the field of a newtype has `default` and `with`", errors)?;
             }
             Ok(())
         });
-        let name = rename.flatten().unwrap_or_else(|| LitStr::new(&ident.unraw().to_string(), ident.span()));
-        let docs = field.attrs.iter().filter(|attribute| attribute.path().is_ident("doc")).cloned().collect();
-        Some(Field { docs, vis: field.vis.clone(), ident, ty: field.ty.clone(), name, default })
+        if let Some(skip) = &skip {
+            let others = [
+                rename.as_ref().map(|(path, _)| path),
+                with.as_ref().map(|(path, _)| path),
+                flatten.as_ref(),
+            ];
+            for other in others.into_iter().flatten() {
+                conflict(other, skip, "a field that is not stored has no use for it", errors);
+            }
+        } else if let Some(flatten) = &flatten {
+            let others = [
+                rename.as_ref().map(|(path, _)| path),
+                with.as_ref().map(|(path, _)| path),
+                default.as_ref().map(|(path, _)| path),
+            ];
+            for other in others.into_iter().flatten() {
+                conflict(other, flatten, "its fields have names, types and defaults of their own", errors);
+            }
+        }
+        let storage = match (skip, flatten, with.and_then(|(_, module)| module)) {
+            (Some(_), ..) => Storage::Skip,
+            (None, Some(_), _) => Storage::Flatten,
+            (None, None, Some(module)) => Storage::With(module),
+            (None, None, None) => Storage::Plain,
+        };
+        let name = rename.and_then(|(_, name)| name).unwrap_or_else(|| match &member {
+            Member::Named(ident) => {
+                let plain = ident.unraw().to_string();
+                LitStr::new(&case.map_or(plain.clone(), |case| case.apply(&plain)), ident.span())
+            }
+            Member::Unnamed(index) => LitStr::new(&index.index.to_string(), index.span),
+        });
+        Field {
+            docs: docs(&field.attrs),
+            vis: field.vis.clone(),
+            member,
+            ty: field.ty.clone(),
+            name,
+            default: default.map_or(Default::Initial, |(_, default)| default),
+            storage,
+        }
+    }
+
+    pub(crate) fn ident(&self) -> Option<&Ident> {
+        match &self.member {
+            Member::Named(ident) => Some(ident),
+            Member::Unnamed(_) => None,
+        }
+    }
+
+    /// What the documentation says.
+    pub(crate) fn description(&self) -> String {
+        let lines: Vec<String> = self
+            .docs
+            .iter()
+            .filter_map(|attribute| match &attribute.meta {
+                Meta::NameValue(meta) => match ungroup(&meta.value) {
+                    Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.value().trim().to_owned()),
+                    _ => None,
+                },
+                _ => None,
+            })
+            .collect();
+        lines.join("\n").trim().to_owned()
     }
 }
 
-fn crate_path(attrs: &[Attribute], errors: &mut Errors) -> Path {
-    let mut path = None;
-    attributes(attrs, errors, |meta, errors| {
-        if meta.path.is_ident("crate") {
-            let parsed = match string(meta, "path", errors)? {
-                Some(text) => text.parse_with(Path::parse_mod_style).map_err(|error| errors.push(error)).ok(),
-                None => None,
-            };
-            set(&mut path, meta, parsed, errors);
-        } else {
-            unknown(meta, "a struct has `crate`", errors)?;
-        }
-        Ok(())
-    });
-    path.flatten().unwrap_or_else(|| syn::parse_quote!(::structstore))
+fn docs(attributes: &[Attribute]) -> Vec<Attribute> {
+    attributes.iter().filter(|attribute| attribute.path().is_ident("doc")).cloned().collect()
+}
+
+fn conflict(other: impl ToTokens, with: &Path, reason: &str, errors: &mut Errors) {
+    errors.at(
+        &other,
+        format_args!("`{}` does not go with `{}`: {reason}", other.to_token_stream(), with.to_token_stream()),
+    );
+}
+
+impl Variant {
+    fn parse(variant: &syn::Variant, case: Option<Case>, errors: &mut Errors) -> Variant {
+        let (mut rename, mut default) = (None, None);
+        attributes(&variant.attrs, errors, |meta, errors| {
+            if meta.path.is_ident("rename") {
+                let name = string(meta, "name", errors)?;
+                set(&mut rename, meta, name, errors);
+            } else if meta.path.is_ident("default") {
+                set(&mut default, meta, (), errors);
+            } else {
+                unknown(meta, "a variant has `rename` and `default`", errors)?;
+            }
+            Ok(())
+        });
+        let ident = variant.ident.clone();
+        let name = rename.flatten().unwrap_or_else(|| {
+            let plain = ident.unraw().to_string();
+            LitStr::new(&case.map_or(plain.clone(), |case| case.apply(&plain)), ident.span())
+        });
+        Variant { ident, name, default: default.is_some() }
+    }
 }
 
 /// Calls `parse` for each item in each `#[structstore(...)]`.
@@ -175,6 +379,23 @@ fn string(meta: &ParseNestedMeta<'_>, what: &str, errors: &mut Errors) -> syn::R
             Ok(None)
         }
     }
+}
+
+fn mod_path(text: &LitStr, errors: &mut Errors) -> Option<Path> {
+    let path = text.parse_with(Path::parse_mod_style).ok();
+    if path.is_none() {
+        errors.at(text, "not a path, such as `crate::seconds`");
+    }
+    path
+}
+
+fn case_of(text: &LitStr, errors: &mut Errors) -> Option<Case> {
+    let found = Case::ALL.into_iter().find(|(name, _)| *name == text.value());
+    if found.is_none() {
+        let known: Vec<_> = Case::ALL.iter().map(|(name, _)| format!("{name:?}")).collect();
+        errors.at(text, format_args!("unknown case; there are {}", known.join(", ")));
+    }
+    found.map(|(_, case)| case)
 }
 
 fn unknown(meta: &ParseNestedMeta<'_>, known: &str, errors: &mut Errors) -> syn::Result<()> {

@@ -96,6 +96,51 @@ struct Inner {
     name: String,
 }
 
+/// Fields that come, go and grow.
+#[derive(StructStore)]
+struct Growing {
+    trail: Vec<f64>,
+    limit: Option<i64>,
+    name: Option<String>,
+    items: Vec<Inner>,
+    entries: std::collections::BTreeMap<String, f64>,
+    extra: structstore::Struct,
+}
+
+/// The same fields as in [`Bound`], some of them wider.
+#[derive(StructStore)]
+struct Wider {
+    number: i64,
+    gains: [f64; 3],
+    text: Option<String>,
+    trail: Vec<f64>,
+}
+
+fn with_growing(store: &StructStoreShared) -> Result<()> {
+    store.bind::<Growing>()?.with_mut(|mut growing| {
+        growing.trail.extend_from_slice(&[1.0, 2.0])?;
+        growing.limit.set(Some(5))?;
+        growing.items.push(&Inner { flag: true, name: "first".into() })?;
+        growing.entries.insert("one", &1.0)?;
+        growing.extra.set("anything", vec![1_i64])
+    })?
+}
+
+/// A step of the fields that come, go and grow.
+type Step = fn(&mut GrowingMut<'_>) -> Result<()>;
+
+const STEPS: [(&str, Step); 9] = [
+    ("append in place", |growing| growing.trail.push(3.0)),
+    ("append in a new block", |growing| growing.trail.extend_from_slice(&[3.0; 100])),
+    ("truncate", |growing| growing.trail.truncate(1)),
+    ("take an optional number", |growing| growing.limit.set(None)),
+    ("give an optional text", |growing| growing.name.set(Some("somebody".into()))),
+    ("append a struct", |growing| growing.items.push(&Inner { flag: false, name: "more".into() })),
+    ("remove a struct", |growing| growing.items.remove(0)),
+    ("insert an entry", |growing| growing.entries.insert("two", &2.0)),
+    ("replace dynamic fields", |growing| growing.extra.set("anything", "else")),
+];
+
 fn array(elements: usize) -> Value<'static> {
     let elements: Vec<f64> = (0..elements).map(|at| at as f64).collect();
     Value::from(ArrayValue::from_slice(&[elements.len()], &elements).expect("a shape of its own"))
@@ -267,6 +312,37 @@ pub fn cases() -> Vec<Case> {
         assert!(matches!(undone, Err(Error::Interrupted)));
         Ok(())
     }));
+    for (name, step) in STEPS {
+        cases.push(Case::late(name, with_growing, move |store, ready| {
+            let growing = store.bind::<Growing>()?;
+            let mut guard = growing.write()?;
+            ready();
+            step(&mut guard.fields_mut())
+        }));
+    }
+    cases.push(Case::late("undo a transaction on a binding", with_growing, |store, ready| {
+        let growing = store.bind::<Growing>()?;
+        ready();
+        let undone = growing.transaction(|mut growing| {
+            STEPS.iter().try_for_each(|(_, step)| step(&mut growing))?;
+            Err::<(), _>(Error::Interrupted)
+        });
+        assert!(matches!(undone, Err(Error::Interrupted)));
+        Ok(())
+    }));
+    cases.push(Case::late("commit a transaction on a binding", with_growing, |store, ready| {
+        let growing = store.bind::<Growing>()?;
+        ready();
+        growing.transaction(|mut growing| STEPS.iter().try_for_each(|(_, step)| step(&mut growing)))
+    }));
+    cases.push(Case::new(
+        "bind widening",
+        |store| {
+            store.bind::<Bound>()?;
+            store.set("trail", vec![1_i64, 2])
+        },
+        |store| store.bind_widening::<Wider>().map(drop),
+    ));
     for (name, value) in kinds() {
         let text = name.to_owned();
         cases.push(Case::new(format!("insert {name}"), nothing, move |store| {

@@ -109,6 +109,18 @@ macro_rules! recovered {
 }
 recovered!(StructMut, StructRef, ListMut, ListRef, TextMut, BytesMut, ArrayMut, ArrayRef);
 
+/// What lies behind the guards of bindings.
+macro_rules! accesses {
+    ($($type:ident),*) => {$(
+        impl<'s, H: Hold> super::$type<'s, H> {
+            pub(crate) fn access(&self) -> &Access<'s, H> {
+                &self.access
+            }
+        }
+    )*};
+}
+accesses!(StructMut, StructRef, ListMut, ListRef, TextMut);
+
 impl<'s> Access<'s> {
     /// Access to a node below one that is held for `'s`.
     pub(crate) fn lend(store: &'s Arc<Store>, id: NodeId, record: *const Node) -> Access<'s> {
@@ -126,6 +138,11 @@ impl<H: Hold> Access<'_, H> {
     /// The same access for a shorter time.
     pub(crate) fn reborrow(&self) -> Access<'_> {
         Access::lend(self.hold.store(), self.id, self.record)
+    }
+
+    #[inline]
+    pub(crate) fn store(&self) -> &Arc<Store> {
+        self.hold.store()
     }
 
     #[inline]

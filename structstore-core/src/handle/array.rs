@@ -9,7 +9,7 @@ use crate::arena::Arena;
 use crate::arena::layout::Node;
 use crate::error::{BoxedResult, Error, Result};
 use crate::lock::{Mode, Wait};
-use crate::node::{self, BLOCK, FIXED};
+use crate::node::{self, BLOCK, FixedType};
 use crate::sync::Ordering;
 use crate::value::{ArrayBlock, ArrayValue, DType, Element, Value, lease_count};
 use crate::view::Lease;
@@ -109,12 +109,9 @@ impl Array {
     pub(super) fn publish(&self, array: &ArrayValue<'_>) -> BoxedResult<()> {
         let node = self.handle.record();
         let borrowed = Value::Array(array.borrowed());
-        let array = match node.head.identity.load(Ordering::Relaxed) & FIXED {
-            0 => array.borrowed(),
-            _ => {
-                let fixed = self.handle.read(|arena, node| Ok(ArrayBlock::read(arena, block_of(node))?))?;
-                node::convert_array(&borrowed, &fixed.dtype, &fixed.shape)?
-            }
+        let array = match self.handle.read(FixedType::of)? {
+            None => array.borrowed(),
+            Some(fixed) => node::convert_array(&borrowed, &fixed)?,
         };
         let array = Value::Array(array);
         self.handle.change_prepared(
@@ -274,13 +271,9 @@ impl<'s, H: Hold> ArrayMut<'s, H> {
         let assigned = self.access.operate(|operation| {
             // SAFETY: the record lies in the mapping that the access keeps.
             let node = unsafe { &*record };
-            let fixed = node.head.identity.load(Ordering::Relaxed) & FIXED != 0;
-            let array = match fixed {
-                true => {
-                    let block = ArrayBlock::read(operation.arena(), block_of(node))?;
-                    node::convert_array(&value, &block.dtype, &block.shape)?
-                }
-                false => array.borrowed(),
+            let array = match FixedType::of(operation.arena(), node)? {
+                None => array.borrowed(),
+                Some(fixed) => node::convert_array(&value, &fixed)?,
             };
             node::replace_block(operation, node, node::build_block(operation, &Value::Array(array))?)
         });

@@ -556,7 +556,7 @@ impl Struct {
     }
 
     fn lock_shared(&self, timeout: Option<Duration>) -> BoxedResult<StructRef<'static, Guard>> {
-        Ok(StructRef { access: Access::lock(&self.handle, Mode::Shared, &at_most(timeout))? })
+        Access::lock(&self.handle, Mode::Shared, &at_most(timeout)).map(StructRef::new)
     }
 }
 
@@ -858,7 +858,11 @@ pub struct StructRef<'s, H = Lent<'s>> {
     pub(super) access: Access<'s, H>,
 }
 
-impl<H: Hold> StructRef<'_, H> {
+impl<'s, H: Hold> StructRef<'s, H> {
+    pub(crate) fn new(access: Access<'s, H>) -> StructRef<'s, H> {
+        StructRef { access }
+    }
+
     fn child(&self, key: Key<'_>, kind: Kind) -> BoxedResult<&Node> {
         let (arena, node) = (self.access.arena(), self.access.node());
         let child = existing_field(arena, node, &key).and_then(|raw| match raw.kind()? {

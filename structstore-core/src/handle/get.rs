@@ -86,7 +86,7 @@ macro_rules! get_scalars {
         }
     )*};
 }
-get_scalars!(bool, i8, i16, i32, i64, u8, u16, u32, u64, f32, f64);
+get_scalars!(bool, i8, i16, i32, i64, isize, u8, u16, u32, u64, usize, f32, f64);
 
 #[cold]
 #[inline(never)]

@@ -275,7 +275,7 @@ impl List {
     ///
     /// As [`List::write`].
     pub fn read(&self) -> Result<ListRef<'static, Guard>> {
-        Ok(Access::lock(&self.handle, Mode::Shared, &Wait::FOREVER).map(|access| ListRef { access })?)
+        Ok(Access::lock(&self.handle, Mode::Shared, &Wait::FOREVER).map(ListRef::new)?)
     }
 
     /// As [`List::read`], but waits for at most `timeout`.
@@ -284,8 +284,7 @@ impl List {
     ///
     /// In addition, [`Error::LockTimeout`].
     pub fn read_timeout(&self, timeout: Duration) -> Result<ListRef<'static, Guard>> {
-        Ok(Access::lock(&self.handle, Mode::Shared, &Wait::at_most(timeout))
-            .map(|access| ListRef { access })?)
+        Ok(Access::lock(&self.handle, Mode::Shared, &Wait::at_most(timeout)).map(ListRef::new)?)
     }
 }
 
@@ -592,7 +591,11 @@ pub struct ListRef<'s, H = Lent<'s>> {
     pub(super) access: Access<'s, H>,
 }
 
-impl<H: Hold> ListRef<'_, H> {
+impl<'s, H: Hold> ListRef<'s, H> {
+    pub(crate) fn new(access: Access<'s, H>) -> ListRef<'s, H> {
+        ListRef { access }
+    }
+
     /// How many items there are.
     pub fn len(&self) -> usize {
         list::len(self.access.node()) as usize

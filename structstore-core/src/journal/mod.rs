@@ -11,7 +11,7 @@
 mod free;
 mod transaction;
 
-pub(crate) use transaction::{Pending, covering, refuse_above};
+pub(crate) use transaction::{Pending, covering, lies_within, refuse_above};
 
 use std::sync::Arc;
 

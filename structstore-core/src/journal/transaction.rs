@@ -37,7 +37,7 @@ pub(crate) fn refuse_above(arena: &Arena, node: u32) -> Result<()> {
 
 /// Whether a node is `top` or lies below it.
 #[cold]
-fn lies_within(arena: &Arena, node: u32, top: u32) -> Result<bool> {
+pub(crate) fn lies_within(arena: &Arena, node: u32, top: u32) -> Result<bool> {
     let mut at = node;
     for _ in 0..MAX_DEPTH {
         if at == top {

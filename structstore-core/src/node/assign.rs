@@ -2,13 +2,20 @@
 //! structs with declared fields by merging, everything else by replacement.
 
 use super::structure::{self, Writer};
-use super::{Aside, BLOCK, DECLARED, FIXED, LENGTH, Raw, build, build_block, list, resolve};
+use std::fmt;
+
+use super::{
+    Aside, BLOCK, DECLARED, FIXED, FIXED_RANK, LENGTH, OPTIONAL, OTHERWISE, Raw, build, build_block, list,
+    resolve,
+};
+use crate::arena::Arena;
 use crate::arena::layout::{Node, Slot};
 use crate::error::{BoxedResult as Result, Error};
 use crate::journal::Operation;
 use crate::key::Key;
+use crate::lock::NodeId;
 use crate::sync::Ordering;
-use crate::value::{ArrayBlock, ArrayValue, DType, Kind, Scalar, Value, convert, decode_scalar};
+use crate::value::{ArrayBlock, ArrayValue, DType, Extents, Kind, Scalar, Value, convert, decode_scalar};
 
 /// What became of an assignment to a slot.
 pub(crate) enum Assigned {
@@ -54,8 +61,10 @@ pub(crate) fn assign_slot(
             let (_, child) = resolve(operation.arena(), old)?;
             assign_node(operation, parent, slot, old, child, value)
         }
-        Assigned::NeedsChild(old) if old.declared() => Err(mistyped(value.kind(), old.kind()?)),
-        Assigned::NeedsChild(_) => build(operation, value, parent)?.set(operation, slot),
+        Assigned::NeedsChild(old) => match old.declared_kind()? {
+            Some(kind) if kind != value.kind() => Err(mistyped(value.kind(), kind)),
+            _ => build(operation, value, parent)?.in_place_of(old).set(operation, slot),
+        },
     }
 }
 
@@ -65,12 +74,15 @@ pub(crate) fn assign_plain(operation: &Operation<'_>, slot: &Slot, new: Raw) -> 
     if old.id().is_some() {
         return Ok(Assigned::NeedsChild(old));
     }
-    let new = match decode_scalar(new.kind()?, new.payload)? {
-        _ if !old.declared() => new,
-        Some(scalar) => Raw { tag: old.tag, payload: convert(scalar, old.kind()?)?.payload() },
-        None => return Err(mistyped(Kind::Null, old.kind()?)),
+    let new = match (old.declared_kind()?, decode_scalar(new.kind()?, new.payload)?) {
+        (None, _) => new,
+        (Some(_), None) if old.optional() => new,
+        (Some(kind), Some(scalar)) if !kind.is_node() => {
+            Raw { tag: kind as u64, payload: convert(scalar, kind)?.payload() }
+        }
+        (Some(kind), _) => return Err(mistyped(new.kind()?, kind)),
     };
-    new.set(operation, slot)?;
+    new.in_place_of(old).set(operation, slot)?;
     Ok(Assigned::Done)
 }
 
@@ -90,22 +102,26 @@ fn assign_node(
     let kind = old.kind()?;
     let fixed = child.head.identity.load(Ordering::Relaxed) & FIXED != 0;
     match (kind, value) {
+        (_, Value::Null) if old.optional() => replace(operation, slot, old, Raw::NULL),
         (Kind::Text, Value::Text(_)) | (Kind::Bytes, Value::Bytes(_)) => {
             replace_block(operation, child, build_block(operation, value)?)
         }
-        (Kind::Array, _) if fixed => {
-            let block = ArrayBlock::read(operation.arena(), child.body[BLOCK].load(Ordering::Relaxed))?;
-            let array = convert_array(value, &block.dtype, &block.shape)?;
-            replace_block(operation, child, build_block(operation, &Value::Array(array))?)
-        }
-        (Kind::Array, Value::Array(_)) => replace_block(operation, child, build_block(operation, value)?),
+        (Kind::Array, _) => match (FixedType::of(operation.arena(), child)?, value) {
+            (Some(fixed), _) => {
+                let array = convert_array(value, &fixed)?;
+                replace_block(operation, child, build_block(operation, &Value::Array(array))?)
+            }
+            (None, Value::Array(_)) => replace_block(operation, child, build_block(operation, value)?),
+            (None, _) if old.declared() => Err(mistyped(value.kind(), kind)),
+            (None, _) => replace_by(operation, parent, slot, value),
+        },
         (Kind::Struct, Value::Struct(fields)) if fixed => {
             merge(operation, old.payload as u32, fields.iter().map(|(name, value)| (name.as_ref(), value)))
         }
-        (Kind::List, Value::List(_)) if old.declared() => {
+        (Kind::List, Value::List(_)) | (Kind::Struct, Value::Struct(_)) if old.declared() => {
             // The node stays, so that bindings keep what they resolved; its contents go.
             let new = build(operation, value, parent)?;
-            adopt_contents(operation, old.payload as u32, new)
+            adopt_contents(operation, kind, old.payload as u32, new)
         }
         _ if old.declared() => Err(mistyped(value.kind(), kind)),
         _ if fixed => Err(Error::Declared {
@@ -114,12 +130,25 @@ fn assign_node(
             action: "replaced by another kind of value",
         }
         .into()),
-        _ => {
-            let new = build(operation, value, parent)?;
-            operation.retire_node(old.payload as u32)?;
-            new.set(operation, slot)
-        }
+        _ => replace_by(operation, parent, slot, value),
     }
+}
+
+/// Replaces whatever a slot holds by a new value, and has what it named freed.
+pub(crate) fn replace_by(
+    operation: &Operation<'_>,
+    parent: u32,
+    slot: &Slot,
+    value: &Value<'_>,
+) -> Result<()> {
+    replace(operation, slot, Raw::load(slot), build(operation, value, parent)?)
+}
+
+fn replace(operation: &Operation<'_>, slot: &Slot, old: Raw, new: Raw) -> Result<()> {
+    if let Some(id) = old.id() {
+        operation.retire_node(id.index)?;
+    }
+    new.in_place_of(old).set(operation, slot)
 }
 
 /// Gives a text, bytes or array node other contents. It is held exclusively, in either mode.
@@ -129,16 +158,14 @@ pub(crate) fn replace_block(operation: &Operation<'_>, node: &Node, aside: Aside
     operation.set(&node.body[LENGTH], aside.length)
 }
 
-/// Swaps the contents of two lists, one of them new and seen by nobody, and retires the latter.
-fn adopt_contents(operation: &Operation<'_>, old: u32, new: Raw) -> Result<()> {
+/// Swaps the contents of two lists or structs, one of them new and seen by nobody, and retires the latter.
+fn adopt_contents(operation: &Operation<'_>, kind: Kind, old: u32, new: Raw) -> Result<()> {
     let arena = operation.arena();
     let (new_id, new_node) = resolve(arena, new)?;
     let old_node = arena.node(old)?;
     for (index, node) in [(old, new_node), (new_id.index, old_node)] {
-        for raw in list::items(arena, node)? {
-            if let Some(id) = raw.id() {
-                operation.set(&arena.node(id.index)?.head.parent, u64::from(index) + 1)?;
-            }
+        for id in children(arena, node, kind)? {
+            operation.set(&arena.node(id.index)?.head.parent, u64::from(index) + 1)?;
         }
     }
     for (ours, theirs) in old_node.body.iter().zip(&new_node.body) {
@@ -149,17 +176,26 @@ fn adopt_contents(operation: &Operation<'_>, old: u32, new: Raw) -> Result<()> {
     operation.retire_node(new_id.index)
 }
 
+/// The nodes that a list or a struct names.
+fn children(arena: &Arena, node: &Node, kind: Kind) -> Result<Vec<NodeId>> {
+    Ok(match kind {
+        Kind::List => list::items(arena, node)?.into_iter().filter_map(Raw::id).collect(),
+        _ => structure::fields(arena, node)
+            .filter_map(|found| found.map(|found| Raw::load(&found.field.slot).id()).transpose())
+            .collect::<Result<_>>()?,
+    })
+}
+
 /// Assigns fields of a struct one by one; all of them or, after an error and a rollback, none.
 pub(crate) fn merge<'v>(
     operation: &Operation<'_>,
     index: u32,
-    fields: impl ExactSizeIterator<Item = (&'v str, &'v Value<'v>)>,
+    fields: impl Iterator<Item = (&'v str, &'v Value<'v>)> + Clone,
 ) -> Result<()> {
     let arena = operation.arena();
     let node = arena.node(index)?;
-    let missing = fields.len() as u64;
     // At once, so that the index is rebuilt no more than once in this operation.
-    Writer { operation, aside: false }.reserve(node, missing)?;
+    Writer { operation, aside: false }.reserve_missing(node, fields.clone().map(|(name, _)| name))?;
     let mut seen = std::collections::HashSet::new();
     for (name, value) in fields {
         if !seen.insert(name) {
@@ -191,20 +227,53 @@ pub(crate) fn assign_root(operation: &Operation<'_>, index: u32, value: &Value<'
     merge(operation, index, fields.iter().map(|(name, value)| (name.as_ref(), value)))
 }
 
-/// A value as an array of fixed element type and shape: an array of that shape, or nested lists of numbers.
-pub(crate) fn convert_array<'v>(
-    value: &'v Value<'_>,
-    dtype: &DType,
-    shape: &[usize],
-) -> Result<ArrayValue<'v>> {
-    let expected = || format!("an array of {dtype} with shape {shape:?}");
+/// What a binding has fixed of an array.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct FixedType {
+    pub(crate) dtype: DType,
+    /// An extent of `None` is free.
+    pub(crate) shape: Vec<Option<usize>>,
+}
+
+impl FixedType {
+    /// What is fixed of an array, if anything is.
+    pub(crate) fn of(arena: &Arena, node: &Node) -> Result<Option<FixedType>> {
+        let identity = node.head.identity.load(Ordering::Relaxed);
+        if identity & (FIXED | FIXED_RANK) == 0 {
+            return Ok(None);
+        }
+        let block = ArrayBlock::read(arena, node.body[BLOCK].load(Ordering::Relaxed))?;
+        let extent = |extent| (identity & FIXED != 0).then_some(extent);
+        Ok(Some(FixedType { dtype: block.dtype, shape: block.shape.into_iter().map(extent).collect() }))
+    }
+
+    pub(crate) fn is_of(&self, block: &ArrayBlock) -> bool {
+        self.dtype == block.dtype && self.admits(&block.shape)
+    }
+
+    pub(crate) fn admits(&self, shape: &[usize]) -> bool {
+        self.shape.len() == shape.len()
+            && self.shape.iter().zip(shape).all(|(fixed, found)| fixed.is_none_or(|fixed| fixed == *found))
+    }
+}
+
+/// `an array of <f8 with shape [2, _]`, where an extent is free.
+impl fmt::Display for FixedType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "an array of {} with shape [{}]", self.dtype, Extents(&self.shape))
+    }
+}
+
+/// A value as an array of fixed type: an array of a shape that it admits, or nested lists of numbers.
+pub(crate) fn convert_array<'v>(value: &'v Value<'_>, fixed: &FixedType) -> Result<ArrayValue<'v>> {
+    let dtype = &fixed.dtype;
     let wrong = |found: String| Error::WrongType {
         path: String::new(),
         found: found.into(),
-        expected: expected().into(),
+        expected: fixed.to_string().into(),
     };
     let (found_shape, numbers) = match value {
-        Value::Array(array) if array.dtype() == dtype && array.shape() == shape => {
+        Value::Array(array) if array.dtype() == dtype && fixed.admits(array.shape()) => {
             return Ok(array.borrowed());
         }
         Value::Array(array) => {
@@ -218,7 +287,7 @@ pub(crate) fn convert_array<'v>(
         }
         other => return Err(wrong(other.kind().name().to_owned()).into()),
     };
-    if found_shape != shape {
+    if !fixed.admits(&found_shape) {
         return Err(wrong(format!("the shape {found_shape:?}")).into());
     }
     let kind = number_kind(dtype).ok_or_else(|| wrong("numbers".to_owned()))?;
@@ -227,7 +296,17 @@ pub(crate) fn convert_array<'v>(
         let payload = convert(number, kind)?.payload();
         data.extend_from_slice(&payload.to_le_bytes()[..dtype.itemsize()]);
     }
-    Ok(ArrayValue::new(dtype.clone(), shape, data)?)
+    Ok(ArrayValue::new(dtype.clone(), &found_shape, data)?)
+}
+
+/// A list of numbers, or an array of a narrower type, as an array of fixed type, if that keeps every value.
+pub(crate) fn widen_to_array<'v>(value: &'v Value<'_>, fixed: &FixedType) -> Option<ArrayValue<'v>> {
+    if let Value::Array(array) = value
+        && !number_kind(array.dtype())?.widens_to(number_kind(&fixed.dtype)?)
+    {
+        return None;
+    }
+    convert_array(value, fixed).ok()
 }
 
 /// Shape and numbers of nested lists; `None` if they are uneven or hold anything but numbers.
@@ -270,20 +349,22 @@ fn number_kind(dtype: &DType) -> Option<Kind> {
     })
 }
 
-/// Marks a slot as declared, and the node that it names, if it is an array, as fixed.
-pub(crate) fn declare(operation: &Operation<'_>, slot: &Slot) -> Result<()> {
-    let raw = Raw::load(slot);
-    if !raw.declared() {
-        operation.set(&slot.tag, raw.tag | DECLARED)?;
+/// Marks a slot as declared: it holds a value of this kind or, if it is optional, null.
+pub(crate) fn declare(operation: &Operation<'_>, slot: &Slot, kind: Kind, optional: bool) -> Result<()> {
+    let otherwise = if optional { OPTIONAL | (kind as u64) << OTHERWISE } else { 0 };
+    let tag = slot.tag.load(Ordering::Relaxed);
+    let declared = tag & 0xff | DECLARED | otherwise;
+    if tag != declared {
+        operation.set(&slot.tag, declared)?;
     }
     Ok(())
 }
 
-/// Marks a node as one whose declared fields or fixed shape outlast assignments.
-pub(crate) fn fix(operation: &Operation<'_>, node: &Node) -> Result<()> {
+/// Marks a node as one whose declared fields or fixed type outlast assignments: [`FIXED`] or [`FIXED_RANK`].
+pub(crate) fn fix(operation: &Operation<'_>, node: &Node, what: u64) -> Result<()> {
     let identity = node.head.identity.load(Ordering::Relaxed);
-    if identity & FIXED == 0 {
-        operation.set(&node.head.identity, identity | FIXED)?;
+    if identity & what == 0 {
+        operation.set(&node.head.identity, identity | what)?;
     }
     Ok(())
 }
@@ -293,13 +374,7 @@ pub(crate) fn discard_contents(operation: &Operation<'_>, node: &Node, kind: Kin
     let arena = operation.arena();
     let heir = operation.allocate_node(kind)?.index;
     let heir_node = arena.node(heir)?;
-    let children: Vec<Raw> = match kind {
-        Kind::List => list::items(arena, node)?,
-        _ => structure::fields(arena, node)
-            .map(|found| Ok(Raw::load(&found?.field.slot)))
-            .collect::<Result<_>>()?,
-    };
-    for id in children.into_iter().filter_map(Raw::id) {
+    for id in children(arena, node, kind)? {
         operation.set(&arena.node(id.index)?.head.parent, u64::from(heir) + 1)?;
     }
     for (ours, theirs) in node.body.iter().zip(&heir_node.body) {

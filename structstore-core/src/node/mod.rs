@@ -3,6 +3,7 @@
 //! Functions here take no locks. Those that read bear with any bytes, so that they can run optimistically; those
 //! that change take an [`Operation`] and are called with the node held exclusively.
 
+mod array;
 mod assign;
 mod build;
 mod check;
@@ -11,13 +12,14 @@ mod path;
 mod read;
 pub(crate) mod structure;
 
+pub(crate) use array::splice_end;
 pub(crate) use assign::{
-    Assigned, assign_field, assign_plain, assign_root, assign_slot, convert_array, declare, discard_contents,
-    fix, merge, replace_block,
+    Assigned, FixedType, assign_field, assign_plain, assign_root, assign_slot, convert_array, declare,
+    discard_contents, fix, merge, replace_block, replace_by, widen_to_array,
 };
 pub(crate) use build::{Aside, build, build_block, depth_of};
 pub(crate) use check::check;
-pub(crate) use path::path_of;
+pub(crate) use path::{path_of, route_of};
 pub(crate) use read::{Shallow, read_bytes_node, read_shallow, read_text_node};
 
 use crate::arena::Arena;
@@ -35,8 +37,14 @@ pub(crate) const LENGTH: usize = 1;
 
 /// Flag of a slot's tag: a binding has fixed the slot's kind.
 pub(crate) const DECLARED: u64 = 1 << 8;
+/// Flag of a declared slot's tag: the slot may also hold null. The kind that it holds otherwise stands in the byte from
+/// [`OTHERWISE`] on.
+pub(crate) const OPTIONAL: u64 = 1 << 9;
+pub(crate) const OTHERWISE: u32 = 16;
 /// Flag of a node's identity: it has declared fields, or is an array whose shape and type are fixed.
 pub(crate) const FIXED: u64 = 1 << 8;
+/// Flag of an array's identity: type and number of dimensions are fixed, and the extents are not.
+pub(crate) const FIXED_RANK: u64 = 1 << 9;
 
 /// What a slot holds, as read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +82,24 @@ impl Raw {
 
     pub(crate) fn declared(self) -> bool {
         self.tag & DECLARED != 0
+    }
+
+    pub(crate) fn optional(self) -> bool {
+        self.tag & OPTIONAL != 0
+    }
+
+    /// The kind that a binding has fixed; null beside it, if the slot is optional.
+    pub(crate) fn declared_kind(self) -> Result<Option<Kind>> {
+        match (self.declared(), self.optional()) {
+            (false, _) => Ok(None),
+            (true, false) => self.kind().map(Some),
+            (true, true) => Raw { tag: self.tag >> OTHERWISE, payload: 0 }.kind().map(Some),
+        }
+    }
+
+    /// The same value in a slot of which `old` says what is declared.
+    fn in_place_of(self, old: Raw) -> Raw {
+        Raw { tag: self.tag & 0xff | old.tag & !0xff, payload: self.payload }
     }
 
     /// The node that the slot names, if it names one.

@@ -7,38 +7,57 @@ use crate::lock::{MAX_DEPTH, NodeId};
 use crate::sync::Ordering;
 use crate::value::Kind;
 
+/// One step of a path.
+enum Step {
+    Field(String),
+    Item(usize),
+}
+
 /// The path of a node, as far as it can be found: nobody is kept from changing it meanwhile.
 #[cold]
 pub(crate) fn path_of(arena: &Arena, id: NodeId) -> String {
-    let mut path = String::new();
+    steps(arena, id).fold(String::new(), |path, step| match step {
+        Step::Field(name) => join(&name, &path),
+        Step::Item(index) => join(&format!("[{index}]"), &path),
+    })
+}
+
+/// The names of the fields that lead to a node, if only fields do.
+pub(crate) fn route_of(arena: &Arena, id: NodeId) -> Option<Vec<String>> {
+    let mut route = steps(arena, id)
+        .map(|step| match step {
+            Step::Field(name) => Some(name),
+            Step::Item(_) => None,
+        })
+        .collect::<Option<Vec<_>>>()?;
+    route.reverse();
+    Some(route)
+}
+
+/// The steps to a node, the last one first, as far as they can be found.
+fn steps(arena: &Arena, id: NodeId) -> impl Iterator<Item = Step> {
     let mut index = id.index;
-    for _ in 0..MAX_DEPTH {
-        let Ok(node) = arena.node(index) else { break };
-        let parent = node.head.parent.load(Ordering::Acquire);
-        let Some(parent) = parent.checked_sub(1).and_then(|parent| u32::try_from(parent).ok()) else {
-            break;
-        };
-        match step(arena, parent, index) {
-            Ok(Some(step)) => path = join(&step, &path),
-            _ => break,
-        }
+    let step = move || {
+        let parent = arena.node(index).ok()?.head.parent.load(Ordering::Acquire);
+        let parent = u32::try_from(parent.checked_sub(1)?).ok()?;
+        let step = step_to(arena, parent, index).ok()??;
         index = parent;
-    }
-    path
+        Some(step)
+    };
+    std::iter::from_fn(step).take(MAX_DEPTH)
 }
 
 /// The name or index by which a node has a child.
-fn step(arena: &Arena, parent: u32, child: u32) -> Result<Option<String>> {
+fn step_to(arena: &Arena, parent: u32, child: u32) -> Result<Option<Step>> {
     let node = arena.node(parent)?;
     let names_child = |raw: Raw| raw.id().is_some_and(|id| id.index == child);
     if kind_of(node)? == Kind::List {
-        let position = list::items(arena, node)?.iter().position(|raw| names_child(*raw));
-        return Ok(position.map(|position| format!("[{position}]")));
+        return Ok(list::items(arena, node)?.iter().position(|raw| names_child(*raw)).map(Step::Item));
     }
     for found in structure::fields(arena, node) {
         let field = found?.field;
         if names_child(Raw::load(&field.slot)) {
-            return structure::name(arena, field).map(Some);
+            return Ok(Some(Step::Field(structure::name(arena, field)?)));
         }
     }
     Ok(None)

@@ -175,6 +175,19 @@ impl<'a> Writer<'_, 'a> {
         self.operation.arena()
     }
 
+    /// Makes room for those of these fields that are missing.
+    pub(crate) fn reserve_missing<'n>(
+        &self,
+        node: &Node,
+        names: impl Iterator<Item = &'n str>,
+    ) -> Result<()> {
+        let mut missing = 0;
+        for name in names {
+            missing += u64::from(find(self.arena(), node, &Key::new(name))?.is_none());
+        }
+        self.reserve(node, missing)
+    }
+
     /// Makes room for more fields, so that inserting them allocates nothing but long names.
     pub(crate) fn reserve(&self, node: &Node, more: u64) -> Result<()> {
         if more == 0 {

@@ -1,10 +1,12 @@
 //! Arrays: detached values, and the block in which one lies in an arena.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use super::{DType, Value};
 use crate::arena::Arena;
 use crate::error::{Error, Result};
+use crate::journal::Operation;
 use crate::sync::{AtomicU64, Ordering};
 
 /// How many dimensions an array may have, as in NumPy before 2.0.
@@ -158,6 +160,22 @@ pub(crate) fn size_in_bytes(dtype: &DType, shape: &[usize]) -> Result<u64> {
     Ok(if shape.contains(&0) { 0 } else { bytes })
 }
 
+/// The extents of an array's dimensions, `_` where they are free.
+pub(crate) struct Extents<'a>(pub(crate) &'a [Option<usize>]);
+
+impl fmt::Display for Extents<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, extent) in self.0.iter().enumerate() {
+            f.write_str(if at == 0 { "" } else { ", " })?;
+            match extent {
+                Some(extent) => write!(f, "{extent}")?,
+                None => f.write_str("_")?,
+            }
+        }
+        Ok(())
+    }
+}
+
 /// A type of array elements: plain data, any bytes of which are a value.
 ///
 /// # Safety
@@ -184,8 +202,8 @@ macro_rules! elements {
 }
 
 elements! {
-    i8, "|i1"; i16, "<i2"; i32, "<i4"; i64, "<i8";
-    u8, "|u1"; u16, "<u2"; u32, "<u4"; u64, "<u8";
+    i8, "|i1"; i16, "<i2"; i32, "<i4"; i64, "<i8"; isize, "<i8";
+    u8, "|u1"; u16, "<u2"; u32, "<u4"; u64, "<u8"; usize, "<u8";
     f32, "<f4"; f64, "<f8";
 }
 
@@ -284,6 +302,41 @@ impl ArrayBlock {
         let at = if descr.len() > INLINE_DESCR { HEADER_WORDS + self.shape.len() } else { HEADER_WORDS - 1 };
         crate::node::write_bytes(&words[at..], descr);
         Ok(())
+    }
+
+    /// Gives a block of one dimension that others may see another length. It has room for it.
+    pub(crate) fn set_length(&self, operation: &Operation<'_>, payload: u64) -> Result<(), Box<Error>> {
+        let words = operation.arena().words(payload, HEADER_WORDS as u64 + 1)?;
+        operation.set(&words[0], self.bytes)?;
+        operation.set(&words[HEADER_WORDS], self.shape[0] as u64)
+    }
+
+    /// Shape and elements of a block, if it is an array of a type with a short name and `D` dimensions. Takes a fraction
+    /// of the time of [`ArrayBlock::read`], which describes whatever it is.
+    pub(crate) fn locate<const D: usize>(
+        arena: &Arena,
+        payload: u64,
+        typestr: &str,
+        itemsize: usize,
+    ) -> Result<Option<([usize; D], *mut u8)>, Box<Error>> {
+        let words = arena.words(payload, (HEADER_WORDS + D) as u64)?;
+        let load = |at: usize| words[at].load(Ordering::Relaxed);
+        let mut descr = [0; INLINE_DESCR];
+        let Some(target) = descr.get_mut(..typestr.len()) else { return Ok(None) };
+        target.copy_from_slice(typestr.as_bytes());
+        let is_this = load(1) == itemsize as u64 | (typestr.len() as u64) << 32
+            && load(2) == D as u64
+            && load(HEADER_WORDS - 1) == u64::from_le_bytes(descr);
+        if !is_this {
+            return Ok(None);
+        }
+        let shape: [usize; D] = std::array::from_fn(|at| load(HEADER_WORDS + at) as usize);
+        let bytes = shape.iter().try_fold(itemsize, |bytes, extent| bytes.checked_mul(*extent));
+        if bytes.is_none_or(|bytes| bytes as u64 != load(0)) {
+            return Ok(None);
+        }
+        let data = (8 * (HEADER_WORDS + D) as u64).next_multiple_of(64);
+        Ok(Some((shape, arena.bytes(payload + data, load(0))?)))
     }
 
     /// Reads the header of a block; every number in it is checked.

@@ -80,6 +80,30 @@ impl Kind {
         self as u8 >= Kind::Text as u8
     }
 
+    /// Whether every value of this kind is one of the other, which is larger.
+    pub(crate) fn widens_to(self, other: Kind) -> bool {
+        /// Signed, or not, and with how many bits.
+        fn integer(kind: Kind) -> Option<(bool, u32)> {
+            Some(match kind {
+                Kind::I8 => (true, 8),
+                Kind::I16 => (true, 16),
+                Kind::I32 => (true, 32),
+                Kind::I64 => (true, 64),
+                Kind::U8 => (false, 8),
+                Kind::U16 => (false, 16),
+                Kind::U32 => (false, 32),
+                Kind::U64 => (false, 64),
+                _ => return None,
+            })
+        }
+        match (integer(self), integer(other), other) {
+            (Some((from_signed, from)), Some((to_signed, to)), _) => from < to && (to_signed || !from_signed),
+            (Some((_, bits)), _, Kind::F32) => bits <= 16,
+            (Some((_, bits)), _, Kind::F64) => bits <= 32,
+            _ => (self, other) == (Kind::F32, Kind::F64),
+        }
+    }
+
     /// The name of the kind, as errors use it.
     pub fn name(self) -> &'static str {
         match self {

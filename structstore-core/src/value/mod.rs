@@ -7,7 +7,7 @@ mod json;
 mod kind;
 mod scalar;
 
-pub(crate) use array::{ArrayBlock, lease_count};
+pub(crate) use array::{ArrayBlock, Extents, lease_count};
 pub use array::{ArrayValue, Element, FixedArray};
 pub use dtype::DType;
 pub(crate) use image::{decode, encode};

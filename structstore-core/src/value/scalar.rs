@@ -197,32 +197,33 @@ macro_rules! cells {
         impl From<$type> for Scalar {
             #[inline]
             fn from(value: $type) -> Scalar {
-                Scalar::$kind(value)
+                Scalar::$kind(value as _)
             }
         }
 
         impl From<$type> for Value<'_> {
             #[inline]
             fn from(value: $type) -> Self {
-                Value::Scalar(Scalar::$kind(value))
+                Value::Scalar(value.into())
             }
         }
 
         impl From<&$type> for Value<'_> {
             #[inline]
             fn from(value: &$type) -> Self {
-                Value::Scalar(Scalar::$kind(*value))
+                Value::Scalar((*value).into())
             }
         }
 
-        // SAFETY: little-endian payloads begin with the type's own bytes; of those types only bool has invalid ones.
+        // SAFETY: little-endian payloads begin with the type's own bytes; of those types only bool has invalid ones. A
+        // usize has 64 bits, for other targets are refused.
         unsafe impl ScalarType for $type {
             const KIND: Kind = Kind::$kind;
 
             #[inline]
             fn from_scalar(scalar: Scalar) -> Option<$type> {
                 match scalar {
-                    Scalar::$kind(value) => Some(value),
+                    Scalar::$kind(value) => Some(value as _),
                     _ => None,
                 }
             }
@@ -252,6 +253,8 @@ cells! {
     u16, U16, |_| true, |payload| payload as u16;
     u32, U32, |_| true, |payload| payload as u32;
     u64, U64, |_| true, |payload| payload;
+    isize, I64, |_| true, |payload| payload as isize;
+    usize, U64, |_| true, |payload| payload as usize;
     f32, F32, |_| true, |payload| f32::from_bits(payload as u32);
     f64, F64, |_| true, f64::from_bits;
 }

@@ -1,10 +1,10 @@
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use structstore::StructStore;
 
 #[derive(StructStore)]
 struct Settings {
-    lookup: HashMap<String, i32>,
+    lookup: HashSet<String>,
     num: i32,
 }
 

@@ -1,0 +1,531 @@
+//! Arrays as fields: of fixed shape, lent as Rust arrays, and of free extents.
+
+use std::marker::PhantomData;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering as LocalOrdering};
+
+use super::list::AsList;
+use super::{Binder, BoundNode, Field, Lender, Schema, SlotRef};
+use crate::arena::Arena;
+use crate::arena::layout::Node;
+use crate::error::{Error, Result};
+use crate::handle::{Access, unshare};
+use crate::journal::Operation;
+use crate::node::{self, BLOCK, FIXED, FIXED_RANK, FixedType};
+use crate::sync::Ordering;
+use crate::value::{ArrayBlock, ArrayValue, DType, Element, FixedArray, Kind, Value, lease_count};
+
+fn block_of(node: &Node) -> u64 {
+    node.body[BLOCK].load(Ordering::Relaxed)
+}
+
+/// The header of an array.
+pub(super) fn header(arena: &Arena, node: &Node) -> Result<ArrayBlock> {
+    ArrayBlock::read(arena, block_of(node))
+}
+
+/// Shape and elements of an array of this type. Under the lock that the caller has, they stay what and where they are.
+fn locate<T: Element, const D: usize>(arena: &Arena, node: &Node) -> Result<([usize; D], *mut T)> {
+    match ArrayBlock::locate::<D>(arena, block_of(node), T::TYPESTR, size_of::<T>())? {
+        Some((shape, data)) => Ok((shape, data.cast())),
+        None => Err(unlike(&header(arena, node)?, &fixed_type::<T>(&[None; D]))),
+    }
+}
+
+fn fixed_type<T: Element>(shape: &[Option<usize>]) -> FixedType {
+    FixedType { dtype: DType::of::<T>(), shape: shape.to_vec() }
+}
+
+#[cold]
+fn unlike(found: &ArrayBlock, expected: &FixedType) -> Error {
+    Error::WrongType {
+        path: String::new(),
+        found: format!("an array of {} with shape {:?}", found.dtype, found.shape).into(),
+        expected: expected.to_string().into(),
+    }
+}
+
+/// Sees to it that an array can be lent as a slice: no view may share its block.
+fn claim(place: &BoundNode, lender: Lender<'_>, exclusive: bool) -> Result<()> {
+    place.check()?;
+    if exclusive {
+        return Ok(unshare(lender.arena(), place.id.index, place.record())?);
+    }
+    match lease_count(lender.arena(), block_of(place.record()))?.load(Ordering::Acquire) {
+        0 => Ok(()),
+        _ => Err(Error::Leased { path: String::new() }),
+    }
+}
+
+/// A Rust array and where its elements were when it was last checked.
+#[doc(hidden)]
+pub struct FixedPlace<A> {
+    node: BoundNode,
+    data: AtomicPtr<A>,
+}
+
+impl<A: FixedArray> FixedPlace<A> {
+    fn wanted() -> FixedType {
+        let shape: Vec<_> = A::SHAPE.iter().copied().map(Some).collect();
+        fixed_type::<A::Element>(&shape)
+    }
+
+    fn locate(&self, arena: &Arena) -> Result<*mut A> {
+        self.node.check()?;
+        let node = self.node.record();
+        let found = match A::SHAPE.len() {
+            1 => Self::located::<1>(arena, node)?,
+            2 => Self::located::<2>(arena, node)?,
+            _ => Self::located::<3>(arena, node)?,
+        };
+        match found {
+            Some(data) => Ok(data.cast()),
+            None => Err(unlike(&header(arena, node)?, &Self::wanted())),
+        }
+    }
+
+    fn located<const D: usize>(arena: &Arena, node: &Node) -> Result<Option<*mut u8>> {
+        let typestr = A::Element::TYPESTR;
+        let found = ArrayBlock::locate::<D>(arena, block_of(node), typestr, size_of::<A::Element>())?;
+        Ok(found.and_then(|(shape, data)| (shape == *A::SHAPE).then_some(data)))
+    }
+}
+
+fn fixed_value<A: FixedArray>(array: &A) -> Result<Value<'_>> {
+    let count = A::SHAPE.iter().product::<usize>();
+    // SAFETY: a dense array of that many elements (`FixedArray`).
+    let elements = unsafe { std::slice::from_raw_parts(ptr::from_ref(array).cast::<A::Element>(), count) };
+    Ok(ArrayValue::from_slice(A::SHAPE, elements)?.into())
+}
+
+macro_rules! fixed_fields {
+    ($(($type:ty, $($extent:ident),+)),*) => {$(
+        impl<T: Element, $(const $extent: usize),+> Field for $type {
+            type Ref<'s> = &'s $type;
+            type Mut<'s> = &'s mut $type;
+            type Place = FixedPlace<$type>;
+            type Repeated = AsList;
+            const KIND: Kind = Kind::Array;
+
+            fn initial() -> $type {
+                // SAFETY: any bytes are elements (`Element`), so zeroes are.
+                unsafe { std::mem::zeroed() }
+            }
+
+            fn schema() -> Schema {
+                let shape = <$type as FixedArray>::SHAPE.iter().copied().map(Some).collect();
+                Schema::Array { dtype: T::TYPESTR, shape }
+            }
+
+            fn to_value(&self) -> Result<Value<'_>> {
+                fixed_value(self)
+            }
+
+            fn resolve(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<Self::Place> {
+                let node = binder.array(slot, &Self::Place::wanted(), FIXED)?;
+                let place = FixedPlace { node, data: AtomicPtr::new(ptr::null_mut()) };
+                binder.lend(place.locate(binder.arena)?, size_of::<$type>() as u64);
+                Ok(place)
+            }
+
+            fn check(place: &Self::Place, lender: Lender<'_>, exclusive: bool) -> Result<()> {
+                claim(&place.node, lender, exclusive)?;
+                place.data.store(place.locate(lender.arena())?, LocalOrdering::Relaxed);
+                Ok(())
+            }
+
+            fn log(place: &Self::Place, binder: &Binder<'_, '_>) -> Result<()> {
+                // Changes go to a copy, which is dropped if they are undone.
+                let copy = Self::load_held(place, binder.arena)?;
+                match binder.operation() {
+                    Some(operation) => publish(operation, place.node.record(), fixed_value(&copy)?),
+                    None => Ok(()),
+                }
+            }
+
+            fn load(place: &Self::Place, lender: Lender<'_>) -> Result<Self> {
+                Self::load_held(place, lender.arena())
+            }
+
+            fn reborrow<'a, 's: 'a>(lent: &'a mut &'s mut $type) -> &'a mut $type {
+                lent
+            }
+
+            unsafe fn lend<'s>(place: &Self::Place, _: Lender<'s>) -> &'s $type {
+                // SAFETY: the caller's check found it under the lock that it has, and no view shares it.
+                unsafe { &*place.data.load(LocalOrdering::Relaxed) }
+            }
+
+            unsafe fn lend_mut<'s>(place: &Self::Place, _: Lender<'s>) -> &'s mut $type {
+                // SAFETY: as above, and it is this caller's alone for 's.
+                unsafe { &mut *place.data.load(LocalOrdering::Relaxed) }
+            }
+        }
+
+        impl<T: Element, $(const $extent: usize),+> LoadHeld for $type {}
+    )*};
+}
+fixed_fields!(([T; N], N), ([[T; M]; N], N, M), ([[[T; L]; M]; N], N, M, L));
+
+/// Copying an array of fixed shape out of an arena where it is held.
+trait LoadHeld: FixedArray {
+    fn load_held(place: &FixedPlace<Self>, arena: &Arena) -> Result<Self> {
+        let data = place.locate(arena)?;
+        // SAFETY: in bounds and aligned (checked); any bytes are elements.
+        Ok(unsafe { data.read() })
+    }
+}
+
+fn publish(operation: &Operation<'_>, node: &Node, array: Value<'_>) -> Result<()> {
+    Ok(node::replace_block(operation, node, node::build_block(operation, &array)?)?)
+}
+
+/// An array of numbers with `D` dimensions, whose extents may change: a field of a bound struct.
+///
+/// ```
+/// use structstore::{NdArray, StructStore};
+///
+/// #[derive(StructStore)]
+/// struct Scan {
+///     ranges: Vec<f32>,
+///     image: NdArray<u8, 2>,
+/// }
+///
+/// let store = StructStore::new();
+/// let scan = store.bind::<Scan>()?;
+/// scan.with_mut(|mut scan| {
+///     scan.ranges.push(0.5)?;
+///     scan.image.assign([2, 3], &[0, 1, 2, 3, 4, 5])?;
+///     scan.image.as_mut_slice()?[4] = 40;
+///     Ok::<_, structstore::Error>(())
+/// })??;
+/// assert_eq!(scan.load()?.image, NdArray::new([2, 3], vec![0, 1, 2, 3, 40, 5])?);
+/// # Ok::<(), structstore::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct NdArray<T, const D: usize> {
+    shape: [usize; D],
+    elements: Vec<T>,
+}
+
+impl<T: Element, const D: usize> NdArray<T, D> {
+    /// An array over elements in C order.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] if there are more or fewer than the shape asks for, or too many dimensions.
+    pub fn new(shape: [usize; D], elements: Vec<T>) -> Result<NdArray<T, D>> {
+        ArrayValue::from_slice(&shape, &elements)?;
+        Ok(NdArray { shape, elements })
+    }
+
+    /// The extent of each dimension.
+    pub fn shape(&self) -> [usize; D] {
+        self.shape
+    }
+
+    /// The elements in C order.
+    pub fn as_slice(&self) -> &[T] {
+        &self.elements
+    }
+
+    /// The elements in C order.
+    pub fn as_mut_slice(&mut self) -> &mut [T] {
+        &mut self.elements
+    }
+
+    /// The elements in C order.
+    pub fn into_vec(self) -> Vec<T> {
+        self.elements
+    }
+}
+
+/// Without elements.
+impl<T, const D: usize> Default for NdArray<T, D> {
+    fn default() -> NdArray<T, D> {
+        NdArray { shape: [0; D], elements: Vec::new() }
+    }
+}
+
+/// What arrays of free extents have in common as fields.
+pub(super) mod free {
+    use super::*;
+
+    pub(crate) fn schema<T: Element, const D: usize>() -> Schema {
+        Schema::Array { dtype: T::TYPESTR, shape: vec![None; D] }
+    }
+
+    pub(crate) fn resolve<T: Element, const D: usize>(
+        binder: &Binder<'_, '_>,
+        slot: SlotRef<'_>,
+    ) -> Result<BoundNode> {
+        binder.array(slot, &fixed_type::<T>(&[None; D]), FIXED_RANK)
+    }
+
+    pub(crate) fn check<T: Element, const D: usize>(
+        place: &BoundNode,
+        lender: Lender<'_>,
+        exclusive: bool,
+    ) -> Result<()> {
+        claim(place, lender, exclusive)?;
+        locate::<T, D>(lender.arena(), place.record()).map(drop)
+    }
+
+    pub(crate) fn load<T: Element, const D: usize>(
+        place: &BoundNode,
+        lender: Lender<'_>,
+    ) -> Result<([usize; D], Vec<T>)> {
+        place.check()?;
+        let (shape, start) = locate::<T, D>(lender.arena(), place.record())?;
+        let count = shape.iter().product();
+        let mut elements = Vec::with_capacity(count);
+        // SAFETY: in bounds and aligned (checked), and within the capacity; any bytes are elements, also those that
+        // somebody changes through a view.
+        unsafe {
+            ptr::copy_nonoverlapping(start, elements.as_mut_ptr(), count);
+            elements.set_len(count);
+        }
+        Ok((shape, elements))
+    }
+}
+
+impl<T: Element, const D: usize> Field for NdArray<T, D> {
+    type Ref<'s> = TypedArrayRef<'s, T, D>;
+    type Mut<'s> = TypedArrayMut<'s, T, D>;
+    type Place = BoundNode;
+    type Repeated = AsList;
+    const KIND: Kind = Kind::Array;
+
+    fn initial() -> Self {
+        NdArray::default()
+    }
+
+    fn schema() -> Schema {
+        free::schema::<T, D>()
+    }
+
+    fn to_value(&self) -> Result<Value<'_>> {
+        Ok(ArrayValue::from_slice(&self.shape, &self.elements)?.into())
+    }
+
+    fn resolve(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<BoundNode> {
+        free::resolve::<T, D>(binder, slot)
+    }
+
+    fn check(place: &BoundNode, lender: Lender<'_>, exclusive: bool) -> Result<()> {
+        free::check::<T, D>(place, lender, exclusive)
+    }
+
+    fn load(place: &BoundNode, lender: Lender<'_>) -> Result<Self> {
+        let (shape, elements) = free::load(place, lender)?;
+        Ok(NdArray { shape, elements })
+    }
+
+    fn reborrow<'a, 's: 'a>(lent: &'a mut TypedArrayMut<'s, T, D>) -> TypedArrayMut<'a, T, D> {
+        lent.reborrow()
+    }
+
+    unsafe fn lend<'s>(place: &BoundNode, lender: Lender<'s>) -> TypedArrayRef<'s, T, D> {
+        TypedArrayRef::new(place, lender)
+    }
+
+    unsafe fn lend_mut<'s>(place: &BoundNode, lender: Lender<'s>) -> TypedArrayMut<'s, T, D> {
+        TypedArrayMut::new(place, lender)
+    }
+}
+
+/// An array of numbers with `D` dimensions in a store that is held exclusively.
+///
+/// As part of a transaction, elements that are changed in place are not covered, as opposed to elements that come or go,
+/// or are assigned.
+pub struct TypedArrayMut<'s, T, const D: usize = 1> {
+    access: Access<'s>,
+    element: PhantomData<fn() -> T>,
+}
+
+/// An array of numbers with `D` dimensions in a store that is held for reading.
+pub struct TypedArrayRef<'s, T, const D: usize = 1> {
+    access: Access<'s>,
+    element: PhantomData<fn() -> T>,
+}
+
+macro_rules! reading {
+    ($type:ident) => {
+        impl<'s, T: Element, const D: usize> $type<'s, T, D> {
+            pub(super) fn new(place: &BoundNode, lender: Lender<'s>) -> $type<'s, T, D> {
+                $type { access: Access::lend(lender.store, place.id, place.record), element: PhantomData }
+            }
+
+            fn locate(&self) -> Result<([usize; D], *mut T)> {
+                locate(self.access.arena(), self.access.node()).map_err(|error| self.access.locate(error))
+            }
+
+            /// The extent of each dimension.
+            ///
+            /// # Errors
+            ///
+            /// [`Error::Corrupt`] if the memory is damaged.
+            pub fn shape(&self) -> Result<[usize; D]> {
+                Ok(self.locate()?.0)
+            }
+
+            /// How many elements there are.
+            ///
+            /// # Errors
+            ///
+            /// [`Error::Corrupt`] if the memory is damaged.
+            pub fn len(&self) -> Result<usize> {
+                Ok(self.shape()?.iter().product())
+            }
+
+            /// Whether there are no elements.
+            ///
+            /// # Errors
+            ///
+            /// [`Error::Corrupt`] if the memory is damaged.
+            pub fn is_empty(&self) -> Result<bool> {
+                Ok(self.len()? == 0)
+            }
+
+            /// The elements in C order.
+            ///
+            /// # Errors
+            ///
+            /// [`Error::Corrupt`] if the memory is damaged.
+            pub fn as_slice(&self) -> Result<&[T]> {
+                let (shape, start) = self.locate()?;
+                // SAFETY: in bounds and aligned (checked), any bytes are elements; no view shares the block (checked when
+                // it was lent) and none can be taken while the node is held; what changes it takes `&mut self`.
+                Ok(unsafe { std::slice::from_raw_parts(start, shape.iter().product()) })
+            }
+        }
+
+        #[cfg(feature = "ndarray")]
+        impl<T: Element, const D: usize> $type<'_, T, D>
+        where
+            [usize; D]: ndarray::IntoDimension<Dim = ndarray::Dim<[usize; D]>>,
+            ndarray::Dim<[usize; D]>: ndarray::Dimension,
+        {
+            /// The array as one of the `ndarray` crate.
+            ///
+            /// # Errors
+            ///
+            /// [`Error::Corrupt`] if the memory is damaged.
+            pub fn view(&self) -> Result<ndarray::ArrayView<'_, T, ndarray::Dim<[usize; D]>>> {
+                let shape = self.shape()?;
+                ndarray::ArrayView::from_shape(shape, self.as_slice()?).map_err(super::ndarray::refused)
+            }
+        }
+    };
+}
+reading!(TypedArrayRef);
+reading!(TypedArrayMut);
+
+impl<T: Element, const D: usize> TypedArrayMut<'_, T, D> {
+    /// The elements in C order.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] if the memory is damaged.
+    pub fn as_mut_slice(&mut self) -> Result<&mut [T]> {
+        let (shape, start) = self.locate()?;
+        // SAFETY: as in `as_slice`, and `&mut self` keeps this from lending it twice.
+        Ok(unsafe { std::slice::from_raw_parts_mut(start, shape.iter().product()) })
+    }
+
+    /// Replaces shape and elements, which are in C order.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] if the shape asks for more or fewer elements, [`Error::OutOfSpace`].
+    pub fn assign(&mut self, shape: [usize; D], elements: &[T]) -> Result<()> {
+        let array = Value::Array(ArrayValue::from_slice(&shape, elements)?);
+        let index = self.access.id().index;
+        self.access
+            .operate(|operation| Ok(publish(operation, operation.arena().node(index)?, array)?))
+            .map_err(|error| self.access.locate(error))
+    }
+
+    /// The same access for a shorter time, to pass on.
+    pub fn reborrow(&mut self) -> TypedArrayMut<'_, T, D> {
+        TypedArrayMut { access: self.access.reborrow(), element: PhantomData }
+    }
+}
+
+impl<T: Element> TypedArrayMut<'_, T, 1> {
+    /// Appends an element.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfSpace`]
+    pub fn push(&mut self, element: T) -> Result<()> {
+        self.extend_from_slice(&[element])
+    }
+
+    /// Appends elements; all of them or, after an error, none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfSpace`]
+    pub fn extend_from_slice(&mut self, elements: &[T]) -> Result<()> {
+        self.splice_end(usize::MAX, elements)
+    }
+
+    /// Removes the elements from `len` on.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfSpace`], in a transaction, where they have to be kept until its end.
+    pub fn truncate(&mut self, len: usize) -> Result<()> {
+        if len >= self.len()? { Ok(()) } else { self.splice_end(len, &[]) }
+    }
+
+    /// Removes all elements.
+    ///
+    /// # Errors
+    ///
+    /// As [`TypedArrayMut::truncate`].
+    pub fn clear(&mut self) -> Result<()> {
+        self.truncate(0)
+    }
+
+    /// Removes elements from the end, or appends copies of `element`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfSpace`]
+    pub fn resize(&mut self, len: usize, element: T) -> Result<()> {
+        match len.checked_sub(self.len()?) {
+            Some(more) => self.extend_from_slice(&vec![element; more]),
+            None => self.truncate(len),
+        }
+    }
+
+    fn splice_end(&mut self, keep: usize, more: &[T]) -> Result<()> {
+        // SAFETY: elements are plain data without padding (`Element`).
+        let bytes = unsafe { std::slice::from_raw_parts(more.as_ptr().cast::<u8>(), size_of_val(more)) };
+        let (index, anew) = (self.access.id().index, self.access.in_transaction());
+        self.access
+            .operate(|operation| {
+                node::splice_end(operation, operation.arena().node(index)?, keep, bytes, anew)
+            })
+            .map_err(|error| self.access.locate(error))
+    }
+}
+
+#[cfg(feature = "ndarray")]
+impl<T: Element, const D: usize> TypedArrayMut<'_, T, D>
+where
+    [usize; D]: ndarray::IntoDimension<Dim = ndarray::Dim<[usize; D]>>,
+    ndarray::Dim<[usize; D]>: ndarray::Dimension,
+{
+    /// The array as one of the `ndarray` crate.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] if the memory is damaged.
+    pub fn view_mut(&mut self) -> Result<ndarray::ArrayViewMut<'_, T, ndarray::Dim<[usize; D]>>> {
+        let shape = self.shape()?;
+        ndarray::ArrayViewMut::from_shape(shape, self.as_mut_slice()?).map_err(super::ndarray::refused)
+    }
+}

@@ -1,0 +1,351 @@
+//! Binding in the making: finding a struct's fields in a store, creating and declaring them, or only looking at them.
+
+use std::cell::{Cell, RefCell};
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::Field;
+use crate::arena::Arena;
+use crate::arena::layout::{Node, Slot};
+use crate::error::{Error, Result};
+use crate::handle::{operate, slot_value};
+use crate::journal::Operation;
+use crate::key::Key;
+use crate::lock::NodeId;
+use crate::node::structure::{self, Writer};
+use crate::node::{self, FIXED, FixedType, Raw};
+use crate::store::Store;
+use crate::sync::{AtomicU64, Ordering};
+use crate::value::{Kind, Value, convert, decode_scalar};
+
+/// A slot to be resolved, and the node that has it; opaque to generated code.
+#[doc(hidden)]
+#[derive(Clone, Copy)]
+pub struct SlotRef<'a> {
+    pub(crate) slot: &'a Slot,
+    /// What the slot names has to lie below this node, so that no two slots of a damaged store lend one node. The root
+    /// of a binding has been found by its own handle.
+    pub(crate) parent: Option<u32>,
+}
+
+/// One binding in the making, under the lock of the struct that is bound.
+#[doc(hidden)]
+pub struct Binder<'o, 'a> {
+    pub(crate) arena: &'a Arena,
+    /// What creates and declares; without it, everything has to be there.
+    operation: Option<&'o Operation<'a>>,
+    widen: bool,
+    /// What the fields of the struct that is being resolved are created with. Made before the operation, for it is the
+    /// user's code that makes it.
+    defaults: Cell<Option<&'o Value<'o>>>,
+    /// What the binding will lend: memory, by address, that must not overlap. In a sound store it cannot; but what a
+    /// damaged one says becomes `&mut`.
+    lent: RefCell<Vec<Range<u64>>>,
+}
+
+impl<'o, 'a> Binder<'o, 'a> {
+    /// One that creates fields with these defaults.
+    pub(crate) fn new(operation: &'o Operation<'a>, defaults: &'o Value<'o>, widen: bool) -> Binder<'o, 'a> {
+        Binder::with(operation.arena(), Some(operation), Some(defaults), widen)
+    }
+
+    /// One that changes nothing.
+    pub(crate) fn looking(arena: &'a Arena) -> Binder<'o, 'a> {
+        Binder::with(arena, None, None, false)
+    }
+
+    /// One that takes note of what is lent in a transaction.
+    pub(crate) fn noting(operation: &'o Operation<'a>) -> Binder<'o, 'a> {
+        Binder::with(operation.arena(), Some(operation), None, false)
+    }
+
+    fn with(
+        arena: &'a Arena,
+        operation: Option<&'o Operation<'a>>,
+        defaults: Option<&'o Value<'o>>,
+        widen: bool,
+    ) -> Binder<'o, 'a> {
+        Binder { arena, operation, widen, defaults: Cell::new(defaults), lent: RefCell::default() }
+    }
+
+    pub(crate) fn widens(&self) -> bool {
+        self.widen
+    }
+
+    /// Widens a part that is resolved anew whenever it is used, if that was asked for. What it lacks is created then.
+    pub(crate) fn widen_part<T: Field>(&self, slot: SlotRef<'_>) -> Result<()> {
+        if !self.widen {
+            return Ok(());
+        }
+        match Binder::with(self.arena, self.operation, None, true).resolve_slot::<T>(slot) {
+            Err(Error::NotFound { .. }) => Ok(()),
+            other => other.map(drop),
+        }
+    }
+
+    /// Resolves a slot as a `T`, all the memory of which is its own.
+    pub(crate) fn resolve_slot<T: Field>(self, slot: SlotRef<'_>) -> Result<T::Place> {
+        let place = T::resolve(&self, slot)?;
+        let mut lent = self.lent.into_inner();
+        lent.sort_by_key(|range| range.start);
+        match lent.windows(2).find(|pair| pair[0].end > pair[1].start) {
+            Some(_) => Err(Error::corrupt(
+                "a bound struct",
+                "fields that share memory",
+                "memory of its own for each",
+            )
+            .into()),
+            None => Ok(place),
+        }
+    }
+
+    /// The struct that a slot names.
+    pub fn enter(&self, slot: SlotRef<'_>) -> Result<BoundNode> {
+        self.node(slot, Kind::Struct)
+    }
+
+    /// Makes room for the fields of a struct that is bound.
+    pub fn make_room(&self, node: &BoundNode, names: &[&str]) -> Result<()> {
+        if let Some(operation) = self.operation {
+            node::fix(operation, node.record(), FIXED)?;
+            let names = names.iter().copied();
+            Writer { operation, aside: false }.reserve_missing(node.record(), names)?;
+        }
+        Ok(())
+    }
+
+    /// The node of a kind that a slot names.
+    pub(crate) fn node(&self, slot: SlotRef<'_>, kind: Kind) -> Result<BoundNode> {
+        let raw = Raw::load(slot.slot);
+        let found = raw.kind()?;
+        if found != kind {
+            return Err(self.mismatch(found.name(), kind.name(), false));
+        }
+        let (id, record) = node::resolve(self.arena, raw)?;
+        let parent = record.head.parent.load(Ordering::Acquire);
+        if slot.parent.is_some_and(|expected| parent != u64::from(expected) + 1) {
+            let place = format_args!("node {}", id.index).to_string();
+            return Err(Error::corrupt(place, "another parent", "the node whose slot names it").into());
+        }
+        self.lend(record, size_of::<Node>() as u64);
+        Ok(BoundNode { id, record })
+    }
+
+    /// Remembers that memory will be lent.
+    pub(crate) fn lend<T>(&self, start: *const T, length: u64) {
+        let start = start as u64;
+        self.lent.borrow_mut().push(start..start + length);
+    }
+
+    /// Finds a field or creates it, declares it, and resolves it as a `T`.
+    pub fn field<T: Field>(&self, node: &BoundNode, key: Key<'_>) -> Result<T::Place> {
+        let around = self.defaults.get();
+        self.defaults.set(around.and_then(|fields| fields.get(key.name())));
+        let place = self.find_or_create::<T>(node, &key);
+        self.defaults.set(around);
+        place.map_err(|error| error.under(key.name()))
+    }
+
+    fn find_or_create<T: Field>(&self, node: &BoundNode, key: &Key<'_>) -> Result<T::Place> {
+        let existing = structure::find(self.arena, node.record(), key)?;
+        let found = match (existing, self.operation, self.defaults.get()) {
+            (Some(found), ..) => found,
+            (None, Some(operation), Some(value)) => {
+                value.check_depth(node::depth_of(self.arena, node.id.index)?)?;
+                let raw = node::build(operation, value, node.id.index)?;
+                Writer { operation, aside: false }.insert(node.record(), key, raw)?
+            }
+            (None, ..) => return Err(Error::NotFound { path: String::new() }),
+        };
+        let slot = &found.field.slot;
+        self.lend(slot, size_of::<Slot>() as u64);
+        let raw = Raw::load(slot);
+        if raw.declared() && raw.optional() != T::OPTIONAL && !(self.widen && T::OPTIONAL) {
+            let name = |optional| match optional {
+                true => format!("{} or null", T::KIND),
+                false => T::KIND.to_string(),
+            };
+            return Err(self.mismatch(&name(raw.optional()), &name(T::OPTIONAL), T::OPTIONAL));
+        }
+        let place = T::resolve(self, SlotRef { slot, parent: Some(node.id.index) })?;
+        if let Some(operation) = self.operation {
+            node::declare(operation, slot, T::KIND, T::OPTIONAL)?;
+        }
+        Ok(place)
+    }
+
+    /// The error for a field of another type, with what can be done about it.
+    pub(crate) fn mismatch(&self, found: &str, expected: &str, widens: bool) -> Error {
+        let advice = match (self.operation.is_some(), widens && !self.widen) {
+            (false, _) => "",
+            (true, true) => "; `bind_widening` converts it",
+            (true, false) => "; remove the old field, or give this one another name",
+        };
+        Error::WrongType {
+            path: String::new(),
+            found: found.to_owned().into(),
+            expected: format!("{expected}{advice}").into(),
+        }
+    }
+
+    /// Sees to it that a slot holds a scalar of a kind, widening the one that is there if that was asked for.
+    pub(crate) fn expect_scalar(&self, slot: SlotRef<'_>, kind: Kind) -> Result<()> {
+        let raw = Raw::load(slot.slot);
+        let found = raw.kind()?;
+        if found == kind {
+            return Ok(());
+        }
+        match (self.operation, decode_scalar(found, raw.payload)?) {
+            (Some(operation), Some(scalar)) if self.widen && found.widens_to(kind) => {
+                operation.set(&slot.slot.tag, raw.tag & !0xff | kind as u64)?;
+                operation.set(&slot.slot.payload, convert(scalar, kind)?.payload())?;
+                Ok(())
+            }
+            _ => Err(self.mismatch(found.name(), kind.name(), found.widens_to(kind))),
+        }
+    }
+
+    /// The array that a slot names, of a type that is fixed from now on; made of what is there, numbers of a narrower type
+    /// or lists of them, if that was asked for.
+    pub(crate) fn array(&self, slot: SlotRef<'_>, wanted: &FixedType, fix: u64) -> Result<BoundNode> {
+        let raw = Raw::load(slot.slot);
+        let found = raw.kind()?;
+        let matches = match found {
+            Kind::Array => {
+                let (_, record) = node::resolve(self.arena, raw)?;
+                super::array::header(self.arena, record).map(|header| wanted.is_of(&header))?
+            }
+            _ => false,
+        };
+        if !matches {
+            self.widen_array(slot, raw, wanted)?;
+        }
+        let node = self.node(slot, Kind::Array)?;
+        if let Some(operation) = self.operation {
+            node::fix(operation, node.record(), fix)?;
+        }
+        Ok(node)
+    }
+
+    fn widen_array(&self, slot: SlotRef<'_>, raw: Raw, wanted: &FixedType) -> Result<()> {
+        let value = match raw.kind()? {
+            Kind::Array | Kind::List => slot_value(self.arena, raw)?,
+            other => return Err(self.mismatch(other.name(), &wanted.to_string(), false)),
+        };
+        let found = match &value {
+            Value::Array(array) => format!("an array of {} with shape {:?}", array.dtype(), array.shape()),
+            other => other.kind().name().to_owned(),
+        };
+        let widened = node::widen_to_array(&value, wanted);
+        match (self.operation, slot.parent, widened) {
+            (Some(operation), Some(parent), Some(array)) if self.widen => {
+                Ok(node::replace_by(operation, parent, slot.slot, &Value::Array(array))?)
+            }
+            (_, _, widened) => Err(self.mismatch(&found, &wanted.to_string(), widened.is_some())),
+        }
+    }
+
+    /// Takes note of a word that is to be lent in a transaction.
+    pub(crate) fn note(&self, word: &AtomicU64) -> Result<()> {
+        match self.operation {
+            Some(operation) => Ok(operation.set(word, word.load(Ordering::Relaxed))?),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn operation(&self) -> Option<&'o Operation<'a>> {
+        self.operation
+    }
+}
+
+/// A node of the store that is being bound or was bound.
+#[doc(hidden)]
+#[derive(Clone, Copy)]
+pub struct BoundNode {
+    pub(crate) id: NodeId,
+    pub(crate) record: *const Node,
+}
+
+// SAFETY: the record lies in the mapping of the store that the binding keeps, and consists of atomics.
+unsafe impl Send for BoundNode {}
+// SAFETY: as above.
+unsafe impl Sync for BoundNode {}
+
+impl BoundNode {
+    pub(crate) fn record(&self) -> &Node {
+        // SAFETY: from a checked reference into the mapping that the binding keeps; records never move.
+        unsafe { &*self.record }
+    }
+
+    /// Fails if the node is no longer what it was, which takes a damaged segment while its parent is held.
+    #[inline]
+    pub fn check(&self) -> Result<()> {
+        let identity = self.record().head.identity.load(Ordering::Acquire);
+        if crate::lock::generation(identity) == self.id.generation {
+            Ok(())
+        } else {
+            Err(Error::stale().into())
+        }
+    }
+}
+
+/// The store whose memory a guard lends.
+#[doc(hidden)]
+#[derive(Clone, Copy)]
+pub struct Lender<'s> {
+    pub(crate) store: &'s Arc<Store>,
+}
+
+impl<'s> Lender<'s> {
+    pub(crate) fn arena(self) -> &'s Arc<Arena> {
+        &self.store.arena
+    }
+
+    /// Lends a part that no binding has resolved, for reading.
+    pub(crate) fn part<T: Field>(self, slot: SlotRef<'_>) -> Result<T::Ref<'s>> {
+        let place = Binder::looking(self.arena()).resolve_slot::<T>(slot)?;
+        T::check(&place, self, false)?;
+        // SAFETY: checked; the caller's lock lasts for 's.
+        Ok(unsafe { T::lend(&place, self) })
+    }
+
+    /// Resolves a part of a node that is held exclusively. What it lacks is created.
+    pub(crate) fn resolve<T: Field>(self, node: u32, slot: SlotRef<'_>) -> Result<T::Place> {
+        match Binder::looking(self.arena()).resolve_slot::<T>(slot) {
+            Err(Error::NotFound { .. }) => {
+                let initial = T::initial();
+                let defaults = initial.to_value()?;
+                let complete = |operation: &Operation<'_>| {
+                    Ok(Binder::new(operation, &defaults, false).resolve_slot::<T>(slot)?)
+                };
+                Ok(operate(self.arena(), node, complete)?)
+            }
+            other => other,
+        }
+    }
+
+    /// Lends a part that no binding has resolved, for changing. What it lacks is created.
+    ///
+    /// # Safety
+    ///
+    /// The slot's node is held exclusively for `'s`, in which the part is not lent again.
+    pub(crate) unsafe fn part_mut<T: Field>(self, node: u32, slot: SlotRef<'_>) -> Result<T::Mut<'s>> {
+        let place = self.resolve::<T>(node, slot)?;
+        // SAFETY: the caller's promise.
+        unsafe { self.lend_mut::<T>(node, &place) }
+    }
+
+    /// Checks a resolved part and lends it for changing. In a transaction it is logged, so that it can be undone.
+    ///
+    /// # Safety
+    ///
+    /// As [`Lender::part_mut`].
+    pub(crate) unsafe fn lend_mut<T: Field>(self, node: u32, place: &T::Place) -> Result<T::Mut<'s>> {
+        if self.arena().transaction().is_some() {
+            operate(self.arena(), node, |operation| Ok(T::log(place, &Binder::noting(operation))?))?;
+        }
+        T::check(place, self, true)?;
+        // SAFETY: checked; the caller's promise.
+        Ok(unsafe { T::lend_mut(place, self) })
+    }
+}

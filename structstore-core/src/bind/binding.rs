@@ -1,0 +1,492 @@
+//! Bindings, and the guards that lend what they bind.
+
+use std::cell::Cell;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Binder, Field, Fields, Lender, SlotRef};
+use crate::arena::Arena;
+use crate::arena::layout::Slot;
+use crate::error::{Error, Result};
+use crate::handle::{
+    Handle, Held, Hold, Struct, StructMut, StructRef, acquire, at_most, operate, wrong_kind,
+};
+use crate::journal::lies_within;
+use crate::lock::{Mode, NodeId, Wait, generation};
+use crate::node::{self, Raw};
+use crate::sync::{AtomicU64, Ordering};
+use crate::value::{Kind, Value};
+
+/// A Rust struct's fields bound to a struct in a store, local or shared; made by [`Struct::bind`].
+///
+/// ```
+/// use structstore::StructStore;
+///
+/// #[derive(StructStore)]
+/// struct Settings {
+///     #[structstore(default = 5)]
+///     num: i32,
+///     #[structstore(default = "foo")]
+///     name: String,
+///     gains: [f64; 3],
+/// }
+///
+/// let store = StructStore::new();
+/// let settings = store.bind::<Settings>()?;
+/// let mut guard = settings.write()?;
+/// let fields = guard.fields_mut();
+/// *fields.num += 1;
+/// fields.gains[2] = 0.5;
+/// drop(guard);
+/// assert_eq!(store.get::<i32>("num")?, 6);
+///
+/// // The store keeps what was declared.
+/// assert!(store.remove("num").is_err());
+/// assert!(store.set("num", "six").is_err());
+/// # Ok::<(), structstore::Error>(())
+/// ```
+pub struct Binding<T: Field> {
+    handle: Handle,
+    place: T::Place,
+    /// The fields that lead from the root to the struct.
+    route: Option<Vec<String>>,
+    bound: PhantomData<fn() -> T>,
+}
+
+impl Struct {
+    /// Binds a Rust struct's fields to this struct: creates those that are missing with their defaults, keeps the
+    /// values of those that are there, and declares all of them. In one operation: all or, after an error, nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`] if a field is there with another type than the struct's, with what can be done about it.
+    pub fn bind<T: Fields>(&self) -> Result<Binding<T>> {
+        self.bind_as(false)
+    }
+
+    /// As [`Struct::bind`], but converts fields of a narrower type than the struct's, where every value of the one is a
+    /// value of the other: `i32` to `i64` or `f64`, `f32` to `f64`, arrays of them, lists of numbers to arrays, `T` to
+    /// `Option<T>`.
+    ///
+    /// Programs that have bound the field as what it was get [`Error::WrongType`] from then on.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::bind`].
+    ///
+    /// ```
+    /// use structstore::StructStore;
+    ///
+    /// #[derive(StructStore)]
+    /// struct Settings {
+    ///     speed: f64,
+    /// }
+    ///
+    /// let store = StructStore::new();
+    /// store.set("speed", 1.5_f32)?;
+    /// let error = store.bind::<Settings>().err().unwrap();
+    /// assert_eq!(error.to_string(), "speed: found f32, expected f64; `bind_widening` converts it");
+    /// assert_eq!(store.bind_widening::<Settings>()?.load()?.speed, 1.5);
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn bind_widening<T: Fields>(&self) -> Result<Binding<T>> {
+        self.bind_as(true)
+    }
+
+    fn bind_as<T: Fields>(&self, widen: bool) -> Result<Binding<T>> {
+        let handle = &self.handle;
+        let initial = T::initial();
+        let defaults = initial.to_value()?;
+        let slot = Raw::node(Kind::Struct, handle.id());
+        let slot = Slot { tag: AtomicU64::new(slot.tag), payload: AtomicU64::new(slot.payload) };
+        let place = handle
+            .change(Mode::Tree, &Wait::FOREVER, |operation| {
+                Ok(Binder::new(operation, &defaults, widen)
+                    .resolve_slot::<T>(SlotRef { slot: &slot, parent: None })?)
+            })
+            .map_err(|error| handle.locate(error))?;
+        let route = node::route_of(handle.arena(), handle.id());
+        Ok(Binding { handle: handle.clone(), place, route, bound: PhantomData })
+    }
+}
+
+impl<T: Field> Binding<T> {
+    fn lender(&self) -> Lender<'_> {
+        Lender { store: self.handle.store() }
+    }
+
+    #[inline(always)]
+    fn lock(&self, mode: Mode, wait: &Wait) -> Result<Held> {
+        let store = self.handle.store();
+        acquire(&store.arena, &self.handle.record().head, self.handle.id(), mode, wait, false)
+            .map_err(|error| self.handle.locate(error))
+    }
+
+    #[inline(always)]
+    fn guard(&self, mode: Mode, wait: &Wait) -> Result<Held> {
+        let held = self.lock(mode, wait)?;
+        match T::check(&self.place, self.lender(), mode == Mode::Tree) {
+            Ok(()) => Ok(held),
+            Err(error) => {
+                held.release(self.handle.arena());
+                Err(self.handle.locate(error))
+            }
+        }
+    }
+
+    /// Locks the struct for changing, for as long as the guard lives.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::write`]; [`Error::Corrupt`] if a field's memory is damaged.
+    #[inline]
+    pub fn write(&self) -> Result<BindingMut<'_, T>> {
+        let held = self.guard(Mode::Tree, &Wait::FOREVER)?;
+        Ok(BindingMut { binding: self, held, asked: Cell::new(false), not_send: PhantomData })
+    }
+
+    /// As [`Binding::write`], but waits for at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// In addition, [`Error::LockTimeout`].
+    pub fn write_timeout(&self, timeout: Duration) -> Result<BindingMut<'_, T>> {
+        let held = self.guard(Mode::Tree, &at_most(Some(timeout)))?;
+        Ok(BindingMut { binding: self, held, asked: Cell::new(false), not_send: PhantomData })
+    }
+
+    /// As [`Binding::write`], without waiting.
+    ///
+    /// # Errors
+    ///
+    /// In addition, [`Error::LockTimeout`].
+    pub fn try_write(&self) -> Result<BindingMut<'_, T>> {
+        self.write_timeout(Duration::ZERO)
+    }
+
+    /// Locks the struct against changes, for as long as the guard lives.
+    ///
+    /// Where views of an array among the fields exist, the array is first given a block of its own, for through a
+    /// view it might change at any time.
+    ///
+    /// # Errors
+    ///
+    /// As [`Binding::write`].
+    #[inline]
+    pub fn read(&self) -> Result<BindingRef<'_, T>> {
+        self.shared(&Wait::FOREVER)
+    }
+
+    /// As [`Binding::read`], but waits for at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// In addition, [`Error::LockTimeout`].
+    pub fn read_timeout(&self, timeout: Duration) -> Result<BindingRef<'_, T>> {
+        self.shared(&at_most(Some(timeout)))
+    }
+
+    /// As [`Binding::read`], without waiting.
+    ///
+    /// # Errors
+    ///
+    /// In addition, [`Error::LockTimeout`].
+    pub fn try_read(&self) -> Result<BindingRef<'_, T>> {
+        self.read_timeout(Duration::ZERO)
+    }
+
+    fn shared(&self, wait: &Wait) -> Result<BindingRef<'_, T>> {
+        loop {
+            match self.guard(Mode::Shared, wait) {
+                Ok(held) => {
+                    return Ok(BindingRef { binding: self, held, not_send: PhantomData });
+                }
+                Err(Error::Leased { .. }) => {
+                    // Checking exclusively takes the arrays away from their views.
+                    self.guard(Mode::Tree, wait)?.release(self.handle.arena());
+                    wait.check()?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Runs a closure on the fields, which are held exclusively meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// As [`Binding::write`].
+    pub fn with_mut<R>(&self, change: impl FnOnce(T::Mut<'_>) -> R) -> Result<R> {
+        Ok(change(self.write()?.fields_mut()))
+    }
+
+    /// Runs a closure on the fields, which nobody changes meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// As [`Binding::read`].
+    pub fn with<R>(&self, read: impl FnOnce(T::Ref<'_>) -> R) -> Result<R> {
+        Ok(read(self.read()?.fields()))
+    }
+
+    /// A copy of all fields, as of one moment.
+    ///
+    /// # Errors
+    ///
+    /// As [`Binding::read`].
+    pub fn load(&self) -> Result<T> {
+        let held = self.lock(Mode::Shared, &Wait::FOREVER)?;
+        let loaded = T::load(&self.place, self.lender());
+        held.release(self.handle.arena());
+        loaded.map_err(|error| self.handle.locate(error))
+    }
+
+    /// Assigns all fields, at once for all readers.
+    ///
+    /// # Errors
+    ///
+    /// As [`Binding::write`], and [`Error::OutOfSpace`]. Nothing is changed then.
+    pub fn store(&self, value: &T) -> Result<()> {
+        let value = value.to_value().map_err(|error| self.handle.locate(error))?;
+        let Value::Struct(fields) = &value else {
+            return Err(wrong_kind(value.kind(), Kind::Struct.name()).into());
+        };
+        let held = self.lock(Mode::Tree, &Wait::FOREVER)?;
+        let index = self.handle.id().index;
+        let stored = operate(self.handle.arena(), index, |operation| {
+            let fields = fields.iter().map(|(name, value)| (name.as_ref(), value));
+            node::merge(operation, index, fields)
+        });
+        held.release(self.handle.arena());
+        stored.map_err(|error| self.handle.locate(error))
+    }
+
+    /// Assigns all fields their defaults.
+    ///
+    /// # Errors
+    ///
+    /// As [`Binding::store`].
+    pub fn reset(&self) -> Result<()> {
+        self.store(&T::initial())
+    }
+
+    /// Whether the struct is still there. It is not once it was removed, or the store was re-initialised: then all that
+    /// this offers ends in [`Error::StaleHandle`], until [`Binding::rebind`].
+    pub fn valid(&self) -> bool {
+        let identity = self.handle.record().head.identity.load(Ordering::Acquire);
+        generation(identity) == self.handle.id().generation
+    }
+
+    /// Binds anew to the struct that is now where this one was, creating what is missing.
+    ///
+    /// Where the name of a shared store leads to another segment by now, revalidate the store and bind through it instead.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::bind`]; [`Error::StaleHandle`] if it was an item of a list, which cannot be found again.
+    ///
+    /// ```
+    /// use structstore::{Error, StructStore};
+    ///
+    /// #[derive(StructStore)]
+    /// struct Camera {
+    ///     #[structstore(default = 0.01)]
+    ///     exposure: f64,
+    /// }
+    ///
+    /// let store = StructStore::new();
+    /// let mut camera = store.nested("camera")?.bind::<Camera>()?;
+    /// camera.with_mut(|camera| *camera.exposure = 0.02)?;
+    /// store.remove("camera")?;
+    /// assert!(matches!(camera.load(), Err(Error::StaleHandle { .. })));
+    /// camera.rebind()?;
+    /// assert_eq!(camera.load()?.exposure, 0.01);
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn rebind(&mut self) -> Result<()>
+    where
+        T: Fields,
+    {
+        if self.valid() {
+            return Ok(());
+        }
+        let route = self.route.as_ref().ok_or_else(|| self.handle.locate(Error::stale()))?;
+        let root = self.handle.store().root()?;
+        let mut target = Struct::from_handle(Handle::new(Arc::clone(self.handle.store()), root)?);
+        for name in route {
+            target = target.nested(name.as_str())?;
+        }
+        *self = target.bind()?;
+        Ok(())
+    }
+
+    /// Runs a closure on the fields as a transaction: if it returns an error or panics, or if the process dies, what it has
+    /// changed is undone. Elements of a [`Vec`] of numbers or an [`NdArray`](crate::NdArray) that are changed in place are
+    /// not covered; see [`Struct::transaction`].
+    ///
+    /// # Errors
+    ///
+    /// What the closure returns, and as [`Binding::write`].
+    ///
+    /// ```
+    /// use structstore::{Error, StructStore};
+    ///
+    /// #[derive(StructStore)]
+    /// struct Accounts {
+    ///     from: i64,
+    ///     to: i64,
+    /// }
+    ///
+    /// let accounts = StructStore::new().bind::<Accounts>()?;
+    /// let failed = accounts.transaction(|accounts| {
+    ///     *accounts.to += 5;
+    ///     *accounts.from -= 5;
+    ///     if *accounts.from < 0 { Err(Error::Interrupted) } else { Ok(()) }
+    /// });
+    /// assert!(failed.is_err());
+    /// assert_eq!(accounts.load()?.to, 0);
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn transaction<R, E: From<Error>>(
+        &self,
+        change: impl FnOnce(T::Mut<'_>) -> Result<R, E>,
+    ) -> Result<R, E> {
+        Struct::from_handle(self.handle.clone()).transaction(|held| change(held.fields_of(self)?))
+    }
+
+    /// Fails unless the bound struct is one that is held, or lies below it.
+    fn expect_within(&self, arena: &Arc<Arena>, held: NodeId) -> Result<()> {
+        let own = self.handle.id();
+        if !Arc::ptr_eq(arena, self.handle.arena()) || !lies_within(arena, own.index, held.index)? {
+            return Err(Error::InvalidArgument {
+                argument: "binding",
+                found: format!("a binding of {:?}", node::path_of(self.handle.arena(), own)),
+                expected: "one of what the guard holds".to_owned(),
+            });
+        }
+        match self.valid() {
+            true => Ok(()),
+            false => Err(self.handle.locate(Error::stale())),
+        }
+    }
+}
+
+impl<H: Hold> StructMut<'_, H> {
+    /// The fields of a binding of this struct or of one below it, through this guard: also in a transaction, and beside
+    /// fields that the binding does not know.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] for a binding of something else, and as [`Binding::write`].
+    ///
+    /// ```
+    /// use structstore::StructStore;
+    ///
+    /// #[derive(StructStore)]
+    /// struct Settings {
+    ///     num: i32,
+    /// }
+    ///
+    /// let store = StructStore::new();
+    /// let settings = store.bind::<Settings>()?;
+    /// let mut guard = store.write()?;
+    /// *guard.fields_of(&settings)?.num += 1;
+    /// guard.set("undeclared", 1)?;
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn fields_of<T: Field>(&mut self, binding: &Binding<T>) -> Result<T::Mut<'_>> {
+        let access = self.access();
+        binding.expect_within(access.arena(), access.id())?;
+        let lender = Lender { store: access.store() };
+        // SAFETY: held exclusively for as long as self; `&mut self` keeps this guard from lending anything else.
+        let lent = unsafe { lender.lend_mut::<T>(binding.handle.id().index, &binding.place) };
+        lent.map_err(|error| binding.handle.locate(error))
+    }
+}
+
+impl<H: Hold> StructRef<'_, H> {
+    /// The fields of a binding of this struct or of one below it, through this guard.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] for a binding of something else; [`Error::Leased`] if views of an array among the fields
+    /// exist, through which it may change at any time.
+    pub fn fields_of<T: Field>(&self, binding: &Binding<T>) -> Result<T::Ref<'_>> {
+        let access = self.access();
+        binding.expect_within(access.arena(), access.id())?;
+        let lender = Lender { store: access.store() };
+        T::check(&binding.place, lender, false).map_err(|error| binding.handle.locate(error))?;
+        // SAFETY: checked, and held for as long as self.
+        Ok(unsafe { T::lend(&binding.place, lender) })
+    }
+}
+
+/// A bound struct that is held exclusively.
+pub struct BindingMut<'b, T: Field> {
+    binding: &'b Binding<T>,
+    held: Held,
+    asked: Cell<bool>,
+    not_send: PhantomData<*mut ()>,
+}
+
+impl<T: Field> BindingMut<'_, T> {
+    /// The fields, as references into the store, for as long as the guard is borrowed.
+    #[inline]
+    pub fn fields_mut(&mut self) -> T::Mut<'_> {
+        // SAFETY: checked when the lock was taken, which lasts for as long as self; `&mut self` keeps the fields
+        // from being lent twice.
+        unsafe { T::lend_mut(&self.binding.place, self.binding.lender()) }
+    }
+
+    /// The fields for reading, for as long as the guard is borrowed.
+    #[inline]
+    pub fn fields(&self) -> T::Ref<'_> {
+        // SAFETY: as above; `&self` excludes `fields_mut`.
+        unsafe { T::lend(&self.binding.place, self.binding.lender()) }
+    }
+}
+
+impl<T: Field> BindingMut<'_, T> {
+    /// Whether a process died that held this exclusively; see [`StructMut::recovered`](crate::StructMut::recovered).
+    pub fn recovered(&self) -> bool {
+        self.held.recovered(self.binding.handle.arena(), &self.asked)
+    }
+}
+
+impl<T: Field> Drop for BindingMut<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        self.held.release_asked(self.binding.handle.arena(), &self.asked);
+    }
+}
+
+/// A bound struct that is held for reading.
+pub struct BindingRef<'b, T: Field> {
+    binding: &'b Binding<T>,
+    held: Held,
+    not_send: PhantomData<*mut ()>,
+}
+
+impl<T: Field> BindingRef<'_, T> {
+    /// The fields, as references into the store, for as long as the guard is borrowed.
+    #[inline]
+    pub fn fields(&self) -> T::Ref<'_> {
+        // SAFETY: checked when the lock was taken, which lasts for as long as self.
+        unsafe { T::lend(&self.binding.place, self.binding.lender()) }
+    }
+}
+
+impl<T: Field> BindingRef<'_, T> {
+    /// Whether a process died that held this exclusively; see [`StructMut::recovered`](crate::StructMut::recovered).
+    pub fn recovered(&self) -> bool {
+        self.held.recovered(self.binding.handle.arena(), &Cell::new(false))
+    }
+}
+
+impl<T: Field> Drop for BindingRef<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        self.held.release(self.binding.handle.arena());
+    }
+}

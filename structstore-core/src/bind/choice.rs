@@ -1,0 +1,149 @@
+//! Enums without data as fields, stored as the name of the variant.
+
+use std::marker::PhantomData;
+use std::sync::atomic::{AtomicUsize, Ordering as LocalOrdering};
+
+use super::{Binder, BoundNode, Lender, Schema, SlotRef};
+use crate::arena::Arena;
+use crate::error::{Error, Result};
+use crate::handle::{Access, TextMut};
+use crate::node;
+use crate::value::{Kind, Value};
+
+/// An enum without data. Derived by `#[derive(StructStore)]`.
+pub trait Choice: Sized + 'static {
+    /// The names of all variants in the store.
+    const NAMES: &'static [&'static str];
+
+    /// Which of them this variant has.
+    fn index(&self) -> usize;
+
+    /// The variant that has this one of them; the default, if there are fewer.
+    fn variant(index: usize) -> Self;
+}
+
+/// Which variant a text names.
+fn find<T: Choice>(arena: &Arena, node: &BoundNode) -> Result<usize> {
+    node.check()?;
+    let name = node::read_text_node(arena, node.record())?;
+    T::NAMES.iter().position(|known| *known == name).ok_or_else(|| {
+        let known: Vec<_> = T::NAMES.iter().map(|name| format!("{name:?}")).collect();
+        Error::WrongType {
+            path: String::new(),
+            found: format!("the text {:?}", name.chars().take(64).collect::<String>()).into(),
+            expected: known.join(" or ").into(),
+        }
+    })
+}
+
+fn name<T: Choice>(value: &T) -> &'static str {
+    T::NAMES.get(value.index()).copied().unwrap_or_default()
+}
+
+/// Where an enum is, and which variant it was when it was last checked.
+#[doc(hidden)]
+pub struct ChoicePlace {
+    node: BoundNode,
+    variant: AtomicUsize,
+}
+
+impl ChoicePlace {
+    pub fn schema<T: Choice>() -> Schema {
+        Schema::Choice(T::NAMES.to_vec())
+    }
+
+    pub fn to_value<T: Choice>(value: &T) -> Result<Value<'_>> {
+        Ok(name(value).into())
+    }
+
+    pub fn resolve<T: Choice>(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<ChoicePlace> {
+        let node = binder.node(slot, Kind::Text)?;
+        Ok(ChoicePlace { node, variant: AtomicUsize::new(find::<T>(binder.arena, &node)?) })
+    }
+
+    pub fn check<T: Choice>(&self, lender: Lender<'_>) -> Result<()> {
+        self.load::<T>(lender).map(drop)
+    }
+
+    pub fn load<T: Choice>(&self, lender: Lender<'_>) -> Result<T> {
+        let variant = find::<T>(lender.arena(), &self.node)?;
+        self.variant.store(variant, LocalOrdering::Relaxed);
+        Ok(T::variant(variant))
+    }
+
+    pub fn lend<T: Choice>(&self) -> T {
+        T::variant(self.variant.load(LocalOrdering::Relaxed))
+    }
+
+    /// Lends the enum for changing.
+    ///
+    /// # Safety
+    ///
+    /// As [`Field::lend_mut`](super::Field::lend_mut).
+    pub unsafe fn lend_mut<'s, T: Choice>(&self, lender: Lender<'s>) -> ChoiceMut<'s, T> {
+        ChoiceMut {
+            text: TextMut::new(Access::lend(lender.store, self.node.id, self.node.record)),
+            node: self.node,
+            choice: PhantomData,
+        }
+    }
+}
+
+/// An enum in a store that is held exclusively.
+///
+/// ```
+/// use structstore::StructStore;
+///
+/// #[derive(StructStore, Clone, Copy, Debug, PartialEq)]
+/// #[structstore(rename_all = "snake_case")]
+/// enum Mode {
+///     Idle,
+///     FollowPath,
+/// }
+///
+/// #[derive(StructStore)]
+/// struct Robot {
+///     mode: Mode,
+/// }
+///
+/// let store = StructStore::new();
+/// let robot = store.bind::<Robot>()?;
+/// robot.with_mut(|mut robot| robot.mode.set(Mode::FollowPath))??;
+/// assert_eq!(store.get::<String>("mode")?, "follow_path");
+/// assert_eq!(robot.with(|robot| robot.mode)?, Mode::FollowPath);
+///
+/// store.set("mode", "fly")?;
+/// let error = robot.read().err().unwrap();
+/// assert_eq!(error.to_string(), r#"mode: found the text "fly", expected "idle" or "follow_path""#);
+/// # Ok::<(), structstore::Error>(())
+/// ```
+pub struct ChoiceMut<'s, T> {
+    text: TextMut<'s>,
+    node: BoundNode,
+    choice: PhantomData<fn() -> T>,
+}
+
+impl<T: Choice> ChoiceMut<'_, T> {
+    /// Which variant it is.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] if the memory is damaged.
+    pub fn get(&self) -> Result<T> {
+        find::<T>(self.text.access().arena(), &self.node).map(T::variant)
+    }
+
+    /// Makes it another variant.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfSpace`] if there is no room for its name.
+    pub fn set(&mut self, value: T) -> Result<()> {
+        self.text.set(name(&value))
+    }
+
+    /// The same access for a shorter time, to pass on.
+    pub fn reborrow(&mut self) -> ChoiceMut<'_, T> {
+        ChoiceMut { text: self.text.reborrow(), node: self.node, choice: PhantomData }
+    }
+}

@@ -1,0 +1,169 @@
+//! Parts of any contents as fields, and boxed ones.
+
+use super::list::AsList;
+use super::{Binder, BoundNode, Field, Lender, Schema, SlotRef};
+use crate::error::Result;
+use crate::handle::{Access, List, ListMut, ListRef, Struct, StructMut, StructRef, held_value};
+use crate::store::StructStore;
+use crate::value::{Kind, Value};
+
+/// As a field of a bound struct: a list of anything. One that is loaded, or a default, is a list in a store of its own.
+impl Field for List {
+    type Ref<'s> = ListRef<'s>;
+    type Mut<'s> = ListMut<'s>;
+    type Place = BoundNode;
+    type Repeated = AsList;
+    const KIND: Kind = Kind::List;
+
+    /// An empty list in a store of its own.
+    ///
+    /// # Panics
+    ///
+    /// If this process may not map any memory at all, as [`StructStore::new`].
+    fn initial() -> List {
+        match StructStore::new().list("list") {
+            Ok(list) => list,
+            Err(error) => panic!("cannot create a list: {error}"),
+        }
+    }
+
+    fn schema() -> Schema {
+        Schema::List(None)
+    }
+
+    fn to_value(&self) -> Result<Value<'_>> {
+        List::to_value(self)
+    }
+
+    fn resolve(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<BoundNode> {
+        binder.node(slot, Kind::List)
+    }
+
+    fn check(place: &BoundNode, _: Lender<'_>, _: bool) -> Result<()> {
+        place.check()
+    }
+
+    fn load(place: &BoundNode, lender: Lender<'_>) -> Result<List> {
+        place.check()?;
+        let store = StructStore::try_new()?;
+        store.set("list", held_value(lender.arena(), place.record(), 0)?)?;
+        store.list("list")
+    }
+
+    fn reborrow<'a, 's: 'a>(lent: &'a mut ListMut<'s>) -> ListMut<'a> {
+        lent.reborrow()
+    }
+
+    unsafe fn lend<'s>(place: &BoundNode, lender: Lender<'s>) -> ListRef<'s> {
+        ListRef::new(Access::lend(lender.store, place.id, place.record))
+    }
+
+    unsafe fn lend_mut<'s>(place: &BoundNode, lender: Lender<'s>) -> ListMut<'s> {
+        ListMut::new(Access::lend(lender.store, place.id, place.record))
+    }
+}
+
+/// As a field of a bound struct: a struct of any fields. One that is loaded, or a default, is the root of a store of its
+/// own.
+impl Field for Struct {
+    type Ref<'s> = StructRef<'s>;
+    type Mut<'s> = StructMut<'s>;
+    type Place = BoundNode;
+    type Repeated = AsList;
+    const KIND: Kind = Kind::Struct;
+
+    /// The root of an empty store.
+    ///
+    /// # Panics
+    ///
+    /// As [`StructStore::new`].
+    fn initial() -> Struct {
+        (*StructStore::new()).clone()
+    }
+
+    fn schema() -> Schema {
+        Schema::Map(None)
+    }
+
+    fn to_value(&self) -> Result<Value<'_>> {
+        Struct::to_value(self)
+    }
+
+    fn resolve(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<BoundNode> {
+        binder.node(slot, Kind::Struct)
+    }
+
+    fn check(place: &BoundNode, _: Lender<'_>, _: bool) -> Result<()> {
+        place.check()
+    }
+
+    fn load(place: &BoundNode, lender: Lender<'_>) -> Result<Struct> {
+        place.check()?;
+        let store = StructStore::try_new()?;
+        store.assign_all(held_value(lender.arena(), place.record(), 0)?)?;
+        Ok((*store).clone())
+    }
+
+    fn reborrow<'a, 's: 'a>(lent: &'a mut StructMut<'s>) -> StructMut<'a> {
+        lent.reborrow()
+    }
+
+    unsafe fn lend<'s>(place: &BoundNode, lender: Lender<'s>) -> StructRef<'s> {
+        StructRef::new(Access::lend(lender.store, place.id, place.record))
+    }
+
+    unsafe fn lend_mut<'s>(place: &BoundNode, lender: Lender<'s>) -> StructMut<'s> {
+        StructMut::new(Access::lend(lender.store, place.id, place.record))
+    }
+}
+
+impl<T: Field> Field for Box<T> {
+    type Ref<'s> = T::Ref<'s>;
+    type Mut<'s> = T::Mut<'s>;
+    type Place = T::Place;
+    type Repeated = AsList;
+    const KIND: Kind = T::KIND;
+    const OPTIONAL: bool = T::OPTIONAL;
+
+    fn initial() -> Box<T> {
+        Box::new(T::initial())
+    }
+
+    fn schema() -> Schema {
+        T::schema()
+    }
+
+    fn to_value(&self) -> Result<Value<'_>> {
+        T::to_value(self)
+    }
+
+    fn resolve(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<T::Place> {
+        T::resolve(binder, slot)
+    }
+
+    fn check(place: &T::Place, lender: Lender<'_>, exclusive: bool) -> Result<()> {
+        T::check(place, lender, exclusive)
+    }
+
+    fn log(place: &T::Place, binder: &Binder<'_, '_>) -> Result<()> {
+        T::log(place, binder)
+    }
+
+    fn load(place: &T::Place, lender: Lender<'_>) -> Result<Box<T>> {
+        T::load(place, lender).map(Box::new)
+    }
+
+    fn reborrow<'a, 's: 'a>(lent: &'a mut T::Mut<'s>) -> T::Mut<'a> {
+        T::reborrow(lent)
+    }
+
+    unsafe fn lend<'s>(place: &T::Place, lender: Lender<'s>) -> T::Ref<'s> {
+        // SAFETY: the caller's promise.
+        unsafe { T::lend(place, lender) }
+    }
+
+    unsafe fn lend_mut<'s>(place: &T::Place, lender: Lender<'s>) -> T::Mut<'s> {
+        // SAFETY: the caller's promise.
+        unsafe { T::lend_mut(place, lender) }
+    }
+}

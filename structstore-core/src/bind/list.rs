@@ -1,0 +1,364 @@
+//! `Vec`s as fields: arrays of numbers, and lists of anything else.
+
+use std::marker::PhantomData;
+
+use super::array::free;
+use super::{Binder, BoundNode, Field, Lender, Schema, SlotRef, TypedArrayMut, TypedArrayRef};
+use crate::arena::Arena;
+use crate::arena::layout::{Node, Slot};
+use crate::error::{Error, Result};
+use crate::handle::{Access, ListMut, ListRef};
+use crate::node::list;
+use crate::value::{ArrayValue, Element, Kind, Value};
+
+/// How a `Vec` is stored: [`AsArray`] or [`AsList`].
+#[doc(hidden)]
+pub trait Repeated<T: Field>: 'static {
+    type Ref<'s>;
+    type Mut<'s>;
+    const KIND: Kind;
+
+    fn schema() -> Schema;
+    fn to_value(items: &[T]) -> Result<Value<'_>>;
+    fn resolve(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<BoundNode>;
+    fn check(place: &BoundNode, lender: Lender<'_>, exclusive: bool) -> Result<()>;
+    fn load(place: &BoundNode, lender: Lender<'_>) -> Result<Vec<T>>;
+    fn reborrow<'a, 's: 'a>(lent: &'a mut Self::Mut<'s>) -> Self::Mut<'a>;
+    fn lend<'s>(place: &BoundNode, lender: Lender<'s>) -> Self::Ref<'s>;
+    fn lend_mut<'s>(place: &BoundNode, lender: Lender<'s>) -> Self::Mut<'s>;
+}
+
+/// As an array of one dimension.
+#[doc(hidden)]
+pub struct AsArray;
+
+/// As a list.
+#[doc(hidden)]
+pub struct AsList;
+
+impl<T: Field + Element> Repeated<T> for AsArray {
+    type Ref<'s> = TypedArrayRef<'s, T>;
+    type Mut<'s> = TypedArrayMut<'s, T>;
+    const KIND: Kind = Kind::Array;
+
+    fn schema() -> Schema {
+        free::schema::<T, 1>()
+    }
+
+    fn to_value(items: &[T]) -> Result<Value<'_>> {
+        Ok(ArrayValue::from_slice(&[items.len()], items)?.into())
+    }
+
+    fn resolve(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<BoundNode> {
+        free::resolve::<T, 1>(binder, slot)
+    }
+
+    fn check(place: &BoundNode, lender: Lender<'_>, exclusive: bool) -> Result<()> {
+        free::check::<T, 1>(place, lender, exclusive)
+    }
+
+    fn load(place: &BoundNode, lender: Lender<'_>) -> Result<Vec<T>> {
+        Ok(free::load::<T, 1>(place, lender)?.1)
+    }
+
+    fn reborrow<'a, 's: 'a>(lent: &'a mut TypedArrayMut<'s, T>) -> TypedArrayMut<'a, T> {
+        lent.reborrow()
+    }
+
+    fn lend<'s>(place: &BoundNode, lender: Lender<'s>) -> TypedArrayRef<'s, T> {
+        TypedArrayRef::new(place, lender)
+    }
+
+    fn lend_mut<'s>(place: &BoundNode, lender: Lender<'s>) -> TypedArrayMut<'s, T> {
+        TypedArrayMut::new(place, lender)
+    }
+}
+
+impl<T: Field> Repeated<T> for AsList {
+    type Ref<'s> = TypedListRef<'s, T>;
+    type Mut<'s> = TypedListMut<'s, T>;
+    const KIND: Kind = Kind::List;
+
+    fn schema() -> Schema {
+        Schema::List(Some(Box::new(T::schema())))
+    }
+
+    fn to_value<'a>(items: &'a [T]) -> Result<Value<'a>> {
+        let value = |(index, item): (usize, &'a T)| item.to_value().map_err(|error| error.under_index(index));
+        items.iter().enumerate().map(value).collect::<Result<_>>().map(Value::List)
+    }
+
+    fn resolve(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<BoundNode> {
+        let place = binder.node(slot, Kind::List)?;
+        let widened = if binder.widens() { list::len(place.record()) } else { 0 };
+        for index in 0..widened {
+            item(binder.arena, place.record(), place.id.index, index)
+                .and_then(|slot| binder.widen_part::<T>(slot))
+                .map_err(|error| error.under_index(index as usize))?;
+        }
+        Ok(place)
+    }
+
+    fn check(place: &BoundNode, _: Lender<'_>, _: bool) -> Result<()> {
+        place.check()
+    }
+
+    fn load(place: &BoundNode, lender: Lender<'_>) -> Result<Vec<T>> {
+        place.check()?;
+        let arena = lender.arena();
+        (0..list::len(place.record()))
+            .map(|index| {
+                item(arena, place.record(), place.id.index, index)
+                    .and_then(|slot| Binder::looking(arena).resolve_slot::<T>(slot))
+                    .and_then(|place| T::load(&place, lender))
+                    .map_err(|error| error.under_index(index as usize))
+            })
+            .collect()
+    }
+
+    fn reborrow<'a, 's: 'a>(lent: &'a mut TypedListMut<'s, T>) -> TypedListMut<'a, T> {
+        lent.reborrow()
+    }
+
+    fn lend<'s>(place: &BoundNode, lender: Lender<'s>) -> TypedListRef<'s, T> {
+        let access = Access::lend(lender.store, place.id, place.record);
+        TypedListRef { list: ListRef::new(access), item: PhantomData }
+    }
+
+    fn lend_mut<'s>(place: &BoundNode, lender: Lender<'s>) -> TypedListMut<'s, T> {
+        let access = Access::lend(lender.store, place.id, place.record);
+        TypedListMut { list: ListMut::new(access), item: PhantomData }
+    }
+}
+
+fn item<'a>(arena: &'a Arena, node: &Node, parent: u32, index: u64) -> Result<SlotRef<'a>> {
+    let slot: &Slot = list::slot(arena, node, index)?;
+    Ok(SlotRef { slot, parent: Some(parent) })
+}
+
+impl<T: Field> Field for Vec<T> {
+    type Ref<'s> = <T::Repeated as Repeated<T>>::Ref<'s>;
+    type Mut<'s> = <T::Repeated as Repeated<T>>::Mut<'s>;
+    type Place = BoundNode;
+    type Repeated = AsList;
+    const KIND: Kind = <T::Repeated as Repeated<T>>::KIND;
+
+    fn initial() -> Vec<T> {
+        Vec::new()
+    }
+
+    fn schema() -> Schema {
+        T::Repeated::schema()
+    }
+
+    fn to_value(&self) -> Result<Value<'_>> {
+        T::Repeated::to_value(self)
+    }
+
+    fn resolve(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<BoundNode> {
+        T::Repeated::resolve(binder, slot)
+    }
+
+    fn check(place: &BoundNode, lender: Lender<'_>, exclusive: bool) -> Result<()> {
+        T::Repeated::check(place, lender, exclusive)
+    }
+
+    fn load(place: &BoundNode, lender: Lender<'_>) -> Result<Vec<T>> {
+        T::Repeated::load(place, lender)
+    }
+
+    fn reborrow<'a, 's: 'a>(lent: &'a mut Self::Mut<'s>) -> Self::Mut<'a> {
+        T::Repeated::reborrow(lent)
+    }
+
+    unsafe fn lend<'s>(place: &BoundNode, lender: Lender<'s>) -> Self::Ref<'s> {
+        T::Repeated::lend(place, lender)
+    }
+
+    unsafe fn lend_mut<'s>(place: &BoundNode, lender: Lender<'s>) -> Self::Mut<'s> {
+        T::Repeated::lend_mut(place, lender)
+    }
+}
+
+/// A list of values of one type in a store that is held exclusively.
+///
+/// Others may have put anything into the list while nobody held it: an item that is not of its type is an error when it is
+/// used, and fields that it lacks are created.
+///
+/// ```
+/// use structstore::StructStore;
+///
+/// #[derive(StructStore)]
+/// struct Camera {
+///     name: String,
+///     exposure: f64,
+/// }
+///
+/// #[derive(StructStore)]
+/// struct Rig {
+///     cameras: Vec<Camera>,
+/// }
+///
+/// let store = StructStore::new();
+/// let rig = store.bind::<Rig>()?;
+/// rig.with_mut(|mut rig| {
+///     rig.cameras.push(&Camera { name: "left".into(), exposure: 0.01 })?;
+///     *rig.cameras.get_mut(0)?.exposure *= 2.0;
+///     Ok::<_, structstore::Error>(())
+/// })??;
+/// assert_eq!(store.to_string(), r#"{"cameras": [{"name": "left", "exposure": 0.02}]}"#);
+///
+/// store.list("cameras")?.push("no camera")?;
+/// let error = rig.read()?.fields().cameras.get(1).err().unwrap();
+/// assert_eq!(error.to_string(), "cameras[1]: found text, expected struct");
+/// # Ok::<(), structstore::Error>(())
+/// ```
+pub struct TypedListMut<'s, T> {
+    list: ListMut<'s>,
+    item: PhantomData<fn() -> T>,
+}
+
+/// A list of values of one type in a store that is held for reading.
+pub struct TypedListRef<'s, T> {
+    list: ListRef<'s>,
+    item: PhantomData<fn() -> T>,
+}
+
+macro_rules! reading {
+    ($type:ident) => {
+        impl<T: Field> $type<'_, T> {
+            /// How many items there are.
+            pub fn len(&self) -> usize {
+                self.list.len()
+            }
+
+            /// Whether there are no items.
+            pub fn is_empty(&self) -> bool {
+                self.list.is_empty()
+            }
+
+            fn slot(&self, index: usize) -> Result<SlotRef<'_>> {
+                let access = self.list.access();
+                item(access.arena(), access.node(), access.id().index, index as u64)
+            }
+
+            /// Lends an item for reading.
+            ///
+            /// # Errors
+            ///
+            /// [`Error::IndexOutOfRange`], [`Error::WrongType`] or [`Error::NotFound`] if others have put something else
+            /// there.
+            pub fn get(&self, index: usize) -> Result<T::Ref<'_>> {
+                let access = self.list.access();
+                self.slot(index)
+                    .and_then(|slot| Lender { store: access.store() }.part::<T>(slot))
+                    .map_err(|error| access.locate_item(error, index))
+            }
+
+            /// Copies an item out.
+            ///
+            /// # Errors
+            ///
+            #[doc = concat!("As [`", stringify!($type), "::get`].")]
+            pub fn load(&self, index: usize) -> Result<T> {
+                let access = self.list.access();
+                self.slot(index)
+                    .and_then(|slot| Binder::looking(access.arena()).resolve_slot::<T>(slot))
+                    .and_then(|place| T::load(&place, Lender { store: access.store() }))
+                    .map_err(|error| access.locate_item(error, index))
+            }
+
+            /// Lends the items one after the other.
+            pub fn iter(&self) -> impl Iterator<Item = Result<T::Ref<'_>>> {
+                (0..self.len()).map(|index| self.get(index))
+            }
+        }
+    };
+}
+reading!(TypedListMut);
+reading!(TypedListRef);
+
+impl<T: Field> TypedListMut<'_, T> {
+    /// Lends an item for changing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::IndexOutOfRange`], or [`Error::WrongType`] if others have put something else there.
+    pub fn get_mut(&mut self, index: usize) -> Result<T::Mut<'_>> {
+        let access = self.list.access();
+        let lender = Lender { store: access.store() };
+        let lent = self.slot(index).and_then(|slot| {
+            // SAFETY: the list is held exclusively for as long as self, and `&mut self` keeps it from lending this item
+            // or another one meanwhile.
+            unsafe { lender.part_mut::<T>(access.id().index, slot) }
+        });
+        lent.map_err(|error| access.locate_item(error, index))
+    }
+
+    /// Runs a closure on each item, up to the first error.
+    ///
+    /// # Errors
+    ///
+    /// As [`TypedListMut::get_mut`], or what the closure returns.
+    pub fn for_each_mut<E: From<Error>>(
+        &mut self,
+        mut change: impl FnMut(T::Mut<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        (0..self.len()).try_for_each(|index| change(self.get_mut(index)?))
+    }
+
+    /// Appends an item.
+    ///
+    /// # Errors
+    ///
+    /// As [`ListMut::push`].
+    pub fn push(&mut self, item: &T) -> Result<()> {
+        self.list.push(item.to_value()?)
+    }
+
+    /// Inserts an item before the one at `index`, which may be the end.
+    ///
+    /// # Errors
+    ///
+    /// As [`ListMut::insert`].
+    pub fn insert(&mut self, index: usize, item: &T) -> Result<()> {
+        self.list.insert(index, item.to_value()?)
+    }
+
+    /// Assigns an item that exists.
+    ///
+    /// # Errors
+    ///
+    /// As [`ListMut::set`].
+    pub fn set(&mut self, index: usize, item: &T) -> Result<()> {
+        self.list.set(index, item.to_value()?)
+    }
+
+    /// Removes an item.
+    ///
+    /// # Errors
+    ///
+    /// As [`ListMut::remove`].
+    pub fn remove(&mut self, index: usize) -> Result<()> {
+        self.list.remove(index).map(drop)
+    }
+
+    /// Removes all items.
+    ///
+    /// # Errors
+    ///
+    /// As [`ListMut::clear`].
+    pub fn clear(&mut self) -> Result<()> {
+        self.list.clear()
+    }
+
+    /// The list as one of any values.
+    pub fn as_list(&mut self) -> ListMut<'_> {
+        self.list.reborrow()
+    }
+
+    /// The same access for a shorter time, to pass on.
+    pub fn reborrow(&mut self) -> TypedListMut<'_, T> {
+        TypedListMut { list: self.list.reborrow(), item: PhantomData }
+    }
+}

@@ -1,0 +1,278 @@
+//! Maps from names to values of one type as fields, stored as structs.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::BuildHasher;
+use std::marker::PhantomData;
+
+use super::list::AsList;
+use super::{Binder, BoundNode, Field, Lender, Schema, SlotRef};
+use crate::arena::Arena;
+use crate::arena::layout::Node;
+use crate::error::{Error, Result};
+use crate::handle::{Access, StructMut, StructRef};
+use crate::key::Key;
+use crate::node::structure;
+use crate::value::{Kind, Value};
+
+fn entry<'a>(arena: &'a Arena, node: &Node, parent: u32, name: &str) -> Result<Option<SlotRef<'a>>> {
+    let found = structure::find(arena, node, &Key::new(name))?;
+    Ok(found.map(|found| SlotRef { slot: &found.field.slot, parent: Some(parent) }))
+}
+
+/// The names of the entries and where they are.
+fn entries<'a>(arena: &'a Arena, place: &BoundNode) -> impl Iterator<Item = Result<(String, SlotRef<'a>)>> {
+    let parent = place.id.index;
+    structure::fields(arena, place.record()).map(move |found| {
+        let field = found?.field;
+        let slot = SlotRef { slot: &field.slot, parent: Some(parent) };
+        Ok((structure::name(arena, field)?, slot))
+    })
+}
+
+macro_rules! map_fields {
+    ($($map:ty [$($generics:tt)*];)*) => {$(
+        impl<T: Field, $($generics)*> Field for $map {
+            type Ref<'s> = TypedMapRef<'s, T>;
+            type Mut<'s> = TypedMapMut<'s, T>;
+            type Place = BoundNode;
+            type Repeated = AsList;
+            const KIND: Kind = Kind::Struct;
+
+            fn initial() -> Self {
+                Self::default()
+            }
+
+            fn schema() -> Schema {
+                Schema::Map(Some(Box::new(T::schema())))
+            }
+
+            fn to_value(&self) -> Result<Value<'_>> {
+                let mut fields = Vec::with_capacity(self.len());
+                for (name, value) in self {
+                    let value = value.to_value().map_err(|error| error.under(name))?;
+                    fields.push((Cow::Borrowed(name.as_str()), value));
+                }
+                Ok(Value::Struct(fields))
+            }
+
+            fn resolve(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<BoundNode> {
+                let place = binder.node(slot, Kind::Struct)?;
+                let widened = binder.widens().then(|| entries(binder.arena, &place));
+                for entry in widened.into_iter().flatten() {
+                    let (name, slot) = entry?;
+                    binder.widen_part::<T>(slot).map_err(|error| error.under(&name))?;
+                }
+                Ok(place)
+            }
+
+            fn check(place: &BoundNode, _: Lender<'_>, _: bool) -> Result<()> {
+                place.check()
+            }
+
+            fn load(place: &BoundNode, lender: Lender<'_>) -> Result<Self> {
+                place.check()?;
+                entries(lender.arena(), place)
+                    .map(|entry| {
+                        let (name, slot) = entry?;
+                        let value = Binder::looking(lender.arena())
+                            .resolve_slot::<T>(slot)
+                            .and_then(|place| T::load(&place, lender))
+                            .map_err(|error| error.under(&name))?;
+                        Ok((name, value))
+                    })
+                    .collect()
+            }
+
+            fn reborrow<'a, 's: 'a>(lent: &'a mut TypedMapMut<'s, T>) -> TypedMapMut<'a, T> {
+                lent.reborrow()
+            }
+
+            unsafe fn lend<'s>(place: &BoundNode, lender: Lender<'s>) -> TypedMapRef<'s, T> {
+                let access = Access::lend(lender.store, place.id, place.record);
+                TypedMapRef { entries: StructRef::new(access), value: PhantomData }
+            }
+
+            unsafe fn lend_mut<'s>(place: &BoundNode, lender: Lender<'s>) -> TypedMapMut<'s, T> {
+                let access = Access::lend(lender.store, place.id, place.record);
+                TypedMapMut { entries: StructMut::new(access), value: PhantomData }
+            }
+        }
+    )*};
+}
+map_fields! {
+    BTreeMap<String, T> [];
+    HashMap<String, T, S> [S: BuildHasher + Default + 'static];
+}
+
+/// A map from names to values of one type in a store that is held exclusively.
+///
+/// Others may have put anything into it while nobody held it: an entry that is not of its type is an error when it is used,
+/// and fields that it lacks are created.
+///
+/// ```
+/// use std::collections::BTreeMap;
+/// use structstore::StructStore;
+///
+/// #[derive(StructStore)]
+/// struct Rig {
+///     offsets: BTreeMap<String, f64>,
+/// }
+///
+/// let store = StructStore::new();
+/// let rig = store.bind::<Rig>()?;
+/// rig.with_mut(|mut rig| rig.offsets.insert("left", &0.5))??;
+/// assert_eq!(store.at("offsets")?.get::<f64>("left")?, 0.5);
+/// assert_eq!(rig.with(|rig| rig.offsets.get("left").map(|offset| offset.copied()))??, Some(0.5));
+/// # Ok::<(), structstore::Error>(())
+/// ```
+pub struct TypedMapMut<'s, T> {
+    entries: StructMut<'s>,
+    value: PhantomData<fn() -> T>,
+}
+
+/// A map from names to values of one type in a store that is held for reading.
+pub struct TypedMapRef<'s, T> {
+    entries: StructRef<'s>,
+    value: PhantomData<fn() -> T>,
+}
+
+macro_rules! reading {
+    ($type:ident) => {
+        impl<T: Field> $type<'_, T> {
+            /// How many entries there are.
+            pub fn len(&self) -> usize {
+                self.entries.len()
+            }
+
+            /// Whether there are no entries.
+            pub fn is_empty(&self) -> bool {
+                self.entries.is_empty()
+            }
+
+            /// The names of the entries, in order of insertion.
+            ///
+            /// # Errors
+            ///
+            /// [`Error::Corrupt`] if the memory is damaged.
+            pub fn names(&self) -> Result<Vec<String>> {
+                self.entries.names()
+            }
+
+            fn slot(&self, name: &str) -> Result<Option<SlotRef<'_>>> {
+                let access = self.entries.access();
+                entry(access.arena(), access.node(), access.id().index, name)
+            }
+
+            /// Lends an entry for reading, if there is one of that name.
+            ///
+            /// # Errors
+            ///
+            /// [`Error::WrongType`] or [`Error::NotFound`] if others have put something else there.
+            pub fn get(&self, name: &str) -> Result<Option<T::Ref<'_>>> {
+                let access = self.entries.access();
+                self.slot(name)
+                    .and_then(|slot| {
+                        slot.map(|slot| Lender { store: access.store() }.part::<T>(slot)).transpose()
+                    })
+                    .map_err(|error| access.locate_field(error, name))
+            }
+
+            /// Copies an entry out, if there is one of that name.
+            ///
+            /// # Errors
+            ///
+            #[doc = concat!("As [`", stringify!($type), "::get`].")]
+            pub fn load(&self, name: &str) -> Result<Option<T>> {
+                let access = self.entries.access();
+                let load = |slot| {
+                    let place = Binder::looking(access.arena()).resolve_slot::<T>(slot)?;
+                    T::load(&place, Lender { store: access.store() })
+                };
+                self.slot(name)
+                    .and_then(|slot| slot.map(load).transpose())
+                    .map_err(|error| access.locate_field(error, name))
+            }
+        }
+    };
+}
+reading!(TypedMapMut);
+reading!(TypedMapRef);
+
+impl<T: Field> TypedMapMut<'_, T> {
+    /// Lends an entry for changing, if there is one of that name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`] if others have put something else there.
+    pub fn get_mut(&mut self, name: &str) -> Result<Option<T::Mut<'_>>> {
+        let access = self.entries.access();
+        let lender = Lender { store: access.store() };
+        let lend = |slot| {
+            // SAFETY: the map is held exclusively for as long as self, and `&mut self` keeps it from lending this entry or
+            // another one meanwhile.
+            unsafe { lender.part_mut::<T>(access.id().index, slot) }
+        };
+        self.slot(name)
+            .and_then(|slot| slot.map(lend).transpose())
+            .map_err(|error| access.locate_field(error, name))
+    }
+
+    /// Runs a closure on each entry, up to the first error.
+    ///
+    /// # Errors
+    ///
+    /// As [`TypedMapMut::get_mut`], or what the closure returns.
+    pub fn for_each_mut<E: From<Error>>(
+        &mut self,
+        mut change: impl FnMut(&str, T::Mut<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        for name in self.names()? {
+            if let Some(value) = self.get_mut(&name)? {
+                change(&name, value)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Assigns an entry, which is created if it is missing.
+    ///
+    /// # Errors
+    ///
+    /// As [`StructMut::set`].
+    pub fn insert(&mut self, name: &str, value: &T) -> Result<()> {
+        self.entries.set(name, value.to_value()?)
+    }
+
+    /// Removes an entry. Returns whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// As [`StructMut::remove`].
+    pub fn remove(&mut self, name: &str) -> Result<bool> {
+        match self.entries.remove(name) {
+            Ok(()) => Ok(true),
+            Err(Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Removes all entries.
+    ///
+    /// # Errors
+    ///
+    /// As [`StructMut::clear`].
+    pub fn clear(&mut self) -> Result<()> {
+        self.entries.clear()
+    }
+
+    /// The map as a struct of any values.
+    pub fn as_struct(&mut self) -> StructMut<'_> {
+        self.entries.reborrow()
+    }
+
+    /// The same access for a shorter time, to pass on.
+    pub fn reborrow(&mut self) -> TypedMapMut<'_, T> {
+        TypedMapMut { entries: self.entries.reborrow(), value: PhantomData }
+    }
+}

@@ -1,0 +1,251 @@
+//! Typed bindings: a Rust struct's fields as references into a store.
+//!
+//! Binding resolves names and types once: it creates what is missing, checks what is there, declares the fields, so
+//! that nobody removes or retypes them, and remembers where each is. A guard then only takes the lock and looks
+//! whether the memory still makes sense. What comes and goes (optional values, items, entries) is resolved when it is
+//! used.
+//!
+//! Invariants: a declared field's slot and, for structs, lists, texts and arrays, its node stay what and where they are
+//! for as long as the bound struct's node lives, which each guard checks first; a guard lends references for no longer
+//! than it is borrowed.
+
+mod array;
+mod binder;
+mod binding;
+mod choice;
+mod dynamic;
+mod list;
+mod map;
+#[cfg(feature = "ndarray")]
+mod ndarray;
+mod option;
+mod scalar;
+mod schema;
+mod text;
+
+pub use array::{NdArray, TypedArrayMut, TypedArrayRef};
+pub use binder::{Binder, BoundNode, Lender, SlotRef};
+pub use binding::{Binding, BindingMut, BindingRef};
+pub use choice::{Choice, ChoiceMut, ChoicePlace};
+pub use list::{AsList, TypedListMut, TypedListRef};
+pub use map::{TypedMapMut, TypedMapRef};
+pub use option::OptionMut;
+pub use schema::{FieldSchema, Schema};
+pub use text::ByteBuf;
+
+use crate::error::{Error, Result};
+use crate::value::{Kind, Value};
+
+/// A type that can be a field of a bound struct. Derive it with `#[derive(StructStore)]`; the methods are for generated
+/// code.
+///
+/// | type | stored as | lent for reading | lent for changing |
+/// |---|---|---|---|
+/// | numbers, `bool` | the scalar of that type | `&T` | `&mut T` |
+/// | `String` | text | [`TextRef`](crate::TextRef) | [`TextMut`](crate::TextMut) |
+/// | [`ByteBuf`], `Vec<u8>` with [`bytes`](crate::bytes) | bytes | [`BytesRef`](crate::BytesRef) | [`BytesMut`](crate::BytesMut) |
+/// | `[T; N]` of numbers, up to three deep | array of that shape | `&[T; N]` | `&mut [T; N]` |
+/// | `Vec<T>` of numbers | array of one dimension, of any length | [`TypedArrayRef`] | [`TypedArrayMut`] |
+/// | [`NdArray<T, D>`](NdArray), `ndarray::Array` | array of `D` dimensions | [`TypedArrayRef`] | [`TypedArrayMut`] |
+/// | `Vec<T>` of anything else | list | [`TypedListRef`] | [`TypedListMut`] |
+/// | `BTreeMap<String, T>`, `HashMap<String, T>` | struct | [`TypedMapRef`] | [`TypedMapMut`] |
+/// | `Option<T>` | as `T`, or null | `Option` of what `T` lends | [`OptionMut`] |
+/// | `Box<T>` | as `T` | as `T` | as `T` |
+/// | a struct with the derive | struct | its companion `…Ref` | its companion `…Mut` |
+/// | an enum with the derive | its variant's name, as text | the enum | [`ChoiceMut`] |
+/// | [`List`](crate::List) | list of anything | [`ListRef`](crate::ListRef) | [`ListMut`](crate::ListMut) |
+/// | [`Struct`](crate::Struct) | struct of anything | [`StructRef`](crate::StructRef) | [`StructMut`](crate::StructMut) |
+///
+/// A type of another crate is stored as one of these by `#[structstore(with = "module")]`; see the derive macro.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a field of a bound struct",
+    label = "not a type that a store can hold",
+    note = "add `#[derive(StructStore)]` to `{Self}`, say how to store it with `#[structstore(with = \"module\")]`, or leave the field out with `#[structstore(skip)]`"
+)]
+pub trait Field: Sized + 'static {
+    /// What a read guard lends: `&'s T` for scalars and arrays, the companion for structs.
+    type Ref<'s>;
+    /// What a write guard lends: `&'s mut T` for scalars and arrays, the companion for structs.
+    type Mut<'s>;
+    /// Where the field is, once it is resolved.
+    #[doc(hidden)]
+    type Place;
+    /// How a `Vec` of these is stored.
+    #[doc(hidden)]
+    type Repeated: list::Repeated<Self>;
+    /// What its slot holds.
+    #[doc(hidden)]
+    const KIND: Kind;
+    /// Whether its slot may hold null as well.
+    #[doc(hidden)]
+    const OPTIONAL: bool = false;
+
+    /// The value that a field gets when it is created and no default is given.
+    fn initial() -> Self;
+
+    /// What the type stores, with the descriptions of its fields.
+    fn schema() -> Schema;
+
+    /// The value, to be copied into a store.
+    ///
+    /// # Errors
+    ///
+    /// Those of dynamic parts that cannot be read.
+    fn to_value(&self) -> Result<Value<'_>>;
+
+    /// Finds and declares the field whose slot this is.
+    #[doc(hidden)]
+    fn resolve(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<Self::Place>;
+
+    /// Verifies the memory of the field, which is held; exclusively, if it is to be lent for changing.
+    #[doc(hidden)]
+    fn check(place: &Self::Place, lender: Lender<'_>, exclusive: bool) -> Result<()>;
+
+    /// Takes note of what is lent as plain memory, so that a transaction can restore it.
+    #[doc(hidden)]
+    fn log(place: &Self::Place, binder: &Binder<'_, '_>) -> Result<()> {
+        let _ = (place, binder);
+        Ok(())
+    }
+
+    /// Copies the field out.
+    #[doc(hidden)]
+    fn load(place: &Self::Place, lender: Lender<'_>) -> Result<Self>;
+
+    /// Lends what was lent again, for a shorter time.
+    #[doc(hidden)]
+    fn reborrow<'a, 's: 'a>(lent: &'a mut Self::Mut<'s>) -> Self::Mut<'a>;
+
+    /// Lends the field for reading.
+    ///
+    /// # Safety
+    ///
+    /// `check` succeeded under a lock that lasts for `'s`.
+    #[doc(hidden)]
+    unsafe fn lend<'s>(place: &Self::Place, lender: Lender<'s>) -> Self::Ref<'s>;
+
+    /// Lends the field for changing.
+    ///
+    /// # Safety
+    ///
+    /// `check` succeeded under an exclusive lock that lasts for `'s`, in which the field is not lent again.
+    #[doc(hidden)]
+    unsafe fn lend_mut<'s>(place: &Self::Place, lender: Lender<'s>) -> Self::Mut<'s>;
+}
+
+/// A struct with `#[derive(StructStore)]`, whose fields can also be laid into another one with `#[structstore(flatten)]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a struct with `#[derive(StructStore)]`",
+    label = "only such a struct can be bound, or flattened into another one"
+)]
+pub trait Fields: Field {
+    /// The names of its fields in the store.
+    #[doc(hidden)]
+    const NAMES: &'static Names;
+
+    /// Finds and declares the fields in a struct that may have others.
+    #[doc(hidden)]
+    fn resolve_in(binder: &Binder<'_, '_>, node: &BoundNode) -> Result<Self::Place>;
+}
+
+/// The value of a struct with these fields. What has no name is flattened into it.
+#[doc(hidden)]
+pub fn struct_value<'a, const N: usize>(fields: [(&'static str, Result<Value<'a>>); N]) -> Result<Value<'a>> {
+    let mut values = Vec::with_capacity(N);
+    for (name, value) in fields {
+        match (name, named(value, name)?) {
+            ("", Value::Struct(flattened)) => values.extend(flattened),
+            (_, value) => values.push((name.into(), value)),
+        }
+    }
+    Ok(Value::Struct(values))
+}
+
+/// Name, description and type of a field.
+type Described = (&'static str, &'static str, fn() -> Schema);
+
+/// The schema of a struct with these fields. What has no name is flattened into it.
+#[doc(hidden)]
+pub fn struct_schema(fields: &[Described]) -> Schema {
+    let mut all = Vec::with_capacity(fields.len());
+    for (name, description, schema) in fields {
+        match (*name, schema()) {
+            ("", Schema::Struct(flattened)) => all.extend(flattened),
+            (name, schema) => all.push(FieldSchema::new(name, description, schema)),
+        }
+    }
+    Schema::Struct(all)
+}
+
+/// Says which field an error is about.
+#[doc(hidden)]
+#[inline]
+pub fn named<T>(result: Result<T>, name: &'static str) -> Result<T> {
+    match result {
+        Ok(value) => Ok(value),
+        Err(error) if name.is_empty() => Err(error),
+        Err(error) => Err(error.under(name)),
+    }
+}
+
+/// The error for a stored value that `from_stored` of a `with` module refuses.
+#[doc(hidden)]
+#[cold]
+pub fn rejected(reason: impl std::fmt::Display) -> Error {
+    Error::Rejected { path: String::new(), reason: reason.to_string() }
+}
+
+/// The names of a struct's fields in the store.
+#[doc(hidden)]
+pub struct Names {
+    pub own: &'static [&'static str],
+    /// Those of the structs that are flattened into it.
+    pub flattened: &'static [&'static Names],
+}
+
+impl Names {
+    /// Whether no name occurs twice.
+    pub const fn distinct(&self) -> bool {
+        self.all_once_in(self)
+    }
+
+    const fn all_once_in(&self, whole: &Names) -> bool {
+        let mut at = 0;
+        while at < self.own.len() {
+            if whole.count(self.own[at].as_bytes()) != 1 {
+                return false;
+            }
+            at += 1;
+        }
+        let mut at = 0;
+        while at < self.flattened.len() {
+            if !self.flattened[at].all_once_in(whole) {
+                return false;
+            }
+            at += 1;
+        }
+        true
+    }
+
+    const fn count(&self, name: &[u8]) -> usize {
+        let (mut count, mut at) = (0, 0);
+        while at < self.own.len() {
+            count += equal(self.own[at].as_bytes(), name) as usize;
+            at += 1;
+        }
+        let mut at = 0;
+        while at < self.flattened.len() {
+            count += self.flattened[at].count(name);
+            at += 1;
+        }
+        count
+    }
+}
+
+const fn equal(a: &[u8], b: &[u8]) -> bool {
+    let mut at = 0;
+    while at < a.len() && at < b.len() && a[at] == b[at] {
+        at += 1;
+    }
+    at == a.len() && at == b.len()
+}

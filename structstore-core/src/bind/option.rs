@@ -1,0 +1,215 @@
+//! Optional values as fields: null, or what is there.
+
+use std::marker::PhantomData;
+
+use parking_lot::Mutex;
+
+use super::list::AsList;
+use super::{Binder, Field, Lender, Schema, SlotRef};
+use crate::arena::layout::Slot;
+use crate::error::Result;
+use crate::handle::operate;
+use crate::node::{self, Raw};
+use crate::value::{Kind, Value};
+
+/// The slot of an optional value, and what it held when it was last checked.
+#[doc(hidden)]
+pub struct OptionPlace<P> {
+    slot: *const Slot,
+    parent: u32,
+    /// The value's place, and the slot as it was when that was resolved.
+    resolved: Mutex<Option<(Raw, P)>>,
+}
+
+// SAFETY: the slot lies in the mapping of the store that the binding keeps, and consists of atomics.
+unsafe impl<P: Send> Send for OptionPlace<P> {}
+// SAFETY: as above; the rest is a mutex.
+unsafe impl<P: Send> Sync for OptionPlace<P> {}
+
+impl<P> OptionPlace<P> {
+    fn slot(&self) -> SlotRef<'_> {
+        // SAFETY: declared, or held, so that it stays for as long as it is used; and the mapping stays in any case.
+        SlotRef { slot: unsafe { &*self.slot }, parent: Some(self.parent) }
+    }
+
+    fn is_null(slot: &Slot) -> bool {
+        Raw::load(slot).tag as u8 == Kind::Null as u8
+    }
+}
+
+impl<T: Field> Field for Option<T> {
+    type Ref<'s> = Option<T::Ref<'s>>;
+    type Mut<'s> = OptionMut<'s, T>;
+    type Place = OptionPlace<T::Place>;
+    type Repeated = AsList;
+    const KIND: Kind = {
+        assert!(!T::OPTIONAL, "an `Option` in an `Option` cannot be told from `None` in a store");
+        T::KIND
+    };
+    const OPTIONAL: bool = true;
+
+    fn initial() -> Option<T> {
+        None
+    }
+
+    fn schema() -> Schema {
+        Schema::Optional(Box::new(T::schema()))
+    }
+
+    fn to_value(&self) -> Result<Value<'_>> {
+        self.as_ref().map_or(Ok(Value::Null), T::to_value)
+    }
+
+    fn resolve(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<Self::Place> {
+        if !Self::Place::is_null(slot.slot) {
+            binder.widen_part::<T>(slot)?;
+        }
+        Ok(OptionPlace {
+            slot: slot.slot,
+            parent: slot.parent.unwrap_or_default(),
+            resolved: Mutex::new(None),
+        })
+    }
+
+    fn check(place: &Self::Place, lender: Lender<'_>, exclusive: bool) -> Result<()> {
+        let slot = place.slot();
+        if Self::Place::is_null(slot.slot) {
+            *place.resolved.lock() = None;
+            return Ok(());
+        }
+        let raw = Raw::load(slot.slot);
+        let mut resolved = place.resolved.lock();
+        match &*resolved {
+            // A scalar lies in the slot itself; a node is the same as long as its name is.
+            Some((known, value)) if known.tag == raw.tag && known.id() == raw.id() => {
+                T::check(value, lender, exclusive)
+            }
+            _ => {
+                let value = match exclusive {
+                    true => lender.resolve::<T>(place.parent, slot)?,
+                    false => Binder::looking(lender.arena()).resolve_slot::<T>(slot)?,
+                };
+                T::check(&value, lender, exclusive)?;
+                *resolved = Some((raw, value));
+                Ok(())
+            }
+        }
+    }
+
+    fn load(place: &Self::Place, lender: Lender<'_>) -> Result<Option<T>> {
+        let slot = place.slot();
+        if Self::Place::is_null(slot.slot) {
+            return Ok(None);
+        }
+        T::load(&Binder::looking(lender.arena()).resolve_slot::<T>(slot)?, lender).map(Some)
+    }
+
+    fn reborrow<'a, 's: 'a>(lent: &'a mut OptionMut<'s, T>) -> OptionMut<'a, T> {
+        lent.reborrow()
+    }
+
+    unsafe fn lend<'s>(place: &Self::Place, lender: Lender<'s>) -> Option<T::Ref<'s>> {
+        // SAFETY: the caller's check was that of the value, and nobody changes the slot meanwhile.
+        place.resolved.lock().as_ref().map(|(_, value)| unsafe { T::lend(value, lender) })
+    }
+
+    unsafe fn lend_mut<'s>(place: &Self::Place, lender: Lender<'s>) -> OptionMut<'s, T> {
+        OptionMut { slot: place.slot, parent: place.parent, lender, value: PhantomData }
+    }
+}
+
+/// An optional value in a store that is held exclusively.
+///
+/// ```
+/// use structstore::StructStore;
+///
+/// #[derive(StructStore)]
+/// struct Settings {
+///     limit: Option<f64>,
+///     name: Option<String>,
+/// }
+///
+/// let store = StructStore::new();
+/// let settings = store.bind::<Settings>()?;
+/// assert_eq!(store.to_string(), r#"{"limit": null, "name": null}"#);
+/// settings.with_mut(|mut settings| {
+///     settings.limit.set(Some(1.5))?;
+///     if let Some(limit) = settings.limit.get_mut()? {
+///         *limit *= 2.0;
+///     }
+///     settings.name.set(Some("arm".into()))
+/// })??;
+/// assert_eq!(store.to_string(), r#"{"limit": 3.0, "name": "arm"}"#);
+///
+/// store.set("limit", 5)?; // as an f64, for it is declared
+/// let guard = settings.read()?;
+/// assert_eq!(guard.fields().limit, Some(&5.0));
+/// # Ok::<(), structstore::Error>(())
+/// ```
+pub struct OptionMut<'s, T> {
+    slot: *const Slot,
+    parent: u32,
+    lender: Lender<'s>,
+    /// Locks belong to threads, which the pointer says.
+    value: PhantomData<fn() -> T>,
+}
+
+impl<T: Field> OptionMut<'_, T> {
+    fn slot(&self) -> SlotRef<'_> {
+        // SAFETY: the slot lies in a struct that is held for the lifetime of this, and that was looked at.
+        SlotRef { slot: unsafe { &*self.slot }, parent: Some(self.parent) }
+    }
+
+    /// Whether there is a value.
+    pub fn is_some(&self) -> bool {
+        !OptionPlace::<T::Place>::is_null(self.slot().slot)
+    }
+
+    /// Whether there is none.
+    pub fn is_none(&self) -> bool {
+        !self.is_some()
+    }
+
+    /// Lends the value for reading, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`](crate::Error::WrongType) if others have put something else there.
+    pub fn get(&self) -> Result<Option<T::Ref<'_>>> {
+        let lender: Lender<'_> = self.lender;
+        self.is_some().then(|| lender.part::<T>(self.slot())).transpose()
+    }
+
+    /// Lends the value for changing, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// As [`OptionMut::get`].
+    pub fn get_mut(&mut self) -> Result<Option<T::Mut<'_>>> {
+        if self.is_none() {
+            return Ok(None);
+        }
+        let lender: Lender<'_> = self.lender;
+        // SAFETY: the struct is held exclusively for the lifetime of this, and `&mut self` keeps it from lending twice.
+        unsafe { lender.part_mut::<T>(self.parent, self.slot()) }.map(Some)
+    }
+
+    /// Assigns a value, or none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfSpace`](crate::Error::OutOfSpace) if there is no room for it.
+    pub fn set(&mut self, value: Option<T>) -> Result<()> {
+        let value = value.to_value()?;
+        let slot = self.slot().slot;
+        value.check_depth(node::depth_of(self.lender.arena(), self.parent)?)?;
+        Ok(operate(self.lender.arena(), self.parent, |operation| {
+            node::assign_slot(operation, self.parent, slot, &value)
+        })?)
+    }
+
+    /// The same access for a shorter time, to pass on.
+    pub fn reborrow(&mut self) -> OptionMut<'_, T> {
+        OptionMut { slot: self.slot, parent: self.parent, lender: self.lender, value: PhantomData }
+    }
+}

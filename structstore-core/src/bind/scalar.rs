@@ -1,0 +1,94 @@
+//! Numbers and truth values as fields: lent as plain memory.
+
+use super::list::{AsArray, AsList};
+use super::{Binder, Field, Lender, Schema, SlotRef};
+use crate::arena::layout::Slot;
+use crate::error::Result;
+use crate::handle::lend_scalar;
+use crate::value::{Kind, ScalarType, Value};
+
+/// The slot of a scalar.
+#[doc(hidden)]
+pub struct ScalarPlace {
+    slot: *const Slot,
+}
+
+// SAFETY: the slot lies in the mapping of the store that the binding keeps, and consists of atomics.
+unsafe impl Send for ScalarPlace {}
+// SAFETY: as above.
+unsafe impl Sync for ScalarPlace {}
+
+impl ScalarPlace {
+    #[inline]
+    fn slot(&self) -> &Slot {
+        // SAFETY: declared, so that it stays for as long as the bound struct, which `check` has looked at; and
+        // the mapping stays in any case.
+        unsafe { &*self.slot }
+    }
+}
+
+macro_rules! scalar_fields {
+    ($repeated:ty: $($type:ty),*) => {$(
+        impl Field for $type {
+            type Ref<'s> = &'s $type;
+            type Mut<'s> = &'s mut $type;
+            type Place = ScalarPlace;
+            type Repeated = $repeated;
+            const KIND: Kind = <$type as ScalarType>::KIND;
+
+            fn initial() -> $type {
+                <$type>::default()
+            }
+
+            fn schema() -> Schema {
+                Schema::Scalar(<$type as Field>::KIND)
+            }
+
+            fn to_value(&self) -> Result<Value<'_>> {
+                Ok(self.into())
+            }
+
+            fn resolve(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<ScalarPlace> {
+                binder.expect_scalar(slot, <$type as Field>::KIND)?;
+                lend_scalar::<$type>(slot.slot)?;
+                Ok(ScalarPlace { slot: slot.slot })
+            }
+
+            #[inline]
+            fn check(place: &ScalarPlace, _: Lender<'_>, _: bool) -> Result<()> {
+                Ok(lend_scalar::<$type>(place.slot()).map(drop)?)
+            }
+
+            fn log(place: &ScalarPlace, binder: &Binder<'_, '_>) -> Result<()> {
+                binder.note(&place.slot().payload)
+            }
+
+            #[inline]
+            fn load(place: &ScalarPlace, _: Lender<'_>) -> Result<$type> {
+                let value = lend_scalar::<$type>(place.slot())?;
+                // SAFETY: a valid value (checked) that nobody changes while it is held.
+                Ok(unsafe { value.read() })
+            }
+
+            #[inline]
+            fn reborrow<'a, 's: 'a>(lent: &'a mut &'s mut $type) -> &'a mut $type {
+                lent
+            }
+
+            #[inline]
+            unsafe fn lend<'s>(place: &ScalarPlace, _: Lender<'s>) -> &'s $type {
+                // SAFETY: valid (checked by the caller), aligned to 8 bytes, unchanged for 's.
+                unsafe { &*place.slot().payload.as_ptr().cast::<$type>() }
+            }
+
+            #[inline]
+            unsafe fn lend_mut<'s>(place: &ScalarPlace, _: Lender<'s>) -> &'s mut $type {
+                // SAFETY: valid (checked by the caller), aligned to 8 bytes, this caller's alone for 's.
+                unsafe { &mut *place.slot().payload.as_ptr().cast::<$type>() }
+            }
+        }
+    )*};
+}
+scalar_fields!(AsArray: i8, i16, i32, i64, isize, u8, u16, u32, u64, usize, f32, f64);
+// Any byte is an element of an array, and not any byte is a bool.
+scalar_fields!(AsList: bool);

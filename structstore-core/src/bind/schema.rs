@@ -1,0 +1,128 @@
+//! What bound types store, as data.
+
+use std::fmt;
+
+use crate::value::{Extents, Kind};
+
+/// What a type stores: see [`Field::schema`](crate::Field::schema).
+///
+/// ```
+/// use structstore::{Field, StructStore};
+///
+/// #[derive(StructStore)]
+/// struct Limits {
+///     /// Metres per second.
+///     speed: f64,
+///     names: Vec<String>,
+/// }
+///
+/// assert_eq!(Limits::schema().to_string(), "\
+/// struct
+///   speed: f64  -- Metres per second.
+///   names: list of text");
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Schema {
+    /// A truth value or a number of this kind.
+    Scalar(Kind),
+    /// Any text.
+    Text,
+    /// One of these texts.
+    Choice(Vec<&'static str>),
+    /// Bytes.
+    Bytes,
+    /// An array.
+    Array {
+        /// NumPy's type string of the elements.
+        dtype: &'static str,
+        /// The extent of each dimension; `None` where it is free.
+        shape: Vec<Option<usize>>,
+    },
+    /// A list of any values, or of values of one type.
+    List(Option<Box<Schema>>),
+    /// A struct of any fields, or of values of one type by name.
+    Map(Option<Box<Schema>>),
+    /// Null, or this.
+    Optional(Box<Schema>),
+    /// A struct of these fields.
+    Struct(Vec<FieldSchema>),
+}
+
+/// A field of a struct.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct FieldSchema {
+    /// Its name in the store.
+    pub name: &'static str,
+    /// What the documentation of the source field says.
+    pub description: &'static str,
+    /// What it stores.
+    pub schema: Schema,
+}
+
+impl FieldSchema {
+    #[doc(hidden)]
+    pub fn new(name: &'static str, description: &'static str, schema: Schema) -> FieldSchema {
+        FieldSchema { name, description, schema }
+    }
+}
+
+impl Schema {
+    /// The schema of the field with this name, if this is one of a struct that has it.
+    pub fn field(&self, name: &str) -> Option<&FieldSchema> {
+        match self {
+            Schema::Struct(fields) => fields.iter().find(|field| field.name == name),
+            _ => None,
+        }
+    }
+
+    fn write(&self, f: &mut fmt::Formatter<'_>, indent: usize, description: &str) -> fmt::Result {
+        match self {
+            Schema::Scalar(kind) => write!(f, "{kind}")?,
+            Schema::Text => f.write_str("text")?,
+            Schema::Choice(names) => {
+                for (at, name) in names.iter().enumerate() {
+                    write!(f, "{}{name:?}", if at == 0 { "" } else { " | " })?;
+                }
+            }
+            Schema::Bytes => f.write_str("bytes")?,
+            Schema::Array { dtype, shape } => {
+                write!(f, "array of {dtype} [{}]", Extents(shape))?;
+            }
+            Schema::List(None) => f.write_str("list")?,
+            Schema::Map(None) => f.write_str("struct of any fields")?,
+            Schema::List(Some(item)) => {
+                f.write_str("list of ")?;
+                return item.write(f, indent, description);
+            }
+            Schema::Map(Some(value)) => {
+                f.write_str("struct of ")?;
+                return value.write(f, indent, description);
+            }
+            Schema::Optional(value) => {
+                f.write_str("null or ")?;
+                return value.write(f, indent, description);
+            }
+            Schema::Struct(_) => f.write_str("struct")?,
+        }
+        if let Some(line) = description.lines().map(str::trim).find(|line| !line.is_empty()) {
+            write!(f, "  -- {line}")?;
+        }
+        if let Schema::Struct(fields) = self {
+            let indent = indent + 2;
+            for field in fields {
+                write!(f, "\n{:indent$}{}: ", "", field.name)?;
+                field.schema.write(f, indent, field.description)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A tree, with the first line of each description.
+impl fmt::Display for Schema {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(f, 0, "")
+    }
+}

@@ -1,0 +1,88 @@
+//! Texts and bytes as fields.
+
+use super::list::AsList;
+use super::{Binder, BoundNode, Field, Lender, Schema, SlotRef};
+use crate::error::Result;
+use crate::handle::{Access, BytesMut, BytesRef, TextMut, TextRef};
+use crate::node;
+use crate::value::{Kind, Value};
+
+/// Bytes as a field of a bound struct, stored as bytes and not as an array of numbers, as a `Vec<u8>` would be.
+///
+/// ```
+/// use structstore::{ByteBuf, StructStore};
+///
+/// #[derive(StructStore)]
+/// struct Message {
+///     payload: ByteBuf,
+/// }
+///
+/// let store = StructStore::new();
+/// let message = store.bind::<Message>()?;
+/// message.with_mut(|mut message| message.payload.set(b"abc"))??;
+/// assert_eq!(store.get::<Vec<u8>>("payload")?, b"abc");
+/// # Ok::<(), structstore::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct ByteBuf(pub Vec<u8>);
+
+macro_rules! leaf_field {
+    ($type:ty, $kind:ident, $ref:ident, $mut:ident, $as_value:expr, $read:path, $from:expr) => {
+        impl Field for $type {
+            type Ref<'s> = $ref<'s>;
+            type Mut<'s> = $mut<'s>;
+            type Place = BoundNode;
+            type Repeated = AsList;
+            const KIND: Kind = Kind::$kind;
+
+            fn initial() -> $type {
+                <$type>::default()
+            }
+
+            fn schema() -> Schema {
+                Schema::$kind
+            }
+
+            fn to_value(&self) -> Result<Value<'_>> {
+                let as_value: for<'v> fn(&'v $type) -> Value<'v> = $as_value;
+                Ok(as_value(self))
+            }
+
+            fn resolve(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<BoundNode> {
+                binder.node(slot, Kind::$kind)
+            }
+
+            fn check(place: &BoundNode, _: Lender<'_>, _: bool) -> Result<()> {
+                place.check()
+            }
+
+            fn load(place: &BoundNode, lender: Lender<'_>) -> Result<$type> {
+                place.check()?;
+                Ok($from($read(lender.arena(), place.record())?))
+            }
+
+            fn reborrow<'a, 's: 'a>(lent: &'a mut $mut<'s>) -> $mut<'a> {
+                lent.reborrow()
+            }
+
+            unsafe fn lend<'s>(place: &BoundNode, lender: Lender<'s>) -> $ref<'s> {
+                // SAFETY: the record lies in the mapping that the lender keeps.
+                $ref::new(lender.arena(), unsafe { &*place.record })
+            }
+
+            unsafe fn lend_mut<'s>(place: &BoundNode, lender: Lender<'s>) -> $mut<'s> {
+                $mut::new(Access::lend(lender.store, place.id, place.record))
+            }
+        }
+    };
+}
+leaf_field!(String, Text, TextRef, TextMut, |text| text.into(), node::read_text_node, String::from);
+leaf_field!(
+    ByteBuf,
+    Bytes,
+    BytesRef,
+    BytesMut,
+    |bytes| bytes.0.as_slice().into(),
+    node::read_bytes_node,
+    ByteBuf
+);

@@ -1,0 +1,56 @@
+//! Arrays of one dimension that grow and shrink at their end.
+
+use super::{Aside, BLOCK, capacity, replace_block};
+use crate::arena::BlockKind;
+use crate::arena::layout::Node;
+use crate::error::{BoxedResult as Result, Error};
+use crate::journal::Operation;
+use crate::sync::{Ordering, step};
+use crate::value::ArrayBlock;
+
+/// Keeps so many elements of an array of one dimension and appends the bytes of others. The array is held exclusively,
+/// and no view shares its block.
+///
+/// With room behind the end, and unless `anew`, this happens in place: what lies there belongs to nobody until the
+/// length says so. In a transaction it may have belonged to the array, so that it is done anew there.
+pub(crate) fn splice_end(
+    operation: &Operation<'_>,
+    node: &Node,
+    keep: usize,
+    more: &[u8],
+    anew: bool,
+) -> Result<()> {
+    let arena = operation.arena();
+    let block = node.body[BLOCK].load(Ordering::Relaxed);
+    let old = ArrayBlock::read(arena, block)?;
+    let [len] = *old.shape else {
+        return Err(Error::corrupt("an array", format_args!("{:?}", old.shape), "one dimension"));
+    };
+    let itemsize = old.dtype.itemsize().max(1);
+    let kept = keep.min(len) * itemsize;
+    let new = ArrayBlock::new(old.dtype.clone(), &[keep.min(len) + more.len() / itemsize])?;
+    let at_end = more.is_empty() || keep >= len;
+    if !anew && at_end && new.size() <= capacity(arena, block)? {
+        if !more.is_empty() {
+            let target = arena.bytes(block + old.data + kept as u64, more.len() as u64)?;
+            step();
+            // SAFETY: in bounds (checked), and nobody else's: this operation holds the array, and the caller's memory is
+            // private or another part of the store.
+            unsafe { std::ptr::copy(more.as_ptr(), target, more.len()) };
+        }
+        return new.set_length(operation, block);
+    }
+    // Room for as much again, so that appending one by one copies each element a few times at most.
+    let room = if new.bytes > old.bytes { new.bytes.max(old.bytes.saturating_mul(2)) } else { new.bytes };
+    let aside = operation.allocate(new.data.saturating_add(room), BlockKind::Array)?;
+    new.write(arena, aside)?;
+    let source = arena.bytes(block + old.data, kept as u64)?;
+    let target = arena.bytes(aside + new.data, new.bytes)?;
+    step();
+    // SAFETY: both are in bounds (checked) and disjoint: the target is new, and nobody else's.
+    unsafe {
+        std::ptr::copy_nonoverlapping(source, target, kept);
+        std::ptr::copy(more.as_ptr(), target.add(kept), more.len());
+    }
+    replace_block(operation, node, Aside { block: aside, length: 0 })
+}

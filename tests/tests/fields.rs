@@ -1,0 +1,702 @@
+//! Every type that can be a field of a bound struct, on local and shared stores.
+
+#![forbid(unsafe_code)]
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use structstore::{
+    ArrayValue, ByteBuf, Error, Field, Kind, List, NdArray, Result, Schema, Struct, StructStore,
+    StructStoreShared, Value,
+};
+use structstore_tests::SegmentName;
+
+/// Runs a test on a local and on a shared store, which are whole afterwards.
+fn on_both(test: impl Fn(&Struct) -> Result<()>) -> Result<()> {
+    test(&StructStore::new())?;
+    let name = SegmentName::new("fields");
+    let shared = StructStoreShared::open(&name)?;
+    test(&shared)?;
+    shared.check()
+}
+
+#[derive(StructStore, Clone, Copy, Debug, PartialEq)]
+#[structstore(rename_all = "snake_case")]
+enum Mode {
+    Off,
+    #[structstore(default)]
+    StandBy,
+    #[structstore(rename = "go!")]
+    Moving,
+}
+
+#[derive(StructStore, Clone, Debug, PartialEq)]
+struct Item {
+    #[structstore(default = 7)]
+    id: u32,
+    #[structstore(default = "unnamed")]
+    name: String,
+}
+
+#[derive(StructStore, Clone, Copy, Debug, PartialEq)]
+struct Metres(f64);
+
+#[derive(StructStore, Clone, Debug, PartialEq)]
+struct Named(#[structstore(default = "nobody")] String);
+
+mod millis {
+    use std::time::Duration;
+
+    pub(super) type Stored = u64;
+
+    pub(super) fn to_stored(duration: &Duration) -> u64 {
+        duration.as_millis() as u64
+    }
+
+    pub(super) fn from_stored(millis: u64) -> Result<Duration, &'static str> {
+        if millis < 1_000_000 { Ok(Duration::from_millis(millis)) } else { Err("longer than anybody waits") }
+    }
+}
+
+#[derive(StructStore, Clone, Debug, PartialEq)]
+struct Everything {
+    mode: Mode,
+    reach: Metres,
+    owner: Named,
+    #[structstore(default = Some(1.5))]
+    limit: Option<f64>,
+    alias: Option<String>,
+    best: Option<Item>,
+    window: Option<[u8; 2]>,
+    #[structstore(default = vec![1, 2, 3])]
+    trail: Vec<i16>,
+    flags: Vec<bool>,
+    words: Vec<String>,
+    items: Vec<Item>,
+    rows: Vec<Vec<f32>>,
+    sorted: BTreeMap<String, f64>,
+    unsorted: HashMap<String, Item>,
+    image: NdArray<u8, 2>,
+    boxed: Box<Item>,
+    payload: ByteBuf,
+    #[structstore(with = "structstore::bytes")]
+    bytes: Vec<u8>,
+    #[structstore(with = "millis", default = Duration::from_millis(20))]
+    period: Duration,
+    count: usize,
+    offset: isize,
+}
+
+fn everything() -> Everything {
+    let item = |id: u32, name: &str| Item { id, name: name.to_owned() };
+    Everything {
+        mode: Mode::Moving,
+        reach: Metres(2.5),
+        owner: Named("somebody".into()),
+        limit: None,
+        alias: Some("other name".into()),
+        best: Some(item(1, "best")),
+        window: Some([3, 4]),
+        trail: vec![-1; 100],
+        flags: vec![true, false],
+        words: vec!["one".into(), "two".into()],
+        items: vec![item(2, "two"), item(3, "three")],
+        rows: vec![vec![0.5], vec![], vec![1.5, 2.5]],
+        sorted: [("b".to_owned(), 2.0), ("a".to_owned(), 1.0)].into(),
+        unsorted: [("x".to_owned(), item(4, "four"))].into(),
+        image: NdArray::new([2, 2], vec![1, 2, 3, 4]).unwrap(),
+        boxed: Box::new(item(5, "five")),
+        payload: ByteBuf(vec![0xff, 0]),
+        bytes: vec![1, 2, 3],
+        period: Duration::from_millis(5),
+        count: usize::MAX,
+        offset: isize::MIN,
+    }
+}
+
+#[test]
+fn everything_begins_with_its_defaults_and_comes_out_as_it_went_in() -> Result<()> {
+    on_both(|store| {
+        let bound = store.bind::<Everything>()?;
+        let initial = bound.load()?;
+        assert_eq!(initial, Everything::initial());
+        assert_eq!(
+            (initial.mode, initial.limit, initial.trail.as_slice()),
+            (Mode::StandBy, Some(1.5), &[1, 2, 3][..])
+        );
+        assert_eq!((initial.owner.0.as_str(), initial.period), ("nobody", Duration::from_millis(20)));
+        assert_eq!((initial.best, initial.image.shape()), (None, [0, 0]));
+
+        bound.store(&everything())?;
+        assert_eq!(bound.load()?, everything());
+        // Once more, over what is there.
+        bound.store(&everything())?;
+        assert_eq!(bound.load()?, everything());
+        bound.reset()?;
+        assert_eq!(bound.load()?, Everything::initial());
+        bound.store(&everything())?;
+
+        // Another binding finds it as it is.
+        assert_eq!(store.bind::<Everything>()?.load()?, everything());
+        Ok(())
+    })
+}
+
+#[test]
+fn everything_has_the_kind_that_others_expect() -> Result<()> {
+    on_both(|store| {
+        let bound = store.bind::<Everything>()?;
+        bound.store(&everything())?;
+        let kinds = [
+            ("mode", Kind::Text),
+            ("reach", Kind::F64),
+            ("limit", Kind::Null),
+            ("alias", Kind::Text),
+            ("best", Kind::Struct),
+            ("window", Kind::Array),
+            ("trail", Kind::Array),
+            ("flags", Kind::List),
+            ("items", Kind::List),
+            ("sorted", Kind::Struct),
+            ("image", Kind::Array),
+            ("boxed", Kind::Struct),
+            ("payload", Kind::Bytes),
+            ("bytes", Kind::Bytes),
+            ("period", Kind::U64),
+            ("count", Kind::U64),
+            ("offset", Kind::I64),
+        ];
+        for (name, kind) in kinds {
+            assert_eq!(store.kind(name)?, kind, "{name}");
+            assert!(matches!(store.remove(name), Err(Error::Declared { .. })), "{name}");
+        }
+        assert_eq!(store.get::<String>("mode")?, "go!");
+        assert_eq!(store.array("image")?.shape()?, [2, 2]);
+        Ok(())
+    })
+}
+
+#[test]
+fn everything_is_lent_for_changing_and_for_reading() -> Result<()> {
+    on_both(|store| {
+        let bound = store.bind::<Everything>()?;
+        bound.store(&everything())?;
+        let mut guard = bound.write()?;
+        {
+            let mut s = guard.fields_mut();
+            assert_eq!(s.mode.get()?, Mode::Moving);
+            s.mode.set(Mode::Off)?;
+            *s.reach += 0.5;
+            s.owner.set("else")?;
+            assert!(s.limit.is_none() && s.limit.get_mut()?.is_none());
+            s.limit.set(Some(0.5))?;
+            *s.limit.get_mut()?.unwrap() *= 4.0;
+            s.alias.set(None)?;
+            s.best.get_mut()?.unwrap().name.set("better")?;
+            s.window.get_mut()?.unwrap()[1] = 9;
+            s.trail.as_mut_slice()?[0] = 5;
+            s.trail.truncate(3)?;
+            s.trail.push(6)?;
+            assert_eq!(s.trail.as_slice()?, [5, -1, -1, 6]);
+            *s.flags.get_mut(1)? = true;
+            s.words.push(&"three".into())?;
+            s.words.remove(0)?;
+            s.items.for_each_mut(|item| {
+                *item.id += 10;
+                Ok::<_, Error>(())
+            })?;
+            s.items.insert(0, &Item { id: 0, name: "new".into() })?;
+            s.rows.get_mut(1)?.extend_from_slice(&[7.0, 8.0])?;
+            s.sorted.insert("c", &3.0)?;
+            assert!(s.sorted.remove("a")? && !s.sorted.remove("a")?);
+            *s.unsorted.get_mut("x")?.unwrap().id = 40;
+            assert!(s.unsorted.get_mut("y")?.is_none());
+            s.image.assign([1, 3], &[7, 8, 9])?;
+            s.boxed.name.set("boxed")?;
+            s.payload.set(b"payload")?;
+            *s.period = 6;
+            *s.count -= 1;
+        }
+        drop(guard);
+
+        let guard = bound.read()?;
+        let s = guard.fields();
+        assert_eq!((s.mode, *s.reach, s.owner.as_str()?), (Mode::Off, 3.0, "else"));
+        assert_eq!((s.limit, s.alias.is_none()), (Some(&2.0), true));
+        assert_eq!(s.best.unwrap().name.as_str()?, "better");
+        assert_eq!(s.window, Some(&[3, 9]));
+        assert_eq!(s.trail.as_slice()?, [5, -1, -1, 6]);
+        assert_eq!(s.flags.iter().collect::<Result<Vec<_>>>()?, [&true, &true]);
+        assert_eq!(s.words.get(1)?.as_str()?, "three");
+        assert_eq!(
+            s.items.iter().map(|item| item.map(|item| *item.id)).collect::<Result<Vec<_>>>()?,
+            [0, 12, 13]
+        );
+        assert_eq!(s.items.load(0)?, Item { id: 0, name: "new".into() });
+        assert_eq!(s.rows.get(1)?.as_slice()?, [7.0, 8.0]);
+        assert_eq!(s.sorted.names()?, ["b", "c"].map(String::from));
+        assert_eq!(s.sorted.get("c")?, Some(&3.0));
+        assert_eq!(*s.unsorted.get("x")?.unwrap().id, 40);
+        assert!(s.unsorted.get("y")?.is_none());
+        assert_eq!((s.image.shape()?, s.image.as_slice()?), ([1, 3], &[7, 8, 9][..]));
+        assert_eq!(s.boxed.name.as_str()?, "boxed");
+        assert_eq!(s.payload.as_bytes()?, b"payload");
+        assert_eq!((*s.period, *s.count), (6, usize::MAX - 1));
+        Ok(())
+    })
+}
+
+#[test]
+fn others_assign_what_the_declared_type_can_take() -> Result<()> {
+    on_both(|store| {
+        let bound = store.bind::<Everything>()?;
+        store.set("limit", 3)?;
+        assert_eq!(store.kind("limit")?, Kind::F64, "converted");
+        store.set("limit", Value::Null)?;
+        store.set("limit", 4.5_f32)?;
+        assert!(matches!(store.set("limit", "text"), Err(Error::WrongType { .. })));
+        assert!(matches!(store.set("reach", Value::Null), Err(Error::WrongType { .. })));
+
+        store.set("best", Value::record([("name", Value::from("from elsewhere"))]))?;
+        assert!(matches!(store.set("best", 5), Err(Error::WrongType { .. })));
+        store.set("trail", vec![1, 2, 3, 4, 5])?;
+        store.set("trail", ArrayValue::from_slice(&[2], &[1.0, 2.0])?).expect_err("floats are no integers");
+        store.set("trail", ArrayValue::from_slice(&[2, 1], &[1_i16, 2])?).expect_err("another dimension");
+        store.set("trail", vec![70_000]).expect_err("too large");
+        store.set("items", vec![Value::record([("id", Value::from(9_u32))])])?;
+        store.set("sorted", Value::record([("z", Value::from(1.0))]))?;
+        store.set("image", ArrayValue::from_slice(&[1, 2], &[5_u8, 6])?)?;
+        store.set("window", ArrayValue::from_slice(&[2], &[1_u8, 2])?)?;
+
+        // What is missing in the parts is completed when they are held for changing, with defaults.
+        let missing = bound.read().err().unwrap();
+        assert_eq!(missing.to_string(), "best.id: no such field");
+        bound.with_mut(|mut s| {
+            assert_eq!(*s.best.get_mut()?.unwrap().id, 7);
+            assert_eq!(s.items.get_mut(0)?.name.as_str()?, "unnamed");
+            Ok::<_, Error>(())
+        })??;
+        store.set("window", Value::Null)?;
+        let loaded = bound.load()?;
+        assert_eq!(loaded.limit, Some(4.5));
+        assert_eq!(loaded.best, Some(Item { id: 7, name: "from elsewhere".into() }));
+        assert_eq!(loaded.trail, [1, 2, 3, 4, 5]);
+        assert_eq!(loaded.items, [Item { id: 9, name: "unnamed".into() }]);
+        assert_eq!(loaded.sorted, [("z".to_owned(), 1.0)].into());
+        assert_eq!(loaded.image, NdArray::new([1, 2], vec![5, 6])?);
+        assert_eq!(loaded.window, None);
+        Ok(())
+    })
+}
+
+#[test]
+fn a_guard_refuses_what_others_have_put_there() -> Result<()> {
+    on_both(|store| {
+        let bound = store.bind::<Everything>()?;
+        store.set("mode", "fly")?;
+        let message = bound.read().err().unwrap().to_string();
+        assert_eq!(message, r#"mode: found the text "fly", expected "off" or "stand_by" or "go!""#);
+        store.set("mode", "off")?;
+
+        // While there is none, nobody knows of what type and shape the array is to be: that is found when it is held.
+        store.set("window", ArrayValue::from_slice(&[1], &[0.5])?)?;
+        let message = bound.read().err().unwrap().to_string();
+        assert_eq!(
+            message,
+            "window: found an array of <f8 with shape [1], expected an array of |u1 with shape [2]"
+        );
+        store.set("window", Value::Null)?;
+        store.set("period", 2_000_000_u64)?;
+        assert_eq!(bound.load().err().unwrap().to_string(), "period: longer than anybody waits");
+        store.set("period", 1)?;
+
+        store.set("items", vec![Value::from(1), "two".into()])?;
+        let guard = bound.write()?;
+        let s = guard.fields();
+        assert_eq!(s.items.get(1).err().unwrap().to_string(), "items[1]: found text, expected struct");
+        assert!(matches!(s.items.get(2).err(), Some(Error::IndexOutOfRange { .. })));
+        drop(guard);
+        assert_eq!(bound.load().err().unwrap().to_string(), "items[0]: found i32, expected struct");
+        store.set("items", Vec::<Value<'_>>::new())?;
+        store.set("sorted", Value::record([("z", Value::from("text"))]))?;
+        assert_eq!(
+            bound.with(|s| s.sorted.get("z").err().unwrap().to_string())?,
+            "sorted.z: found text, expected f64"
+        );
+        Ok(())
+    })
+}
+
+#[test]
+fn dynamic_parts_hold_anything() -> Result<()> {
+    #[derive(StructStore)]
+    struct Robot {
+        num: i32,
+        log: List,
+        extra: Struct,
+    }
+
+    on_both(|store| {
+        let robot = store.bind::<Robot>()?;
+        robot.with_mut(|mut s| {
+            s.log.push("started")?;
+            s.log.push(5)?;
+            s.extra.set("anything", vec![1, 2])?;
+            s.extra.set("name", "of any type")
+        })??;
+        assert_eq!(
+            store.to_string(),
+            r#"{"num": 0, "log": ["started", 5], "extra": {"anything": [1, 2], "name": "of any type"}}"#
+        );
+        robot.with(|s| {
+            assert_eq!((s.log.get::<String>(0)?.as_str(), s.log.len()), ("started", 2));
+            assert_eq!(s.extra.get::<String>("name")?, "of any type");
+            Ok::<_, Error>(())
+        })??;
+        let copy = robot.load()?;
+        copy.log.push("only in the copy")?;
+        copy.extra.set("name", "only in the copy")?;
+        assert_eq!(store.list("log")?.len()?, 2);
+        robot.store(&copy)?;
+        assert_eq!(store.list("log")?.len()?, 3);
+        assert_eq!(store.at("extra")?.get::<String>("name")?, "only in the copy");
+        Ok(())
+    })
+}
+
+#[test]
+fn flattened_and_skipped_fields() -> Result<()> {
+    #[derive(StructStore, Debug, PartialEq)]
+    #[structstore(rename_all = "camelCase")]
+    struct Outer {
+        first_field: i32,
+        #[structstore(flatten)]
+        inner: Item,
+        #[structstore(flatten)]
+        generic: Pair<f64>,
+        #[structstore(skip)]
+        runtime: Vec<std::path::PathBuf>,
+        #[structstore(skip, default = 5)]
+        cycles: u64,
+        #[structstore(default)]
+        last_field: [u8; 3],
+    }
+
+    #[derive(StructStore, Debug, PartialEq)]
+    struct Pair<T> {
+        #[structstore(rename = "x")]
+        left: T,
+        right: Option<T>,
+    }
+
+    on_both(|store| {
+        let outer = store.bind::<Outer>()?;
+        assert_eq!(store.names()?, ["firstField", "id", "name", "x", "right", "lastField"]);
+        outer.with_mut(|mut s| {
+            *s.first_field = 1;
+            *s.inner.id = 2;
+            *s.generic.left = 3.0;
+            s.generic.right.set(Some(4.0))
+        })??;
+        let mut loaded = outer.load()?;
+        assert_eq!((loaded.first_field, loaded.inner.id, loaded.cycles), (1, 2, 5));
+        assert_eq!(loaded.generic, Pair { left: 3.0, right: Some(4.0) });
+        loaded.runtime.push("/tmp".into());
+        loaded.inner.name = "renamed".into();
+        outer.store(&loaded)?;
+        assert_eq!(store.get::<String>("name")?, "renamed");
+        assert_eq!(outer.load()?.runtime, Vec::<std::path::PathBuf>::new());
+
+        store.set("name", "five")?;
+        let other = store.nested("other")?;
+        other.set("id", "text")?;
+        let error = other.bind::<Outer>().err().unwrap().to_string();
+        assert!(error.starts_with("other.id: found text, expected u32"), "{error}");
+        assert_eq!(other.names()?, ["id"], "nothing is created by what fails");
+        Ok(())
+    })
+}
+
+#[test]
+fn schemas_describe_themselves() {
+    /// The struct's own documentation is not a field's.
+    #[derive(StructStore)]
+    struct Documented {
+        /// How fast,
+        /// in metres per second.
+        ///
+        /// Never negative.
+        #[structstore(default = 1.0)]
+        speed: f64,
+        mode: Mode,
+        /// Where it has been.
+        trail: Vec<f32>,
+        grid: NdArray<u8, 2>,
+        matrix: [[f64; 3]; 2],
+        items: Vec<Item>,
+        /// Perhaps nobody.
+        owner: Option<String>,
+        #[structstore(flatten)]
+        pair: Item,
+        extra: Struct,
+    }
+
+    let schema = Documented::schema();
+    assert_eq!(
+        schema.field("speed").unwrap().description,
+        "How fast,\nin metres per second.\n\nNever negative."
+    );
+    assert_eq!(schema.field("speed").unwrap().schema, Schema::Scalar(Kind::F64));
+    assert_eq!(
+        schema.to_string(),
+        r#"struct
+  speed: f64  -- How fast,
+  mode: "off" | "stand_by" | "go!"
+  trail: array of <f4 [_]  -- Where it has been.
+  grid: array of |u1 [_, _]
+  matrix: array of <f8 [2, 3]
+  items: list of struct
+    id: u32
+    name: text
+  owner: null or text  -- Perhaps nobody.
+  id: u32
+  name: text
+  extra: struct of any fields"#
+    );
+}
+
+#[test]
+fn schemas_evolve() -> Result<()> {
+    mod old {
+        #[derive(structstore::StructStore)]
+        pub(super) struct Settings {
+            pub(super) speed: f32,
+            pub(super) count: i16,
+            pub(super) gains: [f32; 2],
+            pub(super) trail: Vec<u8>,
+            pub(super) name: String,
+        }
+    }
+    mod new {
+        #[derive(structstore::StructStore)]
+        pub(super) struct Settings {
+            pub(super) speed: f64,
+            pub(super) count: i64,
+            pub(super) gains: [f64; 2],
+            pub(super) trail: Vec<i32>,
+            pub(super) name: Option<String>,
+            #[structstore(default = 3)]
+            pub(super) added: u8,
+        }
+    }
+
+    on_both(|store| {
+        let before = store.bind::<old::Settings>()?;
+        before.store(&old::Settings {
+            speed: 1.5,
+            count: -2,
+            gains: [0.5, 2.0],
+            trail: vec![1, 2],
+            name: "arm".into(),
+        })?;
+        let error = store.bind::<new::Settings>().err().unwrap().to_string();
+        assert_eq!(error, "speed: found f32, expected f64; `bind_widening` converts it");
+        assert!(!store.contains("added")?, "all or nothing");
+
+        let after = store.bind_widening::<new::Settings>()?;
+        let loaded = after.load()?;
+        assert_eq!((loaded.speed, loaded.count, loaded.gains), (1.5, -2, [0.5, 2.0]));
+        assert_eq!((loaded.trail, loaded.name.as_deref(), loaded.added), (vec![1, 2], Some("arm"), 3));
+        // The old program is told, and reads nothing wrong.
+        assert!(matches!(before.read().err(), Some(Error::WrongType { .. })));
+        assert!(matches!(before.write().err(), Some(Error::WrongType { .. })));
+        // Narrowing is never offered.
+        let error = store.bind_widening::<old::Settings>().err().unwrap().to_string();
+        assert_eq!(
+            error,
+            "speed: found f64, expected f32; remove the old field, or give this one another name"
+        );
+
+        // Lists of numbers, as Python has put them there, become arrays.
+        let python = store.nested("python")?;
+        python.set("gains", vec![1_i64, 2])?;
+        python.set("trail", vec![1_i64, 2, 3])?;
+        python.set("count", 5_i64)?;
+        let error = python.bind::<new::Settings>().err().unwrap().to_string();
+        assert!(
+            error.starts_with("python.gains: found list, expected an array of <f8 with shape [2]; `bind_w"),
+            "{error}"
+        );
+        let loaded = python.bind_widening::<new::Settings>()?.load()?;
+        assert_eq!((loaded.gains, loaded.trail), ([1.0, 2.0], vec![1, 2, 3]));
+        Ok(())
+    })
+}
+
+#[test]
+fn vectors_grow_in_place_and_never_under_views() -> Result<()> {
+    #[derive(StructStore)]
+    struct Trail {
+        points: Vec<f64>,
+    }
+
+    on_both(|store| {
+        let trail = store.bind::<Trail>()?;
+        for round in 0..1000 {
+            trail.with_mut(|mut s| s.points.push(f64::from(round)))??;
+        }
+        let expected: Vec<f64> = (0..1000).map(f64::from).collect();
+        assert_eq!(trail.load()?.points, expected);
+
+        let view = store.array("points")?.view()?;
+        trail.with_mut(|mut s| {
+            s.points.push(1000.0)?;
+            s.points.as_mut_slice()?[0] = -1.0;
+            s.points.resize(1002, 0.25)
+        })??;
+        assert_eq!(view.to_vec::<f64>()?, expected, "a view keeps what it saw");
+        let now = trail.load()?.points;
+        assert_eq!((now.len(), now[0], now[1000], now[1001]), (1002, -1.0, 1000.0, 0.25));
+        trail.with_mut(|mut s| s.points.clear())??;
+        assert_eq!(trail.load()?.points, Vec::<f64>::new());
+        assert_eq!(view.shape(), [1000]);
+        drop(view);
+        trail.with_mut(|mut s| s.points.extend_from_slice(&[1.0, 2.0]))??;
+        assert_eq!(store.array("points")?.to_vec::<f64>()?, [1.0, 2.0]);
+        Ok(())
+    })
+}
+
+#[test]
+fn bindings_take_part_in_transactions() -> Result<()> {
+    on_both(|store| {
+        let bound = store.bind::<Everything>()?;
+        bound.store(&everything())?;
+        let failed: Result<()> = bound.transaction(|mut s| {
+            s.mode.set(Mode::Off)?;
+            *s.reach = 0.0;
+            s.limit.set(Some(1.0))?;
+            s.alias.set(None)?;
+            *s.best.get_mut()?.unwrap().id = 100;
+            s.window.get_mut()?.unwrap()[0] = 100;
+            s.trail.push(1)?;
+            s.trail.truncate(1)?;
+            s.trail.extend_from_slice(&[9, 9])?;
+            *s.flags.get_mut(0)? = false;
+            *s.items.get_mut(0)?.id = 100;
+            s.items.remove(1)?;
+            s.sorted.insert("new", &1.0)?;
+            *s.unsorted.get_mut("x")?.unwrap().id = 100;
+            s.image.assign([0, 0], &[])?;
+            s.boxed.name.set("changed")?;
+            *s.period = 100;
+            Err(Error::Interrupted)
+        });
+        assert!(matches!(failed, Err(Error::Interrupted)));
+        assert_eq!(bound.load()?, everything());
+
+        let array = store.nested("array")?.bind::<Arrays>()?;
+        let failed: Result<()> = array.transaction(|s| {
+            s.gains[1] = 5.0;
+            s.matrix[1][1] = 5;
+            Err(Error::Interrupted)
+        });
+        assert!(failed.is_err());
+        assert_eq!(array.load()?.gains, [0.0; 3]);
+        assert_eq!(array.load()?.matrix, [[0; 2]; 2]);
+
+        bound.transaction(|s| {
+            *s.reach = 9.0;
+            Ok::<_, Error>(())
+        })?;
+        assert_eq!(bound.load()?.reach, Metres(9.0));
+
+        // Beside fields that no binding knows, in a transaction and in a guard.
+        store.transaction(|tx| {
+            tx.set("undeclared", 5)?;
+            *tx.fields_of(&bound)?.count = 1;
+            tx.fields_of(&array)?.gains[0] = 2.0;
+            assert!(matches!(bound.read().err(), Some(Error::HeldByGuard { .. })));
+            Ok::<_, Error>(())
+        })?;
+        assert_eq!((bound.load()?.count, array.load()?.gains[0]), (1, 2.0));
+        assert_eq!(*store.read()?.fields_of(&bound)?.count, 1);
+
+        let elsewhere = StructStore::new().bind::<Arrays>()?;
+        let mut guard = store.at("array")?.write()?;
+        assert!(matches!(guard.fields_of(&elsewhere).err(), Some(Error::InvalidArgument { .. })));
+        assert!(
+            matches!(guard.fields_of(&bound).err(), Some(Error::InvalidArgument { .. })),
+            "it lies above"
+        );
+        guard.fields_of(&array)?.gains[2] = 1.0;
+        Ok(())
+    })
+}
+
+#[derive(StructStore, Debug)]
+struct Arrays {
+    gains: [f64; 3],
+    matrix: [[i32; 2]; 2],
+}
+
+#[test]
+fn a_store_that_begins_afresh_is_bound_again() -> Result<()> {
+    let name = SegmentName::new("rebind");
+    let store = StructStoreShared::open(&name)?;
+    let mut settings = store.nested("robot")?.nested("arm.left")?.bind::<Item>()?;
+    let mut root = store.bind::<Arrays>()?;
+    assert!(settings.valid());
+    settings.with_mut(|s| *s.id = 1)?;
+    let fresh = StructStoreShared::options().reinit(true).open(&name)?;
+    assert!(!settings.valid());
+    assert!(matches!(settings.write().err(), Some(Error::StaleHandle { .. })));
+    assert!(matches!(settings.load().err(), Some(Error::StaleHandle { .. })));
+    assert!(matches!(settings.store(&Item::initial()).err(), Some(Error::StaleHandle { .. })));
+    settings.rebind()?;
+    root.rebind()?;
+    assert_eq!(settings.load()?, Item::initial());
+    settings.with_mut(|s| *s.id = 2)?;
+    root.with_mut(|s| s.gains[0] = 1.0)?;
+    assert_eq!(fresh.at("robot")?.at("arm.left")?.get::<u32>("id")?, 2);
+    settings.rebind()?;
+    assert_eq!(settings.load()?.id, 2, "what is valid stays");
+
+    // An item of a list has no name to find it by.
+    fresh.set("list", vec![Value::record::<String>([])])?;
+    let mut item = fresh.list("list")?.get::<Struct>(0)?.bind::<Item>()?;
+    fresh.list("list")?.clear()?;
+    assert!(matches!(item.rebind(), Err(Error::StaleHandle { .. })));
+    fresh.check()
+}
+
+#[test]
+fn views_and_optional_arrays_keep_apart() -> Result<()> {
+    #[derive(StructStore)]
+    struct Frames {
+        last: Option<[u8; 4]>,
+        all: Vec<[u8; 4]>,
+    }
+
+    on_both(|store| {
+        let frames = store.bind::<Frames>()?;
+        frames.with_mut(|mut s| {
+            s.last.set(Some([1; 4]))?;
+            s.all.push(&[2; 4])
+        })??;
+        let last = store.array("last")?.view()?;
+        let all = store.list("all")?.get::<structstore::Array>(0)?.view()?;
+        frames.with_mut(|mut s| {
+            s.last.get_mut()?.unwrap()[0] = 10;
+            s.all.get_mut(0)?[0] = 20;
+            Ok::<_, Error>(())
+        })??;
+        assert_eq!((last.to_vec::<u8>()?, all.to_vec::<u8>()?), (vec![1; 4], vec![2; 4]));
+        let again = store.array("last")?.view()?;
+        // Reading gives the array a block of its own, too.
+        assert_eq!(frames.with(|s| s.last.copied())?, Some([10, 1, 1, 1]));
+        assert_eq!(again.to_vec::<u8>()?, [10, 1, 1, 1]);
+        assert_eq!(frames.load()?.all, [[20, 2, 2, 2]]);
+        Ok(())
+    })
+}

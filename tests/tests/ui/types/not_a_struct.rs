@@ -1,0 +1,5 @@
+use structstore::StructStore;
+
+fn main() {
+    let _ = StructStore::new().bind::<Option<f64>>();
+}
