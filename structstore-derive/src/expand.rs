@@ -243,6 +243,10 @@ fn struct_impl(input: &Input, all: &[Field], stored: &[&Field]) -> TokenStream {
     let [places, schemas, checks, logs, reborrows, lends, lends_mut] =
         ["Place", "schema", "check", "log", "reborrow", "lend", "lend_mut"].map(item);
 
+    let slots = stored.iter().map(|field| match field.storage {
+        Storage::Flatten => field.item(input, quote!(SLOTS_ONLY)),
+        _ => field.item(input, quote!(IN_SLOT)),
+    });
     let initial = all.iter().map(|field| {
         let (member, default) = (&field.member, field.default(input));
         quote!(#member: #default)
@@ -298,6 +302,7 @@ fn struct_impl(input: &Input, all: &[Field], stored: &[&Field]) -> TokenStream {
                 type Place = #place_type #type_generics;
                 type Repeated = #private::AsList;
                 const KIND: #krate::Kind = #krate::Kind::Struct;
+                const SLOTS_ONLY: bool = #(#slots)&&*;
 
                 fn initial() -> Self {
                     Self { #(#initial,)* }
@@ -336,6 +341,7 @@ fn struct_impl(input: &Input, all: &[Field], stored: &[&Field]) -> TokenStream {
                     #result::Ok(())
                 }
 
+                #[inline]
                 fn load(#place: &Self::Place, #lender: #private::Lender<'_>) -> #krate::Result<Self> {
                     let #place_type(#node, #(#variables,)*) = #place;
                     #node.check()?;
@@ -397,6 +403,7 @@ fn newtype_impl(input: &Input, field: &Field) -> TokenStream {
     let (lent_ref, lent_mut) = (item(quote!(Ref<'s>)), item(quote!(Mut<'s>)));
     let (lent_again, place_type) = (item(quote!(Mut<'a>)), item(quote!(Place)));
     let (kind, optional, schema) = (item(quote!(KIND)), item(quote!(OPTIONAL)), item(quote!(schema())));
+    let (in_slot, slots_only) = (item(quote!(IN_SLOT)), item(quote!(SLOTS_ONLY)));
     let [resolve, check, log, reborrow, lend, lend_mut] =
         [quote!(resolve), quote!(check), quote!(log), quote!(reborrow), quote!(lend), quote!(lend_mut)]
             .map(item);
@@ -412,6 +419,8 @@ fn newtype_impl(input: &Input, field: &Field) -> TokenStream {
                 type Repeated = #private::AsList;
                 const KIND: #krate::Kind = #kind;
                 const OPTIONAL: bool = #optional;
+                const IN_SLOT: bool = #in_slot;
+                const SLOTS_ONLY: bool = #slots_only;
 
                 fn initial() -> Self {
                     Self(#default)

@@ -134,7 +134,7 @@ struct One {
     number: i64,
 }
 
-#[derive(StructStore)]
+#[derive(StructStore, Clone, Copy)]
 struct Ten {
     a: i32,
     b: i64,
@@ -145,7 +145,21 @@ struct Ten {
     other: Inner,
 }
 
-#[derive(StructStore)]
+#[derive(StructStore, Clone, Copy)]
+struct Flat {
+    a: i32,
+    b: i64,
+    c: f32,
+    d: f64,
+    e: bool,
+    f: u8,
+    g: u16,
+    h: u32,
+    i: u64,
+    j: f64,
+}
+
+#[derive(StructStore, Clone, Copy)]
 struct Inner {
     x: f64,
     y: i32,
@@ -183,6 +197,12 @@ fn locks(criterion: &mut Criterion) {
     });
     group.bench_function("read_ten", |bencher| bencher.iter(|| *ten.read().unwrap().fields().inner.y));
     group.bench_function("load_ten", |bencher| bencher.iter(|| ten.load().unwrap()));
+    let flat = store.nested("flat").unwrap().bind::<Flat>().unwrap();
+    group.bench_function("load_flat", |bencher| bencher.iter(|| flat.load().unwrap()));
+    let copied = parking_lot::RwLock::new(flat.load().unwrap());
+    group.bench_function("copy_flat", |bencher| bencher.iter(|| *black_box(&copied).read()));
+    let copied = parking_lot::RwLock::new(ten.load().unwrap());
+    group.bench_function("copy_ten", |bencher| bencher.iter(|| *black_box(&copied).read()));
     let mut guard = ten.write().unwrap();
     let fields = guard.fields_mut();
     group.bench_function("store_in_guard", |bencher| {

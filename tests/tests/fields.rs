@@ -700,3 +700,47 @@ fn views_and_optional_arrays_keep_apart() -> Result<()> {
         Ok(())
     })
 }
+
+/// A struct of scalars is copied out without a lock: all of it as of one moment nevertheless.
+#[test]
+fn what_is_loaded_without_a_lock_is_never_torn() -> Result<()> {
+    #[derive(StructStore, Debug)]
+    struct Pair {
+        first: u64,
+        flag: bool,
+        second: u64,
+        third: f64,
+    }
+
+    let name = SegmentName::new("torn");
+    let store = StructStoreShared::open(&name)?;
+    let pair = store.nested("pair")?.bind::<Pair>()?;
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            let pair = store.at("pair")?.bind::<Pair>()?;
+            for round in 1..=100_000_u64 {
+                pair.with_mut(|pair| {
+                    *pair.first = round;
+                    *pair.flag = round % 2 == 1;
+                    *pair.second = round;
+                    *pair.third = round as f64;
+                })?;
+            }
+            stop.store(true, std::sync::atomic::Ordering::Relaxed);
+            Ok::<_, Error>(())
+        });
+        let mut loads = 0;
+        while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+            let Pair { first, flag, second, third } = pair.load()?;
+            assert_eq!((first, first % 2 == 1, first as f64), (second, flag, third));
+            loads += 1;
+        }
+        assert!(loads > 0);
+        writer.join().unwrap()
+    })?;
+    assert_eq!(pair.load()?.first, 100_000);
+    let _guard = store.at("pair")?.write()?;
+    assert!(matches!(pair.load().err(), Some(Error::HeldByGuard { .. })));
+    Ok(())
+}

@@ -235,7 +235,12 @@ impl<T: Field> Binding<T> {
     /// # Errors
     ///
     /// As [`Binding::read`].
+    #[inline]
     pub fn load(&self) -> Result<T> {
+        if T::SLOTS_ONLY {
+            let loaded = self.handle.read(|_, _| Ok(T::load(&self.place, self.lender())?));
+            return loaded.map_err(|error| self.handle.locate(error));
+        }
         let held = self.lock(Mode::Shared, &Wait::FOREVER)?;
         let loaded = T::load(&self.place, self.lender());
         held.release(self.handle.arena());

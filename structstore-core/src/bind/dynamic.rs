@@ -124,6 +124,8 @@ impl<T: Field> Field for Box<T> {
     type Repeated = AsList;
     const KIND: Kind = T::KIND;
     const OPTIONAL: bool = T::OPTIONAL;
+    const IN_SLOT: bool = T::IN_SLOT;
+    const SLOTS_ONLY: bool = T::SLOTS_ONLY;
 
     fn initial() -> Box<T> {
         Box::new(T::initial())

@@ -79,6 +79,12 @@ pub trait Field: Sized + 'static {
     /// Whether its slot may hold null as well.
     #[doc(hidden)]
     const OPTIONAL: bool = false;
+    /// Whether the value lies in its slot, as opposed to a node of its own.
+    #[doc(hidden)]
+    const IN_SLOT: bool = false;
+    /// Whether it is a struct all of whose fields lie in their slots: then it can be loaded without a lock.
+    #[doc(hidden)]
+    const SLOTS_ONLY: bool = false;
 
     /// The value that a field gets when it is created and no default is given.
     fn initial() -> Self;

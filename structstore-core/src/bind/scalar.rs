@@ -3,8 +3,9 @@
 use super::list::{AsArray, AsList};
 use super::{Binder, Field, Lender, Schema, SlotRef};
 use crate::arena::layout::Slot;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::handle::lend_scalar;
+use crate::node::Raw;
 use crate::value::{Kind, ScalarType, Value};
 
 /// The slot of a scalar.
@@ -27,6 +28,15 @@ impl ScalarPlace {
     }
 }
 
+#[cold]
+fn unlike<T: ScalarType>(slot: &Slot) -> Error {
+    match lend_scalar::<T>(slot) {
+        Err(error) => error.into(),
+        // It has become right meanwhile, so that it is not looked at under a lock, and will be looked at again.
+        Ok(_) => Error::stale().into(),
+    }
+}
+
 macro_rules! scalar_fields {
     ($repeated:ty: $($type:ty),*) => {$(
         impl Field for $type {
@@ -35,6 +45,7 @@ macro_rules! scalar_fields {
             type Place = ScalarPlace;
             type Repeated = $repeated;
             const KIND: Kind = <$type as ScalarType>::KIND;
+            const IN_SLOT: bool = true;
 
             fn initial() -> $type {
                 <$type>::default()
@@ -65,9 +76,12 @@ macro_rules! scalar_fields {
 
             #[inline]
             fn load(place: &ScalarPlace, _: Lender<'_>) -> Result<$type> {
-                let value = lend_scalar::<$type>(place.slot())?;
-                // SAFETY: a valid value (checked) that nobody changes while it is held.
-                Ok(unsafe { value.read() })
+                // By one load of the whole word: whoever reads without a lock may do so while it changes.
+                let raw = Raw::load(place.slot());
+                match <$type>::from_payload(raw.payload) {
+                    Some(value) if raw.tag as u8 == <$type as Field>::KIND as u8 => Ok(value),
+                    _ => Err(unlike::<$type>(place.slot())),
+                }
             }
 
             #[inline]
