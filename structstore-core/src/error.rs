@@ -112,6 +112,14 @@ pub enum Error {
         /// What can be stored in its stead.
         expected: Cow<'static, str>,
     },
+    /// What a type's own `Serialize` or `Deserialize` says, or serde on its behalf; with the feature `serde` only.
+    #[error("{path}: {message}", path = shown(path))]
+    Custom {
+        /// The offending element.
+        path: String,
+        /// What is wrong with it.
+        message: String,
+    },
     /// The segment cannot grow any further.
     #[error("out of space in {place}: {needed} more bytes are needed; {reason}")]
     OutOfSpace {
@@ -289,6 +297,7 @@ impl Error {
             | Error::IndexOutOfRange { path, .. }
             | Error::TooDeep { path, .. }
             | Error::Unsupported { path, .. }
+            | Error::Custom { path, .. }
             | Error::StaleHandle { path }
             | Error::HeldByGuard { path }
             | Error::Abandoned { path }
@@ -310,6 +319,7 @@ impl Error {
             | Error::IndexOutOfRange { path, .. }
             | Error::TooDeep { path, .. }
             | Error::Unsupported { path, .. }
+            | Error::Custom { path, .. }
             | Error::StaleHandle { path }
             | Error::HeldByGuard { path }
             | Error::Abandoned { path }
