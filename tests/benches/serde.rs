@@ -51,7 +51,12 @@ fn document() -> Document {
         score: at as f64 * 0.37,
         comment: at.is_multiple_of(4).then(|| format!("calibrated in run {at}, drift below limits")),
         state: if at.is_multiple_of(2) { State::Idle } else { State::Moving { speed: at as f64 / 7.0 } },
-        position: Position { x: at as f64 * 0.5, y: -1.25, z: 1.0 / (at + 1) as f64, frame: "map".to_owned() },
+        position: Position {
+            x: at as f64 * 0.5,
+            y: -1.25,
+            z: 1.0 / (at + 1) as f64,
+            frame: "map".to_owned(),
+        },
         tags: vec!["lidar".to_owned(), format!("row {}", at % 16)],
         samples: (0..4).map(|sample| (at * sample) as f64 * 0.125).collect(),
     };

@@ -85,10 +85,9 @@ pub fn to_value<T: Serialize + ?Sized>(value: &T) -> Result<Value<'static>> {
 /// let limits: Limits = from_value(value.get("limits").unwrap())?;
 /// assert_eq!((limits.low, limits.unit), (1.0, Some("m")));
 ///
-/// let error = from_value::<std::collections::HashMap<String, Limits>>(&Value::record([
-///     ("limits", Value::record([("low", "deep".into())])),
-/// ]));
-/// assert_eq!(error.err().unwrap().to_string(), "limits.low: found text, expected f64");
+/// let wrong = Value::record([("low", "deep".into())]);
+/// let error = from_value::<Limits>(&wrong).err().unwrap();
+/// assert_eq!(error.to_string(), "low: found text, expected f64");
 /// # Ok::<(), structstore::Error>(())
 /// ```
 pub fn from_value<'de, T: Deserialize<'de>>(value: &'de Value<'_>) -> Result<T> {
