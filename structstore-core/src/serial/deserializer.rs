@@ -118,11 +118,20 @@ impl<'de> de::Deserializer<'de> for Deserializer<'de> {
                 visitor.visit_u128((*number).into())
             }
             Value::Scalar(scalar) => visit_scalar(*scalar, visitor),
-            Value::Text(text) => visitor.visit_borrowed_str(text),
-            Value::Bytes(bytes) => visitor.visit_borrowed_bytes(bytes),
             Value::List(items) => self.visit_list(items, visitor),
             Value::Struct(fields) => self.visit_fields(fields, visitor),
-            Value::Array(array) => visit_array(array, visitor),
+            Value::Text(text) => {
+                self.level.check()?;
+                visitor.visit_borrowed_str(text)
+            }
+            Value::Bytes(bytes) => {
+                self.level.check()?;
+                visitor.visit_borrowed_bytes(bytes)
+            }
+            Value::Array(array) => {
+                self.level.check()?;
+                visit_array(array, visitor)
+            }
         }
     }
 

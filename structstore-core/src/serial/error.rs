@@ -63,14 +63,12 @@ fn wrong_length(length: usize, expected: &dyn Expected) -> Error {
 // In a box as well, for it is how errors travel inside of this crate.
 macro_rules! errors_of_serde {
     ($($type:ty),*) => {$(
-        #[expect(clippy::useless_conversion, reason = "one of the two types converts to itself")]
         impl serde::ser::Error for $type {
             fn custom<T: Display>(message: T) -> Self {
                 custom(message).into()
             }
         }
 
-        #[expect(clippy::useless_conversion, reason = "one of the two types converts to itself")]
         impl serde::de::Error for $type {
             fn custom<T: Display>(message: T) -> Self {
                 custom(message).into()
@@ -102,12 +100,14 @@ errors_of_serde!(Error, Box<Error>);
 
 /// Puts the field that contains what an error is about in front of its path.
 #[cold]
+#[expect(clippy::boxed_local, reason = "it comes in a box and goes on in one")]
 pub(super) fn under(error: Box<Error>, name: &str) -> Box<Error> {
     error.under(name).into()
 }
 
 /// The same for an item of a list.
 #[cold]
+#[expect(clippy::boxed_local, reason = "it comes in a box and goes on in one")]
 pub(super) fn under_index(error: Box<Error>, index: usize) -> Box<Error> {
     error.under_index(index).into()
 }

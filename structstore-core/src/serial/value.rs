@@ -10,8 +10,9 @@ use serde::ser::{Error as _, Serialize, SerializeMap, Serializer};
 
 use super::array::{self, VALUE};
 use super::{Level, room};
-use crate::error::Result as StoreResult;
+use crate::error::{Error, Result as StoreResult};
 use crate::handle::{Array, Bytes, List, Struct, Text};
+use crate::lock::MAX_DEPTH;
 use crate::shared::StructStoreShared;
 use crate::store::StructStore;
 use crate::value::{ArrayValue, Scalar, Value};
@@ -173,17 +174,22 @@ struct ValueVisitor {
 impl ValueVisitor {
     /// Fails where no text, bytes or array may be.
     fn node<E: de::Error>(self, value: Value<'static>) -> Result<Value<'static>, E> {
-        self.level.check().map_err(E::custom)?;
+        self.level.check().map_err(too_deep)?;
         Ok(value)
     }
 
     fn inside<E: de::Error>(self) -> Result<ValueVisitor, E> {
-        Ok(ValueVisitor { level: self.level.inside().map_err(E::custom)? })
+        Ok(ValueVisitor { level: self.level.inside().map_err(too_deep)? })
     }
 
     fn wrapped<E: de::Error>(self) -> Result<ValueVisitor, E> {
-        Ok(ValueVisitor { level: self.level.wrapped().map_err(E::custom)? })
+        Ok(ValueVisitor { level: self.level.wrapped().map_err(too_deep)? })
     }
+}
+
+#[cold]
+fn too_deep<E: de::Error>(_: Box<Error>) -> E {
+    E::custom(format_args!("nested deeper than the limit of {MAX_DEPTH} levels"))
 }
 
 impl<'de> DeserializeSeed<'de> for ValueVisitor {
