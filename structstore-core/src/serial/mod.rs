@@ -63,7 +63,8 @@ pub fn to_value<T: Serialize + ?Sized>(value: &T) -> Result<Value<'static>> {
 /// bytes from the value.
 ///
 /// Integers become any integer type that they fit, numbers any float, arrays any sequence of numbers. Structs become
-/// structs and maps, whose keys are parsed where they are numbers or truth values.
+/// structs and maps, whose keys are parsed where they are numbers or truth values. A [`Value`] in a type that serde reads
+/// by way of a buffer of its own (`untagged`, `flatten`, an internal tag) gets lists of numbers in place of arrays.
 ///
 /// # Errors
 ///
