@@ -112,7 +112,7 @@ pub enum Error {
         /// What can be stored in its stead.
         expected: Cow<'static, str>,
     },
-    /// A conversion of the user's own refused a value.
+    /// A conversion of the user's own refused a value: `from_stored` of a `with` module, `Serialize` or `Deserialize`.
     #[error("{path}: {reason}", path = shown(path))]
     Rejected {
         /// Where the value is, or was to go.

@@ -48,6 +48,8 @@ mod node;
 mod orphans;
 #[cfg(not(loom))]
 mod segment;
+#[cfg(all(feature = "serde", not(loom)))]
+mod serial;
 #[cfg(not(loom))]
 mod shared;
 #[cfg(not(loom))]
@@ -79,6 +81,9 @@ pub use {
 #[cfg(all(feature = "derive", not(loom)))]
 pub use structstore_derive::StructStore;
 
+#[cfg(all(feature = "serde", not(loom)))]
+pub use serial::{as_array, from_value, to_value};
+
 /// What generated code and language bindings use. Not part of the API.
 #[cfg(not(loom))]
 #[doc(hidden)]
@@ -98,6 +103,6 @@ pub mod private {
 extern crate self as structstore;
 
 /// The examples of the README compile.
-#[cfg(all(doctest, feature = "derive"))]
+#[cfg(all(doctest, feature = "derive", feature = "serde"))]
 #[doc = include_str!("../../README.md")]
 struct Readme;

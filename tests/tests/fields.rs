@@ -744,3 +744,36 @@ fn what_is_loaded_without_a_lock_is_never_torn() -> Result<()> {
     assert!(matches!(pair.load().err(), Some(Error::HeldByGuard { .. })));
     Ok(())
 }
+
+#[test]
+fn arrays_of_ndarray_are_fields() -> Result<()> {
+    #[derive(StructStore, Debug, PartialEq)]
+    struct Frame {
+        #[structstore(default = ndarray::array![[1, 2, 3], [4, 5, 6]])]
+        pixels: ndarray::Array2<u16>,
+        weights: ndarray::Array1<f32>,
+    }
+
+    on_both(|store| {
+        let frame = store.bind::<Frame>()?;
+        frame.with_mut(|mut s| {
+            let mut pixels = s.pixels.view_mut()?;
+            pixels.row_mut(1).fill(7);
+            pixels[[0, 2]] = 9;
+            s.weights.extend_from_slice(&[0.5, 1.5])
+        })??;
+        let guard = frame.read()?;
+        assert_eq!(guard.fields().pixels.view()?, ndarray::array![[1, 2, 9], [7, 7, 7]]);
+        assert_eq!(guard.fields().weights.view()?.sum(), 2.0);
+        drop(guard);
+        let mut loaded = frame.load()?;
+        // Not in C order: it is when it is stored.
+        loaded.pixels = loaded.pixels.reversed_axes();
+        frame.store(&loaded)?;
+        assert_eq!(store.array("pixels")?.to_vec::<u16>()?, [1, 7, 2, 7, 9, 7]);
+        assert_eq!(frame.load()?, loaded);
+        let owned: ndarray::Array2<u8> = NdArray::new([1, 2], vec![3, 4])?.try_into()?;
+        assert_eq!(owned, ndarray::array![[3, 4]]);
+        Ok(())
+    })
+}

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 /// A benchmark, what it is compared with, and how many times as long it may take.
-const LIMITS: [(&str, &str, &str, f64); 11] = [
+const LIMITS: [(&str, &str, &str, f64); 14] = [
     ("get of one of 100 fields", "fields/get", "fields/get_of_map", 0.8),
     ("set of one of 100 fields, 8 seats", "fields/set", "fields/set_of_map", 1.5),
     ("exclusive guard, 8 seats", "locks/exclusive_8", "locks/mutex", 1.2),
@@ -17,6 +17,9 @@ const LIMITS: [(&str, &str, &str, f64); 11] = [
     ("write guard over ten bound fields", "locks/write_ten", "locks/exclusive_8", 2.0),
     ("read guard over ten bound fields", "locks/read_ten", "locks/shared_8", 1.5),
     ("load of ten scalars", "locks/load_flat", "locks/copy_flat", 3.0),
+    ("put of a document of 1 MB", "documents/put", "documents/to_json_value", 3.0),
+    ("put over another such document", "documents/put_over", "documents/to_json_value", 6.0),
+    ("get_as of a document of 1 MB", "documents/get_as", "documents/from_json_value", 3.0),
 ];
 
 /// Prints the ratios of the benchmarks that ran since `start`, beside their limits. Timings are noisy: nothing fails.

@@ -70,9 +70,13 @@ fn fmt(workspace: &Workspace, _: &Venv<'_>) -> Result {
 }
 
 fn clippy(workspace: &Workspace, venv: &Venv<'_>) -> Result {
-    let mut clippy = workspace.cargo();
-    clippy.args(["clippy", "--workspace", "--all-targets", "--all-features", "--locked"]);
-    step::run(clippy.args(["--", "-D", "warnings"]).env("PYO3_PYTHON", venv.python()?))
+    let mut all = workspace.cargo();
+    all.args(["clippy", "--workspace", "--all-targets", "--all-features", "--locked"]);
+    step::run(all.args(["--", "-D", "warnings"]).env("PYO3_PYTHON", venv.python()?))?;
+    // And the library as it is without its features.
+    let mut bare = workspace.cargo();
+    bare.args(["clippy", "--locked", "-p", "structstore-core", "--no-default-features"]);
+    step::run(bare.args(["--", "-D", "warnings"]))
 }
 
 fn python(_: &Workspace, venv: &Venv<'_>) -> Result {
@@ -82,7 +86,8 @@ fn python(_: &Workspace, venv: &Venv<'_>) -> Result {
 fn rust(workspace: &Workspace, venv: &Venv<'_>) -> Result {
     let python = venv.python_with_wheel()?;
     let mut tests = workspace.cargo();
-    step::run(tests.args(["test", "--locked"]).env(PYTHON_FOR_TESTS, python).env(soak::SECONDS, "60"))
+    tests.args(["test", "--locked", "--features", "structstore-core/serde,structstore-core/ndarray"]);
+    step::run(tests.env(PYTHON_FOR_TESTS, python).env(soak::SECONDS, "60"))
 }
 
 fn deaths(workspace: &Workspace, _: &Venv<'_>) -> Result {
@@ -94,6 +99,7 @@ fn deaths(workspace: &Workspace, _: &Venv<'_>) -> Result {
 fn doc(workspace: &Workspace, _: &Venv<'_>) -> Result {
     let mut doc = workspace.cargo();
     doc.args(["doc", "--no-deps", "--locked", "-p", "structstore-core", "-p", "structstore-derive"]);
+    doc.args(["--features", "structstore-core/serde,structstore-core/ndarray"]);
     step::run(doc.env("RUSTDOCFLAGS", "-D warnings"))
 }
 

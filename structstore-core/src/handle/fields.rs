@@ -640,7 +640,7 @@ impl<'a> TryFrom<&'a Struct> for Value<'static> {
 
 /// A struct that is held exclusively, with all below it.
 pub struct StructMut<'s, H = Lent<'s>> {
-    pub(super) access: Access<'s, H>,
+    pub(crate) access: Access<'s, H>,
 }
 
 impl<'s, H: Hold> StructMut<'s, H> {
@@ -855,7 +855,7 @@ pub(crate) fn lend_scalar<T: ScalarType>(slot: &crate::arena::layout::Slot) -> B
 
 /// A struct that is held for reading, with all below it.
 pub struct StructRef<'s, H = Lent<'s>> {
-    pub(super) access: Access<'s, H>,
+    pub(crate) access: Access<'s, H>,
 }
 
 impl<'s, H: Hold> StructRef<'s, H> {

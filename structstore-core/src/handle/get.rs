@@ -128,7 +128,7 @@ impl<T: Get> Get for Option<T> {
 impl Get for Value<'static> {
     fn get(slot: Slot<'_>) -> BoxedResult<Value<'static>> {
         if !slot.raw.kind()?.is_node() {
-            return super::plain_value(slot.raw);
+            return slot.raw.plain_value();
         }
         match slot.source {
             Source::Handle(parent) => parent.child(slot.raw)?.to_value(),

@@ -337,21 +337,15 @@ impl Handle {
 
 /// The value of a node that is held, with all below it.
 pub(crate) fn held_value(arena: &Arena, node: &Node, depth: usize) -> Result<Value<'static>> {
-    compose(node::read_shallow(arena, node)?, depth, &|raw, depth| {
-        held_value(arena, node::resolve(arena, raw)?.1, depth)
-    })
+    node::read_value(arena, node, depth)
 }
 
 /// The value of a slot whose node is held.
 pub(crate) fn slot_value(arena: &Arena, raw: Raw) -> Result<Value<'static>> {
     match raw.id() {
         Some(_) => held_value(arena, node::resolve(arena, raw)?.1, 0),
-        None => plain_value(raw),
+        None => raw.plain_value(),
     }
-}
-
-fn plain_value(raw: Raw) -> Result<Value<'static>> {
-    Ok(crate::value::decode_scalar(raw.kind()?, raw.payload)?.map_or(Value::Null, Value::Scalar))
 }
 
 fn compose(
@@ -365,7 +359,7 @@ fn compose(
     }
     let value = |raw: Raw| match raw.id() {
         Some(_) => child(raw, depth + 1),
-        None => plain_value(raw),
+        None => raw.plain_value(),
     };
     Ok(match shallow {
         Shallow::Text(text) => text.into(),

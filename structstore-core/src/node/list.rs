@@ -41,23 +41,17 @@ pub(crate) fn out_of_range(index: u64, len: u64) -> Box<Error> {
     Error::IndexOutOfRange { path: String::new(), index: index as usize, len: len as usize }.into()
 }
 
+/// The slots of all items.
+pub(crate) fn slots<'a>(arena: &'a Arena, node: &Node) -> Result<&'a [Slot]> {
+    match len(node) {
+        0 => Ok(&[]),
+        len => arena.slice(node.body[BLOCK].load(Ordering::Relaxed), len),
+    }
+}
+
 /// All items, as read.
 pub(crate) fn items(arena: &Arena, node: &Node) -> Result<Vec<Raw>> {
-    let (block, len) = (node.body[BLOCK].load(Ordering::Relaxed), len(node));
-    let words =
-        len.checked_mul(2).ok_or_else(|| Error::corrupt("a list", len, "a length within the segment"))?;
-    if words == 0 {
-        return Ok(Vec::new());
-    }
-    let words = arena.words(block, words)?;
-    let (slots, _) = words.as_chunks::<2>();
-    Ok(slots
-        .iter()
-        .map(|[tag, payload]| Raw {
-            tag: tag.load(Ordering::Relaxed),
-            payload: payload.load(Ordering::Relaxed),
-        })
-        .collect())
+    Ok(slots(arena, node)?.iter().map(Raw::load).collect())
 }
 
 /// Appends an item without the journal, if there is room: what lies behind the end is no part of the list, and the

@@ -20,7 +20,7 @@ pub(crate) use assign::{
 pub(crate) use build::{Aside, build, build_block, depth_of};
 pub(crate) use check::check;
 pub(crate) use path::{path_of, route_of};
-pub(crate) use read::{Shallow, read_bytes_node, read_shallow, read_text_node};
+pub(crate) use read::{Shallow, read_bytes_node, read_shallow, read_text_node, read_value};
 
 use crate::arena::Arena;
 use crate::arena::layout::{Node, Slot};
@@ -78,6 +78,12 @@ impl Raw {
     #[inline]
     pub(crate) fn kind(self) -> Result<Kind> {
         Kind::of(self.tag as u8).ok_or_else(|| Error::corrupt("a slot", self.tag as u8, "the code of a kind"))
+    }
+
+    /// The value, unless the slot names a node.
+    #[inline]
+    pub(crate) fn plain_value(self) -> Result<Value<'static>> {
+        Ok(crate::value::decode_scalar(self.kind()?, self.payload)?.map_or(Value::Null, Value::Scalar))
     }
 
     pub(crate) fn declared(self) -> bool {
@@ -166,15 +172,17 @@ pub(crate) fn write_bytes(words: &[AtomicU64], bytes: &[u8]) {
 }
 
 /// The first `length` bytes of words; fewer if there are fewer.
+#[inline]
 pub(crate) fn read_bytes(words: &[AtomicU64], length: usize) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(length.min(words.len() * 8) + 8);
-    for word in words {
-        if bytes.len() >= length {
-            break;
-        }
+    let length = length.min(words.len() * 8);
+    let mut bytes = Vec::with_capacity(length);
+    let (whole, last) = words.split_at(length / 8);
+    for word in whole {
         bytes.extend_from_slice(&word.load(Ordering::Relaxed).to_le_bytes());
     }
-    bytes.truncate(length);
+    if let Some(word) = last.first() {
+        bytes.extend_from_slice(&word.load(Ordering::Relaxed).to_le_bytes()[..length % 8]);
+    }
     bytes
 }
 

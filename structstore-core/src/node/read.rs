@@ -1,11 +1,12 @@
-//! Reading nodes: one at a time, without their children.
+//! Reading nodes: one at a time without its children, or, where they are held, with all below.
 
-use super::{BLOCK, LENGTH, Raw, kind_of, list, read_bytes, structure};
+use super::{BLOCK, LENGTH, Raw, kind_of, list, read_bytes, resolve, structure};
 use crate::arena::Arena;
 use crate::arena::layout::Node;
 use crate::error::{BoxedResult as Result, Error};
+use crate::lock::MAX_DEPTH;
 use crate::sync::Ordering;
-use crate::value::{ArrayBlock, ArrayValue, Kind};
+use crate::value::{ArrayBlock, ArrayValue, Kind, Value};
 
 /// A node's own contents.
 pub(crate) enum Shallow {
@@ -31,6 +32,49 @@ pub(crate) fn read_shallow(arena: &Arena, node: &Node) -> Result<Shallow> {
                 .collect::<Result<_>>()?,
         ),
     })
+}
+
+/// The value of a node that is held, with all below it.
+pub(crate) fn read_value(arena: &Arena, node: &Node, depth: usize) -> Result<Value<'static>> {
+    if depth > MAX_DEPTH {
+        return Err(Error::TooDeep { path: String::new(), limit: MAX_DEPTH }.into());
+    }
+    Ok(match kind_of(node)? {
+        Kind::Text => Value::Text(read_text_node(arena, node)?.into()),
+        Kind::Bytes => Value::Bytes(read_bytes_node(arena, node)?.into()),
+        Kind::Array => Value::Array(read_array(arena, node)?),
+        Kind::List => {
+            let slots = list::slots(arena, node)?;
+            let mut items = Vec::with_capacity(slots.len());
+            for slot in slots {
+                let item = read_slot(arena, Raw::load(slot), depth);
+                items.push(item.map_err(|error| error.under_index(items.len()))?);
+            }
+            Value::List(items)
+        }
+        _ => {
+            // What the struct counts is believed only as far as its fields are there.
+            let mut fields = Vec::with_capacity(structure::count(node).min(1024) as usize);
+            for found in structure::fields(arena, node) {
+                let field = found?.field;
+                let name = structure::name(arena, field)?;
+                match read_slot(arena, Raw::load(&field.slot), depth) {
+                    Ok(value) => fields.push((name.into(), value)),
+                    Err(error) => return Err(error.under(&name).into()),
+                }
+            }
+            Value::Struct(fields)
+        }
+    })
+}
+
+/// The value of a slot below a node that is held.
+#[inline]
+fn read_slot(arena: &Arena, raw: Raw, depth: usize) -> Result<Value<'static>> {
+    match raw.id() {
+        Some(_) => read_value(arena, resolve(arena, raw)?.1, depth + 1),
+        None => raw.plain_value(),
+    }
 }
 
 /// The bytes of a text or bytes node.

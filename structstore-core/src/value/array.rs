@@ -22,8 +22,12 @@ pub(crate) const MAX_DIMENSIONS: usize = 32;
 /// assert_eq!(store.array("scan")?.to_vec::<f32>()?, [1.0, 2.0, 3.0, 4.0]);
 /// # Ok::<(), structstore::Error>(())
 /// ```
-#[derive(Clone, Debug)]
-pub struct ArrayValue<'a> {
+#[derive(Clone)]
+pub struct ArrayValue<'a>(Box<Contents<'a>>);
+
+/// In a box, so that a [`Value`] that is no array takes 32 bytes.
+#[derive(Clone)]
+struct Contents<'a> {
     dtype: DType,
     shape: Vec<usize>,
     data: Cow<'a, [u8]>,
@@ -45,7 +49,7 @@ impl<'a> ArrayValue<'a> {
                 expected: format!("{wanted} bytes for the shape {shape:?} of {dtype}"),
             });
         }
-        Ok(ArrayValue { dtype, shape: shape.to_vec(), data })
+        Ok(ArrayValue(Box::new(Contents { dtype, shape: shape.to_vec(), data })))
     }
 
     /// An array over elements in C order.
@@ -63,52 +67,58 @@ impl<'a> ArrayValue<'a> {
 
     /// The element type.
     pub fn dtype(&self) -> &DType {
-        &self.dtype
+        &self.0.dtype
     }
 
     /// The extent of each dimension.
     pub fn shape(&self) -> &[usize] {
-        &self.shape
+        &self.0.shape
     }
 
     /// The elements' bytes in C order.
     pub fn data(&self) -> &[u8] {
-        &self.data
+        &self.0.data
     }
 
     /// The elements, if they are of this type.
     pub fn to_vec<T: Element>(&self) -> Option<Vec<T>> {
-        (self.dtype == DType::of::<T>()).then(|| {
-            let mut elements: Vec<T> = Vec::with_capacity(self.data.len() / size_of::<T>());
+        (self.0.dtype == DType::of::<T>()).then(|| {
+            let mut elements: Vec<T> = Vec::with_capacity(self.0.data.len() / size_of::<T>());
             // SAFETY: the capacity is as many bytes as are copied; they are valid elements, and so initialised.
             unsafe {
                 std::ptr::copy_nonoverlapping(
-                    self.data.as_ptr(),
+                    self.0.data.as_ptr(),
                     elements.as_mut_ptr().cast::<u8>(),
-                    self.data.len(),
+                    self.0.data.len(),
                 );
-                elements.set_len(self.data.len() / size_of::<T>());
+                elements.set_len(self.0.data.len() / size_of::<T>());
             }
             elements
         })
     }
 
     pub(crate) fn into_owned(self) -> ArrayValue<'static> {
-        ArrayValue { dtype: self.dtype, shape: self.shape, data: Cow::Owned(self.data.into_owned()) }
+        let Contents { dtype, shape, data } = *self.0;
+        ArrayValue(Box::new(Contents { dtype, shape, data: Cow::Owned(data.into_owned()) }))
     }
 
     pub(crate) fn borrowed(&self) -> ArrayValue<'_> {
-        ArrayValue { dtype: self.dtype.clone(), shape: self.shape.clone(), data: Cow::Borrowed(&self.data) }
+        let Contents { dtype, shape, data } = &*self.0;
+        ArrayValue(Box::new(Contents {
+            dtype: dtype.clone(),
+            shape: shape.clone(),
+            data: Cow::Borrowed(data),
+        }))
     }
 
     /// The elements as numbers, if the type is one of Rust's.
     pub(crate) fn numbers(&self) -> Option<Vec<super::Scalar>> {
         macro_rules! read {
             ($($typestr:literal, $type:ty;)*) => {
-                match self.dtype.descr() {
-                    "|b1" => Some(self.data.iter().map(|byte| (*byte != 0).into()).collect()),
+                match self.0.dtype.descr() {
+                    "|b1" => Some(self.0.data.iter().map(|byte| (*byte != 0).into()).collect()),
                     $($typestr => {
-                        let (items, _) = self.data.as_chunks::<{ size_of::<$type>() }>();
+                        let (items, _) = self.0.data.as_chunks::<{ size_of::<$type>() }>();
                         Some(items.iter().map(|bytes| <$type>::from_le_bytes(*bytes).into()).collect())
                     })*
                     _ => None,
@@ -122,13 +132,20 @@ impl<'a> ArrayValue<'a> {
     }
 }
 
+impl std::fmt::Debug for ArrayValue<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Contents { dtype, shape, data } = &*self.0;
+        f.debug_struct("ArrayValue").field("dtype", dtype).field("shape", shape).field("data", data).finish()
+    }
+}
+
 /// By shape and elements: numbers by value, other types by type and bytes.
 impl PartialEq for ArrayValue<'_> {
     fn eq(&self, other: &Self) -> bool {
-        self.shape == other.shape
+        self.0.shape == other.0.shape
             && match (self.numbers(), other.numbers()) {
                 (Some(a), Some(b)) => a == b,
-                (None, None) => self.dtype == other.dtype && self.data == other.data,
+                (None, None) => self.0.dtype == other.0.dtype && self.0.data == other.0.data,
                 _ => false,
             }
     }

@@ -56,6 +56,8 @@ pub enum Value<'a> {
     Array(ArrayValue<'a>),
 }
 
+const _: () = assert!(size_of::<Value<'_>>() == 32);
+
 impl<'a> Value<'a> {
     /// A struct of the given fields. Where a name occurs twice, assigning the value is an error.
     pub fn record<K: Into<Cow<'a, str>>>(fields: impl IntoIterator<Item = (K, Value<'a>)>) -> Value<'a> {

@@ -1,0 +1,346 @@
+//! How arrays pass through serde, whose data model has none, with type and shape.
+//!
+//! To serialise, an array asks for a newtype named [`ARRAY`]. For all serializers but ours that is nothing special, and
+//! what it wraps are nested sequences of numbers. Ours answers, from there on, every other time that it is for people to
+//! read, which no other does: then what is wrapped gives the parts of the array in place of its numbers.
+//!
+//! To deserialise, our deserializer knows those who can take an array by what they say they expect, which is a text of
+//! [`VALUE`] or [`NUMBERS`], and gives them an enum whose variant is named [`ARRAY`] and has the parts. All others get
+//! nested sequences.
+
+use std::fmt::{self, Write};
+
+use serde::de::value::{BorrowedBytesDeserializer, BorrowedStrDeserializer, SeqDeserializer};
+use serde::de::{
+    self, Deserialize, DeserializeSeed, EnumAccess, Expected, IntoDeserializer, SeqAccess, VariantAccess,
+    Visitor,
+};
+use serde::forward_to_deserialize_any;
+use serde::ser::{Error as _, Serialize, SerializeSeq, SerializeTupleStruct, Serializer};
+
+use super::error::under_index;
+use crate::error::{BoxedResult, Error};
+use crate::value::{ArrayValue, DType, Scalar, Value};
+
+pub(super) const ARRAY: &str = "$structstore::array";
+/// What those expect who take any value.
+pub(super) const VALUE: &str = "a value that a StructStore can hold";
+/// What those expect who take numbers.
+pub(super) const NUMBERS: &str = "an array or a sequence of numbers";
+
+/// Type, item size, shape and bytes.
+const PARTS: usize = 4;
+
+/// Numbers in foreign formats, an array in a store.
+pub(super) fn serialize<S: Serializer>(array: &ArrayValue<'_>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_newtype_struct(ARRAY, &Contents(array))
+}
+
+struct Contents<'a>(&'a ArrayValue<'a>);
+
+impl Serialize for Contents<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let array = self.0;
+        if serializer.is_human_readable() != serializer.is_human_readable() {
+            let mut parts = serializer.serialize_tuple_struct(ARRAY, PARTS)?;
+            parts.serialize_field(array.dtype().descr())?;
+            parts.serialize_field(&(array.dtype().itemsize() as u64))?;
+            parts.serialize_field(array.shape())?;
+            parts.serialize_field(&Data(array.data()))?;
+            return parts.end();
+        }
+        let numbers = array.numbers().ok_or_else(|| S::Error::custom(no_numbers(array)))?;
+        Rows { shape: array.shape(), numbers: &numbers }.serialize(serializer)
+    }
+}
+
+fn no_numbers(array: &ArrayValue<'_>) -> String {
+    format!("an array of {} has no numbers that could be given one by one", array.dtype())
+}
+
+struct Data<'a>(&'a [u8]);
+
+impl Serialize for Data<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0)
+    }
+}
+
+/// The array of which these are the parts, as our serialiser has collected them.
+pub(super) fn assemble(parts: Vec<Value<'static>>) -> BoxedResult<Value<'static>> {
+    let mut parts = parts.into_iter();
+    let (Some(Value::Text(descr)), Some(Value::Scalar(Scalar::U64(itemsize)))) = (parts.next(), parts.next())
+    else {
+        return Err(no_array());
+    };
+    let (Some(Value::List(extents)), Some(Value::Bytes(data))) = (parts.next(), parts.next()) else {
+        return Err(no_array());
+    };
+    let shape = extents.iter().map(|extent| match extent {
+        Value::Scalar(Scalar::U64(extent)) => usize::try_from(*extent).map_err(|_| no_array()),
+        _ => Err(no_array()),
+    });
+    let shape: Vec<usize> = shape.collect::<Result<_, _>>()?;
+    let itemsize = u32::try_from(itemsize).map_err(|_| no_array())?;
+    Ok(Value::Array(ArrayValue::new(DType::parse(&descr, itemsize)?, &shape, data)?))
+}
+
+#[cold]
+fn no_array() -> Box<Error> {
+    Error::Rejected { path: String::new(), reason: format!("the name {ARRAY} is reserved for arrays") }.into()
+}
+
+/// Nested sequences of an array's numbers, in either direction.
+#[derive(Clone, Copy)]
+struct Rows<'n> {
+    shape: &'n [usize],
+    numbers: &'n [Scalar],
+}
+
+impl<'n> Rows<'n> {
+    /// The rows of the first dimension, if there is one.
+    fn rows(self) -> Option<impl ExactSizeIterator<Item = Rows<'n>>> {
+        let (extent, shape) = self.shape.split_first()?;
+        // An empty array may claim any extent beside its 0.
+        let extent = if *extent == 0 || self.numbers.is_empty() && !shape.contains(&0) { 0 } else { *extent };
+        let stride = self.numbers.len() / extent.max(1);
+        Some((0..extent).map(move |row| Rows { shape, numbers: &self.numbers[row * stride..][..stride] }))
+    }
+}
+
+impl Serialize for Rows<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match (self.rows(), self.numbers.first()) {
+            (Some(rows), _) => {
+                let mut sequence = serializer.serialize_seq(Some(rows.len()))?;
+                for row in rows {
+                    sequence.serialize_element(&row)?;
+                }
+                sequence.end()
+            }
+            (None, Some(number)) => number.serialize(serializer),
+            (None, None) => Err(S::Error::custom("an array without dimensions and without an element")),
+        }
+    }
+}
+
+impl<'de> de::Deserializer<'de> for Rows<'_> {
+    type Error = Box<Error>;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> BoxedResult<V::Value> {
+        match (self.rows(), self.numbers.first()) {
+            (Some(rows), _) => {
+                let length = rows.len();
+                let mut access = RowAccess { rows, index: 0 };
+                let value = visitor.visit_seq(&mut access)?;
+                match access.rows.len() {
+                    0 => Ok(value),
+                    _ => Err(de::Error::invalid_length(length, &"fewer")),
+                }
+            }
+            (None, Some(number)) => visit_scalar(*number, visitor),
+            (None, None) => Err(no_array()),
+        }
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> BoxedResult<V::Value> {
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> BoxedResult<V::Value> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
+        tuple_struct map struct enum identifier ignored_any
+    }
+}
+
+struct RowAccess<I> {
+    rows: I,
+    index: usize,
+}
+
+impl<'de, 'n, I: ExactSizeIterator<Item = Rows<'n>>> SeqAccess<'de> for RowAccess<I> {
+    type Error = Box<Error>;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> BoxedResult<Option<T::Value>> {
+        let Some(row) = self.rows.next() else { return Ok(None) };
+        self.index += 1;
+        seed.deserialize(row).map(Some).map_err(|error| under_index(error, self.index - 1))
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.rows.len())
+    }
+}
+
+/// Gives a visitor a scalar in its exact type.
+#[inline]
+pub(super) fn visit_scalar<'de, V: Visitor<'de>, E: de::Error>(
+    scalar: Scalar,
+    visitor: V,
+) -> Result<V::Value, E> {
+    match scalar {
+        Scalar::Bool(value) => visitor.visit_bool(value),
+        Scalar::I8(value) => visitor.visit_i8(value),
+        Scalar::I16(value) => visitor.visit_i16(value),
+        Scalar::I32(value) => visitor.visit_i32(value),
+        Scalar::I64(value) => visitor.visit_i64(value),
+        Scalar::U8(value) => visitor.visit_u8(value),
+        Scalar::U16(value) => visitor.visit_u16(value),
+        Scalar::U32(value) => visitor.visit_u32(value),
+        Scalar::U64(value) => visitor.visit_u64(value),
+        Scalar::F32(value) => visitor.visit_f32(value),
+        Scalar::F64(value) => visitor.visit_f64(value),
+    }
+}
+
+/// Gives a visitor an array: whole if it can take one, else as nested sequences.
+pub(super) fn visit_array<'de, V: Visitor<'de>>(
+    array: &'de ArrayValue<'_>,
+    visitor: V,
+) -> BoxedResult<V::Value> {
+    if expects(&visitor, VALUE) || expects(&visitor, NUMBERS) {
+        return visitor.visit_enum(Access { array, next: 0 });
+    }
+    let Some(numbers) = array.numbers() else {
+        let found = format!("an array of {}", array.dtype()).into();
+        let expected = (&visitor as &dyn Expected).to_string().into();
+        return Err(Error::WrongType { path: String::new(), found, expected }.into());
+    };
+    de::Deserializer::deserialize_any(Rows { shape: array.shape(), numbers: &numbers }, visitor)
+}
+
+/// Whether this is what a visitor says that it expects.
+pub(super) fn expects<'de, V: Visitor<'de>>(visitor: &V, what: &str) -> bool {
+    /// What is still to come of the text that is compared with.
+    struct Rest<'a>(&'a str);
+
+    impl Write for Rest<'_> {
+        fn write_str(&mut self, written: &str) -> fmt::Result {
+            self.0 = self.0.strip_prefix(written).ok_or(fmt::Error)?;
+            Ok(())
+        }
+    }
+
+    let mut rest = Rest(what);
+    let said: &dyn Expected = visitor;
+    write!(rest, "{said}").is_ok() && rest.0.is_empty()
+}
+
+/// The parts of an array for those who can take one whole.
+struct Access<'de, 'v> {
+    array: &'de ArrayValue<'v>,
+    next: usize,
+}
+
+impl<'de> EnumAccess<'de> for Access<'de, '_> {
+    type Error = Box<Error>;
+    type Variant = Self;
+
+    fn variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> BoxedResult<(T::Value, Self)> {
+        let name: BorrowedStrDeserializer<'_, Box<Error>> = BorrowedStrDeserializer::new(ARRAY);
+        Ok((seed.deserialize(name)?, self))
+    }
+}
+
+impl<'de> VariantAccess<'de> for Access<'de, '_> {
+    type Error = Box<Error>;
+
+    fn unit_variant(self) -> BoxedResult<()> {
+        Err(no_array())
+    }
+
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, _: T) -> BoxedResult<T::Value> {
+        Err(no_array())
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> BoxedResult<V::Value> {
+        visitor.visit_seq(self)
+    }
+
+    fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], _: V) -> BoxedResult<V::Value> {
+        Err(no_array())
+    }
+}
+
+impl<'de> SeqAccess<'de> for Access<'de, '_> {
+    type Error = Box<Error>;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> BoxedResult<Option<T::Value>> {
+        let (array, part) = (self.array, self.next);
+        self.next += 1;
+        match part {
+            0 => seed.deserialize(BorrowedStrDeserializer::new(array.dtype().descr())),
+            1 => seed.deserialize((array.dtype().itemsize() as u32).into_deserializer()),
+            2 => seed.deserialize(SeqDeserializer::new(array.shape().iter().copied())),
+            3 => seed.deserialize(BorrowedBytesDeserializer::new(array.data())),
+            _ => return Ok(None),
+        }
+        .map(Some)
+    }
+}
+
+/// The array that an enum is, of which our deserializer says so.
+pub(super) fn receive<'de, A: EnumAccess<'de>>(
+    access: A,
+    visitor: &dyn Expected,
+) -> Result<ArrayValue<'de>, A::Error> {
+    let (name, contents) = access.variant::<std::borrow::Cow<'de, str>>()?;
+    if name != ARRAY {
+        return Err(de::Error::invalid_type(de::Unexpected::Enum, visitor));
+    }
+    contents.tuple_variant(PARTS, PartsVisitor)
+}
+
+struct PartsVisitor;
+
+impl<'de> Visitor<'de> for PartsVisitor {
+    type Value = ArrayValue<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the parts of an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<ArrayValue<'de>, A::Error> {
+        fn part<'de, T: Deserialize<'de>, A: SeqAccess<'de>>(parts: &mut A) -> Result<T, A::Error> {
+            parts.next_element()?.ok_or_else(|| de::Error::custom("a part of an array is missing"))
+        }
+        let (descr, itemsize): (&str, u32) = (part(&mut parts)?, part(&mut parts)?);
+        let (shape, data): (Vec<usize>, &[u8]) = (part(&mut parts)?, part(&mut parts)?);
+        DType::parse(descr, itemsize)
+            .and_then(|dtype| ArrayValue::new(dtype, &shape, data))
+            .map_err(de::Error::custom)
+    }
+}
+
+/// A scalar as a deserializer with the errors of somebody else.
+pub(super) struct ScalarDeserializer<E> {
+    scalar: Scalar,
+    errors: std::marker::PhantomData<E>,
+}
+
+impl<E> ScalarDeserializer<E> {
+    pub(super) fn new(scalar: Scalar) -> ScalarDeserializer<E> {
+        ScalarDeserializer { scalar, errors: std::marker::PhantomData }
+    }
+}
+
+impl<'de, E: de::Error> de::Deserializer<'de> for ScalarDeserializer<E> {
+    type Error = E;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, E> {
+        visit_scalar(self.scalar, visitor)
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
+        newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+    }
+}
