@@ -89,3 +89,95 @@ fn fields_that_share_a_node_are_not_lent() {
     assert_corrupt(store.bind::<Twins>());
     assert_corrupt(store.check());
 }
+
+#[cfg(feature = "derive")]
+#[test]
+fn values_that_are_none_are_not_lent() {
+    #[derive(crate::StructStore)]
+    struct Flags {
+        plain: bool,
+        optional: Option<bool>,
+        each: Vec<bool>,
+        mode: Mode,
+        trail: Vec<f64>,
+    }
+
+    #[derive(crate::StructStore)]
+    enum Mode {
+        On,
+    }
+
+    let store = store();
+    let flags = store.bind::<Flags>().unwrap();
+    flags.with_mut(|mut flags| flags.optional.set(Some(true)).and(flags.each.push(&true))).unwrap().unwrap();
+    let spoil = |slot: &Slot, value: u64| {
+        let was = slot.payload.swap(value, Ordering::Relaxed);
+        assert_corrupt(flags.read().map(drop));
+        assert_corrupt(flags.write().map(drop));
+        assert_corrupt(flags.load());
+        slot.payload.store(was, Ordering::Relaxed);
+        flags.load().unwrap();
+    };
+    spoil(slot(&store, "plain"), 7);
+    spoil(slot(&store, "optional"), 7);
+
+    let list = store.list("each").unwrap();
+    let item = crate::node::list::slot(list.handle.arena(), list.handle.record(), 0).unwrap();
+    item.payload.store(7, Ordering::Relaxed);
+    assert_corrupt(flags.load());
+    assert_corrupt(flags.with(|flags| flags.each.get(0).map(drop)).unwrap());
+    assert_corrupt(flags.with_mut(|mut flags| flags.each.get_mut(0).map(drop)).unwrap());
+    item.payload.store(1, Ordering::Relaxed);
+
+    let text = store.text("mode").unwrap();
+    text.set("Off").unwrap();
+    assert!(matches!(flags.read().map(drop), Err(Error::WrongType { .. })));
+    text.set("On").unwrap();
+
+    // An array that has become one of something else, behind the back of its field.
+    let array = store.array("trail").unwrap();
+    let block = array.handle.record().body[crate::node::BLOCK].load(Ordering::Relaxed);
+    let words = array.handle.arena().words(block, 6).unwrap();
+    words[2].store(0, Ordering::Relaxed);
+    assert!(flags.read().is_err());
+    words[2].store(1, Ordering::Relaxed);
+    words[5].store(u64::MAX / 2, Ordering::Relaxed);
+    assert!(flags.write().is_err());
+}
+
+#[cfg(feature = "derive")]
+#[test]
+fn a_node_that_lies_in_two_lists_is_lent_by_one() {
+    #[derive(crate::StructStore)]
+    struct Lists {
+        first: Vec<[f64; 2]>,
+        second: Vec<[f64; 2]>,
+        option: Option<String>,
+    }
+
+    let store = store();
+    let lists = store.bind::<Lists>().unwrap();
+    lists
+        .with_mut(|mut lists| {
+            lists.first.push(&[1.0, 2.0])?;
+            lists.option.set(Some("text".to_owned()))?;
+            lists.second.push(&[3.0, 4.0])
+        })
+        .unwrap()
+        .unwrap();
+    let item = |name: &str| {
+        let list = store.list(name).unwrap();
+        let slot = crate::node::list::slot(list.handle.arena(), list.handle.record(), 0).unwrap();
+        // The mapping outlives both lists.
+        std::ptr::from_ref(slot)
+    };
+    // SAFETY: the slots lie in the mapping, which `store` keeps.
+    let (first, second) = unsafe { (&*item("first"), &*item("second")) };
+    second.payload.store(first.payload.load(Ordering::Relaxed), Ordering::Relaxed);
+    let mut guard = lists.write().unwrap();
+    let mut fields = guard.fields_mut();
+    fields.first.get_mut(0).unwrap()[0] = 5.0;
+    assert_corrupt(fields.second.get_mut(0).map(drop));
+    drop(guard);
+    assert_corrupt(store.check());
+}

@@ -777,3 +777,26 @@ fn arrays_of_ndarray_are_fields() -> Result<()> {
         Ok(())
     })
 }
+
+/// However often a store is opened, and from however many bindings: what is lent is lent once.
+#[test]
+fn two_openings_lend_nothing_twice() -> Result<()> {
+    let name = SegmentName::new("openings");
+    let (first, second) = (StructStoreShared::open(&name)?, StructStoreShared::open(&name)?);
+    let (one, two) = (first.bind::<Arrays>()?, second.bind::<Arrays>()?);
+    let mut guard = one.write()?;
+    let gains = guard.fields_mut().gains;
+    assert!(matches!(two.write().err(), Some(Error::HeldByGuard { .. })));
+    assert!(matches!(two.read().err(), Some(Error::HeldByGuard { .. })));
+    assert!(matches!(two.load().err(), Some(Error::HeldByGuard { .. })));
+    assert!(matches!(second.array("gains").err(), Some(Error::HeldByGuard { .. })));
+    std::thread::scope(|scope| {
+        // Another thread waits.
+        let waited = scope.spawn(|| two.try_write().err()).join().unwrap();
+        assert!(matches!(waited, Some(Error::LockTimeout { .. })));
+    });
+    gains[0] = 1.0;
+    drop(guard);
+    assert_eq!(two.load()?.gains[0], 1.0);
+    Ok(())
+}

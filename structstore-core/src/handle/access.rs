@@ -126,6 +126,11 @@ impl<'s> Access<'s> {
     pub(crate) fn lend(store: &'s Arc<Store>, id: NodeId, record: *const Node) -> Access<'s> {
         Access { hold: Lent(store), id, record, not_send: PhantomData }
     }
+
+    /// The store and the record that it lends.
+    pub(crate) fn into_parts(self) -> (&'s Arc<Store>, *const Node) {
+        (self.hold.0, self.record)
+    }
 }
 
 impl<H: Hold> Access<'_, H> {

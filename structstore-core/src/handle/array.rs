@@ -174,7 +174,7 @@ impl Array {
     ///
     /// As [`Array::write`].
     pub fn read(&self) -> Result<ArrayRef<'static, Guard>> {
-        Ok(Access::lock(&self.handle, Mode::Shared, &Wait::FOREVER).map(|access| ArrayRef { access })?)
+        Ok(Access::lock(&self.handle, Mode::Shared, &Wait::FOREVER).map(ArrayRef::new)?)
     }
 }
 
@@ -286,7 +286,11 @@ pub struct ArrayRef<'s, H = Lent<'s>> {
     pub(super) access: Access<'s, H>,
 }
 
-impl<H: Hold> ArrayRef<'_, H> {
+impl<'s, H: Hold> ArrayRef<'s, H> {
+    pub(crate) fn new(access: Access<'s, H>) -> ArrayRef<'s, H> {
+        ArrayRef { access }
+    }
+
     /// The extent of each dimension.
     ///
     /// # Errors

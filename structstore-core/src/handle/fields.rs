@@ -7,8 +7,8 @@ use super::access::{Guard, Hold, Lent, at_most};
 use super::get::{Slot, Source};
 use super::locking::operate;
 use super::{
-    Access, Array, ArrayMut, Bytes, BytesMut, BytesRef, Get, Handle, List, ListMut, Text, TextMut, TextRef,
-    slot_value, wrong_kind,
+    Access, Array, ArrayMut, ArrayRef, Bytes, BytesMut, BytesRef, Get, Handle, List, ListMut, ListRef, Text,
+    TextMut, TextRef, slot_value, wrong_kind,
 };
 use crate::arena::Arena;
 use crate::arena::layout::Node;
@@ -863,13 +863,50 @@ impl<'s, H: Hold> StructRef<'s, H> {
         StructRef { access }
     }
 
-    fn child(&self, key: Key<'_>, kind: Kind) -> BoxedResult<&Node> {
+    fn child(&self, key: Key<'_>, kind: Kind) -> BoxedResult<Access<'_>> {
         let (arena, node) = (self.access.arena(), self.access.node());
         let child = existing_field(arena, node, &key).and_then(|raw| match raw.kind()? {
-            found if found == kind => node::resolve(arena, raw),
+            found if found == kind => self.access.child(raw),
             found => Err(wrong_kind(found, kind.name())),
         });
-        Ok(child.map(|(_, node)| node).map_err(|error| self.access.locate_field(error, key.name()))?)
+        Ok(child.map_err(|error| self.access.locate_field(error, key.name()))?)
+    }
+
+    /// The struct in a field that exists.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::at`].
+    ///
+    /// ```
+    /// let store = structstore::StructStore::new();
+    /// store.nested("camera")?.set("exposure", 0.01)?;
+    /// store.list("log")?.push("started")?;
+    /// let guard = store.read()?;
+    /// assert_eq!(guard.at("camera")?.get::<f64>("exposure")?, 0.01);
+    /// assert_eq!(guard.list("log")?.get::<String>(0)?, "started");
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn at<'k>(&self, key: impl Into<Key<'k>>) -> Result<StructRef<'_>> {
+        Ok(self.child(key.into(), Kind::Struct).map(StructRef::new)?)
+    }
+
+    /// The list in a field that exists.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::at`].
+    pub fn list<'k>(&self, key: impl Into<Key<'k>>) -> Result<ListRef<'_>> {
+        Ok(self.child(key.into(), Kind::List).map(ListRef::new)?)
+    }
+
+    /// The array in a field that exists.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::at`].
+    pub fn array<'k>(&self, key: impl Into<Key<'k>>) -> Result<ArrayRef<'_>> {
+        Ok(self.child(key.into(), Kind::Array).map(ArrayRef::new)?)
     }
 
     /// The text in a field that exists.
@@ -878,7 +915,7 @@ impl<'s, H: Hold> StructRef<'s, H> {
     ///
     /// As [`Struct::at`].
     pub fn text<'k>(&self, key: impl Into<Key<'k>>) -> Result<TextRef<'_>> {
-        Ok(TextRef::new(self.access.arena(), self.child(key.into(), Kind::Text)?))
+        Ok(self.child(key.into(), Kind::Text).map(TextRef::lent)?)
     }
 
     /// The bytes in a field that exists.
@@ -887,7 +924,16 @@ impl<'s, H: Hold> StructRef<'s, H> {
     ///
     /// As [`Struct::at`].
     pub fn bytes<'k>(&self, key: impl Into<Key<'k>>) -> Result<BytesRef<'_>> {
-        Ok(BytesRef::new(self.access.arena(), self.child(key.into(), Kind::Bytes)?))
+        Ok(self.child(key.into(), Kind::Bytes).map(BytesRef::lent)?)
+    }
+
+    /// Whether there is a field of that name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] if the memory is damaged.
+    pub fn contains<'k>(&self, key: impl Into<Key<'k>>) -> Result<bool> {
+        Ok(structure::find(self.access.arena(), self.access.node(), &key.into())?.is_some())
     }
 
     /// Reads a field as a scalar, `String`, `Vec<u8>`, `Option` or [`Value`].

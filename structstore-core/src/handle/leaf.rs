@@ -167,6 +167,13 @@ macro_rules! leaf {
                 $ref { arena, record, not_send: PhantomData }
             }
 
+            /// What a guard above it lends.
+            pub(crate) fn lent(access: Access<'s>) -> $ref<'s> {
+                let (store, record) = access.into_parts();
+                // SAFETY: from a checked reference into the mapping that the store keeps; records never move.
+                $ref::new(&store.arena, unsafe { &*record })
+            }
+
             /// The contents.
             ///
             /// # Errors

@@ -33,7 +33,9 @@ use crate::lock::MAX_DEPTH;
 ///
 /// let store = StructStore::new();
 /// store.set("pose", Value::record([("x", Value::from(1.5)), ("frame", "map".into())]))?;
-/// assert_eq!(store.at("pose")?.to_value()?, Value::record([("frame", "map".into()), ("x", 1.5_f32.into())]));
+/// let pose = store.at("pose")?.to_value()?;
+/// assert_eq!(pose, Value::record([("frame", "map".into()), ("x", 1.5_f32.into())]));
+/// assert_eq!(f64::try_from(pose.get("x").unwrap())?, 1.5);
 /// # Ok::<(), structstore::Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]
@@ -198,6 +200,57 @@ impl<'a, T: Into<Value<'a>>> From<Vec<T>> for Value<'a> {
 impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
     fn from(value: Option<T>) -> Self {
         value.map_or(Value::Null, Into::into)
+    }
+}
+
+/// What a value is as a Rust type, as [`Struct::get`](crate::Struct::get) would read it: numbers convert where that keeps
+/// their value.
+macro_rules! from_value {
+    ($($type:ty),*) => {$(
+        impl TryFrom<&Value<'_>> for $type {
+            type Error = Error;
+
+            fn try_from(value: &Value<'_>) -> Result<$type> {
+                let kind = <$type as ScalarType>::KIND;
+                let converted = match value {
+                    Value::Scalar(scalar) => <$type>::from_scalar(convert(*scalar, kind)?),
+                    _ => None,
+                };
+                converted.ok_or_else(|| mistaken(value, kind))
+            }
+        }
+    )*};
+}
+from_value!(bool, i8, i16, i32, i64, isize, u8, u16, u32, u64, usize, f32, f64);
+
+#[cold]
+fn mistaken(value: &Value<'_>, expected: Kind) -> Error {
+    Error::WrongType {
+        path: String::new(),
+        found: value.kind().name().into(),
+        expected: expected.name().into(),
+    }
+}
+
+impl<'v> TryFrom<&'v Value<'_>> for &'v str {
+    type Error = Error;
+
+    fn try_from(value: &'v Value<'_>) -> Result<&'v str> {
+        match value {
+            Value::Text(text) => Ok(text),
+            other => Err(mistaken(other, Kind::Text)),
+        }
+    }
+}
+
+impl TryFrom<Value<'_>> for String {
+    type Error = Error;
+
+    fn try_from(value: Value<'_>) -> Result<String> {
+        match value {
+            Value::Text(text) => Ok(text.into_owned()),
+            other => Err(mistaken(&other, Kind::Text)),
+        }
     }
 }
 
