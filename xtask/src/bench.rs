@@ -1,10 +1,10 @@
 use std::process::Command;
 use std::time::SystemTime;
 
-use crate::ratios;
 use crate::step::{self, Result};
 use crate::venv::{PYTHON_FOR_TESTS, Venv};
 use crate::workspace::Workspace;
+use crate::{compile, ratios};
 
 /// Runs the Rust benchmarks, then those of Python. `args` are cargo's: filters, then `--` and what only the
 /// Rust harness understands.
@@ -13,6 +13,9 @@ use crate::workspace::Workspace;
 ///
 /// If the wheel cannot be built or a benchmark fails.
 pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result {
+    if args == ["derive"] {
+        return compile::run(workspace);
+    }
     let venv = Venv::new(workspace);
     let python = venv.python_with_wheel()?;
     let mut bench = workspace.cargo();
@@ -21,6 +24,9 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result {
     step::run(bench.env(PYTHON_FOR_TESTS, python))?;
     ratios::print(&workspace.target, start);
 
+    if args.is_empty() {
+        compile::run(workspace)?;
+    }
     let script = workspace.root.join("tests/python/bench.py");
     if !script.exists() {
         return Ok(());

@@ -3,6 +3,7 @@
 //! Needs the standard library only, so that it builds in a second and before anything else does.
 
 mod bench;
+mod compile;
 mod demo;
 mod py;
 mod ratios;
@@ -24,7 +25,7 @@ usage: cargo xtask <command>
 
   test [--only STEP]...             check everything, or some steps of: {steps}
   demo [--seconds N] [--plot FILE]  a Rust process shares its telemetry with a Python process
-  bench [FILTER]... [-- ARG...]     run the benchmarks
+  bench [FILTER]... [-- ARG...]     run the benchmarks; the filter `derive` times compiling only
   sanitize                          run tests under AddressSanitizer and valgrind, where those are installed
   soak [--seconds N]                change a store in four processes that are killed at random
   py [ARG]...                       start a Python that can import structstore
