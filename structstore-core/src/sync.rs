@@ -74,6 +74,21 @@ pub(crate) fn futex_wake(word: &AtomicU64) {
 #[inline(always)]
 pub(crate) fn step() {}
 
+/// A hint to the processor that this thread will soon want what lies here; nothing where Rust has no such hint.
+#[cfg(not(loom))]
+#[inline(always)]
+pub(crate) fn prefetch<T>(place: &T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: prefetching faults nowhere and changes nothing; every x86-64 has the instruction.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(
+            std::ptr::from_ref(place).cast(),
+        );
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = place;
+}
+
 /// A hint to the processor that this thread spins.
 #[cfg(not(loom))]
 pub(crate) fn spin() {

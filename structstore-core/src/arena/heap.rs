@@ -12,7 +12,7 @@ use super::{Arena, chunk_records, locate};
 use crate::error::{BoxedResult as Result, Error};
 use crate::lock::{Wait, generation};
 use crate::segment::Segment;
-use crate::sync::{AtomicU64, Ordering, futex_wake};
+use crate::sync::{AtomicU64, Ordering, futex_wake, prefetch};
 
 /// Segments grow by half, but by no more than this at once: committing memory takes up to 0.5 ms per MiB.
 const MAX_STEP: u64 = 16 << 20;
@@ -138,6 +138,7 @@ impl<'g> Section<'g> {
         Ok(())
     }
 
+    #[inline]
     fn add(&mut self, word: &AtomicU64, by: u64) -> Result<()> {
         self.set(word, word.load(Ordering::Relaxed).wrapping_add(by))
     }
@@ -148,6 +149,7 @@ impl<'g> Section<'g> {
         self.heap.undo_count.store(0, Ordering::Release);
     }
 
+    #[inline(always)]
     fn word(&self, offset: u64) -> Result<&'g AtomicU64> {
         self.arena.at(offset)
     }
@@ -468,7 +470,15 @@ impl<'g> Section<'g> {
             return Err(Error::corrupt(format_args!("node {index}"), "a node in use", "a free one"));
         }
         if free != 0 {
-            self.set(&header.free_nodes, node.link.load(Ordering::Relaxed))?;
+            let next = node.link.load(Ordering::Relaxed);
+            self.set(&header.free_nodes, next)?;
+            // Who takes many nodes would wait for each of them: free ones are linked in any order.
+            if let Ok(next @ 1..) = u32::try_from(next)
+                && let Ok(next) = self.arena.node(next - 1)
+            {
+                prefetch(&next.head);
+                prefetch(&next.body);
+            }
         }
         for word in node.body.iter().chain([&node.recovered]) {
             word.store(0, Ordering::Relaxed);

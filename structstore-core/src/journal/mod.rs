@@ -135,6 +135,33 @@ impl<'a> Operation<'a> {
         let mut section = heap.section();
         let index = section.allocate_node(self.seat, kind as u8)?;
         section.commit();
+        self.id(index)
+    }
+
+    /// Both at once, for a node of one block: the heap is locked only once.
+    pub(crate) fn allocate_node_with(
+        &self,
+        kind: Kind,
+        bytes: u64,
+        block: BlockKind,
+    ) -> Result<(NodeId, u64)> {
+        let mut heap = HeapGuard::lock(self.arena, self.index);
+        let mut section = heap.section();
+        let index = section.allocate_node(self.seat, kind as u8)?;
+        section.commit();
+        let payload = if bytes == 0 {
+            0
+        } else {
+            let mut section = heap.section();
+            let payload = section.allocate(self.seat, bytes, block)?;
+            section.commit();
+            payload
+        };
+        Ok((self.id(index)?, payload))
+    }
+
+    /// The name of a node that was allocated just now.
+    fn id(&self, index: u32) -> Result<NodeId> {
         let identity = self.arena.node(index)?.head.identity.load(Ordering::Relaxed);
         Ok(NodeId { index, generation: crate::lock::generation(identity) })
     }

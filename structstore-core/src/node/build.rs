@@ -1,6 +1,6 @@
 //! Building values aside, where nobody sees them until a slot names them.
 
-use super::structure::{self, Writer};
+use super::structure::Writer;
 use super::{BLOCK, LENGTH, Raw, list, write_bytes};
 use crate::arena::BlockKind;
 use crate::error::{BoxedResult as Result, Error};
@@ -22,7 +22,9 @@ pub(crate) fn build(operation: &Operation<'_>, value: &Value<'_>, parent: u32) -
     match value {
         Value::Null => Ok(Raw::NULL),
         Value::Scalar(scalar) => Ok(Raw { tag: scalar.kind() as u64, payload: scalar.payload() }),
-        Value::Text(_) | Value::Bytes(_) | Value::Array(_) => {
+        Value::Text(text) => text_node(operation, text.as_bytes(), Kind::Text, BlockKind::Text, parent),
+        Value::Bytes(bytes) => text_node(operation, bytes, Kind::Bytes, BlockKind::Bytes, parent),
+        Value::Array(_) => {
             let aside = build_block(operation, value)?;
             let id = child(operation, value.kind(), parent)?;
             let node = operation.arena().node(id.index)?;
@@ -50,15 +52,35 @@ pub(crate) fn build(operation: &Operation<'_>, value: &Value<'_>, parent: u32) -
             for (name, value) in fields {
                 let key = Key::new(name);
                 key.check()?;
-                if structure::find(operation.arena(), node, &key)?.is_some() {
+                let raw = build(operation, value, id.index).map_err(|error| error.under(name))?;
+                if !writer.append_aside(node, &key, raw)? {
                     return Err(Error::AlreadyExists { path: name.to_string() }.into());
                 }
-                let raw = build(operation, value, id.index).map_err(|error| error.under(name))?;
-                writer.insert(node, &key, raw)?;
             }
             Ok(Raw::node(Kind::Struct, id))
         }
     }
+}
+
+/// Builds a node of a text or bytes. There are many of them in a document, so that it takes one step of the heap.
+fn text_node(
+    operation: &Operation<'_>,
+    bytes: &[u8],
+    kind: Kind,
+    block_kind: BlockKind,
+    parent: u32,
+) -> Result<Raw> {
+    let length = bytes.len() as u64;
+    let (id, block) = operation.allocate_node_with(kind, length, block_kind)?;
+    let arena = operation.arena();
+    let node = arena.node(id.index)?;
+    node.head.parent.store(u64::from(parent) + 1, Ordering::Relaxed);
+    if block != 0 {
+        write_bytes(arena.words(block, length.div_ceil(8))?, bytes);
+    }
+    node.body[BLOCK].store(block, Ordering::Relaxed);
+    node.body[LENGTH].store(length, Ordering::Relaxed);
+    Ok(Raw::node(kind, id))
 }
 
 fn child(operation: &Operation<'_>, kind: Kind, parent: u32) -> Result<NodeId> {

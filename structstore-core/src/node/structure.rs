@@ -287,6 +287,55 @@ impl<'a> Writer<'_, 'a> {
         Ok(Found { offset, field })
     }
 
+    /// Adds a field at the end of a struct that is built aside, for which there is room. Returns whether there was none of
+    /// that name; one walk of the index says so, and where the field goes.
+    pub(crate) fn append_aside(&self, node: &Node, key: &Key<'_>, raw: Raw) -> Result<bool> {
+        debug_assert!(self.aside);
+        let arena = self.arena();
+        let (index, offset) = (index(arena, node)?, load(node, FREE));
+        let mask = index.len().wrapping_sub(1);
+        let mut at = key.hash() as usize & mask;
+        let mut vacancy = None;
+        for _ in 0..index.len() {
+            let seen = index[at].load(Ordering::Relaxed);
+            if seen == 0 {
+                vacancy = Some(&index[at]);
+                break;
+            }
+            if seen >> OFFSET_BITS == key.hash() >> OFFSET_BITS {
+                let field = arena.at::<Field>((seen & OFFSET) * FIELD)?;
+                if field.hash.load(Ordering::Relaxed) == key.hash() && has_name(arena, field, key)? {
+                    return Ok(false);
+                }
+            }
+            at = (at + 1) & mask;
+        }
+        let (Some(vacancy), 1..) = (vacancy, offset) else {
+            return Err(Error::corrupt("a struct", "no room", "the room that was made"));
+        };
+        let field = arena.at::<Field>(offset)?;
+        let words = self.name_words(key)?;
+        let (last, next_free) = (load(node, LAST), field.next.load(Ordering::Relaxed));
+        let store = |word: &AtomicU64, value| word.store(value, Ordering::Relaxed);
+        store(&field.name[0], words[0]);
+        store(&field.name[1], words[1]);
+        store(&field.name_length, key.name().len() as u64);
+        store(&field.hash, key.hash());
+        store(&field.previous, last);
+        store(&field.next, 0);
+        raw.store(&field.slot);
+        store(vacancy, entry(key.hash(), offset));
+        match last {
+            0 => store(&node.body[FIRST], offset),
+            last => store(&arena.at::<Field>(last)?.next, offset),
+        }
+        store(&node.body[FREE], next_free);
+        store(&node.body[LAST], offset);
+        store(&node.body[FILLED], load(node, FILLED) + 1);
+        store(&node.body[COUNT], load(node, COUNT) + 1);
+        Ok(true)
+    }
+
     fn name_words(&self, key: &Key<'_>) -> Result<[u64; 2]> {
         let length = key.name().len() as u64;
         if length as usize <= INLINE_NAME {
