@@ -322,18 +322,56 @@ mod without_prelude {
         pub(super) text: String,
         list: [u8; 2],
         inner: Inner,
+        mode: Mode,
+        metres: Metres,
+        #[structstore(flatten)]
+        flat: Flat,
+        #[structstore(skip)]
+        pub(super) skipped: bool,
+        #[structstore(with = "halves", default)]
+        pub(super) halves: f64,
+        optional: ::std::option::Option<Inner>,
+        many: ::std::vec::Vec<Inner>,
     }
 
     #[derive(::structstore::StructStore)]
     struct Inner {
         value: f32,
     }
+
+    #[derive(::structstore::StructStore)]
+    struct Flat {
+        /// Laid into the other one.
+        flattened: i8,
+    }
+
+    #[derive(::structstore::StructStore)]
+    enum Mode {
+        Off,
+        #[structstore(default)]
+        On,
+    }
+
+    #[derive(::structstore::StructStore)]
+    struct Metres(#[structstore(with = "halves", default = 2.5)] f64);
+
+    mod halves {
+        pub(super) type Stored = i64;
+
+        pub(super) fn to_stored(number: &f64) -> i64 {
+            (*number * 2.0) as i64
+        }
+
+        pub(super) fn from_stored(halves: i64) -> ::std::result::Result<f64, ::std::convert::Infallible> {
+            ::std::result::Result::Ok(halves as f64 / 2.0)
+        }
+    }
 }
 
 #[test]
 fn generated_code_needs_no_prelude() -> Result<()> {
     let bare = StructStore::new().bind::<without_prelude::Bare>()?.load()?;
-    assert_eq!((bare.num, bare.text.as_str()), (1, "bare"));
+    assert_eq!((bare.num, bare.text.as_str(), bare.halves, bare.skipped), (1, "bare", 0.0, false));
     Ok(())
 }
 
