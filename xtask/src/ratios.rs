@@ -16,7 +16,7 @@ const LIMITS: [(&str, &str, &str, f64); 12] = [
     ("get of one of 100,000 fields", "fields/get_of_100000", "fields/get_of_10", 5.0),
     ("write guard over ten bound fields", "locks/write_ten", "locks/exclusive_8", 2.0),
     ("put of a document of 1 MB", "documents/put", "documents/to_json_value", 3.0),
-    ("put over another such document", "documents/put_over", "documents/to_json_value", 6.0),
+    ("put over another such document", "documents/put_over", "documents/to_json_value", 7.0),
     ("get_as of a document of 1 MB", "documents/get_as", "documents/from_json_value", 3.0),
 ];
 
