@@ -18,7 +18,7 @@ const LIMITS: [(&str, &str, &str, f64); 14] = [
     ("read guard over ten bound fields", "locks/read_ten", "locks/shared_8", 1.5),
     ("load of ten scalars", "locks/load_flat", "locks/copy_flat", 3.0),
     ("put of a document of 1 MB", "documents/put", "documents/to_json_value", 3.0),
-    ("put over another such document", "documents/put_over", "documents/to_json_value", 6.0),
+    ("put over another such document", "documents/put_over", "documents/to_json_value", 7.0),
     ("get_as of a document of 1 MB", "documents/get_as", "documents/from_json_value", 3.0),
 ];
 
