@@ -94,7 +94,7 @@ pub mod private {
     };
     #[cfg(feature = "crash-points")]
     pub use crate::crash::{arm, disarm, stores};
-    pub use crate::handle::{Lock, Transaction};
+    pub use crate::handle::{Lock, Origin, Transaction};
     pub use crate::lock::WaitHooks;
 }
 

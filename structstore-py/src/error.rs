@@ -27,6 +27,7 @@ exceptions! {
     AlreadyExistsError(Error, ValueError): "There is a field of that name already.";
     WrongTypeError(Error, TypeError): "A value is of another type than the one asked for or declared.";
     UnsupportedError(Error, TypeError): "A value of a type that the store cannot hold.";
+    RejectedError(Error, ValueError): "A conversion refused the value.";
     DeclaredError(Error, TypeError): "A typed binding has fixed the field's type.";
     OutOfRangeError(Error, OverflowError, ValueError): "A number does not fit the type asked for or declared.";
     IndexOutOfRangeError(Error, IndexError): "An index is beyond the end of a list.";
@@ -60,6 +61,7 @@ fn exception(error: &Error) -> Exception {
         Error::AlreadyExists { .. } => Exception::AlreadyExistsError,
         Error::WrongType { .. } => Exception::WrongTypeError,
         Error::Unsupported { .. } => Exception::UnsupportedError,
+        Error::Rejected { .. } => Exception::RejectedError,
         Error::Declared { .. } => Exception::DeclaredError,
         Error::OutOfRange { .. } => Exception::OutOfRangeError,
         Error::IndexOutOfRange { .. } => Exception::IndexOutOfRangeError,

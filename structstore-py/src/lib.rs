@@ -10,6 +10,7 @@ mod gil;
 mod list;
 mod lock;
 mod object;
+mod pickling;
 mod shared;
 mod statistics;
 mod store;

@@ -2,13 +2,15 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use pyo3::basic::CompareOp;
 use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PySlice, PyTuple};
+use pyo3::types::{PyBool, PyDict, PyIterator, PyList, PySlice, PyTuple};
 use structstore::{Error, List, Value, private};
 
 use crate::error::{Exception, Failure, Result};
 use crate::lock::{Lock, Structure};
+use crate::pickling::{self, Reduced};
 use crate::value_in::{self, Inputs, plain_scalar, type_name};
 use crate::value_out::{self, Structs};
 
@@ -209,15 +211,72 @@ impl StructStoreList {
         Ok(self.matches(value)?.contains(&true))
     }
 
-    /// Equality with lists of any store, lists and tuples, by value.
-    fn __eq__(&self, other: &Bound<'_, PyAny>) -> Result<Py<PyAny>> {
-        let comparable = other.is_instance_of::<StructStoreList>()
-            || other.is_instance_of::<PyList>()
-            || other.is_instance_of::<PyTuple>();
-        if comparable {
-            value_in::equals(other, || self.list.to_value())
-        } else {
-            Ok(other.py().NotImplemented())
+    fn __reversed__<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyIterator>> {
+        Ok(self.copy(py)?.call_method0("__reversed__")?.cast_into()?)
+    }
+
+    /// Order among lists of any store, lists and tuples, by value: that of copies.
+    fn __richcmp__(&self, other: &Bound<'_, PyAny>, operator: CompareOp) -> Result<Py<PyAny>> {
+        let py = other.py();
+        let theirs = match other.cast::<StructStoreList>() {
+            Ok(list) => list.get().to_list(py)?,
+            Err(_) if other.is_instance_of::<PyList>() => other.clone(),
+            Err(_) if other.is_instance_of::<PyTuple>() => {
+                PyList::new(py, other.try_iter()?.collect::<PyResult<Vec<_>>>()?)?.into_any()
+            }
+            Err(_) => return Ok(py.NotImplemented()),
+        };
+        match operator {
+            CompareOp::Eq => value_in::equals(other, || self.list.to_value()),
+            CompareOp::Ne => {
+                let equal = value_in::equals(other, || self.list.to_value())?;
+                match equal.extract::<bool>(py) {
+                    Ok(equal) => Ok(PyBool::new(py, !equal).to_owned().into_any().unbind()),
+                    Err(_) => Ok(equal),
+                }
+            }
+            _ => Ok(self.to_list(py)?.rich_compare(theirs, operator)?.unbind()),
+        }
+    }
+
+    /// A list of the items of both, of which structures and arrays are those in the store.
+    fn __add__<'py>(&self, other: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>> {
+        let py = other.py();
+        let theirs = match other.cast::<StructStoreList>() {
+            Ok(list) => list.get().copy(py)?,
+            Err(_) if other.is_instance_of::<PyList>() => other.clone(),
+            Err(_) => return Ok(py.NotImplemented().into_bound(py)),
+        };
+        Ok(self.copy(py)?.add(theirs)?)
+    }
+
+    fn __radd__<'py>(&self, other: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>> {
+        let py = other.py();
+        match other.is_instance_of::<PyList>() {
+            true => Ok(other.add(self.copy(py)?)?),
+            false => Ok(py.NotImplemented().into_bound(py)),
+        }
+    }
+
+    /// A list of the items so many times, of which structures and arrays are those in the store.
+    fn __mul__<'py>(&self, times: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>> {
+        Ok(self.copy(times.py())?.mul(times)?)
+    }
+
+    fn __rmul__<'py>(&self, times: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>> {
+        self.__mul__(times)
+    }
+
+    fn __imul__(&self, times: &Bound<'_, PyAny>) -> Result<()> {
+        let times = times.extract::<isize>()?;
+        let _lock = self.list.lock_token(true, None)?;
+        match usize::try_from(times) {
+            Ok(0) | Err(_) => Ok(self.list.clear()?),
+            Ok(times) => {
+                let Value::List(items) = self.list.to_value()? else { return Ok(()) };
+                let more = items.iter().map(Value::from).cycle().take(items.len().saturating_mul(times - 1));
+                Ok(self.list.extend(more)?)
+            }
         }
     }
 
@@ -237,6 +296,15 @@ impl StructStoreList {
     /// As JSON.
     fn __str__(&self, py: Python<'_>) -> String {
         py.detach(|| self.list.to_string())
+    }
+
+    /// A part of a shared store is found again by its name, and anything else copied by value.
+    fn __reduce__<'py>(&self, py: Python<'py>) -> Result<Reduced<'py>> {
+        pickling::reduce(py, self.list.origin(), "_restore_list", || {
+            let store = structstore::StructStore::nesting()?;
+            store.set("list", py.detach(|| self.list.to_value())?)?;
+            store.to_bytes()
+        })
     }
 
     fn __copy__<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
@@ -302,14 +370,21 @@ impl StructStoreList {
     /// Removes the first item that equals a value; raises ValueError if there is none.
     fn remove(&self, value: &Bound<'_, PyAny>) -> Result<()> {
         let _lock = self.list.lock_token(true, None)?;
-        let at = self.index(value)?;
+        let at = self.index(value, 0, isize::MAX)?;
         self.list.remove(at)?;
         Ok(())
     }
 
-    /// Where the first item is that equals a value; raises ValueError if there is none.
-    fn index(&self, value: &Bound<'_, PyAny>) -> Result<usize> {
-        let found = self.matches(value)?.into_iter().position(|matches| matches);
+    /// Where the first item is, from `start` to before `stop`, that equals a value; raises ValueError if there is none.
+    #[pyo3(signature = (value, start=0, stop=isize::MAX, /))]
+    fn index(&self, value: &Bound<'_, PyAny>, start: isize, stop: isize) -> Result<usize> {
+        let matches = self.matches(value)?;
+        let bound = |at: isize| match usize::try_from(at) {
+            Ok(at) => at.min(matches.len()),
+            Err(_) => matches.len().saturating_sub(at.unsigned_abs()),
+        };
+        let (start, stop) = (bound(start), bound(stop));
+        let found = (start..stop).find(|at| matches[*at]);
         found.ok_or_else(|| {
             let message = format!("{}: no item equals {value}", self.list.path());
             Failure::Raised(PyValueError::new_err(message))
@@ -319,6 +394,33 @@ impl StructStoreList {
     /// How many items equal a value.
     fn count(&self, value: &Bound<'_, PyAny>) -> Result<usize> {
         Ok(self.matches(value)?.into_iter().filter(|matches| *matches).count())
+    }
+
+    /// Puts the items in the opposite order.
+    fn reverse(&self) -> Result<()> {
+        let _lock = self.list.lock_token(true, None)?;
+        let order: Vec<usize> = (0..self.list.len()?).rev().collect();
+        Ok(self.list.reorder(&order)?)
+    }
+
+    /// Sorts the items, as list.sort() does, in one operation. The list is locked while they are compared; if comparing
+    /// raises, it stays as it is.
+    #[pyo3(signature = (*, key=None, reverse=false))]
+    fn sort(&self, py: Python<'_>, key: Option<&Bound<'_, PyAny>>, reverse: bool) -> Result<()> {
+        let _lock = self.list.lock_token(true, None)?;
+        let items = match key {
+            Some(key) => PyList::new(
+                py,
+                self.copy(py)?.try_iter()?.map(|item| key.call1((item?,))).collect::<PyResult<Vec<_>>>()?,
+            )?,
+            None => self.copy(py)?.cast_into::<PyList>()?,
+        };
+        let order = PyList::new(py, 0..items.len())?;
+        let options = PyDict::new(py);
+        options.set_item("key", items.getattr("__getitem__")?)?;
+        options.set_item("reverse", reverse)?;
+        order.call_method("sort", (), Some(&options))?;
+        Ok(self.list.reorder(&order.extract::<Vec<usize>>()?)?)
     }
 
     /// Removes all items.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use pyo3::exceptions::{PyAttributeError, PyTypeError};
+use pyo3::exceptions::{PyAttributeError, PyKeyError, PyTypeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -13,6 +13,7 @@ use crate::error::{Failure, Result};
 use crate::list::StructStoreList;
 use crate::lock::{Lock, Structure};
 use crate::object;
+use crate::pickling::{self, Reduced};
 use crate::shared::{Shared, StructStoreShared};
 use crate::statistics::Statistics;
 use crate::transaction::Transaction;
@@ -352,6 +353,12 @@ impl StructStore {
         Ok(py.detach(|| root.to_string()))
     }
 
+    /// A part of a shared store is found again by its name, and anything else copied by value.
+    fn __reduce__<'py>(&self, py: Python<'py>) -> Result<Reduced<'py>> {
+        let root = self.root()?;
+        pickling::reduce(py, root.origin(), "_restore", || py.detach(|| root.to_bytes()))
+    }
+
     fn __copy__<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
         self.copy(py)
     }
@@ -383,12 +390,9 @@ impl StructStore {
         name: &Bound<'py, PyAny>,
         default: Option<Bound<'py, PyAny>>,
     ) -> Result<Bound<'py, PyAny>> {
-        match self.field(py, key(name)?) {
-            Err(Failure::Error(Error::NotFound { .. })) => {
-                Ok(default.unwrap_or_else(|| py.None().into_bound(py)))
-            }
-            found => found,
-        }
+        let key = key(name)?;
+        let found = self.with(|root| value_out::find(py, || root.find(key)))?;
+        Ok(found.unwrap_or_else(|| default.unwrap_or_else(|| py.None().into_bound(py))))
     }
 
     /// Removes a field and returns a copy of what it held, as deepcopy() does; or a default if there is none.
@@ -404,6 +408,59 @@ impl StructStore {
             (Err(Error::NotFound { .. }), Fallback::Given(default)) => Ok(default),
             (Err(error), _) => Err(error.into()),
         }
+    }
+
+    /// Removes the last field and returns its name and a copy of what it held; raises KeyError if there is none.
+    fn popitem<'py>(&self, py: Python<'py>) -> Result<(String, Bound<'py, PyAny>)> {
+        let root = self.root()?;
+        let _lock = root.lock_token(true, None)?;
+        match root.names()?.pop() {
+            Some(name) => {
+                let value = root.take(&*name)?;
+                Ok((name, value_out::detached(py, &value, Structs::Namespaces)?))
+            }
+            None => Err(Failure::Raised(PyKeyError::new_err("popitem(): there are no fields"))),
+        }
+    }
+
+    /// Assigns the fields of a mapping, as update() does.
+    fn __ior__(&self, other: &Bound<'_, PyAny>) -> Result<()> {
+        self.update(other.py(), Some(other), None)
+    }
+
+    fn __reversed__<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyIterator>> {
+        Ok(self.keys(py)?.call_method0("__reversed__")?.cast_into()?)
+    }
+
+    /// The names of the fields, for IPython to complete.
+    fn _ipython_key_completions_<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyList>> {
+        self.keys(py)
+    }
+
+    /// For notebooks: the fields and what they hold, as text.
+    fn _repr_html_(&self, py: Python<'_>) -> Result<String> {
+        let root = self.root()?;
+        let json = py.detach(|| format!("{root:#}"));
+        let mut html = String::from("<pre>");
+        for character in json.chars() {
+            match character {
+                '&' => html.push_str("&amp;"),
+                '<' => html.push_str("&lt;"),
+                '>' => html.push_str("&gt;"),
+                other => html.push(other),
+            }
+        }
+        html.push_str("</pre>");
+        Ok(html)
+    }
+
+    /// The struct with all below it as JSON, as of one moment; indented by two blanks if `indent` is true. Bytes are
+    /// hexadecimal digits, arrays nested lists; NaN and infinities are written as Python's json does.
+    #[pyo3(signature = (indent=false))]
+    fn to_json(&self, py: Python<'_>, indent: bool) -> Result<String> {
+        let root = self.root()?;
+        let value = py.detach(|| root.to_value())?;
+        Ok(if indent { format!("{value:#}") } else { value.to_string() })
     }
 
     /// Removes all fields.

@@ -18,21 +18,41 @@ pub(crate) fn read<'py>(
     read: impl Fn() -> structstore::Result<Item>,
 ) -> Result<Bound<'py, PyAny>> {
     loop {
-        return match read()? {
-            Item::Scalar(value) => scalar(py, value),
-            Item::Null => Ok(py.None().into_bound(py)),
-            Item::Text(text) => Ok(PyString::new(py, &text).into_any()),
-            Item::Bytes(bytes) => Ok(PyBytes::new(py, &bytes).into_any()),
-            Item::List(list) => Ok(Bound::new(py, StructStoreList::from(list))?.into_any()),
-            Item::Struct(node) => Ok(Bound::new(py, StructStore::from(node))?.into_any()),
-            Item::Array(array) => match array::view(py, &array) {
-                // It was removed since; what has it now?
-                Err(Failure::Error(Error::StaleHandle { .. })) => continue,
-                view => view,
-            },
-            _ => Err(unknown()),
-        };
+        match item(py, read()?) {
+            // It was removed since; what has it now?
+            Err(Failure::Error(Error::StaleHandle { .. })) => continue,
+            found => return found,
+        }
     }
+}
+
+/// As [`read`], of what need not be there.
+#[inline]
+pub(crate) fn find<'py>(
+    py: Python<'py>,
+    find: impl Fn() -> structstore::Result<Option<Item>>,
+) -> Result<Option<Bound<'py, PyAny>>> {
+    loop {
+        let Some(found) = find()? else { return Ok(None) };
+        match item(py, found) {
+            Err(Failure::Error(Error::StaleHandle { .. })) => continue,
+            found => return found.map(Some),
+        }
+    }
+}
+
+#[inline]
+fn item(py: Python<'_>, item: Item) -> Result<Bound<'_, PyAny>> {
+    Ok(match item {
+        Item::Scalar(value) => return scalar(py, value),
+        Item::Null => py.None().into_bound(py),
+        Item::Text(text) => PyString::new(py, &text).into_any(),
+        Item::Bytes(bytes) => PyBytes::new(py, &bytes).into_any(),
+        Item::List(list) => Bound::new(py, StructStoreList::from(list))?.into_any(),
+        Item::Struct(node) => Bound::new(py, StructStore::from(node))?.into_any(),
+        Item::Array(array) => return array::view(py, &array),
+        _ => return Err(unknown()),
+    })
 }
 
 #[inline]

@@ -234,11 +234,6 @@ def test_copies(store: StructStore) -> None:
     assert pickle.loads(pickle.dumps(store.to_dict())) == store
 
 
-def test_a_local_store_is_not_pickled() -> None:
-    with pytest.raises(TypeError):
-        pickle.dumps(StructStore())
-
-
 def test_images_keep_everything(store: StructStore) -> None:
     store.update(num=2**63, sub={"x": [1, b"y", None]}, text="ü")
     image = store.to_bytes()

@@ -278,6 +278,7 @@ pub fn cases() -> Vec<Case> {
             assert!(refused.is_err(), "a shared lock was passed over");
             Ok(())
         }),
+        Case::new("reorder a list", with_list, |store| list(store)?.reorder(&[3, 1, 0, 2])),
         Case::late("change in a guard", with_list, |store, ready| {
             let mut guard = list(&store)?.write()?;
             ready();

@@ -225,6 +225,41 @@ impl List {
         })?)
     }
 
+    /// Puts the items in another order: the one at `order[0]` first, and so on. Handles to them stay valid.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] if the order does not name each item once.
+    ///
+    /// ```
+    /// let list = structstore::StructStore::new().list("list")?;
+    /// list.extend(["b", "c", "a"])?;
+    /// list.reorder(&[2, 0, 1])?;
+    /// assert_eq!(list.to_string(), r#"["a", "b", "c"]"#);
+    /// assert!(list.reorder(&[0, 0, 1]).is_err());
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn reorder(&self, order: &[usize]) -> Result<()> {
+        Ok(self.edit(Mode::Node, |operation, node| {
+            let mut named = vec![false; list::len(node) as usize];
+            let once = order
+                .iter()
+                .all(|at| named.get_mut(*at).is_some_and(|named| !std::mem::replace(named, true)));
+            if !once || order.len() != named.len() {
+                return Err(Error::InvalidArgument {
+                    argument: "order",
+                    found: format!("{} indices", order.len()),
+                    expected: format!("each index of {} items once", named.len()),
+                }
+                .into());
+            }
+            if order.is_sorted() {
+                return Ok(());
+            }
+            list::reorder(operation, node, order)
+        })?)
+    }
+
     /// The items in order, as of one moment.
     ///
     /// # Errors

@@ -25,7 +25,7 @@ pub use inspect::Statistics;
 pub use leaf::{Bytes, BytesMut, BytesRef, Text, TextMut, TextRef};
 pub use list::{List, ListMut, ListRef};
 pub(crate) use locking::{Held, acquire, exclusively, operate};
-pub use token::Lock;
+pub use token::{Lock, Origin};
 pub use transaction::Transaction;
 
 use std::sync::Arc;

@@ -1,6 +1,7 @@
 //! Locks as values, for languages whose scopes are not Rust's.
 
 use std::cell::Cell;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -10,6 +11,7 @@ use crate::error::{BoxedResult, Result};
 use crate::key::Key;
 use crate::lock::Mode;
 use crate::node::{self, structure};
+use crate::segment::{Access as SegmentAccess, Backing, Place};
 use crate::store::Store;
 
 /// A lock that was taken by one thread and may be released, by dropping it, on any.
@@ -50,6 +52,12 @@ macro_rules! locks {
                 Ok(Lock::take(&self.handle, exclusive, timeout)?)
             }
 
+            /// Where another process would find it.
+            #[doc(hidden)]
+            pub fn origin(&self) -> Origin {
+                origin(&self.handle)
+            }
+
             /// Whether both handles name the same node, through the same mapping.
             #[doc(hidden)]
             pub fn is_same(&self, other: &$type) -> bool {
@@ -59,6 +67,31 @@ macro_rules! locks {
     )*};
 }
 locks!(Struct, List, Array);
+
+/// Where another process would find a part of a store.
+#[doc(hidden)]
+pub enum Origin {
+    /// Nowhere: it is this process's own.
+    Local,
+    /// Nowhere, for its segment has no name, or it has none, as an item of a list.
+    Nameless,
+    /// In this segment, by these fields.
+    Shared { path: PathBuf, file: bool, read_only: bool, route: Vec<String> },
+}
+
+fn origin(handle: &Handle) -> Origin {
+    let arena = handle.arena();
+    let Backing::File { place, access, .. } = arena.segment().backing() else { return Origin::Local };
+    let (path, file) = match place {
+        Place::Name(name) => (PathBuf::from(name), false),
+        Place::Path(path) => (path.clone(), true),
+        Place::Descriptor => return Origin::Nameless,
+    };
+    match node::route_of(arena, handle.id()) {
+        Some(route) => Origin::Shared { path, file, read_only: *access == SegmentAccess::ReadOnly, route },
+        None => Origin::Nameless,
+    }
+}
 
 /// How often a struct is looked into without a lock before a name is taken to be missing.
 const LOOKS: usize = 3;

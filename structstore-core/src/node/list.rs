@@ -105,6 +105,20 @@ fn splice(operation: &Operation<'_>, node: &Node, index: u64, count: u64, new: &
     operation.set(&node.body[LENGTH], new_len)
 }
 
+/// Puts the items in another order: `order` names each of them once. A new block is filled aside and swapped in.
+pub(crate) fn reorder(operation: &Operation<'_>, node: &Node, order: &[usize]) -> Result<()> {
+    let arena = operation.arena();
+    let old = items(arena, node)?;
+    let block = node.body[BLOCK].load(Ordering::Relaxed);
+    let aside = operation.allocate(old.len() as u64 * SLOT, BlockKind::Slots)?;
+    for (at, from) in (0..).zip(order) {
+        let raw = old.get(*from).ok_or_else(|| out_of_range(*from as u64, old.len() as u64))?;
+        raw.store(arena.at::<Slot>(aside + at * SLOT)?);
+    }
+    operation.retire_block(block)?;
+    operation.set(&node.body[BLOCK], aside)
+}
+
 /// Lays items into a list that nobody else sees yet.
 pub(crate) fn fill(operation: &Operation<'_>, node: &Node, items: &[Raw]) -> Result<()> {
     let arena = operation.arena();

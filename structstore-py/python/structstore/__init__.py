@@ -16,6 +16,8 @@
         shmem.state.num += 1
 """
 
+from collections.abc import MutableMapping, MutableSequence
+
 from ._structstore import (
     AbandonedError,
     AccessError,
@@ -42,6 +44,7 @@ from ._structstore import (
     OutOfRangeError,
     OutOfSpaceError,
     ReadOnlyError,
+    RejectedError,
     StaleHandleError,
     Statistics,
     StructStore,
@@ -81,6 +84,7 @@ __all__ = [
     "OutOfRangeError",
     "OutOfSpaceError",
     "ReadOnlyError",
+    "RejectedError",
     "StaleHandleError",
     "Statistics",
     "StructStore",
@@ -95,7 +99,29 @@ __all__ = [
 ]
 
 
+MutableMapping.register(StructStore)
+MutableSequence.register(StructStoreList)
+
+
+def _restore(image: bytes) -> StructStore:
+    """What a pickled structure becomes."""
+    store = StructStore()
+    StructStore.from_bytes(store, image)
+    return store
+
+
+def _restore_list(image: bytes) -> StructStoreList:
+    """What a pickled list becomes."""
+    items: StructStoreList = _restore(image)["list"]
+    return items
+
+
 def _reopen(path: str, use_file: bool, read_only: bool, permanent: bool) -> StructStoreShared:
     """What a pickled store becomes."""
     cleanup = CleanupMode.NEVER if permanent else CleanupMode.IF_LAST
     return StructStoreShared(path, use_file=use_file, read_only=read_only, cleanup=cleanup, create=False)
+
+
+def _reopen_part(path: str, use_file: bool, read_only: bool, route: list[str]) -> object:
+    """What a pickled part of a shared store becomes."""
+    return _reopen(path, use_file, read_only, True).store.at(*route)

@@ -1,0 +1,204 @@
+"""Structures and lists as Python's own mappings and sequences."""
+
+import copy
+import json
+import multiprocessing
+import pickle
+from collections.abc import MutableMapping, MutableSequence
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from structstore import Error, StaleHandleError, StructStore, StructStoreList
+
+numbers = st.lists(st.integers(-5, 5), max_size=8)
+
+
+def stored(items):
+    return StructStoreList(items)
+
+
+def outcome(operation):
+    """What an operation returns, or which exception it raises."""
+    try:
+        return operation()
+    except (TypeError, ValueError, IndexError) as error:
+        return next(kind for kind in (TypeError, IndexError, ValueError) if isinstance(error, kind))
+
+
+@settings(max_examples=60, deadline=None)
+@given(numbers, numbers, st.integers(-2, 3))
+def test_lists_do_what_lists_do(items, others, times):
+    ours = stored(items)
+    assert ours + others == items + others
+    assert others + ours == others + items
+    assert ours + stored(others) == items + others
+    assert ours * times == items * times
+    assert times * ours == times * items
+    assert list(reversed(ours)) == list(reversed(items))
+    for name in ("__lt__", "__le__", "__gt__", "__ge__", "__eq__", "__ne__"):
+        expected = getattr(items, name)(others)
+        assert getattr(ours, name)(others) == expected
+        assert getattr(ours, name)(stored(others)) == expected
+        assert getattr(ours, name)(tuple(others)) == expected
+    for start in (0, 1, -2, 10, -10):
+        for stop in (None, 3, -1, -10):
+            arguments = (1, start) if stop is None else (1, start, stop)
+            assert outcome(lambda: ours.index(*arguments)) == outcome(lambda: items.index(*arguments))
+    ours *= times
+    items *= times
+    assert ours == items
+    ours.reverse()
+    items.reverse()
+    assert ours == items
+    for options in ({}, {"reverse": True}, {"key": abs}, {"key": lambda item: item % 3, "reverse": True}):
+        ours.sort(**options)
+        items.sort(**options)
+        assert ours == items
+
+
+def test_sorting_moves_items_and_keeps_them():
+    store = StructStore()
+    store.items = [{"name": "b", "at": 2}, {"name": "a", "at": 1}, {"name": "c", "at": 0}]
+    items = store["items"]
+    first = items[0]
+    items.sort(key=lambda item: item.name)
+    assert [item.name for item in items] == ["a", "b", "c"]
+    assert first.name == "b" and items[1].at == 2, "handles stay valid"
+    with pytest.raises(TypeError):
+        items.sort()
+    with pytest.raises(ZeroDivisionError):
+        items.sort(key=lambda item: 1 / item.at)
+    assert [item.name for item in items] == ["a", "b", "c"], "what raises changes nothing"
+    store.check()
+
+
+def test_lists_refuse_what_lists_refuse():
+    items = stored([1, 2])
+    for operation in (
+        lambda: items + (1,),
+        lambda: items + 1,
+        lambda: items * 1.5,
+        lambda: items < 5,
+        lambda: items < "ab",
+        lambda: items.sort(None),
+    ):
+        with pytest.raises(TypeError):
+            operation()
+    assert items != "ab" and not items == 5
+    assert items == [1, 2]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.dictionaries(st.sampled_from("abcdef"), st.integers(-(2**63), 2**64 - 1), max_size=5))
+def test_structures_do_what_dicts_do(fields):
+    store = StructStore()
+    store |= fields
+    assert store == fields
+    assert list(reversed(store)) == list(reversed(fields))
+    store |= [("x", 1)]
+    fields |= [("x", 1)]
+    while fields:
+        assert store.popitem() == fields.popitem()
+    with pytest.raises(KeyError):
+        store.popitem()
+
+
+def test_they_are_mappings_and_sequences():
+    store = StructStore()
+    assert isinstance(store, MutableMapping) and not isinstance(store, MutableSequence)
+    assert isinstance(stored([]), MutableSequence)
+    store.num = 1
+
+    def named(**fields):
+        return fields
+
+    assert named(**store) == {"num": 1}
+    match store:
+        case {"num": number}:
+            assert number == 1
+        case _:
+            pytest.fail("it is a mapping")
+    match stored([1, 2]):
+        case [first, *rest]:
+            assert (first, rest) == (1, [2])
+        case _:
+            pytest.fail("it is a sequence")
+
+
+def test_get_is_quiet_about_what_is_missing():
+    store = StructStore()
+    store.num = 5
+    assert (store.get("num"), store.get("none"), store.get("none", 7)) == (5, None, 7)
+    store.part = {"x": 1}
+    part = store.part
+    del store.part
+    with pytest.raises(StaleHandleError):
+        part.get("x", 0)
+
+
+def test_json_is_pythons():
+    store = StructStore()
+    store.state = {"num": 5, "list": [1, None, True, "a\n\"b\""], "nan": float("inf"), "vec": np.eye(2)}
+    text = store.to_json()
+    assert json.loads(text) == {
+        "state": {"num": 5, "list": [1, None, True, 'a\n"b"'], "nan": float("inf"), "vec": [[1.0, 0.0], [0.0, 1.0]]}
+    }
+    assert json.loads(store.to_json(indent=True)) == json.loads(text)
+    assert "\n" in store.to_json(indent=True)
+
+
+def test_notebooks_and_completion():
+    store = StructStore()
+    store["<b>"] = "a & b"
+    assert store._ipython_key_completions_() == ["<b>"]
+    html = store._repr_html_()
+    assert html.startswith("<pre>") and "&lt;b&gt;" in html and "a &amp; b" in html
+
+
+def test_local_structures_are_pickled_by_value():
+    store = StructStore()
+    store.part = {"num": 5, "vec": np.arange(6, dtype=np.uint8).reshape(2, 3), "items": [1, {"x": 2}]}
+    for original in (store, store.part, store.part["items"]):
+        restored = pickle.loads(pickle.dumps(original))
+        assert type(restored) is type(original) and restored == original
+    restored = pickle.loads(pickle.dumps(store))
+    restored.part.num = 6
+    assert store.part.num == 5
+    assert restored.part.vec.dtype == np.uint8
+    assert copy.deepcopy(store).part.num == 5
+
+
+def _double(part):
+    return part.num * 2
+
+
+def test_local_structures_pass_to_other_processes():
+    store = StructStore()
+    store.num = 21
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        assert pool.apply(_double, (store,)) == 42
+
+
+def _count(part, items):
+    part.num += 1
+    items.append("from the child")
+
+
+def test_parts_of_shared_stores_are_pickled_by_name(shared):
+    shared.deep = {"part": {"num": 1}, "items": []}
+    part, items = shared.deep.part, shared.deep["items"]
+    assert pickle.loads(pickle.dumps(shared.store)) == shared
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        pool.apply(_count, (part, items))
+    assert part.num == 2 and items == ["from the child"]
+    shared.many = [{"x": 1}]
+    with pytest.raises(TypeError, match="no name leads to"):
+        pickle.dumps(shared.many[0])
+    assert pickle.loads(pickle.dumps(shared.many[0].deepcopy())).x == 1
+
+
+def test_errors_of_containers_are_ours():
+    with pytest.raises(Error):
+        stored([1]).extend([object()])
