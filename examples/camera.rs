@@ -71,12 +71,13 @@ fn watch() -> Outcome {
     store.set("frame", ArrayValue::from_slice(&SHAPE, &vec![0_u8; SHAPE[0] * SHAPE[1]])?)?;
     let frame = store.array("frame")?;
     let first = frame.view()?;
-    let camera = Peer::start("camera", &name)?;
+    let mut camera = Peer::start("camera", &name)?;
 
     let (mut seen, mut torn, mut last) = (0, 0, 0);
     let mut by_view = false;
     let started = Instant::now();
     while last < FRAMES {
+        camera.ended()?;
         if started.elapsed() > PATIENCE {
             return Err(format!("the camera has stopped at frame {last}").into());
         }

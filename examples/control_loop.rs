@@ -72,11 +72,11 @@ fn control() -> Outcome {
     let state = store.nested("state")?.bind::<State>()?;
     let gains = store.nested("gains")?.bind::<Gains>()?;
     let progress = store.nested("progress")?.bind::<Progress>()?;
-    let reader = Peer::start("reader", &name)?;
-    let tuner = Peer::start("tuner", &name)?;
+    let mut reader = Peer::start("reader", &name)?;
+    let mut tuner = Peer::start("tuner", &name)?;
     let started = Instant::now();
     while !progress.with(|progress| *progress.reader_ready && *progress.tuner_ready)? {
-        if started.elapsed() > PATIENCE {
+        if reader.ended()? || tuner.ended()? || started.elapsed() > PATIENCE {
             return Err("the other processes do not begin".into());
         }
         thread::sleep(PERIOD);

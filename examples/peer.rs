@@ -43,6 +43,19 @@ impl Peer {
         Ok(Peer { part, child })
     }
 
+    /// Whether it has ended.
+    ///
+    /// # Errors
+    ///
+    /// If it failed.
+    pub(crate) fn ended(&mut self) -> Result<bool, Box<dyn Error>> {
+        match self.child.try_wait()? {
+            Some(status) if status.success() => Ok(true),
+            Some(status) => Err(format!("the {} ended with {status}", self.part).into()),
+            None => Ok(false),
+        }
+    }
+
     /// Waits until it has ended.
     ///
     /// # Errors
@@ -51,11 +64,10 @@ impl Peer {
     pub(crate) fn finish(mut self) -> Outcome {
         let started = Instant::now();
         while started.elapsed() < PATIENCE {
-            match self.child.try_wait()? {
-                Some(status) if status.success() => return Ok(()),
-                Some(status) => return Err(format!("the {} ended with {status}", self.part).into()),
-                None => thread::sleep(POLL),
+            if self.ended()? {
+                return Ok(());
             }
+            thread::sleep(POLL);
         }
         Err(format!("the {} has not ended after {PATIENCE:?}", self.part).into())
     }

@@ -67,7 +67,7 @@ fn steer() -> Outcome {
     let store = StructStoreShared::open(&name)?;
     let settings = store.nested("settings")?.bind::<Settings>()?;
     let status = store.nested("status")?.bind::<Status>()?;
-    let tuner = Peer::start("tuner", &name)?;
+    let mut tuner = Peer::start("tuner", &name)?;
 
     let (mut cycles, mut changes, mut mixed) = (0_u32, 0, 0);
     let (mut position, mut target, mut label) = (0.0, 10.0, "step 0".to_owned());
@@ -77,8 +77,9 @@ fn steer() -> Outcome {
         if now.stop {
             break;
         }
+        tuner.ended()?;
         if started.elapsed() > PATIENCE {
-            return Err("nobody has ended this".into());
+            return Err("the tuner has not asked for the end".into());
         }
         mixed += u32::from(now.limits != limits_for(now.gain));
         if now.label != label {
