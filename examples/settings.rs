@@ -1,106 +1,149 @@
-//! A tour: a local store, a list, a struct's fields bound to a store, and the same in shared memory.
+//! Settings in shared memory, which another process tunes while this one obeys them.
 //!
 //! ```sh
 //! cargo run -p structstore-examples --example settings
 //! ```
 //!
-//! One should see the local store as JSON, first with the list shown as held, because its guard lives, and then with
-//! all that it holds; then what the binding has put there; then the shared store, of which one part is locked while
-//! another thread changes the rest. The shared segment is gone at the end.
+//! The program steers something towards a target, with a gain and limits that it looks up in each cycle: a copy of the
+//! whole struct, as of one moment. It starts itself once more as the tuner, which knows the same struct, changes gain,
+//! limits and label together, tries a gain that is no number, and asks for the end. In the place of the tuner could be a
+//! Python process, or a person at a Python prompt.
+//!
+//! One should see four changes as they are obeyed (`obeys "step 1": gain 0.2, limits -1.0 to 1.0`), the refusal that the
+//! tuner gets, and at the end how many cycles there were, none of them with limits of one change and a gain of
+//! another. The shared segment is gone at the end.
 
-use std::process;
+mod peer;
+
 use std::thread;
+use std::time::{Duration, Instant};
 
-use structstore::{Error, Result, StructStore, StructStoreShared, key};
+use peer::{Outcome, PATIENCE, Peer, part, unique_name};
+use structstore::{Binding, Error, StructStore, StructStoreShared};
 
-#[derive(StructStore, Debug)]
-struct Subsettings {
-    #[structstore(default = 42)]
-    subnum: i32,
-    #[structstore(default = "bar")]
-    substr: String,
+/// How often the tuner changes the settings.
+const STEPS: u32 = 4;
+
+const CYCLE: Duration = Duration::from_millis(1);
+
+#[derive(StructStore, Clone, Copy, Debug, PartialEq)]
+struct Limits {
+    #[structstore(default = -0.5)]
+    low: f64,
+    #[structstore(default = 0.5)]
+    high: f64,
 }
 
+/// What the tuner may change.
 #[derive(StructStore, Debug)]
 struct Settings {
-    #[structstore(default = 5)]
-    num: i32,
-    #[structstore(default = true)]
-    flag: bool,
-    #[structstore(default = "foo")]
-    str: String,
-    gains: [f64; 6],
-    subsettings: Subsettings,
+    #[structstore(default = 0.1)]
+    gain: f64,
+    /// Of one step. The tuner keeps them symmetric, and at five times the gain.
+    limits: Limits,
+    #[structstore(default = "step 0")]
+    label: String,
+    /// Ends the program.
+    stop: bool,
 }
 
-fn main() -> Result<()> {
-    local()?;
-    shared()
+/// What the program says.
+#[derive(StructStore)]
+struct Status {
+    /// The label of the settings that it obeys.
+    obeyed: String,
+    position: f64,
 }
 
-fn local() -> Result<()> {
-    let store = StructStore::new();
-    store.set("num", 5)?;
-    {
-        // Created on first use, and held until the end of the block.
-        let mut list = store.list_mut("list")?;
-        list.push(5)?;
-        list.push(42)?;
-        for item in list.iter_mut::<i32>() {
-            *item? += 1;
+fn main() -> Outcome {
+    match part() {
+        Some((_, name)) => tune(&name),
+        None => steer(),
+    }
+}
+
+fn steer() -> Outcome {
+    let name = unique_name("settings");
+    let store = StructStoreShared::open(&name)?;
+    let settings = store.nested("settings")?.bind::<Settings>()?;
+    let status = store.nested("status")?.bind::<Status>()?;
+    let mut tuner = Peer::start("tuner", &name)?;
+
+    let (mut cycles, mut changes, mut mixed) = (0_u32, 0, 0);
+    let (mut position, mut target, mut label) = (0.0, 10.0, "step 0".to_owned());
+    let started = Instant::now();
+    loop {
+        let now = settings.load()?;
+        if now.stop {
+            break;
         }
-        println!("with the list held: {store}");
+        tuner.ended()?;
+        if started.elapsed() > PATIENCE {
+            return Err("the tuner has not asked for the end".into());
+        }
+        mixed += u32::from(now.limits != limits_for(now.gain));
+        if now.label != label {
+            changes += 1;
+            let Limits { low, high } = now.limits;
+            println!("obeys {:?}: gain {:.1}, limits {low:.1} to {high:.1}", now.label, now.gain);
+            label = now.label;
+        }
+        position += (now.gain * (target - position)).clamp(now.limits.low, now.limits.high);
+        if f64::abs(target - position) < 0.1 {
+            target = -target;
+        }
+        status.with_mut(|mut status| {
+            *status.position = position;
+            status.obeyed.set(&label)
+        })??;
+        cycles += 1;
+        thread::sleep(CYCLE);
     }
-    store.list_mut("strlist")?.push("foo")?;
-    println!("local store:        {store}");
-
-    // Creates the fields that are missing and keeps those that are there, here `num`.
-    let settings = store.bind::<Settings>()?;
-    let mut guard = settings.write()?;
-    // `fields.num` is a `&mut i32` inside the store.
-    let mut fields = guard.fields_mut();
-    *fields.num = 42;
-    *fields.subsettings.subnum += 1;
-    fields.gains[2] = 0.5;
-    fields.str.set("a longer text")?;
-    drop(guard);
-    println!("after the binding:  {store}");
-
-    // A declared field keeps its type.
-    match store.set("num", "forty-two") {
-        Err(error @ Error::WrongType { .. }) => println!("refused:            {error}"),
-        other => other?,
-    }
+    tuner.finish()?;
+    println!("stopped after {cycles} cycles and {changes} changes, {mixed} cycles with mixed settings");
+    assert_eq!((changes, mixed), (STEPS, 0));
+    store.close()?;
     Ok(())
 }
 
-fn shared() -> Result<()> {
-    // Any process of this user can open it by this name. Whoever closes it last removes it.
-    let name = format!("/structstore_settings_{}", process::id());
-    let shared = StructStoreShared::open(&name)?;
-    // The name is hashed at compile time.
-    shared.set(key!("num"), 53)?;
+fn limits_for(gain: f64) -> Limits {
+    Limits { low: -5.0 * gain, high: 5.0 * gain }
+}
 
-    // The same type as before: local and shared stores are one API.
-    let settings = shared.bind::<Settings>()?;
-    println!("shared, at first:   num is {}", settings.read()?.fields().num);
-    // No other process sees one of these changes without the other.
-    settings.with_mut(|fields| {
-        *fields.num = 42;
-        *fields.flag = false;
-    })?;
-    let snapshot: Settings = settings.load()?;
-    println!("a copy of them all: {snapshot:?}");
+fn tune(name: &str) -> Outcome {
+    let store = StructStoreShared::options().create(false).open(name)?;
+    let settings = store.at("settings")?.bind::<Settings>()?;
+    let status = store.at("status")?.bind::<Status>()?;
+    for step in 1..=STEPS {
+        let gain = 0.1 * f64::from(step + 1);
+        let label = format!("step {step}");
+        // All of it at once in the eyes of who steers.
+        settings.with_mut(|mut settings| {
+            let limits = limits_for(gain);
+            *settings.gain = gain;
+            *settings.limits.low = limits.low;
+            *settings.limits.high = limits.high;
+            settings.label.set(&label)
+        })??;
+        wait_until_obeyed(&status, &label)?;
+    }
+    match store.at("settings")?.set("gain", "a little more") {
+        Err(error @ Error::WrongType { .. }) => println!("the tuner is refused: {error}"),
+        other => panic!("a text is no gain, but the store said {other:?}"),
+    }
+    settings.with_mut(|settings| *settings.stop = true)?;
+    Ok(())
+}
 
-    shared.nested("camera")?.set("exposure", 0.01)?;
-    shared.nested("log")?.set("lines", 0)?;
-    let mut camera = shared.at("camera")?.write()?;
-    *camera.scalar_mut::<f64>("exposure")? *= 2.0;
-    // The guard covers the camera and what is in it. Beside it nobody waits.
-    let log = shared.at("log")?;
-    thread::scope(|scope| scope.spawn(move || log.set("lines", 1)).join().expect("it does not panic"))?;
-    println!("with a part held:   {shared}");
-    drop(camera);
-    println!("shared store:       {shared}");
-    shared.close()
+fn wait_until_obeyed(status: &Binding<Status>, label: &str) -> Outcome {
+    let started = Instant::now();
+    while status.load()?.obeyed != label {
+        if started.elapsed() > PATIENCE {
+            return Err(format!("nobody obeys {label:?}").into());
+        }
+        thread::sleep(CYCLE);
+    }
+    // For long enough that one could see what it does.
+    thread::sleep(20 * CYCLE);
+    Ok(())
 }

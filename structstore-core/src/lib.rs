@@ -1,20 +1,109 @@
 //! Structured object storage, dynamically typed, shared between processes.
 //!
-//! A store holds numbers, texts, bytes, lists, nested structs and n-dimensional arrays in an arena of memory.
-//! Processes map the same arena at once and change it in place: no server, no serialisation, no copies. A
-//! [`StructStore`](struct@StructStore) is local to a process; a [`StructStoreShared`] is opened by a name that all processes know.
+//! Numbers, texts, bytes, lists, nested structs and n-dimensional arrays live in memory that processes map at once and
+//! change in place: no server, no serialisation, no copies. A [`StructStore`](struct@StructStore) is local to a process; a
+//! [`StructStoreShared`] is opened by a name that all processes know, in Rust and in Python.
+//!
+//! # The model
+//!
+//! ```text
+//!   process A (Rust)             process B (Python)          process C (Rust, read-only)
+//!   Struct   a handle            NumPy array over a view     Struct   a handle
+//!   BindingMut   a guard              |                           |
+//!       |                             |                           |
+//!  =====v=============================v===========================v====  segment "/robot"
+//!   root struct
+//!     |-- "rate"      50                      a scalar, in its field
+//!     |-- "camera"    struct                  a node; it can be locked on its own,
+//!     |     |-- "exposure"   0.01             with everything below it
+//!     |     `-- "frame"      array -----> [ block of elements ]   what a view keeps
+//!     |-- "log"       list
+//!     |     `-- [0]          text
+//!     `-- "settings"  struct <----------- Binding<Settings>: a Rust struct's fields, resolved once
+//! ```
+//!
+//! - A *segment* is a piece of memory: shared by name, a file, a descriptor, or the process's own. It grows while it is in
+//!   use, and nothing in it moves. It holds a tree of *nodes* (structs, lists, texts, bytes, arrays) and scalars.
+//! - A *handle* ([`Struct`], [`List`], [`Text`], [`Bytes`], [`Array`]) names a node. Each of its operations locks what it
+//!   needs and is done wholly or not at all. If the node is removed, the handle is an error when it is used.
+//! - A *guard* ([`StructMut`], [`StructRef`] and so on) holds a node and everything below it until it is dropped, against all
+//!   other threads and processes. Only then can `&mut` references into the store exist.
+//! - A *binding* ([`Binding`]) is a Rust struct with `#[derive(StructStore)]` laid over a node. Its names are looked up and
+//!   its types checked once; then its guards lend the fields as what they are in Rust. See [`Field`] for their types.
+//! - A *view* ([`ArrayView`]) keeps the elements of an array for as long as it lives, without a lock.
+//!
+//! # A local store
 //!
 //! ```
 //! use structstore::{key, StructStore};
 //!
 //! let store = StructStore::new();
 //! store.set("num", 5)?;
-//! store.nested("camera")?.set(key!("exposure"), 0.01)?;
+//! store.nested("camera")?.set(key!("exposure"), 0.01)?; // the name is hashed at compile time
 //! store.list("log")?.push("started")?;
+//! assert_eq!(store.at("camera")?.get::<f64>("exposure")?, 0.01);
 //! assert_eq!(store.to_string(), r#"{"num": 5, "camera": {"exposure": 0.01}, "log": ["started"]}"#);
 //! # Ok::<(), structstore::Error>(())
 //! ```
+//!
+//! # A shared store
+//!
+//! ```
+//! use structstore::StructStoreShared;
+//!
+//! # let name = format!("/structstore_crate_{}", std::process::id());
+//! let store = StructStoreShared::open(&name)?; // creates or attaches; `name` is like "/robot"
+//! store.nested("camera")?.set("exposure", 0.01)?;
+//!
+//! let mut camera = store.at("camera")?.write()?; // nobody else changes or reads it now
+//! *camera.scalar_mut::<f64>("exposure")? *= 2.0;
+//! camera.set("gain", 1.5)?;
+//! drop(camera);
+//! # Ok::<(), structstore::Error>(())
+//! ```
+//!
+//! # A bound struct
+//!
+//! ```
+//! # #[cfg(feature = "derive")] {
+//! use structstore::StructStore;
+//!
+//! #[derive(StructStore)]
+//! struct Settings {
+//!     #[structstore(default = 50.0)]
+//!     rate: f64,
+//!     gains: [f64; 3],
+//! }
+//!
+//! let store = StructStore::new();
+//! let settings = store.nested("settings")?.bind::<Settings>()?; // creates what is missing
+//! let mut guard = settings.write()?;
+//! let fields = guard.fields_mut(); // `rate` is a `&mut f64` inside the store
+//! *fields.rate *= 2.0;
+//! fields.gains[1] = 0.5;
+//! drop(guard);
+//! let copy: Settings = settings.load()?; // as of one moment
+//! assert_eq!((copy.rate, copy.gains), (100.0, [0.0, 0.5, 0.0]));
+//! # }
+//! # Ok::<(), structstore::Error>(())
+//! ```
+//!
+//! # More
+//!
+//! - [`cookbook`]: recipes, from sharing settings to what to do after a crash.
+//! - [`safety`]: what other processes may do to you, what is guaranteed, and what is not.
+//! - [`Error`](enum@Error): all that can go wrong.
+//!
+//! # Features
+//!
+//! - `derive` (on by default): `#[derive(StructStore)]`.
+//! - `serde`: values of any type that implements serde's traits ([`Struct`]'s `put` and `get_as`), and stores in JSON, YAML
+//!   and whatever else serde has a format for.
+//! - `ndarray`: arrays of the `ndarray` crate as fields of bound structs, and views as such.
+//!
+//! Linux only, on x86-64 and aarch64.
 
+#![deny(missing_docs)]
 #![cfg_attr(
     loom,
     expect(dead_code, unreachable_pub, unused_imports, reason = "under loom only the locks are built")
@@ -30,6 +119,8 @@ mod arena;
 mod bind;
 #[cfg(not(loom))]
 pub mod bytes;
+#[cfg(not(loom))]
+pub mod cookbook;
 #[cfg(all(feature = "crash-points", not(loom)))]
 mod crash;
 #[cfg(all(test, not(loom)))]
@@ -46,6 +137,8 @@ mod key;
 mod node;
 #[cfg(not(loom))]
 mod orphans;
+#[cfg(not(loom))]
+pub mod safety;
 #[cfg(not(loom))]
 mod segment;
 #[cfg(all(feature = "serde", not(loom)))]

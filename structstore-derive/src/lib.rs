@@ -1,5 +1,7 @@
 //! The derive macro of `structstore`, which re-exports it: depend on `structstore-core`, not on this crate.
 
+#![deny(missing_docs)]
+
 mod case;
 mod check;
 mod expand;

@@ -1,0 +1,369 @@
+//! Recipes for what programs with a shared store do most. Each of them is run as a test.
+//!
+//! - [Share settings between programs](#share-settings-between-programs)
+//! - [Share camera frames without copying](#share-camera-frames-without-copying)
+//! - [Lock a part only](#lock-a-part-only)
+//! - [Change several things at once](#change-several-things-at-once)
+//! - [Go on after a crash](#go-on-after-a-crash)
+//! - [Let a schema evolve](#let-a-schema-evolve)
+//! - [Use stores in tests](#use-stores-in-tests)
+//! - [Permissions, containers and files](#permissions-containers-and-files)
+//! - [JSON, YAML and the rest of serde](#json-yaml-and-the-rest-of-serde)
+//! - [Time limits and deadlocks](#time-limits-and-deadlocks)
+//!
+//! Whole programs are in the directory `examples` of the repository.
+//!
+//! # Share settings between programs
+//!
+//! Both programs bind the same struct. Who comes first creates the fields with their defaults; who comes later finds them
+//! as they are. A program that looks its settings up in each cycle takes a copy, which is of one moment, and needs no lock
+//! if all fields are scalars.
+//!
+//! ```
+//! use structstore::{StructStore, StructStoreShared};
+//!
+//! #[derive(StructStore)]
+//! struct Settings {
+//!     /// In hertz.
+//!     #[structstore(default = 50.0)]
+//!     rate: f64,
+//!     #[structstore(default = [1.0, 0.0, 0.1])]
+//!     gains: [f64; 3],
+//! }
+//!
+//! # let name = format!("/structstore_cookbook_settings_{}", std::process::id());
+//! // In the program that obeys:
+//! let store = StructStoreShared::open(&name)?;
+//! let settings = store.nested("settings")?.bind::<Settings>()?;
+//! assert_eq!(settings.load()?.rate, 50.0);
+//!
+//! // In the one that tunes, which sets both at once:
+//! let store = StructStoreShared::open(&name)?;
+//! let tuner = store.nested("settings")?.bind::<Settings>()?;
+//! tuner.with_mut(|fields| {
+//!     *fields.rate = 100.0;
+//!     fields.gains[1] = 0.5;
+//! })?;
+//!
+//! // One that does not know the struct uses names. The types stay what they were declared to be.
+//! store.at("settings")?.set("rate", 200)?;
+//! assert!(store.at("settings")?.set("rate", "fast").is_err());
+//! assert_eq!(settings.load()?.rate, 200.0);
+//! # Ok::<(), structstore::Error>(())
+//! ```
+//!
+//! # Share camera frames without copying
+//!
+//! Assigning an array publishes a new block: readers have the old frame or the new one, whole, and nobody waits while
+//! pixels are copied. A [view](crate::ArrayView) keeps the block that it was taken of. A read guard lends a slice instead,
+//! as long as nobody has a view of that block.
+//!
+//! ```
+//! use std::sync::atomic::Ordering;
+//! use structstore::{ArrayValue, StructStore};
+//!
+//! let store = StructStore::new();
+//! store.set("depth", ArrayValue::from_slice(&[2, 3], &[0.5_f64; 6])?)?;
+//! let depth = store.array("depth")?;
+//!
+//! // A slice of the pixels where they lie; who publishes waits until the guard is dropped.
+//! assert_eq!(depth.read()?.as_slice::<f64>()?.iter().sum::<f64>(), 3.0);
+//!
+//! // A view holds nobody up. Elements of eight bytes are lent as cells, all others can be copied.
+//! let view = depth.view()?;
+//! depth.assign(&ArrayValue::from_slice(&[2, 3], &[0.7_f64; 6])?)?;
+//! assert_eq!(f64::from_bits(view.words()?[5].load(Ordering::Relaxed)), 0.5);
+//! assert_eq!(depth.view()?.to_vec::<f64>()?, [0.7; 6]);
+//!
+//! // In place, where readers take the lock as well, for through a view they would see it half done.
+//! depth.write()?.as_mut_slice::<f64>()?[0] = 0.0;
+//! # Ok::<(), structstore::Error>(())
+//! ```
+//!
+//! # Lock a part only
+//!
+//! A guard covers a structure and everything below it, and nothing beside it. Give what is used together a struct of its
+//! own, and hold that.
+//!
+//! ```
+//! use structstore::StructStore;
+//!
+//! let store = StructStore::new();
+//! store.nested("camera")?.set("exposure", 0.01)?;
+//! store.at("camera")?.list("tags")?.push("day")?;
+//! store.nested("arm")?.set("speed", 0.5)?;
+//!
+//! let mut camera = store.at("camera")?.write()?;
+//! camera.set("exposure", 0.02)?;
+//! camera.set("gain", 2)?;
+//! // Meanwhile the rest is free, for this thread as for all others.
+//! store.at("arm")?.set("speed", 0.7)?;
+//! // What is below the guard is reached through it, and part of what it holds.
+//! camera.list("tags")?.push("night")?;
+//! drop(camera);
+//! assert_eq!(store.at("camera")?.get::<f64>("exposure")?, 0.02);
+//! # Ok::<(), structstore::Error>(())
+//! ```
+//!
+//! # Change several things at once
+//!
+//! Under a write guard nobody sees anything in between; but if the process dies half way, half of it has happened. In a
+//! transaction, all of it has happened or nothing: also if the closure returns an error or panics. It does not cover
+//! elements of an array that are changed in place; assign the array.
+//!
+//! ```
+//! use structstore::{Error, StructStore};
+//!
+//! #[derive(StructStore)]
+//! struct Tanks {
+//!     #[structstore(default = 10.0)]
+//!     left: f64,
+//!     right: f64,
+//! }
+//!
+//! let store = StructStore::new();
+//! let tanks = store.nested("tanks")?.bind::<Tanks>()?;
+//! let pump = |litres: f64| {
+//!     tanks.transaction(|tanks| {
+//!         *tanks.right += litres;
+//!         *tanks.left -= litres;
+//!         if *tanks.left < 0.0 { Err(Error::Interrupted) } else { Ok(()) }
+//!     })
+//! };
+//! pump(4.0)?;
+//! assert!(pump(8.0).is_err());
+//! assert_eq!((tanks.load()?.left, tanks.load()?.right), (6.0, 4.0));
+//!
+//! // Fields of a binding together with others:
+//! store.transaction(|all| {
+//!     *all.fields_of(&tanks)?.left = 0.0;
+//!     all.set("emptied by", "the recipe")
+//! })?;
+//! # Ok::<(), Error>(())
+//! ```
+//!
+//! # Go on after a crash
+//!
+//! There is nothing that has to be done: who waits for what a dead process held repairs it, and so does who attaches next.
+//! What a program may want to know is whether the dead one was in the middle of something. A guard says so until an
+//! exclusive one has been asked.
+//!
+//! ```
+//! use structstore::{Cleanup, StructStoreShared};
+//!
+//! # let name = format!("/structstore_cookbook_crash_{}", std::process::id());
+//! let store = StructStoreShared::open(&name)?;
+//! store.set("left", 0)?;
+//! store.set("right", 0)?;
+//! // Another process, which changes both under a guard, is killed after the first one.
+//! # // SAFETY: the child uses nothing but the store, which is made for that, and ends by a signal.
+//! # let child = unsafe { libc::fork() };
+//! # if child == 0 {
+//! #     let guard = store.write();
+//! #     let _ = guard.map(|mut guard| {
+//! #         let _ = guard.set("left", 1);
+//! #         unsafe { libc::raise(libc::SIGKILL) }
+//! #     });
+//! #     unsafe { libc::_exit(1) }
+//! # }
+//! # unsafe { libc::waitpid(child, std::ptr::null_mut(), 0) };
+//!
+//! let mut guard = store.write()?; // waits until the kernel has buried it, and repairs
+//! if guard.recovered() {
+//!     // The store is whole, and so is each change. The two together are ours to mend.
+//!     let left: i32 = guard.get("left")?;
+//!     guard.set("right", left)?;
+//! }
+//! drop(guard);
+//! assert_eq!((store.get::<i32>("left")?, store.get::<i32>("right")?), (1, 1));
+//!
+//! // For the log: how often this has happened, and whether every invariant of the format holds.
+//! assert_eq!(store.statistics().recoveries, 1);
+//! store.check()?;
+//!
+//! // What killed programs have left behind when nobody else was attached. Opening repairs it, closing removes it.
+//! for name in StructStoreShared::orphans()? {
+//!     println!("left behind: {name}");
+//! #   if !name.contains("cookbook_nobody_has_this_name") { continue }
+//!     StructStoreShared::options().create(false).cleanup(Cleanup::IfLast).open(&name)?.close()?;
+//! }
+//! # Ok::<(), structstore::Error>(())
+//! ```
+//!
+//! # Let a schema evolve
+//!
+//! Fields of a store that a struct does not have stay as they are. Fields that are new get their defaults.
+//! [`bind_widening`](crate::Struct::bind_widening) converts what has become wider. A field keeps its name in the store by
+//! `rename` when it gets another one in the program, since what is declared cannot be renamed.
+//!
+//! ```
+//! use structstore::StructStore;
+//!
+//! mod first {
+//!     #[derive(structstore::StructStore)]
+//!     pub struct Settings {
+//!         #[structstore(default = 1.5)]
+//!         pub vel: f32,
+//!         pub legacy: bool,
+//!     }
+//! }
+//!
+//! #[derive(StructStore)]
+//! struct Settings {
+//!     /// Was `vel`, and of 32 bits.
+//!     #[structstore(rename = "vel")]
+//!     velocity: f64,
+//!     /// New.
+//!     #[structstore(default = 9.81)]
+//!     gravity: f64,
+//!     /// New, and not known to everybody.
+//!     limit: Option<f64>,
+//! }
+//!
+//! let store = StructStore::new();
+//! let old = store.nested("settings")?.bind::<first::Settings>()?;
+//! let new = store.nested("settings")?.bind_widening::<Settings>()?.load()?;
+//! assert_eq!((new.velocity, new.gravity, new.limit), (1.5, 9.81, None));
+//! // A program that knows the old type is told, in place of reading something else.
+//! assert!(old.load().is_err());
+//!
+//! // Where nothing fits any more: without the struct, nothing in it is declared.
+//! let before = store.take("settings")?;
+//! assert_eq!(before.get("legacy"), Some(&false.into()));
+//! store.nested("settings")?.set("vel", "slow")?;
+//! # Ok::<(), structstore::Error>(())
+//! ```
+//!
+//! # Use stores in tests
+//!
+//! What takes a [`&Struct`](crate::Struct) works on local and shared stores alike, and a local store needs no name. Where a
+//! test needs a shared one, give it a name that no other test and no other run has, and
+//! [`Cleanup::Always`](crate::Cleanup::Always), which removes the name also if others of the test are still attached. A
+//! value that is dropped is closed, in a panic, too.
+//!
+//! ```
+//! use std::sync::atomic::{AtomicU32, Ordering};
+//! use structstore::{Cleanup, Result, Struct, StructStore, StructStoreShared};
+//!
+//! fn count(store: &Struct) -> Result<i32> {
+//!     store.transaction(|store| {
+//!         let count = store.get("count").unwrap_or(0) + 1;
+//!         store.set("count", count).map(|()| count)
+//!     })
+//! }
+//!
+//! fn store_for_test() -> Result<StructStoreShared> {
+//!     static NUMBER: AtomicU32 = AtomicU32::new(0);
+//!     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+//!     let name = format!("/my_crate_test_{}_{number}", std::process::id());
+//!     StructStoreShared::options().reinit(true).cleanup(Cleanup::Always).open(name)
+//! }
+//!
+//! assert_eq!(count(&StructStore::new())?, 1);
+//! let (store, other) = (store_for_test()?, store_for_test()?);
+//! assert_eq!((count(&store)?, count(&store)?, count(&other)?), (1, 2, 1));
+//! store.check()?;
+//! # Ok::<(), structstore::Error>(())
+//! ```
+//!
+//! # Permissions, containers and files
+//!
+//! A new segment can be opened by its user alone, unless `mode` says otherwise; the process's umask takes its part. It lies
+//! in `/dev/shm`, which containers have one each of, of 64 MiB where Docker is not told otherwise: `--shm-size 1g` makes
+//! it larger, `--ipc=container:NAME` or a common volume lets containers share it. Where it is full, an operation returns
+//! [`Error::OutOfSpace`](crate::Error::OutOfSpace) with what is left, and has changed nothing.
+//!
+//! ```
+//! use structstore::{Error, StructStoreShared};
+//!
+//! # let name = format!("/structstore_cookbook_mode_{}", std::process::id());
+//! // For a group; and bounded, so that a runaway does not fill the memory of all.
+//! let store = StructStoreShared::options().mode(0o660).max_size(1 << 20).open(&name)?;
+//! store.set("rate", 50)?;
+//! assert!(matches!(store.set("huge", vec![0.5; 1 << 20]), Err(Error::OutOfSpace { .. })));
+//!
+//! // Without write permission, or the wish to use it.
+//! let reader = StructStoreShared::options().read_only(true).open(&name)?;
+//! assert_eq!(reader.get::<i32>("rate")?, 50);
+//! assert!(matches!(reader.set("rate", 60), Err(Error::ReadOnly { .. })));
+//!
+//! // A file, which stays unless somebody opens it to clean up, in any directory that the processes share.
+//! use structstore::Cleanup;
+//! let path = std::env::temp_dir().join(format!("cookbook_{}.store", std::process::id()));
+//! let file = StructStoreShared::options().file(true).cleanup(Cleanup::Never).open(&path)?;
+//! file.set("rate", 50)?;
+//! drop(file);
+//!
+//! // A descriptor, such as one that was passed over a socket: a name is not needed.
+//! let descriptor = std::fs::File::options().read(true).write(true).open(&path).unwrap();
+//! std::fs::remove_file(&path).unwrap();
+//! let passed = StructStoreShared::options().open_fd(descriptor.into())?;
+//! assert_eq!(passed.get::<i32>("rate")?, 50);
+//! # Ok::<(), Error>(())
+//! ```
+//!
+//! # JSON, YAML and the rest of serde
+//!
+//! With the feature `serde`, a store can be read from any of serde's formats and written to it, whole or in parts. YAML
+//! goes the same way with a crate for it. JSON has no arrays of numbers as such: they come back as lists, which
+//! [`to_bytes`](crate::Struct::to_bytes) avoids.
+//!
+//! ```
+//! # #[cfg(feature = "serde")] {
+//! use structstore::{StructStore, Value};
+//!
+//! // A store of its own:
+//! let store: StructStore = serde_json::from_str(r#"{"rate": 50, "camera": {"size": [640, 480]}}"#).unwrap();
+//! // Or into one that exists, shared or not, in one operation; declared fields stay and take the values:
+//! let value: Value = serde_json::from_str(r#"{"size": [320, 240], "gain": 1.5}"#).unwrap();
+//! store.at("camera")?.assign_all(value)?;
+//!
+//! assert_eq!(
+//!     serde_json::to_string(&store).unwrap(),
+//!     r#"{"rate":50,"camera":{"size":[320,240],"gain":1.5}}"#
+//! );
+//! let size: (u32, u32) = store.at("camera")?.get_as("size")?;
+//! assert_eq!(size, (320, 240));
+//!
+//! // Exactly, with types, arrays and order:
+//! let copy = StructStore::new();
+//! copy.from_bytes(&store.to_bytes()?)?;
+//! assert_eq!(*copy, *store);
+//! # }
+//! # Ok::<(), structstore::Error>(())
+//! ```
+//!
+//! # Time limits and deadlocks
+//!
+//! A plain operation or guard waits for as long as it takes; those with `timeout` or `try` in their names give up. Where a
+//! thread would wait for itself, it gets an error at once. Two threads that hold A and B and ask for B and A wait for each
+//! other: ask for the structure that contains both, take them in the same order everywhere, or set a limit and give up
+//! what you hold.
+//!
+//! ```
+//! use std::time::Duration;
+//! use structstore::{Error, StructStore};
+//!
+//! let store = StructStore::new();
+//! store.nested("arm")?.set("speed", 0.5)?;
+//! let arm = store.at("arm")?;
+//!
+//! let guard = arm.write()?;
+//! // This thread has it: only the guard may operate on it.
+//! assert!(matches!(arm.get::<f64>("speed"), Err(Error::HeldByGuard { .. })));
+//! // Another thread, or another process:
+//! std::thread::scope(|scope| {
+//!     scope.spawn(|| {
+//!         let waited = arm.write_timeout(Duration::from_millis(20));
+//!         assert!(matches!(waited, Err(Error::LockTimeout { .. })));
+//!         assert!(matches!(arm.try_read(), Err(Error::LockTimeout { .. })));
+//!     });
+//! });
+//! drop(guard);
+//!
+//! // A read guard cannot become a write guard: drop it first, and look again.
+//! let reading = arm.read()?;
+//! assert!(matches!(arm.write(), Err(Error::Deadlock { .. })));
+//! assert_eq!(reading.get::<f64>("speed")?, 0.5);
+//! # Ok::<(), Error>(())
+//! ```
