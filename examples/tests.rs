@@ -2,6 +2,11 @@
 
 #![forbid(unsafe_code)]
 
+/// It has unit tests of its own, as has its module. As an example, it is built to be run.
+#[path = "telemetry.rs"]
+#[expect(dead_code, reason = "the tests are what is wanted of it here")]
+mod telemetry_itself;
+
 use std::env;
 use std::fs;
 use std::io::Read;
