@@ -548,8 +548,8 @@ fn enum_impl(input: &Input, variants: &[Variant]) -> TokenStream {
                     #lent.reborrow()
                 }
 
-                unsafe fn lend<'s>(#place: &Self::Place, _: #private::Lender<'s>) -> Self {
-                    #place.lend()
+                unsafe fn lend<'s>(#place: &Self::Place, #lender: #private::Lender<'s>) -> Self {
+                    #place.lend(#lender)
                 }
 
                 unsafe fn lend_mut<'s>(#place: &Self::Place, #lender: #private::Lender<'s>) -> Self::Mut<'s> {

@@ -246,6 +246,44 @@ fn everything_is_lent_for_changing_and_for_reading() -> Result<()> {
     })
 }
 
+/// What a guard lends is what it has made of the fields, also where it has given them other memory.
+#[test]
+fn a_guard_reads_what_it_has_written() -> Result<()> {
+    on_both(|store| {
+        let bound = store.bind::<Everything>()?;
+        bound.store(&everything())?;
+        let mut guard = bound.write()?;
+        for round in 0..3_u8 {
+            {
+                let mut s = guard.fields_mut();
+                s.mode.set(if round % 2 == 0 { Mode::Off } else { Mode::Moving })?;
+                s.alias.set(None)?;
+                s.best.set(None)?;
+                s.window.set(Some([round; 2]))?;
+                s.image.assign([1, 1], &[round])?;
+                s.trail.clear()?;
+            }
+            let s = guard.fields();
+            assert_eq!(s.mode, if round % 2 == 0 { Mode::Off } else { Mode::Moving });
+            assert!(s.alias.is_none() && s.best.is_none());
+            assert_eq!((s.window, s.image.as_slice()?, s.trail.len()?), (Some(&[round; 2]), &[round][..], 0));
+            {
+                let mut s = guard.fields_mut();
+                s.alias.set(Some(format!("alias {round}")))?;
+                s.best.set(Some(Item { id: round.into(), name: "best".into() }))?;
+                s.window.set(None)?;
+                s.window.set(Some([round + 1; 2]))?;
+                s.trail.extend_from_slice(&[i16::from(round); 40])?;
+            }
+            let s = guard.fields();
+            assert_eq!(s.alias.unwrap().as_str()?, format!("alias {round}"));
+            assert_eq!(*s.best.unwrap().id, u32::from(round));
+            assert_eq!((s.window, s.trail.len()?), (Some(&[round + 1; 2]), 40));
+        }
+        Ok(())
+    })
+}
+
 #[test]
 fn others_assign_what_the_declared_type_can_take() -> Result<()> {
     on_both(|store| {

@@ -71,8 +71,9 @@ impl ChoicePlace {
         Ok(T::variant(variant))
     }
 
-    pub fn lend<T: Choice>(&self) -> T {
-        T::variant(self.variant.load(LocalOrdering::Relaxed))
+    pub fn lend<T: Choice>(&self, lender: Lender<'_>) -> T {
+        // Looked at again, for the guard may have made it another variant since. That it is none takes a damaged store.
+        self.load(lender).unwrap_or_else(|_| T::variant(self.variant.load(LocalOrdering::Relaxed)))
     }
 
     /// Lends the enum for changing.

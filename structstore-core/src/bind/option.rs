@@ -32,6 +32,37 @@ impl<P> OptionPlace<P> {
         SlotRef { slot: unsafe { &*self.slot }, parent: Some(self.parent) }
     }
 
+    /// Does something with the value's place, if there is a value, once its memory is verified.
+    fn with<T: Field<Place = P>, R>(
+        &self,
+        lender: Lender<'_>,
+        exclusive: bool,
+        then: impl FnOnce(&P) -> R,
+    ) -> Result<Option<R>> {
+        let slot = self.slot();
+        let mut resolved = self.resolved.lock();
+        if Self::is_null(slot.slot) {
+            *resolved = None;
+            return Ok(None);
+        }
+        let raw = Raw::load(slot.slot);
+        // A scalar lies in the slot itself; a node is the same as long as its name is.
+        if !resolved.as_ref().is_some_and(|(known, _)| known.tag == raw.tag && known.id() == raw.id()) {
+            let value = match exclusive {
+                true => lender.resolve::<T>(self.parent, slot)?,
+                false => Binder::looking(lender.arena()).resolve_slot::<T>(slot)?,
+            };
+            *resolved = Some((raw, value));
+        }
+        match &*resolved {
+            Some((_, value)) => {
+                T::check(value, lender, exclusive)?;
+                Ok(Some(then(value)))
+            }
+            None => Ok(None),
+        }
+    }
+
     fn is_null(slot: &Slot) -> bool {
         Raw::load(slot).tag as u8 == Kind::Null as u8
     }
@@ -72,28 +103,7 @@ impl<T: Field> Field for Option<T> {
     }
 
     fn check(place: &Self::Place, lender: Lender<'_>, exclusive: bool) -> Result<()> {
-        let slot = place.slot();
-        if Self::Place::is_null(slot.slot) {
-            *place.resolved.lock() = None;
-            return Ok(());
-        }
-        let raw = Raw::load(slot.slot);
-        let mut resolved = place.resolved.lock();
-        match &*resolved {
-            // A scalar lies in the slot itself; a node is the same as long as its name is.
-            Some((known, value)) if known.tag == raw.tag && known.id() == raw.id() => {
-                T::check(value, lender, exclusive)
-            }
-            _ => {
-                let value = match exclusive {
-                    true => lender.resolve::<T>(place.parent, slot)?,
-                    false => Binder::looking(lender.arena()).resolve_slot::<T>(slot)?,
-                };
-                T::check(&value, lender, exclusive)?;
-                *resolved = Some((raw, value));
-                Ok(())
-            }
-        }
+        place.with::<T, _>(lender, exclusive, |_| ()).map(drop)
     }
 
     fn load(place: &Self::Place, lender: Lender<'_>) -> Result<Option<T>> {
@@ -109,8 +119,9 @@ impl<T: Field> Field for Option<T> {
     }
 
     unsafe fn lend<'s>(place: &Self::Place, lender: Lender<'s>) -> Option<T::Ref<'s>> {
-        // SAFETY: the caller's check was that of the value, and nobody changes the slot meanwhile.
-        place.resolved.lock().as_ref().map(|(_, value)| unsafe { T::lend(value, lender) })
+        // Looked at again, for the guard may have given it another value since. That it then fails takes a damaged store.
+        // SAFETY: checked just now, and nobody changes it for as long as it is lent.
+        place.with::<T, _>(lender, false, |value| unsafe { T::lend(value, lender) }).ok().flatten()
     }
 
     unsafe fn lend_mut<'s>(place: &Self::Place, lender: Lender<'s>) -> OptionMut<'s, T> {
