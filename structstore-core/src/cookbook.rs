@@ -282,7 +282,7 @@
 //! store.set("rate", 50)?;
 //! assert!(matches!(store.set("huge", vec![0.5; 1 << 20]), Err(Error::OutOfSpace { .. })));
 //!
-//! // Without write permission, or the wish to use it.
+//! // Without write permission, or the wish to use it: copies of any part, but no guards, views and bindings.
 //! let reader = StructStoreShared::options().read_only(true).open(&name)?;
 //! assert_eq!(reader.get::<i32>("rate")?, 50);
 //! assert!(matches!(reader.set("rate", 60), Err(Error::ReadOnly { .. })));

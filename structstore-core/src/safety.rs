@@ -46,5 +46,6 @@
 //!
 //! Reads without a lock load words that another thread of the same process may be storing to through a `&mut` from its
 //! guard. Each such read looks at the lock words before and after, and is discarded if anything was held or has changed in
-//! between; no value of it is ever used. By the letter of Rust's memory model the load is a data race nevertheless. It is the
-//! exception that is usually made for sequence locks, made in one place; between processes the model says nothing.
+//! between; no value of it is ever used. By the letter of Rust's memory model the load is a data race nevertheless: it is the
+//! exception that is usually made for sequence locks. So is the copy of an array's elements while another thread of the
+//! process writes to them through a view. About what happens between processes the model says nothing.

@@ -41,6 +41,19 @@ pub(crate) type Attachment = (u64, u64, Access);
 pub(crate) static ATTACHED: LazyLock<Mutex<HashMap<Attachment, Weak<Arena>>>> = LazyLock::new(Mutex::default);
 
 /// What closing a shared store does to its name.
+///
+/// ```
+/// use structstore::{Cleanup, StructStoreShared};
+///
+/// # let name = format!("/structstore_cleanup_{}", std::process::id());
+/// let kept = StructStoreShared::options().cleanup(Cleanup::Never);
+/// kept.open(&name)?.set("num", 5)?;
+/// let store = StructStoreShared::open(&name)?; // `IfLast`: nobody else is attached when it is closed
+/// assert_eq!(store.get::<i32>("num")?, 5);
+/// store.close()?;
+/// assert!(kept.create(false).open(&name).is_err());
+/// # Ok::<(), structstore::Error>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Cleanup {
     /// The segment stays, with what it holds.

@@ -338,12 +338,49 @@ impl<T: Element, const D: usize> Field for NdArray<T, D> {
 ///
 /// As part of a transaction, elements that are changed in place are not covered, as opposed to elements that come or go,
 /// or are assigned.
+///
+/// ```
+/// use structstore::{NdArray, StructStore};
+///
+/// #[derive(StructStore)]
+/// struct Robot {
+///     trail: Vec<f64>,
+///     image: NdArray<u8, 2>,
+/// }
+///
+/// let robot = StructStore::new().bind::<Robot>()?;
+/// robot.with_mut(|mut robot| {
+///     robot.trail.extend_from_slice(&[1.0, 2.0])?;
+///     robot.trail.push(3.0)?;
+///     robot.trail.as_mut_slice()?[0] = 0.5;
+///     robot.image.assign([1, 2], &[7, 8])
+/// })??;
+/// assert_eq!(robot.load()?.trail, [0.5, 2.0, 3.0]);
+/// # Ok::<(), structstore::Error>(())
+/// ```
 pub struct TypedArrayMut<'s, T, const D: usize = 1> {
     access: Access<'s>,
     element: PhantomData<fn() -> T>,
 }
 
 /// An array of numbers with `D` dimensions in a store that is held for reading.
+///
+/// ```
+/// use structstore::{NdArray, StructStore};
+///
+/// #[derive(StructStore)]
+/// struct Robot {
+///     trail: Vec<f64>,
+///     image: NdArray<u8, 2>,
+/// }
+///
+/// let robot = StructStore::new().bind::<Robot>()?;
+/// robot.store(&Robot { trail: vec![0.5; 3], image: NdArray::new([1, 2], vec![7, 8])? })?;
+/// let guard = robot.read()?;
+/// assert_eq!(guard.fields().trail.as_slice()?, [0.5; 3]);
+/// assert_eq!(guard.fields().image.shape()?, [1, 2]);
+/// # Ok::<(), structstore::Error>(())
+/// ```
 pub struct TypedArrayRef<'s, T, const D: usize = 1> {
     access: Access<'s>,
     element: PhantomData<fn() -> T>,

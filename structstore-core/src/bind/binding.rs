@@ -428,6 +428,28 @@ impl<H: Hold> StructRef<'_, H> {
 }
 
 /// A bound struct that is held exclusively.
+///
+/// ```
+/// use structstore::StructStore;
+///
+/// #[derive(StructStore)]
+/// struct Settings {
+///     num: i32,
+///     name: String,
+/// }
+///
+/// let store = StructStore::new();
+/// let settings = store.bind::<Settings>()?;
+/// let mut guard = settings.write()?;
+/// let mut fields = guard.fields_mut();
+/// *fields.num += 1;
+/// fields.name.set("arm")?;
+/// // This thread has it: only the guard may operate on it.
+/// assert!(store.set("num", 5).is_err());
+/// drop(guard);
+/// store.set("num", 5)?;
+/// # Ok::<(), structstore::Error>(())
+/// ```
 pub struct BindingMut<'b, T: Field> {
     binding: &'b Binding<T>,
     held: Held,
@@ -467,6 +489,23 @@ impl<T: Field> Drop for BindingMut<'_, T> {
 }
 
 /// A bound struct that is held for reading.
+///
+/// ```
+/// use structstore::StructStore;
+///
+/// #[derive(StructStore)]
+/// struct Settings {
+///     num: i32,
+///     name: String,
+/// }
+///
+/// let store = StructStore::new();
+/// let settings = store.bind::<Settings>()?;
+/// let guard = settings.read()?;
+/// let fields = guard.fields();
+/// assert_eq!((*fields.num, fields.name.as_str()?), (0, ""));
+/// # Ok::<(), structstore::Error>(())
+/// ```
 pub struct BindingRef<'b, T: Field> {
     binding: &'b Binding<T>,
     held: Held,

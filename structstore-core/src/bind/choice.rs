@@ -11,6 +11,20 @@ use crate::node;
 use crate::value::{Kind, Value};
 
 /// An enum without data. Derived by `#[derive(StructStore)]`.
+///
+/// ```
+/// use structstore::{Choice, StructStore};
+///
+/// #[derive(StructStore)]
+/// #[structstore(rename_all = "kebab-case")]
+/// enum Mode {
+///     StandBy,
+///     Moving,
+/// }
+///
+/// assert_eq!(Mode::NAMES, ["stand-by", "moving"]);
+/// assert_eq!(Mode::Moving.index(), 1);
+/// ```
 pub trait Choice: Sized + 'static {
     /// The names of all variants in the store.
     const NAMES: &'static [&'static str];

@@ -219,6 +219,23 @@ pub struct TypedListMut<'s, T> {
 }
 
 /// A list of values of one type in a store that is held for reading.
+///
+/// ```
+/// use structstore::StructStore;
+///
+/// #[derive(StructStore)]
+/// struct Rig {
+///     names: Vec<String>,
+/// }
+///
+/// let rig = StructStore::new().bind::<Rig>()?;
+/// rig.store(&Rig { names: vec!["left".into(), "right".into()] })?;
+/// let guard = rig.read()?;
+/// let names = guard.fields().names;
+/// assert_eq!((names.len(), names.get(0)?.as_str()?), (2, "left"));
+/// assert_eq!(names.load(1)?, "right");
+/// # Ok::<(), structstore::Error>(())
+/// ```
 pub struct TypedListRef<'s, T> {
     list: ListRef<'s>,
     item: PhantomData<fn() -> T>,

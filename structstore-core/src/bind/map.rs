@@ -132,6 +132,23 @@ pub struct TypedMapMut<'s, T> {
 }
 
 /// A map from names to values of one type in a store that is held for reading.
+///
+/// ```
+/// use std::collections::BTreeMap;
+/// use structstore::StructStore;
+///
+/// #[derive(StructStore)]
+/// struct Rig {
+///     offsets: BTreeMap<String, f64>,
+/// }
+///
+/// let rig = StructStore::new().bind::<Rig>()?;
+/// rig.store(&Rig { offsets: [("left".to_owned(), 0.5)].into() })?;
+/// let guard = rig.read()?;
+/// let offsets = guard.fields().offsets;
+/// assert_eq!((offsets.get("left")?, offsets.get("right")?), (Some(&0.5), None));
+/// # Ok::<(), structstore::Error>(())
+/// ```
 pub struct TypedMapRef<'s, T> {
     entries: StructRef<'s>,
     value: PhantomData<fn() -> T>,

@@ -57,6 +57,36 @@ use crate::value::{Kind, Value};
 /// | [`Struct`](crate::Struct) | struct of anything | [`StructRef`](crate::StructRef) | [`StructMut`](crate::StructMut) |
 ///
 /// A type of another crate is stored as one of these by `#[structstore(with = "module")]`; see the derive macro.
+///
+/// ```
+/// use std::collections::BTreeMap;
+/// use structstore::StructStore;
+///
+/// #[derive(StructStore)]
+/// struct Camera {
+///     name: String,
+///     exposure: f64,
+/// }
+///
+/// #[derive(StructStore)]
+/// struct Rig {
+///     trail: Vec<f32>,
+///     limit: Option<f64>,
+///     cameras: Vec<Camera>,
+///     offsets: BTreeMap<String, [f64; 3]>,
+/// }
+///
+/// let store = StructStore::new();
+/// let rig = store.bind::<Rig>()?;
+/// rig.with_mut(|mut rig| {
+///     rig.trail.push(0.5)?;
+///     rig.limit.set(Some(1.5))?;
+///     rig.cameras.push(&Camera { name: "left".into(), exposure: 0.01 })?;
+///     rig.offsets.insert("left", &[0.0, 0.1, 0.0])
+/// })??;
+/// assert_eq!(store.list("cameras")?.get::<structstore::Struct>(0)?.get::<f64>("exposure")?, 0.01);
+/// # Ok::<(), structstore::Error>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a field of a bound struct",
     label = "not a type that a store can hold",
@@ -140,6 +170,31 @@ pub trait Field: Sized + 'static {
 }
 
 /// A struct with `#[derive(StructStore)]`, whose fields can also be laid into another one with `#[structstore(flatten)]`.
+///
+/// ```
+/// use structstore::{Binding, Fields, Result, Struct, StructStore};
+///
+/// fn open<T: Fields>(store: &Struct, part: &str) -> Result<Binding<T>> {
+///     store.nested(part)?.bind()
+/// }
+///
+/// #[derive(StructStore)]
+/// struct Limits {
+///     low: f64,
+/// }
+///
+/// #[derive(StructStore)]
+/// struct Arm {
+///     #[structstore(flatten)]
+///     limits: Limits,
+///     speed: f64,
+/// }
+///
+/// let store = StructStore::new();
+/// open::<Arm>(&store, "arm")?;
+/// assert_eq!(store.to_string(), r#"{"arm": {"low": 0.0, "speed": 0.0}}"#);
+/// # Ok::<(), structstore::Error>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a struct with `#[derive(StructStore)]`",
     label = "only such a struct can be bound, or flattened into another one"

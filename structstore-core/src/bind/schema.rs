@@ -50,6 +50,21 @@ pub enum Schema {
 }
 
 /// A field of a struct.
+///
+/// ```
+/// use structstore::{Field, Kind, Schema, StructStore};
+///
+/// #[derive(StructStore)]
+/// struct Limits {
+///     /// Metres per second.
+///     speed: f64,
+/// }
+///
+/// let schema = Limits::schema();
+/// let speed = schema.field("speed").unwrap();
+/// assert_eq!(speed.description, "Metres per second.");
+/// assert_eq!(speed.schema, Schema::Scalar(Kind::F64));
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct FieldSchema {

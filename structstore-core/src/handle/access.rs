@@ -30,10 +30,37 @@ pub struct Access<'s, H = Lent<'s>> {
 }
 
 /// Access that is lent by a guard for `'s`.
+///
+/// ```
+/// use structstore::{Result, StructMut, StructStore};
+///
+/// // `StructMut<'_>` is short for `StructMut<'_, Lent<'_>>`.
+/// fn reset(camera: &mut StructMut<'_>) -> Result<()> {
+///     camera.set("exposure", 0.01)
+/// }
+///
+/// let store = StructStore::new();
+/// store.nested("camera")?;
+/// reset(&mut store.write()?.at("camera")?)?;
+/// # Ok::<(), structstore::Error>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct Lent<'s>(&'s Arc<Store>);
 
 /// Access that holds its own lock until it is dropped.
+///
+/// A guard that a function returns can be named by it:
+///
+/// ```
+/// use structstore::{Guard, Result, Struct, StructMut, StructStore};
+///
+/// fn locked(store: &Struct) -> Result<StructMut<'static, Guard>> {
+///     store.nested("camera")?.write()
+/// }
+///
+/// locked(&StructStore::new())?.set("exposure", 0.01)?;
+/// # Ok::<(), structstore::Error>(())
+/// ```
 pub struct Guard {
     store: Arc<Store>,
     held: Held,
@@ -48,6 +75,23 @@ impl Drop for Guard {
 }
 
 /// How a node is held: by a [`Guard`] or, [`Lent`], by that of somebody else.
+///
+/// What works with both takes either:
+///
+/// ```
+/// use structstore::{Hold, Result, StructMut, StructStore};
+///
+/// fn reset<H: Hold>(store: &mut StructMut<'_, H>) -> Result<()> {
+///     store.set("exposure", 0.01)
+/// }
+///
+/// let store = StructStore::new();
+/// store.nested("camera")?;
+/// let mut guard = store.write()?;
+/// reset(&mut guard)?;
+/// reset(&mut guard.at("camera")?)?;
+/// # Ok::<(), structstore::Error>(())
+/// ```
 pub trait Hold {
     /// Whether what is held may be part of a transaction. One lends what it covers; a guard under one, or one under a
     /// guard, is refused.

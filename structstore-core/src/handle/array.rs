@@ -215,6 +215,19 @@ pub(crate) fn unshare(arena: &Arc<Arena>, index: u32, node: &Node) -> BoxedResul
 }
 
 /// An array that is held exclusively.
+///
+/// ```
+/// use structstore::{ArrayValue, StructStore};
+///
+/// let store = StructStore::new();
+/// store.set("gains", ArrayValue::from_slice(&[3], &[1.0, 0.5, 0.0])?)?;
+/// let mut gains = store.array("gains")?.write()?;
+/// gains.as_mut_slice::<f64>()?[2] = 0.25;
+/// assert!(gains.as_mut_slice::<f32>().is_err(), "they are of 64 bits");
+/// gains.assign(&ArrayValue::from_slice(&[2, 1], &[1_u8, 2])?)?;
+/// assert_eq!(gains.shape()?, [2, 1]);
+/// # Ok::<(), structstore::Error>(())
+/// ```
 pub struct ArrayMut<'s, H = Lent<'s>> {
     pub(super) access: Access<'s, H>,
 }
@@ -282,6 +295,20 @@ impl<'s, H: Hold> ArrayMut<'s, H> {
 }
 
 /// An array that is held for reading.
+///
+/// ```
+/// use structstore::{ArrayValue, Error, StructStore};
+///
+/// let store = StructStore::new();
+/// store.set("gains", ArrayValue::from_slice(&[3], &[1.0, 0.5, 0.0])?)?;
+/// let gains = store.array("gains")?;
+/// assert_eq!(gains.read()?.as_slice::<f64>()?[1], 0.5);
+///
+/// let view = gains.view()?;
+/// assert!(matches!(gains.read()?.as_slice::<f64>(), Err(Error::Leased { .. })));
+/// assert_eq!(gains.read()?.to_vec::<f64>()?, view.to_vec::<f64>()?);
+/// # Ok::<(), structstore::Error>(())
+/// ```
 pub struct ArrayRef<'s, H = Lent<'s>> {
     pub(super) access: Access<'s, H>,
 }
@@ -348,6 +375,21 @@ fn copy_elements<T: Element>(start: *const T, count: usize) -> Vec<T> {
 ///
 /// Others may write to it at any time, so that it lends no slices: elements are read and written one by one, or
 /// copied. It is what a NumPy array over the store holds.
+///
+/// ```
+/// use std::sync::atomic::Ordering;
+/// use structstore::{ArrayValue, StructStore};
+///
+/// let store = StructStore::new();
+/// store.set("history", ArrayValue::from_slice(&[2, 2], &[1.0, 2.0, 3.0, 4.0])?)?;
+/// let view = store.array("history")?.view()?;
+/// view.words()?[3].store(5.0_f64.to_bits(), Ordering::Relaxed);
+/// assert_eq!(store.array("history")?.to_vec::<f64>()?, [1.0, 2.0, 3.0, 5.0]);
+///
+/// drop(store);
+/// assert_eq!((view.shape(), view.to_vec::<f64>()?[3]), (&[2, 2][..], 5.0));
+/// # Ok::<(), structstore::Error>(())
+/// ```
 pub struct ArrayView {
     dtype: DType,
     shape: Vec<usize>,

@@ -639,6 +639,23 @@ impl<'a> TryFrom<&'a Struct> for Value<'static> {
 }
 
 /// A struct that is held exclusively, with all below it.
+///
+/// ```
+/// use structstore::StructStore;
+///
+/// let store = StructStore::new();
+/// store.nested("camera")?.set("exposure", 0.01)?;
+/// let mut root = store.write()?;
+/// root.set("num", 5)?;
+/// *root.scalar_mut::<i32>("num")? += 1;
+/// // What lies below is reached through the guard.
+/// let mut camera = root.at("camera")?;
+/// *camera.scalar_mut::<f64>("exposure")? *= 2.0;
+/// camera.set("gain", 1)?;
+/// drop(root);
+/// assert_eq!(store.to_string(), r#"{"camera": {"exposure": 0.02, "gain": 1}, "num": 6}"#);
+/// # Ok::<(), structstore::Error>(())
+/// ```
 pub struct StructMut<'s, H = Lent<'s>> {
     pub(crate) access: Access<'s, H>,
 }
@@ -854,6 +871,19 @@ pub(crate) fn lend_scalar<T: ScalarType>(slot: &crate::arena::layout::Slot) -> B
 }
 
 /// A struct that is held for reading, with all below it.
+///
+/// ```
+/// use structstore::StructStore;
+///
+/// let store = StructStore::new();
+/// store.set("low", 1)?;
+/// store.set("name", "arm")?;
+/// let guard = store.read()?; // others may read, but not change it
+/// assert_eq!(guard.get::<i32>("low")?, 1);
+/// assert_eq!(guard.text("name")?.as_str()?, "arm"); // where it lies
+/// assert_eq!(guard.names()?, ["low", "name"]);
+/// # Ok::<(), structstore::Error>(())
+/// ```
 pub struct StructRef<'s, H = Lent<'s>> {
     pub(crate) access: Access<'s, H>,
 }

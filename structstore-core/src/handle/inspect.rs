@@ -10,6 +10,19 @@ use crate::value::{Kind, decode, encode};
 /// How much memory the arena of a store uses. Local stores of a process share one arena.
 ///
 /// An operation that fails leaves all but `size` as they were.
+///
+/// ```
+/// use structstore::StructStoreShared;
+///
+/// # let name = format!("/structstore_statistics_{}", std::process::id());
+/// let store = StructStoreShared::options().max_size(1 << 20).open(&name)?;
+/// let before = store.statistics();
+/// store.set("name", "a text in a block of its own")?;
+/// assert_eq!(store.statistics().nodes, before.nodes + 1);
+/// store.remove("name")?;
+/// assert_eq!(store.statistics().max_size, 1 << 20);
+/// # Ok::<(), structstore::Error>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Statistics {

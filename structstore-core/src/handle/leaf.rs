@@ -27,11 +27,19 @@ fn borrow(arena: &Arena, record: &Node) -> BoxedResult<(*const u8, usize)> {
 macro_rules! leaf {
     (
         $kind:ident, $mut:ident, $ref:ident, $target:ty, $owned:ty, $name:literal, $as:ident,
-        $read:path, $from:expr, $value:ident
+        $read:path, $from:expr, $value:ident, $field:literal, $sample:literal
     ) => {
         #[doc = concat!("A handle to a ", $name, ".")]
         ///
         /// Each operation locks for itself.
+        ///
+        /// ```
+        /// let store = structstore::StructStore::new();
+        #[doc = concat!("let field = store.", $field, "(\"field\")?; // created empty")]
+        #[doc = concat!("field.set(", $sample, ")?;")]
+        #[doc = concat!("assert_eq!(field.get()?, ", $sample, ");")]
+        /// # Ok::<(), structstore::Error>(())
+        /// ```
         #[derive(Clone)]
         pub struct $kind {
             handle: Handle,
@@ -109,6 +117,14 @@ macro_rules! leaf {
         }
 
         #[doc = concat!("A ", $name, " that is held exclusively.")]
+        ///
+        /// ```
+        /// let store = structstore::StructStore::new();
+        #[doc = concat!("let mut guard = store.", $field, "(\"field\")?.write()?;")]
+        #[doc = concat!("guard.set(", $sample, ")?;")]
+        #[doc = concat!("assert_eq!(guard.", stringify!($as), "()?, ", $sample, ");")]
+        /// # Ok::<(), structstore::Error>(())
+        /// ```
         pub struct $mut<'s, H = Lent<'s>> {
             pub(super) access: Access<'s, H>,
         }
@@ -154,6 +170,14 @@ macro_rules! leaf {
         }
 
         #[doc = concat!("A ", $name, " that is held for reading.")]
+        ///
+        /// ```
+        /// let store = structstore::StructStore::new();
+        #[doc = concat!("store.set(\"field\", ", $sample, ")?;")]
+        /// let guard = store.read()?;
+        #[doc = concat!("assert_eq!(guard.", $field, "(\"field\")?.", stringify!($as), "()?, ", $sample, ");")]
+        /// # Ok::<(), structstore::Error>(())
+        /// ```
         #[derive(Clone, Copy)]
         pub struct $ref<'s> {
             arena: &'s Arena,
@@ -192,6 +216,10 @@ macro_rules! leaf {
 
 leaf! {
     Text, TextMut, TextRef, str, String, "text", as_str, node::read_text_node,
-    |bytes| Ok(std::str::from_utf8(bytes).map_err(|_| Error::corrupt("a text", "other bytes", "UTF-8"))?), Text
+    |bytes| Ok(std::str::from_utf8(bytes).map_err(|_| Error::corrupt("a text", "other bytes", "UTF-8"))?), Text,
+    "text", "\"robot\""
 }
-leaf! { Bytes, BytesMut, BytesRef, [u8], Vec<u8>, "bytes field", as_bytes, node::read_bytes_node, |bytes| Ok(bytes), Bytes }
+leaf! {
+    Bytes, BytesMut, BytesRef, [u8], Vec<u8>, "bytes field", as_bytes, node::read_bytes_node, |bytes| Ok(bytes), Bytes,
+    "bytes", "b\"robot\""
+}

@@ -622,6 +622,15 @@ impl<'s, H: Hold> ListMut<'s, H> {
 }
 
 /// A list that is held for reading, with all below it.
+///
+/// ```
+/// let store = structstore::StructStore::new();
+/// store.set("list", vec![1, 2, 3])?;
+/// let list = store.list("list")?.read()?; // nobody changes it meanwhile
+/// assert_eq!(list.iter::<i32>().sum::<Result<i32, _>>()?, 6);
+/// assert!(list.get::<i32>(3).is_err());
+/// # Ok::<(), structstore::Error>(())
+/// ```
 pub struct ListRef<'s, H = Lent<'s>> {
     pub(super) access: Access<'s, H>,
 }

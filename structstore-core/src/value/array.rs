@@ -195,6 +195,19 @@ impl fmt::Display for Extents<'_> {
 
 /// A type of array elements: plain data, any bytes of which are a value.
 ///
+/// ```
+/// use structstore::{ArrayValue, DType, Element, Result, Struct, StructStore};
+///
+/// fn publish<T: Element>(store: &Struct, samples: &[T]) -> Result<()> {
+///     store.set("samples", ArrayValue::from_slice(&[samples.len()], samples)?)
+/// }
+///
+/// let store = StructStore::new();
+/// publish(&store, &[1_u16, 2, 3])?;
+/// assert_eq!(store.array("samples")?.dtype()?, DType::of::<u16>());
+/// # Ok::<(), structstore::Error>(())
+/// ```
+///
 /// # Safety
 ///
 /// No padding, no invalid bit patterns, alignment of at most 64, and `TYPESTR` is NumPy's name for it.
@@ -225,6 +238,12 @@ elements! {
 }
 
 /// A Rust array of fixed extents, nested up to three deep, as a field of a bound struct.
+///
+/// ```
+/// use structstore::FixedArray;
+///
+/// assert_eq!(<[[f64; 3]; 2] as FixedArray>::SHAPE, [2, 3]);
+/// ```
 ///
 /// # Safety
 ///

@@ -7,6 +7,17 @@ use crate::error::{Error, Result};
 ///
 /// Equality is by value: `I32(1) == F64(1.0)`, and exact also where a conversion would round. A NaN equals
 /// nothing, and a `Bool` equals only a `Bool`.
+///
+/// ```
+/// use structstore::{Kind, Scalar, StructStore};
+///
+/// let store = StructStore::new();
+/// store.set("level", 7_u8)?;
+/// let level: Scalar = store.get("level")?;
+/// assert_eq!(level.kind(), Kind::U8);
+/// assert_eq!(level, Scalar::F64(7.0));
+/// # Ok::<(), structstore::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "the variants are the types that they hold")]
@@ -176,6 +187,22 @@ pub(crate) fn convert(scalar: Scalar, to: Kind) -> Result<Scalar> {
 }
 
 /// A Rust type that a slot can hold inline.
+///
+/// ```
+/// use std::ops::AddAssign;
+/// use structstore::{Result, ScalarType, StructMut, StructStore};
+///
+/// fn add<T: ScalarType + AddAssign>(fields: &mut StructMut<'_>, name: &str, more: T) -> Result<()> {
+///     *fields.scalar_mut::<T>(name)? += more;
+///     Ok(())
+/// }
+///
+/// let store = StructStore::new();
+/// store.set("num", 5)?;
+/// store.transaction(|fields| add(fields, "num", 1))?;
+/// assert_eq!(store.get::<i32>("num")?, 6);
+/// # Ok::<(), structstore::Error>(())
+/// ```
 ///
 /// # Safety
 ///
