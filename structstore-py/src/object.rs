@@ -22,9 +22,6 @@ pub(crate) fn attributes<'py>(object: &Bound<'py, PyAny>) -> Result<Option<Attri
     if class.hasattr("__array__")? {
         return Err(unsupported(type_name(object), "arrays are stored as NumPy arrays; see numpy.asarray"));
     }
-    if class.hasattr("__fspath__")? {
-        return Err(unsupported(type_name(object), "paths are stored as str"));
-    }
     let mut attributes = Attributes::new();
     // A class statement makes either slots or a dict.
     let mut found = false;

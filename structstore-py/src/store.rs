@@ -454,6 +454,17 @@ impl StructStore {
         Ok(html)
     }
 
+    /// The struct with all below it as an instance of a class, as of one moment: a dataclass, a named tuple, an attrs or
+    /// pydantic class, SimpleNamespace, or dict[str, ...], checked against the annotations, nested ones included.
+    ///
+    /// Fields that are missing have the defaults of the class; those that it does not know are left out. Raises
+    /// WrongTypeError or NotFoundError, with the path of what does not fit.
+    fn to<'py>(&self, cls: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>> {
+        let (py, path) = (cls.py(), self.root()?.path());
+        let typed = PyModule::import(py, "structstore._typed")?;
+        Ok(typed.getattr("rebuild")?.call1((self.to_dict(py)?, cls, path))?)
+    }
+
     /// The struct with all below it as JSON, as of one moment; indented by two blanks if `indent` is true. Bytes are
     /// hexadecimal digits, arrays nested lists; NaN and infinities are written as Python's json does.
     #[pyo3(signature = (indent=false))]

@@ -10,7 +10,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{
-    PyBool, PyByteArray, PyBytes, PyDict, PyFloat, PyInt, PyList, PyMemoryView, PyString, PyTuple, PyType,
+    PyBool, PyByteArray, PyBytes, PyComplex, PyDict, PyFloat, PyInt, PyList, PyMemoryView, PyString, PyTuple, PyType,
 };
 use structstore::{Error, Item, Scalar, Struct, Value};
 
@@ -24,8 +24,8 @@ use crate::store::StructStore;
 /// How deep structures may nest; the engine's limit, which also ends those that contain themselves.
 const MAX_DEPTH: usize = 128;
 
-const STORABLE: &str = "a store holds None, bool, int, float, str, bytes, lists, tuples, dicts with str keys, NumPy \
-                        arrays, and objects with attributes";
+const STORABLE: &str = "a store holds None, bool, int, float, complex, str, bytes, lists, tuples, dicts with str keys, \
+                        dates, paths, NumPy arrays, and objects with attributes";
 
 /// The failure of storing an object of a type that a store does not hold.
 pub(crate) fn unsupported(found: impl Into<String>, expected: &'static str) -> Failure {
@@ -141,6 +141,10 @@ impl<'py> Inputs<'py> {
             self.tuple(tuple, depth)
         } else if let Ok(dict) = object.cast::<PyDict>() {
             self.dict(dict, depth)
+        } else if let Some(scalar) = numpy_scalar(object)? {
+            self.nested(&scalar, depth)
+        } else if object.get_type().hasattr("__fspath__")? {
+            self.nested(&object.call_method0("__fspath__")?, depth + 1)
         } else if let Some(attributes) = object::attributes(object)? {
             self.fields(attributes, depth)
         } else {
@@ -239,6 +243,34 @@ impl<'py> Inputs<'py> {
         }
         Ok(Value::Struct(values))
     }
+}
+
+/// A date, a time, a duration or a complex number as what NumPy has for it.
+fn numpy_scalar<'py>(object: &Bound<'py, PyAny>) -> Result<Option<Bound<'py, PyAny>>> {
+    static DATETIME: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    static DATE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    static TIMEDELTA: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    let py = object.py();
+    let (class, unit) = if object.is_instance_of::<PyComplex>() {
+        ("complex128", None)
+    } else if object.is_instance(DATETIME.import(py, "datetime", "datetime")?)? {
+        if !object.getattr("tzinfo")?.is_none() {
+            let advice = "times are stored without a zone; convert it to UTC and drop its tzinfo";
+            return Err(unsupported("a datetime with a time zone", advice));
+        }
+        ("datetime64", Some("us"))
+    } else if object.is_instance(DATE.import(py, "datetime", "date")?)? {
+        ("datetime64", Some("D"))
+    } else if object.is_instance(TIMEDELTA.import(py, "datetime", "timedelta")?)? {
+        ("timedelta64", Some("us"))
+    } else {
+        return Ok(None);
+    };
+    let class = PyModule::import(py, "numpy")?.getattr(class)?;
+    Ok(Some(match unit {
+        Some(unit) => class.call1((object, unit))?,
+        None => class.call1((object,))?,
+    }))
 }
 
 /// Whether an object equals a value that is in a store.

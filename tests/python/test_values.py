@@ -264,7 +264,6 @@ class Unset:
 
 REFUSED: list[tuple[Any, type[Exception], str]] = [
     ({1, 2}, TypeError, "cannot store set"),
-    (1j, TypeError, "cannot store complex"),
     (object(), TypeError, "cannot store object"),
     (len, TypeError, "cannot store builtin_function_or_method"),
     (lambda: None, TypeError, "cannot store function"),

@@ -1,5 +1,6 @@
 """How a type checker sees the package: checked with `mypy --strict`, never run."""
 
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,6 +10,13 @@ import structstore
 from structstore import CleanupMode, Lock, Statistics, StructStore, StructStoreList, StructStoreShared
 
 assert_type(structstore.__version__, str)
+
+
+@dataclass
+class Point:
+    x: float
+    y: float = 0.0
+
 
 store = StructStore()
 store.num = 5
@@ -20,6 +28,9 @@ assert_type(store.items(), list[tuple[str, Any]])
 assert_type(store.get("num", 0), Any)
 assert_type(store.deepcopy(), SimpleNamespace)
 assert_type(store.to_dict(), dict[str, Any])
+assert_type(store.to(Point), Point)
+assert_type(store.to_json(indent=True), str)
+assert_type(store.popitem(), tuple[str, Any])
 assert_type(store.stats(), Statistics)
 assert_type(store.stats().allocated, int)
 assert_type("num" in store, bool)
@@ -34,6 +45,9 @@ items[0:1] = ["x", "y"]
 assert_type(items[0], Any)
 assert_type(items[1:], list[Any])
 assert_type(items.pop(), Any)
+assert_type(items + [1], list[Any])
+assert_type(items < [1], bool)
+items.sort(key=str, reverse=True)
 with items.write_lock() as held_items:
     assert_type(held_items, StructStoreList)
 
