@@ -286,9 +286,11 @@ fn who_opens_while_the_last_one_closes_has_what_others_see() {
     let mut others: Vec<Peer> = (0..2).map(|_| start()).collect();
     let (begun, mut found, mut made) = (Instant::now(), 0, 0);
     for round in 0_u64.. {
-        if begun.elapsed() > Duration::from_secs(3) {
+        // Long enough to have seen both often, however busy the machine is.
+        if begun.elapsed() > Duration::from_secs(3) && found.min(made) > 50 {
             break;
         }
+        assert!(begun.elapsed() < LIMIT, "{found} times it was there, {made} times it was not");
         *if name.path().exists() { &mut found } else { &mut made } += 1;
         let store = StructStoreShared::open(&name).unwrap();
         assert!(store.valid(), "what was opened has lost its name already");
@@ -300,7 +302,6 @@ fn who_opens_while_the_last_one_closes_has_what_others_see() {
         assert!(store.valid(), "somebody has removed the name of a store that is open");
         store.close().unwrap();
     }
-    assert!(found > 50 && made > 50, "{found} times it was there, {made} times it was not");
     drop(others);
     let store = StructStoreShared::open(&name).unwrap();
     store.check().unwrap();
