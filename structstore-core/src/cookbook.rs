@@ -274,7 +274,7 @@
 //! [`Error::OutOfSpace`](crate::Error::OutOfSpace) with what is left, and has changed nothing.
 //!
 //! ```
-//! use structstore::{Error, StructStoreShared};
+//! use structstore::{Cleanup, Error, StructStoreShared};
 //!
 //! # let name = format!("/structstore_cookbook_mode_{}", std::process::id());
 //! // For a group; and bounded, so that a runaway does not fill the memory of all.
@@ -288,7 +288,6 @@
 //! assert!(matches!(reader.set("rate", 60), Err(Error::ReadOnly { .. })));
 //!
 //! // A file, which stays unless somebody opens it to clean up, in any directory that the processes share.
-//! use structstore::Cleanup;
 //! let path = std::env::temp_dir().join(format!("cookbook_{}.store", std::process::id()));
 //! let file = StructStoreShared::options().file(true).cleanup(Cleanup::Never).open(&path)?;
 //! file.set("rate", 50)?;

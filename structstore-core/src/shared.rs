@@ -116,6 +116,16 @@ impl Options {
     }
 
     /// How large a new segment may grow, in bytes. The default is 64 GiB, which is also the most.
+    ///
+    /// ```
+    /// use structstore::{Error, StructStoreShared};
+    ///
+    /// # let name = format!("/structstore_max_size_{}", std::process::id());
+    /// let store = StructStoreShared::options().max_size(1 << 20).open(&name)?;
+    /// let full = store.set("bytes", vec![0.0; 1 << 20]);
+    /// assert!(matches!(full, Err(Error::OutOfSpace { .. })));
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
     pub fn max_size(mut self, bytes: u64) -> Options {
         self.max_size = bytes;
         self
@@ -129,6 +139,17 @@ impl Options {
     }
 
     /// Uses a file at the given path in place of shared memory of the given name.
+    ///
+    /// ```
+    /// use structstore::StructStoreShared;
+    ///
+    /// let path = std::env::temp_dir().join(format!("structstore_file_{}", std::process::id()));
+    /// let store = StructStoreShared::options().file(true).open(&path)?;
+    /// store.set("num", 5)?;
+    /// store.close()?;
+    /// assert!(!path.exists(), "nobody else had it open");
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
     pub fn file(mut self, file: bool) -> Options {
         self.file = file;
         self
@@ -153,12 +174,31 @@ impl Options {
     }
 
     /// Attaches without write permission and without being able to change anything.
+    ///
+    /// ```
+    /// use structstore::{Error, StructStoreShared};
+    ///
+    /// # let name = format!("/structstore_read_only_{}", std::process::id());
+    /// let store = StructStoreShared::open(&name)?;
+    /// store.set("num", 5)?;
+    /// let reader = StructStoreShared::options().read_only(true).open(&name)?;
+    /// assert_eq!(reader.get::<i32>("num")?, 5);
+    /// assert!(matches!(reader.set("num", 6), Err(Error::ReadOnly { .. })));
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
     pub fn read_only(mut self, read_only: bool) -> Options {
         self.read_only = read_only;
         self
     }
 
     /// Whether to create what does not exist. The default is to.
+    ///
+    /// ```
+    /// use structstore::StructStoreShared;
+    ///
+    /// let found = StructStoreShared::options().create(false).open("/structstore_nobody_has_made_this");
+    /// assert!(found.is_err());
+    /// ```
     pub fn create(mut self, create: bool) -> Options {
         self.create = create;
         self
@@ -348,6 +388,21 @@ impl StructStoreShared {
     /// # Errors
     ///
     /// [`Error::NotReady`] if there was none in time, and as [`Options::open`].
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use structstore::StructStoreShared;
+    ///
+    /// # let name = format!("/structstore_revalidate_{}", std::process::id());
+    /// let mut store = StructStoreShared::open(&name)?;
+    /// // Another process begins anew:
+    /// let other = StructStoreShared::options().reinit(true).open(&name)?;
+    /// other.set("num", 5)?;
+    /// assert!(!store.valid() && store.get::<i32>("num").is_err());
+    /// store.revalidate(Duration::from_secs(1))?;
+    /// assert_eq!(store.get::<i32>("num")?, 5);
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
     pub fn revalidate(&mut self, timeout: Duration) -> Result<()> {
         let start = Instant::now();
         while !self.valid() {

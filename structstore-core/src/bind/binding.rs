@@ -61,6 +61,28 @@ impl Struct {
     /// # Errors
     ///
     /// [`Error::WrongType`] if a field is there with another type than the struct's, with what can be done about it.
+    ///
+    /// ```
+    /// use structstore::StructStore;
+    ///
+    /// #[derive(StructStore)]
+    /// struct Limits {
+    ///     low: f64,
+    ///     #[structstore(default = 1.0)]
+    ///     high: f64,
+    /// }
+    ///
+    /// let store = StructStore::new();
+    /// store.set("low", 0.5)?;
+    /// store.bind::<Limits>()?;
+    /// assert_eq!(store.to_string(), r#"{"low": 0.5, "high": 1.0}"#);
+    ///
+    /// // Nothing is changed where it does not fit.
+    /// let store = StructStore::new();
+    /// store.set("high", "none")?;
+    /// assert!(store.bind::<Limits>().is_err() && !store.contains("low")?);
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
     pub fn bind<T: Fields>(&self) -> Result<Binding<T>> {
         self.bind_as(false)
     }
@@ -217,6 +239,25 @@ impl<T: Field> Binding<T> {
     /// # Errors
     ///
     /// As [`Binding::write`].
+    ///
+    /// ```
+    /// use structstore::StructStore;
+    ///
+    /// #[derive(StructStore)]
+    /// struct Limits {
+    ///     low: f64,
+    ///     #[structstore(default = 1.0)]
+    ///     high: f64,
+    /// }
+    ///
+    /// let limits = StructStore::new().bind::<Limits>()?;
+    /// limits.with_mut(|limits| {
+    ///     *limits.high = 2.0;
+    ///     *limits.low = -2.0;
+    /// })?;
+    /// assert_eq!(limits.load()?.low, -2.0);
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
     pub fn with_mut<R>(&self, change: impl FnOnce(T::Mut<'_>) -> R) -> Result<R> {
         Ok(change(self.write()?.fields_mut()))
     }
@@ -226,6 +267,21 @@ impl<T: Field> Binding<T> {
     /// # Errors
     ///
     /// As [`Binding::read`].
+    ///
+    /// ```
+    /// use structstore::StructStore;
+    ///
+    /// #[derive(StructStore)]
+    /// struct Limits {
+    ///     low: f64,
+    ///     #[structstore(default = 1.0)]
+    ///     high: f64,
+    /// }
+    ///
+    /// let limits = StructStore::new().bind::<Limits>()?;
+    /// assert_eq!(limits.with(|limits| *limits.high - *limits.low)?, 1.0);
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
     pub fn with<R>(&self, read: impl FnOnce(T::Ref<'_>) -> R) -> Result<R> {
         Ok(read(self.read()?.fields()))
     }
@@ -235,6 +291,22 @@ impl<T: Field> Binding<T> {
     /// # Errors
     ///
     /// As [`Binding::read`].
+    ///
+    /// ```
+    /// use structstore::StructStore;
+    ///
+    /// #[derive(StructStore)]
+    /// struct Limits {
+    ///     low: f64,
+    ///     #[structstore(default = 1.0)]
+    ///     high: f64,
+    /// }
+    ///
+    /// let limits = StructStore::new().bind::<Limits>()?;
+    /// let copy: Limits = limits.load()?;
+    /// assert_eq!((copy.low, copy.high), (0.0, 1.0));
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
     #[inline]
     pub fn load(&self) -> Result<T> {
         if T::SLOTS_ONLY {
@@ -252,6 +324,22 @@ impl<T: Field> Binding<T> {
     /// # Errors
     ///
     /// As [`Binding::write`], and [`Error::OutOfSpace`]. Nothing is changed then.
+    ///
+    /// ```
+    /// use structstore::StructStore;
+    ///
+    /// #[derive(StructStore)]
+    /// struct Limits {
+    ///     low: f64,
+    ///     #[structstore(default = 1.0)]
+    ///     high: f64,
+    /// }
+    ///
+    /// let limits = StructStore::new().bind::<Limits>()?;
+    /// limits.store(&Limits { low: -1.0, high: 3.0 })?;
+    /// assert_eq!(limits.load()?.high, 3.0);
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
     pub fn store(&self, value: &T) -> Result<()> {
         let value = value.to_value().map_err(|error| self.handle.locate(error))?;
         let Value::Struct(fields) = &value else {

@@ -90,6 +90,17 @@ impl Array {
     /// # Errors
     ///
     /// [`Error::WrongType`] if they are of another type, and as [`Array::to_value`].
+    ///
+    /// ```
+    /// use structstore::{ArrayValue, StructStore};
+    ///
+    /// let store = StructStore::new();
+    /// store.set("gains", ArrayValue::from_slice(&[3], &[1.0, 0.5, 0.0])?)?;
+    /// let gains = store.array("gains")?;
+    /// assert_eq!(gains.to_vec::<f64>()?, [1.0, 0.5, 0.0]);
+    /// assert!(gains.to_vec::<f32>().is_err());
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
     pub fn to_vec<T: Element>(&self) -> Result<Vec<T>> {
         let array = self.to_value()?;
         array.to_vec().ok_or_else(|| self.handle.locate(wrong_dtype::<T>(array.dtype())))
@@ -102,6 +113,17 @@ impl Array {
     /// # Errors
     ///
     /// [`Error::WrongType`] if a binding fixed another type or shape, [`Error::OutOfSpace`].
+    ///
+    /// ```
+    /// use structstore::{ArrayValue, StructStore};
+    ///
+    /// let store = StructStore::new();
+    /// store.set("gains", ArrayValue::from_slice(&[3], &[1.0, 0.5, 0.0])?)?;
+    /// let gains = store.array("gains")?;
+    /// gains.assign(&ArrayValue::from_slice(&[1, 2], &[3_u8, 4])?)?;
+    /// assert_eq!((gains.shape()?, gains.to_vec::<u8>()?), (vec![1, 2], vec![3, 4]));
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
     pub fn assign(&self, array: &ArrayValue<'_>) -> Result<()> {
         self.publish(array).map_err(|error| self.handle.locate(error))
     }
@@ -126,6 +148,19 @@ impl Array {
     ///
     /// [`Error::HeldByGuard`] while a guard of this thread may lend the array as a slice,
     /// [`Error::ReadOnly`] for a store that was opened read-only.
+    ///
+    /// ```
+    /// use structstore::{ArrayValue, StructStore};
+    ///
+    /// let store = StructStore::new();
+    /// store.set("gains", ArrayValue::from_slice(&[3], &[1.0, 0.5, 0.0])?)?;
+    /// let gains = store.array("gains")?;
+    /// let before = gains.view()?;
+    /// gains.assign(&ArrayValue::from_slice(&[3], &[2.0, 2.0, 2.0])?)?;
+    /// assert_eq!(before.to_vec::<f64>()?, [1.0, 0.5, 0.0]);
+    /// assert_eq!(gains.view()?.to_vec::<f64>()?, [2.0; 3]);
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
     pub fn view(&self) -> Result<ArrayView> {
         self.lease().map_err(|error| self.handle.locate(error))
     }

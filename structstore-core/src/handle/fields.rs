@@ -85,6 +85,19 @@ impl Struct {
     ///
     /// [`Error::WrongType`] or [`Error::OutOfRange`] for a value that a declared field cannot take,
     /// [`Error::InvalidName`], [`Error::TooDeep`], [`Error::OutOfSpace`]. Nothing is changed then.
+    ///
+    /// ```
+    /// use structstore::{ArrayValue, StructStore, Value};
+    ///
+    /// let store = StructStore::new();
+    /// store.set("num", 5)?;
+    /// store.set("name", "arm")?;
+    /// store.set("flags", vec![true, false])?; // a list
+    /// store.set("gains", ArrayValue::from_slice(&[2], &[1.0, 0.5])?)?;
+    /// store.set("limits", Value::record([("low", 0.into()), ("high", Value::Null)]))?;
+    /// assert!(store.set("", 5).is_err());
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
     #[inline]
     pub fn set<'k, 'v>(&self, key: impl Into<Key<'k>>, value: impl Into<Value<'v>>) -> Result<()> {
         let key = key.into();
@@ -186,6 +199,18 @@ impl Struct {
     ///
     /// [`Error::NotFound`], [`Error::WrongType`] if it is of another type, [`Error::OutOfRange`] if it is a number
     /// that the type cannot hold.
+    ///
+    /// ```
+    /// use structstore::{Error, Struct, StructStore};
+    ///
+    /// let store = StructStore::new();
+    /// store.set("num", 300)?;
+    /// assert_eq!(store.get::<f64>("num")?, 300.0);
+    /// assert!(matches!(store.get::<u8>("num"), Err(Error::OutOfRange { .. })));
+    /// assert!(matches!(store.get::<Struct>("num"), Err(Error::WrongType { .. })));
+    /// assert!(matches!(store.get::<i32>("none"), Err(Error::NotFound { .. })));
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
     #[inline]
     pub fn get<'k, T: Get>(&self, key: impl Into<Key<'k>>) -> Result<T> {
         let key = key.into();
@@ -325,6 +350,13 @@ impl Struct {
     /// # Errors
     ///
     /// As [`Struct::nested`] and [`List::write`].
+    ///
+    /// ```
+    /// let store = structstore::StructStore::new();
+    /// store.list_mut("list")?.extend([5, 42])?; // held for this line
+    /// assert_eq!(store.to_string(), r#"{"list": [5, 42]}"#);
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
     pub fn list_mut<'k>(&self, key: impl Into<Key<'k>>) -> Result<ListMut<'static, Guard>> {
         self.list(key)?.write()
     }
@@ -344,6 +376,13 @@ impl Struct {
     /// # Errors
     ///
     /// [`Error::NotFound`].
+    ///
+    /// ```
+    /// let store = structstore::StructStore::new();
+    /// store.set("num", 5_u8)?;
+    /// assert_eq!(store.kind("num")?, structstore::Kind::U8);
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
     pub fn kind<'k>(&self, key: impl Into<Key<'k>>) -> Result<Kind> {
         let key = key.into();
         self.handle
@@ -368,6 +407,15 @@ impl Struct {
     /// # Errors
     ///
     /// [`Error::NotFound`], or [`Error::Declared`] if a binding has declared the field.
+    ///
+    /// ```
+    /// let store = structstore::StructStore::new();
+    /// store.nested("camera")?.set("exposure", 0.01)?;
+    /// let camera = store.at("camera")?;
+    /// store.remove("camera")?;
+    /// assert!(camera.get::<f64>("exposure").is_err(), "it is stale");
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
     pub fn remove<'k>(&self, key: impl Into<Key<'k>>) -> Result<()> {
         let key = key.into();
         self.with_child(&key, |operation, node, _| remove(operation, node, &key))
@@ -379,6 +427,14 @@ impl Struct {
     /// # Errors
     ///
     /// As [`Struct::remove`].
+    ///
+    /// ```
+    /// let store = structstore::StructStore::new();
+    /// store.set("num", 5)?;
+    /// assert_eq!(store.take("num")?, 5.into());
+    /// assert!(store.take("num").is_err());
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
     pub fn take<'k>(&self, key: impl Into<Key<'k>>) -> Result<Value<'static>> {
         let key = key.into();
         self.with_child(&key, |operation, node, raw| {
@@ -394,6 +450,16 @@ impl Struct {
     /// # Errors
     ///
     /// [`Error::NotFound`], [`Error::AlreadyExists`], [`Error::InvalidName`], [`Error::Declared`].
+    ///
+    /// ```
+    /// let store = structstore::StructStore::new();
+    /// store.set("vel", 1.5)?;
+    /// store.set("num", 5)?;
+    /// store.rename("vel", "velocity")?;
+    /// assert_eq!(store.names()?, ["velocity", "num"]);
+    /// assert!(store.rename("velocity", "num").is_err());
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
     pub fn rename<'a, 'b>(&self, from: impl Into<Key<'a>>, to: impl Into<Key<'b>>) -> Result<()> {
         let (from, to) = (from.into(), to.into());
         self.handle
@@ -448,6 +514,17 @@ impl Struct {
     /// # Errors
     ///
     /// [`Error::StaleHandle`], [`Error::HeldByGuard`].
+    ///
+    /// ```
+    /// let store = structstore::StructStore::new();
+    /// store.set("left", 1)?;
+    /// store.set("right", 2)?;
+    /// for (name, value) in store.iter()? {
+    ///     println!("{name}: {value}");
+    ///     store.set(&name, 0)?; // what is iterated over is a copy
+    /// }
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
     pub fn iter(&self) -> Result<impl Iterator<Item = (String, Value<'static>)> + use<>> {
         match self.to_value()? {
             Value::Struct(fields) => Ok(fields.into_iter().map(|(name, value)| (name.into_owned(), value))),
@@ -460,6 +537,15 @@ impl Struct {
     /// # Errors
     ///
     /// [`Error::StaleHandle`], [`Error::HeldByGuard`].
+    ///
+    /// ```
+    /// let store = structstore::StructStore::new();
+    /// store.nested("camera")?.set("exposure", 0.01)?;
+    /// let copy = store.to_value()?;
+    /// store.clear()?;
+    /// assert_eq!(copy.get("camera").and_then(|camera| camera.get("exposure")), Some(&0.01.into()));
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
     pub fn to_value(&self) -> Result<Value<'static>> {
         Ok(self.handle.to_value()?)
     }
@@ -469,6 +555,16 @@ impl Struct {
     /// # Errors
     ///
     /// As [`Struct::set`].
+    ///
+    /// ```
+    /// use structstore::{StructStore, Value};
+    ///
+    /// let store = StructStore::new();
+    /// store.set("old", 1)?;
+    /// store.assign_all(Value::record([("x", 1.into()), ("y", 2.into())]))?;
+    /// assert_eq!(store.names()?, ["x", "y"]);
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
     pub fn assign_all<'v>(&self, value: impl Into<Value<'v>>) -> Result<()> {
         let value = value.into();
         self.replace_all(&value).map_err(|error| self.handle.locate(error))
@@ -502,6 +598,17 @@ impl Struct {
     ///
     /// [`Error::HeldByGuard`] or [`Error::Deadlock`] if this thread holds it, a part of it or what contains it;
     /// [`Error::StaleHandle`].
+    ///
+    /// ```
+    /// let store = structstore::StructStore::new();
+    /// store.set("num", 5)?;
+    /// let mut guard = store.write()?;
+    /// *guard.scalar_mut::<i32>("num")? += 1;
+    /// guard.set("changed", true)?; // nobody sees one without the other
+    /// drop(guard);
+    /// assert_eq!(store.get::<i32>("num")?, 6);
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
     pub fn write(&self) -> Result<StructMut<'static, Guard>> {
         Ok(self.lock(None)?)
     }
@@ -520,6 +627,17 @@ impl Struct {
     /// # Errors
     ///
     /// In addition, [`Error::LockTimeout`].
+    ///
+    /// ```
+    /// use structstore::{Error, StructStore};
+    ///
+    /// let store = StructStore::new();
+    /// let guard = store.write()?;
+    /// std::thread::scope(|scope| {
+    ///     scope.spawn(|| assert!(matches!(store.try_write(), Err(Error::LockTimeout { .. }))));
+    /// });
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
     pub fn try_write(&self) -> Result<StructMut<'static, Guard>> {
         Ok(self.lock(Some(Duration::ZERO))?)
     }
@@ -533,6 +651,15 @@ impl Struct {
     /// # Errors
     ///
     /// As [`Struct::write`].
+    ///
+    /// ```
+    /// let store = structstore::StructStore::new();
+    /// store.set("low", 1)?;
+    /// store.set("high", 2)?;
+    /// let guard = store.read()?; // both are of the same moment
+    /// assert!(guard.get::<i32>("low")? < guard.get("high")?);
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
     pub fn read(&self) -> Result<StructRef<'static, Guard>> {
         Ok(self.lock_shared(None)?)
     }
@@ -703,6 +830,16 @@ impl<'s, H: Hold> StructMut<'s, H> {
     /// # Errors
     ///
     /// [`Error::NotFound`], or [`Error::WrongType`] if the field is not of exactly this type.
+    ///
+    /// ```
+    /// let store = structstore::StructStore::new();
+    /// store.set("num", 5)?;
+    /// let mut guard = store.write()?;
+    /// *guard.scalar_mut::<i32>("num")? += 1;
+    /// let error = guard.scalar_mut::<i64>("num").unwrap_err();
+    /// assert_eq!(error.to_string(), "num: found i32, expected i64");
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
     pub fn scalar_mut<'k, T: ScalarType>(&mut self, key: impl Into<Key<'k>>) -> Result<&mut T> {
         let key = key.into();
         let (arena, node) = (self.access.arena(), self.access.node());

@@ -66,6 +66,13 @@ impl Struct {
     /// # Errors
     ///
     /// [`Error::Corrupt`] says what is wrong and where; [`Error::ReadOnly`], for it takes locks.
+    ///
+    /// ```
+    /// let store = structstore::StructStore::new();
+    /// store.set("num", 5)?;
+    /// store.check()?;
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
     pub fn check(&self) -> Result<()> {
         let arena = self.handle.arena();
         arena.repair_dead()?;

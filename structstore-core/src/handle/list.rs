@@ -118,6 +118,13 @@ impl List {
     /// # Errors
     ///
     /// As [`List::push`].
+    ///
+    /// ```
+    /// let list = structstore::StructStore::new().list("list")?;
+    /// list.extend(["a", "b"])?; // in one operation
+    /// assert_eq!(list.len()?, 2);
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
     pub fn extend<'v, T: Into<Value<'v>>>(&self, values: impl IntoIterator<Item = T>) -> Result<()> {
         let values: Vec<Value<'v>> = values.into_iter().map(Into::into).collect();
         Ok(self
@@ -265,6 +272,16 @@ impl List {
     /// # Errors
     ///
     /// [`Error::StaleHandle`], [`Error::HeldByGuard`].
+    ///
+    /// ```
+    /// let list = structstore::StructStore::new().list("list")?;
+    /// list.extend([1, 2])?;
+    /// for item in list.iter()? {
+    ///     list.push(item)?; // what is iterated over is a copy
+    /// }
+    /// assert_eq!(list.to_string(), "[1, 2, 1, 2]");
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
     pub fn iter(&self) -> Result<impl Iterator<Item = Value<'static>> + use<>> {
         match self.handle.to_value()? {
             Value::List(items) => Ok(items.into_iter()),
@@ -530,6 +547,19 @@ impl<'s, H: Hold> ListMut<'s, H> {
     }
 
     /// The items, each as its own memory. An item that is not of exactly this type is an error in its place.
+    ///
+    /// ```
+    /// let list = structstore::StructStore::new().list("list")?;
+    /// list.extend([1, 2])?;
+    /// let mut guard = list.write()?;
+    /// for item in guard.iter_mut::<i32>() {
+    ///     *item? *= 10;
+    /// }
+    /// assert_eq!(guard.get::<i32>(1)?, 20);
+    /// guard.push("three")?;
+    /// assert!(guard.iter_mut::<i32>().last().unwrap().is_err());
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
     pub fn iter_mut<'a, T: ScalarType + 'a>(&'a mut self) -> impl Iterator<Item = Result<&'a mut T>> {
         let access = &self.access;
         let (arena, node) = (&**access.arena(), access.node());

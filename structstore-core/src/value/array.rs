@@ -57,6 +57,15 @@ impl<'a> ArrayValue<'a> {
     /// # Errors
     ///
     /// As [`ArrayValue::new`].
+    ///
+    /// ```
+    /// use structstore::ArrayValue;
+    ///
+    /// let image = ArrayValue::from_slice(&[2, 3], &[1_u8, 2, 3, 4, 5, 6])?;
+    /// assert_eq!((image.shape(), image.dtype().descr()), (&[2, 3][..], "|u1"));
+    /// assert!(ArrayValue::from_slice(&[2, 2], &[1_u8, 2, 3]).is_err());
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
     pub fn from_slice<T: Element>(shape: &[usize], elements: &'a [T]) -> Result<ArrayValue<'a>> {
         // SAFETY: elements are plain data without padding (`Element`), so that their bytes can be read; the
         // length is that of the slice.

@@ -62,6 +62,13 @@ const _: () = assert!(size_of::<Value<'_>>() == 32);
 
 impl<'a> Value<'a> {
     /// A struct of the given fields. Where a name occurs twice, assigning the value is an error.
+    ///
+    /// ```
+    /// use structstore::Value;
+    ///
+    /// let camera = Value::record([("name", Value::from("left")), ("exposure", 0.01.into())]);
+    /// assert_eq!(camera.to_string(), r#"{"name": "left", "exposure": 0.01}"#);
+    /// ```
     pub fn record<K: Into<Cow<'a, str>>>(fields: impl IntoIterator<Item = (K, Value<'a>)>) -> Value<'a> {
         Value::Struct(fields.into_iter().map(|(name, value)| (name.into(), value)).collect())
     }
