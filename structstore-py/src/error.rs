@@ -103,7 +103,6 @@ pub(crate) fn add_exceptions(module: &Bound<'_, PyModule>) -> PyResult<()> {
 fn classes(py: Python<'_>) -> PyResult<&Vec<Py<PyType>>> {
     CLASSES.get_or_try_init(py, || {
         let builtins = py.import("builtins")?;
-        let exception = builtins.getattr("Exception")?;
         let mut classes: Vec<Py<PyType>> = Vec::with_capacity(EXCEPTIONS.len());
         for (name, bases, doc) in EXCEPTIONS {
             let own = |base: &str| EXCEPTIONS[..classes.len()].iter().position(|(name, ..)| *name == base);
@@ -122,7 +121,8 @@ fn classes(py: Python<'_>) -> PyResult<&Vec<Py<PyType>>> {
             }
             if *name == EXCEPTIONS[Exception::NotFoundError as usize].0 {
                 // KeyError prints its argument's representation, which is nothing for messages.
-                members.set_item("__str__", exception.getattr("__str__")?)?;
+                let message = c"lambda error: __import__('structstore._missing')._missing.message(error)";
+                members.set_item("__str__", py.eval(message, None, None)?)?;
             }
             let class = py.get_type::<PyType>().call1((name, PyTuple::new(py, bases)?, members))?;
             classes.push(class.cast_into::<PyType>()?.unbind());
@@ -177,6 +177,25 @@ impl Failure {
             Failure::Error(error) => Failure::Error(error.under_index(index)),
             raised => raised,
         }
+    }
+}
+
+/// Remembers where a name was looked for that is not there, so that the message can say which names are near.
+#[cold]
+pub(crate) fn looked_for<'py>(
+    failure: Failure,
+    structure: &Bound<'py, PyAny>,
+    name: &Bound<'py, PyAny>,
+) -> Failure {
+    match failure {
+        Failure::Error(error @ Error::NotFound { .. }) => {
+            let raised = raised(structure.py(), &error);
+            let exception = raised.value(structure.py());
+            let remembered =
+                exception.setattr("_structure", structure).and_then(|()| exception.setattr("_name", name));
+            Failure::Raised(remembered.err().unwrap_or(raised))
+        }
+        other => other,
     }
 }
 

@@ -9,7 +9,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyIterator, PyList, PyMemoryView, PyString, PyTuple};
 use structstore::{Error, Key, Struct, Value};
 
-use crate::error::{Failure, Result};
+use crate::error::{Failure, Result, looked_for};
 use crate::list::StructStoreList;
 use crate::lock::{Lock, Structure};
 use crate::object;
@@ -248,7 +248,10 @@ impl StructStore {
 
     fn __getattr__<'py>(slf: &Bound<'py, Self>, name: &Bound<'py, PyString>) -> Result<Bound<'py, PyAny>> {
         match name.to_str() {
-            Ok(field) if !is_dunder(field) => slf.get().field(slf.py(), Key::new(field)),
+            Ok(field) if !is_dunder(field) => slf
+                .get()
+                .field(slf.py(), Key::new(field))
+                .map_err(|failure| looked_for(failure, slf.as_any(), name.as_any())),
             _ => {
                 let message = format!("{} object has no attribute {}", type_name(slf), name.repr()?);
                 Err(Failure::Raised(PyAttributeError::new_err(message)))
@@ -276,8 +279,9 @@ impl StructStore {
         Ok(slf.get().root()?.remove(field)?)
     }
 
-    fn __getitem__<'py>(&self, py: Python<'py>, name: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>> {
-        self.field(py, key(name)?)
+    fn __getitem__<'py>(slf: &Bound<'py, Self>, name: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>> {
+        let found = slf.get().field(slf.py(), key(name)?);
+        found.map_err(|failure| looked_for(failure, slf.as_any(), name))
     }
 
     fn __setitem__(&self, name: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> Result<()> {

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from structstore import Error, StaleHandleError, StructStore, StructStoreList
+from structstore import Error, NotFoundError, StaleHandleError, StructStore, StructStoreList
 
 numbers = st.lists(st.integers(-5, 5), max_size=8)
 
@@ -136,6 +136,25 @@ def test_get_is_quiet_about_what_is_missing():
     del store.part
     with pytest.raises(StaleHandleError):
         part.get("x", 0)
+
+
+def test_near_names_are_suggested():
+    store = StructStore()
+    store.part = {"exposure": 1, "gain": 2}
+    for missing in (lambda: store.part.exposrue, lambda: store.part["exposrue"]):
+        with pytest.raises(AttributeError) as raised:
+            missing()
+        assert isinstance(raised.value, KeyError)
+        assert str(raised.value) == "part.exposrue: no such field; did you mean 'exposure'?"
+    with pytest.raises(KeyError) as raised:
+        store.part["nothing like it"]
+    assert str(raised.value) == "part.nothing like it: no such field"
+    part = store.part
+    with pytest.raises(KeyError) as raised:
+        part["gian"]
+    del store.part
+    assert str(raised.value) == "part.gian: no such field", "what is gone has no names"
+    assert "no such field" in str(pickle.loads(pickle.dumps(NotFoundError("x: no such field"))))
 
 
 def test_json_is_pythons():

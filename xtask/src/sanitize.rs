@@ -90,7 +90,9 @@ fn asan(workspace: &Workspace, scratch: &Path, nightly: &str) -> Result {
     let mut build = Command::new("rustup");
     build.args(["run", "nightly", "cargo", "test", "--locked", "-p", "structstore-core", "--lib"]);
     build.args(["-p", "structstore-tests", "--test", "values", "--test", "errors", "--test", "model"]);
-    build.args(["--test", "derive", "--test", "transactions"]).current_dir(&workspace.root);
+    build
+        .args(["--test", "derive", "--test", "fields", "--test", "serde", "--test", "transactions"])
+        .current_dir(&workspace.root);
     // With a target named, the flag does not reach what runs in the compiler: derive macros and build scripts.
     build.args(["--target", host]).env("RUSTFLAGS", "-Zsanitizer=address");
     build.env("CARGO_TARGET_DIR", workspace.target.join("asan"));

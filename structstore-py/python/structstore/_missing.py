@@ -1,0 +1,17 @@
+"""What is said of fields that are not there."""
+
+import difflib
+from typing import Any
+
+
+def message(error: Any) -> str:
+    """The message of a NotFoundError. Names that are near to the one asked for are looked for only when it is read."""
+    text = Exception.__str__(error)
+    structure, name = getattr(error, "_structure", None), getattr(error, "_name", None)
+    if structure is None or not isinstance(name, str):
+        return text
+    try:
+        near = difflib.get_close_matches(name, type(structure).keys(structure), 1)
+    except Exception:  # It cannot be read any more.
+        return text
+    return f"{text}; did you mean {near[0]!r}?" if near else text
