@@ -478,6 +478,18 @@ impl StructStore {
         Ok(if indent { format!("{value:#}") } else { value.to_string() })
     }
 
+    /// The struct with all below it as YAML, as of one moment. Arrays are nested lists; those of types that YAML has no
+    /// numbers for raise UnsupportedError.
+    fn to_yaml(&self, py: Python<'_>) -> Result<String> {
+        let root = self.root()?;
+        let value = py.detach(|| root.to_value())?;
+        // Its errors are those of values, with their path in the message.
+        serde_saphyr::to_string(&value).map_err(|error| {
+            let (path, expected) = (root.path(), "numbers, text, bytes, lists and structs".into());
+            Error::Unsupported { path, found: error.to_string(), expected }.into()
+        })
+    }
+
     /// Removes all fields.
     fn clear(&self) -> Result<()> {
         Ok(self.root()?.clear()?)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from structstore import Error, NotFoundError, StaleHandleError, StructStore, StructStoreList
+from structstore import Error, NotFoundError, StaleHandleError, StructStore, StructStoreList, UnsupportedError
 
 numbers = st.lists(st.integers(-5, 5), max_size=8)
 
@@ -166,6 +166,17 @@ def test_json_is_pythons():
     }
     assert json.loads(store.to_json(indent=True)) == json.loads(text)
     assert "\n" in store.to_json(indent=True)
+
+
+def test_yaml():
+    store = StructStore()
+    store.state = {"num": 5, "list": [1, None, True, "yes"], "inf": float("inf"), "vec": np.eye(2), "raw": b"ab"}
+    text = store.to_yaml()
+    assert "num: 5" in text and ".inf" in text
+    assert "yes" in text and "- yes\n" not in text, "text that looks like a truth value is quoted"
+    store.when = np.datetime64("2026-01-02")
+    with pytest.raises(UnsupportedError, match="M8"):
+        store.to_yaml()
 
 
 def test_notebooks_and_completion():
