@@ -18,7 +18,6 @@
 
 mod peer;
 
-use std::fmt::Write as _;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -177,10 +176,10 @@ fn show(title: &str, mut durations: Vec<Duration>) {
     for exponent in first..=last {
         let count = counts[exponent as usize];
         let from = Duration::from_nanos(1 << exponent);
-        let mut bar = String::new();
         // Rounded up, so that a single cycle, which may be the worst, shows.
-        let _ = write!(bar, "{:#<1$}", "", (50 * count).div_ceil(most));
-        println!("  {:>7} to {:>7} {count:6} {bar}", shown(from), shown(2 * from));
+        let bar = "#".repeat((50 * count).div_ceil(most));
+        let line = format!("  {:>7} to {:>7} {count:6} {bar}", shown(from), shown(2 * from));
+        println!("{}", line.trim_end());
     }
 }
 

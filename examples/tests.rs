@@ -1,4 +1,7 @@
 //! Runs every example: it ends well and in time, prints what its head promises, and leaves no segment behind.
+//!
+//! `cargo test -p structstore-examples` builds them first. With `--test examples` it does not, and the ones run are those
+//! that were built last.
 
 #![forbid(unsafe_code)]
 

@@ -7,27 +7,26 @@
 //! # The model
 //!
 //! ```text
-//!   process A (Rust)             process B (Python)          process C (Rust, read-only)
-//!   Struct   a handle            NumPy array over a view     Struct   a handle
-//!   BindingMut   a guard              |                           |
-//!       |                             |                           |
-//!  =====v=============================v===========================v====  segment "/robot"
-//!   root struct
-//!     |-- "rate"      50                      a scalar, in its field
-//!     |-- "camera"    struct                  a node; it can be locked on its own,
-//!     |     |-- "exposure"   0.01             with everything below it
-//!     |     `-- "frame"      array -----> [ block of elements ]   what a view keeps
-//!     |-- "log"       list
-//!     |     `-- [0]          text
-//!     `-- "settings"  struct <----------- Binding<Settings>: a Rust struct's fields, resolved once
+//!   process A (Rust)         process B (Python)           process C (Rust, read-only)
+//!   Binding<Settings>        NumPy array over a view      Struct, a handle
+//!     |                                    |                |
+//! ====|====================================|================|====  the segment "/robot"
+//!     |   root struct                      |                |
+//!     |     |-- "rate"  50                 |                |      a scalar, in its field
+//!     |     |-- "camera"  struct <---------|----------------'      a node, with fields of its own
+//!     |     |     |-- "exposure"  0.01     v
+//!     |     |     `-- "frame"  array --> [ elements ]              a block, which the view keeps
+//!     |     |-- "log"  list
+//!     |     |     `-- [0]  text
+//!     `---> `-- "settings"  struct                                 its fields are declared
 //! ```
 //!
 //! - A *segment* is a piece of memory: shared by name, a file, a descriptor, or the process's own. It grows while it is in
 //!   use, and nothing in it moves. It holds a tree of *nodes* (structs, lists, texts, bytes, arrays) and scalars.
 //! - A *handle* ([`Struct`], [`List`], [`Text`], [`Bytes`], [`Array`]) names a node. Each of its operations locks what it
 //!   needs and is done wholly or not at all. If the node is removed, the handle is an error when it is used.
-//! - A *guard* ([`StructMut`], [`StructRef`] and so on) holds a node and everything below it until it is dropped, against all
-//!   other threads and processes. Only then can `&mut` references into the store exist.
+//! - A *guard* ([`StructMut`], [`StructRef`] and so on) holds a node and everything below it until it is dropped: alone among
+//!   all threads and processes, or together with others that read. Only a guard lends references into the store.
 //! - A *binding* ([`Binding`]) is a Rust struct with `#[derive(StructStore)]` laid over a node. Its names are looked up and
 //!   its types checked once; then its guards lend the fields as what they are in Rust. See [`Field`] for their types.
 //! - A *view* ([`ArrayView`]) keeps the elements of an array for as long as it lives, without a lock.
