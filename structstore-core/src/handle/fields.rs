@@ -866,31 +866,50 @@ impl<'s, H: Hold> StructMut<'s, H> {
         Ok(self.child(key.into(), Kind::Struct).map(StructMut::new)?)
     }
 
-    /// The list in a field that exists.
+    /// The struct in a field, which is created if it is missing.
     ///
     /// # Errors
     ///
-    /// As [`Struct::at`].
+    /// As [`Struct::nested`].
+    ///
+    /// ```
+    /// let store = structstore::StructStore::new();
+    /// let mut guard = store.write()?;
+    /// guard.nested("camera")?.set("exposure", 0.01)?;
+    /// guard.list("log")?.push("started")?;
+    /// drop(guard);
+    /// assert_eq!(store.to_string(), r#"{"camera": {"exposure": 0.01}, "log": ["started"]}"#);
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn nested<'k>(&mut self, key: impl Into<Key<'k>>) -> Result<StructMut<'_>> {
+        Ok(self.child_or(key.into(), Value::Struct(Vec::new())).map(StructMut::new)?)
+    }
+
+    /// The list in a field, which is created if it is missing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::list`].
     pub fn list<'k>(&mut self, key: impl Into<Key<'k>>) -> Result<ListMut<'_>> {
-        Ok(self.child(key.into(), Kind::List).map(ListMut::new)?)
+        Ok(self.child_or(key.into(), Value::List(Vec::new())).map(ListMut::new)?)
     }
 
-    /// The text in a field that exists.
+    /// The text in a field, which is created if it is missing.
     ///
     /// # Errors
     ///
-    /// As [`Struct::at`].
+    /// As [`Struct::text`].
     pub fn text<'k>(&mut self, key: impl Into<Key<'k>>) -> Result<TextMut<'_>> {
-        Ok(self.child(key.into(), Kind::Text).map(TextMut::new)?)
+        Ok(self.child_or(key.into(), Value::Text("".into())).map(TextMut::new)?)
     }
 
-    /// The bytes in a field that exists.
+    /// The bytes in a field, which are created if they are missing.
     ///
     /// # Errors
     ///
-    /// As [`Struct::at`].
+    /// As [`Struct::bytes`].
     pub fn bytes<'k>(&mut self, key: impl Into<Key<'k>>) -> Result<BytesMut<'_>> {
-        Ok(self.child(key.into(), Kind::Bytes).map(BytesMut::new)?)
+        Ok(self.child_or(key.into(), Value::Bytes((&[]).into())).map(BytesMut::new)?)
     }
 
     /// The array in a field that exists.
@@ -900,6 +919,15 @@ impl<'s, H: Hold> StructMut<'s, H> {
     /// As [`Struct::at`].
     pub fn array<'k>(&mut self, key: impl Into<Key<'k>>) -> Result<ArrayMut<'_>> {
         Ok(self.child(key.into(), Kind::Array).map(ArrayMut::new)?)
+    }
+
+    /// What a field names, which is created as `value` if it is missing.
+    fn child_or(&mut self, key: Key<'_>, value: Value<'_>) -> BoxedResult<Access<'_>> {
+        let kind = value.kind();
+        if structure::find(self.access.arena(), self.access.node(), &key)?.is_none() {
+            self.set(key, value)?;
+        }
+        self.child(key, kind)
     }
 
     fn child(&mut self, key: Key<'_>, kind: Kind) -> BoxedResult<Access<'_>> {
