@@ -20,11 +20,10 @@ use std::env;
 use std::error::Error;
 use std::fs;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use structstore::{ArrayValue, Cleanup, StructStore, StructStoreShared, Value};
+use structstore::{ArrayValue, Cleanup, ElementCell, StructStore, StructStoreShared, Value};
 
 use proc::{Process, Sample, Sampler};
 
@@ -145,7 +144,7 @@ fn publish(name: &str, duration: Duration) -> Result<(), Box<dyn Error>> {
             *fields.memory.used = sample.memory.used;
             *fields.samples = samples;
             *fields.running = true;
-            history.words().map(|words| append(words, row(&sample, cpu)))
+            history.cells().map(|cells| append(cells, row(&sample, cpu)))
         })??;
 
         let mut wanted = settings.load()?;
@@ -183,13 +182,13 @@ fn row(sample: &Sample, cpu: f64) -> [f64; COLUMNS.len()] {
 }
 
 /// Moves all rows up by one and writes the last one, in place.
-fn append(history: &[AtomicU64], row: [f64; COLUMNS.len()]) {
+fn append(history: &[ElementCell<f64>], row: [f64; COLUMNS.len()]) {
     let kept = history.len() - row.len();
     for (to, from) in history[..kept].iter().zip(&history[row.len()..]) {
-        to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
+        to.set(from.get());
     }
     for (to, value) in history[kept..].iter().zip(row) {
-        to.store(value.to_bits(), Ordering::Relaxed);
+        to.set(value);
     }
 }
 
@@ -213,10 +212,9 @@ mod tests {
 
     #[test]
     fn appending_drops_the_oldest_row() {
-        let history: Vec<AtomicU64> = (0..12).map(|n| AtomicU64::new(f64::from(n).to_bits())).collect();
+        let history: Vec<_> = (0..12).map(|n| ElementCell::new(f64::from(n))).collect();
         append(&history, [0.5; 4]);
-        let values: Vec<f64> =
-            history.iter().map(|word| f64::from_bits(word.load(Ordering::Relaxed))).collect();
+        let values: Vec<f64> = history.iter().map(ElementCell::get).collect();
         assert_eq!(values, [4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 0.5, 0.5, 0.5, 0.5]);
     }
 

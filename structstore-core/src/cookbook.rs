@@ -59,7 +59,6 @@
 //! as long as nobody has a view of that block.
 //!
 //! ```
-//! use std::sync::atomic::Ordering;
 //! use structstore::{ArrayValue, StructStore};
 //!
 //! let store = StructStore::new();
@@ -72,7 +71,7 @@
 //! // A view holds nobody up. Elements of eight bytes are lent as cells, all others can be copied.
 //! let view = depth.view()?;
 //! depth.assign(&ArrayValue::from_slice(&[2, 3], &[0.7_f64; 6])?)?;
-//! assert_eq!(f64::from_bits(view.words()?[5].load(Ordering::Relaxed)), 0.5);
+//! assert_eq!(view.cells::<f64>()?[5].get(), 0.5);
 //! assert_eq!(depth.view()?.to_vec::<f64>()?, [0.7; 6]);
 //!
 //! // In place, where readers take the lock as well, for through a view they would see it half done.

@@ -161,8 +161,9 @@ pub use {
         TypedMapRef,
     },
     handle::{
-        Array, ArrayMut, ArrayRef, ArrayView, Bytes, BytesMut, BytesRef, Get, Guard, Hold, Item, Lent, List,
-        ListMut, ListRef, Statistics, Struct, StructMut, StructRef, Text, TextMut, TextRef,
+        Array, ArrayMut, ArrayRef, ArrayView, Bytes, BytesMut, BytesRef, CellElement, ElementCell, Get,
+        Guard, Hold, Item, Lent, List, ListMut, ListRef, Statistics, Struct, StructMut, StructRef, Text,
+        TextMut, TextRef,
     },
     key::Key,
     shared::{Cleanup, Options, StructStoreShared},

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::access::{Guard, Hold, Lent, at_most};
-use super::{Access, Handle};
+use super::{Access, CellElement, ElementCell, Handle};
 use crate::arena::Arena;
 use crate::arena::layout::Node;
 use crate::error::{BoxedResult, Error, Result};
@@ -412,13 +412,12 @@ fn copy_elements<T: Element>(start: *const T, count: usize) -> Vec<T> {
 /// copied. It is what a NumPy array over the store holds.
 ///
 /// ```
-/// use std::sync::atomic::Ordering;
 /// use structstore::{ArrayValue, StructStore};
 ///
 /// let store = StructStore::new();
 /// store.set("history", ArrayValue::from_slice(&[2, 2], &[1.0, 2.0, 3.0, 4.0])?)?;
 /// let view = store.array("history")?.view()?;
-/// view.words()?[3].store(5.0_f64.to_bits(), Ordering::Relaxed);
+/// view.cells::<f64>()?[3].set(5.0);
 /// assert_eq!(store.array("history")?.to_vec::<f64>()?, [1.0, 2.0, 3.0, 5.0]);
 ///
 /// drop(store);
@@ -482,17 +481,25 @@ impl ArrayView {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`] if they do not have 64 bits.
-    pub fn words(&self) -> Result<&[std::sync::atomic::AtomicU64]> {
-        if self.dtype.itemsize() != 8 {
-            return Err(Error::WrongType {
-                path: String::new(),
-                found: format!("an array of {}", self.dtype).into(),
-                expected: "elements of 64 bits".into(),
-            });
+    /// [`Error::WrongType`] if they are of another type.
+    ///
+    /// ```
+    /// use structstore::{ArrayValue, StructStore};
+    ///
+    /// let store = StructStore::new();
+    /// store.set("image", ArrayValue::from_slice(&[2, 2], &[0_u8, 10, 20, 30])?)?;
+    /// let view = store.array("image")?.view()?;
+    /// let pixels = view.cells::<u8>()?;
+    /// pixels[1].set(pixels[3].get());
+    /// assert_eq!(store.array("image")?.to_vec::<u8>()?, [0, 30, 20, 30]);
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn cells<T: CellElement>(&self) -> Result<&[ElementCell<T>]> {
+        if self.dtype.descr() != T::TYPESTR {
+            return Err(wrong_dtype::<T>(&self.dtype));
         }
         // SAFETY: in bounds and aligned; the lease keeps the memory for as long as self; atomics take any bytes.
-        Ok(unsafe { std::slice::from_raw_parts(self.data.cast(), self.bytes / 8) })
+        Ok(unsafe { std::slice::from_raw_parts(self.data.cast(), self.bytes / size_of::<T>()) })
     }
 
     /// How many views of this process share the block, this one included.

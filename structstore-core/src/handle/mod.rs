@@ -5,6 +5,7 @@
 
 mod access;
 mod array;
+mod cell;
 mod fields;
 mod get;
 mod inspect;
@@ -18,6 +19,7 @@ pub(crate) use access::{Access, at_most};
 pub use access::{Guard, Hold, Lent};
 pub(crate) use array::unshare;
 pub use array::{Array, ArrayMut, ArrayRef, ArrayView};
+pub use cell::{CellElement, ElementCell};
 pub(crate) use fields::lend_scalar;
 pub use fields::{Struct, StructMut, StructRef};
 pub use get::{Get, Item};
