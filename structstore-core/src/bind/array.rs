@@ -136,15 +136,15 @@ macro_rules! fixed_fields {
 
             fn log(place: &Self::Place, binder: &Binder<'_, '_>) -> Result<()> {
                 // Changes go to a copy, which is dropped if they are undone.
-                let copy = Self::load_held(place, binder.arena)?;
-                match binder.operation() {
-                    Some(operation) => publish(operation, place.node.record(), fixed_value(&copy)?),
-                    None => Ok(()),
-                }
+                let Some(operation) = binder.operation() else { return Ok(()) };
+                let node = place.node.record();
+                Ok(node::replace_block(operation, node, node::copy_array(operation, block_of(node))?)?)
             }
 
             fn load(place: &Self::Place, lender: Lender<'_>) -> Result<Self> {
-                Self::load_held(place, lender.arena())
+                let data = place.locate(lender.arena())?;
+                // SAFETY: in bounds and aligned (checked); any bytes are elements.
+                Ok(unsafe { data.read() })
             }
 
             fn reborrow<'a, 's: 'a>(lent: &'a mut &'s mut $type) -> &'a mut $type {
@@ -161,20 +161,9 @@ macro_rules! fixed_fields {
                 unsafe { &mut *place.data.load(LocalOrdering::Relaxed) }
             }
         }
-
-        impl<T: Element, $(const $extent: usize),+> LoadHeld for $type {}
     )*};
 }
 fixed_fields!(([T; N], N), ([[T; M]; N], N, M), ([[[T; L]; M]; N], N, M, L));
-
-/// Copying an array of fixed shape out of an arena where it is held.
-trait LoadHeld: FixedArray {
-    fn load_held(place: &FixedPlace<Self>, arena: &Arena) -> Result<Self> {
-        let data = place.locate(arena)?;
-        // SAFETY: in bounds and aligned (checked); any bytes are elements.
-        Ok(unsafe { data.read() })
-    }
-}
 
 fn publish(operation: &Operation<'_>, node: &Node, array: Value<'_>) -> Result<()> {
     Ok(node::replace_block(operation, node, node::build_block(operation, &array)?)?)

@@ -237,15 +237,8 @@ pub(crate) fn unshare(arena: &Arc<Arena>, index: u32, node: &Node) -> BoxedResul
     if lease_count(arena, block)?.load(Ordering::Acquire) == 0 {
         return Ok(());
     }
-    let header = ArrayBlock::read(arena, block)?;
-    let data = arena.bytes(block + header.data, header.bytes)?;
-    // SAFETY: in bounds (checked); the block is not freed while the node is held. Views may write there meanwhile;
-    // any bytes are elements.
-    let copy = unsafe { std::slice::from_raw_parts(data, header.bytes as usize) };
-    let array = ArrayValue::new(header.dtype, &header.shape, copy)?;
     super::locking::operate(arena, index, |operation| {
-        let aside = node::build_block(operation, &Value::Array(array))?;
-        node::replace_block(operation, node, aside)
+        node::replace_block(operation, node, node::copy_array(operation, block)?)
     })
 }
 

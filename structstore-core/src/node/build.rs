@@ -126,6 +126,20 @@ fn array_block(operation: &Operation<'_>, array: &ArrayValue<'_>) -> Result<Asid
     Ok(Aside { block, length: 0 })
 }
 
+/// Builds a copy of an array's block. Others may write to the elements meanwhile through views.
+pub(crate) fn copy_array(operation: &Operation<'_>, block: u64) -> Result<Aside> {
+    let arena = operation.arena();
+    let header = ArrayBlock::read(arena, block)?;
+    let copy = operation.allocate(header.size(), BlockKind::Array)?;
+    header.write(arena, copy)?;
+    let source = arena.bytes(block + header.data, header.bytes)?;
+    let target = arena.bytes(copy + header.data, header.bytes)?;
+    step();
+    // SAFETY: both are in bounds (checked) and disjoint: the target is new, and nobody else's.
+    unsafe { std::ptr::copy_nonoverlapping(source, target, header.bytes as usize) };
+    Ok(Aside { block: copy, length: 0 })
+}
+
 /// How many levels lie above what hangs below a node, the node's own included.
 pub(crate) fn depth_of(arena: &crate::arena::Arena, index: u32) -> Result<usize> {
     let mut depth = 1;

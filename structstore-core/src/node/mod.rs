@@ -17,7 +17,7 @@ pub(crate) use assign::{
     Assigned, FixedType, assign_field, assign_plain, assign_root, assign_slot, convert_array, declare,
     discard_contents, fix, merge, replace_block, replace_by, widen_to_array,
 };
-pub(crate) use build::{Aside, build, build_block, depth_of};
+pub(crate) use build::{Aside, build, build_block, copy_array, depth_of};
 pub(crate) use check::check;
 pub(crate) use path::{path_of, route_of};
 pub(crate) use read::{Shallow, read_bytes_node, read_shallow, read_text_node, read_value};
