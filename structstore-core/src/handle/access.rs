@@ -7,15 +7,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::locking::operate;
-use super::{Handle, Held};
+use super::{Handle, Held, wrong_kind};
 use crate::arena::Arena;
-use crate::arena::layout::Node;
+use crate::arena::layout::{Node, Slot};
 use crate::error::{BoxedResult as Result, Error};
 use crate::journal::Operation;
 use crate::lock::{Mode, NodeId, Wait};
 use crate::node::{self, Raw};
 use crate::store::Store;
 use crate::sync::{AtomicU64, Ordering};
+use crate::value::ScalarType;
 
 /// Access to a node under a lock: its own, which ends with it ([`Guard`]), or one of a guard that it borrows from for
 /// `'s` ([`Lent`]), which has nothing to do when it goes out of scope.
@@ -254,4 +255,20 @@ impl<H: Hold> Access<'_, H> {
 /// How long to wait for a lock, as the three forms of each locking method say it.
 pub(crate) fn at_most(timeout: Option<Duration>) -> Wait {
     timeout.map_or(Wait::FOREVER, Wait::at_most)
+}
+
+/// The place of a scalar of exactly this type in a slot.
+pub(crate) fn lend_scalar<T: ScalarType>(slot: &Slot) -> Result<*mut T> {
+    let raw = Raw::load(slot);
+    if raw.tag as u8 != T::KIND as u8 {
+        return Err(wrong_kind(raw.kind()?, T::KIND.name()));
+    }
+    if !T::valid(raw.payload) {
+        return Err(Error::corrupt(
+            "a slot",
+            format_args!("the payload {:#x}", raw.payload),
+            "a value of its type",
+        ));
+    }
+    Ok(slot.payload.as_ptr().cast())
 }

@@ -3,12 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::access::{Guard, Hold, Lent, at_most};
+use super::access::{Guard, at_most};
 use super::get::{Slot, Source};
 use super::locking::operate;
 use super::{
-    Access, Array, ArrayMut, ArrayRef, Bytes, BytesMut, BytesRef, Get, Handle, List, ListMut, ListRef, Text,
-    TextMut, TextRef, slot_value, wrong_kind,
+    Access, Array, Bytes, Get, Handle, List, ListMut, StructMut, StructRef, Text, slot_value, wrong_kind,
 };
 use crate::arena::Arena;
 use crate::arena::layout::Node;
@@ -19,7 +18,7 @@ use crate::lock::{Mode, Wait};
 use crate::node::structure::{self, Writer};
 use crate::node::{self, Assigned, Raw};
 use crate::sync::Ordering;
-use crate::value::{Kind, ScalarType, Value};
+use crate::value::{Kind, Value};
 
 /// A handle to a struct: named fields, which keep the order in which they were added.
 ///
@@ -51,7 +50,7 @@ pub struct Struct {
     pub(crate) handle: Handle,
 }
 
-fn not_found(name: &str) -> Box<Error> {
+pub(super) fn not_found(name: &str) -> Box<Error> {
     Error::NotFound { path: name.to_owned() }.into()
 }
 
@@ -62,11 +61,11 @@ fn raw_field(arena: &Arena, node: &Node, key: &Key<'_>) -> BoxedResult<Option<Ra
 }
 
 /// The contents of the slot of a field that has to be there; the error's name is put in where it is reported.
-fn existing_field(arena: &Arena, node: &Node, key: &Key<'_>) -> BoxedResult<Raw> {
+pub(super) fn existing_field(arena: &Arena, node: &Node, key: &Key<'_>) -> BoxedResult<Raw> {
     raw_field(arena, node, key)?.ok_or_else(|| not_found(""))
 }
 
-fn names(arena: &Arena, node: &Node) -> BoxedResult<Vec<String>> {
+pub(super) fn names(arena: &Arena, node: &Node) -> BoxedResult<Vec<String>> {
     structure::fields(arena, node).map(|found| structure::name(arena, found?.field)).collect()
 }
 
@@ -643,7 +642,7 @@ impl Struct {
     }
 
     fn lock(&self, timeout: Option<Duration>) -> BoxedResult<StructMut<'static, Guard>> {
-        Ok(StructMut { access: Access::lock(&self.handle, Mode::Tree, &at_most(timeout))? })
+        Access::lock(&self.handle, Mode::Tree, &at_most(timeout)).map(StructMut::new)
     }
 
     /// Locks the struct and all below it against changes, for as long as the guard lives.
@@ -688,7 +687,7 @@ impl Struct {
 }
 
 /// Takes a field out and has what it names freed. The caller holds both.
-fn remove(operation: &Operation<'_>, node: &Node, key: &Key<'_>) -> BoxedResult<()> {
+pub(super) fn remove(operation: &Operation<'_>, node: &Node, key: &Key<'_>) -> BoxedResult<()> {
     let found = structure::find(operation.arena(), node, key)?.ok_or_else(|| not_found(""))?;
     let raw = Raw::load(&found.field.slot);
     if raw.declared() {
@@ -706,7 +705,12 @@ fn declared(raw: Raw, action: &'static str) -> Box<Error> {
     Error::Declared { path: String::new(), declared: declared.into(), action }.into()
 }
 
-fn rename(operation: &Operation<'_>, node: &Node, from: &Key<'_>, to: &Key<'_>) -> BoxedResult<()> {
+pub(super) fn rename(
+    operation: &Operation<'_>,
+    node: &Node,
+    from: &Key<'_>,
+    to: &Key<'_>,
+) -> BoxedResult<()> {
     let arena = operation.arena();
     let found = structure::find(arena, node, from)?.ok_or_else(|| not_found(from.name()))?;
     let raw = Raw::load(&found.field.slot);
@@ -722,7 +726,7 @@ fn rename(operation: &Operation<'_>, node: &Node, from: &Key<'_>, to: &Key<'_>) 
     Writer { operation, aside: false }.rename(node, from, to)
 }
 
-fn clear(operation: &Operation<'_>, node: &Node) -> BoxedResult<()> {
+pub(super) fn clear(operation: &Operation<'_>, node: &Node) -> BoxedResult<()> {
     let arena = operation.arena();
     for found in structure::fields(arena, node) {
         let field = found?.field;
@@ -762,412 +766,5 @@ impl<'a> TryFrom<&'a Struct> for Value<'static> {
 
     fn try_from(source: &'a Struct) -> Result<Value<'static>> {
         source.to_value()
-    }
-}
-
-/// A struct that is held exclusively, with all below it.
-///
-/// ```
-/// use structstore::StructStore;
-///
-/// let store = StructStore::new();
-/// store.nested("camera")?.set("exposure", 0.01)?;
-/// let mut root = store.write()?;
-/// root.set("num", 5)?;
-/// *root.scalar_mut::<i32>("num")? += 1;
-/// // What lies below is reached through the guard.
-/// let mut camera = root.at("camera")?;
-/// *camera.scalar_mut::<f64>("exposure")? *= 2.0;
-/// camera.set("gain", 1)?;
-/// drop(root);
-/// assert_eq!(store.to_string(), r#"{"camera": {"exposure": 0.02, "gain": 1}, "num": 6}"#);
-/// # Ok::<(), structstore::Error>(())
-/// ```
-pub struct StructMut<'s, H = Lent<'s>> {
-    pub(crate) access: Access<'s, H>,
-}
-
-impl<'s, H: Hold> StructMut<'s, H> {
-    pub(crate) fn new(access: Access<'s, H>) -> StructMut<'s, H> {
-        StructMut { access }
-    }
-
-    fn raw(&self, key: &Key<'_>) -> BoxedResult<Raw> {
-        existing_field(self.access.arena(), self.access.node(), key)
-    }
-
-    /// Assigns a field; see [`Struct::set`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Struct::set`].
-    pub fn set<'k, 'v>(&mut self, key: impl Into<Key<'k>>, value: impl Into<Value<'v>>) -> Result<()> {
-        let (key, value) = (key.into(), value.into());
-        let index = self.access.id().index;
-        let depth = node::depth_of(self.access.arena(), index);
-        depth
-            .and_then(|depth| Ok(value.check_depth(depth)?))
-            .and_then(|()| {
-                self.access.operate(|operation| node::assign_field(operation, index, &key, &value))
-            })
-            .map_err(|error| self.access.locate_field(error, key.name()))
-    }
-
-    /// Reads a field as a scalar, `String`, `Vec<u8>`, `Option` or [`Value`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Struct::get`]; [`Error::HeldByGuard`] for a handle, which could not be used.
-    pub fn get<'k, T: Get>(&self, key: impl Into<Key<'k>>) -> Result<T> {
-        let key = key.into();
-        self.raw(&key)
-            .and_then(|raw| T::get(Slot { raw, source: Source::Held(self.access.arena()) }))
-            .map_err(|error| self.access.locate_field(error, key.name()))
-    }
-
-    /// A field's own memory.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NotFound`], or [`Error::WrongType`] if the field is not of exactly this type.
-    ///
-    /// ```
-    /// let store = structstore::StructStore::new();
-    /// store.set("num", 5)?;
-    /// let mut guard = store.write()?;
-    /// *guard.scalar_mut::<i32>("num")? += 1;
-    /// let error = guard.scalar_mut::<i64>("num").unwrap_err();
-    /// assert_eq!(error.to_string(), "num: found i32, expected i64");
-    /// # Ok::<(), structstore::Error>(())
-    /// ```
-    pub fn scalar_mut<'k, T: ScalarType>(&mut self, key: impl Into<Key<'k>>) -> Result<&mut T> {
-        let key = key.into();
-        let (arena, node) = (self.access.arena(), self.access.node());
-        let found = structure::find(arena, node, &key)
-            .and_then(|found| found.ok_or_else(|| not_found("")))
-            .and_then(|found| {
-                self.access.note(&found.field.slot.payload)?;
-                lend_scalar::<T>(&found.field.slot)
-            });
-        match found {
-            // SAFETY: a valid T (checked) in a slot that lives while the struct is held, which nobody else
-            // touches; `&mut self` keeps this guard from giving out another reference meanwhile.
-            Ok(place) => Ok(unsafe { &mut *place }),
-            Err(error) => Err(self.access.locate_field(error, key.name())),
-        }
-    }
-
-    /// The struct in a field that exists.
-    ///
-    /// # Errors
-    ///
-    /// As [`Struct::at`].
-    pub fn at<'k>(&mut self, key: impl Into<Key<'k>>) -> Result<StructMut<'_>> {
-        Ok(self.child(key.into(), Kind::Struct).map(StructMut::new)?)
-    }
-
-    /// The struct in a field, which is created if it is missing.
-    ///
-    /// # Errors
-    ///
-    /// As [`Struct::nested`].
-    ///
-    /// ```
-    /// let store = structstore::StructStore::new();
-    /// let mut guard = store.write()?;
-    /// guard.nested("camera")?.set("exposure", 0.01)?;
-    /// guard.list("log")?.push("started")?;
-    /// drop(guard);
-    /// assert_eq!(store.to_string(), r#"{"camera": {"exposure": 0.01}, "log": ["started"]}"#);
-    /// # Ok::<(), structstore::Error>(())
-    /// ```
-    pub fn nested<'k>(&mut self, key: impl Into<Key<'k>>) -> Result<StructMut<'_>> {
-        Ok(self.child_or(key.into(), Value::Struct(Vec::new())).map(StructMut::new)?)
-    }
-
-    /// The list in a field, which is created if it is missing.
-    ///
-    /// # Errors
-    ///
-    /// As [`Struct::list`].
-    pub fn list<'k>(&mut self, key: impl Into<Key<'k>>) -> Result<ListMut<'_>> {
-        Ok(self.child_or(key.into(), Value::List(Vec::new())).map(ListMut::new)?)
-    }
-
-    /// The text in a field, which is created if it is missing.
-    ///
-    /// # Errors
-    ///
-    /// As [`Struct::text`].
-    pub fn text<'k>(&mut self, key: impl Into<Key<'k>>) -> Result<TextMut<'_>> {
-        Ok(self.child_or(key.into(), Value::Text("".into())).map(TextMut::new)?)
-    }
-
-    /// The bytes in a field, which are created if they are missing.
-    ///
-    /// # Errors
-    ///
-    /// As [`Struct::bytes`].
-    pub fn bytes<'k>(&mut self, key: impl Into<Key<'k>>) -> Result<BytesMut<'_>> {
-        Ok(self.child_or(key.into(), Value::Bytes((&[]).into())).map(BytesMut::new)?)
-    }
-
-    /// The array in a field that exists.
-    ///
-    /// # Errors
-    ///
-    /// As [`Struct::at`].
-    pub fn array<'k>(&mut self, key: impl Into<Key<'k>>) -> Result<ArrayMut<'_>> {
-        Ok(self.child(key.into(), Kind::Array).map(ArrayMut::new)?)
-    }
-
-    /// What a field names, which is created as `value` if it is missing.
-    fn child_or(&mut self, key: Key<'_>, value: Value<'_>) -> BoxedResult<Access<'_>> {
-        let kind = value.kind();
-        if structure::find(self.access.arena(), self.access.node(), &key)?.is_none() {
-            self.set(key, value)?;
-        }
-        self.child(key, kind)
-    }
-
-    fn child(&mut self, key: Key<'_>, kind: Kind) -> BoxedResult<Access<'_>> {
-        let child = self.raw(&key).and_then(|raw| match raw.kind()? {
-            found if found == kind => self.access.child(raw),
-            found => Err(wrong_kind(found, kind.name())),
-        });
-        Ok(child.map_err(|error| self.access.locate_field(error, key.name()))?)
-    }
-
-    /// Whether there is a field of that name.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Corrupt`] if the memory is damaged.
-    pub fn contains<'k>(&self, key: impl Into<Key<'k>>) -> Result<bool> {
-        Ok(structure::find(self.access.arena(), self.access.node(), &key.into())?.is_some())
-    }
-
-    /// Removes a field with all below it.
-    ///
-    /// # Errors
-    ///
-    /// As [`Struct::remove`].
-    pub fn remove<'k>(&mut self, key: impl Into<Key<'k>>) -> Result<()> {
-        let key = key.into();
-        let index = self.access.id().index;
-        self.access
-            .operate(|operation| remove(operation, operation.arena().node(index)?, &key))
-            .map_err(|error| self.access.locate_field(error, key.name()))
-    }
-
-    /// Gives a field another name.
-    ///
-    /// # Errors
-    ///
-    /// As [`Struct::rename`].
-    pub fn rename<'a, 'b>(&mut self, from: impl Into<Key<'a>>, to: impl Into<Key<'b>>) -> Result<()> {
-        let (from, to) = (from.into(), to.into());
-        let index = self.access.id().index;
-        self.access
-            .operate(|operation| rename(operation, operation.arena().node(index)?, &from, &to))
-            .map_err(|error| self.access.locate(error))
-    }
-
-    /// Removes all fields.
-    ///
-    /// # Errors
-    ///
-    /// As [`Struct::clear`].
-    pub fn clear(&mut self) -> Result<()> {
-        let index = self.access.id().index;
-        self.access
-            .operate(|operation| clear(operation, operation.arena().node(index)?))
-            .map_err(|error| self.access.locate(error))
-    }
-
-    /// How many fields there are.
-    pub fn len(&self) -> usize {
-        structure::count(self.access.node()) as usize
-    }
-
-    /// Whether there are no fields.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The names of the fields, in order.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Corrupt`] if the memory is damaged.
-    pub fn names(&self) -> Result<Vec<String>> {
-        Ok(names(self.access.arena(), self.access.node())?)
-    }
-
-    /// The struct with all below it.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Corrupt`] if the memory is damaged.
-    pub fn to_value(&self) -> Result<Value<'static>> {
-        Ok(super::held_value(self.access.arena(), self.access.node(), 0)?)
-    }
-
-    /// The same access for a shorter time, to pass on.
-    pub fn reborrow(&mut self) -> StructMut<'_> {
-        StructMut::new(self.access.reborrow())
-    }
-}
-
-/// The place of a scalar of exactly this type in a slot.
-pub(crate) fn lend_scalar<T: ScalarType>(slot: &crate::arena::layout::Slot) -> BoxedResult<*mut T> {
-    let raw = Raw::load(slot);
-    if raw.tag as u8 != T::KIND as u8 {
-        return Err(wrong_kind(raw.kind()?, T::KIND.name()));
-    }
-    if !T::valid(raw.payload) {
-        return Err(Error::corrupt(
-            "a slot",
-            format_args!("the payload {:#x}", raw.payload),
-            "a value of its type",
-        ));
-    }
-    Ok(slot.payload.as_ptr().cast())
-}
-
-/// A struct that is held for reading, with all below it.
-///
-/// ```
-/// use structstore::StructStore;
-///
-/// let store = StructStore::new();
-/// store.set("low", 1)?;
-/// store.set("name", "arm")?;
-/// let guard = store.read()?; // others may read, but not change it
-/// assert_eq!(guard.get::<i32>("low")?, 1);
-/// assert_eq!(guard.text("name")?.as_str()?, "arm"); // where it lies
-/// assert_eq!(guard.names()?, ["low", "name"]);
-/// # Ok::<(), structstore::Error>(())
-/// ```
-pub struct StructRef<'s, H = Lent<'s>> {
-    pub(crate) access: Access<'s, H>,
-}
-
-impl<'s, H: Hold> StructRef<'s, H> {
-    pub(crate) fn new(access: Access<'s, H>) -> StructRef<'s, H> {
-        StructRef { access }
-    }
-
-    fn child(&self, key: Key<'_>, kind: Kind) -> BoxedResult<Access<'_>> {
-        let (arena, node) = (self.access.arena(), self.access.node());
-        let child = existing_field(arena, node, &key).and_then(|raw| match raw.kind()? {
-            found if found == kind => self.access.child(raw),
-            found => Err(wrong_kind(found, kind.name())),
-        });
-        Ok(child.map_err(|error| self.access.locate_field(error, key.name()))?)
-    }
-
-    /// The struct in a field that exists.
-    ///
-    /// # Errors
-    ///
-    /// As [`Struct::at`].
-    ///
-    /// ```
-    /// let store = structstore::StructStore::new();
-    /// store.nested("camera")?.set("exposure", 0.01)?;
-    /// store.list("log")?.push("started")?;
-    /// let guard = store.read()?;
-    /// assert_eq!(guard.at("camera")?.get::<f64>("exposure")?, 0.01);
-    /// assert_eq!(guard.list("log")?.get::<String>(0)?, "started");
-    /// # Ok::<(), structstore::Error>(())
-    /// ```
-    pub fn at<'k>(&self, key: impl Into<Key<'k>>) -> Result<StructRef<'_>> {
-        Ok(self.child(key.into(), Kind::Struct).map(StructRef::new)?)
-    }
-
-    /// The list in a field that exists.
-    ///
-    /// # Errors
-    ///
-    /// As [`Struct::at`].
-    pub fn list<'k>(&self, key: impl Into<Key<'k>>) -> Result<ListRef<'_>> {
-        Ok(self.child(key.into(), Kind::List).map(ListRef::new)?)
-    }
-
-    /// The array in a field that exists.
-    ///
-    /// # Errors
-    ///
-    /// As [`Struct::at`].
-    pub fn array<'k>(&self, key: impl Into<Key<'k>>) -> Result<ArrayRef<'_>> {
-        Ok(self.child(key.into(), Kind::Array).map(ArrayRef::new)?)
-    }
-
-    /// The text in a field that exists.
-    ///
-    /// # Errors
-    ///
-    /// As [`Struct::at`].
-    pub fn text<'k>(&self, key: impl Into<Key<'k>>) -> Result<TextRef<'_>> {
-        Ok(self.child(key.into(), Kind::Text).map(TextRef::lent)?)
-    }
-
-    /// The bytes in a field that exists.
-    ///
-    /// # Errors
-    ///
-    /// As [`Struct::at`].
-    pub fn bytes<'k>(&self, key: impl Into<Key<'k>>) -> Result<BytesRef<'_>> {
-        Ok(self.child(key.into(), Kind::Bytes).map(BytesRef::lent)?)
-    }
-
-    /// Whether there is a field of that name.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Corrupt`] if the memory is damaged.
-    pub fn contains<'k>(&self, key: impl Into<Key<'k>>) -> Result<bool> {
-        Ok(structure::find(self.access.arena(), self.access.node(), &key.into())?.is_some())
-    }
-
-    /// Reads a field as a scalar, `String`, `Vec<u8>`, `Option` or [`Value`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Struct::get`].
-    pub fn get<'k, T: Get>(&self, key: impl Into<Key<'k>>) -> Result<T> {
-        let key = key.into();
-        existing_field(self.access.arena(), self.access.node(), &key)
-            .and_then(|raw| T::get(Slot { raw, source: Source::Held(self.access.arena()) }))
-            .map_err(|error| self.access.locate_field(error, key.name()))
-    }
-
-    /// How many fields there are.
-    pub fn len(&self) -> usize {
-        structure::count(self.access.node()) as usize
-    }
-
-    /// Whether there are no fields.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The names of the fields, in order.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Corrupt`] if the memory is damaged.
-    pub fn names(&self) -> Result<Vec<String>> {
-        Ok(names(self.access.arena(), self.access.node())?)
-    }
-
-    /// The struct with all below it.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Corrupt`] if the memory is damaged.
-    pub fn to_value(&self) -> Result<Value<'static>> {
-        Ok(super::held_value(self.access.arena(), self.access.node(), 0)?)
     }
 }

@@ -3,8 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::access::{Guard, Hold, Lent, at_most};
-use super::fields::lend_scalar;
+use super::access::{Guard, Hold, Lent, at_most, lend_scalar};
 use super::get::{Slot, Source};
 use super::{Access, ArrayMut, BytesMut, Get, Handle, StructMut, TextMut, slot_value, wrong_kind};
 use crate::arena::Arena;
