@@ -335,17 +335,21 @@ fn depth_is_bounded_both_ways() {
     assert!(is_too_deep(StructStore::new().put("deep", &deepest)));
     StructStore::new().put("deep", &Nest(127)).unwrap();
 
-    let chain = (0..100_000).fold(Chain::End, |chain, _| Chain::Link(Box::new(chain)));
+    let mut chain = (0..100_000).fold(Chain::End, |chain, _| Chain::Link(Box::new(chain)));
     assert!(is_too_deep(to_value(&chain)));
-    // Dropping it recurses without bound.
-    std::mem::forget(chain);
+    // Link by link, for dropping it as a whole recurses without bound.
+    while let Chain::Link(rest) = chain {
+        chain = *rest;
+    }
     let short = (0..100).fold(Chain::End, |chain, _| Chain::Link(Box::new(chain)));
     let value = to_value(&short).unwrap();
     assert_eq!(format!("{:?}", from_value::<Chain>(&value).unwrap()), format!("{short:?}"));
 
-    let wrapped = (0..100_000).fold(Wrapped(None), |wrapped, _| Wrapped(Some(Box::new(wrapped))));
+    let mut wrapped = (0..100_000).fold(Wrapped(None), |wrapped, _| Wrapped(Some(Box::new(wrapped))));
     assert!(is_too_deep(to_value(&wrapped)));
-    std::mem::forget(wrapped);
+    while let Wrapped(Some(rest)) = wrapped {
+        wrapped = *rest;
+    }
     assert!(is_too_deep(from_value::<Wrapped>(&Value::from(1))));
 
     let json = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
