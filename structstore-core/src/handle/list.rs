@@ -435,13 +435,14 @@ impl<'s, H: Hold> ListMut<'s, H> {
     #[inline]
     pub fn push<'v>(&mut self, value: impl Into<Value<'v>>) -> Result<()> {
         let value = value.into();
-        if let Value::Scalar(scalar) = value {
-            let raw = Raw { tag: scalar.kind() as u64, payload: scalar.payload() };
-            if !self.access.in_transaction()
-                && list::push_in_place(self.access.arena(), self.access.node(), raw)?
-            {
-                return Ok(());
-            }
+        // By reference: what has just been written in parts is slow to be read as a whole.
+        if let Some(raw) = Raw::plain(&value)
+            && !self.access.in_transaction()
+            && list::push_in_place(self.access.arena(), self.access.node(), raw)?
+        {
+            // Nothing is to be dropped of it, which the compiler cannot know.
+            std::mem::forget(value);
+            return Ok(());
         }
         Ok(self.push_slow(value)?)
     }
