@@ -197,3 +197,43 @@ def test_dates_paths_and_complex_numbers_are_stored(store: StructStore) -> None:
     with pytest.raises(UnsupportedError, match="time zone"):
         store.aware = datetime.datetime.now(datetime.timezone.utc)
     assert "aware" not in store
+
+
+def test_attrs_classes_come_out_as_they_went_in(store: StructStore) -> None:
+    import attrs
+
+    @attrs.define
+    class Inner:
+        x: float
+        y: float = 2.0
+
+    @attrs.frozen
+    class Outer:
+        name: str
+        inner: Inner
+        many: list[Inner] = attrs.field(factory=list)
+
+    # Local classes are no names that annotations could be looked up by.
+    Outer.__annotations__.update(inner=Inner, many=list[Inner])
+    store.outer = Outer("outer", Inner(1.0), [Inner(3.0, 4.0)])
+    assert store.outer.to(Outer) == Outer("outer", Inner(1.0), [Inner(3.0, 4.0)])
+    del store.outer.many
+    assert store.outer.to(Outer) == Outer("outer", Inner(1.0))
+    del store.outer.name
+    with pytest.raises(NotFoundError, match="outer.name: no such field"):
+        store.outer.to(Outer)
+
+
+def test_pydantic_models_come_out_as_they_went_in(store: StructStore) -> None:
+    import pydantic
+
+    class Model(pydantic.BaseModel):
+        num: int
+        names: list[str] = []
+
+    store.model = Model(num=5, names=["a"])
+    assert store.model.to_dict() == {"num": 5, "names": ["a"]}
+    assert store.model.to(Model) == Model(num=5, names=["a"])
+    store.model.num = "no number"
+    with pytest.raises(ValueError, match="num"):
+        store.model.to(Model)
