@@ -12,9 +12,9 @@ use syn::{Expr, ExprLit, Generics, Lit, Type, parse_quote};
 
 use crate::parse::{Default, Field, Input, Shape, Storage, Variant, ungroup};
 
-/// The companions and the impl of `Field`.
+/// The companions and the impls.
 pub(crate) fn expand(input: &Input) -> TokenStream {
-    match &input.shape {
+    let (companions, impls) = match &input.shape {
         Shape::Struct(fields) => {
             let stored: Vec<&Field> =
                 fields.iter().filter(|field| !matches!(field.storage, Storage::Skip)).collect();
@@ -22,10 +22,18 @@ pub(crate) fn expand(input: &Input) -> TokenStream {
             let exclusive = companion(input, &stored, "Mut", "write");
             let reborrow = reborrow(input);
             let field = struct_impl(input, fields, &stored);
-            quote!(#shared #exclusive #reborrow #field)
+            (quote!(#shared #exclusive #reborrow), field)
         }
-        Shape::Newtype(field) => newtype_impl(input, field),
-        Shape::Enum(variants) => enum_impl(input, variants),
+        Shape::Newtype(field) => (TokenStream::new(), newtype_impl(input, field)),
+        Shape::Enum(variants) => (TokenStream::new(), enum_impl(input, variants)),
+    };
+    quote! {
+        #companions
+        // The source has these warnings already, and `expect` would warn where it has none.
+        #[allow(deprecated)]
+        const _: () = {
+            #impls
+        };
     }
 }
 
@@ -245,6 +253,8 @@ fn struct_impl(input: &Input, all: &[Field], stored: &[&Field]) -> TokenStream {
 
     let slots = stored.iter().map(|field| match field.storage {
         Storage::Flatten => field.item(input, quote!(SLOTS_ONLY)),
+        // The code that converts it is the user's, which is not to run on what may be discarded.
+        Storage::With(_) => quote!(false),
         _ => field.item(input, quote!(IN_SLOT)),
     });
     let initial = all.iter().map(|field| {
@@ -290,12 +300,9 @@ fn struct_impl(input: &Input, all: &[Field], stored: &[&Field]) -> TokenStream {
     }
 
     quote! {
-        const _: () = {
             // A type of its own, because a tuple of places would show private types in the interface of a public one.
             #vis struct #place_type #impl_generics(#private::BoundNode, #(#places,)*) #clause;
 
-            // The source has these warnings already.
-            #[allow(deprecated)]
             impl #impl_generics #krate::Field for #ident #type_generics #clause {
                 type Ref<'s> = #lent_ref<'s, #params>;
                 type Mut<'s> = #lent_mut<'s, #params>;
@@ -368,7 +375,6 @@ fn struct_impl(input: &Input, all: &[Field], stored: &[&Field]) -> TokenStream {
                 }
             }
 
-            #[allow(deprecated)]
             impl #impl_generics #krate::Fields for #ident #type_generics #clause {
                 const NAMES: &'static #private::Names =
                     &#private::Names { own: &[#(#own),*], flattened: &[#(#flattened),*] };
@@ -387,7 +393,6 @@ fn struct_impl(input: &Input, all: &[Field], stored: &[&Field]) -> TokenStream {
                     #result::Ok(#place_type(*#node, #(#resolutions,)*))
                 }
             }
-        };
     }
 }
 
@@ -403,15 +408,17 @@ fn newtype_impl(input: &Input, field: &Field) -> TokenStream {
     let (lent_ref, lent_mut) = (item(quote!(Ref<'s>)), item(quote!(Mut<'s>)));
     let (lent_again, place_type) = (item(quote!(Mut<'a>)), item(quote!(Place)));
     let (kind, optional, schema) = (item(quote!(KIND)), item(quote!(OPTIONAL)), item(quote!(schema())));
-    let (in_slot, slots_only) = (item(quote!(IN_SLOT)), item(quote!(SLOTS_ONLY)));
+    let (in_slot, slots_only) = match field.storage {
+        // As for the fields of a struct.
+        Storage::With(_) => (quote!(false), quote!(false)),
+        _ => (item(quote!(IN_SLOT)), item(quote!(SLOTS_ONLY))),
+    };
     let [resolve, check, log, reborrow, lend, lend_mut] =
         [quote!(resolve), quote!(check), quote!(log), quote!(reborrow), quote!(lend), quote!(lend_mut)]
             .map(item);
     let (default, to_value) = (field.default(input), field.to_value(input));
     let load = field.load(input, &place, &lender);
     quote! {
-        const _: () = {
-            #[allow(deprecated)]
             impl #impl_generics #krate::Field for #ident #type_generics #clause {
                 type Ref<'s> = #lent_ref;
                 type Mut<'s> = #lent_mut;
@@ -476,7 +483,6 @@ fn newtype_impl(input: &Input, field: &Field) -> TokenStream {
                     unsafe { #lend_mut(#place, #lender) }
                 }
             }
-        };
     }
 }
 
@@ -492,8 +498,6 @@ fn enum_impl(input: &Input, variants: &[Variant]) -> TokenStream {
     let default = variants.iter().find(|variant| variant.default).or(variants.first());
     let default = default.map(|variant| &variant.ident);
     quote! {
-        const _: () = {
-            #[allow(deprecated)]
             impl #impl_generics #krate::Choice for #ident #type_generics #clause {
                 const NAMES: &'static [&'static str] = &[#(#names),*];
 
@@ -509,7 +513,6 @@ fn enum_impl(input: &Input, variants: &[Variant]) -> TokenStream {
                 }
             }
 
-            #[allow(deprecated)]
             impl #impl_generics #krate::Field for #ident #type_generics #clause {
                 type Ref<'s> = Self;
                 type Mut<'s> = #krate::ChoiceMut<'s, Self>;
@@ -557,6 +560,5 @@ fn enum_impl(input: &Input, variants: &[Variant]) -> TokenStream {
                     unsafe { #place.lend_mut(#lender) }
                 }
             }
-        };
     }
 }

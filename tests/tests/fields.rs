@@ -838,3 +838,85 @@ fn two_openings_lend_nothing_twice() -> Result<()> {
     assert_eq!(two.load()?.gains[0], 1.0);
     Ok(())
 }
+
+/// Where the user's code panics under a lock of a binding, the lock is given back.
+#[test]
+fn what_panics_while_fields_are_loaded_holds_nothing() -> Result<()> {
+    #[derive(StructStore)]
+    struct Fussy {
+        #[structstore(with = "fussy")]
+        number: i64,
+        inner: Option<Picky>,
+    }
+
+    #[derive(StructStore)]
+    struct Picky {
+        #[structstore(default = panic_if_asked())]
+        value: i64,
+    }
+
+    fn panic_if_asked() -> i64 {
+        panic!("no default")
+    }
+
+    mod fussy {
+        pub(super) type Stored = i64;
+
+        pub(super) fn to_stored(number: &i64) -> i64 {
+            *number
+        }
+
+        pub(super) fn from_stored(number: i64) -> Result<i64, &'static str> {
+            assert_ne!(number, 13, "unlucky");
+            Ok(number)
+        }
+    }
+
+    let panics = |run: &dyn Fn()| {
+        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).is_err());
+    };
+    on_both(|store| {
+        let fussy = store.bind::<Fussy>()?;
+        store.set("number", 13)?;
+        panics(&|| drop(fussy.load()));
+        store.set("number", 12)?;
+        assert_eq!(fussy.load()?.number, 12);
+
+        // Incomplete, so that its default is asked for.
+        store.set("inner", Value::record::<String>([]))?;
+        panics(&|| drop(fussy.write()));
+        store.set("inner", Value::Null)?;
+        drop(fussy.write()?);
+        Ok(())
+    })
+}
+
+/// Whoever reads through a guard sees nothing change, also not through views that were there before.
+#[test]
+fn what_is_lent_for_reading_does_not_change_through_views() -> Result<()> {
+    #[derive(StructStore)]
+    struct Viewed {
+        #[structstore(default = [1.0; 3])]
+        fixed: [f64; 3],
+        #[structstore(default = vec![1.0; 3])]
+        free: Vec<f64>,
+        #[structstore(default = Some([1.0; 3]))]
+        optional: Option<[f64; 3]>,
+    }
+
+    on_both(|store| {
+        let viewed = store.bind::<Viewed>()?;
+        for name in ["fixed", "free", "optional"] {
+            let view = store.array(name)?.view()?;
+            let held = store.read()?;
+            assert!(matches!(held.fields_of(&viewed).err(), Some(Error::Leased { .. })), "{name}");
+            drop(held);
+            let guard = viewed.read()?;
+            view.cells::<f64>()?[0].set(9.0);
+            let fields = guard.fields();
+            assert_eq!((fields.fixed[0], fields.free.as_slice()?[0]), (1.0, 1.0), "{name}");
+            assert_eq!(fields.optional.unwrap()[0], 1.0, "{name}");
+        }
+        Ok(())
+    })
+}

@@ -133,6 +133,28 @@ impl Struct {
     }
 }
 
+/// A lock that is given back also where the user's code panics: a default, or what converts a foreign type.
+struct HeldFor<'a> {
+    held: Held,
+    arena: &'a Arena,
+}
+
+impl HeldFor<'_> {
+    #[inline(always)]
+    fn keep(self) -> Held {
+        let held = self.held;
+        std::mem::forget(self);
+        held
+    }
+}
+
+impl Drop for HeldFor<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        self.held.release(self.arena);
+    }
+}
+
 impl<T: Field> Binding<T> {
     fn lender(&self) -> Lender<'_> {
         Lender { store: self.handle.store() }
@@ -147,14 +169,20 @@ impl<T: Field> Binding<T> {
 
     #[inline(always)]
     fn guard(&self, mode: Mode, wait: &Wait) -> Result<Held> {
-        let held = self.lock(mode, wait)?;
+        let held = self.held(mode, wait)?;
         match T::check(&self.place, self.lender(), mode == Mode::Tree) {
-            Ok(()) => Ok(held),
+            Ok(()) => Ok(held.keep()),
             Err(error) => {
-                held.release(self.handle.arena());
+                drop(held);
                 Err(self.handle.locate(error))
             }
         }
+    }
+
+    /// The lock for a while, in which the user's code may run.
+    #[inline(always)]
+    fn held(&self, mode: Mode, wait: &Wait) -> Result<HeldFor<'_>> {
+        Ok(HeldFor { held: self.lock(mode, wait)?, arena: self.handle.arena() })
     }
 
     /// Locks the struct for changing, for as long as the guard lives.
@@ -313,9 +341,9 @@ impl<T: Field> Binding<T> {
             let loaded = self.handle.read(|_, _| Ok(T::load(&self.place, self.lender())?));
             return loaded.map_err(|error| self.handle.locate(error));
         }
-        let held = self.lock(Mode::Shared, &Wait::FOREVER)?;
+        let held = self.held(Mode::Shared, &Wait::FOREVER)?;
         let loaded = T::load(&self.place, self.lender());
-        held.release(self.handle.arena());
+        drop(held);
         loaded.map_err(|error| self.handle.locate(error))
     }
 

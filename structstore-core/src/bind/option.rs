@@ -40,27 +40,24 @@ impl<P> OptionPlace<P> {
         then: impl FnOnce(&P) -> R,
     ) -> Result<Option<R>> {
         let slot = self.slot();
-        let mut resolved = self.resolved.lock();
+        // Taken out meanwhile: what follows may wait for the heap, or run the user's code. Who finds nothing resolves it.
+        let cached = self.resolved.try_lock().and_then(|mut resolved| resolved.take());
         if Self::is_null(slot.slot) {
-            *resolved = None;
             return Ok(None);
         }
         let raw = Raw::load(slot.slot);
-        // A scalar lies in the slot itself; a node is the same as long as its name is.
-        if !resolved.as_ref().is_some_and(|(known, _)| known.tag == raw.tag && known.id() == raw.id()) {
-            let value = match exclusive {
-                true => lender.resolve::<T>(self.parent, slot)?,
-                false => Binder::looking(lender.arena()).resolve_slot::<T>(slot)?,
-            };
+        let value = match cached {
+            // A scalar lies in the slot itself; a node is the same as long as its name is.
+            Some((known, value)) if known.tag == raw.tag && known.id() == raw.id() => value,
+            _ if exclusive => lender.resolve::<T>(self.parent, slot)?,
+            _ => Binder::looking(lender.arena()).resolve_slot::<T>(slot)?,
+        };
+        T::check(&value, lender, exclusive)?;
+        let result = then(&value);
+        if let Some(mut resolved) = self.resolved.try_lock() {
             *resolved = Some((raw, value));
         }
-        match &*resolved {
-            Some((_, value)) => {
-                T::check(value, lender, exclusive)?;
-                Ok(Some(then(value)))
-            }
-            None => Ok(None),
-        }
+        Ok(Some(result))
     }
 
     fn is_null(slot: &Slot) -> bool {

@@ -10,7 +10,7 @@ use std::sync::atomic::{
 use crate::value::Element;
 
 /// A type of elements that can be read and written atomically: all numbers that Rust has for arrays.
-pub trait CellElement: Element {
+pub trait CellElement: Element + sealed::Sealed {
     #[doc(hidden)]
     type Atomic: Send + Sync + 'static;
     #[doc(hidden)]
@@ -21,8 +21,15 @@ pub trait CellElement: Element {
     fn store(self, atomic: &Self::Atomic);
 }
 
+/// Memory is lent as `Atomic`, so that nobody else may choose it.
+mod sealed {
+    pub trait Sealed {}
+}
+
 macro_rules! cell_elements {
     ($($type:ty, $atomic:ty, $to_bits:expr, $from_bits:expr;)*) => {$(
+        impl sealed::Sealed for $type {}
+
         impl CellElement for $type {
             type Atomic = $atomic;
 

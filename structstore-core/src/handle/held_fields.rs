@@ -63,18 +63,6 @@ impl<'s, H: Hold> StructMut<'s, H> {
             .map_err(|error| self.access.locate_field(error, key.name()))
     }
 
-    /// Reads a field as a scalar, `String`, `Vec<u8>`, `Option` or [`Value`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Struct::get`]; [`Error::HeldByGuard`] for a handle, which could not be used.
-    pub fn get<'k, T: Get>(&self, key: impl Into<Key<'k>>) -> Result<T> {
-        let key = key.into();
-        self.raw(&key)
-            .and_then(|raw| T::get(Slot { raw, source: Source::Held(self.access.arena()) }))
-            .map_err(|error| self.access.locate_field(error, key.name()))
-    }
-
     /// A field's own memory.
     ///
     /// # Errors
@@ -188,15 +176,6 @@ impl<'s, H: Hold> StructMut<'s, H> {
         Ok(child.map_err(|error| self.access.locate_field(error, key.name()))?)
     }
 
-    /// Whether there is a field of that name.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Corrupt`] if the memory is damaged.
-    pub fn contains<'k>(&self, key: impl Into<Key<'k>>) -> Result<bool> {
-        Ok(structure::find(self.access.arena(), self.access.node(), &key.into())?.is_some())
-    }
-
     /// Removes a field with all below it.
     ///
     /// # Errors
@@ -233,34 +212,6 @@ impl<'s, H: Hold> StructMut<'s, H> {
         self.access
             .operate(|operation| clear(operation, operation.arena().node(index)?))
             .map_err(|error| self.access.locate(error))
-    }
-
-    /// How many fields there are.
-    pub fn len(&self) -> usize {
-        structure::count(self.access.node()) as usize
-    }
-
-    /// Whether there are no fields.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The names of the fields, in order.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Corrupt`] if the memory is damaged.
-    pub fn names(&self) -> Result<Vec<String>> {
-        Ok(names(self.access.arena(), self.access.node())?)
-    }
-
-    /// The struct with all below it.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Corrupt`] if the memory is damaged.
-    pub fn to_value(&self) -> Result<Value<'static>> {
-        Ok(super::held_value(self.access.arena(), self.access.node(), 0)?)
     }
 
     /// The same access for a shorter time, to pass on.
@@ -355,53 +306,62 @@ impl<'s, H: Hold> StructRef<'s, H> {
     pub fn bytes<'k>(&self, key: impl Into<Key<'k>>) -> Result<BytesRef<'_>> {
         Ok(self.child(key.into(), Kind::Bytes).map(BytesRef::lent)?)
     }
-
-    /// Whether there is a field of that name.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Corrupt`] if the memory is damaged.
-    pub fn contains<'k>(&self, key: impl Into<Key<'k>>) -> Result<bool> {
-        Ok(structure::find(self.access.arena(), self.access.node(), &key.into())?.is_some())
-    }
-
-    /// Reads a field as a scalar, `String`, `Vec<u8>`, `Option` or [`Value`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Struct::get`].
-    pub fn get<'k, T: Get>(&self, key: impl Into<Key<'k>>) -> Result<T> {
-        let key = key.into();
-        existing_field(self.access.arena(), self.access.node(), &key)
-            .and_then(|raw| T::get(Slot { raw, source: Source::Held(self.access.arena()) }))
-            .map_err(|error| self.access.locate_field(error, key.name()))
-    }
-
-    /// How many fields there are.
-    pub fn len(&self) -> usize {
-        structure::count(self.access.node()) as usize
-    }
-
-    /// Whether there are no fields.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The names of the fields, in order.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Corrupt`] if the memory is damaged.
-    pub fn names(&self) -> Result<Vec<String>> {
-        Ok(names(self.access.arena(), self.access.node())?)
-    }
-
-    /// The struct with all below it.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Corrupt`] if the memory is damaged.
-    pub fn to_value(&self) -> Result<Value<'static>> {
-        Ok(super::held_value(self.access.arena(), self.access.node(), 0)?)
-    }
 }
+
+/// What both guards tell of the struct that they hold.
+macro_rules! reading {
+    ($type:ident) => {
+        impl<H: Hold> $type<'_, H> {
+            /// Whether there is a field of that name.
+            ///
+            /// # Errors
+            ///
+            /// [`Error::Corrupt`] if the memory is damaged.
+            pub fn contains<'k>(&self, key: impl Into<Key<'k>>) -> Result<bool> {
+                Ok(structure::find(self.access.arena(), self.access.node(), &key.into())?.is_some())
+            }
+
+            /// Reads a field as a scalar, `String`, `Vec<u8>`, `Option` or [`Value`].
+            ///
+            /// # Errors
+            ///
+            /// As [`Struct::get`]; [`Error::HeldByGuard`] for a handle, which could not be used.
+            pub fn get<'k, T: Get>(&self, key: impl Into<Key<'k>>) -> Result<T> {
+                let key = key.into();
+                existing_field(self.access.arena(), self.access.node(), &key)
+                    .and_then(|raw| T::get(Slot { raw, source: Source::Held(self.access.arena()) }))
+                    .map_err(|error| self.access.locate_field(error, key.name()))
+            }
+
+            /// How many fields there are.
+            pub fn len(&self) -> usize {
+                structure::count(self.access.node()) as usize
+            }
+
+            /// Whether there are no fields.
+            pub fn is_empty(&self) -> bool {
+                self.len() == 0
+            }
+
+            /// The names of the fields, in order.
+            ///
+            /// # Errors
+            ///
+            /// [`Error::Corrupt`] if the memory is damaged.
+            pub fn names(&self) -> Result<Vec<String>> {
+                Ok(names(self.access.arena(), self.access.node())?)
+            }
+
+            /// The struct with all below it.
+            ///
+            /// # Errors
+            ///
+            /// [`Error::Corrupt`] if the memory is damaged.
+            pub fn to_value(&self) -> Result<Value<'static>> {
+                Ok(super::held_value(self.access.arena(), self.access.node(), 0)?)
+            }
+        }
+    };
+}
+reading!(StructMut);
+reading!(StructRef);

@@ -27,6 +27,13 @@ pub(crate) fn splice_end(
         return Err(Error::corrupt("an array", format_args!("{:?}", old.shape), "one dimension"));
     };
     let itemsize = old.dtype.itemsize().max(1);
+    if !more.len().is_multiple_of(itemsize) {
+        return Err(Error::corrupt(
+            "an array",
+            format_args!("elements of {itemsize} bytes"),
+            "those of its field",
+        ));
+    }
     let kept = keep.min(len) * itemsize;
     let new = ArrayBlock::new(old.dtype.clone(), &[keep.min(len) + more.len() / itemsize])?;
     let at_end = more.is_empty() || keep >= len;
