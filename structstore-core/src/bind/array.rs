@@ -11,7 +11,7 @@ use crate::arena::layout::Node;
 use crate::error::{Error, Result};
 use crate::handle::{Access, unshare};
 use crate::journal::Operation;
-use crate::node::{self, BLOCK, FIXED, FIXED_RANK, FixedType};
+use crate::node::{self, BLOCK, End, FIXED, FIXED_RANK, FixedType};
 use crate::sync::Ordering;
 use crate::value::{ArrayBlock, ArrayValue, DType, Element, FixedArray, Kind, Value, lease_count};
 
@@ -494,7 +494,10 @@ impl<T: Element> TypedArrayMut<'_, T, 1> {
     ///
     /// [`Error::OutOfSpace`]
     pub fn extend_from_slice(&mut self, elements: &[T]) -> Result<()> {
-        self.splice_end(usize::MAX, elements)
+        // SAFETY: elements are plain data without padding (`Element`).
+        let bytes =
+            unsafe { std::slice::from_raw_parts(elements.as_ptr().cast::<u8>(), size_of_val(elements)) };
+        self.change_end(End::Append(bytes))
     }
 
     /// Removes the elements from `len` on.
@@ -503,7 +506,7 @@ impl<T: Element> TypedArrayMut<'_, T, 1> {
     ///
     /// [`Error::OutOfSpace`], in a transaction, where they have to be kept until its end.
     pub fn truncate(&mut self, len: usize) -> Result<()> {
-        if len >= self.len()? { Ok(()) } else { self.splice_end(len, &[]) }
+        if len >= self.len()? { Ok(()) } else { self.change_end(End::Truncate(len)) }
     }
 
     /// Removes all elements.
@@ -527,14 +530,10 @@ impl<T: Element> TypedArrayMut<'_, T, 1> {
         }
     }
 
-    fn splice_end(&mut self, keep: usize, more: &[T]) -> Result<()> {
-        // SAFETY: elements are plain data without padding (`Element`).
-        let bytes = unsafe { std::slice::from_raw_parts(more.as_ptr().cast::<u8>(), size_of_val(more)) };
+    fn change_end(&mut self, end: End<'_>) -> Result<()> {
         let (index, anew) = (self.access.id().index, self.access.in_transaction());
         self.access
-            .operate(|operation| {
-                node::splice_end(operation, operation.arena().node(index)?, keep, bytes, anew)
-            })
+            .operate(|operation| node::change_end(operation, operation.arena().node(index)?, end, anew))
             .map_err(|error| self.access.locate(error))
     }
 }

@@ -8,18 +8,23 @@ use crate::journal::Operation;
 use crate::sync::{Ordering, step};
 use crate::value::ArrayBlock;
 
-/// Keeps so many elements of an array of one dimension and appends the bytes of others. The array is held exclusively,
-/// and no view shares its block.
+/// A change at the end of an array.
+pub(crate) enum End<'a> {
+    /// Only so many elements stay.
+    Truncate(usize),
+    /// The bytes of more elements come.
+    Append(&'a [u8]),
+}
+
+/// Changes the end of an array of one dimension, which is held exclusively, and whose block no view shares.
 ///
 /// With room behind the end, and unless `anew`, this happens in place: what lies there belongs to nobody until the
 /// length says so. In a transaction it may have belonged to the array, so that it is done anew there.
-pub(crate) fn splice_end(
-    operation: &Operation<'_>,
-    node: &Node,
-    keep: usize,
-    more: &[u8],
-    anew: bool,
-) -> Result<()> {
+pub(crate) fn change_end(operation: &Operation<'_>, node: &Node, end: End<'_>, anew: bool) -> Result<()> {
+    let (keep, more) = match end {
+        End::Truncate(keep) => (keep, &[][..]),
+        End::Append(more) => (usize::MAX, more),
+    };
     let arena = operation.arena();
     let block = node.body[BLOCK].load(Ordering::Relaxed);
     let old = ArrayBlock::read(arena, block)?;
@@ -36,8 +41,7 @@ pub(crate) fn splice_end(
     }
     let kept = keep.min(len) * itemsize;
     let new = ArrayBlock::new(old.dtype.clone(), &[keep.min(len) + more.len() / itemsize])?;
-    let at_end = more.is_empty() || keep >= len;
-    if !anew && at_end && new.size() <= capacity(arena, block)? {
+    if !anew && new.size() <= capacity(arena, block)? {
         if !more.is_empty() {
             let target = arena.bytes(block + old.data + kept as u64, more.len() as u64)?;
             step();

@@ -12,7 +12,7 @@ mod path;
 mod read;
 pub(crate) mod structure;
 
-pub(crate) use array::splice_end;
+pub(crate) use array::{End, change_end};
 pub(crate) use assign::{
     Assigned, FixedType, assign_field, assign_plain, assign_root, assign_slot, convert_array, declare,
     discard_contents, fix, merge, replace_block, replace_by, widen_to_array,

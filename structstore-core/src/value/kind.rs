@@ -133,3 +133,26 @@ impl std::fmt::Display for Kind {
         f.write_str(self.name())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Kind::{self, *};
+
+    #[test]
+    fn what_is_wider_holds_every_value() {
+        const NUMBERS: [Kind; 10] = [I8, I16, I32, I64, U8, U16, U32, U64, F32, F64];
+        let wider =
+            |from: Kind| -> Vec<Kind> { NUMBERS.into_iter().filter(|to| from.widens_to(*to)).collect() };
+        assert_eq!(wider(I8), [I16, I32, I64, F32, F64]);
+        assert_eq!(wider(I16), [I32, I64, F32, F64]);
+        assert_eq!(wider(I32), [I64, F64]);
+        assert_eq!(wider(I64), []);
+        assert_eq!(wider(U8), [I16, I32, I64, U16, U32, U64, F32, F64]);
+        assert_eq!(wider(U16), [I32, I64, U32, U64, F32, F64]);
+        assert_eq!(wider(U32), [I64, U64, F64]);
+        assert_eq!(wider(U64), []);
+        assert_eq!(wider(F32), [F64]);
+        assert_eq!(wider(F64), []);
+        assert_eq!(wider(Bool), []);
+    }
+}
