@@ -548,6 +548,7 @@ fn schemas_evolve() -> Result<()> {
         // The old program is told, and reads nothing wrong.
         assert!(matches!(before.read().err(), Some(Error::WrongType { .. })));
         assert!(matches!(before.write().err(), Some(Error::WrongType { .. })));
+        assert!(matches!(before.load().err(), Some(Error::WrongType { .. })));
         // Narrowing is never offered.
         let error = store.bind_widening::<old::Settings>().err().unwrap().to_string();
         assert_eq!(
