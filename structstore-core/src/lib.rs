@@ -187,7 +187,7 @@ pub mod private {
     };
     #[cfg(feature = "crash-points")]
     pub use crate::crash::{arm, disarm, stores};
-    pub use crate::handle::{Lock, Origin, Transaction};
+    pub use crate::handle::{Lock, Look, Origin, Transaction};
     pub use crate::lock::WaitHooks;
 }
 

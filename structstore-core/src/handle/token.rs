@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::{Array, Handle, Held, List, Struct, at_most};
+use crate::arena::Arena;
+use crate::arena::layout::Node;
 use crate::error::{BoxedResult, Result};
 use crate::key::Key;
 use crate::lock::Mode;
@@ -28,6 +30,11 @@ impl Lock {
         let mode = if exclusive { Mode::Tree } else { Mode::Shared };
         let held = handle.acquire(mode, &at_most(timeout)).map_err(|error| handle.locate(error))?;
         Ok(Lock { store, held, asked: AtomicBool::new(false) })
+    }
+
+    /// Whether it was taken by the calling thread.
+    pub fn is_own(&self) -> bool {
+        self.held.is_own(&self.store.arena)
     }
 
     /// See [`StructMut::recovered`](crate::StructMut::recovered).
@@ -102,14 +109,15 @@ impl Struct {
     #[doc(hidden)]
     pub fn contains_now<'k>(&self, key: impl Into<Key<'k>>) -> bool {
         let key = key.into();
-        let (arena, node) = (self.handle.arena(), self.handle.record());
-        (0..LOOKS).any(|look| {
-            if look != 0 {
-                // An index that is being replaced is in place a moment later.
-                std::hint::spin_loop();
-            }
+        let look = |arena: &Arena, node: &Node| Ok(structure::find(arena, node, &key)?.is_some());
+        if let Ok(Some(found)) = self.handle.near().read_now(look) {
+            return found;
+        }
+        (0..LOOKS).any(|_| {
+            // An index that is being replaced is in place a moment later.
+            std::hint::spin_loop();
             // What makes no sense is in motion: let the caller wait for it.
-            structure::find(arena, node, &key).map_or(true, |found| found.is_some())
+            look(self.handle.arena(), self.handle.record()).unwrap_or(true)
         })
     }
 }

@@ -87,6 +87,41 @@ pub(crate) fn read_bytes_node(arena: &Arena, node: &Node) -> Result<Vec<u8>> {
     Ok(read_bytes(words, length as usize))
 }
 
+/// Bytes that were copied out of a store; few of them without an allocation.
+pub(crate) enum Copied {
+    Few([u8; FEW], usize),
+    Many(Vec<u8>),
+}
+
+const FEW: usize = 32;
+
+impl Copied {
+    #[inline]
+    pub(crate) fn bytes(&self) -> &[u8] {
+        match self {
+            Copied::Few(bytes, length) => &bytes[..(*length).min(FEW)],
+            Copied::Many(bytes) => bytes,
+        }
+    }
+}
+
+/// As [`read_bytes_node`].
+#[inline]
+pub(crate) fn copy_bytes_node(arena: &Arena, node: &Node) -> Result<Copied> {
+    let length = node.body[LENGTH].load(Ordering::Relaxed);
+    if length > FEW as u64 {
+        return Ok(Copied::Many(read_bytes_node(arena, node)?));
+    }
+    let mut few = [0; FEW];
+    if length != 0 {
+        let words = arena.words(node.body[BLOCK].load(Ordering::Relaxed), length.div_ceil(8))?;
+        for (copy, word) in few.chunks_exact_mut(8).zip(words) {
+            copy.copy_from_slice(&word.load(Ordering::Relaxed).to_le_bytes());
+        }
+    }
+    Ok(Copied::Few(few, length as usize))
+}
+
 /// The text of a text node: copied first, and checked only then.
 pub(crate) fn read_text_node(arena: &Arena, node: &Node) -> Result<String> {
     text(read_bytes_node(arena, node)?)
