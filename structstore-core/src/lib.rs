@@ -189,6 +189,7 @@ pub mod private {
     pub use crate::crash::{arm, disarm, stores};
     pub use crate::handle::{Lock, Look, Origin, Transaction};
     pub use crate::lock::WaitHooks;
+    pub use crate::value::{Event, ImageReader, Snapshot};
 }
 
 // For what `derive` generates in tests of this crate.

@@ -6,7 +6,8 @@ use pyo3::basic::CompareOp;
 use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyIterator, PyList, PySlice, PyTuple};
-use structstore::{Error, List, Value, private};
+use structstore::private::{self, Snapshot};
+use structstore::{Error, List, Value};
 
 use crate::error::{Exception, Failure, Result};
 use crate::lock::{Lock, Structure};
@@ -121,8 +122,8 @@ impl StructStoreList {
     }
 
     fn copy_of_items<'py>(&self, py: Python<'py>, structs: Structs) -> Result<Bound<'py, PyAny>> {
-        let value = py.detach(|| self.list.to_value())?;
-        value_out::detached(py, &value, structs)
+        let snapshot = py.detach(|| self.list.snapshot())?;
+        value_out::detached(py, &snapshot, structs)
     }
 
     fn set_slice(&self, slice: &Bound<'_, PySlice>, iterable: &Bound<'_, PyAny>) -> Result<()> {
@@ -372,7 +373,7 @@ impl StructStoreList {
                 }
             },
         };
-        value_out::detached(py, &value, Structs::Namespaces)
+        value_out::detached(py, &Snapshot::of(&value), Structs::Namespaces)
     }
 
     /// Removes the first item that equals a value; raises ValueError if there is none.

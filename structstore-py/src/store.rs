@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 
-use pyo3::exceptions::{PyKeyError, PyTypeError};
+use pyo3::exceptions::{PyAttributeError, PyKeyError, PyTypeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyIterator, PyList, PyMemoryView, PyString, PyTuple};
+use structstore::private::Snapshot;
 use structstore::{Error, Key, Struct, Value};
 
 use crate::error::{Failure, Result, looked_for};
@@ -110,8 +111,8 @@ impl StructStore {
     /// The struct with all below it, detached.
     fn snapshot<'py>(&self, py: Python<'py>, structs: Structs) -> Result<Bound<'py, PyAny>> {
         let root = self.root()?;
-        let value = py.detach(|| root.to_value())?;
-        value_out::detached(py, &value, structs)
+        let snapshot = py.detach(|| root.snapshot())?;
+        value_out::detached(py, &snapshot, structs)
     }
 }
 
@@ -262,7 +263,8 @@ impl StructStore {
         }
         let failure = match slf.get().find(slf.py(), &key) {
             Ok(Some(value)) => return Ok(value),
-            Ok(None) => slf.get().missing(&key),
+            // `__getattr__`, which is called for it, says what is missing.
+            Ok(None) => PyAttributeError::new_err(()).into(),
             // Methods are there all the same.
             Err(failure) if matches!(failure, Failure::Error(Error::StaleHandle { .. })) => failure,
             Err(failure) if slf.get().root().is_err() => failure,
@@ -273,7 +275,20 @@ impl StructStore {
         {
             return Ok(found);
         }
-        Err(looked_for(failure, slf.as_any(), name.as_any()))
+        Err(failure)
+    }
+
+    fn __getattr__<'py>(slf: &Bound<'py, Self>, name: &Bound<'py, PyString>) -> Result<Bound<'py, PyAny>> {
+        match name.to_str() {
+            Ok(field) if !is_dunder(field) => slf
+                .get()
+                .field(slf.py(), Key::new(field))
+                .map_err(|failure| looked_for(failure, slf.as_any(), name.as_any())),
+            _ => {
+                let message = format!("{} object has no attribute {}", type_name(slf), name.repr()?);
+                Err(Failure::Raised(PyAttributeError::new_err(message)))
+            }
+        }
     }
 
     fn __setattr__(
@@ -425,7 +440,7 @@ impl StructStore {
         default: Fallback<'py>,
     ) -> Result<Bound<'py, PyAny>> {
         match (self.root()?.take(key(name)?), default) {
-            (Ok(value), _) => value_out::detached(py, &value, Structs::Namespaces),
+            (Ok(value), _) => value_out::detached(py, &Snapshot::of(&value), Structs::Namespaces),
             (Err(Error::NotFound { .. }), Fallback::Given(default)) => Ok(default),
             (Err(error), _) => Err(error.into()),
         }
@@ -438,7 +453,7 @@ impl StructStore {
         match root.names()?.pop() {
             Some(name) => {
                 let value = root.take(&*name)?;
-                Ok((name, value_out::detached(py, &value, Structs::Namespaces)?))
+                Ok((name, value_out::detached(py, &Snapshot::of(&value), Structs::Namespaces)?))
             }
             None => Err(Failure::Raised(PyKeyError::new_err("popitem(): there are no fields"))),
         }
@@ -587,11 +602,11 @@ impl StructStore {
 
     /// A SimpleNamespace of the fields, of which structures and arrays are those in the store.
     fn copy<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
-        let fields = PyDict::new(py);
+        let (namespace, attributes) = value_out::namespace(py)?;
         for (name, value) in self.fields(py)? {
-            fields.set_item(name, value)?;
+            attributes.set_item(name, value)?;
         }
-        value_out::namespace(py, &fields)
+        Ok(namespace)
     }
 
     /// A copy with all below it, as of one moment: a dict of dicts, lists and arrays.
@@ -655,6 +670,7 @@ impl StructStore {
     /// `timeout` is in seconds; None waits without bound. Locks belong to threads and nest.
     #[pyo3(signature = (timeout=None))]
     fn write_lock(slf: &Bound<'_, Self>, timeout: Option<f64>) -> Result<Lock> {
+        slf.get().with(|_| Ok(()))?;
         Lock::new(slf.py(), Structure::Struct(slf.clone().unbind()), true, timeout)
     }
 
@@ -669,6 +685,7 @@ impl StructStore {
     /// A lock on the struct and everything below it, for reading: others read, too, and nobody changes it.
     #[pyo3(signature = (timeout=None))]
     fn read_lock(slf: &Bound<'_, Self>, timeout: Option<f64>) -> Result<Lock> {
+        slf.get().with(|_| Ok(()))?;
         Lock::new(slf.py(), Structure::Struct(slf.clone().unbind()), false, timeout)
     }
 }

@@ -4,6 +4,7 @@ Times are those that timeit gives, with its loop around the statement. Nothing f
 filters, of which a row's name must contain one.
 """
 
+import itertools
 import mmap
 import platform
 import sys
@@ -34,6 +35,8 @@ def main(filters: list[str]) -> None:
     # Shared, as a store's memory is, and touched.
     pages = np.frombuffer(mmap.mmap(-1, floats.nbytes), dtype=np.float64)
     pages[:] = floats
+    more_pages = np.frombuffer(mmap.mmap(-1, floats.nbytes), dtype=np.float64)
+    more_pages[:] = floats
     fields = {f"field_{number}": float(number) for number in range(100)}
     numbers = list(range(1_000))
     plain = SimpleNamespace(num=5)
@@ -59,6 +62,7 @@ def main(filters: list[str]) -> None:
             "fields": fields,
             "floats": floats,
             "pages": pages,
+            "in_turn": itertools.cycle((pages, more_pages)),
             "buffer": bytearray(64),
             "np": np,
             "Namespace": SimpleNamespace,
@@ -79,6 +83,8 @@ def main(filters: list[str]) -> None:
             ("append to a list at hand", "items.append(5)", "plain_list.append(5)", 6),
             ("view of an array", "s.vec", "np.frombuffer(buffer, np.float64)", 2),
             ("assign an array of 8 MB", "s.large = floats", "pages[:] = floats", 1.2),
+            # An assignment makes a new block, and frees the old one for the next: two in turn.
+            ("the same, to two arrays in turn", "s.large = floats", "next(in_turn)[:] = floats", 1.2),
             ("deepcopy() of 100 fields", "s_fields.deepcopy()", "Namespace(**fields)", 10),
             ("write lock taken with `with`", "with s.write_lock(): pass", "plain.num", 14),
             ("a missing field", "getattr(s, 'missing', None)", "getattr(plain, 'missing', None)", None),

@@ -1,7 +1,7 @@
 //! Slots as bindings of other languages read them, who make objects of their own of what is there.
 
 use super::get::{Slot, Source};
-use super::{Get, Handle, List, Struct};
+use super::{ArrayView, Get, Handle, List, Near, Struct};
 use crate::error::{BoxedResult, Error, Result};
 use crate::key::Key;
 use crate::node::{self, Raw, list, structure};
@@ -37,10 +37,13 @@ impl Look<'_> {
             self.handle.child_near(self.raw)?.read(node::copy_bytes_node)
         };
         let copy = copy().map_err(|error| self.locate(error))?;
-        match str::from_utf8(copy.bytes()) {
-            Ok(text) => Ok(make(text)),
-            Err(_) => Err(self.locate(Error::corrupt("a text", "other bytes", "UTF-8"))),
-        }
+        copy.text().map(make).map_err(|error| self.locate(error))
+    }
+
+    /// A view of the array.
+    pub fn view(self) -> Result<ArrayView> {
+        let view = self.handle.child_near(self.raw).and_then(Near::lease);
+        view.map_err(|error| self.locate(error))
     }
 
     /// The value, of any type that can be asked for.
@@ -78,7 +81,9 @@ impl Struct {
     #[inline(always)]
     pub fn look(&self, key: &Key<'_>) -> Result<Option<Look<'_>>> {
         let handle = &self.handle;
-        match handle.read(|arena, node| Ok(structure::find(arena, node, key)?.map(|found| Raw::load(&found.field.slot)))) {
+        match handle.read(|arena, node| {
+            Ok(structure::find(arena, node, key)?.map(|found| Raw::load(&found.field.slot)))
+        }) {
             Ok(raw) => Ok(raw.map(|raw| Look { raw, handle })),
             Err(error) => Err(handle.locate_field(error, key.name())),
         }

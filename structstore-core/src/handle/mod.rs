@@ -43,7 +43,7 @@ use crate::journal::Operation;
 use crate::lock::{Locker, Mode, NodeId, Own, Wait, optimistic, owner_seat};
 use crate::node::{self, Raw, Shallow};
 use crate::store::Store;
-use crate::value::{Kind, Value};
+use crate::value::{ImageWriter, Kind, Value, encode};
 
 /// How often a read is tried without writing anything, before it takes a shared lock.
 const OPTIMISTIC_TRIES: usize = 100;
@@ -123,15 +123,6 @@ impl Handle {
     pub(crate) fn acquire_child(&self, id: NodeId, mode: Mode, wait: &Wait) -> Result<Held> {
         let child = self.arena().node(id.index)?;
         acquire(self.arena(), &child.head, id, mode, wait, self.store.nesting)
-    }
-
-    /// What this thread itself holds around the node.
-    #[inline]
-    pub(crate) fn own(&self) -> Result<Own> {
-        match self.arena().seat_if_any() {
-            Some(seat) => Locker::new(&**self.arena(), seat.own).own(self.id.index),
-            None => Ok(Own::default()),
-        }
     }
 
     /// Puts the way to this node in front of the path of an error.
@@ -277,6 +268,21 @@ impl Handle {
         value
     }
 
+    /// The same, as an image.
+    fn image(&self) -> Result<ImageWriter, Error> {
+        let image = || {
+            if !self.arena().writable() {
+                return Ok(encode(&self.value_by_node(0, false)?));
+            }
+            let mut image = ImageWriter::new();
+            let held = self.acquire(Mode::Shared, &Wait::FOREVER)?;
+            let written = node::write_image(self.arena(), self.record(), 0, &mut image);
+            held.release(self.arena());
+            written.map(|()| image)
+        };
+        image().map_err(|error| self.locate(error))
+    }
+
     /// For display: parts that a guard of this thread holds are replaced by a remark.
     pub(crate) fn to_value_for_display(&self) -> Result<Value<'static>> {
         match self.snapshot() {
@@ -314,6 +320,15 @@ impl Near<'_> {
     #[inline(always)]
     fn acquire(self, mode: Mode, wait: &Wait) -> Result<Held> {
         acquire(&self.store.arena, &self.record.head, self.id, mode, wait, self.store.nesting)
+    }
+
+    /// What this thread itself holds around the node.
+    #[inline]
+    fn own(self) -> Result<Own> {
+        match self.store.arena.seat_if_any() {
+            Some(seat) => Locker::new(&*self.store.arena, seat.own).own(self.id.index),
+            None => Ok(Own::default()),
+        }
     }
 
     /// Runs `read` on the node so that no change by others can be seen half-done, writing nothing.

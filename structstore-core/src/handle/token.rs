@@ -15,6 +15,7 @@ use crate::lock::Mode;
 use crate::node::{self, structure};
 use crate::segment::{Access as SegmentAccess, Backing, Place};
 use crate::store::Store;
+use crate::value::Snapshot;
 
 /// A lock that was taken by one thread and may be released, by dropping it, on any.
 #[doc(hidden)]
@@ -74,6 +75,19 @@ macro_rules! locks {
     )*};
 }
 locks!(Struct, List, Array);
+
+macro_rules! snapshots {
+    ($($type:ident),*) => {$(
+        impl $type {
+            /// All that is there as of one moment. Less is copied and allocated for it than for an owned value.
+            #[doc(hidden)]
+            pub fn snapshot(&self) -> Result<Snapshot> {
+                Ok(self.handle.image()?.snapshot())
+            }
+        }
+    )*};
+}
+snapshots!(Struct, List);
 
 /// Where another process would find a part of a store.
 #[doc(hidden)]
