@@ -134,6 +134,7 @@ mod journal;
 mod key;
 #[cfg(not(loom))]
 mod node;
+mod notice;
 #[cfg(not(loom))]
 mod orphans;
 #[cfg(not(loom))]
@@ -161,9 +162,9 @@ pub use {
         TypedMapRef,
     },
     handle::{
-        Array, ArrayMut, ArrayRef, ArrayView, Bytes, BytesMut, BytesRef, CellElement, ElementCell, Get,
-        Guard, Hold, Item, Lent, List, ListMut, ListRef, Statistics, Struct, StructMut, StructRef, Text,
-        TextMut, TextRef,
+        Array, ArrayMut, ArrayRef, ArrayView, Bytes, BytesMut, BytesRef, Canceller, CellElement, ElementCell,
+        Get, Guard, Hold, Item, Lent, List, ListMut, ListRef, Statistics, Struct, StructMut, StructRef, Text,
+        TextMut, TextRef, Watch,
     },
     key::Key,
     shared::{Cleanup, Options, StructStoreShared},
