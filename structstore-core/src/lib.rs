@@ -98,6 +98,7 @@
 //! - `derive` (on by default): `#[derive(StructStore)]`.
 //! - `serde`: values of any type that implements serde's traits ([`Struct`]'s `put` and `get_as`), and stores in JSON, YAML
 //!   and whatever else serde has a format for.
+//! - `stream`: [`Watch`] as a stream, for asynchronous programs.
 //! - `ndarray`: arrays of the `ndarray` crate as fields of bound structs, and views as such.
 //!
 //! Linux only, on x86-64 and aarch64.
@@ -153,6 +154,9 @@ mod value;
 mod view;
 
 pub use error::{Error, Result};
+
+#[cfg(all(feature = "stream", not(loom)))]
+pub use handle::WatchStream;
 
 #[cfg(not(loom))]
 pub use {

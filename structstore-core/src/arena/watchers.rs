@@ -3,7 +3,9 @@
 //! Records and marks change under the heap lock: the record comes before the marks and goes after them, so that the marks
 //! of a watcher that died on its way in or out are found, and taken off. Who tells watchers reads records without it.
 
-use super::layout::Watcher;
+use std::collections::HashSet;
+
+use super::layout::{Node, Watcher};
 use super::{Arena, HeapGuard};
 use crate::error::{BoxedResult as Result, Error};
 use crate::lock::Mode;
@@ -85,23 +87,32 @@ impl Arena {
         Ok(())
     }
 
-    /// Verifies that watchers are counted and marked.
+    /// Verifies that watchers are counted, and that nodes are marked that they watch, and no others.
     pub(crate) fn check_watchers(&self) -> Result<()> {
         let _heap = HeapGuard::lock(self, self.owner());
-        let mut counted = 0;
+        let (mut count, mut watched) = (0, HashSet::new());
         for place in 0..self.used::<Watcher>().min(MAX_WATCHERS) {
             let record = self.record::<Watcher>(place)?;
             if record.participant.load(Ordering::Relaxed) != 0 {
-                counted += 1;
-                if record.leaving.load(Ordering::Relaxed) == 0 {
-                    notice::check(self, record.node.load(Ordering::Relaxed) as u32)?;
-                }
+                count += 1;
+                watched.insert(record.node.load(Ordering::Relaxed));
             }
         }
-        match self.header().watching.load(Ordering::Relaxed) {
-            watching if watching == counted => Ok(()),
-            watching => Err(Error::corrupt("the watchers", watching, "as many as are registered")),
+        let watching = self.header().watching.load(Ordering::Relaxed);
+        if watching != count {
+            return Err(Error::corrupt("the watchers", watching, "as many as are registered"));
         }
+        for index in 0..self.used::<Node>() {
+            if self.node(index)?.head.notice.is_watched() != watched.contains(&index.into()) {
+                let expected = "a mark if it is watched, and only then";
+                return Err(Error::corrupt(
+                    format_args!("the watch word of node {index}"),
+                    "another",
+                    expected,
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Tells watchers of a change that was not made under a lock, or by somebody who died over it.

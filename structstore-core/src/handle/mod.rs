@@ -14,6 +14,8 @@ mod leaf;
 mod list;
 mod locking;
 mod look;
+#[cfg(feature = "stream")]
+mod stream;
 mod token;
 mod transaction;
 mod watch;
@@ -31,6 +33,8 @@ pub use leaf::{Bytes, BytesMut, BytesRef, Text, TextMut, TextRef};
 pub use list::{List, ListMut, ListRef};
 pub(crate) use locking::{Held, acquire, exclusively, operate};
 pub use look::Look;
+#[cfg(feature = "stream")]
+pub use stream::WatchStream;
 pub use token::{Lock, Origin};
 pub use transaction::Transaction;
 pub use watch::{Canceller, Watch};

@@ -81,6 +81,11 @@ impl NoticeWords {
         self.below.load(Ordering::Acquire)
     }
 
+    /// Whether the node is marked as a watched one.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.watch.load(Ordering::Acquire) & WATCHED != 0
+    }
+
     /// Sleeps while `still` holds, for a while. Who makes it not hold calls [`NoticeWords::wake`] then, with a fence in
     /// between.
     pub(crate) fn sleep(
@@ -144,14 +149,6 @@ pub(crate) fn unmark<S: Notices>(space: &S, index: u32) -> Result<()> {
         });
         head.notice.watch.fetch_and(kept, Ordering::AcqRel);
     })
-}
-
-/// Verifies that a watched node has its mark. (Those above it may have gone with it.)
-pub(crate) fn check<S: Space>(space: &S, index: u32) -> Result<()> {
-    match space.head(index)?.notice.watch.load(Ordering::Acquire) & WATCHED {
-        0 => Err(Error::corrupt(format_args!("node {index}"), "no mark", "that of a watched node")),
-        _ => Ok(()),
-    }
 }
 
 /// How many nodes are remembered until the lock is released; who watches one beyond that is woken before.
