@@ -54,6 +54,10 @@ impl Tree {
     /// Watches a node until some cells have been changed so many times.
     fn watch_until(&self, seat: u32, index: u32, cells: &[u32], changes: u64) {
         self.watch(seat, index);
+        self.be_told_until(seat, index, cells, changes);
+    }
+
+    fn be_told_until(&self, seat: u32, index: u32, cells: &[u32], changes: u64) {
         let notice = &self.head(index).unwrap().notice;
         loop {
             let seen = notice.counts();
@@ -149,7 +153,7 @@ fn a_watcher_that_goes_leaves_the_marks_of_another() {
         tree.watch(0, ROOT);
         tree.watched[1].store(0, Ordering::Release);
         unmark(&*tree, A).unwrap();
-        tree.watch_until(0, ROOT, &[A], 1);
+        tree.be_told_until(0, ROOT, &[A], 1);
         writer.join().unwrap();
     });
 }
