@@ -50,7 +50,7 @@ impl Lease {
 
     /// Adds a block to the leases of a participant. Returns where its entry is.
     pub(crate) fn enter(arena: &Arena, participant: &Participant, block: u64) -> BoxedResult<u64> {
-        let mut heap = HeapGuard::lock(arena, arena.owner());
+        let mut heap = HeapGuard::lock(arena, arena.owner())?;
         let mut section = heap.section();
         let mut at = participant.leases.load(Ordering::Relaxed);
         let mut vacant = None;

@@ -6,6 +6,8 @@
 //! heads of pending chains change here and nowhere else, so that whoever repairs an interrupted section finds all
 //! of them as they were.
 
+use std::sync::atomic::Ordering as LocalOrdering;
+
 use super::block::{self, BlockKind, FREE, HEADER, ORPHAN, PREVIOUS_FREE, UNIT};
 use super::layout::{FIRST_LEVELS, HEAP_UNDO, Header, Heap, Node, Record, SECOND_LEVELS, Seat};
 use super::{Arena, chunk_records, locate};
@@ -57,6 +59,9 @@ pub(super) fn participant_owner(owner: u32) -> Option<u32> {
     (owner & PARTICIPANT != 0).then_some(owner & !PARTICIPANT)
 }
 
+/// How often in a row the heap lock is found to be had by nobody before that is believed: for a second or two.
+const STRANGE: usize = 100;
+
 /// Takes back the section that is under way, newest change first.
 pub(super) fn undo(arena: &Arena, heap: &Heap) {
     let count = heap.undo_count.load(Ordering::Acquire);
@@ -80,14 +85,24 @@ pub(crate) struct HeapGuard<'a> {
 impl<'a> HeapGuard<'a> {
     /// Takes the heap lock for a seat, or for all of a participant ([`Arena::owner`]). Sections are short, so that this
     /// waits without bound; who dies in one is found out.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] if nobody can have it who is said to have it.
     #[inline]
-    pub(crate) fn lock(arena: &'a Arena, owner: u32) -> HeapGuard<'a> {
+    pub(crate) fn lock(arena: &'a Arena, owner: u32) -> Result<HeapGuard<'a>> {
         let heap = &arena.header().heap;
         let owner = (u64::from(owner) + 1) << 1;
+        let mut strange = 0;
         while let Err(seen) = heap.lock.compare_exchange(0, owner, Ordering::Acquire, Ordering::Relaxed) {
             if seen & !WAITERS != 0 {
-                // Without bound or interrupt, this cannot fail.
-                let _ = Wait::BRIEF.sleep(&heap.lock, seen, || (), || arena.suspect_heap_owner(seen));
+                let slept = Wait::BRIEF.sleep(&heap.lock, seen, || (), || arena.suspect_heap_owner(seen));
+                match slept {
+                    Ok(()) => strange = 0,
+                    // Whoever of this process has just taken it may not have said so yet.
+                    Err(error) if strange == STRANGE => return Err(error),
+                    Err(_) => strange += 1,
+                }
             } else if heap
                 .lock
                 .compare_exchange(seen, owner | WAITERS, Ordering::Acquire, Ordering::Relaxed)
@@ -96,7 +111,8 @@ impl<'a> HeapGuard<'a> {
                 break;
             }
         }
-        HeapGuard { arena, heap }
+        arena.in_heap.store(owner, LocalOrdering::Relaxed);
+        Ok(HeapGuard { arena, heap })
     }
 
     /// Begins a section, which must be committed.
@@ -109,6 +125,7 @@ impl<'a> HeapGuard<'a> {
 impl Drop for HeapGuard<'_> {
     #[inline]
     fn drop(&mut self) {
+        self.arena.in_heap.store(0, LocalOrdering::Relaxed);
         if self.heap.lock.swap(0, Ordering::Release) & WAITERS != 0 {
             futex_wake(&self.heap.lock);
         }

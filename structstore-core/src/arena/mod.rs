@@ -26,9 +26,9 @@ use parking_lot::Mutex;
 use crate::error::{BoxedResult as Result, Error};
 use crate::lock::{MAX_SEATS, NodeHead, SeatLine, Space};
 use crate::segment::{Backing, Liveness, MIN_SIZE, PARTICIPANTS, RESERVATION, Segment};
-use crate::sync::Ordering;
+use crate::sync::{AtomicU64, Ordering};
 use crate::view::Lease;
-use layout::{CHUNKS, Header, Node, Participant, Record, Seat, TableId};
+use layout::{CHUNKS, CLAIMED, Header, Node, Participant, Record, Seat, TableId};
 
 /// The leases of this process, by block.
 pub(crate) type Leases = HashMap<u64, Weak<Lease>, rapidhash::fast::GlobalState>;
@@ -47,6 +47,10 @@ pub(crate) struct Arena {
     repairing: Mutex<HashSet<u32>>,
     /// How many open `StructStoreShared`s of this process lead here.
     pub(crate) openings: AtomicUsize,
+    /// Which seats threads of this process have claimed, one bit each.
+    claimed: Box<[LocalCounter; CLAIMED]>,
+    /// Who of this process is in a heap section, as the heap lock says it.
+    in_heap: LocalCounter,
     /// The blocks that views of this process lease, by offset.
     pub(crate) leases: Mutex<Leases>,
 }
@@ -116,6 +120,8 @@ impl Arena {
             liveness,
             repairing: Mutex::default(),
             openings: AtomicUsize::new(0),
+            claimed: Box::new([const { LocalCounter::new(0) }; CLAIMED]),
+            in_heap: LocalCounter::new(0),
             leases: Mutex::default(),
         };
         if arena.writable() {
@@ -201,7 +207,7 @@ impl Arena {
 
     /// The words of a range; looks for growth by others before giving up.
     #[inline(always)]
-    pub(crate) fn words(&self, offset: u64, count: u64) -> Result<&[crate::sync::AtomicU64]> {
+    pub(crate) fn words(&self, offset: u64, count: u64) -> Result<&[AtomicU64]> {
         self.slice(offset, count)
     }
 
@@ -284,7 +290,7 @@ impl Arena {
     }
 
     fn enter(&self, index: u32) -> Result<()> {
-        let mut heap = HeapGuard::lock(self, self.owner());
+        let mut heap = HeapGuard::lock(self, self.owner())?;
         let mut section = heap.section();
         section.ensure::<Participant>(index)?;
         let record = self.record::<Participant>(index)?;
@@ -307,7 +313,7 @@ impl Arena {
                 self.release_seat(index)?;
             }
         }
-        let mut heap = HeapGuard::lock(self, self.owner());
+        let mut heap = HeapGuard::lock(self, self.owner())?;
         let mut section = heap.section();
         section.set(&self.participant()?.state, 0)?;
         section.commit();
@@ -333,8 +339,8 @@ impl Space for Arena {
         self.node(index).map(|node| &node.head)
     }
 
-    fn suspect(&self, seat: u32) {
-        self.suspect_seat(seat);
+    fn suspect(&self, seat: u32, word: &AtomicU64) -> Result<()> {
+        self.suspect_seat(seat, word)
     }
 
     #[inline(always)]

@@ -9,12 +9,15 @@
 //! the dead seats still hold; then these locks; leases and watchers; seats; last of all the participant itself. Each step leaves its
 //! remains findable until it is done, and may be done again, so that a repairer may die as well.
 
+use std::ptr;
+use std::sync::atomic::Ordering as LocalOrdering;
+
 use super::heap::participant_owner;
 use super::layout::{Participant, Seat};
 use super::{Arena, HeapGuard};
 use crate::error::{BoxedResult as Result, Error};
 use crate::journal;
-use crate::lock::{MAX_DEPTH, Mode, SeatLine, bury};
+use crate::lock::{MAX_DEPTH, Mode, SeatLine, bury, hold_index};
 use crate::segment::{Backing, Liveness, PARTICIPANTS, Place};
 use crate::sync::{AtomicU64, Ordering, futex_wake};
 use crate::value::lease_count;
@@ -26,19 +29,59 @@ pub(crate) const HELD: u64 = 1;
 pub(crate) const HELD_BELOW: u64 = 2;
 
 impl Arena {
-    /// Repairs what the participant of a seat has left, if it is dead. For threads that wait for the seat.
-    pub(super) fn suspect_seat(&self, seat: u32) {
-        let Ok(record) = self.record::<Seat>(seat) else { return };
-        if let Some(participant) = record.participant.load(Ordering::Acquire).checked_sub(1) {
-            self.suspect(participant as u32);
+    /// Repairs what the participant of a seat has left, if it is dead. For threads that wait for the seat to change a word:
+    /// its hold, or the lock word of a node that it has.
+    ///
+    /// # Errors
+    ///
+    /// If nobody has that seat, or it does not say itself what the word says: then nobody is ever going to change it.
+    pub(super) fn suspect_seat(&self, seat: u32, word: &AtomicU64) -> Result<()> {
+        let nobody =
+            || Error::corrupt("a lock", format_args!("seat {seat} as its holder"), "a seat that has it");
+        let record = self.record::<Seat>(seat).map_err(|_| nobody())?;
+        let participant = record.participant.load(Ordering::Acquire).checked_sub(1).ok_or_else(nobody)?;
+        let participant = u32::try_from(participant).map_err(|_| nobody())?;
+        if participant == self.participant_index() {
+            if !self.has_claimed(seat) {
+                return Err(nobody());
+            }
+        } else {
+            self.suspect(participant);
+            if !self.is_there(participant) {
+                return Err(nobody());
+            }
         }
+        let holds = self.record::<SeatLine>(seat)?.all();
+        let explains = |hold: &AtomicU64| {
+            let named = hold.load(Ordering::Acquire);
+            let names = || self.node(hold_index(named)).is_ok_and(|node| ptr::eq(&node.head.word, word));
+            ptr::eq(hold, word) || named != 0 && names()
+        };
+        if holds.iter().any(explains) { Ok(()) } else { Err(nobody()) }
     }
 
     /// The same for who has the heap lock.
-    pub(super) fn suspect_heap_owner(&self, lock: u64) {
-        if let Some(participant) = self.heap_owner(lock) {
-            self.suspect(participant);
+    pub(super) fn suspect_heap_owner(&self, lock: u64) -> Result<()> {
+        let nobody =
+            || Error::corrupt("the heap", format_args!("{lock:#x} as the owner of its lock"), "somebody");
+        let participant = self.heap_owner(lock).ok_or_else(nobody)?;
+        if participant == self.participant_index() {
+            return if self.in_heap.load(LocalOrdering::Relaxed) >> 1 == lock >> 1 {
+                Ok(())
+            } else {
+                Err(nobody())
+            };
         }
+        self.suspect(participant);
+        if self.is_there(participant) { Ok(()) } else { Err(nobody()) }
+    }
+
+    /// Whether there is such a participant, perhaps on its way in.
+    fn is_there(&self, participant: u32) -> bool {
+        let known = self.record::<Participant>(participant);
+        known.is_ok_and(|record| record.state.load(Ordering::Acquire) != 0)
+            || participant < PARTICIPANTS
+                && self.liveness.as_ref().is_some_and(|liveness| liveness.is_claimed(participant))
     }
 
     fn suspect(&self, participant: u32) {
@@ -128,7 +171,7 @@ impl Arena {
         for seat in seats() {
             self.free_seat(seat)?;
         }
-        let mut heap = HeapGuard::lock(self, self.owner());
+        let mut heap = HeapGuard::lock(self, self.owner())?;
         let mut section = heap.section();
         let recoveries = &self.header().recoveries;
         section.set(recoveries, recoveries.load(Ordering::Relaxed) + 1)?;
@@ -226,7 +269,7 @@ impl Arena {
 
     /// Ends one lease, of whomever; the last one frees a block that its array has let go of.
     pub(crate) fn drop_lease(&self, entry: &AtomicU64, block: u64) -> Result<()> {
-        let mut heap = HeapGuard::lock(self, self.owner());
+        let mut heap = HeapGuard::lock(self, self.owner())?;
         let mut section = heap.section();
         let count = lease_count(self, block)?;
         let left = count.load(Ordering::Relaxed).saturating_sub(1);

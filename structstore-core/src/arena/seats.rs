@@ -1,6 +1,7 @@
 //! Which seat belongs to the calling thread.
 
 use std::cell::{Cell, RefCell};
+use std::sync::atomic::Ordering as LocalOrdering;
 use std::sync::{Arc, Weak};
 
 use super::layout::Seat;
@@ -124,6 +125,12 @@ impl Arena {
         CLAIMS.try_with(find).ok().flatten()
     }
 
+    /// Whether a thread of this process has claimed a seat.
+    pub(super) fn has_claimed(&self, seat: u32) -> bool {
+        let bits = self.claimed.get(seat as usize / 64).map_or(0, |bits| bits.load(LocalOrdering::Relaxed));
+        bits & 1 << (seat % 64) != 0
+    }
+
     /// The seats that this thread has in this arena.
     pub(super) fn own_seats(&self) -> Vec<u32> {
         let own = |claims: &RefCell<Claims>| {
@@ -174,7 +181,7 @@ impl Arena {
             return Err(Error::ReadOnly { place: self.place() }.into());
         }
         let index = {
-            let mut heap = HeapGuard::lock(self, self.owner());
+            let mut heap = HeapGuard::lock(self, self.owner())?;
             let mut section = heap.section();
             let used = self.used::<Seat>();
             let mut free = used;
@@ -197,6 +204,7 @@ impl Arena {
             section.commit();
             free
         };
+        self.claimed[index as usize / 64].fetch_or(1 << (index % 64), LocalOrdering::Relaxed);
         // A locker whose scan misses this bit fenced before the fence that follows any hold of ours, which
         // therefore sees that locker's word.
         if !journal {
@@ -222,8 +230,9 @@ impl Arena {
 
     /// Gives back a seat that holds nothing.
     pub(super) fn free_seat(&self, index: u32) -> Result<()> {
+        self.claimed[index as usize / 64].fetch_and(!(1 << (index % 64)), LocalOrdering::Relaxed);
         self.header().claimed[index as usize / 64].fetch_and(!(1 << (index % 64)), Ordering::AcqRel);
-        let mut heap = HeapGuard::lock(self, self.owner());
+        let mut heap = HeapGuard::lock(self, self.owner())?;
         let mut section = heap.section();
         section.set(&self.record::<Seat>(index)?.participant, 0)?;
         section.commit();

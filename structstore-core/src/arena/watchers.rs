@@ -27,7 +27,7 @@ impl Arena {
         if !self.writable() {
             return Err(Error::ReadOnly { place: self.place() }.into());
         }
-        let mut heap = HeapGuard::lock(self, self.owner());
+        let mut heap = HeapGuard::lock(self, self.owner())?;
         let place = self.free_place()?;
         let mut section = heap.section();
         section.ensure::<Watcher>(place)?;
@@ -56,7 +56,7 @@ impl Arena {
 
     /// Removes a watcher, of whomever. May be done again where somebody died over it.
     pub(crate) fn unwatch(&self, place: u32) -> Result<()> {
-        let mut heap = HeapGuard::lock(self, self.owner());
+        let mut heap = HeapGuard::lock(self, self.owner())?;
         let record = self.record::<Watcher>(place)?;
         record.leaving.store(1, Ordering::Release);
         // Above a node that is gone there is nothing to be found; its marks cost whoever has it next a look.
@@ -89,7 +89,7 @@ impl Arena {
 
     /// Verifies that watchers are counted, and that nodes are marked that they watch, and no others.
     pub(crate) fn check_watchers(&self) -> Result<()> {
-        let _heap = HeapGuard::lock(self, self.owner());
+        let _heap = HeapGuard::lock(self, self.owner())?;
         let (mut count, mut watched) = (0, HashSet::new());
         for place in 0..self.used::<Watcher>().min(MAX_WATCHERS) {
             let record = self.record::<Watcher>(place)?;

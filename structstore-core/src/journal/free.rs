@@ -26,7 +26,7 @@ pub(super) fn finish(arena: &Arena, index: u32, seat: &Seat) -> Result<()> {
             seat.cursor.store(at + 1, Ordering::Release);
             continue;
         }
-        let mut heap = HeapGuard::lock(arena, index);
+        let mut heap = HeapGuard::lock(arena, index)?;
         let mut section = heap.section();
         if place == RETIRED_BLOCK {
             section.free_or_orphan(value)?;
@@ -69,7 +69,7 @@ pub(super) fn discard_pending(arena: &Arena, index: u32, seat: &Seat, to: Savepo
     {
         return Ok(());
     }
-    let mut heap = HeapGuard::lock(arena, index);
+    let mut heap = HeapGuard::lock(arena, index)?;
     loop {
         let block = seat.pending_blocks.load(Ordering::Relaxed);
         if block == to.pending_blocks {
@@ -100,7 +100,7 @@ fn free_log(arena: &Arena, index: u32, seat: &Seat) -> Result<()> {
     if seat.log_block.load(Ordering::Relaxed) == 0 {
         return Ok(());
     }
-    let mut heap = HeapGuard::lock(arena, index);
+    let mut heap = HeapGuard::lock(arena, index)?;
     loop {
         let block = seat.log_block.load(Ordering::Relaxed);
         if block == 0 {
@@ -135,7 +135,7 @@ fn free_doomed(arena: &Arena, index: u32, seat: &Seat) -> Result<()> {
     if seat.doomed.load(Ordering::Relaxed) == 0 {
         return Ok(());
     }
-    let mut heap = HeapGuard::lock(arena, index);
+    let mut heap = HeapGuard::lock(arena, index)?;
     while let Some((doomed, record)) = first(arena, &seat.doomed)? {
         match node::next_child(arena, doomed, record)? {
             Child::Node { index: child, forget } => {

@@ -122,7 +122,7 @@ impl<'a> Operation<'a> {
         if bytes == 0 {
             return Ok(0);
         }
-        let mut heap = HeapGuard::lock(self.arena, self.index);
+        let mut heap = HeapGuard::lock(self.arena, self.index)?;
         let mut section = heap.section();
         let payload = section.allocate(self.seat, bytes, kind)?;
         section.commit();
@@ -131,7 +131,7 @@ impl<'a> Operation<'a> {
 
     /// Takes a new node without parent.
     pub(crate) fn allocate_node(&self, kind: Kind) -> Result<NodeId> {
-        let mut heap = HeapGuard::lock(self.arena, self.index);
+        let mut heap = HeapGuard::lock(self.arena, self.index)?;
         let mut section = heap.section();
         let index = section.allocate_node(self.seat, kind as u8)?;
         section.commit();
@@ -145,7 +145,7 @@ impl<'a> Operation<'a> {
         bytes: u64,
         block: BlockKind,
     ) -> Result<(NodeId, u64)> {
-        let mut heap = HeapGuard::lock(self.arena, self.index);
+        let mut heap = HeapGuard::lock(self.arena, self.index)?;
         let mut section = heap.section();
         let index = section.allocate_node(self.seat, kind as u8)?;
         section.commit();
@@ -185,7 +185,7 @@ impl<'a> Operation<'a> {
         let (ordinal, within) = ordinal(count);
         // Where part of a transaction was undone, the block may be there already.
         if within == 0 && newest_ordinal(self.arena, self.seat)? != Some(ordinal) {
-            let mut heap = HeapGuard::lock(self.arena, self.index);
+            let mut heap = HeapGuard::lock(self.arena, self.index)?;
             let mut section = heap.section();
             let bytes = OVERFLOW_HEADER + OVERFLOW * size_of::<LogEntry>() as u64;
             let block = section.take_for_writing(bytes, BlockKind::Log)?;

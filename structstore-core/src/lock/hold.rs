@@ -39,6 +39,11 @@ impl SeatLine {
         &self.slots[..high]
     }
 
+    /// All slots, whatever is said of how many are in use.
+    pub(crate) fn all(&self) -> &[AtomicU64] {
+        &self.slots
+    }
+
     /// Whether the seat has published any hold.
     #[inline]
     pub(crate) fn any(&self) -> bool {
@@ -81,7 +86,7 @@ pub(super) fn hold(id: NodeId, mode: Mode) -> u64 {
 }
 
 #[inline]
-pub(super) fn index(hold: u64) -> u32 {
+pub(crate) fn index(hold: u64) -> u32 {
     (hold >> INDEX_SHIFT) as u32
 }
 

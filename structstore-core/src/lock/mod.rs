@@ -17,7 +17,7 @@ mod word;
 #[cfg(all(test, loom))]
 pub(crate) mod model;
 
-pub(crate) use hold::{HOLDS, SeatLine};
+pub(crate) use hold::{HOLDS, SeatLine, index as hold_index};
 pub(crate) use optimistic::optimistic;
 pub(crate) use protocol::is_below;
 pub(crate) use protocol::{Locker, Own, bury};
@@ -76,8 +76,9 @@ pub(crate) trait Space {
         me: u32,
         visit: impl FnMut(u32, &'a SeatLine) -> Result<Option<T>>,
     ) -> Result<Option<T>>;
-    /// Called by a thread that has waited for a seat for a while: looks whether it is dead, and buries it then.
-    fn suspect(&self, seat: u32);
+    /// Called by a thread that has waited for a seat to change a word for a while: looks whether it is dead, and buries it
+    /// then. An error if nobody can have said what the word says.
+    fn suspect(&self, seat: u32, word: &AtomicU64) -> Result<()>;
 }
 
 /// The seat of the calling thread.

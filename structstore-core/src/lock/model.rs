@@ -41,7 +41,9 @@ impl Space for Tree {
         Ok(&self.heads[index as usize])
     }
 
-    fn suspect(&self, _seat: u32) {}
+    fn suspect(&self, _seat: u32, _word: &AtomicU64) -> Result<()> {
+        Ok(())
+    }
 
     fn find_other<'a, T>(
         &'a self,

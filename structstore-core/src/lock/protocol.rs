@@ -209,7 +209,12 @@ impl<'a, S: Space> Locker<'a, S> {
     /// Sleeps until what stands in the way may have changed.
     #[cold]
     fn sleep(&self, blocked: Blocked<'a>, wait: &Wait, pend: &Pend<'_, 'a, S>) -> Result<()> {
-        wait.sleep(blocked.word, blocked.seen, || pend.set(), || self.space.suspect(blocked.seat))
+        wait.sleep(
+            blocked.word,
+            blocked.seen,
+            || pend.set(),
+            || self.space.suspect(blocked.seat, blocked.word),
+        )
     }
 
     /// What this thread itself holds on, above and below a node.

@@ -79,14 +79,15 @@ impl Wait {
     ///
     /// WAITERS is set by compare-and-swap on the exact value observed, so that a change in between is never
     /// slept through: whoever changes the word sees either no WAITERS, and then the swap fails, or WAITERS, and
-    /// then wakes. `suspect` runs when nobody has woken this thread for a while, and so may come to be needed.
+    /// then wakes. `suspect` runs when nobody has woken this thread for a while, and so may come to be needed; its
+    /// error counts if the word is still the same then.
     #[cold]
     pub(crate) fn sleep(
         &self,
         word: &AtomicU64,
         observed: u64,
         before_sleeping: impl FnOnce(),
-        suspect: impl FnOnce(),
+        suspect: impl FnOnce() -> Result<()>,
     ) -> Result<()> {
         if self.bound.is_some_and(|(_, timeout)| timeout.is_zero()) {
             return self.check();
@@ -115,7 +116,9 @@ impl Wait {
             Wait::asleep(&mut sleep)
         }
         if word.load(Ordering::Relaxed) == armed {
-            suspect();
+            // What looks strange may have been on its way out: then the word has changed.
+            suspect()
+                .or_else(|error| if word.load(Ordering::Relaxed) == armed { Err(error) } else { Ok(()) })?;
         }
         self.check()
     }

@@ -16,7 +16,7 @@ use crate::value::{ArrayBlock, Kind, decode_scalar, lease_count};
 pub(crate) fn check(arena: &Arena, root: Raw, parent: Option<u32>, whole: bool, seat: u32) -> Result<()> {
     let mut reached = Reached { arena, blocks: HashMap::new(), nodes: HashSet::new() };
     // Nobody allocates or frees meanwhile; what others are building lies in their pending chains.
-    let _heap = HeapGuard::lock(arena, seat);
+    let _heap = HeapGuard::lock(arena, seat)?;
     reached.slot(root, parent, 0, &mut String::new())?;
     if whole {
         reached.pending()?;

@@ -1,0 +1,212 @@
+//! Everything that can be done to a store whose bytes may be anything.
+//!
+//! Each image is tried in a child of its own, under limits of time and memory. What is asked of it: to end by itself,
+//! without a panic, whatever each operation says.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::panic::{self, AssertUnwindSafe};
+use std::time::Duration;
+
+use structstore::{ArrayValue, Item, List, Result, Struct, StructStore, StructStoreShared, Value};
+
+/// How long one image may take, in seconds.
+const SECONDS: libc::c_uint = 5;
+/// How much memory of its own a child may have: 512 MiB. What it maps of a segment does not count.
+const MEMORY: libc::rlim_t = 512 << 20;
+/// How long one operation may wait for a lock.
+const PATIENCE: Duration = Duration::from_millis(20);
+
+#[derive(StructStore)]
+struct Bound {
+    #[structstore(default = 5)]
+    number: i32,
+    gains: [f64; 3],
+    text: String,
+    trail: Vec<f64>,
+    limit: Option<i64>,
+    items: Vec<String>,
+}
+
+/// How a trial ended, if not well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// By this signal.
+    Signal(i32),
+    /// With a panic.
+    Panic,
+}
+
+/// Tries an image in a child.
+///
+/// # Errors
+///
+/// If there can be no child.
+///
+/// # Panics
+///
+/// If the kernel has no memory for a file.
+pub fn try_image(image: &[u8]) -> io::Result<Option<Failure>> {
+    let file = nix::sys::memfd::memfd_create(c"hostile", nix::sys::memfd::MFdFlags::MFD_CLOEXEC)?;
+    File::from(file.try_clone()?).write_all(image)?;
+    // SAFETY: this process has one thread, so that its child may do anything.
+    match unsafe { libc::fork() } {
+        -1 => Err(io::Error::last_os_error()),
+        0 => {
+            limit();
+            let tried = panic::catch_unwind(AssertUnwindSafe(|| operate(file)));
+            // SAFETY: ends the child, without anything that its parent left to be done.
+            unsafe { libc::_exit(if tried.is_ok() { 0 } else { 101 }) }
+        }
+        child => {
+            let mut status = 0;
+            // SAFETY: waits for the child just made.
+            while unsafe { libc::waitpid(child, &raw mut status, 0) } < 0 {}
+            Ok(if libc::WIFSIGNALED(status) {
+                Some(Failure::Signal(libc::WTERMSIG(status)))
+            } else {
+                (libc::WEXITSTATUS(status) != 0).then_some(Failure::Panic)
+            })
+        }
+    }
+}
+
+fn limit() {
+    // SAFETY: limits of this process alone; the values are plain data.
+    unsafe {
+        libc::alarm(SECONDS);
+        let memory = libc::rlimit { rlim_cur: MEMORY, rlim_max: MEMORY };
+        libc::setrlimit(libc::RLIMIT_DATA, &raw const memory);
+        let core = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        libc::setrlimit(libc::RLIMIT_CORE, &raw const core);
+    }
+}
+
+/// Opens what may be a store, for reading and for writing, and does all there is to be done.
+fn operate(file: OwnedFd) {
+    let open = |read_only: bool| -> Option<StructStoreShared> {
+        let descriptor = File::open(format!("/proc/self/fd/{}", file.as_raw_fd()));
+        let descriptor = if read_only { descriptor.map(OwnedFd::from) } else { file.try_clone() };
+        let options = StructStoreShared::options().timeout(PATIENCE).create(false);
+        options.read_only(read_only).open_fd(descriptor.ok()?).ok()
+    };
+    if let Some(store) = open(true) {
+        read(&store);
+    }
+    if let Some(store) = open(false) {
+        read(&store);
+        let _ = store.check();
+        write(&store);
+        let _ = store.check();
+        let _ = store.close();
+    }
+}
+
+fn read(store: &Struct) {
+    let _ = store.to_value();
+    let _ = store.to_bytes();
+    let _ = store.to_string();
+    let _ = store.statistics();
+    visit(store, 0, &mut 1000);
+    let _ = store.watch().and_then(|mut watch| watch.changes());
+    let _ = store.read_timeout(PATIENCE).and_then(|guard| guard.to_value());
+    if let Ok(binding) = store.bind::<Bound>() {
+        let _ = binding.load();
+    }
+}
+
+/// Looks at everything below a struct, by its handles, as far as it seems to be of any sense.
+fn visit(node: &Struct, depth: usize, left: &mut usize) {
+    let Ok(names) = node.names() else { return };
+    for name in names {
+        let item = node.get::<Item>(&*name);
+        look(item, depth, left);
+        if *left == 0 {
+            return;
+        }
+    }
+}
+
+fn look(item: Result<Item>, depth: usize, left: &mut usize) {
+    *left = left.saturating_sub(1);
+    match item {
+        Ok(Item::Struct(node)) if depth < 8 => visit(&node, depth + 1, left),
+        Ok(Item::List(list)) if depth < 8 => {
+            for index in 0..list.len().unwrap_or(0).min(*left) {
+                look(list.get(index), depth + 1, left);
+            }
+        }
+        Ok(Item::Array(array)) => {
+            let _ = array.view().map(|view| view.byte_len());
+            let _ = array.to_value();
+            let _ = array.read().and_then(|guard| guard.as_slice::<f64>().map(<[f64]>::len));
+        }
+        _ => {}
+    }
+}
+
+fn write(store: &Struct) {
+    let names = store.names().unwrap_or_default();
+    for name in names.iter().take(20) {
+        change(store, name);
+    }
+    let _ = store.set("new", 5);
+    let _ = store.set("another new field with a long name", vec!["a", "b"]);
+    let _ =
+        store.set("array", ArrayValue::from_slice(&[100], &[0.5; 100]).unwrap_or_else(|_| unreachable!()));
+    let _ = store.transaction(|tx| tx.set("new", "text").and_then(|()| tx.remove("array")));
+    if let Ok(mut guard) = store.write_timeout(PATIENCE) {
+        let _ = guard.set("guarded", 1);
+        let _ = guard.list("made").and_then(|mut list| list.push(5));
+        let _ = guard.array("array").map(|array| array.shape().map(|shape| shape.len()));
+    }
+    if let Ok(binding) = store.bind::<Bound>() {
+        let _ = binding.with_mut(|mut fields| {
+            *fields.number += 1;
+            fields.gains[0] += 1.0;
+            let _ = fields.trail.push(1.0);
+            let _ = fields.items.push(&"item".to_owned());
+            let _ = fields.limit.set(Some(5));
+        });
+    }
+    let image = store.to_bytes();
+    let _ = store.clear();
+    let _ = image.and_then(|image| store.from_bytes(&image));
+}
+
+fn change(store: &Struct, name: &str) {
+    match store.get::<Item>(name) {
+        Ok(Item::Scalar(scalar)) => {
+            let _ = store.set(name, Value::Scalar(scalar));
+        }
+        Ok(Item::List(list)) => change_list(&list),
+        Ok(Item::Struct(node)) => {
+            let _ = node.set("more", "text");
+            let _ = node.write_timeout(PATIENCE).map(drop);
+        }
+        Ok(Item::Array(array)) => {
+            let _ = array.view().map(drop);
+            let _ = array.write_timeout(PATIENCE).map(drop);
+        }
+        Ok(Item::Text(text)) => {
+            let _ = store.set(name, text + "!");
+        }
+        _ => {}
+    }
+    let _ = store.rename(name, "renamed");
+    let _ = store.take("renamed");
+    let _ = store.set(name, "replaced");
+    let _ = store.remove(name);
+}
+
+fn change_list(list: &List) {
+    let _ = list.push(5);
+    let _ = list.push("text");
+    let _ = list.insert(0, vec![1, 2]);
+    let _ = list.set(1, "five");
+    let _ = list.remove(0);
+    let _ = list.pop();
+    let _ = list.extend([1, 2, 3]);
+    let _ = list.clear();
+}
