@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use pyo3::basic::CompareOp;
 use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::types::slice::PySliceIndices;
 use pyo3::types::{PyBool, PyDict, PyIterator, PyList, PySlice, PyTuple};
 use structstore::{Error, List, Value, private};
 
@@ -17,8 +18,7 @@ use crate::value_out::{self, Structs};
 /// Values in order, in a store; or, made from an iterable, a list of this process's own.
 ///
 /// Numbers, text and bytes come back by value, lists and structs as handles to what is in the store, arrays as NumPy
-/// arrays over the store's own memory. Each operation happens wholly or not at all, but for assigning and deleting
-/// slices, which are several operations under one lock.
+/// arrays over the store's own memory. Each operation happens wholly or not at all.
 #[pyclass(frozen, sequence, module = "structstore")]
 pub(crate) struct StructStoreList {
     list: List,
@@ -78,12 +78,12 @@ impl StructStoreList {
         }
     }
 
-    /// What an iterable yields, as values to be put at an index.
+    /// What an iterable yields, as values; `place` says where each of them is to be put.
     fn values<'k, 'py>(
         &self,
         inputs: &'k Inputs<'py>,
         iterable: &Bound<'py, PyAny>,
-        first: usize,
+        place: impl Fn(usize) -> usize,
     ) -> Result<Vec<Value<'k>>> {
         if let Ok(list) = iterable.cast::<StructStoreList>() {
             return match list.get().list.to_value()? {
@@ -93,7 +93,7 @@ impl StructStoreList {
         }
         let items = iterable.py().get_type::<PyList>().call1((iterable,))?.cast_into::<PyList>()?;
         let value = |(index, item): (usize, Bound<'py, PyAny>)| {
-            let located = |failure: Failure| failure.under_index(first + index).under(&self.list.path());
+            let located = |failure: Failure| failure.under_index(place(index)).under(&self.list.path());
             inputs.value(&item).map_err(located)
         };
         items.iter().enumerate().map(value).collect()
@@ -121,7 +121,8 @@ impl StructStoreList {
 
     fn set_slice(&self, slice: &Bound<'_, PySlice>, iterable: &Bound<'_, PyAny>) -> Result<()> {
         let inputs = Inputs::default();
-        let values = self.values(&inputs, iterable, 0)?;
+        let now = slice.indices(self.list.len()? as isize)?;
+        let values = self.values(&inputs, iterable, |nth| position(&now, nth))?;
         let _lock = self.list.lock_token(true, None)?;
         let range = slice.indices(self.list.len()? as isize)?;
         if range.step != 1 && values.len() != range.slicelength {
@@ -130,15 +131,25 @@ impl StructStoreList {
                 format!("attempt to assign sequence of size {given} to extended slice of size {wanted}");
             return Err(Failure::Raised(PyValueError::new_err(message)));
         }
-        for at in (values.len()..range.slicelength).rev() {
-            self.list.remove(range.start as usize + at)?;
-        }
-        for (index, value) in values.into_iter().enumerate() {
-            let at = (range.start + index as isize * range.step) as usize;
-            if index < range.slicelength { self.list.set(at, value)? } else { self.list.insert(at, value)? }
-        }
-        Ok(())
+        Ok(inputs.run(slice.py(), || self.replace(&range, &values))?)
     }
+
+    /// Replaces the items of a slice, which with a step other than 1 are as many as the values or have none.
+    fn replace(&self, range: &PySliceIndices, values: &[Value<'_>]) -> structstore::Result<()> {
+        let start = range.start as usize;
+        match range.step {
+            1 => self.list.splice(start..start + range.slicelength, values),
+            _ => {
+                let positions: Vec<usize> = (0..range.slicelength).map(|nth| position(range, nth)).collect();
+                self.list.replace_at(&positions, values)
+            }
+        }
+    }
+}
+
+/// Where an item of a slice is.
+fn position(range: &PySliceIndices, nth: usize) -> usize {
+    (range.start + nth as isize * range.step) as usize
 }
 
 #[pymethods]
@@ -163,9 +174,8 @@ impl StructStoreList {
         let _lock = self.read_token()?;
         let range = slice.indices(self.list.len()? as isize)?;
         let items = PyList::empty(py);
-        for step in 0..range.slicelength as isize {
-            let at = (range.start + step * range.step) as usize;
-            items.append(value_out::read(py, || self.list.get(at))?)?;
+        for nth in 0..range.slicelength {
+            items.append(value_out::read(py, || self.list.get(position(&range, nth)))?)?;
         }
         Ok(items.into_any())
     }
@@ -193,14 +203,7 @@ impl StructStoreList {
         };
         let _lock = self.list.lock_token(true, None)?;
         let range = slice.indices(self.list.len()? as isize)?;
-        let mut positions: Vec<isize> =
-            (0..range.slicelength as isize).map(|step| range.start + step * range.step).collect();
-        // From the end, so that those before stay where they are.
-        positions.sort_unstable_by(|a, b| b.cmp(a));
-        for at in positions {
-            self.list.remove(at as usize)?;
-        }
-        Ok(())
+        Ok(self.replace(&range, &[])?)
     }
 
     fn __iter__(&self) -> StructStoreListIterator {
@@ -330,7 +333,8 @@ impl StructStoreList {
     /// Adds the items of an iterable at the end; all of them or, after an exception, none.
     fn extend(&self, iterable: &Bound<'_, PyAny>) -> Result<()> {
         let inputs = Inputs::default();
-        let values = self.values(&inputs, iterable, self.list.len()?)?;
+        let end = self.list.len()?;
+        let values = self.values(&inputs, iterable, |nth| end + nth)?;
         Ok(inputs.run(iterable.py(), || self.list.extend(values))?)
     }
 

@@ -203,6 +203,11 @@ fn fields_of<'k, 'py>(
     }
 }
 
+/// Whether an object is a handle to this struct.
+pub(crate) fn is_same(object: &Bound<'_, PyAny>, node: &Struct) -> bool {
+    object.cast::<StructStore>().is_ok_and(|store| store.get().root().is_ok_and(|root| root.is_same(node)))
+}
+
 /// An argument that may be left out, where None means None.
 enum Fallback<'py> {
     Missing,
@@ -495,8 +500,8 @@ impl StructStore {
         Ok(self.root()?.clear()?)
     }
 
-    /// Assigns the fields of a mapping, an iterable of pairs or an object with attributes, then those given by name,
-    /// under one lock.
+    /// Assigns the fields of a mapping, an iterable of pairs or an object with attributes, then those given by name; all
+    /// of them or, after an exception, none.
     #[pyo3(signature = (other=None, /, **fields))]
     fn update<'py>(
         &self,
@@ -508,14 +513,14 @@ impl StructStore {
         let inputs = Inputs::default();
         let mut values = Vec::new();
         for source in other.into_iter().chain(fields.map(|fields| fields.as_any())) {
+            if is_same(source, &root) {
+                // It has them.
+                continue;
+            }
             let path = |failure: Failure| failure.under(&root.path());
             values.extend(fields_of(&inputs, source).map_err(path)?);
         }
-        let update = || {
-            let _lock = root.lock_token(true, None)?;
-            values.into_iter().try_for_each(|(name, value)| root.set(&*name, value))
-        };
-        Ok(inputs.run(py, update)?)
+        Ok(inputs.run(py, || root.extend(values.iter().map(|(name, value)| (&**name, value))))?)
     }
 
     /// A field, which is created with a default if there is none of that name.

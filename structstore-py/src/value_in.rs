@@ -13,14 +13,14 @@ use pyo3::types::{
     PyBool, PyByteArray, PyBytes, PyComplex, PyDict, PyFloat, PyInt, PyList, PyMemoryView, PyString, PyTuple,
     PyType,
 };
-use structstore::{Error, Item, Scalar, Struct, Value};
+use structstore::{Error, Item, Scalar, Value};
 
 use crate::array;
 use crate::error::{Failure, Result};
 use crate::gil::LONG_COPY;
 use crate::list::StructStoreList;
 use crate::object;
-use crate::store::StructStore;
+use crate::store::{StructStore, is_same};
 
 /// How deep structures may nest; the engine's limit, which also ends those that contain themselves.
 const MAX_DEPTH: usize = 128;
@@ -295,9 +295,8 @@ pub(crate) fn is_part(object: &Bound<'_, PyAny>, read: impl FnOnce() -> structst
     if is_plain(object) {
         // Known without a look at NumPy, whose import takes longer than all the rest.
         false
-    } else if let Ok(store) = object.cast::<StructStore>() {
-        let same = |found: &Struct| store.get().root().is_ok_and(|node| node.is_same(found));
-        matches!(read(), Ok(Item::Struct(found)) if same(&found))
+    } else if object.cast::<StructStore>().is_ok() {
+        matches!(read(), Ok(Item::Struct(found)) if is_same(object, &found))
     } else if let Ok(list) = object.cast::<StructStoreList>() {
         matches!(read(), Ok(Item::List(found)) if list.get().list().is_same(&found))
     } else if array::is_view(object) {

@@ -216,6 +216,9 @@ pub fn cases() -> Vec<Case> {
         Case::new("the first lock of a thread", with_fields, |store| store.set("int", 5_i64)),
         Case::new("clear", with_fields, |store| store.clear()),
         Case::new("rename", with_fields, |store| store.rename("text", "another name, a longer one")),
+        Case::new("assign several fields", with_fields, |store| {
+            store.extend([("int", Value::from(6_i64)), ("new", "text".into()), ("struct", vec!["a"].into())])
+        }),
         Case::new("assign all", with_fields, |store| {
             store.assign_all(Value::record([("only", 1_i64.into())]))
         }),
@@ -245,6 +248,12 @@ pub fn cases() -> Vec<Case> {
         Case::new("remove an item", with_list, |store| list(store)?.remove(2).map(drop)),
         Case::new("replace an item", with_list, |store| list(store)?.set(1, vec![9_i64])),
         Case::new("extend", with_list, |store| list(store)?.extend(["a", "b", "c"])),
+        Case::new("splice more into a list", with_list, |store| list(store)?.splice(1..3, ["a", "b", "c"])),
+        Case::new("splice less into a list", with_list, |store| list(store)?.splice(1..=2, ["a"])),
+        Case::new("replace every other item", with_list, |store| {
+            list(store)?.replace_at(&[2, 0], &[vec!["a"].into(), 5_i64.into()])
+        }),
+        Case::new("remove every other item", with_list, |store| list(store)?.replace_at(&[0, 2], &[])),
         Case::new("clear a list", with_list, |store| list(store)?.clear()),
         Case::new("assign a list", with_list, |store| list(store)?.assign_all(["a", "b"])),
         Case::new("insert a larger array", nothing, |store| store.set("larger", array(2000))),

@@ -14,8 +14,8 @@ pub(crate) mod structure;
 
 pub(crate) use array::{End, change_end};
 pub(crate) use assign::{
-    Assigned, FixedType, assign_field, assign_plain, assign_root, assign_slot, convert_array, declare,
-    discard_contents, fix, merge, replace_block, replace_by, widen_to_array,
+    Assigned, FixedType, assign_field, assign_fields, assign_plain, assign_root, assign_slot, convert_array,
+    declare, discard_contents, fix, replace_block, replace_by, widen_to_array,
 };
 pub(crate) use build::{Aside, build, build_block, copy_array, depth_of};
 pub(crate) use check::check;
