@@ -15,6 +15,7 @@ mod shared;
 mod statistics;
 mod store;
 mod transaction;
+mod typed;
 mod value_in;
 mod value_out;
 
@@ -30,6 +31,9 @@ mod _structstore {
         list::StructStoreList, lock::Lock, shared::StructStoreShared, statistics::Statistics,
         store::StructStore, transaction::Transaction,
     };
+
+    #[pymodule_export]
+    use super::typed::{_declare, _path, _plain};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -174,7 +174,7 @@ impl<'py> Inputs<'py> {
         Err(Error::OutOfRange { path: String::new(), value, expected: "i64 or u64".into() }.into())
     }
 
-    fn text<'k>(&'k self, text: &Bound<'py, PyString>) -> Result<&'k str> {
+    pub(crate) fn text<'k>(&'k self, text: &Bound<'py, PyString>) -> Result<&'k str> {
         let utf8 = match text.to_str() {
             Ok(utf8) => utf8,
             Err(error) if error.is_instance_of::<PyUnicodeEncodeError>(text.py()) => {

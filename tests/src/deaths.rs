@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use structstore::private::arm;
+use structstore::private::{Declaration, arm};
 use structstore::{
-    ArrayValue, Cleanup, Error, List, Options, Result, StructMut, StructStore, StructStoreShared, Value,
+    ArrayValue, Cleanup, Error, Kind, List, Options, Result, StructMut, StructStore, StructStoreShared, Value,
 };
 
 /// An operation, and the store that it begins with.
@@ -204,6 +204,10 @@ fn list(store: &StructStoreShared) -> Result<List> {
     store.get("list")
 }
 
+fn declaration<'a>(name: &'a str, kinds: &'a [Kind], default: Option<i64>) -> Declaration<'a> {
+    Declaration { name, kinds, optional: false, default: default.map(Value::from), fields: Vec::new() }
+}
+
 /// All of them.
 pub fn cases() -> Vec<Case> {
     let mut cases = vec![
@@ -264,6 +268,17 @@ pub fn cases() -> Vec<Case> {
             |store| store.bind::<Bound>().map(drop),
             |store| store.bind::<Bound>().map(drop),
         ),
+        Case::new("declare", with_fields, |store| {
+            store.declare(&[
+                declaration("int", &[Kind::F64], None),
+                Declaration {
+                    fields: vec![declaration("x", &[Kind::I64], None), declaration("new", &[], Some(9_i64))],
+                    ..declaration("struct", &[Kind::Struct], None)
+                },
+                Declaration { optional: true, ..declaration("null", &[Kind::Text], None) },
+                declaration("number", &[Kind::I64], Some(5_i64)),
+            ])
+        }),
         Case::new(
             "merge into declared fields",
             |store| store.bind::<Bound>().map(drop),

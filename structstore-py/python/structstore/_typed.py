@@ -96,7 +96,7 @@ def _generic(value: Any, annotation: Any, origin: Any, arguments: tuple[Any, ...
     if issubclass(origin, Mapping):
         if not isinstance(value, dict):
             _mismatch(path, value, annotation)
-        return {name: _convert(item, arguments[1], _join(path, name)) for name, item in value.items()}
+        return {name: _convert(item, arguments[1], join(path, name)) for name, item in value.items()}
     if origin.__module__.partition(".")[0] == "numpy":
         return _array(value, annotation, arguments, path)
     return _instance(value, origin, path)
@@ -188,10 +188,10 @@ def _object(fields: dict[str, Any], cls: type, path: str) -> Any:
     later: dict[str, Any] = {}
     for name, hint, by_init, has_default in _fields(cls, hints):
         if name in fields:
-            (given if by_init else later)[name] = _convert(fields[name], hint, _join(path, name))
+            (given if by_init else later)[name] = _convert(fields[name], hint, join(path, name))
         elif not has_default:
-            error = core.NotFoundError(f"{_join(path, name)}: no such field")
-            error.path = _join(path, name)
+            error = core.NotFoundError(f"{join(path, name)}: no such field")
+            error.path = join(path, name)
             raise error
     made = cls(**given)
     for name, value in later.items():
@@ -228,6 +228,6 @@ def _fields(cls: type, hints: dict[str, Any]) -> list[tuple[str, Any, bool, bool
     ]
 
 
-def _join(path: str, name: str) -> str:
+def join(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
 
