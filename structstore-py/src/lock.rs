@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread::ThreadId;
 use std::time::Duration;
 
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyAny;
 use structstore::{List, Struct, private};
@@ -89,6 +90,11 @@ impl Lock {
     fn recovered(&self) -> bool {
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.last().is_some_and(|(_, lock)| lock.recovered())
+    }
+
+    /// A subclass's instance may have its own lock as an attribute.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.object)
     }
 
     fn __repr__(&self) -> &'static str {

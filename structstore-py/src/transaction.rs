@@ -3,6 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyAny;
 use structstore::{Struct, private};
@@ -60,6 +61,11 @@ impl Transaction {
             // Undone as it is dropped.
             _ => Ok(()),
         }
+    }
+
+    /// A subclass's instance may have its own transaction as an attribute.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.object)
     }
 
     fn __repr__(&self) -> &'static str {
