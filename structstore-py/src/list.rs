@@ -86,7 +86,7 @@ impl StructStoreList {
         place: impl Fn(usize) -> usize,
     ) -> Result<Vec<Value<'k>>> {
         if let Ok(list) = iterable.cast::<StructStoreList>() {
-            return match list.get().list.to_value()? {
+            return match inputs.value(list)? {
                 Value::List(items) => Ok(items),
                 _ => Ok(Vec::new()),
             };
@@ -108,10 +108,10 @@ impl StructStoreList {
             Err(Failure::Error(Error::Unsupported { .. } | Error::OutOfRange { .. })) => None,
             Err(failure) => return Err(failure),
         };
-        match self.list.to_value()? {
-            Value::List(items) => Ok(items.iter().map(|item| wanted.as_ref() == Some(item)).collect()),
-            _ => Ok(Vec::new()),
-        }
+        Ok(object.py().detach(|| {
+            let items = self.list.iter()?;
+            Ok::<_, Error>(items.map(|item| wanted.as_ref() == Some(&item)).collect())
+        })?)
     }
 
     fn copy_of_items<'py>(&self, py: Python<'py>, structs: Structs) -> Result<Bound<'py, PyAny>> {
@@ -198,7 +198,8 @@ impl StructStoreList {
 
     fn __delitem__(&self, index: &Bound<'_, PyAny>) -> Result<()> {
         let Ok(slice) = index.cast::<PySlice>() else {
-            self.list.remove(self.position(index)?)?;
+            let at = self.position(index)?;
+            index.py().detach(|| self.list.remove(at))?;
             return Ok(());
         };
         let _lock = self.list.lock_token(true, None)?;
@@ -271,15 +272,15 @@ impl StructStoreList {
     }
 
     fn __imul__(&self, times: &Bound<'_, PyAny>) -> Result<()> {
-        let times = times.extract::<isize>()?;
+        let (py, times) = (times.py(), times.extract::<isize>()?);
         let _lock = self.list.lock_token(true, None)?;
         match usize::try_from(times) {
             Ok(0) | Err(_) => Ok(self.list.clear()?),
-            Ok(times) => {
-                let Value::List(items) = self.list.to_value()? else { return Ok(()) };
-                let more = items.iter().map(Value::from).cycle().take(items.len().saturating_mul(times - 1));
-                Ok(self.list.extend(more)?)
-            }
+            Ok(more) => Ok(py.detach(|| {
+                let items: Vec<Value<'_>> = self.list.iter()?.collect();
+                let count = items.len().saturating_mul(more - 1);
+                self.list.extend(items.iter().map(Value::from).cycle().take(count))
+            })?),
         }
     }
 
@@ -358,8 +359,11 @@ impl StructStoreList {
     #[pyo3(signature = (index=None, /))]
     fn pop<'py>(&self, py: Python<'py>, index: Option<&Bound<'py, PyAny>>) -> Result<Bound<'py, PyAny>> {
         let value = match index {
-            Some(index) => self.list.remove(self.position(index)?)?,
-            None => match self.list.pop()? {
+            Some(index) => {
+                let at = self.position(index)?;
+                py.detach(|| self.list.remove(at))?
+            }
+            None => match py.detach(|| self.list.pop())? {
                 Some(value) => value,
                 None => {
                     let path = self.list.path();

@@ -6,10 +6,11 @@ use pyo3::exceptions::{PyAttributeError, PyKeyError, PyTypeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBytes, PyDict, PyIterator, PyList, PyMemoryView, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyIterator, PyList, PyString, PyTuple};
 use structstore::{Error, Key, Struct, Value};
 
 use crate::error::{Failure, Result, looked_for};
+use crate::gil;
 use crate::list::StructStoreList;
 use crate::lock::{Lock, Structure};
 use crate::object;
@@ -412,7 +413,8 @@ impl StructStore {
         name: &Bound<'py, PyAny>,
         default: Fallback<'py>,
     ) -> Result<Bound<'py, PyAny>> {
-        match (self.root()?.take(key(name)?), default) {
+        let (root, key) = (self.root()?, key(name)?);
+        match (py.detach(|| root.take(key)), default) {
             (Ok(value), _) => value_out::detached(py, &value, Structs::Namespaces),
             (Err(Error::NotFound { .. }), Fallback::Given(default)) => Ok(default),
             (Err(error), _) => Err(error.into()),
@@ -425,7 +427,7 @@ impl StructStore {
         let _lock = root.lock_token(true, None)?;
         match root.names()?.pop() {
             Some(name) => {
-                let value = root.take(&*name)?;
+                let value = py.detach(|| root.take(&*name))?;
                 Ok((name, value_out::detached(py, &value, Structs::Namespaces)?))
             }
             None => Err(Failure::Raised(PyKeyError::new_err("popitem(): there are no fields"))),
@@ -449,18 +451,19 @@ impl StructStore {
     /// For notebooks: the fields and what they hold, as text.
     fn _repr_html_(&self, py: Python<'_>) -> Result<String> {
         let root = self.root()?;
-        let json = py.detach(|| format!("{root:#}"));
-        let mut html = String::from("<pre>");
-        for character in json.chars() {
-            match character {
-                '&' => html.push_str("&amp;"),
-                '<' => html.push_str("&lt;"),
-                '>' => html.push_str("&gt;"),
-                other => html.push(other),
+        Ok(py.detach(|| {
+            let mut html = String::from("<pre>");
+            for character in format!("{root:#}").chars() {
+                match character {
+                    '&' => html.push_str("&amp;"),
+                    '<' => html.push_str("&lt;"),
+                    '>' => html.push_str("&gt;"),
+                    other => html.push(other),
+                }
             }
-        }
-        html.push_str("</pre>");
-        Ok(html)
+            html.push_str("</pre>");
+            html
+        }))
     }
 
     /// The struct with all below it as an instance of a class, as of one moment: a dataclass, a named tuple, an attrs or
@@ -479,20 +482,23 @@ impl StructStore {
     #[pyo3(signature = (indent=false))]
     fn to_json(&self, py: Python<'_>, indent: bool) -> Result<String> {
         let root = self.root()?;
-        let value = py.detach(|| root.to_value())?;
-        Ok(if indent { format!("{value:#}") } else { value.to_string() })
+        Ok(py.detach(|| {
+            root.to_value().map(|value| if indent { format!("{value:#}") } else { value.to_string() })
+        })?)
     }
 
     /// The struct with all below it as YAML, as of one moment. Arrays are nested lists; those of types that YAML has no
     /// numbers for raise UnsupportedError.
     fn to_yaml(&self, py: Python<'_>) -> Result<String> {
         let root = self.root()?;
-        let value = py.detach(|| root.to_value())?;
-        // Its errors are those of values, with their path in the message.
-        serde_saphyr::to_string(&value).map_err(|error| {
-            let (path, expected) = (root.path(), "numbers, text, bytes, lists and structs".into());
-            Error::Unsupported { path, found: error.to_string(), expected }.into()
-        })
+        let yaml = || {
+            // Its errors are those of values, with their path in the message.
+            serde_saphyr::to_string(&root.to_value()?).map_err(|error| {
+                let (path, expected) = (root.path(), "numbers, text, bytes, lists and structs".into());
+                Error::Unsupported { path, found: error.to_string(), expected }
+            })
+        };
+        Ok(py.detach(yaml)?)
     }
 
     /// Removes all fields.
@@ -593,22 +599,24 @@ impl StructStore {
     fn to_bytes<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyBytes>> {
         let root = self.root()?;
         let image = py.detach(|| root.to_bytes())?;
-        Ok(PyBytes::new(py, &image))
+        Ok(gil::bytes(py, &image)?)
     }
 
     /// Replaces all fields by those of an image, in one operation.
     #[expect(clippy::wrong_self_convention, reason = "the name that it has in Rust")]
     fn from_bytes(&self, py: Python<'_>, image: &Bound<'_, PyAny>) -> Result<()> {
         let root = self.root()?;
-        let image = match image.cast::<PyBytes>() {
-            Ok(image) => image.clone(),
-            Err(_) => {
-                let view = py.get_type::<PyMemoryView>().call1((image,))?;
-                view.call_method0("tobytes")?.cast_into::<PyBytes>()?
-            }
-        };
-        let image = image.as_bytes();
-        Ok(py.detach(|| root.from_bytes(image))?)
+        if let Ok(image) = image.cast::<PyBytes>() {
+            let image = image.as_bytes();
+            return Ok(py.detach(|| root.from_bytes(image))?);
+        }
+        let inputs = Inputs::default();
+        let image = inputs.buffer(image)?;
+        Ok(py.detach(|| {
+            // Others may write to what is lent while it is looked at.
+            let copy = image.to_vec();
+            root.from_bytes(&copy)
+        })?)
     }
 
     /// Verifies every invariant of the format below this struct and, at the root of a shared store, that all memory

@@ -2,11 +2,12 @@
 
 use pyo3::exceptions::PyNotImplementedError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString};
+use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString};
 use structstore::{Error, Item, Scalar, Value};
 
 use crate::array;
 use crate::error::{Failure, Result};
+use crate::gil;
 use crate::list::StructStoreList;
 use crate::object::namespace_class;
 use crate::store::StructStore;
@@ -47,7 +48,7 @@ fn item(py: Python<'_>, item: Item) -> Result<Bound<'_, PyAny>> {
         Item::Scalar(value) => return scalar(py, value),
         Item::Null => py.None().into_bound(py),
         Item::Text(text) => PyString::new(py, &text).into_any(),
-        Item::Bytes(bytes) => PyBytes::new(py, &bytes).into_any(),
+        Item::Bytes(bytes) => gil::bytes(py, &bytes)?.into_any(),
         Item::List(list) => Bound::new(py, StructStoreList::from(list))?.into_any(),
         Item::Struct(node) => Bound::new(py, StructStore::from(node))?.into_any(),
         Item::Array(array) => return array::view(py, &array),
@@ -96,7 +97,7 @@ pub(crate) fn detached<'py>(
         Value::Null => py.None().into_bound(py),
         Value::Scalar(value) => return scalar(py, *value),
         Value::Text(text) => PyString::new(py, text).into_any(),
-        Value::Bytes(bytes) => PyBytes::new(py, bytes).into_any(),
+        Value::Bytes(bytes) => gil::bytes(py, bytes)?.into_any(),
         Value::Array(value) => array::copy(py, value)?,
         Value::List(items) => {
             let list = PyList::empty(py);
