@@ -4,7 +4,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString};
 use structstore::Kind;
-use structstore::private::Declaration;
+use structstore::private::{Declaration, Snapshot};
 
 use crate::error::{Failure, Result};
 use crate::store::StructStore;
@@ -22,7 +22,8 @@ pub(crate) fn _path(structure: &StructStore) -> Result<String> {
 pub(crate) fn _plain<'py>(object: &Bound<'py, PyAny>, path: &str) -> Result<Bound<'py, PyAny>> {
     let inputs = Inputs::default();
     let value = inputs.value(object).map_err(|failure| failure.under(path))?;
-    value_out::detached(object.py(), &value, Structs::Dicts)
+    let snapshot = inputs.run(object.py(), || Snapshot::of(&value));
+    value_out::detached(object.py(), &snapshot, Structs::Dicts)
 }
 
 /// Declares fields of a structure, in one operation: see `declarations` in `_bound.py` for what they look like.

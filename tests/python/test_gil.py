@@ -67,6 +67,7 @@ OPERATIONS: dict[str, Callable[[StructStore], object]] = {
     "assign bytes": lambda store: store.__setitem__("raw", RAW),
     "assign what lends bytes": lambda store: store.__setitem__("raw", memoryview(RAW)),
     "assign text": lambda store: store.__setitem__("text", TEXT),
+    "read bytes": lambda store: store.raw,
     "assign a part": lambda store: store.__setitem__("copy", store.part),
     "update": lambda store: store.update({"array": ARRAY}, copy=RAW),
     "put into a new list": lambda store: StructStoreList([ARRAY]),

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::lock::{Mode, Wait};
 use crate::node::{self, Raw};
 use crate::sync::Ordering;
-use crate::value::{Kind, decode, encode};
+use crate::value::{Kind, decode};
 
 /// How much memory the arena of a store uses. Local stores of a process share one arena.
 ///
@@ -104,7 +104,7 @@ impl Struct {
     /// # Ok::<(), structstore::Error>(())
     /// ```
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        Ok(encode(&self.to_value()?))
+        self.handle.image()?.finish()
     }
 
     /// Writes an image into a buffer. Returns how many bytes it took.

@@ -20,7 +20,10 @@ pub(crate) use assign::{
 pub(crate) use build::{Aside, build, build_block, copy_array, depth_of};
 pub(crate) use check::check;
 pub(crate) use path::{path_of, route_of};
-pub(crate) use read::{Shallow, read_bytes_node, read_shallow, read_text_node, read_value};
+pub(crate) use read::{
+    Copied, Shallow, copy_bytes, copy_bytes_node, read_bytes_node, read_shallow, read_text_node, read_value,
+    write_image,
+};
 
 use crate::arena::Arena;
 use crate::arena::layout::{Node, Slot};
@@ -45,6 +48,12 @@ pub(crate) const OTHERWISE: u32 = 16;
 pub(crate) const FIXED: u64 = 1 << 8;
 /// Flag of an array's identity: type and number of dimensions are fixed, and the extents are not.
 pub(crate) const FIXED_RANK: u64 = 1 << 9;
+
+/// How many bytes a text or bytes have.
+#[inline]
+pub(crate) fn length(node: &Node) -> u64 {
+    node.body[LENGTH].load(Ordering::Relaxed)
+}
 
 /// What a slot holds, as read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
