@@ -20,6 +20,13 @@ use crate::value_out::{self, Place, Structs};
 ///
 /// Numbers, text and bytes come back by value, lists and structs as handles to what is in the store, arrays as NumPy
 /// arrays over the store's own memory. Each operation happens wholly or not at all.
+///
+///     >>> items = structstore.StructStoreList([1, "two"])
+///     >>> items.append({"x": 3})
+///     >>> items[2].x = 4
+///     >>> items[:1] = [0.5, None]
+///     >>> print(items)
+///     [0.5, null, "two", {"x": 4}]
 #[pyclass(frozen, sequence, module = "structstore")]
 pub(crate) struct StructStoreList {
     list: List,
@@ -423,6 +430,11 @@ impl StructStoreList {
 
     /// Sorts the items, as list.sort() does, in one operation. The list is locked while they are compared; if comparing
     /// raises, it stays as it is.
+    ///
+    ///     >>> items = structstore.StructStoreList([{"x": 2}, {"x": 1}])
+    ///     >>> items.sort(key=lambda item: item.x)
+    ///     >>> print(items)
+    ///     [{"x": 1}, {"x": 2}]
     #[pyo3(signature = (*, key=None, reverse=false))]
     fn sort(&self, py: Python<'_>, key: Option<&Bound<'_, PyAny>>, reverse: bool) -> Result<()> {
         let _lock = self.list.lock_token(true, None)?;
@@ -467,7 +479,8 @@ impl StructStoreList {
         Self::write_lock(slf, timeout)
     }
 
-    /// A lock on the list and everything below it, for changing: `with items.write_lock() as items: ...`
+    /// A lock on the list and everything below it, for changing: for as long as the body of a `with` statement runs,
+    /// nobody else reads or changes it. See Lock.
     ///
     /// `timeout` is in seconds; None waits without bound. Locks belong to threads and nest.
     #[pyo3(signature = (timeout=None))]

@@ -14,8 +14,22 @@ use crate::store::StructStore;
 
 /// A lock on a structure and everything below it, held within a `with` statement.
 ///
-/// Locks belong to threads and nest: entering one that the thread holds already succeeds. Two asyncio tasks of one
-/// thread therefore both enter. While a thread waits it gives up the GIL, and signals such as Ctrl-C interrupt it.
+/// Locks belong to threads and nest: entering one that the thread holds already succeeds. While a thread waits it gives
+/// up the GIL, and signals such as Ctrl-C interrupt it.
+///
+/// Two asyncio tasks of one thread both enter, and one that waits keeps all the others waiting: let another thread do
+/// what may have to wait for others, as a whole.
+///
+///     >>> store = structstore.StructStore()
+///     >>> store.num = 1
+///     >>> def count():
+///     ...     with store.write_lock():
+///     ...         store.num += 1
+///     >>> async def main():
+///     ...     await asyncio.to_thread(count)
+///     >>> asyncio.run(main())
+///     >>> store.num
+///     2
 #[pyclass(frozen, module = "structstore")]
 pub(crate) struct Lock {
     structure: Structure,

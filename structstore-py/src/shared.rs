@@ -120,6 +120,13 @@ impl Shared {
 ///
 /// It opens the store of that name ("/name"), creating it if it does not exist, and is its root; see StructStore.
 ///
+///     >>> with structstore.StructStoreShared("/shdata_store") as store:
+///     ...     store.state = {"num": 5}
+///     ...     with store.state.write_lock():
+///     ...         store.state.num += 1
+///     ...     print(store.state.num)
+///     6
+///
 /// Arguments:
 ///     path: the name, which begins with a slash; with `use_file` the path of a file.
 ///     size: how many bytes a new segment gets at once; it grows by itself.

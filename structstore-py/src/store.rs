@@ -36,6 +36,18 @@ const SHOWN_NAMES: usize = 10;
 /// such as dataclasses. An operation happens wholly or not at all, also in the eyes of other processes.
 ///
 /// A handle to a structure that was removed or replaced raises StaleHandleError.
+///
+///     >>> store = structstore.StructStore()
+///     >>> store.num = 5
+///     >>> store["any name"] = [1, {"x": 2.5}]
+///     >>> store.vec = np.zeros(3)
+///     >>> store.vec[0] += 1  # in the store
+///     >>> print(store)
+///     {"num": 5, "any name": [1, {"x": 2.5}], "vec": [1.0, 0.0, 0.0]}
+///     >>> del store.num
+///     >>> store.num
+///     Traceback (most recent call last):
+///     structstore.NotFoundError: num: no such field
 #[pyclass(frozen, subclass, module = "structstore")]
 pub(crate) struct StructStore {
     root: Root,
@@ -425,6 +437,9 @@ impl StructStore {
     }
 
     /// A field, or a default if there is none of that name.
+    ///
+    ///     >>> structstore.StructStore().get("num", 0)
+    ///     0
     #[pyo3(signature = (name, default=None, /))]
     fn get<'py>(
         &self,
@@ -438,6 +453,12 @@ impl StructStore {
     }
 
     /// Removes a field and returns a copy of what it held, as deepcopy() does; or a default if there is none.
+    ///
+    ///     >>> store = structstore.StructStore()
+    ///     >>> store.pose = {"x": 1.0}
+    ///     >>> store.pop("pose")
+    ///     namespace(x=1.0)
+    ///     >>> store.pop("pose", None)
     #[pyo3(signature = (name, default=Fallback::Missing, /))]
     fn pop<'py>(
         &self,
@@ -503,6 +524,16 @@ impl StructStore {
     ///
     /// Fields that are missing have the defaults of the class; those that it does not know are left out. Raises
     /// WrongTypeError or NotFoundError, with the path of what does not fit.
+    ///
+    ///     >>> Pose = dataclasses.make_dataclass("Pose", [("x", float), ("y", float, 0.0)])
+    ///     >>> store = structstore.StructStore()
+    ///     >>> store.pose = {"x": 1}
+    ///     >>> store.pose.to(Pose)
+    ///     Pose(x=1.0, y=0.0)
+    ///     >>> store.pose.x = "left"
+    ///     >>> store.pose.to(Pose)
+    ///     Traceback (most recent call last):
+    ///     structstore.WrongTypeError: pose.x: found str, expected float
     fn to<'py>(&self, cls: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>> {
         let (py, path) = (cls.py(), self.root()?.path());
         let typed = PyModule::import(py, "structstore._typed")?;
@@ -511,6 +542,11 @@ impl StructStore {
 
     /// The struct with all below it as JSON, as of one moment; indented by two blanks if `indent` is true. Bytes are
     /// hexadecimal digits, arrays nested lists; NaN and infinities are written as Python's json does.
+    ///
+    ///     >>> store = structstore.StructStore()
+    ///     >>> store.update(num=5, vec=np.arange(3))
+    ///     >>> store.to_json()
+    ///     '{"num": 5, "vec": [0, 1, 2]}'
     #[pyo3(signature = (indent=false))]
     fn to_json(&self, py: Python<'_>, indent: bool) -> Result<String> {
         let root = self.root()?;
@@ -540,6 +576,14 @@ impl StructStore {
 
     /// Assigns the fields of a mapping, an iterable of pairs or an object with attributes, then those given by name; all
     /// of them or, after an exception, none.
+    ///
+    ///     >>> store = structstore.StructStore()
+    ///     >>> store.update({"num": 5}, name="arm")
+    ///     >>> store.update(num=6, other={1, 2})
+    ///     Traceback (most recent call last):
+    ///     structstore.UnsupportedError: other: cannot store set; ...
+    ///     >>> store.num
+    ///     5
     #[pyo3(signature = (other=None, /, **fields))]
     fn update<'py>(
         &self,
@@ -562,6 +606,11 @@ impl StructStore {
     }
 
     /// A field, which is created with a default if there is none of that name.
+    ///
+    ///     >>> store = structstore.StructStore()
+    ///     >>> store.setdefault("log", []).append("started")
+    ///     >>> store.log == ["started"]
+    ///     True
     #[pyo3(signature = (name, default=None, /))]
     fn setdefault<'py>(
         &self,
@@ -584,11 +633,22 @@ impl StructStore {
     }
 
     /// Gives a field another name. It keeps its value, its place in the order, and the handles to it.
+    ///
+    ///     >>> store = structstore.StructStore()
+    ///     >>> store.update(vel=1.5, num=5)
+    ///     >>> store.rename("vel", "velocity")
+    ///     >>> store.keys()
+    ///     ['velocity', 'num']
     fn rename(&self, name: &str, new_name: &str) -> Result<()> {
         Ok(self.root()?.rename(name, new_name)?)
     }
 
-    /// What is found by following names, and indices into lists: `store.at("robots", 0, "pose")`.
+    /// What is found by following names, and indices into lists.
+    ///
+    ///     >>> store = structstore.StructStore()
+    ///     >>> store.robots = [{"pose": {"x": 1.0}}]
+    ///     >>> store.at("robots", 0, "pose", "x")
+    ///     1.0
     #[pyo3(signature = (*path))]
     fn at<'py>(slf: &Bound<'py, Self>, path: &Bound<'py, PyTuple>) -> Result<Bound<'py, PyAny>> {
         let mut found = slf.clone().into_any();
@@ -607,11 +667,22 @@ impl StructStore {
     }
 
     /// A copy with all below it, as of one moment: a SimpleNamespace of namespaces, lists and arrays.
+    ///
+    ///     >>> store = structstore.StructStore()
+    ///     >>> store.pose = {"x": 1.0, "vec": np.arange(3)}
+    ///     >>> store.deepcopy()
+    ///     namespace(pose=namespace(x=1.0, vec=array([0, 1, 2])))
     fn deepcopy<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
         self.snapshot(py, Structs::Namespaces)
     }
 
     /// A SimpleNamespace of the fields, of which structures and arrays are those in the store.
+    ///
+    ///     >>> store = structstore.StructStore()
+    ///     >>> store.pose = {"x": 1.0}
+    ///     >>> store.copy().pose.x = 2.0
+    ///     >>> store.pose.x
+    ///     2.0
     fn copy<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
         let (namespace, attributes) = value_out::namespace(py)?;
         for (name, value) in self.fields(py)? {
@@ -621,6 +692,11 @@ impl StructStore {
     }
 
     /// A copy with all below it, as of one moment: a dict of dicts, lists and arrays.
+    ///
+    ///     >>> store = structstore.StructStore()
+    ///     >>> store.pose = types.SimpleNamespace(x=1.0)
+    ///     >>> store.to_dict()
+    ///     {'pose': {'x': 1.0}}
     fn to_dict<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
         self.snapshot(py, Structs::Dicts)
     }
@@ -634,6 +710,12 @@ impl StructStore {
     }
 
     /// Replaces all fields by those of an image, in one operation.
+    ///
+    ///     >>> store, other = structstore.StructStore(), structstore.StructStore()
+    ///     >>> store.num = 5
+    ///     >>> other.from_bytes(store.to_bytes())
+    ///     >>> other.num
+    ///     5
     #[expect(clippy::wrong_self_convention, reason = "the name that it has in Rust")]
     fn from_bytes(&self, py: Python<'_>, image: &Bound<'_, PyAny>) -> Result<()> {
         let root = self.root()?;
@@ -678,17 +760,33 @@ impl StructStore {
         Self::write_lock(slf, timeout)
     }
 
-    /// A lock on the struct and everything below it, for changing: `with store.write_lock() as store: ...`
+    /// A lock on the struct and everything below it, for changing: for as long as the body of a `with` statement runs,
+    /// nobody else reads or changes it. See Lock.
     ///
     /// `timeout` is in seconds; None waits without bound. Locks belong to threads and nest.
+    ///
+    ///     >>> store = structstore.StructStore()
+    ///     >>> store.pose = {"x": 1.0, "y": 2.0}
+    ///     >>> with store.pose.write_lock(timeout=0.1) as pose:
+    ///     ...     pose.x, pose.y = pose.y, pose.x
     #[pyo3(signature = (timeout=None))]
     fn write_lock(slf: &Bound<'_, Self>, timeout: Option<f64>) -> Result<Lock> {
         slf.get().with(|_| Ok(()))?;
         Lock::new(slf.py(), Structure::Struct(slf.clone().unbind()), true, timeout)
     }
 
-    /// Changes that happen wholly or not at all: `with store.transaction(): ...`. If the body raises, or the process dies,
-    /// what this thread has changed below the struct since is undone. See Transaction.
+    /// Changes that happen wholly or not at all: if the body of a `with` statement raises, or the process dies, what this
+    /// thread has changed below the struct since is undone. See Transaction.
+    ///
+    ///     >>> store = structstore.StructStore()
+    ///     >>> store.num = 1
+    ///     >>> with store.transaction():
+    ///     ...     store.num = 2
+    ///     ...     raise ValueError("no")
+    ///     Traceback (most recent call last):
+    ///     ValueError: no
+    ///     >>> store.num
+    ///     1
     #[pyo3(signature = (timeout=None))]
     fn transaction(slf: &Bound<'_, Self>, timeout: Option<f64>) -> Result<Transaction> {
         let root = slf.get().root()?.into_owned();

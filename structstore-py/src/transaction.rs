@@ -15,7 +15,8 @@ use crate::lock::duration;
 /// this thread has changed below the struct since is undone. The struct is locked exclusively meanwhile.
 ///
 /// Covered is what is assigned, added or removed, arrays where they are assigned as a whole. Elements of an array that
-/// are changed in place are not. It must end on the thread that began it. Transactions nest on the same struct and below: an inner one that raises is undone alone.
+/// are changed in place are not. It must end on the thread that began it. Transactions nest on the same struct and below:
+/// an inner one that raises is undone alone.
 #[pyclass(frozen, module = "structstore")]
 pub(crate) struct Transaction {
     object: Py<PyAny>,

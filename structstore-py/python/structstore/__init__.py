@@ -1,19 +1,21 @@
 """Structured object storage, dynamically typed, shared between processes.
 
-    import numpy as np
-    import structstore
+    >>> import numpy as np
+    >>> import structstore
 
-    state = structstore.StructStore()  # in this process's own memory
-    state.num = 5
-    state.lst = [1, 2, 3, 5, 8]
-    state.vec = np.array([[1.0, 2.0], [3.0, 4.0]])  # state.vec is then a view, not a copy
-    state.vec[0, 0] += 1
-    print(state.deepcopy())
+    >>> state = structstore.StructStore()  # in this process's own memory
+    >>> state.num = 5
+    >>> state.lst = [1, 2, 3, 5, 8]
+    >>> state.vec = np.array([[1.0, 2.0], [3.0, 4.0]])  # state.vec is then a view, not a copy
+    >>> state.vec[0, 0] += 1
+    >>> print(state)
+    {"num": 5, "lst": [1, 2, 3, 5, 8], "vec": [[2.0, 2.0], [3.0, 4.0]]}
 
-    shmem = structstore.StructStoreShared("/shdata_store")  # creates or attaches
-    shmem.state = state
-    with shmem.state.write_lock():
-        shmem.state.num += 1
+    >>> shmem = structstore.StructStoreShared("/shdata_store")  # creates or attaches
+    >>> shmem.state = state
+    >>> with shmem.state.write_lock():
+    ...     shmem.state.num += 1
+    >>> shmem.close()
 """
 
 from collections.abc import MutableMapping, MutableSequence
@@ -110,15 +112,19 @@ MutableSequence.register(StructStoreList)
 def bind(structure: StructStore, cls: type[_T]) -> _T:
     """An object with the attributes of a dataclass, which are the fields of a structure: it reads and writes the store.
 
-        @dataclass
-        class Camera:
-            name: str
-            exposure: float = 0.01
-            gains: list[float] = field(default_factory=list)
-
-        camera = structstore.bind(store.camera, Camera)
-        camera.exposure *= 2
-        camera.gains.append(1.0)
+        >>> @dataclasses.dataclass
+        ... class Camera:
+        ...     name: str
+        ...     exposure: float = 0.01
+        >>> store = structstore.StructStore()
+        >>> store.camera = {"name": "left"}
+        >>> camera = structstore.bind(store.camera, Camera)
+        >>> camera.exposure *= 2
+        >>> print(store.camera)
+        {"name": "left", "exposure": 0.02}
+        >>> store.camera.exposure = "long"
+        Traceback (most recent call last):
+        structstore.WrongTypeError: camera.exposure: found text, expected f64
 
     Fields that are missing are created with the defaults of the class; those that are there have to fit, and keep their
     values, of which ints become floats where floats are asked for. All of them are declared: from then on, in every
