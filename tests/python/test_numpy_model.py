@@ -27,7 +27,8 @@ def same(ours: Any, theirs: Any) -> None:
         for our, their in zip(ours, theirs, strict=True):
             same(our, their)
     else:
-        assert ours == theirs or ours != ours
+        # Lists of records may have arrays in them, which do not just equal each other.
+        assert repr(ours) == repr(theirs)
 
 
 def outcome(operation: Callable[[Array], Any], array: Array) -> Any:
@@ -82,7 +83,7 @@ def changes(draw: st.DrawFn, shape: tuple[int, ...]) -> list[Callable[[Array], A
     return draw(st.lists(st.sampled_from(OPERATIONS) | access | assignment, max_size=6))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(data=st.data(), array=ARRAYS, transpose=st.booleans())
 def test_views_do_what_arrays_do(data: st.DataObject, array: Array, transpose: bool) -> None:
     store = StructStore()
@@ -104,7 +105,7 @@ def test_views_do_what_arrays_do(data: st.DataObject, array: Array, transpose: b
     store.check()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(first=ARRAYS, second=ARRAYS)
 def test_one_replaces_the_other(first: Array, second: Array) -> None:
     store = StructStore()
