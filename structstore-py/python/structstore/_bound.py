@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from . import _structstore as core
-from ._typed import join, rebuild
+from ._typed import bare, join, rebuild
 
 _MISSING = dataclasses.MISSING
 
@@ -122,6 +122,7 @@ _class_over = functools.cache(_make_class_over)
 
 
 def _attribute(name: str, annotation: Any) -> property:
+    annotation = bare(annotation)
     arms = list(_arms(annotation))
     dataclass = next((arm for arm in arms if _is_dataclass(arm)), None)
     live = tuple(cls for arm in arms for cls in _live(arm))
@@ -151,12 +152,9 @@ def _is_dataclass(cls: Any) -> bool:
 
 def _arms(annotation: Any) -> Iterator[Any]:
     """The types that an annotation allows."""
+    annotation = bare(annotation)
     origin = typing.get_origin(annotation)
-    if isinstance(annotation, typing.NewType):
-        yield from _arms(annotation.__supertype__)
-    elif origin in (typing.Annotated, typing.Final):
-        yield from _arms(typing.get_args(annotation)[0])
-    elif origin in (typing.Union, types.UnionType):
+    if origin in (typing.Union, types.UnionType):
         for arm in typing.get_args(annotation):
             yield from _arms(arm)
     elif origin is typing.Literal:
