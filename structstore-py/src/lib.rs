@@ -19,6 +19,7 @@ mod transaction;
 mod typed;
 mod value_in;
 mod value_out;
+mod watch;
 
 use pyo3::prelude::*;
 
@@ -30,7 +31,7 @@ mod _structstore {
     #[pymodule_export]
     use super::{
         list::StructStoreList, lock::Lock, shared::StructStoreShared, statistics::Statistics,
-        store::StructStore, transaction::Transaction,
+        store::StructStore, transaction::Transaction, watch::Watch,
     };
 
     #[pymodule_export]

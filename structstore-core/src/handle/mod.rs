@@ -14,8 +14,11 @@ mod leaf;
 mod list;
 mod locking;
 mod look;
+#[cfg(feature = "stream")]
+mod stream;
 mod token;
 mod transaction;
+mod watch;
 
 pub(crate) use access::{Access, at_most, lend_scalar};
 pub use access::{Guard, Hold, Lent};
@@ -30,8 +33,11 @@ pub use leaf::{Bytes, BytesMut, BytesRef, Text, TextMut, TextRef};
 pub use list::{List, ListMut, ListRef};
 pub(crate) use locking::{Held, acquire, exclusively, operate};
 pub use look::Look;
+#[cfg(feature = "stream")]
+pub use stream::WatchStream;
 pub use token::{Lock, Origin};
 pub use transaction::Transaction;
+pub use watch::{Canceller, Watch};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -109,8 +115,7 @@ impl Handle {
     /// A node that a slot of this store names, as [`Handle::child`], for as long as this handle is there.
     #[inline]
     fn child_near(&self, raw: Raw) -> Result<Near<'_>> {
-        let (id, record) = node::resolve(self.arena(), raw)?;
-        Ok(Near { store: &self.store, id, record })
+        self.near().child(raw)
     }
 
     /// Locks the node.
@@ -234,7 +239,7 @@ impl Handle {
                 }
                 Err(error) if matches!(*error, Error::LockTimeout { .. }) => {
                     drop(operation);
-                    self.acquire(Mode::Node, &Wait::FOREVER)?.release(self.arena());
+                    self.acquire(Mode::Node, &Wait::FOREVER)?.release_unchanged(self.arena());
                 }
                 Err(error) => return Err(error),
             }
@@ -316,7 +321,14 @@ pub(crate) struct Near<'a> {
     record: &'a Node,
 }
 
-impl Near<'_> {
+impl<'a> Near<'a> {
+    /// A node that a slot of this store names.
+    #[inline(always)]
+    fn child(self, raw: Raw) -> Result<Near<'a>> {
+        let (id, record) = node::resolve(&self.store.arena, raw)?;
+        Ok(Near { store: self.store, id, record })
+    }
+
     #[inline(always)]
     fn acquire(self, mode: Mode, wait: &Wait) -> Result<Held> {
         acquire(&self.store.arena, &self.record.head, self.id, mode, wait, self.store.nesting)

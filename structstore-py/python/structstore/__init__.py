@@ -57,6 +57,7 @@ from ._structstore import (
     TooManyError,
     Transaction,
     UnsupportedError,
+    Watch,
     WrongTypeError,
     __version__,
 )
@@ -97,6 +98,7 @@ __all__ = [
     "TooManyError",
     "Transaction",
     "UnsupportedError",
+    "Watch",
     "WrongTypeError",
     "__version__",
     "bind",
