@@ -12,6 +12,7 @@ mod lock;
 mod names;
 mod object;
 mod pickling;
+mod printing;
 mod shared;
 mod statistics;
 mod store;

@@ -13,6 +13,7 @@ use structstore::{Error, List, Value};
 use crate::error::{Exception, Failure, Result};
 use crate::lock::{Lock, Structure, duration};
 use crate::pickling::{self, Reduced};
+use crate::printing::printed;
 use crate::value_in::{self, Inputs, plain_scalar, type_name};
 use crate::value_out::{self, Place, Structs};
 use crate::watch::{self, Watch};
@@ -314,9 +315,9 @@ impl StructStoreList {
         }
     }
 
-    /// As JSON.
+    /// As JSON, in which long arrays, lists, texts and bytes are cut short.
     fn __str__(&self, py: Python<'_>) -> String {
-        py.detach(|| self.list.to_string())
+        py.detach(|| printed(self.list.to_value(), false))
     }
 
     /// A part of a shared store is found again by its name, and anything else copied by value.

@@ -136,8 +136,9 @@ impl Shared {
 ///     cleanup: what closing does to the name.
 ///     mode: the permissions of a new segment, before the umask.
 ///     timeout: how many seconds to wait for a process that is initialising the segment.
-///     fd: the descriptor of an open file, such as a memfd, to use in place of a name. It is duplicated.
-///     create: whether to create what does not exist.
+///     fd: the descriptor of an open file, such as a memfd, to use in place of a name. It is duplicated. An empty file
+///         is initialised; one that holds a store is attached to, and begun afresh if `reinit` is true.
+///     create: whether to create a name that does not exist.
 ///     read_only: attach without write permission. Arrays are read-only copies then.
 #[pyclass(frozen, extends = StructStore, module = "structstore")]
 pub(crate) struct StructStoreShared;

@@ -16,6 +16,7 @@ use crate::list::StructStoreList;
 use crate::lock::{Lock, Structure, duration};
 use crate::object;
 use crate::pickling::{self, Reduced};
+use crate::printing::printed;
 use crate::shared::{Shared, StructStoreShared};
 use crate::statistics::Statistics;
 use crate::transaction::Transaction;
@@ -402,10 +403,10 @@ impl StructStore {
         Ok(format!("<{class}{place}: {fields}>"))
     }
 
-    /// As JSON.
+    /// As JSON, in which long arrays, lists, texts and bytes are cut short.
     fn __str__(&self, py: Python<'_>) -> Result<String> {
         let root = self.root()?;
-        Ok(py.detach(|| root.to_string()))
+        Ok(py.detach(|| printed(root.to_value(), false)))
     }
 
     /// A part of a shared store is found again by its name, and anything else copied by value.
@@ -502,12 +503,12 @@ impl StructStore {
         self.keys(py)
     }
 
-    /// For notebooks: the fields and what they hold, as text.
+    /// For notebooks: the fields and what they hold, as print() shows them, but indented.
     fn _repr_html_(&self, py: Python<'_>) -> Result<String> {
         let root = self.root()?;
         Ok(py.detach(|| {
             let mut html = String::from("<pre>");
-            for character in format!("{root:#}").chars() {
+            for character in printed(root.to_value(), true).chars() {
                 match character {
                     '&' => html.push_str("&amp;"),
                     '<' => html.push_str("&lt;"),
@@ -541,7 +542,7 @@ impl StructStore {
         Ok(typed.getattr("rebuild")?.call1((self.to_dict(py)?, cls, path))?)
     }
 
-    /// The struct with all below it as JSON, as of one moment; indented by two blanks if `indent` is true. Bytes are
+    /// The whole struct with all below it as JSON, as of one moment; indented by two blanks if `indent` is true. Bytes are
     /// hexadecimal digits, arrays nested lists; NaN and infinities are written as Python's json does.
     ///
     ///     >>> store = structstore.StructStore()
@@ -655,7 +656,8 @@ impl StructStore {
         let mut found = slf.clone().into_any();
         for step in path {
             found = if let Ok(store) = found.cast::<StructStore>() {
-                store.get().field(slf.py(), key(&step)?)?
+                let field = store.get().field(slf.py(), key(&step)?);
+                field.map_err(|failure| looked_for(failure, &found, &step))?
             } else if let Ok(list) = found.cast::<StructStoreList>() {
                 list.get().item(&step)?
             } else {
