@@ -7,7 +7,7 @@ import functools
 import os
 import types
 import typing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -126,12 +126,12 @@ def _attribute(name: str, annotation: Any) -> property:
     arms = list(_arms(annotation))
     dataclass = next((arm for arm in arms if _is_dataclass(arm)), None)
     live = tuple(cls for arm in arms for cls in _live(arm))
-    # Neither looked at any further where they are read nor where they are assigned.
-    exact = annotation if annotation in (bool, int, float, str, bytes) else None
+    # What is of one of these is looked at no further, neither where it is read nor where it is assigned.
+    exact = {bool, int, float, str, bytes, types.NoneType}.intersection(arms)
 
     def get(bound: Bound) -> Any:
         value = bound.__structure__[name]
-        if type(value) is exact or isinstance(value, live):
+        if type(value) in exact or isinstance(value, live):
             return value
         if dataclass is not None and isinstance(value, core.StructStore):
             return lay_over(value, dataclass)
@@ -139,7 +139,7 @@ def _attribute(name: str, annotation: Any) -> property:
         return rebuild(core._plain(value, path), annotation, path)
 
     def put(bound: Bound, value: Any) -> None:
-        if type(value) is not exact:
+        if type(value) not in exact:
             value = fit(value, annotation, join(core._path(bound.__structure__), name))
         bound.__structure__[name] = value
 
@@ -151,14 +151,14 @@ def _is_dataclass(cls: Any) -> bool:
 
 
 def _arms(annotation: Any) -> Iterator[Any]:
-    """The types that an annotation allows."""
+    """The types, or literals, that an annotation allows."""
     annotation = bare(annotation)
     origin = typing.get_origin(annotation)
     if origin in (typing.Union, types.UnionType):
         for arm in typing.get_args(annotation):
             yield from _arms(arm)
     elif origin is typing.Literal:
-        yield from {type(value) for value in typing.get_args(annotation)}
+        yield annotation
     else:
         yield types.NoneType if annotation is None else origin or annotation
 
@@ -189,13 +189,19 @@ _KINDS: list[tuple[tuple[type, ...], str]] = [
 ]
 
 
+def _common_kind(values: Iterable[Any]) -> str:
+    kinds = {_kind(type(value)) for value in values}
+    return kinds.pop() if len(kinds) == 1 else "any"
+
+
 def _kind(cls: Any) -> str:
     """What values of a type are stored as; "any" where that is not one kind."""
+    if typing.get_origin(cls) is typing.Literal:
+        return _common_kind(typing.get_args(cls))
     if not isinstance(cls, type):
         return "any"
     if issubclass(cls, enum.Enum):
-        kinds = {_kind(type(member.value)) for member in cls}
-        return kinds.pop() if len(kinds) == 1 else "any"
+        return _common_kind(member.value for member in cls)
     if issubclass(cls, np.integer | np.float32):
         return np.dtype(cls).name
     for classes, kind in _KINDS:
