@@ -187,8 +187,8 @@ pub use serial::{as_array, from_value, to_value};
 #[doc(hidden)]
 pub mod private {
     pub use crate::bind::{
-        AsList, Binder, BoundNode, ChoicePlace, Lender, Names, SlotRef, named, rejected, struct_schema,
-        struct_value,
+        AsList, Binder, BoundNode, ChoicePlace, Declaration, Lender, Names, SlotRef, named, rejected,
+        struct_schema, struct_value,
     };
     #[cfg(feature = "crash-points")]
     pub use crate::crash::{arm, disarm, stores};

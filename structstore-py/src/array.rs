@@ -257,6 +257,15 @@ fn array_input<'k, 'py>(inputs: &'k Inputs<'py>, array: &Bound<'py, PyUntypedArr
     }
 }
 
+/// The bytes of an array of bytes.
+pub(crate) fn bytes_of<'k, 'py>(inputs: &'k Inputs<'py>, array: &Bound<'py, PyAny>) -> Result<&'k [u8]> {
+    let array = array.cast::<PyUntypedArray>()?;
+    // SAFETY: an array.
+    let data = unsafe { (*array.as_array_ptr()).fields.data }.cast::<u8>();
+    // SAFETY: as above; it is dense, as all arrays are that `frombuffer` makes.
+    Ok(unsafe { inputs.borrow(array.clone().into_any(), data, array.len()) })
+}
+
 fn is_masked(array: &Bound<'_, PyUntypedArray>) -> PyResult<bool> {
     static MASKED: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     array.is_instance(MASKED.import(array.py(), "numpy.ma", "MaskedArray")?)

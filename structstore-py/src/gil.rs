@@ -1,12 +1,31 @@
 //! What the engine's waits do about the interpreter: they give up the GIL, and heed signals.
 
 use std::cell::RefCell;
+use std::ptr;
 
+use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 use structstore::private::WaitHooks;
 
 /// Copies of more bytes than this run without the GIL.
 pub(crate) const LONG_COPY: usize = 64 << 10;
+
+/// Bytes of Python's own with these contents.
+pub(crate) fn bytes<'py>(py: Python<'py>, contents: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
+    if contents.len() <= LONG_COPY {
+        return Ok(PyBytes::new(py, contents));
+    }
+    // SAFETY: without contents given, the new object has room for as many bytes, which nobody else knows of and which are
+    // written to before anybody does.
+    unsafe {
+        let object = ffi::PyBytes_FromStringAndSize(ptr::null(), contents.len() as ffi::Py_ssize_t);
+        let object = Bound::from_owned_ptr_or_err(py, object)?.cast_into_unchecked::<PyBytes>();
+        let target = ffi::PyBytes_AsString(object.as_ptr()) as usize;
+        py.detach(|| ptr::copy_nonoverlapping(contents.as_ptr(), target as *mut u8, contents.len()));
+        Ok(object)
+    }
+}
 
 thread_local! {
     /// What a signal handler raised during a wait, until the wait has returned.

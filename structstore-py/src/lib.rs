@@ -12,10 +12,12 @@ mod lock;
 mod names;
 mod object;
 mod pickling;
+mod printing;
 mod shared;
 mod statistics;
 mod store;
 mod transaction;
+mod typed;
 mod value_in;
 mod value_out;
 mod watch;
@@ -32,6 +34,9 @@ mod _structstore {
         list::StructStoreList, lock::Lock, shared::StructStoreShared, statistics::Statistics,
         store::StructStore, transaction::Transaction, watch::Watch,
     };
+
+    #[pymodule_export]
+    use super::typed::{_declare, _path, _plain};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

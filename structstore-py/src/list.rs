@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use pyo3::basic::CompareOp;
 use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::types::slice::PySliceIndices;
 use pyo3::types::{PyBool, PyDict, PyIterator, PyList, PySlice, PyTuple};
 use structstore::private::{self, Snapshot};
 use structstore::{Error, List, Value};
@@ -12,6 +13,7 @@ use structstore::{Error, List, Value};
 use crate::error::{Exception, Failure, Result};
 use crate::lock::{Lock, Structure, duration};
 use crate::pickling::{self, Reduced};
+use crate::printing::printed;
 use crate::value_in::{self, Inputs, plain_scalar, type_name};
 use crate::value_out::{self, Place, Structs};
 use crate::watch::{self, Watch};
@@ -19,8 +21,14 @@ use crate::watch::{self, Watch};
 /// Values in order, in a store; or, made from an iterable, a list of this process's own.
 ///
 /// Numbers, text and bytes come back by value, lists and structs as handles to what is in the store, arrays as NumPy
-/// arrays over the store's own memory. Each operation happens wholly or not at all, but for assigning and deleting
-/// slices, which are several operations under one lock.
+/// arrays over the store's own memory. Each operation happens wholly or not at all.
+///
+///     >>> items = structstore.StructStoreList([1, "two"])
+///     >>> items.append({"x": 3})
+///     >>> items[2].x = 4
+///     >>> items[:1] = [0.5, None]
+///     >>> print(items)
+///     [0.5, null, "two", {"x": 4}]
 #[pyclass(frozen, sequence, module = "structstore")]
 pub(crate) struct StructStoreList {
     list: List,
@@ -86,22 +94,22 @@ impl StructStoreList {
         }
     }
 
-    /// What an iterable yields, as values to be put at an index.
+    /// What an iterable yields, as values; `place` says where each of them is to be put.
     fn values<'k, 'py>(
         &self,
         inputs: &'k Inputs<'py>,
         iterable: &Bound<'py, PyAny>,
-        first: usize,
+        place: impl Fn(usize) -> usize,
     ) -> Result<Vec<Value<'k>>> {
         if let Ok(list) = iterable.cast::<StructStoreList>() {
-            return match list.get().list.to_value()? {
+            return match inputs.value(list)? {
                 Value::List(items) => Ok(items),
                 _ => Ok(Vec::new()),
             };
         }
         let items = iterable.py().get_type::<PyList>().call1((iterable,))?.cast_into::<PyList>()?;
         let value = |(index, item): (usize, Bound<'py, PyAny>)| {
-            let located = |failure: Failure| failure.under_index(first + index).under(&self.list.path());
+            let located = |failure: Failure| failure.under_index(place(index)).under(&self.list.path());
             inputs.value(&item).map_err(located)
         };
         items.iter().enumerate().map(value).collect()
@@ -116,10 +124,10 @@ impl StructStoreList {
             Err(Failure::Error(Error::Unsupported { .. } | Error::OutOfRange { .. })) => None,
             Err(failure) => return Err(failure),
         };
-        match self.list.to_value()? {
-            Value::List(items) => Ok(items.iter().map(|item| wanted.as_ref() == Some(item)).collect()),
-            _ => Ok(Vec::new()),
-        }
+        Ok(object.py().detach(|| {
+            let items = self.list.iter()?;
+            Ok::<_, Error>(items.map(|item| wanted.as_ref() == Some(&item)).collect())
+        })?)
     }
 
     fn copy_of_items<'py>(&self, py: Python<'py>, structs: Structs) -> Result<Bound<'py, PyAny>> {
@@ -129,7 +137,8 @@ impl StructStoreList {
 
     fn set_slice(&self, slice: &Bound<'_, PySlice>, iterable: &Bound<'_, PyAny>) -> Result<()> {
         let inputs = Inputs::default();
-        let values = self.values(&inputs, iterable, 0)?;
+        let now = slice.indices(self.list.len()? as isize)?;
+        let values = self.values(&inputs, iterable, |nth| position(&now, nth))?;
         let _lock = self.list.lock_token(true, None)?;
         let range = slice.indices(self.list.len()? as isize)?;
         if range.step != 1 && values.len() != range.slicelength {
@@ -138,15 +147,25 @@ impl StructStoreList {
                 format!("attempt to assign sequence of size {given} to extended slice of size {wanted}");
             return Err(Failure::Raised(PyValueError::new_err(message)));
         }
-        for at in (values.len()..range.slicelength).rev() {
-            self.list.remove(range.start as usize + at)?;
-        }
-        for (index, value) in values.into_iter().enumerate() {
-            let at = (range.start + index as isize * range.step) as usize;
-            if index < range.slicelength { self.list.set(at, value)? } else { self.list.insert(at, value)? }
-        }
-        Ok(())
+        Ok(inputs.run(slice.py(), || self.replace(&range, &values))?)
     }
+
+    /// Replaces the items of a slice, which with a step other than 1 are as many as the values or have none.
+    fn replace(&self, range: &PySliceIndices, values: &[Value<'_>]) -> structstore::Result<()> {
+        let start = range.start as usize;
+        match range.step {
+            1 => self.list.splice(start..start + range.slicelength, values),
+            _ => {
+                let positions: Vec<usize> = (0..range.slicelength).map(|nth| position(range, nth)).collect();
+                self.list.replace_at(&positions, values)
+            }
+        }
+    }
+}
+
+/// Where an item of a slice is.
+fn position(range: &PySliceIndices, nth: usize) -> usize {
+    (range.start + nth as isize * range.step) as usize
 }
 
 #[pymethods]
@@ -171,10 +190,9 @@ impl StructStoreList {
         let _lock = self.read_token()?;
         let range = slice.indices(self.list.len()? as isize)?;
         let items = PyList::empty(py);
-        for step in 0..range.slicelength as isize {
-            let at = (range.start + step * range.step) as usize;
+        for nth in 0..range.slicelength {
             // Unlocked in a store that was opened read-only, the list may have become shorter.
-            let Some(item) = self.at(py, at)? else { break };
+            let Some(item) = self.at(py, position(&range, nth))? else { break };
             items.append(item)?;
         }
         Ok(items.into_any())
@@ -198,19 +216,13 @@ impl StructStoreList {
 
     fn __delitem__(&self, index: &Bound<'_, PyAny>) -> Result<()> {
         let Ok(slice) = index.cast::<PySlice>() else {
-            self.list.remove(self.position(index)?)?;
+            let at = self.position(index)?;
+            index.py().detach(|| self.list.remove(at))?;
             return Ok(());
         };
         let _lock = self.list.lock_token(true, None)?;
         let range = slice.indices(self.list.len()? as isize)?;
-        let mut positions: Vec<isize> =
-            (0..range.slicelength as isize).map(|step| range.start + step * range.step).collect();
-        // From the end, so that those before stay where they are.
-        positions.sort_unstable_by(|a, b| b.cmp(a));
-        for at in positions {
-            self.list.remove(at as usize)?;
-        }
-        Ok(())
+        Ok(self.replace(&range, &[])?)
     }
 
     fn __iter__(slf: &Bound<'_, Self>) -> StructStoreListIterator {
@@ -278,15 +290,15 @@ impl StructStoreList {
     }
 
     fn __imul__(&self, times: &Bound<'_, PyAny>) -> Result<()> {
-        let times = times.extract::<isize>()?;
+        let (py, times) = (times.py(), times.extract::<isize>()?);
         let _lock = self.list.lock_token(true, None)?;
         match usize::try_from(times) {
             Ok(0) | Err(_) => Ok(self.list.clear()?),
-            Ok(times) => {
-                let Value::List(items) = self.list.to_value()? else { return Ok(()) };
-                let more = items.iter().map(Value::from).cycle().take(items.len().saturating_mul(times - 1));
-                Ok(self.list.extend(more)?)
-            }
+            Ok(more) => Ok(py.detach(|| {
+                let items: Vec<Value<'_>> = self.list.iter()?.collect();
+                let count = items.len().saturating_mul(more - 1);
+                self.list.extend(items.iter().map(Value::from).cycle().take(count))
+            })?),
         }
     }
 
@@ -303,9 +315,9 @@ impl StructStoreList {
         }
     }
 
-    /// As JSON.
+    /// As JSON, in which long arrays, lists, texts and bytes are cut short.
     fn __str__(&self, py: Python<'_>) -> String {
-        py.detach(|| self.list.to_string())
+        py.detach(|| printed(self.list.to_value(), false))
     }
 
     /// A part of a shared store is found again by its name, and anything else copied by value.
@@ -340,7 +352,8 @@ impl StructStoreList {
     /// Adds the items of an iterable at the end; all of them or, after an exception, none.
     fn extend(&self, iterable: &Bound<'_, PyAny>) -> Result<()> {
         let inputs = Inputs::default();
-        let values = self.values(&inputs, iterable, self.list.len()?)?;
+        let end = self.list.len()?;
+        let values = self.values(&inputs, iterable, |nth| end + nth)?;
         Ok(inputs.run(iterable.py(), || self.list.extend(values))?)
     }
 
@@ -364,8 +377,11 @@ impl StructStoreList {
     #[pyo3(signature = (index=None, /))]
     fn pop<'py>(&self, py: Python<'py>, index: Option<&Bound<'py, PyAny>>) -> Result<Bound<'py, PyAny>> {
         let value = match index {
-            Some(index) => self.list.remove(self.position(index)?)?,
-            None => match self.list.pop()? {
+            Some(index) => {
+                let at = self.position(index)?;
+                py.detach(|| self.list.remove(at))?
+            }
+            None => match py.detach(|| self.list.pop())? {
                 Some(value) => value,
                 None => {
                     let path = self.list.path();
@@ -374,7 +390,8 @@ impl StructStoreList {
                 }
             },
         };
-        value_out::detached(py, &Snapshot::of(&value), Structs::Namespaces)
+        let snapshot = py.detach(|| Snapshot::of(&value));
+        value_out::detached(py, &snapshot, Structs::Namespaces)
     }
 
     /// Removes the first item that equals a value; raises ValueError if there is none.
@@ -415,6 +432,11 @@ impl StructStoreList {
 
     /// Sorts the items, as list.sort() does, in one operation. The list is locked while they are compared; if comparing
     /// raises, it stays as it is.
+    ///
+    ///     >>> items = structstore.StructStoreList([{"x": 2}, {"x": 1}])
+    ///     >>> items.sort(key=lambda item: item.x)
+    ///     >>> print(items)
+    ///     [{"x": 1}, {"x": 2}]
     #[pyo3(signature = (*, key=None, reverse=false))]
     fn sort(&self, py: Python<'_>, key: Option<&Bound<'_, PyAny>>, reverse: bool) -> Result<()> {
         let _lock = self.list.lock_token(true, None)?;
@@ -459,7 +481,8 @@ impl StructStoreList {
         Self::write_lock(slf, timeout)
     }
 
-    /// A lock on the list and everything below it, for changing: `with items.write_lock() as items: ...`
+    /// A lock on the list and everything below it, for changing: for as long as the body of a `with` statement runs,
+    /// nobody else reads or changes it. See Lock.
     ///
     /// `timeout` is in seconds; None waits without bound. Locks belong to threads and nest.
     #[pyo3(signature = (timeout=None))]

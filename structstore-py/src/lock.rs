@@ -3,6 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyAny;
 use structstore::private;
@@ -13,8 +14,22 @@ use crate::store::StructStore;
 
 /// A lock on a structure and everything below it, held within a `with` statement.
 ///
-/// Locks belong to threads and nest: entering one that the thread holds already succeeds. Two asyncio tasks of one
-/// thread therefore both enter. While a thread waits it gives up the GIL, and signals such as Ctrl-C interrupt it.
+/// Locks belong to threads and nest: entering one that the thread holds already succeeds. While a thread waits it gives
+/// up the GIL, and signals such as Ctrl-C interrupt it.
+///
+/// Two asyncio tasks of one thread both enter, and one that waits keeps all the others waiting: let another thread do
+/// what may have to wait for others, as a whole.
+///
+///     >>> store = structstore.StructStore()
+///     >>> store.num = 1
+///     >>> def count():
+///     ...     with store.write_lock():
+///     ...         store.num += 1
+///     >>> async def main():
+///     ...     await asyncio.to_thread(count)
+///     >>> asyncio.run(main())
+///     >>> store.num
+///     2
 #[pyclass(frozen, module = "structstore")]
 pub(crate) struct Lock {
     structure: Structure,
@@ -126,6 +141,14 @@ impl Lock {
     fn recovered(&self) -> bool {
         let held = self.held();
         held.more.last().or(held.first.as_ref()).is_some_and(private::Lock::recovered)
+    }
+
+    /// A subclass's instance may have its own lock as an attribute.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match &self.structure {
+            Structure::Struct(store) => visit.call(store),
+            Structure::List(list) => visit.call(list),
+        }
     }
 
     fn __repr__(&self) -> &'static str {

@@ -2,10 +2,11 @@
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyTuple};
+use pyo3::types::PyTuple;
 use structstore::private::Origin;
 
 use crate::error::{Failure, Result};
+use crate::gil;
 
 /// What `__reduce__` returns: a function of the package, and its arguments.
 pub(crate) type Reduced<'py> = (Bound<'py, PyAny>, Bound<'py, PyTuple>);
@@ -20,7 +21,7 @@ pub(crate) fn reduce<'py>(
     let package = PyModule::import(py, "structstore")?;
     match origin {
         Origin::Local => {
-            let image = PyBytes::new(py, &image()?);
+            let image = gil::bytes(py, &image()?)?;
             Ok((package.getattr(restore)?, (image,).into_pyobject(py)?))
         }
         Origin::Shared { path, file, read_only, route } => {

@@ -120,6 +120,13 @@ impl Shared {
 ///
 /// It opens the store of that name ("/name"), creating it if it does not exist, and is its root; see StructStore.
 ///
+///     >>> with structstore.StructStoreShared("/shdata_store") as store:
+///     ...     store.state = {"num": 5}
+///     ...     with store.state.write_lock():
+///     ...         store.state.num += 1
+///     ...     print(store.state.num)
+///     6
+///
 /// Arguments:
 ///     path: the name, which begins with a slash; with `use_file` the path of a file.
 ///     size: how many bytes a new segment gets at once; it grows by itself.
@@ -129,8 +136,9 @@ impl Shared {
 ///     cleanup: what closing does to the name.
 ///     mode: the permissions of a new segment, before the umask.
 ///     timeout: how many seconds to wait for a process that is initialising the segment.
-///     fd: the descriptor of an open file, such as a memfd, to use in place of a name. It is duplicated.
-///     create: whether to create what does not exist.
+///     fd: the descriptor of an open file, such as a memfd, to use in place of a name. It is duplicated. An empty file
+///         is initialised; one that holds a store is attached to, and begun afresh if `reinit` is true.
+///     create: whether to create a name that does not exist.
 ///     read_only: attach without write permission. Arrays are read-only copies then.
 #[pyclass(frozen, extends = StructStore, module = "structstore")]
 pub(crate) struct StructStoreShared;

@@ -6,15 +6,17 @@ use pyo3::exceptions::{PyAttributeError, PyKeyError, PyTypeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBytes, PyDict, PyIterator, PyList, PyMemoryView, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyIterator, PyList, PyString, PyTuple};
 use structstore::private::Snapshot;
 use structstore::{Error, Key, Struct, Value};
 
 use crate::error::{Failure, Result, looked_for};
+use crate::gil;
 use crate::list::StructStoreList;
 use crate::lock::{Lock, Structure, duration};
 use crate::object;
 use crate::pickling::{self, Reduced};
+use crate::printing::printed;
 use crate::shared::{Shared, StructStoreShared};
 use crate::statistics::Statistics;
 use crate::transaction::Transaction;
@@ -36,6 +38,18 @@ const SHOWN_NAMES: usize = 10;
 /// such as dataclasses. An operation happens wholly or not at all, also in the eyes of other processes.
 ///
 /// A handle to a structure that was removed or replaced raises StaleHandleError.
+///
+///     >>> store = structstore.StructStore()
+///     >>> store.num = 5
+///     >>> store["any name"] = [1, {"x": 2.5}]
+///     >>> store.vec = np.zeros(3)
+///     >>> store.vec[0] += 1  # in the store
+///     >>> print(store)
+///     {"num": 5, "any name": [1, {"x": 2.5}], "vec": [1.0, 0.0, 0.0]}
+///     >>> del store.num
+///     >>> store.num
+///     Traceback (most recent call last):
+///     structstore.NotFoundError: num: no such field
 #[pyclass(frozen, subclass, module = "structstore")]
 pub(crate) struct StructStore {
     root: Root,
@@ -228,6 +242,11 @@ fn fields_of<'k, 'py>(
     }
 }
 
+/// Whether an object is a handle to this struct.
+pub(crate) fn is_same(object: &Bound<'_, PyAny>, node: &Struct) -> bool {
+    object.cast::<StructStore>().is_ok_and(|store| store.get().root().is_ok_and(|root| root.is_same(node)))
+}
+
 /// An argument that may be left out, where None means None.
 enum Fallback<'py> {
     Missing,
@@ -384,10 +403,10 @@ impl StructStore {
         Ok(format!("<{class}{place}: {fields}>"))
     }
 
-    /// As JSON.
+    /// As JSON, in which long arrays, lists, texts and bytes are cut short.
     fn __str__(&self, py: Python<'_>) -> Result<String> {
         let root = self.root()?;
-        Ok(py.detach(|| root.to_string()))
+        Ok(py.detach(|| printed(root.to_value(), false)))
     }
 
     /// A part of a shared store is found again by its name, and anything else copied by value.
@@ -420,6 +439,9 @@ impl StructStore {
     }
 
     /// A field, or a default if there is none of that name.
+    ///
+    ///     >>> structstore.StructStore().get("num", 0)
+    ///     0
     #[pyo3(signature = (name, default=None, /))]
     fn get<'py>(
         &self,
@@ -433,6 +455,12 @@ impl StructStore {
     }
 
     /// Removes a field and returns a copy of what it held, as deepcopy() does; or a default if there is none.
+    ///
+    ///     >>> store = structstore.StructStore()
+    ///     >>> store.pose = {"x": 1.0}
+    ///     >>> store.pop("pose")
+    ///     namespace(x=1.0)
+    ///     >>> store.pop("pose", None)
     #[pyo3(signature = (name, default=Fallback::Missing, /))]
     fn pop<'py>(
         &self,
@@ -440,8 +468,9 @@ impl StructStore {
         name: &Bound<'py, PyAny>,
         default: Fallback<'py>,
     ) -> Result<Bound<'py, PyAny>> {
-        match (self.root()?.take(key(name)?), default) {
-            (Ok(value), _) => value_out::detached(py, &Snapshot::of(&value), Structs::Namespaces),
+        let (root, key) = (self.root()?, key(name)?);
+        match (py.detach(|| root.take(key).map(|value| Snapshot::of(&value))), default) {
+            (Ok(value), _) => value_out::detached(py, &value, Structs::Namespaces),
             (Err(Error::NotFound { .. }), Fallback::Given(default)) => Ok(default),
             (Err(error), _) => Err(error.into()),
         }
@@ -453,8 +482,8 @@ impl StructStore {
         let _lock = root.lock_token(true, None)?;
         match root.names()?.pop() {
             Some(name) => {
-                let value = root.take(&*name)?;
-                Ok((name, value_out::detached(py, &Snapshot::of(&value), Structs::Namespaces)?))
+                let value = py.detach(|| root.take(&*name).map(|value| Snapshot::of(&value)))?;
+                Ok((name, value_out::detached(py, &value, Structs::Namespaces)?))
             }
             None => Err(Failure::Raised(PyKeyError::new_err("popitem(): there are no fields"))),
         }
@@ -474,21 +503,22 @@ impl StructStore {
         self.keys(py)
     }
 
-    /// For notebooks: the fields and what they hold, as text.
+    /// For notebooks: the fields and what they hold, as print() shows them, but indented.
     fn _repr_html_(&self, py: Python<'_>) -> Result<String> {
         let root = self.root()?;
-        let json = py.detach(|| format!("{root:#}"));
-        let mut html = String::from("<pre>");
-        for character in json.chars() {
-            match character {
-                '&' => html.push_str("&amp;"),
-                '<' => html.push_str("&lt;"),
-                '>' => html.push_str("&gt;"),
-                other => html.push(other),
+        Ok(py.detach(|| {
+            let mut html = String::from("<pre>");
+            for character in printed(root.to_value(), true).chars() {
+                match character {
+                    '&' => html.push_str("&amp;"),
+                    '<' => html.push_str("&lt;"),
+                    '>' => html.push_str("&gt;"),
+                    other => html.push(other),
+                }
             }
-        }
-        html.push_str("</pre>");
-        Ok(html)
+            html.push_str("</pre>");
+            html
+        }))
     }
 
     /// The struct with all below it as an instance of a class, as of one moment: a dataclass, a named tuple, an attrs or
@@ -496,31 +526,49 @@ impl StructStore {
     ///
     /// Fields that are missing have the defaults of the class; those that it does not know are left out. Raises
     /// WrongTypeError or NotFoundError, with the path of what does not fit.
+    ///
+    ///     >>> Pose = dataclasses.make_dataclass("Pose", [("x", float), ("y", float, 0.0)])
+    ///     >>> store = structstore.StructStore()
+    ///     >>> store.pose = {"x": 1}
+    ///     >>> store.pose.to(Pose)
+    ///     Pose(x=1.0, y=0.0)
+    ///     >>> store.pose.x = "left"
+    ///     >>> store.pose.to(Pose)
+    ///     Traceback (most recent call last):
+    ///     structstore.WrongTypeError: pose.x: found str, expected float
     fn to<'py>(&self, cls: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>> {
         let (py, path) = (cls.py(), self.root()?.path());
         let typed = PyModule::import(py, "structstore._typed")?;
         Ok(typed.getattr("rebuild")?.call1((self.to_dict(py)?, cls, path))?)
     }
 
-    /// The struct with all below it as JSON, as of one moment; indented by two blanks if `indent` is true. Bytes are
+    /// The whole struct with all below it as JSON, as of one moment; indented by two blanks if `indent` is true. Bytes are
     /// hexadecimal digits, arrays nested lists; NaN and infinities are written as Python's json does.
+    ///
+    ///     >>> store = structstore.StructStore()
+    ///     >>> store.update(num=5, vec=np.arange(3))
+    ///     >>> store.to_json()
+    ///     '{"num": 5, "vec": [0, 1, 2]}'
     #[pyo3(signature = (indent=false))]
     fn to_json(&self, py: Python<'_>, indent: bool) -> Result<String> {
         let root = self.root()?;
-        let value = py.detach(|| root.to_value())?;
-        Ok(if indent { format!("{value:#}") } else { value.to_string() })
+        Ok(py.detach(|| {
+            root.to_value().map(|value| if indent { format!("{value:#}") } else { value.to_string() })
+        })?)
     }
 
     /// The struct with all below it as YAML, as of one moment. Arrays are nested lists; those of types that YAML has no
     /// numbers for raise UnsupportedError.
     fn to_yaml(&self, py: Python<'_>) -> Result<String> {
         let root = self.root()?;
-        let value = py.detach(|| root.to_value())?;
-        // Its errors are those of values, with their path in the message.
-        serde_saphyr::to_string(&value).map_err(|error| {
-            let (path, expected) = (root.path(), "numbers, text, bytes, lists and structs".into());
-            Error::Unsupported { path, found: error.to_string(), expected }.into()
-        })
+        let yaml = || {
+            // Its errors are those of values, with their path in the message.
+            serde_saphyr::to_string(&root.to_value()?).map_err(|error| {
+                let (path, expected) = (root.path(), "numbers, text, bytes, lists and structs".into());
+                Error::Unsupported { path, found: error.to_string(), expected }
+            })
+        };
+        Ok(py.detach(yaml)?)
     }
 
     /// Removes all fields.
@@ -528,8 +576,16 @@ impl StructStore {
         Ok(self.root()?.clear()?)
     }
 
-    /// Assigns the fields of a mapping, an iterable of pairs or an object with attributes, then those given by name,
-    /// under one lock.
+    /// Assigns the fields of a mapping, an iterable of pairs or an object with attributes, then those given by name; all
+    /// of them or, after an exception, none.
+    ///
+    ///     >>> store = structstore.StructStore()
+    ///     >>> store.update({"num": 5}, name="arm")
+    ///     >>> store.update(num=6, other={1, 2})
+    ///     Traceback (most recent call last):
+    ///     structstore.UnsupportedError: other: cannot store set; ...
+    ///     >>> store.num
+    ///     5
     #[pyo3(signature = (other=None, /, **fields))]
     fn update<'py>(
         &self,
@@ -541,17 +597,22 @@ impl StructStore {
         let inputs = Inputs::default();
         let mut values = Vec::new();
         for source in other.into_iter().chain(fields.map(|fields| fields.as_any())) {
+            if is_same(source, &root) {
+                // It has them.
+                continue;
+            }
             let path = |failure: Failure| failure.under(&root.path());
             values.extend(fields_of(&inputs, source).map_err(path)?);
         }
-        let update = || {
-            let _lock = root.lock_token(true, None)?;
-            values.into_iter().try_for_each(|(name, value)| root.set(&*name, value))
-        };
-        Ok(inputs.run(py, update)?)
+        Ok(inputs.run(py, || root.extend(values.iter().map(|(name, value)| (&**name, value))))?)
     }
 
     /// A field, which is created with a default if there is none of that name.
+    ///
+    ///     >>> store = structstore.StructStore()
+    ///     >>> store.setdefault("log", []).append("started")
+    ///     >>> store.log == ["started"]
+    ///     True
     #[pyo3(signature = (name, default=None, /))]
     fn setdefault<'py>(
         &self,
@@ -574,17 +635,29 @@ impl StructStore {
     }
 
     /// Gives a field another name. It keeps its value, its place in the order, and the handles to it.
+    ///
+    ///     >>> store = structstore.StructStore()
+    ///     >>> store.update(vel=1.5, num=5)
+    ///     >>> store.rename("vel", "velocity")
+    ///     >>> store.keys()
+    ///     ['velocity', 'num']
     fn rename(&self, name: &str, new_name: &str) -> Result<()> {
         Ok(self.root()?.rename(name, new_name)?)
     }
 
-    /// What is found by following names, and indices into lists: `store.at("robots", 0, "pose")`.
+    /// What is found by following names, and indices into lists.
+    ///
+    ///     >>> store = structstore.StructStore()
+    ///     >>> store.robots = [{"pose": {"x": 1.0}}]
+    ///     >>> store.at("robots", 0, "pose", "x")
+    ///     1.0
     #[pyo3(signature = (*path))]
     fn at<'py>(slf: &Bound<'py, Self>, path: &Bound<'py, PyTuple>) -> Result<Bound<'py, PyAny>> {
         let mut found = slf.clone().into_any();
         for step in path {
             found = if let Ok(store) = found.cast::<StructStore>() {
-                store.get().field(slf.py(), key(&step)?)?
+                let field = store.get().field(slf.py(), key(&step)?);
+                field.map_err(|failure| looked_for(failure, &found, &step))?
             } else if let Ok(list) = found.cast::<StructStoreList>() {
                 list.get().item(&step)?
             } else {
@@ -597,11 +670,22 @@ impl StructStore {
     }
 
     /// A copy with all below it, as of one moment: a SimpleNamespace of namespaces, lists and arrays.
+    ///
+    ///     >>> store = structstore.StructStore()
+    ///     >>> store.pose = {"x": 1.0, "vec": np.arange(3)}
+    ///     >>> store.deepcopy()
+    ///     namespace(pose=namespace(x=1.0, vec=array([0, 1, 2])))
     fn deepcopy<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
         self.snapshot(py, Structs::Namespaces)
     }
 
     /// A SimpleNamespace of the fields, of which structures and arrays are those in the store.
+    ///
+    ///     >>> store = structstore.StructStore()
+    ///     >>> store.pose = {"x": 1.0}
+    ///     >>> store.copy().pose.x = 2.0
+    ///     >>> store.pose.x
+    ///     2.0
     fn copy<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
         let (namespace, attributes) = value_out::namespace(py)?;
         for (name, value) in self.fields(py)? {
@@ -611,6 +695,11 @@ impl StructStore {
     }
 
     /// A copy with all below it, as of one moment: a dict of dicts, lists and arrays.
+    ///
+    ///     >>> store = structstore.StructStore()
+    ///     >>> store.pose = types.SimpleNamespace(x=1.0)
+    ///     >>> store.to_dict()
+    ///     {'pose': {'x': 1.0}}
     fn to_dict<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
         self.snapshot(py, Structs::Dicts)
     }
@@ -620,22 +709,30 @@ impl StructStore {
     fn to_bytes<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyBytes>> {
         let root = self.root()?;
         let image = py.detach(|| root.to_bytes())?;
-        Ok(PyBytes::new(py, &image))
+        Ok(gil::bytes(py, &image)?)
     }
 
     /// Replaces all fields by those of an image, in one operation.
+    ///
+    ///     >>> store, other = structstore.StructStore(), structstore.StructStore()
+    ///     >>> store.num = 5
+    ///     >>> other.from_bytes(store.to_bytes())
+    ///     >>> other.num
+    ///     5
     #[expect(clippy::wrong_self_convention, reason = "the name that it has in Rust")]
     fn from_bytes(&self, py: Python<'_>, image: &Bound<'_, PyAny>) -> Result<()> {
         let root = self.root()?;
-        let image = match image.cast::<PyBytes>() {
-            Ok(image) => image.clone(),
-            Err(_) => {
-                let view = py.get_type::<PyMemoryView>().call1((image,))?;
-                view.call_method0("tobytes")?.cast_into::<PyBytes>()?
-            }
-        };
-        let image = image.as_bytes();
-        Ok(py.detach(|| root.from_bytes(image))?)
+        if let Ok(image) = image.cast::<PyBytes>() {
+            let image = image.as_bytes();
+            return Ok(py.detach(|| root.from_bytes(image))?);
+        }
+        let inputs = Inputs::default();
+        let image = inputs.buffer(image)?;
+        Ok(py.detach(|| {
+            // Others may write to what is lent while it is looked at.
+            let copy = image.to_vec();
+            root.from_bytes(&copy)
+        })?)
     }
 
     /// Verifies every invariant of the format below this struct and, at the root of a shared store, that all memory
@@ -666,17 +763,33 @@ impl StructStore {
         Self::write_lock(slf, timeout)
     }
 
-    /// A lock on the struct and everything below it, for changing: `with store.write_lock() as store: ...`
+    /// A lock on the struct and everything below it, for changing: for as long as the body of a `with` statement runs,
+    /// nobody else reads or changes it. See Lock.
     ///
     /// `timeout` is in seconds; None waits without bound. Locks belong to threads and nest.
+    ///
+    ///     >>> store = structstore.StructStore()
+    ///     >>> store.pose = {"x": 1.0, "y": 2.0}
+    ///     >>> with store.pose.write_lock(timeout=0.1) as pose:
+    ///     ...     pose.x, pose.y = pose.y, pose.x
     #[pyo3(signature = (timeout=None))]
     fn write_lock(slf: &Bound<'_, Self>, timeout: Option<f64>) -> Result<Lock> {
         slf.get().with(|_| Ok(()))?;
         Lock::new(slf.py(), Structure::Struct(slf.clone().unbind()), true, timeout)
     }
 
-    /// Changes that happen wholly or not at all: `with store.transaction(): ...`. If the body raises, or the process dies,
-    /// what this thread has changed below the struct since is undone. See Transaction.
+    /// Changes that happen wholly or not at all: if the body of a `with` statement raises, or the process dies, what this
+    /// thread has changed below the struct since is undone. See Transaction.
+    ///
+    ///     >>> store = structstore.StructStore()
+    ///     >>> store.num = 1
+    ///     >>> with store.transaction():
+    ///     ...     store.num = 2
+    ///     ...     raise ValueError("no")
+    ///     Traceback (most recent call last):
+    ///     ValueError: no
+    ///     >>> store.num
+    ///     1
     #[pyo3(signature = (timeout=None))]
     fn transaction(slf: &Bound<'_, Self>, timeout: Option<f64>) -> Result<Transaction> {
         let root = slf.get().root()?.into_owned();

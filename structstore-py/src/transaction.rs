@@ -3,6 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyAny;
 use structstore::{Struct, private};
@@ -14,7 +15,8 @@ use crate::lock::duration;
 /// this thread has changed below the struct since is undone. The struct is locked exclusively meanwhile.
 ///
 /// Covered is what is assigned, added or removed, arrays where they are assigned as a whole. Elements of an array that
-/// are changed in place are not. It must end on the thread that began it. Transactions nest on the same struct and below: an inner one that raises is undone alone.
+/// are changed in place are not. It must end on the thread that began it. Transactions nest on the same struct and below:
+/// an inner one that raises is undone alone.
 #[pyclass(frozen, module = "structstore")]
 pub(crate) struct Transaction {
     object: Py<PyAny>,
@@ -60,6 +62,11 @@ impl Transaction {
             // Undone as it is dropped.
             _ => Ok(()),
         }
+    }
+
+    /// A subclass's instance may have its own transaction as an attribute.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.object)
     }
 
     fn __repr__(&self) -> &'static str {

@@ -13,14 +13,14 @@ use pyo3::types::{
     PyBool, PyByteArray, PyBytes, PyComplex, PyDict, PyFloat, PyInt, PyList, PyMemoryView, PyString, PyTuple,
     PyType,
 };
-use structstore::{Error, Item, Scalar, Struct, Value};
+use structstore::{Error, Item, Scalar, Value};
 
 use crate::array;
 use crate::error::{Failure, Result};
 use crate::gil::LONG_COPY;
 use crate::list::StructStoreList;
 use crate::object;
-use crate::store::StructStore;
+use crate::store::{StructStore, is_same};
 
 /// How deep structures may nest; the engine's limit, which also ends those that contain themselves.
 const MAX_DEPTH: usize = 128;
@@ -113,10 +113,12 @@ impl<'py> Inputs<'py> {
     fn other<'k>(&'k self, object: &Bound<'py, PyAny>, depth: usize) -> Result<Value<'k>> {
         let py = object.py();
         if let Ok(store) = object.cast::<StructStore>() {
-            return Ok(store.get().root()?.to_value()?);
+            let root = store.get().root()?;
+            return self.part(py, || root.to_value());
         }
         if let Ok(list) = object.cast::<StructStoreList>() {
-            return Ok(list.get().list().to_value()?);
+            let list = list.get().list();
+            return self.part(py, || list.to_value());
         }
         if let Some(value) = array::input(self, object)? {
             return Ok(value);
@@ -133,9 +135,7 @@ impl<'py> Inputs<'py> {
         } else if let Ok(bytes) = object.cast::<PyBytes>() {
             Ok(Value::Bytes(self.bytes_of(bytes).into()))
         } else if object.is_instance_of::<PyByteArray>() || object.is_instance_of::<PyMemoryView>() {
-            let copy = py.get_type::<PyBytes>().call1((object,))?;
-            let copy = copy.cast_into::<PyBytes>()?;
-            Ok(Value::Bytes(self.bytes_of(&copy).into()))
+            self.buffer(object).map(|bytes| Value::Bytes(bytes.into()))
         } else if let Ok(list) = object.cast::<PyList>() {
             self.list(list, depth)
         } else if let Ok(tuple) = object.cast::<PyTuple>() {
@@ -151,6 +151,27 @@ impl<'py> Inputs<'py> {
         } else {
             Err(unsupported(type_name(object), STORABLE))
         }
+    }
+
+    /// A part of a store, which may be of any size.
+    fn part<'k>(
+        &self,
+        py: Python<'_>,
+        copy: impl FnOnce() -> structstore::Result<Value<'static>> + Send,
+    ) -> Result<Value<'k>> {
+        self.bytes.set(self.bytes.get() + LONG_COPY + 1);
+        Ok(py.detach(copy)?)
+    }
+
+    /// The bytes of an object that lends its memory.
+    pub(crate) fn buffer<'k>(&'k self, object: &Bound<'py, PyAny>) -> Result<&'k [u8]> {
+        let py = object.py();
+        // Where they are, if they lie side by side; the stable ABI of Python 3.10 has no other way to them.
+        if let Ok(array) = PyModule::import(py, "numpy")?.call_method1("frombuffer", (object, "u1")) {
+            return array::bytes_of(self, &array);
+        }
+        let copy = py.get_type::<PyMemoryView>().call1((object,))?.call_method0("tobytes")?;
+        Ok(self.bytes_of(copy.cast::<PyBytes>()?))
     }
 
     /// An int that is a subclass or does not fit an i64.
@@ -174,7 +195,7 @@ impl<'py> Inputs<'py> {
         Err(Error::OutOfRange { path: String::new(), value, expected: "i64 or u64".into() }.into())
     }
 
-    fn text<'k>(&'k self, text: &Bound<'py, PyString>) -> Result<&'k str> {
+    pub(crate) fn text<'k>(&'k self, text: &Bound<'py, PyString>) -> Result<&'k str> {
         let utf8 = match text.to_str() {
             Ok(utf8) => utf8,
             Err(error) if error.is_instance_of::<PyUnicodeEncodeError>(text.py()) => {
@@ -277,11 +298,11 @@ fn numpy_scalar<'py>(object: &Bound<'py, PyAny>) -> Result<Option<Bound<'py, PyA
 /// Whether an object equals a value that is in a store.
 pub(crate) fn equals(
     object: &Bound<'_, PyAny>,
-    stored: impl FnOnce() -> structstore::Result<Value<'static>>,
+    stored: impl FnOnce() -> structstore::Result<Value<'static>> + Send,
 ) -> Result<Py<PyAny>> {
     let inputs = Inputs::default();
     let equal = match inputs.value(object) {
-        Ok(value) => stored()? == value,
+        Ok(value) => object.py().detach(|| stored().map(|stored| stored == value))?,
         // It holds what no store can hold.
         Err(Failure::Error(Error::Unsupported { .. } | Error::OutOfRange { .. })) => false,
         Err(failure) => return Err(failure),
@@ -295,9 +316,8 @@ pub(crate) fn is_part(object: &Bound<'_, PyAny>, read: impl FnOnce() -> structst
     if is_plain(object) {
         // Known without a look at NumPy, whose import takes longer than all the rest.
         false
-    } else if let Ok(store) = object.cast::<StructStore>() {
-        let same = |found: &Struct| store.get().root().is_ok_and(|node| node.is_same(found));
-        matches!(read(), Ok(Item::Struct(found)) if same(&found))
+    } else if object.cast::<StructStore>().is_ok() {
+        matches!(read(), Ok(Item::Struct(found)) if is_same(object, &found))
     } else if let Ok(list) = object.cast::<StructStoreList>() {
         matches!(read(), Ok(Item::List(found)) if list.get().list().is_same(&found))
     } else if array::is_view(object) {

@@ -3,12 +3,13 @@
 use pyo3::exceptions::PyNotImplementedError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString};
+use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString};
 use structstore::private::{Event, ImageReader, Look, Snapshot};
 use structstore::{Error, Key, Kind, List, Scalar, Struct};
 
 use crate::array;
 use crate::error::{Failure, Result};
+use crate::gil::{self, LONG_COPY};
 use crate::list::StructStoreList;
 use crate::names;
 use crate::object::namespace_class;
@@ -50,7 +51,10 @@ fn object<'py>(py: Python<'py>, look: Look<'_>) -> Result<Bound<'py, PyAny>> {
     Ok(match look.kind()? {
         Kind::I64 => PyInt::new(py, look.bits() as i64).into_any(),
         Kind::F64 => PyFloat::new(py, f64::from_bits(look.bits())).into_any(),
-        Kind::Text => look.text(|text| PyString::new(py, text).into_any())?,
+        Kind::Text => match look.text(LONG_COPY, |text| PyString::new(py, text).into_any())? {
+            Some(text) => text,
+            None => PyString::new(py, &py.detach(|| look.get::<String>())?).into_any(),
+        },
         Kind::Struct => Bound::new(py, StructStore::from(look.get::<Struct>()?))?.into_any(),
         Kind::Null => py.None().into_bound(py),
         _ => return rare(py, look),
@@ -60,7 +64,11 @@ fn object<'py>(py: Python<'py>, look: Look<'_>) -> Result<Bound<'py, PyAny>> {
 #[inline(never)]
 fn rare<'py>(py: Python<'py>, look: Look<'_>) -> Result<Bound<'py, PyAny>> {
     Ok(match look.kind()? {
-        Kind::Bytes => PyBytes::new(py, &look.get::<Vec<u8>>()?).into_any(),
+        Kind::Bytes => {
+            let copy = || look.get::<Vec<u8>>();
+            let bytes = if look.byte_len()? > LONG_COPY { py.detach(copy)? } else { copy()? };
+            gil::bytes(py, &bytes)?.into_any()
+        }
         Kind::List => Bound::new(py, StructStoreList::from(look.get::<List>()?))?.into_any(),
         Kind::Array => return array::view(py, look),
         _ => return scalar(py, look.get()?),
@@ -113,7 +121,7 @@ fn next<'py>(py: Python<'py>, image: &mut ImageReader<'_>, structs: Structs) -> 
         Event::Null => py.None().into_bound(py),
         Event::Scalar(value) => return scalar(py, value),
         Event::Text(text) => PyString::new(py, text).into_any(),
-        Event::Bytes(bytes) => PyBytes::new(py, bytes).into_any(),
+        Event::Bytes(bytes) => gil::bytes(py, bytes)?.into_any(),
         Event::Array(value) => array::copy(py, &value)?,
         Event::List(count) => {
             let list = PyList::empty(py);

@@ -4,10 +4,31 @@ Its specimens are those of `tests/src/lib.rs`.
 """
 
 import sys
+from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
 import structstore
+
+
+@dataclass
+class Inner:
+    flag: bool = True
+    count: np.uint8 = np.uint8(0)
+
+
+@dataclass
+class Settings:
+    """As in `tests/tests/processes.rs`."""
+
+    num: np.int32 = np.int32(5)
+    gain: float = 0.0
+    name: str = "foo"
+    gains: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))
+    limit: float | None = None
+    tags: list[str] = field(default_factory=list)
+    inner: Inner = field(default_factory=Inner)
 
 
 def specimens() -> dict[str, object]:
@@ -69,6 +90,22 @@ def main(name: str, task: str, *rest: str) -> None:
                 with counters.write_lock():
                     counters.first += 1
                     counters.second += 1
+        elif task == "bind":
+            settings = structstore.bind(store[rest[0]], Settings)
+            assert (settings.num, settings.name, settings.limit) == (5, "foo", None)
+            settings.num += 1
+            settings.gain = 0.5
+            settings.name = "changed"
+            settings.gains[1] = 1.5
+            settings.limit = 2
+            settings.tags.extend(["a", "b"])
+            settings.inner.flag = False
+            settings.inner.count = np.uint8(255)
+            try:
+                store[rest[0]].inner.count = 256
+                raise SystemExit("a u8 took 256")
+            except OverflowError:
+                pass
         else:
             raise SystemExit(f"unknown task {task!r}")
 

@@ -213,6 +213,35 @@ def test_the_base_of_a_view_is_what_keeps_the_memory(store: StructStore) -> None
     assert reference() is None
 
 
+@pytest.mark.parametrize(
+    "borrow",
+    [
+        np.asarray,
+        np.from_dlpack,
+        lambda view: np.asarray(memoryview(view)),
+        lambda view: np.frombuffer(view).reshape(view.shape),
+        lambda view: np.ctypeslib.as_array(np.ctypeslib.as_ctypes(view)),
+        lambda view: np.lib.stride_tricks.sliding_window_view(view, 2, axis=1, writeable=True)[..., 0],
+        lambda view: view.view(np.recarray),
+    ],
+    ids=["asarray", "dlpack", "memoryview", "frombuffer", "ctypes", "strides", "subclass"],
+)
+def test_what_borrows_a_view_keeps_its_memory(shared: StructStoreShared, borrow: Any) -> None:
+    shared.vec = np.arange(200_000.0).reshape(2, -1)
+    used = shared.allocated()
+    borrowed = borrow(shared.vec)
+    borrowed[1, 1] = -1
+    assert shared.vec[1, 1] == -1 and np.shares_memory(borrowed, shared.vec)
+    np.add(shared.vec, 1, out=shared.vec)
+    assert borrowed[0, 0] == 1
+    del shared.vec
+    gc.collect()
+    assert shared.allocated() > used - 100_000 and borrowed[1, 1] == 0
+    del borrowed
+    gc.collect()
+    assert shared.allocated() < used - 1_500_000
+
+
 def test_views_can_be_copied_and_pickled(store: StructStore) -> None:
     store.vec = np.arange(3)
     copied = pickle.loads(pickle.dumps(store.vec))

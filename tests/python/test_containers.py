@@ -1,6 +1,7 @@
 """Structures and lists as Python's own mappings and sequences."""
 
 import copy
+import html
 import json
 import multiprocessing
 import pickle
@@ -138,10 +139,25 @@ def test_get_is_quiet_about_what_is_missing():
         part.get("x", 0)
 
 
+def test_what_is_long_is_printed_short(store):
+    store.update(image=np.zeros((1000, 1000)), small=[0] * 1000, sub={"numbers": list(range(5000))})
+    store.update(text="ä" * 3000, raw=bytes(2000), items=[{"x": np.arange(1001, dtype=np.uint8)}])
+    for printed in (str(store), html.unescape(store._repr_html_().removeprefix("<pre>").removesuffix("</pre>"))):
+        assert len(printed) < 30_000
+        shown = json.loads(printed)
+        assert shown["image"] == "array of <f8 with shape [1000, 1000]" and shown["small"] == [0] * 1000
+        assert shown["sub"]["numbers"][998:] == [998, 999, "… and 4000 items more"]
+        assert shown["text"] == "ä" * 1000 + "… and 2000 characters more" and shown["raw"] == "2000 bytes"
+        assert shown["items"] == [{"x": "array of |u1 with shape [1001]"}]
+    assert str(store["items"]) == '[{"x": "array of |u1 with shape [1001]"}]'
+    assert json.loads(store.to_json())["sub"]["numbers"] == list(range(5000)), "whole"
+    assert len(repr(store)) < 100 and len(repr(store.sub)) < 100
+
+
 def test_near_names_are_suggested():
     store = StructStore()
     store.part = {"exposure": 1, "gain": 2}
-    for missing in (lambda: store.part.exposrue, lambda: store.part["exposrue"]):
+    for missing in (lambda: store.part.exposrue, lambda: store.part["exposrue"], lambda: store.at("part", "exposrue")):
         with pytest.raises(AttributeError) as raised:
             missing()
         assert isinstance(raised.value, KeyError)
@@ -183,8 +199,8 @@ def test_notebooks_and_completion():
     store = StructStore()
     store["<b>"] = "a & b"
     assert store._ipython_key_completions_() == ["<b>"]
-    html = store._repr_html_()
-    assert html.startswith("<pre>") and "&lt;b&gt;" in html and "a &amp; b" in html
+    shown = store._repr_html_()
+    assert shown.startswith("<pre>") and "&lt;b&gt;" in shown and "a &amp; b" in shown
 
 
 def test_local_structures_are_pickled_by_value():

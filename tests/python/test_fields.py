@@ -135,6 +135,20 @@ def test_update_takes_what_dict_update_takes_and_objects(store: StructStore) -> 
             store.update(wrong)
 
 
+def test_update_changes_all_or_nothing(store: StructStore) -> None:
+    store.sub = {"x": 1}
+    sub = store.sub
+    for wrong in ({"sub": 2, "": 3}, [("sub", 2), ("new", object())]):
+        with pytest.raises(structstore.Error):
+            store.update(wrong)
+        assert store == {"sub": {"x": 1}} and sub.x == 1
+    store.update(store)
+    store |= store
+    assert sub.x == 1
+    store.update([("sub", 2), ("sub", [3])], sub={"y": 4})
+    assert store == {"sub": {"y": 4}}
+
+
 def test_names_are_str(store: StructStore) -> None:
     for access in (
         lambda: store[5],

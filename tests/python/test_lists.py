@@ -83,6 +83,33 @@ def test_assignments_to_slices(bounds: slice, count: int) -> None:
     assert items == numbers
 
 
+def test_slices_leave_the_other_items_what_they_are(items: StructStoreList) -> None:
+    kept, others = items[3], StructStoreList([{"x": x} for x in range(5)])
+    items[:2] = ["one", "two", "three"]
+    items[2:3] = []
+    del items[::2]
+    assert items == ["two", {"x": 4}] and kept.x == 4
+    odd = others[1::2]
+    others[::2] = "abc"
+    assert others == ["a", {"x": 1}, "b", {"x": 3}, "c"] and [item.x for item in odd] == [1, 3]
+    items[1:1] = items
+    assert items == ["two", "two", {"x": 4}, {"x": 4}] and kept.x == 4
+
+
+def test_an_assignment_to_a_slice_that_fails_changes_nothing(items: StructStoreList) -> None:
+    before = items.to_list()
+    # Too deep where it is to be put, though not on its own.
+    deep: list[Any] = []
+    for _ in range(125):
+        deep = [deep]
+    for bounds in (slice(0, 2), slice(0, 4, 2)):
+        with pytest.raises(structstore.TooDeepError, match=rf"a.items\[{bounds.step or 1}\]\[0\]"):
+            items[bounds] = [1, deep]
+        with pytest.raises(TypeError, match=rf"^a.items\[{bounds.step or 1}\].y: cannot store object"):
+            items[bounds] = [1, {"y": object()}]
+        assert items == before
+
+
 def test_it_grows_and_shrinks(items: StructStoreList) -> None:
     items.append({"y": [5]})
     items.extend((6, "seven"))
@@ -218,9 +245,14 @@ class ListModel(RuleBasedStateMachine):
     def pop(self, index: int) -> None:
         self.both(lambda items: items.pop(index))
 
-    @rule(start=st.integers(-6, 6), stop=st.integers(-6, 6), values=st.lists(VALUES, max_size=3))
-    def set_slice(self, start: int, stop: int, values: list[Any]) -> None:
-        self.both(lambda items: items.__setitem__(slice(start, stop), values))
+    @rule(
+        start=st.integers(-6, 6),
+        stop=st.integers(-6, 6),
+        step=st.sampled_from([None, 2, -1]),
+        values=st.lists(VALUES, max_size=3),
+    )
+    def set_slice(self, start: int, stop: int, step: int | None, values: list[Any]) -> None:
+        self.both(lambda items: items.__setitem__(slice(start, stop, step), values))
 
     @rule(start=st.integers(-6, 6), stop=st.integers(-6, 6), step=st.sampled_from([1, 2, -1, -2]))
     def delete_slice(self, start: int, stop: int, step: int) -> None:

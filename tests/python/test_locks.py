@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import pytest
 
 import structstore
@@ -322,6 +323,85 @@ def test_tasks_of_one_thread_both_enter(store: StructStore) -> None:
         return list(await asyncio.gather(task(), task()))
 
     assert asyncio.run(both()) == [2, 2]
+
+
+def test_the_loop_goes_on_while_a_task_waits_elsewhere(store: StructStore) -> None:
+    store.num = 0
+    ticks = 0
+
+    def change() -> None:
+        with store.write_lock():
+            store.num += 1
+
+    async def main() -> None:
+        nonlocal ticks
+        with held_by_a_thread(store.write_lock()):
+            waiting = [asyncio.create_task(asyncio.to_thread(change)) for _ in range(3)]
+            for _ in range(20):
+                await asyncio.sleep(0.002)
+                ticks += 1
+            assert not any(task.done() for task in waiting)
+        await asyncio.gather(*waiting)
+
+    asyncio.run(main())
+    assert (ticks, store.num) == (20, 3)
+
+
+def test_operations_of_tasks_wait_for_nothing(store: StructStore) -> None:
+    store.update(items_=[], vec=np.zeros(4))
+
+    async def work(number: int) -> None:
+        for turn in range(20):
+            store[f"task {number}"] = {"turn": turn}
+            with store.transaction():
+                store.items_.append(number)
+            await asyncio.sleep(0)
+            store.vec[number] += 1
+            assert store[f"task {number}"].turn == turn
+
+    async def main() -> None:
+        await asyncio.gather(*map(work, range(4)))
+
+    asyncio.run(main())
+    assert store.vec.tolist() == [20.0] * 4
+    assert [store.items_.count(number) for number in range(4)] == [20] * 4
+
+
+def test_objects_are_used_by_any_thread(store: StructStore) -> None:
+    store.update(items_=list(range(1000)), vec=np.zeros(1000), part={"x": 0})
+    items, part, iterator, names = store.items_, store.part, iter(store.items_), iter(store)
+    lock = store.part.write_lock()
+    seen: list[list[int]] = []
+    failures: list[BaseException] = []
+
+    def work(number: int) -> None:
+        try:
+            # Some of the items, each in one thread only or, where two look at once, in both.
+            seen.append([item for item in iterator])
+            list(names)
+            for turn in range(200):
+                with lock:
+                    part.x += 1
+                items.append(turn)
+                items[number] = -1
+                store.vec[number] += 1
+                store[f"own {number}"] = {"turn": turn}
+                part.shared = [number, {"turn": turn}]
+                assert part.to_dict()["shared"][0] in range(4)
+                store.part.to_dict(), repr(store), items.copy()[-1], store.vec.sum()
+                with store.transaction():
+                    part.y = number
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    assert (part.x, len(items), store.vec[:5].tolist()) == (800, 1800, [200.0] * 4 + [0.0])
+    assert set(range(4, 1000)) <= {item for some in seen for item in some}
 
 
 def test_threads_lose_no_increment(store: StructStore) -> None:

@@ -1,3 +1,6 @@
+import json
+import subprocess
+import sys
 from importlib.metadata import version
 
 import structstore
@@ -5,3 +8,18 @@ import structstore
 
 def test_version_is_that_of_the_distribution() -> None:
     assert structstore.__version__ == version("structstore")
+
+
+def modules_after(statement: str) -> set[str]:
+    """The packages that a fresh interpreter has imported after a statement."""
+    source = f"import sys, json; {statement}; print(json.dumps(list(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True)
+    return {module.partition(".")[0] for module in json.loads(done.stdout)}
+
+
+def test_importing_it_imports_numpy_alone() -> None:
+    numpy = modules_after("import numpy")
+    ours = modules_after("import structstore")
+    assert ours - numpy == {"structstore"}
+    used = modules_after("import structstore; store = structstore.StructStore(); store.x = [1, 'two', {}]; store.x")
+    assert used - numpy - set(sys.stdlib_module_names) == {"structstore"}

@@ -5,12 +5,13 @@ import enum
 import pathlib
 import types
 import typing
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, make_dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pytest
-from structstore import Error, NotFoundError, StructStore, UnsupportedError, WrongTypeError
+from structstore import Error, NotFoundError, StructStore, UnsupportedError, WrongTypeError, bind
+from typing_extensions import TypeAliasType
 
 
 class Mode(enum.Enum):
@@ -161,6 +162,59 @@ def test_numbers_of_other_kinds_fit(store: StructStore) -> None:
     assert (restored.ratio, type(restored.ratio)) == (2.0, float)
     assert restored.many == (1.0, 2.0, 3.0)
     assert restored.vec.dtype == np.float64
+
+
+def test_named_tuples_come_out_as_they_went_in(store: StructStore) -> None:
+    @dataclass
+    class Line:
+        start: Point
+        end: Point
+
+    store.line = Line(Point(1, 2), Point(3))
+    assert store.line.start == [1, 2]
+    assert store.line.to(Line) == Line(Point(1.0, 2.0), Point(3.0, 0.0))
+    store.line.end = [1]
+    assert store.line.to(Line).end == Point(1.0)
+    bound = bind(store.line, Line)
+    bound.start = Point(5)
+    assert bound.start == Point(5.0) and type(bound.start) is Point and store.line.start == [5.0, 0.0]
+    for wrong, message in (([1, 2, 3], "line.end: found list, expected Point"), (["x"], "line.end.x: found str")):
+        store.line.end = wrong
+        with pytest.raises(WrongTypeError, match=message):
+            store.line.to(Line)
+
+
+def test_annotations_that_only_name_others(store: StructStore) -> None:
+    T, S = typing.TypeVar("T"), typing.TypeVar("S")
+    # What `type Swapped[T, S] = tuple[S, T]` makes.
+    swapped = TypeAliasType("Swapped", tuple[S, T], type_params=(T, S))
+    count = TypeAliasType("Count", typing.NewType("Count", int))
+    many = TypeAliasType("Many", list[T], type_params=(T,))
+
+    named = make_dataclass(
+        "Named",
+        [
+            ("count", count),
+            ("both", swapped[int, str]),
+            ("many", many[typing.Annotated[count, "how many"]]),
+            ("vec", npt.NDArray[np.float64]),
+        ],
+    )
+    store.named = {"count": 1, "both": ["one", 1], "many": [1, 2], "vec": [0.5]}
+    restored: typing.Any = store.named.to(named)
+    assert (restored.count, restored.both, restored.many) == (1, ("one", 1), [1, 2])
+    assert restored.vec.dtype == np.float64
+    store.named.many = [1, "two"]
+    with pytest.raises(WrongTypeError, match=r"named.many\[1\]: found str, expected int"):
+        store.named.to(named)
+    del store.named.vec
+    store.named.update(many=[3], vec=np.zeros(2))
+    bound: typing.Any = bind(store.named, named)
+    bound.count = 5
+    bound.many.append(4)
+    assert (bound.count, bound.both, store.named.many) == (5, ("one", 1), [3, 4])
+    with pytest.raises(WrongTypeError, match="named.count: found str, expected int"):
+        bound.count = "five"
 
 
 def test_other_classes(store: StructStore) -> None:

@@ -434,3 +434,24 @@ def test_a_list_behaves_like_the_items_it_was_made_from(values: list[Any]) -> No
     assert items == values
     assert items.to_list() == values
     assert len(items) == len(values)
+
+
+def test_memory_that_is_lent_is_copied(store: StructStore) -> None:
+    raw = bytearray(b"abcd")
+    store.raw = raw
+    raw += b"e" * 1000
+    assert store.raw == b"abcd", "and no longer borrowed"
+    for lent in (
+        bytearray(),
+        memoryview(b""),
+        memoryview(b"abcdef")[::-2],
+        memoryview(np.arange(6, dtype=">i2").reshape(2, 3)),
+        memoryview(np.arange(6).reshape(2, 3).T),
+    ):
+        store.raw = lent
+        assert store.raw == bytes(lent)
+    image = StructStore.to_bytes(store)
+    for lent in (bytearray(image), memoryview(image), memoryview(image[::-1])[::-1]):
+        copied = StructStore()
+        copied.from_bytes(lent)
+        assert copied == store

@@ -29,6 +29,8 @@ assert_type(store.get("num", 0), Any)
 assert_type(store.deepcopy(), SimpleNamespace)
 assert_type(store.to_dict(), dict[str, Any])
 assert_type(store.to(Point), Point)
+assert_type(structstore.bind(store, Point), Point)
+assert_type(structstore.bind(store.point, Point).x, float)
 assert_type(store.to_json(indent=True), str)
 assert_type(store.popitem(), tuple[str, Any])
 assert_type(store.stats(), Statistics)
@@ -74,5 +76,6 @@ def takes_any_structure(structure: StructStore) -> int:
 
 
 takes_any_structure(shared)
+structstore.bind({}, Point)  # type: ignore[arg-type]
 StructStore(5)  # type: ignore[call-arg]
 shared.revalidate(timeout="1")  # type: ignore[arg-type]

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use structstore::private::arm;
+use structstore::private::{Declaration, arm};
 use structstore::{
-    ArrayValue, Cleanup, Error, List, Options, Result, StructMut, StructStore, StructStoreShared, Value,
+    ArrayValue, Cleanup, Error, Kind, List, Options, Result, StructMut, StructStore, StructStoreShared, Value,
 };
 
 /// An operation, and the store that it begins with.
@@ -204,6 +204,10 @@ fn list(store: &StructStoreShared) -> Result<List> {
     store.get("list")
 }
 
+fn declaration<'a>(name: &'a str, kinds: &'a [Kind], default: Option<i64>) -> Declaration<'a> {
+    Declaration { name, kinds, optional: false, default: default.map(Value::from), fields: Vec::new() }
+}
+
 /// All of them.
 pub fn cases() -> Vec<Case> {
     let mut cases = vec![
@@ -216,6 +220,9 @@ pub fn cases() -> Vec<Case> {
         Case::new("the first lock of a thread", with_fields, |store| store.set("int", 5_i64)),
         Case::new("clear", with_fields, |store| store.clear()),
         Case::new("rename", with_fields, |store| store.rename("text", "another name, a longer one")),
+        Case::new("assign several fields", with_fields, |store| {
+            store.extend([("int", Value::from(6_i64)), ("new", "text".into()), ("struct", vec!["a"].into())])
+        }),
         Case::new("assign all", with_fields, |store| {
             store.assign_all(Value::record([("only", 1_i64.into())]))
         }),
@@ -245,6 +252,12 @@ pub fn cases() -> Vec<Case> {
         Case::new("remove an item", with_list, |store| list(store)?.remove(2).map(drop)),
         Case::new("replace an item", with_list, |store| list(store)?.set(1, vec![9_i64])),
         Case::new("extend", with_list, |store| list(store)?.extend(["a", "b", "c"])),
+        Case::new("splice more into a list", with_list, |store| list(store)?.splice(1..3, ["a", "b", "c"])),
+        Case::new("splice less into a list", with_list, |store| list(store)?.splice(1..=2, ["a"])),
+        Case::new("replace every other item", with_list, |store| {
+            list(store)?.replace_at(&[2, 0], &[vec!["a"].into(), 5_i64.into()])
+        }),
+        Case::new("remove every other item", with_list, |store| list(store)?.replace_at(&[0, 2], &[])),
         Case::new("clear a list", with_list, |store| list(store)?.clear()),
         Case::new("assign a list", with_list, |store| list(store)?.assign_all(["a", "b"])),
         Case::new("insert a larger array", nothing, |store| store.set("larger", array(2000))),
@@ -255,6 +268,17 @@ pub fn cases() -> Vec<Case> {
             |store| store.bind::<Bound>().map(drop),
             |store| store.bind::<Bound>().map(drop),
         ),
+        Case::new("declare", with_fields, |store| {
+            store.declare(&[
+                declaration("int", &[Kind::F64], None),
+                Declaration {
+                    fields: vec![declaration("x", &[Kind::I64], None), declaration("new", &[], Some(9_i64))],
+                    ..declaration("struct", &[Kind::Struct], None)
+                },
+                Declaration { optional: true, ..declaration("null", &[Kind::Text], None) },
+                declaration("number", &[Kind::I64], Some(5_i64)),
+            ])
+        }),
         Case::new(
             "merge into declared fields",
             |store| store.bind::<Bound>().map(drop),

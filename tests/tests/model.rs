@@ -2,6 +2,7 @@
 //! invariant holds; an operation that fails has changed nothing, and uses no more memory than before.
 
 use std::cell::Cell;
+use std::ops::Range;
 
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
@@ -12,6 +13,7 @@ use structstore_tests::Memory;
 #[derive(Clone, Debug)]
 enum Change {
     Set(String, Value<'static>),
+    Extend(Vec<(String, Value<'static>)>),
     Remove(String),
     Rename(String, String),
     Clear,
@@ -20,6 +22,9 @@ enum Change {
     Insert(String, usize, Value<'static>),
     SetItem(String, usize, Value<'static>),
     RemoveItem(String, usize),
+    Splice(String, Range<usize>, Vec<Value<'static>>),
+    /// Of the items at even indices.
+    ReplaceSome(String, Vec<Value<'static>>),
     ClearList(String),
 }
 
@@ -52,9 +57,14 @@ fn value() -> impl Strategy<Value = Value<'static>> {
     })
 }
 
+fn items() -> impl Strategy<Value = Vec<Value<'static>>> {
+    prop::collection::vec(value(), 0..4)
+}
+
 fn change() -> impl Strategy<Value = Change> {
     prop_oneof![
         6 => (name(), value()).prop_map(|(name, value)| Change::Set(name, value)),
+        2 => prop::collection::vec((name(), value()), 0..6).prop_map(Change::Extend),
         2 => name().prop_map(Change::Remove),
         1 => (name(), name()).prop_map(|(from, to)| Change::Rename(from, to)),
         1 => Just(Change::Clear),
@@ -63,6 +73,9 @@ fn change() -> impl Strategy<Value = Change> {
         2 => (name(), 0..6_usize, value()).prop_map(|(name, at, value)| Change::Insert(name, at, value)),
         2 => (name(), 0..6_usize, value()).prop_map(|(name, at, value)| Change::SetItem(name, at, value)),
         2 => (name(), 0..6_usize).prop_map(|(name, at)| Change::RemoveItem(name, at)),
+        4 => (name(), 0..6_usize, 0..6_usize, items())
+            .prop_map(|(name, start, end, new)| Change::Splice(name, start..end, new)),
+        2 => (name(), items()).prop_map(|(name, new)| Change::ReplaceSome(name, new)),
         1 => name().prop_map(Change::ClearList),
     ]
 }
@@ -83,13 +96,23 @@ fn list<'f>(fields: &'f mut Fields, name: &str) -> Option<&'f mut Vec<Value<'sta
     }
 }
 
+fn set(fields: &mut Fields, name: &str, value: &Value<'static>) {
+    match field(fields, name) {
+        Some(old) => *old = value.clone(),
+        None => fields.push((name.to_owned().into(), value.clone())),
+    }
+}
+
+/// The even indices of a list.
+fn some(len: usize) -> Vec<usize> {
+    (0..len).step_by(2).collect()
+}
+
 /// What the change does to a plain value. `None` where the store has to refuse it.
 fn apply_to_model(fields: &mut Fields, change: &Change) -> Option<()> {
     match change {
-        Change::Set(name, value) => match field(fields, name) {
-            Some(old) => *old = value.clone(),
-            None => fields.push((name.clone().into(), value.clone())),
-        },
+        Change::Set(name, value) => set(fields, name, value),
+        Change::Extend(new) => new.iter().for_each(|(name, value)| set(fields, name, value)),
         Change::Remove(name) => {
             let at = fields.iter().position(|(other, _)| other == name)?;
             fields.remove(at);
@@ -118,6 +141,19 @@ fn apply_to_model(fields: &mut Fields, change: &Change) -> Option<()> {
             let items = list(fields, name)?;
             (*at < items.len()).then(|| items.remove(*at))?;
         }
+        Change::Splice(name, range, new) => {
+            let items = list(fields, name)?;
+            items.get(range.clone())?;
+            items.splice(range.clone(), new.clone());
+        }
+        Change::ReplaceSome(name, new) => {
+            let items = list(fields, name)?;
+            let mut new = new.iter().cloned();
+            for at in some(items.len()) {
+                items[at] = new.next().unwrap_or_else(|| "to be removed".into());
+            }
+            items.retain(|item| *item != "to be removed".into());
+        }
         Change::ClearList(name) => list(fields, name)?.clear(),
     }
     Some(())
@@ -126,6 +162,7 @@ fn apply_to_model(fields: &mut Fields, change: &Change) -> Option<()> {
 fn apply_to_store(store: &Struct, change: &Change) -> Result<()> {
     match change {
         Change::Set(name, value) => store.set(name, value),
+        Change::Extend(new) => store.extend(new.iter().map(|(name, value)| (name, value))),
         Change::Remove(name) => store.remove(name),
         Change::Rename(from, to) => store.rename(from, to),
         Change::Clear => store.clear(),
@@ -134,13 +171,18 @@ fn apply_to_store(store: &Struct, change: &Change) -> Result<()> {
         Change::Insert(name, at, value) => store.list(name)?.insert(*at, value),
         Change::SetItem(name, at, value) => store.list(name)?.set(*at, value),
         Change::RemoveItem(name, at) => store.list(name)?.remove(*at).map(drop),
+        Change::Splice(name, range, new) => store.list(name)?.splice(range.clone(), new),
+        Change::ReplaceSome(name, new) => {
+            let list = store.list(name)?;
+            list.replace_at(&some(list.len()?), new)
+        }
         Change::ClearList(name) => store.list(name)?.clear(),
     }
 }
 
 /// The same through a guard.
 fn apply_to_guard(store: &Struct, change: &Change) -> Result<()> {
-    if let Change::Nested(_) = change {
+    if let Change::Nested(_) | Change::ReplaceSome(..) = change {
         return apply_to_store(store, change);
     }
     let mut owner = store.write()?;
@@ -150,6 +192,7 @@ fn apply_to_guard(store: &Struct, change: &Change) -> Result<()> {
     };
     match change {
         Change::Set(name, value) => guard.set(name, value),
+        Change::Extend(new) => guard.extend(new.iter().map(|(name, value)| (name, value))),
         Change::Remove(name) => guard.remove(name),
         Change::Rename(from, to) => guard.rename(from, to),
         Change::Clear => guard.clear(),
@@ -163,8 +206,11 @@ fn apply_to_guard(store: &Struct, change: &Change) -> Result<()> {
         Change::RemoveItem(name, at) => {
             list(name, &mut guard).and_then(|()| guard.list(name)?.remove(*at).map(drop))
         }
+        Change::Splice(name, range, new) => {
+            list(name, &mut guard).and_then(|()| guard.list(name)?.splice(range.clone(), new))
+        }
         Change::ClearList(name) => list(name, &mut guard).and_then(|()| guard.list(name)?.clear()),
-        Change::Nested(_) => Ok(()),
+        Change::Nested(_) | Change::ReplaceSome(..) => Ok(()),
     }
 }
 
@@ -216,6 +262,8 @@ fn list_created(store: &StructStoreShared, model: &mut Fields, change: &Change) 
     | Change::Insert(name, ..)
     | Change::SetItem(name, ..)
     | Change::RemoveItem(name, _)
+    | Change::Splice(name, ..)
+    | Change::ReplaceSome(name, _)
     | Change::ClearList(name) = change
         && store.contains(name).unwrap()
     {

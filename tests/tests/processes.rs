@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use structstore::{Cleanup, Error, StructStoreShared, Value};
+use structstore::{Cleanup, Error, StructStore, StructStoreShared, Value};
 use structstore_tests::{SegmentName, assert_specimens, put_specimens};
 
 use peer::{LIMIT, Peer};
@@ -53,6 +53,48 @@ fn every_value_crosses_between_rust_and_python() {
     other.finish();
     rust.finish();
     assert_eq!(store.get::<Value>("counters").unwrap().get("first"), Some(&25_000.into()));
+}
+
+/// As in `tests/python/peer.py`.
+#[derive(StructStore)]
+struct Settings {
+    #[structstore(default = 5)]
+    num: i32,
+    gain: f64,
+    #[structstore(default = "foo")]
+    name: String,
+    gains: [f64; 3],
+    limit: Option<f64>,
+    tags: Vec<String>,
+    inner: Inner,
+}
+
+#[derive(StructStore)]
+struct Inner {
+    #[structstore(default = true)]
+    flag: bool,
+    count: u8,
+}
+
+#[test]
+fn rust_and_python_bind_the_same_fields() {
+    let Some(python) = structstore_tests::python("rust_and_python_bind_the_same_fields") else { return };
+    let name = SegmentName::new("bind");
+    let store = StructStoreShared::open(&name).unwrap();
+    for first in ["rust", "python"] {
+        store.set(first, Value::record::<&str>([])).unwrap();
+        if first == "rust" {
+            store.at(first).unwrap().bind::<Settings>().unwrap();
+        }
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/python/peer.py");
+        Peer::spawn(Command::new(&python).args([script, &name, "bind", first])).finish();
+        let settings = store.at(first).unwrap().bind::<Settings>().unwrap().load().unwrap();
+        assert_eq!((settings.num, settings.gain, settings.name.as_str()), (6, 0.5, "changed"), "{first}");
+        assert_eq!((settings.gains, settings.limit), ([0.0, 1.5, 0.0], Some(2.0)), "{first}");
+        assert_eq!(settings.tags, ["a", "b"], "{first}");
+        assert_eq!((settings.inner.flag, settings.inner.count), (false, 255), "{first}");
+    }
+    store.check().unwrap();
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Every kind of value through the dynamic API, in a shared store whose memory is accounted for after each test.
 
-use structstore::{ArrayValue, DType, Error, Kind, Scalar, StructStore, StructStoreShared, Value, key};
+use structstore::{
+    ArrayValue, DType, Error, Kind, Scalar, Struct, StructStore, StructStoreShared, Text, Value, key,
+};
 use structstore_tests::Memory;
 
 /// Runs a test in a store of its own, and then verifies every invariant, also when all is removed again.
@@ -190,6 +192,64 @@ fn lists_hold_anything_anywhere() {
         assert_eq!(list.to_string(), r#"["x"]"#);
         list.clear()?;
         assert_eq!(list.pop()?, None);
+        Ok(())
+    });
+}
+
+#[test]
+fn what_is_spliced_leaves_the_other_items_what_they_are() {
+    with_store(|store| {
+        let list = store.list("list")?;
+        list.extend((0..6).map(|x| Value::record([("x", x.into())])))?;
+        let items: Vec<Struct> = (0..6).map(|at| list.get(at)).collect::<Result<_, _>>()?;
+        let kept = |which: &[usize]| {
+            for at in which {
+                assert_eq!(items[*at].get::<usize>("x").unwrap(), *at);
+            }
+        };
+        let gone = |which: &[usize]| {
+            for at in which {
+                assert!(matches!(items[*at].get::<usize>("x"), Err(Error::StaleHandle { .. })), "item {at}");
+            }
+        };
+        list.splice(1..3, ["a", "b", "c"])?;
+        kept(&[0, 3, 4, 5]);
+        gone(&[1, 2]);
+        list.replace_at(&[6, 0], &["last".into()])?;
+        assert_eq!(list.to_string(), r#"["a", "b", "c", {"x": 3}, {"x": 4}, "last"]"#);
+        kept(&[3, 4]);
+        gone(&[0, 5]);
+
+        let before = list.to_string();
+        let too_deep = (0..200).fold(Value::Null, |value, _| vec![value].into());
+        let refused = list.splice(4.., [Value::from(1), too_deep.clone()]).unwrap_err();
+        assert!(refused.to_string().starts_with("list[5][0]"), "{refused}");
+        assert!(list.replace_at(&[3, 4], &[1.into(), too_deep]).is_err());
+        assert!(list.replace_at(&[3, 6], &[]).is_err());
+        let refused = list.splice(3..8, [1]).unwrap_err();
+        assert_eq!(refused.to_string(), "range: found 3..8, expected a range of 6 items");
+        assert!(
+            list.splice((std::ops::Bound::Excluded(usize::MAX), std::ops::Bound::Unbounded), [1]).is_err()
+        );
+        assert!(list.splice(..=usize::MAX, [1]).is_err());
+        assert_eq!(list.to_string(), before);
+        kept(&[3, 4]);
+        Ok(())
+    });
+}
+
+#[test]
+fn several_fields_are_assigned_or_none() {
+    with_store(|store| {
+        store.set("sub", Value::record([("x", 1.into())]))?;
+        store.set("text", "old")?;
+        let text = store.get::<Text>("text")?;
+        store.extend([("new", Value::from(1)), ("text", "new".into()), ("new", vec![2].into())])?;
+        assert_eq!(store.to_string(), r#"{"sub": {"x": 1}, "text": "new", "new": [2]}"#);
+        assert_eq!(text.get()?, "new");
+        let refused = store.at("sub")?.extend([("x", 2), ("", 3)]).unwrap_err();
+        assert!(matches!(refused, Error::InvalidName { .. }), "{refused}");
+        assert_eq!(store.at("sub")?.get::<i32>("x")?, 1);
         Ok(())
     });
 }

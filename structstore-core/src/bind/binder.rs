@@ -108,8 +108,8 @@ impl<'o, 'a> Binder<'o, 'a> {
     pub fn make_room(&self, node: &BoundNode, names: &[&str]) -> Result<()> {
         if let Some(operation) = self.operation {
             node::fix(operation, node.record(), FIXED)?;
-            let names = names.iter().copied();
-            Writer { operation, aside: false }.reserve_missing(node.record(), names)?;
+            let keys = names.iter().map(|name| Key::new(name));
+            Writer { operation, aside: false }.reserve_missing(node.record(), keys)?;
         }
         Ok(())
     }

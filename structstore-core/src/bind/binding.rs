@@ -13,6 +13,7 @@ use crate::handle::{
     Handle, Held, Hold, Struct, StructMut, StructRef, acquire, at_most, operate, wrong_kind,
 };
 use crate::journal::lies_within;
+use crate::key::Key;
 use crate::lock::{Mode, NodeId, Wait, generation};
 use crate::node::{self, Raw};
 use crate::sync::{AtomicU64, Ordering};
@@ -376,8 +377,7 @@ impl<T: Field> Binding<T> {
         let held = self.lock(Mode::Tree, &Wait::FOREVER)?;
         let index = self.handle.id().index;
         let stored = operate(self.handle.arena(), index, |operation| {
-            let fields = fields.iter().map(|(name, value)| (name.as_ref(), value));
-            node::merge(operation, index, fields)
+            node::assign_fields(operation, index, fields.iter().map(|(name, value)| (Key::new(name), value)))
         });
         held.release(self.handle.arena());
         stored.map_err(|error| self.handle.locate(error))

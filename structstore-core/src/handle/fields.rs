@@ -192,6 +192,34 @@ impl Struct {
         self.handle.with_child(|arena, node| raw_field(arena, node, key), change)
     }
 
+    /// Assigns fields, as [`Struct::set`] does one; all of them or, after an error, none. Of values of the same name the last
+    /// one stays.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::set`].
+    ///
+    /// ```
+    /// let store = structstore::StructStore::new();
+    /// store.set("gain", 1.0)?;
+    /// store.extend([("exposure", 0.01), ("gain", 2.0)])?; // in one operation
+    /// assert_eq!(store.to_string(), r#"{"gain": 2.0, "exposure": 0.01}"#);
+    /// assert!(store.extend([("gain", 3.0), ("", 0.0)]).is_err());
+    /// assert_eq!(store.get::<f64>("gain")?, 2.0);
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn extend<'k, 'v, K: Into<Key<'k>>, V: Into<Value<'v>>>(
+        &self,
+        fields: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<()> {
+        let fields = collect(fields);
+        self.handle
+            .change(Mode::Tree, &Wait::FOREVER, |operation| {
+                extend(operation, self.handle.id().index, &fields)
+            })
+            .map_err(|error| self.handle.locate(error))
+    }
+
     /// Reads a field.
     ///
     /// # Errors
@@ -684,6 +712,26 @@ impl Struct {
     fn lock_shared(&self, timeout: Option<Duration>) -> BoxedResult<StructRef<'static, Guard>> {
         Access::lock(&self.handle, Mode::Shared, &at_most(timeout)).map(StructRef::new)
     }
+}
+
+/// Fields to be assigned, complete before an operation begins.
+pub(super) fn collect<'k, 'v, K: Into<Key<'k>>, V: Into<Value<'v>>>(
+    fields: impl IntoIterator<Item = (K, V)>,
+) -> Vec<(Key<'k>, Value<'v>)> {
+    fields.into_iter().map(|(key, value)| (key.into(), value.into())).collect()
+}
+
+/// Assigns fields of a struct that is held tree-exclusively.
+pub(super) fn extend(
+    operation: &Operation<'_>,
+    index: u32,
+    fields: &[(Key<'_>, Value<'_>)],
+) -> BoxedResult<()> {
+    let depth = node::depth_of(operation.arena(), index)?;
+    fields
+        .iter()
+        .try_for_each(|(key, value)| value.check_depth(depth).map_err(|error| error.under(key.name())))?;
+    node::assign_fields(operation, index, fields.iter().map(|(key, value)| (*key, value)))
 }
 
 /// Takes a field out and has what it names freed. The caller holds both.

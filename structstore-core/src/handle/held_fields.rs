@@ -3,7 +3,7 @@
 #[cfg(doc)]
 use super::Struct;
 use super::access::{Hold, Lent, lend_scalar};
-use super::fields::{clear, existing_field, names, not_found, remove, rename};
+use super::fields::{clear, collect, existing_field, extend, names, not_found, remove, rename};
 use super::get::{Slot, Source};
 use super::{
     Access, ArrayMut, ArrayRef, BytesMut, BytesRef, Get, ListMut, ListRef, TextMut, TextRef, wrong_kind,
@@ -61,6 +61,22 @@ impl<'s, H: Hold> StructMut<'s, H> {
                 self.access.operate(|operation| node::assign_field(operation, index, &key, &value))
             })
             .map_err(|error| self.access.locate_field(error, key.name()))
+    }
+
+    /// Assigns fields; see [`Struct::extend`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::extend`].
+    pub fn extend<'k, 'v, K: Into<Key<'k>>, V: Into<Value<'v>>>(
+        &mut self,
+        fields: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<()> {
+        let fields = collect(fields);
+        let index = self.access.id().index;
+        self.access
+            .operate(|operation| extend(operation, index, &fields))
+            .map_err(|error| self.access.locate(error))
     }
 
     /// A field's own memory.

@@ -1,6 +1,7 @@
 //! Lists: values in order.
 
 use std::fmt;
+use std::ops::{Bound, RangeBounds};
 use std::time::Duration;
 
 use super::access::{Guard, Hold, Lent, at_most, lend_scalar};
@@ -265,7 +266,8 @@ impl List {
     /// ```
     pub fn reorder(&self, order: &[usize]) -> Result<()> {
         Ok(self.edit(Mode::Node, |operation, node| {
-            let mut named = vec![false; list::len(node) as usize];
+            let old = list::items(operation.arena(), node)?;
+            let mut named = vec![false; old.len()];
             let once = order
                 .iter()
                 .all(|at| named.get_mut(*at).is_some_and(|named| !std::mem::replace(named, true)));
@@ -280,7 +282,58 @@ impl List {
             if order.is_sorted() {
                 return Ok(());
             }
-            list::reorder(operation, node, order)
+            list::lay(operation, node, order.iter().map(|at| old[*at]), old.len() as u64)
+        })?)
+    }
+
+    /// Replaces the items of a range by others, of which there may be more or fewer. Handles to items outside of the range
+    /// stay valid.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] for a range that the list does not have, and as [`List::push`].
+    ///
+    /// ```
+    /// let list = structstore::StructStore::new().list("list")?;
+    /// list.extend([1, 2, 3])?;
+    /// list.splice(..2, ["one", "and", "two"])?;
+    /// assert_eq!(list.to_string(), r#"["one", "and", "two", 3]"#);
+    /// list.splice(1..=1, [0; 0])?;
+    /// assert_eq!(list.to_string(), r#"["one", "two", 3]"#);
+    /// assert!(list.splice(2..5, [4]).is_err());
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn splice<'v, T: Into<Value<'v>>>(
+        &self,
+        range: impl RangeBounds<usize>,
+        values: impl IntoIterator<Item = T>,
+    ) -> Result<()> {
+        let values: Vec<Value<'v>> = values.into_iter().map(Into::into).collect();
+        let index = self.handle.id().index;
+        Ok(self.edit(Mode::Tree, |operation, node| splice(operation, node, index, &range, &values))?)
+    }
+
+    /// Replaces the items at some indices, each of which is named once, by values in the same order; and removes those that
+    /// there are no values for. For languages whose ranges have steps.
+    #[doc(hidden)]
+    pub fn replace_at<'v>(&self, indices: &[usize], values: &[Value<'v>]) -> Result<()> {
+        Ok(self.edit(Mode::Tree, |operation, node| {
+            let arena = operation.arena();
+            let depth = self.depth()?;
+            let old = list::items(arena, node)?;
+            let mut items: Vec<Option<Raw>> = old.iter().copied().map(Some).collect();
+            for (nth, at) in indices.iter().enumerate() {
+                let item =
+                    items.get_mut(*at).ok_or_else(|| list::out_of_range(*at as u64, old.len() as u64))?;
+                let new = values
+                    .get(nth)
+                    .map(|value| build_item(operation, self.handle.id().index, depth, *at, value))
+                    .transpose()?;
+                if let Some(old) = std::mem::replace(item, new) {
+                    retire(operation, old)?;
+                }
+            }
+            list::lay(operation, node, items.into_iter().flatten(), old.len() as u64)
         })?)
     }
 
@@ -360,24 +413,64 @@ impl List {
 /// Takes an item out, which the caller holds, and has what it names freed.
 fn take(operation: &Operation<'_>, node: &Node, index: u64, raw: Raw) -> BoxedResult<Value<'static>> {
     let value = slot_value(operation.arena(), raw)?;
-    list::remove(operation, node, index, 1)?;
-    if let Some(id) = raw.id() {
-        operation.retire_node(id.index)?;
-    }
+    list::splice(operation, node, index, 1, &[])?;
+    retire(operation, raw)?;
     Ok(value)
 }
 
+/// Has what an item names freed.
+fn retire(operation: &Operation<'_>, item: Raw) -> BoxedResult<()> {
+    item.id().map_or(Ok(()), |id| operation.retire_node(id.index))
+}
+
 fn extend(operation: &Operation<'_>, node: &Node, index: u32, values: &[Value<'_>]) -> BoxedResult<()> {
-    let depth = node::depth_of(operation.arena(), index)?;
-    let start = list::len(node) as usize;
-    let items: Vec<Raw> = (start..)
+    let end = list::len(node) as usize;
+    splice(operation, node, index, &(end..), values)
+}
+
+fn splice(
+    operation: &Operation<'_>,
+    node: &Node,
+    index: u32,
+    range: &impl RangeBounds<usize>,
+    values: &[Value<'_>],
+) -> BoxedResult<()> {
+    let arena = operation.arena();
+    let slots = list::slots(arena, node)?;
+    let start = match range.start_bound() {
+        Bound::Included(start) => *start,
+        Bound::Excluded(before) => before.saturating_add(1),
+        Bound::Unbounded => 0,
+    };
+    let end = match range.end_bound() {
+        Bound::Included(last) => last.saturating_add(1),
+        Bound::Excluded(end) => *end,
+        Bound::Unbounded => slots.len(),
+    };
+    let removed = slots.get(start..end).ok_or_else(|| Error::InvalidArgument {
+        argument: "range",
+        found: format!("{start}..{end}"),
+        expected: format!("a range of {} items", slots.len()),
+    })?;
+    let depth = node::depth_of(arena, index)?;
+    let new: Vec<Raw> = (start..)
         .zip(values)
-        .map(|(at, value)| {
-            let built = value.check_depth(depth).and_then(|()| Ok(node::build(operation, value, index)?));
-            built.map_err(|error| error.under_index(at))
-        })
-        .collect::<Result<_>>()?;
-    list::insert(operation, node, start as u64, &items)
+        .map(|(at, value)| build_item(operation, index, depth, at, value))
+        .collect::<BoxedResult<_>>()?;
+    removed.iter().try_for_each(|slot| retire(operation, Raw::load(slot)))?;
+    list::splice(operation, node, start as u64, removed.len() as u64, &new)
+}
+
+/// Builds what is to be an item of the list `index`.
+fn build_item(
+    operation: &Operation<'_>,
+    index: u32,
+    depth: usize,
+    at: usize,
+    value: &Value<'_>,
+) -> BoxedResult<Raw> {
+    let built = value.check_depth(depth).and_then(|()| Ok(node::build(operation, value, index)?));
+    Ok(built.map_err(|error| error.under_index(at))?)
 }
 
 /// As JSON. Parts that a guard of this thread holds are shown as such.
@@ -503,6 +596,20 @@ impl<'s, H: Hold> ListMut<'s, H> {
     pub fn extend<'v, T: Into<Value<'v>>>(&mut self, values: impl IntoIterator<Item = T>) -> Result<()> {
         let values: Vec<Value<'v>> = values.into_iter().map(Into::into).collect();
         Ok(self.edit(|operation, node, index| extend(operation, node, index, &values))?)
+    }
+
+    /// Replaces the items of a range by others; see [`List::splice`].
+    ///
+    /// # Errors
+    ///
+    /// As [`List::splice`].
+    pub fn splice<'v, T: Into<Value<'v>>>(
+        &mut self,
+        range: impl RangeBounds<usize>,
+        values: impl IntoIterator<Item = T>,
+    ) -> Result<()> {
+        let values: Vec<Value<'v>> = values.into_iter().map(Into::into).collect();
+        Ok(self.edit(|operation, node, index| splice(operation, node, index, &range, &values))?)
     }
 
     /// Assigns an item that exists.

@@ -29,15 +29,27 @@ impl Look<'_> {
         self.raw.payload
     }
 
-    /// What something makes of the text. No lock is held meanwhile.
+    /// What something makes of the text; `None` if that is longer than so many bytes. No lock is held meanwhile.
     #[inline]
-    pub fn text<T>(self, make: impl FnOnce(&str) -> T) -> Result<T> {
+    pub fn text<T>(self, at_most: usize, make: impl FnOnce(&str) -> T) -> Result<Option<T>> {
         let copy = || -> BoxedResult<_> {
             // Of one kind, as `child_near` makes sure.
-            self.handle.child_near(self.raw)?.read(node::copy_bytes_node)
+            self.handle.child_near(self.raw)?.read(|arena, node| {
+                let fits = node::length(node) <= at_most as u64;
+                fits.then(|| node::copy_bytes_node(arena, node)).transpose()
+            })
         };
-        let copy = copy().map_err(|error| self.locate(error))?;
-        copy.text().map(make).map_err(|error| self.locate(error))
+        match copy().map_err(|error| self.locate(error))? {
+            Some(copy) => copy.text().map(make).map(Some).map_err(|error| self.locate(error)),
+            None => Ok(None),
+        }
+    }
+
+    /// How many bytes the text or bytes have.
+    pub fn byte_len(self) -> Result<usize> {
+        let length =
+            self.handle.child_near(self.raw).and_then(|child| child.read(|_, node| Ok(node::length(node))));
+        length.map(|length| length as usize).map_err(|error| self.locate(error))
     }
 
     /// A view of the array.

@@ -1,8 +1,10 @@
 //! Assigning values to slots that exist: scalars in their declared type, texts, bytes and arrays in place,
 //! structs with declared fields by merging, everything else by replacement.
 
-use super::structure::{self, Writer};
+use std::borrow::Cow;
 use std::fmt;
+
+use super::structure::{self, Writer};
 
 use super::{
     Aside, BLOCK, DECLARED, FIXED, FIXED_RANK, LENGTH, OPTIONAL, OTHERWISE, Raw, build, build_block, list,
@@ -115,9 +117,7 @@ fn assign_node(
             (None, _) if old.declared() => Err(mistyped(value.kind(), kind)),
             (None, _) => replace_by(operation, parent, slot, value),
         },
-        (Kind::Struct, Value::Struct(fields)) if fixed => {
-            merge(operation, old.payload as u32, fields.iter().map(|(name, value)| (name.as_ref(), value)))
-        }
+        (Kind::Struct, Value::Struct(fields)) if fixed => merge(operation, old.payload as u32, fields),
         (Kind::List, Value::List(_)) | (Kind::Struct, Value::Struct(_)) if old.declared() => {
             // The node stays, so that bindings keep what they resolved; its contents go.
             let new = build(operation, value, parent)?;
@@ -186,22 +186,26 @@ fn children(arena: &Arena, node: &Node, kind: Kind) -> Result<Vec<NodeId>> {
     })
 }
 
+/// Assigns the fields of a struct value, each of another name.
+fn merge(operation: &Operation<'_>, index: u32, fields: &[(Cow<'_, str>, Value<'_>)]) -> Result<()> {
+    let mut seen = std::collections::HashSet::new();
+    match fields.iter().find(|(name, _)| !seen.insert(name)) {
+        Some((name, _)) => Err(Error::AlreadyExists { path: name.to_string() }.into()),
+        None => assign_fields(operation, index, fields.iter().map(|(name, value)| (Key::new(name), value))),
+    }
+}
+
 /// Assigns fields of a struct one by one; all of them or, after an error and a rollback, none.
-pub(crate) fn merge<'v>(
+pub(crate) fn assign_fields<'v>(
     operation: &Operation<'_>,
     index: u32,
-    fields: impl Iterator<Item = (&'v str, &'v Value<'v>)> + Clone,
+    fields: impl Iterator<Item = (Key<'v>, &'v Value<'v>)> + Clone,
 ) -> Result<()> {
-    let arena = operation.arena();
-    let node = arena.node(index)?;
+    let node = operation.arena().node(index)?;
     // At once, so that the index is rebuilt no more than once in this operation.
-    Writer { operation, aside: false }.reserve_missing(node, fields.clone().map(|(name, _)| name))?;
-    let mut seen = std::collections::HashSet::new();
-    for (name, value) in fields {
-        if !seen.insert(name) {
-            return Err(Error::AlreadyExists { path: name.to_owned() }.into());
-        }
-        assign_field(operation, index, &Key::new(name), value).map_err(|error| error.under(name))?;
+    Writer { operation, aside: false }.reserve_missing(node, fields.clone().map(|(key, _)| key))?;
+    for (key, value) in fields {
+        assign_field(operation, index, &key, value).map_err(|error| error.under(key.name()))?;
     }
     Ok(())
 }
@@ -224,7 +228,7 @@ pub(crate) fn assign_root(operation: &Operation<'_>, index: u32, value: &Value<'
             }
         }
     }
-    merge(operation, index, fields.iter().map(|(name, value)| (name.as_ref(), value)))
+    merge(operation, index, fields)
 }
 
 /// What a binding has fixed of an array.

@@ -72,20 +72,21 @@ pub(crate) fn insert(operation: &Operation<'_>, node: &Node, index: u64, new: &[
     splice(operation, node, index, 0, new)
 }
 
-/// Takes items out; what their slots name is the caller's business.
-pub(crate) fn remove(operation: &Operation<'_>, node: &Node, index: u64, count: u64) -> Result<()> {
-    splice(operation, node, index, count, &[])
-}
-
-/// Replaces `count` items from `index` by new ones. At the end and with room this happens in place; elsewhere a new
-/// block is filled aside and swapped in, which costs no more than moving the items would.
-fn splice(operation: &Operation<'_>, node: &Node, index: u64, count: u64, new: &[Raw]) -> Result<()> {
+/// Replaces `count` items from `index` by new ones; what the old slots name is the caller's business. At the end and with
+/// room this happens in place; elsewhere a new block is filled aside and swapped in, which costs no more than moving the
+/// items would.
+pub(crate) fn splice(
+    operation: &Operation<'_>,
+    node: &Node,
+    index: u64,
+    count: u64,
+    new: &[Raw],
+) -> Result<()> {
     let arena = operation.arena();
     let len = len(node);
     let end = index.checked_add(count).filter(|end| *end <= len).ok_or_else(|| out_of_range(index, len))?;
     let new_len = len - count + new.len() as u64;
-    let block = node.body[BLOCK].load(Ordering::Relaxed);
-    let room = capacity(arena, block)? / SLOT;
+    let room = capacity(arena, node.body[BLOCK].load(Ordering::Relaxed))? / SLOT;
     if end == len && new_len <= room && count == 0 || new.is_empty() && end == len {
         // Through the journal although they lie behind the end: the same operation may have shortened the list.
         for (at, raw) in (index..).zip(new) {
@@ -93,30 +94,30 @@ fn splice(operation: &Operation<'_>, node: &Node, index: u64, count: u64, new: &
         }
         return operation.set(&node.body[LENGTH], new_len);
     }
-    let wanted = if new_len > room { new_len.max(len * 2) } else { new_len.max(1) };
-    let aside = operation.allocate(wanted * SLOT, BlockKind::Slots)?;
+    let wanted = if new_len > room { new_len.max(len * 2) } else { new_len };
     let old = items(arena, node)?;
     let kept = old[..index as usize].iter().chain(new).chain(&old[end as usize..]);
-    for (at, raw) in (0..).zip(kept) {
-        raw.store(arena.at::<Slot>(aside + at * SLOT)?);
-    }
-    operation.retire_block(block)?;
-    operation.set(&node.body[BLOCK], aside)?;
-    operation.set(&node.body[LENGTH], new_len)
+    lay(operation, node, kept.copied(), wanted)
 }
 
-/// Puts the items in another order: `order` names each of them once. A new block is filled aside and swapped in.
-pub(crate) fn reorder(operation: &Operation<'_>, node: &Node, order: &[usize]) -> Result<()> {
+/// Replaces all items by these, of which those that were there before stay what they are: a new block, with room for as
+/// many as `room`, is filled aside and swapped in.
+pub(crate) fn lay(
+    operation: &Operation<'_>,
+    node: &Node,
+    items: impl Iterator<Item = Raw>,
+    room: u64,
+) -> Result<()> {
     let arena = operation.arena();
-    let old = items(arena, node)?;
-    let block = node.body[BLOCK].load(Ordering::Relaxed);
-    let aside = operation.allocate(old.len() as u64 * SLOT, BlockKind::Slots)?;
-    for (at, from) in (0..).zip(order) {
-        let raw = old.get(*from).ok_or_else(|| out_of_range(*from as u64, old.len() as u64))?;
-        raw.store(arena.at::<Slot>(aside + at * SLOT)?);
+    let aside = operation.allocate(room * SLOT, BlockKind::Slots)?;
+    let mut len = 0;
+    for raw in items {
+        raw.store(arena.at::<Slot>(aside + len * SLOT)?);
+        len += 1;
     }
-    operation.retire_block(block)?;
-    operation.set(&node.body[BLOCK], aside)
+    operation.retire_block(node.body[BLOCK].load(Ordering::Relaxed))?;
+    operation.set(&node.body[BLOCK], aside)?;
+    operation.set(&node.body[LENGTH], len)
 }
 
 /// Lays items into a list that nobody else sees yet.

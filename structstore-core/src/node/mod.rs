@@ -14,8 +14,8 @@ pub(crate) mod structure;
 
 pub(crate) use array::{End, change_end};
 pub(crate) use assign::{
-    Assigned, FixedType, assign_field, assign_plain, assign_root, assign_slot, convert_array, declare,
-    discard_contents, fix, merge, replace_block, replace_by, widen_to_array,
+    Assigned, FixedType, assign_field, assign_fields, assign_plain, assign_root, assign_slot, convert_array,
+    declare, discard_contents, fix, replace_block, replace_by, widen_to_array,
 };
 pub(crate) use build::{Aside, build, build_block, copy_array, depth_of};
 pub(crate) use check::check;
@@ -48,6 +48,12 @@ pub(crate) const OTHERWISE: u32 = 16;
 pub(crate) const FIXED: u64 = 1 << 8;
 /// Flag of an array's identity: type and number of dimensions are fixed, and the extents are not.
 pub(crate) const FIXED_RANK: u64 = 1 << 9;
+
+/// How many bytes a text or bytes have.
+#[inline]
+pub(crate) fn length(node: &Node) -> u64 {
+    node.body[LENGTH].load(Ordering::Relaxed)
+}
 
 /// What a slot holds, as read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

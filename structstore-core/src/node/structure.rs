@@ -177,14 +177,10 @@ impl<'a> Writer<'_, 'a> {
     }
 
     /// Makes room for those of these fields that are missing.
-    pub(crate) fn reserve_missing<'n>(
-        &self,
-        node: &Node,
-        names: impl Iterator<Item = &'n str>,
-    ) -> Result<()> {
+    pub(crate) fn reserve_missing<'n>(&self, node: &Node, keys: impl Iterator<Item = Key<'n>>) -> Result<()> {
         let mut missing = 0;
-        for name in names {
-            missing += u64::from(find(self.arena(), node, &Key::new(name))?.is_none());
+        for key in keys {
+            missing += u64::from(find(self.arena(), node, &key)?.is_none());
         }
         self.reserve(node, missing)
     }

@@ -1,22 +1,25 @@
 """Structured object storage, dynamically typed, shared between processes.
 
-    import numpy as np
-    import structstore
+    >>> import numpy as np
+    >>> import structstore
 
-    state = structstore.StructStore()  # in this process's own memory
-    state.num = 5
-    state.lst = [1, 2, 3, 5, 8]
-    state.vec = np.array([[1.0, 2.0], [3.0, 4.0]])  # state.vec is then a view, not a copy
-    state.vec[0, 0] += 1
-    print(state.deepcopy())
+    >>> state = structstore.StructStore()  # in this process's own memory
+    >>> state.num = 5
+    >>> state.lst = [1, 2, 3, 5, 8]
+    >>> state.vec = np.array([[1.0, 2.0], [3.0, 4.0]])  # state.vec is then a view, not a copy
+    >>> state.vec[0, 0] += 1
+    >>> print(state)
+    {"num": 5, "lst": [1, 2, 3, 5, 8], "vec": [[2.0, 2.0], [3.0, 4.0]]}
 
-    shmem = structstore.StructStoreShared("/shdata_store")  # creates or attaches
-    shmem.state = state
-    with shmem.state.write_lock():
-        shmem.state.num += 1
+    >>> shmem = structstore.StructStoreShared("/shdata_store")  # creates or attaches
+    >>> shmem.state = state
+    >>> with shmem.state.write_lock():
+    ...     shmem.state.num += 1
+    >>> shmem.close()
 """
 
 from collections.abc import MutableMapping, MutableSequence
+from typing import TypeVar
 
 from ._structstore import (
     AbandonedError,
@@ -98,11 +101,52 @@ __all__ = [
     "Watch",
     "WrongTypeError",
     "__version__",
+    "bind",
 ]
+
+_T = TypeVar("_T")
 
 
 MutableMapping.register(StructStore)
 MutableSequence.register(StructStoreList)
+
+
+def bind(structure: StructStore, cls: type[_T]) -> _T:
+    """An object with the attributes of a dataclass, which are the fields of a structure: it reads and writes the store.
+
+        >>> @dataclasses.dataclass
+        ... class Camera:
+        ...     name: str
+        ...     exposure: float = 0.01
+        >>> store = structstore.StructStore()
+        >>> store.camera = {"name": "left"}
+        >>> camera = structstore.bind(store.camera, Camera)
+        >>> camera.exposure *= 2
+        >>> print(store.camera)
+        {"name": "left", "exposure": 0.02}
+        >>> store.camera.exposure = "long"
+        Traceback (most recent call last):
+        structstore.WrongTypeError: camera.exposure: found text, expected f64
+
+    Fields that are missing are created with the defaults of the class; those that are there have to fit, and keep their
+    values, of which ints become floats where floats are asked for. All of them are declared: from then on, in every
+    process, they can be neither removed nor given another type. All of that happens or, after an exception, nothing:
+    NotFoundError for a field that is missing and has no default, WrongTypeError for one that does not fit, with its path.
+
+    Attributes that are dataclasses are bound as well; lists, dicts and arrays are those in the store; anything else is a
+    copy. What is assigned is checked against the annotations as `to()` does. Each access is an operation of its own:
+    hold a lock on the structure for several to be one.
+
+    The object is an instance of the class, with its methods, though neither `__init__` nor `__post_init__` ran. It has no
+    attributes but those of the class. `dataclasses.replace` and `copy.copy` make ordinary instances whose lists, dicts and
+    arrays are those in the store; `copy.deepcopy` makes one as of one moment, as `to()` does; pickling passes on the
+    structure, by name if it is shared. A frozen class can be read only, as a store can that was opened read-only; nothing
+    is declared in the latter.
+    """
+    from ._bound import bind
+
+    found: _T = bind(structure, cls)
+    return found
 
 
 def _restore(image: bytes) -> StructStore:

@@ -50,9 +50,16 @@ __all__ = [
     "Watch",
     "WrongTypeError",
     "__version__",
+    "_declare",
+    "_path",
+    "_plain",
 ]
 
 __version__: str
+
+def _declare(structure: StructStore, fields: list[Any]) -> None: ...
+def _path(structure: StructStore) -> str: ...
+def _plain(object: Any, path: str) -> Any: ...
 
 class Error(Exception):
     path: str | None

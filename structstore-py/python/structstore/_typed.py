@@ -43,7 +43,24 @@ def _name(annotation: Any) -> str:
     return str(annotation).replace("typing.", "")
 
 
+def bare(annotation: Any) -> Any:
+    """What an annotation says, without what only names it or adds to it."""
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if isinstance(annotation, typing.NewType):
+        return bare(annotation.__supertype__)
+    if origin in (typing.Annotated, typing.ClassVar, typing.Final):
+        return bare(arguments[0])
+    alias = origin or annotation
+    # A `type` statement; NumPy's NDArray is one since Python 3.12.
+    if type(alias).__name__ == "TypeAliasType":
+        given = dict(zip(alias.__type_params__, arguments, strict=False))
+        free = getattr(alias.__value__, "__parameters__", ())
+        return bare(alias.__value__[tuple(given[name] for name in free)] if given and free else alias.__value__)
+    return annotation
+
+
 def _convert(value: Any, annotation: Any, path: str) -> Any:
+    annotation = bare(annotation)
     if annotation is Any or annotation is object:
         return value
     if annotation is None or annotation is types.NoneType:
@@ -56,16 +73,12 @@ def _convert(value: Any, annotation: Any, path: str) -> Any:
     origin = typing.get_origin(annotation)
     if origin is not None:
         return _generic(value, annotation, origin, typing.get_args(annotation), path)
-    if isinstance(annotation, typing.NewType):
-        return _convert(value, annotation.__supertype__, path)
     if isinstance(annotation, type):
         return _instance(value, annotation, path)
     return _fail(path, f"the annotation {annotation!r}", "a class, or a generic type of the standard library")
 
 
 def _generic(value: Any, annotation: Any, origin: Any, arguments: tuple[Any, ...], path: str) -> Any:
-    if origin is typing.Annotated or origin in (typing.ClassVar, typing.Final):
-        return _convert(value, arguments[0], path)
     if origin is typing.Literal:
         for wanted in arguments:
             if type(wanted) is type(value) and wanted == value:
@@ -96,7 +109,7 @@ def _generic(value: Any, annotation: Any, origin: Any, arguments: tuple[Any, ...
     if issubclass(origin, Mapping):
         if not isinstance(value, dict):
             _mismatch(path, value, annotation)
-        return {name: _convert(item, arguments[1], _join(path, name)) for name, item in value.items()}
+        return {name: _convert(item, arguments[1], join(path, name)) for name, item in value.items()}
     if origin.__module__.partition(".")[0] == "numpy":
         return _array(value, annotation, arguments, path)
     return _instance(value, origin, path)
@@ -169,6 +182,10 @@ def _instance(value: Any, cls: type, path: str) -> Any:
         return _object(value, cls, path)
     if cls is tuple and isinstance(value, list):
         return tuple(value)
+    names = getattr(cls, "_fields", None)
+    if names is not None and isinstance(value, list) and len(value) <= len(names):
+        # A named tuple is stored as any other.
+        return _object(dict(zip(names, value, strict=False)), cls, path)
     if isinstance(value, cls):
         return value
     if cls.__module__.partition(".")[0] == "numpy":
@@ -188,10 +205,10 @@ def _object(fields: dict[str, Any], cls: type, path: str) -> Any:
     later: dict[str, Any] = {}
     for name, hint, by_init, has_default in _fields(cls, hints):
         if name in fields:
-            (given if by_init else later)[name] = _convert(fields[name], hint, _join(path, name))
+            (given if by_init else later)[name] = _convert(fields[name], hint, join(path, name))
         elif not has_default:
-            error = core.NotFoundError(f"{_join(path, name)}: no such field")
-            error.path = _join(path, name)
+            error = core.NotFoundError(f"{join(path, name)}: no such field")
+            error.path = join(path, name)
             raise error
     made = cls(**given)
     for name, value in later.items():
@@ -228,6 +245,6 @@ def _fields(cls: type, hints: dict[str, Any]) -> list[tuple[str, Any, bool, bool
     ]
 
 
-def _join(path: str, name: str) -> str:
+def join(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
 

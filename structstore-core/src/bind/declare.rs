@@ -1,0 +1,104 @@
+//! Fields whose types are known only at run time: what bindings of other languages declare.
+
+use crate::arena::layout::Node;
+use crate::error::{BoxedResult, Error, Result};
+use crate::handle::Struct;
+use crate::journal::Operation;
+use crate::key::Key;
+use crate::lock::{Mode, Wait};
+use crate::node::structure::{self, Writer};
+use crate::node::{self, FIXED, Raw};
+use crate::value::{Kind, Value, convert, decode_scalar};
+
+/// A field to be declared.
+#[doc(hidden)]
+pub struct Declaration<'a> {
+    pub name: &'a str,
+    /// The kinds that it may have; if there are none it is not declared, but only created. A number of another kind
+    /// becomes one of the first, if that keeps its value.
+    pub kinds: &'a [Kind],
+    pub optional: bool,
+    /// What it is created with. Without it, it has to be there.
+    pub default: Option<Value<'a>>,
+    /// What is declared in it, if it is a struct.
+    pub fields: Vec<Declaration<'a>>,
+}
+
+impl Struct {
+    /// Declares fields: creates those that are missing, keeps the values of those that are there. In one operation: all
+    /// or, after an error, nothing.
+    #[doc(hidden)]
+    pub fn declare(&self, fields: &[Declaration<'_>]) -> Result<()> {
+        self.handle
+            .change(Mode::Tree, &Wait::FOREVER, |operation| {
+                declare_fields(operation, self.handle.id().index, fields)
+            })
+            .map_err(|error| self.handle.locate(error))
+    }
+}
+
+fn declare_fields(operation: &Operation<'_>, index: u32, fields: &[Declaration<'_>]) -> BoxedResult<()> {
+    let node = operation.arena().node(index)?;
+    node::fix(operation, node, FIXED)?;
+    let keys = fields.iter().map(|field| Key::new(field.name));
+    Writer { operation, aside: false }.reserve_missing(node, keys)?;
+    fields.iter().try_for_each(|field| {
+        let declared = declare(operation, index, node, field);
+        declared.map_err(|error| error.under(field.name).into())
+    })
+}
+
+fn declare(operation: &Operation<'_>, index: u32, node: &Node, field: &Declaration<'_>) -> BoxedResult<()> {
+    let (arena, key) = (operation.arena(), Key::new(field.name));
+    let slot = match (structure::find(arena, node, &key)?, &field.default) {
+        (Some(found), _) => &found.field.slot,
+        (None, Some(value)) => {
+            key.check()?;
+            value.check_depth(node::depth_of(arena, index)?)?;
+            let raw = node::build(operation, value, index)?;
+            &Writer { operation, aside: false }.insert(node, &key, raw)?.field.slot
+        }
+        (None, None) => return Err(Error::NotFound { path: String::new() }.into()),
+    };
+    let raw = Raw::load(slot);
+    let Some(wanted) = field.kinds.first() else { return Ok(()) };
+    let kind = kind_of(raw, *wanted, field)?;
+    if let Some(scalar) = decode_scalar(raw.kind()?, raw.payload)? {
+        let payload = convert(scalar, kind)?.payload();
+        Raw { tag: raw.tag & !0xff | kind as u64, payload }.set(operation, slot)?;
+    }
+    node::declare(operation, slot, kind, field.optional)?;
+    match raw.id() {
+        Some(id) if !field.fields.is_empty() => declare_fields(operation, id.index, &field.fields),
+        _ => Ok(()),
+    }
+}
+
+/// The kind that a field is declared to have: the one that it has, if that is possible.
+fn kind_of(raw: Raw, wanted: Kind, field: &Declaration<'_>) -> BoxedResult<Kind> {
+    let (declared, found) = (raw.declared_kind()?, raw.kind()?);
+    match declared {
+        Some(kind) if field.kinds.contains(&kind) && raw.optional() == field.optional => Ok(kind),
+        None if field.kinds.contains(&found) => Ok(found),
+        None if found == Kind::Null && field.optional || converts(found, wanted) => Ok(wanted),
+        _ => {
+            let name = |kind: Kind, optional| match optional {
+                true => format!("{kind} or null"),
+                false => kind.to_string(),
+            };
+            Err(Error::WrongType {
+                path: String::new(),
+                found: name(declared.unwrap_or(found), raw.optional()).into(),
+                expected: name(wanted, field.optional).into(),
+            }
+            .into())
+        }
+    }
+}
+
+/// Whether there are numbers of one kind that are of the other, too.
+fn converts(found: Kind, wanted: Kind) -> bool {
+    let float = |kind| matches!(kind, Kind::F32 | Kind::F64);
+    let number = |kind: Kind| !kind.is_node() && !matches!(kind, Kind::Null | Kind::Bool);
+    number(found) && number(wanted) && (!float(found) || float(wanted))
+}

@@ -1,0 +1,214 @@
+"""Dataclasses whose attributes are fields of a structure in a store."""
+
+import dataclasses
+import datetime
+import enum
+import functools
+import os
+import types
+import typing
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from . import _structstore as core
+from ._typed import bare, join, rebuild
+
+_MISSING = dataclasses.MISSING
+
+
+def bind(structure: core.StructStore, cls: type) -> Any:
+    """See `structstore.bind`."""
+    if not isinstance(structure, core.StructStore):
+        raise TypeError(f"expected a structure of a store, found {type(structure).__qualname__}")
+    if not _is_dataclass(cls):
+        raise TypeError(f"expected a dataclass, found {cls!r}")
+    try:
+        core._declare(structure, declarations(cls, core._path(structure)))
+    except core.ReadOnlyError:
+        # It cannot be declared from here; what is there has to fit all the same.
+        core.StructStore.to(structure, cls)
+    return lay_over(structure, cls)
+
+
+def declarations(cls: type, path: str) -> list[tuple[str, str, bool, tuple[Any, ...], list[Any]]]:
+    """Of each field the name, the kind of values, whether it may be None, the default if it has one, and what is to be
+    declared in it. One that `__init__` does not take is left alone unless it has a default."""
+    hints = typing.get_type_hints(cls, include_extras=True)
+    declared = []
+    for field in dataclasses.fields(cls):
+        hint, inner = hints[field.name], join(path, field.name)
+        if field.default_factory is not _MISSING:
+            default: tuple[Any, ...] = (fit(field.default_factory(), hint, inner),)
+        elif field.default is not _MISSING:
+            default = (fit(field.default, hint, inner),)
+        elif field.init:
+            default = ()
+        else:
+            continue
+        arms = list(_arms(hint))
+        kinds = {_kind(arm) for arm in arms if arm is not types.NoneType}
+        optional = types.NoneType in arms
+        # An optional part comes and goes, so that there is nothing to be declared in it.
+        nested = declarations(arms[0], inner) if len(arms) == 1 and _is_dataclass(arms[0]) else []
+        declared.append((field.name, kinds.pop() if len(kinds) == 1 else "any", optional, default, nested))
+    return declared
+
+
+def fit(value: Any, annotation: Any, path: str) -> Any:
+    """A value to be stored at a path, as an annotation says."""
+    if isinstance(value, Bound):
+        value = value.__structure__
+    # An array is looked at where it is: it may be a view of what it is assigned to.
+    plain = value if isinstance(value, np.ndarray) else core._plain(value, path)
+    fitting = rebuild(plain, annotation, path)
+    # A part of a store is assigned as such: it may be what is there already.
+    return value if isinstance(value, core.StructStore | core.StructStoreList) else fitting
+
+
+def lay_over(structure: core.StructStore, cls: type) -> Any:
+    """An object whose attributes are the fields of a structure."""
+    bound: Any = object.__new__(_class_over(cls))
+    object.__setattr__(bound, "__structure__", structure)
+    return bound
+
+
+class Bound:
+    """What is different from a dataclass where an instance is bound."""
+
+    __slots__ = ()
+    __structure__: core.StructStore
+    __hash__ = None  # type: ignore[assignment]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not hasattr(type(self), name):
+            message = f"{self.__class__.__qualname__} has no field {name!r}"
+            raise AttributeError(message, name=name, obj=self)
+        super().__setattr__(name, value)
+
+    def __repr__(self) -> str:
+        try:
+            return super().__repr__()
+        except core.Error as error:
+            return f"<{self.__class__.__qualname__}: {error}>"
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        return bind, (self.__structure__, self.__class__)
+
+    def __copy__(self) -> Any:
+        return dataclasses.replace(self)  # type: ignore[type-var]
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return core.StructStore.to(self.__structure__, self.__class__)
+
+
+def _make_class_over(cls: type) -> type:
+    hints = typing.get_type_hints(cls, include_extras=True)
+    members: dict[str, Any] = {
+        "__module__": cls.__module__,
+        "__qualname__": cls.__qualname__,
+        "__doc__": cls.__doc__,
+        "__slots__": ("__structure__",),
+        # Dataclasses compare, and are replaced, only as what they are by this.
+        "__class__": property(lambda self: cls),
+    }
+    for field in dataclasses.fields(cls):
+        members[field.name] = _attribute(field.name, hints[field.name])
+    return types.new_class(cls.__name__, (Bound, cls), exec_body=lambda namespace: namespace.update(members))
+
+
+_class_over = functools.cache(_make_class_over)
+
+
+def _attribute(name: str, annotation: Any) -> property:
+    annotation = bare(annotation)
+    arms = list(_arms(annotation))
+    dataclass = next((arm for arm in arms if _is_dataclass(arm)), None)
+    live = tuple(cls for arm in arms for cls in _live(arm))
+    # What is of one of these is looked at no further, neither where it is read nor where it is assigned.
+    exact = {bool, int, float, str, bytes, types.NoneType}.intersection(arms)
+
+    def get(bound: Bound) -> Any:
+        value = bound.__structure__[name]
+        if type(value) in exact or isinstance(value, live):
+            return value
+        if dataclass is not None and isinstance(value, core.StructStore):
+            return lay_over(value, dataclass)
+        path = join(core._path(bound.__structure__), name)
+        return rebuild(core._plain(value, path), annotation, path)
+
+    def put(bound: Bound, value: Any) -> None:
+        if type(value) not in exact:
+            value = fit(value, annotation, join(core._path(bound.__structure__), name))
+        bound.__structure__[name] = value
+
+    return property(get, put)
+
+
+def _is_dataclass(cls: Any) -> bool:
+    return isinstance(cls, type) and dataclasses.is_dataclass(cls)
+
+
+def _arms(annotation: Any) -> Iterator[Any]:
+    """The types, or literals, that an annotation allows."""
+    annotation = bare(annotation)
+    origin = typing.get_origin(annotation)
+    if origin in (typing.Union, types.UnionType):
+        for arm in typing.get_args(annotation):
+            yield from _arms(arm)
+    elif origin is typing.Literal:
+        yield annotation
+    else:
+        yield types.NoneType if annotation is None else origin or annotation
+
+
+def _live(cls: Any) -> tuple[type, ...]:
+    """Parts of a store that are lent as they are where a type is asked for."""
+    if cls in (Any, object):
+        return core.StructStore, core.StructStoreList, np.ndarray
+    if not isinstance(cls, type) or issubclass(cls, str | bytes | tuple):
+        return ()
+    if issubclass(cls, Mapping | types.SimpleNamespace):
+        return (core.StructStore,)
+    if issubclass(cls, Sequence):
+        return core.StructStoreList, np.ndarray
+    return (np.ndarray,) if issubclass(cls, np.ndarray) else ()
+
+
+_KINDS: list[tuple[tuple[type, ...], str]] = [
+    ((bool, np.bool_), "bool"),
+    ((int,), "int"),
+    # Before its base.
+    ((np.float64,), "float64"),
+    ((float,), "float"),
+    ((str, os.PathLike), "str"),
+    ((bytes,), "bytes"),
+    ((complex, datetime.date, datetime.timedelta, np.ndarray, np.complexfloating, np.datetime64), "array"),
+    ((Mapping, types.SimpleNamespace), "struct"),
+]
+
+
+def _common_kind(values: Iterable[Any]) -> str:
+    kinds = {_kind(type(value)) for value in values}
+    return kinds.pop() if len(kinds) == 1 else "any"
+
+
+def _kind(cls: Any) -> str:
+    """What values of a type are stored as; "any" where that is not one kind."""
+    if typing.get_origin(cls) is typing.Literal:
+        return _common_kind(typing.get_args(cls))
+    if not isinstance(cls, type):
+        return "any"
+    if issubclass(cls, enum.Enum):
+        return _common_kind(member.value for member in cls)
+    if issubclass(cls, np.integer | np.float32):
+        return np.dtype(cls).name
+    for classes, kind in _KINDS:
+        if issubclass(cls, classes):
+            return kind
+    if _is_dataclass(cls):
+        return "struct"
+    # A named tuple may be there with names or without.
+    is_list = issubclass(cls, Sequence) and not hasattr(cls, "_fields")
+    return "list" if is_list else "any"

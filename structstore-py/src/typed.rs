@@ -1,0 +1,82 @@
+//! What the package's own Python code needs to check values against annotations, and to declare fields.
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyList, PyString};
+use structstore::Kind;
+use structstore::private::{Declaration, Snapshot};
+
+use crate::error::{Failure, Result};
+use crate::store::StructStore;
+use crate::value_in::Inputs;
+use crate::value_out::{self, Structs};
+
+/// The way from the root to a structure, as errors print it.
+#[pyfunction]
+pub(crate) fn _path(structure: &StructStore) -> Result<String> {
+    Ok(structure.root()?.path())
+}
+
+/// What an object would come back as, if it were stored at a path and copied out again.
+#[pyfunction]
+pub(crate) fn _plain<'py>(object: &Bound<'py, PyAny>, path: &str) -> Result<Bound<'py, PyAny>> {
+    let inputs = Inputs::default();
+    let value = inputs.value(object).map_err(|failure| failure.under(path))?;
+    let snapshot = inputs.run(object.py(), || Snapshot::of(&value));
+    value_out::detached(object.py(), &snapshot, Structs::Dicts)
+}
+
+/// Declares fields of a structure, in one operation: see `declarations` in `_bound.py` for what they look like.
+#[pyfunction]
+pub(crate) fn _declare(py: Python<'_>, structure: &StructStore, fields: &Bound<'_, PyList>) -> Result<()> {
+    let inputs = Inputs::default();
+    let root = structure.root()?;
+    let fields = declarations(&inputs, fields).map_err(|failure| failure.under(&root.path()))?;
+    Ok(inputs.run(py, || root.declare(&fields))?)
+}
+
+/// Name, kind, whether it may be None, a default or none, and fields.
+type Field<'py> = (Bound<'py, PyString>, String, bool, Vec<Bound<'py, PyAny>>, Bound<'py, PyList>);
+
+fn declarations<'k, 'py>(
+    inputs: &'k Inputs<'py>,
+    fields: &Bound<'py, PyList>,
+) -> Result<Vec<Declaration<'k>>> {
+    let declaration = |field: Bound<'py, PyAny>| {
+        let (name, kind, optional, default, fields): Field<'py> = field.extract()?;
+        let name = inputs.text(&name)?;
+        let under = |failure: Failure| failure.under(name);
+        let default = default.first().map(|value| inputs.value(value)).transpose().map_err(under)?;
+        let fields = declarations(inputs, &fields).map_err(under)?;
+        Ok(Declaration { name, kinds: kinds(&kind)?, optional, default, fields })
+    };
+    fields.iter().map(declaration).collect()
+}
+
+/// What an annotation of a kind may be stored as.
+fn kinds(kind: &str) -> PyResult<&'static [Kind]> {
+    use Kind::*;
+    Ok(match kind {
+        "any" => &[],
+        "bool" => &[Bool],
+        "int" => &[I64, U64, I32, U32, I16, U16, I8, U8],
+        "int8" => &[I8],
+        "int16" => &[I16],
+        "int32" => &[I32],
+        "int64" => &[I64],
+        "uint8" => &[U8],
+        "uint16" => &[U16],
+        "uint32" => &[U32],
+        "uint64" => &[U64],
+        "float" => &[F64, F32],
+        "float32" => &[F32],
+        "float64" => &[F64],
+        "str" => &[Text],
+        "bytes" => &[Bytes],
+        // A Rust program keeps numbers in an array.
+        "list" => &[List, Array],
+        "struct" => &[Struct],
+        "array" => &[Array],
+        _ => return Err(PyValueError::new_err(format!("no kind {kind:?}"))),
+    })
+}
