@@ -10,6 +10,7 @@
 
 #[cfg(feature = "crash-points")]
 pub mod deaths;
+pub mod hostile;
 pub mod soak;
 
 use std::env;
