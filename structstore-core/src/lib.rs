@@ -137,6 +137,8 @@ mod node;
 #[cfg(not(loom))]
 mod orphans;
 #[cfg(not(loom))]
+mod participants;
+#[cfg(not(loom))]
 pub mod safety;
 #[cfg(not(loom))]
 mod segment;
@@ -161,11 +163,12 @@ pub use {
         TypedMapRef,
     },
     handle::{
-        Array, ArrayMut, ArrayRef, ArrayView, Bytes, BytesMut, BytesRef, CellElement, ElementCell, Get,
-        Guard, Hold, Item, Lent, List, ListMut, ListRef, Statistics, Struct, StructMut, StructRef, Text,
-        TextMut, TextRef,
+        Array, ArrayMut, ArrayRef, ArrayView, Bytes, BytesMut, BytesRef, CellElement, ElementCell,
+        FreeMemory, Get, Guard, Hold, Item, Lent, List, ListMut, ListRef, LockHolder, LockMode, Statistics,
+        Struct, StructMut, StructRef, Text, TextMut, TextRef, Usage,
     },
     key::Key,
+    participants::Participant,
     shared::{Cleanup, Options, StructStoreShared},
     store::StructStore,
     value::{ArrayValue, DType, Element, FixedArray, Kind, Scalar, ScalarType, Value},
@@ -187,6 +190,7 @@ pub mod private {
     };
     #[cfg(feature = "crash-points")]
     pub use crate::crash::{arm, disarm, stores};
+    pub use crate::error::{is_unprintable, quoted};
     pub use crate::handle::{Lock, Origin, Transaction};
     pub use crate::lock::WaitHooks;
 }

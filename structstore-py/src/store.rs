@@ -108,7 +108,7 @@ fn assign(root: &Struct, key: Key<'_>, object: &Bound<'_, PyAny>) -> Result<()> 
         return Ok(());
     }
     let inputs = Inputs::default();
-    let value = inputs.value(object).map_err(|failure| failure.under(key.name()).under(&root.path()))?;
+    let value = inputs.value(object).map_err(|failure| failure.under(key.name()).below(&root.path()))?;
     Ok(inputs.run(object.py(), || root.set(key, value))?)
 }
 
@@ -508,7 +508,7 @@ impl StructStore {
         let inputs = Inputs::default();
         let mut values = Vec::new();
         for source in other.into_iter().chain(fields.map(|fields| fields.as_any())) {
-            let path = |failure: Failure| failure.under(&root.path());
+            let path = |failure: Failure| failure.below(&root.path());
             values.extend(fields_of(&inputs, source).map_err(path)?);
         }
         let update = || {
@@ -536,7 +536,7 @@ impl StructStore {
             }
             let inputs = Inputs::default();
             let value =
-                inputs.value(&default).map_err(|failure| failure.under(key.name()).under(&root.path()))?;
+                inputs.value(&default).map_err(|failure| failure.under(key.name()).below(&root.path()))?;
             inputs.run(py, || root.get_or_insert(key, value.into_owned()))?;
         }
     }

@@ -9,6 +9,7 @@ mod heap;
 mod heir;
 pub(crate) mod layout;
 mod recovery;
+mod rest;
 mod seats;
 
 pub(crate) use block::BlockKind;
@@ -24,7 +25,7 @@ use parking_lot::Mutex;
 
 use crate::error::{BoxedResult as Result, Error};
 use crate::lock::{MAX_SEATS, NodeHead, SeatLine, Space};
-use crate::segment::{Backing, Liveness, MIN_SIZE, PARTICIPANTS, RESERVATION, Segment};
+use crate::segment::{Access, Backing, Liveness, MIN_SIZE, PARTICIPANTS, RESERVATION, Segment};
 use crate::sync::Ordering;
 use crate::view::Lease;
 use layout::{CHUNKS, Header, Node, Participant, Record, Seat, TableId};
@@ -116,7 +117,7 @@ impl Arena {
         };
         if arena.writable() {
             arena.join()?;
-        } else if let (Some(liveness), Backing::File { place, .. }) =
+        } else if let (Some(liveness), Backing::File { place, access: Access::ReadOnly, .. }) =
             (&arena.liveness, arena.segment.backing())
         {
             liveness.join_readers(place)?;

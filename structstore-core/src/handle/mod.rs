@@ -13,8 +13,11 @@ mod inspect;
 mod leaf;
 mod list;
 mod locking;
+mod locks;
+mod parts;
 mod token;
 mod transaction;
+mod usage;
 
 pub(crate) use access::{Access, at_most, lend_scalar};
 pub use access::{Guard, Hold, Lent};
@@ -28,8 +31,10 @@ pub use inspect::Statistics;
 pub use leaf::{Bytes, BytesMut, BytesRef, Text, TextMut, TextRef};
 pub use list::{List, ListMut, ListRef};
 pub(crate) use locking::{Held, acquire, exclusively, operate};
+pub use locks::{LockHolder, LockMode};
 pub use token::{Lock, Origin};
 pub use transaction::Transaction;
+pub use usage::{FreeMemory, Usage};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -122,7 +127,7 @@ impl Handle {
     /// Puts the way to this node in front of the path of an error.
     #[cold]
     pub(crate) fn locate(&self, error: impl Into<Error>) -> Error {
-        error.into().under(&node::path_of(self.arena(), self.id))
+        error.into().below(&node::path_of(self.arena(), self.id))
     }
 
     /// The same for an error about one of its fields.
@@ -234,12 +239,22 @@ impl Handle {
             held.release(self.arena());
             return result;
         }
-        for attempt in 0_usize.. {
+        self.read_patiently(usize::MAX, read)?.ok_or_else(|| Error::Interrupted.into())
+    }
+
+    /// Reads without a lock, as often as it takes: for those who may not take one. `None` if each try was disturbed.
+    #[cold]
+    fn read_patiently<T>(
+        &self,
+        tries: usize,
+        read: impl Fn(&Arena, &Node) -> Result<T>,
+    ) -> Result<Option<T>> {
+        for attempt in 0..tries {
             let arena = &**self.arena();
             let (_, seen) = match optimistic(arena, &self.record().head, self.id, None, || {
                 read(self.arena(), self.record())
             })? {
-                Ok(result) => return Ok(result),
+                Ok(result) => return Ok(Some(result)),
                 Err(busy) => busy,
             };
             Wait::FOREVER.check()?;
@@ -255,7 +270,7 @@ impl Handle {
                 return Err(Error::Abandoned { path: String::new() }.into());
             }
         }
-        Err(Error::Interrupted.into())
+        Ok(None)
     }
 
     /// Changes the node's own slots in one operation, of which `prepare` is done before the lock is taken: long copies.
@@ -323,7 +338,7 @@ impl Handle {
 
     /// Each node as of one moment, but not all of the same one.
     fn value_by_node(&self, depth: usize, remark: bool) -> Result<Value<'static>> {
-        let shallow = match self.read(node::read_shallow) {
+        let shallow = match self.read_contents() {
             Err(error) if matches!(*error, Error::HeldByGuard { .. }) && remark => {
                 return Ok("<held by a guard of this thread>".into());
             }

@@ -88,7 +88,7 @@ fn origin(handle: &Handle) -> Origin {
         Place::Descriptor => return Origin::Nameless,
     };
     match node::route_of(arena, handle.id()) {
-        Some(route) => Origin::Shared { path, file, read_only: *access == SegmentAccess::ReadOnly, route },
+        Some(route) => Origin::Shared { path, file, read_only: *access != SegmentAccess::ReadWrite, route },
         None => Origin::Nameless,
     }
 }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::arena::Arena;
 use crate::arena::layout::{Node, Slot};
-use crate::error::{BoxedResult as Result, Error};
+use crate::error::{BoxedResult as Result, Error, quoted};
 use crate::journal::Operation;
 use crate::key::Key;
 use crate::lock::NodeId;
@@ -199,7 +199,7 @@ pub(crate) fn merge<'v>(
     let mut seen = std::collections::HashSet::new();
     for (name, value) in fields {
         if !seen.insert(name) {
-            return Err(Error::AlreadyExists { path: name.to_owned() }.into());
+            return Err(Error::AlreadyExists { path: quoted(name).into_owned() }.into());
         }
         assign_field(operation, index, &Key::new(name), value).map_err(|error| error.under(name))?;
     }
