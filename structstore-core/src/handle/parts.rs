@@ -7,6 +7,8 @@
 use std::collections::HashSet;
 
 use super::Handle;
+use crate::arena::Arena;
+use crate::arena::layout::Node;
 use crate::error::{BoxedResult as Result, Error};
 use crate::key::Key;
 use crate::node::structure::{self, Step};
@@ -15,6 +17,9 @@ use crate::value::Kind;
 
 /// How often a node is tried to be read as a whole.
 const WHOLE_TRIES: usize = 30;
+
+/// The same for those who do not wait.
+const GLANCES: usize = 5;
 
 impl Handle {
     /// The node's own contents: as of one moment, or of more than one where it is changed all the time and this process
@@ -29,6 +34,15 @@ impl Handle {
             (None, Ok(Kind::Struct)) => self.fields_in_parts().map(Shallow::Struct),
             (None, Ok(Kind::List)) => self.items_in_parts().map(Shallow::List),
             (None, _) => self.read(read_shallow),
+        }
+    }
+
+    /// Reads without waiting for whoever holds the node: as of one moment, if that is to be had, or else as it is, if that
+    /// makes sense.
+    pub(super) fn glance<T>(&self, read: impl Fn(&Arena, &Node) -> Result<T>) -> Result<Option<T>> {
+        match self.read_patiently(GLANCES, &read)? {
+            None => Ok(read(self.arena(), self.record()).ok()),
+            found => Ok(found),
         }
     }
 

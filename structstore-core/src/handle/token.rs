@@ -114,6 +114,14 @@ impl Struct {
     }
 }
 
+impl Struct {
+    /// How many fields there are, without ever waiting for somebody who is changing the struct.
+    #[doc(hidden)]
+    pub fn len_now(&self) -> u64 {
+        structure::count(self.handle.record())
+    }
+}
+
 impl List {
     /// The way from the root to this list, as errors print it.
     #[doc(hidden)]

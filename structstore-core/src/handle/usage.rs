@@ -9,7 +9,7 @@ use crate::arena::layout::{INLINE_NAME, Node};
 use crate::arena::{BlockKind, block};
 use crate::error::{BoxedResult, Error, Result};
 use crate::lock::MAX_DEPTH;
-use crate::node::{BLOCK, Raw, Shallow, capacity, kind_of, structure};
+use crate::node::{BLOCK, Raw, Shallow, capacity, kind_of, read_shallow, structure};
 use crate::sync::{AtomicU64, Ordering};
 use crate::value::Kind;
 
@@ -49,11 +49,11 @@ pub struct FreeMemory {
 }
 
 impl Struct {
-    /// The memory that this struct takes with all below it, as of about this moment.
+    /// The memory that this struct takes with all below it, as of about this moment. Guards do not keep it from being seen.
     ///
     /// # Errors
     ///
-    /// [`Error::StaleHandle`] if it was removed, [`Error::HeldByGuard`].
+    /// [`Error::StaleHandle`] if it was removed.
     ///
     /// ```
     /// use structstore::StructStore;
@@ -77,7 +77,7 @@ impl Struct {
     ///
     /// As [`Struct::usage`].
     pub fn usage_by_field(&self) -> Result<Vec<(String, Usage)>> {
-        let by_field = || match self.handle.read_contents()? {
+        let by_field = || match contents(&self.handle)? {
             Shallow::Struct(fields) => fields
                 .into_iter()
                 .map(|(name, raw)| Ok((name, of_slot(&self.handle, raw, 1)?)))
@@ -136,11 +136,11 @@ fn usage(handle: &Handle, kind: Kind, depth: usize) -> BoxedResult<Usage> {
     if depth > MAX_DEPTH {
         return Err(Error::TooDeep { path: String::new(), limit: MAX_DEPTH }.into());
     }
-    let mut total = handle.read(own)?;
+    let mut total = handle.glance(own)?.unwrap_or_default();
     if !matches!(kind, Kind::Struct | Kind::List) {
         return Ok(total);
     }
-    match handle.read_contents()? {
+    match contents(handle)? {
         Shallow::Struct(fields) => {
             for (name, raw) in fields {
                 if name.len() > INLINE_NAME {
@@ -158,6 +158,11 @@ fn usage(handle: &Handle, kind: Kind, depth: usize) -> BoxedResult<Usage> {
         _ => {}
     }
     Ok(total)
+}
+
+/// What is in a struct or list, if possible without waiting for somebody who holds it.
+fn contents(handle: &Handle) -> BoxedResult<Shallow> {
+    handle.glance(read_shallow)?.map_or_else(|| handle.read_contents(), Ok)
 }
 
 /// What a node takes itself, but for the names of its fields.

@@ -47,6 +47,7 @@ __all__ = [
     "UnsupportedError",
     "WrongTypeError",
     "__version__",
+    "_main",
 ]
 
 __version__: str
@@ -264,3 +265,5 @@ class Statistics:
     def recoveries(self) -> int: ...
     def __eq__(self, value: object, /) -> bool: ...
     def __ne__(self, value: object, /) -> bool: ...
+
+def _main(arguments: list[str]) -> int: ...
