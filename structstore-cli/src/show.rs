@@ -16,6 +16,8 @@ const WIDTH: usize = 60;
 const ITEMS: usize = 100;
 /// The largest array whose elements are looked at, in bytes.
 const SMALL: usize = 4096;
+/// The least that a part takes in a store, in bytes.
+const SLOT: u64 = 16;
 /// As deep as stores nest.
 const DEEPEST: usize = 128;
 
@@ -31,7 +33,9 @@ pub(crate) fn run(options: &Show, output: &mut Output) -> Result<u8> {
         return Ok(0);
     }
     let depth = options.depth.unwrap_or(DEEPEST).min(DEEPEST);
-    let mut tree = Tree { output, values: !options.types, depth, unreadable: 0 };
+    // No store has room for more.
+    let left = store.statistics().size / SLOT;
+    let mut tree = Tree { output, values: !options.types, depth, left, unreadable: 0 };
     let name = if options.path.is_root() { options.store.shown() } else { options.path.to_string() };
     tree.item(&name, HEADING, &found, 0)?;
     match tree.unreadable {
@@ -73,6 +77,8 @@ struct Tree<'o> {
     output: &'o mut Output,
     values: bool,
     depth: usize,
+    /// How many more parts there may be: a damaged tree seems to be almost without end.
+    left: u64,
     /// How many parts could not be read.
     unreadable: u64,
 }
@@ -80,6 +86,11 @@ struct Tree<'o> {
 impl Tree<'_> {
     /// A field or an item, or what keeps it from being read: that is no reason not to show the others.
     fn part(&mut self, name: &str, style: Style, item: Result<Item, Error>, level: usize) {
+        if self.left == 0 {
+            self.unreadable += 1;
+            return;
+        }
+        self.left -= 1;
         let shown = match item {
             Ok(item) => self.item(name, style, &item, level),
             Err(error) => {

@@ -599,6 +599,27 @@ fn help_completions_and_manual() {
     structstore::<&str>(&[]).status.code().map(|code| assert_eq!(code, 2)).unwrap();
 }
 
+/// The transcript in the README, with another name for the store.
+#[test]
+fn the_readme_is_true() {
+    let readme = include_str!("../../README.md");
+    let (_, transcript) = readme.split_once("```console\n").unwrap();
+    let (transcript, _) = transcript.split_once("```").unwrap();
+    let name = SegmentName::new("readme");
+    let transcript = transcript.replace("/robot", &name).replace(" robot", &format!(" {}", &name[1..]));
+    let tool = std::path::Path::new(env!("CARGO_BIN_EXE_structstore")).parent().unwrap();
+    let path = format!("{}:{}", tool.display(), std::env::var("PATH").unwrap());
+    let mut commands = 0;
+    for step in transcript.split("$ ").filter(|step| !step.is_empty()) {
+        let (command, expected) = step.split_once('\n').unwrap();
+        let script = format!("{{ {command}; }} 2>&1");
+        let done = Command::new("sh").args(["-c", &script]).env("PATH", &path).output().unwrap();
+        assert_eq!(String::from_utf8(done.stdout).unwrap(), expected, "{command}");
+        commands += 1;
+    }
+    assert!(commands >= 6);
+}
+
 #[test]
 fn stores_made_by_python() {
     let Some(python) = python("stores_made_by_python") else { return };

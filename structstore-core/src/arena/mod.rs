@@ -214,6 +214,12 @@ impl Arena {
         }
     }
 
+    /// How large the segment is by now.
+    pub(crate) fn size(&self) -> Result<u64> {
+        self.refresh()?;
+        Ok(self.segment.known())
+    }
+
     #[cold]
     fn refresh(&self) -> Result<()> {
         self.segment.trust(self.header().committed.load(Ordering::Acquire))

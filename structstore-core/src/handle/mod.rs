@@ -44,7 +44,7 @@ use crate::arena::layout::Node;
 use crate::error::{BoxedResult as Result, Error};
 use crate::journal::Operation;
 use crate::lock::{Locker, Mode, NodeId, Own, Wait, optimistic, owner_seat};
-use crate::node::{self, Raw, Shallow};
+use crate::node::{self, Extent, Raw, Shallow};
 use crate::store::Store;
 use crate::value::{Kind, Value};
 
@@ -320,7 +320,7 @@ impl Handle {
 
     fn snapshot(&self) -> Result<Value<'static>> {
         if !self.arena().writable() {
-            return self.value_by_node(0, false);
+            return self.value_by_node(0, &Extent::default(), false);
         }
         let held = self.acquire(Mode::Shared, &Wait::FOREVER)?;
         let value = held_value(self.arena(), self.record(), 0);
@@ -331,21 +331,24 @@ impl Handle {
     /// For display: parts that a guard of this thread holds are replaced by a remark.
     pub(crate) fn to_value_for_display(&self) -> Result<Value<'static>> {
         match self.snapshot() {
-            Err(error) if matches!(*error, Error::HeldByGuard { .. }) => self.value_by_node(0, true),
+            Err(error) if matches!(*error, Error::HeldByGuard { .. }) => {
+                self.value_by_node(0, &Extent::default(), true)
+            }
             other => other,
         }
     }
 
     /// Each node as of one moment, but not all of the same one.
-    fn value_by_node(&self, depth: usize, remark: bool) -> Result<Value<'static>> {
+    fn value_by_node(&self, depth: usize, extent: &Extent, remark: bool) -> Result<Value<'static>> {
         let shallow = match self.read_contents() {
             Err(error) if matches!(*error, Error::HeldByGuard { .. }) && remark => {
                 return Ok("<held by a guard of this thread>".into());
             }
             other => other?,
         };
+        extent.add(self.arena(), shallow.bytes())?;
         compose(shallow, depth, &|raw, depth| match self.child(raw) {
-            Ok(child) => child.value_by_node(depth, remark),
+            Ok(child) => child.value_by_node(depth, extent, remark),
             // Replaced since its parent was read.
             Err(error) if matches!(*error, Error::StaleHandle { .. }) => Ok(Value::Null),
             Err(error) => Err(error),
@@ -355,7 +358,7 @@ impl Handle {
 
 /// The value of a node that is held, with all below it.
 pub(crate) fn held_value(arena: &Arena, node: &Node, depth: usize) -> Result<Value<'static>> {
-    node::read_value(arena, node, depth)
+    node::read_value(arena, node, depth, &Extent::default())
 }
 
 /// The value of a slot whose node is held.

@@ -9,7 +9,7 @@ use crate::arena::layout::{INLINE_NAME, Node};
 use crate::arena::{BlockKind, block};
 use crate::error::{BoxedResult, Error, Result};
 use crate::lock::MAX_DEPTH;
-use crate::node::{BLOCK, Raw, Shallow, capacity, kind_of, read_shallow, structure};
+use crate::node::{BLOCK, Extent, Raw, Shallow, capacity, kind_of, read_shallow, structure};
 use crate::sync::{AtomicU64, Ordering};
 use crate::value::Kind;
 
@@ -68,7 +68,7 @@ impl Struct {
     /// # Ok::<(), structstore::Error>(())
     /// ```
     pub fn usage(&self) -> Result<Usage> {
-        usage(&self.handle, Kind::Struct, 0).map_err(|error| self.handle.locate(error))
+        usage(&self.handle, Kind::Struct, 0, &Extent::default()).map_err(|error| self.handle.locate(error))
     }
 
     /// The same for what is in each field. The fields themselves are the struct's, scalars included.
@@ -77,10 +77,11 @@ impl Struct {
     ///
     /// As [`Struct::usage`].
     pub fn usage_by_field(&self) -> Result<Vec<(String, Usage)>> {
+        let extent = Extent::default();
         let by_field = || match contents(&self.handle)? {
             Shallow::Struct(fields) => fields
                 .into_iter()
-                .map(|(name, raw)| Ok((name, of_slot(&self.handle, raw, 1)?)))
+                .map(|(name, raw)| Ok((name, of_slot(&self.handle, raw, 1, &extent)?)))
                 .collect::<BoxedResult<Vec<_>>>(),
             _ => Ok(Vec::new()),
         };
@@ -121,38 +122,41 @@ impl Struct {
     }
 }
 
-fn of_slot(parent: &Handle, raw: Raw, depth: usize) -> BoxedResult<Usage> {
+fn of_slot(parent: &Handle, raw: Raw, depth: usize, extent: &Extent) -> BoxedResult<Usage> {
     if raw.id().is_none() {
         return Ok(Usage::default());
     }
-    match parent.child(raw).and_then(|child| usage(&child, raw.kind()?, depth)) {
+    match parent.child(raw).and_then(|child| usage(&child, raw.kind()?, depth, extent)) {
         // Removed since its parent was read.
         Err(error) if matches!(*error, Error::StaleHandle { .. }) => Ok(Usage::default()),
         other => other,
     }
 }
 
-fn usage(handle: &Handle, kind: Kind, depth: usize) -> BoxedResult<Usage> {
+fn usage(handle: &Handle, kind: Kind, depth: usize, extent: &Extent) -> BoxedResult<Usage> {
     if depth > MAX_DEPTH {
         return Err(Error::TooDeep { path: String::new(), limit: MAX_DEPTH }.into());
     }
     let mut total = handle.glance(own)?.unwrap_or_default();
     if !matches!(kind, Kind::Struct | Kind::List) {
+        extent.add(handle.arena(), 0)?;
         return Ok(total);
     }
-    match contents(handle)? {
+    let contents = contents(handle)?;
+    extent.add(handle.arena(), contents.bytes())?;
+    match contents {
         Shallow::Struct(fields) => {
             for (name, raw) in fields {
                 if name.len() > INLINE_NAME {
                     let bytes = units_for(name.len() as u64).unwrap_or(0) * UNIT;
                     total += Usage { bytes, blocks: 1, nodes: 0 };
                 }
-                total += of_slot(handle, raw, depth + 1).map_err(|error| error.under(&name))?;
+                total += of_slot(handle, raw, depth + 1, extent).map_err(|error| error.under(&name))?;
             }
         }
         Shallow::List(items) => {
             for (index, raw) in items.into_iter().enumerate() {
-                total += of_slot(handle, raw, depth + 1).map_err(|error| error.under_index(index))?;
+                total += of_slot(handle, raw, depth + 1, extent).map_err(|error| error.under_index(index))?;
             }
         }
         _ => {}

@@ -1,8 +1,10 @@
 //! Reading nodes: one at a time without its children, or, where they are held, with all below.
 
+use std::cell::Cell;
+
 use super::{BLOCK, LENGTH, Raw, kind_of, list, read_bytes, resolve, structure};
 use crate::arena::Arena;
-use crate::arena::layout::Node;
+use crate::arena::layout::{Field, Node, Slot};
 use crate::error::{BoxedResult as Result, Error};
 use crate::lock::MAX_DEPTH;
 use crate::sync::Ordering;
@@ -15,6 +17,20 @@ pub(crate) enum Shallow {
     List(Vec<Raw>),
     Struct(Vec<(String, Raw)>),
     Array(ArrayValue<'static>),
+}
+
+impl Shallow {
+    /// How much that is, in bytes of a segment.
+    pub(crate) fn bytes(&self) -> u64 {
+        let bytes = match self {
+            Shallow::Text(text) => text.len(),
+            Shallow::Bytes(bytes) => bytes.len(),
+            Shallow::List(items) => items.len() * size_of::<Slot>(),
+            Shallow::Struct(fields) => fields.len() * size_of::<Field>(),
+            Shallow::Array(array) => array.data().len(),
+        };
+        bytes as u64
+    }
 }
 
 pub(crate) fn read_shallow(arena: &Arena, node: &Node) -> Result<Shallow> {
@@ -34,20 +50,67 @@ pub(crate) fn read_shallow(arena: &Arena, node: &Node) -> Result<Shallow> {
     })
 }
 
+/// How much was read of a tree. One that is damaged, so that nodes are named many times, seems to be almost without end:
+/// no more is read of it than the segment has room for.
+#[derive(Default)]
+pub(crate) struct Extent {
+    read: Cell<u64>,
+    limit: Cell<u64>,
+}
+
+impl Extent {
+    /// Counts a node and so many bytes in it.
+    #[inline]
+    pub(crate) fn add(&self, arena: &Arena, bytes: u64) -> Result<()> {
+        let read = self.read.get().saturating_add(size_of::<Node>() as u64).saturating_add(bytes);
+        self.read.set(read);
+        if read <= self.limit.get() { Ok(()) } else { self.enlarge(arena) }
+    }
+
+    #[cold]
+    fn enlarge(&self, arena: &Arena) -> Result<()> {
+        // What is moved meanwhile by others is seen twice.
+        self.limit.set(arena.size()?.saturating_mul(2));
+        if self.read.get() <= self.limit.get() {
+            return Ok(());
+        }
+        Err(Error::corrupt("a tree", "more in it than the segment holds", "nodes that are named once"))
+    }
+}
+
 /// The value of a node that is held, with all below it.
-pub(crate) fn read_value(arena: &Arena, node: &Node, depth: usize) -> Result<Value<'static>> {
+pub(crate) fn read_value(
+    arena: &Arena,
+    node: &Node,
+    depth: usize,
+    extent: &Extent,
+) -> Result<Value<'static>> {
     if depth > MAX_DEPTH {
         return Err(Error::TooDeep { path: String::new(), limit: MAX_DEPTH }.into());
     }
+    let leaf = |value: Value<'static>, bytes: usize| extent.add(arena, bytes as u64).map(|()| value);
     Ok(match kind_of(node)? {
-        Kind::Text => Value::Text(read_text_node(arena, node)?.into()),
-        Kind::Bytes => Value::Bytes(read_bytes_node(arena, node)?.into()),
-        Kind::Array => Value::Array(read_array(arena, node)?),
+        Kind::Text => {
+            let text = read_text_node(arena, node)?;
+            let bytes = text.len();
+            leaf(Value::Text(text.into()), bytes)?
+        }
+        Kind::Bytes => {
+            let contents = read_bytes_node(arena, node)?;
+            let bytes = contents.len();
+            leaf(Value::Bytes(contents.into()), bytes)?
+        }
+        Kind::Array => {
+            let array = read_array(arena, node)?;
+            let bytes = array.data().len();
+            leaf(Value::Array(array), bytes)?
+        }
         Kind::List => {
             let slots = list::slots(arena, node)?;
+            extent.add(arena, size_of_val(slots) as u64)?;
             let mut items = Vec::with_capacity(slots.len());
             for slot in slots {
-                let item = read_slot(arena, Raw::load(slot), depth);
+                let item = read_slot(arena, Raw::load(slot), depth, extent);
                 items.push(item.map_err(|error| error.under_index(items.len()))?);
             }
             Value::List(items)
@@ -55,10 +118,11 @@ pub(crate) fn read_value(arena: &Arena, node: &Node, depth: usize) -> Result<Val
         _ => {
             // What the struct counts is believed only as far as its fields are there.
             let mut fields = Vec::with_capacity(structure::count(node).min(1024) as usize);
+            extent.add(arena, structure::count(node).saturating_mul(size_of::<Field>() as u64))?;
             for found in structure::fields(arena, node) {
                 let field = found?.field;
                 let name = structure::name(arena, field)?;
-                match read_slot(arena, Raw::load(&field.slot), depth) {
+                match read_slot(arena, Raw::load(&field.slot), depth, extent) {
                     Ok(value) => fields.push((name.into(), value)),
                     Err(error) => return Err(error.under(&name).into()),
                 }
@@ -70,9 +134,9 @@ pub(crate) fn read_value(arena: &Arena, node: &Node, depth: usize) -> Result<Val
 
 /// The value of a slot below a node that is held.
 #[inline]
-fn read_slot(arena: &Arena, raw: Raw, depth: usize) -> Result<Value<'static>> {
+fn read_slot(arena: &Arena, raw: Raw, depth: usize, extent: &Extent) -> Result<Value<'static>> {
     match raw.id() {
-        Some(_) => read_value(arena, resolve(arena, raw)?.1, depth + 1),
+        Some(_) => read_value(arena, resolve(arena, raw)?.1, depth + 1, extent),
         None => raw.plain_value(),
     }
 }
