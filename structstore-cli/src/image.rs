@@ -9,6 +9,7 @@ use structstore::{Cleanup, StructStoreShared, Value};
 use crate::arguments::{Dump, Format, Load};
 use crate::failure::{Failure, Result};
 use crate::json;
+use crate::patience::Watched;
 use crate::progress::Progress;
 
 /// How much is written or read at once.
@@ -50,7 +51,7 @@ pub(crate) fn load(options: &Load) -> Result<u8> {
         Format::Yaml => Some(serde_saphyr::from_slice(&bytes).map_err(|error| unreadable(&place, &error))?),
     };
     let existed = options.store.change().is_ok();
-    let store = options.store.open(StructStoreShared::options().cleanup(Cleanup::Never))?;
+    let store = Watched::new(options.store.open(StructStoreShared::options().cleanup(Cleanup::Never))?);
     let filled = match document {
         None => store.from_bytes(&bytes),
         Some(value) => store.assign_all(value),

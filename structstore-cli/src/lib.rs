@@ -16,6 +16,7 @@ mod list;
 mod manual;
 mod output;
 mod path;
+mod patience;
 mod progress;
 mod run;
 mod show;

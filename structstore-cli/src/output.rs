@@ -63,9 +63,7 @@ impl Output {
     /// Says on standard error what went wrong, after all that was written before.
     pub(crate) fn complain(&mut self, message: &str) {
         let _ = self.out.flush();
-        let mut stderr = anstream::stderr().lock();
-        // Nobody is left to be told if it cannot be printed.
-        let _ = writeln!(stderr, "{BAD}structstore:{BAD:#} {}", text::printable(message));
+        remark(message);
     }
 
     /// Writes out what is buffered, and says what went wrong.
@@ -76,6 +74,12 @@ impl Output {
             Ok(()) => Ok(()),
         }
     }
+}
+
+/// Says something on standard error.
+pub(crate) fn remark(message: &str) {
+    // Nobody is left to be told if it cannot be printed.
+    let _ = writeln!(anstream::stderr().lock(), "{BAD}structstore:{BAD:#} {}", text::printable(message));
 }
 
 /// Rows whose columns line up.

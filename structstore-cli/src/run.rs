@@ -33,7 +33,7 @@ pub(crate) fn run(options: &Run) -> Result<u8> {
         Ok(child) => wait(child, &mut signals).map_err(Failure::file("wait for", program.display())),
         Err(error) => {
             let status = if error.kind() == io::ErrorKind::NotFound { NOT_FOUND } else { NOT_STARTED };
-            crate::output::Output::new().complain(&format!("cannot start {}: {error}", program.display()));
+            crate::output::remark(&format!("cannot start {}: {error}", program.display()));
             Ok(status)
         }
     };

@@ -8,6 +8,7 @@ use crate::failure::{Failure, Result};
 use crate::list::{participant_json, program};
 use crate::output::{BAD, FAINT, HEADING, NAME, NUMBER, Output, PLAIN, TYPE, Table};
 use crate::path::{Path, Step, kind};
+use crate::patience::Watched;
 use crate::text::{bytes, plural};
 
 pub(crate) fn run(options: &Stat, output: &mut Output) -> Result<u8> {
@@ -46,7 +47,7 @@ struct Report<'r> {
     free: Option<FreeMemory>,
     usage: Usage,
     parts: Vec<(Path, Usage)>,
-    store: StructStoreShared,
+    store: Watched,
 }
 
 impl Report<'_> {

@@ -7,6 +7,7 @@ use structstore::{Cleanup, Error, Options, StructStoreShared};
 
 use crate::arguments::Name;
 use crate::failure::{Failure, Result};
+use crate::patience::Watched;
 use crate::text;
 
 impl Name {
@@ -22,14 +23,14 @@ impl Name {
     }
 
     /// Attaches in order to look: nobody notices, and no write permission is needed.
-    pub(crate) fn observe(&self) -> Result<StructStoreShared> {
-        self.open(StructStoreShared::options().observer())
+    pub(crate) fn observe(&self) -> Result<Watched> {
+        self.open(StructStoreShared::options().observer()).map(Watched::new)
     }
 
     /// Attaches in order to change what is there. The store stays when this is closed, as it does not go with a tool that
     /// was used on it.
-    pub(crate) fn change(&self) -> Result<StructStoreShared> {
-        self.open(StructStoreShared::options().create(false).cleanup(Cleanup::Never))
+    pub(crate) fn change(&self) -> Result<Watched> {
+        self.open(StructStoreShared::options().create(false).cleanup(Cleanup::Never)).map(Watched::new)
     }
 
     pub(crate) fn open(&self, options: Options) -> Result<StructStoreShared> {

@@ -252,7 +252,11 @@ fn set_keeps_types() {
 fn changing_keeps_a_store_that_nobody_has_open() {
     let name = SegmentName::new("kept");
     StructStoreShared::options().cleanup(Cleanup::Never).open(&name).unwrap().set("x", 1).unwrap();
-    structstore(&["set", &name, "x", "2"]).text();
+    for _ in 0..20 {
+        structstore(&["set", &name, "x", "2"]).text();
+        let found = entry(&name);
+        assert_eq!((&found["orphan"], &found["participants"]), (&json!(false), &json!([])));
+    }
     structstore(&["show", &name]).text();
     assert_eq!(structstore(&["get", &name, "x"]).text(), "2\n");
     structstore(&["rm", &name, "x"]).text();
@@ -306,6 +310,22 @@ fn stat_accounts_for_memory_and_locks() {
         part["parts"].as_array().unwrap().iter().filter_map(|part| part["path"].as_str()).collect();
     assert_eq!(paths, ["camera.exposure", "camera.\"f.number\"", "camera.frame", "camera.lenses"]);
     structstore(&["stat", &name, "rate"]).complaint(4);
+}
+
+#[test]
+fn who_waits_is_told_for_whom() {
+    let name = SegmentName::new("waits");
+    let store = robot(&name);
+    let guard = store.at("camera").unwrap().write().unwrap();
+    let mut child = command(&["set", &name, "camera.exposure", "1"]).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    let expected =
+        format!("structstore: waiting: camera is held by thread {} of process ", nix::unistd::gettid());
+    assert!(line.starts_with(&expected), "{line}");
+    drop(guard);
+    assert_eq!(finish(child).code(), 0);
+    assert_eq!(store.at("camera").unwrap().get::<f64>("exposure").unwrap(), 1.0);
 }
 
 #[test]
