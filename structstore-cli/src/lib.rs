@@ -2,8 +2,8 @@
 //! [`main`].
 //!
 //! One module for each command, or for those that share what they do. What only reads attaches as an observer: read-only,
-//! and without counting as somebody who is attached. Nothing from a segment reaches a terminal but through
-//! [`mod@text`], which leaves no control characters.
+//! and without counting as somebody who is attached. Nothing from a segment reaches a terminal but through `text` and
+//! `json`, which leave no control characters.
 
 mod arguments;
 mod check;

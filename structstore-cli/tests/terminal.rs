@@ -165,6 +165,28 @@ fn an_image_is_not_written_to_a_terminal() {
 }
 
 #[test]
+fn long_reading_shows_how_far_it_is() {
+    let (name, folder) = (SegmentName::new("progress"), tempfile::tempdir().unwrap());
+    let pipe = folder.path().join("pipe");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let text = format!("{{\"text\": \"{}\"}}", "x".repeat(3 << 20));
+    for slow in [false, true] {
+        let session = Session::start(command(&["load", pipe.to_str().unwrap(), &name, "--format", "json"]));
+        let mut target = File::options().write(true).open(&pipe).unwrap();
+        for piece in text.as_bytes().chunks(1 << 20) {
+            if slow {
+                thread::sleep(Duration::from_millis(300));
+            }
+            target.write_all(piece).unwrap();
+        }
+        drop(target);
+        let (status, output) = session.finish();
+        assert_eq!((status.code(), output.contains("reading 2 MiB")), (Some(0), slow), "{output:?}");
+        assert!(output.is_empty() || output.ends_with("\r\u{1b}[K"), "nothing of it is left: {output:?}");
+    }
+}
+
+#[test]
 fn clean_asks() {
     let name = SegmentName::new("asks");
     let mut child = command(&["run", &name, "--", "cat"]).stdin(Stdio::piped()).spawn().unwrap();
