@@ -83,5 +83,5 @@ fn confirmed(orphans: &[String]) -> Result<bool> {
 fn remove(name: &str) -> structstore::Result<bool> {
     // Closing asks the kernel once more whether anybody is attached, and keeps others from joining meanwhile.
     StructStoreShared::options().create(false).cleanup(Cleanup::IfLast).open(name)?.close()?;
-    Ok(!StructStoreShared::names()?.iter().any(|left| left == name))
+    Ok(!StructStoreShared::existing()?.iter().any(|left| left == name))
 }

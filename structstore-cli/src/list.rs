@@ -16,7 +16,7 @@ use crate::{json, text};
 const TIMEOUT: Duration = Duration::from_millis(100);
 
 pub(crate) fn run(options: &List, output: &mut Output) -> Result<u8> {
-    let entries: Vec<Entry> = StructStoreShared::names()?.into_iter().map(Entry::of).collect();
+    let entries: Vec<Entry> = StructStoreShared::existing()?.into_iter().map(Entry::of).collect();
     if options.json {
         let list = Value::Array(entries.iter().map(Entry::to_json).collect());
         json::print(&list, output)?;

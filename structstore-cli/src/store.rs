@@ -37,7 +37,7 @@ impl Name {
         options.file(self.file).open(self.place()).map_err(|error| match error {
             Error::Io { source, .. } if !self.file && source.kind() == io::ErrorKind::NotFound => {
                 let shown = self.shown();
-                let names = StructStoreShared::names().unwrap_or_default();
+                let names = StructStoreShared::existing().unwrap_or_default();
                 let near = text::nearest(&shown, names.iter().map(String::as_str)).map(text::line);
                 Failure::Missing { what: format!("{shown}: no such store"), near }
             }

@@ -26,7 +26,7 @@ impl StructStoreShared {
     /// # Ok::<(), structstore::Error>(())
     /// ```
     pub fn orphans() -> Result<Vec<String>> {
-        let mut names = StructStoreShared::names()?;
+        let mut names = StructStoreShared::existing()?;
         names.retain(|name| is_orphan(name).unwrap_or(false));
         Ok(names)
     }

@@ -52,12 +52,12 @@ impl StructStoreShared {
     /// ```
     /// use structstore::StructStoreShared;
     ///
-    /// let name = format!("/structstore_names_{}", std::process::id());
+    /// let name = format!("/structstore_existing_{}", std::process::id());
     /// let store = StructStoreShared::open(&name)?;
-    /// assert!(StructStoreShared::names()?.contains(&name));
+    /// assert!(StructStoreShared::existing()?.contains(&name));
     /// # Ok::<(), structstore::Error>(())
     /// ```
-    pub fn names() -> Result<Vec<String>> {
+    pub fn existing() -> Result<Vec<String>> {
         let refused = |source| Error::Io {
             action: "read",
             place: SHM_DIRECTORY.to_owned(),

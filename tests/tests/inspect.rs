@@ -31,7 +31,7 @@ fn stores_are_told_from_other_shared_memory() {
     let _store = counters(&name);
     fs::write(foreign.path(), [7; 100]).unwrap();
     fs::write(damaged.path(), b"STRUCTST and nothing more").unwrap();
-    let names = StructStoreShared::names().unwrap();
+    let names = StructStoreShared::existing().unwrap();
     assert!(names.contains(&name.to_string()) && names.contains(&damaged.to_string()));
     assert!(!names.contains(&foreign.to_string()));
 }
