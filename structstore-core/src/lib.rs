@@ -191,8 +191,9 @@ pub mod private {
     #[cfg(feature = "crash-points")]
     pub use crate::crash::{arm, disarm, stores};
     pub use crate::error::{is_unprintable, quoted};
-    pub use crate::handle::{Lock, Origin, Transaction};
+    pub use crate::handle::{Lock, Look, Origin, Transaction};
     pub use crate::lock::WaitHooks;
+    pub use crate::value::{Event, ImageReader, Snapshot};
 }
 
 // For what `derive` generates in tests of this crate.

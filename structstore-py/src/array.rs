@@ -13,29 +13,31 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyList, PyType};
+use structstore::private::Look;
 use structstore::{Array, ArrayValue, ArrayView, DType, Error, Scalar, Value};
 
 use crate::error::{Exception, Result};
 use crate::gil::LONG_COPY;
 use crate::value_in::{Inputs, unsupported};
 
+/// How many dimensions an array of a store can have; NumPy allows more.
+const MAX_DIMENSIONS: usize = 32;
+
 /// What keeps the memory of a view: the `base` of the NumPy array.
 #[pyclass(frozen, module = "structstore")]
 struct Lease {
-    #[expect(dead_code, reason = "held for what dropping it does")]
     view: ArrayView,
 }
 
 /// An array of a store as a NumPy array over the same memory; a read-only copy if the store was opened read-only.
-pub(crate) fn view<'py>(py: Python<'py>, array: &Array) -> Result<Bound<'py, PyAny>> {
-    match array.view() {
+pub(crate) fn view<'py>(py: Python<'py>, look: Look<'_>) -> Result<Bound<'py, PyAny>> {
+    match look.view() {
         Ok(view) if view.byte_len() != 0 => {
-            let dtype = descr(py, view.dtype())?;
-            let (shape, data) = (view.shape().to_vec(), view.as_ptr());
+            let (dtype, data) = (descr(py, view.dtype())?, view.as_ptr());
             let lease = Bound::new(py, Lease { view })?;
             // SAFETY: the view has this shape of items of this size, aligned to 64 bytes and in C order; the lease
             // keeps them.
-            unsafe { new(py, dtype, &shape, data, Some(lease)) }
+            unsafe { new(py, dtype, lease.get().view.shape(), data, Some(&lease)) }
         }
         // There is no memory to share.
         Ok(view) => {
@@ -43,6 +45,7 @@ pub(crate) fn view<'py>(py: Python<'py>, array: &Array) -> Result<Bound<'py, PyA
             copy(py, &empty)
         }
         Err(Error::ReadOnly { .. }) => {
+            let array: Array = look.get()?;
             let value = py.detach(|| array.to_value())?;
             let copy = copy(py, &value)?;
             copy.call_method1("setflags", (false,))?;
@@ -81,9 +84,12 @@ unsafe fn new<'py>(
     dtype: Bound<'py, PyArrayDescr>,
     shape: &[usize],
     data: *mut u8,
-    lease: Option<Bound<'py, Lease>>,
+    lease: Option<&Bound<'py, Lease>>,
 ) -> Result<Bound<'py, PyAny>> {
-    let mut extents: Vec<npy_intp> = shape.iter().map(|extent| *extent as npy_intp).collect();
+    let mut extents = [0; MAX_DIMENSIONS];
+    for (copy, extent) in extents.iter_mut().zip(shape) {
+        *copy = *extent as npy_intp;
+    }
     let flags = if data.is_null() { 0 } else { NPY_ARRAY_CARRAY };
     // SAFETY: no call but of an initialised API; `extents` has as many entries as are announced; the reference to
     // the descriptor is given away, as asked; the data are what they are said to be (the caller's word).
@@ -92,7 +98,7 @@ unsafe fn new<'py>(
             py,
             get_type_object(py, NpyTypes::PyArray_Type),
             dtype.into_dtype_ptr(),
-            extents.len() as i32,
+            shape.len().min(MAX_DIMENSIONS) as i32,
             extents.as_mut_ptr(),
             ptr::null_mut(),
             data.cast(),
@@ -104,7 +110,11 @@ unsafe fn new<'py>(
     if let Some(lease) = lease {
         // SAFETY: an array, as just made; the reference to the lease is given away, as asked.
         let set = unsafe {
-            PY_ARRAY_API.PyArray_SetBaseObject(py, array.as_ptr().cast::<PyArrayObject>(), lease.into_ptr())
+            PY_ARRAY_API.PyArray_SetBaseObject(
+                py,
+                array.as_ptr().cast::<PyArrayObject>(),
+                lease.clone().into_ptr(),
+            )
         };
         if set < 0 {
             return Err(PyErr::fetch(py).into());

@@ -9,6 +9,7 @@ mod error;
 mod gil;
 mod list;
 mod lock;
+mod names;
 mod object;
 mod pickling;
 mod shared;

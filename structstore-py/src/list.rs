@@ -6,13 +6,14 @@ use pyo3::basic::CompareOp;
 use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyIterator, PyList, PySlice, PyTuple};
-use structstore::{Error, List, Value, private};
+use structstore::private::{self, Snapshot};
+use structstore::{Error, List, Value};
 
 use crate::error::{Exception, Failure, Result};
 use crate::lock::{Lock, Structure};
 use crate::pickling::{self, Reduced};
 use crate::value_in::{self, Inputs, plain_scalar, type_name};
-use crate::value_out::{self, Structs};
+use crate::value_out::{self, Place, Structs};
 
 /// Values in order, in a store; or, made from an iterable, a list of this process's own.
 ///
@@ -38,7 +39,13 @@ impl StructStoreList {
     /// The item at an index that may be negative.
     pub(crate) fn item<'py>(&self, index: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>> {
         let at = self.position(index)?;
-        value_out::read(index.py(), || self.list.get(at))
+        self.at(index.py(), at)?.ok_or_else(|| self.out_of_range(index))
+    }
+
+    /// The item at a position, if there are so many.
+    #[inline(always)]
+    fn at<'py>(&self, py: Python<'py>, at: usize) -> Result<Option<Bound<'py, PyAny>>> {
+        value_out::read(py, Place::Item(&self.list, at))
     }
 
     /// The position that an index means. Whether there is an item is not known if it is not negative.
@@ -115,8 +122,8 @@ impl StructStoreList {
     }
 
     fn copy_of_items<'py>(&self, py: Python<'py>, structs: Structs) -> Result<Bound<'py, PyAny>> {
-        let value = py.detach(|| self.list.to_value())?;
-        value_out::detached(py, &value, structs)
+        let snapshot = py.detach(|| self.list.snapshot())?;
+        value_out::detached(py, &snapshot, structs)
     }
 
     fn set_slice(&self, slice: &Bound<'_, PySlice>, iterable: &Bound<'_, PyAny>) -> Result<()> {
@@ -165,7 +172,9 @@ impl StructStoreList {
         let items = PyList::empty(py);
         for step in 0..range.slicelength as isize {
             let at = (range.start + step * range.step) as usize;
-            items.append(value_out::read(py, || self.list.get(at))?)?;
+            // Unlocked in a store that was opened read-only, the list may have become shorter.
+            let Some(item) = self.at(py, at)? else { break };
+            items.append(item)?;
         }
         Ok(items.into_any())
     }
@@ -203,8 +212,8 @@ impl StructStoreList {
         Ok(())
     }
 
-    fn __iter__(&self) -> StructStoreListIterator {
-        StructStoreListIterator { list: self.list.clone(), next: AtomicUsize::new(0) }
+    fn __iter__(slf: &Bound<'_, Self>) -> StructStoreListIterator {
+        StructStoreListIterator { list: slf.clone().unbind(), next: AtomicUsize::new(0) }
     }
 
     fn __contains__(&self, value: &Bound<'_, PyAny>) -> Result<bool> {
@@ -364,7 +373,7 @@ impl StructStoreList {
                 }
             },
         };
-        value_out::detached(py, &value, Structs::Namespaces)
+        value_out::detached(py, &Snapshot::of(&value), Structs::Namespaces)
     }
 
     /// Removes the first item that equals a value; raises ValueError if there is none.
@@ -454,20 +463,20 @@ impl StructStoreList {
     /// `timeout` is in seconds; None waits without bound. Locks belong to threads and nest.
     #[pyo3(signature = (timeout=None))]
     fn write_lock(slf: &Bound<'_, Self>, timeout: Option<f64>) -> Result<Lock> {
-        Lock::new(slf.as_any(), Structure::List(slf.get().list.clone()), true, timeout)
+        Lock::new(slf.py(), Structure::List(slf.clone().unbind()), true, timeout)
     }
 
     /// A lock on the list and everything below it, for reading: others read, too, and nobody changes it.
     #[pyo3(signature = (timeout=None))]
     fn read_lock(slf: &Bound<'_, Self>, timeout: Option<f64>) -> Result<Lock> {
-        Lock::new(slf.as_any(), Structure::List(slf.get().list.clone()), false, timeout)
+        Lock::new(slf.py(), Structure::List(slf.clone().unbind()), false, timeout)
     }
 }
 
 /// Goes through a list, of which it holds nothing between two items.
 #[pyclass(frozen, module = "structstore")]
 struct StructStoreListIterator {
-    list: List,
+    list: Py<StructStoreList>,
     next: AtomicUsize,
 }
 
@@ -479,19 +488,12 @@ impl StructStoreListIterator {
 
     fn __next__<'py>(&self, py: Python<'py>) -> Result<Option<Bound<'py, PyAny>>> {
         let at = self.next.load(Ordering::Relaxed);
+        // Once at the end, it stays there.
         if at == usize::MAX {
             return Ok(None);
         }
-        match value_out::read(py, || self.list.get(at)) {
-            Ok(item) => {
-                self.next.store(at + 1, Ordering::Relaxed);
-                Ok(Some(item))
-            }
-            Err(Failure::Error(Error::IndexOutOfRange { .. })) => {
-                self.next.store(usize::MAX, Ordering::Relaxed);
-                Ok(None)
-            }
-            Err(failure) => Err(failure),
-        }
+        let item = self.list.get().at(py, at)?;
+        self.next.store(if item.is_some() { at + 1 } else { usize::MAX }, Ordering::Relaxed);
+        Ok(item)
     }
 }

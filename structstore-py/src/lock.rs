@@ -1,20 +1,15 @@
 //! Locks as context managers.
 
-use std::sync::{Mutex, PoisonError};
-use std::thread::ThreadId;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use pyo3::prelude::*;
 use pyo3::types::PyAny;
-use structstore::{List, Struct, private};
+use structstore::private;
 
 use crate::error::{Exception, Result};
-
-/// What can be locked.
-pub(crate) enum Structure {
-    Struct(Struct),
-    List(List),
-}
+use crate::list::StructStoreList;
+use crate::store::StructStore;
 
 /// A lock on a structure and everything below it, held within a `with` statement.
 ///
@@ -22,23 +17,61 @@ pub(crate) enum Structure {
 /// thread therefore both enter. While a thread waits it gives up the GIL, and signals such as Ctrl-C interrupt it.
 #[pyclass(frozen, module = "structstore")]
 pub(crate) struct Lock {
-    object: Py<PyAny>,
     structure: Structure,
     exclusive: bool,
     timeout: Option<Duration>,
-    held: Mutex<Vec<(ThreadId, private::Lock)>>,
+    held: Mutex<Held>,
+}
+
+/// What can be locked.
+pub(crate) enum Structure {
+    Struct(Py<StructStore>),
+    List(Py<StructStoreList>),
+}
+
+/// What was taken and not given back yet: mostly one lock, which needs no allocation.
+#[derive(Default)]
+struct Held {
+    first: Option<private::Lock>,
+    more: Vec<private::Lock>,
+}
+
+impl Held {
+    fn push(&mut self, lock: private::Lock) {
+        if self.first.is_none() {
+            self.first = Some(lock);
+        } else {
+            self.more.push(lock);
+        }
+    }
+
+    /// The last that this thread took; if a finaliser runs on another thread than the one that entered, the last.
+    fn pop(&mut self) -> Option<private::Lock> {
+        if self.more.is_empty() {
+            return self.first.take();
+        }
+        match self.more.iter().rposition(private::Lock::is_own) {
+            Some(at) => Some(self.more.remove(at)),
+            None if self.first.as_ref().is_some_and(private::Lock::is_own) => self.first.take(),
+            None => self.more.pop(),
+        }
+    }
 }
 
 impl Lock {
-    /// A lock, not taken yet, on the structure that `object` stands for.
+    /// A lock, not taken yet.
     pub(crate) fn new(
-        object: &Bound<'_, PyAny>,
+        py: Python<'_>,
         structure: Structure,
         exclusive: bool,
         timeout: Option<f64>,
     ) -> Result<Lock> {
-        let timeout = timeout.map(|seconds| duration(object.py(), seconds)).transpose()?;
-        Ok(Lock { object: object.clone().unbind(), structure, exclusive, timeout, held: Mutex::default() })
+        let timeout = timeout.map(|seconds| duration(py, seconds)).transpose()?;
+        Ok(Lock { structure, exclusive, timeout, held: Mutex::default() })
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -62,24 +95,28 @@ impl Lock {
     /// Raises LockTimeoutError if it was not granted in time, and DeadlockError for an exclusive lock under a shared
     /// one of the same thread.
     fn __enter__(&self, py: Python<'_>) -> Result<Py<PyAny>> {
-        let taken = match &self.structure {
-            Structure::Struct(node) => node.lock_token(self.exclusive, self.timeout),
-            Structure::List(list) => list.lock_token(self.exclusive, self.timeout),
+        let (taken, object) = match &self.structure {
+            Structure::Struct(store) => {
+                let taken = store.get().with(|root| Ok(root.lock_token(self.exclusive, self.timeout)?));
+                (taken?, store.as_any())
+            }
+            Structure::List(list) => {
+                (list.get().list().lock_token(self.exclusive, self.timeout)?, list.as_any())
+            }
         };
-        let lock = taken?;
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).push((std::thread::current().id(), lock));
-        Ok(self.object.clone_ref(py))
+        self.held().push(taken);
+        Ok(object.clone_ref(py))
     }
 
     /// Releases the lock.
-    #[pyo3(signature = (*_exception))]
-    fn __exit__(&self, _exception: &Bound<'_, PyAny>) {
-        let thread = std::thread::current().id();
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        // A finaliser may run on another thread than the one that entered.
-        let own = held.iter().rposition(|(owner, _)| *owner == thread);
-        let released = own.or(held.len().checked_sub(1)).map(|at| held.remove(at));
-        drop(held);
+    #[pyo3(signature = (_exception=None, _value=None, _traceback=None, /))]
+    fn __exit__(
+        &self,
+        _exception: Option<&Bound<'_, PyAny>>,
+        _value: Option<&Bound<'_, PyAny>>,
+        _traceback: Option<&Bound<'_, PyAny>>,
+    ) {
+        let released = self.held().pop();
         drop(released);
     }
 
@@ -87,8 +124,8 @@ impl Lock {
     /// together may be half done. Only while this lock is held; one for changing then takes the mark off.
     #[getter]
     fn recovered(&self) -> bool {
-        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        held.last().is_some_and(|(_, lock)| lock.recovered())
+        let held = self.held();
+        held.more.last().or(held.first.as_ref()).is_some_and(private::Lock::recovered)
     }
 
     fn __repr__(&self) -> &'static str {

@@ -7,6 +7,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyIterator, PyList, PyMemoryView, PyString, PyTuple};
+use structstore::private::Snapshot;
 use structstore::{Error, Key, Struct, Value};
 
 use crate::error::{Failure, Result, looked_for};
@@ -18,7 +19,7 @@ use crate::shared::{Shared, StructStoreShared};
 use crate::statistics::Statistics;
 use crate::transaction::Transaction;
 use crate::value_in::{self, Inputs, plain_scalar, type_name};
-use crate::value_out::{self, Structs};
+use crate::value_out::{self, Place, Structs};
 
 /// How many names a representation shows.
 const SHOWN_NAMES: usize = 10;
@@ -75,16 +76,29 @@ impl StructStore {
 
     /// Does something with the struct. For what is to be fast: no `Cow` is passed around.
     #[inline]
-    fn with<T>(&self, operation: impl FnOnce(&Struct) -> Result<T>) -> Result<T> {
+    pub(crate) fn with<T>(&self, operation: impl FnOnce(&Struct) -> Result<T>) -> Result<T> {
         match &self.root {
             Root::Node(node) => operation(node),
             Root::Shared(shared) => operation(&shared.root()?),
         }
     }
 
-    #[inline]
+    /// A field, if there is one of that name.
+    #[inline(always)]
+    fn find<'py>(&self, py: Python<'py>, key: &Key<'_>) -> Result<Option<Bound<'py, PyAny>>> {
+        self.with(|root| value_out::read(py, Place::Field(root, key)))
+    }
+
     fn field<'py>(&self, py: Python<'py>, key: Key<'_>) -> Result<Bound<'py, PyAny>> {
-        self.with(|root| value_out::read(py, || root.get(key)))
+        self.find(py, &key)?.ok_or_else(|| self.missing(&key))
+    }
+
+    #[cold]
+    fn missing(&self, key: &Key<'_>) -> Failure {
+        match self.root() {
+            Ok(root) => Error::NotFound { path: String::new() }.under(key.name()).below(&root.path()).into(),
+            Err(failure) => failure,
+        }
     }
 
     fn assign(&self, key: Key<'_>, object: &Bound<'_, PyAny>) -> Result<()> {
@@ -97,8 +111,8 @@ impl StructStore {
     /// The struct with all below it, detached.
     fn snapshot<'py>(&self, py: Python<'py>, structs: Structs) -> Result<Bound<'py, PyAny>> {
         let root = self.root()?;
-        let value = py.detach(|| root.to_value())?;
-        value_out::detached(py, &value, structs)
+        let snapshot = py.detach(|| root.snapshot())?;
+        value_out::detached(py, &snapshot, structs)
     }
 }
 
@@ -132,13 +146,23 @@ pub(crate) fn learn_methods(py: Python<'_>) -> PyResult<()> {
     Ok(())
 }
 
-/// Whether a name is that of a method, and of no field. It never waits, unlike reading a field that somebody else
+/// Whether a name may be that of a method.
+#[inline]
+fn is_like_method(py: Python<'_>, key: &Key<'_>) -> bool {
+    let (word, bit) = bit(key);
+    METHODS.get(py).is_some_and(|methods| methods[word] & bit != 0)
+}
+
+/// Whether a name is that of no field. It never waits, unlike reading a field that somebody else
 /// holds: `store.write_lock(timeout=1)` is not to wait for ever before it begins to wait for a second.
 #[inline]
-fn is_method_only(store: &Bound<'_, StructStore>, key: Key<'_>) -> bool {
-    let (word, bit) = bit(&key);
-    METHODS.get(store.py()).is_some_and(|methods| methods[word] & bit != 0)
-        && store.get().with(|root| Ok(!root.contains_now(key))).unwrap_or(false)
+fn is_no_field(store: &Bound<'_, StructStore>, key: Key<'_>) -> bool {
+    store.get().with(|root| Ok(!root.contains_now(key))).unwrap_or(false)
+}
+
+/// Whether the object is of a class derived from those of this module, which may have attributes of its own.
+fn is_subclass(object: &Bound<'_, StructStore>) -> bool {
+    !object.is_exact_instance_of::<StructStore>() && !object.is_exact_instance_of::<StructStoreShared>()
 }
 
 fn is_dunder(name: &str) -> bool {
@@ -228,22 +252,30 @@ impl StructStore {
         slf: &Bound<'py, Self>,
         name: &Bound<'py, PyString>,
     ) -> Result<Bound<'py, PyAny>> {
-        if let Ok(field) = name.to_str()
-            && !is_dunder(field)
-        {
-            let key = Key::new(field);
-            if is_method_only(slf, key) {
-                return Ok(generic_get(slf, name)?);
-            }
-            match slf.get().field(slf.py(), key) {
-                Ok(value) => return Ok(value),
-                // Methods are there all the same; if there is none, `__getattr__` raises this error again.
-                Err(Failure::Error(Error::NotFound { .. } | Error::StaleHandle { .. })) => {}
-                Err(Failure::Raised(_)) if slf.get().root().is_err() => {}
-                Err(failure) => return Err(failure),
-            }
+        let field = match name.to_str() {
+            Ok(field) if !is_dunder(field) => field,
+            _ => return Ok(generic_get(slf, name)?),
+        };
+        let key = Key::new(field);
+        let like_method = is_like_method(slf.py(), &key);
+        if like_method && is_no_field(slf, key) {
+            return Ok(generic_get(slf, name)?);
         }
-        Ok(generic_get(slf, name)?)
+        let failure = match slf.get().find(slf.py(), &key) {
+            Ok(Some(value)) => return Ok(value),
+            // `__getattr__`, which is called for it, says what is missing.
+            Ok(None) => PyAttributeError::new_err(()).into(),
+            // Methods are there all the same.
+            Err(failure) if matches!(failure, Failure::Error(Error::StaleHandle { .. })) => failure,
+            Err(failure) if slf.get().root().is_err() => failure,
+            Err(failure) => return Err(failure),
+        };
+        if (like_method || is_subclass(slf))
+            && let Ok(found) = generic_get(slf, name)
+        {
+            return Ok(found);
+        }
+        Err(failure)
     }
 
     fn __getattr__<'py>(slf: &Bound<'py, Self>, name: &Bound<'py, PyString>) -> Result<Bound<'py, PyAny>> {
@@ -395,7 +427,7 @@ impl StructStore {
         default: Option<Bound<'py, PyAny>>,
     ) -> Result<Bound<'py, PyAny>> {
         let key = key(name)?;
-        let found = self.with(|root| value_out::find(py, || root.find(key)))?;
+        let found = self.find(py, &key)?;
         Ok(found.unwrap_or_else(|| default.unwrap_or_else(|| py.None().into_bound(py))))
     }
 
@@ -408,7 +440,7 @@ impl StructStore {
         default: Fallback<'py>,
     ) -> Result<Bound<'py, PyAny>> {
         match (self.root()?.take(key(name)?), default) {
-            (Ok(value), _) => value_out::detached(py, &value, Structs::Namespaces),
+            (Ok(value), _) => value_out::detached(py, &Snapshot::of(&value), Structs::Namespaces),
             (Err(Error::NotFound { .. }), Fallback::Given(default)) => Ok(default),
             (Err(error), _) => Err(error.into()),
         }
@@ -421,7 +453,7 @@ impl StructStore {
         match root.names()?.pop() {
             Some(name) => {
                 let value = root.take(&*name)?;
-                Ok((name, value_out::detached(py, &value, Structs::Namespaces)?))
+                Ok((name, value_out::detached(py, &Snapshot::of(&value), Structs::Namespaces)?))
             }
             None => Err(Failure::Raised(PyKeyError::new_err("popitem(): there are no fields"))),
         }
@@ -530,9 +562,8 @@ impl StructStore {
         let default = default.unwrap_or_else(|| py.None().into_bound(py));
         loop {
             // Again where somebody else removes it as soon as it is there.
-            match self.field(py, key) {
-                Err(Failure::Error(Error::NotFound { .. })) => {}
-                found => return found,
+            if let Some(found) = self.find(py, &key)? {
+                return Ok(found);
             }
             let inputs = Inputs::default();
             let value =
@@ -571,11 +602,11 @@ impl StructStore {
 
     /// A SimpleNamespace of the fields, of which structures and arrays are those in the store.
     fn copy<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
-        let fields = PyDict::new(py);
+        let (namespace, attributes) = value_out::namespace(py)?;
         for (name, value) in self.fields(py)? {
-            fields.set_item(name, value)?;
+            attributes.set_item(name, value)?;
         }
-        value_out::namespace(py, &fields)
+        Ok(namespace)
     }
 
     /// A copy with all below it, as of one moment: a dict of dicts, lists and arrays.
@@ -639,8 +670,8 @@ impl StructStore {
     /// `timeout` is in seconds; None waits without bound. Locks belong to threads and nest.
     #[pyo3(signature = (timeout=None))]
     fn write_lock(slf: &Bound<'_, Self>, timeout: Option<f64>) -> Result<Lock> {
-        let root = slf.get().root()?.into_owned();
-        Lock::new(slf.as_any(), Structure::Struct(root), true, timeout)
+        slf.get().with(|_| Ok(()))?;
+        Lock::new(slf.py(), Structure::Struct(slf.clone().unbind()), true, timeout)
     }
 
     /// Changes that happen wholly or not at all: `with store.transaction(): ...`. If the body raises, or the process dies,
@@ -654,8 +685,8 @@ impl StructStore {
     /// A lock on the struct and everything below it, for reading: others read, too, and nobody changes it.
     #[pyo3(signature = (timeout=None))]
     fn read_lock(slf: &Bound<'_, Self>, timeout: Option<f64>) -> Result<Lock> {
-        let root = slf.get().root()?.into_owned();
-        Lock::new(slf.as_any(), Structure::Struct(root), false, timeout)
+        slf.get().with(|_| Ok(()))?;
+        Lock::new(slf.py(), Structure::Struct(slf.clone().unbind()), false, timeout)
     }
 }
 
@@ -666,10 +697,9 @@ impl StructStore {
         let names = root.names()?;
         let mut fields = Vec::with_capacity(names.len());
         for name in names {
-            match value_out::read(py, || root.get(&name)) {
-                Ok(value) => fields.push((name, value)),
-                Err(Failure::Error(Error::NotFound { .. })) => {}
-                Err(failure) => return Err(failure),
+            let key = Key::new(&name);
+            if let Some(value) = value_out::read(py, Place::Field(&root, &key))? {
+                fields.push((name, value));
             }
         }
         Ok(fields)

@@ -1,57 +1,69 @@
 //! Values of a store as Python objects: handles to what lives in the store, or detached copies.
 
 use pyo3::exceptions::PyNotImplementedError;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString};
-use structstore::{Error, Item, Scalar, Value};
+use structstore::private::{Event, ImageReader, Look, Snapshot};
+use structstore::{Error, Key, Kind, List, Scalar, Struct};
 
 use crate::array;
 use crate::error::{Failure, Result};
 use crate::list::StructStoreList;
+use crate::names;
 use crate::object::namespace_class;
 use crate::store::StructStore;
 
-/// Reads a field or item: numbers, text and bytes by value, structures by handle, arrays as views.
-#[inline]
-pub(crate) fn read<'py>(
-    py: Python<'py>,
-    read: impl Fn() -> structstore::Result<Item>,
-) -> Result<Bound<'py, PyAny>> {
-    loop {
-        match item(py, read()?) {
-            // It was removed since; what has it now?
-            Err(Failure::Error(Error::StaleHandle { .. })) => continue,
-            found => return found,
+/// Where a field or an item is looked for.
+pub(crate) enum Place<'a> {
+    Field(&'a Struct, &'a Key<'a>),
+    Item(&'a List, usize),
+}
+
+impl<'a> Place<'a> {
+    #[inline(always)]
+    fn look(&self) -> structstore::Result<Option<Look<'a>>> {
+        match self {
+            Place::Field(node, key) => node.look(key),
+            Place::Item(list, index) => list.look(*index),
         }
     }
 }
 
-/// As [`read`], of what need not be there.
-#[inline]
-pub(crate) fn find<'py>(
-    py: Python<'py>,
-    find: impl Fn() -> structstore::Result<Option<Item>>,
-) -> Result<Option<Bound<'py, PyAny>>> {
-    loop {
-        let Some(found) = find()? else { return Ok(None) };
-        match item(py, found) {
-            Err(Failure::Error(Error::StaleHandle { .. })) => continue,
+/// What a field or item is: numbers, text and bytes by value, structures by handle, arrays as views. `None` if there is
+/// nothing.
+#[inline(always)]
+pub(crate) fn read<'py>(py: Python<'py>, place: Place<'_>) -> Result<Option<Bound<'py, PyAny>>> {
+    let mut gone = None;
+    while let Some(look) = place.look()? {
+        match object(py, look) {
+            // It was removed since; what has it now?
+            Err(Failure::Error(Error::StaleHandle { .. })) => look.gone(&mut gone)?,
             found => return found.map(Some),
         }
     }
+    Ok(None)
 }
 
-#[inline]
-fn item(py: Python<'_>, item: Item) -> Result<Bound<'_, PyAny>> {
-    Ok(match item {
-        Item::Scalar(value) => return scalar(py, value),
-        Item::Null => py.None().into_bound(py),
-        Item::Text(text) => PyString::new(py, &text).into_any(),
-        Item::Bytes(bytes) => PyBytes::new(py, &bytes).into_any(),
-        Item::List(list) => Bound::new(py, StructStoreList::from(list))?.into_any(),
-        Item::Struct(node) => Bound::new(py, StructStore::from(node))?.into_any(),
-        Item::Array(array) => return array::view(py, &array),
-        _ => return Err(unknown()),
+#[inline(always)]
+fn object<'py>(py: Python<'py>, look: Look<'_>) -> Result<Bound<'py, PyAny>> {
+    Ok(match look.kind()? {
+        Kind::I64 => PyInt::new(py, look.bits() as i64).into_any(),
+        Kind::F64 => PyFloat::new(py, f64::from_bits(look.bits())).into_any(),
+        Kind::Text => look.text(|text| PyString::new(py, text).into_any())?,
+        Kind::Struct => Bound::new(py, StructStore::from(look.get::<Struct>()?))?.into_any(),
+        Kind::Null => py.None().into_bound(py),
+        _ => return rare(py, look),
+    })
+}
+
+#[inline(never)]
+fn rare<'py>(py: Python<'py>, look: Look<'_>) -> Result<Bound<'py, PyAny>> {
+    Ok(match look.kind()? {
+        Kind::Bytes => PyBytes::new(py, &look.get::<Vec<u8>>()?).into_any(),
+        Kind::List => Bound::new(py, StructStoreList::from(look.get::<List>()?))?.into_any(),
+        Kind::Array => return array::view(py, look),
+        _ => return scalar(py, look.get()?),
     })
 }
 
@@ -89,37 +101,47 @@ pub(crate) enum Structs {
 /// A copy in Python's own memory, without any tie to a store.
 pub(crate) fn detached<'py>(
     py: Python<'py>,
-    value: &Value<'_>,
+    value: &Snapshot,
     structs: Structs,
 ) -> Result<Bound<'py, PyAny>> {
-    Ok(match value {
-        Value::Null => py.None().into_bound(py),
-        Value::Scalar(value) => return scalar(py, *value),
-        Value::Text(text) => PyString::new(py, text).into_any(),
-        Value::Bytes(bytes) => PyBytes::new(py, bytes).into_any(),
-        Value::Array(value) => array::copy(py, value)?,
-        Value::List(items) => {
+    next(py, &mut value.read(), structs)
+}
+
+/// The next value of an image. A store nests no deeper than recursion may go.
+fn next<'py>(py: Python<'py>, image: &mut ImageReader<'_>, structs: Structs) -> Result<Bound<'py, PyAny>> {
+    Ok(match image.event()? {
+        Event::Null => py.None().into_bound(py),
+        Event::Scalar(value) => return scalar(py, value),
+        Event::Text(text) => PyString::new(py, text).into_any(),
+        Event::Bytes(bytes) => PyBytes::new(py, bytes).into_any(),
+        Event::Array(value) => array::copy(py, &value)?,
+        Event::List(count) => {
             let list = PyList::empty(py);
-            for item in items {
-                list.append(detached(py, item, structs)?)?;
+            for _ in 0..count {
+                list.append(next(py, image, structs)?)?;
             }
             list.into_any()
         }
-        Value::Struct(fields) => {
-            let dict = PyDict::new(py);
-            for (name, value) in fields {
-                dict.set_item(name, detached(py, value, structs)?)?;
+        Event::Struct(count) => {
+            let (object, dict) = match structs {
+                Structs::Namespaces => namespace(py)?,
+                Structs::Dicts => {
+                    let dict = PyDict::new(py);
+                    (dict.clone().into_any(), dict)
+                }
+            };
+            for _ in 0..count {
+                let name = names::string(py, image.name()?);
+                dict.set_item(name, next(py, image, structs)?)?;
             }
-            match structs {
-                Structs::Namespaces => namespace(py, &dict)?,
-                Structs::Dicts => dict.into_any(),
-            }
+            object
         }
-        _ => return Err(unknown()),
     })
 }
 
-/// A namespace with these attributes.
-pub(crate) fn namespace<'py>(py: Python<'py>, attributes: &Bound<'py, PyDict>) -> Result<Bound<'py, PyAny>> {
-    Ok(namespace_class(py)?.call((), Some(attributes))?)
+/// A namespace, and the dict of its attributes.
+pub(crate) fn namespace(py: Python<'_>) -> Result<(Bound<'_, PyAny>, Bound<'_, PyDict>)> {
+    let namespace = namespace_class(py)?.call0()?;
+    let attributes = namespace.getattr(intern!(py, "__dict__"))?.cast_into::<PyDict>()?;
+    Ok((namespace, attributes))
 }

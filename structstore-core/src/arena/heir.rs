@@ -1,6 +1,6 @@
 //! The place of a child among the participants, which its parent takes for it before it forks.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::mem;
 use std::os::fd::RawFd;
 use std::sync::atomic::Ordering as LocalOrdering;
@@ -9,7 +9,7 @@ use std::sync::{Arc, Weak};
 use parking_lot::{Mutex, MutexGuard};
 
 use super::layout::{Participant, Seat};
-use super::{Arena, NEXT_ID, NO_PLACE};
+use super::{Arena, Leases, NEXT_ID, NO_PLACE};
 use crate::error::{BoxedResult as Result, Error};
 use crate::journal;
 use crate::lock::{SeatLine, bury};
@@ -20,7 +20,7 @@ use crate::view::Lease;
 /// An arena whose tables are held, so that a child finds them whole. Dropped in this order.
 pub(crate) struct Fork {
     _repairing: MutexGuard<'static, HashSet<u32>>,
-    _leases: MutexGuard<'static, HashMap<u64, Weak<Lease>>>,
+    _leases: MutexGuard<'static, Leases>,
     heir: Option<Heir>,
     /// This process's leases, kept while their entries for the child are made.
     leases: Vec<Arc<Lease>>,

@@ -30,6 +30,9 @@ use crate::sync::Ordering;
 use crate::view::Lease;
 use layout::{CHUNKS, Header, Node, Participant, Record, Seat, TableId};
 
+/// The leases of this process, by block.
+pub(crate) type Leases = HashMap<u64, Weak<Lease>, rapidhash::fast::GlobalState>;
+
 /// One attachment of this process to a segment.
 pub(crate) struct Arena {
     segment: Segment,
@@ -45,7 +48,7 @@ pub(crate) struct Arena {
     /// How many open `StructStoreShared`s of this process lead here.
     pub(crate) openings: AtomicUsize,
     /// The blocks that views of this process lease, by offset.
-    pub(crate) leases: Mutex<HashMap<u64, Weak<Lease>>>,
+    pub(crate) leases: Mutex<Leases>,
 }
 
 // SAFETY: the header pointer leads into the segment, which is Send and Sync itself.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::access::{Guard, Hold, Lent, at_most};
-use super::{Access, CellElement, ElementCell, Handle};
+use super::{Access, CellElement, ElementCell, Handle, Near};
 use crate::arena::Arena;
 use crate::arena::layout::Node;
 use crate::error::{BoxedResult, Error, Result};
@@ -162,23 +162,7 @@ impl Array {
     /// # Ok::<(), structstore::Error>(())
     /// ```
     pub fn view(&self) -> Result<ArrayView> {
-        self.lease().map_err(|error| self.handle.locate(error))
-    }
-
-    fn lease(&self) -> BoxedResult<ArrayView> {
-        let arena = self.handle.arena();
-        let block = self.handle.read(|_, node| Ok(block_of(node)))?;
-        if let Some(lease) = Lease::existing(arena, block) {
-            return ArrayView::new(arena, lease);
-        }
-        // Under an exclusive lock, so that no guard lends the block as a slice, also not for reading. A nesting
-        // store may take one under its own shared lock: it lends no slices.
-        let nesting = self.handle.store().nesting;
-        let mode = if nesting && self.handle.own()?.shared { Mode::Shared } else { Mode::Node };
-        let held = self.handle.acquire(mode, &Wait::FOREVER)?;
-        let lease = Lease::take(arena, block_of(self.handle.record()));
-        held.release(arena);
-        ArrayView::new(arena, lease?)
+        self.handle.near().lease().map_err(|error| self.handle.locate(error))
     }
 
     /// Locks the array for changing in place, for as long as the guard lives.
@@ -210,6 +194,24 @@ impl Array {
     /// As [`Array::write`].
     pub fn read(&self) -> Result<ArrayRef<'static, Guard>> {
         Ok(Access::lock(&self.handle, Mode::Shared, &Wait::FOREVER).map(ArrayRef::new)?)
+    }
+}
+
+impl Near<'_> {
+    /// A view of the array that the node is.
+    pub(super) fn lease(self) -> BoxedResult<ArrayView> {
+        let arena = &self.store.arena;
+        let block = self.read(|_, node| Ok(block_of(node)))?;
+        if let Some(lease) = Lease::existing(arena, block) {
+            return ArrayView::new(arena, lease);
+        }
+        // Under an exclusive lock, so that no guard lends the block as a slice, also not for reading. A nesting
+        // store may take one under its own shared lock: it lends no slices.
+        let mode = if self.store.nesting && self.own()?.shared { Mode::Shared } else { Mode::Node };
+        let held = self.acquire(mode, &Wait::FOREVER)?;
+        let lease = Lease::take(arena, block_of(self.record));
+        held.release(arena);
+        ArrayView::new(arena, lease?)
     }
 }
 

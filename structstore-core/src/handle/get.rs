@@ -55,7 +55,7 @@ impl Slot<'_> {
     ) -> BoxedResult<T> {
         self.expect(kind)?;
         match self.source {
-            Source::Handle(parent) => parent.child(self.raw)?.read(read),
+            Source::Handle(parent) => parent.child_near(self.raw)?.read(read),
             Source::Held(arena) => read(arena, node::resolve(arena, self.raw)?.1),
         }
     }

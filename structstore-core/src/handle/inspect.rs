@@ -7,7 +7,7 @@ use crate::error::{BoxedResult, Error, Result};
 use crate::lock::{Mode, Wait};
 use crate::node::{self, Raw};
 use crate::sync::Ordering;
-use crate::value::{Kind, decode, encode};
+use crate::value::{Kind, decode};
 
 /// For how long a store is verified without locks until nobody changes it meanwhile, and how long to pause in between.
 const CHECK_TIME: Duration = Duration::from_secs(3);
@@ -162,7 +162,7 @@ impl Struct {
     /// # Ok::<(), structstore::Error>(())
     /// ```
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        Ok(encode(&self.to_value()?))
+        self.handle.image()?.finish()
     }
 
     /// Writes an image into a buffer. Returns how many bytes it took.

@@ -90,10 +90,28 @@ impl List {
     /// [`Error::TooDeep`], [`Error::OutOfSpace`], [`Error::StaleHandle`].
     pub fn push<'v>(&self, value: impl Into<Value<'v>>) -> Result<()> {
         let value = value.into();
+        if let Some(item) = Raw::plain(&value)
+            && self.push_plain(item).map_err(|error| self.handle.locate(error))?
+        {
+            return Ok(());
+        }
         Ok(self.edit(Mode::Node, |operation, node| {
             let item = self.build(operation, &value)?;
             list::insert(operation, node, list::len(node), &[item])
         })?)
+    }
+
+    /// Appends null or a scalar, unless that takes more than two stores.
+    #[inline]
+    fn push_plain(&self, item: Raw) -> BoxedResult<bool> {
+        let arena = self.handle.arena();
+        if arena.transaction().is_some() {
+            return Ok(false);
+        }
+        let held = self.handle.acquire(Mode::Node, &Wait::FOREVER)?;
+        let pushed = list::push_in_place(arena, self.handle.record(), item);
+        held.release(arena);
+        pushed
     }
 
     /// Inserts an item before the one at `index`, which may be the end.

@@ -110,6 +110,11 @@ impl Held {
         arena.recovered(self.index())
     }
 
+    /// Whether it was taken by the calling thread.
+    pub(crate) fn is_own(self, arena: &Arena) -> bool {
+        !self.is_inherited(arena) && arena.seat_if_any().is_some_and(|seat| seat.own.index == self.seat())
+    }
+
     /// Gives the lock back, of whose history the holder has asked or not.
     pub(crate) fn release_asked(self, arena: &Arena, asked: &Cell<bool>) {
         if asked.get() && self.mode() == Mode::Tree && !self.is_inherited(arena) {

@@ -14,6 +14,7 @@ mod leaf;
 mod list;
 mod locking;
 mod locks;
+mod look;
 mod parts;
 mod token;
 mod transaction;
@@ -32,6 +33,7 @@ pub use leaf::{Bytes, BytesMut, BytesRef, Text, TextMut, TextRef};
 pub use list::{List, ListMut, ListRef};
 pub(crate) use locking::{Held, acquire, exclusively, operate};
 pub use locks::{LockHolder, LockMode};
+pub use look::Look;
 pub use token::{Lock, Origin};
 pub use transaction::Transaction;
 pub use usage::{FreeMemory, Usage};
@@ -46,7 +48,7 @@ use crate::journal::Operation;
 use crate::lock::{Locker, Mode, NodeId, Own, Wait, optimistic, owner_seat};
 use crate::node::{self, Extent, Raw, Shallow};
 use crate::store::Store;
-use crate::value::{Kind, Value};
+use crate::value::{ImageWriter, Kind, Value, encode};
 
 /// How often a read is tried without writing anything, before it takes a shared lock.
 const OPTIMISTIC_TRIES: usize = 100;
@@ -78,8 +80,8 @@ impl Handle {
 
     /// A handle to a node that a slot of this store names.
     pub(crate) fn child(&self, raw: Raw) -> Result<Handle> {
-        let (id, _) = node::resolve(self.arena(), raw)?;
-        Handle::new(Arc::clone(&self.store), id)
+        let (id, record) = node::resolve(self.arena(), raw)?;
+        Ok(Handle { store: Arc::clone(&self.store), id, record })
     }
 
     #[inline]
@@ -103,25 +105,29 @@ impl Handle {
         unsafe { &*self.record }
     }
 
+    /// The node, for as long as the handle is there.
+    #[inline(always)]
+    fn near(&self) -> Near<'_> {
+        Near { store: &self.store, id: self.id, record: self.record() }
+    }
+
+    /// A node that a slot of this store names, as [`Handle::child`], for as long as this handle is there.
+    #[inline]
+    fn child_near(&self, raw: Raw) -> Result<Near<'_>> {
+        let (id, record) = node::resolve(self.arena(), raw)?;
+        Ok(Near { store: &self.store, id, record })
+    }
+
     /// Locks the node.
     #[inline(always)]
     pub(crate) fn acquire(&self, mode: Mode, wait: &Wait) -> Result<Held> {
-        acquire(self.arena(), &self.record().head, self.id, mode, wait, self.store.nesting)
+        self.near().acquire(mode, wait)
     }
 
     /// Locks a node of the same store that a slot names.
     pub(crate) fn acquire_child(&self, id: NodeId, mode: Mode, wait: &Wait) -> Result<Held> {
         let child = self.arena().node(id.index)?;
         acquire(self.arena(), &child.head, id, mode, wait, self.store.nesting)
-    }
-
-    /// What this thread itself holds around the node.
-    #[inline]
-    pub(crate) fn own(&self) -> Result<Own> {
-        match self.arena().seat_if_any() {
-            Some(seat) => Locker::new(&**self.arena(), seat.own).own(self.id.index),
-            None => Ok(Own::default()),
-        }
     }
 
     /// Puts the way to this node in front of the path of an error.
@@ -136,29 +142,10 @@ impl Handle {
         self.locate(error.into().under(name))
     }
 
-    /// Runs `read` on the node so that no change by others can be seen half-done, writing nothing.
-    ///
-    /// `read` may run several times and see garbage, which it answers with an error or a value that is discarded.
+    /// Runs `read` on the node so that no change by others can be seen half-done; see [`Near::read`].
     #[inline(always)]
     pub(crate) fn read<T>(&self, read: impl Fn(&Arena, &Node) -> Result<T>) -> Result<T> {
-        let arena: &Arena = self.arena();
-        let node = self.record();
-        let seat = arena.seat_if_any().map(|seat| seat.own);
-        if let Some(seat) = seat
-            && seat.line.any()
-            && !self.store.nesting
-            && Locker::new(arena, seat).own(self.id.index)?.exclusive
-        {
-            return Err(Error::HeldByGuard { path: String::new() }.into());
-        }
-        let seat = seat.map(|seat| seat.index);
-        for _ in 0..OPTIMISTIC_TRIES {
-            if let Ok(result) = optimistic(arena, &node.head, self.id, seat, || read(arena, node))? {
-                return Ok(result);
-            }
-            std::hint::spin_loop();
-        }
-        self.read_contended(read)
+        self.near().read(read)
     }
 
     /// Looks at a slot of this node and does something with what it names; looks again where that was replaced in
@@ -231,48 +218,6 @@ impl Handle {
         }
     }
 
-    #[cold]
-    fn read_contended<T>(&self, read: impl Fn(&Arena, &Node) -> Result<T>) -> Result<T> {
-        if self.arena().writable() {
-            let held = self.acquire(Mode::Shared, &Wait::FOREVER)?;
-            let result = read(self.arena(), self.record());
-            held.release(self.arena());
-            return result;
-        }
-        self.read_patiently(usize::MAX, read)?.ok_or_else(|| Error::Interrupted.into())
-    }
-
-    /// Reads without a lock, as often as it takes: for those who may not take one. `None` if each try was disturbed.
-    #[cold]
-    fn read_patiently<T>(
-        &self,
-        tries: usize,
-        read: impl Fn(&Arena, &Node) -> Result<T>,
-    ) -> Result<Option<T>> {
-        for attempt in 0..tries {
-            let arena = &**self.arena();
-            let (_, seen) = match optimistic(arena, &self.record().head, self.id, None, || {
-                read(self.arena(), self.record())
-            })? {
-                Ok(result) => return Ok(Some(result)),
-                Err(busy) => busy,
-            };
-            Wait::FOREVER.check()?;
-            if attempt < READ_ONLY_YIELDS {
-                std::thread::yield_now();
-                continue;
-            }
-            std::thread::sleep(Duration::from_micros(100));
-            if attempt % READ_ONLY_YIELDS == 0
-                && let Some(owner) = owner_seat(seen)
-                && arena.is_dead(owner)?
-            {
-                return Err(Error::Abandoned { path: String::new() }.into());
-            }
-        }
-        Ok(None)
-    }
-
     /// Changes the node's own slots in one operation, of which `prepare` is done before the lock is taken: long copies.
     ///
     /// A thread does not sleep with an operation under way, for it may be called upon to do another one meanwhile (a
@@ -328,6 +273,21 @@ impl Handle {
         value
     }
 
+    /// The same, as an image.
+    fn image(&self) -> Result<ImageWriter, Error> {
+        let image = || {
+            if !self.arena().writable() {
+                return Ok(encode(&self.value_by_node(0, &Extent::default(), false)?));
+            }
+            let mut image = ImageWriter::new();
+            let held = self.acquire(Mode::Shared, &Wait::FOREVER)?;
+            let written = node::write_image(self.arena(), self.record(), 0, &Extent::default(), &mut image);
+            held.release(self.arena());
+            written.map(|()| image)
+        };
+        image().map_err(|error| self.locate(error))
+    }
+
     /// For display: parts that a guard of this thread holds are replaced by a remark.
     pub(crate) fn to_value_for_display(&self) -> Result<Value<'static>> {
         match self.snapshot() {
@@ -353,6 +313,100 @@ impl Handle {
             Err(error) if matches!(*error, Error::StaleHandle { .. }) => Ok(Value::Null),
             Err(error) => Err(error),
         })
+    }
+}
+
+/// A node that is reached through a handle, and not kept beyond it.
+#[derive(Clone, Copy)]
+pub(crate) struct Near<'a> {
+    store: &'a Arc<Store>,
+    id: NodeId,
+    record: &'a Node,
+}
+
+impl Near<'_> {
+    #[inline(always)]
+    fn acquire(self, mode: Mode, wait: &Wait) -> Result<Held> {
+        acquire(&self.store.arena, &self.record.head, self.id, mode, wait, self.store.nesting)
+    }
+
+    /// What this thread itself holds around the node.
+    #[inline]
+    fn own(self) -> Result<Own> {
+        match self.store.arena.seat_if_any() {
+            Some(seat) => Locker::new(&*self.store.arena, seat.own).own(self.id.index),
+            None => Ok(Own::default()),
+        }
+    }
+
+    /// Runs `read` on the node so that no change by others can be seen half-done, writing nothing.
+    ///
+    /// `read` may run several times and see garbage, which it answers with an error or a value that is discarded.
+    #[inline(always)]
+    pub(crate) fn read<T>(self, read: impl Fn(&Arena, &Node) -> Result<T>) -> Result<T> {
+        let (arena, node): (&Arena, &Node) = (&self.store.arena, self.record);
+        let seat = arena.seat_if_any().map(|seat| seat.own);
+        if let Some(seat) = seat
+            && !self.store.nesting
+            && seat.line.any()
+            && Locker::new(arena, seat).own(self.id.index)?.exclusive
+        {
+            return Err(Error::HeldByGuard { path: String::new() }.into());
+        }
+        let seat = seat.map(|seat| seat.index);
+        for _ in 0..OPTIMISTIC_TRIES {
+            if let Ok(result) = optimistic(arena, &node.head, self.id, seat, || read(arena, node))? {
+                return Ok(result);
+            }
+            std::hint::spin_loop();
+        }
+        self.read_contended(read)
+    }
+
+    /// As [`Near::read`], tried once: `None` if somebody is changing the node or what it is a part of.
+    #[inline]
+    fn read_now<T>(self, read: impl FnOnce(&Arena, &Node) -> Result<T>) -> Result<Option<T>> {
+        let arena: &Arena = &self.store.arena;
+        let seat = arena.seat_if_any().map(|seat| seat.own.index);
+        Ok(optimistic(arena, &self.record.head, self.id, seat, || read(arena, self.record))?.ok())
+    }
+
+    #[cold]
+    fn read_contended<T>(self, read: impl Fn(&Arena, &Node) -> Result<T>) -> Result<T> {
+        let arena: &Arena = &self.store.arena;
+        if arena.writable() {
+            let held = self.acquire(Mode::Shared, &Wait::FOREVER)?;
+            let result = read(arena, self.record);
+            held.release(arena);
+            return result;
+        }
+        self.read_patiently(usize::MAX, read)?.ok_or_else(|| Error::Interrupted.into())
+    }
+
+    /// Reads without a lock, as often as it takes: for those who may not take one. `None` if each try was disturbed.
+    #[cold]
+    fn read_patiently<T>(self, tries: usize, read: impl Fn(&Arena, &Node) -> Result<T>) -> Result<Option<T>> {
+        let arena: &Arena = &self.store.arena;
+        for attempt in 0..tries {
+            let again = || read(arena, self.record);
+            let (_, seen) = match optimistic(arena, &self.record.head, self.id, None, again)? {
+                Ok(result) => return Ok(Some(result)),
+                Err(busy) => busy,
+            };
+            Wait::FOREVER.check()?;
+            if attempt < READ_ONLY_YIELDS {
+                std::thread::yield_now();
+                continue;
+            }
+            std::thread::sleep(Duration::from_micros(100));
+            if attempt % READ_ONLY_YIELDS == 0
+                && let Some(owner) = owner_seat(seen)
+                && arena.is_dead(owner)?
+            {
+                return Err(Error::Abandoned { path: String::new() }.into());
+            }
+        }
+        Ok(None)
     }
 }
 

@@ -28,7 +28,7 @@ impl Handle {
         if self.arena().writable() {
             return self.read(read_shallow);
         }
-        let whole = self.read_patiently(WHOLE_TRIES, read_shallow)?;
+        let whole = self.near().read_patiently(WHOLE_TRIES, read_shallow)?;
         match (whole, kind_of(self.record())) {
             (Some(contents), _) => Ok(contents),
             (None, Ok(Kind::Struct)) => self.fields_in_parts().map(Shallow::Struct),
@@ -40,7 +40,7 @@ impl Handle {
     /// Reads without waiting for whoever holds the node: as of one moment, if that is to be had, or else as it is, if that
     /// makes sense.
     pub(super) fn glance<T>(&self, read: impl Fn(&Arena, &Node) -> Result<T>) -> Result<Option<T>> {
-        match self.read_patiently(GLANCES, &read)? {
+        match self.near().read_patiently(GLANCES, &read)? {
             None => Ok(read(self.arena(), self.record()).ok()),
             found => Ok(found),
         }

@@ -7,12 +7,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::{Array, Handle, Held, List, Struct, at_most};
+use crate::arena::Arena;
+use crate::arena::layout::Node;
 use crate::error::{BoxedResult, Result};
 use crate::key::Key;
 use crate::lock::Mode;
 use crate::node::{self, structure};
 use crate::segment::{Access as SegmentAccess, Backing, Place};
 use crate::store::Store;
+use crate::value::Snapshot;
 
 /// A lock that was taken by one thread and may be released, by dropping it, on any.
 #[doc(hidden)]
@@ -28,6 +31,11 @@ impl Lock {
         let mode = if exclusive { Mode::Tree } else { Mode::Shared };
         let held = handle.acquire(mode, &at_most(timeout)).map_err(|error| handle.locate(error))?;
         Ok(Lock { store, held, asked: AtomicBool::new(false) })
+    }
+
+    /// Whether it was taken by the calling thread.
+    pub fn is_own(&self) -> bool {
+        self.held.is_own(&self.store.arena)
     }
 
     /// See [`StructMut::recovered`](crate::StructMut::recovered).
@@ -68,6 +76,19 @@ macro_rules! locks {
 }
 locks!(Struct, List, Array);
 
+macro_rules! snapshots {
+    ($($type:ident),*) => {$(
+        impl $type {
+            /// All that is there as of one moment. Less is copied and allocated for it than for an owned value.
+            #[doc(hidden)]
+            pub fn snapshot(&self) -> Result<Snapshot> {
+                Ok(self.handle.image()?.snapshot())
+            }
+        }
+    )*};
+}
+snapshots!(Struct, List);
+
 /// Where another process would find a part of a store.
 #[doc(hidden)]
 pub enum Origin {
@@ -102,14 +123,15 @@ impl Struct {
     #[doc(hidden)]
     pub fn contains_now<'k>(&self, key: impl Into<Key<'k>>) -> bool {
         let key = key.into();
-        let (arena, node) = (self.handle.arena(), self.handle.record());
-        (0..LOOKS).any(|look| {
-            if look != 0 {
-                // An index that is being replaced is in place a moment later.
-                std::hint::spin_loop();
-            }
+        let look = |arena: &Arena, node: &Node| Ok(structure::find(arena, node, &key)?.is_some());
+        if let Ok(Some(found)) = self.handle.near().read_now(look) {
+            return found;
+        }
+        (0..LOOKS).any(|_| {
+            // An index that is being replaced is in place a moment later.
+            std::hint::spin_loop();
             // What makes no sense is in motion: let the caller wait for it.
-            structure::find(arena, node, &key).map_or(true, |found| found.is_some())
+            look(self.handle.arena(), self.handle.record()).unwrap_or(true)
         })
     }
 }

@@ -20,7 +20,10 @@ pub(crate) use assign::{
 pub(crate) use build::{Aside, build, build_block, copy_array, depth_of};
 pub(crate) use check::check;
 pub(crate) use path::{path_of, route_of};
-pub(crate) use read::{Extent, Shallow, read_bytes_node, read_shallow, read_text_node, read_value};
+pub(crate) use read::{
+    Copied, Extent, Shallow, copy_bytes, copy_bytes_node, read_bytes_node, read_shallow, read_text_node,
+    read_value, write_image,
+};
 
 use crate::arena::Arena;
 use crate::arena::layout::{Node, Slot};

@@ -7,8 +7,8 @@ use crate::arena::Arena;
 use crate::arena::layout::{Field, Node, Slot};
 use crate::error::{BoxedResult as Result, Error};
 use crate::lock::MAX_DEPTH;
-use crate::sync::Ordering;
-use crate::value::{ArrayBlock, ArrayValue, Kind, Value};
+use crate::sync::{AtomicU64, Ordering};
+use crate::value::{ArrayBlock, ArrayValue, ImageWriter, Kind, Value};
 
 /// A node's own contents.
 pub(crate) enum Shallow {
@@ -35,7 +35,7 @@ impl Shallow {
 
 pub(crate) fn read_shallow(arena: &Arena, node: &Node) -> Result<Shallow> {
     Ok(match kind_of(node)? {
-        Kind::Text => Shallow::Text(text(read_bytes_node(arena, node)?)?),
+        Kind::Text => Shallow::Text(read_text_node(arena, node)?),
         Kind::Bytes => Shallow::Bytes(read_bytes_node(arena, node)?),
         Kind::List => Shallow::List(list::items(arena, node)?),
         Kind::Array => Shallow::Array(read_array(arena, node)?),
@@ -132,6 +132,72 @@ pub(crate) fn read_value(
     })
 }
 
+/// Writes the value of a node that is held, with all below it. Whether texts are UTF-8, and truth values are, is found out
+/// by who reads the image.
+pub(crate) fn write_image(
+    arena: &Arena,
+    node: &Node,
+    depth: usize,
+    extent: &Extent,
+    image: &mut ImageWriter,
+) -> Result<()> {
+    if depth > MAX_DEPTH {
+        return Err(Error::TooDeep { path: String::new(), limit: MAX_DEPTH }.into());
+    }
+    match kind_of(node)? {
+        kind @ (Kind::Text | Kind::Bytes) => {
+            let contents = copy_bytes_node(arena, node)?;
+            extent.add(arena, contents.bytes().len() as u64)?;
+            image.leaf(kind, contents.bytes());
+        }
+        Kind::Array => {
+            let (header, source) = array_block(arena, node)?;
+            extent.add(arena, header.bytes)?;
+            let bytes = header.bytes as usize;
+            image.array(&header.dtype, &header.shape, bytes, |image| {
+                let start = image.len();
+                image.resize(start + bytes, 0);
+                // SAFETY: as many bytes as there are in the source, as checked, and were just added. Views may write
+                // there meanwhile; what is copied is bytes, of which any are an element.
+                unsafe { std::ptr::copy_nonoverlapping(source, image[start..].as_mut_ptr(), bytes) };
+            });
+        }
+        Kind::List => {
+            let slots = list::slots(arena, node)?;
+            extent.add(arena, size_of_val(slots) as u64)?;
+            image.begin(Kind::List, slots.len());
+            for (index, slot) in slots.iter().enumerate() {
+                write_slot(arena, Raw::load(slot), depth, extent, image)
+                    .map_err(|error| error.under_index(index))?;
+            }
+        }
+        _ => {
+            extent.add(arena, structure::count(node).saturating_mul(size_of::<Field>() as u64))?;
+            image.begin(Kind::Struct, structure::count(node) as usize);
+            for found in structure::fields(arena, node) {
+                let field = found?.field;
+                image.name(structure::copy_name(arena, field)?.bytes());
+                if let Err(error) = write_slot(arena, Raw::load(&field.slot), depth, extent, image) {
+                    return Err(error.under(&structure::name(arena, field)?).into());
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+#[inline]
+fn write_slot(arena: &Arena, raw: Raw, depth: usize, extent: &Extent, image: &mut ImageWriter) -> Result<()> {
+    match raw.kind()? {
+        Kind::Null => image.null(),
+        kind if kind.is_node() => {
+            return write_image(arena, resolve(arena, raw)?.1, depth + 1, extent, image);
+        }
+        kind => image.scalar(kind, raw.payload),
+    }
+    Ok(())
+}
+
 /// The value of a slot below a node that is held.
 #[inline]
 fn read_slot(arena: &Arena, raw: Raw, depth: usize, extent: &Extent) -> Result<Value<'static>> {
@@ -151,19 +217,69 @@ pub(crate) fn read_bytes_node(arena: &Arena, node: &Node) -> Result<Vec<u8>> {
     Ok(read_bytes(words, length as usize))
 }
 
-/// The text of a text node: copied first, and checked only then.
-pub(crate) fn read_text_node(arena: &Arena, node: &Node) -> Result<String> {
-    text(read_bytes_node(arena, node)?)
+/// Bytes that were copied out of a store; few of them without an allocation.
+pub(crate) enum Copied {
+    Few([u8; FEW], usize),
+    Many(Vec<u8>),
 }
 
-fn text(bytes: Vec<u8>) -> Result<String> {
+const FEW: usize = 32;
+
+impl Copied {
+    #[inline]
+    pub(crate) fn bytes(&self) -> &[u8] {
+        match self {
+            Copied::Few(bytes, length) => &bytes[..(*length).min(FEW)],
+            Copied::Many(bytes) => bytes,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn text(&self) -> Result<&str> {
+        str::from_utf8(self.bytes()).map_err(|_| Error::corrupt("a text", "other bytes", "UTF-8"))
+    }
+}
+
+/// As [`read_bytes_node`].
+#[inline]
+pub(crate) fn copy_bytes_node(arena: &Arena, node: &Node) -> Result<Copied> {
+    let length = node.body[LENGTH].load(Ordering::Relaxed);
+    if length == 0 {
+        return Ok(Copied::Many(Vec::new()));
+    }
+    let words = arena.words(node.body[BLOCK].load(Ordering::Relaxed), length.div_ceil(8))?;
+    Ok(copy_bytes(words, length as usize))
+}
+
+/// As [`read_bytes`].
+#[inline]
+pub(crate) fn copy_bytes(words: &[AtomicU64], length: usize) -> Copied {
+    if length > FEW {
+        return Copied::Many(read_bytes(words, length));
+    }
+    let mut few = [0; FEW];
+    for (copy, word) in few.chunks_exact_mut(8).zip(words) {
+        copy.copy_from_slice(&word.load(Ordering::Relaxed).to_le_bytes());
+    }
+    Copied::Few(few, length)
+}
+
+/// The text of a text node: copied first, and checked only then.
+pub(crate) fn read_text_node(arena: &Arena, node: &Node) -> Result<String> {
+    let bytes = read_bytes_node(arena, node)?;
     String::from_utf8(bytes).map_err(|_| Error::corrupt("a text", "other bytes", "UTF-8"))
 }
 
-fn read_array(arena: &Arena, node: &Node) -> Result<ArrayValue<'static>> {
+/// The head of an array's block, and where its elements are.
+fn array_block(arena: &Arena, node: &Node) -> Result<(ArrayBlock, *const u8)> {
     let block = node.body[BLOCK].load(Ordering::Relaxed);
     let header = ArrayBlock::read(arena, block)?;
     let source = arena.bytes(block + header.data, header.bytes)?;
+    Ok((header, source))
+}
+
+fn read_array(arena: &Arena, node: &Node) -> Result<ArrayValue<'static>> {
+    let (header, source) = array_block(arena, node)?;
     let mut data = vec![0_u8; header.bytes as usize];
     // SAFETY: the source has as many bytes (checked), the vector too. Views may write there meanwhile; what is
     // copied is bytes, of which any are an element.

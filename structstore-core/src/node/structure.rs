@@ -4,7 +4,7 @@
 //! offset 0 is a tombstone. A field chunk is a block of fields whose last 48 bytes begin with the next chunk's
 //! offset.
 
-use super::{Child, Raw, capacity, read_bytes, write_bytes};
+use super::{Child, Copied, Raw, capacity, copy_bytes, write_bytes};
 use crate::arena::Arena;
 use crate::arena::block::BlockKind;
 use crate::arena::layout::{Field, INLINE_NAME, Node};
@@ -105,25 +105,26 @@ fn has_name(arena: &Arena, field: &Field, key: &Key<'_>) -> Result<bool> {
         return Ok(field.name[0].load(Ordering::Relaxed) == key.words[0]
             && field.name[1].load(Ordering::Relaxed) == key.words[1]);
     }
-    Ok(name_bytes(arena, field)? == key.name().as_bytes())
+    Ok(copy_name(arena, field)?.bytes() == key.name().as_bytes())
 }
 
-fn name_bytes(arena: &Arena, field: &Field) -> Result<Vec<u8>> {
+/// The bytes of a field's name.
+#[inline]
+pub(crate) fn copy_name(arena: &Arena, field: &Field) -> Result<Copied> {
     let length = field.name_length.load(Ordering::Relaxed);
     if length as usize <= INLINE_NAME {
-        return Ok(read_bytes(&field.name, length as usize));
+        return Ok(copy_bytes(&field.name, length as usize));
     }
     if length > MAX_NAME as u64 {
         return Err(Error::corrupt("a field", format_args!("a name of {length} bytes"), "at most 1024"));
     }
     let words = arena.words(field.name[0].load(Ordering::Relaxed), length.div_ceil(8))?;
-    Ok(read_bytes(words, length as usize))
+    Ok(copy_bytes(words, length as usize))
 }
 
 /// The name of a field.
 pub(crate) fn name(arena: &Arena, field: &Field) -> Result<String> {
-    String::from_utf8(name_bytes(arena, field)?)
-        .map_err(|_| Error::corrupt("a field name", "other bytes", "UTF-8"))
+    Ok(copy_name(arena, field)?.text()?.to_owned())
 }
 
 /// The fields in order. Ends with an error where the chain is broken.

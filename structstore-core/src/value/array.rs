@@ -322,8 +322,12 @@ pub(crate) fn lease_count(arena: &Arena, payload: u64) -> Result<&AtomicU64> {
 
 impl ArrayBlock {
     pub(crate) fn new(dtype: DType, shape: &[usize]) -> Result<ArrayBlock> {
-        let bytes = size_in_bytes(&dtype, shape)?;
-        let mut block = ArrayBlock { dtype, shape: shape.to_vec(), data: 0, bytes };
+        ArrayBlock::of(dtype, shape.to_vec())
+    }
+
+    fn of(dtype: DType, shape: Vec<usize>) -> Result<ArrayBlock> {
+        let bytes = size_in_bytes(&dtype, &shape)?;
+        let mut block = ArrayBlock { dtype, shape, data: 0, bytes };
         block.data = block.data_offset();
         Ok(block)
     }
@@ -408,14 +412,16 @@ impl ArrayBlock {
         let (extents, long) = words[HEADER_WORDS..].split_at(dimensions as usize);
         let shape: Vec<usize> =
             extents.iter().map(|extent| extent.load(Ordering::Relaxed) as usize).collect();
-        let descr = crate::node::read_bytes(
+        let descr = crate::node::copy_bytes(
             if descr > INLINE_DESCR { long } else { &words[HEADER_WORDS - 1..] },
             descr,
         );
-        let descr = String::from_utf8(descr).map_err(|_| broken("a type that is not text".to_owned()))?;
-        let dtype = DType::parse(&descr, itemsize)?;
-        let block = ArrayBlock::new(dtype, &shape).map_err(|_| broken(format!("the shape {shape:?}")))?;
+        let descr =
+            str::from_utf8(descr.bytes()).map_err(|_| broken("a type that is not text".to_owned()))?;
+        let dtype = DType::parse(descr, itemsize)?;
+        let block = ArrayBlock::of(dtype, shape).map_err(|error| broken(error.to_string()))?;
         if block.bytes != bytes {
+            let shape = &block.shape;
             return Err(broken(format!("{bytes} bytes of elements for the shape {shape:?}")).into());
         }
         arena.bytes(payload, block.size())?;

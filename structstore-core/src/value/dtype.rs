@@ -1,5 +1,7 @@
 //! The element types of arrays.
 
+use std::borrow::Cow;
+
 use crate::error::{Error, Result};
 
 /// An element type as NumPy describes it: a type string of the array interface protocol ("<f8", "|b1", `"<M8[us]"`),
@@ -16,12 +18,15 @@ use crate::error::{Error, Result};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct DType {
-    descr: Box<str>,
+    descr: Cow<'static, str>,
     itemsize: u32,
 }
 
 /// The longest description; enough for structured types of a thousand fields.
 const MAX_DESCR: usize = 1 << 16;
+
+/// The types of Rust's own numbers, which take no memory to name. Their last character is their size.
+const COMMON: [&str; 11] = ["<f8", "<f4", "|u1", "|b1", "<u2", "<i4", "<i8", "<u4", "<u8", "<i2", "|i1"];
 
 impl DType {
     /// The type with a simple type string: byte order, kind, item size, and a unit for times.
@@ -59,7 +64,7 @@ impl DType {
             return Err(invalid());
         }
         let itemsize = if kind == 'U' { size.checked_mul(4).ok_or_else(invalid)? } else { size };
-        Ok(DType { descr: typestr.into(), itemsize })
+        Ok(DType { descr: typestr.to_owned().into(), itemsize })
     }
 
     /// A structured type, by its `descr` literal and the size of an item in bytes.
@@ -75,11 +80,15 @@ impl DType {
                 expected: format!("a descr literal of at most {MAX_DESCR} bytes"),
             });
         }
-        Ok(DType { descr: descr.into(), itemsize })
+        Ok(DType { descr: descr.to_owned().into(), itemsize })
     }
 
     /// Either of the two, as an arena or an image holds it.
     pub(crate) fn parse(descr: &str, itemsize: u32) -> Result<DType> {
+        let of_size = |common: &&&str| common.ends_with(char::from_digit(itemsize, 10).unwrap_or('?'));
+        if let Some(common) = COMMON.iter().find(|common| **common == descr).filter(of_size) {
+            return Ok(DType { descr: Cow::Borrowed(common), itemsize });
+        }
         let parsed =
             if descr.starts_with('[') { DType::structured(descr, itemsize) } else { DType::new(descr) };
         match parsed {

@@ -14,47 +14,136 @@ const MAGIC: &[u8; 8] = b"STRUCTIM";
 const VERSION: u64 = 1;
 const HEADER: usize = 32;
 
+/// An image that is being written.
+pub(crate) struct ImageWriter {
+    image: Vec<u8>,
+}
+
+impl ImageWriter {
+    pub(crate) fn new() -> ImageWriter {
+        ImageWriter { image: vec![0; HEADER] }
+    }
+
+    fn word(&mut self, word: u64) {
+        self.image.extend_from_slice(&word.to_le_bytes());
+    }
+
+    fn sized(&mut self, bytes: &[u8]) {
+        self.word(bytes.len() as u64);
+        self.image.extend_from_slice(bytes);
+    }
+
+    pub(crate) fn null(&mut self) {
+        self.image.push(Kind::Null as u8);
+    }
+
+    /// A scalar, by its payload in a slot.
+    #[inline]
+    pub(crate) fn scalar(&mut self, kind: Kind, payload: u64) {
+        self.image.push(kind as u8);
+        self.word(payload);
+    }
+
+    /// A text or bytes.
+    pub(crate) fn leaf(&mut self, kind: Kind, bytes: &[u8]) {
+        self.image.push(kind as u8);
+        self.sized(bytes);
+    }
+
+    /// Begins a list of so many items, which follow, or a struct of so many fields, each of which is a name and a value.
+    pub(crate) fn begin(&mut self, kind: Kind, count: usize) {
+        self.image.push(kind as u8);
+        self.word(count as u64);
+    }
+
+    #[inline]
+    pub(crate) fn name(&mut self, name: &[u8]) {
+        self.sized(name);
+    }
+
+    /// An array. `data` adds its elements, of which there are as many bytes as announced.
+    pub(crate) fn array(
+        &mut self,
+        dtype: &DType,
+        shape: &[usize],
+        bytes: usize,
+        data: impl FnOnce(&mut Vec<u8>),
+    ) {
+        self.leaf(Kind::Array, dtype.descr().as_bytes());
+        self.word(dtype.itemsize() as u64);
+        self.word(shape.len() as u64);
+        shape.iter().for_each(|extent| self.word(*extent as u64));
+        self.word(bytes as u64);
+        self.image.reserve(bytes);
+        data(&mut self.image);
+    }
+
+    fn value(&mut self, value: &Value<'_>) {
+        match value {
+            Value::Null => self.null(),
+            Value::Scalar(scalar) => self.scalar(scalar.kind(), scalar.payload()),
+            Value::Text(text) => self.leaf(Kind::Text, text.as_bytes()),
+            Value::Bytes(bytes) => self.leaf(Kind::Bytes, bytes),
+            Value::List(items) => {
+                self.begin(Kind::List, items.len());
+                items.iter().for_each(|item| self.value(item));
+            }
+            Value::Struct(fields) => {
+                self.begin(Kind::Struct, fields.len());
+                for (name, value) in fields {
+                    self.name(name.as_bytes());
+                    self.value(value);
+                }
+            }
+            Value::Array(array) => {
+                let data = array.data();
+                self.array(array.dtype(), array.shape(), data.len(), |image| image.extend_from_slice(data));
+            }
+        }
+    }
+
+    /// The image, complete.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] if what was written is no value, as a damaged store may hold.
+    pub(crate) fn finish(mut self) -> Result<Vec<u8>> {
+        let mut reader = ImageReader::new(&self.image[HEADER..], self.image.len());
+        reader.skip()?;
+        let (header, body) = self.image.split_at_mut(HEADER);
+        header[..8].copy_from_slice(MAGIC);
+        header[8..16].copy_from_slice(&VERSION.to_le_bytes());
+        header[16..24].copy_from_slice(&(body.len() as u64).to_le_bytes());
+        header[24..32].copy_from_slice(&rapidhash::v3::rapidhash_v3(body).to_le_bytes());
+        Ok(self.image)
+    }
+
+    /// What was written, to be read by this process.
+    pub(crate) fn snapshot(self) -> Snapshot {
+        Snapshot { image: self.image }
+    }
+}
+
 /// A value as an image.
-pub(crate) fn encode(value: &Value<'_>) -> Vec<u8> {
-    let mut image = vec![0; HEADER];
-    write(&mut image, value);
-    let (length, hash) = ((image.len() - HEADER) as u64, rapidhash::v3::rapidhash_v3(&image[HEADER..]));
-    image[..8].copy_from_slice(MAGIC);
-    image[8..16].copy_from_slice(&VERSION.to_le_bytes());
-    image[16..24].copy_from_slice(&length.to_le_bytes());
-    image[24..32].copy_from_slice(&hash.to_le_bytes());
+pub(crate) fn encode(value: &Value<'_>) -> ImageWriter {
+    let mut image = ImageWriter::new();
+    image.value(value);
     image
 }
 
-fn write(image: &mut Vec<u8>, value: &Value<'_>) {
-    fn sized(image: &mut Vec<u8>, bytes: &[u8]) {
-        image.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
-        image.extend_from_slice(bytes);
+/// A value in one piece of memory, which takes fewer copies and allocations than a [`Value`] of its own does.
+#[doc(hidden)]
+pub struct Snapshot {
+    image: Vec<u8>,
+}
+
+impl Snapshot {
+    pub fn of(value: &Value<'_>) -> Snapshot {
+        encode(value).snapshot()
     }
-    image.push(value.kind() as u8);
-    match value {
-        Value::Null => {}
-        Value::Scalar(scalar) => image.extend_from_slice(&scalar.payload().to_le_bytes()),
-        Value::Text(text) => sized(image, text.as_bytes()),
-        Value::Bytes(bytes) => sized(image, bytes),
-        Value::List(items) => {
-            image.extend_from_slice(&(items.len() as u64).to_le_bytes());
-            items.iter().for_each(|item| write(image, item));
-        }
-        Value::Struct(fields) => {
-            image.extend_from_slice(&(fields.len() as u64).to_le_bytes());
-            for (name, value) in fields {
-                sized(image, name.as_bytes());
-                write(image, value);
-            }
-        }
-        Value::Array(array) => {
-            sized(image, array.dtype().descr().as_bytes());
-            image.extend_from_slice(&(array.dtype().itemsize() as u64).to_le_bytes());
-            image.extend_from_slice(&(array.shape().len() as u64).to_le_bytes());
-            array.shape().iter().for_each(|extent| image.extend_from_slice(&(*extent as u64).to_le_bytes()));
-            sized(image, array.data());
-        }
+
+    pub fn read(&self) -> ImageReader<'_> {
+        ImageReader::new(self.image.get(HEADER..).unwrap_or_default(), self.image.len())
     }
 }
 
@@ -69,7 +158,7 @@ pub(crate) fn decode(image: &[u8]) -> Result<Value<'_>> {
     let Some((header, body)) = image.split_at_checked(HEADER) else {
         return Err(mismatch("its length", format!("{} bytes", image.len()), "at least 32 bytes"));
     };
-    let mut header = Reader { rest: header, length: image.len() };
+    let mut header = ImageReader::new(header, image.len());
     if header.take(8)? != MAGIC {
         return Err(mismatch("its magic", "another".to_owned(), "STRUCTIM"));
     }
@@ -83,22 +172,43 @@ pub(crate) fn decode(image: &[u8]) -> Result<Value<'_>> {
     if hash != rapidhash::v3::rapidhash_v3(body) {
         return Err(mismatch("its hash", "another".to_owned(), "the hash of its bytes"));
     }
-    let mut reader = Reader { rest: body, length: image.len() };
+    let mut reader = ImageReader::new(body, image.len());
     let value = reader.value(0)?;
     if reader.rest.is_empty() { Ok(value) } else { Err(reader.broken("bytes behind the value").into()) }
 }
 
-struct Reader<'a> {
+/// Goes through the values of an image.
+#[doc(hidden)]
+pub struct ImageReader<'a> {
     rest: &'a [u8],
     length: usize,
 }
 
-impl<'a> Reader<'a> {
+/// What comes next in an image.
+#[doc(hidden)]
+pub enum Event<'a> {
+    Null,
+    Scalar(Scalar),
+    Text(&'a str),
+    Bytes(&'a [u8]),
+    Array(ArrayValue<'a>),
+    /// So many items follow.
+    List(usize),
+    /// So many fields follow, each a name and a value.
+    Struct(usize),
+}
+
+impl<'a> ImageReader<'a> {
+    fn new(body: &'a [u8], length: usize) -> ImageReader<'a> {
+        ImageReader { rest: body, length }
+    }
+
     fn broken(&self, found: impl std::fmt::Display) -> Box<Error> {
         let at = self.length - self.rest.len();
         Error::corrupt(format_args!("byte {at} of the image"), found, "a value")
     }
 
+    #[inline(always)]
     fn take(&mut self, count: usize) -> Result<&'a [u8]> {
         let (taken, rest) =
             self.rest.split_at_checked(count).ok_or_else(|| self.broken("the end of the image"))?;
@@ -106,6 +216,7 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
+    #[inline(always)]
     fn word(&mut self) -> Result<u64> {
         let mut word = [0; 8];
         word.copy_from_slice(self.take(8)?);
@@ -113,6 +224,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A count of things of at least `least` bytes each, of which there cannot be more than bytes are left.
+    #[inline(always)]
     fn count(&mut self, least: usize) -> Result<usize> {
         let count = self.word()?;
         match usize::try_from(count) {
@@ -121,52 +233,94 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[inline(always)]
     fn sized(&mut self) -> Result<&'a [u8]> {
         let count = self.count(1)?;
         self.take(count)
     }
 
+    #[inline(always)]
     fn text(&mut self) -> Result<&'a str> {
         let bytes = self.sized()?;
         Ok(std::str::from_utf8(bytes).map_err(|_| self.broken("text that is not UTF-8"))?)
+    }
+
+    /// The name of a field.
+    #[inline(always)]
+    pub fn name(&mut self) -> Result<&'a str> {
+        self.text()
+    }
+
+    /// The next value, of a list or struct just its length.
+    #[inline(always)]
+    pub fn event(&mut self) -> Result<Event<'a>> {
+        let code = self.take(1)?[0];
+        let kind = Kind::of(code).ok_or_else(|| self.broken(format_args!("the kind {code}")))?;
+        Ok(match kind {
+            Kind::Null => Event::Null,
+            Kind::Text => Event::Text(self.text()?),
+            Kind::Bytes => Event::Bytes(self.sized()?),
+            Kind::List => Event::List(self.count(1)?),
+            Kind::Struct => Event::Struct(self.count(9)?),
+            Kind::Array => Event::Array(self.array()?),
+            scalar => {
+                let payload = self.word()?;
+                let scalar: Option<Scalar> = decode_scalar(scalar, payload)?;
+                Event::Scalar(scalar.ok_or_else(|| self.broken("no scalar"))?)
+            }
+        })
+    }
+
+    fn array(&mut self) -> Result<ArrayValue<'a>> {
+        let descr = self.text()?;
+        let itemsize = self.word()?;
+        let itemsize = u32::try_from(itemsize).map_err(|_| self.broken("a huge item size"))?;
+        let dtype = DType::parse(descr, itemsize)?;
+        let dimensions = self.count(8)?;
+        let shape: Vec<usize> = (0..dimensions).map(|_| Ok(self.word()? as usize)).collect::<Result<_>>()?;
+        let array = ArrayValue::new(dtype, &shape, self.sized()?);
+        array.map_err(|_| self.broken(format_args!("the shape {shape:?}")).into())
     }
 
     fn value(&mut self, depth: usize) -> Result<Value<'a>> {
         if depth > MAX_DEPTH {
             return Err(Error::TooDeep { path: String::new(), limit: MAX_DEPTH });
         }
-        let code = self.take(1)?[0];
-        let kind = Kind::of(code).ok_or_else(|| self.broken(format_args!("the kind {code}")))?;
-        Ok(match kind {
-            Kind::Null => Value::Null,
-            Kind::Text => Value::Text(Cow::Borrowed(self.text()?)),
-            Kind::Bytes => Value::Bytes(Cow::Borrowed(self.sized()?)),
-            Kind::List => {
-                let count = self.count(1)?;
+        Ok(match self.event()? {
+            Event::Null => Value::Null,
+            Event::Scalar(scalar) => Value::Scalar(scalar),
+            Event::Text(text) => Value::Text(Cow::Borrowed(text)),
+            Event::Bytes(bytes) => Value::Bytes(Cow::Borrowed(bytes)),
+            Event::Array(array) => Value::Array(array),
+            Event::List(count) => {
                 Value::List((0..count).map(|_| self.value(depth + 1)).collect::<Result<_>>()?)
             }
-            Kind::Struct => {
-                let count = self.count(9)?;
-                let field = |_| Ok((Cow::Borrowed(self.text()?), self.value(depth + 1)?));
+            Event::Struct(count) => {
+                let field = |_| Ok((Cow::Borrowed(self.name()?), self.value(depth + 1)?));
                 Value::Struct((0..count).map(field).collect::<Result<_>>()?)
             }
-            Kind::Array => {
-                let descr = self.text()?;
-                let itemsize = self.word()?;
-                let itemsize = u32::try_from(itemsize).map_err(|_| self.broken("a huge item size"))?;
-                let dtype = DType::parse(descr, itemsize)?;
-                let dimensions = self.count(8)?;
-                let shape: Vec<usize> =
-                    (0..dimensions).map(|_| Ok(self.word()? as usize)).collect::<Result<_>>()?;
-                let data = self.sized()?;
-                let array = ArrayValue::new(dtype, &shape, data);
-                Value::Array(array.map_err(|_| self.broken(format_args!("the shape {shape:?}")))?)
-            }
-            scalar => {
-                let payload = self.word()?;
-                let scalar: Option<Scalar> = decode_scalar(scalar, payload)?;
-                Value::Scalar(scalar.ok_or_else(|| self.broken("no scalar"))?)
-            }
         })
+    }
+
+    /// Checks everything that is left.
+    fn skip(&mut self) -> Result<()> {
+        // How many values are left of each structure that this is in, and whether they have names.
+        let mut open = vec![(1, false)];
+        while let Some((left, named)) = open.last_mut() {
+            if *left == 0 {
+                open.pop();
+                continue;
+            }
+            *left -= 1;
+            if *named {
+                self.name()?;
+            }
+            match self.event()? {
+                Event::List(count) => open.push((count, false)),
+                Event::Struct(count) => open.push((count, true)),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 }

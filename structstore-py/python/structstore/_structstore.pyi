@@ -233,6 +233,7 @@ class Lock(Generic[_S]):
         exc_type: type[BaseException] | None = ...,
         exc_value: BaseException | None = ...,
         traceback: TracebackType | None = ...,
+        /,
     ) -> None: ...
 
     @property
