@@ -68,7 +68,7 @@ impl AtomicU64 {
         self.0.store(value, order);
     }
 
-    updates!(swap, fetch_or, fetch_and, fetch_max);
+    updates!(swap, fetch_add, fetch_or, fetch_and, fetch_max);
 
     #[inline]
     pub(crate) fn compare_exchange(

@@ -98,6 +98,7 @@
 //! - `derive` (on by default): `#[derive(StructStore)]`.
 //! - `serde`: values of any type that implements serde's traits ([`Struct`]'s `put` and `get_as`), and stores in JSON, YAML
 //!   and whatever else serde has a format for.
+//! - `stream`: [`Watch`] as a stream, for asynchronous programs.
 //! - `ndarray`: arrays of the `ndarray` crate as fields of bound structs, and views as such.
 //!
 //! Linux only, on x86-64 and aarch64.
@@ -134,6 +135,7 @@ mod journal;
 mod key;
 #[cfg(not(loom))]
 mod node;
+mod notice;
 #[cfg(not(loom))]
 mod orphans;
 #[cfg(not(loom))]
@@ -155,6 +157,9 @@ mod view;
 
 pub use error::{Error, Result};
 
+#[cfg(all(feature = "stream", not(loom)))]
+pub use handle::WatchStream;
+
 #[cfg(not(loom))]
 pub use {
     bind::{
@@ -163,9 +168,9 @@ pub use {
         TypedMapRef,
     },
     handle::{
-        Array, ArrayMut, ArrayRef, ArrayView, Bytes, BytesMut, BytesRef, CellElement, ElementCell,
+        Array, ArrayMut, ArrayRef, ArrayView, Bytes, BytesMut, BytesRef, Canceller, CellElement, ElementCell,
         FreeMemory, Get, Guard, Hold, Item, Lent, List, ListMut, ListRef, LockHolder, LockMode, Statistics,
-        Struct, StructMut, StructRef, Text, TextMut, TextRef, Usage,
+        Struct, StructMut, StructRef, Text, TextMut, TextRef, Usage, Watch,
     },
     key::Key,
     participants::Participant,

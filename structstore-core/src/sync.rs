@@ -172,7 +172,7 @@ mod model {
             }
         }
 
-        updates!(swap, fetch_or, fetch_and);
+        updates!(swap, fetch_add, fetch_or, fetch_and);
 
         pub(crate) fn compare_exchange(
             &self,

@@ -18,6 +18,7 @@ mod store;
 mod transaction;
 mod value_in;
 mod value_out;
+mod watch;
 
 use pyo3::prelude::*;
 
@@ -29,7 +30,7 @@ mod _structstore {
     #[pymodule_export]
     use super::{
         list::StructStoreList, lock::Lock, shared::StructStoreShared, statistics::Statistics,
-        store::StructStore, transaction::Transaction,
+        store::StructStore, transaction::Transaction, watch::Watch,
     };
 
     /// Does what the arguments of the command `structstore` say, the name of the program first. Returns the exit status.

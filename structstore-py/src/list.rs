@@ -10,10 +10,11 @@ use structstore::private::{self, Snapshot};
 use structstore::{Error, List, Value};
 
 use crate::error::{Exception, Failure, Result};
-use crate::lock::{Lock, Structure};
+use crate::lock::{Lock, Structure, duration};
 use crate::pickling::{self, Reduced};
 use crate::value_in::{self, Inputs, plain_scalar, type_name};
 use crate::value_out::{self, Place, Structs};
+use crate::watch::{self, Watch};
 
 /// Values in order, in a store; or, made from an iterable, a list of this process's own.
 ///
@@ -464,6 +465,24 @@ impl StructStoreList {
     #[pyo3(signature = (timeout=None))]
     fn write_lock(slf: &Bound<'_, Self>, timeout: Option<f64>) -> Result<Lock> {
         Lock::new(slf.py(), Structure::List(slf.clone().unbind()), true, timeout)
+    }
+
+    /// Tells what changes in the list and below it, whoever changes it. See Watch.
+    fn watch(&self) -> Result<Watch> {
+        Ok(self.list.watch()?.into())
+    }
+
+    /// Waits until something in the list or below it is changed; returns whether it was, within `timeout` seconds. What
+    /// changes between two calls is missed; watch() misses nothing.
+    #[pyo3(signature = (timeout=None))]
+    fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> Result<bool> {
+        let timeout = timeout.map(|seconds| duration(py, seconds)).transpose()?;
+        Ok(py.detach(|| self.list.wait(timeout))?)
+    }
+
+    /// Calls a function, in a thread of its own, with the paths of what changes, until stop() of what is returned.
+    fn on_change<'py>(&self, callback: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>> {
+        watch::subscribe(self.watch()?, callback)
     }
 
     /// A lock on the list and everything below it, for reading: others read, too, and nobody changes it.

@@ -51,11 +51,19 @@ impl Statistics {
         self.0.recoveries
     }
 
+    /// Those who are told of changes.
+    #[getter]
+    fn watchers(&self) -> u64 {
+        self.0.watchers
+    }
+
     fn __repr__(&self) -> String {
-        let structstore::Statistics { size, max_size, allocated, blocks, nodes, recoveries, .. } = self.0;
+        let structstore::Statistics {
+            size, max_size, allocated, blocks, nodes, recoveries, watchers, ..
+        } = self.0;
         format!(
             "Statistics(size={size}, max_size={max_size}, allocated={allocated}, blocks={blocks}, nodes={nodes}, \
-             recoveries={recoveries})"
+             recoveries={recoveries}, watchers={watchers})"
         )
     }
 }

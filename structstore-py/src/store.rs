@@ -12,7 +12,7 @@ use structstore::{Error, Key, Struct, Value};
 
 use crate::error::{Failure, Result, looked_for};
 use crate::list::StructStoreList;
-use crate::lock::{Lock, Structure};
+use crate::lock::{Lock, Structure, duration};
 use crate::object;
 use crate::pickling::{self, Reduced};
 use crate::shared::{Shared, StructStoreShared};
@@ -20,6 +20,7 @@ use crate::statistics::Statistics;
 use crate::transaction::Transaction;
 use crate::value_in::{self, Inputs, plain_scalar, type_name};
 use crate::value_out::{self, Place, Structs};
+use crate::watch::{self, Watch};
 
 /// How many names a representation shows.
 const SHOWN_NAMES: usize = 10;
@@ -680,6 +681,30 @@ impl StructStore {
     fn transaction(slf: &Bound<'_, Self>, timeout: Option<f64>) -> Result<Transaction> {
         let root = slf.get().root()?.into_owned();
         Transaction::new(slf.as_any(), root, timeout)
+    }
+
+    /// Tells what changes in the struct and below it, whoever changes it: `for paths in store.watch(): ...`. See Watch.
+    fn watch(&self) -> Result<Watch> {
+        self.with(|root| Ok(root.watch()?.into()))
+    }
+
+    /// Waits until something in the struct or below it is changed; returns whether it was, within `timeout` seconds. What
+    /// changes between two calls is missed; watch() misses nothing.
+    #[pyo3(signature = (timeout=None))]
+    fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> Result<bool> {
+        let timeout = timeout.map(|seconds| duration(py, seconds)).transpose()?;
+        let root = self.root()?;
+        Ok(py.detach(|| root.wait(timeout))?)
+    }
+
+    /// Calls a function, in a thread of its own, with the paths of what changes, until stop() of what is returned.
+    fn on_change<'py>(&self, callback: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>> {
+        watch::subscribe(self.watch()?, callback)
+    }
+
+    /// Tells those who watch the array of this name that it was written to in place, of which the store knows nothing.
+    fn touch(&self, name: &str) -> Result<()> {
+        Ok(self.root()?.touch(name)?)
     }
 
     /// A lock on the struct and everything below it, for reading: others read, too, and nobody changes it.

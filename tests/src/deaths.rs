@@ -279,6 +279,13 @@ pub fn cases() -> Vec<Case> {
             Ok(())
         }),
         Case::new("reorder a list", with_list, |store| list(store)?.reorder(&[3, 1, 0, 2])),
+        Case::new("watch, be told, and go", with_list, |store| {
+            let list = list(store)?;
+            let mut watch = list.watch()?;
+            list.push(6_i64)?;
+            assert_eq!(watch.changes()?, ["[4]"]);
+            Ok(())
+        }),
         Case::late("change in a guard", with_list, |store, ready| {
             let mut guard = list(&store)?.write()?;
             ready();

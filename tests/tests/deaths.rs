@@ -134,6 +134,31 @@ fn every_operation_survives_a_death_at_every_store() {
     println!("{} operations died at {points} points, beside a process that lives", cases.len());
 }
 
+/// What is different after a death is told, whoever had to undo, finish or release it.
+#[test]
+fn watchers_are_told_of_what_the_dead_have_changed() {
+    let cases: Vec<Case> = chosen().into_iter().filter(|case| case.name != "close").step_by(7).collect();
+    let points = sum_in_parallel(&cases, |case| {
+        for at in 1.. {
+            let segment = SegmentName::new("told");
+            let store = open(&segment);
+            case.prepare(&store).unwrap();
+            let (before, mut watch) = (store.to_value().unwrap(), store.watch().unwrap());
+            let died = dies(case, &segment, at);
+            store.check().unwrap();
+            if store.to_value().unwrap() != before {
+                let told = watch.wait(Some(LIMIT)).unwrap().unwrap_or_default();
+                assert!(!told.is_empty(), "{} died at store {at}, and nobody was told", case.name);
+            }
+            if !died {
+                return at - 1;
+            }
+        }
+        0
+    });
+    println!("{} operations died at {points} points, beside a process that watches", cases.len());
+}
+
 #[test]
 fn a_store_without_any_living_process_is_repaired_when_it_is_opened() {
     let cases: Vec<Case> = chosen().into_iter().step_by(9).collect();

@@ -178,7 +178,7 @@ fn checking_without_locks_takes_a_moment_of_rest() {
 
     let file = fs::File::options().write(true).open(name.path()).unwrap();
     // The number of nodes, by the statistics.
-    file.write_all_at(&9999_u64.to_le_bytes(), 9 * 8).unwrap();
+    file.write_all_at(&9999_u64.to_le_bytes(), 10 * 8).unwrap();
     let found = reader.check().unwrap_err().to_string();
     assert!(found.contains("the number of nodes: found 9999"), "{found}");
 }
@@ -192,4 +192,22 @@ fn checking_without_locks_tells_what_the_dead_have_left() {
     peer.kill();
     drop(peer);
     assert!(matches!(reader.check(), Err(Error::Abandoned { .. })));
+}
+
+#[test]
+fn who_only_looks_is_told_of_what_changes_and_of_nothing_else() {
+    let name = SegmentName::new("watch");
+    let store = counters(&name);
+    put_specimens(&store).unwrap();
+    store.nested("a.b").unwrap().nested("c[0]").unwrap().set("d\n", 1).unwrap();
+    let reader = observe(&name);
+    let mut watch = reader.watch().unwrap();
+    assert!(watch.changes().unwrap().is_empty());
+    store.at("a.b").unwrap().at("c[0]").unwrap().set("d\n", 2).unwrap();
+    store.at("a.b").unwrap().set("e.f", 2).unwrap();
+    store.set("matrix", ArrayValue::from_slice(&[1], &[2.0]).unwrap()).unwrap();
+    let mut changes = watch.changes().unwrap();
+    changes.sort();
+    assert_eq!(changes, [r#""a.b"."c[0]"."d\n""#, r#""a.b"."e.f""#, "matrix"]);
+    assert!(watch.changes().unwrap().is_empty());
 }

@@ -86,7 +86,12 @@ fn python(_: &Workspace, venv: &Venv<'_>) -> Result {
 fn rust(workspace: &Workspace, venv: &Venv<'_>) -> Result {
     let python = venv.python_with_wheel()?;
     let mut tests = workspace.cargo();
-    tests.args(["test", "--locked", "--features", "structstore-core/serde,structstore-core/ndarray"]);
+    tests.args([
+        "test",
+        "--locked",
+        "--features",
+        "structstore-core/serde,structstore-core/ndarray,structstore-core/stream",
+    ]);
     step::run(tests.env(PYTHON_FOR_TESTS, python).env(soak::SECONDS, "60"))
 }
 
@@ -99,7 +104,7 @@ fn deaths(workspace: &Workspace, _: &Venv<'_>) -> Result {
 fn doc(workspace: &Workspace, _: &Venv<'_>) -> Result {
     let mut doc = workspace.cargo();
     doc.args(["doc", "--no-deps", "--locked", "-p", "structstore-core", "-p", "structstore-derive"]);
-    doc.args(["--features", "structstore-core/serde,structstore-core/ndarray"]);
+    doc.args(["--features", "structstore-core/serde,structstore-core/ndarray,structstore-core/stream"]);
     step::run(doc.env("RUSTDOCFLAGS", "-D warnings"))
 }
 

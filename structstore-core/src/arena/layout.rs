@@ -40,6 +40,8 @@ pub(crate) struct Header {
     pub(crate) max_size: AtomicU64,
     /// The root node, as a slot payload. Changes when the store is re-initialised.
     pub(crate) root: AtomicU64,
+    /// How many watchers there are: who changes something looks no further while there are none.
+    pub(crate) watching: AtomicU64,
     /// Bytes in blocks other than tables, plus nodes in use. Statistics are changed in heap sections only.
     pub(crate) allocated: AtomicU64,
     /// Blocks in use other than tables.
@@ -50,7 +52,7 @@ pub(crate) struct Header {
     pub(crate) recoveries: AtomicU64,
     /// The first free node record's index plus one.
     pub(crate) free_nodes: AtomicU64,
-    pub(crate) tables: [Table; 4],
+    pub(crate) tables: [Table; 5],
     pub(crate) heap: Heap,
     /// One bit for each seat that a thread has claimed.
     pub(crate) claimed: [AtomicU64; CLAIMED],
@@ -140,15 +142,24 @@ impl Seat {
 #[repr(C, align(64))]
 pub(crate) struct Node {
     pub(crate) head: NodeHead,
-    /// Reserved for change notification.
-    pub(crate) watch: AtomicU64,
     /// Index plus one of the next node in the free list, the pending chain or the doomed chain.
     pub(crate) link: AtomicU64,
     /// Whether somebody died who held the node or something below it; see `arena/recovery.rs`.
     pub(crate) recovered: AtomicU64,
-    pub(crate) spare: [AtomicU64; 2],
     /// What the node's kind keeps.
     pub(crate) body: [AtomicU64; 8],
+}
+
+/// Somebody who wants to be told of changes of a node and of what lies below it.
+#[repr(C, align(64))]
+pub(crate) struct Watcher {
+    /// Participant + 1; 0 when free.
+    pub(crate) participant: AtomicU64,
+    /// The index of the node.
+    pub(crate) node: AtomicU64,
+    /// 1 while its marks are taken off, for which it does not count any more.
+    pub(crate) leaving: AtomicU64,
+    pub(crate) spare: [AtomicU64; 5],
 }
 
 /// A tagged cell: an inline scalar, or the name of a node.
@@ -182,6 +193,7 @@ pub(crate) enum TableId {
     Seats = 1,
     Lines = 2,
     Nodes = 3,
+    Watchers = 4,
 }
 
 /// A record type of a table.
@@ -197,7 +209,7 @@ macro_rules! shared {
         unsafe impl Shared for $type {}
     )*};
 }
-shared!(Header, LogEntry, Participant, Seat, SeatLine, Node, Slot, Field);
+shared!(Header, LogEntry, Participant, Seat, SeatLine, Node, Slot, Field, Watcher);
 
 macro_rules! record {
     ($($type:ty, $table:ident, $first:literal;)*) => {$(
@@ -212,6 +224,7 @@ record! {
     Seat, Seats, 16;
     SeatLine, Lines, 16;
     Node, Nodes, 32;
+    Watcher, Watchers, 16;
 }
 
 const _: () = {
@@ -234,6 +247,9 @@ pub(crate) const fn fingerprint() -> u64 {
         size_of::<Seat>(),
         size_of::<SeatLine>(),
         size_of::<Node>(),
+        size_of::<NodeHead>(),
+        size_of::<Watcher>(),
+        offset_of!(Header, watching),
         offset_of!(Node, body),
         size_of::<Field>(),
         offset_of!(Field, name),

@@ -11,6 +11,7 @@ pub(crate) mod layout;
 mod recovery;
 mod rest;
 mod seats;
+mod watchers;
 
 pub(crate) use block::BlockKind;
 pub(crate) use heap::{HeapGuard, Section};
@@ -306,6 +307,7 @@ impl Arena {
 
     /// Gives the place among the participants and all seats back.
     fn leave(&self) -> Result<()> {
+        self.drop_watchers(self.participant_index())?;
         for index in 0..self.used::<Seat>() {
             let seat = self.record::<Seat>(index)?;
             if seat.participant.load(Ordering::Acquire) == u64::from(self.participant_index()) + 1 {

@@ -6,7 +6,7 @@
 //! the kernel would grant the byte as well, and this one, when it comes across the same remains while it repairs.
 //!
 //! The order: the heap, since everything else needs it; the seats' operations, undone or finished, under the locks that
-//! the dead seats still hold; then these locks; leases; seats; last of all the participant itself. Each step leaves its
+//! the dead seats still hold; then these locks; leases and watchers; seats; last of all the participant itself. Each step leaves its
 //! remains findable until it is done, and may be done again, so that a repairer may die as well.
 
 use super::heap::participant_owner;
@@ -126,9 +126,11 @@ impl Arena {
                 if mode == Mode::Tree {
                     self.mark_recovered(node);
                 }
+                self.tell(node, mode);
             });
         }
         self.drop_leases(participant)?;
+        self.drop_watchers(participant)?;
         for seat in seats() {
             self.free_seat(seat)?;
         }

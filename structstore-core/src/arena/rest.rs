@@ -44,7 +44,14 @@ impl Arena {
                 _ => Ok(None),
             };
         }
-        let counts = [&header.root, &header.allocated, &header.blocks, &header.nodes, &header.free_nodes];
+        let counts = [
+            &header.root,
+            &header.watching,
+            &header.allocated,
+            &header.blocks,
+            &header.nodes,
+            &header.free_nodes,
+        ];
         let tables = header.tables.iter().map(|table| &table.used);
         for word in counts.into_iter().chain(tables).chain(heap.lists.iter().flatten()) {
             add(word);

@@ -254,7 +254,7 @@ impl<T: Field> Binding<T> {
                 }
                 Err(Error::Leased { .. }) => {
                     // Checking exclusively takes the arrays away from their views.
-                    self.guard(Mode::Tree, wait)?.release(self.handle.arena());
+                    self.guard(Mode::Tree, wait)?.release_unchanged(self.handle.arena());
                     wait.check()?;
                 }
                 Err(error) => return Err(error),

@@ -210,7 +210,7 @@ impl Near<'_> {
         let mode = if self.store.nesting && self.own()?.shared { Mode::Shared } else { Mode::Node };
         let held = self.acquire(mode, &Wait::FOREVER)?;
         let lease = Lease::take(arena, block_of(self.record));
-        held.release(arena);
+        held.release_unchanged(arena);
         ArrayView::new(arena, lease?)
     }
 }

@@ -44,6 +44,8 @@ pub struct Statistics {
     pub nodes: u64,
     /// How often the remains of a process that died were repaired.
     pub recoveries: u64,
+    /// Those who are told of changes; see [`Watch`](crate::Watch).
+    pub watchers: u64,
 }
 
 impl Struct {
@@ -63,6 +65,7 @@ impl Struct {
             blocks: load(&header.blocks),
             nodes: load(&header.nodes),
             recoveries: load(&header.recoveries),
+            watchers: load(&header.watching),
         }
     }
 
@@ -104,7 +107,8 @@ impl Struct {
         let whole = arena.header().root.load(Ordering::Acquire) == raw.payload;
         let parent = self.handle.record().head.parent.load(Ordering::Acquire);
         let parent = parent.checked_sub(1).map(|parent| parent as u32);
-        node::check(arena, raw, parent, whole, seat)
+        node::check(arena, raw, parent, whole, seat)?;
+        arena.check_watchers()
     }
 
     fn check_unlocked(&self) -> BoxedResult<()> {

@@ -42,7 +42,7 @@ macro_rules! leaf {
         /// ```
         #[derive(Clone)]
         pub struct $kind {
-            handle: Handle,
+            pub(super) handle: Handle,
         }
 
         impl $kind {

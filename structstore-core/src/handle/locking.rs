@@ -8,6 +8,7 @@ use crate::arena::layout::Node;
 use crate::error::{BoxedResult as Result, Error};
 use crate::journal::{Operation, refuse_above};
 use crate::lock::{Locker, Mode, NodeHead, NodeId, Own, OwnSeat, Wait};
+use crate::notice;
 
 /// A lock that this thread has, to be given back; nothing if one that it had before covers the node.
 ///
@@ -123,10 +124,28 @@ impl Held {
         self.release(arena);
     }
 
-    /// Gives the lock back, on whichever thread.
+    /// Gives the lock back, on whichever thread, and tells who watches what it covered.
     #[inline(always)]
     pub(crate) fn release(self, arena: &Arena) {
-        if self.slot() == NONE || self.is_inherited(arena) {
+        if arena.watching() && self.mode() != Mode::Shared && !self.is_none(arena) {
+            let concerned = notice::count(arena, self.index(), self.mode());
+            self.release_unchanged(arena);
+            concerned.wake();
+        } else {
+            self.release_unchanged(arena);
+        }
+    }
+
+    /// Whether there is nothing to be given back, in this process.
+    #[inline(always)]
+    fn is_none(self, arena: &Arena) -> bool {
+        self.slot() == NONE || self.is_inherited(arena)
+    }
+
+    /// Gives a lock back under which nothing was changed that others could see.
+    #[inline(always)]
+    pub(crate) fn release_unchanged(self, arena: &Arena) {
+        if self.is_none(arena) {
             return;
         }
         let seat = arena.seat_if_any().map(|seat| seat.own).filter(|seat| seat.index == self.seat());

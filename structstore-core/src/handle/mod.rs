@@ -16,9 +16,12 @@ mod locking;
 mod locks;
 mod look;
 mod parts;
+#[cfg(feature = "stream")]
+mod stream;
 mod token;
 mod transaction;
 mod usage;
+mod watch;
 
 pub(crate) use access::{Access, at_most, lend_scalar};
 pub use access::{Guard, Hold, Lent};
@@ -34,9 +37,12 @@ pub use list::{List, ListMut, ListRef};
 pub(crate) use locking::{Held, acquire, exclusively, operate};
 pub use locks::{LockHolder, LockMode};
 pub use look::Look;
+#[cfg(feature = "stream")]
+pub use stream::WatchStream;
 pub use token::{Lock, Origin};
 pub use transaction::Transaction;
 pub use usage::{FreeMemory, Usage};
+pub use watch::{Canceller, Watch};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -114,8 +120,7 @@ impl Handle {
     /// A node that a slot of this store names, as [`Handle::child`], for as long as this handle is there.
     #[inline]
     fn child_near(&self, raw: Raw) -> Result<Near<'_>> {
-        let (id, record) = node::resolve(self.arena(), raw)?;
-        Ok(Near { store: &self.store, id, record })
+        self.near().child(raw)
     }
 
     /// Locks the node.
@@ -239,7 +244,7 @@ impl Handle {
                 }
                 Err(error) if matches!(*error, Error::LockTimeout { .. }) => {
                     drop(operation);
-                    self.acquire(Mode::Node, &Wait::FOREVER)?.release(self.arena());
+                    self.acquire(Mode::Node, &Wait::FOREVER)?.release_unchanged(self.arena());
                 }
                 Err(error) => return Err(error),
             }
@@ -324,7 +329,14 @@ pub(crate) struct Near<'a> {
     record: &'a Node,
 }
 
-impl Near<'_> {
+impl<'a> Near<'a> {
+    /// A node that a slot of this store names.
+    #[inline(always)]
+    fn child(self, raw: Raw) -> Result<Near<'a>> {
+        let (id, record) = node::resolve(&self.store.arena, raw)?;
+        Ok(Near { store: self.store, id, record })
+    }
+
     #[inline(always)]
     fn acquire(self, mode: Mode, wait: &Wait) -> Result<Held> {
         acquire(&self.store.arena, &self.record.head, self.id, mode, wait, self.store.nesting)

@@ -15,16 +15,18 @@ mod wait;
 mod word;
 
 #[cfg(all(test, loom))]
-mod model;
+pub(crate) mod model;
 
 pub(crate) use hold::{HOLDS, SeatLine};
 pub(crate) use optimistic::optimistic;
+pub(crate) use protocol::is_below;
 pub(crate) use protocol::{Locker, Own, bury};
 pub(crate) use wait::Wait;
 pub use wait::WaitHooks;
 pub(crate) use word::{MAX_SEATS, is_awaited, owner_seat};
 
 use crate::error::BoxedResult as Result;
+use crate::notice::NoticeWords;
 use crate::sync::AtomicU64;
 
 /// How deep structures may nest, and thus the bound of every walk towards the root.
@@ -60,6 +62,8 @@ pub(crate) struct NodeHead {
     pub(crate) identity: AtomicU64,
     /// Index of the parent plus one; 0 for a root.
     pub(crate) parent: AtomicU64,
+    /// Who wants to be told of changes, and what has changed.
+    pub(crate) notice: NoticeWords,
 }
 
 /// The memory in which nodes and seats live.

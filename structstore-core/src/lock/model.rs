@@ -10,23 +10,27 @@ use loom::thread;
 
 use super::{Locker, Mode, NodeHead, NodeId, OwnSeat, SeatLine, Space, Wait, bury, generation, optimistic};
 use crate::error::{BoxedResult as Result, Error};
+use crate::notice::NoticeWords;
 use crate::sync::{AtomicU64, Ordering, mortal};
 
-const ROOT: u32 = 0;
-const A: u32 = 1;
-const B: u32 = 2;
+pub(crate) const ROOT: u32 = 0;
+pub(crate) const A: u32 = 1;
+pub(crate) const B: u32 = 2;
 
-struct Tree {
+pub(crate) struct Tree {
     heads: Vec<NodeHead>,
     lines: Vec<SeatLine>,
     slots: Vec<UnsafeCell<u64>>,
-    pairs: Vec<[AtomicU64; 2]>,
+    pub(crate) pairs: Vec<[AtomicU64; 2]>,
     /// What a seat was changing, as a journal would say: which pair, plus one, and what it was. None where nobody dies,
     /// which leaves less to be explored.
     journals: Vec<[AtomicU64; 2]>,
     /// Whether the seat of a thread that died has been repaired; who holds it repairs.
     repaired: Mutex<bool>,
     dead: loom::sync::atomic::AtomicBool,
+    /// The nodes that seats watch, plus one, and how many there are.
+    pub(crate) watched: Vec<AtomicU64>,
+    pub(crate) watching: AtomicU64,
 }
 
 // SAFETY: the cells are what the locks under test protect; loom reports conflicting accesses.
@@ -57,11 +61,12 @@ impl Space for Tree {
 }
 
 impl Tree {
-    fn new(seats: usize) -> Tree {
+    pub(crate) fn new(seats: usize) -> Tree {
         let head = |parent| NodeHead {
             word: AtomicU64::new(0),
             identity: AtomicU64::new(1 << 32),
             parent: AtomicU64::new(parent),
+            notice: NoticeWords::new(),
         };
         let line = || SeatLine { high: AtomicU64::new(0), slots: std::array::from_fn(|_| AtomicU64::new(0)) };
         Tree {
@@ -72,6 +77,8 @@ impl Tree {
             journals: Vec::new(),
             repaired: Mutex::new(false),
             dead: loom::sync::atomic::AtomicBool::new(false),
+            watched: (0..seats).map(|_| AtomicU64::new(0)).collect(),
+            watching: AtomicU64::new(0),
         }
     }
 
@@ -95,7 +102,7 @@ impl Tree {
         }
     }
 
-    fn touch(&self, seat: u32, index: u32, mode: Mode) {
+    pub(crate) fn touch(&self, seat: u32, index: u32, mode: Mode) {
         let journal = self.journals.get(seat as usize);
         for covered in Tree::covered(index, mode) {
             match mode {
@@ -124,7 +131,7 @@ impl Tree {
         }
     }
 
-    fn lock(&self, seat: u32, index: u32, mode: Mode) -> Result<usize> {
+    pub(crate) fn lock(&self, seat: u32, index: u32, mode: Mode) -> Result<usize> {
         self.lock_as(seat, self.id(index), mode)
     }
 
@@ -140,7 +147,7 @@ impl Tree {
         Locker::new(self, OwnSeat { index: seat, line: &self.lines[seat as usize] })
     }
 
-    fn release(&self, seat: u32, index: u32, mode: Mode, slot: usize) {
+    pub(crate) fn release(&self, seat: u32, index: u32, mode: Mode, slot: usize) {
         self.locker(seat).release(&self.heads[index as usize], mode, slot);
         self.lines[seat as usize].settle(slot);
     }
@@ -173,6 +180,14 @@ impl Tree {
         *repaired = true;
     }
 
+    /// What a node's cell holds, for who has a lock on it.
+    pub(crate) fn value(&self, index: u32) -> u64 {
+        self.slots[index as usize].with(|slot| {
+            // SAFETY: the lock under test allows reading.
+            unsafe { *slot }
+        })
+    }
+
     /// Reads a pair without locking. Disturbed reads are discarded.
     fn read(&self, seat: Option<u32>, index: u32) {
         let head = self.head(index).unwrap();
@@ -186,7 +201,7 @@ impl Tree {
     }
 }
 
-fn model(preemptions: usize, run: impl Fn() + Sync + Send + 'static) {
+pub(crate) fn model(preemptions: usize, run: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(preemptions);
     builder.max_branches = 100_000;

@@ -113,9 +113,9 @@ impl<'a, S: Space> Locker<'a, S> {
                 |seat, other| match hold::mode(other) {
                     Mode::Shared => {
                         let node = hold::index(other);
-                        if node == id.index || (mode == Mode::Tree && self.is_below(node, id.index)?) {
+                        if node == id.index || (mode == Mode::Tree && is_below(self.space, node, id.index)?) {
                             Ok(Some(Conflict::InPlace))
-                        } else if self.is_below(id.index, node)? {
+                        } else if is_below(self.space, id.index, node)? {
                             Ok(Some(Conflict::Back))
                         } else {
                             Ok(None)
@@ -228,13 +228,13 @@ impl<'a, S: Space> Locker<'a, S> {
     #[cold]
     fn add_own(&self, own: &mut Own, hold: u64, index: u32) -> Result<()> {
         let held = hold::index(hold);
-        if held == index || self.is_below(index, held)? {
+        if held == index || is_below(self.space, index, held)? {
             match hold::mode(hold) {
                 Mode::Shared => own.shared = true,
                 Mode::Node => own.exclusive |= held == index,
                 Mode::Tree => own.exclusive = true,
             }
-        } else if self.is_below(held, index)? {
+        } else if is_below(self.space, held, index)? {
             match hold::mode(hold) {
                 Mode::Shared => own.shared_below = true,
                 _ => own.exclusive_below = true,
@@ -294,28 +294,11 @@ impl<'a, S: Space> Locker<'a, S> {
         Err(Error::corrupt("parent links", "no end", "a chain to the root"))
     }
 
-    /// Whether `node` lies strictly below `top`.
-    fn is_below(&self, node: u32, top: u32) -> Result<bool> {
-        let mut parent = self.space.head(node)?.parent.load(Ordering::Acquire);
-        for _ in 0..MAX_DEPTH {
-            if parent == 0 {
-                return Ok(false);
-            }
-            let index = index_of(parent)?;
-            if index == top {
-                return Ok(true);
-            }
-            parent = self.space.head(index)?.parent.load(Ordering::Acquire);
-        }
-        // A chain without end belongs to a record that is being reused; its locker will find that out.
-        Ok(false)
-    }
-
     /// Whether an exclusive hold of another seat is backed by its word and lies strictly below `top`.
     fn counts_below(&self, seat: u32, other: u64, top: u32) -> Result<bool> {
         let node = hold::index(other);
         let owned = word::owner(self.space.head(node)?.word.load(Ordering::Acquire)) == word::owner_of(seat);
-        Ok(owned && self.is_below(node, top)?)
+        Ok(owned && is_below(self.space, node, top)?)
     }
 
     /// Looks at the holds of all other seats; waits in place where `conflict` says so. Returns a hold for which
@@ -390,6 +373,23 @@ pub(crate) fn bury<S: Space>(space: &S, seat: u32, line: &SeatLine, orphan: impl
         }
     }
     line.high.store(0, Ordering::Release);
+}
+
+/// Whether `node` lies strictly below `top`.
+pub(crate) fn is_below<S: Space>(space: &S, node: u32, top: u32) -> Result<bool> {
+    let mut parent = space.head(node)?.parent.load(Ordering::Acquire);
+    for _ in 0..MAX_DEPTH {
+        if parent == 0 {
+            return Ok(false);
+        }
+        let index = index_of(parent)?;
+        if index == top {
+            return Ok(true);
+        }
+        parent = space.head(index)?.parent.load(Ordering::Acquire);
+    }
+    // A chain without end belongs to a record that is being reused; its locker will find that out.
+    Ok(false)
 }
 
 fn index_of(parent: u64) -> Result<u32> {

@@ -67,6 +67,14 @@ impl Wait {
         Ok(())
     }
 
+    /// Runs a sleep as the runtime wants it.
+    pub(crate) fn asleep(sleep: &mut dyn FnMut()) {
+        match HOOKS.get() {
+            Some(hooks) => (hooks.asleep)(sleep),
+            None => sleep(),
+        }
+    }
+
     /// Sleeps until `word` may have changed from `observed`. `before_sleeping` runs if spinning did not help.
     ///
     /// WAITERS is set by compare-and-swap on the exact value observed, so that a change in between is never
@@ -100,9 +108,11 @@ impl Wait {
             Some((start, timeout)) => timeout.saturating_sub(start.elapsed()).min(SLICE),
             None => SLICE,
         };
-        match HOOKS.get() {
-            Some(hooks) if !self.brief => (hooks.asleep)(&mut || futex_wait(word, armed, slice)),
-            _ => futex_wait(word, armed, slice),
+        let mut sleep = || futex_wait(word, armed, slice);
+        if self.brief {
+            sleep()
+        } else {
+            Wait::asleep(&mut sleep)
         }
         if word.load(Ordering::Relaxed) == armed {
             suspect();

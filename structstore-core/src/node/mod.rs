@@ -21,8 +21,8 @@ pub(crate) use build::{Aside, build, build_block, copy_array, depth_of};
 pub(crate) use check::check;
 pub(crate) use path::{path_of, route_of};
 pub(crate) use read::{
-    Copied, Extent, Shallow, copy_bytes, copy_bytes_node, read_bytes_node, read_shallow, read_text_node,
-    read_value, write_image,
+    Copied, Extent, Shallow, Slots, copy_bytes, copy_bytes_node, read_bytes_node, read_shallow, read_slots,
+    read_text_node, read_value, write_image,
 };
 
 use crate::arena::Arena;
@@ -87,6 +87,11 @@ impl Raw {
     #[inline]
     pub(crate) fn plain_value(self) -> Result<Value<'static>> {
         Ok(crate::value::decode_scalar(self.kind()?, self.payload)?.map_or(Value::Null, Value::Scalar))
+    }
+
+    /// Whether it is the same value, or the same node, as another one.
+    pub(crate) fn same_value(self, other: Raw) -> bool {
+        self.tag as u8 == other.tag as u8 && self.payload == other.payload
     }
 
     pub(crate) fn declared(self) -> bool {

@@ -39,14 +39,7 @@ pub(crate) fn read_shallow(arena: &Arena, node: &Node) -> Result<Shallow> {
         Kind::Bytes => Shallow::Bytes(read_bytes_node(arena, node)?),
         Kind::List => Shallow::List(list::items(arena, node)?),
         Kind::Array => Shallow::Array(read_array(arena, node)?),
-        _ => Shallow::Struct(
-            structure::fields(arena, node)
-                .map(|found| {
-                    let field = found?.field;
-                    Ok((structure::name(arena, field)?, Raw::load(&field.slot)))
-                })
-                .collect::<Result<_>>()?,
-        ),
+        _ => Shallow::Struct(fields(arena, node)?),
     })
 }
 
@@ -285,4 +278,67 @@ fn read_array(arena: &Arena, node: &Node) -> Result<ArrayValue<'static>> {
     // copied is bytes, of which any are an element.
     unsafe { std::ptr::copy_nonoverlapping(source, data.as_mut_ptr(), data.len()) };
     Ok(ArrayValue::new(header.dtype, &header.shape, data)?)
+}
+
+/// The slots of a struct or list, as a watcher compares them.
+pub(crate) enum Slots {
+    /// No name where it is the one known at this place.
+    Fields(Vec<(Option<String>, Raw)>),
+    Items(Vec<Raw>),
+    /// It has none; a digest of what it holds. None of an array whose elements were not to be read.
+    None(Option<u64>),
+}
+
+/// The slots of a node, or a digest of its contents.
+pub(crate) fn read_slots<N: AsRef<str>>(
+    arena: &Arena,
+    node: &Node,
+    known: &[N],
+    with_elements: bool,
+) -> Result<Slots> {
+    Ok(match kind_of(node)? {
+        Kind::Text | Kind::Bytes => Slots::None(Some(digest(0, copy_bytes_node(arena, node)?.bytes()))),
+        Kind::List => Slots::Items(list::items(arena, node)?),
+        Kind::Array if !with_elements => Slots::None(None),
+        Kind::Array => {
+            let (header, source) = array_block(arena, node)?;
+            let shape = header.shape.iter().flat_map(|extent| extent.to_le_bytes()).collect::<Vec<_>>();
+            let mut sum = digest(digest(0, header.dtype.descr().as_bytes()), &shape);
+            let mut buffer = vec![0; PIECE.min(header.bytes as usize)];
+            for start in (0..header.bytes as usize).step_by(PIECE) {
+                let piece = buffer.len().min(header.bytes as usize - start);
+                // SAFETY: within the elements, as checked, and within the buffer. Others may write there meanwhile; what
+                // is copied is bytes.
+                unsafe { std::ptr::copy_nonoverlapping(source.add(start), buffer.as_mut_ptr(), piece) };
+                sum = digest(sum, &buffer[..piece]);
+            }
+            Slots::None(Some(sum))
+        }
+        _ => {
+            let mut known = known.iter();
+            let field = |found: Result<structure::Found<'_>>| {
+                let field = found?.field;
+                let name = structure::copy_name(arena, field)?;
+                let same = known.next().is_some_and(|known| known.as_ref().as_bytes() == name.bytes());
+                let name = if same { None } else { Some(name.text()?.to_owned()) };
+                Ok((name, Raw::load(&field.slot)))
+            };
+            Slots::Fields(structure::fields(arena, node).map(field).collect::<Result<_>>()?)
+        }
+    })
+}
+
+/// How many bytes of an array are copied out at once.
+const PIECE: usize = 64 << 10;
+
+fn digest(before: u64, bytes: &[u8]) -> u64 {
+    rapidhash::v3::rapidhash_v3(bytes) ^ before.rotate_left(1)
+}
+
+fn fields(arena: &Arena, node: &Node) -> Result<Vec<(String, Raw)>> {
+    let field = |found: Result<structure::Found<'_>>| {
+        let field = found?.field;
+        Ok((structure::name(arena, field)?, Raw::load(&field.slot)))
+    };
+    structure::fields(arena, node).map(field).collect()
 }

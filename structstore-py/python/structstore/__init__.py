@@ -54,6 +54,7 @@ from ._structstore import (
     TooManyError,
     Transaction,
     UnsupportedError,
+    Watch,
     WrongTypeError,
     __version__,
 )
@@ -94,6 +95,7 @@ __all__ = [
     "TooManyError",
     "Transaction",
     "UnsupportedError",
+    "Watch",
     "WrongTypeError",
     "__version__",
 ]

@@ -70,6 +70,30 @@ fn run(arguments: &[&str]) -> Result<()> {
             drop((first, second));
             Ok(())
         }
+        // Sets `pong` to what `ping` becomes, until it has become so much.
+        ("answer", [until]) => {
+            let (ping, pong) = (store.at("ping")?, store.at("pong")?);
+            let mut watch = ping.watch()?;
+            println!("watching");
+            let (mut answered, until) = (0, number(until)? as u64);
+            while answered < until {
+                let asked = ping.get::<u64>("n")?;
+                if asked == answered {
+                    let Some(_) = watch.wait(Some(Duration::from_secs(60)))? else { return usage() };
+                } else {
+                    pong.set("n", asked)?;
+                    answered = asked;
+                }
+            }
+            Ok(())
+        }
+        // Watches a field for ever.
+        ("watch forever", [field]) => {
+            let watch = store.at(*field)?.watch()?;
+            println!("watching");
+            watch.for_each(drop);
+            Ok(())
+        }
         // Reads a field for ever.
         ("observe forever", [field]) => {
             let _guard = store.at(*field)?.read()?;

@@ -1,0 +1,137 @@
+//! The registry of watchers: which nodes somebody wants to be told about.
+//!
+//! Records and marks change under the heap lock: the record comes before the marks and goes after them, so that the marks
+//! of a watcher that died on its way in or out are found, and taken off. Who tells watchers reads records without it.
+
+use std::collections::HashSet;
+
+use super::layout::{Node, Watcher};
+use super::{Arena, HeapGuard};
+use crate::error::{BoxedResult as Result, Error};
+use crate::lock::Mode;
+use crate::notice::{self, Notices};
+use crate::sync::Ordering;
+
+/// The most watchers of a segment at a time.
+const MAX_WATCHERS: u32 = 1 << 16;
+
+impl Arena {
+    /// Whether there is any watcher.
+    #[inline(always)]
+    pub(crate) fn watching(&self) -> bool {
+        self.header().watching.load(Ordering::Relaxed) != 0
+    }
+
+    /// Registers this process as a watcher of a node. Returns the watcher's place.
+    pub(crate) fn watch(&self, node: u32) -> Result<u32> {
+        if !self.writable() {
+            return Err(Error::ReadOnly { place: self.place() }.into());
+        }
+        let mut heap = HeapGuard::lock(self, self.owner());
+        let place = self.free_place()?;
+        let mut section = heap.section();
+        section.ensure::<Watcher>(place)?;
+        let record = self.record::<Watcher>(place)?;
+        section.set(&record.node, node.into())?;
+        section.set(&record.participant, u64::from(self.participant_index()) + 1)?;
+        let watching = &self.header().watching;
+        section.set(watching, watching.load(Ordering::Relaxed) + 1)?;
+        section.commit();
+        notice::mark(self, node)?;
+        Ok(place)
+    }
+
+    fn free_place(&self) -> Result<u32> {
+        let used = self.used::<Watcher>();
+        for place in 0..used.min(MAX_WATCHERS) {
+            if self.record::<Watcher>(place)?.participant.load(Ordering::Relaxed) == 0 {
+                return Ok(place);
+            }
+        }
+        if used >= MAX_WATCHERS {
+            return Err(Error::TooMany { what: "watchers", limit: MAX_WATCHERS as usize }.into());
+        }
+        Ok(used)
+    }
+
+    /// Removes a watcher, of whomever. May be done again where somebody died over it.
+    pub(crate) fn unwatch(&self, place: u32) -> Result<()> {
+        let mut heap = HeapGuard::lock(self, self.owner());
+        let record = self.record::<Watcher>(place)?;
+        record.leaving.store(1, Ordering::Release);
+        // Above a node that is gone there is nothing to be found; its marks cost whoever has it next a look.
+        let _ = notice::unmark(self, record.node.load(Ordering::Relaxed) as u32);
+        let mut section = heap.section();
+        section.set(&record.leaving, 0)?;
+        section.set(&record.participant, 0)?;
+        let watching = &self.header().watching;
+        section.set(watching, watching.load(Ordering::Relaxed).saturating_sub(1))?;
+        section.commit();
+        Ok(())
+    }
+
+    /// Whether a watcher is this process's own, and not that of the parent from which it was inherited.
+    pub(crate) fn is_own_watcher(&self, place: u32) -> bool {
+        let owner = self.record::<Watcher>(place).map(|record| record.participant.load(Ordering::Acquire));
+        owner.is_ok_and(|owner| owner == u64::from(self.participant_index()) + 1)
+    }
+
+    /// Removes all watchers of a participant.
+    pub(super) fn drop_watchers(&self, participant: u32) -> Result<()> {
+        for place in 0..self.used::<Watcher>().min(MAX_WATCHERS) {
+            let owner = self.record::<Watcher>(place)?.participant.load(Ordering::Acquire);
+            if owner == u64::from(participant) + 1 {
+                self.unwatch(place)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Verifies that watchers are counted, and that nodes are marked that they watch, and no others. Who may not write
+    /// finds out by itself whether anything was changed meanwhile.
+    pub(crate) fn check_watchers(&self) -> Result<()> {
+        let _heap = self.writable().then(|| HeapGuard::lock(self, self.owner()));
+        let (mut count, mut watched) = (0, HashSet::new());
+        for place in 0..self.used::<Watcher>().min(MAX_WATCHERS) {
+            let record = self.record::<Watcher>(place)?;
+            if record.participant.load(Ordering::Relaxed) != 0 {
+                count += 1;
+                watched.insert(record.node.load(Ordering::Relaxed));
+            }
+        }
+        let watching = self.header().watching.load(Ordering::Relaxed);
+        if watching != count {
+            return Err(Error::corrupt("the watchers", watching, "as many as are registered"));
+        }
+        for index in 0..self.used::<Node>() {
+            if self.node(index)?.head.notice.is_watched() != watched.contains(&index.into()) {
+                let expected = "a mark if it is watched, and only then";
+                return Err(Error::corrupt(
+                    format_args!("the watch word of node {index}"),
+                    "another",
+                    expected,
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells watchers of a change that was not made under a lock, or by somebody who died over it.
+    pub(crate) fn tell(&self, node: u32, mode: Mode) {
+        if self.watching() {
+            notice::count(self, node, mode).wake();
+        }
+    }
+}
+
+impl Notices for Arena {
+    fn watched(&self, mut visit: impl FnMut(u32)) {
+        for place in 0..self.used::<Watcher>().min(MAX_WATCHERS) {
+            let Ok(record) = self.record::<Watcher>(place) else { return };
+            if record.participant.load(Ordering::Acquire) != 0 && record.leaving.load(Ordering::Acquire) == 0
+            {
+                visit(record.node.load(Ordering::Acquire) as u32);
+            }
+        }
+    }
+}

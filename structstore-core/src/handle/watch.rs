@@ -1,0 +1,531 @@
+//! Watches: being told what changes.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use super::{Array, Bytes, Handle, List, Near, Struct, Text};
+use crate::error::{BoxedResult, Error, Result, join, quoted};
+use crate::lock::{MAX_DEPTH, Mode, NodeId, Wait, generation};
+use crate::node::{self, Raw, Slots};
+use crate::notice::{Counts, SLICE};
+use crate::store::Store;
+use crate::sync::{Ordering as SharedOrdering, fence};
+
+/// How often a watch of a store that is attached read-only looks, for nobody knows of it.
+const POLL: Duration = Duration::from_millis(20);
+
+/// Tells what changes in a part of a store, whoever changes it, in whichever process.
+///
+/// It remembers what the part looked like when it was made, and then when it was looked at last; what is told is the
+/// difference, as paths from that part: `"pose.x"`, `"items[2]"`. However slow the watcher is and however often something
+/// changes, it is told once, and then finds the newest state there. An empty path means the part itself: a text or
+/// array, or a list that became shorter.
+///
+/// As an iterator it waits for changes, and ends when it is [cancelled](Watch::canceller) or, after an error, for good.
+///
+/// What is written into an array through a view is not seen unless [`Array::touch`] announces it. Watching needs some
+/// memory for each field below the part, and a store that is attached read-only is looked at fifty times a second, as a
+/// whole.
+///
+/// ```
+/// use structstore::{StructStore, Value};
+///
+/// let store = StructStore::new();
+/// store.nested("pose")?.set("x", 1.0)?;
+/// let mut watch = store.watch()?;
+/// assert!(watch.changes()?.is_empty());
+///
+/// for x in 0..100 {
+///     store.at("pose")?.set("x", x)?;
+/// }
+/// store.set("mode", "auto")?;
+/// assert_eq!(watch.changes()?, ["mode", "pose.x"]);
+/// assert!(watch.changes()?.is_empty());
+/// # Ok::<(), structstore::Error>(())
+/// ```
+pub struct Watch {
+    handle: Handle,
+    registration: Registration,
+    seen: Seen,
+    /// What was found in a look that failed.
+    found: Vec<String>,
+    cancelled: Arc<AtomicBool>,
+    failed: bool,
+}
+
+/// Ends a [`Watch`], from any thread.
+///
+/// ```
+/// let store = structstore::StructStore::new();
+/// let watch = store.watch()?;
+/// let canceller = watch.canceller();
+/// let watching = std::thread::spawn(move || watch.count());
+/// canceller.cancel();
+/// assert_eq!(watching.join().unwrap(), 0);
+/// # Ok::<(), structstore::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Canceller {
+    handle: Handle,
+    cancelled: Arc<AtomicBool>,
+}
+
+impl Canceller {
+    /// Wakes the watch if it waits. It tells nothing any more.
+    pub fn cancel(&self) {
+        self.cancelled.store(true, Ordering::SeqCst);
+        fence(SharedOrdering::SeqCst);
+        if self.handle.arena().writable() {
+            self.handle.record().head.notice.wake();
+        }
+    }
+}
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = node::path_of(self.handle.arena(), self.handle.id());
+        f.debug_struct("Watch").field("path", &path).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Canceller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Canceller").field("cancelled", &self.cancelled).finish_non_exhaustive()
+    }
+}
+
+impl Watch {
+    fn new(handle: &Handle) -> Result<Watch> {
+        let make = || {
+            let registration = Registration::new(handle)?;
+            let mut seen = Seen::new();
+            let uncounted = registration.place.is_none();
+            let mut round = Round { silent: true, everything: true, uncounted, ..Round::default() };
+            seen.look(handle.near(), &mut round)?;
+            let (found, cancelled) = (Vec::new(), Arc::default());
+            Ok(Watch { handle: handle.clone(), registration, seen, found, cancelled, failed: false })
+        };
+        make().map_err(|error: Box<Error>| handle.locate(error))
+    }
+
+    /// What can end this watch from another thread.
+    pub fn canceller(&self) -> Canceller {
+        Canceller { handle: self.handle.clone(), cancelled: Arc::clone(&self.cancelled) }
+    }
+
+    /// What has changed since the last look, without waiting for more. A part that somebody is changing is waited for.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StaleHandle`] if the part was removed, [`Error::HeldByGuard`] if this thread holds it.
+    pub fn changes(&mut self) -> Result<Vec<String>> {
+        self.look().map_err(|error| self.handle.locate(error))
+    }
+
+    /// Waits until something changes, and says what; `None` if nothing did for so long, or if it is cancelled.
+    ///
+    /// # Errors
+    ///
+    /// As [`Watch::changes`].
+    pub fn wait(&mut self, timeout: Option<Duration>) -> Result<Option<Vec<String>>> {
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        loop {
+            if self.cancelled.load(Ordering::SeqCst) {
+                return Ok(None);
+            }
+            let changes = self.changes()?;
+            if !changes.is_empty() {
+                return Ok(Some(changes));
+            }
+            let slept =
+                self.registration.sleep(&self.handle, self.seen.counts.below, deadline, &self.cancelled);
+            if !slept.map_err(|error| self.handle.locate(error))? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// How often something was changed while somebody watched. Grows with each change, also those that changed a value
+    /// to what it was.
+    pub fn version(&self) -> u64 {
+        self.handle.record().head.notice.below()
+    }
+
+    fn look(&mut self) -> BoxedResult<Vec<String>> {
+        // In a child, whose parent's watch this was, nobody has counted for it; without write permission nobody does.
+        let uncounted = self.registration.renew(&self.handle)? || self.registration.place.is_none();
+        let mut round = Round {
+            changes: std::mem::take(&mut self.found),
+            everything: uncounted,
+            uncounted,
+            ..Round::default()
+        };
+        let looked = self.seen.look(self.handle.near(), &mut round);
+        if looked.is_err() {
+            self.found = round.changes;
+            looked.map(|()| Vec::new())
+        } else {
+            Ok(round.changes)
+        }
+    }
+}
+
+impl Iterator for Watch {
+    type Item = Result<Vec<String>>;
+
+    fn next(&mut self) -> Option<Result<Vec<String>>> {
+        if self.failed {
+            return None;
+        }
+        let next = self.wait(None).transpose();
+        self.failed = matches!(next, Some(Err(_)));
+        next
+    }
+}
+
+macro_rules! watches {
+    ($($type:ident),*) => {$(
+        impl $type {
+            /// Tells from now on what changes here and below, whoever changes it; see [`Watch`].
+            ///
+            /// # Errors
+            ///
+            /// [`Error::HeldByGuard`] if this thread holds a part of it, [`Error::StaleHandle`],
+            /// [`Error::OutOfSpace`].
+            pub fn watch(&self) -> Result<Watch> {
+                Watch::new(&self.handle)
+            }
+
+            /// Waits until something here or below is changed, for at most `timeout`. Says whether it was. What changes
+            /// between two calls is missed: who must not miss anything keeps a [`Watch`].
+            ///
+            /// # Errors
+            ///
+            /// As for [`Watch`].
+            pub fn wait(&self, timeout: Option<Duration>) -> Result<bool> {
+                wait(&self.handle, timeout)
+            }
+        }
+    )*};
+}
+watches!(Struct, List, Text, Bytes, Array);
+
+impl Array {
+    /// Tells those who watch the array that elements were changed through a view, of which a store knows nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StaleHandle`], [`Error::ReadOnly`].
+    ///
+    /// ```
+    /// use structstore::{ArrayValue, StructStore};
+    ///
+    /// let store = StructStore::new();
+    /// store.set("frame", ArrayValue::from_slice(&[2], &[0_u8, 0])?)?;
+    /// let mut watch = store.watch()?;
+    /// let frame = store.array("frame")?;
+    /// frame.view()?.cells::<u8>()?[1].set(7);
+    /// assert!(watch.changes()?.is_empty());
+    /// frame.touch()?;
+    /// assert_eq!(watch.changes()?, ["frame"]);
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn touch(&self) -> Result<()> {
+        touch(&self.handle)
+    }
+}
+
+fn touch(handle: &Handle) -> Result<()> {
+    let arena = handle.arena();
+    if !arena.writable() {
+        return Err(Error::ReadOnly { place: arena.place() });
+    }
+    handle.read(|_, _| Ok(())).map_err(|error| handle.locate(error))?;
+    arena.tell(handle.id().index, Mode::Node);
+    Ok(())
+}
+
+impl Struct {
+    /// As [`Array::touch`], for the array in a field.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Error::WrongType`] if the field is no array, and as [`Array::touch`].
+    pub fn touch<'k>(&self, key: impl Into<crate::Key<'k>>) -> Result<()> {
+        self.get::<Array>(key)?.touch()
+    }
+}
+
+fn wait(handle: &Handle, timeout: Option<Duration>) -> Result<bool> {
+    if !handle.arena().writable() {
+        return Ok(Watch::new(handle)?.wait(timeout)?.is_some());
+    }
+    let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+    let wait = || {
+        let registration = Registration::new(handle)?;
+        let seen = handle.record().head.notice.below();
+        while handle.record().head.notice.below() == seen {
+            if !registration.sleep(handle, seen, deadline, &AtomicBool::new(false))? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    };
+    wait().map_err(|error: Box<Error>| handle.locate(error))
+}
+
+/// What makes those who change a node tell of it. None in a store that is attached read-only.
+struct Registration {
+    store: Arc<Store>,
+    place: Option<u32>,
+}
+
+impl Registration {
+    fn new(handle: &Handle) -> BoxedResult<Registration> {
+        let mut registration = Registration { store: Arc::clone(handle.store()), place: None };
+        if handle.arena().writable() {
+            registration.enter(handle)?;
+        }
+        Ok(registration)
+    }
+
+    fn enter(&mut self, handle: &Handle) -> BoxedResult<()> {
+        let arena = handle.arena();
+        let place = arena.watch(handle.id().index)?;
+        self.place = Some(place);
+        // Whoever changes something and has not seen the marks is done when this is granted.
+        handle.acquire(Mode::Shared, &Wait::FOREVER)?.release_unchanged(arena);
+        Ok(())
+    }
+
+    /// In a child, registers it as well. Returns whether that was necessary.
+    fn renew(&mut self, handle: &Handle) -> BoxedResult<bool> {
+        match self.place {
+            Some(place) if !handle.arena().is_own_watcher(place) => self.enter(handle).map(|()| true),
+            _ => Ok(false),
+        }
+    }
+
+    /// Sleeps until something was counted beyond `seen`, or for a while. `false` at the deadline.
+    fn sleep(
+        &self,
+        handle: &Handle,
+        seen: u64,
+        deadline: Option<Instant>,
+        cancelled: &AtomicBool,
+    ) -> BoxedResult<bool> {
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        if left.is_some_and(|left| left.is_zero()) {
+            return Ok(false);
+        }
+        let slice = if self.place.is_some() { SLICE } else { POLL };
+        let slice = left.map_or(slice, |left| left.min(slice));
+        let notice = &handle.record().head.notice;
+        if self.place.is_none() {
+            Wait::asleep(&mut || std::thread::sleep(slice));
+        } else {
+            let still = || notice.below() == seen && !cancelled.load(Ordering::SeqCst);
+            notice.sleep(slice, still, |sleep| Wait::asleep(sleep));
+            if notice.below() == seen {
+                // Nobody tells of what the dead have left, nor of a part that went with all that was above it.
+                let _ = handle.arena().repair_dead();
+            }
+        }
+        if generation(handle.record().head.identity.load(SharedOrdering::Acquire)) != handle.id().generation {
+            return Err(Error::stale());
+        }
+        Wait::FOREVER.check()?;
+        Ok(true)
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        let arena = &self.store.arena;
+        if let Some(place) = self.place.filter(|place| arena.is_own_watcher(*place)) {
+            // A segment too broken for it keeps a watcher that nobody is.
+            let _ = arena.unwatch(place);
+        }
+    }
+}
+
+/// One look at what may have changed.
+#[derive(Default)]
+struct Round {
+    changes: Vec<String>,
+    /// The way to the node that is looked at.
+    path: String,
+    depth: usize,
+    /// Whether to look at everything from here on, whatever is counted.
+    everything: bool,
+    /// Whether to tell nothing, since it is seen for the first time.
+    silent: bool,
+    /// Whether nobody counts changes, so that the elements of arrays are compared.
+    uncounted: bool,
+}
+
+impl Round {
+    /// Goes to what a slot names. Returns what [`Round::leave`] wants back.
+    fn enter(&mut self, name: &str, index: usize, everything: bool, fresh: bool) -> (usize, bool, bool) {
+        let outer = (self.path.len(), self.everything, self.silent);
+        if name.is_empty() {
+            self.path.push_str(&format!("[{index}]"));
+        } else {
+            self.path = join(&self.path, &quoted(name));
+        }
+        self.depth += 1;
+        self.everything |= everything;
+        self.silent |= fresh;
+        outer
+    }
+
+    fn leave(&mut self, (length, everything, silent): (usize, bool, bool)) {
+        self.path.truncate(length);
+        (self.everything, self.silent) = (everything, silent);
+        self.depth -= 1;
+    }
+
+    fn report(&mut self, step: &str) {
+        if !self.silent {
+            self.changes.push(join(&self.path, step));
+        }
+    }
+}
+
+/// What a node looked like.
+struct Seen {
+    counts: Counts,
+    slots: Vec<SeenSlot>,
+    /// Of the contents of a node that has no slots.
+    digest: Option<u64>,
+    /// Whether it has never been looked at.
+    fresh: bool,
+    /// Whether everything here and below is still to be looked at, for a look at it failed.
+    unfinished: bool,
+}
+
+struct SeenSlot {
+    /// The name of a field; empty for an item.
+    name: String,
+    raw: Raw,
+    node: Option<Seen>,
+}
+
+impl AsRef<str> for SeenSlot {
+    fn as_ref(&self) -> &str {
+        &self.name
+    }
+}
+
+impl SeenSlot {
+    fn new(name: String, raw: Raw, before: Option<Seen>) -> SeenSlot {
+        SeenSlot { name, raw, node: raw.id().map(|_| before.unwrap_or_else(Seen::new)) }
+    }
+}
+
+impl Seen {
+    fn new() -> Seen {
+        let counts = Counts::default();
+        Seen { counts, slots: Vec::new(), digest: None, fresh: true, unfinished: true }
+    }
+
+    /// Looks at what may have changed in the node and below it.
+    fn look(&mut self, near: Near<'_>, round: &mut Round) -> BoxedResult<()> {
+        // Before anything that is below, and before the slots: what comes in later is found the next time.
+        let counts = near.record.head.notice.counts();
+        let everything = round.everything || self.unfinished || counts.anywhere(self.counts);
+        if !everything && counts == self.counts {
+            return Ok(());
+        }
+        if round.depth > MAX_DEPTH {
+            return Err(Error::TooDeep { path: String::new(), limit: MAX_DEPTH }.into());
+        }
+        self.unfinished = everything;
+        let directly = counts.changed != self.counts.changed;
+        if everything || directly {
+            self.compare(near, directly, round)?;
+        }
+        for (index, slot) in self.slots.iter_mut().enumerate() {
+            let (Some(seen), Ok(child)) = (&mut slot.node, near.child(slot.raw)) else { continue };
+            let outer = round.enter(&slot.name, index, everything, seen.fresh);
+            let looked = seen.look(child, round);
+            round.leave(outer);
+            match looked {
+                // It is gone: something above it is going to be found changed.
+                Err(error) if matches!(*error, Error::StaleHandle { .. }) => {}
+                other => other?,
+            }
+        }
+        self.counts = counts;
+        (self.fresh, self.unfinished) = (false, false);
+        Ok(())
+    }
+
+    /// Compares the node's own slots, or contents. `directly`: it was changed itself, and not just perhaps with
+    /// something above it.
+    fn compare(&mut self, near: Near<'_>, directly: bool, round: &mut Round) -> BoxedResult<()> {
+        match near.read(|arena, node| {
+            node::read_slots(arena, node, &self.slots, round.uncounted || !round.silent)
+        })? {
+            Slots::None(digest) => {
+                if directly || digest.is_none() || digest != self.digest {
+                    round.report("");
+                }
+                self.digest = digest;
+            }
+            Slots::Fields(fields) => self.compare_fields(fields, round),
+            Slots::Items(items) => self.compare_items(&items, round),
+        }
+        Ok(())
+    }
+
+    fn compare_fields(&mut self, fields: Vec<(Option<String>, Raw)>, round: &mut Round) {
+        let mut before = std::mem::take(&mut self.slots);
+        let in_place = fields.len() == before.len() && fields.iter().all(|(name, _)| name.is_none());
+        if in_place {
+            for (slot, (_, raw)) in before.iter_mut().zip(fields) {
+                if !slot.raw.same_value(raw) {
+                    round.report(&quoted(&slot.name));
+                    *slot = SeenSlot::new(std::mem::take(&mut slot.name), raw, None);
+                }
+            }
+            self.slots = before;
+            return;
+        }
+        let names: Vec<String> = before.iter().map(|slot| slot.name.clone()).collect();
+        let mut before: HashMap<String, SeenSlot> =
+            before.into_iter().map(|slot| (slot.name.clone(), slot)).collect();
+        for (index, (name, raw)) in fields.into_iter().enumerate() {
+            let Some(name) = name.or_else(|| names.get(index).cloned()) else { continue };
+            let slot = match before.remove(&name) {
+                Some(slot) if slot.raw.same_value(raw) => slot,
+                _ => {
+                    round.report(&quoted(&name));
+                    SeenSlot::new(name, raw, None)
+                }
+            };
+            self.slots.push(slot);
+        }
+        names.iter().filter(|name| before.contains_key(*name)).for_each(|name| round.report(&quoted(name)));
+    }
+
+    fn compare_items(&mut self, items: &[Raw], round: &mut Round) {
+        let before = std::mem::take(&mut self.slots);
+        if items.len() < before.len() {
+            round.report("");
+        }
+        for (index, raw) in items.iter().enumerate() {
+            if before.get(index).is_none_or(|slot| !slot.raw.same_value(*raw)) {
+                round.report(&format!("[{index}]"));
+            }
+        }
+        // Items move; what they name stays what it is.
+        let mut nodes: HashMap<NodeId, Seen> =
+            before.into_iter().filter_map(|slot| Some((slot.raw.id()?, slot.node?))).collect();
+        let slot = |raw: &Raw| SeenSlot::new(String::new(), *raw, raw.id().and_then(|id| nodes.remove(&id)));
+        self.slots = items.iter().map(slot).collect();
+    }
+}

@@ -1,0 +1,247 @@
+//! Telling watchers of changes, across threads and processes.
+//!
+//! A watcher registers, which marks its node WATCHED and all nodes above it BELOW. Who changes something under an
+//! exclusive lock, and finds such marks on the way to the root, counts the change, releases the lock, and then wakes who
+//! sleeps. Watchers never keep a writer waiting: what they have not looked at yet is one number, however often it grew.
+//! The protocol is written against [`Notices`], so that `model.rs` checks the very code that runs.
+//!
+//! Invariants:
+//! - Who takes an exclusive lock either sees a watcher's marks, or releases it before the watcher first looks: a watcher
+//!   takes a shared lock between its marks and its first look.
+//! - Who sees that a node's `below` has grown sees everything that was counted under it: counting goes from the node
+//!   that was changed towards the root (Release), looking from the watched node down (Acquire).
+//! - Between counting and looking for sleepers there is a fence, and between marking a node SLEEPING and looking at
+//!   `below` for the last time. So the one sees the count, or the other the mark.
+//! - Changes are counted before the lock is released, so that who repairs what the dead have left counts those that a
+//!   dead writer did not. One that dies between releasing and waking costs a sleeper its slice, and no more.
+
+#[cfg(all(test, loom))]
+mod model;
+
+use std::time::Duration;
+
+use crate::error::{BoxedResult as Result, Error};
+use crate::lock::{MAX_DEPTH, Mode, NodeHead, Space, is_below};
+use crate::sync::{AtomicU64, Ordering, fence, fence_after_update, futex_wait, futex_wake};
+
+/// The longest that a watcher sleeps without looking whether there is something that nobody could wake it for.
+pub(crate) const SLICE: Duration = Duration::from_millis(100);
+
+/// In `watch`: somebody watches this node.
+const WATCHED: u64 = 1;
+/// Somebody watches a node below this one.
+const BELOW: u64 = 1 << 1;
+/// Somebody sleeps until something changes here or below.
+const SLEEPING: u64 = 1 << 2;
+/// How often sleepers were woken, in the remaining bits, of which a futex compares those of the low half: who has not
+/// fallen asleep yet finds another number.
+const WAKES: u64 = 1 << 3;
+
+/// In `changed`: changes that may have been made anywhere in the node and below it. Below that, those of its own slots.
+const ANYWHERE: u64 = 1 << 32;
+
+/// The part of a node record that telling watchers needs.
+#[repr(C)]
+pub(crate) struct NoticeWords {
+    /// Marks, and what sleepers sleep on.
+    watch: AtomicU64,
+    /// How often the node was changed while it was watched, or something above it.
+    changed: AtomicU64,
+    /// How often it was changed, or something below it. Its version, for watchers.
+    below: AtomicU64,
+}
+
+/// What a node had counted when a watcher looked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) changed: u64,
+    pub(crate) below: u64,
+}
+
+impl Counts {
+    /// Whether any part of the node may have been changed in between, and not just its own slots.
+    pub(crate) fn anywhere(self, before: Counts) -> bool {
+        self.changed / ANYWHERE != before.changed / ANYWHERE
+    }
+}
+
+impl NoticeWords {
+    #[cfg(all(test, loom))]
+    pub(crate) fn new() -> NoticeWords {
+        NoticeWords { watch: AtomicU64::new(0), changed: AtomicU64::new(0), below: AtomicU64::new(0) }
+    }
+
+    /// What has been counted. To be called on a node before it is called on those below.
+    pub(crate) fn counts(&self) -> Counts {
+        let below = self.below.load(Ordering::Acquire);
+        Counts { changed: self.changed.load(Ordering::Acquire), below }
+    }
+
+    pub(crate) fn below(&self) -> u64 {
+        self.below.load(Ordering::Acquire)
+    }
+
+    /// Whether the node is marked as a watched one.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.watch.load(Ordering::Acquire) & WATCHED != 0
+    }
+
+    /// Sleeps while `still` holds, for a while. Who makes it not hold calls [`NoticeWords::wake`] then, with a fence in
+    /// between.
+    pub(crate) fn sleep(
+        &self,
+        slice: Duration,
+        still: impl FnOnce() -> bool,
+        asleep: impl FnOnce(&mut dyn FnMut()),
+    ) {
+        let mut watch = self.watch.load(Ordering::Relaxed);
+        while watch & SLEEPING == 0 {
+            match self.watch.compare_exchange(watch, watch | SLEEPING, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => watch |= SLEEPING,
+                Err(now) => watch = now,
+            }
+        }
+        fence(Ordering::SeqCst);
+        if still() {
+            asleep(&mut || futex_wait(&self.watch, watch, slice));
+        }
+    }
+
+    /// Wakes whoever sleeps.
+    pub(crate) fn wake(&self) {
+        let mut watch = self.watch.load(Ordering::Relaxed);
+        while watch & SLEEPING != 0 {
+            let awake = (watch & !SLEEPING).wrapping_add(WAKES);
+            match self.watch.compare_exchange(watch, awake, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => {
+                    futex_wake(&self.watch);
+                    return;
+                }
+                Err(now) => watch = now,
+            }
+        }
+    }
+}
+
+/// The memory in which watchers are registered.
+pub(crate) trait Notices: Space {
+    /// Visits the watched nodes. Marks follow what is registered under a lock of the registry's own.
+    fn watched(&self, visit: impl FnMut(u32));
+}
+
+/// Marks a node that a watcher has just registered for, and those above it.
+pub(crate) fn mark<S: Space>(space: &S, index: u32) -> Result<()> {
+    climb(space, index, |at, head| {
+        head.notice.watch.fetch_or(if at == index { WATCHED } else { BELOW }, Ordering::AcqRel);
+    })
+}
+
+/// Takes the marks off a node and those above it that none of the watched nodes explains.
+pub(crate) fn unmark<S: Notices>(space: &S, index: u32) -> Result<()> {
+    climb(space, index, |at, head| {
+        let mut kept = !(WATCHED | BELOW);
+        space.watched(|other| {
+            if other == at {
+                kept |= WATCHED;
+            } else if is_below(space, other, at).unwrap_or(true) {
+                kept |= BELOW;
+            }
+        });
+        head.notice.watch.fetch_and(kept, Ordering::AcqRel);
+    })
+}
+
+/// How many nodes are remembered until the lock is released; who watches one beyond that is woken before.
+const MANY: usize = 32;
+
+/// The watched nodes that a change concerns, whose sleepers are to be woken when the lock has been released.
+#[must_use]
+pub(crate) struct Concerned<'a, S> {
+    space: &'a S,
+    nodes: [u32; MANY],
+    count: usize,
+}
+
+/// Counts a change of a node of which the caller holds the lock, in this mode.
+#[cold]
+pub(crate) fn count<S: Notices>(space: &S, index: u32, mode: Mode) -> Concerned<'_, S> {
+    let mut concerned = Concerned { space, nodes: [0; MANY], count: 0 };
+    // Where links lead nowhere, as in a damaged segment, nobody further up is told.
+    let _ = concerned.count(index, mode);
+    concerned
+}
+
+impl<S: Notices> Concerned<'_, S> {
+    fn count(&mut self, index: u32, mode: Mode) -> Result<()> {
+        let space = self.space;
+        let changed = space.head(index)?;
+        let mut top = None;
+        climb(space, index, |at, head| {
+            if head.notice.watch.load(Ordering::Relaxed) & WATCHED != 0 {
+                self.add(at);
+                top = Some(at);
+            }
+        })?;
+        if let Some(top) = top {
+            let change = if mode == Mode::Tree { ANYWHERE } else { 1 };
+            changed.notice.changed.fetch_add(change, Ordering::Release);
+            let mut reached = false;
+            climb(space, index, |at, head| {
+                if !reached {
+                    head.notice.below.fetch_add(1, Ordering::Release);
+                }
+                reached |= at == top;
+            })?;
+        }
+        if mode == Mode::Tree && changed.notice.watch.load(Ordering::Relaxed) & BELOW != 0 {
+            space.watched(|at| {
+                if let Ok(head) = space.head(at)
+                    && is_below(space, at, index).unwrap_or(false)
+                {
+                    head.notice.changed.fetch_add(ANYWHERE, Ordering::Release);
+                    head.notice.below.fetch_add(1, Ordering::Release);
+                    self.add(at);
+                }
+            });
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, node: u32) {
+        match self.nodes.get_mut(self.count) {
+            Some(place) => {
+                *place = node;
+                self.count += 1;
+            }
+            None => wake(self.space, node),
+        }
+    }
+
+    /// Wakes who sleeps. The lock has been released, by updates of its words.
+    pub(crate) fn wake(self) {
+        fence_after_update();
+        for node in &self.nodes[..self.count] {
+            wake(self.space, *node);
+        }
+    }
+}
+
+fn wake<S: Space>(space: &S, node: u32) {
+    if let Ok(head) = space.head(node) {
+        head.notice.wake();
+    }
+}
+
+/// Visits a node and those above it.
+fn climb<S: Space>(space: &S, index: u32, mut visit: impl FnMut(u32, &NodeHead)) -> Result<()> {
+    let mut at = index;
+    for _ in 0..=MAX_DEPTH {
+        let head = space.head(at)?;
+        visit(at, head);
+        match head.parent.load(Ordering::Acquire).checked_sub(1) {
+            None => return Ok(()),
+            Some(parent) => at = u32::try_from(parent).unwrap_or(u32::MAX),
+        }
+    }
+    Err(Error::corrupt("parent links", "no end", "a chain to the root"))
+}

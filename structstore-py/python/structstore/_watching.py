@@ -1,0 +1,92 @@
+"""Watches in threads: under asyncio, and for callbacks."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
+from types import TracebackType
+from typing import Any
+
+from . import _structstore as core
+
+
+async def changes(watch: core.Watch) -> AsyncIterator[list[str]]:
+    """What a watch tells, for `async for`. A thread waits for it, and for what comes next when the last was dealt with."""
+    loop = asyncio.get_running_loop()
+    told: asyncio.Queue[list[str] | BaseException | None] = asyncio.Queue()
+    taken = threading.Semaphore(0)
+
+    def tell(item: list[str] | BaseException | None) -> bool:
+        try:
+            loop.call_soon_threadsafe(told.put_nowait, item)
+        except RuntimeError:  # The loop was closed.
+            return False
+        return True
+
+    def wait() -> None:
+        try:
+            for paths in watch:
+                if not tell(paths):
+                    return
+                taken.acquire()
+        except BaseException as error:
+            tell(error)
+        else:
+            tell(None)
+
+    threading.Thread(target=wait, name="structstore watch", daemon=True).start()
+    try:
+        while (item := await told.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+            taken.release()
+    finally:
+        watch.close()
+        taken.release()
+
+
+class Subscription:
+    """A callback that is called, in a thread of its own, with the paths of what changes, until it is stopped."""
+
+    def __init__(self, watch: core.Watch, callback: Callable[[list[str]], object]) -> None:
+        self._watch = watch
+        self._callback = callback
+        self._thread = threading.Thread(target=self._run, name="structstore on_change", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        for paths in self._watch:
+            try:
+                self._callback(paths)
+            except Exception as error:
+                threading.excepthook(
+                    threading.ExceptHookArgs((type(error), error, error.__traceback__, threading.current_thread()))
+                )
+
+    def stop(self) -> None:
+        """Ends it. When this returns, the callback is not called any more, unless this was called by it."""
+        self._watch.close()
+        if threading.current_thread() is not self._thread:
+            self._thread.join()
+
+    def __enter__(self) -> "Subscription":
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        state = "active" if self._thread.is_alive() else "stopped"
+        return f"<structstore.Subscription, {state}>"
+
+
+def subscribe(watch: core.Watch, callback: Any) -> Subscription:
+    if not callable(callback):
+        watch.close()
+        raise TypeError(f"callback: found {type(callback).__qualname__}, expected something to call")
+    return Subscription(watch, callback)

@@ -1,0 +1,242 @@
+//! Watching, in one process and across several.
+
+mod peer;
+
+use std::thread;
+use std::time::Duration;
+
+use structstore::{ArrayValue, Error, StructStore, StructStoreShared, Value, Watch};
+use structstore_tests::SegmentName;
+
+use peer::{LIMIT, Peer};
+
+/// What a watch tells next.
+fn next(watch: &mut Watch) -> Vec<String> {
+    watch.wait(Some(LIMIT)).unwrap().expect("nothing was told")
+}
+
+fn pose() -> Value<'static> {
+    Value::record([("x", Value::from(1.0)), ("frame", "map".into())])
+}
+
+#[test]
+fn paths_lead_to_what_changed() {
+    let store = StructStore::new();
+    store.set("pose", pose()).unwrap();
+    store.set("items", Value::from(vec![1, 2, 3])).unwrap();
+    store.set("gains", ArrayValue::from_slice(&[2], &[1.0, 2.0]).unwrap()).unwrap();
+    let mut watch = store.watch().unwrap();
+    let mut told = |change: &dyn Fn() -> structstore::Result<()>| {
+        change().unwrap();
+        watch.changes().unwrap()
+    };
+    let list = store.list("items").unwrap();
+    assert_eq!(told(&|| store.set("mode", 1)), ["mode"]);
+    assert_eq!(told(&|| store.set("mode", 1)), [""; 0], "nothing was changed");
+    assert_eq!(told(&|| store.at("pose")?.set("x", 2.0)), ["pose.x"]);
+    assert_eq!(told(&|| store.at("pose")?.set("frame", "odom")), ["pose.frame"]);
+    assert_eq!(told(&|| store.text("mode_name")?.set("a")), ["mode_name"]);
+    assert_eq!(told(&|| store.text("mode_name")?.set("b")), ["mode_name"]);
+    assert_eq!(told(&|| list.push(4)), ["items[3]"]);
+    assert_eq!(told(&|| list.set(0, 7)), ["items[0]"]);
+    assert_eq!(told(&|| list.remove(0).map(drop)), ["items", "items[0]", "items[1]", "items[2]"]);
+    assert_eq!(told(&|| list.push(pose())), ["items[3]"]);
+    assert_eq!(told(&|| store.set("gains", ArrayValue::from_slice(&[1], &[3.0])?)), ["gains"]);
+    assert_eq!(told(&|| store.rename("mode", "state")), ["state", "mode"]);
+    assert_eq!(told(&|| store.remove("state")), ["state"]);
+    assert_eq!(told(&|| store.set("pose", 5)), ["pose"]);
+    assert_eq!(told(&|| store.clear()), ["pose", "items", "gains", "mode_name"]);
+    // A structure that is new is one path, and watched from then on.
+    assert_eq!(told(&|| store.set("pose", pose())), ["pose"]);
+    assert_eq!(told(&|| store.at("pose")?.set("x", 3.0)), ["pose.x"]);
+}
+
+#[test]
+fn guards_tell_when_they_end() {
+    let store = StructStore::new();
+    store.set("pose", pose()).unwrap();
+    store.set("gains", ArrayValue::from_slice(&[2], &[1.0, 2.0]).unwrap()).unwrap();
+    store.set("same", "same").unwrap();
+    let mut watch = store.watch().unwrap();
+    let mut below = store.at("pose").unwrap().watch().unwrap();
+    {
+        let mut guard = store.write().unwrap();
+        *guard.at("pose").unwrap().scalar_mut::<f64>("x").unwrap() = 5.0;
+        guard.array("gains").unwrap().as_mut_slice::<f64>().unwrap()[1] = 7.0;
+        assert!(matches!(watch.changes(), Ok(changes) if changes.is_empty()), "changed before the end");
+    }
+    // What an array held is not known before it was compared for the first time.
+    assert_eq!(watch.changes().unwrap(), ["pose.x", "gains"]);
+    assert_eq!(below.changes().unwrap(), ["x"]);
+    drop(store.write().unwrap());
+    assert_eq!(watch.changes().unwrap(), [""; 0]);
+
+    store.transaction(|tx| tx.at("pose")?.set("x", 6.0)).unwrap();
+    assert_eq!(watch.changes().unwrap(), ["pose.x"]);
+    let undone: Result<(), Error> = store.transaction(|tx| {
+        tx.at("pose")?.set("x", 7.0)?;
+        Err(Error::NotFound { path: String::new() })
+    });
+    assert!(undone.is_err());
+    assert_eq!(watch.changes().unwrap(), [""; 0]);
+}
+
+#[test]
+fn a_watched_part_that_goes_is_an_error() {
+    let store = StructStore::new();
+    store.set("outer", Value::record([("inner", pose())])).unwrap();
+    let inner = store.at("outer").unwrap().at("inner").unwrap();
+    let mut watch = inner.watch().unwrap();
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| watch.wait(Some(LIMIT)));
+        let other = scope.spawn(|| inner.wait(Some(LIMIT)));
+        store.remove("outer").unwrap();
+        assert!(matches!(waiting.join().unwrap(), Err(Error::StaleHandle { .. })));
+        // It began before or after.
+        assert!(matches!(other.join().unwrap(), Err(Error::StaleHandle { .. }) | Ok(true)));
+    });
+    assert!(matches!(watch.next(), Some(Err(Error::StaleHandle { .. }))));
+    assert!(watch.next().is_none());
+    assert!(matches!(inner.watch(), Err(Error::StaleHandle { .. })));
+}
+
+#[test]
+fn a_timeout_ends_a_wait() {
+    let store = StructStore::new();
+    assert!(!store.wait(Some(Duration::ZERO)).unwrap());
+    assert!(!store.wait(Some(Duration::from_millis(5))).unwrap());
+    assert_eq!(store.watch().unwrap().wait(Some(Duration::from_millis(5))).unwrap(), None);
+}
+
+#[test]
+fn a_cancelled_watch_ends() {
+    let store = StructStore::new();
+    for _ in 0..20 {
+        let mut watch = store.watch().unwrap();
+        let canceller = watch.canceller();
+        let waiting = thread::spawn(move || watch.next().is_none());
+        canceller.cancel();
+        assert!(waiting.join().unwrap());
+    }
+}
+
+/// Whoever writes and whoever watches: the last value is seen, always.
+fn counted(writer: &StructStore, watched: &StructStore, changes: u64) {
+    let mut watch = watched.watch().unwrap();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for change in 1..=changes {
+                writer.set("counter", change).unwrap();
+            }
+        });
+        while watched.find::<u64>("counter").unwrap() != Some(changes) {
+            assert_eq!(next(&mut watch), ["counter"]);
+        }
+    });
+}
+
+#[test]
+fn no_last_change_is_missed() {
+    let store = StructStore::new();
+    counted(&store, &store, 20_000);
+}
+
+/// One change a round, and a watcher that sleeps, or is about to: no wake-up is lost.
+#[test]
+fn no_wake_up_is_lost_in_ten_thousand_rounds() {
+    const ROUNDS: u64 = 10_000;
+    let name = SegmentName::new("rounds");
+    let store = StructStoreShared::open(&name).unwrap();
+    store.set("ping", Value::record([("n", Value::from(0_u64))])).unwrap();
+    store.set("pong", Value::record([("n", Value::from(0_u64))])).unwrap();
+    let peer = Peer::start(&name, &["answer", &ROUNDS.to_string()]).ready();
+    let (ping, pong) = (store.at("ping").unwrap(), store.at("pong").unwrap());
+    let mut watch = pong.watch().unwrap();
+    for round in 1..=ROUNDS {
+        ping.set("n", round).unwrap();
+        while pong.get::<u64>("n").unwrap() != round {
+            assert_eq!(next(&mut watch), ["n"]);
+        }
+    }
+    peer.finish();
+    drop(watch);
+    store.check().unwrap();
+}
+
+#[test]
+fn a_hundred_watchers_are_told() {
+    let name = SegmentName::new("hundred");
+    let store = StructStoreShared::open(&name).unwrap();
+    store.set("pose", pose()).unwrap();
+    let watches: Vec<_> = (0..100)
+        .map(
+            |index| {
+                if index % 2 == 0 { store.watch() } else { store.at("pose").and_then(|pose| pose.watch()) }
+            },
+        )
+        .collect::<Result<_, _>>()
+        .unwrap();
+    thread::scope(|scope| {
+        let waiting: Vec<_> = watches
+            .into_iter()
+            .map(|mut watch| scope.spawn(move || watch.wait(Some(LIMIT)).unwrap().unwrap()))
+            .collect();
+        store.at("pose").unwrap().set("x", 2.0).unwrap();
+        for (index, watch) in waiting.into_iter().enumerate() {
+            assert_eq!(watch.join().unwrap(), [if index % 2 == 0 { "pose.x" } else { "x" }]);
+        }
+    });
+    // They have gone, and left nothing.
+    store.check().unwrap();
+}
+
+#[test]
+fn a_killed_watcher_leaves_nothing() {
+    let name = SegmentName::new("killed");
+    let store = StructStoreShared::open(&name).unwrap();
+    store.set("pose", pose()).unwrap();
+    let before = store.statistics();
+    let mut peer = Peer::start(&name, &["watch forever", "pose"]).ready();
+    store.at("pose").unwrap().set("x", 2.0).unwrap();
+    peer.kill();
+    drop(peer);
+    // Repairs.
+    store.check().unwrap();
+    assert_eq!(store.statistics().recoveries, before.recoveries + 1);
+    store.at("pose").unwrap().set("x", 3.0).unwrap();
+    assert_eq!(store.statistics().watchers, 0);
+}
+
+#[test]
+fn what_a_dead_writer_left_is_told() {
+    let name = SegmentName::new("writer");
+    let store = StructStoreShared::open(&name).unwrap();
+    store.set("counters", Value::record([("first", Value::from(0_i64)), ("second", 0_i64.into())])).unwrap();
+    let mut watch = store.watch().unwrap();
+    // It holds what it has changed when it dies.
+    let mut peer = Peer::start(&name, &["die holding", "counters", "0"]).ready();
+    peer.kill();
+    drop(peer);
+    assert_eq!(next(&mut watch), ["counters.first"]);
+}
+
+#[test]
+fn a_store_that_is_attached_read_only_can_be_watched() {
+    let name = SegmentName::new("readonly");
+    let store = StructStoreShared::open(&name).unwrap();
+    store.set("pose", pose()).unwrap();
+    let reader = StructStoreShared::options().read_only(true).open(&name).unwrap();
+    let mut watch = reader.watch().unwrap();
+    assert_eq!(watch.changes().unwrap(), [""; 0]);
+    store.at("pose").unwrap().set("x", 2.0).unwrap();
+    assert_eq!(next(&mut watch), ["pose.x"]);
+    assert!(matches!(reader.touch("x"), Err(Error::NotFound { .. })));
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| reader.wait(Some(LIMIT)));
+        while !waiting.is_finished() {
+            store.set("n", store.find::<u64>("n").unwrap().unwrap_or(0) + 1).unwrap();
+            thread::sleep(Duration::from_millis(1));
+        }
+        assert!(waiting.join().unwrap().unwrap());
+    });
+}
