@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -18,7 +19,7 @@ Names and paths:
 
 Exit status:
   0  done
-  1  the answer is no: `check` found damage
+  1  the answer is no: `check` found damage, `watch` too few changes in time
   2  the arguments make no sense
   3  no such store, field or file
   4  anything else: no permission, a value of the wrong type, no space, ...
@@ -53,6 +54,7 @@ pub(crate) enum Command {
     Get(Get),
     Set(Set),
     Rm(Remove),
+    Watch(Watch),
     Stat(Stat),
     Check(Check),
     Clean(Clean),
@@ -160,6 +162,36 @@ pub(crate) struct Remove {
     pub(crate) store: Name,
     /// What to remove
     pub(crate) path: Path,
+}
+
+/// Print what changes in a store, as it changes.
+///
+/// Each line is the newest state of a field or item, or that it was removed. However often something changes while this is
+/// busy, it is told once. What is written into an array through a view is not seen, unless its writer announces it.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  structstore watch robot\n  structstore watch robot camera --json | jq -r .path\n  structstore watch robot state --count 1 --timeout 10 && echo changed"
+)]
+pub(crate) struct Watch {
+    #[command(flatten)]
+    pub(crate) store: Name,
+    /// What to watch of it
+    #[arg(default_value = "", hide_default_value = true)]
+    pub(crate) path: Path,
+    /// Print an object in JSON for each change
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// End after so many changes
+    #[arg(long, value_name = "CHANGES")]
+    pub(crate) count: Option<u64>,
+    /// End after so many seconds; with --count, the exit status is 1 then
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) timeout: Option<Duration>,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "a number of seconds is expected".to_owned())?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 
 /// Say what takes up memory, who is attached, and who holds locks.

@@ -5,7 +5,7 @@ use std::io;
 
 use structstore::Error;
 
-/// The answer is no: `check` found damage.
+/// The answer is no: `check` found damage, `watch` too few changes in time.
 pub(crate) const NO: u8 = 1;
 /// The arguments make no sense. The same as clap's.
 pub(crate) const USAGE: u8 = 2;

@@ -75,15 +75,33 @@ pub(crate) fn text(value: &Value<'_>, indented: bool) -> Result<Vec<u8>> {
 
 /// Prints what a command has to say, on lines of its own if people read it.
 pub(crate) fn print(report: &serde_json::Value, output: &mut Output) -> Result<()> {
+    if !output.is_terminal() {
+        return line(report, output);
+    }
     let mut text = Vec::new();
-    let written = match output.is_terminal() {
-        true => report.serialize(&mut serializer(&mut text, PrettyFormatter::new())),
-        false => report.serialize(&mut serializer(&mut text, CompactFormatter)),
-    };
-    written.map_err(|error| Failure::Other(format!("cannot write JSON: {error}")))?;
+    report
+        .serialize(&mut serializer(&mut text, PrettyFormatter::new()))
+        .map_err(|error| Failure::Other(format!("cannot write JSON: {error}")))?;
     text.push(b'\n');
     output.write(&text);
     Ok(())
+}
+
+/// Prints it on one line, wherever it goes.
+pub(crate) fn line(report: &serde_json::Value, output: &mut Output) -> Result<()> {
+    let mut text = Vec::new();
+    report
+        .serialize(&mut serializer(&mut text, CompactFormatter))
+        .map_err(|error| Failure::Other(format!("cannot write JSON: {error}")))?;
+    text.push(b'\n');
+    output.write(&text);
+    Ok(())
+}
+
+/// A value as a part of a report.
+pub(crate) fn document(value: &Value<'_>) -> Result<serde_json::Value> {
+    serde_json::to_value(Document(value))
+        .map_err(|error| Failure::Other(format!("cannot write JSON: {error}")))
 }
 
 /// A value as YAML.

@@ -24,6 +24,7 @@ mod signals;
 mod stat;
 mod store;
 mod text;
+mod watch;
 
 use std::ffi::OsString;
 
@@ -64,6 +65,7 @@ fn run(arguments: Arguments, output: &mut Output) -> failure::Result<u8> {
         Command::Get(options) => field::get(&options, output),
         Command::Set(options) => field::set(&options),
         Command::Rm(options) => field::remove(&options),
+        Command::Watch(options) => watch::run(&options, output),
         Command::Stat(options) => stat::run(&options, output),
         Command::Check(options) => check::run(&options, output),
         Command::Clean(options) => clean::run(&options, output),

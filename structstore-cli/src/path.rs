@@ -85,6 +85,21 @@ impl Path {
         self.0.is_empty()
     }
 
+    pub(crate) fn starts_with(&self, other: &Path) -> bool {
+        self.0.starts_with(&other.0)
+    }
+
+    /// The path of what has the last step; of the root, the root.
+    pub(crate) fn parent(&self) -> Path {
+        Path(self.0.split_last().map(|(_, way)| way.to_vec()).unwrap_or_default())
+    }
+
+    /// What a path from here leads to, as a path from the root.
+    pub(crate) fn join(&self, path: &str) -> Result<Path> {
+        let further = path.parse::<Path>().map_err(|error| Failure::Other(format!("{path}: {error}")))?;
+        Ok(Path([self.0.clone(), further.0].concat()))
+    }
+
     /// The path of something in what this leads to.
     pub(crate) fn then(&self, step: Step) -> Path {
         let mut steps = self.0.clone();

@@ -44,6 +44,11 @@ pub(crate) fn run(options: &Show, output: &mut Output) -> Result<u8> {
     }
 }
 
+/// Prints an item on one line: of a structure, what it is.
+pub(crate) fn print_line(name: &str, item: &Item, output: &mut Output) -> Result<()> {
+    Tree { output, values: true, depth: 0, left: 0, unreadable: 0 }.item(name, NAME, item, 0)
+}
+
 /// What an item is, with all below it.
 pub(crate) fn value(item: &Item) -> Result<Value<'static>> {
     Ok(match item {

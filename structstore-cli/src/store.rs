@@ -27,6 +27,11 @@ impl Name {
         self.open(StructStoreShared::options().observer()).map(Watched::new)
     }
 
+    /// The same for those who are meant to wait.
+    pub(crate) fn observe_for_long(&self) -> Result<StructStoreShared> {
+        self.open(StructStoreShared::options().observer())
+    }
+
     /// Attaches in order to change what is there. The store stays when this is closed, as it does not go with a tool that
     /// was used on it.
     pub(crate) fn change(&self) -> Result<Watched> {

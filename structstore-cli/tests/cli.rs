@@ -279,6 +279,58 @@ fn rm_removes_fields_and_items() {
 }
 
 #[test]
+fn watch_prints_changes() {
+    let name = SegmentName::new("watch");
+    let store = robot(&name);
+    let camera = store.at("camera").unwrap();
+    let changed = |arguments: &[&str], change: &dyn Fn()| {
+        let child = command(&[&["watch", &*name], arguments].concat()).spawn().unwrap();
+        let done = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let watching = scope.spawn(|| {
+                let outcome = finish(child);
+                done.store(true, Ordering::Relaxed);
+                outcome
+            });
+            // Until the watch has begun, and sees one of these.
+            while !done.load(Ordering::Relaxed) {
+                change();
+                thread::sleep(Duration::from_millis(5));
+            }
+            watching.join().unwrap()
+        })
+    };
+    let exposure = || camera.set("exposure", camera.get::<f64>("exposure").unwrap() + 1.0).unwrap();
+    let text = changed(&["--count", "1"], &exposure).text();
+    assert!(text.starts_with("camera.exposure: f64 = ") && text.lines().count() == 1, "{text}");
+    let lines = changed(&["camera", "--count", "2", "--json"], &exposure).text();
+    for line in lines.lines() {
+        let change: Value = serde_json::from_str(line).unwrap();
+        assert_eq!((&change["path"], &change["type"]), (&json!("camera.exposure"), &json!("f64")));
+        assert!(change["value"].as_f64().unwrap() > 1.0);
+    }
+    assert_eq!(lines.lines().count(), 2);
+    let number = || camera.set("f.number", camera.get::<f32>("f.number").unwrap() + 1.0).unwrap();
+    let text = changed(&["camera.\"f.number\"", "--count", "1"], &|| (exposure(), number()).0).text();
+    assert!(text.starts_with("camera.\"f.number\": f32 = "), "{text}");
+    let come_and_go = || store.remove("none").or_else(|_| store.set("none", StoreValue::Null)).unwrap();
+    let text = changed(&["--count", "2"], &come_and_go).text();
+    assert!(text.contains("none: removed\n") && text.contains("none: null\n"), "{text}");
+
+    let quiet = structstore(&["watch", &name, "--timeout", "0.1"]);
+    assert_eq!((quiet.code(), quiet.out.len()), (0, 0));
+    let quiet = structstore(&["watch", &name, "--timeout", "0.1", "--count", "1"]);
+    assert_eq!((quiet.code(), quiet.err.as_str()), (1, ""));
+    structstore(&["watch", &name, "camra"]).complaint(3);
+    structstore(&["watch", &name, "--timeout", "-1"]).complaint(2);
+    let child = command(&["watch", &name]).spawn().unwrap();
+    thread::sleep(Duration::from_millis(300));
+    store.close().unwrap();
+    drop((camera,));
+    assert!(finish(child).complaint(3).contains("the store is gone"));
+}
+
+#[test]
 fn stat_accounts_for_memory_and_locks() {
     let name = SegmentName::new("stat");
     let store = robot(&name);

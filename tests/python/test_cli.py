@@ -109,6 +109,17 @@ def test_a_file_name_may_be_any_bytes(command: list[str], tmp_path: Path) -> Non
         assert output(command, "get", "--file", os.fsdecode(path), "x") == "5\n"
 
 
+def test_watching(robot: StructStoreShared, name: str, command: list[str]) -> None:
+    with subprocess.Popen([*command, "watch", name, "--json", "--count", "1"], stdout=subprocess.PIPE) as process:
+        while process.poll() is None:
+            robot.camera.exposure += 1.0
+            time.sleep(0.01)
+        assert process.stdout is not None
+        change = json.loads(process.stdout.read())
+        assert (process.returncode, change["path"], change["type"]) == (0, "camera.exposure", "f64")
+    assert run(command, "watch", name, "--count", "1", "--timeout", "0.1").returncode == 1
+
+
 def test_who_stops_reading_ends_it(robot: StructStoreShared, name: str, command: list[str]) -> None:
     for number in range(20_000):
         robot[f"field {number}"] = number
