@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 /// A benchmark, what it is compared with, and how many times as long it may take.
-const LIMITS: [(&str, &str, &str, f64); 14] = [
+const LIMITS: [(&str, &str, &str, f64); 16] = [
     ("get of one of 100 fields", "fields/get", "fields/get_of_map", 0.8),
     ("set of one of 100 fields, 8 seats", "fields/set", "fields/set_of_map", 1.5),
     ("exclusive guard, 8 seats", "locks/exclusive_8", "locks/mutex", 1.2),
@@ -17,6 +17,8 @@ const LIMITS: [(&str, &str, &str, f64); 14] = [
     ("write guard over ten bound fields", "locks/write_ten", "locks/exclusive_8", 2.0),
     ("read guard over ten bound fields", "locks/read_ten", "locks/shared_8", 1.5),
     ("load of ten scalars", "locks/load_flat", "locks/copy_flat", 3.0),
+    ("set while something else is watched", "watch/set_watched_elsewhere", "watch/set", 1.1),
+    ("waking a process, and being woken", "watch/there_and_back", "watch/futex_there_and_back", 1.3),
     ("put of a document of 1 MB", "documents/put", "documents/to_json_value", 3.0),
     ("put over another such document", "documents/put_over", "documents/to_json_value", 7.0),
     ("get_as of a document of 1 MB", "documents/get_as", "documents/from_json_value", 3.0),

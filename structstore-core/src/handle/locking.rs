@@ -127,13 +127,22 @@ impl Held {
     /// Gives the lock back, on whichever thread, and tells who watches what it covered.
     #[inline(always)]
     pub(crate) fn release(self, arena: &Arena) {
-        if arena.watching() && self.mode() != Mode::Shared && !self.is_none(arena) {
-            let concerned = notice::count(arena, self.index(), self.mode());
-            self.release_unchanged(arena);
-            concerned.wake();
+        if arena.watching() {
+            self.release_and_tell(arena);
         } else {
             self.release_unchanged(arena);
         }
+    }
+
+    fn release_and_tell(self, arena: &Arena) {
+        let concerns =
+            || arena.node(self.index()).is_ok_and(|node| notice::concerns(arena, &node.head, self.mode()));
+        if self.mode() == Mode::Shared || self.is_none(arena) || !concerns() {
+            return self.release_unchanged(arena);
+        }
+        let concerned = notice::count(arena, self.index(), self.mode());
+        self.release_unchanged(arena);
+        concerned.wake();
     }
 
     /// Whether there is nothing to be given back, in this process.

@@ -162,6 +162,25 @@ pub(crate) struct Concerned<'a, S> {
     count: usize,
 }
 
+/// Whether somebody watches a node, or what it is a part of or, if it is changed as a whole, a part of it.
+#[inline]
+pub(crate) fn concerns<S: Space>(space: &S, head: &NodeHead, mode: Mode) -> bool {
+    let mut wanted = if mode == Mode::Tree { WATCHED | BELOW } else { WATCHED };
+    let mut watch = head.notice.watch.load(Ordering::Relaxed);
+    let mut parent = head.parent.load(Ordering::Acquire);
+    for _ in 0..MAX_DEPTH {
+        if watch & wanted != 0 {
+            return true;
+        }
+        let Some(Ok(index)) = parent.checked_sub(1).map(u32::try_from) else { return false };
+        let Ok(head) = space.head(index) else { return false };
+        wanted = WATCHED;
+        watch = head.notice.watch.load(Ordering::Relaxed);
+        parent = head.parent.load(Ordering::Acquire);
+    }
+    watch & wanted != 0
+}
+
 /// Counts a change of a node of which the caller holds the lock, in this mode.
 #[cold]
 pub(crate) fn count<S: Notices>(space: &S, index: u32, mode: Mode) -> Concerned<'_, S> {
