@@ -313,9 +313,24 @@ fn watch_prints_changes() {
     let number = || camera.set("f.number", camera.get::<f32>("f.number").unwrap() + 1.0).unwrap();
     let text = changed(&["camera.\"f.number\"", "--count", "1"], &|| (exposure(), number()).0).text();
     assert!(text.starts_with("camera.\"f.number\": f32 = "), "{text}");
-    let come_and_go = || store.remove("none").or_else(|_| store.set("none", StoreValue::Null)).unwrap();
-    let text = changed(&["--count", "2"], &come_and_go).text();
-    assert!(text.contains("none: removed\n") && text.contains("none: null\n"), "{text}");
+    let mut child = command(&["watch", &name, "--timeout", "30"]).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let begun = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !begun.load(Ordering::Relaxed) {
+                exposure();
+                thread::sleep(Duration::from_millis(5));
+            }
+        });
+        let first = lines.next();
+        begun.store(true, Ordering::Relaxed);
+        assert!(first.unwrap().starts_with("camera.exposure: "));
+    });
+    store.remove("none").unwrap();
+    assert!(lines.any(|line| line == "none: removed"));
+    child.kill().unwrap();
+    child.wait().unwrap();
 
     let quiet = structstore(&["watch", &name, "--timeout", "0.1"]);
     assert_eq!((quiet.code(), quiet.out.len()), (0, 0));
