@@ -10,6 +10,7 @@
 //! - [Permissions, containers and files](#permissions-containers-and-files)
 //! - [JSON, YAML and the rest of serde](#json-yaml-and-the-rest-of-serde)
 //! - [Time limits and deadlocks](#time-limits-and-deadlocks)
+//! - [See what is going on](#see-what-is-going-on)
 //!
 //! Whole programs are in the directory `examples` of the repository.
 //!
@@ -282,7 +283,7 @@
 //! assert!(matches!(store.set("huge", vec![0.5; 1 << 20]), Err(Error::OutOfSpace { .. })));
 //!
 //! // Without write permission, or the wish to use it: copies of any part, but no guards, views and bindings.
-//! let reader = StructStoreShared::options().read_only(true).open(&name)?;
+//! let reader = StructStoreShared::open_read_only(&name)?;
 //! assert_eq!(reader.get::<i32>("rate")?, 50);
 //! assert!(matches!(reader.set("rate", 60), Err(Error::ReadOnly { .. })));
 //!
@@ -364,4 +365,36 @@
 //! assert!(matches!(arm.write(), Err(Error::Deadlock { .. })));
 //! assert_eq!(reading.get::<f64>("speed")?, 0.5);
 //! # Ok::<(), Error>(())
+//! ```
+//!
+//! # See what is going on
+//!
+//! The command-line tool `structstore` shows a live store. A program asks for the same: which stores there are, who is
+//! attached, who holds locks, and what takes up memory. None of it waits for anybody or takes a lock.
+//!
+//! ```
+//! use structstore::StructStoreShared;
+//!
+//! # let name = format!("/structstore_cookbook_look_{}", std::process::id());
+//! let store = StructStoreShared::open(&name)?;
+//! let camera = store.nested("camera")?;
+//! camera.set("frame", vec![0.0; 1000])?;
+//! let guard = camera.write()?;
+//!
+//! assert!(StructStoreShared::existing()?.contains(&name));
+//! let watcher = StructStoreShared::open_read_only(&name)?;
+//! for participant in watcher.participants()? {
+//!     println!("process {} with {} threads", participant.pid, participant.threads);
+//! }
+//! for lock in watcher.locks()? {
+//!     println!("{} is held by thread {} of process {}", lock.path, lock.thread, lock.pid);
+//! #   assert_eq!(lock.path, "camera");
+//! }
+//! for (name, usage) in watcher.usage_by_field()? {
+//!     println!("{name}: {} bytes", usage.bytes);
+//! #   assert!(usage.bytes >= 8000);
+//! }
+//! drop(guard);
+//! watcher.check()?;
+//! # Ok::<(), structstore::Error>(())
 //! ```

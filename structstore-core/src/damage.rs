@@ -72,6 +72,43 @@ fn an_item_that_names_a_node_that_is_gone_is_an_error() {
     });
 }
 
+#[test]
+fn a_tree_whose_nodes_are_named_many_times_is_an_error() {
+    bounded(|| {
+        let store = store();
+        let mut value = Value::from(vec!["leaf"]);
+        for _ in 0..100 {
+            value = Value::List(vec![value, Value::from("other")]);
+        }
+        store.set("list", value).unwrap();
+        // Each list gets its first item a second time, which makes 2^100 leaves.
+        let mut at = store.list("list").unwrap();
+        while let Ok(inner) = at.get::<crate::List>(0) {
+            let slot = |index| crate::node::list::slot(at.handle.arena(), at.handle.record(), index).unwrap();
+            slot(1).payload.store(slot(0).payload.load(Ordering::Relaxed), Ordering::Relaxed);
+            slot(1).tag.store(slot(0).tag.load(Ordering::Relaxed), Ordering::Relaxed);
+            at = inner;
+        }
+        assert_corrupt(store.to_value());
+        assert_corrupt(store.get::<Value<'static>>("list"));
+        assert_corrupt(store.to_bytes());
+        assert_corrupt(store.usage());
+        assert_corrupt(store.usage_by_field());
+        assert_corrupt(store.check());
+        let guard = store.read().unwrap();
+        assert_corrupt(guard.to_value());
+        drop(guard);
+        let reader = StructStoreShared::options().observer();
+        let crate::segment::Backing::File { file, .. } = store.handle.arena().segment().backing() else {
+            unreachable!()
+        };
+        let reader = reader.open_fd(file.try_clone().unwrap().into()).unwrap();
+        assert_corrupt(reader.to_value());
+        assert_corrupt(reader.to_bytes());
+        assert_corrupt(reader.check());
+    });
+}
+
 #[cfg(feature = "derive")]
 #[test]
 fn fields_that_share_a_node_are_not_lent() {

@@ -16,8 +16,9 @@ pub(crate) type BoxedResult<T, E = Box<Error>> = std::result::Result<T, E>;
 
 /// What went wrong, where, what was found and what was expected.
 ///
-/// Paths read as in Rust and Python: `settings.gains[2]`. An operation that returns an error has changed
-/// nothing, unless its documentation says otherwise.
+/// Paths read as in Rust and Python: `settings.gains[2]`. A name that would not be read as one there is quoted, with the
+/// escapes of JSON: `settings."gain.x"[2]`. An operation that returns an error has changed nothing, unless its
+/// documentation says otherwise.
 ///
 /// ```
 /// use structstore::{Error, StructStore};
@@ -334,7 +335,13 @@ impl Error {
 
     /// Prefixes the error's path with the name of the field that contains what it is about.
     #[cold]
-    pub fn under(mut self, parent: &str) -> Error {
+    pub fn under(self, name: &str) -> Error {
+        self.below(&quoted(name))
+    }
+
+    /// Prefixes the error's path with the path of what contains what it is about.
+    #[cold]
+    pub fn below(mut self, parent: &str) -> Error {
         if let Some(path) = self.path_mut() {
             *path = join(parent, path);
         }
@@ -343,14 +350,40 @@ impl Error {
 
     /// Prefixes the error's path with the index of the list item that contains what it is about.
     #[cold]
-    pub fn under_index(mut self, index: usize) -> Error {
-        if let Some(path) = self.path_mut() {
-            let mut prefixed = String::new();
-            let _ = write!(prefixed, "[{index}]");
-            *path = join(&prefixed, path);
-        }
-        self
+    pub fn under_index(self, index: usize) -> Error {
+        self.below(&format!("[{index}]"))
     }
+}
+
+/// A name as paths show it: in quotes where it would be read as something else, or would do something to a terminal.
+pub fn quoted(name: &str) -> Cow<'_, str> {
+    if !name.is_empty() && !name.contains(|c| matches!(c, '.' | '[' | ']' | '"' | '\\') || is_unprintable(c))
+    {
+        return name.into();
+    }
+    let mut quoted = "\"".to_owned();
+    for character in name.chars() {
+        match character {
+            '"' | '\\' => quoted.extend(['\\', character]),
+            '\n' => quoted.push_str("\\n"),
+            '\r' => quoted.push_str("\\r"),
+            '\t' => quoted.push_str("\\t"),
+            // All of these lie in the first plane, so that one escape of JSON says them.
+            other if is_unprintable(other) => {
+                let _ = write!(quoted, "\\u{:04x}", other as u32);
+            }
+            other => quoted.push(other),
+        }
+    }
+    quoted.push('"');
+    quoted.into()
+}
+
+/// Whether a character controls how others are shown: control codes, line separators, directions, marks without width.
+pub fn is_unprintable(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(character, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
 }
 
 /// Joins two parts of a path: a dot before a name, nothing before an index.
@@ -360,5 +393,28 @@ pub(crate) fn join(parent: &str, child: &str) -> String {
         (_, true, _) => parent.to_owned(),
         (_, _, true) => format!("{parent}{child}"),
         _ => format!("{parent}.{child}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn names_that_would_be_misread_are_quoted() {
+        for plain in ["num", "two words", "größe", "ключ", "1", "a-b", "'"] {
+            assert_eq!(quoted(plain), plain);
+        }
+        for (name, shown) in [
+            ("", r#""""#),
+            ("a.b", r#""a.b""#),
+            ("a[0]", r#""a[0]""#),
+            ("say \"no\"", r#""say \"no\"""#),
+            ("back\\slash", r#""back\\slash""#),
+            ("\u{1b}[2J\n", r#""\u001b[2J\n""#),
+            ("a\u{202e}b", r#""a\u202eb""#),
+        ] {
+            assert_eq!(quoted(name), shown);
+        }
     }
 }

@@ -139,6 +139,8 @@ mod notice;
 #[cfg(not(loom))]
 mod orphans;
 #[cfg(not(loom))]
+mod participants;
+#[cfg(not(loom))]
 pub mod safety;
 #[cfg(not(loom))]
 mod segment;
@@ -167,10 +169,11 @@ pub use {
     },
     handle::{
         Array, ArrayMut, ArrayRef, ArrayView, Bytes, BytesMut, BytesRef, Canceller, CellElement, ElementCell,
-        Get, Guard, Hold, Item, Lent, List, ListMut, ListRef, Statistics, Struct, StructMut, StructRef, Text,
-        TextMut, TextRef, Watch,
+        FreeMemory, Get, Guard, Hold, Item, Lent, List, ListMut, ListRef, LockHolder, LockMode, Statistics,
+        Struct, StructMut, StructRef, Text, TextMut, TextRef, Usage, Watch,
     },
     key::Key,
+    participants::Participant,
     shared::{Cleanup, Options, StructStoreShared},
     store::StructStore,
     value::{ArrayValue, DType, Element, FixedArray, Kind, Scalar, ScalarType, Value},
@@ -192,6 +195,7 @@ pub mod private {
     };
     #[cfg(feature = "crash-points")]
     pub use crate::crash::{arm, disarm, stores};
+    pub use crate::error::{is_unprintable, quoted};
     pub use crate::handle::{Lock, Look, Origin, Transaction};
     pub use crate::lock::WaitHooks;
     pub use crate::value::{Event, ImageReader, Snapshot};

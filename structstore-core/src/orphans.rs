@@ -1,12 +1,9 @@
 //! Shared memory that programs have left behind when they were killed.
 
-use std::fs;
-use std::path::Path;
-
 use crate::arena::Arena;
 use crate::arena::layout::{Header, Participant};
-use crate::error::{Error, Result};
-use crate::segment::{Access, Backing, Liveness, Place, RESERVATION, SHM_DIRECTORY, Segment};
+use crate::error::{BoxedResult, Result};
+use crate::segment::{Access, Backing, Liveness, PARTICIPANTS, Place, RESERVATION, Segment};
 use crate::shared::{StructStoreShared, examine};
 use crate::sync::Ordering;
 
@@ -18,7 +15,7 @@ impl StructStoreShared {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] if the directory of shared memory cannot be read.
+    /// [`Error::Io`](crate::Error::Io) if the directory of shared memory cannot be read.
     ///
     /// ```
     /// use structstore::StructStoreShared;
@@ -29,46 +26,40 @@ impl StructStoreShared {
     /// # Ok::<(), structstore::Error>(())
     /// ```
     pub fn orphans() -> Result<Vec<String>> {
-        let refused = |source| Error::Io {
-            action: "read",
-            place: SHM_DIRECTORY.to_owned(),
-            detail: String::new(),
-            source,
-        };
-        let mut found = Vec::new();
-        for entry in fs::read_dir(Path::new(SHM_DIRECTORY)).map_err(refused)? {
-            let entry = entry.map_err(refused)?;
-            if let Some(name) = entry.file_name().to_str().map(|name| format!("/{name}"))
-                && entry.file_type().is_ok_and(|kind| kind.is_file())
-                && is_orphan(&name).unwrap_or(false)
-            {
-                found.push(name);
-            }
-        }
-        found.sort();
-        Ok(found)
+        let mut names = StructStoreShared::existing()?;
+        names.retain(|name| is_orphan(name).unwrap_or(false));
+        Ok(names)
     }
 }
 
 fn is_orphan(name: &str) -> Result<bool> {
-    let place = Place::name(name)?;
-    let file = place.open(Access::ReadOnly, None)?;
+    let (place, access) = (Place::name(name)?, Access::Observing);
+    let file = place.open(access, None)?;
     if examine(&file, &place)? {
         return Ok(false);
     }
-    let liveness = Liveness::new(&file, &place, Access::ReadOnly)?;
-    if liveness.others(&place)? {
-        return Ok(false);
-    }
-    let segment = Segment::map(Backing::File { file, place, access: Access::ReadOnly }, RESERVATION)?;
+    let liveness = Liveness::new(&file, &place, access)?;
+    let segment = Segment::map(Backing::File { file, place, access }, RESERVATION)?;
     segment.trust(size_of::<Header>() as u64)?;
-    // Without liveness: who only looks is not to be taken for somebody attached.
-    let arena = Arena::attach(segment, None)?;
-    for participant in 0..arena.used::<Participant>() {
-        let record = arena.record::<Participant>(participant)?;
-        if record.state.load(Ordering::Acquire) != 0 && !arena.lives_on(participant) {
-            return Ok(true);
+    Ok(Arena::attach(segment, Some(liveness))?.is_orphan()?)
+}
+
+impl Arena {
+    /// Whether nobody but this process is attached, and somebody left by dying.
+    pub(crate) fn is_orphan(&self) -> BoxedResult<bool> {
+        let (Some(liveness), Backing::File { place, .. }) = (self.liveness(), self.segment().backing())
+        else {
+            return Ok(false);
+        };
+        if liveness.others(place)? {
+            return Ok(false);
         }
+        for participant in 0..self.used::<Participant>().min(PARTICIPANTS) {
+            let record = self.record::<Participant>(participant)?;
+            if record.state.load(Ordering::Acquire) != 0 && !self.lives_on(participant) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
-    Ok(false)
 }

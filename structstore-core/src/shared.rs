@@ -86,7 +86,7 @@ pub struct Options {
     cleanup: Cleanup,
     mode: u32,
     timeout: Duration,
-    read_only: bool,
+    access: Access,
     create: bool,
     nesting: bool,
 }
@@ -101,7 +101,7 @@ impl Default for Options {
             cleanup: Cleanup::IfLast,
             mode: 0o600,
             timeout: Duration::from_secs(10),
-            read_only: false,
+            access: Access::ReadWrite,
             create: true,
             nesting: false,
         }
@@ -187,7 +187,15 @@ impl Options {
     /// # Ok::<(), structstore::Error>(())
     /// ```
     pub fn read_only(mut self, read_only: bool) -> Options {
-        self.read_only = read_only;
+        self.access = if read_only { Access::ReadOnly } else { Access::ReadWrite };
+        self
+    }
+
+    /// Attaches read-only and without counting as attached: when all others have closed the store, its name goes, and
+    /// what they leave by dying is an orphan. Meant for tools that look into stores.
+    #[doc(hidden)]
+    pub fn observer(mut self) -> Options {
+        self.access = Access::Observing;
         self
     }
 
@@ -241,10 +249,6 @@ impl Options {
         StructStoreShared::attach(self, Place::Descriptor, Some(File::from(descriptor)))
     }
 
-    fn access(&self) -> Access {
-        if self.read_only { Access::ReadOnly } else { Access::ReadWrite }
-    }
-
     fn check(&self) -> Result<()> {
         let invalid = |argument, found: u64, expected: String| {
             Err(Error::InvalidArgument { argument, found: format!("{found} bytes"), expected })
@@ -259,7 +263,7 @@ impl Options {
                 format!("at most the maximum size of {} bytes", self.max_size),
             );
         }
-        if self.reinit && self.read_only {
+        if self.reinit && self.access != Access::ReadWrite {
             let expected = "a store that may be changed".to_owned();
             return Err(Error::InvalidArgument {
                 argument: "reinit",
@@ -289,7 +293,7 @@ impl Options {
 /// ```
 pub struct StructStoreShared {
     root: Struct,
-    arena: Arc<Arena>,
+    pub(crate) arena: Arc<Arena>,
     place: Place,
     file: (u64, u64),
     options: Options,
@@ -308,6 +312,30 @@ impl StructStoreShared {
         StructStoreShared::options().open(name)
     }
 
+    /// Attaches to the store of this name without write permission and without being able to change anything. Nobody
+    /// ever waits for it. It is [`Options::read_only`], with the defaults for everything else.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if there is no such store, or no permission to read it, and as [`Options::open`].
+    ///
+    /// ```
+    /// use structstore::{Error, StructStoreShared};
+    ///
+    /// # let name = format!("/structstore_open_read_only_{}", std::process::id());
+    /// let store = StructStoreShared::open(&name)?;
+    /// store.set("num", 5)?;
+    /// let reader = StructStoreShared::open_read_only(&name)?;
+    /// store.set("num", 6)?;
+    /// assert_eq!(reader.get::<i32>("num")?, 6);
+    /// assert!(matches!(reader.remove("num"), Err(Error::ReadOnly { .. })));
+    /// assert!(StructStoreShared::open_read_only("/structstore_nobody_has_made_this").is_err());
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn open_read_only(name: impl AsRef<Path>) -> Result<StructStoreShared> {
+        StructStoreShared::options().read_only(true).open(name)
+    }
+
     /// Options for opening a store.
     pub fn options() -> Options {
         Options::default()
@@ -317,28 +345,28 @@ impl StructStoreShared {
         options.check()?;
         let mut reinit = options.reinit;
         for _ in 0..REOPENINGS {
-            let create = (options.create && !options.read_only).then_some(options.mode);
+            let create = (options.create && options.access == Access::ReadWrite).then_some(options.mode);
             let file = match &descriptor {
                 Some(file) => file.try_clone().map_err(|source| place.io("open", source, String::new()))?,
-                None => place.open(options.access(), create)?,
+                None => place.open(options.access, create)?,
             };
             let found = file.metadata().map_err(|source| place.io("examine", source, String::new()))?;
             if !found.is_file() {
                 return Err(mismatch(&place, "its type", "no regular file".to_owned(), "a file"));
             }
             let identity = (found.dev(), found.ino());
-            let liveness = Liveness::new(&file, &place, options.access())?;
+            let liveness = Liveness::new(&file, &place, options.access)?;
             let init = liveness.lock_init(&place, options.timeout)?;
             if !place.leads_to(identity.0, identity.1) {
                 continue;
             }
-            let key = (identity.0, identity.1, options.access());
+            let key = (identity.0, identity.1, options.access);
             crate::fork::install();
             let known = ATTACHED.lock().get(&key).and_then(Weak::upgrade);
             let arena = match known {
                 Some(arena) => arena,
                 None => {
-                    let backing = Backing::File { file, place: place.clone(), access: options.access() };
+                    let backing = Backing::File { file, place: place.clone(), access: options.access };
                     match load(backing, liveness, options) {
                         Ok(arena) => {
                             let mut attached = ATTACHED.lock();
@@ -519,7 +547,7 @@ fn load(backing: Backing, liveness: Liveness, options: &Options) -> Result<Arc<A
         });
     };
     let fresh = examine(file, place)?;
-    if fresh && *access == Access::ReadOnly {
+    if fresh && *access != Access::ReadWrite {
         return Err(Error::NotReady {
             place: place.to_string(),
             reason: INITIALISING,

@@ -170,6 +170,15 @@ impl Failure {
         }
     }
 
+    /// Prefixes the path of an error with that of what contains the value that it is about.
+    #[cold]
+    pub(crate) fn below(self, path: &str) -> Failure {
+        match self {
+            Failure::Error(error) => Failure::Error(error.below(path)),
+            raised => raised,
+        }
+    }
+
     /// Prefixes the path of an error with the index of the item that it is about.
     #[cold]
     pub(crate) fn under_index(self, index: usize) -> Failure {

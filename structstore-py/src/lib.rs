@@ -38,6 +38,15 @@ mod _structstore {
     #[pymodule_export]
     use super::typed::{_declare, _path, _plain};
 
+    /// Does what the arguments of the command `structstore` say, the name of the program first. Returns the exit status.
+    ///
+    /// It is meant to be all that its process does: signals get their default dispositions.
+    #[pyfunction]
+    #[pyo3(name = "_main")]
+    fn main(py: Python<'_>, arguments: Vec<std::ffi::OsString>) -> u8 {
+        py.detach(|| structstore_cli::main(arguments))
+    }
+
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         gil::install_hooks();

@@ -109,7 +109,7 @@ impl StructStoreList {
         }
         let items = iterable.py().get_type::<PyList>().call1((iterable,))?.cast_into::<PyList>()?;
         let value = |(index, item): (usize, Bound<'py, PyAny>)| {
-            let located = |failure: Failure| failure.under_index(place(index)).under(&self.list.path());
+            let located = |failure: Failure| failure.under_index(place(index)).below(&self.list.path());
             inputs.value(&item).map_err(located)
         };
         items.iter().enumerate().map(value).collect()
@@ -210,7 +210,7 @@ impl StructStoreList {
             return Ok(());
         }
         let inputs = Inputs::default();
-        let new = inputs.value(value).map_err(|failure| failure.under_index(at).under(&self.list.path()))?;
+        let new = inputs.value(value).map_err(|failure| failure.under_index(at).below(&self.list.path()))?;
         Ok(inputs.run(index.py(), || self.list.set(at, new))?)
     }
 
@@ -344,7 +344,7 @@ impl StructStoreList {
         }
         let inputs = Inputs::default();
         let located =
-            |failure: Failure| failure.under_index(self.list.len().unwrap_or(0)).under(&self.list.path());
+            |failure: Failure| failure.under_index(self.list.len().unwrap_or(0)).below(&self.list.path());
         let item = inputs.value(value).map_err(located)?;
         Ok(inputs.run(value.py(), || self.list.push(item))?)
     }
@@ -360,7 +360,7 @@ impl StructStoreList {
     /// Adds an item before the one at an index.
     fn insert(&self, index: isize, value: &Bound<'_, PyAny>) -> Result<()> {
         let inputs = Inputs::default();
-        let item = inputs.value(value).map_err(|failure| failure.under(&self.list.path()))?;
+        let item = inputs.value(value).map_err(|failure| failure.below(&self.list.path()))?;
         let insert = || {
             let _lock = self.list.lock_token(true, None)?;
             let len = self.list.len()?;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyTuple, PyType};
+use pyo3::types::{PyDict, PyTuple, PyType};
 use structstore::{Cleanup, Error, Struct};
 
 use crate::error::{Exception, Failure, Result};
@@ -205,6 +205,24 @@ impl StructStoreShared {
         let (file, permanent) = (use_file, cleanup == Cleanup::Never);
         let shared = Shared { place, options, file, read_only, permanent, open: RwLock::new(Some(open)) };
         Ok(PyClassInitializer::from(StructStore::from(shared)).add_subclass(StructStoreShared))
+    }
+
+    /// Attaches to a store that exists, without write permission; short for `read_only=True`.
+    ///
+    /// Nobody ever waits for it. Arrays are read-only copies.
+    #[staticmethod]
+    #[pyo3(signature = (path, use_file=false, timeout=Some(10.0)), text_signature = "(path, use_file=False, timeout=10.0)")]
+    fn open_read_only<'py>(
+        py: Python<'py>,
+        path: &Bound<'py, PyAny>,
+        use_file: bool,
+        timeout: Option<f64>,
+    ) -> Result<Bound<'py, PyAny>> {
+        let keywords = PyDict::new(py);
+        keywords.set_item("use_file", use_file)?;
+        keywords.set_item("timeout", timeout)?;
+        keywords.set_item("read_only", true)?;
+        Ok(py.get_type::<StructStoreShared>().call((path,), Some(&keywords))?)
     }
 
     /// A copy in another process opens the same store by its name, which must still be there, and never removes it while

@@ -111,7 +111,7 @@ impl StructStore {
     #[cold]
     fn missing(&self, key: &Key<'_>) -> Failure {
         match self.root() {
-            Ok(root) => Error::NotFound { path: key.name().to_owned() }.under(&root.path()).into(),
+            Ok(root) => Error::NotFound { path: String::new() }.under(key.name()).below(&root.path()).into(),
             Err(failure) => failure,
         }
     }
@@ -137,7 +137,7 @@ fn assign(root: &Struct, key: Key<'_>, object: &Bound<'_, PyAny>) -> Result<()> 
         return Ok(());
     }
     let inputs = Inputs::default();
-    let value = inputs.value(object).map_err(|failure| failure.under(key.name()).under(&root.path()))?;
+    let value = inputs.value(object).map_err(|failure| failure.under(key.name()).below(&root.path()))?;
     Ok(inputs.run(object.py(), || root.set(key, value))?)
 }
 
@@ -601,7 +601,7 @@ impl StructStore {
                 // It has them.
                 continue;
             }
-            let path = |failure: Failure| failure.under(&root.path());
+            let path = |failure: Failure| failure.below(&root.path());
             values.extend(fields_of(&inputs, source).map_err(path)?);
         }
         Ok(inputs.run(py, || root.extend(values.iter().map(|(name, value)| (&**name, value))))?)
@@ -629,7 +629,7 @@ impl StructStore {
             }
             let inputs = Inputs::default();
             let value =
-                inputs.value(&default).map_err(|failure| failure.under(key.name()).under(&root.path()))?;
+                inputs.value(&default).map_err(|failure| failure.under(key.name()).below(&root.path()))?;
             inputs.run(py, || root.get_or_insert(key, value.into_owned()))?;
         }
     }

@@ -31,7 +31,7 @@ pub(crate) fn _plain<'py>(object: &Bound<'py, PyAny>, path: &str) -> Result<Boun
 pub(crate) fn _declare(py: Python<'_>, structure: &StructStore, fields: &Bound<'_, PyList>) -> Result<()> {
     let inputs = Inputs::default();
     let root = structure.root()?;
-    let fields = declarations(&inputs, fields).map_err(|failure| failure.under(&root.path()))?;
+    let fields = declarations(&inputs, fields).map_err(|failure| failure.below(&root.path()))?;
     Ok(inputs.run(py, || root.declare(&fields))?)
 }
 

@@ -275,6 +275,21 @@ def test_read_only(shared: StructStoreShared, name: str) -> None:
     assert shared.num == 7
 
 
+def test_open_read_only(shared: StructStoreShared, name: str, tmp_path: Path) -> None:
+    shared.num = 5
+    Path("/dev/shm", name[1:]).chmod(0o400)
+    with StructStoreShared.open_read_only(name) as reader:
+        assert reader.num == 5
+        with pytest.raises(structstore.ReadOnlyError):
+            reader.num = 6
+    with pytest.raises(structstore.NoSuchStoreError):
+        StructStoreShared.open_read_only(name + "_not_there", timeout=0.1)
+    with StructStoreShared(tmp_path / "store", use_file=True) as store:
+        store.num = 7
+        with StructStoreShared.open_read_only(tmp_path / "store", use_file=True) as reader:
+            assert reader.num == 7
+
+
 def test_reinit(name: str) -> None:
     with StructStoreShared(name, cleanup=CleanupMode.ALWAYS) as old:
         old.sub = {"x": 1}

@@ -48,7 +48,6 @@ fn image(name: &str, part: f64) -> Vec<u8> {
 
 fn flip_every_word((name, part): (&str, f64)) {
     let folder = tempfile::tempdir().unwrap();
-    let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("image");
     fs::write(&path, image(name, part)).unwrap();
     let step = std::thread::available_parallelism().map_or(2, usize::from);

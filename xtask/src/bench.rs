@@ -4,7 +4,7 @@ use std::time::SystemTime;
 use crate::step::{self, Result};
 use crate::venv::{PYTHON_FOR_TESTS, Venv};
 use crate::workspace::Workspace;
-use crate::{compile, ratios};
+use crate::{compile, ratios, show};
 
 /// Runs the Rust benchmarks, then those of Python. `args` are cargo's: filters, then `--` and what only the
 /// Rust harness understands.
@@ -13,8 +13,10 @@ use crate::{compile, ratios};
 ///
 /// If the wheel cannot be built or a benchmark fails.
 pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result {
-    if args == ["derive"] {
-        return compile::run(workspace);
+    match args {
+        [only] if only == "derive" => return compile::run(workspace),
+        [only] if only == "show" => return show::run(workspace),
+        _ => {}
     }
     let venv = Venv::new(workspace);
     let python = venv.python_with_wheel()?;
@@ -26,6 +28,7 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result {
 
     if args.is_empty() {
         compile::run(workspace)?;
+        show::run(workspace)?;
     }
     let script = workspace.root.join("tests/python/bench.py");
     if !script.exists() {

@@ -8,6 +8,7 @@ mod demo;
 mod py;
 mod ratios;
 mod sanitize;
+mod show;
 mod soak;
 mod step;
 mod test;
@@ -25,7 +26,7 @@ usage: cargo xtask <command>
 
   test [--only STEP]...             check everything, or some steps of: {steps}
   demo [--seconds N] [--plot FILE]  a Rust process shares its telemetry with a Python process
-  bench [FILTER]... [-- ARG...]     run the benchmarks; the filter `derive` times compiling only
+  bench [FILTER]... [-- ARG...]     run the benchmarks; `derive` times compiling only, `show` the tool only
   sanitize                          run tests under AddressSanitizer and valgrind, where those are installed
   soak [--seconds N]                change a store in four processes that are killed at random
   py [ARG]...                       start a Python that can import structstore

@@ -9,6 +9,7 @@ mod heap;
 mod heir;
 pub(crate) mod layout;
 mod recovery;
+mod rest;
 mod seats;
 mod watchers;
 
@@ -25,7 +26,7 @@ use parking_lot::Mutex;
 
 use crate::error::{BoxedResult as Result, Error};
 use crate::lock::{MAX_SEATS, NodeHead, SeatLine, Space};
-use crate::segment::{Backing, Liveness, MIN_SIZE, PARTICIPANTS, RESERVATION, Segment};
+use crate::segment::{Access, Backing, Liveness, MIN_SIZE, PARTICIPANTS, RESERVATION, Segment};
 use crate::sync::{AtomicU64, Ordering};
 use crate::view::Lease;
 use layout::{CHUNKS, CLAIMED, Header, Node, Participant, Record, Seat, TableId};
@@ -126,7 +127,7 @@ impl Arena {
         };
         if arena.writable() {
             arena.join()?;
-        } else if let (Some(liveness), Backing::File { place, .. }) =
+        } else if let (Some(liveness), Backing::File { place, access: Access::ReadOnly, .. }) =
             (&arena.liveness, arena.segment.backing())
         {
             liveness.join_readers(place)?;
@@ -221,6 +222,12 @@ impl Arena {
                 self.segment.bytes(offset, length)
             }
         }
+    }
+
+    /// How large the segment is by now.
+    pub(crate) fn size(&self) -> Result<u64> {
+        self.refresh()?;
+        Ok(self.segment.known())
     }
 
     #[cold]

@@ -137,6 +137,12 @@ impl Arena {
         Ok(state != 0 && !liveness.is_claimed(participant) && !self.lives_on(participant))
     }
 
+    /// Whether a participant is attached and its process alive.
+    pub(crate) fn is_alive(&self, participant: u32) -> bool {
+        let claimed = || self.liveness.as_ref().is_none_or(|liveness| liveness.is_claimed(participant));
+        self.lives_on(participant) || claimed()
+    }
+
     /// Whether a participant whose byte is free is alive nevertheless.
     pub(crate) fn lives_on(&self, participant: u32) -> bool {
         let Ok(record) = self.record::<Participant>(participant) else { return false };
@@ -199,7 +205,7 @@ impl Arena {
     }
 
     /// The participant that has the heap lock.
-    fn heap_owner(&self, lock: u64) -> Option<u32> {
+    pub(super) fn heap_owner(&self, lock: u64) -> Option<u32> {
         let owner = u32::try_from(lock >> 1).ok()?.checked_sub(1)?;
         if let Some(participant) = participant_owner(owner) {
             return Some(participant);

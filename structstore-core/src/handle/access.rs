@@ -233,7 +233,7 @@ impl<H: Hold> Access<'_, H> {
     /// Puts the way to this node in front of the path of an error.
     #[cold]
     pub(crate) fn locate(&self, error: impl Into<Error>) -> Error {
-        error.into().under(&node::path_of(self.arena(), self.id))
+        error.into().below(&node::path_of(self.arena(), self.id))
     }
 
     /// The same for an error about one of its fields.

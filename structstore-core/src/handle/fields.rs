@@ -11,12 +11,12 @@ use super::{
 };
 use crate::arena::Arena;
 use crate::arena::layout::Node;
-use crate::error::{BoxedResult, Error, Result};
+use crate::error::{BoxedResult, Error, Result, quoted};
 use crate::journal::Operation;
 use crate::key::Key;
 use crate::lock::{Mode, Wait};
 use crate::node::structure::{self, Writer};
-use crate::node::{self, Assigned, Raw};
+use crate::node::{self, Assigned, Raw, Shallow};
 use crate::sync::Ordering;
 use crate::value::{Kind, Value};
 
@@ -50,8 +50,9 @@ pub struct Struct {
     pub(crate) handle: Handle,
 }
 
-pub(super) fn not_found(name: &str) -> Box<Error> {
-    Error::NotFound { path: name.to_owned() }.into()
+/// The error for a field that is not there, whose name is put in where it is reported.
+pub(super) fn not_found() -> Box<Error> {
+    Error::NotFound { path: String::new() }.into()
 }
 
 /// The contents of a field's slot, if there is one of that name.
@@ -62,7 +63,7 @@ fn raw_field(arena: &Arena, node: &Node, key: &Key<'_>) -> BoxedResult<Option<Ra
 
 /// The contents of the slot of a field that has to be there; the error's name is put in where it is reported.
 pub(super) fn existing_field(arena: &Arena, node: &Node, key: &Key<'_>) -> BoxedResult<Raw> {
-    raw_field(arena, node, key)?.ok_or_else(|| not_found(""))
+    raw_field(arena, node, key)?.ok_or_else(not_found)
 }
 
 pub(super) fn names(arena: &Arena, node: &Node) -> BoxedResult<Vec<String>> {
@@ -243,7 +244,7 @@ impl Struct {
         let key = key.into();
         match self.find_in(&key) {
             Ok(Some(value)) => Ok(value),
-            Ok(None) => Err(self.handle.locate_field(not_found(""), key.name())),
+            Ok(None) => Err(self.handle.locate_field(not_found(), key.name())),
             Err(error) => Err(self.handle.locate_field(error, key.name())),
         }
     }
@@ -465,7 +466,7 @@ impl Struct {
     pub fn take<'k>(&self, key: impl Into<Key<'k>>) -> Result<Value<'static>> {
         let key = key.into();
         self.with_child(&key, |operation, node, raw| {
-            let value = slot_value(operation.arena(), raw.ok_or_else(|| not_found(""))?)?;
+            let value = slot_value(operation.arena(), raw.ok_or_else(not_found)?)?;
             remove(operation, node, &key)?;
             Ok(value)
         })
@@ -533,7 +534,17 @@ impl Struct {
     ///
     /// [`Error::StaleHandle`] if the struct was removed.
     pub fn names(&self) -> Result<Vec<String>> {
-        self.handle.read(names).map_err(|error| self.handle.locate(error))
+        self.all_names().map_err(|error| self.handle.locate(error))
+    }
+
+    fn all_names(&self) -> BoxedResult<Vec<String>> {
+        if self.handle.arena().writable() {
+            return self.handle.read(names);
+        }
+        match self.handle.read_contents()? {
+            Shallow::Struct(fields) => Ok(fields.into_iter().map(|(name, _)| name).collect()),
+            _ => Err(Error::corrupt("a struct", "another kind", "a struct")),
+        }
     }
 
     /// The fields in order, as of one moment.
@@ -736,7 +747,7 @@ pub(super) fn extend(
 
 /// Takes a field out and has what it names freed. The caller holds both.
 pub(super) fn remove(operation: &Operation<'_>, node: &Node, key: &Key<'_>) -> BoxedResult<()> {
-    let found = structure::find(operation.arena(), node, key)?.ok_or_else(|| not_found(""))?;
+    let found = structure::find(operation.arena(), node, key)?.ok_or_else(not_found)?;
     let raw = Raw::load(&found.field.slot);
     if raw.declared() {
         return Err(declared(raw, "removed"));
@@ -760,7 +771,7 @@ pub(super) fn rename(
     to: &Key<'_>,
 ) -> BoxedResult<()> {
     let arena = operation.arena();
-    let found = structure::find(arena, node, from)?.ok_or_else(|| not_found(from.name()))?;
+    let found = structure::find(arena, node, from)?.ok_or_else(|| not_found().under(from.name()))?;
     let raw = Raw::load(&found.field.slot);
     if raw.declared() {
         return Err(declared(raw, "renamed").under(from.name()).into());
@@ -769,7 +780,7 @@ pub(super) fn rename(
         return Ok(());
     }
     if structure::find(arena, node, to)?.is_some() {
-        return Err(Error::AlreadyExists { path: to.name().to_owned() }.into());
+        return Err(Error::AlreadyExists { path: quoted(to.name()).into_owned() }.into());
     }
     Writer { operation, aside: false }.rename(node, from, to)
 }

@@ -98,7 +98,7 @@ impl<'s, H: Hold> StructMut<'s, H> {
         let key = key.into();
         let (arena, node) = (self.access.arena(), self.access.node());
         let found = structure::find(arena, node, &key)
-            .and_then(|found| found.ok_or_else(|| not_found("")))
+            .and_then(|found| found.ok_or_else(not_found))
             .and_then(|found| {
                 self.access.note(&found.field.slot.payload)?;
                 lend_scalar::<T>(&found.field.slot)

@@ -1,11 +1,17 @@
 //! What concerns a store as a whole: statistics, verification, images.
 
+use std::time::{Duration, Instant};
+
 use super::Struct;
-use crate::error::{Error, Result};
+use crate::error::{BoxedResult, Error, Result};
 use crate::lock::{Mode, Wait};
 use crate::node::{self, Raw};
 use crate::sync::Ordering;
 use crate::value::{Kind, decode};
+
+/// For how long a store is verified without locks until nobody changes it meanwhile, and how long to pause in between.
+const CHECK_TIME: Duration = Duration::from_secs(3);
+const CHECK_PAUSE: Duration = Duration::from_micros(300);
 
 /// How much memory the arena of a store uses. Local stores of a process share one arena.
 ///
@@ -66,9 +72,14 @@ impl Struct {
     /// Verifies every invariant of the format below this struct: links, generations, indices, text, and, at the root
     /// of a shared store, that all memory is accounted for. What processes that died have left is repaired first.
     ///
+    /// A store that was opened read-only is verified without locks: again and again, for some seconds at most, until
+    /// nobody has changed anything meanwhile.
+    ///
     /// # Errors
     ///
-    /// [`Error::Corrupt`] says what is wrong and where; [`Error::ReadOnly`], for it takes locks.
+    /// [`Error::Corrupt`] says what is wrong and where. For a store that was opened read-only also [`Error::NotReady`] if
+    /// it was changed all the time, and [`Error::Abandoned`] if a process died while it was changing something, which only
+    /// those can repair who may write.
     ///
     /// ```
     /// let store = structstore::StructStore::new();
@@ -78,19 +89,64 @@ impl Struct {
     /// ```
     pub fn check(&self) -> Result<()> {
         let arena = self.handle.arena();
+        if !arena.writable() {
+            return Ok(self.check_unlocked()?);
+        }
         arena.repair_dead()?;
         let held =
             self.handle.acquire(Mode::Shared, &Wait::FOREVER).map_err(|error| self.handle.locate(error))?;
+        let checked = arena.seat().and_then(|seat| self.verify(Some(seat.own.index)));
+        held.release(arena);
+        Ok(checked?)
+    }
+
+    /// Verifies the tree below, under the heap lock if a seat is given that takes it.
+    fn verify(&self, seat: Option<u32>) -> BoxedResult<()> {
+        let arena = self.handle.arena();
         let raw = Raw::node(Kind::Struct, self.handle.id());
         let whole = arena.header().root.load(Ordering::Acquire) == raw.payload;
         let parent = self.handle.record().head.parent.load(Ordering::Acquire);
         let parent = parent.checked_sub(1).map(|parent| parent as u32);
-        let checked = arena
-            .seat()
-            .and_then(|seat| node::check(arena, raw, parent, whole, seat.own.index))
-            .and_then(|()| arena.check_watchers());
-        held.release(arena);
-        Ok(checked?)
+        node::check(arena, raw, parent, whole, seat)?;
+        arena.check_watchers()
+    }
+
+    fn check_unlocked(&self) -> BoxedResult<()> {
+        let start = Instant::now();
+        // What is wrong counts if it is found twice: a lease comes and goes without leaving a trace.
+        let mut found = None;
+        while start.elapsed() < CHECK_TIME {
+            match self.verify_at_rest() {
+                Ok(true) => return Ok(()),
+                Ok(false) => {}
+                Err(error) => {
+                    let message = Some(error.to_string());
+                    if found == message || matches!(*error, Error::Abandoned { .. }) {
+                        return Err(error);
+                    }
+                    found = message;
+                }
+            }
+            Wait::FOREVER.check()?;
+            std::thread::sleep(CHECK_PAUSE);
+        }
+        Err(Error::NotReady {
+            place: self.handle.arena().place(),
+            reason: "still being changed all the time",
+            waited: start.elapsed(),
+        }
+        .into())
+    }
+
+    /// Verifies without locks. `false` if something was changed meanwhile.
+    fn verify_at_rest(&self) -> BoxedResult<bool> {
+        let arena = self.handle.arena();
+        let before = arena.rest()?;
+        if before.is_none() {
+            return Ok(false);
+        }
+        let outcome = self.verify(None);
+        if arena.rest()? == before { outcome.map(|()| true) } else { Ok(false) }
     }
 
     /// The struct with all below it as an image: bytes that keep types and order exactly, and from which

@@ -13,11 +13,14 @@ mod inspect;
 mod leaf;
 mod list;
 mod locking;
+mod locks;
 mod look;
+mod parts;
 #[cfg(feature = "stream")]
 mod stream;
 mod token;
 mod transaction;
+mod usage;
 mod watch;
 
 pub(crate) use access::{Access, at_most, lend_scalar};
@@ -32,11 +35,13 @@ pub use inspect::Statistics;
 pub use leaf::{Bytes, BytesMut, BytesRef, Text, TextMut, TextRef};
 pub use list::{List, ListMut, ListRef};
 pub(crate) use locking::{Held, acquire, exclusively, operate};
+pub use locks::{LockHolder, LockMode};
 pub use look::Look;
 #[cfg(feature = "stream")]
 pub use stream::WatchStream;
 pub use token::{Lock, Origin};
 pub use transaction::Transaction;
+pub use usage::{FreeMemory, Usage};
 pub use watch::{Canceller, Watch};
 
 use std::sync::Arc;
@@ -47,7 +52,7 @@ use crate::arena::layout::Node;
 use crate::error::{BoxedResult as Result, Error};
 use crate::journal::Operation;
 use crate::lock::{Locker, Mode, NodeId, Own, Wait, optimistic, owner_seat};
-use crate::node::{self, Raw, Shallow};
+use crate::node::{self, Extent, Raw, Shallow};
 use crate::store::Store;
 use crate::value::{ImageWriter, Kind, Value, encode};
 
@@ -133,7 +138,7 @@ impl Handle {
     /// Puts the way to this node in front of the path of an error.
     #[cold]
     pub(crate) fn locate(&self, error: impl Into<Error>) -> Error {
-        error.into().under(&node::path_of(self.arena(), self.id))
+        error.into().below(&node::path_of(self.arena(), self.id))
     }
 
     /// The same for an error about one of its fields.
@@ -265,7 +270,7 @@ impl Handle {
 
     fn snapshot(&self) -> Result<Value<'static>> {
         if !self.arena().writable() {
-            return self.value_by_node(0, false);
+            return self.value_by_node(0, &Extent::default(), false);
         }
         let held = self.acquire(Mode::Shared, &Wait::FOREVER)?;
         let value = held_value(self.arena(), self.record(), 0);
@@ -277,11 +282,11 @@ impl Handle {
     fn image(&self) -> Result<ImageWriter, Error> {
         let image = || {
             if !self.arena().writable() {
-                return Ok(encode(&self.value_by_node(0, false)?));
+                return Ok(encode(&self.value_by_node(0, &Extent::default(), false)?));
             }
             let mut image = ImageWriter::new();
             let held = self.acquire(Mode::Shared, &Wait::FOREVER)?;
-            let written = node::write_image(self.arena(), self.record(), 0, &mut image);
+            let written = node::write_image(self.arena(), self.record(), 0, &Extent::default(), &mut image);
             held.release(self.arena());
             written.map(|()| image)
         };
@@ -291,21 +296,24 @@ impl Handle {
     /// For display: parts that a guard of this thread holds are replaced by a remark.
     pub(crate) fn to_value_for_display(&self) -> Result<Value<'static>> {
         match self.snapshot() {
-            Err(error) if matches!(*error, Error::HeldByGuard { .. }) => self.value_by_node(0, true),
+            Err(error) if matches!(*error, Error::HeldByGuard { .. }) => {
+                self.value_by_node(0, &Extent::default(), true)
+            }
             other => other,
         }
     }
 
     /// Each node as of one moment, but not all of the same one.
-    fn value_by_node(&self, depth: usize, remark: bool) -> Result<Value<'static>> {
-        let shallow = match self.read(node::read_shallow) {
+    fn value_by_node(&self, depth: usize, extent: &Extent, remark: bool) -> Result<Value<'static>> {
+        let shallow = match self.read_contents() {
             Err(error) if matches!(*error, Error::HeldByGuard { .. }) && remark => {
                 return Ok("<held by a guard of this thread>".into());
             }
             other => other?,
         };
+        extent.add(self.arena(), shallow.bytes())?;
         compose(shallow, depth, &|raw, depth| match self.child(raw) {
-            Ok(child) => child.value_by_node(depth, remark),
+            Ok(child) => child.value_by_node(depth, extent, remark),
             // Replaced since its parent was read.
             Err(error) if matches!(*error, Error::StaleHandle { .. }) => Ok(Value::Null),
             Err(error) => Err(error),
@@ -384,10 +392,17 @@ impl<'a> Near<'a> {
             held.release(arena);
             return result;
         }
-        for attempt in 0_usize.. {
+        self.read_patiently(usize::MAX, read)?.ok_or_else(|| Error::Interrupted.into())
+    }
+
+    /// Reads without a lock, as often as it takes: for those who may not take one. `None` if each try was disturbed.
+    #[cold]
+    fn read_patiently<T>(self, tries: usize, read: impl Fn(&Arena, &Node) -> Result<T>) -> Result<Option<T>> {
+        let arena: &Arena = &self.store.arena;
+        for attempt in 0..tries {
             let again = || read(arena, self.record);
             let (_, seen) = match optimistic(arena, &self.record.head, self.id, None, again)? {
-                Ok(result) => return Ok(result),
+                Ok(result) => return Ok(Some(result)),
                 Err(busy) => busy,
             };
             Wait::FOREVER.check()?;
@@ -403,13 +418,13 @@ impl<'a> Near<'a> {
                 return Err(Error::Abandoned { path: String::new() }.into());
             }
         }
-        Err(Error::Interrupted.into())
+        Ok(None)
     }
 }
 
 /// The value of a node that is held, with all below it.
 pub(crate) fn held_value(arena: &Arena, node: &Node, depth: usize) -> Result<Value<'static>> {
-    node::read_value(arena, node, depth)
+    node::read_value(arena, node, depth, &Extent::default())
 }
 
 /// The value of a slot whose node is held.

@@ -109,7 +109,7 @@ fn origin(handle: &Handle) -> Origin {
         Place::Descriptor => return Origin::Nameless,
     };
     match node::route_of(arena, handle.id()) {
-        Some(route) => Origin::Shared { path, file, read_only: *access == SegmentAccess::ReadOnly, route },
+        Some(route) => Origin::Shared { path, file, read_only: *access != SegmentAccess::ReadWrite, route },
         None => Origin::Nameless,
     }
 }
@@ -133,6 +133,14 @@ impl Struct {
             // What makes no sense is in motion: let the caller wait for it.
             look(self.handle.arena(), self.handle.record()).unwrap_or(true)
         })
+    }
+}
+
+impl Struct {
+    /// How many fields there are, without ever waiting for somebody who is changing the struct.
+    #[doc(hidden)]
+    pub fn len_now(&self) -> u64 {
+        structure::count(self.handle.record())
     }
 }
 

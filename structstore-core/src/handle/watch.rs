@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::{Array, Bytes, Handle, List, Near, Struct, Text};
-use crate::error::{BoxedResult, Error, Result, join};
+use crate::error::{BoxedResult, Error, Result, join, quoted};
 use crate::lock::{MAX_DEPTH, Mode, NodeId, Wait, generation};
 use crate::node::{self, Raw, Slots};
 use crate::notice::{Counts, SLICE};
@@ -102,7 +102,9 @@ impl Watch {
         let make = || {
             let registration = Registration::new(handle)?;
             let mut seen = Seen::new();
-            seen.look(handle.near(), &mut Round { silent: true, everything: true, ..Round::default() })?;
+            let uncounted = registration.place.is_none();
+            let mut round = Round { silent: true, everything: true, uncounted, ..Round::default() };
+            seen.look(handle.near(), &mut round)?;
             let (found, cancelled) = (Vec::new(), Arc::default());
             Ok(Watch { handle: handle.clone(), registration, seen, found, cancelled, failed: false })
         };
@@ -155,8 +157,12 @@ impl Watch {
     fn look(&mut self) -> BoxedResult<Vec<String>> {
         // In a child, whose parent's watch this was, nobody has counted for it; without write permission nobody does.
         let uncounted = self.registration.renew(&self.handle)? || self.registration.place.is_none();
-        let mut round =
-            Round { changes: std::mem::take(&mut self.found), everything: uncounted, ..Round::default() };
+        let mut round = Round {
+            changes: std::mem::take(&mut self.found),
+            everything: uncounted,
+            uncounted,
+            ..Round::default()
+        };
         let looked = self.seen.look(self.handle.near(), &mut round);
         if looked.is_err() {
             self.found = round.changes;
@@ -357,6 +363,8 @@ struct Round {
     everything: bool,
     /// Whether to tell nothing, since it is seen for the first time.
     silent: bool,
+    /// Whether nobody counts changes, so that the elements of arrays are compared.
+    uncounted: bool,
 }
 
 impl Round {
@@ -366,7 +374,7 @@ impl Round {
         if name.is_empty() {
             self.path.push_str(&format!("[{index}]"));
         } else {
-            self.path = join(&self.path, name);
+            self.path = join(&self.path, &quoted(name));
         }
         self.depth += 1;
         self.everything |= everything;
@@ -459,7 +467,9 @@ impl Seen {
     /// Compares the node's own slots, or contents. `directly`: it was changed itself, and not just perhaps with
     /// something above it.
     fn compare(&mut self, near: Near<'_>, directly: bool, round: &mut Round) -> BoxedResult<()> {
-        match near.read(|arena, node| node::read_slots(arena, node, &self.slots, !round.silent))? {
+        match near.read(|arena, node| {
+            node::read_slots(arena, node, &self.slots, round.uncounted || !round.silent)
+        })? {
             Slots::None(digest) => {
                 if directly || digest.is_none() || digest != self.digest {
                     round.report("");
@@ -478,7 +488,7 @@ impl Seen {
         if in_place {
             for (slot, (_, raw)) in before.iter_mut().zip(fields) {
                 if !slot.raw.same_value(raw) {
-                    round.report(&slot.name);
+                    round.report(&quoted(&slot.name));
                     *slot = SeenSlot::new(std::mem::take(&mut slot.name), raw, None);
                 }
             }
@@ -493,13 +503,13 @@ impl Seen {
             let slot = match before.remove(&name) {
                 Some(slot) if slot.raw.same_value(raw) => slot,
                 _ => {
-                    round.report(&name);
+                    round.report(&quoted(&name));
                     SeenSlot::new(name, raw, None)
                 }
             };
             self.slots.push(slot);
         }
-        names.iter().filter(|name| before.contains_key(*name)).for_each(|name| round.report(name));
+        names.iter().filter(|name| before.contains_key(*name)).for_each(|name| round.report(&quoted(name)));
     }
 
     fn compare_items(&mut self, items: &[Raw], round: &mut Round) {

@@ -11,7 +11,7 @@
 //! A shared hold counts as soon as it is published. An exclusive one counts only while its seat owns the node's
 //! word.
 
-use super::{Mode, NodeId};
+use super::{Mode, NodeId, WAITERS};
 use crate::sync::{AtomicU64, Ordering};
 
 pub(crate) const PEND: u64 = 1 << 1;
@@ -44,6 +44,15 @@ impl SeatLine {
         &self.slots
     }
 
+    /// What the seat has published, for those who only look.
+    pub(crate) fn published(&self) -> impl Iterator<Item = (&AtomicU64, Published)> {
+        self.slots().iter().filter_map(|slot| {
+            let hold = slot.load(Ordering::Acquire);
+            let published = Published { index: index(hold), mode: mode(hold), hold };
+            (hold != 0).then_some((slot, published))
+        })
+    }
+
     /// Whether the seat has published any hold.
     #[inline]
     pub(crate) fn any(&self) -> bool {
@@ -72,6 +81,36 @@ impl SeatLine {
             // Release: after the swap that cleared the slot.
             self.high.store(slot as u64, Ordering::Release);
         }
+    }
+}
+
+/// A hold, as somebody else sees it.
+#[derive(Clone, Copy)]
+pub(crate) struct Published {
+    pub(crate) index: u32,
+    pub(crate) mode: Mode,
+    hold: u64,
+}
+
+impl Published {
+    /// Whether it is a hold on this life of its node.
+    pub(crate) fn names(&self, generation: u32) -> bool {
+        (self.hold as u32) >> GENERATION_SHIFT << GENERATION_SHIFT == generation << GENERATION_SHIFT
+    }
+
+    /// Whether somebody sleeps until it is released.
+    pub(crate) fn awaited(&self) -> bool {
+        self.hold & WAITERS != 0
+    }
+
+    /// Whether its thread sleeps for something else.
+    pub(crate) fn waits(&self) -> bool {
+        self.hold & PEND != 0
+    }
+
+    /// Whether the slot still has it.
+    pub(crate) fn lasts(&self, slot: &AtomicU64) -> bool {
+        slot.load(Ordering::Acquire) & !(WAITERS | PEND) == self.hold & !(WAITERS | PEND)
     }
 }
 

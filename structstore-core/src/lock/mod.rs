@@ -23,7 +23,7 @@ pub(crate) use protocol::is_below;
 pub(crate) use protocol::{Locker, Own, bury};
 pub(crate) use wait::Wait;
 pub use wait::WaitHooks;
-pub(crate) use word::{MAX_SEATS, owner_seat};
+pub(crate) use word::{MAX_SEATS, is_awaited, owner_seat};
 
 use crate::error::BoxedResult as Result;
 use crate::notice::NoticeWords;

@@ -47,6 +47,11 @@ pub(crate) fn owner_seat(word: u64) -> Option<u32> {
     (owner(word) != 0).then(|| seat(word))
 }
 
+/// Whether somebody sleeps until the word changes.
+pub(crate) fn is_awaited(word: u64) -> bool {
+    word & WAITERS != 0
+}
+
 /// How the owner of a word holds its node.
 #[inline]
 pub(super) fn mode(word: u64) -> Mode {

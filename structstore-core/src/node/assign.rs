@@ -12,7 +12,7 @@ use super::{
 };
 use crate::arena::Arena;
 use crate::arena::layout::{Node, Slot};
-use crate::error::{BoxedResult as Result, Error};
+use crate::error::{BoxedResult as Result, Error, quoted};
 use crate::journal::Operation;
 use crate::key::Key;
 use crate::lock::NodeId;
@@ -190,7 +190,7 @@ fn children(arena: &Arena, node: &Node, kind: Kind) -> Result<Vec<NodeId>> {
 fn merge(operation: &Operation<'_>, index: u32, fields: &[(Cow<'_, str>, Value<'_>)]) -> Result<()> {
     let mut seen = std::collections::HashSet::new();
     match fields.iter().find(|(name, _)| !seen.insert(name)) {
-        Some((name, _)) => Err(Error::AlreadyExists { path: name.to_string() }.into()),
+        Some((name, _)) => Err(Error::AlreadyExists { path: quoted(name).into_owned() }.into()),
         None => assign_fields(operation, index, fields.iter().map(|(name, value)| (Key::new(name), value))),
     }
 }

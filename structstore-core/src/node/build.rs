@@ -3,7 +3,7 @@
 use super::structure::Writer;
 use super::{BLOCK, LENGTH, Raw, list, write_bytes};
 use crate::arena::BlockKind;
-use crate::error::{BoxedResult as Result, Error};
+use crate::error::{BoxedResult as Result, Error, quoted};
 use crate::journal::Operation;
 use crate::key::Key;
 use crate::lock::{MAX_DEPTH, NodeId};
@@ -54,7 +54,7 @@ pub(crate) fn build(operation: &Operation<'_>, value: &Value<'_>, parent: u32) -
                 key.check()?;
                 let raw = build(operation, value, id.index).map_err(|error| error.under(name))?;
                 if !writer.append_aside(node, &key, raw)? {
-                    return Err(Error::AlreadyExists { path: name.to_string() }.into());
+                    return Err(Error::AlreadyExists { path: quoted(name).into_owned() }.into());
                 }
             }
             Ok(Raw::node(Kind::Struct, id))

@@ -6,17 +6,24 @@ use super::{BLOCK, Raw, kind_of, list, read_bytes_node, resolve, structure};
 use crate::arena::block::{self, BlockKind, FREE, HEADER, ORPHAN, PREVIOUS_FREE, UNIT};
 use crate::arena::layout::{FIRST_LEVELS, Header, Node, Participant, SECOND_LEVELS, Seat};
 use crate::arena::{Arena, HeapGuard};
-use crate::error::{BoxedResult as Result, Error};
+use crate::error::{BoxedResult as Result, Error, join, quoted};
 use crate::lock::MAX_DEPTH;
 use crate::sync::{AtomicU64, Ordering};
 use crate::value::{ArrayBlock, Kind, decode_scalar, lease_count};
 
 /// Verifies the tree below a root and, if it is the only root of its arena, that every block and node belongs to
-/// something and the statistics say so. The caller holds the root; `seat` is its own.
-pub(crate) fn check(arena: &Arena, root: Raw, parent: Option<u32>, whole: bool, seat: u32) -> Result<()> {
+/// something and the statistics say so. The caller holds the root, and `seat` is its own; or it finds out by itself whether
+/// anything was changed meanwhile.
+pub(crate) fn check(
+    arena: &Arena,
+    root: Raw,
+    parent: Option<u32>,
+    whole: bool,
+    seat: Option<u32>,
+) -> Result<()> {
     let mut reached = Reached { arena, blocks: HashMap::new(), nodes: HashSet::new() };
     // Nobody allocates or frees meanwhile; what others are building lies in their pending chains.
-    let _heap = HeapGuard::lock(arena, seat)?;
+    let _heap = seat.map(|seat| HeapGuard::lock(arena, seat)).transpose()?;
     reached.slot(root, parent, 0, &mut String::new())?;
     if whole {
         reached.pending()?;
@@ -155,7 +162,7 @@ impl Reached<'_> {
         for found in structure::check(self.arena, node)? {
             let length = place.len();
             let name = structure::name(self.arena, found.field)?;
-            *place = crate::error::join(place, &name);
+            *place = join(place, &quoted(&name));
             if !chunks.iter().any(|chunk| chunk.contains(&found.offset)) {
                 return Err(wrong(place, "a field outside the struct's chunks", "a field of the struct"));
             }

@@ -21,7 +21,7 @@ pub(crate) use build::{Aside, build, build_block, copy_array, depth_of};
 pub(crate) use check::check;
 pub(crate) use path::{path_of, route_of};
 pub(crate) use read::{
-    Copied, Shallow, Slots, copy_bytes, copy_bytes_node, read_bytes_node, read_shallow, read_slots,
+    Copied, Extent, Shallow, Slots, copy_bytes, copy_bytes_node, read_bytes_node, read_shallow, read_slots,
     read_text_node, read_value, write_image,
 };
 

@@ -2,7 +2,7 @@
 
 use super::{Raw, kind_of, list, structure};
 use crate::arena::Arena;
-use crate::error::{BoxedResult as Result, join};
+use crate::error::{BoxedResult as Result, join, quoted};
 use crate::lock::{MAX_DEPTH, NodeId};
 use crate::sync::Ordering;
 use crate::value::Kind;
@@ -17,7 +17,7 @@ enum Step {
 #[cold]
 pub(crate) fn path_of(arena: &Arena, id: NodeId) -> String {
     steps(arena, id).fold(String::new(), |path, step| match step {
-        Step::Field(name) => join(&name, &path),
+        Step::Field(name) => join(&quoted(&name), &path),
         Step::Item(index) => join(&format!("[{index}]"), &path),
     })
 }

@@ -1,8 +1,10 @@
 //! Reading nodes: one at a time without its children, or, where they are held, with all below.
 
+use std::cell::Cell;
+
 use super::{BLOCK, LENGTH, Raw, kind_of, list, read_bytes, resolve, structure};
 use crate::arena::Arena;
-use crate::arena::layout::Node;
+use crate::arena::layout::{Field, Node, Slot};
 use crate::error::{BoxedResult as Result, Error};
 use crate::lock::MAX_DEPTH;
 use crate::sync::{AtomicU64, Ordering};
@@ -17,6 +19,20 @@ pub(crate) enum Shallow {
     Array(ArrayValue<'static>),
 }
 
+impl Shallow {
+    /// How much that is, in bytes of a segment.
+    pub(crate) fn bytes(&self) -> u64 {
+        let bytes = match self {
+            Shallow::Text(text) => text.len(),
+            Shallow::Bytes(bytes) => bytes.len(),
+            Shallow::List(items) => items.len() * size_of::<Slot>(),
+            Shallow::Struct(fields) => fields.len() * size_of::<Field>(),
+            Shallow::Array(array) => array.data().len(),
+        };
+        bytes as u64
+    }
+}
+
 pub(crate) fn read_shallow(arena: &Arena, node: &Node) -> Result<Shallow> {
     Ok(match kind_of(node)? {
         Kind::Text => Shallow::Text(read_text_node(arena, node)?),
@@ -27,20 +43,67 @@ pub(crate) fn read_shallow(arena: &Arena, node: &Node) -> Result<Shallow> {
     })
 }
 
+/// How much was read of a tree. One that is damaged, so that nodes are named many times, seems to be almost without end:
+/// no more is read of it than the segment has room for.
+#[derive(Default)]
+pub(crate) struct Extent {
+    read: Cell<u64>,
+    limit: Cell<u64>,
+}
+
+impl Extent {
+    /// Counts a node and so many bytes in it.
+    #[inline]
+    pub(crate) fn add(&self, arena: &Arena, bytes: u64) -> Result<()> {
+        let read = self.read.get().saturating_add(size_of::<Node>() as u64).saturating_add(bytes);
+        self.read.set(read);
+        if read <= self.limit.get() { Ok(()) } else { self.enlarge(arena) }
+    }
+
+    #[cold]
+    fn enlarge(&self, arena: &Arena) -> Result<()> {
+        // What is moved meanwhile by others is seen twice.
+        self.limit.set(arena.size()?.saturating_mul(2));
+        if self.read.get() <= self.limit.get() {
+            return Ok(());
+        }
+        Err(Error::corrupt("a tree", "more in it than the segment holds", "nodes that are named once"))
+    }
+}
+
 /// The value of a node that is held, with all below it.
-pub(crate) fn read_value(arena: &Arena, node: &Node, depth: usize) -> Result<Value<'static>> {
+pub(crate) fn read_value(
+    arena: &Arena,
+    node: &Node,
+    depth: usize,
+    extent: &Extent,
+) -> Result<Value<'static>> {
     if depth > MAX_DEPTH {
         return Err(Error::TooDeep { path: String::new(), limit: MAX_DEPTH }.into());
     }
+    let leaf = |value: Value<'static>, bytes: usize| extent.add(arena, bytes as u64).map(|()| value);
     Ok(match kind_of(node)? {
-        Kind::Text => Value::Text(read_text_node(arena, node)?.into()),
-        Kind::Bytes => Value::Bytes(read_bytes_node(arena, node)?.into()),
-        Kind::Array => Value::Array(read_array(arena, node)?),
+        Kind::Text => {
+            let text = read_text_node(arena, node)?;
+            let bytes = text.len();
+            leaf(Value::Text(text.into()), bytes)?
+        }
+        Kind::Bytes => {
+            let contents = read_bytes_node(arena, node)?;
+            let bytes = contents.len();
+            leaf(Value::Bytes(contents.into()), bytes)?
+        }
+        Kind::Array => {
+            let array = read_array(arena, node)?;
+            let bytes = array.data().len();
+            leaf(Value::Array(array), bytes)?
+        }
         Kind::List => {
             let slots = list::slots(arena, node)?;
+            extent.add(arena, size_of_val(slots) as u64)?;
             let mut items = Vec::with_capacity(slots.len());
             for slot in slots {
-                let item = read_slot(arena, Raw::load(slot), depth);
+                let item = read_slot(arena, Raw::load(slot), depth, extent);
                 items.push(item.map_err(|error| error.under_index(items.len()))?);
             }
             Value::List(items)
@@ -48,10 +111,11 @@ pub(crate) fn read_value(arena: &Arena, node: &Node, depth: usize) -> Result<Val
         _ => {
             // What the struct counts is believed only as far as its fields are there.
             let mut fields = Vec::with_capacity(structure::count(node).min(1024) as usize);
+            extent.add(arena, structure::count(node).saturating_mul(size_of::<Field>() as u64))?;
             for found in structure::fields(arena, node) {
                 let field = found?.field;
                 let name = structure::name(arena, field)?;
-                match read_slot(arena, Raw::load(&field.slot), depth) {
+                match read_slot(arena, Raw::load(&field.slot), depth, extent) {
                     Ok(value) => fields.push((name.into(), value)),
                     Err(error) => return Err(error.under(&name).into()),
                 }
@@ -63,14 +127,25 @@ pub(crate) fn read_value(arena: &Arena, node: &Node, depth: usize) -> Result<Val
 
 /// Writes the value of a node that is held, with all below it. Whether texts are UTF-8, and truth values are, is found out
 /// by who reads the image.
-pub(crate) fn write_image(arena: &Arena, node: &Node, depth: usize, image: &mut ImageWriter) -> Result<()> {
+pub(crate) fn write_image(
+    arena: &Arena,
+    node: &Node,
+    depth: usize,
+    extent: &Extent,
+    image: &mut ImageWriter,
+) -> Result<()> {
     if depth > MAX_DEPTH {
         return Err(Error::TooDeep { path: String::new(), limit: MAX_DEPTH }.into());
     }
     match kind_of(node)? {
-        kind @ (Kind::Text | Kind::Bytes) => image.leaf(kind, copy_bytes_node(arena, node)?.bytes()),
+        kind @ (Kind::Text | Kind::Bytes) => {
+            let contents = copy_bytes_node(arena, node)?;
+            extent.add(arena, contents.bytes().len() as u64)?;
+            image.leaf(kind, contents.bytes());
+        }
         Kind::Array => {
             let (header, source) = array_block(arena, node)?;
+            extent.add(arena, header.bytes)?;
             let bytes = header.bytes as usize;
             image.array(&header.dtype, &header.shape, bytes, |image| {
                 let start = image.len();
@@ -82,17 +157,20 @@ pub(crate) fn write_image(arena: &Arena, node: &Node, depth: usize, image: &mut 
         }
         Kind::List => {
             let slots = list::slots(arena, node)?;
+            extent.add(arena, size_of_val(slots) as u64)?;
             image.begin(Kind::List, slots.len());
             for (index, slot) in slots.iter().enumerate() {
-                write_slot(arena, Raw::load(slot), depth, image).map_err(|error| error.under_index(index))?;
+                write_slot(arena, Raw::load(slot), depth, extent, image)
+                    .map_err(|error| error.under_index(index))?;
             }
         }
         _ => {
+            extent.add(arena, structure::count(node).saturating_mul(size_of::<Field>() as u64))?;
             image.begin(Kind::Struct, structure::count(node) as usize);
             for found in structure::fields(arena, node) {
                 let field = found?.field;
                 image.name(structure::copy_name(arena, field)?.bytes());
-                if let Err(error) = write_slot(arena, Raw::load(&field.slot), depth, image) {
+                if let Err(error) = write_slot(arena, Raw::load(&field.slot), depth, extent, image) {
                     return Err(error.under(&structure::name(arena, field)?).into());
                 }
             }
@@ -102,10 +180,12 @@ pub(crate) fn write_image(arena: &Arena, node: &Node, depth: usize, image: &mut 
 }
 
 #[inline]
-fn write_slot(arena: &Arena, raw: Raw, depth: usize, image: &mut ImageWriter) -> Result<()> {
+fn write_slot(arena: &Arena, raw: Raw, depth: usize, extent: &Extent, image: &mut ImageWriter) -> Result<()> {
     match raw.kind()? {
         Kind::Null => image.null(),
-        kind if kind.is_node() => return write_image(arena, resolve(arena, raw)?.1, depth + 1, image),
+        kind if kind.is_node() => {
+            return write_image(arena, resolve(arena, raw)?.1, depth + 1, extent, image);
+        }
         kind => image.scalar(kind, raw.payload),
     }
     Ok(())
@@ -113,9 +193,9 @@ fn write_slot(arena: &Arena, raw: Raw, depth: usize, image: &mut ImageWriter) ->
 
 /// The value of a slot below a node that is held.
 #[inline]
-fn read_slot(arena: &Arena, raw: Raw, depth: usize) -> Result<Value<'static>> {
+fn read_slot(arena: &Arena, raw: Raw, depth: usize, extent: &Extent) -> Result<Value<'static>> {
     match raw.id() {
-        Some(_) => read_value(arena, resolve(arena, raw)?.1, depth + 1),
+        Some(_) => read_value(arena, resolve(arena, raw)?.1, depth + 1, extent),
         None => raw.plain_value(),
     }
 }

@@ -8,7 +8,7 @@ use super::{Child, Copied, Raw, capacity, copy_bytes, write_bytes};
 use crate::arena::Arena;
 use crate::arena::block::BlockKind;
 use crate::arena::layout::{Field, INLINE_NAME, Node};
-use crate::error::{BoxedResult as Result, Error};
+use crate::error::{BoxedResult as Result, Error, quoted};
 use crate::journal::Operation;
 use crate::key::{Key, MAX_NAME};
 use crate::sync::{AtomicU64, Ordering};
@@ -153,6 +153,29 @@ pub(crate) fn fields<'a>(arena: &'a Arena, node: &Node) -> impl Iterator<Item = 
             }
         }
     })
+}
+
+/// Where a step along the fields leads.
+pub(crate) enum Step {
+    /// To the field of this name, which holds this.
+    To(String, Raw),
+    End,
+    /// There is no such field any more.
+    Lost,
+}
+
+/// The field behind that of a name; the first one if none is given.
+pub(crate) fn step(arena: &Arena, node: &Node, from: Option<&Key<'_>>) -> Result<Step> {
+    let offset = match from.map(|key| find(arena, node, key)).transpose()? {
+        None => load(node, FIRST),
+        Some(Some(found)) => found.field.next.load(Ordering::Relaxed),
+        Some(None) => return Ok(Step::Lost),
+    };
+    if offset == 0 {
+        return Ok(Step::End);
+    }
+    let field = arena.at::<Field>(offset)?;
+    Ok(Step::To(name(arena, field)?, Raw::load(&field.slot)))
 }
 
 /// How a struct's words are changed: through the journal, or directly while nobody else can see the struct.
@@ -347,7 +370,7 @@ impl<'a> Writer<'_, 'a> {
     pub(crate) fn remove(&self, node: &Node, key: &Key<'_>) -> Result<()> {
         let arena = self.arena();
         let Some((word, found)) = locate(arena, node, key)? else {
-            return Err(Error::NotFound { path: key.name().to_owned() }.into());
+            return Err(Error::NotFound { path: quoted(key.name()).into_owned() }.into());
         };
         let next = found.field.next.load(Ordering::Relaxed);
         let previous = found.field.previous.load(Ordering::Relaxed);
@@ -375,7 +398,7 @@ impl<'a> Writer<'_, 'a> {
         let arena = self.arena();
         self.reserve(node, 1)?;
         let Some((word, found)) = locate(arena, node, from)? else {
-            return Err(Error::NotFound { path: from.name().to_owned() }.into());
+            return Err(Error::NotFound { path: quoted(from.name()).into_owned() }.into());
         };
         if from.name().len() > INLINE_NAME {
             self.operation.retire_block(found.field.name[0].load(Ordering::Relaxed))?;

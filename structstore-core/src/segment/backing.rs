@@ -33,6 +33,8 @@ pub(crate) enum Place {
 /// Whether a segment may be changed through an attachment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Access {
+    /// As `ReadOnly`, but nobody is to take this for somebody who is attached.
+    Observing,
     ReadOnly,
     ReadWrite,
 }
@@ -109,7 +111,7 @@ impl Place {
             Place::Name(name) => {
                 let mut flags = OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW;
                 flags |= match access {
-                    Access::ReadOnly => OFlag::O_RDONLY,
+                    Access::Observing | Access::ReadOnly => OFlag::O_RDONLY,
                     Access::ReadWrite => OFlag::O_RDWR,
                 };
                 if create.is_some() {
@@ -189,7 +191,7 @@ impl Backing {
     }
 
     pub(crate) fn writable(&self) -> bool {
-        !matches!(self, Backing::File { access: Access::ReadOnly, .. })
+        !matches!(self, Backing::File { access: Access::Observing | Access::ReadOnly, .. })
     }
 
     pub(crate) fn io(&self, action: &'static str, source: io::Error) -> Error {

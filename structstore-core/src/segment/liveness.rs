@@ -60,7 +60,7 @@ impl Liveness {
 
     fn try_lock(&self, start: i64) -> Result<bool, Errno> {
         let kind = match self.access {
-            Access::ReadOnly => libc::F_RDLCK,
+            Access::Observing | Access::ReadOnly => libc::F_RDLCK,
             Access::ReadWrite => libc::F_WRLCK,
         };
         match fcntl(&*self.file, FcntlArg::F_OFD_SETLK(&Self::request(kind, start, 1))) {
@@ -112,6 +112,13 @@ impl Liveness {
     /// Makes a read-only attachment count as somebody who is attached.
     pub(crate) fn join_readers(&self, place: &Place) -> Result<()> {
         self.try_lock(READERS).map(drop).map_err(|errno| place.io("lock", errno.into(), String::new()))
+    }
+
+    /// Whether others are attached read-only, as far as the kernel will say.
+    pub(crate) fn has_readers(&self) -> bool {
+        let mut request = Self::request(libc::F_WRLCK, READERS, 1);
+        let asked = fcntl(&*self.file, FcntlArg::F_OFD_GETLK(&mut request));
+        asked.is_ok() && request.l_type != libc::F_UNLCK as i16
     }
 
     /// Whether anybody but this attachment is attached, by the kernel's word.

@@ -5,7 +5,7 @@ use std::fmt::Display;
 
 use serde::de::{Expected, Unexpected};
 
-use crate::error::Error;
+use crate::error::{Error, quoted};
 
 #[cold]
 fn custom(message: impl Display) -> Error {
@@ -87,11 +87,11 @@ macro_rules! errors_of_serde {
             }
 
             fn missing_field(field: &'static str) -> Self {
-                Error::NotFound { path: field.to_owned() }.into()
+                Error::NotFound { path: quoted(field).into_owned() }.into()
             }
 
             fn duplicate_field(field: &'static str) -> Self {
-                Error::AlreadyExists { path: field.to_owned() }.into()
+                Error::AlreadyExists { path: quoted(field).into_owned() }.into()
             }
         }
     )*};

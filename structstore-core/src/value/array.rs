@@ -120,8 +120,16 @@ impl<'a> ArrayValue<'a> {
         }))
     }
 
-    /// The elements as numbers, if the type is one of Rust's.
-    pub(crate) fn numbers(&self) -> Option<Vec<super::Scalar>> {
+    /// The elements as numbers and truth values, if the type is one of Rust's.
+    ///
+    /// ```
+    /// use structstore::{ArrayValue, Scalar};
+    ///
+    /// let array = ArrayValue::from_slice(&[2], &[1_u8, 2])?;
+    /// assert_eq!(array.numbers(), Some(vec![Scalar::U8(1), Scalar::U8(2)]));
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn numbers(&self) -> Option<Vec<super::Scalar>> {
         macro_rules! read {
             ($($typestr:literal, $type:ty;)*) => {
                 match self.0.dtype.descr() {

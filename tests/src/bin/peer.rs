@@ -99,6 +99,19 @@ fn run(arguments: &[&str]) -> Result<()> {
             let _guard = store.at(*field)?.read()?;
             forever()
         }
+        // Changes a field, and adds and removes another one, without a pause.
+        ("set forever", [field]) => {
+            println!("ready");
+            let other = format!("with {field}");
+            for number in 0_u64.. {
+                store.set(*field, number)?;
+                if number % 1000 == 0 {
+                    store.set(&*other, number)?;
+                    store.remove(&*other)?;
+                }
+            }
+            Ok(())
+        }
         // Holds a field for changing, having changed half of it, and maybe having touched so many bytes of an array.
         ("die holding", [field, bytes]) => {
             if number(bytes)? > 0 {

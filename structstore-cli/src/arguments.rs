@@ -1,0 +1,345 @@
+//! What the command line may say.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use crate::path::Path;
+
+const NAMES_AND_PATHS: &str = "\
+Names and paths:
+  NAME is that of a shared store, `/robot` or `robot`; with --file it is the
+  path of a file that holds one.
+  PATH leads to something in it: `camera.lenses[2].focus`. A name with dots,
+  brackets, quotes or control characters in it is written in double quotes,
+  with the escapes of JSON: `camera.\"f.number\"`.
+
+Exit status:
+  0  done
+  1  the answer is no: `check` found damage, `watch` too few changes in time
+  2  the arguments make no sense
+  3  no such store, field or file
+  4  anything else: no permission, a value of the wrong type, no space, ...
+  `run` exits with the status of its command: 126 if it cannot be started, 127
+  if it is not found, 128 and the signal's number if one ended it.
+
+Examples:
+  structstore ls
+  structstore show robot camera
+  structstore get robot camera.exposure
+  structstore set robot camera.exposure 0.02
+  structstore dump robot robot.image && structstore load robot.image copy";
+
+/// Look into live stores, change them, and clean up after their programs.
+///
+/// A store is a tree of structs, lists, numbers, texts and arrays in memory that processes share. What only reads attaches
+/// without write permission and without disturbing anybody.
+#[derive(Parser)]
+#[command(name = "structstore", version, after_help = NAMES_AND_PATHS, max_term_width = 100)]
+pub(crate) struct Arguments {
+    /// When to use colours; `auto` is on a terminal, unless NO_COLOR is set
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: Color,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    Ls(List),
+    Show(Show),
+    Get(Get),
+    Set(Set),
+    Rm(Remove),
+    Watch(Watch),
+    Stat(Stat),
+    Check(Check),
+    Clean(Clean),
+    Dump(Dump),
+    Load(Load),
+    Run(Run),
+    Completions(Completions),
+    Man(Man),
+}
+
+/// Which store.
+#[derive(Args)]
+pub(crate) struct Name {
+    /// The name of the store
+    pub(crate) name: OsString,
+    /// NAME is the path of a file that holds the store
+    #[arg(long)]
+    pub(crate) file: bool,
+}
+
+/// List the stores of this machine, who is attached to them, and what was left behind.
+///
+/// Other shared memory is left out. A store that is damaged, or that may not be read, is listed with the reason.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  structstore ls\n  structstore ls --json | jq -r '.[] | select(.orphan) | .name'"
+)]
+pub(crate) struct List {
+    /// Print a list of objects in JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Show what is in a store, as a tree.
+///
+/// Long texts, lists and arrays are cut; in JSON and YAML they are not. There, bytes are hexadecimal digits, arrays are nested
+/// lists, and NaN and infinities are null in JSON.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  structstore show robot\n  structstore show robot camera --depth 1\n  structstore show robot --yaml > robot.yaml"
+)]
+pub(crate) struct Show {
+    #[command(flatten)]
+    pub(crate) store: Name,
+    /// What to show of it, such as `camera.lenses[2]`
+    #[arg(default_value = "", hide_default_value = true)]
+    pub(crate) path: Path,
+    /// Print JSON
+    #[arg(long, conflicts_with_all = ["yaml", "types", "depth"])]
+    pub(crate) json: bool,
+    /// Print YAML
+    #[arg(long, conflicts_with_all = ["types", "depth"])]
+    pub(crate) yaml: bool,
+    /// Show so many levels
+    #[arg(long, value_name = "LEVELS")]
+    pub(crate) depth: Option<usize>,
+    /// Show types and shapes without values
+    #[arg(long)]
+    pub(crate) types: bool,
+}
+
+/// Print a value.
+///
+/// Texts and bytes are printed as they are, to a terminal with escapes for what controls it; structs, lists and arrays as JSON.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  structstore get robot camera.exposure\n  structstore get robot log[0]\n  structstore get robot --json camera | jq .exposure"
+)]
+pub(crate) struct Get {
+    #[command(flatten)]
+    pub(crate) store: Name,
+    /// What to print
+    pub(crate) path: Path,
+    /// Print JSON, texts too
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Change a value, or add a field.
+///
+/// VALUE is read as what is there: a number of the same type, a text as it is, bytes as hexadecimal digits, lists, structs and
+/// arrays as JSON. If nothing is there, it is JSON.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  structstore set robot camera.exposure 0.02\n  structstore set robot label 'the left one'\n  structstore set robot limits '{\"low\": 0, \"high\": 5}'\n  structstore set robot label --json null"
+)]
+pub(crate) struct Set {
+    #[command(flatten)]
+    pub(crate) store: Name,
+    /// What to change
+    pub(crate) path: Path,
+    /// Its new value
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) value: String,
+    /// VALUE is JSON, whatever is there now
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Remove a field, or an item of a list.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  structstore rm robot camera.lenses[0]")]
+pub(crate) struct Remove {
+    #[command(flatten)]
+    pub(crate) store: Name,
+    /// What to remove
+    pub(crate) path: Path,
+}
+
+/// Print what changes in a store, as it changes.
+///
+/// Each line is the newest state of a field or item, or that it was removed. However often something changes while this is
+/// busy, it is told once. What is written into an array through a view is not seen, unless its writer announces it.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  structstore watch robot\n  structstore watch robot camera --json | jq -r .path\n  structstore watch robot state --count 1 --timeout 10 && echo changed"
+)]
+pub(crate) struct Watch {
+    #[command(flatten)]
+    pub(crate) store: Name,
+    /// What to watch of it
+    #[arg(default_value = "", hide_default_value = true)]
+    pub(crate) path: Path,
+    /// Print an object in JSON for each change
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// End after so many changes
+    #[arg(long, value_name = "CHANGES")]
+    pub(crate) count: Option<u64>,
+    /// End after so many seconds; with --count, the exit status is 1 then
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) timeout: Option<Duration>,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "a number of seconds is expected".to_owned())?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+/// Say what takes up memory, who is attached, and who holds locks.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  structstore stat robot\n  structstore stat robot camera --json")]
+pub(crate) struct Stat {
+    #[command(flatten)]
+    pub(crate) store: Name,
+    /// The struct whose memory and locks are wanted
+    #[arg(default_value = "", hide_default_value = true)]
+    pub(crate) path: Path,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Verify every invariant of a store.
+///
+/// It takes no locks, and looks again, for some seconds, until nobody has changed the store meanwhile. If it is changed all
+/// the time, or was left half-changed by a process that died, that is not known (exit status 4); --lock will tell.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  structstore check robot && echo sound")]
+pub(crate) struct Check {
+    #[command(flatten)]
+    pub(crate) store: Name,
+    /// Repair what processes that died have left, and hold everybody up meanwhile; needs write permission
+    #[arg(long)]
+    pub(crate) lock: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Remove the stores that were left behind by programs that were killed.
+///
+/// These are those that nobody is attached to, and that somebody left by dying; `ls` calls them orphans.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  structstore clean\n  structstore clean robot --yes")]
+pub(crate) struct Clean {
+    /// Remove only these
+    #[arg(value_name = "NAME")]
+    pub(crate) names: Vec<OsString>,
+    /// Do not ask
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// Print the names of what was removed as a list in JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Write what is in a store to a file.
+///
+/// An image keeps types, arrays and order exactly; `load` makes the same of it on any machine.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  structstore dump robot robot.image\n  structstore dump robot robot.yaml\n  structstore dump robot - --format json | jq .camera"
+)]
+pub(crate) struct Dump {
+    #[command(flatten)]
+    pub(crate) store: Name,
+    /// Where to; `-` is standard output
+    pub(crate) target: PathBuf,
+    /// What to write; otherwise the file's ending tells: .json, .yaml, .yml, and anything else is an image
+    #[arg(long)]
+    pub(crate) format: Option<Format>,
+}
+
+/// Fill a store with what is in a file, in one step. It is created if it does not exist, and its fields are replaced.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  structstore load robot.image robot\n  ssh other structstore dump robot - | structstore load - robot"
+)]
+pub(crate) struct Load {
+    /// Where from; `-` is standard input
+    pub(crate) source: PathBuf,
+    #[command(flatten)]
+    pub(crate) store: Name,
+    /// What to read; otherwise the file's ending tells: .json, .yaml, .yml, and anything else is an image
+    #[arg(long)]
+    pub(crate) format: Option<Format>,
+}
+
+/// Create a store, run a command, and remove the store when the command ends.
+///
+/// The command finds the name in the environment as STRUCTSTORE_NAME. Signals are passed on to it.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  structstore run robot -- python simulate.py\n  structstore run test -- sh -c 'structstore set $STRUCTSTORE_NAME rate 50; ./robot'"
+)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    pub(crate) store: Name,
+    /// The command and its arguments
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
+}
+
+/// Print what makes a shell complete the arguments of this command.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  structstore completions bash > ~/.local/share/bash-completion/completions/structstore"
+)]
+pub(crate) struct Completions {
+    /// For which shell
+    pub(crate) shell: Shell,
+}
+
+/// Print the manual page of this command, or of one of its subcommands.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  structstore man | man -l -\n  structstore man show > structstore-show.1"
+)]
+pub(crate) struct Man {
+    /// The subcommand
+    pub(crate) subcommand: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Image,
+    Json,
+    Yaml,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+impl Color {
+    pub(crate) fn write_global(self) {
+        match self {
+            Color::Auto => anstream::ColorChoice::Auto,
+            Color::Always => anstream::ColorChoice::AlwaysAnsi,
+            Color::Never => anstream::ColorChoice::Never,
+        }
+        .write_global();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        super::Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,72 @@
+//! What can go wrong, and the exit status that says so.
+
+use std::fmt;
+use std::io;
+
+use structstore::Error;
+
+/// The answer is no: `check` found damage, `watch` too few changes in time.
+pub(crate) const NO: u8 = 1;
+/// The arguments make no sense. The same as clap's.
+pub(crate) const USAGE: u8 = 2;
+/// There is no such store, field or file.
+pub(crate) const MISSING: u8 = 3;
+/// Anything else.
+pub(crate) const FAILED: u8 = 4;
+
+pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
+
+/// What went wrong, and perhaps what may have been meant.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The store says so.
+    Store(Error),
+    /// There is no such store or field; something of a near name.
+    Missing { what: String, near: Option<String> },
+    /// The arguments make no sense together, or with what is there.
+    Usage(String),
+    /// A file or a stream cannot be read or written.
+    File { action: &'static str, place: String, source: io::Error },
+    /// Anything else.
+    Other(String),
+}
+
+impl Failure {
+    pub(crate) fn status(&self) -> u8 {
+        match self {
+            Failure::Store(Error::NotFound { .. } | Error::IndexOutOfRange { .. })
+            | Failure::Missing { .. } => MISSING,
+            Failure::Store(Error::Io { source, .. }) | Failure::File { source, .. }
+                if source.kind() == io::ErrorKind::NotFound =>
+            {
+                MISSING
+            }
+            Failure::Usage(_) | Failure::Store(Error::InvalidName { .. }) => USAGE,
+            _ => FAILED,
+        }
+    }
+
+    /// For use with `map_err`.
+    pub(crate) fn file(action: &'static str, place: impl fmt::Display) -> impl FnOnce(io::Error) -> Failure {
+        let place = place.to_string();
+        move |source| Failure::File { action, place, source }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Store(error) => error.fmt(f),
+            Failure::Missing { what, near: None } => f.write_str(what),
+            Failure::Missing { what, near: Some(near) } => write!(f, "{what}; did you mean {near}?"),
+            Failure::Usage(message) | Failure::Other(message) => f.write_str(message),
+            Failure::File { action, place, source } => write!(f, "cannot {action} {place}: {source}"),
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        Failure::Store(error)
+    }
+}

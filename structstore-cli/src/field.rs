@@ -1,0 +1,213 @@
+//! `get`, `set` and `rm`: one field or item.
+
+use structstore::{ArrayValue, DType, Element, Error, Item, Kind, Scalar, Value};
+
+use crate::arguments::{Get, Remove, Set};
+use crate::failure::{Failure, Result};
+use crate::output::Output;
+use crate::path::kind;
+use crate::show::value;
+use crate::{json, text};
+
+pub(crate) fn get(options: &Get, output: &mut Output) -> Result<u8> {
+    let store = options.store.observe()?;
+    let found = options.path.find(&store)?;
+    let terminal = output.is_terminal();
+    match &found {
+        Item::Text(text) if !options.json => {
+            if terminal {
+                output.print(&text::printable(text));
+            } else {
+                output.print(text);
+            }
+            output.print("\n");
+        }
+        Item::Bytes(bytes) if !options.json && !terminal => output.write(bytes),
+        Item::Bytes(bytes) if !options.json => {
+            output.print(&json::hex(bytes));
+            output.print("\n");
+        }
+        Item::Scalar(scalar @ (Scalar::F32(_) | Scalar::F64(_))) if !options.json => {
+            output.print(&format!("{scalar}\n"));
+        }
+        other => output.write(&json::text(&value(other)?, terminal)?),
+    }
+    Ok(0)
+}
+
+pub(crate) fn set(options: &Set) -> Result<u8> {
+    let store = options.store.change()?;
+    let place = options.path.last(&store)?;
+    let there = if options.json { None } else { place.find()? };
+    let value = match &there {
+        None => parse(&options.value)?,
+        Some(item) => convert(&options.value, item).map_err(|failure| match failure {
+            Failure::Store(error) => error.below(&options.path.to_string()).into(),
+            other => other,
+        })?,
+    };
+    place.set(value)?;
+    Ok(0)
+}
+
+pub(crate) fn remove(options: &Remove) -> Result<u8> {
+    let store = options.store.change()?;
+    options.path.last(&store)?.remove()?;
+    Ok(0)
+}
+
+fn parse(text: &str) -> Result<Value<'static>> {
+    serde_json::from_str(text).map_err(|error| {
+        let hint = match text.starts_with(['{', '[', '"']) {
+            true => String::new(),
+            false => format!("; a text is written as '{}'", serde_json::Value::from(text)),
+        };
+        Failure::Usage(format!("`{text}` is no JSON ({error}){hint}"))
+    })
+}
+
+/// The value that a text stands for in place of what is there: one of the same type.
+fn convert(text: &str, there: &Item) -> Result<Value<'static>> {
+    let kind = kind(there);
+    let expected = |expected: &str| -> Failure {
+        Error::WrongType {
+            path: String::new(),
+            found: format!("`{text}`").into(),
+            expected: expected.to_owned().into(),
+        }
+        .into()
+    };
+    macro_rules! number {
+        ($($kind:ident: $type:ty),*) => {
+            match kind {
+                $(Kind::$kind => Value::from(text.parse::<$type>().map_err(|_| expected(kind.name()))?),)*
+                Kind::Text => Value::from(text.to_owned()),
+                Kind::Bytes => Value::Bytes(bytes(text).ok_or_else(|| expected("hexadecimal digits"))?.into()),
+                Kind::Null => parse(text)?,
+                _ => match (parse(text)?, there) {
+                    (Value::List(items), Item::Array(array)) => array_of(array.dtype()?, items)?,
+                    (value, _) if value.kind() == kind => value,
+                    (_, Item::Array(_)) => return Err(expected("a list of numbers for an array")),
+                    _ => return Err(expected(kind.name())),
+                },
+            }
+        };
+    }
+    Ok(
+        number!(Bool: bool, I8: i8, I16: i16, I32: i32, I64: i64, U8: u8, U16: u16, U32: u32, U64: u64, F32: f32, F64: f64),
+    )
+}
+
+fn bytes(digits: &str) -> Option<Vec<u8>> {
+    let digits: Vec<u8> =
+        digits.chars().map(|digit| digit.to_digit(16).map(|digit| digit as u8)).collect::<Option<_>>()?;
+    let (pairs, []) = digits.as_chunks::<2>() else { return None };
+    Some(pairs.iter().map(|[high, low]| high << 4 | low).collect())
+}
+
+/// The array of this type that nested lists of numbers stand for.
+fn array_of(dtype: DType, items: Vec<Value<'static>>) -> Result<Value<'static>> {
+    let mut shape = Vec::new();
+    let mut level = items.as_slice();
+    loop {
+        shape.push(level.len());
+        match level.first() {
+            Some(Value::List(items)) => level = items,
+            _ => break,
+        }
+    }
+    macro_rules! elements {
+        ($($type:ty),*) => {
+            $(if dtype == DType::of::<$type>() {
+                return elements::<$type>(&shape, &items);
+            })*
+        };
+    }
+    elements!(i8, i16, i32, i64, u8, u16, u32, u64, f32, f64);
+    let message = format!(
+        "an array of {} cannot be given as a text; load an image, or replace it with --json",
+        text::line(dtype.descr())
+    );
+    Err(Failure::Other(message))
+}
+
+fn elements<T>(shape: &[usize], items: &[Value<'static>]) -> Result<Value<'static>>
+where
+    T: Element + for<'v, 'w> TryFrom<&'v Value<'w>, Error = Error>,
+{
+    let mut elements = Vec::new();
+    flatten::<T>(shape, items, &mut elements)?;
+    Ok(Value::from(ArrayValue::from_slice(shape, &elements)?).into_owned())
+}
+
+fn flatten<T>(shape: &[usize], items: &[Value<'static>], elements: &mut Vec<T>) -> Result<()>
+where
+    T: for<'v, 'w> TryFrom<&'v Value<'w>, Error = Error>,
+{
+    let uneven = || Failure::Usage("the lists of an array must be of equal lengths".to_owned());
+    let (length, inner) = shape.split_first().ok_or_else(uneven)?;
+    if *length != items.len() {
+        return Err(uneven());
+    }
+    for (index, item) in items.iter().enumerate() {
+        match item {
+            Value::List(items) if !inner.is_empty() => flatten(inner, items, elements)?,
+            item if inner.is_empty() => {
+                elements.push(T::try_from(item).map_err(|error| error.under_index(index))?);
+            }
+            _ => return Err(uneven()),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use structstore::StructStore;
+
+    use super::*;
+
+    #[test]
+    fn values_are_of_the_type_that_is_there() {
+        let store = StructStore::new();
+        store.set("small", 5_u8).unwrap();
+        store.set("float", 0.5_f32).unwrap();
+        store.set("flag", true).unwrap();
+        store.set("text", "x").unwrap();
+        store.set("bytes", Value::Bytes(vec![1, 2].into())).unwrap();
+        store.set("list", vec![1]).unwrap();
+        store.set("matrix", ArrayValue::from_slice(&[1, 1], &[1_i16]).unwrap()).unwrap();
+        let convert = |name: &str, text: &str| super::convert(text, &store.get::<Item>(name).unwrap());
+        for (name, text, expected) in [
+            ("small", "255", Value::from(255_u8)),
+            ("float", "-inf", f32::NEG_INFINITY.into()),
+            ("flag", "false", false.into()),
+            ("text", "5", "5".into()),
+            ("bytes", "00fF", Value::Bytes(vec![0, 255].into())),
+            ("list", "[1, \"a\"]", vec![Value::from(1), "a".into()].into()),
+            (
+                "matrix",
+                "[[1, 2], [3, -4]]",
+                ArrayValue::from_slice(&[2, 2], &[1_i16, 2, 3, -4]).unwrap().into(),
+            ),
+            ("matrix", "[]", ArrayValue::from_slice::<i16>(&[0], &[]).unwrap().into()),
+        ] {
+            let value = convert(name, text).unwrap();
+            assert_eq!((value.kind(), &value), (expected.kind(), &expected), "{name}: {text}");
+        }
+        for (name, text) in [
+            ("small", "256"),
+            ("small", "1.5"),
+            ("flag", "yes"),
+            ("bytes", "0"),
+            ("bytes", "+1"),
+            ("list", "{}"),
+            ("matrix", "[[1], [2, 3]]"),
+            ("matrix", "[[1], 2]"),
+            ("matrix", "[40000]"),
+            ("matrix", "5"),
+        ] {
+            assert!(convert(name, text).is_err(), "{name}: {text}");
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! The command-line tool of StructStore, as a library: the executable `structstore` and the Python package both call
+//! [`main`].
+//!
+//! One module for each command, or for those that share what they do. What only reads attaches as an observer: read-only,
+//! and without counting as somebody who is attached. Nothing from a segment reaches a terminal but through `text` and
+//! `json`, which leave no control characters.
+
+mod arguments;
+mod check;
+mod clean;
+mod failure;
+mod field;
+mod image;
+mod json;
+mod list;
+mod manual;
+mod output;
+mod path;
+mod patience;
+mod progress;
+mod run;
+mod show;
+mod signals;
+mod stat;
+mod store;
+mod text;
+mod watch;
+
+use std::ffi::OsString;
+
+use clap::Parser;
+
+use arguments::{Arguments, Command};
+use output::Output;
+
+/// Does what the arguments say, of which the first is the name of the program. Returns the exit status.
+///
+/// It is meant to be all that its process does: signals get their default dispositions.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    signals::restore();
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Nobody is left to be told if it cannot be printed.
+            let _ = error.print();
+            return if error.use_stderr() { failure::USAGE } else { 0 };
+        }
+    };
+    arguments.color.write_global();
+    let mut output = Output::new();
+    let done = run(arguments, &mut output).and_then(|status| output.finish().map(|()| status));
+    match done {
+        Ok(status) => status,
+        Err(failure) => {
+            output.complain(&failure.to_string());
+            failure.status()
+        }
+    }
+}
+
+fn run(arguments: Arguments, output: &mut Output) -> failure::Result<u8> {
+    match arguments.command {
+        Command::Ls(options) => list::run(&options, output),
+        Command::Show(options) => show::run(&options, output),
+        Command::Get(options) => field::get(&options, output),
+        Command::Set(options) => field::set(&options),
+        Command::Rm(options) => field::remove(&options),
+        Command::Watch(options) => watch::run(&options, output),
+        Command::Stat(options) => stat::run(&options, output),
+        Command::Check(options) => check::run(&options, output),
+        Command::Clean(options) => clean::run(&options, output),
+        Command::Dump(options) => image::dump(&options),
+        Command::Load(options) => image::load(&options),
+        Command::Run(options) => run::run(&options),
+        Command::Completions(options) => manual::completions(&options, output),
+        Command::Man(options) => manual::page(&options, output),
+    }
+}

@@ -1,0 +1,202 @@
+//! `show`: what is in a store, as a tree.
+
+use anstyle::Style;
+use structstore::{Array, Error, Item, Kind, List, Scalar, Struct, Value};
+
+use crate::arguments::Show;
+use crate::failure::{Failure, Result};
+use crate::json;
+use crate::output::{BAD, FAINT, HEADING, NAME, NUMBER, Output, PLAIN, TEXT, TYPE};
+use crate::path::kind;
+use crate::text::{self, plural, quoted, shortened};
+
+/// How many characters of a value are shown.
+const WIDTH: usize = 60;
+/// How many items of a list are shown.
+const ITEMS: usize = 100;
+/// The largest array whose elements are looked at, in bytes.
+const SMALL: usize = 4096;
+/// The least that a part takes in a store, in bytes.
+const SLOT: u64 = 16;
+/// As deep as stores nest.
+const DEEPEST: usize = 128;
+
+pub(crate) fn run(options: &Show, output: &mut Output) -> Result<u8> {
+    let store = options.store.observe()?;
+    let found = options.path.find(&store)?;
+    if options.json || options.yaml {
+        let value = value(&found)?;
+        match options.json {
+            true => output.write(&json::text(&value, output.is_terminal())?),
+            false => output.print(&json::yaml(&value)?),
+        }
+        return Ok(0);
+    }
+    let depth = options.depth.unwrap_or(DEEPEST).min(DEEPEST);
+    // No store has room for more.
+    let left = store.statistics().size / SLOT;
+    let mut tree = Tree { output, values: !options.types, depth, left, unreadable: 0 };
+    let name = if options.path.is_root() { options.store.shown() } else { options.path.to_string() };
+    tree.item(&name, HEADING, &found, 0)?;
+    match tree.unreadable {
+        0 => Ok(0),
+        count => Err(Failure::Other(format!("{} cannot be read", plural(count, "part")))),
+    }
+}
+
+/// Prints an item on one line: of a structure, what it is.
+pub(crate) fn print_line(name: &str, item: &Item, output: &mut Output) -> Result<()> {
+    Tree { output, values: true, depth: 0, left: 0, unreadable: 0 }.item(name, NAME, item, 0)
+}
+
+/// What an item is, with all below it.
+pub(crate) fn value(item: &Item) -> Result<Value<'static>> {
+    Ok(match item {
+        Item::Scalar(scalar) => Value::Scalar(*scalar),
+        Item::Text(text) => Value::Text(text.clone().into()),
+        Item::Bytes(bytes) => Value::Bytes(bytes.clone().into()),
+        Item::List(list) => list.to_value()?,
+        Item::Struct(found) => found.to_value()?,
+        Item::Array(array) => array.to_value()?.into(),
+        _ => Value::Null,
+    })
+}
+
+/// A value on one line, for people: cut, if it is long.
+pub(crate) fn brief(value: &Value<'_>) -> Result<String> {
+    let cut = match value {
+        // So that nothing long is written out in order to be cut.
+        Value::Text(text) => Value::from(text.chars().take(WIDTH + 1).collect::<String>()),
+        Value::Bytes(bytes) => {
+            return Ok(shortened(&json::hex(bytes.get(..WIDTH).unwrap_or(bytes)), WIDTH).into_owned());
+        }
+        Value::Scalar(Scalar::F32(number)) if !number.is_finite() => return Ok(number.to_string()),
+        Value::Scalar(Scalar::F64(number)) if !number.is_finite() => return Ok(number.to_string()),
+        other => other.into(),
+    };
+    let text = String::from_utf8_lossy(&json::text(&cut, false)?).into_owned();
+    Ok(shortened(text.trim_end(), WIDTH).into_owned())
+}
+
+struct Tree<'o> {
+    output: &'o mut Output,
+    values: bool,
+    depth: usize,
+    /// How many more parts there may be: a damaged tree seems to be almost without end.
+    left: u64,
+    /// How many parts could not be read.
+    unreadable: u64,
+}
+
+impl Tree<'_> {
+    /// A field or an item, or what keeps it from being read: that is no reason not to show the others.
+    fn part(&mut self, name: &str, style: Style, item: Result<Item, Error>, level: usize) {
+        if self.left == 0 {
+            self.unreadable += 1;
+            return;
+        }
+        self.left -= 1;
+        let shown = match item {
+            Ok(item) => self.item(name, style, &item, level),
+            Err(error) => {
+                self.indent(level);
+                self.output.styled(style, name);
+                self.output.print(": ");
+                Err(error.into())
+            }
+        };
+        match shown {
+            Ok(()) => {}
+            Err(Failure::Store(Error::StaleHandle { .. } | Error::IndexOutOfRange { .. })) => {
+                self.output.styled(FAINT, "removed meanwhile\n");
+            }
+            Err(failure) => {
+                self.unreadable += 1;
+                self.output.styled(BAD, &text::line(&failure.to_string()));
+                self.output.print("\n");
+            }
+        }
+    }
+
+    fn item(&mut self, name: &str, style: Style, item: &Item, level: usize) -> Result<()> {
+        self.indent(level);
+        self.output.styled(style, name);
+        self.output.print(": ");
+        match item {
+            Item::Struct(found) => self.structure(found, level),
+            Item::List(list) => self.list(list, level),
+            Item::Array(array) => self.array(array),
+            plain => {
+                self.output.styled(TYPE, kind(plain).name());
+                if self.values && kind(plain) != Kind::Null {
+                    let style = match plain {
+                        Item::Text(_) | Item::Bytes(_) => TEXT,
+                        _ => NUMBER,
+                    };
+                    self.assign(style, &brief(&value(plain)?)?);
+                }
+                self.output.print("\n");
+                Ok(())
+            }
+        }
+    }
+
+    fn structure(&mut self, found: &Struct, level: usize) -> Result<()> {
+        let names = found.names()?;
+        self.output.styled(TYPE, &format!("struct of {}", plural(names.len() as u64, "field")));
+        self.output.print("\n");
+        if level >= self.depth {
+            return Ok(());
+        }
+        for name in &names {
+            match found.find::<Item>(name.as_str()) {
+                Ok(Some(item)) => self.part(&quoted(name), NAME, Ok(item), level + 1),
+                // Removed since the names were read.
+                Ok(None) => {}
+                Err(error) => self.part(&quoted(name), NAME, Err(error), level + 1),
+            }
+        }
+        Ok(())
+    }
+
+    fn list(&mut self, list: &List, level: usize) -> Result<()> {
+        let length = list.len()?;
+        self.output.styled(TYPE, &format!("list of {}", plural(length as u64, "item")));
+        self.output.print("\n");
+        if level >= self.depth {
+            return Ok(());
+        }
+        for index in 0..length.min(ITEMS) {
+            self.part(&format!("[{index}]"), FAINT, list.get(index), level + 1);
+        }
+        if length > ITEMS {
+            self.indent(level + 1);
+            self.output.styled(FAINT, &format!("… {} more", length - ITEMS));
+            self.output.print("\n");
+        }
+        Ok(())
+    }
+
+    fn array(&mut self, array: &Array) -> Result<()> {
+        let (dtype, shape) = (array.dtype()?, array.shape()?);
+        self.output.styled(TYPE, &format!("array of {} {shape:?}", text::line(dtype.descr())));
+        let size = shape.iter().try_fold(dtype.itemsize(), |size, extent| size.checked_mul(*extent));
+        if self.values && size.is_some_and(|size| size <= SMALL) {
+            let value = array.to_value()?;
+            if value.numbers().is_some() {
+                self.assign(NUMBER, &brief(&value.into())?);
+            }
+        }
+        self.output.print("\n");
+        Ok(())
+    }
+
+    fn assign(&mut self, style: Style, value: &str) {
+        self.output.styled(PLAIN, " = ");
+        self.output.styled(style, value);
+    }
+
+    fn indent(&mut self, level: usize) {
+        self.output.print(&"  ".repeat(level));
+    }
+}

@@ -1,0 +1,192 @@
+//! `stat`: what takes up memory, who is attached, who holds locks.
+
+use serde_json::json;
+use structstore::{Error, FreeMemory, Item, LockHolder, LockMode, StructStoreShared, Usage};
+
+use crate::arguments::Stat;
+use crate::failure::{Failure, Result};
+use crate::list::{participant_json, program};
+use crate::output::{BAD, FAINT, HEADING, NAME, NUMBER, Output, PLAIN, TYPE, Table};
+use crate::path::{Path, Step, kind};
+use crate::patience::Watched;
+use crate::text::{bytes, plural};
+
+pub(crate) fn run(options: &Stat, output: &mut Output) -> Result<u8> {
+    let store = options.store.observe()?;
+    let Item::Struct(part) = options.path.find(&store)? else {
+        let found = kind(&options.path.find(&store)?).name().into();
+        return Err(
+            Error::WrongType { path: options.path.to_string(), found, expected: "struct".into() }.into()
+        );
+    };
+    let parts = part.usage_by_field()?.into_iter().map(|(name, usage)| {
+        let path = options.path.then(Step::Field(name));
+        (path, usage)
+    });
+    let report = Report {
+        name: options.store.shown(),
+        path: &options.path,
+        locks: locks(&store, &options.path)?,
+        free: store.free_memory()?,
+        usage: part.usage()?,
+        parts: parts.collect(),
+        store,
+    };
+    if options.json {
+        report.print_json(output)?
+    } else {
+        report.print(output)?
+    }
+    Ok(0)
+}
+
+struct Report<'r> {
+    name: String,
+    path: &'r Path,
+    locks: Vec<LockHolder>,
+    free: Option<FreeMemory>,
+    usage: Usage,
+    parts: Vec<(Path, Usage)>,
+    store: Watched,
+}
+
+impl Report<'_> {
+    fn print_json(&self, output: &mut Output) -> Result<()> {
+        let statistics = self.store.statistics();
+        let participants = self.store.participants()?;
+        let usage =
+            |usage: &Usage| json!({ "bytes": usage.bytes, "blocks": usage.blocks, "nodes": usage.nodes });
+        let report = json!({
+            "name": self.name,
+            "size": statistics.size,
+            "max_size": statistics.max_size,
+            "allocated": statistics.allocated,
+            "blocks": statistics.blocks,
+            "nodes": statistics.nodes,
+            "recoveries": statistics.recoveries,
+            "free": self.free.map(|free| json!({
+                "bytes": free.bytes,
+                "blocks": free.blocks,
+                "largest": free.largest,
+            })),
+            "participants": participants.iter().map(participant_json).collect::<Vec<_>>(),
+            "readers": self.store.has_readers(),
+            "orphan": self.store.is_orphan()?,
+            "locks": self.locks.iter().map(|lock| json!({
+                "path": lock.path,
+                "mode": mode(lock),
+                "granted": lock.granted,
+                "awaited": lock.awaited,
+                "waiting": lock.waiting,
+                "pid": lock.pid,
+                "thread": lock.thread,
+            })).collect::<Vec<_>>(),
+            "path": self.path.to_string(),
+            "memory": usage(&self.usage),
+            "parts": self.parts.iter().map(|(path, part)| {
+                let mut part = usage(part);
+                part["path"] = path.to_string().into();
+                part
+            }).collect::<Vec<_>>(),
+        });
+        crate::json::print(&report, output)
+    }
+
+    fn print(&self, output: &mut Output) -> Result<()> {
+        let statistics = self.store.statistics();
+        output.styled(HEADING, &self.name);
+        output.print("\n");
+        let mut line = |what: &str, value: String| output.print(&format!("  {what:<11} {value}\n"));
+        line("size", format!("{} of at most {}", bytes(statistics.size), bytes(statistics.max_size)));
+        let (blocks, nodes) = (plural(statistics.blocks, "block"), plural(statistics.nodes, "node"));
+        line("allocated", format!("{} in {blocks}, {nodes}", bytes(statistics.allocated)));
+        line(
+            "free",
+            match self.free {
+                Some(free) => {
+                    let blocks = plural(free.blocks, "block");
+                    format!("{} in {blocks}, the largest {}", bytes(free.bytes), bytes(free.largest))
+                }
+                None => "changing all the time".to_owned(),
+            },
+        );
+        line("recoveries", statistics.recoveries.to_string());
+        self.print_participants(output)?;
+        self.print_locks(output);
+        self.print_memory(output);
+        Ok(())
+    }
+
+    fn print_participants(&self, output: &mut Output) -> Result<()> {
+        output.styled(HEADING, "attached");
+        output.print("\n");
+        let participants = self.store.participants()?;
+        for participant in &participants {
+            let style = if participant.alive { PLAIN } else { BAD };
+            output.print("  ");
+            output.styled(style, &program(participant));
+            let (threads, leases) =
+                (plural(participant.threads as u64, "thread"), plural(participant.leases as u64, "lease"));
+            output.print(&format!(": {threads}, {leases}\n"));
+        }
+        match (self.store.is_orphan()?, self.store.has_readers()) {
+            (true, _) => output.print("  nobody is left: an orphan, which `structstore clean` removes\n"),
+            (_, true) => output.print("  readers\n"),
+            _ if participants.is_empty() => output.styled(FAINT, "  nobody\n"),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn print_locks(&self, output: &mut Output) {
+        if self.locks.is_empty() {
+            return;
+        }
+        output.styled(HEADING, "locks");
+        output.print("\n");
+        for lock in &self.locks {
+            output.print("  ");
+            output.styled(NAME, if lock.path.is_empty() { "the root" } else { &lock.path });
+            output.print(": ");
+            output.styled(TYPE, mode(lock));
+            let by = if lock.granted { "held by" } else { "asked for by" };
+            output.print(&format!(", {by} thread {} of process {}", lock.thread, lock.pid));
+            output.print(if lock.awaited { ", others wait for it" } else { "" });
+            output.print(if lock.waiting { ", which waits for another lock\n" } else { "\n" });
+        }
+    }
+
+    fn print_memory(&self, output: &mut Output) {
+        let mut table = Table::new(&["MEMORY", "BLOCKS", "NODES", "PATH"], &[0, 1, 2]);
+        let whole = (self.path.clone(), self.usage);
+        for (path, usage) in std::iter::once(&whole).chain(&self.parts) {
+            let path = if path.is_root() { "(all)".to_owned() } else { path.to_string() };
+            table.add(vec![
+                (NUMBER, bytes(usage.bytes)),
+                (NUMBER, usage.blocks.to_string()),
+                (NUMBER, usage.nodes.to_string()),
+                (NAME, path),
+            ]);
+        }
+        table.print(output);
+    }
+}
+
+fn mode(lock: &LockHolder) -> &'static str {
+    match lock.mode {
+        LockMode::Shared => "shared",
+        LockMode::Node => "exclusive, of its own fields",
+        _ => "exclusive",
+    }
+}
+
+/// The locks that cover the path, or something below it.
+fn locks(store: &StructStoreShared, path: &Path) -> Result<Vec<LockHolder>> {
+    let mut locks = store.locks().map_err(Failure::from)?;
+    locks.retain(|lock| {
+        // A path that cannot be read is none that was asked for.
+        let steps = lock.path.parse::<Path>().map(|path| path.0).unwrap_or_default();
+        steps.starts_with(&path.0) || path.0.starts_with(&steps)
+    });
+    Ok(locks)
+}

@@ -1,0 +1,52 @@
+//! Opening the store that an argument names.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use structstore::{Cleanup, Error, Options, StructStoreShared};
+
+use crate::arguments::Name;
+use crate::failure::{Failure, Result};
+use crate::patience::Watched;
+use crate::text;
+
+impl Name {
+    /// What to open: a name, which gets its slash if it has none, or the path of a file.
+    pub(crate) fn place(&self) -> PathBuf {
+        let text = Path::new(&self.name);
+        if self.file || text.is_absolute() { text.to_owned() } else { Path::new("/").join(text) }
+    }
+
+    /// The place as messages show it.
+    pub(crate) fn shown(&self) -> String {
+        text::line(&self.place().display().to_string())
+    }
+
+    /// Attaches in order to look: nobody notices, and no write permission is needed.
+    pub(crate) fn observe(&self) -> Result<Watched> {
+        self.open(StructStoreShared::options().observer()).map(Watched::new)
+    }
+
+    /// The same for those who are meant to wait.
+    pub(crate) fn observe_for_long(&self) -> Result<StructStoreShared> {
+        self.open(StructStoreShared::options().observer())
+    }
+
+    /// Attaches in order to change what is there. The store stays when this is closed, as it does not go with a tool that
+    /// was used on it.
+    pub(crate) fn change(&self) -> Result<Watched> {
+        self.open(StructStoreShared::options().create(false).cleanup(Cleanup::Never)).map(Watched::new)
+    }
+
+    pub(crate) fn open(&self, options: Options) -> Result<StructStoreShared> {
+        options.file(self.file).open(self.place()).map_err(|error| match error {
+            Error::Io { source, .. } if !self.file && source.kind() == io::ErrorKind::NotFound => {
+                let shown = self.shown();
+                let names = StructStoreShared::existing().unwrap_or_default();
+                let near = text::nearest(&shown, names.iter().map(String::as_str)).map(text::line);
+                Failure::Missing { what: format!("{shown}: no such store"), near }
+            }
+            other => other.into(),
+        })
+    }
+}

@@ -1,0 +1,85 @@
+//! `watch`: what changes, as it changes.
+
+use std::time::Instant;
+
+use serde_json::json;
+use structstore::{Error, Item, Struct, Watch as Changes};
+
+use crate::arguments::Watch;
+use crate::failure::{Failure, NO, Result};
+use crate::output::{FAINT, NAME, Output};
+use crate::path::{Path, kind};
+use crate::{json, show};
+
+/// How often to look whether the store is still there.
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(200);
+
+pub(crate) fn run(options: &Watch, output: &mut Output) -> Result<u8> {
+    let store = options.store.observe_for_long()?;
+    let (mut changes, base) = changes(&store, &options.path)?;
+    let deadline = options.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+    let mut left = options.count.unwrap_or(u64::MAX);
+    while left > 0 {
+        let remaining = deadline.map_or(PAUSE, |deadline| deadline.saturating_duration_since(Instant::now()));
+        let told = changes.wait(Some(remaining.min(PAUSE)))?;
+        for path in told.iter().flatten() {
+            let path = base.join(path)?;
+            if left > 0 && path.starts_with(&options.path) {
+                report(options, output, &store, &path)?;
+                left -= 1;
+            }
+        }
+        output.finish()?;
+        if told.is_some() || left == 0 {
+            continue;
+        }
+        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            return Ok(if options.count.is_some() { NO } else { 0 });
+        }
+        if !store.valid() {
+            let what = format!("{}: the store is gone", options.store.shown());
+            return Err(Failure::Missing { what, near: None });
+        }
+    }
+    Ok(0)
+}
+
+/// What tells of changes at a path, and where its own paths begin: a number or a text is watched by what has it.
+fn changes(root: &Struct, path: &Path) -> Result<(Changes, Path)> {
+    let (part, base) = match path.find(root)? {
+        part @ (Item::Struct(_) | Item::List(_) | Item::Array(_)) => (part, path.clone()),
+        _ => (path.parent().find(root)?, path.parent()),
+    };
+    let changes = match &part {
+        Item::Struct(part) => part.watch()?,
+        Item::List(part) => part.watch()?,
+        Item::Array(part) => part.watch()?,
+        other => return Err(Failure::Other(format!("{path}: {} by now", kind(other)))),
+    };
+    Ok((changes, base))
+}
+
+fn report(options: &Watch, output: &mut Output, root: &Struct, path: &Path) -> Result<()> {
+    let found = match path.find(root) {
+        Ok(found) => Some(found),
+        Err(Failure::Missing { .. })
+        | Err(Failure::Store(
+            Error::StaleHandle { .. } | Error::IndexOutOfRange { .. } | Error::WrongType { .. },
+        )) => None,
+        Err(failure) => return Err(failure),
+    };
+    let name = path.to_string();
+    match found {
+        Some(item) if options.json => {
+            let value = json::document(&show::value(&item)?)?;
+            json::line(&json!({ "path": name, "type": kind(&item).name(), "value": value }), output)
+        }
+        None if options.json => json::line(&json!({ "path": name, "removed": true }), output),
+        Some(item) => show::print_line(if path.is_root() { "(all)" } else { &name }, &item, output),
+        None => {
+            output.styled(NAME, &name);
+            output.styled(FAINT, ": removed\n");
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,745 @@
+//! Each subcommand against live stores.
+
+mod command;
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::{Value, json};
+use structstore::{ArrayValue, Cleanup, StructStoreShared, Value as StoreValue};
+use structstore_tests::{SegmentName, assert_specimens, put_specimens, python};
+
+use command::{Outcome, command, eventually, finish, structstore, structstore_reading};
+
+/// A store as a robot may have one.
+fn robot(name: &SegmentName) -> StructStoreShared {
+    let store = StructStoreShared::open(name).unwrap();
+    store.set("rate", 50_u8).unwrap();
+    store.set("label", "the \u{1b}[31mred\u{9b} one\n").unwrap();
+    let camera = store.nested("camera").unwrap();
+    camera.set("exposure", 0.01).unwrap();
+    camera.set("f.number", 2.8_f32).unwrap();
+    camera.set("frame", ArrayValue::from_slice(&[2, 3], &[1_i16, 2, 3, 4, 5, 6]).unwrap()).unwrap();
+    let lens = |focus: i32| StoreValue::record([("focus", StoreValue::from(focus))]);
+    camera.set("lenses", vec![lens(3), lens(4)]).unwrap();
+    store.set("raw", StoreValue::Bytes(vec![0, 27, 255].into())).unwrap();
+    store.set("none", StoreValue::Null).unwrap();
+    store
+}
+
+/// What a store is left by somebody who is killed while attached.
+fn orphan(name: &SegmentName) {
+    let mut child = command(&["run", name, "--", "sleep", "60"]).spawn().unwrap();
+    eventually("the store is there", || {
+        StructStoreShared::options()
+            .observer()
+            .open(name)
+            .is_ok_and(|store| !store.participants().unwrap().is_empty())
+    });
+    // The child of the child would hold the pipes open, and is nobody's concern.
+    drop((child.stdout.take(), child.stderr.take()));
+    let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", child.id())).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    for pid in children.split_whitespace() {
+        let _ = kill(Pid::from_raw(pid.parse().unwrap()), Signal::SIGKILL);
+    }
+}
+
+fn entry(name: &SegmentName) -> Value {
+    let list = structstore(&["ls", "--json"]).json();
+    list.as_array().unwrap().iter().find(|entry| entry["name"] == name.as_str()).cloned().unwrap_or_default()
+}
+
+#[test]
+fn ls_says_who_is_attached() {
+    let (name, foreign, damaged) =
+        (SegmentName::new("ls"), SegmentName::new("foreign"), SegmentName::new("damaged"));
+    let store = robot(&name);
+    fs::write(foreign.path(), [7; 100]).unwrap();
+    let words = [u64::from_le_bytes(*b"STRUCTST"), 99, 0, 1];
+    fs::write(damaged.path(), words.map(u64::to_le_bytes).concat()).unwrap();
+    let found = entry(&name);
+    assert_eq!(
+        (&found["fields"], &found["orphan"], &found["readers"]),
+        (&json!(5), &json!(false), &json!(false))
+    );
+    assert_eq!(found["size"], store.statistics().size);
+    assert_eq!(found["participants"][0]["pid"], std::process::id());
+    assert_eq!(entry(&foreign), Value::Null);
+    assert!(
+        entry(&damaged)["error"].as_str().unwrap().contains("its format version is 99"),
+        "{}",
+        entry(&damaged)
+    );
+
+    let shown = structstore(&["ls"]).text();
+    let line = |name: &str| shown.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
+    assert!(shown.starts_with("NAME"));
+    assert!(line(&name).contains(&format!("{} cli-", std::process::id())), "{}", line(&name));
+    assert!(line(&damaged).contains("expected"), "{}", line(&damaged));
+    store.close().unwrap();
+    assert_eq!(entry(&name), Value::Null, "looking keeps nothing alive");
+}
+
+#[test]
+fn show_draws_a_tree() {
+    let name = SegmentName::new("show");
+    let _store = robot(&name);
+    let expected = format!(
+        "{name}: struct of 5 fields
+  rate: u8 = 50
+  label: text = \"the \\u001b[31mred\\u009b one\\n\"
+  camera: struct of 4 fields
+    exposure: f64 = 0.01
+    \"f.number\": f32 = 2.8
+    frame: array of <i2 [2, 3] = [[1,2,3],[4,5,6]]
+    lenses: list of 2 items
+      [0]: struct of 1 field
+        focus: i32 = 3
+      [1]: struct of 1 field
+        focus: i32 = 4
+  raw: bytes = 001bff
+  none: null
+"
+    );
+    assert_eq!(structstore(&["show", &name]).text(), expected);
+    assert_eq!(structstore(&["show", &name[1..]]).text(), expected, "the slash may be missing");
+    let shallow = structstore(&["show", &name, "camera", "--depth", "1", "--types"]).text();
+    let expected = "camera: struct of 4 fields\n  exposure: f64\n  \"f.number\": f32\n  frame: array of <i2 [2, 3]\n  \
+                    lenses: list of 2 items\n";
+    assert_eq!(shallow, expected);
+    assert_eq!(
+        structstore(&["show", &name, "camera.lenses[1].focus"]).text(),
+        "camera.lenses[1].focus: i32 = 4\n"
+    );
+
+    let whole = structstore(&["show", &name, "--json"]).json();
+    assert_eq!(whole["label"], "the \u{1b}[31mred\u{9b} one\n");
+    assert_eq!(whole["camera"]["frame"], json!([[1, 2, 3], [4, 5, 6]]));
+    assert_eq!((&whole["raw"], &whole["none"]), (&json!("001bff"), &Value::Null));
+    let yaml = structstore(&["show", &name, "camera", "--yaml"]).text();
+    assert!(yaml.contains("exposure: 0.01\n") && yaml.contains("- focus: 4\n"), "{yaml}");
+}
+
+#[test]
+fn long_things_are_cut() {
+    let name = SegmentName::new("long");
+    let store = StructStoreShared::open(&name).unwrap();
+    store.set("text", "x".repeat(1000)).unwrap();
+    store.set("list", (0..1000).collect::<Vec<i32>>()).unwrap();
+    store.set("small", ArrayValue::from_slice(&[100], &[0.0; 100]).unwrap()).unwrap();
+    store.set("large", ArrayValue::from_slice(&[10000], &vec![0.0; 10000]).unwrap()).unwrap();
+    let shown = structstore(&["show", &name]).text();
+    assert!(shown.lines().all(|line| line.chars().count() < 120), "{shown}");
+    assert_eq!(shown.lines().count(), 106);
+    assert!(shown.contains("… 900 more") && shown.contains("large: array of <f8 [10000]\n"), "{shown}");
+}
+
+#[test]
+fn a_part_that_cannot_be_read_does_not_hide_the_others() {
+    let name = SegmentName::new("unreadable");
+    let store = robot(&name);
+    let (index, _) = damaged_node(&name, &store);
+    let outcome = structstore(&["show", &name]);
+    assert_eq!(outcome.code(), 4, "{outcome:?}");
+    let shown = String::from_utf8(outcome.out).unwrap();
+    assert!(shown.contains("label: corrupt") && shown.contains("none: null"), "{index}: {shown}");
+    assert_eq!(structstore(&["get", &name, "rate"]).text(), "50\n");
+    assert!(structstore(&["get", &name, "label"]).complaint(4).contains("corrupt"));
+    let check = structstore(&["check", &name]);
+    assert_eq!(check.code(), 1, "{check:?}");
+    assert!(String::from_utf8(check.out).unwrap().contains("damaged: corrupt at label"));
+    let check = structstore(&["check", &name, "--json"]);
+    assert_eq!((check.code(), check.err.as_str()), (1, ""));
+    assert_eq!(serde_json::from_slice::<Value>(&check.out).unwrap()["sound"], false);
+}
+
+/// Makes the text `label` something that is not UTF-8.
+fn damaged_node(name: &SegmentName, store: &StructStoreShared) -> (u64, u8) {
+    let text = store.get::<String>("label").unwrap();
+    let bytes = fs::read(name.path()).unwrap();
+    let at = bytes.windows(text.len()).position(|window| window == text.as_bytes()).unwrap() as u64;
+    fs::File::options().write(true).open(name.path()).unwrap().write_all_at(&[0xff], at).unwrap();
+    (at, 0xff)
+}
+
+#[test]
+fn get_prints_what_scripts_need() {
+    let name = SegmentName::new("get");
+    let _store = robot(&name);
+    let get = |path: &str| structstore(&["get", &name, path]);
+    assert_eq!(get("rate").text(), "50\n");
+    assert_eq!(get("camera.\"f.number\"").text(), "2.8\n");
+    assert_eq!(get("camera.lenses[1].focus").text(), "4\n");
+    assert_eq!(get("none").text(), "null\n");
+    assert_eq!(get("label").out, "the \u{1b}[31mred\u{9b} one\n\n".as_bytes(), "as it is, in a pipe");
+    assert_eq!(get("raw").out, [0, 27, 255]);
+    assert_eq!(get("camera.lenses").json(), json!([{ "focus": 3 }, { "focus": 4 }]));
+    assert_eq!(get("camera.frame").json(), json!([[1, 2, 3], [4, 5, 6]]));
+    assert_eq!(structstore(&["get", &name, "label", "--json"]).json(), "the \u{1b}[31mred\u{9b} one\n");
+    for (path, code, said) in [
+        ("camra.exposure", 3, "camra: no such field; did you mean camera?"),
+        ("camera.exposre", 3, "camera.exposre: no such field; did you mean camera.exposure?"),
+        ("camera.fnumber", 3, "did you mean camera.\"f.number\"?"),
+        ("nothing like it", 3, "nothing like it: no such field\n"),
+        ("camera.lenses[2]", 3, "camera.lenses: index 2 is out of range"),
+        ("camera[0]", 4, "camera: found struct, expected list"),
+        ("rate.x", 4, "rate: found u8, expected struct"),
+        ("camera..x", 2, "a name is missing"),
+    ] {
+        let complaint = get(path).complaint(code);
+        assert!(complaint.contains(said), "{path}: {complaint}");
+    }
+    let mistyped = format!("{name}x");
+    let complaint = structstore(&["get", &mistyped, "rate"]).complaint(3);
+    assert!(complaint.contains("no such store; did you mean /structstore_test_get"), "{complaint}");
+}
+
+#[test]
+fn set_keeps_types() {
+    let name = SegmentName::new("set");
+    let store = robot(&name);
+    let set = |path: &str, value: &str| structstore(&["set", &name, path, value]);
+    set("rate", "255").text();
+    set("label", "50").text();
+    set("camera.exposure", "-2").text();
+    set("camera.frame", "[[7], [-8]]").text();
+    set("camera.lenses[0]", r#"{"focus": 9}"#).text();
+    set("camera.new", "[1, null]").text();
+    set("raw", "ff00").text();
+    assert_eq!(store.kind("rate").unwrap().name(), "u8");
+    assert_eq!(store.get::<u8>("rate").unwrap(), 255);
+    assert_eq!(store.get::<String>("label").unwrap(), "50");
+    let camera = store.at("camera").unwrap();
+    assert_eq!(camera.get::<f64>("exposure").unwrap(), -2.0);
+    assert_eq!(camera.array("frame").unwrap().to_vec::<i16>().unwrap(), [7, -8]);
+    assert_eq!(
+        camera.list("lenses").unwrap().to_value().unwrap().to_string(),
+        r#"[{"focus": 9}, {"focus": 4}]"#
+    );
+    assert_eq!(camera.list("new").unwrap().len().unwrap(), 2);
+    assert_eq!(store.get::<Vec<u8>>("raw").unwrap(), [255, 0]);
+    for (path, value, code, said) in [
+        ("rate", "256", 4, "rate: found `256`, expected u8"),
+        ("camera.exposure", "fast", 4, "camera.exposure: found `fast`, expected f64"),
+        ("camera.lenses", "5", 4, "camera.lenses: found `5`, expected list"),
+        ("another", "fast", 2, r#"a text is written as '"fast"'"#),
+        ("camra.exposure", "1", 3, "did you mean camera?"),
+        ("", "1", 2, "a path is needed"),
+        ("camera.lenses[5]", "{}", 3, "out of range"),
+    ] {
+        let complaint = set(path, value).complaint(code);
+        assert!(complaint.contains(said), "{path}: {complaint}");
+    }
+    structstore(&["set", &name, "rate", "--json", "\"fast\""]).text();
+    assert_eq!(store.get::<String>("rate").unwrap(), "fast");
+    assert!(
+        structstore(&["set", &format!("{name}_not_there"), "x", "1"]).complaint(3).contains("no such store")
+    );
+    drop(store);
+}
+
+#[test]
+fn changing_keeps_a_store_that_nobody_has_open() {
+    let name = SegmentName::new("kept");
+    StructStoreShared::options().cleanup(Cleanup::Never).open(&name).unwrap().set("x", 1).unwrap();
+    for _ in 0..20 {
+        structstore(&["set", &name, "x", "2"]).text();
+        let found = entry(&name);
+        assert_eq!((&found["orphan"], &found["participants"]), (&json!(false), &json!([])));
+    }
+    structstore(&["show", &name]).text();
+    assert_eq!(structstore(&["get", &name, "x"]).text(), "2\n");
+    structstore(&["rm", &name, "x"]).text();
+    assert_eq!(structstore(&["show", &name, "--json"]).json(), json!({}));
+}
+
+#[test]
+fn rm_removes_fields_and_items() {
+    let name = SegmentName::new("rm");
+    let store = robot(&name);
+    structstore(&["rm", &name, "camera.lenses[0]"]).text();
+    structstore(&["rm", &name, "camera.\"f.number\""]).text();
+    let camera = store.at("camera").unwrap();
+    assert_eq!(camera.names().unwrap(), ["exposure", "frame", "lenses"]);
+    assert_eq!(camera.list("lenses").unwrap().len().unwrap(), 1);
+    let complaint = structstore(&["rm", &name, "camera.exposur"]).complaint(3);
+    assert!(complaint.contains("did you mean camera.exposure?"));
+    structstore(&["rm", &name, "camera.lenses[7]"]).complaint(3);
+    store.check().unwrap();
+}
+
+#[test]
+fn watch_prints_changes() {
+    let name = SegmentName::new("watch");
+    let store = robot(&name);
+    let camera = store.at("camera").unwrap();
+    let changed = |arguments: &[&str], change: &dyn Fn()| {
+        let child = command(&[&["watch", &*name], arguments].concat()).spawn().unwrap();
+        let done = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let watching = scope.spawn(|| {
+                let outcome = finish(child);
+                done.store(true, Ordering::Relaxed);
+                outcome
+            });
+            // Until the watch has begun, and sees one of these.
+            while !done.load(Ordering::Relaxed) {
+                change();
+                thread::sleep(Duration::from_millis(5));
+            }
+            watching.join().unwrap()
+        })
+    };
+    let exposure = || camera.set("exposure", camera.get::<f64>("exposure").unwrap() + 1.0).unwrap();
+    let text = changed(&["--count", "1"], &exposure).text();
+    assert!(text.starts_with("camera.exposure: f64 = ") && text.lines().count() == 1, "{text}");
+    let lines = changed(&["camera", "--count", "2", "--json"], &exposure).text();
+    for line in lines.lines() {
+        let change: Value = serde_json::from_str(line).unwrap();
+        assert_eq!((&change["path"], &change["type"]), (&json!("camera.exposure"), &json!("f64")));
+        assert!(change["value"].as_f64().unwrap() > 1.0);
+    }
+    assert_eq!(lines.lines().count(), 2);
+    let number = || camera.set("f.number", camera.get::<f32>("f.number").unwrap() + 1.0).unwrap();
+    let text = changed(&["camera.\"f.number\"", "--count", "1"], &|| (exposure(), number()).0).text();
+    assert!(text.starts_with("camera.\"f.number\": f32 = "), "{text}");
+    let mut child = command(&["watch", &name, "--timeout", "30"]).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let begun = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !begun.load(Ordering::Relaxed) {
+                exposure();
+                thread::sleep(Duration::from_millis(5));
+            }
+        });
+        let first = lines.next();
+        begun.store(true, Ordering::Relaxed);
+        assert!(first.unwrap().starts_with("camera.exposure: "));
+    });
+    store.remove("none").unwrap();
+    assert!(lines.any(|line| line == "none: removed"));
+    child.kill().unwrap();
+    child.wait().unwrap();
+
+    let quiet = structstore(&["watch", &name, "--timeout", "0.1"]);
+    assert_eq!((quiet.code(), quiet.out.len()), (0, 0));
+    let quiet = structstore(&["watch", &name, "--timeout", "0.1", "--count", "1"]);
+    assert_eq!((quiet.code(), quiet.err.as_str()), (1, ""));
+    structstore(&["watch", &name, "camra"]).complaint(3);
+    structstore(&["watch", &name, "--timeout", "-1"]).complaint(2);
+    let child = command(&["watch", &name]).spawn().unwrap();
+    thread::sleep(Duration::from_millis(300));
+    store.close().unwrap();
+    drop((camera,));
+    assert!(finish(child).complaint(3).contains("the store is gone"));
+}
+
+#[test]
+fn stat_accounts_for_memory_and_locks() {
+    let name = SegmentName::new("stat");
+    let store = robot(&name);
+    let before = structstore(&["stat", &name, "--json"]).json();
+    assert_eq!(before["locks"], json!([]));
+    let statistics = store.statistics();
+    assert_eq!(before["memory"]["bytes"], statistics.allocated);
+    assert_eq!((&before["blocks"], &before["nodes"]), (&json!(statistics.blocks), &json!(statistics.nodes)));
+    assert!(before["free"]["largest"].as_u64().unwrap() <= before["free"]["bytes"].as_u64().unwrap());
+
+    let guard = store.at("camera").unwrap().write().unwrap();
+    let shown = structstore(&["stat", &name]).text();
+    let held = structstore(&["stat", &name, "--json"]).json();
+    drop(guard);
+    assert!(
+        shown.contains(&format!("camera: exclusive, held by thread {}", held["locks"][0]["thread"])),
+        "{shown}"
+    );
+    assert!(shown.contains("recoveries  0"), "{shown}");
+    assert_eq!(held["locks"][0]["pid"], std::process::id());
+    assert_eq!(
+        (&held["memory"], &held["parts"]),
+        (&before["memory"], &before["parts"]),
+        "who holds it hides nothing"
+    );
+    let part = structstore(&["stat", &name, "camera", "--json"]).json();
+    assert_eq!(part["path"], "camera");
+    let paths: Vec<&str> =
+        part["parts"].as_array().unwrap().iter().filter_map(|part| part["path"].as_str()).collect();
+    assert_eq!(paths, ["camera.exposure", "camera.\"f.number\"", "camera.frame", "camera.lenses"]);
+    structstore(&["stat", &name, "rate"]).complaint(4);
+}
+
+#[test]
+fn who_waits_is_told_for_whom() {
+    let name = SegmentName::new("waits");
+    let store = robot(&name);
+    let guard = store.at("camera").unwrap().write().unwrap();
+    let mut child = command(&["set", &name, "camera.exposure", "1"]).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    let expected =
+        format!("structstore: waiting: camera is held by thread {} of process ", nix::unistd::gettid());
+    assert!(line.starts_with(&expected), "{line}");
+    drop(guard);
+    assert_eq!(finish(child).code(), 0);
+    assert_eq!(store.at("camera").unwrap().get::<f64>("exposure").unwrap(), 1.0);
+}
+
+#[test]
+fn check_tells_by_its_status() {
+    let name = SegmentName::new("check");
+    let store = robot(&name);
+    assert_eq!(structstore(&["check", &name]).text(), format!("{name}: sound\n"));
+    assert_eq!(structstore(&["check", &name, "--lock", "--json"]).json()["sound"], true);
+    let guard = store.write().unwrap();
+    assert!(structstore(&["check", &name]).complaint(4).contains("changed all the time"));
+    drop(guard);
+    structstore(&["check", &format!("{name}_not_there")]).complaint(3);
+}
+
+#[test]
+fn clean_removes_what_was_left_behind_and_nothing_else() {
+    let (name, used) = (SegmentName::new("orphan"), SegmentName::new("used"));
+    orphan(&name);
+    let found = entry(&name);
+    assert_eq!((&found["orphan"], &found["participants"][0]["alive"]), (&json!(true), &json!(false)));
+    let _store = robot(&used);
+    assert!(structstore(&["clean", &name]).complaint(2).contains("--yes"), "nobody can be asked");
+    assert!(structstore(&["clean", &used, "--yes"]).complaint(4).contains("somebody is attached"));
+    assert_eq!(structstore(&["clean", &name, "--yes"]).text(), format!("removed {name}\n"));
+    assert!(!name.path().exists() && used.path().exists());
+    orphan(&name);
+    assert_eq!(structstore(&["clean", &name, "--yes", "--json"]).json(), json!([name.as_str()]));
+    structstore(&["clean", &name, "--yes"]).complaint(3);
+}
+
+#[test]
+fn images_keep_everything_exactly() {
+    let (name, copy) = (SegmentName::new("dump"), SegmentName::new("load"));
+    let store = StructStoreShared::open(&name).unwrap();
+    put_specimens(&store).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let image = folder.path().join("store.image");
+    structstore(&["dump".as_ref(), name.as_ref(), image.as_os_str()]).text();
+    assert_eq!(fs::read(&image).unwrap(), store.to_bytes().unwrap());
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+    structstore(&["load".as_ref(), image.as_os_str(), copy.as_ref()]).text();
+    let loaded = StructStoreShared::open(&copy).unwrap();
+    assert_specimens(&loaded).unwrap();
+    loaded.clear().unwrap();
+    let piped = structstore(&["dump", &name, "-"]);
+    structstore_reading(&["load", "-", &copy], &piped.out).text();
+    assert_specimens(&loaded).unwrap();
+}
+
+#[test]
+fn documents_are_written_and_read() {
+    let (name, copy) = (SegmentName::new("dump"), SegmentName::new("load"));
+    let _store = robot(&name);
+    let folder = tempfile::tempdir().unwrap();
+    for ending in ["json", "yaml", "yml"] {
+        let file = folder.path().join(format!("store.{ending}"));
+        structstore(&["dump".as_ref(), name.as_ref(), file.as_os_str()]).text();
+        structstore(&["load".as_ref(), file.as_os_str(), copy.as_ref()]).text();
+        assert_eq!(
+            structstore(&["show", &copy, "--json"]).json(),
+            structstore(&["show", &name, "--json"]).json()
+        );
+    }
+    let piped = structstore(&["dump", &name, "-", "--format", "json"]).json();
+    assert_eq!(piped["camera"]["exposure"], 0.01);
+    structstore_reading(&["load", "-", &copy, "--format", "yaml"], b"a: [1, x]").text();
+    assert_eq!(structstore(&["show", &copy, "--json"]).json(), json!({ "a": [1, "x"] }));
+
+    // What cannot be read changes nothing, and leaves nothing.
+    for (input, format) in [("{", "json"), ("[1]", "json"), ("a: [", "yaml"), ("no image", "image")] {
+        structstore_reading(&["load", "-", &copy, "--format", format], input.as_bytes()).complaint(4);
+        let fresh = SegmentName::new("fresh");
+        structstore_reading(&["load", "-", &fresh, "--format", format], input.as_bytes()).complaint(4);
+        assert!(!fresh.path().exists());
+    }
+    assert_eq!(structstore(&["show", &copy, "--json"]).json(), json!({ "a": [1, "x"] }));
+    let deep = "[".repeat(100_000);
+    structstore_reading(&["load", "-", &copy, "--format", "json"], deep.as_bytes()).complaint(4);
+    structstore(&["load", "/not/there", &copy]).complaint(3);
+    structstore(&["dump", &name, "/not/there/x"]).complaint(3);
+    structstore(&["dump", &name, "/dev/full"]).complaint(4);
+}
+
+#[test]
+fn stores_in_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("store");
+    let place = file.to_str().unwrap();
+    let store = StructStoreShared::options().file(true).open(&file).unwrap();
+    store.set("x", 5).unwrap();
+    assert_eq!(structstore(&["get", "--file", place, "x"]).text(), "5\n");
+    structstore(&["set", "--file", place, "x", "6"]).text();
+    assert_eq!(store.get::<i32>("x").unwrap(), 6);
+    structstore(&["check", "--file", place]).text();
+    fs::write(folder.path().join("other"), "something else").unwrap();
+    let other = folder.path().join("other");
+    assert!(structstore(&["show", "--file", other.to_str().unwrap()]).complaint(4).contains("magic"));
+    structstore(&["show", "--file", "/not/there"]).complaint(3);
+}
+
+#[test]
+fn run_lends_a_store_to_a_command() {
+    let name = SegmentName::new("run");
+    let shell = |script: &str| structstore(&["run", &name, "--", "sh", "-c", script]);
+    let tool = env!("CARGO_BIN_EXE_structstore");
+    let script =
+        format!("{tool} set \"$STRUCTSTORE_NAME\" x 5 && {tool} get \"$STRUCTSTORE_NAME\" x; exit 7");
+    let outcome = shell(&script);
+    assert_eq!((outcome.code(), String::from_utf8(outcome.out).unwrap().as_str()), (7, "5\n"));
+    assert!(!name.path().exists());
+    assert_eq!(shell("kill -TERM $$").code(), 128 + 15);
+    assert_eq!(structstore(&["run", &name, "--", "/not/there"]).code(), 127);
+    assert_eq!(structstore(&["run", &name, "--", "/etc/passwd"]).code(), 126);
+    assert!(!name.path().exists());
+    structstore(&["run", &name]).complaint(2);
+
+    let store = robot(&name);
+    let complaint = shell("true").complaint(4);
+    assert!(complaint.contains(&format!("attached: {} ", std::process::id())), "{complaint}");
+    assert_eq!(store.get::<u8>("rate").unwrap(), 50);
+    drop(store);
+    // What was left behind is begun anew.
+    orphan(&name);
+    assert_eq!(shell("true").code(), 0);
+    assert!(!name.path().exists());
+}
+
+#[test]
+fn run_passes_signals_on() {
+    let name = SegmentName::new("signals");
+    for (signal, expected) in [(Signal::SIGTERM, 3), (Signal::SIGINT, 4), (Signal::SIGUSR1, 5)] {
+        let script = "trap 'exit 3' TERM; trap 'exit 4' INT; trap 'exit 5' USR1; echo ready; while :; do sleep 0.01; done";
+        let mut child = command(&["run", &name, "--", "sh", "-c", script]).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line, "ready\n");
+        kill(Pid::from_raw(child.id() as i32), signal).unwrap();
+        assert_eq!(finish(child).code(), expected, "{signal}");
+        assert!(!name.path().exists());
+    }
+}
+
+/// Those that read need no permission to write. Run as root, this becomes somebody else for the command.
+#[test]
+fn reading_needs_no_permission_to_write() {
+    let (name, secret) = (SegmentName::new("permission"), SegmentName::new("secret"));
+    let store = robot(&name);
+    let _secret = robot(&secret);
+    let root = nix::unistd::geteuid().is_root();
+    let mode = |name: &SegmentName, mode| {
+        fs::set_permissions(name.path(), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    mode(&name, if root { 0o644 } else { 0o444 });
+    mode(&secret, if root { 0o600 } else { 0 });
+    let other = |arguments: &[&str]| -> Outcome {
+        let mut command = command(arguments);
+        if root {
+            command.uid(65534).gid(65534);
+        }
+        finish(command.spawn().unwrap())
+    };
+    assert_eq!(other(&["get", &name, "rate"]).text(), "50\n");
+    assert!(other(&["show", &name]).text().contains("exposure: f64 = 0.01"));
+    assert_eq!(other(&["stat", &name, "--json"]).json()["memory"]["bytes"], store.statistics().allocated);
+    assert!(other(&["check", &name]).text().contains("sound"));
+    assert_eq!(other(&["dump", &name, "-"]).out, store.to_bytes().unwrap());
+    let shown = other(&["ls"]).text();
+    let line = |name: &SegmentName| shown.lines().find(|line| line.starts_with(name.as_str())).unwrap();
+    assert!(line(&name).contains(&std::process::id().to_string()), "{shown}");
+    assert!(line(&secret).contains("Permission denied"), "{shown}");
+    for arguments in [&["set", &name, "rate", "1"][..], &["rm", &name, "rate"], &["check", &name, "--lock"]] {
+        assert!(other(arguments).complaint(4).contains("Permission denied"), "{arguments:?}");
+    }
+    assert_eq!(store.get::<u8>("rate").unwrap(), 50);
+}
+
+#[test]
+fn a_store_under_heavy_writing_can_be_read() {
+    let name = SegmentName::new("heavy");
+    let store = robot(&name);
+    for number in 0..1000 {
+        store.set(&*format!("f{number}"), number).unwrap();
+    }
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for field in ["f1", "f2"] {
+            let (store, done) = (StructStoreShared::open(&name).unwrap(), &done);
+            scope.spawn(move || {
+                for number in 0_u64.. {
+                    if done.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    store.set(field, number).unwrap();
+                    store.set("label", format!("number {number}")).unwrap();
+                    if number % 100 == 0 {
+                        store.at("camera").unwrap().set("extra", vec![number as i64]).unwrap();
+                        store.at("camera").unwrap().remove("extra").ok();
+                    }
+                }
+            });
+        }
+        let read = || {
+            for _ in 0..3 {
+                let shown = structstore(&["show", &name]).text();
+                assert!(shown.contains("f999: i32 = 999"), "{shown}");
+                assert_eq!(structstore(&["get", &name, "f500"]).text(), "500\n");
+                assert_eq!(structstore(&["show", &name, "--json"]).json()["f999"], 999);
+                structstore(&["stat", &name, "--json"]).json();
+                assert_eq!(entry(&name)["fields"], 1005);
+                assert!(!structstore(&["dump", &name, "-"]).out.is_empty());
+            }
+        };
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(read));
+        done.store(true, Ordering::Relaxed);
+        outcome.unwrap();
+    });
+    store.check().unwrap();
+}
+
+#[test]
+fn damaged_stores_are_reported() {
+    let name = SegmentName::new("damage");
+    let store = StructStoreShared::options().cleanup(Cleanup::Never).open(&name).unwrap();
+    put_specimens(&store).unwrap();
+    store.close().unwrap();
+    let sound = fs::read(name.path()).unwrap();
+    let mut seed = 1_u64;
+    let mut random = |below: usize| {
+        seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (seed >> 33) as usize % below
+    };
+    for round in 0..40 {
+        let mut bytes = sound.clone();
+        for _ in 0..1 + round {
+            let at = random(bytes.len() / 8) * 8;
+            bytes[at..at + 8].copy_from_slice(&(random(1 << 20) as u64).to_le_bytes());
+        }
+        bytes[..32].copy_from_slice(&sound[..32]);
+        fs::write(name.path(), &bytes).unwrap();
+        for arguments in
+            [&["show", &name][..], &["stat", &name], &["check", &name], &["show", &name, "--json"], &["ls"]]
+        {
+            let outcome = structstore(arguments);
+            assert!(outcome.status.signal().is_none() && [0, 1, 4].contains(&outcome.code()), "{outcome:?}");
+        }
+    }
+    fs::write(name.path(), &sound[..1000]).unwrap();
+    assert!(structstore(&["show", &name]).complaint(4).contains("length"));
+    assert_eq!(structstore(&["check", &name]).code(), 1);
+}
+
+#[test]
+fn who_stops_reading_ends_the_command() {
+    let name = SegmentName::new("pipe");
+    let store = StructStoreShared::open(&name).unwrap();
+    for number in 0..10_000 {
+        store.set(&*format!("field {number}"), number).unwrap();
+    }
+    let mut child = command(&["show", &name]).spawn().unwrap();
+    child.stdout.take().unwrap().read_exact(&mut [0; 10]).unwrap();
+    let outcome = finish(child);
+    assert_eq!((outcome.status.signal(), outcome.err.as_str()), (Some(libc::SIGPIPE), ""));
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let outcome = finish(command(&["show", &name]).stdout(full).spawn().unwrap());
+    assert!(outcome.complaint(4).contains("cannot write standard output"));
+}
+
+#[test]
+fn help_completions_and_manual() {
+    for arguments in [&["--help"][..], &["help", "show"], &["show", "--help"], &["--version"]] {
+        assert!(!structstore(arguments).text().is_empty());
+    }
+    let help = structstore(&["--help"]).text();
+    assert!(help.contains("Exit status:") && help.contains("Examples:"));
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(structstore(&["completions", shell]).text().contains("structstore"));
+    }
+    assert!(structstore(&["man"]).text().contains(".TH structstore 1"));
+    for command in
+        help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty())
+    {
+        if let Some(name) =
+            command.strip_prefix("  ").and_then(|line| line.split(' ').next()).filter(|name| !name.is_empty())
+        {
+            let page = structstore(&["man", name]).text();
+            assert!(page.contains(&format!("structstore\\-{name}")), "{page}");
+        }
+    }
+    assert!(structstore(&["man", "shwo"]).complaint(3).contains("did you mean show?"));
+    assert!(structstore(&["shwo"]).complaint(2).contains("'show'"));
+    structstore::<&str>(&[]).status.code().map(|code| assert_eq!(code, 2)).unwrap();
+}
+
+/// The transcript in the README, with another name for the store.
+#[test]
+fn the_readme_is_true() {
+    let readme = include_str!("../../README.md");
+    let (_, transcript) = readme.split_once("```console\n").unwrap();
+    let (transcript, _) = transcript.split_once("```").unwrap();
+    let name = SegmentName::new("readme");
+    let transcript = transcript.replace("/robot", &name).replace(" robot", &format!(" {}", &name[1..]));
+    let tool = std::path::Path::new(env!("CARGO_BIN_EXE_structstore")).parent().unwrap();
+    let path = format!("{}:{}", tool.display(), std::env::var("PATH").unwrap());
+    let mut commands = 0;
+    for step in transcript.split("$ ").filter(|step| !step.is_empty()) {
+        let (command, expected) = step.split_once('\n').unwrap();
+        let script = format!("{{ {command}; }} 2>&1");
+        let done = Command::new("sh").args(["-c", &script]).env("PATH", &path).output().unwrap();
+        assert_eq!(String::from_utf8(done.stdout).unwrap(), expected, "{command}");
+        commands += 1;
+    }
+    assert!(commands >= 6);
+}
+
+#[test]
+fn stores_made_by_python() {
+    let Some(python) = python("stores_made_by_python") else { return };
+    let name = SegmentName::new("python");
+    let _store = StructStoreShared::open(&name).unwrap();
+    let peer = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/python/peer.py");
+    let put = Command::new(python).args([peer, &name, "put"]).status().unwrap();
+    assert!(put.success());
+    let shown = structstore(&["show", &name]).text();
+    assert!(shown.contains("matrix: array of <f8 [2, 3] = [[0.0,1.0,2.0],[3.0,4.0,5.0]]"), "{shown}");
+    assert!(
+        shown.contains("complex: array of <c8 [1]\n") && shown.contains("text: text = \"grüße, 世界\""),
+        "{shown}"
+    );
+    assert_eq!(structstore(&["get", &name, "struct.inner.deep"]).text(), "yes\n");
+}
+
+/// The whole process, of a release build. Nothing fails for being slow in other builds.
+#[test]
+fn showing_ten_thousand_fields_is_quick() {
+    let name = SegmentName::new("quick");
+    let store = StructStoreShared::open(&name).unwrap();
+    for number in 0..10_000 {
+        store.set(&*format!("field {number}"), number).unwrap();
+    }
+    let mut times: Vec<Duration> = (0..10)
+        .map(|_| {
+            let start = Instant::now();
+            assert_eq!(structstore(&["show", &name]).text().lines().count(), 10_001);
+            start.elapsed()
+        })
+        .collect();
+    times.sort();
+    println!("show of 10,000 fields: median {:?}, worst {:?}", times[5], times[9]);
+    assert!(cfg!(debug_assertions) || times[5] < Duration::from_millis(50), "{times:?}");
+}

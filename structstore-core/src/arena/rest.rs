@@ -1,0 +1,72 @@
+//! Whether anybody changes anything, for those who verify an arena without locks.
+
+use std::hash::{DefaultHasher, Hasher};
+
+use super::Arena;
+use super::layout::{Node, Seat};
+use crate::error::{BoxedResult as Result, Error};
+use crate::lock::{MAX_SEATS, owner_seat};
+use crate::sync::{AtomicU64, Ordering};
+
+impl Arena {
+    /// A number that differs from the one before if a node or the heap was changed in between; `None` if somebody is at
+    /// it. [`Error::Abandoned`] if that somebody is dead.
+    ///
+    /// Whoever changes a node takes its word, and releases it with another version. What needs no node's lock changes the
+    /// heap: its lists and counts.
+    pub(crate) fn rest(&self) -> Result<Option<u64>> {
+        let header = self.header();
+        let mut hasher = DefaultHasher::new();
+        let mut add = |word: &AtomicU64| {
+            let seen = word.load(Ordering::Acquire);
+            hasher.write_u64(seen);
+            seen
+        };
+        for index in 0..self.used::<Node>() {
+            let node = self.node(index)?;
+            add(&node.head.identity);
+            if let Some(owner) = owner_seat(add(&node.head.word)) {
+                return self.unrest(owner);
+            }
+        }
+        for index in 0..self.used::<Seat>().min(MAX_SEATS as u32) {
+            let seat = self.record::<Seat>(index)?;
+            add(&seat.participant);
+            if !seat.idle() {
+                return self.unrest(index);
+            }
+        }
+        let heap = &header.heap;
+        let lock = add(&heap.lock);
+        if lock != 0 || add(&heap.undo_count) != 0 {
+            return match self.heap_owner(lock) {
+                Some(owner) if !self.is_alive(owner) => Err(Error::Abandoned { path: String::new() }.into()),
+                _ => Ok(None),
+            };
+        }
+        let counts = [
+            &header.root,
+            &header.watching,
+            &header.allocated,
+            &header.blocks,
+            &header.nodes,
+            &header.free_nodes,
+        ];
+        let tables = header.tables.iter().map(|table| &table.used);
+        for word in counts.into_iter().chain(tables).chain(heap.lists.iter().flatten()) {
+            add(word);
+        }
+        add(&heap.end);
+        Ok(Some(hasher.finish()))
+    }
+
+    /// What a seat that is changing something says of the arena.
+    fn unrest(&self, seat: u32) -> Result<Option<u64>> {
+        match self.is_dead(seat) {
+            Ok(true) => Err(Error::Abandoned { path: String::new() }.into()),
+            Ok(false) => Ok(None),
+            // The seat is none: somebody owns what nobody can.
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! What takes up memory, for those who look into a store.
+
+use std::ops::AddAssign;
+
+use super::{Handle, Struct};
+use crate::arena::Arena;
+use crate::arena::block::{FREE, UNIT, units, units_for};
+use crate::arena::layout::{INLINE_NAME, Node};
+use crate::arena::{BlockKind, block};
+use crate::error::{BoxedResult, Error, Result};
+use crate::lock::MAX_DEPTH;
+use crate::node::{BLOCK, Extent, Raw, Shallow, capacity, kind_of, read_shallow, structure};
+use crate::sync::{AtomicU64, Ordering};
+use crate::value::Kind;
+
+/// How often the heap is walked until nobody has changed it meanwhile.
+const WALKS: usize = 50;
+
+/// The memory that something takes with all below it, overhead included.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub struct Usage {
+    /// Bytes.
+    pub bytes: u64,
+    /// Blocks of the heap.
+    pub blocks: u64,
+    /// Structs, lists, texts, bytes and arrays.
+    pub nodes: u64,
+}
+
+impl AddAssign for Usage {
+    fn add_assign(&mut self, other: Usage) {
+        self.bytes = self.bytes.saturating_add(other.bytes);
+        self.blocks += other.blocks;
+        self.nodes += other.nodes;
+    }
+}
+
+/// Memory that a segment has and does not use.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub struct FreeMemory {
+    /// Bytes in all.
+    pub bytes: u64,
+    /// Blocks that these are in.
+    pub blocks: u64,
+    /// Bytes of the largest one.
+    pub largest: u64,
+}
+
+impl Struct {
+    /// The memory that this struct takes with all below it, as of about this moment. Guards do not keep it from being seen.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StaleHandle`] if it was removed.
+    ///
+    /// ```
+    /// use structstore::StructStore;
+    ///
+    /// let store = StructStore::new();
+    /// let before = store.usage()?;
+    /// store.set("frame", vec![0.0; 1000])?;
+    /// store.set("rate", 50)?;
+    /// assert!(store.usage()?.bytes >= before.bytes + 8000);
+    /// assert_eq!(store.usage()?.nodes, before.nodes + 1);
+    /// assert_eq!(store.usage_by_field()?[1].1.bytes, 0, "a number lies in its field");
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn usage(&self) -> Result<Usage> {
+        usage(&self.handle, Kind::Struct, 0, &Extent::default()).map_err(|error| self.handle.locate(error))
+    }
+
+    /// The same for what is in each field. The fields themselves are the struct's, scalars included.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::usage`].
+    pub fn usage_by_field(&self) -> Result<Vec<(String, Usage)>> {
+        let extent = Extent::default();
+        let by_field = || match contents(&self.handle)? {
+            Shallow::Struct(fields) => fields
+                .into_iter()
+                .map(|(name, raw)| Ok((name, of_slot(&self.handle, raw, 1, &extent)?)))
+                .collect::<BoxedResult<Vec<_>>>(),
+            _ => Ok(Vec::new()),
+        };
+        by_field().map_err(|error| self.handle.locate(error))
+    }
+
+    /// The memory of the store's segment that is free: how it is scattered says how large an array may become before the
+    /// segment grows. `None` if it was changed all the time.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] if the heap is damaged.
+    ///
+    /// ```
+    /// let store = structstore::StructStore::new();
+    /// if let Some(free) = store.free_memory()? {
+    ///     assert!(free.largest <= free.bytes && free.bytes <= store.statistics().size);
+    /// }
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn free_memory(&self) -> Result<Option<FreeMemory>> {
+        let arena = self.handle.arena();
+        let mut damaged = None;
+        for _ in 0..WALKS {
+            let before = self.statistics();
+            let walked = walk(arena);
+            if self.statistics() != before {
+                continue;
+            }
+            match walked {
+                Ok((free, used)) if used.blocks == before.blocks => return Ok(Some(free)),
+                Ok(_) => damaged = None,
+                Err(error) => damaged = Some(error),
+            }
+            std::thread::yield_now();
+        }
+        damaged.map_or(Ok(None), |error| Err(*error))
+    }
+}
+
+fn of_slot(parent: &Handle, raw: Raw, depth: usize, extent: &Extent) -> BoxedResult<Usage> {
+    if raw.id().is_none() {
+        return Ok(Usage::default());
+    }
+    match parent.child(raw).and_then(|child| usage(&child, raw.kind()?, depth, extent)) {
+        // Removed since its parent was read.
+        Err(error) if matches!(*error, Error::StaleHandle { .. }) => Ok(Usage::default()),
+        other => other,
+    }
+}
+
+fn usage(handle: &Handle, kind: Kind, depth: usize, extent: &Extent) -> BoxedResult<Usage> {
+    if depth > MAX_DEPTH {
+        return Err(Error::TooDeep { path: String::new(), limit: MAX_DEPTH }.into());
+    }
+    let mut total = handle.glance(own)?.unwrap_or_default();
+    if !matches!(kind, Kind::Struct | Kind::List) {
+        extent.add(handle.arena(), 0)?;
+        return Ok(total);
+    }
+    let contents = contents(handle)?;
+    extent.add(handle.arena(), contents.bytes())?;
+    match contents {
+        Shallow::Struct(fields) => {
+            for (name, raw) in fields {
+                if name.len() > INLINE_NAME {
+                    let bytes = units_for(name.len() as u64).unwrap_or(0) * UNIT;
+                    total += Usage { bytes, blocks: 1, nodes: 0 };
+                }
+                total += of_slot(handle, raw, depth + 1, extent).map_err(|error| error.under(&name))?;
+            }
+        }
+        Shallow::List(items) => {
+            for (index, raw) in items.into_iter().enumerate() {
+                total += of_slot(handle, raw, depth + 1, extent).map_err(|error| error.under_index(index))?;
+            }
+        }
+        _ => {}
+    }
+    Ok(total)
+}
+
+/// What is in a struct or list, if possible without waiting for somebody who holds it.
+fn contents(handle: &Handle) -> BoxedResult<Shallow> {
+    handle.glance(read_shallow)?.map_or_else(|| handle.read_contents(), Ok)
+}
+
+/// What a node takes itself, but for the names of its fields.
+fn own(arena: &Arena, node: &Node) -> BoxedResult<Usage> {
+    let mut own = Usage { bytes: size_of::<Node>() as u64, blocks: 0, nodes: 1 };
+    if kind_of(node)? == Kind::Struct {
+        own += of_block(arena, structure::index_block(node).0)?;
+        for chunk in structure::chunks(arena, node) {
+            own += of_block(arena, chunk?.0)?;
+        }
+    } else {
+        own += of_block(arena, node.body[BLOCK].load(Ordering::Relaxed))?;
+    }
+    Ok(own)
+}
+
+fn of_block(arena: &Arena, payload: u64) -> BoxedResult<Usage> {
+    if payload == 0 {
+        return Ok(Usage::default());
+    }
+    Ok(Usage { bytes: capacity(arena, payload)? + block::HEADER, blocks: 1, nodes: 0 })
+}
+
+/// All blocks of the heap, in the order of memory: what is free, and what the statistics count.
+fn walk(arena: &Arena) -> BoxedResult<(FreeMemory, Usage)> {
+    let heap = &arena.header().heap;
+    let (mut at, end) = (heap.start.load(Ordering::Acquire), heap.end.load(Ordering::Acquire));
+    let (mut free, mut used) = (FreeMemory::default(), Usage::default());
+    while at < end {
+        let header = arena.at::<AtomicU64>(at)?.load(Ordering::Relaxed);
+        let size = units(header) * UNIT;
+        if size == 0 {
+            return Err(Error::corrupt(format_args!("the heap at {at:#x}"), "an empty block", "a block"));
+        }
+        if header & FREE != 0 {
+            free.bytes += size;
+            free.blocks += 1;
+            free.largest = free.largest.max(size);
+        } else if BlockKind::of(header).is_some_and(BlockKind::counted) {
+            used += Usage { bytes: size, blocks: 1, nodes: 0 };
+        }
+        at += size;
+    }
+    Ok((free, used))
+}

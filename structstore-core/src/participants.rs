@@ -1,0 +1,161 @@
+//! Who is attached to a shared store, and which stores there are.
+
+use std::fs;
+use std::io::{ErrorKind, Read};
+use std::path::Path;
+
+use crate::arena::Arena;
+use crate::arena::layout::{self, MAGIC, Seat};
+use crate::error::{Error, Result};
+use crate::segment::{PARTICIPANTS, SHM_DIRECTORY};
+use crate::shared::StructStoreShared;
+use crate::sync::Ordering;
+use crate::view::LEASE_WORDS;
+
+/// A process that is attached to a store for changing it, or that died and was not repaired yet. Those that are attached
+/// read-only leave no record; see [`StructStoreShared::has_readers`].
+///
+/// ```
+/// use structstore::StructStoreShared;
+///
+/// # let name = format!("/structstore_participants_{}", std::process::id());
+/// let store = StructStoreShared::open(&name)?;
+/// let participants = store.participants()?;
+/// assert_eq!(participants.len(), 1);
+/// assert_eq!(participants[0].pid, std::process::id());
+/// assert!(participants[0].alive && participants[0].program.is_some());
+/// # Ok::<(), structstore::Error>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Participant {
+    /// Its process id, in its own PID namespace.
+    pub pid: u32,
+    /// The name of its program, if it is alive and in the PID namespace of this process.
+    pub program: Option<String>,
+    /// Whether it is alive.
+    pub alive: bool,
+    /// How many of its threads have a seat, for they have changed something or taken a lock.
+    pub threads: usize,
+    /// How many blocks of arrays its views keep.
+    pub leases: usize,
+}
+
+impl StructStoreShared {
+    /// The names of the shared stores of this machine, in order, and of what cannot be read and may be one. What is
+    /// recognised as something else is left out; a store that is damaged is not.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if the directory of shared memory cannot be read.
+    ///
+    /// ```
+    /// use structstore::StructStoreShared;
+    ///
+    /// let name = format!("/structstore_existing_{}", std::process::id());
+    /// let store = StructStoreShared::open(&name)?;
+    /// assert!(StructStoreShared::existing()?.contains(&name));
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn existing() -> Result<Vec<String>> {
+        let refused = |source| Error::Io {
+            action: "read",
+            place: SHM_DIRECTORY.to_owned(),
+            detail: String::new(),
+            source,
+        };
+        let mut names = Vec::new();
+        for entry in fs::read_dir(Path::new(SHM_DIRECTORY)).map_err(refused)? {
+            let entry = entry.map_err(refused)?;
+            if let Some(name) = entry.file_name().to_str()
+                && entry.file_type().is_ok_and(|kind| kind.is_file())
+                && may_be_store(&entry.path())
+            {
+                names.push(format!("/{name}"));
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// The processes that are attached for changing the store, and those that died and were not repaired yet.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] if the segment is damaged.
+    pub fn participants(&self) -> Result<Vec<Participant>> {
+        let arena = &*self.arena;
+        let mut participants = Vec::new();
+        for index in 0..arena.used::<layout::Participant>().min(PARTICIPANTS) {
+            let record = arena.record::<layout::Participant>(index)?;
+            if record.state.load(Ordering::Acquire) == 0 {
+                continue;
+            }
+            let pid = u32::try_from(record.pid.load(Ordering::Acquire)).unwrap_or(0);
+            participants.push(Participant {
+                pid,
+                program: arena.lives_on(index).then(|| program(pid)).flatten(),
+                alive: arena.is_alive(index),
+                threads: threads(arena, index)?,
+                leases: leases(arena, record)?,
+            });
+        }
+        Ok(participants)
+    }
+
+    /// Whether anybody else is attached read-only. (Tools that look into a store for a moment do not count.)
+    pub fn has_readers(&self) -> bool {
+        self.arena.liveness().is_some_and(crate::segment::Liveness::has_readers)
+    }
+
+    /// Whether nobody is attached to the store any more, and somebody left it by dying; see
+    /// [`StructStoreShared::orphans`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] if the segment is damaged.
+    pub fn is_orphan(&self) -> Result<bool> {
+        Ok(self.arena.is_orphan()?)
+    }
+}
+
+/// Whether a file in the directory of shared memory begins as stores do, or cannot be read.
+fn may_be_store(path: &Path) -> bool {
+    let mut magic = [0; 8];
+    match fs::File::open(path) {
+        Ok(mut file) => file.read_exact(&mut magic).is_ok() && u64::from_le_bytes(magic) == MAGIC,
+        Err(error) => error.kind() == ErrorKind::PermissionDenied,
+    }
+}
+
+fn program(pid: u32) -> Option<String> {
+    let name = fs::read(format!("/proc/{pid}/comm")).ok()?;
+    Some(String::from_utf8_lossy(&name).trim_end_matches('\n').to_owned())
+}
+
+fn threads(arena: &Arena, participant: u32) -> Result<usize> {
+    let mut threads = std::collections::HashSet::new();
+    for index in 0..arena.used::<Seat>() {
+        let seat = arena.record::<Seat>(index)?;
+        // In a transaction, a thread has two.
+        if seat.participant.load(Ordering::Acquire) == u64::from(participant) + 1 {
+            threads.insert(seat.thread.load(Ordering::Relaxed));
+        }
+    }
+    Ok(threads.len())
+}
+
+fn leases(arena: &Arena, participant: &layout::Participant) -> Result<usize> {
+    let mut count = 0;
+    let mut block = participant.leases.load(Ordering::Acquire);
+    // No segment has room for more blocks of entries than this.
+    for _ in 0..arena.segment().known() / (8 * LEASE_WORDS) {
+        if block == 0 {
+            break;
+        }
+        let words = arena.words(block, LEASE_WORDS)?;
+        count += words.iter().skip(1).filter(|entry| entry.load(Ordering::Relaxed) != 0).count();
+        block = words.first().map_or(0, |next| next.load(Ordering::Acquire));
+    }
+    Ok(count)
+}

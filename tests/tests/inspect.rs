@@ -1,0 +1,213 @@
+//! Looking into stores that others use, without disturbing them.
+
+mod peer;
+
+use std::fs;
+use std::os::unix::fs::FileExt;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use structstore::{
+    ArrayValue, Cleanup, Error, FreeMemory, LockMode, StructStore, StructStoreShared, Usage, Value,
+};
+use structstore_tests::{Memory, SegmentName, put_specimens};
+
+use peer::{LIMIT, Peer};
+
+fn counters(name: &SegmentName) -> StructStoreShared {
+    let store = StructStoreShared::open(name).unwrap();
+    store.set("counters", Value::record([("first", Value::from(0_i64)), ("second", 0_i64.into())])).unwrap();
+    store
+}
+
+fn observe(name: &SegmentName) -> StructStoreShared {
+    StructStoreShared::options().observer().open(name).unwrap()
+}
+
+#[test]
+fn stores_are_told_from_other_shared_memory() {
+    let (name, foreign, damaged) =
+        (SegmentName::new("names"), SegmentName::new("foreign"), SegmentName::new("damaged"));
+    let _store = counters(&name);
+    fs::write(foreign.path(), [7; 100]).unwrap();
+    fs::write(damaged.path(), b"STRUCTST and nothing more").unwrap();
+    let names = StructStoreShared::existing().unwrap();
+    assert!(names.contains(&name.to_string()) && names.contains(&damaged.to_string()));
+    assert!(!names.contains(&foreign.to_string()));
+}
+
+#[test]
+fn participants_are_seen_with_their_deaths() {
+    let name = SegmentName::new("participants");
+    let store = counters(&name);
+    store.set("array", ArrayValue::from_slice(&[5], &[0_u8; 5]).unwrap()).unwrap();
+    let peer = Peer::start(&name, &["die viewing", "array"]).ready();
+    let reader = observe(&name);
+    let participants = reader.participants().unwrap();
+    let other = participants.iter().find(|other| other.pid != std::process::id()).unwrap();
+    assert_eq!((participants.len(), other.program.as_deref()), (2, Some("peer")));
+    assert_eq!((other.alive, other.threads, other.leases), (true, 1, 1));
+    assert!(!reader.has_readers() && !reader.is_orphan().unwrap());
+    let counted = StructStoreShared::open_read_only(&name).unwrap();
+    assert!(reader.has_readers());
+    drop((counted, peer));
+
+    let other = |participants: &[structstore::Participant]| {
+        participants.iter().find(|other| other.pid != std::process::id()).map(|other| other.alive)
+    };
+    assert_eq!(other(&reader.participants().unwrap()), Some(false));
+    store.check().unwrap();
+    assert_eq!(other(&reader.participants().unwrap()), None, "repaired");
+}
+
+#[test]
+fn who_only_looks_keeps_no_store_alive() {
+    let name = SegmentName::new("observer");
+    let store = counters(&name);
+    let reader = observe(&name);
+    store.close().unwrap();
+    assert!(!name.path().exists());
+    assert!(!reader.valid());
+    assert_eq!(reader.at("counters").unwrap().get::<i64>("first").unwrap(), 0, "its memory stays");
+}
+
+#[test]
+fn locks_are_seen_with_their_holders() {
+    let name = SegmentName::new("locks");
+    let store = counters(&name);
+    store.nested("a.b").unwrap().nested("c").unwrap();
+    let reader = observe(&name);
+    assert_eq!(reader.locks().unwrap(), []);
+    let peer = Peer::start(&name, &["hold", "a.b"]).ready();
+    let locks = reader.locks().unwrap();
+    assert_eq!(locks.len(), 1, "{locks:?}");
+    assert_eq!((locks[0].path.as_str(), locks[0].mode, locks[0].granted), (r#""a.b""#, LockMode::Tree, true));
+    assert!(locks[0].pid != std::process::id() && !locks[0].awaited);
+
+    thread::scope(|scope| {
+        scope.spawn(|| drop(store.at("a.b").unwrap().at("c").unwrap().read().unwrap()));
+        let start = Instant::now();
+        while !reader.locks().unwrap().iter().any(|lock| lock.awaited) {
+            assert!(start.elapsed() < LIMIT, "nobody waits");
+        }
+        peer.finish();
+    });
+    let guard = store.at("counters").unwrap().read().unwrap();
+    let locks = reader.locks().unwrap();
+    assert_eq!((locks[0].path.as_str(), locks[0].mode), ("counters", LockMode::Shared));
+    assert_eq!(locks[0].pid, std::process::id());
+    drop(guard);
+    assert_eq!(reader.locks().unwrap(), []);
+}
+
+#[test]
+fn usage_is_what_the_statistics_count() {
+    let store = Memory::store();
+    for _ in 0..2 {
+        let usage = store.usage().unwrap();
+        let statistics = store.statistics();
+        assert_eq!(
+            (usage.bytes, usage.blocks, usage.nodes),
+            (statistics.allocated, statistics.blocks, statistics.nodes)
+        );
+        let mut parts = Usage::default();
+        for (_, part) in store.usage_by_field().unwrap() {
+            parts += part;
+        }
+        assert!(parts.bytes < usage.bytes && parts.nodes + 1 == usage.nodes);
+        put_specimens(&store).unwrap();
+        store.set(&*"a long name ".repeat(20), 1).unwrap();
+        store.set("many", Value::record((0..5000).map(|n| (format!("{n:020}"), Value::from(n))))).unwrap();
+    }
+    let free = store.free_memory().unwrap().unwrap();
+    assert!(free.blocks > 0 && free.largest > 0 && free.largest <= free.bytes);
+    assert!(free.bytes + store.statistics().allocated <= store.statistics().size);
+    assert_ne!(StructStore::new().free_memory().unwrap(), Some(FreeMemory::default()));
+}
+
+#[test]
+fn reading_without_locks_goes_on_while_others_write_without_a_pause() {
+    let name = SegmentName::new("writers");
+    let store = counters(&name);
+    for number in 0..3000 {
+        store.set(&*format!("f{number}"), number).unwrap();
+    }
+    store.set("list", (0..3000).collect::<Vec<i32>>()).unwrap();
+    let peers = [Peer::start(&name, &["set forever", "f7"]), Peer::start(&name, &["set forever", "f8"])];
+    let _peers = peers.map(Peer::ready);
+    let reader = observe(&name);
+    let start = Instant::now();
+    let mut rounds = 0;
+    while start.elapsed() < Duration::from_secs(1) {
+        let names = reader.names().unwrap();
+        let steady: Vec<&String> = names.iter().filter(|name| !name.starts_with("with ")).collect();
+        assert_eq!(steady.len(), 3002);
+        assert_eq!((steady[0].as_str(), steady[3001].as_str()), ("counters", "list"));
+        let value = reader.to_value().unwrap();
+        assert_eq!(value.get("f2999"), Some(&2999.into()));
+        assert!(matches!(value.get("list"), Some(Value::List(items)) if items.len() == 3000));
+        reader.locks().unwrap();
+        reader.usage().unwrap();
+        reader.free_memory().unwrap();
+        rounds += 1;
+    }
+    assert!(rounds > 0 && start.elapsed() < LIMIT);
+}
+
+#[test]
+fn checking_without_locks_takes_a_moment_of_rest() {
+    let name = SegmentName::new("check");
+    let store = StructStoreShared::options().cleanup(Cleanup::Never).open(&name).unwrap();
+    put_specimens(&store).unwrap();
+    let reader = observe(&name);
+    reader.check().unwrap();
+    let guard = store.at("struct").unwrap().write().unwrap();
+    assert!(matches!(reader.check(), Err(Error::NotReady { .. })));
+    drop(guard);
+    let mut writes = 0;
+    thread::scope(|scope| {
+        let checking = scope.spawn(|| reader.check());
+        while !checking.is_finished() {
+            store.set("text", format!("number {writes}")).unwrap();
+            thread::sleep(Duration::from_millis(3));
+            writes += 1;
+        }
+        checking.join().unwrap().unwrap();
+    });
+    store.close().unwrap();
+
+    let file = fs::File::options().write(true).open(name.path()).unwrap();
+    // The number of nodes, by the statistics.
+    file.write_all_at(&9999_u64.to_le_bytes(), 10 * 8).unwrap();
+    let found = reader.check().unwrap_err().to_string();
+    assert!(found.contains("the number of nodes: found 9999"), "{found}");
+}
+
+#[test]
+fn checking_without_locks_tells_what_the_dead_have_left() {
+    let name = SegmentName::new("abandoned");
+    let _store = counters(&name);
+    let reader = observe(&name);
+    let mut peer = Peer::start(&name, &["die holding", "counters", "0"]).ready();
+    peer.kill();
+    drop(peer);
+    assert!(matches!(reader.check(), Err(Error::Abandoned { .. })));
+}
+
+#[test]
+fn who_only_looks_is_told_of_what_changes_and_of_nothing_else() {
+    let name = SegmentName::new("watch");
+    let store = counters(&name);
+    put_specimens(&store).unwrap();
+    store.nested("a.b").unwrap().nested("c[0]").unwrap().set("d\n", 1).unwrap();
+    let reader = observe(&name);
+    let mut watch = reader.watch().unwrap();
+    assert!(watch.changes().unwrap().is_empty());
+    store.at("a.b").unwrap().at("c[0]").unwrap().set("d\n", 2).unwrap();
+    store.at("a.b").unwrap().set("e.f", 2).unwrap();
+    store.set("matrix", ArrayValue::from_slice(&[1], &[2.0]).unwrap()).unwrap();
+    let mut changes = watch.changes().unwrap();
+    changes.sort();
+    assert_eq!(changes, [r#""a.b"."c[0]"."d\n""#, r#""a.b"."e.f""#, "matrix"]);
+    assert!(watch.changes().unwrap().is_empty());
+}
