@@ -21,7 +21,7 @@ pub(crate) fn _path(structure: &StructStore) -> Result<String> {
 #[pyfunction]
 pub(crate) fn _plain<'py>(object: &Bound<'py, PyAny>, path: &str) -> Result<Bound<'py, PyAny>> {
     let inputs = Inputs::default();
-    let value = inputs.value(object).map_err(|failure| failure.under(path))?;
+    let value = inputs.value(object).map_err(|failure| failure.below(path))?;
     let snapshot = inputs.run(object.py(), || Snapshot::of(&value));
     value_out::detached(object.py(), &snapshot, Structs::Dicts)
 }
