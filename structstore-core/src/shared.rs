@@ -467,12 +467,13 @@ impl StructStoreShared {
     }
 
     /// Closes the store and says what went wrong with its cleanup, which dropping it does in silence. Handles and
-    /// views keep the memory for as long as they live.
+    /// views keep the memory for as long as they live; watches end, which they do not where it is dropped.
     ///
     /// # Errors
     ///
     /// [`Error::Io`] if the name could not be removed.
     pub fn close(mut self) -> Result<()> {
+        self.root.handle.store().close();
         self.release()
     }
 

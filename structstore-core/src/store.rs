@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering as LocalOrdering};
 
 use crate::arena::{self, Arena};
 use crate::error::Result;
@@ -21,11 +22,23 @@ pub struct Store {
     /// Whether locks nest: an operation under this thread's own lock goes ahead. So it is for Python, which has no
     /// `&mut` that could be invalidated; in Rust only the guard itself may operate.
     pub(crate) nesting: bool,
+    /// Whether it was closed, which ends the watches made through it.
+    closed: AtomicBool,
 }
 
 impl Store {
     pub(crate) fn shared(arena: Arc<Arena>, nesting: bool) -> Store {
-        Store { arena, local_root: None, nesting }
+        Store { arena, local_root: None, nesting, closed: AtomicBool::new(false) }
+    }
+
+    /// Ends the watches made through this store. Its handles stay as they are.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, LocalOrdering::SeqCst);
+        self.arena.wake_own_watchers();
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(LocalOrdering::SeqCst)
     }
 
     /// The root, as it is now: that of a shared store changes when it is re-initialised.
@@ -44,7 +57,8 @@ impl Store {
         let operation = Operation::begin(&arena)?;
         let root = operation.allocate_node(Kind::Struct)?;
         operation.adopt();
-        let store = Arc::new(Store { arena, local_root: Some(root), nesting });
+        let store =
+            Arc::new(Store { arena, local_root: Some(root), nesting, closed: AtomicBool::new(false) });
         Ok(Struct::from_handle(Handle::new(store, root)?))
     }
 }

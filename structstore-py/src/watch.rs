@@ -17,7 +17,7 @@ use crate::lock::duration;
 /// "items[2]". However slow the reader is and however often something changes, it is told once, and then finds the newest
 /// state there. An empty path means the structure itself: a list that became shorter.
 ///
-/// Iterating waits for changes, in a `for` loop or, under asyncio, an `async for` loop, which end when it is closed. What is
+/// Iterating waits for changes, in a `for` loop or, under asyncio, an `async for` loop, which end when it is closed, or the store is. What is
 /// written into an array in place is not seen unless touch() announces it.
 ///
 ///     with store.watch() as watch:

@@ -77,6 +77,31 @@ def test_a_loop_ends_when_it_is_closed(store: StructStore) -> None:
     assert not thread.is_alive()
 
 
+def test_closing_the_store_ends_loops(name: str) -> None:
+    store = StructStoreShared(name)
+    store.pose = {"x": 1}
+    ended: list[object] = []
+    threads = [
+        threading.Thread(target=lambda: ended.append(list(store.watch()))),
+        threading.Thread(target=lambda pose=store.pose: ended.append(pose.wait())),
+    ]
+
+    async def watch() -> None:
+        async for _ in store.pose.watch():
+            pass
+        ended.append("async")
+
+    threads.append(threading.Thread(target=lambda: asyncio.run(watch())))
+    for thread in threads:
+        thread.start()
+    while store.stats().watchers < 3:
+        time.sleep(0.001)
+    store.close()
+    for thread in threads:
+        thread.join(LIMIT)
+    assert len(ended) == 3 and [] in ended and False in ended and "async" in ended
+
+
 def test_wait(store: StructStore) -> None:
     assert store.wait(timeout=0.0) is False
     assert store.wait(timeout=0.01) is False

@@ -120,6 +120,30 @@ fn a_cancelled_watch_ends() {
     }
 }
 
+#[test]
+fn watches_end_when_their_store_is_closed() {
+    let name = SegmentName::new("closed");
+    let open = |read_only| StructStoreShared::options().read_only(read_only).open(&name).unwrap();
+    let kept = open(false);
+    kept.set("pose", pose()).unwrap();
+    let mut other = kept.watch().unwrap();
+    for read_only in [false, true] {
+        let store = open(read_only);
+        let (mut watch, pose) = (store.watch().unwrap(), store.at("pose").unwrap());
+        thread::scope(|scope| {
+            let watching = scope.spawn(move || watch.next().is_none());
+            let waiting = scope.spawn(|| pose.wait(None));
+            thread::sleep(Duration::from_millis(5));
+            store.close().unwrap();
+            assert!(watching.join().unwrap());
+            assert!(!waiting.join().unwrap().unwrap());
+        });
+        // What was opened on its own goes on.
+        kept.set("more", read_only).unwrap();
+        assert_eq!(next(&mut other), ["more"]);
+    }
+}
+
 /// Whoever writes and whoever watches: the last value is seen, always.
 fn counted(writer: &StructStore, watched: &StructStore, changes: u64) {
     let mut watch = watched.watch().unwrap();

@@ -10,7 +10,7 @@ use super::{Arena, HeapGuard};
 use crate::error::{BoxedResult as Result, Error};
 use crate::lock::Mode;
 use crate::notice::{self, Notices};
-use crate::sync::Ordering;
+use crate::sync::{Ordering, fence};
 
 /// The most watchers of a segment at a time.
 const MAX_WATCHERS: u32 = 1 << 16;
@@ -68,6 +68,22 @@ impl Arena {
         section.set(watching, watching.load(Ordering::Relaxed).saturating_sub(1))?;
         section.commit();
         Ok(())
+    }
+
+    /// Wakes the watchers of this process, which have been told something that is in no segment.
+    pub(crate) fn wake_own_watchers(&self) {
+        if !self.writable() {
+            return;
+        }
+        fence(Ordering::SeqCst);
+        for place in (0..self.used::<Watcher>().min(MAX_WATCHERS)).filter(|place| self.is_own_watcher(*place))
+        {
+            let watched =
+                self.record::<Watcher>(place).map(|record| record.node.load(Ordering::Acquire) as u32);
+            if let Ok(node) = watched.and_then(|node| self.node(node)) {
+                node.head.notice.wake();
+            }
+        }
     }
 
     /// Whether a watcher is this process's own, and not that of the parent from which it was inherited.

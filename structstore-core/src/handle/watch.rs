@@ -24,7 +24,8 @@ const POLL: Duration = Duration::from_millis(20);
 /// changes, it is told once, and then finds the newest state there. An empty path means the part itself: a text or
 /// array, or a list that became shorter.
 ///
-/// As an iterator it waits for changes, and ends when it is [cancelled](Watch::canceller) or, after an error, for good.
+/// As an iterator it waits for changes, and ends when it is [cancelled](Watch::canceller), when the store is
+/// [closed](crate::StructStoreShared::close) through which it was made, or after an error.
 ///
 /// What is written into an array through a view is not seen unless [`Array::touch`] announces it. Watching needs some
 /// memory for each field below the part, and a store that is attached read-only is looked at fifty times a second, as a
@@ -133,7 +134,7 @@ impl Watch {
     pub fn wait(&mut self, timeout: Option<Duration>) -> Result<Option<Vec<String>>> {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         loop {
-            if self.cancelled.load(Ordering::SeqCst) {
+            if self.cancelled.load(Ordering::SeqCst) || self.handle.store().is_closed() {
                 return Ok(None);
             }
             let changes = self.changes()?;
@@ -268,7 +269,8 @@ fn wait(handle: &Handle, timeout: Option<Duration>) -> Result<bool> {
         let registration = Registration::new(handle)?;
         let seen = handle.record().head.notice.below();
         while handle.record().head.notice.below() == seen {
-            if !registration.sleep(handle, seen, deadline, &AtomicBool::new(false))? {
+            let slept = registration.sleep(handle, seen, deadline, &AtomicBool::new(false))?;
+            if !slept || handle.store().is_closed() {
                 return Ok(false);
             }
         }
@@ -327,7 +329,8 @@ impl Registration {
         if self.place.is_none() {
             Wait::asleep(&mut || std::thread::sleep(slice));
         } else {
-            let still = || notice.below() == seen && !cancelled.load(Ordering::SeqCst);
+            let ended = || cancelled.load(Ordering::SeqCst) || self.store.is_closed();
+            let still = || notice.below() == seen && !ended();
             notice.sleep(slice, still, |sleep| Wait::asleep(sleep));
             if notice.below() == seen {
                 // Nobody tells of what the dead have left, nor of a part that went with all that was above it.
