@@ -155,7 +155,7 @@ pub(crate) struct Node {
 pub(crate) struct Watcher {
     /// Participant + 1; 0 when free.
     pub(crate) participant: AtomicU64,
-    /// The index of the node.
+    /// The node, as the payload of a slot that names it.
     pub(crate) node: AtomicU64,
     /// 1 while its marks are taken off, for which it does not count any more.
     pub(crate) leaving: AtomicU64,

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use super::layout::{Node, Watcher};
 use super::{Arena, HeapGuard};
 use crate::error::{BoxedResult as Result, Error};
-use crate::lock::Mode;
+use crate::lock::{Mode, NodeHead, NodeId, Space, generation};
 use crate::notice::{self, Notices};
 use crate::sync::{Ordering, fence};
 
@@ -23,7 +23,7 @@ impl Arena {
     }
 
     /// Registers this process as a watcher of a node. Returns the watcher's place.
-    pub(crate) fn watch(&self, node: u32) -> Result<u32> {
+    pub(crate) fn watch(&self, id: NodeId) -> Result<u32> {
         if !self.writable() {
             return Err(Error::ReadOnly { place: self.place() }.into());
         }
@@ -32,12 +32,12 @@ impl Arena {
         let mut section = heap.section();
         section.ensure::<Watcher>(place)?;
         let record = self.record::<Watcher>(place)?;
-        section.set(&record.node, node.into())?;
+        section.set(&record.node, u64::from(id.index) | u64::from(id.generation) << 32)?;
         section.set(&record.participant, u64::from(self.participant_index()) + 1)?;
         let watching = &self.header().watching;
         section.set(watching, watching.load(Ordering::Relaxed) + 1)?;
         section.commit();
-        notice::mark(self, node)?;
+        notice::mark(self, id.index)?;
         Ok(place)
     }
 
@@ -107,20 +107,26 @@ impl Arena {
     /// finds out by itself whether anything was changed meanwhile.
     pub(crate) fn check_watchers(&self) -> Result<()> {
         let _heap = self.writable().then(|| HeapGuard::lock(self, self.owner())).transpose()?;
-        let (mut count, mut watched) = (0, HashSet::new());
+        let (mut count, mut named) = (0, HashSet::new());
         for place in 0..self.used::<Watcher>().min(MAX_WATCHERS) {
             let record = self.record::<Watcher>(place)?;
             if record.participant.load(Ordering::Relaxed) != 0 {
                 count += 1;
-                watched.insert(record.node.load(Ordering::Relaxed));
+                named.insert(record.node.load(Ordering::Relaxed) as u32);
             }
         }
         let watching = self.header().watching.load(Ordering::Relaxed);
         if watching != count {
             return Err(Error::corrupt("the watchers", watching, "as many as are registered"));
         }
+        let mut watched = HashSet::new();
+        self.watched(|node| {
+            watched.insert(node);
+        });
         for index in 0..self.used::<Node>() {
-            if self.node(index)?.head.notice.is_watched() != watched.contains(&index.into()) {
+            // Whoever watches a node that is gone may have left its mark to who has the record now.
+            let (marked, node) = (self.node(index)?.head.notice.is_watched(), index);
+            if marked && !named.contains(&node) || !marked && watched.contains(&node) {
                 let expected = "a mark if it is watched, and only then";
                 return Err(Error::corrupt(
                     format_args!("the watch word of node {index}"),
@@ -144,9 +150,13 @@ impl Notices for Arena {
     fn watched(&self, mut visit: impl FnMut(u32)) {
         for place in 0..self.used::<Watcher>().min(MAX_WATCHERS) {
             let Ok(record) = self.record::<Watcher>(place) else { return };
-            if record.participant.load(Ordering::Acquire) != 0 && record.leaving.load(Ordering::Acquire) == 0
+            let there = record.participant.load(Ordering::Acquire) != 0;
+            let node = record.node.load(Ordering::Acquire);
+            let lives =
+                |head: &NodeHead| u64::from(generation(head.identity.load(Ordering::Acquire))) == node >> 32;
+            if there && record.leaving.load(Ordering::Acquire) == 0 && self.head(node as u32).is_ok_and(lives)
             {
-                visit(record.node.load(Ordering::Acquire) as u32);
+                visit(node as u32);
             }
         }
     }

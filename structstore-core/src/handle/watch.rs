@@ -296,7 +296,7 @@ impl Registration {
 
     fn enter(&mut self, handle: &Handle) -> BoxedResult<()> {
         let arena = handle.arena();
-        let place = arena.watch(handle.id().index)?;
+        let place = arena.watch(handle.id())?;
         self.place = Some(place);
         // Whoever changes something and has not seen the marks is done when this is granted.
         handle.acquire(Mode::Shared, &Wait::FOREVER)?.release_unchanged(arena);
