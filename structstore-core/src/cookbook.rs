@@ -10,6 +10,7 @@
 //! - [Permissions, containers and files](#permissions-containers-and-files)
 //! - [JSON, YAML and the rest of serde](#json-yaml-and-the-rest-of-serde)
 //! - [Time limits and deadlocks](#time-limits-and-deadlocks)
+//! - [Be told of changes](#be-told-of-changes)
 //! - [See what is going on](#see-what-is-going-on)
 //!
 //! Whole programs are in the directory `examples` of the repository.
@@ -366,6 +367,41 @@
 //! assert_eq!(reading.get::<f64>("speed")?, 0.5);
 //! # Ok::<(), Error>(())
 //! ```
+//!
+//! # Be told of changes
+//!
+//! A [`Watch`](crate::Watch) says which paths have changed, whoever changed them, and sleeps while nothing does. It tells of
+//! the state, not of each step to it: a reader that is slower than the writer gets the newest value, and never a queue.
+//! Who is watched does not wait for who watches.
+//!
+//! ```
+//! use structstore::{StructStore, Value};
+//!
+//! let store = StructStore::new();
+//! store.set("limits", Value::record([("speed", Value::from(1.0)), ("force", 5.0.into())]))?;
+//! let limits = store.at("limits")?;
+//!
+//! let mut watch = limits.watch()?;
+//! let canceller = watch.canceller(); // ends the loop below, from any thread
+//! let follower = std::thread::spawn(move || {
+//!     let mut speed = limits.get::<f64>("speed")?;
+//!     while let Some(paths) = watch.next() {
+//!         if paths?.contains(&"speed".to_owned()) {
+//!             speed = limits.get("speed")?;
+//!         }
+//!         if speed == 2.0 {
+//!             canceller.cancel();
+//!         }
+//!     }
+//!     Ok::<f64, structstore::Error>(speed)
+//! });
+//! store.at("limits")?.set("force", 6.0)?;
+//! store.at("limits")?.set("speed", 2.0)?;
+//! assert_eq!(follower.join().unwrap()?, 2.0);
+//! # Ok::<(), structstore::Error>(())
+//! ```
+//!
+//! Elements of an array that are written through a view are announced by [`Array::touch`](crate::Array::touch).
 //!
 //! # See what is going on
 //!
