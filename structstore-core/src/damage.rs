@@ -92,6 +92,7 @@ fn a_tree_whose_nodes_are_named_many_times_is_an_error() {
         assert_corrupt(store.to_value());
         assert_corrupt(store.get::<Value<'static>>("list"));
         assert_corrupt(store.to_bytes());
+        assert_corrupt(store.watch());
         assert_corrupt(store.usage());
         assert_corrupt(store.usage_by_field());
         assert_corrupt(store.check());
@@ -105,6 +106,7 @@ fn a_tree_whose_nodes_are_named_many_times_is_an_error() {
         let reader = reader.open_fd(file.try_clone().unwrap().into()).unwrap();
         assert_corrupt(reader.to_value());
         assert_corrupt(reader.to_bytes());
+        assert_corrupt(reader.watch());
         assert_corrupt(reader.check());
     });
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::{Array, Bytes, Handle, List, Near, Struct, Text};
 use crate::error::{BoxedResult, Error, Result, join, quoted};
 use crate::lock::{MAX_DEPTH, Mode, NodeId, Wait, generation};
-use crate::node::{self, Raw, Slots};
+use crate::node::{self, Extent, Raw, Slots};
 use crate::notice::{Counts, SLICE};
 use crate::store::Store;
 use crate::sync::{Ordering as SharedOrdering, fence};
@@ -368,6 +368,8 @@ struct Round {
     silent: bool,
     /// Whether nobody counts changes, so that the elements of arrays are compared.
     uncounted: bool,
+    /// How much was looked at.
+    extent: Extent,
 }
 
 impl Round {
@@ -451,6 +453,7 @@ impl Seen {
         if everything || directly {
             self.compare(near, directly, round)?;
         }
+        round.extent.add(&near.store.arena, size_of_val(&*self.slots) as u64)?;
         for (index, slot) in self.slots.iter_mut().enumerate() {
             let (Some(seen), Ok(child)) = (&mut slot.node, near.child(slot.raw)) else { continue };
             let outer = round.enter(&slot.name, index, everything, seen.fresh);
