@@ -255,11 +255,17 @@ impl Arena {
         self.record(index)
     }
 
-    /// How many records of a table have ever been in use.
+    /// How many records of a table have ever been in use. Not more than there is room for, whatever the table says.
     #[inline(always)]
     pub(crate) fn used<T: Record>(&self) -> u32 {
         let used = self.header().tables[T::TABLE as usize].used.load(Ordering::Acquire);
-        u32::try_from(used).unwrap_or(u32::MAX)
+        let size = size_of::<T>() as u64;
+        if used <= self.segment.known() / size {
+            return used as u32;
+        }
+        // Where the segment has been cut off, what is known of it is not.
+        let room = self.size().unwrap_or_else(|_| self.segment.known()) / size;
+        u32::try_from(used.min(room)).unwrap_or(u32::MAX)
     }
 
     /// Takes a place among the participants, and repairs what others who died have left.

@@ -34,8 +34,7 @@ impl Arena {
         let record = self.record::<Watcher>(place)?;
         section.set(&record.node, node.into())?;
         section.set(&record.participant, u64::from(self.participant_index()) + 1)?;
-        let watching = &self.header().watching;
-        section.set(watching, watching.load(Ordering::Relaxed) + 1)?;
+        section.add(&self.header().watching, 1)?;
         section.commit();
         notice::mark(self, node)?;
         Ok(place)

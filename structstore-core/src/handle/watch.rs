@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::{Array, Bytes, Handle, List, Near, Struct, Text};
 use crate::error::{BoxedResult, Error, Result, join, quoted};
 use crate::lock::{MAX_DEPTH, Mode, NodeId, Wait, generation};
-use crate::node::{self, Raw, Slots};
+use crate::node::{self, Extent, Raw, Slots};
 use crate::notice::{Counts, SLICE};
 use crate::store::Store;
 use crate::sync::{Ordering as SharedOrdering, fence};
@@ -365,6 +365,7 @@ struct Round {
     silent: bool,
     /// Whether nobody counts changes, so that the elements of arrays are compared.
     uncounted: bool,
+    extent: Extent,
 }
 
 impl Round {
@@ -443,6 +444,7 @@ impl Seen {
         if round.depth > MAX_DEPTH {
             return Err(Error::TooDeep { path: String::new(), limit: MAX_DEPTH }.into());
         }
+        round.extent.add(near.arena(), 0)?;
         self.unfinished = everything;
         let directly = counts.changed != self.counts.changed;
         if everything || directly {
