@@ -92,15 +92,29 @@ fn operate(file: OwnedFd) {
         options.read_only(read_only).open_fd(descriptor.ok()?).ok()
     };
     if let Some(store) = open(true) {
+        inspect(&store);
         read(&store);
+        let _ = store.check();
     }
     if let Some(store) = open(false) {
+        inspect(&store);
         read(&store);
         let _ = store.check();
         write(&store);
         let _ = store.check();
         let _ = store.close();
     }
+}
+
+/// What tools ask that look into a store.
+fn inspect(store: &StructStoreShared) {
+    let _ = store.participants();
+    let _ = store.is_orphan();
+    let _ = store.has_readers();
+    let _ = store.locks();
+    let _ = store.usage();
+    let _ = store.usage_by_field();
+    let _ = store.free_memory();
 }
 
 fn read(store: &Struct) {

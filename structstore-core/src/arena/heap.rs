@@ -478,7 +478,7 @@ impl<'g> Section<'g> {
         let free = header.free_nodes.load(Ordering::Relaxed);
         let index = match u32::try_from(free) {
             Ok(0) => {
-                let index = self.arena.used::<Node>();
+                let index = self.arena.unused::<Node>()?;
                 self.ensure::<Node>(index)?;
                 index
             }

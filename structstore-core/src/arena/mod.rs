@@ -268,6 +268,17 @@ impl Arena {
         u32::try_from(used.min(room)).unwrap_or(u32::MAX)
     }
 
+    /// The first record of a table that was never in use. An error if the table says so of one far behind its end, where
+    /// each further record would double it.
+    pub(crate) fn unused<T: Record>(&self) -> Result<u32> {
+        let used = self.header().tables[T::TABLE as usize].used.load(Ordering::Acquire);
+        let used = u32::try_from(used).map_err(|_| missing(u32::MAX))?;
+        if let Some(last) = used.checked_sub(1) {
+            self.record::<T>(last)?;
+        }
+        Ok(used)
+    }
+
     /// Takes a place among the participants, and repairs what others who died have left.
     fn join(&self) -> Result<()> {
         let Some(liveness) = &self.liveness else {

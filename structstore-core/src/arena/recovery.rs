@@ -41,7 +41,8 @@ impl Arena {
         let record = self.record::<Seat>(seat).map_err(|_| nobody())?;
         let participant = record.participant.load(Ordering::Acquire).checked_sub(1).ok_or_else(nobody)?;
         let participant = u32::try_from(participant).map_err(|_| nobody())?;
-        if participant == self.participant_index() {
+        // Who may not write is no participant, and has no seats.
+        if participant == self.participant_index() && self.writable() {
             if !self.has_claimed(seat) {
                 return Err(nobody());
             }
@@ -203,14 +204,17 @@ impl Arena {
         Ok(())
     }
 
-    /// The participant that has the heap lock.
+    /// The participant that has the heap lock, if one can.
     pub(super) fn heap_owner(&self, lock: u64) -> Option<u32> {
         let owner = u32::try_from(lock >> 1).ok()?.checked_sub(1)?;
-        if let Some(participant) = participant_owner(owner) {
-            return Some(participant);
-        }
-        let seat = self.record::<Seat>(owner).ok()?;
-        u32::try_from(seat.participant.load(Ordering::Acquire)).ok()?.checked_sub(1)
+        let participant = match participant_owner(owner) {
+            Some(participant) => participant,
+            None => {
+                let seat = self.record::<Seat>(owner).ok()?;
+                u32::try_from(seat.participant.load(Ordering::Acquire)).ok()?.checked_sub(1)?
+            }
+        };
+        (participant < PARTICIPANTS).then_some(participant)
     }
 
     /// Leaves word at a node that whoever held it died, and above it. Links that lead nowhere end the way.

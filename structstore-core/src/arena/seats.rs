@@ -183,7 +183,7 @@ impl Arena {
         let index = {
             let mut heap = HeapGuard::lock(self, self.owner())?;
             let mut section = heap.section();
-            let used = self.used::<Seat>();
+            let used = self.unused::<Seat>()?;
             let mut free = used;
             for index in 0..used {
                 if self.record::<Seat>(index)?.participant.load(Ordering::Relaxed) == 0

@@ -41,7 +41,7 @@ impl Arena {
     }
 
     fn free_place(&self) -> Result<u32> {
-        let used = self.used::<Watcher>();
+        let used = self.unused::<Watcher>()?;
         for place in 0..used.min(MAX_WATCHERS) {
             if self.record::<Watcher>(place)?.participant.load(Ordering::Relaxed) == 0 {
                 return Ok(place);
