@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::segment::{PARTICIPANTS, SHM_DIRECTORY};
 use crate::shared::StructStoreShared;
 use crate::sync::Ordering;
-use crate::view::LEASE_WORDS;
+use crate::view::{LEASE_WORDS, most_blocks};
 
 /// A process that is attached to a store for changing it, or that died and was not repaired yet. Those that are attached
 /// read-only leave no record; see [`StructStoreShared::has_readers`].
@@ -148,8 +148,7 @@ fn threads(arena: &Arena, participant: u32) -> Result<usize> {
 fn leases(arena: &Arena, participant: &layout::Participant) -> Result<usize> {
     let mut count = 0;
     let mut block = participant.leases.load(Ordering::Acquire);
-    // No segment has room for more blocks of entries than this.
-    for _ in 0..arena.segment().known() / (8 * LEASE_WORDS) {
+    for _ in 0..most_blocks(arena) {
         if block == 0 {
             break;
         }

@@ -9,9 +9,19 @@ use std::sync::atomic::{AtomicU64 as LocalWord, Ordering as LocalOrdering};
 
 use crate::arena::layout::Participant;
 use crate::arena::{Arena, BlockKind, HeapGuard};
-use crate::error::{BoxedResult, Result};
+use crate::error::{BoxedResult, Error, Result};
 use crate::sync::{AtomicU64, Ordering};
 use crate::value::lease_count;
+
+/// No segment has room for more blocks of lease entries than this.
+pub(crate) fn most_blocks(arena: &Arena) -> u64 {
+    arena.size().unwrap_or(0) / (8 * LEASE_WORDS)
+}
+
+#[cold]
+pub(crate) fn endless() -> Box<Error> {
+    Error::corrupt("the leases of a participant", "no end", "a chain")
+}
 
 /// Words of a block of lease entries: the next block, then payload offsets of leased blocks or 0.
 pub(crate) const LEASE_WORDS: u64 = 30;
@@ -54,7 +64,9 @@ impl Lease {
         let mut section = heap.section();
         let mut at = participant.leases.load(Ordering::Relaxed);
         let mut vacant = None;
+        let mut left = most_blocks(arena);
         while at != 0 && vacant.is_none() {
+            left = left.checked_sub(1).ok_or_else(endless)?;
             let words = arena.words(at, LEASE_WORDS)?;
             vacant = words[1..].iter().find(|word| word.load(Ordering::Relaxed) == 0);
             at = words[0].load(Ordering::Relaxed);
@@ -72,7 +84,7 @@ impl Lease {
         };
         let count = lease_count(arena, block)?;
         section.set(entry, block)?;
-        section.set(count, count.load(Ordering::Relaxed) + 1)?;
+        section.add(count, 1)?;
         section.commit();
         Ok(arena.segment().offset_of(entry))
     }

@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use structstore::{ArrayValue, Item, List, Result, Struct, StructStore, StructStoreShared, Value};
 
-/// How long one image may take, in seconds.
-const SECONDS: libc::c_uint = 5;
+/// How long one image may take, in seconds. Where nobody can have the root's lock, each operation waits some hundredths of a
+/// second until it believes that, and on a machine with other things to do all of them have taken five seconds.
+const SECONDS: libc::c_uint = 20;
 /// How much memory of its own a child may have: 512 MiB. What it maps of a segment does not count.
 const MEMORY: libc::rlim_t = 512 << 20;
 /// How long one operation may wait for a lock.
@@ -92,15 +93,29 @@ fn operate(file: OwnedFd) {
         options.read_only(read_only).open_fd(descriptor.ok()?).ok()
     };
     if let Some(store) = open(true) {
+        inspect(&store);
         read(&store);
+        let _ = store.check();
     }
     if let Some(store) = open(false) {
+        inspect(&store);
         read(&store);
         let _ = store.check();
         write(&store);
         let _ = store.check();
         let _ = store.close();
     }
+}
+
+/// What tools ask that look into a store.
+fn inspect(store: &StructStoreShared) {
+    let _ = store.participants();
+    let _ = store.is_orphan();
+    let _ = store.has_readers();
+    let _ = store.locks();
+    let _ = store.usage();
+    let _ = store.usage_by_field();
+    let _ = store.free_memory();
 }
 
 fn read(store: &Struct) {

@@ -35,12 +35,13 @@ struct Step {
     check: fn(&Workspace, &Venv<'_>) -> Result,
 }
 
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     Step { name: "fmt", title: "formatting", check: fmt },
     Step { name: "clippy", title: "lints, in every target", check: clippy },
     Step { name: "python", title: "the wheel, built and installed", check: python },
     Step { name: "rust", title: "tests in Rust, and across languages", check: rust },
     Step { name: "deaths", title: "a death at every store to shared memory", check: deaths },
+    Step { name: "hostile", title: "stores with any word changed", check: hostile },
     Step { name: "doc", title: "documentation", check: doc },
     Step { name: "loom", title: "the lock protocol, model-checked", check: loom },
     Step { name: "pytest", title: "tests in Python", check: pytest },
@@ -99,6 +100,12 @@ fn deaths(workspace: &Workspace, _: &Venv<'_>) -> Result {
     let mut tests = workspace.cargo();
     tests.args(["test", "--locked", "-p", "structstore-tests", "--features", "crash-points"]);
     step::run(tests.args(["--test", "deaths", "--", "--nocapture"]))
+}
+
+fn hostile(workspace: &Workspace, _: &Venv<'_>) -> Result {
+    let mut tests = workspace.cargo();
+    tests.args(["test", "--locked", "-p", "structstore-tests", "--features", "crash-points"]);
+    step::run(tests.args(["--test", "hostile", "--", "--nocapture"]))
 }
 
 fn doc(workspace: &Workspace, _: &Venv<'_>) -> Result {

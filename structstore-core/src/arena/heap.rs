@@ -155,8 +155,9 @@ impl<'g> Section<'g> {
         Ok(())
     }
 
+    /// Adds to a word that counts. One that is damaged may wrap.
     #[inline]
-    fn add(&mut self, word: &AtomicU64, by: u64) -> Result<()> {
+    pub(crate) fn add(&mut self, word: &AtomicU64, by: u64) -> Result<()> {
         self.set(word, word.load(Ordering::Relaxed).wrapping_add(by))
     }
 
@@ -166,6 +167,8 @@ impl<'g> Section<'g> {
         self.heap.undo_count.store(0, Ordering::Release);
     }
 
+    /// The word at an offset. Offsets that were loaded are added to with wrapping, since they are checked here; those whose word
+    /// was found are so small that nothing wraps.
     #[inline(always)]
     fn word(&self, offset: u64) -> Result<&'g AtomicU64> {
         self.arena.at(offset)
@@ -350,7 +353,7 @@ impl<'g> Section<'g> {
         self.set(self.word(at + HEADER)?, 0)?;
         self.set(self.word(at + units * UNIT - 8)?, units)?;
         if head != 0 {
-            self.set(self.word(head + HEADER)?, at)?;
+            self.set(self.word(head.wrapping_add(HEADER))?, at)?;
         }
         self.set(list, at)?;
         let second_level = &self.heap.second_level[first];
@@ -384,10 +387,10 @@ impl<'g> Section<'g> {
                 }
             }
         } else {
-            self.set(self.word(previous + 8)?, next)?;
+            self.set(self.word(previous.wrapping_add(8))?, next)?;
         }
         if next != 0 {
-            self.set(self.word(next + HEADER)?, previous)?;
+            self.set(self.word(next.wrapping_add(HEADER))?, previous)?;
         }
         Ok(())
     }
@@ -406,7 +409,8 @@ impl<'g> Section<'g> {
         let bytes = (units + slack) * UNIT + 2 * HEADER;
         let least = end
             .checked_add(bytes)
-            .map(|least| least.next_multiple_of(PAGE).max(committed))
+            .and_then(|least| least.checked_next_multiple_of(PAGE))
+            .map(|least| least.max(committed))
             .filter(|least| *least <= max)
             .ok_or_else(|| {
                 let reason = format!("{committed} bytes are in use of a maximum size of {max}");
@@ -432,7 +436,7 @@ impl<'g> Section<'g> {
         let mark = self.word(end)?.load(Ordering::Relaxed);
         let mut at = end;
         if mark & PREVIOUS_FREE != 0 {
-            let before = self.word(end - 8)?.load(Ordering::Relaxed);
+            let before = self.word(end.wrapping_sub(8))?.load(Ordering::Relaxed);
             at = before
                 .checked_mul(UNIT)
                 .and_then(|size| end.checked_sub(size))
@@ -474,7 +478,7 @@ impl<'g> Section<'g> {
         let free = header.free_nodes.load(Ordering::Relaxed);
         let index = match u32::try_from(free) {
             Ok(0) => {
-                let index = self.arena.used::<Node>();
+                let index = self.arena.unused::<Node>()?;
                 self.ensure::<Node>(index)?;
                 index
             }

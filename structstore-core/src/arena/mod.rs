@@ -255,11 +255,28 @@ impl Arena {
         self.record(index)
     }
 
-    /// How many records of a table have ever been in use.
+    /// How many records of a table have ever been in use. Not more than there is room for, whatever the table says.
     #[inline(always)]
     pub(crate) fn used<T: Record>(&self) -> u32 {
         let used = self.header().tables[T::TABLE as usize].used.load(Ordering::Acquire);
-        u32::try_from(used).unwrap_or(u32::MAX)
+        let size = size_of::<T>() as u64;
+        if used <= self.segment.known() / size {
+            return used as u32;
+        }
+        // Where the segment has been cut off, what is known of it is not.
+        let room = self.size().unwrap_or_else(|_| self.segment.known()) / size;
+        u32::try_from(used.min(room)).unwrap_or(u32::MAX)
+    }
+
+    /// The first record of a table that was never in use. An error if the table says so of one far behind its end, where
+    /// each further record would double it.
+    pub(crate) fn unused<T: Record>(&self) -> Result<u32> {
+        let used = self.header().tables[T::TABLE as usize].used.load(Ordering::Acquire);
+        let used = u32::try_from(used).map_err(|_| missing(u32::MAX))?;
+        if let Some(last) = used.checked_sub(1) {
+            self.record::<T>(last)?;
+        }
+        Ok(used)
     }
 
     /// Takes a place among the participants, and repairs what others who died have left.

@@ -21,7 +21,7 @@ use crate::lock::{MAX_DEPTH, Mode, SeatLine, bury, hold_index};
 use crate::segment::{Backing, Liveness, PARTICIPANTS, Place};
 use crate::sync::{AtomicU64, Ordering, futex_wake};
 use crate::value::lease_count;
-use crate::view::LEASE_WORDS;
+use crate::view::{LEASE_WORDS, endless, most_blocks};
 
 /// In a node's `recovered` word: who held the node exclusively, with all below it, died.
 pub(crate) const HELD: u64 = 1;
@@ -41,7 +41,8 @@ impl Arena {
         let record = self.record::<Seat>(seat).map_err(|_| nobody())?;
         let participant = record.participant.load(Ordering::Acquire).checked_sub(1).ok_or_else(nobody)?;
         let participant = u32::try_from(participant).map_err(|_| nobody())?;
-        if participant == self.participant_index() {
+        // Who may not write is no participant, and has no seats.
+        if participant == self.participant_index() && self.writable() {
             if !self.has_claimed(seat) {
                 return Err(nobody());
             }
@@ -179,8 +180,7 @@ impl Arena {
         }
         let mut heap = HeapGuard::lock(self, self.owner())?;
         let mut section = heap.section();
-        let recoveries = &self.header().recoveries;
-        section.set(recoveries, recoveries.load(Ordering::Relaxed) + 1)?;
+        section.add(&self.header().recoveries, 1)?;
         section.set(&self.record::<Participant>(participant)?.state, 0)?;
         section.commit();
         Ok(true)
@@ -204,14 +204,17 @@ impl Arena {
         Ok(())
     }
 
-    /// The participant that has the heap lock.
+    /// The participant that has the heap lock, if one can.
     pub(super) fn heap_owner(&self, lock: u64) -> Option<u32> {
         let owner = u32::try_from(lock >> 1).ok()?.checked_sub(1)?;
-        if let Some(participant) = participant_owner(owner) {
-            return Some(participant);
-        }
-        let seat = self.record::<Seat>(owner).ok()?;
-        u32::try_from(seat.participant.load(Ordering::Acquire)).ok()?.checked_sub(1)
+        let participant = match participant_owner(owner) {
+            Some(participant) => participant,
+            None => {
+                let seat = self.record::<Seat>(owner).ok()?;
+                u32::try_from(seat.participant.load(Ordering::Acquire)).ok()?.checked_sub(1)?
+            }
+        };
+        (participant < PARTICIPANTS).then_some(participant)
     }
 
     /// Leaves word at a node that whoever held it died, and above it. Links that lead nowhere end the way.
@@ -255,12 +258,9 @@ impl Arena {
     /// Drops the leases of a participant, and frees what nothing else kept.
     fn drop_leases(&self, participant: u32) -> Result<()> {
         let mut at = self.record::<Participant>(participant)?.leases.load(Ordering::Acquire);
-        // No segment has room for more blocks of entries than this.
-        let mut left = self.segment().known() / (8 * LEASE_WORDS);
+        let mut left = most_blocks(self);
         while at != 0 {
-            left = left
-                .checked_sub(1)
-                .ok_or_else(|| Error::corrupt("the leases of a participant", "no end", "a chain"))?;
+            left = left.checked_sub(1).ok_or_else(endless)?;
             let words = self.words(at, LEASE_WORDS)?;
             for entry in &words[1..] {
                 let block = entry.load(Ordering::Acquire);

@@ -183,7 +183,7 @@ impl Arena {
         let index = {
             let mut heap = HeapGuard::lock(self, self.owner())?;
             let mut section = heap.section();
-            let used = self.used::<Seat>();
+            let used = self.unused::<Seat>()?;
             let mut free = used;
             for index in 0..used {
                 if self.record::<Seat>(index)?.participant.load(Ordering::Relaxed) == 0
@@ -230,8 +230,11 @@ impl Arena {
 
     /// Gives back a seat that holds nothing.
     pub(super) fn free_seat(&self, index: u32) -> Result<()> {
-        self.claimed[index as usize / 64].fetch_and(!(1 << (index % 64)), LocalOrdering::Relaxed);
-        self.header().claimed[index as usize / 64].fetch_and(!(1 << (index % 64)), Ordering::AcqRel);
+        let (at, bit) = (index as usize / 64, 1 << (index % 64));
+        if let (Some(own), Some(all)) = (self.claimed.get(at), self.header().claimed.get(at)) {
+            own.fetch_and(!bit, LocalOrdering::Relaxed);
+            all.fetch_and(!bit, Ordering::AcqRel);
+        }
         let mut heap = HeapGuard::lock(self, self.owner())?;
         let mut section = heap.section();
         section.set(&self.record::<Seat>(index)?.participant, 0)?;

@@ -34,15 +34,14 @@ impl Arena {
         let record = self.record::<Watcher>(place)?;
         section.set(&record.node, u64::from(id.index) | u64::from(id.generation) << 32)?;
         section.set(&record.participant, u64::from(self.participant_index()) + 1)?;
-        let watching = &self.header().watching;
-        section.set(watching, watching.load(Ordering::Relaxed) + 1)?;
+        section.add(&self.header().watching, 1)?;
         section.commit();
         notice::mark(self, id.index)?;
         Ok(place)
     }
 
     fn free_place(&self) -> Result<u32> {
-        let used = self.used::<Watcher>();
+        let used = self.unused::<Watcher>()?;
         for place in 0..used.min(MAX_WATCHERS) {
             if self.record::<Watcher>(place)?.participant.load(Ordering::Relaxed) == 0 {
                 return Ok(place);

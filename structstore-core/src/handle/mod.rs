@@ -51,9 +51,10 @@ use crate::arena::Arena;
 use crate::arena::layout::Node;
 use crate::error::{BoxedResult as Result, Error};
 use crate::journal::Operation;
-use crate::lock::{Locker, Mode, NodeId, Own, Wait, optimistic, owner_seat};
+use crate::lock::{Locker, Mode, NodeId, Own, Space, Wait, optimistic, owner_seat};
 use crate::node::{self, Extent, Raw, Shallow};
 use crate::store::Store;
+use crate::sync::Ordering;
 use crate::value::{ImageWriter, Kind, Value, encode};
 
 /// How often a read is tried without writing anything, before it takes a shared lock.
@@ -64,6 +65,12 @@ const PREPARED_TRIES: usize = 3;
 
 /// How often a reader without write permission yields before it sleeps between tries.
 const READ_ONLY_YIELDS: usize = 1000;
+
+/// After how many sleeps it looks whether somebody lives who is in its way.
+const READ_ONLY_SLEEPS: usize = 100;
+
+/// How often in a row it finds something owned by nobody before it believes that.
+const STRANGE: usize = 3;
 
 /// A reference to a node.
 #[derive(Clone)]
@@ -330,6 +337,10 @@ pub(crate) struct Near<'a> {
 }
 
 impl<'a> Near<'a> {
+    fn arena(self) -> &'a Arena {
+        &self.store.arena
+    }
+
     /// A node that a slot of this store names.
     #[inline(always)]
     fn child(self, raw: Raw) -> Result<Near<'a>> {
@@ -399,9 +410,10 @@ impl<'a> Near<'a> {
     #[cold]
     fn read_patiently<T>(self, tries: usize, read: impl Fn(&Arena, &Node) -> Result<T>) -> Result<Option<T>> {
         let arena: &Arena = &self.store.arena;
+        let mut strange = 0;
         for attempt in 0..tries {
             let again = || read(arena, self.record);
-            let (_, seen) = match optimistic(arena, &self.record.head, self.id, None, again)? {
+            let (word, seen) = match optimistic(arena, &self.record.head, self.id, None, again)? {
                 Ok(result) => return Ok(Some(result)),
                 Err(busy) => busy,
             };
@@ -411,11 +423,22 @@ impl<'a> Near<'a> {
                 continue;
             }
             std::thread::sleep(Duration::from_micros(100));
-            if attempt % READ_ONLY_YIELDS == 0
+            if attempt % READ_ONLY_SLEEPS == 0
                 && let Some(owner) = owner_seat(seen)
-                && arena.is_dead(owner)?
             {
-                return Err(Error::Abandoned { path: String::new() }.into());
+                if arena.is_dead(owner)? {
+                    return Err(Error::Abandoned { path: String::new() }.into());
+                }
+                match arena.suspect(owner, word) {
+                    // It may have been released, and taken again, in between; but not each time.
+                    Err(error) if word.load(Ordering::Acquire) == seen => {
+                        strange += 1;
+                        if strange == STRANGE {
+                            return Err(error);
+                        }
+                    }
+                    _ => strange = 0,
+                }
             }
         }
         Ok(None)

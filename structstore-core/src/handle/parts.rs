@@ -48,7 +48,7 @@ impl Handle {
 
     fn fields_in_parts(&self) -> Result<Vec<(String, Raw)>> {
         // New fields go to the end, so that those that are there now come first.
-        let count = self.read(|_, node| Ok(structure::count(node)))?;
+        let count = self.read(|arena, node| Ok(structure::counted(arena, node)))?;
         let mut seen = HashSet::new();
         let mut fields = Vec::new();
         // The fields on the way here, to go back to when the last one is gone.

@@ -263,7 +263,8 @@ pub(crate) fn repair(arena: &Arena, owner: u32, seat: &Seat) -> Result<()> {
 }
 
 fn entry_in(arena: &Arena, block: u64, within: u64) -> Result<&LogEntry> {
-    arena.at(block + OVERFLOW_HEADER + within * size_of::<LogEntry>() as u64)
+    // Checked there, as is a sum that has wrapped.
+    arena.at(block.wrapping_add(OVERFLOW_HEADER + within * size_of::<LogEntry>() as u64))
 }
 
 /// Which overflow block has an entry, counted from 1, and where it is in there.

@@ -95,7 +95,7 @@ impl Reached<'_> {
             Kind::List => {
                 if block != 0 {
                     self.block(place, block, BlockKind::Slots)?;
-                    if list::len(node) * 16 > super::capacity(self.arena, block)? {
+                    if list::len(node).saturating_mul(16) > super::capacity(self.arena, block)? {
                         return Err(wrong(
                             place,
                             "more items than there is room for",
@@ -149,7 +149,7 @@ impl Reached<'_> {
         let (block, capacity) = structure::index_block(node);
         if block != 0 {
             self.block(place, block, BlockKind::Index)?;
-            if capacity * 8 > super::capacity(self.arena, block)? {
+            if capacity.saturating_mul(8) > super::capacity(self.arena, block)? {
                 return Err(wrong(place, "an index larger than its block", "an index within its block"));
             }
         }
@@ -294,7 +294,7 @@ impl Reached<'_> {
             }
             previous_free = word & FREE != 0;
             if previous_free {
-                if load(at + size - 8)? * UNIT != size {
+                if load(at + size - 8)? != block::units(word) {
                     return Err(wrong(&place, "a free block with another size at its end", "its size"));
                 }
                 free.insert(at);

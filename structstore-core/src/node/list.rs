@@ -83,7 +83,8 @@ pub(crate) fn splice(
     new: &[Raw],
 ) -> Result<()> {
     let arena = operation.arena();
-    let len = len(node);
+    // All of them, so that no length is believed for which there is no room.
+    let len = slots(arena, node)?.len() as u64;
     let end = index.checked_add(count).filter(|end| *end <= len).ok_or_else(|| out_of_range(index, len))?;
     let new_len = len - count + new.len() as u64;
     let room = capacity(arena, node.body[BLOCK].load(Ordering::Relaxed))? / SLOT;

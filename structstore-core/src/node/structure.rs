@@ -43,9 +43,20 @@ fn load(node: &Node, at: usize) -> u64 {
     node.body[at].load(Ordering::Relaxed)
 }
 
-/// How many fields there are.
+/// How many fields there are, as the node says.
 pub(crate) fn count(node: &Node) -> u64 {
     load(node, COUNT)
+}
+
+/// The same, but no more than there is room for in the segment: what is as large, or walked as often, has an end. A walk
+/// along the fields finds out that it was a lie.
+#[inline]
+pub(crate) fn counted(arena: &Arena, node: &Node) -> u64 {
+    let count = count(node);
+    if count <= arena.segment().known() / FIELD {
+        return count;
+    }
+    count.min(arena.size().unwrap_or(0) / FIELD)
 }
 
 fn entry(hash: u64, offset: u64) -> u64 {
@@ -130,7 +141,7 @@ pub(crate) fn name(arena: &Arena, field: &Field) -> Result<String> {
 /// The fields in order. Ends with an error where the chain is broken.
 pub(crate) fn fields<'a>(arena: &'a Arena, node: &Node) -> impl Iterator<Item = Result<Found<'a>>> + use<'a> {
     let mut offset = load(node, FIRST);
-    let mut left = load(node, COUNT);
+    let mut left = counted(arena, node);
     std::iter::from_fn(move || {
         if offset == 0 && left == 0 {
             return None;
@@ -213,7 +224,8 @@ impl<'a> Writer<'_, 'a> {
         if more == 0 {
             return Ok(());
         }
-        if (load(node, FILLED) + more) * 4 > load(node, CAPACITY) * 3 {
+        // An index is full at three quarters. One that claims to be fuller than it is large is made anew.
+        if load(node, FILLED).saturating_add(more) > load(node, CAPACITY) / 4 * 3 {
             self.rebuild_index(node, more)?;
         }
         let mut free = 0;
@@ -230,9 +242,10 @@ impl<'a> Writer<'_, 'a> {
 
     fn rebuild_index(&self, node: &Node, more: u64) -> Result<()> {
         let arena = self.arena();
-        let wanted = (load(node, COUNT) + more) * 4 / 3 + 1;
+        let count = counted(arena, node);
+        let wanted = (count + more) * 4 / 3 + 1;
         // Half as much again, so that a struct that loses and gains fields is not rebuilt all the time.
-        let capacity = (wanted + load(node, COUNT) / 2).next_power_of_two().max(LEAST_CAPACITY);
+        let capacity = (wanted + count / 2).next_power_of_two().max(LEAST_CAPACITY);
         let block = self.operation.allocate(capacity * 8, BlockKind::Index)?;
         let words = arena.words(block, capacity)?;
         for word in words {
@@ -249,12 +262,12 @@ impl<'a> Writer<'_, 'a> {
         }
         self.put(&node.body[INDEX], block)?;
         self.put(&node.body[CAPACITY], capacity)?;
-        self.put(&node.body[FILLED], load(node, COUNT))
+        self.put(&node.body[FILLED], count)
     }
 
     fn add_chunk(&self, node: &Node, least: u64) -> Result<()> {
         let arena = self.arena();
-        let fields = least.max(4).max((load(node, COUNT) / 2).min(MAX_CHUNK));
+        let fields = least.max(4).max((count(node) / 2).min(MAX_CHUNK));
         let block = self.operation.allocate(fields * FIELD + 8, BlockKind::Fields)?;
         // The block may be larger than asked for, but its size is what says where its link is.
         let fields = capacity(arena, block)? / FIELD;
@@ -295,7 +308,7 @@ impl<'a> Writer<'_, 'a> {
         self.put(&field.next, 0)?;
         let vacancy = vacancy(index(arena, node)?, key.hash())?;
         if vacancy.load(Ordering::Relaxed) == 0 {
-            self.put(&node.body[FILLED], load(node, FILLED) + 1)?;
+            self.put(&node.body[FILLED], load(node, FILLED).wrapping_add(1))?;
         }
         self.put(vacancy, entry(key.hash(), offset))?;
         match last {
@@ -303,7 +316,7 @@ impl<'a> Writer<'_, 'a> {
             last => self.put(&arena.at::<Field>(last)?.next, offset)?,
         }
         self.put(&node.body[LAST], offset)?;
-        self.put(&node.body[COUNT], load(node, COUNT) + 1)?;
+        self.put(&node.body[COUNT], load(node, COUNT).wrapping_add(1))?;
         Ok(Found { offset, field })
     }
 
@@ -351,8 +364,8 @@ impl<'a> Writer<'_, 'a> {
         }
         store(&node.body[FREE], next_free);
         store(&node.body[LAST], offset);
-        store(&node.body[FILLED], load(node, FILLED) + 1);
-        store(&node.body[COUNT], load(node, COUNT) + 1);
+        store(&node.body[FILLED], load(node, FILLED).wrapping_add(1));
+        store(&node.body[COUNT], load(node, COUNT).wrapping_add(1));
         Ok(true)
     }
 
@@ -389,7 +402,7 @@ impl<'a> Writer<'_, 'a> {
         }
         self.put(&found.field.next, load(node, FREE))?;
         self.put(&node.body[FREE], found.offset)?;
-        self.put(&node.body[COUNT], load(node, COUNT) - 1)
+        self.put(&node.body[COUNT], load(node, COUNT).wrapping_sub(1))
     }
 
     /// Gives a field another name; it keeps its slot and its place in the order.
@@ -411,7 +424,7 @@ impl<'a> Writer<'_, 'a> {
         self.put(&found.field.hash, to.hash())?;
         let vacancy = vacancy(index(arena, node)?, to.hash())?;
         if vacancy.load(Ordering::Relaxed) == 0 {
-            self.put(&node.body[FILLED], load(node, FILLED) + 1)?;
+            self.put(&node.body[FILLED], load(node, FILLED).wrapping_add(1))?;
         }
         self.put(vacancy, entry(to.hash(), found.offset))
     }
@@ -434,7 +447,7 @@ pub(crate) fn chunks<'a>(
 ) -> impl Iterator<Item = Result<(u64, u64)>> + use<'a> {
     let mut next = load(node, CHUNKS);
     // No more chunks than fields fit into the segment.
-    let mut left = arena.segment().known() / FIELD;
+    let mut left = arena.size().unwrap_or(0) / FIELD;
     std::iter::from_fn(move || {
         let block = std::mem::take(&mut next);
         if block == 0 {
@@ -516,7 +529,7 @@ pub(crate) fn check<'a>(arena: &'a Arena, node: &Node) -> Result<Vec<Found<'a>>>
 /// The next part to free of a struct that is being freed: its children and long names, its chunks, its index.
 pub(super) fn next_child<'a>(arena: &'a Arena, node: &'a Node) -> Result<Child<'a>> {
     let mut offset = load(node, FIRST);
-    for _ in 0..=count(node) {
+    for _ in 0..counted(arena, node) {
         if offset == 0 {
             break;
         }

@@ -324,3 +324,60 @@ impl<'a> ImageReader<'a> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An image of everything there is, with the hash of whatever its body is.
+    fn image() -> Vec<u8> {
+        let array = ArrayValue::from_slice(&[2, 3], &[1_u16, 2, 3, 4, 5, 6]).unwrap();
+        let structured = DType::structured("[('x', '<f4'), ('y', '<f4')]", 8).unwrap();
+        let value = Value::Struct(vec![
+            ("null".into(), Value::Null),
+            ("flag".into(), Value::from(true)),
+            ("list".into(), Value::List(vec![Value::from("text"), Value::Bytes((&[1, 2, 3][..]).into())])),
+            ("array".into(), array.into()),
+            ("pairs".into(), ArrayValue::new(structured, &[1], vec![0; 8]).unwrap().into()),
+        ]);
+        encode(&value).finish().unwrap()
+    }
+
+    fn reseal(image: &mut [u8]) {
+        let (header, body) = image.split_at_mut(HEADER);
+        header[16..24].copy_from_slice(&(body.len() as u64).to_le_bytes());
+        header[24..].copy_from_slice(&rapidhash::v3::rapidhash_v3(body).to_le_bytes());
+    }
+
+    #[test]
+    fn whatever_an_image_holds_is_a_value_or_an_error() {
+        let image = image();
+        for at in 0..image.len() {
+            assert!(decode(&image[..at]).is_err(), "{at} bytes");
+            for bit in 0..8 {
+                let mut changed = image.clone();
+                changed[at] ^= 1 << bit;
+                assert!(decode(&changed).is_err(), "bit {bit} of byte {at}");
+            }
+            if at < HEADER {
+                continue;
+            }
+            let mut cut = image[..at].to_vec();
+            reseal(&mut cut);
+            assert!(decode(&cut).is_err(), "{at} bytes");
+            for byte in 0..=u8::MAX {
+                let mut changed = image.clone();
+                changed[at] = byte;
+                reseal(&mut changed);
+                // What is read again can be written again.
+                if let Ok(value) = decode(&changed) {
+                    encode(&value).finish().unwrap();
+                }
+            }
+            let mut changed = image.clone();
+            changed[at..image.len().min(at + 8)].fill(u8::MAX);
+            reseal(&mut changed);
+            let _ = decode(&changed);
+        }
+    }
+}
