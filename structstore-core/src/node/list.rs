@@ -85,7 +85,8 @@ pub(crate) fn splice(
     let arena = operation.arena();
     let len = len(node);
     let end = index.checked_add(count).filter(|end| *end <= len).ok_or_else(|| out_of_range(index, len))?;
-    let new_len = len - count + new.len() as u64;
+    // A length may say anything until `items` has been read by it.
+    let new_len = (len - count).saturating_add(new.len() as u64);
     let room = capacity(arena, node.body[BLOCK].load(Ordering::Relaxed))? / SLOT;
     if end == len && new_len <= room && count == 0 || new.is_empty() && end == len {
         // Through the journal although they lie behind the end: the same operation may have shortened the list.
@@ -94,7 +95,7 @@ pub(crate) fn splice(
         }
         return operation.set(&node.body[LENGTH], new_len);
     }
-    let wanted = if new_len > room { new_len.max(len * 2) } else { new_len };
+    let wanted = if new_len > room { new_len.max(len.saturating_mul(2)) } else { new_len };
     let old = items(arena, node)?;
     let kept = old[..index as usize].iter().chain(new).chain(&old[end as usize..]);
     lay(operation, node, kept.copied(), wanted)
