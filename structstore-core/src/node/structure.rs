@@ -213,7 +213,8 @@ impl<'a> Writer<'_, 'a> {
         if more == 0 {
             return Ok(());
         }
-        if (load(node, FILLED) + more) * 4 > load(node, CAPACITY) * 3 {
+        if load(node, FILLED).saturating_add(more).saturating_mul(4) > load(node, CAPACITY).saturating_mul(3)
+        {
             self.rebuild_index(node, more)?;
         }
         let mut free = 0;
@@ -230,10 +231,11 @@ impl<'a> Writer<'_, 'a> {
 
     fn rebuild_index(&self, node: &Node, more: u64) -> Result<()> {
         let arena = self.arena();
-        let wanted = (load(node, COUNT) + more) * 4 / 3 + 1;
+        let wanted = load(node, COUNT).saturating_add(more).saturating_mul(4) / 3 + 1;
         // Half as much again, so that a struct that loses and gains fields is not rebuilt all the time.
-        let capacity = (wanted + load(node, COUNT) / 2).next_power_of_two().max(LEAST_CAPACITY);
-        let block = self.operation.allocate(capacity * 8, BlockKind::Index)?;
+        let capacity = (wanted + load(node, COUNT) / 2).checked_next_power_of_two().unwrap_or(u64::MAX);
+        let capacity = capacity.max(LEAST_CAPACITY);
+        let block = self.operation.allocate(capacity.saturating_mul(8), BlockKind::Index)?;
         let words = arena.words(block, capacity)?;
         for word in words {
             word.store(0, Ordering::Relaxed);
@@ -295,7 +297,7 @@ impl<'a> Writer<'_, 'a> {
         self.put(&field.next, 0)?;
         let vacancy = vacancy(index(arena, node)?, key.hash())?;
         if vacancy.load(Ordering::Relaxed) == 0 {
-            self.put(&node.body[FILLED], load(node, FILLED) + 1)?;
+            self.put(&node.body[FILLED], load(node, FILLED).saturating_add(1))?;
         }
         self.put(vacancy, entry(key.hash(), offset))?;
         match last {
@@ -303,7 +305,7 @@ impl<'a> Writer<'_, 'a> {
             last => self.put(&arena.at::<Field>(last)?.next, offset)?,
         }
         self.put(&node.body[LAST], offset)?;
-        self.put(&node.body[COUNT], load(node, COUNT) + 1)?;
+        self.put(&node.body[COUNT], load(node, COUNT).saturating_add(1))?;
         Ok(Found { offset, field })
     }
 
@@ -411,7 +413,7 @@ impl<'a> Writer<'_, 'a> {
         self.put(&found.field.hash, to.hash())?;
         let vacancy = vacancy(index(arena, node)?, to.hash())?;
         if vacancy.load(Ordering::Relaxed) == 0 {
-            self.put(&node.body[FILLED], load(node, FILLED) + 1)?;
+            self.put(&node.body[FILLED], load(node, FILLED).saturating_add(1))?;
         }
         self.put(vacancy, entry(to.hash(), found.offset))
     }

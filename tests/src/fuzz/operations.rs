@@ -1,14 +1,13 @@
 //! Sequences of operations, against a model.
 
-use structstore::StructStore;
-
 use super::Input;
+use crate::Memory;
 use crate::model::{Change, apply_to_guard, apply_to_store, run as run_changes};
 
 /// How many operations there are at most: after each, all there is is compared.
 const MOST: usize = 100;
 
-/// Does what the bytes say to a local store.
+/// Does what the bytes say to a store.
 ///
 /// # Panics
 ///
@@ -20,7 +19,8 @@ pub fn run(bytes: &[u8]) {
     while !input.is_empty() && changes.len() < MOST {
         changes.push(change(&mut input));
     }
-    let store = StructStore::new();
+    // Of its own: what is counted in a local store is counted for all of them.
+    let store = Memory::store();
     run_changes(&store, &changes, if guarded { apply_to_guard } else { apply_to_store });
 }
 
