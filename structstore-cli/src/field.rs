@@ -56,7 +56,7 @@ pub(crate) fn remove(options: &Remove) -> Result<u8> {
     Ok(0)
 }
 
-fn parse(text: &str) -> Result<Value<'static>> {
+pub(crate) fn parse(text: &str) -> Result<Value<'static>> {
     serde_json::from_str(text).map_err(|error| {
         let hint = match text.starts_with(['{', '[', '"']) {
             true => String::new(),
@@ -67,7 +67,7 @@ fn parse(text: &str) -> Result<Value<'static>> {
 }
 
 /// The value that a text stands for in place of what is there: one of the same type.
-fn convert(text: &str, there: &Item) -> Result<Value<'static>> {
+pub(crate) fn convert(text: &str, there: &Item) -> Result<Value<'static>> {
     let kind = kind(there);
     let expected = |expected: &str| -> Failure {
         Error::WrongType {

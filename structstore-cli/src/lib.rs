@@ -10,6 +10,7 @@ mod check;
 mod clean;
 mod failure;
 mod field;
+mod fuzz;
 mod image;
 mod json;
 mod list;
@@ -32,6 +33,12 @@ use clap::Parser;
 
 use arguments::{Arguments, Command};
 use output::Output;
+
+/// What the fuzzers of this project use. Not part of the API.
+#[doc(hidden)]
+pub mod private {
+    pub use crate::fuzz::command as fuzz;
+}
 
 /// Does what the arguments say, of which the first is the name of the program. Returns the exit status.
 ///

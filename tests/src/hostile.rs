@@ -85,7 +85,7 @@ fn limit() {
 }
 
 /// Opens what may be a store, for reading and for writing, and does all there is to be done.
-fn operate(file: OwnedFd) {
+pub(crate) fn operate(file: OwnedFd) {
     let open = |read_only: bool| -> Option<StructStoreShared> {
         let descriptor = File::open(format!("/proc/self/fd/{}", file.as_raw_fd()));
         let descriptor = if read_only { descriptor.map(OwnedFd::from) } else { file.try_clone() };
@@ -118,7 +118,7 @@ fn inspect(store: &StructStoreShared) {
     let _ = store.free_memory();
 }
 
-fn read(store: &Struct) {
+pub(crate) fn read(store: &Struct) {
     let _ = store.to_value();
     let _ = store.to_bytes();
     let _ = store.to_string();
@@ -161,7 +161,7 @@ fn look(item: Result<Item>, depth: usize, left: &mut usize) {
     }
 }
 
-fn write(store: &Struct) {
+pub(crate) fn write(store: &Struct) {
     let names = store.names().unwrap_or_default();
     for name in names.iter().take(20) {
         change(store, name);

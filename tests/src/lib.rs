@@ -10,7 +10,9 @@
 
 #[cfg(feature = "crash-points")]
 pub mod deaths;
+pub mod fuzz;
 pub mod hostile;
+pub mod model;
 pub mod soak;
 
 use std::env;

@@ -5,6 +5,7 @@
 mod bench;
 mod compile;
 mod demo;
+mod fuzz;
 mod py;
 mod ratios;
 mod sanitize;
@@ -28,6 +29,7 @@ usage: cargo xtask <command>
   demo [--seconds N] [--plot FILE]  a Rust process shares its telemetry with a Python process
   bench [FILTER]... [-- ARG...]     run the benchmarks; `derive` times compiling only, `show` the tool only
   sanitize                          run tests under AddressSanitizer and valgrind, where those are installed
+  fuzz [TARGET] [--seconds N]       run all fuzzers, or one of: {targets}
   soak [--seconds N]                change a store in four processes that are killed at random
   py [ARG]...                       start a Python that can import structstore
   help                              print this
@@ -56,6 +58,7 @@ fn run() -> Result {
             "demo" => demo::run(&workspace, rest),
             "bench" => bench::run(&workspace, rest),
             "sanitize" => sanitize::run(&workspace, rest),
+            "fuzz" => fuzz::run(&workspace, rest),
             "soak" => soak::run(&workspace, rest),
             "py" => py::run(&workspace, rest),
             "help" | "-h" | "--help" => {
@@ -69,5 +72,5 @@ fn run() -> Result {
 }
 
 fn help() -> String {
-    HELP.replace("{steps}", &test::step_names())
+    HELP.replace("{steps}", &test::step_names()).replace("{targets}", &fuzz::TARGETS.join(", "))
 }

@@ -75,7 +75,7 @@ const HALVES: [Half; 2] = [
     },
 ];
 
-fn nightly(scratch: &Path) -> Result<String> {
+pub(crate) fn nightly(scratch: &Path) -> Result<String> {
     output(scratch, Command::new("rustup").args(["run", "nightly", "rustc", "-vV"]))
 }
 
@@ -125,7 +125,7 @@ fn memcheck(workspace: &Workspace, scratch: &Path, _: &str) -> Result {
 }
 
 /// The target triple in what `rustc -vV` prints.
-fn host(version: &str) -> Option<&str> {
+pub(crate) fn host(version: &str) -> Option<&str> {
     version.lines().find_map(|line| line.strip_prefix("host: "))
 }
 

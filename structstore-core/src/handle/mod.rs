@@ -337,10 +337,6 @@ pub(crate) struct Near<'a> {
 }
 
 impl<'a> Near<'a> {
-    fn arena(self) -> &'a Arena {
-        &self.store.arena
-    }
-
     /// A node that a slot of this store names.
     #[inline(always)]
     fn child(self, raw: Raw) -> Result<Near<'a>> {

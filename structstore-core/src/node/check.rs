@@ -95,7 +95,7 @@ impl Reached<'_> {
             Kind::List => {
                 if block != 0 {
                     self.block(place, block, BlockKind::Slots)?;
-                    if list::len(node).saturating_mul(16) > super::capacity(self.arena, block)? {
+                    if list::len(node) > super::capacity(self.arena, block)? / 16 {
                         return Err(wrong(
                             place,
                             "more items than there is room for",

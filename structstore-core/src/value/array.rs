@@ -317,7 +317,7 @@ const INLINE_DESCR: usize = 8;
 
 /// The count of participants that lease an array block.
 pub(crate) fn lease_count(arena: &Arena, payload: u64) -> Result<&AtomicU64> {
-    Ok(arena.at::<AtomicU64>(payload.wrapping_add(8 * LEASES as u64))?)
+    Ok(arena.at::<AtomicU64>(payload.saturating_add(8 * LEASES as u64))?)
 }
 
 impl ArrayBlock {

@@ -1,0 +1,43 @@
+//! What fuzzers begin with, and what they have found: each input does no harm any more.
+
+use std::fs;
+use std::path::Path;
+
+use structstore_tests::fuzz::{image, operations, schema, segment};
+
+/// Runs a target on every input there is for it.
+fn replay(target: &str, run: impl Fn(&[u8])) {
+    let mut count = 0;
+    for folder in ["corpus", "regressions"] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz").join(folder).join(target);
+        // There need not be any.
+        let Ok(inputs) = fs::read_dir(folder) else { continue };
+        for input in inputs {
+            let path = input.unwrap().path();
+            println!("{}", path.display());
+            run(&fs::read(path).unwrap());
+            count += 1;
+        }
+    }
+    assert!(count > 0, "no inputs for {target}");
+}
+
+#[test]
+fn images() {
+    replay("image", image::run);
+}
+
+#[test]
+fn segments() {
+    replay("segment", segment::run);
+}
+
+#[test]
+fn operations_agree_with_the_model() {
+    replay("operations", operations::run);
+}
+
+#[test]
+fn schemas() {
+    replay("schema", schema::run);
+}
