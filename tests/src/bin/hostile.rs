@@ -1,7 +1,8 @@
 //! Tries images of a store with one word changed: arguments are the image, which word to begin with, how many to go on
-//! by, and a seed. Prints what did not end well, and at last how many were tried.
+//! by, and a seed. Prints what did not end well, and at last which took longest, and how many were tried.
 
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use structstore_tests::hostile::try_image;
 
@@ -22,7 +23,7 @@ fn main() -> ExitCode {
     };
     // Panics are counted, and need not be told at length.
     std::panic::set_hook(Box::new(|panic| eprintln!("{panic}")));
-    let (mut tried, mut failed) = (0_u64, 0_u64);
+    let (mut tried, mut failed, mut slowest) = (0_u64, 0_u64, (Duration::ZERO, 0, 0));
     let mut random = seed as u64 | 1;
     let thorough = std::env::var_os("STRUCTSTORE_THOROUGH").is_some();
     for word in (first..image.len() / 8).step_by(step.max(1)).filter(|word| chosen(&image, *word, thorough)) {
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
         for (_, value) in values.filter(|(at, _)| in_turn(*at)) {
             let mut changed = image.clone();
             changed[8 * word..8 * word + 8].copy_from_slice(&value.to_le_bytes());
+            let start = Instant::now();
             match try_image(&changed) {
                 Ok(None) => {}
                 Ok(Some(failure)) => {
@@ -44,8 +46,10 @@ fn main() -> ExitCode {
                 }
             }
             tried += 1;
+            slowest = slowest.max((start.elapsed(), word, value));
         }
     }
+    println!("slowest {} ms word {} value {:#x}", slowest.0.as_millis(), slowest.1, slowest.2);
     println!("tried {tried}");
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
