@@ -50,6 +50,9 @@ fn flip_every_word(name: &str, part: f64, seed: usize) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("image");
     fs::write(&path, image(name, part)).unwrap();
+    // Else one of the next processes may have started in the same tick as the one that died, and have the pid next to its:
+    // with its pid changed by one, the dead one would live.
+    std::thread::sleep(std::time::Duration::from_millis(50));
     // More than there are cores, for some images have it wait.
     let step = 2 * std::thread::available_parallelism().map_or(2, usize::from);
     let children: Vec<_> = (0..step)
