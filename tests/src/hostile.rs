@@ -13,7 +13,7 @@ use structstore::{ArrayValue, Item, List, Result, Struct, StructStore, StructSto
 
 /// How long one image may take, in seconds. Where nobody can have the root's lock, each operation waits some hundredths of a
 /// second until it believes that, and on a machine with other things to do all of them have taken five seconds.
-const SECONDS: libc::c_uint = 20;
+const SECONDS: libc::c_uint = 10;
 /// How much memory of its own a child may have: 512 MiB. What it maps of a segment does not count.
 const MEMORY: libc::rlim_t = 512 << 20;
 /// How long one operation may wait for a lock.

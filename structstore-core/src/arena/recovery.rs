@@ -78,7 +78,7 @@ impl Arena {
     }
 
     /// Whether there is such a participant, perhaps on its way in.
-    fn is_there(&self, participant: u32) -> bool {
+    pub(super) fn is_there(&self, participant: u32) -> bool {
         let known = self.record::<Participant>(participant);
         known.is_ok_and(|record| record.state.load(Ordering::Acquire) != 0)
             || participant < PARTICIPANTS

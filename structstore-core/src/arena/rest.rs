@@ -66,11 +66,19 @@ impl Arena {
         Ok(Some(hasher.finish()))
     }
 
+    /// Whether a seat belongs to a participant that is there.
+    fn is_somebodys(&self, seat: u32) -> Result<bool> {
+        let participant = self.record::<Seat>(seat)?.participant.load(Ordering::Acquire).checked_sub(1);
+        Ok(participant.and_then(|index| u32::try_from(index).ok()).is_some_and(|index| self.is_there(index)))
+    }
+
     /// What a seat that is changing something says of the arena.
     fn unrest(&self, seat: u32) -> Result<Option<u64>> {
         match self.is_dead(seat) {
             Ok(true) => Err(Error::Abandoned { path: String::new() }.into()),
-            Ok(false) => Ok(None),
+            Ok(false) if self.is_somebodys(seat)? => Ok(None),
+            // It may just have been given back. Who finds this twice believes it.
+            Ok(false) => Err(Error::corrupt(format_args!("seat {seat}"), "a change by nobody", "somebody's")),
             // The seat is none: somebody owns what nobody can.
             Err(error) => Err(error),
         }
