@@ -57,6 +57,22 @@ fn a_field_that_names_a_node_that_is_gone_is_an_error() {
     });
 }
 
+/// As bindings of other languages read: they look again where what a slot names is gone, but not for ever.
+#[test]
+fn who_looks_at_a_name_of_nothing_looks_twice() {
+    let store = store();
+    store.set("child", "text").unwrap();
+    misname(slot(&store, "child"));
+    let (key, mut before) = (Key::new("child"), None);
+    let look = || store.look(&key).unwrap().unwrap();
+    assert!(matches!(look().text(100, str::len), Err(Error::StaleHandle { .. })));
+    look().gone(&mut before).unwrap();
+    assert_corrupt(look().gone(&mut before));
+    // Another name is another chance.
+    misname(slot(&store, "child"));
+    look().gone(&mut before).unwrap();
+}
+
 #[test]
 fn an_item_that_names_a_node_that_is_gone_is_an_error() {
     bounded(|| {
