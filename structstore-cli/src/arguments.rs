@@ -73,6 +73,9 @@ pub(crate) struct Name {
     /// NAME is the path of a file that holds the store
     #[arg(long)]
     pub(crate) file: bool,
+    /// Open the store also if it belongs to another user, who could end this program by cutting it off
+    #[arg(long)]
+    pub(crate) any_owner: bool,
 }
 
 /// List the stores of this machine, who is attached to them, and what was left behind.
@@ -83,6 +86,9 @@ pub(crate) struct Name {
     after_help = "Examples:\n  structstore ls\n  structstore ls --json | jq -r '.[] | select(.orphan) | .name'"
 )]
 pub(crate) struct List {
+    /// Look into the stores of other users as well, who could end this program by cutting them off
+    #[arg(long)]
+    pub(crate) any_owner: bool,
     /// Print a list of objects in JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -227,7 +233,8 @@ pub(crate) struct Check {
 
 /// Remove the stores that were left behind by programs that were killed.
 ///
-/// These are those that nobody is attached to, and that somebody left by dying; `ls` calls them orphans.
+/// These are those that nobody is attached to, and that somebody left by dying; `ls` calls them orphans. Those of other users
+/// are left alone.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  structstore clean\n  structstore clean robot --yes")]
 pub(crate) struct Clean {

@@ -44,7 +44,7 @@ pub(crate) fn run(options: &Clean, output: &mut Output) -> Result<u8> {
 
 /// The name of a store, which must be an orphan.
 fn chosen(name: &OsString) -> Result<String> {
-    let name = Name { name: name.clone(), file: false };
+    let name = Name { name: name.clone(), file: false, any_owner: false };
     let store = name.observe()?;
     if !store.is_orphan()? {
         let message = format!("{}: somebody is attached to it, or it was meant to stay", name.shown());
@@ -65,7 +65,7 @@ fn confirmed(orphans: &[String]) -> Result<bool> {
     let mut terminal = io::stderr().lock();
     let mut ask = || {
         for name in orphans {
-            let entry = Entry::of(name.clone());
+            let entry = Entry::of(name.clone(), false);
             let size = entry.found.map_or("? bytes".to_owned(), |found| text::bytes(found.size));
             let age = entry.age.map_or("?".to_owned(), text::duration);
             writeln!(terminal, "{}  {size}, {age} old", text::line(name))?;

@@ -16,7 +16,8 @@ use crate::{json, text};
 const TIMEOUT: Duration = Duration::from_millis(100);
 
 pub(crate) fn run(options: &List, output: &mut Output) -> Result<u8> {
-    let entries: Vec<Entry> = StructStoreShared::existing()?.into_iter().map(Entry::of).collect();
+    let entries: Vec<Entry> =
+        StructStoreShared::existing()?.into_iter().map(|name| Entry::of(name, options.any_owner)).collect();
     if options.json {
         let list = Value::Array(entries.iter().map(Entry::to_json).collect());
         json::print(&list, output)?;
@@ -50,8 +51,8 @@ pub(crate) struct Found {
 }
 
 impl Entry {
-    pub(crate) fn of(name: String) -> Entry {
-        let found = look(&name);
+    pub(crate) fn of(name: String, any_owner: bool) -> Entry {
+        let found = look(&name, any_owner);
         Entry { age: age(&name), name, found }
     }
 
@@ -128,8 +129,9 @@ pub(crate) fn participant_json(participant: &Participant) -> Value {
     })
 }
 
-fn look(name: &str) -> structstore::Result<Found> {
-    let store = StructStoreShared::options().observer().timeout(TIMEOUT).open(name)?;
+fn look(name: &str, any_owner: bool) -> structstore::Result<Found> {
+    let options = StructStoreShared::options().observer().any_owner(any_owner);
+    let store = options.timeout(TIMEOUT).open(name)?;
     let statistics = store.statistics();
     Ok(Found {
         size: statistics.size,

@@ -39,12 +39,18 @@ impl Name {
     }
 
     pub(crate) fn open(&self, options: Options) -> Result<StructStoreShared> {
-        options.file(self.file).open(self.place()).map_err(|error| match error {
+        options.file(self.file).any_owner(self.any_owner).open(self.place()).map_err(|error| match error {
             Error::Io { source, .. } if !self.file && source.kind() == io::ErrorKind::NotFound => {
                 let shown = self.shown();
                 let names = StructStoreShared::existing().unwrap_or_default();
                 let near = text::nearest(&shown, names.iter().map(String::as_str)).map(text::line);
                 Failure::Missing { what: format!("{shown}: no such store"), near }
+            }
+            Error::ForeignOwner { owner, .. } => {
+                let shown = self.shown();
+                Failure::Other(format!(
+                    "{shown} belongs to user {owner}; to open it all the same, add --any-owner"
+                ))
             }
             other => other.into(),
         })

@@ -91,6 +91,21 @@ fn ls_says_who_is_attached() {
 }
 
 #[test]
+fn what_belongs_to_another_user_is_opened_if_that_is_asked_for() {
+    if !nix::unistd::geteuid().is_root() {
+        eprintln!("skipped: only root can give a store away");
+        return;
+    }
+    let name = SegmentName::new("given");
+    let _store = robot(&name);
+    std::os::unix::fs::chown(name.path(), Some(12345), None).unwrap();
+    let refused = structstore(&["get", &name, "rate"]).complaint(4);
+    assert!(refused.contains("belongs to user 12345") && refused.contains("--any-owner"), "{refused}");
+    assert!(entry(&name)["error"].as_str().unwrap().contains("belongs to user 12345"));
+    assert_eq!(structstore(&["get", "--any-owner", &name, "rate"]).text(), "50\n");
+}
+
+#[test]
 fn show_draws_a_tree() {
     let name = SegmentName::new("show");
     let _store = robot(&name);
@@ -550,7 +565,8 @@ fn reading_needs_no_permission_to_write() {
     let other = |arguments: &[&str]| -> Outcome {
         let mut command = command(arguments);
         if root {
-            command.uid(65534).gid(65534);
+            // What root has made is not this user's.
+            command.arg("--any-owner").uid(65534).gid(65534);
         }
         finish(command.spawn().unwrap())
     };

@@ -205,6 +205,20 @@ pub enum Error {
         /// The segment.
         place: String,
     },
+    /// The segment belongs to another user, who might cut it off while it is mapped here, which would end this process;
+    /// see [`Options::any_owner`](crate::Options::any_owner).
+    #[error(
+        "{place} belongs to user {owner}, expected user {user}, as whom this process runs; with `any_owner` it is \
+             opened all the same"
+    )]
+    ForeignOwner {
+        /// The segment.
+        place: String,
+        /// The id of the user to whom it belongs.
+        owner: u32,
+        /// The id of the user as whom this process runs.
+        user: u32,
+    },
     /// The bytes are not a StructStore segment or image that this version can use.
     #[error("{place}: {what} is {found}, expected {expected}")]
     Mismatch {

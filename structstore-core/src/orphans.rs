@@ -9,7 +9,8 @@ use crate::sync::Ordering;
 
 impl StructStoreShared {
     /// The names of the shared stores that nobody is attached to any more, and that somebody left by dying. A store that
-    /// was meant to stay, and that was closed by everybody, is none. What cannot be read is left out.
+    /// was meant to stay, and that was closed by everybody, is none. What cannot be read is left
+    /// out, and what belongs to other users.
     ///
     /// Opening such a store repairs it, and closing it with [`Cleanup::IfLast`](crate::Cleanup::IfLast) removes it.
     ///
@@ -35,11 +36,12 @@ impl StructStoreShared {
 fn is_orphan(name: &str) -> Result<bool> {
     let (place, access) = (Place::name(name)?, Access::Observing);
     let file = place.open(access, None)?;
+    place.admit(&file, false)?;
     if examine(&file, &place)? {
         return Ok(false);
     }
     let liveness = Liveness::new(&file, &place, access)?;
-    let segment = Segment::map(Backing::File { file, place, access }, RESERVATION)?;
+    let segment = Segment::map(Backing::File { file, place, access, any_owner: false }, RESERVATION)?;
     segment.trust(size_of::<Header>() as u64)?;
     Ok(Arena::attach(segment, Some(liveness))?.is_orphan()?)
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{ErrorKind, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use crate::arena::Arena;
@@ -122,7 +123,9 @@ impl StructStoreShared {
 /// Whether a file in the directory of shared memory begins as stores do, or cannot be read.
 fn may_be_store(path: &Path) -> bool {
     let mut magic = [0; 8];
-    match fs::File::open(path) {
+    // Without waiting, should somebody have put something else in its place.
+    let opened = fs::File::options().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path);
+    match opened {
         Ok(mut file) => file.read_exact(&mut magic).is_ok() && u64::from_le_bytes(magic) == MAGIC,
         Err(error) => error.kind() == ErrorKind::PermissionDenied,
     }

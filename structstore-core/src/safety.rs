@@ -3,7 +3,8 @@
 //! # What others may do
 //!
 //! A store is for programs that trust each other: who may write to a segment may write all of it. That is its user alone,
-//! unless [`Options::mode`](crate::Options::mode) says otherwise; who attaches
+//! unless [`Options::mode`](crate::Options::mode) says otherwise; a segment that belongs to somebody else is not opened
+//! unless that is [asked for](crate::Options::any_owner); who attaches
 //! [read-only](crate::Options::read_only) can change nothing, and hold up nobody. The others may, at any time:
 //!
 //! - change or remove anything that you do not hold. A handle to something that is gone is an

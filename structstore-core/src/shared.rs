@@ -88,6 +88,7 @@ pub struct Options {
     timeout: Duration,
     access: Access,
     create: bool,
+    any_owner: bool,
     nesting: bool,
 }
 
@@ -103,6 +104,7 @@ impl Default for Options {
             timeout: Duration::from_secs(10),
             access: Access::ReadWrite,
             create: true,
+            any_owner: false,
             nesting: false,
         }
     }
@@ -212,6 +214,23 @@ impl Options {
         self
     }
 
+    /// Whether to open what belongs to another user. The default is not to: everybody may put something into the directory of
+    /// shared memory, under whatever name, and who owns a segment may cut it off, which ends the processes that have it
+    /// mapped. A descriptor is accepted from whoever passes it on.
+    ///
+    /// ```no_run
+    /// use structstore::StructStoreShared;
+    ///
+    /// // A service of another user has made it, for the group to read: `options().mode(0o640)`.
+    /// let store = StructStoreShared::options().any_owner(true).read_only(true).open("/telemetry")?;
+    /// println!("{store}");
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn any_owner(mut self, any_owner: bool) -> Options {
+        self.any_owner = any_owner;
+        self
+    }
+
     /// Locks of one thread nest. Meant for language bindings.
     #[doc(hidden)]
     pub fn nesting(mut self, nesting: bool) -> Options {
@@ -224,7 +243,7 @@ impl Options {
     /// # Errors
     ///
     /// [`Error::InvalidName`], [`Error::InvalidArgument`] for sizes that make no sense, [`Error::Mismatch`] if there
-    /// is something else, [`Error::Io`] with path and mode, [`Error::NotReady`], [`Error::OutOfSpace`].
+    /// is something else, [`Error::ForeignOwner`], [`Error::Io`] with path and mode, [`Error::NotReady`], [`Error::OutOfSpace`].
     pub fn open(&self, name: impl AsRef<Path>) -> Result<StructStoreShared> {
         let name = name.as_ref();
         let place = if self.file {
@@ -350,10 +369,7 @@ impl StructStoreShared {
                 Some(file) => file.try_clone().map_err(|source| place.io("open", source, String::new()))?,
                 None => place.open(options.access, create)?,
             };
-            let found = file.metadata().map_err(|source| place.io("examine", source, String::new()))?;
-            if !found.is_file() {
-                return Err(mismatch(&place, "its type", "no regular file".to_owned(), "a file"));
-            }
+            let found = place.admit(&file, options.any_owner)?;
             let identity = (found.dev(), found.ino());
             let liveness = Liveness::new(&file, &place, options.access)?;
             let init = liveness.lock_init(&place, options.timeout)?;
@@ -366,7 +382,12 @@ impl StructStoreShared {
             let arena = match known {
                 Some(arena) => arena,
                 None => {
-                    let backing = Backing::File { file, place: place.clone(), access: options.access };
+                    let backing = Backing::File {
+                        file,
+                        place: place.clone(),
+                        access: options.access,
+                        any_owner: options.any_owner,
+                    };
                     match load(backing, liveness, options) {
                         Ok(arena) => {
                             let mut attached = ATTACHED.lock();
@@ -540,7 +561,7 @@ fn mismatch(place: &Place, what: &'static str, found: String, expected: &str) ->
 
 /// Maps a file and attaches to the arena in it, laying a new one if it is empty. The caller holds the init lock.
 fn load(backing: Backing, liveness: Liveness, options: &Options) -> Result<Arc<Arena>> {
-    let Backing::File { file, place, access } = &backing else {
+    let Backing::File { file, place, access, .. } = &backing else {
         return Err(Error::InvalidArgument {
             argument: "place",
             found: "local memory".to_owned(),
@@ -555,9 +576,10 @@ fn load(backing: Backing, liveness: Liveness, options: &Options) -> Result<Arc<A
             waited: Duration::ZERO,
         });
     }
-    if fresh {
-        // What a creator that died has left. Nobody has mapped it, for it was never ready.
-        file.set_len(0).map_err(|source| place.io("truncate", source, String::new()))?;
+    // What a creator that died has left was never ready, and nobody is attached to it.
+    if fresh && liveness.others(place)? {
+        let found = "a store that is not ready and has processes attached";
+        return Err(Error::corrupt("the header", found, "a store that is ready").into());
     }
     let segment = Segment::map(backing, RESERVATION)?;
     if fresh {
@@ -589,11 +611,9 @@ pub(crate) fn examine(file: &File, place: &Place) -> Result<bool> {
     let [magic, version, layout, ready] = [0, 1, 2, 3].map(|at| u64::from_le_bytes(words[at]));
     if start == [0; 32] {
         // Empty, or given memory by a creator that died before it wrote anything.
-        let length = file.metadata().map_err(io)?.len();
-        return if length <= size_of::<Header>() as u64 || is_zero(file, size_of::<Header>()).map_err(io)? {
-            Ok(true)
-        } else {
-            Err(mismatch(place, "its magic", "zero".to_owned(), "STRUCTST"))
+        return match is_zero(file).map_err(io)? {
+            true => Ok(true),
+            false => Err(mismatch(place, "its magic", "zero".to_owned(), "STRUCTST")),
         };
     }
     if magic != MAGIC {
@@ -617,10 +637,17 @@ pub(crate) fn examine(file: &File, place: &Place) -> Result<bool> {
     Ok(false)
 }
 
-fn is_zero(file: &File, length: usize) -> std::io::Result<bool> {
-    let mut bytes = vec![0; length];
-    file.read_exact_at(&mut bytes, 0)?;
-    Ok(bytes.iter().all(|byte| *byte == 0))
+/// Whether a file holds nothing.
+fn is_zero(file: &File) -> std::io::Result<bool> {
+    let mut bytes = vec![0; 64 << 10];
+    let mut at = 0;
+    loop {
+        match file.read_at(&mut bytes, at)? {
+            0 => return Ok(true),
+            read if bytes.iter().take(read).any(|byte| *byte != 0) => return Ok(false),
+            read => at += read as u64,
+        }
+    }
 }
 
 /// The root of an arena, created if there is none or a new one is asked for. The caller holds the init lock.

@@ -45,6 +45,7 @@ exceptions! {
     NotReadyError(Error, TimeoutError): "The segment was not made ready, or did not appear, in time.";
     LeasedError(Error, BufferError): "Views of the array exist.";
     ReadOnlyError(Error, PermissionError): "The segment was attached read-only.";
+    ForeignOwnerError(Error, PermissionError): "The segment belongs to another user.";
     ClosedError(Error, ValueError): "The store was closed.";
     CorruptError(Error, ValueError): "A segment or an image holds bytes that break the format.";
     MismatchError(CorruptError): "The bytes are not a segment or image that this version can use.";
@@ -79,6 +80,7 @@ fn exception(error: &Error) -> Exception {
         Error::NotReady { .. } => Exception::NotReadyError,
         Error::Leased { .. } => Exception::LeasedError,
         Error::ReadOnly { .. } => Exception::ReadOnlyError,
+        Error::ForeignOwner { .. } => Exception::ForeignOwnerError,
         Error::Corrupt { .. } => Exception::CorruptError,
         Error::Mismatch { .. } => Exception::MismatchError,
         Error::Io { source, .. } => match source.kind() {

@@ -24,8 +24,8 @@ pub(crate) fn reduce<'py>(
             let image = gil::bytes(py, &image()?)?;
             Ok((package.getattr(restore)?, (image,).into_pyobject(py)?))
         }
-        Origin::Shared { path, file, read_only, route } => {
-            let arguments = (path, file, read_only, route).into_pyobject(py)?;
+        Origin::Shared { path, file, read_only, any_owner, route } => {
+            let arguments = (path, file, read_only, any_owner, route).into_pyobject(py)?;
             Ok((package.getattr("_reopen_part")?, arguments))
         }
         Origin::Nameless => {

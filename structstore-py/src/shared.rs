@@ -23,10 +23,11 @@ const POLL: Duration = Duration::from_millis(2);
 pub(crate) struct Shared {
     place: Place,
     options: structstore::Options,
-    /// Of the arguments, what another process needs to open the same: use_file, read_only, and whether the name is to
+    /// Of the arguments, what another process needs to open the same: use_file, read_only, any_owner, and whether the name is to
     /// stay.
     file: bool,
     read_only: bool,
+    any_owner: bool,
     permanent: bool,
     /// What is open, until it is closed. The lock is held for no longer than a look takes: an operation may wait for
     /// the GIL, which the thread may have that wants this lock.
@@ -140,6 +141,7 @@ impl Shared {
 ///         is initialised; one that holds a store is attached to, and begun afresh if `reinit` is true.
 ///     create: whether to create a name that does not exist.
 ///     read_only: attach without write permission. Arrays are read-only copies then.
+///     any_owner: open it also if it belongs to another user, who could end this process by cutting it off.
 #[pyclass(frozen, extends = StructStore, module = "structstore")]
 pub(crate) struct StructStoreShared;
 
@@ -156,10 +158,11 @@ impl StructStoreShared {
     #[pyo3(
         signature = (
             path=None, size=None, max_size=None, reinit=false, use_file=false, cleanup=None, mode=0o600,
-            timeout=Some(10.0), fd=None, create=true, read_only=false
+            timeout=Some(10.0), fd=None, create=true, read_only=false,
+            any_owner=false
         ),
         text_signature = "(path=None, size=None, max_size=None, reinit=False, use_file=False, cleanup=None, \
-                          mode=0o600, timeout=10.0, fd=None, create=True, read_only=False)"
+                          mode=0o600, timeout=10.0, fd=None, create=True, read_only=False, any_owner=False)"
     )]
     #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
     fn new(
@@ -175,6 +178,7 @@ impl StructStoreShared {
         fd: Option<RawFd>,
         create: bool,
         read_only: bool,
+        any_owner: bool,
     ) -> Result<PyClassInitializer<StructStoreShared>> {
         let place = match (path, fd) {
             (Some(path), None) => Place::Path(path),
@@ -194,6 +198,7 @@ impl StructStoreShared {
             .timeout(timeout)
             .create(create)
             .read_only(read_only)
+            .any_owner(any_owner)
             .nesting(true);
         if let Some(size) = size {
             options = options.size(size);
@@ -203,7 +208,8 @@ impl StructStoreShared {
         }
         let open = py.detach(|| place.open(&options))?;
         let (file, permanent) = (use_file, cleanup == Cleanup::Never);
-        let shared = Shared { place, options, file, read_only, permanent, open: RwLock::new(Some(open)) };
+        let shared =
+            Shared { place, options, file, read_only, any_owner, permanent, open: RwLock::new(Some(open)) };
         Ok(PyClassInitializer::from(StructStore::from(shared)).add_subclass(StructStoreShared))
     }
 
@@ -211,17 +217,22 @@ impl StructStoreShared {
     ///
     /// Nobody ever waits for it. Arrays are read-only copies.
     #[staticmethod]
-    #[pyo3(signature = (path, use_file=false, timeout=Some(10.0)), text_signature = "(path, use_file=False, timeout=10.0)")]
+    #[pyo3(
+        signature = (path, use_file=false, timeout=Some(10.0), any_owner=false),
+        text_signature = "(path, use_file=False, timeout=10.0, any_owner=False)"
+    )]
     fn open_read_only<'py>(
         py: Python<'py>,
         path: &Bound<'py, PyAny>,
         use_file: bool,
         timeout: Option<f64>,
+        any_owner: bool,
     ) -> Result<Bound<'py, PyAny>> {
         let keywords = PyDict::new(py);
         keywords.set_item("use_file", use_file)?;
         keywords.set_item("timeout", timeout)?;
         keywords.set_item("read_only", true)?;
+        keywords.set_item("any_owner", any_owner)?;
         Ok(py.get_type::<StructStoreShared>().call((path,), Some(&keywords))?)
     }
 
@@ -234,7 +245,7 @@ impl StructStoreShared {
             return Err(Failure::Raised(PyTypeError::new_err(message)));
         };
         let open = PyModule::import(py, "structstore")?.getattr("_reopen")?;
-        let arguments = (path, shared.file, shared.read_only, shared.permanent);
+        let arguments = (path, shared.file, shared.read_only, shared.permanent, shared.any_owner);
         Ok((open, arguments.into_pyobject(py)?))
     }
 

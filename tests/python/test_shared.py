@@ -3,6 +3,7 @@
 import enum
 import gc
 import os
+import pickle
 import subprocess
 import threading
 import time
@@ -361,3 +362,25 @@ def test_forked_children_attach_by_themselves(shared: StructStoreShared, name: s
             os._exit(1)
     assert os.waitpid(pid, 0)[1] == 0
     assert shared == {"x": 1, "y": 2}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a store away")
+def test_what_belongs_to_another_user_is_refused_unless_asked_for(
+    shared: StructStoreShared, name: str
+) -> None:
+    shared.part = {"num": 5}
+    os.chown(f"/dev/shm{name}", 12345, -1)
+    for open_it in (
+        lambda: StructStoreShared(name),
+        lambda: StructStoreShared(name, reinit=True),
+        lambda: StructStoreShared.open_read_only(name),
+    ):
+        with pytest.raises(structstore.ForeignOwnerError, match=r"belongs to user 12345.*any_owner"):
+            open_it()
+    with pytest.raises(PermissionError):
+        StructStoreShared(name)
+    with StructStoreShared.open_read_only(name, any_owner=True) as reader:
+        assert reader.part.num == 5
+        # Which other processes of the same program open as well.
+        assert pickle.loads(pickle.dumps(reader)).part.num == 5
+        assert pickle.loads(pickle.dumps(reader.part)).num == 5

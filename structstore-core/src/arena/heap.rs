@@ -23,17 +23,12 @@ const PAGE: u64 = 4096;
 const PARTICIPANT: u32 = 1 << 20;
 const WAITERS: u64 = 1;
 
-/// Lays an empty heap into a new segment.
+/// Lays an empty heap into a new segment, whose header is zero.
 pub(super) fn create(segment: &Segment, header: &Header, size: u64) -> Result<()> {
     let start = (size_of::<Header>() as u64).next_multiple_of(UNIT) + UNIT - HEADER;
     let units = (size - HEADER - start) / UNIT;
     let end = start + units * UNIT;
     let heap = &header.heap;
-    for word in heap.second_level.iter().chain(heap.lists.iter().flatten()) {
-        word.store(0, Ordering::Relaxed);
-    }
-    heap.lock.store(0, Ordering::Relaxed);
-    heap.undo_count.store(0, Ordering::Relaxed);
     heap.start.store(start, Ordering::Relaxed);
     heap.end.store(end, Ordering::Relaxed);
     let (first, second) = block::class(units);

@@ -116,7 +116,7 @@ impl Fork {
 impl Arena {
     /// Admits a participant that a child can become, with all of this process's leases.
     fn admit(&self, leases: &[Arc<Lease>]) -> Result<Heir> {
-        let Backing::File { file, place, access } = self.segment.backing() else {
+        let Backing::File { file, place, access, .. } = self.segment.backing() else {
             return Err(Error::corrupt("a fork", "anonymous memory", "a file"));
         };
         let liveness = Liveness::new(file, place, *access)?;

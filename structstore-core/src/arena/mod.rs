@@ -92,13 +92,17 @@ static LOCAL: OnceLock<Result<Arc<Arena>>> = OnceLock::new();
 const NO_PLACE: u32 = u32::MAX;
 
 impl Arena {
-    /// Writes a new arena into a segment. Nobody else looks at it before `ready` is set, which comes last.
+    /// Writes a new arena into a segment, over what a creator that died may have left. Nobody else looks at it before
+    /// `ready` is set, which comes last.
     pub(crate) fn create(segment: &Segment, size: u64, max_size: u64) -> Result<()> {
         let size = size.max(MIN_SIZE).next_multiple_of(4096);
         let max_size = max_size.max(size).min(segment.reserved());
         segment.commit(0, size)?;
         let header = segment.at::<Header>(0)?;
-        header.ready.store(0, Ordering::Relaxed);
+        // Backwards: with its magic, and not ready, it is what somebody left who was creating it.
+        let words = segment.slice::<AtomicU64>(0, (size_of::<Header>() / 8) as u64)?;
+        header.ready.store(0, Ordering::Release);
+        words.iter().rev().for_each(|word| word.store(0, Ordering::Release));
         header.magic.store(layout::MAGIC, Ordering::Relaxed);
         header.version.store(layout::FORMAT_VERSION, Ordering::Relaxed);
         header.fingerprint.store(layout::fingerprint(), Ordering::Relaxed);

@@ -97,19 +97,24 @@ pub enum Origin {
     /// Nowhere, for its segment has no name, or it has none, as an item of a list.
     Nameless,
     /// In this segment, by these fields.
-    Shared { path: PathBuf, file: bool, read_only: bool, route: Vec<String> },
+    Shared { path: PathBuf, file: bool, read_only: bool, any_owner: bool, route: Vec<String> },
 }
 
 fn origin(handle: &Handle) -> Origin {
     let arena = handle.arena();
-    let Backing::File { place, access, .. } = arena.segment().backing() else { return Origin::Local };
+    let Backing::File { place, access, any_owner, .. } = arena.segment().backing() else {
+        return Origin::Local;
+    };
     let (path, file) = match place {
         Place::Name(name) => (PathBuf::from(name), false),
         Place::Path(path) => (path.clone(), true),
         Place::Descriptor => return Origin::Nameless,
     };
     match node::route_of(arena, handle.id()) {
-        Some(route) => Origin::Shared { path, file, read_only: *access != SegmentAccess::ReadWrite, route },
+        Some(route) => {
+            let (read_only, any_owner) = (*access != SegmentAccess::ReadWrite, *any_owner);
+            Origin::Shared { path, file, read_only, any_owner, route }
+        }
         None => Origin::Nameless,
     }
 }

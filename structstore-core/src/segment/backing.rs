@@ -1,6 +1,6 @@
 //! What a segment's memory comes from: a name, a file, a descriptor, or nothing but the process.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -15,6 +15,10 @@ use crate::error::{Error, Result};
 
 /// Where glibc and musl keep POSIX shared memory.
 pub(crate) const SHM_DIRECTORY: &str = "/dev/shm";
+
+/// How files are opened, whoever may have put them there: not by way of symbolic links, without waiting for the other end of
+/// a FIFO, and without becoming a terminal's process.
+const OPENING: i32 = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
 
 /// How much of a file is zeroed at once where the file system cannot allocate without writing.
 const ZEROES: usize = 1 << 16;
@@ -46,6 +50,8 @@ pub(crate) enum Backing {
         file: File,
         place: Place,
         access: Access,
+        /// Whether the file may belong to another user.
+        any_owner: bool,
     },
 }
 
@@ -100,16 +106,17 @@ impl Place {
     /// Whether this place leads to the file now. A descriptor always leads to its own.
     pub(crate) fn leads_to(&self, device: u64, inode: u64) -> bool {
         self.file().is_none_or(|path| {
-            std::fs::metadata(path).is_ok_and(|found| found.dev() == device && found.ino() == inode)
+            std::fs::symlink_metadata(path).is_ok_and(|found| found.dev() == device && found.ino() == inode)
         })
     }
 
-    /// Opens what is there, creating it first if it is missing and `create` gives a mode.
+    /// Opens what is there, creating it first if it is missing and `create` gives a mode. Not by a symbolic link, which
+    /// somebody else may have laid; and without waiting, as opening a FIFO would. What it is, [`Self::admit`] says.
     pub(crate) fn open(&self, access: Access, create: Option<u32>) -> Result<File> {
         let opened = match self {
             Place::Descriptor => return Err(self.io("open", io::Error::from(Errno::EBADF), String::new())),
             Place::Name(name) => {
-                let mut flags = OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW;
+                let mut flags = OFlag::O_CLOEXEC | OFlag::from_bits_retain(OPENING);
                 flags |= match access {
                     Access::Observing | Access::ReadOnly => OFlag::O_RDONLY,
                     Access::ReadWrite => OFlag::O_RDWR,
@@ -125,12 +132,31 @@ impl Place {
                 .write(access == Access::ReadWrite)
                 .create(create.is_some())
                 .mode(create.unwrap_or(0))
-                .custom_flags(libc::O_NOFOLLOW)
+                .custom_flags(OPENING)
                 .open(path),
         };
         opened.map_err(|source| {
             self.io("open", source, create.map(|mode| format!("mode {mode:04o}")).unwrap_or_default())
         })
+    }
+
+    /// Refuses what is no regular file, and what belongs to another user unless that is wanted: who owns a file may cut
+    /// it off at any time, which kills those who have it mapped. A descriptor is taken from whoever passes it on.
+    pub(crate) fn admit(&self, file: &File, any_owner: bool) -> Result<Metadata> {
+        let found = file.metadata().map_err(|source| self.io("examine", source, String::new()))?;
+        if !found.is_file() {
+            return Err(Error::Mismatch {
+                place: self.to_string(),
+                what: "its type",
+                found: "no regular file".to_owned(),
+                expected: "a file".to_owned(),
+            });
+        }
+        let user = nix::unistd::geteuid().as_raw();
+        if found.uid() != user && !any_owner && *self != Place::Descriptor {
+            return Err(Error::ForeignOwner { place: self.to_string(), owner: found.uid(), user });
+        }
+        Ok(found)
     }
 
     /// Removes the name. That it is gone already is no error.

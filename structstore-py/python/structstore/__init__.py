@@ -31,6 +31,7 @@ from ._structstore import (
     DeadlockError,
     DeclaredError,
     Error,
+    ForeignOwnerError,
     HeldByGuardError,
     InTransactionError,
     IndexOutOfRangeError,
@@ -72,6 +73,7 @@ __all__ = [
     "DeadlockError",
     "DeclaredError",
     "Error",
+    "ForeignOwnerError",
     "HeldByGuardError",
     "InTransactionError",
     "IndexOutOfRangeError",
@@ -162,12 +164,16 @@ def _restore_list(image: bytes) -> StructStoreList:
     return items
 
 
-def _reopen(path: str, use_file: bool, read_only: bool, permanent: bool) -> StructStoreShared:
+def _reopen(
+    path: str, use_file: bool, read_only: bool, permanent: bool, any_owner: bool
+) -> StructStoreShared:
     """What a pickled store becomes."""
     cleanup = CleanupMode.NEVER if permanent else CleanupMode.IF_LAST
-    return StructStoreShared(path, use_file=use_file, read_only=read_only, cleanup=cleanup, create=False)
+    return StructStoreShared(
+        path, use_file=use_file, read_only=read_only, cleanup=cleanup, create=False, any_owner=any_owner
+    )
 
 
-def _reopen_part(path: str, use_file: bool, read_only: bool, route: list[str]) -> object:
+def _reopen_part(path: str, use_file: bool, read_only: bool, any_owner: bool, route: list[str]) -> object:
     """What a pickled part of a shared store becomes."""
-    return _reopen(path, use_file, read_only, True).store.at(*route)
+    return _reopen(path, use_file, read_only, True, any_owner).store.at(*route)

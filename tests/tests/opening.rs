@@ -1,0 +1,184 @@
+//! Who may open what: nothing that somebody else may have put in a store's place is followed, waited for or overwritten.
+
+use std::fs;
+use std::os::unix::fs::{FileExt, PermissionsExt, chown, symlink};
+use std::path::Path;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use nix::sys::stat::Mode;
+use nix::unistd::{geteuid, mkfifo};
+use structstore::{Cleanup, Error, Options, Result, StructStoreShared};
+use structstore_tests::SegmentName;
+
+fn file() -> Options {
+    StructStoreShared::options().file(true)
+}
+
+/// Every way to open what is at a place: to create, to change, to read, to look, to begin anew.
+fn ways() -> [Options; 5] {
+    let options = StructStoreShared::options;
+    [
+        options(),
+        options().create(false),
+        options().read_only(true),
+        options().observer(),
+        options().any_owner(true),
+    ]
+}
+
+/// Opens a place; fails if that takes for ever.
+fn open(options: Options, place: &Path) -> Result<()> {
+    let (done, wait) = mpsc::channel();
+    let place = place.to_owned();
+    std::thread::spawn(move || done.send(options.open(place).map(drop)));
+    wait.recv_timeout(Duration::from_secs(20)).expect("opening hangs")
+}
+
+#[test]
+fn a_new_segment_is_for_its_user_alone() {
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let name = SegmentName::new("mode");
+    let store = StructStoreShared::open(&name).unwrap();
+    assert_eq!(mode(&name.path()), 0o600);
+    store.close().unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("store");
+    let _store = file().open(&path).unwrap();
+    assert_eq!(mode(&path), 0o600);
+    // What is asked for, as far as the umask allows.
+    let name = SegmentName::new("mode_asked");
+    let _store = StructStoreShared::options().mode(0o640).open(&name).unwrap();
+    assert_eq!(mode(&name.path()) | 0o040, 0o640);
+}
+
+#[test]
+fn what_belongs_to_another_user_is_refused_unless_asked_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut path = directory.path().join("store");
+    let user = geteuid().as_raw();
+    let owner = if user == 0 { 12345 } else { 0 };
+    if user == 0 {
+        file().cleanup(Cleanup::Never).open(&path).unwrap().set("num", 5).unwrap();
+        chown(&path, Some(owner), None).unwrap();
+    } else {
+        // Nobody but root can make a file somebody else's: here is one that is.
+        path = "/etc/passwd".into();
+    }
+    for options in [file().read_only(true), file().observer(), file().create(false).reinit(user == 0)] {
+        let refused = open(options.clone(), &path);
+        if user != 0 && matches!(refused, Err(Error::Io { .. })) {
+            // Not to be written to in the first place.
+            continue;
+        }
+        let message = refused.as_ref().unwrap_err().to_string();
+        assert!(
+            matches!(refused, Err(Error::ForeignOwner { owner: found, user: own, .. })
+                if (found, own) == (owner, user)),
+            "{message}"
+        );
+        assert!(message.contains(&format!("belongs to user {owner}")) && message.contains("any_owner"));
+        // With it, what counts is what is there.
+        let opened = open(options.reinit(false).cleanup(Cleanup::Never).any_owner(true), &path);
+        assert!(if user == 0 { opened.is_ok() } else { matches!(opened, Err(Error::Mismatch { .. })) });
+    }
+    if user == 0 {
+        let options = file().cleanup(Cleanup::Never).any_owner(true);
+        assert_eq!(options.open(&path).unwrap().get::<i32>("num").unwrap(), 5);
+        // Whoever passes a descriptor on has asked.
+        let descriptor = fs::File::options().read(true).write(true).open(&path);
+        assert!(StructStoreShared::options().open_fd(descriptor.unwrap().into()).is_ok());
+    }
+}
+
+#[test]
+fn symbolic_links_are_not_followed() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, link, nowhere) =
+        (directory.path().join("store"), directory.path().join("link"), directory.path().join("nowhere"));
+    file().cleanup(Cleanup::Never).open(&store).unwrap().set("num", 5).unwrap();
+    symlink(&store, &link).unwrap();
+    for options in ways() {
+        assert!(matches!(open(options.file(true), &link), Err(Error::Io { .. })));
+    }
+    // Nor is anything created where one leads to.
+    let name = SegmentName::new("link");
+    symlink(&nowhere, name.path()).unwrap();
+    for options in ways() {
+        assert!(matches!(open(options, name.as_str().as_ref()), Err(Error::Io { .. })));
+    }
+    assert!(!nowhere.exists());
+    // A name that has become a link to the very segment does not lead to it.
+    let store = file().open(&store).unwrap();
+    let moved = directory.path().join("moved");
+    fs::rename(directory.path().join("store"), &moved).unwrap();
+    symlink(&moved, directory.path().join("store")).unwrap();
+    assert!(!store.valid());
+}
+
+#[test]
+fn what_is_no_file_is_neither_waited_for_nor_opened() {
+    let directory = tempfile::tempdir().unwrap();
+    let name = SegmentName::new("fifo");
+    mkfifo(&name.path(), Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
+    let socket = directory.path().join("socket");
+    let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    for options in ways() {
+        let refused = open(options.clone(), name.as_str().as_ref());
+        assert!(matches!(refused, Err(Error::Mismatch { what: "its type", .. })), "{refused:?}");
+        for place in [&*socket, "/dev/zero".as_ref(), "/dev/null".as_ref(), directory.path()] {
+            let refused = open(options.clone().file(true), place);
+            assert!(
+                matches!(
+                    refused,
+                    Err(Error::Mismatch { what: "its type", .. }
+                        | Error::Io { .. }
+                        | Error::ForeignOwner { .. })
+                ),
+                "{}: {refused:?}",
+                place.display()
+            );
+        }
+    }
+    // Nor by who looks for stores.
+    assert!(!StructStoreShared::existing().unwrap().contains(&name.to_string()));
+    assert!(!StructStoreShared::orphans().unwrap().contains(&name.to_string()));
+}
+
+#[test]
+fn a_file_that_begins_with_zeros_is_no_new_store() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("disk");
+    let mut disk = vec![0; 1 << 20];
+    disk[(1 << 20) - 1] = 7;
+    fs::write(&path, &disk).unwrap();
+    for options in ways() {
+        let refused = open(options.file(true), &path);
+        assert!(matches!(refused, Err(Error::Mismatch { what: "its magic", .. })), "{refused:?}");
+    }
+    assert_eq!(fs::read(&path).unwrap(), disk);
+    // What a creator left that died before it wrote anything is.
+    fs::write(&path, &disk[..1 << 19]).unwrap();
+    open(file(), &path).unwrap();
+}
+
+/// Or whoever has it mapped would find an empty store, or nothing, in its place.
+#[test]
+fn a_store_with_somebody_attached_is_not_laid_anew() {
+    /// Where the header says that it is ready.
+    const READY: u64 = 24;
+    let name = SegmentName::new("not_ready");
+    let store = StructStoreShared::open(&name).unwrap();
+    store.set("num", 5).unwrap();
+    let segment = fs::File::options().write(true).open(name.path()).unwrap();
+    segment.write_all_at(&0_u64.to_le_bytes(), READY).unwrap();
+    // By another process, for this one has it open already.
+    let other = env!("CARGO_BIN_EXE_peer");
+    let outcome = std::process::Command::new(other).args([&*name, "put"]).output().unwrap();
+    let said = String::from_utf8_lossy(&outcome.stderr);
+    assert!(!outcome.status.success() && said.contains("not ready"), "{said}");
+    assert_eq!(store.get::<i32>("num").unwrap(), 5);
+    store.check().unwrap();
+    segment.write_all_at(&1_u64.to_le_bytes(), READY).unwrap();
+    assert!(std::process::Command::new(other).args([&*name, "put"]).status().unwrap().success());
+}
