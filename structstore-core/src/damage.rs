@@ -88,6 +88,56 @@ fn an_item_that_names_a_node_that_is_gone_is_an_error() {
     });
 }
 
+/// A journal whose log claims so many overflow blocks that finding each entry by walking along them would take for ever.
+#[test]
+fn a_log_longer_than_there_is_room_for_is_an_error() {
+    bounded(|| {
+        let store = store();
+        store.set("bytes", Value::Bytes(vec![0; 16 << 20].into())).unwrap();
+        let arena = store.handle.arena();
+        let node = slot(&store, "bytes").payload.load(Ordering::Relaxed) as u32;
+        let block = arena.node(node).unwrap().body[crate::node::BLOCK].load(Ordering::Relaxed);
+        // Blocks that overlap: each is but a head, behind the one before it.
+        let words = arena.words(block, 2 << 20).unwrap();
+        for (at, head) in words.chunks(2).enumerate() {
+            head[0].store((block + 16 * at as u64).saturating_sub(16), Ordering::Relaxed);
+            head[1].store(at as u64 + 1, Ordering::Relaxed);
+        }
+        let seat = arena.seat().unwrap().body;
+        seat.log_block.store(block + 16 * (words.len() as u64 / 2 - 1), Ordering::Relaxed);
+        seat.log_count.store(252 << 20, Ordering::Relaxed);
+        assert_corrupt(store.set("other", "text"));
+        assert_corrupt(crate::journal::repair(arena, arena.owner(), seat).map_err(Into::into));
+        assert_corrupt(store.check());
+    });
+}
+
+/// Each of them would otherwise be compared with each other one, at each level.
+#[test]
+fn the_marks_of_many_watchers_are_taken_off_at_once() {
+    bounded(|| {
+        let store = store();
+        let mut at = (*store).clone();
+        for _ in 0..100 {
+            at = at.nested("sub").unwrap();
+        }
+        let arena = store.handle.arena();
+        for _ in 0..3000 {
+            arena.watch(at.handle.id()).unwrap();
+        }
+        let watch = store.at("sub").unwrap().watch().unwrap();
+        arena.check_watchers().unwrap();
+        // All but that one, as if they were those of a process that died.
+        let places: Vec<u32> = (0..3000).collect();
+        arena.unwatch(&places).unwrap();
+        arena.check_watchers().unwrap();
+        assert_eq!(store.statistics().watchers, 1);
+        drop(watch);
+        arena.check_watchers().unwrap();
+        assert_eq!(store.statistics().watchers, 0);
+    });
+}
+
 #[test]
 fn a_tree_whose_nodes_are_named_many_times_is_an_error() {
     bounded(|| {

@@ -680,6 +680,9 @@ fn root(arena: &Arc<Arena>, reinit: bool, options: &Options) -> Result<NodeId> {
         None if !arena.writable() => {
             Err(Error::NotReady { place: arena.place(), reason: INITIALISING, waited: Duration::ZERO })
         }
+        None if arena.header().nodes.load(Ordering::Acquire) != 0 => {
+            Err(Error::corrupt("the header", "no root", "the root of what is there").into())
+        }
         None => {
             let operation = Operation::begin(arena)?;
             let root = create(&operation)?;

@@ -125,7 +125,9 @@ pub(crate) struct Seat {
     pub(crate) pending_nodes: AtomicU64,
     /// The first node of a removed tree that is still to be freed, index plus one, chained likewise.
     pub(crate) doomed: AtomicU64,
-    pub(crate) spare: [AtomicU64; 7],
+    /// 1 for a seat that is there for the journal of transactions, and publishes no holds.
+    pub(crate) journal: AtomicU64,
+    pub(crate) spare: [AtomicU64; 6],
     pub(crate) log: [LogEntry; SEAT_LOG],
 }
 

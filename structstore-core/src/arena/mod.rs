@@ -5,6 +5,7 @@
 //! ([`heap::Section`]), each of which happens wholly or not at all.
 
 pub(crate) mod block;
+mod check;
 mod heap;
 mod heir;
 pub(crate) mod layout;

@@ -41,13 +41,16 @@ impl Arena {
         if lock != 0 || add(&heap.undo_count) != 0 {
             return match self.heap_owner(lock) {
                 Some(owner) if !self.is_alive(owner) => Err(Error::Abandoned { path: String::new() }.into()),
-                // Its owner may just have gone. Who finds this twice believes it.
-                None if lock != 0 => Err(Error::corrupt(
+                // Its owner may just have gone, or come. Who finds this twice believes it.
+                None if lock == 0 => {
+                    Err(Error::corrupt("the heap", "words to be restored by nobody", "none"))
+                }
+                None => Err(Error::corrupt(
                     "the heap",
                     format_args!("{lock:#x} as the owner of its lock"),
                     "somebody",
                 )),
-                _ => Ok(None),
+                Some(_) => Ok(None),
             };
         }
         let counts = [

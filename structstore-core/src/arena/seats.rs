@@ -200,16 +200,17 @@ impl Arena {
             section.ensure::<SeatLine>(free)?;
             let seat = self.record::<Seat>(free)?;
             section.set(&seat.thread, thread_id())?;
+            section.set(&seat.journal, u64::from(journal))?;
             section.set(&seat.participant, u64::from(self.participant_index()) + 1)?;
+            // A locker whose scan misses this bit fenced before the fence that follows any hold of ours, which
+            // therefore sees that locker's word. Should this process die here, it stays behind, and does no harm.
+            if !journal {
+                self.header().claimed[free as usize / 64].fetch_or(1 << (free % 64), Ordering::AcqRel);
+            }
             section.commit();
             free
         };
         self.claimed[index as usize / 64].fetch_or(1 << (index % 64), LocalOrdering::Relaxed);
-        // A locker whose scan misses this bit fenced before the fence that follows any hold of ours, which
-        // therefore sees that locker's word.
-        if !journal {
-            self.header().claimed[index as usize / 64].fetch_or(1 << (index % 64), Ordering::AcqRel);
-        }
         let (line, body) = (self.record::<SeatLine>(index)?, self.record::<Seat>(index)?);
         let place = Place { index, line, body };
         // A thread that is ending already keeps the seat until its process leaves.
@@ -231,13 +232,16 @@ impl Arena {
     /// Gives back a seat that holds nothing.
     pub(super) fn free_seat(&self, index: u32) -> Result<()> {
         let (at, bit) = (index as usize / 64, 1 << (index % 64));
-        if let (Some(own), Some(all)) = (self.claimed.get(at), self.header().claimed.get(at)) {
+        if let Some(own) = self.claimed.get(at) {
             own.fetch_and(!bit, LocalOrdering::Relaxed);
-            all.fetch_and(!bit, Ordering::AcqRel);
         }
         let mut heap = HeapGuard::lock(self, self.owner())?;
         let mut section = heap.section();
         section.set(&self.record::<Seat>(index)?.participant, 0)?;
+        // Under the heap lock, so that the seat is nobody else's meanwhile, and each seat in use has its bit.
+        if let Some(all) = self.header().claimed.get(at) {
+            all.fetch_and(!bit, Ordering::AcqRel);
+        }
         section.commit();
         Ok(())
     }

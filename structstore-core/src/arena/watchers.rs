@@ -32,6 +32,7 @@ impl Arena {
         let mut section = heap.section();
         section.ensure::<Watcher>(place)?;
         let record = self.record::<Watcher>(place)?;
+        section.set(&record.leaving, 0)?;
         section.set(&record.node, u64::from(id.index) | u64::from(id.generation) << 32)?;
         section.set(&record.participant, u64::from(self.participant_index()) + 1)?;
         section.add(&self.header().watching, 1)?;
@@ -53,19 +54,22 @@ impl Arena {
         Ok(used)
     }
 
-    /// Removes a watcher, of whomever. May be done again where somebody died over it.
-    pub(crate) fn unwatch(&self, place: u32) -> Result<()> {
+    /// Removes watchers, of whomever. May be done again where somebody died over it.
+    pub(crate) fn unwatch(&self, places: &[u32]) -> Result<()> {
         let mut heap = HeapGuard::lock(self, self.owner())?;
-        let record = self.record::<Watcher>(place)?;
-        record.leaving.store(1, Ordering::Release);
-        // Above a node that is gone there is nothing to be found; its marks cost whoever has it next a look.
-        let _ = notice::unmark(self, record.node.load(Ordering::Relaxed) as u32);
-        let mut section = heap.section();
-        section.set(&record.leaving, 0)?;
-        section.set(&record.participant, 0)?;
-        let watching = &self.header().watching;
-        section.set(watching, watching.load(Ordering::Relaxed).saturating_sub(1))?;
-        section.commit();
+        let records: Vec<&Watcher> =
+            places.iter().map(|place| self.record::<Watcher>(*place)).collect::<Result<_>>()?;
+        records.iter().for_each(|record| record.leaving.store(1, Ordering::Release));
+        let nodes = records.iter().map(|record| record.node.load(Ordering::Relaxed) as u32);
+        notice::unmark(self, &nodes.collect::<Vec<u32>>());
+        for record in records {
+            let mut section = heap.section();
+            section.set(&record.leaving, 0)?;
+            section.set(&record.participant, 0)?;
+            let watching = &self.header().watching;
+            section.set(watching, watching.load(Ordering::Relaxed).saturating_sub(1))?;
+            section.commit();
+        }
         Ok(())
     }
 
@@ -93,13 +97,15 @@ impl Arena {
 
     /// Removes all watchers of a participant.
     pub(super) fn drop_watchers(&self, participant: u32) -> Result<()> {
+        let mut places = Vec::new();
         for place in 0..self.used::<Watcher>().min(MAX_WATCHERS) {
             let owner = self.record::<Watcher>(place)?.participant.load(Ordering::Acquire);
             if owner == u64::from(participant) + 1 {
-                self.unwatch(place)?;
+                places.push(place);
             }
         }
-        Ok(())
+        // Most have none, and the heap is not locked for nothing.
+        if places.is_empty() { Ok(()) } else { self.unwatch(&places) }
     }
 
     /// Verifies that watchers are counted, and that nodes are marked that they watch, and no others. Who may not write
@@ -109,6 +115,10 @@ impl Arena {
         let (mut count, mut named) = (0, HashSet::new());
         for place in 0..self.used::<Watcher>().min(MAX_WATCHERS) {
             let record = self.record::<Watcher>(place)?;
+            let leaving = record.leaving.load(Ordering::Relaxed);
+            if leaving != 0 {
+                return Err(Error::corrupt("a watcher", format_args!("the mark {leaving:#x}"), "none"));
+            }
             if record.participant.load(Ordering::Relaxed) != 0 {
                 count += 1;
                 named.insert(record.node.load(Ordering::Relaxed) as u32);
@@ -122,6 +132,16 @@ impl Arena {
         self.watched(|node| {
             watched.insert(node);
         });
+        for node in &watched {
+            if !notice::is_announced(self, *node)? {
+                let expected = "marks all the way to the root";
+                return Err(Error::corrupt(
+                    format_args!("the watched node {node}"),
+                    "no mark above it",
+                    expected,
+                ));
+            }
+        }
         for index in 0..self.used::<Node>() {
             // Whoever watches a node that is gone may have left its mark to who has the record now.
             let (marked, node) = (self.node(index)?.head.notice.is_watched(), index);

@@ -106,7 +106,8 @@ impl<'o, 'a> Binder<'o, 'a> {
 
     /// Makes room for the fields of a struct that is bound.
     pub fn make_room(&self, node: &BoundNode, names: &[&str]) -> Result<()> {
-        if let Some(operation) = self.operation {
+        // One without fields declares nothing.
+        if let Some(operation) = self.operation.filter(|_| !names.is_empty()) {
             node::fix(operation, node.record(), FIXED)?;
             let keys = names.iter().map(|name| Key::new(name));
             Writer { operation, aside: false }.reserve_missing(node.record(), keys)?;

@@ -39,7 +39,9 @@ impl Struct {
 
 fn declare_fields(operation: &Operation<'_>, index: u32, fields: &[Declaration<'_>]) -> BoxedResult<()> {
     let node = operation.arena().node(index)?;
-    node::fix(operation, node, FIXED)?;
+    if fields.iter().any(|field| !field.kinds.is_empty()) {
+        node::fix(operation, node, FIXED)?;
+    }
     let keys = fields.iter().map(|field| Key::new(field.name));
     Writer { operation, aside: false }.reserve_missing(node, keys)?;
     fields.iter().try_for_each(|field| {

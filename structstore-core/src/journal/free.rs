@@ -1,7 +1,8 @@
 //! The end of an operation: freeing what it unlinked, or taking back what it did. Each step is one heap section,
 //! and none depends on anything but shared memory, so that somebody else can go on from any of them.
 
-use super::{COMMITTED, RETIRED_BLOCK, RETIRED_NODE, Savepoint, entry};
+use super::log::Log;
+use super::{COMMITTED, RETIRED_BLOCK, RETIRED_NODE, Savepoint};
 use crate::arena::layout::{Node, Seat};
 use crate::arena::{Arena, HeapGuard, Section};
 use crate::error::{BoxedResult as Result, Error};
@@ -14,14 +15,14 @@ pub(super) fn finish(arena: &Arena, index: u32, seat: &Seat) -> Result<()> {
     // What was pending belongs to the store now.
     seat.pending_blocks.store(0, Ordering::Release);
     seat.pending_nodes.store(0, Ordering::Release);
-    let count = seat.log_count.load(Ordering::Relaxed);
+    let (count, log) = (seat.log_count.load(Ordering::Relaxed), Log::of(arena, seat)?);
     loop {
         free_doomed(arena, index, seat)?;
         let at = seat.cursor.load(Ordering::Relaxed);
         if at >= count {
             break;
         }
-        let (place, value) = entry(arena, seat, at)?;
+        let (place, value) = log.entry(at)?;
         if place != RETIRED_BLOCK && place != RETIRED_NODE {
             seat.cursor.store(at + 1, Ordering::Release);
             continue;
@@ -46,9 +47,9 @@ pub(super) fn finish(arena: &Arena, index: u32, seat: &Seat) -> Result<()> {
 
 /// Restores what was changed since a savepoint, newest first, and frees what was allocated since.
 pub(super) fn roll_back(arena: &Arena, index: u32, seat: &Seat, to: Savepoint) -> Result<()> {
-    let count = seat.log_count.load(Ordering::Relaxed);
+    let (count, log) = (seat.log_count.load(Ordering::Relaxed), Log::of(arena, seat)?);
     for at in (to.log_count..count).rev() {
-        let (place, value) = entry(arena, seat, at)?;
+        let (place, value) = log.entry(at)?;
         if place % 8 == 0 {
             arena.at::<AtomicU64>(place)?.store(value, Ordering::Release);
         }

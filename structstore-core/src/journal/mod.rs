@@ -9,13 +9,14 @@
 //! lists, statistics) is changed in heap sections, never here; lock words are never journaled.
 
 mod free;
+mod log;
 mod transaction;
 
 pub(crate) use transaction::{Pending, covering, lies_within, refuse_above};
 
 use std::sync::Arc;
 
-use crate::arena::layout::{LogEntry, SEAT_LOG, Seat};
+use crate::arena::layout::{LogEntry, Seat};
 use crate::arena::{Arena, BlockKind, HeapGuard, ThreadSeat};
 use crate::error::{BoxedResult as Result, Error};
 use crate::lock::NodeId;
@@ -25,10 +26,6 @@ use crate::value::Kind;
 /// What a log entry is, in the low bits of its place; places of words are multiples of 8.
 const RETIRED_BLOCK: u64 = 1;
 const RETIRED_NODE: u64 = 2;
-
-/// Entries in an overflow block; its first words hold the offset of the block before it, and how many there are.
-const OVERFLOW: u64 = 252;
-const OVERFLOW_HEADER: u64 = 16;
 
 const COMMITTED: u64 = 1;
 
@@ -182,13 +179,12 @@ impl<'a> Operation<'a> {
 
     #[cold]
     fn overflow_entry(&self, count: u64) -> Result<&LogEntry> {
-        let (ordinal, within) = ordinal(count);
+        let (ordinal, within) = log::ordinal(count);
         // Where part of a transaction was undone, the block may be there already.
-        if within == 0 && newest_ordinal(self.arena, self.seat)? != Some(ordinal) {
+        if within == 0 && log::newest(self.arena, self.seat)? != Some(ordinal) {
             let mut heap = HeapGuard::lock(self.arena, self.index)?;
             let mut section = heap.section();
-            let bytes = OVERFLOW_HEADER + OVERFLOW * size_of::<LogEntry>() as u64;
-            let block = section.take_for_writing(bytes, BlockKind::Log)?;
+            let block = section.take_for_writing(log::OVERFLOW_BYTES, BlockKind::Log)?;
             let before = self.seat.log_block.load(Ordering::Relaxed);
             let head = self.arena.words(block, 2)?;
             head[0].store(before, Ordering::Relaxed);
@@ -196,7 +192,7 @@ impl<'a> Operation<'a> {
             section.set(&self.seat.log_block, block)?;
             section.commit();
         }
-        entry_in(self.arena, self.seat.log_block.load(Ordering::Relaxed), within)
+        log::entry_in(self.arena, self.seat.log_block.load(Ordering::Relaxed), within)
     }
 
     /// Keeps what was allocated for this process alone: no word of the store leads to it.
@@ -260,53 +256,4 @@ pub(crate) fn repair(arena: &Arena, owner: u32, seat: &Seat) -> Result<()> {
         COMMITTED => free::finish(arena, owner, seat),
         _ => free::roll_back(arena, owner, seat, Savepoint::START),
     }
-}
-
-fn entry_in(arena: &Arena, block: u64, within: u64) -> Result<&LogEntry> {
-    // Checked there, as is a sum that has wrapped.
-    arena.at(block.wrapping_add(OVERFLOW_HEADER + within * size_of::<LogEntry>() as u64))
-}
-
-/// Which overflow block has an entry, counted from 1, and where it is in there.
-fn ordinal(at: u64) -> (u64, u64) {
-    let overflow = at - SEAT_LOG as u64;
-    (overflow / OVERFLOW + 1, overflow % OVERFLOW)
-}
-
-fn newest_ordinal(arena: &Arena, seat: &Seat) -> Result<Option<u64>> {
-    match seat.log_block.load(Ordering::Relaxed) {
-        0 => Ok(None),
-        block => Ok(Some(arena.words(block, 2)?[1].load(Ordering::Relaxed))),
-    }
-}
-
-/// The overflow block before the one with this head, whose ordinal is one less.
-fn older(arena: &Arena, head: &[AtomicU64], ordinal: u64) -> Result<u64> {
-    let block = head[0].load(Ordering::Relaxed);
-    match arena.words(block, 2)?[1].load(Ordering::Relaxed) {
-        found if ordinal.checked_sub(1) == Some(found) => Ok(block),
-        found => Err(Error::corrupt("a journal", found, "the ordinal before")),
-    }
-}
-
-/// Log entry `at` of a seat. Entries of overflow blocks are found from the newest block backwards.
-fn entry(arena: &Arena, seat: &Seat, at: u64) -> Result<(u64, u64)> {
-    let entry = match seat.log.get(at as usize) {
-        Some(entry) => entry,
-        None => {
-            let (ordinal, within) = ordinal(at);
-            let mut block = seat.log_block.load(Ordering::Relaxed);
-            loop {
-                let head = arena.words(block, 2)?;
-                match head[1].load(Ordering::Relaxed) {
-                    found if found == ordinal => break,
-                    // They count down, so that the walk ends.
-                    found if found > ordinal => block = older(arena, head, found)?,
-                    found => return Err(Error::corrupt("a journal", found, "the block of an entry")),
-                }
-            }
-            entry_in(arena, block, within)?
-        }
-    };
-    Ok((entry.place.load(Ordering::Relaxed), entry.value.load(Ordering::Relaxed)))
 }

@@ -59,6 +59,19 @@ impl SeatLine {
         self.slots().iter().any(|slot| slot.load(Ordering::Relaxed) != 0)
     }
 
+    /// The same of all slots, whatever is said of how many are in use.
+    pub(crate) fn any_of_all(&self) -> bool {
+        self.slots.iter().any(|slot| slot.load(Ordering::Relaxed) != 0)
+    }
+
+    /// Whether every slot in use is among those that are said to be. A thread raises that number before it uses a slot.
+    pub(crate) fn covers(&self) -> bool {
+        let beyond =
+            |high: u64| self.slots.iter().skip(high as usize).any(|slot| slot.load(Ordering::Acquire) != 0);
+        let high = self.high.load(Ordering::Acquire);
+        high <= HOLDS as u64 && (!beyond(high) || !beyond(self.high.load(Ordering::Acquire)))
+    }
+
     /// Whether no slot can be in use. A locker of another seat asks after its fence: if it is told yes, then whatever this
     /// seat publishes next comes before a fence behind which the other one's word is seen.
     #[inline(always)]
@@ -127,6 +140,11 @@ pub(super) fn hold(id: NodeId, mode: Mode) -> u64 {
 #[inline]
 pub(crate) fn index(hold: u64) -> u32 {
     (hold >> INDEX_SHIFT) as u32
+}
+
+/// Whether a hold is an exclusive one of a node.
+pub(crate) fn explains(hold: u64, node: u32) -> bool {
+    hold != 0 && index(hold) == node && mode(hold) != Mode::Shared
 }
 
 /// The mode; bits that name none read as the strongest.

@@ -17,13 +17,13 @@ mod word;
 #[cfg(all(test, loom))]
 pub(crate) mod model;
 
-pub(crate) use hold::{HOLDS, SeatLine, index as hold_index};
+pub(crate) use hold::{HOLDS, SeatLine, explains, index as hold_index};
 pub(crate) use optimistic::optimistic;
 pub(crate) use protocol::is_below;
 pub(crate) use protocol::{Locker, Own, bury};
 pub(crate) use wait::Wait;
 pub use wait::WaitHooks;
-pub(crate) use word::{MAX_SEATS, is_awaited, owner_seat};
+pub(crate) use word::{MAX_SEATS, is_awaited, is_free_but_held, owner_seat};
 
 use crate::error::BoxedResult as Result;
 use crate::notice::NoticeWords;

@@ -47,6 +47,11 @@ pub(crate) fn owner_seat(word: u64) -> Option<u32> {
     (owner(word) != 0).then(|| seat(word))
 }
 
+/// Whether the word of a node that nobody holds says something that only an owner says.
+pub(crate) fn is_free_but_held(word: u64) -> bool {
+    owner(word) == 0 && word & NODE != 0
+}
+
 /// Whether somebody sleeps until the word changes.
 pub(crate) fn is_awaited(word: u64) -> bool {
     word & WAITERS != 0
@@ -71,10 +76,10 @@ pub(super) fn foreign_tree(word: u64, me: u64) -> bool {
     word & NODE == 0 && foreign(word, me)
 }
 
-/// The word after its owner took it.
+/// The word, which is free, after its owner took it. A damaged one may say NODE already, and must not afterwards.
 #[inline]
 pub(super) fn taken(word: u64, me: u64, mode: Mode) -> u64 {
-    word | me | if mode == Mode::Node { NODE } else { 0 }
+    word & !NODE | me | if mode == Mode::Node { NODE } else { 0 }
 }
 
 /// The word after its owner released a granted hold.
@@ -113,6 +118,14 @@ mod tests {
         assert_eq!(released(word, Mode::Node), 7 << TREE_VERSION_SHIFT);
         let word = !0 << TREE_VERSION_SHIFT | (3 << NODE_VERSION_SHIFT) | owner_of(1);
         assert_eq!(released(word, Mode::Tree), 3 << NODE_VERSION_SHIFT);
+    }
+
+    #[test]
+    fn a_word_that_is_taken_says_how_whatever_it_said_before() {
+        for before in [0, NODE, NODE | WAITERS] {
+            assert_eq!(mode(taken(before, owner_of(5), Mode::Tree)), Mode::Tree);
+            assert_eq!(mode(taken(before, owner_of(5), Mode::Node)), Mode::Node);
+        }
     }
 
     #[test]

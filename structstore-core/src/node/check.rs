@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{BLOCK, Raw, kind_of, list, read_bytes_node, resolve, structure};
+use super::{BLOCK, FIXED, FIXED_RANK, Raw, kind_of, list, read_bytes_node, resolve, structure};
 use crate::arena::block::{self, BlockKind, FREE, HEADER, ORPHAN, PREVIOUS_FREE, UNIT};
 use crate::arena::layout::{FIRST_LEVELS, Header, Node, Participant, SECOND_LEVELS, Seat};
 use crate::arena::{Arena, HeapGuard};
@@ -24,8 +24,9 @@ pub(crate) fn check(
     let mut reached = Reached { arena, blocks: HashMap::new(), nodes: HashSet::new() };
     // Nobody allocates or frees meanwhile; what others are building lies in their pending chains.
     let _heap = seat.map(|seat| HeapGuard::lock(arena, seat)).transpose()?;
-    reached.slot(root, parent, 0, &mut String::new())?;
+    reached.slot(root, parent, Level { depth: 0, bound: !whole }, &mut String::new())?;
     if whole {
+        arena.check_holders()?;
         reached.pending()?;
         reached.leases()?;
         reached.tables()?;
@@ -33,6 +34,14 @@ pub(crate) fn check(
         reached.free_nodes()?;
     }
     Ok(())
+}
+
+/// Where a slot is.
+#[derive(Clone, Copy)]
+struct Level {
+    depth: usize,
+    /// Whether it or anything above it is declared, as far as is known.
+    bound: bool,
 }
 
 struct Reached<'a> {
@@ -49,7 +58,8 @@ fn wrong(place: &str, found: impl std::fmt::Display, expected: &'static str) -> 
 impl Reached<'_> {
     fn block(&mut self, place: &str, payload: u64, kind: BlockKind) -> Result<()> {
         let header = self.arena.at::<AtomicU64>(payload.wrapping_sub(HEADER))?.load(Ordering::Relaxed);
-        if header & FREE != 0 || BlockKind::of(header) != Some(kind) {
+        // What is an orphan only leases lead to.
+        if header & (FREE | ORPHAN) != 0 || BlockKind::of(header) != Some(kind) {
             return Err(wrong(
                 place,
                 format_args!("no {kind:?} block at {payload:#x}"),
@@ -66,8 +76,12 @@ impl Reached<'_> {
         Ok(())
     }
 
-    fn slot(&mut self, raw: Raw, parent: Option<u32>, depth: usize, place: &mut String) -> Result<()> {
+    fn slot(&mut self, raw: Raw, parent: Option<u32>, above: Level, place: &mut String) -> Result<()> {
+        let level = Level { depth: above.depth + 1, bound: above.bound || raw.declared() };
         let kind = raw.kind().map_err(|_| wrong(place, format_args!("the tag {:#x}", raw.tag), "a kind"))?;
+        if !raw.is_declared_as_it_may_be() {
+            return Err(wrong(place, format_args!("the tag {:#x}", raw.tag), "one that there is"));
+        }
         if kind == Kind::Null {
             return Ok(());
         }
@@ -76,7 +90,7 @@ impl Reached<'_> {
                 wrong(place, format_args!("the payload {:#x}", raw.payload), "a value of its type")
             });
         }
-        if depth >= MAX_DEPTH {
+        if above.depth >= MAX_DEPTH {
             return Err(wrong(place, "a deeper level", "at most 128 levels"));
         }
         let (id, node) = resolve(self.arena, raw).map_err(|error| match *error {
@@ -89,9 +103,27 @@ impl Reached<'_> {
         if node.head.parent.load(Ordering::Relaxed) != parent.map_or(0, |parent| u64::from(parent) + 1) {
             return Err(wrong(place, "a link to another parent", "the node that names it"));
         }
+        let flags = node.head.identity.load(Ordering::Relaxed) & 0xffff_ff00;
+        let fixed = match (kind, flags) {
+            (_, 0) => false,
+            (Kind::Struct | Kind::Array, FIXED) | (Kind::Array, FIXED_RANK) => true,
+            _ => {
+                return Err(wrong(
+                    place,
+                    format_args!("a node with the flags {flags:#x}"),
+                    "those that there are",
+                ));
+            }
+        };
+        if kind == Kind::Array && fixed && !level.bound {
+            return Err(wrong(place, "an array of fixed type", "one below a declared field"));
+        }
         let block = node.body[BLOCK].load(Ordering::Relaxed);
+        if block == 0 && kind != Kind::Struct && super::length(node) != 0 {
+            return Err(wrong(place, "a length without a block", "a block"));
+        }
         match kind_of(node)? {
-            Kind::Struct => self.structure(id.index, node, depth, place),
+            Kind::Struct => self.structure(id.index, node, level, fixed, place),
             Kind::List => {
                 if block != 0 {
                     self.block(place, block, BlockKind::Slots)?;
@@ -106,7 +138,7 @@ impl Reached<'_> {
                 for (at, item) in list::items(self.arena, node)?.into_iter().enumerate() {
                     let length = place.len();
                     place.push_str(&format!("[{at}]"));
-                    self.slot(item, Some(id.index), depth + 1, place)?;
+                    self.slot(item, Some(id.index), level, place)?;
                     place.truncate(length);
                 }
                 Ok(())
@@ -145,7 +177,14 @@ impl Reached<'_> {
         }
     }
 
-    fn structure(&mut self, index: u32, node: &Node, depth: usize, place: &mut String) -> Result<()> {
+    fn structure(
+        &mut self,
+        index: u32,
+        node: &Node,
+        level: Level,
+        fixed: bool,
+        place: &mut String,
+    ) -> Result<()> {
         let (block, capacity) = structure::index_block(node);
         if block != 0 {
             self.block(place, block, BlockKind::Index)?;
@@ -157,36 +196,33 @@ impl Reached<'_> {
         for chunk in structure::chunks(self.arena, node) {
             let (block, fields) = chunk?;
             self.block(place, block, BlockKind::Fields)?;
-            chunks.push(block..block + fields * 64);
+            chunks.push((block, fields));
         }
-        for found in structure::check(self.arena, node)? {
+        let mut declares = level.bound;
+        for (name, found) in structure::check(self.arena, node, &chunks)? {
             let length = place.len();
-            let name = structure::name(self.arena, found.field)?;
             *place = join(place, &quoted(&name));
-            if !chunks.iter().any(|chunk| chunk.contains(&found.offset)) {
-                return Err(wrong(place, "a field outside the struct's chunks", "a field of the struct"));
+            let raw = Raw::load(&found.field.slot);
+            if raw.declared() && !fixed {
+                return Err(wrong(place, "a declared field of a struct that has none", "no declaration"));
             }
+            declares |= raw.declared();
             if let Some(block) = structure::name_block(found.field) {
                 self.block(place, block, BlockKind::Name)?;
             }
-            self.slot(Raw::load(&found.field.slot), Some(index), depth + 1, place)?;
+            self.slot(raw, Some(index), level, place)?;
             place.truncate(length);
+        }
+        if fixed && !declares {
+            return Err(wrong(place, "a struct of fixed fields without any", "declared fields"));
         }
         Ok(())
     }
 
-    /// Whose the seats are, what they are building, and the overflow of their journals.
+    /// What the seats are building, and the overflow of their journals.
     fn pending(&mut self) -> Result<()> {
         for index in 0..self.arena.used::<Seat>() {
             let seat = self.arena.record::<Seat>(index)?;
-            if let Some(participant) = seat.participant.load(Ordering::Relaxed).checked_sub(1) {
-                let participant = u32::try_from(participant).unwrap_or(u32::MAX);
-                let record = self.arena.record::<Participant>(participant)?;
-                if record.state.load(Ordering::Relaxed) == 0 {
-                    let place = format!("seat {index}");
-                    return Err(wrong(&place, "a thread of a process that is gone", "an attached process"));
-                }
-            }
             let place = format!("the journal of seat {index}");
             let mut block = seat.pending_blocks.load(Ordering::Relaxed);
             while block != 0 {
@@ -237,8 +273,9 @@ impl Reached<'_> {
         for (block, leases) in &counts {
             let header = self.arena.at::<AtomicU64>(block.wrapping_sub(HEADER))?.load(Ordering::Relaxed);
             let orphan = header & ORPHAN != 0;
-            if orphan {
-                self.block("an orphaned array", *block, BlockKind::Array)?;
+            if orphan && (header & FREE != 0 || self.blocks.insert(*block, BlockKind::Array).is_some()) {
+                let found = format!("the orphan at {block:#x}, which something else leads to");
+                return Err(wrong("the leases", found, "one that only leases lead to"));
             }
             let counted = lease_count(self.arena, *block)?.load(Ordering::Relaxed);
             if self.blocks.get(block) != Some(&BlockKind::Array) || counted != *leases {
@@ -325,10 +362,14 @@ impl Reached<'_> {
         if (load(end)? & PREVIOUS_FREE != 0) != previous_free {
             return Err(wrong("the end of the heap", "a wrong mark about the block before", "a right one"));
         }
+        if heap.first_level.load(Ordering::Relaxed) >> FIRST_LEVELS != 0 {
+            return Err(wrong("the heap", "levels that there are not", "those that there are"));
+        }
         let mut listed = 0;
         for first in 0..FIRST_LEVELS {
             let bits = heap.second_level[first].load(Ordering::Relaxed);
-            if (heap.first_level.load(Ordering::Relaxed) & 1 << first != 0) != (bits != 0) {
+            let marked = heap.first_level.load(Ordering::Relaxed) & 1 << first != 0;
+            if marked != (bits != 0) || bits >> SECOND_LEVELS != 0 {
                 return Err(wrong("the heap", "a first level that disagrees with its lists", "agreement"));
             }
             for second in 0..SECOND_LEVELS {
@@ -391,7 +432,20 @@ impl Reached<'_> {
             if index >= used || self.nodes.contains(&index) || !free.insert(index) {
                 return Err(wrong("the free nodes", format_args!("node {index}"), "free nodes, each once"));
             }
-            next = self.arena.node(index)?.link.load(Ordering::Relaxed);
+            let node = self.arena.node(index)?;
+            if node.head.identity.load(Ordering::Relaxed) as u8 != 0 {
+                return Err(wrong(
+                    "the free nodes",
+                    format_args!("node {index}, which is one"),
+                    "free nodes",
+                ));
+            }
+            next = node.link.load(Ordering::Relaxed);
+        }
+        for index in used..self.arena.room::<Node>() {
+            if self.arena.node(index)?.head.identity.load(Ordering::Relaxed) as u8 != 0 {
+                return Err(wrong("the nodes", format_args!("node {index}, of {used} used ones"), "none"));
+            }
         }
         if free.len() + self.nodes.len() != used as usize {
             let found = format!("{} free and {} used of {used}", free.len(), self.nodes.len());

@@ -117,6 +117,20 @@ impl Raw {
         }
     }
 
+    /// Whether the tag says nothing of declarations that none can say.
+    pub(crate) fn is_declared_as_it_may_be(self) -> bool {
+        let (kind, flags) = (self.tag & 0xff, self.tag & !0xff);
+        let otherwise = flags >> OTHERWISE;
+        let names_one = |code: u64| Kind::of(code as u8).is_some_and(|other| other != Kind::Null);
+        match flags & ((1 << OTHERWISE) - 1) {
+            0 | DECLARED => otherwise == 0,
+            both if both == DECLARED | OPTIONAL => {
+                otherwise <= 0xff && names_one(otherwise) && (kind == Kind::Null as u64 || kind == otherwise)
+            }
+            _ => false,
+        }
+    }
+
     /// The same value in a slot of which `old` says what is declared.
     fn in_place_of(self, old: Raw) -> Raw {
         Raw { tag: self.tag & 0xff | old.tag & !0xff, payload: self.payload }

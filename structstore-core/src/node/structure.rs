@@ -4,6 +4,8 @@
 //! offset 0 is a tombstone. A field chunk is a block of fields whose last 48 bytes begin with the next chunk's
 //! offset.
 
+use std::collections::{HashMap, HashSet};
+
 use super::{Child, Copied, Raw, capacity, copy_bytes, write_bytes};
 use crate::arena::Arena;
 use crate::arena::block::BlockKind;
@@ -482,48 +484,98 @@ pub(crate) fn name_block(field: &Field) -> Option<u64> {
         .then(|| field.name[0].load(Ordering::Relaxed))
 }
 
-/// Verifies index, order and free list of a struct; returns its fields.
-pub(crate) fn check<'a>(arena: &'a Arena, node: &Node) -> Result<Vec<Found<'a>>> {
+/// Verifies index, order and free list of a struct whose fields lie in these chunks; returns its fields with their names.
+/// Takes time in proportion to the struct, whatever its index holds.
+pub(crate) fn check<'a>(
+    arena: &'a Arena,
+    node: &Node,
+    chunks: &[(u64, u64)],
+) -> Result<Vec<(String, Found<'a>)>> {
     let broken = |found: String, expected| Error::corrupt("a struct", found, expected);
-    let mut previous = 0;
-    let mut all = Vec::new();
+    let mut unused: HashSet<u64> = chunks
+        .iter()
+        .flat_map(|(block, fields)| (0..*fields).map(|at| block.wrapping_add(at.wrapping_mul(FIELD))))
+        .collect();
+    let (mut all, mut hashes, mut names, mut previous) = (Vec::new(), HashMap::new(), HashSet::new(), 0);
     for found in fields(arena, node) {
         let found = found?;
+        if !unused.remove(&found.offset) {
+            return Err(broken(
+                format!("a field at {:#x}", found.offset),
+                "fields within its chunks, each once",
+            ));
+        }
         if found.field.previous.load(Ordering::Relaxed) != previous {
             return Err(broken("a field whose links disagree".to_owned(), "fields linked both ways"));
         }
         let name = name(arena, found.field)?;
         let key = Key::new(&name);
         key.check()?;
-        if find(arena, node, &key)?.is_none_or(|indexed| indexed.offset != found.offset) {
-            return Err(broken(format!("the field {name:?} outside the index"), "every field in the index"));
+        // Bytes behind the end of a short name are part of what is compared.
+        if found.field.hash.load(Ordering::Relaxed) != key.hash() || !has_name(arena, found.field, &key)? {
+            return Err(broken(format!("the field {name:?} with another hash"), "that of its name"));
         }
+        if !names.insert(name.clone()) {
+            return Err(broken(format!("the field {name:?} twice"), "fields of different names"));
+        }
+        hashes.insert(found.offset, key.hash());
         previous = found.offset;
-        all.push(found);
+        all.push((name, found));
     }
     if load(node, LAST) != previous {
         return Err(broken("another last field".to_owned(), "the last field of the order"));
     }
-    let words = index(arena, node)?.iter().map(|word| word.load(Ordering::Relaxed));
-    let filled = words.clone().filter(|word| *word != 0).count() as u64;
-    let used = words.filter(|word| word & OFFSET != 0).count() as u64;
-    if filled != load(node, FILLED) || used != count(node) {
-        return Err(broken(format!("{used} entries, {filled} with tombstones"), "as many as counted"));
-    }
-    let mut room = 0;
-    for chunk in chunks(arena, node) {
-        room += chunk?.1;
-    }
-    let mut free = 0;
+    check_index(index(arena, node)?, hashes, load(node, FILLED))?;
     let mut offset = load(node, FREE);
-    while offset != 0 && free <= room {
+    while offset != 0 {
+        if !unused.remove(&offset) {
+            return Err(broken(
+                format!("a free field at {offset:#x}"),
+                "free fields within its chunks, each once",
+            ));
+        }
         offset = arena.at::<Field>(offset)?.next.load(Ordering::Relaxed);
-        free += 1;
     }
-    if free + count(node) != room {
-        return Err(broken(format!("{free} free fields of {room}"), "every field either free or in order"));
+    match unused.len() {
+        0 => Ok(all),
+        lost => Err(broken(format!("{lost} fields that are lost"), "every field either free or in order")),
     }
-    Ok(all)
+}
+
+/// Verifies that the fields, given by offset with the hashes of their names, are found, and nothing else.
+fn check_index(index: &[AtomicU64], mut hashes: HashMap<u64, u64>, counted: u64) -> Result<()> {
+    let broken = |found: String, expected| Error::corrupt("the index of a struct", found, expected);
+    let words: Vec<u64> = index.iter().map(|word| word.load(Ordering::Relaxed)).collect();
+    let filled = words.iter().filter(|word| **word != 0).count() as u64;
+    if filled != counted {
+        return Err(broken(format!("{filled} entries"), "as many as counted"));
+    }
+    // How many places before each one are filled without a gap. The index is a ring: a second round knows all of it.
+    let mut run = 0;
+    let mut runs = vec![0; words.len()];
+    for (at, word) in words.iter().enumerate().chain(words.iter().enumerate()) {
+        if let Some(before) = runs.get_mut(at) {
+            *before = run;
+        }
+        run = if *word == 0 { 0 } else { words.len().min(run + 1) };
+    }
+    let mask = words.len().wrapping_sub(1);
+    for ((at, word), run) in words.iter().enumerate().zip(runs) {
+        let offset = (word & OFFSET).wrapping_mul(FIELD);
+        if offset == 0 {
+            continue;
+        }
+        let hash = hashes.remove(&offset).filter(|hash| *word == entry(*hash, offset));
+        let hash =
+            hash.ok_or_else(|| broken(format!("the entry {word:#x}"), "one of a field, and the only one"))?;
+        if at.wrapping_sub(hash as usize) & mask > run {
+            return Err(broken("an entry behind a gap".to_owned(), "one where it is looked for"));
+        }
+    }
+    match hashes.len() {
+        0 => Ok(()),
+        missing => Err(broken(format!("no entries of {missing} fields"), "every field in the index")),
+    }
 }
 
 /// The next part to free of a struct that is being freed: its children and long names, its chunks, its index.

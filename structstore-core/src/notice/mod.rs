@@ -18,6 +18,7 @@
 #[cfg(all(test, loom))]
 mod model;
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::error::{BoxedResult as Result, Error};
@@ -133,22 +134,53 @@ pub(crate) trait Notices: Space {
 pub(crate) fn mark<S: Space>(space: &S, index: u32) -> Result<()> {
     climb(space, index, |at, head| {
         head.notice.watch.fetch_or(if at == index { WATCHED } else { BELOW }, Ordering::AcqRel);
+        true
     })
 }
 
-/// Takes the marks off a node and those above it that none of the watched nodes explains.
-pub(crate) fn unmark<S: Notices>(space: &S, index: u32) -> Result<()> {
-    climb(space, index, |at, head| {
-        let mut kept = !(WATCHED | BELOW);
-        space.watched(|other| {
-            if other == at {
-                kept |= WATCHED;
-            } else if is_below(space, other, at).unwrap_or(true) {
-                kept |= BELOW;
+/// Takes the marks off some nodes and those above them that none of the watched nodes explains. Each node is looked at once,
+/// however many watchers there are below it.
+pub(crate) fn unmark<S: Notices>(space: &S, indices: &[u32]) {
+    // In the order in which they were found, which is the same in every run of a model.
+    let (mut places, mut found) = (HashMap::new(), Vec::new());
+    for index in indices {
+        // Above a node that is gone there is nothing to be found; its marks cost whoever has it next a look.
+        let _ = climb(space, *index, |at, _| {
+            let new = !places.contains_key(&at);
+            if new {
+                places.insert(at, found.len());
+                found.push((at, 0));
             }
+            new
         });
-        head.notice.watch.fetch_and(kept, Ordering::AcqRel);
-    })
+    }
+    space.watched(|other| {
+        let _ = climb(space, other, |at, _| {
+            let mark = if at == other { WATCHED } else { BELOW };
+            match places.get(&at).and_then(|place| found.get_mut(*place)) {
+                // Somebody else was here, and has gone on from here.
+                Some((_, kept)) if *kept & mark != 0 => return false,
+                Some((_, kept)) => *kept |= mark,
+                None => {}
+            }
+            true
+        });
+    });
+    for (at, kept) in found {
+        if let Ok(head) = space.head(at) {
+            head.notice.watch.fetch_and(!(WATCHED | BELOW) | kept, Ordering::AcqRel);
+        }
+    }
+}
+
+/// Whether all nodes above a watched one are marked.
+pub(crate) fn is_announced<S: Space>(space: &S, index: u32) -> Result<bool> {
+    let mut announced = true;
+    climb(space, index, |at, head| {
+        announced &= at == index || head.notice.watch.load(Ordering::Acquire) & BELOW != 0;
+        announced
+    })?;
+    Ok(announced)
 }
 
 /// How many nodes are remembered until the lock is released; who watches one beyond that is woken before.
@@ -200,16 +232,14 @@ impl<S: Notices> Concerned<'_, S> {
                 self.add(at);
                 top = Some(at);
             }
+            true
         })?;
         if let Some(top) = top {
             let change = if mode == Mode::Tree { ANYWHERE } else { 1 };
             changed.notice.changed.fetch_add(change, Ordering::Release);
-            let mut reached = false;
             climb(space, index, |at, head| {
-                if !reached {
-                    head.notice.below.fetch_add(1, Ordering::Release);
-                }
-                reached |= at == top;
+                head.notice.below.fetch_add(1, Ordering::Release);
+                at != top
             })?;
         }
         if mode == Mode::Tree && changed.notice.watch.load(Ordering::Relaxed) & BELOW != 0 {
@@ -251,12 +281,14 @@ fn wake<S: Space>(space: &S, node: u32) {
     }
 }
 
-/// Visits a node and those above it.
-fn climb<S: Space>(space: &S, index: u32, mut visit: impl FnMut(u32, &NodeHead)) -> Result<()> {
+/// Visits a node and those above it, for as long as `visit` wants to go on.
+fn climb<S: Space>(space: &S, index: u32, mut visit: impl FnMut(u32, &NodeHead) -> bool) -> Result<()> {
     let mut at = index;
     for _ in 0..=MAX_DEPTH {
         let head = space.head(at)?;
-        visit(at, head);
+        if !visit(at, head) {
+            return Ok(());
+        }
         match head.parent.load(Ordering::Acquire).checked_sub(1) {
             None => return Ok(()),
             Some(parent) => at = u32::try_from(parent).unwrap_or(u32::MAX),

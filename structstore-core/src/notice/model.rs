@@ -152,7 +152,7 @@ fn a_watcher_that_goes_leaves_the_marks_of_another() {
         let writer = thread::spawn(move || other.change(1, A, Mode::Node));
         tree.watch(0, ROOT);
         tree.watched[1].store(0, Ordering::Release);
-        unmark(&*tree, A).unwrap();
+        unmark(&*tree, &[A]);
         tree.be_told_until(0, ROOT, &[A], 1);
         writer.join().unwrap();
     });

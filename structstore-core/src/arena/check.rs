@@ -1,0 +1,166 @@
+//! Verifying what threads and processes have left in an arena: the header, participants, seats, and the locks of nodes.
+
+use std::thread;
+use std::time::Duration;
+
+use super::layout::{Node, Participant, Record, Seat};
+use super::recovery::{HELD, HELD_BELOW};
+use super::{Arena, chunk_records};
+use crate::error::{BoxedResult as Result, Error};
+use crate::lock::{MAX_SEATS, SeatLine, explains, is_free_but_held, owner_seat};
+use crate::segment::RESERVATION;
+use crate::sync::{AtomicU64, Ordering};
+
+/// How often a word is looked at that names an owner who does not say so, and how long to pause in between: somebody may be
+/// taking it, giving it back and taking it again.
+const LOOKS: usize = 50;
+const PAUSE: Duration = Duration::from_micros(200);
+
+fn load(word: &AtomicU64) -> u64 {
+    word.load(Ordering::Acquire)
+}
+
+impl Arena {
+    /// Verifies all that there is of one whole arena. The caller holds its root, and the heap lock; or finds out by itself
+    /// whether anything was changed meanwhile.
+    pub(crate) fn check_holders(&self) -> Result<()> {
+        self.check_header()?;
+        self.check_participants()?;
+        self.check_seats()?;
+        self.check_words()
+    }
+
+    fn check_header(&self) -> Result<()> {
+        let header = self.header();
+        let (committed, max, end) = (load(&header.committed), load(&header.max_size), load(&header.heap.end));
+        if committed > max || max > RESERVATION || end >= committed {
+            let found = format!("the end of the heap at {end}, {committed} bytes, at most {max}");
+            return Err(Error::corrupt("the header", found, "one no larger than the next"));
+        }
+        let undo = load(&header.heap.undo_count);
+        if undo != 0 {
+            return Err(Error::corrupt("the heap", format_args!("{undo} words to be restored"), "none"));
+        }
+        Ok(())
+    }
+
+    fn check_participants(&self) -> Result<()> {
+        let used = self.used::<Participant>();
+        for (index, participant) in self.records::<Participant>() {
+            let state = load(&participant.state);
+            if state > u64::from(index < used) {
+                let place = format!("participant {index}");
+                return Err(Error::corrupt(
+                    place,
+                    format_args!("the state {state}"),
+                    "0, or 1 if it is attached",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_seats(&self) -> Result<()> {
+        let (used, lines) = (self.used::<Seat>(), self.used::<SeatLine>());
+        if used != lines {
+            return Err(Error::corrupt(
+                "the seats",
+                format_args!("{used} of them, {lines} with locks"),
+                "one each",
+            ));
+        }
+        // The operation of this thread's own transaction may be under way.
+        let own = self.own_seats();
+        let transaction = self.transaction().map(|(seat, _)| seat.own.index);
+        for (index, seat) in self.records::<Seat>() {
+            let broken = |found, expected| Err(Error::corrupt(format_args!("seat {index}"), found, expected));
+            let line = self.record::<SeatLine>(index)?;
+            let participant = load(&seat.participant);
+            if participant != 0 && index >= used {
+                return broken("a thread in it", "nobody, for it was never used");
+            }
+            if !self.is_of_attached(participant) {
+                return broken("a thread of a process that is gone", "one of an attached process");
+            }
+            if !line.covers() {
+                return broken("locks that it does not count", "all of them counted");
+            }
+            if line.any_of_all() && (participant == 0 || !self.is_marked(index)) {
+                return broken("locks of nobody", "none, or the mark of somebody who has it");
+            }
+            if participant != 0 && load(&seat.journal) == 0 && !self.is_marked(index) {
+                return broken("a thread without its mark", "a mark");
+            }
+            // What others build aside is not their own yet. Everything else they do under locks, and this one holds the root.
+            let building = [&seat.pending_blocks, &seat.pending_nodes];
+            let changing = [&seat.phase, &seat.log_count, &seat.log_block, &seat.cursor, &seat.doomed];
+            let busy = |words: &[&AtomicU64]| words.iter().any(|word| load(word) != 0);
+            let others = participant != 0 && !own.contains(&index);
+            if transaction != Some(index) && (busy(&changing) || !others && busy(&building)) {
+                return broken("an operation under way", "none");
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the participant of a seat, if the seat has any, is attached.
+    fn is_of_attached(&self, participant: u64) -> bool {
+        let Some(index) = participant.checked_sub(1) else { return true };
+        let record = u32::try_from(index).ok().and_then(|index| self.record::<Participant>(index).ok());
+        record.is_some_and(|record| load(&record.state) != 0)
+    }
+
+    /// Whether lockers are told to look at a seat.
+    fn is_marked(&self, seat: u32) -> bool {
+        let bits = self.header().claimed.get(seat as usize / 64).map_or(0, load);
+        bits & 1 << (seat % 64) != 0
+    }
+
+    fn check_words(&self) -> Result<()> {
+        for (index, node) in self.records::<Node>() {
+            let broken =
+                |found: String, expected| Err(Error::corrupt(format_args!("node {index}"), found, expected));
+            let word = &node.head.word;
+            if is_free_but_held(load(word)) {
+                return broken("a lock of nobody's".to_owned(), "an owner, or no lock");
+            }
+            if let Some(seat) = owner_seat(load(word))
+                && !self.owns(seat, index, word)
+            {
+                return broken(format!("the lock of seat {seat}"), "one that the seat has");
+            }
+            let recovered = load(&node.recovered);
+            if recovered > HELD | HELD_BELOW {
+                return broken(format!("the mark {recovered:#x} of a death"), "one that there is");
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the owner of a word says so itself, or the word has another one meanwhile.
+    fn owns(&self, seat: u32, node: u32, word: &AtomicU64) -> bool {
+        (0..LOOKS).any(|look| {
+            if look != 0 {
+                thread::sleep(PAUSE);
+            }
+            let said = |line: &SeatLine| line.all().iter().any(|hold| explains(load(hold), node));
+            owner_seat(load(word)) != Some(seat)
+                || (seat as usize) < MAX_SEATS && self.record::<SeatLine>(seat).is_ok_and(said)
+        })
+    }
+
+    /// All records of a table, whether they were ever used or not.
+    fn records<'a, T: Record + 'a>(&'a self) -> impl Iterator<Item = (u32, &'a T)> {
+        (0..self.room::<T>()).map_while(|index| Some((index, self.record(index).ok()?)))
+    }
+
+    /// How many records a table has, used or not.
+    pub(crate) fn room<T: Record>(&self) -> u32 {
+        let chunks = self.header().tables[T::TABLE as usize].chunks.iter().enumerate();
+        let room: u64 = chunks
+            .take_while(|(_, offset)| load(offset) != 0)
+            .map(|(chunk, _)| chunk_records::<T>(chunk))
+            .sum();
+        u32::try_from(room).unwrap_or(u32::MAX)
+    }
+}
