@@ -599,7 +599,7 @@ fn load(backing: Backing, liveness: Liveness, options: &Options) -> Result<Arc<A
 /// Whether a file is to become a new arena, as opposed to holding one. An error if it holds anything else.
 pub(crate) fn examine(file: &File, place: &Place) -> Result<bool> {
     let io = |source| place.io("read", source, String::new());
-    let mut start = [0; 32];
+    let mut start = [0; 56];
     let mut read = 0;
     while read < start.len() {
         match file.read_at(&mut start[read..], read as u64).map_err(io)? {
@@ -607,9 +607,12 @@ pub(crate) fn examine(file: &File, place: &Place) -> Result<bool> {
             more => read += more,
         }
     }
-    let (words, _) = start.as_chunks::<8>();
-    let [magic, version, layout, ready] = [0, 1, 2, 3].map(|at| u64::from_le_bytes(words[at]));
-    if start == [0; 32] {
+    let mut words = [0; 7];
+    for (word, bytes) in words.iter_mut().zip(start.as_chunks::<8>().0) {
+        *word = u64::from_le_bytes(*bytes);
+    }
+    let [magic, version, layout, ready, _, _, root] = words;
+    if start == [0; 56] {
         // Empty, or given memory by a creator that died before it wrote anything.
         return match is_zero(file).map_err(io)? {
             true => Ok(true),
@@ -621,7 +624,14 @@ pub(crate) fn examine(file: &File, place: &Place) -> Result<bool> {
         return Err(mismatch(place, "its magic", found, "STRUCTST"));
     }
     if ready != READY {
-        return Ok(true);
+        // Nobody puts anything into a store before it is ready.
+        return match (ready, root) {
+            (0, 0) => Ok(true),
+            _ => {
+                Err(Error::corrupt("the header", "a store that is in use but not ready", "one that is ready")
+                    .into())
+            }
+        };
     }
     if version != FORMAT_VERSION {
         return Err(mismatch(place, "its format version", version.to_string(), &FORMAT_VERSION.to_string()));

@@ -168,17 +168,45 @@ fn a_store_with_somebody_attached_is_not_laid_anew() {
     /// Where the header says that it is ready.
     const READY: u64 = 24;
     let name = SegmentName::new("not_ready");
-    let store = StructStoreShared::open(&name).unwrap();
+    let store = StructStoreShared::options().cleanup(Cleanup::Never).open(&name).unwrap();
     store.set("num", 5).unwrap();
-    let segment = fs::File::options().write(true).open(name.path()).unwrap();
+    let segment = fs::File::options().read(true).write(true).open(name.path()).unwrap();
     segment.write_all_at(&0_u64.to_le_bytes(), READY).unwrap();
+    // As one without anything in it would be.
+    let root = store_root(&segment, 0);
     // By another process, for this one has it open already.
     let other = env!("CARGO_BIN_EXE_peer");
     let outcome = std::process::Command::new(other).args([&*name, "put"]).output().unwrap();
     let said = String::from_utf8_lossy(&outcome.stderr);
     assert!(!outcome.status.success() && said.contains("not ready"), "{said}");
+    store_root(&segment, root);
     assert_eq!(store.get::<i32>("num").unwrap(), 5);
     store.check().unwrap();
+    // Nor is it when nobody is attached, as long as there is anything in it.
+    store.close().unwrap();
+    for ready in [0, 2, u64::MAX] {
+        segment.write_all_at(&ready.to_le_bytes(), READY).unwrap();
+        for options in ways() {
+            let refused = open(options, name.as_str().as_ref());
+            assert!(matches!(refused, Err(Error::Corrupt { .. })), "{refused:?}");
+        }
+    }
+    // And a store that has lost its root is not given an empty one.
     segment.write_all_at(&1_u64.to_le_bytes(), READY).unwrap();
+    store_root(&segment, 0);
+    for options in ways() {
+        let refused = open(options, name.as_str().as_ref());
+        assert!(matches!(refused, Err(Error::Corrupt { .. } | Error::NotReady { .. })), "{refused:?}");
+    }
+    store_root(&segment, root);
     assert!(std::process::Command::new(other).args([&*name, "put"]).status().unwrap().success());
+}
+
+/// Writes another name of a root into a header. Returns what there was.
+fn store_root(segment: &fs::File, root: u64) -> u64 {
+    const ROOT: u64 = 48;
+    let mut before = [0; 8];
+    segment.read_exact_at(&mut before, ROOT).unwrap();
+    segment.write_all_at(&root.to_le_bytes(), ROOT).unwrap();
+    u64::from_le_bytes(before)
 }

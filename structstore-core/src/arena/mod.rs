@@ -100,10 +100,9 @@ impl Arena {
         let max_size = max_size.max(size).min(segment.reserved());
         segment.commit(0, size)?;
         let header = segment.at::<Header>(0)?;
-        // Backwards: with its magic, and not ready, it is what somebody left who was creating it.
+        // But for the magic: with that, and not ready, it is what somebody left who was creating it.
         let words = segment.slice::<AtomicU64>(0, (size_of::<Header>() / 8) as u64)?;
-        header.ready.store(0, Ordering::Release);
-        words.iter().rev().for_each(|word| word.store(0, Ordering::Release));
+        words.iter().skip(1).for_each(|word| word.store(0, Ordering::Relaxed));
         header.magic.store(layout::MAGIC, Ordering::Relaxed);
         header.version.store(layout::FORMAT_VERSION, Ordering::Relaxed);
         header.fingerprint.store(layout::fingerprint(), Ordering::Relaxed);
