@@ -2,6 +2,7 @@
 
 mod peer;
 
+use std::os::unix::fs::FileExt;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -199,5 +200,32 @@ fn a_participant_in_another_pid_namespace_is_buried() {
     assert!(matches!(counters.write_timeout(Duration::from_millis(100)), Err(Error::LockTimeout { .. })));
     peer.kill();
     assert!(counters.write_timeout(LIMIT).unwrap().recovered());
+    store.check().unwrap();
+}
+
+/// A damaged or recycled record names some process that lives and knows nothing of the store.
+#[test]
+fn a_process_that_has_not_mapped_the_segment_is_no_participant() {
+    let name = SegmentName::new("stranger");
+    let store = counters(&name);
+    let mut peer = Peer::start(&name, &["die holding", "counters", "0"]).ready();
+    let stranger = Peer::spawn(Command::new("sleep").arg("100"));
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", stranger.id())).unwrap();
+    let started: u64 = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(19).unwrap().parse().unwrap();
+    // The table of participants begins where the header says; the peer is the second of them.
+    const TABLE: u64 = 14 * 8;
+    let file = std::fs::File::options().read(true).write(true).open(name.path()).unwrap();
+    let word = |at: u64| {
+        let mut word = [0; 8];
+        file.read_exact_at(&mut word, at).unwrap();
+        u64::from_le_bytes(word)
+    };
+    let record = word(TABLE) + 64;
+    assert_eq!(word(record + 8), u64::from(peer.id()));
+    peer.kill();
+    for (at, value) in [(8, u64::from(stranger.id())), (16, started)] {
+        file.write_all_at(&value.to_le_bytes(), record + at).unwrap();
+    }
+    assert!(store.at("counters").unwrap().write_timeout(LIMIT).unwrap().recovered());
     store.check().unwrap();
 }

@@ -82,8 +82,8 @@ impl Fork {
             && let Ok(record) = arena.record::<Participant>(participant)
         {
             let pid = u64::from(std::process::id());
-            record.start.store(super::process_start(pid).unwrap_or(0), Ordering::Release);
-            record.namespace.store(super::pid_namespace(), Ordering::Release);
+            record.start.store(super::process::start(pid).unwrap_or(0), Ordering::Release);
+            record.namespace.store(super::process::namespace(), Ordering::Release);
             record.pid.store(pid, Ordering::Release);
         }
     }

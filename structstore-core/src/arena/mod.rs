@@ -9,6 +9,7 @@ mod check;
 mod heap;
 mod heir;
 pub(crate) mod layout;
+mod process;
 mod recovery;
 mod rest;
 mod seats;
@@ -31,6 +32,7 @@ use crate::segment::{Access, Backing, Liveness, MIN_SIZE, PARTICIPANTS, RESERVAT
 use crate::sync::{AtomicU64, Ordering};
 use crate::view::Lease;
 use layout::{CHUNKS, CLAIMED, Header, Node, Participant, Record, Seat, TableId};
+use process::MappedFile;
 
 /// The leases of this process, by block.
 pub(crate) type Leases = HashMap<u64, Weak<Lease>, rapidhash::fast::GlobalState>;
@@ -45,6 +47,8 @@ pub(crate) struct Arena {
     forks: AtomicU32,
     participant: AtomicU32,
     liveness: Option<Liveness>,
+    /// What the segment is called in tables of mappings.
+    mapped: OnceLock<Option<MappedFile>>,
     /// The participants whose remains this process repairs.
     repairing: Mutex<HashSet<u32>>,
     /// How many open `StructStoreShared`s of this process lead here.
@@ -123,6 +127,7 @@ impl Arena {
             forks: AtomicU32::new(0),
             participant: AtomicU32::new(0),
             liveness,
+            mapped: OnceLock::new(),
             repairing: Mutex::default(),
             openings: AtomicUsize::new(0),
             claimed: Box::new([const { LocalCounter::new(0) }; CLAIMED]),
@@ -324,8 +329,8 @@ impl Arena {
         let record = self.record::<Participant>(index)?;
         let pid = u64::from(std::process::id());
         section.set(&record.pid, pid)?;
-        section.set(&record.start, process_start(pid).unwrap_or(0))?;
-        section.set(&record.namespace, pid_namespace())?;
+        section.set(&record.start, process::start(pid).unwrap_or(0))?;
+        section.set(&record.namespace, process::namespace())?;
         // Last, so that the pid of a participant is its own.
         section.set(&record.state, 1)?;
         section.commit();
@@ -428,23 +433,6 @@ fn locate<T: Record>(index: u32) -> (usize, u64) {
 /// How many records a chunk has.
 fn chunk_records<T: Record>(chunk: usize) -> u64 {
     if chunk == 0 { T::FIRST } else { T::FIRST << (chunk.min(CHUNKS) - 1) }
-}
-
-/// When a process started, in clock ticks since boot, if it lives: fields 22 and 3 of proc(5)'s stat.
-fn process_start(pid: u64) -> Option<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
-    match fields.next()? {
-        // Ended, and not yet waited for by its parent.
-        "Z" | "X" => None,
-        _ => fields.nth(18)?.parse().ok(),
-    }
-}
-
-/// The inode of this process's PID namespace.
-fn pid_namespace() -> u64 {
-    use std::os::unix::fs::MetadataExt;
-    std::fs::metadata("/proc/self/ns/pid").map_or(0, |found| found.ino())
 }
 
 #[cfg(test)]

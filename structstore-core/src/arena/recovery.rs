@@ -1,9 +1,10 @@
 //! Repairing what participants that died have left.
 //!
 //! A participant is dead if its lock byte can be had. (Unless a process of its pid and start time lives in this PID
-//! namespace: daemons close all their descriptors, and with them the byte.) Who has the byte is the only process to
-//! repair, for as long as it lives; within a process a set of participants under repair excludes other threads, to whom
-//! the kernel would grant the byte as well, and this one, when it comes across the same remains while it repairs.
+//! namespace, and has the segment mapped: daemons close all their descriptors, and with them the byte.) Who has the byte
+//! is the only process to repair, for as long as it lives; within a process a set of participants under repair excludes
+//! other threads, to whom the kernel would grant the byte as well, and this one, when it comes across the same remains
+//! while it repairs.
 //!
 //! The order: the heap, since everything else needs it; the seats' operations, undone or finished, under the locks that
 //! the dead seats still hold; then these locks; leases and watchers; seats; last of all the participant itself. Each step leaves its
@@ -14,6 +15,7 @@ use std::sync::atomic::Ordering as LocalOrdering;
 
 use super::heap::participant_owner;
 use super::layout::{Participant, Seat};
+use super::process::{self, MappedFile};
 use super::{Arena, HeapGuard};
 use crate::error::{BoxedResult as Result, Error};
 use crate::journal;
@@ -140,17 +142,24 @@ impl Arena {
 
     /// Whether a participant is attached and its process alive.
     pub(crate) fn is_alive(&self, participant: u32) -> bool {
-        let claimed = || self.liveness.as_ref().is_none_or(|liveness| liveness.is_claimed(participant));
-        self.lives_on(participant) || claimed()
+        let claimed = self.liveness.as_ref().is_none_or(|liveness| liveness.is_claimed(participant));
+        claimed || self.lives_on(participant)
     }
 
-    /// Whether a participant whose byte is free is alive nevertheless.
+    /// Whether a participant whose byte is free is alive nevertheless: its record says which process it is, and that has the
+    /// segment mapped, or may not be looked into.
     pub(crate) fn lives_on(&self, participant: u32) -> bool {
         let Ok(record) = self.record::<Participant>(participant) else { return false };
         let load = |word: &AtomicU64| word.load(Ordering::Acquire);
         load(&record.state) != 0
-            && load(&record.namespace) == super::pid_namespace()
-            && super::process_start(load(&record.pid)).is_some_and(|start| start == load(&record.start))
+            && load(&record.namespace) == process::namespace()
+            && process::start(load(&record.pid)).is_some_and(|start| start == load(&record.start))
+            && self.is_mapped_by(load(&record.pid))
+    }
+
+    fn is_mapped_by(&self, pid: u64) -> bool {
+        let mapped = || MappedFile::at(std::ptr::from_ref(self.header()) as u64);
+        self.mapped.get_or_init(mapped).as_ref().is_none_or(|file| file.is_mapped_by(pid))
     }
 
     /// Repairs the remains of a participant whose byte this process has. Returns whether there were any.

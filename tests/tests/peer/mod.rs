@@ -39,6 +39,10 @@ impl Peer {
         writeln!(self.0.stdin.as_ref().unwrap(), "{line}").unwrap();
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
+    }
+
     /// Kills it, without any chance to clean up, and returns at once.
     pub(crate) fn kill(&mut self) {
         self.0.kill().unwrap();
