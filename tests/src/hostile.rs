@@ -7,9 +7,10 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::panic::{self, AssertUnwindSafe};
-use std::time::Duration;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
-use structstore::{ArrayValue, Item, List, Result, Struct, StructStore, StructStoreShared, Value};
+use structstore::{ArrayValue, Cleanup, Item, List, Result, Struct, StructStore, StructStoreShared, Value};
 
 /// How long one image may take, in seconds. Where nobody can have the root's lock, each operation waits some hundredths of a
 /// second until it believes that, and on a machine with other things to do all of them have taken five seconds.
@@ -71,6 +72,31 @@ pub fn try_image(image: &[u8]) -> io::Result<Option<Failure>> {
             })
         }
     }
+}
+
+/// Does everything to a store until the end, while others do what they like to it. Returns how often.
+///
+/// # Panics
+///
+/// If anything does. Something that takes too long, or too much memory, ends the process.
+pub fn live_with(path: &Path, end: Instant) -> u64 {
+    let options = StructStoreShared::options().file(true).create(false).timeout(PATIENCE);
+    let options = options.cleanup(Cleanup::Never);
+    let mut rounds = 0;
+    while Instant::now() < end {
+        limit();
+        rounds += 1;
+        for access in [options.clone(), options.clone().read_only(true), options.clone().observer()] {
+            if let Ok(store) = access.open(path) {
+                inspect(&store);
+                read(&store);
+                write(&store);
+                let _ = store.check();
+                let _ = store.close();
+            }
+        }
+    }
+    rounds
 }
 
 fn limit() {

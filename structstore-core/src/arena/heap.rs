@@ -94,8 +94,13 @@ impl<'a> HeapGuard<'a> {
                 let slept = Wait::BRIEF.sleep(&heap.lock, seen, || (), || arena.suspect_heap_owner(seen));
                 match slept {
                     Ok(()) => strange = 0,
-                    // Whoever of this process has just taken it may not have said so yet.
-                    Err(error) if strange == STRANGE => return Err(error),
+                    // Whoever has just taken it may not have said so yet. Once is enough for all.
+                    Err(error)
+                        if strange == STRANGE || arena.stuck.load(LocalOrdering::Relaxed) == seen >> 1 =>
+                    {
+                        arena.stuck.store(seen >> 1, LocalOrdering::Relaxed);
+                        return Err(error);
+                    }
                     Err(_) => strange += 1,
                 }
             } else if heap
@@ -106,7 +111,8 @@ impl<'a> HeapGuard<'a> {
                 break;
             }
         }
-        arena.in_heap.store(owner, LocalOrdering::Relaxed);
+        // Release: after the lock.
+        heap.entered.store(owner, Ordering::Release);
         Ok(HeapGuard { arena, heap })
     }
 
@@ -120,7 +126,7 @@ impl<'a> HeapGuard<'a> {
 impl Drop for HeapGuard<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.arena.in_heap.store(0, LocalOrdering::Relaxed);
+        self.heap.entered.store(0, Ordering::Relaxed);
         if self.heap.lock.swap(0, Ordering::Release) & WAITERS != 0 {
             futex_wake(&self.heap.lock);
         }
@@ -399,6 +405,9 @@ impl<'g> Section<'g> {
         segment.trust(committed)?;
         let max = header.max_size.load(Ordering::Relaxed);
         let end = self.heap.end.load(Ordering::Relaxed);
+        if end >= committed {
+            return Err(broken(end, "the end of the heap", "an end within the segment"));
+        }
         // One size class more than asked for, since the search rounds up.
         let slack = if units < SECOND_LEVELS as u64 { 0 } else { 1 << (units.ilog2() - 4) };
         let bytes = (units + slack) * UNIT + 2 * HEADER;

@@ -68,7 +68,6 @@ impl Fork {
         arena.id.store(NEXT_ID.fetch_add(1, LocalOrdering::Relaxed), LocalOrdering::Relaxed);
         self._repairing.clear();
         arena.claimed.iter().for_each(|seats| seats.store(0, LocalOrdering::Relaxed));
-        arena.in_heap.store(0, LocalOrdering::Relaxed);
         let heir = self.heir.take();
         let participant = heir.as_ref().map_or(NO_PLACE, |heir| heir.participant);
         arena.participant.store(participant, LocalOrdering::Relaxed);
@@ -97,7 +96,6 @@ impl Fork {
         if heap.lock.load(Ordering::Relaxed) != 0 {
             super::heap::undo(arena, heap);
             heap.lock.store(0, Ordering::Relaxed);
-            arena.in_heap.store(0, LocalOrdering::Relaxed);
         }
         for index in (0..arena.used::<Seat>()).filter(|index| !own.contains(index)) {
             let (Ok(seat), Ok(line)) = (arena.record::<Seat>(index), arena.record::<SeatLine>(index)) else {

@@ -71,6 +71,8 @@ pub(crate) struct Table {
 pub(crate) struct Heap {
     /// Seat + 1 of who is in a heap section, above a WAITERS bit.
     pub(crate) lock: AtomicU64,
+    /// The same, as the owner says it, who writes it second and clears it first.
+    pub(crate) entered: AtomicU64,
     /// Where the first block is.
     pub(crate) start: AtomicU64,
     /// Where the end mark is.

@@ -55,8 +55,8 @@ pub(crate) struct Arena {
     pub(crate) openings: AtomicUsize,
     /// Which seats threads of this process have claimed, one bit each.
     claimed: Box<[LocalCounter; CLAIMED]>,
-    /// Who of this process is in a heap section, as the heap lock says it.
-    in_heap: LocalCounter,
+    /// The heap lock, without its flag, as it was when nobody was found to have it.
+    stuck: LocalCounter,
     /// The blocks that views of this process lease, by offset.
     pub(crate) leases: Mutex<Leases>,
 }
@@ -131,7 +131,7 @@ impl Arena {
             repairing: Mutex::default(),
             openings: AtomicUsize::new(0),
             claimed: Box::new([const { LocalCounter::new(0) }; CLAIMED]),
-            in_heap: LocalCounter::new(0),
+            stuck: LocalCounter::new(0),
             leases: Mutex::default(),
         };
         if arena.writable() {

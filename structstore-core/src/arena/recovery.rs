@@ -11,7 +11,6 @@
 //! remains findable until it is done, and may be done again, so that a repairer may die as well.
 
 use std::ptr;
-use std::sync::atomic::Ordering as LocalOrdering;
 
 use super::heap::participant_owner;
 use super::layout::{Participant, Seat};
@@ -19,7 +18,7 @@ use super::process::{self, MappedFile};
 use super::{Arena, HeapGuard};
 use crate::error::{BoxedResult as Result, Error};
 use crate::journal;
-use crate::lock::{MAX_DEPTH, Mode, SeatLine, bury, hold_index};
+use crate::lock::{MAX_DEPTH, Mode, SeatLine, bury, generation, hold_index, names};
 use crate::segment::{Backing, Liveness, PARTICIPANTS, Place};
 use crate::sync::{AtomicU64, Ordering, futex_wake};
 use crate::value::lease_count;
@@ -55,10 +54,12 @@ impl Arena {
             }
         }
         let holds = self.record::<SeatLine>(seat)?.all();
+        // No hold outlives the node that it names, but for a moment.
         let explains = |hold: &AtomicU64| {
             let named = hold.load(Ordering::Acquire);
-            let names = || self.node(hold_index(named)).is_ok_and(|node| ptr::eq(&node.head.word, word));
-            ptr::eq(hold, word) || named != 0 && names()
+            let Some(node) = self.node(hold_index(named)).ok().filter(|_| named != 0) else { return false };
+            (ptr::eq(hold, word) || ptr::eq(&node.head.word, word))
+                && names(named, generation(node.head.identity.load(Ordering::Acquire)))
         };
         if holds.iter().any(explains) { Ok(()) } else { Err(nobody()) }
     }
@@ -68,15 +69,9 @@ impl Arena {
         let nobody =
             || Error::corrupt("the heap", format_args!("{lock:#x} as the owner of its lock"), "somebody");
         let participant = self.heap_owner(lock).ok_or_else(nobody)?;
-        if participant == self.participant_index() {
-            return if self.in_heap.load(LocalOrdering::Relaxed) >> 1 == lock >> 1 {
-                Ok(())
-            } else {
-                Err(nobody())
-            };
-        }
         self.suspect(participant);
-        if self.is_there(participant) { Ok(()) } else { Err(nobody()) }
+        let entered = self.header().heap.entered.load(Ordering::Acquire);
+        if self.is_there(participant) && entered >> 1 == lock >> 1 { Ok(()) } else { Err(nobody()) }
     }
 
     /// Whether there is such a participant, perhaps on its way in.

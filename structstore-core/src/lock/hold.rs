@@ -108,7 +108,7 @@ pub(crate) struct Published {
 impl Published {
     /// Whether it is a hold on this life of its node.
     pub(crate) fn names(&self, generation: u32) -> bool {
-        (self.hold as u32) >> GENERATION_SHIFT << GENERATION_SHIFT == generation << GENERATION_SHIFT
+        names(self.hold, generation)
     }
 
     /// Whether somebody sleeps until it is released.
@@ -140,6 +140,11 @@ pub(super) fn hold(id: NodeId, mode: Mode) -> u64 {
 #[inline]
 pub(crate) fn index(hold: u64) -> u32 {
     (hold >> INDEX_SHIFT) as u32
+}
+
+/// Whether a hold is one on this life of its node.
+pub(crate) fn names(hold: u64, generation: u32) -> bool {
+    hold as u32 >> GENERATION_SHIFT << GENERATION_SHIFT == generation << GENERATION_SHIFT
 }
 
 /// Whether a hold is an exclusive one of a node.

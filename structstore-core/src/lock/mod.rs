@@ -17,7 +17,7 @@ mod word;
 #[cfg(all(test, loom))]
 pub(crate) mod model;
 
-pub(crate) use hold::{HOLDS, SeatLine, explains, index as hold_index};
+pub(crate) use hold::{HOLDS, SeatLine, explains, index as hold_index, names};
 pub(crate) use optimistic::optimistic;
 pub(crate) use protocol::is_below;
 pub(crate) use protocol::{Locker, Own, bury};
