@@ -52,12 +52,21 @@ pub enum Failure {
 pub fn try_image(image: &[u8]) -> io::Result<Option<Failure>> {
     let file = nix::sys::memfd::memfd_create(c"hostile", nix::sys::memfd::MFdFlags::MFD_CLOEXEC)?;
     File::from(file.try_clone()?).write_all(image)?;
+    in_child(|| operate(file))
+}
+
+/// Runs something in a child, under limits of time and memory.
+///
+/// # Errors
+///
+/// If there can be no child.
+pub(crate) fn in_child(run: impl FnOnce()) -> io::Result<Option<Failure>> {
     // SAFETY: this process has one thread, so that its child may do anything.
     match unsafe { libc::fork() } {
         -1 => Err(io::Error::last_os_error()),
         0 => {
             limit();
-            let tried = panic::catch_unwind(AssertUnwindSafe(|| operate(file)));
+            let tried = panic::catch_unwind(AssertUnwindSafe(run));
             // SAFETY: ends the child, without anything that its parent left to be done.
             unsafe { libc::_exit(if tried.is_ok() { 0 } else { 101 }) }
         }

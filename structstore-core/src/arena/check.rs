@@ -103,8 +103,8 @@ impl Arena {
         Ok(())
     }
 
-    /// Whether the participant of a seat, if the seat has any, is attached.
-    fn is_of_attached(&self, participant: u64) -> bool {
+    /// Whether the participant to whom a record belongs, if it belongs to any, is attached.
+    pub(super) fn is_of_attached(&self, participant: u64) -> bool {
         let Some(index) = participant.checked_sub(1) else { return true };
         let record = u32::try_from(index).ok().and_then(|index| self.record::<Participant>(index).ok());
         record.is_some_and(|record| load(&record.state) != 0)

@@ -91,7 +91,8 @@ impl Arena {
     /// Repairs what all participants that died have left. Returns how many these were.
     pub(crate) fn repair_dead(&self) -> Result<usize> {
         let mut repaired = 0;
-        for participant in 0..self.used::<Participant>().min(PARTICIPANTS) {
+        // All that there is room for, whatever is said of how many there were.
+        for participant in 0..self.room::<Participant>().min(PARTICIPANTS) {
             let record = self.record::<Participant>(participant)?;
             if record.state.load(Ordering::Acquire) != 0 && self.repair_if_dead(participant)? {
                 repaired += 1;
@@ -160,9 +161,8 @@ impl Arena {
     /// Repairs the remains of a participant whose byte this process has. Returns whether there were any.
     pub(super) fn repair(&self, participant: u32) -> Result<bool> {
         self.repair_heap(participant)?;
-        if participant >= self.used::<Participant>()
-            || self.record::<Participant>(participant)?.state.load(Ordering::Acquire) == 0
-        {
+        let record = self.record::<Participant>(participant);
+        if !record.is_ok_and(|record| record.state.load(Ordering::Acquire) != 0) {
             return Ok(false);
         }
         let seats = || (0..self.used::<Seat>()).filter(|seat| self.belongs(*seat, participant));

@@ -119,7 +119,15 @@ impl Arena {
             if leaving != 0 {
                 return Err(Error::corrupt("a watcher", format_args!("the mark {leaving:#x}"), "none"));
             }
-            if record.participant.load(Ordering::Relaxed) != 0 {
+            let participant = record.participant.load(Ordering::Relaxed);
+            if !self.is_of_attached(participant) {
+                return Err(Error::corrupt(
+                    "a watcher",
+                    "one of a process that is gone",
+                    "an attached process",
+                ));
+            }
+            if participant != 0 {
                 count += 1;
                 named.insert(record.node.load(Ordering::Relaxed) as u32);
             }

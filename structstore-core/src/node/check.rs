@@ -153,6 +153,9 @@ impl Reached<'_> {
                         "elements within the block",
                     ));
                 }
+                if !header.is_padded(self.arena, block)? {
+                    return Err(wrong(place, "an element type with something behind it", "its name alone"));
+                }
                 Ok(())
             }
             kind => {

@@ -338,6 +338,16 @@ impl ArrayBlock {
         (8 * (HEADER_WORDS + self.shape.len() + long) as u64).next_multiple_of(64)
     }
 
+    /// Whether nothing stands behind a short name, where [`ArrayBlock::locate`] compares words.
+    pub(crate) fn is_padded(&self, arena: &Arena, payload: u64) -> Result<bool, Box<Error>> {
+        let mut descr = [0; INLINE_DESCR];
+        let Some(target) = descr.get_mut(..self.dtype.descr().len()) else { return Ok(true) };
+        target.copy_from_slice(self.dtype.descr().as_bytes());
+        let words = arena.words(payload, HEADER_WORDS as u64)?;
+        let word = words.last().map(|word| word.load(Ordering::Relaxed));
+        Ok(word == Some(u64::from_le_bytes(descr)))
+    }
+
     /// How large the block's payload is.
     pub(crate) fn size(&self) -> u64 {
         self.data + self.bytes

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, is_unprintable};
 
 /// An element type as NumPy describes it: a type string of the array interface protocol ("<f8", "|b1", `"<M8[us]"`),
 /// or, for structured types, the `descr` literal that the .npy format uses.
@@ -59,7 +59,9 @@ impl DType {
             _ => return Err(invalid()),
         };
         let timed = matches!(kind, 'm' | 'M');
-        let unit_fits = unit.is_empty() || timed && unit.starts_with('[') && unit.ends_with(']');
+        let inner = unit.strip_prefix('[').and_then(|unit| unit.strip_suffix(']'));
+        let unit_fits = unit.is_empty()
+            || timed && inner.is_some_and(|unit| unit.chars().all(|part| part.is_ascii_graphic()));
         if !sizes.contains(&size) || !unit_fits {
             return Err(invalid());
         }
@@ -71,13 +73,14 @@ impl DType {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] if the literal does not begin with a bracket or is too long.
+    /// [`Error::InvalidArgument`] if the literal does not begin with a bracket, has characters that cannot be printed, or is
+    /// too long.
     pub fn structured(descr: &str, itemsize: u32) -> Result<DType> {
-        if !descr.starts_with('[') || descr.len() > MAX_DESCR {
+        if !descr.starts_with('[') || descr.len() > MAX_DESCR || descr.contains(is_unprintable) {
             return Err(Error::InvalidArgument {
                 argument: "dtype",
-                found: descr.chars().take(64).collect(),
-                expected: format!("a descr literal of at most {MAX_DESCR} bytes"),
+                found: format!("{:?}", descr.chars().take(64).collect::<String>()),
+                expected: format!("a descr literal of at most {MAX_DESCR} bytes, all of it printable"),
             });
         }
         Ok(DType { descr: descr.to_owned().into(), itemsize })
@@ -138,5 +141,9 @@ mod tests {
         for typestr in ["", "f8", "<", "<f3", "|O8", "<f8[us]", "<x4", "<i", "<U9999999999", "<é8"] {
             assert!(matches!(DType::new(typestr), Err(Error::InvalidArgument { .. })), "{typestr}");
         }
+        // Whoever prints a type, in an error for example, does not have the terminal do something.
+        assert!(DType::new("<M8[\u{1b}[2J]").is_err());
+        assert!(DType::structured("[('a\u{1b}[2J', '<f8')]", 8).is_err());
+        assert!(DType::structured("[('größe', '<f8')]", 8).is_ok());
     }
 }
