@@ -204,11 +204,14 @@ impl Arena {
             section.commit();
             free
         };
-        self.claimed[index as usize / 64].fetch_or(1 << (index % 64), LocalOrdering::Relaxed);
-        // A locker whose scan misses this bit fenced before the fence that follows any hold of ours, which
-        // therefore sees that locker's word.
-        if !journal {
-            self.header().claimed[index as usize / 64].fetch_or(1 << (index % 64), Ordering::AcqRel);
+        let (at, bit) = (index as usize / 64, 1 << (index % 64));
+        if let (Some(own), Some(all)) = (self.claimed.get(at), self.header().claimed.get(at)) {
+            own.fetch_or(bit, LocalOrdering::Relaxed);
+            // A locker whose scan misses this bit fenced before the fence that follows any hold of ours, which
+            // therefore sees that locker's word.
+            if !journal {
+                all.fetch_or(bit, Ordering::AcqRel);
+            }
         }
         let (line, body) = (self.record::<SeatLine>(index)?, self.record::<Seat>(index)?);
         let place = Place { index, line, body };

@@ -23,7 +23,7 @@ pub(super) fn finish(arena: &Arena, index: u32, seat: &Seat) -> Result<()> {
         }
         let (place, value) = entry(arena, seat, at)?;
         if place != RETIRED_BLOCK && place != RETIRED_NODE {
-            seat.cursor.store(at + 1, Ordering::Release);
+            seat.cursor.store(at.wrapping_add(1), Ordering::Release);
             continue;
         }
         let mut heap = HeapGuard::lock(arena, index)?;
@@ -35,7 +35,7 @@ pub(super) fn finish(arena: &Arena, index: u32, seat: &Seat) -> Result<()> {
                 .map_err(|_| Error::corrupt("a journal", value, "the index of a removed node"))?;
             doom(&mut section, arena, seat, doomed)?;
         }
-        section.set(&seat.cursor, at + 1)?;
+        section.set(&seat.cursor, at.wrapping_add(1))?;
         section.commit();
     }
     free_log(arena, index, seat)?;
@@ -116,11 +116,10 @@ fn free_log(arena: &Arena, index: u32, seat: &Seat) -> Result<()> {
 
 /// The first node of a chain.
 fn first<'a>(arena: &'a Arena, head: &AtomicU64) -> Result<Option<(u32, &'a Node)>> {
-    match u32::try_from(head.load(Ordering::Relaxed)) {
-        Ok(0) => Ok(None),
-        Ok(plus_one) => Ok(Some((plus_one - 1, arena.node(plus_one - 1)?))),
-        Err(_) => Err(Error::corrupt("a chain of nodes", head.load(Ordering::Relaxed), "a node index")),
-    }
+    let head = head.load(Ordering::Relaxed);
+    let Some(index) = head.checked_sub(1) else { return Ok(None) };
+    let index = u32::try_from(index).map_err(|_| Error::corrupt("a chain of nodes", head, "a node index"))?;
+    Ok(Some((index, arena.node(index)?)))
 }
 
 /// Puts a node at the head of the chain of those to be freed.

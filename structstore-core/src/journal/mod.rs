@@ -15,7 +15,7 @@ pub(crate) use transaction::{Pending, covering, lies_within, refuse_above};
 
 use std::sync::Arc;
 
-use crate::arena::layout::{LogEntry, SEAT_LOG, Seat};
+use crate::arena::layout::{LogEntry, LogHead, SEAT_LOG, Seat};
 use crate::arena::{Arena, BlockKind, HeapGuard, ThreadSeat};
 use crate::error::{BoxedResult as Result, Error};
 use crate::lock::NodeId;
@@ -26,9 +26,9 @@ use crate::value::Kind;
 const RETIRED_BLOCK: u64 = 1;
 const RETIRED_NODE: u64 = 2;
 
-/// Entries in an overflow block; its first words hold the offset of the block before it, and how many there are.
+/// Entries in an overflow block.
 const OVERFLOW: u64 = 252;
-const OVERFLOW_HEADER: u64 = 16;
+const OVERFLOW_SIZE: u64 = size_of::<LogHead>() as u64 + OVERFLOW * size_of::<LogEntry>() as u64;
 
 const COMMITTED: u64 = 1;
 
@@ -176,7 +176,7 @@ impl<'a> Operation<'a> {
         entry.place.store(place, Ordering::Relaxed);
         entry.value.store(value, Ordering::Relaxed);
         // Release: the entry is complete before it counts.
-        self.seat.log_count.store(count + 1, Ordering::Release);
+        self.seat.log_count.store(count.wrapping_add(1), Ordering::Release);
         Ok(())
     }
 
@@ -187,12 +187,10 @@ impl<'a> Operation<'a> {
         if within == 0 && newest_ordinal(self.arena, self.seat)? != Some(ordinal) {
             let mut heap = HeapGuard::lock(self.arena, self.index)?;
             let mut section = heap.section();
-            let bytes = OVERFLOW_HEADER + OVERFLOW * size_of::<LogEntry>() as u64;
-            let block = section.take_for_writing(bytes, BlockKind::Log)?;
-            let before = self.seat.log_block.load(Ordering::Relaxed);
-            let head = self.arena.words(block, 2)?;
-            head[0].store(before, Ordering::Relaxed);
-            head[1].store(ordinal, Ordering::Relaxed);
+            let block = section.take_for_writing(OVERFLOW_SIZE, BlockKind::Log)?;
+            let head = self.arena.at::<LogHead>(block)?;
+            head.before.store(self.seat.log_block.load(Ordering::Relaxed), Ordering::Relaxed);
+            head.ordinal.store(ordinal, Ordering::Relaxed);
             section.set(&self.seat.log_block, block)?;
             section.commit();
         }
@@ -263,27 +261,26 @@ pub(crate) fn repair(arena: &Arena, owner: u32, seat: &Seat) -> Result<()> {
 }
 
 fn entry_in(arena: &Arena, block: u64, within: u64) -> Result<&LogEntry> {
-    // Checked there, as is a sum that has wrapped.
-    arena.at(block.wrapping_add(OVERFLOW_HEADER + within * size_of::<LogEntry>() as u64))
+    arena.nth(block.saturating_add(size_of::<LogHead>() as u64), within)
 }
 
-/// Which overflow block has an entry, counted from 1, and where it is in there.
+/// Which overflow block has an entry that the seat has no room for, counted from 1, and where it is in there.
 fn ordinal(at: u64) -> (u64, u64) {
-    let overflow = at - SEAT_LOG as u64;
-    (overflow / OVERFLOW + 1, overflow % OVERFLOW)
+    let overflow = at.saturating_sub(SEAT_LOG as u64);
+    ((overflow / OVERFLOW).saturating_add(1), overflow % OVERFLOW)
 }
 
 fn newest_ordinal(arena: &Arena, seat: &Seat) -> Result<Option<u64>> {
     match seat.log_block.load(Ordering::Relaxed) {
         0 => Ok(None),
-        block => Ok(Some(arena.words(block, 2)?[1].load(Ordering::Relaxed))),
+        block => Ok(Some(arena.at::<LogHead>(block)?.ordinal.load(Ordering::Relaxed))),
     }
 }
 
 /// The overflow block before the one with this head, whose ordinal is one less.
-fn older(arena: &Arena, head: &[AtomicU64], ordinal: u64) -> Result<u64> {
-    let block = head[0].load(Ordering::Relaxed);
-    match arena.words(block, 2)?[1].load(Ordering::Relaxed) {
+fn older(arena: &Arena, head: &LogHead, ordinal: u64) -> Result<u64> {
+    let block = head.before.load(Ordering::Relaxed);
+    match arena.at::<LogHead>(block)?.ordinal.load(Ordering::Relaxed) {
         found if ordinal.checked_sub(1) == Some(found) => Ok(block),
         found => Err(Error::corrupt("a journal", found, "the ordinal before")),
     }
@@ -297,8 +294,8 @@ fn entry(arena: &Arena, seat: &Seat, at: u64) -> Result<(u64, u64)> {
             let (ordinal, within) = ordinal(at);
             let mut block = seat.log_block.load(Ordering::Relaxed);
             loop {
-                let head = arena.words(block, 2)?;
-                match head[1].load(Ordering::Relaxed) {
+                let head = arena.at::<LogHead>(block)?;
+                match head.ordinal.load(Ordering::Relaxed) {
                     found if found == ordinal => break,
                     // They count down, so that the walk ends.
                     found if found > ordinal => block = older(arena, head, found)?,

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::{BLOCK, Raw, kind_of, list, read_bytes_node, resolve, structure};
 use crate::arena::block::{self, BlockKind, FREE, HEADER, ORPHAN, PREVIOUS_FREE, UNIT};
-use crate::arena::layout::{FIRST_LEVELS, Header, Node, Participant, SECOND_LEVELS, Seat};
+use crate::arena::layout::{FIRST_LEVELS, Header, LeaseBlock, Node, Participant, SECOND_LEVELS, Seat};
 use crate::arena::{Arena, HeapGuard};
 use crate::error::{BoxedResult as Result, Error, join, quoted};
 use crate::lock::MAX_DEPTH;
@@ -224,14 +224,14 @@ impl Reached<'_> {
             let mut block = self.arena.record::<Participant>(index)?.leases.load(Ordering::Relaxed);
             while block != 0 {
                 self.block(&place, block, BlockKind::Leases)?;
-                let words = self.arena.words(block, crate::view::LEASE_WORDS)?;
-                for word in &words[1..] {
-                    let leased = word.load(Ordering::Relaxed);
+                let leases = self.arena.at::<LeaseBlock>(block)?;
+                for entry in &leases.entries {
+                    let leased = entry.load(Ordering::Relaxed);
                     if leased != 0 {
                         *counts.entry(leased).or_default() += 1;
                     }
                 }
-                block = words[0].load(Ordering::Relaxed);
+                block = leases.next.load(Ordering::Relaxed);
             }
         }
         for (block, leases) in &counts {
