@@ -332,6 +332,7 @@ impl<'g> Section<'g> {
     }
 
     /// The first block of the lists that surely hold large enough ones.
+    #[inline(always)]
     fn find(&self, wanted: u64) -> Result<Option<u64>> {
         let (first, second) = block::class_for(wanted);
         let filled =

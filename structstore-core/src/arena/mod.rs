@@ -385,7 +385,8 @@ impl Space for Arena {
             let count = chunk_records::<SeatLine>(chunk) as usize;
             let lines = self.slice::<SeatLine>(place.load(Ordering::Acquire), count as u64)?;
             // A chunk has 16 seats, or begins at a multiple of its own size: its bits are part of a word, or words.
-            let end = first.saturating_add(count);
+            // No chunk is so large that this wraps.
+            let end = first.wrapping_add(count);
             for at in (first..end).step_by(64) {
                 let Some(word) = header.claimed.get(at / 64) else { break };
                 let bits = word.load(Ordering::Relaxed) >> (at % 64);

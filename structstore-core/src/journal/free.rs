@@ -1,7 +1,7 @@
 //! The end of an operation: freeing what it unlinked, or taking back what it did. Each step is one heap section,
 //! and none depends on anything but shared memory, so that somebody else can go on from any of them.
 
-use super::{COMMITTED, RETIRED_BLOCK, RETIRED_NODE, Savepoint, entry};
+use super::{RETIRED_BLOCK, RETIRED_NODE, Savepoint, entry};
 use crate::arena::layout::{Node, Seat};
 use crate::arena::{Arena, HeapGuard, Section};
 use crate::error::{BoxedResult as Result, Error};
@@ -10,7 +10,6 @@ use crate::sync::{AtomicU64, Ordering};
 
 /// Frees what a committed operation retired, and makes the journal idle.
 pub(super) fn finish(arena: &Arena, index: u32, seat: &Seat) -> Result<()> {
-    debug_assert_eq!(seat.phase.load(Ordering::Relaxed), COMMITTED);
     // What was pending belongs to the store now.
     seat.pending_blocks.store(0, Ordering::Release);
     seat.pending_nodes.store(0, Ordering::Release);

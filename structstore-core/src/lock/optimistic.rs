@@ -60,7 +60,7 @@ pub(crate) fn optimistic<'a, S: Space, T>(
     if !word::same(seen, now) {
         return Ok(Err((&head.word, now)));
     }
-    for entry in above.iter().take(depth) {
+    for entry in above.get(..depth).unwrap_or(&above) {
         // SAFETY: the first `depth` entries were written by the loop above.
         let (ancestor, seen) = unsafe { entry.assume_init() };
         let now = ancestor.load(Ordering::Relaxed);
