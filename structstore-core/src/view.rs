@@ -13,9 +13,11 @@ use crate::error::{BoxedResult, Error, Result};
 use crate::sync::{AtomicU64, Ordering};
 use crate::value::lease_count;
 
+const LEASE_BLOCK: u64 = size_of::<LeaseBlock>() as u64;
+
 /// No segment has room for more blocks of lease entries than this.
 pub(crate) fn most_blocks(arena: &Arena) -> u64 {
-    arena.size().unwrap_or(0) / size_of::<LeaseBlock>() as u64
+    arena.size().unwrap_or(0) / LEASE_BLOCK
 }
 
 #[cold]
@@ -71,7 +73,7 @@ impl Lease {
         let entry = match vacant {
             Some(entry) => entry,
             None => {
-                let more = section.take_for_writing(size_of::<LeaseBlock>() as u64, BlockKind::Leases)?;
+                let more = section.take_for_writing(LEASE_BLOCK, BlockKind::Leases)?;
                 let leases = arena.at::<LeaseBlock>(more)?;
                 leases.next.store(participant.leases.load(Ordering::Relaxed), Ordering::Relaxed);
                 leases.entries.iter().for_each(|entry| entry.store(0, Ordering::Relaxed));

@@ -204,6 +204,26 @@ pub(crate) struct LeaseBlock {
     pub(crate) entries: [AtomicU64; 29],
 }
 
+/// What the block of an array begins with: this, the type's description if it is long, and at a multiple of 64 the
+/// elements.
+#[repr(C)]
+pub(crate) struct ArrayHead<const D: usize = 0> {
+    /// How many bytes of elements there are.
+    pub(crate) bytes: AtomicU64,
+    /// The size of an item in the low half, the length of the type's description in the high half.
+    pub(crate) sizes: AtomicU64,
+    pub(crate) dimensions: AtomicU64,
+    /// How many participants lease the block.
+    pub(crate) leases: AtomicU64,
+    /// The description, if it has at most 8 bytes.
+    pub(crate) descr: AtomicU64,
+    /// As many extents as there are dimensions: `D`, where that is known beforehand.
+    pub(crate) extents: [AtomicU64; D],
+}
+
+// SAFETY: as below.
+unsafe impl<const D: usize> Shared for ArrayHead<D> {}
+
 /// A record type of a table.
 pub(crate) trait Record: Shared {
     /// Records in the first chunk; a power of two.
@@ -249,6 +269,8 @@ const _: () = {
     assert!(size_of::<Field>() == 64);
     assert!(size_of::<LogHead>() == 16);
     assert!(size_of::<LeaseBlock>() == 8 * 30);
+    assert!(size_of::<ArrayHead>() == 8 * 5);
+    assert!(size_of::<ArrayHead<2>>() == 8 * 7);
     assert!(size_of::<Header>() <= 12 << 10);
 };
 
