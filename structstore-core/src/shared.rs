@@ -578,15 +578,15 @@ fn load(backing: Backing, liveness: Liveness, options: &Options) -> Result<Arc<A
 pub(crate) fn examine(file: &File, place: &Place) -> Result<bool> {
     let io = |source| place.io("read", source, String::new());
     let mut start = [0; 32];
-    let mut read = 0;
-    while read < start.len() {
-        match file.read_at(&mut start[read..], read as u64).map_err(io)? {
+    let mut read = 0_usize;
+    while let Some(rest @ [_, ..]) = start.get_mut(read..) {
+        match file.read_at(rest, read as u64).map_err(io)? {
             0 => break,
-            more => read += more,
+            more => read = read.saturating_add(more),
         }
     }
-    let (words, _) = start.as_chunks::<8>();
-    let [magic, version, layout, ready] = [0, 1, 2, 3].map(|at| u64::from_le_bytes(words[at]));
+    let word = |at| start.as_chunks().0.get(at).copied().map_or(0, u64::from_le_bytes);
+    let [magic, version, layout, ready] = [0, 1, 2, 3].map(word);
     if start == [0; 32] {
         // Empty, or given memory by a creator that died before it wrote anything.
         let length = file.metadata().map_err(io)?.len();
