@@ -99,7 +99,7 @@ pub(crate) fn behind(at: u64, units: u64) -> u64 {
 
 /// How many low bits of a size its class leaves out; `None` if each size has a list of its own.
 fn left_out(units: u64) -> Option<u32> {
-    (units / SECOND_LEVELS as u64).checked_ilog2()
+    (units >> SECOND_LEVELS.ilog2()).checked_ilog2()
 }
 
 /// The list in which a free block of this size is kept.
