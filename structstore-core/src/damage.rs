@@ -3,11 +3,12 @@
 use std::sync::mpsc;
 use std::time::Duration;
 
-use crate::arena::layout::Slot;
+use crate::arena::layout::{ArrayHead, Slot};
+use crate::journal::Operation;
 use crate::key::Key;
-use crate::node::structure;
+use crate::node::{BLOCK, End, Raw, change_end, resolve, structure};
 use crate::sync::Ordering;
-use crate::{Error, Struct, StructStoreShared, Value};
+use crate::{ArrayValue, Error, Struct, StructStoreShared, Value};
 
 /// A store in memory of its own, which the damage does not leave.
 fn store() -> StructStoreShared {
@@ -285,4 +286,24 @@ fn a_node_that_lies_in_two_lists_is_lent_by_one() {
     assert_corrupt(fields.second.get_mut(0).map(drop));
     drop(guard);
     assert_corrupt(store.check());
+}
+
+/// Its elements take no bytes, so that any number of them fits into the block, and more would be written far behind it.
+#[test]
+fn an_array_of_elements_without_size_does_not_grow() {
+    let store = store();
+    store.set("array", ArrayValue::from_slice(&[4], &[0.5_f64; 4]).unwrap()).unwrap();
+    let arena = store.handle.arena();
+    let (_, node) = resolve(arena, Raw::load(slot(&store, "array"))).unwrap();
+    let head = arena.at::<ArrayHead<1>>(node.body[BLOCK].load(Ordering::Relaxed)).unwrap();
+    let lies =
+        [(&head.bytes, 0), (&head.sizes, 3 << 32), (&head.descr, u64::from_le_bytes(*b"|V0\0\0\0\0\0"))];
+    for (word, lie) in lies.into_iter().chain([(&head.extents[0], 1 << 12)]) {
+        word.store(lie, Ordering::Relaxed);
+    }
+    for end in [End::Append(&[1; 8]), End::Truncate(1 << 11)] {
+        let changed =
+            Operation::begin(arena).unwrap().conclude(|operation| change_end(operation, node, end, false));
+        assert_corrupt(changed.map_err(Error::from));
+    }
 }

@@ -1,5 +1,11 @@
 //! Names of fields, hashed.
 
+#![expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "names are packed by their length, in const and so without traits; no segment is read here"
+)]
+
 use crate::error::{Error, Result};
 
 /// The longest name of a field, in bytes.

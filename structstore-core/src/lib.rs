@@ -104,6 +104,21 @@
 //! Linux only, on x86-64 and aarch64.
 
 #![deny(missing_docs)]
+// Nothing that memory holds may make this panic.
+#![cfg_attr(
+    not(any(test, loom)),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::panic_in_result_fn,
+        clippy::string_slice,
+        clippy::unimplemented,
+        clippy::unreachable,
+        clippy::unwrap_used
+    )
+)]
 #![cfg_attr(
     loom,
     expect(dead_code, unreachable_pub, unused_imports, reason = "under loom only the locks are built")

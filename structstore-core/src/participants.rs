@@ -6,12 +6,12 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use crate::arena::Arena;
-use crate::arena::layout::{self, MAGIC, Seat};
+use crate::arena::layout::{self, LeaseBlock, MAGIC, Seat};
 use crate::error::{Error, Result};
 use crate::segment::{PARTICIPANTS, SHM_DIRECTORY};
 use crate::shared::StructStoreShared;
 use crate::sync::Ordering;
-use crate::view::{LEASE_WORDS, most_blocks};
+use crate::view::most_blocks;
 
 /// A process that is attached to a store for changing it, or that died and was not repaired yet. Those that are attached
 /// read-only leave no record; see [`StructStoreShared::has_readers`].
@@ -149,15 +149,16 @@ fn threads(arena: &Arena, participant: u32) -> Result<usize> {
 }
 
 fn leases(arena: &Arena, participant: &layout::Participant) -> Result<usize> {
-    let mut count = 0;
+    let mut count = 0_usize;
     let mut block = participant.leases.load(Ordering::Acquire);
     for _ in 0..most_blocks(arena) {
         if block == 0 {
             break;
         }
-        let words = arena.words(block, LEASE_WORDS)?;
-        count += words.iter().skip(1).filter(|entry| entry.load(Ordering::Relaxed) != 0).count();
-        block = words.first().map_or(0, |next| next.load(Ordering::Acquire));
+        let leases = arena.at::<LeaseBlock>(block)?;
+        let live = leases.entries.iter().filter(|entry| entry.load(Ordering::Relaxed) != 0);
+        count = count.saturating_add(live.count());
+        block = leases.next.load(Ordering::Acquire);
     }
     Ok(count)
 }

@@ -600,18 +600,15 @@ fn load(backing: Backing, liveness: Liveness, options: &Options) -> Result<Arc<A
 pub(crate) fn examine(file: &File, place: &Place) -> Result<bool> {
     let io = |source| place.io("read", source, String::new());
     let mut start = [0; 56];
-    let mut read = 0;
-    while read < start.len() {
-        match file.read_at(&mut start[read..], read as u64).map_err(io)? {
+    let mut read = 0_usize;
+    while let Some(rest @ [_, ..]) = start.get_mut(read..) {
+        match file.read_at(rest, read as u64).map_err(io)? {
             0 => break,
-            more => read += more,
+            more => read = read.saturating_add(more),
         }
     }
-    let mut words = [0; 7];
-    for (word, bytes) in words.iter_mut().zip(start.as_chunks::<8>().0) {
-        *word = u64::from_le_bytes(*bytes);
-    }
-    let [magic, version, layout, ready, _, _, root] = words;
+    let word = |at| start.as_chunks().0.get(at).copied().map_or(0, u64::from_le_bytes);
+    let [magic, version, layout, ready, root] = [0, 1, 2, 3, 6].map(word);
     if start == [0; 56] {
         // Empty, or given memory by a creator that died before it wrote anything.
         return match is_zero(file).map_err(io)? {
@@ -655,7 +652,7 @@ fn is_zero(file: &File) -> std::io::Result<bool> {
         match file.read_at(&mut bytes, at)? {
             0 => return Ok(true),
             read if bytes.iter().take(read).any(|byte| *byte != 0) => return Ok(false),
-            read => at += read as u64,
+            read => at = at.saturating_add(read as u64),
         }
     }
 }

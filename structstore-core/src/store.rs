@@ -110,6 +110,10 @@ impl StructStore {
         clippy::new_without_default,
         reason = "a default that allocates a root and may panic would surprise"
     )]
+    #[expect(
+        clippy::panic,
+        reason = "documented, and no memory at all is nothing that a segment can bring about"
+    )]
     pub fn new() -> StructStore {
         match StructStore::try_new() {
             Ok(store) => store,

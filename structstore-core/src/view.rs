@@ -7,24 +7,23 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64 as LocalWord, Ordering as LocalOrdering};
 
-use crate::arena::layout::Participant;
+use crate::arena::layout::{LeaseBlock, Participant};
 use crate::arena::{Arena, BlockKind, HeapGuard};
 use crate::error::{BoxedResult, Error, Result};
 use crate::sync::{AtomicU64, Ordering};
 use crate::value::lease_count;
 
+const LEASE_BLOCK: u64 = size_of::<LeaseBlock>() as u64;
+
 /// No segment has room for more blocks of lease entries than this.
 pub(crate) fn most_blocks(arena: &Arena) -> u64 {
-    arena.size().unwrap_or(0) / (8 * LEASE_WORDS)
+    arena.size().unwrap_or(0) / LEASE_BLOCK
 }
 
 #[cold]
 pub(crate) fn endless() -> Box<Error> {
     Error::corrupt("the leases of a participant", "no end", "a chain")
 }
-
-/// Words of a block of lease entries: the next block, then payload offsets of leased blocks or 0.
-pub(crate) const LEASE_WORDS: u64 = 30;
 
 /// This process's lease on one block, shared by all its views of it.
 pub(crate) struct Lease {
@@ -67,19 +66,19 @@ impl Lease {
         let mut left = most_blocks(arena);
         while at != 0 && vacant.is_none() {
             left = left.checked_sub(1).ok_or_else(endless)?;
-            let words = arena.words(at, LEASE_WORDS)?;
-            vacant = words[1..].iter().find(|word| word.load(Ordering::Relaxed) == 0);
-            at = words[0].load(Ordering::Relaxed);
+            let leases = arena.at::<LeaseBlock>(at)?;
+            vacant = leases.entries.iter().find(|entry| entry.load(Ordering::Relaxed) == 0);
+            at = leases.next.load(Ordering::Relaxed);
         }
         let entry = match vacant {
             Some(entry) => entry,
             None => {
-                let more = section.take_for_writing(LEASE_WORDS * 8, BlockKind::Leases)?;
-                let words = arena.words(more, LEASE_WORDS)?;
-                words[0].store(participant.leases.load(Ordering::Relaxed), Ordering::Relaxed);
-                words[1..].iter().for_each(|word| word.store(0, Ordering::Relaxed));
+                let more = section.take_for_writing(LEASE_BLOCK, BlockKind::Leases)?;
+                let leases = arena.at::<LeaseBlock>(more)?;
+                leases.next.store(participant.leases.load(Ordering::Relaxed), Ordering::Relaxed);
+                leases.entries.iter().for_each(|entry| entry.store(0, Ordering::Relaxed));
                 section.set(&participant.leases, more)?;
-                &words[1]
+                &leases.entries[0]
             }
         };
         let count = lease_count(arena, block)?;

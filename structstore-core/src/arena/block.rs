@@ -87,22 +87,40 @@ pub(crate) fn units_for(bytes: u64) -> Option<u64> {
     (units <= MAX_UNITS).then_some(units)
 }
 
+/// How many bytes that is. Headers have 48 bits for the size, so that nothing wraps for what was read from one.
+pub(crate) fn bytes(units: u64) -> u64 {
+    units.wrapping_mul(UNIT)
+}
+
+/// Where the block behind one begins. What is no size within the heap may wrap.
+pub(crate) fn behind(at: u64, units: u64) -> u64 {
+    at.wrapping_add(bytes(units))
+}
+
+/// How many low bits of a size its class leaves out; `None` if each size has a list of its own.
+fn left_out(units: u64) -> Option<u32> {
+    (units >> SECOND_LEVELS.ilog2()).checked_ilog2()
+}
+
 /// The list in which a free block of this size is kept.
 pub(crate) fn class(units: u64) -> (usize, usize) {
-    if units < SECOND_LEVELS as u64 {
-        return (0, units as usize);
+    match left_out(units) {
+        None => (0, units as usize),
+        Some(low) => {
+            let first = (low as usize).saturating_add(1);
+            (first.min(FIRST_LEVELS - 1), (units >> low) as usize & (SECOND_LEVELS - 1))
+        }
     }
-    let log = units.ilog2();
-    let first = (log - 3) as usize;
-    (first.min(FIRST_LEVELS - 1), (units >> (log - 4)) as usize & (SECOND_LEVELS - 1))
+}
+
+/// A size that is large enough, as are all in the list of its class.
+pub(crate) fn rounded(units: u64) -> u64 {
+    left_out(units).map_or(units, |low| units.saturating_add(!(!0 << low)))
 }
 
 /// The first list all of whose blocks are large enough.
 pub(crate) fn class_for(units: u64) -> (usize, usize) {
-    if units < SECOND_LEVELS as u64 {
-        return class(units);
-    }
-    class(units + (1 << (units.ilog2() - 4)) - 1)
+    class(rounded(units))
 }
 
 #[cfg(test)]

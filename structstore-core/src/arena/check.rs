@@ -156,7 +156,7 @@ impl Arena {
 
     /// How many records a table has, used or not.
     pub(crate) fn room<T: Record>(&self) -> u32 {
-        let chunks = self.header().tables[T::TABLE as usize].chunks.iter().enumerate();
+        let chunks = T::table(self.header()).chunks.iter().enumerate();
         let room: u64 = chunks
             .take_while(|(_, offset)| load(offset) != 0)
             .map(|(chunk, _)| chunk_records::<T>(chunk))

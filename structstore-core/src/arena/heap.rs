@@ -9,7 +9,7 @@
 use std::sync::atomic::Ordering as LocalOrdering;
 
 use super::block::{self, BlockKind, FREE, HEADER, ORPHAN, PREVIOUS_FREE, UNIT};
-use super::layout::{FIRST_LEVELS, HEAP_UNDO, Header, Heap, Node, Record, SECOND_LEVELS, Seat};
+use super::layout::{Header, Heap, Node, Record, Seat};
 use super::{Arena, chunk_records, locate};
 use crate::error::{BoxedResult as Result, Error};
 use crate::lock::{Wait, generation};
@@ -23,23 +23,36 @@ const PAGE: u64 = 4096;
 const PARTICIPANT: u32 = 1 << 20;
 const WAITERS: u64 = 1;
 
+/// Where the first block of a new heap begins.
+const START: u64 = (size_of::<Header>() as u64).next_multiple_of(UNIT) + UNIT - HEADER;
+
+impl Heap {
+    /// The list of a class, and the word that says which lists of its level are filled.
+    #[inline(always)]
+    fn list(&self, (first, second): (usize, usize)) -> Result<(&AtomicU64, &AtomicU64)> {
+        let list = self.lists.get(first).and_then(|level| level.get(second));
+        list.zip(self.second_level.get(first))
+            .ok_or_else(|| broken(0, format_args!("the class {first}, {second}"), "a class of blocks"))
+    }
+}
+
 /// Lays an empty heap into a new segment, whose header is zero.
 pub(super) fn create(segment: &Segment, header: &Header, size: u64) -> Result<()> {
-    let start = (size_of::<Header>() as u64).next_multiple_of(UNIT) + UNIT - HEADER;
-    let units = (size - HEADER - start) / UNIT;
-    let end = start + units * UNIT;
+    let units = size.saturating_sub(START + HEADER) / UNIT;
+    let (start, end) = (START, block::behind(START, units));
     let heap = &header.heap;
     heap.start.store(start, Ordering::Relaxed);
     heap.end.store(end, Ordering::Relaxed);
     let (first, second) = block::class(units);
+    let (list, second_level) = heap.list((first, second))?;
     heap.first_level.store(1 << first, Ordering::Relaxed);
-    heap.second_level[first].store(1 << second, Ordering::Relaxed);
-    heap.lists[first][second].store(start, Ordering::Relaxed);
+    second_level.store(1 << second, Ordering::Relaxed);
+    list.store(start, Ordering::Relaxed);
     let word = |offset| segment.at::<AtomicU64>(offset);
     word(start)?.store(block::header(units, None, FREE), Ordering::Relaxed);
-    word(start + 8)?.store(0, Ordering::Relaxed);
-    word(start + HEADER)?.store(0, Ordering::Relaxed);
-    word(end - 8)?.store(units, Ordering::Relaxed);
+    word(START + 8)?.store(0, Ordering::Relaxed);
+    word(START + HEADER)?.store(0, Ordering::Relaxed);
+    word(end.wrapping_sub(8))?.store(units, Ordering::Relaxed);
     word(end)?.store(block::header(0, Some(BlockKind::End), PREVIOUS_FREE), Ordering::Relaxed);
     Ok(())
 }
@@ -63,7 +76,8 @@ pub(super) fn undo(arena: &Arena, heap: &Heap) {
     if count == 0 {
         return;
     }
-    for entry in heap.undo[..(count as usize).min(HEAP_UNDO)].iter().rev() {
+    let live = heap.undo.get(..count as usize).unwrap_or(&heap.undo);
+    for entry in live.iter().rev() {
         if let Ok(word) = arena.at::<AtomicU64>(entry.place.load(Ordering::Relaxed)) {
             word.store(entry.value.load(Ordering::Relaxed), Ordering::Release);
         }
@@ -88,20 +102,20 @@ impl<'a> HeapGuard<'a> {
     pub(crate) fn lock(arena: &'a Arena, owner: u32) -> Result<HeapGuard<'a>> {
         let heap = &arena.header().heap;
         let owner = (u64::from(owner) + 1) << 1;
-        let mut strange = 0;
+        let mut strange = 0..STRANGE;
         while let Err(seen) = heap.lock.compare_exchange(0, owner, Ordering::Acquire, Ordering::Relaxed) {
             if seen & !WAITERS != 0 {
                 let slept = Wait::BRIEF.sleep(&heap.lock, seen, || (), || arena.suspect_heap_owner(seen));
                 match slept {
-                    Ok(()) => strange = 0,
+                    Ok(()) => strange = 0..STRANGE,
                     // Whoever has just taken it may not have said so yet. Once is enough for all.
-                    Err(error)
-                        if strange == STRANGE || arena.stuck.load(LocalOrdering::Relaxed) == seen >> 1 =>
-                    {
+                    Err(_)
+                        if arena.stuck.load(LocalOrdering::Relaxed) != seen >> 1
+                            && strange.next().is_some() => {}
+                    Err(error) => {
                         arena.stuck.store(seen >> 1, LocalOrdering::Relaxed);
                         return Err(error);
                     }
-                    Err(_) => strange += 1,
                 }
             } else if heap
                 .lock
@@ -149,7 +163,7 @@ impl<'g> Section<'g> {
         };
         entry.place.store(self.arena.segment.offset_of(word), Ordering::Relaxed);
         entry.value.store(word.load(Ordering::Relaxed), Ordering::Relaxed);
-        self.count += 1;
+        self.count = self.count.wrapping_add(1);
         // Release, and so is the store to the word: a repairer that sees the change finds its entry and count.
         self.heap.undo_count.store(self.count as u64, Ordering::Release);
         word.store(value, Ordering::Release);
@@ -168,8 +182,7 @@ impl<'g> Section<'g> {
         self.heap.undo_count.store(0, Ordering::Release);
     }
 
-    /// The word at an offset. Offsets that were loaded are added to with wrapping, since they are checked here; those whose word
-    /// was found are so small that nothing wraps.
+    /// The word at an offset. Offsets are added to with wrapping, since they are checked here.
     #[inline(always)]
     fn word(&self, offset: u64) -> Result<&'g AtomicU64> {
         self.arena.at(offset)
@@ -203,7 +216,7 @@ impl<'g> Section<'g> {
     pub(crate) fn allocate(&mut self, seat: &Seat, bytes: u64, kind: BlockKind) -> Result<u64> {
         let payload = self.take(bytes, kind)?;
         // Logged, for it is the link of a free block until the section is committed.
-        let link = self.word(payload - HEADER + 8)?;
+        let link = self.word(payload.wrapping_sub(HEADER - 8))?;
         self.set(link, seat.pending_blocks.load(Ordering::Relaxed))?;
         if kind == BlockKind::Array {
             // Whoever frees the block looks here, and the one who would have written it may be dead. No word of a free
@@ -218,7 +231,7 @@ impl<'g> Section<'g> {
     /// keeps there is logged.
     pub(crate) fn take_for_writing(&mut self, bytes: u64, kind: BlockKind) -> Result<u64> {
         let payload = self.take(bytes, kind)?;
-        for at in [payload, payload + bytes - 8] {
+        for at in [payload, payload.wrapping_add(bytes).wrapping_sub(8)] {
             let word = self.word(at)?;
             self.set(word, word.load(Ordering::Relaxed))?;
         }
@@ -239,14 +252,13 @@ impl<'g> Section<'g> {
         };
         let header = self.word(at)?.load(Ordering::Relaxed);
         let units = self.check_size(at, header)?;
-        if header & FREE == 0 || units < wanted {
+        let Some(rest) = units.checked_sub(wanted).filter(|_| header & FREE != 0) else {
             return Err(broken(at, "a block that is too small or in use", "a free block of its class"));
-        }
+        };
         self.unlink(at, units)?;
-        let next = self.word(at + units * UNIT)?;
-        if units > wanted {
-            let rest = at + wanted * UNIT;
-            self.insert(rest, units - wanted, 0)?;
+        let next = self.word(block::behind(at, units))?;
+        if rest > 0 {
+            self.insert(block::behind(at, wanted), rest, 0)?;
         } else {
             self.set(next, next.load(Ordering::Relaxed) & !PREVIOUS_FREE)?;
         }
@@ -254,10 +266,10 @@ impl<'g> Section<'g> {
         self.set(head, block::header(wanted, Some(kind), header & PREVIOUS_FREE))?;
         if kind.counted() {
             let header = self.arena.header();
-            self.add(&header.allocated, wanted * UNIT)?;
+            self.add(&header.allocated, block::bytes(wanted))?;
             self.add(&header.blocks, 1)?;
         }
-        Ok(at + HEADER)
+        Ok(at.wrapping_add(HEADER))
     }
 
     /// Frees a block, unless views of it exist: then it becomes an orphan, which the last lease frees.
@@ -285,60 +297,59 @@ impl<'g> Section<'g> {
         };
         let own = block::units(header);
         let mut units = own;
-        let after = at + units * UNIT;
+        let after = block::behind(at, units);
         let after_header = self.word(after)?.load(Ordering::Relaxed);
         if after_header & FREE != 0 {
             let more = self.check_size(after, after_header)?;
             self.unlink(after, more)?;
-            units += more;
+            units = units.wrapping_add(more);
         }
         if header & PREVIOUS_FREE != 0 {
-            let more = self.word(at - 8)?.load(Ordering::Relaxed);
+            let more = self.word(at.wrapping_sub(8))?.load(Ordering::Relaxed);
             let before = more
                 .checked_mul(UNIT)
                 .and_then(|size| at.checked_sub(size))
                 .filter(|before| *before >= self.heap.start.load(Ordering::Relaxed));
             let Some(before) = before else {
-                return Err(broken(at - 8, more, "the size of the free block before"));
+                return Err(broken(at, more, "the size of the free block before it"));
             };
             let before_header = self.word(before)?.load(Ordering::Relaxed);
             if before_header & FREE == 0 || block::units(before_header) != more {
                 return Err(broken(before, "no free block of that size", "the free block before"));
             }
             self.unlink(before, more)?;
-            units += more;
+            units = units.wrapping_add(more);
             at = before;
         }
         self.insert(at, units, 0)?;
-        let next = self.word(at + units * UNIT)?;
+        let next = self.word(block::behind(at, units))?;
         self.set(next, next.load(Ordering::Relaxed) | PREVIOUS_FREE)?;
         if kind.counted() {
             let header = self.arena.header();
-            self.add(&header.allocated, (own * UNIT).wrapping_neg())?;
+            self.add(&header.allocated, block::bytes(own).wrapping_neg())?;
             self.add(&header.blocks, 1_u64.wrapping_neg())?;
         }
         Ok(())
     }
 
     /// The first block of the lists that surely hold large enough ones.
+    #[inline(always)]
     fn find(&self, wanted: u64) -> Result<Option<u64>> {
         let (first, second) = block::class_for(wanted);
-        if first >= FIRST_LEVELS {
-            return Ok(None);
-        }
-        let here = self.heap.second_level[first].load(Ordering::Relaxed) & (!0 << second);
-        let (first, second) = if here != 0 {
+        let filled =
+            |first: usize| self.heap.second_level.get(first).map(|lists| lists.load(Ordering::Relaxed));
+        let Some(here) = filled(first) else { return Ok(None) };
+        let here = here & (!0 << second);
+        let class = if here != 0 {
             (first, here.trailing_zeros() as usize)
         } else {
             let above = self.heap.first_level.load(Ordering::Relaxed) & (!1_u64 << first);
             let first = above.trailing_zeros() as usize;
-            if first >= FIRST_LEVELS {
-                return Ok(None);
-            }
-            (first, self.heap.second_level[first].load(Ordering::Relaxed).trailing_zeros() as usize)
+            let Some(lists) = filled(first) else { return Ok(None) };
+            (first, lists.trailing_zeros() as usize)
         };
-        match self.heap.lists[first].get(second).map(|list| list.load(Ordering::Relaxed)) {
-            Some(at) if at != 0 => Ok(Some(at)),
+        match self.heap.list(class).map(|(list, _)| list.load(Ordering::Relaxed)) {
+            Ok(at) if at != 0 => Ok(Some(at)),
             _ => Err(broken(0, "an empty list that is marked as filled", "a free block")),
         }
     }
@@ -347,17 +358,16 @@ impl<'g> Section<'g> {
     /// last word may be the last word of a free block that is to be restored, or data of one in use.
     fn insert(&mut self, at: u64, units: u64, flags: u64) -> Result<()> {
         let (first, second) = block::class(units);
-        let list = &self.heap.lists[first][second];
+        let (list, second_level) = self.heap.list((first, second))?;
         let head = list.load(Ordering::Relaxed);
         self.set(self.word(at)?, block::header(units, None, FREE | flags))?;
-        self.set(self.word(at + 8)?, head)?;
-        self.set(self.word(at + HEADER)?, 0)?;
-        self.set(self.word(at + units * UNIT - 8)?, units)?;
+        self.set(self.word(at.wrapping_add(8))?, head)?;
+        self.set(self.word(at.wrapping_add(HEADER))?, 0)?;
+        self.set(self.word(block::behind(at, units).wrapping_sub(8))?, units)?;
         if head != 0 {
             self.set(self.word(head.wrapping_add(HEADER))?, at)?;
         }
         self.set(list, at)?;
-        let second_level = &self.heap.second_level[first];
         let bits = second_level.load(Ordering::Relaxed);
         if bits & 1 << second == 0 {
             self.set(second_level, bits | 1 << second)?;
@@ -370,16 +380,15 @@ impl<'g> Section<'g> {
     /// Takes a free block out of its list.
     fn unlink(&mut self, at: u64, units: u64) -> Result<()> {
         let (first, second) = block::class(units);
-        let next = self.word(at + 8)?.load(Ordering::Relaxed);
-        let previous = self.word(at + HEADER)?.load(Ordering::Relaxed);
-        let list = &self.heap.lists[first][second];
+        let (list, second_level) = self.heap.list((first, second))?;
+        let next = self.word(at.wrapping_add(8))?.load(Ordering::Relaxed);
+        let previous = self.word(at.wrapping_add(HEADER))?.load(Ordering::Relaxed);
         if previous == 0 {
             if list.load(Ordering::Relaxed) != at {
                 return Err(broken(at, "a free block at the head of no list", "the head of its list"));
             }
             self.set(list, next)?;
             if next == 0 {
-                let second_level = &self.heap.second_level[first];
                 let bits = second_level.load(Ordering::Relaxed) & !(1 << second);
                 self.set(second_level, bits)?;
                 if bits == 0 {
@@ -408,9 +417,8 @@ impl<'g> Section<'g> {
         if end >= committed {
             return Err(broken(end, "the end of the heap", "an end within the segment"));
         }
-        // One size class more than asked for, since the search rounds up.
-        let slack = if units < SECOND_LEVELS as u64 { 0 } else { 1 << (units.ilog2() - 4) };
-        let bytes = (units + slack) * UNIT + 2 * HEADER;
+        // As the search rounds up.
+        let bytes = block::bytes(block::rounded(units)).saturating_add(2 * HEADER);
         let least = end
             .checked_add(bytes)
             .and_then(|least| least.checked_next_multiple_of(PAGE))
@@ -418,12 +426,13 @@ impl<'g> Section<'g> {
             .filter(|least| *least <= max)
             .ok_or_else(|| {
                 let reason = format!("{committed} bytes are in use of a maximum size of {max}");
-                segment.full(units * UNIT, reason)
+                segment.full(block::bytes(units), reason)
             })?;
+        let mut size = committed;
         if least > committed {
-            let generous =
-                (committed + (committed / 2).min(MAX_STEP)).next_multiple_of(PAGE).min(max).max(least);
-            let size = match segment.commit(committed, generous) {
+            let generous = committed.saturating_add((committed / 2).min(MAX_STEP));
+            let generous = generous.checked_next_multiple_of(PAGE).unwrap_or(max).min(max).max(least);
+            size = match segment.commit(committed, generous) {
                 Ok(()) => generous,
                 Err(_) if generous > least => {
                     segment.commit(committed, least)?;
@@ -434,9 +443,8 @@ impl<'g> Section<'g> {
             // Not undone: memory that is committed stays so, and whoever grows next makes use of it.
             header.committed.store(size, Ordering::Release);
         }
-        let size = header.committed.load(Ordering::Relaxed);
-        let mut more = (size - HEADER - end) / UNIT;
-        let new_end = end + more * UNIT;
+        let mut more = size.saturating_sub(HEADER).saturating_sub(end) / UNIT;
+        let new_end = block::behind(end, more);
         let mark = self.word(end)?.load(Ordering::Relaxed);
         let mut at = end;
         if mark & PREVIOUS_FREE != 0 {
@@ -445,9 +453,9 @@ impl<'g> Section<'g> {
                 .checked_mul(UNIT)
                 .and_then(|size| end.checked_sub(size))
                 .filter(|at| *at >= self.heap.start.load(Ordering::Relaxed))
-                .ok_or_else(|| broken(end - 8, before, "the size of the last block"))?;
+                .ok_or_else(|| broken(end, before, "the size of the last block"))?;
             self.unlink(at, before)?;
-            more += before;
+            more = more.wrapping_add(before);
         }
         self.set(self.word(new_end)?, block::header(0, Some(BlockKind::End), PREVIOUS_FREE))?;
         self.set(&self.heap.end, new_end)?;
@@ -458,12 +466,12 @@ impl<'g> Section<'g> {
     pub(crate) fn ensure<T: Record>(&mut self, index: u32) -> Result<()> {
         let (chunk, _) = locate::<T>(index);
         let header = self.arena.header();
-        let table = &header.tables[T::TABLE as usize];
+        let table = T::table(header);
         let Some(place) = table.chunks.get(chunk) else {
             return Err(self.arena.segment.full(0, "a table has reached its largest size".to_owned()).into());
         };
         if place.load(Ordering::Relaxed) == 0 {
-            let bytes = chunk_records::<T>(chunk) * size_of::<T>() as u64;
+            let bytes = chunk_records::<T>(chunk).saturating_mul(size_of::<T>() as u64);
             let payload = self.take_for_writing(bytes, BlockKind::Table)?;
             for word in self.arena.words(payload, bytes / 8)? {
                 word.store(0, Ordering::Relaxed);
@@ -480,14 +488,14 @@ impl<'g> Section<'g> {
     pub(crate) fn allocate_node(&mut self, seat: &Seat, kind: u8) -> Result<u32> {
         let header = self.arena.header();
         let free = header.free_nodes.load(Ordering::Relaxed);
-        let index = match u32::try_from(free) {
-            Ok(0) => {
+        let index = match free.checked_sub(1).map(u32::try_from) {
+            None => {
                 let index = self.arena.unused::<Node>()?;
                 self.ensure::<Node>(index)?;
                 index
             }
-            Ok(free) => free - 1,
-            Err(_) => return Err(Error::corrupt("the free nodes", free, "a node index")),
+            Some(Ok(index)) => index,
+            Some(Err(_)) => return Err(Error::corrupt("the free nodes", free, "a node index")),
         };
         let node = self.arena.node(index)?;
         let identity = node.head.identity.load(Ordering::Relaxed);
@@ -498,8 +506,8 @@ impl<'g> Section<'g> {
             let next = node.link.load(Ordering::Relaxed);
             self.set(&header.free_nodes, next)?;
             // Who takes many nodes would wait for each of them: free ones are linked in any order.
-            if let Ok(next @ 1..) = u32::try_from(next)
-                && let Ok(next) = self.arena.node(next - 1)
+            if let Ok(next) = u32::try_from(next.wrapping_sub(1))
+                && let Ok(next) = self.arena.node(next)
             {
                 prefetch(&next.head);
                 prefetch(&next.body);

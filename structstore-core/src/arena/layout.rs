@@ -66,7 +66,7 @@ pub(crate) struct Table {
     pub(crate) chunks: [AtomicU64; CHUNKS],
 }
 
-/// The state of the allocator.
+/// The state of the allocator. Sizes have classes of two levels: [`class`](super::block::class).
 #[repr(C)]
 pub(crate) struct Heap {
     /// Seat + 1 of who is in a heap section, above a WAITERS bit.
@@ -190,21 +190,51 @@ pub(crate) struct Field {
     pub(crate) name: [AtomicU64; 2],
 }
 
-/// Which table.
-#[derive(Clone, Copy)]
-pub(crate) enum TableId {
-    Participants = 0,
-    Seats = 1,
-    Lines = 2,
-    Nodes = 3,
-    Watchers = 4,
+/// What an overflow block of a journal begins with; entries follow.
+#[repr(C)]
+pub(crate) struct LogHead {
+    /// The block before it.
+    pub(crate) before: AtomicU64,
+    /// Which overflow block it is, counted from 1.
+    pub(crate) ordinal: AtomicU64,
 }
+
+/// A block of lease entries of a participant.
+#[repr(C)]
+pub(crate) struct LeaseBlock {
+    /// The next block.
+    pub(crate) next: AtomicU64,
+    /// Payloads of leased blocks, or 0.
+    pub(crate) entries: [AtomicU64; 29],
+}
+
+/// What the block of an array begins with: this, the type's description if it is long, and at a multiple of 64 the
+/// elements.
+#[repr(C)]
+pub(crate) struct ArrayHead<const D: usize = 0> {
+    /// How many bytes of elements there are.
+    pub(crate) bytes: AtomicU64,
+    /// The size of an item in the low half, the length of the type's description in the high half.
+    pub(crate) sizes: AtomicU64,
+    pub(crate) dimensions: AtomicU64,
+    /// How many participants lease the block.
+    pub(crate) leases: AtomicU64,
+    /// The description, if it has at most 8 bytes.
+    pub(crate) descr: AtomicU64,
+    /// As many extents as there are dimensions: `D`, where that is known beforehand.
+    pub(crate) extents: [AtomicU64; D],
+}
+
+// SAFETY: as below.
+unsafe impl<const D: usize> Shared for ArrayHead<D> {}
 
 /// A record type of a table.
 pub(crate) trait Record: Shared {
-    const TABLE: TableId;
     /// Records in the first chunk; a power of two.
     const FIRST: u64;
+
+    /// The table that its records lie in.
+    fn table(header: &Header) -> &Table;
 }
 
 macro_rules! shared {
@@ -213,22 +243,26 @@ macro_rules! shared {
         unsafe impl Shared for $type {}
     )*};
 }
-shared!(Header, LogEntry, Participant, Seat, SeatLine, Node, Slot, Field, Watcher);
+shared!(Header, LogEntry, LogHead, LeaseBlock, Participant, Seat, SeatLine, Node, Slot, Field, Watcher);
 
 macro_rules! record {
-    ($($type:ty, $table:ident, $first:literal;)*) => {$(
+    ($($type:ty, $table:literal, $first:literal;)*) => {$(
         impl Record for $type {
-            const TABLE: TableId = TableId::$table;
             const FIRST: u64 = $first;
+
+            #[inline(always)]
+            fn table(header: &Header) -> &Table {
+                &header.tables[$table]
+            }
         }
     )*};
 }
 record! {
-    Participant, Participants, 16;
-    Seat, Seats, 16;
-    SeatLine, Lines, 16;
-    Node, Nodes, 32;
-    Watcher, Watchers, 16;
+    Participant, 0, 16;
+    Seat, 1, 16;
+    SeatLine, 2, 16;
+    Node, 3, 32;
+    Watcher, 4, 16;
 }
 
 const _: () = {
@@ -237,6 +271,10 @@ const _: () = {
     assert!(size_of::<Seat>() == 128 + 16 * SEAT_LOG);
     assert!(size_of::<Node>() == 128);
     assert!(size_of::<Field>() == 64);
+    assert!(size_of::<LogHead>() == 16);
+    assert!(size_of::<LeaseBlock>() == 8 * 30);
+    assert!(size_of::<ArrayHead>() == 8 * 5);
+    assert!(size_of::<ArrayHead<2>>() == 8 * 7);
     assert!(size_of::<Header>() <= 12 << 10);
 };
 
@@ -259,10 +297,10 @@ pub(crate) const fn fingerprint() -> u64 {
         offset_of!(Field, name),
     ];
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    let mut at = 0;
-    while at < parts.len() {
-        hash = (hash ^ parts[at] as u64).wrapping_mul(0x100_0000_01b3);
-        at += 1;
+    let mut left: &[usize] = &parts;
+    while let [part, rest @ ..] = left {
+        hash = (hash ^ *part as u64).wrapping_mul(0x100_0000_01b3);
+        left = rest;
     }
     hash
 }

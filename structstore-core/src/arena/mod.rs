@@ -31,7 +31,7 @@ use crate::lock::{MAX_SEATS, NodeHead, SeatLine, Space};
 use crate::segment::{Access, Backing, Liveness, MIN_SIZE, PARTICIPANTS, RESERVATION, Segment};
 use crate::sync::{AtomicU64, Ordering};
 use crate::view::Lease;
-use layout::{CHUNKS, CLAIMED, Header, Node, Participant, Record, Seat, TableId};
+use layout::{CHUNKS, CLAIMED, Header, Node, Participant, Record, Seat};
 use process::MappedFile;
 
 /// The leases of this process, by block.
@@ -203,6 +203,12 @@ impl Arena {
         }
     }
 
+    /// Item `index` of those side by side from an offset on. Neither need make sense.
+    #[inline(always)]
+    pub(crate) fn nth<T: crate::segment::Shared>(&self, start: u64, index: u64) -> Result<&T> {
+        self.at(start.saturating_add(index.saturating_mul(size_of::<T>() as u64)))
+    }
+
     /// Records side by side; looks for growth by others before giving up.
     #[inline(always)]
     pub(crate) fn slice<T: crate::segment::Shared>(&self, offset: u64, count: u64) -> Result<&[T]> {
@@ -248,14 +254,10 @@ impl Arena {
     #[inline(always)]
     pub(crate) fn record<T: Record>(&self, index: u32) -> Result<&T> {
         let (chunk, within) = locate::<T>(index);
-        let table = &self.header().tables[T::TABLE as usize];
-        let offset = table.chunks.get(chunk).map_or(0, |chunk| chunk.load(Ordering::Acquire));
-        if offset == 0 {
-            return Err(missing(index));
-        }
-        match offset.checked_add(within * size_of::<T>() as u64) {
-            Some(offset) => self.at(offset),
-            None => Err(missing(index)),
+        let chunk = T::table(self.header()).chunks.get(chunk);
+        match chunk.map_or(0, |chunk| chunk.load(Ordering::Acquire)) {
+            0 => Err(missing(index)),
+            offset => self.at(offset.wrapping_add(within.wrapping_mul(size_of::<T>() as u64))),
         }
     }
 
@@ -267,20 +269,20 @@ impl Arena {
     /// How many records of a table have ever been in use. Not more than there is room for, whatever the table says.
     #[inline(always)]
     pub(crate) fn used<T: Record>(&self) -> u32 {
-        let used = self.header().tables[T::TABLE as usize].used.load(Ordering::Acquire);
-        let size = size_of::<T>() as u64;
-        if used <= self.segment.known() / size {
+        let used = T::table(self.header()).used.load(Ordering::Acquire);
+        let room = |bytes: u64| bytes.checked_div(size_of::<T>() as u64).unwrap_or(0);
+        if used <= room(self.segment.known()) {
             return used as u32;
         }
         // Where the segment has been cut off, what is known of it is not.
-        let room = self.size().unwrap_or_else(|_| self.segment.known()) / size;
+        let room = room(self.size().unwrap_or_else(|_| self.segment.known()));
         u32::try_from(used.min(room)).unwrap_or(u32::MAX)
     }
 
     /// The first record of a table that was never in use. An error if the table says so of one far behind its end, where
     /// each further record would double it.
     pub(crate) fn unused<T: Record>(&self) -> Result<u32> {
-        let used = self.header().tables[T::TABLE as usize].used.load(Ordering::Acquire);
+        let used = T::table(self.header()).used.load(Ordering::Acquire);
         let used = u32::try_from(used).map_err(|_| missing(u32::MAX))?;
         if let Some(last) = used.checked_sub(1) {
             self.record::<T>(last)?;
@@ -385,20 +387,23 @@ impl Space for Arena {
         let header = self.header();
         let used = (self.used::<SeatLine>() as usize).min(MAX_SEATS);
         let mut first = 0;
-        for (chunk, place) in header.tables[TableId::Lines as usize].chunks.iter().enumerate() {
+        for (chunk, place) in SeatLine::table(header).chunks.iter().enumerate() {
             if first >= used {
                 break;
             }
             let count = chunk_records::<SeatLine>(chunk) as usize;
             let lines = self.slice::<SeatLine>(place.load(Ordering::Acquire), count as u64)?;
             // A chunk has 16 seats, or begins at a multiple of its own size: its bits are part of a word, or words.
-            for at in (first..first + count).step_by(64) {
-                let bits = header.claimed[at / 64].load(Ordering::Relaxed) >> (at % 64);
-                let mut bits = if count < 64 { bits & ((1 << count) - 1) } else { bits };
+            // No chunk is so large that this wraps.
+            let end = first.wrapping_add(count);
+            for at in (first..end).step_by(64) {
+                let Some(word) = header.claimed.get(at / 64) else { break };
+                let bits = word.load(Ordering::Relaxed) >> (at % 64);
+                let mut bits = if count < 64 { bits & !(!0 << count) } else { bits };
                 while bits != 0 {
-                    let seat = at + bits.trailing_zeros() as usize;
-                    bits &= bits - 1;
-                    if let Some(line) = lines.get(seat - first)
+                    let seat = at.wrapping_add(bits.trailing_zeros() as usize);
+                    bits &= bits.wrapping_sub(1);
+                    if let Some(line) = lines.get(seat.wrapping_sub(first))
                         && !line.idle()
                         && seat != me as usize
                         && let Some(found) = visit(seat as u32, line)?
@@ -407,7 +412,7 @@ impl Space for Arena {
                     }
                 }
             }
-            first += count;
+            first = end;
         }
         Ok(None)
     }
@@ -422,17 +427,16 @@ fn missing(index: u32) -> Box<Error> {
 #[inline]
 fn locate<T: Record>(index: u32) -> (usize, u64) {
     let index = u64::from(index);
-    if index < T::FIRST {
-        (0, index)
-    } else {
-        let doubling = (index / T::FIRST).ilog2();
-        (doubling as usize + 1, index - (T::FIRST << doubling))
+    // Behind the first chunk, the highest bit of an index says which chunk it is, and the others where in there.
+    match (index >> T::FIRST.ilog2()).checked_ilog2() {
+        None => (0, index),
+        Some(doubling) => ((doubling as usize).saturating_add(1), index ^ T::FIRST << doubling),
     }
 }
 
 /// How many records a chunk has.
 fn chunk_records<T: Record>(chunk: usize) -> u64 {
-    if chunk == 0 { T::FIRST } else { T::FIRST << (chunk.min(CHUNKS) - 1) }
+    T::FIRST << chunk.min(CHUNKS).saturating_sub(1)
 }
 
 #[cfg(test)]

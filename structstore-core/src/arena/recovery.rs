@@ -13,7 +13,7 @@
 use std::ptr;
 
 use super::heap::participant_owner;
-use super::layout::{Participant, Seat};
+use super::layout::{LeaseBlock, Participant, Seat};
 use super::process::{self, MappedFile};
 use super::{Arena, HeapGuard};
 use crate::error::{BoxedResult as Result, Error};
@@ -22,7 +22,7 @@ use crate::lock::{MAX_DEPTH, Mode, SeatLine, bury, generation, hold_index, names
 use crate::segment::{Backing, Liveness, PARTICIPANTS, Place};
 use crate::sync::{AtomicU64, Ordering, futex_wake};
 use crate::value::lease_count;
-use crate::view::{LEASE_WORDS, endless, most_blocks};
+use crate::view::{endless, most_blocks};
 
 /// In a node's `recovered` word: who held the node exclusively, with all below it, died.
 pub(crate) const HELD: u64 = 1;
@@ -90,12 +90,12 @@ impl Arena {
 
     /// Repairs what all participants that died have left. Returns how many these were.
     pub(crate) fn repair_dead(&self) -> Result<usize> {
-        let mut repaired = 0;
+        let mut repaired = 0_usize;
         // All that there is room for, whatever is said of how many there were.
         for participant in 0..self.room::<Participant>().min(PARTICIPANTS) {
             let record = self.record::<Participant>(participant)?;
             if record.state.load(Ordering::Acquire) != 0 && self.repair_if_dead(participant)? {
-                repaired += 1;
+                repaired = repaired.saturating_add(1);
             }
         }
         Ok(repaired)
@@ -265,14 +265,14 @@ impl Arena {
         let mut left = most_blocks(self);
         while at != 0 {
             left = left.checked_sub(1).ok_or_else(endless)?;
-            let words = self.words(at, LEASE_WORDS)?;
-            for entry in &words[1..] {
+            let leases = self.at::<LeaseBlock>(at)?;
+            for entry in &leases.entries {
                 let block = entry.load(Ordering::Acquire);
                 if block != 0 {
                     self.drop_lease(entry, block)?;
                 }
             }
-            at = words[0].load(Ordering::Acquire);
+            at = leases.next.load(Ordering::Acquire);
         }
         Ok(())
     }

@@ -204,13 +204,15 @@ impl Arena {
             section.set(&seat.participant, u64::from(self.participant_index()) + 1)?;
             // A locker whose scan misses this bit fenced before the fence that follows any hold of ours, which
             // therefore sees that locker's word. Should this process die here, it stays behind, and does no harm.
-            if !journal {
-                self.header().claimed[free as usize / 64].fetch_or(1 << (free % 64), Ordering::AcqRel);
+            if let Some(all) = self.header().claimed.get(free as usize / 64).filter(|_| !journal) {
+                all.fetch_or(1 << (free % 64), Ordering::AcqRel);
             }
             section.commit();
             free
         };
-        self.claimed[index as usize / 64].fetch_or(1 << (index % 64), LocalOrdering::Relaxed);
+        if let Some(own) = self.claimed.get(index as usize / 64) {
+            own.fetch_or(1 << (index % 64), LocalOrdering::Relaxed);
+        }
         let (line, body) = (self.record::<SeatLine>(index)?, self.record::<Seat>(index)?);
         let place = Place { index, line, body };
         // A thread that is ending already keeps the seat until its process leaves.

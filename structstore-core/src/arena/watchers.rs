@@ -112,7 +112,7 @@ impl Arena {
     /// finds out by itself whether anything was changed meanwhile.
     pub(crate) fn check_watchers(&self) -> Result<()> {
         let _heap = self.writable().then(|| HeapGuard::lock(self, self.owner())).transpose()?;
-        let (mut count, mut named) = (0, HashSet::new());
+        let (mut count, mut named) = (0_u64, HashSet::new());
         for place in 0..self.used::<Watcher>().min(MAX_WATCHERS) {
             let record = self.record::<Watcher>(place)?;
             let leaving = record.leaving.load(Ordering::Relaxed);
@@ -128,7 +128,7 @@ impl Arena {
                 ));
             }
             if participant != 0 {
-                count += 1;
+                count = count.saturating_add(1);
                 named.insert(record.node.load(Ordering::Relaxed) as u32);
             }
         }

@@ -88,15 +88,11 @@ impl<'o, 'a> Binder<'o, 'a> {
         let place = T::resolve(&self, slot)?;
         let mut lent = self.lent.into_inner();
         lent.sort_by_key(|range| range.start);
-        match lent.windows(2).find(|pair| pair[0].end > pair[1].start) {
-            Some(_) => Err(Error::corrupt(
-                "a bound struct",
-                "fields that share memory",
-                "memory of its own for each",
-            )
-            .into()),
-            None => Ok(place),
+        if lent.iter().zip(lent.iter().skip(1)).any(|(one, next)| one.end > next.start) {
+            let wrong = "fields that share memory";
+            return Err(Error::corrupt("a bound struct", wrong, "memory of its own for each").into());
         }
+        Ok(place)
     }
 
     /// The struct that a slot names.
@@ -135,7 +131,7 @@ impl<'o, 'a> Binder<'o, 'a> {
     /// Remembers that memory will be lent.
     pub(crate) fn lend<T>(&self, start: *const T, length: u64) {
         let start = start as u64;
-        self.lent.borrow_mut().push(start..start + length);
+        self.lent.borrow_mut().push(start..start.saturating_add(length));
     }
 
     /// Finds a field or creates it, declares it, and resolves it as a `T`.

@@ -20,6 +20,10 @@ impl Field for List {
     /// # Panics
     ///
     /// If this process may not map any memory at all, as [`StructStore::new`].
+    #[expect(
+        clippy::panic,
+        reason = "documented, and no memory at all is nothing that a segment can bring about"
+    )]
     fn initial() -> List {
         match StructStore::new().list("list") {
             Ok(list) => list,

@@ -273,42 +273,44 @@ impl Names {
     }
 
     const fn all_once_in(&self, whole: &Names) -> bool {
-        let mut at = 0;
-        while at < self.own.len() {
-            if whole.count(self.own[at].as_bytes()) != 1 {
+        let mut own = self.own;
+        while let [name, rest @ ..] = own {
+            if whole.count(name.as_bytes()) != 1 {
                 return false;
             }
-            at += 1;
+            own = rest;
         }
-        let mut at = 0;
-        while at < self.flattened.len() {
-            if !self.flattened[at].all_once_in(whole) {
+        let mut flattened = self.flattened;
+        while let [names, rest @ ..] = flattened {
+            if !names.all_once_in(whole) {
                 return false;
             }
-            at += 1;
+            flattened = rest;
         }
         true
     }
 
     const fn count(&self, name: &[u8]) -> usize {
-        let (mut count, mut at) = (0, 0);
-        while at < self.own.len() {
-            count += equal(self.own[at].as_bytes(), name) as usize;
-            at += 1;
+        let (mut count, mut own) = (0_usize, self.own);
+        while let [other, rest @ ..] = own {
+            count = count.saturating_add(equal(other.as_bytes(), name) as usize);
+            own = rest;
         }
-        let mut at = 0;
-        while at < self.flattened.len() {
-            count += self.flattened[at].count(name);
-            at += 1;
+        let mut flattened = self.flattened;
+        while let [names, rest @ ..] = flattened {
+            count = count.saturating_add(names.count(name));
+            flattened = rest;
         }
         count
     }
 }
 
-const fn equal(a: &[u8], b: &[u8]) -> bool {
-    let mut at = 0;
-    while at < a.len() && at < b.len() && a[at] == b[at] {
-        at += 1;
+const fn equal(mut a: &[u8], mut b: &[u8]) -> bool {
+    while let ([first, rest @ ..], [other, others @ ..]) = (a, b) {
+        if *first != *other {
+            return false;
+        }
+        (a, b) = (rest, others);
     }
-    at == a.len() && at == b.len()
+    a.is_empty() && b.is_empty()
 }

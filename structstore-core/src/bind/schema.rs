@@ -125,7 +125,7 @@ impl Schema {
             write!(f, "  -- {line}")?;
         }
         if let Schema::Struct(fields) = self {
-            let indent = indent + 2;
+            let indent = indent.saturating_add(2);
             for field in fields {
                 write!(f, "\n{:indent$}{}: ", "", field.name)?;
                 field.schema.write(f, indent, field.description)?;

@@ -11,7 +11,7 @@ use crate::error::{BoxedResult, Error, Result};
 use crate::lock::{Mode, Wait};
 use crate::node::{self, BLOCK, FixedType};
 use crate::sync::Ordering;
-use crate::value::{ArrayBlock, ArrayValue, DType, Element, Value, lease_count};
+use crate::value::{ArrayBlock, ArrayValue, DType, Element, Value, lease_count, whole_elements};
 use crate::view::Lease;
 
 /// A handle to an array.
@@ -229,8 +229,7 @@ fn elements<T: Element>(arena: &Arena, block: u64) -> BoxedResult<(*mut T, usize
     if header.dtype.descr() != T::TYPESTR {
         return Err(wrong_dtype::<T>(&header.dtype).into());
     }
-    let data = arena.bytes(block + header.data, header.bytes)?;
-    Ok((data.cast(), header.bytes as usize / size_of::<T>()))
+    Ok((header.elements(arena, block)?.cast(), whole_elements::<T>(header.bytes as usize)))
 }
 
 /// Gives an array that is held exclusively a block of its own if views share the one it has.
@@ -435,7 +434,7 @@ unsafe impl Sync for ArrayView {}
 impl ArrayView {
     fn new(arena: &Arena, lease: Arc<Lease>) -> BoxedResult<ArrayView> {
         let header = ArrayBlock::read(arena, lease.block())?;
-        let data = arena.bytes(lease.block() + header.data, header.bytes)?;
+        let data = header.elements(arena, lease.block())?;
         Ok(ArrayView { dtype: header.dtype, shape: header.shape, bytes: header.bytes as usize, data, lease })
     }
 
@@ -469,7 +468,7 @@ impl ArrayView {
         if self.dtype.descr() != T::TYPESTR {
             return Err(wrong_dtype::<T>(&self.dtype));
         }
-        Ok(copy_elements(self.data.cast(), self.bytes / size_of::<T>()))
+        Ok(copy_elements(self.data.cast(), whole_elements::<T>(self.bytes)))
     }
 
     /// The elements as cells, each of which is read and written atomically.
@@ -494,7 +493,7 @@ impl ArrayView {
             return Err(wrong_dtype::<T>(&self.dtype));
         }
         // SAFETY: in bounds and aligned; the lease keeps the memory for as long as self; atomics take any bytes.
-        Ok(unsafe { std::slice::from_raw_parts(self.data.cast(), self.bytes / size_of::<T>()) })
+        Ok(unsafe { std::slice::from_raw_parts(self.data.cast(), whole_elements::<T>(self.bytes)) })
     }
 
     /// How many views of this process share the block, this one included.

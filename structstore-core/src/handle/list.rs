@@ -282,7 +282,7 @@ impl List {
             if order.is_sorted() {
                 return Ok(());
             }
-            list::lay(operation, node, order.iter().map(|at| old[*at]), old.len() as u64)
+            list::lay(operation, node, order.iter().filter_map(|at| old.get(*at).copied()), old.len() as u64)
         })?)
     }
 
@@ -647,10 +647,7 @@ impl<'s, H: Hold> ListMut<'s, H> {
     ///
     /// [`Error::Corrupt`] if the memory is damaged.
     pub fn pop(&mut self) -> Result<Option<Value<'static>>> {
-        match self.len() {
-            0 => Ok(None),
-            len => self.remove(len - 1).map(Some),
-        }
+        self.len().checked_sub(1).map(|last| self.remove(last)).transpose()
     }
 
     /// Removes all items.

@@ -51,7 +51,7 @@ use crate::arena::Arena;
 use crate::arena::layout::Node;
 use crate::error::{BoxedResult as Result, Error};
 use crate::journal::Operation;
-use crate::lock::{Locker, Mode, NodeId, Own, Space, Wait, optimistic, owner_seat};
+use crate::lock::{Locker, Mode, NodeId, Own, Space, Wait, deeper, optimistic, owner_seat};
 use crate::node::{self, Extent, Raw, Shallow};
 use crate::store::Store;
 use crate::sync::Ordering;
@@ -406,7 +406,7 @@ impl<'a> Near<'a> {
     #[cold]
     fn read_patiently<T>(self, tries: usize, read: impl Fn(&Arena, &Node) -> Result<T>) -> Result<Option<T>> {
         let arena: &Arena = &self.store.arena;
-        let mut strange = 0;
+        let mut strange = 1..STRANGE;
         for attempt in 0..tries {
             let again = || read(arena, self.record);
             let (word, seen) = match optimistic(arena, &self.record.head, self.id, None, again)? {
@@ -428,12 +428,11 @@ impl<'a> Near<'a> {
                 match arena.suspect(owner, word) {
                     // It may have been released, and taken again, in between; but not each time.
                     Err(error) if word.load(Ordering::Acquire) == seen => {
-                        strange += 1;
-                        if strange == STRANGE {
+                        if strange.next().is_none() {
                             return Err(error);
                         }
                     }
-                    _ => strange = 0,
+                    _ => strange = 1..STRANGE,
                 }
             }
         }
@@ -459,12 +458,8 @@ fn compose(
     depth: usize,
     child: &dyn Fn(Raw, usize) -> Result<Value<'static>>,
 ) -> Result<Value<'static>> {
-    use crate::lock::MAX_DEPTH;
-    if depth > MAX_DEPTH {
-        return Err(Error::TooDeep { path: String::new(), limit: MAX_DEPTH }.into());
-    }
     let value = |raw: Raw| match raw.id() {
-        Some(_) => child(raw, depth + 1),
+        Some(_) => child(raw, deeper(depth)?),
         None => raw.plain_value(),
     };
     Ok(match shallow {

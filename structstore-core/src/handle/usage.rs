@@ -4,11 +4,11 @@ use std::ops::AddAssign;
 
 use super::{Handle, Struct};
 use crate::arena::Arena;
-use crate::arena::block::{FREE, UNIT, units, units_for};
+use crate::arena::block::{FREE, bytes, units, units_for};
 use crate::arena::layout::{INLINE_NAME, Node};
 use crate::arena::{BlockKind, block};
 use crate::error::{BoxedResult, Error, Result};
-use crate::lock::MAX_DEPTH;
+use crate::lock::deeper;
 use crate::node::{BLOCK, Extent, Raw, Shallow, capacity, kind_of, read_shallow, structure};
 use crate::sync::{AtomicU64, Ordering};
 use crate::value::Kind;
@@ -30,9 +30,19 @@ pub struct Usage {
 
 impl AddAssign for Usage {
     fn add_assign(&mut self, other: Usage) {
+        self.add(other);
+    }
+}
+
+impl Usage {
+    fn block(bytes: u64) -> Usage {
+        Usage { bytes, blocks: 1, nodes: 0 }
+    }
+
+    fn add(&mut self, other: Usage) {
         self.bytes = self.bytes.saturating_add(other.bytes);
-        self.blocks += other.blocks;
-        self.nodes += other.nodes;
+        self.blocks = self.blocks.saturating_add(other.blocks);
+        self.nodes = self.nodes.saturating_add(other.nodes);
     }
 }
 
@@ -81,7 +91,7 @@ impl Struct {
         let by_field = || match contents(&self.handle)? {
             Shallow::Struct(fields) => fields
                 .into_iter()
-                .map(|(name, raw)| Ok((name, of_slot(&self.handle, raw, 1, &extent)?)))
+                .map(|(name, raw)| Ok((name, of_slot(&self.handle, raw, 0, &extent)?)))
                 .collect::<BoxedResult<Vec<_>>>(),
             _ => Ok(Vec::new()),
         };
@@ -126,6 +136,7 @@ fn of_slot(parent: &Handle, raw: Raw, depth: usize, extent: &Extent) -> BoxedRes
     if raw.id().is_none() {
         return Ok(Usage::default());
     }
+    let depth = deeper(depth)?;
     match parent.child(raw).and_then(|child| usage(&child, raw.kind()?, depth, extent)) {
         // Removed since its parent was read.
         Err(error) if matches!(*error, Error::StaleHandle { .. }) => Ok(Usage::default()),
@@ -134,9 +145,6 @@ fn of_slot(parent: &Handle, raw: Raw, depth: usize, extent: &Extent) -> BoxedRes
 }
 
 fn usage(handle: &Handle, kind: Kind, depth: usize, extent: &Extent) -> BoxedResult<Usage> {
-    if depth > MAX_DEPTH {
-        return Err(Error::TooDeep { path: String::new(), limit: MAX_DEPTH }.into());
-    }
     let mut total = handle.glance(own)?.unwrap_or_default();
     if !matches!(kind, Kind::Struct | Kind::List) {
         extent.add(handle.arena(), 0)?;
@@ -148,15 +156,14 @@ fn usage(handle: &Handle, kind: Kind, depth: usize, extent: &Extent) -> BoxedRes
         Shallow::Struct(fields) => {
             for (name, raw) in fields {
                 if name.len() > INLINE_NAME {
-                    let bytes = units_for(name.len() as u64).unwrap_or(0) * UNIT;
-                    total += Usage { bytes, blocks: 1, nodes: 0 };
+                    total.add(Usage::block(bytes(units_for(name.len() as u64).unwrap_or(0))));
                 }
-                total += of_slot(handle, raw, depth + 1, extent).map_err(|error| error.under(&name))?;
+                total.add(of_slot(handle, raw, depth, extent).map_err(|error| error.under(&name))?);
             }
         }
         Shallow::List(items) => {
             for (index, raw) in items.into_iter().enumerate() {
-                total += of_slot(handle, raw, depth + 1, extent).map_err(|error| error.under_index(index))?;
+                total.add(of_slot(handle, raw, depth, extent).map_err(|error| error.under_index(index))?);
             }
         }
         _ => {}
@@ -173,12 +180,12 @@ fn contents(handle: &Handle) -> BoxedResult<Shallow> {
 fn own(arena: &Arena, node: &Node) -> BoxedResult<Usage> {
     let mut own = Usage { bytes: size_of::<Node>() as u64, blocks: 0, nodes: 1 };
     if kind_of(node)? == Kind::Struct {
-        own += of_block(arena, structure::index_block(node).0)?;
+        own.add(of_block(arena, structure::index_block(node).0)?);
         for chunk in structure::chunks(arena, node) {
-            own += of_block(arena, chunk?.0)?;
+            own.add(of_block(arena, chunk?.0)?);
         }
     } else {
-        own += of_block(arena, node.body[BLOCK].load(Ordering::Relaxed))?;
+        own.add(of_block(arena, node.body[BLOCK].load(Ordering::Relaxed))?);
     }
     Ok(own)
 }
@@ -187,7 +194,7 @@ fn of_block(arena: &Arena, payload: u64) -> BoxedResult<Usage> {
     if payload == 0 {
         return Ok(Usage::default());
     }
-    Ok(Usage { bytes: capacity(arena, payload)? + block::HEADER, blocks: 1, nodes: 0 })
+    Ok(Usage::block(capacity(arena, payload)?.saturating_add(block::HEADER)))
 }
 
 /// All blocks of the heap, in the order of memory: what is free, and what the statistics count.
@@ -197,18 +204,18 @@ fn walk(arena: &Arena) -> BoxedResult<(FreeMemory, Usage)> {
     let (mut free, mut used) = (FreeMemory::default(), Usage::default());
     while at < end {
         let header = arena.at::<AtomicU64>(at)?.load(Ordering::Relaxed);
-        let size = units(header) * UNIT;
+        let size = bytes(units(header));
         if size == 0 {
             return Err(Error::corrupt(format_args!("the heap at {at:#x}"), "an empty block", "a block"));
         }
         if header & FREE != 0 {
-            free.bytes += size;
-            free.blocks += 1;
+            free.bytes = free.bytes.saturating_add(size);
+            free.blocks = free.blocks.saturating_add(1);
             free.largest = free.largest.max(size);
         } else if BlockKind::of(header).is_some_and(BlockKind::counted) {
-            used += Usage { bytes: size, blocks: 1, nodes: 0 };
+            used.add(Usage::block(size));
         }
-        at += size;
+        at = at.saturating_add(size);
     }
     Ok((free, used))
 }

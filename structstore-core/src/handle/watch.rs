@@ -381,7 +381,7 @@ impl Round {
         } else {
             self.path = join(&self.path, &quoted(name));
         }
-        self.depth += 1;
+        self.depth = self.depth.saturating_add(1);
         self.everything |= everything;
         self.silent |= fresh;
         outer
@@ -390,7 +390,7 @@ impl Round {
     fn leave(&mut self, (length, everything, silent): (usize, bool, bool)) {
         self.path.truncate(length);
         (self.everything, self.silent) = (everything, silent);
-        self.depth -= 1;
+        self.depth = self.depth.saturating_sub(1);
     }
 
     fn report(&mut self, step: &str) {

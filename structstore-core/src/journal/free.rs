@@ -2,7 +2,7 @@
 //! and none depends on anything but shared memory, so that somebody else can go on from any of them.
 
 use super::log::Log;
-use super::{COMMITTED, RETIRED_BLOCK, RETIRED_NODE, Savepoint};
+use super::{RETIRED_BLOCK, RETIRED_NODE, Savepoint};
 use crate::arena::layout::{Node, Seat};
 use crate::arena::{Arena, HeapGuard, Section};
 use crate::error::{BoxedResult as Result, Error};
@@ -11,7 +11,6 @@ use crate::sync::{AtomicU64, Ordering};
 
 /// Frees what a committed operation retired, and makes the journal idle.
 pub(super) fn finish(arena: &Arena, index: u32, seat: &Seat) -> Result<()> {
-    debug_assert_eq!(seat.phase.load(Ordering::Relaxed), COMMITTED);
     // What was pending belongs to the store now.
     seat.pending_blocks.store(0, Ordering::Release);
     seat.pending_nodes.store(0, Ordering::Release);
@@ -24,7 +23,7 @@ pub(super) fn finish(arena: &Arena, index: u32, seat: &Seat) -> Result<()> {
         }
         let (place, value) = log.entry(at)?;
         if place != RETIRED_BLOCK && place != RETIRED_NODE {
-            seat.cursor.store(at + 1, Ordering::Release);
+            seat.cursor.store(at.wrapping_add(1), Ordering::Release);
             continue;
         }
         let mut heap = HeapGuard::lock(arena, index)?;
@@ -36,7 +35,7 @@ pub(super) fn finish(arena: &Arena, index: u32, seat: &Seat) -> Result<()> {
                 .map_err(|_| Error::corrupt("a journal", value, "the index of a removed node"))?;
             doom(&mut section, arena, seat, doomed)?;
         }
-        section.set(&seat.cursor, at + 1)?;
+        section.set(&seat.cursor, at.wrapping_add(1))?;
         section.commit();
     }
     free_log(arena, index, seat)?;
@@ -117,11 +116,10 @@ fn free_log(arena: &Arena, index: u32, seat: &Seat) -> Result<()> {
 
 /// The first node of a chain.
 fn first<'a>(arena: &'a Arena, head: &AtomicU64) -> Result<Option<(u32, &'a Node)>> {
-    match u32::try_from(head.load(Ordering::Relaxed)) {
-        Ok(0) => Ok(None),
-        Ok(plus_one) => Ok(Some((plus_one - 1, arena.node(plus_one - 1)?))),
-        Err(_) => Err(Error::corrupt("a chain of nodes", head.load(Ordering::Relaxed), "a node index")),
-    }
+    let head = head.load(Ordering::Relaxed);
+    let Some(index) = head.checked_sub(1) else { return Ok(None) };
+    let index = u32::try_from(index).map_err(|_| Error::corrupt("a chain of nodes", head, "a node index"))?;
+    Ok(Some((index, arena.node(index)?)))
 }
 
 /// Puts a node at the head of the chain of those to be freed.

@@ -16,7 +16,7 @@ pub(crate) use transaction::{Pending, covering, lies_within, refuse_above};
 
 use std::sync::Arc;
 
-use crate::arena::layout::{LogEntry, Seat};
+use crate::arena::layout::{LogEntry, LogHead, Seat};
 use crate::arena::{Arena, BlockKind, HeapGuard, ThreadSeat};
 use crate::error::{BoxedResult as Result, Error};
 use crate::lock::NodeId;
@@ -173,7 +173,7 @@ impl<'a> Operation<'a> {
         entry.place.store(place, Ordering::Relaxed);
         entry.value.store(value, Ordering::Relaxed);
         // Release: the entry is complete before it counts.
-        self.seat.log_count.store(count + 1, Ordering::Release);
+        self.seat.log_count.store(count.wrapping_add(1), Ordering::Release);
         Ok(())
     }
 
@@ -184,11 +184,10 @@ impl<'a> Operation<'a> {
         if within == 0 && log::newest(self.arena, self.seat)? != Some(ordinal) {
             let mut heap = HeapGuard::lock(self.arena, self.index)?;
             let mut section = heap.section();
-            let block = section.take_for_writing(log::OVERFLOW_BYTES, BlockKind::Log)?;
-            let before = self.seat.log_block.load(Ordering::Relaxed);
-            let head = self.arena.words(block, 2)?;
-            head[0].store(before, Ordering::Relaxed);
-            head[1].store(ordinal, Ordering::Relaxed);
+            let block = section.take_for_writing(log::OVERFLOW_SIZE, BlockKind::Log)?;
+            let head = self.arena.at::<LogHead>(block)?;
+            head.before.store(self.seat.log_block.load(Ordering::Relaxed), Ordering::Relaxed);
+            head.ordinal.store(ordinal, Ordering::Relaxed);
             section.set(&self.seat.log_block, block)?;
             section.commit();
         }

@@ -35,8 +35,8 @@ impl SeatLine {
     /// The slots that may be in use, for the thread of this seat and for others.
     #[inline]
     pub(super) fn slots(&self) -> &[AtomicU64] {
-        let high = (self.high.load(Ordering::Acquire) as usize).min(HOLDS);
-        &self.slots[..high]
+        let high = self.high.load(Ordering::Acquire) as usize;
+        self.slots.get(..high).unwrap_or(&self.slots)
     }
 
     /// All slots, whatever is said of how many are in use.
@@ -83,14 +83,14 @@ impl SeatLine {
     #[inline(always)]
     pub(super) fn raise(&self, slot: usize) {
         if self.high.load(Ordering::Relaxed) <= slot as u64 {
-            self.high.store(slot as u64 + 1, Ordering::Release);
+            self.high.store((slot as u64).wrapping_add(1), Ordering::Release);
         }
     }
 
     /// Spares others the look at a slot that was cleared, if it was the last one in use.
     #[inline(always)]
     pub(crate) fn settle(&self, slot: usize) {
-        if self.high.load(Ordering::Relaxed) == slot as u64 + 1 {
+        if self.high.load(Ordering::Relaxed) == (slot as u64).wrapping_add(1) {
             // Release: after the swap that cleared the slot.
             self.high.store(slot as u64, Ordering::Release);
         }

@@ -25,12 +25,25 @@ pub(crate) use wait::Wait;
 pub use wait::WaitHooks;
 pub(crate) use word::{MAX_SEATS, is_awaited, is_free_but_held, owner_seat};
 
-use crate::error::BoxedResult as Result;
+use crate::error::{BoxedResult as Result, Error};
 use crate::notice::NoticeWords;
 use crate::sync::AtomicU64;
 
 /// How deep structures may nest, and thus the bound of every walk towards the root.
 pub(crate) const MAX_DEPTH: usize = 128;
+
+/// The depth below one. Whoever follows what memory says, by recursion, asks this before each step.
+///
+/// # Errors
+///
+/// [`Error::TooDeep`] where nothing may nest any deeper.
+#[inline]
+pub(crate) fn deeper(depth: usize) -> Result<usize> {
+    if depth < MAX_DEPTH {
+        return Ok(depth.saturating_add(1));
+    }
+    Err(Error::TooDeep { path: String::new(), limit: MAX_DEPTH }.into())
+}
 
 /// Somebody sleeps on this word; whoever changes it wakes them. The same bit in lock words and holds.
 pub(crate) const WAITERS: u64 = 1;

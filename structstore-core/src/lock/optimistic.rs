@@ -31,24 +31,22 @@ pub(crate) fn optimistic<'a, S: Space, T>(
         return Ok(Err((&head.word, seen)));
     }
     let mut above: [MaybeUninit<(&AtomicU64, u64)>; MAX_DEPTH] = [const { MaybeUninit::uninit() }; MAX_DEPTH];
-    let mut depth = 0;
+    let mut depth = 0_usize;
     let mut parent = head.parent.load(Ordering::Acquire);
     while parent != 0 {
-        let ancestor = match u32::try_from(parent - 1).ok().filter(|_| depth < MAX_DEPTH) {
-            Some(index) => space.head(index)?,
-            None if generation(head.identity.load(Ordering::Acquire)) != id.generation => {
+        let (Ok(index), Some(place)) = (u32::try_from(parent.wrapping_sub(1)), above.get_mut(depth)) else {
+            if generation(head.identity.load(Ordering::Acquire)) != id.generation {
                 return Err(Error::stale());
             }
-            None => {
-                return Err(Error::corrupt(format_args!("node {}", id.index), parent, "a chain to the root"));
-            }
+            return Err(Error::corrupt(format_args!("node {}", id.index), parent, "a chain to the root"));
         };
+        let ancestor = space.head(index)?;
         let seen = ancestor.word.load(Ordering::Acquire);
         if word::foreign_tree(seen, me) {
             return Ok(Err((&ancestor.word, seen)));
         }
-        above[depth].write((&ancestor.word, seen));
-        depth += 1;
+        place.write((&ancestor.word, seen));
+        depth = depth.wrapping_add(1);
         parent = ancestor.parent.load(Ordering::Acquire);
     }
     if generation(head.identity.load(Ordering::Acquire)) != id.generation {
@@ -62,7 +60,7 @@ pub(crate) fn optimistic<'a, S: Space, T>(
     if !word::same(seen, now) {
         return Ok(Err((&head.word, now)));
     }
-    for entry in &above[..depth] {
+    for entry in above.get(..depth).unwrap_or(&above) {
         // SAFETY: the first `depth` entries were written by the loop above.
         let (ancestor, seen) = unsafe { entry.assume_init() };
         let now = ancestor.load(Ordering::Relaxed);

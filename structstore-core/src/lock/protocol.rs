@@ -62,17 +62,18 @@ impl<'a, S: Space> Locker<'a, S> {
     /// The caller has looked at [`Self::own`].
     #[inline(always)]
     pub(crate) fn exclusive(&self, head: &'a NodeHead, id: NodeId, mode: Mode, wait: &Wait) -> Result<usize> {
-        let slot = self.free_slot()?;
+        let (slot, hold) = self.free_slot()?;
         let me = word::owner_of(self.seat.index);
         let pend = Pend::new(self, slot);
         'retry: loop {
             // 1. Publish.
-            self.publish(slot, hold::hold(id, mode));
+            self.seat.line.raise(slot);
+            hold.store(hold::hold(id, mode), Ordering::Release);
             // 2. Take the word. Relaxed at first: a stale value only makes the swap fail.
             let mut seen = head.word.load(Ordering::Relaxed);
             loop {
                 if word::owner(seen) != 0 {
-                    self.withdraw(slot);
+                    withdraw(hold);
                     self.sleep(Blocked::by_owner(&head.word, seen), wait, &pend)?;
                     continue 'retry;
                 }
@@ -93,18 +94,18 @@ impl<'a, S: Space> Locker<'a, S> {
             // 4. Ancestors, and 5. only then the generation: the record may have been reused before we took it.
             let above = self.foreign_above(head, me);
             if generation(head.identity.load(Ordering::Acquire)) != id.generation {
-                self.abandon(head, slot);
+                abandon(head, hold);
                 return Err(Error::stale());
             }
             match above {
                 Ok(None) => {}
                 Ok(Some(blocked)) => {
-                    self.abandon(head, slot);
+                    abandon(head, hold);
                     self.sleep(blocked, wait, &pend)?;
                     continue 'retry;
                 }
                 Err(error) => {
-                    self.abandon(head, slot);
+                    abandon(head, hold);
                     return Err(error);
                 }
             }
@@ -132,11 +133,11 @@ impl<'a, S: Space> Locker<'a, S> {
             match scanned {
                 Ok(None) => return Ok(slot),
                 Ok(Some(blocked)) => {
-                    self.abandon(head, slot);
+                    abandon(head, hold);
                     self.sleep(blocked, wait, &pend)?;
                 }
                 Err(error) => {
-                    self.abandon(head, slot);
+                    abandon(head, hold);
                     return Err(error);
                 }
             }
@@ -148,13 +149,13 @@ impl<'a, S: Space> Locker<'a, S> {
     /// The caller has looked at [`Self::own`].
     #[inline(always)]
     pub(crate) fn shared(&self, head: &'a NodeHead, id: NodeId, wait: &Wait) -> Result<usize> {
-        let slot = self.free_slot()?;
+        let (slot, hold) = self.free_slot()?;
         let me = word::owner_of(self.seat.index);
         let pend = Pend::new(self, slot);
         loop {
             // By swap, for it brings the barrier along that the fence needs.
             self.seat.line.raise(slot);
-            self.seat.line.slots[slot].swap(hold::hold(id, Mode::Shared), Ordering::AcqRel);
+            hold.swap(hold::hold(id, Mode::Shared), Ordering::AcqRel);
             // Counterpart: the fence of an exclusive locker. Either it sees our hold, or we see its word.
             fence_after_update();
             let seen = head.word.load(Ordering::Acquire);
@@ -164,7 +165,7 @@ impl<'a, S: Space> Locker<'a, S> {
                 self.foreign_above(head, me)
             };
             if generation(head.identity.load(Ordering::Acquire)) != id.generation {
-                self.withdraw(slot);
+                withdraw(hold);
                 return Err(Error::stale());
             }
             // On the node itself nobody waits in place for us and we for nobody: only strictly below.
@@ -182,11 +183,11 @@ impl<'a, S: Space> Locker<'a, S> {
             match blocked {
                 Ok(None) => return Ok(slot),
                 Ok(Some(blocked)) => {
-                    self.withdraw(slot);
+                    withdraw(hold);
                     self.sleep(blocked, wait, &pend)?;
                 }
                 Err(error) => {
-                    self.withdraw(slot);
+                    withdraw(hold);
                     return Err(error);
                 }
             }
@@ -203,7 +204,9 @@ impl<'a, S: Space> Locker<'a, S> {
                 futex_wake(&head.word);
             }
         }
-        self.withdraw(slot);
+        if let Some(hold) = self.seat.line.slots.get(slot) {
+            withdraw(hold);
+        }
     }
 
     /// Sleeps until what stands in the way may have changed.
@@ -248,37 +251,13 @@ impl<'a, S: Space> Locker<'a, S> {
         Ok(())
     }
 
+    /// A slot without a hold, and its word.
     #[inline(always)]
-    fn free_slot(&self) -> Result<usize> {
-        self.seat
-            .line
-            .slots
-            .iter()
-            .position(|slot| slot.load(Ordering::Relaxed) == 0)
+    fn free_slot(&self) -> Result<(usize, &'a AtomicU64)> {
+        let mut slots = self.seat.line.slots.iter().enumerate();
+        slots
+            .find(|(_, hold)| hold.load(Ordering::Relaxed) == 0)
             .ok_or_else(|| Error::TooMany { what: "locks held by one thread", limit: HOLDS }.into())
-    }
-
-    #[inline(always)]
-    fn publish(&self, slot: usize, hold: u64) {
-        self.seat.line.raise(slot);
-        self.seat.line.slots[slot].store(hold, Ordering::Release);
-    }
-
-    /// Takes a hold back, granted or not. By swap, as in [`Self::release`].
-    #[inline(always)]
-    fn withdraw(&self, slot: usize) {
-        let slot = &self.seat.line.slots[slot];
-        if slot.swap(0, Ordering::AcqRel) & WAITERS != 0 {
-            futex_wake(slot);
-        }
-    }
-
-    /// Gives back a word that was taken but not granted: nothing was changed, so no version grows.
-    fn abandon(&self, head: &NodeHead, slot: usize) {
-        if head.word.fetch_and(word::UNGRANTED, Ordering::AcqRel) & WAITERS != 0 {
-            futex_wake(&head.word);
-        }
-        self.withdraw(slot);
     }
 
     /// The nearest ancestor that another seat holds with all below it.
@@ -398,7 +377,23 @@ pub(crate) fn is_below<S: Space>(space: &S, node: u32, top: u32) -> Result<bool>
 }
 
 fn index_of(parent: u64) -> Result<u32> {
-    u32::try_from(parent - 1).map_err(|_| Error::corrupt("parent link", parent, "a node index"))
+    u32::try_from(parent.wrapping_sub(1)).map_err(|_| Error::corrupt("parent link", parent, "a node index"))
+}
+
+/// Takes a hold back, granted or not. By swap, as in [`Locker::release`].
+#[inline(always)]
+fn withdraw(hold: &AtomicU64) {
+    if hold.swap(0, Ordering::AcqRel) & WAITERS != 0 {
+        futex_wake(hold);
+    }
+}
+
+/// Gives back a word that was taken but not granted: nothing was changed, so no version grows.
+fn abandon(head: &NodeHead, hold: &AtomicU64) {
+    if head.word.fetch_and(word::UNGRANTED, Ordering::AcqRel) & WAITERS != 0 {
+        futex_wake(&head.word);
+    }
+    withdraw(hold);
 }
 
 /// Marks this thread's other holds while it sleeps, so that whoever waits for one of them in place steps back

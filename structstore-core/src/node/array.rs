@@ -31,19 +31,21 @@ pub(crate) fn change_end(operation: &Operation<'_>, node: &Node, end: End<'_>, a
     let [len] = *old.shape else {
         return Err(Error::corrupt("an array", format_args!("{:?}", old.shape), "one dimension"));
     };
-    let itemsize = old.dtype.itemsize().max(1);
-    if !more.len().is_multiple_of(itemsize) {
+    let itemsize = old.dtype.itemsize();
+    let Some(added) = more.len().checked_div(itemsize).filter(|_| more.len().is_multiple_of(itemsize)) else {
         return Err(Error::corrupt(
             "an array",
             format_args!("elements of {itemsize} bytes"),
             "those of its field",
         ));
-    }
-    let kept = keep.min(len) * itemsize;
-    let new = ArrayBlock::new(old.dtype.clone(), &[keep.min(len) + more.len() / itemsize])?;
+    };
+    let keep = keep.min(len);
+    let kept = keep.saturating_mul(itemsize);
+    let new = ArrayBlock::new(old.dtype.clone(), &[keep.saturating_add(added)])?;
     if !anew && new.size() <= capacity(arena, block)? {
         if !more.is_empty() {
-            let target = arena.bytes(block + old.data + kept as u64, more.len() as u64)?;
+            let end = block.saturating_add(old.data).saturating_add(kept as u64);
+            let target = arena.bytes(end, more.len() as u64)?;
             step();
             // SAFETY: in bounds (checked), and nobody else's: this operation holds the array, and the caller's memory is
             // private or another part of the store.
@@ -55,10 +57,10 @@ pub(crate) fn change_end(operation: &Operation<'_>, node: &Node, end: End<'_>, a
     let room = if new.bytes > old.bytes { new.bytes.max(old.bytes.saturating_mul(2)) } else { new.bytes };
     let aside = operation.allocate(new.data.saturating_add(room), BlockKind::Array)?;
     new.write(arena, aside)?;
-    let source = arena.bytes(block + old.data, kept as u64)?;
-    let target = arena.bytes(aside + new.data, new.bytes)?;
+    let (source, target) = (old.elements(arena, block)?, new.elements(arena, aside)?);
     step();
-    // SAFETY: both are in bounds (checked) and disjoint: the target is new, and nobody else's.
+    // SAFETY: both are in bounds (checked; `kept` is no more than there was, and with `more` as many as there will be)
+    // and disjoint: the target is new, and nobody else's.
     unsafe {
         std::ptr::copy_nonoverlapping(source, target, kept);
         std::ptr::copy(more.as_ptr(), target.add(kept), more.len());

@@ -17,7 +17,9 @@ use crate::journal::Operation;
 use crate::key::Key;
 use crate::lock::NodeId;
 use crate::sync::Ordering;
-use crate::value::{ArrayBlock, ArrayValue, DType, Extents, Kind, Scalar, Value, convert, decode_scalar};
+use crate::value::{
+    ArrayBlock, ArrayValue, DType, Extents, Kind, MAX_DIMENSIONS, Scalar, Value, convert, decode_scalar,
+};
 
 /// What became of an assignment to a slot.
 pub(crate) enum Assigned {
@@ -295,10 +297,10 @@ pub(crate) fn convert_array<'v>(value: &'v Value<'_>, fixed: &FixedType) -> Resu
         return Err(wrong(format!("the shape {found_shape:?}")).into());
     }
     let kind = number_kind(dtype).ok_or_else(|| wrong("numbers".to_owned()))?;
-    let mut data = Vec::with_capacity(numbers.len() * dtype.itemsize());
+    let mut data = Vec::with_capacity(numbers.len().saturating_mul(dtype.itemsize()));
     for number in numbers {
-        let payload = convert(number, kind)?.payload();
-        data.extend_from_slice(&payload.to_le_bytes()[..dtype.itemsize()]);
+        let payload = convert(number, kind)?.payload().to_le_bytes();
+        data.extend_from_slice(payload.get(..dtype.itemsize()).unwrap_or(&payload));
     }
     Ok(ArrayValue::new(dtype.clone(), &found_shape, data)?)
 }
@@ -316,6 +318,8 @@ pub(crate) fn widen_to_array<'v>(value: &'v Value<'_>, fixed: &FixedType) -> Opt
 /// Shape and numbers of nested lists; `None` if they are uneven or hold anything but numbers.
 fn flatten(value: &Value<'_>, depth: usize, shape: &mut Vec<usize>, numbers: &mut Vec<Scalar>) -> Option<()> {
     match value {
+        // No array has more dimensions.
+        Value::List(_) if depth == MAX_DIMENSIONS => None,
         Value::List(items) => {
             if depth == shape.len() {
                 // A new dimension may only be found on the way to the first number.
@@ -324,10 +328,10 @@ fn flatten(value: &Value<'_>, depth: usize, shape: &mut Vec<usize>, numbers: &mu
                 }
                 shape.push(items.len());
             }
-            if shape[depth] != items.len() {
+            if shape.get(depth) != Some(&items.len()) {
                 return None;
             }
-            items.iter().try_for_each(|item| flatten(item, depth + 1, shape, numbers))
+            items.iter().try_for_each(|item| flatten(item, depth.saturating_add(1), shape, numbers))
         }
         Value::Scalar(scalar) if depth == shape.len() => {
             numbers.push(*scalar);

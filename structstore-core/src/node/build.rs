@@ -118,7 +118,7 @@ fn array_block(operation: &Operation<'_>, array: &ArrayValue<'_>) -> Result<Asid
     let block = operation.allocate(header.size(), BlockKind::Array)?;
     let arena = operation.arena();
     header.write(arena, block)?;
-    let target = arena.bytes(block + header.data, header.bytes)?;
+    let target = header.elements(arena, block)?;
     step();
     // SAFETY: the target has as many bytes as the array (checked by both constructors), nobody else has it, and
     // private memory of the caller does not overlap with it.
@@ -132,8 +132,7 @@ pub(crate) fn copy_array(operation: &Operation<'_>, block: u64) -> Result<Aside>
     let header = ArrayBlock::read(arena, block)?;
     let copy = operation.allocate(header.size(), BlockKind::Array)?;
     header.write(arena, copy)?;
-    let source = arena.bytes(block + header.data, header.bytes)?;
-    let target = arena.bytes(copy + header.data, header.bytes)?;
+    let (source, target) = (header.elements(arena, block)?, header.elements(arena, copy)?);
     step();
     // SAFETY: both are in bounds (checked) and disjoint: the target is new, and nobody else's.
     unsafe { std::ptr::copy_nonoverlapping(source, target, header.bytes as usize) };
@@ -142,16 +141,11 @@ pub(crate) fn copy_array(operation: &Operation<'_>, block: u64) -> Result<Aside>
 
 /// How many levels lie above what hangs below a node, the node's own included.
 pub(crate) fn depth_of(arena: &crate::arena::Arena, index: u32) -> Result<usize> {
-    let mut depth = 1;
-    let mut parent = arena.node(index)?.head.parent.load(Ordering::Acquire);
-    while parent != 0 {
-        depth += 1;
-        if depth > MAX_DEPTH {
-            return Err(Error::corrupt("parent links", "no end", "a chain to the root"));
-        }
-        let index =
-            u32::try_from(parent - 1).map_err(|_| Error::corrupt("a parent link", parent, "a node"))?;
-        parent = arena.node(index)?.head.parent.load(Ordering::Acquire);
+    let mut index = index;
+    for depth in 1..=MAX_DEPTH {
+        let parent = arena.node(index)?.head.parent.load(Ordering::Acquire);
+        let Some(above) = parent.checked_sub(1) else { return Ok(depth) };
+        index = u32::try_from(above).map_err(|_| Error::corrupt("a parent link", parent, "a node"))?;
     }
-    Ok(depth)
+    Err(Error::corrupt("parent links", "no end", "a chain to the root"))
 }

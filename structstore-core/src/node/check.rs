@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{BLOCK, FIXED, FIXED_RANK, Raw, kind_of, list, read_bytes_node, resolve, structure};
-use crate::arena::block::{self, BlockKind, FREE, HEADER, ORPHAN, PREVIOUS_FREE, UNIT};
-use crate::arena::layout::{FIRST_LEVELS, Header, Node, Participant, SECOND_LEVELS, Seat};
+use crate::arena::block::{self, BlockKind, FREE, HEADER, ORPHAN, PREVIOUS_FREE};
+use crate::arena::layout::{FIRST_LEVELS, Header, LeaseBlock, Node, Participant, SECOND_LEVELS, Seat};
 use crate::arena::{Arena, HeapGuard};
 use crate::error::{BoxedResult as Result, Error, join, quoted};
 use crate::lock::MAX_DEPTH;
@@ -77,7 +77,7 @@ impl Reached<'_> {
     }
 
     fn slot(&mut self, raw: Raw, parent: Option<u32>, above: Level, place: &mut String) -> Result<()> {
-        let level = Level { depth: above.depth + 1, bound: above.bound || raw.declared() };
+        let level = Level { depth: above.depth.saturating_add(1), bound: above.bound || raw.declared() };
         let kind = raw.kind().map_err(|_| wrong(place, format_args!("the tag {:#x}", raw.tag), "a kind"))?;
         if !raw.is_declared_as_it_may_be() {
             return Err(wrong(place, format_args!("the tag {:#x}", raw.tag), "one that there is"));
@@ -233,7 +233,7 @@ impl Reached<'_> {
                 let kind =
                     BlockKind::of(header).ok_or_else(|| wrong(&place, "no block", "a pending block"))?;
                 self.block(&place, block, kind)?;
-                block = self.arena.at::<AtomicU64>(block - 8)?.load(Ordering::Relaxed);
+                block = self.arena.at::<AtomicU64>(block.wrapping_sub(8))?.load(Ordering::Relaxed);
             }
             let mut next = seat.pending_nodes.load(Ordering::Relaxed);
             while let Some(node) = next.checked_sub(1).and_then(|node| u32::try_from(node).ok()) {
@@ -263,14 +263,15 @@ impl Reached<'_> {
             let mut block = self.arena.record::<Participant>(index)?.leases.load(Ordering::Relaxed);
             while block != 0 {
                 self.block(&place, block, BlockKind::Leases)?;
-                let words = self.arena.words(block, crate::view::LEASE_WORDS)?;
-                for word in &words[1..] {
-                    let leased = word.load(Ordering::Relaxed);
+                let leases = self.arena.at::<LeaseBlock>(block)?;
+                for entry in &leases.entries {
+                    let leased = entry.load(Ordering::Relaxed);
                     if leased != 0 {
-                        *counts.entry(leased).or_default() += 1;
+                        let count = counts.entry(leased).or_default();
+                        *count = count.saturating_add(1);
                     }
                 }
-                block = words[0].load(Ordering::Relaxed);
+                block = leases.next.load(Ordering::Relaxed);
             }
         }
         for (block, leases) in &counts {
@@ -320,13 +321,14 @@ impl Reached<'_> {
         let (start, end) = (heap.start.load(Ordering::Relaxed), heap.end.load(Ordering::Relaxed));
         let load = |at: u64| self.arena.at::<AtomicU64>(at).map(|word| word.load(Ordering::Relaxed));
         let (mut at, mut previous_free) = (start, false);
-        let (mut allocated, mut blocks, mut reached) = (0, 0, 0);
+        let (mut allocated, mut blocks, mut reached) = (0_u64, 0_u64, 0_usize);
         let mut free = HashSet::new();
         while at < end {
             let word = load(at)?;
-            let size = block::units(word) * UNIT;
+            let size = block::bytes(block::units(word));
+            let next = at.saturating_add(size);
             let place = format!("the heap at {at:#x}");
-            if size == 0 || at + size > end {
+            if size == 0 || next > end {
                 return Err(wrong(&place, format_args!("a block of {size} bytes"), "blocks up to the end"));
             }
             if (word & PREVIOUS_FREE != 0) != previous_free {
@@ -334,26 +336,26 @@ impl Reached<'_> {
             }
             previous_free = word & FREE != 0;
             if previous_free {
-                if load(at + size - 8)? != block::units(word) {
+                if load(next.wrapping_sub(8))? != block::units(word) {
                     return Err(wrong(&place, "a free block with another size at its end", "its size"));
                 }
                 free.insert(at);
             } else {
                 let kind = BlockKind::of(word).ok_or_else(|| wrong(&place, "no kind", "a kind of block"))?;
-                if !self.blocks.contains_key(&(at + HEADER)) {
+                if !self.blocks.contains_key(&at.wrapping_add(HEADER)) {
                     return Err(wrong(
                         &place,
                         format_args!("a lost {kind:?} block"),
                         "a block that is in use",
                     ));
                 }
-                reached += 1;
+                reached = reached.saturating_add(1);
                 if kind.counted() {
-                    allocated += size;
-                    blocks += 1;
+                    allocated = allocated.saturating_add(size);
+                    blocks = blocks.saturating_add(1);
                 }
             }
-            at += size;
+            at = next;
         }
         if reached != self.blocks.len() {
             return Err(wrong(
@@ -368,15 +370,15 @@ impl Reached<'_> {
         if heap.first_level.load(Ordering::Relaxed) >> FIRST_LEVELS != 0 {
             return Err(wrong("the heap", "levels that there are not", "those that there are"));
         }
-        let mut listed = 0;
-        for first in 0..FIRST_LEVELS {
-            let bits = heap.second_level[first].load(Ordering::Relaxed);
+        let mut listed = 0_usize;
+        for (first, (level, lists)) in heap.second_level.iter().zip(&heap.lists).enumerate() {
+            let bits = level.load(Ordering::Relaxed);
             let marked = heap.first_level.load(Ordering::Relaxed) & 1 << first != 0;
             if marked != (bits != 0) || bits >> SECOND_LEVELS != 0 {
                 return Err(wrong("the heap", "a first level that disagrees with its lists", "agreement"));
             }
-            for second in 0..SECOND_LEVELS {
-                let mut at = heap.lists[first][second].load(Ordering::Relaxed);
+            for (second, list) in lists.iter().enumerate() {
+                let mut at = list.load(Ordering::Relaxed);
                 if (bits & 1 << second != 0) != (at != 0) {
                     return Err(wrong(
                         "the heap",
@@ -388,7 +390,7 @@ impl Reached<'_> {
                 while at != 0 {
                     if !free.remove(&at)
                         || block::class(block::units(load(at)?)) != (first, second)
-                        || load(at + HEADER)? != previous
+                        || load(at.wrapping_add(HEADER))? != previous
                     {
                         return Err(wrong(
                             "the heap",
@@ -396,8 +398,8 @@ impl Reached<'_> {
                             "a free block",
                         ));
                     }
-                    listed += 1;
-                    (previous, at) = (at, load(at + 8)?);
+                    listed = listed.saturating_add(1);
+                    (previous, at) = (at, load(at.wrapping_add(8))?);
                 }
             }
         }
@@ -409,8 +411,9 @@ impl Reached<'_> {
             ));
         }
         let nodes = self.nodes.len() as u64;
+        let allocated = allocated.saturating_add(nodes.saturating_mul(size_of::<Node>() as u64));
         for (what, word, counted) in [
-            ("the allocated bytes", &header.allocated, allocated + nodes * size_of::<Node>() as u64),
+            ("the allocated bytes", &header.allocated, allocated),
             ("the number of blocks", &header.blocks, blocks),
             ("the number of nodes", &header.nodes, nodes),
         ] {
@@ -430,8 +433,8 @@ impl Reached<'_> {
         let used = self.arena.used::<Node>();
         let mut free = HashSet::new();
         let mut next = self.arena.header().free_nodes.load(Ordering::Relaxed);
-        while next != 0 {
-            let index = u32::try_from(next - 1).map_err(|_| wrong("the free nodes", next, "a node index"))?;
+        while let Some(index) = next.checked_sub(1) {
+            let index = u32::try_from(index).map_err(|_| wrong("the free nodes", next, "a node index"))?;
             if index >= used || self.nodes.contains(&index) || !free.insert(index) {
                 return Err(wrong("the free nodes", format_args!("node {index}"), "free nodes, each once"));
             }
@@ -450,7 +453,7 @@ impl Reached<'_> {
                 return Err(wrong("the nodes", format_args!("node {index}, of {used} used ones"), "none"));
             }
         }
-        if free.len() + self.nodes.len() != used as usize {
+        if free.len().saturating_add(self.nodes.len()) != used as usize {
             let found = format!("{} free and {} used of {used}", free.len(), self.nodes.len());
             return Err(wrong("the nodes", found, "every node either free or in use"));
         }

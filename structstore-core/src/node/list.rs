@@ -18,12 +18,7 @@ pub(crate) fn len(node: &Node) -> u64 {
 
 #[inline]
 fn slot_at<'a>(arena: &'a Arena, node: &Node, at: u64) -> Result<&'a Slot> {
-    let offset =
-        at.checked_mul(SLOT).and_then(|offset| offset.checked_add(node.body[BLOCK].load(Ordering::Relaxed)));
-    match offset {
-        Some(offset) => arena.at(offset),
-        None => Err(Error::corrupt("a list", format_args!("an item {at}"), "items within the segment")),
-    }
+    arena.nth(node.body[BLOCK].load(Ordering::Relaxed), at)
 }
 
 /// The slot of an item.
@@ -63,7 +58,7 @@ pub(crate) fn push_in_place(arena: &Arena, node: &Node, raw: Raw) -> Result<bool
         return Ok(false);
     }
     raw.store(slot_at(arena, node, len)?);
-    node.body[LENGTH].store(len + 1, Ordering::Release);
+    node.body[LENGTH].store(len.wrapping_add(1), Ordering::Release);
     Ok(true)
 }
 
@@ -84,21 +79,23 @@ pub(crate) fn splice(
 ) -> Result<()> {
     let arena = operation.arena();
     // All of them, so that no length is believed for which there is no room.
-    let len = slots(arena, node)?.len() as u64;
-    let end = index.checked_add(count).filter(|end| *end <= len).ok_or_else(|| out_of_range(index, len))?;
-    let new_len = len - count + new.len() as u64;
+    let slots = slots(arena, node)?;
+    let len = slots.len() as u64;
+    let end = index.checked_add(count).filter(|end| *end <= len);
+    let parts = end.and_then(|end| slots.get(..index as usize).zip(slots.get(end as usize..)));
+    let Some((before, behind)) = parts else { return Err(out_of_range(index, len)) };
+    let new_len = len.saturating_sub(count).saturating_add(new.len() as u64);
     let room = capacity(arena, node.body[BLOCK].load(Ordering::Relaxed))? / SLOT;
-    if end == len && new_len <= room && count == 0 || new.is_empty() && end == len {
+    if behind.is_empty() && (count == 0 && new_len <= room || new.is_empty()) {
         // Through the journal although they lie behind the end: the same operation may have shortened the list.
         for (at, raw) in (index..).zip(new) {
             raw.set(operation, slot_at(arena, node, at)?)?;
         }
         return operation.set(&node.body[LENGTH], new_len);
     }
-    let wanted = if new_len > room { new_len.max(len * 2) } else { new_len };
-    let old = items(arena, node)?;
-    let kept = old[..index as usize].iter().chain(new).chain(&old[end as usize..]);
-    lay(operation, node, kept.copied(), wanted)
+    let wanted = if new_len > room { new_len.max(len.saturating_mul(2)) } else { new_len };
+    let kept = before.iter().map(Raw::load).chain(new.iter().copied()).chain(behind.iter().map(Raw::load));
+    lay(operation, node, kept, wanted)
 }
 
 /// Replaces all items by these, of which those that were there before stay what they are: a new block, with room for as
@@ -110,11 +107,11 @@ pub(crate) fn lay(
     room: u64,
 ) -> Result<()> {
     let arena = operation.arena();
-    let aside = operation.allocate(room * SLOT, BlockKind::Slots)?;
+    let aside = operation.allocate(room.saturating_mul(SLOT), BlockKind::Slots)?;
     let mut len = 0;
-    for raw in items {
-        raw.store(arena.at::<Slot>(aside + len * SLOT)?);
-        len += 1;
+    for (at, raw) in (0..).zip(items) {
+        raw.store(arena.nth(aside, at)?);
+        len = at.saturating_add(1);
     }
     operation.retire_block(node.body[BLOCK].load(Ordering::Relaxed))?;
     operation.set(&node.body[BLOCK], aside)?;
@@ -124,9 +121,9 @@ pub(crate) fn lay(
 /// Lays items into a list that nobody else sees yet.
 pub(crate) fn fill(operation: &Operation<'_>, node: &Node, items: &[Raw]) -> Result<()> {
     let arena = operation.arena();
-    let block = operation.allocate(items.len() as u64 * SLOT, BlockKind::Slots)?;
+    let block = operation.allocate((items.len() as u64).saturating_mul(SLOT), BlockKind::Slots)?;
     for (at, raw) in (0..).zip(items) {
-        raw.store(arena.at::<Slot>(block + at * SLOT)?);
+        raw.store(arena.nth(block, at)?);
     }
     node.body[BLOCK].store(block, Ordering::Relaxed);
     node.body[LENGTH].store(items.len() as u64, Ordering::Relaxed);

@@ -192,9 +192,14 @@ pub(crate) fn kind_of(node: &Node) -> Result<Kind> {
 
 /// Fills words with bytes; the rest of the last word is zero.
 pub(crate) fn write_bytes(words: &[AtomicU64], bytes: &[u8]) {
-    for (word, chunk) in words.iter().zip(bytes.chunks(8)) {
+    let (whole, last) = bytes.as_chunks::<8>();
+    let mut words = words.iter();
+    for (bytes, word) in whole.iter().zip(words.by_ref()) {
+        word.store(u64::from_le_bytes(*bytes), Ordering::Relaxed);
+    }
+    if let (Some(word), false) = (words.next(), last.is_empty()) {
         let mut padded = [0; 8];
-        padded[..chunk.len()].copy_from_slice(chunk);
+        padded.iter_mut().zip(last).for_each(|(padded, byte)| *padded = *byte);
         word.store(u64::from_le_bytes(padded), Ordering::Relaxed);
     }
 }
@@ -202,27 +207,26 @@ pub(crate) fn write_bytes(words: &[AtomicU64], bytes: &[u8]) {
 /// The first `length` bytes of words; fewer if there are fewer.
 #[inline]
 pub(crate) fn read_bytes(words: &[AtomicU64], length: usize) -> Vec<u8> {
-    let length = length.min(words.len() * 8);
-    let mut bytes = Vec::with_capacity(length);
-    let (whole, last) = words.split_at(length / 8);
-    for word in whole {
+    let length = length.min(size_of_val(words));
+    // Of whole words, the last of which is cut then.
+    let words = words.iter().take(length.div_ceil(8));
+    let mut bytes = Vec::with_capacity(words.len().saturating_mul(8));
+    for word in words {
         bytes.extend_from_slice(&word.load(Ordering::Relaxed).to_le_bytes());
     }
-    if let Some(word) = last.first() {
-        bytes.extend_from_slice(&word.load(Ordering::Relaxed).to_le_bytes()[..length % 8]);
-    }
+    bytes.truncate(length);
     bytes
 }
 
 /// How large the payload of a block is.
 #[inline]
 pub(crate) fn capacity(arena: &Arena, payload: u64) -> Result<u64> {
-    use crate::arena::block::{HEADER, UNIT, units};
+    use crate::arena::block::{HEADER, bytes, units};
     if payload == 0 {
         return Ok(0);
     }
     let header = arena.at::<AtomicU64>(payload.wrapping_sub(HEADER))?.load(Ordering::Relaxed);
-    Ok((units(header) * UNIT).saturating_sub(HEADER))
+    Ok(bytes(units(header)).saturating_sub(HEADER))
 }
 
 /// What is still to be freed of a node that was removed, and the words to change in the same step.

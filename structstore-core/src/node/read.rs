@@ -6,7 +6,7 @@ use super::{BLOCK, LENGTH, Raw, kind_of, list, read_bytes, resolve, structure};
 use crate::arena::Arena;
 use crate::arena::layout::{Field, Node, Slot};
 use crate::error::{BoxedResult as Result, Error};
-use crate::lock::MAX_DEPTH;
+use crate::lock::deeper;
 use crate::sync::{AtomicU64, Ordering};
 use crate::value::{ArrayBlock, ArrayValue, ImageWriter, Kind, Value};
 
@@ -25,8 +25,8 @@ impl Shallow {
         let bytes = match self {
             Shallow::Text(text) => text.len(),
             Shallow::Bytes(bytes) => bytes.len(),
-            Shallow::List(items) => items.len() * size_of::<Slot>(),
-            Shallow::Struct(fields) => fields.len() * size_of::<Field>(),
+            Shallow::List(items) => items.len().saturating_mul(size_of::<Slot>()),
+            Shallow::Struct(fields) => fields.len().saturating_mul(size_of::<Field>()),
             Shallow::Array(array) => array.data().len(),
         };
         bytes as u64
@@ -78,9 +78,6 @@ pub(crate) fn read_value(
     depth: usize,
     extent: &Extent,
 ) -> Result<Value<'static>> {
-    if depth > MAX_DEPTH {
-        return Err(Error::TooDeep { path: String::new(), limit: MAX_DEPTH }.into());
-    }
     let leaf = |value: Value<'static>, bytes: usize| extent.add(arena, bytes as u64).map(|()| value);
     Ok(match kind_of(node)? {
         Kind::Text => {
@@ -134,9 +131,6 @@ pub(crate) fn write_image(
     extent: &Extent,
     image: &mut ImageWriter,
 ) -> Result<()> {
-    if depth > MAX_DEPTH {
-        return Err(Error::TooDeep { path: String::new(), limit: MAX_DEPTH }.into());
-    }
     match kind_of(node)? {
         kind @ (Kind::Text | Kind::Bytes) => {
             let contents = copy_bytes_node(arena, node)?;
@@ -149,10 +143,11 @@ pub(crate) fn write_image(
             let bytes = header.bytes as usize;
             image.array(&header.dtype, &header.shape, bytes, |image| {
                 let start = image.len();
-                image.resize(start + bytes, 0);
+                image.resize(start.saturating_add(bytes), 0);
+                let target = image.get_mut(start..).unwrap_or_default();
                 // SAFETY: as many bytes as there are in the source, as checked, and were just added. Views may write
                 // there meanwhile; what is copied is bytes, of which any are an element.
-                unsafe { std::ptr::copy_nonoverlapping(source, image[start..].as_mut_ptr(), bytes) };
+                unsafe { std::ptr::copy_nonoverlapping(source, target.as_mut_ptr(), target.len()) };
             });
         }
         Kind::List => {
@@ -184,7 +179,7 @@ fn write_slot(arena: &Arena, raw: Raw, depth: usize, extent: &Extent, image: &mu
     match raw.kind()? {
         Kind::Null => image.null(),
         kind if kind.is_node() => {
-            return write_image(arena, resolve(arena, raw)?.1, depth + 1, extent, image);
+            return write_image(arena, resolve(arena, raw)?.1, deeper(depth)?, extent, image);
         }
         kind => image.scalar(kind, raw.payload),
     }
@@ -195,7 +190,7 @@ fn write_slot(arena: &Arena, raw: Raw, depth: usize, extent: &Extent, image: &mu
 #[inline]
 fn read_slot(arena: &Arena, raw: Raw, depth: usize, extent: &Extent) -> Result<Value<'static>> {
     match raw.id() {
-        Some(_) => read_value(arena, resolve(arena, raw)?.1, depth + 1, extent),
+        Some(_) => read_value(arena, resolve(arena, raw)?.1, deeper(depth)?, extent),
         None => raw.plain_value(),
     }
 }
@@ -222,7 +217,7 @@ impl Copied {
     #[inline]
     pub(crate) fn bytes(&self) -> &[u8] {
         match self {
-            Copied::Few(bytes, length) => &bytes[..(*length).min(FEW)],
+            Copied::Few(bytes, length) => bytes.get(..*length).unwrap_or(bytes),
             Copied::Many(bytes) => bytes,
         }
     }
@@ -267,7 +262,7 @@ pub(crate) fn read_text_node(arena: &Arena, node: &Node) -> Result<String> {
 fn array_block(arena: &Arena, node: &Node) -> Result<(ArrayBlock, *const u8)> {
     let block = node.body[BLOCK].load(Ordering::Relaxed);
     let header = ArrayBlock::read(arena, block)?;
-    let source = arena.bytes(block + header.data, header.bytes)?;
+    let source = header.elements(arena, block)?;
     Ok((header, source))
 }
 
@@ -304,13 +299,16 @@ pub(crate) fn read_slots<N: AsRef<str>>(
             let (header, source) = array_block(arena, node)?;
             let shape = header.shape.iter().flat_map(|extent| extent.to_le_bytes()).collect::<Vec<_>>();
             let mut sum = digest(digest(0, header.dtype.descr().as_bytes()), &shape);
-            let mut buffer = vec![0; PIECE.min(header.bytes as usize)];
-            for start in (0..header.bytes as usize).step_by(PIECE) {
-                let piece = buffer.len().min(header.bytes as usize - start);
-                // SAFETY: within the elements, as checked, and within the buffer. Others may write there meanwhile; what
-                // is copied is bytes.
-                unsafe { std::ptr::copy_nonoverlapping(source.add(start), buffer.as_mut_ptr(), piece) };
-                sum = digest(sum, &buffer[..piece]);
+            let bytes = header.bytes as usize;
+            let mut buffer = vec![0; PIECE.min(bytes)];
+            for start in (0..bytes).step_by(PIECE) {
+                buffer.truncate(bytes.saturating_sub(start));
+                // SAFETY: within the elements, as checked, and as long as the buffer. Others may write there meanwhile;
+                // what is copied is bytes.
+                unsafe {
+                    std::ptr::copy_nonoverlapping(source.add(start), buffer.as_mut_ptr(), buffer.len());
+                }
+                sum = digest(sum, &buffer);
             }
             Slots::None(Some(sum))
         }

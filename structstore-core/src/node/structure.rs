@@ -41,13 +41,13 @@ pub(crate) struct Found<'a> {
     pub(crate) field: &'a Field,
 }
 
-fn load(node: &Node, at: usize) -> u64 {
-    node.body[at].load(Ordering::Relaxed)
+fn load(word: &AtomicU64) -> u64 {
+    word.load(Ordering::Relaxed)
 }
 
 /// How many fields there are, as the node says.
 pub(crate) fn count(node: &Node) -> u64 {
-    load(node, COUNT)
+    load(&node.body[COUNT])
 }
 
 /// The same, but no more than there is room for in the segment: what is as large, or walked as often, has an end. A walk
@@ -65,17 +65,22 @@ fn entry(hash: u64, offset: u64) -> u64 {
     (hash >> OFFSET_BITS << OFFSET_BITS) | (offset / FIELD)
 }
 
+/// Where the field of an index entry is.
+fn offset_in(entry: u64) -> u64 {
+    (entry & OFFSET).wrapping_mul(FIELD)
+}
+
 /// The index, as far as it makes sense.
 #[inline]
 fn index<'a>(arena: &'a Arena, node: &Node) -> Result<&'a [AtomicU64]> {
-    let capacity = load(node, CAPACITY);
+    let capacity = load(&node.body[CAPACITY]);
     if capacity == 0 {
         return Ok(&[]);
     }
     if !capacity.is_power_of_two() {
         return Err(Error::corrupt("the index of a struct", capacity, "a power of two"));
     }
-    arena.words(load(node, INDEX), capacity)
+    arena.words(load(&node.body[INDEX]), capacity)
 }
 
 /// The field of a name.
@@ -91,19 +96,19 @@ fn locate<'a>(arena: &'a Arena, node: &Node, key: &Key<'_>) -> Result<Option<(&'
     let mask = index.len().wrapping_sub(1);
     let mut at = key.hash() as usize & mask;
     for _ in 0..index.len() {
-        let word = &index[at];
+        let Some(word) = index.get(at) else { break };
         let seen = word.load(Ordering::Relaxed);
         if seen == 0 {
             return Ok(None);
         }
-        let offset = (seen & OFFSET) * FIELD;
+        let offset = offset_in(seen);
         if offset != 0 && seen >> OFFSET_BITS == key.hash() >> OFFSET_BITS {
             let field = arena.at::<Field>(offset)?;
             if field.hash.load(Ordering::Relaxed) == key.hash() && has_name(arena, field, key)? {
                 return Ok(Some((word, Found { offset, field })));
             }
         }
-        at = (at + 1) & mask;
+        at = at.wrapping_add(1) & mask;
     }
     Ok(None)
 }
@@ -142,7 +147,7 @@ pub(crate) fn name(arena: &Arena, field: &Field) -> Result<String> {
 
 /// The fields in order. Ends with an error where the chain is broken.
 pub(crate) fn fields<'a>(arena: &'a Arena, node: &Node) -> impl Iterator<Item = Result<Found<'a>>> + use<'a> {
-    let mut offset = load(node, FIRST);
+    let mut offset = load(&node.body[FIRST]);
     let mut left = counted(arena, node);
     std::iter::from_fn(move || {
         if offset == 0 && left == 0 {
@@ -157,7 +162,7 @@ pub(crate) fn fields<'a>(arena: &'a Arena, node: &Node) -> impl Iterator<Item = 
             Ok(field) => {
                 let found = Found { offset, field };
                 offset = field.next.load(Ordering::Relaxed);
-                left -= 1;
+                left = left.saturating_sub(1);
                 Some(Ok(found))
             }
             Err(error) => {
@@ -180,7 +185,7 @@ pub(crate) enum Step {
 /// The field behind that of a name; the first one if none is given.
 pub(crate) fn step(arena: &Arena, node: &Node, from: Option<&Key<'_>>) -> Result<Step> {
     let offset = match from.map(|key| find(arena, node, key)).transpose()? {
-        None => load(node, FIRST),
+        None => load(&node.body[FIRST]),
         Some(Some(found)) => found.field.next.load(Ordering::Relaxed),
         Some(None) => return Ok(Step::Lost),
     };
@@ -214,9 +219,9 @@ impl<'a> Writer<'_, 'a> {
 
     /// Makes room for those of these fields that are missing.
     pub(crate) fn reserve_missing<'n>(&self, node: &Node, keys: impl Iterator<Item = Key<'n>>) -> Result<()> {
-        let mut missing = 0;
+        let mut missing = 0_u64;
         for key in keys {
-            missing += u64::from(find(self.arena(), node, &key)?.is_none());
+            missing = missing.saturating_add(u64::from(find(self.arena(), node, &key)?.is_none()));
         }
         self.reserve(node, missing)
     }
@@ -227,17 +232,16 @@ impl<'a> Writer<'_, 'a> {
             return Ok(());
         }
         // An index is full at three quarters. One that claims to be fuller than it is large is made anew.
-        if load(node, FILLED).saturating_add(more) > load(node, CAPACITY) / 4 * 3 {
+        if load(&node.body[FILLED]).saturating_add(more) > (load(&node.body[CAPACITY]) / 4).saturating_mul(3)
+        {
             self.rebuild_index(node, more)?;
         }
-        let mut free = 0;
-        let mut offset = load(node, FREE);
-        while offset != 0 && free < more {
+        let mut offset = load(&node.body[FREE]);
+        for lacking in (1..=more).rev() {
+            if offset == 0 {
+                return self.add_chunk(node, lacking);
+            }
             offset = self.arena().at::<Field>(offset)?.next.load(Ordering::Relaxed);
-            free += 1;
-        }
-        if free < more {
-            self.add_chunk(node, more - free)?;
         }
         Ok(())
     }
@@ -245,10 +249,11 @@ impl<'a> Writer<'_, 'a> {
     fn rebuild_index(&self, node: &Node, more: u64) -> Result<()> {
         let arena = self.arena();
         let count = counted(arena, node);
-        let wanted = (count + more) * 4 / 3 + 1;
+        let wanted = (count.saturating_add(more).saturating_mul(4) / 3).saturating_add(1);
         // Half as much again, so that a struct that loses and gains fields is not rebuilt all the time.
-        let capacity = (wanted + count / 2).next_power_of_two().max(LEAST_CAPACITY);
-        let block = self.operation.allocate(capacity * 8, BlockKind::Index)?;
+        let capacity = wanted.saturating_add(count / 2).checked_next_power_of_two().unwrap_or(u64::MAX);
+        let capacity = capacity.max(LEAST_CAPACITY);
+        let block = self.operation.allocate(capacity.saturating_mul(8), BlockKind::Index)?;
         let words = arena.words(block, capacity)?;
         for word in words {
             word.store(0, Ordering::Relaxed);
@@ -258,7 +263,7 @@ impl<'a> Writer<'_, 'a> {
             let hash = found.field.hash.load(Ordering::Relaxed);
             vacancy(words, hash)?.store(entry(hash, found.offset), Ordering::Relaxed);
         }
-        let old = load(node, INDEX);
+        let old = load(&node.body[INDEX]);
         if !self.aside {
             self.operation.retire_block(old)?;
         }
@@ -270,12 +275,13 @@ impl<'a> Writer<'_, 'a> {
     fn add_chunk(&self, node: &Node, least: u64) -> Result<()> {
         let arena = self.arena();
         let fields = least.max(4).max((count(node) / 2).min(MAX_CHUNK));
-        let block = self.operation.allocate(fields * FIELD + 8, BlockKind::Fields)?;
+        let bytes = fields.saturating_mul(FIELD).saturating_add(8);
+        let block = self.operation.allocate(bytes, BlockKind::Fields)?;
         // The block may be larger than asked for, but its size is what says where its link is.
         let fields = capacity(arena, block)? / FIELD;
-        let mut next = load(node, FREE);
+        let mut next = load(&node.body[FREE]);
         for at in (0..fields).rev() {
-            let offset = block + at * FIELD;
+            let offset = block.wrapping_add(at.wrapping_mul(FIELD));
             let field = arena.at::<Field>(offset)?;
             field.next.store(next, Ordering::Relaxed);
             field.hash.store(0, Ordering::Relaxed);
@@ -283,7 +289,7 @@ impl<'a> Writer<'_, 'a> {
             Raw::NULL.store(&field.slot);
             next = offset;
         }
-        arena.at::<AtomicU64>(block + fields * FIELD)?.store(load(node, CHUNKS), Ordering::Relaxed);
+        link_of(arena, block, fields)?.store(load(&node.body[CHUNKS]), Ordering::Relaxed);
         self.put(&node.body[FREE], next)?;
         self.put(&node.body[CHUNKS], block)
     }
@@ -293,7 +299,7 @@ impl<'a> Writer<'_, 'a> {
         key.check()?;
         self.reserve(node, 1)?;
         let arena = self.arena();
-        let offset = load(node, FREE);
+        let offset = load(&node.body[FREE]);
         let field = arena.at::<Field>(offset)?;
         let next_free = field.next.load(Ordering::Relaxed);
         let words = self.name_words(key)?;
@@ -302,7 +308,7 @@ impl<'a> Writer<'_, 'a> {
         self.put(&field.name[1], words[1])?;
         self.put(&field.name_length, key.name().len() as u64)?;
         self.put(&field.hash, key.hash())?;
-        let last = load(node, LAST);
+        let last = load(&node.body[LAST]);
         self.put(&field.previous, last)?;
         self.put(&field.slot.payload, raw.payload)?;
         self.put(&field.slot.tag, raw.tag)?;
@@ -310,7 +316,7 @@ impl<'a> Writer<'_, 'a> {
         self.put(&field.next, 0)?;
         let vacancy = vacancy(index(arena, node)?, key.hash())?;
         if vacancy.load(Ordering::Relaxed) == 0 {
-            self.put(&node.body[FILLED], load(node, FILLED).wrapping_add(1))?;
+            self.put(&node.body[FILLED], load(&node.body[FILLED]).wrapping_add(1))?;
         }
         self.put(vacancy, entry(key.hash(), offset))?;
         match last {
@@ -318,7 +324,7 @@ impl<'a> Writer<'_, 'a> {
             last => self.put(&arena.at::<Field>(last)?.next, offset)?,
         }
         self.put(&node.body[LAST], offset)?;
-        self.put(&node.body[COUNT], load(node, COUNT).wrapping_add(1))?;
+        self.put(&node.body[COUNT], load(&node.body[COUNT]).wrapping_add(1))?;
         Ok(Found { offset, field })
     }
 
@@ -327,30 +333,31 @@ impl<'a> Writer<'_, 'a> {
     pub(crate) fn append_aside(&self, node: &Node, key: &Key<'_>, raw: Raw) -> Result<bool> {
         debug_assert!(self.aside);
         let arena = self.arena();
-        let (index, offset) = (index(arena, node)?, load(node, FREE));
+        let (index, offset) = (index(arena, node)?, load(&node.body[FREE]));
         let mask = index.len().wrapping_sub(1);
         let mut at = key.hash() as usize & mask;
         let mut vacancy = None;
         for _ in 0..index.len() {
-            let seen = index[at].load(Ordering::Relaxed);
+            let Some(word) = index.get(at) else { break };
+            let seen = word.load(Ordering::Relaxed);
             if seen == 0 {
-                vacancy = Some(&index[at]);
+                vacancy = Some(word);
                 break;
             }
             if seen >> OFFSET_BITS == key.hash() >> OFFSET_BITS {
-                let field = arena.at::<Field>((seen & OFFSET) * FIELD)?;
+                let field = arena.at::<Field>(offset_in(seen))?;
                 if field.hash.load(Ordering::Relaxed) == key.hash() && has_name(arena, field, key)? {
                     return Ok(false);
                 }
             }
-            at = (at + 1) & mask;
+            at = at.wrapping_add(1) & mask;
         }
         let (Some(vacancy), 1..) = (vacancy, offset) else {
             return Err(Error::corrupt("a struct", "no room", "the room that was made"));
         };
         let field = arena.at::<Field>(offset)?;
         let words = self.name_words(key)?;
-        let (last, next_free) = (load(node, LAST), field.next.load(Ordering::Relaxed));
+        let (last, next_free) = (load(&node.body[LAST]), field.next.load(Ordering::Relaxed));
         let store = |word: &AtomicU64, value| word.store(value, Ordering::Relaxed);
         store(&field.name[0], words[0]);
         store(&field.name[1], words[1]);
@@ -366,8 +373,8 @@ impl<'a> Writer<'_, 'a> {
         }
         store(&node.body[FREE], next_free);
         store(&node.body[LAST], offset);
-        store(&node.body[FILLED], load(node, FILLED).wrapping_add(1));
-        store(&node.body[COUNT], load(node, COUNT).wrapping_add(1));
+        store(&node.body[FILLED], load(&node.body[FILLED]).wrapping_add(1));
+        store(&node.body[COUNT], load(&node.body[COUNT]).wrapping_add(1));
         Ok(true)
     }
 
@@ -402,9 +409,9 @@ impl<'a> Writer<'_, 'a> {
             self.operation.retire_block(found.field.name[0].load(Ordering::Relaxed))?;
             self.put(&found.field.name_length, 0)?;
         }
-        self.put(&found.field.next, load(node, FREE))?;
+        self.put(&found.field.next, load(&node.body[FREE]))?;
         self.put(&node.body[FREE], found.offset)?;
-        self.put(&node.body[COUNT], load(node, COUNT).wrapping_sub(1))
+        self.put(&node.body[COUNT], load(&node.body[COUNT]).wrapping_sub(1))
     }
 
     /// Gives a field another name; it keeps its slot and its place in the order.
@@ -426,7 +433,7 @@ impl<'a> Writer<'_, 'a> {
         self.put(&found.field.hash, to.hash())?;
         let vacancy = vacancy(index(arena, node)?, to.hash())?;
         if vacancy.load(Ordering::Relaxed) == 0 {
-            self.put(&node.body[FILLED], load(node, FILLED).wrapping_add(1))?;
+            self.put(&node.body[FILLED], load(&node.body[FILLED]).wrapping_add(1))?;
         }
         self.put(vacancy, entry(to.hash(), found.offset))
     }
@@ -437,7 +444,7 @@ fn vacancy(index: &[AtomicU64], hash: u64) -> Result<&AtomicU64> {
     let mask = index.len().wrapping_sub(1);
     let start = hash as usize & mask;
     (0..index.len())
-        .map(|step| &index[(start + step) & mask])
+        .filter_map(|step| index.get(start.wrapping_add(step) & mask))
         .find(|word| word.load(Ordering::Relaxed) & OFFSET == 0)
         .ok_or_else(|| Error::corrupt("the index of a struct", "no room", "room for a field"))
 }
@@ -447,7 +454,7 @@ pub(crate) fn chunks<'a>(
     arena: &'a Arena,
     node: &Node,
 ) -> impl Iterator<Item = Result<(u64, u64)>> + use<'a> {
-    let mut next = load(node, CHUNKS);
+    let mut next = load(&node.body[CHUNKS]);
     // No more chunks than fields fit into the segment.
     let mut left = arena.size().unwrap_or(0) / FIELD;
     std::iter::from_fn(move || {
@@ -455,10 +462,10 @@ pub(crate) fn chunks<'a>(
         if block == 0 {
             return None;
         }
-        if left == 0 {
+        let Some(fewer) = left.checked_sub(1) else {
             return Some(Err(Error::corrupt("a struct", "an endless chain of chunks", "an end")));
-        }
-        left -= 1;
+        };
+        left = fewer;
         Some(chunk(arena, block).map(|(fields, link)| {
             next = link;
             (block, fields)
@@ -469,13 +476,17 @@ pub(crate) fn chunks<'a>(
 /// Fields and link of a chunk.
 fn chunk(arena: &Arena, block: u64) -> Result<(u64, u64)> {
     let fields = capacity(arena, block)? / FIELD;
-    let link = arena.at::<AtomicU64>(block.wrapping_add(fields * FIELD))?.load(Ordering::Relaxed);
-    Ok((fields, link))
+    Ok((fields, link_of(arena, block, fields)?.load(Ordering::Relaxed)))
+}
+
+/// The word behind the fields of a chunk that leads to the next one.
+fn link_of(arena: &Arena, block: u64, fields: u64) -> Result<&AtomicU64> {
+    arena.at(block.wrapping_add(fields.wrapping_mul(FIELD)))
 }
 
 /// The block of the index, 0 if there is none, and its capacity.
 pub(crate) fn index_block(node: &Node) -> (u64, u64) {
-    (load(node, INDEX), load(node, CAPACITY))
+    (load(&node.body[INDEX]), load(&node.body[CAPACITY]))
 }
 
 /// The blocks of names that do not fit their fields.
@@ -522,11 +533,11 @@ pub(crate) fn check<'a>(
         previous = found.offset;
         all.push((name, found));
     }
-    if load(node, LAST) != previous {
+    if load(&node.body[LAST]) != previous {
         return Err(broken("another last field".to_owned(), "the last field of the order"));
     }
-    check_index(index(arena, node)?, hashes, load(node, FILLED))?;
-    let mut offset = load(node, FREE);
+    check_index(index(arena, node)?, hashes, load(&node.body[FILLED]))?;
+    let mut offset = load(&node.body[FREE]);
     while offset != 0 {
         if !unused.remove(&offset) {
             return Err(broken(
@@ -551,13 +562,13 @@ fn check_index(index: &[AtomicU64], mut hashes: HashMap<u64, u64>, counted: u64)
         return Err(broken(format!("{filled} entries"), "as many as counted"));
     }
     // How many places before each one are filled without a gap. The index is a ring: a second round knows all of it.
-    let mut run = 0;
+    let mut run = 0_usize;
     let mut runs = vec![0; words.len()];
     for (at, word) in words.iter().enumerate().chain(words.iter().enumerate()) {
         if let Some(before) = runs.get_mut(at) {
             *before = run;
         }
-        run = if *word == 0 { 0 } else { words.len().min(run + 1) };
+        run = if *word == 0 { 0 } else { words.len().min(run.saturating_add(1)) };
     }
     let mask = words.len().wrapping_sub(1);
     for ((at, word), run) in words.iter().enumerate().zip(runs) {
@@ -580,7 +591,7 @@ fn check_index(index: &[AtomicU64], mut hashes: HashMap<u64, u64>, counted: u64)
 
 /// The next part to free of a struct that is being freed: its children and long names, its chunks, its index.
 pub(super) fn next_child<'a>(arena: &'a Arena, node: &'a Node) -> Result<Child<'a>> {
-    let mut offset = load(node, FIRST);
+    let mut offset = load(&node.body[FIRST]);
     for _ in 0..counted(arena, node) {
         if offset == 0 {
             break;
@@ -596,13 +607,13 @@ pub(super) fn next_child<'a>(arena: &'a Arena, node: &'a Node) -> Result<Child<'
         }
         offset = field.next.load(Ordering::Relaxed);
     }
-    let block = load(node, CHUNKS);
+    let block = load(&node.body[CHUNKS]);
     if block != 0 {
         let (_, link) = chunk(arena, block)?;
         let forget = [Some((&node.body[CHUNKS], link)), Some((&node.body[FIRST], 0))];
         return Ok(Child::Block { payload: block, forget });
     }
-    match load(node, INDEX) {
+    match load(&node.body[INDEX]) {
         0 => Ok(Child::None),
         payload => Ok(Child::Block {
             payload,

@@ -260,7 +260,7 @@ impl<S: Notices> Concerned<'_, S> {
         match self.nodes.get_mut(self.count) {
             Some(place) => {
                 *place = node;
-                self.count += 1;
+                self.count = self.count.wrapping_add(1);
             }
             None => wake(self.space, node),
         }
@@ -269,7 +269,7 @@ impl<S: Notices> Concerned<'_, S> {
     /// Wakes who sleeps. The lock has been released, by updates of its words.
     pub(crate) fn wake(self) {
         fence_after_update();
-        for node in &self.nodes[..self.count] {
+        for node in self.nodes.iter().take(self.count) {
             wake(self.space, *node);
         }
     }

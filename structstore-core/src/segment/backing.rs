@@ -260,8 +260,8 @@ impl Backing {
     fn exhausted(&self, needed: u64, file: &File, error: io::Error) -> Error {
         let mut reason = error.to_string();
         if let Ok(system) = nix::sys::statvfs::fstatvfs(file) {
-            let left = system.blocks_available() * system.fragment_size();
-            let total = system.blocks() * system.fragment_size();
+            let bytes = |blocks: u64| blocks.saturating_mul(system.fragment_size());
+            let (left, total) = (bytes(system.blocks_available()), bytes(system.blocks()));
             reason = format!("the file system has {left} of {total} bytes left");
         }
         if matches!(self, Backing::File { place: Place::Name(_), .. }) {
@@ -274,11 +274,9 @@ impl Backing {
 /// Extends a file by writing zeroes behind its end, where nobody looks yet.
 fn zero(file: &File, from: u64, size: u64) -> io::Result<()> {
     let zeroes = [0; ZEROES];
-    let mut at = from.max(file.metadata()?.len());
-    while at < size {
-        let length = (size - at).min(ZEROES as u64);
-        file.write_all_at(&zeroes[..length as usize], at)?;
-        at += length;
+    for at in (from.max(file.metadata()?.len())..size).step_by(ZEROES) {
+        let left = usize::try_from(size.saturating_sub(at)).unwrap_or(ZEROES);
+        file.write_all_at(zeroes.get(..left).unwrap_or(&zeroes), at)?;
     }
     Ok(())
 }

@@ -93,20 +93,19 @@ impl Liveness {
 
     /// Claims the byte of a participant. `false` if another live process has it.
     pub(crate) fn claim(&self, participant: u32, place: &Place) -> Result<bool> {
-        self.try_lock(FIRST_PARTICIPANT + i64::from(participant))
-            .map_err(|errno| place.io("lock", errno.into(), String::new()))
+        self.try_lock(byte_of(participant)).map_err(|errno| place.io("lock", errno.into(), String::new()))
     }
 
     /// Whether another live process has the byte of a participant, as far as the kernel will say.
     pub(crate) fn is_claimed(&self, participant: u32) -> bool {
-        let mut request = Self::request(libc::F_WRLCK, FIRST_PARTICIPANT + i64::from(participant), 1);
+        let mut request = Self::request(libc::F_WRLCK, byte_of(participant), 1);
         let asked = fcntl(&*self.file, FcntlArg::F_OFD_GETLK(&mut request));
         asked.is_err() || request.l_type != libc::F_UNLCK as i16
     }
 
     /// Gives the byte of a participant back.
     pub(crate) fn disclaim(&self, participant: u32) {
-        unlock(&self.file, FIRST_PARTICIPANT + i64::from(participant));
+        unlock(&self.file, byte_of(participant));
     }
 
     /// Makes a read-only attachment count as somebody who is attached.
@@ -128,6 +127,11 @@ impl Liveness {
             .map_err(|errno| place.io("examine", errno.into(), String::new()))?;
         Ok(request.l_type != libc::F_UNLCK as i16)
     }
+}
+
+/// The byte that a participant holds.
+fn byte_of(participant: u32) -> i64 {
+    FIRST_PARTICIPANT.saturating_add(i64::from(participant))
 }
 
 fn unlock(file: &Description, start: i64) {

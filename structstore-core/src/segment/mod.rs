@@ -86,7 +86,7 @@ impl Segment {
     #[inline(always)]
     pub(crate) fn at<T: Shared>(&self, offset: u64) -> Result<&T> {
         let size = mem::size_of::<T>() as u64;
-        if offset & (mem::align_of::<T>() as u64 - 1) == 0
+        if offset.is_multiple_of(mem::align_of::<T>() as u64)
             && offset <= self.known.load(Ordering::Acquire).saturating_sub(size)
         {
             // SAFETY: within the committed part of the mapping (checked; `known` is 0 or larger than any T, and a
@@ -113,7 +113,7 @@ impl Segment {
     #[inline(always)]
     pub(crate) fn slice<T: Shared>(&self, offset: u64, count: u64) -> Result<&[T]> {
         let start = self.bytes(offset, count.saturating_mul(mem::size_of::<T>() as u64))?;
-        if offset & (mem::align_of::<T>() as u64 - 1) != 0 {
+        if !offset.is_multiple_of(mem::align_of::<T>() as u64) {
             return Err(self.outside(offset, count));
         }
         // SAFETY: in bounds and aligned (checked; the base is page-aligned), and any bytes are a valid T.
@@ -123,7 +123,7 @@ impl Segment {
     /// The offset of a word of this segment.
     #[inline]
     pub(crate) fn offset_of(&self, word: &AtomicU64) -> u64 {
-        std::ptr::from_ref(word) as u64 - self.map.as_ptr() as u64
+        (std::ptr::from_ref(word) as u64).wrapping_sub(self.map.as_ptr() as u64)
     }
 
     #[cold]
@@ -138,9 +138,8 @@ impl Segment {
     /// Backs the segment with memory up to `size`, and makes it accessible here. The caller excludes other growers.
     pub(crate) fn commit(&self, from: u64, size: u64) -> Result<()> {
         if size > self.reserved {
-            return Err(self
-                .full(size - from, format!("this process reserved {} bytes for it", self.reserved))
-                .into());
+            let reason = format!("this process reserved {} bytes for it", self.reserved);
+            return Err(self.full(size.saturating_sub(from), reason).into());
         }
         self.backing.extend(from, size)?;
         self.known.fetch_max(size, Ordering::AcqRel);

@@ -9,6 +9,7 @@
 //! nested sequences.
 
 use std::fmt::{self, Write};
+use std::iter::Enumerate;
 
 use serde::de::value::{BorrowedBytesDeserializer, BorrowedStrDeserializer, SeqDeserializer};
 use serde::de::{
@@ -50,7 +51,7 @@ impl Serialize for Contents<'_> {
             return parts.end();
         }
         let numbers = array.numbers().ok_or_else(|| S::Error::custom(no_numbers(array)))?;
-        Rows { shape: array.shape(), numbers: &numbers }.serialize(serializer)
+        Rows::of(array, &numbers).map_err(S::Error::custom)?.serialize(serializer)
     }
 }
 
@@ -97,14 +98,33 @@ struct Rows<'n> {
     numbers: &'n [Scalar],
 }
 
+/// How many rows without a number in them are gone through.
+const MOST_EMPTY_ROWS: usize = 4096;
+
 impl<'n> Rows<'n> {
+    /// Those of an array that has these numbers. An error if it has none of them, and rows without end: an empty array may
+    /// claim any extents before its 0.
+    fn of(array: &'n ArrayValue<'_>, numbers: &'n [Scalar]) -> BoxedResult<Rows<'n>> {
+        let shape = array.shape();
+        let before = shape.iter().take_while(|extent| **extent != 0);
+        let rows = before.fold(1_usize, |rows, extent| rows.saturating_mul(*extent));
+        if numbers.is_empty() && rows > MOST_EMPTY_ROWS {
+            let reason = format!("an empty array with shape {shape:?} has too many rows to give one by one");
+            return Err(Error::Rejected { path: String::new(), reason }.into());
+        }
+        Ok(Rows { shape, numbers })
+    }
+
     /// The rows of the first dimension, if there is one.
     fn rows(self) -> Option<impl ExactSizeIterator<Item = Rows<'n>>> {
         let (extent, shape) = self.shape.split_first()?;
         // An empty array may claim any extent beside its 0.
         let extent = if *extent == 0 || self.numbers.is_empty() && !shape.contains(&0) { 0 } else { *extent };
-        let stride = self.numbers.len() / extent.max(1);
-        Some((0..extent).map(move |row| Rows { shape, numbers: &self.numbers[row * stride..][..stride] }))
+        let stride = self.numbers.len().checked_div(extent).unwrap_or(0);
+        Some((0..extent).map(move |row| {
+            let behind = self.numbers.get(row.saturating_mul(stride)..).unwrap_or_default();
+            Rows { shape, numbers: behind.get(..stride).unwrap_or_default() }
+        }))
     }
 }
 
@@ -131,7 +151,7 @@ impl<'de> de::Deserializer<'de> for Rows<'_> {
         match (self.rows(), self.numbers.first()) {
             (Some(rows), _) => {
                 let length = rows.len();
-                let mut access = RowAccess { rows, index: 0 };
+                let mut access = RowAccess { rows: rows.enumerate() };
                 let value = visitor.visit_seq(&mut access)?;
                 match access.rows.len() {
                     0 => Ok(value),
@@ -162,17 +182,15 @@ impl<'de> de::Deserializer<'de> for Rows<'_> {
 }
 
 struct RowAccess<I> {
-    rows: I,
-    index: usize,
+    rows: Enumerate<I>,
 }
 
 impl<'de, 'n, I: ExactSizeIterator<Item = Rows<'n>>> SeqAccess<'de> for RowAccess<I> {
     type Error = Box<Error>;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> BoxedResult<Option<T::Value>> {
-        let Some(row) = self.rows.next() else { return Ok(None) };
-        self.index += 1;
-        seed.deserialize(row).map(Some).map_err(|error| under_index(error, self.index - 1))
+        let Some((index, row)) = self.rows.next() else { return Ok(None) };
+        seed.deserialize(row).map(Some).map_err(|error| under_index(error, index))
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -214,7 +232,7 @@ pub(super) fn visit_array<'de, V: Visitor<'de>>(
         let expected = (&visitor as &dyn Expected).to_string().into();
         return Err(Error::WrongType { path: String::new(), found, expected }.into());
     };
-    de::Deserializer::deserialize_any(Rows { shape: array.shape(), numbers: &numbers }, visitor)
+    de::Deserializer::deserialize_any(Rows::of(array, &numbers)?, visitor)
 }
 
 /// Whether this is what a visitor says that it expects.
@@ -275,7 +293,7 @@ impl<'de> SeqAccess<'de> for Access<'de, '_> {
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> BoxedResult<Option<T::Value>> {
         let (array, part) = (self.array, self.next);
-        self.next += 1;
+        self.next = part.saturating_add(1);
         match part {
             0 => seed.deserialize(BorrowedStrDeserializer::new(array.dtype().descr())),
             1 => seed.deserialize((array.dtype().itemsize() as u32).into_deserializer()),
@@ -342,5 +360,23 @@ impl<'de, E: de::Error> de::Deserializer<'de> for ScalarDeserializer<E> {
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
         newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An empty array takes no memory, however many rows its shape claims; one by one they would never end.
+    #[test]
+    fn an_empty_array_of_endless_rows_is_refused() {
+        let empty = |shape: &[usize]| Value::Array(ArrayValue::from_slice::<f64>(shape, &[]).unwrap());
+        assert_eq!(serde_json::to_string(&empty(&[2, 0])).unwrap(), "[[],[]]");
+        assert_eq!(crate::from_value::<Vec<Vec<f64>>>(&empty(&[2, 0])).unwrap(), [[0.0; 0]; 2]);
+        for endless in [&[1 << 40, 0][..], &[1 << 20, 1 << 20, 0], &[1 << 50, 0, 5]] {
+            assert!(serde_json::to_string(&empty(endless)).is_err(), "{endless:?}");
+            assert!(crate::from_value::<Vec<Vec<u8>>>(&empty(endless)).is_err(), "{endless:?}");
+            assert_eq!(crate::to_value(&empty(endless)).unwrap(), empty(endless));
+        }
     }
 }

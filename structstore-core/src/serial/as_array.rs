@@ -122,7 +122,7 @@ impl<D: Dense, const N: usize> Dense for [D; N] {
 
     fn unflatten(elements: Vec<Self::Element>, items: usize) -> Option<Vec<Self>> {
         let inner = D::unflatten(elements, items.checked_mul(N)?)?;
-        (0..items).map(|item| inner.get(item * N..)?.first_chunk().copied()).collect()
+        (0..items).map(|item| inner.get(item.checked_mul(N)?..)?.first_chunk().copied()).collect()
     }
 }
 
@@ -267,13 +267,13 @@ impl<'de, T: Element + Deserialize<'de>> Visitor<'de> for Rows<'_, T> {
         if inner.is_empty() {
             self.elements.reserve(room(sequence.size_hint().unwrap_or(0)));
         }
-        let mut rows = 0;
+        let mut rows = 0_usize;
         loop {
             let row = Rows { extents: inner, elements: &mut *self.elements };
             if sequence.next_element_seed(row)?.is_none() {
                 break;
             }
-            rows += 1;
+            rows = rows.saturating_add(1);
             if fixed.is_some_and(|fixed| rows > fixed) {
                 break;
             }

@@ -1,6 +1,7 @@
 //! Values as anything that implements `Deserialize`.
 
 use std::borrow::Cow;
+use std::iter::Enumerate;
 
 use serde::de::value::SeqDeserializer;
 use serde::de::{
@@ -30,7 +31,7 @@ impl<'de> Deserializer<'de> {
 
     #[inline]
     fn visit_list<V: Visitor<'de>>(self, items: &'de [Value<'de>], visitor: V) -> Result<V::Value> {
-        let mut access = ListAccess { items: items.iter(), index: 0, inside: self.level.inside()? };
+        let mut access = ListAccess { items: items.iter().enumerate(), inside: self.level.inside()? };
         let value = visitor.visit_seq(&mut access)?;
         if access.items.len() == 0 {
             Ok(value)
@@ -213,8 +214,7 @@ impl<'de> de::Deserializer<'de> for Deserializer<'de> {
 }
 
 struct ListAccess<'de> {
-    items: std::slice::Iter<'de, Value<'de>>,
-    index: usize,
+    items: Enumerate<std::slice::Iter<'de, Value<'de>>>,
     inside: Level,
 }
 
@@ -223,11 +223,10 @@ impl<'de> SeqAccess<'de> for ListAccess<'de> {
 
     #[inline]
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>> {
-        let Some(item) = self.items.next() else { return Ok(None) };
-        self.index += 1;
+        let Some((index, item)) = self.items.next() else { return Ok(None) };
         match seed.deserialize(Deserializer::new(item, self.inside)) {
             Ok(item) => Ok(Some(item)),
-            Err(error) => Err(under_index(error, self.index - 1)),
+            Err(error) => Err(under_index(error, index)),
         }
     }
 

@@ -117,14 +117,14 @@ impl Level {
     #[inline]
     fn inside(self) -> BoxedResult<Level> {
         self.check()?;
-        Ok(Level { nodes: self.nodes + 1, ..self })
+        Ok(Level { nodes: self.nodes.saturating_add(1), ..self })
     }
 
     /// The level of what an option or newtype wraps.
     #[inline]
     fn wrapped(self) -> BoxedResult<Level> {
         if self.wrappers < 2 * MAX_DEPTH {
-            Ok(Level { wrappers: self.wrappers + 1, ..self })
+            Ok(Level { wrappers: self.wrappers.saturating_add(1), ..self })
         } else {
             Err(too_deep())
         }

@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::{DType, Value};
 use crate::arena::Arena;
+use crate::arena::layout::ArrayHead;
 use crate::error::{Error, Result};
 use crate::journal::Operation;
 use crate::sync::{AtomicU64, Ordering};
@@ -92,15 +93,16 @@ impl<'a> ArrayValue<'a> {
     /// The elements, if they are of this type.
     pub fn to_vec<T: Element>(&self) -> Option<Vec<T>> {
         (self.0.dtype == DType::of::<T>()).then(|| {
-            let mut elements: Vec<T> = Vec::with_capacity(self.0.data.len() / size_of::<T>());
+            let count = whole_elements::<T>(self.0.data.len());
+            let mut elements: Vec<T> = Vec::with_capacity(count);
             // SAFETY: the capacity is as many bytes as are copied; they are valid elements, and so initialised.
             unsafe {
                 std::ptr::copy_nonoverlapping(
                     self.0.data.as_ptr(),
                     elements.as_mut_ptr().cast::<u8>(),
-                    self.0.data.len(),
+                    count.saturating_mul(size_of::<T>()),
                 );
-                elements.set_len(self.0.data.len() / size_of::<T>());
+                elements.set_len(count);
             }
             elements
         })
@@ -172,6 +174,12 @@ impl<'a> From<ArrayValue<'a>> for Value<'a> {
     fn from(array: ArrayValue<'a>) -> Self {
         Value::Array(array)
     }
+}
+
+/// How many elements there are in so many bytes.
+#[inline(always)]
+pub(crate) fn whole_elements<T: Element>(bytes: usize) -> usize {
+    bytes.checked_div(size_of::<T>()).unwrap_or(0)
 }
 
 /// How many bytes an array takes; an error if it has too many dimensions or no memory could hold it.
@@ -290,17 +298,7 @@ unsafe impl<T: Element, const L: usize, const M: usize, const N: usize> FixedArr
     const SHAPE: &'static [usize] = &[N, M, L];
 }
 
-/// The block of an array: this header, the shape, the type's description if it is long, and at a multiple of 64
-/// the elements.
-///
-/// | word | meaning |
-/// |---|---|
-/// | 0 | bytes of elements |
-/// | 1 | item size in the low half, length of the description in the high half |
-/// | 2 | number of dimensions |
-/// | 3 | how many participants lease the block |
-/// | 4 | the description, if it has at most 8 bytes |
-/// | 5.. | extents, then a longer description |
+/// What the block of an array says of it; see [`ArrayHead`].
 #[derive(Clone, Debug)]
 pub(crate) struct ArrayBlock {
     pub(crate) dtype: DType,
@@ -311,13 +309,17 @@ pub(crate) struct ArrayBlock {
     pub(crate) bytes: u64,
 }
 
-const LEASES: usize = 3;
-const HEADER_WORDS: usize = 5;
+const HEAD_WORDS: usize = size_of::<ArrayHead>() / 8;
 const INLINE_DESCR: usize = 8;
 
 /// The count of participants that lease an array block.
 pub(crate) fn lease_count(arena: &Arena, payload: u64) -> Result<&AtomicU64> {
-    Ok(arena.at::<AtomicU64>(payload.saturating_add(8 * LEASES as u64))?)
+    Ok(&arena.at::<ArrayHead>(payload)?.leases)
+}
+
+/// How many words behind the extents a type's description takes, which has so many bytes.
+fn long_words(descr: usize) -> usize {
+    if descr > INLINE_DESCR { descr.div_ceil(8) } else { 0 }
 }
 
 impl ArrayBlock {
@@ -333,9 +335,8 @@ impl ArrayBlock {
     }
 
     fn data_offset(&self) -> u64 {
-        let descr = self.dtype.descr().len();
-        let long = if descr > INLINE_DESCR { descr.div_ceil(8) } else { 0 };
-        (8 * (HEADER_WORDS + self.shape.len() + long) as u64).next_multiple_of(64)
+        let words = self.shape.len().saturating_add(long_words(self.dtype.descr().len()));
+        (words as u64).saturating_mul(8).saturating_add(size_of::<ArrayHead>() as u64).next_multiple_of(64)
     }
 
     /// Whether nothing stands behind a short name, where [`ArrayBlock::locate`] compares words.
@@ -343,14 +344,19 @@ impl ArrayBlock {
         let mut descr = [0; INLINE_DESCR];
         let Some(target) = descr.get_mut(..self.dtype.descr().len()) else { return Ok(true) };
         target.copy_from_slice(self.dtype.descr().as_bytes());
-        let words = arena.words(payload, HEADER_WORDS as u64)?;
-        let word = words.last().map(|word| word.load(Ordering::Relaxed));
-        Ok(word == Some(u64::from_le_bytes(descr)))
+        let head = arena.at::<ArrayHead>(payload)?;
+        Ok(head.descr.load(Ordering::Relaxed) == u64::from_le_bytes(descr))
     }
 
     /// How large the block's payload is.
     pub(crate) fn size(&self) -> u64 {
-        self.data + self.bytes
+        self.data.saturating_add(self.bytes)
+    }
+
+    /// The address of the elements.
+    #[inline(always)]
+    pub(crate) fn elements(&self, arena: &Arena, payload: u64) -> Result<*mut u8, Box<Error>> {
+        arena.bytes(payload.saturating_add(self.data), self.bytes)
     }
 
     /// Writes the header into a block that nobody else sees yet.
@@ -360,22 +366,28 @@ impl ArrayBlock {
             word.store(0, Ordering::Relaxed);
         }
         let descr = self.dtype.descr().as_bytes();
-        words[0].store(self.bytes, Ordering::Relaxed);
-        words[1].store(self.dtype.itemsize() as u64 | (descr.len() as u64) << 32, Ordering::Relaxed);
-        words[2].store(self.shape.len() as u64, Ordering::Relaxed);
-        for (word, extent) in words[HEADER_WORDS..].iter().zip(&self.shape) {
+        let head = arena.at::<ArrayHead>(payload)?;
+        head.bytes.store(self.bytes, Ordering::Relaxed);
+        head.sizes.store(self.dtype.itemsize() as u64 | (descr.len() as u64) << 32, Ordering::Relaxed);
+        head.dimensions.store(self.shape.len() as u64, Ordering::Relaxed);
+        let behind = words.get(HEAD_WORDS..).unwrap_or_default();
+        for (word, extent) in behind.iter().zip(&self.shape) {
             word.store(*extent as u64, Ordering::Relaxed);
         }
-        let at = if descr.len() > INLINE_DESCR { HEADER_WORDS + self.shape.len() } else { HEADER_WORDS - 1 };
-        crate::node::write_bytes(&words[at..], descr);
+        let long = behind.get(self.shape.len()..).unwrap_or_default();
+        let place = if descr.len() > INLINE_DESCR { long } else { std::slice::from_ref(&head.descr) };
+        crate::node::write_bytes(place, descr);
         Ok(())
     }
 
     /// Gives a block of one dimension that others may see another length. It has room for it.
     pub(crate) fn set_length(&self, operation: &Operation<'_>, payload: u64) -> Result<(), Box<Error>> {
-        let words = operation.arena().words(payload, HEADER_WORDS as u64 + 1)?;
-        operation.set(&words[0], self.bytes)?;
-        operation.set(&words[HEADER_WORDS], self.shape[0] as u64)
+        let [length] = *self.shape else {
+            return Err(Error::corrupt("an array", format_args!("{:?}", self.shape), "one dimension"));
+        };
+        let head = operation.arena().at::<ArrayHead<1>>(payload)?;
+        operation.set(&head.bytes, self.bytes)?;
+        operation.set(&head.extents[0], length as u64)
     }
 
     /// Shape and elements of a block, if it is an array of a type with a short name and `D` dimensions. Takes a fraction
@@ -386,46 +398,44 @@ impl ArrayBlock {
         typestr: &str,
         itemsize: usize,
     ) -> Result<Option<([usize; D], *mut u8)>, Box<Error>> {
-        let words = arena.words(payload, (HEADER_WORDS + D) as u64)?;
-        let load = |at: usize| words[at].load(Ordering::Relaxed);
+        let head = arena.at::<ArrayHead<D>>(payload)?;
         let mut descr = [0; INLINE_DESCR];
         let Some(target) = descr.get_mut(..typestr.len()) else { return Ok(None) };
         target.copy_from_slice(typestr.as_bytes());
-        let is_this = load(1) == itemsize as u64 | (typestr.len() as u64) << 32
-            && load(2) == D as u64
-            && load(HEADER_WORDS - 1) == u64::from_le_bytes(descr);
+        let is_this = head.sizes.load(Ordering::Relaxed) == itemsize as u64 | (typestr.len() as u64) << 32
+            && head.dimensions.load(Ordering::Relaxed) == D as u64
+            && head.descr.load(Ordering::Relaxed) == u64::from_le_bytes(descr);
         if !is_this {
             return Ok(None);
         }
-        let shape: [usize; D] = std::array::from_fn(|at| load(HEADER_WORDS + at) as usize);
+        let shape = head.extents.each_ref().map(|extent| extent.load(Ordering::Relaxed) as usize);
+        let found = head.bytes.load(Ordering::Relaxed);
         let bytes = shape.iter().try_fold(itemsize, |bytes, extent| bytes.checked_mul(*extent));
-        if bytes.is_none_or(|bytes| bytes as u64 != load(0)) {
+        if bytes.is_none_or(|bytes| bytes as u64 != found) {
             return Ok(None);
         }
-        let data = (8 * (HEADER_WORDS + D) as u64).next_multiple_of(64);
-        Ok(Some((shape, arena.bytes(payload + data, load(0))?)))
+        let data = const { size_of::<ArrayHead<D>>().next_multiple_of(64) as u64 };
+        Ok(Some((shape, arena.bytes(payload.saturating_add(data), found)?)))
     }
 
     /// Reads the header of a block; every number in it is checked.
     pub(crate) fn read(arena: &Arena, payload: u64) -> Result<ArrayBlock> {
         let broken =
             |found: String| Error::corrupt(format_args!("the array at {payload:#x}"), found, "an array");
-        let header = arena.words(payload, HEADER_WORDS as u64)?;
-        let load = |at: usize| header[at].load(Ordering::Relaxed);
-        let (bytes, sizes, dimensions) = (load(0), load(1), load(2));
+        let head = arena.at::<ArrayHead>(payload)?;
+        let (bytes, sizes) = (head.bytes.load(Ordering::Relaxed), head.sizes.load(Ordering::Relaxed));
+        let dimensions = head.dimensions.load(Ordering::Relaxed);
         let (itemsize, descr) = (sizes as u32, (sizes >> 32) as usize);
         if dimensions > MAX_DIMENSIONS as u64 || descr > 1 << 16 {
             return Err(broken(format!("{dimensions} dimensions, {descr} bytes of type")).into());
         }
-        let long = if descr > INLINE_DESCR { descr.div_ceil(8) as u64 } else { 0 };
-        let words = arena.words(payload, HEADER_WORDS as u64 + dimensions + long)?;
-        let (extents, long) = words[HEADER_WORDS..].split_at(dimensions as usize);
+        let count = HEAD_WORDS.saturating_add(dimensions as usize).saturating_add(long_words(descr));
+        let behind = arena.words(payload, count as u64)?.get(HEAD_WORDS..).unwrap_or_default();
+        let (extents, long) = behind.split_at_checked(dimensions as usize).unwrap_or_default();
         let shape: Vec<usize> =
             extents.iter().map(|extent| extent.load(Ordering::Relaxed) as usize).collect();
-        let descr = crate::node::copy_bytes(
-            if descr > INLINE_DESCR { long } else { &words[HEADER_WORDS - 1..] },
-            descr,
-        );
+        let place = if descr > INLINE_DESCR { long } else { std::slice::from_ref(&head.descr) };
+        let descr = crate::node::copy_bytes(place, descr);
         let descr =
             str::from_utf8(descr.bytes()).map_err(|_| broken("a type that is not text".to_owned()))?;
         let dtype = DType::parse(descr, itemsize)?;

@@ -46,9 +46,9 @@ impl DType {
             return Err(invalid());
         };
         let rest = chars.as_str();
-        let digits = rest.len() - rest.trim_start_matches(|digit: char| digit.is_ascii_digit()).len();
-        let size: u32 = rest[..digits].parse().map_err(|_| invalid())?;
-        let unit = &rest[digits..];
+        let unit = rest.trim_start_matches(|digit: char| digit.is_ascii_digit());
+        let digits = rest.strip_suffix(unit).unwrap_or(rest);
+        let size: u32 = digits.parse().map_err(|_| invalid())?;
         let sizes: &[u32] = match kind {
             'b' => &[1],
             'i' | 'u' => &[1, 2, 4, 8],

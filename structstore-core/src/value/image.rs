@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use super::{ArrayValue, DType, Kind, Scalar, Value, decode_scalar};
 use crate::error::{Error, Result};
-use crate::lock::MAX_DEPTH;
+use crate::lock::deeper;
 
 const MAGIC: &[u8; 8] = b"STRUCTIM";
 const VERSION: u64 = 1;
@@ -108,13 +108,14 @@ impl ImageWriter {
     ///
     /// [`Error::Corrupt`] if what was written is no value, as a damaged store may hold.
     pub(crate) fn finish(mut self) -> Result<Vec<u8>> {
-        let mut reader = ImageReader::new(&self.image[HEADER..], self.image.len());
-        reader.skip()?;
-        let (header, body) = self.image.split_at_mut(HEADER);
-        header[..8].copy_from_slice(MAGIC);
-        header[8..16].copy_from_slice(&VERSION.to_le_bytes());
-        header[16..24].copy_from_slice(&(body.len() as u64).to_le_bytes());
-        header[24..32].copy_from_slice(&rapidhash::v3::rapidhash_v3(body).to_le_bytes());
+        let body = self.image.get(HEADER..).unwrap_or_default();
+        ImageReader::new(body, self.image.len()).skip()?;
+        let hash = rapidhash::v3::rapidhash_v3(body);
+        let words = [u64::from_le_bytes(*MAGIC), VERSION, body.len() as u64, hash];
+        let (places, _) = self.image.as_chunks_mut::<8>();
+        for (place, word) in places.iter_mut().zip(words) {
+            *place = word.to_le_bytes();
+        }
         Ok(self.image)
     }
 
@@ -204,7 +205,7 @@ impl<'a> ImageReader<'a> {
     }
 
     fn broken(&self, found: impl std::fmt::Display) -> Box<Error> {
-        let at = self.length - self.rest.len();
+        let at = self.length.saturating_sub(self.rest.len());
         Error::corrupt(format_args!("byte {at} of the image"), found, "a value")
     }
 
@@ -217,10 +218,16 @@ impl<'a> ImageReader<'a> {
     }
 
     #[inline(always)]
+    fn exactly<const N: usize>(&mut self) -> Result<[u8; N]> {
+        let (taken, rest) =
+            self.rest.split_first_chunk().ok_or_else(|| self.broken("the end of the image"))?;
+        self.rest = rest;
+        Ok(*taken)
+    }
+
+    #[inline(always)]
     fn word(&mut self) -> Result<u64> {
-        let mut word = [0; 8];
-        word.copy_from_slice(self.take(8)?);
-        Ok(u64::from_le_bytes(word))
+        Ok(u64::from_le_bytes(self.exactly()?))
     }
 
     /// A count of things of at least `least` bytes each, of which there cannot be more than bytes are left.
@@ -228,7 +235,7 @@ impl<'a> ImageReader<'a> {
     fn count(&mut self, least: usize) -> Result<usize> {
         let count = self.word()?;
         match usize::try_from(count) {
-            Ok(count) if count <= self.rest.len() / least => Ok(count),
+            Ok(count) if count.saturating_mul(least) <= self.rest.len() => Ok(count),
             _ => Err(self.broken(format_args!("a count of {count}")).into()),
         }
     }
@@ -254,7 +261,7 @@ impl<'a> ImageReader<'a> {
     /// The next value, of a list or struct just its length.
     #[inline(always)]
     pub fn event(&mut self) -> Result<Event<'a>> {
-        let code = self.take(1)?[0];
+        let [code] = self.exactly()?;
         let kind = Kind::of(code).ok_or_else(|| self.broken(format_args!("the kind {code}")))?;
         Ok(match kind {
             Kind::Null => Event::Null,
@@ -283,9 +290,6 @@ impl<'a> ImageReader<'a> {
     }
 
     fn value(&mut self, depth: usize) -> Result<Value<'a>> {
-        if depth > MAX_DEPTH {
-            return Err(Error::TooDeep { path: String::new(), limit: MAX_DEPTH });
-        }
         Ok(match self.event()? {
             Event::Null => Value::Null,
             Event::Scalar(scalar) => Value::Scalar(scalar),
@@ -293,10 +297,12 @@ impl<'a> ImageReader<'a> {
             Event::Bytes(bytes) => Value::Bytes(Cow::Borrowed(bytes)),
             Event::Array(array) => Value::Array(array),
             Event::List(count) => {
-                Value::List((0..count).map(|_| self.value(depth + 1)).collect::<Result<_>>()?)
+                let depth = deeper(depth)?;
+                Value::List((0..count).map(|_| self.value(depth)).collect::<Result<_>>()?)
             }
             Event::Struct(count) => {
-                let field = |_| Ok((Cow::Borrowed(self.name()?), self.value(depth + 1)?));
+                let depth = deeper(depth)?;
+                let field = |_| Ok((Cow::Borrowed(self.name()?), self.value(depth)?));
                 Value::Struct((0..count).map(field).collect::<Result<_>>()?)
             }
         })
@@ -305,13 +311,13 @@ impl<'a> ImageReader<'a> {
     /// Checks everything that is left.
     fn skip(&mut self) -> Result<()> {
         // How many values are left of each structure that this is in, and whether they have names.
-        let mut open = vec![(1, false)];
+        let mut open = vec![(1_usize, false)];
         while let Some((left, named)) = open.last_mut() {
-            if *left == 0 {
+            let Some(fewer) = left.checked_sub(1) else {
                 open.pop();
                 continue;
-            }
-            *left -= 1;
+            };
+            *left = fewer;
             if *named {
                 self.name()?;
             }

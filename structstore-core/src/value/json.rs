@@ -3,6 +3,7 @@
 use std::fmt::{self, Formatter, Write};
 
 use super::{ArrayValue, Scalar, Value};
+use crate::lock::MAX_DEPTH;
 
 /// Writes a value as JSON; indented if the alternate form is asked for.
 ///
@@ -47,7 +48,8 @@ fn write_items<T>(
     items: impl ExactSizeIterator<Item = T>,
     mut write: impl FnMut(&mut Formatter<'_>, T, Option<usize>) -> fmt::Result,
 ) -> fmt::Result {
-    let inner = indent.map(|indent| indent + 2);
+    // No further than a store nests: formatting refuses widths beyond 16 bits.
+    let inner = indent.map(|indent| indent.saturating_add(2).min(2 * MAX_DEPTH));
     let empty = items.len() == 0;
     f.write_char(open)?;
     for (index, item) in items.enumerate() {
@@ -99,18 +101,33 @@ fn write_dimension(f: &mut Formatter<'_>, shape: &[usize], numbers: &[Scalar]) -
         return numbers.first().map_or(Ok(()), |number| write_scalar(f, *number));
     };
     f.write_char('[')?;
-    let stride = inner.iter().product::<usize>();
-    // An empty array may claim any extent beside its 0.
-    let extent = if stride == 0 { 0 } else { *extent };
-    for index in 0..extent {
+    // An empty array may claim any extent beside its 0: it has no rows.
+    let stride = numbers.len().checked_div(*extent).unwrap_or(0).max(1);
+    for (index, row) in numbers.chunks_exact(stride).enumerate() {
         if index > 0 {
             f.write_str(", ")?;
         }
-        write_dimension(f, inner, &numbers[index * stride..][..stride])?;
+        write_dimension(f, inner, row)?;
     }
     f.write_char(']')
 }
 
 fn write_opaque(f: &mut Formatter<'_>, array: &ArrayValue<'_>) -> fmt::Result {
     write_text(f, &format!("array of {} with shape {:?}", array.dtype(), array.shape()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Formatting panics at widths beyond 16 bits, which a value that was never in a store may nest to.
+    #[test]
+    fn a_value_of_any_depth_is_indented() {
+        let shown = || {
+            let nest = |value, _| Value::List(vec![value]);
+            format!("{:#}", (0..40_000).fold(Value::Null, nest)).len()
+        };
+        let deep = std::thread::Builder::new().stack_size(1 << 30).spawn(shown).unwrap();
+        assert!(deep.join().is_ok_and(|length| length > 40_000));
+    }
 }

@@ -7,7 +7,7 @@ mod json;
 mod kind;
 mod scalar;
 
-pub(crate) use array::{ArrayBlock, Extents, lease_count};
+pub(crate) use array::{ArrayBlock, Extents, MAX_DIMENSIONS, lease_count, whole_elements};
 pub use array::{ArrayValue, Element, FixedArray};
 pub use dtype::DType;
 pub use image::{Event, ImageReader, Snapshot};
@@ -119,13 +119,14 @@ impl<'a> Value<'a> {
         if depth >= MAX_DEPTH && self.kind().is_node() {
             return Err(Error::TooDeep { path: String::new(), limit: MAX_DEPTH });
         }
+        let below = depth.saturating_add(1);
         match self {
             Value::List(items) => items.iter().enumerate().try_for_each(|(index, item)| {
-                item.check_depth(depth + 1).map_err(|error| error.under_index(index))
+                item.check_depth(below).map_err(|error| error.under_index(index))
             }),
-            Value::Struct(fields) => fields.iter().try_for_each(|(name, value)| {
-                value.check_depth(depth + 1).map_err(|error| error.under(name))
-            }),
+            Value::Struct(fields) => fields
+                .iter()
+                .try_for_each(|(name, value)| value.check_depth(below).map_err(|error| error.under(name))),
             _ => Ok(()),
         }
     }
