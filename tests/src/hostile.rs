@@ -73,7 +73,9 @@ pub fn try_image(image: &[u8]) -> io::Result<Option<Failure>> {
     }
 }
 
-fn limit() {
+/// Limits this process, and what it becomes, to [`SECONDS`] and [`MEMORY`]. Does no more than may be done between fork and
+/// exec.
+pub fn limit() {
     // SAFETY: limits of this process alone; the values are plain data.
     unsafe {
         libc::alarm(SECONDS);

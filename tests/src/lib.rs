@@ -8,11 +8,13 @@
 //! // `StructStoreShared::open(&name)` here; the segment goes when `name` does.
 //! ```
 
+pub mod damage;
 #[cfg(feature = "crash-points")]
 pub mod deaths;
 pub mod fuzz;
 pub mod hostile;
 pub mod model;
+pub mod segments;
 pub mod soak;
 
 use std::env;
