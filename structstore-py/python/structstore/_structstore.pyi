@@ -51,6 +51,7 @@ __all__ = [
     "WrongTypeError",
     "__version__",
     "_declare",
+    "_join",
     "_main",
     "_path",
     "_plain",
@@ -59,6 +60,7 @@ __all__ = [
 __version__: str
 
 def _declare(structure: StructStore, fields: list[Any]) -> None: ...
+def _join(path: str, name: str) -> str: ...
 def _path(structure: StructStore) -> str: ...
 def _plain(object: Any, path: str) -> Any: ...
 
