@@ -7,7 +7,11 @@ use crate::failure::{Failure, Result};
 use crate::output::Output;
 use crate::path::kind;
 use crate::show::value;
+use crate::text::shortened;
 use crate::{json, text};
+
+/// How many characters of what was given are repeated where it makes no sense.
+const SHOWN: usize = 60;
 
 pub(crate) fn get(options: &Get, output: &mut Output) -> Result<u8> {
     let store = options.store.observe()?;
@@ -58,9 +62,10 @@ pub(crate) fn remove(options: &Remove) -> Result<u8> {
 
 pub(crate) fn parse(text: &str) -> Result<Value<'static>> {
     serde_json::from_str(text).map_err(|error| {
+        let text = shortened(text, SHOWN);
         let hint = match text.starts_with(['{', '[', '"']) {
             true => String::new(),
-            false => format!("; a text is written as '{}'", serde_json::Value::from(text)),
+            false => format!("; a text is written as '{}'", serde_json::Value::from(&*text)),
         };
         Failure::Usage(format!("`{text}` is no JSON ({error}){hint}"))
     })
@@ -72,7 +77,7 @@ pub(crate) fn convert(text: &str, there: &Item) -> Result<Value<'static>> {
     let expected = |expected: &str| -> Failure {
         Error::WrongType {
             path: String::new(),
-            found: format!("`{text}`").into(),
+            found: format!("`{}`", shortened(text, SHOWN)).into(),
             expected: expected.to_owned().into(),
         }
         .into()

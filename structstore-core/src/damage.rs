@@ -140,6 +140,22 @@ fn the_marks_of_many_watchers_are_taken_off_at_once() {
 }
 
 #[test]
+fn a_list_that_seems_longer_than_the_segment_has_no_length() {
+    let store = store();
+    let list = store.list("list").unwrap();
+    list.extend([1, 2, 3]).unwrap();
+    let length = &list.handle.record().body[crate::node::LENGTH];
+    for lie in [1 << 20, 1 << 60, 1 << 63, u64::MAX] {
+        length.store(lie, Ordering::Relaxed);
+        assert_corrupt(list.len());
+        assert_corrupt(list.is_empty());
+        assert_corrupt(list.to_value());
+    }
+    length.store(3, Ordering::Relaxed);
+    assert_eq!(list.len().unwrap(), 3);
+}
+
+#[test]
 fn a_tree_whose_nodes_are_named_many_times_is_an_error() {
     bounded(|| {
         let store = store();

@@ -150,8 +150,8 @@ fn descr<'py>(py: Python<'py>, dtype: &DType) -> Result<Bound<'py, PyArrayDescr>
             Ok(found)
         }
         _ => {
-            let message =
-                format!("corrupt array: NumPy knows no element type {dtype} of {} bytes", dtype.itemsize());
+            let size = dtype.itemsize();
+            let message = format!("corrupt array: NumPy knows no such element type of {size} bytes");
             Err(Exception::CorruptError.raised(py, &message, None).into())
         }
     }

@@ -36,7 +36,7 @@ mod _structstore {
     };
 
     #[pymodule_export]
-    use super::typed::{_declare, _path, _plain};
+    use super::typed::{_declare, _join, _path, _plain};
 
     /// Does what the arguments of the command `structstore` say, the name of the program first. Returns the exit status.
     ///

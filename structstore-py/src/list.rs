@@ -18,6 +18,9 @@ use crate::value_in::{self, Inputs, plain_scalar, type_name};
 use crate::value_out::{self, Place, Structs};
 use crate::watch::{self, Watch};
 
+/// How many characters of a value are repeated that is not there.
+const SHOWN: usize = 100;
+
 /// Values in order, in a store; or, made from an iterable, a list of this process's own.
 ///
 /// Numbers, text and bytes come back by value, lists and structs as handles to what is in the store, arrays as NumPy
@@ -121,7 +124,9 @@ impl StructStoreList {
         let wanted = match inputs.value(object) {
             Ok(wanted) => Some(wanted),
             // No store can hold it, so none does.
-            Err(Failure::Error(Error::Unsupported { .. } | Error::OutOfRange { .. })) => None,
+            Err(Failure::Error(
+                Error::Unsupported { .. } | Error::OutOfRange { .. } | Error::TooDeep { .. },
+            )) => None,
             Err(failure) => return Err(failure),
         };
         Ok(object.py().detach(|| {
@@ -413,7 +418,12 @@ impl StructStoreList {
         let (start, stop) = (bound(start), bound(stop));
         let found = (start..stop).find(|at| matches[*at]);
         found.ok_or_else(|| {
-            let message = format!("{}: no item equals {value}", self.list.path());
+            // It may be long, or have no text at all: it may contain itself.
+            let shown = value.str().map_or_else(
+                |_| type_name(value),
+                |text| text.to_string_lossy().chars().take(SHOWN).collect(),
+            );
+            let message = format!("{}: no item equals {shown}", self.list.path());
             Failure::Raised(PyValueError::new_err(message))
         })
     }

@@ -7,7 +7,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyIterator, PyList, PyString, PyTuple};
-use structstore::private::Snapshot;
+use structstore::private::{Snapshot, quoted};
 use structstore::{Error, Key, Struct, Value};
 
 use crate::error::{Failure, Result, looked_for};
@@ -392,10 +392,13 @@ impl StructStore {
         let names = slf.get().root().and_then(|root| Ok(root.names()?));
         let fields = match names {
             Ok(names) if names.is_empty() => "empty".to_owned(),
-            Ok(names) if names.len() > SHOWN_NAMES => {
-                format!("{}, … ({} fields)", names[..SHOWN_NAMES].join(", "), names.len())
+            Ok(names) => {
+                let shown: Vec<_> = names.iter().take(SHOWN_NAMES).map(|name| quoted(name)).collect();
+                match names.len() {
+                    ..=SHOWN_NAMES => shown.join(", "),
+                    more => format!("{}, … ({more} fields)", shown.join(", ")),
+                }
             }
-            Ok(names) => names.join(", "),
             Err(Failure::Error(Error::StaleHandle { .. })) => "removed or replaced".to_owned(),
             Err(Failure::Error(error)) => error.to_string(),
             Err(Failure::Raised(_)) => "closed".to_owned(),

@@ -4,7 +4,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString};
 use structstore::Kind;
-use structstore::private::{Declaration, Snapshot};
+use structstore::private::{Declaration, Snapshot, quoted};
 
 use crate::error::{Failure, Result};
 use crate::store::StructStore;
@@ -15,6 +15,13 @@ use crate::value_out::{self, Structs};
 #[pyfunction]
 pub(crate) fn _path(structure: &StructStore) -> Result<String> {
     Ok(structure.root()?.path())
+}
+
+/// A path, and the name of a field of what it leads to, as errors print it.
+#[pyfunction]
+pub(crate) fn _join(path: &str, name: &str) -> String {
+    let name = quoted(name);
+    if path.is_empty() { name.into_owned() } else { format!("{path}.{name}") }
 }
 
 /// What an object would come back as, if it were stored at a path and copied out again.

@@ -304,7 +304,9 @@ pub(crate) fn equals(
     let equal = match inputs.value(object) {
         Ok(value) => object.py().detach(|| stored().map(|stored| stored == value))?,
         // It holds what no store can hold.
-        Err(Failure::Error(Error::Unsupported { .. } | Error::OutOfRange { .. })) => false,
+        Err(Failure::Error(Error::Unsupported { .. } | Error::OutOfRange { .. } | Error::TooDeep { .. })) => {
+            false
+        }
         Err(failure) => return Err(failure),
     };
     Ok(PyBool::new(object.py(), equal).to_owned().into_any().unbind())

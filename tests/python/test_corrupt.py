@@ -1,6 +1,9 @@
 """Files whose bytes were damaged: an exception, never a crash. What the engine checks is tested in Rust."""
 
+import dataclasses
+import json
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -61,7 +64,36 @@ def test_files_cut_short(tmp_path: Path, length: int) -> None:
 
 def test_images_that_are_none() -> None:
     store = structstore.StructStore()
-    for image in (b"", b"STRUCTIM", b"STRUCTIM" + bytes(100), bytes(range(256)) * 10):
+    whole = structstore.StructStore()
+    whole.update(items=[1, "two"], vec=np.zeros(3))
+    image = whole.to_bytes()
+    damaged = [image[:length] for length in range(0, len(image), 7)]
+    damaged += [image[:at] + bytes([image[at] ^ 1]) + image[at + 1 :] for at in range(0, len(image), 7)]
+    for image in (b"STRUCTIM" + bytes(100), bytes(range(256)) * 10, b"[" * 1_000_000, *damaged):
+        for make in (store.from_bytes, structstore._restore, structstore._restore_list):
+            with pytest.raises(structstore.CorruptError):
+                make(image)
         with pytest.raises(structstore.CorruptError):
-            store.from_bytes(image)
+            store.from_bytes(bytearray(image))
     assert store == {}
+
+
+def test_what_would_control_a_terminal_is_escaped() -> None:
+    store = structstore.StructStore()
+    store.sub = {"\x1b[2J": "\x9b\u202e"}
+    store.sub["limits"] = {"\x1b[2J": "text"}
+    for shown in (repr(store.sub), str(store.sub), store.sub.to_json(), store.sub._repr_html_()):
+        assert shown.replace("\n", "").isprintable(), shown
+    assert json.loads(store.sub.to_json())["\x1b[2J"] == "\x9b\u202e"
+    with pytest.raises(structstore.WrongTypeError) as raised:
+        store.sub.limits.to(dict[str, float])
+    assert str(raised.value) == r'sub.limits."\u001b[2J": found str, expected float'
+
+
+def test_errors_show_little_of_what_is_there() -> None:
+    store = structstore.StructStore()
+    store.state = "x" * 1000
+    cls = dataclasses.make_dataclass("Robot", [("state", Literal["idle", "busy"])])
+    with pytest.raises(structstore.WrongTypeError) as raised:
+        store.to(cls)
+    assert len(str(raised.value)) < 200

@@ -357,6 +357,36 @@ def test_structures_that_contain_themselves_are_an_error(store: StructStore, mak
     assert store.x == 1
 
 
+def nested(make: Callable[[Any], Any]) -> Any:
+    value: Any = 1
+    for _ in range(1_000_000):
+        value = make(value)
+    return value
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda inner: [inner], lambda inner: (inner,), lambda inner: {"a": inner}, lambda inner: SimpleNamespace(a=inner)],
+    ids=["list", "tuple", "dict", "object"],
+)
+def test_values_that_nest_without_end_are_an_error(store: StructStore, make: Callable[[Any], Any]) -> None:
+    store.items, store.sub = [1], {}
+    before = store.to_dict()
+    value = nested(make)
+    for change in (
+        *(lambda: store.__setattr__("x", value), lambda: store.sub.__setitem__("x", value)),
+        *(lambda: store.update(x=1, y=value), lambda: store.setdefault("x", value)),
+        *(lambda: store.items.append(value), lambda: store.items.extend([1, value]), lambda: StructStoreList([value])),
+        *(lambda: store.items.insert(0, value), lambda: store.items.__setitem__(slice(0, 1), [value])),
+    ):
+        with pytest.raises(structstore.TooDeepError):
+            change()
+    assert value not in store.items and store.items != [value] and store.items.count(value) == 0
+    with pytest.raises(ValueError, match="no item equals"):
+        store.items.remove(value)
+    assert store.to_dict() == before
+
+
 def test_nesting_up_to_the_limit_works_and_beyond_is_an_error(store: StructStore) -> None:
     deep: Any = 1
     for _ in range(100):

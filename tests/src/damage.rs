@@ -76,6 +76,8 @@ pub fn words_for(segment: &[u8], index: usize, random: &mut Random) -> Vec<u64> 
 
 /// A segment that was damaged, and how.
 pub struct Damaged {
+    /// Which of the segments it was, or mostly is.
+    pub of: usize,
     /// Enough to have it once more.
     pub how: String,
     /// Its bytes.
@@ -86,53 +88,53 @@ pub struct Damaged {
 ///
 /// # Panics
 ///
-/// If there is no segment.
+/// If there is no segment, or one of nothing but zeros.
 pub fn one_word(segments: &[Vec<u8>], random: &mut Random) -> Damaged {
     let at = random.below(segments.len());
     let segment = &segments[at];
-    let mut index = random.below(segment.len() / 8);
-    if random.below(8) != 0 {
-        let rotated = (index..segment.len() / 8).chain(0..index);
-        index = rotated.into_iter().find(|index| word(segment, *index) != 0).unwrap_or(index);
-    }
+    let all = 0..segment.len() / 8;
+    let index = match random.below(8) {
+        0 => random.below(all.len()),
+        _ => {
+            let used: Vec<usize> = all.filter(|index| word(segment, *index) != 0).collect();
+            used[random.below(used.len())]
+        }
+    };
     let words = words_for(segment, index, random);
     let word = words[random.below(words.len())];
     Damaged {
+        of: at,
         how: format!("segment {at}, word {index}: {word:#x}"),
         segment: with_word(segment, index, word),
     }
 }
 
-/// Segments that were cut short, put together of halves of two, wiped out, or have anything behind their header.
+/// Segments that were cut short, put together of two, wiped out, or have anything behind their header.
 pub fn many_words(segments: &[Vec<u8>], random: &mut Random) -> Vec<Damaged> {
     let mut damaged = Vec::new();
-    let mut add = |how: String, segment: Vec<u8>| damaged.push(Damaged { how, segment });
-    for (at, segment) in segments.iter().enumerate() {
+    for (of, segment) in segments.iter().enumerate() {
+        let mut add = |how: String, segment| {
+            damaged.push(Damaged { of, how: format!("segment {of}, {how}"), segment });
+        };
         let length = segment.len();
         for length in [0, 1, 31, 4095, HEADER, length / 2, length - 8] {
-            add(format!("segment {at}, {length} bytes"), segment[..length].to_vec());
+            add(format!("{length} bytes"), segment[..length].to_vec());
         }
-        for (other, behind) in segments.iter().enumerate().filter(|(other, _)| *other != at) {
-            for middle in [HEADER, length / 2] {
-                let behind = behind.get(middle..).unwrap_or_default();
-                add(
-                    format!("segment {at}, from byte {middle} on segment {other}"),
-                    [&segment[..middle], behind].concat(),
-                );
+        let others = segments.iter().enumerate().filter(|(other, _)| *other != of);
+        for ((other, behind), middle) in others.flat_map(|other| [(other, HEADER), (other, length / 2)]) {
+            let behind = behind.get(middle..).unwrap_or_default();
+            add(format!("from byte {middle} on segment {other}"), [&segment[..middle], behind].concat());
+        }
+        for from in [0, 64, HEADER] {
+            let mut wild = segment.clone();
+            wild[from..].fill_with(|| random.next() as u8);
+            add(format!("from byte {from} on anything"), wild);
+            for byte in [0, 0xff] {
+                let mut filled = segment.clone();
+                filled[from..].fill(byte);
+                add(format!("from byte {from} on {byte:#x}"), filled);
             }
         }
-        for header in [64, HEADER] {
-            let mut wild = segment.clone();
-            wild[header..].fill_with(|| random.next() as u8);
-            add(format!("segment {at}, from byte {header} on anything"), wild);
-        }
-        for byte in [0, 0xff] {
-            let mut filled = segment.clone();
-            filled[64..].fill(byte);
-            add(format!("segment {at}, from byte 64 on {byte:#x}"), filled);
-        }
-        add(format!("{length} bytes of zeros"), vec![0; length]);
-        add(format!("{length} bytes of ones"), vec![0xff; length]);
     }
     damaged
 }

@@ -108,7 +108,9 @@ pub fn live_with(path: &Path, end: Instant) -> u64 {
     rounds
 }
 
-fn limit() {
+/// Limits this process, and what it becomes, to [`SECONDS`] and [`MEMORY`]. Does no more than may be done between fork and
+/// exec.
+pub fn limit() {
     // SAFETY: limits of this process alone; the values are plain data.
     unsafe {
         libc::alarm(SECONDS);

@@ -284,6 +284,15 @@ fn what_is_wrong_is_named_with_its_path() {
     ] {
         assert_eq!(from_value::<Rig>(&camera(fields)).unwrap_err().to_string(), message);
     }
+    // Of a text that is there only the beginning, and nothing that would control a terminal.
+    let blob: Value<'static> = format!("\u{1b}[2J{}", "x".repeat(1000)).into();
+    for (fields, found) in [
+        (vec![("shape", blob)], "shape: unknown variant `\\u{1b}[2Jxxx"),
+        (vec![("\u{9b}", 1.into())], "\"\\u009b\": unknown field `\\u{9b}`"),
+    ] {
+        let message = from_value::<Rig>(&camera(fields)).unwrap_err().to_string();
+        assert!(message.starts_with(&format!("cameras[1].{found}")) && message.len() < 200, "{message}");
+    }
 
     struct Refusing;
     impl Serialize for Refusing {

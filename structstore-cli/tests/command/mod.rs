@@ -3,12 +3,13 @@
 
 use std::ffi::OsStr;
 use std::io::{Read, Write};
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use structstore_tests::hostile;
 
 /// How long anything here may take before it counts as stuck.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
@@ -36,6 +37,12 @@ impl Outcome {
         serde_json::from_str(&self.text()).unwrap()
     }
 
+    /// What a command does in no case: ends otherwise than with a status that it documents, or panics.
+    pub(crate) fn fault(&self) -> Option<String> {
+        let documented = self.status.code().is_some_and(|code| (0..=4).contains(&code));
+        (!documented || self.err.contains("panicked")).then(|| format!("{}: {}", self.status, self.err))
+    }
+
     /// The complaint of a command that ended with this status.
     pub(crate) fn complaint(self, code: i32) -> String {
         assert_eq!(self.code(), code, "{self:?}");
@@ -54,6 +61,19 @@ pub(crate) fn command<A: AsRef<OsStr>>(arguments: &[A]) -> Command {
     command
 }
 
+/// The same under limits of time and memory, which end it by a signal.
+pub(crate) fn limited<A: AsRef<OsStr>>(arguments: &[A]) -> Command {
+    let mut command = command(arguments);
+    // SAFETY: it does what may be done between fork and exec.
+    unsafe {
+        command.pre_exec(|| {
+            hostile::limit();
+            Ok(())
+        });
+    }
+    command
+}
+
 /// Runs it to its end.
 pub(crate) fn structstore<A: AsRef<OsStr>>(arguments: &[A]) -> Outcome {
     finish(command(arguments).spawn().unwrap())
@@ -61,7 +81,12 @@ pub(crate) fn structstore<A: AsRef<OsStr>>(arguments: &[A]) -> Outcome {
 
 /// Runs it with something to read.
 pub(crate) fn structstore_reading<A: AsRef<OsStr>>(arguments: &[A], input: &[u8]) -> Outcome {
-    let mut child = command(arguments).stdin(Stdio::piped()).spawn().unwrap();
+    finish_reading(command(arguments), input)
+}
+
+/// The same for a command that was prepared otherwise.
+pub(crate) fn finish_reading(mut command: Command, input: &[u8]) -> Outcome {
+    let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(input).unwrap();
     finish(child)
 }

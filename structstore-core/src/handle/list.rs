@@ -59,7 +59,9 @@ impl List {
     ///
     /// [`Error::StaleHandle`] if the list was removed.
     pub fn len(&self) -> Result<usize> {
-        self.handle.read(|_, node| Ok(list::len(node) as usize)).map_err(|error| self.handle.locate(error))
+        // Of the slots, so that no length is told for which there is no room.
+        let len = self.handle.read(|arena, node| Ok(list::slots(arena, node)?.len()));
+        len.map_err(|error| self.handle.locate(error))
     }
 
     /// Whether there are no items.

@@ -3,13 +3,29 @@
 use std::borrow::Cow;
 use std::fmt::Display;
 
-use serde::de::{Expected, Unexpected};
+use serde::de::{self, Expected, Unexpected};
 
-use crate::error::{Error, quoted};
+use crate::error::{Error, is_unprintable, quoted};
 
+/// How many characters of a text that is there are repeated.
+const SHOWN: usize = 64;
+
+fn shortened(text: &str) -> String {
+    text.chars().take(SHOWN).collect()
+}
+
+/// What a type's own code says, or serde's: it may repeat any text that is there.
 #[cold]
 fn custom(message: impl Display) -> Error {
-    Error::Rejected { path: String::new(), reason: message.to_string() }
+    let mut reason = String::new();
+    for character in message.to_string().chars() {
+        match character {
+            '\n' | '\t' => reason.push(character),
+            other if is_unprintable(other) => reason.extend(other.escape_unicode()),
+            other => reason.push(other),
+        }
+    }
+    Error::Rejected { path: String::new(), reason }
 }
 
 /// What was found, in the words of [`Kind`](crate::Kind).
@@ -43,6 +59,9 @@ fn wrong_value(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Error {
         Unexpected::Signed(number) => out_of_range(number.to_string()),
         Unexpected::Float(number) => out_of_range(format!("{number:?}")),
         Unexpected::Other(number) => out_of_range(number.to_owned()),
+        Unexpected::Str(text) if text.chars().nth(SHOWN).is_some() => {
+            wrong_value(Unexpected::Str(&shortened(text)), expected)
+        }
         Unexpected::Char(_) | Unexpected::Str(_) => Error::WrongType {
             path: String::new(),
             found: format!("the {unexpected}").into(),
@@ -84,6 +103,10 @@ macro_rules! errors_of_serde {
 
             fn invalid_length(length: usize, expected: &dyn Expected) -> Self {
                 wrong_length(length, expected).into()
+            }
+
+            fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
+                custom(<de::value::Error as de::Error>::unknown_variant(&shortened(variant), expected)).into()
             }
 
             fn missing_field(field: &'static str) -> Self {

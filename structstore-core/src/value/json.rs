@@ -3,11 +3,12 @@
 use std::fmt::{self, Formatter, Write};
 
 use super::{ArrayValue, Scalar, Value};
+use crate::error::is_unprintable;
 use crate::lock::MAX_DEPTH;
 
 /// Writes a value as JSON; indented if the alternate form is asked for.
 ///
-/// Bytes are written as text of hexadecimal digits, arrays as nested lists, arrays of types that JSON has no
+/// Characters of texts that would control a terminal are escaped. Bytes are written as text of hexadecimal digits, arrays as nested lists, arrays of types that JSON has no
 /// numbers for as their type and shape.
 pub(crate) fn write_json(f: &mut Formatter<'_>, value: &Value<'_>) -> fmt::Result {
     let indent = f.alternate().then_some(0);
@@ -89,7 +90,8 @@ fn write_text(f: &mut Formatter<'_>, text: &str) -> fmt::Result {
             '\n' => f.write_str("\\n")?,
             '\r' => f.write_str("\\r")?,
             '\t' => f.write_str("\\t")?,
-            control if control < ' ' => write!(f, "\\u{:04x}", control as u32)?,
+            // All of these lie in the first plane, so that one escape says them.
+            control if is_unprintable(control) => write!(f, "\\u{:04x}", control as u32)?,
             other => f.write_char(other)?,
         }
     }
@@ -129,5 +131,11 @@ mod tests {
         };
         let deep = std::thread::Builder::new().stack_size(1 << 30).spawn(shown).unwrap();
         assert!(deep.join().is_ok_and(|length| length > 40_000));
+    }
+
+    #[test]
+    fn what_would_control_a_terminal_is_escaped() {
+        let value = Value::record([("\u{1b}[2J", Value::from("\u{9b}\u{7f}\u{202e}\t世界"))]);
+        assert_eq!(value.to_string(), r#"{"\u001b[2J": "\u009b\u007f\u202e\t世界"}"#);
     }
 }

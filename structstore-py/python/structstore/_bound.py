@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from . import _structstore as core
-from ._typed import bare, join, rebuild
+from ._typed import bare, rebuild
 
 _MISSING = dataclasses.MISSING
 
@@ -38,7 +38,7 @@ def declarations(cls: type, path: str) -> list[tuple[str, str, bool, tuple[Any, 
     hints = typing.get_type_hints(cls, include_extras=True)
     declared = []
     for field in dataclasses.fields(cls):
-        hint, inner = hints[field.name], join(path, field.name)
+        hint, inner = hints[field.name], core._join(path, field.name)
         if field.default_factory is not _MISSING:
             default: tuple[Any, ...] = (fit(field.default_factory(), hint, inner),)
         elif field.default is not _MISSING:
@@ -135,12 +135,12 @@ def _attribute(name: str, annotation: Any) -> property:
             return value
         if dataclass is not None and isinstance(value, core.StructStore):
             return lay_over(value, dataclass)
-        path = join(core._path(bound.__structure__), name)
+        path = core._join(core._path(bound.__structure__), name)
         return rebuild(core._plain(value, path), annotation, path)
 
     def put(bound: Bound, value: Any) -> None:
         if type(value) not in exact:
-            value = fit(value, annotation, join(core._path(bound.__structure__), name))
+            value = fit(value, annotation, core._join(core._path(bound.__structure__), name))
         bound.__structure__[name] = value
 
     return property(get, put)

@@ -52,6 +52,7 @@ __all__ = [
     "WrongTypeError",
     "__version__",
     "_declare",
+    "_join",
     "_main",
     "_path",
     "_plain",
@@ -60,6 +61,7 @@ __all__ = [
 __version__: str
 
 def _declare(structure: StructStore, fields: list[Any]) -> None: ...
+def _join(path: str, name: str) -> str: ...
 def _path(structure: StructStore) -> str: ...
 def _plain(object: Any, path: str) -> Any: ...
 

@@ -11,6 +11,9 @@ from typing import Any
 
 from . import _structstore as core
 
+# How many characters of a value an error shows.
+_SHOWN = 64
+
 _NUMBERS: dict[Any, tuple[type, ...]] = {
     bool: (bool,),
     int: (int,),
@@ -33,6 +36,12 @@ def _fail(path: str, found: object, expected: str) -> typing.NoReturn:
 
 def _mismatch(path: str, value: object, annotation: Any) -> typing.NoReturn:
     _fail(path, _name(type(value)), _name(annotation))
+
+
+def _shown(value: object) -> str:
+    """A value that is there, cut where it is long."""
+    shown = repr(value)
+    return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"
 
 
 def _name(annotation: Any) -> str:
@@ -83,7 +92,7 @@ def _generic(value: Any, annotation: Any, origin: Any, arguments: tuple[Any, ...
         for wanted in arguments:
             if type(wanted) is type(value) and wanted == value:
                 return wanted
-        return _fail(path, repr(value), _name(annotation))
+        return _fail(path, _shown(value), _name(annotation))
     if origin is typing.Union or origin is types.UnionType:
         return _union(value, annotation, arguments, path)
     if not isinstance(origin, type):
@@ -109,7 +118,7 @@ def _generic(value: Any, annotation: Any, origin: Any, arguments: tuple[Any, ...
     if issubclass(origin, Mapping):
         if not isinstance(value, dict):
             _mismatch(path, value, annotation)
-        return {name: _convert(item, arguments[1], join(path, name)) for name, item in value.items()}
+        return {name: _convert(item, arguments[1], core._join(path, name)) for name, item in value.items()}
     if origin.__module__.partition(".")[0] == "numpy":
         return _array(value, annotation, arguments, path)
     return _instance(value, origin, path)
@@ -164,7 +173,7 @@ def _instance(value: Any, cls: type, path: str) -> Any:
         try:
             return cls(value)
         except ValueError:
-            _fail(path, repr(value), " or ".join(repr(member.value) for member in cls))
+            _fail(path, _shown(value), " or ".join(repr(member.value) for member in cls))
     make: Any = cls
     if issubclass(cls, os.PathLike) and isinstance(value, str):
         return make(value)
@@ -205,10 +214,10 @@ def _object(fields: dict[str, Any], cls: type, path: str) -> Any:
     later: dict[str, Any] = {}
     for name, hint, by_init, has_default in _fields(cls, hints):
         if name in fields:
-            (given if by_init else later)[name] = _convert(fields[name], hint, join(path, name))
+            (given if by_init else later)[name] = _convert(fields[name], hint, core._join(path, name))
         elif not has_default:
-            error = core.NotFoundError(f"{join(path, name)}: no such field")
-            error.path = join(path, name)
+            error = core.NotFoundError(f"{core._join(path, name)}: no such field")
+            error.path = core._join(path, name)
             raise error
     made = cls(**given)
     for name, value in later.items():
@@ -243,8 +252,3 @@ def _fields(cls: type, hints: dict[str, Any]) -> list[tuple[str, Any, bool, bool
         for name, hint in hints.items()
         if typing.get_origin(hint) is not typing.ClassVar
     ]
-
-
-def join(path: str, name: str) -> str:
-    return f"{path}.{name}" if path else name
-

@@ -1,0 +1,112 @@
+//! Whatever a file or an argument holds that is to be put into a store: it is taken, or refused with a reason, and never too
+//! much for the tool.
+
+mod command;
+
+use std::fs;
+
+use structstore::{Kind, StructStoreShared};
+use structstore_tests::damage::Random;
+use structstore_tests::fuzz::image::with_header;
+use structstore_tests::{SegmentName, put_specimens};
+
+use command::{finish, finish_reading, limited, structstore};
+
+/// How many brackets a text has that nests as no value does.
+const DEEP: usize = 1_000_000;
+/// As many as one argument has room for.
+const LONG: usize = 120_000;
+
+/// Texts that mean more than there is room for.
+fn bombs() -> Vec<(&'static str, String)> {
+    let nine = |of: &str| [of; 9].join(",");
+    let laughs = |from: u8| {
+        format!("{}: &{} [{}]\n", from as char, from as char, nine(&format!("*{}", (from - 1) as char)))
+    };
+    vec![
+        ("json", "[".repeat(DEEP)),
+        ("json", "[".repeat(DEEP) + &"]".repeat(DEEP)),
+        ("json", "{\"a\":".repeat(DEEP)),
+        ("yaml", "[".repeat(DEEP)),
+        ("yaml", "{a: ".repeat(DEEP)),
+        ("yaml", "- ".repeat(DEEP)),
+        ("yaml", (0..2000).map(|depth| " ".repeat(depth) + "a:\n").collect()),
+        ("yaml", format!("a: &a [{}]\n", nine("1")) + &(b'b'..=b'z').map(laughs).collect::<String>()),
+        ("yaml", "a: &a [*a]\n".to_owned()),
+    ]
+}
+
+#[test]
+fn documents_that_nest_without_end_are_refused() {
+    let name = SegmentName::new("bombs");
+    for (format, text) in bombs() {
+        let loaded = finish_reading(limited(&["load", "-", &name, "--format", format]), text.as_bytes());
+        let complaint = loaded.complaint(4);
+        assert!(complaint.starts_with("structstore: cannot read standard input: "), "{complaint}");
+        assert!(complaint.len() < 2000, "{} bytes", complaint.len());
+        assert!(!name.path().exists());
+    }
+}
+
+#[test]
+fn images_that_nest_without_end_are_refused() {
+    let name = SegmentName::new("images");
+    let list = [&[Kind::List as u8][..], &1_u64.to_le_bytes()].concat();
+    let image = with_header(&list.repeat(DEEP));
+    let complaint = finish_reading(limited(&["load", "-", &name]), &image).complaint(4);
+    assert!(complaint.contains("nested deeper"), "{complaint}");
+    assert!(!name.path().exists());
+}
+
+#[test]
+fn documents_that_are_damaged_are_loaded_or_refused() {
+    let (original, name) = (SegmentName::new("original"), SegmentName::new("copy"));
+    let store = StructStoreShared::open(&original).unwrap();
+    put_specimens(&store).unwrap();
+    let mut random = Random::new(5);
+    for format in ["image", "json", "yaml"] {
+        let document = structstore(&["dump", &original, "-", "--format", format]).out;
+        for at in 0..150 {
+            let mut damaged = document.clone();
+            match at {
+                0..50 => damaged.truncate(random.below(document.len())),
+                _ => damaged[random.below(document.len())] ^= 1 << random.below(8),
+            }
+            // Else hardly any would get beyond its hash.
+            if let (true, Some(body)) = (format == "image" && at % 2 == 0, damaged.get(32..)) {
+                damaged = with_header(body);
+            }
+            let loaded = finish_reading(limited(&["load", "-", &name, "--format", format]), &damaged);
+            assert_eq!(loaded.fault(), None, "{format} {at}");
+            assert_eq!(loaded.code() == 0, name.path().exists(), "{format} {at}: {loaded:?}");
+            if loaded.code() == 0 {
+                assert_eq!(structstore(&["check", &name]).code(), 0, "{format} {at}");
+                fs::remove_file(name.path()).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn arguments_that_nest_without_end_are_refused() {
+    let name = SegmentName::new("arguments");
+    let store = StructStoreShared::open(&name).unwrap();
+    put_specimens(&store).unwrap();
+    let before = store.to_bytes().unwrap();
+    for field in ["new", "list", "struct", "matrix", "none"] {
+        for value in
+            ["[".repeat(LONG), "{\"a\":".repeat(LONG / 5), "[".repeat(LONG / 2) + &"]".repeat(LONG / 2)]
+        {
+            let set = finish(limited(&["set", &name, field, &value]).spawn().unwrap());
+            let complaint = set.complaint(2);
+            assert!(complaint.len() < 1000, "{field}: {} bytes", complaint.len());
+        }
+    }
+    for path in ["a".to_owned() + &".a".repeat(LONG / 2), "list".to_owned() + &"[0]".repeat(LONG / 3)] {
+        for command in ["get", "show", "rm", "watch", "stat"] {
+            let outcome = finish(limited(&[command, &name, &path]).spawn().unwrap());
+            assert!(matches!(outcome.code(), 3 | 4), "{command}: {outcome:?}");
+        }
+    }
+    assert_eq!(store.to_bytes().unwrap(), before);
+}

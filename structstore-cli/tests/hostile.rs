@@ -1,0 +1,216 @@
+//! Whatever a segment holds: each command ends by itself, in time, and says no more of it than it is asked for.
+
+mod command;
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::iter;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use structstore::StructStoreShared;
+use structstore::private::is_unprintable;
+use structstore_tests::damage::{Damaged, Random, many_words, one_word};
+use structstore_tests::segments::segments;
+use structstore_tests::{Memory, SegmentName};
+
+use command::{Outcome, finish, finish_reading, limited};
+
+/// What opens a store. FILE and NAME are where the segment is, PATH is a field of it, IMAGE a file with the image of a store.
+const COMMANDS: [&str; 30] = [
+    "ls",
+    "ls --json",
+    "clean NAME --yes",
+    "clean NAME --json --yes",
+    "show NAME",
+    "show FILE --file",
+    "show FILE --file --json",
+    "show FILE --file --yaml",
+    "show FILE --file PATH --types",
+    "get FILE --file PATH",
+    "get FILE --file PATH --json",
+    "get FILE --file missing",
+    "set FILE --file PATH 5",
+    "set FILE --file PATH --json {\"a\":[1,\"b\",{\"c\":null}]}",
+    "set FILE --file new \"text\"",
+    "rm FILE --file PATH",
+    "watch FILE --file --timeout 0.02",
+    "watch FILE --file PATH --json --timeout 0.02 --count 1",
+    "stat FILE --file",
+    "stat FILE --file --json",
+    "stat FILE --file PATH",
+    "check FILE --file",
+    "check FILE --file --json",
+    "check FILE --file --lock",
+    "dump FILE --file -",
+    "dump FILE --file - --format json",
+    "dump FILE --file - --format yaml",
+    "load IMAGE FILE --file",
+    "load IMAGE NAME",
+    "run FILE --file -- true",
+];
+/// How many segments with one word changed are tried, each with how many of the commands.
+const SEGMENTS: usize = 1200;
+const EACH: usize = 4;
+/// What texts in the segments hold: no complaint has any of it.
+const CONTENTS: [&str; 2] = ["grüße", "a text that"];
+
+#[test]
+fn whatever_a_segment_holds_the_tool_ends_by_itself() {
+    let sample = Sample::new();
+    let folder = tempfile::tempdir().unwrap();
+    let image = folder.path().join("image");
+    fs::write(&image, open(&sample.segments[0]).to_bytes().unwrap()).unwrap();
+    let next = AtomicUsize::new(0);
+    // More than there are cores, for some have the command wait.
+    let workers = 2 * thread::available_parallelism().map_or(2, usize::from);
+    let trials: Vec<Trial> = thread::scope(|scope| {
+        let start = |worker: usize| {
+            let (file, name) = (folder.path().join(worker.to_string()), SegmentName::new("hostile_tool"));
+            let place = Place { file, name, image: &image };
+            let (sample, next) = (&sample, &next);
+            scope.spawn(move || {
+                iter::from_fn(|| Some(next.fetch_add(1, Ordering::Relaxed)).filter(|at| *at < sample.len()))
+                    .flat_map(|at| sample.try_on(at, &place))
+                    .collect::<Vec<_>>()
+            })
+        };
+        let started: Vec<_> = (0..workers).map(start).collect();
+        started.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
+    });
+    let slowest = trials.iter().max_by_key(|trial| trial.time).unwrap();
+    // In spite of the harness, which keeps what tests print.
+    let _ = writeln!(
+        io::stderr(),
+        "{} segments, {} runs; the slowest took {} ms: {}",
+        sample.len(),
+        trials.len(),
+        slowest.time.as_millis(),
+        slowest.what
+    );
+    let faults: Vec<_> =
+        trials.iter().filter_map(|trial| Some((&trial.what, trial.fault.as_ref()?))).collect();
+    assert!(faults.is_empty(), "{} runs: {:#?}", faults.len(), &faults[..faults.len().min(30)]);
+}
+
+/// One command on one segment.
+struct Trial {
+    what: String,
+    time: Duration,
+    fault: Option<String>,
+}
+
+/// The segments to be tried, the same in each run.
+struct Sample {
+    segments: Vec<Vec<u8>>,
+    /// Paths of what is in each of them.
+    fields: Vec<Vec<String>>,
+    badly_damaged: Vec<Damaged>,
+    others: usize,
+}
+
+impl Sample {
+    fn new() -> Sample {
+        let segments = segments().unwrap();
+        let thorough = std::env::var_os("STRUCTSTORE_THOROUGH").is_some();
+        Sample {
+            fields: segments.iter().map(|segment| fields(segment)).collect(),
+            badly_damaged: many_words(&segments, &mut Random::new(1)),
+            segments,
+            others: if thorough { 10 * SEGMENTS } else { SEGMENTS },
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.badly_damaged.len() + self.others
+    }
+
+    /// Tries all commands on those that are badly damaged, and some on others.
+    fn try_on(&self, at: usize, place: &Place<'_>) -> Vec<Trial> {
+        let mut random = Random::new((at as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let one;
+        let (damaged, count) = match self.badly_damaged.get(at) {
+            Some(damaged) => (damaged, COMMANDS.len()),
+            None => {
+                one = one_word(&self.segments, &mut random);
+                (&one, EACH)
+            }
+        };
+        let (first, fields) = (random.below(COMMANDS.len()), &self.fields[damaged.of]);
+        let mut try_nth = |nth: usize| {
+            // 7 and the number of commands have no divisor in common.
+            let line = COMMANDS[(first + 7 * nth) % COMMANDS.len()];
+            let start = Instant::now();
+            let outcome = place.run(damaged, line, &fields[random.below(fields.len())]);
+            let what = format!("{}: {line}", damaged.how);
+            Trial { what, time: start.elapsed(), fault: fault(line, &outcome) }
+        };
+        (0..count).map(&mut try_nth).collect()
+    }
+}
+
+/// Where a worker has its segments.
+struct Place<'i> {
+    file: PathBuf,
+    name: SegmentName,
+    image: &'i Path,
+}
+
+impl Place<'_> {
+    fn run(&self, damaged: &Damaged, line: &str, field: &str) -> Outcome {
+        let segment = if line.contains("FILE") { self.file.clone() } else { self.name.path() };
+        fs::write(&segment, &damaged.segment).unwrap();
+        let arguments = line.split(' ').map(|word| match word {
+            "FILE" => self.file.as_os_str(),
+            "NAME" => self.name.as_ref(),
+            "IMAGE" => self.image.as_os_str(),
+            "PATH" => field.as_ref(),
+            other => other.as_ref(),
+        });
+        let outcome = finish(limited(&arguments.collect::<Vec<_>>()).spawn().unwrap());
+        let _ = fs::remove_file(&segment);
+        if line.starts_with("dump") && outcome.code() == 0 {
+            // What a damaged store seems to hold is a value as any other.
+            let format = line.rsplit(' ').next().filter(|format| *format != "-").unwrap_or("image");
+            let arguments = ["load", "-", self.name.as_str(), "--format", format];
+            let loaded = finish_reading(limited(&arguments), &outcome.out);
+            let _ = fs::remove_file(self.name.path());
+            if fault("load", &loaded).is_some() {
+                return loaded;
+            }
+        }
+        outcome
+    }
+}
+
+/// What a command should not have done.
+fn fault(line: &str, outcome: &Outcome) -> Option<String> {
+    let controls = |text: &str| text.contains(|found| is_unprintable(found) && found != '\n');
+    // These print texts as they are, for programs.
+    let raw = line.starts_with("get") || line.starts_with("dump");
+    if let Some(fault) = outcome.fault() {
+        Some(fault)
+    } else if controls(&outcome.err) || CONTENTS.iter().any(|contents| outcome.err.contains(contents)) {
+        Some(format!("it tells what is there: {:?}", outcome.err))
+    } else if !raw && controls(&String::from_utf8_lossy(&outcome.out)) {
+        Some(format!("it prints {:?}", String::from_utf8_lossy(&outcome.out)))
+    } else {
+        None
+    }
+}
+
+/// The store in a segment.
+fn open(segment: &[u8]) -> StructStoreShared {
+    let descriptor = Memory::descriptor();
+    File::from(descriptor.try_clone().unwrap()).write_all(segment).unwrap();
+    StructStoreShared::options().open_fd(descriptor).unwrap()
+}
+
+/// Paths of what is in it.
+fn fields(segment: &[u8]) -> Vec<String> {
+    let names = open(segment).names().unwrap();
+    let more = ["items[0]", "struct.inner.deep", "sub.sub.bytes"].map(str::to_owned);
+    names.into_iter().chain(more).collect()
+}
