@@ -921,3 +921,26 @@ fn what_is_lent_for_reading_does_not_change_through_views() -> Result<()> {
         Ok(())
     })
 }
+
+#[test]
+fn an_option_is_not_bound_to_what_it_cannot_be() {
+    #[derive(StructStore, Debug, PartialEq)]
+    struct Limits {
+        limit: Option<i64>,
+        name: Option<String>,
+    }
+
+    let store = StructStore::new();
+    for other in [Value::from("text"), Value::from(vec![1, 2]), Value::from(1.5)] {
+        store.set("limit", other).unwrap();
+        let refused = store.bind::<Limits>().map(drop);
+        assert!(matches!(&refused, Err(Error::WrongType { path, .. }) if path == "limit"), "{refused:?}");
+        store.check().unwrap();
+        // Nothing is declared, so that anything may come in its place.
+        store.set("limit", Value::Null).unwrap();
+    }
+    store.set("limit", 5_i64).unwrap();
+    let limits = store.bind::<Limits>().unwrap().load().unwrap();
+    assert_eq!(limits, Limits { limit: Some(5), name: None });
+    store.check().unwrap();
+}

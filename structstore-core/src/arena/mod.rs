@@ -27,7 +27,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use parking_lot::Mutex;
 
 use crate::error::{BoxedResult as Result, Error};
-use crate::lock::{MAX_SEATS, NodeHead, SeatLine, Space};
+use crate::lock::{MAX_SEATS, NodeHead, SeatLine, Space, WAITERS};
 use crate::segment::{Access, Backing, Liveness, MIN_SIZE, PARTICIPANTS, RESERVATION, Segment};
 use crate::sync::{AtomicU64, Ordering};
 use crate::view::Lease;
@@ -57,6 +57,8 @@ pub(crate) struct Arena {
     claimed: Box<[LocalCounter; CLAIMED]>,
     /// The heap lock, without its flag, as it was when nobody was found to have it.
     stuck: LocalCounter,
+    /// The word that nobody was found to explain, and what it said.
+    strange: LocalCounter,
     /// The blocks that views of this process lease, by offset.
     pub(crate) leases: Mutex<Leases>,
 }
@@ -132,6 +134,7 @@ impl Arena {
             openings: AtomicUsize::new(0),
             claimed: Box::new([const { LocalCounter::new(0) }; CLAIMED]),
             stuck: LocalCounter::new(0),
+            strange: LocalCounter::new(0),
             leases: Mutex::default(),
         };
         if arena.writable() {
@@ -266,6 +269,11 @@ impl Arena {
         self.record(index)
     }
 
+    /// A number for a word and what it says, whether it is awaited or not; another one for most others.
+    fn mark_of(&self, word: &AtomicU64, seen: u64) -> u64 {
+        (seen | WAITERS) ^ self.segment.offset_of(word).rotate_left(20)
+    }
+
     /// How many records of a table have ever been in use. Not more than there is room for, whatever the table says.
     #[inline(always)]
     pub(crate) fn used<T: Record>(&self) -> u32 {
@@ -376,6 +384,20 @@ impl Space for Arena {
 
     fn suspect(&self, seat: u32, word: &AtomicU64) -> Result<()> {
         self.suspect_seat(seat, word)
+    }
+
+    fn remember(&self, word: &AtomicU64, seen: u64) {
+        self.strange.store(self.mark_of(word, seen), LocalOrdering::Relaxed);
+    }
+
+    fn recall(&self, seat: u32, word: &AtomicU64, seen: u64) -> Result<()> {
+        if self.strange.load(LocalOrdering::Relaxed) != self.mark_of(word, seen) {
+            return Ok(());
+        }
+        // It may be on its way out.
+        self.suspect_seat(seat, word).or_else(|error| {
+            if word.load(Ordering::Acquire) | WAITERS == seen | WAITERS { Err(error) } else { Ok(()) }
+        })
     }
 
     #[inline(always)]

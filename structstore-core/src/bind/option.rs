@@ -91,6 +91,11 @@ impl<T: Field> Field for Option<T> {
     fn resolve(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<Self::Place> {
         if !Self::Place::is_null(slot.slot) {
             binder.widen_part::<T>(slot)?;
+            // The value itself is looked at when it is used, but not what the slot is declared to hold.
+            let found = Raw::load(slot.slot).kind()?;
+            if found != T::KIND {
+                return Err(binder.mismatch(found.name(), T::KIND.name(), found.widens_to(T::KIND)));
+            }
         }
         Ok(OptionPlace {
             slot: slot.slot,

@@ -414,6 +414,9 @@ impl<'a> Near<'a> {
                 Err(busy) => busy,
             };
             Wait::FOREVER.check()?;
+            if let Some(owner) = owner_seat(seen) {
+                arena.recall(owner, word, seen)?;
+            }
             if attempt < READ_ONLY_YIELDS {
                 std::thread::yield_now();
                 continue;
@@ -429,6 +432,7 @@ impl<'a> Near<'a> {
                     // It may have been released, and taken again, in between; but not each time.
                     Err(error) if word.load(Ordering::Acquire) == seen => {
                         if strange.next().is_none() {
+                            arena.remember(word, seen);
                             return Err(error);
                         }
                     }

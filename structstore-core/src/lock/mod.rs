@@ -92,6 +92,10 @@ pub(crate) trait Space {
     /// Called by a thread that has waited for a seat to change a word for a while: looks whether it is dead, and buries it
     /// then. An error if nobody can have said what the word says.
     fn suspect(&self, seat: u32, word: &AtomicU64) -> Result<()>;
+    /// Remembers a word that nobody can have said.
+    fn remember(&self, word: &AtomicU64, seen: u64);
+    /// As `suspect`, for a thread that has not waited yet, if the word is remembered.
+    fn recall(&self, seat: u32, word: &AtomicU64, seen: u64) -> Result<()>;
 }
 
 /// The seat of the calling thread.

@@ -45,6 +45,12 @@ impl Space for Tree {
         Ok(())
     }
 
+    fn remember(&self, _word: &AtomicU64, _seen: u64) {}
+
+    fn recall(&self, _seat: u32, _word: &AtomicU64, _seen: u64) -> Result<()> {
+        Ok(())
+    }
+
     fn find_other<'a, T>(
         &'a self,
         me: u32,

@@ -212,11 +212,15 @@ impl<'a, S: Space> Locker<'a, S> {
     /// Sleeps until what stands in the way may have changed.
     #[cold]
     fn sleep(&self, blocked: Blocked<'a>, wait: &Wait, pend: &Pend<'_, 'a, S>) -> Result<()> {
+        self.space.recall(blocked.seat, blocked.word, blocked.seen)?;
         wait.sleep(
             blocked.word,
             blocked.seen,
             || pend.set(),
-            || self.space.suspect(blocked.seat, blocked.word),
+            || {
+                let suspected = self.space.suspect(blocked.seat, blocked.word);
+                suspected.inspect_err(|_| self.space.remember(blocked.word, blocked.seen))
+            },
         )
     }
 
