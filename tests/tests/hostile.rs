@@ -1,4 +1,5 @@
-//! Whatever a segment holds, an error and not a crash: every word of small stores, changed to a dozen values each.
+//! Whatever a segment holds, an error and not a crash: every word of small stores, changed to a dozen values each, and worse
+//! damage.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -46,59 +47,83 @@ fn image(name: &str, part: f64) -> Vec<u8> {
     run(((low as f64 * part) as u64).max(1)).1
 }
 
-fn flip_every_word(name: &str, part: f64, seed: usize) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("image");
-    fs::write(&path, image(name, part)).unwrap();
-    // Else one of the next processes may have started in the same tick as the one that died, and have the pid next to its:
-    // with its pid changed by one, the dead one would live.
-    std::thread::sleep(std::time::Duration::from_millis(50));
-    // More than there are cores, for some images have it wait.
-    let step = 2 * std::thread::available_parallelism().map_or(2, usize::from);
-    let children: Vec<_> = (0..step)
-        .map(|first| {
-            Command::new(env!("CARGO_BIN_EXE_hostile"))
-                .arg(&path)
-                .args([first, step, seed + first].map(|number| number.to_string()))
-                .stdin(Stdio::null())
-                .stdout(Stdio::piped())
-                .stderr(Stdio::piped())
-                .spawn()
-                .unwrap()
+/// What children say of the segments that they have tried.
+#[derive(Default)]
+struct Outcome {
+    tried: u64,
+    failures: Vec<String>,
+}
+
+/// Runs the program that tries segments, with these arguments each.
+fn try_all(name: &str, arguments: Vec<Vec<String>>) -> Outcome {
+    let children: Vec<_> = arguments
+        .into_iter()
+        .map(|arguments| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_hostile"));
+            command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+            command.spawn().unwrap()
         })
         .collect();
-    let (mut tried, mut failures) = (0_u64, Vec::new());
+    let mut outcome = Outcome::default();
     for child in children {
         let output = child.wait_with_output().unwrap();
         let printed = String::from_utf8_lossy(&output.stdout).into_owned();
         for line in printed.lines() {
             if let Some(count) = line.strip_prefix("tried ") {
-                tried += count.parse::<u64>().unwrap();
+                outcome.tried += count.parse::<u64>().unwrap();
             } else if line.starts_with("slowest ") {
                 println!("{name}: {line}");
             } else {
-                failures.push(line.to_owned());
+                outcome.failures.push(line.to_owned());
             }
         }
-        if !output.status.success() && failures.is_empty() {
-            failures.push(String::from_utf8_lossy(&output.stderr).into_owned());
+        if !output.status.success() && outcome.failures.is_empty() {
+            outcome.failures.push(String::from_utf8_lossy(&output.stderr).into_owned());
         }
     }
-    println!("{name}: {tried} images");
-    assert!(
-        failures.is_empty(),
-        "{} of {tried} images: {:#?}",
-        failures.len(),
-        &failures[..failures.len().min(50)]
-    );
+    println!("{name}: {} segments", outcome.tried);
+    outcome
 }
 
+impl Outcome {
+    fn assert_well(&self) {
+        let Outcome { tried, failures } = self;
+        let some = &failures[..failures.len().min(50)];
+        assert!(failures.is_empty(), "{} of {tried} segments: {some:#?}", failures.len());
+    }
+}
+
+/// How many processes are busy, for some segments have them wait.
+fn processes() -> usize {
+    2 * std::thread::available_parallelism().map_or(2, usize::from)
+}
+
+/// `STRUCTSTORE_CASE` chooses one of the stores.
 #[test]
-fn whatever_a_word_holds_nothing_crashes_or_hangs() {
+fn whatever_a_segment_holds_nothing_crashes_or_hangs() {
     let chosen = std::env::var("STRUCTSTORE_CASE").ok();
-    for (seed, (name, part)) in (12345..).step_by(1000).zip(STORES) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut paths = Vec::new();
+    for (number, (name, part)) in STORES.iter().enumerate() {
+        let path = folder.path().join(number.to_string()).to_str().unwrap().to_owned();
+        fs::write(&path, image(name, *part)).unwrap();
+        paths.push(path);
+    }
+    // Else one of the next processes may have started in the same tick as one that died, and have the pid next to its:
+    // with its pid changed by one, the dead one would live.
+    std::thread::sleep(std::time::Duration::from_millis(50));
+    let step = processes();
+    for (number, (name, _)) in STORES.iter().enumerate() {
         if chosen.as_ref().is_none_or(|chosen| name.contains(chosen.as_str())) {
-            flip_every_word(name, *part, seed);
+            let arguments = (0..step).map(|first| {
+                let numbers = [first, step, 12345 + 1000 * number + first].map(|number| number.to_string());
+                ["flip".to_owned(), paths[number].clone()].into_iter().chain(numbers).collect()
+            });
+            try_all(name, arguments.collect()).assert_well();
         }
     }
+    let seeds = (0..step).map(|seed| {
+        ["mix".to_owned(), (777 + seed).to_string()].into_iter().chain(paths.iter().cloned()).collect()
+    });
+    try_all("damaged in several places", seeds.collect()).assert_well();
 }

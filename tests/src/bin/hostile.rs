@@ -1,59 +1,89 @@
-//! Tries images of a store with one word changed: arguments are the image, which word to begin with, how many to go on
-//! by, and a seed. Prints what did not end well, and at last which took longest, and how many were tried.
+//! Tries damaged segments: `flip SEGMENT FIRST STEP SEED` those with one word changed, from a word on, each so many words;
+//! `mix SEED SEGMENT...` those that were cut short, put together of several, or have several words changed. Prints what did
+//! not end well, and at last which took longest, and how many were tried.
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use structstore_tests::damage::{Random, with_word, words_for};
+use structstore_tests::damage::{Damaged, Random, many_words, one_word, with_word, words_for};
 use structstore_tests::hostile::try_image;
+
+/// How many segments with several words changed are tried.
+const SEVERAL: usize = 2000;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let numbers: Option<Vec<usize>> =
-        arguments.iter().skip(1).map(|argument| argument.parse().ok()).collect();
-    let (Some(path), Some(&[first, step, seed])) = (arguments.first(), numbers.as_deref()) else {
-        eprintln!("usage: hostile IMAGE FIRST STEP SEED");
-        return ExitCode::FAILURE;
-    };
-    let image = match std::fs::read(path) {
-        Ok(image) => image,
-        Err(error) => {
-            eprintln!("{path}: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     // Panics are counted, and need not be told at length.
     std::panic::set_hook(Box::new(|panic| eprintln!("{panic}")));
-    let (mut tried, mut failed, mut slowest) = (0_u64, 0_u64, (Duration::ZERO, 0, 0));
-    let mut random = Random::new(seed as u64);
-    let thorough = std::env::var_os("STRUCTSTORE_THOROUGH").is_some();
-    for word in (first..image.len() / 8).step_by(step.max(1)).filter(|word| chosen(&image, *word, thorough)) {
-        // In everyday tests a third of the values, for other words and seeds another one.
-        let in_turn = |at: usize| thorough || (at + word / step.max(1) + seed).is_multiple_of(3);
-        let values = words_for(&image, word, &mut random).into_iter().enumerate();
-        for (_, value) in values.filter(|(at, _)| in_turn(*at)) {
-            let start = Instant::now();
-            match try_image(&with_word(&image, word, value)) {
-                Ok(None) => {}
-                Ok(Some(failure)) => {
-                    failed += 1;
-                    println!("failed word {word} value {value:#x}: {failure:?}");
-                }
-                Err(error) => {
-                    eprintln!("cannot try anything: {error}");
-                    return ExitCode::FAILURE;
-                }
-            }
-            tried += 1;
-            slowest = slowest.max((start.elapsed(), word, value));
+    let mut trial = Trial { tried: 0, failed: 0, slowest: (Duration::ZERO, String::new()) };
+    match arguments.as_slice() {
+        ["flip", path, first, step, seed] => flip(&mut trial, &read(path), [first, step, seed].map(number)),
+        ["mix", seed, paths @ ..] => {
+            let segments: Vec<Vec<u8>> = paths.iter().map(|path| read(path)).collect();
+            mix(&mut trial, &segments, number(seed) as u64);
+        }
+        _ => {
+            eprintln!("usage: hostile flip SEGMENT FIRST STEP SEED | mix SEED SEGMENT...");
+            return ExitCode::FAILURE;
         }
     }
-    println!("slowest {} ms word {} value {:#x}", slowest.0.as_millis(), slowest.1, slowest.2);
-    println!("tried {tried}");
-    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    println!("slowest {} ms {}", trial.slowest.0.as_millis(), trial.slowest.1);
+    println!("tried {}", trial.tried);
+    if trial.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Whether to try a word. Of those that are zero, and mostly in free memory, some are enough in everyday tests.
-fn chosen(image: &[u8], word: usize, thorough: bool) -> bool {
-    thorough || word % 32 < 2 || image[8 * word..8 * word + 8] != [0; 8]
+fn read(path: &str) -> Vec<u8> {
+    std::fs::read(path).expect("a segment")
+}
+
+fn number(text: &&str) -> usize {
+    text.parse().expect("a number")
+}
+
+/// Every word, and a dozen values of each.
+fn flip(trial: &mut Trial, segment: &[u8], [first, step, seed]: [usize; 3]) {
+    let mut random = Random::new(seed as u64);
+    for index in (first..segment.len() / 8).step_by(step.max(1)) {
+        for word in words_for(segment, index, &mut random) {
+            trial.run(&with_word(segment, index, word), || format!("word {index} value {word:#x}"));
+        }
+    }
+}
+
+/// Damage that is more than one word.
+fn mix(trial: &mut Trial, segments: &[Vec<u8>], seed: u64) {
+    let mut random = Random::new(seed);
+    for damaged in many_words(segments, &mut random) {
+        trial.run(&damaged.segment, || damaged.how.clone());
+    }
+    for _ in 0..SEVERAL {
+        let Damaged { mut how, mut segment, .. } = one_word(segments, &mut random);
+        for _ in 0..=random.below(4) {
+            let more = one_word(&[segment], &mut random);
+            how += &format!("; {}", more.how);
+            segment = more.segment;
+        }
+        trial.run(&segment, || how.clone());
+    }
+}
+
+struct Trial {
+    tried: u64,
+    failed: u64,
+    slowest: (Duration, String),
+}
+
+impl Trial {
+    fn run(&mut self, segment: &[u8], how: impl Fn() -> String) {
+        let start = Instant::now();
+        if let Some(failure) = try_image(segment).expect("a child") {
+            self.failed += 1;
+            println!("failed {}: {failure:?}", how());
+        }
+        self.tried += 1;
+        if start.elapsed() > self.slowest.0 {
+            self.slowest = (start.elapsed(), how());
+        }
+    }
 }
