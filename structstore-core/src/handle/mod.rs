@@ -45,7 +45,7 @@ pub use usage::{FreeMemory, Usage};
 pub use watch::{Canceller, Watch};
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::arena::Arena;
 use crate::arena::layout::Node;
@@ -65,6 +65,9 @@ const PREPARED_TRIES: usize = 3;
 
 /// How often a reader without write permission yields before it sleeps between tries.
 const READ_ONLY_YIELDS: usize = 1000;
+
+/// For how long at most: on a busy machine each time may take as long as all others are allowed to run.
+const READ_ONLY_YIELDING: Duration = Duration::from_millis(1);
 
 /// After how many sleeps it looks whether somebody lives who is in its way.
 const READ_ONLY_SLEEPS: usize = 100;
@@ -406,7 +409,7 @@ impl<'a> Near<'a> {
     #[cold]
     fn read_patiently<T>(self, tries: usize, read: impl Fn(&Arena, &Node) -> Result<T>) -> Result<Option<T>> {
         let arena: &Arena = &self.store.arena;
-        let mut strange = 0;
+        let (start, mut sleeps, mut strange) = (Instant::now(), 0, 0);
         for attempt in 0..tries {
             let again = || read(arena, self.record);
             let (word, seen) = match optimistic(arena, &self.record.head, self.id, None, again)? {
@@ -414,12 +417,13 @@ impl<'a> Near<'a> {
                 Err(busy) => busy,
             };
             Wait::FOREVER.check()?;
-            if attempt < READ_ONLY_YIELDS {
+            if attempt < READ_ONLY_YIELDS && start.elapsed() < READ_ONLY_YIELDING {
                 std::thread::yield_now();
                 continue;
             }
             std::thread::sleep(Duration::from_micros(100));
-            if attempt % READ_ONLY_SLEEPS == 0
+            sleeps += 1;
+            if sleeps % READ_ONLY_SLEEPS == 1
                 && let Some(owner) = owner_seat(seen)
             {
                 if arena.is_dead(owner)? {
