@@ -60,7 +60,8 @@ const CONTENTS: [&str; 2] = ["grüße", "a text that"];
 #[test]
 fn whatever_a_segment_holds_the_tool_ends_by_itself() {
     let sample = Sample::new();
-    let folder = tempfile::tempdir().unwrap();
+    // In memory: who writes to a disk may have to wait for it.
+    let folder = tempfile::tempdir_in("/dev/shm").unwrap();
     let image = folder.path().join("image");
     fs::write(&image, open(&sample.segments[0]).to_bytes().unwrap()).unwrap();
     let next = AtomicUsize::new(0);
