@@ -3,11 +3,14 @@
 mod command;
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 
-use nix::unistd::geteuid;
+use nix::sys::stat::Mode;
+use nix::unistd::{geteuid, mkfifo};
+use structstore::{Cleanup, StructStoreShared};
+use structstore_tests::SegmentName;
 
 use command::{finish, limited};
 
@@ -60,6 +63,38 @@ fn what_is_no_file_is_no_store() {
     let socket = folder.path().join("socket");
     let _listener = UnixListener::bind(&socket).unwrap();
     assert_refused(&socket);
+}
+
+#[test]
+fn nobody_waits_for_the_other_end_of_a_fifo() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("fifo");
+    mkfifo(&path, Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
+    assert_refused(&path);
+    let name = SegmentName::new("fifo");
+    mkfifo(&name.path(), Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
+    for command in ["show", "stat", "check"] {
+        let outcome = finish(limited(&[command, &name]).spawn().unwrap());
+        assert!(matches!(outcome.code(), 1 | 4), "{command}: {outcome:?}");
+    }
+    let list = finish(limited(&["ls"]).spawn().unwrap());
+    assert_eq!((list.code(), list.err.as_str()), (0, ""));
+    assert!(!String::from_utf8_lossy(&list.out).contains(name.as_str()));
+}
+
+/// Who may write to the folder could lead anybody to anything.
+#[test]
+fn links_are_not_followed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, link, nowhere) =
+        (folder.path().join("store"), folder.path().join("link"), folder.path().join("nowhere"));
+    StructStoreShared::options().file(true).cleanup(Cleanup::Never).open(&store).unwrap();
+    symlink(&store, &link).unwrap();
+    assert_refused(&link);
+    let link = folder.path().join("another");
+    symlink(&nowhere, &link).unwrap();
+    assert_refused(&link);
+    assert!(!nowhere.exists());
 }
 
 #[test]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import structstore
-from structstore import StructStoreShared
+from structstore import CleanupMode, StructStoreShared
 
 # How long it takes at most to say so.
 SOON = 5.0
@@ -39,6 +39,26 @@ def test_sockets(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
         assert_refused(path, structstore.MismatchError, structstore.IoError)
+
+
+def test_fifos(tmp_path: Path) -> None:
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    assert_refused(path, structstore.MismatchError, structstore.IoError)
+
+
+def test_links(tmp_path: Path) -> None:
+    """Who may write to the folder could lead anybody to anything."""
+    path = tmp_path / "store"
+    with StructStoreShared(path, use_file=True, cleanup=CleanupMode.NEVER) as store:
+        store.num = 5
+    for target in (path, tmp_path / "nowhere"):
+        link = tmp_path / f"to {target.name}"
+        link.symlink_to(target)
+        assert_refused(link, structstore.IoError)
+    assert not (tmp_path / "nowhere").exists()
+    with StructStoreShared(path, use_file=True) as store:
+        assert store.num == 5
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing keeps root from reading")
