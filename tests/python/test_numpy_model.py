@@ -36,7 +36,8 @@ def outcome(operation: Callable[[Array], Any], array: Array) -> Any:
         warnings.simplefilter("ignore")
         try:
             return operation(array)
-        except (TypeError, ValueError, IndexError, OverflowError) as error:
+        # The last is what NumPy has for dates whose years are too long for it.
+        except (TypeError, ValueError, IndexError, OverflowError, RuntimeError) as error:
             return type(error)
 
 
