@@ -86,9 +86,13 @@ impl Reached<'_> {
             return Ok(());
         }
         if !kind.is_node() {
-            return decode_scalar(kind, raw.payload).map(drop).map_err(|_| {
-                wrong(place, format_args!("the payload {:#x}", raw.payload), "a value of its type")
-            });
+            let whole = decode_scalar(kind, raw.payload)
+                .ok()
+                .flatten()
+                .filter(|scalar| scalar.payload() == raw.payload);
+            let found =
+                || wrong(place, format_args!("the payload {:#x}", raw.payload), "a value of its type");
+            return whole.map(drop).ok_or_else(found);
         }
         if above.depth >= MAX_DEPTH {
             return Err(wrong(place, "a deeper level", "at most 128 levels"));
