@@ -7,9 +7,9 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use nix::sys::memfd::{MFdFlags, memfd_create};
-use structstore::{ArrayValue, Item, Result, Statistics, Struct, StructStore, StructStoreShared};
+use structstore::{ArrayValue, Item, Result, Statistics, Struct, StructStoreShared};
 
-use crate::hostile::{Failure, in_child};
+use crate::hostile::{Bound, Failure, in_child};
 
 /// How long an operation may wait for a lock.
 const PATIENCE: Duration = Duration::from_millis(20);
@@ -35,6 +35,12 @@ pub struct Consequences {
 ///
 /// If the kernel has no memory for a file.
 pub fn consequences(segment: &[u8]) -> io::Result<Result<Consequences, Failure>> {
+    let in_time = consequences_once(segment)?;
+    // As in `hostile`: where others had the processors meanwhile, it is given another chance.
+    if in_time == Err(Failure::Signal(libc::SIGALRM)) { consequences_once(segment) } else { Ok(in_time) }
+}
+
+fn consequences_once(segment: &[u8]) -> io::Result<Result<Consequences, Failure>> {
     let file = memfd_create(c"segment", MFdFlags::MFD_CLOEXEC)?;
     let mut output = File::from(memfd_create(c"consequences", MFdFlags::MFD_CLOEXEC)?);
     File::from(file.try_clone()?).write_all(segment)?;
@@ -73,17 +79,6 @@ fn observe(file: OwnedFd) -> Consequences {
         }
         Err(error) => Consequences { found: Some(error.to_string()), ..Consequences::default() },
     }
-}
-
-#[derive(StructStore)]
-struct Bound {
-    #[structstore(default = 5)]
-    number: i32,
-    gains: [f64; 3],
-    text: String,
-    trail: Vec<f64>,
-    limit: Option<i64>,
-    items: Vec<String>,
 }
 
 /// What operations have answered.

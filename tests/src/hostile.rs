@@ -19,15 +19,16 @@ const MEMORY: libc::rlim_t = 512 << 20;
 /// How long one operation may wait for a lock.
 const PATIENCE: Duration = Duration::from_millis(20);
 
+/// What segments are bound as.
 #[derive(StructStore)]
-struct Bound {
+pub(crate) struct Bound {
     #[structstore(default = 5)]
-    number: i32,
-    gains: [f64; 3],
-    text: String,
-    trail: Vec<f64>,
-    limit: Option<i64>,
-    items: Vec<String>,
+    pub(crate) number: i32,
+    pub(crate) gains: [f64; 3],
+    pub(crate) text: String,
+    pub(crate) trail: Vec<f64>,
+    pub(crate) limit: Option<i64>,
+    pub(crate) items: Vec<String>,
 }
 
 /// How a trial ended, if not well.
