@@ -216,7 +216,7 @@ pub(crate) struct Stat {
 
 /// Verify every invariant of a store.
 ///
-/// It takes no locks, and looks again, for some seconds, until nobody has changed the store meanwhile. If it is changed all
+/// It takes no locks, and looks again, for a second, until nobody has changed the store meanwhile. If it is changed all
 /// the time, or was left half-changed by a process that died, that is not known (exit status 4); --lock will tell.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  structstore check robot && echo sound")]

@@ -105,20 +105,27 @@ pub fn live_with(path: &Path, end: Instant) -> u64 {
     let options = StructStoreShared::options().file(true).create(false).timeout(PATIENCE);
     let options = options.cleanup(Cleanup::Never);
     let mut rounds = 0;
-    while Instant::now() < end {
-        limit();
-        rounds += 1;
-        for access in [options.clone(), options.clone().read_only(true), options.clone().observer()] {
+    loop {
+        let last = Instant::now() >= end;
+        let (reader, observer) = (options.clone().read_only(true), options.clone().observer());
+        for (access, writes) in [(&options, true), (&reader, false), (&observer, false)] {
+            limit();
             if let Ok(store) = access.open(path) {
                 inspect(&store);
                 read(&store);
                 write(&store);
-                let _ = store.check();
+                // Who may not write waits until nobody does.
+                if writes || last {
+                    let _ = store.check();
+                }
                 let _ = store.close();
             }
         }
+        rounds += 1;
+        if last {
+            return rounds;
+        }
     }
-    rounds
 }
 
 /// Limits this process, and what it becomes, to [`SECONDS`] and [`MEMORY`]. Does no more than may be done between fork and

@@ -203,6 +203,41 @@ fn a_participant_in_another_pid_namespace_is_buried() {
     store.check().unwrap();
 }
 
+/// Words of a segment, read and written behind the store's back.
+struct Words(std::fs::File);
+
+impl Words {
+    fn of(name: &SegmentName) -> Words {
+        Words(std::fs::File::options().read(true).write(true).open(name.path()).unwrap())
+    }
+
+    fn get(&self, at: u64) -> u64 {
+        let mut word = [0; 8];
+        self.0.read_exact_at(&mut word, at).unwrap();
+        u64::from_le_bytes(word)
+    }
+
+    fn set(&self, at: u64, value: u64) {
+        self.0.write_all_at(&value.to_le_bytes(), at).unwrap();
+    }
+
+    /// Where a record of a table lies, which begins where the header says.
+    fn record(&self, table: u64, index: u64, size: u64) -> u64 {
+        const TABLES: u64 = 13 * 8;
+        const CHUNKS: u64 = 28;
+        self.get(TABLES + table * 8 * (1 + CHUNKS) + 8) + index * size
+    }
+
+    fn participant(&self, index: u64) -> u64 {
+        self.record(0, index, 64)
+    }
+
+    /// The holds that a seat has published, behind a word that says how many.
+    fn holds(&self, seat: u64) -> u64 {
+        self.record(2, seat, 256)
+    }
+}
+
 /// A damaged or recycled record names some process that lives and knows nothing of the store.
 #[test]
 fn a_process_that_has_not_mapped_the_segment_is_no_participant() {
@@ -212,20 +247,74 @@ fn a_process_that_has_not_mapped_the_segment_is_no_participant() {
     let stranger = Peer::spawn(Command::new("sleep").arg("100"));
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", stranger.id())).unwrap();
     let started: u64 = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(19).unwrap().parse().unwrap();
-    // The table of participants begins where the header says; the peer is the second of them.
-    const TABLE: u64 = 14 * 8;
-    let file = std::fs::File::options().read(true).write(true).open(name.path()).unwrap();
-    let word = |at: u64| {
-        let mut word = [0; 8];
-        file.read_exact_at(&mut word, at).unwrap();
-        u64::from_le_bytes(word)
-    };
-    let record = word(TABLE) + 64;
-    assert_eq!(word(record + 8), u64::from(peer.id()));
+    let words = Words::of(&name);
+    // The peer is the second participant.
+    let record = words.participant(1);
+    assert_eq!(words.get(record + 8), u64::from(peer.id()));
     peer.kill();
-    for (at, value) in [(8, u64::from(stranger.id())), (16, started)] {
-        file.write_all_at(&value.to_le_bytes(), record + at).unwrap();
-    }
+    words.set(record + 8, stranger.id().into());
+    words.set(record + 16, started);
     assert!(store.at("counters").unwrap().write_timeout(LIMIT).unwrap().recovered());
+    store.check().unwrap();
+}
+
+/// Somebody has overwritten the record of a participant, so that it says nothing of the seats that it had.
+#[test]
+fn seats_of_nobody_are_taken_from_whoever_comes_next() {
+    let name = SegmentName::new("seats");
+    let store = counters(&name);
+    let mut peer = Peer::start(&name, &["die holding", "counters", "0"]).ready();
+    peer.kill();
+    let words = Words::of(&name);
+    words.set(words.participant(1), 0);
+    let next = Peer::start(&name, &["hold", "counters"]).ready();
+    let counters = store.at("counters").unwrap();
+    assert!(matches!(counters.write_timeout(Duration::from_millis(30)), Err(Error::LockTimeout { .. })));
+    next.finish();
+    counters.write_timeout(LIMIT).unwrap();
+    store.check().unwrap();
+}
+
+/// Somebody has written a lock into the seat of a participant that has none, and then leaves.
+#[test]
+fn who_leaves_lets_go_of_what_it_is_said_to_hold() {
+    let name = SegmentName::new("leaving");
+    let store = counters(&name);
+    let peer = Peer::start(&name, &["count, and wait", "counters"]).ready();
+    let words = Words::of(&name);
+    // The root is node 0, in its first life.
+    let (root, shared) = (1 << 4, 1 << 2);
+    words.set(words.holds(1) + 8, root | shared);
+    words.set(words.holds(1), 1);
+    assert!(matches!(store.write_timeout(Duration::from_millis(30)), Err(Error::LockTimeout { .. })));
+    peer.finish();
+    store.write_timeout(LIMIT).unwrap();
+    store.check().unwrap();
+}
+
+/// As if there were as many participants as there can be.
+#[test]
+fn who_cannot_attach_gives_back_nothing_of_others() {
+    const SECOND_PARTICIPANT: i64 = (1 << 62) + 2;
+    let name = SegmentName::new("full");
+    let store = counters(&name);
+    let file = std::fs::File::options().read(true).write(true).open(name.path()).unwrap();
+    let request = libc::flock {
+        l_type: libc::F_WRLCK as i16,
+        l_whence: libc::SEEK_SET as i16,
+        l_start: SECOND_PARTICIPANT,
+        l_len: 4095,
+        l_pid: 0,
+    };
+    nix::fcntl::fcntl(&file, nix::fcntl::FcntlArg::F_OFD_SETLK(&request)).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_peer"));
+    let refused = command.args([name.as_str(), "put"]).output().unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && said.contains("4096"), "{said}");
+    drop(file);
+    let participants = store.participants().unwrap();
+    assert_eq!(participants.len(), 1);
+    assert_eq!((participants[0].pid, participants[0].threads), (std::process::id(), 1));
+    Peer::start(&name, &["put"]).finish();
     store.check().unwrap();
 }

@@ -31,7 +31,7 @@ use crate::lock::{MAX_SEATS, NodeHead, SeatLine, Space, WAITERS};
 use crate::segment::{Access, Backing, Liveness, MIN_SIZE, PARTICIPANTS, RESERVATION, Segment};
 use crate::sync::{AtomicU64, Ordering};
 use crate::view::Lease;
-use layout::{CHUNKS, CLAIMED, Header, Node, Participant, Record, Seat};
+use layout::{CHUNKS, CLAIMED, Header, Node, Participant, Record};
 use process::MappedFile;
 
 /// The leases of this process, by block.
@@ -303,9 +303,12 @@ impl Arena {
         let Some(liveness) = &self.liveness else {
             return self.enter(0);
         };
-        self.take_place(liveness, |index| {
-            self.participant.store(index, LocalOrdering::Relaxed);
-        })?;
+        let taken = self.take_place(liveness, |index| self.participant.store(index, LocalOrdering::Relaxed));
+        if let Err(error) = taken {
+            // Nothing is given back in the name of somebody else.
+            self.participant.store(NO_PLACE, LocalOrdering::Relaxed);
+            return Err(error);
+        }
         self.repair_dead()?;
         Ok(())
     }
@@ -349,12 +352,18 @@ impl Arena {
 
     /// Gives the place among the participants and all seats back.
     fn leave(&self) -> Result<()> {
-        self.drop_watchers(self.participant_index())?;
-        for index in 0..self.used::<Seat>() {
-            let seat = self.record::<Seat>(index)?;
-            if seat.participant.load(Ordering::Acquire) == u64::from(self.participant_index()) + 1 {
-                self.release_seat(index)?;
+        let own = self.participant_index();
+        for index in self.seats_of(own) {
+            if self.is_busy(index)? {
+                // There is no guard any more, or it would keep the arena: this is what is left of an operation that failed,
+                // or damage.
+                self.repair(own)?;
+                return Ok(());
             }
+        }
+        self.drop_watchers(own)?;
+        for index in self.seats_of(own) {
+            self.free_seat(index)?;
         }
         let mut heap = HeapGuard::lock(self, self.owner())?;
         let mut section = heap.section();

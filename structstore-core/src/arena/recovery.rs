@@ -162,10 +162,12 @@ impl Arena {
     pub(super) fn repair(&self, participant: u32) -> Result<bool> {
         self.repair_heap(participant)?;
         let record = self.record::<Participant>(participant);
-        if !record.is_ok_and(|record| record.state.load(Ordering::Acquire) != 0) {
+        let attached = record.is_ok_and(|record| record.state.load(Ordering::Acquire) != 0);
+        // A seat of one who is not attached comes from a damaged segment, and is given back as well.
+        let seats = || self.seats_of(participant);
+        if !attached && seats().next().is_none() {
             return Ok(false);
         }
-        let seats = || (0..self.used::<Seat>()).filter(|seat| self.belongs(*seat, participant));
         for seat in seats() {
             journal::repair(self, self.owner(), self.record(seat)?)?;
         }
@@ -185,14 +187,19 @@ impl Arena {
         let mut heap = HeapGuard::lock(self, self.owner())?;
         let mut section = heap.section();
         section.add(&self.header().recoveries, 1)?;
-        section.set(&self.record::<Participant>(participant)?.state, 0)?;
+        if attached {
+            section.set(&self.record::<Participant>(participant)?.state, 0)?;
+        }
         section.commit();
         Ok(true)
     }
 
-    fn belongs(&self, seat: u32, participant: u32) -> bool {
-        self.record::<Seat>(seat)
-            .is_ok_and(|record| record.participant.load(Ordering::Acquire) == u64::from(participant) + 1)
+    /// The seats of a participant.
+    pub(super) fn seats_of(&self, participant: u32) -> impl Iterator<Item = u32> {
+        (0..self.used::<Seat>()).filter(move |seat| {
+            self.record::<Seat>(*seat)
+                .is_ok_and(|record| record.participant.load(Ordering::Acquire) == u64::from(participant) + 1)
+        })
     }
 
     /// Undoes the heap section in which a participant died, if it did so in one.

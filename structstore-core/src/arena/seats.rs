@@ -226,9 +226,13 @@ impl Arena {
 
     /// Gives a seat back. One that still holds something, for a guard was leaked, is kept: a lock that is never
     /// released is better than one that is held by nobody. So is a journal that is in use.
-    pub(super) fn release_seat(&self, index: u32) -> Result<()> {
-        let busy = self.record::<SeatLine>(index)?.any() || !self.record::<Seat>(index)?.idle();
-        if busy { Ok(()) } else { self.free_seat(index) }
+    fn release_seat(&self, index: u32) -> Result<()> {
+        if self.is_busy(index)? { Ok(()) } else { self.free_seat(index) }
+    }
+
+    /// Whether a seat holds something, or is changing something.
+    pub(super) fn is_busy(&self, index: u32) -> Result<bool> {
+        Ok(self.record::<SeatLine>(index)?.any() || !self.record::<Seat>(index)?.idle())
     }
 
     /// Gives back a seat that holds nothing.

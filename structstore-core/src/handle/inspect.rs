@@ -10,7 +10,7 @@ use crate::sync::Ordering;
 use crate::value::{Kind, decode};
 
 /// For how long a store is verified without locks until nobody changes it meanwhile, and how long to pause in between.
-const CHECK_TIME: Duration = Duration::from_secs(3);
+const CHECK_TIME: Duration = Duration::from_secs(1);
 const CHECK_PAUSE: Duration = Duration::from_micros(300);
 
 /// How much memory the arena of a store uses. Local stores of a process share one arena.
@@ -72,7 +72,7 @@ impl Struct {
     /// Verifies every invariant of the format below this struct: links, generations, indices, text, and, at the root
     /// of a shared store, that all memory is accounted for. What processes that died have left is repaired first.
     ///
-    /// A store that was opened read-only is verified without locks: again and again, for some seconds at most, until
+    /// A store that was opened read-only is verified without locks: again and again, for a second at most, until
     /// nobody has changed anything meanwhile.
     ///
     /// # Errors

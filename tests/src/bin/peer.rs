@@ -61,6 +61,13 @@ fn run(arguments: &[&str]) -> Result<()> {
             drop(guard);
             Ok(())
         }
+        // Counts once, says so, and leaves when its standard input ends.
+        ("count, and wait", [field]) => {
+            *store.at(*field)?.write()?.scalar_mut::<i64>("first")? += 1;
+            println!("counted");
+            let _ = std::io::stdin().read_line(&mut String::new());
+            Ok(())
+        }
         // Holds one field, says so, and after a line of input wants another one besides.
         ("hold both", [first, second]) => {
             let first = store.at(*first)?.write()?;
