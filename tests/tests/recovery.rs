@@ -232,6 +232,11 @@ impl Words {
         self.record(0, index, 64)
     }
 
+    /// How many words a seat has changed and remembers.
+    fn logged(&self, seat: u64) -> u64 {
+        self.record(1, seat, 768) + 24
+    }
+
     /// The holds that a seat has published, behind a word that says how many.
     fn holds(&self, seat: u64) -> u64 {
         self.record(2, seat, 256)
@@ -290,6 +295,27 @@ fn who_leaves_lets_go_of_what_it_is_said_to_hold() {
     peer.finish();
     store.write_timeout(LIMIT).unwrap();
     store.check().unwrap();
+}
+
+#[test]
+fn what_cannot_be_repaired_is_an_error_for_those_who_wait() {
+    let name = SegmentName::new("beyond_repair");
+    let store = counters(&name);
+    let mut peer = Peer::start(&name, &["die in a transaction", "counters"]).ready();
+    let counters = store.at("counters").unwrap();
+    assert!(matches!(counters.write_timeout(Duration::from_millis(30)), Err(Error::LockTimeout { .. })));
+    peer.kill();
+    let words = Words::of(&name);
+    for seat in 1..3 {
+        if words.get(words.logged(seat)) != 0 {
+            words.set(words.logged(seat), u64::MAX);
+        }
+    }
+    for _ in 0..2 {
+        let refused = counters.write_timeout(LIMIT).map(drop);
+        assert!(matches!(refused, Err(Error::Corrupt { .. })), "{refused:?}");
+    }
+    assert!(matches!(store.check(), Err(Error::Corrupt { .. })));
 }
 
 /// As if there were as many participants as there can be.

@@ -375,9 +375,13 @@ impl Arena {
 
 impl Drop for Arena {
     fn drop(&mut self) {
-        if self.writable() {
-            // A segment too broken to leave is left as it is: the kernel tells the others that we are gone.
-            let _ = self.leave();
+        // A segment too broken to leave is left as it is: the kernel tells the others that we are gone. This process may
+        // attach again; what this participant has left is not its, then.
+        if self.writable()
+            && self.leave().is_err()
+            && let Ok(record) = self.participant()
+        {
+            record.pid.store(0, Ordering::Release);
         }
         if let Some(liveness) = &self.liveness {
             liveness.disclaim(self.participant_index());

@@ -35,7 +35,8 @@ impl Arena {
     ///
     /// # Errors
     ///
-    /// If nobody has that seat, or it does not say itself what the word says: then nobody is ever going to change it.
+    /// If nobody has that seat, or it does not say itself what the word says, or what its participant has left cannot be
+    /// repaired: then nobody is ever going to change it.
     pub(super) fn suspect_seat(&self, seat: u32, word: &AtomicU64) -> Result<()> {
         let nobody =
             || Error::corrupt("a lock", format_args!("seat {seat} as its holder"), "a seat that has it");
@@ -48,7 +49,7 @@ impl Arena {
                 return Err(nobody());
             }
         } else {
-            self.suspect(participant);
+            self.repair_if_dead(participant)?;
             if !self.is_there(participant) {
                 return Err(nobody());
             }
@@ -69,7 +70,7 @@ impl Arena {
         let nobody =
             || Error::corrupt("the heap", format_args!("{lock:#x} as the owner of its lock"), "somebody");
         let participant = self.heap_owner(lock).ok_or_else(nobody)?;
-        self.suspect(participant);
+        self.repair_if_dead(participant)?;
         let entered = self.header().heap.entered.load(Ordering::Acquire);
         if self.is_there(participant) && entered >> 1 == lock >> 1 { Ok(()) } else { Err(nobody()) }
     }
@@ -80,12 +81,6 @@ impl Arena {
         known.is_ok_and(|record| record.state.load(Ordering::Acquire) != 0)
             || participant < PARTICIPANTS
                 && self.liveness.as_ref().is_some_and(|liveness| liveness.is_claimed(participant))
-    }
-
-    fn suspect(&self, participant: u32) {
-        // Fails where the segment is damaged: then there is nothing to be repaired, and waiting goes on until it ends
-        // by its bound.
-        let _ = self.repair_if_dead(participant);
     }
 
     /// Repairs what all participants that died have left. Returns how many these were.
