@@ -17,6 +17,7 @@ pub mod hostile;
 pub mod model;
 pub mod segments;
 pub mod soak;
+pub mod words;
 
 use std::env;
 use std::fmt;

@@ -2,12 +2,12 @@
 
 mod peer;
 
-use std::os::unix::fs::FileExt;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use structstore::{ArrayValue, Cleanup, Error, StructStoreShared, Value};
 use structstore_tests::SegmentName;
+use structstore_tests::words::Words;
 
 use peer::{LIMIT, Peer};
 
@@ -201,46 +201,6 @@ fn a_participant_in_another_pid_namespace_is_buried() {
     peer.kill();
     assert!(counters.write_timeout(LIMIT).unwrap().recovered());
     store.check().unwrap();
-}
-
-/// Words of a segment, read and written behind the store's back.
-struct Words(std::fs::File);
-
-impl Words {
-    fn of(name: &SegmentName) -> Words {
-        Words(std::fs::File::options().read(true).write(true).open(name.path()).unwrap())
-    }
-
-    fn get(&self, at: u64) -> u64 {
-        let mut word = [0; 8];
-        self.0.read_exact_at(&mut word, at).unwrap();
-        u64::from_le_bytes(word)
-    }
-
-    fn set(&self, at: u64, value: u64) {
-        self.0.write_all_at(&value.to_le_bytes(), at).unwrap();
-    }
-
-    /// Where a record of a table lies, which begins where the header says.
-    fn record(&self, table: u64, index: u64, size: u64) -> u64 {
-        const TABLES: u64 = 13 * 8;
-        const CHUNKS: u64 = 28;
-        self.get(TABLES + table * 8 * (1 + CHUNKS) + 8) + index * size
-    }
-
-    fn participant(&self, index: u64) -> u64 {
-        self.record(0, index, 64)
-    }
-
-    /// How many words a seat has changed and remembers.
-    fn logged(&self, seat: u64) -> u64 {
-        self.record(1, seat, 768) + 24
-    }
-
-    /// The holds that a seat has published, behind a word that says how many.
-    fn holds(&self, seat: u64) -> u64 {
-        self.record(2, seat, 256)
-    }
 }
 
 /// A damaged or recycled record names some process that lives and knows nothing of the store.

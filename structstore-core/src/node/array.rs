@@ -60,9 +60,9 @@ pub(crate) fn change_end(operation: &Operation<'_>, node: &Node, end: End<'_>, a
     let (source, target) = (old.elements(arena, block)?, new.elements(arena, aside)?);
     step();
     // SAFETY: both are in bounds (checked; `kept` is no more than there was, and with `more` as many as there will be)
-    // and disjoint: the target is new, and nobody else's.
+    // and the target is new, and nobody else's; in a damaged heap they may overlap.
     unsafe {
-        std::ptr::copy_nonoverlapping(source, target, kept);
+        std::ptr::copy(source, target, kept);
         std::ptr::copy(more.as_ptr(), target.add(kept), more.len());
     }
     replace_block(operation, node, Aside { block: aside, length: 0 })
