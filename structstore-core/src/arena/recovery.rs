@@ -55,12 +55,13 @@ impl Arena {
             }
         }
         let holds = self.record::<SeatLine>(seat)?.all();
-        // No hold outlives the node that it names, but for a moment.
+        // No hold outlives the node that it names, but for a moment: for as long as its thread does not run. This one runs.
+        let mine = self.own_seats().contains(&seat);
         let explains = |hold: &AtomicU64| {
             let named = hold.load(Ordering::Acquire);
             let Some(node) = self.node(hold_index(named)).ok().filter(|_| named != 0) else { return false };
             (ptr::eq(hold, word) || ptr::eq(&node.head.word, word))
-                && names(named, generation(node.head.identity.load(Ordering::Acquire)))
+                && (!mine || names(named, generation(node.head.identity.load(Ordering::Acquire))))
         };
         if holds.iter().any(explains) { Ok(()) } else { Err(nobody()) }
     }

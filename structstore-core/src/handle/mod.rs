@@ -322,11 +322,13 @@ impl Handle {
             other => other?,
         };
         extent.add(self.arena(), shallow.bytes())?;
-        compose(shallow, depth, &|raw, depth| match self.child(raw) {
-            Ok(child) => child.value_by_node(depth, extent, remark),
-            // Replaced since its parent was read.
-            Err(error) if matches!(*error, Error::StaleHandle { .. }) => Ok(Value::Null),
-            Err(error) => Err(error),
+        compose(shallow, depth, &|raw, depth| {
+            let child = self.child(raw).and_then(|child| child.value_by_node(depth, extent, remark));
+            child.or_else(|error| match *error {
+                // Removed or replaced since its parent was read.
+                Error::StaleHandle { .. } => Ok(Value::Null),
+                _ => Err(error),
+            })
         })
     }
 }

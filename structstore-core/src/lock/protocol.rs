@@ -9,6 +9,9 @@ use super::{
 use crate::error::{BoxedResult as Result, Error};
 use crate::sync::{AtomicU64, Ordering, fence_after_update, futex_wake};
 
+/// How often in a row nobody may explain a word until that counts.
+const STRANGE: usize = 3;
+
 /// One thread's access to the locks of a space.
 #[derive(Clone, Copy)]
 pub(crate) struct Locker<'a, S> {
@@ -217,9 +220,17 @@ impl<'a, S: Space> Locker<'a, S> {
             blocked.word,
             blocked.seen,
             || pend.set(),
-            || {
-                let suspected = self.space.suspect(blocked.seat, blocked.word);
-                suspected.inspect_err(|_| self.space.remember(blocked.word, blocked.seen))
+            || match self.space.suspect(blocked.seat, blocked.word) {
+                // It may have been released and taken again since, and look the same; but not each time.
+                Err(error) if pend.strange.replace(pend.strange.get().saturating_add(1)) >= STRANGE => {
+                    self.space.remember(blocked.word, blocked.seen);
+                    Err(error)
+                }
+                Err(_) => Ok(()),
+                Ok(()) => {
+                    pend.strange.set(0);
+                    Ok(())
+                }
             },
         )
     }
@@ -406,11 +417,13 @@ struct Pend<'l, 'a, S: Space> {
     locker: &'l Locker<'a, S>,
     asking: usize,
     set: Cell<bool>,
+    /// How often in a row nobody was found who can have said what this thread waits for.
+    strange: Cell<usize>,
 }
 
 impl<'l, 'a, S: Space> Pend<'l, 'a, S> {
     fn new(locker: &'l Locker<'a, S>, asking: usize) -> Self {
-        Pend { locker, asking, set: Cell::new(false) }
+        Pend { locker, asking, set: Cell::new(false), strange: Cell::new(0) }
     }
 
     fn granted(&self) -> impl Iterator<Item = &'a AtomicU64> + '_ {
