@@ -104,7 +104,7 @@ fn a_log_longer_than_there_is_room_for_is_an_error() {
             head[0].store((block + 16 * at as u64).saturating_sub(16), Ordering::Relaxed);
             head[1].store(at as u64 + 1, Ordering::Relaxed);
         }
-        let seat = arena.seat().unwrap().body;
+        let seat = arena.seat(&crate::lock::Wait::FOREVER).unwrap().body;
         seat.log_block.store(block + 16 * (words.len() as u64 / 2 - 1), Ordering::Relaxed);
         seat.log_count.store(252 << 20, Ordering::Relaxed);
         assert_corrupt(store.set("other", "text"));

@@ -132,9 +132,10 @@ pub enum Error {
         reason: String,
     },
     /// The structure that a handle, guard or binding names has been removed or replaced.
-    #[error("{path}: the structure was removed or replaced since this handle was made", path = shown(path))]
+    #[error("{}the structure was removed or replaced since this handle was made", prefix(path))]
     StaleHandle {
-        /// What the handle named, where that is known.
+        /// Where a part of the structure was looked for; empty for the structure itself, whose place may be another one's by
+        /// now.
         path: String,
     },
     /// A guard of this thread covers the structure; only that guard may operate on it.
@@ -161,6 +162,15 @@ pub enum Error {
     #[error("{path}: a process died while it was changing this; attach with write permission to have it repaired",
         path = shown(path))]
     Abandoned {
+        /// The structure that was to be read.
+        path: String,
+    },
+    /// The structure was changed again and again while it was read, so that no copy as of one moment could be made. Only an
+    /// attachment without write permission meets this, for it may take no lock. What is read of it in parts, one field at a
+    /// time, is right in itself.
+    #[error("{path}: changed again and again while it was read; read it in parts, or attach with write permission",
+        path = shown(path))]
+    Contended {
         /// The structure that was to be read.
         path: String,
     },
@@ -204,6 +214,17 @@ pub enum Error {
     ReadOnly {
         /// The segment.
         place: String,
+    },
+    /// This process was forked while it could not be attached to the segment, for want of a descriptor or of room. Its views
+    /// of arrays keep what they had, in memory of its own.
+    #[error(
+        "{place} is not attached: this process was forked when it could not be ({reason}); open it again"
+    )]
+    Detached {
+        /// The segment.
+        place: String,
+        /// What stood in the way.
+        reason: String,
     },
     /// The segment belongs to another user, who might cut it off while it is mapped here, which would end this process;
     /// see [`Options::any_owner`](crate::Options::any_owner).
@@ -273,6 +294,11 @@ impl From<Box<Error>> for Error {
     }
 }
 
+/// A path in front of a message, where one is known.
+fn prefix(path: &str) -> String {
+    if path.is_empty() { String::new() } else { format!("{path}: ") }
+}
+
 /// The root has no name; errors about it say so.
 fn shown(path: &str) -> &str {
     if path.is_empty() { "the root" } else { path }
@@ -316,6 +342,7 @@ impl Error {
             | Error::StaleHandle { path }
             | Error::HeldByGuard { path }
             | Error::Abandoned { path }
+            | Error::Contended { path }
             | Error::InTransaction { path }
             | Error::Deadlock { path }
             | Error::LockTimeout { path, .. }
@@ -338,6 +365,7 @@ impl Error {
             | Error::StaleHandle { path }
             | Error::HeldByGuard { path }
             | Error::Abandoned { path }
+            | Error::Contended { path }
             | Error::InTransaction { path }
             | Error::Deadlock { path }
             | Error::LockTimeout { path, .. }

@@ -6,6 +6,11 @@
 //! have; and the child's first act is to close what would keep its parent alive for others. What the parent's threads
 //! hold stays theirs: the child's copies of their guards release nothing.
 //!
+//! Admitting a participant may fail: no descriptor is left, the store is full, a process that does not go on has the heap
+//! locked. Such a child is *detached*. Its mapping is replaced by private memory that has copies of what its views lease, so
+//! that nothing it reads changes and nothing it writes reaches the store; everything but its views is an error that says
+//! why, until it opens the store itself.
+//!
 //! A local store is copied with the process. There the other threads are gone in the child, and repaired like the dead.
 //!
 //! Process-local tables are locked by the thread that forks, so that the child finds them whole. Only that thread
@@ -13,18 +18,17 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::sync::{Arc, Once, Weak};
-
-use parking_lot::MutexGuard;
+use std::sync::{Arc, MutexGuard, Once, Weak};
 
 use crate::arena::{self, Arena, Fork};
 use crate::segment::descriptions::{self, Descriptions};
 use crate::shared::{ATTACHED, Attachment};
+use crate::sync::lock;
 
 /// All that is held from before a fork until after it. Dropped in this order: what the last ones need is free then.
 struct Prepared {
     descriptions: Descriptions,
-    _attached: MutexGuard<'static, HashMap<Attachment, Weak<Arena>>>,
+    attached: MutexGuard<'static, HashMap<Attachment, Weak<Arena>>>,
     local: Option<Fork>,
     shared: Vec<Fork>,
 }
@@ -43,12 +47,11 @@ pub(crate) fn install() {
 }
 
 extern "C" fn prepare() {
-    let attached = ATTACHED.lock();
+    let attached = lock(&ATTACHED);
     let arenas: Vec<Arc<Arena>> = attached.values().filter_map(Weak::upgrade).collect();
-    // Where there can be no heir, the child cannot change the store; it says so then.
-    let shared = arenas.into_iter().map(Fork::with_heir).collect();
-    let local = arena::existing_local().map(|local| Fork::new(Arc::clone(local)));
-    let prepared = Prepared { descriptions: descriptions::lock(), _attached: attached, local, shared };
+    let shared = arenas.into_iter().map(Fork::shared).collect();
+    let local = arena::existing_local().map(|local| Fork::local(Arc::clone(local)));
+    let prepared = Prepared { descriptions: descriptions::hold(), attached, local, shared };
     // A thread that is ending forks no more.
     let _ = PREPARED.try_with(|cell| *cell.borrow_mut() = Some(prepared));
 }
@@ -65,8 +68,16 @@ extern "C" fn in_parent() {
 extern "C" fn in_child() {
     let Some(mut prepared) = take() else { return };
     // Before anything else: nobody else is to wait for the parent because of this process.
-    prepared.descriptions.close_all_but(prepared.shared.iter().filter_map(Fork::descriptor).collect());
-    prepared.shared.iter_mut().for_each(Fork::inherit);
+    let kept: Vec<_> = prepared.shared.iter().filter_map(Fork::descriptor).collect();
+    prepared.descriptions.close_all_but(&kept);
+    let mut detached = false;
+    for fork in &mut prepared.shared {
+        detached |= !fork.inherit();
+    }
+    if detached {
+        // Opening the store once more attaches anew.
+        prepared.attached.retain(|_, arena| arena.upgrade().is_some_and(|arena| !arena.is_detached()));
+    }
     arena::forget_transaction();
     if let Some(local) = &prepared.local {
         local.bury_other_threads();

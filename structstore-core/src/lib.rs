@@ -213,6 +213,7 @@ pub mod private {
     pub use crate::error::{is_unprintable, quoted};
     pub use crate::handle::{Lock, Look, Origin, Transaction};
     pub use crate::lock::WaitHooks;
+    pub use crate::shared::end_process;
     pub use crate::value::{Event, ImageReader, Snapshot};
 }
 

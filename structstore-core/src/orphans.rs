@@ -1,8 +1,9 @@
 //! Shared memory that programs have left behind when they were killed.
 
 use crate::arena::Arena;
-use crate::arena::layout::{Header, Participant};
+use crate::arena::layout::{ATTACHED, Header, LEAVING, Participant};
 use crate::error::{BoxedResult, Result};
+use crate::lock::Wait;
 use crate::segment::{Access, Backing, Liveness, PARTICIPANTS, Place, RESERVATION, Segment};
 use crate::shared::{StructStoreShared, examine};
 use crate::sync::Ordering;
@@ -35,7 +36,7 @@ impl StructStoreShared {
 
 fn is_orphan(name: &str) -> Result<bool> {
     let (place, access) = (Place::name(name)?, Access::Observing);
-    let file = place.open(access, None)?;
+    let (file, _) = place.open(access, None)?;
     place.admit(&file, false)?;
     if examine(&file, &place)? {
         return Ok(false);
@@ -43,7 +44,7 @@ fn is_orphan(name: &str) -> Result<bool> {
     let liveness = Liveness::new(&file, &place, access)?;
     let segment = Segment::map(Backing::File { file, place, access, any_owner: false }, RESERVATION)?;
     segment.trust(size_of::<Header>() as u64)?;
-    Ok(Arena::attach(segment, Some(liveness))?.is_orphan()?)
+    Ok(Arena::attach(segment, Some(liveness), &Wait::FOREVER)?.is_orphan()?)
 }
 
 impl Arena {
@@ -58,7 +59,7 @@ impl Arena {
         }
         for participant in 0..self.used::<Participant>().min(PARTICIPANTS) {
             let record = self.record::<Participant>(participant)?;
-            if record.state.load(Ordering::Acquire) != 0 && !self.lives_on(participant) {
+            if matches!(record.state.load(Ordering::Acquire), ATTACHED | LEAVING) {
                 return Ok(true);
             }
         }

@@ -89,14 +89,16 @@ impl StructStoreShared {
         let mut participants = Vec::new();
         for index in 0..arena.used::<layout::Participant>().min(PARTICIPANTS) {
             let record = arena.record::<layout::Participant>(index)?;
-            if record.state.load(Ordering::Acquire) == 0 {
+            let state = record.state.load(Ordering::Acquire);
+            let alive = state != 0 && arena.is_alive(index);
+            if state != layout::ATTACHED && !alive {
                 continue;
             }
             let pid = u32::try_from(record.pid.load(Ordering::Acquire)).unwrap_or(0);
             participants.push(Participant {
                 pid,
-                program: arena.lives_on(index).then(|| program(pid)).flatten(),
-                alive: arena.is_alive(index),
+                program: (alive && arena.is_visible(record)).then(|| program(pid)).flatten(),
+                alive,
                 threads: threads(arena, index)?,
                 leases: leases(arena, record)?,
             });

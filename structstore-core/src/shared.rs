@@ -7,14 +7,12 @@ use std::ops::Deref;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
-use std::sync::atomic::Ordering as LocalOrdering;
-use std::sync::{Arc, LazyLock, Weak};
+use std::sync::{Arc, LazyLock, Mutex, Once, Weak};
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
-
-use crate::arena::Arena;
+pub use crate::arena::Cleanup;
 use crate::arena::layout::{FORMAT_VERSION, Header, MAGIC, READY, fingerprint};
+use crate::arena::{Arena, Opening};
 use crate::error::{Error, INITIALISING, Result};
 use crate::handle::{Handle, Struct, exclusively};
 use crate::journal::Operation;
@@ -22,14 +20,17 @@ use crate::lock::{Mode, NodeId, Wait};
 use crate::node::Raw;
 use crate::segment::{Access, Backing, Liveness, MIN_SIZE, Place, RESERVATION, Segment};
 use crate::store::Store;
-use crate::sync::Ordering;
+use crate::sync::{Ordering, lock};
 use crate::value::Kind;
 
 /// How often a place is opened again because its name came to lead elsewhere meanwhile.
 const REOPENINGS: usize = 100;
 
-/// How long closing waits for others who are opening, before it leaves the name to them.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+/// How often a process that ends looks whether the table of attachments is free.
+const END_TRIES: usize = 100;
+
+/// What [`Error::NotReady`] says of a segment whose heap is not to be had.
+const HEAP_LOCKED: &str = "a process that does not go on, perhaps stopped, has locked the heap";
 
 /// How long to sleep between two looks at a name that is to appear.
 const POLL: Duration = Duration::from_millis(2);
@@ -39,32 +40,6 @@ pub(crate) type Attachment = (u64, u64, Access);
 
 /// The attachments of this process, so that opening a segment again shares the first one.
 pub(crate) static ATTACHED: LazyLock<Mutex<HashMap<Attachment, Weak<Arena>>>> = LazyLock::new(Mutex::default);
-
-/// What closing a shared store does to its name.
-///
-/// ```
-/// use structstore::{Cleanup, StructStoreShared};
-///
-/// # let name = format!("/structstore_cleanup_{}", std::process::id());
-/// let kept = StructStoreShared::options().cleanup(Cleanup::Never);
-/// kept.open(&name)?.set("num", 5)?;
-/// let store = StructStoreShared::open(&name)?; // `IfLast`: nobody else is attached when it is closed
-/// assert_eq!(store.get::<i32>("num")?, 5);
-/// store.close()?;
-/// assert!(kept.create(false).open(&name).is_err());
-/// # Ok::<(), structstore::Error>(())
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Cleanup {
-    /// The segment stays, with what it holds.
-    Never,
-    /// The name is removed if nobody else is attached, which the kernel knows, also of those who were killed.
-    #[default]
-    IfLast,
-    /// The name is removed in any case. Who is attached keeps the segment; who opens the name gets a new one. In a
-    /// forked child, what it inherited closes as with `IfLast`.
-    Always,
-}
 
 /// How to open a shared store; made by [`StructStoreShared::options`].
 ///
@@ -232,9 +207,14 @@ impl Options {
     }
 
     /// Locks of one thread nest. Meant for language bindings.
+    ///
+    /// # Safety
+    ///
+    /// No guard and no binding is taken through what is opened so: what they lend as `&mut` or `&` could be changed, or
+    /// lent once more, by the very thread that has it.
     #[doc(hidden)]
-    pub fn nesting(mut self, nesting: bool) -> Options {
-        self.nesting = nesting;
+    pub unsafe fn nesting(mut self) -> Options {
+        self.nesting = true;
         self
     }
 
@@ -313,11 +293,8 @@ impl Options {
 pub struct StructStoreShared {
     root: Struct,
     pub(crate) arena: Arc<Arena>,
-    place: Place,
-    file: (u64, u64),
     options: Options,
-    /// What the arena said when it was opened: a child's copy is not to remove its parent's name.
-    forks: u32,
+    opening: Arc<Opening>,
     open: bool,
 }
 
@@ -365,8 +342,10 @@ impl StructStoreShared {
         let mut reinit = options.reinit;
         for _ in 0..REOPENINGS {
             let create = (options.create && options.access == Access::ReadWrite).then_some(options.mode);
-            let file = match &descriptor {
-                Some(file) => file.try_clone().map_err(|source| place.io("open", source, String::new()))?,
+            let (file, created) = match &descriptor {
+                Some(file) => {
+                    (file.try_clone().map_err(|source| place.io("open", source, String::new()))?, false)
+                }
                 None => place.open(options.access, create)?,
             };
             let found = place.admit(&file, options.any_owner)?;
@@ -378,7 +357,7 @@ impl StructStoreShared {
             }
             let key = (identity.0, identity.1, options.access);
             crate::fork::install();
-            let known = ATTACHED.lock().get(&key).and_then(Weak::upgrade);
+            let known = lock(&ATTACHED).get(&key).and_then(Weak::upgrade);
             let arena = match known {
                 Some(arena) => arena,
                 None => {
@@ -390,7 +369,7 @@ impl StructStoreShared {
                     };
                     match load(backing, liveness, options) {
                         Ok(arena) => {
-                            let mut attached = ATTACHED.lock();
+                            let mut attached = lock(&ATTACHED);
                             attached.retain(|_, arena| arena.strong_count() != 0);
                             attached.insert(key, Arc::downgrade(&arena));
                             arena
@@ -403,21 +382,27 @@ impl StructStoreShared {
                             reinit = false;
                             continue;
                         }
-                        Err(error) => return Err(error),
+                        Err(error) => {
+                            if created {
+                                // What could not become a store is not to stay. Were that to fail as well, the first error
+                                // says more.
+                                let _ = place.unlink();
+                            }
+                            return Err(in_opening(error, &place));
+                        }
                     }
                 }
             };
             let root = root(&arena, reinit, options)?;
-            arena.openings.fetch_add(1, LocalOrdering::Relaxed);
+            let opening = arena.open(place, identity, options.cleanup);
             drop(init);
+            end_with_process();
             let store = Arc::new(Store::shared(Arc::clone(&arena), options.nesting));
             return Ok(StructStoreShared {
                 root: Struct::from_handle(Handle::new(store, root)?),
-                forks: arena.forks(),
                 arena,
-                place,
-                file: identity,
                 options: options.clone(),
+                opening,
                 open: true,
             });
         }
@@ -428,7 +413,7 @@ impl StructStoreShared {
     pub fn valid(&self) -> bool {
         let root = self.root.handle.id();
         self.arena.header().root.load(Ordering::Acquire) == Raw::node(Kind::Struct, root).payload
-            && self.place.leads_to(self.file.0, self.file.1)
+            && self.opening.place.leads_to(self.opening.file.0, self.opening.file.1)
     }
 
     /// Makes this valid again: attaches to what the name leads to now, waiting for up to `timeout` for it to appear.
@@ -456,10 +441,11 @@ impl StructStoreShared {
         let start = Instant::now();
         while !self.valid() {
             let options = Options { reinit: false, create: false, ..self.options.clone() };
-            let reopened = match (&self.place, self.arena.segment().backing()) {
+            let reopened = match (&self.opening.place, self.arena.segment().backing()) {
                 (Place::Descriptor, Backing::File { file, .. }) => {
-                    let file =
-                        file.try_clone().map_err(|source| self.place.io("open", source, String::new()))?;
+                    let file = file
+                        .try_clone()
+                        .map_err(|source| self.opening.place.io("open", source, String::new()))?;
                     StructStoreShared::attach(&options, Place::Descriptor, Some(file))
                 }
                 (place, _) => StructStoreShared::attach(&options, place.clone(), None),
@@ -473,7 +459,7 @@ impl StructStoreShared {
                 Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
                     if start.elapsed() >= timeout {
                         return Err(Error::NotReady {
-                            place: self.place.to_string(),
+                            place: self.opening.place.to_string(),
                             reason: "has not appeared",
                             waited: start.elapsed(),
                         });
@@ -501,29 +487,12 @@ impl StructStoreShared {
     /// Closes the store and leaves its name alone. For language bindings, which revalidate by opening once more.
     #[doc(hidden)]
     pub fn abandon(mut self) {
-        self.options.cleanup = Cleanup::Never;
+        self.open = false;
+        let _ = self.arena.close(&self.opening, true);
     }
 
     fn release(&mut self) -> Result<()> {
-        if !std::mem::take(&mut self.open) {
-            return Ok(());
-        }
-        let last_here = self.arena.openings.fetch_sub(1, LocalOrdering::AcqRel) == 1;
-        let always = self.options.cleanup == Cleanup::Always && self.forks == self.arena.forks();
-        let wanted = always || last_here && self.options.cleanup != Cleanup::Never;
-        let Some(liveness) = self.arena.liveness().filter(|_| wanted && self.arena.writable()) else {
-            return Ok(());
-        };
-        // Nobody opens or joins meanwhile; who waits to do so finds out that the name leads elsewhere.
-        let Ok(_init) = liveness.lock_init(&self.place, CLOSE_TIMEOUT) else {
-            return Ok(());
-        };
-        let reopened = self.arena.openings.load(LocalOrdering::Acquire) != 0;
-        let unused = always || !reopened && !liveness.others(&self.place)?;
-        if unused && self.place.leads_to(self.file.0, self.file.1) {
-            self.place.unlink()?;
-        }
-        Ok(())
+        if std::mem::take(&mut self.open) { self.arena.close(&self.opening, false) } else { Ok(()) }
     }
 }
 
@@ -551,7 +520,63 @@ impl fmt::Display for StructStoreShared {
 
 impl fmt::Debug for StructStoreShared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "StructStoreShared({:?}, {self})", self.place.to_string())
+        write!(f, "StructStoreShared({:?}, {self})", self.opening.place.to_string())
+    }
+}
+
+/// The seat that this thread has in an attachment of the same segment with which it may write. What it holds through that
+/// one, it would wait for for ever if it read through this one.
+#[cold]
+pub(crate) fn own_seat_elsewhere(arena: &Arena) -> Option<u32> {
+    let other = {
+        let attached = lock(&ATTACHED);
+        let (device, inode, _) = *attached.iter().find(|(_, found)| std::ptr::eq(found.as_ptr(), arena))?.0;
+        attached.get(&(device, inode, Access::ReadWrite))?.upgrade()?
+    };
+    other.seat_if_any().map(|seat| seat.own.index)
+}
+
+/// Has this process, when it ends, do for the stores that it has left open what closing them would have done. A program
+/// whose stores live in statics, or that calls [`std::process::exit`], has not been killed.
+fn end_with_process() {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| {
+        // SAFETY: the handler is a function of this library, which is never unloaded: it keeps thread-local state.
+        unsafe { libc::atexit(at_exit) };
+    });
+}
+
+extern "C" fn at_exit() {
+    end_process();
+}
+
+/// What ends a process in order does this, also where the C library is not asked to.
+#[doc(hidden)]
+pub fn end_process() {
+    let mut arenas = Vec::new();
+    for _ in 0..END_TRIES {
+        match ATTACHED.try_lock() {
+            Ok(attached) => arenas.extend(attached.values().filter_map(Weak::upgrade)),
+            // Threads that go on opening stores are not waited for.
+            Err(_) => {
+                std::thread::yield_now();
+                continue;
+            }
+        }
+        break;
+    }
+    for arena in arenas {
+        arena.end();
+    }
+}
+
+/// The error for a store that could not be opened, where it is one that names no store.
+fn in_opening(error: Error, place: &Place) -> Error {
+    match error {
+        Error::LockTimeout { waited, .. } => {
+            Error::NotReady { place: place.to_string(), reason: HEAP_LOCKED, waited }
+        }
+        other => other,
     }
 }
 
@@ -593,7 +618,7 @@ fn load(backing: Backing, liveness: Liveness, options: &Options) -> Result<Arc<A
         }
         segment.trust(committed)?;
     }
-    Ok(Arc::new(Arena::attach(segment, Some(liveness))?))
+    Ok(Arc::new(Arena::attach(segment, Some(liveness), &Wait::at_most(options.timeout))?))
 }
 
 /// Whether a file is to become a new arena, as opposed to holding one. An error if it holds anything else.

@@ -131,8 +131,13 @@ impl StructStore {
     }
 
     /// An empty store in which the locks of one thread nest. Meant for language bindings.
+    ///
+    /// # Safety
+    ///
+    /// No guard and no binding is taken through it: what they lend as `&mut` or `&` could be changed, or lent once more, by
+    /// the very thread that has it.
     #[doc(hidden)]
-    pub fn nesting() -> Result<StructStore> {
+    pub unsafe fn nesting() -> Result<StructStore> {
         Ok(StructStore { root: Store::local(true)? })
     }
 }

@@ -25,6 +25,14 @@ compile_error!(
     "structstore supports 64-bit little-endian Linux only: it needs futexes, fallocate and OFD locks"
 );
 
+/// Locks a table of this process. The standard library's mutex, for tables that are held across a fork: a child may unlock
+/// its copy, which is a word and nothing else. One that a panicking thread has left is whole: nothing in the core runs code of
+/// users while it holds one.
+#[cfg(not(loom))]
+pub(crate) fn lock<T: ?Sized>(table: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    table.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
 /// Sleeps while the low half of `word` equals the low half of `expected`, until woken or `timeout` has passed.
 ///
 /// May return at any time for any reason; the caller looks at the word again.
@@ -63,9 +71,21 @@ pub(crate) fn fence_after_update() {
 #[cfg(not(loom))]
 #[cold]
 pub(crate) fn futex_wake(word: &AtomicU64) {
+    wake(word, i32::MAX);
+}
+
+/// Wakes one of those who sleep on the low half of `word`.
+#[cfg(not(loom))]
+#[cold]
+pub(crate) fn futex_wake_one(word: &AtomicU64) {
+    wake(word, 1);
+}
+
+#[cfg(not(loom))]
+fn wake(word: &AtomicU64, most: i32) {
     // SAFETY: FUTEX_WAKE uses the address as a key and neither reads nor writes there.
     unsafe {
-        libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, i32::MAX);
+        libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, most);
     }
 }
 

@@ -3,14 +3,17 @@
 //! Invariant: for every live [`Lease`] there is one entry among the leases of this participant, and the block counts
 //! it. Both change in one heap section. A block that is leased is not freed; when its array lets go of it, it
 //! becomes an orphan, and the last lease frees it.
+//!
+//! The heap is locked before the table of this process's leases, which is therefore held for moments only.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64 as LocalWord, Ordering as LocalOrdering};
+use std::sync::{Arc, Weak};
 
 use crate::arena::layout::{LeaseBlock, Participant};
 use crate::arena::{Arena, BlockKind, HeapGuard};
 use crate::error::{BoxedResult, Error, Result};
-use crate::sync::{AtomicU64, Ordering};
+use crate::lock::Wait;
+use crate::sync::{AtomicU64, Ordering, lock};
 use crate::value::lease_count;
 
 const LEASE_BLOCK: u64 = size_of::<LeaseBlock>() as u64;
@@ -37,7 +40,7 @@ impl Lease {
     /// The lease on a block that this process has already. A leased block is not freed, so that its offset still
     /// means the same block.
     pub(crate) fn existing(arena: &Arena, block: u64) -> Option<Arc<Lease>> {
-        arena.leases.lock().get(&block).and_then(std::sync::Weak::upgrade)
+        lock(&arena.leases).get(&block).and_then(Weak::upgrade)
     }
 
     /// Where the payload of the leased block is.
@@ -47,19 +50,20 @@ impl Lease {
 
     /// Leases a block that cannot be freed meanwhile, because the caller holds the array that has it.
     pub(crate) fn take(arena: &Arc<Arena>, block: u64) -> Result<Arc<Lease>> {
-        let mut leases = arena.leases.lock();
-        if let Some(lease) = leases.get(&block).and_then(std::sync::Weak::upgrade) {
+        let mut heap = HeapGuard::lock(arena, arena.owner(), &Wait::QUIET)?;
+        let mut leases = lock(&arena.leases);
+        if let Some(lease) = leases.get(&block).and_then(Weak::upgrade) {
             return Ok(lease);
         }
-        let entry = Self::enter(arena, arena.participant()?, block)?;
+        let entry = Self::enter(&mut heap, arena.participant()?, block)?;
         let lease = Arc::new(Lease { arena: Arc::clone(arena), block, entry: LocalWord::new(entry) });
         leases.insert(block, Arc::downgrade(&lease));
         Ok(lease)
     }
 
     /// Adds a block to the leases of a participant. Returns where its entry is.
-    pub(crate) fn enter(arena: &Arena, participant: &Participant, block: u64) -> BoxedResult<u64> {
-        let mut heap = HeapGuard::lock(arena, arena.owner())?;
+    pub(crate) fn enter(heap: &mut HeapGuard<'_>, participant: &Participant, block: u64) -> BoxedResult<u64> {
+        let arena = heap.arena();
         let mut section = heap.section();
         let mut at = participant.leases.load(Ordering::Relaxed);
         let mut vacant = None;
@@ -88,13 +92,9 @@ impl Lease {
         Ok(arena.segment().offset_of(entry))
     }
 
-    fn leave(&self) -> Result<()> {
-        if !self.arena.writable() {
-            // A child that could not be admitted has no lease.
-            return Ok(());
-        }
+    fn leave(&self, heap: &mut HeapGuard<'_>) -> BoxedResult<()> {
         let entry = self.arena.at::<AtomicU64>(self.entry.load(LocalOrdering::Relaxed))?;
-        Ok(self.arena.drop_lease(entry, self.block)?)
+        drop_lease(heap, entry, self.block)
     }
 
     /// In a child: goes on with an entry of its own.
@@ -105,12 +105,31 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let mut leases = self.arena.leases.lock();
+        // A child that could not be admitted has no lease; its memory is its own.
+        let heap =
+            self.arena.writable().then(|| HeapGuard::lock(&self.arena, self.arena.owner(), &Wait::QUIET));
+        let mut leases = lock(&self.arena.leases);
         if leases.get(&self.block).is_some_and(|other| other.strong_count() == 0) {
             leases.remove(&self.block);
         }
         // Still under the table's lock, so that a new lease of this block finds the entry gone. A segment that is
         // too broken for it keeps its block.
-        let _ = self.leave();
+        if let Some(Ok(mut heap)) = heap {
+            let _ = self.leave(&mut heap);
+        }
     }
+}
+
+/// Ends one lease, of whichever process; the last one frees a block that its array has let go of.
+pub(crate) fn drop_lease(heap: &mut HeapGuard<'_>, entry: &AtomicU64, block: u64) -> BoxedResult<()> {
+    let count = lease_count(heap.arena(), block)?;
+    let mut section = heap.section();
+    let left = count.load(Ordering::Relaxed).saturating_sub(1);
+    section.set(entry, 0)?;
+    section.set(count, left)?;
+    if left == 0 && section.is_orphan(block)? {
+        section.free(block)?;
+    }
+    section.commit();
+    Ok(())
 }

@@ -29,22 +29,27 @@ struct Lease {
     view: ArrayView,
 }
 
-/// An array of a store as a NumPy array over the same memory; a read-only copy if the store was opened read-only.
+/// An array of a store as a NumPy array over the same memory; a read-only copy if the store was opened read-only, or while
+/// this thread and others hold it for reading.
 pub(crate) fn view<'py>(py: Python<'py>, look: Look<'_>) -> Result<Bound<'py, PyAny>> {
     match look.view() {
-        Ok(view) if view.byte_len() != 0 => {
+        Ok((view, writable)) if view.byte_len() != 0 => {
             let (dtype, data) = (descr(py, view.dtype())?, view.as_ptr());
             let lease = Bound::new(py, Lease { view })?;
             // SAFETY: the view has this shape of items of this size, aligned to 64 bytes and in C order; the lease
             // keeps them.
-            unsafe { new(py, dtype, lease.get().view.shape(), data, Some(&lease)) }
+            let array = unsafe { new(py, dtype, lease.get().view.shape(), data, Some(&lease)) }?;
+            if !writable {
+                array.call_method1("setflags", (false,))?;
+            }
+            Ok(array)
         }
         // There is no memory to share.
-        Ok(view) => {
+        Ok((view, _)) => {
             let empty = ArrayValue::new(view.dtype().clone(), view.shape(), &[])?;
             copy(py, &empty)
         }
-        Err(Error::ReadOnly { .. }) => {
+        Err(Error::ReadOnly { .. } | Error::Deadlock { .. }) => {
             let array: Array = look.get()?;
             let value = py.detach(|| array.to_value())?;
             let copy = copy(py, &value)?;

@@ -45,6 +45,8 @@ exceptions! {
     NotReadyError(Error, TimeoutError): "The segment was not made ready, or did not appear, in time.";
     LeasedError(Error, BufferError): "Views of the array exist.";
     ReadOnlyError(Error, PermissionError): "The segment was attached read-only.";
+    DetachedError(Error, RuntimeError): "The process was forked while it could not be attached.";
+    ContendedError(Error, RuntimeError): "A read-only attachment found no moment at which nothing was changed.";
     ForeignOwnerError(Error, PermissionError): "The segment belongs to another user.";
     ClosedError(Error, ValueError): "The store was closed.";
     CorruptError(Error, ValueError): "A segment or an image holds bytes that break the format.";
@@ -80,6 +82,8 @@ fn exception(error: &Error) -> Exception {
         Error::NotReady { .. } => Exception::NotReadyError,
         Error::Leased { .. } => Exception::LeasedError,
         Error::ReadOnly { .. } => Exception::ReadOnlyError,
+        Error::Detached { .. } => Exception::DetachedError,
+        Error::Contended { .. } => Exception::ContendedError,
         Error::ForeignOwner { .. } => Exception::ForeignOwnerError,
         Error::Corrupt { .. } => Exception::CorruptError,
         Error::Mismatch { .. } => Exception::MismatchError,

@@ -47,6 +47,13 @@ mod _structstore {
         py.detach(|| structstore_cli::main(arguments))
     }
 
+    /// Does what the end of a process does about the stores that it has open.
+    #[pyfunction]
+    #[pyo3(name = "_end")]
+    fn end(py: Python<'_>) {
+        py.detach(structstore::private::end_process);
+    }
+
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         gil::install_hooks();

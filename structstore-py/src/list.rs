@@ -178,7 +178,7 @@ impl StructStoreList {
     #[new]
     #[pyo3(signature = (iterable=None, /))]
     fn new(iterable: Option<&Bound<'_, PyAny>>) -> Result<StructStoreList> {
-        let list = StructStoreList::from(structstore::StructStore::nesting()?.list("list")?);
+        let list = StructStoreList::from(crate::store::local()?.list("list")?);
         if let Some(iterable) = iterable {
             list.extend(iterable)?;
         }
@@ -328,7 +328,7 @@ impl StructStoreList {
     /// A part of a shared store is found again by its name, and anything else copied by value.
     fn __reduce__<'py>(&self, py: Python<'py>) -> Result<Reduced<'py>> {
         pickling::reduce(py, self.list.origin(), "_restore_list", || {
-            let store = structstore::StructStore::nesting()?;
+            let store = crate::store::local()?;
             store.set("list", py.detach(|| self.list.to_value())?)?;
             store.to_bytes()
         })

@@ -198,8 +198,9 @@ impl StructStoreShared {
             .timeout(timeout)
             .create(create)
             .read_only(read_only)
-            .any_owner(any_owner)
-            .nesting(true);
+            .any_owner(any_owner);
+        // SAFETY: this package takes neither guards nor bindings.
+        options = unsafe { options.nesting() };
         if let Some(size) = size {
             options = options.size(size);
         }

@@ -131,6 +131,12 @@ impl StructStore {
     }
 }
 
+/// A new store in this process's own memory.
+pub(crate) fn local() -> structstore::Result<structstore::StructStore> {
+    // SAFETY: this package takes neither guards nor bindings.
+    unsafe { structstore::StructStore::nesting() }
+}
+
 /// Assigns an object that is no plain number.
 fn assign(root: &Struct, key: Key<'_>, object: &Bound<'_, PyAny>) -> Result<()> {
     if value_in::is_part(object, || root.get(key)) {
@@ -265,7 +271,7 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Fallback<'py> {
 impl StructStore {
     #[new]
     fn new() -> Result<StructStore> {
-        Ok(StructStore::from(Struct::clone(&*structstore::StructStore::nesting()?)))
+        Ok(StructStore::from(Struct::clone(&*local()?)))
     }
 
     fn __getattribute__<'py>(

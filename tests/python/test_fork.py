@@ -297,3 +297,93 @@ def test_a_store_without_a_name_is_not_pickled() -> None:
     os.close(descriptor)
     with pytest.raises(TypeError, match="descriptor"):
         pickle.dumps(store)
+
+
+def test_child_without_an_heir_keeps_its_views_to_itself(
+    name: str, python: Callable[..., Popen[str]]
+) -> None:
+    """A child that could not be attached has no leases: its views keep their values, in memory of its own."""
+    for how in ("descriptors", "space"):
+        process = python(DETACHED, name, how)
+        out, _ = process.communicate()
+        assert process.returncode == 0 and out.endswith("whole\n"), (how, out)
+
+
+DETACHED = """
+import gc, os, resource, sys
+import numpy as np
+import structstore
+
+name, how = sys.argv[1:]
+store = structstore.StructStoreShared(name, reinit=True, max_size=1 << 20)
+store.a = np.full(1000, 1.0)
+view = store.a
+handle = store.sub = {"x": 1}
+handle = store.sub
+filled = []
+if how == "descriptors":
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+    try:
+        while True:
+            filled.append(os.open("/dev/null", 0))
+    except OSError:
+        pass
+    for descriptor in filled[:4]:
+        os.close(descriptor)
+else:
+    for size in (100000, 10000, 1000, 100, 10, 1):
+        try:
+            while True:
+                store[f"f{len(filled)}"] = b"x" * size
+                filled.append(size)
+        except structstore.OutOfSpaceError:
+            pass
+    try:
+        while True:
+            store[f"i{len(filled)}"] = 1
+            filled.append(1)
+    except structstore.OutOfSpaceError:
+        pass
+to_child, to_parent = os.pipe(), os.pipe()
+child = os.fork()
+if child == 0:
+    status = 1
+    try:
+        for use in (lambda: setattr(store, "x", 1), lambda: store.a, lambda: handle.x, store.write_lock().__enter__):
+            try:
+                use()
+                sys.exit("the child is attached")
+            except structstore.DetachedError as error:
+                assert how != "descriptors" or "Too many open files" in str(error), error
+        os.read(to_child[0], 1)
+        assert (view == 1.0).all(), view[:3]
+        view[:] = 666.0
+        assert (view == 666.0).all()
+        os.write(to_parent[1], b"x")
+        os.read(to_child[0], 1)
+        if how == "descriptors":
+            for descriptor in filled[4:]:
+                os.close(descriptor)
+        assert not store.valid() and store.revalidate(timeout=10)
+        assert store.text == "t" * 5000 and (view == 666.0).all()
+        status = 0
+    finally:
+        os._exit(status)
+if how == "descriptors":
+    for descriptor in filled[4:]:
+        os.close(descriptor)
+del store["a"], view
+gc.collect()
+if how == "space":
+    del store["f0"]
+store.other = np.full(1000, 5.0)
+store.text = "t" * 5000
+os.write(to_child[1], b"x")
+os.read(to_parent[0], 1)
+assert (store.other == 5.0).all(), store.other[:3]
+store.check()
+os.write(to_child[1], b"x")
+assert os.waitpid(child, 0)[1] == 0
+store.check()
+print("whole")
+"""

@@ -8,8 +8,9 @@ use crate::SegmentName;
 /// Where the header has its tables, and how many chunks each has.
 const TABLES: u64 = 13 * 8;
 const CHUNKS: u64 = 28;
-/// Where it has the free lists of the heap.
-const LISTS: u64 = TABLES + 5 * 8 * (1 + CHUNKS) + 8 * (5 + 32);
+/// Where it has the heap, of which the lock comes first, and its free lists.
+const HEAP: u64 = TABLES + 5 * 8 * (1 + CHUNKS);
+const LISTS: u64 = HEAP + 8 * (5 + 32);
 
 /// Words of a segment, which may be in use.
 pub struct Words(File);
@@ -62,6 +63,11 @@ impl Words {
     /// The places that say where the first block of a free list is.
     pub fn free_lists(&self) -> impl Iterator<Item = u64> {
         (0..32 * 16).map(|list| LISTS + 8 * list)
+    }
+
+    /// Who has locked the heap, or 0.
+    pub fn heap_lock(&self) -> u64 {
+        self.get(HEAP)
     }
 
     /// The holds that a seat has published, behind a word that says how many.

@@ -184,18 +184,90 @@ fn a_process_that_closed_its_descriptors_lives() {
     store.check().unwrap();
 }
 
+/// Starts a peer in another PID namespace, as in a container; `None` where that is not permitted.
+fn start_elsewhere(name: &SegmentName, arguments: &[&str]) -> Option<Peer> {
+    let unshare = ["--pid", "--fork", "--kill-child"];
+    if !Command::new("unshare").args(unshare).arg("true").status().is_ok_and(|done| done.success()) {
+        println!("skipped: no permission to unshare PID namespaces, or no unshare(1)");
+        return None;
+    }
+    let mut command = Command::new("unshare");
+    command.args(unshare).arg(env!("CARGO_BIN_EXE_peer")).arg(name.as_str());
+    Some(Peer::spawn(command.args(arguments)).ready())
+}
+
+#[test]
+fn closed_descriptors_in_another_pid_namespace_are_no_death() {
+    let name = SegmentName::new("namespace_daemon");
+    let store = counters(&name);
+    let Some(mut peer) = start_elsewhere(&name, &["hold as a daemon", "counters"]) else { return };
+    let counters = store.at("counters").unwrap();
+    assert!(matches!(counters.write_timeout(Duration::from_millis(200)), Err(Error::LockTimeout { .. })));
+    peer.kill();
+    drop(counters.write_timeout(LIMIT).unwrap());
+    store.check().unwrap();
+}
+
+/// A descriptor that this process lost, and that leads to another file by now, says nothing of who is dead.
+#[test]
+fn descriptors_that_lead_elsewhere_are_not_asked() {
+    let name = SegmentName::new("elsewhere");
+    let store = counters(&name);
+    let holder = Peer::start(&name, &["hold", "counters"]).ready();
+    let mut other = Peer::start(&name, &["wait with others' descriptors", "counters"]).ready();
+    // It has waited for a while, and found nobody dead.
+    let counters = store.at("counters").unwrap();
+    assert!(matches!(counters.write_timeout(Duration::from_millis(200)), Err(Error::LockTimeout { .. })));
+    assert_eq!(store.statistics().recoveries, 0);
+    other.kill();
+    holder.finish();
+    drop(counters.write_timeout(LIMIT).unwrap());
+    store.check().unwrap();
+}
+
+/// In the heap it holds what everybody needs, for the few instructions that it usually takes.
+#[test]
+fn timeouts_hold_while_a_process_is_stopped_in_the_heap() {
+    let name = SegmentName::new("stopped");
+    let store = counters(&name);
+    let (counters, words) = (store.at("counters").unwrap(), Words::of(&name));
+    let peer = Peer::start(&name, &["allocate forever", "busy"]).ready();
+    let signal = |number| {
+        // SAFETY: the peer was not waited for, so that its id is its own.
+        unsafe { libc::kill(peer.id() as i32, number) };
+    };
+    let mut caught = false;
+    for _ in 0..10_000 {
+        signal(libc::SIGSTOP);
+        std::thread::sleep(Duration::from_micros(300));
+        caught = words.heap_lock() != 0;
+        if caught {
+            break;
+        }
+        signal(libc::SIGCONT);
+        std::thread::sleep(Duration::from_micros(100));
+    }
+    assert!(caught, "it was never in the heap");
+    // A process that comes, and a thread that has not used the store before.
+    Peer::start(&name, &["open within", "300"]).finish();
+    let waited = std::thread::scope(|scope| {
+        scope.spawn(|| counters.write_timeout(Duration::from_millis(300)).map(drop)).join().unwrap()
+    });
+    assert!(matches!(waited, Err(Error::LockTimeout { .. })));
+    // Reading needs no heap, nor does changing a number.
+    assert_eq!(counters.get::<i64>("first").unwrap(), 0);
+    counters.set("first", 1_i64).unwrap();
+    signal(libc::SIGCONT);
+    store.set("new", vec![1, 2, 3]).unwrap();
+    drop(peer);
+    store.check().unwrap();
+}
+
 #[test]
 fn a_participant_in_another_pid_namespace_is_buried() {
     let name = SegmentName::new("namespace");
     let store = counters(&name);
-    let unshare = ["--pid", "--fork", "--kill-child"];
-    if !Command::new("unshare").args(unshare).arg("true").status().is_ok_and(|done| done.success()) {
-        println!("skipped: no permission to unshare PID namespaces, or no unshare(1)");
-        return;
-    }
-    let mut command = Command::new("unshare");
-    command.args(unshare).arg(env!("CARGO_BIN_EXE_peer")).arg(name.as_str());
-    let mut peer = Peer::spawn(command.args(["die holding", "counters", "0"])).ready();
+    let Some(mut peer) = start_elsewhere(&name, &["die holding", "counters", "0"]) else { return };
     let counters = store.at("counters").unwrap();
     assert!(matches!(counters.write_timeout(Duration::from_millis(100)), Err(Error::LockTimeout { .. })));
     peer.kill();

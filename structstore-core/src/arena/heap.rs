@@ -6,15 +6,16 @@
 //! heads of pending chains change here and nowhere else, so that whoever repairs an interrupted section finds all
 //! of them as they were.
 
-use std::sync::atomic::Ordering as LocalOrdering;
+use std::sync::atomic::{Ordering as LocalOrdering, compiler_fence};
+use std::time::Instant;
 
 use super::block::{self, BlockKind, FREE, HEADER, ORPHAN, PREVIOUS_FREE, UNIT};
 use super::layout::{Header, Heap, Node, Record, Seat};
 use super::{Arena, chunk_records, locate};
 use crate::error::{BoxedResult as Result, Error};
-use crate::lock::{Wait, generation};
+use crate::lock::{SLICE, Wait, generation, spin_while};
 use crate::segment::Segment;
-use crate::sync::{AtomicU64, Ordering, futex_wake, prefetch};
+use crate::sync::{AtomicU64, Ordering, futex_wake_one, prefetch};
 
 /// Segments grow by half, but by no more than this at once: committing memory takes up to 0.5 ms per MiB.
 const MAX_STEP: u64 = 16 << 20;
@@ -67,8 +68,9 @@ pub(super) fn participant_owner(owner: u32) -> Option<u32> {
     (owner & PARTICIPANT != 0).then_some(owner & !PARTICIPANT)
 }
 
-/// How often in a row the heap lock is found to be had by nobody before that is believed: for a second or two.
-const STRANGE: usize = 100;
+/// How often in a row the heap lock is found to have an owner that does not exist before that is believed: for a second or
+/// two, since a new owner takes the lock before it says so.
+const ANOMALIES: usize = 100;
 
 /// Takes back the section that is under way, newest change first.
 pub(super) fn undo(arena: &Arena, heap: &Heap) {
@@ -82,52 +84,72 @@ pub(super) fn undo(arena: &Arena, heap: &Heap) {
             word.store(entry.value.load(Ordering::Relaxed), Ordering::Release);
         }
     }
+    end(heap);
+}
+
+/// Ends a section, after all of its stores and before all of the next one's: a repairer that finds the old count would
+/// restore the words of the old section from entries of the new one.
+///
+/// Who repairs has learned of the owner's death from the kernel, after all stores that the owner made, in the order of its
+/// program; only the compiler could have made them in another order.
+#[inline]
+fn end(heap: &Heap) {
     heap.undo_count.store(0, Ordering::Release);
+    compiler_fence(Ordering::Release);
 }
 
 /// The heap lock, held.
+///
+/// Its states: 0, free; owner + 1 above the bit WAITERS, held. A thread that has slept takes it with WAITERS set, since
+/// others may sleep as well; releasing it wakes one of them.
 pub(crate) struct HeapGuard<'a> {
     arena: &'a Arena,
     heap: &'a Heap,
 }
 
 impl<'a> HeapGuard<'a> {
-    /// Takes the heap lock for a seat, or for all of a participant ([`Arena::owner`]). Sections are short, so that this
-    /// waits without bound; who dies in one is found out.
+    /// Takes the heap lock for a seat, or for all of a participant ([`Arena::owner`]).
+    ///
+    /// Sections are short, so that a wait is, too: but for the owner that is stopped in one, by a debugger or a frozen
+    /// container. `wait` says what this thread may do until it goes on. Nothing that other threads of this process wait for
+    /// without hooks, such as a table's lock, may be held meanwhile.
     ///
     /// # Errors
     ///
-    /// [`Error::Corrupt`] if nobody can have it who is said to have it.
+    /// [`Error::Corrupt`] if the owner that the lock names does not exist; those of `wait`.
     #[inline]
-    pub(crate) fn lock(arena: &'a Arena, owner: u32) -> Result<HeapGuard<'a>> {
+    pub(crate) fn lock(arena: &'a Arena, owner: u32, wait: &Wait) -> Result<HeapGuard<'a>> {
         let heap = &arena.header().heap;
         let owner = (u64::from(owner) + 1) << 1;
-        let mut strange = 0..STRANGE;
-        while let Err(seen) = heap.lock.compare_exchange(0, owner, Ordering::Acquire, Ordering::Relaxed) {
-            if seen & !WAITERS != 0 {
-                let slept = Wait::BRIEF.sleep(&heap.lock, seen, || (), || arena.suspect_heap_owner(seen));
-                match slept {
-                    Ok(()) => strange = 0..STRANGE,
-                    // Whoever has just taken it may not have said so yet. Once is enough for all.
-                    Err(_)
-                        if arena.stuck.load(LocalOrdering::Relaxed) != seen >> 1
-                            && strange.next().is_some() => {}
-                    Err(error) => {
-                        arena.stuck.store(seen >> 1, LocalOrdering::Relaxed);
-                        return Err(error);
-                    }
-                }
-            } else if heap
-                .lock
-                .compare_exchange(seen, owner | WAITERS, Ordering::Acquire, Ordering::Relaxed)
-                .is_ok()
-            {
-                break;
-            }
+        if heap.lock.compare_exchange(0, owner, Ordering::Acquire, Ordering::Relaxed).is_err() {
+            HeapGuard::lock_contended(arena, heap, owner, wait)?;
         }
         // Release: after the lock.
         heap.entered.store(owner, Ordering::Release);
         Ok(HeapGuard { arena, heap })
+    }
+
+    #[cold]
+    fn lock_contended(arena: &Arena, heap: &Heap, owner: u64, wait: &Wait) -> Result<()> {
+        let mut owner = owner;
+        let mut patience = Patience::new(arena, heap, wait);
+        loop {
+            match heap.lock.compare_exchange(0, owner, Ordering::Acquire, Ordering::Relaxed) {
+                Ok(_) => return Ok(()),
+                // Only damage leaves the bit without an owner.
+                Err(WAITERS) => {
+                    let _ = heap.lock.compare_exchange(WAITERS, 0, Ordering::Relaxed, Ordering::Relaxed);
+                }
+                Err(seen) => {
+                    owner |= WAITERS;
+                    patience.sleep(seen)?;
+                }
+            }
+        }
+    }
+
+    pub(crate) fn arena(&self) -> &'a Arena {
+        self.arena
     }
 
     /// Begins a section, which must be committed.
@@ -142,8 +164,80 @@ impl Drop for HeapGuard<'_> {
     fn drop(&mut self) {
         self.heap.entered.store(0, Ordering::Relaxed);
         if self.heap.lock.swap(0, Ordering::Release) & WAITERS != 0 {
-            futex_wake(&self.heap.lock);
+            futex_wake_one(&self.heap.lock);
         }
+    }
+}
+
+/// One thread's wait for the heap lock.
+struct Patience<'a> {
+    arena: &'a Arena,
+    heap: &'a Heap,
+    wait: &'a Wait,
+    /// The owner for which it has waited a whole slice already.
+    slow: u64,
+    anomalies: usize,
+}
+
+impl<'a> Patience<'a> {
+    fn new(arena: &'a Arena, heap: &'a Heap, wait: &'a Wait) -> Patience<'a> {
+        Patience { arena, heap, wait, slow: 0, anomalies: 0 }
+    }
+
+    /// Sleeps until the lock may have changed. Returns whether a whole slice has passed without a change.
+    fn sleep(&mut self, seen: u64) -> Result<bool> {
+        let (lock, owner, start) = (&self.heap.lock, seen >> 1, Instant::now());
+        // What usually takes microseconds is worth no hooks, unless it has turned out to take longer.
+        let wait = if self.slow == owner || self.wait.is_none() { self.wait } else { &Wait::BRIEF };
+        let slept = wait.sleep(lock, seen, || (), || self.arena.suspect_heap_owner(seen));
+        let stalled = lock.load(Ordering::Relaxed) >> 1 == owner && start.elapsed() >= SLICE;
+        if stalled {
+            self.slow = owner;
+        }
+        match slept {
+            Ok(()) => self.anomalies = 0,
+            Err(error) if matches!(*error, Error::LockTimeout { .. } | Error::Interrupted) => {
+                return Err(error);
+            }
+            Err(error) => {
+                // Once is enough for all.
+                let known = self.arena.stuck.load(LocalOrdering::Relaxed) == owner;
+                self.anomalies = self.anomalies.saturating_add(1);
+                if known || self.anomalies > ANOMALIES {
+                    self.arena.stuck.store(owner, LocalOrdering::Relaxed);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(stalled)
+    }
+}
+
+impl Arena {
+    /// Waits while the heap is locked by a thread that does not go on, before an operation begins: in an operation, no
+    /// signal handler may run. Returns whether this thread has slept, and so may have run one.
+    #[inline(always)]
+    pub(crate) fn await_heap(&self) -> Result<bool> {
+        match self.header().heap.lock.load(Ordering::Relaxed) {
+            0 => Ok(false),
+            seen => self.await_heap_owner(seen),
+        }
+    }
+
+    #[cold]
+    fn await_heap_owner(&self, seen: u64) -> Result<bool> {
+        let heap = &self.header().heap;
+        if spin_while(&heap.lock, seen) {
+            return Ok(false);
+        }
+        let mut patience = Patience::new(self, heap, &Wait::FOREVER);
+        let mut now = seen;
+        while now != 0 && patience.sleep(now)? {
+            now = heap.lock.load(Ordering::Relaxed);
+        }
+        // Releasing the lock may have woken this thread alone, which does not take it.
+        futex_wake_one(&heap.lock);
+        Ok(true)
     }
 }
 
@@ -179,7 +273,7 @@ impl<'g> Section<'g> {
     #[inline]
     pub(crate) fn commit(mut self) {
         self.count = 0;
-        self.heap.undo_count.store(0, Ordering::Release);
+        end(self.heap);
     }
 
     /// The word at an offset. Offsets are added to with wrapping, since they are checked here.

@@ -4,27 +4,45 @@ use std::collections::HashSet;
 use std::mem;
 use std::os::fd::RawFd;
 use std::sync::atomic::Ordering as LocalOrdering;
-use std::sync::{Arc, Weak};
-
-use parking_lot::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::time::Duration;
 
 use super::layout::{Participant, Seat};
-use super::{Arena, Leases, NEXT_ID, NO_PLACE};
+use super::{Arena, HeapGuard, LateClaim, Leases, NEXT_ID, NO_PLACE, Openings};
 use crate::error::{BoxedResult as Result, Error};
 use crate::journal;
-use crate::lock::{SeatLine, bury};
+use crate::lock::{SeatLine, Wait, bury, without_hooks};
+use crate::node::capacity;
 use crate::segment::{Backing, Liveness};
-use crate::sync::Ordering;
+use crate::sync::{Ordering, lock};
 use crate::view::Lease;
 
-/// An arena whose tables are held, so that a child finds them whole. Dropped in this order.
+/// For how long a fork waits for a heap that is locked by a process that does not go on.
+const HEAP_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// An arena whose tables are held, so that a child finds them whole. Dropped in this order: a lease that goes needs the
+/// table of leases.
 pub(crate) struct Fork {
-    _repairing: MutexGuard<'static, HashSet<u32>>,
-    _leases: MutexGuard<'static, Leases>,
-    heir: Option<Heir>,
+    repairing: MutexGuard<'static, HashSet<u32>>,
+    late: MutexGuard<'static, Vec<LateClaim>>,
+    _openings: MutexGuard<'static, Openings>,
+    _table: MutexGuard<'static, Leases>,
+    becomes: Becomes,
     /// This process's leases, kept while their entries for the child are made.
     leases: Vec<Arc<Lease>>,
     arena: Arc<Arena>,
+}
+
+/// What a child becomes.
+enum Becomes {
+    /// What it is: a local arena is copied with the process.
+    Itself,
+    Participant(Heir),
+    /// Nothing, for this reason: its views keep what they have in private memory.
+    Detached {
+        reason: String,
+        kept: Vec<(u64, Vec<u8>)>,
+    },
 }
 
 /// A participant that is to be the child: its place, the description that holds its byte, and where the entries of its
@@ -36,59 +54,109 @@ struct Heir {
 }
 
 impl Fork {
-    /// Holds the tables.
-    pub(crate) fn new(arena: Arc<Arena>) -> Fork {
-        Fork::prepare(arena, |_, _| None)
+    /// Holds the tables of the local arena.
+    pub(crate) fn local(arena: Arc<Arena>) -> Fork {
+        // SAFETY: the guard goes before the arena does.
+        let table = lock(unsafe { for_ever(&arena.leases) });
+        Fork::hold(arena, table, Becomes::Itself, Vec::new())
+    }
+
+    /// Holds the other tables as well, which this thread may have needed itself until now.
+    fn hold(
+        arena: Arc<Arena>,
+        table: MutexGuard<'static, Leases>,
+        becomes: Becomes,
+        leases: Vec<Arc<Lease>>,
+    ) -> Fork {
+        // SAFETY: the guards go before the arena does.
+        let (openings, late, repairing) =
+            unsafe { (for_ever(&arena.openings), for_ever(&arena.late), for_ever(&arena.repairing)) };
+        let (_openings, late, repairing) = (lock(openings), lock(late), lock(repairing));
+        Fork { repairing, late, _openings, _table: table, becomes, leases, arena }
     }
 
     /// Holds the tables, and makes a participant that the child can become.
-    pub(crate) fn with_heir(arena: Arc<Arena>) -> Fork {
-        Fork::prepare(arena, |arena, leases| arena.admit(leases).ok())
-    }
-
-    fn prepare(arena: Arc<Arena>, heir: impl FnOnce(&Arena, &[Arc<Lease>]) -> Option<Heir>) -> Fork {
-        // SAFETY: the guards go before the arena does.
-        let held = unsafe { for_ever(&arena.leases) };
-        let table = held.lock();
-        let leases: Vec<Arc<Lease>> = table.values().filter_map(Weak::upgrade).collect();
-        let heir = heir(&arena, &leases);
-        // SAFETY: as above. Only now, for this thread may have to repair something itself in between.
-        let repairing = unsafe { for_ever(&arena.repairing) }.lock();
-        Fork { _repairing: repairing, _leases: table, heir, leases, arena }
+    pub(crate) fn shared(arena: Arc<Arena>) -> Fork {
+        // The runtime of a language is in the middle of its own preparations.
+        without_hooks(|| {
+            let admitted = arena.admit();
+            // The heap before the table of leases, as everywhere.
+            let heap = arena.patient_heap();
+            // SAFETY: the guard goes before the arena does.
+            let table = lock(unsafe { for_ever(&arena.leases) });
+            let leases: Vec<Arc<Lease>> = table.values().filter_map(Weak::upgrade).collect();
+            let entered = heap.and_then(|mut heap| {
+                let (participant, liveness) = admitted?;
+                let mut entries = Vec::with_capacity(leases.len());
+                if arena.backed_for_writing() {
+                    let record = arena.record::<Participant>(participant)?;
+                    for lease in &leases {
+                        entries.push(Lease::enter(&mut heap, record, lease.block())?);
+                    }
+                }
+                Ok(Heir { participant, liveness, leases: entries })
+            });
+            let becomes = match entered {
+                Ok(heir) => Becomes::Participant(heir),
+                Err(error) => {
+                    let kept = leases.iter().filter_map(|lease| arena.kept(lease.block())).collect();
+                    Becomes::Detached { reason: error.to_string(), kept }
+                }
+            };
+            Fork::hold(arena, table, becomes, leases)
+        })
     }
 
     pub(crate) fn descriptor(&self) -> Option<RawFd> {
-        self.heir.as_ref().map(|heir| heir.liveness.descriptor())
+        match &self.becomes {
+            Becomes::Participant(heir) => Some(heir.liveness.descriptor()),
+            _ => None,
+        }
     }
 
-    /// In a child: becomes what was prepared. Without an heir, nothing can be changed any more.
-    pub(crate) fn inherit(&mut self) {
+    /// In a child: becomes what was prepared. Returns whether it is still attached.
+    pub(crate) fn inherit(&mut self) -> bool {
         let arena = &self.arena;
         arena.forks.fetch_add(1, LocalOrdering::Relaxed);
         arena.id.store(NEXT_ID.fetch_add(1, LocalOrdering::Relaxed), LocalOrdering::Relaxed);
-        self._repairing.clear();
+        self.repairing.clear();
+        self.late.clear();
         arena.claimed.iter().for_each(|seats| seats.store(0, LocalOrdering::Relaxed));
-        let heir = self.heir.take();
-        let participant = heir.as_ref().map_or(NO_PLACE, |heir| heir.participant);
-        arena.participant.store(participant, LocalOrdering::Relaxed);
-        for (lease, entry) in self.leases.iter().zip(heir.iter().flat_map(|heir| &heir.leases)) {
-            lease.inherit(*entry);
-        }
-        if let Some(own) = &arena.liveness {
-            own.inherit(heir.map(|heir| heir.liveness));
-        }
-        if arena.writable()
-            && let Ok(record) = arena.record::<Participant>(participant)
-        {
-            let pid = u64::from(std::process::id());
-            record.start.store(super::process::start(pid).unwrap_or(0), Ordering::Release);
-            record.namespace.store(super::process::namespace(), Ordering::Release);
-            record.pid.store(pid, Ordering::Release);
+        match mem::replace(&mut self.becomes, Becomes::Itself) {
+            Becomes::Itself => true,
+            Becomes::Participant(heir) => {
+                arena.participant.store(heir.participant, LocalOrdering::Relaxed);
+                for (lease, entry) in self.leases.iter().zip(heir.leases) {
+                    lease.inherit(entry);
+                }
+                if let Some(own) = &arena.liveness {
+                    own.inherit(Some(heir.liveness));
+                }
+                if arena.writable()
+                    && let Ok(record) = arena.record::<Participant>(heir.participant)
+                {
+                    let pid = u64::from(std::process::id());
+                    record.start.store(super::process::start(pid).unwrap_or(0), Ordering::Release);
+                    record.namespace.store(super::process::namespace(), Ordering::Release);
+                    record.pid.store(pid, Ordering::Release);
+                }
+                true
+            }
+            Becomes::Detached { reason, kept } => {
+                // Before anything else: what views write from here on must reach no other process.
+                arena.segment.leave(&kept);
+                arena.participant.store(NO_PLACE, LocalOrdering::Relaxed);
+                let _ = arena.detached.set(reason);
+                if let Some(own) = &arena.liveness {
+                    own.inherit(None);
+                }
+                false
+            }
         }
     }
 
-    /// In a child, of its copy of the local arena: ends what threads that do not exist here were doing. Who forks is in
-    /// no operation, and keeps the locks that it has.
+    /// In a child, of its copy of the local arena: ends what threads that do not exist here were doing. The thread that
+    /// forks is in no operation, and keeps the locks that it has.
     pub(crate) fn bury_other_threads(&self) {
         let arena = &self.arena;
         let own = arena.own_seats();
@@ -112,23 +180,43 @@ impl Fork {
 }
 
 impl Arena {
-    /// Admits a participant that a child can become, with all of this process's leases.
-    fn admit(&self, leases: &[Arc<Lease>]) -> Result<Heir> {
+    /// The heap lock, if it is to be had within a time that a fork may take.
+    fn patient_heap(&self) -> Result<HeapGuard<'_>> {
+        HeapGuard::lock(self, self.owner(), &Wait::BRIEF.within(HEAP_TIMEOUT))
+    }
+
+    /// Admits a participant that a child can become. 0 where the segment may only be read, and nobody is one.
+    fn admit(&self) -> Result<(u32, Liveness)> {
         let Backing::File { file, place, access, .. } = self.segment.backing() else {
             return Err(Error::corrupt("a fork", "anonymous memory", "a file"));
         };
-        let liveness = Liveness::new(file, place, *access)?;
+        self.ensure_attached()?;
+        let liveness = Liveness::for_child(file, place, *access)?;
         if !self.writable() {
             liveness.join_readers(place)?;
-            return Ok(Heir { participant: 0, liveness, leases: Vec::new() });
+            return Ok((0, liveness));
         }
-        let participant = self.take_place(&liveness, |_| ())?;
-        let record = self.record::<Participant>(participant)?;
+        let participant = self.take_place(&liveness, &Wait::BRIEF.within(HEAP_TIMEOUT), |_| ())?;
         // What the pid will be is not known yet; 0 is nobody's.
-        record.pid.store(0, Ordering::Release);
-        let entries: Result<_> =
-            leases.iter().map(|lease| Lease::enter(self, record, lease.block())).collect();
-        Ok(Heir { participant, liveness, leases: entries? })
+        self.record::<Participant>(participant)?.pid.store(0, Ordering::Release);
+        Ok((participant, liveness))
+    }
+
+    /// The contents of a leased block, and where they are. Nothing where there is no memory for them: then a child's views
+    /// of it are zero.
+    fn kept(&self, block: u64) -> Option<(u64, Vec<u8>)> {
+        let length = capacity(self, block).ok()?;
+        let source = self.bytes(block, length).ok()?;
+        let length = usize::try_from(length).ok()?;
+        let mut copy: Vec<u8> = Vec::new();
+        copy.try_reserve_exact(length).ok()?;
+        // SAFETY: the source is in bounds (checked) and leased, so that it stays; the vector has room for as many bytes.
+        // Others may write there meanwhile; what is copied is bytes.
+        unsafe {
+            std::ptr::copy_nonoverlapping(source, copy.as_mut_ptr(), length);
+            copy.set_len(length);
+        }
+        Some((block, copy))
     }
 }
 

@@ -92,10 +92,17 @@ pub(crate) struct LogEntry {
     pub(crate) value: AtomicU64,
 }
 
+/// The state of a participant: attached.
+pub(crate) const ATTACHED: u64 = 1;
+/// The process has ended in order without having closed its stores, and others were attached, with whom the name is to go.
+pub(crate) const LEAVING: u64 = 2;
+/// The same, but nothing is left to be done about the name.
+pub(crate) const ENDED: u64 = 3;
+
 /// A process that is attached. Its liveness is a lock byte, not a word in here.
 #[repr(C, align(64))]
 pub(crate) struct Participant {
-    /// 1 while it is claimed.
+    /// 0 where the record is free, or [`ATTACHED`], [`LEAVING`], [`ENDED`].
     pub(crate) state: AtomicU64,
     pub(crate) pid: AtomicU64,
     /// When the process started, in clock ticks since boot: tells a reused pid.

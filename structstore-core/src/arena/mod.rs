@@ -9,6 +9,7 @@ mod check;
 mod heap;
 mod heir;
 pub(crate) mod layout;
+mod openings;
 mod process;
 mod recovery;
 mod rest;
@@ -18,21 +19,22 @@ mod watchers;
 pub(crate) use block::BlockKind;
 pub(crate) use heap::{HeapGuard, Section};
 pub(crate) use heir::Fork;
+pub use openings::Cleanup;
+pub(crate) use openings::Opening;
 pub(crate) use seats::{ThreadSeat, forget_transaction};
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicU32, AtomicU64 as LocalCounter, AtomicUsize, Ordering as LocalOrdering};
-use std::sync::{Arc, OnceLock, Weak};
-
-use parking_lot::Mutex;
+use std::sync::atomic::{AtomicU32, AtomicU64 as LocalCounter, Ordering as LocalOrdering};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 use crate::error::{BoxedResult as Result, Error};
-use crate::lock::{MAX_SEATS, NodeHead, SeatLine, Space, WAITERS};
+use crate::lock::{MAX_SEATS, NodeHead, SeatLine, Space, WAITERS, Wait};
 use crate::segment::{Access, Backing, Liveness, MIN_SIZE, PARTICIPANTS, RESERVATION, Segment};
 use crate::sync::{AtomicU64, Ordering};
 use crate::view::Lease;
-use layout::{CHUNKS, CLAIMED, Header, Node, Participant, Record};
-use process::MappedFile;
+use layout::{ATTACHED, CHUNKS, CLAIMED, Header, Node, Participant, Record};
+use openings::Openings;
+use seats::LateClaim;
 
 /// The leases of this process, by block.
 pub(crate) type Leases = HashMap<u64, Weak<Lease>, rapidhash::fast::GlobalState>;
@@ -47,12 +49,13 @@ pub(crate) struct Arena {
     forks: AtomicU32,
     participant: AtomicU32,
     liveness: Option<Liveness>,
-    /// What the segment is called in tables of mappings.
-    mapped: OnceLock<Option<MappedFile>>,
+    /// In a child that could not be admitted: why not.
+    detached: OnceLock<String>,
     /// The participants whose remains this process repairs.
     repairing: Mutex<HashSet<u32>>,
-    /// How many open `StructStoreShared`s of this process lead here.
-    pub(crate) openings: AtomicUsize,
+    openings: Mutex<Openings>,
+    /// The seats of threads of this process that are ending.
+    late: Mutex<Vec<LateClaim>>,
     /// Which seats threads of this process have claimed, one bit each.
     claimed: Box<[LocalCounter; CLAIMED]>,
     /// The heap lock, without its flag, as it was when nobody was found to have it.
@@ -76,7 +79,7 @@ pub(crate) fn local() -> Result<&'static Arc<Arena>> {
         crate::fork::install();
         let segment = Segment::map(Backing::Anonymous, RESERVATION)?;
         Arena::create(&segment, MIN_SIZE, RESERVATION)?;
-        Ok(Arc::new(Arena::attach(segment, None)?))
+        Ok(Arc::new(Arena::attach(segment, None, &Wait::FOREVER)?))
     };
     LOCAL.get_or_init(map).as_ref().map_err(|error| {
         Box::new(Error::Io {
@@ -119,8 +122,8 @@ impl Arena {
         Ok(())
     }
 
-    /// Makes an arena out of a segment that holds one, and joins it as a participant.
-    pub(crate) fn attach(segment: Segment, liveness: Option<Liveness>) -> Result<Arena> {
+    /// Makes an arena out of a segment that holds one, and joins it as a participant, which may wait for the heap.
+    pub(crate) fn attach(segment: Segment, liveness: Option<Liveness>, wait: &Wait) -> Result<Arena> {
         let header = std::ptr::from_ref(segment.at::<Header>(0)?);
         let arena = Arena {
             segment,
@@ -129,16 +132,17 @@ impl Arena {
             forks: AtomicU32::new(0),
             participant: AtomicU32::new(0),
             liveness,
-            mapped: OnceLock::new(),
+            detached: OnceLock::new(),
             repairing: Mutex::default(),
-            openings: AtomicUsize::new(0),
+            openings: Mutex::default(),
+            late: Mutex::default(),
             claimed: Box::new([const { LocalCounter::new(0) }; CLAIMED]),
             stuck: LocalCounter::new(0),
             strange: LocalCounter::new(0),
             leases: Mutex::default(),
         };
         if arena.writable() {
-            arena.join()?;
+            arena.join(wait)?;
         } else if let (Some(liveness), Backing::File { place, access: Access::ReadOnly, .. }) =
             (&arena.liveness, arena.segment.backing())
         {
@@ -174,7 +178,40 @@ impl Arena {
 
     /// Whether this process may change anything. Not where it was forked and could not be admitted.
     pub(crate) fn writable(&self) -> bool {
-        self.segment.backing().writable() && self.participant_index() != NO_PLACE
+        self.backed_for_writing() && !self.is_detached()
+    }
+
+    fn backed_for_writing(&self) -> bool {
+        self.segment.backing().writable()
+    }
+
+    /// Whether this process was forked and could not be admitted; see [`fork`](crate::fork).
+    #[inline(always)]
+    pub(crate) fn is_detached(&self) -> bool {
+        self.participant_index() == NO_PLACE
+    }
+
+    /// # Errors
+    ///
+    /// [`Error::Detached`].
+    #[inline(always)]
+    pub(crate) fn ensure_attached(&self) -> Result<()> {
+        if self.is_detached() { Err(self.detached()) } else { Ok(()) }
+    }
+
+    #[cold]
+    fn detached(&self) -> Box<Error> {
+        let reason = self.detached.get().cloned().unwrap_or_default();
+        Error::Detached { place: self.place(), reason }.into()
+    }
+
+    /// Why this process may change nothing.
+    #[cold]
+    pub(crate) fn refusal(&self) -> Box<Error> {
+        match self.ensure_attached() {
+            Ok(()) => Error::ReadOnly { place: self.place() }.into(),
+            Err(detached) => detached,
+        }
     }
 
     pub(crate) fn place(&self) -> String {
@@ -185,6 +222,7 @@ impl Arena {
         self.record(self.participant_index())
     }
 
+    #[inline(always)]
     fn participant_index(&self) -> u32 {
         self.participant.load(LocalOrdering::Relaxed)
     }
@@ -299,11 +337,12 @@ impl Arena {
     }
 
     /// Takes a place among the participants, and repairs what others who died have left.
-    fn join(&self) -> Result<()> {
+    fn join(&self, wait: &Wait) -> Result<()> {
         let Some(liveness) = &self.liveness else {
-            return self.enter(0);
+            return self.enter(0, wait);
         };
-        let taken = self.take_place(liveness, |index| self.participant.store(index, LocalOrdering::Relaxed));
+        let taken =
+            self.take_place(liveness, wait, |index| self.participant.store(index, LocalOrdering::Relaxed));
         if let Err(error) = taken {
             // Nothing is given back in the name of somebody else.
             self.participant.store(NO_PLACE, LocalOrdering::Relaxed);
@@ -315,7 +354,7 @@ impl Arena {
 
     /// Takes the first place among the participants whose byte is to be had. `taken` learns which before anything is
     /// done in its name.
-    fn take_place(&self, liveness: &Liveness, taken: impl Fn(u32)) -> Result<u32> {
+    fn take_place(&self, liveness: &Liveness, wait: &Wait, taken: impl Fn(u32)) -> Result<u32> {
         let Backing::File { place, .. } = self.segment.backing() else { return Ok(0) };
         for index in 0..PARTICIPANTS {
             if !liveness.claim(index, place)? {
@@ -324,19 +363,17 @@ impl Arena {
             taken(index);
             // Whoever had this place may have died in the heap, which must not be entered in its name before.
             self.repair_heap(index)?;
-            if self.lives_on(index) {
-                liveness.disclaim(index);
-                continue;
-            }
+            // What is repaired next waits for the heap without a bound.
+            drop(HeapGuard::lock(self, self.owner(), wait)?);
             self.repair(index)?;
-            self.enter(index)?;
+            self.enter(index, wait)?;
             return Ok(index);
         }
         Err(Error::TooMany { what: "processes attached", limit: PARTICIPANTS as usize }.into())
     }
 
-    fn enter(&self, index: u32) -> Result<()> {
-        let mut heap = HeapGuard::lock(self, self.owner())?;
+    fn enter(&self, index: u32, wait: &Wait) -> Result<()> {
+        let mut heap = HeapGuard::lock(self, self.owner(), wait)?;
         let mut section = heap.section();
         section.ensure::<Participant>(index)?;
         let record = self.record::<Participant>(index)?;
@@ -345,7 +382,7 @@ impl Arena {
         section.set(&record.start, process::start(pid).unwrap_or(0))?;
         section.set(&record.namespace, process::namespace())?;
         // Last, so that the pid of a participant is its own.
-        section.set(&record.state, 1)?;
+        section.set(&record.state, ATTACHED)?;
         section.commit();
         Ok(())
     }
@@ -365,7 +402,7 @@ impl Arena {
         for index in self.seats_of(own) {
             self.free_seat(index)?;
         }
-        let mut heap = HeapGuard::lock(self, self.owner())?;
+        let mut heap = HeapGuard::lock(self, self.owner(), &Wait::QUIET)?;
         let mut section = heap.section();
         section.set(&self.participant()?.state, 0)?;
         section.commit();
@@ -386,6 +423,7 @@ impl Drop for Arena {
         if let Some(liveness) = &self.liveness {
             liveness.disclaim(self.participant_index());
         }
+        self.remove_name_left();
     }
 }
 

@@ -1,7 +1,7 @@
 //! Repairing what participants that died have left.
 //!
-//! A participant is dead if its lock byte can be had. (Unless a process of its pid and start time lives in this PID
-//! namespace, and has the segment mapped: daemons close all their descriptors, and with them the byte.) Who has the byte
+//! A participant is dead if its lock byte can be had: the kernel keeps it for as long as the process has its page mapped
+//! ([`descriptions`](crate::segment::descriptions)), whatever it does with its descriptors. Who has the byte
 //! is the only process to repair, for as long as it lives; within a process a set of participants under repair excludes
 //! other threads, to whom the kernel would grant the byte as well, and this one, when it comes across the same remains
 //! while it repairs.
@@ -13,16 +13,15 @@
 use std::ptr;
 
 use super::heap::participant_owner;
-use super::layout::{LeaseBlock, Participant, Seat};
-use super::process::{self, MappedFile};
+use super::layout::{ATTACHED, LeaseBlock, Participant, Seat};
+use super::process;
 use super::{Arena, HeapGuard};
 use crate::error::{BoxedResult as Result, Error};
 use crate::journal;
-use crate::lock::{MAX_DEPTH, Mode, SeatLine, bury, generation, hold_index, names};
+use crate::lock::{MAX_DEPTH, Mode, SeatLine, Wait, bury, generation, hold_index, names};
 use crate::segment::{Backing, Liveness, PARTICIPANTS, Place};
-use crate::sync::{AtomicU64, Ordering, futex_wake};
-use crate::value::lease_count;
-use crate::view::{endless, most_blocks};
+use crate::sync::{AtomicU64, Ordering, futex_wake_one, lock};
+use crate::view::{drop_lease, endless, most_blocks};
 
 /// In a node's `recovered` word: who held the node exclusively, with all below it, died.
 pub(crate) const HELD: u64 = 1;
@@ -104,19 +103,19 @@ impl Arena {
         if participant == self.participant_index() || participant >= PARTICIPANTS || !self.writable() {
             return Ok(false);
         }
-        if !self.repairing.lock().insert(participant) {
+        if !lock(&self.repairing).insert(participant) {
             return Ok(false);
         }
         let repaired = self.repair_if_claimed(participant, liveness, place);
-        self.repairing.lock().remove(&participant);
+        lock(&self.repairing).remove(&participant);
         repaired
     }
 
     fn repair_if_claimed(&self, participant: u32, liveness: &Liveness, place: &Place) -> Result<bool> {
-        if !liveness.claim(participant, place)? {
+        if !liveness.claim_dead(participant, place)? {
             return Ok(false);
         }
-        let repaired = if self.lives_on(participant) { Ok(false) } else { self.repair(participant) };
+        let repaired = self.repair(participant);
         liveness.disclaim(participant);
         repaired
     }
@@ -129,42 +128,36 @@ impl Arena {
             return Ok(false);
         };
         let state = self.record::<Participant>(participant)?.state.load(Ordering::Acquire);
-        Ok(state != 0 && !liveness.is_claimed(participant) && !self.lives_on(participant))
+        Ok(state != 0 && !liveness.is_claimed(participant))
     }
 
     /// Whether a participant is attached and its process alive.
     pub(crate) fn is_alive(&self, participant: u32) -> bool {
-        let claimed = self.liveness.as_ref().is_none_or(|liveness| liveness.is_claimed(participant));
-        claimed || self.lives_on(participant)
+        self.liveness.as_ref().is_none_or(|liveness| liveness.is_claimed(participant))
     }
 
-    /// Whether a participant whose byte is free is alive nevertheless: its record says which process it is, and that has the
-    /// segment mapped, or may not be looked into.
-    pub(crate) fn lives_on(&self, participant: u32) -> bool {
-        let Ok(record) = self.record::<Participant>(participant) else { return false };
+    /// Whether the record of a participant names a process that this one can look up: its pid means something in this PID
+    /// namespace, and is still its own.
+    pub(crate) fn is_visible(&self, record: &Participant) -> bool {
         let load = |word: &AtomicU64| word.load(Ordering::Acquire);
-        load(&record.state) != 0
-            && load(&record.namespace) == process::namespace()
+        load(&record.namespace) == process::namespace()
             && process::start(load(&record.pid)).is_some_and(|start| start == load(&record.start))
-            && self.is_mapped_by(load(&record.pid))
-    }
-
-    fn is_mapped_by(&self, pid: u64) -> bool {
-        let mapped = || MappedFile::at(std::ptr::from_ref(self.header()) as u64);
-        self.mapped.get_or_init(mapped).as_ref().is_none_or(|file| file.is_mapped_by(pid))
     }
 
     /// Repairs the remains of a participant whose byte this process has. Returns whether there were any.
     pub(super) fn repair(&self, participant: u32) -> Result<bool> {
         self.repair_heap(participant)?;
         let record = self.record::<Participant>(participant);
-        let attached = record.is_ok_and(|record| record.state.load(Ordering::Acquire) != 0);
+        let state = record.map_or(0, |record| record.state.load(Ordering::Acquire));
+        let attached = state != 0;
         // A seat of one who is not attached comes from a damaged segment, and is given back as well.
         let seats = || self.seats_of(participant);
         if !attached && seats().next().is_none() {
             return Ok(false);
         }
+        let mut died = state == ATTACHED;
         for seat in seats() {
+            died |= self.is_busy(seat)?;
             journal::repair(self, self.owner(), self.record(seat)?)?;
         }
         for seat in seats() {
@@ -180,9 +173,11 @@ impl Arena {
         for seat in seats() {
             self.free_seat(seat)?;
         }
-        let mut heap = HeapGuard::lock(self, self.owner())?;
+        let mut heap = HeapGuard::lock(self, self.owner(), &Wait::QUIET)?;
         let mut section = heap.section();
-        section.add(&self.header().recoveries, 1)?;
+        if died || !attached {
+            section.add(&self.header().recoveries, 1)?;
+        }
         if attached {
             section.set(&self.record::<Participant>(participant)?.state, 0)?;
         }
@@ -206,7 +201,7 @@ impl Arena {
         }
         super::heap::undo(self, heap);
         if heap.lock.swap(0, Ordering::AcqRel) & 1 != 0 {
-            futex_wake(&heap.lock);
+            futex_wake_one(&heap.lock);
         }
         Ok(())
     }
@@ -272,26 +267,11 @@ impl Arena {
             for entry in &leases.entries {
                 let block = entry.load(Ordering::Acquire);
                 if block != 0 {
-                    self.drop_lease(entry, block)?;
+                    drop_lease(&mut HeapGuard::lock(self, self.owner(), &Wait::QUIET)?, entry, block)?;
                 }
             }
             at = leases.next.load(Ordering::Acquire);
         }
-        Ok(())
-    }
-
-    /// Ends one lease, of whomever; the last one frees a block that its array has let go of.
-    pub(crate) fn drop_lease(&self, entry: &AtomicU64, block: u64) -> Result<()> {
-        let mut heap = HeapGuard::lock(self, self.owner())?;
-        let mut section = heap.section();
-        let count = lease_count(self, block)?;
-        let left = count.load(Ordering::Relaxed).saturating_sub(1);
-        section.set(entry, 0)?;
-        section.set(count, left)?;
-        if left == 0 && section.is_orphan(block)? {
-            section.free(block)?;
-        }
-        section.commit();
         Ok(())
     }
 }

@@ -7,8 +7,8 @@ use std::sync::{Arc, Weak};
 use super::layout::Seat;
 use super::{Arena, HeapGuard};
 use crate::error::{BoxedResult as Result, Error};
-use crate::lock::{MAX_SEATS, OwnSeat, SeatLine};
-use crate::sync::Ordering;
+use crate::lock::{MAX_SEATS, OwnSeat, SeatLine, Wait};
+use crate::sync::{Ordering, lock};
 
 thread_local! {
     /// The arena that this thread used last, and its seat there. Arena ids begin at 1.
@@ -64,6 +64,14 @@ struct Claim {
     journal: bool,
 }
 
+/// A seat of a thread that used the store in a destructor of its thread-local data, when its [`Claims`] were gone already.
+/// The next thread that claims a seat gives it back.
+pub(super) struct LateClaim {
+    thread: u64,
+    seat: u32,
+    journal: bool,
+}
+
 /// The seats of a thread, given back when it ends.
 struct Claims(Vec<Claim>);
 
@@ -81,13 +89,13 @@ impl Drop for Claims {
 }
 
 impl Arena {
-    /// The seat of this thread, claimed on first use.
+    /// The seat of this thread, claimed on first use. To claim one, it waits for the heap.
     #[inline(always)]
-    pub(crate) fn seat(self: &Arc<Self>) -> Result<ThreadSeat<'_>> {
+    pub(crate) fn seat(self: &Arc<Self>, wait: &Wait) -> Result<ThreadSeat<'_>> {
         match self.seat_if_any() {
             Some(seat) => Ok(seat),
             None => {
-                let place = self.claim_seat(false)?;
+                let place = self.claim_seat(false, wait)?;
                 LAST.set((self.id(), place));
                 Ok(self.seat_at(place))
             }
@@ -122,7 +130,34 @@ impl Arena {
             let mut own = claims.0.iter().filter(|claim| claim.arena_id == self.id());
             own.find(|claim| claim.journal == journal).map(|claim| claim.place)
         };
-        CLAIMS.try_with(find).ok().flatten()
+        CLAIMS.try_with(find).unwrap_or_else(|_| self.find_late_claim(journal))
+    }
+
+    /// The same for a thread whose own claims are gone already, since it is ending.
+    #[cold]
+    fn find_late_claim(&self, journal: bool) -> Option<Place> {
+        let index = {
+            let (late, thread) = (lock(&self.late), thread_id());
+            late.iter().find(|claim| claim.thread == thread && claim.journal == journal)?.seat
+        };
+        let (line, body) = (self.record::<SeatLine>(index).ok()?, self.record::<Seat>(index).ok()?);
+        Some(Place { index, line, body })
+    }
+
+    /// Gives back the seats of threads that used the store while they were ending, and have ended.
+    fn release_late(&self) {
+        let mut ended = Vec::new();
+        lock(&self.late).retain(|claim| {
+            let ends = has_ended(claim.thread);
+            if ends {
+                ended.push(claim.seat);
+            }
+            !ends
+        });
+        for seat in ended {
+            // A segment too broken to leave is left as it is.
+            let _ = self.release_seat(seat);
+        }
     }
 
     /// Whether a thread of this process has claimed a seat.
@@ -138,7 +173,10 @@ impl Arena {
             let own = claims.0.iter().filter(|claim| claim.arena_id == self.id());
             own.map(|claim| claim.place.index).collect()
         };
-        CLAIMS.try_with(own).unwrap_or_default()
+        CLAIMS.try_with(own).unwrap_or_else(|_| {
+            let (late, thread) = (lock(&self.late), thread_id());
+            late.iter().filter(|claim| claim.thread == thread).map(|claim| claim.seat).collect()
+        })
     }
 
     /// The transaction of this thread in this arena: its journal, and the node below which it covers everything.
@@ -153,10 +191,10 @@ impl Arena {
     }
 
     /// Lets a transaction of this thread begin, on a seat of its own. Its locks are those of the thread's other seat.
-    pub(crate) fn enter_transaction(self: &Arc<Self>, node: u32) -> Result<ThreadSeat<'_>> {
+    pub(crate) fn enter_transaction(self: &Arc<Self>, node: u32, wait: &Wait) -> Result<ThreadSeat<'_>> {
         let journal = match self.find_claim(true) {
             Some(place) => place,
-            None => self.claim_seat(true)?,
+            None => self.claim_seat(true, wait)?,
         };
         set_transaction(Scope { arena_id: self.id(), journal, node });
         Ok(self.seat_at(journal))
@@ -176,12 +214,13 @@ impl Arena {
     }
 
     #[cold]
-    fn claim_seat(self: &Arc<Self>, journal: bool) -> Result<Place> {
+    fn claim_seat(self: &Arc<Self>, journal: bool, wait: &Wait) -> Result<Place> {
         if !self.writable() {
-            return Err(Error::ReadOnly { place: self.place() }.into());
+            return Err(self.refusal());
         }
+        self.release_late();
         let index = {
-            let mut heap = HeapGuard::lock(self, self.owner())?;
+            let mut heap = HeapGuard::lock(self, self.owner(), wait)?;
             let mut section = heap.section();
             let used = self.unused::<Seat>()?;
             let mut free = used;
@@ -215,12 +254,14 @@ impl Arena {
         }
         let (line, body) = (self.record::<SeatLine>(index)?, self.record::<Seat>(index)?);
         let place = Place { index, line, body };
-        // A thread that is ending already keeps the seat until its process leaves.
-        let _ = CLAIMS.try_with(|claims| {
+        let claimed = CLAIMS.try_with(|claims| {
             let mut claims = claims.borrow_mut();
             claims.0.retain(|claim| claim.arena.strong_count() != 0);
             claims.0.push(Claim { arena_id: self.id(), place, arena: Arc::downgrade(self), journal });
         });
+        if claimed.is_err() {
+            lock(&self.late).push(LateClaim { thread: thread_id(), seat: index, journal });
+        }
         Ok(place)
     }
 
@@ -241,7 +282,7 @@ impl Arena {
         if let Some(own) = self.claimed.get(at) {
             own.fetch_and(!bit, LocalOrdering::Relaxed);
         }
-        let mut heap = HeapGuard::lock(self, self.owner())?;
+        let mut heap = HeapGuard::lock(self, self.owner(), &Wait::QUIET)?;
         let mut section = heap.section();
         section.set(&self.record::<Seat>(index)?.participant, 0)?;
         // Under the heap lock, so that the seat is nobody else's meanwhile, and each seat in use has its bit.
@@ -259,6 +300,12 @@ pub(crate) fn forget_transaction() {
     if Some(TRANSACTION_IN.get()) != local {
         set_transaction(Scope::NONE);
     }
+}
+
+/// Whether a thread of this process is gone.
+fn has_ended(thread: u64) -> bool {
+    let path = format!("/proc/self/task/{thread}");
+    matches!(std::fs::exists(path), Ok(false))
 }
 
 fn thread_id() -> u64 {

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use super::layout::{Node, Watcher};
 use super::{Arena, HeapGuard};
 use crate::error::{BoxedResult as Result, Error};
-use crate::lock::{Mode, NodeHead, NodeId, Space, generation};
+use crate::lock::{Mode, NodeHead, NodeId, Space, Wait, generation};
 use crate::notice::{self, Notices};
 use crate::sync::{Ordering, fence};
 
@@ -25,9 +25,9 @@ impl Arena {
     /// Registers this process as a watcher of a node. Returns the watcher's place.
     pub(crate) fn watch(&self, id: NodeId) -> Result<u32> {
         if !self.writable() {
-            return Err(Error::ReadOnly { place: self.place() }.into());
+            return Err(self.refusal());
         }
-        let mut heap = HeapGuard::lock(self, self.owner())?;
+        let mut heap = HeapGuard::lock(self, self.owner(), &Wait::FOREVER)?;
         let place = self.free_place()?;
         let mut section = heap.section();
         section.ensure::<Watcher>(place)?;
@@ -56,7 +56,7 @@ impl Arena {
 
     /// Removes watchers, of whomever. May be done again where somebody died over it.
     pub(crate) fn unwatch(&self, places: &[u32]) -> Result<()> {
-        let mut heap = HeapGuard::lock(self, self.owner())?;
+        let mut heap = HeapGuard::lock(self, self.owner(), &Wait::QUIET)?;
         let records: Vec<&Watcher> =
             places.iter().map(|place| self.record::<Watcher>(*place)).collect::<Result<_>>()?;
         records.iter().for_each(|record| record.leaving.store(1, Ordering::Release));
@@ -111,7 +111,8 @@ impl Arena {
     /// Verifies that watchers are counted, and that nodes are marked that they watch, and no others. Who may not write
     /// finds out by itself whether anything was changed meanwhile.
     pub(crate) fn check_watchers(&self) -> Result<()> {
-        let _heap = self.writable().then(|| HeapGuard::lock(self, self.owner())).transpose()?;
+        let _heap =
+            self.writable().then(|| HeapGuard::lock(self, self.owner(), &Wait::FOREVER)).transpose()?;
         let (mut count, mut named) = (0_u64, HashSet::new());
         for place in 0..self.used::<Watcher>().min(MAX_WATCHERS) {
             let record = self.record::<Watcher>(place)?;

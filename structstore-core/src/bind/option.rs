@@ -7,12 +7,16 @@ use parking_lot::Mutex;
 use super::list::AsList;
 use super::{Binder, Field, Lender, Schema, SlotRef};
 use crate::arena::layout::Slot;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::handle::operate;
 use crate::node::{self, Raw};
 use crate::value::{Kind, Value};
 
 /// The slot of an optional value, and what it held when it was last checked.
+///
+/// Invariant: a place is kept only if the slot tells whether it is still right. A scalar lies in the slot itself, and a text,
+/// list or array is found by the name of its node. The fields of a struct are not: unless a binding has declared them, others
+/// may remove them, and put others in their memory, while the node stays what it is. They are looked up each time.
 #[doc(hidden)]
 pub struct OptionPlace<P> {
     slot: *const Slot,
@@ -54,7 +58,9 @@ impl<P> OptionPlace<P> {
         };
         T::check(&value, lender, exclusive)?;
         let result = then(&value);
-        if let Some(mut resolved) = self.resolved.try_lock() {
+        if T::KIND != Kind::Struct
+            && let Some(mut resolved) = self.resolved.try_lock()
+        {
             *resolved = Some((raw, value));
         }
         Ok(Some(result))
@@ -105,7 +111,12 @@ impl<T: Field> Field for Option<T> {
     }
 
     fn check(place: &Self::Place, lender: Lender<'_>, exclusive: bool) -> Result<()> {
-        place.with::<T, _>(lender, exclusive, |_| ()).map(drop)
+        match place.with::<T, _>(lender, exclusive, |_| ()) {
+            // Another program has put a value here that does not fit, which can be replaced: it is looked at again when it
+            // is asked for.
+            Err(Error::WrongType { .. }) if exclusive => Ok(()),
+            other => other.map(drop),
+        }
     }
 
     fn load(place: &Self::Place, lender: Lender<'_>) -> Result<Option<T>> {

@@ -8,9 +8,9 @@ use super::{Access, CellElement, ElementCell, Handle, Near};
 use crate::arena::Arena;
 use crate::arena::layout::Node;
 use crate::error::{BoxedResult, Error, Result};
-use crate::lock::{Mode, Wait};
+use crate::lock::{Locker, Mode, Wait};
 use crate::node::{self, BLOCK, FixedType};
-use crate::sync::Ordering;
+use crate::sync::{Ordering, fence};
 use crate::value::{ArrayBlock, ArrayValue, DType, Element, Value, lease_count, whole_elements};
 use crate::view::Lease;
 
@@ -38,6 +38,9 @@ use crate::view::Lease;
 pub struct Array {
     pub(crate) handle: Handle,
 }
+
+/// How often a lease of this process is looked for, before a new one is taken under a lock.
+const LEASE_TRIES: usize = 10;
 
 fn block_of(node: &Node) -> u64 {
     node.body[BLOCK].load(Ordering::Relaxed)
@@ -162,7 +165,7 @@ impl Array {
     /// # Ok::<(), structstore::Error>(())
     /// ```
     pub fn view(&self) -> Result<ArrayView> {
-        self.handle.near().lease().map_err(|error| self.handle.locate(error))
+        self.handle.near().lease().map(|(view, _)| view).map_err(|error| self.handle.locate(error))
     }
 
     /// Locks the array for changing in place, for as long as the guard lives.
@@ -198,20 +201,39 @@ impl Array {
 }
 
 impl Near<'_> {
-    /// A view of the array that the node is.
-    pub(super) fn lease(self) -> BoxedResult<ArrayView> {
+    /// A view of the array that the node is, and whether this thread may write to it: not under a lock of its own for
+    /// reading.
+    ///
+    /// A block is leased only while no guard of any process lends it as a slice: under an exclusive lock, or, where this
+    /// thread has a shared one already, if no other thread has one, too. A guard that is taken later sees the lease.
+    pub(super) fn lease(self) -> BoxedResult<(ArrayView, bool)> {
         let arena = &self.store.arena;
-        let block = self.read(|_, node| Ok(block_of(node)))?;
-        if let Some(lease) = Lease::existing(arena, block) {
-            return ArrayView::new(arena, lease);
+        let shared = self.store.nesting && self.own()?.shared;
+        for _ in 0..LEASE_TRIES {
+            let block = self.read(|_, node| Ok(block_of(node)))?;
+            let Some(lease) = Lease::existing(arena, block) else { break };
+            // The lease keeps the block from being used anew; but before it was found, that may have happened already.
+            if self.read(|_, node| Ok(block_of(node)))? == block {
+                return Ok((ArrayView::new(arena, lease)?, !shared));
+            }
         }
-        // Under an exclusive lock, so that no guard lends the block as a slice, also not for reading. A nesting
-        // store may take one under its own shared lock: it lends no slices.
-        let mode = if self.store.nesting && self.own()?.shared { Mode::Shared } else { Mode::Node };
-        let held = self.acquire(mode, &Wait::FOREVER)?;
+        let held = self.acquire(if shared { Mode::Shared } else { Mode::Node }, &Wait::FOREVER)?;
         let lease = Lease::take(arena, block_of(self.record));
+        // Between the lease and the look at holds; its counterpart is the fence behind the publication of a hold, whose
+        // thread looks at the leases before it lends a slice.
+        fence(Ordering::SeqCst);
+        let lent = if shared { self.is_shared_by_others() } else { Ok(false) };
         held.release_unchanged(arena);
-        ArrayView::new(arena, lease?)
+        match lent? {
+            false => Ok((ArrayView::new(arena, lease?)?, !shared)),
+            true => Err(Error::Deadlock { path: String::new() }.into()),
+        }
+    }
+
+    /// Whether other threads hold the node, for reading.
+    fn is_shared_by_others(self) -> BoxedResult<bool> {
+        let arena = &self.store.arena;
+        Locker::new(&**arena, arena.seat(&Wait::FOREVER)?.own).is_shared_by_others(self.id.index)
     }
 }
 
@@ -234,12 +256,11 @@ fn elements<T: Element>(arena: &Arena, block: u64) -> BoxedResult<(*mut T, usize
 
 /// Gives an array that is held exclusively a block of its own if views share the one it has.
 pub(crate) fn unshare(arena: &Arc<Arena>, index: u32, node: &Node) -> BoxedResult<()> {
-    let block = block_of(node);
-    if lease_count(arena, block)?.load(Ordering::Acquire) == 0 {
+    if lease_count(arena, block_of(node))?.load(Ordering::Acquire) == 0 {
         return Ok(());
     }
     super::locking::operate(arena, index, |operation| {
-        node::replace_block(operation, node, node::copy_array(operation, block)?)
+        node::replace_block(operation, node, node::copy_array(operation, block_of(node))?)
     })
 }
 

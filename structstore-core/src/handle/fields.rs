@@ -129,12 +129,15 @@ impl Struct {
                 found.field.slot.payload.store(new.payload, Ordering::Release);
                 Ok(Assigned::Done)
             }
-            Some(found) => {
-                operate(arena, index, |operation| node::assign_plain(operation, &found.field.slot, new))
-            }
-            None => operate(arena, index, |operation| {
-                Writer { operation, aside: false }.insert(node, key, new)?;
-                Ok(Assigned::Done)
+            found => operate(arena, index, |operation| {
+                let found = if operation.waited() { structure::find(arena, node, key)? } else { found };
+                match found {
+                    Some(found) => node::assign_plain(operation, &found.field.slot, new),
+                    None => {
+                        Writer { operation, aside: false }.insert(node, key, new)?;
+                        Ok(Assigned::Done)
+                    }
+                }
             }),
         }
     }

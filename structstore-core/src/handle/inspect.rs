@@ -95,7 +95,7 @@ impl Struct {
         arena.repair_dead()?;
         let held =
             self.handle.acquire(Mode::Shared, &Wait::FOREVER).map_err(|error| self.handle.locate(error))?;
-        let checked = arena.seat().and_then(|seat| self.verify(Some(seat.own.index)));
+        let checked = arena.seat(&Wait::FOREVER).and_then(|seat| self.verify(Some(seat.own.index)));
         held.release(arena);
         Ok(checked?)
     }

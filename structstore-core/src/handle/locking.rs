@@ -70,7 +70,7 @@ pub(crate) fn acquire(
     if mode == Mode::Tree {
         refuse_above(arena, id.index)?;
     }
-    let seat = arena.seat()?.own;
+    let seat = arena.seat(wait)?.own;
     let locker = Locker::new(&**arena, seat);
     if seat.line.any() && covered(locker.own(id.index)?, mode, nesting)? {
         return Ok(Held::new(arena, id.index, seat.index, NONE, mode));

@@ -52,8 +52,9 @@ impl Look<'_> {
         length.map(|length| length as usize).map_err(|error| self.locate(error))
     }
 
-    /// A view of the array.
-    pub fn view(self) -> Result<ArrayView> {
+    /// A view of the array, and whether this thread may write to it: not under a lock of its own for reading. An error if
+    /// others read it under locks, too, and so may have slices of it.
+    pub fn view(self) -> Result<(ArrayView, bool)> {
         let view = self.handle.child_near(self.raw).and_then(Near::lease);
         view.map_err(|error| self.locate(error))
     }

@@ -20,6 +20,7 @@ mod parts;
 mod stream;
 mod token;
 mod transaction;
+mod unlocked;
 mod usage;
 mod watch;
 
@@ -41,39 +42,28 @@ pub use look::Look;
 pub use stream::WatchStream;
 pub use token::{Lock, Origin};
 pub use transaction::Transaction;
+use unlocked::{Disturbance, Patience};
 pub use usage::{FreeMemory, Usage};
 pub use watch::{Canceller, Watch};
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::arena::Arena;
 use crate::arena::layout::Node;
 use crate::error::{BoxedResult as Result, Error};
 use crate::journal::Operation;
-use crate::lock::{Locker, Mode, NodeId, Own, Space, Wait, deeper, optimistic, owner_seat};
-use crate::node::{self, Extent, Raw, Shallow};
+use crate::lock::{Locker, Mode, NodeId, Own, Wait, generation, optimistic};
+use crate::node::{self, Extent, Raw};
 use crate::store::Store;
 use crate::sync::Ordering;
-use crate::value::{ImageWriter, Kind, Value, encode};
+use crate::value::{ImageWriter, Kind, Value};
 
 /// How often a read is tried without writing anything, before it takes a shared lock.
 const OPTIMISTIC_TRIES: usize = 100;
 
 /// How often a change is prepared before its lock is taken.
 const PREPARED_TRIES: usize = 3;
-
-/// How often a reader without write permission yields before it sleeps between tries.
-const READ_ONLY_YIELDS: usize = 1000;
-
-/// For how long at most: on a busy machine each time may take as long as all others are allowed to run.
-const READ_ONLY_YIELDING: Duration = Duration::from_millis(1);
-
-/// After how many sleeps it looks whether somebody lives who is in its way.
-const READ_ONLY_SLEEPS: usize = 100;
-
-/// How often in a row it finds something owned by nobody before it believes that.
-const STRANGE: usize = 3;
 
 /// A reference to a node.
 #[derive(Clone)]
@@ -121,6 +111,11 @@ impl Handle {
         unsafe { &*self.record }
     }
 
+    /// Whether the node is gone.
+    fn is_stale(&self) -> bool {
+        generation(self.record().head.identity.load(Ordering::Acquire)) != self.id.generation
+    }
+
     /// The node, for as long as the handle is there.
     #[inline(always)]
     fn near(&self) -> Near<'_> {
@@ -154,7 +149,11 @@ impl Handle {
     /// The same for an error about one of its fields.
     #[cold]
     pub(crate) fn locate_field(&self, error: impl Into<Error>, name: &str) -> Error {
-        self.locate(error.into().under(name))
+        match error.into() {
+            // Of this very structure: nothing is known of its fields.
+            stale @ Error::StaleHandle { .. } if self.is_stale() => stale,
+            other => self.locate(other.under(name)),
+        }
     }
 
     /// Runs `read` on the node so that no change by others can be seen half-done; see [`Near::read`].
@@ -206,14 +205,11 @@ impl Handle {
             }
             let child = id.map(|id| self.acquire_child(id, Mode::Tree, &Wait::FOREVER)).transpose()?;
             let done = self.acquire(Mode::Node, &Wait::FOREVER).and_then(|held| {
-                let result = match slot(arena, node) {
+                let result = operate(arena, self.id.index, |operation| match slot(arena, node)? {
                     // A structure has come or gone meanwhile.
-                    Ok(now) if now.and_then(Raw::id) != id => Ok(None),
-                    Ok(now) => {
-                        operate(arena, self.id.index, |operation| change(operation, node, now)).map(Some)
-                    }
-                    Err(error) => Err(error),
-                };
+                    now if now.and_then(Raw::id) != id => Ok(None),
+                    now => change(operation, node, now).map(Some),
+                });
                 held.release(arena);
                 result
             });
@@ -280,7 +276,9 @@ impl Handle {
 
     fn snapshot(&self) -> Result<Value<'static>> {
         if !self.arena().writable() {
-            return self.value_by_node(0, &Extent::default(), false);
+            return self.read_whole(Patience::SNAPSHOT, |arena, node, extent| {
+                node::read_value(arena, node, 0, extent)
+            });
         }
         let held = self.acquire(Mode::Shared, &Wait::FOREVER)?;
         let value = held_value(self.arena(), self.record(), 0);
@@ -292,7 +290,10 @@ impl Handle {
     fn image(&self) -> Result<ImageWriter, Error> {
         let image = || {
             if !self.arena().writable() {
-                return Ok(encode(&self.value_by_node(0, &Extent::default(), false)?));
+                return self.read_whole(Patience::SNAPSHOT, |arena, node, extent| {
+                    let mut image = ImageWriter::new();
+                    node::write_image(arena, node, 0, extent, &mut image).map(|()| image)
+                });
             }
             let mut image = ImageWriter::new();
             let held = self.acquire(Mode::Shared, &Wait::FOREVER)?;
@@ -303,33 +304,20 @@ impl Handle {
         image().map_err(|error| self.locate(error))
     }
 
-    /// For display: parts that a guard of this thread holds are replaced by a remark.
+    /// For display: as of one moment if that is to be had, or else each node as of one, but not all of the same one. Parts
+    /// that a guard of this thread holds are replaced by a remark.
     pub(crate) fn to_value_for_display(&self) -> Result<Value<'static>> {
-        match self.snapshot() {
-            Err(error) if matches!(*error, Error::HeldByGuard { .. }) => {
-                self.value_by_node(0, &Extent::default(), true)
+        let whole = if self.arena().writable() {
+            self.snapshot()
+        } else {
+            self.read_whole(Patience::DISPLAY, |arena, node, extent| node::read_value(arena, node, 0, extent))
+        };
+        match whole {
+            Err(error) if matches!(*error, Error::HeldByGuard { .. } | Error::Contended { .. }) => {
+                self.value_by_node(0, &Extent::default())
             }
             other => other,
         }
-    }
-
-    /// Each node as of one moment, but not all of the same one.
-    fn value_by_node(&self, depth: usize, extent: &Extent, remark: bool) -> Result<Value<'static>> {
-        let shallow = match self.read_contents() {
-            Err(error) if matches!(*error, Error::HeldByGuard { .. }) && remark => {
-                return Ok("<held by a guard of this thread>".into());
-            }
-            other => other?,
-        };
-        extent.add(self.arena(), shallow.bytes())?;
-        compose(shallow, depth, &|raw, depth| {
-            let child = self.child(raw).and_then(|child| child.value_by_node(depth, extent, remark));
-            child.or_else(|error| match *error {
-                // Removed or replaced since its parent was read.
-                Error::StaleHandle { .. } => Ok(Value::Null),
-                _ => Err(error),
-            })
-        })
     }
 }
 
@@ -370,6 +358,9 @@ impl<'a> Near<'a> {
     pub(crate) fn read<T>(self, read: impl Fn(&Arena, &Node) -> Result<T>) -> Result<T> {
         let (arena, node): (&Arena, &Node) = (&self.store.arena, self.record);
         let seat = arena.seat_if_any().map(|seat| seat.own);
+        if seat.is_none() {
+            arena.ensure_attached()?;
+        }
         if let Some(seat) = seat
             && !self.store.nesting
             && seat.line.any()
@@ -411,39 +402,13 @@ impl<'a> Near<'a> {
     #[cold]
     fn read_patiently<T>(self, tries: usize, read: impl Fn(&Arena, &Node) -> Result<T>) -> Result<Option<T>> {
         let arena: &Arena = &self.store.arena;
-        let (start, mut sleeps, mut strange) = (Instant::now(), 0_usize, 1..STRANGE);
-        for attempt in 0..tries {
+        arena.ensure_attached()?;
+        let mut disturbance = Disturbance::new(arena);
+        for _ in 0..tries {
             let again = || read(arena, self.record);
-            let (word, seen) = match optimistic(arena, &self.record.head, self.id, None, again)? {
+            match optimistic(arena, &self.record.head, self.id, None, again)? {
                 Ok(result) => return Ok(Some(result)),
-                Err(busy) => busy,
-            };
-            Wait::FOREVER.check()?;
-            if let Some(owner) = owner_seat(seen) {
-                arena.recall(owner, word, seen)?;
-            }
-            if attempt < READ_ONLY_YIELDS && start.elapsed() < READ_ONLY_YIELDING {
-                std::thread::yield_now();
-                continue;
-            }
-            std::thread::sleep(Duration::from_micros(100));
-            sleeps = sleeps.wrapping_add(1);
-            if sleeps % READ_ONLY_SLEEPS == 1
-                && let Some(owner) = owner_seat(seen)
-            {
-                if arena.is_dead(owner)? {
-                    return Err(Error::Abandoned { path: String::new() }.into());
-                }
-                match arena.suspect(owner, word) {
-                    // It may have been released, and taken again, in between; but not each time.
-                    Err(error) if word.load(Ordering::Acquire) == seen => {
-                        if strange.next().is_none() {
-                            arena.remember(word, seen);
-                            return Err(error);
-                        }
-                    }
-                    _ => strange = 1..STRANGE,
-                }
+                Err(busy) => disturbance.pause(busy)?,
             }
         }
         Ok(None)
@@ -461,38 +426,6 @@ pub(crate) fn slot_value(arena: &Arena, raw: Raw) -> Result<Value<'static>> {
         Some(_) => held_value(arena, node::resolve(arena, raw)?.1, 0),
         None => raw.plain_value(),
     }
-}
-
-fn compose(
-    shallow: Shallow,
-    depth: usize,
-    child: &dyn Fn(Raw, usize) -> Result<Value<'static>>,
-) -> Result<Value<'static>> {
-    let value = |raw: Raw| match raw.id() {
-        Some(_) => child(raw, deeper(depth)?),
-        None => raw.plain_value(),
-    };
-    Ok(match shallow {
-        Shallow::Text(text) => text.into(),
-        Shallow::Bytes(bytes) => Value::Bytes(bytes.into()),
-        Shallow::Array(array) => Value::Array(array),
-        Shallow::List(items) => Value::List(
-            items
-                .into_iter()
-                .enumerate()
-                .map(|(index, raw)| value(raw).map_err(|error| error.under_index(index).into()))
-                .collect::<Result<_>>()?,
-        ),
-        Shallow::Struct(fields) => Value::Struct(
-            fields
-                .into_iter()
-                .map(|(name, raw)| {
-                    let value = value(raw).map_err(|error| error.under(&name))?;
-                    Ok((name.into(), value))
-                })
-                .collect::<Result<_>>()?,
-        ),
-    })
 }
 
 /// The error for a field that is of another kind.

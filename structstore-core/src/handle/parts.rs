@@ -4,6 +4,7 @@
 //! Each field is read as of one moment, but not all of the same one. What is there all the time is seen, what comes or
 //! goes meanwhile may be.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::Handle;
@@ -11,14 +12,18 @@ use crate::arena::Arena;
 use crate::arena::layout::Node;
 use crate::error::{BoxedResult as Result, Error};
 use crate::key::Key;
+use crate::lock::deeper;
 use crate::node::structure::{self, Step};
-use crate::node::{Raw, Shallow, kind_of, list, read_shallow};
-use crate::value::Kind;
+use crate::node::{Extent, Raw, Shallow, kind_of, list, read_shallow};
+use crate::value::{Kind, Value};
 
 /// How often a node is tried to be read as a whole.
 const WHOLE_TRIES: usize = 30;
 
-/// The same for those who do not wait.
+/// How often a slot is looked at whose structure is replaced all the time.
+const PART_TRIES: usize = 1000;
+
+/// The same as the first for those who do not wait.
 const GLANCES: usize = 5;
 
 impl Handle {
@@ -35,6 +40,73 @@ impl Handle {
             (None, Ok(Kind::List)) => self.items_in_parts().map(Shallow::List),
             (None, _) => self.read(read_shallow),
         }
+    }
+
+    /// The value of the node and all below it: each node as of one moment, but not all of the same one. What comes or goes
+    /// meanwhile may be there or not; nothing else stands in the place of what is there all the time. Parts that a guard of
+    /// this thread holds are replaced by a remark.
+    pub(super) fn value_by_node(&self, depth: usize, extent: &Extent<'_>) -> Result<Value<'static>> {
+        let contents = match self.read_contents() {
+            Err(error) if matches!(*error, Error::HeldByGuard { .. }) => {
+                return Ok("<held by a guard of this thread>".into());
+            }
+            other => other?,
+        };
+        extent.add(self.arena(), contents.bytes())?;
+        Ok(match contents {
+            Shallow::Text(text) => text.into(),
+            Shallow::Bytes(bytes) => Value::Bytes(bytes.into()),
+            Shallow::Array(array) => Value::Array(array),
+            Shallow::List(items) => {
+                let mut values = Vec::with_capacity(items.len());
+                for (index, raw) in items.into_iter().enumerate() {
+                    let again = |arena: &Arena, node: &Node| {
+                        let there = (index as u64) < list::len(node);
+                        there.then(|| list::slot(arena, node, index as u64).map(Raw::load)).transpose()
+                    };
+                    let value = self.part(raw, again, depth, extent);
+                    values.extend(value.map_err(|error| error.under_index(index))?);
+                }
+                Value::List(values)
+            }
+            Shallow::Struct(fields) => {
+                let mut values = Vec::with_capacity(fields.len());
+                for (name, raw) in fields {
+                    let key = Key::new(&name);
+                    let again = |arena: &Arena, node: &Node| {
+                        Ok(structure::find(arena, node, &key)?.map(|found| Raw::load(&found.field.slot)))
+                    };
+                    let value = self.part(raw, again, depth, extent).map_err(|error| error.under(&name))?;
+                    values.extend(value.map(|value| (Cow::Owned(name), value)));
+                }
+                Value::Struct(values)
+            }
+        })
+    }
+
+    /// The value of a slot, which is looked at again if what it named was replaced. `None` if the slot is gone.
+    fn part(
+        &self,
+        mut raw: Raw,
+        again: impl Fn(&Arena, &Node) -> Result<Option<Raw>>,
+        depth: usize,
+        extent: &Extent<'_>,
+    ) -> Result<Option<Value<'static>>> {
+        for _ in 0..PART_TRIES {
+            if raw.id().is_none() {
+                return raw.plain_value().map(Some);
+            }
+            let depth = deeper(depth)?;
+            match self.child(raw).and_then(|child| child.value_by_node(depth, extent)) {
+                Err(error) if matches!(*error, Error::StaleHandle { .. }) => {}
+                other => return other.map(Some),
+            }
+            raw = match self.read(&again)? {
+                Some(raw) => raw,
+                None => return Ok(None),
+            };
+        }
+        Err(Error::Contended { path: String::new() }.into())
     }
 
     /// Reads without waiting for whoever holds the node: as of one moment, if that is to be had, or else as it is, if that

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::access::{Access, Guard};
+use super::access::{Access, Guard, at_most};
 use super::{Lent, Lock, Struct, StructMut};
 use crate::error::{BoxedResult, Error, Result};
 use crate::journal::Pending;
@@ -76,7 +76,7 @@ impl Struct {
         // Locals are dropped from the last to the first: changes are undone before the lock is given up.
         let guard: Access<'static, Guard> =
             Access::lock(&self.handle, Mode::Tree, wait).map_err(Error::from)?;
-        let pending = Pending::begin(self.handle.arena(), self.handle.id().index)
+        let pending = Pending::begin(self.handle.arena(), self.handle.id().index, wait)
             .map_err(|error| self.handle.locate(error))?;
         let mut lent: StructMut<'_, Lent<'_>> = StructMut::new(guard.reborrow());
         let result = change(&mut lent)?;
@@ -89,7 +89,7 @@ impl Struct {
     pub fn transaction_token(&self, timeout: Option<Duration>) -> Result<Transaction> {
         let begin = || -> BoxedResult<Transaction> {
             let lock = Lock::take(&self.handle, true, timeout)?;
-            let pending = Pending::begin(self.handle.arena(), self.handle.id().index)?;
+            let pending = Pending::begin(self.handle.arena(), self.handle.id().index, &at_most(timeout))?;
             Ok(Transaction { pending: Some(pending), lock: Some(lock) })
         };
         begin().map_err(|error| self.handle.locate(error))

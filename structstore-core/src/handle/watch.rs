@@ -369,7 +369,7 @@ struct Round {
     /// Whether nobody counts changes, so that the elements of arrays are compared.
     uncounted: bool,
     /// How much was looked at.
-    extent: Extent,
+    extent: Extent<'static>,
 }
 
 impl Round {

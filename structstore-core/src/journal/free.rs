@@ -1,11 +1,14 @@
 //! The end of an operation: freeing what it unlinked, or taking back what it did. Each step is one heap section,
 //! and none depends on anything but shared memory, so that somebody else can go on from any of them.
 
+use std::sync::atomic::compiler_fence;
+
 use super::log::Log;
 use super::{RETIRED_BLOCK, RETIRED_NODE, Savepoint};
 use crate::arena::layout::{Node, Seat};
 use crate::arena::{Arena, HeapGuard, Section};
 use crate::error::{BoxedResult as Result, Error};
+use crate::lock::Wait;
 use crate::node::{self, Child};
 use crate::sync::{AtomicU64, Ordering};
 
@@ -26,7 +29,7 @@ pub(super) fn finish(arena: &Arena, index: u32, seat: &Seat) -> Result<()> {
             seat.cursor.store(at.wrapping_add(1), Ordering::Release);
             continue;
         }
-        let mut heap = HeapGuard::lock(arena, index)?;
+        let mut heap = HeapGuard::lock(arena, index, &Wait::QUIET)?;
         let mut section = heap.section();
         if place == RETIRED_BLOCK {
             section.free_or_orphan(value)?;
@@ -56,7 +59,7 @@ pub(super) fn roll_back(arena: &Arena, index: u32, seat: &Seat, to: Savepoint) -
     if to.log_count == 0 {
         free_log(arena, index, seat)?;
     } else {
-        seat.log_count.store(to.log_count, Ordering::Release);
+        truncate_log(seat, to.log_count);
     }
     discard_pending(arena, index, seat, to)
 }
@@ -69,7 +72,7 @@ pub(super) fn discard_pending(arena: &Arena, index: u32, seat: &Seat, to: Savepo
     {
         return Ok(());
     }
-    let mut heap = HeapGuard::lock(arena, index)?;
+    let mut heap = HeapGuard::lock(arena, index, &Wait::QUIET)?;
     loop {
         let block = seat.pending_blocks.load(Ordering::Relaxed);
         if block == to.pending_blocks {
@@ -93,14 +96,21 @@ pub(super) fn discard_pending(arena: &Arena, index: u32, seat: &Seat, to: Savepo
     Ok(())
 }
 
+/// Forgets the entries of the log from `count` on. New ones are written over them only then; see
+/// [`Section::commit`](crate::arena::Section::commit).
+fn truncate_log(seat: &Seat, count: u64) {
+    seat.log_count.store(count, Ordering::Release);
+    compiler_fence(Ordering::Release);
+}
+
 /// Empties the log, all of whose entries have been worked off, and frees its overflow blocks.
 fn free_log(arena: &Arena, index: u32, seat: &Seat) -> Result<()> {
     // First, so that a repairer reads no entry in a block that is gone.
-    seat.log_count.store(0, Ordering::Release);
+    truncate_log(seat, 0);
     if seat.log_block.load(Ordering::Relaxed) == 0 {
         return Ok(());
     }
-    let mut heap = HeapGuard::lock(arena, index)?;
+    let mut heap = HeapGuard::lock(arena, index, &Wait::QUIET)?;
     loop {
         let block = seat.log_block.load(Ordering::Relaxed);
         if block == 0 {
@@ -134,7 +144,7 @@ fn free_doomed(arena: &Arena, index: u32, seat: &Seat) -> Result<()> {
     if seat.doomed.load(Ordering::Relaxed) == 0 {
         return Ok(());
     }
-    let mut heap = HeapGuard::lock(arena, index)?;
+    let mut heap = HeapGuard::lock(arena, index, &Wait::QUIET)?;
     while let Some((doomed, record)) = first(arena, &seat.doomed)? {
         match node::next_child(arena, doomed, record)? {
             Child::Node { index: child, forget } => {

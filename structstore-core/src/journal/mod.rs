@@ -19,7 +19,7 @@ use std::sync::Arc;
 use crate::arena::layout::{LogEntry, LogHead, Seat};
 use crate::arena::{Arena, BlockKind, HeapGuard, ThreadSeat};
 use crate::error::{BoxedResult as Result, Error};
-use crate::lock::NodeId;
+use crate::lock::{NodeId, Wait};
 use crate::sync::{AtomicU64, Ordering};
 use crate::value::Kind;
 
@@ -37,6 +37,7 @@ pub(crate) struct Operation<'a> {
     open: bool,
     /// Where the transaction stood that this operation is a part of: to here, it is undone if it fails.
     within: Option<Savepoint>,
+    waited: bool,
 }
 
 /// How far a journal had come.
@@ -62,19 +63,29 @@ impl Savepoint {
 impl<'a> Operation<'a> {
     /// Begins an operation of this thread's seat.
     pub(crate) fn begin(arena: &'a Arc<Arena>) -> Result<Operation<'a>> {
-        Self::begin_on(arena, arena.seat()?)
+        let waited = arena.await_heap()?;
+        Ok(Operation { waited, ..Self::begin_on(arena, arena.seat(&Wait::FOREVER)?)? })
     }
 
     /// Begins an operation on a node: a part of this thread's transaction, if that covers the node.
+    ///
+    /// A signal handler of this thread's runtime may run before this returns, and change what the thread has locked: what
+    /// the operation is about has to be looked up after it has begun, if it has [`waited`](Self::waited).
     #[inline]
     pub(crate) fn begin_for(arena: &'a Arc<Arena>, node: u32) -> Result<Operation<'a>> {
         match covering(arena, node)? {
             None => Self::begin(arena),
             Some(ThreadSeat { own, body: seat }) => {
+                let waited = arena.await_heap()?;
                 let within = Some(Savepoint::of(seat));
-                Ok(Operation { arena, index: own.index, seat, open: true, within })
+                Ok(Operation { arena, index: own.index, seat, open: true, within, waited })
             }
         }
+    }
+
+    /// Whether this thread slept before the operation began.
+    pub(crate) fn waited(&self) -> bool {
+        self.waited
     }
 
     fn begin_on(arena: &'a Arena, seat: ThreadSeat<'a>) -> Result<Operation<'a>> {
@@ -87,7 +98,7 @@ impl<'a> Operation<'a> {
                 "an idle journal",
             ));
         }
-        Ok(Operation { arena, index, seat, open: true, within: None })
+        Ok(Operation { arena, index, seat, open: true, within: None, waited: false })
     }
 
     pub(crate) fn arena(&self) -> &'a Arena {
@@ -119,7 +130,7 @@ impl<'a> Operation<'a> {
         if bytes == 0 {
             return Ok(0);
         }
-        let mut heap = HeapGuard::lock(self.arena, self.index)?;
+        let mut heap = HeapGuard::lock(self.arena, self.index, &Wait::QUIET)?;
         let mut section = heap.section();
         let payload = section.allocate(self.seat, bytes, kind)?;
         section.commit();
@@ -128,7 +139,7 @@ impl<'a> Operation<'a> {
 
     /// Takes a new node without parent.
     pub(crate) fn allocate_node(&self, kind: Kind) -> Result<NodeId> {
-        let mut heap = HeapGuard::lock(self.arena, self.index)?;
+        let mut heap = HeapGuard::lock(self.arena, self.index, &Wait::QUIET)?;
         let mut section = heap.section();
         let index = section.allocate_node(self.seat, kind as u8)?;
         section.commit();
@@ -142,7 +153,7 @@ impl<'a> Operation<'a> {
         bytes: u64,
         block: BlockKind,
     ) -> Result<(NodeId, u64)> {
-        let mut heap = HeapGuard::lock(self.arena, self.index)?;
+        let mut heap = HeapGuard::lock(self.arena, self.index, &Wait::QUIET)?;
         let mut section = heap.section();
         let index = section.allocate_node(self.seat, kind as u8)?;
         section.commit();
@@ -182,7 +193,7 @@ impl<'a> Operation<'a> {
         let (ordinal, within) = log::ordinal(count);
         // Where part of a transaction was undone, the block may be there already.
         if within == 0 && log::newest(self.arena, self.seat)? != Some(ordinal) {
-            let mut heap = HeapGuard::lock(self.arena, self.index)?;
+            let mut heap = HeapGuard::lock(self.arena, self.index, &Wait::QUIET)?;
             let mut section = heap.section();
             let block = section.take_for_writing(log::OVERFLOW_SIZE, BlockKind::Log)?;
             let head = self.arena.at::<LogHead>(block)?;

@@ -12,7 +12,7 @@ use super::{Operation, Savepoint, free};
 use crate::arena::layout::Seat;
 use crate::arena::{Arena, ThreadSeat};
 use crate::error::{BoxedResult as Result, Error};
-use crate::lock::MAX_DEPTH;
+use crate::lock::{MAX_DEPTH, Wait};
 use crate::sync::Ordering;
 
 /// The journal of this thread's transaction, if that covers the node.
@@ -64,7 +64,7 @@ pub(crate) struct Pending {
 
 impl Pending {
     /// Begins a transaction on a node that the caller holds tree-exclusively, and goes on holding.
-    pub(crate) fn begin(arena: &Arc<Arena>, node: u32) -> Result<Pending> {
+    pub(crate) fn begin(arena: &Arc<Arena>, node: u32, wait: &Wait) -> Result<Pending> {
         if let Some(journal) = covering(arena, node)? {
             let within = Some(Savepoint::of(journal.body));
             return Ok(Pending {
@@ -78,7 +78,7 @@ impl Pending {
         if Arena::in_transaction() {
             return Err(Error::InTransaction { path: String::new() }.into());
         }
-        let journal = arena.enter_transaction(node)?;
+        let journal = arena.enter_transaction(node, wait)?;
         // Fails if the journal is in use, for a transaction was leaked.
         let idle = Operation::begin_on(arena, journal).map(Operation::forget);
         if idle.is_err() {
@@ -115,7 +115,14 @@ impl Pending {
     /// The whole transaction as one operation.
     fn operation(&self) -> Result<Operation<'_>> {
         let seat = self.arena.record::<Seat>(self.journal)?;
-        Ok(Operation { arena: &self.arena, index: self.journal, seat, open: true, within: None })
+        Ok(Operation {
+            arena: &self.arena,
+            index: self.journal,
+            seat,
+            open: true,
+            within: None,
+            waited: false,
+        })
     }
 }
 

@@ -18,11 +18,11 @@ mod word;
 pub(crate) mod model;
 
 pub(crate) use hold::{HOLDS, SeatLine, explains, index as hold_index, names};
-pub(crate) use optimistic::optimistic;
+pub(crate) use optimistic::{Busy, Moment, optimistic};
 pub(crate) use protocol::is_below;
 pub(crate) use protocol::{Locker, Own, bury};
-pub(crate) use wait::Wait;
 pub use wait::WaitHooks;
+pub(crate) use wait::{SLICE, Wait, spin_while, without_hooks};
 pub(crate) use word::{MAX_SEATS, is_awaited, is_free_but_held, owner_seat};
 
 use crate::error::{BoxedResult as Result, Error};

@@ -3,6 +3,7 @@
 //! The reader's side of a sequence lock whose writer's side is in `protocol.rs`: an exclusive owner first takes the
 //! word, fences, changes things and releases the word with a higher version.
 
+use std::cell::{Cell, RefCell};
 use std::mem::MaybeUninit;
 
 use super::{MAX_DEPTH, NodeHead, NodeId, Space, generation, word};
@@ -69,4 +70,43 @@ pub(crate) fn optimistic<'a, S: Space, T>(
         }
     }
     result.map(Ok)
+}
+
+/// The lock words of many nodes, for reading all of them as of one moment.
+///
+/// Each word is looked at before its node is read, and all of them again after the last node was. If none has an owner or
+/// another version then, no node was changed between the look at its word and the second look, and all of these spans have
+/// the time in common that lies between the last read and the first second look. Nodes above the first one, whose owners
+/// change things below without a word of theirs, are left to [`optimistic`], within which this is used.
+#[derive(Default)]
+pub(crate) struct Moment<'a> {
+    words: RefCell<Vec<(&'a AtomicU64, u64)>>,
+    busy: Cell<Option<Busy<'a>>>,
+}
+
+impl<'a> Moment<'a> {
+    /// Looks at a node that is about to be read. An error, of no meaning, if somebody is changing it.
+    pub(crate) fn enter(&self, head: &'a NodeHead) -> Result<()> {
+        // Acquire: as the first look of an optimistic read.
+        let seen = head.word.load(Ordering::Acquire);
+        if word::owner(seen) != 0 {
+            self.busy.set(Some((&head.word, seen)));
+            return Err(Error::stale());
+        }
+        self.words.borrow_mut().push((&head.word, seen));
+        Ok(())
+    }
+
+    /// What has disturbed the reading, if anything did.
+    pub(crate) fn disturbed(&self) -> Option<Busy<'a>> {
+        if let Some(busy) = self.busy.get() {
+            return Some(busy);
+        }
+        // Pairs with the SeqCst fence of an exclusive owner, as in an optimistic read.
+        fence(Ordering::Acquire);
+        self.words.borrow().iter().find_map(|(word, seen)| {
+            let now = word.load(Ordering::Relaxed);
+            (!word::same(*seen, now)).then_some((*word, now))
+        })
+    }
 }

@@ -266,6 +266,25 @@ impl<'a, S: Space> Locker<'a, S> {
         Ok(())
     }
 
+    /// Whether another thread has published a shared hold on a node, or above it. The caller has fenced what that thread
+    /// would have to see.
+    pub(crate) fn is_shared_by_others(&self, index: u32) -> Result<bool> {
+        let shared = |_, line: &'a SeatLine| {
+            for slot in line.slots() {
+                let other = slot.load(Ordering::Acquire);
+                let node = hold::index(other);
+                if other != 0
+                    && hold::mode(other) == Mode::Shared
+                    && (node == index || is_below(self.space, index, node)?)
+                {
+                    return Ok(Some(()));
+                }
+            }
+            Ok(None)
+        };
+        Ok(self.space.find_other(self.seat.index, shared)?.is_some())
+    }
+
     /// A slot without a hold, and its word.
     #[inline(always)]
     fn free_slot(&self) -> Result<(usize, &'a AtomicU64)> {

@@ -1,5 +1,6 @@
 //! For how long a thread is ready to wait, and what may interrupt it.
 
+use std::cell::Cell;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,27 @@ pub(crate) const SLICE: Duration = Duration::from_millis(10);
 /// How often a word is looked at before its reader goes to sleep.
 const SPINS: usize = if cfg!(loom) { 0 } else { 100 };
 
+/// Spins for a moment. Returns whether the word has changed.
+pub(crate) fn spin_while(word: &AtomicU64, observed: u64) -> bool {
+    (0..SPINS).any(|_| {
+        spin();
+        word.load(Ordering::Relaxed) != observed
+    })
+}
+
 static HOOKS: OnceLock<WaitHooks> = OnceLock::new();
+
+thread_local! {
+    static HOOKLESS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Does something in which no wait of this thread runs a hook.
+pub(crate) fn without_hooks<T>(act: impl FnOnce() -> T) -> T {
+    let before = HOOKLESS.replace(true);
+    let result = act();
+    HOOKLESS.set(before);
+    result
+}
 
 /// What a language runtime has to do when one of its threads waits for a lock.
 #[derive(Clone, Copy, Debug)]
@@ -31,26 +52,48 @@ impl WaitHooks {
     }
 }
 
+/// What a thread's runtime may do while it waits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Hooks {
+    /// Run signal handlers, which may use the store, and give up what other threads of the runtime need.
+    All,
+    /// Only give that up: an operation is under way, which a handler must not meet.
+    Asleep,
+    /// Nothing: the runtime itself is in the middle of something.
+    None,
+}
+
 /// A bound on the time that a lock may take.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wait {
     bound: Option<(Instant, Duration)>,
-    /// For what is held for some microseconds only, and by threads that may have to go on for this one's runtime to
-    /// go on: no hooks.
-    brief: bool,
+    hooks: Hooks,
 }
 
 impl Wait {
     /// Wait without bound.
-    pub(crate) const FOREVER: Wait = Wait { bound: None, brief: false };
+    pub(crate) const FOREVER: Wait = Wait { bound: None, hooks: Hooks::All };
 
-    /// Wait without bound for something brief.
-    pub(crate) const BRIEF: Wait = Wait { bound: None, brief: true };
+    /// Wait without bound, and run no signal handlers.
+    pub(crate) const QUIET: Wait = Wait { bound: None, hooks: Hooks::Asleep };
+
+    /// Wait for something brief, which is worth no hooks.
+    pub(crate) const BRIEF: Wait = Wait { bound: None, hooks: Hooks::None };
 
     /// Give up after `timeout`; at once if it is zero. A timeout too long to be a point in time is none.
     pub(crate) fn at_most(timeout: Duration) -> Wait {
+        Wait::FOREVER.within(timeout)
+    }
+
+    /// The same wait, but for at most so long.
+    pub(crate) fn within(self, timeout: Duration) -> Wait {
         let now = Instant::now();
-        Wait { bound: now.checked_add(timeout).map(|_| (now, timeout)), brief: false }
+        Wait { bound: now.checked_add(timeout).map(|_| (now, timeout)), ..self }
+    }
+
+    /// Whether this is no wait at all: what is not to be had at once is given up.
+    pub(crate) fn is_none(&self) -> bool {
+        self.bound.is_some_and(|(_, timeout)| timeout.is_zero())
     }
 
     /// Whether the time is over, or an interrupt came in.
@@ -61,7 +104,10 @@ impl Wait {
                 return Err(Error::LockTimeout { path: String::new(), waited }.into());
             }
         }
-        if !self.brief && HOOKS.get().is_some_and(|hooks| (hooks.interrupted)()) {
+        if self.hooks == Hooks::All
+            && !HOOKLESS.get()
+            && HOOKS.get().is_some_and(|hooks| (hooks.interrupted)())
+        {
             return Err(Error::Interrupted.into());
         }
         Ok(())
@@ -69,7 +115,7 @@ impl Wait {
 
     /// Runs a sleep as the runtime wants it.
     pub(crate) fn asleep(sleep: &mut dyn FnMut()) {
-        match HOOKS.get() {
+        match HOOKS.get().filter(|_| !HOOKLESS.get()) {
             Some(hooks) => (hooks.asleep)(sleep),
             None => sleep(),
         }
@@ -89,14 +135,11 @@ impl Wait {
         before_sleeping: impl FnOnce(),
         suspect: impl FnOnce() -> Result<()>,
     ) -> Result<()> {
-        if self.bound.is_some_and(|(_, timeout)| timeout.is_zero()) {
+        if self.is_none() {
             return self.check();
         }
-        for _ in 0..SPINS {
-            if word.load(Ordering::Relaxed) != observed {
-                return Ok(());
-            }
-            spin();
+        if spin_while(word, observed) {
+            return Ok(());
         }
         before_sleeping();
         let armed = observed | WAITERS;
@@ -110,10 +153,9 @@ impl Wait {
             None => SLICE,
         };
         let mut sleep = || futex_wait(word, armed, slice);
-        if self.brief {
-            sleep()
-        } else {
-            Wait::asleep(&mut sleep)
+        match self.hooks {
+            Hooks::None => sleep(),
+            Hooks::All | Hooks::Asleep => Wait::asleep(&mut sleep),
         }
         if word.load(Ordering::Relaxed) == armed {
             // What looks strange may have been on its way out: then the word has changed.

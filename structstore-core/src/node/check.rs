@@ -7,7 +7,7 @@ use crate::arena::block::{self, BlockKind, FREE, HEADER, ORPHAN, PREVIOUS_FREE};
 use crate::arena::layout::{FIRST_LEVELS, Header, LeaseBlock, Node, Participant, SECOND_LEVELS, Seat};
 use crate::arena::{Arena, HeapGuard};
 use crate::error::{BoxedResult as Result, Error, join, quoted};
-use crate::lock::MAX_DEPTH;
+use crate::lock::{MAX_DEPTH, Wait};
 use crate::sync::{AtomicU64, Ordering};
 use crate::value::{ArrayBlock, Kind, decode_scalar, lease_count};
 
@@ -23,7 +23,7 @@ pub(crate) fn check(
 ) -> Result<()> {
     let mut reached = Reached { arena, blocks: HashMap::new(), nodes: HashSet::new() };
     // Nobody allocates or frees meanwhile; what others are building lies in their pending chains.
-    let _heap = seat.map(|seat| HeapGuard::lock(arena, seat)).transpose()?;
+    let _heap = seat.map(|seat| HeapGuard::lock(arena, seat, &Wait::FOREVER)).transpose()?;
     reached.slot(root, parent, Level { depth: 0, bound: !whole }, &mut String::new())?;
     if whole {
         arena.check_holders()?;

@@ -3,7 +3,7 @@
 use super::{Raw, kind_of, list, structure};
 use crate::arena::Arena;
 use crate::error::{BoxedResult as Result, join, quoted};
-use crate::lock::{MAX_DEPTH, NodeId};
+use crate::lock::{MAX_DEPTH, NodeId, generation};
 use crate::sync::Ordering;
 use crate::value::Kind;
 
@@ -37,7 +37,15 @@ pub(crate) fn route_of(arena: &Arena, id: NodeId) -> Option<Vec<String>> {
 /// The steps to a node, the last one first, as far as they can be found.
 fn steps(arena: &Arena, id: NodeId) -> impl Iterator<Item = Step> {
     let mut index = id.index;
+    // The record of a node that is gone may have another one by now, whose path is of no interest.
+    let lives = move || {
+        let node = arena.node(id.index);
+        node.is_ok_and(|node| generation(node.head.identity.load(Ordering::Acquire)) == id.generation)
+    };
     let step = move || {
+        if !lives() {
+            return None;
+        }
         let parent = arena.node(index).ok()?.head.parent.load(Ordering::Acquire);
         let parent = u32::try_from(parent.checked_sub(1)?).ok()?;
         let step = step_to(arena, parent, index).ok()??;

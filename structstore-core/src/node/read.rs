@@ -6,7 +6,7 @@ use super::{BLOCK, LENGTH, Raw, kind_of, list, read_bytes, resolve, structure};
 use crate::arena::Arena;
 use crate::arena::layout::{Field, Node, Slot};
 use crate::error::{BoxedResult as Result, Error};
-use crate::lock::deeper;
+use crate::lock::{Moment, deeper};
 use crate::sync::{AtomicU64, Ordering};
 use crate::value::{ArrayBlock, ArrayValue, ImageWriter, Kind, Value};
 
@@ -46,12 +46,25 @@ pub(crate) fn read_shallow(arena: &Arena, node: &Node) -> Result<Shallow> {
 /// How much was read of a tree. One that is damaged, so that nodes are named many times, seems to be almost without end:
 /// no more is read of it than the segment has room for.
 #[derive(Default)]
-pub(crate) struct Extent {
+pub(crate) struct Extent<'a> {
     read: Cell<u64>,
     limit: Cell<u64>,
+    /// For what is not held: the nodes that are read as of one moment.
+    moment: Option<&'a Moment<'a>>,
 }
 
-impl Extent {
+impl<'a> Extent<'a> {
+    /// That of a tree that nobody holds for its reader.
+    pub(crate) fn at(moment: &'a Moment<'a>) -> Extent<'a> {
+        Extent { moment: Some(moment), ..Extent::default() }
+    }
+
+    /// Looks at a node that is about to be read.
+    #[inline]
+    fn enter(&self, node: &'a Node) -> Result<()> {
+        self.moment.map_or(Ok(()), |moment| moment.enter(&node.head))
+    }
+
     /// Counts a node and so many bytes in it.
     #[inline]
     pub(crate) fn add(&self, arena: &Arena, bytes: u64) -> Result<()> {
@@ -71,13 +84,14 @@ impl Extent {
     }
 }
 
-/// The value of a node that is held, with all below it.
-pub(crate) fn read_value(
-    arena: &Arena,
-    node: &Node,
+/// The value of a node with all below it, which is held or, if the extent has a moment, read as of that.
+pub(crate) fn read_value<'a>(
+    arena: &'a Arena,
+    node: &'a Node,
     depth: usize,
-    extent: &Extent,
+    extent: &Extent<'a>,
 ) -> Result<Value<'static>> {
+    extent.enter(node)?;
     let leaf = |value: Value<'static>, bytes: usize| extent.add(arena, bytes as u64).map(|()| value);
     Ok(match kind_of(node)? {
         Kind::Text => {
@@ -122,15 +136,16 @@ pub(crate) fn read_value(
     })
 }
 
-/// Writes the value of a node that is held, with all below it. Whether texts are UTF-8, and truth values are, is found out
-/// by who reads the image.
-pub(crate) fn write_image(
-    arena: &Arena,
-    node: &Node,
+/// Writes the value of a node with all below it, as [`read_value`]. Whether texts are UTF-8, and truth values are, is found
+/// out by who reads the image.
+pub(crate) fn write_image<'a>(
+    arena: &'a Arena,
+    node: &'a Node,
     depth: usize,
-    extent: &Extent,
+    extent: &Extent<'a>,
     image: &mut ImageWriter,
 ) -> Result<()> {
+    extent.enter(node)?;
     match kind_of(node)? {
         kind @ (Kind::Text | Kind::Bytes) => {
             let contents = copy_bytes_node(arena, node)?;
@@ -175,7 +190,13 @@ pub(crate) fn write_image(
 }
 
 #[inline]
-fn write_slot(arena: &Arena, raw: Raw, depth: usize, extent: &Extent, image: &mut ImageWriter) -> Result<()> {
+fn write_slot<'a>(
+    arena: &'a Arena,
+    raw: Raw,
+    depth: usize,
+    extent: &Extent<'a>,
+    image: &mut ImageWriter,
+) -> Result<()> {
     match raw.kind()? {
         Kind::Null => image.null(),
         kind if kind.is_node() => {
@@ -188,7 +209,7 @@ fn write_slot(arena: &Arena, raw: Raw, depth: usize, extent: &Extent, image: &mu
 
 /// The value of a slot below a node that is held.
 #[inline]
-fn read_slot(arena: &Arena, raw: Raw, depth: usize, extent: &Extent) -> Result<Value<'static>> {
+fn read_slot<'a>(arena: &'a Arena, raw: Raw, depth: usize, extent: &Extent<'a>) -> Result<Value<'static>> {
     match raw.id() {
         Some(_) => read_value(arena, resolve(arena, raw)?.1, deeper(depth)?, extent),
         None => raw.plain_value(),

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use nix::fcntl::{FallocateFlags, OFlag, fallocate};
 use nix::sys::mman::{shm_open, shm_unlink};
+use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::stat::Mode;
 
 use crate::error::{Error, Result};
@@ -19,6 +20,9 @@ pub(crate) const SHM_DIRECTORY: &str = "/dev/shm";
 /// How files are opened, whoever may have put them there: not by way of symbolic links, without waiting for the other end of
 /// a FIFO, and without becoming a terminal's process.
 const OPENING: i32 = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
+
+/// How often a name is tried again that others create and remove all the time.
+const OPENINGS: usize = 100;
 
 /// How much of a file is zeroed at once where the file system cannot allocate without writing.
 const ZEROES: usize = 1 << 16;
@@ -110,11 +114,31 @@ impl Place {
         })
     }
 
-    /// Opens what is there, creating it first if it is missing and `create` gives a mode. Not by a symbolic link, which
-    /// somebody else may have laid; and without waiting, as opening a FIFO would. What it is, [`Self::admit`] says.
-    pub(crate) fn open(&self, access: Access, create: Option<u32>) -> Result<File> {
-        let opened = match self {
-            Place::Descriptor => return Err(self.io("open", io::Error::from(Errno::EBADF), String::new())),
+    /// Opens what is there, creating it if it is missing and `create` gives a mode; says whether it was. Not by a symbolic
+    /// link, which somebody else may have laid; and without waiting, as opening a FIFO would. What it is, [`Self::admit`]
+    /// says.
+    pub(crate) fn open(&self, access: Access, create: Option<u32>) -> Result<(File, bool)> {
+        for _ in 0..OPENINGS {
+            match (self.open_once(access, None), create) {
+                (Err(source), Some(mode)) if source.kind() == io::ErrorKind::NotFound => {
+                    match self.open_once(access, Some(mode)) {
+                        // It has come just now.
+                        Err(source) if source.kind() == io::ErrorKind::AlreadyExists => {}
+                        Err(source) => return Err(self.io("open", source, format!("mode {mode:04o}"))),
+                        Ok(file) => return Ok((file, true)),
+                    }
+                }
+                (Err(source), _) => return Err(self.io("open", source, String::new())),
+                (Ok(file), _) => return Ok((file, false)),
+            }
+        }
+        Err(self.io("open", io::ErrorKind::NotFound.into(), "it comes and goes".to_owned()))
+    }
+
+    /// Opens what is there or, given a mode, creates what is not.
+    fn open_once(&self, access: Access, create: Option<u32>) -> io::Result<File> {
+        match self {
+            Place::Descriptor => Err(io::Error::from(Errno::EBADF)),
             Place::Name(name) => {
                 let mut flags = OFlag::O_CLOEXEC | OFlag::from_bits_retain(OPENING);
                 flags |= match access {
@@ -122,7 +146,7 @@ impl Place {
                     Access::ReadWrite => OFlag::O_RDWR,
                 };
                 if create.is_some() {
-                    flags |= OFlag::O_CREAT;
+                    flags |= OFlag::O_CREAT | OFlag::O_EXCL;
                 }
                 let mode = Mode::from_bits_truncate(create.unwrap_or(0));
                 shm_open(name.as_str(), flags, mode).map(File::from).map_err(io::Error::from)
@@ -130,14 +154,11 @@ impl Place {
             Place::Path(path) => OpenOptions::new()
                 .read(true)
                 .write(access == Access::ReadWrite)
-                .create(create.is_some())
+                .create_new(create.is_some())
                 .mode(create.unwrap_or(0))
                 .custom_flags(OPENING)
                 .open(path),
-        };
-        opened.map_err(|source| {
-            self.io("open", source, create.map(|mode| format!("mode {mode:04o}")).unwrap_or_default())
-        })
+        }
     }
 
     /// Refuses what is no regular file, and what belongs to another user unless that is wanted: who owns a file may cut
@@ -244,6 +265,13 @@ impl Backing {
             return Ok(());
         };
         let length = size.saturating_sub(from);
+        // The kernel would end the process with SIGXFSZ.
+        if let Ok((limit, _)) = getrlimit(Resource::RLIMIT_FSIZE)
+            && size > limit
+        {
+            let reason = format!("this process may make files of up to {limit} bytes (RLIMIT_FSIZE)");
+            return Err(Error::OutOfSpace { place: self.place(), needed: length, reason });
+        }
         match fallocate(file.as_fd(), FallocateFlags::empty(), from as i64, length as i64) {
             Ok(()) => Ok(()),
             Err(Errno::EOPNOTSUPP) => {

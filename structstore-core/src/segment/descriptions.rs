@@ -1,32 +1,83 @@
 //! The open file descriptions that hold this process's lock bytes, so that a forked child can close them.
+//!
+//! A description lives, and its locks with it, for as long as a descriptor or a mapping leads to it. Each one is mapped, a
+//! page that nothing ever reads, so that its locks outlive a program that closes all descriptors it finds open, as daemons
+//! do. Children do not inherit that page, or they would keep a dead parent alive.
 
+use std::fs::File;
+use std::io;
+use std::mem;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Mutex, MutexGuard};
 
-use parking_lot::{Mutex, MutexGuard};
+use memmap2::{Advice, MmapOptions, MmapRaw};
+use nix::errno::Errno;
 
-/// The descriptors of all of them.
-static OPEN: Mutex<Vec<RawFd>> = Mutex::new(Vec::new());
+use crate::sync::lock;
+
+/// The descriptors of all of them, and the files to which they lead.
+static OPEN: Mutex<Vec<(RawFd, Identity)>> = Mutex::new(Vec::new());
+
+/// Device and inode of a file, which tell whether a descriptor still leads to it.
+type Identity = (u64, u64);
 
 /// No descriptor: that of the parent, which a child could not replace.
 const NONE: RawFd = -1;
 
 /// One of them. What it leads to changes once in its life, in a child.
-pub(crate) struct Description(AtomicI32);
+pub(crate) struct Description {
+    descriptor: AtomicI32,
+    /// What keeps the description where the descriptor is closed by somebody else.
+    page: Mutex<Option<MmapRaw>>,
+    identity: Identity,
+}
 
 impl Description {
-    pub(crate) fn new(file: OwnedFd) -> Description {
-        let mut open = OPEN.lock();
-        let raw = file.into_raw_fd();
-        open.push(raw);
-        Description(AtomicI32::new(raw))
+    pub(crate) fn new(file: OwnedFd) -> io::Result<Description> {
+        let description = Description::inheritable(file)?;
+        description.keep_from_children()?;
+        Ok(description)
+    }
+
+    /// One whose page a child inherits, which then has to call [`Description::inherit`].
+    pub(crate) fn inheritable(file: OwnedFd) -> io::Result<Description> {
+        let file = File::from(file);
+        let found = file.metadata()?;
+        let page = MmapOptions::new().len(1).map_raw_read_only(&file)?;
+        let identity = (found.dev(), found.ino());
+        let mut open = lock(&OPEN);
+        let raw = OwnedFd::from(file).into_raw_fd();
+        open.push((raw, identity));
+        Ok(Description { descriptor: AtomicI32::new(raw), page: Mutex::new(Some(page)), identity })
+    }
+
+    fn keep_from_children(&self) -> io::Result<()> {
+        lock(&self.page).as_ref().map_or(Ok(()), |page| page.advise(Advice::DontFork))
     }
 
     /// In a child, which has closed the one before: takes over from `heir`, or is none from now on.
     pub(crate) fn inherit(&self, heir: Option<Description>) {
-        let raw = heir.map_or(NONE, |heir| heir.0.swap(NONE, Ordering::Relaxed));
-        self.0.store(raw, Ordering::Relaxed);
+        let raw = heir.as_ref().map_or(NONE, |heir| heir.descriptor.swap(NONE, Ordering::Relaxed));
+        self.descriptor.store(raw, Ordering::Relaxed);
+        let page = heir.and_then(|heir| lock(&heir.page).take());
+        // The parent's page is not mapped here, and whatever is mapped in its place must stay.
+        mem::forget(mem::replace(&mut *lock(&self.page), page));
+        // Were it refused, grandchildren would keep this process's byte: a wait that lasts as long as they live.
+        let _ = self.keep_from_children();
     }
+
+    /// Fails if the descriptor does not lead to this description any more, for the program has closed it: what the kernel
+    /// says of another file's locks means nothing here.
+    pub(crate) fn verify(&self) -> Result<(), Errno> {
+        if identity_of(self)? == self.identity { Ok(()) } else { Err(Errno::EBADF) }
+    }
+}
+
+fn identity_of(descriptor: impl AsFd) -> Result<Identity, Errno> {
+    let found = nix::sys::stat::fstat(descriptor)?;
+    Ok((found.st_dev, found.st_ino))
 }
 
 impl AsFd for Description {
@@ -34,7 +85,7 @@ impl AsFd for Description {
         // SAFETY: open for as long as self, but for a child that has none; then calls fail, for no file has descriptor
         // 2^31 - 1. (-1 must not be borrowed.)
         unsafe {
-            BorrowedFd::borrow_raw(match self.0.load(Ordering::Relaxed) {
+            BorrowedFd::borrow_raw(match self.descriptor.load(Ordering::Relaxed) {
                 NONE => RawFd::MAX,
                 raw => raw,
             })
@@ -44,37 +95,49 @@ impl AsFd for Description {
 
 impl AsRawFd for Description {
     fn as_raw_fd(&self) -> RawFd {
-        self.0.load(Ordering::Relaxed)
+        self.descriptor.load(Ordering::Relaxed)
     }
 }
 
 impl Drop for Description {
     fn drop(&mut self) {
-        let raw = self.0.load(Ordering::Relaxed);
+        let raw = self.descriptor.load(Ordering::Relaxed);
         if raw != NONE {
-            let mut open = OPEN.lock();
-            open.retain(|other| *other != raw);
-            // SAFETY: this is its owner. Under the lock, so that no child inherits it unseen.
-            unsafe { libc::close(raw) };
+            // Else it is somebody else's by now.
+            let own = self.verify().is_ok();
+            let mut open = lock(&OPEN);
+            open.retain(|(other, _)| *other != raw);
+            if own {
+                // SAFETY: this is its owner. Under the lock, so that no child inherits it unseen.
+                unsafe { libc::close(raw) };
+            }
         }
     }
 }
 
 /// All of them, which do not come or go meanwhile.
-pub(crate) struct Descriptions(MutexGuard<'static, Vec<RawFd>>);
+pub(crate) struct Descriptions(MutexGuard<'static, Vec<(RawFd, Identity)>>);
 
-pub(crate) fn lock() -> Descriptions {
-    Descriptions(OPEN.lock())
+pub(crate) fn hold() -> Descriptions {
+    Descriptions(lock(&OPEN))
 }
 
 impl Descriptions {
     /// In a child: closes all of them but these.
-    pub(crate) fn close_all_but(&mut self, kept: Vec<RawFd>) {
-        for raw in self.0.drain(..).filter(|raw| !kept.contains(raw)) {
-            // SAFETY: the objects that own these descriptors are told to forget them (`Description::inherit`), or belong
-            // to threads that do not exist here.
-            unsafe { libc::close(raw) };
-        }
-        *self.0 = kept;
+    pub(crate) fn close_all_but(&mut self, kept: &[RawFd]) {
+        self.0.retain(|(raw, identity)| {
+            if kept.contains(raw) {
+                return true;
+            }
+            // SAFETY: closed only below, and only if it leads to this file: not if the program has closed it, and opened
+            // another file in its place.
+            let own = unsafe { BorrowedFd::borrow_raw(*raw) };
+            if identity_of(own) == Ok(*identity) {
+                // SAFETY: the objects that own these descriptors are told to forget them (`Description::inherit`), or
+                // belong to threads that do not exist here.
+                unsafe { libc::close(*raw) };
+            }
+            false
+        });
     }
 }

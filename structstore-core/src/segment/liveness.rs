@@ -4,6 +4,7 @@
 //! one byte for whoever initialises or unlinks, one for each participant, one shared by all read-only attachments.
 
 use std::fs::File;
+use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 use std::thread;
@@ -34,8 +35,21 @@ pub(crate) struct Liveness {
 
 impl Liveness {
     pub(crate) fn new(file: &File, place: &Place, access: Access) -> Result<Liveness> {
-        let file = reopen(file, access).map_err(|source| place.io("open", source, String::new()))?;
-        Ok(Liveness { file: Arc::new(Description::new(file)), access })
+        let opened = reopen(file, access).and_then(Description::new);
+        Liveness::of(opened, place, access)
+    }
+
+    /// One that a child is to have, which then has to [`Liveness::inherit`] it.
+    pub(crate) fn for_child(file: &File, place: &Place, access: Access) -> Result<Liveness> {
+        let opened = reopen(file, access).and_then(Description::inheritable);
+        Liveness::of(opened, place, access)
+    }
+
+    fn of(opened: io::Result<Description>, place: &Place, access: Access) -> Result<Liveness> {
+        match opened {
+            Ok(description) => Ok(Liveness { file: Arc::new(description), access }),
+            Err(source) => Err(place.io("open", source, String::new())),
+        }
     }
 
     pub(crate) fn descriptor(&self) -> RawFd {
@@ -63,6 +77,7 @@ impl Liveness {
             Access::Observing | Access::ReadOnly => libc::F_RDLCK,
             Access::ReadWrite => libc::F_WRLCK,
         };
+        self.file.verify()?;
         match fcntl(&*self.file, FcntlArg::F_OFD_SETLK(&Self::request(kind, start, 1))) {
             Ok(_) => Ok(true),
             Err(Errno::EAGAIN | Errno::EACCES) => Ok(false),
@@ -96,11 +111,26 @@ impl Liveness {
         self.try_lock(byte_of(participant)).map_err(|errno| place.io("lock", errno.into(), String::new()))
     }
 
+    /// The same, for the byte of a participant that may be dead. `false` also where this process has lost its descriptor,
+    /// so that it cannot know: somebody else will find out.
+    pub(crate) fn claim_dead(&self, participant: u32, place: &Place) -> Result<bool> {
+        match self.file.verify() {
+            Ok(()) => self.claim(participant, place),
+            Err(_) => Ok(false),
+        }
+    }
+
     /// Whether another live process has the byte of a participant, as far as the kernel will say.
     pub(crate) fn is_claimed(&self, participant: u32) -> bool {
-        let mut request = Self::request(libc::F_WRLCK, byte_of(participant), 1);
-        let asked = fcntl(&*self.file, FcntlArg::F_OFD_GETLK(&mut request));
-        asked.is_err() || request.l_type != libc::F_UNLCK as i16
+        self.is_locked(byte_of(participant), 1).unwrap_or(true)
+    }
+
+    /// Whether a lock of somebody else covers any of these bytes.
+    fn is_locked(&self, start: i64, length: i64) -> Result<bool, Errno> {
+        self.file.verify()?;
+        let mut request = Self::request(libc::F_WRLCK, start, length);
+        fcntl(&*self.file, FcntlArg::F_OFD_GETLK(&mut request))?;
+        Ok(request.l_type != libc::F_UNLCK as i16)
     }
 
     /// Gives the byte of a participant back.
@@ -115,17 +145,13 @@ impl Liveness {
 
     /// Whether others are attached read-only, as far as the kernel will say.
     pub(crate) fn has_readers(&self) -> bool {
-        let mut request = Self::request(libc::F_WRLCK, READERS, 1);
-        let asked = fcntl(&*self.file, FcntlArg::F_OFD_GETLK(&mut request));
-        asked.is_ok() && request.l_type != libc::F_UNLCK as i16
+        self.is_locked(READERS, 1).unwrap_or(false)
     }
 
     /// Whether anybody but this attachment is attached, by the kernel's word.
     pub(crate) fn others(&self, place: &Place) -> Result<bool> {
-        let mut request = Self::request(libc::F_WRLCK, FIRST_PARTICIPANT, READERS + 1 - FIRST_PARTICIPANT);
-        fcntl(&*self.file, FcntlArg::F_OFD_GETLK(&mut request))
-            .map_err(|errno| place.io("examine", errno.into(), String::new()))?;
-        Ok(request.l_type != libc::F_UNLCK as i16)
+        self.is_locked(FIRST_PARTICIPANT, READERS + 1 - FIRST_PARTICIPANT)
+            .map_err(|errno| place.io("examine", errno.into(), String::new()))
     }
 }
 
@@ -135,6 +161,9 @@ fn byte_of(participant: u32) -> i64 {
 }
 
 fn unlock(file: &Description, start: i64) {
+    if file.verify().is_err() {
+        return;
+    }
     // Cannot fail for a lock that this description holds; and were it to, closing releases it.
     let _ = fcntl(file, FcntlArg::F_OFD_SETLK(&Liveness::request(libc::F_UNLCK, start, 1)));
 }

@@ -166,6 +166,34 @@ impl Segment {
         Ok(())
     }
 
+    /// In a child: replaces the mapping by private memory, of which these pieces have contents and the rest is zero. Nothing
+    /// that this process does reaches the file any more.
+    pub(crate) fn leave(&self, pieces: &[(u64, Vec<u8>)]) {
+        let (start, length) = (self.map.as_mut_ptr(), self.map.len());
+        // SAFETY: replaces the mapping of this very length, which self owns; what was lent of it may be read and written
+        // as before.
+        let private = unsafe {
+            libc::mmap(
+                start.cast(),
+                length,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED,
+                -1,
+                0,
+            )
+        };
+        if private == libc::MAP_FAILED {
+            // It would write to what is not its own.
+            std::process::abort();
+        }
+        for (offset, contents) in pieces {
+            if let Ok(target) = self.bytes(*offset, contents.len() as u64) {
+                // SAFETY: in bounds (checked) of memory that no other process has.
+                unsafe { std::ptr::copy_nonoverlapping(contents.as_ptr(), target, contents.len()) };
+            }
+        }
+    }
+
     /// The error for a segment that cannot have `needed` more bytes.
     pub(crate) fn full(&self, needed: u64, reason: String) -> Error {
         Error::OutOfSpace { place: self.backing.place(), needed, reason }

@@ -126,7 +126,7 @@ impl ImageWriter {
 }
 
 /// A value as an image.
-pub(crate) fn encode(value: &Value<'_>) -> ImageWriter {
+fn encode(value: &Value<'_>) -> ImageWriter {
     let mut image = ImageWriter::new();
     image.value(value);
     image

@@ -11,7 +11,7 @@ pub(crate) use array::{ArrayBlock, Extents, MAX_DIMENSIONS, lease_count, whole_e
 pub use array::{ArrayValue, Element, FixedArray};
 pub use dtype::DType;
 pub use image::{Event, ImageReader, Snapshot};
-pub(crate) use image::{ImageWriter, decode, encode};
+pub(crate) use image::{ImageWriter, decode};
 pub(crate) use json::write_json;
 pub use kind::Kind;
 pub use scalar::{Scalar, ScalarType};

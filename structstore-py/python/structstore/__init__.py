@@ -27,9 +27,11 @@ from ._structstore import (
     AlreadyExistsError,
     CleanupMode,
     ClosedError,
+    ContendedError,
     CorruptError,
     DeadlockError,
     DeclaredError,
+    DetachedError,
     Error,
     ForeignOwnerError,
     HeldByGuardError,
@@ -62,6 +64,7 @@ from ._structstore import (
     WrongTypeError,
     __version__,
 )
+from . import _ending as _ending  # registers what it does
 
 __all__ = [
     "AbandonedError",
@@ -69,9 +72,11 @@ __all__ = [
     "AlreadyExistsError",
     "CleanupMode",
     "ClosedError",
+    "ContendedError",
     "CorruptError",
     "DeadlockError",
     "DeclaredError",
+    "DetachedError",
     "Error",
     "ForeignOwnerError",
     "HeldByGuardError",

@@ -26,6 +26,14 @@ fn run(arguments: &[&str]) -> Result<()> {
             StructStoreShared::open(name)?.close()?;
         }
     }
+    if let ("open within", [milliseconds]) = (*task, rest) {
+        let options = StructStoreShared::options().create(false);
+        let opened = options.timeout(Duration::from_millis(number(milliseconds)?)).open(name);
+        return match opened {
+            Err(Error::NotReady { .. }) => Ok(()),
+            other => other.map(drop).and_then(|()| usage()),
+        };
+    }
     let store = StructStoreShared::options().create(false).open(name)?;
     match (*task, rest) {
         ("put", []) => put_specimens(&store),
@@ -149,6 +157,26 @@ fn run(arguments: &[&str]) -> Result<()> {
                 unsafe { libc::close(descriptor) };
             }
             forever()
+        }
+        // Has other files in the place of its descriptors, and waits for a field.
+        ("wait with others' descriptors", [field]) => {
+            let field = store.at(*field)?;
+            for descriptor in 3..64 {
+                // SAFETY: what this process has open there it uses no more; the mapping stays.
+                unsafe { libc::dup2(0, descriptor) };
+            }
+            println!("ready");
+            drop(field.write()?);
+            forever()
+        }
+        // Allocates and frees in a field for ever.
+        ("allocate forever", [field]) => {
+            let field = store.nested(*field)?;
+            println!("ready");
+            loop {
+                field.set("loop", vec![1, 2, 3])?;
+                field.set("loop", "x".repeat(300))?;
+            }
         }
         ("sleep", [milliseconds]) => {
             println!("attached");

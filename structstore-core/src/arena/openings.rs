@@ -1,0 +1,161 @@
+//! The names by which this process has a segment open, and what becomes of them when it closes them or ends.
+//!
+//! A name goes with the last process that leaves the segment. A process is attached for as long as anything in it uses the
+//! memory: a view of an array, or a watch, outlives the store that it came from. So the name is looked after when a store is
+//! closed and when the attachment ends, and, for stores that are never closed, when the process does.
+
+use std::sync::{Arc, PoisonError, TryLockError};
+use std::time::Duration;
+
+use super::layout::{ATTACHED, ENDED, LEAVING, Participant};
+use super::{Arena, HeapGuard};
+use crate::error::Result;
+use crate::lock::Wait;
+use crate::segment::Place;
+use crate::sync::{Ordering, lock};
+
+/// How long closing waits for others who are opening, before it leaves the name to them.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The same, for a process that is ending.
+const END_TIMEOUT: Duration = Duration::from_millis(100);
+
+/// What closing a shared store does to its name.
+///
+/// ```
+/// use structstore::{Cleanup, StructStoreShared};
+///
+/// # let name = format!("/structstore_cleanup_{}", std::process::id());
+/// let kept = StructStoreShared::options().cleanup(Cleanup::Never);
+/// kept.open(&name)?.set("num", 5)?;
+/// let store = StructStoreShared::open(&name)?; // `IfLast`: nobody else is attached when it is closed
+/// assert_eq!(store.get::<i32>("num")?, 5);
+/// store.close()?;
+/// assert!(kept.create(false).open(&name).is_err());
+/// # Ok::<(), structstore::Error>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Cleanup {
+    /// The segment stays, with what it holds.
+    Never,
+    /// The name is removed if no other process is attached, which the kernel knows, also of those that were killed.
+    #[default]
+    IfLast,
+    /// The name is removed in any case. A process that is attached keeps the segment; one that opens the name gets a new
+    /// one. In a forked child, what it inherited closes as with `IfLast`.
+    Always,
+}
+
+/// A name under which this process has opened the segment.
+pub(crate) struct Opening {
+    pub(crate) place: Place,
+    /// Device and inode of the segment.
+    pub(crate) file: (u64, u64),
+    cleanup: Cleanup,
+    /// What the arena said when it was opened: a child's copy is not to remove its parent's name.
+    forks: u32,
+}
+
+#[derive(Default)]
+pub(super) struct Openings {
+    open: Vec<Arc<Opening>>,
+    /// What was closed last, if its name was to go and other processes were attached.
+    left: Option<Arc<Opening>>,
+}
+
+impl Arena {
+    /// Takes note of a store that was opened.
+    pub(crate) fn open(&self, place: Place, file: (u64, u64), cleanup: Cleanup) -> Arc<Opening> {
+        let opening = Arc::new(Opening { place, file, cleanup, forks: self.forks() });
+        lock(&self.openings).open.push(Arc::clone(&opening));
+        opening
+    }
+
+    /// Closes it, and removes its name if it is to go now; never, if the name is another segment's by now (`keep_name`).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`](crate::Error::Io) if the name could not be removed.
+    pub(crate) fn close(&self, opening: &Arc<Opening>, keep_name: bool) -> Result<()> {
+        let always = self.is_always(opening) && !keep_name;
+        {
+            let mut openings = lock(&self.openings);
+            openings.open.retain(|other| !Arc::ptr_eq(other, opening));
+            if !openings.open.is_empty() && !always {
+                return Ok(());
+            }
+            openings.left = None;
+        }
+        if keep_name
+            || opening.cleanup == Cleanup::Never
+            || self.remove_name(opening, always, CLOSE_TIMEOUT)?
+        {
+            return Ok(());
+        }
+        lock(&self.openings).left = Some(Arc::clone(opening));
+        Ok(())
+    }
+
+    fn is_always(&self, opening: &Opening) -> bool {
+        opening.cleanup == Cleanup::Always && opening.forks == self.forks()
+    }
+
+    /// Removes a name, if no other process is attached or in any case. Returns whether the name is settled.
+    fn remove_name(&self, opening: &Opening, always: bool, patience: Duration) -> Result<bool> {
+        let Some(liveness) = self.liveness().filter(|_| self.backed_for_writing()) else { return Ok(true) };
+        let place = &opening.place;
+        // No process opens or joins meanwhile; one that waits to do so finds out that the name leads elsewhere.
+        let Ok(_init) = liveness.lock_init(place, patience) else { return Ok(false) };
+        if !always && (!lock(&self.openings).open.is_empty() || liveness.others(place)?) {
+            return Ok(false);
+        }
+        if place.leads_to(opening.file.0, opening.file.1) {
+            place.unlink()?;
+        }
+        Ok(true)
+    }
+
+    /// Removes the name that was left because other processes were attached, if these have gone. This one has given up its
+    /// own byte, so that of two processes that leave at once the later one finds nobody.
+    pub(super) fn remove_name_left(&self) {
+        let left = lock(&self.openings).left.take();
+        if let Some(opening) = left {
+            let _ = self.remove_name(&opening, false, CLOSE_TIMEOUT);
+        }
+    }
+
+    /// Does to the names of stores that are still open what closing them would do, and says that this participant was not
+    /// killed. The process is ending, but its other threads may still be at work: they keep what they have, and whatever is
+    /// left of it is repaired like the remains of the dead.
+    pub(crate) fn end(&self) {
+        if !self.writable() {
+            return;
+        }
+        let (open, left) = match self.openings.try_lock() {
+            Ok(mut openings) => (std::mem::take(&mut openings.open), openings.left.take()),
+            Err(TryLockError::Poisoned(poisoned)) => {
+                let mut openings = PoisonError::into_inner(poisoned);
+                (std::mem::take(&mut openings.open), openings.left.take())
+            }
+            // A thread that is opening or closing.
+            Err(TryLockError::WouldBlock) => return,
+        };
+        // Or all writers would go on telling them. Other threads may be using the rest.
+        if HeapGuard::lock(self, self.owner(), &Wait::BRIEF.within(Duration::ZERO)).map(drop).is_ok() {
+            let _ = self.drop_watchers(self.participant_index());
+        }
+        let always = open.iter().find(|opening| self.is_always(opening));
+        let to_go = open.iter().filter(|opening| opening.cleanup != Cleanup::Never).next_back();
+        let settled = match (always, to_go.or(left.as_ref())) {
+            (Some(opening), _) => self.remove_name(opening, true, END_TIMEOUT),
+            (None, Some(opening)) => self.remove_name(opening, false, END_TIMEOUT),
+            (None, None) => Ok(true),
+        };
+        if let Ok(record) = self.record::<Participant>(self.participant_index())
+            && record.state.load(Ordering::Acquire) == ATTACHED
+        {
+            let state = if settled.unwrap_or(false) { ENDED } else { LEAVING };
+            record.state.store(state, Ordering::Release);
+        }
+    }
+}

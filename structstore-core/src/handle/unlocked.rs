@@ -1,0 +1,139 @@
+//! Waiting without a lock: what a reader that may not take one does about those who are in its way.
+
+use std::time::{Duration, Instant};
+
+use super::Handle;
+use crate::arena::Arena;
+use crate::arena::layout::Node;
+use crate::error::{BoxedResult as Result, Error};
+use crate::lock::{Busy, Moment, Space, Wait, optimistic, owner_seat};
+use crate::node::Extent;
+use crate::shared::own_seat_elsewhere;
+use crate::sync::{AtomicU64, Ordering};
+
+/// How often such a reader yields before it sleeps between tries.
+const YIELDS: usize = 1000;
+
+/// For how long at most: on a busy machine each time may take as long as all others are allowed to run.
+const YIELDING: Duration = Duration::from_millis(1);
+
+/// How long it sleeps.
+const NAP: Duration = Duration::from_micros(100);
+
+/// After how many sleeps it looks whether somebody lives who is in its way.
+const NAPS: usize = 100;
+
+/// How often in a row it finds something owned by nobody before it believes that.
+const ANOMALIES: usize = 3;
+
+/// When to give up reading a whole tree as of one moment: after so many disturbances, but not before so much time.
+pub(super) struct Patience {
+    disturbances: usize,
+    time: Duration,
+}
+
+impl Patience {
+    pub(super) const SNAPSHOT: Patience = Patience { disturbances: 100, time: Duration::from_secs(1) };
+    /// What is only looked at may as well be read in parts.
+    pub(super) const DISPLAY: Patience = Patience { disturbances: 10, time: Duration::ZERO };
+}
+
+impl Handle {
+    /// Reads the node with all below it as of one moment.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Contended`] if there is none in which nothing is changed. A long hold by one writer is waited for; it is
+    /// no disturbance but the first time.
+    pub(super) fn read_whole<T>(
+        &self,
+        patience: Patience,
+        read: impl for<'a> Fn(&'a Arena, &'a Node, &Extent<'a>) -> Result<T>,
+    ) -> Result<T> {
+        let (arena, node): (&Arena, &Node) = (self.arena(), self.record());
+        arena.ensure_attached()?;
+        let start = Instant::now();
+        let mut disturbance = Disturbance::new(arena);
+        let (mut disturbances, mut last) = (0_usize, None);
+        loop {
+            let attempt = || {
+                let moment = Moment::default();
+                let result = read(arena, node, &Extent::at(&moment));
+                let place = |(word, seen)| (arena.segment().offset_of(word), seen);
+                Ok((result, moment.disturbed().map(place)))
+            };
+            let (word, seen) = match optimistic(arena, &node.head, self.id(), None, attempt)? {
+                Ok((result, None)) => return result,
+                Ok((_, Some((place, seen)))) => (arena.at::<AtomicU64>(place)?, seen),
+                Err(busy) => busy,
+            };
+            let now = Some((arena.segment().offset_of(word), seen >> 1));
+            if now != last {
+                disturbances = disturbances.saturating_add(1);
+                last = now;
+            }
+            if disturbances >= patience.disturbances && start.elapsed() >= patience.time {
+                return Err(Error::Contended { path: String::new() }.into());
+            }
+            disturbance.pause((word, seen))?;
+        }
+    }
+}
+
+/// A reader's wait for those who change what it reads.
+pub(super) struct Disturbance<'a> {
+    arena: &'a Arena,
+    start: Instant,
+    tries: usize,
+    naps: usize,
+    anomalies: usize,
+}
+
+impl<'a> Disturbance<'a> {
+    pub(super) fn new(arena: &'a Arena) -> Disturbance<'a> {
+        Disturbance { arena, start: Instant::now(), tries: 0, naps: 0, anomalies: 0 }
+    }
+
+    /// Pauses before the next try, for the previous one was disturbed.
+    ///
+    /// # Errors
+    ///
+    /// If that can lead to nothing: this thread itself holds what is to be read, or the owner is dead, or does not exist. And
+    /// [`Error::Interrupted`].
+    #[cold]
+    pub(super) fn pause(&mut self, (word, seen): Busy<'_>) -> Result<()> {
+        let arena = self.arena;
+        Wait::FOREVER.check()?;
+        let owner = owner_seat(seen);
+        if let Some(owner) = owner {
+            if self.tries == 0 && own_seat_elsewhere(arena) == Some(owner) {
+                return Err(Error::HeldByGuard { path: String::new() }.into());
+            }
+            arena.recall(owner, word, seen)?;
+        }
+        self.tries = self.tries.saturating_add(1);
+        if self.tries <= YIELDS && self.start.elapsed() < YIELDING {
+            std::thread::yield_now();
+            return Ok(());
+        }
+        std::thread::sleep(NAP);
+        self.naps = self.naps.wrapping_add(1);
+        if let Some(owner) = owner.filter(|_| self.naps % NAPS == 1) {
+            if arena.is_dead(owner)? {
+                return Err(Error::Abandoned { path: String::new() }.into());
+            }
+            match arena.suspect(owner, word) {
+                // It may have been released, and taken again, in between; but not each time.
+                Err(error) if word.load(Ordering::Acquire) == seen => {
+                    self.anomalies = self.anomalies.saturating_add(1);
+                    if self.anomalies >= ANOMALIES {
+                        arena.remember(word, seen);
+                        return Err(error);
+                    }
+                }
+                _ => self.anomalies = 0,
+            }
+        }
+        Ok(())
+    }
+}

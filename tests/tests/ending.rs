@@ -1,0 +1,106 @@
+//! Processes that end, or fail to begin, leave neither names nor remains of the dead behind.
+
+mod peer;
+
+use std::process::Command;
+
+use structstore::{ArrayValue, Cleanup, Error, StructStoreShared};
+use structstore_tests::SegmentName;
+
+use peer::Peer;
+
+/// Runs the helper program to its end.
+fn run(name: &SegmentName, arguments: &[&str]) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ending"));
+    let output = command.arg(name.as_str()).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{arguments:?}: {output:?}");
+}
+
+#[test]
+fn exit_closes_stores_that_are_left_open() {
+    for how in ["static", "exit", "leaked", "threads", "guard", "watch", "view"] {
+        let name = SegmentName::new("exit");
+        run(&name, &[how]);
+        assert!(!name.path().exists(), "{how}: the name is left");
+        // Others stay attached: then it is theirs, and nobody died.
+        let store = StructStoreShared::open(&name).unwrap();
+        let recoveries = store.statistics().recoveries;
+        run(&name, &[how]);
+        assert!(name.path().exists() && store.valid(), "{how}");
+        store.check().unwrap();
+        let others = store.participants().unwrap().len() - 1;
+        assert_eq!(others, 0, "{how}");
+        assert_eq!(store.statistics().watchers, 0, "{how}");
+        if how != "guard" && how != "threads" {
+            // What it held is freed, and counts as that of somebody who died.
+            assert_eq!(store.statistics().recoveries, recoveries, "{how}");
+        }
+        store.close().unwrap();
+        assert!(!name.path().exists(), "{how}");
+    }
+}
+
+#[test]
+fn exit_keeps_stores_that_are_to_stay() {
+    let name = SegmentName::new("exit_never");
+    run(&name, &["never"]);
+    assert!(name.path().exists());
+    assert!(!StructStoreShared::orphans().unwrap().contains(&name.to_string()), "it ended in order");
+    StructStoreShared::open(&name).unwrap().close().unwrap();
+    assert!(!name.path().exists());
+}
+
+#[test]
+fn exit_by_a_signal_is_a_death() {
+    let name = SegmentName::new("exit_abort");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ending"));
+    assert!(!command.args([name.as_str(), "abort"]).output().unwrap().status.success());
+    assert!(StructStoreShared::orphans().unwrap().contains(&name.to_string()));
+}
+
+/// A process that has closed its store but keeps a view of it counts as attached until the view goes.
+#[test]
+fn view_that_outlives_its_store_keeps_the_name_no_longer_than_itself() {
+    let name = SegmentName::new("name_left");
+    let store = StructStoreShared::open(&name).unwrap();
+    store.set("array", ArrayValue::from_slice(&[3], &[1.0, 2.0, 3.0]).unwrap()).unwrap();
+    store.nested("part").unwrap();
+    let view = store.array("array").unwrap().view().unwrap();
+    let other = Peer::start(&name, &["hold", "part"]).ready();
+    store.close().unwrap();
+    other.finish();
+    assert_eq!(view.to_vec::<f64>().unwrap(), [1.0, 2.0, 3.0]);
+    drop(view);
+    assert!(!name.path().exists());
+}
+
+#[test]
+fn view_that_outlives_its_store_keeps_the_name_of_one_that_is_to_stay() {
+    let name = SegmentName::new("name_kept");
+    let store = StructStoreShared::options().cleanup(Cleanup::Never).open(&name).unwrap();
+    store.set("array", ArrayValue::from_slice(&[1], &[1.0]).unwrap()).unwrap();
+    let view = store.array("array").unwrap().view().unwrap();
+    store.close().unwrap();
+    drop(view);
+    assert!(name.path().exists());
+}
+
+/// There is no address space for it.
+#[test]
+fn open_that_fails_leaves_no_name() {
+    let name = SegmentName::new("open_fails");
+    run(&name, &["without memory"]);
+    assert!(!name.path().exists());
+    // Nor does it remove what was there before.
+    std::fs::File::create(name.path()).unwrap();
+    run(&name, &["without memory"]);
+    assert!(name.path().exists());
+}
+
+#[test]
+fn file_size_limit_is_an_error_and_no_signal() {
+    let name = SegmentName::new("file_size");
+    run(&name, &["small files"]);
+    assert!(!name.path().exists());
+    assert!(matches!(StructStoreShared::open_read_only(&name), Err(Error::Io { .. })));
+}

@@ -1,0 +1,139 @@
+//! Attachments without write permission: what they read, and what they never wait for.
+
+mod peer;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use structstore::{Error, StructStoreShared, Value};
+use structstore_tests::SegmentName;
+
+use peer::Peer;
+
+/// A struct of structs, all of which are replaced one after the other by others of the same number.
+fn numbered(number: i64) -> Value<'static> {
+    let part = || Value::record([("n", Value::from(number)), ("text", format!("text {number}").into())]);
+    Value::record([("first", part()), ("second", part()), ("list", vec![part(), part()].into())])
+}
+
+/// All numbers in it, or `None` where there is something else than there ever was.
+fn numbers(value: &Value<'_>, found: &mut Vec<i64>) -> Option<()> {
+    match value {
+        Value::Struct(fields) => fields.iter().try_for_each(|(_, value)| numbers(value, found)),
+        Value::List(items) => items.iter().try_for_each(|item| numbers(item, found)),
+        Value::Text(text) => text.strip_prefix("text ")?.parse().ok().map(|number| found.push(number)),
+        Value::Scalar(scalar) => scalar.to_string().parse().ok().map(|number| found.push(number)),
+        _ => None,
+    }
+}
+
+#[test]
+fn read_only_snapshot_is_of_one_moment_or_an_error() {
+    let name = SegmentName::new("read_only_moment");
+    let store = StructStoreShared::open(&name).unwrap();
+    store.set("all", numbered(0)).unwrap();
+    let reader = StructStoreShared::open_read_only(&name).unwrap();
+    let stop = AtomicBool::new(false);
+    let (mut whole, mut errors) = (0, 0);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for number in 1.. {
+                if stop.load(Ordering::Relaxed) {
+                    return;
+                }
+                store.set("all", numbered(number)).unwrap();
+            }
+        });
+        for _ in 0..3000 {
+            let copy = reader.at("all").and_then(|all| all.to_value());
+            match copy {
+                Ok(copy) => {
+                    let mut found = Vec::new();
+                    numbers(&copy, &mut found).unwrap_or_else(|| panic!("{copy:?}"));
+                    assert!(found.len() == 8 && found.iter().all(|n| *n == found[0]), "{copy:?}");
+                    whole += 1;
+                }
+                Err(Error::StaleHandle { .. } | Error::Contended { .. }) => errors += 1,
+                Err(error) => panic!("{error}"),
+            }
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    assert!(whole > 0, "{errors} errors and nothing else");
+}
+
+/// What is printed may be of several moments, but has no null where there never was one, and leaves nothing out.
+#[test]
+fn read_only_display_has_no_nulls_of_its_own() {
+    let name = SegmentName::new("read_only_display");
+    let store = StructStoreShared::open(&name).unwrap();
+    for field in 0..50 {
+        store.set(&format!("f{field}"), numbered(0)).unwrap();
+    }
+    let reader = StructStoreShared::open_read_only(&name).unwrap();
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for number in 1.. {
+                if stop.load(Ordering::Relaxed) {
+                    return;
+                }
+                store.set(&format!("f{}", number * 7 % 50), numbered(number)).unwrap();
+            }
+        });
+        for _ in 0..300 {
+            let shown = reader.to_string();
+            assert!(!shown.contains("null"), "{shown}");
+            assert_eq!(shown.matches("\"first\"").count(), 50, "{shown}");
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+}
+
+/// A writer that goes on for as long as the copy is tried is an error that says so, not a copy of several moments.
+#[test]
+fn read_only_snapshot_gives_up_on_a_busy_store() {
+    let name = SegmentName::new("read_only_busy");
+    let store = StructStoreShared::open(&name).unwrap();
+    store.set("x", 0_u64).unwrap();
+    // Long enough to read that it is disturbed each time.
+    for field in 0..20_000 {
+        store.set(&format!("f{field}"), vec![field, field]).unwrap();
+    }
+    let reader = StructStoreShared::open_read_only(&name).unwrap();
+    let writer = Peer::start(&name, &["set forever", "x"]).ready();
+    for _ in 0..2 {
+        match reader.to_value() {
+            Err(Error::Contended { .. }) | Ok(_) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert!(matches!(reader.to_bytes(), Err(Error::Contended { .. }) | Ok(_)));
+    // In parts it can be read all the same.
+    assert_eq!(reader.list("f19999").unwrap().to_value().unwrap(), Value::from(vec![19999, 19999]));
+    drop(writer);
+    // What it was at when it was killed is repaired.
+    store.set("x", 0_u64).unwrap();
+    reader.to_value().unwrap();
+}
+
+/// It would wait for itself.
+#[test]
+fn read_only_attachment_does_not_wait_for_its_own_thread() {
+    let name = SegmentName::new("read_only_self");
+    let store = StructStoreShared::open(&name).unwrap();
+    store.set("x", 1).unwrap();
+    let reader = StructStoreShared::open_read_only(&name).unwrap();
+    let guard = store.write().unwrap();
+    assert!(matches!(reader.get::<i32>("x"), Err(Error::HeldByGuard { .. })));
+    assert!(matches!(reader.to_value(), Err(Error::HeldByGuard { .. })));
+    drop(guard);
+    let undone = store.transaction(|tx| {
+        tx.set("x", 2)?;
+        reader.get::<i32>("x").map(drop)
+    });
+    assert!(matches!(undone, Err(Error::HeldByGuard { .. })));
+    let guard = store.read().unwrap();
+    assert_eq!(reader.get::<i32>("x").unwrap(), 1);
+    drop(guard);
+}
