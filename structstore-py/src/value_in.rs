@@ -289,10 +289,18 @@ fn numpy_scalar<'py>(object: &Bound<'py, PyAny>) -> Result<Option<Bound<'py, PyA
         return Ok(None);
     };
     let class = PyModule::import(py, "numpy")?.getattr(class)?;
-    Ok(Some(match unit {
-        Some(unit) => class.call1((object, unit))?,
-        None => class.call1((object,))?,
-    }))
+    let Some(unit) = unit else { return Ok(Some(class.call1((object,))?)) };
+    let scalar = class.call1((object, unit))?;
+    // NumPy counts on from the other end where the number of units does not fit 64 bits, and cuts off what subclasses of
+    // other packages have below a microsecond. What is unlike itself is a missing time of such a package.
+    let back = scalar.call_method0("item")?;
+    let is_missing = back.is_none() && object.ne(object)?;
+    if !is_missing && back.ne(object)? {
+        let value = object.str()?.to_string_lossy().into_owned();
+        let expected = format!("64 bits of {}", if unit == "D" { "days" } else { "microseconds" });
+        return Err(Error::OutOfRange { path: String::new(), value, expected: expected.into() }.into());
+    }
+    Ok(Some(scalar))
 }
 
 /// Whether an object equals a value that is in a store.

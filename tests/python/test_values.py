@@ -1,6 +1,7 @@
 """What goes into a store, and comes out of it."""
 
 import dataclasses
+import datetime
 import enum
 import math
 from collections import OrderedDict, defaultdict, namedtuple
@@ -485,3 +486,63 @@ def test_memory_that_is_lent_is_copied(store: StructStore) -> None:
         copied = StructStore()
         copied.from_bytes(lent)
         assert copied == store
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        datetime.timedelta(microseconds=2**63 - 1),
+        datetime.timedelta(microseconds=1 - 2**63),
+        datetime.datetime.min,
+        datetime.datetime.max,
+        datetime.date.min,
+        datetime.date.max,
+    ],
+)
+def test_times_at_the_edges_are_exact(store: StructStore, value: Any) -> None:
+    store.value = value
+    assert store.value.item() == value
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.timedeltas() | st.datetimes() | st.dates() | st.complex_numbers())
+def test_times_and_complex_numbers_are_exact_or_refused(value: Any) -> None:
+    store = StructStore()
+    try:
+        store.value = value
+    except structstore.OutOfRangeError:
+        assert isinstance(value, datetime.timedelta) and abs(value / datetime.timedelta(microseconds=1)) > 2**62
+    else:
+        back = store.value.item()
+        assert back == value or value != value and back != back
+
+
+class Finer(datetime.timedelta):
+    """A duration with more than microseconds, as other packages have them."""
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __ne__(self, other: object) -> bool:
+        return self is not other
+
+    __hash__ = datetime.timedelta.__hash__
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        datetime.timedelta.max,
+        datetime.timedelta.min,
+        datetime.timedelta(days=106_751_992),
+        datetime.timedelta(microseconds=2**63),
+        # This one means a missing time to NumPy.
+        datetime.timedelta(microseconds=-(2**63)),
+        Finer(seconds=1),
+    ],
+)
+def test_durations_that_64_bits_of_microseconds_do_not_hold_are_refused(store: StructStore, value: Any) -> None:
+    store.value = 1
+    with pytest.raises(structstore.OutOfRangeError, match=r"^value\[0\]: .* does not fit 64 bits of microseconds$"):
+        store.value = [value]
+    assert store.value == 1
