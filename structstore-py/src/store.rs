@@ -138,7 +138,7 @@ fn assign(root: &Struct, key: Key<'_>, object: &Bound<'_, PyAny>) -> Result<()> 
     }
     let inputs = Inputs::default();
     let value = inputs.value(object).map_err(|failure| failure.under(key.name()).below(&root.path()))?;
-    Ok(inputs.run(object.py(), || root.set(key, value))?)
+    inputs.run(object.py(), || root.set(key, value))
 }
 
 /// The names of methods, as bits at their hashes.
@@ -607,7 +607,7 @@ impl StructStore {
             let path = |failure: Failure| failure.below(&root.path());
             values.extend(fields_of(&inputs, source).map_err(path)?);
         }
-        Ok(inputs.run(py, || root.extend(values.iter().map(|(name, value)| (&**name, value))))?)
+        inputs.run(py, || root.extend(values.iter().map(|(name, value)| (&**name, value))))
     }
 
     /// A field, which is created with a default if there is none of that name.
@@ -731,11 +731,11 @@ impl StructStore {
         }
         let inputs = Inputs::default();
         let image = inputs.buffer(image)?;
-        Ok(py.detach(|| {
+        inputs.run(py, || {
             // Others may write to what is lent while it is looked at.
             let copy = image.to_vec();
             root.from_bytes(&copy)
-        })?)
+        })
     }
 
     /// Verifies every invariant of the format below this struct and, at the root of a shared store, that all memory
