@@ -110,10 +110,14 @@ impl StructStoreList {
                 _ => Ok(Vec::new()),
             };
         }
-        let items = iterable.py().get_type::<PyList>().call1((iterable,))?.cast_into::<PyList>()?;
-        let value = |(index, item): (usize, Bound<'py, PyAny>)| {
+        // One by one: what `list()` makes room for is what the iterable says, which may be anything.
+        let mut items = Vec::new();
+        for item in iterable.try_iter()? {
+            items.push(item?);
+        }
+        let value = |(index, item): (usize, &Bound<'py, PyAny>)| {
             let located = |failure: Failure| failure.under_index(place(index)).below(&self.list.path());
-            inputs.value(&item).map_err(located)
+            inputs.value(item).map_err(located)
         };
         items.iter().enumerate().map(value).collect()
     }
@@ -299,11 +303,7 @@ impl StructStoreList {
         let _lock = self.list.lock_token(true, None)?;
         match usize::try_from(times) {
             Ok(0) | Err(_) => Ok(self.list.clear()?),
-            Ok(more) => Ok(py.detach(|| {
-                let items: Vec<Value<'_>> = self.list.iter()?.collect();
-                let count = items.len().saturating_mul(more - 1);
-                self.list.extend(items.iter().map(Value::from).cycle().take(count))
-            })?),
+            Ok(times) => Ok(py.detach(|| self.list.repeat(times))?),
         }
     }
 
