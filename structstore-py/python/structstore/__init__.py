@@ -18,8 +18,8 @@
     >>> shmem.close()
 """
 
-from collections.abc import MutableMapping, MutableSequence
-from typing import TypeVar
+import collections.abc as _abc
+import typing as _typing
 
 from ._structstore import (
     AbandonedError,
@@ -106,11 +106,15 @@ __all__ = [
     "bind",
 ]
 
-_T = TypeVar("_T")
+_T = _typing.TypeVar("_T")
 
 
-MutableMapping.register(StructStore)
-MutableSequence.register(StructStoreList)
+_abc.MutableMapping.register(StructStore)
+_abc.MutableSequence.register(StructStoreList)
+
+
+def __dir__() -> list[str]:
+    return __all__
 
 
 def bind(structure: StructStore, cls: type[_T]) -> _T:
