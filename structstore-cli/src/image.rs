@@ -119,9 +119,10 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     loop {
         let read = source.by_ref().take(PIECE as u64).read_to_end(&mut bytes)?;
-        if read == 0 {
+        progress.advance(read as u64);
+        // A short piece is the last one. A terminal that was read on would ask for more, and for another end.
+        if read < PIECE {
             return Ok(bytes);
         }
-        progress.advance(read as u64);
     }
 }

@@ -246,3 +246,16 @@ fn an_interrupt_ends_a_command_that_waits() {
     drop(guard);
     assert!(finish(child).text().contains("label"));
 }
+
+#[test]
+fn a_terminal_is_asked_for_one_end_of_input() {
+    let name = SegmentName::new("typed");
+    for (typed, expected) in [("{\"x\": 5}\n\u{4}", r#"{"x": 5}"#), ("{\"x\":\n6}\u{4}\u{4}", r#"{"x": 6}"#)]
+    {
+        let mut session = Session::start(command(&["load", "-", &name, "--format", "json"]));
+        session.press(typed);
+        let (status, output) = session.finish();
+        assert_eq!(status.code(), Some(0), "{output}");
+        assert_eq!(StructStoreShared::open(&name).unwrap().to_string(), expected);
+    }
+}
