@@ -51,7 +51,7 @@ fn print(value: &Value<'_>) {
             field::parse(&text).unwrap_or_else(|failure| panic!("{failure}"));
         }
     }
-    if let Ok(yaml) = json::yaml(value) {
+    if let Ok(yaml) = json::yaml(value, true) {
         assert_eq!(printable(&yaml), yaml);
     }
     assert!(!line(&value.to_string()).contains('\n'));

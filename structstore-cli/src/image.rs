@@ -26,7 +26,7 @@ pub(crate) fn dump(options: &Dump) -> Result<u8> {
     let bytes = match format {
         Format::Image => store.to_bytes()?,
         Format::Json => json::text(&store.to_value()?, true)?,
-        Format::Yaml => json::yaml(&store.to_value()?)?.into_bytes(),
+        Format::Yaml => json::yaml(&store.to_value()?, standard && io::stdout().is_terminal())?.into_bytes(),
     };
     if standard {
         let written = write(&mut io::stdout().lock(), &bytes);

@@ -1,5 +1,6 @@
 //! Values as JSON and YAML that any parser reads, and that no terminal minds.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
@@ -104,11 +105,65 @@ pub(crate) fn document(value: &Value<'_>) -> Result<serde_json::Value> {
         .map_err(|error| Failure::Other(format!("cannot write JSON: {error}")))
 }
 
-/// A value as YAML.
-pub(crate) fn yaml(value: &Value<'_>) -> Result<String> {
-    let text = serde_saphyr::to_string(&Document(value))
+/// A value as YAML; for a terminal with escapes in place of what would control it, or could not be seen there.
+pub(crate) fn yaml(value: &Value<'_>, terminal: bool) -> Result<String> {
+    let marked;
+    let mut document = value;
+    if terminal {
+        marked = mark(value);
+        document = &marked;
+    }
+    let text = serde_saphyr::to_string(&Document(document))
         .map_err(|error| Failure::Other(format!("cannot write this as YAML: {error}")))?;
-    Ok(crate::text::printable(&text).into_owned())
+    Ok(if terminal { unmark(&text) } else { text })
+}
+
+/// What is put before a string that is to be quoted: never part of a text, always quoted and escaped.
+const MARK: char = '\u{ffff}';
+/// The beginning of a string that has it, as it is written.
+const MARKED: &str = "\"\\uFFFF";
+
+/// The same value with marks before all strings and names whose characters are to be escaped. Only between double quotes
+/// YAML has escapes, and where a string needs none of them, what writes YAML does not quote it.
+fn mark<'v>(value: &'v Value<'_>) -> Value<'v> {
+    let marked = |text: &'v str| -> Cow<'v, str> {
+        match text.contains(is_unprintable) || text.starts_with(MARK) || text.contains(MARKED) {
+            true => format!("{MARK}{text}").into(),
+            false => text.into(),
+        }
+    };
+    match value {
+        Value::Text(text) => Value::Text(marked(text)),
+        Value::List(items) => Value::List(items.iter().map(mark).collect()),
+        Value::Struct(fields) => {
+            Value::Struct(fields.iter().map(|(name, value)| (marked(name), mark(value))).collect())
+        }
+        other => other.into(),
+    }
+}
+
+/// Takes the marks out of YAML again, and writes the escapes.
+fn unmark(yaml: &str) -> String {
+    use std::fmt::Write;
+    let mut text = String::with_capacity(yaml.len());
+    for (nth, piece) in yaml.split(MARKED).enumerate() {
+        if nth > 0 {
+            // What has an escape itself is a quote within a string.
+            text.push_str(if text.ends_with('\\') { MARKED } else { "\"" });
+        }
+        for character in piece.chars() {
+            match character {
+                // These are no part of a marked string, where they have escapes already.
+                '\n' | '\t' => text.push(character),
+                // All of these lie in the first plane, so that one escape says them.
+                hidden if is_unprintable(hidden) => {
+                    let _ = write!(text, "\\u{:04X}", hidden as u32);
+                }
+                other => text.push(other),
+            }
+        }
+    }
+    text
 }
 
 /// JSON whose texts have escapes in place of characters that control a terminal.
@@ -178,6 +233,6 @@ mod tests {
             assert_eq!(parsed["matrix"], serde_json::json!([[1.5], [2.0]]));
             assert_eq!(parsed["opaque"], "array of <c8 with shape [1]");
         }
-        assert!(yaml(&value).unwrap().contains("bytes: 00ff"));
+        assert!(yaml(&value, false).unwrap().contains("bytes: 00ff"));
     }
 }

@@ -28,7 +28,7 @@ pub(crate) fn run(options: &Show, output: &mut Output) -> Result<u8> {
         let value = value(&found)?;
         match options.json {
             true => output.write(&json::text(&value, output.is_terminal())?),
-            false => output.print(&json::yaml(&value)?),
+            false => output.print(&json::yaml(&value, output.is_terminal())?),
         }
         return Ok(0);
     }

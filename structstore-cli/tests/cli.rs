@@ -497,6 +497,64 @@ fn documents_are_written_and_read() {
     structstore(&["dump", &name, "/dev/full"]).complaint(4);
 }
 
+/// Texts with characters that are seen only by what they do to others: joiners, directions, soft hyphens, tags.
+const INVISIBLE: [&str; 7] = [
+    "می\u{200c}خواهم",
+    "\u{1F468}\u{200d}\u{1F469}\u{200d}\u{1F467}",
+    "co\u{ad}op",
+    "\u{200f}abc",
+    "\u{e0041}",
+    "\u{1b}[31m\u{9b}\u{feff}",
+    "\u{202e}two\n\u{2028}lines\n",
+];
+
+#[test]
+fn documents_keep_invisible_characters() {
+    let (name, copy) = (SegmentName::new("invisible"), SegmentName::new("visible"));
+    let store = StructStoreShared::open(&name).unwrap();
+    for text in INVISIBLE {
+        store.set(text, text).unwrap();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    for format in ["yaml", "json"] {
+        let file = folder.path().join("store");
+        structstore(&[
+            "dump".as_ref(),
+            name.as_ref(),
+            file.as_os_str(),
+            "--format".as_ref(),
+            format.as_ref(),
+        ])
+        .text();
+        structstore(&[
+            "load".as_ref(),
+            file.as_os_str(),
+            copy.as_ref(),
+            "--format".as_ref(),
+            format.as_ref(),
+        ])
+        .text();
+        let loaded = StructStoreShared::open(&copy).unwrap();
+        assert_eq!(loaded.to_value().unwrap(), store.to_value().unwrap(), "{format}");
+        loaded.clear().unwrap();
+        let option = format!("--{format}");
+        for piped in [&["dump", &*name, "-", "--format", format][..], &["show", &*name, &option]] {
+            let text = structstore(piped).text();
+            structstore_reading(&["load", "-", &copy, "--format", format], text.as_bytes()).text();
+            assert_eq!(loaded.to_value().unwrap(), store.to_value().unwrap(), "{piped:?}");
+            loaded.clear().unwrap();
+        }
+        loaded.close().unwrap();
+    }
+    for text in INVISIBLE {
+        let path = serde_json::to_string(text).unwrap();
+        assert_eq!(structstore(&["get", &name, &path]).text(), format!("{text}\n"));
+        assert_eq!(structstore(&["get", &name, &path, "--json"]).json(), text);
+    }
+    let yaml = structstore(&["dump", &name, "-", "--format", "yaml"]).text();
+    assert!(yaml.contains("می\u{200c}خواهم: می\u{200c}خواهم\n"), "{yaml}");
+}
+
 #[test]
 fn stores_in_files() {
     let folder = tempfile::tempdir().unwrap();

@@ -16,7 +16,7 @@ use structstore::private::is_unprintable;
 use structstore::{StructStoreShared, Value};
 use structstore_tests::SegmentName;
 
-use command::{LIMIT, command, eventually, finish, structstore};
+use command::{LIMIT, command, eventually, finish, structstore, structstore_reading};
 
 /// A command whose standard streams are a terminal.
 struct Session {
@@ -245,6 +245,28 @@ fn an_interrupt_ends_a_command_that_waits() {
     thread::sleep(Duration::from_millis(50));
     drop(guard);
     assert!(finish(child).text().contains("label"));
+}
+
+#[test]
+fn yaml_that_a_terminal_shows_can_be_read_again() {
+    let (name, copy) = (SegmentName::new("shown"), SegmentName::new("read"));
+    let store = store(&name);
+    store.set("می\u{200c}خواهم", "\u{1F468}\u{200d}\u{1F469}").unwrap();
+    store.set("say \"\\uFFFF\u{ffff}\"", "\u{ffff}\u{200b}").unwrap();
+    for arguments in [&["dump", &*name, "-", "--format", "yaml"][..], &["show", &name, "--yaml"]] {
+        let text = shown(&on_terminal(arguments));
+        assert!(text.contains(r#""می\u200Cخواهم": ""#), "{text}");
+        structstore_reading(&["load", "-", &copy, "--format", "yaml"], text.as_bytes()).text();
+        let loaded = StructStoreShared::open(&copy).unwrap();
+        // Bytes are a string of digits there.
+        loaded.remove("raw").unwrap();
+        let mut value = store.to_value().unwrap();
+        if let Value::Struct(fields) = &mut value {
+            fields.retain(|(name, _)| name != "raw");
+        }
+        assert_eq!(loaded.to_value().unwrap(), value, "{text}");
+        loaded.close().unwrap();
+    }
 }
 
 #[test]
