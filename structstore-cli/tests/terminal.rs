@@ -281,3 +281,12 @@ fn a_terminal_is_asked_for_one_end_of_input() {
         assert_eq!(StructStoreShared::open(&name).unwrap().to_string(), expected);
     }
 }
+
+#[test]
+fn people_are_shown_what_json_has_no_words_for() {
+    let name = SegmentName::new("named");
+    let store = store(&name);
+    store.set("list", vec![1.5, f64::NAN]).unwrap();
+    assert_eq!(shown(&on_terminal(&["get", &name, "list"])), "[\n  1.5,\n  NaN\n]\n");
+    assert!(shown(&on_terminal(&["get", &name, "list", "--json"])).contains("list[1]: JSON has no NaN"));
+}
