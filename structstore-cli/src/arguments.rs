@@ -252,6 +252,10 @@ pub(crate) struct Clean {
 /// Write what is in a store to a file.
 ///
 /// An image keeps types, arrays and order exactly; `load` makes the same of it on any machine.
+///
+/// JSON and YAML keep values, but of the types of numbers only integers and floats: arrays become lists, bytes strings of
+/// hexadecimal digits, and a float of 32 bits has as many digits as tell it from others. What they have nothing for is an
+/// error: NaN and infinities in JSON, and in both arrays of other elements than numbers.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  structstore dump robot robot.image\n  structstore dump robot robot.yaml\n  structstore dump robot - --format json | jq .camera"
@@ -267,6 +271,8 @@ pub(crate) struct Dump {
 }
 
 /// Fill a store with what is in a file, in one step. It is created if it does not exist, and its fields are replaced.
+///
+/// Integers of JSON and YAML that do not fit 64 bits are an error.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  structstore load robot.image robot\n  ssh other structstore dump robot - | structstore load - robot"

@@ -1,14 +1,16 @@
 //! `get`, `set` and `rm`: one field or item.
 
+use structstore::private::not_finite;
 use structstore::{ArrayValue, DType, Element, Error, Item, Kind, Scalar, Value};
 
 use crate::arguments::{Get, Remove, Set};
 use crate::failure::{Failure, Result};
+use crate::json::{self, Unreadable};
 use crate::output::Output;
 use crate::path::kind;
 use crate::show::value;
+use crate::text;
 use crate::text::shortened;
-use crate::{json, text};
 
 /// How many characters of what was given are repeated where it makes no sense.
 const SHOWN: usize = 60;
@@ -34,7 +36,14 @@ pub(crate) fn get(options: &Get, output: &mut Output) -> Result<u8> {
         Item::Scalar(scalar @ (Scalar::F32(_) | Scalar::F64(_))) if !options.json => {
             output.print(&format!("{scalar}\n"));
         }
-        other => output.write(&json::text(&value(other)?, terminal)?),
+        other => {
+            let (value, path) = (value(other)?, options.path.to_string());
+            // For people, who are shown by name what JSON has not.
+            match !options.json && terminal && not_finite(&value).is_some() {
+                true => output.print(&format!("{value:#}\n")),
+                false => output.write(&json::text(&value, &path, terminal)?),
+            }
+        }
     }
     Ok(0)
 }
@@ -44,12 +53,13 @@ pub(crate) fn set(options: &Set) -> Result<u8> {
     let place = options.path.last(&store)?;
     let there = if options.json { None } else { place.find()? };
     let value = match &there {
-        None => parse(&options.value)?,
-        Some(item) => convert(&options.value, item).map_err(|failure| match failure {
-            Failure::Store(error) => error.below(&options.path.to_string()).into(),
-            other => other,
-        })?,
+        None => parse(&options.value),
+        Some(item) => convert(&options.value, item),
     };
+    let value = value.map_err(|failure| match failure {
+        Failure::Store(error) => error.below(&options.path.to_string()).into(),
+        other => other,
+    })?;
     place.set(value)?;
     Ok(0)
 }
@@ -61,7 +71,11 @@ pub(crate) fn remove(options: &Remove) -> Result<u8> {
 }
 
 pub(crate) fn parse(text: &str) -> Result<Value<'static>> {
-    serde_json::from_str(text).map_err(|error| {
+    json::read(text.as_bytes()).map_err(|error| {
+        let error = match error {
+            Unreadable::Syntax(error) => error,
+            Unreadable::Misfit(error) => return error.into(),
+        };
         let text = shortened(text, SHOWN);
         let hint = match text.starts_with(['{', '[', '"']) {
             true => String::new(),

@@ -8,7 +8,7 @@ use structstore::{Cleanup, StructStoreShared, Value};
 
 use crate::arguments::{Dump, Format, Load};
 use crate::failure::{Failure, Result};
-use crate::json;
+use crate::json::{self, Unreadable};
 use crate::patience::Watched;
 use crate::progress::Progress;
 
@@ -25,8 +25,16 @@ pub(crate) fn dump(options: &Dump) -> Result<u8> {
     let store = options.store.observe()?;
     let bytes = match format {
         Format::Image => store.to_bytes()?,
-        Format::Json => json::text(&store.to_value()?, true)?,
-        Format::Yaml => json::yaml(&store.to_value()?)?.into_bytes(),
+        Format::Json => {
+            let value = store.to_value()?;
+            json::numbers_only(&value, "JSON")?;
+            json::text(&value, "", true)?
+        }
+        Format::Yaml => {
+            let value = store.to_value()?;
+            json::numbers_only(&value, "YAML")?;
+            json::yaml(&value, standard && io::stdout().is_terminal())?.into_bytes()
+        }
     };
     if standard {
         let written = write(&mut io::stdout().lock(), &bytes);
@@ -47,8 +55,8 @@ pub(crate) fn load(options: &Load) -> Result<u8> {
     // Before a store is created for it.
     let document: Option<Value<'static>> = match format {
         Format::Image => None,
-        Format::Json => Some(serde_json::from_slice(&bytes).map_err(|error| unreadable(&place, &error))?),
-        Format::Yaml => Some(serde_saphyr::from_slice(&bytes).map_err(|error| unreadable(&place, &error))?),
+        Format::Json => Some(json::read(&bytes).map_err(|error| unreadable(&place, &error))?),
+        Format::Yaml => Some(json::read_yaml(&bytes).map_err(|error| unreadable(&place, &error))?),
     };
     let existed = options.store.change().is_ok();
     let store = Watched::new(options.store.open(StructStoreShared::options().cleanup(Cleanup::Never))?);
@@ -64,7 +72,7 @@ pub(crate) fn load(options: &Load) -> Result<u8> {
     Ok(filled.map(|()| 0)?)
 }
 
-fn unreadable(place: &str, error: &dyn std::error::Error) -> Failure {
+fn unreadable(place: &str, error: &Unreadable) -> Failure {
     Failure::Other(format!("cannot read {place}: {error}"))
 }
 
@@ -119,9 +127,10 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     loop {
         let read = source.by_ref().take(PIECE as u64).read_to_end(&mut bytes)?;
-        if read == 0 {
+        progress.advance(read as u64);
+        // A short piece is the last one. A terminal that was read on would ask for more, and for another end.
+        if read < PIECE {
             return Ok(bytes);
         }
-        progress.advance(read as u64);
     }
 }

@@ -14,6 +14,7 @@ mod fuzz;
 mod image;
 mod json;
 mod list;
+mod literal;
 mod manual;
 mod output;
 mod path;

@@ -27,8 +27,8 @@ pub(crate) fn run(options: &Show, output: &mut Output) -> Result<u8> {
     if options.json || options.yaml {
         let value = value(&found)?;
         match options.json {
-            true => output.write(&json::text(&value, output.is_terminal())?),
-            false => output.print(&json::yaml(&value)?),
+            true => output.write(&json::text(&value, &options.path.to_string(), output.is_terminal())?),
+            false => output.print(&json::yaml(&value, output.is_terminal())?),
         }
         return Ok(0);
     }
@@ -72,9 +72,11 @@ pub(crate) fn brief(value: &Value<'_>) -> Result<String> {
         }
         Value::Scalar(Scalar::F32(number)) if !number.is_finite() => return Ok(number.to_string()),
         Value::Scalar(Scalar::F64(number)) if !number.is_finite() => return Ok(number.to_string()),
+        // Of numbers, which JSON may lack.
+        Value::Array(_) => return Ok(shortened(&value.to_string().replace(", ", ","), WIDTH).into_owned()),
         other => other.into(),
     };
-    let text = String::from_utf8_lossy(&json::text(&cut, false)?).into_owned();
+    let text = String::from_utf8_lossy(&json::text(&cut, "", false)?).into_owned();
     Ok(shortened(text.trim_end(), WIDTH).into_owned())
 }
 

@@ -71,8 +71,13 @@ fn report(options: &Watch, output: &mut Output, root: &Struct, path: &Path) -> R
     let name = path.to_string();
     match found {
         Some(item) if options.json => {
-            let value = json::document(&show::value(&item)?)?;
-            json::line(&json!({ "path": name, "type": kind(&item).name(), "value": value }), output)
+            let kind = kind(&item).name();
+            // What JSON has not is no reason to stop watching.
+            let report = match json::document(&show::value(&item)?, &name) {
+                Ok(value) => json!({ "path": name, "type": kind, "value": value }),
+                Err(failure) => json!({ "path": name, "type": kind, "error": failure.to_string() }),
+            };
+            json::line(&report, output)
         }
         None if options.json => json::line(&json!({ "path": name, "removed": true }), output),
         Some(item) => show::print_line(if path.is_root() { "(all)" } else { &name }, &item, output),

@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
-use structstore::{ArrayValue, Cleanup, StructStoreShared, Value as StoreValue};
+use structstore::{ArrayValue, Cleanup, DType, StructStoreShared, Value as StoreValue};
+use structstore_tests::damage::Random;
 use structstore_tests::{SegmentName, assert_specimens, put_specimens, python};
 
 use command::{command, eventually, finish, structstore, structstore_reading};
@@ -495,6 +496,204 @@ fn documents_are_written_and_read() {
     structstore(&["load", "/not/there", &copy]).complaint(3);
     structstore(&["dump", &name, "/not/there/x"]).complaint(3);
     structstore(&["dump", &name, "/dev/full"]).complaint(4);
+}
+
+/// Texts with characters that are seen only by what they do to others: joiners, directions, soft hyphens, tags.
+const INVISIBLE: [&str; 7] = [
+    "می\u{200c}خواهم",
+    "\u{1F468}\u{200d}\u{1F469}\u{200d}\u{1F467}",
+    "co\u{ad}op",
+    "\u{200f}abc",
+    "\u{e0041}",
+    "\u{1b}[31m\u{9b}\u{feff}",
+    "\u{202e}two\n\u{2028}lines\n",
+];
+
+#[test]
+fn documents_keep_invisible_characters() {
+    let (name, copy) = (SegmentName::new("invisible"), SegmentName::new("visible"));
+    let store = StructStoreShared::open(&name).unwrap();
+    for text in INVISIBLE {
+        store.set(text, text).unwrap();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    for format in ["yaml", "json"] {
+        let file = folder.path().join("store");
+        structstore(&[
+            "dump".as_ref(),
+            name.as_ref(),
+            file.as_os_str(),
+            "--format".as_ref(),
+            format.as_ref(),
+        ])
+        .text();
+        structstore(&[
+            "load".as_ref(),
+            file.as_os_str(),
+            copy.as_ref(),
+            "--format".as_ref(),
+            format.as_ref(),
+        ])
+        .text();
+        let loaded = StructStoreShared::open(&copy).unwrap();
+        assert_eq!(loaded.to_value().unwrap(), store.to_value().unwrap(), "{format}");
+        loaded.clear().unwrap();
+        let option = format!("--{format}");
+        for piped in [&["dump", &*name, "-", "--format", format][..], &["show", &*name, &option]] {
+            let text = structstore(piped).text();
+            structstore_reading(&["load", "-", &copy, "--format", format], text.as_bytes()).text();
+            assert_eq!(loaded.to_value().unwrap(), store.to_value().unwrap(), "{piped:?}");
+            loaded.clear().unwrap();
+        }
+        loaded.close().unwrap();
+    }
+    for text in INVISIBLE {
+        let path = serde_json::to_string(text).unwrap();
+        assert_eq!(structstore(&["get", &name, &path]).text(), format!("{text}\n"));
+        assert_eq!(structstore(&["get", &name, &path, "--json"]).json(), text);
+    }
+    let yaml = structstore(&["dump", &name, "-", "--format", "yaml"]).text();
+    assert!(yaml.contains("می\u{200c}خواهم: می\u{200c}خواهم\n"), "{yaml}");
+}
+
+#[test]
+fn floats_are_read_as_they_were_written() {
+    let (name, copy) = (SegmentName::new("floats"), SegmentName::new("copies"));
+    let store = StructStoreShared::open(&name).unwrap();
+    let mut random = Random::new(5);
+    let mut floats =
+        vec![f64::MIN_POSITIVE, f64::MAX, 5e-324, -0.0, 0.1, 123456789.12345679, 9007199254740993.0];
+    floats.extend((0..5000).map(|_| random.below(1 << 40) as f64 / (1 << 20) as f64 + 0.1));
+    let bits = |random: &mut Random| ((random.below(1 << 32) as u64) << 32) | random.below(1 << 32) as u64;
+    floats.extend((0..5000).map(|_| f64::from_bits(bits(&mut random))).filter(|float| float.is_finite()));
+    store.set("floats", floats.clone()).unwrap();
+    for format in ["json", "yaml"] {
+        let text = structstore(&["dump", &name, "-", "--format", format]).out;
+        structstore_reading(&["load", "-", &copy, "--format", format], &text).text();
+        let loaded = StructStoreShared::open(&copy).unwrap();
+        let read: Vec<u64> = loaded
+            .list("floats")
+            .unwrap()
+            .iter()
+            .unwrap()
+            .map(|float| f64::try_from(&float).unwrap().to_bits())
+            .collect();
+        let wrong = read.iter().zip(&floats).filter(|(read, float)| **read != float.to_bits()).count();
+        assert_eq!((read.len(), wrong), (floats.len(), 0), "{format}");
+    }
+    store.set("x", 0.0).unwrap();
+    structstore(&["set", &name, "x", "123456789.12345679"]).text();
+    structstore(&["set", &name, "y", "[0.1, 123456789.12345679]"]).text();
+    assert_eq!(store.get::<f64>("x").unwrap(), 123456789.12345679);
+    assert_eq!(store.list("y").unwrap().get::<f64>(1).unwrap(), 123456789.12345679);
+}
+
+#[test]
+fn what_json_has_no_words_for_is_never_null() {
+    let (name, copy) = (SegmentName::new("nan"), SegmentName::new("named"));
+    let store = StructStoreShared::open(&name).unwrap();
+    let part = store.nested("part").unwrap();
+    part.set("scan", ArrayValue::from_slice(&[2, 2], &[0.5, 1.5, f64::INFINITY, 2.5]).unwrap()).unwrap();
+    part.set("speed", f64::NAN).unwrap();
+    part.set("list", vec![1.0, f64::NEG_INFINITY]).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("store.json");
+    fs::write(&file, "as it was").unwrap();
+    let dump = structstore(&["dump".as_ref(), name.as_ref(), file.as_os_str()]).complaint(4);
+    assert_eq!(dump, "structstore: part.scan[1][0]: JSON has no Infinity; `dump --format yaml` writes it\n");
+    assert_eq!(fs::read_to_string(&file).unwrap(), "as it was");
+    for (arguments, place) in [
+        (&["show", &*name, "--json"][..], "part.scan[1][0]: JSON has no Infinity"),
+        (&["show", &name, "part.list", "--json"], "part.list[1]: JSON has no -Infinity"),
+        (&["get", &name, "part"], "part.scan[1][0]: JSON has no Infinity"),
+        (&["get", &name, "part.scan"], "part.scan[1][0]: JSON has no Infinity"),
+        (&["get", &name, "part.speed", "--json"], "part.speed: JSON has no NaN"),
+    ] {
+        let outcome = structstore(arguments);
+        assert!(outcome.out.is_empty(), "{outcome:?}");
+        let complaint = outcome.complaint(4);
+        assert!(complaint.contains(place), "{arguments:?}: {complaint}");
+    }
+    // For people it is written by name.
+    assert_eq!(structstore(&["get", &name, "part.speed"]).text(), "NaN\n");
+    let tree = structstore(&["show", &name]).text();
+    assert!(tree.contains("scan: array of <f8 [2, 2] = [[0.5,1.5],[Infinity,2.5]]\n"), "{tree}");
+
+    // YAML has all of them, and they are read again.
+    let yaml = structstore(&["dump", &name, "-", "--format", "yaml"]).text();
+    structstore_reading(&["load", "-", &copy, "--format", "yaml"], yaml.as_bytes()).text();
+    let loaded = StructStoreShared::open(&copy).unwrap().at("part").unwrap();
+    assert!(loaded.get::<f64>("speed").unwrap().is_nan());
+    assert_eq!(loaded.to_string(), part.to_string());
+
+    // It does not end a watch.
+    let child = command(&["watch", &name, "part", "--count", "1", "--json"]).spawn().unwrap();
+    let done = AtomicBool::new(false);
+    let told = thread::scope(|scope| {
+        let watching = scope.spawn(|| {
+            let outcome = finish(child);
+            done.store(true, Ordering::Relaxed);
+            outcome
+        });
+        let mut speed = f64::NAN;
+        while !done.load(Ordering::Relaxed) {
+            speed = if speed.is_nan() { f64::INFINITY } else { f64::NAN };
+            part.set("speed", speed).unwrap();
+            thread::sleep(Duration::from_millis(5));
+        }
+        watching.join().unwrap()
+    });
+    let told = told.json();
+    assert_eq!(
+        (&told["path"], &told["type"], told.get("value")),
+        (&json!("part.speed"), &json!("f64"), None)
+    );
+    assert!(told["error"].as_str().unwrap().starts_with("part.speed: JSON has no "), "{told}");
+}
+
+#[test]
+fn arrays_of_what_is_no_number_are_no_text_in_documents() {
+    let name = SegmentName::new("opaque");
+    let store = StructStoreShared::open(&name).unwrap();
+    let times = ArrayValue::new(DType::new("<M8[us]").unwrap(), &[1], vec![0; 8]).unwrap();
+    store.set("list", vec![StoreValue::from(times)]).unwrap();
+    for (format, written) in [("json", "JSON"), ("yaml", "YAML")] {
+        let outcome = structstore(&["dump", &name, "-", "--format", format]);
+        assert!(outcome.out.is_empty());
+        let complaint = outcome.complaint(4);
+        let expected = format!(
+            "structstore: list[0]: {written} has no numbers for an array of <M8[us]; `dump --format image` keeps it\n"
+        );
+        assert_eq!(complaint, expected);
+    }
+}
+
+#[test]
+fn integers_beyond_64_bits_are_refused() {
+    let name = SegmentName::new("beyond");
+    let store = StructStoreShared::open(&name).unwrap();
+    store.set("there", 1).unwrap();
+    let beyond = "18446744073709551616";
+    for format in ["json", "yaml"] {
+        let document = format!(r#"{{"a": {{"b": [1, {beyond}]}}}}"#);
+        let complaint =
+            structstore_reading(&["load", "-", &name, "--format", format], document.as_bytes()).complaint(4);
+        let expected =
+            format!("structstore: cannot read standard input: a.b[1]: {beyond} does not fit i64 or u64\n");
+        assert_eq!(complaint, expected);
+    }
+    for (value, said) in [
+        (beyond, "new: 18446744073709551616 does not fit i64 or u64"),
+        ("[1, -9223372036854775809]", "new[1]: -9223372036854775809 does not fit i64 or u64"),
+    ] {
+        let complaint = structstore(&["set", &name, "new", "--", value]).complaint(4);
+        assert_eq!(complaint, format!("structstore: {said}\n"));
+        let complaint = structstore(&["set", &name, "there", "--json", "--", value]).complaint(4);
+        assert_eq!(complaint, format!("structstore: {}\n", said.replace("new", "there")));
+    }
+    assert_eq!(store.to_string(), r#"{"there": 1}"#);
+    structstore(&["set", &name, "new", "[18446744073709551615, 1e20, 18446744073709551616.0]"]).text();
+    assert_eq!(store.list("new").unwrap().to_string(), "[18446744073709551615, 1e20, 1.8446744073709552e19]");
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod command;
 
 use std::fs;
 
+use structstore::private::not_numbers;
 use structstore::{Kind, StructStoreShared};
 use structstore_tests::damage::Random;
 use structstore_tests::fuzz::image::with_header;
@@ -65,6 +66,12 @@ fn documents_that_are_damaged_are_loaded_or_refused() {
     put_specimens(&store).unwrap();
     let mut random = Random::new(5);
     for format in ["image", "json", "yaml"] {
+        if format != "image" {
+            // They have nothing for arrays of other elements than numbers.
+            while let Some((path, _)) = not_numbers(&store.to_value().unwrap()) {
+                store.remove(path.as_str()).unwrap();
+            }
+        }
         let document = structstore(&["dump", &original, "-", "--format", format]).out;
         for at in 0..150 {
             let mut damaged = document.clone();

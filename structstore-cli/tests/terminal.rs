@@ -16,7 +16,7 @@ use structstore::private::is_unprintable;
 use structstore::{StructStoreShared, Value};
 use structstore_tests::SegmentName;
 
-use command::{LIMIT, command, eventually, finish, structstore};
+use command::{LIMIT, command, eventually, finish, structstore, structstore_reading};
 
 /// A command whose standard streams are a terminal.
 struct Session {
@@ -245,4 +245,48 @@ fn an_interrupt_ends_a_command_that_waits() {
     thread::sleep(Duration::from_millis(50));
     drop(guard);
     assert!(finish(child).text().contains("label"));
+}
+
+#[test]
+fn yaml_that_a_terminal_shows_can_be_read_again() {
+    let (name, copy) = (SegmentName::new("shown"), SegmentName::new("read"));
+    let store = store(&name);
+    store.set("می\u{200c}خواهم", "\u{1F468}\u{200d}\u{1F469}").unwrap();
+    store.set("say \"\\uFFFF\u{ffff}\"", "\u{ffff}\u{200b}").unwrap();
+    for arguments in [&["dump", &*name, "-", "--format", "yaml"][..], &["show", &name, "--yaml"]] {
+        let text = shown(&on_terminal(arguments));
+        assert!(text.contains(r#""می\u200Cخواهم": ""#), "{text}");
+        structstore_reading(&["load", "-", &copy, "--format", "yaml"], text.as_bytes()).text();
+        let loaded = StructStoreShared::open(&copy).unwrap();
+        // Bytes are a string of digits there.
+        loaded.remove("raw").unwrap();
+        let mut value = store.to_value().unwrap();
+        if let Value::Struct(fields) = &mut value {
+            fields.retain(|(name, _)| name != "raw");
+        }
+        assert_eq!(loaded.to_value().unwrap(), value, "{text}");
+        loaded.close().unwrap();
+    }
+}
+
+#[test]
+fn a_terminal_is_asked_for_one_end_of_input() {
+    let name = SegmentName::new("typed");
+    for (typed, expected) in [("{\"x\": 5}\n\u{4}", r#"{"x": 5}"#), ("{\"x\":\n6}\u{4}\u{4}", r#"{"x": 6}"#)]
+    {
+        let mut session = Session::start(command(&["load", "-", &name, "--format", "json"]));
+        session.press(typed);
+        let (status, output) = session.finish();
+        assert_eq!(status.code(), Some(0), "{output}");
+        assert_eq!(StructStoreShared::open(&name).unwrap().to_string(), expected);
+    }
+}
+
+#[test]
+fn people_are_shown_what_json_has_no_words_for() {
+    let name = SegmentName::new("named");
+    let store = store(&name);
+    store.set("list", vec![1.5, f64::NAN]).unwrap();
+    assert_eq!(shown(&on_terminal(&["get", &name, "list"])), "[\n  1.5,\n  NaN\n]\n");
+    assert!(shown(&on_terminal(&["get", &name, "list", "--json"])).contains("list[1]: JSON has no NaN"));
 }

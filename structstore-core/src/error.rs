@@ -429,7 +429,7 @@ pub fn is_unprintable(character: char) -> bool {
 }
 
 /// Joins two parts of a path: a dot before a name, nothing before an index.
-pub(crate) fn join(parent: &str, child: &str) -> String {
+pub fn join(parent: &str, child: &str) -> String {
     match (parent.is_empty(), child.is_empty(), child.starts_with('[')) {
         (true, _, _) => child.to_owned(),
         (_, true, _) => parent.to_owned(),

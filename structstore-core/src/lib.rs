@@ -210,11 +210,11 @@ pub mod private {
     };
     #[cfg(feature = "crash-points")]
     pub use crate::crash::{arm, disarm, stores};
-    pub use crate::error::{is_unprintable, quoted};
+    pub use crate::error::{is_unprintable, join, quoted};
     pub use crate::handle::{Lock, Look, Origin, Transaction};
     pub use crate::lock::WaitHooks;
     pub use crate::shared::end_process;
-    pub use crate::value::{Event, ImageReader, Snapshot};
+    pub use crate::value::{Event, ImageReader, Snapshot, not_finite, not_numbers};
 }
 
 // For what `derive` generates in tests of this crate.

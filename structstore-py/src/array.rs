@@ -248,11 +248,8 @@ fn array_input<'k, 'py>(inputs: &'k Inputs<'py>, array: &Bound<'py, PyUntypedArr
         };
         copy.cast_into::<PyUntypedArray>()?
     };
-    let (shape, length) = (dense.shape().to_vec(), dense.len() * dtype.itemsize());
-    // SAFETY: an array.
-    let data = unsafe { (*dense.as_array_ptr()).fields.data }.cast::<u8>();
-    // SAFETY: a dense array has all its items there. NumPy moves them only if it finds no other reference.
-    let bytes = unsafe { inputs.borrow(dense.into_any(), data, length) };
+    let shape = dense.shape().to_vec();
+    let bytes = inputs.borrow_array(dense);
     match ArrayValue::new(dtype, &shape, Cow::Borrowed(bytes)) {
         Ok(value) => Ok(Value::Array(value)),
         Err(Error::InvalidArgument { found, .. }) => {
@@ -262,13 +259,20 @@ fn array_input<'k, 'py>(inputs: &'k Inputs<'py>, array: &Bound<'py, PyUntypedArr
     }
 }
 
-/// The bytes of an array of bytes.
-pub(crate) fn bytes_of<'k, 'py>(inputs: &'k Inputs<'py>, array: &Bound<'py, PyAny>) -> Result<&'k [u8]> {
-    let array = array.cast::<PyUntypedArray>()?;
-    // SAFETY: an array.
-    let data = unsafe { (*array.as_array_ptr()).fields.data }.cast::<u8>();
-    // SAFETY: as above; it is dense, as all arrays are that `frombuffer` makes.
-    Ok(unsafe { inputs.borrow(array.clone().into_any(), data, array.len()) })
+/// Where the items of an array lie.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Memory {
+    pub(crate) start: *const u8,
+    pub(crate) length: usize,
+}
+
+impl Memory {
+    /// That of an array as it is now. If it is dense, they lie side by side there.
+    pub(crate) fn of(array: &Bound<'_, PyUntypedArray>) -> Memory {
+        // SAFETY: an array.
+        let start = unsafe { (*array.as_array_ptr()).fields.data }.cast::<u8>();
+        Memory { start, length: array.len() * array.dtype().itemsize() }
+    }
 }
 
 fn is_masked(array: &Bound<'_, PyUntypedArray>) -> PyResult<bool> {

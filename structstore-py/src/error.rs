@@ -38,7 +38,7 @@ exceptions! {
     TooManyError(Error, RuntimeError): "More threads, processes or locks than the format has room for.";
     StaleHandleError(Error, ReferenceError): "The structure has been removed or replaced.";
     HeldByGuardError(Error, RuntimeError): "A guard of this thread covers the structure.";
-    InTransactionError(Error, RuntimeError): "A transaction of this thread is under way, of part of it or of something else.";
+    InTransactionError(Error, RuntimeError): "A transaction of this thread is under way, of part of it or of something else; or one is to be ended by a thread that has not begun it.";
     AbandonedError(Error, RuntimeError): "A process died while changing it, and a read-only attachment cannot repair it.";
     DeadlockError(Error, RuntimeError): "This thread would wait for itself.";
     LockTimeoutError(Error, TimeoutError): "The lock was not granted in time.";

@@ -110,10 +110,14 @@ impl StructStoreList {
                 _ => Ok(Vec::new()),
             };
         }
-        let items = iterable.py().get_type::<PyList>().call1((iterable,))?.cast_into::<PyList>()?;
-        let value = |(index, item): (usize, Bound<'py, PyAny>)| {
+        // One by one: what `list()` makes room for is what the iterable says, which may be anything.
+        let mut items = Vec::new();
+        for item in iterable.try_iter()? {
+            items.push(item?);
+        }
+        let value = |(index, item): (usize, &Bound<'py, PyAny>)| {
             let located = |failure: Failure| failure.under_index(place(index)).below(&self.list.path());
-            inputs.value(&item).map_err(located)
+            inputs.value(item).map_err(located)
         };
         items.iter().enumerate().map(value).collect()
     }
@@ -129,10 +133,10 @@ impl StructStoreList {
             )) => None,
             Err(failure) => return Err(failure),
         };
-        Ok(object.py().detach(|| {
+        inputs.run_detached(object.py(), || {
             let items = self.list.iter()?;
-            Ok::<_, Error>(items.map(|item| wanted.as_ref() == Some(&item)).collect())
-        })?)
+            Ok(items.map(|item| wanted.as_ref() == Some(&item)).collect())
+        })
     }
 
     fn copy_of_items<'py>(&self, py: Python<'py>, structs: Structs) -> Result<Bound<'py, PyAny>> {
@@ -152,7 +156,7 @@ impl StructStoreList {
                 format!("attempt to assign sequence of size {given} to extended slice of size {wanted}");
             return Err(Failure::Raised(PyValueError::new_err(message)));
         }
-        Ok(inputs.run(slice.py(), || self.replace(&range, &values))?)
+        inputs.run(slice.py(), || self.replace(&range, &values))
     }
 
     /// Replaces the items of a slice, which with a step other than 1 are as many as the values or have none.
@@ -216,7 +220,7 @@ impl StructStoreList {
         }
         let inputs = Inputs::default();
         let new = inputs.value(value).map_err(|failure| failure.under_index(at).below(&self.list.path()))?;
-        Ok(inputs.run(index.py(), || self.list.set(at, new))?)
+        inputs.run(index.py(), || self.list.set(at, new))
     }
 
     fn __delitem__(&self, index: &Bound<'_, PyAny>) -> Result<()> {
@@ -299,11 +303,7 @@ impl StructStoreList {
         let _lock = self.list.lock_token(true, None)?;
         match usize::try_from(times) {
             Ok(0) | Err(_) => Ok(self.list.clear()?),
-            Ok(more) => Ok(py.detach(|| {
-                let items: Vec<Value<'_>> = self.list.iter()?.collect();
-                let count = items.len().saturating_mul(more - 1);
-                self.list.extend(items.iter().map(Value::from).cycle().take(count))
-            })?),
+            Ok(times) => Ok(py.detach(|| self.list.repeat(times))?),
         }
     }
 
@@ -351,7 +351,7 @@ impl StructStoreList {
         let located =
             |failure: Failure| failure.under_index(self.list.len().unwrap_or(0)).below(&self.list.path());
         let item = inputs.value(value).map_err(located)?;
-        Ok(inputs.run(value.py(), || self.list.push(item))?)
+        inputs.run(value.py(), || self.list.push(item))
     }
 
     /// Adds the items of an iterable at the end; all of them or, after an exception, none.
@@ -359,7 +359,7 @@ impl StructStoreList {
         let inputs = Inputs::default();
         let end = self.list.len()?;
         let values = self.values(&inputs, iterable, |nth| end + nth)?;
-        Ok(inputs.run(iterable.py(), || self.list.extend(values))?)
+        inputs.run(iterable.py(), || self.list.extend(values))
     }
 
     /// Adds an item before the one at an index.
@@ -375,7 +375,7 @@ impl StructStoreList {
             };
             self.list.insert(at, item)
         };
-        Ok(inputs.run(value.py(), insert)?)
+        inputs.run(value.py(), insert)
     }
 
     /// Removes the item at an index, or the last one, and returns a copy of it, as deepcopy() does.

@@ -7,10 +7,10 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyIterator, PyList, PyString, PyTuple};
-use structstore::private::{Snapshot, quoted};
+use structstore::private::{Snapshot, join, not_finite, not_numbers, quoted};
 use structstore::{Error, Key, Struct, Value};
 
-use crate::error::{Failure, Result, looked_for};
+use crate::error::{Exception, Failure, Result, looked_for};
 use crate::gil;
 use crate::list::StructStoreList;
 use crate::lock::{Lock, Structure, duration};
@@ -144,7 +144,7 @@ fn assign(root: &Struct, key: Key<'_>, object: &Bound<'_, PyAny>) -> Result<()> 
     }
     let inputs = Inputs::default();
     let value = inputs.value(object).map_err(|failure| failure.under(key.name()).below(&root.path()))?;
-    Ok(inputs.run(object.py(), || root.set(key, value))?)
+    inputs.run(object.py(), || root.set(key, value))
 }
 
 /// The names of methods, as bits at their hashes.
@@ -246,6 +246,24 @@ fn fields_of<'k, 'py>(
         }
         .into()),
     }
+}
+
+/// The struct with all below it, to be written in a format that has lists of numbers for arrays, and nothing else.
+fn writable(py: Python<'_>, root: &Struct, format: &str) -> Result<Value<'static>> {
+    let value = py.detach(|| root.to_value())?;
+    match py.detach(|| not_numbers(&value)) {
+        None => Ok(value),
+        Some((path, dtype)) => {
+            let reason = format!("{format} has no numbers for an array of {dtype}; to_bytes() keeps it");
+            Err(unwritable(py, root, &path, &reason))
+        }
+    }
+}
+
+/// The failure of writing the part of a struct that is at a path, in a format that has nothing for it.
+fn unwritable(py: Python<'_>, root: &Struct, path: &str, reason: &str) -> Failure {
+    let path = join(&root.path(), path);
+    Exception::UnsupportedError.raised(py, &format!("{path}: {reason}"), Some(&path)).into()
 }
 
 /// Whether an object is a handle to this struct.
@@ -552,28 +570,38 @@ impl StructStore {
     }
 
     /// The whole struct with all below it as JSON, as of one moment; indented by two blanks if `indent` is true. Bytes are
-    /// hexadecimal digits, arrays nested lists; NaN and infinities are written as Python's json does.
+    /// strings of hexadecimal digits, arrays nested lists, of which an empty one is `[]`; a float32 has as many digits as tell
+    /// it from other float32. What JSON has no way to write raises UnsupportedError: NaN and infinities, and arrays of other
+    /// elements than numbers; to_bytes() keeps both.
     ///
     ///     >>> store = structstore.StructStore()
     ///     >>> store.update(num=5, vec=np.arange(3))
     ///     >>> store.to_json()
     ///     '{"num": 5, "vec": [0, 1, 2]}'
+    ///     >>> store.vec = np.array([0.5, np.nan])
+    ///     >>> store.to_json()
+    ///     Traceback (most recent call last):
+    ///     structstore.UnsupportedError: vec[1]: JSON has no NaN; to_yaml() and to_bytes() keep it
     #[pyo3(signature = (indent=false))]
     fn to_json(&self, py: Python<'_>, indent: bool) -> Result<String> {
         let root = self.root()?;
-        Ok(py.detach(|| {
-            root.to_value().map(|value| if indent { format!("{value:#}") } else { value.to_string() })
-        })?)
+        let value = writable(py, &root, "JSON")?;
+        if let Some((path, found)) = py.detach(|| not_finite(&value)) {
+            let reason = format!("JSON has no {found}; to_yaml() and to_bytes() keep it");
+            return Err(unwritable(py, &root, &path, &reason));
+        }
+        Ok(py.detach(|| if indent { format!("{value:#}") } else { value.to_string() }))
     }
 
-    /// The struct with all below it as YAML, as of one moment. Arrays are nested lists; those of types that YAML has no
-    /// numbers for raise UnsupportedError.
+    /// The struct with all below it as YAML, as of one moment. Bytes are `!!binary`, arrays nested lists; those of other
+    /// elements than numbers raise UnsupportedError, and to_bytes() keeps them.
     fn to_yaml(&self, py: Python<'_>) -> Result<String> {
         let root = self.root()?;
+        let value = writable(py, &root, "YAML")?;
         let yaml = || {
             // Its errors are those of values, with their path in the message.
-            serde_saphyr::to_string(&root.to_value()?).map_err(|error| {
-                let (path, expected) = (root.path(), "numbers, text, bytes, lists and structs".into());
+            serde_saphyr::to_string(&value).map_err(|error| {
+                let (path, expected) = (root.path(), "numbers, strings, bytes, lists and structs".into());
                 Error::Unsupported { path, found: error.to_string(), expected }
             })
         };
@@ -613,7 +641,7 @@ impl StructStore {
             let path = |failure: Failure| failure.below(&root.path());
             values.extend(fields_of(&inputs, source).map_err(path)?);
         }
-        Ok(inputs.run(py, || root.extend(values.iter().map(|(name, value)| (&**name, value))))?)
+        inputs.run(py, || root.extend(values.iter().map(|(name, value)| (&**name, value))))
     }
 
     /// A field, which is created with a default if there is none of that name.
@@ -737,11 +765,11 @@ impl StructStore {
         }
         let inputs = Inputs::default();
         let image = inputs.buffer(image)?;
-        Ok(py.detach(|| {
+        inputs.run(py, || {
             // Others may write to what is lent while it is looked at.
             let copy = image.to_vec();
             root.from_bytes(&copy)
-        })?)
+        })
     }
 
     /// Verifies every invariant of the format below this struct and, at the root of a shared store, that all memory

@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyAny;
 use structstore::{Struct, private};
 
-use crate::error::Result;
+use crate::error::{Exception, Result};
 use crate::lock::duration;
 
 /// Changes that happen wholly or not at all, within a `with` statement: if its body raises, or the process dies, all that
@@ -32,8 +32,18 @@ impl Transaction {
         Ok(Transaction { object: object.clone().unbind(), node, timeout, open: Mutex::default() })
     }
 
-    fn innermost(&self) -> Option<private::Transaction> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    /// Takes out the last that this thread has begun and not ended. What other threads have begun stays for them to end.
+    fn innermost(&self, py: Python<'_>) -> Result<private::Transaction> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let message = match open.iter().rposition(|begun| !begun.is_elsewhere()) {
+            Some(own) => return Ok(open.remove(own)),
+            None if open.is_empty() => "there is no transaction to end: it was not begun, or has ended",
+            None => "the transaction belongs to another thread, which has to end it",
+        };
+        drop(open);
+        let path = self.node.path();
+        let message = if path.is_empty() { message.to_owned() } else { format!("{path}: {message}") };
+        Err(Exception::InTransactionError.raised(py, &message, Some(&path)).into())
     }
 }
 
@@ -50,6 +60,9 @@ impl Transaction {
     }
 
     /// Commits or, if there is an exception, undoes.
+    ///
+    /// Raises InTransactionError, and ends nothing, if this thread has begun none: another thread's stays open until that
+    /// thread ends it.
     #[pyo3(signature = (exception, _value, _traceback, /))]
     fn __exit__(
         &self,
@@ -57,10 +70,11 @@ impl Transaction {
         _value: &Bound<'_, PyAny>,
         _traceback: &Bound<'_, PyAny>,
     ) -> Result<()> {
-        match self.innermost() {
-            Some(open) if exception.is_none() => Ok(open.commit()?),
+        let open = self.innermost(exception.py())?;
+        match exception.is_none() {
+            true => Ok(open.commit()?),
             // Undone as it is dropped.
-            _ => Ok(()),
+            false => Ok(()),
         }
     }
 

@@ -29,7 +29,7 @@ pub(crate) fn _join(path: &str, name: &str) -> String {
 pub(crate) fn _plain<'py>(object: &Bound<'py, PyAny>, path: &str) -> Result<Bound<'py, PyAny>> {
     let inputs = Inputs::default();
     let value = inputs.value(object).map_err(|failure| failure.below(path))?;
-    let snapshot = inputs.run(object.py(), || Snapshot::of(&value));
+    let snapshot = inputs.run(object.py(), || Ok(Snapshot::of(&value)))?;
     value_out::detached(object.py(), &snapshot, Structs::Dicts)
 }
 
@@ -39,7 +39,7 @@ pub(crate) fn _declare(py: Python<'_>, structure: &StructStore, fields: &Bound<'
     let inputs = Inputs::default();
     let root = structure.root()?;
     let fields = declarations(&inputs, fields).map_err(|failure| failure.below(&root.path()))?;
-    Ok(inputs.run(py, || root.declare(&fields))?)
+    inputs.run(py, || root.declare(&fields))
 }
 
 /// Name, kind, whether it may be None, a default or none, and fields.

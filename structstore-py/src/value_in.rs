@@ -5,7 +5,8 @@
 
 use std::cell::{Cell, RefCell};
 
-use pyo3::exceptions::PyUnicodeEncodeError;
+use numpy::PyUntypedArray;
+use pyo3::exceptions::{PyRuntimeError, PyUnicodeEncodeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -15,7 +16,7 @@ use pyo3::types::{
 };
 use structstore::{Error, Item, Scalar, Value};
 
-use crate::array;
+use crate::array::{self, Memory};
 use crate::error::{Failure, Result};
 use crate::gil::LONG_COPY;
 use crate::list::StructStoreList;
@@ -51,21 +52,54 @@ pub(crate) fn plain_scalar(object: &Bound<'_, PyAny>) -> Option<Scalar> {
 }
 
 /// The objects from which values borrow.
+///
+/// Converting an object may run Python code, which can take away the memory of an array that was converted before it. So
+/// the bytes of arrays are not read before [`Inputs::run`] has found that they are still there.
 #[derive(Default)]
 pub(crate) struct Inputs<'py> {
     kept: RefCell<Vec<Bound<'py, PyAny>>>,
+    arrays: RefCell<Vec<(Bound<'py, PyUntypedArray>, Memory)>>,
     bytes: Cell<usize>,
 }
 
 impl<'py> Inputs<'py> {
-    /// The object as a value.
+    /// The object as a value, of which nothing may be read but in [`Inputs::run`].
     pub(crate) fn value<'k>(&'k self, object: &Bound<'py, PyAny>) -> Result<Value<'k>> {
         self.nested(object, 0)
     }
 
     /// Runs an operation with values from here; without the GIL if it copies much.
-    pub(crate) fn run<T: Send>(&self, py: Python<'py>, operation: impl FnOnce() -> T + Send) -> T {
-        if self.bytes.get() > LONG_COPY { py.detach(operation) } else { operation() }
+    pub(crate) fn run<T: Send>(
+        &self,
+        py: Python<'py>,
+        operation: impl FnOnce() -> structstore::Result<T> + Send,
+    ) -> Result<T> {
+        if self.bytes.get() > LONG_COPY {
+            return self.run_detached(py, operation);
+        }
+        self.verify()?;
+        Ok(operation()?)
+    }
+
+    /// As [`Inputs::run`], but without the GIL however little is copied: for what reads much of a store.
+    pub(crate) fn run_detached<T: Send>(
+        &self,
+        py: Python<'py>,
+        operation: impl FnOnce() -> structstore::Result<T> + Send,
+    ) -> Result<T> {
+        self.verify()?;
+        Ok(py.detach(operation)?)
+    }
+
+    /// Fails if an array does not have the memory any more that was borrowed of it.
+    fn verify(&self) -> Result<()> {
+        match self.arrays.borrow().iter().all(|(array, memory)| Memory::of(array) == *memory) {
+            true => Ok(()),
+            false => {
+                let message = "an array was resized, or given other memory, while a value that it is part of was converted";
+                Err(Failure::Raised(PyRuntimeError::new_err(message)))
+            }
+        }
     }
 
     /// Borrows memory of an object for as long as the values from here live.
@@ -73,16 +107,29 @@ impl<'py> Inputs<'py> {
     /// # Safety
     ///
     /// The object keeps `length` bytes at `start` where they are for as long as it lives.
-    pub(crate) unsafe fn borrow(&self, owner: Bound<'py, PyAny>, start: *const u8, length: usize) -> &[u8] {
+    unsafe fn borrow(&self, owner: Bound<'py, PyAny>, start: *const u8, length: usize) -> &[u8] {
         self.bytes.set(self.bytes.get() + length);
         self.kept.borrow_mut().push(owner);
         if length == 0 {
             return &[];
         }
-        // SAFETY: the memory stays (the caller's word) while the owner lives, which is kept as long as self. Where
-        // it is an array's, other threads may write to it meanwhile, with the outcome that they get from NumPy,
-        // whose functions work on arrays without the GIL just as well: an element may be torn.
+        // SAFETY: the memory stays (the caller's word) while the owner lives, which is kept as long as self.
         unsafe { std::slice::from_raw_parts(start, length) }
+    }
+
+    /// Borrows the memory of an array whose items lie side by side. Nothing of it may be read but in [`Inputs::run`].
+    pub(crate) fn borrow_array(&self, array: Bound<'py, PyUntypedArray>) -> &[u8] {
+        let memory = Memory::of(&array);
+        self.bytes.set(self.bytes.get() + memory.length);
+        self.arrays.borrow_mut().push((array, memory));
+        if memory.length == 0 {
+            return &[];
+        }
+        // SAFETY: a dense array has all its items there, and is kept as long as self. Python code can make it give the
+        // memory up (`resize` without a check, `__setstate__`), but nobody reads it before `run` has found, with the GIL
+        // held, that it has not. Other threads may write to it meanwhile, with the outcome that they get from NumPy,
+        // whose functions work on arrays without the GIL just as well: an element may be torn.
+        unsafe { std::slice::from_raw_parts(memory.start, memory.length) }
     }
 
     fn nested<'k>(&'k self, object: &Bound<'py, PyAny>, depth: usize) -> Result<Value<'k>> {
@@ -168,7 +215,7 @@ impl<'py> Inputs<'py> {
         let py = object.py();
         // Where they are, if they lie side by side; the stable ABI of Python 3.10 has no other way to them.
         if let Ok(array) = PyModule::import(py, "numpy")?.call_method1("frombuffer", (object, "u1")) {
-            return array::bytes_of(self, &array);
+            return Ok(self.borrow_array(array.cast_into::<PyUntypedArray>()?));
         }
         let copy = py.get_type::<PyMemoryView>().call1((object,))?.call_method0("tobytes")?;
         Ok(self.bytes_of(copy.cast::<PyBytes>()?))
@@ -289,10 +336,18 @@ fn numpy_scalar<'py>(object: &Bound<'py, PyAny>) -> Result<Option<Bound<'py, PyA
         return Ok(None);
     };
     let class = PyModule::import(py, "numpy")?.getattr(class)?;
-    Ok(Some(match unit {
-        Some(unit) => class.call1((object, unit))?,
-        None => class.call1((object,))?,
-    }))
+    let Some(unit) = unit else { return Ok(Some(class.call1((object,))?)) };
+    let scalar = class.call1((object, unit))?;
+    // NumPy counts on from the other end where the number of units does not fit 64 bits, and cuts off what subclasses of
+    // other packages have below a microsecond. What is unlike itself is a missing time of such a package.
+    let back = scalar.call_method0("item")?;
+    let is_missing = back.is_none() && object.ne(object)?;
+    if !is_missing && back.ne(object)? {
+        let value = object.str()?.to_string_lossy().into_owned();
+        let expected = format!("64 bits of {}", if unit == "D" { "days" } else { "microseconds" });
+        return Err(Error::OutOfRange { path: String::new(), value, expected: expected.into() }.into());
+    }
+    Ok(Some(scalar))
 }
 
 /// Whether an object equals a value that is in a store.
@@ -302,7 +357,7 @@ pub(crate) fn equals(
 ) -> Result<Py<PyAny>> {
     let inputs = Inputs::default();
     let equal = match inputs.value(object) {
-        Ok(value) => object.py().detach(|| stored().map(|stored| stored == value))?,
+        Ok(value) => inputs.run_detached(object.py(), || stored().map(|stored| stored == value))?,
         // It holds what no store can hold.
         Err(Failure::Error(Error::Unsupported { .. } | Error::OutOfRange { .. } | Error::TooDeep { .. })) => {
             false

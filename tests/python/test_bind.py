@@ -17,6 +17,8 @@ from subprocess import Popen
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from structstore import (
     DeclaredError,
     NotFoundError,
@@ -422,3 +424,100 @@ def test_methods_may_cache(store: StructStore) -> None:
 
     caching = bind(store, Caching)
     assert caching.double == 10 and list(store) == ["num"]
+
+
+@dataclass
+class Measured:
+    ratio: float
+    limit: float | None
+    single: np.float32
+    small: np.int8
+    count: np.uint64
+    flag: np.bool_
+    wave: np.complex64
+    vec: npt.NDArray[np.float64]
+    ratios: list[float]
+
+
+@pytest.mark.parametrize(
+    ("field_name", "value", "error", "message"),
+    [
+        ("ratio", 2**53 + 1, OutOfRangeError, "ratio: 9007199254740993 does not fit float"),
+        ("ratio", np.uint64(2**64 - 1), OutOfRangeError, "ratio: 18446744073709551615 does not fit float"),
+        ("limit", 2**53 + 1, OutOfRangeError, "limit: 9007199254740993 does not fit float"),
+        ("ratios", [1, 2**53 + 1], OutOfRangeError, "ratios[1]: 9007199254740993 does not fit float"),
+        ("single", 1e39, OutOfRangeError, "single: 1e+39 does not fit float32"),
+        ("single", 2**24 + 1, OutOfRangeError, "single: 16777217 does not fit float32"),
+        ("single", True, WrongTypeError, "single: found bool, expected float32"),
+        ("single", "1", WrongTypeError, "single: found str, expected float32"),
+        ("small", 128, OutOfRangeError, "small: 128 does not fit int8"),
+        ("small", 1.5, WrongTypeError, "small: found float, expected int8"),
+        ("small", True, WrongTypeError, "small: found bool, expected int8"),
+        ("count", -1, OutOfRangeError, "count: -1 does not fit uint64"),
+        ("flag", 5, WrongTypeError, "flag: found int, expected bool"),
+        ("wave", 1e39j, OutOfRangeError, "wave: 1e+39j does not fit complex64"),
+        ("vec", np.array([2**53 + 1]), OutOfRangeError, "vec: an array of int64 does not fit"),
+        ("vec", [2**53 + 1, 0.5], WrongTypeError, "vec: found a list whose items have no common type"),
+    ],
+)
+def test_bound_attributes_take_numbers_as_the_store_does(
+    store: StructStore, field_name: str, value: typing.Any, error: type[Exception], message: str
+) -> None:
+    store.update(
+        ratio=1.5, limit=None, single=np.float32(0.5), small=np.int8(1), count=np.uint64(1), flag=True, wave=np.complex64(1j)
+    )
+    store.update(vec=np.zeros(1), ratios=[0.5])
+    bound = bind(store, Measured)
+    before = store.to_bytes()
+    with pytest.raises(error) as raised:
+        setattr(bound, field_name, value)
+    assert str(raised.value).startswith(message)
+    assert raised.value.path == message.partition(": ")[0]  # type: ignore[attr-defined]
+    assert store.to_bytes() == before
+    # Read, and created by default, it is the same.
+    plain = StructStore()
+    plain.update({name: store[name] for name in store} | {field_name: value})
+    with pytest.raises(error):
+        plain.to(Measured)
+
+
+def test_bound_attributes_take_what_fits(store: StructStore) -> None:
+    store.update(ratio=1.5, limit=None, single=np.float32(0.5), small=np.int8(1), count=np.uint64(1), flag=True)
+    store.update(vec=np.zeros(1), ratios=[0.5], wave=np.complex64(1j))
+    bound = bind(store, Measured)
+    bound.ratio, bound.limit, bound.single, bound.small, bound.count = 2**53, -(2**62), 0.1, -128, 2**64 - 1
+    bound.flag, bound.wave, bound.vec, bound.ratios = False, 2, [1, 2.5], [2**60, float("nan")]
+    assert (bound.ratio, bound.limit, bound.single, bound.small) == (2.0**53, -(2.0**62), np.float32(0.1), -128)
+    assert (bound.count, bound.flag, bound.wave, bound.vec.tolist()) == (2**64 - 1, False, 2, [1.0, 2.5])
+    assert type(bound.single) is np.float32 and type(bound.wave) is np.complex64
+    for value in (np.inf, -np.inf, np.nan):
+        bound.single = bound.ratio = value
+        np.testing.assert_equal([bound.single, bound.ratio], [value, value])
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.integers(-(2**63), 2**64 - 1) | st.floats() | st.booleans(),
+    st.sampled_from([np.float32, np.float64, np.int8, np.int16, np.int64, np.uint8, np.uint64, float, int, bool]),
+)
+def test_bound_numbers_are_those_of_direct_assignment(value: typing.Any, cls: type) -> None:
+    """Whatever is assigned by a bound attribute is stored, or refused, as if it were assigned to the declared field."""
+    one = dataclasses.make_dataclass("One", [("x", cls, cls(0))])
+    bound, direct = StructStore(), StructStore()
+    view = bind(bound, one)
+    bind(direct, one)
+
+    def outcome(assign: Callable[[], None], store: StructStore) -> tuple[typing.Any, bytes]:
+        try:
+            assign()
+        except (OutOfRangeError, WrongTypeError) as error:
+            return type(error), store.to_bytes()
+        return None, store.to_bytes()
+
+    def by_attribute() -> None:
+        view.x = value
+
+    def directly() -> None:
+        direct.x = value
+
+    assert outcome(by_attribute, bound) == outcome(directly, direct)

@@ -1,6 +1,9 @@
 """Lists."""
 
 import copy
+import sys
+from collections.abc import Callable
+from subprocess import Popen
 from types import SimpleNamespace
 from typing import Any
 
@@ -277,3 +280,83 @@ class ListModel(RuleBasedStateMachine):
 
 TestListModel = ListModel.TestCase
 TestListModel.settings = settings(max_examples=50, deadline=None)
+
+
+MULTIPLIES = """
+import structstore
+
+descriptor = __import__("os").memfd_create("structstore_pytest")
+small = structstore.StructStoreShared(fd=descriptor, max_size=1 << 20)
+for store in (small, structstore.StructStore()):
+    store.items = [1, "two", {"x": 3}]
+    for times in (2**40, 2**62, 2**63 - 1):
+        try:
+            store.items *= times
+        except structstore.OutOfSpaceError:
+            pass
+        else:
+            raise AssertionError(times)
+    assert store.items.to_list() == [1, "two", {"x": 3}]
+    store.check()
+    item = store.items[2]
+    store.items *= 3
+    assert store.items.to_list() == [1, "two", {"x": 3}] * 3
+    item.x = 4
+    assert [store.items[at].x for at in (2, 5, 8)] == [4, 3, 3]
+    store.items *= 1
+    assert len(store.items) == 9
+    store.check()
+    store.items *= -1
+    assert len(store.items) == 0
+    store.items *= 2**62
+    assert len(store.items) == 0
+# More than fits, of which the first ones would.
+small.items = [1, "two"]
+try:
+    small.items *= 50_000
+except structstore.OutOfSpaceError:
+    pass
+else:
+    raise AssertionError("more than there is room for")
+assert small.items.to_list() == [1, "two"]
+small.check()
+print("done")
+"""
+
+
+def test_a_list_times_more_than_there_is_room_for_is_out_of_space(python: Callable[..., Popen[str]]) -> None:
+    child = python(MULTIPLIES)
+    out, _ = child.communicate(timeout=60)
+    assert (child.returncode, out) == (0, "done\n")
+
+
+class Announcing:
+    """An iterable that says of itself how many items it has."""
+
+    def __init__(self, hint: int, items: list[Any]) -> None:
+        self.hint = hint
+        self.left = list(items)
+
+    def __iter__(self) -> "Announcing":
+        return self
+
+    def __next__(self) -> Any:
+        if not self.left:
+            raise StopIteration
+        return self.left.pop(0)
+
+    def __length_hint__(self) -> int:
+        return self.hint
+
+
+@pytest.mark.parametrize("hint", [0, 2**33, 2**40, sys.maxsize - 1, sys.maxsize])
+@pytest.mark.parametrize("new", [[], [5, "six"]])
+def test_what_an_iterable_announces_sizes_nothing(items: StructStoreList, hint: int, new: list[Any]) -> None:
+    before = items.to_list()
+    items.extend(Announcing(hint, new))
+    assert items.to_list() == before + new
+    items += Announcing(hint, new)
+    assert items.to_list() == before + 2 * new
+    items[1:] = Announcing(hint, new)
+    assert items.to_list() == [1, *new]
+    assert StructStoreList(Announcing(hint, new)) == new

@@ -23,3 +23,12 @@ def test_importing_it_imports_numpy_alone() -> None:
     assert ours - numpy == {"structstore"}
     used = modules_after("import structstore; store = structstore.StructStore(); store.x = [1, 'two', {}]; store.x")
     assert used - numpy - set(sys.stdlib_module_names) == {"structstore"}
+
+
+def test_only_the_public_api_is_visible() -> None:
+    assert dir(structstore) == sorted(structstore.__all__)
+    visible = {name for name in vars(structstore) if not name.startswith("_")}
+    assert visible == set(structstore.__all__) - {"__version__"}
+    everything: dict[str, object] = {}
+    exec("from structstore import *", everything)
+    assert everything.keys() - {"__builtins__"} == set(structstore.__all__)

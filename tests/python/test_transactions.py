@@ -209,3 +209,51 @@ def test_another_thread_cannot_end_it() -> None:
     # Half of it would be worse than a lock that is never given back.
     with pytest.raises(structstore.LockTimeoutError), store.write_lock(timeout=0.05):
         pass
+
+
+@pytest.mark.parametrize("commits", [True, False])
+def test_a_transaction_that_a_wrong_thread_could_not_end_is_ended_by_its_own(
+    shared: StructStoreShared, name: str, commits: bool
+) -> None:
+    shared.update(num=1, sub={"x": 1})
+    told: list[str] = []
+
+    def in_a_thread(run: Callable[[], object]) -> None:
+        def guarded() -> None:
+            try:
+                run()
+            except structstore.Error as error:
+                told.append(f"{type(error).__name__} {error.path!r} {error}")
+
+        thread = threading.Thread(target=guarded)
+        thread.start()
+        thread.join()
+
+    transaction = shared.sub.transaction()
+    with transaction:
+        shared.sub.x = 2
+        inner = transaction.__enter__()
+        inner.x = 3
+        for _ in range(3):
+            in_a_thread(lambda: transaction.__exit__(None, None, None))
+            in_a_thread(lambda: transaction.__exit__(ValueError, ValueError(), None))
+        assert transaction.__exit__(None, None, None) is None
+        if not commits:
+            transaction.__exit__(ValueError, ValueError(), None)
+            transaction.__enter__()
+    assert shared.sub.x == (3 if commits else 1)
+    message = "sub: the transaction belongs to another thread, which has to end it"
+    assert told == [f"InTransactionError 'sub' {message}"] * 6
+    # It has ended for all others, too.
+    told.clear()
+    in_a_thread(lambda: shared.sub.write_lock(timeout=5).__enter__().update(x=9))
+    assert (told, shared.sub.x) == ([], 9)
+
+
+def test_what_was_not_begun_cannot_be_ended(store: StructStore) -> None:
+    transaction = store.transaction()
+    for _ in range(2):
+        with pytest.raises(structstore.InTransactionError, match="it was not begun, or has ended"):
+            transaction.__exit__(None, None, None)
+        with transaction:
+            store.num = 1

@@ -1,10 +1,12 @@
 """What goes into a store, and comes out of it."""
 
 import dataclasses
+import datetime
 import enum
 import math
 from collections import OrderedDict, defaultdict, namedtuple
 from collections.abc import Callable
+from subprocess import Popen
 from types import SimpleNamespace
 from typing import Any, Generic, TypeVar
 
@@ -485,3 +487,138 @@ def test_memory_that_is_lent_is_copied(store: StructStore) -> None:
         copied = StructStore()
         copied.from_bytes(lent)
         assert copied == store
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        datetime.timedelta(microseconds=2**63 - 1),
+        datetime.timedelta(microseconds=1 - 2**63),
+        datetime.datetime.min,
+        datetime.datetime.max,
+        datetime.date.min,
+        datetime.date.max,
+    ],
+)
+def test_times_at_the_edges_are_exact(store: StructStore, value: Any) -> None:
+    store.value = value
+    assert store.value.item() == value
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.timedeltas() | st.datetimes() | st.dates() | st.complex_numbers())
+def test_times_and_complex_numbers_are_exact_or_refused(value: Any) -> None:
+    store = StructStore()
+    try:
+        store.value = value
+    except structstore.OutOfRangeError:
+        assert isinstance(value, datetime.timedelta) and abs(value / datetime.timedelta(microseconds=1)) > 2**62
+    else:
+        back = store.value.item()
+        assert back == value or value != value and back != back
+
+
+class Finer(datetime.timedelta):
+    """A duration with more than microseconds, as other packages have them."""
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __ne__(self, other: object) -> bool:
+        return self is not other
+
+    __hash__ = datetime.timedelta.__hash__
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        datetime.timedelta.max,
+        datetime.timedelta.min,
+        datetime.timedelta(days=106_751_992),
+        datetime.timedelta(microseconds=2**63),
+        # This one means a missing time to NumPy.
+        datetime.timedelta(microseconds=-(2**63)),
+        Finer(seconds=1),
+    ],
+)
+def test_durations_that_64_bits_of_microseconds_do_not_hold_are_refused(store: StructStore, value: Any) -> None:
+    store.value = 1
+    with pytest.raises(structstore.OutOfRangeError, match=r"^value\[0\]: .* does not fit 64 bits of microseconds$"):
+        store.value = [value]
+    assert store.value == 1
+
+
+TAKES_ITS_MEMORY = """
+import sys
+import numpy as np
+import structstore
+
+
+class Evil:
+    def __init__(self, act):
+        self.act = act
+
+    def __fspath__(self):
+        self.act()
+        return "z"
+
+
+def state():
+    return np.arange(3.0).__reduce__()[2]
+
+
+store = structstore.StructStore()
+store.old, store.items = 1, [1]
+flat = np.arange(2_000_000.0)
+for attempt in (
+    lambda a, evil: setattr(store, "old", [a, evil]),
+    lambda a, evil: setattr(store, "old", {"a": a, "b": evil}),
+    lambda a, evil: store.update(old=a, b=evil),
+    lambda a, evil: store.update({"old": a}, b=evil),
+    lambda a, evil: store.setdefault("new", [a, evil]),
+    lambda a, evil: store.items.extend([a, evil]),
+    lambda a, evil: store.items.append([a, evil]),
+    lambda a, evil: store.items.insert(0, [a, evil]),
+    lambda a, evil: store.items.__setitem__(0, [a, evil]),
+    lambda a, evil: store.items.__setitem__(slice(0, 1), [a, evil]),
+    lambda a, evil: structstore.StructStoreList([a, evil]),
+    lambda a, evil: [a, evil] in store.items,
+    lambda a, evil: store.items == [a, evil],
+    lambda a, evil: store == {"a": a, "b": evil},
+):
+    for take in (
+        lambda a: a.resize(4, refcheck=False),
+        lambda a: a.resize(4_000_000, refcheck=False),
+        lambda a: a.__setstate__(state()),
+    ):
+        a = flat.copy()
+        try:
+            attempt(a, Evil(lambda: take(a)))
+        except RuntimeError as error:
+            assert "an array was resized" in str(error), error
+        else:
+            raise AssertionError("taken for what it was")
+assert store.to_dict() == {"old": 1, "items": [1]}, store
+# What leaves the memory where it is does no harm.
+a = np.arange(6.0)
+store.fine = [a, Evil(lambda: setattr(a, "shape", (2, 3)) or a.fill(7.0))]
+assert store.fine[0].tolist() == [7.0] * 6
+# What is lent by others cannot be taken away.
+lent = bytearray(b"x" * 1_000_000)
+try:
+    store.lent = [lent, Evil(lent.clear)]
+except BufferError:
+    pass
+else:
+    raise AssertionError("taken away")
+print("done")
+"""
+
+
+def test_an_array_that_loses_its_memory_while_others_are_converted_is_refused(
+    python: Callable[..., Popen[str]],
+) -> None:
+    child = python(TAKES_ITS_MEMORY)
+    out, _ = child.communicate(timeout=60)
+    assert (child.returncode, out) == (0, "done\n")

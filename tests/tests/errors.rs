@@ -250,3 +250,38 @@ fn read_only_attachments_change_nothing() {
     store.close().unwrap();
     assert!(name.path().exists());
 }
+
+/// What becomes which exception is said in another crate, where the compiler does not ask for the variants of an enum that
+/// may get more of them. So the sources are compared.
+#[test]
+fn every_error_has_an_exception_in_python() {
+    let errors = include_str!("../../structstore-core/src/error.rs");
+    let mapping = include_str!("../../structstore-py/src/error.rs");
+    let between = |text: &'static str, start: &str| {
+        let (_, rest) = text
+            .split_once(start)
+            .unwrap_or_else(|| panic!("{start} is gone: compare with what is there now"));
+        rest.split_once("\n}\n").unwrap().0
+    };
+    let variants: Vec<&str> = between(errors, "pub enum Error {\n")
+        .lines()
+        .filter_map(|line| line.strip_prefix("    "))
+        .filter(|line| line.starts_with(|first: char| first.is_ascii_uppercase()))
+        .map(|line| line.split(|character: char| !character.is_ascii_alphanumeric()).next().unwrap())
+        .collect();
+    assert!(
+        variants.len() > 20 && variants.contains(&"NotFound") && variants.contains(&"Io"),
+        "{variants:?}"
+    );
+    let mapping = between(mapping, "fn exception(error: &Error) -> Exception {");
+    // What a signal handler has raised goes on.
+    let raised_otherwise = ["Interrupted"];
+    let has_one = |variant: &str| {
+        mapping.contains(&format!(" Error::{variant} {{")) || raised_otherwise.contains(&variant)
+    };
+    let missing: Vec<&&str> = variants.iter().filter(|variant| !has_one(variant)).collect();
+    assert!(
+        missing.is_empty(),
+        "no exception for {missing:?}: see `exception` in structstore-py/src/error.rs"
+    );
+}

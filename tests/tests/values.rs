@@ -389,3 +389,60 @@ fn many_local_stores_at_once() {
     }
     assert_eq!(stores[99_000].get::<u64>("at").unwrap(), 99_000);
 }
+
+/// An iterator that says of itself how many items it has.
+struct Announcing<I>(I, usize);
+
+impl<I: Iterator> Iterator for Announcing<I> {
+    type Item = I::Item;
+
+    fn next(&mut self) -> Option<I::Item> {
+        self.0.next()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.1, None)
+    }
+}
+
+#[test]
+fn what_an_iterator_announces_sizes_nothing() {
+    let store = Memory::options(StructStoreShared::options().max_size(1 << 20));
+    for announced in [1 << 33, 1 << 58, usize::MAX] {
+        store.set("list", vec![1]).unwrap();
+        let list = store.list("list").unwrap();
+        list.extend(Announcing([2, 3].into_iter(), announced)).unwrap();
+        list.splice(..1, Announcing([4].into_iter(), announced)).unwrap();
+        assert_eq!(list.to_string(), "[4, 2, 3]");
+        list.assign_all(Announcing([5].into_iter(), announced)).unwrap();
+        list.write().unwrap().extend(Announcing([6].into_iter(), announced)).unwrap();
+        list.write().unwrap().splice(..0, Announcing([7].into_iter(), announced)).unwrap();
+        assert_eq!(list.to_string(), "[7, 5, 6]");
+        store.extend(Announcing([("a", 8)].into_iter(), announced)).unwrap();
+        store.write().unwrap().extend(Announcing([("b", 9)].into_iter(), announced)).unwrap();
+        assert_eq!(store.to_string(), r#"{"list": [7, 5, 6], "a": 8, "b": 9}"#);
+    }
+}
+
+#[test]
+fn more_items_than_there_is_room_for_are_out_of_space() {
+    let store = Memory::options(StructStoreShared::options().max_size(1 << 20));
+    store.set("list", vec![1, 2, 3]).unwrap();
+    let list = store.list("list").unwrap();
+    let full = |result: structstore::Result<()>| {
+        assert!(matches!(result, Err(Error::OutOfSpace { .. })), "{result:?}")
+    };
+    let more = || std::iter::repeat_n(0, 1 << 40);
+    full(list.extend(more()));
+    full(list.splice(1.., more()));
+    full(list.assign_all(more()));
+    full(list.write().unwrap().extend(more()));
+    full(list.write().unwrap().splice(1.., more()));
+    for times in [1 << 20, 1 << 62, usize::MAX] {
+        full(list.repeat(times));
+    }
+    assert_eq!(list.to_string(), "[1, 2, 3]");
+    list.repeat(2).unwrap();
+    assert_eq!(list.to_string(), "[1, 2, 3, 1, 2, 3]");
+    store.check().unwrap();
+}

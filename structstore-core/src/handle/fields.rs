@@ -728,11 +728,19 @@ impl Struct {
     }
 }
 
+/// How much is made room for because an iterator announces it, before it is there.
+pub(super) const ANNOUNCED: usize = 4096;
+
 /// Fields to be assigned, complete before an operation begins.
 pub(super) fn collect<'k, 'v, K: Into<Key<'k>>, V: Into<Value<'v>>>(
     fields: impl IntoIterator<Item = (K, V)>,
 ) -> Vec<(Key<'k>, Value<'v>)> {
-    fields.into_iter().map(|(key, value)| (key.into(), value.into())).collect()
+    let fields = fields.into_iter();
+    let mut collected = Vec::with_capacity(fields.size_hint().0.min(ANNOUNCED));
+    for (key, value) in fields {
+        collected.push((key.into(), value.into()));
+    }
+    collected
 }
 
 /// Assigns fields of a struct that is held tree-exclusively.

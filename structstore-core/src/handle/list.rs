@@ -5,6 +5,7 @@ use std::ops::{Bound, RangeBounds};
 use std::time::Duration;
 
 use super::access::{Guard, Hold, Lent, at_most, lend_scalar};
+use super::fields::ANNOUNCED;
 use super::get::{Slot, Source};
 use super::{Access, ArrayMut, BytesMut, Get, Handle, StructMut, TextMut, slot_value, wrong_kind};
 use crate::arena::Arena;
@@ -146,9 +147,32 @@ impl List {
     /// # Ok::<(), structstore::Error>(())
     /// ```
     pub fn extend<'v, T: Into<Value<'v>>>(&self, values: impl IntoIterator<Item = T>) -> Result<()> {
-        let values: Vec<Value<'v>> = values.into_iter().map(Into::into).collect();
+        let values = collect(self.handle.arena(), values)?;
         Ok(self
             .edit(Mode::Node, |operation, node| extend(operation, node, self.handle.id().index, &values))?)
+    }
+
+    /// Appends copies of the items until they are there so many times. For languages whose lists can be multiplied.
+    #[doc(hidden)]
+    pub fn repeat(&self, times: usize) -> Result<()> {
+        Ok(self.edit(Mode::Tree, |operation, node| {
+            let arena = operation.arena();
+            let old = list::items(arena, node)?;
+            let Value::List(values) = super::held_value(arena, node, 0)? else { return Ok(()) };
+            let total = (old.len() as u64).saturating_mul(times as u64);
+            if total <= old.len() as u64 {
+                return Ok(());
+            }
+            let (index, depth) = (self.handle.id().index, self.depth()?);
+            // The room for all of them is asked for before any of them is made, so that no count takes memory that the
+            // store has not got.
+            let mut failure = None;
+            let copies = (old.len()..total as usize).zip(values.iter().cycle()).map_while(|(at, value)| {
+                build_item(operation, index, depth, at, value).map_err(|error| failure = Some(error)).ok()
+            });
+            list::lay(operation, node, old.iter().copied().chain(copies), total)?;
+            failure.map_or(Ok(()), Err)
+        })?)
     }
 
     fn build(&self, operation: &Operation<'_>, value: &Value<'_>) -> BoxedResult<Raw> {
@@ -245,7 +269,7 @@ impl List {
     ///
     /// As [`List::push`].
     pub fn assign_all<'v, T: Into<Value<'v>>>(&self, values: impl IntoIterator<Item = T>) -> Result<()> {
-        let values: Vec<Value<'v>> = values.into_iter().map(Into::into).collect();
+        let values = collect(self.handle.arena(), values)?;
         Ok(self.edit(Mode::Tree, |operation, node| {
             node::discard_contents(operation, node, Kind::List)?;
             extend(operation, node, self.handle.id().index, &values)
@@ -310,7 +334,7 @@ impl List {
         range: impl RangeBounds<usize>,
         values: impl IntoIterator<Item = T>,
     ) -> Result<()> {
-        let values: Vec<Value<'v>> = values.into_iter().map(Into::into).collect();
+        let values = collect(self.handle.arena(), values)?;
         let index = self.handle.id().index;
         Ok(self.edit(Mode::Tree, |operation, node| splice(operation, node, index, &range, &values))?)
     }
@@ -423,6 +447,28 @@ fn take(operation: &Operation<'_>, node: &Node, index: u64, raw: Raw) -> BoxedRe
 /// Has what an item names freed.
 fn retire(operation: &Operation<'_>, item: Raw) -> BoxedResult<()> {
     item.id().map_or(Ok(()), |id| operation.retire_node(id.index))
+}
+
+/// The values that an iterator gives. Neither does what it announces size an allocation, nor are more taken than any store
+/// of this size has slots for.
+fn collect<'v, T: Into<Value<'v>>>(
+    arena: &Arena,
+    values: impl IntoIterator<Item = T>,
+) -> BoxedResult<Vec<Value<'v>>> {
+    let values = values.into_iter();
+    let most = list::most(arena);
+    let mut collected: Vec<Value<'v>> = Vec::with_capacity(values.size_hint().0.min(ANNOUNCED));
+    for value in values {
+        let items = (collected.len() as u64).saturating_add(1);
+        if items > most {
+            return Err(list::too_many(arena, items, format!("it has room for {most} items at most")));
+        }
+        if let Err(error) = collected.try_reserve(1) {
+            return Err(list::too_many(arena, items, error.to_string()));
+        }
+        collected.push(value.into());
+    }
+    Ok(collected)
 }
 
 fn extend(operation: &Operation<'_>, node: &Node, index: u32, values: &[Value<'_>]) -> BoxedResult<()> {
@@ -596,7 +642,7 @@ impl<'s, H: Hold> ListMut<'s, H> {
     ///
     /// As [`ListMut::push`].
     pub fn extend<'v, T: Into<Value<'v>>>(&mut self, values: impl IntoIterator<Item = T>) -> Result<()> {
-        let values: Vec<Value<'v>> = values.into_iter().map(Into::into).collect();
+        let values = collect(self.access.arena(), values)?;
         Ok(self.edit(|operation, node, index| extend(operation, node, index, &values))?)
     }
 
@@ -610,7 +656,7 @@ impl<'s, H: Hold> ListMut<'s, H> {
         range: impl RangeBounds<usize>,
         values: impl IntoIterator<Item = T>,
     ) -> Result<()> {
-        let values: Vec<Value<'v>> = values.into_iter().map(Into::into).collect();
+        let values = collect(self.access.arena(), values)?;
         Ok(self.edit(|operation, node, index| splice(operation, node, index, &range, &values))?)
     }
 

@@ -107,13 +107,20 @@ pub struct Transaction {
 
 impl Drop for Transaction {
     fn drop(&mut self) {
-        if self.pending.as_ref().is_some_and(Pending::is_elsewhere) {
+        if self.is_elsewhere() {
             std::mem::forget(self.lock.take());
         }
     }
 }
 
 impl Transaction {
+    /// Whether another thread of this process began it, which then has to end it. To be asked before it is given up to
+    /// [`Transaction::commit`] or dropped: from then on nobody can end it.
+    #[doc(hidden)]
+    pub fn is_elsewhere(&self) -> bool {
+        self.pending.as_ref().is_some_and(Pending::is_elsewhere)
+    }
+
     /// Makes the changes final.
     #[doc(hidden)]
     pub fn commit(mut self) -> Result<()> {

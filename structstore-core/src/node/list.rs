@@ -36,6 +36,17 @@ pub(crate) fn out_of_range(index: u64, len: u64) -> Box<Error> {
     Error::IndexOutOfRange { path: String::new(), index: index as usize, len: len as usize }.into()
 }
 
+/// As many items as there can be slots for, however empty the store is.
+pub(crate) fn most(arena: &Arena) -> u64 {
+    arena.header().max_size.load(Ordering::Relaxed) / SLOT
+}
+
+/// The error for so many items that there is no room for them.
+#[cold]
+pub(crate) fn too_many(arena: &Arena, items: u64, reason: String) -> Box<Error> {
+    arena.segment().full(items.saturating_mul(SLOT), reason).into()
+}
+
 /// The slots of all items.
 pub(crate) fn slots<'a>(arena: &'a Arena, node: &Node) -> Result<&'a [Slot]> {
     match len(node) {

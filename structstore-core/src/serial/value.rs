@@ -43,7 +43,10 @@ impl Serialize for ArrayValue<'_> {
     }
 }
 
-/// As a map, a sequence, a text and so on.
+/// As a map, a sequence, a string and so on.
+///
+/// What comes of it is the format's business. `serde_json` writes NaN and infinities as null; JSON and YAML tell the types
+/// of numbers from each other no further than integers from floats, and have no bytes.
 impl Serialize for Value<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
@@ -113,6 +116,9 @@ impl Serialize for StructStoreShared {
 
 /// Whatever a format describes. Integers become `i64`, or `u64` if they are too large for it, unless the format knows
 /// their type, as a [`Value`] does. Integers and truth values that are keys become text.
+///
+/// Integers that do not fit 64 bits are an error if the format gives them as such. `serde_json` and `serde-saphyr` give them
+/// as floats; `serde_json` reads all floats exactly only with its feature `float_roundtrip`.
 ///
 /// ```
 /// use structstore::{StructStore, Value};

@@ -3,7 +3,7 @@
 use std::fmt::{self, Formatter, Write};
 
 use super::{ArrayValue, Scalar, Value};
-use crate::error::is_unprintable;
+use crate::error::{is_unprintable, join, quoted};
 use crate::lock::MAX_DEPTH;
 
 /// Writes a value as JSON; indented if the alternate form is asked for.
@@ -13,6 +13,65 @@ use crate::lock::MAX_DEPTH;
 pub(crate) fn write_json(f: &mut Formatter<'_>, value: &Value<'_>) -> fmt::Result {
     let indent = f.alternate().then_some(0);
     write_value(f, value, indent)
+}
+
+/// The first number in a value that is NaN or infinite, which JSON has no way to write: where it is, and its name.
+pub fn not_finite(value: &Value<'_>) -> Option<(String, &'static str)> {
+    let name = |scalar: &Scalar| match scalar {
+        Scalar::F32(value) => float_name((*value).into()),
+        Scalar::F64(value) => float_name(*value),
+        _ => None,
+    };
+    first(value, &|part| match part {
+        Value::Scalar(scalar) => name(scalar).map(|name| (String::new(), name)),
+        Value::Array(array) if matches!(array.dtype().descr(), "<f4" | "<f8") => {
+            let numbers = array.numbers()?;
+            let (at, name) = numbers.iter().enumerate().find_map(|(at, number)| Some((at, name(number)?)))?;
+            Some((element_path(at, array.shape()), name))
+        }
+        _ => None,
+    })
+}
+
+/// The first array in a value whose elements are no numbers that JSON and YAML can write: where it is, and its element type.
+pub fn not_numbers(value: &Value<'_>) -> Option<(String, String)> {
+    first(value, &|part| match part {
+        Value::Array(array) if array.numbers().is_none() => Some((String::new(), array.dtype().to_string())),
+        _ => None,
+    })
+}
+
+/// The first part of a value of which something is to be said, with the path of that.
+fn first<T>(value: &Value<'_>, say: &dyn Fn(&Value<'_>) -> Option<(String, T)>) -> Option<(String, T)> {
+    match value {
+        Value::List(items) => items.iter().enumerate().find_map(|(index, item)| {
+            first(item, say).map(|(path, said)| (join(&format!("[{index}]"), &path), said))
+        }),
+        Value::Struct(fields) => fields.iter().find_map(|(name, field)| {
+            first(field, say).map(|(path, said)| (join(&quoted(name), &path), said))
+        }),
+        leaf => say(leaf),
+    }
+}
+
+/// The indices of an element in each dimension, as a path has them.
+fn element_path(at: usize, shape: &[usize]) -> String {
+    let mut rest = at;
+    let mut indices: Vec<String> = Vec::with_capacity(shape.len());
+    for extent in shape.iter().rev() {
+        indices.push(format!("[{}]", rest.checked_rem(*extent).unwrap_or(0)));
+        rest = rest.checked_div(*extent).unwrap_or(0);
+    }
+    indices.into_iter().rev().collect()
+}
+
+fn float_name(float: f64) -> Option<&'static str> {
+    match float {
+        _ if float.is_nan() => Some("NaN"),
+        f64::INFINITY => Some("Infinity"),
+        f64::NEG_INFINITY => Some("-Infinity"),
+        _ => None,
+    }
 }
 
 fn write_value(f: &mut Formatter<'_>, value: &Value<'_>, indent: Option<usize>) -> fmt::Result {
@@ -72,12 +131,9 @@ fn write_scalar(f: &mut Formatter<'_>, scalar: Scalar) -> fmt::Result {
         Scalar::F64(value) => value,
         _ => return write!(f, "{scalar}"),
     };
-    if float.is_nan() {
-        f.write_str("NaN")
-    } else if float.is_infinite() {
-        f.write_str(if float > 0.0 { "Infinity" } else { "-Infinity" })
-    } else {
-        write!(f, "{scalar}")
+    match float_name(float) {
+        Some(name) => f.write_str(name),
+        None => write!(f, "{scalar}"),
     }
 }
 
@@ -131,6 +187,24 @@ mod tests {
         };
         let deep = std::thread::Builder::new().stack_size(1 << 30).spawn(shown).unwrap();
         assert!(deep.join().is_ok_and(|length| length > 40_000));
+    }
+
+    #[test]
+    fn what_json_cannot_write_is_found_with_its_path() {
+        let matrix =
+            ArrayValue::from_slice(&[2, 3], &[0.0, 0.0, 0.0, 0.0, f64::NEG_INFINITY, f64::NAN]).unwrap();
+        let opaque = ArrayValue::new(crate::DType::new("<c8").unwrap(), &[1], vec![0; 8]).unwrap();
+        let value = Value::record([
+            ("fine", Value::from(f64::MAX)),
+            ("a.b", Value::List(vec![Value::Null, Value::record([("scan", matrix.into())])])),
+            ("nan", f32::NAN.into()),
+            ("list", Value::List(vec![opaque.into()])),
+        ]);
+        assert_eq!(not_finite(&value), Some((r#""a.b"[1].scan[1][1]"#.to_owned(), "-Infinity")));
+        assert_eq!(not_numbers(&value), Some(("list[0]".to_owned(), "<c8".to_owned())));
+        assert_eq!(not_finite(&f32::NAN.into()), Some((String::new(), "NaN")));
+        let fine = Value::record([("x", Value::from(f64::MIN_POSITIVE)), ("y", vec![1, 2].into())]);
+        assert_eq!((not_finite(&fine), not_numbers(&fine)), (None, None));
     }
 
     #[test]

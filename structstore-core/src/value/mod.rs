@@ -13,6 +13,7 @@ pub use dtype::DType;
 pub use image::{Event, ImageReader, Snapshot};
 pub(crate) use image::{ImageWriter, decode};
 pub(crate) use json::write_json;
+pub use json::{not_finite, not_numbers};
 pub use kind::Kind;
 pub use scalar::{Scalar, ScalarType};
 pub(crate) use scalar::{convert, decode_scalar};

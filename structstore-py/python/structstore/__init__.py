@@ -18,8 +18,8 @@
     >>> shmem.close()
 """
 
-from collections.abc import MutableMapping, MutableSequence
-from typing import TypeVar
+import collections.abc as _abc
+import typing as _typing
 
 from ._structstore import (
     AbandonedError,
@@ -111,11 +111,15 @@ __all__ = [
     "bind",
 ]
 
-_T = TypeVar("_T")
+_T = _typing.TypeVar("_T")
 
 
-MutableMapping.register(StructStore)
-MutableSequence.register(StructStoreList)
+_abc.MutableMapping.register(StructStore)
+_abc.MutableSequence.register(StructStoreList)
+
+
+def __dir__() -> list[str]:
+    return __all__
 
 
 def bind(structure: StructStore, cls: type[_T]) -> _T:
@@ -138,7 +142,8 @@ def bind(structure: StructStore, cls: type[_T]) -> _T:
     Fields that are missing are created with the defaults of the class; those that are there have to fit, and keep their
     values, of which ints become floats where floats are asked for. All of them are declared: from then on, in every
     process, they can be neither removed nor given another type. All of that happens or, after an exception, nothing:
-    NotFoundError for a field that is missing and has no default, WrongTypeError for one that does not fit, with its path.
+    NotFoundError for a field that is missing and has no default, WrongTypeError or OutOfRangeError for one that does not fit,
+    with its path.
 
     Attributes that are dataclasses are bound as well; lists, dicts and arrays are those in the store; anything else is a
     copy. What is assigned is checked against the annotations as `to()` does. Each access is an operation of its own:

@@ -34,6 +34,12 @@ def _fail(path: str, found: object, expected: str) -> typing.NoReturn:
     raise error
 
 
+def _misfit(path: str, value: object, annotation: Any) -> typing.NoReturn:
+    error = core.OutOfRangeError(f"{path or 'the structure'}: {value} does not fit {_name(annotation)}")
+    error.path = path
+    raise error
+
+
 def _mismatch(path: str, value: object, annotation: Any) -> typing.NoReturn:
     _fail(path, _name(type(value)), _name(annotation))
 
@@ -77,7 +83,11 @@ def _convert(value: Any, annotation: Any, path: str) -> Any:
     if annotation in _NUMBERS:
         # A bool is an int to Python, and nobody means it.
         if isinstance(value, _NUMBERS[annotation]) and (annotation is bool or not isinstance(value, bool)):
-            return annotation(value)
+            made: Any = annotation(value)
+            # Python compares an int with a float exactly. NaN is unlike itself, and no int.
+            if isinstance(value, int) and made != value:
+                _misfit(path, value, annotation)
+            return made
         return _mismatch(path, value, annotation)
     origin = typing.get_origin(annotation)
     if origin is not None:
@@ -132,12 +142,16 @@ def _union(value: Any, annotation: Any, arguments: tuple[Any, ...], path: str) -
         try:
             return _convert(value, arm, path)
         except core.Error as error:
-            # What went wrong further below says more than that nothing fits.
-            if failure is None or len(error.path or "") > len(failure.path or ""):
+            # What went wrong further below says more than that nothing fits, and so does a number that is too large.
+            if failure is None or _telling(error) > _telling(failure):
                 failure = error
-    if failure is not None and failure.path != path:
+    if failure is not None and (failure.path != path or isinstance(failure, core.OutOfRangeError)):
         raise failure
     return _mismatch(path, value, annotation)
+
+
+def _telling(error: core.Error) -> tuple[int, bool]:
+    return len(error.path or ""), isinstance(error, core.OutOfRangeError)
 
 
 def _items(value: Any, annotation: Any, path: str) -> list[Any]:
@@ -154,18 +168,61 @@ def _array(value: Any, annotation: Any, arguments: tuple[Any, ...], path: str) -
     import numpy as np
 
     if isinstance(value, list):
+        items = value
         try:
-            value = np.asarray(value)
-        except ValueError:
-            _mismatch(path, value, annotation)
+            value = np.asarray(items)
+        except (ValueError, OverflowError):
+            _mismatch(path, items, annotation)
+        # NumPy makes floats of ints that are beside floats, and strings of anything.
+        if not _equal(value.tolist(), items):
+            _fail(path, "a list whose items have no common type", _name(annotation))
     if not isinstance(value, np.ndarray):
         _mismatch(path, value, annotation)
     kinds = typing.get_args(arguments[1]) if len(arguments) == 2 else ()
     if kinds and isinstance(kinds[0], type) and not np.issubdtype(value.dtype, kinds[0]):
         if np.can_cast(value.dtype, kinds[0]):
-            return value.astype(kinds[0])
+            made: Any = value.astype(kinds[0])
+            # To NumPy all ints become floats safely, also those that a float does not represent.
+            if not _equal(made.tolist(), value.tolist()):
+                _misfit(path, f"an array of {value.dtype}", annotation)
+            return made
         _fail(path, f"an array of {value.dtype}", f"one of {kinds[0].__name__}")
     return value
+
+
+def _equal(one: Any, other: Any) -> bool:
+    """Whether numbers, or nested lists of them, are the same exactly, NaN included."""
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_equal, one, other))
+    return bool(one == other or one != one and other != other)
+
+
+def _numpy_scalar(value: Any, cls: type, path: str) -> Any:
+    """A number as a scalar of NumPy's, by the rules by which the store converts numbers: ints that fit, exactly; floats to
+    the nearest one of less precision, unless that is infinite; nothing else."""
+    import numpy as np
+
+    # What a store holds as an array without dimensions.
+    if getattr(value, "ndim", None) == 0:
+        value = value.item() if value.dtype.kind in "biufc" else value[()]
+    if isinstance(value, cls):
+        return value
+    make: Any = cls
+    is_int = isinstance(value, int) and not isinstance(value, bool)
+    if issubclass(cls, np.bool_) and isinstance(value, bool):
+        return make(value)
+    if issubclass(cls, np.integer) and is_int:
+        if not np.iinfo(cls).min <= value <= np.iinfo(cls).max:
+            _misfit(path, value, cls)
+        return make(value)
+    numbers = (float, np.floating, complex, np.complexfloating)[: 4 if issubclass(cls, np.complexfloating) else 2]
+    if issubclass(cls, np.inexact) and (is_int or isinstance(value, numbers)):
+        with np.errstate(over="ignore"):
+            made = make(value)
+        if made.item() != value if is_int else np.isfinite(value) and not np.isfinite(made):
+            _misfit(path, value, cls)
+        return made
+    return _mismatch(path, value, cls)
 
 
 def _instance(value: Any, cls: type, path: str) -> Any:
@@ -202,8 +259,8 @@ def _instance(value: Any, cls: type, path: str) -> Any:
 
         if issubclass(cls, np.ndarray):
             return _array(value, cls, (), path)
-        if issubclass(cls, np.generic) and not isinstance(value, str | bytes | list | type(None)):
-            return cls(value)
+        if issubclass(cls, np.generic):
+            return _numpy_scalar(value, cls, path)
     return _mismatch(path, value, cls)
 
 
