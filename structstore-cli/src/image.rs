@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::Path;
 
-use structstore::{Cleanup, StructStoreShared, Value};
+use structstore::{Cleanup, Struct, StructStoreShared, Value};
 
 use crate::arguments::{Dump, Format, Load};
 use crate::failure::{Failure, Result};
@@ -22,16 +22,15 @@ pub(crate) fn dump(options: &Dump) -> Result<u8> {
         let message = "an image is nothing for a terminal; give a file, or --format json or yaml";
         return Err(Failure::Usage(message.to_owned()));
     }
-    let store = options.store.observe()?;
     let bytes = match format {
-        Format::Image => store.to_bytes()?,
+        Format::Image => options.store.snapshot(Struct::to_bytes)?,
         Format::Json => {
-            let value = store.to_value()?;
+            let value = options.store.snapshot(Struct::to_value)?;
             json::numbers_only(&value, "JSON")?;
             json::text(&value, "", true)?
         }
         Format::Yaml => {
-            let value = store.to_value()?;
+            let value = options.store.snapshot(Struct::to_value)?;
             json::numbers_only(&value, "YAML")?;
             json::yaml(&value, standard && io::stdout().is_terminal())?.into_bytes()
         }

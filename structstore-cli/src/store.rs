@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use structstore::{Cleanup, Error, Options, StructStoreShared};
+use structstore::{Cleanup, Error, Options, Struct, StructStoreShared};
 
 use crate::arguments::Name;
 use crate::failure::{Failure, Result};
@@ -27,7 +27,22 @@ impl Name {
         self.open(StructStoreShared::options().observer()).map(Watched::new)
     }
 
-    /// The same for those who are meant to wait.
+    /// What is copied of a store, as of one moment: without being noticed or, where the store is changed again and again
+    /// meanwhile, under a lock for as long as copying takes, if this user may write to it.
+    pub(crate) fn snapshot<T>(&self, copy: impl Fn(&Struct) -> structstore::Result<T>) -> Result<T> {
+        let observed = self.observe()?;
+        let contended = match copy(&observed) {
+            Err(error @ Error::Contended { .. }) => error,
+            other => return Ok(other?),
+        };
+        drop(observed);
+        match self.change() {
+            Ok(store) => Ok(copy(&store)?),
+            Err(_) => Err(contended.into()),
+        }
+    }
+
+    /// As [`Name::observe`], for those who are meant to wait.
     pub(crate) fn observe_for_long(&self) -> Result<StructStoreShared> {
         self.open(StructStoreShared::options().observer())
     }

@@ -4,9 +4,11 @@
 mod command;
 
 use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use structstore::private::not_numbers;
-use structstore::{Kind, StructStoreShared};
+use structstore::{Kind, StructStoreShared, Value};
 use structstore_tests::damage::Random;
 use structstore_tests::fuzz::image::with_header;
 use structstore_tests::{SegmentName, put_specimens};
@@ -116,4 +118,38 @@ fn arguments_that_nest_without_end_are_refused() {
         }
     }
     assert_eq!(store.to_bytes().unwrap(), before);
+}
+
+/// A writer that replaces one struct after the other, of which at each moment the numbers are those of one round.
+#[test]
+fn dump_of_a_busy_store_is_of_one_moment() {
+    const STRUCTS: u64 = 3000;
+    let name = SegmentName::new("dump_moment");
+    let store = StructStoreShared::open(&name).unwrap();
+    let put = |number: u64| {
+        let part = Value::record([("n", Value::from(number)), ("text", format!("text {number}").into())]);
+        store.set(&format!("k{}", number % STRUCTS), part).unwrap();
+    };
+    (0..STRUCTS).for_each(put);
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| (STRUCTS..).take_while(|_| !stop.load(Ordering::Relaxed)).for_each(put));
+        for format in ["json", "yaml", "json"] {
+            let dumped = structstore(&["dump", name.as_str(), "-", "--format", format]);
+            let document: serde_json::Value = match format {
+                "json" => dumped.json(),
+                _ => serde_saphyr::from_str(&dumped.text()).unwrap(),
+            };
+            let fields = document.as_object().unwrap();
+            let numbers: Vec<u64> = fields.values().map(|part| part["n"].as_u64().unwrap()).collect();
+            assert_eq!(numbers.len() as u64, STRUCTS);
+            let (first, last) = (numbers.iter().min().unwrap(), numbers.iter().max().unwrap());
+            assert!(last - first < STRUCTS, "{first} to {last}");
+            for part in fields.values() {
+                assert_eq!(part["text"], format!("text {}", part["n"]));
+            }
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    assert!(store.valid(), "dumping removed the name");
 }

@@ -475,3 +475,26 @@ for number in range(3000):
         if whole := shared.to_dict().get("whole"):
             assert whole["a"] == whole["b"]
     assert writer.returncode == 0
+
+
+def test_views_under_a_read_lock_are_read_only(store: StructStore) -> None:
+    store.a = np.zeros(4)
+    with store.read_lock():
+        view = store.a
+        with pytest.raises(ValueError, match="read-only"):
+            view[:] = 99
+        with held_by_a_thread(store.read_lock()):
+            # Another thread or process may have slices of it, as Rust does: then it is a copy.
+            assert store.a.flags.writeable is False
+            assert (store.a == 0).all()
+    store.a[:] = 1
+    with store.write_lock():
+        store.a[:] += 1
+    assert (view == 2).all(), "it is the memory of the store"
+
+
+def test_arrays_that_others_read_are_copied_under_a_read_lock(store: StructStore) -> None:
+    store.a = np.zeros(4)
+    with held_by_a_thread(store.read_lock()), store.read_lock():
+        assert store.a.flags.owndata
+    assert not store.a.flags.owndata

@@ -285,3 +285,22 @@ fn every_error_has_an_exception_in_python() {
         "no exception for {missing:?}: see `exception` in structstore-py/src/error.rs"
     );
 }
+
+/// The record of a node that is gone is used for the next one.
+#[test]
+fn stale_handle_names_no_other_structure() {
+    let store = StructStore::new();
+    store.nested("first").unwrap().set("x", 1).unwrap();
+    let stale = store.at("first").unwrap();
+    store.remove("first").unwrap();
+    store.nested("innocent").unwrap().set("x", 2).unwrap();
+    for error in [
+        stale.get::<i32>("x").unwrap_err(),
+        stale.set("x", 5).unwrap_err(),
+        stale.to_value().unwrap_err(),
+        stale.write().map(drop).unwrap_err(),
+    ] {
+        assert!(matches!(error, Error::StaleHandle { .. }));
+        assert_eq!(error.to_string(), "the structure was removed or replaced since this handle was made");
+    }
+}

@@ -944,3 +944,67 @@ fn an_option_is_not_bound_to_what_it_cannot_be() {
     assert_eq!(limits, Limits { limit: Some(5), name: None });
     store.check().unwrap();
 }
+
+/// The node of an optional struct stays what it is while others remove its fields, and put others in their memory.
+#[test]
+fn option_of_a_struct_looks_its_fields_up_anew() {
+    #[derive(StructStore, Debug, PartialEq, Clone)]
+    struct Inner {
+        a: f64,
+        n: i64,
+    }
+
+    #[derive(StructStore)]
+    struct Outer {
+        inner: Option<Inner>,
+    }
+
+    on_both(|store| {
+        let outer = store.bind::<Outer>()?;
+        outer.with_mut(|mut outer| outer.inner.set(Some(Inner { a: 1.5, n: 7 })))??;
+        let read = || outer.with(|outer| outer.inner.map(|inner| (*inner.a, *inner.n)));
+        assert_eq!(read()?, Some((1.5, 7)));
+        let inner = store.at("inner")?;
+        inner.clear()?;
+        inner.set("x", 42.0)?;
+        inner.set("y", 99)?;
+        assert!(matches!(read(), Err(Error::NotFound { path }) if path.contains("inner")));
+        // The same fields in another order.
+        inner.clear()?;
+        inner.set("n", 8_i64)?;
+        inner.set("a", 2.5)?;
+        assert_eq!(read()?, Some((2.5, 8)));
+        outer.with_mut(|mut outer| outer.inner.get_mut().map(|inner| *inner.unwrap().a += 1.0))??;
+        assert_eq!((read()?, inner.get::<f64>("a")?), (Some((3.5, 8)), 3.5));
+        Ok(())
+    })
+    .unwrap();
+}
+
+/// Nobody knows of its shape while it is null.
+#[test]
+fn option_of_an_array_of_another_shape_can_be_replaced() {
+    #[derive(StructStore, Debug)]
+    struct Goal {
+        rate: f64,
+        position: Option<[f64; 3]>,
+    }
+
+    on_both(|store| {
+        let goal = store.bind::<Goal>()?;
+        store.set("position", ArrayValue::from_slice(&[4], &[1.0; 4])?)?;
+        match goal.load() {
+            Err(Error::WrongType { path, .. }) => assert_eq!(path, "position"),
+            other => panic!("{other:?}"),
+        }
+        assert!(goal.read().is_err());
+        goal.with_mut(|mut goal| {
+            *goal.rate = 5.0;
+            assert!(matches!(goal.position.get_mut(), Err(Error::WrongType { .. })));
+            goal.position.set(Some([1.0, 2.0, 3.0]))
+        })??;
+        assert_eq!(goal.load()?.position, Some([1.0, 2.0, 3.0]));
+        Ok(())
+    })
+    .unwrap();
+}

@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use structstore::{ArrayValue, StructStore};
+use structstore::{ArrayValue, Error, Key, StructStore, StructStoreShared};
+use structstore_tests::SegmentName;
 
 /// Enough for thousands of rounds, and for the fault in one of them.
 const TIME: Duration = Duration::from_millis(1500);
@@ -39,4 +40,43 @@ fn view_aba_returns_no_memory_of_another_array() {
         stop.store(true, Ordering::Relaxed);
     });
     store.check().unwrap();
+}
+
+/// A binding of another language takes views under its own lock for reading, beside guards that lend slices.
+#[test]
+fn slices_do_not_change_through_views_under_a_shared_lock() {
+    let name = SegmentName::new("shared_views");
+    let store = StructStoreShared::open(&name).unwrap();
+    store.set("array", ArrayValue::from_slice(&[2], &[1.0, 2.0]).unwrap()).unwrap();
+    // SAFETY: neither guards nor bindings are taken through it.
+    let nesting = unsafe { StructStoreShared::options().nesting() }.open(&name).unwrap();
+    let view = || {
+        let lock = nesting.lock_token(false, None).unwrap();
+        let view = nesting.look(&Key::new("array")).unwrap().unwrap().view();
+        drop(lock);
+        view
+    };
+    let array = store.array("array").unwrap();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let refused = || thread::scope(|scope| scope.spawn(|| view().map(drop)).join().unwrap());
+            let guard = array.read().unwrap();
+            let slice = guard.as_slice::<f64>().unwrap();
+            let error = refused();
+            assert!(matches!(error, Err(Error::Deadlock { .. })), "{error:?}");
+            assert_eq!(slice, [1.0, 2.0]);
+            drop(guard);
+            // The same with a guard of what is above it.
+            let guard = store.read().unwrap();
+            let error = refused();
+            assert!(matches!(error, Err(Error::Deadlock { .. })), "{error:?}");
+            drop(guard);
+        });
+    });
+    // With nobody else there, it is lent, but not for writing; and then no slice is.
+    let (taken, writable) = view().unwrap();
+    assert!(!writable);
+    assert!(matches!(array.read().unwrap().as_slice::<f64>(), Err(Error::Leased { .. })));
+    drop(taken);
+    assert_eq!(array.read().unwrap().as_slice::<f64>().unwrap(), [1.0, 2.0]);
 }
