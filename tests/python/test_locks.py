@@ -1,6 +1,7 @@
 """Locks: between threads and processes, within one thread, and what waiting does to the rest of Python."""
 
 import asyncio
+import os
 import signal
 import subprocess
 import threading
@@ -498,3 +499,84 @@ def test_arrays_that_others_read_are_copied_under_a_read_lock(store: StructStore
     with held_by_a_thread(store.read_lock()), store.read_lock():
         assert store.a.flags.owndata
     assert not store.a.flags.owndata
+
+
+# Where a segment has the lock of its heap, which is 0 while nobody has it.
+HEAP_LOCK = 1264
+
+STOPPED_IN_THE_HEAP = """
+import os, signal, sys, threading, time
+import structstore
+
+store = structstore.StructStoreShared(sys.argv[1])
+sub = store.sub
+sub.number = 1
+ticks = []
+
+class Rang(Exception):
+    pass
+
+def ring(*_):
+    raise Rang
+
+def tick():
+    while True:
+        time.sleep(0.01)
+        ticks.append(1)
+
+threading.Thread(target=tick, daemon=True).start()
+print("ready", flush=True)
+input()
+signal.signal(signal.SIGALRM, ring)
+signal.setitimer(signal.ITIMER_REAL, 0.3)
+try:
+    sub.list = [1, 2]
+    print("assigned")
+except Rang:
+    # Others ran while this thread waited.
+    print("interrupted", len(ticks) > 2)
+
+def lock():
+    try:
+        with sub.write_lock(timeout=0.2):
+            print("locked")
+    except structstore.LockTimeoutError:
+        print("timeout")
+
+thread = threading.Thread(target=lock)
+thread.start()
+thread.join()
+print(sub.number, flush=True)
+input()
+sub.list = [1, 2]
+store.check()
+"""
+
+
+def test_waits_for_a_process_stopped_in_the_heap_heed_signals_and_timeouts(
+    shared: StructStoreShared, name: str, python: Start
+) -> None:
+    shared.sub = {}
+    waiter = python(STOPPED_IN_THE_HEAP, name)
+    assert waiter.stdout is not None and waiter.stdin is not None
+    assert waiter.stdout.readline() == "ready\n"
+    busy = "import sys, structstore; s = structstore.StructStoreShared(sys.argv[1]); s.busy = {}; b = s.busy\n"
+    stopped = python(busy + "print('ready', flush=True)\nwhile True: b.a = [1, 2]; b.a = 'x' * 300", name)
+    assert stopped.stdout is not None and stopped.stdout.readline() == "ready\n"
+    with open(f"/dev/shm{name}", "rb", buffering=0) as segment:
+        for _ in range(10_000):
+            stopped.send_signal(signal.SIGSTOP)
+            time.sleep(0.0003)
+            if any(os.pread(segment.fileno(), 8, HEAP_LOCK)):
+                break
+            stopped.send_signal(signal.SIGCONT)
+        else:
+            pytest.fail("it was never in the heap")
+    waiter.stdin.write("\n")
+    waiter.stdin.flush()
+    assert [waiter.stdout.readline() for _ in range(3)] == ["interrupted True\n", "timeout\n", "1\n"]
+    stopped.send_signal(signal.SIGCONT)
+    waiter.stdin.write("\n")
+    waiter.stdin.flush()
+    assert waiter.wait() == 0
+    stopped.kill()
