@@ -504,7 +504,7 @@ impl Struct {
     /// [`Error::Declared`] if a binding has declared one of them; nothing is removed then.
     pub fn clear(&self) -> Result<()> {
         self.handle
-            .change(Mode::Tree, &Wait::FOREVER, |operation| clear(operation, self.handle.record()))
+            .change(Mode::Tree, &Wait::FOREVER, |operation| clear(operation, self.handle.id().index))
             .map_err(|error| self.handle.locate(error))
     }
 
@@ -785,16 +785,16 @@ pub(super) fn rename(
     Writer { operation, aside: false }.rename(node, from, to)
 }
 
-pub(super) fn clear(operation: &Operation<'_>, node: &Node) -> BoxedResult<()> {
+pub(super) fn clear(operation: &Operation<'_>, index: u32) -> BoxedResult<()> {
     let arena = operation.arena();
-    for found in structure::fields(arena, node) {
+    for found in structure::fields(arena, arena.node(index)?) {
         let field = found?.field;
         let raw = Raw::load(&field.slot);
         if raw.declared() {
             return Err(declared(raw, "removed").under(&structure::name(arena, field)?).into());
         }
     }
-    node::discard_contents(operation, node, Kind::Struct)
+    operation.retire_contents(index, Kind::Struct)
 }
 
 impl PartialEq for Struct {

@@ -225,9 +225,7 @@ impl<'s, H: Hold> StructMut<'s, H> {
     /// As [`Struct::clear`].
     pub fn clear(&mut self) -> Result<()> {
         let index = self.access.id().index;
-        self.access
-            .operate(|operation| clear(operation, operation.arena().node(index)?))
-            .map_err(|error| self.access.locate(error))
+        self.access.operate(|operation| clear(operation, index)).map_err(|error| self.access.locate(error))
     }
 
     /// The same access for a shorter time, to pass on.

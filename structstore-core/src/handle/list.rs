@@ -236,7 +236,8 @@ impl List {
     ///
     /// [`Error::StaleHandle`], [`Error::HeldByGuard`].
     pub fn clear(&self) -> Result<()> {
-        Ok(self.edit(Mode::Tree, |operation, node| node::discard_contents(operation, node, Kind::List))?)
+        Ok(self
+            .edit(Mode::Tree, |operation, _| operation.retire_contents(self.handle.id().index, Kind::List))?)
     }
 
     /// Replaces all items.
@@ -247,7 +248,7 @@ impl List {
     pub fn assign_all<'v, T: Into<Value<'v>>>(&self, values: impl IntoIterator<Item = T>) -> Result<()> {
         let values: Vec<Value<'v>> = values.into_iter().map(Into::into).collect();
         Ok(self.edit(Mode::Tree, |operation, node| {
-            node::discard_contents(operation, node, Kind::List)?;
+            operation.retire_contents(self.handle.id().index, Kind::List)?;
             extend(operation, node, self.handle.id().index, &values)
         })?)
     }
@@ -459,6 +460,11 @@ fn splice(
         .zip(values)
         .map(|(at, value)| build_item(operation, index, depth, at, value))
         .collect::<BoxedResult<_>>()?;
+    if !removed.is_empty() && removed.len() == slots.len() {
+        // At once, which takes no room.
+        operation.retire_contents(index, Kind::List)?;
+        return list::insert(operation, node, 0, &new);
+    }
     removed.iter().try_for_each(|slot| retire(operation, Raw::load(slot)))?;
     list::splice(operation, node, start as u64, removed.len() as u64, &new)
 }
@@ -652,13 +658,13 @@ impl<'s, H: Hold> ListMut<'s, H> {
         self.len().checked_sub(1).map(|last| self.remove(last)).transpose()
     }
 
-    /// Removes all items.
+    /// Removes all items. That needs no room, unless it is part of a transaction.
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfSpace`] if there is no room to take notes of what is to be freed.
+    /// [`Error::Corrupt`] if the memory is damaged.
     pub fn clear(&mut self) -> Result<()> {
-        Ok(self.edit(|operation, node, _| node::discard_contents(operation, node, Kind::List))?)
+        Ok(self.edit(|operation, _, index| operation.retire_contents(index, Kind::List))?)
     }
 
     /// The list with all below it.
