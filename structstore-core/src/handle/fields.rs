@@ -515,7 +515,10 @@ impl Struct {
     /// [`Error::StaleHandle`] if the struct was removed.
     pub fn len(&self) -> Result<usize> {
         self.handle
-            .read(|_, node| Ok(structure::count(node) as usize))
+            .read(|arena, node| match structure::count(node) {
+                count if count == structure::counted(arena, node) => Ok(count as usize),
+                count => Err(Error::corrupt("a struct", format_args!("{count} fields"), "as many as fit")),
+            })
             .map_err(|error| self.handle.locate(error))
     }
 

@@ -349,7 +349,7 @@ macro_rules! reading {
 
             /// How many fields there are.
             pub fn len(&self) -> usize {
-                structure::count(self.access.node()) as usize
+                structure::counted(self.access.arena(), self.access.node()) as usize
             }
 
             /// Whether there are no fields.

@@ -523,7 +523,7 @@ impl<'s, H: Hold> ListMut<'s, H> {
 
     /// How many items there are.
     pub fn len(&self) -> usize {
-        list::len(self.access.node()) as usize
+        list::counted(self.access.arena(), self.access.node()) as usize
     }
 
     /// Whether there are no items.
@@ -692,15 +692,12 @@ impl<'s, H: Hold> ListMut<'s, H> {
     /// ```
     pub fn iter_mut<'a, T: ScalarType + 'a>(&'a mut self) -> impl Iterator<Item = Result<&'a mut T>> {
         let access = &self.access;
-        let (arena, node) = (&**access.arena(), access.node());
-        (0..list::len(node)).map(move |index| {
-            let place = list::slot(arena, node, index).and_then(|slot| {
-                access.note(&slot.payload)?;
-                lend_scalar::<T>(slot)
-            });
+        list::each(access.arena(), access.node()).map(move |found| {
+            let (index, slot) = found?;
+            let place = access.note(&slot.payload).and_then(|()| lend_scalar::<T>(slot));
             // SAFETY: a valid T (checked) in a slot that stays where it is while the iterator borrows the guard,
-            // which nobody else touches; each item is given out once.
-            place.map(|place| unsafe { &mut *place }).map_err(|error| error.under_index(index as usize))
+            // which nobody else touches; each slot of the one block is given out once.
+            place.map(|place| unsafe { &mut *place }).map_err(|error| error.under_index(index))
         })
     }
 
@@ -802,7 +799,7 @@ impl<'s, H: Hold> ListRef<'s, H> {
 
     /// How many items there are.
     pub fn len(&self) -> usize {
-        list::len(self.access.node()) as usize
+        list::counted(self.access.arena(), self.access.node()) as usize
     }
 
     /// Whether there are no items.
@@ -823,6 +820,11 @@ impl<'s, H: Hold> ListRef<'s, H> {
 
     /// The items, one by one.
     pub fn iter<T: Get>(&self) -> impl Iterator<Item = Result<T>> {
-        (0..self.len()).map(|index| self.get(index))
+        let access = &self.access;
+        list::each(access.arena(), access.node()).map(move |found| {
+            let (index, slot) = found?;
+            T::get(Slot { raw: Raw::load(slot), source: Source::Held(access.arena()) })
+                .map_err(|error| access.locate_item(error, index))
+        })
     }
 }

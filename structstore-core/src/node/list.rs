@@ -46,6 +46,28 @@ pub(crate) fn slots<'a>(arena: &'a Arena, node: &Node) -> Result<&'a [Slot]> {
     }
 }
 
+/// The slots of all items, of one block that is looked at once: whoever changes the node meanwhile makes nobody meet an item
+/// twice. One error instead if there is no room for them.
+pub(crate) fn each<'a>(
+    arena: &'a Arena,
+    node: &Node,
+) -> impl Iterator<Item = Result<(usize, &'a Slot)>> + use<'a> {
+    let (slots, broken) = match slots(arena, node) {
+        Ok(slots) => (slots, None),
+        Err(error) => (&[][..], Some(error)),
+    };
+    slots.iter().enumerate().map(Ok).chain(broken.map(Err))
+}
+
+/// How many items there are, but no more than there is room for in the segment.
+pub(crate) fn counted(arena: &Arena, node: &Node) -> u64 {
+    let len = len(node);
+    if len <= arena.segment().known() / SLOT {
+        return len;
+    }
+    len.min(arena.size().unwrap_or(0) / SLOT)
+}
+
 /// All items, as read.
 pub(crate) fn items(arena: &Arena, node: &Node) -> Result<Vec<Raw>> {
     Ok(slots(arena, node)?.iter().map(Raw::load).collect())

@@ -55,6 +55,15 @@ pub(crate) fn length(node: &Node) -> u64 {
     node.body[LENGTH].load(Ordering::Relaxed)
 }
 
+/// The same, if there is room for them.
+pub(crate) fn checked_length(arena: &Arena, node: &Node) -> Result<u64> {
+    let length = length(node);
+    if length != 0 {
+        arena.words(node.body[BLOCK].load(Ordering::Relaxed), length.div_ceil(8))?;
+    }
+    Ok(length)
+}
+
 /// What a slot holds, as read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Raw {
