@@ -317,7 +317,7 @@ fn an_array_of_elements_without_size_does_not_grow() {
     for (word, lie) in lies.into_iter().chain([(&head.extents[0], 1 << 12)]) {
         word.store(lie, Ordering::Relaxed);
     }
-    for end in [End::Append(&[1; 8]), End::Truncate(1 << 11)] {
+    for end in [End::Append(&[1; 8], 1), End::Truncate(1 << 11)] {
         let changed =
             Operation::begin(arena).unwrap().conclude(|operation| change_end(operation, node, end, false));
         assert_corrupt(changed.map_err(Error::from));

@@ -195,3 +195,54 @@ fn what_is_cleared_in_a_transaction_goes_at_its_end() -> Result<()> {
     assert_eq!(store.statistics().nodes, 3);
     store.check()
 }
+
+#[test]
+fn more_elements_than_a_store_can_hold_are_refused() -> Result<()> {
+    #[derive(StructStore)]
+    struct Trail {
+        trail: Vec<f64>,
+    }
+    let segment = SegmentName::new("resize");
+    let store = options().open(&segment)?;
+    let bound = store.bind::<Trail>()?;
+    let full = |done: Result<()>| assert!(matches!(done, Err(Error::OutOfSpace { .. })), "{done:?}");
+    for len in [1 << 17, 1 << 40, 1 << 60, 1 << 61, usize::MAX] {
+        bound.with_mut(|mut fields| {
+            full(fields.trail.resize(len, 0.5));
+            assert!(fields.trail.is_empty()?);
+            fields.trail.push(1.0)?;
+            full(fields.trail.resize(len, 0.5));
+            fields.trail.clear()
+        })??;
+    }
+    bound.with_mut(|mut fields| {
+        fields.trail.push(1.0)?;
+        fields.trail.resize(7, 0.5)?;
+        assert_eq!(fields.trail.as_slice()?, [1.0, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5]);
+        fields.trail.resize(8, 2.0)?;
+        fields.trail.resize(8, 3.0)?;
+        assert_eq!(fields.trail.as_slice()?[6..], [0.5, 2.0]);
+        fields.trail.resize(30_000, 0.25)?;
+        assert!(fields.trail.as_slice()?[8..].iter().all(|element| *element == 0.25));
+        fields.trail.resize(1, 0.0)
+    })??;
+    store.check()
+}
+
+#[test]
+fn more_items_than_a_store_can_hold_are_refused() -> Result<()> {
+    let segment = SegmentName::new("items");
+    let store = options().open(&segment)?;
+    let list = store.list("list")?;
+    let many = || (0..usize::MAX).map(|_| Value::Null);
+    let full = |done: Result<()>| assert!(matches!(done, Err(Error::OutOfSpace { .. })), "{done:?}");
+    full(list.extend(many()));
+    full(list.assign_all(many().take(1 << 40)));
+    full(list.splice(.., many()));
+    full(list.write()?.extend(many()));
+    full(list.write()?.splice(.., many().take(1 << 33)));
+    full(store.extend(many().map(|value| ("name", value))));
+    full(store.write()?.extend(many().map(|value| ("name", value))));
+    assert!(list.is_empty()?);
+    store.check()
+}

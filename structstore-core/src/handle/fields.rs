@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::access::{Guard, at_most};
 use super::get::{Slot, Source};
+use super::list::gather;
 use super::locking::operate;
 use super::{
     Access, Array, Bytes, Get, Handle, List, ListMut, StructMut, StructRef, Text, slot_value, wrong_kind,
@@ -213,7 +214,7 @@ impl Struct {
         &self,
         fields: impl IntoIterator<Item = (K, V)>,
     ) -> Result<()> {
-        let fields = collect(fields);
+        let fields = collect(self.handle.arena(), fields).map_err(|error| self.handle.locate(error))?;
         self.handle
             .change(Mode::Tree, &Wait::FOREVER, |operation| {
                 extend(operation, self.handle.id().index, &fields)
@@ -730,9 +731,12 @@ impl Struct {
 
 /// Fields to be assigned, complete before an operation begins.
 pub(super) fn collect<'k, 'v, K: Into<Key<'k>>, V: Into<Value<'v>>>(
+    arena: &Arena,
     fields: impl IntoIterator<Item = (K, V)>,
-) -> Vec<(Key<'k>, Value<'v>)> {
-    fields.into_iter().map(|(key, value)| (key.into(), value.into())).collect()
+) -> BoxedResult<Vec<(Key<'k>, Value<'v>)>> {
+    let fields = fields.into_iter().map(|(key, value)| (key.into(), value.into()));
+    // Of the same name, perhaps, so that they take no room for themselves.
+    gather(arena, fields, 0)
 }
 
 /// Assigns fields of a struct that is held tree-exclusively.

@@ -72,7 +72,7 @@ impl<'s, H: Hold> StructMut<'s, H> {
         &mut self,
         fields: impl IntoIterator<Item = (K, V)>,
     ) -> Result<()> {
-        let fields = collect(fields);
+        let fields = collect(self.access.arena(), fields).map_err(|error| self.access.locate(error))?;
         let index = self.access.id().index;
         self.access
             .operate(|operation| extend(operation, index, &fields))

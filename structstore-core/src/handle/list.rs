@@ -8,11 +8,12 @@ use super::access::{Guard, Hold, Lent, at_most, lend_scalar};
 use super::get::{Slot, Source};
 use super::{Access, ArrayMut, BytesMut, Get, Handle, StructMut, TextMut, slot_value, wrong_kind};
 use crate::arena::Arena;
-use crate::arena::layout::Node;
+use crate::arena::layout::{self, Node};
 use crate::error::{BoxedResult, Error, Result};
 use crate::journal::Operation;
 use crate::lock::{Mode, Wait};
 use crate::node::{self, Raw, list};
+use crate::sync::Ordering;
 use crate::value::{Kind, ScalarType, Value};
 
 /// A handle to a list.
@@ -146,9 +147,17 @@ impl List {
     /// # Ok::<(), structstore::Error>(())
     /// ```
     pub fn extend<'v, T: Into<Value<'v>>>(&self, values: impl IntoIterator<Item = T>) -> Result<()> {
-        let values: Vec<Value<'v>> = values.into_iter().map(Into::into).collect();
+        let values = self.gather(values)?;
         Ok(self
             .edit(Mode::Node, |operation, node| extend(operation, node, self.handle.id().index, &values))?)
+    }
+
+    fn gather<'v, T: Into<Value<'v>>>(
+        &self,
+        values: impl IntoIterator<Item = T>,
+    ) -> BoxedResult<Vec<Value<'v>>> {
+        gather(self.handle.arena(), values.into_iter().map(Into::into), size_of::<layout::Slot>())
+            .map_err(|error| self.handle.locate(error).into())
     }
 
     fn build(&self, operation: &Operation<'_>, value: &Value<'_>) -> BoxedResult<Raw> {
@@ -246,7 +255,7 @@ impl List {
     ///
     /// As [`List::push`].
     pub fn assign_all<'v, T: Into<Value<'v>>>(&self, values: impl IntoIterator<Item = T>) -> Result<()> {
-        let values: Vec<Value<'v>> = values.into_iter().map(Into::into).collect();
+        let values = self.gather(values)?;
         Ok(self.edit(Mode::Tree, |operation, node| {
             operation.retire_contents(self.handle.id().index, Kind::List)?;
             extend(operation, node, self.handle.id().index, &values)
@@ -311,7 +320,7 @@ impl List {
         range: impl RangeBounds<usize>,
         values: impl IntoIterator<Item = T>,
     ) -> Result<()> {
-        let values: Vec<Value<'v>> = values.into_iter().map(Into::into).collect();
+        let values = self.gather(values)?;
         let index = self.handle.id().index;
         Ok(self.edit(Mode::Tree, |operation, node| splice(operation, node, index, &range, &values))?)
     }
@@ -411,6 +420,20 @@ impl List {
     pub fn read_timeout(&self, timeout: Duration) -> Result<ListRef<'static, Guard>> {
         Ok(Access::lock(&self.handle, Mode::Shared, &Wait::at_most(timeout)).map(ListRef::new)?)
     }
+}
+
+/// What is to be put into a store, complete before an operation begins; each of it takes so many bytes there. Where more is
+/// announced than the store can ever hold, or than this process has memory for, nothing is made.
+pub(super) fn gather<T>(arena: &Arena, items: impl Iterator<Item = T>, bytes: usize) -> BoxedResult<Vec<T>> {
+    let (least, _) = items.size_hint();
+    let full = |reason: &str| arena.segment().full(least.saturating_mul(bytes) as u64, reason.to_owned());
+    if least.saturating_mul(bytes) as u64 > arena.header().max_size.load(Ordering::Relaxed) {
+        return Err(full("no block of this store can be so large").into());
+    }
+    let mut all = Vec::new();
+    all.try_reserve_exact(least).map_err(|_| full("the process has no memory for so many"))?;
+    all.extend(items);
+    Ok(all)
 }
 
 /// Takes an item out, which the caller holds, and has what it names freed.
@@ -571,6 +594,14 @@ impl<'s, H: Hold> ListMut<'s, H> {
         self.edit(|operation, node, index| extend(operation, node, index, std::slice::from_ref(&value)))
     }
 
+    fn gather<'v, T: Into<Value<'v>>>(
+        &self,
+        values: impl IntoIterator<Item = T>,
+    ) -> BoxedResult<Vec<Value<'v>>> {
+        gather(self.access.arena(), values.into_iter().map(Into::into), size_of::<layout::Slot>())
+            .map_err(|error| self.access.locate(error).into())
+    }
+
     fn edit<T>(&mut self, edit: impl FnOnce(&Operation<'_>, &Node, u32) -> BoxedResult<T>) -> BoxedResult<T> {
         let index = self.access.id().index;
         Ok(self
@@ -602,7 +633,7 @@ impl<'s, H: Hold> ListMut<'s, H> {
     ///
     /// As [`ListMut::push`].
     pub fn extend<'v, T: Into<Value<'v>>>(&mut self, values: impl IntoIterator<Item = T>) -> Result<()> {
-        let values: Vec<Value<'v>> = values.into_iter().map(Into::into).collect();
+        let values = self.gather(values)?;
         Ok(self.edit(|operation, node, index| extend(operation, node, index, &values))?)
     }
 
@@ -616,7 +647,7 @@ impl<'s, H: Hold> ListMut<'s, H> {
         range: impl RangeBounds<usize>,
         values: impl IntoIterator<Item = T>,
     ) -> Result<()> {
-        let values: Vec<Value<'v>> = values.into_iter().map(Into::into).collect();
+        let values = self.gather(values)?;
         Ok(self.edit(|operation, node, index| splice(operation, node, index, &range, &values))?)
     }
 
