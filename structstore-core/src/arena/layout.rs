@@ -161,7 +161,7 @@ pub(crate) struct Watcher {
     pub(crate) participant: AtomicU64,
     /// The node, as the payload of a slot that names it.
     pub(crate) node: AtomicU64,
-    /// 1 while its marks are taken off, for which it does not count any more.
+    /// 1 while its marks are still to be taken off, for which it does not count any more.
     pub(crate) leaving: AtomicU64,
     pub(crate) spare: [AtomicU64; 5],
 }
