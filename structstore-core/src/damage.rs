@@ -323,3 +323,24 @@ fn an_array_of_elements_without_size_does_not_grow() {
         assert_corrupt(changed.map_err(Error::from));
     }
 }
+
+/// It would be made for good, and stay where the transaction is undone.
+#[test]
+fn a_change_that_a_broken_link_parts_from_its_transaction_is_refused() {
+    let store = store();
+    store.nested("sub").unwrap().set("x", 1).unwrap();
+    let sub = store.at("sub").unwrap();
+    let parent = &sub.handle.record().head.parent;
+    let link = parent.load(Ordering::Relaxed);
+    let undone = store.transaction(|store| {
+        let mut sub = store.at("sub")?;
+        parent.store(1 << 40, Ordering::Relaxed);
+        let changed = sub.remove("x");
+        parent.store(link, Ordering::Relaxed);
+        assert_corrupt(changed);
+        Err::<(), _>(Error::Interrupted)
+    });
+    assert!(matches!(undone, Err(Error::Interrupted)));
+    assert_eq!(sub.get::<i32>("x").unwrap(), 1);
+    store.check().unwrap();
+}

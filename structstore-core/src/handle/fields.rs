@@ -804,13 +804,6 @@ pub(super) fn clear(operation: &Operation<'_>, index: u32) -> BoxedResult<()> {
     operation.retire_contents(index, Kind::Struct)
 }
 
-impl PartialEq for Struct {
-    /// By value, as [`Struct::equals`]; `false` if either cannot be read.
-    fn eq(&self, other: &Struct) -> bool {
-        self.equals(other).unwrap_or(false)
-    }
-}
-
 /// As JSON. Parts that a guard of this thread holds are shown as such.
 impl fmt::Display for Struct {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

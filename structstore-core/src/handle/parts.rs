@@ -19,7 +19,7 @@ use crate::value::Kind;
 const WHOLE_TRIES: usize = 30;
 
 /// The same for those who do not wait.
-const GLANCES: usize = 5;
+const ESTIMATE_TRIES: usize = 5;
 
 impl Handle {
     /// The node's own contents: as of one moment, or of more than one where it is changed all the time and this process
@@ -37,10 +37,10 @@ impl Handle {
         }
     }
 
-    /// Reads without waiting for whoever holds the node: as of one moment, if that is to be had, or else as it is, if that
-    /// makes sense.
-    pub(super) fn glance<T>(&self, read: impl Fn(&Arena, &Node) -> Result<T>) -> Result<Option<T>> {
-        match self.near().read_patiently(GLANCES, &read)? {
+    /// Reads without waiting for whoever holds the node: as of one moment, if that is to be had, or else as it is, perhaps in
+    /// the middle of a change, if that makes sense. Good enough for estimates, and nothing else.
+    pub(super) fn estimate<T>(&self, read: impl Fn(&Arena, &Node) -> Result<T>) -> Result<Option<T>> {
+        match self.near().read_patiently(ESTIMATE_TRIES, &read)? {
             None => Ok(read(self.arena(), self.record()).ok()),
             found => Ok(found),
         }
