@@ -14,6 +14,7 @@ pub mod damage;
 pub mod deaths;
 pub mod fuzz;
 pub mod hostile;
+pub mod limits;
 pub mod model;
 pub mod segments;
 pub mod soak;

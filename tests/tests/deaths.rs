@@ -5,14 +5,11 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use structstore::{Error, Statistics, StructStoreShared, Value};
 use structstore_tests::SegmentName;
 use structstore_tests::deaths::{Case, cases};
-
-/// How long anything may take.
-const LIMIT: Duration = Duration::from_secs(20);
+use structstore_tests::limits::STUCK as LIMIT;
 
 /// What can be seen of a store from outside.
 #[derive(PartialEq, Debug)]
