@@ -16,8 +16,8 @@ use crate::arena::{Arena, Opening};
 use crate::error::{Error, INITIALISING, Result};
 use crate::handle::{Handle, Struct, exclusively};
 use crate::journal::Operation;
-use crate::lock::{Mode, NodeId, Wait};
-use crate::node::Raw;
+use crate::lock::{Mode, NodeId, Wait, owner_seat};
+use crate::node::{self, Raw};
 use crate::segment::{Access, Backing, Liveness, MIN_SIZE, Place, RESERVATION, Segment};
 use crate::store::Store;
 use crate::sync::{Ordering, lock};
@@ -684,14 +684,20 @@ fn is_zero(file: &File) -> std::io::Result<bool> {
 
 /// The root of an arena, created if there is none or a new one is asked for. The caller holds the init lock.
 fn root(arena: &Arc<Arena>, reinit: bool, options: &Options) -> Result<NodeId> {
-    let payload = arena.header().root.load(Ordering::Acquire);
-    let existing = Raw { tag: Kind::Struct as u64, payload };
-    let existing = existing.id().filter(|_| payload != 0);
-    let create = |operation: &Operation<'_>| {
-        let root = operation.allocate_node(Kind::Struct)?;
-        operation.set(&arena.header().root, Raw::node(Kind::Struct, root).payload)?;
-        Ok(root)
+    let named = || {
+        let payload = arena.header().root.load(Ordering::Acquire);
+        Raw { tag: Kind::Struct as u64, payload }.id().filter(|_| payload != 0)
     };
+    let held = |root: NodeId| {
+        let node = arena.node(root.index);
+        node.is_ok_and(|node| owner_seat(node.head.word.load(Ordering::Acquire)).is_some())
+    };
+    let mut existing = named();
+    if arena.writable() && existing.is_some_and(held) {
+        // Perhaps by a process that died while it began anew: then this root is about to be taken back.
+        arena.repair_dead()?;
+        existing = named();
+    }
     match existing {
         Some(old) if reinit => {
             let wait = Wait::at_most(options.timeout);
@@ -703,8 +709,10 @@ fn root(arena: &Arc<Arena>, reinit: bool, options: &Options) -> Result<NodeId> {
                 &wait,
                 options.nesting,
                 |operation| {
-                    operation.retire_node(old.index)?;
-                    create(operation)
+                    // In the record of the old one, for there may be no room left for another.
+                    let root = node::renew(operation, old)?;
+                    operation.set(&arena.header().root, Raw::node(Kind::Struct, root).payload)?;
+                    Ok(root)
                 },
             )?)
         }
@@ -717,7 +725,8 @@ fn root(arena: &Arc<Arena>, reinit: bool, options: &Options) -> Result<NodeId> {
         }
         None => {
             let operation = Operation::begin(arena)?;
-            let root = create(&operation)?;
+            let root = operation.allocate_node(Kind::Struct)?;
+            operation.set(&arena.header().root, Raw::node(Kind::Struct, root).payload)?;
             operation.commit()?;
             Ok(root)
         }

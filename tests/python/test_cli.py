@@ -21,7 +21,7 @@ COMMANDS = {
     "module": [sys.executable, "-m", "structstore"],
 }
 # What a command may take.
-LIMIT = 60.0
+LIMIT = 300.0
 
 
 @pytest.fixture(params=COMMANDS)

@@ -20,7 +20,7 @@ import pytest
 import structstore
 from structstore import StructStore, StructStoreShared
 
-LIMIT = 30.0
+LIMIT = 300.0
 
 
 @pytest.fixture(autouse=True)

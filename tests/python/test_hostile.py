@@ -28,8 +28,10 @@ import pytest
 import structstore
 from structstore import StructStore, StructStoreList, StructStoreShared
 
-# How long one segment may take, in seconds, and how much memory of its own a child may have.
+# How much processor time one segment may take, in seconds, and how much memory of its own a child may have. (Limits on the
+# clock are for what is stuck: see tests/src/limits.rs.)
 SECONDS = 10
+STUCK = 300
 MEMORY = 512 << 20
 
 # How many segments with one word changed are tried.
@@ -304,7 +306,9 @@ def others_work(shared: StructStoreShared, local: StructStore) -> None:
 def limit() -> None:
     faulthandler.disable()
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.alarm(SECONDS)
+    signal.alarm(STUCK)
+    signal.signal(signal.SIGXCPU, signal.SIG_DFL)
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, resource.getrlimit(resource.RLIMIT_CPU)[1]))
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 

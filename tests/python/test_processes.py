@@ -233,7 +233,7 @@ with structstore.StructStoreShared(sys.argv[1]) as store:
         [sys.executable, "-c", source, name],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         env={"PYTHONPATH": ":".join(filter(None, sys.path))},
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
@@ -247,5 +247,5 @@ def test_ending_without_closing_is_fine(name: str, python: Start) -> None:
         "v = s.x; l = s.write_lock(); l.__enter__(); print('end')",
         name,
     )
-    assert process.communicate(timeout=30)[0] == "end\n"
+    assert process.communicate(timeout=300)[0] == "end\n"
     assert process.returncode == 0

@@ -35,12 +35,6 @@ pub struct Consequences {
 ///
 /// If the kernel has no memory for a file.
 pub fn consequences(segment: &[u8]) -> io::Result<Result<Consequences, Failure>> {
-    let in_time = consequences_once(segment)?;
-    // As in `hostile`: where others had the processors meanwhile, it is given another chance.
-    if in_time == Err(Failure::Signal(libc::SIGALRM)) { consequences_once(segment) } else { Ok(in_time) }
-}
-
-fn consequences_once(segment: &[u8]) -> io::Result<Result<Consequences, Failure>> {
     let file = memfd_create(c"segment", MFdFlags::MFD_CLOEXEC)?;
     let mut output = File::from(memfd_create(c"consequences", MFdFlags::MFD_CLOEXEC)?);
     File::from(file.try_clone()?).write_all(segment)?;

@@ -7,20 +7,24 @@ use structstore::{
     ArrayValue, Cleanup, Error, Kind, List, Options, Result, StructMut, StructStore, StructStoreShared, Value,
 };
 
+use crate::fill;
+
 /// An operation, and the store that it begins with.
 pub struct Case {
     /// What is done.
     pub name: String,
     prepare: Box<Prepare>,
     run: Run,
+    /// Whether the store is full before it.
+    pub full: bool,
 }
 
 type Prepare = dyn Fn(&StructStoreShared) -> Result<()> + Send + Sync;
 type Change = dyn Fn(StructStoreShared, &dyn Fn()) -> Result<()> + Send + Sync;
 
 enum Run {
-    /// Opening the store itself.
-    Open,
+    /// Opening the store itself, and beginning it anew or not.
+    Open { reinit: bool },
     /// Something done to a store that is open. Calls its second argument before the stores that count.
     Change(Box<Change>),
 }
@@ -42,7 +46,28 @@ impl Case {
         prepare: impl Fn(&StructStoreShared) -> Result<()> + Send + Sync + 'static,
         run: impl Fn(StructStoreShared, &dyn Fn()) -> Result<()> + Send + Sync + 'static,
     ) -> Case {
-        Case { name: name.into(), prepare: Box::new(prepare), run: Run::Change(Box::new(run)) }
+        Case { name: name.into(), prepare: Box::new(prepare), run: Run::Change(Box::new(run)), full: false }
+    }
+
+    /// The same in a store in which there is no room left.
+    fn in_a_full_store(self) -> Case {
+        let Case { name, prepare, run, .. } = self;
+        let prepare = Box::new(move |store: &StructStoreShared| {
+            prepare(store)?;
+            // More than the journal of a seat has room to log one by one.
+            store.set("many", vec!["each in a node of its own"; 20])?;
+            fill(store, 0)
+        });
+        Case { name: format!("{name} in a full store"), prepare, run, full: true }
+    }
+
+    /// How the store is made and opened.
+    pub fn options(&self) -> Options {
+        if self.full { options().max_size(72 << 10) } else { options() }
+    }
+
+    fn open(name: &str, reinit: bool) -> Case {
+        Case { name: name.into(), prepare: Box::new(with_fields), run: Run::Open { reinit }, full: false }
     }
 
     /// Brings an empty store to where the operation begins.
@@ -63,11 +88,11 @@ impl Case {
     ///
     /// Whatever the store says.
     pub fn run(&self, name: &str, death: u64) -> Result<()> {
-        let options = options();
+        let options = self.options();
         match &self.run {
-            Run::Open => {
+            Run::Open { reinit } => {
                 arm(death);
-                drop(options.open(name)?);
+                drop(options.reinit(*reinit).open(name)?);
             }
             Run::Change(run) => run(options.open(name)?, &|| arm(death))?,
         }
@@ -211,7 +236,9 @@ fn declaration<'a>(name: &'a str, kinds: &'a [Kind], default: Option<i64>) -> De
 /// All of them.
 pub fn cases() -> Vec<Case> {
     let mut cases = vec![
-        Case { name: "open".into(), prepare: Box::new(with_fields), run: Run::Open },
+        Case::open("open", false),
+        Case::open("begin anew", true),
+        Case::open("begin anew", true).in_a_full_store(),
         Case::late("close", with_fields, |store, ready| {
             drop(store.read()?);
             ready();
@@ -219,6 +246,7 @@ pub fn cases() -> Vec<Case> {
         }),
         Case::new("the first lock of a thread", with_fields, |store| store.set("int", 5_i64)),
         Case::new("clear", with_fields, |store| store.clear()),
+        Case::new("clear", with_fields, |store| store.clear()).in_a_full_store(),
         Case::new("rename", with_fields, |store| store.rename("text", "another name, a longer one")),
         Case::new("assign several fields", with_fields, |store| {
             store.extend([("int", Value::from(6_i64)), ("new", "text".into()), ("struct", vec!["a"].into())])

@@ -1,6 +1,6 @@
 //! Everything that can be done to a store whose bytes may be anything.
 //!
-//! Each image is tried in a child of its own, under limits of time and memory. What is asked of it: to end by itself,
+//! Each image is tried in a child of its own, under limits of time and memory ([`crate::limits`]). What is asked of it: to end by itself,
 //! without a panic, whatever each operation says.
 
 use std::fs::File;
@@ -12,10 +12,8 @@ use std::time::{Duration, Instant};
 
 use structstore::{ArrayValue, Cleanup, Item, List, Result, Struct, StructStore, StructStoreShared, Value};
 
-/// How long everything may take that is done to one image, in seconds.
-const SECONDS: libc::c_uint = 5;
-/// How much memory of its own a child may have: 512 MiB. What it maps of a segment does not count.
-const MEMORY: libc::rlim_t = 512 << 20;
+use crate::limits::limit;
+
 /// How long one operation may wait for a lock.
 const PATIENCE: Duration = Duration::from_millis(20);
 
@@ -50,12 +48,6 @@ pub enum Failure {
 ///
 /// If the kernel has no memory for a file.
 pub fn try_image(image: &[u8]) -> io::Result<Option<Failure>> {
-    let in_time = try_once(image)?;
-    // Where others had the processors meanwhile, it is given another chance, and no more time.
-    if in_time == Some(Failure::Signal(libc::SIGALRM)) { try_once(image) } else { Ok(in_time) }
-}
-
-fn try_once(image: &[u8]) -> io::Result<Option<Failure>> {
     let file = nix::sys::memfd::memfd_create(c"hostile", nix::sys::memfd::MFdFlags::MFD_CLOEXEC)?;
     File::from(file.try_clone()?).write_all(image)?;
     in_child(|| {
@@ -125,19 +117,6 @@ pub fn live_with(path: &Path, end: Instant) -> u64 {
         if last {
             return rounds;
         }
-    }
-}
-
-/// Limits this process, and what it becomes, to [`SECONDS`] and [`MEMORY`]. Does no more than may be done between fork and
-/// exec.
-pub fn limit() {
-    // SAFETY: limits of this process alone; the values are plain data.
-    unsafe {
-        libc::alarm(SECONDS);
-        let memory = libc::rlimit { rlim_cur: MEMORY, rlim_max: MEMORY };
-        libc::setrlimit(libc::RLIMIT_DATA, &raw const memory);
-        let core = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-        libc::setrlimit(libc::RLIMIT_CORE, &raw const core);
     }
 }
 

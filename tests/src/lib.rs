@@ -14,6 +14,7 @@ pub mod damage;
 pub mod deaths;
 pub mod fuzz;
 pub mod hostile;
+pub mod limits;
 pub mod model;
 pub mod segments;
 pub mod soak;
@@ -30,7 +31,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use nix::sys::memfd::{MFdFlags, memfd_create};
-use structstore::{ArrayValue, DType, Options, Result, Struct, StructStoreShared, Value};
+use structstore::{ArrayValue, DType, Error, List, Options, Result, Struct, StructStoreShared, Value};
 
 /// The name of a segment that nobody else uses, removed on drop: also when the test panics.
 #[derive(Debug)]
@@ -55,6 +56,36 @@ impl SegmentName {
     pub fn path(&self) -> PathBuf {
         PathBuf::from(format!("/dev/shm{}", self.0))
     }
+}
+
+/// Fills a store until there is no room for another block, in a list `filling`; nor for another node, if there are as many
+/// `places` as there are records left.
+///
+/// # Errors
+///
+/// Whatever the store says, but that it is full.
+pub fn fill(store: &Struct, places: usize) -> Result<()> {
+    let done = |result| match result {
+        Ok(()) => Ok(true),
+        Err(Error::OutOfSpace { .. }) => Ok(false),
+        Err(error) => Err(error),
+    };
+    let bytes = |size| Value::Bytes(vec![0; size].into());
+    // For nodes without blocks, and then for blocks without nodes, which use up the last of either.
+    store.set("filling", vec![Value::Null; places])?;
+    let list: List = store.get("filling")?;
+    for size in [1 << 20, 1 << 16, 1 << 12, 1 << 10, 1 << 8, 1, 0] {
+        while done(list.push(bytes(size)))? {}
+    }
+    for size in [0, 1] {
+        for place in 0..places {
+            if !done(list.set(place, bytes(size)))? {
+                break;
+            }
+        }
+    }
+    while done(list.push(Value::Null))? {}
+    Ok(())
 }
 
 impl Drop for SegmentName {

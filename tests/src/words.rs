@@ -55,6 +55,11 @@ impl Words {
         self.record(0, index, 64)
     }
 
+    /// The words that a node's kind keeps: one of the first 32 nodes.
+    pub fn body(&self, node: u64) -> u64 {
+        self.record(3, node, 128) + 64
+    }
+
     /// How many words a seat has changed and remembers.
     pub fn logged(&self, seat: u64) -> u64 {
         self.record(1, seat, 768) + 24

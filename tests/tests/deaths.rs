@@ -5,14 +5,11 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use structstore::{Error, Statistics, StructStoreShared, Value};
 use structstore_tests::SegmentName;
-use structstore_tests::deaths::{Case, cases, options};
-
-/// How long anything may take.
-const LIMIT: Duration = Duration::from_secs(20);
+use structstore_tests::deaths::{Case, cases};
+use structstore_tests::limits::STUCK as LIMIT;
 
 /// What can be seen of a store from outside.
 #[derive(PartialEq, Debug)]
@@ -41,18 +38,20 @@ fn dies(case: &Case, segment: &SegmentName, at: u64) -> bool {
     !done.success()
 }
 
-fn open(segment: &SegmentName) -> StructStoreShared {
-    options().open(segment).unwrap()
+fn open(case: &Case, segment: &SegmentName) -> StructStoreShared {
+    case.options().open(segment).unwrap()
 }
 
 /// What must hold whatever has become of the other process.
-fn assert_whole(store: &StructStoreShared, before: &State, after: &State, what: &str) {
+fn assert_whole(case: &Case, store: &StructStoreShared, before: &State, after: &State, what: &str) {
     let use_it = || {
         drop(store.write_timeout(LIMIT)?);
         store.check()?;
         let found = State::of(store);
-        store.set("probe", vec!["new", "contents"])?;
-        store.remove("probe")?;
+        match store.set("probe", vec!["new", "contents"]) {
+            Err(Error::OutOfSpace { .. }) if case.full && found == *before => {}
+            done => done.and_then(|()| store.remove("probe"))?,
+        }
         store.check()?;
         Ok::<State, Error>(found)
     };
@@ -66,12 +65,14 @@ fn assert_whole(store: &StructStoreShared, before: &State, after: &State, what: 
 /// What there is to be seen before an operation, and after it.
 fn outcomes(case: &Case) -> (State, State) {
     let segment = SegmentName::new("outcomes");
-    let store = open(&segment);
+    let store = open(case, &segment);
     case.prepare(&store).unwrap();
     let before = State::of(&store);
     assert!(!dies(case, &segment, 0));
-    store.check().unwrap();
-    (before, State::of(&store))
+    // By another handle, for this one may have been to what is no longer the root.
+    let after = open(case, &segment);
+    after.check().unwrap();
+    (before, State::of(&after))
 }
 
 /// Lets a process die in every store of an operation, with another one attached or not. Returns how many these were.
@@ -79,18 +80,18 @@ fn try_all(case: &Case, attached: bool) -> u64 {
     let (before, after) = outcomes(case);
     for at in 1.. {
         let segment = SegmentName::new("death");
-        let store = open(&segment);
+        let store = open(case, &segment);
         case.prepare(&store).unwrap();
         assert_eq!(State::of(&store), before, "{}: the same steps lead to the same state", case.name);
-        let store = if attached {
-            Some(store)
-        } else {
-            drop(store);
-            None
-        };
+        let _attached = attached.then_some(store);
         let died = dies(case, &segment, at);
-        let store = store.unwrap_or_else(|| open(&segment));
-        assert_whole(&store, &before, &after, &format!("{} died at store {at}", case.name));
+        assert_whole(
+            case,
+            &open(case, &segment),
+            &before,
+            &after,
+            &format!("{} died at store {at}", case.name),
+        );
         if !died {
             return at - 1;
         }
@@ -137,14 +138,17 @@ fn every_operation_survives_a_death_at_every_store() {
 /// What is different after a death is told, whoever had to undo, finish or release it.
 #[test]
 fn watchers_are_told_of_what_the_dead_have_changed() {
-    let cases: Vec<Case> = chosen().into_iter().filter(|case| case.name != "close").step_by(7).collect();
+    // There is no room for a watch in a full store, and what was watched is gone in a new one.
+    let told = |case: &Case| case.name != "close" && !case.name.starts_with("begin anew") && !case.full;
+    let cases: Vec<Case> = chosen().into_iter().filter(told).step_by(7).collect();
     let points = sum_in_parallel(&cases, |case| {
         for at in 1.. {
             let segment = SegmentName::new("told");
-            let store = open(&segment);
+            let store = open(case, &segment);
             case.prepare(&store).unwrap();
             let (before, mut watch) = (store.to_value().unwrap(), store.watch().unwrap());
             let died = dies(case, &segment, at);
+            let store = open(case, &segment);
             store.check().unwrap();
             if store.to_value().unwrap() != before {
                 let told = watch.wait(Some(LIMIT)).unwrap().unwrap_or_default();
@@ -187,13 +191,13 @@ fn a_repairer_may_die_at_every_store() {
         let (before, after) = outcomes(case);
         for repairer_at in 1.. {
             let segment = SegmentName::new("repair");
-            let store = open(&segment);
+            let store = open(case, &segment);
             case.prepare(&store).unwrap();
             drop(store);
             assert!(dies(case, &segment, *at), "{name} has fewer than {at} stores");
             let died = dies(find("open"), &segment, repairer_at);
             let what = format!("{name} died at store {at}, and its repairer at store {repairer_at}");
-            assert_whole(&open(&segment), &before, &after, &what);
+            assert_whole(case, &open(case, &segment), &before, &after, &what);
             if !died {
                 return repairer_at - 1;
             }

@@ -13,6 +13,7 @@ use structstore_tests::deaths::{cases, options};
 const STORES: &[(&str, f64)] = &[
     ("bind", 1.0),
     ("import", 0.5),
+    ("clear", 0.7),
     ("remove an item", 0.9),
     ("replace a leased array", 0.6),
     ("watch, be told, and go", 0.5),

@@ -2,7 +2,7 @@
 
 use std::process::{Child, Command, Stdio};
 
-use structstore::{ArrayValue, Cleanup, Result, StructStore, StructStoreShared};
+use structstore::{ArrayValue, Cleanup, Error, Result, StructStore, StructStoreShared, Value};
 use structstore_tests::words::Words;
 use structstore_tests::{SegmentName, put_specimens};
 
@@ -52,6 +52,95 @@ fn whoever_scribbles_over_a_live_segment_ends_nobody_else() {
     }
     println!("{changed} words changed, {rounds} rounds of all operations");
     assert!(changed > 0 && rounds > 0);
+}
+
+/// A store, and where its nodes say how long they are: a list of 7 numbers, one of 5 texts, a text of 11 bytes, a map of 3
+/// entries.
+struct Lengths {
+    store: StructStoreShared,
+    binding: structstore::Binding<Bound>,
+    words: Words,
+    _name: SegmentName,
+}
+
+#[derive(StructStore)]
+struct Bound {
+    names: Vec<String>,
+    optional: Vec<Option<f64>>,
+    entries: std::collections::BTreeMap<String, Option<f64>>,
+}
+
+impl Lengths {
+    fn new() -> Lengths {
+        let name = SegmentName::new("lengths");
+        let store = StructStoreShared::options().size(1 << 20).open(&name).unwrap();
+        let binding = store.bind::<Bound>().unwrap();
+        store.set("names", vec!["a", "b", "c", "d", "e"]).unwrap();
+        store.set("optional", vec![Value::Null; 6]).unwrap();
+        store.set("entries", Value::record(["x", "y", "z"].map(|name| (name, Value::Null)))).unwrap();
+        store.set("numbers", vec![1_i64; 7]).unwrap();
+        store.set("text", "eleven byte").unwrap();
+        Lengths { store, binding, words: Words::of(&name), _name: name }
+    }
+
+    /// The word of a node's body, which is `length` in one node alone.
+    fn place(&self, word: u64, length: u64) -> u64 {
+        let places = (0..16).map(|node| self.words.body(node) + 8 * word);
+        let found: Vec<_> = places.filter(|place| self.words.get(*place) == length).collect();
+        assert_eq!(found.len(), 1, "one node with {length} in word {word}");
+        found[0]
+    }
+}
+
+#[test]
+fn guards_believe_no_length_that_there_is_no_room_for() {
+    const LIE: u64 = 1 << 40;
+    let all = Lengths::new();
+    let room = |len: usize| assert!(len <= 1 << 16, "{len} parts of a segment of 1 MiB");
+    let (list, bound) = (all.store.list("numbers").unwrap(), &all.binding);
+    let place = all.place(1, 7);
+    let mut guard = list.write().unwrap();
+    all.words.set(place, LIE);
+    room(guard.len());
+    assert!(matches!(guard.iter_mut::<i64>().collect::<Vec<_>>()[..], [Err(Error::Corrupt { .. })]));
+    drop(guard);
+    assert!(matches!(list.len(), Err(Error::Corrupt { .. })));
+    let guard = list.read().unwrap();
+    room(guard.len());
+    assert!(matches!(guard.iter::<i64>().collect::<Vec<_>>()[..], [Err(Error::Corrupt { .. })]));
+    drop(guard);
+
+    all.words.set(all.place(1, 5), LIE);
+    all.words.set(all.place(1, 6), LIE);
+    all.words.set(all.place(2, 3), LIE);
+    assert!(matches!(bound.load(), Err(Error::Corrupt { .. })));
+    let guard = bound.read().unwrap();
+    let fields = guard.fields();
+    room(fields.names.len());
+    room(fields.entries.len());
+    assert_eq!(fields.names.iter().count(), 1);
+    assert_eq!(fields.optional.iter().count(), 1);
+    drop(guard);
+    let entries = all.store.at("entries").unwrap();
+    assert!(matches!(entries.len(), Err(Error::Corrupt { .. })));
+    room(entries.write().unwrap().len());
+    room(entries.read().unwrap().len());
+
+    all.words.set(all.place(1, 11), LIE);
+    assert!(matches!(all.store.text("text").unwrap().len(), Err(Error::Corrupt { .. })));
+}
+
+/// Somebody moves the block of a list between two items, so that the second lies where the first did.
+#[test]
+fn no_item_is_lent_twice_whoever_moves_the_list() {
+    let all = Lengths::new();
+    let mut guard = all.store.list("numbers").unwrap().write().unwrap();
+    let mut items = guard.iter_mut::<i64>();
+    let first = items.next().unwrap().unwrap();
+    let block = all.place(1, 7) - 8;
+    all.words.set(block, all.words.get(block) - 16);
+    let second = items.next().unwrap().unwrap();
+    assert_ne!(std::ptr::from_mut(first), std::ptr::from_mut(second));
 }
 
 /// Somebody has put into a free list what is part of an array, so that the next block overlaps with that.

@@ -264,3 +264,41 @@ fn a_store_that_is_attached_read_only_can_be_watched() {
         assert!(waiting.join().unwrap().unwrap());
     });
 }
+
+/// Each of them would otherwise be compared with each other one.
+#[test]
+fn dropping_many_watches_takes_time_in_proportion() {
+    const MANY: usize = 1 << 12;
+    let name = SegmentName::new("many_watches");
+    let store = StructStoreShared::open(&name).unwrap();
+    let parts: Vec<_> = (0..64).map(|part| store.nested(format!("part {part}").as_str()).unwrap()).collect();
+    let time = |many: usize| {
+        let mut watches: Vec<_> = parts.iter().cycle().take(many).map(|part| part.watch().unwrap()).collect();
+        assert_eq!(store.statistics().watchers, many as u64);
+        // The last ones stay for a while: some that are leaving have marks beside them.
+        let (rest, start) = (watches.split_off(many - many / 8), cpu_time());
+        drop(watches);
+        let time = cpu_time() - start;
+        assert_eq!(store.statistics().watchers, many as u64 / 8);
+        store.check().unwrap();
+        let mut watch = rest.into_iter().next_back().unwrap();
+        parts[63].set("x", many as u64).unwrap();
+        assert_eq!(next(&mut watch), ["x"]);
+        drop(watch);
+        store.check().unwrap();
+        assert_eq!(store.statistics().watchers, 0);
+        time
+    };
+    time(MANY);
+    let (few, many) = (time(MANY / 8), time(MANY));
+    assert!(many < 24 * few, "8 times as many take {many:?}, as opposed to {few:?}");
+}
+
+/// How long this thread has run.
+fn cpu_time() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: fills in the struct that it is given.
+    let done = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
+    assert_eq!(done, 0);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}

@@ -9,10 +9,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use structstore_tests::hostile;
+use structstore_tests::limits;
 
 /// How long anything here may take before it counts as stuck.
-pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const LIMIT: Duration = limits::STUCK;
 
 /// What the command did.
 #[derive(Debug)]
@@ -58,6 +58,13 @@ pub(crate) fn command<A: AsRef<OsStr>>(arguments: &[A]) -> Command {
     for variable in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
         command.env_remove(variable);
     }
+    // SAFETY: it does what may be done between fork and exec.
+    unsafe {
+        command.pre_exec(|| {
+            limits::restore_signals();
+            Ok(())
+        });
+    }
     command
 }
 
@@ -67,7 +74,7 @@ pub(crate) fn limited<A: AsRef<OsStr>>(arguments: &[A]) -> Command {
     // SAFETY: it does what may be done between fork and exec.
     unsafe {
         command.pre_exec(|| {
-            hostile::limit();
+            limits::limit();
             Ok(())
         });
     }

@@ -121,6 +121,7 @@ impl Fork {
         arena.id.store(NEXT_ID.fetch_add(1, LocalOrdering::Relaxed), LocalOrdering::Relaxed);
         self.repairing.clear();
         self.late.clear();
+        arena.leaving.store(0, LocalOrdering::Relaxed);
         arena.claimed.iter().for_each(|seats| seats.store(0, LocalOrdering::Relaxed));
         match mem::replace(&mut self.becomes, Becomes::Itself) {
             Becomes::Itself => true,

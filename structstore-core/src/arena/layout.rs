@@ -11,7 +11,7 @@ use crate::sync::{AtomicU64, Ordering};
 
 /// "STRUCTST" as bytes in memory.
 pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"STRUCTST");
-pub(crate) const FORMAT_VERSION: u64 = 1;
+pub(crate) const FORMAT_VERSION: u64 = 2;
 /// What `ready` holds when the arena may be used.
 pub(crate) const READY: u64 = 1;
 
@@ -168,7 +168,7 @@ pub(crate) struct Watcher {
     pub(crate) participant: AtomicU64,
     /// The node, as the payload of a slot that names it.
     pub(crate) node: AtomicU64,
-    /// 1 while its marks are taken off, for which it does not count any more.
+    /// 1 while its marks are still to be taken off, for which it does not count any more.
     pub(crate) leaving: AtomicU64,
     pub(crate) spare: [AtomicU64; 5],
 }

@@ -62,6 +62,8 @@ pub(crate) struct Arena {
     stuck: LocalCounter,
     /// The word that nobody was found to explain, and what it said.
     strange: LocalCounter,
+    /// How many watchers of this process are leaving. A hint: a child has none of its parent's.
+    leaving: LocalCounter,
     /// The blocks that views of this process lease, by offset.
     pub(crate) leases: Mutex<Leases>,
 }
@@ -139,6 +141,7 @@ impl Arena {
             claimed: Box::new([const { LocalCounter::new(0) }; CLAIMED]),
             stuck: LocalCounter::new(0),
             strange: LocalCounter::new(0),
+            leaving: LocalCounter::new(0),
             leases: Mutex::default(),
         };
         if arena.writable() {

@@ -145,7 +145,7 @@ impl Arena {
             let _ = self.drop_watchers(self.participant_index());
         }
         let always = open.iter().find(|opening| self.is_always(opening));
-        let to_go = open.iter().filter(|opening| opening.cleanup != Cleanup::Never).next_back();
+        let to_go = open.iter().rfind(|opening| opening.cleanup != Cleanup::Never);
         let settled = match (always, to_go.or(left.as_ref())) {
             (Some(opening), _) => self.remove_name(opening, true, END_TIMEOUT),
             (None, Some(opening)) => self.remove_name(opening, false, END_TIMEOUT),

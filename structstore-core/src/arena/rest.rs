@@ -1,6 +1,6 @@
 //! Whether anybody changes anything, for those who verify an arena without locks.
 
-use std::hash::{DefaultHasher, Hasher};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::Arena;
 use super::layout::{Node, Seat};
@@ -9,6 +9,21 @@ use crate::lock::{MAX_SEATS, owner_seat};
 use crate::sync::{AtomicU64, Ordering};
 
 impl Arena {
+    /// A number that differs from the one before if the heap was changed in between, but for changes that have all been taken
+    /// back; `None` if somebody is at it.
+    pub(crate) fn heap_state(&self) -> Option<u64> {
+        let header = self.header();
+        let heap = &header.heap;
+        let mut hasher = DefaultHasher::new();
+        let counts =
+            [&heap.lock, &heap.undo_count, &header.allocated, &header.blocks, &header.nodes, &heap.end];
+        let seen: Vec<u64> = counts.into_iter().map(|word| word.load(Ordering::Acquire)).collect();
+        let [0, 0, ..] = seen[..] else { return None };
+        seen.hash(&mut hasher);
+        heap.lists.iter().flatten().for_each(|list| hasher.write_u64(list.load(Ordering::Acquire)));
+        Some(hasher.finish())
+    }
+
     /// A number that differs from the one before if a node or the heap was changed in between; `None` if somebody is at
     /// it. [`Error::Abandoned`] if that somebody is dead.
     ///

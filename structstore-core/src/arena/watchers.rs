@@ -2,8 +2,12 @@
 //!
 //! Records and marks change under the heap lock: the record comes before the marks and goes after them, so that the marks
 //! of a watcher that died on its way in or out are found, and taken off. Who tells watchers reads records without it.
+//!
+//! Which marks nobody needs any more only a walk over all watchers tells. A process that drops many of them takes theirs off
+//! together: until then their records are marked as leaving, and do not count.
 
 use std::collections::HashSet;
+use std::sync::atomic::Ordering as LocalOrdering;
 
 use super::layout::{Node, Watcher};
 use super::{Arena, HeapGuard};
@@ -14,6 +18,10 @@ use crate::sync::{Ordering, fence};
 
 /// The most watchers of a segment at a time.
 const MAX_WATCHERS: u32 = 1 << 16;
+
+/// How many watchers there may be for each one that is leaving before its marks are taken off: each is visited about as often
+/// when many are dropped.
+const FOR_EACH_LEAVING: u64 = 16;
 
 impl Arena {
     /// Whether there is any watcher.
@@ -28,7 +36,13 @@ impl Arena {
             return Err(self.refusal());
         }
         let mut heap = HeapGuard::lock(self, self.owner(), &Wait::FOREVER)?;
-        let place = self.free_place()?;
+        let place = match self.free_place() {
+            Err(error) if matches!(*error, Error::TooMany { .. }) => {
+                self.take_off(&mut heap, self.participant_index())?;
+                self.free_place()?
+            }
+            found => found?,
+        };
         let mut section = heap.section();
         section.ensure::<Watcher>(place)?;
         let record = self.record::<Watcher>(place)?;
@@ -54,23 +68,57 @@ impl Arena {
         Ok(used)
     }
 
-    /// Removes watchers, of whomever. May be done again where somebody died over it.
-    pub(crate) fn unwatch(&self, places: &[u32]) -> Result<()> {
+    /// Removes a watcher of this process.
+    pub(crate) fn unwatch(&self, place: u32) -> Result<()> {
         let mut heap = HeapGuard::lock(self, self.owner(), &Wait::QUIET)?;
-        let records: Vec<&Watcher> =
-            places.iter().map(|place| self.record::<Watcher>(*place)).collect::<Result<_>>()?;
-        records.iter().for_each(|record| record.leaving.store(1, Ordering::Release));
-        let nodes = records.iter().map(|record| record.node.load(Ordering::Relaxed) as u32);
+        self.depart(&mut heap, self.record(place)?)?;
+        let leaving = self.leaving.fetch_add(1, LocalOrdering::Relaxed).saturating_add(1);
+        let left = self.header().watching.load(Ordering::Relaxed);
+        if leaving.saturating_mul(FOR_EACH_LEAVING) < left {
+            return Ok(());
+        }
+        self.take_off(&mut heap, self.participant_index())
+    }
+
+    /// Has a watcher no longer count.
+    fn depart(&self, heap: &mut HeapGuard<'_>, record: &Watcher) -> Result<()> {
+        let watching = &self.header().watching;
+        let mut section = heap.section();
+        section.set(&record.leaving, 1)?;
+        section.set(watching, watching.load(Ordering::Relaxed).saturating_sub(1))?;
+        section.commit();
+        Ok(())
+    }
+
+    /// Takes the marks of a participant's watchers off that are leaving, and gives their records back. May be done again where
+    /// somebody died over it.
+    fn take_off(&self, heap: &mut HeapGuard<'_>, participant: u32) -> Result<()> {
+        if participant == self.participant_index() {
+            self.leaving.store(0, LocalOrdering::Relaxed);
+        }
+        let records = self.watchers_of(participant)?;
+        let leaving = |record: &&&Watcher| record.leaving.load(Ordering::Relaxed) != 0;
+        let nodes = records.iter().filter(leaving).map(|record| record.node.load(Ordering::Relaxed) as u32);
         notice::unmark(self, &nodes.collect::<Vec<u32>>());
-        for record in records {
+        for record in records.iter().filter(leaving) {
             let mut section = heap.section();
             section.set(&record.leaving, 0)?;
             section.set(&record.participant, 0)?;
-            let watching = &self.header().watching;
-            section.set(watching, watching.load(Ordering::Relaxed).saturating_sub(1))?;
             section.commit();
         }
         Ok(())
+    }
+
+    /// The watchers of a participant, also those that are leaving.
+    fn watchers_of(&self, participant: u32) -> Result<Vec<&Watcher>> {
+        let mut records = Vec::new();
+        for place in 0..self.used::<Watcher>().min(MAX_WATCHERS) {
+            let record = self.record::<Watcher>(place)?;
+            if record.participant.load(Ordering::Acquire) == u64::from(participant) + 1 {
+                records.push(record);
+            }
+        }
+        Ok(records)
     }
 
     /// Wakes the watchers of this process, which have been told something that is in no segment.
@@ -97,15 +145,18 @@ impl Arena {
 
     /// Removes all watchers of a participant.
     pub(super) fn drop_watchers(&self, participant: u32) -> Result<()> {
-        let mut places = Vec::new();
-        for place in 0..self.used::<Watcher>().min(MAX_WATCHERS) {
-            let owner = self.record::<Watcher>(place)?.participant.load(Ordering::Acquire);
-            if owner == u64::from(participant) + 1 {
-                places.push(place);
+        let records = self.watchers_of(participant)?;
+        // Most have none, and the heap is not locked for nothing.
+        if records.is_empty() {
+            return Ok(());
+        }
+        let mut heap = HeapGuard::lock(self, self.owner(), &Wait::QUIET)?;
+        for record in records {
+            if record.leaving.load(Ordering::Relaxed) == 0 {
+                self.depart(&mut heap, record)?;
             }
         }
-        // Most have none, and the heap is not locked for nothing.
-        if places.is_empty() { Ok(()) } else { self.unwatch(&places) }
+        self.take_off(&mut heap, participant)
     }
 
     /// Verifies that watchers are counted, and that nodes are marked that they watch, and no others. Who may not write
@@ -117,10 +168,10 @@ impl Arena {
         for place in 0..self.used::<Watcher>().min(MAX_WATCHERS) {
             let record = self.record::<Watcher>(place)?;
             let leaving = record.leaving.load(Ordering::Relaxed);
-            if leaving != 0 {
+            let participant = record.participant.load(Ordering::Relaxed);
+            if leaving > 1 || leaving == 1 && participant == 0 {
                 return Err(Error::corrupt("a watcher", format_args!("the mark {leaving:#x}"), "none"));
             }
-            let participant = record.participant.load(Ordering::Relaxed);
             if !self.is_of_attached(participant) {
                 return Err(Error::corrupt(
                     "a watcher",
@@ -129,7 +180,7 @@ impl Arena {
                 ));
             }
             if participant != 0 {
-                count = count.saturating_add(1);
+                count = count.saturating_add(1_u64.saturating_sub(leaving));
                 named.insert(record.node.load(Ordering::Relaxed) as u32);
             }
         }

@@ -494,10 +494,14 @@ impl<T: Element> TypedArrayMut<'_, T, 1> {
     ///
     /// [`Error::OutOfSpace`]
     pub fn extend_from_slice(&mut self, elements: &[T]) -> Result<()> {
+        self.append(elements, 1)
+    }
+
+    fn append(&mut self, elements: &[T], times: usize) -> Result<()> {
         // SAFETY: elements are plain data without padding (`Element`).
         let bytes =
             unsafe { std::slice::from_raw_parts(elements.as_ptr().cast::<u8>(), size_of_val(elements)) };
-        self.change_end(End::Append(bytes))
+        self.change_end(End::Append(bytes, times))
     }
 
     /// Removes the elements from `len` on.
@@ -525,7 +529,7 @@ impl<T: Element> TypedArrayMut<'_, T, 1> {
     /// [`Error::OutOfSpace`]
     pub fn resize(&mut self, len: usize, element: T) -> Result<()> {
         match len.checked_sub(self.len()?) {
-            Some(more) => self.extend_from_slice(&vec![element; more]),
+            Some(more) => self.append(&[element], more),
             None => self.truncate(len),
         }
     }

@@ -90,11 +90,11 @@ impl<T: Field> Repeated<T> for AsList {
 
     fn resolve(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<BoundNode> {
         let place = binder.node(slot, Kind::List)?;
-        let widened = if binder.widens() { list::len(place.record()) } else { 0 };
-        for index in 0..widened {
-            item(binder.arena, place.record(), place.id.index, index)
-                .and_then(|slot| binder.widen_part::<T>(slot))
-                .map_err(|error| error.under_index(index as usize))?;
+        let widened = binder.widens().then(|| list::each(binder.arena, place.record()));
+        for found in widened.into_iter().flatten() {
+            let (index, slot) = found?;
+            let slot = SlotRef { slot, parent: Some(place.id.index) };
+            binder.widen_part::<T>(slot).map_err(|error| error.under_index(index))?;
         }
         Ok(place)
     }
@@ -106,12 +106,14 @@ impl<T: Field> Repeated<T> for AsList {
     fn load(place: &BoundNode, lender: Lender<'_>) -> Result<Vec<T>> {
         place.check()?;
         let arena = lender.arena();
-        (0..list::len(place.record()))
-            .map(|index| {
-                item(arena, place.record(), place.id.index, index)
-                    .and_then(|slot| Binder::looking(arena).resolve_slot::<T>(slot))
+        list::each(arena, place.record())
+            .map(|found| {
+                let (index, slot) = found?;
+                let slot = SlotRef { slot, parent: Some(place.id.index) };
+                Binder::looking(arena)
+                    .resolve_slot::<T>(slot)
                     .and_then(|place| T::load(&place, lender))
-                    .map_err(|error| error.under_index(index as usize))
+                    .map_err(|error| error.under_index(index))
             })
             .collect()
     }
@@ -287,7 +289,13 @@ macro_rules! reading {
 
             /// Lends the items one after the other.
             pub fn iter(&self) -> impl Iterator<Item = Result<T::Ref<'_>>> {
-                (0..self.len()).map(|index| self.get(index))
+                let access = self.list.access();
+                list::each(access.arena(), access.node()).map(move |found| {
+                    let (index, slot) = found?;
+                    let slot = SlotRef { slot, parent: Some(access.id().index) };
+                    let lent = Lender { store: access.store() }.part::<T>(slot);
+                    lent.map_err(|error| access.locate_item(error, index))
+                })
             }
         }
     };

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::access::{Guard, at_most};
 use super::get::{Slot, Source};
+use super::list::gather;
 use super::locking::operate;
 use super::{
     Access, Array, Bytes, Get, Handle, List, ListMut, StructMut, StructRef, Text, slot_value, wrong_kind,
@@ -216,7 +217,7 @@ impl Struct {
         &self,
         fields: impl IntoIterator<Item = (K, V)>,
     ) -> Result<()> {
-        let fields = collect(fields);
+        let fields = collect(self.handle.arena(), fields).map_err(|error| self.handle.locate(error))?;
         self.handle
             .change(Mode::Tree, &Wait::FOREVER, |operation| {
                 extend(operation, self.handle.id().index, &fields)
@@ -507,7 +508,7 @@ impl Struct {
     /// [`Error::Declared`] if a binding has declared one of them; nothing is removed then.
     pub fn clear(&self) -> Result<()> {
         self.handle
-            .change(Mode::Tree, &Wait::FOREVER, |operation| clear(operation, self.handle.record()))
+            .change(Mode::Tree, &Wait::FOREVER, |operation| clear(operation, self.handle.id().index))
             .map_err(|error| self.handle.locate(error))
     }
 
@@ -518,7 +519,10 @@ impl Struct {
     /// [`Error::StaleHandle`] if the struct was removed.
     pub fn len(&self) -> Result<usize> {
         self.handle
-            .read(|_, node| Ok(structure::count(node) as usize))
+            .read(|arena, node| match structure::count(node) {
+                count if count == structure::counted(arena, node) => Ok(count as usize),
+                count => Err(Error::corrupt("a struct", format_args!("{count} fields"), "as many as fit")),
+            })
             .map_err(|error| self.handle.locate(error))
     }
 
@@ -728,19 +732,14 @@ impl Struct {
     }
 }
 
-/// How much is made room for because an iterator announces it, before it is there.
-pub(super) const ANNOUNCED: usize = 4096;
-
 /// Fields to be assigned, complete before an operation begins.
 pub(super) fn collect<'k, 'v, K: Into<Key<'k>>, V: Into<Value<'v>>>(
+    arena: &Arena,
     fields: impl IntoIterator<Item = (K, V)>,
-) -> Vec<(Key<'k>, Value<'v>)> {
-    let fields = fields.into_iter();
-    let mut collected = Vec::with_capacity(fields.size_hint().0.min(ANNOUNCED));
-    for (key, value) in fields {
-        collected.push((key.into(), value.into()));
-    }
-    collected
+) -> BoxedResult<Vec<(Key<'k>, Value<'v>)>> {
+    let fields = fields.into_iter().map(|(key, value)| (key.into(), value.into()));
+    // Of the same name, perhaps, so that they take no room for themselves.
+    gather(arena, fields, u64::MAX)
 }
 
 /// Assigns fields of a struct that is held tree-exclusively.
@@ -796,23 +795,16 @@ pub(super) fn rename(
     Writer { operation, aside: false }.rename(node, from, to)
 }
 
-pub(super) fn clear(operation: &Operation<'_>, node: &Node) -> BoxedResult<()> {
+pub(super) fn clear(operation: &Operation<'_>, index: u32) -> BoxedResult<()> {
     let arena = operation.arena();
-    for found in structure::fields(arena, node) {
+    for found in structure::fields(arena, arena.node(index)?) {
         let field = found?.field;
         let raw = Raw::load(&field.slot);
         if raw.declared() {
             return Err(declared(raw, "removed").under(&structure::name(arena, field)?).into());
         }
     }
-    node::discard_contents(operation, node, Kind::Struct)
-}
-
-impl PartialEq for Struct {
-    /// By value, as [`Struct::equals`]; `false` if either cannot be read.
-    fn eq(&self, other: &Struct) -> bool {
-        self.equals(other).unwrap_or(false)
-    }
+    operation.retire_contents(index, Kind::Struct)
 }
 
 /// As JSON. Parts that a guard of this thread holds are shown as such.

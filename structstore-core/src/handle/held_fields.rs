@@ -72,7 +72,7 @@ impl<'s, H: Hold> StructMut<'s, H> {
         &mut self,
         fields: impl IntoIterator<Item = (K, V)>,
     ) -> Result<()> {
-        let fields = collect(fields);
+        let fields = collect(self.access.arena(), fields).map_err(|error| self.access.locate(error))?;
         let index = self.access.id().index;
         self.access
             .operate(|operation| extend(operation, index, &fields))
@@ -225,9 +225,7 @@ impl<'s, H: Hold> StructMut<'s, H> {
     /// As [`Struct::clear`].
     pub fn clear(&mut self) -> Result<()> {
         let index = self.access.id().index;
-        self.access
-            .operate(|operation| clear(operation, operation.arena().node(index)?))
-            .map_err(|error| self.access.locate(error))
+        self.access.operate(|operation| clear(operation, index)).map_err(|error| self.access.locate(error))
     }
 
     /// The same access for a shorter time, to pass on.
@@ -351,7 +349,7 @@ macro_rules! reading {
 
             /// How many fields there are.
             pub fn len(&self) -> usize {
-                structure::count(self.access.node()) as usize
+                structure::counted(self.access.arena(), self.access.node()) as usize
             }
 
             /// Whether there are no fields.

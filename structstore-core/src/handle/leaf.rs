@@ -80,7 +80,7 @@ macro_rules! leaf {
             /// [`Error::StaleHandle`] if it was removed.
             pub fn len(&self) -> Result<usize> {
                 self.handle
-                    .read(|_, node| Ok(node.body[LENGTH].load(Ordering::Relaxed) as usize))
+                    .read(|arena, node| Ok(node::checked_length(arena, node)? as usize))
                     .map_err(|error| self.handle.locate(error))
             }
 

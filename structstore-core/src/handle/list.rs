@@ -5,7 +5,6 @@ use std::ops::{Bound, RangeBounds};
 use std::time::Duration;
 
 use super::access::{Guard, Hold, Lent, at_most, lend_scalar};
-use super::fields::ANNOUNCED;
 use super::get::{Slot, Source};
 use super::{Access, ArrayMut, BytesMut, Get, Handle, StructMut, TextMut, slot_value, wrong_kind};
 use crate::arena::Arena;
@@ -260,7 +259,8 @@ impl List {
     ///
     /// [`Error::StaleHandle`], [`Error::HeldByGuard`].
     pub fn clear(&self) -> Result<()> {
-        Ok(self.edit(Mode::Tree, |operation, node| node::discard_contents(operation, node, Kind::List))?)
+        Ok(self
+            .edit(Mode::Tree, |operation, _| operation.retire_contents(self.handle.id().index, Kind::List))?)
     }
 
     /// Replaces all items.
@@ -271,7 +271,7 @@ impl List {
     pub fn assign_all<'v, T: Into<Value<'v>>>(&self, values: impl IntoIterator<Item = T>) -> Result<()> {
         let values = collect(self.handle.arena(), values)?;
         Ok(self.edit(Mode::Tree, |operation, node| {
-            node::discard_contents(operation, node, Kind::List)?;
+            operation.retire_contents(self.handle.id().index, Kind::List)?;
             extend(operation, node, self.handle.id().index, &values)
         })?)
     }
@@ -449,26 +449,36 @@ fn retire(operation: &Operation<'_>, item: Raw) -> BoxedResult<()> {
     item.id().map_or(Ok(()), |id| operation.retire_node(id.index))
 }
 
-/// The values that an iterator gives. Neither does what it announces size an allocation, nor are more taken than any store
-/// of this size has slots for.
+/// How much is made room for because an iterator announces it, before it is there.
+const ANNOUNCED: usize = 4096;
+
+/// What is to be put into a store, complete before an operation begins, but for more than the store has slots for. What an
+/// iterator announces sizes no allocation: iterators of other languages announce what they like.
+pub(super) fn gather<T>(arena: &Arena, items: impl Iterator<Item = T>, most: u64) -> BoxedResult<Vec<T>> {
+    let (least, _) = items.size_hint();
+    let check = |count: usize| match count as u64 {
+        count if count > most => {
+            Err(list::too_many(arena, count, format!("it has room for {most} items at most")))
+        }
+        _ => Ok(()),
+    };
+    check(least)?;
+    let mut gathered: Vec<T> = Vec::with_capacity(least.min(ANNOUNCED));
+    for item in items {
+        check(gathered.len().saturating_add(1))?;
+        if let Err(error) = gathered.try_reserve(1) {
+            return Err(list::too_many(arena, gathered.len() as u64, error.to_string()));
+        }
+        gathered.push(item);
+    }
+    Ok(gathered)
+}
+
 fn collect<'v, T: Into<Value<'v>>>(
     arena: &Arena,
     values: impl IntoIterator<Item = T>,
 ) -> BoxedResult<Vec<Value<'v>>> {
-    let values = values.into_iter();
-    let most = list::most(arena);
-    let mut collected: Vec<Value<'v>> = Vec::with_capacity(values.size_hint().0.min(ANNOUNCED));
-    for value in values {
-        let items = (collected.len() as u64).saturating_add(1);
-        if items > most {
-            return Err(list::too_many(arena, items, format!("it has room for {most} items at most")));
-        }
-        if let Err(error) = collected.try_reserve(1) {
-            return Err(list::too_many(arena, items, error.to_string()));
-        }
-        collected.push(value.into());
-    }
-    Ok(collected)
+    gather(arena, values.into_iter().map(Into::into), list::most(arena))
 }
 
 fn extend(operation: &Operation<'_>, node: &Node, index: u32, values: &[Value<'_>]) -> BoxedResult<()> {
@@ -505,6 +515,11 @@ fn splice(
         .zip(values)
         .map(|(at, value)| build_item(operation, index, depth, at, value))
         .collect::<BoxedResult<_>>()?;
+    if !removed.is_empty() && removed.len() == slots.len() {
+        // At once, which takes no room.
+        operation.retire_contents(index, Kind::List)?;
+        return list::insert(operation, node, 0, &new);
+    }
     removed.iter().try_for_each(|slot| retire(operation, Raw::load(slot)))?;
     list::splice(operation, node, start as u64, removed.len() as u64, &new)
 }
@@ -563,7 +578,7 @@ impl<'s, H: Hold> ListMut<'s, H> {
 
     /// How many items there are.
     pub fn len(&self) -> usize {
-        list::len(self.access.node()) as usize
+        list::counted(self.access.arena(), self.access.node()) as usize
     }
 
     /// Whether there are no items.
@@ -698,13 +713,13 @@ impl<'s, H: Hold> ListMut<'s, H> {
         self.len().checked_sub(1).map(|last| self.remove(last)).transpose()
     }
 
-    /// Removes all items.
+    /// Removes all items. That needs no room, unless it is part of a transaction.
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfSpace`] if there is no room to take notes of what is to be freed.
+    /// [`Error::Corrupt`] if the memory is damaged.
     pub fn clear(&mut self) -> Result<()> {
-        Ok(self.edit(|operation, node, _| node::discard_contents(operation, node, Kind::List))?)
+        Ok(self.edit(|operation, _, index| operation.retire_contents(index, Kind::List))?)
     }
 
     /// The list with all below it.
@@ -732,15 +747,12 @@ impl<'s, H: Hold> ListMut<'s, H> {
     /// ```
     pub fn iter_mut<'a, T: ScalarType + 'a>(&'a mut self) -> impl Iterator<Item = Result<&'a mut T>> {
         let access = &self.access;
-        let (arena, node) = (&**access.arena(), access.node());
-        (0..list::len(node)).map(move |index| {
-            let place = list::slot(arena, node, index).and_then(|slot| {
-                access.note(&slot.payload)?;
-                lend_scalar::<T>(slot)
-            });
+        list::each(access.arena(), access.node()).map(move |found| {
+            let (index, slot) = found?;
+            let place = access.note(&slot.payload).and_then(|()| lend_scalar::<T>(slot));
             // SAFETY: a valid T (checked) in a slot that stays where it is while the iterator borrows the guard,
-            // which nobody else touches; each item is given out once.
-            place.map(|place| unsafe { &mut *place }).map_err(|error| error.under_index(index as usize))
+            // which nobody else touches; each slot of the one block is given out once.
+            place.map(|place| unsafe { &mut *place }).map_err(|error| error.under_index(index))
         })
     }
 
@@ -842,7 +854,7 @@ impl<'s, H: Hold> ListRef<'s, H> {
 
     /// How many items there are.
     pub fn len(&self) -> usize {
-        list::len(self.access.node()) as usize
+        list::counted(self.access.arena(), self.access.node()) as usize
     }
 
     /// Whether there are no items.
@@ -863,6 +875,11 @@ impl<'s, H: Hold> ListRef<'s, H> {
 
     /// The items, one by one.
     pub fn iter<T: Get>(&self) -> impl Iterator<Item = Result<T>> {
-        (0..self.len()).map(|index| self.get(index))
+        let access = &self.access;
+        list::each(access.arena(), access.node()).map(move |found| {
+            let (index, slot) = found?;
+            T::get(Slot { raw: Raw::load(slot), source: Source::Held(access.arena()) })
+                .map_err(|error| access.locate_item(error, index))
+        })
     }
 }

@@ -47,8 +47,7 @@ impl Look<'_> {
 
     /// How many bytes the text or bytes have.
     pub fn byte_len(self) -> Result<usize> {
-        let length =
-            self.handle.child_near(self.raw).and_then(|child| child.read(|_, node| Ok(node::length(node))));
+        let length = self.handle.child_near(self.raw).and_then(|child| child.read(node::checked_length));
         length.map(|length| length as usize).map_err(|error| self.locate(error))
     }
 

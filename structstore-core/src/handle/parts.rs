@@ -23,8 +23,8 @@ const WHOLE_TRIES: usize = 30;
 /// How often a slot is looked at whose structure is replaced all the time.
 const PART_TRIES: usize = 1000;
 
-/// The same as the first for those who do not wait.
-const GLANCES: usize = 5;
+/// The same for those who do not wait.
+const ESTIMATE_TRIES: usize = 5;
 
 impl Handle {
     /// The node's own contents: as of one moment, or of more than one where it is changed all the time and this process
@@ -109,10 +109,10 @@ impl Handle {
         Err(Error::Contended { path: String::new() }.into())
     }
 
-    /// Reads without waiting for whoever holds the node: as of one moment, if that is to be had, or else as it is, if that
-    /// makes sense.
-    pub(super) fn glance<T>(&self, read: impl Fn(&Arena, &Node) -> Result<T>) -> Result<Option<T>> {
-        match self.near().read_patiently(GLANCES, &read)? {
+    /// Reads without waiting for whoever holds the node: as of one moment, if that is to be had, or else as it is, perhaps in
+    /// the middle of a change, if that makes sense. Good enough for estimates, and nothing else.
+    pub(super) fn estimate<T>(&self, read: impl Fn(&Arena, &Node) -> Result<T>) -> Result<Option<T>> {
+        match self.near().read_patiently(ESTIMATE_TRIES, &read)? {
             None => Ok(read(self.arena(), self.record()).ok()),
             found => Ok(found),
         }

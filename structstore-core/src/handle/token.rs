@@ -145,7 +145,7 @@ impl Struct {
     /// How many fields there are, without ever waiting for somebody who is changing the struct.
     #[doc(hidden)]
     pub fn len_now(&self) -> u64 {
-        structure::count(self.handle.record())
+        structure::counted(self.handle.arena(), self.handle.record())
     }
 }
 

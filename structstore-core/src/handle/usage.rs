@@ -6,14 +6,14 @@ use super::{Handle, Struct};
 use crate::arena::Arena;
 use crate::arena::block::{FREE, bytes, units, units_for};
 use crate::arena::layout::{INLINE_NAME, Node};
-use crate::arena::{BlockKind, block};
+use crate::arena::{BlockKind, HeapGuard, block};
 use crate::error::{BoxedResult, Error, Result};
-use crate::lock::deeper;
+use crate::lock::{Wait, deeper};
 use crate::node::{BLOCK, Extent, Raw, Shallow, capacity, kind_of, read_shallow, structure};
 use crate::sync::{AtomicU64, Ordering};
 use crate::value::Kind;
 
-/// How often the heap is walked until nobody has changed it meanwhile.
+/// How often who may not lock the heap walks it until nobody seems to have changed it meanwhile.
 const WALKS: usize = 50;
 
 /// The memory that something takes with all below it, overhead included.
@@ -114,17 +114,20 @@ impl Struct {
     /// ```
     pub fn free_memory(&self) -> Result<Option<FreeMemory>> {
         let arena = self.handle.arena();
+        if arena.writable() {
+            let _heap = HeapGuard::lock(arena, arena.owner(), &Wait::FOREVER)?;
+            return Ok(Some(walk(arena)?.0));
+        }
         let mut damaged = None;
         for _ in 0..WALKS {
-            let before = self.statistics();
+            let before = arena.heap_state();
             let walked = walk(arena);
-            if self.statistics() != before {
-                continue;
-            }
-            match walked {
-                Ok((free, used)) if used.blocks == before.blocks => return Ok(Some(free)),
-                Ok(_) => damaged = None,
-                Err(error) => damaged = Some(error),
+            if before.is_some() && arena.heap_state() == before {
+                match walked {
+                    Ok((free, used)) if used.blocks == self.statistics().blocks => return Ok(Some(free)),
+                    Ok(_) => damaged = None,
+                    Err(error) => damaged = Some(error),
+                }
             }
             std::thread::yield_now();
         }
@@ -145,7 +148,7 @@ fn of_slot(parent: &Handle, raw: Raw, depth: usize, extent: &Extent) -> BoxedRes
 }
 
 fn usage(handle: &Handle, kind: Kind, depth: usize, extent: &Extent) -> BoxedResult<Usage> {
-    let mut total = handle.glance(own)?.unwrap_or_default();
+    let mut total = handle.estimate(own)?.unwrap_or_default();
     if !matches!(kind, Kind::Struct | Kind::List) {
         extent.add(handle.arena(), 0)?;
         return Ok(total);
@@ -173,7 +176,7 @@ fn usage(handle: &Handle, kind: Kind, depth: usize, extent: &Extent) -> BoxedRes
 
 /// What is in a struct or list, if possible without waiting for somebody who holds it.
 fn contents(handle: &Handle) -> BoxedResult<Shallow> {
-    handle.glance(read_shallow)?.map_or_else(|| handle.read_contents(), Ok)
+    handle.estimate(read_shallow)?.map_or_else(|| handle.read_contents(), Ok)
 }
 
 /// What a node takes itself, but for the names of its fields.

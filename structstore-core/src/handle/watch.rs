@@ -350,7 +350,7 @@ impl Drop for Registration {
         let arena = &self.store.arena;
         if let Some(place) = self.place.filter(|place| arena.is_own_watcher(*place)) {
             // A segment too broken for it keeps a watcher that nobody is.
-            let _ = arena.unwatch(&[place]);
+            let _ = arena.unwatch(place);
         }
     }
 }

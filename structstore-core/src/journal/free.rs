@@ -4,13 +4,14 @@
 use std::sync::atomic::compiler_fence;
 
 use super::log::Log;
-use super::{RETIRED_BLOCK, RETIRED_NODE, Savepoint};
+use super::{RETIRED_BLOCK, RETIRED_CONTENTS, RETIRED_NODE, Savepoint};
 use crate::arena::layout::{Node, Seat};
 use crate::arena::{Arena, HeapGuard, Section};
 use crate::error::{BoxedResult as Result, Error};
 use crate::lock::Wait;
-use crate::node::{self, Child};
+use crate::node::{self, Body, Child};
 use crate::sync::{AtomicU64, Ordering};
+use crate::value::Kind;
 
 /// Frees what a committed operation retired, and makes the journal idle.
 pub(super) fn finish(arena: &Arena, index: u32, seat: &Seat) -> Result<()> {
@@ -25,21 +26,28 @@ pub(super) fn finish(arena: &Arena, index: u32, seat: &Seat) -> Result<()> {
             break;
         }
         let (place, value) = log.entry(at)?;
-        if place != RETIRED_BLOCK && place != RETIRED_NODE {
-            seat.cursor.store(at.wrapping_add(1), Ordering::Release);
-            continue;
+        match place {
+            RETIRED_BLOCK | RETIRED_NODE => {
+                let mut heap = HeapGuard::lock(arena, index, &Wait::QUIET)?;
+                let mut section = heap.section();
+                if place == RETIRED_BLOCK {
+                    section.free_or_orphan(value)?;
+                } else {
+                    let doomed = u32::try_from(value)
+                        .map_err(|_| Error::corrupt("a journal", value, "the index of a removed node"))?;
+                    doom(&mut section, arena, seat, doomed)?;
+                }
+                section.set(&seat.cursor, at.wrapping_add(1))?;
+                section.commit();
+                continue;
+            }
+            // What is left of the contents is found again by whoever goes on from here.
+            RETIRED_CONTENTS if free_contents(arena, index, seat, value, log.body(at.wrapping_add(1))?)? => {
+                continue;
+            }
+            _ => {}
         }
-        let mut heap = HeapGuard::lock(arena, index, &Wait::QUIET)?;
-        let mut section = heap.section();
-        if place == RETIRED_BLOCK {
-            section.free_or_orphan(value)?;
-        } else {
-            let doomed = u32::try_from(value)
-                .map_err(|_| Error::corrupt("a journal", value, "the index of a removed node"))?;
-            doom(&mut section, arena, seat, doomed)?;
-        }
-        section.set(&seat.cursor, at.wrapping_add(1))?;
-        section.commit();
+        seat.cursor.store(at.wrapping_add(1), Ordering::Release);
     }
     free_log(arena, index, seat)?;
     seat.cursor.store(0, Ordering::Release);
@@ -138,6 +146,32 @@ fn doom(section: &mut Section<'_>, arena: &Arena, seat: &Seat, index: u32) -> Re
     section.set(&seat.doomed, u64::from(index) + 1)
 }
 
+/// Frees the next part of what was in a node that has been emptied, a child with all below it. Returns whether there was one.
+fn free_contents(arena: &Arena, index: u32, seat: &Seat, emptied: u64, body: Body<'_>) -> Result<bool> {
+    let kind = Kind::of((emptied >> 32) as u8)
+        .filter(|kind| matches!(kind, Kind::Struct | Kind::List))
+        .ok_or_else(|| Error::corrupt("a journal", emptied, "a struct or list that was emptied"))?;
+    let child = node::next_child(arena, emptied as u32, kind, body)?;
+    let mut heap = HeapGuard::lock(arena, index, &Wait::QUIET)?;
+    free_child(&mut heap, arena, seat, child)
+}
+
+/// Frees a block, or puts a node on the chain, and forgets of it. Returns whether there was anything to free.
+fn free_child(heap: &mut HeapGuard<'_>, arena: &Arena, seat: &Seat, child: Child<'_>) -> Result<bool> {
+    let (Child::Node { forget, .. } | Child::Block { forget, .. }) = child else { return Ok(false) };
+    let mut section = heap.section();
+    for (word, value) in forget.into_iter().flatten() {
+        section.set(word, value)?;
+    }
+    match child {
+        Child::Node { index, .. } => doom(&mut section, arena, seat, index)?,
+        Child::Block { payload, .. } => section.free_or_orphan(payload)?,
+        Child::None => {}
+    }
+    section.commit();
+    Ok(true)
+}
+
 /// Frees all trees whose roots are on the chain. A node's children move to the chain before it goes, so that
 /// the chain always leads to all that is left.
 fn free_doomed(arena: &Arena, index: u32, seat: &Seat) -> Result<()> {
@@ -146,29 +180,12 @@ fn free_doomed(arena: &Arena, index: u32, seat: &Seat) -> Result<()> {
     }
     let mut heap = HeapGuard::lock(arena, index, &Wait::QUIET)?;
     while let Some((doomed, record)) = first(arena, &seat.doomed)? {
-        match node::next_child(arena, doomed, record)? {
-            Child::Node { index: child, forget } => {
-                let mut section = heap.section();
-                for (word, value) in forget.into_iter().flatten() {
-                    section.set(word, value)?;
-                }
-                doom(&mut section, arena, seat, child)?;
-                section.commit();
-            }
-            Child::Block { payload, forget } => {
-                let mut section = heap.section();
-                for (word, value) in forget.into_iter().flatten() {
-                    section.set(word, value)?;
-                }
-                section.free_or_orphan(payload)?;
-                section.commit();
-            }
-            Child::None => {
-                let mut section = heap.section();
-                section.set(&seat.doomed, record.link.load(Ordering::Relaxed))?;
-                section.free_node(doomed)?;
-                section.commit();
-            }
+        let child = node::next_child(arena, doomed, node::kind_of(record)?, record.body.each_ref())?;
+        if !free_child(&mut heap, arena, seat, child)? {
+            let mut section = heap.section();
+            section.set(&seat.doomed, record.link.load(Ordering::Relaxed))?;
+            section.free_node(doomed)?;
+            section.commit();
         }
     }
     Ok(())

@@ -4,6 +4,7 @@
 use crate::arena::Arena;
 use crate::arena::layout::{LogEntry, LogHead, SEAT_LOG, Seat};
 use crate::error::{BoxedResult as Result, Error};
+use crate::node::Body;
 use crate::sync::Ordering;
 
 /// Entries in an overflow block.
@@ -43,16 +44,28 @@ impl<'a> Log<'a> {
 
     /// Place and value of an entry.
     pub(super) fn entry(&self, at: u64) -> Result<(u64, u64)> {
-        let entry = match self.seat.log.get(at as usize) {
-            Some(entry) => entry,
-            None => {
-                let (ordinal, within) = ordinal(at);
-                let block = self.overflow.get((ordinal as usize).wrapping_sub(1));
-                let block = block.ok_or_else(|| Error::corrupt("a journal", at, "an entry that it has"))?;
-                entry_in(self.arena, *block, within)?
-            }
-        };
+        let entry = self.find(at)?;
         Ok((entry.place.load(Ordering::Relaxed), entry.value.load(Ordering::Relaxed)))
+    }
+
+    /// The words that entries from `at` on have kept of the body of a node.
+    pub(super) fn body(&self, at: u64) -> Result<Body<'a>> {
+        let first = &self.find(at)?.value;
+        let mut body = [first; _];
+        for (word, at) in body.iter_mut().zip(at..).skip(1) {
+            *word = &self.find(at)?.value;
+        }
+        Ok(body)
+    }
+
+    fn find(&self, at: u64) -> Result<&'a LogEntry> {
+        if let Some(entry) = self.seat.log.get(at as usize) {
+            return Ok(entry);
+        }
+        let (ordinal, within) = ordinal(at);
+        let block = self.overflow.get((ordinal as usize).wrapping_sub(1));
+        let block = block.ok_or_else(|| Error::corrupt("a journal", at, "an entry that it has"))?;
+        entry_in(self.arena, *block, within)
     }
 }
 

@@ -26,6 +26,8 @@ use crate::value::Kind;
 /// What a log entry is, in the low bits of its place; places of words are multiples of 8.
 const RETIRED_BLOCK: u64 = 1;
 const RETIRED_NODE: u64 = 2;
+/// The eight entries after it are what the body of a node was that has been emptied.
+const RETIRED_CONTENTS: u64 = 3;
 
 const COMMITTED: u64 = 1;
 
@@ -123,6 +125,15 @@ impl<'a> Operation<'a> {
     /// something above it, tree-exclusively until the operation is finished.
     pub(crate) fn retire_node(&self, index: u32) -> Result<()> {
         self.log(RETIRED_NODE, u64::from(index))
+    }
+
+    /// Empties a struct or list, and has what was in it freed when the operation is committed. The caller holds it as for
+    /// [`Operation::retire_node`]. The logged words of its body lead to all that is to be freed, so that this takes the same
+    /// few entries however much that is: a store that is full can still be emptied.
+    pub(crate) fn retire_contents(&self, index: u32, kind: Kind) -> Result<()> {
+        let node = self.arena.node(index)?;
+        self.log(RETIRED_CONTENTS, u64::from(index) | (kind as u64) << 32)?;
+        node.body.iter().try_for_each(|word| self.set(word, 0))
     }
 
     /// Allocates a block, 0 for no bytes. Nobody else can see it until a word that leads to it is set.

@@ -12,8 +12,7 @@ use super::{Operation, Savepoint, free};
 use crate::arena::layout::Seat;
 use crate::arena::{Arena, ThreadSeat};
 use crate::error::{BoxedResult as Result, Error};
-use crate::lock::{MAX_DEPTH, Wait};
-use crate::sync::Ordering;
+use crate::lock::{Wait, is_below};
 
 /// The journal of this thread's transaction, if that covers the node.
 #[inline(always)]
@@ -35,20 +34,11 @@ pub(crate) fn refuse_above(arena: &Arena, node: u32) -> Result<()> {
     }
 }
 
-/// Whether a node is `top` or lies below it.
+/// Whether a node is `top` or lies below it. An error where links lead nowhere: no change is left out of a transaction because
+/// of damage.
 #[cold]
 pub(crate) fn lies_within(arena: &Arena, node: u32, top: u32) -> Result<bool> {
-    let mut at = node;
-    for _ in 0..MAX_DEPTH {
-        if at == top {
-            return Ok(true);
-        }
-        match arena.node(at)?.head.parent.load(Ordering::Acquire).checked_sub(1).map(u32::try_from) {
-            Some(Ok(parent)) => at = parent,
-            _ => return Ok(false),
-        }
-    }
-    Ok(false)
+    Ok(node == top || is_below(arena, node, top)?)
 }
 
 /// The outcome of a transaction that is under way: committed, or, when it is dropped, undone.

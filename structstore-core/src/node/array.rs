@@ -12,8 +12,8 @@ use crate::value::ArrayBlock;
 pub(crate) enum End<'a> {
     /// Only so many elements stay.
     Truncate(usize),
-    /// The bytes of more elements come.
-    Append(&'a [u8]),
+    /// The bytes of more elements come, so many times.
+    Append(&'a [u8], usize),
 }
 
 /// Changes the end of an array of one dimension, which is held exclusively, and whose block no view shares.
@@ -21,9 +21,9 @@ pub(crate) enum End<'a> {
 /// With room behind the end, and unless `anew`, this happens in place: what lies there belongs to nobody until the
 /// length says so. In a transaction it may have belonged to the array, so that it is done anew there.
 pub(crate) fn change_end(operation: &Operation<'_>, node: &Node, end: End<'_>, anew: bool) -> Result<()> {
-    let (keep, more) = match end {
-        End::Truncate(keep) => (keep, &[][..]),
-        End::Append(more) => (usize::MAX, more),
+    let (keep, piece, times) = match end {
+        End::Truncate(keep) => (keep, &[][..], 0),
+        End::Append(more, times) => (usize::MAX, more, times),
     };
     let arena = operation.arena();
     let block = node.body[BLOCK].load(Ordering::Relaxed);
@@ -32,7 +32,8 @@ pub(crate) fn change_end(operation: &Operation<'_>, node: &Node, end: End<'_>, a
         return Err(Error::corrupt("an array", format_args!("{:?}", old.shape), "one dimension"));
     };
     let itemsize = old.dtype.itemsize();
-    let Some(added) = more.len().checked_div(itemsize).filter(|_| more.len().is_multiple_of(itemsize)) else {
+    let Some(added) = piece.len().checked_div(itemsize).filter(|_| piece.len().is_multiple_of(itemsize))
+    else {
         return Err(Error::corrupt(
             "an array",
             format_args!("elements of {itemsize} bytes"),
@@ -41,15 +42,19 @@ pub(crate) fn change_end(operation: &Operation<'_>, node: &Node, end: End<'_>, a
     };
     let keep = keep.min(len);
     let kept = keep.saturating_mul(itemsize);
-    let new = ArrayBlock::new(old.dtype.clone(), &[keep.saturating_add(added)])?;
+    let more = piece.len().checked_mul(times);
+    let Some(more) = more.filter(|more| kept.saturating_add(*more) <= isize::MAX as usize) else {
+        return Err(arena.segment().full(u64::MAX, "no segment can be so large".to_owned()).into());
+    };
+    let new = ArrayBlock::new(old.dtype.clone(), &[keep.saturating_add(added.saturating_mul(times))])?;
     if !anew && new.size() <= capacity(arena, block)? {
-        if !more.is_empty() {
+        if more != 0 {
             let end = block.saturating_add(old.data).saturating_add(kept as u64);
-            let target = arena.bytes(end, more.len() as u64)?;
+            let target = arena.bytes(end, more as u64)?;
             step();
             // SAFETY: in bounds (checked), and nobody else's: this operation holds the array, and the caller's memory is
             // private or another part of the store.
-            unsafe { std::ptr::copy(more.as_ptr(), target, more.len()) };
+            unsafe { fill(target, piece, more) };
         }
         return new.set_length(operation, block);
     }
@@ -63,7 +68,24 @@ pub(crate) fn change_end(operation: &Operation<'_>, node: &Node, end: End<'_>, a
     // and the target is new, and nobody else's; in a damaged heap they may overlap.
     unsafe {
         std::ptr::copy(source, target, kept);
-        std::ptr::copy(more.as_ptr(), target.add(kept), more.len());
+        fill(target.add(kept), piece, more);
     }
     replace_block(operation, node, Aside { block: aside, length: 0 })
+}
+
+/// Fills `bytes` bytes with a piece, again and again.
+///
+/// # Safety
+///
+/// There are as many bytes at `target`, to which nobody else refers.
+unsafe fn fill(target: *mut u8, piece: &[u8], bytes: usize) {
+    let mut filled = piece.len().min(bytes);
+    // SAFETY: no more than there are (the caller).
+    unsafe { std::ptr::copy(piece.as_ptr(), target, filled) };
+    while filled != 0 && filled < bytes {
+        let next = filled.min(bytes.saturating_sub(filled));
+        // SAFETY: no more than there are, as counted.
+        unsafe { std::ptr::copy(target, target.add(filled), next) };
+        filled = filled.saturating_add(next);
+    }
 }

@@ -2,6 +2,7 @@
 //! structs with declared fields by merging, everything else by replacement.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
 
 use super::structure::{self, Writer};
@@ -122,6 +123,11 @@ fn assign_node(
         (Kind::Struct, Value::Struct(fields)) if fixed => merge(operation, old.payload as u32, fields),
         (Kind::List, Value::List(_)) | (Kind::Struct, Value::Struct(_)) if old.declared() => {
             // The node stays, so that bindings keep what they resolved; its contents go.
+            if matches!(value, Value::List(items) if items.is_empty())
+                || matches!(value, Value::Struct(fields) if fields.is_empty())
+            {
+                return operation.retire_contents(old.payload as u32, kind);
+            }
             let new = build(operation, value, parent)?;
             adopt_contents(operation, kind, old.payload as u32, new)
         }
@@ -190,7 +196,7 @@ fn children(arena: &Arena, node: &Node, kind: Kind) -> Result<Vec<NodeId>> {
 
 /// Assigns the fields of a struct value, each of another name.
 fn merge(operation: &Operation<'_>, index: u32, fields: &[(Cow<'_, str>, Value<'_>)]) -> Result<()> {
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     match fields.iter().find(|(name, _)| !seen.insert(name)) {
         Some((name, _)) => Err(Error::AlreadyExists { path: quoted(name).into_owned() }.into()),
         None => assign_fields(operation, index, fields.iter().map(|(name, value)| (Key::new(name), value))),
@@ -219,15 +225,26 @@ pub(crate) fn assign_root(operation: &Operation<'_>, index: u32, value: &Value<'
     };
     let arena = operation.arena();
     let node = arena.node(index)?;
-    let stale: Vec<_> = structure::fields(arena, node).collect::<Result<_>>()?;
-    for found in stale {
-        let name = structure::name(arena, found.field)?;
-        let raw = Raw::load(&found.field.slot);
-        if !raw.declared() && !fields.iter().any(|(other, _)| *other == name) {
-            Writer { operation, aside: false }.remove(node, &Key::new(&name))?;
-            if let Some(id) = raw.id() {
-                operation.retire_node(id.index)?;
-            }
+    let new: HashSet<&str> = fields.iter().map(|(name, _)| &**name).collect();
+    let (mut stale, mut all) = (Vec::new(), true);
+    for found in structure::fields(arena, node) {
+        let field = found?.field;
+        let (name, raw) = (structure::name(arena, field)?, Raw::load(&field.slot));
+        if raw.declared() || new.contains(&*name) {
+            all = false;
+        } else {
+            stale.push((name, raw));
+        }
+    }
+    if all && !stale.is_empty() {
+        // At once, which takes no room.
+        operation.retire_contents(index, Kind::Struct)?;
+        stale.clear();
+    }
+    for (name, raw) in stale {
+        Writer { operation, aside: false }.remove(node, &Key::new(&name))?;
+        if let Some(id) = raw.id() {
+            operation.retire_node(id.index)?;
         }
     }
     merge(operation, index, fields)
@@ -377,17 +394,13 @@ pub(crate) fn fix(operation: &Operation<'_>, node: &Node, what: u64) -> Result<(
     Ok(())
 }
 
-/// Empties a struct or list and has its contents freed: they move to a new node that is retired at once.
-pub(crate) fn discard_contents(operation: &Operation<'_>, node: &Node, kind: Kind) -> Result<()> {
-    let arena = operation.arena();
-    let heir = operation.allocate_node(kind)?.index;
-    let heir_node = arena.node(heir)?;
-    for id in children(arena, node, kind)? {
-        operation.set(&arena.node(id.index)?.head.parent, u64::from(heir) + 1)?;
-    }
-    for (ours, theirs) in node.body.iter().zip(&heir_node.body) {
-        theirs.store(ours.load(Ordering::Relaxed), Ordering::Relaxed);
-        operation.set(ours, 0)?;
-    }
-    operation.retire_node(heir)
+/// Makes a new and empty struct of one that is held tree-exclusively: nothing is declared, and handles to the old one are
+/// stale. The record stays, for there may be no room for another one.
+pub(crate) fn renew(operation: &Operation<'_>, id: NodeId) -> Result<NodeId> {
+    let node = operation.arena().node(id.index)?;
+    operation.retire_contents(id.index, Kind::Struct)?;
+    let generation = id.generation.wrapping_add(1).max(1);
+    operation.set(&node.head.identity, u64::from(generation) << 32 | Kind::Struct as u64)?;
+    operation.set(&node.recovered, 0)?;
+    Ok(NodeId { index: id.index, generation })
 }

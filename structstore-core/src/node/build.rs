@@ -17,11 +17,38 @@ pub(crate) struct Aside {
     pub(crate) length: u64,
 }
 
-/// Builds a value that is to hang below `parent`.
+/// Builds a value that is to hang below `parent`. A level of nesting takes little stack: all but the way down is done out of line.
 pub(crate) fn build(operation: &Operation<'_>, value: &Value<'_>, parent: u32) -> Result<Raw> {
     match value {
-        Value::Null => Ok(Raw::NULL),
-        Value::Scalar(scalar) => Ok(Raw { tag: scalar.kind() as u64, payload: scalar.payload() }),
+        Value::List(items) => {
+            let id = child(operation, Kind::List, parent)?;
+            let mut raws = Vec::with_capacity(items.len());
+            for item in items {
+                match build(operation, item, id.index) {
+                    Ok(raw) => raws.push(raw),
+                    Err(error) => return Err(at_item(error, raws.len())),
+                }
+            }
+            list::fill(operation, operation.arena().node(id.index)?, &raws)?;
+            Ok(Raw::node(Kind::List, id))
+        }
+        Value::Struct(fields) => {
+            let id = child_with_room(operation, parent, fields.len())?;
+            for (name, value) in fields {
+                match build(operation, value, id.index) {
+                    Ok(raw) => append(operation, id.index, name, raw)?,
+                    Err(error) => return Err(at_field(error, name)),
+                }
+            }
+            Ok(Raw::node(Kind::Struct, id))
+        }
+        leaf => build_leaf(operation, leaf, parent),
+    }
+}
+
+#[inline(never)]
+fn build_leaf(operation: &Operation<'_>, value: &Value<'_>, parent: u32) -> Result<Raw> {
+    match value {
         Value::Text(text) => text_node(operation, text.as_bytes(), Kind::Text, BlockKind::Text, parent),
         Value::Bytes(bytes) => text_node(operation, bytes, Kind::Bytes, BlockKind::Bytes, parent),
         Value::Array(_) => {
@@ -32,34 +59,38 @@ pub(crate) fn build(operation: &Operation<'_>, value: &Value<'_>, parent: u32) -
             node.body[LENGTH].store(aside.length, Ordering::Relaxed);
             Ok(Raw::node(value.kind(), id))
         }
-        Value::List(items) => {
-            let id = child(operation, Kind::List, parent)?;
-            let raws: Vec<Raw> = items
-                .iter()
-                .enumerate()
-                .map(|(index, item)| {
-                    build(operation, item, id.index).map_err(|error| error.under_index(index).into())
-                })
-                .collect::<Result<_>>()?;
-            list::fill(operation, operation.arena().node(id.index)?, &raws)?;
-            Ok(Raw::node(Kind::List, id))
-        }
-        Value::Struct(fields) => {
-            let id = child(operation, Kind::Struct, parent)?;
-            let node = operation.arena().node(id.index)?;
-            let writer = Writer { operation, aside: true };
-            writer.reserve(node, fields.len() as u64)?;
-            for (name, value) in fields {
-                let key = Key::new(name);
-                key.check()?;
-                let raw = build(operation, value, id.index).map_err(|error| error.under(name))?;
-                if !writer.append_aside(node, &key, raw)? {
-                    return Err(Error::AlreadyExists { path: quoted(name).into_owned() }.into());
-                }
-            }
-            Ok(Raw::node(Kind::Struct, id))
-        }
+        _ => Ok(Raw::plain(value).unwrap_or(Raw::NULL)),
     }
+}
+
+/// A struct without fields that has room for so many.
+#[inline(never)]
+fn child_with_room(operation: &Operation<'_>, parent: u32, fields: usize) -> Result<NodeId> {
+    let id = child(operation, Kind::Struct, parent)?;
+    Writer { operation, aside: true }.reserve(operation.arena().node(id.index)?, fields as u64)?;
+    Ok(id)
+}
+
+#[inline(never)]
+fn append(operation: &Operation<'_>, index: u32, name: &str, raw: Raw) -> Result<()> {
+    let (writer, key) = (Writer { operation, aside: true }, Key::new(name));
+    key.check()?;
+    if writer.append_aside(operation.arena().node(index)?, &key, raw)? {
+        return Ok(());
+    }
+    Err(Error::AlreadyExists { path: quoted(name).into_owned() }.into())
+}
+
+#[cold]
+#[expect(clippy::boxed_local, reason = "unboxed here, and not in each frame of the recursion")]
+fn at_item(error: Box<Error>, index: usize) -> Box<Error> {
+    error.under_index(index).into()
+}
+
+#[cold]
+#[expect(clippy::boxed_local, reason = "unboxed here, and not in each frame of the recursion")]
+fn at_field(error: Box<Error>, name: &str) -> Box<Error> {
+    error.under(name).into()
 }
 
 /// Builds a node of a text or bytes. There are many of them in a document, so that it takes one step of the heap.
@@ -83,6 +114,7 @@ fn text_node(
     Ok(Raw::node(kind, id))
 }
 
+#[inline(never)]
 fn child(operation: &Operation<'_>, kind: Kind, parent: u32) -> Result<NodeId> {
     let id = operation.allocate_node(kind)?;
     operation.arena().node(id.index)?.head.parent.store(u64::from(parent) + 1, Ordering::Relaxed);

@@ -51,6 +51,37 @@ struct Reached<'a> {
     nodes: HashSet<u32>,
 }
 
+/// A node that was verified, and what is in it.
+struct Inside {
+    index: u32,
+    level: Level,
+    parts: Parts,
+}
+
+enum Parts {
+    Fields(Vec<(String, Raw)>),
+    Items(Vec<Raw>),
+}
+
+impl Inside {
+    /// What the slot of a part holds, if there are so many, to which the path is led on.
+    #[inline(never)]
+    fn enter(&self, at: usize, place: &mut String) -> Option<Raw> {
+        match &self.parts {
+            Parts::Fields(fields) => {
+                let (name, raw) = fields.get(at)?;
+                *place = join(place, &quoted(name));
+                Some(*raw)
+            }
+            Parts::Items(items) => {
+                let raw = items.get(at)?;
+                place.push_str(&format!("[{at}]"));
+                Some(*raw)
+            }
+        }
+    }
+}
+
 fn wrong(place: &str, found: impl std::fmt::Display, expected: &'static str) -> Box<Error> {
     Error::corrupt(if place.is_empty() { "the root" } else { place }, found, expected)
 }
@@ -76,14 +107,35 @@ impl Reached<'_> {
         Ok(())
     }
 
+    /// Verifies what a slot holds, with all below it. A level takes little stack: all but the way down is done out of line.
     fn slot(&mut self, raw: Raw, parent: Option<u32>, above: Level, place: &mut String) -> Result<()> {
+        let Some(inside) = self.node(raw, parent, above, place)? else { return Ok(()) };
+        let length = place.len();
+        let mut at = 0_usize;
+        while let Some(raw) = inside.enter(at, place) {
+            self.slot(raw, Some(inside.index), inside.level, place)?;
+            place.truncate(length);
+            at = at.saturating_add(1);
+        }
+        Ok(())
+    }
+
+    /// Verifies what a slot holds, but for what is in a struct or list, which it returns.
+    #[inline(never)]
+    fn node(
+        &mut self,
+        raw: Raw,
+        parent: Option<u32>,
+        above: Level,
+        place: &mut String,
+    ) -> Result<Option<Inside>> {
         let level = Level { depth: above.depth.saturating_add(1), bound: above.bound || raw.declared() };
         let kind = raw.kind().map_err(|_| wrong(place, format_args!("the tag {:#x}", raw.tag), "a kind"))?;
         if !raw.is_declared_as_it_may_be() {
             return Err(wrong(place, format_args!("the tag {:#x}", raw.tag), "one that there is"));
         }
         if kind == Kind::Null {
-            return Ok(());
+            return Ok(None);
         }
         if !kind.is_node() {
             let whole = decode_scalar(kind, raw.payload)
@@ -92,7 +144,7 @@ impl Reached<'_> {
                 .filter(|scalar| scalar.payload() == raw.payload);
             let found =
                 || wrong(place, format_args!("the payload {:#x}", raw.payload), "a value of its type");
-            return whole.map(drop).ok_or_else(found);
+            return whole.map(|_| None).ok_or_else(found);
         }
         if above.depth >= MAX_DEPTH {
             return Err(wrong(place, "a deeper level", "at most 128 levels"));
@@ -127,7 +179,7 @@ impl Reached<'_> {
             return Err(wrong(place, "a length without a block", "a block"));
         }
         match kind_of(node)? {
-            Kind::Struct => self.structure(id.index, node, level, fixed, place),
+            Kind::Struct => self.structure(id.index, node, level, fixed, place).map(Some),
             Kind::List => {
                 if block != 0 {
                     self.block(place, block, BlockKind::Slots)?;
@@ -139,13 +191,8 @@ impl Reached<'_> {
                         ));
                     }
                 }
-                for (at, item) in list::items(self.arena, node)?.into_iter().enumerate() {
-                    let length = place.len();
-                    place.push_str(&format!("[{at}]"));
-                    self.slot(item, Some(id.index), level, place)?;
-                    place.truncate(length);
-                }
-                Ok(())
+                let parts = Parts::Items(list::items(self.arena, node)?);
+                Ok(Some(Inside { index: id.index, level, parts }))
             }
             Kind::Array => {
                 self.block(place, block, BlockKind::Array)?;
@@ -160,7 +207,7 @@ impl Reached<'_> {
                 if !header.is_padded(self.arena, block)? {
                     return Err(wrong(place, "an element type with something behind it", "its name alone"));
                 }
-                Ok(())
+                Ok(None)
             }
             kind => {
                 if block != 0 {
@@ -179,7 +226,7 @@ impl Reached<'_> {
                 if kind == Kind::Text && std::str::from_utf8(&bytes).is_err() {
                     return Err(wrong(place, "bytes that are not UTF-8", "text"));
                 }
-                Ok(())
+                Ok(None)
             }
         }
     }
@@ -191,7 +238,7 @@ impl Reached<'_> {
         level: Level,
         fixed: bool,
         place: &mut String,
-    ) -> Result<()> {
+    ) -> Result<Inside> {
         let (block, capacity) = structure::index_block(node);
         if block != 0 {
             self.block(place, block, BlockKind::Index)?;
@@ -205,7 +252,7 @@ impl Reached<'_> {
             self.block(place, block, BlockKind::Fields)?;
             chunks.push((block, fields));
         }
-        let mut declares = level.bound;
+        let (mut declares, mut parts) = (level.bound, Vec::new());
         for (name, found) in structure::check(self.arena, node, &chunks)? {
             let length = place.len();
             *place = join(place, &quoted(&name));
@@ -217,13 +264,13 @@ impl Reached<'_> {
             if let Some(block) = structure::name_block(found.field) {
                 self.block(place, block, BlockKind::Name)?;
             }
-            self.slot(raw, Some(index), level, place)?;
             place.truncate(length);
+            parts.push((name, raw));
         }
         if fixed && !declares {
             return Err(wrong(place, "a struct of fixed fields without any", "declared fields"));
         }
-        Ok(())
+        Ok(Inside { index, level, parts: Parts::Fields(parts) })
     }
 
     /// What the seats are building, and the overflow of their journals.

@@ -1,6 +1,6 @@
 //! Lists: slots side by side in one block.
 
-use super::{BLOCK, Child, LENGTH, Raw, capacity};
+use super::{BLOCK, Body, Child, LENGTH, Raw, capacity};
 use crate::arena::Arena;
 use crate::arena::block::BlockKind;
 use crate::arena::layout::{Node, Slot};
@@ -9,6 +9,8 @@ use crate::journal::Operation;
 use crate::sync::Ordering;
 
 const SLOT: u64 = size_of::<Slot>() as u64;
+/// How many items are moved in place where some before them go.
+const FEW: usize = 12;
 
 /// How many items there are.
 #[inline]
@@ -55,6 +57,28 @@ pub(crate) fn slots<'a>(arena: &'a Arena, node: &Node) -> Result<&'a [Slot]> {
     }
 }
 
+/// The slots of all items, of one block that is looked at once: whoever changes the node meanwhile makes nobody meet an item
+/// twice. One error instead if there is no room for them.
+pub(crate) fn each<'a>(
+    arena: &'a Arena,
+    node: &Node,
+) -> impl Iterator<Item = Result<(usize, &'a Slot)>> + use<'a> {
+    let (slots, broken) = match slots(arena, node) {
+        Ok(slots) => (slots, None),
+        Err(error) => (&[][..], Some(error)),
+    };
+    slots.iter().enumerate().map(Ok).chain(broken.map(Err))
+}
+
+/// How many items there are, but no more than there is room for in the segment.
+pub(crate) fn counted(arena: &Arena, node: &Node) -> u64 {
+    let len = len(node);
+    if len <= arena.segment().known() / SLOT {
+        return len;
+    }
+    len.min(arena.size().unwrap_or(0) / SLOT)
+}
+
 /// All items, as read.
 pub(crate) fn items(arena: &Arena, node: &Node) -> Result<Vec<Raw>> {
     Ok(slots(arena, node)?.iter().map(Raw::load).collect())
@@ -79,8 +103,8 @@ pub(crate) fn insert(operation: &Operation<'_>, node: &Node, index: u64, new: &[
 }
 
 /// Replaces `count` items from `index` by new ones; what the old slots name is the caller's business. At the end and with
-/// room this happens in place; elsewhere a new block is filled aside and swapped in, which costs no more than moving the
-/// items would.
+/// room this happens in place, and where only a few items have to close a gap; elsewhere a new block is filled aside and
+/// swapped in, which costs no more than moving the items would.
 pub(crate) fn splice(
     operation: &Operation<'_>,
     node: &Node,
@@ -101,6 +125,13 @@ pub(crate) fn splice(
         // Through the journal although they lie behind the end: the same operation may have shortened the list.
         for (at, raw) in (index..).zip(new) {
             raw.set(operation, slot_at(arena, node, at)?)?;
+        }
+        return operation.set(&node.body[LENGTH], new_len);
+    }
+    if new.is_empty() && behind.len() <= FEW {
+        // As many as the seat has room to log: a store that is full can still lose them.
+        for (at, slot) in (index..).zip(behind) {
+            Raw::load(slot).set(operation, slot_at(arena, node, at)?)?;
         }
         return operation.set(&node.body[LENGTH], new_len);
     }
@@ -142,17 +173,18 @@ pub(crate) fn fill(operation: &Operation<'_>, node: &Node, items: &[Raw]) -> Res
 }
 
 /// The next part to free of a list that is being freed: its children from the end, then its block.
-pub(super) fn next_child<'a>(arena: &'a Arena, node: &'a Node) -> Result<Child<'a>> {
-    for at in (0..len(node)).rev() {
-        if let Some(id) = Raw::load(slot_at(arena, node, at)?).id() {
-            return Ok(Child::Node { index: id.index, forget: [Some((&node.body[LENGTH], at)), None] });
+pub(super) fn next_child<'a>(arena: &'a Arena, body: Body<'a>) -> Result<Child<'a>> {
+    let block = body[BLOCK].load(Ordering::Relaxed);
+    for at in (0..body[LENGTH].load(Ordering::Relaxed)).rev() {
+        if let Some(id) = Raw::load(arena.nth(block, at)?).id() {
+            return Ok(Child::Node { index: id.index, forget: [Some((body[LENGTH], at)), None] });
         }
     }
-    match node.body[BLOCK].load(Ordering::Relaxed) {
+    match block {
         0 => Ok(Child::None),
-        payload => Ok(Child::Block {
-            payload,
-            forget: [Some((&node.body[BLOCK], 0)), Some((&node.body[LENGTH], 0))],
-        }),
+        payload => {
+            let forget = [Some((body[BLOCK], 0)), Some((body[LENGTH], 0))];
+            Ok(Child::Block { payload, forget })
+        }
     }
 }

@@ -15,7 +15,7 @@ pub(crate) mod structure;
 pub(crate) use array::{End, change_end};
 pub(crate) use assign::{
     Assigned, FixedType, assign_field, assign_fields, assign_plain, assign_root, assign_slot, convert_array,
-    declare, discard_contents, fix, replace_block, replace_by, widen_to_array,
+    declare, fix, renew, replace_block, replace_by, widen_to_array,
 };
 pub(crate) use build::{Aside, build, build_block, copy_array, depth_of};
 pub(crate) use check::check;
@@ -53,6 +53,15 @@ pub(crate) const FIXED_RANK: u64 = 1 << 9;
 #[inline]
 pub(crate) fn length(node: &Node) -> u64 {
     node.body[LENGTH].load(Ordering::Relaxed)
+}
+
+/// The same, if there is room for them.
+pub(crate) fn checked_length(arena: &Arena, node: &Node) -> Result<u64> {
+    let length = length(node);
+    if length != 0 {
+        arena.words(node.body[BLOCK].load(Ordering::Relaxed), length.div_ceil(8))?;
+    }
+    Ok(length)
 }
 
 /// What a slot holds, as read.
@@ -229,7 +238,11 @@ pub(crate) fn capacity(arena: &Arena, payload: u64) -> Result<u64> {
     Ok(bytes(units(header)).saturating_sub(HEADER))
 }
 
+/// The words that a node's kind keeps: those of its record or, once it was emptied, those that a journal has of it.
+pub(crate) type Body<'a> = [&'a AtomicU64; 8];
+
 /// What is still to be freed of a node that was removed, and the words to change in the same step.
+#[derive(Clone, Copy)]
 pub(crate) enum Child<'a> {
     Node { index: u32, forget: Forget<'a> },
     Block { payload: u64, forget: Forget<'a> },
@@ -238,14 +251,14 @@ pub(crate) enum Child<'a> {
 
 pub(crate) type Forget<'a> = [Option<(&'a AtomicU64, u64)>; 2];
 
-/// The next part to free of a node that is being freed.
-pub(crate) fn next_child<'a>(arena: &'a Arena, index: u32, node: &'a Node) -> Result<Child<'a>> {
-    let child = match kind_of(node)? {
-        Kind::Struct => structure::next_child(arena, node)?,
-        Kind::List => list::next_child(arena, node)?,
-        _ => match node.body[BLOCK].load(Ordering::Relaxed) {
+/// The next part to free of a node that is being freed, or has been emptied.
+pub(crate) fn next_child<'a>(arena: &'a Arena, index: u32, kind: Kind, body: Body<'a>) -> Result<Child<'a>> {
+    let child = match kind {
+        Kind::Struct => structure::next_child(arena, body)?,
+        Kind::List => list::next_child(arena, body)?,
+        _ => match body[BLOCK].load(Ordering::Relaxed) {
             0 => Child::None,
-            payload => Child::Block { payload, forget: [Some((&node.body[BLOCK], 0)), None] },
+            payload => Child::Block { payload, forget: [Some((body[BLOCK], 0)), None] },
         },
     };
     if let Child::Node { index: child, .. } = child

@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Child, Copied, Raw, capacity, copy_bytes, write_bytes};
+use super::{Body, Child, Copied, Raw, capacity, copy_bytes, write_bytes};
 use crate::arena::Arena;
 use crate::arena::block::BlockKind;
 use crate::arena::layout::{Field, INLINE_NAME, Node};
@@ -54,7 +54,11 @@ pub(crate) fn count(node: &Node) -> u64 {
 /// along the fields finds out that it was a lie.
 #[inline]
 pub(crate) fn counted(arena: &Arena, node: &Node) -> u64 {
-    let count = count(node);
+    at_most(arena, count(node))
+}
+
+#[inline]
+fn at_most(arena: &Arena, count: u64) -> u64 {
     if count <= arena.segment().known() / FIELD {
         return count;
     }
@@ -590,34 +594,34 @@ fn check_index(index: &[AtomicU64], mut hashes: HashMap<u64, u64>, counted: u64)
 }
 
 /// The next part to free of a struct that is being freed: its children and long names, its chunks, its index.
-pub(super) fn next_child<'a>(arena: &'a Arena, node: &'a Node) -> Result<Child<'a>> {
-    let mut offset = load(&node.body[FIRST]);
-    for _ in 0..counted(arena, node) {
+pub(super) fn next_child<'a>(arena: &'a Arena, body: Body<'a>) -> Result<Child<'a>> {
+    let mut offset = load(body[FIRST]);
+    for _ in 0..at_most(arena, load(body[COUNT])) {
         if offset == 0 {
             break;
         }
         let field = arena.at::<Field>(offset)?;
         if let Some(id) = Raw::load(&field.slot).id() {
-            let forget = [Some((&field.slot.tag, Raw::NULL.tag)), Some((&node.body[FIRST], offset))];
+            let forget = [Some((&field.slot.tag, Raw::NULL.tag)), Some((body[FIRST], offset))];
             return Ok(Child::Node { index: id.index, forget });
         }
         if let Some(payload) = name_block(field) {
-            let forget = [Some((&field.name_length, 0)), Some((&node.body[FIRST], offset))];
+            let forget = [Some((&field.name_length, 0)), Some((body[FIRST], offset))];
             return Ok(Child::Block { payload, forget });
         }
         offset = field.next.load(Ordering::Relaxed);
     }
-    let block = load(&node.body[CHUNKS]);
+    let block = load(body[CHUNKS]);
     if block != 0 {
         let (_, link) = chunk(arena, block)?;
-        let forget = [Some((&node.body[CHUNKS], link)), Some((&node.body[FIRST], 0))];
+        let forget = [Some((body[CHUNKS], link)), Some((body[FIRST], 0))];
         return Ok(Child::Block { payload: block, forget });
     }
-    match load(&node.body[INDEX]) {
+    match load(body[INDEX]) {
         0 => Ok(Child::None),
-        payload => Ok(Child::Block {
-            payload,
-            forget: [Some((&node.body[INDEX], 0)), Some((&node.body[CAPACITY], 0))],
-        }),
+        payload => {
+            let forget = [Some((body[INDEX], 0)), Some((body[CAPACITY], 0))];
+            Ok(Child::Block { payload, forget })
+        }
     }
 }

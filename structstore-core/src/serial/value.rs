@@ -50,10 +50,6 @@ impl Serialize for ArrayValue<'_> {
 impl Serialize for Value<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            Value::Null => serializer.serialize_unit(),
-            Value::Scalar(scalar) => scalar.serialize(serializer),
-            Value::Text(text) => serializer.serialize_str(text),
-            Value::Bytes(bytes) => serializer.serialize_bytes(bytes),
             Value::List(items) => serializer.collect_seq(items),
             Value::Struct(fields) => {
                 let mut map = serializer.serialize_map(Some(fields.len()))?;
@@ -62,8 +58,20 @@ impl Serialize for Value<'_> {
                 }
                 map.end()
             }
-            Value::Array(array) => array.serialize(serializer),
+            leaf => serialize_leaf(leaf, serializer),
         }
+    }
+}
+
+/// Out of line, so that a level of nesting takes no stack for what formats do to leaves.
+#[inline(never)]
+fn serialize_leaf<S: Serializer>(leaf: &Value<'_>, serializer: S) -> Result<S::Ok, S::Error> {
+    match leaf {
+        Value::Scalar(scalar) => scalar.serialize(serializer),
+        Value::Text(text) => serializer.serialize_str(text),
+        Value::Bytes(bytes) => serializer.serialize_bytes(bytes),
+        Value::Array(array) => array.serialize(serializer),
+        _ => serializer.serialize_unit(),
     }
 }
 

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use super::{ArrayValue, DType, Kind, Scalar, Value, decode_scalar};
-use crate::error::{Error, Result};
+use crate::error::{BoxedResult, Error, Result};
 use crate::lock::deeper;
 
 const MAGIC: &[u8; 8] = b"STRUCTIM";
@@ -289,23 +289,49 @@ impl<'a> ImageReader<'a> {
         array.map_err(|_| self.broken(format_args!("the shape {shape:?}")).into())
     }
 
-    fn value(&mut self, depth: usize) -> Result<Value<'a>> {
+    /// The next value with all in it. A level takes little stack: what is not nested is read out of line, and errors are boxed.
+    fn value(&mut self, depth: usize) -> BoxedResult<Value<'a>> {
+        match self.begin(depth)? {
+            (Value::List(mut items), count) => {
+                for _ in 0..count {
+                    items.push(self.value(depth.saturating_add(1))?);
+                }
+                Ok(Value::List(items))
+            }
+            (Value::Struct(mut fields), count) => {
+                for _ in 0..count {
+                    let name = self.boxed_name()?;
+                    fields.push((name, self.value(depth.saturating_add(1))?));
+                }
+                Ok(Value::Struct(fields))
+            }
+            (leaf, _) => Ok(leaf),
+        }
+    }
+
+    /// The next value, of a list or struct an empty one, and how much follows that is in it.
+    #[inline(never)]
+    fn begin(&mut self, depth: usize) -> BoxedResult<(Value<'a>, usize)> {
         Ok(match self.event()? {
-            Event::Null => Value::Null,
-            Event::Scalar(scalar) => Value::Scalar(scalar),
-            Event::Text(text) => Value::Text(Cow::Borrowed(text)),
-            Event::Bytes(bytes) => Value::Bytes(Cow::Borrowed(bytes)),
-            Event::Array(array) => Value::Array(array),
+            Event::Null => (Value::Null, 0),
+            Event::Scalar(scalar) => (Value::Scalar(scalar), 0),
+            Event::Text(text) => (Value::Text(Cow::Borrowed(text)), 0),
+            Event::Bytes(bytes) => (Value::Bytes(Cow::Borrowed(bytes)), 0),
+            Event::Array(array) => (Value::Array(array), 0),
             Event::List(count) => {
-                let depth = deeper(depth)?;
-                Value::List((0..count).map(|_| self.value(depth)).collect::<Result<_>>()?)
+                deeper(depth)?;
+                (Value::List(Vec::new()), count)
             }
             Event::Struct(count) => {
-                let depth = deeper(depth)?;
-                let field = |_| Ok((Cow::Borrowed(self.name()?), self.value(depth)?));
-                Value::Struct((0..count).map(field).collect::<Result<_>>()?)
+                deeper(depth)?;
+                (Value::Struct(Vec::new()), count)
             }
         })
+    }
+
+    #[inline(never)]
+    fn boxed_name(&mut self) -> BoxedResult<Cow<'a, str>> {
+        Ok(Cow::Borrowed(self.name()?))
     }
 
     /// Checks everything that is left.

@@ -30,6 +30,9 @@ use crate::lock::MAX_DEPTH;
 /// Equality is deep: numbers by value whatever their types, structs without regard to order, arrays by shape and
 /// elements, NaN unlike itself.
 ///
+/// What comes out of a store, an image or a deserializer nests at most 128 levels deep, and nothing deeper is stored. A value
+/// that a program puts together itself may be deeper: dropping, comparing and copying it takes stack for each level.
+///
 /// ```
 /// use structstore::{StructStore, Value};
 ///

@@ -7,9 +7,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use structstore_tests::SegmentName;
+use structstore_tests::limits::STUCK;
 
 /// How long anything here may take before it counts as stuck.
-pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const LIMIT: Duration = STUCK;
 
 /// A process that is ended with the test, whatever becomes of it.
 pub(crate) struct Peer(Child);

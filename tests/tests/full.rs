@@ -1,0 +1,248 @@
+//! What a store that is full can still do: let go of things.
+
+use structstore::{Cleanup, Error, List, Options, Result, StructStore, StructStoreShared, Value};
+use structstore_tests::{SegmentName, fill};
+
+fn options() -> Options {
+    StructStoreShared::options().max_size(512 << 10).cleanup(Cleanup::Never)
+}
+
+/// Values of more parts than the journal of a thread has room to log.
+fn parts() -> [Value<'static>; 3] {
+    let text = || Value::from("a text in a block of its own");
+    let deep = || Value::record([("list", vec![text(), text()].into()), ("text", text())]);
+    let names = (0..300).map(|at| (format!("a name that does not fit into the field {at}").into(), text()));
+    [
+        (0..300).map(|_| text()).collect::<Vec<_>>().into(),
+        Value::Struct(names.collect()),
+        (0..100).map(|_| deep()).collect::<Vec<_>>().into(),
+    ]
+}
+
+/// Does something to stores that have `part`, and room for nothing.
+fn in_full_stores(test: impl Fn(&StructStoreShared, &SegmentName) -> Result<()>) -> Result<()> {
+    for part in parts() {
+        let segment = SegmentName::new("full");
+        let store = options().open(&segment)?;
+        store.set("number", 5)?;
+        store.set("part", part)?;
+        fill(&store, 600)?;
+        assert!(matches!(store.nested("more"), Err(Error::OutOfSpace { .. })));
+        test(&store, &segment)?;
+    }
+    Ok(())
+}
+
+fn assert_empty(store: &StructStoreShared) -> Result<()> {
+    store.check()?;
+    assert_eq!((store.len()?, store.statistics().nodes, store.statistics().blocks), (0, 1, 0));
+    store.set("new", vec!["contents"])?;
+    assert_eq!(store.to_string(), r#"{"new": ["contents"]}"#);
+    Ok(())
+}
+
+#[test]
+fn clear_works_on_a_full_store() -> Result<()> {
+    in_full_stores(|store, _| {
+        store.clear()?;
+        assert_empty(store)
+    })?;
+    in_full_stores(|store, _| {
+        store.write()?.clear()?;
+        assert_empty(store)
+    })
+}
+
+#[test]
+fn reinit_works_on_a_full_store() -> Result<()> {
+    in_full_stores(|store, segment| {
+        let filling = store.get::<List>("filling")?;
+        let new = options().reinit(true).open(segment)?;
+        assert!(!store.valid() && new.valid());
+        assert!(matches!(store.get::<i32>("number"), Err(Error::StaleHandle { .. })));
+        assert!(matches!(filling.len(), Err(Error::StaleHandle { .. })));
+        assert_empty(&new)?;
+        let newer = options().reinit(true).open(segment)?;
+        assert!(!new.valid() && newer.valid());
+        assert!(matches!(new.len(), Err(Error::StaleHandle { .. })));
+        newer.check()
+    })
+}
+
+#[test]
+fn reinit_forgets_declarations_and_deaths() -> Result<()> {
+    let segment = SegmentName::new("renewed");
+    let store = options().open(&segment)?;
+    store.bind::<Bound>()?;
+    let new = options().reinit(true).open(&segment)?;
+    new.set("items", 5)?;
+    new.remove("items")?;
+    assert!(!new.write()?.recovered());
+    new.check()
+}
+
+#[derive(StructStore)]
+struct Bound {
+    items: Vec<String>,
+}
+
+#[test]
+fn what_is_replaced_by_nothing_needs_no_room_on_a_full_store() -> Result<()> {
+    in_full_stores(|store, _| {
+        store.set("part", Value::Null)?;
+        store.check()
+    })?;
+    in_full_stores(|store, _| {
+        store.remove("part")?;
+        store.check()
+    })?;
+    in_full_stores(|store, _| {
+        store.from_bytes(&StructStore::new().to_bytes()?)?;
+        assert_empty(store)
+    })?;
+    in_full_stores(|store, _| {
+        store.assign_all(Value::Struct(Vec::new()))?;
+        assert_empty(store)
+    })
+}
+
+/// Does something to lists of many texts in stores that have room for nothing.
+fn with_full_list(empty: impl Fn(List) -> Result<()>) -> Result<()> {
+    let segment = SegmentName::new("full_list");
+    let store = options().open(&segment)?;
+    store.bind::<Bound>()?;
+    let [texts, ..] = parts();
+    store.set("items", texts)?;
+    fill(&store, 600)?;
+    empty(store.get("items")?)?;
+    store.check()?;
+    assert_eq!(store.get::<List>("items")?.len()?, 0);
+    store.set("new", "contents")
+}
+
+#[test]
+fn lists_are_emptied_on_a_full_store() -> Result<()> {
+    with_full_list(|list| list.clear())?;
+    with_full_list(|list| list.write()?.clear())?;
+    with_full_list(|list| list.assign_all([0; 0]))?;
+    with_full_list(|list| list.splice(.., [0; 0]))?;
+    with_full_list(|list| list.write()?.splice(.., [0; 0]))?;
+    with_full_list(|list| {
+        while list.pop()?.is_some() {}
+        Ok(())
+    })
+}
+
+#[test]
+fn a_declared_list_is_assigned_nothing_on_a_full_store() -> Result<()> {
+    let segment = SegmentName::new("full_declared");
+    let store = options().open(&segment)?;
+    let bound = store.bind::<Bound>()?;
+    let [texts, ..] = parts();
+    store.set("items", texts)?;
+    fill(&store, 600)?;
+    store.set("items", Value::List(Vec::new()))?;
+    store.check()?;
+    bound.with_mut(|mut bound| bound.items.push(&"new".to_owned()))?
+}
+
+#[test]
+fn items_of_a_short_list_are_removed_on_a_full_store() -> Result<()> {
+    let segment = SegmentName::new("short_list");
+    let store = options().open(&segment)?;
+    store.set("list", vec![Value::from("a"), 1.into(), "b".into(), vec![2].into(), 3.into(), "c".into()])?;
+    fill(&store, 600)?;
+    let list = store.get::<List>("list")?;
+    assert_eq!(list.remove(1)?, 1.into());
+    assert_eq!(list.remove(0)?, "a".into());
+    assert_eq!(list.to_string(), r#"["b", [2], 3, "c"]"#);
+    store.check()?;
+    list.splice(1..3, [0; 0])?;
+    assert_eq!(list.to_string(), r#"["b", "c"]"#);
+    store.check()
+}
+
+#[test]
+fn what_is_cleared_in_a_transaction_goes_at_its_end() -> Result<()> {
+    let store = StructStoreShared::options().cleanup(Cleanup::Never).open(SegmentName::new("cleared"))?;
+    let [list, fields, deep] = parts();
+    let fill = |store: &mut structstore::StructMut<'_>| {
+        store.set("list", list.clone())?;
+        store.set("fields", fields.clone())?;
+        store.set("deep", deep.clone())
+    };
+    let clear_twice = |store: &mut structstore::StructMut<'_>| {
+        fill(store)?;
+        store.list("list")?.clear()?;
+        store.list("list")?.push("item")?;
+        store.clear()?;
+        fill(store)?;
+        store.at("fields")?.clear()?;
+        store.clear()?;
+        store.set("only", vec!["this"])
+    };
+    store.transaction(fill)?;
+    let (before, statistics) = (store.to_value()?, store.statistics());
+    let undone = store.transaction(|store| {
+        clear_twice(store)?;
+        Err::<(), _>(Error::Interrupted)
+    });
+    assert!(matches!(undone, Err(Error::Interrupted)));
+    assert_eq!((store.to_value()?, store.statistics().blocks), (before, statistics.blocks));
+    store.check()?;
+    store.transaction(clear_twice)?;
+    assert_eq!(store.to_string(), r#"{"only": ["this"]}"#);
+    assert_eq!(store.statistics().nodes, 3);
+    store.check()
+}
+
+#[test]
+fn more_elements_than_a_store_can_hold_are_refused() -> Result<()> {
+    #[derive(StructStore)]
+    struct Trail {
+        trail: Vec<f64>,
+    }
+    let segment = SegmentName::new("resize");
+    let store = options().open(&segment)?;
+    let bound = store.bind::<Trail>()?;
+    let full = |done: Result<()>| assert!(matches!(done, Err(Error::OutOfSpace { .. })), "{done:?}");
+    for len in [1 << 17, 1 << 40, 1 << 60, 1 << 61, usize::MAX] {
+        bound.with_mut(|mut fields| {
+            full(fields.trail.resize(len, 0.5));
+            assert!(fields.trail.is_empty()?);
+            fields.trail.push(1.0)?;
+            full(fields.trail.resize(len, 0.5));
+            fields.trail.clear()
+        })??;
+    }
+    bound.with_mut(|mut fields| {
+        fields.trail.push(1.0)?;
+        fields.trail.resize(7, 0.5)?;
+        assert_eq!(fields.trail.as_slice()?, [1.0, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5]);
+        fields.trail.resize(8, 2.0)?;
+        fields.trail.resize(8, 3.0)?;
+        assert_eq!(fields.trail.as_slice()?[6..], [0.5, 2.0]);
+        fields.trail.resize(30_000, 0.25)?;
+        assert!(fields.trail.as_slice()?[8..].iter().all(|element| *element == 0.25));
+        fields.trail.resize(1, 0.0)
+    })??;
+    store.check()
+}
+
+#[test]
+fn more_items_than_a_store_can_hold_are_refused() -> Result<()> {
+    let segment = SegmentName::new("items");
+    let store = options().open(&segment)?;
+    let list = store.list("list")?;
+    let many = || (0..usize::MAX).map(|_| Value::Null);
+    let full = |done: Result<()>| assert!(matches!(done, Err(Error::OutOfSpace { .. })), "{done:?}");
+    full(list.extend(many()));
+    full(list.assign_all(many().take(1 << 40)));
+    full(list.splice(.., many()));
+    full(list.write()?.extend(many()));
+    full(list.write()?.splice(.., many().take(1 << 33)));
+    full(store.extend(many().map(|value| ("name", value))));
+    full(store.write()?.extend(many().map(|value| ("name", value))));
+    assert!(list.is_empty()?);
+    store.check()
+}
