@@ -5,11 +5,14 @@
 //! A store is for programs that trust each other: who may write to a segment may write all of it. That is its user alone,
 //! unless [`Options::mode`](crate::Options::mode) says otherwise; a segment that belongs to somebody else is not opened
 //! unless that is [asked for](crate::Options::any_owner); who attaches
-//! [read-only](crate::Options::read_only) can change nothing, and hold up nobody. The others may, at any time:
+//! [read-only](crate::Options::read_only) can change nothing, and hold up nobody; what it copies is of one moment, or an
+//! [error](crate::Error::Contended). The others may, at any time:
 //!
 //! - change or remove anything that you do not hold. A handle to something that is gone is an
 //!   [error](crate::Error::StaleHandle) when it is used, never something else that has come in its place;
-//! - hold a lock for as long as they like. Whatever has `timeout` in its name gives up in time;
+//! - hold a lock for as long as they like. Whatever has `timeout` in its name gives up in time. A process that is stopped in
+//!   the few instructions in which it has the heap holds up whatever allocates; only an operation that is in the middle of
+//!   its own changes at that moment cannot be ended until the process goes on or dies;
 //! - fill the segment up to its [`max_size`](crate::Options::max_size), or the file system it lies in. That is
 //!   [`Error::OutOfSpace`](crate::Error::OutOfSpace), and not a signal;
 //! - be killed at any instruction. Each operation and transaction has then happened or not; what was held is free again
@@ -25,7 +28,8 @@
 //!   of the same thread, which get [`Error::HeldByGuard`](crate::Error::HeldByGuard). `&` from a guard does not change.
 //! - Truth values, enums and text are looked at before they are lent as such.
 //! - An [`ArrayView`](crate::ArrayView) keeps its memory, whoever removes the array or closes the store. It lends cells and
-//!   copies, never slices; slices are lent by guards of blocks that nobody has a view of.
+//!   copies, never slices; slices are lent by guards of blocks that nobody has a view of. In a forked child it stays what it
+//!   was, shared or, if the child [could not be attached](crate::Error::Detached), private.
 //! - No address in a store moves while it grows, and it never shrinks.
 //!
 //! # What is not
@@ -37,6 +41,10 @@
 //!   one holds a guard, changes what that one's references say cannot change. Nothing can defend against it but
 //!   permissions. What it leaves behind is checked like anything else.
 //! - **Truncating the file** of a live segment. The next access to the missing part ends the process with SIGBUS.
+//! - **Small stacks.** A thread that uses a store needs a stack of 128 KiB, whatever it does (measured on x86-64, at the
+//!   greatest depth of nesting).
+//! - **Raw forks.** Children are told apart in handlers of `pthread_atfork`. One that is made by the bare system call shares
+//!   what is its parent's until it executes another program, and must not use the store.
 //! - **The loss of power.** Nothing is flushed to a disk. The death of processes is survived, not that of the machine; a
 //!   store in a file that was open at the time may hold any mixture of old and new pages. Write
 //!   [images](crate::Struct::to_bytes) where that matters.

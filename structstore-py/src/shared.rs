@@ -140,7 +140,9 @@ impl Shared {
 ///     fd: the descriptor of an open file, such as a memfd, to use in place of a name. It is duplicated. An empty file
 ///         is initialised; one that holds a store is attached to, and begun afresh if `reinit` is true.
 ///     create: whether to create a name that does not exist.
-///     read_only: attach without write permission. Arrays are read-only copies then.
+///     read_only: attach without write permission. Arrays are read-only copies then. What is copied with all below it is as of
+///         one moment, or raises ContendedError if the store is changed again and again meanwhile; what is iterated over or
+///         printed may be of several moments then.
 ///     any_owner: open it also if it belongs to another user, who could end this process by cutting it off.
 #[pyclass(frozen, extends = StructStore, module = "structstore")]
 pub(crate) struct StructStoreShared;

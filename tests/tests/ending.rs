@@ -104,3 +104,27 @@ fn file_size_limit_is_an_error_and_no_signal() {
     assert!(!name.path().exists());
     assert!(matches!(StructStoreShared::open_read_only(&name), Err(Error::Io { .. })));
 }
+
+/// Most forked children execute another program, which is no death of anybody.
+#[test]
+fn fork_and_exec_is_no_death() {
+    use std::os::unix::process::CommandExt;
+
+    let name = SegmentName::new("fork_exec");
+    let store = StructStoreShared::open(&name).unwrap();
+    store.set("array", ArrayValue::from_slice(&[1], &[1.0]).unwrap()).unwrap();
+    let view = store.array("array").unwrap().view().unwrap();
+    for _ in 0..3 {
+        let mut command = Command::new("true");
+        // SAFETY: does nothing, but keeps the library from starting the program without a fork.
+        unsafe { command.pre_exec(|| Ok(())) };
+        assert!(command.status().unwrap().success());
+    }
+    assert_eq!(store.participants().unwrap().len(), 1);
+    store.check().unwrap();
+    assert_eq!(store.statistics().recoveries, 0);
+    store.remove("array").unwrap();
+    drop(view);
+    // Nothing that the children leased is left.
+    store.check().unwrap();
+}

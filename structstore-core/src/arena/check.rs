@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use super::layout::{ENDED, Node, Participant, Record, Seat};
+use super::layout::{INHERITED, Node, Participant, Record, Seat};
 use super::recovery::{HELD, HELD_BELOW};
 use super::{Arena, chunk_records};
 use crate::error::{BoxedResult as Result, Error};
@@ -48,7 +48,7 @@ impl Arena {
         let used = self.used::<Participant>();
         for (index, participant) in self.records::<Participant>() {
             let state = load(&participant.state);
-            if state > ENDED || state != 0 && index >= used {
+            if state > INHERITED || state != 0 && index >= used {
                 let place = format!("participant {index}");
                 return Err(Error::corrupt(
                     place,

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering as LocalOrdering;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
-use super::layout::{Participant, Seat};
+use super::layout::{INHERITED, Participant, Seat};
 use super::{Arena, HeapGuard, LateClaim, Leases, NEXT_ID, NO_PLACE, Openings};
 use crate::error::{BoxedResult as Result, Error};
 use crate::journal;
@@ -198,8 +198,10 @@ impl Arena {
             return Ok((0, liveness));
         }
         let participant = self.take_place(&liveness, &Wait::BRIEF.within(HEAP_TIMEOUT), |_| ())?;
+        let record = self.record::<Participant>(participant)?;
         // What the pid will be is not known yet; 0 is nobody's.
-        self.record::<Participant>(participant)?.pid.store(0, Ordering::Release);
+        record.pid.store(0, Ordering::Release);
+        record.state.store(INHERITED, Ordering::Release);
         Ok((participant, liveness))
     }
 

@@ -98,11 +98,13 @@ pub(crate) const ATTACHED: u64 = 1;
 pub(crate) const LEAVING: u64 = 2;
 /// The same, but nothing is left to be done about the name.
 pub(crate) const ENDED: u64 = 3;
+/// A forked child that has not used the store, and perhaps never will: most children execute another program.
+pub(crate) const INHERITED: u64 = 4;
 
 /// A process that is attached. Its liveness is a lock byte, not a word in here.
 #[repr(C, align(64))]
 pub(crate) struct Participant {
-    /// 0 where the record is free, or [`ATTACHED`], [`LEAVING`], [`ENDED`].
+    /// 0 where the record is free, or one of the states above.
     pub(crate) state: AtomicU64,
     pub(crate) pid: AtomicU64,
     /// When the process started, in clock ticks since boot: tells a reused pid.

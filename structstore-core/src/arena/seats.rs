@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::atomic::Ordering as LocalOrdering;
 use std::sync::{Arc, Weak};
 
-use super::layout::Seat;
+use super::layout::{ATTACHED, Seat};
 use super::{Arena, HeapGuard};
 use crate::error::{BoxedResult as Result, Error};
 use crate::lock::{MAX_SEATS, OwnSeat, SeatLine, Wait};
@@ -241,6 +241,7 @@ impl Arena {
             section.set(&seat.thread, thread_id())?;
             section.set(&seat.journal, u64::from(journal))?;
             section.set(&seat.participant, u64::from(self.participant_index()) + 1)?;
+            section.set(&self.participant()?.state, ATTACHED)?;
             // A locker whose scan misses this bit fenced before the fence that follows any hold of ours, which
             // therefore sees that locker's word. Should this process die here, it stays behind, and does no harm.
             if let Some(all) = self.header().claimed.get(free as usize / 64).filter(|_| !journal) {

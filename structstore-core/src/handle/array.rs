@@ -80,7 +80,8 @@ impl Array {
     ///
     /// # Errors
     ///
-    /// [`Error::StaleHandle`], [`Error::HeldByGuard`].
+    /// [`Error::StaleHandle`], [`Error::HeldByGuard`]; [`Error::Contended`] for a store that was opened read-only and is changed
+    /// again and again meanwhile.
     pub fn to_value(&self) -> Result<ArrayValue<'static>> {
         match self.handle.to_value()? {
             Value::Array(array) => Ok(array),

@@ -17,7 +17,7 @@ use crate::journal::Operation;
 use crate::key::Key;
 use crate::lock::{Mode, Wait};
 use crate::node::structure::{self, Writer};
-use crate::node::{self, Assigned, Raw, Shallow};
+use crate::node::{self, Assigned, Raw, Shallow, list};
 use crate::sync::Ordering;
 use crate::value::{Kind, Value};
 
@@ -535,7 +535,8 @@ impl Struct {
         Ok(self.len()? == 0)
     }
 
-    /// The names of the fields, in order.
+    /// The names of the fields, in order; through a store that was opened read-only and is changed all the time, as of more
+    /// than one moment.
     ///
     /// # Errors
     ///
@@ -558,7 +559,8 @@ impl Struct {
     ///
     /// # Errors
     ///
-    /// [`Error::StaleHandle`], [`Error::HeldByGuard`].
+    /// [`Error::StaleHandle`], [`Error::HeldByGuard`]; [`Error::Contended`] for a store that was opened read-only and is changed
+    /// again and again meanwhile.
     ///
     /// ```
     /// let store = structstore::StructStore::new();
@@ -581,7 +583,8 @@ impl Struct {
     ///
     /// # Errors
     ///
-    /// [`Error::StaleHandle`], [`Error::HeldByGuard`].
+    /// [`Error::StaleHandle`], [`Error::HeldByGuard`]; [`Error::Contended`] for a store that was opened read-only and is changed
+    /// again and again meanwhile.
     ///
     /// ```
     /// let store = structstore::StructStore::new();
@@ -738,8 +741,8 @@ pub(super) fn collect<'k, 'v, K: Into<Key<'k>>, V: Into<Value<'v>>>(
     fields: impl IntoIterator<Item = (K, V)>,
 ) -> BoxedResult<Vec<(Key<'k>, Value<'v>)>> {
     let fields = fields.into_iter().map(|(key, value)| (key.into(), value.into()));
-    // Of the same name, perhaps, so that they take no room for themselves.
-    gather(arena, fields, u64::MAX)
+    // Those of one name take the room of one; but more than the store has slots for are no update of it.
+    gather(arena, fields, list::most(arena))
 }
 
 /// Assigns fields of a struct that is held tree-exclusively.

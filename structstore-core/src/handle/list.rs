@@ -367,7 +367,8 @@ impl List {
     ///
     /// # Errors
     ///
-    /// [`Error::StaleHandle`], [`Error::HeldByGuard`].
+    /// [`Error::StaleHandle`], [`Error::HeldByGuard`]; [`Error::Contended`] for a store that was opened read-only and is changed
+    /// again and again meanwhile.
     ///
     /// ```
     /// let list = structstore::StructStore::new().list("list")?;
