@@ -5,9 +5,9 @@
 //! closed and when the attachment ends, and, for stores that are never closed, when the process does.
 
 use std::sync::{Arc, PoisonError, TryLockError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::layout::{ATTACHED, ENDED, LEAVING, Participant};
+use super::layout::{ATTACHED, ENDED, INHERITED, LEAVING, Participant};
 use super::{Arena, HeapGuard};
 use crate::error::Result;
 use crate::lock::Wait;
@@ -19,6 +19,12 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The same, for a process that is ending.
 const END_TIMEOUT: Duration = Duration::from_millis(100);
+
+/// How long a name is kept for forked children that may be about to execute another program.
+const EXEC_TIME: Duration = Duration::from_millis(100);
+
+/// How long to sleep between two looks at them.
+const POLL: Duration = Duration::from_millis(1);
 
 /// What closing a shared store does to its name.
 ///
@@ -106,11 +112,35 @@ impl Arena {
         let place = &opening.place;
         // No process opens or joins meanwhile; one that waits to do so finds out that the name leads elsewhere.
         let Ok(_init) = liveness.lock_init(place, patience) else { return Ok(false) };
-        if !always && (!lock(&self.openings).open.is_empty() || liveness.others(place)?) {
-            return Ok(false);
+        if !always {
+            let start = Instant::now();
+            while liveness.others(place)? {
+                if start.elapsed() >= EXEC_TIME || !self.others_are_children()? {
+                    return Ok(false);
+                }
+                std::thread::sleep(POLL);
+            }
+            if !lock(&self.openings).open.is_empty() {
+                return Ok(false);
+            }
         }
         if place.leads_to(opening.file.0, opening.file.1) {
             place.unlink()?;
+        }
+        Ok(true)
+    }
+
+    /// Whether all that are attached besides this process are forked children that have not used the store: most of them are
+    /// about to execute another program.
+    fn others_are_children(&self) -> Result<bool> {
+        let Some(liveness) = self.liveness().filter(|liveness| !liveness.has_readers()) else {
+            return Ok(false);
+        };
+        for index in (0..self.used::<Participant>()).filter(|index| *index != self.participant_index()) {
+            let state = self.record::<Participant>(index)?.state.load(Ordering::Acquire);
+            if state != INHERITED && liveness.is_claimed(index) {
+                return Ok(false);
+            }
         }
         Ok(true)
     }

@@ -133,7 +133,9 @@ impl Arena {
 
     /// Whether a participant is attached and its process alive.
     pub(crate) fn is_alive(&self, participant: u32) -> bool {
-        self.liveness.as_ref().is_none_or(|liveness| liveness.is_claimed(participant))
+        // The kernel says nothing of one's own locks.
+        let own = self.writable() && participant == self.participant_index();
+        own || self.liveness.as_ref().is_none_or(|liveness| liveness.is_claimed(participant))
     }
 
     /// Whether the record of a participant names a process that this one can look up: its pid means something in this PID

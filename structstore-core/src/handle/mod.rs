@@ -143,7 +143,11 @@ impl Handle {
     /// Puts the way to this node in front of the path of an error.
     #[cold]
     pub(crate) fn locate(&self, error: impl Into<Error>) -> Error {
-        error.into().below(&node::path_of(self.arena(), self.id))
+        // There is nothing in the memory of a process that could not be attached, and no generation that names it.
+        match self.arena().ensure_attached() {
+            Ok(()) => error.into().below(&node::path_of(self.arena(), self.id)),
+            Err(detached) => *detached,
+        }
     }
 
     /// The same for an error about one of its fields.
@@ -151,7 +155,7 @@ impl Handle {
     pub(crate) fn locate_field(&self, error: impl Into<Error>, name: &str) -> Error {
         match error.into() {
             // Of this very structure: nothing is known of its fields.
-            stale @ Error::StaleHandle { .. } if self.is_stale() => stale,
+            stale @ Error::StaleHandle { .. } if self.is_stale() => self.locate(stale),
             other => self.locate(other.under(name)),
         }
     }
@@ -358,9 +362,6 @@ impl<'a> Near<'a> {
     pub(crate) fn read<T>(self, read: impl Fn(&Arena, &Node) -> Result<T>) -> Result<T> {
         let (arena, node): (&Arena, &Node) = (&self.store.arena, self.record);
         let seat = arena.seat_if_any().map(|seat| seat.own);
-        if seat.is_none() {
-            arena.ensure_attached()?;
-        }
         if let Some(seat) = seat
             && !self.store.nesting
             && seat.line.any()

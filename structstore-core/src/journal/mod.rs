@@ -66,7 +66,7 @@ impl<'a> Operation<'a> {
     /// Begins an operation of this thread's seat.
     pub(crate) fn begin(arena: &'a Arc<Arena>) -> Result<Operation<'a>> {
         let waited = arena.await_heap()?;
-        Ok(Operation { waited, ..Self::begin_on(arena, arena.seat(&Wait::FOREVER)?)? })
+        Self::begin_on(arena, arena.seat(&Wait::FOREVER)?, waited)
     }
 
     /// Begins an operation on a node: a part of this thread's transaction, if that covers the node.
@@ -90,7 +90,7 @@ impl<'a> Operation<'a> {
         self.waited
     }
 
-    fn begin_on(arena: &'a Arena, seat: ThreadSeat<'a>) -> Result<Operation<'a>> {
+    fn begin_on(arena: &'a Arena, seat: ThreadSeat<'a>, waited: bool) -> Result<Operation<'a>> {
         let ThreadSeat { own, body: seat } = seat;
         let index = own.index;
         if !seat.idle() {
@@ -100,7 +100,7 @@ impl<'a> Operation<'a> {
                 "an idle journal",
             ));
         }
-        Ok(Operation { arena, index, seat, open: true, within: None, waited: false })
+        Ok(Operation { arena, index, seat, open: true, within: None, waited })
     }
 
     pub(crate) fn arena(&self) -> &'a Arena {

@@ -70,7 +70,7 @@ impl Pending {
         }
         let journal = arena.enter_transaction(node, wait)?;
         // Fails if the journal is in use, for a transaction was leaked.
-        let idle = Operation::begin_on(arena, journal).map(Operation::forget);
+        let idle = Operation::begin_on(arena, journal, false).map(Operation::forget);
         if idle.is_err() {
             arena.leave_transaction(journal.own.index);
         }
