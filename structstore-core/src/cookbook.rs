@@ -328,7 +328,7 @@
 //! // Exactly, with types, arrays and order:
 //! let copy = StructStore::new();
 //! copy.from_bytes(&store.to_bytes()?)?;
-//! assert_eq!(*copy, *store);
+//! assert!(copy.equals(&store)?);
 //! # }
 //! # Ok::<(), structstore::Error>(())
 //! ```

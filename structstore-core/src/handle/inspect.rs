@@ -162,7 +162,7 @@ impl Struct {
     /// let (store, copy) = (StructStore::new(), StructStore::new());
     /// store.set("num", 5_u8)?;
     /// copy.from_bytes(&store.to_bytes()?)?;
-    /// assert_eq!(*store, *copy);
+    /// assert!(store.equals(&copy)?);
     /// # Ok::<(), structstore::Error>(())
     /// ```
     pub fn to_bytes(&self) -> Result<Vec<u8>> {

@@ -11,6 +11,9 @@ use crate::node::Extent;
 use crate::shared::own_seat_elsewhere;
 use crate::sync::{AtomicU64, Ordering};
 
+/// After how many tries it looks whether its own thread is in its way: more than those who give up soon ever make.
+const OWN_LOCK: usize = 100;
+
 /// How often such a reader yields before it sleeps between tries.
 const YIELDS: usize = 1000;
 
@@ -106,7 +109,7 @@ impl<'a> Disturbance<'a> {
         Wait::FOREVER.check()?;
         let owner = owner_seat(seen);
         if let Some(owner) = owner {
-            if self.tries == 0 && own_seat_elsewhere(arena) == Some(owner) {
+            if self.tries == OWN_LOCK && own_seat_elsewhere(arena) == Some(owner) {
                 return Err(Error::HeldByGuard { path: String::new() }.into());
             }
             arena.recall(owner, word, seen)?;
