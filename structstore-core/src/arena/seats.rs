@@ -124,6 +124,8 @@ impl Arena {
         ThreadSeat { own: OwnSeat { index: place.index, line }, body }
     }
 
+    #[cold]
+    #[inline(never)]
     fn find_claim(&self, journal: bool) -> Option<Place> {
         let find = |claims: &RefCell<Claims>| {
             let claims = claims.borrow();

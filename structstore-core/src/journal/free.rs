@@ -26,33 +26,43 @@ pub(super) fn finish(arena: &Arena, index: u32, seat: &Seat) -> Result<()> {
             break;
         }
         let (place, value) = log.entry(at)?;
-        match place {
-            RETIRED_BLOCK | RETIRED_NODE => {
-                let mut heap = HeapGuard::lock(arena, index, &Wait::QUIET)?;
-                let mut section = heap.section();
-                if place == RETIRED_BLOCK {
-                    section.free_or_orphan(value)?;
-                } else {
-                    let doomed = u32::try_from(value)
-                        .map_err(|_| Error::corrupt("a journal", value, "the index of a removed node"))?;
-                    doom(&mut section, arena, seat, doomed)?;
-                }
-                section.set(&seat.cursor, at.wrapping_add(1))?;
-                section.commit();
-                continue;
-            }
-            // What is left of the contents is found again by whoever goes on from here.
-            RETIRED_CONTENTS if free_contents(arena, index, seat, value, log.body(at.wrapping_add(1))?)? => {
-                continue;
-            }
-            _ => {}
+        if place % 8 == 0 || !free_retired(arena, index, seat, &log, (at, place, value))? {
+            seat.cursor.store(at.wrapping_add(1), Ordering::Release);
         }
-        seat.cursor.store(at.wrapping_add(1), Ordering::Release);
     }
     free_log(arena, index, seat)?;
     seat.cursor.store(0, Ordering::Release);
     seat.phase.store(0, Ordering::Release);
     Ok(())
+}
+
+/// Frees what an entry of the log has retired. Returns whether it has moved the cursor itself, or is to be called again.
+fn free_retired(
+    arena: &Arena,
+    index: u32,
+    seat: &Seat,
+    log: &Log<'_>,
+    (at, place, value): (u64, u64, u64),
+) -> Result<bool> {
+    match place {
+        RETIRED_BLOCK | RETIRED_NODE => {
+            let mut heap = HeapGuard::lock(arena, index, &Wait::QUIET)?;
+            let mut section = heap.section();
+            if place == RETIRED_BLOCK {
+                section.free_or_orphan(value)?;
+            } else {
+                let doomed = u32::try_from(value)
+                    .map_err(|_| Error::corrupt("a journal", value, "the index of a removed node"))?;
+                doom(&mut section, arena, seat, doomed)?;
+            }
+            section.set(&seat.cursor, at.wrapping_add(1))?;
+            section.commit();
+            Ok(true)
+        }
+        // What is left of the contents is found again by whoever goes on from here.
+        RETIRED_CONTENTS => free_contents(arena, index, seat, value, log.body(at.wrapping_add(1))?),
+        _ => Ok(false),
+    }
 }
 
 /// Restores what was changed since a savepoint, newest first, and frees what was allocated since.
