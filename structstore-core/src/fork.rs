@@ -9,7 +9,7 @@
 //! Admitting a participant may fail: no descriptor is left, the store is full, a process that does not go on has the heap
 //! locked. Such a child is *detached*. Its mapping is replaced by private memory that has copies of what its views lease, so
 //! that nothing it reads changes and nothing it writes reaches the store; everything but its views is an error that says
-//! why, until it opens the store itself.
+//! why, until it opens the store itself. What guards have lent is zero there.
 //!
 //! A local store is copied with the process. There the other threads are gone in the child, and repaired like the dead.
 //!
@@ -18,9 +18,10 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::sync::{Arc, MutexGuard, Once, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Once, Weak};
 
 use crate::arena::{self, Arena, Fork};
+use crate::lock::{count_fork, without_hooks};
 use crate::segment::descriptions::{self, Descriptions};
 use crate::shared::{ATTACHED, Attachment};
 use crate::sync::lock;
@@ -29,9 +30,13 @@ use crate::sync::lock;
 struct Prepared {
     descriptions: Descriptions,
     attached: MutexGuard<'static, HashMap<Attachment, Weak<Arena>>>,
+    detached: MutexGuard<'static, Vec<Weak<Arena>>>,
     local: Option<Fork>,
     shared: Vec<Fork>,
 }
+
+/// The arenas of this process that it could not be attached to. They share nothing, but have tables as others do.
+static DETACHED: Mutex<Vec<Weak<Arena>>> = Mutex::new(Vec::new());
 
 thread_local! {
     static PREPARED: RefCell<Option<Prepared>> = const { RefCell::new(None) };
@@ -47,11 +52,14 @@ pub(crate) fn install() {
 }
 
 extern "C" fn prepare() {
-    let attached = lock(&ATTACHED);
-    let arenas: Vec<Arc<Arena>> = attached.values().filter_map(Weak::upgrade).collect();
-    let shared = arenas.into_iter().map(Fork::shared).collect();
-    let local = arena::existing_local().map(|local| Fork::local(Arc::clone(local)));
-    let prepared = Prepared { descriptions: descriptions::hold(), attached, local, shared };
+    let (attached, detached) = (lock(&ATTACHED), lock(&DETACHED));
+    let upgraded = |arenas: &mut dyn Iterator<Item = &Weak<Arena>>| -> Vec<Arc<Arena>> {
+        arenas.filter_map(Weak::upgrade).collect()
+    };
+    let shared = upgraded(&mut attached.values()).into_iter().map(Fork::shared);
+    let shared = shared.chain(upgraded(&mut detached.iter()).into_iter().map(Fork::private)).collect();
+    let local = arena::existing_local().map(|local| Fork::private(Arc::clone(local)));
+    let prepared = Prepared { descriptions: descriptions::hold(), attached, detached, local, shared };
     // A thread that is ending forks no more.
     let _ = PREPARED.try_with(|cell| *cell.borrow_mut() = Some(prepared));
 }
@@ -61,23 +69,24 @@ fn take() -> Option<Prepared> {
 }
 
 extern "C" fn in_parent() {
-    // Here go the parent's copies of the child's descriptors.
-    drop(take());
+    // Here go the parent's copies of the child's descriptors, and perhaps the last references to views.
+    without_hooks(|| drop(take()));
 }
 
 extern "C" fn in_child() {
-    let Some(mut prepared) = take() else { return };
+    count_fork();
+    without_hooks(|| take().map(become_another));
+}
+
+fn become_another(mut prepared: Prepared) {
     // Before anything else: nobody else is to wait for the parent because of this process.
     let kept: Vec<_> = prepared.shared.iter().filter_map(Fork::descriptor).collect();
     prepared.descriptions.close_all_but(&kept);
-    let mut detached = false;
-    for fork in &mut prepared.shared {
-        detached |= !fork.inherit();
-    }
-    if detached {
-        // Opening the store once more attaches anew.
-        prepared.attached.retain(|_, arena| arena.upgrade().is_some_and(|arena| !arena.is_detached()));
-    }
+    prepared.shared.iter_mut().for_each(Fork::inherit);
+    // Opening a store once more attaches anew.
+    let now_detached =
+        prepared.attached.extract_if(|_, arena| arena.upgrade().is_some_and(|arena| arena.is_detached()));
+    prepared.detached.extend(now_detached.map(|(_, arena)| arena));
     arena::forget_transaction();
     if let Some(local) = &prepared.local {
         local.bury_other_threads();

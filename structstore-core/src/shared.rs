@@ -29,6 +29,9 @@ const REOPENINGS: usize = 100;
 /// How often a process that ends looks whether the table of attachments is free.
 const END_TRIES: usize = 100;
 
+/// For how long opening waits for a heap before it lets signal handlers run.
+const HEAP_SLICE: Duration = Duration::from_millis(100);
+
 /// What [`Error::NotReady`] says of a segment whose heap is not to be had.
 const HEAP_LOCKED: &str = "a process that does not go on, perhaps stopped, has locked the heap";
 
@@ -340,7 +343,11 @@ impl StructStoreShared {
     fn attach(options: &Options, place: Place, descriptor: Option<File>) -> Result<StructStoreShared> {
         options.check()?;
         let mut reinit = options.reinit;
-        for _ in 0..REOPENINGS {
+        let (start, mut reopenings) = (Instant::now(), 0..REOPENINGS);
+        while reopenings.next().is_some() {
+            // A descriptor that is had for sure: what was created and then cannot be opened would stay.
+            let reserve =
+                File::open("/dev/null").map_err(|source| place.io("open", source, String::new()))?;
             let create = (options.create && options.access == Access::ReadWrite).then_some(options.mode);
             let (file, created) = match &descriptor {
                 Some(file) => {
@@ -350,6 +357,7 @@ impl StructStoreShared {
             };
             let found = place.admit(&file, options.any_owner)?;
             let identity = (found.dev(), found.ino());
+            drop(reserve);
             let liveness = Liveness::new(&file, &place, options.access)?;
             let init = liveness.lock_init(&place, options.timeout)?;
             if !place.leads_to(identity.0, identity.1) {
@@ -382,13 +390,21 @@ impl StructStoreShared {
                             reinit = false;
                             continue;
                         }
+                        // The heap is waited for in slices, between which signal handlers may run: not while others
+                        // wait for this one to be done.
+                        Err(Error::LockTimeout { .. }) if start.elapsed() < options.timeout => {
+                            drop(init);
+                            Wait::FOREVER.check()?;
+                            reopenings = 0..REOPENINGS;
+                            continue;
+                        }
                         Err(error) => {
-                            if created {
-                                // What could not become a store is not to stay. Were that to fail as well, the first error
-                                // says more.
+                            // What could not become a store is not to stay, unless it is somebody else's by now. Were that to
+                            // fail as well, the first error says more.
+                            if created && is_unused(&place, identity) {
                                 let _ = place.unlink();
                             }
-                            return Err(in_opening(error, &place));
+                            return Err(in_opening(error, &place, start.elapsed()));
                         }
                     }
                 }
@@ -571,13 +587,19 @@ pub fn end_process() {
 }
 
 /// The error for a store that could not be opened, where it is one that names no store.
-fn in_opening(error: Error, place: &Place) -> Error {
+fn in_opening(error: Error, place: &Place, waited: Duration) -> Error {
     match error {
-        Error::LockTimeout { waited, .. } => {
+        Error::LockTimeout { .. } => {
             Error::NotReady { place: place.to_string(), reason: HEAP_LOCKED, waited }
         }
         other => other,
     }
+}
+
+/// Whether a name still leads to a file, and nobody has laid a store there. The caller holds the init lock.
+fn is_unused(place: &Place, file: (u64, u64)) -> bool {
+    place.leads_to(file.0, file.1)
+        && place.open(Access::Observing, None).and_then(|(found, _)| examine(&found, place)).unwrap_or(false)
 }
 
 fn mismatch(place: &Place, what: &'static str, found: String, expected: &str) -> Error {
@@ -618,7 +640,8 @@ fn load(backing: Backing, liveness: Liveness, options: &Options) -> Result<Arc<A
         }
         segment.trust(committed)?;
     }
-    Ok(Arc::new(Arena::attach(segment, Some(liveness), &Wait::at_most(options.timeout))?))
+    let patience = HEAP_SLICE.min(options.timeout);
+    Ok(Arc::new(Arena::attach(segment, Some(liveness), &Wait::QUIET.within(patience))?))
 }
 
 /// Whether a file is to become a new arena, as opposed to holding one. An error if it holds anything else.

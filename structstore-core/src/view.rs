@@ -11,7 +11,7 @@ use std::sync::{Arc, Weak};
 
 use crate::arena::layout::{LeaseBlock, Participant};
 use crate::arena::{Arena, BlockKind, HeapGuard};
-use crate::error::{BoxedResult, Error, Result};
+use crate::error::{BoxedResult, Error};
 use crate::lock::Wait;
 use crate::sync::{AtomicU64, Ordering, lock};
 use crate::value::lease_count;
@@ -48,17 +48,27 @@ impl Lease {
         self.block
     }
 
-    /// Leases a block that cannot be freed meanwhile, because the caller holds the array that has it.
-    pub(crate) fn take(arena: &Arc<Arena>, block: u64) -> Result<Arc<Lease>> {
+    /// Leases a block that cannot be freed meanwhile, because the caller holds the array that has it. `None` if `admit`, once
+    /// the lease can be seen by other processes and not yet by threads of this one, says that it must not be.
+    pub(crate) fn take(
+        arena: &Arc<Arena>,
+        block: u64,
+        admit: impl FnOnce() -> BoxedResult<bool>,
+    ) -> BoxedResult<Option<Arc<Lease>>> {
         let mut heap = HeapGuard::lock(arena, arena.owner(), &Wait::QUIET)?;
         let mut leases = lock(&arena.leases);
         if let Some(lease) = leases.get(&block).and_then(Weak::upgrade) {
-            return Ok(lease);
+            return Ok(Some(lease));
         }
         let entry = Self::enter(&mut heap, arena.participant()?, block)?;
+        let admitted = admit();
+        if !matches!(admitted, Ok(true)) {
+            drop_lease(&mut heap, arena.at::<AtomicU64>(entry)?, block)?;
+            return admitted.map(|_| None);
+        }
         let lease = Arc::new(Lease { arena: Arc::clone(arena), block, entry: LocalWord::new(entry) });
         leases.insert(block, Arc::downgrade(&lease));
-        Ok(lease)
+        Ok(Some(lease))
     }
 
     /// Adds a block to the leases of a participant. Returns where its entry is.

@@ -553,13 +553,8 @@ store.check()
 """
 
 
-def test_waits_for_a_process_stopped_in_the_heap_heed_signals_and_timeouts(
-    shared: StructStoreShared, name: str, python: Start
-) -> None:
-    shared.sub = {}
-    waiter = python(STOPPED_IN_THE_HEAP, name)
-    assert waiter.stdout is not None and waiter.stdin is not None
-    assert waiter.stdout.readline() == "ready\n"
+def stopped_in_the_heap(name: str, python: Start) -> subprocess.Popen[str]:
+    """A process that allocates, stopped while it has the heap."""
     busy = "import sys, structstore; s = structstore.StructStoreShared(sys.argv[1]); s.busy = {}; b = s.busy\n"
     stopped = python(busy + "print('ready', flush=True)\nwhile True: b.a = [1, 2]; b.a = 'x' * 300", name)
     assert stopped.stdout is not None and stopped.stdout.readline() == "ready\n"
@@ -572,6 +567,17 @@ def test_waits_for_a_process_stopped_in_the_heap_heed_signals_and_timeouts(
             stopped.send_signal(signal.SIGCONT)
         else:
             pytest.fail("it was never in the heap")
+    return stopped
+
+
+def test_waits_for_a_process_stopped_in_the_heap_heed_signals_and_timeouts(
+    shared: StructStoreShared, name: str, python: Start
+) -> None:
+    shared.sub = {}
+    waiter = python(STOPPED_IN_THE_HEAP, name)
+    assert waiter.stdout is not None and waiter.stdin is not None
+    assert waiter.stdout.readline() == "ready\n"
+    stopped = stopped_in_the_heap(name, python)
     waiter.stdin.write("\n")
     waiter.stdin.flush()
     assert [waiter.stdout.readline() for _ in range(3)] == ["interrupted True\n", "timeout\n", "1\n"]
@@ -580,3 +586,54 @@ def test_waits_for_a_process_stopped_in_the_heap_heed_signals_and_timeouts(
     waiter.stdin.flush()
     assert waiter.wait() == 0
     stopped.kill()
+
+
+REMOVED_BY_A_HANDLER = """
+import signal, sys, threading
+import structstore
+
+store = structstore.StructStoreShared(sys.argv[1])
+sub = store.sub
+sub.number = 1
+
+def remove(*_):
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    # What it needs of the heap is there only when the other process goes on.
+    print("go on", flush=True)
+    input()
+    del store["sub"]
+    store.other = [1, 2, 3]
+
+print("ready", flush=True)
+input()
+signal.signal(signal.SIGALRM, remove)
+signal.setitimer(signal.ITIMER_REAL, 0.2)
+try:
+    sub.new = 7
+    print("assigned")
+except structstore.StaleHandleError:
+    print("stale")
+store.check()
+print(store.other, flush=True)
+"""
+
+
+def test_operation_is_not_done_to_what_a_signal_handler_has_removed(
+    shared: StructStoreShared, name: str, python: Start
+) -> None:
+    shared.sub = {}
+    waiter = python(REMOVED_BY_A_HANDLER, name)
+    assert waiter.stdout is not None and waiter.stdin is not None
+    assert waiter.stdout.readline() == "ready\n"
+    stopped = stopped_in_the_heap(name, python)
+    waiter.stdin.write("\n")
+    waiter.stdin.flush()
+    assert waiter.stdout.readline() == "go on\n"
+    stopped.send_signal(signal.SIGCONT)
+    time.sleep(0.05)
+    stopped.kill()
+    stopped.wait()
+    waiter.stdin.write("\n")
+    waiter.stdin.flush()
+    assert waiter.stdout.read() == "stale\n[1, 2, 3]\n"
+    assert waiter.wait() == 0

@@ -161,3 +161,27 @@ fn close_during_fork_and_exec_removes_the_name() {
         assert!(!name.path().exists());
     }
 }
+
+/// Each of them sees the other one, and yet one of them is the last.
+#[test]
+fn processes_that_exit_at_once_leave_no_name() {
+    for _ in 0..30 {
+        let name = SegmentName::new("exit_race");
+        let start = |how| Peer::spawn(Command::new(env!("CARGO_BIN_EXE_ending")).args([name.as_str(), how]));
+        // They end when their input does.
+        let peers = [start("at once"), start("at once")].map(Peer::ready);
+        assert!(name.path().exists());
+        peers.iter().for_each(|peer| peer.tell("end"));
+        peers.into_iter().for_each(Peer::finish);
+        assert!(!name.path().exists());
+    }
+}
+
+#[test]
+fn open_without_descriptors_leaves_no_name() {
+    for left in 0..4 {
+        let name = SegmentName::new("open_descriptors");
+        run(&name, &["without descriptors", &left.to_string()]);
+        assert!(!name.path().exists(), "with {left} of them");
+    }
+}

@@ -137,3 +137,49 @@ fn read_only_attachment_does_not_wait_for_its_own_thread() {
     assert_eq!(reader.get::<i32>("x").unwrap(), 1);
     drop(guard);
 }
+
+/// What a fork prepares for a child writes to the segment, which this attachment may not.
+#[test]
+fn fork_with_a_read_only_attachment_lives() {
+    use std::os::unix::process::CommandExt;
+    use std::process::Command;
+
+    let name = SegmentName::new("read_only_fork");
+    let store = StructStoreShared::options().cleanup(structstore::Cleanup::Never).open(&name).unwrap();
+    store.set("x", 1).unwrap();
+    store.close().unwrap();
+    let reader = StructStoreShared::open_read_only(&name).unwrap();
+    let mut command = Command::new("true");
+    // SAFETY: does nothing, but keeps the library from starting the program without a fork.
+    unsafe { command.pre_exec(|| Ok(())) };
+    assert!(command.status().unwrap().success());
+    assert_eq!(reader.get::<i32>("x").unwrap(), 1);
+}
+
+/// Parts that are looked for again and again are as large as they are, however often that is.
+#[test]
+fn read_only_display_of_a_busy_store_is_not_taken_for_damage() {
+    let name = SegmentName::new("read_only_again");
+    let store = StructStoreShared::options().size(64 << 10).open(&name).unwrap();
+    for field in 0..100 {
+        store.set(&format!("f{field}"), Value::record([("n", Value::from(0))])).unwrap();
+    }
+    let reader = StructStoreShared::open_read_only(&name).unwrap();
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for number in 1.. {
+                if stop.load(Ordering::Relaxed) {
+                    return;
+                }
+                let part = Value::record([("n", Value::from(number))]);
+                store.set(&format!("f{}", number % 100), part).unwrap();
+            }
+        });
+        for _ in 0..3000 {
+            let shown = reader.to_string();
+            assert!(shown.starts_with('{') && !shown.contains("corrupt"), "{shown}");
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+}

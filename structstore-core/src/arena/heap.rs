@@ -195,7 +195,15 @@ impl<'a> Patience<'a> {
             self.slow = owner;
         }
         match slept {
-            Ok(()) => self.anomalies = 0,
+            Ok(()) => {
+                self.anomalies = 0;
+                let _ = self.arena.stuck.compare_exchange(
+                    owner,
+                    0,
+                    LocalOrdering::Relaxed,
+                    LocalOrdering::Relaxed,
+                );
+            }
             Err(error) if matches!(*error, Error::LockTimeout { .. } | Error::Interrupted) => {
                 return Err(error);
             }

@@ -35,7 +35,7 @@ pub(crate) struct Fork {
 
 /// What a child becomes.
 enum Becomes {
-    /// What it is: a local arena is copied with the process.
+    /// What it is: private memory is copied with the process.
     Itself,
     Participant(Heir),
     /// Nothing, for this reason: its views keep what they have in private memory.
@@ -54,8 +54,8 @@ struct Heir {
 }
 
 impl Fork {
-    /// Holds the tables of the local arena.
-    pub(crate) fn local(arena: Arc<Arena>) -> Fork {
+    /// Holds the tables of an arena that is no other process's: the local one, or one that is detached already.
+    pub(crate) fn private(arena: Arc<Arena>) -> Fork {
         // SAFETY: the guard goes before the arena does.
         let table = lock(unsafe { for_ever(&arena.leases) });
         Fork::hold(arena, table, Becomes::Itself, Vec::new())
@@ -81,14 +81,15 @@ impl Fork {
         without_hooks(|| {
             let admitted = arena.admit();
             // The heap before the table of leases, as everywhere.
-            let heap = arena.patient_heap();
+            // Only for those who may write it.
+            let heap = arena.writable().then(|| arena.patient_heap()).transpose();
             // SAFETY: the guard goes before the arena does.
             let table = lock(unsafe { for_ever(&arena.leases) });
             let leases: Vec<Arc<Lease>> = table.values().filter_map(Weak::upgrade).collect();
-            let entered = heap.and_then(|mut heap| {
+            let entered = heap.and_then(|heap| {
                 let (participant, liveness) = admitted?;
                 let mut entries = Vec::with_capacity(leases.len());
-                if arena.backed_for_writing() {
+                if let Some(mut heap) = heap {
                     let record = arena.record::<Participant>(participant)?;
                     for lease in &leases {
                         entries.push(Lease::enter(&mut heap, record, lease.block())?);
@@ -114,8 +115,8 @@ impl Fork {
         }
     }
 
-    /// In a child: becomes what was prepared. Returns whether it is still attached.
-    pub(crate) fn inherit(&mut self) -> bool {
+    /// In a child: becomes what was prepared.
+    pub(crate) fn inherit(&mut self) {
         let arena = &self.arena;
         arena.forks.fetch_add(1, LocalOrdering::Relaxed);
         arena.id.store(NEXT_ID.fetch_add(1, LocalOrdering::Relaxed), LocalOrdering::Relaxed);
@@ -124,7 +125,7 @@ impl Fork {
         arena.leaving.store(0, LocalOrdering::Relaxed);
         arena.claimed.iter().for_each(|seats| seats.store(0, LocalOrdering::Relaxed));
         match mem::replace(&mut self.becomes, Becomes::Itself) {
-            Becomes::Itself => true,
+            Becomes::Itself => {}
             Becomes::Participant(heir) => {
                 arena.participant.store(heir.participant, LocalOrdering::Relaxed);
                 for (lease, entry) in self.leases.iter().zip(heir.leases) {
@@ -141,7 +142,6 @@ impl Fork {
                     record.namespace.store(super::process::namespace(), Ordering::Release);
                     record.pid.store(pid, Ordering::Release);
                 }
-                true
             }
             Becomes::Detached { reason, kept } => {
                 // Before anything else: what views write from here on must reach no other process.
@@ -151,7 +151,6 @@ impl Fork {
                 if let Some(own) = &arena.liveness {
                     own.inherit(None);
                 }
-                false
             }
         }
     }

@@ -7,12 +7,12 @@
 use std::sync::{Arc, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
-use super::layout::{ATTACHED, ENDED, INHERITED, LEAVING, Participant};
+use super::layout::{ENDED, INHERITED, LEAVING, Participant};
 use super::{Arena, HeapGuard};
 use crate::error::Result;
 use crate::lock::Wait;
-use crate::segment::Place;
-use crate::sync::{Ordering, lock};
+use crate::segment::{Liveness, Place};
+use crate::sync::{AtomicU64, Ordering, lock};
 
 /// How long closing waits for others who are opening, before it leaves the name to them.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -109,20 +109,32 @@ impl Arena {
     /// Removes a name, if no other process is attached or in any case. Returns whether the name is settled.
     fn remove_name(&self, opening: &Opening, always: bool, patience: Duration) -> Result<bool> {
         let Some(liveness) = self.liveness().filter(|_| self.backed_for_writing()) else { return Ok(true) };
-        let place = &opening.place;
         // No process opens or joins meanwhile; one that waits to do so finds out that the name leads elsewhere.
-        let Ok(_init) = liveness.lock_init(place, patience) else { return Ok(false) };
-        if !always {
-            let start = Instant::now();
-            while liveness.others(place)? {
-                if start.elapsed() >= EXEC_TIME || !self.others_are_children()? {
-                    return Ok(false);
-                }
-                std::thread::sleep(POLL);
+        let Ok(_init) = liveness.lock_init(&opening.place, patience) else { return Ok(false) };
+        self.remove_name_now(opening, always, liveness)
+    }
+
+    /// The same for a process that is ending, which says so in its record before others can look: of two that end at once, the
+    /// later one knows that the earlier one goes, too.
+    fn remove_name_at_end(&self, opening: &Opening, always: bool, state: &AtomicU64) {
+        let Some(liveness) = self.liveness() else { return };
+        let init = liveness.lock_init(&opening.place, END_TIMEOUT);
+        let settled = init.is_ok() && self.remove_name_now(opening, always, liveness).unwrap_or(false);
+        state.store(if settled { ENDED } else { LEAVING }, Ordering::Release);
+    }
+
+    fn remove_name_now(&self, opening: &Opening, always: bool, liveness: &Liveness) -> Result<bool> {
+        let place = &opening.place;
+        let start = Instant::now();
+        while !always && liveness.others(place)? {
+            match self.others()? {
+                Others::Ending => break,
+                Others::Children if start.elapsed() < EXEC_TIME => std::thread::sleep(POLL),
+                Others::Children | Others::Attached => return Ok(false),
             }
-            if !lock(&self.openings).open.is_empty() {
-                return Ok(false);
-            }
+        }
+        if !always && !lock(&self.openings).open.is_empty() {
+            return Ok(false);
         }
         if place.leads_to(opening.file.0, opening.file.1) {
             place.unlink()?;
@@ -130,19 +142,23 @@ impl Arena {
         Ok(true)
     }
 
-    /// Whether all that are attached besides this process are forked children that have not used the store: most of them are
-    /// about to execute another program.
-    fn others_are_children(&self) -> Result<bool> {
+    /// What is to be expected of those that are attached besides this process.
+    fn others(&self) -> Result<Others> {
         let Some(liveness) = self.liveness().filter(|liveness| !liveness.has_readers()) else {
-            return Ok(false);
+            return Ok(Others::Attached);
         };
+        let mut others = Others::Ending;
         for index in (0..self.used::<Participant>()).filter(|index| *index != self.participant_index()) {
-            let state = self.record::<Participant>(index)?.state.load(Ordering::Acquire);
-            if state != INHERITED && liveness.is_claimed(index) {
-                return Ok(false);
+            if !liveness.is_claimed(index) {
+                continue;
+            }
+            match self.record::<Participant>(index)?.state.load(Ordering::Acquire) {
+                LEAVING | ENDED => {}
+                INHERITED => others = Others::Children,
+                _ => return Ok(Others::Attached),
             }
         }
-        Ok(true)
+        Ok(others)
     }
 
     /// Removes the name that was left because other processes were attached, if these have gone. This one has given up its
@@ -171,21 +187,26 @@ impl Arena {
             Err(TryLockError::WouldBlock) => return,
         };
         // Or all writers would go on telling them. Other threads may be using the rest.
-        if HeapGuard::lock(self, self.owner(), &Wait::BRIEF.within(Duration::ZERO)).map(drop).is_ok() {
-            let _ = self.drop_watchers(self.participant_index());
+        let heap = HeapGuard::lock(self, self.owner(), &Wait::BRIEF.within(Duration::ZERO));
+        if let Ok(mut heap) = heap {
+            let _ = self.drop_watchers_under(&mut heap, self.participant_index());
         }
+        let Ok(record) = self.record::<Participant>(self.participant_index()) else { return };
         let always = open.iter().find(|opening| self.is_always(opening));
         let to_go = open.iter().rfind(|opening| opening.cleanup != Cleanup::Never);
-        let settled = match (always, to_go.or(left.as_ref())) {
-            (Some(opening), _) => self.remove_name(opening, true, END_TIMEOUT),
-            (None, Some(opening)) => self.remove_name(opening, false, END_TIMEOUT),
-            (None, None) => Ok(true),
-        };
-        if let Ok(record) = self.record::<Participant>(self.participant_index())
-            && record.state.load(Ordering::Acquire) == ATTACHED
-        {
-            let state = if settled.unwrap_or(false) { ENDED } else { LEAVING };
-            record.state.store(state, Ordering::Release);
+        match (always, to_go.or(left.as_ref())) {
+            (Some(opening), _) => self.remove_name_at_end(opening, true, &record.state),
+            (None, Some(opening)) => self.remove_name_at_end(opening, false, &record.state),
+            (None, None) => record.state.store(ENDED, Ordering::Release),
         }
     }
+}
+
+/// Those that are attached besides a process.
+enum Others {
+    /// All of them are about to go.
+    Ending,
+    /// All of them are, or are forked children that have not used the store: most of these execute another program.
+    Children,
+    Attached,
 }

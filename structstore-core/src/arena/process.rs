@@ -5,13 +5,20 @@ use std::os::unix::fs::MetadataExt;
 
 /// When a process started, in clock ticks since boot, if it lives: fields 22 and 3 of its `stat`.
 pub(super) fn start(pid: u64) -> Option<u64> {
+    let (state, start) = stat(pid)?;
+    // Ended, and not yet waited for by its parent.
+    (!matches!(state, 'Z' | 'X')).then_some(start)
+}
+
+/// Whether a process is stopped, by a signal or a debugger.
+pub(super) fn is_stopped(pid: u64) -> bool {
+    stat(pid).is_some_and(|(state, _)| matches!(state, 'T' | 't'))
+}
+
+fn stat(pid: u64) -> Option<(char, u64)> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
-    match fields.next()? {
-        // Ended, and not yet waited for by its parent.
-        "Z" | "X" => None,
-        _ => fields.nth(18)?.parse().ok(),
-    }
+    Some((fields.next()?.chars().next()?, fields.nth(18)?.parse().ok()?))
 }
 
 /// The inode of this process's PID namespace.

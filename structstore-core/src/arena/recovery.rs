@@ -28,6 +28,10 @@ pub(crate) const HELD: u64 = 1;
 /// The same for something below the node.
 pub(crate) const HELD_BELOW: u64 = 2;
 
+fn load(word: &AtomicU64) -> u64 {
+    word.load(Ordering::Acquire)
+}
+
 impl Arena {
     /// Repairs what the participant of a seat has left, if it is dead. For threads that wait for the seat to change a word:
     /// its hold, or the lock word of a node that it has.
@@ -72,7 +76,11 @@ impl Arena {
         let participant = self.heap_owner(lock).ok_or_else(nobody)?;
         self.repair_if_dead(participant)?;
         let entered = self.header().heap.entered.load(Ordering::Acquire);
-        if self.is_there(participant) && entered >> 1 == lock >> 1 { Ok(()) } else { Err(nobody()) }
+        let record = self.record::<Participant>(participant)?;
+        // Between two instructions it has the lock and does not say so. There it may be stopped.
+        let explained =
+            entered >> 1 == lock >> 1 || self.is_visible(record) && process::is_stopped(load(&record.pid));
+        if self.is_there(participant) && explained { Ok(()) } else { Err(nobody()) }
     }
 
     /// Whether there is such a participant, perhaps on its way in.
@@ -141,7 +149,6 @@ impl Arena {
     /// Whether the record of a participant names a process that this one can look up: its pid means something in this PID
     /// namespace, and is still its own.
     pub(crate) fn is_visible(&self, record: &Participant) -> bool {
-        let load = |word: &AtomicU64| word.load(Ordering::Acquire);
         load(&record.namespace) == process::namespace()
             && process::start(load(&record.pid)).is_some_and(|start| start == load(&record.start))
     }

@@ -4,7 +4,9 @@ use std::cell::{Cell, RefCell};
 use std::sync::atomic::Ordering as LocalOrdering;
 use std::sync::{Arc, Weak};
 
-use super::layout::{ATTACHED, Seat};
+use nix::errno::Errno;
+
+use super::layout::{ATTACHED, INHERITED, Seat};
 use super::{Arena, HeapGuard};
 use crate::error::{BoxedResult as Result, Error};
 use crate::lock::{MAX_SEATS, OwnSeat, SeatLine, Wait};
@@ -243,7 +245,10 @@ impl Arena {
             section.set(&seat.thread, thread_id())?;
             section.set(&seat.journal, u64::from(journal))?;
             section.set(&seat.participant, u64::from(self.participant_index()) + 1)?;
-            section.set(&self.participant()?.state, ATTACHED)?;
+            let state = &self.participant()?.state;
+            if state.load(Ordering::Relaxed) == INHERITED {
+                section.set(state, ATTACHED)?;
+            }
             // A locker whose scan misses this bit fenced before the fence that follows any hold of ours, which
             // therefore sees that locker's word. Should this process die here, it stays behind, and does no harm.
             if let Some(all) = self.header().claimed.get(free as usize / 64).filter(|_| !journal) {
@@ -307,8 +312,9 @@ pub(crate) fn forget_transaction() {
 
 /// Whether a thread of this process is gone.
 fn has_ended(thread: u64) -> bool {
-    let path = format!("/proc/self/task/{thread}");
-    matches!(std::fs::exists(path), Ok(false))
+    // SAFETY: sends nothing, and fails for a thread that is not of this process.
+    let asked = unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), thread as libc::pid_t, 0) };
+    asked != 0 && Errno::last() == Errno::ESRCH
 }
 
 fn thread_id() -> u64 {

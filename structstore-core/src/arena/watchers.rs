@@ -145,18 +145,21 @@ impl Arena {
 
     /// Removes all watchers of a participant.
     pub(super) fn drop_watchers(&self, participant: u32) -> Result<()> {
-        let records = self.watchers_of(participant)?;
         // Most have none, and the heap is not locked for nothing.
-        if records.is_empty() {
+        if self.watchers_of(participant)?.is_empty() {
             return Ok(());
         }
-        let mut heap = HeapGuard::lock(self, self.owner(), &Wait::QUIET)?;
-        for record in records {
+        self.drop_watchers_under(&mut HeapGuard::lock(self, self.owner(), &Wait::QUIET)?, participant)
+    }
+
+    /// The same under a heap lock that the caller has.
+    pub(super) fn drop_watchers_under(&self, heap: &mut HeapGuard<'_>, participant: u32) -> Result<()> {
+        for record in self.watchers_of(participant)? {
             if record.leaving.load(Ordering::Relaxed) == 0 {
-                self.depart(&mut heap, record)?;
+                self.depart(heap, record)?;
             }
         }
-        self.take_off(&mut heap, participant)
+        self.take_off(heap, participant)
     }
 
     /// Verifies that watchers are counted, and that nodes are marked that they watch, and no others. Who may not write

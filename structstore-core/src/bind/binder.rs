@@ -8,7 +8,7 @@ use super::Field;
 use crate::arena::Arena;
 use crate::arena::layout::{Node, Slot};
 use crate::error::{Error, Result};
-use crate::handle::{operate, slot_value};
+use crate::handle::{operate_below, slot_value};
 use crate::journal::Operation;
 use crate::key::Key;
 use crate::lock::NodeId;
@@ -315,7 +315,7 @@ impl<'s> Lender<'s> {
                 let complete = |operation: &Operation<'_>| {
                     Ok(Binder::new(operation, &defaults, false).resolve_slot::<T>(slot)?)
                 };
-                Ok(operate(self.arena(), node, complete)?)
+                Ok(operate_below(self.arena(), node, complete)?)
             }
             other => other,
         }
@@ -339,7 +339,7 @@ impl<'s> Lender<'s> {
     /// As [`Lender::part_mut`].
     pub(crate) unsafe fn lend_mut<T: Field>(self, node: u32, place: &T::Place) -> Result<T::Mut<'s>> {
         if self.arena().transaction().is_some() {
-            operate(self.arena(), node, |operation| Ok(T::log(place, &Binder::noting(operation))?))?;
+            operate_below(self.arena(), node, |operation| Ok(T::log(place, &Binder::noting(operation))?))?;
         }
         T::check(place, self, true)?;
         // SAFETY: checked; the caller's promise.

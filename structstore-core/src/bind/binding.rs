@@ -376,7 +376,7 @@ impl<T: Field> Binding<T> {
         };
         let held = self.lock(Mode::Tree, &Wait::FOREVER)?;
         let index = self.handle.id().index;
-        let stored = operate(self.handle.arena(), index, |operation| {
+        let stored = operate(self.handle.arena(), self.handle.id(), |operation| {
             node::assign_fields(operation, index, fields.iter().map(|(name, value)| (Key::new(name), value)))
         });
         held.release(self.handle.arena());

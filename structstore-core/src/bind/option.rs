@@ -8,7 +8,7 @@ use super::list::AsList;
 use super::{Binder, Field, Lender, Schema, SlotRef};
 use crate::arena::layout::Slot;
 use crate::error::{Error, Result};
-use crate::handle::operate;
+use crate::handle::operate_below;
 use crate::node::{self, Raw};
 use crate::value::{Kind, Value};
 
@@ -227,7 +227,7 @@ impl<T: Field> OptionMut<'_, T> {
         let value = value.to_value()?;
         let slot = self.slot().slot;
         value.check_depth(node::depth_of(self.lender.arena(), self.parent)?)?;
-        Ok(operate(self.lender.arena(), self.parent, |operation| {
+        Ok(operate_below(self.lender.arena(), self.parent, |operation| {
             node::assign_slot(operation, self.parent, slot, &value)
         })?)
     }

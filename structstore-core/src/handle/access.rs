@@ -212,7 +212,7 @@ impl<H: Hold> Access<'_, H> {
 
     /// Changes the node or what lies below it, in one operation.
     pub(crate) fn operate<T>(&mut self, change: impl FnOnce(&Operation<'_>) -> Result<T>) -> Result<T> {
-        operate(self.arena(), self.id.index, change)
+        operate(self.arena(), self.id, change)
     }
 
     /// Whether changes here have to be logged so that a transaction can undo them.
@@ -227,7 +227,7 @@ impl<H: Hold> Access<'_, H> {
         if !self.in_transaction() {
             return Ok(());
         }
-        operate(self.arena(), self.id.index, |operation| operation.set(word, word.load(Ordering::Relaxed)))
+        operate(self.arena(), self.id, |operation| operation.set(word, word.load(Ordering::Relaxed)))
     }
 
     /// Puts the way to this node in front of the path of an error.

@@ -219,15 +219,17 @@ impl Near<'_> {
             }
         }
         let held = self.acquire(if shared { Mode::Shared } else { Mode::Node }, &Wait::FOREVER)?;
-        let lease = Lease::take(arena, block_of(self.record));
-        // Between the lease and the look at holds; its counterpart is the fence behind the publication of a hold, whose
-        // thread looks at the leases before it lends a slice.
-        fence(Ordering::SeqCst);
-        let lent = if shared { self.is_shared_by_others() } else { Ok(false) };
+        let alone = || {
+            // Between the lease and the look at holds; its counterpart is the fence behind the publication of a hold, whose
+            // thread looks at the leases before it lends a slice.
+            fence(Ordering::SeqCst);
+            Ok(!shared || !self.is_shared_by_others()?)
+        };
+        let lease = Lease::take(arena, block_of(self.record), alone);
         held.release_unchanged(arena);
-        match lent? {
-            false => Ok((ArrayView::new(arena, lease?)?, !shared)),
-            true => Err(Error::Deadlock { path: String::new() }.into()),
+        match lease? {
+            Some(lease) => Ok((ArrayView::new(arena, lease)?, !shared)),
+            None => Err(Error::Deadlock { path: String::new() }.into()),
         }
     }
 
@@ -260,7 +262,7 @@ pub(crate) fn unshare(arena: &Arc<Arena>, index: u32, node: &Node) -> BoxedResul
     if lease_count(arena, block_of(node))?.load(Ordering::Acquire) == 0 {
         return Ok(());
     }
-    super::locking::operate(arena, index, |operation| {
+    super::operate_below(arena, index, |operation| {
         node::replace_block(operation, node, node::copy_array(operation, block_of(node))?)
     })
 }

@@ -120,7 +120,7 @@ impl Struct {
     /// Assigns null or a scalar to a field that is missing or no structure, under the lock of the struct alone.
     #[inline]
     fn assign_plain(&self, key: &Key<'_>, new: Raw) -> BoxedResult<Assigned> {
-        let (arena, node, index) = (self.handle.arena(), self.handle.record(), self.handle.id().index);
+        let (arena, node, id) = (self.handle.arena(), self.handle.record(), self.handle.id());
         match structure::find(arena, node, key)? {
             // One word changes, by one store: no journal is needed for it to happen wholly or not at all.
             Some(found)
@@ -130,7 +130,7 @@ impl Struct {
                 found.field.slot.payload.store(new.payload, Ordering::Release);
                 Ok(Assigned::Done)
             }
-            found => operate(arena, index, |operation| {
+            found => operate(arena, id, |operation| {
                 let found = if operation.waited() { structure::find(arena, node, key)? } else { found };
                 match found {
                     Some(found) => node::assign_plain(operation, &found.field.slot, new),

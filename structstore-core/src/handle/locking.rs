@@ -185,7 +185,7 @@ pub(crate) fn exclusively<T>(
     change: impl FnOnce(&Operation<'_>) -> Result<T>,
 ) -> Result<T> {
     let held = acquire(arena, &node.head, id, mode, wait, nesting)?;
-    let result = operate(arena, id.index, change);
+    let result = operate(arena, id, change);
     held.release(arena);
     result
 }
@@ -193,6 +193,18 @@ pub(crate) fn exclusively<T>(
 /// Runs one operation on a node under locks that the caller has.
 #[inline(always)]
 pub(crate) fn operate<T>(
+    arena: &Arc<Arena>,
+    node: NodeId,
+    change: impl FnOnce(&Operation<'_>) -> Result<T>,
+) -> Result<T> {
+    let operation = Operation::begin_for(arena, node.index)?;
+    operation.ensure_lives(node)?;
+    operation.conclude(change)
+}
+
+/// The same below a guard, past which no signal handler changes anything.
+#[inline(always)]
+pub(crate) fn operate_below<T>(
     arena: &Arc<Arena>,
     node: u32,
     change: impl FnOnce(&Operation<'_>) -> Result<T>,

@@ -35,7 +35,7 @@ pub use held_fields::{StructMut, StructRef};
 pub use inspect::Statistics;
 pub use leaf::{Bytes, BytesMut, BytesRef, Text, TextMut, TextRef};
 pub use list::{List, ListMut, ListRef};
-pub(crate) use locking::{Held, acquire, exclusively, operate};
+pub(crate) use locking::{Held, acquire, exclusively, operate, operate_below};
 pub use locks::{LockHolder, LockMode};
 pub use look::Look;
 #[cfg(feature = "stream")]
@@ -209,7 +209,7 @@ impl Handle {
             }
             let child = id.map(|id| self.acquire_child(id, Mode::Tree, &Wait::FOREVER)).transpose()?;
             let done = self.acquire(Mode::Node, &Wait::FOREVER).and_then(|held| {
-                let result = operate(arena, self.id.index, |operation| match slot(arena, node)? {
+                let result = operate(arena, self.id, |operation| match slot(arena, node)? {
                     // A structure has come or gone meanwhile.
                     now if now.and_then(Raw::id) != id => Ok(None),
                     now => change(operation, node, now).map(Some),

@@ -96,9 +96,9 @@ impl Handle {
             if raw.id().is_none() {
                 return raw.plain_value().map(Some);
             }
-            let depth = deeper(depth)?;
+            let (depth, counted) = (deeper(depth)?, extent.counted());
             match self.child(raw).and_then(|child| child.value_by_node(depth, extent)) {
-                Err(error) if matches!(*error, Error::StaleHandle { .. }) => {}
+                Err(error) if matches!(*error, Error::StaleHandle { .. }) => extent.forget(counted),
                 other => return other.map(Some),
             }
             raw = match self.read(&again)? {

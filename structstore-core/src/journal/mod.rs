@@ -19,7 +19,7 @@ use std::sync::Arc;
 use crate::arena::layout::{LogEntry, LogHead, Seat};
 use crate::arena::{Arena, BlockKind, HeapGuard, ThreadSeat};
 use crate::error::{BoxedResult as Result, Error};
-use crate::lock::{NodeId, Wait};
+use crate::lock::{NodeId, Wait, generation};
 use crate::sync::{AtomicU64, Ordering};
 use crate::value::Kind;
 
@@ -75,10 +75,11 @@ impl<'a> Operation<'a> {
     /// the operation is about has to be looked up after it has begun, if it has [`waited`](Self::waited).
     #[inline]
     pub(crate) fn begin_for(arena: &'a Arc<Arena>, node: u32) -> Result<Operation<'a>> {
+        // Before anything is looked at that a signal handler might change.
+        let waited = arena.await_heap()?;
         match covering(arena, node)? {
-            None => Self::begin(arena),
+            None => Self::begin_on(arena, arena.seat(&Wait::FOREVER)?, waited),
             Some(ThreadSeat { own, body: seat }) => {
-                let waited = arena.await_heap()?;
                 let within = Some(Savepoint::of(seat));
                 Ok(Operation { arena, index: own.index, seat, open: true, within, waited })
             }
@@ -88,6 +89,17 @@ impl<'a> Operation<'a> {
     /// Whether this thread slept before the operation began.
     pub(crate) fn waited(&self) -> bool {
         self.waited
+    }
+
+    /// Fails if the node that the operation is about has gone while this thread slept before it began. Under a lock of its own
+    /// only a signal handler of this very thread can have removed it.
+    #[inline]
+    pub(crate) fn ensure_lives(&self, id: NodeId) -> Result<()> {
+        if !self.waited {
+            return Ok(());
+        }
+        let identity = self.arena.node(id.index)?.head.identity.load(Ordering::Acquire);
+        if generation(identity) == id.generation { Ok(()) } else { Err(Error::stale()) }
     }
 
     fn begin_on(arena: &'a Arena, seat: ThreadSeat<'a>, waited: bool) -> Result<Operation<'a>> {

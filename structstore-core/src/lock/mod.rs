@@ -22,7 +22,7 @@ pub(crate) use optimistic::{Busy, Moment, optimistic};
 pub(crate) use protocol::is_below;
 pub(crate) use protocol::{Locker, Own, bury};
 pub use wait::WaitHooks;
-pub(crate) use wait::{SLICE, Wait, spin_while, without_hooks};
+pub(crate) use wait::{SLICE, Wait, count_fork, spin_while, without_hooks};
 pub(crate) use word::{MAX_SEATS, is_awaited, is_free_but_held, owner_seat};
 
 use crate::error::{BoxedResult as Result, Error};

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 
 use super::hold::{self, PEND};
+use super::wait::is_forked;
 use super::{
     HOLDS, MAX_DEPTH, Mode, NodeHead, NodeId, OwnSeat, SeatLine, Space, WAITERS, Wait, generation, word,
 };
@@ -140,7 +141,10 @@ impl<'a, S: Space> Locker<'a, S> {
                     self.sleep(blocked, wait, &pend)?;
                 }
                 Err(error) => {
-                    abandon(head, hold);
+                    // A child has nothing of its own here.
+                    if !is_forked() {
+                        abandon(head, hold);
+                    }
                     return Err(error);
                 }
             }
@@ -190,7 +194,9 @@ impl<'a, S: Space> Locker<'a, S> {
                     self.sleep(blocked, wait, &pend)?;
                 }
                 Err(error) => {
-                    withdraw(hold);
+                    if !is_forked() {
+                        withdraw(hold);
+                    }
                     return Err(error);
                 }
             }
@@ -465,7 +471,7 @@ impl<'l, 'a, S: Space> Pend<'l, 'a, S> {
 
 impl<S: Space> Drop for Pend<'_, '_, S> {
     fn drop(&mut self) {
-        if self.set.get() {
+        if self.set.get() && !is_forked() {
             for hold in self.granted() {
                 hold.fetch_and(!PEND, Ordering::AcqRel);
             }

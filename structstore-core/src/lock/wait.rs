@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering as LocalOrdering};
 use std::time::{Duration, Instant};
 
 use super::WAITERS;
@@ -26,6 +27,22 @@ static HOOKS: OnceLock<WaitHooks> = OnceLock::new();
 
 thread_local! {
     static HOOKLESS: Cell<bool> = const { Cell::new(false) };
+    /// Whether this is a child that was forked by a hook in the last wait.
+    static FORKED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// How often this process was forked from another one.
+static FORKS: AtomicU32 = AtomicU32::new(0);
+
+/// Called in each forked child.
+pub(crate) fn count_fork() {
+    FORKS.fetch_add(1, LocalOrdering::Relaxed);
+}
+
+/// Whether the last wait of this thread ended because a signal handler forked, and this is the child. What the thread has
+/// published is its parent's then, which goes on waiting.
+pub(super) fn is_forked() -> bool {
+    FORKED.get()
 }
 
 /// Does something in which no wait of this thread runs a hook.
@@ -106,9 +123,14 @@ impl Wait {
         }
         if self.hooks == Hooks::All
             && !HOOKLESS.get()
-            && HOOKS.get().is_some_and(|hooks| (hooks.interrupted)())
+            && let Some(hooks) = HOOKS.get()
         {
-            return Err(Error::Interrupted.into());
+            let forks = FORKS.load(LocalOrdering::Relaxed);
+            let interrupted = (hooks.interrupted)();
+            FORKED.set(FORKS.load(LocalOrdering::Relaxed) != forks);
+            if interrupted || FORKED.get() {
+                return Err(Error::Interrupted.into());
+            }
         }
         Ok(())
     }
@@ -135,6 +157,7 @@ impl Wait {
         before_sleeping: impl FnOnce(),
         suspect: impl FnOnce() -> Result<()>,
     ) -> Result<()> {
+        FORKED.set(false);
         if self.is_none() {
             return self.check();
         }

@@ -73,6 +73,16 @@ impl<'a> Extent<'a> {
         if read <= self.limit.get() { Ok(()) } else { self.enlarge(arena) }
     }
 
+    /// How much was counted, for [`Self::forget`].
+    pub(crate) fn counted(&self) -> u64 {
+        self.read.get()
+    }
+
+    /// Counts no longer what was counted since: it has gone while it was read, and is looked for again.
+    pub(crate) fn forget(&self, counted: u64) {
+        self.read.set(counted);
+    }
+
     #[cold]
     fn enlarge(&self, arena: &Arena) -> Result<()> {
         // What is moved meanwhile by others is seen twice.

@@ -35,19 +35,21 @@ pub(crate) struct Description {
 }
 
 impl Description {
-    pub(crate) fn new(file: OwnedFd) -> io::Result<Description> {
-        let description = Description::inheritable(file)?;
-        description.keep_from_children()?;
-        Ok(description)
-    }
-
-    /// One whose page a child inherits, which then has to call [`Description::inherit`].
-    pub(crate) fn inheritable(file: OwnedFd) -> io::Result<Description> {
-        let file = File::from(file);
+    /// A description of a file of its own. A child `inherits` its page or not; if it does, it has to call
+    /// [`Description::inherit`].
+    pub(crate) fn open(
+        reopen: impl FnOnce() -> io::Result<OwnedFd>,
+        inherits: bool,
+    ) -> io::Result<Description> {
+        // All of it while no child can be made, which would inherit what is not listed yet.
+        let mut open = lock(&OPEN);
+        let file = File::from(reopen()?);
         let found = file.metadata()?;
         let page = MmapOptions::new().len(1).map_raw_read_only(&file)?;
+        if !inherits {
+            page.advise(Advice::DontFork)?;
+        }
         let identity = (found.dev(), found.ino());
-        let mut open = lock(&OPEN);
         let raw = OwnedFd::from(file).into_raw_fd();
         open.push((raw, identity));
         Ok(Description { descriptor: AtomicI32::new(raw), page: Mutex::new(Some(page)), identity })

@@ -4,7 +4,6 @@
 //! one byte for whoever initialises or unlinks, one for each participant, one shared by all read-only attachments.
 
 use std::fs::File;
-use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 use std::thread;
@@ -35,18 +34,16 @@ pub(crate) struct Liveness {
 
 impl Liveness {
     pub(crate) fn new(file: &File, place: &Place, access: Access) -> Result<Liveness> {
-        let opened = reopen(file, access).and_then(Description::new);
-        Liveness::of(opened, place, access)
+        Liveness::open(file, place, access, false)
     }
 
     /// One that a child is to have, which then has to [`Liveness::inherit`] it.
     pub(crate) fn for_child(file: &File, place: &Place, access: Access) -> Result<Liveness> {
-        let opened = reopen(file, access).and_then(Description::inheritable);
-        Liveness::of(opened, place, access)
+        Liveness::open(file, place, access, true)
     }
 
-    fn of(opened: io::Result<Description>, place: &Place, access: Access) -> Result<Liveness> {
-        match opened {
+    fn open(file: &File, place: &Place, access: Access, inherits: bool) -> Result<Liveness> {
+        match Description::open(|| reopen(file, access), inherits) {
             Ok(description) => Ok(Liveness { file: Arc::new(description), access }),
             Err(source) => Err(place.io("open", source, String::new())),
         }

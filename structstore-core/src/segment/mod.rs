@@ -24,6 +24,9 @@ use crate::sync::{AtomicU64, Ordering};
 /// How much address space a segment reserves unless the system or the options allow less.
 pub(crate) const RESERVATION: u64 = 64 << 30;
 
+/// A multiple of the size of a page on any machine.
+const PAGE: usize = 64 << 10;
+
 /// The smallest segment: the tables and some room.
 pub(crate) const MIN_SIZE: u64 = 64 << 10;
 
@@ -170,13 +173,13 @@ impl Segment {
     /// that this process does reaches the file any more.
     pub(crate) fn leave(&self, pieces: &[(u64, Vec<u8>)]) {
         let (start, length) = (self.map.as_mut_ptr(), self.map.len());
-        // SAFETY: replaces the mapping of this very length, which self owns; what was lent of it may be read and written
-        // as before.
+        // SAFETY: replaces the mapping of this very length, which self owns; what was lent of it may be read as before. Memory
+        // that is only read is none that the system has to have.
         let private = unsafe {
             libc::mmap(
                 start.cast(),
                 length,
-                libc::PROT_READ | libc::PROT_WRITE,
+                libc::PROT_READ,
                 libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED,
                 -1,
                 0,
@@ -187,7 +190,19 @@ impl Segment {
             std::process::abort();
         }
         for (offset, contents) in pieces {
-            if let Ok(target) = self.bytes(*offset, contents.len() as u64) {
+            let Ok(target) = self.bytes(*offset, contents.len() as u64) else { continue };
+            // As much more at either end as makes whole pages, whatever the size of a page is.
+            let first = (target as usize).saturating_sub(start as usize) / PAGE * PAGE;
+            let behind = (*offset as usize).saturating_add(contents.len()).next_multiple_of(PAGE).min(length);
+            // SAFETY: within the mapping, which is private.
+            let writable = unsafe {
+                libc::mprotect(
+                    start.add(first).cast(),
+                    behind.saturating_sub(first),
+                    libc::PROT_READ | libc::PROT_WRITE,
+                )
+            };
+            if writable == 0 {
                 // SAFETY: in bounds (checked) of memory that no other process has.
                 unsafe { std::ptr::copy_nonoverlapping(contents.as_ptr(), target, contents.len()) };
             }

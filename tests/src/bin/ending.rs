@@ -9,8 +9,9 @@ static STORE: OnceLock<StructStoreShared> = OnceLock::new();
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [name, how] = &*arguments else { panic!("expected a name and how to end") };
+    let [name, how, rest @ ..] = &*arguments else { panic!("expected a name and how to end") };
     match how.as_str() {
+        "without descriptors" => return without_descriptors(name, rest[0].parse().unwrap()),
         "without memory" => return without_memory(name),
         "small files" => return small_files(name),
         _ => {}
@@ -22,6 +23,11 @@ fn main() -> Result<()> {
     match how.as_str() {
         "static" | "never" => drop(STORE.set(store)),
         "leaked" => std::mem::forget(store),
+        "at once" => {
+            println!("ready");
+            let _ = std::io::stdin().read_line(&mut String::new());
+            drop(STORE.set(store));
+        }
         "exit" => std::process::exit(0),
         "abort" => std::process::abort(),
         "guard" => {
@@ -52,9 +58,25 @@ fn main() -> Result<()> {
 }
 
 fn limit(resource: u32, bytes: u64) {
-    let limit = libc::rlimit { rlim_cur: bytes, rlim_max: libc::RLIM_INFINITY };
-    // SAFETY: reads the limit that it is given.
-    assert_eq!(unsafe { libc::setrlimit(resource, &limit) }, 0);
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: writes to the limit that it is given, and reads it.
+    unsafe {
+        assert_eq!(libc::getrlimit(resource, &mut limit), 0);
+        limit.rlim_cur = bytes;
+        assert_eq!(libc::setrlimit(resource, &limit), 0);
+    }
+}
+
+/// So many descriptors are left.
+fn without_descriptors(name: &str, left: u64) -> Result<()> {
+    let used = std::fs::read_dir("/proc/self/fd").unwrap().count() as u64 - 1;
+    limit(libc::RLIMIT_NOFILE, used + left);
+    match StructStoreShared::open(name) {
+        Err(Error::Io { .. }) => Ok(()),
+        // With enough of them.
+        Ok(store) => store.close(),
+        other => panic!("{other:?}"),
+    }
 }
 
 /// Less address space than the smallest reservation takes.
