@@ -192,7 +192,7 @@ impl Segment {
         for (offset, contents) in pieces {
             let Ok(target) = self.bytes(*offset, contents.len() as u64) else { continue };
             // As much more at either end as makes whole pages, whatever the size of a page is.
-            let first = (target as usize).saturating_sub(start as usize) / PAGE * PAGE;
+            let first = *offset as usize & !(PAGE - 1);
             let behind = (*offset as usize).saturating_add(contents.len()).next_multiple_of(PAGE).min(length);
             // SAFETY: within the mapping, which is private.
             let writable = unsafe {
