@@ -33,7 +33,12 @@ struct Prepared {
     detached: MutexGuard<'static, Vec<Weak<Arena>>>,
     local: Option<Fork>,
     shared: Vec<Fork>,
+    /// Until what was made for one child is gone, or another one would inherit it.
+    _forking: MutexGuard<'static, ()>,
 }
+
+/// One fork at a time.
+static FORKING: Mutex<()> = Mutex::new(());
 
 /// The arenas of this process that it could not be attached to. They share nothing, but have tables as others do.
 static DETACHED: Mutex<Vec<Weak<Arena>>> = Mutex::new(Vec::new());
@@ -52,6 +57,7 @@ pub(crate) fn install() {
 }
 
 extern "C" fn prepare() {
+    let forking = lock(&FORKING);
     let (attached, detached) = (lock(&ATTACHED), lock(&DETACHED));
     let upgraded = |arenas: &mut dyn Iterator<Item = &Weak<Arena>>| -> Vec<Arc<Arena>> {
         arenas.filter_map(Weak::upgrade).collect()
@@ -59,7 +65,8 @@ extern "C" fn prepare() {
     let shared = upgraded(&mut attached.values()).into_iter().map(Fork::shared);
     let shared = shared.chain(upgraded(&mut detached.iter()).into_iter().map(Fork::private)).collect();
     let local = arena::existing_local().map(|local| Fork::private(Arc::clone(local)));
-    let prepared = Prepared { descriptions: descriptions::hold(), attached, detached, local, shared };
+    let prepared =
+        Prepared { descriptions: descriptions::hold(), attached, detached, local, shared, _forking: forking };
     // A thread that is ending forks no more.
     let _ = PREPARED.try_with(|cell| *cell.borrow_mut() = Some(prepared));
 }

@@ -1,5 +1,7 @@
 //! Shared memory that programs have left behind when they were killed.
 
+use std::os::unix::fs::MetadataExt;
+
 use crate::arena::Arena;
 use crate::arena::layout::{ATTACHED, Header, LEAVING, Participant};
 use crate::error::{BoxedResult, Result};
@@ -37,12 +39,14 @@ impl StructStoreShared {
 fn is_orphan(name: &str) -> Result<bool> {
     let (place, access) = (Place::name(name)?, Access::Observing);
     let (file, _) = place.open(access, None)?;
-    place.admit(&file, false)?;
+    let found = place.admit(&file, false)?;
+    let identity = (found.dev(), found.ino());
     if examine(&file, &place)? {
         return Ok(false);
     }
     let liveness = Liveness::new(&file, &place, access)?;
-    let segment = Segment::map(Backing::File { file, place, access, any_owner: false }, RESERVATION)?;
+    let segment =
+        Segment::map(Backing::File { file, identity, place, access, any_owner: false }, RESERVATION)?;
     segment.trust(size_of::<Header>() as u64)?;
     Ok(Arena::attach(segment, Some(liveness), &Wait::FOREVER)?.is_orphan()?)
 }

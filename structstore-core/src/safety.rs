@@ -43,6 +43,8 @@
 //! - **Truncating the file** of a live segment. The next access to the missing part ends the process with SIGBUS.
 //! - **Small stacks.** A thread that uses a store needs a stack of 128 KiB, whatever it does (measured on x86-64, at the
 //!   greatest depth of nesting).
+//! - **Closing descriptors that are not yours.** A process that does so stays attached, and is not taken for dead. But it cannot
+//!   make the store larger any more, nor find out who has died: another process has to.
 //! - **Raw forks.** Children are told apart in handlers of `pthread_atfork`. One that is made by the bare system call shares
 //!   what is its parent's until it executes another program, and must not use the store.
 //! - **The loss of power.** Nothing is flushed to a disk. The death of processes is survived, not that of the machine; a

@@ -371,6 +371,7 @@ impl StructStoreShared {
                 None => {
                     let backing = Backing::File {
                         file,
+                        identity,
                         place: place.clone(),
                         access: options.access,
                         any_owner: options.any_owner,

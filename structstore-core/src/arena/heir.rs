@@ -20,6 +20,10 @@ use crate::view::Lease;
 /// For how long a fork waits for a heap that is locked by a process that does not go on.
 const HEAP_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// How many children of children may have what one process has attached: locks remember in eight bits in which they were
+/// taken.
+const GENERATIONS: u32 = u8::MAX as u32;
+
 /// An arena whose tables are held, so that a child finds them whole. Dropped in this order: a lease that goes needs the
 /// table of leases.
 pub(crate) struct Fork {
@@ -187,10 +191,14 @@ impl Arena {
 
     /// Admits a participant that a child can become. 0 where the segment may only be read, and nobody is one.
     fn admit(&self) -> Result<(u32, Liveness)> {
-        let Backing::File { file, place, access, .. } = self.segment.backing() else {
+        let backing = self.segment.backing();
+        let (Backing::File { place, access, .. }, Some(file)) = (backing, backing.file()?) else {
             return Err(Error::corrupt("a fork", "anonymous memory", "a file"));
         };
         self.ensure_attached()?;
+        if self.forks() >= GENERATIONS {
+            return Err(Error::TooMany { what: "generations of forks", limit: GENERATIONS as usize }.into());
+        }
         let liveness = Liveness::for_child(file, place, *access)?;
         if !self.writable() {
             liveness.join_readers(place)?;

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::sync::atomic::Ordering as LocalOrdering;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use nix::errno::Errno;
 
@@ -66,6 +67,9 @@ struct Claim {
     journal: bool,
 }
 
+/// For how long a thread that ends waits for the heap.
+const END_TIMEOUT: Duration = Duration::from_millis(100);
+
 /// A seat of a thread that used the store in a destructor of its thread-local data, when its [`Claims`] were gone already.
 /// The next thread that claims a seat gives it back.
 pub(super) struct LateClaim {
@@ -83,8 +87,14 @@ impl Drop for Claims {
         for claim in &self.0 {
             // Not where the seat is that of a parent process's thread.
             if let Some(arena) = claim.arena.upgrade().filter(|arena| arena.id() == claim.arena_id) {
+                // The heap may be locked by a process that does not go on, which must not keep a thread from ending.
+                let ready =
+                    HeapGuard::lock(&arena, arena.owner(), &Wait::QUIET.within(END_TIMEOUT)).map(drop);
                 // A segment too broken to leave is left as it is.
-                let _ = arena.release_seat(claim.place.index);
+                if ready.and_then(|()| arena.release_seat(claim.place.index)).is_err() {
+                    let (seat, journal) = (claim.place.index, claim.journal);
+                    lock(&arena.late).push(LateClaim { thread: thread_id(), seat, journal });
+                }
             }
         }
     }

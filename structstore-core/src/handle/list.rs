@@ -463,7 +463,6 @@ pub(super) fn gather<T>(arena: &Arena, items: impl Iterator<Item = T>, most: u64
         }
         _ => Ok(()),
     };
-    check(least)?;
     let mut gathered: Vec<T> = Vec::with_capacity(least.min(ANNOUNCED));
     for item in items {
         check(gathered.len().saturating_add(1))?;

@@ -119,7 +119,8 @@ impl<'a> Disturbance<'a> {
             std::thread::yield_now();
             return Ok(());
         }
-        std::thread::sleep(NAP);
+        // The thread that is waited for may need what this one's runtime holds.
+        Wait::asleep(&mut || std::thread::sleep(NAP));
         self.naps = self.naps.wrapping_add(1);
         if let Some(owner) = owner.filter(|_| self.naps % NAPS == 1) {
             if arena.is_dead(owner)? {

@@ -52,6 +52,8 @@ pub(crate) enum Backing {
     Anonymous,
     File {
         file: File,
+        /// Device and inode of the file, which tell whether its descriptor still leads to it.
+        identity: (u64, u64),
         place: Place,
         access: Access,
         /// Whether the file may belong to another user.
@@ -252,16 +254,31 @@ impl Backing {
     pub(crate) fn length(&self) -> Result<Option<u64>> {
         match self {
             Backing::Anonymous => Ok(None),
-            Backing::File { file, .. } => {
-                file.metadata().map(|found| Some(found.len())).map_err(|source| self.io("examine", source))
-            }
+            Backing::File { .. } => match self.file()? {
+                Some(file) => file
+                    .metadata()
+                    .map(|found| Some(found.len()))
+                    .map_err(|source| self.io("examine", source)),
+                None => Ok(None),
+            },
+        }
+    }
+
+    /// The file, if there is one. An error if the program has closed its descriptor, and perhaps opened another file in its
+    /// place, which must be neither enlarged nor locked.
+    pub(crate) fn file(&self) -> Result<Option<&File>> {
+        let Backing::File { file, identity, .. } = self else { return Ok(None) };
+        match file.metadata() {
+            Ok(found) if (found.dev(), found.ino()) == *identity => Ok(Some(file)),
+            Ok(_) => Err(self.io("use", io::Error::from(Errno::EBADF))),
+            Err(source) => Err(self.io("use", source)),
         }
     }
 
     /// Gives the file real memory from `from` up to `size`. Never by `ftruncate`: that succeeds where there is no
     /// memory left, and the first access then ends the process with SIGBUS.
     pub(crate) fn extend(&self, from: u64, size: u64) -> Result<()> {
-        let Backing::File { file, place, .. } = self else {
+        let (Backing::File { place, .. }, Some(file)) = (self, self.file()?) else {
             return Ok(());
         };
         let length = size.saturating_sub(from);
