@@ -254,6 +254,9 @@ fn timeouts_hold_while_a_process_is_stopped_in_the_heap() {
         scope.spawn(|| counters.write_timeout(Duration::from_millis(300)).map(drop)).join().unwrap()
     });
     assert!(matches!(waited, Err(Error::LockTimeout { .. })));
+    // An attachment that may not write does not even wait.
+    let reader = StructStoreShared::open_read_only(&name).unwrap();
+    assert!(matches!(reader.set("new", vec![1]), Err(Error::ReadOnly { .. })));
     // Reading needs no heap, nor does changing a number.
     assert_eq!(counters.get::<i64>("first").unwrap(), 0);
     counters.set("first", 1_i64).unwrap();

@@ -235,7 +235,8 @@ impl Arena {
     #[cold]
     fn await_heap_owner(&self, seen: u64) -> Result<bool> {
         let heap = &self.header().heap;
-        if spin_while(&heap.lock, seen) {
+        // An attachment that may not write begins no operation, and must not wait as those who may do.
+        if !self.backed_for_writing() || spin_while(&heap.lock, seen) {
             return Ok(false);
         }
         let mut patience = Patience::new(self, heap, &Wait::FOREVER);
