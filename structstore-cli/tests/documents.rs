@@ -133,13 +133,20 @@ fn dump_of_a_busy_store_is_of_one_moment() {
     (0..STRUCTS).for_each(put);
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
+        let _stops = Stops(&stop);
         scope.spawn(|| (STRUCTS..).take_while(|_| !stop.load(Ordering::Relaxed)).for_each(put));
         for format in ["json", "yaml", "json"] {
             let dumped = structstore(&["dump", name.as_str(), "-", "--format", format]);
             let document: serde_json::Value = match format {
-                "json" => dumped.json(),
-                _ => serde_saphyr::from_str(&dumped.text()).unwrap(),
+                "json" => serde_json::from_slice(&dumped.out).unwrap(),
+                _ => serde_saphyr::from_slice(&dumped.out).unwrap(),
             };
+            // It may say for whom it has to wait.
+            assert!(
+                dumped.code() == 0 && dumped.err.lines().all(|line| line.contains("waiting")),
+                "{}",
+                dumped.err
+            );
             let fields = document.as_object().unwrap();
             let numbers: Vec<u64> = fields.values().map(|part| part["n"].as_u64().unwrap()).collect();
             assert_eq!(numbers.len() as u64, STRUCTS);
@@ -149,7 +156,15 @@ fn dump_of_a_busy_store_is_of_one_moment() {
                 assert_eq!(part["text"], format!("text {}", part["n"]));
             }
         }
-        stop.store(true, Ordering::Relaxed);
     });
     assert!(store.valid(), "dumping removed the name");
+}
+
+/// Has the threads of a test end with it, also where it fails.
+struct Stops<'a>(&'a AtomicBool);
+
+impl Drop for Stops<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }

@@ -36,6 +36,7 @@ fn read_only_snapshot_is_of_one_moment_or_an_error() {
     let stop = AtomicBool::new(false);
     let (mut whole, mut errors) = (0, 0);
     thread::scope(|scope| {
+        let _stops = Stops(&stop);
         scope.spawn(|| {
             for number in 1.. {
                 if stop.load(Ordering::Relaxed) {
@@ -57,7 +58,6 @@ fn read_only_snapshot_is_of_one_moment_or_an_error() {
                 Err(error) => panic!("{error}"),
             }
         }
-        stop.store(true, Ordering::Relaxed);
     });
     assert!(whole > 0, "{errors} errors and nothing else");
 }
@@ -73,6 +73,7 @@ fn read_only_display_has_no_nulls_of_its_own() {
     let reader = StructStoreShared::open_read_only(&name).unwrap();
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
+        let _stops = Stops(&stop);
         scope.spawn(|| {
             for number in 1.. {
                 if stop.load(Ordering::Relaxed) {
@@ -86,7 +87,6 @@ fn read_only_display_has_no_nulls_of_its_own() {
             assert!(!shown.contains("null"), "{shown}");
             assert_eq!(shown.matches("\"first\"").count(), 50, "{shown}");
         }
-        stop.store(true, Ordering::Relaxed);
     });
 }
 
@@ -167,6 +167,7 @@ fn read_only_display_of_a_busy_store_is_not_taken_for_damage() {
     let reader = StructStoreShared::open_read_only(&name).unwrap();
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
+        let _stops = Stops(&stop);
         scope.spawn(|| {
             for number in 1.. {
                 if stop.load(Ordering::Relaxed) {
@@ -180,6 +181,14 @@ fn read_only_display_of_a_busy_store_is_not_taken_for_damage() {
             let shown = reader.to_string();
             assert!(shown.starts_with('{') && !shown.contains("corrupt"), "{shown}");
         }
-        stop.store(true, Ordering::Relaxed);
     });
+}
+
+/// Has the threads of a test end with it, also where it fails.
+struct Stops<'a>(&'a AtomicBool);
+
+impl Drop for Stops<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
