@@ -90,8 +90,8 @@ pub(super) fn undo(arena: &Arena, heap: &Heap) {
 /// Ends a section, after all of its stores and before all of the next one's: a repairer that finds the old count would
 /// restore the words of the old section from entries of the new one.
 ///
-/// Who repairs has learned of the owner's death from the kernel, after all stores that the owner made, in the order of its
-/// program; only the compiler could have made them in another order.
+/// A repairer learns of the owner's death from the kernel, after all stores that the owner made in the order of its program.
+/// Only the compiler can change that order.
 #[inline]
 fn end(heap: &Heap) {
     heap.undo_count.store(0, Ordering::Release);
