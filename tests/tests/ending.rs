@@ -162,6 +162,32 @@ fn close_during_fork_and_exec_removes_the_name() {
     }
 }
 
+/// A fork takes a place for the child before there is one, and stores are closed meanwhile.
+#[test]
+fn close_beside_forks_removes_the_name() {
+    use std::os::unix::process::CommandExt;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    let closed = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !closed.load(Ordering::Relaxed) {
+                let mut command = Command::new("true");
+                // SAFETY: does nothing, but keeps the library from starting the program without a fork.
+                unsafe { command.pre_exec(|| Ok(())) };
+                assert!(command.status().unwrap().success());
+            }
+        });
+        let left = (0..100).find(|_| {
+            let name = SegmentName::new("close_fork");
+            StructStoreShared::open(&name).unwrap().close().unwrap();
+            name.path().exists()
+        });
+        closed.store(true, Ordering::Relaxed);
+        assert_eq!(left, None);
+    });
+}
+
 /// Each of them sees the other one, and yet one of them is the last.
 #[test]
 fn processes_that_exit_at_once_leave_no_name() {

@@ -204,11 +204,10 @@ impl Arena {
             liveness.join_readers(place)?;
             return Ok((0, liveness));
         }
-        let participant = self.take_place(&liveness, &Wait::BRIEF.within(HEAP_TIMEOUT), |_| ())?;
+        let participant = self.take_place(&liveness, INHERITED, &Wait::BRIEF.within(HEAP_TIMEOUT), |_| ())?;
         let record = self.record::<Participant>(participant)?;
         // What the pid will be is not known yet; 0 is nobody's.
         record.pid.store(0, Ordering::Release);
-        record.state.store(INHERITED, Ordering::Release);
         Ok((participant, liveness))
     }
 

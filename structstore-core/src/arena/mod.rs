@@ -342,10 +342,11 @@ impl Arena {
     /// Takes a place among the participants, and repairs what others who died have left.
     fn join(&self, wait: &Wait) -> Result<()> {
         let Some(liveness) = &self.liveness else {
-            return self.enter(0, wait);
+            return self.enter(0, ATTACHED, wait);
         };
-        let taken =
-            self.take_place(liveness, wait, |index| self.participant.store(index, LocalOrdering::Relaxed));
+        let taken = self.take_place(liveness, ATTACHED, wait, |index| {
+            self.participant.store(index, LocalOrdering::Relaxed)
+        });
         if let Err(error) = taken {
             // Nothing is given back in the name of somebody else.
             self.participant.store(NO_PLACE, LocalOrdering::Relaxed);
@@ -355,9 +356,9 @@ impl Arena {
         Ok(())
     }
 
-    /// Takes the first place among the participants whose byte is to be had. `taken` learns which before anything is
-    /// done in its name.
-    fn take_place(&self, liveness: &Liveness, wait: &Wait, taken: impl Fn(u32)) -> Result<u32> {
+    /// Takes the first place among the participants whose byte is to be had, and says what state it is in.
+    /// `taken` learns which before anything is done in its name.
+    fn take_place(&self, liveness: &Liveness, state: u64, wait: &Wait, taken: impl Fn(u32)) -> Result<u32> {
         let Backing::File { place, .. } = self.segment.backing() else { return Ok(0) };
         for index in 0..PARTICIPANTS {
             if !liveness.claim(index, place)? {
@@ -369,13 +370,13 @@ impl Arena {
             // What is repaired next waits for the heap without a bound.
             drop(HeapGuard::lock(self, self.owner(), wait)?);
             self.repair(index)?;
-            self.enter(index, wait)?;
+            self.enter(index, state, wait)?;
             return Ok(index);
         }
         Err(Error::TooMany { what: "processes attached", limit: PARTICIPANTS as usize }.into())
     }
 
-    fn enter(&self, index: u32, wait: &Wait) -> Result<()> {
+    fn enter(&self, index: u32, state: u64, wait: &Wait) -> Result<()> {
         let mut heap = HeapGuard::lock(self, self.owner(), wait)?;
         let mut section = heap.section();
         section.ensure::<Participant>(index)?;
@@ -385,7 +386,7 @@ impl Arena {
         section.set(&record.start, process::start(pid).unwrap_or(0))?;
         section.set(&record.namespace, process::namespace())?;
         // Last, so that the pid of a participant is its own.
-        section.set(&record.state, ATTACHED)?;
+        section.set(&record.state, state)?;
         section.commit();
         Ok(())
     }

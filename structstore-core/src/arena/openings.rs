@@ -154,7 +154,8 @@ impl Arena {
             }
             match self.record::<Participant>(index)?.state.load(Ordering::Acquire) {
                 LEAVING | ENDED => {}
-                INHERITED => others = Others::Children,
+                // Nobody opens meanwhile: whoever is not in the place yet is to be a child.
+                0 | INHERITED => others = Others::Children,
                 _ => return Ok(Others::Attached),
             }
         }
