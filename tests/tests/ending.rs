@@ -106,6 +106,12 @@ fn file_size_limit_is_an_error_and_no_signal() {
     assert!(matches!(StructStoreShared::open_read_only(&name), Err(Error::Io { .. })));
 }
 
+/// The address space that is reserved for growth takes no memory from those who lock all that they map.
+#[test]
+fn locked_memory_is_what_is_used() {
+    run(&SegmentName::new("locked_memory"), &["locked memory"]);
+}
+
 /// Most forked children execute another program, which is no death of anybody.
 #[test]
 fn fork_and_exec_is_no_death() {

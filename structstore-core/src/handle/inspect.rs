@@ -89,6 +89,7 @@ impl Struct {
     /// ```
     pub fn check(&self) -> Result<()> {
         let arena = self.handle.arena();
+        arena.ensure_attached()?;
         if !arena.writable() {
             return Ok(self.check_unlocked()?);
         }

@@ -10,6 +10,7 @@
 mod backing;
 pub(crate) mod descriptions;
 mod liveness;
+mod reservation;
 
 pub(crate) use backing::{Access, Backing, Place, SHM_DIRECTORY};
 pub(crate) use liveness::{Liveness, PARTICIPANTS};
@@ -17,6 +18,7 @@ pub(crate) use liveness::{Liveness, PARTICIPANTS};
 use std::mem;
 
 use memmap2::{MmapOptions, MmapRaw};
+use reservation::Reservation;
 
 use crate::error::{BoxedResult as Result, Error};
 use crate::sync::{AtomicU64, Ordering};
@@ -42,33 +44,42 @@ pub(crate) unsafe trait Shared {}
 unsafe impl Shared for AtomicU64 {}
 
 pub(crate) struct Segment {
-    map: MmapRaw,
+    base: *mut u8,
+    memory: Memory,
     reserved: u64,
     known: AtomicU64,
     backing: Backing,
+}
+
+/// What keeps the memory mapped.
+enum Memory {
+    File { _map: MmapRaw },
+    Private(Reservation),
 }
 
 impl Segment {
     /// Maps a file or memory. Nothing is accessible until [`Self::commit`] or [`Self::trust`].
     pub(crate) fn map(backing: Backing, reserve: u64) -> Result<Segment> {
         let mut reserved = reserve;
-        let map = loop {
+        let file = |map: MmapRaw| (map.as_mut_ptr(), Memory::File { _map: map });
+        let (base, memory) = loop {
             let length = usize::try_from(reserved).unwrap_or(usize::MAX);
             let mut options = MmapOptions::new();
             options.len(length).no_reserve_swap();
             let mapped = match &backing {
-                Backing::Anonymous => options.map_anon().map(MmapRaw::from),
-                Backing::File { file, .. } if backing.writable() => options.map_raw(file),
-                Backing::File { file, .. } => options.map_raw_read_only(file),
+                Backing::Anonymous => Reservation::new(length)
+                    .map(|reservation| (reservation.as_mut_ptr(), Memory::Private(reservation))),
+                Backing::File { file: opened, .. } if backing.writable() => options.map_raw(opened).map(file),
+                Backing::File { file: opened, .. } => options.map_raw_read_only(opened).map(file),
             };
             match mapped {
-                Ok(map) => break map,
+                Ok(mapped) => break mapped,
                 // The system grants less address space (a limit, strict overcommit): do with less.
                 Err(_) if reserved > MIN_SIZE * 1024 => reserved /= 2,
                 Err(source) => return Err(backing.io("map", source).into()),
             }
         };
-        Ok(Segment { map, reserved, known: AtomicU64::new(0), backing })
+        Ok(Segment { base, memory, reserved, known: AtomicU64::new(0), backing })
     }
 
     pub(crate) fn backing(&self) -> &Backing {
@@ -95,7 +106,7 @@ impl Segment {
             // SAFETY: within the committed part of the mapping (checked; `known` is 0 or larger than any T, and a
             // size of 0 does not occur), aligned (checked; the base is page-aligned), and any bytes are a valid
             // T (`Shared`). The mapping lives as long as self.
-            return Ok(unsafe { &*self.map.as_ptr().add(offset as usize).cast::<T>() });
+            return Ok(unsafe { &*self.base.add(offset as usize).cast::<T>() });
         }
         Err(self.outside(offset, size))
     }
@@ -106,7 +117,7 @@ impl Segment {
         match offset.checked_add(length) {
             Some(end) if end <= self.known.load(Ordering::Acquire) => {
                 // SAFETY: within the mapping (checked).
-                Ok(unsafe { self.map.as_mut_ptr().add(offset as usize) })
+                Ok(unsafe { self.base.add(offset as usize) })
             }
             _ => Err(self.outside(offset, length)),
         }
@@ -126,7 +137,7 @@ impl Segment {
     /// The offset of a word of this segment.
     #[inline]
     pub(crate) fn offset_of(&self, word: &AtomicU64) -> u64 {
-        (std::ptr::from_ref(word) as u64).wrapping_sub(self.map.as_ptr() as u64)
+        (std::ptr::from_ref(word) as u64).wrapping_sub(self.base as u64)
     }
 
     #[cold]
@@ -144,7 +155,12 @@ impl Segment {
             let reason = format!("this process reserved {} bytes for it", self.reserved);
             return Err(self.full(size.saturating_sub(from), reason).into());
         }
-        self.backing.extend(from, size)?;
+        match &self.memory {
+            Memory::File { .. } => self.backing.extend(from, size)?,
+            Memory::Private(reservation) => reservation
+                .commit(size as usize)
+                .map_err(|error| self.full(size.saturating_sub(from), error.to_string()))?,
+        }
         self.known.fetch_max(size, Ordering::AcqRel);
         Ok(())
     }
@@ -172,7 +188,7 @@ impl Segment {
     /// In a child: replaces the mapping by private memory, of which these pieces have contents and the rest is zero. Nothing
     /// that this process does reaches the file any more.
     pub(crate) fn leave(&self, pieces: &[(u64, Vec<u8>)]) {
-        let (start, length) = (self.map.as_mut_ptr(), self.map.len());
+        let (start, length) = (self.base, self.reserved as usize);
         // SAFETY: replaces the mapping of this very length, which self owns; what was lent of it may be read as before. Memory
         // that is only read is none that the system has to have.
         let private = unsafe {

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use structstore::{ArrayValue, Cleanup, Error, Result, StructStoreShared};
+use structstore::{ArrayValue, Cleanup, Error, Result, StructStore, StructStoreShared};
 
 static STORE: OnceLock<StructStoreShared> = OnceLock::new();
 
@@ -14,6 +14,7 @@ fn main() -> Result<()> {
         "without descriptors" => return without_descriptors(name, rest[0].parse().unwrap()),
         "without memory" => return without_memory(name),
         "small files" => return small_files(name),
+        "locked memory" => return locked_memory(name),
         _ => {}
     }
     let cleanup = if how == "never" { Cleanup::Never } else { Cleanup::IfLast };
@@ -95,4 +96,23 @@ fn small_files(name: &str) -> Result<()> {
         Err(Error::OutOfSpace { reason, .. }) if reason.contains("RLIMIT_FSIZE") => Ok(()),
         other => panic!("{other:?}"),
     }
+}
+
+/// As processes with real-time threads do. A system that does not allow it leaves nothing to be tried.
+fn locked_memory(name: &str) -> Result<()> {
+    // SAFETY: changes nothing that the program can see.
+    if unsafe { libc::mlockall(libc::MCL_CURRENT | libc::MCL_FUTURE) } != 0 {
+        eprintln!("skipped: {}", std::io::Error::last_os_error());
+        return Ok(());
+    }
+    let (shared, local) = (StructStoreShared::open(name)?, StructStore::new());
+    for store in [&*shared, &*local] {
+        store.set("array", vec![1.0; 1 << 20])?;
+    }
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    let kilobytes: u64 = resident.trim().trim_end_matches(" kB").parse().unwrap();
+    assert!(kilobytes < 256 << 10, "{kilobytes} kB");
+    drop(local);
+    shared.close()
 }
