@@ -349,7 +349,8 @@ child = os.fork()
 if child == 0:
     status = 1
     try:
-        for use in (lambda: setattr(store, "x", 1), lambda: store.a, lambda: handle.x, store.write_lock().__enter__):
+        reads = lambda: store.a, lambda: handle.x
+        for use in (*reads, lambda: setattr(store, "x", 1), store.write_lock().__enter__, store.check):
             try:
                 use()
                 sys.exit("the child is attached")
