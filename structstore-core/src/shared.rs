@@ -14,7 +14,7 @@ pub use crate::arena::Cleanup;
 use crate::arena::layout::{FORMAT_VERSION, Header, MAGIC, READY, fingerprint};
 use crate::arena::{Arena, Opening};
 use crate::error::{Error, INITIALISING, Result};
-use crate::handle::{Handle, Struct, exclusively};
+use crate::handle::{Handle, Struct, acquire, operate};
 use crate::journal::Operation;
 use crate::lock::{Mode, NodeId, Wait, owner_seat};
 use crate::node::{self, Raw};
@@ -724,20 +724,20 @@ fn root(arena: &Arc<Arena>, reinit: bool, options: &Options) -> Result<NodeId> {
     match existing {
         Some(old) if reinit => {
             let wait = Wait::at_most(options.timeout);
-            Ok(exclusively(
-                arena,
-                arena.node(old.index)?,
-                old,
-                Mode::Tree,
-                &wait,
-                options.nesting,
-                |operation| {
-                    // In the record of the old one, for there may be no room left for another.
-                    let root = node::renew(operation, old)?;
-                    operation.set(&arena.header().root, Raw::node(Kind::Struct, root).payload)?;
-                    Ok(root)
-                },
-            )?)
+            let head = &arena.node(old.index)?.head;
+            let held = acquire(arena, head, old, Mode::Tree, &wait, options.nesting)?;
+            let renewed = operate(arena, old, |operation| {
+                // In the record of the old one, for there may be no room left for another.
+                let root = node::renew(operation, old)?;
+                operation.set(&arena.header().root, Raw::node(Kind::Struct, root).payload)?;
+                Ok(root)
+            });
+            if renewed.is_ok() {
+                // Nobody has left anything in the new one.
+                arena.accept_recovered(old.index);
+            }
+            held.release_of(arena, head);
+            Ok(renewed?)
         }
         Some(root) => Ok(root),
         None if !arena.writable() => {

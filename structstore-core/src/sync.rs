@@ -67,6 +67,21 @@ pub(crate) fn fence_after_update() {
     fence(Ordering::SeqCst);
 }
 
+/// A SeqCst fence between an Acquire load and a load behind it, where the memory model needs one.
+///
+/// It is needed for three threads: this one has seen the first one's store, loads the old value of another word, and the third
+/// one, which stores to that word and fences, has to see the first one's store as well. Where a store becomes visible to all
+/// other processors at once (x86-64, and ARM since v8), it does so without: what this thread's first load saw is in memory
+/// before its second load, and that is before the third one's store.
+#[inline(always)]
+pub(crate) fn fence_between_loads() {
+    #[cfg(not(any(
+        all(loom, multi_copy),
+        all(not(loom), any(target_arch = "x86_64", target_arch = "aarch64"))
+    )))]
+    fence(Ordering::SeqCst);
+}
+
 /// Wakes everyone who sleeps on the low half of `word`.
 #[cfg(not(loom))]
 #[cold]

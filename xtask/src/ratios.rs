@@ -5,11 +5,23 @@ use std::path::Path;
 use std::time::SystemTime;
 
 /// A benchmark, what it is compared with, and how many times as long it may take.
-const LIMITS: [(&str, &str, &str, f64); 16] = [
+const LIMITS: [(&str, &str, &str, f64); 28] = [
     ("get of one of 100 fields", "fields/get", "fields/get_of_map", 0.8),
-    ("set of one of 100 fields, 8 seats", "fields/set", "fields/set_of_map", 1.5),
-    ("exclusive guard, 8 seats", "locks/exclusive_8", "locks/mutex", 1.2),
-    ("exclusive guard, 64 seats", "locks/exclusive_64", "locks/mutex", 2.0),
+    ("exclusive guard, 1 seat", "locks/exclusive_1", "locks/mutex", 1.3),
+    ("exclusive guard, 8 seats", "locks/exclusive_8", "locks/mutex", 1.3),
+    ("exclusive guard, 64 seats", "locks/exclusive_64", "locks/mutex", 1.3),
+    ("exclusive guard, 1,024 seats", "locks/exclusive_1024", "locks/mutex", 1.3),
+    ("exclusive guard of a handle, 1 seat", "locks/exclusive_of_handle_1", "locks/mutex", 2.0),
+    ("exclusive guard of a handle, 1,024", "locks/exclusive_of_handle_1024", "locks/mutex", 2.0),
+    ("set of one of 100 fields, 1 seat", "locks/set_1", "locks/set_of_map", 1.5),
+    ("set of one of 100 fields, 8 seats", "locks/set_8", "locks/set_of_map", 1.5),
+    ("set of one of 100 fields, 1,024 seats", "locks/set_1024", "locks/set_of_map", 1.5),
+    ("shared guard, 8 seats", "locks/shared_8", "locks/rwlock", 1.5),
+    ("shared guard, 1,024 seats", "locks/shared_1024", "locks/rwlock", 1.5),
+    ("two cores set two structs, over one", "cores/set_both", "cores/set_alone", 1.11),
+    ("two cores set one struct, one map", "cores/set_in_one_struct_both", "cores/set_in_one_map_both", 1.5),
+    ("two cores read one struct, over one", "cores/read_both", "cores/read_alone", 1.3),
+    ("the same, with a binding each", "cores/read_fields_both", "cores/read_fields_alone", 1.3),
     ("store through a field in a guard", "locks/store_in_guard", "locks/store_plain", 1.05),
     ("list push in a guard", "lists/push", "lists/push_of_vec", 2.0),
     ("assign an array of 8 MB", "arrays/assign_8mb", "arrays/memcpy_8mb", 1.2),

@@ -4,10 +4,10 @@ use std::thread;
 use std::time::Duration;
 
 use super::layout::{INHERITED, Node, Participant, Record, Seat};
-use super::recovery::{HELD, HELD_BELOW};
+use super::recovery::RECOVERED;
 use super::{Arena, chunk_records};
 use crate::error::{BoxedResult as Result, Error};
-use crate::lock::{MAX_SEATS, SeatLine, explains, is_free_but_held, owner_seat};
+use crate::lock::{MAX_SEATS, SeatLine, are_hints, explains, is_free_but_held, owner_seat};
 use crate::segment::RESERVATION;
 use crate::sync::{AtomicU64, Ordering};
 
@@ -129,9 +129,9 @@ impl Arena {
             {
                 return broken(format!("the lock of seat {seat}"), "one that the seat has");
             }
-            let recovered = load(&node.recovered);
-            if recovered > HELD | HELD_BELOW {
-                return broken(format!("the mark {recovered:#x} of a death"), "one that there is");
+            let hints = load(&node.head.hints);
+            if !are_hints(hints, RECOVERED) {
+                return broken(format!("the hints {hints:#x}"), "hints that somebody gave");
             }
         }
         Ok(())

@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use super::block::{self, BlockKind, FREE, HEADER, ORPHAN, PREVIOUS_FREE, UNIT};
 use super::layout::{Header, Heap, Node, Record, Seat};
+use super::recovery::RECOVERED;
 use super::{Arena, chunk_records, locate};
 use crate::error::{BoxedResult as Result, Error};
 use crate::lock::{SLICE, Wait, generation, spin_while};
@@ -616,8 +617,12 @@ impl<'g> Section<'g> {
                 prefetch(&next.body);
             }
         }
-        for word in node.body.iter().chain([&node.recovered]) {
+        for word in &node.body {
             word.store(0, Ordering::Relaxed);
+        }
+        // The hints stay: lockers of the node's former life may be on their way.
+        if node.head.hints.load(Ordering::Relaxed) & RECOVERED != 0 {
+            node.head.hints.fetch_and(!RECOVERED, Ordering::AcqRel);
         }
         self.set(&node.head.parent, 0)?;
         // Generations begin at 1, so that no name of a node is 0.

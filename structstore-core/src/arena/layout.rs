@@ -11,7 +11,7 @@ use crate::sync::{AtomicU64, Ordering};
 
 /// "STRUCTST" as bytes in memory.
 pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"STRUCTST");
-pub(crate) const FORMAT_VERSION: u64 = 2;
+pub(crate) const FORMAT_VERSION: u64 = 3;
 /// What `ready` holds when the arena may be used.
 pub(crate) const READY: u64 = 1;
 
@@ -157,8 +157,6 @@ pub(crate) struct Node {
     pub(crate) head: NodeHead,
     /// Index plus one of the next node in the free list, the pending chain or the doomed chain.
     pub(crate) link: AtomicU64,
-    /// Whether somebody died who held the node or something below it; see `arena/recovery.rs`.
-    pub(crate) recovered: AtomicU64,
     /// What the node's kind keeps.
     pub(crate) body: [AtomicU64; 8],
 }

@@ -23,10 +23,12 @@ use crate::segment::{Backing, Liveness, PARTICIPANTS, Place};
 use crate::sync::{AtomicU64, Ordering, futex_wake_one, lock};
 use crate::view::{drop_lease, endless, most_blocks};
 
-/// In a node's `recovered` word: who held the node exclusively, with all below it, died.
-pub(crate) const HELD: u64 = 1;
+/// In a node's word of hints: who held the node exclusively, with all below it, died.
+const HELD: u64 = 1 << 32;
 /// The same for something below the node.
-pub(crate) const HELD_BELOW: u64 = 2;
+const HELD_BELOW: u64 = 1 << 33;
+/// Both marks.
+pub(crate) const RECOVERED: u64 = HELD | HELD_BELOW;
 
 fn load(word: &AtomicU64) -> u64 {
     word.load(Ordering::Acquire)
@@ -234,7 +236,7 @@ impl Arena {
         for level in 0..MAX_DEPTH {
             let Ok(node) = self.node(at) else { return };
             let mark = if level == 0 { HELD } else { HELD_BELOW };
-            node.recovered.fetch_or(mark, Ordering::AcqRel);
+            node.head.hints.fetch_or(mark, Ordering::AcqRel);
             match node.head.parent.load(Ordering::Acquire).checked_sub(1).map(u32::try_from) {
                 Some(Ok(parent)) => at = parent,
                 _ => return,
@@ -248,7 +250,7 @@ impl Arena {
         for level in 0..MAX_DEPTH {
             let Ok(node) = self.node(at) else { return false };
             let mark = if level == 0 { HELD | HELD_BELOW } else { HELD };
-            if node.recovered.load(Ordering::Acquire) & mark != 0 {
+            if node.head.hints.load(Ordering::Acquire) & mark != 0 {
                 return true;
             }
             match node.head.parent.load(Ordering::Acquire).checked_sub(1).map(u32::try_from) {
@@ -262,7 +264,10 @@ impl Arena {
     /// Takes the marks off a node whose exclusive holder knows of them.
     pub(crate) fn accept_recovered(&self, node: u32) {
         if let Ok(node) = self.node(node) {
-            node.recovered.store(0, Ordering::Release);
+            // The hints stay, and change only by read-modify-writes.
+            if node.head.hints.load(Ordering::Acquire) & RECOVERED != 0 {
+                node.head.hints.fetch_and(!RECOVERED, Ordering::AcqRel);
+            }
         }
     }
 

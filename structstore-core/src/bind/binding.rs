@@ -247,20 +247,27 @@ impl<T: Field> Binding<T> {
         self.read_timeout(Duration::ZERO)
     }
 
+    #[inline(always)]
     fn shared(&self, wait: &Wait) -> Result<BindingRef<'_, T>> {
-        loop {
+        match self.guard(Mode::Shared, wait) {
+            Ok(held) => Ok(BindingRef { binding: self, held, not_send: PhantomData }),
+            Err(error) => self.shared_with_views(error, wait),
+        }
+    }
+
+    /// The same, after it has failed for that reason: perhaps because views of an array among the fields exist.
+    #[cold]
+    fn shared_with_views(&self, mut error: Error, wait: &Wait) -> Result<BindingRef<'_, T>> {
+        while let Error::Leased { .. } = error {
+            // Checking exclusively takes the arrays away from their views.
+            self.guard(Mode::Tree, wait)?.release_unchanged(self.handle.arena());
+            wait.check()?;
             match self.guard(Mode::Shared, wait) {
-                Ok(held) => {
-                    return Ok(BindingRef { binding: self, held, not_send: PhantomData });
-                }
-                Err(Error::Leased { .. }) => {
-                    // Checking exclusively takes the arrays away from their views.
-                    self.guard(Mode::Tree, wait)?.release_unchanged(self.handle.arena());
-                    wait.check()?;
-                }
-                Err(error) => return Err(error),
+                Ok(held) => return Ok(BindingRef { binding: self, held, not_send: PhantomData }),
+                Err(again) => error = again,
             }
         }
+        Err(error)
     }
 
     /// Runs a closure on the fields, which are held exclusively meanwhile.
@@ -647,6 +654,7 @@ impl<T: Field> BindingRef<'_, T> {
 impl<T: Field> Drop for BindingRef<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        self.held.release(self.binding.handle.arena());
+        let handle = &self.binding.handle;
+        self.held.release_of(handle.arena(), &handle.record().head);
     }
 }

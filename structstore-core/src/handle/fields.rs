@@ -110,7 +110,7 @@ impl Struct {
         let Some(new) = Raw::plain(value) else { return self.assign_node(key, value) };
         let held = self.handle.acquire(Mode::Node, &Wait::FOREVER)?;
         let result = self.assign_plain(key, new);
-        held.release(self.handle.arena());
+        held.release_of(self.handle.arena(), &self.handle.record().head);
         match result? {
             Assigned::Done => Ok(()),
             Assigned::NeedsChild(_) => self.assign_node(key, value),

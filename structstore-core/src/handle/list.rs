@@ -113,7 +113,7 @@ impl List {
         }
         let held = self.handle.acquire(Mode::Node, &Wait::FOREVER)?;
         let pushed = list::push_in_place(arena, self.handle.record(), item);
-        held.release(arena);
+        held.release_of(arena, &self.handle.record().head);
         pushed
     }
 

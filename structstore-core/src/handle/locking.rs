@@ -124,6 +124,16 @@ impl Held {
         self.release(arena);
     }
 
+    /// As [`Self::release`], where the node is at hand.
+    #[inline(always)]
+    pub(crate) fn release_of(self, arena: &Arena, head: &NodeHead) {
+        if arena.watching() {
+            self.release_and_tell(arena);
+        } else if !self.is_none(arena) {
+            self.give_back(arena, head);
+        }
+    }
+
     /// Gives the lock back, on whichever thread, and tells who watches what it covered.
     #[inline(always)]
     pub(crate) fn release(self, arena: &Arena) {
@@ -157,16 +167,23 @@ impl Held {
         if self.is_none(arena) {
             return;
         }
+        // It was there when the lock was taken, and records never move.
+        let Ok(node) = arena.node(self.index()) else { return };
+        self.give_back(arena, &node.head);
+    }
+
+    /// Gives back what there is.
+    #[inline(always)]
+    fn give_back(self, arena: &Arena, head: &NodeHead) {
         let seat = arena.seat_if_any().map(|seat| seat.own).filter(|seat| seat.index == self.seat());
         let line = match seat {
             Some(seat) => Ok(seat.line),
             None => arena.record(self.seat()),
         };
-        // Both were there when the lock was taken, and records never move.
+        // It was there, too.
         let Ok(line) = line else { return };
-        let Ok(node) = arena.node(self.index()) else { return };
         let (locker, slot) = (Locker::new(arena, OwnSeat { index: self.seat(), line }), self.slot() as usize);
-        locker.release(&node.head, self.mode(), slot);
+        locker.release(head, self.mode(), slot);
         if seat.is_some() {
             line.settle(slot);
         }
@@ -186,7 +203,7 @@ pub(crate) fn exclusively<T>(
 ) -> Result<T> {
     let held = acquire(arena, &node.head, id, mode, wait, nesting)?;
     let result = operate(arena, id, change);
-    held.release(arena);
+    held.release_of(arena, &node.head);
     result
 }
 

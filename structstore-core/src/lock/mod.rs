@@ -4,10 +4,19 @@
 //! counter. A lock on a node covers everything below it. The protocol is written against [`Space`], so that the
 //! model in `model.rs` checks the very code that runs.
 //!
-//! Invariants: only the owner of a word changes its owner, versions and NODE bit, and others only set WAITERS; only
-//! the seat's own thread changes its holds, and others only set WAITERS; a granted hold's node and all nodes
-//! above it stay where they are until it is released.
+//! Invariants:
+//!
+//! - Only the owner of a word changes its owner, versions and NODE bit; others only set WAITERS.
+//! - Only the seat's own thread changes its holds; others only set WAITERS, and that on shared holds only. Who waits for an
+//!   exclusive hold sleeps on the word of its node.
+//! - An exclusive hold that says PEND has its node's word changed afterwards, in the half that sleepers compare.
+//! - A granted hold's node and all nodes above it stay where they are until it is released.
+//! - A granted hold has hints (`hint.rs`): BELOW on all nodes above its own, and READERS on its own if it is shared, was given
+//!   and not doubted at some moment after the hold was published and fenced. None of them is taken back before the hold is.
+//! - A hint is taken back only by who has seen, behind a fence after its own doubt, no hold that the hint stands for, and only
+//!   if nobody has given or doubted it since.
 
+mod hint;
 mod hold;
 mod optimistic;
 mod protocol;
@@ -17,6 +26,7 @@ mod word;
 #[cfg(all(test, loom))]
 pub(crate) mod model;
 
+pub(crate) use hint::are_plausible as are_hints;
 pub(crate) use hold::{HOLDS, SeatLine, explains, index as hold_index, names};
 pub(crate) use optimistic::{Busy, Moment, optimistic};
 pub(crate) use protocol::is_below;
@@ -75,6 +85,8 @@ pub(crate) struct NodeHead {
     pub(crate) identity: AtomicU64,
     /// Index of the parent plus one; 0 for a root.
     pub(crate) parent: AtomicU64,
+    /// Hints to lockers, and marks of deaths; see [`hint`].
+    pub(crate) hints: AtomicU64,
     /// Who wants to be told of changes, and what has changed.
     pub(crate) notice: NoticeWords,
 }

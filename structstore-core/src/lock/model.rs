@@ -8,10 +8,11 @@ use loom::cell::UnsafeCell;
 use loom::sync::{Arc, Mutex};
 use loom::thread;
 
+use super::hint::Hint;
 use super::{Locker, Mode, NodeHead, NodeId, OwnSeat, SeatLine, Space, Wait, bury, generation, optimistic};
 use crate::error::{BoxedResult as Result, Error};
 use crate::notice::NoticeWords;
-use crate::sync::{AtomicU64, Ordering, mortal};
+use crate::sync::{AtomicU64, Ordering, fence, mortal};
 
 pub(crate) const ROOT: u32 = 0;
 pub(crate) const A: u32 = 1;
@@ -74,6 +75,7 @@ impl Tree {
             word: AtomicU64::new(0),
             identity: AtomicU64::new(1 << 32),
             parent: AtomicU64::new(parent),
+            hints: AtomicU64::new(0),
             notice: NoticeWords::new(),
         };
         let line = || SeatLine { high: AtomicU64::new(0), slots: std::array::from_fn(|_| AtomicU64::new(0)) };
@@ -238,6 +240,110 @@ fn together(preemptions: usize, uses: &'static [(u32, Mode)]) {
             tree.hold(0, (index, Mode::Tree));
         }
     });
+}
+
+/// Threads with some uses of locks each, in a tree where others have been used before, so that hints are given.
+fn after(preemptions: usize, before: &'static [(u32, Mode)], uses: &'static [&'static [(u32, Mode)]]) {
+    model(preemptions, move || {
+        let tree = Arc::new(Tree::new(uses.len()));
+        for used in before {
+            tree.hold(0, *used);
+        }
+        let others: Vec<_> = (1..uses.len())
+            .map(|seat| {
+                let tree = tree.clone();
+                thread::spawn(move || uses[seat].iter().for_each(|used| tree.hold(seat as u32, *used)))
+            })
+            .collect();
+        uses[0].iter().for_each(|used| tree.hold(0, *used));
+        for other in others {
+            other.join().unwrap();
+        }
+        for slot in tree.lines.iter().flat_map(|line| &line.slots) {
+            assert_eq!(slot.load(Ordering::Relaxed), 0, "a hold was left behind");
+        }
+        for index in [ROOT, A, B] {
+            tree.hold(0, (index, Mode::Tree));
+        }
+    });
+}
+
+/// One gives a hint, another one relies on it, and a third one asks for the whole: what the second one has seen, the third one
+/// must see. Without a fence between the second one's loads that is so where stores become visible to all at once, which this
+/// model does not assume.
+#[test]
+#[cfg(not(multi_copy))]
+fn a_hint_of_another_one_is_relied_on() {
+    model(2, || {
+        let tree = Arc::new(Tree::new(3));
+        let uses = [(A, Mode::Node), (B, Mode::Node), (ROOT, Mode::Tree)];
+        let threads = (0..).zip(uses).map(|(seat, used)| {
+            let tree = tree.clone();
+            thread::spawn(move || tree.hold(seat, used))
+        });
+        let threads: Vec<_> = threads.collect();
+        for thread in threads {
+            thread.join().unwrap();
+        }
+    });
+}
+
+/// Two who doubt a hint, and one whom it is to be given for from then on.
+#[test]
+fn a_hint_stays_for_who_relies_on_it() {
+    model(4, || {
+        let words = Arc::new([AtomicU64::new(0), AtomicU64::new(0)]);
+        Hint::Readers.ensure(&words[0]);
+        let others: Vec<_> = (0..2)
+            .map(|seat| {
+                let words = words.clone();
+                thread::spawn(move || {
+                    let [hints, hold] = &*words;
+                    if Hint::Readers.doubt(hints, seat) && hold.load(Ordering::Acquire) == 0 {
+                        Hint::Readers.clear(hints, seat);
+                    }
+                })
+            })
+            .collect();
+        let [hints, hold] = &*words;
+        hold.store(1, Ordering::Release);
+        fence(Ordering::SeqCst);
+        Hint::Readers.ensure(hints);
+        for other in others {
+            other.join().unwrap();
+        }
+        assert!(Hint::Readers.given(hints.load(Ordering::Relaxed)));
+    });
+}
+
+macro_rules! hints {
+    ($($name:ident: $preemptions:literal, $before:expr, $($uses:expr),*;)*) => {$(
+        #[test]
+        fn $name() {
+            after($preemptions, &$before, &[$(&$uses),*]);
+        }
+    )*};
+}
+
+hints! {
+    a_hint_of_readers_goes_while_one_comes: 3, [(A, Mode::Shared)],
+        [(A, Mode::Node), (A, Mode::Node)], [(A, Mode::Shared)];
+    a_hint_of_readers_above_goes_while_one_comes: 3, [(ROOT, Mode::Shared)],
+        [(A, Mode::Node), (A, Mode::Tree)], [(ROOT, Mode::Shared)];
+    a_hint_of_what_is_below_goes_while_a_writer_comes: 3, [(A, Mode::Node)],
+        [(ROOT, Mode::Tree), (ROOT, Mode::Tree)], [(A, Mode::Node)];
+    a_hint_of_what_is_below_goes_while_a_reader_comes: 3, [(A, Mode::Node)],
+        [(ROOT, Mode::Tree), (ROOT, Mode::Tree)], [(A, Mode::Shared)];
+    a_reader_takes_a_hint_of_what_is_below_back: 3, [(A, Mode::Node)],
+        [(ROOT, Mode::Shared), (ROOT, Mode::Shared)], [(A, Mode::Tree)];
+    both_hints_go_while_a_reader_comes: 2, [(ROOT, Mode::Shared), (A, Mode::Node)],
+        [(ROOT, Mode::Tree), (ROOT, Mode::Tree)], [(A, Mode::Tree), (ROOT, Mode::Shared)];
+    one_takes_a_hint_back_that_another_one_relies_on: 2, [(ROOT, Mode::Shared)],
+        [(A, Mode::Node)], [(B, Mode::Node)], [(ROOT, Mode::Shared)];
+    a_reader_leaves_the_hint_of_another_one_below: 3, [(A, Mode::Node)],
+        [(ROOT, Mode::Shared), (ROOT, Mode::Node), (ROOT, Mode::Tree)], [(A, Mode::Shared)];
+    two_readers_take_the_same_hint_back: 2, [(A, Mode::Node)],
+        [(ROOT, Mode::Shared)], [(ROOT, Mode::Shared)], [(A, Mode::Tree)];
 }
 
 macro_rules! pairs {
@@ -444,14 +550,21 @@ fn a_child_is_removed_while_its_holder_changes_the_parent() {
     });
 }
 
-/// A thread dies at any of its stores, or asleep, while another one uses a lock. Both others come to repair it, and its
-/// seat is used again at once.
 fn death_against(preemptions: usize, dying: (u32, Mode), other: (u32, Mode)) {
+    death_after(preemptions, &[], dying, other);
+}
+
+/// A thread dies at any of its stores, or asleep, while another one uses a lock. Both others come to repair it, and its
+/// seat is used again at once. Others have used locks before, so that hints are given.
+fn death_after(preemptions: usize, before: &'static [(u32, Mode)], dying: (u32, Mode), other: (u32, Mode)) {
     for death in 1.. {
         let lived = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
         let saw = lived.clone();
         model(preemptions, move || {
             let tree = Arc::new(Tree::with_journals());
+            for used in before {
+                tree.hold(0, *used);
+            }
             let user = {
                 let tree = tree.clone();
                 thread::spawn(move || {
@@ -503,6 +616,26 @@ deaths! {
     a_reader_dies_against_a_tree_holder: 2, (A, Mode::Shared), (A, Mode::Tree);
     a_reader_dies_against_a_tree_holder_above: 2, (A, Mode::Shared), (ROOT, Mode::Tree);
     a_reader_dies_against_a_tree_holder_below: 2, (ROOT, Mode::Shared), (A, Mode::Tree);
+}
+
+#[test]
+fn one_dies_who_takes_a_hint_of_readers_back() {
+    death_after(1, &[(A, Mode::Shared)], (A, Mode::Tree), (A, Mode::Shared));
+}
+
+#[test]
+fn one_dies_who_takes_a_hint_of_readers_above_back() {
+    death_after(1, &[(ROOT, Mode::Shared)], (A, Mode::Tree), (ROOT, Mode::Shared));
+}
+
+#[test]
+fn one_dies_who_takes_a_hint_of_what_is_below_back() {
+    death_after(1, &[(A, Mode::Shared)], (ROOT, Mode::Tree), (A, Mode::Tree));
+}
+
+#[test]
+fn a_writer_dies_whom_a_hint_is_taken_back_behind() {
+    death_after(1, &[(A, Mode::Shared)], (A, Mode::Tree), (ROOT, Mode::Tree));
 }
 
 /// A thread has died at any of its stores; who repairs it dies at any of its own, while another one waits for the lock

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use super::hint::Hint;
 use super::hold::{self, PEND};
 use super::wait::is_forked;
 use super::{
@@ -48,11 +49,39 @@ impl<'a> Blocked<'a> {
 }
 
 /// How a hold of another seat stands in the way.
-enum Conflict {
-    /// Wait for it, keeping what was taken.
+enum Conflict<'a> {
+    /// A shared one: wait for it, keeping what was taken.
     InPlace,
-    /// Give everything back before waiting: the other one may wait for us.
+    /// A shared one: give everything back before waiting, for the other one may wait for us.
     Back,
+    /// An exclusive one, of this word, which said that: wait in place until it is released.
+    Owned(&'a AtomicU64, u64),
+}
+
+/// What lies above a node.
+struct Above<'a> {
+    /// The nearest ancestor that another seat holds with all below it.
+    blocked: Option<Blocked<'a>>,
+    /// The nearest one that somebody may have a shared hold on: its word of hints.
+    readers: Option<&'a AtomicU64>,
+}
+
+/// At one in how many looks at all holds, on average, the hint that made us look is doubted: where it is given again each
+/// time, doubting it costs more than it saves. A power of two.
+const DOUBTS: u32 = if cfg!(any(loom, feature = "crash-points")) { 1 } else { 8 };
+
+thread_local! {
+    static CHANCE: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Whether to doubt a hint this time. By chance, and not each so many times, for looks because of one hint may come in turns
+/// with those because of another: then only one of them would ever be doubted. (A linear congruential generator of full
+/// period, since its factor is 1 modulo 4 and its increment is odd; the low bits are the poor ones.)
+fn is_doubtful() -> bool {
+    CHANCE.with(|chance| {
+        chance.set(chance.get().wrapping_mul(0x915f_77f5).wrapping_add(0x7f4a_7c15));
+        chance.get() >> 16 & DOUBTS.wrapping_sub(1) == 0
+    })
 }
 
 impl<'a, S: Space> Locker<'a, S> {
@@ -77,7 +106,7 @@ impl<'a, S: Space> Locker<'a, S> {
             let mut seen = head.word.load(Ordering::Relaxed);
             loop {
                 if word::owner(seen) != 0 {
-                    withdraw(hold);
+                    hold.store(0, Ordering::Release);
                     self.sleep(Blocked::by_owner(&head.word, seen), wait, &pend)?;
                     continue 'retry;
                 }
@@ -96,14 +125,14 @@ impl<'a, S: Space> Locker<'a, S> {
             // of another locker (one of us sees the other) and the Acquire fence of an optimistic reader.
             fence_after_update();
             // 4. Ancestors, and 5. only then the generation: the record may have been reused before we took it.
-            let above = self.foreign_above(head, me);
+            let above = self.above(head, me);
             if generation(head.identity.load(Ordering::Acquire)) != id.generation {
                 abandon(head, hold);
                 return Err(Error::stale());
             }
-            match above {
-                Ok(None) => {}
-                Ok(Some(blocked)) => {
+            let above = match above {
+                Ok(Above { blocked: None, readers }) => readers,
+                Ok(Above { blocked: Some(blocked), .. }) => {
                     abandon(head, hold);
                     self.sleep(blocked, wait, &pend)?;
                     continue 'retry;
@@ -112,29 +141,19 @@ impl<'a, S: Space> Locker<'a, S> {
                     abandon(head, hold);
                     return Err(error);
                 }
-            }
-            // 6. Holds of others.
-            let scanned = self.scan(
-                |seat, other| match hold::mode(other) {
-                    Mode::Shared => {
-                        let node = hold::index(other);
-                        if node == id.index || (mode == Mode::Tree && is_below(self.space, node, id.index)?) {
-                            Ok(Some(Conflict::InPlace))
-                        } else if is_below(self.space, id.index, node)? {
-                            Ok(Some(Conflict::Back))
-                        } else {
-                            Ok(None)
-                        }
-                    }
-                    _ if mode == Mode::Tree && self.counts_below(seat, other, id.index)? => {
-                        Ok(Some(Conflict::InPlace))
-                    }
-                    _ => Ok(None),
-                },
-                wait,
-                &pend,
-            );
-            match scanned {
+            };
+            // 6. Holds of others, if there may be any that concern us.
+            let hints = head.hints.load(Ordering::Acquire);
+            let hint = if Hint::Readers.given(hints) {
+                (&head.hints, Hint::Readers)
+            } else if let Some(above) = above {
+                (above, Hint::Readers)
+            } else if mode == Mode::Tree && Hint::Below.given(hints) {
+                (&head.hints, Hint::Below)
+            } else {
+                return Ok(slot);
+            };
+            match self.look_around(id.index, mode, hint, wait, &pend) {
                 Ok(None) => return Ok(slot),
                 Ok(Some(blocked)) => {
                     abandon(head, hold);
@@ -151,6 +170,97 @@ impl<'a, S: Space> Locker<'a, S> {
         }
     }
 
+    /// Looks at the holds of all others before a node is locked exclusively, since `hint` is given; takes it back if
+    /// nothing is behind it. Returns a hold for which everything must be given back first.
+    #[cold]
+    fn look_around(
+        &self,
+        index: u32,
+        mode: Mode,
+        hint: (&'a AtomicU64, Hint),
+        wait: &Wait,
+        pend: &Pend<'_, 'a, S>,
+    ) -> Result<Option<Blocked<'a>>> {
+        self.doubting(index, hint, |below| {
+            self.scan(
+                |seat, other| {
+                    let node = hold::index(other);
+                    let strictly_below = mode == Mode::Tree && is_below(self.space, node, index)?;
+                    below.set(below.get() || strictly_below);
+                    match hold::mode(other) {
+                        Mode::Shared if node == index || strictly_below => Ok(Some(Conflict::InPlace)),
+                        Mode::Shared if is_below(self.space, index, node)? => Ok(Some(Conflict::Back)),
+                        Mode::Shared => Ok(None),
+                        _ if strictly_below => self.owned(seat, node),
+                        _ => Ok(None),
+                    }
+                },
+                wait,
+                pend,
+            )
+        })
+    }
+
+    /// The same before a node is locked for reading, if something may be held below it: only that stands in the way. (On
+    /// the node itself nobody waits in place for us and we for nobody.)
+    #[cold]
+    fn look_below(
+        &self,
+        head: &'a NodeHead,
+        index: u32,
+        wait: &Wait,
+        pend: &Pend<'_, 'a, S>,
+    ) -> Result<Option<Blocked<'a>>> {
+        self.doubting(index, (&head.hints, Hint::Below), |below| {
+            self.scan(
+                |seat, other| {
+                    let node = hold::index(other);
+                    if !is_below(self.space, node, index)? {
+                        return Ok(None);
+                    }
+                    below.set(true);
+                    if hold::mode(other) == Mode::Shared { Ok(None) } else { self.owned(seat, node) }
+                },
+                wait,
+                pend,
+            )
+        })
+    }
+
+    /// Runs a look at all holds, and takes a hint back if it finds nobody that it is given for. `look` says whether anything
+    /// is held strictly below the node; a shared hold on the node itself or above it would be in its way.
+    fn doubting(
+        &self,
+        index: u32,
+        (word, hint): (&'a AtomicU64, Hint),
+        look: impl FnOnce(&Cell<bool>) -> Result<(Option<Blocked<'a>>, bool)>,
+    ) -> Result<Option<Blocked<'a>>> {
+        let doubted = is_doubtful() && hint.doubt(word, self.seat.index);
+        let below = Cell::new(false);
+        let (blocked, undisturbed) = look(&below)?;
+        // Who slept may have run anything meanwhile, as its runtime wanted, also this. Of the own holds only those below
+        // count: whoever has a shared one on the node or above it is refused before it gets here.
+        if doubted
+            && blocked.is_none()
+            && undisturbed
+            && (hint == Hint::Readers || !below.get() && !self.has_below(index)?)
+        {
+            hint.clear(word, self.seat.index);
+        }
+        Ok(blocked)
+    }
+
+    /// Whether this thread itself has a hold strictly below a node.
+    fn has_below(&self, index: u32) -> Result<bool> {
+        for slot in self.seat.line.slots() {
+            let hold = slot.load(Ordering::Relaxed);
+            if hold != 0 && is_below(self.space, hold::index(hold), index)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Locks a node against everybody who wants to change it or something below it.
     ///
     /// The caller has looked at [`Self::own`].
@@ -165,28 +275,21 @@ impl<'a, S: Space> Locker<'a, S> {
             hold.swap(hold::hold(id, Mode::Shared), Ordering::AcqRel);
             // Counterpart: the fence of an exclusive locker. Either it sees our hold, or we see its word.
             fence_after_update();
+            let hints = Hint::Readers.ensure(&head.hints);
             let seen = head.word.load(Ordering::Acquire);
             let blocked = if word::foreign(seen, me) {
                 Ok(Some(Blocked::by_owner(&head.word, seen)))
             } else {
-                self.foreign_above(head, me)
+                self.above(head, me).map(|above| above.blocked)
             };
             if generation(head.identity.load(Ordering::Acquire)) != id.generation {
                 withdraw(hold);
                 return Err(Error::stale());
             }
-            // On the node itself nobody waits in place for us and we for nobody: only strictly below.
-            let blocked = blocked.and_then(|blocked| match blocked {
-                Some(_) => Ok(blocked),
-                None => self.scan(
-                    |seat, other| {
-                        Ok((hold::mode(other) != Mode::Shared && self.counts_below(seat, other, id.index)?)
-                            .then_some(Conflict::InPlace))
-                    },
-                    wait,
-                    &pend,
-                ),
-            });
+            let blocked = match blocked {
+                Ok(None) if Hint::Below.given(hints) => self.look_below(head, id.index, wait, &pend),
+                other => other,
+            };
             match blocked {
                 Ok(None) => return Ok(slot),
                 Ok(Some(blocked)) => {
@@ -213,8 +316,11 @@ impl<'a, S: Space> Locker<'a, S> {
                 futex_wake(&head.word);
             }
         }
-        if let Some(hold) = self.seat.line.slots.get(slot) {
-            withdraw(hold);
+        match self.seat.line.slots.get(slot) {
+            Some(hold) if mode == Mode::Shared => withdraw(hold),
+            // Nobody sleeps on an exclusive hold.
+            Some(hold) => hold.store(0, Ordering::Release),
+            None => {}
         }
     }
 
@@ -300,59 +406,74 @@ impl<'a, S: Space> Locker<'a, S> {
             .ok_or_else(|| Error::TooMany { what: "locks held by one thread", limit: HOLDS }.into())
     }
 
-    /// The nearest ancestor that another seat holds with all below it.
+    /// Tells the nodes above that something below is held, and looks who holds them.
     #[inline(always)]
-    fn foreign_above(&self, head: &NodeHead, me: u64) -> Result<Option<Blocked<'a>>> {
+    fn above(&self, head: &NodeHead, me: u64) -> Result<Above<'a>> {
         let mut parent = head.parent.load(Ordering::Acquire);
+        let mut readers = None;
         for _ in 0..MAX_DEPTH {
             if parent == 0 {
-                return Ok(None);
+                return Ok(Above { blocked: None, readers });
             }
             let ancestor = self.space.head(index_of(parent)?)?;
+            // First the hint, then the word: who has the word looks at the hint afterwards.
+            let hints = Hint::Below.ensure(&ancestor.hints);
+            if readers.is_none() && Hint::Readers.given(hints) {
+                readers = Some(&ancestor.hints);
+            }
             let seen = ancestor.word.load(Ordering::Acquire);
             if word::foreign_tree(seen, me) {
-                return Ok(Some(Blocked::by_owner(&ancestor.word, seen)));
+                return Ok(Above { blocked: Some(Blocked::by_owner(&ancestor.word, seen)), readers });
             }
             parent = ancestor.parent.load(Ordering::Acquire);
         }
         Err(Error::corrupt("parent links", "no end", "a chain to the root"))
     }
 
-    /// Whether an exclusive hold of another seat is backed by its word and lies strictly below `top`.
-    fn counts_below(&self, seat: u32, other: u64, top: u32) -> Result<bool> {
-        let node = hold::index(other);
-        let owned = word::owner(self.space.head(node)?.word.load(Ordering::Acquire)) == word::owner_of(seat);
-        Ok(owned && is_below(self.space, node, top)?)
+    /// The word behind an exclusive hold of another seat, if it is backed by it.
+    fn owned(&self, seat: u32, node: u32) -> Result<Option<Conflict<'a>>> {
+        let word = &self.space.head(node)?.word;
+        let seen = word.load(Ordering::Acquire);
+        Ok((word::owner(seen) == word::owner_of(seat)).then_some(Conflict::Owned(word, seen)))
     }
 
     /// Looks at the holds of all other seats; waits in place where `conflict` says so. Returns a hold for which
-    /// everything must be given back first.
+    /// everything must be given back first, and whether this thread did not sleep.
     #[inline(always)]
     fn scan(
         &self,
-        conflict: impl Fn(u32, u64) -> Result<Option<Conflict>>,
+        conflict: impl Fn(u32, u64) -> Result<Option<Conflict<'a>>>,
         wait: &Wait,
         pend: &Pend<'_, 'a, S>,
-    ) -> Result<Option<Blocked<'a>>> {
-        self.space.find_other(self.seat.index, |seat, line| {
+    ) -> Result<(Option<Blocked<'a>>, bool)> {
+        let mut undisturbed = true;
+        let blocked = self.space.find_other(self.seat.index, |seat, line| {
             'seat: loop {
                 for slot in line.slots() {
                     let other = slot.load(Ordering::Acquire);
                     if other == 0 {
                         continue;
                     }
-                    match conflict(seat, other)? {
-                        None => {}
-                        Some(Conflict::InPlace) if other & PEND == 0 => {
-                            self.sleep(Blocked { word: slot, seen: other, seat }, wait, pend)?;
-                            continue 'seat;
-                        }
-                        Some(_) => return Ok(Some(Blocked { word: slot, seen: other, seat })),
+                    let (in_place, word, seen) = match conflict(seat, other)? {
+                        None => continue,
+                        Some(Conflict::InPlace) => (true, slot, other),
+                        Some(Conflict::Back) => (false, slot, other),
+                        // Its owner says PEND first, and changes the word then: who has seen the changed word sees PEND.
+                        Some(Conflict::Owned(..)) if slot.load(Ordering::Acquire) != other => continue 'seat,
+                        Some(Conflict::Owned(word, seen)) => (true, word, seen),
+                    };
+                    let blocked = Blocked { word, seen, seat };
+                    if !in_place || other & PEND != 0 {
+                        return Ok(Some(blocked));
                     }
+                    undisturbed = false;
+                    self.sleep(blocked, wait, pend)?;
+                    continue 'seat;
                 }
                 return Ok(None);
             }
-        })
+        })?;
+        Ok((blocked, undisturbed))
     }
 }
 
@@ -370,10 +491,15 @@ pub(crate) fn bury<S: Space>(space: &S, seat: u32, line: &SeatLine, orphan: impl
         }
         // A hold on what is no node comes from a damaged segment, and keeps nobody from anything.
         let Ok(head) = space.head(hold::index(hold)) else { continue };
+        // One who died before its lock was granted may have taken the word of a node that was freed meanwhile: the word is
+        // given back, but nothing was changed under it.
+        let same_life = hold::names(hold, generation(head.identity.load(Ordering::Acquire)));
         let mut seen = head.word.load(Ordering::Acquire);
         while word::owner(seen) == word::owner_of(seat) {
             let mode = word::mode(seen);
-            orphan(hold::index(hold), mode);
+            if same_life {
+                orphan(hold::index(hold), mode);
+            }
             // AcqRel: who takes the word next sees what was repaired.
             match head.word.compare_exchange(
                 seen,
@@ -433,7 +559,21 @@ fn abandon(head: &NodeHead, hold: &AtomicU64) {
     if head.word.fetch_and(word::UNGRANTED, Ordering::AcqRel) & WAITERS != 0 {
         futex_wake(&head.word);
     }
-    withdraw(hold);
+    hold.store(0, Ordering::Release);
+}
+
+/// Wakes who sleeps in place on a word of this thread's, to see what the hold says now. Whoever arms the word by what it
+/// said before fails.
+fn stir(word: &AtomicU64, me: u64) {
+    let mut seen = word.load(Ordering::Relaxed);
+    // Locks may be given back in this thread's name meanwhile, by another one.
+    while word::owner(seen) == me {
+        match word.compare_exchange_weak(seen, word::stirred(seen), Ordering::AcqRel, Ordering::Relaxed) {
+            Ok(_) if seen & WAITERS != 0 => return futex_wake(word),
+            Ok(_) => return,
+            Err(now) => seen = now,
+        }
+    }
 }
 
 /// Marks this thread's other holds while it sleeps, so that whoever waits for one of them in place steps back
@@ -461,8 +601,15 @@ impl<'l, 'a, S: Space> Pend<'l, 'a, S> {
     fn set(&self) {
         if !self.set.replace(true) {
             for hold in self.granted() {
-                if hold.fetch_or(PEND, Ordering::AcqRel) & WAITERS != 0 {
+                let before = hold.fetch_or(PEND, Ordering::AcqRel);
+                if before & WAITERS != 0 {
                     futex_wake(hold);
+                }
+                if before != 0
+                    && hold::mode(before) != Mode::Shared
+                    && let Ok(head) = self.locker.space.head(hold::index(before))
+                {
+                    stir(&head.word, word::owner_of(self.locker.seat.index));
                 }
             }
         }

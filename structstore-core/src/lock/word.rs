@@ -93,6 +93,12 @@ pub(super) fn released(word: u64, mode: Mode) -> u64 {
     }
 }
 
+/// The word of a node that stays with its owner, but differs in the half that sleepers compare; nobody sleeps on it any more.
+pub(super) fn stirred(word: u64) -> u64 {
+    let version = word.wrapping_add(1 << NODE_VERSION_SHIFT) & NODE_VERSION;
+    word & !NODE_VERSION & !WAITERS | version
+}
+
 /// What to keep when a hold that was not granted is taken back: the versions, since nothing was changed.
 pub(super) const UNGRANTED: u64 = VERSIONS;
 

@@ -395,12 +395,11 @@ pub(crate) fn fix(operation: &Operation<'_>, node: &Node, what: u64) -> Result<(
 }
 
 /// Makes a new and empty struct of one that is held tree-exclusively: nothing is declared, and handles to the old one are
-/// stale. The record stays, for there may be no room for another one.
+/// stale. The record stays, for there may be no room for another one; so do its marks of deaths, until this is committed.
 pub(crate) fn renew(operation: &Operation<'_>, id: NodeId) -> Result<NodeId> {
     let node = operation.arena().node(id.index)?;
     operation.retire_contents(id.index, Kind::Struct)?;
     let generation = id.generation.wrapping_add(1).max(1);
     operation.set(&node.head.identity, u64::from(generation) << 32 | Kind::Struct as u64)?;
-    operation.set(&node.recovered, 0)?;
     Ok(NodeId { index: id.index, generation })
 }

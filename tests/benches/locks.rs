@@ -1,0 +1,300 @@
+//! What locks cost, alone and beside others, beside what the standard library and POSIX have.
+
+use std::cell::UnsafeCell;
+use std::collections::HashMap;
+use std::hint::black_box;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Barrier, RwLock};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use criterion::{Bencher, Criterion, criterion_group, criterion_main};
+use structstore::{Key, StructStore, StructStoreShared};
+use structstore_tests::Memory;
+
+/// Threads that have a seat in a store and do nothing.
+struct Seats {
+    end: Vec<Sender<()>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Seats {
+    fn attach(store: &StructStoreShared, count: usize) -> Seats {
+        let ready = Arc::new(Barrier::new(count + 1));
+        let mut seats = Seats { end: Vec::new(), threads: Vec::new() };
+        for _ in 0..count {
+            let (end, wait): (Sender<()>, Receiver<()>) = channel();
+            let (root, ready) = ((**store).clone(), Arc::clone(&ready));
+            seats.end.push(end);
+            seats.threads.push(std::thread::spawn(move || {
+                drop(root.read().unwrap());
+                ready.wait();
+                let _ = wait.recv();
+            }));
+        }
+        ready.wait();
+        seats
+    }
+}
+
+impl Drop for Seats {
+    fn drop(&mut self) {
+        self.end.clear();
+        for thread in self.threads.drain(..) {
+            thread.join().unwrap();
+        }
+    }
+}
+
+/// A mutex as processes share it without this library: robust, so that a death is noticed.
+struct RobustMutex(Box<UnsafeCell<libc::pthread_mutex_t>>);
+
+impl RobustMutex {
+    fn new() -> RobustMutex {
+        let mutex = RobustMutex(Box::new(libc::PTHREAD_MUTEX_INITIALIZER.into()));
+        // SAFETY: initialised before use, never moved, for it is boxed.
+        unsafe {
+            let mut attributes: libc::pthread_mutexattr_t = std::mem::zeroed();
+            assert_eq!(libc::pthread_mutexattr_init(&mut attributes), 0);
+            assert_eq!(libc::pthread_mutexattr_setpshared(&mut attributes, libc::PTHREAD_PROCESS_SHARED), 0);
+            assert_eq!(libc::pthread_mutexattr_setrobust(&mut attributes, libc::PTHREAD_MUTEX_ROBUST), 0);
+            assert_eq!(libc::pthread_mutex_init(mutex.0.get(), &attributes), 0);
+        }
+        mutex
+    }
+
+    fn pair(&self) {
+        // SAFETY: initialised; locked and unlocked by one thread.
+        unsafe {
+            libc::pthread_mutex_lock(self.0.get());
+            libc::pthread_mutex_unlock(self.0.get());
+        }
+    }
+}
+
+/// A lock for many readers as processes share it without this library. It is not robust: the death of a reader is not noticed.
+struct PosixRwLock(Box<UnsafeCell<libc::pthread_rwlock_t>>);
+
+impl PosixRwLock {
+    fn new() -> PosixRwLock {
+        let lock = PosixRwLock(Box::new(libc::PTHREAD_RWLOCK_INITIALIZER.into()));
+        // SAFETY: initialised before use, never moved, for it is boxed.
+        unsafe {
+            let mut attributes: libc::pthread_rwlockattr_t = std::mem::zeroed();
+            assert_eq!(libc::pthread_rwlockattr_init(&mut attributes), 0);
+            assert_eq!(libc::pthread_rwlockattr_setpshared(&mut attributes, libc::PTHREAD_PROCESS_SHARED), 0);
+            assert_eq!(libc::pthread_rwlock_init(lock.0.get(), &attributes), 0);
+        }
+        lock
+    }
+
+    fn read_pair(&self) {
+        // SAFETY: initialised; locked and unlocked by one thread.
+        unsafe {
+            libc::pthread_rwlock_rdlock(self.0.get());
+            libc::pthread_rwlock_unlock(self.0.get());
+        }
+    }
+}
+
+/// The names of a hundred fields, in an order that seems random.
+fn keys() -> impl Iterator<Item = (Key<'static>, &'static str)> + Clone {
+    let names: Vec<&'static str> = (0..100).map(|at| &*format!("field_{at}").leak()).collect();
+    // 61 and 100 have no common divisor.
+    let order: Vec<_> = (0..100).map(|at| names[at * 61 % 100]).map(|name| (Key::new(name), name)).collect();
+    order.into_iter().cycle()
+}
+
+/// Next to nothing to check and to lend: what is left is the lock.
+#[derive(StructStore)]
+struct One {
+    number: i64,
+}
+
+#[derive(StructStore, Clone, Copy)]
+struct Ten {
+    a: i32,
+    b: i64,
+    c: f32,
+    d: f64,
+    e: bool,
+    inner: Inner,
+    other: Inner,
+}
+
+#[derive(StructStore, Clone, Copy)]
+struct Flat {
+    a: i32,
+    b: i64,
+    c: f32,
+    d: f64,
+    e: bool,
+    f: u8,
+    g: u16,
+    h: u32,
+    i: u64,
+    j: f64,
+}
+
+#[derive(StructStore, Clone, Copy)]
+struct Inner {
+    x: f64,
+    y: i32,
+    z: u16,
+}
+
+#[derive(StructStore)]
+struct Pair {
+    x: i64,
+    y: i64,
+}
+
+/// Guards that lend ten fields, and loads of them.
+fn fields(criterion: &mut Criterion) {
+    let store = Memory::store();
+    let mut group = criterion.benchmark_group("locks");
+    let ten = store.bind::<Ten>().unwrap();
+    let mut value = 0;
+    group.bench_function("write_ten", |bencher| {
+        bencher.iter(|| {
+            value += 1;
+            *ten.write().unwrap().fields_mut().inner.y = value;
+        });
+    });
+    group.bench_function("read_ten", |bencher| bencher.iter(|| *ten.read().unwrap().fields().inner.y));
+    group.bench_function("load_ten", |bencher| bencher.iter(|| ten.load().unwrap()));
+    let flat = store.nested("flat").unwrap().bind::<Flat>().unwrap();
+    group.bench_function("load_flat", |bencher| bencher.iter(|| flat.load().unwrap()));
+    let copied = parking_lot::RwLock::new(flat.load().unwrap());
+    group.bench_function("copy_flat", |bencher| bencher.iter(|| *black_box(&copied).read()));
+    let copied = parking_lot::RwLock::new(ten.load().unwrap());
+    group.bench_function("copy_ten", |bencher| bencher.iter(|| *black_box(&copied).read()));
+    let mut guard = ten.write().unwrap();
+    let fields = guard.fields_mut();
+    group.bench_function("store_in_guard", |bencher| {
+        bencher.iter(|| *black_box(&mut *fields.a) = black_box(5));
+    });
+    let mut plain = 0;
+    group.bench_function("store_plain", |bencher| {
+        bencher.iter(|| *black_box(&mut plain) = black_box(5));
+    });
+    group.finish();
+}
+
+/// One thread, beside so many others that have the store and do nothing.
+fn seats(criterion: &mut Criterion) {
+    let store = Memory::store();
+    let mut keys = keys();
+    for (key, _) in keys.by_ref().take(100) {
+        store.set(key, 0_i64).unwrap();
+    }
+    let handle = store.nested("part").unwrap();
+    let binding = handle.bind::<One>().unwrap();
+    let mut group = criterion.benchmark_group("locks");
+    for seats in [1, 8, 64, 1024] {
+        let _seats = Seats::attach(&store, seats - 1);
+        group.bench_function(format!("exclusive_{seats}"), |bencher| {
+            bencher.iter(|| drop(binding.write().unwrap()));
+        });
+        group.bench_function(format!("exclusive_of_handle_{seats}"), |bencher| {
+            bencher.iter(|| drop(handle.write().unwrap()));
+        });
+        group.bench_function(format!("shared_{seats}"), |bencher| {
+            bencher.iter(|| drop(binding.read().unwrap()));
+        });
+        group.bench_function(format!("set_{seats}"), |bencher| {
+            bencher.iter(|| store.set(black_box(keys.next().unwrap().0), black_box(5_i64)).unwrap());
+        });
+        // The worst case of hints: each of the two gives the one that makes the other look at all seats.
+        group.bench_function(format!("read_whole_and_set_part_{seats}"), |bencher| {
+            bencher.iter(|| {
+                drop(store.read().unwrap());
+                handle.set("number", black_box(5_i64)).unwrap();
+            });
+        });
+    }
+    let (mutex, rwlock) = (RobustMutex::new(), PosixRwLock::new());
+    group.bench_function("mutex", |bencher| bencher.iter(|| mutex.pair()));
+    group.bench_function("rwlock", |bencher| bencher.iter(|| rwlock.read_pair()));
+    let map: RwLock<HashMap<_, i64>> =
+        RwLock::new(keys.by_ref().take(100).map(|(_, name)| (name, 0)).collect());
+    group.bench_function("set_of_map", |bencher| {
+        bencher.iter(|| {
+            *map.write().unwrap().get_mut(black_box(keys.next().unwrap().1)).unwrap() = black_box(5);
+        });
+    });
+    group.finish();
+}
+
+/// Two threads that do the same at once, or one that does it alone: the time until both are done.
+fn at_once(bencher: &mut Bencher<'_>, threads: usize, work: impl Fn(usize) + Sync) {
+    bencher.iter_custom(|count| {
+        let (begin, end) = (Barrier::new(threads + 1), Barrier::new(threads + 1));
+        std::thread::scope(|scope| {
+            for thread in 0..threads {
+                let (begin, end, work) = (&begin, &end, &work);
+                scope.spawn(move || {
+                    // Takes the thread's seat.
+                    work(thread);
+                    begin.wait();
+                    for _ in 0..count {
+                        work(thread);
+                    }
+                    end.wait();
+                });
+            }
+            begin.wait();
+            let start = Instant::now();
+            end.wait();
+            start.elapsed()
+        })
+    });
+}
+
+/// Two cores.
+fn cores(criterion: &mut Criterion) {
+    let store = Memory::store();
+    let parts = ["a", "b"].map(|name| store.nested(name).unwrap());
+    let [one, other] = &parts;
+    let fields = ["x", "y"].map(Key::new);
+    for (part, field) in parts.iter().flat_map(|part| fields.map(|field| (part, field))) {
+        part.set(field, 0_i64).unwrap();
+    }
+    let map = RwLock::new(HashMap::from(["x", "y"].map(|name| (name, 0_i64))));
+    let _seats = Seats::attach(&store, 62);
+    let mut group = criterion.benchmark_group("cores");
+    group.measurement_time(Duration::from_secs(3)).sample_size(40);
+    let part = |thread| if thread == 0 { one } else { other };
+    for (what, threads) in [("alone", 1), ("both", 2)] {
+        group.bench_function(format!("set_{what}"), |bencher| {
+            at_once(bencher, threads, |thread| part(thread).set(fields[0], black_box(5_i64)).unwrap());
+        });
+        group.bench_function(format!("set_in_one_struct_{what}"), |bencher| {
+            at_once(bencher, threads, |thread| one.set(fields[thread], black_box(5_i64)).unwrap());
+        });
+        group.bench_function(format!("set_in_one_map_{what}"), |bencher| {
+            at_once(bencher, threads, |thread| {
+                *map.write().unwrap().get_mut(["x", "y"][thread]).unwrap() = black_box(5);
+            });
+        });
+        group.bench_function(format!("read_{what}"), |bencher| {
+            at_once(bencher, threads, |_| drop(one.read().unwrap()));
+        });
+    }
+    let binding = [other.bind::<Pair>().unwrap(), other.bind::<Pair>().unwrap()];
+    for (what, threads) in [("alone", 1), ("both", 2)] {
+        group.bench_function(format!("read_fields_{what}"), |bencher| {
+            at_once(bencher, threads, |thread| {
+                black_box(*binding[thread].read().unwrap().fields().x);
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default().sample_size(60).without_plots();
+    targets = seats, fields, cores
+}
+criterion_main!(benches);
