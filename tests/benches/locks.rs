@@ -292,9 +292,59 @@ fn cores(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// For how long fairness is looked at.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// How often one thread gets a lock that two others want all the time, how long it waits at worst, and the same of the others.
+fn beside<'a>(one: impl Fn() + Sync + 'a, others: impl Fn() + Sync + 'a) -> [(u64, Duration); 2] {
+    let ready = Barrier::new(3);
+    let work = |lock: &(dyn Fn() + Sync)| {
+        lock();
+        ready.wait();
+        let (start, mut count, mut worst) = (Instant::now(), 0, Duration::ZERO);
+        let mut before = start;
+        while before - start < LOOK {
+            lock();
+            let now = Instant::now();
+            worst = worst.max(now - before);
+            (before, count) = (now, count + 1);
+        }
+        (count, worst)
+    };
+    std::thread::scope(|scope| {
+        let threads = [0, 1].map(|_| scope.spawn(|| work(&others)));
+        let mine = work(&one);
+        let [first, second] = threads.map(|thread| thread.join().unwrap());
+        [mine, (first.0 + second.0, first.1.max(second.1))]
+    })
+}
+
+/// Writers beside steady readers and the other way round; a second each, so that there is nothing to sample.
+fn fairness(_: &mut Criterion) {
+    let store = Memory::store();
+    let handle = store.nested("part").unwrap();
+    handle.set("number", 0_i64).unwrap();
+    let lock = RwLock::new(0_i64);
+    let (write, read) = (|| drop(handle.write().unwrap()), || drop(handle.read().unwrap()));
+    let (lock_write, lock_read) = (|| drop(lock.write().unwrap()), || drop(lock.read().unwrap()));
+    let rows = [
+        ("one writer, two readers", beside(write, read)),
+        ("the same of std's RwLock", beside(lock_write, lock_read)),
+        ("one reader, two writers", beside(read, write)),
+        ("the same of std's RwLock", beside(lock_read, lock_write)),
+    ];
+    println!(
+        "{:26} {:>12} {:>14} {:>12} {:>14}",
+        "locked in a second by", "the one", "its worst", "the two", "their worst"
+    );
+    for (what, [(one, worst), (two, theirs)]) in rows {
+        println!("{what:26} {one:12} {worst:14.1?} {two:12} {theirs:14.1?}");
+    }
+}
+
 criterion_group! {
     name = benches;
     config = Criterion::default().sample_size(60).without_plots();
-    targets = seats, fields, cores
+    targets = seats, fields, cores, fairness
 }
 criterion_main!(benches);

@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_millis(20);
 pub struct Consequences {
     /// What `check` says, if it finds anything, or if the store cannot be opened.
     pub found: Option<String>,
-    /// All values there are.
+    /// All values there are, and whether somebody is said to have died who held them: nothing says either twice.
     pub values: String,
     /// What operations answer, line by line.
     pub answers: String,
@@ -65,25 +65,38 @@ fn observe(file: OwnedFd) -> Consequences {
     match store.check() {
         Ok(()) => {
             let values = format!("{:?}", store.to_value());
-            let mut answers = Answers(String::new());
+            let mut answers = Answers::default();
             answers.looking(&store);
             answers.changing(&store);
             answers.tell(store.close());
-            Consequences { found: None, values, answers: answers.0 }
+            Consequences { found: None, values: values + &answers.marks, answers: answers.all }
         }
         Err(error) => Consequences { found: Some(error.to_string()), ..Consequences::default() },
     }
 }
 
-/// What operations have answered.
-struct Answers(String);
+#[derive(Default)]
+struct Answers {
+    /// What operations have answered.
+    all: String,
+    /// Whether somebody died who held what is locked.
+    marks: String,
+}
 
 impl Answers {
     fn tell<T: Debug>(&mut self, answer: Result<T>) {
         let _ = match answer {
-            Ok(value) => writeln!(self.0, "{value:?}"),
-            Err(error) => writeln!(self.0, "error: {error}"),
+            Ok(value) => writeln!(self.all, "{value:?}"),
+            Err(error) => writeln!(self.all, "error: {error}"),
         };
+    }
+
+    fn lock(&mut self, node: &Struct) {
+        let recovered = node.write_timeout(PATIENCE).map(|guard| guard.recovered());
+        if let Ok(recovered) = recovered {
+            let _ = writeln!(self.marks, "{recovered}");
+        }
+        self.tell(recovered.map(drop));
     }
 
     /// But for how often something was repaired, which depends on nothing else and on which nothing depends.
@@ -105,7 +118,7 @@ impl Answers {
     }
 
     fn changing(&mut self, store: &Struct) {
-        self.tell(store.write_timeout(PATIENCE).map(|guard| guard.recovered()));
+        self.lock(store);
         let names = store.names().unwrap_or_default();
         for name in &names {
             self.tell(store.rename(&**name, "renamed"));
@@ -165,7 +178,7 @@ impl Answers {
             }
             Ok(Item::Struct(node)) => {
                 self.tell(node.set("more", "text"));
-                self.tell(node.write_timeout(PATIENCE).map(|guard| guard.recovered()));
+                self.lock(&node);
                 self.tell(node.names());
             }
             Ok(Item::Array(array)) => {

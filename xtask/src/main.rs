@@ -2,6 +2,7 @@
 //!
 //! Needs the standard library only, so that it builds in a second and before anything else does.
 
+mod aarch64;
 mod bench;
 mod compile;
 mod demo;
@@ -30,6 +31,7 @@ usage: cargo xtask <command>
   bench [FILTER]... [-- ARG...]     run the benchmarks; `derive` times compiling only, `show` the tool only
   sanitize                          run tests under AddressSanitizer and valgrind, where those are installed
   fuzz [TARGET] [--seconds N]       run all fuzzers, or one of: {targets}
+  aarch64 [COMMAND]...              run tests on emulated ARM, or a command that builds for it; takes root
   soak [--seconds N]                change a store in four processes that are killed at random
   py [ARG]...                       start a Python that can import structstore
   help                              print this
@@ -59,6 +61,7 @@ fn run() -> Result {
             "bench" => bench::run(&workspace, rest),
             "sanitize" => sanitize::run(&workspace, rest),
             "fuzz" => fuzz::run(&workspace, rest),
+            "aarch64" => aarch64::run(&workspace, rest),
             "soak" => soak::run(&workspace, rest),
             "py" => py::run(&workspace, rest),
             "help" | "-h" | "--help" => {

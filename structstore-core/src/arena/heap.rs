@@ -15,12 +15,11 @@ use super::recovery::RECOVERED;
 use super::{Arena, chunk_records, locate};
 use crate::error::{BoxedResult as Result, Error};
 use crate::lock::{SLICE, Wait, generation, spin_while};
-use crate::segment::Segment;
+use crate::segment::{GRANULE, Segment};
 use crate::sync::{AtomicU64, Ordering, futex_wake_one, prefetch};
 
 /// Segments grow by half, but by no more than this at once: committing memory takes up to 0.5 ms per MiB.
 const MAX_STEP: u64 = 16 << 20;
-const PAGE: u64 = 4096;
 /// Marks an owner of the heap lock that is a participant: one whose threads have no seat yet, or need none.
 const PARTICIPANT: u32 = 1 << 20;
 const WAITERS: u64 = 1;
@@ -525,7 +524,7 @@ impl<'g> Section<'g> {
         let bytes = block::bytes(block::rounded(units)).saturating_add(2 * HEADER);
         let least = end
             .checked_add(bytes)
-            .and_then(|least| least.checked_next_multiple_of(PAGE))
+            .and_then(|least| least.checked_next_multiple_of(GRANULE))
             .map(|least| least.max(committed))
             .filter(|least| *least <= max)
             .ok_or_else(|| {
@@ -535,7 +534,7 @@ impl<'g> Section<'g> {
         let mut size = committed;
         if least > committed {
             let generous = committed.saturating_add((committed / 2).min(MAX_STEP));
-            let generous = generous.checked_next_multiple_of(PAGE).unwrap_or(max).min(max).max(least);
+            let generous = generous.checked_next_multiple_of(GRANULE).unwrap_or(max).min(max).max(least);
             size = match segment.commit(committed, generous) {
                 Ok(()) => generous,
                 Err(_) if generous > least => {

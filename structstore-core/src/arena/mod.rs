@@ -29,7 +29,7 @@ use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 use crate::error::{BoxedResult as Result, Error};
 use crate::lock::{MAX_SEATS, NodeHead, SeatLine, Space, WAITERS, Wait};
-use crate::segment::{Access, Backing, Liveness, MIN_SIZE, PARTICIPANTS, RESERVATION, Segment};
+use crate::segment::{Access, Backing, GRANULE, Liveness, MIN_SIZE, PARTICIPANTS, RESERVATION, Segment};
 use crate::sync::{AtomicU64, Ordering};
 use crate::view::Lease;
 use layout::{ATTACHED, CHUNKS, CLAIMED, Header, Node, Participant, Record};
@@ -107,7 +107,7 @@ impl Arena {
     /// Writes a new arena into a segment, over what a creator that died may have left. Nobody else looks at it before
     /// `ready` is set, which comes last.
     pub(crate) fn create(segment: &Segment, size: u64, max_size: u64) -> Result<()> {
-        let size = size.max(MIN_SIZE).next_multiple_of(4096);
+        let size = size.max(MIN_SIZE).next_multiple_of(GRANULE);
         let max_size = max_size.max(size).min(segment.reserved());
         segment.commit(0, size)?;
         let header = segment.at::<Header>(0)?;

@@ -46,17 +46,12 @@ impl Description {
         let file = File::from(reopen()?);
         let found = file.metadata()?;
         let page = MmapOptions::new().len(1).map_raw_read_only(&file)?;
-        if !inherits {
-            page.advise(Advice::DontFork)?;
-        }
+        // An emulator of another processor may refuse: then there is no page.
+        let page = (inherits || page.advise(Advice::DontFork).is_ok()).then_some(page);
         let identity = (found.dev(), found.ino());
         let raw = OwnedFd::from(file).into_raw_fd();
         open.push((raw, identity));
-        Ok(Description { descriptor: AtomicI32::new(raw), page: Mutex::new(Some(page)), identity })
-    }
-
-    fn keep_from_children(&self) -> io::Result<()> {
-        lock(&self.page).as_ref().map_or(Ok(()), |page| page.advise(Advice::DontFork))
+        Ok(Description { descriptor: AtomicI32::new(raw), page: Mutex::new(page), identity })
     }
 
     /// In a child, which has closed the one before: takes over from `heir`, or is none from now on.
@@ -64,10 +59,10 @@ impl Description {
         let raw = heir.as_ref().map_or(NONE, |heir| heir.descriptor.swap(NONE, Ordering::Relaxed));
         self.descriptor.store(raw, Ordering::Relaxed);
         let page = heir.and_then(|heir| lock(&heir.page).take());
+        // Were grandchildren to inherit it, they would keep this process's byte for as long as they live.
+        let page = page.filter(|page| page.advise(Advice::DontFork).is_ok());
         // The parent's page is not mapped here, and whatever is mapped in its place must stay.
         mem::forget(mem::replace(&mut *lock(&self.page), page));
-        // Were it refused, grandchildren would keep this process's byte: a wait that lasts as long as they live.
-        let _ = self.keep_from_children();
     }
 
     /// Fails if the descriptor does not lead to this description any more, for the program has closed it: what the kernel

@@ -26,6 +26,9 @@ use crate::sync::{AtomicU64, Ordering};
 /// How much address space a segment reserves unless the system or the options allow less.
 pub(crate) const RESERVATION: u64 = 64 << 30;
 
+/// The length of a segment is a multiple of this, unless its maximum is none. It is no size of a page: a file may end anywhere.
+pub(crate) const GRANULE: u64 = 4096;
+
 /// A multiple of the size of a page on any machine.
 const PAGE: usize = 64 << 10;
 

@@ -1,0 +1,74 @@
+//! The tests on ARM, by emulation: `aarch64.sh` makes a chroot that builds for it.
+//!
+//! An emulator runs threads as the host's processor does, which on x86-64 reorders less than ARM may. What the fences are for is
+//! shown on paper only: ARCHITECTURE.md, "Locks".
+
+use std::process::Command;
+
+use crate::step::{self, Result};
+use crate::workspace::Workspace;
+
+/// Tests within one process and across processes. What kills processes by the thousand, or compiles, takes too long here.
+const TESTS: [&str; 14] = [
+    "derive",
+    "ending",
+    "errors",
+    "fields",
+    "full",
+    "neighbour",
+    "processes",
+    "read_only",
+    "recovery",
+    "seats",
+    "transactions",
+    "values",
+    "views",
+    "watch",
+];
+
+/// Tests of what the emulator leaves out: limits of address space, and memory that children do not inherit.
+const BEYOND_EMULATION: [&str; 1] = ["open_that_fails_leaves_no_name"];
+
+/// Runs the tests, or what `args` say: a command in the workspace, which finds cargo there.
+///
+/// # Errors
+///
+/// If the chroot cannot be made or a test fails.
+pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result {
+    if !is_root()? {
+        eprintln!("== aarch64: did not run, because it makes a chroot, which takes root");
+        return Ok(());
+    }
+    if !args.is_empty() {
+        return step::run(&mut command(workspace, args)?);
+    }
+    let test = |rest: &[&str]| {
+        let cargo = ["cargo", "test", "--offline", "--locked"];
+        let words: Vec<String> = cargo.iter().chain(rest).map(ToString::to_string).collect();
+        step::run(&mut command(workspace, &words)?)
+    };
+    test(&["-p", "structstore-core", "--lib"])?;
+    let mut across = vec!["-p", "structstore-tests"];
+    across.extend(TESTS.iter().flat_map(|test| ["--test", test]));
+    across.extend(["--no-fail-fast", "--"]);
+    across.extend(BEYOND_EMULATION.iter().flat_map(|test| ["--skip", test]));
+    test(&across)
+}
+
+fn command(workspace: &Workspace, args: &[String]) -> Result<Command> {
+    // What the chroot compiles was fetched here.
+    step::run(workspace.cargo().args(["fetch", "--locked"]))?;
+    let home =
+        std::env::var_os("CARGO_HOME").map(Into::into).or_else(|| Some(std::env::home_dir()?.join(".cargo")));
+    let registry = home.ok_or("there is no home directory, and no $CARGO_HOME")?.join("registry");
+    let mut shell = Command::new("sh");
+    shell.arg(workspace.root.join("xtask/src/aarch64.sh")).arg(workspace.target.join("aarch64/root"));
+    shell.arg(&workspace.root).arg(registry).args(args);
+    Ok(shell)
+}
+
+/// Whether this process may do what root may.
+fn is_root() -> Result<bool> {
+    let id = Command::new("id").arg("-u").output()?;
+    Ok(id.stdout.trim_ascii() == b"0")
+}
