@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use structstore::StructStoreShared;
 use structstore::private::is_unprintable;
 use structstore_tests::damage::{Damaged, Random, many_words, one_word};
+use structstore_tests::sample;
 use structstore_tests::segments::segments;
 use structstore_tests::{Memory, SegmentName};
 
@@ -53,6 +54,8 @@ const COMMANDS: [&str; 30] = [
 ];
 /// How many segments with one word changed are tried, each with how many of the commands.
 const SEGMENTS: usize = 1200;
+/// The same of a sample; of those that are badly damaged it has one in eight.
+const SAMPLED: usize = 100;
 const EACH: usize = 4;
 /// What texts in the segments hold: no complaint has any of it.
 const CONTENTS: [&str; 2] = ["grüße", "a text that"];
@@ -115,12 +118,13 @@ struct Sample {
 impl Sample {
     fn new() -> Sample {
         let segments = segments().unwrap();
+        let badly_damaged = many_words(&segments, &mut Random::new(1));
         let thorough = std::env::var_os("STRUCTSTORE_THOROUGH").is_some();
         Sample {
             fields: segments.iter().map(|segment| fields(segment)).collect(),
-            badly_damaged: many_words(&segments, &mut Random::new(1)),
+            badly_damaged: badly_damaged.into_iter().step_by(sample::part(8, 1)).collect(),
             segments,
-            others: if thorough { 10 * SEGMENTS } else { SEGMENTS },
+            others: if thorough { 10 * SEGMENTS } else { sample::part(SAMPLED, SEGMENTS) },
         }
     }
 

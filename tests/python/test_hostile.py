@@ -35,7 +35,7 @@ STUCK = 300
 MEMORY = 512 << 20
 
 # How many segments with one word changed are tried.
-SEGMENTS = 14_000 if "STRUCTSTORE_THOROUGH" in os.environ else 1400
+SEGMENTS = 14_000 if "STRUCTSTORE_THOROUGH" in os.environ else 1400 if "STRUCTSTORE_EXHAUSTIVE" in os.environ else 200
 
 # How many children there are at once: more than cores, for some of them wait.
 CHILDREN = 8

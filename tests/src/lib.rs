@@ -16,6 +16,7 @@ pub mod fuzz;
 pub mod hostile;
 pub mod limits;
 pub mod model;
+pub mod sample;
 pub mod segments;
 pub mod soak;
 pub mod words;

@@ -3,6 +3,7 @@
 
 use std::process::{Command, Stdio};
 
+use structstore_tests::sample;
 use structstore_tests::segments::segments;
 
 /// Those that are at rest. Of what somebody was doing who died, nothing says what it should have been.
@@ -11,12 +12,15 @@ const AT_REST: usize = 3;
 #[test]
 fn check_finds_what_would_matter() {
     let folder = tempfile::tempdir().unwrap();
-    let step = std::thread::available_parallelism().map_or(2, usize::from);
+    let children = std::thread::available_parallelism().map_or(2, usize::from);
+    // Of every so many words one is changed.
+    let slices = sample::part(7, 1);
     for (number, segment) in segments().unwrap().iter().take(AT_REST).enumerate() {
         let path = folder.path().join("segment");
         std::fs::write(&path, segment).unwrap();
-        let children: Vec<_> = (0..step)
-            .map(|first| {
+        let children: Vec<_> = (0..children)
+            .map(|child| {
+                let (first, step) = (slices * child, slices * children);
                 let mut command = Command::new(env!("CARGO_BIN_EXE_consequences"));
                 command.arg(&path).args([first, step].map(|number| number.to_string()));
                 command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()

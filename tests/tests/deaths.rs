@@ -1,5 +1,5 @@
 //! A process dies at each of its stores to shared memory, in operations of every kind; the others find the operation
-//! done or not done, and nothing held, torn or lost.
+//! done or not done, and nothing held, torn or lost. By default, at one in so many stores ([`SAMPLED`]).
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
@@ -10,6 +10,10 @@ use structstore::{Error, Statistics, StructStoreShared, Value};
 use structstore_tests::SegmentName;
 use structstore_tests::deaths::{Case, cases};
 use structstore_tests::limits::STUCK as LIMIT;
+use structstore_tests::sample;
+
+/// Of how many stores a process dies at one, unless the whole is asked for.
+const SAMPLED: usize = 16;
 
 /// What can be seen of a store from outside.
 #[derive(PartialEq, Debug)]
@@ -78,7 +82,8 @@ fn outcomes(case: &Case) -> (State, State) {
 /// Lets a process die in every store of an operation, with another one attached or not. Returns how many these were.
 fn try_all(case: &Case, attached: bool) -> u64 {
     let (before, after) = outcomes(case);
-    for at in 1.. {
+    let mut points = 0;
+    for at in sample::steps(&case.name, SAMPLED) {
         let segment = SegmentName::new("death");
         let store = open(case, &segment);
         case.prepare(&store).unwrap();
@@ -93,10 +98,11 @@ fn try_all(case: &Case, attached: bool) -> u64 {
             &format!("{} died at store {at}", case.name),
         );
         if !died {
-            return at - 1;
+            break;
         }
+        points += 1;
     }
-    0
+    points
 }
 
 /// Runs `work` on all of some items, in as many threads as there are processors. Returns the sum of what it returns.
@@ -142,7 +148,8 @@ fn watchers_are_told_of_what_the_dead_have_changed() {
     let told = |case: &Case| case.name != "close" && !case.name.starts_with("begin anew") && !case.full;
     let cases: Vec<Case> = chosen().into_iter().filter(told).step_by(7).collect();
     let points = sum_in_parallel(&cases, |case| {
-        for at in 1.. {
+        let mut points = 0;
+        for at in sample::steps(&case.name, SAMPLED) {
             let segment = SegmentName::new("told");
             let store = open(case, &segment);
             case.prepare(&store).unwrap();
@@ -155,10 +162,11 @@ fn watchers_are_told_of_what_the_dead_have_changed() {
                 assert!(!told.is_empty(), "{} died at store {at}, and nobody was told", case.name);
             }
             if !died {
-                return at - 1;
+                break;
             }
+            points += 1;
         }
-        0
+        points
     });
     println!("{} operations died at {points} points, beside a process that watches", cases.len());
 }
@@ -189,7 +197,8 @@ fn a_repairer_may_die_at_every_store() {
     let points = sum_in_parallel(&remains, |(name, at)| {
         let case = find(name);
         let (before, after) = outcomes(case);
-        for repairer_at in 1.. {
+        let mut points = 0;
+        for repairer_at in sample::steps(name, SAMPLED) {
             let segment = SegmentName::new("repair");
             let store = open(case, &segment);
             case.prepare(&store).unwrap();
@@ -199,10 +208,11 @@ fn a_repairer_may_die_at_every_store() {
             let what = format!("{name} died at store {at}, and its repairer at store {repairer_at}");
             assert_whole(case, &open(case, &segment), &before, &after, &what);
             if !died {
-                return repairer_at - 1;
+                break;
             }
+            points += 1;
         }
-        0
+        points
     });
     println!("{} repairs died at {points} points", remains.len());
 }

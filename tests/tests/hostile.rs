@@ -1,5 +1,5 @@
 //! Whatever a segment holds, an error and not a crash: every word of small stores, changed to a dozen values each, and worse
-//! damage.
+//! damage. By default one word in so many; where the whole is asked for, one in two, by turns.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use structstore::StructStoreShared;
 use structstore_tests::SegmentName;
 use structstore_tests::deaths::{cases, options};
+use structstore_tests::sample;
 
 /// The stores: in the middle of an operation, with what else there is to be found in them. The operation, and the store at
 /// which it dies, as a part of all there are.
@@ -113,17 +114,18 @@ fn whatever_a_segment_holds_nothing_crashes_or_hangs() {
     // Else one of the next processes may have started in the same tick as one that died, and have the pid next to its:
     // with its pid changed by one, the dead one would live.
     std::thread::sleep(std::time::Duration::from_millis(50));
-    let step = processes();
+    let (processes, slices) = (processes(), sample::part(61, 2));
     for (number, (name, _)) in STORES.iter().enumerate() {
         if chosen.as_ref().is_none_or(|chosen| name.contains(chosen.as_str())) {
-            let arguments = (0..step).map(|first| {
-                let numbers = [first, step, 12345 + 1000 * number + first].map(|number| number.to_string());
+            let arguments = (0..processes).map(|child| {
+                let (first, step) = (slices * child + sample::slice(slices), slices * processes);
+                let numbers = [first, step, 12345 + 1000 * number + child].map(|number| number.to_string());
                 ["flip".to_owned(), paths[number].clone()].into_iter().chain(numbers).collect()
             });
             try_all(name, arguments.collect()).assert_well();
         }
     }
-    let seeds = (0..step).map(|seed| {
+    let seeds = (0..sample::part(1, processes)).map(|seed| {
         ["mix".to_owned(), (777 + seed).to_string()].into_iter().chain(paths.iter().cloned()).collect()
     });
     try_all("damaged in several places", seeds.collect()).assert_well();

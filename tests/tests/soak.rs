@@ -1,12 +1,13 @@
 //! Four processes change one store at random while they are killed one after the other, and nothing is lost.
 //!
-//! Runs for as many seconds as `STRUCTSTORE_SOAK` says, 10 unless given; `cargo xtask soak --seconds N` sets it.
+//! Runs for as many seconds as `STRUCTSTORE_SOAK` says, 5 unless given (60 where the whole is asked for); `cargo xtask soak --seconds N` sets it.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use structstore::{Cleanup, StructStoreShared};
+use structstore_tests::sample;
 use structstore_tests::soak::{Random, open_accounts, total};
 use structstore_tests::{SegmentName, python};
 
@@ -45,8 +46,8 @@ impl Drop for Worker {
 #[test]
 fn processes_that_are_killed_at_random_leave_a_whole_store() {
     let python = python("the half of the soak that is in Python");
-    let seconds =
-        std::env::var("STRUCTSTORE_SOAK").ok().and_then(|seconds| seconds.parse().ok()).unwrap_or(10);
+    let seconds = std::env::var("STRUCTSTORE_SOAK").ok().and_then(|seconds| seconds.parse().ok());
+    let seconds = seconds.unwrap_or(sample::part(5, 60));
     let segment = SegmentName::new("soak");
     let store = StructStoreShared::options().cleanup(Cleanup::Never).open(&segment).unwrap();
     open_accounts(&store).unwrap();

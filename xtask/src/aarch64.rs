@@ -26,8 +26,15 @@ const TESTS: [&str; 14] = [
     "watch",
 ];
 
+/// In which operations processes die, at one in sixteen stores.
+const DEATHS: &str = "STRUCTSTORE_CASE=remove";
+
 /// Tests of what the emulator leaves out: limits of address space, and memory that children do not inherit.
-const BEYOND_EMULATION: [&str; 1] = ["open_that_fails_leaves_no_name"];
+const BEYOND_EMULATION: [&str; 3] = [
+    "open_that_fails_leaves_no_name",
+    "a_process_that_closed_its_descriptors_lives",
+    "closed_descriptors_in_another_pid_namespace_are_no_death",
+];
 
 /// Runs the tests, or what `args` say: a command in the workspace, which finds cargo there.
 ///
@@ -43,7 +50,7 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result {
         return step::run(&mut command(workspace, args)?);
     }
     let test = |rest: &[&str]| {
-        let cargo = ["cargo", "test", "--offline", "--locked"];
+        let cargo = ["env", DEATHS, "cargo", "test", "--offline", "--locked"];
         let words: Vec<String> = cargo.iter().chain(rest).map(ToString::to_string).collect();
         step::run(&mut command(workspace, &words)?)
     };
@@ -52,7 +59,8 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result {
     across.extend(TESTS.iter().flat_map(|test| ["--test", test]));
     across.extend(["--no-fail-fast", "--"]);
     across.extend(BEYOND_EMULATION.iter().flat_map(|test| ["--skip", test]));
-    test(&across)
+    test(&across)?;
+    test(&["-p", "structstore-tests", "--features", "crash-points", "--test", "deaths"])
 }
 
 fn command(workspace: &Workspace, args: &[String]) -> Result<Command> {

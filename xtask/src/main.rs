@@ -27,6 +27,7 @@ const HELP: &str = "\
 usage: cargo xtask <command>
 
   test [--only STEP]...             check everything, or some steps of: {steps}
+       [--exhaustive]               the whole of what is sampled otherwise
   demo [--seconds N] [--plot FILE]  a Rust process shares its telemetry with a Python process
   bench [FILTER]... [-- ARG...]     run the benchmarks; `derive` times compiling only, `show` the tool only
   sanitize                          run tests under AddressSanitizer and valgrind, where those are installed

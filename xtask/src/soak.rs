@@ -3,7 +3,7 @@ use crate::venv::{PYTHON_FOR_TESTS, Venv};
 use crate::workspace::Workspace;
 
 /// For how long the soak runs, in seconds, as its test is told.
-pub(crate) const SECONDS: &str = "STRUCTSTORE_SOAK";
+const SECONDS: &str = "STRUCTSTORE_SOAK";
 
 /// Runs four processes, in Rust and Python, that change one store and are killed at random. `--seconds N` says for how
 /// long; a minute unless given.

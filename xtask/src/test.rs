@@ -1,25 +1,38 @@
 use std::fs;
 use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::soak;
 use crate::step::{self, Result, Steps};
 use crate::venv::{PYTHON_FOR_TESTS, Venv};
 use crate::workspace::Workspace;
 
-/// Runs every step in order, or the ones named by `--only`, up to the first that fails.
+/// The variable that has suites run whole; see `tests/src/sample.rs`.
+const EXHAUSTIVE: &str = "STRUCTSTORE_EXHAUSTIVE";
+
+/// Runs every step in order, or the ones named by `--only`, up to the first that fails. With `--exhaustive`, the whole of those
+/// suites of which only a part runs without.
 ///
 /// # Errors
 ///
 /// If an argument is not understood or a step fails.
 pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result {
-    let wanted = wanted(args)?;
+    let Wanted { names, extent } = wanted(args)?;
     let venv = Venv::new(workspace);
     let mut steps = Steps::new();
+    let sampled = |step: &&Step| step.suites.is_some();
     let outcome = STEPS
         .iter()
-        .filter(|step| wanted.is_empty() || wanted.contains(&step.name))
-        .try_for_each(|step| steps.run(step.name, step.title, || (step.check)(workspace, &venv)));
+        .filter(|step| extent == Extent::Sample || sampled(step))
+        .filter(|step| names.is_empty() || names.contains(&step.name))
+        .try_for_each(|step| steps.run(step.name, step.title, || (step.check)(workspace, &venv, extent)));
     eprintln!("{}", steps.summary());
+    match extent {
+        Extent::Sample => {
+            let suites: Vec<_> = STEPS.iter().filter_map(|step| step.suites).collect();
+            eprintln!("sampled: {}; `cargo xtask test --exhaustive` runs them whole", suites.join(", "));
+        }
+        Extent::Whole => eprintln!("slices were chosen by {EXHAUSTIVE}={}", number_of_the_day()),
+    }
     outcome
 }
 
@@ -28,49 +41,100 @@ pub(crate) fn step_names() -> String {
     STEPS.map(|step| step.name).join(", ")
 }
 
+/// How much of a suite runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Extent {
+    /// A part of each of the large ones, and all others.
+    Sample,
+    /// All of the large ones, but for slices of the largest, which differ from day to day.
+    Whole,
+}
+
+impl Extent {
+    /// Tells tests.
+    fn tell(self, command: &mut Command) -> &mut Command {
+        match self {
+            Extent::Sample => command.env_remove(EXHAUSTIVE),
+            Extent::Whole => command.env(EXHAUSTIVE, number_of_the_day()),
+        }
+    }
+}
+
+fn number_of_the_day() -> String {
+    let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    (time.as_secs() / (24 * 60 * 60)).to_string()
+}
+
 #[derive(Clone, Copy)]
 struct Step {
     name: &'static str,
     title: &'static str,
-    check: fn(&Workspace, &Venv<'_>) -> Result,
+    /// What of it is sampled.
+    suites: Option<&'static str>,
+    check: fn(&Workspace, &Venv<'_>, Extent) -> Result,
+}
+
+impl Step {
+    const fn new(
+        name: &'static str,
+        title: &'static str,
+        check: fn(&Workspace, &Venv<'_>, Extent) -> Result,
+    ) -> Step {
+        Step { name, title, suites: None, check }
+    }
+
+    const fn sampled(self, suites: &'static str) -> Step {
+        Step { suites: Some(suites), ..self }
+    }
 }
 
 const STEPS: [Step; 10] = [
-    Step { name: "fmt", title: "formatting", check: fmt },
-    Step { name: "clippy", title: "lints, in every target", check: clippy },
-    Step { name: "python", title: "the wheel, built and installed", check: python },
-    Step { name: "rust", title: "tests in Rust, and across languages", check: rust },
-    Step { name: "deaths", title: "a death at every store to shared memory", check: deaths },
-    Step { name: "hostile", title: "stores with any word changed", check: hostile },
-    Step { name: "doc", title: "documentation", check: doc },
-    Step { name: "loom", title: "the lock protocol, model-checked", check: loom },
-    Step { name: "pytest", title: "tests in Python", check: pytest },
-    Step { name: "types", title: "type stubs", check: types },
+    Step::new("fmt", "formatting", fmt),
+    Step::new("clippy", "lints, in every target", clippy),
+    Step::new("python", "the wheel, built and installed", python),
+    Step::new("rust", "tests in Rust, and across languages", rust)
+        .sampled("damage that check finds, damage and the tool, what must not compile, the soak"),
+    Step::new("deaths", "a death at stores to shared memory", deaths).sampled("deaths"),
+    Step::new("hostile", "stores with words changed", hostile).sampled("hostile bytes"),
+    Step::new("doc", "documentation", doc),
+    Step::new("loom", "the lock protocol, model-checked", loom).sampled("loom's interleavings"),
+    Step::new("pytest", "tests in Python", pytest).sampled("hostile bytes in Python"),
+    Step::new("types", "type stubs", types),
 ];
 
-fn wanted(args: &[String]) -> Result<Vec<&str>> {
-    let mut names = Vec::new();
+/// What arguments ask for.
+struct Wanted<'a> {
+    names: Vec<&'a str>,
+    extent: Extent,
+}
+
+fn wanted(args: &[String]) -> Result<Wanted<'_>> {
+    let mut wanted = Wanted { names: Vec::new(), extent: Extent::Sample };
     let mut args = args.iter();
     while let Some(arg) = args.next() {
+        if arg == "--exhaustive" {
+            wanted.extent = Extent::Whole;
+            continue;
+        }
         let name = match arg.strip_prefix("--only") {
             Some("") => args.next().map(String::as_str),
             Some(rest) => rest.strip_prefix('='),
             None => None,
         };
         match name {
-            Some(name) if STEPS.iter().any(|step| step.name == name) => names.push(name),
+            Some(name) if STEPS.iter().any(|step| step.name == name) => wanted.names.push(name),
             Some(name) => return Err(format!("no step named {name:?}; they are {}", step_names()).into()),
-            None => return Err(format!("expected `--only STEP`, found {arg:?}").into()),
+            None => return Err(format!("expected `--only STEP` or `--exhaustive`, found {arg:?}").into()),
         }
     }
-    Ok(names)
+    Ok(wanted)
 }
 
-fn fmt(workspace: &Workspace, _: &Venv<'_>) -> Result {
+fn fmt(workspace: &Workspace, _: &Venv<'_>, _: Extent) -> Result {
     step::run(workspace.cargo().args(["fmt", "--all", "--check"]))
 }
 
-fn clippy(workspace: &Workspace, venv: &Venv<'_>) -> Result {
+fn clippy(workspace: &Workspace, venv: &Venv<'_>, _: Extent) -> Result {
     let mut all = workspace.cargo();
     all.args(["clippy", "--workspace", "--all-targets", "--all-features", "--locked"]);
     step::run(all.args(["--", "-D", "warnings"]).env("PYO3_PYTHON", venv.python()?))?;
@@ -80,35 +144,44 @@ fn clippy(workspace: &Workspace, venv: &Venv<'_>) -> Result {
     step::run(bare.args(["--", "-D", "warnings"]))
 }
 
-fn python(_: &Workspace, venv: &Venv<'_>) -> Result {
+fn python(_: &Workspace, venv: &Venv<'_>, _: Extent) -> Result {
     venv.python_with_wheel().map(drop)
 }
 
-fn rust(workspace: &Workspace, venv: &Venv<'_>) -> Result {
+fn rust(workspace: &Workspace, venv: &Venv<'_>, extent: Extent) -> Result {
     let python = venv.python_with_wheel()?;
-    let mut tests = workspace.cargo();
-    tests.args([
-        "test",
-        "--locked",
-        "--features",
-        "structstore-core/serde,structstore-core/ndarray,structstore-core/stream",
-    ]);
-    step::run(tests.env(PYTHON_FOR_TESTS, python).env(soak::SECONDS, "60"))
+    let run = |args: &[&str]| {
+        let mut tests = workspace.cargo();
+        extent.tell(tests.args(["test", "--locked"]).args(args));
+        step::run(tests.env(PYTHON_FOR_TESTS, python))
+    };
+    match extent {
+        Extent::Sample => {
+            run(&["--features", "structstore-core/serde,structstore-core/ndarray,structstore-core/stream"])
+        }
+        Extent::Whole => {
+            run(&["-p", "structstore-tests", "--test", "check", "--test", "ui", "--test", "soak"])?;
+            run(&["-p", "structstore-cli", "--test", "hostile"])
+        }
+    }
 }
 
-fn deaths(workspace: &Workspace, _: &Venv<'_>) -> Result {
+fn deaths(workspace: &Workspace, _: &Venv<'_>, extent: Extent) -> Result {
+    with_crash_points(workspace, "deaths", extent)
+}
+
+fn hostile(workspace: &Workspace, _: &Venv<'_>, extent: Extent) -> Result {
+    with_crash_points(workspace, "hostile", extent)
+}
+
+/// A test in which processes die in the middle.
+fn with_crash_points(workspace: &Workspace, test: &str, extent: Extent) -> Result {
     let mut tests = workspace.cargo();
     tests.args(["test", "--locked", "-p", "structstore-tests", "--features", "crash-points"]);
-    step::run(tests.args(["--test", "deaths", "--", "--nocapture"]))
+    step::run(extent.tell(tests.args(["--test", test, "--", "--nocapture"])))
 }
 
-fn hostile(workspace: &Workspace, _: &Venv<'_>) -> Result {
-    let mut tests = workspace.cargo();
-    tests.args(["test", "--locked", "-p", "structstore-tests", "--features", "crash-points"]);
-    step::run(tests.args(["--test", "hostile", "--", "--nocapture"]))
-}
-
-fn doc(workspace: &Workspace, _: &Venv<'_>) -> Result {
+fn doc(workspace: &Workspace, _: &Venv<'_>, _: Extent) -> Result {
     let mut doc = workspace.cargo();
     doc.args(["doc", "--no-deps", "--locked", "-p", "structstore-core", "-p", "structstore-derive"]);
     doc.args(["--features", "structstore-core/serde,structstore-core/ndarray,structstore-core/stream"]);
@@ -117,24 +190,26 @@ fn doc(workspace: &Workspace, _: &Venv<'_>) -> Result {
 
 /// Once for any processor, and the hints of locks once more without the fence that x86-64 and ARM do without, for it would hide
 /// that another one is missing.
-fn loom(workspace: &Workspace, _: &Venv<'_>) -> Result {
+fn loom(workspace: &Workspace, _: &Venv<'_>, extent: Extent) -> Result {
     for (flags, target, filter) in
         [("--cfg loom", "loom", "model"), ("--cfg loom --cfg multi_copy", "loom-multi-copy", "hint")]
     {
         let mut models = workspace.cargo();
         models.args(["test", "--locked", "-p", "structstore-core", "--lib", "--release", filter]);
         // A directory of its own, because the flags would otherwise rebuild everything here and in the next step.
+        extent.tell(&mut models);
         step::run(models.env("RUSTFLAGS", flags).env("CARGO_TARGET_DIR", workspace.target.join(target)))?;
     }
     Ok(())
 }
 
-fn pytest(workspace: &Workspace, venv: &Venv<'_>) -> Result {
+fn pytest(workspace: &Workspace, venv: &Venv<'_>, extent: Extent) -> Result {
     let mut pytest = Command::new(venv.python_with_wheel()?);
-    step::run(pytest.args(["-m", "pytest", "--quiet", "tests/python"]).current_dir(&workspace.root))
+    let tests = if extent == Extent::Sample { "tests/python" } else { "tests/python/test_hostile.py" };
+    step::run(extent.tell(pytest.args(["-m", "pytest", "--quiet", tests]).current_dir(&workspace.root)))
 }
 
-fn types(workspace: &Workspace, venv: &Venv<'_>) -> Result {
+fn types(workspace: &Workspace, venv: &Venv<'_>, _: Extent) -> Result {
     let python = venv.python_with_wheel()?;
     let mut stubtest = Command::new(python);
     stubtest.args(["-m", "mypy.stubtest", "structstore"]).current_dir(&workspace.root);
@@ -155,8 +230,8 @@ mod tests {
 
     fn wanted_of(args: &[&str]) -> std::result::Result<Vec<String>, String> {
         let args: Vec<String> = args.iter().map(|&arg| arg.to_owned()).collect();
-        let names = wanted(&args).map_err(|error| error.to_string())?;
-        Ok(names.into_iter().map(str::to_owned).collect())
+        let wanted = wanted(&args).map_err(|error| error.to_string())?;
+        Ok(wanted.names.into_iter().map(str::to_owned).collect())
     }
 
     #[test]
@@ -165,7 +240,10 @@ mod tests {
         assert_eq!(wanted_of(&["--only", "doc", "--only=fmt"]).unwrap(), ["doc", "fmt"]);
         assert!(wanted_of(&["--only", "docs"]).unwrap_err().contains("they are fmt, clippy"));
         for args in [&["--only"][..], &["doc"], &["--onlydoc"]] {
-            assert!(wanted_of(args).unwrap_err().contains("expected `--only STEP`"), "{args:?}");
+            assert!(
+                wanted_of(args).unwrap_err().contains("expected `--only STEP` or `--exhaustive`"),
+                "{args:?}"
+            );
         }
     }
 }
