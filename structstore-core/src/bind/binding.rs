@@ -607,7 +607,11 @@ impl<T: Field> BindingMut<'_, T> {
 impl<T: Field> Drop for BindingMut<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        self.held.release_asked(self.binding.handle.arena(), &self.asked);
+        let handle = &self.binding.handle;
+        if self.asked.get() {
+            self.held.accept_recovered(handle.arena());
+        }
+        self.held.release_of(handle.arena(), &handle.record().head);
     }
 }
 
@@ -655,6 +659,6 @@ impl<T: Field> Drop for BindingRef<'_, T> {
     #[inline]
     fn drop(&mut self) {
         let handle = &self.binding.handle;
-        self.held.release_of(handle.arena(), &handle.record().head);
+        self.held.release_unchanged_of(handle.arena(), &handle.record().head);
     }
 }

@@ -75,10 +75,7 @@ pub(crate) fn acquire(
     if seat.line.any() && covered(locker.own(id.index)?, mode, nesting)? {
         return Ok(Held::new(arena, id.index, seat.index, NONE, mode));
     }
-    let slot = match mode {
-        Mode::Shared => locker.shared(head, id, wait)?,
-        _ => locker.exclusive(head, id, mode, wait)?,
-    };
+    let slot = locker.lock(head, id, mode, wait)?;
     Ok(Held::new(arena, id.index, seat.index, slot as u64, mode))
 }
 
@@ -118,10 +115,18 @@ impl Held {
 
     /// Gives the lock back, of whose history the holder has asked or not.
     pub(crate) fn release_asked(self, arena: &Arena, asked: &Cell<bool>) {
-        if asked.get() && self.mode() == Mode::Tree && !self.is_inherited(arena) {
-            arena.accept_recovered(self.index());
+        if asked.get() {
+            self.accept_recovered(arena);
         }
         self.release(arena);
+    }
+
+    /// Takes note that the holder knows who has died, before the lock is given back.
+    #[cold]
+    pub(crate) fn accept_recovered(self, arena: &Arena) {
+        if self.mode() == Mode::Tree && !self.is_inherited(arena) {
+            arena.accept_recovered(self.index());
+        }
     }
 
     /// As [`Self::release`], where the node is at hand.
@@ -129,8 +134,8 @@ impl Held {
     pub(crate) fn release_of(self, arena: &Arena, head: &NodeHead) {
         if arena.watching() {
             self.release_and_tell(arena);
-        } else if !self.is_none(arena) {
-            self.give_back(arena, head);
+        } else {
+            self.release_unchanged_of(arena, head);
         }
     }
 
@@ -164,17 +169,17 @@ impl Held {
     /// Gives a lock back under which nothing was changed that others could see.
     #[inline(always)]
     pub(crate) fn release_unchanged(self, arena: &Arena) {
+        // It was there when the lock was taken, and records never move.
+        let Ok(node) = arena.node(self.index()) else { return };
+        self.release_unchanged_of(arena, &node.head);
+    }
+
+    /// As [`Self::release_unchanged`], where the node is at hand.
+    #[inline(always)]
+    pub(crate) fn release_unchanged_of(self, arena: &Arena, head: &NodeHead) {
         if self.is_none(arena) {
             return;
         }
-        // It was there when the lock was taken, and records never move.
-        let Ok(node) = arena.node(self.index()) else { return };
-        self.give_back(arena, &node.head);
-    }
-
-    /// Gives back what there is.
-    #[inline(always)]
-    fn give_back(self, arena: &Arena, head: &NodeHead) {
         let seat = arena.seat_if_any().map(|seat| seat.own).filter(|seat| seat.index == self.seat());
         let line = match seat {
             Some(seat) => Ok(seat.line),

@@ -147,10 +147,7 @@ impl Tree {
 
     fn lock_as(&self, seat: u32, id: NodeId, mode: Mode) -> Result<usize> {
         let head = self.head(id.index)?;
-        match mode {
-            Mode::Shared => self.locker(seat).shared(head, id, &Wait::FOREVER),
-            _ => self.locker(seat).exclusive(head, id, mode, &Wait::FOREVER),
-        }
+        self.locker(seat).lock(head, id, mode, &Wait::FOREVER)
     }
 
     fn locker(&self, seat: u32) -> Locker<'_, Tree> {

@@ -58,6 +58,15 @@ enum Conflict<'a> {
     Owned(&'a AtomicU64, u64),
 }
 
+/// What has come of asking for a lock once.
+enum Attempt<'a> {
+    Granted,
+    /// Everything was given back, and this has to change first.
+    Blocked(Blocked<'a>),
+    /// The hold and the word stay, but a hint says that others may have something in the way.
+    Look((&'a AtomicU64, Hint)),
+}
+
 /// What lies above a node.
 struct Above<'a> {
     /// The nearest ancestor that another seat holds with all below it.
@@ -90,33 +99,94 @@ impl<'a, S: Space> Locker<'a, S> {
         Locker { space, seat }
     }
 
-    /// Locks a node against everybody else. Returns the slot of the hold, which [`Self::release`] wants back.
+    /// Locks a node: against everybody else, or, for reading, against everybody who wants to change it or something below it.
+    /// Returns the slot of the hold, which [`Self::release`] wants back.
     ///
     /// The caller has looked at [`Self::own`].
     #[inline(always)]
-    pub(crate) fn exclusive(&self, head: &'a NodeHead, id: NodeId, mode: Mode, wait: &Wait) -> Result<usize> {
+    pub(crate) fn lock(&self, head: &'a NodeHead, id: NodeId, mode: Mode, wait: &Wait) -> Result<usize> {
         let (slot, hold) = self.free_slot()?;
-        let me = word::owner_of(self.seat.index);
+        match self.attempt(head, id, mode, slot, hold) {
+            Ok(Attempt::Granted) => Ok(slot),
+            attempt => self.persist(attempt, head, id, mode, (slot, hold), wait),
+        }
+    }
+
+    /// Tries again until the lock is granted, or it is time to give up.
+    #[cold]
+    #[inline(never)]
+    fn persist(
+        &self,
+        mut attempt: Result<Attempt<'a>>,
+        head: &'a NodeHead,
+        id: NodeId,
+        mode: Mode,
+        (slot, hold): (usize, &'a AtomicU64),
+        wait: &Wait,
+    ) -> Result<usize> {
         let pend = Pend::new(self, slot);
-        'retry: loop {
+        loop {
+            let blocked = match attempt? {
+                Attempt::Granted => return Ok(slot),
+                Attempt::Blocked(blocked) => blocked,
+                Attempt::Look(hint) => {
+                    let looked = match mode {
+                        Mode::Shared => self.look_below(id.index, hint, wait, &pend),
+                        _ => self.look_around(id.index, mode, hint, wait, &pend),
+                    };
+                    // A forked child has nothing of its own here.
+                    if !matches!(looked, Ok(None)) && !is_forked() {
+                        give_back(head, hold, mode);
+                    }
+                    match looked? {
+                        None => return Ok(slot),
+                        Some(blocked) => blocked,
+                    }
+                }
+            };
+            self.sleep(blocked, wait, &pend)?;
+            attempt = self.attempt(head, id, mode, slot, hold);
+        }
+    }
+
+    /// Asks once. Unless the lock is granted, or holds are to be looked at first, everything is given back.
+    #[inline(always)]
+    fn attempt(
+        &self,
+        head: &'a NodeHead,
+        id: NodeId,
+        mode: Mode,
+        slot: usize,
+        hold: &'a AtomicU64,
+    ) -> Result<Attempt<'a>> {
+        self.seat.line.raise(slot);
+        let me = word::owner_of(self.seat.index);
+        let (above, hints) = if mode == Mode::Shared {
+            // Publish: by swap, for it brings the barrier along that the fence needs.
+            hold.swap(hold::hold(id, mode), Ordering::AcqRel);
+            // Counterpart: the fence of an exclusive locker. Either it sees our hold, or we see its word.
+            fence_after_update();
+            let hints = Hint::Readers.ensure(&head.hints);
+            let seen = head.word.load(Ordering::Acquire);
+            if word::foreign(seen, me) {
+                let blocked = Some(Blocked::by_owner(&head.word, seen));
+                (Ok(Above { blocked, readers: None }), hints)
+            } else {
+                (self.above(head, me), hints)
+            }
+        } else {
             // 1. Publish.
-            self.seat.line.raise(slot);
             hold.store(hold::hold(id, mode), Ordering::Release);
             // 2. Take the word. Relaxed at first: a stale value only makes the swap fail.
             let mut seen = head.word.load(Ordering::Relaxed);
             loop {
                 if word::owner(seen) != 0 {
                     hold.store(0, Ordering::Release);
-                    self.sleep(Blocked::by_owner(&head.word, seen), wait, &pend)?;
-                    continue 'retry;
+                    return Ok(Attempt::Blocked(Blocked::by_owner(&head.word, seen)));
                 }
+                let taken = word::taken(seen, me, mode);
                 // Acquire: pairs with the release swap of the owner before us.
-                match head.word.compare_exchange_weak(
-                    seen,
-                    word::taken(seen, me, mode),
-                    Ordering::Acquire,
-                    Ordering::Relaxed,
-                ) {
+                match head.word.compare_exchange_weak(seen, taken, Ordering::Acquire, Ordering::Relaxed) {
                     Ok(_) => break,
                     Err(now) => seen = now,
                 }
@@ -124,55 +194,43 @@ impl<'a, S: Space> Locker<'a, S> {
             // 3. Between our word and hold and our look at other words and holds. Its counterparts are the fence
             // of another locker (one of us sees the other) and the Acquire fence of an optimistic reader.
             fence_after_update();
-            // 4. Ancestors, and 5. only then the generation: the record may have been reused before we took it.
+            // 4. Ancestors; then our own hints.
             let above = self.above(head, me);
-            if generation(head.identity.load(Ordering::Acquire)) != id.generation {
-                abandon(head, hold);
-                return Err(Error::stale());
-            }
-            let above = match above {
-                Ok(Above { blocked: None, readers }) => readers,
-                Ok(Above { blocked: Some(blocked), .. }) => {
-                    abandon(head, hold);
-                    self.sleep(blocked, wait, &pend)?;
-                    continue 'retry;
-                }
-                Err(error) => {
-                    abandon(head, hold);
-                    return Err(error);
-                }
-            };
-            // 6. Holds of others, if there may be any that concern us.
-            let hints = head.hints.load(Ordering::Acquire);
-            let hint = if Hint::Readers.given(hints) {
-                (&head.hints, Hint::Readers)
-            } else if let Some(above) = above {
-                (above, Hint::Readers)
-            } else if mode == Mode::Tree && Hint::Below.given(hints) {
-                (&head.hints, Hint::Below)
-            } else {
-                return Ok(slot);
-            };
-            match self.look_around(id.index, mode, hint, wait, &pend) {
-                Ok(None) => return Ok(slot),
-                Ok(Some(blocked)) => {
-                    abandon(head, hold);
-                    self.sleep(blocked, wait, &pend)?;
-                }
-                Err(error) => {
-                    // A child has nothing of its own here.
-                    if !is_forked() {
-                        abandon(head, hold);
-                    }
-                    return Err(error);
-                }
-            }
+            (above, head.hints.load(Ordering::Acquire))
+        };
+        // 5. Only now the generation: the record may have been reused before we had it.
+        if generation(head.identity.load(Ordering::Acquire)) != id.generation {
+            give_back(head, hold, mode);
+            return Err(Error::stale());
         }
+        let readers = match above {
+            Ok(Above { blocked: None, readers }) => readers,
+            Ok(Above { blocked: Some(blocked), .. }) => {
+                give_back(head, hold, mode);
+                return Ok(Attempt::Blocked(blocked));
+            }
+            Err(error) => {
+                give_back(head, hold, mode);
+                return Err(error);
+            }
+        };
+        // 6. Holds of others, if there may be any that concern us. (Readers do not concern a reader, whose hints are what they
+        // were when it gave its own.)
+        Ok(if mode != Mode::Shared && Hint::Readers.given(hints) {
+            Attempt::Look((&head.hints, Hint::Readers))
+        } else if mode != Mode::Shared
+            && let Some(above) = readers
+        {
+            Attempt::Look((above, Hint::Readers))
+        } else if mode != Mode::Node && Hint::Below.given(hints) {
+            Attempt::Look((&head.hints, Hint::Below))
+        } else {
+            Attempt::Granted
+        })
     }
 
     /// Looks at the holds of all others before a node is locked exclusively, since `hint` is given; takes it back if
     /// nothing is behind it. Returns a hold for which everything must be given back first.
-    #[cold]
     fn look_around(
         &self,
         index: u32,
@@ -203,15 +261,14 @@ impl<'a, S: Space> Locker<'a, S> {
 
     /// The same before a node is locked for reading, if something may be held below it: only that stands in the way. (On
     /// the node itself nobody waits in place for us and we for nobody.)
-    #[cold]
     fn look_below(
         &self,
-        head: &'a NodeHead,
         index: u32,
+        hint: (&'a AtomicU64, Hint),
         wait: &Wait,
         pend: &Pend<'_, 'a, S>,
     ) -> Result<Option<Blocked<'a>>> {
-        self.doubting(index, (&head.hints, Hint::Below), |below| {
+        self.doubting(index, hint, |below| {
             self.scan(
                 |seat, other| {
                     let node = hold::index(other);
@@ -259,51 +316,6 @@ impl<'a, S: Space> Locker<'a, S> {
             }
         }
         Ok(false)
-    }
-
-    /// Locks a node against everybody who wants to change it or something below it.
-    ///
-    /// The caller has looked at [`Self::own`].
-    #[inline(always)]
-    pub(crate) fn shared(&self, head: &'a NodeHead, id: NodeId, wait: &Wait) -> Result<usize> {
-        let (slot, hold) = self.free_slot()?;
-        let me = word::owner_of(self.seat.index);
-        let pend = Pend::new(self, slot);
-        loop {
-            // By swap, for it brings the barrier along that the fence needs.
-            self.seat.line.raise(slot);
-            hold.swap(hold::hold(id, Mode::Shared), Ordering::AcqRel);
-            // Counterpart: the fence of an exclusive locker. Either it sees our hold, or we see its word.
-            fence_after_update();
-            let hints = Hint::Readers.ensure(&head.hints);
-            let seen = head.word.load(Ordering::Acquire);
-            let blocked = if word::foreign(seen, me) {
-                Ok(Some(Blocked::by_owner(&head.word, seen)))
-            } else {
-                self.above(head, me).map(|above| above.blocked)
-            };
-            if generation(head.identity.load(Ordering::Acquire)) != id.generation {
-                withdraw(hold);
-                return Err(Error::stale());
-            }
-            let blocked = match blocked {
-                Ok(None) if Hint::Below.given(hints) => self.look_below(head, id.index, wait, &pend),
-                other => other,
-            };
-            match blocked {
-                Ok(None) => return Ok(slot),
-                Ok(Some(blocked)) => {
-                    withdraw(hold);
-                    self.sleep(blocked, wait, &pend)?;
-                }
-                Err(error) => {
-                    if !is_forked() {
-                        withdraw(hold);
-                    }
-                    return Err(error);
-                }
-            }
-        }
     }
 
     /// Releases a granted hold and wakes who waits for it.
@@ -554,8 +566,12 @@ fn withdraw(hold: &AtomicU64) {
     }
 }
 
-/// Gives back a word that was taken but not granted: nothing was changed, so no version grows.
-fn abandon(head: &NodeHead, hold: &AtomicU64) {
+/// Gives back what was not granted: nothing was changed, so no version grows.
+#[cold]
+fn give_back(head: &NodeHead, hold: &AtomicU64, mode: Mode) {
+    if mode == Mode::Shared {
+        return withdraw(hold);
+    }
     if head.word.fetch_and(word::UNGRANTED, Ordering::AcqRel) & WAITERS != 0 {
         futex_wake(&head.word);
     }
