@@ -188,17 +188,18 @@ fn doc(workspace: &Workspace, _: &Venv<'_>, _: Extent) -> Result {
     step::run(doc.env("RUSTDOCFLAGS", "-D warnings"))
 }
 
-/// Once for any processor, and the hints of locks once more without the fence that x86-64 and ARM do without, for it would hide
-/// that another one is missing.
+/// Once for any processor; and, of the whole, the hints of locks once more without the fence that x86-64 and ARM do without, for
+/// it would hide that another one is missing.
 fn loom(workspace: &Workspace, _: &Venv<'_>, extent: Extent) -> Result {
-    for (flags, target, filter) in
-        [("--cfg loom", "loom", "model"), ("--cfg loom --cfg multi_copy", "loom-multi-copy", "hint")]
-    {
+    let all = ("--cfg loom", "loom", "model");
+    let hints =
+        (extent == Extent::Whole).then_some(("--cfg loom --cfg multi_copy", "loom-multi-copy", "hint"));
+    for (flags, target, filter) in std::iter::once(all).chain(hints) {
         let mut models = workspace.cargo();
         models.args(["test", "--locked", "-p", "structstore-core", "--lib", "--release", filter]);
         // A directory of its own, because the flags would otherwise rebuild everything here and in the next step.
-        extent.tell(&mut models);
-        step::run(models.env("RUSTFLAGS", flags).env("CARGO_TARGET_DIR", workspace.target.join(target)))?;
+        extent.tell(models.env("RUSTFLAGS", flags).env("CARGO_TARGET_DIR", workspace.target.join(target)));
+        step::run(&mut models)?;
     }
     Ok(())
 }

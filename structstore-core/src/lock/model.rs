@@ -212,7 +212,7 @@ pub(crate) fn model(preemptions: usize, run: impl Fn() + Sync + Send + 'static) 
     let mut builder = loom::model::Builder::new();
     // A part of them unless the whole is asked for.
     let bound =
-        if std::env::var_os("STRUCTSTORE_EXHAUSTIVE").is_some() { preemptions } else { preemptions.min(2) };
+        if std::env::var_os("STRUCTSTORE_EXHAUSTIVE").is_some() { preemptions } else { preemptions.min(1) };
     builder.preemption_bound = Some(bound);
     builder.max_branches = 100_000;
     builder.check(run);
