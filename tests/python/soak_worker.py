@@ -14,7 +14,8 @@ import structstore
 from structstore import StructStore, StructStoreList, StructStoreShared
 
 TOTAL = 1000
-PATIENCE = 1.0
+# As in tests/src/soak.rs.
+PATIENCE = 30.0
 
 # Somebody else was faster.
 RACES = (

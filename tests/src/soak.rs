@@ -7,8 +7,9 @@ use structstore::{Result, Struct, Value};
 /// What the two accounts hold together, at any time.
 pub const TOTAL: i64 = 1000;
 
-/// How long any single operation may take, waiting included.
-pub const PATIENCE: Duration = Duration::from_secs(1);
+/// How long any single operation may take, waiting included: far longer than who is not run on a busy machine makes others wait,
+/// and shorter than the soak.
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Numbers that look random; the same ones for the same seed.
 #[derive(Debug)]
