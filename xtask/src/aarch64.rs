@@ -6,6 +6,7 @@
 use std::process::Command;
 
 use crate::step::{self, Result};
+use crate::venv::Venv;
 use crate::workspace::Workspace;
 
 /// Tests within one process and across processes. What kills processes by the thousand, or compiles, takes too long here.
@@ -36,6 +37,23 @@ const BEYOND_EMULATION: [&str; 3] = [
     "closed_descriptors_in_another_pid_namespace_are_no_death",
 ];
 
+/// Which of the packages on PyPI run there.
+const PLATFORMS: [&str; 3] = ["manylinux_2_28_aarch64", "manylinux_2_17_aarch64", "manylinux2014_aarch64"];
+
+/// In the chroot: builds the extension, puts it where maturin would, and runs the tests but for those of the tool, which needs
+/// to be installed, and those of damaged segments, which take long.
+const PYTHON: &str = "
+    export PYO3_BUILD_EXTENSION_MODULE=1 PYO3_CROSS=1 PYO3_CROSS_PYTHON_VERSION=3.10
+    cargo build --offline --locked -p structstore-py
+    rm -rf /target/python/structstore
+    cp -r structstore-py/python/structstore /target/python/
+    cp /target/$CARGO_BUILD_TARGET/debug/lib_structstore.so /target/python/structstore/_structstore.abi3.so
+    unset QEMU_LD_PREFIX CARGO_BUILD_TARGET
+    export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=/target/python
+    exec python3 -m pytest --quiet -p no:cacheprovider tests/python \
+        --ignore tests/python/test_hostile.py --ignore tests/python/test_cli.py
+";
+
 /// Runs the tests, or what `args` say: a command in the workspace, which finds cargo there.
 ///
 /// # Errors
@@ -60,7 +78,21 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result {
     across.extend(["--no-fail-fast", "--"]);
     across.extend(BEYOND_EMULATION.iter().flat_map(|test| ["--skip", test]));
     test(&across)?;
-    test(&["-p", "structstore-tests", "--features", "crash-points", "--test", "deaths"])
+    test(&["-p", "structstore-tests", "--features", "crash-points", "--test", "deaths"])?;
+    python(workspace)
+}
+
+/// The tests in Python, with packages for ARM that the Python of this machine fetches.
+fn python(workspace: &Workspace) -> Result {
+    let packages = workspace.target.join("aarch64/root/target/python");
+    let venv = Venv::new(workspace);
+    let mut pip = Command::new(venv.python()?);
+    pip.args(["-m", "pip", "install", "--quiet", "--upgrade", "--target"]).arg(packages);
+    // Those of the Python that the chroot has, which is Debian's.
+    pip.args(["--only-binary=:all:", "--implementation=cp", "--python-version=3.14"]);
+    pip.args(PLATFORMS.map(|platform| format!("--platform={platform}")));
+    step::run(pip.args(["numpy", "pytest", "hypothesis", "attrs", "pydantic"]))?;
+    step::run(&mut command(workspace, &["sh", "-euc", PYTHON].map(str::to_owned))?)
 }
 
 fn command(workspace: &Workspace, args: &[String]) -> Result<Command> {

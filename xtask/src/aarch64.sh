@@ -40,6 +40,10 @@ mask='\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\x
 # F: the emulator is opened now, in this root.
 printf ':%s:M::%s:%s:%s:F' $entry "$magic" "$mask" "$root/usr/bin/qemu-aarch64" >$binfmt/register
 
+if ! [ -e "$root/usr/bin/python3" ]; then
+    chroot "$root" env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends python3:arm64
+fi
+
 # Mounts go with the namespace.
 export root workspace registry
 unshare --mount --propagation private sh -euc '
@@ -49,7 +53,7 @@ unshare --mount --propagation private sh -euc '
     mount --bind "$workspace" "$root/workspace"
     mount --bind "$registry" "$root/root/.cargo/registry"
     cd "$root"
-    exec chroot "$root" env -i HOME=/root PATH=/usr/bin:/bin TERM=dumb RUST_BACKTRACE=1 \
+    exec chroot "$root" env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin TERM=dumb RUST_BACKTRACE=1 \
         CARGO_TARGET_DIR=/target CARGO_BUILD_TARGET=aarch64-unknown-linux-gnu QEMU_LD_PREFIX=/usr/aarch64-linux-gnu \
         CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
         sh -euc "cd /workspace; exec \"\$@\"" sh "$@"
