@@ -40,16 +40,22 @@ const BEYOND_EMULATION: [&str; 3] = [
 /// Which of the packages on PyPI run there.
 const PLATFORMS: [&str; 3] = ["manylinux_2_28_aarch64", "manylinux_2_17_aarch64", "manylinux2014_aarch64"];
 
-/// In the chroot: builds the extension, puts it where maturin would, and runs the tests but for those of the tool, which needs
-/// to be installed, and those of damaged segments, which take long.
+/// In the chroot: builds the extension, puts it where maturin would, and runs the demo, and the tests but for those of the tool,
+/// which needs to be installed, and those of damaged segments, which take long.
 const PYTHON: &str = "
     export PYO3_BUILD_EXTENSION_MODULE=1 PYO3_CROSS=1 PYO3_CROSS_PYTHON_VERSION=3.10
     cargo build --offline --locked -p structstore-py
+    cargo build --offline --locked -p structstore-examples --example telemetry
     rm -rf /target/python/structstore
     cp -r structstore-py/python/structstore /target/python/
     cp /target/$CARGO_BUILD_TARGET/debug/lib_structstore.so /target/python/structstore/_structstore.abi3.so
-    unset QEMU_LD_PREFIX CARGO_BUILD_TARGET
     export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=/target/python
+    segment=/structstore_demo_$$
+    /target/$CARGO_BUILD_TARGET/debug/examples/telemetry $segment --seconds 6 &
+    # Debian's Python has libraries of its own.
+    unset QEMU_LD_PREFIX
+    python3 examples/telemetry.py $segment --seconds 6
+    wait $!
     exec python3 -m pytest --quiet -p no:cacheprovider tests/python \
         --ignore tests/python/test_hostile.py --ignore tests/python/test_cli.py
 ";
