@@ -27,12 +27,13 @@ fi
 
 # The kernel is told of the emulator for as long as this runs, so that tests can start other processes.
 binfmt=/proc/sys/fs/binfmt_misc
-mountpoint -q $binfmt || mount -t binfmt_misc binfmt_misc $binfmt
+mounted=
+mountpoint -q $binfmt || { mount -t binfmt_misc binfmt_misc $binfmt && mounted=1; }
 entry=structstore-aarch64
 unregister() {
     [ ! -e $binfmt/$entry ] || echo -1 >$binfmt/$entry
 }
-trap unregister EXIT
+trap 'unregister; [ -z "$mounted" ] || umount $binfmt' EXIT
 trap 'exit 1' INT TERM
 unregister
 magic='\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00'
