@@ -23,7 +23,7 @@ use crate::segment::{Backing, Liveness, PARTICIPANTS, Place};
 use crate::sync::{AtomicU64, Ordering, futex_wake_one, lock};
 use crate::view::{drop_lease, endless, most_blocks};
 
-/// In a node's word of hints: who held the node exclusively, with all below it, died.
+/// In a node's word of hints: a process died that held the node and everything below it exclusively.
 const HELD: u64 = 1 << 32;
 /// The same for something below the node.
 const HELD_BELOW: u64 = 1 << 33;

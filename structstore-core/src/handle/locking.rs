@@ -121,7 +121,7 @@ impl Held {
         self.release(arena);
     }
 
-    /// Takes note that the holder knows who has died, before the lock is given back.
+    /// Clears the marks of deaths, which the holder has read. The lock is still held.
     #[cold]
     pub(crate) fn accept_recovered(self, arena: &Arena) {
         if self.mode() == Mode::Tree && !self.is_inherited(arena) {
