@@ -19,7 +19,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use peer::{Outcome, PATIENCE, Peer, part, unique_name};
-use structstore::{ArrayValue, Result, StructStoreShared};
+use structstore::{ArrayValue, ErrorKind, Result, StructStoreShared};
 
 const SHAPE: [usize; 2] = [480, 640];
 
@@ -114,7 +114,7 @@ fn look(frame: &structstore::Array) -> Result<Option<u32>> {
     match guard.as_slice::<u8>() {
         Ok(pixels) => Ok(number_of(pixels)),
         // Somebody has a view of it, through which it might change at any time: then by a copy.
-        Err(structstore::Error::Leased { .. }) => Ok(number_of(&guard.to_vec::<u8>()?)),
+        Err(error) if error.kind() == ErrorKind::Leased => Ok(number_of(&guard.to_vec::<u8>()?)),
         Err(error) => Err(error),
     }
 }

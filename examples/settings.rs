@@ -19,7 +19,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use peer::{Outcome, PATIENCE, Peer, part, unique_name};
-use structstore::{Binding, Error, StructStore, StructStoreShared};
+use structstore::{Binding, ErrorKind, StructStore, StructStoreShared};
 
 /// How often the tuner changes the settings.
 const STEPS: u32 = 4;
@@ -128,7 +128,7 @@ fn tune(name: &str) -> Outcome {
         wait_until_obeyed(&status, &label)?;
     }
     match store.at("settings")?.set("gain", "a little more") {
-        Err(error @ Error::WrongType { .. }) => println!("the tuner is refused: {error}"),
+        Err(error) if error.kind() == ErrorKind::WrongType => println!("the tuner is refused: {error}"),
         other => panic!("a text is no gain, but the store said {other:?}"),
     }
     settings.with_mut(|settings| *settings.stop = true)?;

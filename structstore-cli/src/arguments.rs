@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use crate::path::Path;
+use structstore::path::Path;
 
 const NAMES_AND_PATHS: &str = "\
 Names and paths:

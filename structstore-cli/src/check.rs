@@ -1,10 +1,10 @@
 //! `check`: whether a store is sound.
 
 use serde_json::json;
-use structstore::Error;
+use structstore::ErrorKind;
 
 use crate::arguments::Check;
-use crate::failure::{NO, Result};
+use crate::failure::{Failure, NO, Result};
 use crate::json;
 use crate::output::{BAD, Output};
 use crate::text;
@@ -14,7 +14,7 @@ pub(crate) fn run(options: &Check, output: &mut Output) -> Result<u8> {
     let checked = opened.and_then(|store| Ok(store.check()?));
     let damage = match checked {
         Ok(()) => None,
-        Err(crate::failure::Failure::Store(error @ (Error::Corrupt { .. } | Error::Mismatch { .. }))) => {
+        Err(Failure::Store(error)) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Mismatch) => {
             Some(error.to_string())
         }
         Err(failure) => return Err(failure),

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-use structstore::Error;
+use structstore::{Error, ErrorKind};
 
 /// The answer is no: `check` found damage, `watch` too few changes in time.
 pub(crate) const NO: u8 = 1;
@@ -34,14 +34,15 @@ pub(crate) enum Failure {
 impl Failure {
     pub(crate) fn status(&self) -> u8 {
         match self {
-            Failure::Store(Error::NotFound { .. } | Error::IndexOutOfRange { .. })
-            | Failure::Missing { .. } => MISSING,
-            Failure::Store(Error::Io { source, .. }) | Failure::File { source, .. }
-                if source.kind() == io::ErrorKind::NotFound =>
-            {
-                MISSING
-            }
-            Failure::Usage(_) | Failure::Store(Error::InvalidName { .. }) => USAGE,
+            Failure::Store(error) => match error.kind() {
+                ErrorKind::NotFound | ErrorKind::IndexOutOfRange => MISSING,
+                ErrorKind::Io if is_missing(error) => MISSING,
+                ErrorKind::InvalidName => USAGE,
+                _ => FAILED,
+            },
+            Failure::File { source, .. } if source.kind() == io::ErrorKind::NotFound => MISSING,
+            Failure::Missing { .. } => MISSING,
+            Failure::Usage(_) => USAGE,
             _ => FAILED,
         }
     }
@@ -51,6 +52,11 @@ impl Failure {
         let place = place.to_string();
         move |source| Failure::File { action, place, source }
     }
+}
+
+/// Whether there is no store or file of that name.
+pub(crate) fn is_missing(error: &Error) -> bool {
+    error.io().is_some_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
 impl fmt::Display for Failure {

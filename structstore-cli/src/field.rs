@@ -7,7 +7,7 @@ use crate::arguments::{Get, Remove, Set};
 use crate::failure::{Failure, Result};
 use crate::json::{self, Unreadable};
 use crate::output::Output;
-use crate::path::kind;
+use crate::path::{self, kind};
 use crate::show::value;
 use crate::text;
 use crate::text::shortened;
@@ -17,7 +17,7 @@ const SHOWN: usize = 60;
 
 pub(crate) fn get(options: &Get, output: &mut Output) -> Result<u8> {
     let store = options.store.observe()?;
-    let found = options.path.find(&store)?;
+    let found = path::find(&store, &options.path)?;
     let terminal = output.is_terminal();
     match &found {
         Item::Text(text) if !options.json => {
@@ -37,11 +37,11 @@ pub(crate) fn get(options: &Get, output: &mut Output) -> Result<u8> {
             output.print(&format!("{scalar}\n"));
         }
         other => {
-            let (value, path) = (value(other)?, options.path.to_string());
+            let value = value(other)?;
             // For people, who are shown by name what JSON has not.
             match !options.json && terminal && not_finite(&value).is_some() {
                 true => output.print(&format!("{value:#}\n")),
-                false => output.write(&json::text(&value, &path, terminal)?),
+                false => output.write(&json::text(&value, &options.path, terminal)?),
             }
         }
     }
@@ -50,14 +50,14 @@ pub(crate) fn get(options: &Get, output: &mut Output) -> Result<u8> {
 
 pub(crate) fn set(options: &Set) -> Result<u8> {
     let store = options.store.change()?;
-    let place = options.path.last(&store)?;
+    let place = path::last(&store, &options.path)?;
     let there = if options.json { None } else { place.find()? };
     let value = match &there {
         None => parse(&options.value),
         Some(item) => convert(&options.value, item),
     };
     let value = value.map_err(|failure| match failure {
-        Failure::Store(error) => error.below(&options.path.to_string()).into(),
+        Failure::Store(error) => error.below(options.path.clone()).into(),
         other => other,
     })?;
     place.set(value)?;
@@ -66,7 +66,7 @@ pub(crate) fn set(options: &Set) -> Result<u8> {
 
 pub(crate) fn remove(options: &Remove) -> Result<u8> {
     let store = options.store.change()?;
-    options.path.last(&store)?.remove()?;
+    path::last(&store, &options.path)?.remove()?;
     Ok(0)
 }
 
@@ -81,7 +81,7 @@ pub(crate) fn parse(text: &str) -> Result<Value<'static>> {
             true => String::new(),
             false => format!("; a text is written as '{}'", serde_json::Value::from(&*text)),
         };
-        Failure::Usage(format!("`{text}` is no JSON ({error}){hint}"))
+        Failure::Usage(format!("`{text}` is not valid JSON ({error}){hint}"))
     })
 }
 
@@ -89,12 +89,7 @@ pub(crate) fn parse(text: &str) -> Result<Value<'static>> {
 pub(crate) fn convert(text: &str, there: &Item) -> Result<Value<'static>> {
     let kind = kind(there);
     let expected = |expected: &str| -> Failure {
-        Error::WrongType {
-            path: String::new(),
-            found: format!("`{}`", shortened(text, SHOWN)).into(),
-            expected: expected.to_owned().into(),
-        }
-        .into()
+        Error::wrong_type(format!("`{}`", shortened(text, SHOWN)), expected.to_owned()).into()
     };
     macro_rules! number {
         ($($kind:ident: $type:ty),*) => {
@@ -172,7 +167,7 @@ where
         match item {
             Value::List(items) if !inner.is_empty() => flatten(inner, items, elements)?,
             item if inner.is_empty() => {
-                elements.push(T::try_from(item).map_err(|error| error.under_index(index))?);
+                elements.push(T::try_from(item).map_err(|error| error.under(index))?);
             }
             _ => return Err(uneven()),
         }

@@ -27,7 +27,7 @@ pub(crate) fn dump(options: &Dump) -> Result<u8> {
         Format::Json => {
             let value = options.store.snapshot(Struct::to_value)?;
             json::numbers_only(&value, "JSON")?;
-            json::text(&value, "", true)?
+            json::text(&value, &structstore::path::Path::ROOT, true)?
         }
         Format::Yaml => {
             let value = options.store.snapshot(Struct::to_value)?;

@@ -4,10 +4,12 @@ use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, Write};
 
+use crate::path::shown;
 use serde::de::DeserializeSeed;
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
-use structstore::private::{is_unprintable, join, not_finite, not_numbers};
+use structstore::path::Path;
+use structstore::private::{is_unprintable, not_finite, not_numbers};
 use structstore::{DType, Error, Value};
 
 use crate::failure::{Failure, Result};
@@ -58,11 +60,11 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 }
 
 /// Fails if JSON has no way to write a number in a value. What is below `path` is meant.
-fn finite(value: &Value<'_>, path: &str) -> Result<()> {
+fn finite(value: &Value<'_>, path: &Path) -> Result<()> {
     match not_finite(value) {
         None => Ok(()),
         Some((inner, found)) => {
-            let place = join(path, &inner);
+            let place = path.join(&inner);
             let reason = format!("JSON has no {found}; `dump --format yaml` writes it");
             Err(Failure::Other(format!("{}: {reason}", shown(&place))))
         }
@@ -81,10 +83,6 @@ pub(crate) fn numbers_only(value: &Value<'_>, format: &str) -> Result<()> {
     }
 }
 
-fn shown(path: &str) -> &str {
-    if path.is_empty() { "(root)" } else { path }
-}
-
 /// Writes a value as JSON, on lines of its own or on one.
 fn write(target: impl Write, value: &Value<'_>, indented: bool) -> io::Result<()> {
     Ok(match indented {
@@ -98,7 +96,7 @@ fn serializer<W: Write, F: Formatter>(target: W, inner: F) -> serde_json::Serial
 }
 
 /// What is found at a path as JSON, with a line break.
-pub(crate) fn text(value: &Value<'_>, path: &str, indented: bool) -> Result<Vec<u8>> {
+pub(crate) fn text(value: &Value<'_>, path: &Path, indented: bool) -> Result<Vec<u8>> {
     finite(value, path)?;
     let mut text = Vec::new();
     write(&mut text, value, indented).map_err(Failure::file("write", "JSON"))?;
@@ -132,7 +130,7 @@ pub(crate) fn line(report: &serde_json::Value, output: &mut Output) -> Result<()
 }
 
 /// What is found at a path as a part of a report.
-pub(crate) fn document(value: &Value<'_>, path: &str) -> Result<serde_json::Value> {
+pub(crate) fn document(value: &Value<'_>, path: &Path) -> Result<serde_json::Value> {
     finite(value, path)?;
     serde_json::to_value(Document(value))
         .map_err(|error| Failure::Other(format!("cannot write JSON: {error}")))
@@ -300,7 +298,7 @@ mod tests {
             ("empty", Value::List(vec![])),
         ]);
         for indented in [true, false] {
-            let text = String::from_utf8(super::text(&value, "", indented).unwrap()).unwrap();
+            let text = String::from_utf8(super::text(&value, &Path::ROOT, indented).unwrap()).unwrap();
             assert!(!text.trim_end().contains(|c| is_unprintable(c) && c != '\n'), "{text}");
             let parsed: serde_json::Value = serde_json::from_str(&text).unwrap();
             assert_eq!(parsed["\u{1b}[2J"], "\u{9b}\u{202e}\n\"");
@@ -313,7 +311,7 @@ mod tests {
             numbers_only(&value, "JSON").unwrap_err().to_string().starts_with("opaque: JSON has no numbers")
         );
         let value = Value::record([("a", Value::List(vec![f64::NEG_INFINITY.into()]))]);
-        let failure = super::text(&value, "part", true).unwrap_err().to_string();
+        let failure = super::text(&value, &"part".parse().unwrap(), true).unwrap_err().to_string();
         assert_eq!(failure, "part.a[0]: JSON has no -Infinity; `dump --format yaml` writes it");
     }
 
@@ -520,7 +518,7 @@ mod tests {
             if numbers_only(&value, "JSON").is_err() {
                 return Ok(());
             }
-            match super::text(&value, "", true) {
+            match super::text(&value, &Path::ROOT, true) {
                 Ok(text) => {
                     let found = read(&text).map_err(|error| TestCaseError::fail(error.to_string()))?;
                     assert_identical(&found, &read_back(&value));

@@ -68,11 +68,7 @@ impl<'v> Check<'v> {
             () => return,
         };
         let value = shortened(literal, SHOWN).into_owned();
-        self.misfit.replace(Some(Error::OutOfRange {
-            path: String::new(),
-            value,
-            expected: expected.into(),
-        }));
+        self.misfit.replace(Some(Error::out_of_range(value, expected)));
     }
 }
 
@@ -111,7 +107,7 @@ impl<'de> Visitor<'de> for Check<'_> {
         for (index, item) in items.iter().enumerate() {
             sequence
                 .next_element_seed(self.of(item))
-                .inspect_err(|_| self.locate(|error| error.under_index(index)))?;
+                .inspect_err(|_| self.locate(|error| error.under(index)))?;
         }
         // Of as many as were read before, there is only the end left.
         sequence.next_element::<IgnoredAny>().map(drop)

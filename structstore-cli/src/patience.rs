@@ -6,6 +6,7 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use crate::path::shown;
 use structstore::{LockMode, Struct, StructStoreShared};
 
 use crate::output;
@@ -54,7 +55,7 @@ impl Deref for Watched {
 fn tell(root: &Struct) {
     for lock in root.locks().unwrap_or_default() {
         if lock.granted && lock.mode == LockMode::Tree && lock.pid != process::id() {
-            let what = if lock.path.is_empty() { "the root" } else { &lock.path };
+            let what = shown(&lock.path);
             output::remark(&format!(
                 "waiting: {what} is held by thread {} of process {}",
                 lock.thread, lock.pid

@@ -9,7 +9,7 @@ use nix::unistd::Pid;
 use structstore::{Cleanup, StructStoreShared};
 
 use crate::arguments::{Name, Run};
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Result, is_missing};
 use crate::list;
 use crate::signals::Caught;
 
@@ -45,19 +45,15 @@ pub(crate) fn run(options: &Run) -> Result<u8> {
 fn refuse_what_is_in_use(name: &Name) -> Result<bool> {
     let store = match name.observe() {
         Err(Failure::Missing { .. }) => return Ok(false),
-        Err(Failure::Store(structstore::Error::Io { source, .. }))
-            if source.kind() == io::ErrorKind::NotFound =>
-        {
-            return Ok(false);
-        }
+        Err(Failure::Store(error)) if is_missing(&error) => return Ok(false),
         other => other?,
     };
     if store.is_orphan()? {
         return Ok(true);
     }
     let attached: Vec<String> = store.participants()?.iter().map(list::program).collect();
-    let by = if attached.is_empty() { "nobody".to_owned() } else { attached.join(", ") };
-    Err(Failure::Other(format!("{}: there is such a store already; attached: {by}", name.shown())))
+    let by = if attached.is_empty() { "no process".to_owned() } else { attached.join(", ") };
+    Err(Failure::Other(format!("{}: store already exists; attached: {by}", name.shown())))
 }
 
 /// Passes signals on to a command until it ends; its exit status as shells have it.

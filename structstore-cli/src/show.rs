@@ -1,13 +1,14 @@
 //! `show`: what is in a store, as a tree.
 
 use anstyle::Style;
-use structstore::{Array, Error, Item, Kind, List, Scalar, Struct, Value};
+use structstore::path::Path;
+use structstore::{Array, Error, ErrorKind, Item, Kind, List, Scalar, Struct, Value};
 
 use crate::arguments::Show;
 use crate::failure::{Failure, Result};
 use crate::json;
 use crate::output::{BAD, FAINT, HEADING, NAME, NUMBER, Output, PLAIN, TEXT, TYPE};
-use crate::path::kind;
+use crate::path::{self, kind};
 use crate::text::{self, plural, quoted, shortened};
 
 /// How many characters of a value are shown.
@@ -23,11 +24,11 @@ const DEEPEST: usize = 128;
 
 pub(crate) fn run(options: &Show, output: &mut Output) -> Result<u8> {
     let store = options.store.observe()?;
-    let found = options.path.find(&store)?;
+    let found = path::find(&store, &options.path)?;
     if options.json || options.yaml {
         let value = value(&found)?;
         match options.json {
-            true => output.write(&json::text(&value, &options.path.to_string(), output.is_terminal())?),
+            true => output.write(&json::text(&value, &options.path, output.is_terminal())?),
             false => output.print(&json::yaml(&value, output.is_terminal())?),
         }
         return Ok(0);
@@ -76,7 +77,7 @@ pub(crate) fn brief(value: &Value<'_>) -> Result<String> {
         Value::Array(_) => return Ok(shortened(&value.to_string().replace(", ", ","), WIDTH).into_owned()),
         other => other.into(),
     };
-    let text = String::from_utf8_lossy(&json::text(&cut, "", false)?).into_owned();
+    let text = String::from_utf8_lossy(&json::text(&cut, &Path::ROOT, false)?).into_owned();
     Ok(shortened(text.trim_end(), WIDTH).into_owned())
 }
 
@@ -109,7 +110,9 @@ impl Tree<'_> {
         };
         match shown {
             Ok(()) => {}
-            Err(Failure::Store(Error::StaleHandle { .. } | Error::IndexOutOfRange { .. })) => {
+            Err(Failure::Store(error))
+                if matches!(error.kind(), ErrorKind::StaleHandle | ErrorKind::IndexOutOfRange) =>
+            {
                 self.output.styled(FAINT, "removed meanwhile\n");
             }
             Err(failure) => {

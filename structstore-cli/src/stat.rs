@@ -1,26 +1,25 @@
 //! `stat`: what takes up memory, who is attached, who holds locks.
 
 use serde_json::json;
+use structstore::path::Path;
 use structstore::{Error, FreeMemory, Item, LockHolder, LockMode, StructStoreShared, Usage};
 
 use crate::arguments::Stat;
 use crate::failure::{Failure, Result};
 use crate::list::{participant_json, program};
 use crate::output::{BAD, FAINT, HEADING, NAME, NUMBER, Output, PLAIN, TYPE, Table};
-use crate::path::{Path, Step, kind};
+use crate::path::{self, kind, shown};
 use crate::patience::Watched;
 use crate::text::{bytes, plural};
 
 pub(crate) fn run(options: &Stat, output: &mut Output) -> Result<u8> {
     let store = options.store.observe()?;
-    let Item::Struct(part) = options.path.find(&store)? else {
-        let found = kind(&options.path.find(&store)?).name().into();
-        return Err(
-            Error::WrongType { path: options.path.to_string(), found, expected: "struct".into() }.into()
-        );
+    let Item::Struct(part) = path::find(&store, &options.path)? else {
+        let found = kind(&path::find(&store, &options.path)?).name();
+        return Err(Error::wrong_type(found, "struct").below(options.path.clone()).into());
     };
     let parts = part.usage_by_field()?.into_iter().map(|(name, usage)| {
-        let path = options.path.then(Step::Field(name));
+        let path = options.path.then(&name);
         (path, usage)
     });
     let report = Report {
@@ -73,7 +72,7 @@ impl Report<'_> {
             "readers": self.store.has_readers(),
             "orphan": self.store.is_orphan()?,
             "locks": self.locks.iter().map(|lock| json!({
-                "path": lock.path,
+                "path": lock.path.to_string(),
                 "mode": mode(lock),
                 "granted": lock.granted,
                 "awaited": lock.awaited,
@@ -146,7 +145,7 @@ impl Report<'_> {
         output.print("\n");
         for lock in &self.locks {
             output.print("  ");
-            output.styled(NAME, if lock.path.is_empty() { "the root" } else { &lock.path });
+            output.styled(NAME, &shown(&lock.path));
             output.print(": ");
             output.styled(TYPE, mode(lock));
             let by = if lock.granted { "held by" } else { "asked for by" };
@@ -183,10 +182,6 @@ fn mode(lock: &LockHolder) -> &'static str {
 /// The locks that cover the path, or something below it.
 fn locks(store: &StructStoreShared, path: &Path) -> Result<Vec<LockHolder>> {
     let mut locks = store.locks().map_err(Failure::from)?;
-    locks.retain(|lock| {
-        // A path that cannot be read is none that was asked for.
-        let steps = lock.path.parse::<Path>().map(|path| path.0).unwrap_or_default();
-        steps.starts_with(&path.0) || path.0.starts_with(&steps)
-    });
+    locks.retain(|lock| lock.path.starts_with(path) || path.starts_with(&lock.path));
     Ok(locks)
 }

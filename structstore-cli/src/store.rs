@@ -1,12 +1,11 @@
 //! Opening the store that an argument names.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
-use structstore::{Cleanup, Error, Options, Struct, StructStoreShared};
+use structstore::{Cleanup, ErrorKind, Options, Struct, StructStoreShared};
 
 use crate::arguments::Name;
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Result, is_missing};
 use crate::patience::Watched;
 use crate::text;
 
@@ -32,7 +31,7 @@ impl Name {
     pub(crate) fn snapshot<T>(&self, copy: impl Fn(&Struct) -> structstore::Result<T>) -> Result<T> {
         let observed = self.observe()?;
         let contended = match copy(&observed) {
-            Err(error @ Error::Contended { .. }) => error,
+            Err(error) if error.kind() == ErrorKind::Contended => error,
             other => return Ok(other?),
         };
         drop(observed);
@@ -54,20 +53,22 @@ impl Name {
     }
 
     pub(crate) fn open(&self, options: Options) -> Result<StructStoreShared> {
-        options.file(self.file).any_owner(self.any_owner).open(self.place()).map_err(|error| match error {
-            Error::Io { source, .. } if !self.file && source.kind() == io::ErrorKind::NotFound => {
-                let shown = self.shown();
-                let names = StructStoreShared::existing().unwrap_or_default();
-                let near = text::nearest(&shown, names.iter().map(String::as_str)).map(text::line);
-                Failure::Missing { what: format!("{shown}: no such store"), near }
+        options.file(self.file).any_owner(self.any_owner).open(self.place()).map_err(|error| {
+            match error.kind() {
+                ErrorKind::Io if !self.file && is_missing(&error) => {
+                    let shown = self.shown();
+                    let names = StructStoreShared::existing().unwrap_or_default();
+                    let near = text::nearest(&shown, names.iter().map(String::as_str)).map(text::line);
+                    Failure::Missing { what: format!("{shown}: no such store"), near }
+                }
+                ErrorKind::ForeignOwner => {
+                    let (shown, owner) = (self.shown(), error.found().unwrap_or_default());
+                    Failure::Other(format!(
+                        "{shown} is owned by user {owner}; add --any-owner to open it anyway"
+                    ))
+                }
+                _ => error.into(),
             }
-            Error::ForeignOwner { owner, .. } => {
-                let shown = self.shown();
-                Failure::Other(format!(
-                    "{shown} belongs to user {owner}; to open it all the same, add --any-owner"
-                ))
-            }
-            other => other.into(),
         })
     }
 }

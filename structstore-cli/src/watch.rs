@@ -3,12 +3,13 @@
 use std::time::Instant;
 
 use serde_json::json;
-use structstore::{Error, Item, Struct, Watch as Changes};
+use structstore::path::Path;
+use structstore::{ErrorKind, Item, Struct, Watch as Changes};
 
 use crate::arguments::Watch;
 use crate::failure::{Failure, NO, Result};
 use crate::output::{FAINT, NAME, Output};
-use crate::path::{Path, kind};
+use crate::path::{self, kind};
 use crate::{json, show};
 
 /// How often to look whether the store is still there.
@@ -23,7 +24,7 @@ pub(crate) fn run(options: &Watch, output: &mut Output) -> Result<u8> {
         let remaining = deadline.map_or(PAUSE, |deadline| deadline.saturating_duration_since(Instant::now()));
         let told = changes.wait(Some(remaining.min(PAUSE)))?;
         for path in told.iter().flatten() {
-            let path = base.join(path)?;
+            let path = base.join(path);
             if left > 0 && path.starts_with(&options.path) {
                 report(options, output, &store, &path)?;
                 left -= 1;
@@ -46,9 +47,12 @@ pub(crate) fn run(options: &Watch, output: &mut Output) -> Result<u8> {
 
 /// What tells of changes at a path, and where its own paths begin: a number or a text is watched by what has it.
 fn changes(root: &Struct, path: &Path) -> Result<(Changes, Path)> {
-    let (part, base) = match path.find(root)? {
+    let (part, base) = match path::find(root, path)? {
         part @ (Item::Struct(_) | Item::List(_) | Item::Array(_)) => (part, path.clone()),
-        _ => (path.parent().find(root)?, path.parent()),
+        _ => {
+            let parent = path.parent().unwrap_or_default();
+            (path::find(root, &parent)?, parent)
+        }
     };
     let changes = match &part {
         Item::Struct(part) => part.watch()?,
@@ -60,12 +64,17 @@ fn changes(root: &Struct, path: &Path) -> Result<(Changes, Path)> {
 }
 
 fn report(options: &Watch, output: &mut Output, root: &Struct, path: &Path) -> Result<()> {
-    let found = match path.find(root) {
+    let found = match path::find(root, path) {
         Ok(found) => Some(found),
-        Err(Failure::Missing { .. })
-        | Err(Failure::Store(
-            Error::StaleHandle { .. } | Error::IndexOutOfRange { .. } | Error::WrongType { .. },
-        )) => None,
+        Err(Failure::Missing { .. }) => None,
+        Err(Failure::Store(error))
+            if matches!(
+                error.kind(),
+                ErrorKind::StaleHandle | ErrorKind::IndexOutOfRange | ErrorKind::WrongType
+            ) =>
+        {
+            None
+        }
         Err(failure) => return Err(failure),
     };
     let name = path.to_string();
@@ -73,7 +82,7 @@ fn report(options: &Watch, output: &mut Output, root: &Struct, path: &Path) -> R
         Some(item) if options.json => {
             let kind = kind(&item).name();
             // What JSON has not is no reason to stop watching.
-            let report = match json::document(&show::value(&item)?, &name) {
+            let report = match json::document(&show::value(&item)?, path) {
                 Ok(value) => json!({ "path": name, "type": kind, "value": value }),
                 Err(failure) => json!({ "path": name, "type": kind, "error": failure.to_string() }),
             };

@@ -107,8 +107,8 @@ fn what_belongs_to_another_user_is_opened_if_that_is_asked_for() {
     let _store = robot(&name);
     std::os::unix::fs::chown(name.path(), Some(12345), None).unwrap();
     let refused = structstore(&["get", &name, "rate"]).complaint(4);
-    assert!(refused.contains("belongs to user 12345") && refused.contains("--any-owner"), "{refused}");
-    assert!(entry(&name)["error"].as_str().unwrap().contains("belongs to user 12345"));
+    assert!(refused.contains("owned by user 12345") && refused.contains("--any-owner"), "{refused}");
+    assert!(entry(&name)["error"].as_str().unwrap().contains("owned by user 12345"));
     assert_eq!(structstore(&["get", "--any-owner", &name, "rate"]).text(), "50\n");
 }
 
@@ -216,7 +216,7 @@ fn get_prints_what_scripts_need() {
         ("camera.lenses[2]", 3, "camera.lenses: index 2 is out of range"),
         ("camera[0]", 4, "camera: found struct, expected list"),
         ("rate.x", 4, "rate: found u8, expected struct"),
-        ("camera..x", 2, "a name is missing"),
+        ("camera..x", 2, "expected a name"),
     ] {
         let complaint = get(path).complaint(code);
         assert!(complaint.contains(said), "{path}: {complaint}");
@@ -256,7 +256,7 @@ fn set_keeps_types() {
         ("camera.lenses", "5", 4, "camera.lenses: found `5`, expected list"),
         ("another", "fast", 2, r#"a text is written as '"fast"'"#),
         ("camra.exposure", "1", 3, "did you mean camera?"),
-        ("", "1", 2, "a path is needed"),
+        ("", "1", 2, "a path is required"),
         ("camera.lenses[5]", "{}", 3, "out of range"),
     ] {
         let complaint = set(path, value).complaint(code);

@@ -113,7 +113,7 @@
 //! elements of an array that are changed in place; assign the array.
 //!
 //! ```
-//! use structstore::{Error, StructStore};
+//! use structstore::{Error, ErrorKind, StructStore};
 //!
 //! #[derive(StructStore)]
 //! struct Tanks {
@@ -128,7 +128,7 @@
 //!     tanks.transaction(|tanks| {
 //!         *tanks.right += litres;
 //!         *tanks.left -= litres;
-//!         if *tanks.left < 0.0 { Err(Error::Interrupted) } else { Ok(()) }
+//!         if *tanks.left < 0.0 { Err(Error::rejected("undone")) } else { Ok(()) }
 //!     })
 //! };
 //! pump(4.0)?;
@@ -272,21 +272,21 @@
 //! A new segment can be opened by its user alone, unless `mode` says otherwise; the process's umask takes its part. It lies
 //! in `/dev/shm`, which containers have one each of, of 64 MiB where Docker is not told otherwise: `--shm-size 1g` makes
 //! it larger, `--ipc=container:NAME` or a common volume lets containers share it. Where it is full, an operation returns
-//! [`Error::OutOfSpace`](crate::Error::OutOfSpace) with what is left, and has changed nothing.
+//! [`ErrorKind::OutOfSpace`](crate::ErrorKind::OutOfSpace) with what is left, and has changed nothing.
 //!
 //! ```
-//! use structstore::{Cleanup, Error, StructStoreShared};
+//! use structstore::{Cleanup, Error, ErrorKind, StructStoreShared};
 //!
 //! # let name = format!("/structstore_cookbook_mode_{}", std::process::id());
 //! // For a group; and bounded, so that a runaway does not fill the memory of all.
 //! let store = StructStoreShared::options().mode(0o660).max_size(1 << 20).open(&name)?;
 //! store.set("rate", 50)?;
-//! assert!(matches!(store.set("huge", vec![0.5; 1 << 20]), Err(Error::OutOfSpace { .. })));
+//! assert!(matches!(store.set("huge", vec![0.5; 1 << 20]), Err(error) if error.kind() == ErrorKind::OutOfSpace));
 //!
 //! // Without write permission, or the wish to use it: copies of any part, but no guards, views and bindings.
 //! let reader = StructStoreShared::open_read_only(&name)?;
 //! assert_eq!(reader.get::<i32>("rate")?, 50);
-//! assert!(matches!(reader.set("rate", 60), Err(Error::ReadOnly { .. })));
+//! assert!(matches!(reader.set("rate", 60), Err(error) if error.kind() == ErrorKind::ReadOnly));
 //!
 //! // A file, which stays unless somebody opens it to clean up, in any directory that the processes share.
 //! let path = std::env::temp_dir().join(format!("cookbook_{}.store", std::process::id()));
@@ -342,7 +342,7 @@
 //!
 //! ```
 //! use std::time::Duration;
-//! use structstore::{Error, StructStore};
+//! use structstore::{Error, ErrorKind, StructStore};
 //!
 //! let store = StructStore::new();
 //! store.nested("arm")?.set("speed", 0.5)?;
@@ -350,20 +350,20 @@
 //!
 //! let guard = arm.write()?;
 //! // This thread has it: only the guard may operate on it.
-//! assert!(matches!(arm.get::<f64>("speed"), Err(Error::HeldByGuard { .. })));
+//! assert!(matches!(arm.get::<f64>("speed"), Err(error) if error.kind() == ErrorKind::HeldByGuard));
 //! // Another thread, or another process:
 //! std::thread::scope(|scope| {
 //!     scope.spawn(|| {
 //!         let waited = arm.write_timeout(Duration::from_millis(20));
-//!         assert!(matches!(waited, Err(Error::LockTimeout { .. })));
-//!         assert!(matches!(arm.try_read(), Err(Error::LockTimeout { .. })));
+//!         assert!(matches!(&waited, Err(error) if error.kind() == ErrorKind::LockTimeout));
+//!         assert!(matches!(arm.try_read(), Err(error) if error.kind() == ErrorKind::LockTimeout));
 //!     });
 //! });
 //! drop(guard);
 //!
 //! // A read guard cannot become a write guard: drop it first, and look again.
 //! let reading = arm.read()?;
-//! assert!(matches!(arm.write(), Err(Error::Deadlock { .. })));
+//! assert!(matches!(arm.write(), Err(error) if error.kind() == ErrorKind::Deadlock));
 //! assert_eq!(reading.get::<f64>("speed")?, 0.5);
 //! # Ok::<(), Error>(())
 //! ```

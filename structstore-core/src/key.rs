@@ -61,8 +61,7 @@ impl<'a> Key<'a> {
             1..=MAX_NAME => return Ok(()),
             _ => "it is longer than 1024 bytes",
         };
-        let name = self.name.chars().take(64).collect();
-        Err(Error::InvalidName { name, of: "field name", reason })
+        Err(Error::invalid_name(self.name, "field name", reason))
     }
 }
 

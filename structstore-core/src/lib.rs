@@ -91,7 +91,7 @@
 //!
 //! - [`cookbook`]: recipes, from sharing settings to what to do after a crash.
 //! - [`safety`]: what other processes may do to you, what is guaranteed, and what is not.
-//! - [`Error`](enum@Error): all that can go wrong.
+//! - [`Error`] and [`ErrorKind`]: all that can go wrong.
 //!
 //! # Features
 //!
@@ -170,7 +170,12 @@ mod value;
 #[cfg(not(loom))]
 mod view;
 
-pub use error::{Error, Result};
+pub use error::{Error, ErrorKind, Result};
+
+/// Paths: how to get from the root of a store to something in it.
+pub mod path {
+    pub use crate::error::{Path, Step};
+}
 
 #[cfg(all(feature = "stream", not(loom)))]
 pub use handle::WatchStream;
@@ -210,7 +215,7 @@ pub mod private {
     };
     #[cfg(feature = "crash-points")]
     pub use crate::crash::{arm, disarm, stores};
-    pub use crate::error::{is_unprintable, join, quoted};
+    pub use crate::error::{escaped, is_unprintable, quoted};
     pub use crate::handle::{Lock, Look, Origin, Transaction};
     pub use crate::lock::WaitHooks;
     pub use crate::shared::end_process;

@@ -4,7 +4,9 @@ use std::os::unix::fs::MetadataExt;
 
 use crate::arena::Arena;
 use crate::arena::layout::{ATTACHED, Header, LEAVING, Participant};
-use crate::error::{BoxedResult, Result};
+#[cfg(doc)]
+use crate::error::ErrorKind;
+use crate::error::Result;
 use crate::lock::Wait;
 use crate::segment::{Access, Backing, Liveness, PARTICIPANTS, Place, RESERVATION, Segment};
 use crate::shared::{StructStoreShared, examine};
@@ -19,7 +21,7 @@ impl StructStoreShared {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`](crate::Error::Io) if the directory of shared memory cannot be read.
+    /// [`ErrorKind::Io`](crate::ErrorKind::Io) if the directory of shared memory cannot be read.
     ///
     /// ```
     /// use structstore::StructStoreShared;
@@ -48,12 +50,12 @@ fn is_orphan(name: &str) -> Result<bool> {
     let segment =
         Segment::map(Backing::File { file, identity, place, access, any_owner: false }, RESERVATION)?;
     segment.trust(size_of::<Header>() as u64)?;
-    Ok(Arena::attach(segment, Some(liveness), &Wait::FOREVER)?.is_orphan()?)
+    Arena::attach(segment, Some(liveness), &Wait::FOREVER)?.is_orphan()
 }
 
 impl Arena {
     /// Whether nobody but this process is attached, and somebody left by dying.
-    pub(crate) fn is_orphan(&self) -> BoxedResult<bool> {
+    pub(crate) fn is_orphan(&self) -> Result<bool> {
         let (Some(liveness), Backing::File { place, .. }) = (self.liveness(), self.segment().backing())
         else {
             return Ok(false);

@@ -1,12 +1,14 @@
 //! Who is attached to a shared store, and which stores there are.
 
 use std::fs;
-use std::io::{ErrorKind, Read};
+use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use crate::arena::Arena;
 use crate::arena::layout::{self, LeaseBlock, MAGIC, Seat};
+#[cfg(doc)]
+use crate::error::ErrorKind;
 use crate::error::{Error, Result};
 use crate::segment::{PARTICIPANTS, SHM_DIRECTORY};
 use crate::shared::StructStoreShared;
@@ -48,7 +50,7 @@ impl StructStoreShared {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] if the directory of shared memory cannot be read.
+    /// [`ErrorKind::Io`] if the directory of shared memory cannot be read.
     ///
     /// ```
     /// use structstore::StructStoreShared;
@@ -59,12 +61,7 @@ impl StructStoreShared {
     /// # Ok::<(), structstore::Error>(())
     /// ```
     pub fn existing() -> Result<Vec<String>> {
-        let refused = |source| Error::Io {
-            action: "read",
-            place: SHM_DIRECTORY.to_owned(),
-            detail: String::new(),
-            source,
-        };
+        let refused = |source| Error::os("read", SHM_DIRECTORY.to_owned(), source);
         let mut names = Vec::new();
         for entry in fs::read_dir(Path::new(SHM_DIRECTORY)).map_err(refused)? {
             let entry = entry.map_err(refused)?;
@@ -83,7 +80,7 @@ impl StructStoreShared {
     ///
     /// # Errors
     ///
-    /// [`Error::Corrupt`] if the segment is damaged.
+    /// [`ErrorKind::Corrupt`] if the segment is damaged.
     pub fn participants(&self) -> Result<Vec<Participant>> {
         let arena = &*self.arena;
         let mut participants = Vec::new();
@@ -116,9 +113,9 @@ impl StructStoreShared {
     ///
     /// # Errors
     ///
-    /// [`Error::Corrupt`] if the segment is damaged.
+    /// [`ErrorKind::Corrupt`] if the segment is damaged.
     pub fn is_orphan(&self) -> Result<bool> {
-        Ok(self.arena.is_orphan()?)
+        self.arena.is_orphan()
     }
 }
 
@@ -129,7 +126,7 @@ fn may_be_store(path: &Path) -> bool {
     let opened = fs::File::options().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path);
     match opened {
         Ok(mut file) => file.read_exact(&mut magic).is_ok() && u64::from_le_bytes(magic) == MAGIC,
-        Err(error) => error.kind() == ErrorKind::PermissionDenied,
+        Err(error) => error.kind() == io::ErrorKind::PermissionDenied,
     }
 }
 

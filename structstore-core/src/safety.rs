@@ -6,15 +6,15 @@
 //! unless [`Options::mode`](crate::Options::mode) says otherwise; a segment that belongs to somebody else is not opened
 //! unless that is [asked for](crate::Options::any_owner); who attaches
 //! [read-only](crate::Options::read_only) can change nothing, and hold up nobody; what it copies is of one moment, or an
-//! [error](crate::Error::Contended). The others may, at any time:
+//! [error](crate::ErrorKind::Contended). The others may, at any time:
 //!
 //! - change or remove anything that you do not hold. A handle to something that is gone is an
-//!   [error](crate::Error::StaleHandle) when it is used, never something else that has come in its place;
+//!   [error](crate::ErrorKind::StaleHandle) when it is used, never something else that has come in its place;
 //! - hold a lock for as long as they like. Whatever has `timeout` in its name gives up in time. A process that is stopped in
 //!   the few instructions in which it has the heap holds up whatever allocates; only an operation that is in the middle of
 //!   its own changes at that moment cannot be ended until the process goes on or dies;
 //! - fill the segment up to its [`max_size`](crate::Options::max_size), or the file system it lies in. That is
-//!   [`Error::OutOfSpace`](crate::Error::OutOfSpace), and not a signal;
+//!   [`ErrorKind::OutOfSpace`](crate::ErrorKind::OutOfSpace), and not a signal;
 //! - be killed at any instruction. Each operation and transaction has then happened or not; what was held is free again
 //!   once the kernel has taken the process down, and [`recovered`](crate::StructMut::recovered) says that there was one.
 //!
@@ -22,14 +22,14 @@
 //!
 //! Whatever bytes a segment holds when it is opened, and whatever processes that keep to the protocol do later, safe code
 //! gets a value or an error: no crash, no endless wait for what is broken, no access outside of the mapping. Damage that
-//! is met is [`Error::Corrupt`](crate::Error::Corrupt); [`Struct::check`](crate::Struct::check) looks for it everywhere.
+//! is met is [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt); [`Struct::check`](crate::Struct::check) looks for it everywhere.
 //!
 //! - `&mut` from a guard is the only way to what it leads to: across threads and processes, and beside all other handles
-//!   of the same thread, which get [`Error::HeldByGuard`](crate::Error::HeldByGuard). `&` from a guard does not change.
+//!   of the same thread, which get [`ErrorKind::HeldByGuard`](crate::ErrorKind::HeldByGuard). `&` from a guard does not change.
 //! - Truth values, enums and text are looked at before they are lent as such.
 //! - An [`ArrayView`](crate::ArrayView) keeps its memory, whoever removes the array or closes the store. It lends cells and
 //!   copies, never slices; slices are lent by guards of blocks that nobody has a view of. In a forked child it stays what it
-//!   was, shared or, if the child [could not be attached](crate::Error::Detached), private.
+//!   was, shared or, if the child [could not be attached](crate::ErrorKind::Detached), private.
 //! - No address in a store moves while it grows, and it never shrinks.
 //!
 //! # What is not

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 pub use crate::arena::Cleanup;
 use crate::arena::layout::{FORMAT_VERSION, Header, MAGIC, READY, fingerprint};
 use crate::arena::{Arena, Opening};
-use crate::error::{Error, INITIALISING, Result};
+use crate::error::{Error, ErrorKind, INITIALISING, Result};
 use crate::handle::{Handle, Struct, acquire, operate};
 use crate::journal::Operation;
 use crate::lock::{Mode, NodeId, Wait, owner_seat};
@@ -32,7 +32,7 @@ const END_TRIES: usize = 100;
 /// For how long opening waits for a heap before it lets signal handlers run.
 const HEAP_SLICE: Duration = Duration::from_millis(100);
 
-/// What [`Error::NotReady`] says of a segment whose heap is not to be had.
+/// What [`ErrorKind::NotReady`] says of a segment whose heap is not to be had.
 const HEAP_LOCKED: &str = "a process that does not go on, perhaps stopped, has locked the heap";
 
 /// How long to sleep between two looks at a name that is to appear.
@@ -98,12 +98,12 @@ impl Options {
     /// How large a new segment may grow, in bytes. The default is 64 GiB, which is also the most.
     ///
     /// ```
-    /// use structstore::{Error, StructStoreShared};
+    /// use structstore::{ErrorKind, StructStoreShared};
     ///
     /// # let name = format!("/structstore_max_size_{}", std::process::id());
     /// let store = StructStoreShared::options().max_size(1 << 20).open(&name)?;
     /// let full = store.set("bytes", vec![0.0; 1 << 20]);
-    /// assert!(matches!(full, Err(Error::OutOfSpace { .. })));
+    /// assert!(matches!(&full, Err(error) if error.kind() == ErrorKind::OutOfSpace));
     /// # Ok::<(), structstore::Error>(())
     /// ```
     pub fn max_size(mut self, bytes: u64) -> Options {
@@ -156,14 +156,14 @@ impl Options {
     /// Attaches without write permission and without being able to change anything.
     ///
     /// ```
-    /// use structstore::{Error, StructStoreShared};
+    /// use structstore::{ErrorKind, StructStoreShared};
     ///
     /// # let name = format!("/structstore_read_only_{}", std::process::id());
     /// let store = StructStoreShared::open(&name)?;
     /// store.set("num", 5)?;
     /// let reader = StructStoreShared::options().read_only(true).open(&name)?;
     /// assert_eq!(reader.get::<i32>("num")?, 5);
-    /// assert!(matches!(reader.set("num", 6), Err(Error::ReadOnly { .. })));
+    /// assert!(matches!(reader.set("num", 6), Err(error) if error.kind() == ErrorKind::ReadOnly));
     /// # Ok::<(), structstore::Error>(())
     /// ```
     pub fn read_only(mut self, read_only: bool) -> Options {
@@ -225,17 +225,15 @@ impl Options {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidName`], [`Error::InvalidArgument`] for sizes that make no sense, [`Error::Mismatch`] if there
-    /// is something else, [`Error::ForeignOwner`], [`Error::Io`] with path and mode, [`Error::NotReady`], [`Error::OutOfSpace`].
+    /// [`ErrorKind::InvalidName`], [`ErrorKind::InvalidArgument`] for sizes that make no sense, [`ErrorKind::Mismatch`] if there
+    /// is something else, [`ErrorKind::ForeignOwner`], [`ErrorKind::Io`] with path and mode, [`ErrorKind::NotReady`], [`ErrorKind::OutOfSpace`].
     pub fn open(&self, name: impl AsRef<Path>) -> Result<StructStoreShared> {
         let name = name.as_ref();
         let place = if self.file {
             Place::path(name)?
         } else {
-            Place::name(name.to_str().ok_or_else(|| Error::InvalidName {
-                name: name.to_string_lossy().chars().take(64).collect(),
-                of: "segment name",
-                reason: "it is not UTF-8",
+            Place::name(name.to_str().ok_or_else(|| {
+                Error::invalid_name(&name.to_string_lossy(), "segment name", "it is not UTF-8")
             })?)?
         };
         StructStoreShared::attach(self, place, None)
@@ -253,7 +251,7 @@ impl Options {
 
     fn check(&self) -> Result<()> {
         let invalid = |argument, found: u64, expected: String| {
-            Err(Error::InvalidArgument { argument, found: format!("{found} bytes"), expected })
+            Err(Error::invalid(argument, format!("{found} bytes"), expected))
         };
         if self.max_size > RESERVATION || self.max_size < MIN_SIZE {
             return invalid("max_size", self.max_size, format!("{MIN_SIZE} to {RESERVATION} bytes"));
@@ -267,11 +265,7 @@ impl Options {
         }
         if self.reinit && self.access != Access::ReadWrite {
             let expected = "a store that may be changed".to_owned();
-            return Err(Error::InvalidArgument {
-                argument: "reinit",
-                found: "read-only".to_owned(),
-                expected,
-            });
+            return Err(Error::invalid("reinit", "read-only", expected));
         }
         Ok(())
     }
@@ -316,10 +310,10 @@ impl StructStoreShared {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] if there is no such store, or no permission to read it, and as [`Options::open`].
+    /// [`ErrorKind::Io`] if there is no such store, or no permission to read it, and as [`Options::open`].
     ///
     /// ```
-    /// use structstore::{Error, StructStoreShared};
+    /// use structstore::{ErrorKind, StructStoreShared};
     ///
     /// # let name = format!("/structstore_open_read_only_{}", std::process::id());
     /// let store = StructStoreShared::open(&name)?;
@@ -327,7 +321,7 @@ impl StructStoreShared {
     /// let reader = StructStoreShared::open_read_only(&name)?;
     /// store.set("num", 6)?;
     /// assert_eq!(reader.get::<i32>("num")?, 6);
-    /// assert!(matches!(reader.remove("num"), Err(Error::ReadOnly { .. })));
+    /// assert!(matches!(reader.remove("num"), Err(error) if error.kind() == ErrorKind::ReadOnly));
     /// assert!(StructStoreShared::open_read_only("/structstore_nobody_has_made_this").is_err());
     /// # Ok::<(), structstore::Error>(())
     /// ```
@@ -383,8 +377,10 @@ impl StructStoreShared {
                             arena
                         }
                         // What is there cannot be used, but it may be replaced.
-                        Err(Error::Mismatch { .. } | Error::Corrupt { .. })
-                            if options.reinit && descriptor.is_none() =>
+                        Err(error)
+                            if matches!(error.kind(), ErrorKind::Mismatch | ErrorKind::Corrupt)
+                                && options.reinit
+                                && descriptor.is_none() =>
                         {
                             place.unlink()?;
                             reinit = false;
@@ -392,7 +388,10 @@ impl StructStoreShared {
                         }
                         // The heap is waited for in slices, between which signal handlers may run: not while others
                         // wait for this one to be done.
-                        Err(Error::LockTimeout { .. }) if start.elapsed() < options.timeout => {
+                        Err(error)
+                            if error.kind() == ErrorKind::LockTimeout
+                                && start.elapsed() < options.timeout =>
+                        {
                             drop(init);
                             Wait::FOREVER.check()?;
                             reopenings = 0..REOPENINGS;
@@ -422,7 +421,7 @@ impl StructStoreShared {
                 open: true,
             });
         }
-        Err(Error::NotReady { place: place.to_string(), reason: INITIALISING, waited: options.timeout })
+        Err(Error::not_ready(place.to_string(), INITIALISING, options.timeout))
     }
 
     /// Whether the name still leads to this segment, and its contents were not re-initialised since it was opened.
@@ -437,7 +436,7 @@ impl StructStoreShared {
     ///
     /// # Errors
     ///
-    /// [`Error::NotReady`] if there was none in time, and as [`Options::open`].
+    /// [`ErrorKind::NotReady`] if there was none in time, and as [`Options::open`].
     ///
     /// ```
     /// use std::time::Duration;
@@ -472,13 +471,13 @@ impl StructStoreShared {
                     // Not closed: its cleanup would remove the name that has just been found again.
                     std::mem::replace(self, store).abandon();
                 }
-                Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+                Err(error) if error.is_missing() => {
                     if start.elapsed() >= timeout {
-                        return Err(Error::NotReady {
-                            place: self.opening.place.to_string(),
-                            reason: "has not appeared",
-                            waited: start.elapsed(),
-                        });
+                        return Err(Error::not_ready(
+                            self.opening.place.to_string(),
+                            "has not appeared",
+                            start.elapsed(),
+                        ));
                     }
                     Wait::FOREVER.check()?;
                     std::thread::sleep(POLL);
@@ -494,7 +493,7 @@ impl StructStoreShared {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] if the name could not be removed.
+    /// [`ErrorKind::Io`] if the name could not be removed.
     pub fn close(mut self) -> Result<()> {
         self.root.handle.store().close();
         self.release()
@@ -588,11 +587,9 @@ pub fn end_process() {
 
 /// The error for a store that could not be opened, where it is one that names no store.
 fn in_opening(error: Error, place: &Place, waited: Duration) -> Error {
-    match error {
-        Error::LockTimeout { .. } => {
-            Error::NotReady { place: place.to_string(), reason: HEAP_LOCKED, waited }
-        }
-        other => other,
+    match error.kind() {
+        ErrorKind::LockTimeout => Error::not_ready(place.to_string(), HEAP_LOCKED, waited),
+        _ => error,
     }
 }
 
@@ -603,30 +600,22 @@ fn is_unused(place: &Place, file: (u64, u64)) -> bool {
 }
 
 fn mismatch(place: &Place, what: &'static str, found: String, expected: &str) -> Error {
-    Error::Mismatch { place: place.to_string(), what, found, expected: expected.to_owned() }
+    Error::mismatch(place.to_string(), what, found, expected.to_owned())
 }
 
 /// Maps a file and attaches to the arena in it, laying a new one if it is empty. The caller holds the init lock.
 fn load(backing: Backing, liveness: Liveness, options: &Options) -> Result<Arc<Arena>> {
     let Backing::File { file, place, access, .. } = &backing else {
-        return Err(Error::InvalidArgument {
-            argument: "place",
-            found: "local memory".to_owned(),
-            expected: "a file".to_owned(),
-        });
+        return Err(Error::invalid("place", "local memory", "a file"));
     };
     let fresh = examine(file, place)?;
     if fresh && *access != Access::ReadWrite {
-        return Err(Error::NotReady {
-            place: place.to_string(),
-            reason: INITIALISING,
-            waited: Duration::ZERO,
-        });
+        return Err(Error::not_ready(place.to_string(), INITIALISING, Duration::ZERO));
     }
     // What a creator that died has left was never ready, and nobody is attached to it.
     if fresh && liveness.others(place)? {
         let found = "a store that is not ready and has processes attached";
-        return Err(Error::corrupt("the header", found, "a store that is ready").into());
+        return Err(Error::corrupt("the header", found, "a store that is ready"));
     }
     let segment = Segment::map(backing, RESERVATION)?;
     if fresh {
@@ -636,7 +625,7 @@ fn load(backing: Backing, liveness: Liveness, options: &Options) -> Result<Arc<A
         let committed = segment.at::<Header>(0)?.committed.load(Ordering::Acquire);
         if committed < MIN_SIZE {
             let found = format!("a size of {committed} bytes");
-            return Err(Error::corrupt("the header", found, "a size with room for the tables").into());
+            return Err(Error::corrupt("the header", found, "a size with room for the tables"));
         }
         segment.trust(committed)?;
     }
@@ -673,8 +662,7 @@ pub(crate) fn examine(file: &File, place: &Place) -> Result<bool> {
         return match (ready, root) {
             (0, 0) => Ok(true),
             _ => {
-                Err(Error::corrupt("the header", "a store that is in use but not ready", "one that is ready")
-                    .into())
+                Err(Error::corrupt("the header", "a store that is in use but not ready", "one that is ready"))
             }
         };
     }
@@ -740,11 +728,9 @@ fn root(arena: &Arc<Arena>, reinit: bool, options: &Options) -> Result<NodeId> {
             Ok(renewed?)
         }
         Some(root) => Ok(root),
-        None if !arena.writable() => {
-            Err(Error::NotReady { place: arena.place(), reason: INITIALISING, waited: Duration::ZERO })
-        }
+        None if !arena.writable() => Err(Error::not_ready(arena.place(), INITIALISING, Duration::ZERO)),
         None if arena.header().nodes.load(Ordering::Acquire) != 0 => {
-            Err(Error::corrupt("the header", "no root", "the root of what is there").into())
+            Err(Error::corrupt("the header", "no root", "the root of what is there"))
         }
         None => {
             let operation = Operation::begin(arena)?;

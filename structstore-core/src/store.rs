@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering as LocalOrdering};
 
 use crate::arena::{self, Arena};
+#[cfg(doc)]
+use crate::error::ErrorKind;
 use crate::error::Result;
 use crate::handle::{Handle, Struct, exclusively};
 use crate::journal::Operation;
@@ -125,7 +127,7 @@ impl StructStore {
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfSpace`](crate::Error::OutOfSpace) or [`Error::Io`](crate::Error::Io) if there is no memory for it.
+    /// [`ErrorKind::OutOfSpace`](crate::ErrorKind::OutOfSpace) or [`ErrorKind::Io`](crate::ErrorKind::Io) if there is no memory for it.
     pub fn try_new() -> Result<StructStore> {
         Ok(StructStore { root: Store::local(false)? })
     }

@@ -11,7 +11,7 @@ use std::sync::{Arc, Weak};
 
 use crate::arena::layout::{LeaseBlock, Participant};
 use crate::arena::{Arena, BlockKind, HeapGuard};
-use crate::error::{BoxedResult, Error};
+use crate::error::{Error, Result};
 use crate::lock::Wait;
 use crate::sync::{AtomicU64, Ordering, lock};
 use crate::value::lease_count;
@@ -24,7 +24,7 @@ pub(crate) fn most_blocks(arena: &Arena) -> u64 {
 }
 
 #[cold]
-pub(crate) fn endless() -> Box<Error> {
+pub(crate) fn endless() -> Error {
     Error::corrupt("the leases of a participant", "no end", "a chain")
 }
 
@@ -53,8 +53,8 @@ impl Lease {
     pub(crate) fn take(
         arena: &Arc<Arena>,
         block: u64,
-        admit: impl FnOnce() -> BoxedResult<bool>,
-    ) -> BoxedResult<Option<Arc<Lease>>> {
+        admit: impl FnOnce() -> Result<bool>,
+    ) -> Result<Option<Arc<Lease>>> {
         let mut heap = HeapGuard::lock(arena, arena.owner(), &Wait::QUIET)?;
         let mut leases = lock(&arena.leases);
         if let Some(lease) = leases.get(&block).and_then(Weak::upgrade) {
@@ -72,7 +72,7 @@ impl Lease {
     }
 
     /// Adds a block to the leases of a participant. Returns where its entry is.
-    pub(crate) fn enter(heap: &mut HeapGuard<'_>, participant: &Participant, block: u64) -> BoxedResult<u64> {
+    pub(crate) fn enter(heap: &mut HeapGuard<'_>, participant: &Participant, block: u64) -> Result<u64> {
         let arena = heap.arena();
         let mut section = heap.section();
         let mut at = participant.leases.load(Ordering::Relaxed);
@@ -102,7 +102,7 @@ impl Lease {
         Ok(arena.segment().offset_of(entry))
     }
 
-    fn leave(&self, heap: &mut HeapGuard<'_>) -> BoxedResult<()> {
+    fn leave(&self, heap: &mut HeapGuard<'_>) -> Result<()> {
         let entry = self.arena.at::<AtomicU64>(self.entry.load(LocalOrdering::Relaxed))?;
         drop_lease(heap, entry, self.block)
     }
@@ -131,7 +131,7 @@ impl Drop for Lease {
 }
 
 /// Ends one lease, of whichever process; the last one frees a block that its array has let go of.
-pub(crate) fn drop_lease(heap: &mut HeapGuard<'_>, entry: &AtomicU64, block: u64) -> BoxedResult<()> {
+pub(crate) fn drop_lease(heap: &mut HeapGuard<'_>, entry: &AtomicU64, block: u64) -> Result<()> {
     let count = lease_count(heap.arena(), block)?;
     let mut section = heap.section();
     let left = count.load(Ordering::Relaxed).saturating_sub(1);

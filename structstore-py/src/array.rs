@@ -14,7 +14,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyList, PyType};
 use structstore::private::Look;
-use structstore::{Array, ArrayValue, ArrayView, DType, Error, Scalar, Value};
+use structstore::{Array, ArrayValue, ArrayView, DType, ErrorKind, Scalar, Value};
 
 use crate::error::{Exception, Result};
 use crate::gil::LONG_COPY;
@@ -49,7 +49,7 @@ pub(crate) fn view<'py>(py: Python<'py>, look: Look<'_>) -> Result<Bound<'py, Py
             let empty = ArrayValue::new(view.dtype().clone(), view.shape(), &[])?;
             copy(py, &empty)
         }
-        Err(Error::ReadOnly { .. } | Error::Deadlock { .. }) => {
+        Err(error) if matches!(error.kind(), ErrorKind::ReadOnly | ErrorKind::Deadlock) => {
             let array: Array = look.get()?;
             let value = py.detach(|| array.to_value())?;
             let copy = copy(py, &value)?;
@@ -252,7 +252,8 @@ fn array_input<'k, 'py>(inputs: &'k Inputs<'py>, array: &Bound<'py, PyUntypedArr
     let bytes = inputs.borrow_array(dense);
     match ArrayValue::new(dtype, &shape, Cow::Borrowed(bytes)) {
         Ok(value) => Ok(Value::Array(value)),
-        Err(Error::InvalidArgument { found, .. }) => {
+        Err(error) if error.kind() == ErrorKind::InvalidArgument => {
+            let found = error.found().unwrap_or_default();
             Err(unsupported(format!("an array of the shape {found}"), "arrays have up to 32 dimensions"))
         }
         Err(error) => Err(error.into()),

@@ -5,7 +5,8 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple, PyType};
 use pyo3::{CastError, CastIntoError};
-use structstore::Error;
+use structstore::path::{Path, Step};
+use structstore::{Error, ErrorKind};
 
 use crate::gil;
 
@@ -58,42 +59,53 @@ exceptions! {
 
 /// Which exception an error becomes.
 fn exception(error: &Error) -> Exception {
-    use std::io::ErrorKind;
-    match error {
-        Error::NotFound { .. } => Exception::NotFoundError,
-        Error::AlreadyExists { .. } => Exception::AlreadyExistsError,
-        Error::WrongType { .. } => Exception::WrongTypeError,
-        Error::Unsupported { .. } => Exception::UnsupportedError,
-        Error::Rejected { .. } => Exception::RejectedError,
-        Error::Declared { .. } => Exception::DeclaredError,
-        Error::OutOfRange { .. } => Exception::OutOfRangeError,
-        Error::IndexOutOfRange { .. } => Exception::IndexOutOfRangeError,
-        Error::InvalidName { .. } => Exception::InvalidNameError,
-        Error::InvalidArgument { .. } => Exception::InvalidArgumentError,
-        Error::TooDeep { .. } => Exception::TooDeepError,
-        Error::OutOfSpace { .. } => Exception::OutOfSpaceError,
-        Error::TooMany { .. } => Exception::TooManyError,
-        Error::StaleHandle { .. } => Exception::StaleHandleError,
-        Error::HeldByGuard { .. } => Exception::HeldByGuardError,
-        Error::InTransaction { .. } => Exception::InTransactionError,
-        Error::Abandoned { .. } => Exception::AbandonedError,
-        Error::Deadlock { .. } => Exception::DeadlockError,
-        Error::LockTimeout { .. } => Exception::LockTimeoutError,
-        Error::NotReady { .. } => Exception::NotReadyError,
-        Error::Leased { .. } => Exception::LeasedError,
-        Error::ReadOnly { .. } => Exception::ReadOnlyError,
-        Error::Detached { .. } => Exception::DetachedError,
-        Error::Contended { .. } => Exception::ContendedError,
-        Error::ForeignOwner { .. } => Exception::ForeignOwnerError,
-        Error::Corrupt { .. } => Exception::CorruptError,
-        Error::Mismatch { .. } => Exception::MismatchError,
-        Error::Io { source, .. } => match source.kind() {
-            ErrorKind::NotFound => Exception::NoSuchStoreError,
-            ErrorKind::PermissionDenied => Exception::AccessError,
-            _ => Exception::IoError,
-        },
-        _ => Exception::Error,
+    match (error.kind(), error.io().map(std::io::Error::kind)) {
+        (ErrorKind::Io, Some(std::io::ErrorKind::NotFound)) => Exception::NoSuchStoreError,
+        (ErrorKind::Io, Some(std::io::ErrorKind::PermissionDenied)) => Exception::AccessError,
+        (kind, _) => of_kind(kind).unwrap_or(Exception::Error),
     }
+}
+
+/// The exception for errors of a kind; `None` for an interrupted wait, which raises what the signal handler did.
+fn of_kind(kind: ErrorKind) -> Option<Exception> {
+    Some(match kind {
+        ErrorKind::NotFound => Exception::NotFoundError,
+        ErrorKind::AlreadyExists => Exception::AlreadyExistsError,
+        ErrorKind::WrongType => Exception::WrongTypeError,
+        ErrorKind::Unsupported => Exception::UnsupportedError,
+        ErrorKind::Rejected => Exception::RejectedError,
+        ErrorKind::Declared => Exception::DeclaredError,
+        ErrorKind::OutOfRange => Exception::OutOfRangeError,
+        ErrorKind::IndexOutOfRange => Exception::IndexOutOfRangeError,
+        ErrorKind::InvalidName => Exception::InvalidNameError,
+        ErrorKind::InvalidArgument => Exception::InvalidArgumentError,
+        ErrorKind::TooDeep => Exception::TooDeepError,
+        ErrorKind::OutOfSpace => Exception::OutOfSpaceError,
+        ErrorKind::TooMany => Exception::TooManyError,
+        ErrorKind::StaleHandle => Exception::StaleHandleError,
+        ErrorKind::HeldByGuard => Exception::HeldByGuardError,
+        ErrorKind::InTransaction => Exception::InTransactionError,
+        ErrorKind::Abandoned => Exception::AbandonedError,
+        ErrorKind::Deadlock => Exception::DeadlockError,
+        ErrorKind::LockTimeout => Exception::LockTimeoutError,
+        ErrorKind::NotReady => Exception::NotReadyError,
+        ErrorKind::Leased => Exception::LeasedError,
+        ErrorKind::ReadOnly => Exception::ReadOnlyError,
+        ErrorKind::Detached => Exception::DetachedError,
+        ErrorKind::Contended => Exception::ContendedError,
+        ErrorKind::ForeignOwner => Exception::ForeignOwnerError,
+        ErrorKind::Corrupt => Exception::CorruptError,
+        ErrorKind::Mismatch => Exception::MismatchError,
+        ErrorKind::Io => Exception::IoError,
+        _ => return None,
+    })
+}
+
+/// The kinds of errors that no exception stands for, which Python's tests want to be none.
+#[pyfunction]
+pub(crate) fn _unmapped_errors() -> Vec<String> {
+    let unmapped = |kind: &&ErrorKind| **kind != ErrorKind::Interrupted && of_kind(**kind).is_none();
+    ErrorKind::ALL.iter().filter(unmapped).map(|kind| format!("{kind:?}")).collect()
 }
 
 static CLASSES: PyOnceLock<Vec<Py<PyType>>> = PyOnceLock::new();
@@ -140,7 +152,7 @@ fn classes(py: Python<'_>) -> PyResult<&Vec<Py<PyType>>> {
 impl Exception {
     /// The exception with a message, about the value at a path if it is about one.
     #[cold]
-    pub(crate) fn raised(self, py: Python<'_>, message: &str, path: Option<&str>) -> PyErr {
+    pub(crate) fn raised(self, py: Python<'_>, message: &str, path: Option<&Path>) -> PyErr {
         self.build(py, (message,), path).unwrap_or_else(|error| error)
     }
 
@@ -148,11 +160,11 @@ impl Exception {
         self,
         py: Python<'py>,
         args: impl pyo3::call::PyCallArgs<'py>,
-        path: Option<&str>,
+        path: Option<&Path>,
     ) -> PyResult<PyErr> {
         let raised = classes(py)?[self as usize].bind(py).call1(args)?;
         if let Some(path) = path {
-            raised.setattr("path", path)?;
+            raised.setattr("path", path.to_string())?;
         }
         Ok(PyErr::from_value(raised))
     }
@@ -167,29 +179,33 @@ pub(crate) enum Failure {
 pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
 
 impl Failure {
-    /// Prefixes the path of an error with the name of what contains the value that it is about.
-    #[cold]
-    pub(crate) fn under(self, name: &str) -> Failure {
+    /// The kind of the error, if it is one of the engine's.
+    pub(crate) fn kind(&self) -> Option<ErrorKind> {
         match self {
-            Failure::Error(error) => Failure::Error(error.under(name)),
+            Failure::Error(error) => Some(error.kind()),
+            Failure::Raised(_) => None,
+        }
+    }
+
+    /// Whether a value was refused that no store can hold.
+    pub(crate) fn is_beyond_stores(&self) -> bool {
+        matches!(self.kind(), Some(ErrorKind::Unsupported | ErrorKind::OutOfRange | ErrorKind::TooDeep))
+    }
+
+    /// Puts the name or index of what contains the value that the error is about in front of its path.
+    #[cold]
+    pub(crate) fn under(self, step: impl Into<Step>) -> Failure {
+        match self {
+            Failure::Error(error) => Failure::Error(error.under(step)),
             raised => raised,
         }
     }
 
-    /// Prefixes the path of an error with that of what contains the value that it is about.
+    /// Puts the path of what contains the value that the error is about in front of its path.
     #[cold]
-    pub(crate) fn below(self, path: &str) -> Failure {
+    pub(crate) fn below(self, path: Path) -> Failure {
         match self {
             Failure::Error(error) => Failure::Error(error.below(path)),
-            raised => raised,
-        }
-    }
-
-    /// Prefixes the path of an error with the index of the item that it is about.
-    #[cold]
-    pub(crate) fn under_index(self, index: usize) -> Failure {
-        match self {
-            Failure::Error(error) => Failure::Error(error.under_index(index)),
             raised => raised,
         }
     }
@@ -203,7 +219,7 @@ pub(crate) fn looked_for<'py>(
     name: &Bound<'py, PyAny>,
 ) -> Failure {
     match failure {
-        Failure::Error(error @ Error::NotFound { .. }) => {
+        Failure::Error(error) if error.kind() == ErrorKind::NotFound => {
             let raised = raised(structure.py(), &error);
             let exception = raised.value(structure.py());
             let remembered =
@@ -251,11 +267,11 @@ impl From<Failure> for PyErr {
 /// The exception that an error becomes; for an interrupted wait, what the signal handler raised.
 fn raised(py: Python<'_>, error: &Error) -> PyErr {
     let exception = exception(error);
-    match error {
-        Error::Interrupted => gil::take_raised().unwrap_or_else(|| PyKeyboardInterrupt::new_err(())),
-        Error::Io { source, .. } if source.raw_os_error().is_some() => exception
-            .build(py, (source.raw_os_error(), error.to_string()), None)
-            .unwrap_or_else(|error| error),
-        _ => exception.raised(py, &error.to_string(), error.path()),
+    if error.kind() == ErrorKind::Interrupted {
+        return gil::take_raised().unwrap_or_else(|| PyKeyboardInterrupt::new_err(()));
+    }
+    match error.io().and_then(std::io::Error::raw_os_error) {
+        Some(code) => exception.build(py, (code, error.to_string()), None).unwrap_or_else(|error| error),
+        None => exception.raised(py, &error.to_string(), error.path()),
     }
 }

@@ -36,6 +36,9 @@ mod _structstore {
     };
 
     #[pymodule_export]
+    use super::error::_unmapped_errors;
+
+    #[pymodule_export]
     use super::typed::{_declare, _join, _path, _plain};
 
     /// Does what the arguments of the command `structstore` say, the name of the program first. Returns the exit status.

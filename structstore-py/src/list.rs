@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::slice::PySliceIndices;
 use pyo3::types::{PyBool, PyDict, PyIterator, PyList, PySlice, PyTuple};
 use structstore::private::{self, Snapshot};
-use structstore::{Error, List, Value};
+use structstore::{ErrorKind, List, Value};
 
 use crate::error::{Exception, Failure, Result};
 use crate::lock::{Lock, Structure, duration};
@@ -92,7 +92,7 @@ impl StructStoreList {
     fn read_token(&self) -> Result<Option<private::Lock>> {
         match self.list.lock_token(false, None) {
             Ok(lock) => Ok(Some(lock)),
-            Err(Error::ReadOnly { .. }) => Ok(None),
+            Err(error) if error.kind() == ErrorKind::ReadOnly => Ok(None),
             Err(error) => Err(error.into()),
         }
     }
@@ -116,7 +116,7 @@ impl StructStoreList {
             items.push(item?);
         }
         let value = |(index, item): (usize, &Bound<'py, PyAny>)| {
-            let located = |failure: Failure| failure.under_index(place(index)).below(&self.list.path());
+            let located = |failure: Failure| failure.under(place(index)).below(self.list.path());
             inputs.value(item).map_err(located)
         };
         items.iter().enumerate().map(value).collect()
@@ -128,9 +128,7 @@ impl StructStoreList {
         let wanted = match inputs.value(object) {
             Ok(wanted) => Some(wanted),
             // No store can hold it, so none does.
-            Err(Failure::Error(
-                Error::Unsupported { .. } | Error::OutOfRange { .. } | Error::TooDeep { .. },
-            )) => None,
+            Err(failure) if failure.is_beyond_stores() => None,
             Err(failure) => return Err(failure),
         };
         inputs.run_detached(object.py(), || {
@@ -219,7 +217,7 @@ impl StructStoreList {
             return Ok(());
         }
         let inputs = Inputs::default();
-        let new = inputs.value(value).map_err(|failure| failure.under_index(at).below(&self.list.path()))?;
+        let new = inputs.value(value).map_err(|failure| failure.under(at).below(self.list.path()))?;
         inputs.run(index.py(), || self.list.set(at, new))
     }
 
@@ -315,7 +313,9 @@ impl StructStoreList {
         match self.list.len() {
             Ok(1) => "<StructStoreList: 1 item>".to_owned(),
             Ok(len) => format!("<StructStoreList: {len} items>"),
-            Err(Error::StaleHandle { .. }) => "<StructStoreList: removed or replaced>".to_owned(),
+            Err(error) if error.kind() == ErrorKind::StaleHandle => {
+                "<StructStoreList: removed or replaced>".to_owned()
+            }
             Err(error) => format!("<StructStoreList: {error}>"),
         }
     }
@@ -348,8 +348,7 @@ impl StructStoreList {
             return Ok(self.list.push(Value::Scalar(scalar))?);
         }
         let inputs = Inputs::default();
-        let located =
-            |failure: Failure| failure.under_index(self.list.len().unwrap_or(0)).below(&self.list.path());
+        let located = |failure: Failure| failure.under(self.list.len().unwrap_or(0)).below(self.list.path());
         let item = inputs.value(value).map_err(located)?;
         inputs.run(value.py(), || self.list.push(item))
     }
@@ -365,7 +364,7 @@ impl StructStoreList {
     /// Adds an item before the one at an index.
     fn insert(&self, index: isize, value: &Bound<'_, PyAny>) -> Result<()> {
         let inputs = Inputs::default();
-        let item = inputs.value(value).map_err(|failure| failure.below(&self.list.path()))?;
+        let item = inputs.value(value).map_err(|failure| failure.below(self.list.path()))?;
         let insert = || {
             let _lock = self.list.lock_token(true, None)?;
             let len = self.list.len()?;

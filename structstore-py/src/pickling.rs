@@ -25,6 +25,7 @@ pub(crate) fn reduce<'py>(
             Ok((package.getattr(restore)?, (image,).into_pyobject(py)?))
         }
         Origin::Shared { path, file, read_only, any_owner, route } => {
+            let route: Vec<String> = route.into_iter().map(String::from).collect();
             let arguments = (path, file, read_only, any_owner, route).into_pyobject(py)?;
             Ok((package.getattr("_reopen_part")?, arguments))
         }

@@ -62,7 +62,7 @@ impl fmt::Display for Place {
 }
 
 fn cannot_duplicate(place: String, source: std::io::Error) -> Error {
-    Error::Io { action: "duplicate", place, detail: String::new(), source }
+    Error::os("duplicate", place, source)
 }
 
 impl Shared {
@@ -111,7 +111,7 @@ impl Shared {
                 }
                 Ok(true)
             }
-            Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(error) if error.io().is_some_and(|io| io.kind() == std::io::ErrorKind::NotFound) => Ok(false),
             Err(error) => Err(error),
         }
     }
@@ -281,12 +281,8 @@ impl StructStoreShared {
                 return Ok(false);
             }
             if timeout.is_some_and(|timeout| start.elapsed() >= timeout) {
-                return Err(Error::NotReady {
-                    place: shared.place.to_string(),
-                    reason: "has not appeared",
-                    waited: start.elapsed(),
-                }
-                .into());
+                let place = shared.place.to_string();
+                return Err(Error::not_ready(place, "has not appeared", start.elapsed()).into());
             }
             py.detach(|| std::thread::sleep(POLL));
             py.check_signals()?;

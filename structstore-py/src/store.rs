@@ -7,8 +7,9 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyIterator, PyList, PyString, PyTuple};
-use structstore::private::{Snapshot, join, not_finite, not_numbers, quoted};
-use structstore::{Error, Key, Struct, Value};
+use structstore::path::Path;
+use structstore::private::{Snapshot, not_finite, not_numbers, quoted};
+use structstore::{Error, ErrorKind, Key, Struct, Value};
 
 use crate::error::{Exception, Failure, Result, looked_for};
 use crate::gil;
@@ -111,7 +112,7 @@ impl StructStore {
     #[cold]
     fn missing(&self, key: &Key<'_>) -> Failure {
         match self.root() {
-            Ok(root) => Error::NotFound { path: String::new() }.under(key.name()).below(&root.path()).into(),
+            Ok(root) => Error::new(ErrorKind::NotFound).under(key.name()).below(root.path()).into(),
             Err(failure) => failure,
         }
     }
@@ -143,7 +144,7 @@ fn assign(root: &Struct, key: Key<'_>, object: &Bound<'_, PyAny>) -> Result<()> 
         return Ok(());
     }
     let inputs = Inputs::default();
-    let value = inputs.value(object).map_err(|failure| failure.under(key.name()).below(&root.path()))?;
+    let value = inputs.value(object).map_err(|failure| failure.under(key.name()).below(root.path()))?;
     inputs.run(object.py(), || root.set(key, value))
 }
 
@@ -239,12 +240,7 @@ fn fields_of<'k, 'py>(
     };
     match value {
         Value::Struct(fields) => Ok(fields),
-        other => Err(Error::WrongType {
-            path: String::new(),
-            found: other.kind().name().into(),
-            expected: "named fields".into(),
-        }
-        .into()),
+        other => Err(Error::wrong_type(other.kind().name(), "named fields").into()),
     }
 }
 
@@ -261,8 +257,8 @@ fn writable(py: Python<'_>, root: &Struct, format: &str) -> Result<Value<'static
 }
 
 /// The failure of writing the part of a struct that is at a path, in a format that has nothing for it.
-fn unwritable(py: Python<'_>, root: &Struct, path: &str, reason: &str) -> Failure {
-    let path = join(&root.path(), path);
+fn unwritable(py: Python<'_>, root: &Struct, path: &Path, reason: &str) -> Failure {
+    let path = root.path().join(path);
     Exception::UnsupportedError.raised(py, &format!("{path}: {reason}"), Some(&path)).into()
 }
 
@@ -310,7 +306,7 @@ impl StructStore {
             // `__getattr__`, which is called for it, says what is missing.
             Ok(None) => PyAttributeError::new_err(()).into(),
             // Methods are there all the same.
-            Err(failure) if matches!(failure, Failure::Error(Error::StaleHandle { .. })) => failure,
+            Err(failure) if failure.kind() == Some(ErrorKind::StaleHandle) => failure,
             Err(failure) if slf.get().root().is_err() => failure,
             Err(failure) => return Err(failure),
         };
@@ -423,7 +419,9 @@ impl StructStore {
                     more => format!("{}, … ({more} fields)", shown.join(", ")),
                 }
             }
-            Err(Failure::Error(Error::StaleHandle { .. })) => "removed or replaced".to_owned(),
+            Err(Failure::Error(error)) if error.kind() == ErrorKind::StaleHandle => {
+                "removed or replaced".to_owned()
+            }
             Err(Failure::Error(error)) => error.to_string(),
             Err(Failure::Raised(_)) => "closed".to_owned(),
         };
@@ -498,7 +496,7 @@ impl StructStore {
         let (root, key) = (self.root()?, key(name)?);
         match (py.detach(|| root.take(key).map(|value| Snapshot::of(&value))), default) {
             (Ok(value), _) => value_out::detached(py, &value, Structs::Namespaces),
-            (Err(Error::NotFound { .. }), Fallback::Given(default)) => Ok(default),
+            (Err(error), Fallback::Given(default)) if error.kind() == ErrorKind::NotFound => Ok(default),
             (Err(error), _) => Err(error.into()),
         }
     }
@@ -564,7 +562,7 @@ impl StructStore {
     ///     Traceback (most recent call last):
     ///     structstore.WrongTypeError: pose.x: found str, expected float
     fn to<'py>(&self, cls: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>> {
-        let (py, path) = (cls.py(), self.root()?.path());
+        let (py, path) = (cls.py(), self.root()?.path().to_string());
         let typed = PyModule::import(py, "structstore._typed")?;
         Ok(typed.getattr("rebuild")?.call1((self.to_dict(py)?, cls, path))?)
     }
@@ -601,8 +599,8 @@ impl StructStore {
         let yaml = || {
             // Its errors are those of values, with their path in the message.
             serde_saphyr::to_string(&value).map_err(|error| {
-                let (path, expected) = (root.path(), "numbers, strings, bytes, lists and structs".into());
-                Error::Unsupported { path, found: error.to_string(), expected }
+                let expected = "numbers, strings, bytes, lists and structs";
+                Error::unsupported(error.to_string(), expected).below(root.path())
             })
         };
         Ok(py.detach(yaml)?)
@@ -638,7 +636,7 @@ impl StructStore {
                 // It has them.
                 continue;
             }
-            let path = |failure: Failure| failure.below(&root.path());
+            let path = |failure: Failure| failure.below(root.path());
             values.extend(fields_of(&inputs, source).map_err(path)?);
         }
         inputs.run(py, || root.extend(values.iter().map(|(name, value)| (&**name, value))))
@@ -666,7 +664,7 @@ impl StructStore {
             }
             let inputs = Inputs::default();
             let value =
-                inputs.value(&default).map_err(|failure| failure.under(key.name()).below(&root.path()))?;
+                inputs.value(&default).map_err(|failure| failure.under(key.name()).below(root.path()))?;
             inputs.run(py, || root.get_or_insert(key, value.into_owned()))?;
         }
     }

@@ -42,7 +42,7 @@ impl Transaction {
         };
         drop(open);
         let path = self.node.path();
-        let message = if path.is_empty() { message.to_owned() } else { format!("{path}: {message}") };
+        let message = if path.is_root() { message.to_owned() } else { format!("{path}: {message}") };
         Err(Exception::InTransactionError.raised(py, &message, Some(&path)).into())
     }
 }

@@ -4,7 +4,8 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString};
 use structstore::Kind;
-use structstore::private::{Declaration, Snapshot, quoted};
+use structstore::path::Path;
+use structstore::private::{Declaration, Snapshot};
 
 use crate::error::{Failure, Result};
 use crate::store::StructStore;
@@ -14,20 +15,20 @@ use crate::value_out::{self, Structs};
 /// The way from the root to a structure, as errors print it.
 #[pyfunction]
 pub(crate) fn _path(structure: &StructStore) -> Result<String> {
-    Ok(structure.root()?.path())
+    Ok(structure.root()?.path().to_string())
 }
 
 /// A path, and the name of a field of what it leads to, as errors print it.
 #[pyfunction]
-pub(crate) fn _join(path: &str, name: &str) -> String {
-    let name = quoted(name);
-    if path.is_empty() { name.into_owned() } else { format!("{path}.{name}") }
+pub(crate) fn _join(path: &str, name: &str) -> Result<String> {
+    Ok(path.parse::<Path>()?.then(name).to_string())
 }
 
 /// What an object would come back as, if it were stored at a path and copied out again.
 #[pyfunction]
 pub(crate) fn _plain<'py>(object: &Bound<'py, PyAny>, path: &str) -> Result<Bound<'py, PyAny>> {
     let inputs = Inputs::default();
+    let path = path.parse::<Path>()?;
     let value = inputs.value(object).map_err(|failure| failure.below(path))?;
     let snapshot = inputs.run(object.py(), || Ok(Snapshot::of(&value)))?;
     value_out::detached(object.py(), &snapshot, Structs::Dicts)
@@ -38,7 +39,7 @@ pub(crate) fn _plain<'py>(object: &Bound<'py, PyAny>, path: &str) -> Result<Boun
 pub(crate) fn _declare(py: Python<'_>, structure: &StructStore, fields: &Bound<'_, PyList>) -> Result<()> {
     let inputs = Inputs::default();
     let root = structure.root()?;
-    let fields = declarations(&inputs, fields).map_err(|failure| failure.below(&root.path()))?;
+    let fields = declarations(&inputs, fields).map_err(|failure| failure.below(root.path()))?;
     inputs.run(py, || root.declare(&fields))
 }
 

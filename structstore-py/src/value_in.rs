@@ -3,6 +3,7 @@
 //! A whole object is converted before an operation begins, so that no Python code runs inside one. Texts, bytes and
 //! arrays are borrowed, so that each is copied once, into the store.
 
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 
 use numpy::PyUntypedArray;
@@ -30,8 +31,8 @@ const STORABLE: &str = "a store holds None, bool, int, float, complex, str, byte
                         dates, paths, NumPy arrays, and objects with attributes";
 
 /// The failure of storing an object of a type that a store does not hold.
-pub(crate) fn unsupported(found: impl Into<String>, expected: &'static str) -> Failure {
-    Failure::Error(Error::Unsupported { path: String::new(), found: found.into(), expected: expected.into() })
+pub(crate) fn unsupported(found: impl Into<Cow<'static, str>>, expected: &'static str) -> Failure {
+    Failure::Error(Error::unsupported(found, expected))
 }
 
 /// A truth value or number of Python's own, which needs no conversion that could fail.
@@ -140,7 +141,7 @@ impl<'py> Inputs<'py> {
             return Ok(Value::Null);
         }
         if depth > MAX_DEPTH {
-            return Err(Error::TooDeep { path: String::new(), limit: MAX_DEPTH }.into());
+            return Err(Error::too_deep().into());
         }
         if let Ok(text) = object.cast_exact::<PyString>() {
             self.text(text).map(|text| Value::Text(text.into()))
@@ -239,7 +240,7 @@ impl<'py> Inputs<'py> {
             ..=128 => object.str()?.to_string(),
             _ => format!("an int of {bits} bits"),
         };
-        Err(Error::OutOfRange { path: String::new(), value, expected: "i64 or u64".into() }.into())
+        Err(Error::out_of_range(value, "i64 or u64").into())
     }
 
     pub(crate) fn text<'k>(&'k self, text: &Bound<'py, PyString>) -> Result<&'k str> {
@@ -278,7 +279,7 @@ impl<'py> Inputs<'py> {
     ) -> Result<Value<'k>> {
         let mut values = Vec::with_capacity(count);
         for (index, item) in items.enumerate() {
-            values.push(self.nested(&item, depth + 1).map_err(|failure| failure.under_index(index))?);
+            values.push(self.nested(&item, depth + 1).map_err(|failure| failure.under(index))?);
         }
         Ok(Value::List(values))
     }
@@ -345,7 +346,7 @@ fn numpy_scalar<'py>(object: &Bound<'py, PyAny>) -> Result<Option<Bound<'py, PyA
     if !is_missing && back.ne(object)? {
         let value = object.str()?.to_string_lossy().into_owned();
         let expected = format!("64 bits of {}", if unit == "D" { "days" } else { "microseconds" });
-        return Err(Error::OutOfRange { path: String::new(), value, expected: expected.into() }.into());
+        return Err(Error::out_of_range(value, expected).into());
     }
     Ok(Some(scalar))
 }
@@ -359,9 +360,7 @@ pub(crate) fn equals(
     let equal = match inputs.value(object) {
         Ok(value) => inputs.run_detached(object.py(), || stored().map(|stored| stored == value))?,
         // It holds what no store can hold.
-        Err(Failure::Error(Error::Unsupported { .. } | Error::OutOfRange { .. } | Error::TooDeep { .. })) => {
-            false
-        }
+        Err(failure) if failure.is_beyond_stores() => false,
         Err(failure) => return Err(failure),
     };
     Ok(PyBool::new(object.py(), equal).to_owned().into_any().unbind())

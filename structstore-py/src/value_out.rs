@@ -5,7 +5,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString};
 use structstore::private::{Event, ImageReader, Look, Snapshot};
-use structstore::{Error, Key, Kind, List, Scalar, Struct};
+use structstore::{ErrorKind, Key, Kind, List, Scalar, Struct};
 
 use crate::array;
 use crate::error::{Failure, Result};
@@ -39,7 +39,7 @@ pub(crate) fn read<'py>(py: Python<'py>, place: Place<'_>) -> Result<Option<Boun
     while let Some(look) = place.look()? {
         match object(py, look) {
             // It was removed since; what has it now?
-            Err(Failure::Error(Error::StaleHandle { .. })) => look.gone(&mut gone)?,
+            Err(failure) if failure.kind() == Some(ErrorKind::StaleHandle) => look.gone(&mut gone)?,
             found => return found.map(Some),
         }
     }

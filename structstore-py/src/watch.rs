@@ -7,6 +7,7 @@ use std::time::Duration;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use structstore::Canceller;
+use structstore::path::Path;
 
 use crate::error::{Failure, Result};
 use crate::lock::duration;
@@ -40,11 +41,11 @@ impl From<structstore::Watch> for Watch {
 
 impl Watch {
     /// Does something with the watch, without the GIL; `None` if it is closed, also in between.
-    fn with<T: Send>(
+    fn with(
         &self,
         py: Python<'_>,
-        work: impl FnOnce(&mut structstore::Watch) -> structstore::Result<Option<T>> + Send,
-    ) -> Result<Option<T>> {
+        work: impl FnOnce(&mut structstore::Watch) -> structstore::Result<Option<Vec<Path>>> + Send,
+    ) -> Result<Option<Vec<String>>> {
         let mut watch = match self.watch.try_lock() {
             Ok(watch) => watch,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
@@ -58,7 +59,7 @@ impl Watch {
         if self.closed.load(Ordering::SeqCst) {
             *watch = None;
         }
-        Ok(done?)
+        Ok(done?.map(|paths| paths.iter().map(ToString::to_string).collect()))
     }
 }
 

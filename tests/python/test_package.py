@@ -32,3 +32,9 @@ def test_only_the_public_api_is_visible() -> None:
     everything: dict[str, object] = {}
     exec("from structstore import *", everything)
     assert everything.keys() - {"__builtins__"} == set(structstore.__all__)
+
+
+def test_every_kind_of_error_has_an_exception():
+    from structstore import _structstore as core
+
+    assert core._unmapped_errors() == []

@@ -375,7 +375,7 @@ def test_what_belongs_to_another_user_is_refused_unless_asked_for(
         lambda: StructStoreShared(name, reinit=True),
         lambda: StructStoreShared.open_read_only(name),
     ):
-        with pytest.raises(structstore.ForeignOwnerError, match=r"belongs to user 12345.*any_owner"):
+        with pytest.raises(structstore.ForeignOwnerError, match=r"owned by user 12345.*any_owner"):
             open_it()
     with pytest.raises(PermissionError):
         StructStoreShared(name)

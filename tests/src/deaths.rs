@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use structstore::private::{Declaration, arm};
 use structstore::{
-    ArrayValue, Cleanup, Error, Kind, List, Options, Result, StructMut, StructStore, StructStoreShared, Value,
+    ArrayValue, Cleanup, Error, ErrorKind, Kind, List, Options, Result, StructMut, StructStore,
+    StructStoreShared, Value,
 };
 
 use crate::fill;
@@ -367,9 +368,9 @@ pub fn cases() -> Vec<Case> {
     cases.push(Case::new("undo a transaction", with_fields, |store| {
         let undone = store.transaction(|store| {
             change_everything(store)?;
-            Err::<(), _>(Error::Interrupted)
+            Err::<(), _>(Error::rejected("undone"))
         });
-        assert!(matches!(undone, Err(Error::Interrupted)));
+        assert!(matches!(&undone, Err(error) if error.kind() == ErrorKind::Rejected));
         Ok(())
     }));
     for (name, step) in STEPS {
@@ -385,9 +386,9 @@ pub fn cases() -> Vec<Case> {
         ready();
         let undone = growing.transaction(|mut growing| {
             STEPS.iter().try_for_each(|(_, step)| step(&mut growing))?;
-            Err::<(), _>(Error::Interrupted)
+            Err::<(), _>(Error::rejected("undone"))
         });
-        assert!(matches!(undone, Err(Error::Interrupted)));
+        assert!(matches!(&undone, Err(error) if error.kind() == ErrorKind::Rejected));
         Ok(())
     }));
     cases.push(Case::late("commit a transaction on a binding", with_growing, |store, ready| {

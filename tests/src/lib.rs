@@ -32,7 +32,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use nix::sys::memfd::{MFdFlags, memfd_create};
-use structstore::{ArrayValue, DType, Error, List, Options, Result, Struct, StructStoreShared, Value};
+use structstore::{ArrayValue, DType, ErrorKind, List, Options, Result, Struct, StructStoreShared, Value};
 
 /// The name of a segment that nobody else uses, removed on drop: also when the test panics.
 #[derive(Debug)]
@@ -66,9 +66,9 @@ impl SegmentName {
 ///
 /// Whatever the store says, but that it is full.
 pub fn fill(store: &Struct, places: usize) -> Result<()> {
-    let done = |result| match result {
+    let done = |result: Result<()>| match result {
         Ok(()) => Ok(true),
-        Err(Error::OutOfSpace { .. }) => Ok(false),
+        Err(error) if error.kind() == ErrorKind::OutOfSpace => Ok(false),
         Err(error) => Err(error),
     };
     let bytes = |size| Value::Bytes(vec![0; size].into());

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use structstore::{Error, Result, Struct, StructMut, Value};
+use structstore::{ErrorKind, Result, Struct, StructMut, Value};
 
 /// A change of the struct that `path` leads to; names are drawn from few, so that operations meet.
 #[derive(Clone, Debug)]
@@ -197,7 +197,7 @@ pub fn run(store: &Struct, changes: &[Change], apply: impl Fn(&Struct, &Change) 
                 assert!(possible, "{change:?} should have been refused");
                 model = next;
             }
-            Err(Error::OutOfSpace { .. }) => {
+            Err(error) if error.kind() == ErrorKind::OutOfSpace => {
                 let after = store.statistics();
                 // A list that the change was to create on its way may have been created.
                 let created = store.len().unwrap() > model.len();

@@ -5,7 +5,7 @@ use std::cell::Cell;
 
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
-use structstore::{ArrayValue, Error, StructStoreShared, Value};
+use structstore::{ArrayValue, ErrorKind, StructStoreShared, Value};
 use structstore_tests::Memory;
 use structstore_tests::model::{Change, apply_to_guard, apply_to_store, run};
 
@@ -92,7 +92,7 @@ fn a_full_segment_refuses_and_stays_whole() {
         changes.insert(0, Change::Set("ballast".to_owned(), ballast(room.unwrap() - 1024)));
         run(&store, &changes, |store, change| {
             let result = apply_to_store(store, change);
-            if let Err(Error::OutOfSpace { .. }) = result {
+            if matches!(&result, Err(error) if error.kind() == ErrorKind::OutOfSpace) {
                 refused.set(refused.get() + 1);
             }
             result

@@ -1,7 +1,7 @@
 //! Every kind of value through the dynamic API, in a shared store whose memory is accounted for after each test.
 
 use structstore::{
-    ArrayValue, DType, Error, Kind, Scalar, Struct, StructStore, StructStoreShared, Text, Value, key,
+    ArrayValue, DType, ErrorKind, Kind, Scalar, Struct, StructStore, StructStoreShared, Text, Value, key,
 };
 use structstore_tests::Memory;
 
@@ -41,8 +41,8 @@ fn scalars_keep_their_type() {
         }
         assert_eq!(store.get::<u64>("U64")?, u64::MAX);
         assert_eq!(store.get::<i64>("I64")?, i64::MIN);
-        assert!(matches!(store.get::<i64>("U64"), Err(Error::OutOfRange { .. })));
-        assert!(matches!(store.get::<bool>("U8"), Err(Error::WrongType { .. })));
+        assert!(matches!(store.get::<i64>("U64"), Err(error) if error.kind() == ErrorKind::OutOfRange));
+        assert!(matches!(store.get::<bool>("U8"), Err(error) if error.kind() == ErrorKind::WrongType));
         store.set("nothing", ())?;
         assert_eq!(store.get::<Option<i32>>("nothing")?, None);
         assert_eq!(store.get::<Option<bool>>("Bool")?, Some(true));
@@ -70,7 +70,7 @@ fn texts_and_bytes_of_any_length() {
         store.set("text", "assigned in place")?;
         assert_eq!(text.get()?, "assigned in place", "the handle outlives an assignment of the same kind");
         store.set("text", 5)?;
-        assert!(matches!(text.get(), Err(Error::StaleHandle { .. })));
+        assert!(matches!(text.get(), Err(error) if error.kind() == ErrorKind::StaleHandle));
         Ok(())
     });
 }
@@ -109,7 +109,7 @@ fn arrays_change_in_place_or_are_published_anew() {
         assert_eq!(array.read()?.as_slice::<f64>()?, [1.0, 20.0, 3.0]);
 
         let view = array.view()?;
-        assert!(matches!(array.read()?.as_slice::<f64>(), Err(Error::Leased { .. })));
+        assert!(matches!(array.read()?.as_slice::<f64>(), Err(error) if error.kind() == ErrorKind::Leased));
         // The guard gets a block of its own, and the view keeps what it has.
         array.write()?.as_mut_slice::<f64>()?[0] = 10.0;
         assert_eq!(view.to_vec::<f64>()?, [1.0, 20.0, 3.0]);
@@ -121,7 +121,7 @@ fn arrays_change_in_place_or_are_published_anew() {
         store.remove("array")?;
         store.check()?;
         assert_eq!(second.to_vec::<u8>()?, [7, 8]);
-        assert!(matches!(array.shape(), Err(Error::StaleHandle { .. })));
+        assert!(matches!(array.shape(), Err(error) if error.kind() == ErrorKind::StaleHandle));
         drop((view, second));
         store.check()
     });
@@ -140,8 +140,8 @@ fn fields_keep_their_order_through_everything() {
         assert_eq!(store.names()?, ["a", "c", "a name that does not fit the field itself", "e", "b"]);
         store.rename("a name that does not fit the field itself", "d")?;
         assert_eq!(store.iter()?.map(|(name, _)| name).collect::<Vec<_>>(), ["a", "c", "d", "e", "b"]);
-        assert!(matches!(store.rename("a", "b"), Err(Error::AlreadyExists { .. })));
-        assert!(matches!(store.rename("x", "y"), Err(Error::NotFound { .. })));
+        assert!(matches!(store.rename("a", "b"), Err(error) if error.kind() == ErrorKind::AlreadyExists));
+        assert!(matches!(store.rename("x", "y"), Err(error) if error.kind() == ErrorKind::NotFound));
         assert_eq!(store.take("c")?, Value::from(vec![1, 2]));
         assert!(!store.contains("c")?);
         Ok(())
@@ -168,7 +168,7 @@ fn things_are_created_on_first_use() {
         assert_eq!(store.bytes("bytes")?.len()?, 0);
         assert_eq!(store.at("a")?.at("b")?.get::<Value>("c")?, Value::from(vec![1]));
         assert_eq!(store.at("a")?.at("b")?.path(), "a.b");
-        assert!(matches!(store.nested("num"), Err(Error::WrongType { .. })));
+        assert!(matches!(store.nested("num"), Err(error) if error.kind() == ErrorKind::WrongType));
         Ok(())
     });
 }
@@ -187,7 +187,9 @@ fn lists_hold_anything_anywhere() {
         assert_eq!(list.remove(0)?, Value::record([("x", 0.into())]));
         list.extend(0..100)?;
         assert_eq!((list.len()?, list.get::<i64>(101)?), (102, 99));
-        assert!(matches!(list.get::<i64>(102), Err(Error::IndexOutOfRange { len: 102, .. })));
+        assert!(
+            matches!(list.get::<i64>(102), Err(error) if (error.kind(), error.expected()) == (ErrorKind::IndexOutOfRange, Some("102")))
+        );
         list.assign_all(["x"])?;
         assert_eq!(list.to_string(), r#"["x"]"#);
         list.clear()?;
@@ -209,7 +211,10 @@ fn what_is_spliced_leaves_the_other_items_what_they_are() {
         };
         let gone = |which: &[usize]| {
             for at in which {
-                assert!(matches!(items[*at].get::<usize>("x"), Err(Error::StaleHandle { .. })), "item {at}");
+                assert!(
+                    matches!(items[*at].get::<usize>("x"), Err(error) if error.kind() == ErrorKind::StaleHandle),
+                    "item {at}"
+                );
             }
         };
         list.splice(1..3, ["a", "b", "c"])?;
@@ -248,7 +253,7 @@ fn several_fields_are_assigned_or_none() {
         assert_eq!(store.to_string(), r#"{"sub": {"x": 1}, "text": "new", "new": [2]}"#);
         assert_eq!(text.get()?, "new");
         let refused = store.at("sub")?.extend([("x", 2), ("", 3)]).unwrap_err();
-        assert!(matches!(refused, Error::InvalidName { .. }), "{refused}");
+        assert!(refused.kind() == ErrorKind::InvalidName, "{refused}");
         assert_eq!(store.at("sub")?.get::<i32>("x")?, 1);
         Ok(())
     });
@@ -271,8 +276,10 @@ fn guards_reach_everything_below() {
         guard.rename("new", "newer")?;
         assert_eq!(guard.get::<i32>("newer")?, 1);
         guard.remove("newer")?;
-        assert!(matches!(guard.scalar_mut::<i32>("robot"), Err(Error::WrongType { .. })));
-        assert!(matches!(store.get::<i32>("list"), Err(Error::HeldByGuard { .. })));
+        assert!(
+            matches!(guard.scalar_mut::<i32>("robot"), Err(error) if error.kind() == ErrorKind::WrongType)
+        );
+        assert!(matches!(store.get::<i32>("list"), Err(error) if error.kind() == ErrorKind::HeldByGuard));
         assert_eq!(store.to_string(), r#""<held by a guard of this thread>""#);
         drop(guard);
         let guard = store.read()?;
@@ -317,7 +324,7 @@ fn equality_is_by_value_without_order() {
     // What cannot be read is not just another value.
     let part = b.nested("part").unwrap();
     b.remove("part").unwrap();
-    assert!(matches!(part.equals(&a), Err(Error::StaleHandle { .. })));
+    assert!(matches!(part.equals(&a), Err(error) if error.kind() == ErrorKind::StaleHandle));
 }
 
 #[test]
@@ -352,7 +359,7 @@ fn images_keep_everything_exactly() {
         assert_eq!(buffer, image);
         assert!(matches!(
             store.to_buffer(&mut buffer[1..]),
-            Err(Error::InvalidArgument { argument: "buffer", .. })
+            Err(error) if error.subject() == Some("buffer")
         ));
         for at in 0..image.len() {
             let mut damaged = image.clone();
@@ -434,7 +441,7 @@ fn more_items_than_there_is_room_for_are_out_of_space() {
     store.set("list", vec![1, 2, 3]).unwrap();
     let list = store.list("list").unwrap();
     let full = |result: structstore::Result<()>| {
-        assert!(matches!(result, Err(Error::OutOfSpace { .. })), "{result:?}")
+        assert!(matches!(&result, Err(error) if error.kind() == ErrorKind::OutOfSpace), "{result:?}")
     };
     let more = || std::iter::repeat_n(0, 1 << 40);
     full(list.extend(more()));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::layout::{INHERITED, Node, Participant, Record, Seat};
 use super::recovery::RECOVERED;
 use super::{Arena, chunk_records};
-use crate::error::{BoxedResult as Result, Error};
+use crate::error::{Error, Result};
 use crate::lock::{MAX_SEATS, SeatLine, are_hints, explains, is_free_but_held, owner_seat};
 use crate::segment::RESERVATION;
 use crate::sync::{AtomicU64, Ordering};

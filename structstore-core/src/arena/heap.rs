@@ -13,7 +13,7 @@ use super::block::{self, BlockKind, FREE, HEADER, ORPHAN, PREVIOUS_FREE, UNIT};
 use super::layout::{Header, Heap, Node, Record, Seat};
 use super::recovery::RECOVERED;
 use super::{Arena, chunk_records, locate};
-use crate::error::{BoxedResult as Result, Error};
+use crate::error::{Error, ErrorKind, Result};
 use crate::lock::{SLICE, Wait, generation, spin_while};
 use crate::segment::{GRANULE, Segment};
 use crate::sync::{AtomicU64, Ordering, futex_wake_one, prefetch};
@@ -116,7 +116,7 @@ impl<'a> HeapGuard<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Corrupt`] if the owner that the lock names does not exist; those of `wait`.
+    /// [`ErrorKind::Corrupt`] if the owner that the lock names does not exist; those of `wait`.
     #[inline]
     pub(crate) fn lock(arena: &'a Arena, owner: u32, wait: &Wait) -> Result<HeapGuard<'a>> {
         let heap = &arena.header().heap;
@@ -204,7 +204,7 @@ impl<'a> Patience<'a> {
                     LocalOrdering::Relaxed,
                 );
             }
-            Err(error) if matches!(*error, Error::LockTimeout { .. } | Error::Interrupted) => {
+            Err(error) if matches!(error.kind(), ErrorKind::LockTimeout | ErrorKind::Interrupted) => {
                 return Err(error);
             }
             Err(error) => {
@@ -571,7 +571,7 @@ impl<'g> Section<'g> {
         let header = self.arena.header();
         let table = T::table(header);
         let Some(place) = table.chunks.get(chunk) else {
-            return Err(self.arena.segment.full(0, "a table has reached its largest size".to_owned()).into());
+            return Err(self.arena.segment.full(0, "a table has reached its largest size".to_owned()));
         };
         if place.load(Ordering::Relaxed) == 0 {
             let bytes = chunk_records::<T>(chunk).saturating_mul(size_of::<T>() as u64);
@@ -659,6 +659,6 @@ impl Drop for Section<'_> {
 }
 
 #[cold]
-fn broken(at: u64, found: impl std::fmt::Display, expected: &'static str) -> Box<Error> {
+fn broken(at: u64, found: impl std::fmt::Display, expected: &'static str) -> Error {
     Error::corrupt(format_args!("the heap at {at:#x}"), found, expected)
 }

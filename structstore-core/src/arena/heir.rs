@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::layout::{INHERITED, Participant, Seat};
 use super::{Arena, HeapGuard, LateClaim, Leases, NEXT_ID, NO_PLACE, Openings};
-use crate::error::{BoxedResult as Result, Error};
+use crate::error::{Error, Result};
 use crate::journal;
 use crate::lock::{SeatLine, Wait, bury, without_hooks};
 use crate::node::capacity;
@@ -197,7 +197,7 @@ impl Arena {
         };
         self.ensure_attached()?;
         if self.forks() >= GENERATIONS {
-            return Err(Error::TooMany { what: "generations of forks", limit: GENERATIONS as usize }.into());
+            return Err(Error::too_many("generations of forks", GENERATIONS as usize));
         }
         let liveness = Liveness::for_child(file, place, *access)?;
         if !self.writable() {

@@ -27,7 +27,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU32, AtomicU64 as LocalCounter, Ordering as LocalOrdering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 
-use crate::error::{BoxedResult as Result, Error};
+use crate::error::{Error, ErrorKind, Result};
 use crate::lock::{MAX_SEATS, NodeHead, SeatLine, Space, WAITERS, Wait};
 use crate::segment::{Access, Backing, GRANULE, Liveness, MIN_SIZE, PARTICIPANTS, RESERVATION, Segment};
 use crate::sync::{AtomicU64, Ordering};
@@ -84,12 +84,7 @@ pub(crate) fn local() -> Result<&'static Arc<Arena>> {
         Ok(Arc::new(Arena::attach(segment, None, &Wait::FOREVER)?))
     };
     LOCAL.get_or_init(map).as_ref().map_err(|error| {
-        Box::new(Error::Io {
-            action: "map",
-            place: "local memory".to_owned(),
-            detail: format!(" ({error})"),
-            source: std::io::ErrorKind::OutOfMemory.into(),
-        })
+        Error::os("map", format!("local memory ({error})"), std::io::ErrorKind::OutOfMemory.into())
     })
 }
 
@@ -196,23 +191,23 @@ impl Arena {
 
     /// # Errors
     ///
-    /// [`Error::Detached`].
+    /// [`ErrorKind::Detached`].
     #[inline(always)]
     pub(crate) fn ensure_attached(&self) -> Result<()> {
         if self.is_detached() { Err(self.detached()) } else { Ok(()) }
     }
 
     #[cold]
-    fn detached(&self) -> Box<Error> {
+    fn detached(&self) -> Error {
         let reason = self.detached.get().cloned().unwrap_or_default();
-        Error::Detached { place: self.place(), reason }.into()
+        Error::new(ErrorKind::Detached).of(self.place()).finding(reason)
     }
 
     /// Why this process may change nothing.
     #[cold]
-    pub(crate) fn refusal(&self) -> Box<Error> {
+    pub(crate) fn refusal(&self) -> Error {
         match self.ensure_attached() {
-            Ok(()) => Error::ReadOnly { place: self.place() }.into(),
+            Ok(()) => Error::new(ErrorKind::ReadOnly).of(self.place()),
             Err(detached) => detached,
         }
     }
@@ -373,7 +368,7 @@ impl Arena {
             self.enter(index, state, wait)?;
             return Ok(index);
         }
-        Err(Error::TooMany { what: "processes attached", limit: PARTICIPANTS as usize }.into())
+        Err(Error::too_many("processes attached", PARTICIPANTS as usize))
     }
 
     fn enter(&self, index: u32, state: u64, wait: &Wait) -> Result<()> {
@@ -496,7 +491,7 @@ impl Space for Arena {
 }
 
 #[cold]
-fn missing(index: u32) -> Box<Error> {
+fn missing(index: u32) -> Error {
     Error::corrupt("a table", format_args!("index {index}"), "an index within the table")
 }
 

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use super::layout::{ENDED, INHERITED, LEAVING, Participant};
 use super::{Arena, HeapGuard};
+#[cfg(doc)]
+use crate::error::ErrorKind;
 use crate::error::Result;
 use crate::lock::Wait;
 use crate::segment::{Liveness, Place};
@@ -81,7 +83,7 @@ impl Arena {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`](crate::Error::Io) if the name could not be removed.
+    /// [`ErrorKind::Io`](crate::ErrorKind::Io) if the name could not be removed.
     pub(crate) fn close(&self, opening: &Arc<Opening>, keep_name: bool) -> Result<()> {
         let always = self.is_always(opening) && !keep_name;
         {

@@ -16,7 +16,7 @@ use super::heap::participant_owner;
 use super::layout::{ATTACHED, LeaseBlock, Participant, Seat};
 use super::process;
 use super::{Arena, HeapGuard};
-use crate::error::{BoxedResult as Result, Error};
+use crate::error::{Error, Result};
 use crate::journal;
 use crate::lock::{MAX_DEPTH, Mode, SeatLine, Wait, bury, generation, hold_index, names};
 use crate::segment::{Backing, Liveness, PARTICIPANTS, Place};

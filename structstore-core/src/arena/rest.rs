@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::Arena;
 use super::layout::{Node, Seat};
-use crate::error::{BoxedResult as Result, Error};
+use crate::error::{Error, ErrorKind, Result};
 use crate::lock::{MAX_SEATS, owner_seat};
 use crate::sync::{AtomicU64, Ordering};
 
@@ -25,7 +25,7 @@ impl Arena {
     }
 
     /// A number that differs from the one before if a node or the heap was changed in between; `None` if somebody is at
-    /// it. [`Error::Abandoned`] if that somebody is dead.
+    /// it. [`ErrorKind::Abandoned`] if that somebody is dead.
     ///
     /// Whoever changes a node takes its word, and releases it with another version. What needs no node's lock changes the
     /// heap: its lists and counts.
@@ -55,7 +55,7 @@ impl Arena {
         let lock = add(&heap.lock);
         if lock != 0 || add(&heap.undo_count) != 0 {
             return match self.heap_owner(lock) {
-                Some(owner) if !self.is_alive(owner) => Err(Error::Abandoned { path: String::new() }.into()),
+                Some(owner) if !self.is_alive(owner) => Err(Error::new(ErrorKind::Abandoned)),
                 // Its owner may just have gone, or come. Who finds this twice believes it.
                 None if lock == 0 => {
                     Err(Error::corrupt("the heap", "words to be restored by nobody", "none"))
@@ -93,7 +93,7 @@ impl Arena {
     /// What a seat that is changing something says of the arena.
     fn unrest(&self, seat: u32) -> Result<Option<u64>> {
         match self.is_dead(seat) {
-            Ok(true) => Err(Error::Abandoned { path: String::new() }.into()),
+            Ok(true) => Err(Error::new(ErrorKind::Abandoned)),
             Ok(false) if self.is_somebodys(seat)? => Ok(None),
             // It may just have been given back. Who finds this twice believes it.
             Ok(false) => Err(Error::corrupt(format_args!("seat {seat}"), "a change by nobody", "somebody's")),

@@ -9,7 +9,7 @@ use nix::errno::Errno;
 
 use super::layout::{ATTACHED, INHERITED, Seat};
 use super::{Arena, HeapGuard};
-use crate::error::{BoxedResult as Result, Error};
+use crate::error::{Error, Result};
 use crate::lock::{MAX_SEATS, OwnSeat, SeatLine, Wait};
 use crate::sync::{Ordering, lock};
 
@@ -247,7 +247,7 @@ impl Arena {
                 }
             }
             if free as usize >= MAX_SEATS {
-                return Err(Error::TooMany { what: "threads attached", limit: MAX_SEATS }.into());
+                return Err(Error::too_many("threads attached", MAX_SEATS));
             }
             section.ensure::<Seat>(free)?;
             section.ensure::<SeatLine>(free)?;

@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering as LocalOrdering;
 
 use super::layout::{Node, Watcher};
 use super::{Arena, HeapGuard};
-use crate::error::{BoxedResult as Result, Error};
+use crate::error::{Error, ErrorKind, Result};
 use crate::lock::{Mode, NodeHead, NodeId, Space, Wait, generation};
 use crate::notice::{self, Notices};
 use crate::sync::{Ordering, fence};
@@ -37,7 +37,7 @@ impl Arena {
         }
         let mut heap = HeapGuard::lock(self, self.owner(), &Wait::FOREVER)?;
         let place = match self.free_place() {
-            Err(error) if matches!(*error, Error::TooMany { .. }) => {
+            Err(error) if error.kind() == ErrorKind::TooMany => {
                 self.take_off(&mut heap, self.participant_index())?;
                 self.free_place()?
             }
@@ -63,7 +63,7 @@ impl Arena {
             }
         }
         if used >= MAX_WATCHERS {
-            return Err(Error::TooMany { what: "watchers", limit: MAX_WATCHERS as usize }.into());
+            return Err(Error::too_many("watchers", MAX_WATCHERS as usize));
         }
         Ok(used)
     }

@@ -8,7 +8,7 @@ use super::list::AsList;
 use super::{Binder, BoundNode, Field, Lender, Schema, SlotRef};
 use crate::arena::Arena;
 use crate::arena::layout::Node;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::handle::{Access, unshare};
 use crate::journal::Operation;
 use crate::node::{self, BLOCK, End, FIXED, FIXED_RANK, FixedType};
@@ -38,22 +38,21 @@ fn fixed_type<T: Element>(shape: &[Option<usize>]) -> FixedType {
 
 #[cold]
 fn unlike(found: &ArrayBlock, expected: &FixedType) -> Error {
-    Error::WrongType {
-        path: String::new(),
-        found: format!("an array of {} with shape {:?}", found.dtype, found.shape).into(),
-        expected: expected.to_string().into(),
-    }
+    Error::wrong_type(
+        format!("an array of {} with shape {:?}", found.dtype, found.shape),
+        expected.to_string(),
+    )
 }
 
 /// Sees to it that an array can be lent as a slice: no view may share its block.
 fn claim(place: &BoundNode, lender: Lender<'_>, exclusive: bool) -> Result<()> {
     place.check()?;
     if exclusive {
-        return Ok(unshare(lender.arena(), place.id.index, place.record())?);
+        return unshare(lender.arena(), place.id.index, place.record());
     }
     match lease_count(lender.arena(), block_of(place.record()))?.load(Ordering::Acquire) {
         0 => Ok(()),
-        _ => Err(Error::Leased { path: String::new() }),
+        _ => Err(Error::new(ErrorKind::Leased)),
     }
 }
 
@@ -138,7 +137,7 @@ macro_rules! fixed_fields {
                 // Changes go to a copy, which is dropped if they are undone.
                 let Some(operation) = binder.operation() else { return Ok(()) };
                 let node = place.node.record();
-                Ok(node::replace_block(operation, node, node::copy_array(operation, block_of(node))?)?)
+                node::replace_block(operation, node, node::copy_array(operation, block_of(node))?)
             }
 
             fn load(place: &Self::Place, lender: Lender<'_>) -> Result<Self> {
@@ -166,7 +165,7 @@ macro_rules! fixed_fields {
 fixed_fields!(([T; N], N), ([[T; M]; N], N, M), ([[[T; L]; M]; N], N, M, L));
 
 fn publish(operation: &Operation<'_>, node: &Node, array: Value<'_>) -> Result<()> {
-    Ok(node::replace_block(operation, node, node::build_block(operation, &array)?)?)
+    node::replace_block(operation, node, node::build_block(operation, &array)?)
 }
 
 /// An array of numbers with `D` dimensions, whose extents may change: a field of a bound struct.
@@ -202,7 +201,7 @@ impl<T: Element, const D: usize> NdArray<T, D> {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] if there are more or fewer than the shape asks for, or too many dimensions.
+    /// [`ErrorKind::InvalidArgument`] if there are more or fewer than the shape asks for, or too many dimensions.
     pub fn new(shape: [usize; D], elements: Vec<T>) -> Result<NdArray<T, D>> {
         ArrayValue::from_slice(&shape, &elements)?;
         Ok(NdArray { shape, elements })
@@ -390,7 +389,7 @@ macro_rules! reading {
             ///
             /// # Errors
             ///
-            /// [`Error::Corrupt`] if the memory is damaged.
+            /// [`ErrorKind::Corrupt`] if the memory is damaged.
             pub fn shape(&self) -> Result<[usize; D]> {
                 Ok(self.locate()?.0)
             }
@@ -399,7 +398,7 @@ macro_rules! reading {
             ///
             /// # Errors
             ///
-            /// [`Error::Corrupt`] if the memory is damaged.
+            /// [`ErrorKind::Corrupt`] if the memory is damaged.
             pub fn len(&self) -> Result<usize> {
                 Ok(self.shape()?.iter().product())
             }
@@ -408,7 +407,7 @@ macro_rules! reading {
             ///
             /// # Errors
             ///
-            /// [`Error::Corrupt`] if the memory is damaged.
+            /// [`ErrorKind::Corrupt`] if the memory is damaged.
             pub fn is_empty(&self) -> Result<bool> {
                 Ok(self.len()? == 0)
             }
@@ -417,7 +416,7 @@ macro_rules! reading {
             ///
             /// # Errors
             ///
-            /// [`Error::Corrupt`] if the memory is damaged.
+            /// [`ErrorKind::Corrupt`] if the memory is damaged.
             pub fn as_slice(&self) -> Result<&[T]> {
                 let (shape, start) = self.locate()?;
                 // SAFETY: in bounds and aligned (checked), any bytes are elements; no view shares the block (checked when
@@ -436,7 +435,7 @@ macro_rules! reading {
             ///
             /// # Errors
             ///
-            /// [`Error::Corrupt`] if the memory is damaged.
+            /// [`ErrorKind::Corrupt`] if the memory is damaged.
             pub fn view(&self) -> Result<ndarray::ArrayView<'_, T, ndarray::Dim<[usize; D]>>> {
                 let shape = self.shape()?;
                 ndarray::ArrayView::from_shape(shape, self.as_slice()?).map_err(super::ndarray::refused)
@@ -452,7 +451,7 @@ impl<T: Element, const D: usize> TypedArrayMut<'_, T, D> {
     ///
     /// # Errors
     ///
-    /// [`Error::Corrupt`] if the memory is damaged.
+    /// [`ErrorKind::Corrupt`] if the memory is damaged.
     pub fn as_mut_slice(&mut self) -> Result<&mut [T]> {
         let (shape, start) = self.locate()?;
         // SAFETY: as in `as_slice`, and `&mut self` keeps this from lending it twice.
@@ -463,12 +462,12 @@ impl<T: Element, const D: usize> TypedArrayMut<'_, T, D> {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] if the shape asks for more or fewer elements, [`Error::OutOfSpace`].
+    /// [`ErrorKind::InvalidArgument`] if the shape asks for more or fewer elements, [`ErrorKind::OutOfSpace`].
     pub fn assign(&mut self, shape: [usize; D], elements: &[T]) -> Result<()> {
         let array = Value::Array(ArrayValue::from_slice(&shape, elements)?);
         let index = self.access.id().index;
         self.access
-            .operate(|operation| Ok(publish(operation, operation.arena().node(index)?, array)?))
+            .operate(|operation| publish(operation, operation.arena().node(index)?, array))
             .map_err(|error| self.access.locate(error))
     }
 
@@ -483,7 +482,7 @@ impl<T: Element> TypedArrayMut<'_, T, 1> {
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfSpace`]
+    /// [`ErrorKind::OutOfSpace`]
     pub fn push(&mut self, element: T) -> Result<()> {
         self.extend_from_slice(&[element])
     }
@@ -492,7 +491,7 @@ impl<T: Element> TypedArrayMut<'_, T, 1> {
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfSpace`]
+    /// [`ErrorKind::OutOfSpace`]
     pub fn extend_from_slice(&mut self, elements: &[T]) -> Result<()> {
         self.append(elements, 1)
     }
@@ -508,7 +507,7 @@ impl<T: Element> TypedArrayMut<'_, T, 1> {
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfSpace`], in a transaction, where they have to be kept until its end.
+    /// [`ErrorKind::OutOfSpace`], in a transaction, where they have to be kept until its end.
     pub fn truncate(&mut self, len: usize) -> Result<()> {
         if len >= self.len()? { Ok(()) } else { self.change_end(End::Truncate(len)) }
     }
@@ -526,7 +525,7 @@ impl<T: Element> TypedArrayMut<'_, T, 1> {
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfSpace`]
+    /// [`ErrorKind::OutOfSpace`]
     pub fn resize(&mut self, len: usize, element: T) -> Result<()> {
         match len.checked_sub(self.len()?) {
             Some(more) => self.append(&[element], more),
@@ -552,7 +551,7 @@ where
     ///
     /// # Errors
     ///
-    /// [`Error::Corrupt`] if the memory is damaged.
+    /// [`ErrorKind::Corrupt`] if the memory is damaged.
     pub fn view_mut(&mut self) -> Result<ndarray::ArrayViewMut<'_, T, ndarray::Dim<[usize; D]>>> {
         let shape = self.shape()?;
         ndarray::ArrayViewMut::from_shape(shape, self.as_mut_slice()?).map_err(super::ndarray::refused)

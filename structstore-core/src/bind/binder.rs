@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::Field;
 use crate::arena::Arena;
 use crate::arena::layout::{Node, Slot};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::handle::{operate_below, slot_value};
 use crate::journal::Operation;
 use crate::key::Key;
@@ -78,7 +78,7 @@ impl<'o, 'a> Binder<'o, 'a> {
             return Ok(());
         }
         match Binder::with(self.arena, self.operation, None, true).resolve_slot::<T>(slot) {
-            Err(Error::NotFound { .. }) => Ok(()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
             other => other.map(drop),
         }
     }
@@ -90,7 +90,7 @@ impl<'o, 'a> Binder<'o, 'a> {
         lent.sort_by_key(|range| range.start);
         if lent.iter().zip(lent.iter().skip(1)).any(|(one, next)| one.end > next.start) {
             let wrong = "fields that share memory";
-            return Err(Error::corrupt("a bound struct", wrong, "memory of its own for each").into());
+            return Err(Error::corrupt("a bound struct", wrong, "memory of its own for each"));
         }
         Ok(place)
     }
@@ -122,7 +122,7 @@ impl<'o, 'a> Binder<'o, 'a> {
         let parent = record.head.parent.load(Ordering::Acquire);
         if slot.parent.is_some_and(|expected| parent != u64::from(expected) + 1) {
             let place = format_args!("node {}", id.index).to_string();
-            return Err(Error::corrupt(place, "another parent", "the node whose slot names it").into());
+            return Err(Error::corrupt(place, "another parent", "the node whose slot names it"));
         }
         self.lend(record, size_of::<Node>() as u64);
         Ok(BoundNode { id, record })
@@ -152,7 +152,7 @@ impl<'o, 'a> Binder<'o, 'a> {
                 let raw = node::build(operation, value, node.id.index)?;
                 Writer { operation, aside: false }.insert(node.record(), key, raw)?
             }
-            (None, ..) => return Err(Error::NotFound { path: String::new() }),
+            (None, ..) => return Err(Error::new(ErrorKind::NotFound)),
         };
         let slot = &found.field.slot;
         self.lend(slot, size_of::<Slot>() as u64);
@@ -178,11 +178,7 @@ impl<'o, 'a> Binder<'o, 'a> {
             (true, true) => "; `bind_widening` converts it",
             (true, false) => "; remove the old field, or give this one another name",
         };
-        Error::WrongType {
-            path: String::new(),
-            found: found.to_owned().into(),
-            expected: format!("{expected}{advice}").into(),
-        }
+        Error::wrong_type(found.to_owned(), format!("{expected}{advice}"))
     }
 
     /// Sees to it that a slot holds a scalar of a kind, widening the one that is there if that was asked for.
@@ -278,11 +274,7 @@ impl BoundNode {
     #[inline]
     pub fn check(&self) -> Result<()> {
         let identity = self.record().head.identity.load(Ordering::Acquire);
-        if crate::lock::generation(identity) == self.id.generation {
-            Ok(())
-        } else {
-            Err(Error::stale().into())
-        }
+        if crate::lock::generation(identity) == self.id.generation { Ok(()) } else { Err(Error::stale()) }
     }
 }
 
@@ -309,11 +301,11 @@ impl<'s> Lender<'s> {
     /// Resolves a part of a node that is held exclusively. What it lacks is created.
     pub(crate) fn resolve<T: Field>(self, node: u32, slot: SlotRef<'_>) -> Result<T::Place> {
         match Binder::looking(self.arena()).resolve_slot::<T>(slot) {
-            Err(Error::NotFound { .. }) => {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
                 let initial = T::initial();
                 let defaults = initial.to_value()?;
                 let complete = |operation: &Operation<'_>| {
-                    Ok(Binder::new(operation, &defaults, false).resolve_slot::<T>(slot)?)
+                    Binder::new(operation, &defaults, false).resolve_slot::<T>(slot)
                 };
                 Ok(operate_below(self.arena(), node, complete)?)
             }
@@ -339,7 +331,7 @@ impl<'s> Lender<'s> {
     /// As [`Lender::part_mut`].
     pub(crate) unsafe fn lend_mut<T: Field>(self, node: u32, place: &T::Place) -> Result<T::Mut<'s>> {
         if self.arena().transaction().is_some() {
-            operate_below(self.arena(), node, |operation| Ok(T::log(place, &Binder::noting(operation))?))?;
+            operate_below(self.arena(), node, |operation| T::log(place, &Binder::noting(operation)))?;
         }
         T::check(place, self, true)?;
         // SAFETY: checked; the caller's promise.

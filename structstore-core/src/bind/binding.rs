@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::{Binder, Field, Fields, Lender, SlotRef};
 use crate::arena::Arena;
 use crate::arena::layout::Slot;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::handle::{
     Handle, Held, Hold, Struct, StructMut, StructRef, acquire, at_most, operate, wrong_kind,
 };
@@ -51,7 +51,7 @@ pub struct Binding<T: Field> {
     handle: Handle,
     place: T::Place,
     /// The fields that lead from the root to the struct.
-    route: Option<Vec<String>>,
+    route: Option<Vec<Box<str>>>,
     bound: PhantomData<fn() -> T>,
 }
 
@@ -61,7 +61,7 @@ impl Struct {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`] if a field is there with another type than the struct's, with what can be done about it.
+    /// [`ErrorKind::WrongType`] if a field is there with another type than the struct's, with what can be done about it.
     ///
     /// ```
     /// use structstore::StructStore;
@@ -92,7 +92,7 @@ impl Struct {
     /// value of the other: `i32` to `i64` or `f64`, `f32` to `f64`, arrays of them, lists of numbers to arrays, `T` to
     /// `Option<T>`.
     ///
-    /// Programs that have bound the field as what it was get [`Error::WrongType`] from then on.
+    /// Programs that have bound the field as what it was get [`ErrorKind::WrongType`] from then on.
     ///
     /// # Errors
     ///
@@ -125,8 +125,8 @@ impl Struct {
         let slot = Slot { tag: AtomicU64::new(slot.tag), payload: AtomicU64::new(slot.payload) };
         let place = handle
             .change(Mode::Tree, &Wait::FOREVER, |operation| {
-                Ok(Binder::new(operation, &defaults, widen)
-                    .resolve_slot::<T>(SlotRef { slot: &slot, parent: None })?)
+                Binder::new(operation, &defaults, widen)
+                    .resolve_slot::<T>(SlotRef { slot: &slot, parent: None })
             })
             .map_err(|error| handle.locate(error))?;
         let route = node::route_of(handle.arena(), handle.id());
@@ -190,7 +190,7 @@ impl<T: Field> Binding<T> {
     ///
     /// # Errors
     ///
-    /// As [`Struct::write`]; [`Error::Corrupt`] if a field's memory is damaged.
+    /// As [`Struct::write`]; [`ErrorKind::Corrupt`] if a field's memory is damaged.
     #[inline]
     pub fn write(&self) -> Result<BindingMut<'_, T>> {
         let held = self.guard(Mode::Tree, &Wait::FOREVER)?;
@@ -201,7 +201,7 @@ impl<T: Field> Binding<T> {
     ///
     /// # Errors
     ///
-    /// In addition, [`Error::LockTimeout`].
+    /// In addition, [`ErrorKind::LockTimeout`].
     pub fn write_timeout(&self, timeout: Duration) -> Result<BindingMut<'_, T>> {
         let held = self.guard(Mode::Tree, &at_most(Some(timeout)))?;
         Ok(BindingMut { binding: self, held, asked: Cell::new(false), not_send: PhantomData })
@@ -211,7 +211,7 @@ impl<T: Field> Binding<T> {
     ///
     /// # Errors
     ///
-    /// In addition, [`Error::LockTimeout`].
+    /// In addition, [`ErrorKind::LockTimeout`].
     pub fn try_write(&self) -> Result<BindingMut<'_, T>> {
         self.write_timeout(Duration::ZERO)
     }
@@ -233,7 +233,7 @@ impl<T: Field> Binding<T> {
     ///
     /// # Errors
     ///
-    /// In addition, [`Error::LockTimeout`].
+    /// In addition, [`ErrorKind::LockTimeout`].
     pub fn read_timeout(&self, timeout: Duration) -> Result<BindingRef<'_, T>> {
         self.shared(&at_most(Some(timeout)))
     }
@@ -242,7 +242,7 @@ impl<T: Field> Binding<T> {
     ///
     /// # Errors
     ///
-    /// In addition, [`Error::LockTimeout`].
+    /// In addition, [`ErrorKind::LockTimeout`].
     pub fn try_read(&self) -> Result<BindingRef<'_, T>> {
         self.read_timeout(Duration::ZERO)
     }
@@ -258,7 +258,7 @@ impl<T: Field> Binding<T> {
     /// The same, after it has failed for that reason: perhaps because views of an array among the fields exist.
     #[cold]
     fn shared_with_views(&self, mut error: Error, wait: &Wait) -> Result<BindingRef<'_, T>> {
-        while let Error::Leased { .. } = error {
+        while error.kind() == ErrorKind::Leased {
             // Checking exclusively takes the arrays away from their views.
             self.guard(Mode::Tree, wait)?.release_unchanged(self.handle.arena());
             wait.check()?;
@@ -346,7 +346,7 @@ impl<T: Field> Binding<T> {
     #[inline]
     pub fn load(&self) -> Result<T> {
         if T::SLOTS_ONLY {
-            let loaded = self.handle.read(|_, _| Ok(T::load(&self.place, self.lender())?));
+            let loaded = self.handle.read(|_, _| T::load(&self.place, self.lender()));
             return loaded.map_err(|error| self.handle.locate(error));
         }
         let held = self.held(Mode::Shared, &Wait::FOREVER)?;
@@ -359,7 +359,7 @@ impl<T: Field> Binding<T> {
     ///
     /// # Errors
     ///
-    /// As [`Binding::write`], and [`Error::OutOfSpace`]. Nothing is changed then.
+    /// As [`Binding::write`], and [`ErrorKind::OutOfSpace`]. Nothing is changed then.
     ///
     /// ```
     /// use structstore::StructStore;
@@ -379,7 +379,7 @@ impl<T: Field> Binding<T> {
     pub fn store(&self, value: &T) -> Result<()> {
         let value = value.to_value().map_err(|error| self.handle.locate(error))?;
         let Value::Struct(fields) = &value else {
-            return Err(wrong_kind(value.kind(), Kind::Struct.name()).into());
+            return Err(wrong_kind(value.kind(), Kind::Struct.name()));
         };
         let held = self.lock(Mode::Tree, &Wait::FOREVER)?;
         let index = self.handle.id().index;
@@ -400,7 +400,7 @@ impl<T: Field> Binding<T> {
     }
 
     /// Whether the struct is still there. It is not once it was removed, or the store was re-initialised: then all that
-    /// this offers ends in [`Error::StaleHandle`], until [`Binding::rebind`].
+    /// this offers ends in [`ErrorKind::StaleHandle`], until [`Binding::rebind`].
     pub fn valid(&self) -> bool {
         let identity = self.handle.record().head.identity.load(Ordering::Acquire);
         generation(identity) == self.handle.id().generation
@@ -412,10 +412,10 @@ impl<T: Field> Binding<T> {
     ///
     /// # Errors
     ///
-    /// As [`Struct::bind`]; [`Error::StaleHandle`] if it was an item of a list, which cannot be found again.
+    /// As [`Struct::bind`]; [`ErrorKind::StaleHandle`] if it was an item of a list, which cannot be found again.
     ///
     /// ```
-    /// use structstore::{Error, StructStore};
+    /// use structstore::{ErrorKind, StructStore};
     ///
     /// #[derive(StructStore)]
     /// struct Camera {
@@ -427,7 +427,7 @@ impl<T: Field> Binding<T> {
     /// let mut camera = store.nested("camera")?.bind::<Camera>()?;
     /// camera.with_mut(|camera| *camera.exposure = 0.02)?;
     /// store.remove("camera")?;
-    /// assert!(matches!(camera.load(), Err(Error::StaleHandle { .. })));
+    /// assert!(matches!(camera.load(), Err(error) if error.kind() == ErrorKind::StaleHandle));
     /// camera.rebind()?;
     /// assert_eq!(camera.load()?.exposure, 0.01);
     /// # Ok::<(), structstore::Error>(())
@@ -443,7 +443,7 @@ impl<T: Field> Binding<T> {
         let root = self.handle.store().root()?;
         let mut target = Struct::from_handle(Handle::new(Arc::clone(self.handle.store()), root)?);
         for name in route {
-            target = target.nested(name.as_str())?;
+            target = target.nested(&**name)?;
         }
         *self = target.bind()?;
         Ok(())
@@ -458,7 +458,7 @@ impl<T: Field> Binding<T> {
     /// What the closure returns, and as [`Binding::write`].
     ///
     /// ```
-    /// use structstore::{Error, StructStore};
+    /// use structstore::{Error, ErrorKind, StructStore};
     ///
     /// #[derive(StructStore)]
     /// struct Accounts {
@@ -470,7 +470,7 @@ impl<T: Field> Binding<T> {
     /// let failed = accounts.transaction(|accounts| {
     ///     *accounts.to += 5;
     ///     *accounts.from -= 5;
-    ///     if *accounts.from < 0 { Err(Error::Interrupted) } else { Ok(()) }
+    ///     if *accounts.from < 0 { Err(error) if error.kind() == ErrorKind::Interrupted } else { Ok(()) }
     /// });
     /// assert!(failed.is_err());
     /// assert_eq!(accounts.load()?.to, 0);
@@ -487,11 +487,11 @@ impl<T: Field> Binding<T> {
     fn expect_within(&self, arena: &Arc<Arena>, held: NodeId) -> Result<()> {
         let own = self.handle.id();
         if !Arc::ptr_eq(arena, self.handle.arena()) || !lies_within(arena, own.index, held.index)? {
-            return Err(Error::InvalidArgument {
-                argument: "binding",
-                found: format!("a binding of {:?}", node::path_of(self.handle.arena(), own)),
-                expected: "one of what the guard holds".to_owned(),
-            });
+            return Err(Error::invalid(
+                "binding",
+                format!("a binding of `{}`", node::path_of(self.handle.arena(), own)),
+                "one of what the guard holds",
+            ));
         }
         match self.valid() {
             true => Ok(()),
@@ -506,7 +506,7 @@ impl<H: Hold> StructMut<'_, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] for a binding of something else, and as [`Binding::write`].
+    /// [`ErrorKind::InvalidArgument`] for a binding of something else, and as [`Binding::write`].
     ///
     /// ```
     /// use structstore::StructStore;
@@ -538,7 +538,7 @@ impl<H: Hold> StructRef<'_, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] for a binding of something else; [`Error::Leased`] if views of an array among the fields
+    /// [`ErrorKind::InvalidArgument`] for a binding of something else; [`ErrorKind::Leased`] if views of an array among the fields
     /// exist, through which it may change at any time.
     pub fn fields_of<T: Field>(&self, binding: &Binding<T>) -> Result<T::Ref<'_>> {
         let access = self.access();

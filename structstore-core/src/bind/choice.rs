@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering as LocalOrdering};
 
 use super::{Binder, BoundNode, Lender, Schema, SlotRef};
 use crate::arena::Arena;
+#[cfg(doc)]
+use crate::error::ErrorKind;
 use crate::error::{Error, Result};
 use crate::handle::{Access, TextMut};
 use crate::node;
@@ -42,11 +44,10 @@ fn find<T: Choice>(arena: &Arena, node: &BoundNode) -> Result<usize> {
     let name = node::read_text_node(arena, node.record())?;
     T::NAMES.iter().position(|known| *known == name).ok_or_else(|| {
         let known: Vec<_> = T::NAMES.iter().map(|name| format!("{name:?}")).collect();
-        Error::WrongType {
-            path: String::new(),
-            found: format!("the text {:?}", name.chars().take(64).collect::<String>()).into(),
-            expected: known.join(" or ").into(),
-        }
+        Error::wrong_type(
+            format!("the text {:?}", name.chars().take(64).collect::<String>()),
+            known.join(" or "),
+        )
     })
 }
 
@@ -143,7 +144,7 @@ impl<T: Choice> ChoiceMut<'_, T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Corrupt`] if the memory is damaged.
+    /// [`ErrorKind::Corrupt`] if the memory is damaged.
     pub fn get(&self) -> Result<T> {
         find::<T>(self.text.access().arena(), &self.node).map(T::variant)
     }
@@ -152,7 +153,7 @@ impl<T: Choice> ChoiceMut<'_, T> {
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfSpace`] if there is no room for its name.
+    /// [`ErrorKind::OutOfSpace`] if there is no room for its name.
     pub fn set(&mut self, value: T) -> Result<()> {
         self.text.set(name(&value))
     }

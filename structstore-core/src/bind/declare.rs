@@ -1,7 +1,7 @@
 //! Fields whose types are known only at run time: what bindings of other languages declare.
 
 use crate::arena::layout::Node;
-use crate::error::{BoxedResult, Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::handle::Struct;
 use crate::journal::Operation;
 use crate::key::Key;
@@ -37,7 +37,7 @@ impl Struct {
     }
 }
 
-fn declare_fields(operation: &Operation<'_>, index: u32, fields: &[Declaration<'_>]) -> BoxedResult<()> {
+fn declare_fields(operation: &Operation<'_>, index: u32, fields: &[Declaration<'_>]) -> Result<()> {
     let node = operation.arena().node(index)?;
     if fields.iter().any(|field| !field.kinds.is_empty()) {
         node::fix(operation, node, FIXED)?;
@@ -46,11 +46,11 @@ fn declare_fields(operation: &Operation<'_>, index: u32, fields: &[Declaration<'
     Writer { operation, aside: false }.reserve_missing(node, keys)?;
     fields.iter().try_for_each(|field| {
         let declared = declare(operation, index, node, field);
-        declared.map_err(|error| error.under(field.name).into())
+        declared.map_err(|error| error.under(field.name))
     })
 }
 
-fn declare(operation: &Operation<'_>, index: u32, node: &Node, field: &Declaration<'_>) -> BoxedResult<()> {
+fn declare(operation: &Operation<'_>, index: u32, node: &Node, field: &Declaration<'_>) -> Result<()> {
     let (arena, key) = (operation.arena(), Key::new(field.name));
     let slot = match (structure::find(arena, node, &key)?, &field.default) {
         (Some(found), _) => &found.field.slot,
@@ -60,7 +60,7 @@ fn declare(operation: &Operation<'_>, index: u32, node: &Node, field: &Declarati
             let raw = node::build(operation, value, index)?;
             &Writer { operation, aside: false }.insert(node, &key, raw)?.field.slot
         }
-        (None, None) => return Err(Error::NotFound { path: String::new() }.into()),
+        (None, None) => return Err(Error::new(ErrorKind::NotFound)),
     };
     let raw = Raw::load(slot);
     let Some(wanted) = field.kinds.first() else { return Ok(()) };
@@ -77,7 +77,7 @@ fn declare(operation: &Operation<'_>, index: u32, node: &Node, field: &Declarati
 }
 
 /// The kind that a field is declared to have: the one that it has, if that is possible.
-fn kind_of(raw: Raw, wanted: Kind, field: &Declaration<'_>) -> BoxedResult<Kind> {
+fn kind_of(raw: Raw, wanted: Kind, field: &Declaration<'_>) -> Result<Kind> {
     let (declared, found) = (raw.declared_kind()?, raw.kind()?);
     match declared {
         Some(kind) if field.kinds.contains(&kind) && raw.optional() == field.optional => Ok(kind),
@@ -88,12 +88,10 @@ fn kind_of(raw: Raw, wanted: Kind, field: &Declaration<'_>) -> BoxedResult<Kind>
                 true => format!("{kind} or null"),
                 false => kind.to_string(),
             };
-            Err(Error::WrongType {
-                path: String::new(),
-                found: name(declared.unwrap_or(found), raw.optional()).into(),
-                expected: name(wanted, field.optional).into(),
-            }
-            .into())
+            Err(Error::wrong_type(
+                name(declared.unwrap_or(found), raw.optional()),
+                name(wanted, field.optional),
+            ))
         }
     }
 }

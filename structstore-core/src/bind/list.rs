@@ -6,6 +6,8 @@ use super::array::free;
 use super::{Binder, BoundNode, Field, Lender, Schema, SlotRef, TypedArrayMut, TypedArrayRef};
 use crate::arena::Arena;
 use crate::arena::layout::{Node, Slot};
+#[cfg(doc)]
+use crate::error::ErrorKind;
 use crate::error::{Error, Result};
 use crate::handle::{Access, ListMut, ListRef};
 use crate::node::list;
@@ -84,7 +86,7 @@ impl<T: Field> Repeated<T> for AsList {
     }
 
     fn to_value<'a>(items: &'a [T]) -> Result<Value<'a>> {
-        let value = |(index, item): (usize, &'a T)| item.to_value().map_err(|error| error.under_index(index));
+        let value = |(index, item): (usize, &'a T)| item.to_value().map_err(|error| error.under(index));
         items.iter().enumerate().map(value).collect::<Result<_>>().map(Value::List)
     }
 
@@ -94,7 +96,7 @@ impl<T: Field> Repeated<T> for AsList {
         for found in widened.into_iter().flatten() {
             let (index, slot) = found?;
             let slot = SlotRef { slot, parent: Some(place.id.index) };
-            binder.widen_part::<T>(slot).map_err(|error| error.under_index(index))?;
+            binder.widen_part::<T>(slot).map_err(|error| error.under(index))?;
         }
         Ok(place)
     }
@@ -113,7 +115,7 @@ impl<T: Field> Repeated<T> for AsList {
                 Binder::looking(arena)
                     .resolve_slot::<T>(slot)
                     .and_then(|place| T::load(&place, lender))
-                    .map_err(|error| error.under_index(index))
+                    .map_err(|error| error.under(index))
             })
             .collect()
     }
@@ -265,7 +267,7 @@ macro_rules! reading {
             ///
             /// # Errors
             ///
-            /// [`Error::IndexOutOfRange`], [`Error::WrongType`] or [`Error::NotFound`] if others have put something else
+            /// [`ErrorKind::IndexOutOfRange`], [`ErrorKind::WrongType`] or [`ErrorKind::NotFound`] if others have put something else
             /// there.
             pub fn get(&self, index: usize) -> Result<T::Ref<'_>> {
                 let access = self.list.access();
@@ -308,7 +310,7 @@ impl<T: Field> TypedListMut<'_, T> {
     ///
     /// # Errors
     ///
-    /// [`Error::IndexOutOfRange`], or [`Error::WrongType`] if others have put something else there.
+    /// [`ErrorKind::IndexOutOfRange`], or [`ErrorKind::WrongType`] if others have put something else there.
     pub fn get_mut(&mut self, index: usize) -> Result<T::Mut<'_>> {
         let access = self.list.access();
         let lender = Lender { store: access.store() };

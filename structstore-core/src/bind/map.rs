@@ -9,7 +9,7 @@ use super::list::AsList;
 use super::{Binder, BoundNode, Field, Lender, Schema, SlotRef};
 use crate::arena::Arena;
 use crate::arena::layout::Node;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::handle::{Access, StructMut, StructRef};
 use crate::key::Key;
 use crate::node::structure;
@@ -171,7 +171,7 @@ macro_rules! reading {
             ///
             /// # Errors
             ///
-            /// [`Error::Corrupt`] if the memory is damaged.
+            /// [`ErrorKind::Corrupt`] if the memory is damaged.
             pub fn names(&self) -> Result<Vec<String>> {
                 self.entries.names()
             }
@@ -185,7 +185,7 @@ macro_rules! reading {
             ///
             /// # Errors
             ///
-            /// [`Error::WrongType`] or [`Error::NotFound`] if others have put something else there.
+            /// [`ErrorKind::WrongType`] or [`ErrorKind::NotFound`] if others have put something else there.
             pub fn get(&self, name: &str) -> Result<Option<T::Ref<'_>>> {
                 let access = self.entries.access();
                 self.slot(name)
@@ -221,7 +221,7 @@ impl<T: Field> TypedMapMut<'_, T> {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`] if others have put something else there.
+    /// [`ErrorKind::WrongType`] if others have put something else there.
     pub fn get_mut(&mut self, name: &str) -> Result<Option<T::Mut<'_>>> {
         let access = self.entries.access();
         let lender = Lender { store: access.store() };
@@ -269,7 +269,7 @@ impl<T: Field> TypedMapMut<'_, T> {
     pub fn remove(&mut self, name: &str) -> Result<bool> {
         match self.entries.remove(name) {
             Ok(()) => Ok(true),
-            Err(Error::NotFound { .. }) => Ok(false),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
         }
     }

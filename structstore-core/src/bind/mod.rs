@@ -255,7 +255,7 @@ pub fn named<T>(result: Result<T>, name: &'static str) -> Result<T> {
 #[doc(hidden)]
 #[cold]
 pub fn rejected(reason: impl std::fmt::Display) -> Error {
-    Error::Rejected { path: String::new(), reason: reason.to_string() }
+    Error::rejected(reason)
 }
 
 /// The names of a struct's fields in the store.

@@ -9,11 +9,7 @@ use crate::error::{Error, Result};
 use crate::value::{ArrayValue, Element, Kind, Value};
 
 pub(super) fn refused(error: ndarray::ShapeError) -> Error {
-    Error::InvalidArgument {
-        argument: "shape",
-        found: error.to_string(),
-        expected: "a shape that ndarray takes".to_owned(),
-    }
+    Error::invalid("shape", error.to_string(), "a shape that ndarray takes")
 }
 
 macro_rules! ndarray_fields {

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use super::list::AsList;
 use super::{Binder, Field, Lender, Schema, SlotRef};
 use crate::arena::layout::Slot;
-use crate::error::{Error, Result};
+use crate::error::{ErrorKind, Result};
 use crate::handle::operate_below;
 use crate::node::{self, Raw};
 use crate::value::{Kind, Value};
@@ -114,7 +114,7 @@ impl<T: Field> Field for Option<T> {
         match place.with::<T, _>(lender, exclusive, |_| ()) {
             // Another program has put a value here that does not fit, which can be replaced: it is looked at again when it
             // is asked for.
-            Err(Error::WrongType { .. }) if exclusive => Ok(()),
+            Err(error) if error.kind() == ErrorKind::WrongType && exclusive => Ok(()),
             other => other.map(drop),
         }
     }
@@ -198,7 +198,7 @@ impl<T: Field> OptionMut<'_, T> {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`](crate::Error::WrongType) if others have put something else there.
+    /// [`ErrorKind::WrongType`](crate::ErrorKind::WrongType) if others have put something else there.
     pub fn get(&self) -> Result<Option<T::Ref<'_>>> {
         let lender: Lender<'_> = self.lender;
         self.is_some().then(|| lender.part::<T>(self.slot())).transpose()
@@ -222,14 +222,14 @@ impl<T: Field> OptionMut<'_, T> {
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfSpace`](crate::Error::OutOfSpace) if there is no room for it.
+    /// [`ErrorKind::OutOfSpace`](crate::ErrorKind::OutOfSpace) if there is no room for it.
     pub fn set(&mut self, value: Option<T>) -> Result<()> {
         let value = value.to_value()?;
         let slot = self.slot().slot;
         value.check_depth(node::depth_of(self.lender.arena(), self.parent)?)?;
-        Ok(operate_below(self.lender.arena(), self.parent, |operation| {
+        operate_below(self.lender.arena(), self.parent, |operation| {
             node::assign_slot(operation, self.parent, slot, &value)
-        })?)
+        })
     }
 
     /// The same access for a shorter time, to pass on.

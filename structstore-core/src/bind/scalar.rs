@@ -31,9 +31,9 @@ impl ScalarPlace {
 #[cold]
 fn unlike<T: ScalarType>(slot: &Slot) -> Error {
     match lend_scalar::<T>(slot) {
-        Err(error) => error.into(),
+        Err(error) => error,
         // It has become right meanwhile, so that it is not looked at under a lock, and will be looked at again.
-        Ok(_) => Error::stale().into(),
+        Ok(_) => Error::stale(),
     }
 }
 
@@ -67,7 +67,7 @@ macro_rules! scalar_fields {
 
             #[inline]
             fn check(place: &ScalarPlace, _: Lender<'_>, _: bool) -> Result<()> {
-                Ok(lend_scalar::<$type>(place.slot()).map(drop)?)
+                lend_scalar::<$type>(place.slot()).map(drop)
             }
 
             fn log(place: &ScalarPlace, binder: &Binder<'_, '_>) -> Result<()> {

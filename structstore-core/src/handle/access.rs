@@ -10,7 +10,7 @@ use super::locking::operate;
 use super::{Handle, Held, wrong_kind};
 use crate::arena::Arena;
 use crate::arena::layout::{Node, Slot};
-use crate::error::{BoxedResult as Result, Error};
+use crate::error::{Error, ErrorKind, Result};
 use crate::journal::Operation;
 use crate::lock::{Mode, NodeId, Wait};
 use crate::node::{self, Raw};
@@ -232,22 +232,22 @@ impl<H: Hold> Access<'_, H> {
 
     /// Puts the way to this node in front of the path of an error.
     #[cold]
-    pub(crate) fn locate(&self, error: impl Into<Error>) -> Error {
-        error.into().below(&node::path_of(self.arena(), self.id))
+    pub(crate) fn locate(&self, error: Error) -> Error {
+        error.below(node::path_of(self.arena(), self.id))
     }
 
     /// The same for an error about one of its fields.
     #[cold]
-    pub(crate) fn locate_field(&self, error: impl Into<Error>, name: &str) -> Error {
-        self.locate(error.into().under(name))
+    pub(crate) fn locate_field(&self, error: Error, name: &str) -> Error {
+        self.locate(error.under(name))
     }
 
     /// The same for an error about one of its items.
     #[cold]
-    pub(crate) fn locate_item(&self, error: impl Into<Error>, index: usize) -> Error {
-        match error.into() {
-            error @ Error::IndexOutOfRange { .. } => self.locate(error),
-            other => self.locate(other.under_index(index)),
+    pub(crate) fn locate_item(&self, error: Error, index: usize) -> Error {
+        match error.kind() {
+            ErrorKind::IndexOutOfRange => self.locate(error),
+            _ => self.locate(error.under(index)),
         }
     }
 }

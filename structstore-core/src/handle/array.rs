@@ -7,7 +7,7 @@ use super::access::{Guard, Hold, Lent, at_most};
 use super::{Access, CellElement, ElementCell, Handle, Near};
 use crate::arena::Arena;
 use crate::arena::layout::Node;
-use crate::error::{BoxedResult, Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::lock::{Locker, Mode, Wait};
 use crate::node::{self, BLOCK, FixedType};
 use crate::sync::{Ordering, fence};
@@ -51,18 +51,17 @@ impl Array {
         Array { handle }
     }
 
-    fn header(&self) -> BoxedResult<ArrayBlock> {
-        Ok(self
-            .handle
-            .read(|arena, node| Ok(ArrayBlock::read(arena, block_of(node))?))
-            .map_err(|error| self.handle.locate(error))?)
+    fn header(&self) -> Result<ArrayBlock> {
+        self.handle
+            .read(|arena, node| ArrayBlock::read(arena, block_of(node)))
+            .map_err(|error| self.handle.locate(error))
     }
 
     /// The extent of each dimension.
     ///
     /// # Errors
     ///
-    /// [`Error::StaleHandle`] if the array was removed.
+    /// [`ErrorKind::StaleHandle`] if the array was removed.
     pub fn shape(&self) -> Result<Vec<usize>> {
         Ok(self.header()?.shape)
     }
@@ -71,7 +70,7 @@ impl Array {
     ///
     /// # Errors
     ///
-    /// [`Error::StaleHandle`] if the array was removed.
+    /// [`ErrorKind::StaleHandle`] if the array was removed.
     pub fn dtype(&self) -> Result<DType> {
         Ok(self.header()?.dtype)
     }
@@ -80,12 +79,12 @@ impl Array {
     ///
     /// # Errors
     ///
-    /// [`Error::StaleHandle`], [`Error::HeldByGuard`]; [`Error::Contended`] for a store that was opened read-only and is changed
+    /// [`ErrorKind::StaleHandle`], [`ErrorKind::HeldByGuard`]; [`ErrorKind::Contended`] for a store that was opened read-only and is changed
     /// again and again meanwhile.
     pub fn to_value(&self) -> Result<ArrayValue<'static>> {
         match self.handle.to_value()? {
             Value::Array(array) => Ok(array),
-            other => Err(super::wrong_kind(other.kind(), "array").into()),
+            other => Err(super::wrong_kind(other.kind(), "array")),
         }
     }
 
@@ -93,7 +92,7 @@ impl Array {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`] if they are of another type, and as [`Array::to_value`].
+    /// [`ErrorKind::WrongType`] if they are of another type, and as [`Array::to_value`].
     ///
     /// ```
     /// use structstore::{ArrayValue, StructStore};
@@ -116,7 +115,7 @@ impl Array {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`] if a binding fixed another type or shape, [`Error::OutOfSpace`].
+    /// [`ErrorKind::WrongType`] if a binding fixed another type or shape, [`ErrorKind::OutOfSpace`].
     ///
     /// ```
     /// use structstore::{ArrayValue, StructStore};
@@ -132,7 +131,7 @@ impl Array {
         self.publish(array).map_err(|error| self.handle.locate(error))
     }
 
-    pub(super) fn publish(&self, array: &ArrayValue<'_>) -> BoxedResult<()> {
+    pub(super) fn publish(&self, array: &ArrayValue<'_>) -> Result<()> {
         let node = self.handle.record();
         let borrowed = Value::Array(array.borrowed());
         let array = match self.handle.read(FixedType::of)? {
@@ -150,8 +149,8 @@ impl Array {
     ///
     /// # Errors
     ///
-    /// [`Error::HeldByGuard`] while a guard of this thread may lend the array as a slice,
-    /// [`Error::ReadOnly`] for a store that was opened read-only.
+    /// [`ErrorKind::HeldByGuard`] while a guard of this thread may lend the array as a slice,
+    /// [`ErrorKind::ReadOnly`] for a store that was opened read-only.
     ///
     /// ```
     /// use structstore::{ArrayValue, StructStore};
@@ -173,21 +172,21 @@ impl Array {
     ///
     /// # Errors
     ///
-    /// [`Error::HeldByGuard`] or [`Error::Deadlock`] if this thread holds it already.
+    /// [`ErrorKind::HeldByGuard`] or [`ErrorKind::Deadlock`] if this thread holds it already.
     pub fn write(&self) -> Result<ArrayMut<'static, Guard>> {
-        Ok(self.lock(None)?)
+        self.lock(None)
     }
 
     /// As [`Array::write`], but waits for at most `timeout`.
     ///
     /// # Errors
     ///
-    /// In addition, [`Error::LockTimeout`].
+    /// In addition, [`ErrorKind::LockTimeout`].
     pub fn write_timeout(&self, timeout: Duration) -> Result<ArrayMut<'static, Guard>> {
-        Ok(self.lock(Some(timeout))?)
+        self.lock(Some(timeout))
     }
 
-    fn lock(&self, timeout: Option<Duration>) -> BoxedResult<ArrayMut<'static, Guard>> {
+    fn lock(&self, timeout: Option<Duration>) -> Result<ArrayMut<'static, Guard>> {
         Access::lock(&self.handle, Mode::Tree, &at_most(timeout)).map(ArrayMut::new)
     }
 
@@ -197,7 +196,7 @@ impl Array {
     ///
     /// As [`Array::write`].
     pub fn read(&self) -> Result<ArrayRef<'static, Guard>> {
-        Ok(Access::lock(&self.handle, Mode::Shared, &Wait::FOREVER).map(ArrayRef::new)?)
+        Access::lock(&self.handle, Mode::Shared, &Wait::FOREVER).map(ArrayRef::new)
     }
 }
 
@@ -207,7 +206,7 @@ impl Near<'_> {
     ///
     /// A block is leased only while no guard of any process lends it as a slice: under an exclusive lock, or, where this
     /// thread has a shared one already, if no other thread has one, too. A guard that is taken later sees the lease.
-    pub(super) fn lease(self) -> BoxedResult<(ArrayView, bool)> {
+    pub(super) fn lease(self) -> Result<(ArrayView, bool)> {
         let arena = &self.store.arena;
         let shared = self.store.nesting && self.own()?.shared;
         for _ in 0..LEASE_TRIES {
@@ -229,36 +228,32 @@ impl Near<'_> {
         held.release_unchanged(arena);
         match lease? {
             Some(lease) => Ok((ArrayView::new(arena, lease)?, !shared)),
-            None => Err(Error::Deadlock { path: String::new() }.into()),
+            None => Err(Error::new(ErrorKind::Deadlock)),
         }
     }
 
     /// Whether other threads hold the node, for reading.
-    fn is_shared_by_others(self) -> BoxedResult<bool> {
+    fn is_shared_by_others(self) -> Result<bool> {
         let arena = &self.store.arena;
         Locker::new(&**arena, arena.seat(&Wait::FOREVER)?.own).is_shared_by_others(self.id.index)
     }
 }
 
 fn wrong_dtype<T: Element>(found: &DType) -> Error {
-    Error::WrongType {
-        path: String::new(),
-        found: format!("an array of {found}").into(),
-        expected: format!("an array of {}", T::TYPESTR).into(),
-    }
+    Error::wrong_type(format!("an array of {found}"), format!("an array of {}", T::TYPESTR))
 }
 
 /// The elements of a block, if they are of this type.
-fn elements<T: Element>(arena: &Arena, block: u64) -> BoxedResult<(*mut T, usize)> {
+fn elements<T: Element>(arena: &Arena, block: u64) -> Result<(*mut T, usize)> {
     let header = ArrayBlock::read(arena, block)?;
     if header.dtype.descr() != T::TYPESTR {
-        return Err(wrong_dtype::<T>(&header.dtype).into());
+        return Err(wrong_dtype::<T>(&header.dtype));
     }
     Ok((header.elements(arena, block)?.cast(), whole_elements::<T>(header.bytes as usize)))
 }
 
 /// Gives an array that is held exclusively a block of its own if views share the one it has.
-pub(crate) fn unshare(arena: &Arc<Arena>, index: u32, node: &Node) -> BoxedResult<()> {
+pub(crate) fn unshare(arena: &Arc<Arena>, index: u32, node: &Node) -> Result<()> {
     if lease_count(arena, block_of(node))?.load(Ordering::Acquire) == 0 {
         return Ok(());
     }
@@ -294,7 +289,7 @@ impl<'s, H: Hold> ArrayMut<'s, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::Corrupt`] if the memory is damaged.
+    /// [`ErrorKind::Corrupt`] if the memory is damaged.
     pub fn shape(&self) -> Result<Vec<usize>> {
         Ok(ArrayBlock::read(self.access.arena(), block_of(self.access.node()))?.shape)
     }
@@ -303,7 +298,7 @@ impl<'s, H: Hold> ArrayMut<'s, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::Corrupt`] if the memory is damaged.
+    /// [`ErrorKind::Corrupt`] if the memory is damaged.
     pub fn dtype(&self) -> Result<DType> {
         Ok(ArrayBlock::read(self.access.arena(), block_of(self.access.node()))?.dtype)
     }
@@ -314,7 +309,7 @@ impl<'s, H: Hold> ArrayMut<'s, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`] if they are of another type, [`Error::OutOfSpace`] if a copy finds no room.
+    /// [`ErrorKind::WrongType`] if they are of another type, [`ErrorKind::OutOfSpace`] if a copy finds no room.
     pub fn as_mut_slice<T: Element>(&mut self) -> Result<&mut [T]> {
         let lent = unshare(self.access.arena(), self.access.id().index, self.access.node())
             .and_then(|()| elements::<T>(self.access.arena(), block_of(self.access.node())));
@@ -350,7 +345,7 @@ impl<'s, H: Hold> ArrayMut<'s, H> {
 /// An array that is held for reading.
 ///
 /// ```
-/// use structstore::{ArrayValue, Error, StructStore};
+/// use structstore::{ArrayValue, ErrorKind, StructStore};
 ///
 /// let store = StructStore::new();
 /// store.set("gains", ArrayValue::from_slice(&[3], &[1.0, 0.5, 0.0])?)?;
@@ -358,7 +353,7 @@ impl<'s, H: Hold> ArrayMut<'s, H> {
 /// assert_eq!(gains.read()?.as_slice::<f64>()?[1], 0.5);
 ///
 /// let view = gains.view()?;
-/// assert!(matches!(gains.read()?.as_slice::<f64>(), Err(Error::Leased { .. })));
+/// assert!(matches!(gains.read()?.as_slice::<f64>(), Err(error) if error.kind() == ErrorKind::Leased));
 /// assert_eq!(gains.read()?.to_vec::<f64>()?, view.to_vec::<f64>()?);
 /// # Ok::<(), structstore::Error>(())
 /// ```
@@ -375,7 +370,7 @@ impl<'s, H: Hold> ArrayRef<'s, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::Corrupt`] if the memory is damaged.
+    /// [`ErrorKind::Corrupt`] if the memory is damaged.
     pub fn shape(&self) -> Result<Vec<usize>> {
         Ok(ArrayBlock::read(self.access.arena(), block_of(self.access.node()))?.shape)
     }
@@ -384,13 +379,13 @@ impl<'s, H: Hold> ArrayRef<'s, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::Leased`] if views of the array exist, through which it may change at any time; copy it then.
-    /// [`Error::WrongType`] if the elements are of another type.
+    /// [`ErrorKind::Leased`] if views of the array exist, through which it may change at any time; copy it then.
+    /// [`ErrorKind::WrongType`] if the elements are of another type.
     pub fn as_slice<T: Element>(&self) -> Result<&[T]> {
         let (arena, block) = (self.access.arena(), block_of(self.access.node()));
         let lent = lease_count(arena, block).and_then(|count| match count.load(Ordering::Acquire) {
             0 => Ok(elements::<T>(arena, block)?),
-            _ => Err(Error::Leased { path: String::new() }),
+            _ => Err(Error::new(ErrorKind::Leased)),
         });
         match lent {
             // SAFETY: in bounds, aligned to 64 bytes, any bytes are elements; no view shares the block, and none
@@ -404,7 +399,7 @@ impl<'s, H: Hold> ArrayRef<'s, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`] if they are of another type.
+    /// [`ErrorKind::WrongType`] if they are of another type.
     pub fn to_vec<T: Element>(&self) -> Result<Vec<T>> {
         let (start, count) = elements::<T>(self.access.arena(), block_of(self.access.node()))
             .map_err(|error| self.access.locate(error))?;
@@ -456,7 +451,7 @@ unsafe impl Send for ArrayView {}
 unsafe impl Sync for ArrayView {}
 
 impl ArrayView {
-    fn new(arena: &Arena, lease: Arc<Lease>) -> BoxedResult<ArrayView> {
+    fn new(arena: &Arena, lease: Arc<Lease>) -> Result<ArrayView> {
         let header = ArrayBlock::read(arena, lease.block())?;
         let data = header.elements(arena, lease.block())?;
         Ok(ArrayView { dtype: header.dtype, shape: header.shape, bytes: header.bytes as usize, data, lease })
@@ -487,7 +482,7 @@ impl ArrayView {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`] if they are of another type.
+    /// [`ErrorKind::WrongType`] if they are of another type.
     pub fn to_vec<T: Element>(&self) -> Result<Vec<T>> {
         if self.dtype.descr() != T::TYPESTR {
             return Err(wrong_dtype::<T>(&self.dtype));
@@ -499,7 +494,7 @@ impl ArrayView {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`] if they are of another type.
+    /// [`ErrorKind::WrongType`] if they are of another type.
     ///
     /// ```
     /// use structstore::{ArrayValue, StructStore};

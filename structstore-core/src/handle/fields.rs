@@ -12,7 +12,7 @@ use super::{
 };
 use crate::arena::Arena;
 use crate::arena::layout::Node;
-use crate::error::{BoxedResult, Error, Result, quoted};
+use crate::error::{Error, ErrorKind, Path, Result};
 use crate::journal::Operation;
 use crate::key::Key;
 use crate::lock::{Mode, Wait};
@@ -28,7 +28,7 @@ use crate::value::{Kind, Value};
 /// [`key!`](crate::key); a dot in it is just a dot.
 ///
 /// ```
-/// use structstore::{Error, StructStore};
+/// use structstore::{Error, ErrorKind, StructStore};
 ///
 /// let store = StructStore::new();
 /// store.nested("camera")?.set("exposure", 0.01)?;
@@ -38,12 +38,12 @@ use crate::value::{Kind, Value};
 /// let mut guard = camera.write()?;
 /// *guard.scalar_mut::<f64>("exposure")? *= 2.0;
 /// // This thread has it: only the guard may operate on it.
-/// assert!(matches!(camera.get::<f64>("exposure"), Err(Error::HeldByGuard { .. })));
+/// assert!(matches!(camera.get::<f64>("exposure"), Err(error) if error.kind() == ErrorKind::HeldByGuard));
 /// drop(guard);
 /// assert_eq!(camera.get::<f64>("exposure")?, 0.02);
 ///
 /// store.remove("camera")?;
-/// assert!(matches!(camera.get::<f64>("exposure"), Err(Error::StaleHandle { .. })));
+/// assert!(matches!(camera.get::<f64>("exposure"), Err(error) if error.kind() == ErrorKind::StaleHandle));
 /// # Ok::<(), Error>(())
 /// ```
 #[derive(Clone)]
@@ -52,22 +52,22 @@ pub struct Struct {
 }
 
 /// The error for a field that is not there, whose name is put in where it is reported.
-pub(super) fn not_found() -> Box<Error> {
-    Error::NotFound { path: String::new() }.into()
+pub(super) fn not_found() -> Error {
+    Error::new(ErrorKind::NotFound)
 }
 
 /// The contents of a field's slot, if there is one of that name.
 #[inline]
-fn raw_field(arena: &Arena, node: &Node, key: &Key<'_>) -> BoxedResult<Option<Raw>> {
+fn raw_field(arena: &Arena, node: &Node, key: &Key<'_>) -> Result<Option<Raw>> {
     Ok(structure::find(arena, node, key)?.map(|found| Raw::load(&found.field.slot)))
 }
 
 /// The contents of the slot of a field that has to be there; the error's name is put in where it is reported.
-pub(super) fn existing_field(arena: &Arena, node: &Node, key: &Key<'_>) -> BoxedResult<Raw> {
+pub(super) fn existing_field(arena: &Arena, node: &Node, key: &Key<'_>) -> Result<Raw> {
     raw_field(arena, node, key)?.ok_or_else(not_found)
 }
 
-pub(super) fn names(arena: &Arena, node: &Node) -> BoxedResult<Vec<String>> {
+pub(super) fn names(arena: &Arena, node: &Node) -> Result<Vec<String>> {
     structure::fields(arena, node).map(|found| structure::name(arena, found?.field)).collect()
 }
 
@@ -84,8 +84,8 @@ impl Struct {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`] or [`Error::OutOfRange`] for a value that a declared field cannot take,
-    /// [`Error::InvalidName`], [`Error::TooDeep`], [`Error::OutOfSpace`]. Nothing is changed then.
+    /// [`ErrorKind::WrongType`] or [`ErrorKind::OutOfRange`] for a value that a declared field cannot take,
+    /// [`ErrorKind::InvalidName`], [`ErrorKind::TooDeep`], [`ErrorKind::OutOfSpace`]. Nothing is changed then.
     ///
     /// ```
     /// use structstore::{ArrayValue, StructStore, Value};
@@ -106,7 +106,7 @@ impl Struct {
     }
 
     #[inline]
-    fn assign(&self, key: &Key<'_>, value: &Value<'_>) -> BoxedResult<()> {
+    fn assign(&self, key: &Key<'_>, value: &Value<'_>) -> Result<()> {
         let Some(new) = Raw::plain(value) else { return self.assign_node(key, value) };
         let held = self.handle.acquire(Mode::Node, &Wait::FOREVER)?;
         let result = self.assign_plain(key, new);
@@ -119,7 +119,7 @@ impl Struct {
 
     /// Assigns null or a scalar to a field that is missing or no structure, under the lock of the struct alone.
     #[inline]
-    fn assign_plain(&self, key: &Key<'_>, new: Raw) -> BoxedResult<Assigned> {
+    fn assign_plain(&self, key: &Key<'_>, new: Raw) -> Result<Assigned> {
         let (arena, node, id) = (self.handle.arena(), self.handle.record(), self.handle.id());
         match structure::find(arena, node, key)? {
             // One word changes, by one store: no journal is needed for it to happen wholly or not at all.
@@ -144,7 +144,7 @@ impl Struct {
     }
 
     /// Assigns where the old or the new value is a structure.
-    fn assign_node(&self, key: &Key<'_>, value: &Value<'_>) -> BoxedResult<()> {
+    fn assign_node(&self, key: &Key<'_>, value: &Value<'_>) -> Result<()> {
         key.check()?;
         let arena = self.handle.arena();
         let index = self.handle.id().index;
@@ -160,11 +160,11 @@ impl Struct {
 
     /// Assigns where nothing has to be held below this struct, so that all is copied before a lock is taken: an array to
     /// an array, or anything in place of nothing. Returns whether that was possible.
-    fn assign_aside(&self, key: &Key<'_>, value: &Value<'_>) -> BoxedResult<bool> {
+    fn assign_aside(&self, key: &Key<'_>, value: &Value<'_>) -> Result<bool> {
         match (self.handle.read(|arena, node| raw_field(arena, node, key))?, value) {
             (Some(raw), Value::Array(array)) if raw.kind()? == Kind::Array => {
                 match self.handle.child(raw).and_then(|child| Array::from_handle(child).publish(array)) {
-                    Err(error) if matches!(*error, Error::StaleHandle { .. }) => Ok(false),
+                    Err(error) if error.kind() == ErrorKind::StaleHandle => Ok(false),
                     other => other.map(|()| true),
                 }
             }
@@ -192,8 +192,8 @@ impl Struct {
     fn with_child<T>(
         &self,
         key: &Key<'_>,
-        change: impl Fn(&Operation<'_>, &Node, Option<Raw>) -> BoxedResult<T>,
-    ) -> BoxedResult<T> {
+        change: impl Fn(&Operation<'_>, &Node, Option<Raw>) -> Result<T>,
+    ) -> Result<T> {
         self.handle.with_child(|arena, node| raw_field(arena, node, key), change)
     }
 
@@ -229,18 +229,18 @@ impl Struct {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`], [`Error::WrongType`] if it is of another type, [`Error::OutOfRange`] if it is a number
+    /// [`ErrorKind::NotFound`], [`ErrorKind::WrongType`] if it is of another type, [`ErrorKind::OutOfRange`] if it is a number
     /// that the type cannot hold.
     ///
     /// ```
-    /// use structstore::{Error, Struct, StructStore};
+    /// use structstore::{ErrorKind, Struct, StructStore};
     ///
     /// let store = StructStore::new();
     /// store.set("num", 300)?;
     /// assert_eq!(store.get::<f64>("num")?, 300.0);
-    /// assert!(matches!(store.get::<u8>("num"), Err(Error::OutOfRange { .. })));
-    /// assert!(matches!(store.get::<Struct>("num"), Err(Error::WrongType { .. })));
-    /// assert!(matches!(store.get::<i32>("none"), Err(Error::NotFound { .. })));
+    /// assert!(matches!(store.get::<u8>("num"), Err(error) if error.kind() == ErrorKind::OutOfRange));
+    /// assert!(matches!(store.get::<Struct>("num"), Err(error) if error.kind() == ErrorKind::WrongType));
+    /// assert!(matches!(store.get::<i32>("none"), Err(error) if error.kind() == ErrorKind::NotFound));
     /// # Ok::<(), structstore::Error>(())
     /// ```
     #[inline]
@@ -257,7 +257,7 @@ impl Struct {
     ///
     /// # Errors
     ///
-    /// As [`Struct::get`], without [`Error::NotFound`].
+    /// As [`Struct::get`], without [`ErrorKind::NotFound`].
     ///
     /// ```
     /// let store = structstore::StructStore::new();
@@ -273,7 +273,7 @@ impl Struct {
     }
 
     #[inline(always)]
-    fn find_in<T: Get>(&self, key: &Key<'_>) -> BoxedResult<Option<T>> {
+    fn find_in<T: Get>(&self, key: &Key<'_>) -> Result<Option<T>> {
         self.handle.follow(
             |arena, node| raw_field(arena, node, key),
             |raw| match raw {
@@ -305,7 +305,7 @@ impl Struct {
     }
 
     /// Creates a field if it is missing.
-    fn ensure(&self, key: &Key<'_>, value: &Value<'_>) -> BoxedResult<()> {
+    fn ensure(&self, key: &Key<'_>, value: &Value<'_>) -> Result<()> {
         let exists = |arena: &Arena, node: &Node| Ok(structure::find(arena, node, key)?.is_some());
         if self.handle.read(exists)? {
             return Ok(());
@@ -327,7 +327,7 @@ impl Struct {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`], or [`Error::WrongType`] if the field is no struct.
+    /// [`ErrorKind::NotFound`], or [`ErrorKind::WrongType`] if the field is no struct.
     pub fn at<'k>(&self, key: impl Into<Key<'k>>) -> Result<Struct> {
         self.get(key)
     }
@@ -336,7 +336,7 @@ impl Struct {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`] if the field is no struct, and as [`Struct::set`].
+    /// [`ErrorKind::WrongType`] if the field is no struct, and as [`Struct::set`].
     pub fn nested<'k>(&self, key: impl Into<Key<'k>>) -> Result<Struct> {
         self.existing_or(key.into(), Value::Struct(Vec::new()))
     }
@@ -407,7 +407,7 @@ impl Struct {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`].
+    /// [`ErrorKind::NotFound`].
     ///
     /// ```
     /// let store = structstore::StructStore::new();
@@ -426,7 +426,7 @@ impl Struct {
     ///
     /// # Errors
     ///
-    /// [`Error::StaleHandle`] if the struct was removed.
+    /// [`ErrorKind::StaleHandle`] if the struct was removed.
     pub fn contains<'k>(&self, key: impl Into<Key<'k>>) -> Result<bool> {
         let key = key.into();
         self.handle
@@ -438,7 +438,7 @@ impl Struct {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`], or [`Error::Declared`] if a binding has declared the field.
+    /// [`ErrorKind::NotFound`], or [`ErrorKind::Declared`] if a binding has declared the field.
     ///
     /// ```
     /// let store = structstore::StructStore::new();
@@ -481,7 +481,7 @@ impl Struct {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`], [`Error::AlreadyExists`], [`Error::InvalidName`], [`Error::Declared`].
+    /// [`ErrorKind::NotFound`], [`ErrorKind::AlreadyExists`], [`ErrorKind::InvalidName`], [`ErrorKind::Declared`].
     ///
     /// ```
     /// let store = structstore::StructStore::new();
@@ -505,7 +505,7 @@ impl Struct {
     ///
     /// # Errors
     ///
-    /// [`Error::Declared`] if a binding has declared one of them; nothing is removed then.
+    /// [`ErrorKind::Declared`] if a binding has declared one of them; nothing is removed then.
     pub fn clear(&self) -> Result<()> {
         self.handle
             .change(Mode::Tree, &Wait::FOREVER, |operation| clear(operation, self.handle.id().index))
@@ -516,7 +516,7 @@ impl Struct {
     ///
     /// # Errors
     ///
-    /// [`Error::StaleHandle`] if the struct was removed.
+    /// [`ErrorKind::StaleHandle`] if the struct was removed.
     pub fn len(&self) -> Result<usize> {
         self.handle
             .read(|arena, node| match structure::count(node) {
@@ -540,12 +540,12 @@ impl Struct {
     ///
     /// # Errors
     ///
-    /// [`Error::StaleHandle`] if the struct was removed.
+    /// [`ErrorKind::StaleHandle`] if the struct was removed.
     pub fn names(&self) -> Result<Vec<String>> {
         self.all_names().map_err(|error| self.handle.locate(error))
     }
 
-    fn all_names(&self) -> BoxedResult<Vec<String>> {
+    fn all_names(&self) -> Result<Vec<String>> {
         if self.handle.arena().writable() {
             return self.handle.read(names);
         }
@@ -559,7 +559,7 @@ impl Struct {
     ///
     /// # Errors
     ///
-    /// [`Error::StaleHandle`], [`Error::HeldByGuard`]; [`Error::Contended`] for a store that was opened read-only and is changed
+    /// [`ErrorKind::StaleHandle`], [`ErrorKind::HeldByGuard`]; [`ErrorKind::Contended`] for a store that was opened read-only and is changed
     /// again and again meanwhile.
     ///
     /// ```
@@ -575,7 +575,7 @@ impl Struct {
     pub fn iter(&self) -> Result<impl Iterator<Item = (String, Value<'static>)> + use<>> {
         match self.to_value()? {
             Value::Struct(fields) => Ok(fields.into_iter().map(|(name, value)| (name.into_owned(), value))),
-            other => Err(wrong_kind(other.kind(), "struct").into()),
+            other => Err(wrong_kind(other.kind(), "struct")),
         }
     }
 
@@ -583,7 +583,7 @@ impl Struct {
     ///
     /// # Errors
     ///
-    /// [`Error::StaleHandle`], [`Error::HeldByGuard`]; [`Error::Contended`] for a store that was opened read-only and is changed
+    /// [`ErrorKind::StaleHandle`], [`ErrorKind::HeldByGuard`]; [`ErrorKind::Contended`] for a store that was opened read-only and is changed
     /// again and again meanwhile.
     ///
     /// ```
@@ -595,7 +595,7 @@ impl Struct {
     /// # Ok::<(), structstore::Error>(())
     /// ```
     pub fn to_value(&self) -> Result<Value<'static>> {
-        Ok(self.handle.to_value()?)
+        self.handle.to_value()
     }
 
     /// Replaces all fields by those of a struct value. Declared fields stay, and take the new values.
@@ -618,7 +618,7 @@ impl Struct {
         self.replace_all(&value).map_err(|error| self.handle.locate(error))
     }
 
-    fn replace_all(&self, value: &Value<'_>) -> BoxedResult<()> {
+    fn replace_all(&self, value: &Value<'_>) -> Result<()> {
         let arena = self.handle.arena();
         value.check_depth(node::depth_of(arena, self.handle.id().index)?.saturating_sub(1))?;
         self.handle.change(Mode::Tree, &Wait::FOREVER, |operation| {
@@ -636,7 +636,7 @@ impl Struct {
     }
 
     /// The way from the root to this struct, as errors print it.
-    pub fn path(&self) -> String {
+    pub fn path(&self) -> Path {
         node::path_of(self.handle.arena(), self.handle.id())
     }
 
@@ -644,8 +644,8 @@ impl Struct {
     ///
     /// # Errors
     ///
-    /// [`Error::HeldByGuard`] or [`Error::Deadlock`] if this thread holds it, a part of it or what contains it;
-    /// [`Error::StaleHandle`].
+    /// [`ErrorKind::HeldByGuard`] or [`ErrorKind::Deadlock`] if this thread holds it, a part of it or what contains it;
+    /// [`ErrorKind::StaleHandle`].
     ///
     /// ```
     /// let store = structstore::StructStore::new();
@@ -658,39 +658,39 @@ impl Struct {
     /// # Ok::<(), structstore::Error>(())
     /// ```
     pub fn write(&self) -> Result<StructMut<'static, Guard>> {
-        Ok(self.lock(None)?)
+        self.lock(None)
     }
 
     /// As [`Struct::write`], but waits for at most `timeout`.
     ///
     /// # Errors
     ///
-    /// In addition, [`Error::LockTimeout`].
+    /// In addition, [`ErrorKind::LockTimeout`].
     pub fn write_timeout(&self, timeout: Duration) -> Result<StructMut<'static, Guard>> {
-        Ok(self.lock(Some(timeout))?)
+        self.lock(Some(timeout))
     }
 
     /// As [`Struct::write`], without waiting.
     ///
     /// # Errors
     ///
-    /// In addition, [`Error::LockTimeout`].
+    /// In addition, [`ErrorKind::LockTimeout`].
     ///
     /// ```
-    /// use structstore::{Error, StructStore};
+    /// use structstore::{ErrorKind, StructStore};
     ///
     /// let store = StructStore::new();
     /// let guard = store.write()?;
     /// std::thread::scope(|scope| {
-    ///     scope.spawn(|| assert!(matches!(store.try_write(), Err(Error::LockTimeout { .. }))));
+    ///     scope.spawn(|| assert!(matches!(store.try_write(), Err(error) if error.kind() == ErrorKind::LockTimeout)));
     /// });
     /// # Ok::<(), structstore::Error>(())
     /// ```
     pub fn try_write(&self) -> Result<StructMut<'static, Guard>> {
-        Ok(self.lock(Some(Duration::ZERO))?)
+        self.lock(Some(Duration::ZERO))
     }
 
-    fn lock(&self, timeout: Option<Duration>) -> BoxedResult<StructMut<'static, Guard>> {
+    fn lock(&self, timeout: Option<Duration>) -> Result<StructMut<'static, Guard>> {
         Access::lock(&self.handle, Mode::Tree, &at_most(timeout)).map(StructMut::new)
     }
 
@@ -709,28 +709,28 @@ impl Struct {
     /// # Ok::<(), structstore::Error>(())
     /// ```
     pub fn read(&self) -> Result<StructRef<'static, Guard>> {
-        Ok(self.lock_shared(None)?)
+        self.lock_shared(None)
     }
 
     /// As [`Struct::read`], but waits for at most `timeout`.
     ///
     /// # Errors
     ///
-    /// In addition, [`Error::LockTimeout`].
+    /// In addition, [`ErrorKind::LockTimeout`].
     pub fn read_timeout(&self, timeout: Duration) -> Result<StructRef<'static, Guard>> {
-        Ok(self.lock_shared(Some(timeout))?)
+        self.lock_shared(Some(timeout))
     }
 
     /// As [`Struct::read`], without waiting.
     ///
     /// # Errors
     ///
-    /// In addition, [`Error::LockTimeout`].
+    /// In addition, [`ErrorKind::LockTimeout`].
     pub fn try_read(&self) -> Result<StructRef<'static, Guard>> {
-        Ok(self.lock_shared(Some(Duration::ZERO))?)
+        self.lock_shared(Some(Duration::ZERO))
     }
 
-    fn lock_shared(&self, timeout: Option<Duration>) -> BoxedResult<StructRef<'static, Guard>> {
+    fn lock_shared(&self, timeout: Option<Duration>) -> Result<StructRef<'static, Guard>> {
         Access::lock(&self.handle, Mode::Shared, &at_most(timeout)).map(StructRef::new)
     }
 }
@@ -739,18 +739,14 @@ impl Struct {
 pub(super) fn collect<'k, 'v, K: Into<Key<'k>>, V: Into<Value<'v>>>(
     arena: &Arena,
     fields: impl IntoIterator<Item = (K, V)>,
-) -> BoxedResult<Vec<(Key<'k>, Value<'v>)>> {
+) -> Result<Vec<(Key<'k>, Value<'v>)>> {
     let fields = fields.into_iter().map(|(key, value)| (key.into(), value.into()));
     // Those of one name take the room of one; but more than the store has slots for are no update of it.
     gather(arena, fields, list::most(arena))
 }
 
 /// Assigns fields of a struct that is held tree-exclusively.
-pub(super) fn extend(
-    operation: &Operation<'_>,
-    index: u32,
-    fields: &[(Key<'_>, Value<'_>)],
-) -> BoxedResult<()> {
+pub(super) fn extend(operation: &Operation<'_>, index: u32, fields: &[(Key<'_>, Value<'_>)]) -> Result<()> {
     let depth = node::depth_of(operation.arena(), index)?;
     fields
         .iter()
@@ -759,7 +755,7 @@ pub(super) fn extend(
 }
 
 /// Takes a field out and has what it names freed. The caller holds both.
-pub(super) fn remove(operation: &Operation<'_>, node: &Node, key: &Key<'_>) -> BoxedResult<()> {
+pub(super) fn remove(operation: &Operation<'_>, node: &Node, key: &Key<'_>) -> Result<()> {
     let found = structure::find(operation.arena(), node, key)?.ok_or_else(not_found)?;
     let raw = Raw::load(&found.field.slot);
     if raw.declared() {
@@ -772,39 +768,34 @@ pub(super) fn remove(operation: &Operation<'_>, node: &Node, key: &Key<'_>) -> B
     }
 }
 
-fn declared(raw: Raw, action: &'static str) -> Box<Error> {
+fn declared(raw: Raw, action: &'static str) -> Error {
     let declared = raw.kind().map_or("unknown", Kind::name);
-    Error::Declared { path: String::new(), declared: declared.into(), action }.into()
+    Error::declared(declared, action)
 }
 
-pub(super) fn rename(
-    operation: &Operation<'_>,
-    node: &Node,
-    from: &Key<'_>,
-    to: &Key<'_>,
-) -> BoxedResult<()> {
+pub(super) fn rename(operation: &Operation<'_>, node: &Node, from: &Key<'_>, to: &Key<'_>) -> Result<()> {
     let arena = operation.arena();
     let found = structure::find(arena, node, from)?.ok_or_else(|| not_found().under(from.name()))?;
     let raw = Raw::load(&found.field.slot);
     if raw.declared() {
-        return Err(declared(raw, "renamed").under(from.name()).into());
+        return Err(declared(raw, "renamed").under(from.name()));
     }
     if from.name() == to.name() {
         return Ok(());
     }
     if structure::find(arena, node, to)?.is_some() {
-        return Err(Error::AlreadyExists { path: quoted(to.name()).into_owned() }.into());
+        return Err(Error::new(ErrorKind::AlreadyExists).under(to.name()));
     }
     Writer { operation, aside: false }.rename(node, from, to)
 }
 
-pub(super) fn clear(operation: &Operation<'_>, index: u32) -> BoxedResult<()> {
+pub(super) fn clear(operation: &Operation<'_>, index: u32) -> Result<()> {
     let arena = operation.arena();
     for found in structure::fields(arena, arena.node(index)?) {
         let field = found?.field;
         let raw = Raw::load(&field.slot);
         if raw.declared() {
-            return Err(declared(raw, "removed").under(&structure::name(arena, field)?).into());
+            return Err(declared(raw, "removed").under(&structure::name(arena, field)?));
         }
     }
     operation.retire_contents(index, Kind::Struct)

@@ -2,7 +2,7 @@
 
 use super::{Array, Bytes, Handle, List, Struct, Text, held_value, wrong_kind};
 use crate::arena::Arena;
-use crate::error::{BoxedResult, Error};
+use crate::error::{Error, ErrorKind, Result};
 use crate::node::{self, Raw};
 use crate::value::{Kind, Scalar, ScalarType, Value, convert, decode_scalar};
 
@@ -25,7 +25,7 @@ use crate::value::{Kind, Scalar, ScalarType, Value, convert, decode_scalar};
 pub trait Get: Sized {
     /// Reads the slot.
     #[doc(hidden)]
-    fn get(slot: Slot<'_>) -> BoxedResult<Self>;
+    fn get(slot: Slot<'_>) -> Result<Self>;
 }
 
 /// A slot as it was read, and where what it names can be looked up.
@@ -43,7 +43,7 @@ pub(crate) enum Source<'a> {
 }
 
 impl Slot<'_> {
-    fn expect(&self, kind: Kind) -> BoxedResult<()> {
+    fn expect(&self, kind: Kind) -> Result<()> {
         let found = self.raw.kind()?;
         if found == kind { Ok(()) } else { Err(wrong_kind(found, kind.name())) }
     }
@@ -51,8 +51,8 @@ impl Slot<'_> {
     fn read<T>(
         &self,
         kind: Kind,
-        read: impl Fn(&Arena, &crate::arena::layout::Node) -> BoxedResult<T>,
-    ) -> BoxedResult<T> {
+        read: impl Fn(&Arena, &crate::arena::layout::Node) -> Result<T>,
+    ) -> Result<T> {
         self.expect(kind)?;
         match self.source {
             Source::Handle(parent) => parent.child_near(self.raw)?.read(read),
@@ -60,11 +60,11 @@ impl Slot<'_> {
         }
     }
 
-    fn handle(&self, kind: Kind) -> BoxedResult<Handle> {
+    fn handle(&self, kind: Kind) -> Result<Handle> {
         self.expect(kind)?;
         match self.source {
             Source::Handle(parent) => parent.child(self.raw),
-            Source::Held(_) => Err(Error::HeldByGuard { path: String::new() }.into()),
+            Source::Held(_) => Err(Error::new(ErrorKind::HeldByGuard)),
         }
     }
 }
@@ -73,7 +73,7 @@ macro_rules! get_scalars {
     ($($type:ty),*) => {$(
         impl Get for $type {
             #[inline]
-            fn get(slot: Slot<'_>) -> BoxedResult<$type> {
+            fn get(slot: Slot<'_>) -> Result<$type> {
                 // Straight from the payload where the type is the one asked for: a detour by `Scalar`, which is
                 // written in parts and read as a whole, would take longer than the lookup.
                 if slot.raw.tag as u8 == <$type as ScalarType>::KIND as u8
@@ -90,7 +90,7 @@ get_scalars!(bool, i8, i16, i32, i64, isize, u8, u16, u32, u64, usize, f32, f64)
 
 #[cold]
 #[inline(never)]
-fn converted<T: ScalarType>(slot: &Slot<'_>) -> BoxedResult<T> {
+fn converted<T: ScalarType>(slot: &Slot<'_>) -> Result<T> {
     let kind = slot.raw.kind()?;
     let scalar = decode_scalar(kind, slot.raw.payload)?.ok_or_else(|| wrong_kind(kind, T::KIND.name()))?;
     T::from_scalar(convert(scalar, T::KIND)?)
@@ -98,35 +98,35 @@ fn converted<T: ScalarType>(slot: &Slot<'_>) -> BoxedResult<T> {
 }
 
 impl Get for Scalar {
-    fn get(slot: Slot<'_>) -> BoxedResult<Scalar> {
+    fn get(slot: Slot<'_>) -> Result<Scalar> {
         let kind = slot.raw.kind()?;
         decode_scalar(kind, slot.raw.payload)?.ok_or_else(|| wrong_kind(kind, "a scalar"))
     }
 }
 
 impl Get for String {
-    fn get(slot: Slot<'_>) -> BoxedResult<String> {
+    fn get(slot: Slot<'_>) -> Result<String> {
         slot.read(Kind::Text, node::read_text_node)
     }
 }
 
 /// Bytes; a list is read by [`Value`], an array by [`Array`].
 impl Get for Vec<u8> {
-    fn get(slot: Slot<'_>) -> BoxedResult<Vec<u8>> {
+    fn get(slot: Slot<'_>) -> Result<Vec<u8>> {
         slot.read(Kind::Bytes, node::read_bytes_node)
     }
 }
 
 /// `None` for null.
 impl<T: Get> Get for Option<T> {
-    fn get(slot: Slot<'_>) -> BoxedResult<Option<T>> {
+    fn get(slot: Slot<'_>) -> Result<Option<T>> {
         if slot.raw.kind()? == Kind::Null { Ok(None) } else { T::get(slot).map(Some) }
     }
 }
 
 /// A snapshot of the field with all below it, as of one moment.
 impl Get for Value<'static> {
-    fn get(slot: Slot<'_>) -> BoxedResult<Value<'static>> {
+    fn get(slot: Slot<'_>) -> Result<Value<'static>> {
         if !slot.raw.kind()?.is_node() {
             return slot.raw.plain_value();
         }
@@ -140,7 +140,7 @@ impl Get for Value<'static> {
 macro_rules! get_handles {
     ($($type:ident),*) => {$(
         impl Get for $type {
-            fn get(slot: Slot<'_>) -> BoxedResult<$type> {
+            fn get(slot: Slot<'_>) -> Result<$type> {
                 slot.handle(Kind::$type).map($type::from_handle)
             }
         }
@@ -179,7 +179,7 @@ pub enum Item {
 
 impl Get for Item {
     #[inline]
-    fn get(slot: Slot<'_>) -> BoxedResult<Item> {
+    fn get(slot: Slot<'_>) -> Result<Item> {
         Ok(match slot.raw.kind()? {
             Kind::Null => Item::Null,
             Kind::Text => Item::Text(String::get(slot)?),

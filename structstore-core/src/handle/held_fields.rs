@@ -9,8 +9,9 @@ use super::{
     Access, ArrayMut, ArrayRef, BytesMut, BytesRef, Get, ListMut, ListRef, TextMut, TextRef, wrong_kind,
 };
 #[cfg(doc)]
-use crate::error::Error;
-use crate::error::{BoxedResult, Result};
+#[cfg(doc)]
+use crate::error::ErrorKind;
+use crate::error::Result;
 use crate::key::Key;
 use crate::node::{self, Raw, structure};
 use crate::value::{Kind, ScalarType, Value};
@@ -42,7 +43,7 @@ impl<'s, H: Hold> StructMut<'s, H> {
         StructMut { access }
     }
 
-    fn raw(&self, key: &Key<'_>) -> BoxedResult<Raw> {
+    fn raw(&self, key: &Key<'_>) -> Result<Raw> {
         existing_field(self.access.arena(), self.access.node(), key)
     }
 
@@ -56,7 +57,7 @@ impl<'s, H: Hold> StructMut<'s, H> {
         let index = self.access.id().index;
         let depth = node::depth_of(self.access.arena(), index);
         depth
-            .and_then(|depth| Ok(value.check_depth(depth)?))
+            .and_then(|depth| value.check_depth(depth))
             .and_then(|()| {
                 self.access.operate(|operation| node::assign_field(operation, index, &key, &value))
             })
@@ -83,7 +84,7 @@ impl<'s, H: Hold> StructMut<'s, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`], or [`Error::WrongType`] if the field is not of exactly this type.
+    /// [`ErrorKind::NotFound`], or [`ErrorKind::WrongType`] if the field is not of exactly this type.
     ///
     /// ```
     /// let store = structstore::StructStore::new();
@@ -117,7 +118,7 @@ impl<'s, H: Hold> StructMut<'s, H> {
     ///
     /// As [`Struct::at`].
     pub fn at<'k>(&mut self, key: impl Into<Key<'k>>) -> Result<StructMut<'_>> {
-        Ok(self.child(key.into(), Kind::Struct).map(StructMut::new)?)
+        self.child(key.into(), Kind::Struct).map(StructMut::new)
     }
 
     /// The struct in a field, which is created if it is missing.
@@ -136,7 +137,7 @@ impl<'s, H: Hold> StructMut<'s, H> {
     /// # Ok::<(), structstore::Error>(())
     /// ```
     pub fn nested<'k>(&mut self, key: impl Into<Key<'k>>) -> Result<StructMut<'_>> {
-        Ok(self.child_or(key.into(), Value::Struct(Vec::new())).map(StructMut::new)?)
+        self.child_or(key.into(), Value::Struct(Vec::new())).map(StructMut::new)
     }
 
     /// The list in a field, which is created if it is missing.
@@ -145,7 +146,7 @@ impl<'s, H: Hold> StructMut<'s, H> {
     ///
     /// As [`Struct::list`].
     pub fn list<'k>(&mut self, key: impl Into<Key<'k>>) -> Result<ListMut<'_>> {
-        Ok(self.child_or(key.into(), Value::List(Vec::new())).map(ListMut::new)?)
+        self.child_or(key.into(), Value::List(Vec::new())).map(ListMut::new)
     }
 
     /// The text in a field, which is created if it is missing.
@@ -154,7 +155,7 @@ impl<'s, H: Hold> StructMut<'s, H> {
     ///
     /// As [`Struct::text`].
     pub fn text<'k>(&mut self, key: impl Into<Key<'k>>) -> Result<TextMut<'_>> {
-        Ok(self.child_or(key.into(), Value::Text("".into())).map(TextMut::new)?)
+        self.child_or(key.into(), Value::Text("".into())).map(TextMut::new)
     }
 
     /// The bytes in a field, which are created if they are missing.
@@ -163,7 +164,7 @@ impl<'s, H: Hold> StructMut<'s, H> {
     ///
     /// As [`Struct::bytes`].
     pub fn bytes<'k>(&mut self, key: impl Into<Key<'k>>) -> Result<BytesMut<'_>> {
-        Ok(self.child_or(key.into(), Value::Bytes((&[]).into())).map(BytesMut::new)?)
+        self.child_or(key.into(), Value::Bytes((&[]).into())).map(BytesMut::new)
     }
 
     /// The array in a field that exists.
@@ -172,11 +173,11 @@ impl<'s, H: Hold> StructMut<'s, H> {
     ///
     /// As [`Struct::at`].
     pub fn array<'k>(&mut self, key: impl Into<Key<'k>>) -> Result<ArrayMut<'_>> {
-        Ok(self.child(key.into(), Kind::Array).map(ArrayMut::new)?)
+        self.child(key.into(), Kind::Array).map(ArrayMut::new)
     }
 
     /// What a field names, which is created as `value` if it is missing.
-    fn child_or(&mut self, key: Key<'_>, value: Value<'_>) -> BoxedResult<Access<'_>> {
+    fn child_or(&mut self, key: Key<'_>, value: Value<'_>) -> Result<Access<'_>> {
         let kind = value.kind();
         if structure::find(self.access.arena(), self.access.node(), &key)?.is_none() {
             self.set(key, value)?;
@@ -184,12 +185,12 @@ impl<'s, H: Hold> StructMut<'s, H> {
         self.child(key, kind)
     }
 
-    fn child(&mut self, key: Key<'_>, kind: Kind) -> BoxedResult<Access<'_>> {
+    fn child(&mut self, key: Key<'_>, kind: Kind) -> Result<Access<'_>> {
         let child = self.raw(&key).and_then(|raw| match raw.kind()? {
             found if found == kind => self.access.child(raw),
             found => Err(wrong_kind(found, kind.name())),
         });
-        Ok(child.map_err(|error| self.access.locate_field(error, key.name()))?)
+        child.map_err(|error| self.access.locate_field(error, key.name()))
     }
 
     /// Removes a field with all below it.
@@ -257,13 +258,13 @@ impl<'s, H: Hold> StructRef<'s, H> {
         StructRef { access }
     }
 
-    fn child(&self, key: Key<'_>, kind: Kind) -> BoxedResult<Access<'_>> {
+    fn child(&self, key: Key<'_>, kind: Kind) -> Result<Access<'_>> {
         let (arena, node) = (self.access.arena(), self.access.node());
         let child = existing_field(arena, node, &key).and_then(|raw| match raw.kind()? {
             found if found == kind => self.access.child(raw),
             found => Err(wrong_kind(found, kind.name())),
         });
-        Ok(child.map_err(|error| self.access.locate_field(error, key.name()))?)
+        child.map_err(|error| self.access.locate_field(error, key.name()))
     }
 
     /// The struct in a field that exists.
@@ -282,7 +283,7 @@ impl<'s, H: Hold> StructRef<'s, H> {
     /// # Ok::<(), structstore::Error>(())
     /// ```
     pub fn at<'k>(&self, key: impl Into<Key<'k>>) -> Result<StructRef<'_>> {
-        Ok(self.child(key.into(), Kind::Struct).map(StructRef::new)?)
+        self.child(key.into(), Kind::Struct).map(StructRef::new)
     }
 
     /// The list in a field that exists.
@@ -291,7 +292,7 @@ impl<'s, H: Hold> StructRef<'s, H> {
     ///
     /// As [`Struct::at`].
     pub fn list<'k>(&self, key: impl Into<Key<'k>>) -> Result<ListRef<'_>> {
-        Ok(self.child(key.into(), Kind::List).map(ListRef::new)?)
+        self.child(key.into(), Kind::List).map(ListRef::new)
     }
 
     /// The array in a field that exists.
@@ -300,7 +301,7 @@ impl<'s, H: Hold> StructRef<'s, H> {
     ///
     /// As [`Struct::at`].
     pub fn array<'k>(&self, key: impl Into<Key<'k>>) -> Result<ArrayRef<'_>> {
-        Ok(self.child(key.into(), Kind::Array).map(ArrayRef::new)?)
+        self.child(key.into(), Kind::Array).map(ArrayRef::new)
     }
 
     /// The text in a field that exists.
@@ -309,7 +310,7 @@ impl<'s, H: Hold> StructRef<'s, H> {
     ///
     /// As [`Struct::at`].
     pub fn text<'k>(&self, key: impl Into<Key<'k>>) -> Result<TextRef<'_>> {
-        Ok(self.child(key.into(), Kind::Text).map(TextRef::lent)?)
+        self.child(key.into(), Kind::Text).map(TextRef::lent)
     }
 
     /// The bytes in a field that exists.
@@ -318,7 +319,7 @@ impl<'s, H: Hold> StructRef<'s, H> {
     ///
     /// As [`Struct::at`].
     pub fn bytes<'k>(&self, key: impl Into<Key<'k>>) -> Result<BytesRef<'_>> {
-        Ok(self.child(key.into(), Kind::Bytes).map(BytesRef::lent)?)
+        self.child(key.into(), Kind::Bytes).map(BytesRef::lent)
     }
 }
 
@@ -330,7 +331,7 @@ macro_rules! reading {
             ///
             /// # Errors
             ///
-            /// [`Error::Corrupt`] if the memory is damaged.
+            /// [`ErrorKind::Corrupt`] if the memory is damaged.
             pub fn contains<'k>(&self, key: impl Into<Key<'k>>) -> Result<bool> {
                 Ok(structure::find(self.access.arena(), self.access.node(), &key.into())?.is_some())
             }
@@ -339,7 +340,7 @@ macro_rules! reading {
             ///
             /// # Errors
             ///
-            /// As [`Struct::get`]; [`Error::HeldByGuard`] for a handle, which could not be used.
+            /// As [`Struct::get`]; [`ErrorKind::HeldByGuard`] for a handle, which could not be used.
             pub fn get<'k, T: Get>(&self, key: impl Into<Key<'k>>) -> Result<T> {
                 let key = key.into();
                 existing_field(self.access.arena(), self.access.node(), &key)
@@ -361,18 +362,18 @@ macro_rules! reading {
             ///
             /// # Errors
             ///
-            /// [`Error::Corrupt`] if the memory is damaged.
+            /// [`ErrorKind::Corrupt`] if the memory is damaged.
             pub fn names(&self) -> Result<Vec<String>> {
-                Ok(names(self.access.arena(), self.access.node())?)
+                names(self.access.arena(), self.access.node())
             }
 
             /// The struct with all below it.
             ///
             /// # Errors
             ///
-            /// [`Error::Corrupt`] if the memory is damaged.
+            /// [`ErrorKind::Corrupt`] if the memory is damaged.
             pub fn to_value(&self) -> Result<Value<'static>> {
-                Ok(super::held_value(self.access.arena(), self.access.node(), 0)?)
+                super::held_value(self.access.arena(), self.access.node(), 0)
             }
         }
     };

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Struct;
-use crate::error::{BoxedResult, Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::lock::{Mode, Wait};
 use crate::node::{self, Raw};
 use crate::sync::Ordering;
@@ -77,8 +77,8 @@ impl Struct {
     ///
     /// # Errors
     ///
-    /// [`Error::Corrupt`] says what is wrong and where. For a store that was opened read-only also [`Error::NotReady`] if
-    /// it was changed all the time, and [`Error::Abandoned`] if a process died while it was changing something, which only
+    /// [`ErrorKind::Corrupt`] says what is wrong and where. For a store that was opened read-only also [`ErrorKind::NotReady`] if
+    /// it was changed all the time, and [`ErrorKind::Abandoned`] if a process died while it was changing something, which only
     /// those can repair who may write.
     ///
     /// ```
@@ -91,18 +91,18 @@ impl Struct {
         let arena = self.handle.arena();
         arena.ensure_attached()?;
         if !arena.writable() {
-            return Ok(self.check_unlocked()?);
+            return self.check_unlocked();
         }
         arena.repair_dead()?;
         let held =
             self.handle.acquire(Mode::Shared, &Wait::FOREVER).map_err(|error| self.handle.locate(error))?;
         let checked = arena.seat(&Wait::FOREVER).and_then(|seat| self.verify(Some(seat.own.index)));
         held.release(arena);
-        Ok(checked?)
+        checked
     }
 
     /// Verifies the tree below, under the heap lock if a seat is given that takes it.
-    fn verify(&self, seat: Option<u32>) -> BoxedResult<()> {
+    fn verify(&self, seat: Option<u32>) -> Result<()> {
         let arena = self.handle.arena();
         let raw = Raw::node(Kind::Struct, self.handle.id());
         let whole = arena.header().root.load(Ordering::Acquire) == raw.payload;
@@ -112,7 +112,7 @@ impl Struct {
         arena.check_watchers()
     }
 
-    fn check_unlocked(&self) -> BoxedResult<()> {
+    fn check_unlocked(&self) -> Result<()> {
         let start = Instant::now();
         // What is wrong counts if it is found twice: a lease comes and goes without leaving a trace.
         let mut found = None;
@@ -122,7 +122,7 @@ impl Struct {
                 Ok(false) => {}
                 Err(error) => {
                     let message = Some(error.to_string());
-                    if found == message || matches!(*error, Error::Abandoned { .. }) {
+                    if found == message || error.kind() == ErrorKind::Abandoned {
                         return Err(error);
                     }
                     found = message;
@@ -131,16 +131,15 @@ impl Struct {
             Wait::FOREVER.check()?;
             std::thread::sleep(CHECK_PAUSE);
         }
-        Err(Error::NotReady {
-            place: self.handle.arena().place(),
-            reason: "still being changed all the time",
-            waited: start.elapsed(),
-        }
-        .into())
+        Err(Error::not_ready(
+            self.handle.arena().place(),
+            "still being changed all the time",
+            start.elapsed(),
+        ))
     }
 
     /// Verifies without locks. `false` if something was changed meanwhile.
-    fn verify_at_rest(&self) -> BoxedResult<bool> {
+    fn verify_at_rest(&self) -> Result<bool> {
         let arena = self.handle.arena();
         let before = arena.rest()?;
         if before.is_none() {
@@ -174,14 +173,12 @@ impl Struct {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] if the buffer is too small, and says how large it must be.
+    /// [`ErrorKind::InvalidArgument`] if the buffer is too small, and says how large it must be.
     pub fn to_buffer(&self, buffer: &mut [u8]) -> Result<usize> {
         let image = self.to_bytes()?;
         let found = buffer.len();
-        let target = buffer.get_mut(..image.len()).ok_or_else(|| Error::InvalidArgument {
-            argument: "buffer",
-            found: format!("{found} bytes"),
-            expected: format!("at least {} bytes", image.len()),
+        let target = buffer.get_mut(..image.len()).ok_or_else(|| {
+            Error::invalid("buffer", format!("{found} bytes"), format!("at least {} bytes", image.len()))
         })?;
         target.copy_from_slice(&image);
         Ok(image.len())
@@ -191,7 +188,7 @@ impl Struct {
     ///
     /// # Errors
     ///
-    /// [`Error::Mismatch`] or [`Error::Corrupt`] if the image is damaged, and as [`Struct::set`]. Nothing is changed
+    /// [`ErrorKind::Mismatch`] or [`ErrorKind::Corrupt`] if the image is damaged, and as [`Struct::set`]. Nothing is changed
     /// then.
     pub fn from_bytes(&self, image: &[u8]) -> Result<()> {
         self.assign_all(decode(image)?)

@@ -8,14 +8,16 @@ use super::access::{Guard, Hold, Lent, at_most};
 use super::{Access, Handle};
 use crate::arena::Arena;
 use crate::arena::layout::Node;
-use crate::error::{BoxedResult, Error, Result};
+#[cfg(doc)]
+use crate::error::ErrorKind;
+use crate::error::{Error, Result};
 use crate::lock::{Mode, Wait};
 use crate::node::{self, BLOCK, LENGTH};
 use crate::sync::Ordering;
 use crate::value::Value;
 
 /// The bytes of a node that is held, so that nobody changes them.
-fn borrow(arena: &Arena, record: &Node) -> BoxedResult<(*const u8, usize)> {
+fn borrow(arena: &Arena, record: &Node) -> Result<(*const u8, usize)> {
     let length = record.body[LENGTH].load(Ordering::Relaxed);
     if length == 0 {
         return Ok((std::ptr::NonNull::dangling().as_ptr(), 0));
@@ -54,7 +56,7 @@ macro_rules! leaf {
             ///
             /// # Errors
             ///
-            /// [`Error::StaleHandle`] if it was removed.
+            /// [`ErrorKind::StaleHandle`] if it was removed.
             pub fn get(&self) -> Result<$owned> {
                 self.handle.read($read).map_err(|error| self.handle.locate(error))
             }
@@ -63,7 +65,7 @@ macro_rules! leaf {
             ///
             /// # Errors
             ///
-            /// [`Error::StaleHandle`] if it was removed, [`Error::OutOfSpace`] if there is no room.
+            /// [`ErrorKind::StaleHandle`] if it was removed, [`ErrorKind::OutOfSpace`] if there is no room.
             pub fn set(&self, contents: &$target) -> Result<()> {
                 self.handle
                     .change(Mode::Node, &Wait::FOREVER, |operation| {
@@ -77,7 +79,7 @@ macro_rules! leaf {
             ///
             /// # Errors
             ///
-            /// [`Error::StaleHandle`] if it was removed.
+            /// [`ErrorKind::StaleHandle`] if it was removed.
             pub fn len(&self) -> Result<usize> {
                 self.handle
                     .read(|arena, node| Ok(node::checked_length(arena, node)? as usize))
@@ -97,21 +99,21 @@ macro_rules! leaf {
             ///
             /// # Errors
             ///
-            /// [`Error::HeldByGuard`] or [`Error::Deadlock`] if this thread holds it already.
+            /// [`ErrorKind::HeldByGuard`] or [`ErrorKind::Deadlock`] if this thread holds it already.
             pub fn write(&self) -> Result<$mut<'static, Guard>> {
-                Ok(self.lock(None)?)
+                self.lock(None)
             }
 
             /// As [`Self::write`], for at most `timeout`.
             ///
             /// # Errors
             ///
-            /// In addition, [`Error::LockTimeout`].
+            /// In addition, [`ErrorKind::LockTimeout`].
             pub fn write_timeout(&self, timeout: Duration) -> Result<$mut<'static, Guard>> {
-                Ok(self.lock(Some(timeout))?)
+                self.lock(Some(timeout))
             }
 
-            fn lock(&self, timeout: Option<Duration>) -> BoxedResult<$mut<'static, Guard>> {
+            fn lock(&self, timeout: Option<Duration>) -> Result<$mut<'static, Guard>> {
                 Access::lock(&self.handle, Mode::Tree, &at_most(timeout)).map($mut::new)
             }
         }
@@ -138,7 +140,7 @@ macro_rules! leaf {
             ///
             /// # Errors
             ///
-            /// [`Error::Corrupt`] if the memory is damaged.
+            /// [`ErrorKind::Corrupt`] if the memory is damaged.
             pub fn $as(&self) -> Result<&$target> {
                 let (start, length) = borrow(self.access.arena(), self.access.node())?;
                 // SAFETY: in bounds (checked); while the node is held, only this guard changes the block, and that
@@ -152,7 +154,7 @@ macro_rules! leaf {
             ///
             /// # Errors
             ///
-            /// [`Error::OutOfSpace`] if there is no room.
+            /// [`ErrorKind::OutOfSpace`] if there is no room.
             pub fn set(&mut self, contents: &$target) -> Result<()> {
                 let record: *const Node = self.access.node();
                 let set = self.access.operate(|operation| {
@@ -202,7 +204,7 @@ macro_rules! leaf {
             ///
             /// # Errors
             ///
-            /// [`Error::Corrupt`] if the memory is damaged.
+            /// [`ErrorKind::Corrupt`] if the memory is damaged.
             pub fn $as(self) -> Result<&'s $target> {
                 let (start, length) = borrow(self.arena, self.record)?;
                 // SAFETY: in bounds (checked); nobody changes the block while the node is held for `'s`.
@@ -216,7 +218,7 @@ macro_rules! leaf {
 
 leaf! {
     Text, TextMut, TextRef, str, String, "text", as_str, node::read_text_node,
-    |bytes| Ok(std::str::from_utf8(bytes).map_err(|_| Error::corrupt("a text", "other bytes", "UTF-8"))?), Text,
+    |bytes| std::str::from_utf8(bytes).map_err(|_| Error::corrupt("a text", "other bytes", "UTF-8")), Text,
     "text", "\"robot\""
 }
 leaf! {

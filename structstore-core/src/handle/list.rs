@@ -9,7 +9,7 @@ use super::get::{Slot, Source};
 use super::{Access, ArrayMut, BytesMut, Get, Handle, StructMut, TextMut, slot_value, wrong_kind};
 use crate::arena::Arena;
 use crate::arena::layout::Node;
-use crate::error::{BoxedResult, Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::journal::Operation;
 use crate::lock::{Mode, Wait};
 use crate::node::{self, Raw, list};
@@ -42,14 +42,14 @@ impl List {
         List { handle }
     }
 
-    fn depth(&self) -> BoxedResult<usize> {
+    fn depth(&self) -> Result<usize> {
         node::depth_of(self.handle.arena(), self.handle.id().index)
     }
 
     fn locate_item(&self, error: Error, index: usize) -> Error {
-        match error {
-            error @ Error::IndexOutOfRange { .. } => self.handle.locate(error),
-            other => self.handle.locate(other.under_index(index)),
+        match error.kind() {
+            ErrorKind::IndexOutOfRange => self.handle.locate(error),
+            _ => self.handle.locate(error.under(index)),
         }
     }
 
@@ -57,7 +57,7 @@ impl List {
     ///
     /// # Errors
     ///
-    /// [`Error::StaleHandle`] if the list was removed.
+    /// [`ErrorKind::StaleHandle`] if the list was removed.
     pub fn len(&self) -> Result<usize> {
         // Of the slots, so that no length is told for which there is no room.
         let len = self.handle.read(|arena, node| Ok(list::slots(arena, node)?.len()));
@@ -77,20 +77,20 @@ impl List {
     ///
     /// # Errors
     ///
-    /// [`Error::IndexOutOfRange`], and as [`Struct::get`](crate::Struct::get).
+    /// [`ErrorKind::IndexOutOfRange`], and as [`Struct::get`](crate::Struct::get).
     pub fn get<T: Get>(&self, index: usize) -> Result<T> {
         let found = self.handle.follow(
             |arena, node| Ok(Some(Raw::load(list::slot(arena, node, index as u64)?))),
             |raw| raw.map(|raw| T::get(Slot { raw, source: Source::Handle(&self.handle) })).transpose(),
         );
-        found.map_err(|error| self.locate_item(error.into(), index))
+        found.map_err(|error| self.locate_item(error, index))
     }
 
     /// Appends an item.
     ///
     /// # Errors
     ///
-    /// [`Error::TooDeep`], [`Error::OutOfSpace`], [`Error::StaleHandle`].
+    /// [`ErrorKind::TooDeep`], [`ErrorKind::OutOfSpace`], [`ErrorKind::StaleHandle`].
     pub fn push<'v>(&self, value: impl Into<Value<'v>>) -> Result<()> {
         let value = value.into();
         if let Some(item) = Raw::plain(&value)
@@ -98,15 +98,15 @@ impl List {
         {
             return Ok(());
         }
-        Ok(self.edit(Mode::Node, |operation, node| {
+        self.edit(Mode::Node, |operation, node| {
             let item = self.build(operation, &value)?;
             list::insert(operation, node, list::len(node), &[item])
-        })?)
+        })
     }
 
     /// Appends null or a scalar, unless that takes more than two stores.
     #[inline]
-    fn push_plain(&self, item: Raw) -> BoxedResult<bool> {
+    fn push_plain(&self, item: Raw) -> Result<bool> {
         let arena = self.handle.arena();
         if arena.transaction().is_some() {
             return Ok(false);
@@ -121,16 +121,16 @@ impl List {
     ///
     /// # Errors
     ///
-    /// [`Error::IndexOutOfRange`], and as [`List::push`].
+    /// [`ErrorKind::IndexOutOfRange`], and as [`List::push`].
     pub fn insert<'v>(&self, index: usize, value: impl Into<Value<'v>>) -> Result<()> {
         let value = value.into();
-        Ok(self.edit(Mode::Node, |operation, node| {
+        self.edit(Mode::Node, |operation, node| {
             if index as u64 > list::len(node) {
                 return Err(list::out_of_range(index as u64, list::len(node)));
             }
             let item = self.build(operation, &value)?;
             list::insert(operation, node, index as u64, &[item])
-        })?)
+        })
     }
 
     /// Appends items; all of them or, after an error, none.
@@ -147,14 +147,13 @@ impl List {
     /// ```
     pub fn extend<'v, T: Into<Value<'v>>>(&self, values: impl IntoIterator<Item = T>) -> Result<()> {
         let values = collect(self.handle.arena(), values)?;
-        Ok(self
-            .edit(Mode::Node, |operation, node| extend(operation, node, self.handle.id().index, &values))?)
+        self.edit(Mode::Node, |operation, node| extend(operation, node, self.handle.id().index, &values))
     }
 
     /// Appends copies of the items until they are there so many times. For languages whose lists can be multiplied.
     #[doc(hidden)]
     pub fn repeat(&self, times: usize) -> Result<()> {
-        Ok(self.edit(Mode::Tree, |operation, node| {
+        self.edit(Mode::Tree, |operation, node| {
             let arena = operation.arena();
             let old = list::items(arena, node)?;
             let Value::List(values) = super::held_value(arena, node, 0)? else { return Ok(()) };
@@ -171,34 +170,29 @@ impl List {
             });
             list::lay(operation, node, old.iter().copied().chain(copies), total)?;
             failure.map_or(Ok(()), Err)
-        })?)
+        })
     }
 
-    fn build(&self, operation: &Operation<'_>, value: &Value<'_>) -> BoxedResult<Raw> {
+    fn build(&self, operation: &Operation<'_>, value: &Value<'_>) -> Result<Raw> {
         value.check_depth(self.depth()?)?;
         node::build(operation, value, self.handle.id().index)
     }
 
-    fn edit<T>(
-        &self,
-        mode: Mode,
-        edit: impl FnOnce(&Operation<'_>, &Node) -> BoxedResult<T>,
-    ) -> BoxedResult<T> {
-        Ok(self
-            .handle
+    fn edit<T>(&self, mode: Mode, edit: impl FnOnce(&Operation<'_>, &Node) -> Result<T>) -> Result<T> {
+        self.handle
             .change(mode, &Wait::FOREVER, |operation| edit(operation, self.handle.record()))
-            .map_err(|error| self.handle.locate(error))?)
+            .map_err(|error| self.handle.locate(error))
     }
 
     /// Assigns an item that exists, as [`Struct::set`](crate::Struct::set) assigns a field.
     ///
     /// # Errors
     ///
-    /// [`Error::IndexOutOfRange`], and as [`List::push`].
+    /// [`ErrorKind::IndexOutOfRange`], and as [`List::push`].
     pub fn set<'v>(&self, index: usize, value: impl Into<Value<'v>>) -> Result<()> {
         let value = value.into();
         self.depth()
-            .and_then(|depth| Ok(value.check_depth(depth)?))
+            .and_then(|depth| value.check_depth(depth))
             .and_then(|()| {
                 self.with_child(
                     |_| Ok(index as u64),
@@ -208,24 +202,24 @@ impl List {
                     },
                 )
             })
-            .map_err(|error| self.locate_item(error.into(), index))
+            .map_err(|error| self.locate_item(error, index))
     }
 
     /// Removes an item and returns it.
     ///
     /// # Errors
     ///
-    /// [`Error::IndexOutOfRange`].
+    /// [`ErrorKind::IndexOutOfRange`].
     pub fn remove(&self, index: usize) -> Result<Value<'static>> {
         self.with_child(|_| Ok(index as u64), |operation, node, raw| take(operation, node, index as u64, raw))
-            .map_err(|error| self.locate_item(error.into(), index))
+            .map_err(|error| self.locate_item(error, index))
     }
 
     /// Removes the last item and returns it, if there is one.
     ///
     /// # Errors
     ///
-    /// [`Error::StaleHandle`], [`Error::HeldByGuard`].
+    /// [`ErrorKind::StaleHandle`], [`ErrorKind::HeldByGuard`].
     pub fn pop(&self) -> Result<Option<Value<'static>>> {
         let last = |node: &Node| Ok(list::len(node).wrapping_sub(1));
         let popped = self.with_child(last, |operation, node, raw| {
@@ -233,7 +227,7 @@ impl List {
         });
         match popped {
             Ok(value) => Ok(Some(value)),
-            Err(error) if matches!(*error, Error::IndexOutOfRange { .. }) => Ok(None),
+            Err(error) if error.kind() == ErrorKind::IndexOutOfRange => Ok(None),
             Err(error) => Err(self.handle.locate(error)),
         }
     }
@@ -242,9 +236,9 @@ impl List {
     /// asked for first, then this list node-exclusively.
     fn with_child<T>(
         &self,
-        index: impl Fn(&Node) -> BoxedResult<u64>,
-        change: impl Fn(&Operation<'_>, &Node, Raw) -> BoxedResult<T>,
-    ) -> BoxedResult<T> {
+        index: impl Fn(&Node) -> Result<u64>,
+        change: impl Fn(&Operation<'_>, &Node, Raw) -> Result<T>,
+    ) -> Result<T> {
         let current =
             |arena: &Arena, node: &Node| Ok(Some(Raw::load(list::slot(arena, node, index(node)?)?)));
         self.handle.with_child(current, |operation, node, raw| match raw {
@@ -257,10 +251,9 @@ impl List {
     ///
     /// # Errors
     ///
-    /// [`Error::StaleHandle`], [`Error::HeldByGuard`].
+    /// [`ErrorKind::StaleHandle`], [`ErrorKind::HeldByGuard`].
     pub fn clear(&self) -> Result<()> {
-        Ok(self
-            .edit(Mode::Tree, |operation, _| operation.retire_contents(self.handle.id().index, Kind::List))?)
+        self.edit(Mode::Tree, |operation, _| operation.retire_contents(self.handle.id().index, Kind::List))
     }
 
     /// Replaces all items.
@@ -270,17 +263,17 @@ impl List {
     /// As [`List::push`].
     pub fn assign_all<'v, T: Into<Value<'v>>>(&self, values: impl IntoIterator<Item = T>) -> Result<()> {
         let values = collect(self.handle.arena(), values)?;
-        Ok(self.edit(Mode::Tree, |operation, node| {
+        self.edit(Mode::Tree, |operation, node| {
             operation.retire_contents(self.handle.id().index, Kind::List)?;
             extend(operation, node, self.handle.id().index, &values)
-        })?)
+        })
     }
 
     /// Puts the items in another order: the one at `order[0]` first, and so on. Handles to them stay valid.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] if the order does not name each item once.
+    /// [`ErrorKind::InvalidArgument`] if the order does not name each item once.
     ///
     /// ```
     /// let list = structstore::StructStore::new().list("list")?;
@@ -291,25 +284,24 @@ impl List {
     /// # Ok::<(), structstore::Error>(())
     /// ```
     pub fn reorder(&self, order: &[usize]) -> Result<()> {
-        Ok(self.edit(Mode::Node, |operation, node| {
+        self.edit(Mode::Node, |operation, node| {
             let old = list::items(operation.arena(), node)?;
             let mut named = vec![false; old.len()];
             let once = order
                 .iter()
                 .all(|at| named.get_mut(*at).is_some_and(|named| !std::mem::replace(named, true)));
             if !once || order.len() != named.len() {
-                return Err(Error::InvalidArgument {
-                    argument: "order",
-                    found: format!("{} indices", order.len()),
-                    expected: format!("each index of {} items once", named.len()),
-                }
-                .into());
+                return Err(Error::invalid(
+                    "order",
+                    format!("{} indices", order.len()),
+                    format!("each index of {} items once", named.len()),
+                ));
             }
             if order.is_sorted() {
                 return Ok(());
             }
             list::lay(operation, node, order.iter().filter_map(|at| old.get(*at).copied()), old.len() as u64)
-        })?)
+        })
     }
 
     /// Replaces the items of a range by others, of which there may be more or fewer. Handles to items outside of the range
@@ -317,7 +309,7 @@ impl List {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] for a range that the list does not have, and as [`List::push`].
+    /// [`ErrorKind::InvalidArgument`] for a range that the list does not have, and as [`List::push`].
     ///
     /// ```
     /// let list = structstore::StructStore::new().list("list")?;
@@ -336,14 +328,14 @@ impl List {
     ) -> Result<()> {
         let values = collect(self.handle.arena(), values)?;
         let index = self.handle.id().index;
-        Ok(self.edit(Mode::Tree, |operation, node| splice(operation, node, index, &range, &values))?)
+        self.edit(Mode::Tree, |operation, node| splice(operation, node, index, &range, &values))
     }
 
     /// Replaces the items at some indices, each of which is named once, by values in the same order; and removes those that
     /// there are no values for. For languages whose ranges have steps.
     #[doc(hidden)]
     pub fn replace_at<'v>(&self, indices: &[usize], values: &[Value<'v>]) -> Result<()> {
-        Ok(self.edit(Mode::Tree, |operation, node| {
+        self.edit(Mode::Tree, |operation, node| {
             let arena = operation.arena();
             let depth = self.depth()?;
             let old = list::items(arena, node)?;
@@ -360,14 +352,14 @@ impl List {
                 }
             }
             list::lay(operation, node, items.into_iter().flatten(), old.len() as u64)
-        })?)
+        })
     }
 
     /// The items in order, as of one moment.
     ///
     /// # Errors
     ///
-    /// [`Error::StaleHandle`], [`Error::HeldByGuard`]; [`Error::Contended`] for a store that was opened read-only and is changed
+    /// [`ErrorKind::StaleHandle`], [`ErrorKind::HeldByGuard`]; [`ErrorKind::Contended`] for a store that was opened read-only and is changed
     /// again and again meanwhile.
     ///
     /// ```
@@ -382,7 +374,7 @@ impl List {
     pub fn iter(&self) -> Result<impl Iterator<Item = Value<'static>> + use<>> {
         match self.handle.to_value()? {
             Value::List(items) => Ok(items.into_iter()),
-            other => Err(wrong_kind(other.kind(), "list").into()),
+            other => Err(wrong_kind(other.kind(), "list")),
         }
     }
 
@@ -392,29 +384,29 @@ impl List {
     ///
     /// As [`List::iter`].
     pub fn to_value(&self) -> Result<Value<'static>> {
-        Ok(self.handle.to_value()?)
+        self.handle.to_value()
     }
 
     /// Locks the list and all below it for changing, for as long as the guard lives.
     ///
     /// # Errors
     ///
-    /// [`Error::HeldByGuard`] or [`Error::Deadlock`] if this thread holds it, a part of it or what contains it;
-    /// [`Error::StaleHandle`].
+    /// [`ErrorKind::HeldByGuard`] or [`ErrorKind::Deadlock`] if this thread holds it, a part of it or what contains it;
+    /// [`ErrorKind::StaleHandle`].
     pub fn write(&self) -> Result<ListMut<'static, Guard>> {
-        Ok(self.lock(None)?)
+        self.lock(None)
     }
 
     /// As [`List::write`], but waits for at most `timeout`.
     ///
     /// # Errors
     ///
-    /// In addition, [`Error::LockTimeout`].
+    /// In addition, [`ErrorKind::LockTimeout`].
     pub fn write_timeout(&self, timeout: Duration) -> Result<ListMut<'static, Guard>> {
-        Ok(self.lock(Some(timeout))?)
+        self.lock(Some(timeout))
     }
 
-    fn lock(&self, timeout: Option<Duration>) -> BoxedResult<ListMut<'static, Guard>> {
+    fn lock(&self, timeout: Option<Duration>) -> Result<ListMut<'static, Guard>> {
         Access::lock(&self.handle, Mode::Tree, &at_most(timeout)).map(ListMut::new)
     }
 
@@ -424,21 +416,21 @@ impl List {
     ///
     /// As [`List::write`].
     pub fn read(&self) -> Result<ListRef<'static, Guard>> {
-        Ok(Access::lock(&self.handle, Mode::Shared, &Wait::FOREVER).map(ListRef::new)?)
+        Access::lock(&self.handle, Mode::Shared, &Wait::FOREVER).map(ListRef::new)
     }
 
     /// As [`List::read`], but waits for at most `timeout`.
     ///
     /// # Errors
     ///
-    /// In addition, [`Error::LockTimeout`].
+    /// In addition, [`ErrorKind::LockTimeout`].
     pub fn read_timeout(&self, timeout: Duration) -> Result<ListRef<'static, Guard>> {
-        Ok(Access::lock(&self.handle, Mode::Shared, &Wait::at_most(timeout)).map(ListRef::new)?)
+        Access::lock(&self.handle, Mode::Shared, &Wait::at_most(timeout)).map(ListRef::new)
     }
 }
 
 /// Takes an item out, which the caller holds, and has what it names freed.
-fn take(operation: &Operation<'_>, node: &Node, index: u64, raw: Raw) -> BoxedResult<Value<'static>> {
+fn take(operation: &Operation<'_>, node: &Node, index: u64, raw: Raw) -> Result<Value<'static>> {
     let value = slot_value(operation.arena(), raw)?;
     list::splice(operation, node, index, 1, &[])?;
     retire(operation, raw)?;
@@ -446,7 +438,7 @@ fn take(operation: &Operation<'_>, node: &Node, index: u64, raw: Raw) -> BoxedRe
 }
 
 /// Has what an item names freed.
-fn retire(operation: &Operation<'_>, item: Raw) -> BoxedResult<()> {
+fn retire(operation: &Operation<'_>, item: Raw) -> Result<()> {
     item.id().map_or(Ok(()), |id| operation.retire_node(id.index))
 }
 
@@ -455,7 +447,7 @@ const ANNOUNCED: usize = 4096;
 
 /// What is to be put into a store, complete before an operation begins, but for more than the store has slots for. What an
 /// iterator announces sizes no allocation: iterators of other languages announce what they like.
-pub(super) fn gather<T>(arena: &Arena, items: impl Iterator<Item = T>, most: u64) -> BoxedResult<Vec<T>> {
+pub(super) fn gather<T>(arena: &Arena, items: impl Iterator<Item = T>, most: u64) -> Result<Vec<T>> {
     let (least, _) = items.size_hint();
     let check = |count: usize| match count as u64 {
         count if count > most => {
@@ -477,11 +469,11 @@ pub(super) fn gather<T>(arena: &Arena, items: impl Iterator<Item = T>, most: u64
 fn collect<'v, T: Into<Value<'v>>>(
     arena: &Arena,
     values: impl IntoIterator<Item = T>,
-) -> BoxedResult<Vec<Value<'v>>> {
+) -> Result<Vec<Value<'v>>> {
     gather(arena, values.into_iter().map(Into::into), list::most(arena))
 }
 
-fn extend(operation: &Operation<'_>, node: &Node, index: u32, values: &[Value<'_>]) -> BoxedResult<()> {
+fn extend(operation: &Operation<'_>, node: &Node, index: u32, values: &[Value<'_>]) -> Result<()> {
     let end = list::len(node) as usize;
     splice(operation, node, index, &(end..), values)
 }
@@ -492,7 +484,7 @@ fn splice(
     index: u32,
     range: &impl RangeBounds<usize>,
     values: &[Value<'_>],
-) -> BoxedResult<()> {
+) -> Result<()> {
     let arena = operation.arena();
     let slots = list::slots(arena, node)?;
     let start = match range.start_bound() {
@@ -505,16 +497,14 @@ fn splice(
         Bound::Excluded(end) => *end,
         Bound::Unbounded => slots.len(),
     };
-    let removed = slots.get(start..end).ok_or_else(|| Error::InvalidArgument {
-        argument: "range",
-        found: format!("{start}..{end}"),
-        expected: format!("a range of {} items", slots.len()),
+    let removed = slots.get(start..end).ok_or_else(|| {
+        Error::invalid("range", format!("{start}..{end}"), format!("a range of {} items", slots.len()))
     })?;
     let depth = node::depth_of(arena, index)?;
     let new: Vec<Raw> = (start..)
         .zip(values)
         .map(|(at, value)| build_item(operation, index, depth, at, value))
-        .collect::<BoxedResult<_>>()?;
+        .collect::<Result<_>>()?;
     if !removed.is_empty() && removed.len() == slots.len() {
         // At once, which takes no room.
         operation.retire_contents(index, Kind::List)?;
@@ -531,9 +521,9 @@ fn build_item(
     depth: usize,
     at: usize,
     value: &Value<'_>,
-) -> BoxedResult<Raw> {
-    let built = value.check_depth(depth).and_then(|()| Ok(node::build(operation, value, index)?));
-    Ok(built.map_err(|error| error.under_index(at))?)
+) -> Result<Raw> {
+    let built = value.check_depth(depth).and_then(|()| node::build(operation, value, index));
+    built.map_err(|error| error.under(at))
 }
 
 /// As JSON. Parts that a guard of this thread holds are shown as such.
@@ -586,7 +576,7 @@ impl<'s, H: Hold> ListMut<'s, H> {
         self.len() == 0
     }
 
-    fn raw(&self, index: usize) -> BoxedResult<Raw> {
+    fn raw(&self, index: usize) -> Result<Raw> {
         Ok(Raw::load(list::slot(self.access.arena(), self.access.node(), index as u64)?))
     }
 
@@ -594,7 +584,7 @@ impl<'s, H: Hold> ListMut<'s, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::IndexOutOfRange`], and as [`StructMut::get`].
+    /// [`ErrorKind::IndexOutOfRange`], and as [`StructMut::get`].
     pub fn get<T: Get>(&self, index: usize) -> Result<T> {
         self.raw(index)
             .and_then(|raw| T::get(Slot { raw, source: Source::Held(self.access.arena()) }))
@@ -605,7 +595,7 @@ impl<'s, H: Hold> ListMut<'s, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::TooDeep`], [`Error::OutOfSpace`].
+    /// [`ErrorKind::TooDeep`], [`ErrorKind::OutOfSpace`].
     #[inline]
     pub fn push<'v>(&mut self, value: impl Into<Value<'v>>) -> Result<()> {
         let value = value.into();
@@ -618,37 +608,36 @@ impl<'s, H: Hold> ListMut<'s, H> {
             std::mem::forget(value);
             return Ok(());
         }
-        Ok(self.push_slow(value)?)
+        self.push_slow(value)
     }
 
     #[cold]
-    fn push_slow(&mut self, value: Value<'_>) -> BoxedResult<()> {
+    fn push_slow(&mut self, value: Value<'_>) -> Result<()> {
         self.edit(|operation, node, index| extend(operation, node, index, std::slice::from_ref(&value)))
     }
 
-    fn edit<T>(&mut self, edit: impl FnOnce(&Operation<'_>, &Node, u32) -> BoxedResult<T>) -> BoxedResult<T> {
+    fn edit<T>(&mut self, edit: impl FnOnce(&Operation<'_>, &Node, u32) -> Result<T>) -> Result<T> {
         let index = self.access.id().index;
-        Ok(self
-            .access
+        self.access
             .operate(|operation| edit(operation, operation.arena().node(index)?, index))
-            .map_err(|error| self.access.locate(error))?)
+            .map_err(|error| self.access.locate(error))
     }
 
     /// Inserts an item before the one at `at`, which may be the end.
     ///
     /// # Errors
     ///
-    /// [`Error::IndexOutOfRange`], and as [`ListMut::push`].
+    /// [`ErrorKind::IndexOutOfRange`], and as [`ListMut::push`].
     pub fn insert<'v>(&mut self, at: usize, value: impl Into<Value<'v>>) -> Result<()> {
         let value = value.into();
-        Ok(self.edit(|operation, node, index| {
+        self.edit(|operation, node, index| {
             if at as u64 > list::len(node) {
                 return Err(list::out_of_range(at as u64, list::len(node)));
             }
             value.check_depth(node::depth_of(operation.arena(), index)?)?;
             let item = node::build(operation, &value, index)?;
             list::insert(operation, node, at as u64, &[item])
-        })?)
+        })
     }
 
     /// Appends items; all of them or, after an error, none.
@@ -658,7 +647,7 @@ impl<'s, H: Hold> ListMut<'s, H> {
     /// As [`ListMut::push`].
     pub fn extend<'v, T: Into<Value<'v>>>(&mut self, values: impl IntoIterator<Item = T>) -> Result<()> {
         let values = collect(self.access.arena(), values)?;
-        Ok(self.edit(|operation, node, index| extend(operation, node, index, &values))?)
+        self.edit(|operation, node, index| extend(operation, node, index, &values))
     }
 
     /// Replaces the items of a range by others; see [`List::splice`].
@@ -672,7 +661,7 @@ impl<'s, H: Hold> ListMut<'s, H> {
         values: impl IntoIterator<Item = T>,
     ) -> Result<()> {
         let values = collect(self.access.arena(), values)?;
-        Ok(self.edit(|operation, node, index| splice(operation, node, index, &range, &values))?)
+        self.edit(|operation, node, index| splice(operation, node, index, &range, &values))
     }
 
     /// Assigns an item that exists.
@@ -684,7 +673,7 @@ impl<'s, H: Hold> ListMut<'s, H> {
         let value = value.into();
         let index = self.access.id().index;
         let set = node::depth_of(self.access.arena(), index)
-            .and_then(|depth| Ok(value.check_depth(depth)?))
+            .and_then(|depth| value.check_depth(depth))
             .and_then(|()| {
                 self.access.operate(|operation| {
                     let slot = list::slot(operation.arena(), operation.arena().node(index)?, at as u64)?;
@@ -698,17 +687,17 @@ impl<'s, H: Hold> ListMut<'s, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::IndexOutOfRange`].
+    /// [`ErrorKind::IndexOutOfRange`].
     pub fn remove(&mut self, at: usize) -> Result<Value<'static>> {
         let raw = self.raw(at).map_err(|error| self.access.locate(error))?;
-        Ok(self.edit(|operation, node, _| take(operation, node, at as u64, raw))?)
+        self.edit(|operation, node, _| take(operation, node, at as u64, raw))
     }
 
     /// Removes the last item and returns it, if there is one.
     ///
     /// # Errors
     ///
-    /// [`Error::Corrupt`] if the memory is damaged.
+    /// [`ErrorKind::Corrupt`] if the memory is damaged.
     pub fn pop(&mut self) -> Result<Option<Value<'static>>> {
         self.len().checked_sub(1).map(|last| self.remove(last)).transpose()
     }
@@ -717,18 +706,18 @@ impl<'s, H: Hold> ListMut<'s, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::Corrupt`] if the memory is damaged.
+    /// [`ErrorKind::Corrupt`] if the memory is damaged.
     pub fn clear(&mut self) -> Result<()> {
-        Ok(self.edit(|operation, _, index| operation.retire_contents(index, Kind::List))?)
+        self.edit(|operation, _, index| operation.retire_contents(index, Kind::List))
     }
 
     /// The list with all below it.
     ///
     /// # Errors
     ///
-    /// [`Error::Corrupt`] if the memory is damaged.
+    /// [`ErrorKind::Corrupt`] if the memory is damaged.
     pub fn to_value(&self) -> Result<Value<'static>> {
-        Ok(super::held_value(self.access.arena(), self.access.node(), 0)?)
+        super::held_value(self.access.arena(), self.access.node(), 0)
     }
 
     /// The items, each as its own memory. An item that is not of exactly this type is an error in its place.
@@ -752,7 +741,7 @@ impl<'s, H: Hold> ListMut<'s, H> {
             let place = access.note(&slot.payload).and_then(|()| lend_scalar::<T>(slot));
             // SAFETY: a valid T (checked) in a slot that stays where it is while the iterator borrows the guard,
             // which nobody else touches; each slot of the one block is given out once.
-            place.map(|place| unsafe { &mut *place }).map_err(|error| error.under_index(index))
+            place.map(|place| unsafe { &mut *place }).map_err(|error| error.under(index))
         })
     }
 
@@ -760,7 +749,7 @@ impl<'s, H: Hold> ListMut<'s, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::IndexOutOfRange`], or [`Error::WrongType`] if the item is not of exactly this type.
+    /// [`ErrorKind::IndexOutOfRange`], or [`ErrorKind::WrongType`] if the item is not of exactly this type.
     pub fn scalar_mut<T: ScalarType>(&mut self, index: usize) -> Result<&mut T> {
         let slot = list::slot(self.access.arena(), self.access.node(), index as u64);
         let place = slot.and_then(|slot| {
@@ -778,9 +767,9 @@ impl<'s, H: Hold> ListMut<'s, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::IndexOutOfRange`], or [`Error::WrongType`] if the item is of another kind.
+    /// [`ErrorKind::IndexOutOfRange`], or [`ErrorKind::WrongType`] if the item is of another kind.
     pub fn at(&mut self, index: usize) -> Result<StructMut<'_>> {
-        Ok(self.child(index, Kind::Struct).map(StructMut::new)?)
+        self.child(index, Kind::Struct).map(StructMut::new)
     }
 
     /// The list that is an item.
@@ -789,7 +778,7 @@ impl<'s, H: Hold> ListMut<'s, H> {
     ///
     /// As [`ListMut::at`].
     pub fn list(&mut self, index: usize) -> Result<ListMut<'_>> {
-        Ok(self.child(index, Kind::List).map(ListMut::new)?)
+        self.child(index, Kind::List).map(ListMut::new)
     }
 
     /// The text that is an item.
@@ -798,7 +787,7 @@ impl<'s, H: Hold> ListMut<'s, H> {
     ///
     /// As [`ListMut::at`].
     pub fn text(&mut self, index: usize) -> Result<TextMut<'_>> {
-        Ok(self.child(index, Kind::Text).map(TextMut::new)?)
+        self.child(index, Kind::Text).map(TextMut::new)
     }
 
     /// The bytes that are an item.
@@ -807,7 +796,7 @@ impl<'s, H: Hold> ListMut<'s, H> {
     ///
     /// As [`ListMut::at`].
     pub fn bytes(&mut self, index: usize) -> Result<BytesMut<'_>> {
-        Ok(self.child(index, Kind::Bytes).map(BytesMut::new)?)
+        self.child(index, Kind::Bytes).map(BytesMut::new)
     }
 
     /// The array that is an item.
@@ -816,15 +805,15 @@ impl<'s, H: Hold> ListMut<'s, H> {
     ///
     /// As [`ListMut::at`].
     pub fn array(&mut self, index: usize) -> Result<ArrayMut<'_>> {
-        Ok(self.child(index, Kind::Array).map(ArrayMut::new)?)
+        self.child(index, Kind::Array).map(ArrayMut::new)
     }
 
-    fn child(&mut self, index: usize, kind: Kind) -> BoxedResult<Access<'_>> {
+    fn child(&mut self, index: usize, kind: Kind) -> Result<Access<'_>> {
         let child = self.raw(index).and_then(|raw| match raw.kind()? {
             found if found == kind => self.access.child(raw),
             found => Err(wrong_kind(found, kind.name())),
         });
-        Ok(child.map_err(|error| self.access.locate_item(error, index))?)
+        child.map_err(|error| self.access.locate_item(error, index))
     }
 
     /// The same access for a shorter time, to pass on.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::arena::Arena;
 use crate::arena::layout::Node;
-use crate::error::{BoxedResult as Result, Error};
+use crate::error::{Error, ErrorKind, Result};
 use crate::journal::{Operation, refuse_above};
 use crate::lock::{Locker, Mode, NodeHead, NodeId, Own, OwnSeat, Wait};
 use crate::notice;
@@ -82,16 +82,15 @@ pub(crate) fn acquire(
 /// Whether this thread's own locks make another one unnecessary; an error if they make it impossible.
 #[cold]
 fn covered(own: Own, mode: Mode, nesting: bool) -> Result<bool> {
-    let path = String::new();
     if own.exclusive {
-        return if nesting { Ok(true) } else { Err(Error::HeldByGuard { path }.into()) };
+        return if nesting { Ok(true) } else { Err(Error::new(ErrorKind::HeldByGuard)) };
     }
     if own.shared && mode != Mode::Shared {
-        return Err(Error::Deadlock { path }.into());
+        return Err(Error::new(ErrorKind::Deadlock));
     }
     let part = own.exclusive_below || own.shared_below && mode == Mode::Tree;
     if part && mode != Mode::Node && !nesting {
-        return Err(Error::HeldByGuard { path }.into());
+        return Err(Error::new(ErrorKind::HeldByGuard));
     }
     Ok(false)
 }

@@ -3,7 +3,9 @@
 use super::Struct;
 use crate::arena::Arena;
 use crate::arena::layout::{Participant, Seat};
-use crate::error::{BoxedResult, Result};
+#[cfg(doc)]
+use crate::error::ErrorKind;
+use crate::error::{Path, Result};
 use crate::lock::{MAX_SEATS, Mode, NodeId, SeatLine, generation, is_awaited, owner_seat};
 use crate::node;
 use crate::sync::Ordering;
@@ -26,7 +28,7 @@ use crate::sync::Ordering;
 #[non_exhaustive]
 pub struct LockHolder {
     /// The structure that is locked, with all below it or alone; empty for the root.
-    pub path: String,
+    pub path: Path,
     /// What the lock covers.
     pub mode: LockMode,
     /// Whether it has been granted. A thread that sleeps for a lock does not show most of the time.
@@ -58,13 +60,13 @@ impl Struct {
     ///
     /// # Errors
     ///
-    /// [`Error::Corrupt`](crate::Error::Corrupt) if the segment is damaged.
+    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if the segment is damaged.
     pub fn locks(&self) -> Result<Vec<LockHolder>> {
-        Ok(locks(self.handle.arena())?)
+        locks(self.handle.arena())
     }
 }
 
-fn locks(arena: &Arena) -> BoxedResult<Vec<LockHolder>> {
+fn locks(arena: &Arena) -> Result<Vec<LockHolder>> {
     let mut locks = Vec::new();
     for index in 0..arena.used::<SeatLine>().min(MAX_SEATS as u32) {
         let seat = arena.record::<Seat>(index)?;
@@ -96,7 +98,7 @@ fn locks(arena: &Arena) -> BoxedResult<Vec<LockHolder>> {
 }
 
 /// The process of a seat; 0 if it has been given back.
-fn pid(arena: &Arena, seat: &Seat) -> BoxedResult<u32> {
+fn pid(arena: &Arena, seat: &Seat) -> Result<u32> {
     let Some(participant) = seat.participant.load(Ordering::Acquire).checked_sub(1) else { return Ok(0) };
     let participant = u32::try_from(participant).unwrap_or(u32::MAX);
     let pid = arena.record::<Participant>(participant)?.pid.load(Ordering::Acquire);

@@ -2,12 +2,14 @@
 
 use super::get::{Slot, Source};
 use super::{ArrayView, Get, Handle, List, Near, Struct};
-use crate::error::{BoxedResult, Error, Result};
+#[cfg(doc)]
+use crate::error::ErrorKind;
+use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::node::{self, Raw, list, structure};
 use crate::value::Kind;
 
-/// A slot as it was read. What it names may be gone by the time it is looked up: [`Error::StaleHandle`], and the caller
+/// A slot as it was read. What it names may be gone by the time it is looked up: [`ErrorKind::StaleHandle`], and the caller
 /// looks at the slot again.
 #[doc(hidden)]
 #[derive(Clone, Copy)]
@@ -20,7 +22,7 @@ impl Look<'_> {
     /// What kind of value it is.
     #[inline(always)]
     pub fn kind(self) -> Result<Kind> {
-        Ok(self.raw.kind()?)
+        self.raw.kind()
     }
 
     /// The bits of a number: an integer, sign-extended, or a float.
@@ -32,7 +34,7 @@ impl Look<'_> {
     /// What something makes of the text; `None` if that is longer than so many bytes. No lock is held meanwhile.
     #[inline]
     pub fn text<T>(self, at_most: usize, make: impl FnOnce(&str) -> T) -> Result<Option<T>> {
-        let copy = || -> BoxedResult<_> {
+        let copy = || -> Result<_> {
             // Of one kind, as `child_near` makes sure.
             self.handle.child_near(self.raw)?.read(|arena, node| {
                 let fits = node::length(node) <= at_most as u64;
@@ -79,7 +81,7 @@ impl Look<'_> {
     }
 
     #[cold]
-    fn locate(self, error: Box<Error>) -> Error {
+    fn locate(self, error: Error) -> Error {
         match self.handle.child(self.raw) {
             Ok(child) => child.locate(error),
             Err(_) => self.handle.locate(error),
@@ -114,7 +116,7 @@ impl List {
         });
         match found {
             Ok(raw) => Ok(raw.map(|raw| Look { raw, handle })),
-            Err(error) => Err(handle.locate(error.under_index(index))),
+            Err(error) => Err(handle.locate(error.under(index))),
         }
     }
 }

@@ -51,7 +51,7 @@ use std::time::Duration;
 
 use crate::arena::Arena;
 use crate::arena::layout::Node;
-use crate::error::{BoxedResult as Result, Error};
+use crate::error::{Error, ErrorKind, Result};
 use crate::journal::Operation;
 use crate::lock::{Locker, Mode, NodeId, Own, Wait, generation, optimistic};
 use crate::node::{self, Extent, Raw};
@@ -142,21 +142,21 @@ impl Handle {
 
     /// Puts the way to this node in front of the path of an error.
     #[cold]
-    pub(crate) fn locate(&self, error: impl Into<Error>) -> Error {
+    pub(crate) fn locate(&self, error: Error) -> Error {
         // There is nothing in the memory of a process that could not be attached, and no generation that names it.
         match self.arena().ensure_attached() {
-            Ok(()) => error.into().below(&node::path_of(self.arena(), self.id)),
-            Err(detached) => *detached,
+            Ok(()) => error.below(node::path_of(self.arena(), self.id)),
+            Err(detached) => detached,
         }
     }
 
     /// The same for an error about one of its fields.
     #[cold]
-    pub(crate) fn locate_field(&self, error: impl Into<Error>, name: &str) -> Error {
-        match error.into() {
+    pub(crate) fn locate_field(&self, error: Error, name: &str) -> Error {
+        match error.kind() {
             // Of this very structure: nothing is known of its fields.
-            stale @ Error::StaleHandle { .. } if self.is_stale() => self.locate(stale),
-            other => self.locate(other.under(name)),
+            ErrorKind::StaleHandle if self.is_stale() => self.locate(error),
+            _ => self.locate(error.under(name)),
         }
     }
 
@@ -180,7 +180,7 @@ impl Handle {
             match visit(raw) {
                 Ok(Some(value)) => return Ok(value),
                 Ok(None) => gone = None,
-                Err(error) if matches!(*error, Error::StaleHandle { .. }) => {
+                Err(error) if error.kind() == ErrorKind::StaleHandle => {
                     let id = raw.and_then(Raw::id);
                     if gone.is_some() && gone == id {
                         // Names are taken out before what they name goes, and never come back.
@@ -228,7 +228,7 @@ impl Handle {
     #[inline(always)]
     fn refuse_to_part(&self, child: NodeId) -> Result<()> {
         match self.arena().transaction() {
-            Some((_, top)) if top == child.index => Err(Error::InTransaction { path: String::new() }.into()),
+            Some((_, top)) if top == child.index => Err(Error::new(ErrorKind::InTransaction)),
             _ => Ok(()),
         }
     }
@@ -252,7 +252,7 @@ impl Handle {
                     held.release(self.arena());
                     return result;
                 }
-                Err(error) if matches!(*error, Error::LockTimeout { .. }) => {
+                Err(error) if error.kind() == ErrorKind::LockTimeout => {
                     drop(operation);
                     self.acquire(Mode::Node, &Wait::FOREVER)?.release_unchanged(self.arena());
                 }
@@ -275,7 +275,7 @@ impl Handle {
 
     /// The node and all below it, detached, as of one moment.
     pub(crate) fn to_value(&self) -> Result<Value<'static>> {
-        Ok(self.snapshot().map_err(|error| self.locate(error))?)
+        self.snapshot().map_err(|error| self.locate(error))
     }
 
     fn snapshot(&self) -> Result<Value<'static>> {
@@ -317,7 +317,7 @@ impl Handle {
             self.read_whole(Patience::DISPLAY, |arena, node, extent| node::read_value(arena, node, 0, extent))
         };
         match whole {
-            Err(error) if matches!(*error, Error::HeldByGuard { .. } | Error::Contended { .. }) => {
+            Err(error) if matches!(error.kind(), ErrorKind::HeldByGuard | ErrorKind::Contended) => {
                 self.value_by_node(0, &Extent::default())
             }
             other => other,
@@ -367,7 +367,7 @@ impl<'a> Near<'a> {
             && seat.line.any()
             && Locker::new(arena, seat).own(self.id.index)?.exclusive
         {
-            return Err(Error::HeldByGuard { path: String::new() }.into());
+            return Err(Error::new(ErrorKind::HeldByGuard));
         }
         let seat = seat.map(|seat| seat.index);
         for _ in 0..OPTIMISTIC_TRIES {
@@ -396,7 +396,7 @@ impl<'a> Near<'a> {
             held.release(arena);
             return result;
         }
-        self.read_patiently(usize::MAX, read)?.ok_or_else(|| Error::Interrupted.into())
+        self.read_patiently(usize::MAX, read)?.ok_or_else(|| Error::new(ErrorKind::Interrupted))
     }
 
     /// Reads without a lock, as often as it takes: for those who may not take one. `None` if each try was disturbed.
@@ -431,6 +431,6 @@ pub(crate) fn slot_value(arena: &Arena, raw: Raw) -> Result<Value<'static>> {
 
 /// The error for a field that is of another kind.
 #[cold]
-pub(crate) fn wrong_kind(found: Kind, expected: &'static str) -> Box<Error> {
-    Error::WrongType { path: String::new(), found: found.name().into(), expected: expected.into() }.into()
+pub(crate) fn wrong_kind(found: Kind, expected: &'static str) -> Error {
+    Error::wrong_type(found.name(), expected)
 }

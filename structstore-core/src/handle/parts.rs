@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use super::Handle;
 use crate::arena::Arena;
 use crate::arena::layout::Node;
-use crate::error::{BoxedResult as Result, Error};
+use crate::error::{Error, ErrorKind, Result};
 use crate::key::Key;
 use crate::lock::deeper;
 use crate::node::structure::{self, Step};
@@ -47,7 +47,7 @@ impl Handle {
     /// this thread holds are replaced by a remark.
     pub(super) fn value_by_node(&self, depth: usize, extent: &Extent<'_>) -> Result<Value<'static>> {
         let contents = match self.read_contents() {
-            Err(error) if matches!(*error, Error::HeldByGuard { .. }) => {
+            Err(error) if error.kind() == ErrorKind::HeldByGuard => {
                 return Ok("<held by a guard of this thread>".into());
             }
             other => other?,
@@ -65,7 +65,7 @@ impl Handle {
                         there.then(|| list::slot(arena, node, index as u64).map(Raw::load)).transpose()
                     };
                     let value = self.part(raw, again, depth, extent);
-                    values.extend(value.map_err(|error| error.under_index(index))?);
+                    values.extend(value.map_err(|error| error.under(index))?);
                 }
                 Value::List(values)
             }
@@ -98,7 +98,7 @@ impl Handle {
             }
             let (depth, counted) = (deeper(depth)?, extent.counted());
             match self.child(raw).and_then(|child| child.value_by_node(depth, extent)) {
-                Err(error) if matches!(*error, Error::StaleHandle { .. }) => extent.forget(counted),
+                Err(error) if error.kind() == ErrorKind::StaleHandle => extent.forget(counted),
                 other => return other.map(Some),
             }
             raw = match self.read(&again)? {
@@ -106,7 +106,7 @@ impl Handle {
                 None => return Ok(None),
             };
         }
-        Err(Error::Contended { path: String::new() }.into())
+        Err(Error::new(ErrorKind::Contended))
     }
 
     /// Reads without waiting for whoever holds the node: as of one moment, if that is to be had, or else as it is, perhaps in
@@ -151,7 +151,7 @@ impl Handle {
         for index in 0..self.read(|_, node| Ok(list::len(node)))? {
             match self.read(|arena, node| Ok(Raw::load(list::slot(arena, node, index)?))) {
                 Ok(raw) => items.push(raw),
-                Err(error) if matches!(*error, Error::IndexOutOfRange { .. }) => break,
+                Err(error) if error.kind() == ErrorKind::IndexOutOfRange => break,
                 Err(error) => return Err(error),
             }
         }

@@ -10,7 +10,9 @@ use futures_core::Stream;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::{Canceller, Watch};
-use crate::error::{Error, Result};
+#[cfg(doc)]
+use crate::error::ErrorKind;
+use crate::error::{Error, Path, Result};
 
 /// A [`Watch`] as a stream, which works with any executor.
 ///
@@ -46,7 +48,7 @@ struct Shared {
 #[derive(Default)]
 struct State {
     /// What is to be taken.
-    next: Option<Result<Vec<String>>>,
+    next: Option<Result<Vec<Path>>>,
     /// Whether nothing will come after that.
     ended: bool,
     waker: Option<Waker>,
@@ -57,7 +59,7 @@ impl Watch {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] if the system has no thread left.
+    /// [`ErrorKind::Io`] if the system has no thread left.
     pub fn into_stream(mut self) -> Result<WatchStream> {
         let (shared, canceller) = (Arc::new(Shared::default()), self.canceller());
         let watching = Arc::clone(&shared);
@@ -65,12 +67,7 @@ impl Watch {
             while watching.put(self.next()) {}
         };
         let started = thread::Builder::new().name("structstore watch".to_owned()).spawn(watch);
-        let failed = |source| Error::Io {
-            action: "start",
-            place: "a thread".to_owned(),
-            detail: String::new(),
-            source,
-        };
+        let failed = |source| Error::os("start", "a thread", source);
         started.map_err(failed)?;
         Ok(WatchStream { shared, canceller })
     }
@@ -78,7 +75,7 @@ impl Watch {
 
 impl Shared {
     /// Offers what comes next, and waits until it is taken. `false` after the end.
-    fn put(&self, next: Option<Result<Vec<String>>>) -> bool {
+    fn put(&self, next: Option<Result<Vec<Path>>>) -> bool {
         let mut state = self.state.lock();
         state.ended |= next.is_none();
         state.next = next;
@@ -95,7 +92,7 @@ impl Shared {
 impl Shared {
     /// What there is to be taken, or the end, as an error. If there is neither yet, this leaves a waker, if one is given, and
     /// returns the one that was there.
-    fn take(&self, waker: Option<Waker>) -> Result<Option<Waker>, Option<Result<Vec<String>>>> {
+    fn take(&self, waker: Option<Waker>) -> Result<Option<Waker>, Option<Result<Vec<Path>>>> {
         let mut state = self.state.lock();
         match state.next.take() {
             Some(next) => {
@@ -109,7 +106,7 @@ impl Shared {
 }
 
 impl Stream for WatchStream {
-    type Item = Result<Vec<String>>;
+    type Item = Result<Vec<Path>>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         if let Err(next) = self.shared.take(None) {

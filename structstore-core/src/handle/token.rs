@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::{Array, Handle, Held, List, Struct, at_most};
 use crate::arena::Arena;
 use crate::arena::layout::Node;
-use crate::error::{BoxedResult, Result};
+use crate::error::{Path, Result};
 use crate::key::Key;
 use crate::lock::Mode;
 use crate::node::{self, structure};
@@ -26,7 +26,7 @@ pub struct Lock {
 }
 
 impl Lock {
-    pub(super) fn take(handle: &Handle, exclusive: bool, timeout: Option<Duration>) -> BoxedResult<Lock> {
+    pub(super) fn take(handle: &Handle, exclusive: bool, timeout: Option<Duration>) -> Result<Lock> {
         let store = Arc::clone(handle.store());
         let mode = if exclusive { Mode::Tree } else { Mode::Shared };
         let held = handle.acquire(mode, &at_most(timeout)).map_err(|error| handle.locate(error))?;
@@ -57,7 +57,7 @@ macro_rules! locks {
             /// Takes a lock for this thread. `None` waits without bound.
             #[doc(hidden)]
             pub fn lock_token(&self, exclusive: bool, timeout: Option<Duration>) -> Result<Lock> {
-                Ok(Lock::take(&self.handle, exclusive, timeout)?)
+                Lock::take(&self.handle, exclusive, timeout)
             }
 
             /// Where another process would find it.
@@ -97,7 +97,7 @@ pub enum Origin {
     /// Nowhere, for its segment has no name, or it has none, as an item of a list.
     Nameless,
     /// In this segment, by these fields.
-    Shared { path: PathBuf, file: bool, read_only: bool, any_owner: bool, route: Vec<String> },
+    Shared { path: PathBuf, file: bool, read_only: bool, any_owner: bool, route: Vec<Box<str>> },
 }
 
 fn origin(handle: &Handle) -> Origin {
@@ -152,7 +152,7 @@ impl Struct {
 impl List {
     /// The way from the root to this list, as errors print it.
     #[doc(hidden)]
-    pub fn path(&self) -> String {
+    pub fn path(&self) -> Path {
         node::path_of(self.handle.arena(), self.handle.id())
     }
 }

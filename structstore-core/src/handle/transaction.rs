@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::access::{Access, Guard, at_most};
 use super::{Lent, Lock, Struct, StructMut};
-use crate::error::{BoxedResult, Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::journal::Pending;
 use crate::lock::{Mode, Wait};
 
@@ -20,8 +20,8 @@ impl Struct {
     ///
     /// # Errors
     ///
-    /// What `change` returns, or before it runs: [`Error::StaleHandle`], [`Error::HeldByGuard`], [`Error::Deadlock`],
-    /// [`Error::InTransaction`] if this thread is in another transaction.
+    /// What `change` returns, or before it runs: [`ErrorKind::StaleHandle`], [`ErrorKind::HeldByGuard`], [`ErrorKind::Deadlock`],
+    /// [`ErrorKind::InTransaction`] if this thread is in another transaction.
     ///
     /// ```
     /// use structstore::{Error, StructStore};
@@ -59,7 +59,7 @@ impl Struct {
     ///
     /// # Errors
     ///
-    /// In addition, [`Error::LockTimeout`].
+    /// In addition, [`ErrorKind::LockTimeout`].
     pub fn transaction_timeout<T, E: From<Error>>(
         &self,
         timeout: Duration,
@@ -74,8 +74,7 @@ impl Struct {
         change: impl FnOnce(&mut StructMut<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         // Locals are dropped from the last to the first: changes are undone before the lock is given up.
-        let guard: Access<'static, Guard> =
-            Access::lock(&self.handle, Mode::Tree, wait).map_err(Error::from)?;
+        let guard: Access<'static, Guard> = Access::lock(&self.handle, Mode::Tree, wait)?;
         let pending = Pending::begin(self.handle.arena(), self.handle.id().index, wait)
             .map_err(|error| self.handle.locate(error))?;
         let mut lent: StructMut<'_, Lent<'_>> = StructMut::new(guard.reborrow());
@@ -87,7 +86,7 @@ impl Struct {
     /// Begins a transaction of this thread, which [`Transaction::commit`] ends; dropped, it is undone.
     #[doc(hidden)]
     pub fn transaction_token(&self, timeout: Option<Duration>) -> Result<Transaction> {
-        let begin = || -> BoxedResult<Transaction> {
+        let begin = || -> Result<Transaction> {
             let lock = Lock::take(&self.handle, true, timeout)?;
             let pending = Pending::begin(self.handle.arena(), self.handle.id().index, &at_most(timeout))?;
             Ok(Transaction { pending: Some(pending), lock: Some(lock) })
@@ -126,7 +125,7 @@ impl Transaction {
     pub fn commit(mut self) -> Result<()> {
         match self.pending.take_if(|pending| !pending.is_elsewhere()) {
             Some(pending) => Ok(pending.commit()?),
-            None => Err(Error::InTransaction { path: String::new() }),
+            None => Err(Error::new(ErrorKind::InTransaction)),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::Handle;
 use crate::arena::Arena;
 use crate::arena::layout::Node;
-use crate::error::{BoxedResult as Result, Error};
+use crate::error::{Error, ErrorKind, Result};
 use crate::lock::{Busy, Moment, Space, Wait, optimistic, owner_seat};
 use crate::node::Extent;
 use crate::shared::own_seat_elsewhere;
@@ -46,7 +46,7 @@ impl Handle {
     ///
     /// # Errors
     ///
-    /// [`Error::Contended`] if there is none in which nothing is changed. A long hold by one writer is waited for; it is
+    /// [`ErrorKind::Contended`] if there is none in which nothing is changed. A long hold by one writer is waited for; it is
     /// no disturbance but the first time.
     pub(super) fn read_whole<T>(
         &self,
@@ -76,7 +76,7 @@ impl Handle {
                 last = now;
             }
             if disturbances >= patience.disturbances && start.elapsed() >= patience.time {
-                return Err(Error::Contended { path: String::new() }.into());
+                return Err(Error::new(ErrorKind::Contended));
             }
             disturbance.pause((word, seen))?;
         }
@@ -102,7 +102,7 @@ impl<'a> Disturbance<'a> {
     /// # Errors
     ///
     /// If that can lead to nothing: this thread itself holds what is to be read, or the owner is dead, or does not exist. And
-    /// [`Error::Interrupted`].
+    /// [`ErrorKind::Interrupted`].
     #[cold]
     pub(super) fn pause(&mut self, (word, seen): Busy<'_>) -> Result<()> {
         let arena = self.arena;
@@ -110,7 +110,7 @@ impl<'a> Disturbance<'a> {
         let owner = owner_seat(seen);
         if let Some(owner) = owner {
             if self.tries == OWN_LOCK && own_seat_elsewhere(arena) == Some(owner) {
-                return Err(Error::HeldByGuard { path: String::new() }.into());
+                return Err(Error::new(ErrorKind::HeldByGuard));
             }
             arena.recall(owner, word, seen)?;
         }
@@ -124,7 +124,7 @@ impl<'a> Disturbance<'a> {
         self.naps = self.naps.wrapping_add(1);
         if let Some(owner) = owner.filter(|_| self.naps % NAPS == 1) {
             if arena.is_dead(owner)? {
-                return Err(Error::Abandoned { path: String::new() }.into());
+                return Err(Error::new(ErrorKind::Abandoned));
             }
             match arena.suspect(owner, word) {
                 // It may have been released, and taken again, in between; but not each time.

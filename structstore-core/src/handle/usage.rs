@@ -7,7 +7,7 @@ use crate::arena::Arena;
 use crate::arena::block::{FREE, bytes, units, units_for};
 use crate::arena::layout::{INLINE_NAME, Node};
 use crate::arena::{BlockKind, HeapGuard, block};
-use crate::error::{BoxedResult, Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::lock::{Wait, deeper};
 use crate::node::{BLOCK, Extent, Raw, Shallow, capacity, kind_of, read_shallow, structure};
 use crate::sync::{AtomicU64, Ordering};
@@ -63,7 +63,7 @@ impl Struct {
     ///
     /// # Errors
     ///
-    /// [`Error::StaleHandle`] if it was removed.
+    /// [`ErrorKind::StaleHandle`] if it was removed.
     ///
     /// ```
     /// use structstore::StructStore;
@@ -92,7 +92,7 @@ impl Struct {
             Shallow::Struct(fields) => fields
                 .into_iter()
                 .map(|(name, raw)| Ok((name, of_slot(&self.handle, raw, 0, &extent)?)))
-                .collect::<BoxedResult<Vec<_>>>(),
+                .collect::<Result<Vec<_>>>(),
             _ => Ok(Vec::new()),
         };
         by_field().map_err(|error| self.handle.locate(error))
@@ -103,7 +103,7 @@ impl Struct {
     ///
     /// # Errors
     ///
-    /// [`Error::Corrupt`] if the heap is damaged.
+    /// [`ErrorKind::Corrupt`] if the heap is damaged.
     ///
     /// ```
     /// let store = structstore::StructStore::new();
@@ -131,23 +131,23 @@ impl Struct {
             }
             std::thread::yield_now();
         }
-        damaged.map_or(Ok(None), |error| Err(*error))
+        damaged.map_or(Ok(None), Err)
     }
 }
 
-fn of_slot(parent: &Handle, raw: Raw, depth: usize, extent: &Extent) -> BoxedResult<Usage> {
+fn of_slot(parent: &Handle, raw: Raw, depth: usize, extent: &Extent) -> Result<Usage> {
     if raw.id().is_none() {
         return Ok(Usage::default());
     }
     let depth = deeper(depth)?;
     match parent.child(raw).and_then(|child| usage(&child, raw.kind()?, depth, extent)) {
         // Removed since its parent was read.
-        Err(error) if matches!(*error, Error::StaleHandle { .. }) => Ok(Usage::default()),
+        Err(error) if error.kind() == ErrorKind::StaleHandle => Ok(Usage::default()),
         other => other,
     }
 }
 
-fn usage(handle: &Handle, kind: Kind, depth: usize, extent: &Extent) -> BoxedResult<Usage> {
+fn usage(handle: &Handle, kind: Kind, depth: usize, extent: &Extent) -> Result<Usage> {
     let mut total = handle.estimate(own)?.unwrap_or_default();
     if !matches!(kind, Kind::Struct | Kind::List) {
         extent.add(handle.arena(), 0)?;
@@ -166,7 +166,7 @@ fn usage(handle: &Handle, kind: Kind, depth: usize, extent: &Extent) -> BoxedRes
         }
         Shallow::List(items) => {
             for (index, raw) in items.into_iter().enumerate() {
-                total.add(of_slot(handle, raw, depth, extent).map_err(|error| error.under_index(index))?);
+                total.add(of_slot(handle, raw, depth, extent).map_err(|error| error.under(index))?);
             }
         }
         _ => {}
@@ -175,12 +175,12 @@ fn usage(handle: &Handle, kind: Kind, depth: usize, extent: &Extent) -> BoxedRes
 }
 
 /// What is in a struct or list, if possible without waiting for somebody who holds it.
-fn contents(handle: &Handle) -> BoxedResult<Shallow> {
+fn contents(handle: &Handle) -> Result<Shallow> {
     handle.estimate(read_shallow)?.map_or_else(|| handle.read_contents(), Ok)
 }
 
 /// What a node takes itself, but for the names of its fields.
-fn own(arena: &Arena, node: &Node) -> BoxedResult<Usage> {
+fn own(arena: &Arena, node: &Node) -> Result<Usage> {
     let mut own = Usage { bytes: size_of::<Node>() as u64, blocks: 0, nodes: 1 };
     if kind_of(node)? == Kind::Struct {
         own.add(of_block(arena, structure::index_block(node).0)?);
@@ -193,7 +193,7 @@ fn own(arena: &Arena, node: &Node) -> BoxedResult<Usage> {
     Ok(own)
 }
 
-fn of_block(arena: &Arena, payload: u64) -> BoxedResult<Usage> {
+fn of_block(arena: &Arena, payload: u64) -> Result<Usage> {
     if payload == 0 {
         return Ok(Usage::default());
     }
@@ -201,7 +201,7 @@ fn of_block(arena: &Arena, payload: u64) -> BoxedResult<Usage> {
 }
 
 /// All blocks of the heap, in the order of memory: what is free, and what the statistics count.
-fn walk(arena: &Arena) -> BoxedResult<(FreeMemory, Usage)> {
+fn walk(arena: &Arena) -> Result<(FreeMemory, Usage)> {
     let heap = &arena.header().heap;
     let (mut at, end) = (heap.start.load(Ordering::Acquire), heap.end.load(Ordering::Acquire));
     let (mut free, mut used) = (FreeMemory::default(), Usage::default());

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::{Array, Bytes, Handle, List, Near, Struct, Text};
-use crate::error::{BoxedResult, Error, Result, join, quoted};
+use crate::error::{Error, ErrorKind, Path, Result, Step};
 use crate::lock::{MAX_DEPTH, Mode, NodeId, Wait, generation};
 use crate::node::{self, Extent, Raw, Slots};
 use crate::notice::{Counts, SLICE};
@@ -52,7 +52,7 @@ pub struct Watch {
     registration: Registration,
     seen: Seen,
     /// What was found in a look that failed.
-    found: Vec<String>,
+    found: Vec<Path>,
     cancelled: Arc<AtomicBool>,
     failed: bool,
 }
@@ -109,7 +109,7 @@ impl Watch {
             let (found, cancelled) = (Vec::new(), Arc::default());
             Ok(Watch { handle: handle.clone(), registration, seen, found, cancelled, failed: false })
         };
-        make().map_err(|error: Box<Error>| handle.locate(error))
+        make().map_err(|error: Error| handle.locate(error))
     }
 
     /// What can end this watch from another thread.
@@ -121,8 +121,8 @@ impl Watch {
     ///
     /// # Errors
     ///
-    /// [`Error::StaleHandle`] if the part was removed, [`Error::HeldByGuard`] if this thread holds it.
-    pub fn changes(&mut self) -> Result<Vec<String>> {
+    /// [`ErrorKind::StaleHandle`] if the part was removed, [`ErrorKind::HeldByGuard`] if this thread holds it.
+    pub fn changes(&mut self) -> Result<Vec<Path>> {
         self.look().map_err(|error| self.handle.locate(error))
     }
 
@@ -131,7 +131,7 @@ impl Watch {
     /// # Errors
     ///
     /// As [`Watch::changes`].
-    pub fn wait(&mut self, timeout: Option<Duration>) -> Result<Option<Vec<String>>> {
+    pub fn wait(&mut self, timeout: Option<Duration>) -> Result<Option<Vec<Path>>> {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         loop {
             if self.cancelled.load(Ordering::SeqCst) || self.handle.store().is_closed() {
@@ -155,7 +155,7 @@ impl Watch {
         self.handle.record().head.notice.below()
     }
 
-    fn look(&mut self) -> BoxedResult<Vec<String>> {
+    fn look(&mut self) -> Result<Vec<Path>> {
         // In a child, whose parent's watch this was, nobody has counted for it; without write permission nobody does.
         let uncounted = self.registration.renew(&self.handle)? || self.registration.place.is_none();
         let mut round = Round {
@@ -175,9 +175,9 @@ impl Watch {
 }
 
 impl Iterator for Watch {
-    type Item = Result<Vec<String>>;
+    type Item = Result<Vec<Path>>;
 
-    fn next(&mut self) -> Option<Result<Vec<String>>> {
+    fn next(&mut self) -> Option<Result<Vec<Path>>> {
         if self.failed {
             return None;
         }
@@ -194,8 +194,8 @@ macro_rules! watches {
             ///
             /// # Errors
             ///
-            /// [`Error::HeldByGuard`] if this thread holds a part of it, [`Error::StaleHandle`],
-            /// [`Error::OutOfSpace`].
+            /// [`ErrorKind::HeldByGuard`] if this thread holds a part of it, [`ErrorKind::StaleHandle`],
+            /// [`ErrorKind::OutOfSpace`].
             pub fn watch(&self) -> Result<Watch> {
                 Watch::new(&self.handle)
             }
@@ -219,7 +219,7 @@ impl Array {
     ///
     /// # Errors
     ///
-    /// [`Error::StaleHandle`], [`Error::ReadOnly`].
+    /// [`ErrorKind::StaleHandle`], [`ErrorKind::ReadOnly`].
     ///
     /// ```
     /// use structstore::{ArrayValue, StructStore};
@@ -242,7 +242,7 @@ impl Array {
 fn touch(handle: &Handle) -> Result<()> {
     let arena = handle.arena();
     if !arena.writable() {
-        return Err(Error::ReadOnly { place: arena.place() });
+        return Err(Error::new(ErrorKind::ReadOnly).of(arena.place()));
     }
     handle.read(|_, _| Ok(())).map_err(|error| handle.locate(error))?;
     arena.tell(handle.id().index, Mode::Node);
@@ -254,7 +254,7 @@ impl Struct {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`], [`Error::WrongType`] if the field is no array, and as [`Array::touch`].
+    /// [`ErrorKind::NotFound`], [`ErrorKind::WrongType`] if the field is no array, and as [`Array::touch`].
     pub fn touch<'k>(&self, key: impl Into<crate::Key<'k>>) -> Result<()> {
         self.get::<Array>(key)?.touch()
     }
@@ -276,7 +276,7 @@ fn wait(handle: &Handle, timeout: Option<Duration>) -> Result<bool> {
         }
         Ok(true)
     };
-    wait().map_err(|error: Box<Error>| handle.locate(error))
+    wait().map_err(|error: Error| handle.locate(error))
 }
 
 /// What makes those who change a node tell of it. None in a store that is attached read-only.
@@ -286,7 +286,7 @@ struct Registration {
 }
 
 impl Registration {
-    fn new(handle: &Handle) -> BoxedResult<Registration> {
+    fn new(handle: &Handle) -> Result<Registration> {
         let mut registration = Registration { store: Arc::clone(handle.store()), place: None };
         if handle.arena().writable() {
             registration.enter(handle)?;
@@ -294,7 +294,7 @@ impl Registration {
         Ok(registration)
     }
 
-    fn enter(&mut self, handle: &Handle) -> BoxedResult<()> {
+    fn enter(&mut self, handle: &Handle) -> Result<()> {
         let arena = handle.arena();
         let place = arena.watch(handle.id())?;
         self.place = Some(place);
@@ -304,7 +304,7 @@ impl Registration {
     }
 
     /// In a child, registers it as well. Returns whether that was necessary.
-    fn renew(&mut self, handle: &Handle) -> BoxedResult<bool> {
+    fn renew(&mut self, handle: &Handle) -> Result<bool> {
         match self.place {
             Some(place) if !handle.arena().is_own_watcher(place) => self.enter(handle).map(|()| true),
             _ => Ok(false),
@@ -318,7 +318,7 @@ impl Registration {
         seen: u64,
         deadline: Option<Instant>,
         cancelled: &AtomicBool,
-    ) -> BoxedResult<bool> {
+    ) -> Result<bool> {
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         if left.is_some_and(|left| left.is_zero()) {
             return Ok(false);
@@ -358,9 +358,9 @@ impl Drop for Registration {
 /// One look at what may have changed.
 #[derive(Default)]
 struct Round {
-    changes: Vec<String>,
+    changes: Vec<Path>,
     /// The way to the node that is looked at.
-    path: String,
+    path: Path,
     depth: usize,
     /// Whether to look at everything from here on, whatever is counted.
     everything: bool,
@@ -374,12 +374,12 @@ struct Round {
 
 impl Round {
     /// Goes to what a slot names. Returns what [`Round::leave`] wants back.
-    fn enter(&mut self, name: &str, index: usize, everything: bool, fresh: bool) -> (usize, bool, bool) {
-        let outer = (self.path.len(), self.everything, self.silent);
+    fn enter(&mut self, name: &str, index: usize, everything: bool, fresh: bool) -> (bool, bool) {
+        let outer = (self.everything, self.silent);
         if name.is_empty() {
-            self.path.push_str(&format!("[{index}]"));
+            self.path.push(index);
         } else {
-            self.path = join(&self.path, &quoted(name));
+            self.path.push(name);
         }
         self.depth = self.depth.saturating_add(1);
         self.everything |= everything;
@@ -387,15 +387,19 @@ impl Round {
         outer
     }
 
-    fn leave(&mut self, (length, everything, silent): (usize, bool, bool)) {
-        self.path.truncate(length);
+    fn leave(&mut self, (everything, silent): (bool, bool)) {
+        self.path.pop();
         (self.everything, self.silent) = (everything, silent);
         self.depth = self.depth.saturating_sub(1);
     }
 
-    fn report(&mut self, step: &str) {
+    /// Reports a part of the node that is looked at, or all of it.
+    fn report(&mut self, step: Option<Step>) {
         if !self.silent {
-            self.changes.push(join(&self.path, step));
+            self.changes.push(match step {
+                Some(step) => self.path.then(step),
+                None => self.path.clone(),
+            });
         }
     }
 }
@@ -438,7 +442,7 @@ impl Seen {
     }
 
     /// Looks at what may have changed in the node and below it.
-    fn look(&mut self, near: Near<'_>, round: &mut Round) -> BoxedResult<()> {
+    fn look(&mut self, near: Near<'_>, round: &mut Round) -> Result<()> {
         // Before anything that is below, and before the slots: what comes in later is found the next time.
         let counts = near.record.head.notice.counts();
         let everything = round.everything || self.unfinished || counts.anywhere(self.counts);
@@ -446,7 +450,7 @@ impl Seen {
             return Ok(());
         }
         if round.depth > MAX_DEPTH {
-            return Err(Error::TooDeep { path: String::new(), limit: MAX_DEPTH }.into());
+            return Err(Error::too_deep());
         }
         self.unfinished = everything;
         let directly = counts.changed != self.counts.changed;
@@ -461,7 +465,7 @@ impl Seen {
             round.leave(outer);
             match looked {
                 // It is gone: something above it is going to be found changed.
-                Err(error) if matches!(*error, Error::StaleHandle { .. }) => {}
+                Err(error) if error.kind() == ErrorKind::StaleHandle => {}
                 other => other?,
             }
         }
@@ -472,13 +476,13 @@ impl Seen {
 
     /// Compares the node's own slots, or contents. `directly`: it was changed itself, and not just perhaps with
     /// something above it.
-    fn compare(&mut self, near: Near<'_>, directly: bool, round: &mut Round) -> BoxedResult<()> {
+    fn compare(&mut self, near: Near<'_>, directly: bool, round: &mut Round) -> Result<()> {
         match near.read(|arena, node| {
             node::read_slots(arena, node, &self.slots, round.uncounted || !round.silent)
         })? {
             Slots::None(digest) => {
                 if directly || digest.is_none() || digest != self.digest {
-                    round.report("");
+                    round.report(None);
                 }
                 self.digest = digest;
             }
@@ -494,7 +498,7 @@ impl Seen {
         if in_place {
             for (slot, (_, raw)) in before.iter_mut().zip(fields) {
                 if !slot.raw.same_value(raw) {
-                    round.report(&quoted(&slot.name));
+                    round.report(Some((&slot.name).into()));
                     *slot = SeenSlot::new(std::mem::take(&mut slot.name), raw, None);
                 }
             }
@@ -509,23 +513,26 @@ impl Seen {
             let slot = match before.remove(&name) {
                 Some(slot) if slot.raw.same_value(raw) => slot,
                 _ => {
-                    round.report(&quoted(&name));
+                    round.report(Some((&name).into()));
                     SeenSlot::new(name, raw, None)
                 }
             };
             self.slots.push(slot);
         }
-        names.iter().filter(|name| before.contains_key(*name)).for_each(|name| round.report(&quoted(name)));
+        names
+            .iter()
+            .filter(|name| before.contains_key(*name))
+            .for_each(|name| round.report(Some(name.into())));
     }
 
     fn compare_items(&mut self, items: &[Raw], round: &mut Round) {
         let before = std::mem::take(&mut self.slots);
         if items.len() < before.len() {
-            round.report("");
+            round.report(None);
         }
         for (index, raw) in items.iter().enumerate() {
             if before.get(index).is_none_or(|slot| !slot.raw.same_value(*raw)) {
-                round.report(&format!("[{index}]"));
+                round.report(Some(index.into()));
             }
         }
         // Items move; what they name stays what it is.

@@ -7,7 +7,7 @@ use super::log::Log;
 use super::{RETIRED_BLOCK, RETIRED_CONTENTS, RETIRED_NODE, Savepoint};
 use crate::arena::layout::{Node, Seat};
 use crate::arena::{Arena, HeapGuard, Section};
-use crate::error::{BoxedResult as Result, Error};
+use crate::error::{Error, Result};
 use crate::lock::Wait;
 use crate::node::{self, Body, Child};
 use crate::sync::{AtomicU64, Ordering};

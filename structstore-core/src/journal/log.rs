@@ -3,7 +3,7 @@
 
 use crate::arena::Arena;
 use crate::arena::layout::{LogEntry, LogHead, SEAT_LOG, Seat};
-use crate::error::{BoxedResult as Result, Error};
+use crate::error::{Error, Result};
 use crate::node::Body;
 use crate::sync::Ordering;
 

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use crate::arena::layout::{LogEntry, LogHead, Seat};
 use crate::arena::{Arena, BlockKind, HeapGuard, ThreadSeat};
-use crate::error::{BoxedResult as Result, Error};
+use crate::error::{Error, Result};
 use crate::lock::{NodeId, Wait, generation};
 use crate::sync::{AtomicU64, Ordering};
 use crate::value::Kind;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::{Operation, Savepoint, free};
 use crate::arena::layout::Seat;
 use crate::arena::{Arena, ThreadSeat};
-use crate::error::{BoxedResult as Result, Error};
+use crate::error::{Error, ErrorKind, Result};
 use crate::lock::{Wait, is_below};
 
 /// The journal of this thread's transaction, if that covers the node.
@@ -28,7 +28,7 @@ pub(crate) fn covering(arena: &Arena, node: u32) -> Result<Option<ThreadSeat<'_>
 pub(crate) fn refuse_above(arena: &Arena, node: u32) -> Result<()> {
     match arena.transaction() {
         Some((_, top)) if top != node && lies_within(arena, top, node)? => {
-            Err(Error::InTransaction { path: String::new() }.into())
+            Err(Error::new(ErrorKind::InTransaction))
         }
         _ => Ok(()),
     }
@@ -66,7 +66,7 @@ impl Pending {
             });
         }
         if Arena::in_transaction() {
-            return Err(Error::InTransaction { path: String::new() }.into());
+            return Err(Error::new(ErrorKind::InTransaction));
         }
         let journal = arena.enter_transaction(node, wait)?;
         // Fails if the journal is in use, for a transaction was leaked.

@@ -35,7 +35,9 @@ pub use wait::WaitHooks;
 pub(crate) use wait::{SLICE, Wait, count_fork, spin_while, without_hooks};
 pub(crate) use word::{MAX_SEATS, is_awaited, is_free_but_held, owner_seat};
 
-use crate::error::{BoxedResult as Result, Error};
+#[cfg(doc)]
+use crate::error::ErrorKind;
+use crate::error::{Error, Result};
 use crate::notice::NoticeWords;
 use crate::sync::AtomicU64;
 
@@ -46,13 +48,13 @@ pub(crate) const MAX_DEPTH: usize = 128;
 ///
 /// # Errors
 ///
-/// [`Error::TooDeep`] where nothing may nest any deeper.
+/// [`ErrorKind::TooDeep`] where nothing may nest any deeper.
 #[inline]
 pub(crate) fn deeper(depth: usize) -> Result<usize> {
     if depth < MAX_DEPTH {
         return Ok(depth.saturating_add(1));
     }
-    Err(Error::TooDeep { path: String::new(), limit: MAX_DEPTH }.into())
+    Err(Error::too_deep())
 }
 
 /// Somebody sleeps on this word; whoever changes it wakes them. The same bit in lock words and holds.

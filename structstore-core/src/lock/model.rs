@@ -10,7 +10,7 @@ use loom::thread;
 
 use super::hint::Hint;
 use super::{Locker, Mode, NodeHead, NodeId, OwnSeat, SeatLine, Space, Wait, bury, generation, optimistic};
-use crate::error::{BoxedResult as Result, Error};
+use crate::error::{Error, ErrorKind, Result};
 use crate::notice::NoticeWords;
 use crate::sync::{AtomicU64, Ordering, fence, mortal};
 
@@ -470,7 +470,7 @@ fn reuse_against(mode: Mode) {
                 tree.touch(0, A, mode);
                 tree.release(0, A, mode, slot);
             }
-            Err(error) => assert!(matches!(*error, Error::StaleHandle { .. })),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::StaleHandle),
         }
         remover.join().unwrap();
     });

@@ -8,7 +8,7 @@ use super::wait::is_forked;
 use super::{
     HOLDS, MAX_DEPTH, Mode, NodeHead, NodeId, OwnSeat, SeatLine, Space, WAITERS, Wait, generation, word,
 };
-use crate::error::{BoxedResult as Result, Error};
+use crate::error::{Error, Result};
 use crate::sync::{AtomicU64, Ordering, fence_after_update, futex_wake};
 
 /// How often in a row nobody may explain a word until that counts.
@@ -415,7 +415,7 @@ impl<'a, S: Space> Locker<'a, S> {
         let mut slots = self.seat.line.slots.iter().enumerate();
         slots
             .find(|(_, hold)| hold.load(Ordering::Relaxed) == 0)
-            .ok_or_else(|| Error::TooMany { what: "locks held by one thread", limit: HOLDS }.into())
+            .ok_or_else(|| Error::too_many("locks held by one thread", HOLDS))
     }
 
     /// Tells the nodes above that something below is held, and looks who holds them.

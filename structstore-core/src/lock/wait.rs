@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering as LocalOrdering};
 use std::time::{Duration, Instant};
 
 use super::WAITERS;
-use crate::error::{BoxedResult as Result, Error};
+use crate::error::{Error, ErrorKind, Result};
 use crate::sync::{AtomicU64, Ordering, futex_wait, spin};
 
 /// The longest uninterrupted sleep: how soon an interrupt or a death is noticed.
@@ -56,7 +56,7 @@ pub(crate) fn without_hooks<T>(act: impl FnOnce() -> T) -> T {
 /// What a language runtime has to do when one of its threads waits for a lock.
 #[derive(Clone, Copy, Debug)]
 pub struct WaitHooks {
-    /// Called now and then; when it returns `true`, the wait ends with [`Error::Interrupted`].
+    /// Called now and then; when it returns `true`, the wait ends with [`ErrorKind::Interrupted`].
     pub interrupted: fn() -> bool,
     /// Runs the sleep that it is given, after giving up what others need meanwhile, such as an interpreter lock.
     pub asleep: fn(&mut dyn FnMut()),
@@ -118,7 +118,7 @@ impl Wait {
         if let Some((start, timeout)) = self.bound {
             let waited = start.elapsed();
             if waited >= timeout {
-                return Err(Error::LockTimeout { path: String::new(), waited }.into());
+                return Err(Error::new(ErrorKind::LockTimeout).after(waited));
             }
         }
         if self.hooks == Hooks::All
@@ -129,7 +129,7 @@ impl Wait {
             let interrupted = (hooks.interrupted)();
             FORKED.set(FORKS.load(LocalOrdering::Relaxed) != forks);
             if interrupted || FORKED.get() {
-                return Err(Error::Interrupted.into());
+                return Err(Error::new(ErrorKind::Interrupted));
             }
         }
         Ok(())

@@ -3,7 +3,7 @@
 use super::{Aside, BLOCK, capacity, replace_block};
 use crate::arena::BlockKind;
 use crate::arena::layout::Node;
-use crate::error::{BoxedResult as Result, Error};
+use crate::error::{Error, Result};
 use crate::journal::Operation;
 use crate::sync::{Ordering, step};
 use crate::value::ArrayBlock;
@@ -44,7 +44,7 @@ pub(crate) fn change_end(operation: &Operation<'_>, node: &Node, end: End<'_>, a
     let kept = keep.saturating_mul(itemsize);
     let more = piece.len().checked_mul(times);
     let Some(more) = more.filter(|more| kept.saturating_add(*more) <= isize::MAX as usize) else {
-        return Err(arena.segment().full(u64::MAX, "no segment can be so large".to_owned()).into());
+        return Err(arena.segment().full(u64::MAX, "no segment can be so large".to_owned()));
     };
     let new = ArrayBlock::new(old.dtype.clone(), &[keep.saturating_add(added.saturating_mul(times))])?;
     if !anew && new.size() <= capacity(arena, block)? {

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::arena::Arena;
 use crate::arena::layout::{Node, Slot};
-use crate::error::{BoxedResult as Result, Error, quoted};
+use crate::error::{Error, ErrorKind, Result};
 use crate::journal::Operation;
 use crate::key::Key;
 use crate::lock::NodeId;
@@ -91,9 +91,8 @@ pub(crate) fn assign_plain(operation: &Operation<'_>, slot: &Slot, new: Raw) -> 
     Ok(Assigned::Done)
 }
 
-fn mistyped(found: Kind, expected: Kind) -> Box<Error> {
-    Error::WrongType { path: String::new(), found: found.name().into(), expected: expected.name().into() }
-        .into()
+fn mistyped(found: Kind, expected: Kind) -> Error {
+    Error::wrong_type(found.name(), expected.name())
 }
 
 fn assign_node(
@@ -132,12 +131,7 @@ fn assign_node(
             adopt_contents(operation, kind, old.payload as u32, new)
         }
         _ if old.declared() => Err(mistyped(value.kind(), kind)),
-        _ if fixed => Err(Error::Declared {
-            path: String::new(),
-            declared: kind.name().into(),
-            action: "replaced by another kind of value",
-        }
-        .into()),
+        _ if fixed => Err(Error::declared(kind.name(), "replaced by another kind of value")),
         _ => replace_by(operation, parent, slot, value),
     }
 }
@@ -198,7 +192,7 @@ fn children(arena: &Arena, node: &Node, kind: Kind) -> Result<Vec<NodeId>> {
 fn merge(operation: &Operation<'_>, index: u32, fields: &[(Cow<'_, str>, Value<'_>)]) -> Result<()> {
     let mut seen = HashSet::new();
     match fields.iter().find(|(name, _)| !seen.insert(name)) {
-        Some((name, _)) => Err(Error::AlreadyExists { path: quoted(name).into_owned() }.into()),
+        Some((name, _)) => Err(Error::new(ErrorKind::AlreadyExists).under(name)),
         None => assign_fields(operation, index, fields.iter().map(|(name, value)| (Key::new(name), value))),
     }
 }
@@ -290,11 +284,7 @@ impl fmt::Display for FixedType {
 /// A value as an array of fixed type: an array of a shape that it admits, or nested lists of numbers.
 pub(crate) fn convert_array<'v>(value: &'v Value<'_>, fixed: &FixedType) -> Result<ArrayValue<'v>> {
     let dtype = &fixed.dtype;
-    let wrong = |found: String| Error::WrongType {
-        path: String::new(),
-        found: found.into(),
-        expected: fixed.to_string().into(),
-    };
+    let wrong = |found: String| Error::wrong_type(found, fixed.to_string());
     let (found_shape, numbers) = match value {
         Value::Array(array) if array.dtype() == dtype && fixed.admits(array.shape()) => {
             return Ok(array.borrowed());
@@ -308,10 +298,10 @@ pub(crate) fn convert_array<'v>(value: &'v Value<'_>, fixed: &FixedType) -> Resu
             flatten(value, 0, &mut found, &mut numbers).ok_or_else(|| wrong("an uneven list".to_owned()))?;
             (found, numbers)
         }
-        other => return Err(wrong(other.kind().name().to_owned()).into()),
+        other => return Err(wrong(other.kind().name().to_owned())),
     };
     if !fixed.admits(&found_shape) {
-        return Err(wrong(format!("the shape {found_shape:?}")).into());
+        return Err(wrong(format!("the shape {found_shape:?}")));
     }
     let kind = number_kind(dtype).ok_or_else(|| wrong("numbers".to_owned()))?;
     let mut data = Vec::with_capacity(numbers.len().saturating_mul(dtype.itemsize()));
@@ -319,7 +309,7 @@ pub(crate) fn convert_array<'v>(value: &'v Value<'_>, fixed: &FixedType) -> Resu
         let payload = convert(number, kind)?.payload().to_le_bytes();
         data.extend_from_slice(payload.get(..dtype.itemsize()).unwrap_or(&payload));
     }
-    Ok(ArrayValue::new(dtype.clone(), &found_shape, data)?)
+    ArrayValue::new(dtype.clone(), &found_shape, data)
 }
 
 /// A list of numbers, or an array of a narrower type, as an array of fixed type, if that keeps every value.

@@ -3,7 +3,7 @@
 use super::structure::Writer;
 use super::{BLOCK, LENGTH, Raw, list, write_bytes};
 use crate::arena::BlockKind;
-use crate::error::{BoxedResult as Result, Error, quoted};
+use crate::error::{Error, ErrorKind, Result};
 use crate::journal::Operation;
 use crate::key::Key;
 use crate::lock::{MAX_DEPTH, NodeId};
@@ -78,19 +78,17 @@ fn append(operation: &Operation<'_>, index: u32, name: &str, raw: Raw) -> Result
     if writer.append_aside(operation.arena().node(index)?, &key, raw)? {
         return Ok(());
     }
-    Err(Error::AlreadyExists { path: quoted(name).into_owned() }.into())
+    Err(Error::new(ErrorKind::AlreadyExists).under(name))
 }
 
 #[cold]
-#[expect(clippy::boxed_local, reason = "unboxed here, and not in each frame of the recursion")]
-fn at_item(error: Box<Error>, index: usize) -> Box<Error> {
-    error.under_index(index).into()
+fn at_item(error: Error, index: usize) -> Error {
+    error.under(index)
 }
 
 #[cold]
-#[expect(clippy::boxed_local, reason = "unboxed here, and not in each frame of the recursion")]
-fn at_field(error: Box<Error>, name: &str) -> Box<Error> {
-    error.under(name).into()
+fn at_field(error: Error, name: &str) -> Error {
+    error.under(name)
 }
 
 /// Builds a node of a text or bytes. There are many of them in a document, so that it takes one step of the heap.
@@ -127,12 +125,7 @@ pub(crate) fn build_block(operation: &Operation<'_>, value: &Value<'_>) -> Resul
         Value::Text(text) => bytes_block(operation, text.as_bytes(), BlockKind::Text),
         Value::Bytes(bytes) => bytes_block(operation, bytes, BlockKind::Bytes),
         Value::Array(array) => array_block(operation, array),
-        _ => Err(Error::WrongType {
-            path: String::new(),
-            found: value.kind().name().into(),
-            expected: "text, bytes or an array".into(),
-        }
-        .into()),
+        _ => Err(Error::wrong_type(value.kind().name(), "text, bytes or an array")),
     }
 }
 

@@ -1,12 +1,13 @@
 //! Verifying the format: links, generations, indices, the heap, and that nothing is lost or counted twice.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt::Display;
 
 use super::{BLOCK, FIXED, FIXED_RANK, Raw, kind_of, list, read_bytes_node, resolve, structure};
 use crate::arena::block::{self, BlockKind, FREE, HEADER, ORPHAN, PREVIOUS_FREE};
 use crate::arena::layout::{FIRST_LEVELS, Header, LeaseBlock, Node, Participant, SECOND_LEVELS, Seat};
 use crate::arena::{Arena, HeapGuard};
-use crate::error::{BoxedResult as Result, Error, join, quoted};
+use crate::error::{Error, ErrorKind, Path, Result};
 use crate::lock::{MAX_DEPTH, Wait};
 use crate::sync::{AtomicU64, Ordering};
 use crate::value::{ArrayBlock, Kind, decode_scalar, lease_count};
@@ -24,7 +25,7 @@ pub(crate) fn check(
     let mut reached = Reached { arena, blocks: HashMap::new(), nodes: HashSet::new() };
     // Nobody allocates or frees meanwhile; what others are building lies in their pending chains.
     let _heap = seat.map(|seat| HeapGuard::lock(arena, seat, &Wait::FOREVER)).transpose()?;
-    reached.slot(root, parent, Level { depth: 0, bound: !whole }, &mut String::new())?;
+    reached.slot(root, parent, Level { depth: 0, bound: !whole }, &mut Path::default())?;
     if whole {
         arena.check_holders()?;
         reached.pending()?;
@@ -66,28 +67,29 @@ enum Parts {
 impl Inside {
     /// What the slot of a part holds, if there are so many, to which the path is led on.
     #[inline(never)]
-    fn enter(&self, at: usize, place: &mut String) -> Option<Raw> {
+    fn enter(&self, at: usize, place: &mut Path) -> Option<Raw> {
         match &self.parts {
             Parts::Fields(fields) => {
                 let (name, raw) = fields.get(at)?;
-                *place = join(place, &quoted(name));
+                place.push(name);
                 Some(*raw)
             }
             Parts::Items(items) => {
                 let raw = items.get(at)?;
-                place.push_str(&format!("[{at}]"));
+                place.push(at);
                 Some(*raw)
             }
         }
     }
 }
 
-fn wrong(place: &str, found: impl std::fmt::Display, expected: &'static str) -> Box<Error> {
-    Error::corrupt(if place.is_empty() { "the root" } else { place }, found, expected)
+fn wrong(place: &(impl Display + ?Sized), found: impl Display, expected: &'static str) -> Error {
+    let place = place.to_string();
+    Error::corrupt(if place.is_empty() { "(root)" } else { &place }, found, expected)
 }
 
 impl Reached<'_> {
-    fn block(&mut self, place: &str, payload: u64, kind: BlockKind) -> Result<()> {
+    fn block(&mut self, place: &(impl Display + ?Sized), payload: u64, kind: BlockKind) -> Result<()> {
         let header = self.arena.at::<AtomicU64>(payload.wrapping_sub(HEADER))?.load(Ordering::Relaxed);
         // What is an orphan only leases lead to.
         if header & (FREE | ORPHAN) != 0 || BlockKind::of(header) != Some(kind) {
@@ -108,13 +110,12 @@ impl Reached<'_> {
     }
 
     /// Verifies what a slot holds, with all below it. A level takes little stack: all but the way down is done out of line.
-    fn slot(&mut self, raw: Raw, parent: Option<u32>, above: Level, place: &mut String) -> Result<()> {
+    fn slot(&mut self, raw: Raw, parent: Option<u32>, above: Level, place: &mut Path) -> Result<()> {
         let Some(inside) = self.node(raw, parent, above, place)? else { return Ok(()) };
-        let length = place.len();
         let mut at = 0_usize;
         while let Some(raw) = inside.enter(at, place) {
             self.slot(raw, Some(inside.index), inside.level, place)?;
-            place.truncate(length);
+            place.pop();
             at = at.saturating_add(1);
         }
         Ok(())
@@ -127,7 +128,7 @@ impl Reached<'_> {
         raw: Raw,
         parent: Option<u32>,
         above: Level,
-        place: &mut String,
+        place: &mut Path,
     ) -> Result<Option<Inside>> {
         let level = Level { depth: above.depth.saturating_add(1), bound: above.bound || raw.declared() };
         let kind = raw.kind().map_err(|_| wrong(place, format_args!("the tag {:#x}", raw.tag), "a kind"))?;
@@ -149,9 +150,9 @@ impl Reached<'_> {
         if above.depth >= MAX_DEPTH {
             return Err(wrong(place, "a deeper level", "at most 128 levels"));
         }
-        let (id, node) = resolve(self.arena, raw).map_err(|error| match *error {
-            Error::StaleHandle { .. } => wrong(place, "the name of a node that is gone", "a node"),
-            other => other.into(),
+        let (id, node) = resolve(self.arena, raw).map_err(|error| match error.kind() {
+            ErrorKind::StaleHandle => wrong(place, "the name of a node that is gone", "a node"),
+            _ => error,
         })?;
         if !self.nodes.insert(id.index) {
             return Err(wrong(place, "a node that is named twice", "a node of its own"));
@@ -237,7 +238,7 @@ impl Reached<'_> {
         node: &Node,
         level: Level,
         fixed: bool,
-        place: &mut String,
+        place: &mut Path,
     ) -> Result<Inside> {
         let (block, capacity) = structure::index_block(node);
         if block != 0 {
@@ -254,8 +255,7 @@ impl Reached<'_> {
         }
         let (mut declares, mut parts) = (level.bound, Vec::new());
         for (name, found) in structure::check(self.arena, node, &chunks)? {
-            let length = place.len();
-            *place = join(place, &quoted(&name));
+            place.push(&name);
             let raw = Raw::load(&found.field.slot);
             if raw.declared() && !fixed {
                 return Err(wrong(place, "a declared field of a struct that has none", "no declaration"));
@@ -264,7 +264,7 @@ impl Reached<'_> {
             if let Some(block) = structure::name_block(found.field) {
                 self.block(place, block, BlockKind::Name)?;
             }
-            place.truncate(length);
+            place.pop();
             parts.push((name, raw));
         }
         if fixed && !declares {

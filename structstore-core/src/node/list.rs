@@ -4,7 +4,7 @@ use super::{BLOCK, Body, Child, LENGTH, Raw, capacity};
 use crate::arena::Arena;
 use crate::arena::block::BlockKind;
 use crate::arena::layout::{Node, Slot};
-use crate::error::{BoxedResult as Result, Error};
+use crate::error::{Error, Result};
 use crate::journal::Operation;
 use crate::sync::Ordering;
 
@@ -34,8 +34,8 @@ pub(crate) fn slot<'a>(arena: &'a Arena, node: &Node, index: u64) -> Result<&'a 
 }
 
 #[cold]
-pub(crate) fn out_of_range(index: u64, len: u64) -> Box<Error> {
-    Error::IndexOutOfRange { path: String::new(), index: index as usize, len: len as usize }.into()
+pub(crate) fn out_of_range(index: u64, len: u64) -> Error {
+    Error::index_out_of_range(index as usize, len as usize)
 }
 
 /// As many items as there can be slots for, however empty the store is.
@@ -45,8 +45,8 @@ pub(crate) fn most(arena: &Arena) -> u64 {
 
 /// The error for so many items that there is no room for them.
 #[cold]
-pub(crate) fn too_many(arena: &Arena, items: u64, reason: String) -> Box<Error> {
-    arena.segment().full(items.saturating_mul(SLOT), reason).into()
+pub(crate) fn too_many(arena: &Arena, items: u64, reason: String) -> Error {
+    arena.segment().full(items.saturating_mul(SLOT), reason)
 }
 
 /// The slots of all items.

@@ -27,7 +27,7 @@ pub(crate) use read::{
 
 use crate::arena::Arena;
 use crate::arena::layout::{Node, Slot};
-use crate::error::{BoxedResult as Result, Error};
+use crate::error::{Error, Result};
 use crate::journal::Operation;
 use crate::lock::{NodeId, generation};
 use crate::sync::{AtomicU64, Ordering};

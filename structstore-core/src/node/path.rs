@@ -2,32 +2,25 @@
 
 use super::{Raw, kind_of, list, structure};
 use crate::arena::Arena;
-use crate::error::{BoxedResult as Result, join, quoted};
+use crate::error::{Path, Result, Step};
 use crate::lock::{MAX_DEPTH, NodeId, generation};
 use crate::sync::Ordering;
 use crate::value::Kind;
 
-/// One step of a path.
-enum Step {
-    Field(String),
-    Item(usize),
-}
-
 /// The path of a node, as far as it can be found: nobody is kept from changing it meanwhile.
 #[cold]
-pub(crate) fn path_of(arena: &Arena, id: NodeId) -> String {
-    steps(arena, id).fold(String::new(), |path, step| match step {
-        Step::Field(name) => join(&quoted(&name), &path),
-        Step::Item(index) => join(&format!("[{index}]"), &path),
-    })
+pub(crate) fn path_of(arena: &Arena, id: NodeId) -> Path {
+    let mut steps: Vec<Step> = steps(arena, id).collect();
+    steps.reverse();
+    steps.into_iter().collect()
 }
 
 /// The names of the fields that lead to a node, if only fields do.
-pub(crate) fn route_of(arena: &Arena, id: NodeId) -> Option<Vec<String>> {
+pub(crate) fn route_of(arena: &Arena, id: NodeId) -> Option<Vec<Box<str>>> {
     let mut route = steps(arena, id)
         .map(|step| match step {
-            Step::Field(name) => Some(name),
-            Step::Item(_) => None,
+            Step::Name(name) => Some(name),
+            Step::Index(_) => None,
         })
         .collect::<Option<Vec<_>>>()?;
     route.reverse();
@@ -60,12 +53,12 @@ fn step_to(arena: &Arena, parent: u32, child: u32) -> Result<Option<Step>> {
     let node = arena.node(parent)?;
     let names_child = |raw: Raw| raw.id().is_some_and(|id| id.index == child);
     if kind_of(node)? == Kind::List {
-        return Ok(list::items(arena, node)?.iter().position(|raw| names_child(*raw)).map(Step::Item));
+        return Ok(list::items(arena, node)?.iter().position(|raw| names_child(*raw)).map(Step::Index));
     }
     for found in structure::fields(arena, node) {
         let field = found?.field;
         if names_child(Raw::load(&field.slot)) {
-            return Ok(Some(Step::Field(structure::name(arena, field)?)));
+            return Ok(Some(Step::Name(structure::name(arena, field)?.into())));
         }
     }
     Ok(None)

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use super::{BLOCK, LENGTH, Raw, kind_of, list, read_bytes, resolve, structure};
 use crate::arena::Arena;
 use crate::arena::layout::{Field, Node, Slot};
-use crate::error::{BoxedResult as Result, Error};
+use crate::error::{Error, Result};
 use crate::lock::{Moment, deeper};
 use crate::sync::{AtomicU64, Ordering};
 use crate::value::{ArrayBlock, ArrayValue, ImageWriter, Kind, Value};
@@ -125,7 +125,7 @@ pub(crate) fn read_value<'a>(
             let mut items = Vec::with_capacity(slots.len());
             for slot in slots {
                 let item = read_slot(arena, Raw::load(slot), depth, extent);
-                items.push(item.map_err(|error| error.under_index(items.len()))?);
+                items.push(item.map_err(|error| error.under(items.len()))?);
             }
             Value::List(items)
         }
@@ -138,7 +138,7 @@ pub(crate) fn read_value<'a>(
                 let name = structure::name(arena, field)?;
                 match read_slot(arena, Raw::load(&field.slot), depth, extent) {
                     Ok(value) => fields.push((name.into(), value)),
-                    Err(error) => return Err(error.under(&name).into()),
+                    Err(error) => return Err(error.under(&name)),
                 }
             }
             Value::Struct(fields)
@@ -181,7 +181,7 @@ pub(crate) fn write_image<'a>(
             image.begin(Kind::List, slots.len());
             for (index, slot) in slots.iter().enumerate() {
                 write_slot(arena, Raw::load(slot), depth, extent, image)
-                    .map_err(|error| error.under_index(index))?;
+                    .map_err(|error| error.under(index))?;
             }
         }
         _ => {
@@ -191,7 +191,7 @@ pub(crate) fn write_image<'a>(
                 let field = found?.field;
                 image.name(structure::copy_name(arena, field)?.bytes());
                 if let Err(error) = write_slot(arena, Raw::load(&field.slot), depth, extent, image) {
-                    return Err(error.under(&structure::name(arena, field)?).into());
+                    return Err(error.under(&structure::name(arena, field)?));
                 }
             }
         }
@@ -303,7 +303,7 @@ fn read_array(arena: &Arena, node: &Node) -> Result<ArrayValue<'static>> {
     // SAFETY: the source has as many bytes (checked), the vector too. Views may write there meanwhile; what is
     // copied is bytes, of which any are an element.
     unsafe { std::ptr::copy_nonoverlapping(source, data.as_mut_ptr(), data.len()) };
-    Ok(ArrayValue::new(header.dtype, &header.shape, data)?)
+    ArrayValue::new(header.dtype, &header.shape, data)
 }
 
 /// The slots of a struct or list, as a watcher compares them.

@@ -10,7 +10,7 @@ use super::{Body, Child, Copied, Raw, capacity, copy_bytes, write_bytes};
 use crate::arena::Arena;
 use crate::arena::block::BlockKind;
 use crate::arena::layout::{Field, INLINE_NAME, Node};
-use crate::error::{BoxedResult as Result, Error, quoted};
+use crate::error::{Error, ErrorKind, Result};
 use crate::journal::Operation;
 use crate::key::{Key, MAX_NAME};
 use crate::sync::{AtomicU64, Ordering};
@@ -396,7 +396,7 @@ impl<'a> Writer<'_, 'a> {
     pub(crate) fn remove(&self, node: &Node, key: &Key<'_>) -> Result<()> {
         let arena = self.arena();
         let Some((word, found)) = locate(arena, node, key)? else {
-            return Err(Error::NotFound { path: quoted(key.name()).into_owned() }.into());
+            return Err(Error::new(ErrorKind::NotFound).under(key.name()));
         };
         let next = found.field.next.load(Ordering::Relaxed);
         let previous = found.field.previous.load(Ordering::Relaxed);
@@ -424,7 +424,7 @@ impl<'a> Writer<'_, 'a> {
         let arena = self.arena();
         self.reserve(node, 1)?;
         let Some((word, found)) = locate(arena, node, from)? else {
-            return Err(Error::NotFound { path: quoted(from.name()).into_owned() }.into());
+            return Err(Error::new(ErrorKind::NotFound).under(from.name()));
         };
         if from.name().len() > INLINE_NAME {
             self.operation.retire_block(found.field.name[0].load(Ordering::Relaxed))?;

@@ -21,7 +21,7 @@ mod model;
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::error::{BoxedResult as Result, Error};
+use crate::error::{Error, Result};
 use crate::lock::{MAX_DEPTH, Mode, NodeHead, Space, is_below};
 use crate::sync::{AtomicU64, Ordering, fence, fence_after_update, futex_wait, futex_wake};
 

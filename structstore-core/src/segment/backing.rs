@@ -12,7 +12,7 @@ use nix::sys::mman::{shm_open, shm_unlink};
 use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::stat::Mode;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// Where glibc and musl keep POSIX shared memory.
 pub(crate) const SHM_DIRECTORY: &str = "/dev/shm";
@@ -64,9 +64,7 @@ pub(crate) enum Backing {
 impl Place {
     /// A name as POSIX wants it: a slash, then anything but slashes and NULs.
     pub(crate) fn name(name: &str) -> Result<Place> {
-        let invalid = |reason| {
-            Err(Error::InvalidName { name: name.chars().take(64).collect(), of: "segment name", reason })
-        };
+        let invalid = |reason| Err(Error::invalid_name(name, "segment name", reason));
         match name.strip_prefix('/') {
             _ if name.is_empty() => invalid("it is empty"),
             None => invalid("it must begin with a slash"),
@@ -80,10 +78,7 @@ impl Place {
     }
 
     pub(crate) fn path(path: &Path) -> Result<Place> {
-        let invalid = |reason| {
-            let name = path.to_string_lossy().chars().take(64).collect();
-            Err(Error::InvalidName { name, of: "path", reason })
-        };
+        let invalid = |reason| Err(Error::invalid_name(&path.to_string_lossy(), "path", reason));
         if path.as_os_str().is_empty() {
             return invalid("it is empty");
         }
@@ -91,12 +86,8 @@ impl Place {
             return invalid("it contains a NUL");
         }
         // Absolute, so that it keeps its meaning when the process changes its directory.
-        let path = std::path::absolute(path).map_err(|source| Error::Io {
-            action: "resolve",
-            place: path.display().to_string(),
-            detail: String::new(),
-            source,
-        })?;
+        let path = std::path::absolute(path)
+            .map_err(|source| Error::os("resolve", path.display().to_string(), source))?;
         Ok(Place::Path(path))
     }
 
@@ -168,16 +159,14 @@ impl Place {
     pub(crate) fn admit(&self, file: &File, any_owner: bool) -> Result<Metadata> {
         let found = file.metadata().map_err(|source| self.io("examine", source, String::new()))?;
         if !found.is_file() {
-            return Err(Error::Mismatch {
-                place: self.to_string(),
-                what: "its type",
-                found: "no regular file".to_owned(),
-                expected: "a file".to_owned(),
-            });
+            return Err(Error::mismatch(self.to_string(), "its type", "no regular file", "a file"));
         }
         let user = nix::unistd::geteuid().as_raw();
         if found.uid() != user && !any_owner && *self != Place::Descriptor {
-            return Err(Error::ForeignOwner { place: self.to_string(), owner: found.uid(), user });
+            return Err(Error::new(ErrorKind::ForeignOwner)
+                .of(self.to_string())
+                .finding(found.uid().to_string())
+                .expecting(user.to_string()));
         }
         Ok(found)
     }
@@ -217,7 +206,7 @@ impl Place {
         if !detail.is_empty() {
             detail = format!(" ({detail})");
         }
-        Error::Io { action, place: self.to_string(), detail, source }
+        Error::os(action, format!("{self}{detail}"), source)
     }
 }
 
@@ -245,7 +234,7 @@ impl Backing {
 
     pub(crate) fn io(&self, action: &'static str, source: io::Error) -> Error {
         match self {
-            Backing::Anonymous => Error::Io { action, place: self.place(), detail: String::new(), source },
+            Backing::Anonymous => Error::os(action, self.place(), source),
             Backing::File { place, .. } => place.io(action, source, String::new()),
         }
     }
@@ -287,7 +276,7 @@ impl Backing {
             && size > limit
         {
             let reason = format!("this process may make files of up to {limit} bytes (RLIMIT_FSIZE)");
-            return Err(Error::OutOfSpace { place: self.place(), needed: length, reason });
+            return Err(Error::out_of_space(self.place(), length, reason));
         }
         match fallocate(file.as_fd(), FallocateFlags::empty(), from as i64, length as i64) {
             Ok(()) => Ok(()),
@@ -312,7 +301,7 @@ impl Backing {
         if matches!(self, Backing::File { place: Place::Name(_), .. }) {
             reason += " (in a container, start it with a larger --shm-size)";
         }
-        Error::OutOfSpace { place: self.place(), needed, reason }
+        Error::out_of_space(self.place(), needed, reason)
     }
 }
 

@@ -91,11 +91,7 @@ impl Liveness {
                     return Ok(InitLock(Arc::clone(&self.file)));
                 }
                 Ok(false) if start.elapsed() >= timeout => {
-                    return Err(Error::NotReady {
-                        place: place.to_string(),
-                        reason: INITIALISING,
-                        waited: start.elapsed(),
-                    });
+                    return Err(Error::not_ready(place.to_string(), INITIALISING, start.elapsed()));
                 }
                 Ok(false) => thread::sleep(POLL),
                 Err(errno) => return Err(place.io("lock", errno.into(), String::new())),

@@ -20,7 +20,9 @@ use std::mem;
 use memmap2::{MmapOptions, MmapRaw};
 use reservation::Reservation;
 
-use crate::error::{BoxedResult as Result, Error};
+#[cfg(doc)]
+use crate::error::ErrorKind;
+use crate::error::{Error, Result};
 use crate::sync::{AtomicU64, Ordering};
 
 /// How much address space a segment reserves unless the system or the options allow less.
@@ -79,7 +81,7 @@ impl Segment {
                 Ok(mapped) => break mapped,
                 // The system grants less address space (a limit, strict overcommit): do with less.
                 Err(_) if reserved > MIN_SIZE * 1024 => reserved /= 2,
-                Err(source) => return Err(backing.io("map", source).into()),
+                Err(source) => return Err(backing.io("map", source)),
             }
         };
         Ok(Segment { base, memory, reserved, known: AtomicU64::new(0), backing })
@@ -99,7 +101,7 @@ impl Segment {
         self.known.load(Ordering::Acquire)
     }
 
-    /// A reference to what lies at an offset, or [`Error::Corrupt`] if that is outside the segment or unaligned.
+    /// A reference to what lies at an offset, or [`ErrorKind::Corrupt`] if that is outside the segment or unaligned.
     #[inline(always)]
     pub(crate) fn at<T: Shared>(&self, offset: u64) -> Result<&T> {
         let size = mem::size_of::<T>() as u64;
@@ -144,7 +146,7 @@ impl Segment {
     }
 
     #[cold]
-    fn outside(&self, offset: u64, size: u64) -> Box<Error> {
+    fn outside(&self, offset: u64, size: u64) -> Error {
         Error::corrupt(
             self.backing.place(),
             format_args!("{size} bytes at offset {offset:#x}"),
@@ -156,7 +158,7 @@ impl Segment {
     pub(crate) fn commit(&self, from: u64, size: u64) -> Result<()> {
         if size > self.reserved {
             let reason = format!("this process reserved {} bytes for it", self.reserved);
-            return Err(self.full(size.saturating_sub(from), reason).into());
+            return Err(self.full(size.saturating_sub(from), reason));
         }
         match &self.memory {
             Memory::File { .. } => self.backing.extend(from, size)?,
@@ -230,7 +232,7 @@ impl Segment {
 
     /// The error for a segment that cannot have `needed` more bytes.
     pub(crate) fn full(&self, needed: u64, reason: String) -> Error {
-        Error::OutOfSpace { place: self.backing.place(), needed, reason }
+        Error::out_of_space(self.backing.place(), needed, reason)
     }
 }
 

@@ -19,8 +19,7 @@ use serde::de::{
 use serde::forward_to_deserialize_any;
 use serde::ser::{Error as _, Serialize, SerializeSeq, SerializeTupleStruct, Serializer};
 
-use super::error::under_index;
-use crate::error::{BoxedResult, Error};
+use crate::error::{Error, Result};
 use crate::value::{ArrayValue, DType, Scalar, Value};
 
 pub(super) const ARRAY: &str = "$structstore::array";
@@ -68,7 +67,7 @@ impl Serialize for Data<'_> {
 }
 
 /// The array of which these are the parts, as our serialiser has collected them.
-pub(super) fn assemble(parts: Vec<Value<'static>>) -> BoxedResult<Value<'static>> {
+pub(super) fn assemble(parts: Vec<Value<'static>>) -> Result<Value<'static>> {
     let mut parts = parts.into_iter();
     let (Some(Value::Text(descr)), Some(Value::Scalar(Scalar::U64(itemsize)))) = (parts.next(), parts.next())
     else {
@@ -87,8 +86,8 @@ pub(super) fn assemble(parts: Vec<Value<'static>>) -> BoxedResult<Value<'static>
 }
 
 #[cold]
-fn no_array() -> Box<Error> {
-    Error::Rejected { path: String::new(), reason: format!("the name {ARRAY} is reserved for arrays") }.into()
+fn no_array() -> Error {
+    Error::rejected(format!("the name {ARRAY} is reserved for arrays"))
 }
 
 /// Nested sequences of an array's numbers, in either direction.
@@ -104,13 +103,13 @@ const MOST_EMPTY_ROWS: usize = 4096;
 impl<'n> Rows<'n> {
     /// Those of an array that has these numbers. An error if it has none of them, and rows without end: an empty array may
     /// claim any extents before its 0.
-    fn of(array: &'n ArrayValue<'_>, numbers: &'n [Scalar]) -> BoxedResult<Rows<'n>> {
+    fn of(array: &'n ArrayValue<'_>, numbers: &'n [Scalar]) -> Result<Rows<'n>> {
         let shape = array.shape();
         let before = shape.iter().take_while(|extent| **extent != 0);
         let rows = before.fold(1_usize, |rows, extent| rows.saturating_mul(*extent));
         if numbers.is_empty() && rows > MOST_EMPTY_ROWS {
             let reason = format!("an empty array with shape {shape:?} has too many rows to give one by one");
-            return Err(Error::Rejected { path: String::new(), reason }.into());
+            return Err(Error::rejected(reason));
         }
         Ok(Rows { shape, numbers })
     }
@@ -145,9 +144,9 @@ impl Serialize for Rows<'_> {
 }
 
 impl<'de> de::Deserializer<'de> for Rows<'_> {
-    type Error = Box<Error>;
+    type Error = Error;
 
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> BoxedResult<V::Value> {
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
         match (self.rows(), self.numbers.first()) {
             (Some(rows), _) => {
                 let length = rows.len();
@@ -163,15 +162,11 @@ impl<'de> de::Deserializer<'de> for Rows<'_> {
         }
     }
 
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> BoxedResult<V::Value> {
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
         visitor.visit_some(self)
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        visitor: V,
-    ) -> BoxedResult<V::Value> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value> {
         visitor.visit_newtype_struct(self)
     }
 
@@ -186,11 +181,11 @@ struct RowAccess<I> {
 }
 
 impl<'de, 'n, I: ExactSizeIterator<Item = Rows<'n>>> SeqAccess<'de> for RowAccess<I> {
-    type Error = Box<Error>;
+    type Error = Error;
 
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> BoxedResult<Option<T::Value>> {
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>> {
         let Some((index, row)) = self.rows.next() else { return Ok(None) };
-        seed.deserialize(row).map(Some).map_err(|error| under_index(error, index))
+        seed.deserialize(row).map(Some).map_err(|error| error.under(index))
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -220,17 +215,14 @@ pub(super) fn visit_scalar<'de, V: Visitor<'de>, E: de::Error>(
 }
 
 /// Gives a visitor an array: whole if it can take one, else as nested sequences.
-pub(super) fn visit_array<'de, V: Visitor<'de>>(
-    array: &'de ArrayValue<'_>,
-    visitor: V,
-) -> BoxedResult<V::Value> {
+pub(super) fn visit_array<'de, V: Visitor<'de>>(array: &'de ArrayValue<'_>, visitor: V) -> Result<V::Value> {
     if expects(&visitor, VALUE) || expects(&visitor, NUMBERS) {
         return visitor.visit_enum(Access { array, next: 0 });
     }
     let Some(numbers) = array.numbers() else {
-        let found = format!("an array of {}", array.dtype()).into();
-        let expected = (&visitor as &dyn Expected).to_string().into();
-        return Err(Error::WrongType { path: String::new(), found, expected }.into());
+        let found = format!("an array of {}", array.dtype());
+        let expected = (&visitor as &dyn Expected).to_string();
+        return Err(Error::wrong_type(found, expected));
     };
     de::Deserializer::deserialize_any(Rows::of(array, &numbers)?, visitor)
 }
@@ -259,39 +251,39 @@ struct Access<'de, 'v> {
 }
 
 impl<'de> EnumAccess<'de> for Access<'de, '_> {
-    type Error = Box<Error>;
+    type Error = Error;
     type Variant = Self;
 
-    fn variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> BoxedResult<(T::Value, Self)> {
-        let name: BorrowedStrDeserializer<'_, Box<Error>> = BorrowedStrDeserializer::new(ARRAY);
+    fn variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<(T::Value, Self)> {
+        let name: BorrowedStrDeserializer<'_, Error> = BorrowedStrDeserializer::new(ARRAY);
         Ok((seed.deserialize(name)?, self))
     }
 }
 
 impl<'de> VariantAccess<'de> for Access<'de, '_> {
-    type Error = Box<Error>;
+    type Error = Error;
 
-    fn unit_variant(self) -> BoxedResult<()> {
+    fn unit_variant(self) -> Result<()> {
         Err(no_array())
     }
 
-    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, _: T) -> BoxedResult<T::Value> {
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, _: T) -> Result<T::Value> {
         Err(no_array())
     }
 
-    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> BoxedResult<V::Value> {
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value> {
         visitor.visit_seq(self)
     }
 
-    fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], _: V) -> BoxedResult<V::Value> {
+    fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], _: V) -> Result<V::Value> {
         Err(no_array())
     }
 }
 
 impl<'de> SeqAccess<'de> for Access<'de, '_> {
-    type Error = Box<Error>;
+    type Error = Error;
 
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> BoxedResult<Option<T::Value>> {
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>> {
         let (array, part) = (self.array, self.next);
         self.next = part.saturating_add(1);
         match part {

@@ -11,9 +11,8 @@ use serde::de::{
 
 use super::Level;
 use super::array::{VALUE, expects, visit_array, visit_scalar};
-use super::error::{under, under_index};
 use super::key::KeyDeserializer;
-use crate::error::{BoxedResult as Result, Error};
+use crate::error::{Error, Result};
 use crate::value::{Scalar, Value};
 
 /// Reads one value, which texts and bytes are borrowed from.
@@ -33,31 +32,18 @@ impl<'de> Deserializer<'de> {
     fn visit_list<V: Visitor<'de>>(self, items: &'de [Value<'de>], visitor: V) -> Result<V::Value> {
         let mut access = ListAccess { items: items.iter().enumerate(), inside: self.level.inside()? };
         let value = visitor.visit_seq(&mut access)?;
-        if access.items.len() == 0 {
-            Ok(value)
-        } else {
-            Err(Error::invalid_length(items.len(), &"fewer").into())
-        }
+        if access.items.len() == 0 { Ok(value) } else { Err(Error::invalid_length(items.len(), &"fewer")) }
     }
 
     #[inline]
     fn visit_fields<V: Visitor<'de>>(self, fields: &'de [Field<'de>], visitor: V) -> Result<V::Value> {
         let mut access = FieldAccess { fields: fields.iter(), current: None, inside: self.level.inside()? };
         let value = visitor.visit_map(&mut access)?;
-        if access.fields.len() == 0 {
-            Ok(value)
-        } else {
-            Err(Error::invalid_length(fields.len(), &"fewer").into())
-        }
+        if access.fields.len() == 0 { Ok(value) } else { Err(Error::invalid_length(fields.len(), &"fewer")) }
     }
 
-    fn wrong(self, expected: &dyn Expected) -> Box<Error> {
-        Error::WrongType {
-            path: String::new(),
-            found: self.value.kind().name().into(),
-            expected: expected.to_string().into(),
-        }
-        .into()
+    fn wrong(self, expected: &dyn Expected) -> Error {
+        Error::wrong_type(self.value.kind().name(), expected.to_string())
     }
 
     fn wrapped(self) -> Result<Deserializer<'de>> {
@@ -97,7 +83,7 @@ macro_rules! sequences {
             match self.value {
                 Value::List(items) => self.visit_list(items, visitor),
                 Value::Bytes(bytes) => {
-                    let mut access = SeqDeserializer::<_, Box<Error>>::new(bytes.iter().copied());
+                    let mut access = SeqDeserializer::<_, Error>::new(bytes.iter().copied());
                     let value = visitor.visit_seq(&mut access)?;
                     access.end()?;
                     Ok(value)
@@ -109,7 +95,7 @@ macro_rules! sequences {
 }
 
 impl<'de> de::Deserializer<'de> for Deserializer<'de> {
-    type Error = Box<Error>;
+    type Error = Error;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
         match self.value {
@@ -202,7 +188,7 @@ impl<'de> de::Deserializer<'de> for Deserializer<'de> {
                     let contents = Some(Deserializer::new(value, self.level.inside()?));
                     visitor.visit_enum(Variant { name, contents })
                 }
-                _ => Err(Error::invalid_length(fields.len(), &"one field, named like a variant").into()),
+                _ => Err(Error::invalid_length(fields.len(), &"one field, named like a variant")),
             },
             _ => Err(self.wrong(&"the name of a variant, or a struct of one field that is named like it")),
         }
@@ -219,14 +205,14 @@ struct ListAccess<'de> {
 }
 
 impl<'de> SeqAccess<'de> for ListAccess<'de> {
-    type Error = Box<Error>;
+    type Error = Error;
 
     #[inline]
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>> {
         let Some((index, item)) = self.items.next() else { return Ok(None) };
         match seed.deserialize(Deserializer::new(item, self.inside)) {
             Ok(item) => Ok(Some(item)),
-            Err(error) => Err(under_index(error, index)),
+            Err(error) => Err(error.under(index)),
         }
     }
 
@@ -243,7 +229,7 @@ struct FieldAccess<'de> {
 }
 
 impl<'de> MapAccess<'de> for FieldAccess<'de> {
-    type Error = Box<Error>;
+    type Error = Error;
 
     #[inline]
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>> {
@@ -251,18 +237,18 @@ impl<'de> MapAccess<'de> for FieldAccess<'de> {
         let Some((name, _)) = self.current else { return Ok(None) };
         match seed.deserialize(KeyDeserializer(name)) {
             Ok(key) => Ok(Some(key)),
-            Err(error) => Err(under(error, name)),
+            Err(error) => Err(error.under(name)),
         }
     }
 
     #[inline]
     fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value> {
         let Some((name, value)) = self.current.take() else {
-            return Err(<Box<Error> as de::Error>::custom("a value was asked for before its key"));
+            return Err(<Error as de::Error>::custom("a value was asked for before its key"));
         };
         match seed.deserialize(Deserializer::new(value, self.inside)) {
             Ok(value) => Ok(value),
-            Err(error) => Err(under(error, name)),
+            Err(error) => Err(error.under(name)),
         }
     }
 
@@ -280,13 +266,13 @@ struct Variant<'de> {
 impl<'de> Variant<'de> {
     fn contents(&self, expected: &dyn Expected) -> Result<Deserializer<'de>> {
         self.contents.ok_or_else(|| {
-            under(<Box<Error> as de::Error>::invalid_type(Unexpected::UnitVariant, expected), self.name)
+            <Error as de::Error>::invalid_type(Unexpected::UnitVariant, expected).under(self.name)
         })
     }
 }
 
 impl<'de> EnumAccess<'de> for Variant<'de> {
-    type Error = Box<Error>;
+    type Error = Error;
     type Variant = Self;
 
     fn variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<(T::Value, Self)> {
@@ -295,29 +281,28 @@ impl<'de> EnumAccess<'de> for Variant<'de> {
 }
 
 impl<'de> VariantAccess<'de> for Variant<'de> {
-    type Error = Box<Error>;
+    type Error = Error;
 
     fn unit_variant(self) -> Result<()> {
         match self.contents {
-            Some(contents) => de::Deserialize::deserialize(contents).map_err(|error| under(error, self.name)),
+            Some(contents) => de::Deserialize::deserialize(contents).map_err(|error| error.under(self.name)),
             None => Ok(()),
         }
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value> {
         let contents = self.contents(&"a variant with a value")?;
-        seed.deserialize(contents).map_err(|error| under(error, self.name))
+        seed.deserialize(contents).map_err(|error| error.under(self.name))
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, length: usize, visitor: V) -> Result<V::Value> {
         let contents = self.contents(&visitor)?;
-        de::Deserializer::deserialize_tuple(contents, length, visitor)
-            .map_err(|error| under(error, self.name))
+        de::Deserializer::deserialize_tuple(contents, length, visitor).map_err(|error| error.under(self.name))
     }
 
     fn struct_variant<V: Visitor<'de>>(self, names: &'static [&'static str], visitor: V) -> Result<V::Value> {
         let contents = self.contents(&visitor)?;
         de::Deserializer::deserialize_struct(contents, "", names, visitor)
-            .map_err(|error| under(error, self.name))
+            .map_err(|error| error.under(self.name))
     }
 }

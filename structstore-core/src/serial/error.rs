@@ -5,7 +5,7 @@ use std::fmt::Display;
 
 use serde::de::{self, Expected, Unexpected};
 
-use crate::error::{Error, is_unprintable, quoted};
+use crate::error::{Error, ErrorKind, is_unprintable};
 
 /// How many characters of a text that is there are repeated.
 const SHOWN: usize = 64;
@@ -25,7 +25,7 @@ fn custom(message: impl Display) -> Error {
             other => reason.push(other),
         }
     }
-    Error::Rejected { path: String::new(), reason }
+    Error::rejected(reason)
 }
 
 /// What was found, in the words of [`Kind`](crate::Kind).
@@ -45,15 +45,11 @@ fn found(unexpected: Unexpected<'_>) -> Cow<'static, str> {
 }
 
 fn wrong_type(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Error {
-    Error::WrongType { path: String::new(), found: found(unexpected), expected: expected.to_string().into() }
+    Error::wrong_type(found(unexpected), expected.to_string())
 }
 
 fn wrong_value(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Error {
-    let out_of_range = |value: String| Error::OutOfRange {
-        path: String::new(),
-        value,
-        expected: expected.to_string().into(),
-    };
+    let out_of_range = |value: String| Error::out_of_range(value, expected.to_string());
     match unexpected {
         Unexpected::Unsigned(number) => out_of_range(number.to_string()),
         Unexpected::Signed(number) => out_of_range(number.to_string()),
@@ -62,75 +58,49 @@ fn wrong_value(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Error {
         Unexpected::Str(text) if text.chars().nth(SHOWN).is_some() => {
             wrong_value(Unexpected::Str(&shortened(text)), expected)
         }
-        Unexpected::Char(_) | Unexpected::Str(_) => Error::WrongType {
-            path: String::new(),
-            found: format!("the {unexpected}").into(),
-            expected: expected.to_string().into(),
-        },
+        Unexpected::Char(_) | Unexpected::Str(_) => {
+            Error::wrong_type(format!("the {unexpected}"), expected.to_string())
+        }
         other => wrong_type(other, expected),
     }
 }
 
 fn wrong_length(length: usize, expected: &dyn Expected) -> Error {
-    Error::WrongType {
-        path: String::new(),
-        found: format!("{length} items").into(),
-        expected: expected.to_string().into(),
+    Error::wrong_type(format!("{length} items"), expected.to_string())
+}
+
+impl serde::ser::Error for Error {
+    fn custom<T: Display>(message: T) -> Self {
+        custom(message)
     }
 }
 
-// In a box as well, for it is how errors travel inside of this crate.
-macro_rules! errors_of_serde {
-    ($($type:ty),*) => {$(
-        impl serde::ser::Error for $type {
-            fn custom<T: Display>(message: T) -> Self {
-                custom(message).into()
-            }
-        }
+impl serde::de::Error for Error {
+    fn custom<T: Display>(message: T) -> Self {
+        custom(message)
+    }
 
-        impl serde::de::Error for $type {
-            fn custom<T: Display>(message: T) -> Self {
-                custom(message).into()
-            }
+    fn invalid_type(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        wrong_type(unexpected, expected)
+    }
 
-            fn invalid_type(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
-                wrong_type(unexpected, expected).into()
-            }
+    fn invalid_value(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        wrong_value(unexpected, expected)
+    }
 
-            fn invalid_value(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
-                wrong_value(unexpected, expected).into()
-            }
+    fn invalid_length(length: usize, expected: &dyn Expected) -> Self {
+        wrong_length(length, expected)
+    }
 
-            fn invalid_length(length: usize, expected: &dyn Expected) -> Self {
-                wrong_length(length, expected).into()
-            }
+    fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
+        custom(<de::value::Error as de::Error>::unknown_variant(&shortened(variant), expected))
+    }
 
-            fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
-                custom(<de::value::Error as de::Error>::unknown_variant(&shortened(variant), expected)).into()
-            }
+    fn missing_field(field: &'static str) -> Self {
+        Error::new(ErrorKind::NotFound).under(field)
+    }
 
-            fn missing_field(field: &'static str) -> Self {
-                Error::NotFound { path: quoted(field).into_owned() }.into()
-            }
-
-            fn duplicate_field(field: &'static str) -> Self {
-                Error::AlreadyExists { path: quoted(field).into_owned() }.into()
-            }
-        }
-    )*};
-}
-errors_of_serde!(Error, Box<Error>);
-
-/// Puts the field that contains what an error is about in front of its path.
-#[cold]
-#[expect(clippy::boxed_local, reason = "it comes in a box and goes on in one")]
-pub(super) fn under(error: Box<Error>, name: &str) -> Box<Error> {
-    error.under(name).into()
-}
-
-/// The same for an item of a list.
-#[cold]
-#[expect(clippy::boxed_local, reason = "it comes in a box and goes on in one")]
-pub(super) fn under_index(error: Box<Error>, index: usize) -> Box<Error> {
-    error.under_index(index).into()
+    fn duplicate_field(field: &'static str) -> Self {
+        Error::new(ErrorKind::AlreadyExists).under(field)
+    }
 }

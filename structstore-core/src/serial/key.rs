@@ -7,7 +7,7 @@ use serde::de::{self, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
 use serde::ser::{self, Impossible, Serialize};
 
-use crate::error::{BoxedResult as Result, Error};
+use crate::error::{Error, Result};
 
 type Key = Cow<'static, str>;
 
@@ -15,13 +15,11 @@ type Key = Cow<'static, str>;
 pub(super) struct KeySerializer;
 
 #[cold]
-fn unsupported(found: &str) -> Box<Error> {
-    Error::Unsupported {
-        path: String::new(),
-        found: format!("a map with {found} as a key"),
-        expected: "keys are texts, characters, truth values or integers".into(),
-    }
-    .into()
+fn unsupported(found: &str) -> Error {
+    Error::unsupported(
+        format!("a map with {found} as a key"),
+        "keys are texts, characters, truth values or integers",
+    )
 }
 
 macro_rules! printed {
@@ -42,14 +40,14 @@ macro_rules! refused {
 
 impl ser::Serializer for KeySerializer {
     type Ok = Key;
-    type Error = Box<Error>;
-    type SerializeSeq = Impossible<Key, Box<Error>>;
-    type SerializeTuple = Impossible<Key, Box<Error>>;
-    type SerializeTupleStruct = Impossible<Key, Box<Error>>;
-    type SerializeTupleVariant = Impossible<Key, Box<Error>>;
-    type SerializeMap = Impossible<Key, Box<Error>>;
-    type SerializeStruct = Impossible<Key, Box<Error>>;
-    type SerializeStructVariant = Impossible<Key, Box<Error>>;
+    type Error = Error;
+    type SerializeSeq = Impossible<Key, Error>;
+    type SerializeTuple = Impossible<Key, Error>;
+    type SerializeTupleStruct = Impossible<Key, Error>;
+    type SerializeTupleVariant = Impossible<Key, Error>;
+    type SerializeMap = Impossible<Key, Error>;
+    type SerializeStruct = Impossible<Key, Error>;
+    type SerializeStructVariant = Impossible<Key, Error>;
 
     printed! {
         serialize_i8: i8, serialize_i16: i16, serialize_i32: i32, serialize_i64: i64, serialize_i128: i128,
@@ -118,7 +116,7 @@ macro_rules! parsed {
 }
 
 impl<'de> de::Deserializer<'de> for KeyDeserializer<'de> {
-    type Error = Box<Error>;
+    type Error = Error;
 
     #[inline]
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
@@ -147,7 +145,7 @@ impl<'de> de::Deserializer<'de> for KeyDeserializer<'de> {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value> {
-        let name_of_variant: BorrowedStrDeserializer<'de, Box<Error>> = BorrowedStrDeserializer::new(self.0);
+        let name_of_variant: BorrowedStrDeserializer<'de, Error> = BorrowedStrDeserializer::new(self.0);
         name_of_variant.into_deserializer().deserialize_enum(name, variants, visitor)
     }
 

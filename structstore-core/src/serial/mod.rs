@@ -18,7 +18,9 @@ mod value;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{BoxedResult, Error, Result};
+#[cfg(doc)]
+use crate::error::ErrorKind;
+use crate::error::{Error, Result};
 use crate::lock::MAX_DEPTH;
 use crate::value::Value;
 use deserializer::Deserializer;
@@ -34,8 +36,8 @@ use serializer::Serializer;
 ///
 /// # Errors
 ///
-/// [`Error::Unsupported`] for other keys, [`Error::OutOfRange`] for 128-bit integers that do not fit 64 bits,
-/// [`Error::TooDeep`] beyond 128 levels, [`Error::Rejected`] with what the type's own code says. Each names the way to the
+/// [`ErrorKind::Unsupported`] for other keys, [`ErrorKind::OutOfRange`] for 128-bit integers that do not fit 64 bits,
+/// [`ErrorKind::TooDeep`] beyond 128 levels, [`ErrorKind::Rejected`] with what the type's own code says. Each names the way to the
 /// offending element.
 ///
 /// ```
@@ -52,11 +54,11 @@ use serializer::Serializer;
 /// assert_eq!(value.to_string(), r#"["Idle", {"Tracking": {"target": 3}}]"#);
 ///
 /// let huge = std::collections::BTreeMap::from([("counts", [1, u128::MAX])]);
-/// assert_eq!(to_value(&huge).unwrap_err().path(), Some("counts[1]"));
+/// assert_eq!(to_value(&huge).unwrap_err().path().unwrap(), "counts[1]");
 /// # Ok::<(), structstore::Error>(())
 /// ```
 pub fn to_value<T: Serialize + ?Sized>(value: &T) -> Result<Value<'static>> {
-    Ok(value.serialize(Serializer::new(Level::ROOT))?)
+    value.serialize(Serializer::new(Level::ROOT))
 }
 
 /// What a value holds as anything that implements [`Deserialize`]; the inverse of [`to_value`]. It may borrow texts and
@@ -68,8 +70,8 @@ pub fn to_value<T: Serialize + ?Sized>(value: &T) -> Result<Value<'static>> {
 ///
 /// # Errors
 ///
-/// [`Error::WrongType`], [`Error::OutOfRange`], [`Error::NotFound`] for a field that is missing,
-/// [`Error::TooDeep`] beyond 128 levels, [`Error::Rejected`] with what else serde or the type's own code finds. Each names
+/// [`ErrorKind::WrongType`], [`ErrorKind::OutOfRange`], [`ErrorKind::NotFound`] for a field that is missing,
+/// [`ErrorKind::TooDeep`] beyond 128 levels, [`ErrorKind::Rejected`] with what else serde or the type's own code finds. Each names
 /// the way to the offending element.
 ///
 /// ```
@@ -92,7 +94,7 @@ pub fn to_value<T: Serialize + ?Sized>(value: &T) -> Result<Value<'static>> {
 /// # Ok::<(), structstore::Error>(())
 /// ```
 pub fn from_value<'de, T: Deserialize<'de>>(value: &'de Value<'_>) -> Result<T> {
-    Ok(T::deserialize(Deserializer::new(value, Level::ROOT))?)
+    T::deserialize(Deserializer::new(value, Level::ROOT))
 }
 
 /// How deep something lies in a value, so that no recursion is without bound.
@@ -109,20 +111,20 @@ impl Level {
 
     /// Whether a node may be here.
     #[inline]
-    fn check(self) -> BoxedResult<()> {
+    fn check(self) -> Result<()> {
         if self.nodes < MAX_DEPTH { Ok(()) } else { Err(too_deep()) }
     }
 
     /// The level of what lies in a list or struct that is here.
     #[inline]
-    fn inside(self) -> BoxedResult<Level> {
+    fn inside(self) -> Result<Level> {
         self.check()?;
         Ok(Level { nodes: self.nodes.saturating_add(1), ..self })
     }
 
     /// The level of what an option or newtype wraps.
     #[inline]
-    fn wrapped(self) -> BoxedResult<Level> {
+    fn wrapped(self) -> Result<Level> {
         if self.wrappers < 2 * MAX_DEPTH {
             Ok(Level { wrappers: self.wrappers.saturating_add(1), ..self })
         } else {
@@ -132,8 +134,8 @@ impl Level {
 }
 
 #[cold]
-fn too_deep() -> Box<Error> {
-    Error::TooDeep { path: String::new(), limit: MAX_DEPTH }.into()
+fn too_deep() -> Error {
+    Error::too_deep()
 }
 
 /// How many items to make room for in advance where somebody says that `length` will come.

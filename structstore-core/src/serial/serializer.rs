@@ -6,10 +6,9 @@ use std::cell::Cell;
 use serde::ser::{self, Serialize};
 
 use super::array::{self, ARRAY};
-use super::error::{under, under_index};
 use super::key::KeySerializer;
 use super::{Level, room};
-use crate::error::{BoxedResult as Result, Error};
+use crate::error::{Error, Result};
 use crate::value::Value;
 
 type Fields = Vec<(Cow<'static, str>, Value<'static>)>;
@@ -76,8 +75,8 @@ macro_rules! wide_integers {
         fn $method(self, value: $type) -> Result<Value<'static>> {
             let narrow = i64::try_from(value).map(Value::from).or_else(|_| u64::try_from(value).map(Value::from));
             narrow.map_err(|_| {
-                let (value, expected) = (value.to_string(), "i64 or u64".into());
-                Error::OutOfRange { path: String::new(), value, expected }.into()
+                let (value, expected) = (value, "i64 or u64");
+                Error::out_of_range(value, expected)
             })
         }
     )*};
@@ -85,7 +84,7 @@ macro_rules! wide_integers {
 
 impl ser::Serializer for Serializer {
     type Ok = Value<'static>;
-    type Error = Box<Error>;
+    type Error = Error;
     type SerializeSeq = ListSerializer;
     type SerializeTuple = ListSerializer;
     type SerializeTupleStruct = ListSerializer;
@@ -157,7 +156,7 @@ impl ser::Serializer for Serializer {
         name: &'static str,
         value: &T,
     ) -> Result<Value<'static>> {
-        let value = value.serialize(self.variant()?).map_err(|error| under(error, name))?;
+        let value = value.serialize(self.variant()?).map_err(|error| error.under(name))?;
         Ok(variant(name, value))
     }
 
@@ -233,9 +232,8 @@ pub(super) struct ListSerializer {
 impl ListSerializer {
     #[inline]
     fn push<T: Serialize + ?Sized>(&mut self, item: &T) -> Result<()> {
-        let item = item
-            .serialize(Serializer::new(self.inside))
-            .map_err(|error| under_index(error, self.items.len()))?;
+        let item =
+            item.serialize(Serializer::new(self.inside)).map_err(|error| error.under(self.items.len()))?;
         self.items.push(item);
         Ok(())
     }
@@ -261,7 +259,7 @@ impl StructSerializer {
                 self.fields.push((name, value));
                 Ok(())
             }
-            Err(error) => Err(under(error, &name)),
+            Err(error) => Err(error.under(&name)),
         }
     }
 
@@ -280,7 +278,7 @@ macro_rules! lists {
     ($($trait:ident::$method:ident),*) => {$(
         impl ser::$trait for ListSerializer {
             type Ok = Value<'static>;
-            type Error = Box<Error>;
+            type Error = Error;
 
             #[inline]
             fn $method<T: Serialize + ?Sized>(&mut self, item: &T) -> Result<()> {
@@ -301,10 +299,10 @@ lists!(
 
 impl ser::SerializeTupleVariant for Variant<ListSerializer> {
     type Ok = Value<'static>;
-    type Error = Box<Error>;
+    type Error = Error;
 
     fn serialize_field<T: Serialize + ?Sized>(&mut self, item: &T) -> Result<()> {
-        self.contents.push(item).map_err(|error| under(error, self.name))
+        self.contents.push(item).map_err(|error| error.under(self.name))
     }
 
     fn end(self) -> Result<Value<'static>> {
@@ -314,7 +312,7 @@ impl ser::SerializeTupleVariant for Variant<ListSerializer> {
 
 impl ser::SerializeMap for StructSerializer {
     type Ok = Value<'static>;
-    type Error = Box<Error>;
+    type Error = Error;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<()> {
         self.key = key.serialize(KeySerializer)?;
@@ -333,7 +331,7 @@ impl ser::SerializeMap for StructSerializer {
 
 impl ser::SerializeStruct for StructSerializer {
     type Ok = Value<'static>;
-    type Error = Box<Error>;
+    type Error = Error;
 
     #[inline]
     fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<()> {
@@ -347,10 +345,10 @@ impl ser::SerializeStruct for StructSerializer {
 
 impl ser::SerializeStructVariant for Variant<StructSerializer> {
     type Ok = Value<'static>;
-    type Error = Box<Error>;
+    type Error = Error;
 
     fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<()> {
-        self.contents.push(Cow::Borrowed(name), value).map_err(|error| under(error, self.name))
+        self.contents.push(Cow::Borrowed(name), value).map_err(|error| error.under(self.name))
     }
 
     fn end(self) -> Result<Value<'static>> {

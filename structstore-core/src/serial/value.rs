@@ -202,7 +202,7 @@ impl ValueVisitor {
 }
 
 #[cold]
-fn too_deep<E: de::Error>(_: Box<Error>) -> E {
+fn too_deep<E: de::Error>(_: Error) -> E {
     E::custom(format_args!("nested deeper than the limit of {MAX_DEPTH} levels"))
 }
 

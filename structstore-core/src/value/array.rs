@@ -6,6 +6,8 @@ use std::fmt;
 use super::{DType, Value};
 use crate::arena::Arena;
 use crate::arena::layout::ArrayHead;
+#[cfg(doc)]
+use crate::error::ErrorKind;
 use crate::error::{Error, Result};
 use crate::journal::Operation;
 use crate::sync::{AtomicU64, Ordering};
@@ -39,16 +41,16 @@ impl<'a> ArrayValue<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] if there are too many dimensions, or more or fewer bytes than they ask for.
+    /// [`ErrorKind::InvalidArgument`] if there are too many dimensions, or more or fewer bytes than they ask for.
     pub fn new(dtype: DType, shape: &[usize], data: impl Into<Cow<'a, [u8]>>) -> Result<ArrayValue<'a>> {
         let data = data.into();
         let wanted = size_in_bytes(&dtype, shape)?;
         if wanted != data.len() as u64 {
-            return Err(Error::InvalidArgument {
-                argument: "data",
-                found: format!("{} bytes", data.len()),
-                expected: format!("{wanted} bytes for the shape {shape:?} of {dtype}"),
-            });
+            return Err(Error::invalid(
+                "data",
+                format!("{} bytes", data.len()),
+                format!("{wanted} bytes for the shape {shape:?} of {dtype}"),
+            ));
         }
         Ok(ArrayValue(Box::new(Contents { dtype, shape: shape.to_vec(), data })))
     }
@@ -184,11 +186,7 @@ pub(crate) fn whole_elements<T: Element>(bytes: usize) -> usize {
 
 /// How many bytes an array takes; an error if it has too many dimensions or no memory could hold it.
 pub(crate) fn size_in_bytes(dtype: &DType, shape: &[usize]) -> Result<u64> {
-    let invalid = |expected: &str| Error::InvalidArgument {
-        argument: "shape",
-        found: format!("{shape:?}"),
-        expected: expected.to_owned(),
-    };
+    let invalid = |expected: &str| Error::invalid("shape", format!("{shape:?}"), expected.to_owned());
     if shape.len() > MAX_DIMENSIONS {
         return Err(invalid("at most 32 dimensions"));
     }
@@ -340,7 +338,7 @@ impl ArrayBlock {
     }
 
     /// Whether nothing stands behind a short name, where [`ArrayBlock::locate`] compares words.
-    pub(crate) fn is_padded(&self, arena: &Arena, payload: u64) -> Result<bool, Box<Error>> {
+    pub(crate) fn is_padded(&self, arena: &Arena, payload: u64) -> Result<bool, Error> {
         let mut descr = [0; INLINE_DESCR];
         let Some(target) = descr.get_mut(..self.dtype.descr().len()) else { return Ok(true) };
         target.copy_from_slice(self.dtype.descr().as_bytes());
@@ -355,7 +353,7 @@ impl ArrayBlock {
 
     /// The address of the elements.
     #[inline(always)]
-    pub(crate) fn elements(&self, arena: &Arena, payload: u64) -> Result<*mut u8, Box<Error>> {
+    pub(crate) fn elements(&self, arena: &Arena, payload: u64) -> Result<*mut u8, Error> {
         arena.bytes(payload.saturating_add(self.data), self.bytes)
     }
 
@@ -381,7 +379,7 @@ impl ArrayBlock {
     }
 
     /// Gives a block of one dimension that others may see another length. It has room for it.
-    pub(crate) fn set_length(&self, operation: &Operation<'_>, payload: u64) -> Result<(), Box<Error>> {
+    pub(crate) fn set_length(&self, operation: &Operation<'_>, payload: u64) -> Result<(), Error> {
         let [length] = *self.shape else {
             return Err(Error::corrupt("an array", format_args!("{:?}", self.shape), "one dimension"));
         };
@@ -397,7 +395,7 @@ impl ArrayBlock {
         payload: u64,
         typestr: &str,
         itemsize: usize,
-    ) -> Result<Option<([usize; D], *mut u8)>, Box<Error>> {
+    ) -> Result<Option<([usize; D], *mut u8)>, Error> {
         let head = arena.at::<ArrayHead<D>>(payload)?;
         let mut descr = [0; INLINE_DESCR];
         let Some(target) = descr.get_mut(..typestr.len()) else { return Ok(None) };
@@ -427,7 +425,7 @@ impl ArrayBlock {
         let dimensions = head.dimensions.load(Ordering::Relaxed);
         let (itemsize, descr) = (sizes as u32, (sizes >> 32) as usize);
         if dimensions > MAX_DIMENSIONS as u64 || descr > 1 << 16 {
-            return Err(broken(format!("{dimensions} dimensions, {descr} bytes of type")).into());
+            return Err(broken(format!("{dimensions} dimensions, {descr} bytes of type")));
         }
         let count = HEAD_WORDS.saturating_add(dimensions as usize).saturating_add(long_words(descr));
         let behind = arena.words(payload, count as u64)?.get(HEAD_WORDS..).unwrap_or_default();
@@ -442,7 +440,7 @@ impl ArrayBlock {
         let block = ArrayBlock::of(dtype, shape).map_err(|error| broken(error.to_string()))?;
         if block.bytes != bytes {
             let shape = &block.shape;
-            return Err(broken(format!("{bytes} bytes of elements for the shape {shape:?}")).into());
+            return Err(broken(format!("{bytes} bytes of elements for the shape {shape:?}")));
         }
         arena.bytes(payload, block.size())?;
         Ok(block)

@@ -7,7 +7,9 @@
 use std::borrow::Cow;
 
 use super::{ArrayValue, DType, Kind, Scalar, Value, decode_scalar};
-use crate::error::{BoxedResult, Error, Result};
+#[cfg(doc)]
+use crate::error::ErrorKind;
+use crate::error::{Error, Result};
 use crate::lock::deeper;
 
 const MAGIC: &[u8; 8] = b"STRUCTIM";
@@ -106,7 +108,7 @@ impl ImageWriter {
     ///
     /// # Errors
     ///
-    /// [`Error::Corrupt`] if what was written is no value, as a damaged store may hold.
+    /// [`ErrorKind::Corrupt`] if what was written is no value, as a damaged store may hold.
     pub(crate) fn finish(mut self) -> Result<Vec<u8>> {
         let body = self.image.get(HEADER..).unwrap_or_default();
         ImageReader::new(body, self.image.len()).skip()?;
@@ -150,12 +152,8 @@ impl Snapshot {
 
 /// The value of an image, which is checked to the last byte.
 pub(crate) fn decode(image: &[u8]) -> Result<Value<'_>> {
-    let mismatch = |what, found: String, expected: &str| Error::Mismatch {
-        place: "the image".to_owned(),
-        what,
-        found,
-        expected: expected.to_owned(),
-    };
+    let mismatch =
+        |what, found: String, expected: &str| Error::mismatch("the image", what, found, expected.to_owned());
     let Some((header, body)) = image.split_at_checked(HEADER) else {
         return Err(mismatch("its length", format!("{} bytes", image.len()), "at least 32 bytes"));
     };
@@ -175,7 +173,7 @@ pub(crate) fn decode(image: &[u8]) -> Result<Value<'_>> {
     }
     let mut reader = ImageReader::new(body, image.len());
     let value = reader.value(0)?;
-    if reader.rest.is_empty() { Ok(value) } else { Err(reader.broken("bytes behind the value").into()) }
+    if reader.rest.is_empty() { Ok(value) } else { Err(reader.broken("bytes behind the value")) }
 }
 
 /// Goes through the values of an image.
@@ -204,7 +202,7 @@ impl<'a> ImageReader<'a> {
         ImageReader { rest: body, length }
     }
 
-    fn broken(&self, found: impl std::fmt::Display) -> Box<Error> {
+    fn broken(&self, found: impl std::fmt::Display) -> Error {
         let at = self.length.saturating_sub(self.rest.len());
         Error::corrupt(format_args!("byte {at} of the image"), found, "a value")
     }
@@ -236,7 +234,7 @@ impl<'a> ImageReader<'a> {
         let count = self.word()?;
         match usize::try_from(count) {
             Ok(count) if count.saturating_mul(least) <= self.rest.len() => Ok(count),
-            _ => Err(self.broken(format_args!("a count of {count}")).into()),
+            _ => Err(self.broken(format_args!("a count of {count}"))),
         }
     }
 
@@ -249,7 +247,7 @@ impl<'a> ImageReader<'a> {
     #[inline(always)]
     fn text(&mut self) -> Result<&'a str> {
         let bytes = self.sized()?;
-        Ok(std::str::from_utf8(bytes).map_err(|_| self.broken("text that is not UTF-8"))?)
+        std::str::from_utf8(bytes).map_err(|_| self.broken("text that is not UTF-8"))
     }
 
     /// The name of a field.
@@ -286,11 +284,11 @@ impl<'a> ImageReader<'a> {
         let dimensions = self.count(8)?;
         let shape: Vec<usize> = (0..dimensions).map(|_| Ok(self.word()? as usize)).collect::<Result<_>>()?;
         let array = ArrayValue::new(dtype, &shape, self.sized()?);
-        array.map_err(|_| self.broken(format_args!("the shape {shape:?}")).into())
+        array.map_err(|_| self.broken(format_args!("the shape {shape:?}")))
     }
 
     /// The next value with all in it. A level takes little stack: what is not nested is read out of line, and errors are boxed.
-    fn value(&mut self, depth: usize) -> BoxedResult<Value<'a>> {
+    fn value(&mut self, depth: usize) -> Result<Value<'a>> {
         match self.begin(depth)? {
             (Value::List(mut items), count) => {
                 for _ in 0..count {
@@ -311,7 +309,7 @@ impl<'a> ImageReader<'a> {
 
     /// The next value, of a list or struct an empty one, and how much follows that is in it.
     #[inline(never)]
-    fn begin(&mut self, depth: usize) -> BoxedResult<(Value<'a>, usize)> {
+    fn begin(&mut self, depth: usize) -> Result<(Value<'a>, usize)> {
         Ok(match self.event()? {
             Event::Null => (Value::Null, 0),
             Event::Scalar(scalar) => (Value::Scalar(scalar), 0),
@@ -330,7 +328,7 @@ impl<'a> ImageReader<'a> {
     }
 
     #[inline(never)]
-    fn boxed_name(&mut self) -> BoxedResult<Cow<'a, str>> {
+    fn boxed_name(&mut self) -> Result<Cow<'a, str>> {
         Ok(Cow::Borrowed(self.name()?))
     }
 

@@ -3,7 +3,7 @@
 use std::fmt::{self, Formatter, Write};
 
 use super::{ArrayValue, Scalar, Value};
-use crate::error::{is_unprintable, join, quoted};
+use crate::error::{Path, is_unprintable};
 use crate::lock::MAX_DEPTH;
 
 /// Writes a value as JSON; indented if the alternate form is asked for.
@@ -16,14 +16,14 @@ pub(crate) fn write_json(f: &mut Formatter<'_>, value: &Value<'_>) -> fmt::Resul
 }
 
 /// The first number in a value that is NaN or infinite, which JSON has no way to write: where it is, and its name.
-pub fn not_finite(value: &Value<'_>) -> Option<(String, &'static str)> {
+pub fn not_finite(value: &Value<'_>) -> Option<(Path, &'static str)> {
     let name = |scalar: &Scalar| match scalar {
         Scalar::F32(value) => float_name((*value).into()),
         Scalar::F64(value) => float_name(*value),
         _ => None,
     };
     first(value, &|part| match part {
-        Value::Scalar(scalar) => name(scalar).map(|name| (String::new(), name)),
+        Value::Scalar(scalar) => name(scalar).map(|name| (Path::ROOT, name)),
         Value::Array(array) if matches!(array.dtype().descr(), "<f4" | "<f8") => {
             let numbers = array.numbers()?;
             let (at, name) = numbers.iter().enumerate().find_map(|(at, number)| Some((at, name(number)?)))?;
@@ -34,35 +34,35 @@ pub fn not_finite(value: &Value<'_>) -> Option<(String, &'static str)> {
 }
 
 /// The first array in a value whose elements are no numbers that JSON and YAML can write: where it is, and its element type.
-pub fn not_numbers(value: &Value<'_>) -> Option<(String, String)> {
+pub fn not_numbers(value: &Value<'_>) -> Option<(Path, String)> {
     first(value, &|part| match part {
-        Value::Array(array) if array.numbers().is_none() => Some((String::new(), array.dtype().to_string())),
+        Value::Array(array) if array.numbers().is_none() => Some((Path::ROOT, array.dtype().to_string())),
         _ => None,
     })
 }
 
 /// The first part of a value of which something is to be said, with the path of that.
-fn first<T>(value: &Value<'_>, say: &dyn Fn(&Value<'_>) -> Option<(String, T)>) -> Option<(String, T)> {
+fn first<T>(value: &Value<'_>, say: &dyn Fn(&Value<'_>) -> Option<(Path, T)>) -> Option<(Path, T)> {
     match value {
-        Value::List(items) => items.iter().enumerate().find_map(|(index, item)| {
-            first(item, say).map(|(path, said)| (join(&format!("[{index}]"), &path), said))
-        }),
-        Value::Struct(fields) => fields.iter().find_map(|(name, field)| {
-            first(field, say).map(|(path, said)| (join(&quoted(name), &path), said))
-        }),
+        Value::List(items) => items
+            .iter()
+            .enumerate()
+            .find_map(|(index, item)| first(item, say).map(|(path, said)| (path.under(index), said))),
+        Value::Struct(fields) => fields
+            .iter()
+            .find_map(|(name, field)| first(field, say).map(|(path, said)| (path.under(name), said))),
         leaf => say(leaf),
     }
 }
 
 /// The indices of an element in each dimension, as a path has them.
-fn element_path(at: usize, shape: &[usize]) -> String {
+fn element_path(at: usize, shape: &[usize]) -> Path {
     let mut rest = at;
-    let mut indices: Vec<String> = Vec::with_capacity(shape.len());
-    for extent in shape.iter().rev() {
-        indices.push(format!("[{}]", rest.checked_rem(*extent).unwrap_or(0)));
-        rest = rest.checked_div(*extent).unwrap_or(0);
-    }
-    indices.into_iter().rev().collect()
+    shape.iter().rev().fold(Path::ROOT, |path, length| {
+        let index = rest.checked_rem(*length).unwrap_or(0);
+        rest = rest.checked_div(*length).unwrap_or(0);
+        path.under(index)
+    })
 }
 
 fn float_name(float: f64) -> Option<&'static str> {
@@ -200,9 +200,9 @@ mod tests {
             ("nan", f32::NAN.into()),
             ("list", Value::List(vec![opaque.into()])),
         ]);
-        assert_eq!(not_finite(&value), Some((r#""a.b"[1].scan[1][1]"#.to_owned(), "-Infinity")));
-        assert_eq!(not_numbers(&value), Some(("list[0]".to_owned(), "<c8".to_owned())));
-        assert_eq!(not_finite(&f32::NAN.into()), Some((String::new(), "NaN")));
+        assert_eq!(not_finite(&value), Some((r#""a.b"[1].scan[1][1]"#.parse().unwrap(), "-Infinity")));
+        assert_eq!(not_numbers(&value), Some(("list[0]".parse().unwrap(), "<c8".to_owned())));
+        assert_eq!(not_finite(&f32::NAN.into()), Some((Path::ROOT, "NaN")));
         let fine = Value::record([("x", Value::from(f64::MIN_POSITIVE)), ("y", vec![1, 2].into())]);
         assert_eq!((not_finite(&fine), not_numbers(&fine)), (None, None));
     }

@@ -121,13 +121,14 @@ impl<'a> Value<'a> {
     /// `MAX_DEPTH` nodes above it. Names the way to where it does.
     pub(crate) fn check_depth(&self, depth: usize) -> Result<()> {
         if depth >= MAX_DEPTH && self.kind().is_node() {
-            return Err(Error::TooDeep { path: String::new(), limit: MAX_DEPTH });
+            return Err(Error::too_deep());
         }
         let below = depth.saturating_add(1);
         match self {
-            Value::List(items) => items.iter().enumerate().try_for_each(|(index, item)| {
-                item.check_depth(below).map_err(|error| error.under_index(index))
-            }),
+            Value::List(items) => items
+                .iter()
+                .enumerate()
+                .try_for_each(|(index, item)| item.check_depth(below).map_err(|error| error.under(index))),
             Value::Struct(fields) => fields
                 .iter()
                 .try_for_each(|(name, value)| value.check_depth(below).map_err(|error| error.under(name))),
@@ -238,11 +239,7 @@ from_value!(bool, i8, i16, i32, i64, isize, u8, u16, u32, u64, usize, f32, f64);
 
 #[cold]
 fn mistaken(value: &Value<'_>, expected: Kind) -> Error {
-    Error::WrongType {
-        path: String::new(),
-        found: value.kind().name().into(),
-        expected: expected.name().into(),
-    }
+    Error::wrong_type(value.kind().name(), expected.name())
 }
 
 impl<'v> TryFrom<&'v Value<'_>> for &'v str {

@@ -133,7 +133,7 @@ pub(crate) fn decode_scalar(kind: Kind, payload: u64) -> Result<Option<Scalar>> 
         Kind::Bool => match payload as u8 {
             0 => Scalar::Bool(false),
             1 => Scalar::Bool(true),
-            other => return Err(Error::corrupt("a bool", other, "0 or 1").into()),
+            other => return Err(Error::corrupt("a bool", other, "0 or 1")),
         },
         Kind::I8 => Scalar::I8(payload as i8),
         Kind::I16 => Scalar::I16(payload as i16),
@@ -155,13 +155,8 @@ pub(crate) fn convert(scalar: Scalar, to: Kind) -> Result<Scalar> {
     if scalar.kind() == to {
         return Ok(scalar);
     }
-    let misfit =
-        || Error::OutOfRange { path: String::new(), value: scalar.to_string(), expected: to.name().into() };
-    let mistyped = || Error::WrongType {
-        path: String::new(),
-        found: scalar.kind().name().into(),
-        expected: to.name().into(),
-    };
+    let misfit = || Error::out_of_range(scalar, to.name());
+    let mistyped = || Error::wrong_type(scalar.kind().name(), to.name());
     Ok(match (scalar.wide(), to) {
         (Wide::Integer(value), Kind::I8) => Scalar::I8(value.try_into().map_err(|_| misfit())?),
         (Wide::Integer(value), Kind::I16) => Scalar::I16(value.try_into().map_err(|_| misfit())?),
@@ -289,6 +284,7 @@ cells! {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ErrorKind;
 
     #[test]
     fn numbers_compare_by_value_and_exactly() {
@@ -303,12 +299,24 @@ mod tests {
     #[test]
     fn conversions_keep_the_value_or_fail() {
         assert!(matches!(convert(Scalar::I64(255), Kind::U8), Ok(Scalar::U8(255))));
-        assert!(matches!(convert(Scalar::I64(256), Kind::U8), Err(Error::OutOfRange { .. })));
-        assert!(matches!(convert(Scalar::I64(-1), Kind::U64), Err(Error::OutOfRange { .. })));
-        assert!(matches!(convert(Scalar::I64((1 << 53) + 1), Kind::F64), Err(Error::OutOfRange { .. })));
-        assert!(matches!(convert(Scalar::F64(1.0), Kind::I64), Err(Error::WrongType { .. })));
-        assert!(matches!(convert(Scalar::Bool(true), Kind::I64), Err(Error::WrongType { .. })));
+        assert!(
+            matches!(convert(Scalar::I64(256), Kind::U8), Err(error) if error.kind() == ErrorKind::OutOfRange)
+        );
+        assert!(
+            matches!(convert(Scalar::I64(-1), Kind::U64), Err(error) if error.kind() == ErrorKind::OutOfRange)
+        );
+        assert!(
+            matches!(convert(Scalar::I64((1 << 53) + 1), Kind::F64), Err(error) if error.kind() == ErrorKind::OutOfRange)
+        );
+        assert!(
+            matches!(convert(Scalar::F64(1.0), Kind::I64), Err(error) if error.kind() == ErrorKind::WrongType)
+        );
+        assert!(
+            matches!(convert(Scalar::Bool(true), Kind::I64), Err(error) if error.kind() == ErrorKind::WrongType)
+        );
         assert!(matches!(convert(Scalar::F64(0.1), Kind::F32), Ok(Scalar::F32(_))));
-        assert!(matches!(convert(Scalar::F64(1e300), Kind::F32), Err(Error::OutOfRange { .. })));
+        assert!(
+            matches!(convert(Scalar::F64(1e300), Kind::F32), Err(error) if error.kind() == ErrorKind::OutOfRange)
+        );
     }
 }

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use structstore::{Error, Result, StructStoreShared};
+use structstore::{Error, ErrorKind, Result, StructStoreShared};
 use structstore_tests::{assert_specimens, put_specimens};
 
 fn main() -> ExitCode {
@@ -30,7 +30,7 @@ fn run(arguments: &[&str]) -> Result<()> {
         let options = StructStoreShared::options().create(false);
         let opened = options.timeout(Duration::from_millis(number(milliseconds)?)).open(name);
         return match opened {
-            Err(Error::NotReady { .. }) => Ok(()),
+            Err(error) if error.kind() == ErrorKind::NotReady => Ok(()),
             other => other.map(drop).and_then(|()| usage()),
         };
     }
@@ -196,17 +196,13 @@ fn forever() -> ! {
 }
 
 fn number(text: &str) -> Result<u64> {
-    text.parse().map_err(|_| Error::InvalidArgument {
-        argument: "number",
-        found: text.to_owned(),
-        expected: "a whole number".to_owned(),
-    })
+    text.parse().map_err(|_| Error::invalid("number", text.to_owned(), "a whole number"))
 }
 
 fn usage() -> Result<()> {
-    Err(Error::InvalidArgument {
-        argument: "arguments",
-        found: std::env::args().collect::<Vec<_>>().join(" "),
-        expected: "NAME put|assert|count FIELD N|observe FIELD N|hold FIELD|sleep MS".to_owned(),
-    })
+    Err(Error::invalid(
+        "arguments",
+        std::env::args().collect::<Vec<_>>().join(" "),
+        "NAME put|assert|count FIELD N|observe FIELD N|hold FIELD|sleep MS",
+    ))
 }

@@ -5,7 +5,9 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use structstore::{ArrayValue, ArrayView, Cleanup, Error, Result, Struct, StructStoreShared, Value};
+use structstore::{
+    ArrayValue, ArrayView, Cleanup, Error, ErrorKind, Result, Struct, StructStoreShared, Value,
+};
 use structstore_tests::soak::{PATIENCE, Random, TOTAL};
 
 fn main() -> ExitCode {
@@ -30,14 +32,16 @@ fn main() -> ExitCode {
         let waited = start.elapsed();
         match done {
             Ok(()) => {}
-            // Somebody else was faster.
-            Err(
-                Error::NotFound { .. }
-                | Error::StaleHandle { .. }
-                | Error::WrongType { .. }
-                | Error::IndexOutOfRange { .. }
-                | Error::AlreadyExists { .. },
-            ) => {}
+            // Another process was faster.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::NotFound
+                        | ErrorKind::StaleHandle
+                        | ErrorKind::WrongType
+                        | ErrorKind::IndexOutOfRange
+                        | ErrorKind::AlreadyExists
+                ) => {}
             Err(error) => {
                 eprintln!("operation {kind} failed: {error}");
                 return ExitCode::FAILURE;
@@ -128,10 +132,10 @@ fn step(store: &StructStoreShared, kind: u64, random: &mut Random, views: &mut V
                     accounts.list("log")?.clear()?;
                 }
                 accounts.set("right", accounts.get::<i64>("right")? + amount)?;
-                if fails { Err(Error::Interrupted) } else { Ok(()) }
+                if fails { Err(Error::rejected("undone")) } else { Ok(()) }
             });
             match moved {
-                Err(Error::Interrupted) if fails => Ok(()),
+                Err(error) if error.kind() == ErrorKind::Rejected && fails => Ok(()),
                 other => other,
             }
         }

@@ -1,0 +1,484 @@
+//! What can go wrong: one error, its kinds, and the path of what it is about.
+
+mod escape;
+mod path;
+
+pub use escape::{escaped, is_unprintable, quoted};
+pub use path::{Path, Step};
+
+use std::borrow::Cow;
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use crate::lock::MAX_DEPTH;
+
+/// A result whose error is [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What is said of a segment whose creator is not done.
+pub(crate) const INITIALISING: &str = "still being initialised by another process";
+
+/// What went wrong, where, what was found and what was expected.
+///
+/// Match on [`Error::kind`]. Paths read as in Rust and Python: `settings.gains[2]`; see [`Path`](crate::path::Path). An
+/// operation that returns an error has changed nothing, unless its documentation says otherwise.
+///
+/// ```
+/// use structstore::{ErrorKind, StructStore};
+///
+/// let store = StructStore::new();
+/// store.set("name", "robot")?;
+/// let error = store.get::<i64>("name").unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::WrongType);
+/// assert_eq!((error.found(), error.expected()), (Some("text"), Some("i64")));
+/// assert_eq!(error.to_string(), "name: found text, expected i64");
+/// # Ok::<(), structstore::Error>(())
+/// ```
+// In a box: a result that is large travels through memory, written in parts and read whole, which takes longer than a lock.
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    /// From the root, or from what the operation at hand knows.
+    path: Path,
+    /// The argument, the property, the action: what the message is about, where it is not a field.
+    subject: &'static str,
+    found: Cow<'static, str>,
+    expected: Cow<'static, str>,
+    segment: Option<Box<str>>,
+    waited: Duration,
+    io: Option<io::Error>,
+}
+
+/// Lists the kinds, so that tables of them can be checked to be complete.
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident,)*) => {
+        /// The kinds of errors, each of them something that a caller may do something about.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        #[non_exhaustive]
+        pub enum ErrorKind {
+            $($(#[$doc])* $kind,)*
+        }
+
+        impl ErrorKind {
+            /// All kinds that this version knows.
+            pub const ALL: &[ErrorKind] = &[$(ErrorKind::$kind),*];
+        }
+    };
+}
+
+kinds! {
+    /// There is no field of that name.
+    NotFound,
+    /// There is a field of that name already.
+    AlreadyExists,
+    /// A value is of another type than the one asked for or declared.
+    WrongType,
+    /// A number does not fit the type that was asked for or declared.
+    OutOfRange,
+    /// An index is beyond the end of a list.
+    IndexOutOfRange,
+    /// A structure would nest deeper than the format allows.
+    TooDeep,
+    /// The store cannot hold a value of this type.
+    Unsupported,
+    /// A conversion of the user's own refused a value: `from_stored` of a `with` module, `Serialize` or `Deserialize`. Or a
+    /// transaction was refused by [`Error::rejected`].
+    Rejected,
+    /// The structure that a handle, guard or binding names has been removed or replaced.
+    StaleHandle,
+    /// This thread holds a guard on the structure; only that guard may operate on it.
+    HeldByGuard,
+    /// This thread is in a transaction, on a part of what was to be changed as a whole, or on something else than what
+    /// another transaction was to be begun on.
+    InTransaction,
+    /// This thread would wait for itself.
+    Deadlock,
+    /// The lock was not granted in time.
+    LockTimeout,
+    /// A process died while modifying the structure, and this attachment, being read-only, cannot repair it.
+    Abandoned,
+    /// The structure was changed again and again while it was read, so that no copy as of one moment could be made. Only a
+    /// read-only attachment meets this, for it may take no lock. Reading it in parts, one field at a time, gives values that
+    /// are right in themselves.
+    Contended,
+    /// A typed binding has fixed the field's type: it can be assigned, but not removed, renamed or retyped.
+    Declared,
+    /// Views of the array exist, so that it cannot be lent as a slice.
+    Leased,
+    /// A name cannot be the name of a field or a segment.
+    InvalidName,
+    /// An argument is not acceptable.
+    InvalidArgument,
+    /// A thread holds, or a segment has attached, more than the format has room for.
+    TooMany,
+    /// A signal handler interrupted a wait.
+    Interrupted,
+    /// The segment cannot grow any further.
+    OutOfSpace,
+    /// The segment was attached read-only.
+    ReadOnly,
+    /// This process was forked while it could not be attached to the segment, for want of a descriptor or of room. Its views
+    /// of arrays keep what they had, in memory of its own.
+    Detached,
+    /// The segment belongs to another user, who could truncate it while it is mapped here, which would kill this process;
+    /// see [`Options::any_owner`](crate::Options::any_owner).
+    ForeignOwner,
+    /// The bytes are not a StructStore segment or image that this version can use.
+    Mismatch,
+    /// The segment was not there, or not ready, in time.
+    NotReady,
+    /// A segment or an image holds bytes that break the format.
+    Corrupt,
+    /// The operating system refused; see [`Error::io`].
+    Io,
+}
+
+impl ErrorKind {
+    /// Whether errors of this kind are about something in a store, which a path leads to.
+    fn has_path(self) -> bool {
+        !matches!(
+            self,
+            ErrorKind::InvalidName
+                | ErrorKind::InvalidArgument
+                | ErrorKind::TooMany
+                | ErrorKind::Interrupted
+                | ErrorKind::OutOfSpace
+                | ErrorKind::ReadOnly
+                | ErrorKind::Detached
+                | ErrorKind::ForeignOwner
+                | ErrorKind::Mismatch
+                | ErrorKind::NotReady
+                | ErrorKind::Corrupt
+                | ErrorKind::Io
+        )
+    }
+}
+
+impl Error {
+    /// An error of this kind.
+    #[cold]
+    pub fn new(kind: ErrorKind) -> Error {
+        Error(Box::new(Inner {
+            kind,
+            path: Path::ROOT,
+            subject: "",
+            found: Cow::Borrowed(""),
+            expected: Cow::Borrowed(""),
+            segment: None,
+            waited: Duration::ZERO,
+            io: None,
+        }))
+    }
+
+    /// The refusal of a value, or of a transaction, for a reason of your own.
+    ///
+    /// ```
+    /// use structstore::{Error, ErrorKind, StructStore};
+    ///
+    /// let store = StructStore::new();
+    /// store.set("speed", 1.0)?;
+    /// let refused = store.transaction(|| {
+    ///     store.set("speed", 99.0)?;
+    ///     Err::<(), _>(Error::rejected("too fast"))
+    /// });
+    /// assert_eq!(refused.unwrap_err().kind(), ErrorKind::Rejected);
+    /// assert_eq!(store.get::<f64>("speed")?, 1.0);
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[cold]
+    pub fn rejected(reason: impl fmt::Display) -> Error {
+        Error::new(ErrorKind::Rejected).finding(reason.to_string())
+    }
+
+    /// What kind of error it is.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The path of what this error is about, if it is about something in a store.
+    ///
+    /// ```
+    /// let store = structstore::StructStore::new();
+    /// let error = store.get::<f64>("speed").unwrap_err();
+    /// assert_eq!(error.path().unwrap(), "speed");
+    /// ```
+    pub fn path(&self) -> Option<&Path> {
+        self.0.kind.has_path().then_some(&self.0.path)
+    }
+
+    /// What was found: a type, a value, a reason.
+    pub fn found(&self) -> Option<&str> {
+        Some(&*self.0.found).filter(|found| !found.is_empty())
+    }
+
+    /// What was expected: a type, a limit, a remedy.
+    pub fn expected(&self) -> Option<&str> {
+        Some(&*self.0.expected).filter(|expected| !expected.is_empty())
+    }
+
+    /// The argument, the property or the action that the error is about, if it is about one.
+    pub fn subject(&self) -> Option<&str> {
+        Some(self.0.subject).filter(|subject| !subject.is_empty())
+    }
+
+    /// The segment or file, if the error is about one as a whole.
+    pub fn segment(&self) -> Option<&str> {
+        self.0.segment.as_deref()
+    }
+
+    /// For how long this thread waited in vain.
+    pub fn waited(&self) -> Option<Duration> {
+        matches!(self.0.kind, ErrorKind::LockTimeout | ErrorKind::NotReady).then_some(self.0.waited)
+    }
+
+    /// The error of the operating system.
+    pub fn io(&self) -> Option<&io::Error> {
+        self.0.io.as_ref()
+    }
+
+    /// Whether there is no segment or file of that name.
+    pub(crate) fn is_missing(&self) -> bool {
+        self.io().is_some_and(|io| io.kind() == io::ErrorKind::NotFound)
+    }
+
+    /// Puts a step in front of the path: the name or the index of what contains what the error is about.
+    #[cold]
+    pub fn under(self, step: impl Into<Step>) -> Error {
+        self.below(Path::from_iter([step.into()]))
+    }
+
+    /// Puts the path of what contains what the error is about in front of its path.
+    #[cold]
+    pub fn below(mut self, parent: Path) -> Error {
+        self.0.path.prepend(parent);
+        self
+    }
+
+    pub(crate) fn about(mut self, subject: &'static str) -> Error {
+        self.0.subject = subject;
+        self
+    }
+
+    pub(crate) fn finding(mut self, found: impl Into<Cow<'static, str>>) -> Error {
+        self.0.found = found.into();
+        self
+    }
+
+    pub(crate) fn expecting(mut self, expected: impl Into<Cow<'static, str>>) -> Error {
+        self.0.expected = expected.into();
+        self
+    }
+
+    pub(crate) fn of(mut self, segment: impl Into<Box<str>>) -> Error {
+        self.0.segment = Some(segment.into());
+        self
+    }
+
+    pub(crate) fn after(mut self, waited: Duration) -> Error {
+        self.0.waited = waited;
+        self
+    }
+
+    #[cold]
+    pub(crate) fn stale() -> Error {
+        Error::new(ErrorKind::StaleHandle)
+    }
+
+    /// A value of the type `found` where one of the type `expected` was wanted.
+    #[cold]
+    pub fn wrong_type(found: impl Into<Cow<'static, str>>, expected: impl Into<Cow<'static, str>>) -> Error {
+        Error::new(ErrorKind::WrongType).finding(found).expecting(expected)
+    }
+
+    /// A number that does not fit the type `expected`.
+    #[cold]
+    pub fn out_of_range(value: impl fmt::Display, expected: impl Into<Cow<'static, str>>) -> Error {
+        Error::new(ErrorKind::OutOfRange).finding(value.to_string()).expecting(expected)
+    }
+
+    /// An index beyond the end of a list of length `len`.
+    #[cold]
+    pub fn index_out_of_range(index: usize, len: usize) -> Error {
+        let (found, expected) = (index.to_string(), len.to_string());
+        Error::new(ErrorKind::IndexOutOfRange).finding(found).expecting(expected)
+    }
+
+    /// Something that nests deeper than a store can hold.
+    #[cold]
+    pub fn too_deep() -> Error {
+        Error::new(ErrorKind::TooDeep).expecting(MAX_DEPTH.to_string())
+    }
+
+    /// Something that cannot be stored, and what can be stored instead.
+    #[cold]
+    pub fn unsupported(found: impl Into<Cow<'static, str>>, expected: impl Into<Cow<'static, str>>) -> Error {
+        Error::new(ErrorKind::Unsupported).finding(found).expecting(expected)
+    }
+
+    #[cold]
+    pub(crate) fn declared(declared: impl Into<Cow<'static, str>>, action: &'static str) -> Error {
+        Error::new(ErrorKind::Declared).finding(declared).about(action)
+    }
+
+    #[cold]
+    pub(crate) fn invalid_name(name: &str, of: &'static str, reason: &'static str) -> Error {
+        let shown: String = name.chars().take(64).collect();
+        Error::new(ErrorKind::InvalidName).about(of).finding(shown).expecting(reason)
+    }
+
+    /// An argument that is not acceptable.
+    #[cold]
+    pub fn invalid(
+        argument: &'static str,
+        found: impl Into<Cow<'static, str>>,
+        expected: impl Into<Cow<'static, str>>,
+    ) -> Error {
+        Error::new(ErrorKind::InvalidArgument).about(argument).finding(found).expecting(expected)
+    }
+
+    #[cold]
+    pub(crate) fn too_many(what: &'static str, limit: usize) -> Error {
+        Error::new(ErrorKind::TooMany).about(what).expecting(limit.to_string())
+    }
+
+    #[cold]
+    pub(crate) fn out_of_space(
+        segment: impl Into<Box<str>>,
+        needed: u64,
+        reason: impl Into<Cow<'static, str>>,
+    ) -> Error {
+        Error::new(ErrorKind::OutOfSpace).of(segment).finding(needed.to_string()).expecting(reason)
+    }
+
+    #[cold]
+    pub(crate) fn mismatch(
+        segment: impl Into<Box<str>>,
+        property: &'static str,
+        found: impl Into<Cow<'static, str>>,
+        expected: impl Into<Cow<'static, str>>,
+    ) -> Error {
+        Error::new(ErrorKind::Mismatch).of(segment).about(property).finding(found).expecting(expected)
+    }
+
+    /// A segment was not there, or not ready, in time.
+    #[cold]
+    pub fn not_ready(segment: impl Into<Box<str>>, reason: &'static str, waited: Duration) -> Error {
+        Error::new(ErrorKind::NotReady).of(segment).finding(reason).after(waited)
+    }
+
+    #[cold]
+    pub(crate) fn corrupt(
+        place: impl fmt::Display,
+        found: impl fmt::Display,
+        expected: &'static str,
+    ) -> Error {
+        let found = format!("found {found}, expected {expected}");
+        Error::new(ErrorKind::Corrupt).of(place.to_string()).finding(found)
+    }
+
+    /// The operating system refused to `action` the file or segment `place`.
+    #[cold]
+    pub fn os(action: &'static str, place: impl Into<Box<str>>, source: io::Error) -> Error {
+        let mut error = Error::new(ErrorKind::Io).about(action).of(place);
+        error.0.io = Some(source);
+        error
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { kind, path, subject, found, expected, segment, waited, io } = &*self.0;
+        let segment = segment.as_deref().unwrap_or_default();
+        // The structure that a handle led to is nowhere any more.
+        if kind.has_path() && !(*kind == ErrorKind::StaleHandle && path.is_root()) {
+            write!(f, "{}: ", path.shown())?;
+        }
+        match kind {
+            ErrorKind::NotFound => write!(f, "no such field"),
+            ErrorKind::AlreadyExists => write!(f, "a field of this name exists already"),
+            ErrorKind::WrongType => write!(f, "found {found}, expected {expected}"),
+            ErrorKind::OutOfRange => write!(f, "{found} does not fit {expected}"),
+            ErrorKind::IndexOutOfRange => {
+                write!(f, "index {found} is out of range for a list of length {expected}")
+            }
+            ErrorKind::TooDeep => write!(f, "nested deeper than the limit of {expected} levels"),
+            ErrorKind::Unsupported => write!(f, "cannot store {found}; {expected}"),
+            ErrorKind::Rejected => f.write_str(found),
+            ErrorKind::StaleHandle => {
+                write!(f, "the structure was removed or replaced since this handle was made")
+            }
+            ErrorKind::HeldByGuard => {
+                write!(f, "this thread already holds a guard on it; use or drop that guard")
+            }
+            ErrorKind::InTransaction => write!(f, "this thread is in a transaction; end it first"),
+            ErrorKind::Deadlock => {
+                write!(
+                    f,
+                    "this thread holds a shared lock on it, so an exclusive lock would never be granted"
+                )
+            }
+            ErrorKind::LockTimeout => write!(f, "timed out after {waited:.1?} waiting for the lock"),
+            ErrorKind::Abandoned => {
+                write!(f, "a process died while modifying it; open the store read-write to repair it")
+            }
+            ErrorKind::Contended => {
+                write!(
+                    f,
+                    "changed again and again while it was read; read it in parts, or open the store read-write"
+                )
+            }
+            ErrorKind::Declared => write!(f, "declared by a binding as {found}, so it cannot be {subject}"),
+            ErrorKind::Leased => {
+                write!(f, "views of the array exist; copy it, or assign it to publish a new block")
+            }
+            ErrorKind::InvalidName => write!(f, "{found:?} is not a valid {subject}: {expected}"),
+            ErrorKind::InvalidArgument => write!(f, "{subject}: found {found}, expected {expected}"),
+            ErrorKind::TooMany => write!(f, "too many {subject}: the limit is {expected}"),
+            ErrorKind::Interrupted => write!(f, "interrupted while waiting"),
+            ErrorKind::OutOfSpace => {
+                write!(f, "out of space in {segment}: {found} more bytes are needed; {expected}")
+            }
+            ErrorKind::ReadOnly => write!(f, "{segment} is attached read-only"),
+            ErrorKind::Detached => {
+                write!(
+                    f,
+                    "{segment} is not attached: this process was forked when it could not be ({found}); open it again"
+                )
+            }
+            ErrorKind::ForeignOwner => {
+                write!(
+                    f,
+                    "{segment} is owned by user {found}, but this process runs as {expected}; set `any_owner` to open it anyway"
+                )
+            }
+            ErrorKind::Mismatch => write!(f, "{segment}: {subject} is {found}, expected {expected}"),
+            ErrorKind::NotReady => write!(f, "{segment}: {found} after {waited:.1?}"),
+            ErrorKind::Corrupt => write!(f, "corrupt at {segment}: {found}"),
+            ErrorKind::Io => {
+                write!(f, "cannot {subject} {segment}")?;
+                io.as_ref().map_or(Ok(()), |io| write!(f, ": {io}"))
+            }
+        }
+    }
+}
+
+/// The kind, and the message.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Error").field(&self.0.kind).field(&format_args!("{self}")).finish()
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.io.as_ref().map(|io| io as _)
+    }
+}
+
+const _: () = {
+    assert!(size_of::<Error>() == 8);
+    assert!(size_of::<Result<()>>() == 8);
+    assert!(size_of::<Result<i64>>() == 16);
+};
