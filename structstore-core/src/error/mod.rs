@@ -9,6 +9,7 @@ pub use path::{Path, Step};
 use std::borrow::Cow;
 use std::fmt;
 use std::io;
+use std::mem::ManuallyDrop;
 use std::time::Duration;
 
 use crate::lock::MAX_DEPTH;
@@ -36,7 +37,17 @@ pub(crate) const INITIALISING: &str = "still being initialised by another proces
 /// # Ok::<(), structstore::Error>(())
 /// ```
 // In a box: a result that is large travels through memory, written in parts and read whole, which takes longer than a lock.
-pub struct Error(Box<Inner>);
+pub struct Error(ManuallyDrop<Box<Inner>>);
+
+/// Out of line, so that results that hot loops drop cost a comparison there.
+impl Drop for Error {
+    #[cold]
+    #[inline(never)]
+    fn drop(&mut self) {
+        // SAFETY: dropped here and nowhere else, and not used after.
+        unsafe { ManuallyDrop::drop(&mut self.0) };
+    }
+}
 
 struct Inner {
     kind: ErrorKind,
@@ -160,7 +171,7 @@ impl Error {
     /// An error of this kind.
     #[cold]
     pub fn new(kind: ErrorKind) -> Error {
-        Error(Box::new(Inner {
+        Error(ManuallyDrop::new(Box::new(Inner {
             kind,
             path: Path::ROOT,
             subject: "",
@@ -169,7 +180,7 @@ impl Error {
             segment: None,
             waited: Duration::ZERO,
             io: None,
-        }))
+        })))
     }
 
     /// The refusal of a value, or of a transaction, for a reason of your own.
@@ -389,7 +400,7 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { kind, path, subject, found, expected, segment, waited, io } = &*self.0;
+        let Inner { kind, path, subject, found, expected, segment, waited, io } = &**self.0;
         let segment = segment.as_deref().unwrap_or_default();
         // The structure that a handle led to is nowhere any more.
         if kind.has_path() && !(*kind == ErrorKind::StaleHandle && path.is_root()) {
