@@ -182,8 +182,8 @@ fn main() -> Result<()> {
     store.at("by_serde")?.at("pose")?.set("x", "far away")?;
     store.at("team")?.at("leader")?.set("battery", 2)?;
     for (way, found, expected) in [
-        ("by hand", by_hand::from_store(&slot).err(), "by_hand.pose.x: found text, expected f64"),
-        ("by serde", store.get_as::<Robot>("by_serde").err(), "by_serde.pose.x: found text, expected f64"),
+        ("by hand", by_hand::from_store(&slot).err(), "by_hand.pose.x: found str, expected f64"),
+        ("by serde", store.get_as::<Robot>("by_serde").err(), "by_serde.pose.x: found str, expected f64"),
         ("as field", team.load().err(), "team.leader: a battery is charged from 0 to 1"),
     ] {
         let error = found.map(|error| error.to_string());

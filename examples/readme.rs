@@ -4,7 +4,7 @@
 //! cargo run -p structstore-examples --example readme
 //! ```
 //!
-//! One should see a local store as JSON, with numbers, a text, lists, a nested structure, a vector and a matrix; then what
+//! One should see a local store as JSON, with numbers, a string, lists, a nested structure, a vector and a matrix; then what
 //! a name that is hashed at compile time leads to; a Rust struct bound to a store, and how the store refuses a value
 //! of another type; a shared store that a second process (this program, started again) has changed; and a struct that
 //! knows nothing of stores, written to one and read back. The shared segment is gone at the end.

@@ -35,7 +35,7 @@ Examples:
 
 /// Look into live stores, change them, and clean up after their programs.
 ///
-/// A store is a tree of structs, lists, numbers, texts and arrays in memory that processes share. What only reads attaches
+/// A store is a tree of structs, lists, numbers, strings and arrays in memory that processes share. What only reads attaches
 /// without write permission and without disturbing anybody.
 #[derive(Parser)]
 #[command(name = "structstore", version, after_help = NAMES_AND_PATHS, max_term_width = 100)]
@@ -96,7 +96,7 @@ pub(crate) struct List {
 
 /// Show what is in a store, as a tree.
 ///
-/// Long texts, lists and arrays are cut; in JSON and YAML they are not. There, bytes are hexadecimal digits, arrays are nested
+/// Long strings, lists and arrays are cut; in JSON and YAML they are not. There, bytes are hexadecimal digits, arrays are nested
 /// lists, and NaN and infinities are null in JSON.
 #[derive(Args)]
 #[command(
@@ -124,7 +124,7 @@ pub(crate) struct Show {
 
 /// Print a value.
 ///
-/// Texts and bytes are printed as they are, to a terminal with escapes for what controls it; structs, lists and arrays as JSON.
+/// Strings and bytes are printed as they are, to a terminal with escapes for what controls it; structs, lists and arrays as JSON.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  structstore get robot camera.exposure\n  structstore get robot log[0]\n  structstore get robot --json camera | jq .exposure"
@@ -134,14 +134,14 @@ pub(crate) struct Get {
     pub(crate) store: Name,
     /// What to print
     pub(crate) path: Path,
-    /// Print JSON, texts too
+    /// Print JSON, strings too
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 /// Change a value, or add a field.
 ///
-/// VALUE is read as what is there: a number of the same type, a text as it is, bytes as hexadecimal digits, lists, structs and
+/// VALUE is read as what is there: a number of the same type, a string as it is, bytes as hexadecimal digits, lists, structs and
 /// arrays as JSON. If nothing is there, it is JSON.
 #[derive(Args)]
 #[command(

@@ -20,7 +20,7 @@ pub(crate) fn get(options: &Get, output: &mut Output) -> Result<u8> {
     let found = path::find(&store, &options.path)?;
     let terminal = output.is_terminal();
     match &found {
-        Item::Text(text) if !options.json => {
+        Item::Str(text) if !options.json => {
             if terminal {
                 output.print(&text::printable(text));
             } else {
@@ -85,7 +85,7 @@ pub(crate) fn parse(text: &str) -> Result<Value<'static>> {
     })
 }
 
-/// The value that a text stands for in place of what is there: one of the same type.
+/// The value that a string stands for in place of what is there: one of the same type.
 pub(crate) fn convert(text: &str, there: &Item) -> Result<Value<'static>> {
     let kind = kind(there);
     let expected = |expected: &str| -> Failure {
@@ -95,7 +95,7 @@ pub(crate) fn convert(text: &str, there: &Item) -> Result<Value<'static>> {
         ($($kind:ident: $type:ty),*) => {
             match kind {
                 $(Kind::$kind => Value::from(text.parse::<$type>().map_err(|_| expected(kind.name()))?),)*
-                Kind::Text => Value::from(text.to_owned()),
+                Kind::Str => Value::from(text.to_owned()),
                 Kind::Bytes => Value::Bytes(bytes(text).ok_or_else(|| expected("hexadecimal digits"))?.into()),
                 Kind::Null => parse(text)?,
                 _ => match (parse(text)?, there) {

@@ -1,4 +1,4 @@
-//! What a fuzzer does with the texts that people give to commands: `cargo xtask fuzz command`.
+//! What a fuzzer does with the strings that people give to commands: `cargo xtask fuzz command`.
 
 use crate::path;
 use structstore::private::not_finite;
@@ -71,7 +71,7 @@ fn depth(value: &Value<'_>) -> usize {
     }
 }
 
-/// A store with a field of every type that a text is converted to.
+/// A store with a field of every type that a string is converted to.
 fn specimens() -> structstore::Result<StructStore> {
     let store = StructStore::new();
     store.set("null", Value::Null)?;

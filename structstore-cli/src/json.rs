@@ -16,7 +16,7 @@ use crate::failure::{Failure, Result};
 use crate::literal;
 use crate::output::Output;
 
-/// A value as documents have it: bytes as hexadecimal digits, arrays of what is no number as a text that says so.
+/// A value as documents have it: bytes as hexadecimal digits, arrays of what is no number as a string that says so.
 struct Document<'v>(&'v Value<'v>);
 
 impl Serialize for Document<'_> {
@@ -149,7 +149,7 @@ pub(crate) fn yaml(value: &Value<'_>, terminal: bool) -> Result<String> {
     Ok(if terminal { unmark(&text) } else { text })
 }
 
-/// What is put before a string that is to be quoted: never part of a text, always quoted and escaped.
+/// What is put before a string that is to be quoted: never part of a string, always quoted and escaped.
 const MARK: char = '\u{ffff}';
 /// The beginning of a string that has it, as it is written.
 const MARKED: &str = "\"\\uFFFF";
@@ -164,7 +164,7 @@ fn mark<'v>(value: &'v Value<'_>) -> Value<'v> {
         }
     };
     match value {
-        Value::Text(text) => Value::Text(marked(text)),
+        Value::Str(text) => Value::Str(marked(text)),
         Value::List(items) => Value::List(items.iter().map(mark).collect()),
         Value::Struct(fields) => {
             Value::Struct(fields.iter().map(|(name, value)| (marked(name), mark(value))).collect())
@@ -239,7 +239,7 @@ pub(crate) fn read_yaml(yaml: &[u8]) -> Result<Value<'static>, Unreadable> {
     verified.map_err(Unreadable::Misfit).map(|()| value)
 }
 
-/// JSON whose texts have escapes in place of characters that control a terminal.
+/// JSON whose strings have escapes in place of characters that control a terminal.
 struct Printable<F>(F);
 
 macro_rules! forward {

@@ -45,7 +45,7 @@ pub(crate) fn shown(path: &Path) -> String {
 pub(crate) fn kind(item: &Item) -> Kind {
     match item {
         Item::Scalar(scalar) => scalar.kind(),
-        Item::Text(_) => Kind::Text,
+        Item::Str(_) => Kind::Str,
         Item::Bytes(_) => Kind::Bytes,
         Item::List(_) => Kind::List,
         Item::Struct(_) => Kind::Struct,

@@ -54,7 +54,7 @@ pub(crate) fn print_line(name: &str, item: &Item, output: &mut Output) -> Result
 pub(crate) fn value(item: &Item) -> Result<Value<'static>> {
     Ok(match item {
         Item::Scalar(scalar) => Value::Scalar(*scalar),
-        Item::Text(text) => Value::Text(text.clone().into()),
+        Item::Str(text) => Value::Str(text.clone().into()),
         Item::Bytes(bytes) => Value::Bytes(bytes.clone().into()),
         Item::List(list) => list.to_value()?,
         Item::Struct(found) => found.to_value()?,
@@ -67,7 +67,7 @@ pub(crate) fn value(item: &Item) -> Result<Value<'static>> {
 pub(crate) fn brief(value: &Value<'_>) -> Result<String> {
     let cut = match value {
         // So that nothing long is written out in order to be cut.
-        Value::Text(text) => Value::from(text.chars().take(WIDTH + 1).collect::<String>()),
+        Value::Str(text) => Value::from(text.chars().take(WIDTH + 1).collect::<String>()),
         Value::Bytes(bytes) => {
             return Ok(shortened(&json::hex(bytes.get(..WIDTH).unwrap_or(bytes)), WIDTH).into_owned());
         }
@@ -135,7 +135,7 @@ impl Tree<'_> {
                 self.output.styled(TYPE, kind(plain).name());
                 if self.values && kind(plain) != Kind::Null {
                     let style = match plain {
-                        Item::Text(_) | Item::Bytes(_) => TEXT,
+                        Item::Str(_) | Item::Bytes(_) => TEXT,
                         _ => NUMBER,
                     };
                     self.assign(style, &brief(&value(plain)?)?);

@@ -7,7 +7,7 @@ use structstore::private::is_unprintable;
 
 pub(crate) use structstore::private::quoted;
 
-/// A text with escapes in place of what controls a terminal, but for line breaks and tabs.
+/// A string with escapes in place of what controls a terminal, but for line breaks and tabs.
 pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     let unprintable = |character: char| is_unprintable(character) && !matches!(character, '\n' | '\t');
     if !text.contains(unprintable) {
@@ -28,7 +28,7 @@ pub(crate) fn line(text: &str) -> String {
     printable(text).replace('\n', "\\n").replace('\t', "\\t")
 }
 
-/// The beginning of a text, and a sign that there is more.
+/// The beginning of a string, and a sign that there is more.
 pub(crate) fn shortened(text: &str, width: usize) -> Cow<'_, str> {
     match text.char_indices().nth(width) {
         None => text.into(),

@@ -45,7 +45,7 @@ pub(crate) fn run(options: &Watch, output: &mut Output) -> Result<u8> {
     Ok(0)
 }
 
-/// What tells of changes at a path, and where its own paths begin: a number or a text is watched by what has it.
+/// What tells of changes at a path, and where its own paths begin: a number or a string is watched by what has it.
 fn changes(root: &Struct, path: &Path) -> Result<(Changes, Path)> {
     let (part, base) = match path::find(root, path)? {
         part @ (Item::Struct(_) | Item::List(_) | Item::Array(_)) => (part, path.clone()),

@@ -119,7 +119,7 @@ fn show_draws_a_tree() {
     let expected = format!(
         "{name}: struct of 5 fields
   rate: u8 = 50
-  label: text = \"the \\u001b[31mred\\u009b one\\n\"
+  label: str = \"the \\u001b[31mred\\u009b one\\n\"
   camera: struct of 4 fields
     exposure: f64 = 0.01
     \"f.number\": f32 = 2.8
@@ -185,7 +185,7 @@ fn a_part_that_cannot_be_read_does_not_hide_the_others() {
     assert_eq!(serde_json::from_slice::<Value>(&check.out).unwrap()["sound"], false);
 }
 
-/// Makes the text `label` something that is not UTF-8.
+/// Makes the string `label` something that is not UTF-8.
 fn damaged_node(name: &SegmentName, store: &StructStoreShared) -> (u64, u8) {
     let text = store.get::<String>("label").unwrap();
     let bytes = fs::read(name.path()).unwrap();
@@ -498,7 +498,7 @@ fn documents_are_written_and_read() {
     structstore(&["dump", &name, "/dev/full"]).complaint(4);
 }
 
-/// Texts with characters that are seen only by what they do to others: joiners, directions, soft hyphens, tags.
+/// Strings with characters that are seen only by what they do to others: joiners, directions, soft hyphens, tags.
 const INVISIBLE: [&str; 7] = [
     "می\u{200c}خواهم",
     "\u{1F468}\u{200d}\u{1F469}\u{200d}\u{1F467}",

@@ -15,12 +15,12 @@ use structstore_tests::{SegmentName, put_specimens};
 
 use command::{finish, finish_reading, limited, structstore};
 
-/// How many brackets a text has that nests as no value does.
+/// How many brackets a string has that nests as no value does.
 const DEEP: usize = 1_000_000;
 /// As many as one argument has room for.
 const LONG: usize = 120_000;
 
-/// Texts that mean more than there is room for.
+/// Strings that mean more than there is room for.
 fn bombs() -> Vec<(&'static str, String)> {
     let nine = |of: &str| [of; 9].join(",");
     let laughs = |from: u8| {

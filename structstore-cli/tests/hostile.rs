@@ -57,7 +57,7 @@ const SEGMENTS: usize = 1200;
 /// The same of a sample; of those that are badly damaged it has one in eight.
 const SAMPLED: usize = 100;
 const EACH: usize = 4;
-/// What texts in the segments hold: no complaint has any of it.
+/// What strings in the segments hold: no complaint has any of it.
 const CONTENTS: [&str; 2] = ["grüße", "a text that"];
 
 #[test]
@@ -193,7 +193,7 @@ impl Place<'_> {
 /// What a command should not have done.
 fn fault(line: &str, outcome: &Outcome) -> Option<String> {
     let controls = |text: &str| text.contains(|found| is_unprintable(found) && found != '\n');
-    // These print texts as they are, for programs.
+    // These print strings as they are, for programs.
     let raw = line.starts_with("get") || line.starts_with("dump");
     if let Some(fault) = outcome.fault() {
         Some(fault)

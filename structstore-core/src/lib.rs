@@ -1,6 +1,6 @@
 //! Structured object storage, dynamically typed, shared between processes.
 //!
-//! Numbers, texts, bytes, lists, nested structs and n-dimensional arrays live in memory that processes map at once and
+//! Numbers, strings, bytes, lists, nested structs and n-dimensional arrays live in memory that processes map at once and
 //! change in place: no server, no serialisation, no copies. A [`StructStore`](struct@StructStore) is local to a process; a
 //! [`StructStoreShared`] is opened by a name that all processes know, in Rust and in Python.
 //!
@@ -22,8 +22,8 @@
 //! ```
 //!
 //! - A *segment* is a piece of memory: shared by name, a file, a descriptor, or the process's own. It grows while it is in
-//!   use, and nothing in it moves. It holds a tree of *nodes* (structs, lists, texts, bytes, arrays) and scalars.
-//! - A *handle* ([`Struct`], [`List`], [`Text`], [`Bytes`], [`Array`]) names a node. Each of its operations locks what it
+//!   use, and nothing in it moves. It holds a tree of *nodes* (structs, lists, strings, bytes, arrays) and scalars.
+//! - A *handle* ([`Struct`], [`List`], [`Str`], [`Bytes`], [`Array`]) names a node. Each of its operations locks what it
 //!   needs and is done wholly or not at all. If the node is removed, the handle is an error when it is used.
 //! - A *guard* ([`StructMut`], [`StructRef`] and so on) holds a node and everything below it until it is dropped: alone among
 //!   all threads and processes, or together with others that read. Only a guard lends references into the store.
@@ -190,7 +190,7 @@ pub use {
     handle::{
         Array, ArrayMut, ArrayRef, ArrayView, Bytes, BytesMut, BytesRef, Canceller, CellElement, ElementCell,
         FreeMemory, Get, Guard, Hold, Item, Lent, List, ListMut, ListRef, LockHolder, LockMode, Statistics,
-        Struct, StructMut, StructRef, Text, TextMut, TextRef, Usage, Watch,
+        Str, StrMut, StrRef, Struct, StructMut, StructRef, Usage, Watch,
     },
     key::Key,
     participants::Participant,

@@ -518,7 +518,7 @@ fn enum_impl(input: &Input, variants: &[Variant]) -> TokenStream {
                 type Mut<'s> = #krate::ChoiceMut<'s, Self>;
                 type Place = #private::ChoicePlace;
                 type Repeated = #private::AsList;
-                const KIND: #krate::Kind = #krate::Kind::Text;
+                const KIND: #krate::Kind = #krate::Kind::Str;
 
                 fn initial() -> Self {
                     Self::#default

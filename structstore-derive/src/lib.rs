@@ -93,7 +93,7 @@ use crate::parse::{Errors, Input};
 /// let store = StructStore::new();
 /// store.nested("limits")?.set("low", "none")?;
 /// let error = store.bind::<Settings>().err().unwrap();
-/// assert!(error.to_string().starts_with("limits.low: found text, expected f64"));
+/// assert!(error.to_string().starts_with("limits.low: found str, expected f64"));
 /// # Ok::<(), structstore::Error>(())
 /// ```
 ///

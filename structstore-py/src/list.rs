@@ -320,7 +320,7 @@ impl StructStoreList {
         }
     }
 
-    /// As JSON, in which long arrays, lists, texts and bytes are cut short.
+    /// As JSON, in which long arrays, lists, strings and bytes are cut short.
     fn __str__(&self, py: Python<'_>) -> String {
         py.detach(|| printed(self.list.to_value(), false))
     }
@@ -417,7 +417,7 @@ impl StructStoreList {
         let (start, stop) = (bound(start), bound(stop));
         let found = (start..stop).find(|at| matches[*at]);
         found.ok_or_else(|| {
-            // It may be long, or have no text at all: it may contain itself.
+            // It may be long, or have no string at all: it may contain itself.
             let shown = value.str().map_or_else(
                 |_| type_name(value),
                 |text| text.to_string_lossy().chars().take(SHOWN).collect(),

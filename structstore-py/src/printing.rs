@@ -14,19 +14,19 @@ pub(crate) fn printed(value: Result<Value<'static>>, indent: bool) -> String {
     }
 }
 
-/// Where something is left out, a text says so.
+/// Where something is left out, a string says so.
 fn cut(value: Value<'static>) -> Value<'static> {
     match value {
         Value::Array(array) if array.shape().iter().product::<usize>() > SHOWN => {
             format!("array of {} with shape {:?}", array.dtype(), array.shape()).into()
         }
         Value::Bytes(bytes) if bytes.len() > SHOWN => format!("{} bytes", bytes.len()).into(),
-        Value::Text(text) => match text.char_indices().nth(SHOWN) {
+        Value::Str(text) => match text.char_indices().nth(SHOWN) {
             Some((end, _)) => {
                 let more = text[end..].chars().count();
                 format!("{}… and {more} characters more", &text[..end]).into()
             }
-            None => Value::Text(text),
+            None => Value::Str(text),
         },
         Value::List(mut items) => {
             let more = items.len().saturating_sub(SHOWN);

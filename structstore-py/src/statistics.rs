@@ -39,7 +39,7 @@ impl Statistics {
         self.0.blocks
     }
 
-    /// Structs, lists, texts, bytes and arrays in use.
+    /// Structs, lists, strings, bytes and arrays in use.
     #[getter]
     fn nodes(&self) -> u64 {
         self.0.nodes

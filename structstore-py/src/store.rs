@@ -428,7 +428,7 @@ impl StructStore {
         Ok(format!("<{class}{place}: {fields}>"))
     }
 
-    /// As JSON, in which long arrays, lists, texts and bytes are cut short.
+    /// As JSON, in which long arrays, lists, strings and bytes are cut short.
     fn __str__(&self, py: Python<'_>) -> Result<String> {
         let root = self.root()?;
         Ok(py.detach(|| printed(root.to_value(), false)))

@@ -79,7 +79,7 @@ fn kinds(kind: &str) -> PyResult<&'static [Kind]> {
         "float" => &[F64, F32],
         "float32" => &[F32],
         "float64" => &[F64],
-        "str" => &[Text],
+        "str" => &[Str],
         "bytes" => &[Bytes],
         // A Rust program keeps numbers in an array.
         "list" => &[List, Array],

@@ -1,6 +1,6 @@
 //! Python objects as values to store.
 //!
-//! A whole object is converted before an operation begins, so that no Python code runs inside one. Texts, bytes and
+//! A whole object is converted before an operation begins, so that no Python code runs inside one. Strings, bytes and
 //! arrays are borrowed, so that each is copied once, into the store.
 
 use std::borrow::Cow;
@@ -144,7 +144,7 @@ impl<'py> Inputs<'py> {
             return Err(Error::too_deep().into());
         }
         if let Ok(text) = object.cast_exact::<PyString>() {
-            self.text(text).map(|text| Value::Text(text.into()))
+            self.text(text).map(|text| Value::Str(text.into()))
         } else if let Ok(bytes) = object.cast_exact::<PyBytes>() {
             Ok(Value::Bytes(self.bytes_of(bytes).into()))
         } else if let Ok(list) = object.cast_exact::<PyList>() {
@@ -179,7 +179,7 @@ impl<'py> Inputs<'py> {
         } else if let Ok(float) = object.cast::<PyFloat>() {
             Ok(float.value().into())
         } else if let Ok(text) = object.cast::<PyString>() {
-            self.text(text).map(|text| Value::Text(text.into()))
+            self.text(text).map(|text| Value::Str(text.into()))
         } else if let Ok(bytes) = object.cast::<PyBytes>() {
             Ok(Value::Bytes(self.bytes_of(bytes).into()))
         } else if object.is_instance_of::<PyByteArray>() || object.is_instance_of::<PyMemoryView>() {

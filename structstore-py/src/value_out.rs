@@ -51,7 +51,7 @@ fn object<'py>(py: Python<'py>, look: Look<'_>) -> Result<Bound<'py, PyAny>> {
     Ok(match look.kind()? {
         Kind::I64 => PyInt::new(py, look.bits() as i64).into_any(),
         Kind::F64 => PyFloat::new(py, f64::from_bits(look.bits())).into_any(),
-        Kind::Text => match look.text(LONG_COPY, |text| PyString::new(py, text).into_any())? {
+        Kind::Str => match look.text(LONG_COPY, |text| PyString::new(py, text).into_any())? {
             Some(text) => text,
             None => PyString::new(py, &py.detach(|| look.get::<String>())?).into_any(),
         },
@@ -120,7 +120,7 @@ fn next<'py>(py: Python<'py>, image: &mut ImageReader<'_>, structs: Structs) -> 
     Ok(match image.event()? {
         Event::Null => py.None().into_bound(py),
         Event::Scalar(value) => return scalar(py, value),
-        Event::Text(text) => PyString::new(py, text).into_any(),
+        Event::Str(text) => PyString::new(py, text).into_any(),
         Event::Bytes(bytes) => gil::bytes(py, bytes)?.into_any(),
         Event::Array(value) => array::copy(py, &value)?,
         Event::List(count) => {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use structstore::{Value, from_value, to_value};
 use structstore_tests::Memory;
 
-/// About 1 MB of JSON: records with short texts, numbers, nested structs and short lists.
+/// About 1 MB of JSON: records with short strings, numbers, nested structs and short lists.
 #[derive(Clone, Serialize, Deserialize, PartialEq, Debug)]
 struct Document {
     title: String,

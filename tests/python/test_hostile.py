@@ -60,7 +60,7 @@ def fill(store: StructStoreShared) -> None:
     """Values of every type."""
     store.update(none=None, flag=True, num=-5, large=(1 << 64) - 1, half=0.5, text="grüße, 世界", empty="")
     store.raw = bytes(range(256)) * 2
-    store.lst = [1, "two", None, [3.5, {"x": 1}], "a text that is longer than the others"]
+    store.lst = [1, "two", None, [3.5, {"x": 1}], "a string that is longer than the others"]
     store.sub = {"x": 1, "inner": {"deep": "yes", "items": [1, 2]}}
     for name, dtype in enumerate(["f8", "i4", ">i2", "?", "c8", "M8[us]", "U4", "S3", "V5"]):
         store[f"array {name}"] = np.zeros((2, 3), dtype=dtype)

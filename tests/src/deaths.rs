@@ -111,7 +111,7 @@ struct Bound {
     #[structstore(default = 5)]
     number: i32,
     gains: [f64; 3],
-    #[structstore(default = "a text that is longer than a few words")]
+    #[structstore(default = "a string that is longer than a few words")]
     text: String,
     inner: Inner,
 }
@@ -191,7 +191,7 @@ fn nothing(_: &StructStoreShared) -> Result<()> {
     Ok(())
 }
 
-/// A list of numbers, texts and nested lists.
+/// A list of numbers, strings and nested lists.
 fn with_list(store: &StructStoreShared) -> Result<()> {
     store.set("list", vec![Value::from(1_i64), "two".into(), vec![3_i64, 4].into(), 5_i64.into()])
 }
@@ -304,7 +304,7 @@ pub fn cases() -> Vec<Case> {
                     fields: vec![declaration("x", &[Kind::I64], None), declaration("new", &[], Some(9_i64))],
                     ..declaration("struct", &[Kind::Struct], None)
                 },
-                Declaration { optional: true, ..declaration("null", &[Kind::Text], None) },
+                Declaration { optional: true, ..declaration("null", &[Kind::Str], None) },
                 declaration("number", &[Kind::I64], Some(5_i64)),
             ])
         }),

@@ -240,7 +240,7 @@ fn change(store: &Struct, name: &str) {
             let _ = array.view().map(drop);
             let _ = array.write_timeout(PATIENCE).map(drop);
         }
-        Ok(Item::Text(text)) => {
+        Ok(Item::Str(text)) => {
             let _ = store.set(name, text + "!");
         }
         _ => {}

@@ -441,7 +441,7 @@ fn errors_name_the_whole_path() -> Result<()> {
     on_both(|store| {
         store.nested("subsettings")?.set("subnum", "text")?;
         let advice = "; remove the old field, or give this one another name";
-        let expected = format!("subsettings.subnum: found text, expected i32{advice}");
+        let expected = format!("subsettings.subnum: found str, expected i32{advice}");
         assert_eq!(refusal::<Settings>(store), expected);
         // All or nothing.
         assert_eq!(store.names()?, ["subsettings"]);

@@ -148,7 +148,7 @@ fn types_and_ranges_name_the_path() {
     let store = StructStore::new();
     store.set("sub", Value::record([("items", vec![Value::from("x"), 300.into()].into())])).unwrap();
     let list = store.at("sub").unwrap().list("items").unwrap();
-    assert_eq!(message(list.get::<i64>(0)), "sub.items[0]: found text, expected i64");
+    assert_eq!(message(list.get::<i64>(0)), "sub.items[0]: found str, expected i64");
     assert_eq!(message(list.get::<u8>(1)), "sub.items[1]: 300 does not fit u8");
     assert_eq!(message(list.get::<u8>(2)), "sub.items: index 2 is out of range for a list of length 2");
     assert_eq!(message(store.at("sub").unwrap().get::<i64>("nope")), "sub.nope: no such field");

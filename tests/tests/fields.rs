@@ -148,10 +148,10 @@ fn everything_has_the_kind_that_others_expect() -> Result<()> {
         let bound = store.bind::<Everything>()?;
         bound.store(&everything())?;
         let kinds = [
-            ("mode", Kind::Text),
+            ("mode", Kind::Str),
             ("reach", Kind::F64),
             ("limit", Kind::Null),
-            ("alias", Kind::Text),
+            ("alias", Kind::Str),
             ("best", Kind::Struct),
             ("window", Kind::Array),
             ("trail", Kind::Array),
@@ -338,7 +338,7 @@ fn a_guard_refuses_what_others_have_put_there() -> Result<()> {
         let bound = store.bind::<Everything>()?;
         store.set("mode", "fly")?;
         let message = bound.read().err().unwrap().to_string();
-        assert_eq!(message, r#"mode: found the text "fly", expected "off" or "stand_by" or "go!""#);
+        assert_eq!(message, r#"mode: found the string "fly", expected "off" or "stand_by" or "go!""#);
         store.set("mode", "off")?;
 
         // While there is none, nobody knows of what type and shape the array is to be: that is found when it is held.
@@ -356,7 +356,7 @@ fn a_guard_refuses_what_others_have_put_there() -> Result<()> {
         store.set("items", vec![Value::from(1), "two".into()])?;
         let guard = bound.write()?;
         let s = guard.fields();
-        assert_eq!(s.items.get(1).err().unwrap().to_string(), "items[1]: found text, expected struct");
+        assert_eq!(s.items.get(1).err().unwrap().to_string(), "items[1]: found str, expected struct");
         assert_eq!(s.items.get(2).err().unwrap().kind(), ErrorKind::IndexOutOfRange);
         drop(guard);
         assert_eq!(bound.load().err().unwrap().to_string(), "items[0]: found i32, expected struct");
@@ -364,7 +364,7 @@ fn a_guard_refuses_what_others_have_put_there() -> Result<()> {
         store.set("sorted", Value::record([("z", Value::from("text"))]))?;
         assert_eq!(
             bound.with(|s| s.sorted.get("z").err().unwrap().to_string())?,
-            "sorted.z: found text, expected f64"
+            "sorted.z: found str, expected f64"
         );
         Ok(())
     })
@@ -454,7 +454,7 @@ fn flattened_and_skipped_fields() -> Result<()> {
         let other = store.nested("other")?;
         other.set("id", "text")?;
         let error = other.bind::<Outer>().err().unwrap().to_string();
-        assert!(error.starts_with("other.id: found text, expected u32"), "{error}");
+        assert!(error.starts_with("other.id: found str, expected u32"), "{error}");
         assert_eq!(other.names()?, ["id"], "nothing is created by what fails");
         Ok(())
     })
@@ -500,10 +500,10 @@ fn schemas_describe_themselves() {
   matrix: array of <f8 [2, 3]
   items: list of struct
     id: u32
-    name: text
-  owner: null or text  -- Perhaps nobody.
+    name: str
+  owner: null or str  -- Perhaps nobody.
   id: u32
-  name: text
+  name: str
   extra: struct of any fields"#
     );
 }

@@ -106,7 +106,7 @@ fn what_is_replaced_by_nothing_needs_no_room_on_a_full_store() -> Result<()> {
     })
 }
 
-/// Does something to lists of many texts in stores that have room for nothing.
+/// Does something to lists of many strings in stores that have room for nothing.
 fn with_full_list(empty: impl Fn(List) -> Result<()>) -> Result<()> {
     let segment = SegmentName::new("full_list");
     let store = options().open(&segment)?;

@@ -54,7 +54,7 @@ fn whoever_scribbles_over_a_live_segment_ends_nobody_else() {
     assert!(changed > 0 && rounds > 0);
 }
 
-/// A store, and where its nodes say how long they are: a list of 7 numbers, one of 5 texts, a text of 11 bytes, a map of 3
+/// A store, and where its nodes say how long they are: a list of 7 numbers, one of 5 strings, a string of 11 bytes, a map of 3
 /// entries.
 struct Lengths {
     store: StructStoreShared,

@@ -21,7 +21,7 @@ fn numbers(value: &Value<'_>, found: &mut Vec<i64>) -> Option<()> {
     match value {
         Value::Struct(fields) => fields.iter().try_for_each(|(_, value)| numbers(value, found)),
         Value::List(items) => items.iter().try_for_each(|item| numbers(item, found)),
-        Value::Text(text) => text.strip_prefix("text ")?.parse().ok().map(|number| found.push(number)),
+        Value::Str(text) => text.strip_prefix("text ")?.parse().ok().map(|number| found.push(number)),
         Value::Scalar(scalar) => scalar.to_string().parse().ok().map(|number| found.push(number)),
         _ => None,
     }

@@ -214,7 +214,7 @@ fn keys_of_maps_are_text_and_parsed_back() {
         matches!(to_value(&BTreeMap::from([(None::<u8>, 1)])), Err(error) if error.kind() == ErrorKind::Unsupported)
     );
     let error = from_value::<BTreeMap<u8, i32>>(&Value::record([("x", 1.into())])).unwrap_err();
-    assert_eq!(error.to_string(), "x: found text, expected u8");
+    assert_eq!(error.to_string(), "x: found str, expected u8");
     let error = from_value::<BTreeMap<u8, i32>>(&Value::record([("300", 1.into())])).unwrap_err();
     assert_eq!(error.path().unwrap(), "300");
 }
@@ -228,7 +228,7 @@ fn texts_and_bytes_are_borrowed_from_the_value() {
     }
     let value = Value::record([("name", "left".into()), ("data", Value::from(&[1_u8, 2, 3]))]);
     let borrowed: Borrowed<'_> = from_value(&value).unwrap();
-    let Some(Value::Text(name)) = value.get("name") else { panic!("{value}") };
+    let Some(Value::Str(name)) = value.get("name") else { panic!("{value}") };
     assert_eq!(borrowed.name.as_ptr(), name.as_ptr());
     assert_eq!(borrowed.data, [1, 2, 3]);
     assert_eq!(from_value::<Vec<u8>>(value.get("data").unwrap()).unwrap(), [1, 2, 3]);
@@ -266,7 +266,7 @@ fn what_is_wrong_is_named_with_its_path() {
     let variant = |name: &'static str, value: Value<'static>| Value::record([(name, value)]);
     for (fields, message) in [
         (vec![("name", 5.into())], "cameras[1].name: found the integer 5, expected a string"),
-        (vec![("limits", text("deep"))], "cameras[1].limits.low: found text, expected f64"),
+        (vec![("limits", text("deep"))], "cameras[1].limits.low: found str, expected f64"),
         (vec![("limits", Value::record([("low", 1.into())]))], "cameras[1].limits.high: no such field"),
         (vec![("limits", Value::Null)], "cameras[1].limits: found null, expected struct Limits"),
         (
@@ -282,7 +282,7 @@ fn what_is_wrong_is_named_with_its_path() {
         ),
         (
             vec![("shape", variant("Circle", "wide".into()))],
-            "cameras[1].shape.Circle: found text, expected f64",
+            "cameras[1].shape.Circle: found str, expected f64",
         ),
         (
             vec![("shape", variant("Polygon", variant("corners", Value::List(vec![Value::Null]))))],
@@ -291,7 +291,7 @@ fn what_is_wrong_is_named_with_its_path() {
     ] {
         assert_eq!(from_value::<Rig>(&camera(fields)).unwrap_err().to_string(), message);
     }
-    // Of a text that is there only the beginning, and nothing that would control a terminal.
+    // Of a string that is there only the beginning, and nothing that would control a terminal.
     let blob: Value<'static> = format!("\u{1b}[2J{}", "x".repeat(1000)).into();
     for (fields, found) in [
         (vec![("shape", blob)], "shape: unknown variant `\\u{1b}[2Jxxx"),
@@ -541,7 +541,7 @@ fn sequences_become_arrays_where_asked_to() {
         ("grid", [1_i64, 2, 3, 300].into(), "grid: 300 does not fit u8"),
         ("grid", vec![1, 2, 3, 300].into(), "grid[3]: 300 does not fit u8"),
         ("grid", [1.5_f64, 2.0, 3.0, 4.0].into(), "grid: found the number 1.5, expected u8"),
-        ("ranges", "many".into(), "ranges: found text, expected an array or a sequence of numbers"),
+        ("ranges", "many".into(), "ranges: found str, expected an array or a sequence of numbers"),
         (
             "ranges",
             arrays()[6].clone(),

@@ -1,7 +1,7 @@
 //! Every kind of value through the dynamic API, in a shared store whose memory is accounted for after each test.
 
 use structstore::{
-    ArrayValue, DType, ErrorKind, Kind, Scalar, Struct, StructStore, StructStoreShared, Text, Value, key,
+    ArrayValue, DType, ErrorKind, Kind, Scalar, Str, Struct, StructStore, StructStoreShared, Value, key,
 };
 use structstore_tests::Memory;
 
@@ -248,7 +248,7 @@ fn several_fields_are_assigned_or_none() {
     with_store(|store| {
         store.set("sub", Value::record([("x", 1.into())]))?;
         store.set("text", "old")?;
-        let text = store.get::<Text>("text")?;
+        let text = store.get::<Str>("text")?;
         store.extend([("new", Value::from(1)), ("text", "new".into()), ("new", vec![2].into())])?;
         assert_eq!(store.to_string(), r#"{"sub": {"x": 1}, "text": "new", "new": [2]}"#);
         assert_eq!(text.get()?, "new");
@@ -285,7 +285,7 @@ fn guards_reach_everything_below() {
         let guard = store.read()?;
         assert_eq!(
             guard.text("blob").err().map(|error| error.to_string()).unwrap(),
-            "blob: found bytes, expected text"
+            "blob: found bytes, expected str"
         );
         assert_eq!(guard.len(), 3);
         drop(guard);

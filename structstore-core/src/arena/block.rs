@@ -40,7 +40,7 @@ pub(crate) enum BlockKind {
     Name,
     /// Slots of a list.
     Slots,
-    Text,
+    Str,
     Bytes,
     Array,
     /// More room for a journal.
@@ -58,7 +58,7 @@ impl BlockKind {
             4 => BlockKind::Index,
             5 => BlockKind::Name,
             6 => BlockKind::Slots,
-            7 => BlockKind::Text,
+            7 => BlockKind::Str,
             8 => BlockKind::Bytes,
             9 => BlockKind::Array,
             10 => BlockKind::Log,

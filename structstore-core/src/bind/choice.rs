@@ -8,7 +8,7 @@ use crate::arena::Arena;
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::{Error, Result};
-use crate::handle::{Access, TextMut};
+use crate::handle::{Access, StrMut};
 use crate::node;
 use crate::value::{Kind, Value};
 
@@ -38,14 +38,14 @@ pub trait Choice: Sized + 'static {
     fn variant(index: usize) -> Self;
 }
 
-/// Which variant a text names.
+/// Which variant a string names.
 fn find<T: Choice>(arena: &Arena, node: &BoundNode) -> Result<usize> {
     node.check()?;
     let name = node::read_text_node(arena, node.record())?;
     T::NAMES.iter().position(|known| *known == name).ok_or_else(|| {
         let known: Vec<_> = T::NAMES.iter().map(|name| format!("{name:?}")).collect();
         Error::wrong_type(
-            format!("the text {:?}", name.chars().take(64).collect::<String>()),
+            format!("the string {:?}", name.chars().take(64).collect::<String>()),
             known.join(" or "),
         )
     })
@@ -72,7 +72,7 @@ impl ChoicePlace {
     }
 
     pub fn resolve<T: Choice>(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<ChoicePlace> {
-        let node = binder.node(slot, Kind::Text)?;
+        let node = binder.node(slot, Kind::Str)?;
         Ok(ChoicePlace { node, variant: AtomicUsize::new(find::<T>(binder.arena, &node)?) })
     }
 
@@ -98,7 +98,7 @@ impl ChoicePlace {
     /// As [`Field::lend_mut`](super::Field::lend_mut).
     pub unsafe fn lend_mut<'s, T: Choice>(&self, lender: Lender<'s>) -> ChoiceMut<'s, T> {
         ChoiceMut {
-            text: TextMut::new(Access::lend(lender.store, self.node.id, self.node.record)),
+            text: StrMut::new(Access::lend(lender.store, self.node.id, self.node.record)),
             node: self.node,
             choice: PhantomData,
         }
@@ -130,11 +130,11 @@ impl ChoicePlace {
 ///
 /// store.set("mode", "fly")?;
 /// let error = robot.read().err().unwrap();
-/// assert_eq!(error.to_string(), r#"mode: found the text "fly", expected "idle" or "follow_path""#);
+/// assert_eq!(error.to_string(), r#"mode: found the string "fly", expected "idle" or "follow_path""#);
 /// # Ok::<(), structstore::Error>(())
 /// ```
 pub struct ChoiceMut<'s, T> {
-    text: TextMut<'s>,
+    text: StrMut<'s>,
     node: BoundNode,
     choice: PhantomData<fn() -> T>,
 }

@@ -214,7 +214,7 @@ impl<T: Field> Field for Vec<T> {
 ///
 /// store.list("cameras")?.push("no camera")?;
 /// let error = rig.read()?.fields().cameras.get(1).err().unwrap();
-/// assert_eq!(error.to_string(), "cameras[1]: found text, expected struct");
+/// assert_eq!(error.to_string(), "cameras[1]: found str, expected struct");
 /// # Ok::<(), structstore::Error>(())
 /// ```
 pub struct TypedListMut<'s, T> {

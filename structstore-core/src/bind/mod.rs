@@ -5,7 +5,7 @@
 //! whether the memory still makes sense. What comes and goes (optional values, items, entries) is resolved when it is
 //! used.
 //!
-//! Invariants: a declared field's slot and, for structs, lists, texts and arrays, its node stay what and where they are
+//! Invariants: a declared field's slot and, for structs, lists, strings and arrays, its node stay what and where they are
 //! for as long as the bound struct's node lives, which each guard checks first; a guard lends references for no longer
 //! than it is borrowed.
 
@@ -44,7 +44,7 @@ use crate::value::{Kind, Value};
 /// | type | stored as | lent for reading | lent for changing |
 /// |---|---|---|---|
 /// | numbers, `bool` | the scalar of that type | `&T` | `&mut T` |
-/// | `String` | text | [`TextRef`](crate::TextRef) | [`TextMut`](crate::TextMut) |
+/// | `String` | string | [`StrRef`](crate::StrRef) | [`StrMut`](crate::StrMut) |
 /// | [`ByteBuf`], `Vec<u8>` with [`bytes`](crate::bytes) | bytes | [`BytesRef`](crate::BytesRef) | [`BytesMut`](crate::BytesMut) |
 /// | `[T; N]` of numbers, up to three deep | array of that shape | `&[T; N]` | `&mut [T; N]` |
 /// | `Vec<T>` of numbers | array of one dimension, of any length | [`TypedArrayRef`] | [`TypedArrayMut`] |
@@ -54,7 +54,7 @@ use crate::value::{Kind, Value};
 /// | `Option<T>` | as `T`, or null | `Option` of what `T` lends | [`OptionMut`] |
 /// | `Box<T>` | as `T` | as `T` | as `T` |
 /// | a struct with the derive | struct | its companion `…Ref` | its companion `…Mut` |
-/// | an enum with the derive | its variant's name, as text | the enum | [`ChoiceMut`] |
+/// | an enum with the derive | its variant's name, as a string | the enum | [`ChoiceMut`] |
 /// | [`List`](crate::List) | list of anything | [`ListRef`](crate::ListRef) | [`ListMut`](crate::ListMut) |
 /// | [`Struct`](crate::Struct) | struct of anything | [`StructRef`](crate::StructRef) | [`StructMut`](crate::StructMut) |
 ///

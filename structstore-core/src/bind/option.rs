@@ -14,7 +14,7 @@ use crate::value::{Kind, Value};
 
 /// The slot of an optional value, and what it held when it was last checked.
 ///
-/// Invariant: a place is kept only if the slot tells whether it is still right. A scalar lies in the slot itself, and a text,
+/// Invariant: a place is kept only if the slot tells whether it is still right. A scalar lies in the slot itself, and a string,
 /// list or array is found by the name of its node. The fields of a struct are not: unless a binding has declared them, others
 /// may remove them, and put others in their memory, while the node stays what it is. They are looked up each time.
 #[doc(hidden)]

@@ -19,16 +19,16 @@ use crate::value::{Extents, Kind};
 /// assert_eq!(Limits::schema().to_string(), "\
 /// struct
 ///   speed: f64  -- Metres per second.
-///   names: list of text");
+///   names: list of string");
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Schema {
     /// A truth value or a number of this kind.
     Scalar(Kind),
-    /// Any text.
-    Text,
-    /// One of these texts.
+    /// Any string.
+    Str,
+    /// One of these strings.
     Choice(Vec<&'static str>),
     /// Bytes.
     Bytes,
@@ -95,7 +95,7 @@ impl Schema {
     fn write(&self, f: &mut fmt::Formatter<'_>, indent: usize, description: &str) -> fmt::Result {
         match self {
             Schema::Scalar(kind) => write!(f, "{kind}")?,
-            Schema::Text => f.write_str("text")?,
+            Schema::Str => f.write_str("str")?,
             Schema::Choice(names) => {
                 for (at, name) in names.iter().enumerate() {
                     write!(f, "{}{name:?}", if at == 0 { "" } else { " | " })?;

@@ -1,9 +1,9 @@
-//! Texts and bytes as fields.
+//! Strings and bytes as fields.
 
 use super::list::AsList;
 use super::{Binder, BoundNode, Field, Lender, Schema, SlotRef};
 use crate::error::Result;
-use crate::handle::{Access, BytesMut, BytesRef, TextMut, TextRef};
+use crate::handle::{Access, BytesMut, BytesRef, StrMut, StrRef};
 use crate::node;
 use crate::value::{Kind, Value};
 
@@ -76,7 +76,7 @@ macro_rules! leaf_field {
         }
     };
 }
-leaf_field!(String, Text, TextRef, TextMut, |text| text.into(), node::read_text_node, String::from);
+leaf_field!(String, Str, StrRef, StrMut, |text| text.into(), node::read_text_node, String::from);
 leaf_field!(
     ByteBuf,
     Bytes,

@@ -33,7 +33,7 @@ pub(crate) const INITIALISING: &str = "still being initialised by another proces
 /// let error = store.get::<i64>("name").unwrap_err();
 /// assert_eq!(error.kind(), ErrorKind::WrongType);
 /// assert_eq!((error.found(), error.expected()), (Some("text"), Some("i64")));
-/// assert_eq!(error.to_string(), "name: found text, expected i64");
+/// assert_eq!(error.to_string(), "name: found str, expected i64");
 /// # Ok::<(), structstore::Error>(())
 /// ```
 // In a box: a result that is large travels through memory, written in parts and read whole, which takes longer than a lock.

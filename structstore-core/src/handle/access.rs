@@ -152,7 +152,7 @@ macro_rules! recovered {
         }
     )*};
 }
-recovered!(StructMut, StructRef, ListMut, ListRef, TextMut, BytesMut, ArrayMut, ArrayRef);
+recovered!(StructMut, StructRef, ListMut, ListRef, StrMut, BytesMut, ArrayMut, ArrayRef);
 
 /// What lies behind the guards of bindings.
 macro_rules! accesses {
@@ -164,7 +164,7 @@ macro_rules! accesses {
         }
     )*};
 }
-accesses!(StructMut, StructRef, ListMut, ListRef, TextMut);
+accesses!(StructMut, StructRef, ListMut, ListRef, StrMut);
 
 impl<'s> Access<'s> {
     /// Access to a node below one that is held for `'s`.

@@ -8,7 +8,7 @@ use super::get::{Slot, Source};
 use super::list::gather;
 use super::locking::operate;
 use super::{
-    Access, Array, Bytes, Get, Handle, List, ListMut, StructMut, StructRef, Text, slot_value, wrong_kind,
+    Access, Array, Bytes, Get, Handle, List, ListMut, Str, StructMut, StructRef, slot_value, wrong_kind,
 };
 use crate::arena::Arena;
 use crate::arena::layout::Node;
@@ -78,7 +78,7 @@ impl Struct {
 
     /// Assigns a field, which is created if it is missing.
     ///
-    /// A scalar, text or array of the same kind is changed in place, so that handles to it stay valid; a struct
+    /// A scalar, string or array of the same kind is changed in place, so that handles to it stay valid; a struct
     /// with declared fields is merged into; everything else is replaced. A declared field converts what is
     /// assigned without loss, or refuses it.
     ///
@@ -350,12 +350,12 @@ impl Struct {
         self.existing_or(key.into(), Value::List(Vec::new()))
     }
 
-    /// The text in a field, which is created empty if it is missing.
+    /// The string in a field, which is created empty if it is missing.
     ///
     /// # Errors
     ///
     /// As [`Struct::nested`].
-    pub fn text<'k>(&self, key: impl Into<Key<'k>>) -> Result<Text> {
+    pub fn text<'k>(&self, key: impl Into<Key<'k>>) -> Result<Str> {
         self.existing_or(key.into(), "".into())
     }
 

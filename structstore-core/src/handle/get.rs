@@ -1,6 +1,6 @@
 //! Reading slots as Rust types.
 
-use super::{Array, Bytes, Handle, List, Struct, Text, held_value, wrong_kind};
+use super::{Array, Bytes, Handle, List, Str, Struct, held_value, wrong_kind};
 use crate::arena::Arena;
 use crate::error::{Error, ErrorKind, Result};
 use crate::node::{self, Raw};
@@ -9,7 +9,7 @@ use crate::value::{Kind, Scalar, ScalarType, Value, convert, decode_scalar};
 /// A type that a field or an item can be read as.
 ///
 /// Scalars convert where that keeps their value: an integer to any integer type that it fits and to a float that
-/// represents it, a float to another float. Handles ([`Struct`], [`List`], [`Text`], …) lead to the field itself.
+/// represents it, a float to another float. Handles ([`Struct`], [`List`], [`Str`], …) lead to the field itself.
 ///
 /// ```
 /// use structstore::{List, StructStore};
@@ -106,7 +106,7 @@ impl Get for Scalar {
 
 impl Get for String {
     fn get(slot: Slot<'_>) -> Result<String> {
-        slot.read(Kind::Text, node::read_text_node)
+        slot.read(Kind::Str, node::read_text_node)
     }
 }
 
@@ -146,9 +146,9 @@ macro_rules! get_handles {
         }
     )*};
 }
-get_handles!(Struct, List, Text, Bytes, Array);
+get_handles!(Struct, List, Str, Bytes, Array);
 
-/// A field or item of whatever kind: scalars, texts and bytes by value, everything else by handle.
+/// A field or item of whatever kind: scalars, strings and bytes by value, everything else by handle.
 ///
 /// ```
 /// use structstore::{Item, Scalar, StructStore};
@@ -165,8 +165,8 @@ pub enum Item {
     Null,
     /// A truth value or a number.
     Scalar(Scalar),
-    /// A copy of a text.
-    Text(String),
+    /// A copy of a string.
+    Str(String),
     /// A copy of some bytes.
     Bytes(Vec<u8>),
     /// A list.
@@ -182,7 +182,7 @@ impl Get for Item {
     fn get(slot: Slot<'_>) -> Result<Item> {
         Ok(match slot.raw.kind()? {
             Kind::Null => Item::Null,
-            Kind::Text => Item::Text(String::get(slot)?),
+            Kind::Str => Item::Str(String::get(slot)?),
             Kind::Bytes => Item::Bytes(Vec::get(slot)?),
             Kind::List => Item::List(slot.handle(Kind::List).map(List::from_handle)?),
             Kind::Struct => Item::Struct(slot.handle(Kind::Struct).map(Struct::from_handle)?),

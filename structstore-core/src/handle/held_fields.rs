@@ -6,7 +6,7 @@ use super::access::{Hold, Lent, lend_scalar};
 use super::fields::{clear, collect, existing_field, extend, names, not_found, remove, rename};
 use super::get::{Slot, Source};
 use super::{
-    Access, ArrayMut, ArrayRef, BytesMut, BytesRef, Get, ListMut, ListRef, TextMut, TextRef, wrong_kind,
+    Access, ArrayMut, ArrayRef, BytesMut, BytesRef, Get, ListMut, ListRef, StrMut, StrRef, wrong_kind,
 };
 #[cfg(doc)]
 #[cfg(doc)]
@@ -149,13 +149,13 @@ impl<'s, H: Hold> StructMut<'s, H> {
         self.child_or(key.into(), Value::List(Vec::new())).map(ListMut::new)
     }
 
-    /// The text in a field, which is created if it is missing.
+    /// The string in a field, which is created if it is missing.
     ///
     /// # Errors
     ///
     /// As [`Struct::text`].
-    pub fn text<'k>(&mut self, key: impl Into<Key<'k>>) -> Result<TextMut<'_>> {
-        self.child_or(key.into(), Value::Text("".into())).map(TextMut::new)
+    pub fn text<'k>(&mut self, key: impl Into<Key<'k>>) -> Result<StrMut<'_>> {
+        self.child_or(key.into(), Value::Str("".into())).map(StrMut::new)
     }
 
     /// The bytes in a field, which are created if they are missing.
@@ -304,13 +304,13 @@ impl<'s, H: Hold> StructRef<'s, H> {
         self.child(key.into(), Kind::Array).map(ArrayRef::new)
     }
 
-    /// The text in a field that exists.
+    /// The string in a field that exists.
     ///
     /// # Errors
     ///
     /// As [`Struct::at`].
-    pub fn text<'k>(&self, key: impl Into<Key<'k>>) -> Result<TextRef<'_>> {
-        self.child(key.into(), Kind::Text).map(TextRef::lent)
+    pub fn text<'k>(&self, key: impl Into<Key<'k>>) -> Result<StrRef<'_>> {
+        self.child(key.into(), Kind::Str).map(StrRef::lent)
     }
 
     /// The bytes in a field that exists.

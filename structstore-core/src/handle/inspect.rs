@@ -23,7 +23,7 @@ const CHECK_PAUSE: Duration = Duration::from_micros(300);
 /// # let name = format!("/structstore_statistics_{}", std::process::id());
 /// let store = StructStoreShared::options().max_size(1 << 20).open(&name)?;
 /// let before = store.statistics();
-/// store.set("name", "a text in a block of its own")?;
+/// store.set("name", "a string in a block of its own")?;
 /// assert_eq!(store.statistics().nodes, before.nodes + 1);
 /// store.remove("name")?;
 /// assert_eq!(store.statistics().max_size, 1 << 20);
@@ -40,7 +40,7 @@ pub struct Statistics {
     pub allocated: u64,
     /// Blocks in use.
     pub blocks: u64,
-    /// Structs, lists, texts, bytes and arrays in use.
+    /// Structs, lists, strings, bytes and arrays in use.
     pub nodes: u64,
     /// How often the remains of a process that died were repaired.
     pub recoveries: u64,
@@ -69,7 +69,7 @@ impl Struct {
         }
     }
 
-    /// Verifies every invariant of the format below this struct: links, generations, indices, text, and, at the root
+    /// Verifies every invariant of the format below this struct: links, generations, indices, strings, and, at the root
     /// of a shared store, that all memory is accounted for. What processes that died have left is repaired first.
     ///
     /// A store that was opened read-only is verified without locks: again and again, for a second at most, until

@@ -1,4 +1,4 @@
-//! Texts and bytes: one block each, replaced whole.
+//! Strings and bytes: one block each, replaced whole.
 
 use std::borrow::Cow;
 use std::marker::PhantomData;
@@ -217,8 +217,8 @@ macro_rules! leaf {
 }
 
 leaf! {
-    Text, TextMut, TextRef, str, String, "text", as_str, node::read_text_node,
-    |bytes| std::str::from_utf8(bytes).map_err(|_| Error::corrupt("a text", "other bytes", "UTF-8")), Text,
+    Str, StrMut, StrRef, str, String, "text", as_str, node::read_text_node,
+    |bytes| std::str::from_utf8(bytes).map_err(|_| Error::corrupt("a text", "other bytes", "UTF-8")), Str,
     "text", "\"robot\""
 }
 leaf! {

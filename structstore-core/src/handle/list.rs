@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::access::{Guard, Hold, Lent, at_most, lend_scalar};
 use super::get::{Slot, Source};
-use super::{Access, ArrayMut, BytesMut, Get, Handle, StructMut, TextMut, slot_value, wrong_kind};
+use super::{Access, ArrayMut, BytesMut, Get, Handle, StrMut, StructMut, slot_value, wrong_kind};
 use crate::arena::Arena;
 use crate::arena::layout::Node;
 use crate::error::{Error, ErrorKind, Result};
@@ -781,13 +781,13 @@ impl<'s, H: Hold> ListMut<'s, H> {
         self.child(index, Kind::List).map(ListMut::new)
     }
 
-    /// The text that is an item.
+    /// The string that is an item.
     ///
     /// # Errors
     ///
     /// As [`ListMut::at`].
-    pub fn text(&mut self, index: usize) -> Result<TextMut<'_>> {
-        self.child(index, Kind::Text).map(TextMut::new)
+    pub fn text(&mut self, index: usize) -> Result<StrMut<'_>> {
+        self.child(index, Kind::Str).map(StrMut::new)
     }
 
     /// The bytes that are an item.

@@ -31,7 +31,7 @@ impl Look<'_> {
         self.raw.payload
     }
 
-    /// What something makes of the text; `None` if that is longer than so many bytes. No lock is held meanwhile.
+    /// What something makes of the string; `None` if that is longer than so many bytes. No lock is held meanwhile.
     #[inline]
     pub fn text<T>(self, at_most: usize, make: impl FnOnce(&str) -> T) -> Result<Option<T>> {
         let copy = || -> Result<_> {
@@ -47,7 +47,7 @@ impl Look<'_> {
         }
     }
 
-    /// How many bytes the text or bytes have.
+    /// How many bytes the string or bytes have.
     pub fn byte_len(self) -> Result<usize> {
         let length = self.handle.child_near(self.raw).and_then(|child| child.read(node::checked_length));
         length.map(|length| length as usize).map_err(|error| self.locate(error))

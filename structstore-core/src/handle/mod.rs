@@ -33,7 +33,7 @@ pub use fields::Struct;
 pub use get::{Get, Item};
 pub use held_fields::{StructMut, StructRef};
 pub use inspect::Statistics;
-pub use leaf::{Bytes, BytesMut, BytesRef, Text, TextMut, TextRef};
+pub use leaf::{Bytes, BytesMut, BytesRef, Str, StrMut, StrRef};
 pub use list::{List, ListMut, ListRef};
 pub(crate) use locking::{Held, acquire, exclusively, operate, operate_below};
 pub use locks::{LockHolder, LockMode};

@@ -54,7 +54,7 @@ impl Handle {
         };
         extent.add(self.arena(), contents.bytes())?;
         Ok(match contents {
-            Shallow::Text(text) => text.into(),
+            Shallow::Str(text) => text.into(),
             Shallow::Bytes(bytes) => Value::Bytes(bytes.into()),
             Shallow::Array(array) => Value::Array(array),
             Shallow::List(items) => {

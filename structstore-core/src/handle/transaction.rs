@@ -13,7 +13,7 @@ impl Struct {
     /// process dies, all that it has changed through what it is given is undone; if it returns `Ok`, all of it has
     /// happened. Nobody else sees anything in between.
     ///
-    /// Covered are fields and items that come, go or are assigned, scalars that are lent as `&mut`, texts and bytes,
+    /// Covered are fields and items that come, go or are assigned, scalars that are lent as `&mut`, strings and bytes,
     /// and arrays where they are assigned as a whole. Elements of an array that are changed in place are not: copying
     /// them is what assigning the array does. Changes elsewhere, made meanwhile by the same thread, do not belong to the
     /// transaction.

@@ -24,7 +24,7 @@ pub struct Usage {
     pub bytes: u64,
     /// Blocks of the heap.
     pub blocks: u64,
-    /// Structs, lists, texts, bytes and arrays.
+    /// Structs, lists, strings, bytes and arrays.
     pub nodes: u64,
 }
 

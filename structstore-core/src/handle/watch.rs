@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::{Array, Bytes, Handle, List, Near, Struct, Text};
+use super::{Array, Bytes, Handle, List, Near, Str, Struct};
 use crate::error::{Error, ErrorKind, Path, Result, Step};
 use crate::lock::{MAX_DEPTH, Mode, NodeId, Wait, generation};
 use crate::node::{self, Extent, Raw, Slots};
@@ -21,7 +21,7 @@ const POLL: Duration = Duration::from_millis(20);
 ///
 /// It remembers what the part looked like when it was made, and then when it was looked at last; what is told is the
 /// difference, as paths from that part: `"pose.x"`, `"items[2]"`. However slow the watcher is and however often something
-/// changes, it is told once, and then finds the newest state there. An empty path means the part itself: a text or
+/// changes, it is told once, and then finds the newest state there. An empty path means the part itself: a string or
 /// array, or a list that became shorter.
 ///
 /// As an iterator it waits for changes, and ends when it is [cancelled](Watch::canceller), when the store is
@@ -212,7 +212,7 @@ macro_rules! watches {
         }
     )*};
 }
-watches!(Struct, List, Text, Bytes, Array);
+watches!(Struct, List, Str, Bytes, Array);
 
 impl Array {
     /// Tells those who watch the array that elements were changed through a view, of which a store knows nothing.

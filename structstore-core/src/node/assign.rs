@@ -1,4 +1,4 @@
-//! Assigning values to slots that exist: scalars in their declared type, texts, bytes and arrays in place,
+//! Assigning values to slots that exist: scalars in their declared type, strings, bytes and arrays in place,
 //! structs with declared fields by merging, everything else by replacement.
 
 use std::borrow::Cow;
@@ -107,7 +107,7 @@ fn assign_node(
     let fixed = child.head.identity.load(Ordering::Relaxed) & FIXED != 0;
     match (kind, value) {
         (_, Value::Null) if old.optional() => replace(operation, slot, old, Raw::NULL),
-        (Kind::Text, Value::Text(_)) | (Kind::Bytes, Value::Bytes(_)) => {
+        (Kind::Str, Value::Str(_)) | (Kind::Bytes, Value::Bytes(_)) => {
             replace_block(operation, child, build_block(operation, value)?)
         }
         (Kind::Array, _) => match (FixedType::of(operation.arena(), child)?, value) {
@@ -153,7 +153,7 @@ fn replace(operation: &Operation<'_>, slot: &Slot, old: Raw, new: Raw) -> Result
     new.in_place_of(old).set(operation, slot)
 }
 
-/// Gives a text, bytes or array node other contents. It is held exclusively, in either mode.
+/// Gives a string, bytes or array node other contents. It is held exclusively, in either mode.
 pub(crate) fn replace_block(operation: &Operation<'_>, node: &Node, aside: Aside) -> Result<()> {
     operation.retire_block(node.body[BLOCK].load(Ordering::Relaxed))?;
     operation.set(&node.body[BLOCK], aside.block)?;

@@ -10,7 +10,7 @@ use crate::lock::{MAX_DEPTH, NodeId};
 use crate::sync::{Ordering, step};
 use crate::value::{ArrayBlock, ArrayValue, Kind, Value};
 
-/// The contents of a text, bytes or array node, built but named by no node yet.
+/// The contents of a string, bytes or array node, built but named by no node yet.
 #[derive(Clone, Copy)]
 pub(crate) struct Aside {
     pub(crate) block: u64,
@@ -49,7 +49,7 @@ pub(crate) fn build(operation: &Operation<'_>, value: &Value<'_>, parent: u32) -
 #[inline(never)]
 fn build_leaf(operation: &Operation<'_>, value: &Value<'_>, parent: u32) -> Result<Raw> {
     match value {
-        Value::Text(text) => text_node(operation, text.as_bytes(), Kind::Text, BlockKind::Text, parent),
+        Value::Str(text) => text_node(operation, text.as_bytes(), Kind::Str, BlockKind::Str, parent),
         Value::Bytes(bytes) => text_node(operation, bytes, Kind::Bytes, BlockKind::Bytes, parent),
         Value::Array(_) => {
             let aside = build_block(operation, value)?;
@@ -91,7 +91,7 @@ fn at_field(error: Error, name: &str) -> Error {
     error.under(name)
 }
 
-/// Builds a node of a text or bytes. There are many of them in a document, so that it takes one step of the heap.
+/// Builds a node of a string or bytes. There are many of them in a document, so that it takes one step of the heap.
 fn text_node(
     operation: &Operation<'_>,
     bytes: &[u8],
@@ -119,13 +119,13 @@ fn child(operation: &Operation<'_>, kind: Kind, parent: u32) -> Result<NodeId> {
     Ok(id)
 }
 
-/// Builds the block of a text, bytes or array.
+/// Builds the block of a string, bytes or array.
 pub(crate) fn build_block(operation: &Operation<'_>, value: &Value<'_>) -> Result<Aside> {
     match value {
-        Value::Text(text) => bytes_block(operation, text.as_bytes(), BlockKind::Text),
+        Value::Str(text) => bytes_block(operation, text.as_bytes(), BlockKind::Str),
         Value::Bytes(bytes) => bytes_block(operation, bytes, BlockKind::Bytes),
         Value::Array(array) => array_block(operation, array),
-        _ => Err(Error::wrong_type(value.kind().name(), "text, bytes or an array")),
+        _ => Err(Error::wrong_type(value.kind().name(), "str, bytes or an array")),
     }
 }
 

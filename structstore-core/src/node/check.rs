@@ -212,7 +212,7 @@ impl Reached<'_> {
             }
             kind => {
                 if block != 0 {
-                    let expected = if kind == Kind::Text { BlockKind::Text } else { BlockKind::Bytes };
+                    let expected = if kind == Kind::Str { BlockKind::Str } else { BlockKind::Bytes };
                     self.block(place, block, expected)?;
                     if node.body[super::LENGTH].load(Ordering::Relaxed) > super::capacity(self.arena, block)?
                     {
@@ -224,8 +224,8 @@ impl Reached<'_> {
                     }
                 }
                 let bytes = read_bytes_node(self.arena, node)?;
-                if kind == Kind::Text && std::str::from_utf8(&bytes).is_err() {
-                    return Err(wrong(place, "bytes that are not UTF-8", "text"));
+                if kind == Kind::Str && std::str::from_utf8(&bytes).is_err() {
+                    return Err(wrong(place, "bytes that are not UTF-8", "a string"));
                 }
                 Ok(None)
             }

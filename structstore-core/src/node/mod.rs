@@ -1,4 +1,4 @@
-//! What nodes hold and how it changes: structs, lists, texts, bytes and arrays as they lie in the arena.
+//! What nodes hold and how it changes: structs, lists, strings, bytes and arrays as they lie in the arena.
 //!
 //! Functions here take no locks. Those that read bear with any bytes, so that they can run optimistically; those
 //! that change take an [`Operation`] and are called with the node held exclusively.
@@ -33,9 +33,9 @@ use crate::lock::{NodeId, generation};
 use crate::sync::{AtomicU64, Ordering};
 use crate::value::{Kind, Value};
 
-/// Body words of text, bytes, list and array nodes.
+/// Body words of string, bytes, list and array nodes.
 pub(crate) const BLOCK: usize = 0;
-/// Bytes of a text or of bytes, items of a list.
+/// Bytes of a string or of bytes, items of a list.
 pub(crate) const LENGTH: usize = 1;
 
 /// Flag of a slot's tag: a binding has fixed the slot's kind.
@@ -49,7 +49,7 @@ pub(crate) const FIXED: u64 = 1 << 8;
 /// Flag of an array's identity: type and number of dimensions are fixed, and the extents are not.
 pub(crate) const FIXED_RANK: u64 = 1 << 9;
 
-/// How many bytes a text or bytes have.
+/// How many bytes a string or bytes have.
 #[inline]
 pub(crate) fn length(node: &Node) -> u64 {
     node.body[LENGTH].load(Ordering::Relaxed)
@@ -149,7 +149,7 @@ impl Raw {
     #[inline]
     pub(crate) fn id(self) -> Option<NodeId> {
         let code = self.tag as u8;
-        (code >= Kind::Text as u8)
+        (code >= Kind::Str as u8)
             .then_some(NodeId { index: self.payload as u32, generation: (self.payload >> 32) as u32 })
     }
 

@@ -12,7 +12,7 @@ use crate::value::{ArrayBlock, ArrayValue, ImageWriter, Kind, Value};
 
 /// A node's own contents.
 pub(crate) enum Shallow {
-    Text(String),
+    Str(String),
     Bytes(Vec<u8>),
     List(Vec<Raw>),
     Struct(Vec<(String, Raw)>),
@@ -23,7 +23,7 @@ impl Shallow {
     /// How much that is, in bytes of a segment.
     pub(crate) fn bytes(&self) -> u64 {
         let bytes = match self {
-            Shallow::Text(text) => text.len(),
+            Shallow::Str(text) => text.len(),
             Shallow::Bytes(bytes) => bytes.len(),
             Shallow::List(items) => items.len().saturating_mul(size_of::<Slot>()),
             Shallow::Struct(fields) => fields.len().saturating_mul(size_of::<Field>()),
@@ -35,7 +35,7 @@ impl Shallow {
 
 pub(crate) fn read_shallow(arena: &Arena, node: &Node) -> Result<Shallow> {
     Ok(match kind_of(node)? {
-        Kind::Text => Shallow::Text(read_text_node(arena, node)?),
+        Kind::Str => Shallow::Str(read_text_node(arena, node)?),
         Kind::Bytes => Shallow::Bytes(read_bytes_node(arena, node)?),
         Kind::List => Shallow::List(list::items(arena, node)?),
         Kind::Array => Shallow::Array(read_array(arena, node)?),
@@ -104,10 +104,10 @@ pub(crate) fn read_value<'a>(
     extent.enter(node)?;
     let leaf = |value: Value<'static>, bytes: usize| extent.add(arena, bytes as u64).map(|()| value);
     Ok(match kind_of(node)? {
-        Kind::Text => {
+        Kind::Str => {
             let text = read_text_node(arena, node)?;
             let bytes = text.len();
-            leaf(Value::Text(text.into()), bytes)?
+            leaf(Value::Str(text.into()), bytes)?
         }
         Kind::Bytes => {
             let contents = read_bytes_node(arena, node)?;
@@ -146,7 +146,7 @@ pub(crate) fn read_value<'a>(
     })
 }
 
-/// Writes the value of a node with all below it, as [`read_value`]. Whether texts are UTF-8, and truth values are, is found
+/// Writes the value of a node with all below it, as [`read_value`]. Whether strings are UTF-8, and truth values are, is found
 /// out by who reads the image.
 pub(crate) fn write_image<'a>(
     arena: &'a Arena,
@@ -157,7 +157,7 @@ pub(crate) fn write_image<'a>(
 ) -> Result<()> {
     extent.enter(node)?;
     match kind_of(node)? {
-        kind @ (Kind::Text | Kind::Bytes) => {
+        kind @ (Kind::Str | Kind::Bytes) => {
             let contents = copy_bytes_node(arena, node)?;
             extent.add(arena, contents.bytes().len() as u64)?;
             image.leaf(kind, contents.bytes());
@@ -226,7 +226,7 @@ fn read_slot<'a>(arena: &'a Arena, raw: Raw, depth: usize, extent: &Extent<'a>) 
     }
 }
 
-/// The bytes of a text or bytes node.
+/// The bytes of a string or bytes node.
 pub(crate) fn read_bytes_node(arena: &Arena, node: &Node) -> Result<Vec<u8>> {
     let length = node.body[LENGTH].load(Ordering::Relaxed);
     if length == 0 {
@@ -283,7 +283,7 @@ pub(crate) fn copy_bytes(words: &[AtomicU64], length: usize) -> Copied {
     Copied::Few(few, length)
 }
 
-/// The text of a text node: copied first, and checked only then.
+/// The text of a string node: copied first, and checked only then.
 pub(crate) fn read_text_node(arena: &Arena, node: &Node) -> Result<String> {
     let bytes = read_bytes_node(arena, node)?;
     String::from_utf8(bytes).map_err(|_| Error::corrupt("a text", "other bytes", "UTF-8"))
@@ -323,7 +323,7 @@ pub(crate) fn read_slots<N: AsRef<str>>(
     with_elements: bool,
 ) -> Result<Slots> {
     Ok(match kind_of(node)? {
-        Kind::Text | Kind::Bytes => Slots::None(Some(digest(0, copy_bytes_node(arena, node)?.bytes()))),
+        Kind::Str | Kind::Bytes => Slots::None(Some(digest(0, copy_bytes_node(arena, node)?.bytes()))),
         Kind::List => Slots::Items(list::items(arena, node)?),
         Kind::Array if !with_elements => Slots::None(None),
         Kind::Array => {

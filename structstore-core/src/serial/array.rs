@@ -4,7 +4,7 @@
 //! what it wraps are nested sequences of numbers. Ours answers, from there on, every other time that it is for people to
 //! read, which no other does: then what is wrapped gives the parts of the array in place of its numbers.
 //!
-//! To deserialise, our deserializer knows those who can take an array by what they say they expect, which is a text of
+//! To deserialise, our deserializer knows those who can take an array by what they say they expect, which is a string of
 //! [`VALUE`] or [`NUMBERS`], and gives them an enum whose variant is named [`ARRAY`] and has the parts. All others get
 //! nested sequences.
 
@@ -69,7 +69,7 @@ impl Serialize for Data<'_> {
 /// The array of which these are the parts, as our serialiser has collected them.
 pub(super) fn assemble(parts: Vec<Value<'static>>) -> Result<Value<'static>> {
     let mut parts = parts.into_iter();
-    let (Some(Value::Text(descr)), Some(Value::Scalar(Scalar::U64(itemsize)))) = (parts.next(), parts.next())
+    let (Some(Value::Str(descr)), Some(Value::Scalar(Scalar::U64(itemsize)))) = (parts.next(), parts.next())
     else {
         return Err(no_array());
     };
@@ -229,7 +229,7 @@ pub(super) fn visit_array<'de, V: Visitor<'de>>(array: &'de ArrayValue<'_>, visi
 
 /// Whether this is what a visitor says that it expects.
 pub(super) fn expects<'de, V: Visitor<'de>>(visitor: &V, what: &str) -> bool {
-    /// What is still to come of the text that is compared with.
+    /// What is still to come of the string that is compared with.
     struct Rest<'a>(&'a str);
 
     impl Write for Rest<'_> {

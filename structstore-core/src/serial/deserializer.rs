@@ -15,7 +15,7 @@ use super::key::KeyDeserializer;
 use crate::error::{Error, Result};
 use crate::value::{Scalar, Value};
 
-/// Reads one value, which texts and bytes are borrowed from.
+/// Reads one value, which strings and bytes are borrowed from.
 #[derive(Clone, Copy)]
 pub(super) struct Deserializer<'de> {
     value: &'de Value<'de>,
@@ -70,7 +70,7 @@ macro_rules! texts {
         #[inline]
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
             match self.value {
-                Value::Text(text) => visitor.visit_borrowed_str(text),
+                Value::Str(text) => visitor.visit_borrowed_str(text),
                 _ => self.deserialize_any(visitor),
             }
         }
@@ -107,7 +107,7 @@ impl<'de> de::Deserializer<'de> for Deserializer<'de> {
             Value::Scalar(scalar) => visit_scalar(*scalar, visitor),
             Value::List(items) => self.visit_list(items, visitor),
             Value::Struct(fields) => self.visit_fields(fields, visitor),
-            Value::Text(text) => {
+            Value::Str(text) => {
                 self.level.check()?;
                 visitor.visit_borrowed_str(text)
             }
@@ -182,7 +182,7 @@ impl<'de> de::Deserializer<'de> for Deserializer<'de> {
         visitor: V,
     ) -> Result<V::Value> {
         match self.value {
-            Value::Text(name) => visitor.visit_enum(Variant { name, contents: None }),
+            Value::Str(name) => visitor.visit_enum(Variant { name, contents: None }),
             Value::Struct(fields) => match fields.as_slice() {
                 [(name, value)] => {
                     let contents = Some(Deserializer::new(value, self.level.inside()?));

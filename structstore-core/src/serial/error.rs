@@ -7,14 +7,14 @@ use serde::de::{self, Expected, Unexpected};
 
 use crate::error::{Error, ErrorKind, is_unprintable};
 
-/// How many characters of a text that is there are repeated.
+/// How many characters of a string that is there are repeated.
 const SHOWN: usize = 64;
 
 fn shortened(text: &str) -> String {
     text.chars().take(SHOWN).collect()
 }
 
-/// What a type's own code says, or serde's: it may repeat any text that is there.
+/// What a type's own code says, or serde's: it may repeat any string that is there.
 #[cold]
 fn custom(message: impl Display) -> Error {
     let mut reason = String::new();
@@ -35,7 +35,7 @@ fn found(unexpected: Unexpected<'_>) -> Cow<'static, str> {
         Unexpected::Unsigned(number) => format!("the integer {number}").into(),
         Unexpected::Signed(number) => format!("the integer {number}").into(),
         Unexpected::Float(number) => format!("the number {number:?}").into(),
-        Unexpected::Char(_) | Unexpected::Str(_) => "text".into(),
+        Unexpected::Char(_) | Unexpected::Str(_) => "str".into(),
         Unexpected::Bytes(_) => "bytes".into(),
         Unexpected::Unit | Unexpected::Option => "null".into(),
         Unexpected::Seq => "list".into(),

@@ -37,7 +37,7 @@ impl Struct {
     ///
     /// store.at("camera")?.set("exposure", "long")?;
     /// let error = store.get_as::<Camera>("camera").unwrap_err();
-    /// assert_eq!(error.to_string(), "camera.exposure: found text, expected f64");
+    /// assert_eq!(error.to_string(), "camera.exposure: found str, expected f64");
     /// # Ok::<(), structstore::Error>(())
     /// ```
     pub fn put<'k, T: Serialize + ?Sized>(&self, key: impl Into<Key<'k>>, value: &T) -> Result<()> {

@@ -108,7 +108,7 @@ macro_rules! parsed {
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
             match self.0.parse() {
                 Ok(value) => visitor.$visit(value),
-                // It says what it would have liked in place of a text.
+                // It says what it would have liked in place of a string.
                 Err(_) => visitor.visit_borrowed_str(self.0),
             }
         }

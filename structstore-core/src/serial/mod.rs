@@ -28,10 +28,10 @@ use serializer::Serializer;
 
 /// A value as the store would hold it, of anything that implements [`Serialize`].
 ///
-/// Numbers keep their exact type. Texts and characters become text, sequences and tuples lists, maps and structs
+/// Numbers keep their exact type. Strings and characters become text, sequences and tuples lists, maps and structs
 /// structs, `None` and units null, bytes ([`serialize_bytes`](serde::Serializer::serialize_bytes)) bytes. An enum's unit
 /// variant becomes its name, any other a struct of one field, which is named like the variant. A newtype is what it
-/// wraps. The keys of a map are texts, characters, truth values or integers; the latter two become text. Sequences of
+/// wraps. The keys of a map are strings, characters, truth values or integers; the latter two become text. Sequences of
 /// numbers become arrays where [`as_array`](mod@crate::as_array) asks for it.
 ///
 /// # Errors
@@ -61,7 +61,7 @@ pub fn to_value<T: Serialize + ?Sized>(value: &T) -> Result<Value<'static>> {
     value.serialize(Serializer::new(Level::ROOT))
 }
 
-/// What a value holds as anything that implements [`Deserialize`]; the inverse of [`to_value`]. It may borrow texts and
+/// What a value holds as anything that implements [`Deserialize`]; the inverse of [`to_value`]. It may borrow strings and
 /// bytes from the value.
 ///
 /// Integers become any integer type that they fit, numbers any float, arrays any sequence of numbers. Structs become
@@ -90,7 +90,7 @@ pub fn to_value<T: Serialize + ?Sized>(value: &T) -> Result<Value<'static>> {
 ///
 /// let wrong = Value::record([("low", "deep".into())]);
 /// let error = from_value::<Limits>(&wrong).err().unwrap();
-/// assert_eq!(error.to_string(), "low: found text, expected f64");
+/// assert_eq!(error.to_string(), "low: found str, expected f64");
 /// # Ok::<(), structstore::Error>(())
 /// ```
 pub fn from_value<'de, T: Deserialize<'de>>(value: &'de Value<'_>) -> Result<T> {

@@ -134,7 +134,7 @@ impl ser::Serializer for Serializer {
 
     fn serialize_unit_variant(self, _: &'static str, _: u32, name: &'static str) -> Result<Value<'static>> {
         self.level.check()?;
-        Ok(Value::Text(Cow::Borrowed(name)))
+        Ok(Value::Str(Cow::Borrowed(name)))
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(

@@ -11,7 +11,7 @@ use serde::ser::{Error as _, Serialize, SerializeMap, Serializer};
 use super::array::{self, VALUE};
 use super::{Level, room};
 use crate::error::{Error, Result as StoreResult};
-use crate::handle::{Array, Bytes, List, Struct, Text};
+use crate::handle::{Array, Bytes, List, Str, Struct};
 use crate::lock::MAX_DEPTH;
 use crate::shared::StructStoreShared;
 use crate::store::StructStore;
@@ -68,7 +68,7 @@ impl Serialize for Value<'_> {
 fn serialize_leaf<S: Serializer>(leaf: &Value<'_>, serializer: S) -> Result<S::Ok, S::Error> {
     match leaf {
         Value::Scalar(scalar) => scalar.serialize(serializer),
-        Value::Text(text) => serializer.serialize_str(text),
+        Value::Str(text) => serializer.serialize_str(text),
         Value::Bytes(bytes) => serializer.serialize_bytes(bytes),
         Value::Array(array) => array.serialize(serializer),
         _ => serializer.serialize_unit(),
@@ -88,7 +88,7 @@ macro_rules! handles {
 handles! {
     Struct: to_value;
     List: to_value;
-    Text: get;
+    Str: get;
     Array: to_value;
 }
 
@@ -186,7 +186,7 @@ struct ValueVisitor {
 }
 
 impl ValueVisitor {
-    /// Fails where no text, bytes or array may be.
+    /// Fails where no string, bytes or array may be.
     fn node<E: de::Error>(self, value: Value<'static>) -> Result<Value<'static>, E> {
         self.level.check().map_err(too_deep)?;
         Ok(value)

@@ -46,7 +46,7 @@ impl ImageWriter {
         self.word(payload);
     }
 
-    /// A text or bytes.
+    /// A string or bytes.
     pub(crate) fn leaf(&mut self, kind: Kind, bytes: &[u8]) {
         self.image.push(kind as u8);
         self.sized(bytes);
@@ -84,7 +84,7 @@ impl ImageWriter {
         match value {
             Value::Null => self.null(),
             Value::Scalar(scalar) => self.scalar(scalar.kind(), scalar.payload()),
-            Value::Text(text) => self.leaf(Kind::Text, text.as_bytes()),
+            Value::Str(text) => self.leaf(Kind::Str, text.as_bytes()),
             Value::Bytes(bytes) => self.leaf(Kind::Bytes, bytes),
             Value::List(items) => {
                 self.begin(Kind::List, items.len());
@@ -188,7 +188,7 @@ pub struct ImageReader<'a> {
 pub enum Event<'a> {
     Null,
     Scalar(Scalar),
-    Text(&'a str),
+    Str(&'a str),
     Bytes(&'a [u8]),
     Array(ArrayValue<'a>),
     /// So many items follow.
@@ -263,7 +263,7 @@ impl<'a> ImageReader<'a> {
         let kind = Kind::of(code).ok_or_else(|| self.broken(format_args!("the kind {code}")))?;
         Ok(match kind {
             Kind::Null => Event::Null,
-            Kind::Text => Event::Text(self.text()?),
+            Kind::Str => Event::Str(self.text()?),
             Kind::Bytes => Event::Bytes(self.sized()?),
             Kind::List => Event::List(self.count(1)?),
             Kind::Struct => Event::Struct(self.count(9)?),
@@ -313,7 +313,7 @@ impl<'a> ImageReader<'a> {
         Ok(match self.event()? {
             Event::Null => (Value::Null, 0),
             Event::Scalar(scalar) => (Value::Scalar(scalar), 0),
-            Event::Text(text) => (Value::Text(Cow::Borrowed(text)), 0),
+            Event::Str(text) => (Value::Str(Cow::Borrowed(text)), 0),
             Event::Bytes(bytes) => (Value::Bytes(Cow::Borrowed(bytes)), 0),
             Event::Array(array) => (Value::Array(array), 0),
             Event::List(count) => {

@@ -8,7 +8,7 @@ use crate::lock::MAX_DEPTH;
 
 /// Writes a value as JSON; indented if the alternate form is asked for.
 ///
-/// Characters of texts that would control a terminal are escaped. Bytes are written as text of hexadecimal digits, arrays as nested lists, arrays of types that JSON has no
+/// Characters of strings that would control a terminal are escaped. Bytes are written as text of hexadecimal digits, arrays as nested lists, arrays of types that JSON has no
 /// numbers for as their type and shape.
 pub(crate) fn write_json(f: &mut Formatter<'_>, value: &Value<'_>) -> fmt::Result {
     let indent = f.alternate().then_some(0);
@@ -78,7 +78,7 @@ fn write_value(f: &mut Formatter<'_>, value: &Value<'_>, indent: Option<usize>) 
     match value {
         Value::Null => f.write_str("null"),
         Value::Scalar(scalar) => write_scalar(f, *scalar),
-        Value::Text(text) => write_text(f, text),
+        Value::Str(text) => write_text(f, text),
         Value::Bytes(bytes) => {
             f.write_char('"')?;
             bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;

@@ -38,8 +38,8 @@ pub enum Kind {
     F32 = 11,
     /// A double-precision number.
     F64 = 12,
-    /// UTF-8 text.
-    Text = 16,
+    /// A string, in UTF-8.
+    Str = 16,
     /// Uninterpreted bytes.
     Bytes = 17,
     /// Values in order.
@@ -66,7 +66,7 @@ impl Kind {
             10 => Kind::U64,
             11 => Kind::F32,
             12 => Kind::F64,
-            16 => Kind::Text,
+            16 => Kind::Str,
             17 => Kind::Bytes,
             18 => Kind::List,
             19 => Kind::Struct,
@@ -77,7 +77,7 @@ impl Kind {
 
     /// Whether values of this kind are nodes, which can be locked and named by handles.
     pub fn is_node(self) -> bool {
-        self as u8 >= Kind::Text as u8
+        self as u8 >= Kind::Str as u8
     }
 
     /// Whether every value of this kind is one of the other, which is larger.
@@ -119,7 +119,7 @@ impl Kind {
             Kind::U64 => "u64",
             Kind::F32 => "f32",
             Kind::F64 => "f64",
-            Kind::Text => "text",
+            Kind::Str => "str",
             Kind::Bytes => "bytes",
             Kind::List => "list",
             Kind::Struct => "struct",

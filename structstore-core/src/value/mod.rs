@@ -25,7 +25,7 @@ use crate::lock::MAX_DEPTH;
 
 /// Any value that a store can hold, detached from it: what is assigned, and what a snapshot gives.
 ///
-/// Leaves may borrow from the caller, so that assigning a large array or text copies it once.
+/// Leaves may borrow from the caller, so that assigning a large array or string copies it once.
 ///
 /// Equality is deep: numbers by value whatever their types, structs without regard to order, arrays by shape and
 /// elements, NaN unlike itself.
@@ -51,8 +51,8 @@ pub enum Value<'a> {
     Null,
     /// A truth value or a number.
     Scalar(Scalar),
-    /// UTF-8 text.
-    Text(Cow<'a, str>),
+    /// A string, in UTF-8.
+    Str(Cow<'a, str>),
     /// Uninterpreted bytes.
     Bytes(Cow<'a, [u8]>),
     /// Values in order.
@@ -83,7 +83,7 @@ impl<'a> Value<'a> {
         match self {
             Value::Null => Kind::Null,
             Value::Scalar(scalar) => scalar.kind(),
-            Value::Text(_) => Kind::Text,
+            Value::Str(_) => Kind::Str,
             Value::Bytes(_) => Kind::Bytes,
             Value::List(_) => Kind::List,
             Value::Struct(_) => Kind::Struct,
@@ -104,7 +104,7 @@ impl<'a> Value<'a> {
         match self {
             Value::Null => Value::Null,
             Value::Scalar(scalar) => Value::Scalar(scalar),
-            Value::Text(text) => Value::Text(Cow::Owned(text.into_owned())),
+            Value::Str(text) => Value::Str(Cow::Owned(text.into_owned())),
             Value::Bytes(bytes) => Value::Bytes(Cow::Owned(bytes.into_owned())),
             Value::List(items) => Value::List(items.into_iter().map(Value::into_owned).collect()),
             Value::Struct(fields) => Value::Struct(
@@ -142,7 +142,7 @@ impl PartialEq for Value<'_> {
         match (self, other) {
             (Value::Null, Value::Null) => true,
             (Value::Scalar(a), Value::Scalar(b)) => a == b,
-            (Value::Text(a), Value::Text(b)) => a == b,
+            (Value::Str(a), Value::Str(b)) => a == b,
             (Value::Bytes(a), Value::Bytes(b)) => a == b,
             (Value::List(a), Value::List(b)) => a == b,
             (Value::Struct(a), Value::Struct(b)) => {
@@ -177,19 +177,19 @@ impl From<()> for Value<'_> {
 
 impl<'a> From<&'a str> for Value<'a> {
     fn from(text: &'a str) -> Self {
-        Value::Text(Cow::Borrowed(text))
+        Value::Str(Cow::Borrowed(text))
     }
 }
 
 impl From<String> for Value<'_> {
     fn from(text: String) -> Self {
-        Value::Text(Cow::Owned(text))
+        Value::Str(Cow::Owned(text))
     }
 }
 
 impl<'a> From<&'a String> for Value<'a> {
     fn from(text: &'a String) -> Self {
-        Value::Text(Cow::Borrowed(text))
+        Value::Str(Cow::Borrowed(text))
     }
 }
 
@@ -247,8 +247,8 @@ impl<'v> TryFrom<&'v Value<'_>> for &'v str {
 
     fn try_from(value: &'v Value<'_>) -> Result<&'v str> {
         match value {
-            Value::Text(text) => Ok(text),
-            other => Err(mistaken(other, Kind::Text)),
+            Value::Str(text) => Ok(text),
+            other => Err(mistaken(other, Kind::Str)),
         }
     }
 }
@@ -258,8 +258,8 @@ impl TryFrom<Value<'_>> for String {
 
     fn try_from(value: Value<'_>) -> Result<String> {
         match value {
-            Value::Text(text) => Ok(text.into_owned()),
-            other => Err(mistaken(&other, Kind::Text)),
+            Value::Str(text) => Ok(text.into_owned()),
+            other => Err(mistaken(&other, Kind::Str)),
         }
     }
 }
@@ -269,7 +269,7 @@ impl<'a> From<&'a Value<'_>> for Value<'a> {
         match value {
             Value::Null => Value::Null,
             Value::Scalar(scalar) => Value::Scalar(*scalar),
-            Value::Text(text) => Value::Text(Cow::Borrowed(text)),
+            Value::Str(text) => Value::Str(Cow::Borrowed(text)),
             Value::Bytes(bytes) => Value::Bytes(Cow::Borrowed(bytes)),
             Value::List(items) => Value::List(items.iter().map(Into::into).collect()),
             Value::Struct(fields) => Value::Struct(

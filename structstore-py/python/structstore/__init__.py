@@ -137,7 +137,7 @@ def bind(structure: StructStore, cls: type[_T]) -> _T:
         {"name": "left", "exposure": 0.02}
         >>> store.camera.exposure = "long"
         Traceback (most recent call last):
-        structstore.WrongTypeError: camera.exposure: found text, expected f64
+        structstore.WrongTypeError: camera.exposure: found str, expected f64
 
     Fields that are missing are created with the defaults of the class; those that are there have to fit, and keep their
     values, of which ints become floats where floats are asked for. All of them are declared: from then on, in every
