@@ -6,7 +6,7 @@
 //!
 //! - By hand: [`by_hand::to_store`] and [`by_hand::from_store`] say what becomes of each field. For types that implement
 //!   nothing at all.
-//! - By serde: `put` and `get_as` take whatever implements serde's traits, as many crates' types do. Vectors become lists.
+//! - By serde: `set_serde` and `get_serde` take whatever implements serde's traits, as many crates' types do. Vectors become lists.
 //! - As a field: a module that `#[structstore(with = "as_field")]` names makes the type a field of a bound struct, with
 //!   guards that lend what is stored.
 //!
@@ -15,7 +15,7 @@
 //! the errors name the field.
 
 use foreign::{Pose, Robot};
-use structstore::{Result, StructStore};
+use structstore::{Array, Result, StructStore};
 
 /// As if from another crate: nothing in here knows of StructStore.
 mod foreign {
@@ -47,7 +47,7 @@ mod by_hand {
     /// Makes a struct of a store hold a robot and nothing else, in one operation.
     pub(crate) fn to_store(robot: &Robot, store: &Struct) -> Result<()> {
         let route: Vec<Value<'_>> = robot.route.iter().map(pose_value).collect();
-        store.assign_all(Value::record([
+        store.replace(Value::record([
             ("name", Value::from(&robot.name)),
             ("battery", robot.battery.into()),
             ("pose", pose_value(&robot.pose)),
@@ -148,16 +148,16 @@ fn main() -> Result<()> {
     let store = StructStore::new();
     let robot = rover();
 
-    let slot = store.nested("by_hand")?;
+    let slot = store.ensure_struct("by_hand")?;
     by_hand::to_store(&robot, &slot)?;
-    store.put("by_serde", &robot)?;
-    let team = store.nested("team")?.bind::<Team>()?;
+    store.set_serde("by_serde", &robot)?;
+    let team = store.ensure_struct("team")?.bind::<Team>()?;
     println!("by hand:  {slot}");
     println!("by serde: {}", store.at("by_serde")?);
     println!("as field: {}", store.at("team")?.at("leader")?);
 
     assert_eq!(by_hand::from_store(&slot)?, robot);
-    assert_eq!(store.get_as::<Robot>("by_serde")?, robot);
+    assert_eq!(store.get_serde::<Robot>("by_serde")?, robot);
     assert_eq!(team.load()?.leader, robot);
     println!("read back by each of them, and equal: {robot:?}");
 
@@ -165,10 +165,10 @@ fn main() -> Result<()> {
     let moved = Robot { pose: Pose { x: 3.5, ..robot.pose }, ..robot };
     slot.at("pose")?.set("x", 3.5)?;
     store.at("by_serde")?.at("pose")?.set("x", 3.5)?;
-    store.at("team")?.at("leader")?.array("pose")?.write()?.as_mut_slice::<f64>()?[0] = 3.5;
+    store.at("team")?.at("leader")?.get::<Array>("pose")?.write()?.as_mut_slice::<f64>()?[0] = 3.5;
     for (way, found) in [
         ("by hand", by_hand::from_store(&slot)?),
-        ("by serde", store.get_as("by_serde")?),
+        ("by serde", store.get_serde("by_serde")?),
         ("as field", team.load()?.leader),
     ] {
         assert_eq!(found, moved);
@@ -183,7 +183,7 @@ fn main() -> Result<()> {
     store.at("team")?.at("leader")?.set("battery", 2)?;
     for (way, found, expected) in [
         ("by hand", by_hand::from_store(&slot).err(), "by_hand.pose.x: found str, expected f64"),
-        ("by serde", store.get_as::<Robot>("by_serde").err(), "by_serde.pose.x: found str, expected f64"),
+        ("by serde", store.get_serde::<Robot>("by_serde").err(), "by_serde.pose.x: found str, expected f64"),
         ("as field", team.load().err(), "team.leader: a battery is charged from 0 to 1"),
     ] {
         let error = found.map(|error| error.to_string());

@@ -19,7 +19,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use peer::{Outcome, PATIENCE, Peer, part, unique_name};
-use structstore::{ArrayValue, ErrorKind, Result, StructStoreShared};
+use structstore::{Array, ArrayValue, ErrorKind, Result, StructStoreShared};
 
 const SHAPE: [usize; 2] = [480, 640];
 
@@ -38,14 +38,14 @@ fn main() -> Outcome {
 /// The camera.
 fn film(name: &str) -> Outcome {
     let store = StructStoreShared::options().create(false).open(name)?;
-    let published = store.array("frame")?;
+    let published = store.get::<Array>("frame")?;
     let mut pixels = vec![0; SHAPE[0] * SHAPE[1]];
     let started = Instant::now();
     for number in 1..=FRAMES {
         thread::sleep((started + number * PERIOD).saturating_duration_since(Instant::now()));
         expose(&mut pixels, number);
         // Copied before the lock is taken, which lasts for the change of one word.
-        published.assign(&ArrayValue::from_slice(&SHAPE, &pixels)?)?;
+        published.set(&ArrayValue::from_slice(&SHAPE, &pixels)?)?;
     }
     Ok(())
 }
@@ -69,7 +69,7 @@ fn watch() -> Outcome {
     let name = unique_name("camera");
     let store = StructStoreShared::open(&name)?;
     store.set("frame", ArrayValue::from_slice(&SHAPE, &vec![0_u8; SHAPE[0] * SHAPE[1]])?)?;
-    let frame = store.array("frame")?;
+    let frame = store.get::<Array>("frame")?;
     let first = frame.view()?;
     let mut camera = Peer::start("camera", &name)?;
 

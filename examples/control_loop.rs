@@ -68,9 +68,9 @@ fn main() -> Outcome {
 fn control() -> Outcome {
     let name = unique_name("control_loop");
     let store = StructStoreShared::open(&name)?;
-    let state = store.nested("state")?.bind::<State>()?;
-    let gains = store.nested("gains")?.bind::<Gains>()?;
-    let progress = store.nested("progress")?.bind::<Progress>()?;
+    let state = store.ensure_struct("state")?.bind::<State>()?;
+    let gains = store.ensure_struct("gains")?.bind::<Gains>()?;
+    let progress = store.ensure_struct("progress")?.bind::<Progress>()?;
     let mut reader = Peer::start("reader", &name)?;
     let mut tuner = Peer::start("tuner", &name)?;
     let started = Instant::now();

@@ -12,7 +12,9 @@
 mod peer;
 
 use peer::{Outcome, Peer, part, unique_name};
-use structstore::{ArrayValue, ErrorKind, Key, Result, Struct, StructStore, StructStoreShared, Value, key};
+use structstore::{
+    Array, ArrayValue, ErrorKind, Key, Result, Struct, StructStore, StructStoreShared, Value, key,
+};
 
 fn main() -> Outcome {
     if let Some((_, name)) = part() {
@@ -35,27 +37,27 @@ fn local() -> Result<()> {
     store.set("str", "foo")?;
     {
         // Created on first use, and held until the end of the block.
-        let mut list = store.list_mut("list")?;
+        let mut list = store.ensure_list("list")?.write()?;
         list.push(5)?;
         list.push(42)?;
         for item in list.iter_mut::<i32>() {
             *item? += 1;
         }
     }
-    store.list("strlist")?.extend(["foo", "bar"])?;
-    store.nested("substore")?.set("subnum", 43)?;
+    store.ensure_list("strlist")?.extend(["foo", "bar"])?;
+    store.ensure_struct("substore")?.set("subnum", 43)?;
     // Arrays are blocks of numbers with a shape: NumPy arrays in Python.
     store.set("vec", ArrayValue::from_slice(&[4], &[1.0, 2.0, 3.0, 4.0])?)?;
     store.set("mat", ArrayValue::from_slice(&[2, 3], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0])?)?;
-    store.array("mat")?.write()?.as_mut_slice::<f64>()?[5] = 7.0;
+    store.get::<Array>("mat")?.write()?.as_mut_slice::<f64>()?[5] = 7.0;
     println!("local:    {store}");
 
     // What is read says of which type it is to be; numbers convert where that keeps their value.
     let num: i64 = store.get("num")?;
     let missing: Option<f64> = store.find("nothing of that name")?;
     assert_eq!((num, missing), (5, None));
-    assert_eq!(store.list("list")?.iter()?.collect::<Vec<_>>(), [Value::from(6), Value::from(43)]);
-    assert_eq!(store.array("mat")?.to_vec::<f64>()?, [1.0, 2.0, 3.0, 4.0, 5.0, 7.0]);
+    assert_eq!(store.ensure_list("list")?.iter()?.collect::<Vec<_>>(), [Value::from(6), Value::from(43)]);
+    assert_eq!(store.get::<Array>("mat")?.to_vec::<f64>()?, [1.0, 2.0, 3.0, 4.0, 5.0, 7.0]);
     Ok(())
 }
 
@@ -166,7 +168,7 @@ struct Track {
 /// Writing and reading what is not bound and derives nothing; see the example `adapters` for more ways.
 fn existing() -> Result<()> {
     fn save(track: &Track, store: &Struct) -> Result<()> {
-        store.assign_all(Value::record([
+        store.replace(Value::record([
             ("name", Value::from(&track.name)),
             ("points", ArrayValue::from_slice(&[track.points.len()], &track.points)?.into()),
         ]))
@@ -174,12 +176,12 @@ fn existing() -> Result<()> {
     fn load(store: &Struct) -> Result<Track> {
         // Nobody changes it while this lives.
         let guard = store.read()?;
-        Ok(Track { name: guard.get("name")?, points: store.array("points")?.to_vec()? })
+        Ok(Track { name: guard.get("name")?, points: store.get::<Array>("points")?.to_vec()? })
     }
 
     let store = StructStore::new();
     let track = Track { name: "first lap".into(), points: vec![0.5, 1.5, 2.5] };
-    save(&track, &store.nested("track")?)?;
+    save(&track, &store.ensure_struct("track")?)?;
     println!("existing: {store}");
     assert_eq!(load(&store.at("track")?)?, track);
     Ok(())

@@ -65,8 +65,8 @@ fn main() -> Outcome {
 fn steer() -> Outcome {
     let name = unique_name("settings");
     let store = StructStoreShared::open(&name)?;
-    let settings = store.nested("settings")?.bind::<Settings>()?;
-    let status = store.nested("status")?.bind::<Status>()?;
+    let settings = store.ensure_struct("settings")?.bind::<Settings>()?;
+    let status = store.ensure_struct("status")?.bind::<Status>()?;
     let mut tuner = Peer::start("tuner", &name)?;
 
     let (mut cycles, mut changes, mut mixed) = (0_u32, 0, 0);

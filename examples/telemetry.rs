@@ -23,7 +23,8 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use structstore::{ArrayValue, Cleanup, ElementCell, StructStore, StructStoreShared, Value};
+use structstore::typed::ElementCell;
+use structstore::{Array, ArrayValue, Cleanup, StructStore, StructStoreShared, Value};
 
 use proc::{Process, Sample, Sampler};
 
@@ -107,8 +108,8 @@ fn publish(name: &str, duration: Duration) -> Result<(), Box<dyn Error>> {
     let nothing = vec![f64::NAN; ROWS * COLUMNS.len()];
     store.set("history", ArrayValue::from_slice(&[ROWS, COLUMNS.len()], &nothing)?)?;
     // A view, because others have views of it, too: an exclusive slice cannot be had of what is shared.
-    let history = store.array("history")?.view()?;
-    let processes = store.list("processes")?;
+    let history = store.get::<Array>("history")?.view()?;
+    let processes = store.ensure_list("processes")?;
 
     let host = fs::read_to_string("/proc/sys/kernel/hostname")?;
     telemetry.with_mut(|mut fields| fields.host.set(host.trim()))??;
@@ -132,7 +133,7 @@ fn publish(name: &str, duration: Duration) -> Result<(), Box<dyn Error>> {
         samples += 1;
         // Arrays and lists are made aside and then published: others see the old one or the new one, whole.
         store.set("core_loads", ArrayValue::from_slice(&[sample.core_loads.len()], &sample.core_loads)?)?;
-        processes.assign_all(sample.processes.iter().map(process_value))?;
+        processes.replace(sample.processes.iter().map(process_value))?;
         // All that happens in here happens at once for those who read under a lock.
         telemetry.with_mut(|fields| {
             let cpu = mean(&sample.core_loads);

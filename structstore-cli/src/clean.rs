@@ -13,7 +13,7 @@ use crate::{json, text};
 
 pub(crate) fn run(options: &Clean, output: &mut Output) -> Result<u8> {
     let orphans = match options.names.as_slice() {
-        [] => StructStoreShared::orphans()?,
+        [] => structstore::inspect::orphans()?,
         names => names.iter().map(chosen).collect::<Result<_>>()?,
     };
     if !orphans.is_empty() && !options.yes && !confirmed(&orphans)? {
@@ -83,5 +83,5 @@ fn confirmed(orphans: &[String]) -> Result<bool> {
 fn remove(name: &str) -> structstore::Result<bool> {
     // Closing asks the kernel once more whether anybody is attached, and keeps others from joining meanwhile.
     StructStoreShared::options().create(false).cleanup(Cleanup::IfLast).open(name)?.close()?;
-    Ok(!StructStoreShared::existing()?.iter().any(|left| left == name))
+    Ok(!structstore::stores()?.iter().any(|left| left == name))
 }

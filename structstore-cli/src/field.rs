@@ -1,7 +1,8 @@
 //! `get`, `set` and `rm`: one field or item.
 
-use structstore::private::not_finite;
-use structstore::{ArrayValue, DType, Element, Error, Item, Kind, Scalar, Value};
+use structstore::binding_support::not_finite;
+use structstore::traits::Element;
+use structstore::{ArrayValue, DType, Error, Item, Kind, Scalar, Value};
 
 use crate::arguments::{Get, Remove, Set};
 use crate::failure::{Failure, Result};

@@ -1,7 +1,7 @@
 //! What a fuzzer does with the strings that people give to commands: `cargo xtask fuzz command`.
 
 use crate::path;
-use structstore::private::not_finite;
+use structstore::binding_support::not_finite;
 use structstore::{ArrayValue, Item, StructStore, Value};
 
 use crate::text::{line, printable};
@@ -83,7 +83,7 @@ fn specimens() -> structstore::Result<StructStore> {
     store.set("text", "text")?;
     store.set("bytes", Value::Bytes(vec![1, 2].into()))?;
     store.set("list", vec![1])?;
-    store.nested("sub")?.set("a.b", 1)?;
+    store.ensure_struct("sub")?.set("a.b", 1)?;
     store.set("bytes in an array", ArrayValue::from_slice(&[2], &[1_u8, 2])?)?;
     store.set("matrix", ArrayValue::from_slice(&[1, 1], &[0.5])?)?;
     Ok(store)

@@ -61,7 +61,7 @@ pub(crate) fn load(options: &Load) -> Result<u8> {
     let store = Watched::new(options.store.open(StructStoreShared::options().cleanup(Cleanup::Never))?);
     let filled = match document {
         None => store.from_bytes(&bytes),
-        Some(value) => store.assign_all(value),
+        Some(value) => store.replace(value),
     };
     if filled.is_err() && !existed {
         // What was created for this is of no use to anybody.

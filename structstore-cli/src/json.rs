@@ -8,8 +8,8 @@ use crate::path::shown;
 use serde::de::DeserializeSeed;
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
+use structstore::binding_support::{is_unprintable, not_finite, not_numbers};
 use structstore::path::Path;
-use structstore::private::{is_unprintable, not_finite, not_numbers};
 use structstore::{DType, Error, Value};
 
 use crate::failure::{Failure, Result};

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
-use structstore::{Participant, StructStoreShared};
+use structstore::StructStoreShared;
+use structstore::inspect::Participant;
 
 use crate::arguments::List;
 use crate::failure::Result;
@@ -17,7 +18,7 @@ const TIMEOUT: Duration = Duration::from_millis(100);
 
 pub(crate) fn run(options: &List, output: &mut Output) -> Result<u8> {
     let entries: Vec<Entry> =
-        StructStoreShared::existing()?.into_iter().map(|name| Entry::of(name, options.any_owner)).collect();
+        structstore::stores()?.into_iter().map(|name| Entry::of(name, options.any_owner)).collect();
     if options.json {
         let list = Value::Array(entries.iter().map(Entry::to_json).collect());
         json::print(&list, output)?;

@@ -93,7 +93,7 @@ impl Place<'_> {
 
     pub(crate) fn remove(&self) -> Result<()> {
         match self {
-            Place::Field { parent, name, .. } => match parent.remove(*name) {
+            Place::Field { parent, name, .. } => match parent.delete(*name) {
                 Err(error) if error.kind() == ErrorKind::NotFound => Err(self.missing()),
                 other => Ok(other?),
             },

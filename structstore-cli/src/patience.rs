@@ -7,7 +7,8 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::path::shown;
-use structstore::{LockMode, Struct, StructStoreShared};
+use structstore::inspect::LockMode;
+use structstore::{Struct, StructStoreShared};
 
 use crate::output;
 

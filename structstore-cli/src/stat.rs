@@ -1,8 +1,9 @@
 //! `stat`: what takes up memory, who is attached, who holds locks.
 
 use serde_json::json;
+use structstore::inspect::{FreeMemory, LockHolder, LockMode, Usage};
 use structstore::path::Path;
-use structstore::{Error, FreeMemory, Item, LockHolder, LockMode, StructStoreShared, Usage};
+use structstore::{Error, Item, StructStoreShared};
 
 use crate::arguments::Stat;
 use crate::failure::{Failure, Result};

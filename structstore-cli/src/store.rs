@@ -57,7 +57,7 @@ impl Name {
             match error.kind() {
                 ErrorKind::Io if !self.file && is_missing(&error) => {
                     let shown = self.shown();
-                    let names = StructStoreShared::existing().unwrap_or_default();
+                    let names = structstore::stores().unwrap_or_default();
                     let near = text::nearest(&shown, names.iter().map(String::as_str)).map(text::line);
                     Failure::Missing { what: format!("{shown}: no such store"), near }
                 }

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use structstore::private::is_unprintable;
+use structstore::binding_support::is_unprintable;
 
-pub(crate) use structstore::private::quoted;
+pub(crate) use structstore::binding_support::quoted;
 
 /// A string with escapes in place of what controls a terminal, but for line breaks and tabs.
 pub(crate) fn printable(text: &str) -> Cow<'_, str> {

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
-use structstore::{ArrayValue, Cleanup, DType, StructStoreShared, Value as StoreValue};
+use structstore::{Array, ArrayValue, Cleanup, DType, StructStoreShared, Value as StoreValue};
 use structstore_tests::damage::Random;
 use structstore_tests::{SegmentName, assert_specimens, put_specimens, python};
 
@@ -25,7 +25,7 @@ fn robot(name: &SegmentName) -> StructStoreShared {
     let store = StructStoreShared::open(name).unwrap();
     store.set("rate", 50_u8).unwrap();
     store.set("label", "the \u{1b}[31mred\u{9b} one\n").unwrap();
-    let camera = store.nested("camera").unwrap();
+    let camera = store.ensure_struct("camera").unwrap();
     camera.set("exposure", 0.01).unwrap();
     camera.set("f.number", 2.8_f32).unwrap();
     camera.set("frame", ArrayValue::from_slice(&[2, 3], &[1_i16, 2, 3, 4, 5, 6]).unwrap()).unwrap();
@@ -243,12 +243,12 @@ fn set_keeps_types() {
     assert_eq!(store.get::<String>("label").unwrap(), "50");
     let camera = store.at("camera").unwrap();
     assert_eq!(camera.get::<f64>("exposure").unwrap(), -2.0);
-    assert_eq!(camera.array("frame").unwrap().to_vec::<i16>().unwrap(), [7, -8]);
+    assert_eq!(camera.get::<Array>("frame").unwrap().to_vec::<i16>().unwrap(), [7, -8]);
     assert_eq!(
-        camera.list("lenses").unwrap().to_value().unwrap().to_string(),
+        camera.ensure_list("lenses").unwrap().to_value().unwrap().to_string(),
         r#"[{"focus": 9}, {"focus": 4}]"#
     );
-    assert_eq!(camera.list("new").unwrap().len().unwrap(), 2);
+    assert_eq!(camera.ensure_list("new").unwrap().len().unwrap(), 2);
     assert_eq!(store.get::<Vec<u8>>("raw").unwrap(), [255, 0]);
     for (path, value, code, said) in [
         ("rate", "256", 4, "rate: found `256`, expected u8"),
@@ -293,7 +293,7 @@ fn rm_removes_fields_and_items() {
     structstore(&["rm", &name, "camera.\"f.number\""]).text();
     let camera = store.at("camera").unwrap();
     assert_eq!(camera.names().unwrap(), ["exposure", "frame", "lenses"]);
-    assert_eq!(camera.list("lenses").unwrap().len().unwrap(), 1);
+    assert_eq!(camera.ensure_list("lenses").unwrap().len().unwrap(), 1);
     let complaint = structstore(&["rm", &name, "camera.exposur"]).complaint(3);
     assert!(complaint.contains("did you mean camera.exposure?"));
     structstore(&["rm", &name, "camera.lenses[7]"]).complaint(3);
@@ -349,7 +349,7 @@ fn watch_prints_changes() {
         begun.store(true, Ordering::Relaxed);
         assert!(first.unwrap().starts_with("camera.exposure: "));
     });
-    store.remove("none").unwrap();
+    store.delete("none").unwrap();
     assert!(lines.any(|line| line == "none: removed"));
     child.kill().unwrap();
     child.wait().unwrap();
@@ -572,7 +572,7 @@ fn floats_are_read_as_they_were_written() {
         structstore_reading(&["load", "-", &copy, "--format", format], &text).text();
         let loaded = StructStoreShared::open(&copy).unwrap();
         let read: Vec<u64> = loaded
-            .list("floats")
+            .ensure_list("floats")
             .unwrap()
             .iter()
             .unwrap()
@@ -585,14 +585,14 @@ fn floats_are_read_as_they_were_written() {
     structstore(&["set", &name, "x", "123456789.12345679"]).text();
     structstore(&["set", &name, "y", "[0.1, 123456789.12345679]"]).text();
     assert_eq!(store.get::<f64>("x").unwrap(), 123456789.12345679);
-    assert_eq!(store.list("y").unwrap().get::<f64>(1).unwrap(), 123456789.12345679);
+    assert_eq!(store.ensure_list("y").unwrap().get::<f64>(1).unwrap(), 123456789.12345679);
 }
 
 #[test]
 fn what_json_has_no_words_for_is_never_null() {
     let (name, copy) = (SegmentName::new("nan"), SegmentName::new("named"));
     let store = StructStoreShared::open(&name).unwrap();
-    let part = store.nested("part").unwrap();
+    let part = store.ensure_struct("part").unwrap();
     part.set("scan", ArrayValue::from_slice(&[2, 2], &[0.5, 1.5, f64::INFINITY, 2.5]).unwrap()).unwrap();
     part.set("speed", f64::NAN).unwrap();
     part.set("list", vec![1.0, f64::NEG_INFINITY]).unwrap();
@@ -693,7 +693,10 @@ fn integers_beyond_64_bits_are_refused() {
     }
     assert_eq!(store.to_string(), r#"{"there": 1}"#);
     structstore(&["set", &name, "new", "[18446744073709551615, 1e20, 18446744073709551616.0]"]).text();
-    assert_eq!(store.list("new").unwrap().to_string(), "[18446744073709551615, 1e20, 1.8446744073709552e19]");
+    assert_eq!(
+        store.ensure_list("new").unwrap().to_string(),
+        "[18446744073709551615, 1e20, 1.8446744073709552e19]"
+    );
 }
 
 #[test]
@@ -775,7 +778,7 @@ fn a_store_under_heavy_writing_can_be_read() {
                     store.set("label", format!("number {number}")).unwrap();
                     if number % 100 == 0 {
                         store.at("camera").unwrap().set("extra", vec![number as i64]).unwrap();
-                        store.at("camera").unwrap().remove("extra").ok();
+                        store.at("camera").unwrap().delete("extra").ok();
                     }
                 }
             });

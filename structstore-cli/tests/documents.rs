@@ -7,7 +7,7 @@ use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use structstore::private::not_numbers;
+use structstore::binding_support::not_numbers;
 use structstore::{Kind, StructStoreShared, Value};
 use structstore_tests::damage::Random;
 use structstore_tests::fuzz::image::with_header;
@@ -71,7 +71,7 @@ fn documents_that_are_damaged_are_loaded_or_refused() {
         if format != "image" {
             // They have nothing for arrays of other elements than numbers.
             while let Some((path, _)) = not_numbers(&store.to_value().unwrap()) {
-                store.remove(&path.to_string()).unwrap();
+                store.delete(&path.to_string()).unwrap();
             }
         }
         let document = structstore(&["dump", &original, "-", "--format", format]).out;

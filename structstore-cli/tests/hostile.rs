@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use structstore::StructStoreShared;
-use structstore::private::is_unprintable;
+use structstore::binding_support::is_unprintable;
 use structstore_tests::damage::{Damaged, Random, many_words, one_word};
 use structstore_tests::sample;
 use structstore_tests::segments::segments;

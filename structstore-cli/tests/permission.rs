@@ -15,7 +15,7 @@ use command::{Outcome, command, finish};
 fn robot(name: &SegmentName) -> StructStoreShared {
     let store = StructStoreShared::open(name).unwrap();
     store.set("rate", 50_u8).unwrap();
-    store.nested("camera").unwrap().set("exposure", 0.01).unwrap();
+    store.ensure_struct("camera").unwrap().set("exposure", 0.01).unwrap();
     store
 }
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use nix::pty::openpty;
 use nix::sys::signal::{SigHandler, Signal, kill, signal};
 use nix::unistd::Pid;
-use structstore::private::is_unprintable;
+use structstore::binding_support::is_unprintable;
 use structstore::{StructStoreShared, Value};
 use structstore_tests::SegmentName;
 
@@ -86,7 +86,7 @@ fn on_terminal(arguments: &[&str]) -> String {
 fn store(name: &SegmentName) -> StructStoreShared {
     let store = StructStoreShared::open(name).unwrap();
     store.set("label", "\u{1b}[2J\u{9b}2J\u{202e}\u{7}\n\ttwo").unwrap();
-    store.nested("\u{1b}]0;title\u{7}").unwrap().set("bytes\u{1b}", 5).unwrap();
+    store.ensure_struct("\u{1b}]0;title\u{7}").unwrap().set("bytes\u{1b}", 5).unwrap();
     store.set("raw", Value::Bytes(b"\x1b[2J".into())).unwrap();
     store
 }
@@ -259,7 +259,7 @@ fn yaml_that_a_terminal_shows_can_be_read_again() {
         structstore_reading(&["load", "-", &copy, "--format", "yaml"], text.as_bytes()).text();
         let loaded = StructStoreShared::open(&copy).unwrap();
         // Bytes are a string of digits there.
-        loaded.remove("raw").unwrap();
+        loaded.delete("raw").unwrap();
         let mut value = store.to_value().unwrap();
         if let Value::Struct(fields) = &mut value {
             fields.retain(|(name, _)| name != "raw");

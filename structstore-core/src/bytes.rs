@@ -11,7 +11,7 @@
 //!
 //! let store = StructStore::new();
 //! let message = store.bind::<Message>()?;
-//! message.store(&Message { payload: b"abc".into() })?;
+//! message.replace(&Message { payload: b"abc".into() })?;
 //! assert_eq!(store.kind("payload")?, Kind::Bytes);
 //! assert_eq!(message.load()?.payload, b"abc");
 //! # Ok::<(), structstore::Error>(())

@@ -36,12 +36,12 @@
 //! # let name = format!("/structstore_cookbook_settings_{}", std::process::id());
 //! // In the program that obeys:
 //! let store = StructStoreShared::open(&name)?;
-//! let settings = store.nested("settings")?.bind::<Settings>()?;
+//! let settings = store.ensure_struct("settings")?.bind::<Settings>()?;
 //! assert_eq!(settings.load()?.rate, 50.0);
 //!
 //! // In the one that tunes, which sets both at once:
 //! let store = StructStoreShared::open(&name)?;
-//! let tuner = store.nested("settings")?.bind::<Settings>()?;
+//! let tuner = store.ensure_struct("settings")?.bind::<Settings>()?;
 //! tuner.with_mut(|fields| {
 //!     *fields.rate = 100.0;
 //!     fields.gains[1] = 0.5;
@@ -61,18 +61,18 @@
 //! as long as nobody has a view of that block.
 //!
 //! ```
-//! use structstore::{ArrayValue, StructStore};
+//! use structstore::{Array, ArrayValue, StructStore};
 //!
 //! let store = StructStore::new();
 //! store.set("depth", ArrayValue::from_slice(&[2, 3], &[0.5_f64; 6])?)?;
-//! let depth = store.array("depth")?;
+//! let depth = store.get::<Array>("depth")?;
 //!
 //! // A slice of the pixels where they lie; who publishes waits until the guard is dropped.
 //! assert_eq!(depth.read()?.as_slice::<f64>()?.iter().sum::<f64>(), 3.0);
 //!
 //! // A view holds nobody up. Elements of eight bytes are lent as cells, all others can be copied.
 //! let view = depth.view()?;
-//! depth.assign(&ArrayValue::from_slice(&[2, 3], &[0.7_f64; 6])?)?;
+//! depth.set(&ArrayValue::from_slice(&[2, 3], &[0.7_f64; 6])?)?;
 //! assert_eq!(view.cells::<f64>()?[5].get(), 0.5);
 //! assert_eq!(depth.view()?.to_vec::<f64>()?, [0.7; 6]);
 //!
@@ -90,9 +90,9 @@
 //! use structstore::StructStore;
 //!
 //! let store = StructStore::new();
-//! store.nested("camera")?.set("exposure", 0.01)?;
-//! store.at("camera")?.list("tags")?.push("day")?;
-//! store.nested("arm")?.set("speed", 0.5)?;
+//! store.ensure_struct("camera")?.set("exposure", 0.01)?;
+//! store.at("camera")?.ensure_list("tags")?.push("day")?;
+//! store.ensure_struct("arm")?.set("speed", 0.5)?;
 //!
 //! let mut camera = store.at("camera")?.write()?;
 //! camera.set("exposure", 0.02)?;
@@ -100,7 +100,7 @@
 //! // Meanwhile the rest is free, for this thread as for all others.
 //! store.at("arm")?.set("speed", 0.7)?;
 //! // What is below the guard is reached through it, and part of what it holds.
-//! camera.list("tags")?.push("night")?;
+//! camera.ensure_list("tags")?.push("night")?;
 //! drop(camera);
 //! assert_eq!(store.at("camera")?.get::<f64>("exposure")?, 0.02);
 //! # Ok::<(), structstore::Error>(())
@@ -123,7 +123,7 @@
 //! }
 //!
 //! let store = StructStore::new();
-//! let tanks = store.nested("tanks")?.bind::<Tanks>()?;
+//! let tanks = store.ensure_struct("tanks")?.bind::<Tanks>()?;
 //! let pump = |litres: f64| {
 //!     tanks.transaction(|tanks| {
 //!         *tanks.right += litres;
@@ -183,7 +183,7 @@
 //! store.check()?;
 //!
 //! // What killed programs have left behind when nobody else was attached. Opening repairs it, closing removes it.
-//! for name in StructStoreShared::orphans()? {
+//! for name in structstore::inspect::orphans()? {
 //!     println!("left behind: {name}");
 //! #   if !name.contains("cookbook_nobody_has_this_name") { continue }
 //!     StructStoreShared::options().create(false).cleanup(Cleanup::IfLast).open(&name)?.close()?;
@@ -222,16 +222,16 @@
 //! }
 //!
 //! let store = StructStore::new();
-//! let old = store.nested("settings")?.bind::<first::Settings>()?;
-//! let new = store.nested("settings")?.bind_widening::<Settings>()?.load()?;
+//! let old = store.ensure_struct("settings")?.bind::<first::Settings>()?;
+//! let new = store.ensure_struct("settings")?.bind_widening::<Settings>()?.load()?;
 //! assert_eq!((new.velocity, new.gravity, new.limit), (1.5, 9.81, None));
 //! // A program that knows the old type is told, in place of reading something else.
 //! assert!(old.load().is_err());
 //!
 //! // Where nothing fits any more: without the struct, nothing in it is declared.
-//! let before = store.take("settings")?;
+//! let before = store.remove("settings")?;
 //! assert_eq!(before.get("legacy"), Some(&false.into()));
-//! store.nested("settings")?.set("vel", "slow")?;
+//! store.ensure_struct("settings")?.set("vel", "slow")?;
 //! # Ok::<(), structstore::Error>(())
 //! ```
 //!
@@ -316,13 +316,13 @@
 //! let store: StructStore = serde_json::from_str(r#"{"rate": 50, "camera": {"size": [640, 480]}}"#).unwrap();
 //! // Or into one that exists, shared or not, in one operation; declared fields stay and take the values:
 //! let value: Value = serde_json::from_str(r#"{"size": [320, 240], "gain": 1.5}"#).unwrap();
-//! store.at("camera")?.assign_all(value)?;
+//! store.at("camera")?.replace(value)?;
 //!
 //! assert_eq!(
 //!     serde_json::to_string(&store).unwrap(),
 //!     r#"{"rate":50,"camera":{"size":[320,240],"gain":1.5}}"#
 //! );
-//! let size: (u32, u32) = store.at("camera")?.get_as("size")?;
+//! let size: (u32, u32) = store.at("camera")?.get_serde("size")?;
 //! assert_eq!(size, (320, 240));
 //!
 //! // Exactly, with types, arrays and order:
@@ -345,7 +345,7 @@
 //! use structstore::{Error, ErrorKind, StructStore};
 //!
 //! let store = StructStore::new();
-//! store.nested("arm")?.set("speed", 0.5)?;
+//! store.ensure_struct("arm")?.set("speed", 0.5)?;
 //! let arm = store.at("arm")?;
 //!
 //! let guard = arm.write()?;
@@ -354,9 +354,9 @@
 //! // Another thread, or another process:
 //! std::thread::scope(|scope| {
 //!     scope.spawn(|| {
-//!         let waited = arm.write_timeout(Duration::from_millis(20));
+//!         let waited = arm.within(Duration::from_millis(20)).write();
 //!         assert!(matches!(&waited, Err(error) if error.kind() == ErrorKind::LockTimeout));
-//!         assert!(matches!(arm.try_read(), Err(error) if error.kind() == ErrorKind::LockTimeout));
+//!         assert!(matches!(arm.within(Duration::ZERO).read(), Err(error) if error.kind() == ErrorKind::LockTimeout));
 //!     });
 //! });
 //! drop(guard);
@@ -382,11 +382,11 @@
 //! let limits = store.at("limits")?;
 //!
 //! let mut watch = limits.watch()?;
-//! let canceller = watch.canceller(); // ends the loop below, from any thread
+//! let canceller = watch.cancel_handle(); // ends the loop below, from any thread
 //! let follower = std::thread::spawn(move || {
 //!     let mut speed = limits.get::<f64>("speed")?;
 //!     while let Some(paths) = watch.next() {
-//!         if paths?.contains(&"speed".to_owned()) {
+//!         if paths?.iter().any(|path| path == "speed") {
 //!             speed = limits.get("speed")?;
 //!         }
 //!         if speed == 2.0 {
@@ -401,7 +401,7 @@
 //! # Ok::<(), structstore::Error>(())
 //! ```
 //!
-//! Elements of an array that are written through a view are announced by [`Array::touch`](crate::Array::touch).
+//! Elements of an array that are written through a view are announced by [`Array::notify`](crate::Array::notify).
 //!
 //! # See what is going on
 //!
@@ -413,11 +413,11 @@
 //!
 //! # let name = format!("/structstore_cookbook_look_{}", std::process::id());
 //! let store = StructStoreShared::open(&name)?;
-//! let camera = store.nested("camera")?;
+//! let camera = store.ensure_struct("camera")?;
 //! camera.set("frame", vec![0.0; 1000])?;
 //! let guard = camera.write()?;
 //!
-//! assert!(StructStoreShared::existing()?.contains(&name));
+//! assert!(structstore::stores()?.contains(&name));
 //! let watcher = StructStoreShared::open_read_only(&name)?;
 //! for participant in watcher.participants()? {
 //!     println!("process {} with {} threads", participant.pid, participant.threads);

@@ -3,13 +3,14 @@
 use std::sync::mpsc;
 use std::time::Duration;
 
+use crate::access::Access as _;
 use crate::arena::layout::{ArrayHead, Slot};
 use crate::error::ErrorKind;
 use crate::journal::Operation;
 use crate::key::Key;
 use crate::node::{BLOCK, End, Raw, change_end, resolve, structure};
 use crate::sync::Ordering;
-use crate::{ArrayValue, Error, Struct, StructStoreShared, Value};
+use crate::{Array, ArrayValue, Error, Struct, StructStoreShared, Value};
 
 /// A store in memory of its own, which the damage does not leave.
 fn store() -> StructStoreShared {
@@ -19,7 +20,7 @@ fn store() -> StructStoreShared {
 
 /// The slot of a field.
 fn slot<'a>(of: &'a Struct, name: &str) -> &'a Slot {
-    &structure::find(of.handle.arena(), of.handle.record(), &Key::new(name)).unwrap().unwrap().field.slot
+    &structure::find(of.handle.arena(), of.handle.node(), &Key::new(name)).unwrap().unwrap().field.slot
 }
 
 /// Makes the name in a slot that of an earlier or later life of the node.
@@ -53,8 +54,8 @@ fn a_field_that_names_a_node_that_is_gone_is_an_error() {
         assert_corrupt(store.get::<Value<'static>>("child"));
         assert_corrupt(store.find::<Struct>("child"));
         assert_corrupt(store.set("child", "text"));
+        assert_corrupt(store.delete("child"));
         assert_corrupt(store.remove("child"));
-        assert_corrupt(store.take("child"));
         assert_corrupt(store.check());
     });
 }
@@ -79,9 +80,9 @@ fn who_looks_at_a_name_of_nothing_looks_twice() {
 fn an_item_that_names_a_node_that_is_gone_is_an_error() {
     bounded(|| {
         let store = store();
-        let list = store.list("list").unwrap();
+        let list = store.ensure_list("list").unwrap();
         list.push("text").unwrap();
-        let node = list.handle.record();
+        let node = list.handle.node();
         misname(crate::node::list::slot(list.handle.arena(), node, 0).unwrap());
         assert_corrupt(list.get::<String>(0));
         assert_corrupt(list.set(0, 5));
@@ -121,7 +122,7 @@ fn the_marks_of_many_watchers_are_taken_off_at_once() {
         let store = store();
         let mut at = (*store).clone();
         for _ in 0..100 {
-            at = at.nested("sub").unwrap();
+            at = at.ensure_struct("sub").unwrap();
         }
         let arena = store.handle.arena();
         for _ in 0..3000 {
@@ -143,9 +144,9 @@ fn the_marks_of_many_watchers_are_taken_off_at_once() {
 #[test]
 fn a_list_that_seems_longer_than_the_segment_has_no_length() {
     let store = store();
-    let list = store.list("list").unwrap();
+    let list = store.ensure_list("list").unwrap();
     list.extend([1, 2, 3]).unwrap();
-    let length = &list.handle.record().body[crate::node::LENGTH];
+    let length = &list.handle.node().body[crate::node::LENGTH];
     for lie in [1 << 20, 1 << 60, 1 << 63, u64::MAX] {
         length.store(lie, Ordering::Relaxed);
         assert_corrupt(list.len());
@@ -166,9 +167,9 @@ fn a_tree_whose_nodes_are_named_many_times_is_an_error() {
         }
         store.set("list", value).unwrap();
         // Each list gets its first item a second time, which makes 2^100 leaves.
-        let mut at = store.list("list").unwrap();
+        let mut at = store.ensure_list("list").unwrap();
         while let Ok(inner) = at.get::<crate::List>(0) {
-            let slot = |index| crate::node::list::slot(at.handle.arena(), at.handle.record(), index).unwrap();
+            let slot = |index| crate::node::list::slot(at.handle.arena(), at.handle.node(), index).unwrap();
             slot(1).payload.store(slot(0).payload.load(Ordering::Relaxed), Ordering::Relaxed);
             slot(1).tag.store(slot(0).tag.load(Ordering::Relaxed), Ordering::Relaxed);
             at = inner;
@@ -244,22 +245,22 @@ fn values_that_are_none_are_not_lent() {
     spoil(slot(&store, "plain"), 7);
     spoil(slot(&store, "optional"), 7);
 
-    let list = store.list("each").unwrap();
-    let item = crate::node::list::slot(list.handle.arena(), list.handle.record(), 0).unwrap();
+    let list = store.ensure_list("each").unwrap();
+    let item = crate::node::list::slot(list.handle.arena(), list.handle.node(), 0).unwrap();
     item.payload.store(7, Ordering::Relaxed);
     assert_corrupt(flags.load());
     assert_corrupt(flags.with(|flags| flags.each.get(0).map(drop)).unwrap());
     assert_corrupt(flags.with_mut(|mut flags| flags.each.get_mut(0).map(drop)).unwrap());
     item.payload.store(1, Ordering::Relaxed);
 
-    let text = store.text("mode").unwrap();
+    let text = store.ensure_str("mode").unwrap();
     text.set("Off").unwrap();
     assert!(matches!(flags.read().map(drop), Err(error) if error.kind() == ErrorKind::WrongType));
     text.set("On").unwrap();
 
     // An array that has become one of something else, behind the back of its field.
-    let array = store.array("trail").unwrap();
-    let block = array.handle.record().body[crate::node::BLOCK].load(Ordering::Relaxed);
+    let array = store.get::<Array>("trail").unwrap();
+    let block = array.handle.node().body[crate::node::BLOCK].load(Ordering::Relaxed);
     let words = array.handle.arena().words(block, 6).unwrap();
     words[2].store(0, Ordering::Relaxed);
     assert!(flags.read().is_err());
@@ -289,8 +290,8 @@ fn a_node_that_lies_in_two_lists_is_lent_by_one() {
         .unwrap()
         .unwrap();
     let item = |name: &str| {
-        let list = store.list(name).unwrap();
-        let slot = crate::node::list::slot(list.handle.arena(), list.handle.record(), 0).unwrap();
+        let list = store.ensure_list(name).unwrap();
+        let slot = crate::node::list::slot(list.handle.arena(), list.handle.node(), 0).unwrap();
         // The mapping outlives both lists.
         std::ptr::from_ref(slot)
     };
@@ -329,14 +330,14 @@ fn an_array_of_elements_without_size_does_not_grow() {
 #[test]
 fn a_change_that_a_broken_link_parts_from_its_transaction_is_refused() {
     let store = store();
-    store.nested("sub").unwrap().set("x", 1).unwrap();
+    store.ensure_struct("sub").unwrap().set("x", 1).unwrap();
     let sub = store.at("sub").unwrap();
-    let parent = &sub.handle.record().head.parent;
+    let parent = &sub.handle.node().head.parent;
     let link = parent.load(Ordering::Relaxed);
     let undone = store.transaction(|store| {
         let mut sub = store.at("sub")?;
         parent.store(1 << 40, Ordering::Relaxed);
-        let changed = sub.remove("x");
+        let changed = sub.delete("x");
         parent.store(link, Ordering::Relaxed);
         assert_corrupt(changed);
         Err::<(), _>(Error::rejected("undone"))

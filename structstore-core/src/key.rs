@@ -82,7 +82,7 @@ impl<'a> From<&'a String> for Key<'a> {
 /// At most 16 bytes as two words, zeroes behind them. By loads that overlap, since a loop over the bytes takes longer
 /// than all the rest of a lookup.
 #[inline]
-const fn pack(bytes: &[u8]) -> [u64; 2] {
+pub(crate) const fn pack(bytes: &[u8]) -> [u64; 2] {
     let length = bytes.len();
     match length {
         0 => [0, 0],

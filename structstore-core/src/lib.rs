@@ -25,10 +25,10 @@
 //!   use, and nothing in it moves. It holds a tree of *nodes* (structs, lists, strings, bytes, arrays) and scalars.
 //! - A *handle* ([`Struct`], [`List`], [`Str`], [`Bytes`], [`Array`]) names a node. Each of its operations locks what it
 //!   needs and is done wholly or not at all. If the node is removed, the handle is an error when it is used.
-//! - A *guard* ([`StructMut`], [`StructRef`] and so on) holds a node and everything below it until it is dropped: alone among
+//! - A *guard* ([`StructMut`](guard::StructMut), [`StructRef`](guard::StructRef) and so on; see [`guard`]) holds a node and everything below it until it is dropped: alone among
 //!   all threads and processes, or together with others that read. Only a guard lends references into the store.
 //! - A *binding* ([`Binding`]) is a Rust struct with `#[derive(StructStore)]` laid over a node. Its names are looked up and
-//!   its types checked once; then its guards lend the fields as what they are in Rust. See [`Field`] for their types.
+//!   its types checked once; then its guards lend the fields as what they are in Rust. See [`Field`](traits::Field) for their types.
 //! - A *view* ([`ArrayView`]) keeps the elements of an array for as long as it lives, without a lock.
 //!
 //! # A local store
@@ -38,8 +38,8 @@
 //!
 //! let store = StructStore::new();
 //! store.set("num", 5)?;
-//! store.nested("camera")?.set(key!("exposure"), 0.01)?; // the name is hashed at compile time
-//! store.list("log")?.push("started")?;
+//! store.ensure_struct("camera")?.set(key!("exposure"), 0.01)?; // the name is hashed at compile time
+//! store.ensure_list("log")?.push("started")?;
 //! assert_eq!(store.at("camera")?.get::<f64>("exposure")?, 0.01);
 //! assert_eq!(store.to_string(), r#"{"num": 5, "camera": {"exposure": 0.01}, "log": ["started"]}"#);
 //! # Ok::<(), structstore::Error>(())
@@ -52,10 +52,10 @@
 //!
 //! # let name = format!("/structstore_crate_{}", std::process::id());
 //! let store = StructStoreShared::open(&name)?; // creates or attaches; `name` is like "/robot"
-//! store.nested("camera")?.set("exposure", 0.01)?;
+//! store.ensure_struct("camera")?.set("exposure", 0.01)?;
 //!
 //! let mut camera = store.at("camera")?.write()?; // nobody else changes or reads it now
-//! *camera.scalar_mut::<f64>("exposure")? *= 2.0;
+//! *camera.get_mut::<f64>("exposure")? *= 2.0;
 //! camera.set("gain", 1.5)?;
 //! drop(camera);
 //! # Ok::<(), structstore::Error>(())
@@ -75,7 +75,7 @@
 //! }
 //!
 //! let store = StructStore::new();
-//! let settings = store.nested("settings")?.bind::<Settings>()?; // creates what is missing
+//! let settings = store.ensure_struct("settings")?.bind::<Settings>()?; // creates what is missing
 //! let mut guard = settings.write()?;
 //! let fields = guard.fields_mut(); // `rate` is a `&mut f64` inside the store
 //! *fields.rate *= 2.0;
@@ -96,7 +96,7 @@
 //! # Features
 //!
 //! - `derive` (on by default): `#[derive(StructStore)]`.
-//! - `serde`: values of any type that implements serde's traits ([`Struct`]'s `put` and `get_as`), and stores in JSON, YAML
+//! - `serde`: values of any type that implements serde's traits ([`Struct`]'s `set_serde` and `get_serde`), and stores in JSON, YAML
 //!   and whatever else serde has a format for.
 //! - `stream`: [`Watch`] as a stream, for asynchronous programs.
 //! - `ndarray`: arrays of the `ndarray` crate as fields of bound structs, and views as such.
@@ -129,6 +129,8 @@ mod lock;
 mod sync;
 
 #[cfg(not(loom))]
+mod access;
+#[cfg(not(loom))]
 mod arena;
 #[cfg(not(loom))]
 mod bind;
@@ -152,6 +154,8 @@ mod key;
 mod node;
 mod notice;
 #[cfg(not(loom))]
+mod ops;
+#[cfg(not(loom))]
 mod orphans;
 #[cfg(not(loom))]
 mod participants;
@@ -160,7 +164,7 @@ pub mod safety;
 #[cfg(not(loom))]
 mod segment;
 #[cfg(all(feature = "serde", not(loom)))]
-mod serial;
+pub mod serial;
 #[cfg(not(loom))]
 mod shared;
 #[cfg(not(loom))]
@@ -177,47 +181,91 @@ pub mod path {
     pub use crate::error::{Path, Step};
 }
 
-#[cfg(all(feature = "stream", not(loom)))]
-pub use handle::WatchStream;
-
 #[cfg(not(loom))]
 pub use {
-    bind::{
-        Binding, BindingMut, BindingRef, ByteBuf, Choice, ChoiceMut, Field, FieldSchema, Fields, NdArray,
-        OptionMut, Schema, TypedArrayMut, TypedArrayRef, TypedListMut, TypedListRef, TypedMapMut,
-        TypedMapRef,
-    },
-    handle::{
-        Array, ArrayMut, ArrayRef, ArrayView, Bytes, BytesMut, BytesRef, Canceller, CellElement, ElementCell,
-        FreeMemory, Get, Guard, Hold, Item, Lent, List, ListMut, ListRef, LockHolder, LockMode, Statistics,
-        Str, StrMut, StrRef, Struct, StructMut, StructRef, Usage, Watch,
-    },
+    bind::Binding,
+    handle::{Array, ArrayView, Bytes, Item, List, Str, Struct, Watch},
     key::Key,
-    participants::Participant,
+    participants::stores,
     shared::{Cleanup, Options, StructStoreShared},
     store::StructStore,
-    value::{ArrayValue, DType, Element, FixedArray, Kind, Scalar, ScalarType, Value},
+    value::{ArrayValue, DType, Kind, Scalar, Value},
 };
 
 #[cfg(all(feature = "derive", not(loom)))]
 pub use structstore_derive::StructStore;
 
-#[cfg(all(feature = "serde", not(loom)))]
-pub use serial::{as_array, from_value, to_value};
+/// Guards: locks on structures, and what they lend while they are held.
+#[cfg(not(loom))]
+pub mod guard {
+    pub use crate::access::{Borrowed, Hold, Owned};
+    pub use crate::bind::{BindingMut, BindingRef};
+    pub use crate::handle::{
+        ArrayMut, ArrayRef, BytesMut, BytesRef, ListMut, ListRef, StrMut, StrRef, StructMut, StructRef,
+        Within,
+    };
+}
 
-/// What generated code and language bindings use. Not part of the API.
+/// Types of the fields of bound structs, and what guards of bindings lend of them.
+#[cfg(not(loom))]
+pub mod typed {
+    pub use crate::bind::{
+        ByteBuf, Choice, ChoiceMut, FieldSchema, NdArray, OptionMut, Schema, TypedArrayMut, TypedArrayRef,
+        TypedListMut, TypedListRef, TypedMapMut, TypedMapRef,
+    };
+    pub use crate::handle::ElementCell;
+}
+
+/// Traits of what can be stored, read and lent.
+#[cfg(not(loom))]
+pub mod traits {
+    pub use crate::bind::{Field, Fields};
+    pub use crate::handle::{CellElement, Lend};
+    pub use crate::ops::Get;
+    pub use crate::value::{Element, FixedArray, ScalarType};
+}
+
+/// Looking into stores: who is attached, what is locked, what takes up memory.
+#[cfg(not(loom))]
+pub mod inspect {
+    pub use crate::handle::{FreeMemory, LockHolder, LockMode, Statistics, Usage};
+    pub use crate::orphans::orphans;
+    pub use crate::participants::Participant;
+}
+
+/// Being told of changes; see [`Watch`].
+#[cfg(not(loom))]
+pub mod watch {
+    pub use crate::handle::CancelHandle;
+    pub use crate::handle::Watch;
+    #[cfg(feature = "stream")]
+    pub use crate::handle::WatchStream;
+}
+
+/// What the code uses that `#[derive(StructStore)]` generates. Not part of the API.
 #[cfg(not(loom))]
 #[doc(hidden)]
-pub mod private {
+pub mod derive_support {
     pub use crate::bind::{
-        AsList, Binder, BoundNode, ChoicePlace, Declaration, Lender, Names, SlotRef, named, rejected,
-        struct_schema, struct_value,
+        AsList, Binder, BoundNode, Choice, ChoiceMut, ChoicePlace, Field, Fields, Lender, Names, Schema,
+        SlotRef, named, rejected, struct_schema, struct_value,
     };
+    pub use crate::error::Result;
+    pub use crate::key::Key;
+    pub use crate::value::{Kind, Value};
+}
+
+/// What language bindings use. Not part of the API.
+#[cfg(not(loom))]
+#[doc(hidden)]
+pub mod binding_support {
+    pub use crate::bind::Declaration;
     #[cfg(feature = "crash-points")]
     pub use crate::crash::{arm, disarm, stores};
     pub use crate::error::{escaped, is_unprintable, quoted};
-    pub use crate::handle::{Lock, Look, Origin, Transaction};
+    pub use crate::handle::{Lock, Origin, Transaction};
     pub use crate::lock::WaitHooks;
+    pub use crate::ops::Slot;
     pub use crate::shared::end_process;
     pub use crate::value::{Event, ImageReader, Snapshot, not_finite, not_numbers};
 }

@@ -8,34 +8,33 @@ use crate::arena::layout::{ATTACHED, Header, LEAVING, Participant};
 use crate::error::ErrorKind;
 use crate::error::Result;
 use crate::lock::Wait;
+use crate::participants::stores;
 use crate::segment::{Access, Backing, Liveness, PARTICIPANTS, Place, RESERVATION, Segment};
-use crate::shared::{StructStoreShared, examine};
+use crate::shared::examine;
 use crate::sync::Ordering;
 
-impl StructStoreShared {
-    /// The names of the shared stores that nobody is attached to any more, and that somebody left by dying. A store that
-    /// was meant to stay, and that was closed by everybody, is none. What cannot be read is left
-    /// out, and what belongs to other users.
-    ///
-    /// Opening such a store repairs it, and closing it with [`Cleanup::IfLast`](crate::Cleanup::IfLast) removes it.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Io`](crate::ErrorKind::Io) if the directory of shared memory cannot be read.
-    ///
-    /// ```
-    /// use structstore::StructStoreShared;
-    ///
-    /// let name = format!("/structstore_orphans_{}", std::process::id());
-    /// let store = StructStoreShared::open(&name)?;
-    /// assert!(!StructStoreShared::orphans()?.contains(&name), "somebody is attached");
-    /// # Ok::<(), structstore::Error>(())
-    /// ```
-    pub fn orphans() -> Result<Vec<String>> {
-        let mut names = StructStoreShared::existing()?;
-        names.retain(|name| is_orphan(name).unwrap_or(false));
-        Ok(names)
-    }
+/// The names of stores to which no process is attached, and which at least one process left by dying. A persistent store that
+/// every process closed is not listed, nor is what cannot be read or belongs to another user.
+///
+/// Opening such a store repairs it, and closing it with [`Cleanup::IfLast`](crate::Cleanup::IfLast) removes it.
+///
+/// # Errors
+///
+/// [`ErrorKind::Io`] if the directory of shared memory cannot be read.
+///
+/// ```
+/// use structstore::StructStoreShared;
+/// use structstore::inspect::orphans;
+///
+/// let name = format!("/structstore_orphans_{}", std::process::id());
+/// let store = StructStoreShared::open(&name)?;
+/// assert!(!orphans()?.contains(&name), "this process is attached");
+/// # Ok::<(), structstore::Error>(())
+/// ```
+pub fn orphans() -> Result<Vec<String>> {
+    let mut names = stores()?;
+    names.retain(|name| is_orphan(name).unwrap_or(false));
+    Ok(names)
 }
 
 fn is_orphan(name: &str) -> Result<bool> {

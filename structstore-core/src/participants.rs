@@ -44,38 +44,38 @@ pub struct Participant {
     pub leases: usize,
 }
 
-impl StructStoreShared {
-    /// The names of the shared stores of this machine, in order, and of what cannot be read and may be one. What is
-    /// recognised as something else is left out; a store that is damaged is not.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Io`] if the directory of shared memory cannot be read.
-    ///
-    /// ```
-    /// use structstore::StructStoreShared;
-    ///
-    /// let name = format!("/structstore_existing_{}", std::process::id());
-    /// let store = StructStoreShared::open(&name)?;
-    /// assert!(StructStoreShared::existing()?.contains(&name));
-    /// # Ok::<(), structstore::Error>(())
-    /// ```
-    pub fn existing() -> Result<Vec<String>> {
-        let refused = |source| Error::os("read", SHM_DIRECTORY.to_owned(), source);
-        let mut names = Vec::new();
-        for entry in fs::read_dir(Path::new(SHM_DIRECTORY)).map_err(refused)? {
-            let entry = entry.map_err(refused)?;
-            if let Some(name) = entry.file_name().to_str()
-                && entry.file_type().is_ok_and(|kind| kind.is_file())
-                && may_be_store(&entry.path())
-            {
-                names.push(format!("/{name}"));
-            }
+/// The names of the shared stores of this machine, sorted. Segments that cannot be read are included, since they may be
+/// stores; those that are recognised as something else are not.
+///
+/// # Errors
+///
+/// [`ErrorKind::Io`] if the directory of shared memory cannot be read.
+///
+/// ```
+/// use structstore::{StructStoreShared, stores};
+///
+/// let name = format!("/structstore_stores_{}", std::process::id());
+/// let store = StructStoreShared::open(&name)?;
+/// assert!(stores()?.contains(&name));
+/// # Ok::<(), structstore::Error>(())
+/// ```
+pub fn stores() -> Result<Vec<String>> {
+    let refused = |source| Error::os("read", SHM_DIRECTORY.to_owned(), source);
+    let mut names = Vec::new();
+    for entry in fs::read_dir(Path::new(SHM_DIRECTORY)).map_err(refused)? {
+        let entry = entry.map_err(refused)?;
+        if let Some(name) = entry.file_name().to_str()
+            && entry.file_type().is_ok_and(|kind| kind.is_file())
+            && may_be_store(&entry.path())
+        {
+            names.push(format!("/{name}"));
         }
-        names.sort();
-        Ok(names)
     }
+    names.sort();
+    Ok(names)
+}
 
+impl StructStoreShared {
     /// The processes that are attached for changing the store, and those that died and were not repaired yet.
     ///
     /// # Errors
@@ -109,7 +109,7 @@ impl StructStoreShared {
     }
 
     /// Whether nobody is attached to the store any more, and somebody left it by dying; see
-    /// [`StructStoreShared::orphans`].
+    /// [`orphans`](crate::inspect::orphans).
     ///
     /// # Errors
     ///

@@ -16,7 +16,7 @@
 //! - fill the segment up to its [`max_size`](crate::Options::max_size), or the file system it lies in. That is
 //!   [`ErrorKind::OutOfSpace`](crate::ErrorKind::OutOfSpace), and not a signal;
 //! - be killed at any instruction. Each operation and transaction has then happened or not; what was held is free again
-//!   once the kernel has taken the process down, and [`recovered`](crate::StructMut::recovered) says that there was one.
+//!   once the kernel has taken the process down, and [`recovered`](crate::guard::StructRef::recovered) says that there was one.
 //!
 //! # What is guaranteed
 //!

@@ -10,16 +10,16 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex, Once, Weak};
 use std::time::{Duration, Instant};
 
+use crate::access::{Access as _, Handle, Scope, Store, operate};
 pub use crate::arena::Cleanup;
 use crate::arena::layout::{FORMAT_VERSION, Header, MAGIC, READY, fingerprint};
 use crate::arena::{Arena, Opening};
 use crate::error::{Error, ErrorKind, INITIALISING, Result};
-use crate::handle::{Handle, Struct, acquire, operate};
+use crate::handle::Struct;
 use crate::journal::Operation;
 use crate::lock::{Mode, NodeId, Wait, owner_seat};
 use crate::node::{self, Raw};
 use crate::segment::{Access, Backing, Liveness, MIN_SIZE, Place, RESERVATION, Segment};
-use crate::store::Store;
 use crate::sync::{Ordering, lock};
 use crate::value::Kind;
 
@@ -67,7 +67,7 @@ pub struct Options {
     access: Access,
     create: bool,
     any_owner: bool,
-    nesting: bool,
+    reentrant: bool,
 }
 
 impl Default for Options {
@@ -83,7 +83,7 @@ impl Default for Options {
             access: Access::ReadWrite,
             create: true,
             any_owner: false,
-            nesting: false,
+            reentrant: false,
         }
     }
 }
@@ -216,8 +216,8 @@ impl Options {
     /// No guard and no binding is taken through what is opened so: what they lend as `&mut` or `&` could be changed, or
     /// lent once more, by the very thread that has it.
     #[doc(hidden)]
-    pub unsafe fn nesting(mut self) -> Options {
-        self.nesting = true;
+    pub unsafe fn reentrant(mut self) -> Options {
+        self.reentrant = true;
         self
     }
 
@@ -321,7 +321,7 @@ impl StructStoreShared {
     /// let reader = StructStoreShared::open_read_only(&name)?;
     /// store.set("num", 6)?;
     /// assert_eq!(reader.get::<i32>("num")?, 6);
-    /// assert!(matches!(reader.remove("num"), Err(error) if error.kind() == ErrorKind::ReadOnly));
+    /// assert!(matches!(reader.delete("num"), Err(error) if error.kind() == ErrorKind::ReadOnly));
     /// assert!(StructStoreShared::open_read_only("/structstore_nobody_has_made_this").is_err());
     /// # Ok::<(), structstore::Error>(())
     /// ```
@@ -408,13 +408,13 @@ impl StructStoreShared {
                     }
                 }
             };
-            let root = root(&arena, reinit, options)?;
+            let store = Arc::new(Store::shared(Arc::clone(&arena), options.reentrant));
+            let root = root(&store, reinit, options)?;
             let opening = arena.open(place, identity, options.cleanup);
             drop(init);
             end_with_process();
-            let store = Arc::new(Store::shared(Arc::clone(&arena), options.nesting));
             return Ok(StructStoreShared {
-                root: Struct::from_handle(Handle::new(store, root)?),
+                root: Struct::from_handle(Handle::root(store, root)?),
                 arena,
                 options: options.clone(),
                 opening,
@@ -694,7 +694,8 @@ fn is_zero(file: &File) -> std::io::Result<bool> {
 }
 
 /// The root of an arena, created if there is none or a new one is asked for. The caller holds the init lock.
-fn root(arena: &Arc<Arena>, reinit: bool, options: &Options) -> Result<NodeId> {
+fn root(store: &Store, reinit: bool, options: &Options) -> Result<NodeId> {
+    let arena = &store.arena;
     let named = || {
         let payload = arena.header().root.load(Ordering::Acquire);
         Raw { tag: Kind::Struct as u64, payload }.id().filter(|_| payload != 0)
@@ -712,8 +713,7 @@ fn root(arena: &Arc<Arena>, reinit: bool, options: &Options) -> Result<NodeId> {
     match existing {
         Some(old) if reinit => {
             let wait = Wait::at_most(options.timeout);
-            let head = &arena.node(old.index)?.head;
-            let held = acquire(arena, head, old, Mode::Tree, &wait, options.nesting)?;
+            let _held = Scope::new(store, arena.node(old.index)?, old, Mode::Tree, &wait)?;
             let renewed = operate(arena, old, |operation| {
                 // In the record of the old one, for there may be no room left for another.
                 let root = node::renew(operation, old)?;
@@ -724,8 +724,7 @@ fn root(arena: &Arc<Arena>, reinit: bool, options: &Options) -> Result<NodeId> {
                 // Nobody has left anything in the new one.
                 arena.accept_recovered(old.index);
             }
-            held.release_of(arena, head);
-            Ok(renewed?)
+            renewed
         }
         Some(root) => Ok(root),
         None if !arena.writable() => Err(Error::not_ready(arena.place(), INITIALISING, Duration::ZERO)),

@@ -1,81 +1,14 @@
-//! Local stores, and what all handles of a store share.
+//! Local stores.
 
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering as LocalOrdering};
 
-use crate::arena::{self, Arena};
+use crate::access::{Handle, Store};
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::Result;
-use crate::handle::{Handle, Struct, exclusively};
-use crate::journal::Operation;
-use crate::lock::{Mode, NodeId, Wait};
-use crate::node::{self, Raw};
-use crate::sync::Ordering;
-use crate::value::Kind;
-
-/// What keeps a store alive: its arena, and for a local store its root.
-pub struct Store {
-    pub(crate) arena: Arc<Arena>,
-    /// The root of a local store, which goes with the last handle.
-    local_root: Option<NodeId>,
-    /// Whether locks nest: an operation under this thread's own lock goes ahead. So it is for Python, which has no
-    /// `&mut` that could be invalidated; in Rust only the guard itself may operate.
-    pub(crate) nesting: bool,
-    /// Whether it was closed, which ends the watches made through it.
-    closed: AtomicBool,
-}
-
-impl Store {
-    pub(crate) fn shared(arena: Arc<Arena>, nesting: bool) -> Store {
-        Store { arena, local_root: None, nesting, closed: AtomicBool::new(false) }
-    }
-
-    /// Ends the watches made through this store. Its handles stay as they are.
-    pub(crate) fn close(&self) {
-        self.closed.store(true, LocalOrdering::SeqCst);
-        self.arena.wake_own_watchers();
-    }
-
-    pub(crate) fn is_closed(&self) -> bool {
-        self.closed.load(LocalOrdering::SeqCst)
-    }
-
-    /// The root, as it is now: that of a shared store changes when it is re-initialised.
-    pub(crate) fn root(&self) -> Result<NodeId> {
-        if let Some(root) = self.local_root {
-            return Ok(root);
-        }
-        let payload = self.arena.header().root.load(Ordering::Acquire);
-        let root = Raw { tag: Kind::Struct as u64, payload };
-        Ok(node::resolve(&self.arena, root)?.0)
-    }
-
-    /// A store of this process's own, as a root in the arena that all such stores share.
-    fn local(nesting: bool) -> Result<Struct> {
-        let arena = Arc::clone(arena::local()?);
-        let operation = Operation::begin(&arena)?;
-        let root = operation.allocate_node(Kind::Struct)?;
-        operation.adopt();
-        let store =
-            Arc::new(Store { arena, local_root: Some(root), nesting, closed: AtomicBool::new(false) });
-        Ok(Struct::from_handle(Handle::new(store, root)?))
-    }
-}
-
-impl Drop for Store {
-    fn drop(&mut self) {
-        let Some(root) = self.local_root else { return };
-        // No handle is left, so that nobody else can hold anything below; and were the memory damaged, it would
-        // stay as it is.
-        if let Ok(node) = self.arena.node(root.index) {
-            let retire = |operation: &Operation<'_>| operation.retire_node(root.index);
-            let _ = exclusively(&self.arena, node, root, Mode::Tree, &Wait::FOREVER, true, retire);
-        }
-    }
-}
+use crate::handle::Struct;
 
 /// A store in this process's own memory.
 ///
@@ -87,7 +20,7 @@ impl Drop for Store {
 ///
 /// let store = StructStore::new();
 /// store.set("num", 5)?;
-/// let mut list = store.list_mut("list")?;
+/// let mut list = store.ensure_list("list")?.write()?;
 /// list.push(5)?;
 /// list.push(42)?;
 /// for item in list.iter_mut::<i32>() {
@@ -129,18 +62,24 @@ impl StructStore {
     ///
     /// [`ErrorKind::OutOfSpace`](crate::ErrorKind::OutOfSpace) or [`ErrorKind::Io`](crate::ErrorKind::Io) if there is no memory for it.
     pub fn try_new() -> Result<StructStore> {
-        Ok(StructStore { root: Store::local(false)? })
+        StructStore::with(false)
     }
 
-    /// An empty store in which the locks of one thread nest. Meant for language bindings.
+    /// An empty store whose locks are reentrant. Meant for language bindings.
     ///
     /// # Safety
     ///
     /// No guard and no binding is taken through it: what they lend as `&mut` or `&` could be changed, or lent once more, by
     /// the very thread that has it.
     #[doc(hidden)]
-    pub unsafe fn nesting() -> Result<StructStore> {
-        Ok(StructStore { root: Store::local(true)? })
+    pub unsafe fn reentrant() -> Result<StructStore> {
+        StructStore::with(true)
+    }
+
+    fn with(reentrant: bool) -> Result<StructStore> {
+        let store = Arc::new(Store::local(reentrant)?);
+        let root = store.root()?;
+        Ok(StructStore { root: Struct::from_handle(Handle::root(store, root)?) })
     }
 }
 

@@ -172,7 +172,7 @@ impl Field {
 
 fn private(input: &Input) -> TokenStream {
     let krate = &input.krate;
-    quote!(#krate::private)
+    quote!(#krate)
 }
 
 /// `SettingsRef` or `SettingsMut`.

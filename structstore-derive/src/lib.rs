@@ -91,7 +91,7 @@ use crate::parse::{Errors, Input};
 ///
 /// // A field that is there keeps its value, and must have the type that the struct gives it.
 /// let store = StructStore::new();
-/// store.nested("limits")?.set("low", "none")?;
+/// store.ensure_struct("limits")?.set("low", "none")?;
 /// let error = store.bind::<Settings>().err().unwrap();
 /// assert!(error.to_string().starts_with("limits.low: found str, expected f64"));
 /// # Ok::<(), structstore::Error>(())

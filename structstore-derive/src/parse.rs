@@ -126,7 +126,10 @@ impl Input {
             ident: input.ident.clone(),
             vis: input.vis.clone(),
             generics: input.generics.clone(),
-            krate: krate.unwrap_or_else(|| syn::parse_quote!(::structstore)),
+            krate: {
+                let krate: Path = krate.unwrap_or_else(|| syn::parse_quote!(::structstore));
+                syn::parse_quote!(#krate::derive_support)
+            },
             shape,
         })
     }

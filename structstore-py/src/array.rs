@@ -13,7 +13,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyList, PyType};
-use structstore::private::Look;
+use structstore::binding_support::Slot;
 use structstore::{Array, ArrayValue, ArrayView, DType, ErrorKind, Scalar, Value};
 
 use crate::error::{Exception, Result};
@@ -31,7 +31,7 @@ struct Lease {
 
 /// An array of a store as a NumPy array over the same memory; a read-only copy if the store was opened read-only, or while
 /// this thread and others hold it for reading.
-pub(crate) fn view<'py>(py: Python<'py>, look: Look<'_>) -> Result<Bound<'py, PyAny>> {
+pub(crate) fn view<'py>(py: Python<'py>, look: Slot<'_>) -> Result<Bound<'py, PyAny>> {
     match look.view() {
         Ok((view, writable)) if view.byte_len() != 0 => {
             let (dtype, data) = (descr(py, view.dtype())?, view.as_ptr());

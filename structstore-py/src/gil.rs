@@ -6,7 +6,7 @@ use std::ptr;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use structstore::private::WaitHooks;
+use structstore::binding_support::WaitHooks;
 
 /// Copies of more bytes than this run without the GIL.
 pub(crate) const LONG_COPY: usize = 64 << 10;

@@ -54,7 +54,7 @@ mod _structstore {
     #[pyfunction]
     #[pyo3(name = "_end")]
     fn end(py: Python<'_>) {
-        py.detach(structstore::private::end_process);
+        py.detach(structstore::binding_support::end_process);
     }
 
     #[pymodule_init]

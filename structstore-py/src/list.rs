@@ -7,7 +7,7 @@ use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::slice::PySliceIndices;
 use pyo3::types::{PyBool, PyDict, PyIterator, PyList, PySlice, PyTuple};
-use structstore::private::{self, Snapshot};
+use structstore::binding_support::{self, Snapshot};
 use structstore::{ErrorKind, List, Value};
 
 use crate::error::{Exception, Failure, Result};
@@ -89,7 +89,7 @@ impl StructStoreList {
     }
 
     /// A lock for reading several items as of one moment. A store that was opened read-only has none.
-    fn read_token(&self) -> Result<Option<private::Lock>> {
+    fn read_token(&self) -> Result<Option<binding_support::Lock>> {
         match self.list.lock_token(false, None) {
             Ok(lock) => Ok(Some(lock)),
             Err(error) if error.kind() == ErrorKind::ReadOnly => Ok(None),
@@ -180,7 +180,7 @@ impl StructStoreList {
     #[new]
     #[pyo3(signature = (iterable=None, /))]
     fn new(iterable: Option<&Bound<'_, PyAny>>) -> Result<StructStoreList> {
-        let list = StructStoreList::from(crate::store::local()?.list("list")?);
+        let list = StructStoreList::from(crate::store::local()?.ensure_list("list")?);
         if let Some(iterable) = iterable {
             list.extend(iterable)?;
         }
@@ -224,7 +224,7 @@ impl StructStoreList {
     fn __delitem__(&self, index: &Bound<'_, PyAny>) -> Result<()> {
         let Ok(slice) = index.cast::<PySlice>() else {
             let at = self.position(index)?;
-            index.py().detach(|| self.list.remove(at))?;
+            index.py().detach(|| self.list.delete(at))?;
             return Ok(());
         };
         let _lock = self.list.lock_token(true, None)?;
@@ -402,7 +402,7 @@ impl StructStoreList {
     fn remove(&self, value: &Bound<'_, PyAny>) -> Result<()> {
         let _lock = self.list.lock_token(true, None)?;
         let at = self.index(value, 0, isize::MAX)?;
-        self.list.remove(at)?;
+        self.list.delete(at)?;
         Ok(())
     }
 

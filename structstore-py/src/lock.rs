@@ -6,7 +6,7 @@ use std::time::Duration;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyAny;
-use structstore::private;
+use structstore::binding_support;
 
 use crate::error::{Exception, Result};
 use crate::list::StructStoreList;
@@ -47,12 +47,12 @@ pub(crate) enum Structure {
 /// What was taken and not given back yet: mostly one lock, which needs no allocation.
 #[derive(Default)]
 struct Held {
-    first: Option<private::Lock>,
-    more: Vec<private::Lock>,
+    first: Option<binding_support::Lock>,
+    more: Vec<binding_support::Lock>,
 }
 
 impl Held {
-    fn push(&mut self, lock: private::Lock) {
+    fn push(&mut self, lock: binding_support::Lock) {
         if self.first.is_none() {
             self.first = Some(lock);
         } else {
@@ -61,13 +61,13 @@ impl Held {
     }
 
     /// The last that this thread took; if a finaliser runs on another thread than the one that entered, the last.
-    fn pop(&mut self) -> Option<private::Lock> {
+    fn pop(&mut self) -> Option<binding_support::Lock> {
         if self.more.is_empty() {
             return self.first.take();
         }
-        match self.more.iter().rposition(private::Lock::is_own) {
+        match self.more.iter().rposition(binding_support::Lock::is_own) {
             Some(at) => Some(self.more.remove(at)),
-            None if self.first.as_ref().is_some_and(private::Lock::is_own) => self.first.take(),
+            None if self.first.as_ref().is_some_and(binding_support::Lock::is_own) => self.first.take(),
             None => self.more.pop(),
         }
     }
@@ -140,7 +140,7 @@ impl Lock {
     #[getter]
     fn recovered(&self) -> bool {
         let held = self.held();
-        held.more.last().or(held.first.as_ref()).is_some_and(private::Lock::recovered)
+        held.more.last().or(held.first.as_ref()).is_some_and(binding_support::Lock::recovered)
     }
 
     /// A subclass's instance may have its own lock as an attribute.

@@ -3,7 +3,7 @@
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
-use structstore::private::Origin;
+use structstore::binding_support::Origin;
 
 use crate::error::{Failure, Result};
 use crate::gil;

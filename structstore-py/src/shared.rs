@@ -202,7 +202,7 @@ impl StructStoreShared {
             .read_only(read_only)
             .any_owner(any_owner);
         // SAFETY: this package takes neither guards nor bindings.
-        options = unsafe { options.nesting() };
+        options = unsafe { options.reentrant() };
         if let Some(size) = size {
             options = options.size(size);
         }
@@ -255,7 +255,7 @@ impl StructStoreShared {
     /// The names of the shared stores that nobody is attached to any more, and that somebody left by being killed.
     #[staticmethod]
     fn orphans(py: Python<'_>) -> Result<Vec<String>> {
-        Ok(py.detach(structstore::StructStoreShared::orphans)?)
+        Ok(py.detach(structstore::inspect::orphans)?)
     }
 
     /// Whether the name still leads to this segment, and its contents were not re-initialised since it was opened.

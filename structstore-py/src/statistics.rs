@@ -5,10 +5,10 @@ use pyo3::prelude::*;
 /// How much memory the arena of a store uses. Local stores of a process share one arena.
 #[pyclass(frozen, eq, module = "structstore")]
 #[derive(PartialEq)]
-pub(crate) struct Statistics(structstore::Statistics);
+pub(crate) struct Statistics(structstore::inspect::Statistics);
 
-impl From<structstore::Statistics> for Statistics {
-    fn from(statistics: structstore::Statistics) -> Statistics {
+impl From<structstore::inspect::Statistics> for Statistics {
+    fn from(statistics: structstore::inspect::Statistics) -> Statistics {
         Statistics(statistics)
     }
 }
@@ -58,8 +58,15 @@ impl Statistics {
     }
 
     fn __repr__(&self) -> String {
-        let structstore::Statistics {
-            size, max_size, allocated, blocks, nodes, recoveries, watchers, ..
+        let structstore::inspect::Statistics {
+            size,
+            max_size,
+            allocated,
+            blocks,
+            nodes,
+            recoveries,
+            watchers,
+            ..
         } = self.0;
         format!(
             "Statistics(size={size}, max_size={max_size}, allocated={allocated}, blocks={blocks}, nodes={nodes}, \

@@ -7,8 +7,8 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyIterator, PyList, PyString, PyTuple};
+use structstore::binding_support::{Snapshot, not_finite, not_numbers, quoted};
 use structstore::path::Path;
-use structstore::private::{Snapshot, not_finite, not_numbers, quoted};
 use structstore::{Error, ErrorKind, Key, Struct, Value};
 
 use crate::error::{Exception, Failure, Result, looked_for};
@@ -135,7 +135,7 @@ impl StructStore {
 /// A new store in this process's own memory.
 pub(crate) fn local() -> structstore::Result<structstore::StructStore> {
     // SAFETY: this package takes neither guards nor bindings.
-    unsafe { structstore::StructStore::nesting() }
+    unsafe { structstore::StructStore::reentrant() }
 }
 
 /// Assigns an object that is no plain number.
@@ -348,7 +348,7 @@ impl StructStore {
         if is_dunder(field) {
             return Ok(generic_set(slf, name, None)?);
         }
-        Ok(slf.get().root()?.remove(field)?)
+        Ok(slf.get().root()?.delete(field)?)
     }
 
     fn __getitem__<'py>(slf: &Bound<'py, Self>, name: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>> {
@@ -361,7 +361,7 @@ impl StructStore {
     }
 
     fn __delitem__(&self, name: &Bound<'_, PyAny>) -> Result<()> {
-        Ok(self.root()?.remove(key(name)?)?)
+        Ok(self.root()?.delete(key(name)?)?)
     }
 
     fn __contains__(&self, name: &Bound<'_, PyAny>) -> Result<bool> {
@@ -494,7 +494,7 @@ impl StructStore {
         default: Fallback<'py>,
     ) -> Result<Bound<'py, PyAny>> {
         let (root, key) = (self.root()?, key(name)?);
-        match (py.detach(|| root.take(key).map(|value| Snapshot::of(&value))), default) {
+        match (py.detach(|| root.remove(key).map(|value| Snapshot::of(&value))), default) {
             (Ok(value), _) => value_out::detached(py, &value, Structs::Namespaces),
             (Err(error), Fallback::Given(default)) if error.kind() == ErrorKind::NotFound => Ok(default),
             (Err(error), _) => Err(error.into()),
@@ -507,7 +507,7 @@ impl StructStore {
         let _lock = root.lock_token(true, None)?;
         match root.names()?.pop() {
             Some(name) => {
-                let value = py.detach(|| root.take(&*name).map(|value| Snapshot::of(&value)))?;
+                let value = py.detach(|| root.remove(&*name).map(|value| Snapshot::of(&value)))?;
                 Ok((name, value_out::detached(py, &value, Structs::Namespaces)?))
             }
             None => Err(Failure::Raised(PyKeyError::new_err("popitem(): there are no fields"))),
@@ -639,7 +639,7 @@ impl StructStore {
             let path = |failure: Failure| failure.below(root.path());
             values.extend(fields_of(&inputs, source).map_err(path)?);
         }
-        inputs.run(py, || root.extend(values.iter().map(|(name, value)| (&**name, value))))
+        inputs.run(py, || root.update(values.iter().map(|(name, value)| (&**name, value))))
     }
 
     /// A field, which is created with a default if there is none of that name.
@@ -852,7 +852,7 @@ impl StructStore {
 
     /// Tells those who watch the array of this name that it was written to in place, of which the store knows nothing.
     fn touch(&self, name: &str) -> Result<()> {
-        Ok(self.root()?.touch(name)?)
+        Ok(self.root()?.notify(name)?)
     }
 
     /// A lock on the struct and everything below it, for reading: others read, too, and nobody changes it.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyAny;
-use structstore::{Struct, private};
+use structstore::{Struct, binding_support};
 
 use crate::error::{Exception, Result};
 use crate::lock::duration;
@@ -22,7 +22,7 @@ pub(crate) struct Transaction {
     object: Py<PyAny>,
     node: Struct,
     timeout: Option<Duration>,
-    open: Mutex<Vec<private::Transaction>>,
+    open: Mutex<Vec<binding_support::Transaction>>,
 }
 
 impl Transaction {
@@ -33,7 +33,7 @@ impl Transaction {
     }
 
     /// Takes out the last that this thread has begun and not ended. What other threads have begun stays for them to end.
-    fn innermost(&self, py: Python<'_>) -> Result<private::Transaction> {
+    fn innermost(&self, py: Python<'_>) -> Result<binding_support::Transaction> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let message = match open.iter().rposition(|begun| !begun.is_elsewhere()) {
             Some(own) => return Ok(open.remove(own)),

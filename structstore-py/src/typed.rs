@@ -4,8 +4,8 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString};
 use structstore::Kind;
+use structstore::binding_support::{Declaration, Snapshot};
 use structstore::path::Path;
-use structstore::private::{Declaration, Snapshot};
 
 use crate::error::{Failure, Result};
 use crate::store::StructStore;

@@ -4,7 +4,7 @@ use pyo3::exceptions::PyNotImplementedError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString};
-use structstore::private::{Event, ImageReader, Look, Snapshot};
+use structstore::binding_support::{Event, ImageReader, Slot, Snapshot};
 use structstore::{ErrorKind, Key, Kind, List, Scalar, Struct};
 
 use crate::array;
@@ -23,7 +23,7 @@ pub(crate) enum Place<'a> {
 
 impl<'a> Place<'a> {
     #[inline(always)]
-    fn look(&self) -> structstore::Result<Option<Look<'a>>> {
+    fn look(&self) -> structstore::Result<Option<Slot<'a>>> {
         match self {
             Place::Field(node, key) => node.look(key),
             Place::Item(list, index) => list.look(*index),
@@ -47,7 +47,7 @@ pub(crate) fn read<'py>(py: Python<'py>, place: Place<'_>) -> Result<Option<Boun
 }
 
 #[inline(always)]
-fn object<'py>(py: Python<'py>, look: Look<'_>) -> Result<Bound<'py, PyAny>> {
+fn object<'py>(py: Python<'py>, look: Slot<'_>) -> Result<Bound<'py, PyAny>> {
     Ok(match look.kind()? {
         Kind::I64 => PyInt::new(py, look.bits() as i64).into_any(),
         Kind::F64 => PyFloat::new(py, f64::from_bits(look.bits())).into_any(),
@@ -62,7 +62,7 @@ fn object<'py>(py: Python<'py>, look: Look<'_>) -> Result<Bound<'py, PyAny>> {
 }
 
 #[inline(never)]
-fn rare<'py>(py: Python<'py>, look: Look<'_>) -> Result<Bound<'py, PyAny>> {
+fn rare<'py>(py: Python<'py>, look: Slot<'_>) -> Result<Bound<'py, PyAny>> {
     Ok(match look.kind()? {
         Kind::Bytes => {
             let copy = || look.get::<Vec<u8>>();

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use structstore::Canceller;
 use structstore::path::Path;
+use structstore::watch::CancelHandle;
 
 use crate::error::{Failure, Result};
 use crate::lock::duration;
@@ -28,13 +28,13 @@ use crate::lock::duration;
 pub(crate) struct Watch {
     /// Held by a thread that waits; gone when it is closed.
     watch: Mutex<Option<structstore::Watch>>,
-    canceller: Canceller,
+    canceller: CancelHandle,
     closed: AtomicBool,
 }
 
 impl From<structstore::Watch> for Watch {
     fn from(watch: structstore::Watch) -> Watch {
-        let canceller = watch.canceller();
+        let canceller = watch.cancel_handle();
         Watch { watch: Mutex::new(Some(watch)), canceller, closed: AtomicBool::new(false) }
     }
 }

@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::sync::RwLock;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use structstore::{ArrayValue, StructStore, StructStoreShared};
+use structstore::{Array, ArrayValue, StructStore, StructStoreShared};
 use structstore_tests::Memory;
 
 fn names(count: usize) -> Vec<String> {
@@ -61,8 +61,8 @@ fn lists(criterion: &mut Criterion) {
     const COUNT: u64 = 10_000;
     let store = Memory::store();
     store.set("ballast", vec![0_u8; 4 << 20].as_slice()).unwrap();
-    store.remove("ballast").unwrap();
-    let mut list = store.list_mut("list").unwrap();
+    store.delete("ballast").unwrap();
+    let mut list = store.ensure_list("list").unwrap().write().unwrap();
     let mut group = criterion.benchmark_group("lists");
     group.bench_function("push", |bencher| {
         bencher.iter(|| {
@@ -90,12 +90,12 @@ fn arrays(criterion: &mut Criterion) {
     let array = ArrayValue::from_slice(&[COUNT], &elements).unwrap();
     let store = Memory::store();
     store.set("array", array.clone()).unwrap();
-    let handle = store.array("array").unwrap();
+    let handle = store.get::<Array>("array").unwrap();
     let target = Memory::store();
     target.set("array", array.clone()).unwrap();
-    let target = target.array("array").unwrap();
+    let target = target.get::<Array>("array").unwrap();
     let mut group = criterion.benchmark_group("arrays");
-    group.bench_function("assign_8mb", |bencher| bencher.iter(|| handle.assign(&array).unwrap()));
+    group.bench_function("assign_8mb", |bencher| bencher.iter(|| handle.set(&array).unwrap()));
     let mut guard = target.write().unwrap();
     let slice = guard.as_mut_slice::<f64>().unwrap();
     group.bench_function("memcpy_8mb", |bencher| {

@@ -163,7 +163,7 @@ fn fields(criterion: &mut Criterion) {
     });
     group.bench_function("read_ten", |bencher| bencher.iter(|| *ten.read().unwrap().fields().inner.y));
     group.bench_function("load_ten", |bencher| bencher.iter(|| ten.load().unwrap()));
-    let flat = store.nested("flat").unwrap().bind::<Flat>().unwrap();
+    let flat = store.ensure_struct("flat").unwrap().bind::<Flat>().unwrap();
     group.bench_function("load_flat", |bencher| bencher.iter(|| flat.load().unwrap()));
     let copied = parking_lot::RwLock::new(flat.load().unwrap());
     group.bench_function("copy_flat", |bencher| bencher.iter(|| *black_box(&copied).read()));
@@ -188,7 +188,7 @@ fn seats(criterion: &mut Criterion) {
     for (key, _) in keys.by_ref().take(100) {
         store.set(key, 0_i64).unwrap();
     }
-    let handle = store.nested("part").unwrap();
+    let handle = store.ensure_struct("part").unwrap();
     let binding = handle.bind::<One>().unwrap();
     let mut group = criterion.benchmark_group("locks");
     for seats in [1, 8, 64, 1024] {
@@ -254,7 +254,7 @@ fn at_once(bencher: &mut Bencher<'_>, threads: usize, work: impl Fn(usize) + Syn
 /// Two cores.
 fn cores(criterion: &mut Criterion) {
     let store = Memory::store();
-    let parts = ["a", "b"].map(|name| store.nested(name).unwrap());
+    let parts = ["a", "b"].map(|name| store.ensure_struct(name).unwrap());
     let [one, other] = &parts;
     let fields = ["x", "y"].map(Key::new);
     for (part, field) in parts.iter().flat_map(|part| fields.map(|field| (part, field))) {
@@ -322,7 +322,7 @@ fn beside<'a>(one: impl Fn() + Sync + 'a, others: impl Fn() + Sync + 'a) -> [(u6
 /// Writers beside steady readers and the other way round; a second each, so that there is nothing to sample.
 fn fairness(_: &mut Criterion) {
     let store = Memory::store();
-    let handle = store.nested("part").unwrap();
+    let handle = store.ensure_struct("part").unwrap();
     handle.set("number", 0_i64).unwrap();
     let lock = RwLock::new(0_i64);
     let (write, read) = (|| drop(handle.write().unwrap()), || drop(handle.read().unwrap()));

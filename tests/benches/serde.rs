@@ -5,7 +5,8 @@ use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use serde::{Deserialize, Serialize};
-use structstore::{Value, from_value, to_value};
+use structstore::Value;
+use structstore::serial::{from_value, to_value};
 use structstore_tests::Memory;
 
 /// About 1 MB of JSON: records with short strings, numbers, nested structs and short lists.
@@ -70,25 +71,29 @@ fn documents(criterion: &mut Criterion) {
     let json = serde_json::to_value(&document).unwrap();
     let value = to_value(&document).unwrap();
     let store = Memory::store();
-    store.put("document", &document).unwrap();
-    assert_eq!(store.get_as::<Document>("document").unwrap(), document);
+    store.set_serde("document", &document).unwrap();
+    assert_eq!(store.get_serde::<Document>("document").unwrap(), document);
 
     let mut group = criterion.benchmark_group("documents");
     group.throughput(Throughput::Bytes(bytes));
     let target = Memory::store();
-    target.put("document", &document).unwrap();
+    target.set_serde("document", &document).unwrap();
     group.bench_function("put", |bencher| {
-        let fresh = || target.remove("document").unwrap();
-        bencher.iter_batched(fresh, |()| target.put("document", &document).unwrap(), BatchSize::PerIteration);
+        let fresh = || target.delete("document").unwrap();
+        bencher.iter_batched(
+            fresh,
+            |()| target.set_serde("document", &document).unwrap(),
+            BatchSize::PerIteration,
+        );
     });
     group.bench_function("put_over", |bencher| {
-        bencher.iter(|| target.put("document", &document).unwrap());
+        bencher.iter(|| target.set_serde("document", &document).unwrap());
     });
     group.bench_function("to_json_value", |bencher| {
         bencher.iter_with_large_drop(|| serde_json::to_value(&document).unwrap());
     });
     group.bench_function("get_as", |bencher| {
-        bencher.iter_with_large_drop(|| store.get_as::<Document>("document").unwrap());
+        bencher.iter_with_large_drop(|| store.get_serde::<Document>("document").unwrap());
     });
     group.bench_function("from_json_value", |bencher| {
         let parse = |json| serde_json::from_value::<Document>(json).unwrap();

@@ -57,7 +57,7 @@ def test_the_tool_reads_what_python_wrote(robot: StructStoreShared, name: str, c
     assert output(command, "show", name) == (
         f"{name}: struct of 3 fields\n"
         "  rate: i64 = 50\n"
-        '  label: text = "the \\u001b[31mred one"\n'
+        '  label: str = "the \\u001b[31mred one"\n'
         "  camera: struct of 3 fields\n"
         "    exposure: f64 = 0.01\n"
         "    frame: array of <i2 [2, 3] = [[0,1,2],[3,4,5]]\n"

@@ -7,7 +7,8 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use nix::sys::memfd::{MFdFlags, memfd_create};
-use structstore::{ArrayValue, Item, Result, Statistics, Struct, StructStoreShared};
+use structstore::inspect::Statistics;
+use structstore::{ArrayValue, Item, Result, Struct, StructStoreShared};
 
 use crate::hostile::{Bound, Failure, in_child};
 
@@ -92,7 +93,7 @@ impl Answers {
     }
 
     fn lock(&mut self, node: &Struct) {
-        let recovered = node.write_timeout(PATIENCE).map(|guard| guard.recovered());
+        let recovered = node.within(PATIENCE).write().map(|guard| guard.recovered());
         if let Ok(recovered) = recovered {
             let _ = writeln!(self.marks, "{recovered}");
         }
@@ -143,14 +144,14 @@ impl Answers {
             })
         });
         self.tell(bound);
-        self.tell(store.transaction(|tx| tx.set("new", "text").and_then(|()| tx.remove("array 3"))));
+        self.tell(store.transaction(|tx| tx.set("new", "text").and_then(|()| tx.delete("array 3"))));
         self.tell(store.to_value());
         self.tell(store.watch().and_then(|mut watch| {
             store.set("watched", 1)?;
             Ok(watch.changes()?.len())
         }));
         let (elsewhere, other) = (store.clone(), |root: Struct| {
-            root.write_timeout(PATIENCE).and_then(|mut guard| guard.set("elsewhere", 5))
+            root.within(PATIENCE).write().and_then(|mut guard| guard.set("elsewhere", 5))
         });
         self.tell(std::thread::spawn(move || other(elsewhere)).join().unwrap_or(Ok(())));
         for name in &names {
@@ -183,7 +184,7 @@ impl Answers {
             }
             Ok(Item::Array(array)) => {
                 self.tell(array.view().map(|view| view.byte_len()));
-                self.tell(array.write_timeout(PATIENCE).map(drop));
+                self.tell(array.within(PATIENCE).write().map(drop));
             }
             other => self.tell(other.map(drop)),
         }

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use structstore::private::{Declaration, arm};
+use structstore::binding_support::{Declaration, arm};
+use structstore::guard::StructMut;
 use structstore::{
-    ArrayValue, Cleanup, Error, ErrorKind, Kind, List, Options, Result, StructMut, StructStore,
+    Array, ArrayValue, Cleanup, Error, ErrorKind, Kind, List, Options, Result, StructStore,
     StructStoreShared, Value,
 };
 
@@ -79,7 +80,7 @@ impl Case {
     pub fn prepare(&self, store: &StructStoreShared) -> Result<()> {
         // What has never been used is zero, and would forgive who takes it for something that he has written.
         store.set("dirt", Value::Bytes(vec![0xff; 30_000].into()))?;
-        store.remove("dirt")?;
+        store.delete("dirt")?;
         (self.prepare)(store)
     }
 
@@ -203,14 +204,14 @@ fn with_fields(store: &StructStoreShared) -> Result<()> {
 
 /// One change of each kind to what [`with_fields`] has put there, and one that fails.
 fn change_everything(store: &mut StructMut<'_>) -> Result<()> {
-    *store.scalar_mut::<i64>("int")? += 1;
+    *store.get_mut::<i64>("int")? += 1;
     store.set("float", 1.5)?;
     store.set("null", "no longer")?;
-    store.text("text")?.set("another, longer text, in a block of its own")?;
+    store.ensure_str("text")?.set("another, longer text, in a block of its own")?;
     store.set("text", "and another one")?;
-    store.remove("bytes")?;
+    store.delete("bytes")?;
     assert!(store.set("", 1).is_err(), "a field without a name");
-    let mut list = store.list("list")?;
+    let mut list = store.ensure_list("list")?;
     list.push(4_i64)?;
     list.insert(0, "first")?;
     list.remove(1)?;
@@ -219,11 +220,11 @@ fn change_everything(store: &mut StructMut<'_>) -> Result<()> {
         let _ = item.map(|item| *item *= 2);
     }
     store.at("struct")?.set("new", vec![1_i64, 2])?;
-    store.at("struct")?.remove("name")?;
+    store.at("struct")?.delete("name")?;
     store.set("array", array(30))?;
     store.rename("float", "double")?;
     store.set("added", Value::record([("x", 1_i64.into())]))?;
-    store.remove("added")
+    store.delete("added")
 }
 
 fn list(store: &StructStoreShared) -> Result<List> {
@@ -250,11 +251,9 @@ pub fn cases() -> Vec<Case> {
         Case::new("clear", with_fields, |store| store.clear()).in_a_full_store(),
         Case::new("rename", with_fields, |store| store.rename("text", "another name, a longer one")),
         Case::new("assign several fields", with_fields, |store| {
-            store.extend([("int", Value::from(6_i64)), ("new", "text".into()), ("struct", vec!["a"].into())])
+            store.update([("int", Value::from(6_i64)), ("new", "text".into()), ("struct", vec!["a"].into())])
         }),
-        Case::new("assign all", with_fields, |store| {
-            store.assign_all(Value::record([("only", 1_i64.into())]))
-        }),
+        Case::new("assign all", with_fields, |store| store.replace(Value::record([("only", 1_i64.into())]))),
         Case::new("import", with_fields, |store| {
             let other = StructStore::new();
             other.set("list", vec!["a", "b"])?;
@@ -266,7 +265,7 @@ pub fn cases() -> Vec<Case> {
             "insert after removals",
             |store| {
                 with_fields(store)?;
-                ["null", "float", "bytes"].iter().try_for_each(|name| store.remove(*name))
+                ["null", "float", "bytes"].iter().try_for_each(|name| store.delete(*name))
             },
             |store| store.set("a name that is too long for the field", 9_i64),
         ),
@@ -288,7 +287,7 @@ pub fn cases() -> Vec<Case> {
         }),
         Case::new("remove every other item", with_list, |store| list(store)?.replace_at(&[0, 2], &[])),
         Case::new("clear a list", with_list, |store| list(store)?.clear()),
-        Case::new("assign a list", with_list, |store| list(store)?.assign_all(["a", "b"])),
+        Case::new("assign a list", with_list, |store| list(store)?.replace(["a", "b"])),
         Case::new("insert a larger array", nothing, |store| store.set("larger", array(2000))),
         Case::new("grow", nothing, |store| store.set("array", array(200_000))),
         Case::new("bind", nothing, |store| store.bind::<Bound>().map(drop)),
@@ -327,7 +326,7 @@ pub fn cases() -> Vec<Case> {
             let other = store.at("struct")?;
             let _held = std::thread::spawn(move || std::mem::forget(other.read().unwrap())).join();
             ready();
-            let refused = store.write_timeout(Duration::from_millis(1));
+            let refused = store.within(Duration::from_millis(1)).write();
             assert!(refused.is_err(), "a shared lock was passed over");
             Ok(())
         }),
@@ -346,20 +345,20 @@ pub fn cases() -> Vec<Case> {
         }),
         Case::late("lease and release", with_fields, |store, ready| {
             ready();
-            drop(store.array("array")?.view()?);
+            drop(store.get::<Array>("array")?.view()?);
             Ok(())
         }),
         Case::late("replace a leased array", with_fields, |store, ready| {
-            let view = store.array("array")?.view()?;
+            let view = store.get::<Array>("array")?.view()?;
             ready();
             store.set("array", array(7))?;
             drop(view);
             Ok(())
         }),
         Case::late("remove a leased array", with_fields, |store, ready| {
-            let view = store.array("array")?.view()?;
+            let view = store.get::<Array>("array")?.view()?;
             ready();
-            store.remove("array")?;
+            store.delete("array")?;
             drop(view);
             Ok(())
         }),
@@ -410,7 +409,7 @@ pub fn cases() -> Vec<Case> {
             store.set("field", value.clone())
         }));
         cases
-            .push(Case::new(format!("remove {name}"), with_fields, move |store| store.remove(text.as_str())));
+            .push(Case::new(format!("remove {name}"), with_fields, move |store| store.delete(text.as_str())));
         for (other, new) in kinds() {
             cases.push(Case::new(format!("{name} becomes {other}"), with_fields, move |store| {
                 store.set(name, new.clone())

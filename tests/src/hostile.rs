@@ -10,7 +10,9 @@ use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use structstore::{ArrayValue, Cleanup, Item, List, Result, Struct, StructStore, StructStoreShared, Value};
+use structstore::{
+    Array, ArrayValue, Cleanup, Item, List, Result, Struct, StructStore, StructStoreShared, Value,
+};
 
 use crate::limits::limit;
 
@@ -161,7 +163,7 @@ pub(crate) fn read(store: &Struct) {
     let _ = store.statistics();
     visit(store, 0, &mut 1000);
     let _ = store.watch().and_then(|mut watch| watch.changes());
-    let _ = store.read_timeout(PATIENCE).and_then(|guard| guard.to_value());
+    let _ = store.within(PATIENCE).read().and_then(|guard| guard.to_value());
     if let Ok(binding) = store.bind::<Bound>() {
         let _ = binding.load();
     }
@@ -206,11 +208,11 @@ pub(crate) fn write(store: &Struct) {
     let _ = store.set("another new field with a long name", vec!["a", "b"]);
     let _ =
         store.set("array", ArrayValue::from_slice(&[100], &[0.5; 100]).unwrap_or_else(|_| unreachable!()));
-    let _ = store.transaction(|tx| tx.set("new", "text").and_then(|()| tx.remove("array")));
-    if let Ok(mut guard) = store.write_timeout(PATIENCE) {
+    let _ = store.transaction(|tx| tx.set("new", "text").and_then(|()| tx.delete("array")));
+    if let Ok(mut guard) = store.within(PATIENCE).write() {
         let _ = guard.set("guarded", 1);
-        let _ = guard.list("made").and_then(|mut list| list.push(5));
-        let _ = guard.array("array").map(|array| array.shape().map(|shape| shape.len()));
+        let _ = guard.ensure_list("made").and_then(|mut list| list.push(5));
+        let _ = guard.get_mut::<Array>("array").map(|array| array.shape().map(|shape| shape.len()));
     }
     if let Ok(binding) = store.bind::<Bound>() {
         let _ = binding.with_mut(|mut fields| {
@@ -234,11 +236,11 @@ fn change(store: &Struct, name: &str) {
         Ok(Item::List(list)) => change_list(&list),
         Ok(Item::Struct(node)) => {
             let _ = node.set("more", "text");
-            let _ = node.write_timeout(PATIENCE).map(drop);
+            let _ = node.within(PATIENCE).write().map(drop);
         }
         Ok(Item::Array(array)) => {
             let _ = array.view().map(drop);
-            let _ = array.write_timeout(PATIENCE).map(drop);
+            let _ = array.within(PATIENCE).write().map(drop);
         }
         Ok(Item::Str(text)) => {
             let _ = store.set(name, text + "!");
@@ -246,9 +248,9 @@ fn change(store: &Struct, name: &str) {
         _ => {}
     }
     let _ = store.rename(name, "renamed");
-    let _ = store.take("renamed");
+    let _ = store.remove("renamed");
     let _ = store.set(name, "replaced");
-    let _ = store.remove(name);
+    let _ = store.delete(name);
 }
 
 fn change_list(list: &List) {

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use structstore::{ErrorKind, Result, Struct, StructMut, Value};
+use structstore::guard::StructMut;
+use structstore::{ErrorKind, Result, Struct, Value};
 
 /// A change of the struct that `path` leads to; names are drawn from few, so that operations meet.
 #[derive(Clone, Debug)]
@@ -123,21 +124,21 @@ fn apply_to_model(fields: &mut Fields, change: &Change) -> Option<()> {
 pub fn apply_to_store(store: &Struct, change: &Change) -> Result<()> {
     match change {
         Change::Set(name, value) => store.set(name, value),
-        Change::Extend(new) => store.extend(new.iter().map(|(name, value)| (name, value))),
-        Change::Remove(name) => store.remove(name),
+        Change::Extend(new) => store.update(new.iter().map(|(name, value)| (name, value))),
+        Change::Remove(name) => store.delete(name),
         Change::Rename(from, to) => store.rename(from, to),
         Change::Clear => store.clear(),
-        Change::Nested(name) => store.nested(name).map(drop),
-        Change::Push(name, value) => store.list(name)?.push(value),
-        Change::Insert(name, at, value) => store.list(name)?.insert(*at, value),
-        Change::SetItem(name, at, value) => store.list(name)?.set(*at, value),
-        Change::RemoveItem(name, at) => store.list(name)?.remove(*at).map(drop),
-        Change::Splice(name, range, new) => store.list(name)?.splice(range.clone(), new),
+        Change::Nested(name) => store.ensure_struct(name).map(drop),
+        Change::Push(name, value) => store.ensure_list(name)?.push(value),
+        Change::Insert(name, at, value) => store.ensure_list(name)?.insert(*at, value),
+        Change::SetItem(name, at, value) => store.ensure_list(name)?.set(*at, value),
+        Change::RemoveItem(name, at) => store.ensure_list(name)?.remove(*at).map(drop),
+        Change::Splice(name, range, new) => store.ensure_list(name)?.splice(range.clone(), new),
         Change::ReplaceSome(name, new) => {
-            let list = store.list(name)?;
+            let list = store.ensure_list(name)?;
             list.replace_at(&some(list.len()?), new)
         }
-        Change::ClearList(name) => store.list(name)?.clear(),
+        Change::ClearList(name) => store.ensure_list(name)?.clear(),
     }
 }
 
@@ -157,24 +158,26 @@ pub fn apply_to_guard(store: &Struct, change: &Change) -> Result<()> {
     };
     match change {
         Change::Set(name, value) => guard.set(name, value),
-        Change::Extend(new) => guard.extend(new.iter().map(|(name, value)| (name, value))),
-        Change::Remove(name) => guard.remove(name),
+        Change::Extend(new) => guard.update(new.iter().map(|(name, value)| (name, value))),
+        Change::Remove(name) => guard.delete(name),
         Change::Rename(from, to) => guard.rename(from, to),
         Change::Clear => guard.clear(),
-        Change::Push(name, value) => list(name, &mut guard).and_then(|()| guard.list(name)?.push(value)),
+        Change::Push(name, value) => {
+            list(name, &mut guard).and_then(|()| guard.ensure_list(name)?.push(value))
+        }
         Change::Insert(name, at, value) => {
-            list(name, &mut guard).and_then(|()| guard.list(name)?.insert(*at, value))
+            list(name, &mut guard).and_then(|()| guard.ensure_list(name)?.insert(*at, value))
         }
         Change::SetItem(name, at, value) => {
-            list(name, &mut guard).and_then(|()| guard.list(name)?.set(*at, value))
+            list(name, &mut guard).and_then(|()| guard.ensure_list(name)?.set(*at, value))
         }
         Change::RemoveItem(name, at) => {
-            list(name, &mut guard).and_then(|()| guard.list(name)?.remove(*at).map(drop))
+            list(name, &mut guard).and_then(|()| guard.ensure_list(name)?.remove(*at).map(drop))
         }
         Change::Splice(name, range, new) => {
-            list(name, &mut guard).and_then(|()| guard.list(name)?.splice(range.clone(), new))
+            list(name, &mut guard).and_then(|()| guard.ensure_list(name)?.splice(range.clone(), new))
         }
-        Change::ClearList(name) => list(name, &mut guard).and_then(|()| guard.list(name)?.clear()),
+        Change::ClearList(name) => list(name, &mut guard).and_then(|()| guard.ensure_list(name)?.clear()),
         Change::Nested(_) | Change::ReplaceSome(..) => Ok(()),
     }
 }

@@ -40,7 +40,7 @@ pub fn segments() -> Result<Vec<Vec<u8>>> {
         let watch = store.watch()?;
         let settings = store.bind::<Settings>()?;
         settings.with_mut(|mut settings| settings.trail.push(1.5))??;
-        store.list("items")?.extend(["a", "b", "a text that is longer than the others"])?;
+        store.ensure_list("items")?.extend(["a", "b", "a text that is longer than the others"])?;
         snapshot();
         drop(watch);
         Ok(())
@@ -50,9 +50,9 @@ pub fn segments() -> Result<Vec<Vec<u8>>> {
             store.set(&format!("field {index}"), vec![index; index])?;
         }
         for index in (0..20).step_by(3) {
-            store.remove(&format!("field {index}"))?;
+            store.delete(&format!("field {index}"))?;
         }
-        store.nested("sub")?.nested("sub")?.set("bytes", Value::Bytes(vec![7; 300].into()))?;
+        store.ensure_struct("sub")?.ensure_struct("sub")?.set("bytes", Value::Bytes(vec![7; 300].into()))?;
         snapshot();
         Ok(())
     })?;
@@ -61,8 +61,8 @@ pub fn segments() -> Result<Vec<Vec<u8>>> {
         store.set("text", "before")?;
         store.transaction(|tx| {
             tx.set("text", "a text that takes a block of its own")?;
-            tx.list("items")?.remove(0)?;
-            tx.remove("text")?;
+            tx.ensure_list("items")?.remove(0)?;
+            tx.delete("text")?;
             snapshot();
             Ok::<(), structstore::Error>(())
         })?;

@@ -6,7 +6,8 @@ use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use structstore::{Error, ErrorKind, Statistics, StructStoreShared, Value};
+use structstore::inspect::Statistics;
+use structstore::{Error, ErrorKind, StructStoreShared, Value};
 use structstore_tests::SegmentName;
 use structstore_tests::deaths::{Case, cases};
 use structstore_tests::limits::STUCK as LIMIT;
@@ -49,12 +50,12 @@ fn open(case: &Case, segment: &SegmentName) -> StructStoreShared {
 /// What must hold whatever has become of the other process.
 fn assert_whole(case: &Case, store: &StructStoreShared, before: &State, after: &State, what: &str) {
     let use_it = || {
-        drop(store.write_timeout(LIMIT)?);
+        drop(store.within(LIMIT).write()?);
         store.check()?;
         let found = State::of(store);
         match store.set("probe", vec!["new", "contents"]) {
             Err(error) if error.kind() == ErrorKind::OutOfSpace && case.full && found == *before => {}
-            done => done.and_then(|()| store.remove("probe"))?,
+            done => done.and_then(|()| store.delete("probe"))?,
         }
         store.check()?;
         Ok::<State, Error>(found)

@@ -3,7 +3,8 @@
 // Generated code has unsafe blocks; those who use it need not allow any.
 #![forbid(unsafe_code)]
 
-use structstore::{Binding, ErrorKind, Field, Fields, Kind, Result, Struct, StructStore, StructStoreShared};
+use structstore::traits::{Field, Fields};
+use structstore::{Binding, ErrorKind, Kind, Result, Struct, StructStore, StructStoreShared};
 use structstore_tests::SegmentName;
 
 #[derive(StructStore, Clone, Debug, PartialEq)]
@@ -247,7 +248,7 @@ fn names_are_those_of_the_struct_or_of_rename() -> Result<()> {
         let loaded = names.load()?;
         assert_eq!((loaded.r#type, loaded.renamed, loaded.first, loaded.second), (2, 2, 0, 1));
 
-        store.remove("type").expect_err("it is declared");
+        store.delete("type").expect_err("it is declared");
         Ok(())
     })
 }
@@ -279,7 +280,7 @@ fn structs_may_be_generic() -> Result<()> {
     }
 
     on_both(|store| {
-        let filter = store.nested("filter")?.bind::<Filter<i16, 4>>()?;
+        let filter = store.ensure_struct("filter")?.bind::<Filter<i16, 4>>()?;
         filter.with_mut(|mut s| {
             let s = s.reborrow();
             s.state[3] = 7;
@@ -297,7 +298,7 @@ fn structs_may_be_generic() -> Result<()> {
             "{message}"
         );
 
-        let aliased = store.nested("aliased")?.bind::<Aliased>()?;
+        let aliased = store.ensure_struct("aliased")?.bind::<Aliased>()?;
         aliased.with_mut(|s| *s.alias.left.subnum += *s.alias.right as i32 + 1)?;
         assert_eq!(aliased.load()?.alias.left.subnum, 43);
         Ok(())
@@ -426,7 +427,7 @@ fn binding_keeps_the_values_that_are_there() -> Result<()> {
     on_both(|store| {
         store.set("num", 1_i32)?;
         store.set("unrelated", "kept")?;
-        store.nested("subsettings")?.set("substr", "there before")?;
+        store.ensure_struct("subsettings")?.set("substr", "there before")?;
         let settings = store.bind::<Settings>()?;
         let loaded = settings.load()?;
         assert_eq!((loaded.num, loaded.str.as_str()), (1, "foo"));
@@ -439,13 +440,13 @@ fn binding_keeps_the_values_that_are_there() -> Result<()> {
 #[test]
 fn errors_name_the_whole_path() -> Result<()> {
     on_both(|store| {
-        store.nested("subsettings")?.set("subnum", "text")?;
+        store.ensure_struct("subsettings")?.set("subnum", "text")?;
         let advice = "; remove the old field, or give this one another name";
         let expected = format!("subsettings.subnum: found str, expected i32{advice}");
         assert_eq!(refusal::<Settings>(store), expected);
         // All or nothing.
         assert_eq!(store.names()?, ["subsettings"]);
-        store.remove("subsettings")?;
+        store.delete("subsettings")?;
 
         store.set("subsettings", 5)?;
         assert!(
@@ -453,7 +454,7 @@ fn errors_name_the_whole_path() -> Result<()> {
             "{}",
             refusal::<Settings>(store)
         );
-        store.remove("subsettings")?;
+        store.delete("subsettings")?;
 
         store.set("gains", 1.0)?;
         assert!(
@@ -461,9 +462,13 @@ fn errors_name_the_whole_path() -> Result<()> {
             "{}",
             refusal::<Settings>(store)
         );
-        store.remove("gains")?;
+        store.delete("gains")?;
 
-        store.nested("outer")?.nested("settings")?.nested("subsettings")?.set("subnum", 1.5)?;
+        store
+            .ensure_struct("outer")?
+            .ensure_struct("settings")?
+            .ensure_struct("subsettings")?
+            .set("subnum", 1.5)?;
         assert_eq!(
             refusal::<Deep>(&store.at("outer")?),
             format!("outer.settings.subsettings.subnum: found f64, expected i32{advice}")
@@ -496,7 +501,7 @@ fn struct_copied_in_comes_out_and_reset_brings_back_the_defaults() -> Result<()>
             gains: [1.0, 2.0, 3.0, 4.0, 5.0, f64::INFINITY],
             subsettings: Subsettings { subnum: 0, substr: String::new(), matrix: [[9.0; 3]; 2] },
         };
-        settings.store(&value)?;
+        settings.replace(&value)?;
         assert_eq!(settings.load()?, value);
         assert_eq!(store.at("subsettings")?.get::<i32>("subnum")?, 0);
 

@@ -4,7 +4,7 @@ mod peer;
 
 use std::process::Command;
 
-use structstore::{ArrayValue, Cleanup, ErrorKind, StructStoreShared};
+use structstore::{Array, ArrayValue, Cleanup, ErrorKind, StructStoreShared};
 use structstore_tests::SegmentName;
 
 use peer::Peer;
@@ -46,7 +46,7 @@ fn exit_keeps_stores_that_are_to_stay() {
     let name = SegmentName::new("exit_never");
     run(&name, &["never"]);
     assert!(name.path().exists());
-    assert!(!StructStoreShared::orphans().unwrap().contains(&name.to_string()), "it ended in order");
+    assert!(!structstore::inspect::orphans().unwrap().contains(&name.to_string()), "it ended in order");
     StructStoreShared::open(&name).unwrap().close().unwrap();
     assert!(!name.path().exists());
 }
@@ -56,7 +56,7 @@ fn exit_by_a_signal_is_a_death() {
     let name = SegmentName::new("exit_abort");
     let mut command = Command::new(env!("CARGO_BIN_EXE_ending"));
     assert!(!command.args([name.as_str(), "abort"]).output().unwrap().status.success());
-    assert!(StructStoreShared::orphans().unwrap().contains(&name.to_string()));
+    assert!(structstore::inspect::orphans().unwrap().contains(&name.to_string()));
 }
 
 /// A process that has closed its store but keeps a view of it counts as attached until the view goes.
@@ -65,8 +65,8 @@ fn view_that_outlives_its_store_keeps_the_name_no_longer_than_itself() {
     let name = SegmentName::new("name_left");
     let store = StructStoreShared::open(&name).unwrap();
     store.set("array", ArrayValue::from_slice(&[3], &[1.0, 2.0, 3.0]).unwrap()).unwrap();
-    store.nested("part").unwrap();
-    let view = store.array("array").unwrap().view().unwrap();
+    store.ensure_struct("part").unwrap();
+    let view = store.get::<Array>("array").unwrap().view().unwrap();
     let other = Peer::start(&name, &["hold", "part"]).ready();
     store.close().unwrap();
     other.finish();
@@ -80,7 +80,7 @@ fn view_that_outlives_its_store_keeps_the_name_of_one_that_is_to_stay() {
     let name = SegmentName::new("name_kept");
     let store = StructStoreShared::options().cleanup(Cleanup::Never).open(&name).unwrap();
     store.set("array", ArrayValue::from_slice(&[1], &[1.0]).unwrap()).unwrap();
-    let view = store.array("array").unwrap().view().unwrap();
+    let view = store.get::<Array>("array").unwrap().view().unwrap();
     store.close().unwrap();
     drop(view);
     assert!(name.path().exists());
@@ -120,7 +120,7 @@ fn fork_and_exec_is_no_death() {
     let name = SegmentName::new("fork_exec");
     let store = StructStoreShared::open(&name).unwrap();
     store.set("array", ArrayValue::from_slice(&[1], &[1.0]).unwrap()).unwrap();
-    let view = store.array("array").unwrap().view().unwrap();
+    let view = store.get::<Array>("array").unwrap().view().unwrap();
     for _ in 0..3 {
         let mut command = Command::new("true");
         // SAFETY: does nothing, but keeps the library from starting the program without a fork.
@@ -131,7 +131,7 @@ fn fork_and_exec_is_no_death() {
     assert!(participants.iter().all(|participant| participant.alive), "{participants:?}");
     store.check().unwrap();
     assert_eq!(store.statistics().recoveries, 0);
-    store.remove("array").unwrap();
+    store.delete("array").unwrap();
     drop(view);
     // Nothing that the children leased is left.
     store.check().unwrap();

@@ -4,7 +4,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use structstore::{ArrayValue, Cleanup, DType, Error, ErrorKind, StructStore, StructStoreShared, Value};
+use structstore::{
+    Array, ArrayValue, Cleanup, DType, Error, ErrorKind, StructStore, StructStoreShared, Value,
+};
 use structstore_tests::{Memory, SegmentName};
 
 fn message<T>(result: Result<T, Error>) -> String {
@@ -20,14 +22,14 @@ fn names_of_fields() {
     let before = store.statistics();
     let long = "x".repeat(1025);
     for name in ["", &long] {
-        for result in [store.set(name, 1), store.set(name, "text"), store.list(name).map(drop)] {
+        for result in [store.set(name, 1), store.set(name, "text"), store.ensure_list(name).map(drop)] {
             assert!(matches!(&result, Err(error) if error.subject() == Some("field name")));
         }
         let nested = Value::record([(name.to_owned(), Value::Null)]);
         assert!(matches!(store.set("nested", nested), Err(error) if error.kind() == ErrorKind::InvalidName));
         store.set("a", 1).unwrap();
         assert!(matches!(store.rename("a", name), Err(error) if error.kind() == ErrorKind::InvalidName));
-        store.remove("a").unwrap();
+        store.delete("a").unwrap();
     }
     store.set(&"x".repeat(1024), 1).unwrap();
     store.clear().unwrap();
@@ -147,12 +149,12 @@ fn a_segment_that_is_still_being_initialised() {
 fn types_and_ranges_name_the_path() {
     let store = StructStore::new();
     store.set("sub", Value::record([("items", vec![Value::from("x"), 300.into()].into())])).unwrap();
-    let list = store.at("sub").unwrap().list("items").unwrap();
+    let list = store.at("sub").unwrap().ensure_list("items").unwrap();
     assert_eq!(message(list.get::<i64>(0)), "sub.items[0]: found str, expected i64");
     assert_eq!(message(list.get::<u8>(1)), "sub.items[1]: 300 does not fit u8");
     assert_eq!(message(list.get::<u8>(2)), "sub.items: index 2 is out of range for a list of length 2");
     assert_eq!(message(store.at("sub").unwrap().get::<i64>("nope")), "sub.nope: no such field");
-    let dotted = store.nested("a.b").unwrap();
+    let dotted = store.ensure_struct("a.b").unwrap();
     assert_eq!(message(dotted.get::<i64>("[0]")), r#""a.b"."[0]": no such field"#);
     assert_eq!(message(dotted.rename("c.d", "e")), r#""a.b"."c.d": no such field"#);
     assert_eq!(message(list.insert(3, 1)), "sub.items: index 3 is out of range for a list of length 2");
@@ -210,7 +212,7 @@ fn out_of_space_changes_nothing() {
     assert!(error.contains("maximum size of 1048576"), "{error}");
     let after = store.statistics();
     assert_eq!((after.allocated, after.blocks, after.nodes), (before.allocated, before.blocks, before.nodes));
-    assert_eq!(store.array("array").unwrap().to_vec::<f64>().unwrap(), [1.0; 100]);
+    assert_eq!(store.get::<Array>("array").unwrap().to_vec::<f64>().unwrap(), [1.0; 100]);
     store.check().unwrap();
 }
 
@@ -237,13 +239,13 @@ fn read_only_attachments_change_nothing() {
     let reader = StructStoreShared::options().read_only(true).open(&name).unwrap();
     assert_eq!(reader.get::<i32>("num").unwrap(), 5);
     assert_eq!(reader.to_value().unwrap(), store.to_value().unwrap());
-    assert_eq!(reader.array("array").unwrap().to_vec::<f64>().unwrap(), [1.0, 2.0]);
+    assert_eq!(reader.get::<Array>("array").unwrap().to_vec::<f64>().unwrap(), [1.0, 2.0]);
     for result in [
         reader.set("num", 6),
-        reader.remove("num"),
+        reader.delete("num"),
         reader.write().map(drop),
         reader.read().map(drop),
-        reader.array("array").unwrap().view().map(drop),
+        reader.get::<Array>("array").unwrap().view().map(drop),
     ] {
         assert!(matches!(&result, Err(error) if error.kind() == ErrorKind::ReadOnly), "{result:?}");
     }
@@ -260,10 +262,10 @@ fn read_only_attachments_change_nothing() {
 #[test]
 fn stale_handle_names_no_other_structure() {
     let store = StructStore::new();
-    store.nested("first").unwrap().set("x", 1).unwrap();
+    store.ensure_struct("first").unwrap().set("x", 1).unwrap();
     let stale = store.at("first").unwrap();
-    store.remove("first").unwrap();
-    store.nested("innocent").unwrap().set("x", 2).unwrap();
+    store.delete("first").unwrap();
+    store.ensure_struct("innocent").unwrap().set("x", 2).unwrap();
     for error in [
         stale.get::<i32>("x").unwrap_err(),
         stale.set("x", 5).unwrap_err(),
@@ -271,6 +273,9 @@ fn stale_handle_names_no_other_structure() {
         stale.write().map(drop).unwrap_err(),
     ] {
         assert_eq!(error.kind(), ErrorKind::StaleHandle);
-        assert_eq!(error.to_string(), "the structure was removed or replaced since this handle was made");
+        assert_eq!(
+            error.to_string(),
+            "first: the structure was removed or replaced since this handle was made"
+        );
     }
 }

@@ -27,7 +27,7 @@ fn in_full_stores(test: impl Fn(&StructStoreShared, &SegmentName) -> Result<()>)
         store.set("number", 5)?;
         store.set("part", part)?;
         fill(&store, 600)?;
-        assert!(matches!(store.nested("more"), Err(error) if error.kind() == ErrorKind::OutOfSpace));
+        assert!(matches!(store.ensure_struct("more"), Err(error) if error.kind() == ErrorKind::OutOfSpace));
         test(&store, &segment)?;
     }
     Ok(())
@@ -76,7 +76,7 @@ fn reinit_forgets_declarations_and_deaths() -> Result<()> {
     store.bind::<Bound>()?;
     let new = options().reinit(true).open(&segment)?;
     new.set("items", 5)?;
-    new.remove("items")?;
+    new.delete("items")?;
     assert!(!new.write()?.recovered());
     new.check()
 }
@@ -93,7 +93,7 @@ fn what_is_replaced_by_nothing_needs_no_room_on_a_full_store() -> Result<()> {
         store.check()
     })?;
     in_full_stores(|store, _| {
-        store.remove("part")?;
+        store.delete("part")?;
         store.check()
     })?;
     in_full_stores(|store, _| {
@@ -101,7 +101,7 @@ fn what_is_replaced_by_nothing_needs_no_room_on_a_full_store() -> Result<()> {
         assert_empty(store)
     })?;
     in_full_stores(|store, _| {
-        store.assign_all(Value::Struct(Vec::new()))?;
+        store.replace(Value::Struct(Vec::new()))?;
         assert_empty(store)
     })
 }
@@ -124,7 +124,7 @@ fn with_full_list(empty: impl Fn(List) -> Result<()>) -> Result<()> {
 fn lists_are_emptied_on_a_full_store() -> Result<()> {
     with_full_list(|list| list.clear())?;
     with_full_list(|list| list.write()?.clear())?;
-    with_full_list(|list| list.assign_all([0; 0]))?;
+    with_full_list(|list| list.replace([0; 0]))?;
     with_full_list(|list| list.splice(.., [0; 0]))?;
     with_full_list(|list| list.write()?.splice(.., [0; 0]))?;
     with_full_list(|list| {
@@ -166,15 +166,15 @@ fn items_of_a_short_list_are_removed_on_a_full_store() -> Result<()> {
 fn what_is_cleared_in_a_transaction_goes_at_its_end() -> Result<()> {
     let store = StructStoreShared::options().cleanup(Cleanup::Never).open(SegmentName::new("cleared"))?;
     let [list, fields, deep] = parts();
-    let fill = |store: &mut structstore::StructMut<'_>| {
+    let fill = |store: &mut structstore::guard::StructMut<'_>| {
         store.set("list", list.clone())?;
         store.set("fields", fields.clone())?;
         store.set("deep", deep.clone())
     };
-    let clear_twice = |store: &mut structstore::StructMut<'_>| {
+    let clear_twice = |store: &mut structstore::guard::StructMut<'_>| {
         fill(store)?;
-        store.list("list")?.clear()?;
-        store.list("list")?.push("item")?;
+        store.ensure_list("list")?.clear()?;
+        store.ensure_list("list")?.push("item")?;
         store.clear()?;
         fill(store)?;
         store.at("fields")?.clear()?;
@@ -235,18 +235,18 @@ fn more_elements_than_a_store_can_hold_are_refused() -> Result<()> {
 fn more_items_than_a_store_can_hold_are_refused() -> Result<()> {
     let segment = SegmentName::new("items");
     let store = options().open(&segment)?;
-    let list = store.list("list")?;
+    let list = store.ensure_list("list")?;
     let many = || (0..usize::MAX).map(|_| Value::Null);
     let full = |done: Result<()>| {
         assert!(matches!(&done, Err(error) if error.kind() == ErrorKind::OutOfSpace), "{done:?}")
     };
     full(list.extend(many()));
-    full(list.assign_all(many().take(1 << 40)));
+    full(list.replace(many().take(1 << 40)));
     full(list.splice(.., many()));
     full(list.write()?.extend(many()));
     full(list.write()?.splice(.., many().take(1 << 33)));
-    full(store.extend(many().map(|value| ("name", value))));
-    full(store.write()?.extend(many().map(|value| ("name", value))));
+    full(store.update(many().map(|value| ("name", value))));
+    full(store.write()?.update(many().map(|value| ("name", value))));
     assert!(list.is_empty()?);
     store.check()
 }

@@ -7,9 +7,8 @@ use std::os::unix::fs::FileExt;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use structstore::{
-    ArrayValue, Cleanup, ErrorKind, FreeMemory, LockMode, StructStore, StructStoreShared, Usage, Value,
-};
+use structstore::inspect::{FreeMemory, LockMode, Usage};
+use structstore::{ArrayValue, Cleanup, ErrorKind, StructStore, StructStoreShared, Value};
 use structstore_tests::{Memory, SegmentName, put_specimens};
 
 use peer::{LIMIT, Peer};
@@ -31,7 +30,7 @@ fn stores_are_told_from_other_shared_memory() {
     let _store = counters(&name);
     fs::write(foreign.path(), [7; 100]).unwrap();
     fs::write(damaged.path(), b"STRUCTST and nothing more").unwrap();
-    let names = StructStoreShared::existing().unwrap();
+    let names = structstore::stores().unwrap();
     assert!(names.contains(&name.to_string()) && names.contains(&damaged.to_string()));
     assert!(!names.contains(&foreign.to_string()));
 }
@@ -52,7 +51,7 @@ fn participants_are_seen_with_their_deaths() {
     assert!(reader.has_readers());
     drop((counted, peer));
 
-    let other = |participants: &[structstore::Participant]| {
+    let other = |participants: &[structstore::inspect::Participant]| {
         participants.iter().find(|other| other.pid != std::process::id()).map(|other| other.alive)
     };
     assert_eq!(other(&reader.participants().unwrap()), Some(false));
@@ -75,7 +74,7 @@ fn who_only_looks_keeps_no_store_alive() {
 fn locks_are_seen_with_their_holders() {
     let name = SegmentName::new("locks");
     let store = counters(&name);
-    store.nested("a.b").unwrap().nested("c").unwrap();
+    store.ensure_struct("a.b").unwrap().ensure_struct("c").unwrap();
     let reader = observe(&name);
     assert_eq!(reader.locks().unwrap(), []);
     let peer = Peer::start(&name, &["hold", "a.b"]).ready();
@@ -202,7 +201,7 @@ fn who_only_looks_is_told_of_what_changes_and_of_nothing_else() {
     let name = SegmentName::new("watch");
     let store = counters(&name);
     put_specimens(&store).unwrap();
-    store.nested("a.b").unwrap().nested("c[0]").unwrap().set("d\n", 1).unwrap();
+    store.ensure_struct("a.b").unwrap().ensure_struct("c[0]").unwrap().set("d\n", 1).unwrap();
     let reader = observe(&name);
     let mut watch = reader.watch().unwrap();
     assert!(watch.changes().unwrap().is_empty());

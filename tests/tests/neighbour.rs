@@ -2,7 +2,7 @@
 
 use std::process::{Child, Command, Stdio};
 
-use structstore::{ArrayValue, Cleanup, ErrorKind, Result, StructStore, StructStoreShared, Value};
+use structstore::{Array, ArrayValue, Cleanup, ErrorKind, Result, StructStore, StructStoreShared, Value};
 use structstore_tests::words::Words;
 use structstore_tests::{SegmentName, put_specimens};
 
@@ -96,19 +96,19 @@ impl Lengths {
 fn guards_believe_no_length_that_there_is_no_room_for() {
     const LIE: u64 = 1 << 40;
     let all = Lengths::new();
-    let room = |len: usize| assert!(len <= 1 << 16, "{len} parts of a segment of 1 MiB");
-    let (list, bound) = (all.store.list("numbers").unwrap(), &all.binding);
+    let refused = |len: structstore::Result<usize>| assert_eq!(len.unwrap_err().kind(), ErrorKind::Corrupt);
+    let (list, bound) = (all.store.ensure_list("numbers").unwrap(), &all.binding);
     let place = all.place(1, 7);
     let mut guard = list.write().unwrap();
     all.words.set(place, LIE);
-    room(guard.len());
+    refused(guard.len());
     assert!(
         matches!(&guard.iter_mut::<i64>().collect::<Vec<_>>()[..], [Err(error)] if error.kind() == ErrorKind::Corrupt)
     );
     drop(guard);
     assert!(matches!(list.len(), Err(error) if error.kind() == ErrorKind::Corrupt));
     let guard = list.read().unwrap();
-    room(guard.len());
+    refused(guard.len());
     assert!(
         matches!(&guard.iter::<i64>().collect::<Vec<_>>()[..], [Err(error)] if error.kind() == ErrorKind::Corrupt)
     );
@@ -120,19 +120,19 @@ fn guards_believe_no_length_that_there_is_no_room_for() {
     assert!(matches!(bound.load(), Err(error) if error.kind() == ErrorKind::Corrupt));
     let guard = bound.read().unwrap();
     let fields = guard.fields();
-    room(fields.names.len());
-    room(fields.entries.len());
+    refused(fields.names.len());
+    refused(fields.entries.len());
     assert_eq!(fields.names.iter().count(), 1);
     assert_eq!(fields.optional.iter().count(), 1);
     drop(guard);
     let entries = all.store.at("entries").unwrap();
     assert!(matches!(entries.len(), Err(error) if error.kind() == ErrorKind::Corrupt));
-    room(entries.write().unwrap().len());
-    room(entries.read().unwrap().len());
+    refused(entries.write().unwrap().len());
+    refused(entries.read().unwrap().len());
 
     all.words.set(all.place(1, 11), LIE);
     assert!(
-        matches!(all.store.text("text").unwrap().len(), Err(error) if error.kind() == ErrorKind::Corrupt)
+        matches!(all.store.ensure_str("text").unwrap().len(), Err(error) if error.kind() == ErrorKind::Corrupt)
     );
 }
 
@@ -140,7 +140,7 @@ fn guards_believe_no_length_that_there_is_no_room_for() {
 #[test]
 fn no_item_is_lent_twice_whoever_moves_the_list() {
     let all = Lengths::new();
-    let mut guard = all.store.list("numbers").unwrap().write().unwrap();
+    let mut guard = all.store.ensure_list("numbers").unwrap().write().unwrap();
     let mut items = guard.iter_mut::<i64>();
     let first = items.next().unwrap().unwrap();
     let block = all.place(1, 7) - 8;
@@ -157,7 +157,7 @@ fn memory_that_is_handed_out_twice_can_still_be_copied() {
     let changes: [fn(&StructStoreShared) -> Result<()>; 2] = [
         // Copied, for there is a view of it.
         |store| {
-            let array = store.array("array")?;
+            let array = store.get::<Array>("array")?;
             let view = array.view()?;
             array.write()?.as_mut_slice::<u64>()?;
             drop(view);
@@ -187,7 +187,7 @@ fn memory_that_is_handed_out_twice_can_still_be_copied() {
         words.set(list, within);
         let outcome = change(&store);
         assert_ne!(words.get(list), within, "{outcome:?}");
-        let copied = store.array("array").unwrap().read().unwrap().to_vec::<u64>().unwrap();
+        let copied = store.get::<Array>("array").unwrap().read().unwrap().to_vec::<u64>().unwrap();
         assert_eq!(copied[0], MARK);
     }
 }

@@ -143,8 +143,8 @@ fn what_is_no_file_is_neither_waited_for_nor_opened() {
         }
     }
     // Nor by who looks for stores.
-    assert!(!StructStoreShared::existing().unwrap().contains(&name.to_string()));
-    assert!(!StructStoreShared::orphans().unwrap().contains(&name.to_string()));
+    assert!(!structstore::stores().unwrap().contains(&name.to_string()));
+    assert!(!structstore::inspect::orphans().unwrap().contains(&name.to_string()));
 }
 
 #[test]

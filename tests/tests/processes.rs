@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use structstore::{Cleanup, ErrorKind, StructStore, StructStoreShared, Value};
+use structstore::{Array, Cleanup, ErrorKind, StructStore, StructStoreShared, Value};
 use structstore_tests::{SegmentName, assert_specimens, put_specimens};
 
 use peer::{LIMIT, Peer};
@@ -115,8 +115,8 @@ fn counters_lose_no_increment() {
                 let counters = store.at("counters").unwrap();
                 for _ in 0..20_000 {
                     let mut guard = counters.write().unwrap();
-                    *guard.scalar_mut::<i64>("first").unwrap() += 1;
-                    *guard.scalar_mut::<i64>("second").unwrap() += 1;
+                    *guard.get_mut::<i64>("first").unwrap() += 1;
+                    *guard.get_mut::<i64>("second").unwrap() += 1;
                 }
             });
         }
@@ -143,27 +143,31 @@ fn counters_lose_no_increment() {
 fn locks_cover_what_lies_below_and_nothing_beside() {
     let name = SegmentName::new("cover");
     let store = StructStoreShared::open(&name).unwrap();
-    store.nested("a").unwrap().nested("inner").unwrap().set("x", 1).unwrap();
-    store.nested("b").unwrap().set("x", 1).unwrap();
+    store.ensure_struct("a").unwrap().ensure_struct("inner").unwrap().set("x", 1).unwrap();
+    store.ensure_struct("b").unwrap().set("x", 1).unwrap();
     let peer = Peer::start(&name, &["hold", "a"]).ready();
     let short = Duration::from_millis(30);
     for covered in [store.at("a").unwrap(), (*store).clone()] {
-        assert!(matches!(covered.write_timeout(short), Err(error) if error.kind() == ErrorKind::LockTimeout));
-        assert!(matches!(covered.try_read(), Err(error) if error.kind() == ErrorKind::LockTimeout));
+        assert!(
+            matches!(covered.within(short).write(), Err(error) if error.kind() == ErrorKind::LockTimeout)
+        );
+        assert!(
+            matches!(covered.within(Duration::ZERO).read(), Err(error) if error.kind() == ErrorKind::LockTimeout)
+        );
     }
     // Beside, and the parent's own slots, are free.
-    store.at("b").unwrap().write_timeout(LIMIT).unwrap().set("x", 2).unwrap();
+    store.at("b").unwrap().within(LIMIT).write().unwrap().set("x", 2).unwrap();
     store.set("num", 2).unwrap();
     assert_eq!(store.get::<i32>("num").unwrap(), 2);
     peer.finish();
-    store.at("a").unwrap().at("inner").unwrap().write_timeout(LIMIT).unwrap().set("x", 3).unwrap();
+    store.at("a").unwrap().at("inner").unwrap().within(LIMIT).write().unwrap().set("x", 3).unwrap();
 }
 
 #[test]
 fn a_thread_does_not_wait_for_itself() {
     let name = SegmentName::new("itself");
     let store = StructStoreShared::open(&name).unwrap();
-    let inner = store.nested("a").unwrap().nested("inner").unwrap();
+    let inner = store.ensure_struct("a").unwrap().ensure_struct("inner").unwrap();
     let guard = store.at("a").unwrap().read().unwrap();
     assert!(matches!(inner.write(), Err(error) if error.kind() == ErrorKind::Deadlock));
     assert!(matches!(inner.set("x", 1), Err(error) if error.kind() == ErrorKind::Deadlock));
@@ -176,7 +180,7 @@ fn a_thread_does_not_wait_for_itself() {
     for result in [store.read().map(drop), store.write().map(drop), inner.read().map(drop), inner.check()] {
         assert!(matches!(&result, Err(error) if error.kind() == ErrorKind::HeldByGuard));
     }
-    assert!(matches!(store.remove("a"), Err(error) if error.kind() == ErrorKind::HeldByGuard));
+    assert!(matches!(store.delete("a"), Err(error) if error.kind() == ErrorKind::HeldByGuard));
     drop(guard);
     // Other openings in this process are the same store, and the same thread.
     let again = StructStoreShared::open(&name).unwrap();
@@ -189,12 +193,12 @@ fn a_thread_does_not_wait_for_itself() {
 fn a_removed_structure_is_stale_for_whoever_waited_for_it() {
     let name = SegmentName::new("stale");
     let store = StructStoreShared::open(&name).unwrap();
-    let child = store.nested("child").unwrap();
+    let child = store.ensure_struct("child").unwrap();
     let mut whole = store.write().unwrap();
     thread::scope(|scope| {
-        let waiter = scope.spawn(|| child.write_timeout(LIMIT).map(drop));
+        let waiter = scope.spawn(|| child.within(LIMIT).write().map(drop));
         thread::sleep(Duration::from_millis(30));
-        whole.remove("child").unwrap();
+        whole.delete("child").unwrap();
         whole.set("child", Value::record([("new", Value::Null)])).unwrap();
         drop(whole);
         assert!(matches!(waiter.join().unwrap(), Err(error) if error.kind() == ErrorKind::StaleHandle));
@@ -265,9 +269,9 @@ fn the_last_one_removes_the_name() {
 fn a_store_that_begins_afresh_makes_handles_stale() {
     let name = SegmentName::new("reinit");
     let mut store = StructStoreShared::open(&name).unwrap();
-    let child = store.nested("child").unwrap();
+    let child = store.ensure_struct("child").unwrap();
     store.set("array", [1.0, 2.0]).unwrap();
-    let view = store.array("array").unwrap().view().unwrap();
+    let view = store.get::<Array>("array").unwrap().view().unwrap();
     let fresh = StructStoreShared::options().reinit(true).open(&name).unwrap();
     assert!(!store.valid());
     assert!(fresh.valid() && fresh.is_empty().unwrap());
@@ -409,8 +413,8 @@ fn a_stream_of_readers_does_not_starve_a_writer() {
             });
         }
         for _ in 0..100 {
-            let mut guard = part.write_timeout(LIMIT).unwrap();
-            *guard.scalar_mut::<i64>("first").unwrap() += 1;
+            let mut guard = part.within(LIMIT).write().unwrap();
+            *guard.get_mut::<i64>("first").unwrap() += 1;
         }
         stop.store(true, Ordering::Relaxed);
     });
@@ -430,10 +434,10 @@ fn a_cycle_of_locks_between_processes_ends_by_a_timeout() {
     peer.tell("go on");
     thread::sleep(Duration::from_millis(20));
     assert!(
-        matches!(a.write_timeout(Duration::from_millis(100)), Err(error) if error.kind() == ErrorKind::LockTimeout)
+        matches!(a.within(Duration::from_millis(100)).write(), Err(error) if error.kind() == ErrorKind::LockTimeout)
     );
     drop(held);
     peer.finish();
-    drop(a.write_timeout(LIMIT).unwrap());
-    drop(b.write_timeout(LIMIT).unwrap());
+    drop(a.within(LIMIT).write().unwrap());
+    drop(b.within(LIMIT).write().unwrap());
 }

@@ -113,7 +113,7 @@ fn read_only_snapshot_gives_up_on_a_busy_store() {
     }
     assert!(reader.to_bytes().err().is_none_or(|error| error.kind() == ErrorKind::Contended));
     // In parts it can be read all the same.
-    assert_eq!(reader.list("f19999").unwrap().to_value().unwrap(), Value::from(vec![19999, 19999]));
+    assert_eq!(reader.ensure_list("f19999").unwrap().to_value().unwrap(), Value::from(vec![19999, 19999]));
     drop(writer);
     // What it was at when it was killed is repaired.
     store.set("x", 0_u64).unwrap();

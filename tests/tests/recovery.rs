@@ -25,10 +25,10 @@ fn a_dead_exclusive_holder_is_buried_and_the_next_one_is_told() {
     let mut peer = Peer::start(&name, &["die holding", "counters", "0"]).ready();
     let counters = store.at("counters").unwrap();
     assert!(
-        matches!(counters.write_timeout(Duration::from_millis(30)), Err(error) if error.kind() == ErrorKind::LockTimeout)
+        matches!(counters.within(Duration::from_millis(30)).write(), Err(error) if error.kind() == ErrorKind::LockTimeout)
     );
     peer.kill();
-    let guard = counters.write_timeout(LIMIT).unwrap();
+    let guard = counters.within(LIMIT).write().unwrap();
     // Its own values are its own business, and it had changed one of two.
     assert_eq!(guard.get::<i64>("first").unwrap(), 1);
     assert!(guard.recovered());
@@ -56,7 +56,7 @@ fn times_of_recovery() {
             let mut peer = Peer::start(&name, &["die holding", "counters", &touched.to_string()]).ready();
             let waiter = counters.clone();
             let waiting = std::thread::spawn(move || {
-                drop(waiter.write_timeout(LIMIT).unwrap());
+                drop(waiter.within(LIMIT).write().unwrap());
                 Instant::now()
             });
             std::thread::sleep(Duration::from_millis(25));
@@ -94,10 +94,10 @@ fn a_dead_reader_is_buried() {
     let mut peer = Peer::start(&name, &["observe forever", "counters"]).ready();
     let counters = store.at("counters").unwrap();
     assert!(
-        matches!(counters.write_timeout(Duration::from_millis(30)), Err(error) if error.kind() == ErrorKind::LockTimeout)
+        matches!(counters.within(Duration::from_millis(30)).write(), Err(error) if error.kind() == ErrorKind::LockTimeout)
     );
     peer.kill();
-    let guard = counters.write_timeout(LIMIT).unwrap();
+    let guard = counters.within(LIMIT).write().unwrap();
     assert!(!guard.recovered(), "a reader leaves nothing to be judged");
     drop(guard);
     store.check().unwrap();
@@ -127,7 +127,7 @@ fn a_transaction_dies_with_its_process() {
     let before = (store.to_value().unwrap(), store.statistics().allocated);
     let mut peer = Peer::start(&name, &["die in a transaction", "counters"]).ready();
     peer.kill();
-    drop(store.at("counters").unwrap().write_timeout(LIMIT).unwrap());
+    drop(store.at("counters").unwrap().within(LIMIT).write().unwrap());
     assert_eq!((store.to_value().unwrap(), store.statistics().allocated), before);
     store.check().unwrap();
 }
@@ -148,13 +148,13 @@ fn a_store_whose_every_process_was_killed_is_whole_when_opened_again() {
     let store = StructStoreShared::open(&name).unwrap();
     assert_eq!(store.statistics().recoveries, 2);
     assert_eq!(store.at("counters").unwrap().get::<i64>("first").unwrap(), 0);
-    drop(store.write_timeout(Duration::ZERO).unwrap());
+    drop(store.within(Duration::ZERO).write().unwrap());
     store.check().unwrap();
 }
 
 #[test]
 fn what_killed_programs_leave_is_recognised() {
-    let orphans = || StructStoreShared::orphans().unwrap();
+    let orphans = || structstore::inspect::orphans().unwrap();
     let (killed, closed) = (SegmentName::new("orphan"), SegmentName::new("closed"));
     let store = counters(&killed);
     let mut peer = Peer::start(&killed, &["die holding", "counters", "0"]).ready();
@@ -178,17 +178,17 @@ fn a_process_that_closed_its_descriptors_lives() {
     let mut peer = Peer::start(&name, &["hold as a daemon", "counters"]).ready();
     let counters = store.at("counters").unwrap();
     assert!(
-        matches!(counters.write_timeout(Duration::from_millis(200)), Err(error) if error.kind() == ErrorKind::LockTimeout)
+        matches!(counters.within(Duration::from_millis(200)).write(), Err(error) if error.kind() == ErrorKind::LockTimeout)
     );
     // Nor does anybody take its place.
     let again = StructStoreShared::options().open(&name).unwrap();
     Peer::start(&name, &["sleep", "0"]).finish();
     assert!(
-        matches!(counters.write_timeout(Duration::from_millis(50)), Err(error) if error.kind() == ErrorKind::LockTimeout)
+        matches!(counters.within(Duration::from_millis(50)).write(), Err(error) if error.kind() == ErrorKind::LockTimeout)
     );
     drop(again);
     peer.kill();
-    drop(counters.write_timeout(LIMIT).unwrap());
+    drop(counters.within(LIMIT).write().unwrap());
     store.check().unwrap();
 }
 
@@ -211,10 +211,10 @@ fn closed_descriptors_in_another_pid_namespace_are_no_death() {
     let Some(mut peer) = start_elsewhere(&name, &["hold as a daemon", "counters"]) else { return };
     let counters = store.at("counters").unwrap();
     assert!(
-        matches!(counters.write_timeout(Duration::from_millis(200)), Err(error) if error.kind() == ErrorKind::LockTimeout)
+        matches!(counters.within(Duration::from_millis(200)).write(), Err(error) if error.kind() == ErrorKind::LockTimeout)
     );
     peer.kill();
-    drop(counters.write_timeout(LIMIT).unwrap());
+    drop(counters.within(LIMIT).write().unwrap());
     store.check().unwrap();
 }
 
@@ -228,12 +228,12 @@ fn descriptors_that_lead_elsewhere_are_not_asked() {
     // It has waited for a while, and found nobody dead.
     let counters = store.at("counters").unwrap();
     assert!(
-        matches!(counters.write_timeout(Duration::from_millis(200)), Err(error) if error.kind() == ErrorKind::LockTimeout)
+        matches!(counters.within(Duration::from_millis(200)).write(), Err(error) if error.kind() == ErrorKind::LockTimeout)
     );
     assert_eq!(store.statistics().recoveries, 0);
     other.kill();
     holder.finish();
-    drop(counters.write_timeout(LIMIT).unwrap());
+    drop(counters.within(LIMIT).write().unwrap());
     store.check().unwrap();
 }
 
@@ -263,7 +263,7 @@ fn timeouts_hold_while_a_process_is_stopped_in_the_heap() {
     // A process that comes, and a thread that has not used the store before.
     Peer::start(&name, &["open within", "300"]).finish();
     let waited = std::thread::scope(|scope| {
-        scope.spawn(|| counters.write_timeout(Duration::from_millis(300)).map(drop)).join().unwrap()
+        scope.spawn(|| counters.within(Duration::from_millis(300)).write().map(drop)).join().unwrap()
     });
     assert!(matches!(&waited, Err(error) if error.kind() == ErrorKind::LockTimeout));
     // An attachment that may not write does not even wait.
@@ -285,10 +285,10 @@ fn a_participant_in_another_pid_namespace_is_buried() {
     let Some(mut peer) = start_elsewhere(&name, &["die holding", "counters", "0"]) else { return };
     let counters = store.at("counters").unwrap();
     assert!(
-        matches!(counters.write_timeout(Duration::from_millis(100)), Err(error) if error.kind() == ErrorKind::LockTimeout)
+        matches!(counters.within(Duration::from_millis(100)).write(), Err(error) if error.kind() == ErrorKind::LockTimeout)
     );
     peer.kill();
-    assert!(counters.write_timeout(LIMIT).unwrap().recovered());
+    assert!(counters.within(LIMIT).write().unwrap().recovered());
     store.check().unwrap();
 }
 
@@ -308,7 +308,7 @@ fn a_process_that_has_not_mapped_the_segment_is_no_participant() {
     peer.kill();
     words.set(record + 8, stranger.id().into());
     words.set(record + 16, started);
-    assert!(store.at("counters").unwrap().write_timeout(LIMIT).unwrap().recovered());
+    assert!(store.at("counters").unwrap().within(LIMIT).write().unwrap().recovered());
     store.check().unwrap();
 }
 
@@ -324,10 +324,10 @@ fn seats_of_nobody_are_taken_from_whoever_comes_next() {
     let next = Peer::start(&name, &["hold", "counters"]).ready();
     let counters = store.at("counters").unwrap();
     assert!(
-        matches!(counters.write_timeout(Duration::from_millis(30)), Err(error) if error.kind() == ErrorKind::LockTimeout)
+        matches!(counters.within(Duration::from_millis(30)).write(), Err(error) if error.kind() == ErrorKind::LockTimeout)
     );
     next.finish();
-    counters.write_timeout(LIMIT).unwrap();
+    counters.within(LIMIT).write().unwrap();
     store.check().unwrap();
 }
 
@@ -343,10 +343,10 @@ fn who_leaves_lets_go_of_what_it_is_said_to_hold() {
     words.set(words.holds(1) + 8, root | shared);
     words.set(words.holds(1), 1);
     assert!(
-        matches!(store.write_timeout(Duration::from_millis(30)), Err(error) if error.kind() == ErrorKind::LockTimeout)
+        matches!(store.within(Duration::from_millis(30)).write(), Err(error) if error.kind() == ErrorKind::LockTimeout)
     );
     peer.finish();
-    store.write_timeout(LIMIT).unwrap();
+    store.within(LIMIT).write().unwrap();
     store.check().unwrap();
 }
 
@@ -357,7 +357,7 @@ fn what_cannot_be_repaired_is_an_error_for_those_who_wait() {
     let mut peer = Peer::start(&name, &["die in a transaction", "counters"]).ready();
     let counters = store.at("counters").unwrap();
     assert!(
-        matches!(counters.write_timeout(Duration::from_millis(30)), Err(error) if error.kind() == ErrorKind::LockTimeout)
+        matches!(counters.within(Duration::from_millis(30)).write(), Err(error) if error.kind() == ErrorKind::LockTimeout)
     );
     peer.kill();
     let words = Words::of(&name);
@@ -367,7 +367,7 @@ fn what_cannot_be_repaired_is_an_error_for_those_who_wait() {
         }
     }
     for _ in 0..2 {
-        let refused = counters.write_timeout(LIMIT).map(drop);
+        let refused = counters.within(LIMIT).write().map(drop);
         assert!(matches!(&refused, Err(error) if error.kind() == ErrorKind::Corrupt), "{refused:?}");
     }
     assert!(matches!(store.check(), Err(error) if error.kind() == ErrorKind::Corrupt));

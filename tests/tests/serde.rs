@@ -8,9 +8,8 @@ use proptest::prelude::*;
 use serde::de::DeserializeOwned;
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use structstore::{
-    ArrayValue, DType, ErrorKind, Kind, Scalar, StructStore, Value, as_array, from_value, to_value,
-};
+use structstore::serial::{as_array, from_value, to_value};
+use structstore::{Array, ArrayValue, DType, ErrorKind, Kind, Scalar, StructStore, Value};
 use structstore_tests::Memory;
 
 /// To a value and back, and through serde_json as an oracle of what is equal.
@@ -20,8 +19,8 @@ fn round_trip<T: Serialize + DeserializeOwned + PartialEq + Debug>(original: &T)
     assert_identical(&to_value(&value).unwrap(), &value);
     assert_identical(&from_value::<Value>(&value).unwrap(), &value);
     let store = Memory::store();
-    store.put("field", original).unwrap();
-    assert_eq!(&store.get_as::<T>("field").unwrap(), original);
+    store.set_serde("field", original).unwrap();
+    assert_eq!(&store.get_serde::<T>("field").unwrap(), original);
     store.check().unwrap();
     value
 }
@@ -311,7 +310,7 @@ fn what_is_wrong_is_named_with_its_path() {
     assert_eq!(error.kind(), ErrorKind::Rejected);
     assert_eq!(error.to_string(), "cameras[0]: out of film");
     let store = StructStore::new();
-    let error = store.nested("rig").unwrap().put("cameras", &[Refusing]).unwrap_err();
+    let error = store.ensure_struct("rig").unwrap().set_serde("cameras", &[Refusing]).unwrap_err();
     assert_eq!(error.to_string(), "rig.cameras[0]: out of film");
     assert!(store.at("rig").unwrap().is_empty().unwrap());
 }
@@ -348,8 +347,8 @@ fn depth_is_bounded_both_ways() {
     let deeper = Value::List(vec![deepest.clone()]);
     assert!(is_too_deep(to_value(&deeper)));
     assert!(is_too_deep(from_value::<serde_json::Value>(&deeper)));
-    assert!(is_too_deep(StructStore::new().put("deep", &deepest)));
-    StructStore::new().put("deep", &Nest(127)).unwrap();
+    assert!(is_too_deep(StructStore::new().set_serde("deep", &deepest)));
+    StructStore::new().set_serde("deep", &Nest(127)).unwrap();
 
     let mut chain = (0..100_000).fold(Chain::End, |chain, _| Chain::Link(Box::new(chain)));
     assert!(is_too_deep(to_value(&chain)));
@@ -586,28 +585,32 @@ fn a_hint_is_no_promise() {
 fn fields_are_assigned_and_read_as_any_type() {
     let store = Memory::store();
     let limits = Limits { low: 0.0, high: 2.5 };
-    store.put("limits", &limits).unwrap();
+    store.set_serde("limits", &limits).unwrap();
     assert_eq!(store.at("limits").unwrap().get::<f64>("high").unwrap(), 2.5);
-    assert_eq!(store.at("limits").unwrap().load_as::<Limits>().unwrap(), limits);
-    assert_eq!(store.load_as::<BTreeMap<String, Limits>>().unwrap()["limits"], limits);
-    assert!(matches!(store.get_as::<Limits>("missing"), Err(error) if error.kind() == ErrorKind::NotFound));
-    let error = store.get_as::<BTreeMap<String, bool>>("limits").unwrap_err();
+    assert_eq!(store.at("limits").unwrap().load_serde::<Limits>().unwrap(), limits);
+    assert_eq!(store.load_serde::<BTreeMap<String, Limits>>().unwrap()["limits"], limits);
+    assert!(
+        matches!(store.get_serde::<Limits>("missing"), Err(error) if error.kind() == ErrorKind::NotFound)
+    );
+    let error = store.get_serde::<BTreeMap<String, bool>>("limits").unwrap_err();
     assert_eq!(error.to_string(), "limits.low: found the number 0.0, expected a boolean");
 
-    store.put("list", &[1, 2]).unwrap();
-    assert_eq!(store.list("list").unwrap().load_as::<(u8, f32)>().unwrap(), (1, 2.0));
-    let error = store.list("list").unwrap().load_as::<Vec<bool>>().unwrap_err();
+    store.set_serde("list", &[1, 2]).unwrap();
+    assert_eq!(store.ensure_list("list").unwrap().load_serde::<(u8, f32)>().unwrap(), (1, 2.0));
+    let error = store.ensure_list("list").unwrap().load_serde::<Vec<bool>>().unwrap_err();
     assert_eq!(error.path().unwrap(), "list[0]");
 
     let mut guard = store.write().unwrap();
-    guard.put("limits", &Limits { low: 1.0, ..limits.clone() }).unwrap();
-    assert_eq!(guard.get_as::<Limits>("limits").unwrap().low, 1.0);
-    assert_eq!(guard.at("limits").unwrap().get_as::<u8>("low").unwrap_err().path().unwrap(), "limits.low");
-    assert!(matches!(store.get_as::<Limits>("limits"), Err(error) if error.kind() == ErrorKind::HeldByGuard));
+    guard.set_serde("limits", &Limits { low: 1.0, ..limits.clone() }).unwrap();
+    assert_eq!(guard.get_serde::<Limits>("limits").unwrap().low, 1.0);
+    assert_eq!(guard.at("limits").unwrap().get_serde::<u8>("low").unwrap_err().path().unwrap(), "limits.low");
+    assert!(
+        matches!(store.get_serde::<Limits>("limits"), Err(error) if error.kind() == ErrorKind::HeldByGuard)
+    );
     drop(guard);
     let guard = store.read().unwrap();
-    assert_eq!(guard.get_as::<Limits>("limits").unwrap().low, 1.0);
-    assert_eq!(guard.get_as::<bool>("limits").unwrap_err().path().unwrap(), "limits");
+    assert_eq!(guard.get_serde::<Limits>("limits").unwrap().low, 1.0);
+    assert_eq!(guard.get_serde::<bool>("limits").unwrap_err().path().unwrap(), "limits");
     drop(guard);
     store.check().unwrap();
 }
@@ -631,24 +634,26 @@ fn declared_fields_take_what_fits_them() {
         extra: &'static str,
     }
     let store = Memory::store();
-    store.nested("part").unwrap().bind::<Declared>().unwrap();
+    store.ensure_struct("part").unwrap().bind::<Declared>().unwrap();
     let part = store.at("part").unwrap();
-    store.put("part", &New { gain: 3_u8, count: 9_i64, offsets: vec![1.0, 2.0], extra: "new" }).unwrap();
+    store
+        .set_serde("part", &New { gain: 3_u8, count: 9_i64, offsets: vec![1.0, 2.0], extra: "new" })
+        .unwrap();
     assert_eq!((part.kind("gain").unwrap(), part.kind("count").unwrap()), (Kind::F32, Kind::U8));
     assert_eq!(part.kind("offsets").unwrap(), Kind::Array);
     let before = part.to_value().unwrap();
-    let refused = store.put("part", &New { gain: 4.0, count: 300, offsets: vec![], extra: "newer" });
+    let refused = store.set_serde("part", &New { gain: 4.0, count: 300, offsets: vec![], extra: "newer" });
     assert!(
         matches!(&refused, Err(error) if error.kind() == ErrorKind::OutOfRange && error.path().unwrap() == "part.count"),
         "{refused:?}"
     );
-    let refused = store.put("part", &New { gain: "high", count: 1, offsets: vec![], extra: "newer" });
+    let refused = store.set_serde("part", &New { gain: "high", count: 1, offsets: vec![], extra: "newer" });
     assert!(
         matches!(&refused, Err(error) if error.kind() == ErrorKind::WrongType && error.path().unwrap() == "part.gain"),
         "{refused:?}"
     );
     assert_eq!(part.to_value().unwrap(), before);
-    let kept: BTreeMap<String, Value> = part.load_as().unwrap();
+    let kept: BTreeMap<String, Value> = part.load_serde().unwrap();
     assert_eq!(kept["offsets"], Value::from([1.0, 2.0]));
 }
 
@@ -667,14 +672,14 @@ fn code_of_types_runs_under_no_lock() {
     }
     impl<'de> Deserialize<'de> for Nosy {
         fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Nosy, D::Error> {
-            STORE.with(|store| store.remove("field")).map_err(serde::de::Error::custom)?;
+            STORE.with(|store| store.delete("field")).map_err(serde::de::Error::custom)?;
             String::deserialize(deserializer).map(|_| Nosy)
         }
     }
     STORE.with(|store| {
-        store.put("field", &Nosy).unwrap();
+        store.set_serde("field", &Nosy).unwrap();
         assert!(store.get::<bool>("visited").unwrap());
-        store.get_as::<Nosy>("field").unwrap();
+        store.get_serde::<Nosy>("field").unwrap();
         assert!(!store.contains("field").unwrap());
         store.check().unwrap();
     });
@@ -688,17 +693,17 @@ fn a_store_is_written_in_other_formats_and_made_of_them() {
     store.set("raw", [1_u8, 2].as_slice()).unwrap();
     store.set("nothing", ()).unwrap();
     store.set("pose", [0.5_f64, 1.0]).unwrap();
-    store.nested("camera").unwrap().set("exposure", 0.01).unwrap();
-    store.list("log").unwrap().push("started").unwrap();
+    store.ensure_struct("camera").unwrap().set("exposure", 0.01).unwrap();
+    store.ensure_list("log").unwrap().push("started").unwrap();
 
     let json = serde_json::to_string(&*store).unwrap();
     let expected = r#"{"num":5,"name":"añ\n","raw":[1,2],"nothing":null,"pose":[0.5,1.0],"camera":{"exposure":0.01},"log":["started"]}"#;
     assert_eq!(json, expected);
     assert_eq!(serde_json::to_string(&store).unwrap(), json);
-    assert_eq!(serde_json::to_string(&store.list("log").unwrap()).unwrap(), r#"["started"]"#);
-    assert_eq!(serde_json::to_string(&store.text("name").unwrap()).unwrap(), r#""añ\n""#);
-    assert_eq!(serde_json::to_string(&store.bytes("raw").unwrap()).unwrap(), "[1,2]");
-    assert_eq!(serde_json::to_string(&store.array("pose").unwrap()).unwrap(), "[0.5,1.0]");
+    assert_eq!(serde_json::to_string(&store.ensure_list("log").unwrap()).unwrap(), r#"["started"]"#);
+    assert_eq!(serde_json::to_string(&store.ensure_str("name").unwrap()).unwrap(), r#""añ\n""#);
+    assert_eq!(serde_json::to_string(&store.ensure_bytes("raw").unwrap()).unwrap(), "[1,2]");
+    assert_eq!(serde_json::to_string(&store.get::<Array>("pose").unwrap()).unwrap(), "[0.5,1.0]");
     assert_eq!(serde_json::to_string(&Scalar::F32(0.5)).unwrap(), "0.5");
 
     let parsed: StructStore = serde_json::from_str(&json).unwrap();
@@ -712,7 +717,7 @@ fn a_store_is_written_in_other_formats_and_made_of_them() {
     assert_identical(&copy.to_value().unwrap(), &store.to_value().unwrap());
 
     // YAML writes bytes in a form that it reads back as text, unless bytes are asked for.
-    store.remove("raw").unwrap();
+    store.delete("raw").unwrap();
     let yaml = serde_saphyr::to_string(&store).unwrap();
     let parsed: StructStore = serde_saphyr::from_str(&yaml).unwrap();
     assert_eq!(serde_json::to_string(&parsed).unwrap(), serde_json::to_string(&store).unwrap());
@@ -832,9 +837,9 @@ proptest! {
         assert_identical(&to_value(&value).unwrap(), &value);
         assert_identical(&from_value::<Value>(&value).unwrap(), &value);
         let store = StructStore::new();
-        store.put("field", &original).unwrap();
+        store.set_serde("field", &original).unwrap();
         assert_identical(&store.get::<Value>("field").unwrap(), &value);
-        prop_assert_eq!(store.get_as::<Everything>("field").unwrap(), original);
+        prop_assert_eq!(store.get_serde::<Everything>("field").unwrap(), original);
         store.check().unwrap();
     }
 }

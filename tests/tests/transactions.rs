@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use structstore::{
-    ArrayValue, Error, ErrorKind, Result, Statistics, StructMut, StructStore, StructStoreShared, Value,
-};
+use structstore::guard::StructMut;
+use structstore::inspect::Statistics;
+use structstore::{ArrayValue, Error, ErrorKind, Result, StructStore, StructStoreShared, Value};
 use structstore_tests::{Memory, put_specimens};
 
 /// A store with a value of each kind.
@@ -76,16 +76,20 @@ fn value(at: usize) -> Value<'static> {
 fn apply(store: &mut StructMut<'_>, change: &Change) -> Result<()> {
     match change {
         Change::Set(at, new) => store.set(&name(*at), value(*new)),
-        Change::Remove(at) => store.remove(&name(*at)),
+        Change::Remove(at) => store.delete(&name(*at)),
         Change::Rename(from, to) => store.rename(&name(*from), &name(*to)),
-        Change::Push(new) => store.list("numbers")?.push(value(*new)),
-        Change::Insert(at, new) => store.list("numbers")?.insert(*at, value(*new)),
-        Change::RemoveItem(at) => store.list("numbers")?.remove(*at).map(drop),
+        Change::Push(new) => store.ensure_list("numbers")?.push(value(*new)),
+        Change::Insert(at, new) => store.ensure_list("numbers")?.insert(*at, value(*new)),
+        Change::RemoveItem(at) => store.ensure_list("numbers")?.remove(*at).map(drop),
         Change::Double => {
-            store.list("numbers")?.iter_mut::<i64>().flatten().for_each(|item| *item = item.wrapping_mul(2));
+            store
+                .ensure_list("numbers")?
+                .iter_mut::<i64>()
+                .flatten()
+                .for_each(|item| *item = item.wrapping_mul(2));
             Ok(())
         }
-        Change::Clear => store.list("numbers")?.clear(),
+        Change::Clear => store.ensure_list("numbers")?.clear(),
         Change::Nested(at, new) => store.at("struct")?.set(&name(*at), value(*new)),
     }
 }
@@ -184,7 +188,7 @@ fn what_a_transaction_covers_cannot_be_taken_away_from_it() {
     let part = store.at("struct").unwrap();
     part.transaction(|part| {
         part.set("x", 5)?;
-        assert!(matches!(store.remove("struct"), Err(error) if error.kind() == ErrorKind::InTransaction));
+        assert!(matches!(store.delete("struct"), Err(error) if error.kind() == ErrorKind::InTransaction));
         assert!(matches!(store.set("struct", 5), Err(error) if error.kind() == ErrorKind::InTransaction));
         assert!(matches!(store.clear(), Err(error) if error.kind() == ErrorKind::InTransaction));
         let other = StructStore::new();
@@ -194,7 +198,7 @@ fn what_a_transaction_covers_cannot_be_taken_away_from_it() {
     })
     .unwrap();
     assert_eq!(part.get::<i32>("x").unwrap(), 5);
-    store.remove("struct").unwrap();
+    store.delete("struct").unwrap();
     store.check().unwrap();
 }
 
@@ -204,7 +208,7 @@ fn beginning_is_bounded() {
     let held = store.write().unwrap();
     let other = Arc::clone(&store);
     let refused = std::thread::spawn(move || {
-        other.transaction_timeout(Duration::from_millis(5), |store| store.set("x", 1))
+        other.within(Duration::from_millis(5)).transaction(|store| store.set("x", 1))
     });
     assert!(matches!(refused.join().unwrap(), Err(error) if error.kind() == ErrorKind::LockTimeout));
     drop(held);

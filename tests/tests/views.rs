@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use structstore::{ArrayValue, ErrorKind, Key, StructStore, StructStoreShared};
+use structstore::{Array, ArrayValue, ErrorKind, Key, StructStore, StructStoreShared};
 use structstore_tests::SegmentName;
 
 /// Enough for thousands of rounds, and for the fault in one of them.
@@ -19,7 +19,7 @@ fn view_aba_returns_no_memory_of_another_array() {
     let array = |elements| ArrayValue::from_slice(&[64], elements).unwrap();
     store.set("ones", array(&ones)).unwrap();
     store.set("twos", array(&twos)).unwrap();
-    let (x, y) = (store.array("ones").unwrap(), store.array("twos").unwrap());
+    let (x, y) = (store.get::<Array>("ones").unwrap(), store.get::<Array>("twos").unwrap());
     let (stop, end) = (AtomicBool::new(false), Instant::now() + TIME);
     thread::scope(|scope| {
         for _ in 0..3 {
@@ -32,9 +32,9 @@ fn view_aba_returns_no_memory_of_another_array() {
         }
         while Instant::now() < end {
             let view = x.view().unwrap();
-            x.assign(&array(&ones)).unwrap();
+            x.set(&array(&ones)).unwrap();
             drop(view);
-            y.assign(&array(&twos)).unwrap();
+            y.set(&array(&twos)).unwrap();
             drop(y.view().unwrap());
         }
         stop.store(true, Ordering::Relaxed);
@@ -49,14 +49,14 @@ fn slices_do_not_change_through_views_under_a_shared_lock() {
     let store = StructStoreShared::open(&name).unwrap();
     store.set("array", ArrayValue::from_slice(&[2], &[1.0, 2.0]).unwrap()).unwrap();
     // SAFETY: neither guards nor bindings are taken through it.
-    let nesting = unsafe { StructStoreShared::options().nesting() }.open(&name).unwrap();
+    let reentrant = unsafe { StructStoreShared::options().reentrant() }.open(&name).unwrap();
     let view = || {
-        let lock = nesting.lock_token(false, None).unwrap();
-        let view = nesting.look(&Key::new("array")).unwrap().unwrap().view();
+        let lock = reentrant.lock_token(false, None).unwrap();
+        let view = reentrant.look(&Key::new("array")).unwrap().unwrap().view();
         drop(lock);
         view
     };
-    let array = store.array("array").unwrap();
+    let array = store.get::<Array>("array").unwrap();
     thread::scope(|scope| {
         scope.spawn(|| {
             let refused = || thread::scope(|scope| scope.spawn(|| view().map(drop)).join().unwrap());

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use structstore::path::Path;
-use structstore::{ArrayValue, Error, ErrorKind, StructStore, StructStoreShared, Value, Watch};
+use structstore::{Array, ArrayValue, Error, ErrorKind, StructStore, StructStoreShared, Value, Watch};
 use structstore_tests::SegmentName;
 
 use peer::{LIMIT, Peer};
@@ -31,20 +31,20 @@ fn paths_lead_to_what_changed() {
         change().unwrap();
         watch.changes().unwrap()
     };
-    let list = store.list("items").unwrap();
+    let list = store.ensure_list("items").unwrap();
     assert_eq!(told(&|| store.set("mode", 1)), ["mode"]);
     assert_eq!(told(&|| store.set("mode", 1)), [""; 0], "nothing was changed");
     assert_eq!(told(&|| store.at("pose")?.set("x", 2.0)), ["pose.x"]);
     assert_eq!(told(&|| store.at("pose")?.set("frame", "odom")), ["pose.frame"]);
-    assert_eq!(told(&|| store.text("mode_name")?.set("a")), ["mode_name"]);
-    assert_eq!(told(&|| store.text("mode_name")?.set("b")), ["mode_name"]);
+    assert_eq!(told(&|| store.ensure_str("mode_name")?.set("a")), ["mode_name"]);
+    assert_eq!(told(&|| store.ensure_str("mode_name")?.set("b")), ["mode_name"]);
     assert_eq!(told(&|| list.push(4)), ["items[3]"]);
     assert_eq!(told(&|| list.set(0, 7)), ["items[0]"]);
     assert_eq!(told(&|| list.remove(0).map(drop)), ["items", "items[0]", "items[1]", "items[2]"]);
     assert_eq!(told(&|| list.push(pose())), ["items[3]"]);
     assert_eq!(told(&|| store.set("gains", ArrayValue::from_slice(&[1], &[3.0])?)), ["gains"]);
     assert_eq!(told(&|| store.rename("mode", "state")), ["state", "mode"]);
-    assert_eq!(told(&|| store.remove("state")), ["state"]);
+    assert_eq!(told(&|| store.delete("state")), ["state"]);
     assert_eq!(told(&|| store.set("pose", 5)), ["pose"]);
     assert_eq!(told(&|| store.clear()), ["pose", "items", "gains", "mode_name"]);
     // A structure that is new is one path, and watched from then on.
@@ -62,8 +62,8 @@ fn guards_tell_when_they_end() {
     let mut below = store.at("pose").unwrap().watch().unwrap();
     {
         let mut guard = store.write().unwrap();
-        *guard.at("pose").unwrap().scalar_mut::<f64>("x").unwrap() = 5.0;
-        guard.array("gains").unwrap().as_mut_slice::<f64>().unwrap()[1] = 7.0;
+        *guard.at("pose").unwrap().get_mut::<f64>("x").unwrap() = 5.0;
+        guard.get_mut::<Array>("gains").unwrap().as_mut_slice::<f64>().unwrap()[1] = 7.0;
         assert!(matches!(watch.changes(), Ok(changes) if changes.is_empty()), "changed before the end");
     }
     // What an array held is not known before it was compared for the first time.
@@ -91,7 +91,7 @@ fn a_watched_part_that_goes_is_an_error() {
     thread::scope(|scope| {
         let waiting = scope.spawn(|| watch.wait(Some(LIMIT)));
         let other = scope.spawn(|| inner.wait(Some(LIMIT)));
-        store.remove("outer").unwrap();
+        store.delete("outer").unwrap();
         assert!(matches!(waiting.join().unwrap(), Err(error) if error.kind() == ErrorKind::StaleHandle));
         // It began before or after.
         assert!(other.join().unwrap().unwrap_or_else(|error| error.kind() == ErrorKind::StaleHandle));
@@ -114,7 +114,7 @@ fn a_cancelled_watch_ends() {
     let store = StructStore::new();
     for _ in 0..20 {
         let mut watch = store.watch().unwrap();
-        let canceller = watch.canceller();
+        let canceller = watch.cancel_handle();
         let waiting = thread::spawn(move || watch.next().is_none());
         canceller.cancel();
         assert!(waiting.join().unwrap());
@@ -255,7 +255,7 @@ fn a_store_that_is_attached_read_only_can_be_watched() {
     assert_eq!(watch.changes().unwrap(), [""; 0]);
     store.at("pose").unwrap().set("x", 2.0).unwrap();
     assert_eq!(next(&mut watch), ["pose.x"]);
-    assert!(matches!(reader.touch("x"), Err(error) if error.kind() == ErrorKind::NotFound));
+    assert!(matches!(reader.notify("x"), Err(error) if error.kind() == ErrorKind::NotFound));
     thread::scope(|scope| {
         let waiting = scope.spawn(|| reader.wait(Some(LIMIT)));
         while !waiting.is_finished() {
@@ -272,7 +272,8 @@ fn dropping_many_watches_takes_time_in_proportion() {
     const MANY: usize = 1 << 12;
     let name = SegmentName::new("many_watches");
     let store = StructStoreShared::open(&name).unwrap();
-    let parts: Vec<_> = (0..64).map(|part| store.nested(format!("part {part}").as_str()).unwrap()).collect();
+    let parts: Vec<_> =
+        (0..64).map(|part| store.ensure_struct(format!("part {part}").as_str()).unwrap()).collect();
     let time = |many: usize| {
         let mut watches: Vec<_> = parts.iter().cycle().take(many).map(|part| part.watch().unwrap()).collect();
         assert_eq!(store.statistics().watchers, many as u64);

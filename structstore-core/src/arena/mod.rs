@@ -422,6 +422,8 @@ impl Drop for Arena {
         if let Some(liveness) = &self.liveness {
             liveness.disclaim(self.participant_index());
         }
+        // From here on, the place may be another process's.
+        self.participant.store(NO_PLACE, LocalOrdering::Relaxed);
         self.remove_name_left();
     }
 }

@@ -1,17 +1,20 @@
 //! Arrays as fields: of fixed shape, lent as Rust arrays, and of free extents.
 
 use std::marker::PhantomData;
+use std::ops::Deref;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering as LocalOrdering};
 
 use super::list::AsList;
 use super::{Binder, BoundNode, Field, Lender, Schema, SlotRef};
+use crate::access::{Access, Located, Locked};
 use crate::arena::Arena;
 use crate::arena::layout::Node;
 use crate::error::{Error, ErrorKind, Result};
-use crate::handle::{Access, unshare};
 use crate::journal::Operation;
+use crate::lock::Mode;
 use crate::node::{self, BLOCK, End, FIXED, FIXED_RANK, FixedType};
+use crate::ops::arrays::unshare_node;
 use crate::sync::Ordering;
 use crate::value::{ArrayBlock, ArrayValue, DType, Element, FixedArray, Kind, Value, lease_count};
 
@@ -48,9 +51,9 @@ fn unlike(found: &ArrayBlock, expected: &FixedType) -> Error {
 fn claim(place: &BoundNode, lender: Lender<'_>, exclusive: bool) -> Result<()> {
     place.check()?;
     if exclusive {
-        return unshare(lender.arena(), place.id.index, place.record());
+        return unshare_node(lender.arena(), place.id.index, place.node());
     }
-    match lease_count(lender.arena(), block_of(place.record()))?.load(Ordering::Acquire) {
+    match lease_count(lender.arena(), block_of(place.node()))?.load(Ordering::Acquire) {
         0 => Ok(()),
         _ => Err(Error::new(ErrorKind::Leased)),
     }
@@ -71,7 +74,7 @@ impl<A: FixedArray> FixedPlace<A> {
 
     fn locate(&self, arena: &Arena) -> Result<*mut A> {
         self.node.check()?;
-        let node = self.node.record();
+        let node = self.node.node();
         let found = match A::SHAPE.len() {
             1 => Self::located::<1>(arena, node)?,
             2 => Self::located::<2>(arena, node)?,
@@ -136,7 +139,7 @@ macro_rules! fixed_fields {
             fn log(place: &Self::Place, binder: &Binder<'_, '_>) -> Result<()> {
                 // Changes go to a copy, which is dropped if they are undone.
                 let Some(operation) = binder.operation() else { return Ok(()) };
-                let node = place.node.record();
+                let node = place.node.node();
                 node::replace_block(operation, node, node::copy_array(operation, block_of(node))?)
             }
 
@@ -171,7 +174,8 @@ fn publish(operation: &Operation<'_>, node: &Node, array: Value<'_>) -> Result<(
 /// An array of numbers with `D` dimensions, whose extents may change: a field of a bound struct.
 ///
 /// ```
-/// use structstore::{NdArray, StructStore};
+/// use structstore::StructStore;
+/// use structstore::typed::NdArray;
 ///
 /// #[derive(StructStore)]
 /// struct Scan {
@@ -183,7 +187,7 @@ fn publish(operation: &Operation<'_>, node: &Node, array: Value<'_>) -> Result<(
 /// let scan = store.bind::<Scan>()?;
 /// scan.with_mut(|mut scan| {
 ///     scan.ranges.push(0.5)?;
-///     scan.image.assign([2, 3], &[0, 1, 2, 3, 4, 5])?;
+///     scan.image.set([2, 3], &[0, 1, 2, 3, 4, 5])?;
 ///     scan.image.as_mut_slice()?[4] = 40;
 ///     Ok::<_, structstore::Error>(())
 /// })??;
@@ -207,7 +211,7 @@ impl<T: Element, const D: usize> NdArray<T, D> {
         Ok(NdArray { shape, elements })
     }
 
-    /// The extent of each dimension.
+    /// The shape: the length of each dimension.
     pub fn shape(&self) -> [usize; D] {
         self.shape
     }
@@ -256,7 +260,7 @@ pub(super) mod free {
         exclusive: bool,
     ) -> Result<()> {
         claim(place, lender, exclusive)?;
-        locate::<T, D>(lender.arena(), place.record()).map(drop)
+        locate::<T, D>(lender.arena(), place.node()).map(drop)
     }
 
     pub(crate) fn load<T: Element, const D: usize>(
@@ -264,7 +268,7 @@ pub(super) mod free {
         lender: Lender<'_>,
     ) -> Result<([usize; D], Vec<T>)> {
         place.check()?;
-        let (shape, start) = locate::<T, D>(lender.arena(), place.record())?;
+        let (shape, start) = locate::<T, D>(lender.arena(), place.node())?;
         let count = shape.iter().product();
         let mut elements = Vec::with_capacity(count);
         // SAFETY: in bounds and aligned (checked), and within the capacity; any bytes are elements, also those that
@@ -328,7 +332,8 @@ impl<T: Element, const D: usize> Field for NdArray<T, D> {
 /// or are assigned.
 ///
 /// ```
-/// use structstore::{NdArray, StructStore};
+/// use structstore::StructStore;
+/// use structstore::typed::NdArray;
 ///
 /// #[derive(StructStore)]
 /// struct Robot {
@@ -341,20 +346,35 @@ impl<T: Element, const D: usize> Field for NdArray<T, D> {
 ///     robot.trail.extend_from_slice(&[1.0, 2.0])?;
 ///     robot.trail.push(3.0)?;
 ///     robot.trail.as_mut_slice()?[0] = 0.5;
-///     robot.image.assign([1, 2], &[7, 8])
+///     robot.image.set([1, 2], &[7, 8])
 /// })??;
 /// assert_eq!(robot.load()?.trail, [0.5, 2.0, 3.0]);
 /// # Ok::<(), structstore::Error>(())
 /// ```
 pub struct TypedArrayMut<'s, T, const D: usize = 1> {
-    access: Access<'s>,
-    element: PhantomData<fn() -> T>,
+    reading: TypedArrayRef<'s, T, D>,
+}
+
+impl<'s, T: Element, const D: usize> TypedArrayMut<'s, T, D> {
+    pub(super) fn new(place: &BoundNode, lender: Lender<'s>) -> TypedArrayMut<'s, T, D> {
+        TypedArrayMut { reading: TypedArrayRef::new(place, lender) }
+    }
+}
+
+impl<'s, T, const D: usize> Deref for TypedArrayMut<'s, T, D> {
+    type Target = TypedArrayRef<'s, T, D>;
+
+    #[inline(always)]
+    fn deref(&self) -> &TypedArrayRef<'s, T, D> {
+        &self.reading
+    }
 }
 
 /// An array of numbers with `D` dimensions in a store that is held for reading.
 ///
 /// ```
-/// use structstore::{NdArray, StructStore};
+/// use structstore::StructStore;
+/// use structstore::typed::NdArray;
 ///
 /// #[derive(StructStore)]
 /// struct Robot {
@@ -363,88 +383,82 @@ pub struct TypedArrayMut<'s, T, const D: usize = 1> {
 /// }
 ///
 /// let robot = StructStore::new().bind::<Robot>()?;
-/// robot.store(&Robot { trail: vec![0.5; 3], image: NdArray::new([1, 2], vec![7, 8])? })?;
+/// robot.replace(&Robot { trail: vec![0.5; 3], image: NdArray::new([1, 2], vec![7, 8])? })?;
 /// let guard = robot.read()?;
 /// assert_eq!(guard.fields().trail.as_slice()?, [0.5; 3]);
 /// assert_eq!(guard.fields().image.shape()?, [1, 2]);
 /// # Ok::<(), structstore::Error>(())
 /// ```
 pub struct TypedArrayRef<'s, T, const D: usize = 1> {
-    access: Access<'s>,
+    locked: Locked<'s>,
     element: PhantomData<fn() -> T>,
 }
 
-macro_rules! reading {
-    ($type:ident) => {
-        impl<'s, T: Element, const D: usize> $type<'s, T, D> {
-            pub(super) fn new(place: &BoundNode, lender: Lender<'s>) -> $type<'s, T, D> {
-                $type { access: Access::lend(lender.store, place.id, place.record), element: PhantomData }
-            }
+impl<'s, T: Element, const D: usize> TypedArrayRef<'s, T, D> {
+    pub(super) fn new(place: &BoundNode, lender: Lender<'s>) -> TypedArrayRef<'s, T, D> {
+        TypedArrayRef { locked: Locked::lend(lender.store, place.id, place.record), element: PhantomData }
+    }
 
-            fn locate(&self) -> Result<([usize; D], *mut T)> {
-                locate(self.access.arena(), self.access.node()).map_err(|error| self.access.locate(error))
-            }
+    fn locate(&self) -> Result<([usize; D], *mut T)> {
+        locate(self.locked.arena(), self.locked.node()).at(&self.locked)
+    }
 
-            /// The extent of each dimension.
-            ///
-            /// # Errors
-            ///
-            /// [`ErrorKind::Corrupt`] if the memory is damaged.
-            pub fn shape(&self) -> Result<[usize; D]> {
-                Ok(self.locate()?.0)
-            }
+    /// The shape: the length of each dimension.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Corrupt`] if the memory is damaged.
+    pub fn shape(&self) -> Result<[usize; D]> {
+        Ok(self.locate()?.0)
+    }
 
-            /// How many elements there are.
-            ///
-            /// # Errors
-            ///
-            /// [`ErrorKind::Corrupt`] if the memory is damaged.
-            pub fn len(&self) -> Result<usize> {
-                Ok(self.shape()?.iter().product())
-            }
+    /// How many elements there are.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Corrupt`] if the memory is damaged.
+    pub fn len(&self) -> Result<usize> {
+        Ok(self.shape()?.iter().product())
+    }
 
-            /// Whether there are no elements.
-            ///
-            /// # Errors
-            ///
-            /// [`ErrorKind::Corrupt`] if the memory is damaged.
-            pub fn is_empty(&self) -> Result<bool> {
-                Ok(self.len()? == 0)
-            }
+    /// Whether there are no elements.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Corrupt`] if the memory is damaged.
+    pub fn is_empty(&self) -> Result<bool> {
+        Ok(self.len()? == 0)
+    }
 
-            /// The elements in C order.
-            ///
-            /// # Errors
-            ///
-            /// [`ErrorKind::Corrupt`] if the memory is damaged.
-            pub fn as_slice(&self) -> Result<&[T]> {
-                let (shape, start) = self.locate()?;
-                // SAFETY: in bounds and aligned (checked), any bytes are elements; no view shares the block (checked when
-                // it was lent) and none can be taken while the node is held; what changes it takes `&mut self`.
-                Ok(unsafe { std::slice::from_raw_parts(start, shape.iter().product()) })
-            }
-        }
-
-        #[cfg(feature = "ndarray")]
-        impl<T: Element, const D: usize> $type<'_, T, D>
-        where
-            [usize; D]: ndarray::IntoDimension<Dim = ndarray::Dim<[usize; D]>>,
-            ndarray::Dim<[usize; D]>: ndarray::Dimension,
-        {
-            /// The array as one of the `ndarray` crate.
-            ///
-            /// # Errors
-            ///
-            /// [`ErrorKind::Corrupt`] if the memory is damaged.
-            pub fn view(&self) -> Result<ndarray::ArrayView<'_, T, ndarray::Dim<[usize; D]>>> {
-                let shape = self.shape()?;
-                ndarray::ArrayView::from_shape(shape, self.as_slice()?).map_err(super::ndarray::refused)
-            }
-        }
-    };
+    /// The elements in C order.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Corrupt`] if the memory is damaged.
+    pub fn as_slice(&self) -> Result<&[T]> {
+        let (shape, start) = self.locate()?;
+        // SAFETY: in bounds and aligned (checked), any bytes are elements; no view shares the block (checked when
+        // it was lent) and none can be taken while the node is held; what changes it takes `&mut self`.
+        Ok(unsafe { std::slice::from_raw_parts(start, shape.iter().product()) })
+    }
 }
-reading!(TypedArrayRef);
-reading!(TypedArrayMut);
+
+#[cfg(feature = "ndarray")]
+impl<T: Element, const D: usize> TypedArrayRef<'_, T, D>
+where
+    [usize; D]: ndarray::IntoDimension<Dim = ndarray::Dim<[usize; D]>>,
+    ndarray::Dim<[usize; D]>: ndarray::Dimension,
+{
+    /// The array as one of the `ndarray` crate.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Corrupt`] if the memory is damaged.
+    pub fn view(&self) -> Result<ndarray::ArrayView<'_, T, ndarray::Dim<[usize; D]>>> {
+        let shape = self.shape()?;
+        ndarray::ArrayView::from_shape(shape, self.as_slice()?).map_err(super::ndarray::refused)
+    }
+}
 
 impl<T: Element, const D: usize> TypedArrayMut<'_, T, D> {
     /// The elements in C order.
@@ -463,17 +477,14 @@ impl<T: Element, const D: usize> TypedArrayMut<'_, T, D> {
     /// # Errors
     ///
     /// [`ErrorKind::InvalidArgument`] if the shape asks for more or fewer elements, [`ErrorKind::OutOfSpace`].
-    pub fn assign(&mut self, shape: [usize; D], elements: &[T]) -> Result<()> {
+    pub fn set(&mut self, shape: [usize; D], elements: &[T]) -> Result<()> {
         let array = Value::Array(ArrayValue::from_slice(&shape, elements)?);
-        let index = self.access.id().index;
-        self.access
-            .operate(|operation| publish(operation, operation.arena().node(index)?, array))
-            .map_err(|error| self.access.locate(error))
+        self.locked.change(Mode::Tree, |operation, node| publish(operation, node, array)).at(&self.locked)
     }
 
     /// The same access for a shorter time, to pass on.
     pub fn reborrow(&mut self) -> TypedArrayMut<'_, T, D> {
-        TypedArrayMut { access: self.access.reborrow(), element: PhantomData }
+        TypedArrayMut { reading: TypedArrayRef { locked: self.locked.reborrow(), element: PhantomData } }
     }
 }
 
@@ -534,10 +545,10 @@ impl<T: Element> TypedArrayMut<'_, T, 1> {
     }
 
     fn change_end(&mut self, end: End<'_>) -> Result<()> {
-        let (index, anew) = (self.access.id().index, self.access.in_transaction());
-        self.access
-            .operate(|operation| node::change_end(operation, operation.arena().node(index)?, end, anew))
-            .map_err(|error| self.access.locate(error))
+        let anew = self.locked.in_transaction();
+        let changed =
+            self.locked.change(Mode::Tree, |operation, node| node::change_end(operation, node, end, anew));
+        changed.at(&self.locked)
     }
 }
 

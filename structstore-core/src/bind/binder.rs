@@ -5,16 +5,16 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::Field;
+use crate::access::{Store, operate_below};
 use crate::arena::Arena;
 use crate::arena::layout::{Node, Slot};
 use crate::error::{Error, ErrorKind, Result};
-use crate::handle::{operate_below, slot_value};
 use crate::journal::Operation;
 use crate::key::Key;
 use crate::lock::NodeId;
 use crate::node::structure::{self, Writer};
 use crate::node::{self, FIXED, FixedType, Raw};
-use crate::store::Store;
+use crate::ops::slot_value;
 use crate::sync::{AtomicU64, Ordering};
 use crate::value::{Kind, Value, convert, decode_scalar};
 
@@ -104,9 +104,9 @@ impl<'o, 'a> Binder<'o, 'a> {
     pub fn make_room(&self, node: &BoundNode, names: &[&str]) -> Result<()> {
         // One without fields declares nothing.
         if let Some(operation) = self.operation.filter(|_| !names.is_empty()) {
-            node::fix(operation, node.record(), FIXED)?;
+            node::fix(operation, node.node(), FIXED)?;
             let keys = names.iter().map(|name| Key::new(name));
-            Writer { operation, aside: false }.reserve_missing(node.record(), keys)?;
+            Writer { operation, aside: false }.reserve_missing(node.node(), keys)?;
         }
         Ok(())
     }
@@ -144,13 +144,13 @@ impl<'o, 'a> Binder<'o, 'a> {
     }
 
     fn find_or_create<T: Field>(&self, node: &BoundNode, key: &Key<'_>) -> Result<T::Place> {
-        let existing = structure::find(self.arena, node.record(), key)?;
+        let existing = structure::find(self.arena, node.node(), key)?;
         let found = match (existing, self.operation, self.defaults.get()) {
             (Some(found), ..) => found,
             (None, Some(operation), Some(value)) => {
                 value.check_depth(node::depth_of(self.arena, node.id.index)?)?;
                 let raw = node::build(operation, value, node.id.index)?;
-                Writer { operation, aside: false }.insert(node.record(), key, raw)?
+                Writer { operation, aside: false }.insert(node.node(), key, raw)?
             }
             (None, ..) => return Err(Error::new(ErrorKind::NotFound)),
         };
@@ -215,7 +215,7 @@ impl<'o, 'a> Binder<'o, 'a> {
         }
         let node = self.node(slot, Kind::Array)?;
         if let Some(operation) = self.operation {
-            node::fix(operation, node.record(), fix)?;
+            node::fix(operation, node.node(), fix)?;
         }
         Ok(node)
     }
@@ -265,7 +265,7 @@ unsafe impl Send for BoundNode {}
 unsafe impl Sync for BoundNode {}
 
 impl BoundNode {
-    pub(crate) fn record(&self) -> &Node {
+    pub(crate) fn node(&self) -> &Node {
         // SAFETY: from a checked reference into the mapping that the binding keeps; records never move.
         unsafe { &*self.record }
     }
@@ -273,7 +273,7 @@ impl BoundNode {
     /// Fails if the node is no longer what it was, which takes a damaged segment while its parent is held.
     #[inline]
     pub fn check(&self) -> Result<()> {
-        let identity = self.record().head.identity.load(Ordering::Acquire);
+        let identity = self.node().head.identity.load(Ordering::Acquire);
         if crate::lock::generation(identity) == self.id.generation { Ok(()) } else { Err(Error::stale()) }
     }
 }

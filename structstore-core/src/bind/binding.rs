@@ -1,21 +1,20 @@
 //! Bindings, and the guards that lend what they bind.
 
-use std::cell::Cell;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Binder, Field, Fields, Lender, SlotRef};
+use crate::access::{Access, Handle, Hold, Located, Scope};
 use crate::arena::Arena;
 use crate::arena::layout::Slot;
 use crate::error::{Error, ErrorKind, Result};
-use crate::handle::{
-    Handle, Held, Hold, Struct, StructMut, StructRef, acquire, at_most, operate, wrong_kind,
-};
+use crate::handle::{Struct, StructMut, StructRef, Within};
 use crate::journal::lies_within;
 use crate::key::Key;
 use crate::lock::{Mode, NodeId, Wait, generation};
 use crate::node::{self, Raw};
+use crate::ops::wrong_kind;
 use crate::sync::{AtomicU64, Ordering};
 use crate::value::{Kind, Value};
 
@@ -43,7 +42,7 @@ use crate::value::{Kind, Value};
 /// assert_eq!(store.get::<i32>("num")?, 6);
 ///
 /// // The store keeps what was declared.
-/// assert!(store.remove("num").is_err());
+/// assert!(store.delete("num").is_err());
 /// assert!(store.set("num", "six").is_err());
 /// # Ok::<(), structstore::Error>(())
 /// ```
@@ -123,36 +122,12 @@ impl Struct {
         let defaults = initial.to_value()?;
         let slot = Raw::node(Kind::Struct, handle.id());
         let slot = Slot { tag: AtomicU64::new(slot.tag), payload: AtomicU64::new(slot.payload) };
-        let place = handle
-            .change(Mode::Tree, &Wait::FOREVER, |operation| {
-                Binder::new(operation, &defaults, widen)
-                    .resolve_slot::<T>(SlotRef { slot: &slot, parent: None })
-            })
-            .map_err(|error| handle.locate(error))?;
+        let place = handle.change(Mode::Tree, |operation, _| {
+            Binder::new(operation, &defaults, widen).resolve_slot::<T>(SlotRef { slot: &slot, parent: None })
+        });
+        let place = place.at(handle)?;
         let route = node::route_of(handle.arena(), handle.id());
         Ok(Binding { handle: handle.clone(), place, route, bound: PhantomData })
-    }
-}
-
-/// A lock that is given back also where the user's code panics: a default, or what converts a foreign type.
-struct HeldFor<'a> {
-    held: Held,
-    arena: &'a Arena,
-}
-
-impl HeldFor<'_> {
-    #[inline(always)]
-    fn keep(self) -> Held {
-        let held = self.held;
-        std::mem::forget(self);
-        held
-    }
-}
-
-impl Drop for HeldFor<'_> {
-    #[inline(always)]
-    fn drop(&mut self) {
-        self.held.release(self.arena);
     }
 }
 
@@ -162,28 +137,26 @@ impl<T: Field> Binding<T> {
     }
 
     #[inline(always)]
-    fn lock(&self, mode: Mode, wait: &Wait) -> Result<Held> {
-        let store = self.handle.store();
-        acquire(&store.arena, &self.handle.record().head, self.handle.id(), mode, wait, false)
-            .map_err(|error| self.handle.locate(error))
+    fn lock(&self, mode: Mode, wait: &Wait) -> Result<Scope<'_>> {
+        self.handle.lock(mode, wait).at(&self.handle)
     }
 
+    /// Locks the struct and looks whether its memory still makes sense. A panic of the user's code gives the lock back.
     #[inline(always)]
-    fn guard(&self, mode: Mode, wait: &Wait) -> Result<Held> {
-        let held = self.held(mode, wait)?;
+    fn guard(&self, mode: Mode, wait: &Wait) -> Result<Scope<'_>> {
+        let held = self.lock(mode, wait)?;
         match T::check(&self.place, self.lender(), mode == Mode::Tree) {
-            Ok(()) => Ok(held.keep()),
+            Ok(()) => Ok(held),
             Err(error) => {
                 drop(held);
-                Err(self.handle.locate(error))
+                Err(error).at(&self.handle)
             }
         }
     }
 
-    /// The lock for a while, in which the user's code may run.
     #[inline(always)]
-    fn held(&self, mode: Mode, wait: &Wait) -> Result<HeldFor<'_>> {
-        Ok(HeldFor { held: self.lock(mode, wait)?, arena: self.handle.arena() })
+    fn exclusive(&self, wait: &Wait) -> Result<BindingMut<'_, T>> {
+        Ok(BindingMut { binding: self, held: self.guard(Mode::Tree, wait)?, not_send: PhantomData })
     }
 
     /// Locks the struct for changing, for as long as the guard lives.
@@ -193,27 +166,7 @@ impl<T: Field> Binding<T> {
     /// As [`Struct::write`]; [`ErrorKind::Corrupt`] if a field's memory is damaged.
     #[inline]
     pub fn write(&self) -> Result<BindingMut<'_, T>> {
-        let held = self.guard(Mode::Tree, &Wait::FOREVER)?;
-        Ok(BindingMut { binding: self, held, asked: Cell::new(false), not_send: PhantomData })
-    }
-
-    /// As [`Binding::write`], but waits for at most `timeout`.
-    ///
-    /// # Errors
-    ///
-    /// In addition, [`ErrorKind::LockTimeout`].
-    pub fn write_timeout(&self, timeout: Duration) -> Result<BindingMut<'_, T>> {
-        let held = self.guard(Mode::Tree, &at_most(Some(timeout)))?;
-        Ok(BindingMut { binding: self, held, asked: Cell::new(false), not_send: PhantomData })
-    }
-
-    /// As [`Binding::write`], without waiting.
-    ///
-    /// # Errors
-    ///
-    /// In addition, [`ErrorKind::LockTimeout`].
-    pub fn try_write(&self) -> Result<BindingMut<'_, T>> {
-        self.write_timeout(Duration::ZERO)
+        self.exclusive(&Wait::FOREVER)
     }
 
     /// Locks the struct against changes, for as long as the guard lives.
@@ -229,22 +182,9 @@ impl<T: Field> Binding<T> {
         self.shared(&Wait::FOREVER)
     }
 
-    /// As [`Binding::read`], but waits for at most `timeout`.
-    ///
-    /// # Errors
-    ///
-    /// In addition, [`ErrorKind::LockTimeout`].
-    pub fn read_timeout(&self, timeout: Duration) -> Result<BindingRef<'_, T>> {
-        self.shared(&at_most(Some(timeout)))
-    }
-
-    /// As [`Binding::read`], without waiting.
-    ///
-    /// # Errors
-    ///
-    /// In addition, [`ErrorKind::LockTimeout`].
-    pub fn try_read(&self) -> Result<BindingRef<'_, T>> {
-        self.read_timeout(Duration::ZERO)
+    /// The same locks, waited for no longer than a time; see [`Within`].
+    pub fn within(&self, timeout: Duration) -> Within<'_, Binding<T>> {
+        Within::new(self, timeout)
     }
 
     #[inline(always)]
@@ -260,7 +200,7 @@ impl<T: Field> Binding<T> {
     fn shared_with_views(&self, mut error: Error, wait: &Wait) -> Result<BindingRef<'_, T>> {
         while error.kind() == ErrorKind::Leased {
             // Checking exclusively takes the arrays away from their views.
-            self.guard(Mode::Tree, wait)?.release_unchanged(self.handle.arena());
+            self.guard(Mode::Tree, wait)?.end_unchanged();
             wait.check()?;
             match self.guard(Mode::Shared, wait) {
                 Ok(held) => return Ok(BindingRef { binding: self, held, not_send: PhantomData }),
@@ -346,13 +286,12 @@ impl<T: Field> Binding<T> {
     #[inline]
     pub fn load(&self) -> Result<T> {
         if T::SLOTS_ONLY {
-            let loaded = self.handle.read(|_, _| T::load(&self.place, self.lender()));
-            return loaded.map_err(|error| self.handle.locate(error));
+            return self.handle.read(|_, _| T::load(&self.place, self.lender())).at(&self.handle);
         }
-        let held = self.held(Mode::Shared, &Wait::FOREVER)?;
+        let held = self.lock(Mode::Shared, &Wait::FOREVER)?;
         let loaded = T::load(&self.place, self.lender());
         drop(held);
-        loaded.map_err(|error| self.handle.locate(error))
+        loaded.at(&self.handle)
     }
 
     /// Assigns all fields, at once for all readers.
@@ -372,37 +311,35 @@ impl<T: Field> Binding<T> {
     /// }
     ///
     /// let limits = StructStore::new().bind::<Limits>()?;
-    /// limits.store(&Limits { low: -1.0, high: 3.0 })?;
+    /// limits.replace(&Limits { low: -1.0, high: 3.0 })?;
     /// assert_eq!(limits.load()?.high, 3.0);
     /// # Ok::<(), structstore::Error>(())
     /// ```
-    pub fn store(&self, value: &T) -> Result<()> {
-        let value = value.to_value().map_err(|error| self.handle.locate(error))?;
+    pub fn replace(&self, value: &T) -> Result<()> {
+        let value = value.to_value().at(&self.handle)?;
         let Value::Struct(fields) = &value else {
             return Err(wrong_kind(value.kind(), Kind::Struct.name()));
         };
-        let held = self.lock(Mode::Tree, &Wait::FOREVER)?;
         let index = self.handle.id().index;
-        let stored = operate(self.handle.arena(), self.handle.id(), |operation| {
+        let replaced = self.handle.change(Mode::Tree, |operation, _| {
             node::assign_fields(operation, index, fields.iter().map(|(name, value)| (Key::new(name), value)))
         });
-        held.release(self.handle.arena());
-        stored.map_err(|error| self.handle.locate(error))
+        replaced.at(&self.handle)
     }
 
     /// Assigns all fields their defaults.
     ///
     /// # Errors
     ///
-    /// As [`Binding::store`].
+    /// As [`Binding::replace`].
     pub fn reset(&self) -> Result<()> {
-        self.store(&T::initial())
+        self.replace(&T::initial())
     }
 
     /// Whether the struct is still there. It is not once it was removed, or the store was re-initialised: then all that
     /// this offers ends in [`ErrorKind::StaleHandle`], until [`Binding::rebind`].
     pub fn valid(&self) -> bool {
-        let identity = self.handle.record().head.identity.load(Ordering::Acquire);
+        let identity = self.handle.node().head.identity.load(Ordering::Acquire);
         generation(identity) == self.handle.id().generation
     }
 
@@ -424,9 +361,9 @@ impl<T: Field> Binding<T> {
     /// }
     ///
     /// let store = StructStore::new();
-    /// let mut camera = store.nested("camera")?.bind::<Camera>()?;
+    /// let mut camera = store.ensure_struct("camera")?.bind::<Camera>()?;
     /// camera.with_mut(|camera| *camera.exposure = 0.02)?;
-    /// store.remove("camera")?;
+    /// store.delete("camera")?;
     /// assert!(matches!(camera.load(), Err(error) if error.kind() == ErrorKind::StaleHandle));
     /// camera.rebind()?;
     /// assert_eq!(camera.load()?.exposure, 0.01);
@@ -439,18 +376,18 @@ impl<T: Field> Binding<T> {
         if self.valid() {
             return Ok(());
         }
-        let route = self.route.as_ref().ok_or_else(|| self.handle.locate(Error::stale()))?;
+        let route = self.route.as_ref().ok_or_else(Error::stale).at(&self.handle)?;
         let root = self.handle.store().root()?;
-        let mut target = Struct::from_handle(Handle::new(Arc::clone(self.handle.store()), root)?);
+        let mut target = Struct::from_handle(Handle::root(Arc::clone(self.handle.store()), root)?);
         for name in route {
-            target = target.nested(&**name)?;
+            target = target.ensure_struct(&**name)?;
         }
         *self = target.bind()?;
         Ok(())
     }
 
     /// Runs a closure on the fields as a transaction: if it returns an error or panics, or if the process dies, what it has
-    /// changed is undone. Elements of a [`Vec`] of numbers or an [`NdArray`](crate::NdArray) that are changed in place are
+    /// changed is undone. Elements of a [`Vec`] of numbers or an [`NdArray`](crate::typed::NdArray) that are changed in place are
     /// not covered; see [`Struct::transaction`].
     ///
     /// # Errors
@@ -470,7 +407,7 @@ impl<T: Field> Binding<T> {
     /// let failed = accounts.transaction(|accounts| {
     ///     *accounts.to += 5;
     ///     *accounts.from -= 5;
-    ///     if *accounts.from < 0 { Err(error) if error.kind() == ErrorKind::Interrupted } else { Ok(()) }
+    ///     if *accounts.from < 0 { Err(Error::rejected("no credit")) } else { Ok(()) }
     /// });
     /// assert!(failed.is_err());
     /// assert_eq!(accounts.load()?.to, 0);
@@ -495,7 +432,7 @@ impl<T: Field> Binding<T> {
         }
         match self.valid() {
             true => Ok(()),
-            false => Err(self.handle.locate(Error::stale())),
+            false => Err(Error::stale()).at(&self.handle),
         }
     }
 }
@@ -524,12 +461,12 @@ impl<H: Hold> StructMut<'_, H> {
     /// # Ok::<(), structstore::Error>(())
     /// ```
     pub fn fields_of<T: Field>(&mut self, binding: &Binding<T>) -> Result<T::Mut<'_>> {
-        let access = self.access();
+        let access = &self.locked;
         binding.expect_within(access.arena(), access.id())?;
         let lender = Lender { store: access.store() };
         // SAFETY: held exclusively for as long as self; `&mut self` keeps this guard from lending anything else.
         let lent = unsafe { lender.lend_mut::<T>(binding.handle.id().index, &binding.place) };
-        lent.map_err(|error| binding.handle.locate(error))
+        lent.at(&binding.handle)
     }
 }
 
@@ -541,10 +478,10 @@ impl<H: Hold> StructRef<'_, H> {
     /// [`ErrorKind::InvalidArgument`] for a binding of something else; [`ErrorKind::Leased`] if views of an array among the fields
     /// exist, through which it may change at any time.
     pub fn fields_of<T: Field>(&self, binding: &Binding<T>) -> Result<T::Ref<'_>> {
-        let access = self.access();
+        let access = &self.locked;
         binding.expect_within(access.arena(), access.id())?;
         let lender = Lender { store: access.store() };
-        T::check(&binding.place, lender, false).map_err(|error| binding.handle.locate(error))?;
+        T::check(&binding.place, lender, false).at(&binding.handle)?;
         // SAFETY: checked, and held for as long as self.
         Ok(unsafe { T::lend(&binding.place, lender) })
     }
@@ -575,8 +512,7 @@ impl<H: Hold> StructRef<'_, H> {
 /// ```
 pub struct BindingMut<'b, T: Field> {
     binding: &'b Binding<T>,
-    held: Held,
-    asked: Cell<bool>,
+    held: Scope<'b>,
     not_send: PhantomData<*mut ()>,
 }
 
@@ -598,20 +534,9 @@ impl<T: Field> BindingMut<'_, T> {
 }
 
 impl<T: Field> BindingMut<'_, T> {
-    /// Whether a process died that held this exclusively; see [`StructMut::recovered`](crate::StructMut::recovered).
+    /// Whether a process died that held this exclusively; see [`StructRef::recovered`](crate::guard::StructRef::recovered).
     pub fn recovered(&self) -> bool {
-        self.held.recovered(self.binding.handle.arena(), &self.asked)
-    }
-}
-
-impl<T: Field> Drop for BindingMut<'_, T> {
-    #[inline]
-    fn drop(&mut self) {
-        let handle = &self.binding.handle;
-        if self.asked.get() {
-            self.held.accept_recovered(handle.arena());
-        }
-        self.held.release_of(handle.arena(), &handle.record().head);
+        self.held.recovered()
     }
 }
 
@@ -635,7 +560,7 @@ impl<T: Field> Drop for BindingMut<'_, T> {
 /// ```
 pub struct BindingRef<'b, T: Field> {
     binding: &'b Binding<T>,
-    held: Held,
+    held: Scope<'b>,
     not_send: PhantomData<*mut ()>,
 }
 
@@ -649,16 +574,28 @@ impl<T: Field> BindingRef<'_, T> {
 }
 
 impl<T: Field> BindingRef<'_, T> {
-    /// Whether a process died that held this exclusively; see [`StructMut::recovered`](crate::StructMut::recovered).
+    /// Whether a process died that held this exclusively; see [`StructRef::recovered`](crate::guard::StructRef::recovered).
     pub fn recovered(&self) -> bool {
-        self.held.recovered(self.binding.handle.arena(), &Cell::new(false))
+        self.held.recovered()
     }
 }
 
-impl<T: Field> Drop for BindingRef<'_, T> {
-    #[inline]
-    fn drop(&mut self) {
-        let handle = &self.binding.handle;
-        self.held.release_unchanged_of(handle.arena(), &handle.record().head);
+impl<T: Field> Within<'_, Binding<T>> {
+    /// As [`Binding::write`].
+    ///
+    /// # Errors
+    ///
+    /// In addition, [`ErrorKind::LockTimeout`].
+    pub fn write(&self) -> Result<BindingMut<'_, T>> {
+        self.of.exclusive(&self.wait())
+    }
+
+    /// As [`Binding::read`].
+    ///
+    /// # Errors
+    ///
+    /// In addition, [`ErrorKind::LockTimeout`].
+    pub fn read(&self) -> Result<BindingRef<'_, T>> {
+        self.of.shared(&self.wait())
     }
 }

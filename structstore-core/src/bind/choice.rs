@@ -4,18 +4,20 @@ use std::marker::PhantomData;
 use std::sync::atomic::{AtomicUsize, Ordering as LocalOrdering};
 
 use super::{Binder, BoundNode, Lender, Schema, SlotRef};
+use crate::access::{Access, Locked};
 use crate::arena::Arena;
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::{Error, Result};
-use crate::handle::{Access, StrMut};
+use crate::handle::StrMut;
 use crate::node;
 use crate::value::{Kind, Value};
 
 /// An enum without data. Derived by `#[derive(StructStore)]`.
 ///
 /// ```
-/// use structstore::{Choice, StructStore};
+/// use structstore::StructStore;
+/// use structstore::typed::Choice;
 ///
 /// #[derive(StructStore)]
 /// #[structstore(rename_all = "kebab-case")]
@@ -41,7 +43,7 @@ pub trait Choice: Sized + 'static {
 /// Which variant a string names.
 fn find<T: Choice>(arena: &Arena, node: &BoundNode) -> Result<usize> {
     node.check()?;
-    let name = node::read_text_node(arena, node.record())?;
+    let name = node::read_text_node(arena, node.node())?;
     T::NAMES.iter().position(|known| *known == name).ok_or_else(|| {
         let known: Vec<_> = T::NAMES.iter().map(|name| format!("{name:?}")).collect();
         Error::wrong_type(
@@ -98,7 +100,7 @@ impl ChoicePlace {
     /// As [`Field::lend_mut`](super::Field::lend_mut).
     pub unsafe fn lend_mut<'s, T: Choice>(&self, lender: Lender<'s>) -> ChoiceMut<'s, T> {
         ChoiceMut {
-            text: StrMut::new(Access::lend(lender.store, self.node.id, self.node.record)),
+            text: StrMut::new(Locked::lend(lender.store, self.node.id, self.node.record)),
             node: self.node,
             choice: PhantomData,
         }
@@ -146,7 +148,7 @@ impl<T: Choice> ChoiceMut<'_, T> {
     ///
     /// [`ErrorKind::Corrupt`] if the memory is damaged.
     pub fn get(&self) -> Result<T> {
-        find::<T>(self.text.access().arena(), &self.node).map(T::variant)
+        find::<T>(self.text.locked.arena(), &self.node).map(T::variant)
     }
 
     /// Makes it another variant.

@@ -1,11 +1,12 @@
 //! Fields whose types are known only at run time: what bindings of other languages declare.
 
+use crate::access::{Access, Located};
 use crate::arena::layout::Node;
 use crate::error::{Error, ErrorKind, Result};
 use crate::handle::Struct;
 use crate::journal::Operation;
 use crate::key::Key;
-use crate::lock::{Mode, Wait};
+use crate::lock::Mode;
 use crate::node::structure::{self, Writer};
 use crate::node::{self, FIXED, Raw};
 use crate::value::{Kind, Value, convert, decode_scalar};
@@ -29,11 +30,10 @@ impl Struct {
     /// or, after an error, nothing.
     #[doc(hidden)]
     pub fn declare(&self, fields: &[Declaration<'_>]) -> Result<()> {
+        let index = self.handle.id().index;
         self.handle
-            .change(Mode::Tree, &Wait::FOREVER, |operation| {
-                declare_fields(operation, self.handle.id().index, fields)
-            })
-            .map_err(|error| self.handle.locate(error))
+            .change(Mode::Tree, |operation, _| declare_fields(operation, index, fields))
+            .at(&self.handle)
     }
 }
 

@@ -2,8 +2,10 @@
 
 use super::list::AsList;
 use super::{Binder, BoundNode, Field, Lender, Schema, SlotRef};
+use crate::access::Locked;
 use crate::error::Result;
-use crate::handle::{Access, List, ListMut, ListRef, Struct, StructMut, StructRef, held_value};
+use crate::handle::{List, ListMut, ListRef, Struct, StructMut, StructRef};
+use crate::node::{self, Extent};
 use crate::store::StructStore;
 use crate::value::{Kind, Value};
 
@@ -25,7 +27,7 @@ impl Field for List {
         reason = "documented, and no memory at all is nothing that a segment can bring about"
     )]
     fn initial() -> List {
-        match StructStore::new().list("list") {
+        match StructStore::new().ensure_list("list") {
             Ok(list) => list,
             Err(error) => panic!("cannot create a list: {error}"),
         }
@@ -50,8 +52,8 @@ impl Field for List {
     fn load(place: &BoundNode, lender: Lender<'_>) -> Result<List> {
         place.check()?;
         let store = StructStore::try_new()?;
-        store.set("list", held_value(lender.arena(), place.record(), 0)?)?;
-        store.list("list")
+        store.set("list", node::read_value(lender.arena(), place.node(), 0, &Extent::default())?)?;
+        store.ensure_list("list")
     }
 
     fn reborrow<'a, 's: 'a>(lent: &'a mut ListMut<'s>) -> ListMut<'a> {
@@ -59,11 +61,11 @@ impl Field for List {
     }
 
     unsafe fn lend<'s>(place: &BoundNode, lender: Lender<'s>) -> ListRef<'s> {
-        ListRef::new(Access::lend(lender.store, place.id, place.record))
+        ListRef::new(Locked::lend(lender.store, place.id, place.record))
     }
 
     unsafe fn lend_mut<'s>(place: &BoundNode, lender: Lender<'s>) -> ListMut<'s> {
-        ListMut::new(Access::lend(lender.store, place.id, place.record))
+        ListMut::new(Locked::lend(lender.store, place.id, place.record))
     }
 }
 
@@ -104,7 +106,7 @@ impl Field for Struct {
     fn load(place: &BoundNode, lender: Lender<'_>) -> Result<Struct> {
         place.check()?;
         let store = StructStore::try_new()?;
-        store.assign_all(held_value(lender.arena(), place.record(), 0)?)?;
+        store.replace(node::read_value(lender.arena(), place.node(), 0, &Extent::default())?)?;
         Ok((*store).clone())
     }
 
@@ -113,11 +115,11 @@ impl Field for Struct {
     }
 
     unsafe fn lend<'s>(place: &BoundNode, lender: Lender<'s>) -> StructRef<'s> {
-        StructRef::new(Access::lend(lender.store, place.id, place.record))
+        StructRef::new(Locked::lend(lender.store, place.id, place.record))
     }
 
     unsafe fn lend_mut<'s>(place: &BoundNode, lender: Lender<'s>) -> StructMut<'s> {
-        StructMut::new(Access::lend(lender.store, place.id, place.record))
+        StructMut::new(Locked::lend(lender.store, place.id, place.record))
     }
 }
 

@@ -1,15 +1,17 @@
 //! `Vec`s as fields: arrays of numbers, and lists of anything else.
 
 use std::marker::PhantomData;
+use std::ops::Deref;
 
 use super::array::free;
 use super::{Binder, BoundNode, Field, Lender, Schema, SlotRef, TypedArrayMut, TypedArrayRef};
+use crate::access::{Access, Located, Locked, Part};
 use crate::arena::Arena;
 use crate::arena::layout::{Node, Slot};
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::{Error, Result};
-use crate::handle::{Access, ListMut, ListRef};
+use crate::handle::{ListMut, ListRef};
 use crate::node::list;
 use crate::value::{ArrayValue, Element, Kind, Value};
 
@@ -92,7 +94,7 @@ impl<T: Field> Repeated<T> for AsList {
 
     fn resolve(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<BoundNode> {
         let place = binder.node(slot, Kind::List)?;
-        let widened = binder.widens().then(|| list::each(binder.arena, place.record()));
+        let widened = binder.widens().then(|| list::each(binder.arena, place.node()));
         for found in widened.into_iter().flatten() {
             let (index, slot) = found?;
             let slot = SlotRef { slot, parent: Some(place.id.index) };
@@ -108,7 +110,7 @@ impl<T: Field> Repeated<T> for AsList {
     fn load(place: &BoundNode, lender: Lender<'_>) -> Result<Vec<T>> {
         place.check()?;
         let arena = lender.arena();
-        list::each(arena, place.record())
+        list::each(arena, place.node())
             .map(|found| {
                 let (index, slot) = found?;
                 let slot = SlotRef { slot, parent: Some(place.id.index) };
@@ -125,13 +127,12 @@ impl<T: Field> Repeated<T> for AsList {
     }
 
     fn lend<'s>(place: &BoundNode, lender: Lender<'s>) -> TypedListRef<'s, T> {
-        let access = Access::lend(lender.store, place.id, place.record);
-        TypedListRef { list: ListRef::new(access), item: PhantomData }
+        let locked = Locked::lend(lender.store, place.id, place.record);
+        TypedListRef { list: ListRef::new(locked), item: PhantomData }
     }
 
     fn lend_mut<'s>(place: &BoundNode, lender: Lender<'s>) -> TypedListMut<'s, T> {
-        let access = Access::lend(lender.store, place.id, place.record);
-        TypedListMut { list: ListMut::new(access), item: PhantomData }
+        TypedListMut { reading: <AsList as Repeated<T>>::lend(place, lender) }
     }
 }
 
@@ -212,14 +213,22 @@ impl<T: Field> Field for Vec<T> {
 /// })??;
 /// assert_eq!(store.to_string(), r#"{"cameras": [{"name": "left", "exposure": 0.02}]}"#);
 ///
-/// store.list("cameras")?.push("no camera")?;
+/// store.ensure_list("cameras")?.push("no camera")?;
 /// let error = rig.read()?.fields().cameras.get(1).err().unwrap();
 /// assert_eq!(error.to_string(), "cameras[1]: found str, expected struct");
 /// # Ok::<(), structstore::Error>(())
 /// ```
 pub struct TypedListMut<'s, T> {
-    list: ListMut<'s>,
-    item: PhantomData<fn() -> T>,
+    reading: TypedListRef<'s, T>,
+}
+
+impl<'s, T> Deref for TypedListMut<'s, T> {
+    type Target = TypedListRef<'s, T>;
+
+    #[inline(always)]
+    fn deref(&self) -> &TypedListRef<'s, T> {
+        &self.reading
+    }
 }
 
 /// A list of values of one type in a store that is held for reading.
@@ -233,10 +242,10 @@ pub struct TypedListMut<'s, T> {
 /// }
 ///
 /// let rig = StructStore::new().bind::<Rig>()?;
-/// rig.store(&Rig { names: vec!["left".into(), "right".into()] })?;
+/// rig.replace(&Rig { names: vec!["left".into(), "right".into()] })?;
 /// let guard = rig.read()?;
 /// let names = guard.fields().names;
-/// assert_eq!((names.len(), names.get(0)?.as_str()?), (2, "left"));
+/// assert_eq!((names.len()?, names.get(0)?.as_str()?), (2, "left"));
 /// assert_eq!(names.load(1)?, "right");
 /// # Ok::<(), structstore::Error>(())
 /// ```
@@ -245,65 +254,59 @@ pub struct TypedListRef<'s, T> {
     item: PhantomData<fn() -> T>,
 }
 
-macro_rules! reading {
-    ($type:ident) => {
-        impl<T: Field> $type<'_, T> {
-            /// How many items there are.
-            pub fn len(&self) -> usize {
-                self.list.len()
-            }
+impl<T: Field> TypedListRef<'_, T> {
+    /// How many items there are.
+    pub fn len(&self) -> Result<usize> {
+        self.list.len()
+    }
 
-            /// Whether there are no items.
-            pub fn is_empty(&self) -> bool {
-                self.list.is_empty()
-            }
+    /// Whether there are no items.
+    pub fn is_empty(&self) -> Result<bool> {
+        self.list.is_empty()
+    }
 
-            fn slot(&self, index: usize) -> Result<SlotRef<'_>> {
-                let access = self.list.access();
-                item(access.arena(), access.node(), access.id().index, index as u64)
-            }
+    fn slot(&self, index: usize) -> Result<SlotRef<'_>> {
+        let locked = &self.list.locked;
+        item(locked.arena(), locked.node(), locked.id().index, index as u64)
+    }
 
-            /// Lends an item for reading.
-            ///
-            /// # Errors
-            ///
-            /// [`ErrorKind::IndexOutOfRange`], [`ErrorKind::WrongType`] or [`ErrorKind::NotFound`] if others have put something else
-            /// there.
-            pub fn get(&self, index: usize) -> Result<T::Ref<'_>> {
-                let access = self.list.access();
-                self.slot(index)
-                    .and_then(|slot| Lender { store: access.store() }.part::<T>(slot))
-                    .map_err(|error| access.locate_item(error, index))
-            }
+    /// Lends an item for reading.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::IndexOutOfRange`], [`ErrorKind::WrongType`] or [`ErrorKind::NotFound`] if others have put something else
+    /// there.
+    pub fn get(&self, index: usize) -> Result<T::Ref<'_>> {
+        let locked = &self.list.locked;
+        self.slot(index)
+            .and_then(|slot| Lender { store: locked.store() }.part::<T>(slot))
+            .at_part(locked, Part::Index(index))
+    }
 
-            /// Copies an item out.
-            ///
-            /// # Errors
-            ///
-            #[doc = concat!("As [`", stringify!($type), "::get`].")]
-            pub fn load(&self, index: usize) -> Result<T> {
-                let access = self.list.access();
-                self.slot(index)
-                    .and_then(|slot| Binder::looking(access.arena()).resolve_slot::<T>(slot))
-                    .and_then(|place| T::load(&place, Lender { store: access.store() }))
-                    .map_err(|error| access.locate_item(error, index))
-            }
+    /// Copies an item out.
+    ///
+    /// # Errors
+    ///
+    /// As [`TypedListRef::get`].
+    pub fn load(&self, index: usize) -> Result<T> {
+        let locked = &self.list.locked;
+        self.slot(index)
+            .and_then(|slot| Binder::looking(locked.arena()).resolve_slot::<T>(slot))
+            .and_then(|place| T::load(&place, Lender { store: locked.store() }))
+            .at_part(locked, Part::Index(index))
+    }
 
-            /// Lends the items one after the other.
-            pub fn iter(&self) -> impl Iterator<Item = Result<T::Ref<'_>>> {
-                let access = self.list.access();
-                list::each(access.arena(), access.node()).map(move |found| {
-                    let (index, slot) = found?;
-                    let slot = SlotRef { slot, parent: Some(access.id().index) };
-                    let lent = Lender { store: access.store() }.part::<T>(slot);
-                    lent.map_err(|error| access.locate_item(error, index))
-                })
-            }
-        }
-    };
+    /// Lends the items one after the other.
+    pub fn iter(&self) -> impl Iterator<Item = Result<T::Ref<'_>>> {
+        let locked = &self.list.locked;
+        list::each(locked.arena(), locked.node()).map(move |found| {
+            let (index, slot) = found.at(locked)?;
+            let slot = SlotRef { slot, parent: Some(locked.id().index) };
+            let lent = Lender { store: locked.store() }.part::<T>(slot);
+            lent.at_part(locked, Part::Index(index))
+        })
+    }
 }
-reading!(TypedListMut);
-reading!(TypedListRef);
 
 impl<T: Field> TypedListMut<'_, T> {
     /// Lends an item for changing.
@@ -312,14 +315,14 @@ impl<T: Field> TypedListMut<'_, T> {
     ///
     /// [`ErrorKind::IndexOutOfRange`], or [`ErrorKind::WrongType`] if others have put something else there.
     pub fn get_mut(&mut self, index: usize) -> Result<T::Mut<'_>> {
-        let access = self.list.access();
-        let lender = Lender { store: access.store() };
+        let locked = &self.reading.list.locked;
+        let lender = Lender { store: locked.store() };
         let lent = self.slot(index).and_then(|slot| {
             // SAFETY: the list is held exclusively for as long as self, and `&mut self` keeps it from lending this item
             // or another one meanwhile.
-            unsafe { lender.part_mut::<T>(access.id().index, slot) }
+            unsafe { lender.part_mut::<T>(locked.id().index, slot) }
         });
-        lent.map_err(|error| access.locate_item(error, index))
+        lent.at_part(locked, Part::Index(index))
     }
 
     /// Runs a closure on each item, up to the first error.
@@ -331,7 +334,7 @@ impl<T: Field> TypedListMut<'_, T> {
         &mut self,
         mut change: impl FnMut(T::Mut<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        (0..self.len()).try_for_each(|index| change(self.get_mut(index)?))
+        (0..self.len()?).try_for_each(|index| change(self.get_mut(index)?))
     }
 
     /// Appends an item.
@@ -340,7 +343,7 @@ impl<T: Field> TypedListMut<'_, T> {
     ///
     /// As [`ListMut::push`].
     pub fn push(&mut self, item: &T) -> Result<()> {
-        self.list.push(item.to_value()?)
+        self.as_list().push(item.to_value()?)
     }
 
     /// Inserts an item before the one at `index`, which may be the end.
@@ -349,7 +352,7 @@ impl<T: Field> TypedListMut<'_, T> {
     ///
     /// As [`ListMut::insert`].
     pub fn insert(&mut self, index: usize, item: &T) -> Result<()> {
-        self.list.insert(index, item.to_value()?)
+        self.as_list().insert(index, item.to_value()?)
     }
 
     /// Assigns an item that exists.
@@ -358,7 +361,7 @@ impl<T: Field> TypedListMut<'_, T> {
     ///
     /// As [`ListMut::set`].
     pub fn set(&mut self, index: usize, item: &T) -> Result<()> {
-        self.list.set(index, item.to_value()?)
+        self.as_list().set(index, item.to_value()?)
     }
 
     /// Removes an item.
@@ -367,7 +370,7 @@ impl<T: Field> TypedListMut<'_, T> {
     ///
     /// As [`ListMut::remove`].
     pub fn remove(&mut self, index: usize) -> Result<()> {
-        self.list.remove(index).map(drop)
+        self.as_list().delete(index)
     }
 
     /// Removes all items.
@@ -376,16 +379,17 @@ impl<T: Field> TypedListMut<'_, T> {
     ///
     /// As [`ListMut::clear`].
     pub fn clear(&mut self) -> Result<()> {
-        self.list.clear()
+        self.as_list().clear()
     }
 
     /// The list as one of any values.
     pub fn as_list(&mut self) -> ListMut<'_> {
-        self.list.reborrow()
+        ListMut::new(self.list.locked.reborrow())
     }
 
     /// The same access for a shorter time, to pass on.
     pub fn reborrow(&mut self) -> TypedListMut<'_, T> {
-        TypedListMut { list: self.list.reborrow(), item: PhantomData }
+        let list = ListRef::new(self.list.locked.reborrow());
+        TypedListMut { reading: TypedListRef { list, item: PhantomData } }
     }
 }

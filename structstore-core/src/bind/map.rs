@@ -4,13 +4,15 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasher;
 use std::marker::PhantomData;
+use std::ops::Deref;
 
 use super::list::AsList;
 use super::{Binder, BoundNode, Field, Lender, Schema, SlotRef};
+use crate::access::{Access, Located, Locked, Part};
 use crate::arena::Arena;
 use crate::arena::layout::Node;
 use crate::error::{Error, ErrorKind, Result};
-use crate::handle::{Access, StructMut, StructRef};
+use crate::handle::{StructMut, StructRef};
 use crate::key::Key;
 use crate::node::structure;
 use crate::value::{Kind, Value};
@@ -23,7 +25,7 @@ fn entry<'a>(arena: &'a Arena, node: &Node, parent: u32, name: &str) -> Result<O
 /// The names of the entries and where they are.
 fn entries<'a>(arena: &'a Arena, place: &BoundNode) -> impl Iterator<Item = Result<(String, SlotRef<'a>)>> {
     let parent = place.id.index;
-    structure::fields(arena, place.record()).map(move |found| {
+    structure::fields(arena, place.node()).map(move |found| {
         let field = found?.field;
         let slot = SlotRef { slot: &field.slot, parent: Some(parent) };
         Ok((structure::name(arena, field)?, slot))
@@ -89,13 +91,13 @@ macro_rules! map_fields {
             }
 
             unsafe fn lend<'s>(place: &BoundNode, lender: Lender<'s>) -> TypedMapRef<'s, T> {
-                let access = Access::lend(lender.store, place.id, place.record);
-                TypedMapRef { entries: StructRef::new(access), value: PhantomData }
+                let locked = Locked::lend(lender.store, place.id, place.record);
+                TypedMapRef { entries: StructRef::new(locked), value: PhantomData }
             }
 
             unsafe fn lend_mut<'s>(place: &BoundNode, lender: Lender<'s>) -> TypedMapMut<'s, T> {
-                let access = Access::lend(lender.store, place.id, place.record);
-                TypedMapMut { entries: StructMut::new(access), value: PhantomData }
+                // SAFETY: the caller's promise.
+                TypedMapMut { reading: unsafe { Self::lend(place, lender) } }
             }
         }
     )*};
@@ -127,8 +129,16 @@ map_fields! {
 /// # Ok::<(), structstore::Error>(())
 /// ```
 pub struct TypedMapMut<'s, T> {
-    entries: StructMut<'s>,
-    value: PhantomData<fn() -> T>,
+    reading: TypedMapRef<'s, T>,
+}
+
+impl<'s, T> Deref for TypedMapMut<'s, T> {
+    type Target = TypedMapRef<'s, T>;
+
+    #[inline(always)]
+    fn deref(&self) -> &TypedMapRef<'s, T> {
+        &self.reading
+    }
 }
 
 /// A map from names to values of one type in a store that is held for reading.
@@ -143,7 +153,7 @@ pub struct TypedMapMut<'s, T> {
 /// }
 ///
 /// let rig = StructStore::new().bind::<Rig>()?;
-/// rig.store(&Rig { offsets: [("left".to_owned(), 0.5)].into() })?;
+/// rig.replace(&Rig { offsets: [("left".to_owned(), 0.5)].into() })?;
 /// let guard = rig.read()?;
 /// let offsets = guard.fields().offsets;
 /// assert_eq!((offsets.get("left")?, offsets.get("right")?), (Some(&0.5), None));
@@ -154,67 +164,57 @@ pub struct TypedMapRef<'s, T> {
     value: PhantomData<fn() -> T>,
 }
 
-macro_rules! reading {
-    ($type:ident) => {
-        impl<T: Field> $type<'_, T> {
-            /// How many entries there are.
-            pub fn len(&self) -> usize {
-                self.entries.len()
-            }
+impl<T: Field> TypedMapRef<'_, T> {
+    /// How many entries there are.
+    pub fn len(&self) -> Result<usize> {
+        self.entries.len()
+    }
 
-            /// Whether there are no entries.
-            pub fn is_empty(&self) -> bool {
-                self.entries.is_empty()
-            }
+    /// Whether there are no entries.
+    pub fn is_empty(&self) -> Result<bool> {
+        self.entries.is_empty()
+    }
 
-            /// The names of the entries, in order of insertion.
-            ///
-            /// # Errors
-            ///
-            /// [`ErrorKind::Corrupt`] if the memory is damaged.
-            pub fn names(&self) -> Result<Vec<String>> {
-                self.entries.names()
-            }
+    /// The names of the entries, in order of insertion.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Corrupt`] if the memory is damaged.
+    pub fn names(&self) -> Result<Vec<String>> {
+        self.entries.names()
+    }
 
-            fn slot(&self, name: &str) -> Result<Option<SlotRef<'_>>> {
-                let access = self.entries.access();
-                entry(access.arena(), access.node(), access.id().index, name)
-            }
+    fn slot(&self, name: &str) -> Result<Option<SlotRef<'_>>> {
+        let locked = &self.entries.locked;
+        entry(locked.arena(), locked.node(), locked.id().index, name)
+    }
 
-            /// Lends an entry for reading, if there is one of that name.
-            ///
-            /// # Errors
-            ///
-            /// [`ErrorKind::WrongType`] or [`ErrorKind::NotFound`] if others have put something else there.
-            pub fn get(&self, name: &str) -> Result<Option<T::Ref<'_>>> {
-                let access = self.entries.access();
-                self.slot(name)
-                    .and_then(|slot| {
-                        slot.map(|slot| Lender { store: access.store() }.part::<T>(slot)).transpose()
-                    })
-                    .map_err(|error| access.locate_field(error, name))
-            }
+    /// Lends an entry for reading, if there is one of that name.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::WrongType`] or [`ErrorKind::NotFound`] if others have put something else there.
+    pub fn get(&self, name: &str) -> Result<Option<T::Ref<'_>>> {
+        let locked = &self.entries.locked;
+        self.slot(name)
+            .and_then(|slot| slot.map(|slot| Lender { store: locked.store() }.part::<T>(slot)).transpose())
+            .at_part(locked, Part::Name(name))
+    }
 
-            /// Copies an entry out, if there is one of that name.
-            ///
-            /// # Errors
-            ///
-            #[doc = concat!("As [`", stringify!($type), "::get`].")]
-            pub fn load(&self, name: &str) -> Result<Option<T>> {
-                let access = self.entries.access();
-                let load = |slot| {
-                    let place = Binder::looking(access.arena()).resolve_slot::<T>(slot)?;
-                    T::load(&place, Lender { store: access.store() })
-                };
-                self.slot(name)
-                    .and_then(|slot| slot.map(load).transpose())
-                    .map_err(|error| access.locate_field(error, name))
-            }
-        }
-    };
+    /// Copies an entry out, if there is one of that name.
+    ///
+    /// # Errors
+    ///
+    /// As [`TypedMapRef::get`].
+    pub fn load(&self, name: &str) -> Result<Option<T>> {
+        let locked = &self.entries.locked;
+        let load = |slot| {
+            let place = Binder::looking(locked.arena()).resolve_slot::<T>(slot)?;
+            T::load(&place, Lender { store: locked.store() })
+        };
+        self.slot(name).and_then(|slot| slot.map(load).transpose()).at_part(locked, Part::Name(name))
+    }
 }
-reading!(TypedMapMut);
-reading!(TypedMapRef);
 
 impl<T: Field> TypedMapMut<'_, T> {
     /// Lends an entry for changing, if there is one of that name.
@@ -223,16 +223,14 @@ impl<T: Field> TypedMapMut<'_, T> {
     ///
     /// [`ErrorKind::WrongType`] if others have put something else there.
     pub fn get_mut(&mut self, name: &str) -> Result<Option<T::Mut<'_>>> {
-        let access = self.entries.access();
-        let lender = Lender { store: access.store() };
+        let locked = &self.reading.entries.locked;
+        let lender = Lender { store: locked.store() };
         let lend = |slot| {
             // SAFETY: the map is held exclusively for as long as self, and `&mut self` keeps it from lending this entry or
             // another one meanwhile.
-            unsafe { lender.part_mut::<T>(access.id().index, slot) }
+            unsafe { lender.part_mut::<T>(locked.id().index, slot) }
         };
-        self.slot(name)
-            .and_then(|slot| slot.map(lend).transpose())
-            .map_err(|error| access.locate_field(error, name))
+        self.slot(name).and_then(|slot| slot.map(lend).transpose()).at_part(locked, Part::Name(name))
     }
 
     /// Runs a closure on each entry, up to the first error.
@@ -258,7 +256,7 @@ impl<T: Field> TypedMapMut<'_, T> {
     ///
     /// As [`StructMut::set`].
     pub fn insert(&mut self, name: &str, value: &T) -> Result<()> {
-        self.entries.set(name, value.to_value()?)
+        self.as_struct().set(name, value.to_value()?)
     }
 
     /// Removes an entry. Returns whether there was one.
@@ -267,7 +265,7 @@ impl<T: Field> TypedMapMut<'_, T> {
     ///
     /// As [`StructMut::remove`].
     pub fn remove(&mut self, name: &str) -> Result<bool> {
-        match self.entries.remove(name) {
+        match self.as_struct().delete(name) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
@@ -280,16 +278,17 @@ impl<T: Field> TypedMapMut<'_, T> {
     ///
     /// As [`StructMut::clear`].
     pub fn clear(&mut self) -> Result<()> {
-        self.entries.clear()
+        self.as_struct().clear()
     }
 
     /// The map as a struct of any values.
     pub fn as_struct(&mut self) -> StructMut<'_> {
-        self.entries.reborrow()
+        StructMut::new(self.entries.locked.reborrow())
     }
 
     /// The same access for a shorter time, to pass on.
     pub fn reborrow(&mut self) -> TypedMapMut<'_, T> {
-        TypedMapMut { entries: self.entries.reborrow(), value: PhantomData }
+        let entries = StructRef::new(self.entries.locked.reborrow());
+        TypedMapMut { reading: TypedMapRef { entries, value: PhantomData } }
     }
 }

@@ -44,8 +44,8 @@ use crate::value::{Kind, Value};
 /// | type | stored as | lent for reading | lent for changing |
 /// |---|---|---|---|
 /// | numbers, `bool` | the scalar of that type | `&T` | `&mut T` |
-/// | `String` | string | [`StrRef`](crate::StrRef) | [`StrMut`](crate::StrMut) |
-/// | [`ByteBuf`], `Vec<u8>` with [`bytes`](crate::bytes) | bytes | [`BytesRef`](crate::BytesRef) | [`BytesMut`](crate::BytesMut) |
+/// | `String` | string | [`StrRef`](crate::guard::StrRef) | [`StrMut`](crate::guard::StrMut) |
+/// | [`ByteBuf`], `Vec<u8>` with [`bytes`](crate::bytes) | bytes | [`BytesRef`](crate::guard::BytesRef) | [`BytesMut`](crate::guard::BytesMut) |
 /// | `[T; N]` of numbers, up to three deep | array of that shape | `&[T; N]` | `&mut [T; N]` |
 /// | `Vec<T>` of numbers | array of one dimension, of any length | [`TypedArrayRef`] | [`TypedArrayMut`] |
 /// | [`NdArray<T, D>`](NdArray), `ndarray::Array` | array of `D` dimensions | [`TypedArrayRef`] | [`TypedArrayMut`] |
@@ -55,8 +55,8 @@ use crate::value::{Kind, Value};
 /// | `Box<T>` | as `T` | as `T` | as `T` |
 /// | a struct with the derive | struct | its companion `…Ref` | its companion `…Mut` |
 /// | an enum with the derive | its variant's name, as a string | the enum | [`ChoiceMut`] |
-/// | [`List`](crate::List) | list of anything | [`ListRef`](crate::ListRef) | [`ListMut`](crate::ListMut) |
-/// | [`Struct`](crate::Struct) | struct of anything | [`StructRef`](crate::StructRef) | [`StructMut`](crate::StructMut) |
+/// | [`List`](crate::List) | list of anything | [`ListRef`](crate::guard::ListRef) | [`ListMut`](crate::guard::ListMut) |
+/// | [`Struct`](crate::Struct) | struct of anything | [`StructRef`](crate::guard::StructRef) | [`StructMut`](crate::guard::StructMut) |
 ///
 /// A type of another crate is stored as one of these by `#[structstore(with = "module")]`; see the derive macro.
 ///
@@ -86,7 +86,7 @@ use crate::value::{Kind, Value};
 ///     rig.cameras.push(&Camera { name: "left".into(), exposure: 0.01 })?;
 ///     rig.offsets.insert("left", &[0.0, 0.1, 0.0])
 /// })??;
-/// assert_eq!(store.list("cameras")?.get::<structstore::Struct>(0)?.get::<f64>("exposure")?, 0.01);
+/// assert_eq!(store.ensure_list("cameras")?.get::<structstore::Struct>(0)?.get::<f64>("exposure")?, 0.01);
 /// # Ok::<(), structstore::Error>(())
 /// ```
 #[diagnostic::on_unimplemented(
@@ -174,10 +174,11 @@ pub trait Field: Sized + 'static {
 /// A struct with `#[derive(StructStore)]`, whose fields can also be laid into another one with `#[structstore(flatten)]`.
 ///
 /// ```
-/// use structstore::{Binding, Fields, Result, Struct, StructStore};
+/// use structstore::{Binding, Result, Struct, StructStore};
+/// use structstore::traits::Fields;
 ///
 /// fn open<T: Fields>(store: &Struct, part: &str) -> Result<Binding<T>> {
-///     store.nested(part)?.bind()
+///     store.ensure_struct(part)?.bind()
 /// }
 ///
 /// #[derive(StructStore)]

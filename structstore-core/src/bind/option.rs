@@ -6,9 +6,9 @@ use parking_lot::Mutex;
 
 use super::list::AsList;
 use super::{Binder, Field, Lender, Schema, SlotRef};
+use crate::access::operate_below;
 use crate::arena::layout::Slot;
 use crate::error::{ErrorKind, Result};
-use crate::handle::operate_below;
 use crate::node::{self, Raw};
 use crate::value::{Kind, Value};
 

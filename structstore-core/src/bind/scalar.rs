@@ -2,9 +2,9 @@
 
 use super::list::{AsArray, AsList};
 use super::{Binder, Field, Lender, Schema, SlotRef};
+use crate::access::lend_scalar;
 use crate::arena::layout::Slot;
 use crate::error::{Error, Result};
-use crate::handle::lend_scalar;
 use crate::node::Raw;
 use crate::value::{Kind, ScalarType, Value};
 

@@ -4,10 +4,11 @@ use std::fmt;
 
 use crate::value::{Extents, Kind};
 
-/// What a type stores: see [`Field::schema`](crate::Field::schema).
+/// What a type stores: see [`Field::schema`](crate::traits::Field::schema).
 ///
 /// ```
-/// use structstore::{Field, StructStore};
+/// use structstore::StructStore;
+/// use structstore::traits::Field;
 ///
 /// #[derive(StructStore)]
 /// struct Limits {
@@ -19,7 +20,7 @@ use crate::value::{Extents, Kind};
 /// assert_eq!(Limits::schema().to_string(), "\
 /// struct
 ///   speed: f64  -- Metres per second.
-///   names: list of string");
+///   names: list of str");
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -52,7 +53,9 @@ pub enum Schema {
 /// A field of a struct.
 ///
 /// ```
-/// use structstore::{Field, Kind, Schema, StructStore};
+/// use structstore::{Kind, StructStore};
+/// use structstore::traits::Field;
+/// use structstore::typed::Schema;
 ///
 /// #[derive(StructStore)]
 /// struct Limits {

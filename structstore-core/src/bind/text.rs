@@ -2,15 +2,17 @@
 
 use super::list::AsList;
 use super::{Binder, BoundNode, Field, Lender, Schema, SlotRef};
+use crate::access::Locked;
 use crate::error::Result;
-use crate::handle::{Access, BytesMut, BytesRef, StrMut, StrRef};
+use crate::handle::{BytesMut, BytesRef, StrMut, StrRef};
 use crate::node;
 use crate::value::{Kind, Value};
 
 /// Bytes as a field of a bound struct, stored as bytes and not as an array of numbers, as a `Vec<u8>` would be.
 ///
 /// ```
-/// use structstore::{ByteBuf, StructStore};
+/// use structstore::StructStore;
+/// use structstore::typed::ByteBuf;
 ///
 /// #[derive(StructStore)]
 /// struct Message {
@@ -58,7 +60,7 @@ macro_rules! leaf_field {
 
             fn load(place: &BoundNode, lender: Lender<'_>) -> Result<$type> {
                 place.check()?;
-                Ok($from($read(lender.arena(), place.record())?))
+                Ok($from($read(lender.arena(), place.node())?))
             }
 
             fn reborrow<'a, 's: 'a>(lent: &'a mut $mut<'s>) -> $mut<'a> {
@@ -66,12 +68,11 @@ macro_rules! leaf_field {
             }
 
             unsafe fn lend<'s>(place: &BoundNode, lender: Lender<'s>) -> $ref<'s> {
-                // SAFETY: the record lies in the mapping that the lender keeps.
-                $ref::new(lender.arena(), unsafe { &*place.record })
+                $ref::new(Locked::lend(lender.store, place.id, place.record))
             }
 
             unsafe fn lend_mut<'s>(place: &BoundNode, lender: Lender<'s>) -> $mut<'s> {
-                $mut::new(Access::lend(lender.store, place.id, place.record))
+                $mut::new(Locked::lend(lender.store, place.id, place.record))
             }
         }
     };

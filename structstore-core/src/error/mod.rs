@@ -32,7 +32,7 @@ pub(crate) const INITIALISING: &str = "still being initialised by another proces
 /// store.set("name", "robot")?;
 /// let error = store.get::<i64>("name").unwrap_err();
 /// assert_eq!(error.kind(), ErrorKind::WrongType);
-/// assert_eq!((error.found(), error.expected()), (Some("text"), Some("i64")));
+/// assert_eq!((error.found(), error.expected()), (Some("str"), Some("i64")));
 /// assert_eq!(error.to_string(), "name: found str, expected i64");
 /// # Ok::<(), structstore::Error>(())
 /// ```
@@ -53,6 +53,8 @@ struct Inner {
     kind: ErrorKind,
     /// From the root, or from what the operation at hand knows.
     path: Path,
+    /// Whether the path begins at the root.
+    located: bool,
     /// The argument, the property, the action: what the message is about, where it is not a field.
     subject: &'static str,
     found: Cow<'static, str>,
@@ -174,6 +176,7 @@ impl Error {
         Error(ManuallyDrop::new(Box::new(Inner {
             kind,
             path: Path::ROOT,
+            located: false,
             subject: "",
             found: Cow::Borrowed(""),
             expected: Cow::Borrowed(""),
@@ -190,7 +193,7 @@ impl Error {
     ///
     /// let store = StructStore::new();
     /// store.set("speed", 1.0)?;
-    /// let refused = store.transaction(|| {
+    /// let refused = store.transaction(|store| {
     ///     store.set("speed", 99.0)?;
     ///     Err::<(), _>(Error::rejected("too fast"))
     /// });
@@ -265,6 +268,16 @@ impl Error {
     pub fn below(mut self, parent: Path) -> Error {
         self.0.path.prepend(parent);
         self
+    }
+
+    /// The same error, to whose path nothing is added any more.
+    pub(crate) fn located(mut self) -> Error {
+        self.0.located = true;
+        self
+    }
+
+    pub(crate) fn is_located(&self) -> bool {
+        self.0.located
     }
 
     pub(crate) fn about(mut self, subject: &'static str) -> Error {
@@ -400,10 +413,10 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { kind, path, subject, found, expected, segment, waited, io } = &**self.0;
+        let Inner { kind, path, located, subject, found, expected, segment, waited, io } = &**self.0;
         let segment = segment.as_deref().unwrap_or_default();
-        // The structure that a handle led to is nowhere any more.
-        if kind.has_path() && !(*kind == ErrorKind::StaleHandle && path.is_root()) {
+        // What a handle led to may not be known any more.
+        if kind.has_path() && (*located || !path.is_root() || *kind != ErrorKind::StaleHandle) {
             write!(f, "{}: ", path.shown())?;
         }
         match kind {

@@ -70,7 +70,7 @@ cell_elements! {
 /// There is no order between what is written to different elements: use a lock for that.
 ///
 /// ```
-/// use structstore::ElementCell;
+/// use structstore::typed::ElementCell;
 ///
 /// let cell = ElementCell::new(1.5_f32);
 /// cell.set(cell.get() * 2.0);

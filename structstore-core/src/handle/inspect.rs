@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant};
 
 use super::Struct;
+use crate::access::{Access, Located};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lock::{Mode, Wait};
 use crate::node::{self, Raw};
 use crate::sync::Ordering;
-use crate::value::{Kind, decode};
+use crate::value::Kind;
 
 /// For how long a store is verified without locks until nobody changes it meanwhile, and how long to pause in between.
 const CHECK_TIME: Duration = Duration::from_secs(1);
@@ -25,7 +26,7 @@ const CHECK_PAUSE: Duration = Duration::from_micros(300);
 /// let before = store.statistics();
 /// store.set("name", "a string in a block of its own")?;
 /// assert_eq!(store.statistics().nodes, before.nodes + 1);
-/// store.remove("name")?;
+/// store.delete("name")?;
 /// assert_eq!(store.statistics().max_size, 1 << 20);
 /// # Ok::<(), structstore::Error>(())
 /// ```
@@ -94,11 +95,8 @@ impl Struct {
             return self.check_unlocked();
         }
         arena.repair_dead()?;
-        let held =
-            self.handle.acquire(Mode::Shared, &Wait::FOREVER).map_err(|error| self.handle.locate(error))?;
-        let checked = arena.seat(&Wait::FOREVER).and_then(|seat| self.verify(Some(seat.own.index)));
-        held.release(arena);
-        checked
+        let _held = self.handle.lock(Mode::Shared, &Wait::FOREVER).at(&self.handle)?;
+        arena.seat(&Wait::FOREVER).and_then(|seat| self.verify(Some(seat.own.index)))
     }
 
     /// Verifies the tree below, under the heap lock if a seat is given that takes it.
@@ -106,7 +104,7 @@ impl Struct {
         let arena = self.handle.arena();
         let raw = Raw::node(Kind::Struct, self.handle.id());
         let whole = arena.header().root.load(Ordering::Acquire) == raw.payload;
-        let parent = self.handle.record().head.parent.load(Ordering::Acquire);
+        let parent = self.handle.node().head.parent.load(Ordering::Acquire);
         let parent = parent.checked_sub(1).map(|parent| parent as u32);
         node::check(arena, raw, parent, whole, seat)?;
         arena.check_watchers()
@@ -147,50 +145,5 @@ impl Struct {
         }
         let outcome = self.verify(None);
         if arena.rest()? == before { outcome.map(|()| true) } else { Ok(false) }
-    }
-
-    /// The struct with all below it as an image: bytes that keep types and order exactly, and from which
-    /// [`Struct::from_bytes`] makes equal contents in any store, on any machine.
-    ///
-    /// # Errors
-    ///
-    /// As [`Struct::to_value`].
-    ///
-    /// ```
-    /// use structstore::StructStore;
-    ///
-    /// let (store, copy) = (StructStore::new(), StructStore::new());
-    /// store.set("num", 5_u8)?;
-    /// copy.from_bytes(&store.to_bytes()?)?;
-    /// assert!(store.equals(&copy)?);
-    /// # Ok::<(), structstore::Error>(())
-    /// ```
-    pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        self.handle.image()?.finish()
-    }
-
-    /// Writes an image into a buffer. Returns how many bytes it took.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::InvalidArgument`] if the buffer is too small, and says how large it must be.
-    pub fn to_buffer(&self, buffer: &mut [u8]) -> Result<usize> {
-        let image = self.to_bytes()?;
-        let found = buffer.len();
-        let target = buffer.get_mut(..image.len()).ok_or_else(|| {
-            Error::invalid("buffer", format!("{found} bytes"), format!("at least {} bytes", image.len()))
-        })?;
-        target.copy_from_slice(&image);
-        Ok(image.len())
-    }
-
-    /// Replaces all fields by those of an image, in one operation. Declared fields stay, and take the new values.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Mismatch`] or [`ErrorKind::Corrupt`] if the image is damaged, and as [`Struct::set`]. Nothing is changed
-    /// then.
-    pub fn from_bytes(&self, image: &[u8]) -> Result<()> {
-        self.assign_all(decode(image)?)
     }
 }

@@ -1,6 +1,7 @@
 //! Who holds locks, for those who look into a store.
 
 use super::Struct;
+use crate::access::Access;
 use crate::arena::Arena;
 use crate::arena::layout::{Participant, Seat};
 #[cfg(doc)]
@@ -13,10 +14,11 @@ use crate::sync::Ordering;
 /// A lock that a thread holds, or asks for.
 ///
 /// ```
-/// use structstore::{LockMode, StructStore};
+/// use structstore::StructStore;
+/// use structstore::inspect::LockMode;
 ///
 /// let store = StructStore::new();
-/// let camera = store.nested("camera")?;
+/// let camera = store.ensure_struct("camera")?;
 /// let guard = camera.write()?;
 /// let locks = store.locks()?;
 /// let lock = locks.iter().find(|lock| lock.path == "camera").unwrap();

@@ -9,7 +9,7 @@ use std::thread;
 use futures_core::Stream;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
-use super::{Canceller, Watch};
+use super::{CancelHandle, Watch};
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::{Error, Path, Result};
@@ -35,7 +35,7 @@ use crate::error::{Error, Path, Result};
 /// ```
 pub struct WatchStream {
     shared: Arc<Shared>,
-    canceller: Canceller,
+    cancel_handle: CancelHandle,
 }
 
 #[derive(Default)]
@@ -61,7 +61,7 @@ impl Watch {
     ///
     /// [`ErrorKind::Io`] if the system has no thread left.
     pub fn into_stream(mut self) -> Result<WatchStream> {
-        let (shared, canceller) = (Arc::new(Shared::default()), self.canceller());
+        let (shared, cancel_handle) = (Arc::new(Shared::default()), self.cancel_handle());
         let watching = Arc::clone(&shared);
         let watch = move || {
             while watching.put(self.next()) {}
@@ -69,7 +69,7 @@ impl Watch {
         let started = thread::Builder::new().name("structstore watch".to_owned()).spawn(watch);
         let failed = |source| Error::os("start", "a thread", source);
         started.map_err(failed)?;
-        Ok(WatchStream { shared, canceller })
+        Ok(WatchStream { shared, cancel_handle })
     }
 }
 
@@ -127,7 +127,7 @@ impl Drop for WatchStream {
             state.waker.take()
         };
         self.shared.taken.notify_one();
-        self.canceller.cancel();
+        self.cancel_handle.cancel();
         drop(waker);
     }
 }

@@ -1,53 +1,39 @@
 //! Locks as values, for languages whose scopes are not Rust's.
 
-use std::cell::Cell;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::{Array, Handle, Held, List, Struct, at_most};
+use super::{Array, List, Struct};
+use crate::access::{Access, Handle, Owned, at_most};
 use crate::arena::Arena;
 use crate::arena::layout::Node;
-use crate::error::{Path, Result};
+use crate::error::Result;
 use crate::key::Key;
 use crate::lock::Mode;
 use crate::node::{self, structure};
+use crate::ops;
 use crate::segment::{Access as SegmentAccess, Backing, Place};
-use crate::store::Store;
 use crate::value::Snapshot;
 
 /// A lock that was taken by one thread and may be released, by dropping it, on any.
 #[doc(hidden)]
-pub struct Lock {
-    store: Arc<Store>,
-    held: Held,
-    asked: AtomicBool,
-}
+pub struct Lock(Owned);
 
 impl Lock {
     pub(super) fn take(handle: &Handle, exclusive: bool, timeout: Option<Duration>) -> Result<Lock> {
-        let store = Arc::clone(handle.store());
         let mode = if exclusive { Mode::Tree } else { Mode::Shared };
-        let held = handle.acquire(mode, &at_most(timeout)).map_err(|error| handle.locate(error))?;
-        Ok(Lock { store, held, asked: AtomicBool::new(false) })
+        Owned::new(handle, mode, &at_most(timeout)).map(Lock)
     }
 
     /// Whether it was taken by the calling thread.
     pub fn is_own(&self) -> bool {
-        self.held.is_own(&self.store.arena)
+        self.0.is_own()
     }
 
-    /// See [`StructMut::recovered`](crate::StructMut::recovered).
+    /// See [`StructMut::recovered`](crate::guard::StructMut::recovered).
     pub fn recovered(&self) -> bool {
-        self.asked.store(true, Ordering::Relaxed);
-        self.held.recovered(&self.store.arena, &Cell::new(false))
-    }
-}
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        self.held.release_asked(&self.store.arena, &Cell::new(self.asked.load(Ordering::Relaxed)));
+        self.0.recovered()
     }
 }
 
@@ -82,7 +68,7 @@ macro_rules! snapshots {
             /// All that is there as of one moment. Less is copied and allocated for it than for an owned value.
             #[doc(hidden)]
             pub fn snapshot(&self) -> Result<Snapshot> {
-                Ok(self.handle.image()?.snapshot())
+                Ok(ops::image(&self.handle)?.snapshot())
             }
         }
     )*};
@@ -129,14 +115,14 @@ impl Struct {
     pub fn contains_now<'k>(&self, key: impl Into<Key<'k>>) -> bool {
         let key = key.into();
         let look = |arena: &Arena, node: &Node| Ok(structure::find(arena, node, &key)?.is_some());
-        if let Ok(Some(found)) = self.handle.near().read_now(look) {
+        if let Ok(Some(found)) = self.handle.read_now(look) {
             return found;
         }
         (0..LOOKS).any(|_| {
             // An index that is being replaced is in place a moment later.
             std::hint::spin_loop();
             // What makes no sense is in motion: let the caller wait for it.
-            look(self.handle.arena(), self.handle.record()).unwrap_or(true)
+            look(self.handle.arena(), self.handle.node()).unwrap_or(true)
         })
     }
 }
@@ -145,14 +131,6 @@ impl Struct {
     /// How many fields there are, without ever waiting for somebody who is changing the struct.
     #[doc(hidden)]
     pub fn len_now(&self) -> u64 {
-        structure::counted(self.handle.arena(), self.handle.record())
-    }
-}
-
-impl List {
-    /// The way from the root to this list, as errors print it.
-    #[doc(hidden)]
-    pub fn path(&self) -> Path {
-        node::path_of(self.handle.arena(), self.handle.id())
+        structure::counted(self.handle.arena(), self.handle.node())
     }
 }

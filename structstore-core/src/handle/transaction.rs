@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::access::{Access, Guard, at_most};
-use super::{Lent, Lock, Struct, StructMut};
+use super::{Lock, Struct, StructMut, Within};
+use crate::access::{Access, Located, Locked, at_most};
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::Pending;
 use crate::lock::{Mode, Wait};
@@ -31,15 +31,11 @@ impl Struct {
     /// store.set("to", 0)?;
     /// let transfer = |amount: i32| {
     ///     store.transaction(|accounts| {
-    ///         *accounts.scalar_mut::<i32>("to")? += amount;
-    ///         *accounts.scalar_mut::<i32>("from")? -= amount;
+    ///         *accounts.get_mut::<i32>("to")? += amount;
+    ///         *accounts.get_mut::<i32>("from")? -= amount;
     ///         match accounts.get::<i32>("from")? {
     ///             0.. => Ok(()),
-    ///             less => Err(Error::InvalidArgument {
-    ///                 argument: "amount",
-    ///                 found: amount.to_string(),
-    ///                 expected: format!("{} less", -less),
-    ///             }),
+    ///             less => Err(Error::rejected(format_args!("{} are missing", -less))),
     ///         }
     ///     })
     /// };
@@ -55,43 +51,39 @@ impl Struct {
         self.transact(&Wait::FOREVER, change)
     }
 
-    /// As [`Struct::transaction`], but waits for at most `timeout` to begin.
-    ///
-    /// # Errors
-    ///
-    /// In addition, [`ErrorKind::LockTimeout`].
-    pub fn transaction_timeout<T, E: From<Error>>(
-        &self,
-        timeout: Duration,
-        change: impl FnOnce(&mut StructMut<'_>) -> Result<T, E>,
-    ) -> Result<T, E> {
-        self.transact(&Wait::at_most(timeout), change)
-    }
-
     fn transact<T, E: From<Error>>(
         &self,
         wait: &Wait,
         change: impl FnOnce(&mut StructMut<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         // Locals are dropped from the last to the first: changes are undone before the lock is given up.
-        let guard: Access<'static, Guard> = Access::lock(&self.handle, Mode::Tree, wait)?;
-        let pending = Pending::begin(self.handle.arena(), self.handle.id().index, wait)
-            .map_err(|error| self.handle.locate(error))?;
-        let mut lent: StructMut<'_, Lent<'_>> = StructMut::new(guard.reborrow());
-        let result = change(&mut lent)?;
-        pending.commit().map_err(|error| self.handle.locate(error))?;
+        let guard = Locked::take(&self.handle, Mode::Tree, wait)?;
+        let pending = Pending::begin(self.handle.arena(), self.handle.id().index, wait).at(&self.handle)?;
+        let result = change(&mut StructMut::new(guard.reborrow()))?;
+        pending.commit().at(&self.handle)?;
         Ok(result)
     }
 
     /// Begins a transaction of this thread, which [`Transaction::commit`] ends; dropped, it is undone.
     #[doc(hidden)]
     pub fn transaction_token(&self, timeout: Option<Duration>) -> Result<Transaction> {
-        let begin = || -> Result<Transaction> {
-            let lock = Lock::take(&self.handle, true, timeout)?;
-            let pending = Pending::begin(self.handle.arena(), self.handle.id().index, &at_most(timeout))?;
-            Ok(Transaction { pending: Some(pending), lock: Some(lock) })
-        };
-        begin().map_err(|error| self.handle.locate(error))
+        let lock = Lock::take(&self.handle, true, timeout)?;
+        let pending = Pending::begin(self.handle.arena(), self.handle.id().index, &at_most(timeout));
+        Ok(Transaction { pending: Some(pending.at(&self.handle)?), lock: Some(lock) })
+    }
+}
+
+impl Within<'_, Struct> {
+    /// As [`Struct::transaction`].
+    ///
+    /// # Errors
+    ///
+    /// In addition, [`ErrorKind::LockTimeout`].
+    pub fn transaction<T, E: From<Error>>(
+        &self,
+        change: impl FnOnce(&mut StructMut<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.of.transact(&self.wait(), change)
     }
 }
 
@@ -124,7 +116,7 @@ impl Transaction {
     #[doc(hidden)]
     pub fn commit(mut self) -> Result<()> {
         match self.pending.take_if(|pending| !pending.is_elsewhere()) {
-            Some(pending) => Ok(pending.commit()?),
+            Some(pending) => pending.commit(),
             None => Err(Error::new(ErrorKind::InTransaction)),
         }
     }

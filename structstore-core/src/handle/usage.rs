@@ -2,7 +2,8 @@
 
 use std::ops::AddAssign;
 
-use super::{Handle, Struct};
+use super::Struct;
+use crate::access::{Access, Located, Near};
 use crate::arena::Arena;
 use crate::arena::block::{FREE, bytes, units, units_for};
 use crate::arena::layout::{INLINE_NAME, Node};
@@ -78,7 +79,7 @@ impl Struct {
     /// # Ok::<(), structstore::Error>(())
     /// ```
     pub fn usage(&self) -> Result<Usage> {
-        usage(&self.handle, Kind::Struct, 0, &Extent::default()).map_err(|error| self.handle.locate(error))
+        usage(&self.handle.near(), Kind::Struct, 0, &Extent::default()).at(&self.handle)
     }
 
     /// The same for what is in each field. The fields themselves are the struct's, scalars included.
@@ -88,14 +89,14 @@ impl Struct {
     /// As [`Struct::usage`].
     pub fn usage_by_field(&self) -> Result<Vec<(String, Usage)>> {
         let extent = Extent::default();
-        let by_field = || match contents(&self.handle)? {
+        let by_field = || match contents(&self.handle.near())? {
             Shallow::Struct(fields) => fields
                 .into_iter()
-                .map(|(name, raw)| Ok((name, of_slot(&self.handle, raw, 0, &extent)?)))
+                .map(|(name, raw)| Ok((name, of_slot(&self.handle.near(), raw, 0, &extent)?)))
                 .collect::<Result<Vec<_>>>(),
             _ => Ok(Vec::new()),
         };
-        by_field().map_err(|error| self.handle.locate(error))
+        by_field().at(&self.handle)
     }
 
     /// The memory of the store's segment that is free: how it is scattered says how large an array may become before the
@@ -135,19 +136,19 @@ impl Struct {
     }
 }
 
-fn of_slot(parent: &Handle, raw: Raw, depth: usize, extent: &Extent) -> Result<Usage> {
+fn of_slot(parent: &Near<'_>, raw: Raw, depth: usize, extent: &Extent) -> Result<Usage> {
     if raw.id().is_none() {
         return Ok(Usage::default());
     }
     let depth = deeper(depth)?;
-    match parent.child(raw).and_then(|child| usage(&child, raw.kind()?, depth, extent)) {
+    match Near::new(parent.store(), raw).and_then(|child| usage(&child, raw.kind()?, depth, extent)) {
         // Removed since its parent was read.
         Err(error) if error.kind() == ErrorKind::StaleHandle => Ok(Usage::default()),
         other => other,
     }
 }
 
-fn usage(handle: &Handle, kind: Kind, depth: usize, extent: &Extent) -> Result<Usage> {
+fn usage(handle: &Near<'_>, kind: Kind, depth: usize, extent: &Extent) -> Result<Usage> {
     let mut total = handle.estimate(own)?.unwrap_or_default();
     if !matches!(kind, Kind::Struct | Kind::List) {
         extent.add(handle.arena(), 0)?;
@@ -175,7 +176,7 @@ fn usage(handle: &Handle, kind: Kind, depth: usize, extent: &Extent) -> Result<U
 }
 
 /// What is in a struct or list, if possible without waiting for somebody who holds it.
-fn contents(handle: &Handle) -> Result<Shallow> {
+fn contents(handle: &Near<'_>) -> Result<Shallow> {
     handle.estimate(read_shallow)?.map_or_else(|| handle.read_contents(), Ok)
 }
 

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::{Array, Bytes, Handle, List, Near, Str, Struct};
+use super::{Array, Bytes, List, Str, Struct};
+use crate::access::{Access, Handle, Located, Near, Store};
 use crate::error::{Error, ErrorKind, Path, Result, Step};
 use crate::lock::{MAX_DEPTH, Mode, NodeId, Wait, generation};
 use crate::node::{self, Extent, Raw, Slots};
 use crate::notice::{Counts, SLICE};
-use crate::store::Store;
 use crate::sync::{Ordering as SharedOrdering, fence};
 
 /// How often a watch of a store that is attached read-only looks, for nobody knows of it.
@@ -24,10 +24,10 @@ const POLL: Duration = Duration::from_millis(20);
 /// changes, it is told once, and then finds the newest state there. An empty path means the part itself: a string or
 /// array, or a list that became shorter.
 ///
-/// As an iterator it waits for changes, and ends when it is [cancelled](Watch::canceller), when the store is
+/// As an iterator it waits for changes, and ends when it is [cancelled](Watch::cancel_handle), when the store is
 /// [closed](crate::StructStoreShared::close) through which it was made, or after an error.
 ///
-/// What is written into an array through a view is not seen unless [`Array::touch`] announces it. Watching needs some
+/// What is written into an array through a view is not seen unless [`Array::notify`] announces it. Watching needs some
 /// memory for each field below the part, and a store that is attached read-only is looked at fifty times a second, as a
 /// whole.
 ///
@@ -35,7 +35,7 @@ const POLL: Duration = Duration::from_millis(20);
 /// use structstore::{StructStore, Value};
 ///
 /// let store = StructStore::new();
-/// store.nested("pose")?.set("x", 1.0)?;
+/// store.ensure_struct("pose")?.set("x", 1.0)?;
 /// let mut watch = store.watch()?;
 /// assert!(watch.changes()?.is_empty());
 ///
@@ -62,25 +62,25 @@ pub struct Watch {
 /// ```
 /// let store = structstore::StructStore::new();
 /// let watch = store.watch()?;
-/// let canceller = watch.canceller();
+/// let cancel_handle = watch.cancel_handle();
 /// let watching = std::thread::spawn(move || watch.count());
-/// canceller.cancel();
+/// cancel_handle.cancel();
 /// assert_eq!(watching.join().unwrap(), 0);
 /// # Ok::<(), structstore::Error>(())
 /// ```
 #[derive(Clone)]
-pub struct Canceller {
+pub struct CancelHandle {
     handle: Handle,
     cancelled: Arc<AtomicBool>,
 }
 
-impl Canceller {
+impl CancelHandle {
     /// Wakes the watch if it waits. It tells nothing any more.
     pub fn cancel(&self) {
         self.cancelled.store(true, Ordering::SeqCst);
         fence(SharedOrdering::SeqCst);
         if self.handle.arena().writable() {
-            self.handle.record().head.notice.wake();
+            self.handle.node().head.notice.wake();
         }
     }
 }
@@ -92,9 +92,9 @@ impl fmt::Debug for Watch {
     }
 }
 
-impl fmt::Debug for Canceller {
+impl fmt::Debug for CancelHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Canceller").field("cancelled", &self.cancelled).finish_non_exhaustive()
+        f.debug_struct("CancelHandle").field("cancelled", &self.cancelled).finish_non_exhaustive()
     }
 }
 
@@ -105,16 +105,16 @@ impl Watch {
             let mut seen = Seen::new();
             let uncounted = registration.place.is_none();
             let mut round = Round { silent: true, everything: true, uncounted, ..Round::default() };
-            seen.look(handle.near(), &mut round)?;
+            seen.look(&handle.near(), &mut round)?;
             let (found, cancelled) = (Vec::new(), Arc::default());
             Ok(Watch { handle: handle.clone(), registration, seen, found, cancelled, failed: false })
         };
-        make().map_err(|error: Error| handle.locate(error))
+        make().at(handle)
     }
 
     /// What can end this watch from another thread.
-    pub fn canceller(&self) -> Canceller {
-        Canceller { handle: self.handle.clone(), cancelled: Arc::clone(&self.cancelled) }
+    pub fn cancel_handle(&self) -> CancelHandle {
+        CancelHandle { handle: self.handle.clone(), cancelled: Arc::clone(&self.cancelled) }
     }
 
     /// What has changed since the last look, without waiting for more. A part that somebody is changing is waited for.
@@ -123,7 +123,7 @@ impl Watch {
     ///
     /// [`ErrorKind::StaleHandle`] if the part was removed, [`ErrorKind::HeldByGuard`] if this thread holds it.
     pub fn changes(&mut self) -> Result<Vec<Path>> {
-        self.look().map_err(|error| self.handle.locate(error))
+        self.look().at(&self.handle)
     }
 
     /// Waits until something changes, and says what; `None` if nothing did for so long, or if it is cancelled.
@@ -143,7 +143,7 @@ impl Watch {
             }
             let slept =
                 self.registration.sleep(&self.handle, self.seen.counts.below, deadline, &self.cancelled);
-            if !slept.map_err(|error| self.handle.locate(error))? {
+            if !slept.at(&self.handle)? {
                 return Ok(None);
             }
         }
@@ -152,7 +152,7 @@ impl Watch {
     /// How often something was changed while somebody watched. Grows with each change, also those that changed a value
     /// to what it was.
     pub fn version(&self) -> u64 {
-        self.handle.record().head.notice.below()
+        self.handle.node().head.notice.below()
     }
 
     fn look(&mut self) -> Result<Vec<Path>> {
@@ -164,7 +164,7 @@ impl Watch {
             uncounted,
             ..Round::default()
         };
-        let looked = self.seen.look(self.handle.near(), &mut round);
+        let looked = self.seen.look(&self.handle.near(), &mut round);
         if looked.is_err() {
             self.found = round.changes;
             looked.map(|()| Vec::new())
@@ -222,41 +222,41 @@ impl Array {
     /// [`ErrorKind::StaleHandle`], [`ErrorKind::ReadOnly`].
     ///
     /// ```
-    /// use structstore::{ArrayValue, StructStore};
+    /// use structstore::{Array, ArrayValue, StructStore};
     ///
     /// let store = StructStore::new();
     /// store.set("frame", ArrayValue::from_slice(&[2], &[0_u8, 0])?)?;
     /// let mut watch = store.watch()?;
-    /// let frame = store.array("frame")?;
+    /// let frame = store.get::<Array>("frame")?;
     /// frame.view()?.cells::<u8>()?[1].set(7);
     /// assert!(watch.changes()?.is_empty());
-    /// frame.touch()?;
+    /// frame.notify()?;
     /// assert_eq!(watch.changes()?, ["frame"]);
     /// # Ok::<(), structstore::Error>(())
     /// ```
-    pub fn touch(&self) -> Result<()> {
-        touch(&self.handle)
+    pub fn notify(&self) -> Result<()> {
+        notify(&self.handle)
     }
 }
 
-fn touch(handle: &Handle) -> Result<()> {
+fn notify(handle: &Handle) -> Result<()> {
     let arena = handle.arena();
     if !arena.writable() {
         return Err(Error::new(ErrorKind::ReadOnly).of(arena.place()));
     }
-    handle.read(|_, _| Ok(())).map_err(|error| handle.locate(error))?;
+    handle.read(|_, _| Ok(())).at(handle)?;
     arena.tell(handle.id().index, Mode::Node);
     Ok(())
 }
 
 impl Struct {
-    /// As [`Array::touch`], for the array in a field.
+    /// As [`Array::notify`], for the array in a field.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotFound`], [`ErrorKind::WrongType`] if the field is no array, and as [`Array::touch`].
-    pub fn touch<'k>(&self, key: impl Into<crate::Key<'k>>) -> Result<()> {
-        self.get::<Array>(key)?.touch()
+    /// [`ErrorKind::NotFound`], [`ErrorKind::WrongType`] if the field is no array, and as [`Array::notify`].
+    pub fn notify<'k>(&self, key: impl Into<crate::Key<'k>>) -> Result<()> {
+        self.get::<Array>(key)?.notify()
     }
 }
 
@@ -267,8 +267,8 @@ fn wait(handle: &Handle, timeout: Option<Duration>) -> Result<bool> {
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     let wait = || {
         let registration = Registration::new(handle)?;
-        let seen = handle.record().head.notice.below();
-        while handle.record().head.notice.below() == seen {
+        let seen = handle.node().head.notice.below();
+        while handle.node().head.notice.below() == seen {
             let slept = registration.sleep(handle, seen, deadline, &AtomicBool::new(false))?;
             if !slept || handle.store().is_closed() {
                 return Ok(false);
@@ -276,7 +276,7 @@ fn wait(handle: &Handle, timeout: Option<Duration>) -> Result<bool> {
         }
         Ok(true)
     };
-    wait().map_err(|error: Error| handle.locate(error))
+    wait().at(handle)
 }
 
 /// What makes those who change a node tell of it. None in a store that is attached read-only.
@@ -299,7 +299,7 @@ impl Registration {
         let place = arena.watch(handle.id())?;
         self.place = Some(place);
         // Whoever changes something and has not seen the marks is done when this is granted.
-        handle.acquire(Mode::Shared, &Wait::FOREVER)?.release_unchanged(arena);
+        handle.lock(Mode::Shared, &Wait::FOREVER)?.end_unchanged();
         Ok(())
     }
 
@@ -325,7 +325,7 @@ impl Registration {
         }
         let slice = if self.place.is_some() { SLICE } else { POLL };
         let slice = left.map_or(slice, |left| left.min(slice));
-        let notice = &handle.record().head.notice;
+        let notice = &handle.node().head.notice;
         if self.place.is_none() {
             Wait::asleep(&mut || std::thread::sleep(slice));
         } else {
@@ -337,7 +337,7 @@ impl Registration {
                 let _ = handle.arena().repair_dead();
             }
         }
-        if generation(handle.record().head.identity.load(SharedOrdering::Acquire)) != handle.id().generation {
+        if generation(handle.node().head.identity.load(SharedOrdering::Acquire)) != handle.id().generation {
             return Err(Error::stale());
         }
         Wait::FOREVER.check()?;
@@ -442,9 +442,9 @@ impl Seen {
     }
 
     /// Looks at what may have changed in the node and below it.
-    fn look(&mut self, near: Near<'_>, round: &mut Round) -> Result<()> {
+    fn look(&mut self, near: &Near<'_>, round: &mut Round) -> Result<()> {
         // Before anything that is below, and before the slots: what comes in later is found the next time.
-        let counts = near.record.head.notice.counts();
+        let counts = near.node().head.notice.counts();
         let everything = round.everything || self.unfinished || counts.anywhere(self.counts);
         if !everything && counts == self.counts {
             return Ok(());
@@ -457,11 +457,13 @@ impl Seen {
         if everything || directly {
             self.compare(near, directly, round)?;
         }
-        round.extent.add(&near.store.arena, size_of_val(&*self.slots) as u64)?;
+        round.extent.add(near.arena(), size_of_val(&*self.slots) as u64)?;
         for (index, slot) in self.slots.iter_mut().enumerate() {
-            let (Some(seen), Ok(child)) = (&mut slot.node, near.child(slot.raw)) else { continue };
+            let (Some(seen), Ok(child)) = (&mut slot.node, Near::new(near.store(), slot.raw)) else {
+                continue;
+            };
             let outer = round.enter(&slot.name, index, everything, seen.fresh);
-            let looked = seen.look(child, round);
+            let looked = seen.look(&child, round);
             round.leave(outer);
             match looked {
                 // It is gone: something above it is going to be found changed.
@@ -476,7 +478,7 @@ impl Seen {
 
     /// Compares the node's own slots, or contents. `directly`: it was changed itself, and not just perhaps with
     /// something above it.
-    fn compare(&mut self, near: Near<'_>, directly: bool, round: &mut Round) -> Result<()> {
+    fn compare(&mut self, near: &Near<'_>, directly: bool, round: &mut Round) -> Result<()> {
         match near.read(|arena, node| {
             node::read_slots(arena, node, &self.slots, round.uncounted || !round.silent)
         })? {

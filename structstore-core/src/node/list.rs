@@ -70,15 +70,6 @@ pub(crate) fn each<'a>(
     slots.iter().enumerate().map(Ok).chain(broken.map(Err))
 }
 
-/// How many items there are, but no more than there is room for in the segment.
-pub(crate) fn counted(arena: &Arena, node: &Node) -> u64 {
-    let len = len(node);
-    if len <= arena.segment().known() / SLOT {
-        return len;
-    }
-    len.min(arena.size().unwrap_or(0) / SLOT)
-}
-
 /// All items, as read.
 pub(crate) fn items(arena: &Arena, node: &Node) -> Result<Vec<Raw>> {
     Ok(slots(arena, node)?.iter().map(Raw::load).collect())

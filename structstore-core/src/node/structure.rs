@@ -74,6 +74,12 @@ fn offset_in(entry: u64) -> u64 {
     (entry & OFFSET).wrapping_mul(FIELD)
 }
 
+#[cold]
+#[inline(never)]
+fn no_index(capacity: u64) -> Error {
+    Error::corrupt("the index of a struct", capacity, "a power of two")
+}
+
 /// The index, as far as it makes sense.
 #[inline]
 fn index<'a>(arena: &'a Arena, node: &Node) -> Result<&'a [AtomicU64]> {
@@ -82,7 +88,7 @@ fn index<'a>(arena: &'a Arena, node: &Node) -> Result<&'a [AtomicU64]> {
         return Ok(&[]);
     }
     if !capacity.is_power_of_two() {
-        return Err(Error::corrupt("the index of a struct", capacity, "a power of two"));
+        return Err(no_index(capacity));
     }
     arena.words(load(&node.body[INDEX]), capacity)
 }
@@ -127,6 +133,12 @@ fn has_name(arena: &Arena, field: &Field, key: &Key<'_>) -> Result<bool> {
         return Ok(field.name[0].load(Ordering::Relaxed) == key.words[0]
             && field.name[1].load(Ordering::Relaxed) == key.words[1]);
     }
+    has_long_name(arena, field, key)
+}
+
+/// Out of line, for names that fit into the field are found without a copy.
+#[inline(never)]
+fn has_long_name(arena: &Arena, field: &Field, key: &Key<'_>) -> Result<bool> {
     Ok(copy_name(arena, field)?.bytes() == key.name().as_bytes())
 }
 

@@ -1,4 +1,4 @@
-//! Sequences of numbers that become arrays: `#[serde(with = "structstore::as_array")]` on a field.
+//! Sequences of numbers that become arrays: `#[serde(with = "structstore::serial::as_array")]` on a field.
 //!
 //! Without it a `Vec<f64>` becomes a list, like any other sequence. With it, it becomes an array, which has one block of
 //! memory in place of a tagged slot for each number, and which Python sees as a NumPy array. In any other format than a
@@ -6,24 +6,24 @@
 //!
 //! ```
 //! use serde::{Deserialize, Serialize};
-//! use structstore::{Kind, StructStore};
+//! use structstore::{Array, Kind, StructStore};
 //!
 //! #[derive(Serialize, Deserialize, PartialEq, Debug)]
 //! struct Scan {
-//!     #[serde(with = "structstore::as_array")]
+//!     #[serde(with = "structstore::serial::as_array")]
 //!     ranges: Vec<f32>,
-//!     #[serde(with = "structstore::as_array")]
+//!     #[serde(with = "structstore::serial::as_array")]
 //!     pose: [[f64; 3]; 2],
 //!     tags: Vec<u8>,
 //! }
 //!
 //! let scan = Scan { ranges: vec![0.5, 1.5], pose: [[0.0; 3]; 2], tags: vec![1, 2] };
 //! let store = StructStore::new();
-//! store.put("scan", &scan)?;
+//! store.set_serde("scan", &scan)?;
 //! let stored = store.at("scan")?;
 //! assert_eq!((stored.kind("ranges")?, stored.kind("tags")?), (Kind::Array, Kind::List));
-//! assert_eq!(stored.array("pose")?.shape()?, [2, 3]);
-//! assert_eq!(store.get_as::<Scan>("scan")?, scan);
+//! assert_eq!(stored.get::<Array>("pose")?.shape()?, [2, 3]);
+//! assert_eq!(store.get_serde::<Scan>("scan")?, scan);
 //! # Ok::<(), structstore::Error>(())
 //! ```
 

@@ -4,8 +4,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{from_value, to_value};
+use crate::access::{Hold, Located, Part, locate_part};
 use crate::error::Result;
-use crate::handle::{Hold, List, Struct, StructMut, StructRef};
+use crate::handle::{List, Struct, StructMut, StructRef};
 use crate::key::Key;
 use crate::value::Value;
 
@@ -31,20 +32,20 @@ impl Struct {
     /// }
     ///
     /// let store = StructStore::new();
-    /// store.put("camera", &Camera { name: "left".to_owned(), exposure: 0.01, size: (640, 480) })?;
+    /// store.set_serde("camera", &Camera { name: "left".to_owned(), exposure: 0.01, size: (640, 480) })?;
     /// store.at("camera")?.set("exposure", 0.02)?;
-    /// assert_eq!(store.get_as::<Camera>("camera")?.exposure, 0.02);
+    /// assert_eq!(store.get_serde::<Camera>("camera")?.exposure, 0.02);
     ///
     /// store.at("camera")?.set("exposure", "long")?;
-    /// let error = store.get_as::<Camera>("camera").unwrap_err();
+    /// let error = store.get_serde::<Camera>("camera").unwrap_err();
     /// assert_eq!(error.to_string(), "camera.exposure: found str, expected f64");
     /// # Ok::<(), structstore::Error>(())
     /// ```
-    pub fn put<'k, T: Serialize + ?Sized>(&self, key: impl Into<Key<'k>>, value: &T) -> Result<()> {
+    pub fn set_serde<'k, T: Serialize + ?Sized>(&self, key: impl Into<Key<'k>>, value: &T) -> Result<()> {
         let key = key.into();
         match to_value(value) {
             Ok(value) => self.set(key, value),
-            Err(error) => Err(self.handle.locate_field(error, key.name())),
+            Err(error) => Err(locate_part(error, &self.handle, Part::Name(key.name()))),
         }
     }
 
@@ -60,14 +61,14 @@ impl Struct {
     /// use structstore::StructStore;
     ///
     /// let store = StructStore::new();
-    /// store.put("ports", &[("http", 80), ("https", 443)])?;
-    /// assert_eq!(store.get_as::<Vec<(String, u16)>>("ports")?[1].1, 443);
+    /// store.set_serde("ports", &[("http", 80), ("https", 443)])?;
+    /// assert_eq!(store.get_serde::<Vec<(String, u16)>>("ports")?[1].1, 443);
     /// # Ok::<(), structstore::Error>(())
     /// ```
-    pub fn get_as<'k, T: DeserializeOwned>(&self, key: impl Into<Key<'k>>) -> Result<T> {
+    pub fn get_serde<'k, T: DeserializeOwned>(&self, key: impl Into<Key<'k>>) -> Result<T> {
         let key = key.into();
         let value: Value<'static> = self.get(key)?;
-        from_value(&value).map_err(|error| self.handle.locate_field(error, key.name()))
+        from_value(&value).at_part(&self.handle, Part::Name(key.name()))
     }
 
     /// An owned copy of the whole struct, as anything that can be deserialised; with the feature `serde`.
@@ -85,12 +86,12 @@ impl Struct {
     /// let store = StructStore::new();
     /// store.set("left", 0.5)?;
     /// store.set("right", 1)?;
-    /// let gains: BTreeMap<String, f64> = store.load_as()?;
+    /// let gains: BTreeMap<String, f64> = store.load_serde()?;
     /// assert_eq!(gains["right"], 1.0);
     /// # Ok::<(), structstore::Error>(())
     /// ```
-    pub fn load_as<T: DeserializeOwned>(&self) -> Result<T> {
-        from_value(&self.to_value()?).map_err(|error| self.handle.locate(error))
+    pub fn load_serde<T: DeserializeOwned>(&self) -> Result<T> {
+        from_value(&self.to_value()?).at(&self.handle)
     }
 }
 
@@ -104,73 +105,63 @@ impl List {
     /// As [`from_value`] and [`List::to_value`].
     ///
     /// ```
-    /// use structstore::{to_value, StructStore};
+    /// use structstore::StructStore;
+    /// use structstore::serial::to_value;
     ///
-    /// let list = StructStore::new().list("points")?;
+    /// let list = StructStore::new().ensure_list("points")?;
     /// list.push(to_value(&(1.0, 2.0))?)?;
-    /// assert_eq!(list.load_as::<Vec<[f64; 2]>>()?, [[1.0, 2.0]]);
+    /// assert_eq!(list.load_serde::<Vec<[f64; 2]>>()?, [[1.0, 2.0]]);
     /// # Ok::<(), structstore::Error>(())
     /// ```
-    pub fn load_as<T: DeserializeOwned>(&self) -> Result<T> {
-        from_value(&self.to_value()?).map_err(|error| self.handle.locate(error))
+    pub fn load_serde<T: DeserializeOwned>(&self) -> Result<T> {
+        from_value(&self.to_value()?).at(&self.handle)
     }
 }
 
 impl<H: Hold> StructMut<'_, H> {
-    /// Assigns a field anything that implements [`Serialize`]; see [`Struct::put`].
+    /// Assigns a field anything that implements [`Serialize`]; see [`Struct::set_serde`].
     ///
     /// # Errors
     ///
-    /// As [`Struct::put`].
+    /// As [`Struct::set_serde`].
     ///
     /// ```
     /// use structstore::StructStore;
     ///
     /// let store = StructStore::new();
     /// let mut guard = store.write()?;
-    /// guard.put("limits", &[(0.0, 1.0), (2.0, 3.0)])?;
-    /// assert_eq!(guard.get_as::<Vec<(f64, f64)>>("limits")?[1], (2.0, 3.0));
+    /// guard.set_serde("limits", &[(0.0, 1.0), (2.0, 3.0)])?;
+    /// assert_eq!(guard.get_serde::<Vec<(f64, f64)>>("limits")?[1], (2.0, 3.0));
     /// # Ok::<(), structstore::Error>(())
     /// ```
-    pub fn put<'k, T: Serialize + ?Sized>(&mut self, key: impl Into<Key<'k>>, value: &T) -> Result<()> {
+    pub fn set_serde<'k, T: Serialize + ?Sized>(&mut self, key: impl Into<Key<'k>>, value: &T) -> Result<()> {
         let key = key.into();
         match to_value(value) {
             Ok(value) => self.set(key, value),
-            Err(error) => Err(self.access.locate_field(error, key.name())),
+            Err(error) => Err(locate_part(error, &self.locked, Part::Name(key.name()))),
         }
-    }
-
-    /// Reads a field as anything that can be deserialised; see [`Struct::get_as`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Struct::get_as`].
-    pub fn get_as<'k, T: DeserializeOwned>(&self, key: impl Into<Key<'k>>) -> Result<T> {
-        let key = key.into();
-        let value: Value<'static> = self.get(key)?;
-        from_value(&value).map_err(|error| self.access.locate_field(error, key.name()))
     }
 }
 
 impl<H: Hold> StructRef<'_, H> {
-    /// Reads a field as anything that can be deserialised; see [`Struct::get_as`].
+    /// Reads a field as anything that can be deserialised; see [`Struct::get_serde`].
     ///
     /// # Errors
     ///
-    /// As [`Struct::get_as`].
+    /// As [`Struct::get_serde`].
     ///
     /// ```
     /// use structstore::StructStore;
     ///
     /// let store = StructStore::new();
-    /// store.put("limits", &(0.0, Some("m")))?;
+    /// store.set_serde("limits", &(0.0, Some("m")))?;
     /// let guard = store.read()?;
-    /// assert_eq!(guard.get_as::<(f64, Option<String>)>("limits")?, (0.0, Some("m".to_owned())));
+    /// assert_eq!(guard.get_serde::<(f64, Option<String>)>("limits")?, (0.0, Some("m".to_owned())));
     /// # Ok::<(), structstore::Error>(())
     /// ```
-    pub fn get_as<'k, T: DeserializeOwned>(&self, key: impl Into<Key<'k>>) -> Result<T> {
+    pub fn get_serde<'k, T: DeserializeOwned>(&self, key: impl Into<Key<'k>>) -> Result<T> {
         let key = key.into();
         let value: Value<'static> = self.get(key)?;
-        from_value(&value).map_err(|error| self.access.locate_field(error, key.name()))
+        from_value(&value).at_part(&self.locked, Part::Name(key.name()))
     }
 }

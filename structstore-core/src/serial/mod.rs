@@ -4,7 +4,7 @@
 //! no lock but the guards of the caller: what is assigned is serialised to a [`Value`] first, and what is read is
 //! deserialised from one.
 //!
-//! Arrays are no part of serde's data model. They pass through [`array`], which recognises the two ends of this module
+//! Arrays are no part of serde's data model. They pass through `array.rs`, which recognises the two ends of this module
 //! where they meet, so that an array stays one with its type and shape, and is a sequence of numbers for all others.
 
 mod array;
@@ -32,7 +32,7 @@ use serializer::Serializer;
 /// structs, `None` and units null, bytes ([`serialize_bytes`](serde::Serializer::serialize_bytes)) bytes. An enum's unit
 /// variant becomes its name, any other a struct of one field, which is named like the variant. A newtype is what it
 /// wraps. The keys of a map are strings, characters, truth values or integers; the latter two become text. Sequences of
-/// numbers become arrays where [`as_array`](mod@crate::as_array) asks for it.
+/// numbers become arrays where [`as_array`](mod@as_array) asks for it.
 ///
 /// # Errors
 ///
@@ -42,7 +42,8 @@ use serializer::Serializer;
 ///
 /// ```
 /// use serde::Serialize;
-/// use structstore::{to_value, StructStore};
+/// use structstore::StructStore;
+/// use structstore::serial::to_value;
 ///
 /// #[derive(Serialize)]
 /// enum Mode {
@@ -76,7 +77,8 @@ pub fn to_value<T: Serialize + ?Sized>(value: &T) -> Result<Value<'static>> {
 ///
 /// ```
 /// use serde::Deserialize;
-/// use structstore::{from_value, Value};
+/// use structstore::Value;
+/// use structstore::serial::from_value;
 ///
 /// #[derive(Deserialize)]
 /// struct Limits<'a> {

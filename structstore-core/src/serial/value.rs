@@ -35,7 +35,7 @@ impl Serialize for Scalar {
     }
 }
 
-/// As nested sequences of numbers, but as an array where [`to_value`](crate::to_value) asks. Fails for element types
+/// As nested sequences of numbers, but as an array where [`to_value`](crate::serial::to_value) asks. Fails for element types
 /// that are no numbers of Rust's.
 impl Serialize for ArrayValue<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -104,7 +104,7 @@ impl Serialize for Bytes {
 /// ```
 /// let store = structstore::StructStore::new();
 /// store.set("num", 5)?;
-/// store.nested("camera")?.set("exposure", 0.01)?;
+/// store.ensure_struct("camera")?.set("exposure", 0.01)?;
 /// let json = serde_json::to_string(&store)?;
 /// assert_eq!(json, r#"{"num":5,"camera":{"exposure":0.01}}"#);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -133,7 +133,7 @@ impl Serialize for StructStoreShared {
 ///
 /// let store = StructStore::new();
 /// store.set("camera", serde_json::from_str::<Value>(r#"{"exposure": 0.01, "size": [640, 480]}"#)?)?;
-/// assert_eq!(store.at("camera")?.list("size")?.get::<u32>(1)?, 480);
+/// assert_eq!(store.at("camera")?.ensure_list("size")?.get::<u32>(1)?, 480);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 impl<'de> Deserialize<'de> for Value<'static> {
@@ -148,7 +148,7 @@ impl<'de> Deserialize<'de> for Value<'static> {
 /// use structstore::StructStore;
 ///
 /// let store: StructStore = serde_json::from_str(r#"{"num": 5, "list": [6, 43]}"#)?;
-/// store.list("list")?.push("more")?;
+/// store.ensure_list("list")?.push("more")?;
 /// assert_eq!(store.to_string(), r#"{"num": 5, "list": [6, 43, "more"]}"#);
 /// assert!(serde_json::from_str::<StructStore>("[6, 43]").is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -158,7 +158,7 @@ impl<'de> Deserialize<'de> for StructStore {
         let value = deserializer.deserialize_map(StoreVisitor)?;
         let fill = || -> StoreResult<StructStore> {
             let store = StructStore::try_new()?;
-            store.assign_all(value)?;
+            store.replace(value)?;
             Ok(store)
         };
         fill().map_err(de::Error::custom)

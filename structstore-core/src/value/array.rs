@@ -18,11 +18,11 @@ pub(crate) const MAX_DIMENSIONS: usize = 32;
 /// A dense array in C order, detached from any store.
 ///
 /// ```
-/// use structstore::{ArrayValue, StructStore};
+/// use structstore::{Array, ArrayValue, StructStore};
 ///
 /// let store = StructStore::new();
 /// store.set("scan", ArrayValue::from_slice(&[2, 2], &[1.0_f32, 2.0, 3.0, 4.0])?)?;
-/// assert_eq!(store.array("scan")?.to_vec::<f32>()?, [1.0, 2.0, 3.0, 4.0]);
+/// assert_eq!(store.get::<Array>("scan")?.to_vec::<f32>()?, [1.0, 2.0, 3.0, 4.0]);
 /// # Ok::<(), structstore::Error>(())
 /// ```
 #[derive(Clone)]
@@ -219,7 +219,8 @@ impl fmt::Display for Extents<'_> {
 /// A type of array elements: plain data, any bytes of which are a value.
 ///
 /// ```
-/// use structstore::{ArrayValue, DType, Element, Result, Struct, StructStore};
+/// use structstore::{Array, ArrayValue, DType, Result, Struct, StructStore};
+/// use structstore::traits::Element;
 ///
 /// fn publish<T: Element>(store: &Struct, samples: &[T]) -> Result<()> {
 ///     store.set("samples", ArrayValue::from_slice(&[samples.len()], samples)?)
@@ -227,7 +228,7 @@ impl fmt::Display for Extents<'_> {
 ///
 /// let store = StructStore::new();
 /// publish(&store, &[1_u16, 2, 3])?;
-/// assert_eq!(store.array("samples")?.dtype()?, DType::of::<u16>());
+/// assert_eq!(store.get::<Array>("samples")?.dtype()?, DType::of::<u16>());
 /// # Ok::<(), structstore::Error>(())
 /// ```
 ///
@@ -263,7 +264,7 @@ elements! {
 /// A Rust array of fixed extents, nested up to three deep, as a field of a bound struct.
 ///
 /// ```
-/// use structstore::FixedArray;
+/// use structstore::traits::FixedArray;
 ///
 /// assert_eq!(<[[f64; 3]; 2] as FixedArray>::SHAPE, [2, 3]);
 /// ```

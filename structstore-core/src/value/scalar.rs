@@ -185,10 +185,12 @@ pub(crate) fn convert(scalar: Scalar, to: Kind) -> Result<Scalar> {
 ///
 /// ```
 /// use std::ops::AddAssign;
-/// use structstore::{Result, ScalarType, StructMut, StructStore};
+/// use structstore::{Result, StructStore};
+/// use structstore::traits::ScalarType;
+/// use structstore::guard::StructMut;
 ///
 /// fn add<T: ScalarType + AddAssign>(fields: &mut StructMut<'_>, name: &str, more: T) -> Result<()> {
-///     *fields.scalar_mut::<T>(name)? += more;
+///     *fields.get_mut::<T>(name)? += more;
 ///     Ok(())
 /// }
 ///
@@ -202,7 +204,7 @@ pub(crate) fn convert(scalar: Scalar, to: Kind) -> Result<Scalar> {
 /// # Safety
 ///
 /// The type is stored as the low bytes of a slot's payload, and `valid` tells which payloads are values of it.
-pub unsafe trait ScalarType: Copy + Into<Scalar> {
+pub unsafe trait ScalarType: Copy + 'static + Into<Scalar> {
     /// The kind of slot that holds it.
     const KIND: Kind;
     /// The value, if the scalar is of this type.

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use structstore::{ArrayValue, Cleanup, ErrorKind, Result, StructStore, StructStoreShared};
+use structstore::{Array, ArrayValue, Cleanup, ErrorKind, Result, StructStore, StructStoreShared};
 
 static STORE: OnceLock<StructStoreShared> = OnceLock::new();
 
@@ -40,7 +40,7 @@ fn main() -> Result<()> {
             std::mem::forget(store);
         }
         "view" => {
-            std::mem::forget(store.array("array")?.view()?);
+            std::mem::forget(store.get::<Array>("array")?.view()?);
             std::mem::forget(store);
         }
         "threads" => {

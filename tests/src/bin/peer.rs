@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use structstore::{Error, ErrorKind, Result, StructStoreShared};
+use structstore::{Array, Error, ErrorKind, Result, StructStoreShared};
 use structstore_tests::{assert_specimens, put_specimens};
 
 fn main() -> ExitCode {
@@ -43,8 +43,8 @@ fn run(arguments: &[&str]) -> Result<()> {
             let counters = store.at(*field)?;
             for _ in 0..number(times)? {
                 let mut guard = counters.write()?;
-                *guard.scalar_mut::<i64>("first")? += 1;
-                *guard.scalar_mut::<i64>("second")? += 1;
+                *guard.get_mut::<i64>("first")? += 1;
+                *guard.get_mut::<i64>("second")? += 1;
             }
             Ok(())
         }
@@ -71,7 +71,7 @@ fn run(arguments: &[&str]) -> Result<()> {
         }
         // Counts once, says so, and leaves when its standard input ends.
         ("count, and wait", [field]) => {
-            *store.at(*field)?.write()?.scalar_mut::<i64>("first")? += 1;
+            *store.at(*field)?.write()?.get_mut::<i64>("first")? += 1;
             println!("counted");
             let _ = std::io::stdin().read_line(&mut String::new());
             Ok(())
@@ -134,18 +134,18 @@ fn run(arguments: &[&str]) -> Result<()> {
                 store.set("ballast", structstore::ArrayValue::from_slice(&[elements.len()], &elements)?)?;
             }
             let mut guard = store.at(*field)?.write()?;
-            *guard.scalar_mut::<i64>("first")? += 1;
+            *guard.get_mut::<i64>("first")? += 1;
             forever()
         }
         // Has a view of an array that it then removes.
         ("die viewing", [field]) => {
-            let _view = store.array(*field)?.view()?;
-            store.remove(*field)?;
+            let _view = store.get::<Array>(*field)?.view()?;
+            store.delete(*field)?;
             forever()
         }
         // Changes both counters in a transaction, and stops before its end.
         ("die in a transaction", [field]) => store.at(*field)?.transaction(|counters| {
-            *counters.scalar_mut::<i64>("first")? += 1;
+            *counters.get_mut::<i64>("first")? += 1;
             counters.set("second", "something else")?;
             forever()
         }),
@@ -171,7 +171,7 @@ fn run(arguments: &[&str]) -> Result<()> {
         }
         // Allocates and frees in a field for ever.
         ("allocate forever", [field]) => {
-            let field = store.nested(*field)?;
+            let field = store.ensure_struct(*field)?;
             println!("ready");
             loop {
                 field.set("loop", vec![1, 2, 3])?;

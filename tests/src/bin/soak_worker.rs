@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use structstore::{
-    ArrayValue, ArrayView, Cleanup, Error, ErrorKind, Result, Struct, StructStoreShared, Value,
+    Array, ArrayValue, ArrayView, Cleanup, Error, ErrorKind, Result, Struct, StructStoreShared, Value,
 };
 use structstore_tests::soak::{PATIENCE, Random, TOTAL};
 
@@ -73,7 +73,7 @@ fn value(random: &mut Random) -> Value<'static> {
 }
 
 fn part(store: &StructStoreShared, random: &mut Random) -> Result<Struct> {
-    store.nested(&format!("part {}", random.below(4)))
+    store.ensure_struct(&format!("part {}", random.below(4)))
 }
 
 fn name(random: &mut Random) -> String {
@@ -83,14 +83,14 @@ fn name(random: &mut Random) -> String {
 fn step(store: &StructStoreShared, kind: u64, random: &mut Random, views: &mut Vec<ArrayView>) -> Result<()> {
     match kind {
         0..=2 => part(store, random)?.set(&name(random), value(random)),
-        3 => part(store, random)?.remove(&name(random)),
+        3 => part(store, random)?.delete(&name(random)),
         4 => part(store, random)?.rename(&name(random), &name(random)),
         5 => {
-            let list = part(store, random)?.list("list")?;
+            let list = part(store, random)?.ensure_list("list")?;
             if list.len()? > 60 { list.clear() } else { list.push(value(random)) }
         }
-        6 => part(store, random)?.list("list")?.insert(0, value(random)),
-        7 => part(store, random)?.list("list")?.pop().map(drop),
+        6 => part(store, random)?.ensure_list("list")?.insert(0, value(random)),
+        7 => part(store, random)?.ensure_list("list")?.pop().map(drop),
         8 => {
             let part = part(store, random)?;
             let mut guard = part.write()?;
@@ -101,7 +101,7 @@ fn step(store: &StructStoreShared, kind: u64, random: &mut Random, views: &mut V
         10 => {
             let part = part(store, random)?;
             part.set("array", array(random))?;
-            views.push(part.array("array")?.view()?);
+            views.push(part.get::<Array>("array")?.view()?);
             if views.len() > 6 {
                 views.remove(random.below(6) as usize);
             }
@@ -113,7 +113,7 @@ fn step(store: &StructStoreShared, kind: u64, random: &mut Random, views: &mut V
             assert!(elements.iter().zip(0..).all(|(found, at)| *found == f64::from(at)), "a view dangles");
             Ok(())
         }
-        12 => store.remove(&format!("part {}", random.below(4))),
+        12 => store.delete(&format!("part {}", random.below(4))),
         13 => {
             let accounts = store.at("accounts")?;
             let guard = accounts.read()?;
@@ -125,11 +125,11 @@ fn step(store: &StructStoreShared, kind: u64, random: &mut Random, views: &mut V
             let (amount, fails) = (random.below(100) as i64, random.below(3) == 0);
             let (first, second) = (value(random), value(random));
             let moved = store.at("accounts")?.transaction(|accounts| {
-                *accounts.scalar_mut::<i64>("left")? -= amount;
+                *accounts.get_mut::<i64>("left")? -= amount;
                 accounts.set("note", first)?;
-                accounts.list("log")?.push(second)?;
-                if accounts.list("log")?.len() > 30 {
-                    accounts.list("log")?.clear()?;
+                accounts.ensure_list("log")?.push(second)?;
+                if accounts.ensure_list("log")?.len()? > 30 {
+                    accounts.ensure_list("log")?.clear()?;
                 }
                 accounts.set("right", accounts.get::<i64>("right")? + amount)?;
                 if fails { Err(Error::rejected("undone")) } else { Ok(()) }

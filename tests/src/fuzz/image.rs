@@ -54,7 +54,7 @@ fn round_trip(store: &Struct, image: &[u8]) -> Result<()> {
     again.from_bytes(&store.to_bytes()?)?;
     assert_eq!(again.to_bytes()?, store.to_bytes()?);
     let value = StructStore::new();
-    value.assign_all(store.to_value()?)?;
+    value.replace(store.to_value()?)?;
     assert_eq!(value.to_bytes()?, store.to_bytes()?);
     Ok(())
 }

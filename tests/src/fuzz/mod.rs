@@ -91,7 +91,10 @@ impl<'i> Input<'i> {
         }
     }
 
-    fn array<T: structstore::Element>(&mut self, mut element: impl FnMut(&mut Self) -> T) -> Value<'static> {
+    fn array<T: structstore::traits::Element>(
+        &mut self,
+        mut element: impl FnMut(&mut Self) -> T,
+    ) -> Value<'static> {
         let shape: Vec<usize> = (0..self.below(4)).map(|_| self.below(4)).collect();
         let elements: Vec<T> = (0..shape.iter().product()).map(|_| element(self)).collect();
         let array = ArrayValue::from_slice(&shape, &elements).expect("as many elements as the shape says");

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use structstore::{ByteBuf, Fields, List, NdArray, Struct, StructStore, Value};
+use structstore::traits::Fields;
+use structstore::typed::{ByteBuf, NdArray};
+use structstore::{List, Struct, StructStore, Value};
 
 use super::Input;
 
@@ -107,13 +109,13 @@ fn bind<T: Fields>(store: &Struct, input: &mut Input<'_>, widening: bool) {
         assert_eq!(store.to_bytes().expect("an image"), before, "refused, and yet changed");
         return;
     };
-    let _ = binding.load().map(|value| binding.store(&value).expect("what was there"));
+    let _ = binding.load().map(|value| binding.replace(&value).expect("what was there"));
     // Declared fields keep their types; what they cannot take is refused.
     for _ in 0..input.below(4) {
         let before = store.to_bytes().expect("an image");
         let changed = match input.below(4) {
-            0 => store.remove(input.name()),
-            1 => store.assign_all(Value::record([(input.name(), input.value(0))])),
+            0 => store.delete(input.name()),
+            1 => store.replace(Value::record([(input.name(), input.value(0))])),
             _ => store.set(input.name(), input.value(0)),
         };
         if changed.is_err() {

@@ -1,4 +1,5 @@
-use structstore::{Binding, BindingMut, BindingRef, StructStore};
+use structstore::{Binding, StructStore};
+use structstore::guard::{BindingMut, BindingRef};
 
 #[derive(StructStore)]
 struct Settings {

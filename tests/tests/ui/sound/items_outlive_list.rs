@@ -1,7 +1,9 @@
-use structstore::{ListMut, StructStore, TypedListMut};
+use structstore::StructStore;
+use structstore::guard::ListMut;
+use structstore::typed::TypedListMut;
 
 fn items<'s>(list: &mut ListMut<'s>) -> &'s mut i64 {
-    list.scalar_mut::<i64>(0).unwrap()
+    list.get_mut::<i64>(0).unwrap()
 }
 
 fn typed_items<'s>(list: &mut TypedListMut<'s, i64>) -> &'s mut i64 {
@@ -10,7 +12,7 @@ fn typed_items<'s>(list: &mut TypedListMut<'s, i64>) -> &'s mut i64 {
 
 fn main() {
     let store = StructStore::new();
-    let mut list = store.list_mut("list").unwrap();
+    let mut list = store.ensure_list("list").unwrap().write().unwrap();
     let mut items = list.iter_mut::<i64>();
     let first = items.next().unwrap().unwrap();
     list.push(5_i64).unwrap();

@@ -1,7 +1,5 @@
-use structstore::{
-    ChoiceMut, NdArray, OptionMut, StructStore, TypedArrayMut, TypedArrayRef, TypedListMut, TypedListRef,
-    TypedMapMut, TypedMapRef,
-};
+use structstore::StructStore;
+use structstore::typed::{ChoiceMut, NdArray, OptionMut, TypedArrayMut, TypedArrayRef, TypedListMut, TypedListRef, TypedMapMut, TypedMapRef};
 
 #[derive(StructStore)]
 struct Settings {

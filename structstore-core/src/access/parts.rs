@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use super::Handle;
+use super::{Access, Near};
 use crate::arena::Arena;
 use crate::arena::layout::Node;
 use crate::error::{Error, ErrorKind, Result};
@@ -26,15 +26,15 @@ const PART_TRIES: usize = 1000;
 /// The same for those who do not wait.
 const ESTIMATE_TRIES: usize = 5;
 
-impl Handle {
+impl Near<'_> {
     /// The node's own contents: as of one moment, or of more than one where it is changed all the time and this process
     /// may not take a lock.
-    pub(super) fn read_contents(&self) -> Result<Shallow> {
+    pub(crate) fn read_contents(&self) -> Result<Shallow> {
         if self.arena().writable() {
             return self.read(read_shallow);
         }
-        let whole = self.near().read_patiently(WHOLE_TRIES, read_shallow)?;
-        match (whole, kind_of(self.record())) {
+        let whole = self.read_patiently(WHOLE_TRIES, read_shallow)?;
+        match (whole, kind_of(self.node())) {
             (Some(contents), _) => Ok(contents),
             (None, Ok(Kind::Struct)) => self.fields_in_parts().map(Shallow::Struct),
             (None, Ok(Kind::List)) => self.items_in_parts().map(Shallow::List),
@@ -45,7 +45,7 @@ impl Handle {
     /// The value of the node and all below it: each node as of one moment, but not all of the same one. What comes or goes
     /// meanwhile may be there or not; nothing else stands in the place of what is there all the time. Parts that a guard of
     /// this thread holds are replaced by a remark.
-    pub(super) fn value_by_node(&self, depth: usize, extent: &Extent<'_>) -> Result<Value<'static>> {
+    pub(crate) fn value_by_node(&self, depth: usize, extent: &Extent<'_>) -> Result<Value<'static>> {
         let contents = match self.read_contents() {
             Err(error) if error.kind() == ErrorKind::HeldByGuard => {
                 return Ok("<held by a guard of this thread>".into());
@@ -97,7 +97,7 @@ impl Handle {
                 return raw.plain_value().map(Some);
             }
             let (depth, counted) = (deeper(depth)?, extent.counted());
-            match self.child(raw).and_then(|child| child.value_by_node(depth, extent)) {
+            match Near::new(self.store(), raw).and_then(|child| child.value_by_node(depth, extent)) {
                 Err(error) if error.kind() == ErrorKind::StaleHandle => extent.forget(counted),
                 other => return other.map(Some),
             }
@@ -111,9 +111,9 @@ impl Handle {
 
     /// Reads without waiting for whoever holds the node: as of one moment, if that is to be had, or else as it is, perhaps in
     /// the middle of a change, if that makes sense. Good enough for estimates, and nothing else.
-    pub(super) fn estimate<T>(&self, read: impl Fn(&Arena, &Node) -> Result<T>) -> Result<Option<T>> {
-        match self.near().read_patiently(ESTIMATE_TRIES, &read)? {
-            None => Ok(read(self.arena(), self.record()).ok()),
+    pub(crate) fn estimate<T>(&self, read: impl Fn(&Arena, &Node) -> Result<T>) -> Result<Option<T>> {
+        match self.read_patiently(ESTIMATE_TRIES, &read)? {
+            None => Ok(read(self.arena(), self.node()).ok()),
             found => Ok(found),
         }
     }

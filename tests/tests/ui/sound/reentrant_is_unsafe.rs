@@ -3,6 +3,6 @@
 use structstore::{StructStore, StructStoreShared};
 
 fn main() {
-    let _ = StructStore::nesting();
-    let _ = StructStoreShared::options().nesting();
+    let _ = StructStore::reentrant();
+    let _ = StructStoreShared::options().reentrant();
 }

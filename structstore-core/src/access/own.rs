@@ -1,8 +1,10 @@
-//! Taking and releasing locks for operations and guards, and the rules about this thread's own ones.
+//! Taking and releasing locks, and the rules about this thread's own ones.
 
 use std::cell::Cell;
+use std::mem;
 use std::sync::Arc;
 
+use super::Store;
 use crate::arena::Arena;
 use crate::arena::layout::Node;
 use crate::error::{Error, ErrorKind, Result};
@@ -55,24 +57,18 @@ impl Held {
 
 /// Locks a node.
 ///
-/// Own locks: under an exclusive one that covers the node, nesting stores go ahead without another, and others get
-/// `HeldByGuard`; so they do for a part of the node that is held while the whole is asked for. Asking for an
-/// exclusive lock under an own shared one would wait for ever.
+/// Own locks: under an exclusive one that covers the node, reentrant stores go ahead without another, and others get
+/// `HeldByGuard`; so they do for a part of the node that is held while the whole is asked for. Asking for an exclusive lock
+/// under an own shared one would wait for ever.
 #[inline(always)]
-pub(crate) fn acquire(
-    arena: &Arc<Arena>,
-    head: &NodeHead,
-    id: NodeId,
-    mode: Mode,
-    wait: &Wait,
-    nesting: bool,
-) -> Result<Held> {
+pub(crate) fn acquire(store: &Store, head: &NodeHead, id: NodeId, mode: Mode, wait: &Wait) -> Result<Held> {
+    let arena = &store.arena;
     if mode == Mode::Tree {
         refuse_above(arena, id.index)?;
     }
     let seat = arena.seat(wait)?.own;
     let locker = Locker::new(&**arena, seat);
-    if seat.line.any() && covered(locker.own(id.index)?, mode, nesting)? {
+    if seat.line.any() && covered(locker.own(id.index)?, mode, store.reentrant)? {
         return Ok(Held::new(arena, id.index, seat.index, NONE, mode));
     }
     let slot = locker.lock(head, id, mode, wait)?;
@@ -81,15 +77,15 @@ pub(crate) fn acquire(
 
 /// Whether this thread's own locks make another one unnecessary; an error if they make it impossible.
 #[cold]
-fn covered(own: Own, mode: Mode, nesting: bool) -> Result<bool> {
+fn covered(own: Own, mode: Mode, reentrant: bool) -> Result<bool> {
     if own.exclusive {
-        return if nesting { Ok(true) } else { Err(Error::new(ErrorKind::HeldByGuard)) };
+        return if reentrant { Ok(true) } else { Err(Error::new(ErrorKind::HeldByGuard)) };
     }
     if own.shared && mode != Mode::Shared {
         return Err(Error::new(ErrorKind::Deadlock));
     }
     let part = own.exclusive_below || own.shared_below && mode == Mode::Tree;
-    if part && mode != Mode::Node && !nesting {
+    if part && mode != Mode::Node && !reentrant {
         return Err(Error::new(ErrorKind::HeldByGuard));
     }
     Ok(false)
@@ -102,8 +98,7 @@ impl Held {
 
     /// Whether somebody died who held exclusively what this lock covers, or part of it, since the last exclusive holder
     /// that asked.
-    pub(crate) fn recovered(self, arena: &Arena, asked: &Cell<bool>) -> bool {
-        asked.set(true);
+    pub(crate) fn recovered(self, arena: &Arena) -> bool {
         arena.recovered(self.index())
     }
 
@@ -113,11 +108,12 @@ impl Held {
     }
 
     /// Gives the lock back, of whose history the holder has asked or not.
-    pub(crate) fn release_asked(self, arena: &Arena, asked: &Cell<bool>) {
-        if asked.get() {
+    #[inline(always)]
+    pub(crate) fn release_asked(self, arena: &Arena, head: &NodeHead, asked: bool) {
+        if asked {
             self.accept_recovered(arena);
         }
-        self.release(arena);
+        self.release(arena, head);
     }
 
     /// Clears the marks of deaths, which the holder has read. The lock is still held.
@@ -128,34 +124,23 @@ impl Held {
         }
     }
 
-    /// As [`Self::release`], where the node is at hand.
+    /// Gives the lock back, on whichever thread, and notifies those who watch what it covered.
     #[inline(always)]
-    pub(crate) fn release_of(self, arena: &Arena, head: &NodeHead) {
+    pub(crate) fn release(self, arena: &Arena, head: &NodeHead) {
         if arena.watching() {
-            self.release_and_tell(arena);
+            self.release_and_notify(arena, head);
         } else {
-            self.release_unchanged_of(arena, head);
+            self.release_unchanged(arena, head);
         }
     }
 
-    /// Gives the lock back, on whichever thread, and tells who watches what it covered.
-    #[inline(always)]
-    pub(crate) fn release(self, arena: &Arena) {
-        if arena.watching() {
-            self.release_and_tell(arena);
-        } else {
-            self.release_unchanged(arena);
-        }
-    }
-
-    fn release_and_tell(self, arena: &Arena) {
-        let concerns =
-            || arena.node(self.index()).is_ok_and(|node| notice::concerns(arena, &node.head, self.mode()));
+    fn release_and_notify(self, arena: &Arena, head: &NodeHead) {
+        let concerns = || notice::concerns(arena, head, self.mode());
         if self.mode() == Mode::Shared || self.is_none(arena) || !concerns() {
-            return self.release_unchanged(arena);
+            return self.release_unchanged(arena, head);
         }
         let concerned = notice::count(arena, self.index(), self.mode());
-        self.release_unchanged(arena);
+        self.release_unchanged(arena, head);
         concerned.wake();
     }
 
@@ -167,15 +152,7 @@ impl Held {
 
     /// Gives a lock back under which nothing was changed that others could see.
     #[inline(always)]
-    pub(crate) fn release_unchanged(self, arena: &Arena) {
-        // It was there when the lock was taken, and records never move.
-        let Ok(node) = arena.node(self.index()) else { return };
-        self.release_unchanged_of(arena, &node.head);
-    }
-
-    /// As [`Self::release_unchanged`], where the node is at hand.
-    #[inline(always)]
-    pub(crate) fn release_unchanged_of(self, arena: &Arena, head: &NodeHead) {
+    pub(crate) fn release_unchanged(self, arena: &Arena, head: &NodeHead) {
         if self.is_none(arena) {
             return;
         }
@@ -194,21 +171,53 @@ impl Held {
     }
 }
 
-/// Runs one operation under an exclusive lock. What the operation unlinks is freed before the lock is released.
-#[inline(always)]
-pub(crate) fn exclusively<T>(
-    arena: &Arc<Arena>,
-    node: &Node,
-    id: NodeId,
-    mode: Mode,
-    wait: &Wait,
-    nesting: bool,
-    change: impl FnOnce(&Operation<'_>) -> Result<T>,
-) -> Result<T> {
-    let held = acquire(arena, &node.head, id, mode, wait, nesting)?;
-    let result = operate(arena, id, change);
-    held.release_of(arena, &node.head);
-    result
+/// A lock for as long as a scope, which gives it back however it is left.
+pub(crate) struct Scope<'a> {
+    held: Held,
+    arena: &'a Arena,
+    head: &'a NodeHead,
+    asked: Cell<bool>,
+}
+
+impl<'a> Scope<'a> {
+    #[inline(always)]
+    pub(crate) fn new(
+        store: &'a Store,
+        node: &'a Node,
+        id: NodeId,
+        mode: Mode,
+        wait: &Wait,
+    ) -> Result<Scope<'a>> {
+        let held = acquire(store, &node.head, id, mode, wait)?;
+        Ok(Scope { held, arena: &store.arena, head: &node.head, asked: Cell::new(false) })
+    }
+
+    /// Ends it, as dropping it does, but in line.
+    #[inline(always)]
+    pub(crate) fn end(self) {
+        self.held.release_asked(self.arena, self.head, self.asked.get());
+        mem::forget(self);
+    }
+
+    /// Ends a scope in which nothing was changed that others could see.
+    #[inline(always)]
+    pub(crate) fn end_unchanged(self) {
+        self.held.release_unchanged(self.arena, self.head);
+        mem::forget(self);
+    }
+
+    /// Whether a process died since the last exclusive holder that asked, while it held exclusively what this covers.
+    pub(crate) fn recovered(&self) -> bool {
+        self.asked.set(true);
+        self.held.recovered(self.arena)
+    }
+}
+
+impl Drop for Scope<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        self.held.release_asked(self.arena, self.head, self.asked.get());
+    }
 }
 
 /// Runs one operation on a node under locks that the caller has.

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::Handle;
+use super::Access;
+use super::place::{Place, Way};
 use crate::arena::Arena;
 use crate::arena::layout::Node;
 use crate::error::{Error, ErrorKind, Result};
@@ -41,7 +42,7 @@ impl Patience {
     pub(super) const DISPLAY: Patience = Patience { disturbances: 10, time: Duration::ZERO };
 }
 
-impl Handle {
+impl<W: Way> Place<W> {
     /// Reads the node with all below it as of one moment.
     ///
     /// # Errors
@@ -53,7 +54,7 @@ impl Handle {
         patience: Patience,
         read: impl for<'a> Fn(&'a Arena, &'a Node, &Extent<'a>) -> Result<T>,
     ) -> Result<T> {
-        let (arena, node): (&Arena, &Node) = (self.arena(), self.record());
+        let (arena, node): (&Arena, &Node) = (self.arena(), self.node());
         arena.ensure_attached()?;
         let start = Instant::now();
         let mut disturbance = Disturbance::new(arena);

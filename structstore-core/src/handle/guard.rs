@@ -1,0 +1,174 @@
+//! What handles of all kinds, and the guards taken through them, have in common.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::{
+    Array, ArrayMut, ArrayRef, Bytes, BytesMut, BytesRef, List, ListMut, ListRef, Str, StrMut, StrRef,
+    Struct, StructMut, StructRef,
+};
+use crate::access::{Hold, Locked, Owned};
+#[cfg(doc)]
+use crate::error::ErrorKind;
+use crate::error::{Error, Path, Result};
+use crate::lock::{Mode, Wait};
+use crate::ops;
+use crate::value::Value;
+
+/// Locks that are waited for no longer than a time; zero asks once.
+///
+/// ```
+/// use std::time::Duration;
+/// use structstore::{ErrorKind, StructStore};
+///
+/// let store = StructStore::new();
+/// let guard = store.write()?;
+/// std::thread::scope(|scope| {
+///     scope.spawn(|| {
+///         let refused = store.within(Duration::ZERO).read();
+///         assert_eq!(refused.unwrap_err().kind(), ErrorKind::LockTimeout);
+///     });
+/// });
+/// # Ok::<(), structstore::Error>(())
+/// ```
+pub struct Within<'a, T> {
+    pub(crate) of: &'a T,
+    pub(crate) timeout: Duration,
+}
+
+impl<'a, T> Within<'a, T> {
+    pub(crate) fn new(of: &'a T, timeout: Duration) -> Within<'a, T> {
+        Within { of, timeout }
+    }
+
+    pub(crate) fn wait(&self) -> Wait {
+        Wait::at_most(self.timeout)
+    }
+}
+
+macro_rules! guards {
+    ($($kind:ident: $mut:ident, $ref:ident;)*) => {$(
+        impl $kind {
+            /// Locks it and all below it for changing, for as long as the guard lives.
+            ///
+            /// # Errors
+            ///
+            /// [`ErrorKind::HeldByGuard`] or [`ErrorKind::Deadlock`] if this thread holds it, a part of it or what contains it;
+            /// [`ErrorKind::StaleHandle`].
+            #[inline]
+            pub fn write(&self) -> Result<$mut<'static, Owned>> {
+                Locked::take(&self.handle, Mode::Tree, &Wait::FOREVER).map($mut::new)
+            }
+
+            /// Locks it and all below it for reading, for as long as the guard lives. Others may read as well.
+            ///
+            /// # Errors
+            ///
+            /// As [`Self::write`], but this thread may hold it for reading already.
+            #[inline]
+            pub fn read(&self) -> Result<$ref<'static, Owned>> {
+                Locked::take(&self.handle, Mode::Shared, &Wait::FOREVER).map($ref::new)
+            }
+
+            /// The same locks, waited for no longer than a time; see [`Within`](crate::guard::Within).
+            pub fn within(&self, timeout: Duration) -> Within<'_, $kind> {
+                Within::new(self, timeout)
+            }
+
+            /// The way from the root to it, as errors print it.
+            pub fn path(&self) -> Path {
+                self.handle.path()
+            }
+        }
+
+        impl Within<'_, $kind> {
+            /// As `write` without a time.
+            ///
+            /// # Errors
+            ///
+            /// In addition, [`ErrorKind::LockTimeout`].
+            pub fn write(&self) -> Result<$mut<'static, Owned>> {
+                Locked::take(&self.of.handle, Mode::Tree, &self.wait()).map($mut::new)
+            }
+
+            /// As `read` without a time.
+            ///
+            /// # Errors
+            ///
+            /// In addition, [`ErrorKind::LockTimeout`].
+            pub fn read(&self) -> Result<$ref<'static, Owned>> {
+                Locked::take(&self.of.handle, Mode::Shared, &self.wait()).map($ref::new)
+            }
+        }
+
+        impl $ref<'_, Owned> {
+            /// Whether a process died while it held this exclusively, or something below or above it. The store itself is
+            /// whole, as is every single operation of that process; but what it meant to change together in its guard may be
+            /// half done.
+            ///
+            /// An exclusive guard that is asked takes the mark off when it is dropped.
+            pub fn recovered(&self) -> bool {
+                self.locked.recovered()
+            }
+        }
+
+        /// As JSON. Parts that a guard of this thread holds are shown as such.
+        impl fmt::Display for $kind {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self.handle.value_for_display() {
+                    Ok(value) => value.fmt(f),
+                    Err(error) => write!(f, "<{error}>"),
+                }
+            }
+        }
+
+        impl fmt::Debug for $kind {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($kind), "({})"), self)
+            }
+        }
+
+        /// As JSON.
+        impl<H: Hold> fmt::Display for $ref<'_, H> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match ops::to_value(&self.locked) {
+                    Ok(value) => value.fmt(f),
+                    Err(error) => write!(f, "<{error}>"),
+                }
+            }
+        }
+
+        impl<H: Hold> fmt::Debug for $ref<'_, H> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($ref), "({})"), self)
+            }
+        }
+
+        impl<H: Hold> fmt::Display for $mut<'_, H> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&**self, f)
+            }
+        }
+
+        impl<H: Hold> fmt::Debug for $mut<'_, H> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($mut), "({})"), self)
+            }
+        }
+
+        impl TryFrom<&$kind> for Value<'static> {
+            type Error = Error;
+
+            fn try_from(source: &$kind) -> Result<Value<'static>> {
+                ops::to_value(&source.handle)
+            }
+        }
+    )*};
+}
+guards! {
+    Struct: StructMut, StructRef;
+    List: ListMut, ListRef;
+    Array: ArrayMut, ArrayRef;
+    Str: StrMut, StrRef;
+    Bytes: BytesMut, BytesRef;
+}

@@ -1,0 +1,61 @@
+//! Fields and items as handles, or as whatever they are.
+
+use super::{Array, Bytes, List, Str, Struct};
+use crate::error::Result;
+use crate::ops::{Get, Slot};
+use crate::value::{Kind, Scalar};
+
+macro_rules! get_handles {
+    ($($type:ident),*) => {$(
+        impl Get for $type {
+            fn get(slot: Slot<'_>) -> Result<$type> {
+                slot.handle(Kind::$type).map($type::from_handle)
+            }
+        }
+    )*};
+}
+get_handles!(Struct, List, Str, Bytes, Array);
+
+/// A field or item of whatever kind: scalars, strings and bytes by value, everything else by handle.
+///
+/// ```
+/// use structstore::{Item, Scalar, StructStore};
+///
+/// let store = StructStore::new();
+/// store.set("num", 5)?;
+/// assert!(matches!(store.get::<Item>("num")?, Item::Scalar(Scalar::I32(5))));
+/// # Ok::<(), structstore::Error>(())
+/// ```
+#[derive(Clone)]
+#[non_exhaustive]
+pub enum Item {
+    /// No value.
+    Null,
+    /// A truth value or a number.
+    Scalar(Scalar),
+    /// A copy of a string.
+    Str(String),
+    /// A copy of some bytes.
+    Bytes(Vec<u8>),
+    /// A list.
+    List(List),
+    /// A struct.
+    Struct(Struct),
+    /// An array.
+    Array(Array),
+}
+
+impl Get for Item {
+    #[inline]
+    fn get(slot: Slot<'_>) -> Result<Item> {
+        Ok(match slot.kind()? {
+            Kind::Null => Item::Null,
+            Kind::Str => Item::Str(String::get(slot)?),
+            Kind::Bytes => Item::Bytes(Vec::get(slot)?),
+            Kind::List => Item::List(slot.handle(Kind::List).map(List::from_handle)?),
+            Kind::Struct => Item::Struct(slot.handle(Kind::Struct).map(Struct::from_handle)?),
+            Kind::Array => Item::Array(slot.handle(Kind::Array).map(Array::from_handle)?),
+            _ => Item::Scalar(Scalar::get(slot)?),
+        })
+    }
+}

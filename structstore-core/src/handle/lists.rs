@@ -1,0 +1,545 @@
+//! Lists: values in order.
+
+use std::ops::{Deref, RangeBounds};
+
+use super::lend::{Lend, lend_mut, lend_ref};
+use super::{Struct, StructMut, StructRef};
+use crate::access::{Access, Borrowed, Handle, Hold, Located, Locked, Part, lend_scalar};
+#[cfg(doc)]
+use crate::error::ErrorKind;
+use crate::error::Result;
+use crate::node::{Raw, list};
+use crate::ops::{self, Get, lists};
+use crate::value::{Kind, ScalarType, Value};
+
+/// A handle to a list.
+///
+/// Each operation locks for itself what it needs, and is done wholly or not at all. [`List::write`] gives a guard
+/// that holds the list and everything below it.
+///
+/// ```
+/// use structstore::{StructStore, Value};
+///
+/// let store = StructStore::new();
+/// let list = store.ensure_list("list")?;
+/// list.push(1)?;
+/// list.extend(["two", "three"])?;
+/// list.insert(0, Value::Null)?;
+/// assert_eq!(list.remove(2)?, Value::from("two"));
+/// assert_eq!(list.to_string(), r#"[null, 1, "three"]"#);
+/// # Ok::<(), structstore::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct List {
+    pub(crate) handle: Handle,
+}
+
+impl List {
+    pub(crate) fn from_handle(handle: Handle) -> List {
+        List { handle }
+    }
+
+    /// How many items there are.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::StaleHandle`] if the list was removed.
+    pub fn len(&self) -> Result<usize> {
+        lists::len(&self.handle)
+    }
+
+    /// Whether there are no items.
+    ///
+    /// # Errors
+    ///
+    /// As [`List::len`].
+    pub fn is_empty(&self) -> Result<bool> {
+        Ok(self.len()? == 0)
+    }
+
+    /// Reads an item.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::IndexOutOfRange`], and as [`Struct::get`](crate::Struct::get).
+    pub fn get<T: Get>(&self, index: usize) -> Result<T> {
+        lists::get(&self.handle, index)
+    }
+
+    /// Reads an item if there is one at that index.
+    ///
+    /// # Errors
+    ///
+    /// As [`List::get`], without [`ErrorKind::IndexOutOfRange`].
+    pub fn find<T: Get>(&self, index: usize) -> Result<Option<T>> {
+        lists::find(&self.handle, index)
+    }
+
+    /// What kind of value an item is.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::IndexOutOfRange`].
+    pub fn kind(&self, index: usize) -> Result<Kind> {
+        lists::kind(&self.handle, index)
+    }
+
+    /// Appends an item.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::TooDeep`], [`ErrorKind::OutOfSpace`], [`ErrorKind::StaleHandle`].
+    #[inline]
+    pub fn push<'v>(&self, value: impl Into<Value<'v>>) -> Result<()> {
+        lists::push(&self.handle, &value.into())
+    }
+
+    /// Inserts an item before the one at `index`, which may be the end.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::IndexOutOfRange`], and as [`List::push`].
+    pub fn insert<'v>(&self, index: usize, value: impl Into<Value<'v>>) -> Result<()> {
+        lists::insert(&self.handle, index, &value.into())
+    }
+
+    /// Appends items; all of them or, after an error, none.
+    ///
+    /// # Errors
+    ///
+    /// As [`List::push`].
+    ///
+    /// ```
+    /// let list = structstore::StructStore::new().ensure_list("list")?;
+    /// list.extend(["a", "b"])?; // in one operation
+    /// assert_eq!(list.len()?, 2);
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn extend<'v, T: Into<Value<'v>>>(&self, values: impl IntoIterator<Item = T>) -> Result<()> {
+        lists::extend(&self.handle, values)
+    }
+
+    /// Appends copies of the items until they are there so many times. For languages whose lists can be multiplied.
+    #[doc(hidden)]
+    pub fn repeat(&self, times: usize) -> Result<()> {
+        lists::repeat(&self.handle, times)
+    }
+
+    /// Assigns an item that exists, as [`Struct::set`](crate::Struct::set) assigns a field.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::IndexOutOfRange`], and as [`List::push`].
+    pub fn set<'v>(&self, index: usize, value: impl Into<Value<'v>>) -> Result<()> {
+        lists::set(&self.handle, index, &value.into())
+    }
+
+    /// Removes an item and returns it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::IndexOutOfRange`].
+    pub fn remove(&self, index: usize) -> Result<Value<'static>> {
+        lists::take(&self.handle, index)
+    }
+
+    /// Removes an item and all below it, without a copy of it.
+    ///
+    /// # Errors
+    ///
+    /// As [`List::remove`].
+    pub fn delete(&self, index: usize) -> Result<()> {
+        lists::delete(&self.handle, index)
+    }
+
+    /// Removes the last item and returns it, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::StaleHandle`], [`ErrorKind::HeldByGuard`].
+    pub fn pop(&self) -> Result<Option<Value<'static>>> {
+        lists::pop(&self.handle)
+    }
+
+    /// Removes all items.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::StaleHandle`], [`ErrorKind::HeldByGuard`].
+    pub fn clear(&self) -> Result<()> {
+        lists::clear(&self.handle)
+    }
+
+    /// Replaces all items.
+    ///
+    /// # Errors
+    ///
+    /// As [`List::push`].
+    pub fn replace<'v, T: Into<Value<'v>>>(&self, values: impl IntoIterator<Item = T>) -> Result<()> {
+        lists::replace(&self.handle, values)
+    }
+
+    /// Puts the items in another order: the one at `order[0]` first, and so on. Handles to them stay valid.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidArgument`] if the order does not name each item once.
+    ///
+    /// ```
+    /// let list = structstore::StructStore::new().ensure_list("list")?;
+    /// list.extend(["b", "c", "a"])?;
+    /// list.reorder(&[2, 0, 1])?;
+    /// assert_eq!(list.to_string(), r#"["a", "b", "c"]"#);
+    /// assert!(list.reorder(&[0, 0, 1]).is_err());
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn reorder(&self, order: &[usize]) -> Result<()> {
+        lists::reorder(&self.handle, order)
+    }
+
+    /// Replaces the items of a range by others, of which there may be more or fewer. Handles to items outside of the range
+    /// stay valid.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidArgument`] for a range that the list does not have, and as [`List::push`].
+    ///
+    /// ```
+    /// let list = structstore::StructStore::new().ensure_list("list")?;
+    /// list.extend([1, 2, 3])?;
+    /// list.splice(..2, ["one", "and", "two"])?;
+    /// assert_eq!(list.to_string(), r#"["one", "and", "two", 3]"#);
+    /// list.splice(1..=1, [0; 0])?;
+    /// assert_eq!(list.to_string(), r#"["one", "two", 3]"#);
+    /// assert!(list.splice(2..5, [4]).is_err());
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn splice<'v, T: Into<Value<'v>>>(
+        &self,
+        range: impl RangeBounds<usize>,
+        values: impl IntoIterator<Item = T>,
+    ) -> Result<()> {
+        lists::splice(&self.handle, range, values)
+    }
+
+    /// Replaces the items at some indices, each of which is named once, by values in the same order; and removes those that
+    /// there are no values for. For languages whose ranges have steps.
+    #[doc(hidden)]
+    pub fn replace_at<'v>(&self, indices: &[usize], values: &[Value<'v>]) -> Result<()> {
+        lists::replace_at(&self.handle, indices, values)
+    }
+
+    /// The items in order, as of one moment.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::StaleHandle`], [`ErrorKind::HeldByGuard`]; [`ErrorKind::Contended`] for a store that was opened read-only and is changed
+    /// again and again meanwhile.
+    ///
+    /// ```
+    /// let list = structstore::StructStore::new().ensure_list("list")?;
+    /// list.extend([1, 2])?;
+    /// for item in list.iter()? {
+    ///     list.push(item)?; // what is iterated over is a copy
+    /// }
+    /// assert_eq!(list.to_string(), "[1, 2, 1, 2]");
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn iter(&self) -> Result<impl Iterator<Item = Value<'static>> + use<>> {
+        lists::into_iter(self.to_value()?)
+    }
+
+    /// The list with all below it, as of one moment.
+    ///
+    /// # Errors
+    ///
+    /// As [`List::iter`].
+    pub fn to_value(&self) -> Result<Value<'static>> {
+        ops::to_value(&self.handle)
+    }
+}
+
+/// A list that is held exclusively, with all below it.
+///
+/// ```
+/// use structstore::StructStore;
+///
+/// let store = StructStore::new();
+/// let mut list = store.ensure_list("list")?.write()?;
+/// list.extend([3, 4])?;
+/// for item in list.iter_mut::<i32>() {
+///     *item? *= 10;
+/// }
+/// assert_eq!(list.get::<i32>(1)?, 40);
+/// assert!(list.iter_mut::<f64>().next().unwrap().is_err());
+/// # Ok::<(), structstore::Error>(())
+/// ```
+pub struct ListMut<'s, H = Borrowed<'s>> {
+    reading: ListRef<'s, H>,
+}
+
+impl<'s, H> Deref for ListMut<'s, H> {
+    type Target = ListRef<'s, H>;
+
+    #[inline(always)]
+    fn deref(&self) -> &ListRef<'s, H> {
+        &self.reading
+    }
+}
+
+impl<'s, H: Hold> ListMut<'s, H> {
+    pub(crate) fn new(locked: Locked<'s, H>) -> ListMut<'s, H> {
+        ListMut { reading: ListRef { locked } }
+    }
+
+    /// Appends an item.
+    ///
+    /// # Errors
+    ///
+    /// As [`List::push`].
+    #[inline]
+    pub fn push<'v>(&mut self, value: impl Into<Value<'v>>) -> Result<()> {
+        lists::push(&self.locked, &value.into())
+    }
+
+    /// Inserts an item before the one at `index`, which may be the end.
+    ///
+    /// # Errors
+    ///
+    /// As [`List::insert`].
+    pub fn insert<'v>(&mut self, index: usize, value: impl Into<Value<'v>>) -> Result<()> {
+        lists::insert(&self.locked, index, &value.into())
+    }
+
+    /// Appends items; all of them or, after an error, none.
+    ///
+    /// # Errors
+    ///
+    /// As [`List::extend`].
+    pub fn extend<'v, T: Into<Value<'v>>>(&mut self, values: impl IntoIterator<Item = T>) -> Result<()> {
+        lists::extend(&self.locked, values)
+    }
+
+    /// Replaces the items of a range by others, as [`List::splice`] does.
+    ///
+    /// # Errors
+    ///
+    /// As [`List::splice`].
+    pub fn splice<'v, T: Into<Value<'v>>>(
+        &mut self,
+        range: impl RangeBounds<usize>,
+        values: impl IntoIterator<Item = T>,
+    ) -> Result<()> {
+        lists::splice(&self.locked, range, values)
+    }
+
+    /// Replaces all items.
+    ///
+    /// # Errors
+    ///
+    /// As [`List::replace`].
+    pub fn replace<'v, T: Into<Value<'v>>>(&mut self, values: impl IntoIterator<Item = T>) -> Result<()> {
+        lists::replace(&self.locked, values)
+    }
+
+    /// Puts the items into another order, as [`List::reorder`] does.
+    ///
+    /// # Errors
+    ///
+    /// As [`List::reorder`].
+    pub fn reorder(&mut self, order: &[usize]) -> Result<()> {
+        lists::reorder(&self.locked, order)
+    }
+
+    /// Assigns an item.
+    ///
+    /// # Errors
+    ///
+    /// As [`List::set`].
+    pub fn set<'v>(&mut self, index: usize, value: impl Into<Value<'v>>) -> Result<()> {
+        lists::set(&self.locked, index, &value.into())
+    }
+
+    /// Removes an item and returns a copy of its value.
+    ///
+    /// # Errors
+    ///
+    /// As [`List::remove`].
+    pub fn remove(&mut self, index: usize) -> Result<Value<'static>> {
+        lists::take(&self.locked, index)
+    }
+
+    /// Removes an item and all below it.
+    ///
+    /// # Errors
+    ///
+    /// As [`List::remove`].
+    pub fn delete(&mut self, index: usize) -> Result<()> {
+        lists::delete(&self.locked, index)
+    }
+
+    /// Removes the last item, if there is one, and returns a copy of its value.
+    ///
+    /// # Errors
+    ///
+    /// As [`List::pop`].
+    pub fn pop(&mut self) -> Result<Option<Value<'static>>> {
+        lists::pop(&self.locked)
+    }
+
+    /// Removes all items.
+    ///
+    /// # Errors
+    ///
+    /// As [`List::clear`].
+    pub fn clear(&mut self) -> Result<()> {
+        lists::clear(&self.locked)
+    }
+
+    /// The items, each as a scalar of exactly this type, to be changed in place.
+    ///
+    /// # Errors
+    ///
+    /// For an item that is of another type, [`ErrorKind::WrongType`].
+    pub fn iter_mut<'a, T: ScalarType + 'a>(&'a mut self) -> impl Iterator<Item = Result<&'a mut T>> {
+        let locked = &self.reading.locked;
+        list::each(locked.arena(), locked.node()).map(move |found| {
+            let (index, slot) = found.at(locked)?;
+            let place = locked.note(&slot.payload).and_then(|()| lend_scalar::<T>(slot));
+            // SAFETY: a valid T (checked) in a slot that stays where it is while the iterator borrows the guard, which
+            // nobody else touches; each slot of the one block is given out once.
+            place.map(|place| unsafe { &mut *place }).at_part(locked, Part::Index(index))
+        })
+    }
+
+    /// Lends an item to be changed where it lies, as [`StructMut::get_mut`] does a field.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::IndexOutOfRange`], or [`ErrorKind::WrongType`] if the item is not of exactly this type.
+    pub fn get_mut<T: Lend>(&mut self, index: usize) -> Result<T::Mut<'_>> {
+        let locked = &self.reading.locked;
+        let slot = list::slot(locked.arena(), locked.node(), index as u64);
+        // SAFETY: held exclusively for as long as self, and `&mut self` keeps it from lending anything else.
+        slot.and_then(|slot| unsafe { lend_mut::<T, H>(locked, slot) }).at_part(locked, Part::Index(index))
+    }
+
+    /// The struct that is an item.
+    ///
+    /// # Errors
+    ///
+    /// As [`ListMut::get_mut`].
+    pub fn at(&mut self, index: usize) -> Result<StructMut<'_>> {
+        self.get_mut::<Struct>(index)
+    }
+
+    /// The same guard for a shorter time, to pass on.
+    pub fn reborrow(&mut self) -> ListMut<'_> {
+        ListMut::new(self.locked.reborrow())
+    }
+}
+
+/// A list that is held for reading, with all below it.
+///
+/// ```
+/// let store = structstore::StructStore::new();
+/// store.set("list", vec![1, 2, 3])?;
+/// let list = store.ensure_list("list")?.read()?; // nobody changes it meanwhile
+/// assert_eq!(list.iter::<i32>().sum::<Result<i32, _>>()?, 6);
+/// assert!(list.get::<i32>(3).is_err());
+/// # Ok::<(), structstore::Error>(())
+/// ```
+pub struct ListRef<'s, H = Borrowed<'s>> {
+    pub(crate) locked: Locked<'s, H>,
+}
+
+impl<'s, H: Hold> ListRef<'s, H> {
+    pub(crate) fn new(locked: Locked<'s, H>) -> ListRef<'s, H> {
+        ListRef { locked }
+    }
+
+    /// How many items there are.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Corrupt`] if the memory is damaged.
+    pub fn len(&self) -> Result<usize> {
+        lists::len(&self.locked)
+    }
+
+    /// Whether there are no items.
+    ///
+    /// # Errors
+    ///
+    /// As [`ListRef::len`].
+    pub fn is_empty(&self) -> Result<bool> {
+        Ok(self.len()? == 0)
+    }
+
+    /// Reads an item as a scalar, `String`, `Vec<u8>`, `Option` or [`Value`].
+    ///
+    /// # Errors
+    ///
+    /// As [`List::get`]; [`ErrorKind::HeldByGuard`] for a handle, which could not be used.
+    pub fn get<T: Get>(&self, index: usize) -> Result<T> {
+        lists::get(&self.locked, index)
+    }
+
+    /// Reads an item if there is one at that index.
+    ///
+    /// # Errors
+    ///
+    /// As [`ListRef::get`], without [`ErrorKind::IndexOutOfRange`].
+    pub fn find<T: Get>(&self, index: usize) -> Result<Option<T>> {
+        lists::find(&self.locked, index)
+    }
+
+    /// What kind of value an item is.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::IndexOutOfRange`].
+    pub fn kind(&self, index: usize) -> Result<Kind> {
+        lists::kind(&self.locked, index)
+    }
+
+    /// The items, each as one of this type; see [`ListRef::get`].
+    pub fn iter<T: Get>(&self) -> impl Iterator<Item = Result<T>> {
+        let locked = &self.locked;
+        list::each(locked.arena(), locked.node()).map(move |found| {
+            let (index, slot) = found.at(locked)?;
+            let part = Part::Index(index);
+            T::get(ops::Slot::new(locked, Raw::load(slot), part)).at_part(locked, part)
+        })
+    }
+
+    /// Lends an item to be read where it lies, as [`StructRef::get_ref`] does a field.
+    ///
+    /// # Errors
+    ///
+    /// As [`ListMut::get_mut`].
+    pub fn get_ref<T: Lend>(&self, index: usize) -> Result<T::Ref<'_>> {
+        let slot = list::slot(self.locked.arena(), self.locked.node(), index as u64);
+        // SAFETY: held for as long as self.
+        slot.and_then(|slot| unsafe { lend_ref::<T, H>(&self.locked, slot) })
+            .at_part(&self.locked, Part::Index(index))
+    }
+
+    /// The struct that is an item.
+    ///
+    /// # Errors
+    ///
+    /// As [`ListRef::get_ref`].
+    pub fn at(&self, index: usize) -> Result<StructRef<'_>> {
+        self.get_ref::<Struct>(index)
+    }
+
+    /// The list with all below it, detached.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Corrupt`] if the memory is damaged.
+    pub fn to_value(&self) -> Result<Value<'static>> {
+        ops::to_value(&self.locked)
+    }
+}

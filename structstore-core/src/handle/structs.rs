@@ -1,0 +1,762 @@
+//! Structs: named fields in order of insertion.
+
+use std::ops::Deref;
+
+use super::lend::{Lend, ensured, lend_mut, lend_ref};
+use super::{Bytes, List, Str};
+use crate::access::{Borrowed, Handle, Hold, Located, Locked, Part};
+#[cfg(doc)]
+use crate::error::ErrorKind;
+use crate::error::Result;
+use crate::key::Key;
+use crate::ops::{self, Get, structs};
+use crate::value::{Kind, Value, decode};
+
+/// A handle to a struct: named fields, which keep the order in which they were added.
+///
+/// Each operation locks for itself what it needs, and is done wholly or not at all. [`Struct::write`] and
+/// [`Struct::read`] give guards that hold the struct and everything below it. A name is a `&str` or a
+/// [`key!`](crate::key); a dot in it is just a dot.
+///
+/// ```
+/// use structstore::{Error, ErrorKind, StructStore};
+///
+/// let store = StructStore::new();
+/// store.ensure_struct("camera")?.set("exposure", 0.01)?;
+/// let camera = store.at("camera")?;
+/// assert_eq!(camera.get::<f64>("exposure")?, 0.01);
+///
+/// let mut guard = camera.write()?;
+/// *guard.get_mut::<f64>("exposure")? *= 2.0;
+/// // This thread has it: only the guard may operate on it.
+/// assert!(matches!(camera.get::<f64>("exposure"), Err(error) if error.kind() == ErrorKind::HeldByGuard));
+/// drop(guard);
+/// assert_eq!(camera.get::<f64>("exposure")?, 0.02);
+///
+/// store.delete("camera")?;
+/// assert!(matches!(camera.get::<f64>("exposure"), Err(error) if error.kind() == ErrorKind::StaleHandle));
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Struct {
+    pub(crate) handle: Handle,
+}
+
+impl Struct {
+    pub(crate) fn from_handle(handle: Handle) -> Struct {
+        Struct { handle }
+    }
+
+    /// Assigns a field, which is created if it is missing.
+    ///
+    /// A scalar, string or array of the same kind is changed in place, so that handles to it stay valid; a struct
+    /// with declared fields is merged into; everything else is replaced. A declared field converts what is
+    /// assigned without loss, or refuses it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::WrongType`] or [`ErrorKind::OutOfRange`] for a value that a declared field cannot take,
+    /// [`ErrorKind::InvalidName`], [`ErrorKind::TooDeep`], [`ErrorKind::OutOfSpace`]. Nothing is changed then.
+    ///
+    /// ```
+    /// use structstore::{ArrayValue, StructStore, Value};
+    ///
+    /// let store = StructStore::new();
+    /// store.set("num", 5)?;
+    /// store.set("name", "arm")?;
+    /// store.set("flags", vec![true, false])?; // a list
+    /// store.set("gains", ArrayValue::from_slice(&[2], &[1.0, 0.5])?)?;
+    /// store.set("limits", Value::record([("low", 0.into()), ("high", Value::Null)]))?;
+    /// assert!(store.set("", 5).is_err());
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    #[inline]
+    pub fn set<'k, 'v>(&self, key: impl Into<Key<'k>>, value: impl Into<Value<'v>>) -> Result<()> {
+        structs::set(&self.handle, &key.into(), &value.into())
+    }
+
+    /// Assigns fields, as [`Struct::set`] does one; all of them or, after an error, none. Of values of the same name the last
+    /// one stays.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::set`].
+    ///
+    /// ```
+    /// let store = structstore::StructStore::new();
+    /// store.set("gain", 1.0)?;
+    /// store.update([("exposure", 0.01), ("gain", 2.0)])?; // in one operation
+    /// assert_eq!(store.to_string(), r#"{"gain": 2.0, "exposure": 0.01}"#);
+    /// assert!(store.update([("gain", 3.0), ("", 0.0)]).is_err());
+    /// assert_eq!(store.get::<f64>("gain")?, 2.0);
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn update<'k, 'v, K: Into<Key<'k>>, V: Into<Value<'v>>>(
+        &self,
+        fields: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<()> {
+        structs::update(&self.handle, fields)
+    }
+
+    /// Replaces all fields by those of a struct value. Declared fields stay, and take the new values.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::set`].
+    ///
+    /// ```
+    /// use structstore::{StructStore, Value};
+    ///
+    /// let store = StructStore::new();
+    /// store.set("old", 1)?;
+    /// store.replace(Value::record([("x", 1.into()), ("y", 2.into())]))?;
+    /// assert_eq!(store.names()?, ["x", "y"]);
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn replace<'v>(&self, value: impl Into<Value<'v>>) -> Result<()> {
+        structs::replace(&self.handle, &value.into())
+    }
+
+    /// Reads a field.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`], [`ErrorKind::WrongType`] if it is of another type, [`ErrorKind::OutOfRange`] if it is a number
+    /// that the type cannot hold.
+    ///
+    /// ```
+    /// use structstore::{ErrorKind, Struct, StructStore};
+    ///
+    /// let store = StructStore::new();
+    /// store.set("num", 300)?;
+    /// assert_eq!(store.get::<f64>("num")?, 300.0);
+    /// assert!(matches!(store.get::<u8>("num"), Err(error) if error.kind() == ErrorKind::OutOfRange));
+    /// assert!(matches!(store.get::<Struct>("num"), Err(error) if error.kind() == ErrorKind::WrongType));
+    /// assert!(matches!(store.get::<i32>("none"), Err(error) if error.kind() == ErrorKind::NotFound));
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    #[inline]
+    pub fn get<'k, T: Get>(&self, key: impl Into<Key<'k>>) -> Result<T> {
+        structs::get(&self.handle, &key.into())
+    }
+
+    /// Reads a field if there is one of that name.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::get`], without [`ErrorKind::NotFound`].
+    ///
+    /// ```
+    /// let store = structstore::StructStore::new();
+    /// assert_eq!(store.find::<i32>("num")?, None);
+    /// store.set("num", 5)?;
+    /// assert_eq!(store.find::<i32>("num")?, Some(5));
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    #[inline]
+    pub fn find<'k, T: Get>(&self, key: impl Into<Key<'k>>) -> Result<Option<T>> {
+        structs::find(&self.handle, &key.into())
+    }
+
+    /// Reads a field, which is created with the given value if it is missing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::get`] and [`Struct::set`].
+    ///
+    /// ```
+    /// let store = structstore::StructStore::new();
+    /// assert_eq!(store.get_or_insert("num", 5)?, 5);
+    /// store.set("num", 6)?;
+    /// assert_eq!(store.get_or_insert("num", 5)?, 6);
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn get_or_insert<'k, 'v, T: Get + Into<Value<'v>>>(
+        &self,
+        key: impl Into<Key<'k>>,
+        default: T,
+    ) -> Result<T> {
+        structs::get_or_insert(&self.handle, &key.into(), &default.into())
+    }
+
+    /// What kind of value a field holds.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`].
+    ///
+    /// ```
+    /// let store = structstore::StructStore::new();
+    /// store.set("num", 5_u8)?;
+    /// assert_eq!(store.kind("num")?, structstore::Kind::U8);
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn kind<'k>(&self, key: impl Into<Key<'k>>) -> Result<Kind> {
+        structs::kind(&self.handle, &key.into())
+    }
+
+    /// Whether there is a field of that name.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::StaleHandle`] if the struct was removed.
+    pub fn contains<'k>(&self, key: impl Into<Key<'k>>) -> Result<bool> {
+        structs::contains(&self.handle, &key.into())
+    }
+
+    /// The struct in a field that exists. Calls can be chained: `store.at("robot")?.at("camera")?`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`], or [`ErrorKind::WrongType`] if the field is no struct.
+    pub fn at<'k>(&self, key: impl Into<Key<'k>>) -> Result<Struct> {
+        self.get(key)
+    }
+
+    /// The struct in a field, which is created empty if it is missing.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::WrongType`] if the field is no struct, and as [`Struct::set`].
+    pub fn ensure_struct<'k>(&self, key: impl Into<Key<'k>>) -> Result<Struct> {
+        structs::get_or_insert(&self.handle, &key.into(), &Value::Struct(Vec::new()))
+    }
+
+    /// The list in a field, which is created empty if it is missing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::ensure_struct`].
+    pub fn ensure_list<'k>(&self, key: impl Into<Key<'k>>) -> Result<List> {
+        structs::get_or_insert(&self.handle, &key.into(), &Value::List(Vec::new()))
+    }
+
+    /// The string in a field, which is created empty if it is missing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::ensure_struct`].
+    pub fn ensure_str<'k>(&self, key: impl Into<Key<'k>>) -> Result<Str> {
+        structs::get_or_insert(&self.handle, &key.into(), &Value::Str("".into()))
+    }
+
+    /// The bytes in a field, which is created empty if it is missing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::ensure_struct`].
+    pub fn ensure_bytes<'k>(&self, key: impl Into<Key<'k>>) -> Result<Bytes> {
+        structs::get_or_insert(&self.handle, &key.into(), &Value::Bytes((&[]).into()))
+    }
+
+    /// Removes a field and returns a copy of its value, with all below it. [`Struct::delete`] makes no copy.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`], or [`ErrorKind::Declared`] if a binding has declared the field.
+    ///
+    /// ```
+    /// let store = structstore::StructStore::new();
+    /// store.set("num", 5)?;
+    /// assert_eq!(store.remove("num")?, 5.into());
+    /// assert!(store.delete("num").is_err());
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn remove<'k>(&self, key: impl Into<Key<'k>>) -> Result<Value<'static>> {
+        structs::take(&self.handle, &key.into())
+    }
+
+    /// Removes a field and all below it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::remove`].
+    pub fn delete<'k>(&self, key: impl Into<Key<'k>>) -> Result<()> {
+        structs::delete(&self.handle, &key.into())
+    }
+
+    /// Gives a field another name. It keeps its value, its place in the order, and the handles to it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`], [`ErrorKind::AlreadyExists`], [`ErrorKind::InvalidName`], [`ErrorKind::Declared`].
+    ///
+    /// ```
+    /// let store = structstore::StructStore::new();
+    /// store.set("vel", 1.5)?;
+    /// store.set("num", 5)?;
+    /// store.rename("vel", "velocity")?;
+    /// assert_eq!(store.names()?, ["velocity", "num"]);
+    /// assert!(store.rename("velocity", "num").is_err());
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn rename<'a, 'b>(&self, from: impl Into<Key<'a>>, to: impl Into<Key<'b>>) -> Result<()> {
+        structs::rename(&self.handle, &from.into(), &to.into())
+    }
+
+    /// Removes all fields.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Declared`] if a binding has declared one of them; nothing is removed then.
+    pub fn clear(&self) -> Result<()> {
+        structs::clear(&self.handle)
+    }
+
+    /// How many fields there are.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::StaleHandle`] if the struct was removed.
+    pub fn len(&self) -> Result<usize> {
+        structs::len(&self.handle)
+    }
+
+    /// Whether there are no fields.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::len`].
+    pub fn is_empty(&self) -> Result<bool> {
+        Ok(self.len()? == 0)
+    }
+
+    /// The names of the fields, in order; through a store that was opened read-only and is changed all the time, as of more
+    /// than one moment.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::StaleHandle`] if the struct was removed.
+    pub fn names(&self) -> Result<Vec<String>> {
+        structs::names(&self.handle)
+    }
+
+    /// The fields in order, as of one moment.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::StaleHandle`], [`ErrorKind::HeldByGuard`]; [`ErrorKind::Contended`] for a store that was opened read-only and is changed
+    /// again and again meanwhile.
+    ///
+    /// ```
+    /// let store = structstore::StructStore::new();
+    /// store.set("left", 1)?;
+    /// store.set("right", 2)?;
+    /// for (name, value) in store.iter()? {
+    ///     println!("{name}: {value}");
+    ///     store.set(&name, 0)?; // what is iterated over is a copy
+    /// }
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn iter(&self) -> Result<impl Iterator<Item = (String, Value<'static>)> + use<>> {
+        structs::into_iter(self.to_value()?)
+    }
+
+    /// The struct with all below it, as of one moment.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::StaleHandle`], [`ErrorKind::HeldByGuard`]; [`ErrorKind::Contended`] for a store that was opened read-only and is changed
+    /// again and again meanwhile.
+    ///
+    /// ```
+    /// let store = structstore::StructStore::new();
+    /// store.ensure_struct("camera")?.set("exposure", 0.01)?;
+    /// let copy = store.to_value()?;
+    /// store.clear()?;
+    /// assert_eq!(copy.get("camera").and_then(|camera| camera.get("exposure")), Some(&0.01.into()));
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn to_value(&self) -> Result<Value<'static>> {
+        ops::to_value(&self.handle)
+    }
+
+    /// Whether this and another struct, perhaps of another store, hold equal values; see [`Value`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::to_value`].
+    pub fn equals(&self, other: &Struct) -> Result<bool> {
+        Ok(self.to_value()? == other.to_value()?)
+    }
+
+    /// The struct with all below it as an image: bytes that keep types and order exactly, and from which
+    /// [`Struct::from_bytes`] makes equal contents in any store, on any machine.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::to_value`].
+    ///
+    /// ```
+    /// use structstore::StructStore;
+    ///
+    /// let (store, copy) = (StructStore::new(), StructStore::new());
+    /// store.set("num", 5_u8)?;
+    /// copy.from_bytes(&store.to_bytes()?)?;
+    /// assert!(store.equals(&copy)?);
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        ops::image(&self.handle)?.finish()
+    }
+
+    /// Replaces all fields by those of an image, in one operation. Declared fields stay, and take the new values.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Mismatch`] or [`ErrorKind::Corrupt`] if the image is damaged, and as [`Struct::set`]. Nothing is changed
+    /// then.
+    pub fn from_bytes(&self, image: &[u8]) -> Result<()> {
+        self.replace(decode(image)?)
+    }
+}
+
+/// A struct that is held exclusively, with all below it. What it reads, it reads as a [`StructRef`].
+///
+/// ```
+/// use structstore::StructStore;
+///
+/// let store = StructStore::new();
+/// store.ensure_struct("camera")?.set("exposure", 0.01)?;
+/// let mut root = store.write()?;
+/// root.set("num", 5)?;
+/// *root.get_mut::<i32>("num")? += 1;
+/// // What lies below is reached through the guard.
+/// let mut camera = root.at("camera")?;
+/// *camera.get_mut::<f64>("exposure")? *= 2.0;
+/// camera.set("gain", 1)?;
+/// drop(root);
+/// assert_eq!(store.to_string(), r#"{"camera": {"exposure": 0.02, "gain": 1}, "num": 6}"#);
+/// # Ok::<(), structstore::Error>(())
+/// ```
+///
+/// It lends references to it, but never itself by `&mut`: swapping two would part what is held from who holds it.
+///
+/// ```compile_fail,E0596
+/// use structstore::StructStore;
+/// use structstore::guard::StructRef;
+///
+/// let (one, two) = (StructStore::new(), StructStore::new());
+/// let (mut one, mut two) = (one.write().unwrap(), two.write().unwrap());
+/// std::mem::swap::<StructRef<'_, _>>(&mut *one, &mut *two);
+/// ```
+pub struct StructMut<'s, H = Borrowed<'s>> {
+    reading: StructRef<'s, H>,
+}
+
+impl<'s, H> Deref for StructMut<'s, H> {
+    type Target = StructRef<'s, H>;
+
+    #[inline(always)]
+    fn deref(&self) -> &StructRef<'s, H> {
+        &self.reading
+    }
+}
+
+impl<'s, H: Hold> StructMut<'s, H> {
+    pub(crate) fn new(locked: Locked<'s, H>) -> StructMut<'s, H> {
+        StructMut { reading: StructRef { locked } }
+    }
+
+    /// Assigns a field, as [`Struct::set`] does.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::set`].
+    #[inline]
+    pub fn set<'k, 'v>(&mut self, key: impl Into<Key<'k>>, value: impl Into<Value<'v>>) -> Result<()> {
+        structs::set(&self.locked, &key.into(), &value.into())
+    }
+
+    /// Assigns fields, as [`Struct::update`] does; all of them or, after an error, none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::set`].
+    pub fn update<'k, 'v, K: Into<Key<'k>>, V: Into<Value<'v>>>(
+        &mut self,
+        fields: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<()> {
+        structs::update(&self.locked, fields)
+    }
+
+    /// Replaces all fields, as [`Struct::replace`] does.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::replace`].
+    pub fn replace<'v>(&mut self, value: impl Into<Value<'v>>) -> Result<()> {
+        structs::replace(&self.locked, &value.into())
+    }
+
+    /// Reads a field, which is created with the given value if it is missing.
+    ///
+    /// # Errors
+    ///
+    /// As [`StructRef::get`] and [`Struct::set`].
+    pub fn get_or_insert<'k, 'v, T: Get + Into<Value<'v>>>(
+        &mut self,
+        key: impl Into<Key<'k>>,
+        default: T,
+    ) -> Result<T> {
+        structs::get_or_insert(&self.locked, &key.into(), &default.into())
+    }
+
+    /// Lends a field to be changed where it lies: a scalar of exactly this type by `&mut`, and structs, lists, arrays, strings
+    /// and bytes by the guard of their type.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`], or [`ErrorKind::WrongType`] if the field is not of exactly this type.
+    ///
+    /// ```
+    /// use structstore::{List, StructStore};
+    ///
+    /// let store = StructStore::new();
+    /// store.set("num", 5)?;
+    /// store.ensure_list("log")?;
+    /// let mut guard = store.write()?;
+    /// *guard.get_mut::<i32>("num")? += 1;
+    /// guard.get_mut::<List>("log")?.push("incremented")?;
+    /// let error = guard.get_mut::<i64>("num").unwrap_err();
+    /// assert_eq!(error.to_string(), "num: found i32, expected i64");
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn get_mut<'k, T: Lend>(&mut self, key: impl Into<Key<'k>>) -> Result<T::Mut<'_>> {
+        let key = key.into();
+        let slot = structs::slot(&self.reading.locked, &key);
+        slot.and_then(|found| {
+            // SAFETY: held exclusively for as long as self, and `&mut self` keeps it from lending anything else.
+            unsafe { lend_mut::<T, H>(&self.reading.locked, &found.field.slot) }
+        })
+        .at_part(&self.reading.locked, Part::Name(key.name()))
+    }
+
+    /// The struct in a field that exists.
+    ///
+    /// # Errors
+    ///
+    /// As [`StructMut::get_mut`].
+    pub fn at<'k>(&mut self, key: impl Into<Key<'k>>) -> Result<StructMut<'_>> {
+        self.get_mut::<Struct>(key)
+    }
+
+    /// The struct in a field, which is created empty if it is missing.
+    ///
+    /// # Errors
+    ///
+    /// As [`StructMut::get_mut`] and [`StructMut::set`].
+    pub fn ensure_struct<'k>(&mut self, key: impl Into<Key<'k>>) -> Result<StructMut<'_>> {
+        ensured::<Struct, H>(self, &key.into(), &Value::Struct(Vec::new()))
+    }
+
+    /// The list in a field, which is created empty if it is missing.
+    ///
+    /// # Errors
+    ///
+    /// As [`StructMut::ensure_struct`].
+    pub fn ensure_list<'k>(&mut self, key: impl Into<Key<'k>>) -> Result<<List as Lend>::Mut<'_>> {
+        ensured::<List, H>(self, &key.into(), &Value::List(Vec::new()))
+    }
+
+    /// The string in a field, which is created empty if it is missing.
+    ///
+    /// # Errors
+    ///
+    /// As [`StructMut::ensure_struct`].
+    pub fn ensure_str<'k>(&mut self, key: impl Into<Key<'k>>) -> Result<<Str as Lend>::Mut<'_>> {
+        ensured::<Str, H>(self, &key.into(), &Value::Str("".into()))
+    }
+
+    /// The bytes in a field, which are created empty if they are missing.
+    ///
+    /// # Errors
+    ///
+    /// As [`StructMut::ensure_struct`].
+    pub fn ensure_bytes<'k>(&mut self, key: impl Into<Key<'k>>) -> Result<<Bytes as Lend>::Mut<'_>> {
+        ensured::<Bytes, H>(self, &key.into(), &Value::Bytes((&[]).into()))
+    }
+
+    /// Removes a field and returns a copy of its value, as [`Struct::remove`] does.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::remove`].
+    pub fn remove<'k>(&mut self, key: impl Into<Key<'k>>) -> Result<Value<'static>> {
+        structs::take(&self.locked, &key.into())
+    }
+
+    /// Removes a field and all below it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::remove`].
+    pub fn delete<'k>(&mut self, key: impl Into<Key<'k>>) -> Result<()> {
+        structs::delete(&self.locked, &key.into())
+    }
+
+    /// Renames a field, as [`Struct::rename`] does.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::rename`].
+    pub fn rename<'a, 'b>(&mut self, from: impl Into<Key<'a>>, to: impl Into<Key<'b>>) -> Result<()> {
+        structs::rename(&self.locked, &from.into(), &to.into())
+    }
+
+    /// Removes all fields.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::clear`].
+    pub fn clear(&mut self) -> Result<()> {
+        structs::clear(&self.locked)
+    }
+
+    /// The same guard for a shorter time, to pass on.
+    pub fn reborrow(&mut self) -> StructMut<'_> {
+        StructMut::new(self.locked.reborrow())
+    }
+}
+
+/// A struct that is held for reading, with all below it.
+///
+/// ```
+/// use structstore::{Str, StructStore};
+///
+/// let store = StructStore::new();
+/// store.set("low", 1)?;
+/// store.set("name", "arm")?;
+/// let guard = store.read()?; // others may read, but not change it
+/// assert_eq!(guard.get::<i32>("low")?, 1);
+/// assert_eq!(guard.get_ref::<Str>("name")?.as_str()?, "arm"); // where it lies
+/// assert_eq!(guard.names()?, ["low", "name"]);
+/// # Ok::<(), structstore::Error>(())
+/// ```
+pub struct StructRef<'s, H = Borrowed<'s>> {
+    pub(crate) locked: Locked<'s, H>,
+}
+
+impl<'s, H: Hold> StructRef<'s, H> {
+    pub(crate) fn new(locked: Locked<'s, H>) -> StructRef<'s, H> {
+        StructRef { locked }
+    }
+
+    /// Reads a field as a scalar, `String`, `Vec<u8>`, `Option` or [`Value`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::get`]; [`ErrorKind::HeldByGuard`] for a handle, which could not be used.
+    #[inline]
+    pub fn get<'k, T: Get>(&self, key: impl Into<Key<'k>>) -> Result<T> {
+        structs::get(&self.locked, &key.into())
+    }
+
+    /// Reads a field if there is one of that name.
+    ///
+    /// # Errors
+    ///
+    /// As [`StructRef::get`], without [`ErrorKind::NotFound`].
+    #[inline]
+    pub fn find<'k, T: Get>(&self, key: impl Into<Key<'k>>) -> Result<Option<T>> {
+        structs::find(&self.locked, &key.into())
+    }
+
+    /// Lends a field to be read where it lies: a scalar of exactly this type by `&`, and structs, lists, arrays, strings and
+    /// bytes by the guard of their type.
+    ///
+    /// # Errors
+    ///
+    /// As [`StructMut::get_mut`].
+    ///
+    /// ```
+    /// use structstore::{List, StructStore};
+    ///
+    /// let store = StructStore::new();
+    /// store.ensure_struct("camera")?.set("exposure", 0.01)?;
+    /// store.ensure_list("log")?.push("started")?;
+    /// let guard = store.read()?;
+    /// assert_eq!(*guard.at("camera")?.get_ref::<f64>("exposure")?, 0.01);
+    /// assert_eq!(guard.get_ref::<List>("log")?.get::<String>(0)?, "started");
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn get_ref<'k, T: Lend>(&self, key: impl Into<Key<'k>>) -> Result<T::Ref<'_>> {
+        let key = key.into();
+        let slot = structs::slot(&self.locked, &key);
+        // SAFETY: held for as long as self.
+        slot.and_then(|found| unsafe { lend_ref::<T, H>(&self.locked, &found.field.slot) })
+            .at_part(&self.locked, Part::Name(key.name()))
+    }
+
+    /// The struct in a field that exists.
+    ///
+    /// # Errors
+    ///
+    /// As [`StructRef::get_ref`].
+    pub fn at<'k>(&self, key: impl Into<Key<'k>>) -> Result<StructRef<'_>> {
+        self.get_ref::<Struct>(key)
+    }
+
+    /// What kind of value a field holds.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::kind`].
+    pub fn kind<'k>(&self, key: impl Into<Key<'k>>) -> Result<Kind> {
+        structs::kind(&self.locked, &key.into())
+    }
+
+    /// Whether there is a field of that name.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Corrupt`] if the memory is damaged.
+    pub fn contains<'k>(&self, key: impl Into<Key<'k>>) -> Result<bool> {
+        structs::contains(&self.locked, &key.into())
+    }
+
+    /// How many fields there are.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Corrupt`] if the memory is damaged.
+    pub fn len(&self) -> Result<usize> {
+        structs::len(&self.locked)
+    }
+
+    /// Whether there are no fields.
+    ///
+    /// # Errors
+    ///
+    /// As [`StructRef::len`].
+    pub fn is_empty(&self) -> Result<bool> {
+        Ok(self.len()? == 0)
+    }
+
+    /// The names of the fields, in order.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Corrupt`] if the memory is damaged.
+    pub fn names(&self) -> Result<Vec<String>> {
+        structs::names(&self.locked)
+    }
+
+    /// Copies of the fields, in order.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Corrupt`] if the memory is damaged.
+    pub fn iter(&self) -> Result<impl Iterator<Item = (String, Value<'static>)> + use<'s, H>> {
+        structs::into_iter(self.to_value()?)
+    }
+
+    /// The struct with all below it, detached.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Corrupt`] if the memory is damaged.
+    pub fn to_value(&self) -> Result<Value<'static>> {
+        ops::to_value(&self.locked)
+    }
+}

@@ -1,0 +1,158 @@
+//! Views of arrays, which outlive any lock.
+
+use std::sync::Arc;
+
+use super::{CellElement, ElementCell};
+use crate::access::{Access, Near};
+use crate::arena::Arena;
+use crate::error::{Error, ErrorKind, Result};
+use crate::lock::{Locker, Mode, Wait};
+use crate::ops::arrays::{block_of, copy_elements, wrong_dtype};
+use crate::sync::{Ordering, fence};
+use crate::value::{ArrayBlock, DType, Element, whole_elements};
+use crate::view::Lease;
+
+/// An array's memory, kept by a lease: it stays valid when the array is removed or replaced, and when the store is
+/// closed.
+///
+/// Others may write to it at any time, so that it lends no slices: elements are read and written one by one, or
+/// copied. It is what a NumPy array over the store holds.
+///
+/// ```
+/// use structstore::{Array, ArrayValue, StructStore};
+///
+/// let store = StructStore::new();
+/// store.set("history", ArrayValue::from_slice(&[2, 2], &[1.0, 2.0, 3.0, 4.0])?)?;
+/// let view = store.get::<Array>("history")?.view()?;
+/// view.cells::<f64>()?[3].set(5.0);
+/// assert_eq!(store.get::<Array>("history")?.to_vec::<f64>()?, [1.0, 2.0, 3.0, 5.0]);
+///
+/// drop(store);
+/// assert_eq!((view.shape(), view.to_vec::<f64>()?[3]), (&[2, 2][..], 5.0));
+/// # Ok::<(), structstore::Error>(())
+/// ```
+pub struct ArrayView {
+    dtype: DType,
+    shape: Vec<usize>,
+    bytes: usize,
+    data: *mut u8,
+    /// Keeps the block and the mapping.
+    _lease: Arc<Lease>,
+}
+
+// SAFETY: the memory is kept by the lease and accessed through raw pointers and atomics only.
+unsafe impl Send for ArrayView {}
+// SAFETY: as above.
+unsafe impl Sync for ArrayView {}
+
+impl ArrayView {
+    fn new(arena: &Arena, lease: Arc<Lease>) -> Result<ArrayView> {
+        let header = ArrayBlock::read(arena, lease.block())?;
+        let data = header.elements(arena, lease.block())?;
+        Ok(ArrayView {
+            dtype: header.dtype,
+            shape: header.shape,
+            bytes: header.bytes as usize,
+            data,
+            _lease: lease,
+        })
+    }
+
+    /// The shape: the length of each dimension.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// The element type.
+    pub fn dtype(&self) -> &DType {
+        &self.dtype
+    }
+
+    /// How many bytes of elements there are.
+    pub fn byte_len(&self) -> usize {
+        self.bytes
+    }
+
+    /// Where the elements begin. They are there for as long as the view or a clone of its lease lives; others may
+    /// write to them at any time.
+    pub fn as_ptr(&self) -> *mut u8 {
+        self.data
+    }
+
+    /// A copy of the elements, which may be torn if somebody writes to them meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::WrongType`] if they are of another type.
+    pub fn to_vec<T: Element>(&self) -> Result<Vec<T>> {
+        if self.dtype.descr() != T::TYPESTR {
+            return Err(wrong_dtype::<T>(&self.dtype));
+        }
+        // SAFETY: in bounds and aligned; the lease keeps the memory.
+        Ok(unsafe { copy_elements(self.data.cast(), whole_elements::<T>(self.bytes)) })
+    }
+
+    /// The elements as cells, each of which is read and written atomically.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::WrongType`] if they are of another type.
+    ///
+    /// ```
+    /// use structstore::{Array, ArrayValue, StructStore};
+    ///
+    /// let store = StructStore::new();
+    /// store.set("image", ArrayValue::from_slice(&[2, 2], &[0_u8, 10, 20, 30])?)?;
+    /// let view = store.get::<Array>("image")?.view()?;
+    /// let pixels = view.cells::<u8>()?;
+    /// pixels[1].set(pixels[3].get());
+    /// assert_eq!(store.get::<Array>("image")?.to_vec::<u8>()?, [0, 30, 20, 30]);
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn cells<T: CellElement>(&self) -> Result<&[ElementCell<T>]> {
+        if self.dtype.descr() != T::TYPESTR {
+            return Err(wrong_dtype::<T>(&self.dtype));
+        }
+        // SAFETY: in bounds and aligned; the lease keeps the memory for as long as self; atomics take any bytes.
+        Ok(unsafe { std::slice::from_raw_parts(self.data.cast(), whole_elements::<T>(self.bytes)) })
+    }
+}
+
+/// How often a lease of this process is looked for, before a new one is taken under a lock.
+const LEASE_TRIES: usize = 10;
+
+/// A view of the array that a node is, and whether this thread may write to it: not under a lock of its own for reading.
+///
+/// A block is leased only while no guard of any process lends it as a slice: under an exclusive lock, or, where this thread has
+/// a shared one already, if no other thread has one, too. A guard that is taken later sees the lease.
+pub(super) fn lease(array: &Near<'_>) -> Result<(ArrayView, bool)> {
+    let arena = array.arena();
+    let shared = array.store().reentrant && array.own()?.shared;
+    for _ in 0..LEASE_TRIES {
+        let block = array.read(|_, node| Ok(block_of(node)))?;
+        let Some(lease) = Lease::existing(arena, block) else { break };
+        // The lease keeps the block from being used anew; but before it was found, that may have happened already.
+        if array.read(|_, node| Ok(block_of(node)))? == block {
+            return Ok((ArrayView::new(arena, lease)?, !shared));
+        }
+    }
+    let held = array.lock(if shared { Mode::Shared } else { Mode::Node }, &Wait::FOREVER)?;
+    let alone = || {
+        // Between the lease and the look at holds; its counterpart is the fence behind the publication of a hold, whose
+        // thread looks at the leases before it lends a slice.
+        fence(Ordering::SeqCst);
+        Ok(!shared || !is_shared_by_others(array)?)
+    };
+    let lease = Lease::take(arena, block_of(array.node()), alone);
+    held.end_unchanged();
+    match lease? {
+        Some(lease) => Ok((ArrayView::new(arena, lease)?, !shared)),
+        None => Err(Error::new(ErrorKind::Deadlock)),
+    }
+}
+
+/// Whether other threads hold the node, for reading.
+fn is_shared_by_others(array: &Near<'_>) -> Result<bool> {
+    let arena = array.arena();
+    Locker::new(&**arena, arena.seat(&Wait::FOREVER)?.own).is_shared_by_others(array.id().index)
+}

@@ -1,0 +1,43 @@
+//! What operations do, each written once, on whatever [`Access`](crate::access::Access) leads to the node.
+
+pub(crate) mod arrays;
+pub(crate) mod leaves;
+pub(crate) mod lists;
+mod slot;
+pub(crate) mod structs;
+
+pub use slot::{Get, Slot};
+
+use crate::access::{Access, Located};
+use crate::arena::Arena;
+use crate::error::{Error, Result};
+use crate::node::{self, Extent, Raw};
+use crate::value::{ImageWriter, Kind, Value};
+
+/// The node with all below it, detached, as of one moment.
+pub(crate) fn to_value(access: &impl Access) -> Result<Value<'static>> {
+    access.whole(|arena, node, extent| node::read_value(arena, node, 0, extent)).at(access)
+}
+
+/// The same, as an image.
+pub(crate) fn image(access: &impl Access) -> Result<ImageWriter> {
+    let image = access.whole(|arena, node, extent| {
+        let mut image = ImageWriter::new();
+        node::write_image(arena, node, 0, extent, &mut image).map(|()| image)
+    });
+    image.at(access)
+}
+
+/// The value of a slot whose node is held.
+pub(crate) fn slot_value(arena: &Arena, raw: Raw) -> Result<Value<'static>> {
+    match raw.id() {
+        Some(_) => node::read_value(arena, node::resolve(arena, raw)?.1, 0, &Extent::default()),
+        None => raw.plain_value(),
+    }
+}
+
+/// The error for a field that is of another kind.
+#[cold]
+pub(crate) fn wrong_kind(found: Kind, expected: &'static str) -> Error {
+    Error::wrong_type(found.name(), expected)
+}

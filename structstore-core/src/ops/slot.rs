@@ -1,0 +1,170 @@
+//! Reading slots as Rust types.
+
+use std::sync::Arc;
+
+use super::{slot_value, to_value, wrong_kind};
+use crate::access::{Access, Handle, Near, Part, Store};
+use crate::arena::Arena;
+use crate::arena::layout::Node;
+use crate::error::{Error, ErrorKind, Result};
+use crate::lock::NodeId;
+use crate::node::{self, Raw};
+use crate::value::{Kind, Scalar, ScalarType, Value, convert, decode_scalar};
+
+/// A type that a field or an item can be read as.
+///
+/// Scalars convert where that keeps their value: an integer to any integer type that it fits and to a float that
+/// represents it, a float to another float. Handles ([`Struct`](crate::Struct), [`List`](crate::List), [`Str`](crate::Str), …) lead to the field itself.
+///
+/// ```
+/// use structstore::{List, StructStore};
+///
+/// let store = StructStore::new();
+/// store.set("num", 5_u8)?;
+/// assert_eq!(store.get::<i64>("num")?, 5);
+/// assert_eq!(store.get::<Option<String>>("missing").is_err(), true);
+/// store.set("names", vec!["a", "b"])?;
+/// assert_eq!(store.get::<List>("names")?.len()?, 2);
+/// # Ok::<(), structstore::Error>(())
+/// ```
+pub trait Get: Sized {
+    /// Whether it is all in the slot, which names nothing then that could be replaced.
+    #[doc(hidden)]
+    const IN_SLOT: bool = false;
+
+    /// Reads the slot.
+    #[doc(hidden)]
+    fn get(slot: Slot<'_>) -> Result<Self>;
+}
+
+/// A slot as it was read, and what is needed to look up what it names. Language bindings make objects of their own of it.
+#[doc(hidden)]
+#[derive(Clone, Copy)]
+pub struct Slot<'a> {
+    pub(crate) raw: Raw,
+    pub(crate) store: &'a Arc<Store>,
+    /// Whether the caller has a lock that covers it.
+    locked: bool,
+    /// The node that has the slot, and where.
+    pub(crate) parent: NodeId,
+    pub(crate) part: Part<'a>,
+}
+
+impl<'a> Slot<'a> {
+    #[inline(always)]
+    pub(crate) fn new<A: Access>(access: &'a A, raw: Raw, part: Part<'a>) -> Slot<'a> {
+        Slot { raw, store: access.store(), locked: !A::LOCKS, parent: access.id(), part }
+    }
+
+    /// What kind of value it holds.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Corrupt`] if the memory is damaged.
+    #[inline(always)]
+    pub fn kind(self) -> Result<Kind> {
+        self.raw.kind()
+    }
+
+    fn expect(self, kind: Kind) -> Result<()> {
+        let found = self.kind()?;
+        if found == kind { Ok(()) } else { Err(wrong_kind(found, kind.name())) }
+    }
+
+    /// Reads what it names.
+    #[inline(always)]
+    pub(crate) fn named<T>(self, read: impl Fn(&Arena, &Node) -> Result<T>) -> Result<T> {
+        match self.locked {
+            true => read(&self.store.arena, node::resolve(&self.store.arena, self.raw)?.1),
+            false => Near::new(self.store, self.raw)?.read(read),
+        }
+    }
+
+    fn read<T>(self, kind: Kind, read: impl Fn(&Arena, &Node) -> Result<T>) -> Result<T> {
+        self.expect(kind)?;
+        self.named(read)
+    }
+
+    /// A handle to what it names.
+    pub(crate) fn handle(self, kind: Kind) -> Result<Handle> {
+        self.expect(kind)?;
+        match self.locked {
+            true => Err(Error::new(ErrorKind::HeldByGuard)),
+            false => Handle::child(self.store, self.parent, self.raw, self.part),
+        }
+    }
+}
+
+macro_rules! get_scalars {
+    ($($type:ty),*) => {$(
+        impl Get for $type {
+            const IN_SLOT: bool = true;
+
+            #[inline(always)]
+            fn get(slot: Slot<'_>) -> Result<$type> {
+                // Straight from the payload where the type is the one asked for: a detour by `Scalar`, which is
+                // written in parts and read as a whole, would take longer than the lookup.
+                if slot.raw.tag as u8 == <$type as ScalarType>::KIND as u8
+                    && let Some(value) = <$type>::from_payload(slot.raw.payload)
+                {
+                    return Ok(value);
+                }
+                converted(slot.raw)
+            }
+        }
+    )*};
+}
+get_scalars!(bool, i8, i16, i32, i64, isize, u8, u16, u32, u64, usize, f32, f64);
+
+#[cold]
+#[inline(never)]
+fn converted<T: ScalarType>(raw: Raw) -> Result<T> {
+    let kind = raw.kind()?;
+    let scalar = decode_scalar(kind, raw.payload)?.ok_or_else(|| wrong_kind(kind, T::KIND.name()))?;
+    T::from_scalar(convert(scalar, T::KIND)?)
+        .ok_or_else(|| Error::corrupt("a conversion", scalar, "a scalar of the kind asked for"))
+}
+
+impl Get for Scalar {
+    const IN_SLOT: bool = true;
+
+    fn get(slot: Slot<'_>) -> Result<Scalar> {
+        let kind = slot.raw.kind()?;
+        decode_scalar(kind, slot.raw.payload)?.ok_or_else(|| wrong_kind(kind, "a scalar"))
+    }
+}
+
+impl Get for String {
+    fn get(slot: Slot<'_>) -> Result<String> {
+        slot.read(Kind::Str, node::read_text_node)
+    }
+}
+
+/// Bytes; a list is read by [`Value`], an array by [`Array`](crate::Array).
+impl Get for Vec<u8> {
+    fn get(slot: Slot<'_>) -> Result<Vec<u8>> {
+        slot.read(Kind::Bytes, node::read_bytes_node)
+    }
+}
+
+/// `None` for null.
+impl<T: Get> Get for Option<T> {
+    const IN_SLOT: bool = T::IN_SLOT;
+
+    fn get(slot: Slot<'_>) -> Result<Option<T>> {
+        if slot.raw.kind()? == Kind::Null { Ok(None) } else { T::get(slot).map(Some) }
+    }
+}
+
+/// A snapshot of the field with all below it, as of one moment.
+impl Get for Value<'static> {
+    fn get(slot: Slot<'_>) -> Result<Value<'static>> {
+        if !slot.raw.kind()?.is_node() {
+            return slot.raw.plain_value();
+        }
+        match slot.locked {
+            true => slot_value(&slot.store.arena, slot.raw),
+            false => to_value(&Near::new(slot.store, slot.raw)?),
+        }
+    }
+}
