@@ -304,7 +304,7 @@ mod tests {
             assert_eq!(parsed["\u{1b}[2J"], "\u{9b}\u{202e}\n\"");
             assert_eq!(parsed["bytes"], "00ff");
             assert_eq!(parsed["matrix"], serde_json::json!([[1.5], [2.0]]));
-            assert_eq!(parsed["opaque"], "array of <c8 with shape [1]");
+            assert_eq!(parsed["opaque"], "<c8[1]");
         }
         assert!(yaml(&value, false).unwrap().contains("bytes: 00ff"));
         assert!(

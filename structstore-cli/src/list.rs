@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 use structstore::StructStoreShared;
+use structstore::binding_support::StructExt;
 use structstore::inspect::Participant;
 
 use crate::arguments::List;
@@ -131,7 +132,7 @@ pub(crate) fn participant_json(participant: &Participant) -> Value {
 }
 
 fn look(name: &str, any_owner: bool) -> structstore::Result<Found> {
-    let options = StructStoreShared::options().observer().any_owner(any_owner);
+    let options = StructStoreShared::options().observe(true).any_owner(any_owner);
     let store = options.timeout(TIMEOUT).open(name)?;
     let statistics = store.statistics();
     Ok(Found {

@@ -23,7 +23,7 @@ impl Name {
 
     /// Attaches in order to look: nobody notices, and no write permission is needed.
     pub(crate) fn observe(&self) -> Result<Watched> {
-        self.open(StructStoreShared::options().observer()).map(Watched::new)
+        self.open(StructStoreShared::options().observe(true)).map(Watched::new)
     }
 
     /// What is copied of a store, as of one moment: without being noticed or, where the store is changed again and again
@@ -43,7 +43,7 @@ impl Name {
 
     /// As [`Name::observe`], for those who are meant to wait.
     pub(crate) fn observe_for_long(&self) -> Result<StructStoreShared> {
-        self.open(StructStoreShared::options().observer())
+        self.open(StructStoreShared::options().observe(true))
     }
 
     /// Attaches in order to change what is there. The store stays when this is closed, as it does not go with a tool that

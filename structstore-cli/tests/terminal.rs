@@ -192,7 +192,7 @@ fn clean_asks() {
     let mut child = command(&["run", &name, "--", "cat"]).stdin(Stdio::piped()).spawn().unwrap();
     eventually("somebody is attached", || {
         StructStoreShared::options()
-            .observer()
+            .observe(true)
             .open(&name)
             .is_ok_and(|store| store.participants().unwrap().len() == 1)
     });

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::access::Access as _;
 use crate::arena::layout::{ArrayHead, Slot};
+use crate::binding_support::StructExt as _;
 use crate::error::ErrorKind;
 use crate::journal::Operation;
 use crate::key::Key;
@@ -184,7 +185,7 @@ fn a_tree_whose_nodes_are_named_many_times_is_an_error() {
         let guard = store.read().unwrap();
         assert_corrupt(guard.to_value());
         drop(guard);
-        let reader = StructStoreShared::options().observer();
+        let reader = StructStoreShared::options().observe(true);
         let crate::segment::Backing::File { file, .. } = store.handle.arena().segment().backing() else {
             unreachable!()
         };

@@ -135,6 +135,8 @@ mod arena;
 #[cfg(not(loom))]
 mod bind;
 #[cfg(not(loom))]
+pub mod binding_support;
+#[cfg(not(loom))]
 pub mod bytes;
 #[cfg(not(loom))]
 pub mod cookbook;
@@ -253,21 +255,6 @@ pub mod derive_support {
     pub use crate::error::Result;
     pub use crate::key::Key;
     pub use crate::value::{Kind, Value};
-}
-
-/// What language bindings use. Not part of the API.
-#[cfg(not(loom))]
-#[doc(hidden)]
-pub mod binding_support {
-    pub use crate::bind::Declaration;
-    #[cfg(feature = "crash-points")]
-    pub use crate::crash::{arm, disarm, stores};
-    pub use crate::error::{escaped, is_unprintable, quoted};
-    pub use crate::handle::{Lock, Origin, Transaction};
-    pub use crate::lock::WaitHooks;
-    pub use crate::ops::Slot;
-    pub use crate::shared::end_process;
-    pub use crate::value::{Event, ImageReader, Snapshot, not_finite, not_numbers};
 }
 
 // For what `derive` generates in tests of this crate.

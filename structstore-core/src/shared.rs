@@ -67,7 +67,7 @@ pub struct Options {
     access: Access,
     create: bool,
     any_owner: bool,
-    reentrant: bool,
+    pub(crate) reentrant: bool,
 }
 
 impl Default for Options {
@@ -171,11 +171,22 @@ impl Options {
         self
     }
 
-    /// Attaches read-only and without counting as attached: when all others have closed the store, its name goes, and
-    /// what they leave by dying is an orphan. Meant for tools that look into stores.
-    #[doc(hidden)]
-    pub fn observer(mut self) -> Options {
-        self.access = Access::Observing;
+    /// Attaches to look on: read-only, and without keeping the store alive. Cleanup ignores an observer: when all other
+    /// processes have closed the store, its name goes. For tools that look into stores.
+    ///
+    /// ```
+    /// use structstore::StructStoreShared;
+    ///
+    /// # let name = format!("/structstore_observe_{}", std::process::id());
+    /// let store = StructStoreShared::open(&name)?;
+    /// let observer = StructStoreShared::options().observe(true).open(&name)?;
+    /// assert_eq!(store.participants()?.len(), 1);
+    /// drop(store);
+    /// assert!(!observer.valid(), "the observer has not kept its name");
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn observe(mut self, observe: bool) -> Options {
+        self.access = if observe { Access::Observing } else { Access::ReadWrite };
         self
     }
 
@@ -206,18 +217,6 @@ impl Options {
     /// ```
     pub fn any_owner(mut self, any_owner: bool) -> Options {
         self.any_owner = any_owner;
-        self
-    }
-
-    /// Locks of one thread nest. Meant for language bindings.
-    ///
-    /// # Safety
-    ///
-    /// No guard and no binding is taken through what is opened so: what they lend as `&mut` or `&` could be changed, or
-    /// lent once more, by the very thread that has it.
-    #[doc(hidden)]
-    pub unsafe fn reentrant(mut self) -> Options {
-        self.reentrant = true;
         self
     }
 
@@ -499,9 +498,8 @@ impl StructStoreShared {
         self.release()
     }
 
-    /// Closes the store and leaves its name alone. For language bindings, which revalidate by opening once more.
-    #[doc(hidden)]
-    pub fn abandon(mut self) {
+    /// Closes the store and leaves its name alone.
+    pub(crate) fn abandon(mut self) {
         self.open = false;
         let _ = self.arena.close(&self.opening, true);
     }
@@ -566,7 +564,6 @@ extern "C" fn at_exit() {
 }
 
 /// What ends a process in order does this, also where the C library is not asked to.
-#[doc(hidden)]
 pub fn end_process() {
     let mut arenas = Vec::new();
     for _ in 0..END_TRIES {

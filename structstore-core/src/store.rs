@@ -65,18 +65,7 @@ impl StructStore {
         StructStore::with(false)
     }
 
-    /// An empty store whose locks are reentrant. Meant for language bindings.
-    ///
-    /// # Safety
-    ///
-    /// No guard and no binding is taken through it: what they lend as `&mut` or `&` could be changed, or lent once more, by
-    /// the very thread that has it.
-    #[doc(hidden)]
-    pub unsafe fn reentrant() -> Result<StructStore> {
-        StructStore::with(true)
-    }
-
-    fn with(reentrant: bool) -> Result<StructStore> {
+    pub(crate) fn with(reentrant: bool) -> Result<StructStore> {
         let store = Arc::new(Store::local(reentrant)?);
         let root = store.root()?;
         Ok(StructStore { root: Struct::from_handle(Handle::root(store, root)?) })

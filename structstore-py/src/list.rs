@@ -7,7 +7,7 @@ use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::slice::PySliceIndices;
 use pyo3::types::{PyBool, PyDict, PyIterator, PyList, PySlice, PyTuple};
-use structstore::binding_support::{self, Snapshot};
+use structstore::binding_support::{self, HandleExt, ListExt, Snapshot};
 use structstore::{ErrorKind, List, Value};
 
 use crate::error::{Exception, Failure, Result};

@@ -7,6 +7,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyAny;
 use structstore::binding_support;
+use structstore::binding_support::HandleExt;
 
 use crate::error::{Exception, Result};
 use crate::list::StructStoreList;

@@ -18,7 +18,7 @@ pub(crate) fn printed(value: Result<Value<'static>>, indent: bool) -> String {
 fn cut(value: Value<'static>) -> Value<'static> {
     match value {
         Value::Array(array) if array.shape().iter().product::<usize>() > SHOWN => {
-            format!("array of {} with shape {:?}", array.dtype(), array.shape()).into()
+            format!("{}{:?}", array.dtype(), array.shape()).into()
         }
         Value::Bytes(bytes) if bytes.len() > SHOWN => format!("{} bytes", bytes.len()).into(),
         Value::Str(text) => match text.char_indices().nth(SHOWN) {

@@ -10,6 +10,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple, PyType};
+use structstore::binding_support::{OptionsExt, SharedExt};
 use structstore::{Cleanup, Error, Struct};
 
 use crate::error::{Exception, Failure, Result};

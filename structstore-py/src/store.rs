@@ -7,7 +7,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyIterator, PyList, PyString, PyTuple};
-use structstore::binding_support::{Snapshot, not_finite, not_numbers, quoted};
+use structstore::binding_support::{HandleExt, Snapshot, StructExt, not_finite, not_numbers, quoted};
 use structstore::path::Path;
 use structstore::{Error, ErrorKind, Key, Struct, Value};
 
@@ -135,7 +135,7 @@ impl StructStore {
 /// A new store in this process's own memory.
 pub(crate) fn local() -> structstore::Result<structstore::StructStore> {
     // SAFETY: this package takes neither guards nor bindings.
-    unsafe { structstore::StructStore::reentrant() }
+    unsafe { structstore::binding_support::reentrant_store() }
 }
 
 /// Assigns an object that is no plain number.
@@ -179,7 +179,7 @@ fn is_like_method(py: Python<'_>, key: &Key<'_>) -> bool {
 /// holds: `store.write_lock(timeout=1)` is not to wait for ever before it begins to wait for a second.
 #[inline]
 fn is_no_field(store: &Bound<'_, StructStore>, key: Key<'_>) -> bool {
-    store.get().with(|root| Ok(!root.contains_now(key))).unwrap_or(false)
+    store.get().with(|root| Ok(!root.contains_now(&key))).unwrap_or(false)
 }
 
 /// Whether the object is of a class derived from those of this module, which may have attributes of its own.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyAny;
+use structstore::binding_support::StructExt;
 use structstore::{Struct, binding_support};
 
 use crate::error::{Exception, Result};
@@ -54,7 +55,7 @@ impl Transaction {
     /// Raises LockTimeoutError if the lock was not granted in time, and InTransactionError if this thread is in a
     /// transaction of another struct.
     fn __enter__(&self, py: Python<'_>) -> Result<Py<PyAny>> {
-        let begun = self.node.transaction_token(self.timeout)?;
+        let begun = self.node.begin(self.timeout)?;
         self.open.lock().unwrap_or_else(PoisonError::into_inner).push(begun);
         Ok(self.object.clone_ref(py))
     }

@@ -4,7 +4,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString};
 use structstore::Kind;
-use structstore::binding_support::{Declaration, Snapshot};
+use structstore::binding_support::{Declaration, Snapshot, StructExt};
 use structstore::path::Path;
 
 use crate::error::{Failure, Result};

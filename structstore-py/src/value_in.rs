@@ -15,6 +15,7 @@ use pyo3::types::{
     PyBool, PyByteArray, PyBytes, PyComplex, PyDict, PyFloat, PyInt, PyList, PyMemoryView, PyString, PyTuple,
     PyType,
 };
+use structstore::binding_support::HandleExt;
 use structstore::{Error, Item, Scalar, Value};
 
 use crate::array::{self, Memory};

@@ -4,7 +4,7 @@ use pyo3::exceptions::PyNotImplementedError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString};
-use structstore::binding_support::{Event, ImageReader, Slot, Snapshot};
+use structstore::binding_support::{Event, ImageReader, ListExt, Slot, Snapshot, StructExt};
 use structstore::{ErrorKind, Key, Kind, List, Scalar, Struct};
 
 use crate::array;

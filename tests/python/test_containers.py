@@ -146,11 +146,11 @@ def test_what_is_long_is_printed_short(store):
     for printed in (str(store), html.unescape(store._repr_html_().removeprefix("<pre>").removesuffix("</pre>"))):
         assert len(printed) < 30_000
         shown = json.loads(printed)
-        assert shown["image"] == "array of <f8 with shape [1000, 1000]" and shown["small"] == [0] * 1000
+        assert shown["image"] == "f64[1000, 1000]" and shown["small"] == [0] * 1000
         assert shown["sub"]["numbers"][998:] == [998, 999, "… and 4000 items more"]
         assert shown["text"] == "ä" * 1000 + "… and 2000 characters more" and shown["raw"] == "2000 bytes"
-        assert shown["items"] == [{"x": "array of |u1 with shape [1001]"}]
-    assert str(store["items"]) == '[{"x": "array of |u1 with shape [1001]"}]'
+        assert shown["items"] == [{"x": "u8[1001]"}]
+    assert str(store["items"]) == '[{"x": "u8[1001]"}]'
     assert json.loads(store.to_json())["sub"]["numbers"] == list(range(5000)), "whole"
     assert len(repr(store)) < 100 and len(repr(store.sub)) < 100
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use structstore::binding_support::{Declaration, arm};
+use structstore::binding_support::{Declaration, ListExt, StructExt, arm};
 use structstore::guard::StructMut;
 use structstore::{
     Array, ArrayValue, Cleanup, Error, ErrorKind, Kind, List, Options, Result, StructStore,

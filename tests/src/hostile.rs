@@ -101,7 +101,7 @@ pub fn live_with(path: &Path, end: Instant) -> u64 {
     let mut rounds = 0;
     loop {
         let last = Instant::now() >= end;
-        let (reader, observer) = (options.clone().read_only(true), options.clone().observer());
+        let (reader, observer) = (options.clone().read_only(true), options.clone().observe(true));
         for (access, writes) in [(&options, true), (&reader, false), (&observer, false)] {
             limit();
             if let Ok(store) = access.open(path) {

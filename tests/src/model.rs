@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use structstore::binding_support::ListExt;
 use structstore::guard::StructMut;
 use structstore::{ErrorKind, Result, Struct, Value};
 

@@ -292,11 +292,7 @@ fn structs_may_be_generic() -> Result<()> {
 
         // Another type of the same name is another type.
         let message = refusal::<Filter<i16, 5>>(&store.at("filter")?);
-        assert!(message.starts_with("filter.weights: found an array of"), "{message}");
-        assert!(
-            message.contains("shape [4], expected") && message.contains("shape [5]; remove"),
-            "{message}"
-        );
+        assert!(message.starts_with("filter.weights: found f64[4], expected f64[5]; remove"), "{message}");
 
         let aliased = store.ensure_struct("aliased")?.bind::<Aliased>()?;
         aliased.with_mut(|s| *s.alias.left.subnum += *s.alias.right as i32 + 1)?;

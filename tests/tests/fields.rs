@@ -345,10 +345,7 @@ fn a_guard_refuses_what_others_have_put_there() -> Result<()> {
         // While there is none, nobody knows of what type and shape the array is to be: that is found when it is held.
         store.set("window", ArrayValue::from_slice(&[1], &[0.5])?)?;
         let message = bound.read().err().unwrap().to_string();
-        assert_eq!(
-            message,
-            "window: found an array of <f8 with shape [1], expected an array of |u1 with shape [2]"
-        );
+        assert_eq!(message, "window: found f64[1], expected u8[2]");
         store.set("window", Value::Null)?;
         store.set("period", 2_000_000_u64)?;
         assert_eq!(bound.load().err().unwrap().to_string(), "period: longer than anybody waits");
@@ -496,9 +493,9 @@ fn schemas_describe_themselves() {
         r#"struct
   speed: f64  -- How fast,
   mode: "off" | "stand_by" | "go!"
-  trail: array of <f4 [_]  -- Where it has been.
-  grid: array of |u1 [_, _]
-  matrix: array of <f8 [2, 3]
+  trail: f32[_]  -- Where it has been.
+  grid: u8[_, _]
+  matrix: f64[2, 3]
   items: list of struct
     id: u32
     name: str
@@ -568,10 +565,7 @@ fn schemas_evolve() -> Result<()> {
         python.set("trail", vec![1_i64, 2, 3])?;
         python.set("count", 5_i64)?;
         let error = python.bind::<new::Settings>().err().unwrap().to_string();
-        assert!(
-            error.starts_with("python.gains: found list, expected an array of <f8 with shape [2]; `bind_w"),
-            "{error}"
-        );
+        assert!(error.starts_with("python.gains: found list, expected f64[2]; `bind_w"), "{error}");
         let loaded = python.bind_widening::<new::Settings>()?.load()?;
         assert_eq!((loaded.gains, loaded.trail), ([1.0, 2.0], vec![1, 2, 3]));
         Ok(())

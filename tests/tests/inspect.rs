@@ -20,7 +20,7 @@ fn counters(name: &SegmentName) -> StructStoreShared {
 }
 
 fn observe(name: &SegmentName) -> StructStoreShared {
-    StructStoreShared::options().observer().open(name).unwrap()
+    StructStoreShared::options().observe(true).open(name).unwrap()
 }
 
 #[test]

@@ -22,7 +22,7 @@ fn ways() -> [Options; 5] {
         options(),
         options().create(false),
         options().read_only(true),
-        options().observer(),
+        options().observe(true),
         options().any_owner(true),
     ]
 }
@@ -65,7 +65,7 @@ fn what_belongs_to_another_user_is_refused_unless_asked_for() {
         // Nobody but root can make a file somebody else's: here is one that is.
         path = "/etc/passwd".into();
     }
-    for options in [file().read_only(true), file().observer(), file().create(false).reinit(user == 0)] {
+    for options in [file().read_only(true), file().observe(true), file().create(false).reinit(user == 0)] {
         let refused = open(options.clone(), &path);
         if user != 0 && matches!(&refused, Err(error) if error.kind() == ErrorKind::Io) {
             // Not to be written to in the first place.

@@ -1,5 +1,6 @@
 //! Every kind of value through the dynamic API, in a shared store whose memory is accounted for after each test.
 
+use structstore::binding_support::ListExt;
 use structstore::{
     Array, ArrayValue, DType, ErrorKind, Kind, List, Scalar, Str, Struct, StructStore, StructStoreShared,
     Value, key,
@@ -448,4 +449,128 @@ fn more_items_than_there_is_room_for_are_out_of_space() {
     list.repeat(2).unwrap();
     assert_eq!(list.to_string(), "[1, 2, 3, 1, 2, 3]");
     store.check().unwrap();
+}
+
+/// Every operation that makes sense on a handle exists on its guards, and the other way round: it compiles, and says the same.
+#[test]
+fn operations_exist_on_handles_and_guards() {
+    macro_rules! reads_structs {
+        ($of:expr) => {{
+            let of = $of;
+            assert_eq!(of.get::<i32>("num")?, 5);
+            assert_eq!((of.find::<i32>("num")?, of.find::<i32>("none")?), (Some(5), None));
+            assert_eq!((of.kind("num")?, of.contains("none")?), (Kind::I32, false));
+            assert_eq!((of.len()?, of.is_empty()?, of.names()?), (1, false, vec!["num".to_owned()]));
+            assert_eq!(of.iter()?.collect::<Vec<_>>(), [("num".to_owned(), Value::from(5))]);
+            assert_eq!(of.to_value()?, Value::record([("num", Value::from(5))]));
+            assert_eq!(of.to_string(), r#"{"num": 5}"#);
+            assert_eq!(of.get::<i32>("none").unwrap_err().to_string(), "struct.none: no such field");
+        }};
+    }
+    macro_rules! changes_structs {
+        ($of:expr) => {{
+            let mut of = $of;
+            let _ = &mut of;
+            of.set("a", 1)?;
+            of.update([("b", 2), ("c", 3)])?;
+            assert_eq!((of.get_or_insert("d", 4)?, of.get_or_insert("d", 5)?), (4, 4));
+            of.ensure_struct("struct")?.set("x", 1)?;
+            of.ensure_list("list")?.push(1)?;
+            of.ensure_str("str")?.set("s")?;
+            of.ensure_bytes("bytes")?.set(b"b")?;
+            of.at("struct")?.rename("x", "y")?;
+            assert_eq!(of.remove("a")?, 1.into());
+            of.delete("b")?;
+            assert_eq!(of.delete("b").unwrap_err().to_string(), "struct.b: no such field");
+            of.replace(Value::record([("num", Value::from(5))]))?;
+            reads_structs!(&of);
+            of.clear()?;
+            of.set("num", 5)?;
+        }};
+    }
+    macro_rules! reads_lists {
+        ($of:expr) => {{
+            let of = $of;
+            assert_eq!((of.len()?, of.is_empty()?, of.get::<i32>(1)?), (3, false, 2));
+            assert_eq!((of.find::<i32>(2)?, of.find::<i32>(3)?), (Some(3), None));
+            assert_eq!((of.kind(0)?, of.to_value()?), (Kind::I32, vec![1, 2, 3].into()));
+            let error = of.get::<i32>(3).unwrap_err().to_string();
+            assert_eq!(error, "list: index 3 is out of range for a list of length 3");
+        }};
+    }
+    macro_rules! changes_lists {
+        ($of:expr) => {{
+            let mut of = $of;
+            let _ = &mut of;
+            of.clear()?;
+            of.push(1)?;
+            of.insert(0, 0)?;
+            of.extend([2, 3])?;
+            of.splice(1..2, [7, 8])?;
+            of.set(0, 9)?;
+            assert_eq!((of.remove(0)?, of.pop()?), (9.into(), Some(3.into())));
+            of.delete(0)?;
+            of.replace([3, 2, 1])?;
+            of.reorder(&[2, 1, 0])?;
+            reads_lists!(&of);
+        }};
+    }
+    macro_rules! arrays {
+        ($of:expr) => {{
+            let mut of = $of;
+            let _ = &mut of;
+            of.set(&ArrayValue::from_slice(&[2], &[1_i64, 2])?)?;
+            assert_eq!(
+                (of.shape()?, of.dtype()?, of.to_vec::<i64>()?),
+                (vec![2], DType::of::<i64>(), vec![1, 2])
+            );
+            assert_eq!(of.to_value()?.shape(), [2]);
+        }};
+    }
+    macro_rules! strings {
+        ($of:expr) => {{
+            let mut of = $of;
+            let _ = &mut of;
+            of.set("four")?;
+            assert_eq!((of.get()?, of.len()?, of.is_empty()?), ("four".to_owned(), 4, false));
+        }};
+    }
+    with_store(|store| {
+        let part = store.ensure_struct("struct")?;
+        changes_structs!(&part);
+        changes_structs!(part.write()?);
+        {
+            let mut guard = store.write()?;
+            changes_structs!(guard.at("struct")?);
+        }
+        reads_structs!(part.read()?);
+        let guard = store.read()?;
+        reads_structs!(guard.at("struct")?);
+        drop(guard);
+        let list = store.ensure_list("list")?;
+        changes_lists!(&list);
+        changes_lists!(list.write()?);
+        {
+            let mut guard = store.write()?;
+            changes_lists!(guard.get_mut::<List>("list")?);
+        }
+        reads_lists!(list.read()?);
+        let guard = store.read()?;
+        reads_lists!(guard.get_ref::<List>("list")?);
+        drop(guard);
+        store.set("array", ArrayValue::from_slice(&[1], &[0_i64])?)?;
+        let array = store.get::<Array>("array")?;
+        arrays!(&array);
+        arrays!(array.write()?);
+        {
+            let mut guard = store.write()?;
+            arrays!(guard.get_mut::<Array>("array")?);
+        }
+        let string = store.ensure_str("str")?;
+        strings!(&string);
+        strings!(string.write()?);
+        let mut guard = store.write()?;
+        strings!(guard.get_mut::<Str>("str")?);
+        Ok(())
+    });
 }

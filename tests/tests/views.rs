@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use structstore::binding_support::{HandleExt, OptionsExt, StructExt};
 use structstore::{Array, ArrayValue, ErrorKind, Key, StructStore, StructStoreShared};
 use structstore_tests::SegmentName;
 

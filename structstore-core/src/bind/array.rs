@@ -41,10 +41,7 @@ fn fixed_type<T: Element>(shape: &[Option<usize>]) -> FixedType {
 
 #[cold]
 fn unlike(found: &ArrayBlock, expected: &FixedType) -> Error {
-    Error::wrong_type(
-        format!("an array of {} with shape {:?}", found.dtype, found.shape),
-        expected.to_string(),
-    )
+    Error::wrong_type(format!("{}{:?}", found.dtype, found.shape), expected.to_string())
 }
 
 /// Sees to it that an array can be lent as a slice: no view may share its block.

@@ -226,7 +226,7 @@ impl<'o, 'a> Binder<'o, 'a> {
             other => return Err(self.mismatch(other.name(), &wanted.to_string(), false)),
         };
         let found = match &value {
-            Value::Array(array) => format!("an array of {} with shape {:?}", array.dtype(), array.shape()),
+            Value::Array(array) => format!("{}{:?}", array.dtype(), array.shape()),
             other => other.kind().name().to_owned(),
         };
         let widened = node::widen_to_array(&value, wanted);

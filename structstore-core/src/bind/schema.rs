@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::value::{Extents, Kind};
+use crate::value::{Extents, Kind, shown_dtype};
 
 /// What a type stores: see [`Field::schema`](crate::traits::Field::schema).
 ///
@@ -106,7 +106,7 @@ impl Schema {
             }
             Schema::Bytes => f.write_str("bytes")?,
             Schema::Array { dtype, shape } => {
-                write!(f, "array of {dtype} [{}]", Extents(shape))?;
+                write!(f, "{}[{}]", shown_dtype(dtype), Extents(shape))?;
             }
             Schema::List(None) => f.write_str("list")?,
             Schema::Map(None) => f.write_str("struct of any fields")?,

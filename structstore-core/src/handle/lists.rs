@@ -119,12 +119,6 @@ impl List {
         lists::extend(&self.handle, values)
     }
 
-    /// Appends copies of the items until they are there so many times. For languages whose lists can be multiplied.
-    #[doc(hidden)]
-    pub fn repeat(&self, times: usize) -> Result<()> {
-        lists::repeat(&self.handle, times)
-    }
-
     /// Assigns an item that exists, as [`Struct::set`](crate::Struct::set) assigns a field.
     ///
     /// # Errors
@@ -220,13 +214,6 @@ impl List {
         values: impl IntoIterator<Item = T>,
     ) -> Result<()> {
         lists::splice(&self.handle, range, values)
-    }
-
-    /// Replaces the items at some indices, each of which is named once, by values in the same order; and removes those that
-    /// there are no values for. For languages whose ranges have steps.
-    #[doc(hidden)]
-    pub fn replace_at<'v>(&self, indices: &[usize], values: &[Value<'v>]) -> Result<()> {
-        lists::replace_at(&self.handle, indices, values)
     }
 
     /// The items in order, as of one moment.

@@ -11,11 +11,9 @@ mod leaves;
 mod lend;
 mod lists;
 mod locks;
-mod look;
 #[cfg(feature = "stream")]
 mod stream;
 mod structs;
-mod token;
 mod transaction;
 mod usage;
 mod view;
@@ -33,8 +31,7 @@ pub use locks::{LockHolder, LockMode};
 #[cfg(feature = "stream")]
 pub use stream::WatchStream;
 pub use structs::{Struct, StructMut, StructRef};
-pub use token::{Lock, Origin};
-pub use transaction::Transaction;
 pub use usage::{FreeMemory, Usage};
 pub use view::ArrayView;
+pub(crate) use view::lease;
 pub use watch::{CancelHandle, Watch};

@@ -1,10 +1,10 @@
 //! Transactions on structs: many changes that happen wholly or not at all.
 
-use std::time::Duration;
-
-use super::{Lock, Struct, StructMut, Within};
-use crate::access::{Access, Located, Locked, at_most};
-use crate::error::{Error, ErrorKind, Result};
+use super::{Struct, StructMut, Within};
+use crate::access::{Access, Located, Locked};
+#[cfg(doc)]
+use crate::error::ErrorKind;
+use crate::error::{Error, Result};
 use crate::journal::Pending;
 use crate::lock::{Mode, Wait};
 
@@ -63,14 +63,6 @@ impl Struct {
         pending.commit().at(&self.handle)?;
         Ok(result)
     }
-
-    /// Begins a transaction of this thread, which [`Transaction::commit`] ends; dropped, it is undone.
-    #[doc(hidden)]
-    pub fn transaction_token(&self, timeout: Option<Duration>) -> Result<Transaction> {
-        let lock = Lock::take(&self.handle, true, timeout)?;
-        let pending = Pending::begin(self.handle.arena(), self.handle.id().index, &at_most(timeout));
-        Ok(Transaction { pending: Some(pending.at(&self.handle)?), lock: Some(lock) })
-    }
 }
 
 impl Within<'_, Struct> {
@@ -84,40 +76,5 @@ impl Within<'_, Struct> {
         change: impl FnOnce(&mut StructMut<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         self.of.transact(&self.wait(), change)
-    }
-}
-
-/// A transaction as a value, for languages whose scopes are not Rust's. It ends on the thread that began it; elsewhere it
-/// cannot be, and stays open with its lock, since a lock that is never released is better than half a transaction.
-#[doc(hidden)]
-pub struct Transaction {
-    // Dropped first: changes are undone before the lock is given up.
-    pending: Option<Pending>,
-    lock: Option<Lock>,
-}
-
-impl Drop for Transaction {
-    fn drop(&mut self) {
-        if self.is_elsewhere() {
-            std::mem::forget(self.lock.take());
-        }
-    }
-}
-
-impl Transaction {
-    /// Whether another thread of this process began it, which then has to end it. To be asked before it is given up to
-    /// [`Transaction::commit`] or dropped: from then on nobody can end it.
-    #[doc(hidden)]
-    pub fn is_elsewhere(&self) -> bool {
-        self.pending.as_ref().is_some_and(Pending::is_elsewhere)
-    }
-
-    /// Makes the changes final.
-    #[doc(hidden)]
-    pub fn commit(mut self) -> Result<()> {
-        match self.pending.take_if(|pending| !pending.is_elsewhere()) {
-            Some(pending) => pending.commit(),
-            None => Err(Error::new(ErrorKind::InTransaction)),
-        }
     }
 }

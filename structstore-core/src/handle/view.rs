@@ -125,7 +125,7 @@ const LEASE_TRIES: usize = 10;
 ///
 /// A block is leased only while no guard of any process lends it as a slice: under an exclusive lock, or, where this thread has
 /// a shared one already, if no other thread has one, too. A guard that is taken later sees the lease.
-pub(super) fn lease(array: &Near<'_>) -> Result<(ArrayView, bool)> {
+pub(crate) fn lease(array: &Near<'_>) -> Result<(ArrayView, bool)> {
     let arena = array.arena();
     let shared = array.store().reentrant && array.own()?.shared;
     for _ in 0..LEASE_TRIES {

@@ -274,10 +274,10 @@ impl FixedType {
     }
 }
 
-/// `an array of <f8 with shape [2, _]`, where an extent is free.
+/// `f64[2, _]`, where a length is free.
 impl fmt::Display for FixedType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "an array of {} with shape [{}]", self.dtype, Extents(&self.shape))
+        write!(f, "{}[{}]", self.dtype, Extents(&self.shape))
     }
 }
 
@@ -290,7 +290,7 @@ pub(crate) fn convert_array<'v>(value: &'v Value<'_>, fixed: &FixedType) -> Resu
             return Ok(array.borrowed());
         }
         Value::Array(array) => {
-            let found = format!("an array of {} with shape {:?}", array.dtype(), array.shape());
+            let found = format!("{}{:?}", array.dtype(), array.shape());
             (array.shape().to_vec(), array.numbers().ok_or_else(|| wrong(found))?)
         }
         Value::List(_) => {

@@ -6,7 +6,7 @@ use crate::arena::layout::Node;
 use crate::error::{Error, ErrorKind, Result};
 use crate::node::{self, BLOCK, FixedType};
 use crate::sync::Ordering;
-use crate::value::{ArrayBlock, ArrayValue, DType, Element, Value, lease_count, whole_elements};
+use crate::value::{ArrayBlock, ArrayValue, DType, Element, Value, lease_count, shown_dtype, whole_elements};
 
 pub(crate) fn block_of(node: &Node) -> u64 {
     node.body[BLOCK].load(Ordering::Relaxed)
@@ -45,7 +45,7 @@ pub(super) fn publish(access: &impl Access, array: &ArrayValue<'_>) -> Result<()
 
 #[cold]
 pub(crate) fn wrong_dtype<T: Element>(found: &DType) -> Error {
-    Error::wrong_type(format!("an array of {found}"), format!("an array of {}", T::TYPESTR))
+    Error::wrong_type(format!("an array of {found}"), format!("an array of {}", shown_dtype(T::TYPESTR)))
 }
 
 /// The elements of a block, where they lie.

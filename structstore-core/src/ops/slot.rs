@@ -38,7 +38,6 @@ pub trait Get: Sized {
 }
 
 /// A slot as it was read, and what is needed to look up what it names. Language bindings make objects of their own of it.
-#[doc(hidden)]
 #[derive(Clone, Copy)]
 pub struct Slot<'a> {
     pub(crate) raw: Raw,

@@ -206,7 +206,7 @@ impl<'de, A: AsArray> Visitor<'de> for ArrayVisitor<A> {
                 .zip(array.shape())
                 .all(|(fixed, found)| fixed.is_none_or(|fixed| fixed == *found));
         if !fits {
-            let found = format!("an array of {} with shape {:?}", array.dtype(), array.shape());
+            let found = format!("{}{:?}", array.dtype(), array.shape());
             return Err(mismatch(&found, &extents));
         }
         let rows = array.shape().first().copied().unwrap_or(0);

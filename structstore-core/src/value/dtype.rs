@@ -125,9 +125,28 @@ impl DType {
     }
 }
 
+/// The name of a number type in Rust, or else NumPy's string for the type: `f64`, `<M8[us]`.
 impl std::fmt::Display for DType {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.descr)
+        f.write_str(shown(&self.descr))
+    }
+}
+
+/// The name of the type of this NumPy string.
+pub(crate) fn shown(descr: &str) -> &str {
+    match descr {
+        "|b1" => "bool",
+        "|i1" => "i8",
+        "<i2" => "i16",
+        "<i4" => "i32",
+        "<i8" => "i64",
+        "|u1" => "u8",
+        "<u2" => "u16",
+        "<u4" => "u32",
+        "<u8" => "u64",
+        "<f4" => "f32",
+        "<f8" => "f64",
+        other => other,
     }
 }
 

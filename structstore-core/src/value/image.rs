@@ -135,16 +135,17 @@ fn encode(value: &Value<'_>) -> ImageWriter {
 }
 
 /// A value in one piece of memory, which takes fewer copies and allocations than a [`Value`] of its own does.
-#[doc(hidden)]
 pub struct Snapshot {
     image: Vec<u8>,
 }
 
 impl Snapshot {
+    /// That of a detached value.
     pub fn of(value: &Value<'_>) -> Snapshot {
         encode(value).snapshot()
     }
 
+    /// Reads it from the start.
     pub fn read(&self) -> ImageReader<'_> {
         ImageReader::new(self.image.get(HEADER..).unwrap_or_default(), self.image.len())
     }
@@ -177,19 +178,22 @@ pub(crate) fn decode(image: &[u8]) -> Result<Value<'_>> {
 }
 
 /// Goes through the values of an image.
-#[doc(hidden)]
 pub struct ImageReader<'a> {
     rest: &'a [u8],
     length: usize,
 }
 
 /// What comes next in an image.
-#[doc(hidden)]
 pub enum Event<'a> {
+    /// No value.
     Null,
+    /// A truth value or a number.
     Scalar(Scalar),
+    /// A string.
     Str(&'a str),
+    /// Bytes.
     Bytes(&'a [u8]),
+    /// An array.
     Array(ArrayValue<'a>),
     /// So many items follow.
     List(usize),

@@ -171,7 +171,7 @@ fn write_dimension(f: &mut Formatter<'_>, shape: &[usize], numbers: &[Scalar]) -
 }
 
 fn write_opaque(f: &mut Formatter<'_>, array: &ArrayValue<'_>) -> fmt::Result {
-    write_text(f, &format!("array of {} with shape {:?}", array.dtype(), array.shape()))
+    write_text(f, &format!("{}{:?}", array.dtype(), array.shape()))
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod scalar;
 pub(crate) use array::{ArrayBlock, Extents, MAX_DIMENSIONS, lease_count, whole_elements};
 pub use array::{ArrayValue, Element, FixedArray};
 pub use dtype::DType;
+pub(crate) use dtype::shown as shown_dtype;
 pub use image::{Event, ImageReader, Snapshot};
 pub(crate) use image::{ImageWriter, decode};
 pub(crate) use json::write_json;

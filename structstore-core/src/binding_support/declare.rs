@@ -1,23 +1,21 @@
 //! Fields whose types are known only at run time: what bindings of other languages declare.
 
-use crate::access::{Access, Located};
 use crate::arena::layout::Node;
 use crate::error::{Error, ErrorKind, Result};
-use crate::handle::Struct;
 use crate::journal::Operation;
 use crate::key::Key;
-use crate::lock::Mode;
 use crate::node::structure::{self, Writer};
 use crate::node::{self, FIXED, Raw};
 use crate::value::{Kind, Value, convert, decode_scalar};
 
 /// A field to be declared.
-#[doc(hidden)]
 pub struct Declaration<'a> {
+    /// Its name.
     pub name: &'a str,
     /// The kinds that it may have; if there are none it is not declared, but only created. A number of another kind
     /// becomes one of the first, if that keeps its value.
     pub kinds: &'a [Kind],
+    /// Whether it may be null.
     pub optional: bool,
     /// What it is created with. Without it, it has to be there.
     pub default: Option<Value<'a>>,
@@ -25,19 +23,11 @@ pub struct Declaration<'a> {
     pub fields: Vec<Declaration<'a>>,
 }
 
-impl Struct {
-    /// Declares fields: creates those that are missing, keeps the values of those that are there. In one operation: all
-    /// or, after an error, nothing.
-    #[doc(hidden)]
-    pub fn declare(&self, fields: &[Declaration<'_>]) -> Result<()> {
-        let index = self.handle.id().index;
-        self.handle
-            .change(Mode::Tree, |operation, _| declare_fields(operation, index, fields))
-            .at(&self.handle)
-    }
-}
-
-fn declare_fields(operation: &Operation<'_>, index: u32, fields: &[Declaration<'_>]) -> Result<()> {
+pub(super) fn declare_fields(
+    operation: &Operation<'_>,
+    index: u32,
+    fields: &[Declaration<'_>],
+) -> Result<()> {
     let node = operation.arena().node(index)?;
     if fields.iter().any(|field| !field.kinds.is_empty()) {
         node::fix(operation, node, FIXED)?;

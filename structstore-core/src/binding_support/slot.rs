@@ -1,12 +1,13 @@
 //! Slots as bindings of other languages read them, which make objects of their own of what is there.
 
-use super::{ArrayView, List, Struct, view};
-use crate::access::{Access, Located, Near, Part};
+use crate::access::Near;
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::{Error, Result};
-use crate::key::Key;
-use crate::node::{self, Raw, list, structure};
+#[cfg(doc)]
+use crate::handle::{Array, Struct};
+use crate::handle::{ArrayView, lease};
+use crate::node;
 use crate::ops::{Get, Slot};
 
 impl Slot<'_> {
@@ -49,7 +50,7 @@ impl Slot<'_> {
     ///
     /// As [`Array::view`].
     pub fn view(self) -> Result<(ArrayView, bool)> {
-        let view = Near::new(self.store, self.raw).and_then(|array| view::lease(&array));
+        let view = Near::new(self.store, self.raw).and_then(|array| lease(&array));
         view.map_err(|error| self.locate(error))
     }
 
@@ -87,32 +88,5 @@ impl Slot<'_> {
         }
         let parent = node::path_of(&self.store.arena, self.parent);
         error.below(parent.then(self.part)).located()
-    }
-}
-
-impl Struct {
-    /// Looks at a field, if there is one of that name.
-    #[doc(hidden)]
-    #[inline(always)]
-    pub fn look<'a>(&'a self, key: &Key<'a>) -> Result<Option<Slot<'a>>> {
-        let (handle, part) = (&self.handle, Part::Name(key.name()));
-        let raw = handle.read(|arena, node| {
-            Ok(structure::find(arena, node, key)?.map(|found| Raw::load(&found.field.slot)))
-        });
-        Ok(raw.at_part(handle, part)?.map(|raw| Slot::new(handle, raw, part)))
-    }
-}
-
-impl List {
-    /// Looks at an item, if there is one at that index.
-    #[doc(hidden)]
-    #[inline(always)]
-    pub fn look(&self, index: usize) -> Result<Option<Slot<'_>>> {
-        let (handle, part) = (&self.handle, Part::Index(index));
-        let raw = handle.read(|arena, node| match index as u64 {
-            index if index < list::len(node) => Ok(Some(Raw::load(list::slot(arena, node, index)?))),
-            _ => Ok(None),
-        });
-        Ok(raw.at_part(handle, part)?.map(|raw| Slot::new(handle, raw, part)))
     }
 }

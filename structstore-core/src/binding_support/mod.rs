@@ -1,0 +1,299 @@
+//! What language bindings use: Python's are built on it, and others can be.
+//!
+//! Other languages have no borrow checker and no scopes that end locks, find out types when they run, and make objects of their
+//! own of what is in a store. So here are locks and transactions as values, slots before they become Rust types, trees as
+//! events, fields declared at run time, and stores whose locks are reentrant. It is part of the public interface, but may change
+//! in any release.
+
+mod declare;
+mod lock;
+mod slot;
+
+pub use declare::Declaration;
+pub use lock::{Lock, Transaction};
+
+#[cfg(feature = "crash-points")]
+pub use crate::crash::{arm, disarm, stores};
+pub use crate::error::{escaped, is_unprintable, quoted};
+pub use crate::lock::WaitHooks;
+pub use crate::ops::Slot;
+pub use crate::shared::end_process;
+pub use crate::value::{Event, ImageReader, Snapshot, not_finite, not_numbers};
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::access::{Access, Handle, Located, Part};
+use crate::arena::Arena;
+use crate::arena::layout::Node;
+#[cfg(doc)]
+use crate::error::ErrorKind;
+use crate::error::Result;
+use crate::handle::{Array, List, Struct};
+use crate::key::Key;
+use crate::lock::Mode;
+use crate::node::{self, Raw, list, structure};
+use crate::ops::{self, lists};
+use crate::segment::{Access as SegmentAccess, Backing, Place};
+use crate::shared::{Options, StructStoreShared};
+use crate::store::StructStore;
+use crate::value::Value;
+
+/// An empty local store whose locks are reentrant: an operation under this thread's own lock goes ahead.
+///
+/// # Safety
+///
+/// No guard and no binding is taken through it: what they lend as `&mut` or `&` could be changed, or lent once more, by the very
+/// thread that has it.
+///
+/// # Errors
+///
+/// As [`StructStore::try_new`].
+pub unsafe fn reentrant_store() -> Result<StructStore> {
+    StructStore::with(true)
+}
+
+/// What bindings ask of [`Options`].
+pub trait OptionsExt {
+    /// Makes locks reentrant: an operation under this thread's own lock goes ahead.
+    ///
+    /// # Safety
+    ///
+    /// As [`reentrant_store`], for what is opened so.
+    unsafe fn reentrant(self) -> Options;
+}
+
+impl OptionsExt for Options {
+    unsafe fn reentrant(mut self) -> Options {
+        self.reentrant = true;
+        self
+    }
+}
+
+/// What bindings ask of shared stores.
+pub trait SharedExt {
+    /// Closes the store and leaves its name alone: for those who revalidate by opening once more.
+    fn abandon(self);
+}
+
+impl SharedExt for StructStoreShared {
+    fn abandon(self) {
+        StructStoreShared::abandon(self);
+    }
+}
+
+/// What bindings ask of handles to structs, lists and arrays.
+pub trait HandleExt: Sized {
+    /// Takes a lock for this thread. `None` waits without bound.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::write`]; [`ErrorKind::LockTimeout`].
+    fn lock_token(&self, exclusive: bool, timeout: Option<Duration>) -> Result<Lock>;
+
+    /// Where another process would find it.
+    fn origin(&self) -> Origin;
+
+    /// Whether both handles name the same node, through the same mapping.
+    fn is_same(&self, other: &Self) -> bool;
+}
+
+macro_rules! handle_ext {
+    ($($type:ident),*) => {$(
+        impl HandleExt for $type {
+            fn lock_token(&self, exclusive: bool, timeout: Option<Duration>) -> Result<Lock> {
+                Lock::take(&self.handle, exclusive, timeout)
+            }
+
+            fn origin(&self) -> Origin {
+                origin(&self.handle)
+            }
+
+            fn is_same(&self, other: &$type) -> bool {
+                Arc::ptr_eq(self.handle.arena(), other.handle.arena()) && self.handle.id() == other.handle.id()
+            }
+        }
+    )*};
+}
+handle_ext!(Struct, List, Array);
+
+/// What bindings ask of structs.
+pub trait StructExt {
+    /// Looks at a field, if there is one of that name.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::find`].
+    fn look<'a>(&'a self, key: &Key<'a>) -> Result<Option<Slot<'a>>>;
+
+    /// Whether there is a field of that name, without ever waiting: while another thread is changing the struct, as it looks
+    /// then. For telling a field from a method of the same name, where a method may be a way to wait.
+    fn contains_now(&self, key: &Key<'_>) -> bool;
+
+    /// How many fields there are, without ever waiting.
+    fn len_now(&self) -> u64;
+
+    /// All that is there as of one moment. Less is copied and allocated for it than for an owned value.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::to_value`].
+    fn snapshot(&self) -> Result<Snapshot>;
+
+    /// Declares fields: creates those that are missing, keeps the values of those that are there. In one operation: all or,
+    /// after an error, nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::bind`].
+    fn declare(&self, fields: &[Declaration<'_>]) -> Result<()>;
+
+    /// Begins a transaction, to be ended by this thread.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::transaction`]; [`ErrorKind::LockTimeout`].
+    fn begin(&self, timeout: Option<Duration>) -> Result<Transaction>;
+}
+
+/// How often a struct is looked into without a lock before a name is taken to be missing.
+const LOOKS: usize = 3;
+
+impl StructExt for Struct {
+    #[inline(always)]
+    fn look<'a>(&'a self, key: &Key<'a>) -> Result<Option<Slot<'a>>> {
+        let (handle, part) = (&self.handle, Part::Name(key.name()));
+        let raw = handle.read(|arena, node| {
+            Ok(structure::find(arena, node, key)?.map(|found| Raw::load(&found.field.slot)))
+        });
+        Ok(raw.at_part(handle, part)?.map(|raw| Slot::new(handle, raw, part)))
+    }
+
+    fn contains_now(&self, key: &Key<'_>) -> bool {
+        let look = |arena: &Arena, node: &Node| Ok(structure::find(arena, node, key)?.is_some());
+        if let Ok(Some(found)) = self.handle.read_now(look) {
+            return found;
+        }
+        (0..LOOKS).any(|_| {
+            // An index that is being replaced is in place a moment later.
+            std::hint::spin_loop();
+            // What makes no sense is in motion: let the caller wait for it.
+            look(self.handle.arena(), self.handle.node()).unwrap_or(true)
+        })
+    }
+
+    fn len_now(&self) -> u64 {
+        structure::counted(self.handle.arena(), self.handle.node())
+    }
+
+    fn snapshot(&self) -> Result<Snapshot> {
+        Ok(ops::image(&self.handle)?.snapshot())
+    }
+
+    fn declare(&self, fields: &[Declaration<'_>]) -> Result<()> {
+        let index = self.handle.id().index;
+        let declared =
+            self.handle.change(Mode::Tree, |operation, _| declare::declare_fields(operation, index, fields));
+        declared.at(&self.handle)
+    }
+
+    fn begin(&self, timeout: Option<Duration>) -> Result<Transaction> {
+        Transaction::begin(&self.handle, timeout)
+    }
+}
+
+/// What bindings ask of lists.
+pub trait ListExt {
+    /// Looks at an item, if there is one at that index.
+    ///
+    /// # Errors
+    ///
+    /// As [`List::find`].
+    fn look(&self, index: usize) -> Result<Option<Slot<'_>>>;
+
+    /// All that is there as of one moment. Less is copied and allocated for it than for an owned value.
+    ///
+    /// # Errors
+    ///
+    /// As [`List::to_value`].
+    fn snapshot(&self) -> Result<Snapshot>;
+
+    /// Appends copies of the items until they are there `times` times.
+    ///
+    /// # Errors
+    ///
+    /// As [`List::extend`].
+    fn repeat(&self, times: usize) -> Result<()>;
+
+    /// Replaces the items at some indices, in one operation, or removes them where there are fewer values than indices.
+    ///
+    /// # Errors
+    ///
+    /// As [`List::set`].
+    fn replace_at(&self, indices: &[usize], values: &[Value<'_>]) -> Result<()>;
+}
+
+impl ListExt for List {
+    #[inline(always)]
+    fn look(&self, index: usize) -> Result<Option<Slot<'_>>> {
+        let (handle, part) = (&self.handle, Part::Index(index));
+        let raw = handle.read(|arena, node| match index as u64 {
+            index if index < list::len(node) => Ok(Some(Raw::load(list::slot(arena, node, index)?))),
+            _ => Ok(None),
+        });
+        Ok(raw.at_part(handle, part)?.map(|raw| Slot::new(handle, raw, part)))
+    }
+
+    fn snapshot(&self) -> Result<Snapshot> {
+        Ok(ops::image(&self.handle)?.snapshot())
+    }
+
+    fn repeat(&self, times: usize) -> Result<()> {
+        lists::repeat(&self.handle, times)
+    }
+
+    fn replace_at(&self, indices: &[usize], values: &[Value<'_>]) -> Result<()> {
+        lists::replace_at(&self.handle, indices, values)
+    }
+}
+
+/// Where another process would find a part of a store.
+pub enum Origin {
+    /// Nowhere: it is this process's own.
+    Local,
+    /// Nowhere: its segment has no name, or it has none, as an item of a list.
+    Nameless,
+    /// In a segment.
+    Shared {
+        /// The name or path of the segment.
+        path: PathBuf,
+        /// Whether it is the path of a file.
+        file: bool,
+        /// Whether it is attached read-only.
+        read_only: bool,
+        /// Whether it may belong to another user.
+        any_owner: bool,
+        /// The fields that lead to it.
+        route: Vec<Box<str>>,
+    },
+}
+
+fn origin(handle: &Handle) -> Origin {
+    let arena = handle.arena();
+    let Backing::File { place, access, any_owner, .. } = arena.segment().backing() else {
+        return Origin::Local;
+    };
+    let (path, file) = match place {
+        Place::Name(name) => (PathBuf::from(name), false),
+        Place::Path(path) => (path.clone(), true),
+        Place::Descriptor => return Origin::Nameless,
+    };
+    match node::route_of(arena, handle.id()) {
+        Some(route) => {
+            let (read_only, any_owner) = (*access != SegmentAccess::ReadWrite, *any_owner);
+            Origin::Shared { path, file, read_only, any_owner, route }
+        }
+        None => Origin::Nameless,
+    }
+}
