@@ -10,6 +10,7 @@ use crate::json;
 use crate::output::{BAD, FAINT, HEADING, NAME, NUMBER, Output, PLAIN, TEXT, TYPE};
 use crate::path::{self, kind};
 use crate::text::{self, plural, quoted, shortened};
+use structstore::limits::MAX_DEPTH;
 
 /// How many characters of a value are shown.
 const WIDTH: usize = 60;
@@ -19,9 +20,6 @@ const ITEMS: usize = 100;
 const SMALL: usize = 4096;
 /// The least that a part takes in a store, in bytes.
 const SLOT: u64 = 16;
-/// As deep as stores nest.
-const DEEPEST: usize = 128;
-
 pub(crate) fn run(options: &Show, output: &mut Output) -> Result<u8> {
     let store = options.store.observe()?;
     let found = path::find(&store, &options.path)?;
@@ -33,7 +31,7 @@ pub(crate) fn run(options: &Show, output: &mut Output) -> Result<u8> {
         }
         return Ok(0);
     }
-    let depth = options.depth.unwrap_or(DEEPEST).min(DEEPEST);
+    let depth = options.depth.unwrap_or(MAX_DEPTH).min(MAX_DEPTH);
     // No store has room for more.
     let left = store.statistics().size / SLOT;
     let mut tree = Tree { output, values: !options.types, depth, left, unreadable: 0 };

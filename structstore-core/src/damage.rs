@@ -6,10 +6,11 @@ use std::time::Duration;
 use crate::access::Access as _;
 use crate::arena::layout::{ArrayHead, Slot};
 use crate::binding_support::StructExt as _;
+use crate::edit::{End, change_end};
 use crate::error::ErrorKind;
 use crate::journal::Operation;
 use crate::key::Key;
-use crate::node::{BLOCK, End, Raw, change_end, resolve, structure};
+use crate::node::{BLOCK, Raw, resolve, structure};
 use crate::sync::Ordering;
 use crate::{Array, ArrayValue, Error, Struct, StructStoreShared, Value};
 

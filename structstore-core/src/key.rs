@@ -7,9 +7,7 @@
 )]
 
 use crate::error::{Error, Result};
-
-/// The longest name of a field, in bytes.
-pub(crate) const MAX_NAME: usize = 1024;
+use crate::limits::MAX_NAME;
 
 /// A field name with its hash, which [`key!`](crate::key) computes at compile time.
 ///

@@ -125,6 +125,7 @@
 )]
 
 mod error;
+pub mod limits;
 mod lock;
 mod sync;
 
@@ -145,22 +146,22 @@ mod crash;
 #[cfg(all(test, not(loom)))]
 mod damage;
 #[cfg(not(loom))]
-mod fork;
+mod edit;
 #[cfg(not(loom))]
 mod handle;
+#[cfg(not(loom))]
+pub mod inspect;
 #[cfg(not(loom))]
 mod journal;
 #[cfg(not(loom))]
 mod key;
 #[cfg(not(loom))]
+mod life;
+#[cfg(not(loom))]
 mod node;
 mod notice;
 #[cfg(not(loom))]
 mod ops;
-#[cfg(not(loom))]
-mod orphans;
-#[cfg(not(loom))]
-mod participants;
 #[cfg(not(loom))]
 pub mod safety;
 #[cfg(not(loom))]
@@ -174,7 +175,7 @@ mod store;
 #[cfg(not(loom))]
 mod value;
 #[cfg(not(loom))]
-mod view;
+pub mod watch;
 
 pub use error::{Error, ErrorKind, Result};
 
@@ -186,12 +187,13 @@ pub mod path {
 #[cfg(not(loom))]
 pub use {
     bind::Binding,
-    handle::{Array, ArrayView, Bytes, Item, List, Str, Struct, Watch},
+    handle::{Array, ArrayView, Bytes, Item, List, Str, Struct},
+    inspect::stores,
     key::Key,
-    participants::stores,
     shared::{Cleanup, Options, StructStoreShared},
     store::StructStore,
     value::{ArrayValue, DType, Kind, Scalar, Value},
+    watch::Watch,
 };
 
 #[cfg(all(feature = "derive", not(loom)))]
@@ -225,23 +227,6 @@ pub mod traits {
     pub use crate::handle::{CellElement, Lend};
     pub use crate::ops::Get;
     pub use crate::value::{Element, FixedArray, ScalarType};
-}
-
-/// Looking into stores: who is attached, what is locked, what takes up memory.
-#[cfg(not(loom))]
-pub mod inspect {
-    pub use crate::handle::{FreeMemory, LockHolder, LockMode, Statistics, Usage};
-    pub use crate::orphans::orphans;
-    pub use crate::participants::Participant;
-}
-
-/// Being told of changes; see [`Watch`].
-#[cfg(not(loom))]
-pub mod watch {
-    pub use crate::handle::CancelHandle;
-    pub use crate::handle::Watch;
-    #[cfg(feature = "stream")]
-    pub use crate::handle::WatchStream;
 }
 
 /// What the code uses that `#[derive(StructStore)]` generates. Not part of the API.

@@ -1,33 +1,31 @@
 //! Shared stores: opened by name, path or descriptor, by any number of processes.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::fs::File;
 use std::ops::Deref;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
-use std::sync::{Arc, LazyLock, Mutex, Once, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use crate::access::{Access as _, Handle, Scope, Store, operate};
 pub use crate::arena::Cleanup;
 use crate::arena::layout::{FORMAT_VERSION, Header, MAGIC, READY, fingerprint};
 use crate::arena::{Arena, Opening};
+use crate::edit;
 use crate::error::{Error, ErrorKind, INITIALISING, Result};
 use crate::handle::Struct;
 use crate::journal::Operation;
+use crate::life::{ATTACHED, end_with_process};
 use crate::lock::{Mode, NodeId, Wait, owner_seat};
-use crate::node::{self, Raw};
+use crate::node::Raw;
 use crate::segment::{Access, Backing, Liveness, MIN_SIZE, Place, RESERVATION, Segment};
 use crate::sync::{Ordering, lock};
 use crate::value::Kind;
 
 /// How often a place is opened again because its name came to lead elsewhere meanwhile.
 const REOPENINGS: usize = 100;
-
-/// How often a process that ends looks whether the table of attachments is free.
-const END_TRIES: usize = 100;
 
 /// For how long opening waits for a heap before it lets signal handlers run.
 const HEAP_SLICE: Duration = Duration::from_millis(100);
@@ -37,12 +35,6 @@ const HEAP_LOCKED: &str = "a process that does not go on, perhaps stopped, has l
 
 /// How long to sleep between two looks at a name that is to appear.
 const POLL: Duration = Duration::from_millis(2);
-
-/// Device, inode and access.
-pub(crate) type Attachment = (u64, u64, Access);
-
-/// The attachments of this process, so that opening a segment again shares the first one.
-pub(crate) static ATTACHED: LazyLock<Mutex<HashMap<Attachment, Weak<Arena>>>> = LazyLock::new(Mutex::default);
 
 /// How to open a shared store; made by [`StructStoreShared::options`].
 ///
@@ -356,7 +348,7 @@ impl StructStoreShared {
                 continue;
             }
             let key = (identity.0, identity.1, options.access);
-            crate::fork::install();
+            crate::life::install();
             let known = lock(&ATTACHED).get(&key).and_then(Weak::upgrade);
             let arena = match known {
                 Some(arena) => arena,
@@ -537,51 +529,6 @@ impl fmt::Debug for StructStoreShared {
     }
 }
 
-/// The seat that this thread has in an attachment of the same segment with which it may write. What it holds through that
-/// one, it would wait for for ever if it read through this one.
-#[cold]
-pub(crate) fn own_seat_elsewhere(arena: &Arena) -> Option<u32> {
-    let other = {
-        let attached = lock(&ATTACHED);
-        let (device, inode, _) = *attached.iter().find(|(_, found)| std::ptr::eq(found.as_ptr(), arena))?.0;
-        attached.get(&(device, inode, Access::ReadWrite))?.upgrade()?
-    };
-    other.seat_if_any().map(|seat| seat.own.index)
-}
-
-/// Has this process, when it ends, do for the stores that it has left open what closing them would have done. A program
-/// whose stores live in statics, or that calls [`std::process::exit`], has not been killed.
-fn end_with_process() {
-    static INSTALLED: Once = Once::new();
-    INSTALLED.call_once(|| {
-        // SAFETY: the handler is a function of this library, which is never unloaded: it keeps thread-local state.
-        unsafe { libc::atexit(at_exit) };
-    });
-}
-
-extern "C" fn at_exit() {
-    end_process();
-}
-
-/// What ends a process in order does this, also where the C library is not asked to.
-pub fn end_process() {
-    let mut arenas = Vec::new();
-    for _ in 0..END_TRIES {
-        match ATTACHED.try_lock() {
-            Ok(attached) => arenas.extend(attached.values().filter_map(Weak::upgrade)),
-            // Threads that go on opening stores are not waited for.
-            Err(_) => {
-                std::thread::yield_now();
-                continue;
-            }
-        }
-        break;
-    }
-    for arena in arenas {
-        arena.end();
-    }
-}
-
 /// The error for a store that could not be opened, where it is one that names no store.
 fn in_opening(error: Error, place: &Place, waited: Duration) -> Error {
     match error.kind() {
@@ -713,7 +660,7 @@ fn root(store: &Store, reinit: bool, options: &Options) -> Result<NodeId> {
             let _held = Scope::new(store, arena.node(old.index)?, old, Mode::Tree, &wait)?;
             let renewed = operate(arena, old, |operation| {
                 // In the record of the old one, for there may be no room left for another.
-                let root = node::renew(operation, old)?;
+                let root = edit::renew(operation, old)?;
                 operation.set(&arena.header().root, Raw::node(Kind::Struct, root).payload)?;
                 Ok(root)
             });

@@ -19,9 +19,7 @@ use structstore::{Array, ArrayValue, ArrayView, DType, ErrorKind, Scalar, Value}
 use crate::error::{Exception, Result};
 use crate::gil::LONG_COPY;
 use crate::value_in::{Inputs, unsupported};
-
-/// How many dimensions an array of a store can have; NumPy allows more.
-const MAX_DIMENSIONS: usize = 32;
+use structstore::limits::MAX_DIMENSIONS;
 
 /// What keeps the memory of a view: the `base` of the NumPy array.
 #[pyclass(frozen, module = "structstore")]

@@ -24,9 +24,7 @@ use crate::gil::LONG_COPY;
 use crate::list::StructStoreList;
 use crate::object;
 use crate::store::{StructStore, is_same};
-
-/// How deep structures may nest; the engine's limit, which also ends those that contain themselves.
-const MAX_DEPTH: usize = 128;
+use structstore::limits::MAX_DEPTH;
 
 const STORABLE: &str = "a store holds None, bool, int, float, complex, str, bytes, lists, tuples, dicts with str keys, \
                         dates, paths, NumPy arrays, and objects with attributes";

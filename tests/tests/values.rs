@@ -192,6 +192,9 @@ fn lists_hold_anything_anywhere() {
         assert!(
             matches!(list.get::<i64>(102), Err(error) if (error.kind(), error.expected()) == (ErrorKind::IndexOutOfRange, Some("102")))
         );
+        for far in [103, usize::MAX] {
+            assert_eq!(list.insert(far, "x").map_err(|error| error.kind()), Err(ErrorKind::IndexOutOfRange));
+        }
         list.replace(["x"])?;
         assert_eq!(list.to_string(), r#"["x"]"#);
         list.clear()?;

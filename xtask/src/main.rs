@@ -7,6 +7,7 @@ mod bench;
 mod compile;
 mod demo;
 mod fuzz;
+mod order;
 mod py;
 mod ratios;
 mod sanitize;

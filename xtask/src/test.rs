@@ -2,6 +2,7 @@ use std::fs;
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::order;
 use crate::step::{self, Result, Steps};
 use crate::venv::{PYTHON_FOR_TESTS, Venv};
 use crate::workspace::Workspace;
@@ -88,8 +89,9 @@ impl Step {
     }
 }
 
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     Step::new("fmt", "formatting", fmt),
+    Step::new("order", "which modules use which", order),
     Step::new("clippy", "lints, in every target", clippy),
     Step::new("python", "the wheel, built and installed", python),
     Step::new("rust", "tests in Rust, and across languages", rust)
@@ -132,6 +134,10 @@ fn wanted(args: &[String]) -> Result<Wanted<'_>> {
 
 fn fmt(workspace: &Workspace, _: &Venv<'_>, _: Extent) -> Result {
     step::run(workspace.cargo().args(["fmt", "--all", "--check"]))
+}
+
+fn order(workspace: &Workspace, _: &Venv<'_>, _: Extent) -> Result {
+    order::check(workspace)
 }
 
 fn clippy(workspace: &Workspace, venv: &Venv<'_>, _: Extent) -> Result {
@@ -239,7 +245,7 @@ mod tests {
     fn only_names_known_steps() {
         assert_eq!(wanted_of(&[]).unwrap(), [""; 0]);
         assert_eq!(wanted_of(&["--only", "doc", "--only=fmt"]).unwrap(), ["doc", "fmt"]);
-        assert!(wanted_of(&["--only", "docs"]).unwrap_err().contains("they are fmt, clippy"));
+        assert!(wanted_of(&["--only", "docs"]).unwrap_err().contains("they are fmt, order, clippy"));
         for args in [&["--only"][..], &["doc"], &["--onlydoc"]] {
             assert!(
                 wanted_of(args).unwrap_err().contains("expected `--only STEP` or `--exhaustive`"),

@@ -282,7 +282,7 @@ impl<H: Hold> Access for Locked<'_, H> {
 pub(crate) fn lend_scalar<T: ScalarType>(slot: &Slot) -> Result<*mut T> {
     let raw = Raw::load(slot);
     if raw.tag as u8 != T::KIND as u8 {
-        return Err(crate::ops::wrong_kind(raw.kind()?, T::KIND.name()));
+        return Err(crate::value::wrong_kind(raw.kind()?, T::KIND.name()));
     }
     if !T::valid(raw.payload) {
         let found = format_args!("the payload {:#x}", raw.payload).to_string();

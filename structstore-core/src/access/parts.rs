@@ -12,10 +12,9 @@ use crate::arena::Arena;
 use crate::arena::layout::Node;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::Key;
-use crate::lock::deeper;
 use crate::node::structure::{self, Step};
 use crate::node::{Extent, Raw, Shallow, kind_of, list, read_shallow};
-use crate::value::{Kind, Value};
+use crate::value::{Kind, Value, deeper};
 
 /// How often a node is tried to be read as a whole.
 const WHOLE_TRIES: usize = 30;

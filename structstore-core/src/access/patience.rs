@@ -7,9 +7,9 @@ use super::place::{Place, Way};
 use crate::arena::Arena;
 use crate::arena::layout::Node;
 use crate::error::{Error, ErrorKind, Result};
+use crate::life::own_seat_elsewhere;
 use crate::lock::{Busy, Moment, Space, Wait, optimistic, owner_seat};
 use crate::node::Extent;
-use crate::shared::own_seat_elsewhere;
 use crate::sync::{AtomicU64, Ordering};
 
 /// After how many tries it looks whether its own thread is in its way: more than those who give up soon ever make.

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering as LocalOrdering};
 
 use super::own::{Scope, operate};
-use crate::arena::{self, Arena};
+use crate::arena::Arena;
 use crate::error::Result;
 use crate::journal::Operation;
+use crate::life;
 use crate::lock::{Mode, NodeId, Wait};
 use crate::node::{self, Raw};
 use crate::sync::Ordering;
@@ -31,7 +32,7 @@ impl Store {
 
     /// A store of this process's own, with a root in the arena that all such stores share.
     pub(crate) fn local(reentrant: bool) -> Result<Store> {
-        let arena = Arc::clone(arena::local()?);
+        let arena = Arc::clone(life::local()?);
         let operation = Operation::begin(&arena)?;
         let root = operation.allocate_node(Kind::Struct)?;
         operation.adopt();

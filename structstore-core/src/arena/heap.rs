@@ -10,8 +10,8 @@ use std::sync::atomic::{Ordering as LocalOrdering, compiler_fence};
 use std::time::Instant;
 
 use super::block::{self, BlockKind, FREE, HEADER, ORPHAN, PREVIOUS_FREE, UNIT};
-use super::layout::{Header, Heap, Node, Record, Seat};
-use super::recovery::RECOVERED;
+use super::layout::{Header, Heap, Node, RECOVERED, Record, Seat};
+use super::lease::lease_count;
 use super::{Arena, chunk_records, locate};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lock::{SLICE, Wait, generation, spin_while};
@@ -38,7 +38,7 @@ impl Heap {
 }
 
 /// Lays an empty heap into a new segment, whose header is zero.
-pub(super) fn create(segment: &Segment, header: &Header, size: u64) -> Result<()> {
+pub(crate) fn create(segment: &Segment, header: &Header, size: u64) -> Result<()> {
     let units = size.saturating_sub(START + HEADER) / UNIT;
     let (start, end) = (START, block::behind(START, units));
     let heap = &header.heap;
@@ -59,12 +59,12 @@ pub(super) fn create(segment: &Segment, header: &Header, size: u64) -> Result<()
 }
 
 /// The owner of the heap lock that stands for a whole participant.
-pub(super) fn owner_for(participant: u32) -> u32 {
+pub(crate) fn owner_for(participant: u32) -> u32 {
     PARTICIPANT | participant
 }
 
 /// The participant for which an owner of the heap lock stands; `None` if it is a seat.
-pub(super) fn participant_owner(owner: u32) -> Option<u32> {
+pub(crate) fn participant_owner(owner: u32) -> Option<u32> {
     (owner & PARTICIPANT != 0).then_some(owner & !PARTICIPANT)
 }
 
@@ -73,7 +73,7 @@ pub(super) fn participant_owner(owner: u32) -> Option<u32> {
 const ANOMALIES: usize = 100;
 
 /// Takes back the section that is under way, newest change first.
-pub(super) fn undo(arena: &Arena, heap: &Heap) {
+pub(crate) fn undo(arena: &Arena, heap: &Heap) {
     let count = heap.undo_count.load(Ordering::Acquire);
     if count == 0 {
         return;
@@ -324,7 +324,7 @@ impl<'g> Section<'g> {
         if kind == BlockKind::Array {
             // Whoever frees the block looks here, and the one who would have written it may be dead. No word of a free
             // block.
-            crate::value::lease_count(self.arena, payload)?.store(0, Ordering::Relaxed);
+            lease_count(self.arena, payload)?.store(0, Ordering::Relaxed);
         }
         self.set(&seat.pending_blocks, payload)?;
         Ok(payload)
@@ -379,7 +379,7 @@ impl<'g> Section<'g> {
     pub(crate) fn free_or_orphan(&mut self, payload: u64) -> Result<()> {
         let (at, header) = self.block(payload)?;
         if BlockKind::of(header) == Some(BlockKind::Array)
-            && crate::value::lease_count(self.arena, payload)?.load(Ordering::Relaxed) != 0
+            && lease_count(self.arena, payload)?.load(Ordering::Relaxed) != 0
         {
             return self.set(self.word(at)?, header | ORPHAN);
         }

@@ -151,6 +151,13 @@ impl Seat {
     }
 }
 
+/// In a node's word of hints: a process died that held the node and everything below it exclusively.
+pub(crate) const HELD: u64 = 1 << 32;
+/// The same for something below the node.
+pub(crate) const HELD_BELOW: u64 = 1 << 33;
+/// Both marks.
+pub(crate) const RECOVERED: u64 = HELD | HELD_BELOW;
+
 /// A node record.
 #[repr(C, align(64))]
 pub(crate) struct Node {

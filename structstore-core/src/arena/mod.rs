@@ -5,65 +5,58 @@
 //! ([`heap::Section`]), each of which happens wholly or not at all.
 
 pub(crate) mod block;
-mod check;
 mod heap;
-mod heir;
 pub(crate) mod layout;
+pub(crate) mod lease;
 mod openings;
-mod process;
-mod recovery;
-mod rest;
 mod seats;
 mod watchers;
 
 pub(crate) use block::BlockKind;
-pub(crate) use heap::{HeapGuard, Section};
-pub(crate) use heir::Fork;
+pub(crate) use heap::{HeapGuard, Section, participant_owner, undo};
 pub use openings::Cleanup;
-pub(crate) use openings::Opening;
-pub(crate) use seats::{ThreadSeat, forget_transaction};
+pub(crate) use openings::{Opening, Openings};
+pub(crate) use seats::{LateClaim, ThreadSeat, forget_transaction};
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU32, AtomicU64 as LocalCounter, Ordering as LocalOrdering};
-use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::sync::{Mutex, OnceLock, Weak};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::lock::{MAX_SEATS, NodeHead, SeatLine, Space, WAITERS, Wait};
-use crate::segment::{Access, Backing, GRANULE, Liveness, MIN_SIZE, PARTICIPANTS, RESERVATION, Segment};
+use crate::segment::{Access, Backing, GRANULE, Liveness, MIN_SIZE, Segment};
 use crate::sync::{AtomicU64, Ordering};
-use crate::view::Lease;
-use layout::{ATTACHED, CHUNKS, CLAIMED, Header, Node, Participant, Record};
-use openings::Openings;
-use seats::LateClaim;
+use layout::{CHUNKS, CLAIMED, Header, Node, Participant, Record};
+use lease::Lease;
 
 /// The leases of this process, by block.
 pub(crate) type Leases = HashMap<u64, Weak<Lease>, rapidhash::fast::GlobalState>;
 
 /// One attachment of this process to a segment.
 pub(crate) struct Arena {
-    segment: Segment,
+    pub(crate) segment: Segment,
     header: *const Header,
     /// Tells arenas of this process apart, also after one was dropped, and a child's from its parent's.
-    id: LocalCounter,
+    pub(crate) id: LocalCounter,
     /// How often this was inherited by a child; locks of the parent's threads are none of the child's.
-    forks: AtomicU32,
-    participant: AtomicU32,
-    liveness: Option<Liveness>,
+    pub(crate) forks: AtomicU32,
+    pub(crate) participant: AtomicU32,
+    pub(crate) liveness: Option<Liveness>,
     /// In a child that could not be admitted: why not.
-    detached: OnceLock<String>,
+    pub(crate) detached: OnceLock<String>,
     /// The participants whose remains this process repairs.
-    repairing: Mutex<HashSet<u32>>,
-    openings: Mutex<Openings>,
+    pub(crate) repairing: Mutex<HashSet<u32>>,
+    pub(crate) openings: Mutex<Openings>,
     /// The seats of threads of this process that are ending.
-    late: Mutex<Vec<LateClaim>>,
+    pub(crate) late: Mutex<Vec<LateClaim>>,
     /// Which seats threads of this process have claimed, one bit each.
-    claimed: Box<[LocalCounter; CLAIMED]>,
+    pub(crate) claimed: Box<[LocalCounter; CLAIMED]>,
     /// The heap lock, without its flag, as it was when nobody was found to have it.
     stuck: LocalCounter,
     /// The word that nobody was found to explain, and what it said.
     strange: LocalCounter,
     /// How many watchers of this process are leaving. A hint: a child has none of its parent's.
-    leaving: LocalCounter,
+    pub(crate) leaving: LocalCounter,
     /// The blocks that views of this process lease, by offset.
     pub(crate) leases: Mutex<Leases>,
 }
@@ -73,30 +66,10 @@ unsafe impl Send for Arena {}
 // SAFETY: as above.
 unsafe impl Sync for Arena {}
 
-static NEXT_ID: LocalCounter = LocalCounter::new(1);
-
-/// The process-wide anonymous arena in which all local stores live.
-pub(crate) fn local() -> Result<&'static Arc<Arena>> {
-    let map = || {
-        crate::fork::install();
-        let segment = Segment::map(Backing::Anonymous, RESERVATION)?;
-        Arena::create(&segment, MIN_SIZE, RESERVATION)?;
-        Ok(Arc::new(Arena::attach(segment, None, &Wait::FOREVER)?))
-    };
-    LOCAL.get_or_init(map).as_ref().map_err(|error| {
-        Error::os("map", format!("local memory ({error})"), std::io::ErrorKind::OutOfMemory.into())
-    })
-}
-
-/// The same, if any local store was ever created.
-pub(crate) fn existing_local() -> Option<&'static Arc<Arena>> {
-    LOCAL.get()?.as_ref().ok()
-}
-
-static LOCAL: OnceLock<Result<Arc<Arena>>> = OnceLock::new();
+pub(crate) static NEXT_ID: LocalCounter = LocalCounter::new(1);
 
 /// The participant of a child for which no place was to be had.
-const NO_PLACE: u32 = u32::MAX;
+pub(crate) const NO_PLACE: u32 = u32::MAX;
 
 impl Arena {
     /// Writes a new arena into a segment, over what a creator that died may have left. Nobody else looks at it before
@@ -183,7 +156,7 @@ impl Arena {
         self.segment.backing().writable()
     }
 
-    /// Whether this process was forked and could not be admitted; see [`fork`](crate::fork).
+    /// Whether this process was forked and could not be admitted; see [`life`](crate::life).
     #[inline(always)]
     pub(crate) fn is_detached(&self) -> bool {
         self.participant_index() == NO_PLACE
@@ -221,7 +194,7 @@ impl Arena {
     }
 
     #[inline(always)]
-    fn participant_index(&self) -> u32 {
+    pub(crate) fn participant_index(&self) -> u32 {
         self.participant.load(LocalOrdering::Relaxed)
     }
 
@@ -333,99 +306,6 @@ impl Arena {
         }
         Ok(used)
     }
-
-    /// Takes a place among the participants, and repairs what others who died have left.
-    fn join(&self, wait: &Wait) -> Result<()> {
-        let Some(liveness) = &self.liveness else {
-            return self.enter(0, ATTACHED, wait);
-        };
-        let taken = self.take_place(liveness, ATTACHED, wait, |index| {
-            self.participant.store(index, LocalOrdering::Relaxed)
-        });
-        if let Err(error) = taken {
-            // Nothing is given back in the name of somebody else.
-            self.participant.store(NO_PLACE, LocalOrdering::Relaxed);
-            return Err(error);
-        }
-        self.repair_dead()?;
-        Ok(())
-    }
-
-    /// Takes the first place among the participants whose byte is to be had, and says what state it is in.
-    /// `taken` learns which before anything is done in its name.
-    fn take_place(&self, liveness: &Liveness, state: u64, wait: &Wait, taken: impl Fn(u32)) -> Result<u32> {
-        let Backing::File { place, .. } = self.segment.backing() else { return Ok(0) };
-        for index in 0..PARTICIPANTS {
-            if !liveness.claim(index, place)? {
-                continue;
-            }
-            taken(index);
-            // Whoever had this place may have died in the heap, which must not be entered in its name before.
-            self.repair_heap(index)?;
-            // What is repaired next waits for the heap without a bound.
-            drop(HeapGuard::lock(self, self.owner(), wait)?);
-            self.repair(index)?;
-            self.enter(index, state, wait)?;
-            return Ok(index);
-        }
-        Err(Error::too_many("processes attached", PARTICIPANTS as usize))
-    }
-
-    fn enter(&self, index: u32, state: u64, wait: &Wait) -> Result<()> {
-        let mut heap = HeapGuard::lock(self, self.owner(), wait)?;
-        let mut section = heap.section();
-        section.ensure::<Participant>(index)?;
-        let record = self.record::<Participant>(index)?;
-        let pid = u64::from(std::process::id());
-        section.set(&record.pid, pid)?;
-        section.set(&record.start, process::start(pid).unwrap_or(0))?;
-        section.set(&record.namespace, process::namespace())?;
-        // Last, so that the pid of a participant is its own.
-        section.set(&record.state, state)?;
-        section.commit();
-        Ok(())
-    }
-
-    /// Gives the place among the participants and all seats back.
-    fn leave(&self) -> Result<()> {
-        let own = self.participant_index();
-        for index in self.seats_of(own) {
-            if self.is_busy(index)? {
-                // There is no guard any more, or it would keep the arena: this is what is left of an operation that failed,
-                // or damage.
-                self.repair(own)?;
-                return Ok(());
-            }
-        }
-        self.drop_watchers(own)?;
-        for index in self.seats_of(own) {
-            self.free_seat(index)?;
-        }
-        let mut heap = HeapGuard::lock(self, self.owner(), &Wait::QUIET)?;
-        let mut section = heap.section();
-        section.set(&self.participant()?.state, 0)?;
-        section.commit();
-        Ok(())
-    }
-}
-
-impl Drop for Arena {
-    fn drop(&mut self) {
-        // A segment too broken to leave is left as it is: the kernel tells the others that we are gone. This process may
-        // attach again; what this participant has left is not its, then.
-        if self.writable()
-            && self.leave().is_err()
-            && let Ok(record) = self.participant()
-        {
-            record.pid.store(0, Ordering::Release);
-        }
-        if let Some(liveness) = &self.liveness {
-            liveness.disclaim(self.participant_index());
-        }
-        // From here on, the place may be another process's.
-        self.participant.store(NO_PLACE, LocalOrdering::Relaxed);
-        self.remove_name_left();
-    }
 }
 
 impl Space for Arena {
@@ -509,7 +389,7 @@ fn locate<T: Record>(index: u32) -> (usize, u64) {
 }
 
 /// How many records a chunk has.
-fn chunk_records<T: Record>(chunk: usize) -> u64 {
+pub(crate) fn chunk_records<T: Record>(chunk: usize) -> u64 {
     T::FIRST << chunk.min(CHUNKS).saturating_sub(1)
 }
 

@@ -65,7 +65,7 @@ pub(crate) struct Opening {
 }
 
 #[derive(Default)]
-pub(super) struct Openings {
+pub(crate) struct Openings {
     open: Vec<Arc<Opening>>,
     /// What was closed last, if its name was to go and other processes were attached.
     left: Option<Arc<Opening>>,
@@ -166,7 +166,7 @@ impl Arena {
 
     /// Removes the name that was left because other processes were attached, if these have gone. This one has given up its
     /// own byte, so that of two processes that leave at once the later one finds nobody.
-    pub(super) fn remove_name_left(&self) {
+    pub(crate) fn remove_name_left(&self) {
         let left = lock(&self.openings).left.take();
         if let Some(opening) = left {
             let _ = self.remove_name(&opening, false, CLOSE_TIMEOUT);

@@ -72,7 +72,7 @@ const END_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// A seat of a thread that used the store in a destructor of its thread-local data, when its [`Claims`] were gone already.
 /// The next thread that claims a seat gives it back.
-pub(super) struct LateClaim {
+pub(crate) struct LateClaim {
     thread: u64,
     seat: u32,
     journal: bool,
@@ -175,13 +175,13 @@ impl Arena {
     }
 
     /// Whether a thread of this process has claimed a seat.
-    pub(super) fn has_claimed(&self, seat: u32) -> bool {
+    pub(crate) fn has_claimed(&self, seat: u32) -> bool {
         let bits = self.claimed.get(seat as usize / 64).map_or(0, |bits| bits.load(LocalOrdering::Relaxed));
         bits & 1 << (seat % 64) != 0
     }
 
     /// The seats that this thread has in this arena.
-    pub(super) fn own_seats(&self) -> Vec<u32> {
+    pub(crate) fn own_seats(&self) -> Vec<u32> {
         let own = |claims: &RefCell<Claims>| {
             let claims = claims.borrow();
             let own = claims.0.iter().filter(|claim| claim.arena_id == self.id());
@@ -290,12 +290,12 @@ impl Arena {
     }
 
     /// Whether a seat holds something, or is changing something.
-    pub(super) fn is_busy(&self, index: u32) -> Result<bool> {
+    pub(crate) fn is_busy(&self, index: u32) -> Result<bool> {
         Ok(self.record::<SeatLine>(index)?.any() || !self.record::<Seat>(index)?.idle())
     }
 
     /// Gives back a seat that holds nothing.
-    pub(super) fn free_seat(&self, index: u32) -> Result<()> {
+    pub(crate) fn free_seat(&self, index: u32) -> Result<()> {
         let (at, bit) = (index as usize / 64, 1 << (index % 64));
         if let Some(own) = self.claimed.get(at) {
             own.fetch_and(!bit, LocalOrdering::Relaxed);
@@ -313,8 +313,8 @@ impl Arena {
 }
 
 /// In a child: the transaction of the thread that this one is a copy of is not its own, unless it is of a local store.
-pub(crate) fn forget_transaction() {
-    let local = super::existing_local().map(|local| local.id());
+pub(crate) fn forget_transaction(local: Option<&Arena>) {
+    let local = local.map(Arena::id);
     if Some(TRANSACTION_IN.get()) != local {
         set_transaction(Scope::NONE);
     }

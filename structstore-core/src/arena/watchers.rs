@@ -6,10 +6,9 @@
 //! Which marks nobody needs any more only a walk over all watchers tells. A process that drops many of them takes theirs off
 //! together: until then their records are marked as leaving, and do not count.
 
-use std::collections::HashSet;
 use std::sync::atomic::Ordering as LocalOrdering;
 
-use super::layout::{Node, Watcher};
+use super::layout::Watcher;
 use super::{Arena, HeapGuard};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lock::{Mode, NodeHead, NodeId, Space, Wait, generation};
@@ -144,7 +143,7 @@ impl Arena {
     }
 
     /// Removes all watchers of a participant.
-    pub(super) fn drop_watchers(&self, participant: u32) -> Result<()> {
+    pub(crate) fn drop_watchers(&self, participant: u32) -> Result<()> {
         // Most have none, and the heap is not locked for nothing.
         if self.watchers_of(participant)?.is_empty() {
             return Ok(());
@@ -153,71 +152,13 @@ impl Arena {
     }
 
     /// The same under a heap lock that the caller has.
-    pub(super) fn drop_watchers_under(&self, heap: &mut HeapGuard<'_>, participant: u32) -> Result<()> {
+    pub(crate) fn drop_watchers_under(&self, heap: &mut HeapGuard<'_>, participant: u32) -> Result<()> {
         for record in self.watchers_of(participant)? {
             if record.leaving.load(Ordering::Relaxed) == 0 {
                 self.depart(heap, record)?;
             }
         }
         self.take_off(heap, participant)
-    }
-
-    /// Verifies that watchers are counted, and that nodes are marked that they watch, and no others. Who may not write
-    /// finds out by itself whether anything was changed meanwhile.
-    pub(crate) fn check_watchers(&self) -> Result<()> {
-        let _heap =
-            self.writable().then(|| HeapGuard::lock(self, self.owner(), &Wait::FOREVER)).transpose()?;
-        let (mut count, mut named) = (0_u64, HashSet::new());
-        for place in 0..self.used::<Watcher>().min(MAX_WATCHERS) {
-            let record = self.record::<Watcher>(place)?;
-            let leaving = record.leaving.load(Ordering::Relaxed);
-            let participant = record.participant.load(Ordering::Relaxed);
-            if leaving > 1 || leaving == 1 && participant == 0 {
-                return Err(Error::corrupt("a watcher", format_args!("the mark {leaving:#x}"), "none"));
-            }
-            if !self.is_of_attached(participant) {
-                return Err(Error::corrupt(
-                    "a watcher",
-                    "one of a process that is gone",
-                    "an attached process",
-                ));
-            }
-            if participant != 0 {
-                count = count.saturating_add(1_u64.saturating_sub(leaving));
-                named.insert(record.node.load(Ordering::Relaxed) as u32);
-            }
-        }
-        let watching = self.header().watching.load(Ordering::Relaxed);
-        if watching != count {
-            return Err(Error::corrupt("the watchers", watching, "as many as are registered"));
-        }
-        let mut watched = HashSet::new();
-        self.watched(|node| {
-            watched.insert(node);
-        });
-        for node in &watched {
-            if !notice::is_announced(self, *node)? {
-                let expected = "marks all the way to the root";
-                return Err(Error::corrupt(
-                    format_args!("the watched node {node}"),
-                    "no mark above it",
-                    expected,
-                ));
-            }
-        }
-        for index in 0..self.used::<Node>() {
-            // Whoever watches a node that is gone may have left its mark to who has the record now.
-            let (marked, node) = (self.node(index)?.head.notice.is_watched(), index);
-            if marked && !named.contains(&node) || !marked && watched.contains(&node) {
-                let expected = "a mark if it is watched, and only then";
-                return Err(Error::corrupt(
-                    format_args!("the watch word of node {index}"),
-                    "another",
-                    expected,
-                ));
-            }
-        }
-        Ok(())
     }
 
     /// Tells watchers of a change that was not made under a lock, or by somebody who died over it.

@@ -10,13 +10,15 @@ use super::{Binder, BoundNode, Field, Lender, Schema, SlotRef};
 use crate::access::{Access, Located, Locked};
 use crate::arena::Arena;
 use crate::arena::layout::Node;
+use crate::arena::lease::lease_count;
+use crate::edit::{self, End, FixedType};
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::Operation;
 use crate::lock::Mode;
-use crate::node::{self, BLOCK, End, FIXED, FIXED_RANK, FixedType};
+use crate::node::{ArrayBlock, BLOCK, FIXED, FIXED_RANK};
 use crate::ops::arrays::unshare_node;
 use crate::sync::Ordering;
-use crate::value::{ArrayBlock, ArrayValue, DType, Element, FixedArray, Kind, Value, lease_count};
+use crate::value::{ArrayValue, DType, Element, FixedArray, Kind, Value};
 
 fn block_of(node: &Node) -> u64 {
     node.body[BLOCK].load(Ordering::Relaxed)
@@ -137,7 +139,7 @@ macro_rules! fixed_fields {
                 // Changes go to a copy, which is dropped if they are undone.
                 let Some(operation) = binder.operation() else { return Ok(()) };
                 let node = place.node.node();
-                node::replace_block(operation, node, node::copy_array(operation, block_of(node))?)
+                edit::replace_block(operation, node, edit::copy_array(operation, block_of(node))?)
             }
 
             fn load(place: &Self::Place, lender: Lender<'_>) -> Result<Self> {
@@ -165,7 +167,7 @@ macro_rules! fixed_fields {
 fixed_fields!(([T; N], N), ([[T; M]; N], N, M), ([[[T; L]; M]; N], N, M, L));
 
 fn publish(operation: &Operation<'_>, node: &Node, array: Value<'_>) -> Result<()> {
-    node::replace_block(operation, node, node::build_block(operation, &array)?)
+    edit::replace_block(operation, node, edit::build_block(operation, &array)?)
 }
 
 /// An array of numbers with `D` dimensions, whose extents may change: a field of a bound struct.
@@ -544,7 +546,7 @@ impl<T: Element> TypedArrayMut<'_, T, 1> {
     fn change_end(&mut self, end: End<'_>) -> Result<()> {
         let anew = self.locked.in_transaction();
         let changed =
-            self.locked.change(Mode::Tree, |operation, node| node::change_end(operation, node, end, anew));
+            self.locked.change(Mode::Tree, |operation, node| edit::change_end(operation, node, end, anew));
         changed.at(&self.locked)
     }
 }

@@ -8,12 +8,13 @@ use super::Field;
 use crate::access::{Store, operate_below};
 use crate::arena::Arena;
 use crate::arena::layout::{Node, Slot};
+use crate::edit::{self, FixedType, Writer};
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::Operation;
 use crate::key::Key;
 use crate::lock::NodeId;
-use crate::node::structure::{self, Writer};
-use crate::node::{self, FIXED, FixedType, Raw};
+use crate::node::structure::{self};
+use crate::node::{self, FIXED, Raw};
 use crate::ops::slot_value;
 use crate::sync::{AtomicU64, Ordering};
 use crate::value::{Kind, Value, convert, decode_scalar};
@@ -104,7 +105,7 @@ impl<'o, 'a> Binder<'o, 'a> {
     pub fn make_room(&self, node: &BoundNode, names: &[&str]) -> Result<()> {
         // One without fields declares nothing.
         if let Some(operation) = self.operation.filter(|_| !names.is_empty()) {
-            node::fix(operation, node.node(), FIXED)?;
+            edit::fix(operation, node.node(), FIXED)?;
             let keys = names.iter().map(|name| Key::new(name));
             Writer { operation, aside: false }.reserve_missing(node.node(), keys)?;
         }
@@ -149,7 +150,7 @@ impl<'o, 'a> Binder<'o, 'a> {
             (Some(found), ..) => found,
             (None, Some(operation), Some(value)) => {
                 value.check_depth(node::depth_of(self.arena, node.id.index)?)?;
-                let raw = node::build(operation, value, node.id.index)?;
+                let raw = edit::build(operation, value, node.id.index)?;
                 Writer { operation, aside: false }.insert(node.node(), key, raw)?
             }
             (None, ..) => return Err(Error::new(ErrorKind::NotFound)),
@@ -166,7 +167,7 @@ impl<'o, 'a> Binder<'o, 'a> {
         }
         let place = T::resolve(self, SlotRef { slot, parent: Some(node.id.index) })?;
         if let Some(operation) = self.operation {
-            node::declare(operation, slot, T::KIND, T::OPTIONAL)?;
+            edit::declare(operation, slot, T::KIND, T::OPTIONAL)?;
         }
         Ok(place)
     }
@@ -215,7 +216,7 @@ impl<'o, 'a> Binder<'o, 'a> {
         }
         let node = self.node(slot, Kind::Array)?;
         if let Some(operation) = self.operation {
-            node::fix(operation, node.node(), fix)?;
+            edit::fix(operation, node.node(), fix)?;
         }
         Ok(node)
     }
@@ -229,10 +230,10 @@ impl<'o, 'a> Binder<'o, 'a> {
             Value::Array(array) => format!("{}{:?}", array.dtype(), array.shape()),
             other => other.kind().name().to_owned(),
         };
-        let widened = node::widen_to_array(&value, wanted);
+        let widened = edit::widen_to_array(&value, wanted);
         match (self.operation, slot.parent, widened) {
             (Some(operation), Some(parent), Some(array)) if self.widen => {
-                Ok(node::replace_by(operation, parent, slot.slot, &Value::Array(array))?)
+                Ok(edit::replace_by(operation, parent, slot.slot, &Value::Array(array))?)
             }
             (_, _, widened) => Err(self.mismatch(&found, &wanted.to_string(), widened.is_some())),
         }

@@ -8,15 +8,15 @@ use super::{Binder, Field, Fields, Lender, SlotRef};
 use crate::access::{Access, Handle, Hold, Located, Scope};
 use crate::arena::Arena;
 use crate::arena::layout::Slot;
+use crate::edit;
 use crate::error::{Error, ErrorKind, Result};
 use crate::handle::{Struct, StructMut, StructRef, Within};
 use crate::journal::lies_within;
 use crate::key::Key;
 use crate::lock::{Mode, NodeId, Wait, generation};
 use crate::node::{self, Raw};
-use crate::ops::wrong_kind;
 use crate::sync::{AtomicU64, Ordering};
-use crate::value::{Kind, Value};
+use crate::value::{Kind, Value, wrong_kind};
 
 /// A Rust struct's fields bound to a struct in a store, local or shared; made by [`Struct::bind`].
 ///
@@ -322,7 +322,7 @@ impl<T: Field> Binding<T> {
         };
         let index = self.handle.id().index;
         let replaced = self.handle.change(Mode::Tree, |operation, _| {
-            node::assign_fields(operation, index, fields.iter().map(|(name, value)| (Key::new(name), value)))
+            edit::assign_fields(operation, index, fields.iter().map(|(name, value)| (Key::new(name), value)))
         });
         replaced.at(&self.handle)
     }

@@ -8,6 +8,7 @@ use super::list::AsList;
 use super::{Binder, Field, Lender, Schema, SlotRef};
 use crate::access::operate_below;
 use crate::arena::layout::Slot;
+use crate::edit;
 use crate::error::{ErrorKind, Result};
 use crate::node::{self, Raw};
 use crate::value::{Kind, Value};
@@ -228,7 +229,7 @@ impl<T: Field> OptionMut<'_, T> {
         let slot = self.slot().slot;
         value.check_depth(node::depth_of(self.lender.arena(), self.parent)?)?;
         operate_below(self.lender.arena(), self.parent, |operation| {
-            node::assign_slot(operation, self.parent, slot, &value)
+            edit::assign_slot(operation, self.parent, slot, &value)
         })
     }
 

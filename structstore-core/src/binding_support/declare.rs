@@ -1,10 +1,11 @@
 //! Fields whose types are known only at run time: what bindings of other languages declare.
 
 use crate::arena::layout::Node;
+use crate::edit::{self, Writer};
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::Operation;
 use crate::key::Key;
-use crate::node::structure::{self, Writer};
+use crate::node::structure::{self};
 use crate::node::{self, FIXED, Raw};
 use crate::value::{Kind, Value, convert, decode_scalar};
 
@@ -30,7 +31,7 @@ pub(super) fn declare_fields(
 ) -> Result<()> {
     let node = operation.arena().node(index)?;
     if fields.iter().any(|field| !field.kinds.is_empty()) {
-        node::fix(operation, node, FIXED)?;
+        edit::fix(operation, node, FIXED)?;
     }
     let keys = fields.iter().map(|field| Key::new(field.name));
     Writer { operation, aside: false }.reserve_missing(node, keys)?;
@@ -47,7 +48,7 @@ fn declare(operation: &Operation<'_>, index: u32, node: &Node, field: &Declarati
         (None, Some(value)) => {
             key.check()?;
             value.check_depth(node::depth_of(arena, index)?)?;
-            let raw = node::build(operation, value, index)?;
+            let raw = edit::build(operation, value, index)?;
             &Writer { operation, aside: false }.insert(node, &key, raw)?.field.slot
         }
         (None, None) => return Err(Error::new(ErrorKind::NotFound)),
@@ -59,7 +60,7 @@ fn declare(operation: &Operation<'_>, index: u32, node: &Node, field: &Declarati
         let payload = convert(scalar, kind)?.payload();
         Raw { tag: raw.tag & !0xff | kind as u64, payload }.set(operation, slot)?;
     }
-    node::declare(operation, slot, kind, field.optional)?;
+    edit::declare(operation, slot, kind, field.optional)?;
     match raw.id() {
         Some(id) if !field.fields.is_empty() => declare_fields(operation, id.index, &field.fields),
         _ => Ok(()),

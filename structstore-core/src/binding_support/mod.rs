@@ -15,9 +15,9 @@ pub use lock::{Lock, Transaction};
 #[cfg(feature = "crash-points")]
 pub use crate::crash::{arm, disarm, stores};
 pub use crate::error::{escaped, is_unprintable, quoted};
+pub use crate::life::end_process;
 pub use crate::lock::WaitHooks;
 pub use crate::ops::Slot;
-pub use crate::shared::end_process;
 pub use crate::value::{Event, ImageReader, Snapshot, not_finite, not_numbers};
 
 use std::path::PathBuf;

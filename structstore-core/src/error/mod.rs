@@ -6,13 +6,12 @@ mod path;
 pub use escape::{escaped, is_unprintable, quoted};
 pub use path::{Path, Step};
 
+use crate::limits::MAX_DEPTH;
 use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::mem::ManuallyDrop;
 use std::time::Duration;
-
-use crate::lock::MAX_DEPTH;
 
 /// A result whose error is [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;

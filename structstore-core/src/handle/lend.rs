@@ -11,8 +11,8 @@ use crate::arena::layout::Slot;
 use crate::error::Result;
 use crate::key::Key;
 use crate::node::{self, Raw};
-use crate::ops::{structs, wrong_kind};
-use crate::value::{Kind, ScalarType, Value};
+use crate::ops::structs;
+use crate::value::{Kind, ScalarType, Value, wrong_kind};
 
 /// A type that a guard can lend a field or an item as, without copying it.
 ///

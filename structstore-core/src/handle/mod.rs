@@ -5,33 +5,21 @@
 mod arrays;
 mod cell;
 mod guard;
-mod inspect;
 mod item;
 mod leaves;
 mod lend;
 mod lists;
-mod locks;
-#[cfg(feature = "stream")]
-mod stream;
 mod structs;
 mod transaction;
-mod usage;
 mod view;
-mod watch;
 
 pub use arrays::{Array, ArrayMut, ArrayRef};
 pub use cell::{CellElement, ElementCell};
 pub use guard::Within;
-pub use inspect::Statistics;
 pub use item::Item;
 pub use leaves::{Bytes, BytesMut, BytesRef, Str, StrMut, StrRef};
 pub use lend::Lend;
 pub use lists::{List, ListMut, ListRef};
-pub use locks::{LockHolder, LockMode};
-#[cfg(feature = "stream")]
-pub use stream::WatchStream;
 pub use structs::{Struct, StructMut, StructRef};
-pub use usage::{FreeMemory, Usage};
 pub use view::ArrayView;
 pub(crate) use view::lease;
-pub use watch::{CancelHandle, Watch};

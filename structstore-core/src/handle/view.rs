@@ -5,12 +5,13 @@ use std::sync::Arc;
 use super::{CellElement, ElementCell};
 use crate::access::{Access, Near};
 use crate::arena::Arena;
+use crate::arena::lease::Lease;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lock::{Locker, Mode, Wait};
+use crate::node::ArrayBlock;
 use crate::ops::arrays::{block_of, copy_elements, wrong_dtype};
 use crate::sync::{Ordering, fence};
-use crate::value::{ArrayBlock, DType, Element, whole_elements};
-use crate::view::Lease;
+use crate::value::{DType, Element, whole_elements};
 
 /// An array's memory, kept by a lease: it stays valid when the array is removed or replaced, and when the store is
 /// closed.

@@ -37,25 +37,9 @@ pub(crate) use word::{MAX_SEATS, is_awaited, is_free_but_held, owner_seat};
 
 #[cfg(doc)]
 use crate::error::ErrorKind;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::notice::NoticeWords;
 use crate::sync::AtomicU64;
-
-/// How deep structures may nest, and thus the bound of every walk towards the root.
-pub(crate) const MAX_DEPTH: usize = 128;
-
-/// The depth below one. Whoever follows what memory says, by recursion, asks this before each step.
-///
-/// # Errors
-///
-/// [`ErrorKind::TooDeep`] where nothing may nest any deeper.
-#[inline]
-pub(crate) fn deeper(depth: usize) -> Result<usize> {
-    if depth < MAX_DEPTH {
-        return Ok(depth.saturating_add(1));
-    }
-    Err(Error::too_deep())
-}
 
 /// Somebody sleeps on this word; whoever changes it wakes them. The same bit in lock words and holds.
 pub(crate) const WAITERS: u64 = 1;

@@ -6,8 +6,9 @@
 use std::cell::{Cell, RefCell};
 use std::mem::MaybeUninit;
 
-use super::{MAX_DEPTH, NodeHead, NodeId, Space, generation, word};
+use super::{NodeHead, NodeId, Space, generation, word};
 use crate::error::{Error, Result};
+use crate::limits::MAX_DEPTH;
 use crate::sync::{AtomicU64, Ordering, fence};
 
 /// Somebody owns what was to be read; the word and the value of it that said so.

@@ -5,10 +5,9 @@ use std::cell::Cell;
 use super::hint::Hint;
 use super::hold::{self, PEND};
 use super::wait::is_forked;
-use super::{
-    HOLDS, MAX_DEPTH, Mode, NodeHead, NodeId, OwnSeat, SeatLine, Space, WAITERS, Wait, generation, word,
-};
+use super::{HOLDS, Mode, NodeHead, NodeId, OwnSeat, SeatLine, Space, WAITERS, Wait, generation, word};
 use crate::error::{Error, Result};
+use crate::limits::MAX_DEPTH;
 use crate::sync::{AtomicU64, Ordering, fence_after_update, futex_wake};
 
 /// How often in a row nobody may explain a word until that counts.

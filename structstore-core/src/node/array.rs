@@ -1,91 +1,145 @@
-//! Arrays of one dimension that grow and shrink at their end.
+//! Arrays: one block each, which says what its elements are before they begin.
 
-use super::{Aside, BLOCK, capacity, replace_block};
-use crate::arena::BlockKind;
-use crate::arena::layout::Node;
+use super::{copy_bytes, write_bytes};
+use crate::arena::Arena;
+use crate::arena::layout::ArrayHead;
 use crate::error::{Error, Result};
-use crate::journal::Operation;
-use crate::sync::{Ordering, step};
-use crate::value::ArrayBlock;
+use crate::limits::MAX_DIMENSIONS;
+use crate::sync::Ordering;
+use crate::value::{DType, size_in_bytes};
 
-/// A change at the end of an array.
-pub(crate) enum End<'a> {
-    /// Only so many elements stay.
-    Truncate(usize),
-    /// The bytes of more elements come, so many times.
-    Append(&'a [u8], usize),
+/// What the block of an array says of it; see [`ArrayHead`].
+#[derive(Clone, Debug)]
+pub(crate) struct ArrayBlock {
+    pub(crate) dtype: DType,
+    pub(crate) shape: Vec<usize>,
+    /// Where the elements begin, from the start of the block's payload.
+    pub(crate) data: u64,
+    /// How many bytes of elements there are.
+    pub(crate) bytes: u64,
 }
 
-/// Changes the end of an array of one dimension, which is held exclusively, and whose block no view shares.
-///
-/// With room behind the end, and unless `anew`, this happens in place: what lies there belongs to nobody until the
-/// length says so. In a transaction it may have belonged to the array, so that it is done anew there.
-pub(crate) fn change_end(operation: &Operation<'_>, node: &Node, end: End<'_>, anew: bool) -> Result<()> {
-    let (keep, piece, times) = match end {
-        End::Truncate(keep) => (keep, &[][..], 0),
-        End::Append(more, times) => (usize::MAX, more, times),
-    };
-    let arena = operation.arena();
-    let block = node.body[BLOCK].load(Ordering::Relaxed);
-    let old = ArrayBlock::read(arena, block)?;
-    let [len] = *old.shape else {
-        return Err(Error::corrupt("an array", format_args!("{:?}", old.shape), "one dimension"));
-    };
-    let itemsize = old.dtype.itemsize();
-    let Some(added) = piece.len().checked_div(itemsize).filter(|_| piece.len().is_multiple_of(itemsize))
-    else {
-        return Err(Error::corrupt(
-            "an array",
-            format_args!("elements of {itemsize} bytes"),
-            "those of its field",
-        ));
-    };
-    let keep = keep.min(len);
-    let kept = keep.saturating_mul(itemsize);
-    let more = piece.len().checked_mul(times);
-    let Some(more) = more.filter(|more| kept.saturating_add(*more) <= isize::MAX as usize) else {
-        return Err(arena.segment().full(u64::MAX, "no segment can be so large".to_owned()));
-    };
-    let new = ArrayBlock::new(old.dtype.clone(), &[keep.saturating_add(added.saturating_mul(times))])?;
-    if !anew && new.size() <= capacity(arena, block)? {
-        if more != 0 {
-            let end = block.saturating_add(old.data).saturating_add(kept as u64);
-            let target = arena.bytes(end, more as u64)?;
-            step();
-            // SAFETY: in bounds (checked), and nobody else's: this operation holds the array, and the caller's memory is
-            // private or another part of the store.
-            unsafe { fill(target, piece, more) };
+const HEAD_WORDS: usize = size_of::<ArrayHead>() / 8;
+const INLINE_DESCR: usize = 8;
+
+/// How many words behind the extents a type's description takes, which has so many bytes.
+fn long_words(descr: usize) -> usize {
+    if descr > INLINE_DESCR { descr.div_ceil(8) } else { 0 }
+}
+
+impl ArrayBlock {
+    pub(crate) fn new(dtype: DType, shape: &[usize]) -> Result<ArrayBlock> {
+        ArrayBlock::of(dtype, shape.to_vec())
+    }
+
+    fn of(dtype: DType, shape: Vec<usize>) -> Result<ArrayBlock> {
+        let bytes = size_in_bytes(&dtype, &shape)?;
+        let mut block = ArrayBlock { dtype, shape, data: 0, bytes };
+        block.data = block.data_offset();
+        Ok(block)
+    }
+
+    fn data_offset(&self) -> u64 {
+        let words = self.shape.len().saturating_add(long_words(self.dtype.descr().len()));
+        (words as u64).saturating_mul(8).saturating_add(size_of::<ArrayHead>() as u64).next_multiple_of(64)
+    }
+
+    /// Whether nothing stands behind a short name, where [`ArrayBlock::locate`] compares words.
+    pub(crate) fn is_padded(&self, arena: &Arena, payload: u64) -> Result<bool> {
+        let mut descr = [0; INLINE_DESCR];
+        let Some(target) = descr.get_mut(..self.dtype.descr().len()) else { return Ok(true) };
+        target.copy_from_slice(self.dtype.descr().as_bytes());
+        let head = arena.at::<ArrayHead>(payload)?;
+        Ok(head.descr.load(Ordering::Relaxed) == u64::from_le_bytes(descr))
+    }
+
+    /// How large the block's payload is.
+    pub(crate) fn size(&self) -> u64 {
+        self.data.saturating_add(self.bytes)
+    }
+
+    /// The address of the elements.
+    #[inline(always)]
+    pub(crate) fn elements(&self, arena: &Arena, payload: u64) -> Result<*mut u8> {
+        arena.bytes(payload.saturating_add(self.data), self.bytes)
+    }
+
+    /// Writes the header into a block that nobody else sees yet.
+    pub(crate) fn write(&self, arena: &Arena, payload: u64) -> Result<()> {
+        let words = arena.words(payload, self.data / 8)?;
+        for word in words {
+            word.store(0, Ordering::Relaxed);
         }
-        return new.set_length(operation, block);
+        let descr = self.dtype.descr().as_bytes();
+        let head = arena.at::<ArrayHead>(payload)?;
+        head.bytes.store(self.bytes, Ordering::Relaxed);
+        head.sizes.store(self.dtype.itemsize() as u64 | (descr.len() as u64) << 32, Ordering::Relaxed);
+        head.dimensions.store(self.shape.len() as u64, Ordering::Relaxed);
+        let behind = words.get(HEAD_WORDS..).unwrap_or_default();
+        for (word, extent) in behind.iter().zip(&self.shape) {
+            word.store(*extent as u64, Ordering::Relaxed);
+        }
+        let long = behind.get(self.shape.len()..).unwrap_or_default();
+        let place = if descr.len() > INLINE_DESCR { long } else { std::slice::from_ref(&head.descr) };
+        write_bytes(place, descr);
+        Ok(())
     }
-    // Room for as much again, so that appending one by one copies each element a few times at most.
-    let room = if new.bytes > old.bytes { new.bytes.max(old.bytes.saturating_mul(2)) } else { new.bytes };
-    let aside = operation.allocate(new.data.saturating_add(room), BlockKind::Array)?;
-    new.write(arena, aside)?;
-    let (source, target) = (old.elements(arena, block)?, new.elements(arena, aside)?);
-    step();
-    // SAFETY: both are in bounds (checked; `kept` is no more than there was, and with `more` as many as there will be)
-    // and the target is new, and nobody else's; in a damaged heap they may overlap.
-    unsafe {
-        std::ptr::copy(source, target, kept);
-        fill(target.add(kept), piece, more);
-    }
-    replace_block(operation, node, Aside { block: aside, length: 0 })
-}
 
-/// Fills `bytes` bytes with a piece, again and again.
-///
-/// # Safety
-///
-/// There are as many bytes at `target`, to which nobody else refers.
-unsafe fn fill(target: *mut u8, piece: &[u8], bytes: usize) {
-    let mut filled = piece.len().min(bytes);
-    // SAFETY: no more than there are (the caller).
-    unsafe { std::ptr::copy(piece.as_ptr(), target, filled) };
-    while filled != 0 && filled < bytes {
-        let next = filled.min(bytes.saturating_sub(filled));
-        // SAFETY: no more than there are, as counted.
-        unsafe { std::ptr::copy(target, target.add(filled), next) };
-        filled = filled.saturating_add(next);
+    /// Shape and elements of a block, if it is an array of a type with a short name and `D` dimensions. Takes a fraction
+    /// of the time of [`ArrayBlock::read`], which describes whatever it is.
+    pub(crate) fn locate<const D: usize>(
+        arena: &Arena,
+        payload: u64,
+        typestr: &str,
+        itemsize: usize,
+    ) -> Result<Option<([usize; D], *mut u8)>> {
+        let head = arena.at::<ArrayHead<D>>(payload)?;
+        let mut descr = [0; INLINE_DESCR];
+        let Some(target) = descr.get_mut(..typestr.len()) else { return Ok(None) };
+        target.copy_from_slice(typestr.as_bytes());
+        let is_this = head.sizes.load(Ordering::Relaxed) == itemsize as u64 | (typestr.len() as u64) << 32
+            && head.dimensions.load(Ordering::Relaxed) == D as u64
+            && head.descr.load(Ordering::Relaxed) == u64::from_le_bytes(descr);
+        if !is_this {
+            return Ok(None);
+        }
+        let shape = head.extents.each_ref().map(|extent| extent.load(Ordering::Relaxed) as usize);
+        let found = head.bytes.load(Ordering::Relaxed);
+        let bytes = shape.iter().try_fold(itemsize, |bytes, extent| bytes.checked_mul(*extent));
+        if bytes.is_none_or(|bytes| bytes as u64 != found) {
+            return Ok(None);
+        }
+        let data = const { size_of::<ArrayHead<D>>().next_multiple_of(64) as u64 };
+        Ok(Some((shape, arena.bytes(payload.saturating_add(data), found)?)))
+    }
+
+    /// Reads the header of a block; every number in it is checked.
+    pub(crate) fn read(arena: &Arena, payload: u64) -> Result<ArrayBlock> {
+        let broken =
+            |found: String| Error::corrupt(format_args!("the array at {payload:#x}"), found, "an array");
+        let head = arena.at::<ArrayHead>(payload)?;
+        let (bytes, sizes) = (head.bytes.load(Ordering::Relaxed), head.sizes.load(Ordering::Relaxed));
+        let dimensions = head.dimensions.load(Ordering::Relaxed);
+        let (itemsize, descr) = (sizes as u32, (sizes >> 32) as usize);
+        if dimensions > MAX_DIMENSIONS as u64 || descr > 1 << 16 {
+            return Err(broken(format!("{dimensions} dimensions, {descr} bytes of type")));
+        }
+        let count = HEAD_WORDS.saturating_add(dimensions as usize).saturating_add(long_words(descr));
+        let behind = arena.words(payload, count as u64)?.get(HEAD_WORDS..).unwrap_or_default();
+        let (extents, long) = behind.split_at_checked(dimensions as usize).unwrap_or_default();
+        let shape: Vec<usize> =
+            extents.iter().map(|extent| extent.load(Ordering::Relaxed) as usize).collect();
+        let place = if descr > INLINE_DESCR { long } else { std::slice::from_ref(&head.descr) };
+        let descr = copy_bytes(place, descr);
+        let descr =
+            str::from_utf8(descr.bytes()).map_err(|_| broken("a type that is not text".to_owned()))?;
+        let dtype = DType::parse(descr, itemsize)?;
+        let block = ArrayBlock::of(dtype, shape).map_err(|error| broken(error.to_string()))?;
+        if block.bytes != bytes {
+            let shape = &block.shape;
+            return Err(broken(format!("{bytes} bytes of elements for the shape {shape:?}")));
+        }
+        arena.bytes(payload, block.size())?;
+        Ok(block)
     }
 }

@@ -1,25 +1,16 @@
-//! What nodes hold and how it changes: structs, lists, strings, bytes and arrays as they lie in the arena.
+//! What nodes hold: structs, lists, strings, bytes and arrays as they lie in the arena.
 //!
-//! Functions here take no locks. Those that read bear with any bytes, so that they can run optimistically; those
-//! that change take an [`Operation`] and are called with the node held exclusively.
+//! Functions here take no locks, and bear with any bytes, so that they can run optimistically. How nodes change is
+//! [`edit`](crate::edit)'s business.
 
 mod array;
-mod assign;
-mod build;
-mod check;
 pub(crate) mod list;
 mod path;
 mod read;
 pub(crate) mod structure;
 
-pub(crate) use array::{End, change_end};
-pub(crate) use assign::{
-    Assigned, FixedType, assign_field, assign_fields, assign_plain, assign_root, assign_slot, convert_array,
-    declare, fix, renew, replace_block, replace_by, widen_to_array,
-};
-pub(crate) use build::{Aside, build, build_block, copy_array, depth_of};
-pub(crate) use check::check;
-pub(crate) use path::{path_of, route_of};
+pub(crate) use array::ArrayBlock;
+pub(crate) use path::{depth_of, path_of, route_of};
 pub(crate) use read::{
     Copied, Extent, Shallow, Slots, copy_bytes, copy_bytes_node, read_bytes_node, read_shallow, read_slots,
     read_text_node, read_value, write_image,
@@ -28,7 +19,6 @@ pub(crate) use read::{
 use crate::arena::Arena;
 use crate::arena::layout::{Node, Slot};
 use crate::error::{Error, Result};
-use crate::journal::Operation;
 use crate::lock::{NodeId, generation};
 use crate::sync::{AtomicU64, Ordering};
 use crate::value::{Kind, Value};
@@ -141,7 +131,7 @@ impl Raw {
     }
 
     /// The same value in a slot of which `old` says what is declared.
-    fn in_place_of(self, old: Raw) -> Raw {
+    pub(crate) fn in_place_of(self, old: Raw) -> Raw {
         Raw { tag: self.tag & 0xff | old.tag & !0xff, payload: self.payload }
     }
 
@@ -157,18 +147,6 @@ impl Raw {
     pub(crate) fn store(self, slot: &Slot) {
         slot.payload.store(self.payload, Ordering::Relaxed);
         slot.tag.store(self.tag, Ordering::Relaxed);
-    }
-
-    /// Replaces what a slot holds.
-    pub(crate) fn set(self, operation: &Operation<'_>, slot: &Slot) -> Result<()> {
-        let old = Raw::load(slot);
-        if old.tag != self.tag {
-            operation.set(&slot.tag, self.tag)?;
-        }
-        if old.payload != self.payload {
-            operation.set(&slot.payload, self.payload)?;
-        }
-        Ok(())
     }
 }
 

@@ -2,8 +2,9 @@
 
 use super::{Raw, kind_of, list, structure};
 use crate::arena::Arena;
-use crate::error::{Path, Result, Step};
-use crate::lock::{MAX_DEPTH, NodeId, generation};
+use crate::error::{Error, Path, Result, Step};
+use crate::limits::MAX_DEPTH;
+use crate::lock::{NodeId, generation};
 use crate::sync::Ordering;
 use crate::value::Kind;
 
@@ -62,4 +63,15 @@ fn step_to(arena: &Arena, parent: u32, child: u32) -> Result<Option<Step>> {
         }
     }
     Ok(None)
+}
+
+/// How many levels lie above what hangs below a node, the node's own included.
+pub(crate) fn depth_of(arena: &Arena, index: u32) -> Result<usize> {
+    let mut index = index;
+    for depth in 1..=MAX_DEPTH {
+        let parent = arena.node(index)?.head.parent.load(Ordering::Acquire);
+        let Some(above) = parent.checked_sub(1) else { return Ok(depth) };
+        index = u32::try_from(above).map_err(|_| Error::corrupt("a parent link", parent, "a node"))?;
+    }
+    Err(Error::corrupt("parent links", "no end", "a chain to the root"))
 }

@@ -2,13 +2,13 @@
 
 use std::cell::Cell;
 
-use super::{BLOCK, LENGTH, Raw, kind_of, list, read_bytes, resolve, structure};
+use super::{ArrayBlock, BLOCK, LENGTH, Raw, kind_of, list, read_bytes, resolve, structure};
 use crate::arena::Arena;
 use crate::arena::layout::{Field, Node, Slot};
 use crate::error::{Error, Result};
-use crate::lock::{Moment, deeper};
+use crate::lock::Moment;
 use crate::sync::{AtomicU64, Ordering};
-use crate::value::{ArrayBlock, ArrayValue, ImageWriter, Kind, Value};
+use crate::value::{ArrayValue, ImageWriter, Kind, Value, deeper};
 
 /// A node's own contents.
 pub(crate) enum Shallow {

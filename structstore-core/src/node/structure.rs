@@ -6,33 +6,30 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Body, Child, Copied, Raw, capacity, copy_bytes, write_bytes};
+use super::{Body, Child, Copied, Raw, capacity, copy_bytes};
 use crate::arena::Arena;
-use crate::arena::block::BlockKind;
 use crate::arena::layout::{Field, INLINE_NAME, Node};
-use crate::error::{Error, ErrorKind, Result};
-use crate::journal::Operation;
-use crate::key::{Key, MAX_NAME};
+use crate::error::{Error, Result};
+use crate::key::Key;
+use crate::limits::MAX_NAME;
 use crate::sync::{AtomicU64, Ordering};
 
 /// Body words.
-const INDEX: usize = 0;
-const CAPACITY: usize = 1;
-const COUNT: usize = 2;
+pub(crate) const INDEX: usize = 0;
+pub(crate) const CAPACITY: usize = 1;
+pub(crate) const COUNT: usize = 2;
 /// Entries that are not 0, tombstones included.
-const FILLED: usize = 3;
-const FIRST: usize = 4;
-const LAST: usize = 5;
+pub(crate) const FILLED: usize = 3;
+pub(crate) const FIRST: usize = 4;
+pub(crate) const LAST: usize = 5;
 /// Fields of the chunks that are not in use.
-const FREE: usize = 6;
-const CHUNKS: usize = 7;
+pub(crate) const FREE: usize = 6;
+pub(crate) const CHUNKS: usize = 7;
 
-const FIELD: u64 = size_of::<Field>() as u64;
-const OFFSET_BITS: u32 = 42;
-const OFFSET: u64 = (1 << OFFSET_BITS) - 1;
-const TOMBSTONE: u64 = 1 << OFFSET_BITS;
-const LEAST_CAPACITY: u64 = 8;
-const MAX_CHUNK: u64 = 1024;
+pub(crate) const FIELD: u64 = size_of::<Field>() as u64;
+pub(crate) const OFFSET_BITS: u32 = 42;
+pub(crate) const OFFSET: u64 = (1 << OFFSET_BITS) - 1;
+pub(crate) const TOMBSTONE: u64 = 1 << OFFSET_BITS;
 
 /// A field and where it is.
 #[derive(Clone, Copy)]
@@ -41,7 +38,7 @@ pub(crate) struct Found<'a> {
     pub(crate) field: &'a Field,
 }
 
-fn load(word: &AtomicU64) -> u64 {
+pub(crate) fn load(word: &AtomicU64) -> u64 {
     word.load(Ordering::Relaxed)
 }
 
@@ -65,12 +62,12 @@ fn at_most(arena: &Arena, count: u64) -> u64 {
     count.min(arena.size().unwrap_or(0) / FIELD)
 }
 
-fn entry(hash: u64, offset: u64) -> u64 {
+pub(crate) fn entry(hash: u64, offset: u64) -> u64 {
     (hash >> OFFSET_BITS << OFFSET_BITS) | (offset / FIELD)
 }
 
 /// Where the field of an index entry is.
-fn offset_in(entry: u64) -> u64 {
+pub(crate) fn offset_in(entry: u64) -> u64 {
     (entry & OFFSET).wrapping_mul(FIELD)
 }
 
@@ -82,7 +79,7 @@ fn no_index(capacity: u64) -> Error {
 
 /// The index, as far as it makes sense.
 #[inline]
-fn index<'a>(arena: &'a Arena, node: &Node) -> Result<&'a [AtomicU64]> {
+pub(crate) fn index<'a>(arena: &'a Arena, node: &Node) -> Result<&'a [AtomicU64]> {
     let capacity = load(&node.body[CAPACITY]);
     if capacity == 0 {
         return Ok(&[]);
@@ -101,7 +98,11 @@ pub(crate) fn find<'a>(arena: &'a Arena, node: &Node, key: &Key<'_>) -> Result<O
 
 /// The field of a name, and its place in the index.
 #[inline]
-fn locate<'a>(arena: &'a Arena, node: &Node, key: &Key<'_>) -> Result<Option<(&'a AtomicU64, Found<'a>)>> {
+pub(crate) fn locate<'a>(
+    arena: &'a Arena,
+    node: &Node,
+    key: &Key<'_>,
+) -> Result<Option<(&'a AtomicU64, Found<'a>)>> {
     let index = index(arena, node)?;
     let mask = index.len().wrapping_sub(1);
     let mut at = key.hash() as usize & mask;
@@ -124,7 +125,7 @@ fn locate<'a>(arena: &'a Arena, node: &Node, key: &Key<'_>) -> Result<Option<(&'
 }
 
 #[inline]
-fn has_name(arena: &Arena, field: &Field, key: &Key<'_>) -> Result<bool> {
+pub(crate) fn has_name(arena: &Arena, field: &Field, key: &Key<'_>) -> Result<bool> {
     let length = key.name().len();
     if field.name_length.load(Ordering::Relaxed) != length as u64 {
         return Ok(false);
@@ -212,259 +213,6 @@ pub(crate) fn step(arena: &Arena, node: &Node, from: Option<&Key<'_>>) -> Result
     Ok(Step::To(name(arena, field)?, Raw::load(&field.slot)))
 }
 
-/// How a struct's words are changed: through the journal, or directly while nobody else can see the struct.
-#[derive(Clone, Copy)]
-pub(crate) struct Writer<'o, 'a> {
-    pub(crate) operation: &'o Operation<'a>,
-    pub(crate) aside: bool,
-}
-
-impl<'a> Writer<'_, 'a> {
-    fn put(&self, word: &AtomicU64, value: u64) -> Result<()> {
-        if self.aside {
-            word.store(value, Ordering::Release);
-            Ok(())
-        } else {
-            self.operation.set(word, value)
-        }
-    }
-
-    fn arena(&self) -> &'a Arena {
-        self.operation.arena()
-    }
-
-    /// Makes room for those of these fields that are missing.
-    pub(crate) fn reserve_missing<'n>(&self, node: &Node, keys: impl Iterator<Item = Key<'n>>) -> Result<()> {
-        let mut missing = 0_u64;
-        for key in keys {
-            missing = missing.saturating_add(u64::from(find(self.arena(), node, &key)?.is_none()));
-        }
-        self.reserve(node, missing)
-    }
-
-    /// Makes room for more fields, so that inserting them allocates nothing but long names.
-    pub(crate) fn reserve(&self, node: &Node, more: u64) -> Result<()> {
-        if more == 0 {
-            return Ok(());
-        }
-        // An index is full at three quarters. One that claims to be fuller than it is large is made anew.
-        if load(&node.body[FILLED]).saturating_add(more) > (load(&node.body[CAPACITY]) / 4).saturating_mul(3)
-        {
-            self.rebuild_index(node, more)?;
-        }
-        let mut offset = load(&node.body[FREE]);
-        for lacking in (1..=more).rev() {
-            if offset == 0 {
-                return self.add_chunk(node, lacking);
-            }
-            offset = self.arena().at::<Field>(offset)?.next.load(Ordering::Relaxed);
-        }
-        Ok(())
-    }
-
-    fn rebuild_index(&self, node: &Node, more: u64) -> Result<()> {
-        let arena = self.arena();
-        let count = counted(arena, node);
-        let wanted = (count.saturating_add(more).saturating_mul(4) / 3).saturating_add(1);
-        // Half as much again, so that a struct that loses and gains fields is not rebuilt all the time.
-        let capacity = wanted.saturating_add(count / 2).checked_next_power_of_two().unwrap_or(u64::MAX);
-        let capacity = capacity.max(LEAST_CAPACITY);
-        let block = self.operation.allocate(capacity.saturating_mul(8), BlockKind::Index)?;
-        let words = arena.words(block, capacity)?;
-        for word in words {
-            word.store(0, Ordering::Relaxed);
-        }
-        for found in fields(arena, node) {
-            let found = found?;
-            let hash = found.field.hash.load(Ordering::Relaxed);
-            vacancy(words, hash)?.store(entry(hash, found.offset), Ordering::Relaxed);
-        }
-        let old = load(&node.body[INDEX]);
-        if !self.aside {
-            self.operation.retire_block(old)?;
-        }
-        self.put(&node.body[INDEX], block)?;
-        self.put(&node.body[CAPACITY], capacity)?;
-        self.put(&node.body[FILLED], count)
-    }
-
-    fn add_chunk(&self, node: &Node, least: u64) -> Result<()> {
-        let arena = self.arena();
-        let fields = least.max(4).max((count(node) / 2).min(MAX_CHUNK));
-        let bytes = fields.saturating_mul(FIELD).saturating_add(8);
-        let block = self.operation.allocate(bytes, BlockKind::Fields)?;
-        // The block may be larger than asked for, but its size is what says where its link is.
-        let fields = capacity(arena, block)? / FIELD;
-        let mut next = load(&node.body[FREE]);
-        for at in (0..fields).rev() {
-            let offset = block.wrapping_add(at.wrapping_mul(FIELD));
-            let field = arena.at::<Field>(offset)?;
-            field.next.store(next, Ordering::Relaxed);
-            field.hash.store(0, Ordering::Relaxed);
-            field.name_length.store(0, Ordering::Relaxed);
-            Raw::NULL.store(&field.slot);
-            next = offset;
-        }
-        link_of(arena, block, fields)?.store(load(&node.body[CHUNKS]), Ordering::Relaxed);
-        self.put(&node.body[FREE], next)?;
-        self.put(&node.body[CHUNKS], block)
-    }
-
-    /// Adds a field at the end. The caller has made sure that there is none of that name.
-    pub(crate) fn insert(&self, node: &Node, key: &Key<'_>, raw: Raw) -> Result<Found<'a>> {
-        key.check()?;
-        self.reserve(node, 1)?;
-        let arena = self.arena();
-        let offset = load(&node.body[FREE]);
-        let field = arena.at::<Field>(offset)?;
-        let next_free = field.next.load(Ordering::Relaxed);
-        let words = self.name_words(key)?;
-        // Through the journal although the field is free: the same operation may have removed what it held.
-        self.put(&field.name[0], words[0])?;
-        self.put(&field.name[1], words[1])?;
-        self.put(&field.name_length, key.name().len() as u64)?;
-        self.put(&field.hash, key.hash())?;
-        let last = load(&node.body[LAST]);
-        self.put(&field.previous, last)?;
-        self.put(&field.slot.payload, raw.payload)?;
-        self.put(&field.slot.tag, raw.tag)?;
-        self.put(&node.body[FREE], next_free)?;
-        self.put(&field.next, 0)?;
-        let vacancy = vacancy(index(arena, node)?, key.hash())?;
-        if vacancy.load(Ordering::Relaxed) == 0 {
-            self.put(&node.body[FILLED], load(&node.body[FILLED]).wrapping_add(1))?;
-        }
-        self.put(vacancy, entry(key.hash(), offset))?;
-        match last {
-            0 => self.put(&node.body[FIRST], offset)?,
-            last => self.put(&arena.at::<Field>(last)?.next, offset)?,
-        }
-        self.put(&node.body[LAST], offset)?;
-        self.put(&node.body[COUNT], load(&node.body[COUNT]).wrapping_add(1))?;
-        Ok(Found { offset, field })
-    }
-
-    /// Adds a field at the end of a struct that is built aside, for which there is room. Returns whether there was none of
-    /// that name; one walk of the index says so, and where the field goes.
-    pub(crate) fn append_aside(&self, node: &Node, key: &Key<'_>, raw: Raw) -> Result<bool> {
-        debug_assert!(self.aside);
-        let arena = self.arena();
-        let (index, offset) = (index(arena, node)?, load(&node.body[FREE]));
-        let mask = index.len().wrapping_sub(1);
-        let mut at = key.hash() as usize & mask;
-        let mut vacancy = None;
-        for _ in 0..index.len() {
-            let Some(word) = index.get(at) else { break };
-            let seen = word.load(Ordering::Relaxed);
-            if seen == 0 {
-                vacancy = Some(word);
-                break;
-            }
-            if seen >> OFFSET_BITS == key.hash() >> OFFSET_BITS {
-                let field = arena.at::<Field>(offset_in(seen))?;
-                if field.hash.load(Ordering::Relaxed) == key.hash() && has_name(arena, field, key)? {
-                    return Ok(false);
-                }
-            }
-            at = at.wrapping_add(1) & mask;
-        }
-        let (Some(vacancy), 1..) = (vacancy, offset) else {
-            return Err(Error::corrupt("a struct", "no room", "the room that was made"));
-        };
-        let field = arena.at::<Field>(offset)?;
-        let words = self.name_words(key)?;
-        let (last, next_free) = (load(&node.body[LAST]), field.next.load(Ordering::Relaxed));
-        let store = |word: &AtomicU64, value| word.store(value, Ordering::Relaxed);
-        store(&field.name[0], words[0]);
-        store(&field.name[1], words[1]);
-        store(&field.name_length, key.name().len() as u64);
-        store(&field.hash, key.hash());
-        store(&field.previous, last);
-        store(&field.next, 0);
-        raw.store(&field.slot);
-        store(vacancy, entry(key.hash(), offset));
-        match last {
-            0 => store(&node.body[FIRST], offset),
-            last => store(&arena.at::<Field>(last)?.next, offset),
-        }
-        store(&node.body[FREE], next_free);
-        store(&node.body[LAST], offset);
-        store(&node.body[FILLED], load(&node.body[FILLED]).wrapping_add(1));
-        store(&node.body[COUNT], load(&node.body[COUNT]).wrapping_add(1));
-        Ok(true)
-    }
-
-    fn name_words(&self, key: &Key<'_>) -> Result<[u64; 2]> {
-        let length = key.name().len() as u64;
-        if length as usize <= INLINE_NAME {
-            return Ok(key.words);
-        }
-        let block = self.operation.allocate(length, BlockKind::Name)?;
-        write_bytes(self.arena().words(block, length.div_ceil(8))?, key.name().as_bytes());
-        Ok([block, 0])
-    }
-
-    /// Takes a field out; what its slot names is the caller's business.
-    pub(crate) fn remove(&self, node: &Node, key: &Key<'_>) -> Result<()> {
-        let arena = self.arena();
-        let Some((word, found)) = locate(arena, node, key)? else {
-            return Err(Error::new(ErrorKind::NotFound).under(key.name()));
-        };
-        let next = found.field.next.load(Ordering::Relaxed);
-        let previous = found.field.previous.load(Ordering::Relaxed);
-        self.put(word, TOMBSTONE)?;
-        match previous {
-            0 => self.put(&node.body[FIRST], next)?,
-            previous => self.put(&arena.at::<Field>(previous)?.next, next)?,
-        }
-        match next {
-            0 => self.put(&node.body[LAST], previous)?,
-            next => self.put(&arena.at::<Field>(next)?.previous, previous)?,
-        }
-        if key.name().len() > INLINE_NAME {
-            self.operation.retire_block(found.field.name[0].load(Ordering::Relaxed))?;
-            self.put(&found.field.name_length, 0)?;
-        }
-        self.put(&found.field.next, load(&node.body[FREE]))?;
-        self.put(&node.body[FREE], found.offset)?;
-        self.put(&node.body[COUNT], load(&node.body[COUNT]).wrapping_sub(1))
-    }
-
-    /// Gives a field another name; it keeps its slot and its place in the order.
-    pub(crate) fn rename(&self, node: &Node, from: &Key<'_>, to: &Key<'_>) -> Result<()> {
-        to.check()?;
-        let arena = self.arena();
-        self.reserve(node, 1)?;
-        let Some((word, found)) = locate(arena, node, from)? else {
-            return Err(Error::new(ErrorKind::NotFound).under(from.name()));
-        };
-        if from.name().len() > INLINE_NAME {
-            self.operation.retire_block(found.field.name[0].load(Ordering::Relaxed))?;
-        }
-        let words = self.name_words(to)?;
-        self.put(word, TOMBSTONE)?;
-        self.put(&found.field.name[0], words[0])?;
-        self.put(&found.field.name[1], words[1])?;
-        self.put(&found.field.name_length, to.name().len() as u64)?;
-        self.put(&found.field.hash, to.hash())?;
-        let vacancy = vacancy(index(arena, node)?, to.hash())?;
-        if vacancy.load(Ordering::Relaxed) == 0 {
-            self.put(&node.body[FILLED], load(&node.body[FILLED]).wrapping_add(1))?;
-        }
-        self.put(vacancy, entry(to.hash(), found.offset))
-    }
-}
-
-/// Where in the index an entry for this hash goes.
-fn vacancy(index: &[AtomicU64], hash: u64) -> Result<&AtomicU64> {
-    let mask = index.len().wrapping_sub(1);
-    let start = hash as usize & mask;
-    (0..index.len())
-        .filter_map(|step| index.get(start.wrapping_add(step) & mask))
-        .find(|word| word.load(Ordering::Relaxed) & OFFSET == 0)
-        .ok_or_else(|| Error::corrupt("the index of a struct", "no room", "room for a field"))
-}
-
 /// The chunks of fields, each with its capacity in fields.
 pub(crate) fn chunks<'a>(
     arena: &'a Arena,
@@ -496,7 +244,7 @@ fn chunk(arena: &Arena, block: u64) -> Result<(u64, u64)> {
 }
 
 /// The word behind the fields of a chunk that leads to the next one.
-fn link_of(arena: &Arena, block: u64, fields: u64) -> Result<&AtomicU64> {
+pub(crate) fn link_of(arena: &Arena, block: u64, fields: u64) -> Result<&AtomicU64> {
     arena.at(block.wrapping_add(fields.wrapping_mul(FIELD)))
 }
 

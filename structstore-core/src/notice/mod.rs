@@ -22,7 +22,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
-use crate::lock::{MAX_DEPTH, Mode, NodeHead, Space, is_below};
+use crate::limits::MAX_DEPTH;
+use crate::lock::{Mode, NodeHead, Space, is_below};
 use crate::sync::{AtomicU64, Ordering, fence, fence_after_update, futex_wait, futex_wake};
 
 /// The longest that a watcher sleeps without looking whether there is something that nobody could wake it for.

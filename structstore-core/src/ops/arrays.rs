@@ -3,10 +3,12 @@
 use crate::access::{Access, Located};
 use crate::arena::Arena;
 use crate::arena::layout::Node;
+use crate::arena::lease::lease_count;
+use crate::edit::{self, FixedType};
 use crate::error::{Error, ErrorKind, Result};
-use crate::node::{self, BLOCK, FixedType};
+use crate::node::{ArrayBlock, BLOCK};
 use crate::sync::Ordering;
-use crate::value::{ArrayBlock, ArrayValue, DType, Element, Value, lease_count, shown_dtype, whole_elements};
+use crate::value::{ArrayValue, DType, Element, Value, shown_dtype, whole_elements, wrong_kind};
 
 pub(crate) fn block_of(node: &Node) -> u64 {
     node.body[BLOCK].load(Ordering::Relaxed)
@@ -19,7 +21,7 @@ pub(crate) fn header(access: &impl Access) -> Result<ArrayBlock> {
 pub(crate) fn to_value(access: &impl Access) -> Result<ArrayValue<'static>> {
     match super::to_value(access)? {
         Value::Array(array) => Ok(array),
-        other => Err(super::wrong_kind(other.kind(), "array")),
+        other => Err(wrong_kind(other.kind(), "array")),
     }
 }
 
@@ -37,10 +39,10 @@ pub(super) fn publish(access: &impl Access, array: &ArrayValue<'_>) -> Result<()
     let borrowed = Value::Array(array.borrowed());
     let array = match access.read(FixedType::of)? {
         None => array.borrowed(),
-        Some(fixed) => node::convert_array(&borrowed, &fixed)?,
+        Some(fixed) => edit::convert_array(&borrowed, &fixed)?,
     };
     let array = Value::Array(array);
-    access.change_prepared(|operation| node::build_block(operation, &array), node::replace_block)
+    access.change_prepared(|operation| edit::build_block(operation, &array), edit::replace_block)
 }
 
 #[cold]
@@ -86,7 +88,7 @@ pub(crate) fn unshare_node(arena: &std::sync::Arc<Arena>, index: u32, node: &Nod
         return Ok(());
     }
     crate::access::operate_below(arena, index, |operation| {
-        node::replace_block(operation, node, node::copy_array(operation, block_of(node))?)
+        edit::replace_block(operation, node, edit::copy_array(operation, block_of(node))?)
     })
 }
 

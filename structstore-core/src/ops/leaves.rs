@@ -3,6 +3,7 @@
 use crate::access::{Access, Located};
 use crate::arena::Arena;
 use crate::arena::layout::Node;
+use crate::edit;
 use crate::error::Result;
 use crate::lock::Mode;
 use crate::node::{self, BLOCK, LENGTH};
@@ -23,8 +24,8 @@ pub(crate) fn get_bytes(access: &impl Access) -> Result<Vec<u8>> {
 
 pub(crate) fn set(access: &impl Access, contents: &Value<'_>) -> Result<()> {
     let set = access.change(Mode::Node, |operation, node| {
-        let aside = node::build_block(operation, contents)?;
-        node::replace_block(operation, node, aside)
+        let aside = edit::build_block(operation, contents)?;
+        edit::replace_block(operation, node, aside)
     });
     set.at(access)
 }

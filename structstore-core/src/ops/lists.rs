@@ -3,15 +3,16 @@
 use std::ops::{Bound, RangeBounds};
 
 use super::slot::{Get, Slot};
-use super::{slot_value, wrong_kind};
+use super::slot_value;
 use crate::access::{Access, Located, Part};
 use crate::arena::Arena;
 use crate::arena::layout::Node;
+use crate::edit;
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::Operation;
 use crate::lock::Mode;
 use crate::node::{self, Extent, Raw, list};
-use crate::value::{Kind, Value};
+use crate::value::{Kind, Value, wrong_kind};
 
 pub(crate) fn len(access: &impl Access) -> Result<usize> {
     // Of the slots, so that no length is told for which there is no room.
@@ -98,7 +99,7 @@ pub(crate) fn set(access: &impl Access, at: usize, value: &Value<'_>) -> Result<
         node::depth_of(access.arena(), index).and_then(|depth| value.check_depth(depth)).and_then(|()| {
             access.change_part(slot_in, |operation, node, _| {
                 let slot = list::slot(operation.arena(), node, at as u64)?;
-                node::assign_slot(operation, index, slot, value)
+                edit::assign_slot(operation, index, slot, value)
             })
         });
     set.at_part(access, Part::Index(at))
@@ -116,7 +117,7 @@ fn remove_at<T>(
             let index = of(node);
             let raw = Raw::load(list::slot(operation.arena(), node, index)?);
             let kept = keep(operation.arena(), raw)?;
-            list::splice(operation, node, index, 1, &[])?;
+            edit::list::splice(operation, node, index, 1, &[])?;
             retire(operation, raw)?;
             Ok(kept)
         },
@@ -181,7 +182,12 @@ pub(crate) fn reorder(access: &impl Access, order: &[usize]) -> Result<()> {
         if order.is_sorted() {
             return Ok(());
         }
-        list::lay(operation, node, order.iter().filter_map(|at| old.get(*at).copied()), old.len() as u64)
+        edit::list::lay(
+            operation,
+            node,
+            order.iter().filter_map(|at| old.get(*at).copied()),
+            old.len() as u64,
+        )
     });
     reordered.at(access)
 }
@@ -201,7 +207,7 @@ pub(crate) fn replace_at(access: &impl Access, indices: &[usize], values: &[Valu
                 retire(operation, old)?;
             }
         }
-        list::lay(operation, node, items.into_iter().flatten(), old.len() as u64)
+        edit::list::lay(operation, node, items.into_iter().flatten(), old.len() as u64)
     });
     replaced.at(access)
 }
@@ -225,7 +231,7 @@ pub(crate) fn repeat(access: &impl Access, times: usize) -> Result<()> {
         let copies = (old.len()..total as usize).zip(values.iter().cycle()).map_while(|(at, value)| {
             build_item(operation, index, depth, at, value).map_err(|error| failure = Some(error)).ok()
         });
-        list::lay(operation, node, old.iter().copied().chain(copies), total)?;
+        edit::list::lay(operation, node, old.iter().copied().chain(copies), total)?;
         failure.map_or(Ok(()), Err)
     });
     repeated.at(access)
@@ -272,7 +278,7 @@ fn insert_in(
     start: u64,
     values: &[Value<'_>],
 ) -> Result<()> {
-    list::insert(operation, node, start, &build_items(operation, index, start as usize, values)?)
+    edit::list::insert(operation, node, start, &build_items(operation, index, start as usize, values)?)
 }
 
 fn splice_in(
@@ -301,10 +307,10 @@ fn splice_in(
     if !removed.is_empty() && removed.len() == slots.len() {
         // At once, which takes no room.
         operation.retire_contents(index, Kind::List)?;
-        return list::insert(operation, node, 0, &new);
+        return edit::list::insert(operation, node, 0, &new);
     }
     removed.iter().try_for_each(|slot| retire(operation, Raw::load(slot)))?;
-    list::splice(operation, node, start as u64, removed.len() as u64, &new)
+    edit::list::splice(operation, node, start as u64, removed.len() as u64, &new)
 }
 
 /// Builds what are to be the items from `start` on.
@@ -315,7 +321,9 @@ fn build_items(
     values: &[Value<'_>],
 ) -> Result<Vec<Raw>> {
     let depth = node::depth_of(operation.arena(), index)?;
-    (start..).zip(values).map(|(at, value)| build_item(operation, index, depth, at, value)).collect()
+    // The start may be any number still.
+    let item = |(at, value)| build_item(operation, index, depth, start.saturating_add(at), value);
+    values.iter().enumerate().map(item).collect()
 }
 
 /// Builds what is to be the item at `at` of a list at this depth.
@@ -326,7 +334,7 @@ fn build_item(
     at: usize,
     value: &Value<'_>,
 ) -> Result<Raw> {
-    let built = value.check_depth(depth).and_then(|()| node::build(operation, value, index));
+    let built = value.check_depth(depth).and_then(|()| edit::build(operation, value, index));
     built.map_err(|error| error.under(at))
 }
 

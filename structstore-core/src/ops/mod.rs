@@ -10,9 +10,9 @@ pub use slot::{Get, Slot};
 
 use crate::access::{Access, Located};
 use crate::arena::Arena;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::node::{self, Extent, Raw};
-use crate::value::{ImageWriter, Kind, Value};
+use crate::value::{ImageWriter, Value};
 
 /// The node with all below it, detached, as of one moment.
 pub(crate) fn to_value(access: &impl Access) -> Result<Value<'static>> {
@@ -34,10 +34,4 @@ pub(crate) fn slot_value(arena: &Arena, raw: Raw) -> Result<Value<'static>> {
         Some(_) => node::read_value(arena, node::resolve(arena, raw)?.1, 0, &Extent::default()),
         None => raw.plain_value(),
     }
-}
-
-/// The error for a field that is of another kind.
-#[cold]
-pub(crate) fn wrong_kind(found: Kind, expected: &'static str) -> Error {
-    Error::wrong_type(found.name(), expected)
 }

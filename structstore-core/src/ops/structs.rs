@@ -1,18 +1,19 @@
 //! Operations on structs.
 
 use super::slot::{Get, Slot};
-use super::{slot_value, wrong_kind};
+use super::slot_value;
 use crate::access::{Access, Located, Near, Part, locate_part, operate};
 use crate::arena::Arena;
 use crate::arena::layout::Node;
+use crate::edit::{self, Assigned, Writer};
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::Operation;
 use crate::key::Key;
 use crate::lock::Mode;
-use crate::node::structure::{self, Found, Writer};
-use crate::node::{self, Assigned, Raw, list};
+use crate::node::structure::{self, Found};
+use crate::node::{self, Raw, list};
 use crate::sync::Ordering;
-use crate::value::{Kind, Value};
+use crate::value::{Kind, Value, wrong_kind};
 
 #[cold]
 fn not_found() -> Error {
@@ -125,7 +126,7 @@ fn set_anew(access: &impl Access, key: &Key<'_>, found: Option<Found<'_>>, new: 
     operate(arena, access.id(), |operation| {
         let found = if operation.waited() { structure::find(arena, node, key)? } else { found };
         match found {
-            Some(found) => node::assign_plain(operation, &found.field.slot, new),
+            Some(found) => edit::assign_plain(operation, &found.field.slot, new),
             None => {
                 Writer { operation, aside: false }.insert(node, key, new)?;
                 Ok(Assigned::Done)
@@ -145,7 +146,7 @@ fn set_node<A: Access>(access: &A, key: &Key<'_>, value: &Value<'_>) -> Result<(
     }
     access.change_part(
         |arena, node| raw_in(arena, node, key),
-        |operation, _, _| node::assign_field(operation, index, key, value),
+        |operation, _, _| edit::assign_field(operation, index, key, value),
     )
 }
 
@@ -162,7 +163,7 @@ fn set_aside(access: &impl Access, key: &Key<'_>, value: &Value<'_>) -> Result<b
             }
         }
         (None, _) => access.change_prepared(
-            |operation| node::build(operation, value, access.id().index),
+            |operation| edit::build(operation, value, access.id().index),
             |operation, node, built| {
                 let absent = structure::find(access.arena(), node, key)?.is_none();
                 if absent {
@@ -190,7 +191,7 @@ pub(crate) fn update<'k, 'v, K: Into<Key<'k>>, V: Into<Value<'v>>>(
             fields.iter().try_for_each(|(key, value)| {
                 value.check_depth(depth).map_err(|error| error.under(key.name()))
             })?;
-            node::assign_fields(operation, index, fields.iter().map(|(key, value)| (*key, value)))
+            edit::assign_fields(operation, index, fields.iter().map(|(key, value)| (*key, value)))
         })
     });
     updated.at(access)
@@ -200,7 +201,7 @@ pub(crate) fn replace(access: &impl Access, value: &Value<'_>) -> Result<()> {
     let index = access.id().index;
     let replaced = node::depth_of(access.arena(), index)
         .and_then(|depth| value.check_depth(depth.saturating_sub(1)))
-        .and_then(|()| access.change(Mode::Tree, |operation, _| node::assign_root(operation, index, value)));
+        .and_then(|()| access.change(Mode::Tree, |operation, _| edit::assign_root(operation, index, value)));
     replaced.at(access)
 }
 
@@ -212,7 +213,7 @@ pub(crate) fn ensure(access: &impl Access, key: &Key<'_>, value: &Value<'_>) -> 
         access.change(Mode::Node, |operation, node| {
             if structure::find(operation.arena(), node, key)?.is_none() {
                 key.check()?;
-                let raw = node::build(operation, value, index)?;
+                let raw = edit::build(operation, value, index)?;
                 Writer { operation, aside: false }.insert(node, key, raw)?;
             }
             Ok(())

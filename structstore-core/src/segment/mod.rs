@@ -2,7 +2,7 @@
 //!
 //! Address space is reserved far beyond the end of the file, and growing commits more of the file, so that no
 //! address ever moves. This module is where offsets become references: every access is checked against the part
-//! that is known to be backed by memory. Only the arena uses it.
+//! that is known to be backed by memory.
 //!
 //! Invariants: `known` bytes are backed (a load or store there cannot fault), it only grows, and `base..base +
 //! reserved` stays mapped while the `Segment` lives.

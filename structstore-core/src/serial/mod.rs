@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::{Error, Result};
-use crate::lock::MAX_DEPTH;
+use crate::limits::MAX_DEPTH;
 use crate::value::Value;
 use deserializer::Deserializer;
 use serializer::Serializer;

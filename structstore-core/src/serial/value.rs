@@ -12,7 +12,7 @@ use super::array::{self, VALUE};
 use super::{Level, room};
 use crate::error::{Error, Result as StoreResult};
 use crate::handle::{Array, Bytes, List, Str, Struct};
-use crate::lock::MAX_DEPTH;
+use crate::limits::MAX_DEPTH;
 use crate::shared::StructStoreShared;
 use crate::store::StructStore;
 use crate::value::{ArrayValue, Scalar, Value};

@@ -1,19 +1,13 @@
-//! Arrays: detached values, and the block in which one lies in an arena.
+//! Arrays as detached values.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use super::{DType, Value};
-use crate::arena::Arena;
-use crate::arena::layout::ArrayHead;
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::{Error, Result};
-use crate::journal::Operation;
-use crate::sync::{AtomicU64, Ordering};
-
-/// How many dimensions an array may have, as in NumPy before 2.0.
-pub(crate) const MAX_DIMENSIONS: usize = 32;
+use crate::limits::MAX_DIMENSIONS;
 
 /// A dense array in C order, detached from any store.
 ///
@@ -295,155 +289,4 @@ unsafe impl<T: Element, const M: usize, const N: usize> FixedArray for [[T; M]; 
 unsafe impl<T: Element, const L: usize, const M: usize, const N: usize> FixedArray for [[[T; L]; M]; N] {
     type Element = T;
     const SHAPE: &'static [usize] = &[N, M, L];
-}
-
-/// What the block of an array says of it; see [`ArrayHead`].
-#[derive(Clone, Debug)]
-pub(crate) struct ArrayBlock {
-    pub(crate) dtype: DType,
-    pub(crate) shape: Vec<usize>,
-    /// Where the elements begin, from the start of the block's payload.
-    pub(crate) data: u64,
-    /// How many bytes of elements there are.
-    pub(crate) bytes: u64,
-}
-
-const HEAD_WORDS: usize = size_of::<ArrayHead>() / 8;
-const INLINE_DESCR: usize = 8;
-
-/// The count of participants that lease an array block.
-pub(crate) fn lease_count(arena: &Arena, payload: u64) -> Result<&AtomicU64> {
-    Ok(&arena.at::<ArrayHead>(payload)?.leases)
-}
-
-/// How many words behind the extents a type's description takes, which has so many bytes.
-fn long_words(descr: usize) -> usize {
-    if descr > INLINE_DESCR { descr.div_ceil(8) } else { 0 }
-}
-
-impl ArrayBlock {
-    pub(crate) fn new(dtype: DType, shape: &[usize]) -> Result<ArrayBlock> {
-        ArrayBlock::of(dtype, shape.to_vec())
-    }
-
-    fn of(dtype: DType, shape: Vec<usize>) -> Result<ArrayBlock> {
-        let bytes = size_in_bytes(&dtype, &shape)?;
-        let mut block = ArrayBlock { dtype, shape, data: 0, bytes };
-        block.data = block.data_offset();
-        Ok(block)
-    }
-
-    fn data_offset(&self) -> u64 {
-        let words = self.shape.len().saturating_add(long_words(self.dtype.descr().len()));
-        (words as u64).saturating_mul(8).saturating_add(size_of::<ArrayHead>() as u64).next_multiple_of(64)
-    }
-
-    /// Whether nothing stands behind a short name, where [`ArrayBlock::locate`] compares words.
-    pub(crate) fn is_padded(&self, arena: &Arena, payload: u64) -> Result<bool, Error> {
-        let mut descr = [0; INLINE_DESCR];
-        let Some(target) = descr.get_mut(..self.dtype.descr().len()) else { return Ok(true) };
-        target.copy_from_slice(self.dtype.descr().as_bytes());
-        let head = arena.at::<ArrayHead>(payload)?;
-        Ok(head.descr.load(Ordering::Relaxed) == u64::from_le_bytes(descr))
-    }
-
-    /// How large the block's payload is.
-    pub(crate) fn size(&self) -> u64 {
-        self.data.saturating_add(self.bytes)
-    }
-
-    /// The address of the elements.
-    #[inline(always)]
-    pub(crate) fn elements(&self, arena: &Arena, payload: u64) -> Result<*mut u8, Error> {
-        arena.bytes(payload.saturating_add(self.data), self.bytes)
-    }
-
-    /// Writes the header into a block that nobody else sees yet.
-    pub(crate) fn write(&self, arena: &Arena, payload: u64) -> Result<()> {
-        let words = arena.words(payload, self.data / 8)?;
-        for word in words {
-            word.store(0, Ordering::Relaxed);
-        }
-        let descr = self.dtype.descr().as_bytes();
-        let head = arena.at::<ArrayHead>(payload)?;
-        head.bytes.store(self.bytes, Ordering::Relaxed);
-        head.sizes.store(self.dtype.itemsize() as u64 | (descr.len() as u64) << 32, Ordering::Relaxed);
-        head.dimensions.store(self.shape.len() as u64, Ordering::Relaxed);
-        let behind = words.get(HEAD_WORDS..).unwrap_or_default();
-        for (word, extent) in behind.iter().zip(&self.shape) {
-            word.store(*extent as u64, Ordering::Relaxed);
-        }
-        let long = behind.get(self.shape.len()..).unwrap_or_default();
-        let place = if descr.len() > INLINE_DESCR { long } else { std::slice::from_ref(&head.descr) };
-        crate::node::write_bytes(place, descr);
-        Ok(())
-    }
-
-    /// Gives a block of one dimension that others may see another length. It has room for it.
-    pub(crate) fn set_length(&self, operation: &Operation<'_>, payload: u64) -> Result<(), Error> {
-        let [length] = *self.shape else {
-            return Err(Error::corrupt("an array", format_args!("{:?}", self.shape), "one dimension"));
-        };
-        let head = operation.arena().at::<ArrayHead<1>>(payload)?;
-        operation.set(&head.bytes, self.bytes)?;
-        operation.set(&head.extents[0], length as u64)
-    }
-
-    /// Shape and elements of a block, if it is an array of a type with a short name and `D` dimensions. Takes a fraction
-    /// of the time of [`ArrayBlock::read`], which describes whatever it is.
-    pub(crate) fn locate<const D: usize>(
-        arena: &Arena,
-        payload: u64,
-        typestr: &str,
-        itemsize: usize,
-    ) -> Result<Option<([usize; D], *mut u8)>, Error> {
-        let head = arena.at::<ArrayHead<D>>(payload)?;
-        let mut descr = [0; INLINE_DESCR];
-        let Some(target) = descr.get_mut(..typestr.len()) else { return Ok(None) };
-        target.copy_from_slice(typestr.as_bytes());
-        let is_this = head.sizes.load(Ordering::Relaxed) == itemsize as u64 | (typestr.len() as u64) << 32
-            && head.dimensions.load(Ordering::Relaxed) == D as u64
-            && head.descr.load(Ordering::Relaxed) == u64::from_le_bytes(descr);
-        if !is_this {
-            return Ok(None);
-        }
-        let shape = head.extents.each_ref().map(|extent| extent.load(Ordering::Relaxed) as usize);
-        let found = head.bytes.load(Ordering::Relaxed);
-        let bytes = shape.iter().try_fold(itemsize, |bytes, extent| bytes.checked_mul(*extent));
-        if bytes.is_none_or(|bytes| bytes as u64 != found) {
-            return Ok(None);
-        }
-        let data = const { size_of::<ArrayHead<D>>().next_multiple_of(64) as u64 };
-        Ok(Some((shape, arena.bytes(payload.saturating_add(data), found)?)))
-    }
-
-    /// Reads the header of a block; every number in it is checked.
-    pub(crate) fn read(arena: &Arena, payload: u64) -> Result<ArrayBlock> {
-        let broken =
-            |found: String| Error::corrupt(format_args!("the array at {payload:#x}"), found, "an array");
-        let head = arena.at::<ArrayHead>(payload)?;
-        let (bytes, sizes) = (head.bytes.load(Ordering::Relaxed), head.sizes.load(Ordering::Relaxed));
-        let dimensions = head.dimensions.load(Ordering::Relaxed);
-        let (itemsize, descr) = (sizes as u32, (sizes >> 32) as usize);
-        if dimensions > MAX_DIMENSIONS as u64 || descr > 1 << 16 {
-            return Err(broken(format!("{dimensions} dimensions, {descr} bytes of type")));
-        }
-        let count = HEAD_WORDS.saturating_add(dimensions as usize).saturating_add(long_words(descr));
-        let behind = arena.words(payload, count as u64)?.get(HEAD_WORDS..).unwrap_or_default();
-        let (extents, long) = behind.split_at_checked(dimensions as usize).unwrap_or_default();
-        let shape: Vec<usize> =
-            extents.iter().map(|extent| extent.load(Ordering::Relaxed) as usize).collect();
-        let place = if descr > INLINE_DESCR { long } else { std::slice::from_ref(&head.descr) };
-        let descr = crate::node::copy_bytes(place, descr);
-        let descr =
-            str::from_utf8(descr.bytes()).map_err(|_| broken("a type that is not text".to_owned()))?;
-        let dtype = DType::parse(descr, itemsize)?;
-        let block = ArrayBlock::of(dtype, shape).map_err(|error| broken(error.to_string()))?;
-        if block.bytes != bytes {
-            let shape = &block.shape;
-            return Err(broken(format!("{bytes} bytes of elements for the shape {shape:?}")));
-        }
-        arena.bytes(payload, block.size())?;
-        Ok(block)
-    }
 }

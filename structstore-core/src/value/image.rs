@@ -6,11 +6,10 @@
 
 use std::borrow::Cow;
 
-use super::{ArrayValue, DType, Kind, Scalar, Value, decode_scalar};
+use super::{ArrayValue, DType, Kind, Scalar, Value, decode_scalar, deeper};
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::{Error, Result};
-use crate::lock::deeper;
 
 const MAGIC: &[u8; 8] = b"STRUCTIM";
 const VERSION: u64 = 1;

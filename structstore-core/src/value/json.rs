@@ -4,7 +4,7 @@ use std::fmt::{self, Formatter, Write};
 
 use super::{ArrayValue, Scalar, Value};
 use crate::error::{Path, is_unprintable};
-use crate::lock::MAX_DEPTH;
+use crate::limits::MAX_DEPTH;
 
 /// Writes a value as JSON; indented if the alternate form is asked for.
 ///

@@ -1,5 +1,7 @@
 //! The kinds of values, as slots and node records name them.
 
+use crate::error::Error;
+
 /// What kind of value a field or item holds.
 ///
 /// ```
@@ -132,6 +134,12 @@ impl std::fmt::Display for Kind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.name())
     }
+}
+
+/// The error for a field that is of another kind.
+#[cold]
+pub(crate) fn wrong_kind(found: Kind, expected: &'static str) -> Error {
+    Error::wrong_type(found.name(), expected)
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ mod json;
 mod kind;
 mod scalar;
 
-pub(crate) use array::{ArrayBlock, Extents, MAX_DIMENSIONS, lease_count, whole_elements};
 pub use array::{ArrayValue, Element, FixedArray};
+pub(crate) use array::{Extents, size_in_bytes, whole_elements};
 pub use dtype::DType;
 pub(crate) use dtype::shown as shown_dtype;
 pub use image::{Event, ImageReader, Snapshot};
@@ -16,13 +16,14 @@ pub(crate) use image::{ImageWriter, decode};
 pub(crate) use json::write_json;
 pub use json::{not_finite, not_numbers};
 pub use kind::Kind;
+pub(crate) use kind::wrong_kind;
 pub use scalar::{Scalar, ScalarType};
 pub(crate) use scalar::{convert, decode_scalar};
 
 use std::borrow::Cow;
 
 use crate::error::{Error, Result};
-use crate::lock::MAX_DEPTH;
+use crate::limits::MAX_DEPTH;
 
 /// Any value that a store can hold, detached from it: what is assigned, and what a snapshot gives.
 ///
@@ -279,4 +280,17 @@ impl<'a> From<&'a Value<'_>> for Value<'a> {
             Value::Array(array) => Value::Array(array.borrowed()),
         }
     }
+}
+
+/// The depth below one. Whoever follows what memory says, by recursion, asks this before each step.
+///
+/// # Errors
+///
+/// [`ErrorKind::TooDeep`] where nothing may nest any deeper.
+#[inline]
+pub(crate) fn deeper(depth: usize) -> Result<usize> {
+    if depth < MAX_DEPTH {
+        return Ok(depth.saturating_add(1));
+    }
+    Err(Error::too_deep())
 }

@@ -5,22 +5,20 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 
-use super::structure::{self, Writer};
-
-use super::{
-    Aside, BLOCK, DECLARED, FIXED, FIXED_RANK, LENGTH, OPTIONAL, OTHERWISE, Raw, build, build_block, list,
-    resolve,
-};
+use super::{Aside, Writer, build, build_block};
 use crate::arena::Arena;
 use crate::arena::layout::{Node, Slot};
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::Operation;
 use crate::key::Key;
+use crate::limits::MAX_DIMENSIONS;
 use crate::lock::NodeId;
-use crate::sync::Ordering;
-use crate::value::{
-    ArrayBlock, ArrayValue, DType, Extents, Kind, MAX_DIMENSIONS, Scalar, Value, convert, decode_scalar,
+use crate::node::{
+    self, ArrayBlock, BLOCK, DECLARED, FIXED, FIXED_RANK, LENGTH, OPTIONAL, OTHERWISE, Raw, resolve,
+    structure,
 };
+use crate::sync::Ordering;
+use crate::value::{ArrayValue, DType, Extents, Kind, Scalar, Value, convert, decode_scalar};
 
 /// What became of an assignment to a slot.
 pub(crate) enum Assigned {
@@ -181,7 +179,7 @@ fn adopt_contents(operation: &Operation<'_>, kind: Kind, old: u32, new: Raw) -> 
 /// The nodes that a list or a struct names.
 fn children(arena: &Arena, node: &Node, kind: Kind) -> Result<Vec<NodeId>> {
     Ok(match kind {
-        Kind::List => list::items(arena, node)?.into_iter().filter_map(Raw::id).collect(),
+        Kind::List => node::list::items(arena, node)?.into_iter().filter_map(Raw::id).collect(),
         _ => structure::fields(arena, node)
             .filter_map(|found| found.map(|found| Raw::load(&found.field.slot).id()).transpose())
             .collect::<Result<_>>()?,

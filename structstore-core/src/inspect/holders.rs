@@ -1,13 +1,15 @@
-//! Verifying what threads and processes have left in an arena: the header, participants, seats, and the locks of nodes.
+//! Verifying what threads and processes have in an arena: the header, participants, seats, watchers, and the locks of nodes.
 
+use std::collections::HashSet;
 use std::thread;
 use std::time::Duration;
 
-use super::layout::{INHERITED, Node, Participant, Record, Seat};
-use super::recovery::RECOVERED;
-use super::{Arena, chunk_records};
+use crate::arena::layout::RECOVERED;
+use crate::arena::layout::{INHERITED, Node, Participant, Record, Seat, Watcher};
+use crate::arena::{Arena, HeapGuard, chunk_records};
 use crate::error::{Error, Result};
-use crate::lock::{MAX_SEATS, SeatLine, are_hints, explains, is_free_but_held, owner_seat};
+use crate::lock::{MAX_SEATS, SeatLine, Wait, are_hints, explains, is_free_but_held, owner_seat};
+use crate::notice::{self, Notices};
 use crate::segment::RESERVATION;
 use crate::sync::{AtomicU64, Ordering};
 
@@ -103,8 +105,66 @@ impl Arena {
         Ok(())
     }
 
+    /// Verifies that watchers are counted, and that nodes are marked that they watch, and no others. Who may not write
+    /// finds out by itself whether anything was changed meanwhile.
+    pub(crate) fn check_watchers(&self) -> Result<()> {
+        let _heap =
+            self.writable().then(|| HeapGuard::lock(self, self.owner(), &Wait::FOREVER)).transpose()?;
+        let (mut count, mut named) = (0_u64, HashSet::new());
+        for place in 0..self.used::<Watcher>() {
+            let record = self.record::<Watcher>(place)?;
+            let leaving = record.leaving.load(Ordering::Relaxed);
+            let participant = record.participant.load(Ordering::Relaxed);
+            if leaving > 1 || leaving == 1 && participant == 0 {
+                return Err(Error::corrupt("a watcher", format_args!("the mark {leaving:#x}"), "none"));
+            }
+            if !self.is_of_attached(participant) {
+                return Err(Error::corrupt(
+                    "a watcher",
+                    "one of a process that is gone",
+                    "an attached process",
+                ));
+            }
+            if participant != 0 {
+                count = count.saturating_add(1_u64.saturating_sub(leaving));
+                named.insert(record.node.load(Ordering::Relaxed) as u32);
+            }
+        }
+        let watching = self.header().watching.load(Ordering::Relaxed);
+        if watching != count {
+            return Err(Error::corrupt("the watchers", watching, "as many as are registered"));
+        }
+        let mut watched = HashSet::new();
+        self.watched(|node| {
+            watched.insert(node);
+        });
+        for node in &watched {
+            if !notice::is_announced(self, *node)? {
+                let expected = "marks all the way to the root";
+                return Err(Error::corrupt(
+                    format_args!("the watched node {node}"),
+                    "no mark above it",
+                    expected,
+                ));
+            }
+        }
+        for index in 0..self.used::<Node>() {
+            // Whoever watches a node that is gone may have left its mark to who has the record now.
+            let (marked, node) = (self.node(index)?.head.notice.is_watched(), index);
+            if marked && !named.contains(&node) || !marked && watched.contains(&node) {
+                let expected = "a mark if it is watched, and only then";
+                return Err(Error::corrupt(
+                    format_args!("the watch word of node {index}"),
+                    "another",
+                    expected,
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// Whether the participant to whom a record belongs, if it belongs to any, is attached.
-    pub(super) fn is_of_attached(&self, participant: u64) -> bool {
+    fn is_of_attached(&self, participant: u64) -> bool {
         let Some(index) = participant.checked_sub(1) else { return true };
         let record = u32::try_from(index).ok().and_then(|index| self.record::<Participant>(index).ok());
         record.is_some_and(|record| load(&record.state) != 0)

@@ -7,8 +7,8 @@ use crate::arena::layout::{ATTACHED, Header, LEAVING, Participant};
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::Result;
+use crate::inspect::stores;
 use crate::lock::Wait;
-use crate::participants::stores;
 use crate::segment::{Access, Backing, Liveness, PARTICIPANTS, Place, RESERVATION, Segment};
 use crate::shared::examine;
 use crate::sync::Ordering;

@@ -1,12 +1,12 @@
 //! Who holds locks, for those who look into a store.
 
-use super::Struct;
 use crate::access::Access;
 use crate::arena::Arena;
 use crate::arena::layout::{Participant, Seat};
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::{Path, Result};
+use crate::handle::Struct;
 use crate::lock::{MAX_SEATS, Mode, NodeId, SeatLine, generation, is_awaited, owner_seat};
 use crate::node;
 use crate::sync::Ordering;

@@ -1,4 +1,10 @@
-//! Watches: being told what changes.
+//! Watches report what changes.
+
+#[cfg(feature = "stream")]
+mod stream;
+
+#[cfg(feature = "stream")]
+pub use stream::WatchStream;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -6,10 +12,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::{Array, Bytes, List, Str, Struct};
 use crate::access::{Access, Handle, Located, Near, Store};
 use crate::error::{Error, ErrorKind, Path, Result, Step};
-use crate::lock::{MAX_DEPTH, Mode, NodeId, Wait, generation};
+use crate::handle::{Array, Bytes, List, Str, Struct};
+use crate::key::Key;
+use crate::limits::MAX_DEPTH;
+use crate::lock::{Mode, NodeId, Wait, generation};
 use crate::node::{self, Extent, Raw, Slots};
 use crate::notice::{Counts, SLICE};
 use crate::sync::{Ordering as SharedOrdering, fence};
@@ -255,7 +263,7 @@ impl Struct {
     /// # Errors
     ///
     /// [`ErrorKind::NotFound`], [`ErrorKind::WrongType`] if the field is no array, and as [`Array::notify`].
-    pub fn notify<'k>(&self, key: impl Into<crate::Key<'k>>) -> Result<()> {
+    pub fn notify<'k>(&self, key: impl Into<Key<'k>>) -> Result<()> {
         self.get::<Array>(key)?.notify()
     }
 }

@@ -12,23 +12,16 @@
 
 use std::ptr;
 
-use super::heap::participant_owner;
-use super::layout::{ATTACHED, LeaseBlock, Participant, Seat};
 use super::process;
-use super::{Arena, HeapGuard};
+use crate::arena::layout::{ATTACHED, HELD, HELD_BELOW, LeaseBlock, Participant, RECOVERED, Seat};
+use crate::arena::lease::{drop_lease, endless, most_blocks};
+use crate::arena::{Arena, HeapGuard, participant_owner, undo};
 use crate::error::{Error, Result};
 use crate::journal;
-use crate::lock::{MAX_DEPTH, Mode, SeatLine, Wait, bury, generation, hold_index, names};
+use crate::limits::MAX_DEPTH;
+use crate::lock::{Mode, SeatLine, Wait, bury, generation, hold_index, names};
 use crate::segment::{Backing, Liveness, PARTICIPANTS, Place};
 use crate::sync::{AtomicU64, Ordering, futex_wake_one, lock};
-use crate::view::{drop_lease, endless, most_blocks};
-
-/// In a node's word of hints: a process died that held the node and everything below it exclusively.
-const HELD: u64 = 1 << 32;
-/// The same for something below the node.
-const HELD_BELOW: u64 = 1 << 33;
-/// Both marks.
-pub(crate) const RECOVERED: u64 = HELD | HELD_BELOW;
 
 fn load(word: &AtomicU64) -> u64 {
     word.load(Ordering::Acquire)
@@ -42,7 +35,7 @@ impl Arena {
     ///
     /// If nobody has that seat, or it does not say itself what the word says, or what its participant has left cannot be
     /// repaired: then nobody is ever going to change it.
-    pub(super) fn suspect_seat(&self, seat: u32, word: &AtomicU64) -> Result<()> {
+    pub(crate) fn suspect_seat(&self, seat: u32, word: &AtomicU64) -> Result<()> {
         let nobody =
             || Error::corrupt("a lock", format_args!("seat {seat} as its holder"), "a seat that has it");
         let record = self.record::<Seat>(seat).map_err(|_| nobody())?;
@@ -72,7 +65,7 @@ impl Arena {
     }
 
     /// The same for who has the heap lock.
-    pub(super) fn suspect_heap_owner(&self, lock: u64) -> Result<()> {
+    pub(crate) fn suspect_heap_owner(&self, lock: u64) -> Result<()> {
         let nobody =
             || Error::corrupt("the heap", format_args!("{lock:#x} as the owner of its lock"), "somebody");
         let participant = self.heap_owner(lock).ok_or_else(nobody)?;
@@ -86,7 +79,7 @@ impl Arena {
     }
 
     /// Whether there is such a participant, perhaps on its way in.
-    pub(super) fn is_there(&self, participant: u32) -> bool {
+    pub(crate) fn is_there(&self, participant: u32) -> bool {
         let known = self.record::<Participant>(participant);
         known.is_ok_and(|record| record.state.load(Ordering::Acquire) != 0)
             || participant < PARTICIPANTS
@@ -156,7 +149,7 @@ impl Arena {
     }
 
     /// Repairs the remains of a participant whose byte this process has. Returns whether there were any.
-    pub(super) fn repair(&self, participant: u32) -> Result<bool> {
+    pub(crate) fn repair(&self, participant: u32) -> Result<bool> {
         self.repair_heap(participant)?;
         let record = self.record::<Participant>(participant);
         let state = record.map_or(0, |record| record.state.load(Ordering::Acquire));
@@ -197,7 +190,7 @@ impl Arena {
     }
 
     /// The seats of a participant.
-    pub(super) fn seats_of(&self, participant: u32) -> impl Iterator<Item = u32> {
+    pub(crate) fn seats_of(&self, participant: u32) -> impl Iterator<Item = u32> {
         (0..self.used::<Seat>()).filter(move |seat| {
             self.record::<Seat>(*seat)
                 .is_ok_and(|record| record.participant.load(Ordering::Acquire) == u64::from(participant) + 1)
@@ -205,12 +198,12 @@ impl Arena {
     }
 
     /// Undoes the heap section in which a participant died, if it did so in one.
-    pub(super) fn repair_heap(&self, participant: u32) -> Result<()> {
+    pub(crate) fn repair_heap(&self, participant: u32) -> Result<()> {
         let heap = &self.header().heap;
         if self.heap_owner(heap.lock.load(Ordering::Acquire)) != Some(participant) {
             return Ok(());
         }
-        super::heap::undo(self, heap);
+        undo(self, heap);
         if heap.lock.swap(0, Ordering::AcqRel) & 1 != 0 {
             futex_wake_one(&heap.lock);
         }
@@ -218,7 +211,7 @@ impl Arena {
     }
 
     /// The participant that has the heap lock, if one can.
-    pub(super) fn heap_owner(&self, lock: u64) -> Option<u32> {
+    pub(crate) fn heap_owner(&self, lock: u64) -> Option<u32> {
         let owner = u32::try_from(lock >> 1).ok()?.checked_sub(1)?;
         let participant = match participant_owner(owner) {
             Some(participant) => participant,

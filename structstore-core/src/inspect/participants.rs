@@ -7,13 +7,13 @@ use std::path::Path;
 
 use crate::arena::Arena;
 use crate::arena::layout::{self, LeaseBlock, MAGIC, Seat};
+use crate::arena::lease::most_blocks;
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::{Error, Result};
 use crate::segment::{PARTICIPANTS, SHM_DIRECTORY};
 use crate::shared::StructStoreShared;
 use crate::sync::Ordering;
-use crate::view::most_blocks;
 
 /// A process that is attached to a store for changing it, or that died and was not repaired yet. Those that are attached
 /// read-only leave no record; see [`StructStoreShared::has_readers`].

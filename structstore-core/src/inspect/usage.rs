@@ -2,17 +2,17 @@
 
 use std::ops::AddAssign;
 
-use super::Struct;
 use crate::access::{Access, Located, Near};
 use crate::arena::Arena;
 use crate::arena::block::{FREE, bytes, units, units_for};
 use crate::arena::layout::{INLINE_NAME, Node};
 use crate::arena::{BlockKind, HeapGuard, block};
 use crate::error::{Error, ErrorKind, Result};
-use crate::lock::{Wait, deeper};
+use crate::handle::Struct;
+use crate::lock::Wait;
 use crate::node::{BLOCK, Extent, Raw, Shallow, capacity, kind_of, read_shallow, structure};
 use crate::sync::{AtomicU64, Ordering};
-use crate::value::Kind;
+use crate::value::{Kind, deeper};
 
 /// How often who may not lock the heap walks it until nobody seems to have changed it meanwhile.
 const WALKS: usize = 50;

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::Struct;
 use crate::access::{Access, Located};
 use crate::error::{Error, ErrorKind, Result};
+use crate::handle::Struct;
 use crate::lock::{Mode, Wait};
-use crate::node::{self, Raw};
+use crate::node::Raw;
 use crate::sync::Ordering;
 use crate::value::Kind;
 
@@ -106,7 +106,7 @@ impl Struct {
         let whole = arena.header().root.load(Ordering::Acquire) == raw.payload;
         let parent = self.handle.node().head.parent.load(Ordering::Acquire);
         let parent = parent.checked_sub(1).map(|parent| parent as u32);
-        node::check(arena, raw, parent, whole, seat)?;
+        super::tree::check(arena, raw, parent, whole, seat)?;
         arena.check_watchers()
     }
 

@@ -1,14 +1,14 @@
 //! Building values aside, where nobody sees them until a slot names them.
 
-use super::structure::Writer;
-use super::{BLOCK, LENGTH, Raw, list, write_bytes};
+use super::{Writer, list};
 use crate::arena::BlockKind;
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::Operation;
 use crate::key::Key;
-use crate::lock::{MAX_DEPTH, NodeId};
+use crate::lock::NodeId;
+use crate::node::{ArrayBlock, BLOCK, LENGTH, Raw, write_bytes};
 use crate::sync::{Ordering, step};
-use crate::value::{ArrayBlock, ArrayValue, Kind, Value};
+use crate::value::{ArrayValue, Kind, Value};
 
 /// The contents of a string, bytes or array node, built but named by no node yet.
 #[derive(Clone, Copy)]
@@ -162,15 +162,4 @@ pub(crate) fn copy_array(operation: &Operation<'_>, block: u64) -> Result<Aside>
     // SAFETY: both are in bounds (checked). The target is nobody else's; in a damaged heap they may overlap.
     unsafe { std::ptr::copy(source, target, header.bytes as usize) };
     Ok(Aside { block: copy, length: 0 })
-}
-
-/// How many levels lie above what hangs below a node, the node's own included.
-pub(crate) fn depth_of(arena: &crate::arena::Arena, index: u32) -> Result<usize> {
-    let mut index = index;
-    for depth in 1..=MAX_DEPTH {
-        let parent = arena.node(index)?.head.parent.load(Ordering::Acquire);
-        let Some(above) = parent.checked_sub(1) else { return Ok(depth) };
-        index = u32::try_from(above).map_err(|_| Error::corrupt("a parent link", parent, "a node"))?;
-    }
-    Err(Error::corrupt("parent links", "no end", "a chain to the root"))
 }

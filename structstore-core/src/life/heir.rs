@@ -7,15 +7,15 @@ use std::sync::atomic::Ordering as LocalOrdering;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
-use super::layout::{INHERITED, Participant, Seat};
-use super::{Arena, HeapGuard, LateClaim, Leases, NEXT_ID, NO_PLACE, Openings};
+use crate::arena::layout::{INHERITED, Participant, Seat};
+use crate::arena::lease::Lease;
+use crate::arena::{Arena, HeapGuard, LateClaim, Leases, NEXT_ID, NO_PLACE, Openings, undo};
 use crate::error::{Error, Result};
 use crate::journal;
 use crate::lock::{SeatLine, Wait, bury, without_hooks};
 use crate::node::capacity;
 use crate::segment::{Backing, Liveness};
 use crate::sync::{Ordering, lock};
-use crate::view::Lease;
 
 /// For how long a fork waits for a heap that is locked by a process that does not go on.
 const HEAP_TIMEOUT: Duration = Duration::from_secs(1);
@@ -166,7 +166,7 @@ impl Fork {
         let own = arena.own_seats();
         let heap = &arena.header().heap;
         if heap.lock.load(Ordering::Relaxed) != 0 {
-            super::heap::undo(arena, heap);
+            undo(arena, heap);
             heap.lock.store(0, Ordering::Relaxed);
         }
         for index in (0..arena.used::<Seat>()).filter(|index| !own.contains(index)) {

@@ -20,10 +20,11 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, Once, Weak};
 
-use crate::arena::{self, Arena, Fork};
+use super::attached::{ATTACHED, Attachment, existing_local};
+use super::heir::Fork;
+use crate::arena::{self, Arena};
 use crate::lock::{count_fork, without_hooks};
 use crate::segment::descriptions::{self, Descriptions};
-use crate::shared::{ATTACHED, Attachment};
 use crate::sync::lock;
 
 /// All that is held from before a fork until after it. Dropped in this order: what the last ones need is free then.
@@ -64,7 +65,7 @@ extern "C" fn prepare() {
     };
     let shared = upgraded(&mut attached.values()).into_iter().map(Fork::shared);
     let shared = shared.chain(upgraded(&mut detached.iter()).into_iter().map(Fork::private)).collect();
-    let local = arena::existing_local().map(|local| Fork::private(Arc::clone(local)));
+    let local = existing_local().map(|local| Fork::private(Arc::clone(local)));
     let prepared =
         Prepared { descriptions: descriptions::hold(), attached, detached, local, shared, _forking: forking };
     // A thread that is ending forks no more.
@@ -94,7 +95,7 @@ fn become_another(mut prepared: Prepared) {
     let now_detached =
         prepared.attached.extract_if(|_, arena| arena.upgrade().is_some_and(|arena| arena.is_detached()));
     prepared.detached.extend(now_detached.map(|(_, arena)| arena));
-    arena::forget_transaction();
+    arena::forget_transaction(existing_local().map(|local| &**local));
     if let Some(local) = &prepared.local {
         local.bury_other_threads();
     }

@@ -2,8 +2,8 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::Arena;
-use super::layout::{Node, Seat};
+use crate::arena::Arena;
+use crate::arena::layout::{Node, Seat};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lock::{MAX_SEATS, owner_seat};
 use crate::sync::{AtomicU64, Ordering};

@@ -9,12 +9,11 @@
 use std::sync::atomic::{AtomicU64 as LocalWord, Ordering as LocalOrdering};
 use std::sync::{Arc, Weak};
 
-use crate::arena::layout::{LeaseBlock, Participant};
+use crate::arena::layout::{ArrayHead, LeaseBlock, Participant};
 use crate::arena::{Arena, BlockKind, HeapGuard};
 use crate::error::{Error, Result};
 use crate::lock::Wait;
 use crate::sync::{AtomicU64, Ordering, lock};
-use crate::value::lease_count;
 
 const LEASE_BLOCK: u64 = size_of::<LeaseBlock>() as u64;
 
@@ -142,4 +141,9 @@ pub(crate) fn drop_lease(heap: &mut HeapGuard<'_>, entry: &AtomicU64, block: u64
     }
     section.commit();
     Ok(())
+}
+
+/// The count of participants that lease an array block.
+pub(crate) fn lease_count(arena: &Arena, payload: u64) -> Result<&AtomicU64> {
+    Ok(&arena.at::<ArrayHead>(payload)?.leases)
 }

@@ -3,14 +3,18 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt::Display;
 
-use super::{BLOCK, FIXED, FIXED_RANK, Raw, kind_of, list, read_bytes_node, resolve, structure};
 use crate::arena::block::{self, BlockKind, FREE, HEADER, ORPHAN, PREVIOUS_FREE};
 use crate::arena::layout::{FIRST_LEVELS, Header, LeaseBlock, Node, Participant, SECOND_LEVELS, Seat};
+use crate::arena::lease::lease_count;
 use crate::arena::{Arena, HeapGuard};
 use crate::error::{Error, ErrorKind, Path, Result};
-use crate::lock::{MAX_DEPTH, Wait};
+use crate::limits::MAX_DEPTH;
+use crate::lock::Wait;
+use crate::node::{
+    self, ArrayBlock, BLOCK, FIXED, FIXED_RANK, Raw, kind_of, list, read_bytes_node, resolve, structure,
+};
 use crate::sync::{AtomicU64, Ordering};
-use crate::value::{ArrayBlock, Kind, decode_scalar, lease_count};
+use crate::value::{Kind, decode_scalar};
 
 /// Verifies the tree below a root and, if it is the only root of its arena, that every block and node belongs to
 /// something and the statistics say so. The caller holds the root, and `seat` is its own; or it finds out by itself whether
@@ -176,7 +180,7 @@ impl Reached<'_> {
             return Err(wrong(place, "an array of fixed type", "one below a declared field"));
         }
         let block = node.body[BLOCK].load(Ordering::Relaxed);
-        if block == 0 && kind != Kind::Struct && super::length(node) != 0 {
+        if block == 0 && kind != Kind::Struct && node::length(node) != 0 {
             return Err(wrong(place, "a length without a block", "a block"));
         }
         match kind_of(node)? {
@@ -184,7 +188,7 @@ impl Reached<'_> {
             Kind::List => {
                 if block != 0 {
                     self.block(place, block, BlockKind::Slots)?;
-                    if list::len(node) > super::capacity(self.arena, block)? / 16 {
+                    if list::len(node) > node::capacity(self.arena, block)? / 16 {
                         return Err(wrong(
                             place,
                             "more items than there is room for",
@@ -198,7 +202,7 @@ impl Reached<'_> {
             Kind::Array => {
                 self.block(place, block, BlockKind::Array)?;
                 let header = ArrayBlock::read(self.arena, block)?;
-                if header.size() > super::capacity(self.arena, block)? {
+                if header.size() > node::capacity(self.arena, block)? {
                     return Err(wrong(
                         place,
                         "more elements than there is room for",
@@ -214,8 +218,7 @@ impl Reached<'_> {
                 if block != 0 {
                     let expected = if kind == Kind::Str { BlockKind::Str } else { BlockKind::Bytes };
                     self.block(place, block, expected)?;
-                    if node.body[super::LENGTH].load(Ordering::Relaxed) > super::capacity(self.arena, block)?
-                    {
+                    if node.body[node::LENGTH].load(Ordering::Relaxed) > node::capacity(self.arena, block)? {
                         return Err(wrong(
                             place,
                             "more bytes than there is room for",
@@ -243,7 +246,7 @@ impl Reached<'_> {
         let (block, capacity) = structure::index_block(node);
         if block != 0 {
             self.block(place, block, BlockKind::Index)?;
-            if capacity.saturating_mul(8) > super::capacity(self.arena, block)? {
+            if capacity.saturating_mul(8) > node::capacity(self.arena, block)? {
                 return Err(wrong(place, "an index larger than its block", "an index within its block"));
             }
         }

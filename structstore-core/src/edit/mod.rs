@@ -1,0 +1,34 @@
+//! How nodes change. Functions here take an [`Operation`], and are called with the node held exclusively.
+
+mod array;
+mod assign;
+mod build;
+pub(crate) mod list;
+mod structure;
+
+pub(crate) use array::{End, change_end};
+pub(crate) use assign::{
+    Assigned, FixedType, assign_field, assign_fields, assign_plain, assign_root, assign_slot, convert_array,
+    declare, fix, renew, replace_block, replace_by, widen_to_array,
+};
+pub(crate) use build::{Aside, build, build_block, copy_array};
+pub(crate) use structure::Writer;
+
+use crate::arena::layout::Slot;
+use crate::error::Result;
+use crate::journal::Operation;
+use crate::node::Raw;
+
+impl Raw {
+    /// Replaces what a slot holds.
+    pub(crate) fn set(self, operation: &Operation<'_>, slot: &Slot) -> Result<()> {
+        let old = Raw::load(slot);
+        if old.tag != self.tag {
+            operation.set(&slot.tag, self.tag)?;
+        }
+        if old.payload != self.payload {
+            operation.set(&slot.payload, self.payload)?;
+        }
+        Ok(())
+    }
+}
