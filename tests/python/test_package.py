@@ -1,13 +1,16 @@
 import json
+import os
+import shutil
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import structstore
 
 
 def test_version_is_that_of_the_distribution() -> None:
-    assert structstore.__version__ == version("structstore")
+    assert structstore.__version__ == version("structstore-rs")
 
 
 def modules_after(statement: str) -> set[str]:
@@ -38,3 +41,20 @@ def test_every_kind_of_error_has_an_exception():
     from structstore import _structstore as core
 
     assert core._unmapped_errors() == []
+
+
+def test_the_original_beside_it_is_warned_of(tmp_path: Path) -> None:
+    installed = Path(structstore.__file__).parent
+    copy = tmp_path / "structstore"
+    shutil.copytree(installed, copy)
+    run = [sys.executable, "-c", "import structstore; print(structstore.__file__)"]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+
+    alone = subprocess.run(run, env=environment, capture_output=True, text=True, check=True)
+    assert alone.stdout.strip() == str(copy / "__init__.py")
+    assert alone.stderr == ""
+
+    (copy / "_structstore_py.cpython-312-x86_64-linux-gnu.so").touch()
+    both = subprocess.run(run, env=environment, capture_output=True, text=True, check=True)
+    assert "UserWarning" in both.stderr
+    assert "pip uninstall structstore structstore-rs" in both.stderr

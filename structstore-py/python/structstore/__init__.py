@@ -65,6 +65,7 @@ from ._structstore import (
     __version__,
 )
 from . import _ending as _ending  # registers what it does
+from . import _original as _original  # warns of it
 
 __all__ = [
     "AbandonedError",
