@@ -114,7 +114,7 @@ pub(crate) struct Show {
     /// Print YAML
     #[arg(long, conflicts_with_all = ["types", "depth"])]
     pub(crate) yaml: bool,
-    /// Show so many levels
+    /// Show at most this many levels
     #[arg(long, value_name = "LEVELS")]
     pub(crate) depth: Option<usize>,
     /// Show types and shapes without values
@@ -172,8 +172,8 @@ pub(crate) struct Remove {
 
 /// Print what changes in a store, as it changes.
 ///
-/// Each line is the newest state of a field or item, or that it was removed. However often something changes while this is
-/// busy, it is told once. What is written into an array through a view is not seen, unless its writer announces it.
+/// Each line is the newest state of a field or item, or says that it was removed. Changes that come faster than they are
+/// printed are reported once. Writes through a view of an array are not seen unless the writer calls notify.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  structstore watch robot\n  structstore watch robot camera --json | jq -r .path\n  structstore watch robot state --count 1 --timeout 10 && echo changed"
@@ -187,10 +187,10 @@ pub(crate) struct Watch {
     /// Print an object in JSON for each change
     #[arg(long)]
     pub(crate) json: bool,
-    /// End after so many changes
+    /// End after this many changes
     #[arg(long, value_name = "CHANGES")]
     pub(crate) count: Option<u64>,
-    /// End after so many seconds; with --count, the exit status is 1 then
+    /// End after this many seconds; with --count, the exit status is then 1
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) timeout: Option<Duration>,
 }
@@ -216,14 +216,14 @@ pub(crate) struct Stat {
 
 /// Verify every invariant of a store.
 ///
-/// It takes no locks, and looks again, for a second, until nobody has changed the store meanwhile. If it is changed all
-/// the time, or was left half-changed by a process that died, that is not known (exit status 4); --lock will tell.
+/// It takes no locks, and tries for a second to read the store between two changes. If the store changes all the
+/// time, or a process died in the middle of a change, the exit status is 4; use --lock then.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  structstore check robot && echo sound")]
 pub(crate) struct Check {
     #[command(flatten)]
     pub(crate) store: Name,
-    /// Repair what processes that died have left, and hold everybody up meanwhile; needs write permission
+    /// Repair what dead processes have left, and lock the store meanwhile; needs write permission
     #[arg(long)]
     pub(crate) lock: bool,
     /// Print JSON
@@ -231,10 +231,10 @@ pub(crate) struct Check {
     pub(crate) json: bool,
 }
 
-/// Remove the stores that were left behind by programs that were killed.
+/// Remove the stores that killed programs have left behind.
 ///
-/// These are those that nobody is attached to, and that somebody left by dying; `ls` calls them orphans. Those of other users
-/// are left alone.
+/// A store is such an orphan, as `ls` calls it, if no process is attached and one of them died without closing it. Stores of
+/// other users are left alone.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  structstore clean\n  structstore clean robot --yes")]
 pub(crate) struct Clean {

@@ -10,16 +10,16 @@
 //! - [Permissions, containers and files](#permissions-containers-and-files)
 //! - [JSON, YAML and the rest of serde](#json-yaml-and-the-rest-of-serde)
 //! - [Time limits and deadlocks](#time-limits-and-deadlocks)
-//! - [Be told of changes](#be-told-of-changes)
+//! - [Watch for changes](#watch-for-changes)
 //! - [See what is going on](#see-what-is-going-on)
 //!
 //! Whole programs are in the directory `examples` of the repository.
 //!
 //! # Share settings between programs
 //!
-//! Both programs bind the same struct. Who comes first creates the fields with their defaults; who comes later finds them
-//! as they are. A program that looks its settings up in each cycle takes a copy, which is of one moment, and needs no lock
-//! if all fields are scalars.
+//! Both programs bind the same struct. The first one creates the fields with their defaults; the second finds them as they
+//! are. A program that reads its settings in each cycle takes a copy, which is consistent, and needs no lock if all
+//! fields are scalars.
 //!
 //! ```
 //! use structstore::{StructStore, StructStoreShared};
@@ -34,12 +34,12 @@
 //! }
 //!
 //! # let name = format!("/structstore_cookbook_settings_{}", std::process::id());
-//! // In the program that obeys:
+//! // In the program that reads them:
 //! let store = StructStoreShared::open(&name)?;
 //! let settings = store.ensure_struct("settings")?.bind::<Settings>()?;
 //! assert_eq!(settings.load()?.rate, 50.0);
 //!
-//! // In the one that tunes, which sets both at once:
+//! // In the program that sets them, both at once:
 //! let store = StructStoreShared::open(&name)?;
 //! let tuner = store.ensure_struct("settings")?.bind::<Settings>()?;
 //! tuner.with_mut(|fields| {
@@ -47,7 +47,7 @@
 //!     fields.gains[1] = 0.5;
 //! })?;
 //!
-//! // One that does not know the struct uses names. The types stay what they were declared to be.
+//! // A program without the struct uses names. The declared types stay.
 //! store.at("settings")?.set("rate", 200)?;
 //! assert!(store.at("settings")?.set("rate", "fast").is_err());
 //! assert_eq!(settings.load()?.rate, 200.0);
@@ -56,9 +56,9 @@
 //!
 //! # Share camera frames without copying
 //!
-//! Assigning an array publishes a new block: readers have the old frame or the new one, whole, and nobody waits while
-//! pixels are copied. A [view](crate::ArrayView) keeps the block that it was taken of. A read guard lends a slice instead,
-//! as long as nobody has a view of that block.
+//! Assigning an array publishes a new block: readers see the whole old frame or the whole new one, and do not wait while
+//! pixels are copied. A [view](crate::ArrayView) keeps its block alive. A read guard gives a slice instead, unless some
+//! process has a view of that block.
 //!
 //! ```
 //! use structstore::{Array, ArrayValue, StructStore};
@@ -67,24 +67,24 @@
 //! store.set("depth", ArrayValue::from_slice(&[2, 3], &[0.5_f64; 6])?)?;
 //! let depth = store.get::<Array>("depth")?;
 //!
-//! // A slice of the pixels where they lie; who publishes waits until the guard is dropped.
+//! // A slice of the pixels in place; a writer waits until the guard is dropped.
 //! assert_eq!(depth.read()?.as_slice::<f64>()?.iter().sum::<f64>(), 3.0);
 //!
-//! // A view holds nobody up. Elements of eight bytes are lent as cells, all others can be copied.
+//! // A view blocks no writer. It gives elements of eight bytes as cells, and copies of all others.
 //! let view = depth.view()?;
 //! depth.set(&ArrayValue::from_slice(&[2, 3], &[0.7_f64; 6])?)?;
 //! assert_eq!(view.cells::<f64>()?[5].get(), 0.5);
 //! assert_eq!(depth.view()?.to_vec::<f64>()?, [0.7; 6]);
 //!
-//! // In place, where readers take the lock as well, for through a view they would see it half done.
+//! // In place. Readers must take the lock, too: through a view they could see half of the change.
 //! depth.write()?.as_mut_slice::<f64>()?[0] = 0.0;
 //! # Ok::<(), structstore::Error>(())
 //! ```
 //!
 //! # Lock a part only
 //!
-//! A guard covers a structure and everything below it, and nothing beside it. Give what is used together a struct of its
-//! own, and hold that.
+//! A guard covers a structure and everything below it, and nothing beside it. Put fields that are used together into a
+//! struct of their own, and lock that.
 //!
 //! ```
 //! use structstore::StructStore;
@@ -97,9 +97,9 @@
 //! let mut camera = store.at("camera")?.write()?;
 //! camera.set("exposure", 0.02)?;
 //! camera.set("gain", 2)?;
-//! // Meanwhile the rest is free, for this thread as for all others.
+//! // The rest of the store is not locked, for this thread or any other.
 //! store.at("arm")?.set("speed", 0.7)?;
-//! // What is below the guard is reached through it, and part of what it holds.
+//! // Structures below the guard are reached through it, and locked by it.
 //! camera.ensure_list("tags")?.push("night")?;
 //! drop(camera);
 //! assert_eq!(store.at("camera")?.get::<f64>("exposure")?, 0.02);
@@ -108,9 +108,9 @@
 //!
 //! # Change several things at once
 //!
-//! Under a write guard nobody sees anything in between; but if the process dies half way, half of it has happened. In a
-//! transaction, all of it has happened or nothing: also if the closure returns an error or panics. It does not cover
-//! elements of an array that are changed in place; assign the array.
+//! A write guard hides intermediate states from others; but if the process dies half way, half of the changes stay. A
+//! transaction makes all of its changes or none, also if the closure returns an error or panics. It does not cover
+//! elements of an array that are changed in place; assign the array instead.
 //!
 //! ```
 //! use structstore::{Error, ErrorKind, StructStore};
@@ -145,9 +145,9 @@
 //!
 //! # Go on after a crash
 //!
-//! There is nothing that has to be done: who waits for what a dead process held repairs it, and so does who attaches next.
-//! What a program may want to know is whether the dead one was in the middle of something. A guard says so until an
-//! exclusive one has been asked.
+//! Nothing has to be done: a process that waits for a lock of a dead process repairs the store, and so does the next one to
+//! attach. A program may want to know whether the dead process was in the middle of a change. Guards report that until it
+//! has been read from an exclusive guard.
 //!
 //! ```
 //! use structstore::{Cleanup, StructStoreShared};
@@ -182,7 +182,7 @@
 //! assert_eq!(store.statistics().recoveries, 1);
 //! store.check()?;
 //!
-//! // What killed programs have left behind when nobody else was attached. Opening repairs it, closing removes it.
+//! // Stores left behind by killed programs. Opening one repairs it, closing it removes it.
 //! for name in structstore::inspect::orphans()? {
 //!     println!("left behind: {name}");
 //! #   if !name.contains("cookbook_nobody_has_this_name") { continue }
@@ -225,7 +225,7 @@
 //! let old = store.ensure_struct("settings")?.bind::<first::Settings>()?;
 //! let new = store.ensure_struct("settings")?.bind_widening::<Settings>()?.load()?;
 //! assert_eq!((new.velocity, new.gravity, new.limit), (1.5, 9.81, None));
-//! // A program that knows the old type is told, in place of reading something else.
+//! // A program that expects the old type gets an error, instead of reading something else.
 //! assert!(old.load().is_err());
 //!
 //! // Where nothing fits any more: without the struct, nothing in it is declared.
@@ -269,32 +269,32 @@
 //!
 //! # Permissions, containers and files
 //!
-//! A new segment can be opened by its user alone, unless `mode` says otherwise; the process's umask takes its part. It lies
-//! in `/dev/shm`, which containers have one each of, of 64 MiB where Docker is not told otherwise: `--shm-size 1g` makes
-//! it larger, `--ipc=container:NAME` or a common volume lets containers share it. Where it is full, an operation returns
-//! [`ErrorKind::OutOfSpace`](crate::ErrorKind::OutOfSpace) with what is left, and has changed nothing.
+//! Only its own user can open a new segment, unless `mode` says otherwise; the process's umask applies. The segment lies
+//! in `/dev/shm`. Each container has its own, by default of 64 MiB under Docker: `--shm-size 1g` makes it larger,
+//! `--ipc=container:NAME` or a common volume lets containers share it. When it is full, an operation returns
+//! [`ErrorKind::OutOfSpace`](crate::ErrorKind::OutOfSpace) and changes nothing.
 //!
 //! ```
 //! use structstore::{Cleanup, Error, ErrorKind, StructStoreShared};
 //!
 //! # let name = format!("/structstore_cookbook_mode_{}", std::process::id());
-//! // For a group; and bounded, so that a runaway does not fill the memory of all.
+//! // For a group; and limited, so that one program cannot fill the memory of all.
 //! let store = StructStoreShared::options().mode(0o660).max_size(1 << 20).open(&name)?;
 //! store.set("rate", 50)?;
 //! assert!(matches!(store.set("huge", vec![0.5; 1 << 20]), Err(error) if error.kind() == ErrorKind::OutOfSpace));
 //!
-//! // Without write permission, or the wish to use it: copies of any part, but no guards, views and bindings.
+//! // Read-only: copies of any part, but no guards, views or bindings.
 //! let reader = StructStoreShared::open_read_only(&name)?;
 //! assert_eq!(reader.get::<i32>("rate")?, 50);
 //! assert!(matches!(reader.set("rate", 60), Err(error) if error.kind() == ErrorKind::ReadOnly));
 //!
-//! // A file, which stays unless somebody opens it to clean up, in any directory that the processes share.
+//! // A file in any directory that the processes share. It stays until a process opens it with another `Cleanup`.
 //! let path = std::env::temp_dir().join(format!("cookbook_{}.store", std::process::id()));
 //! let file = StructStoreShared::options().file(true).cleanup(Cleanup::Never).open(&path)?;
 //! file.set("rate", 50)?;
 //! drop(file);
 //!
-//! // A descriptor, such as one that was passed over a socket: a name is not needed.
+//! // A descriptor, for example one received over a socket: no name is needed.
 //! let descriptor = std::fs::File::options().read(true).write(true).open(&path).unwrap();
 //! std::fs::remove_file(&path).unwrap();
 //! let passed = StructStoreShared::options().open_fd(descriptor.into())?;
@@ -335,9 +335,9 @@
 //!
 //! # Time limits and deadlocks
 //!
-//! A plain operation or guard waits for as long as it takes; those with `timeout` or `try` in their names give up. Where a
+//! A plain operation or guard waits for as long as it takes; [`within`](crate::Struct::within) sets a timeout. Where a
 //! thread would wait for itself, it gets an error at once. Two threads that hold A and B and ask for B and A wait for each
-//! other: ask for the structure that contains both, take them in the same order everywhere, or set a limit and give up
+//! other: lock the structure that contains both, lock them in the same order everywhere, or set a timeout and release
 //! what you hold.
 //!
 //! ```
@@ -349,7 +349,7 @@
 //! let arm = store.at("arm")?;
 //!
 //! let guard = arm.write()?;
-//! // This thread has it: only the guard may operate on it.
+//! // This thread holds it: only the guard may operate on it.
 //! assert!(matches!(arm.get::<f64>("speed"), Err(error) if error.kind() == ErrorKind::HeldByGuard));
 //! // Another thread, or another process:
 //! std::thread::scope(|scope| {
@@ -368,11 +368,11 @@
 //! # Ok::<(), Error>(())
 //! ```
 //!
-//! # Be told of changes
+//! # Watch for changes
 //!
-//! A [`Watch`](crate::Watch) says which paths have changed, whoever changed them, and sleeps while nothing does. It tells of
-//! the state, not of each step to it: a reader that is slower than the writer gets the newest value, and never a queue.
-//! Who is watched does not wait for who watches.
+//! A [`Watch`](crate::Watch) reports which paths any process has changed, and sleeps while nothing changes. It reports
+//! the state, not each step to it: a reader that is slower than the writer gets the newest value, and never a queue.
+//! Writers do not wait for watchers.
 //!
 //! ```
 //! use structstore::{StructStore, Value};
@@ -401,12 +401,12 @@
 //! # Ok::<(), structstore::Error>(())
 //! ```
 //!
-//! Elements of an array that are written through a view are announced by [`Array::notify`](crate::Array::notify).
+//! After writing elements through a view, call [`Array::notify`](crate::Array::notify).
 //!
 //! # See what is going on
 //!
-//! The command-line tool `structstore` shows a live store. A program asks for the same: which stores there are, who is
-//! attached, who holds locks, and what takes up memory. None of it waits for anybody or takes a lock.
+//! The command-line tool `structstore` shows a live store. A program can get the same information: which stores exist, which
+//! processes are attached or hold locks, and what takes up memory. None of these calls waits or takes a lock.
 //!
 //! ```
 //! use structstore::StructStoreShared;

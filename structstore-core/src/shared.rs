@@ -197,7 +197,7 @@ impl Options {
 
     /// Whether to open what belongs to another user. The default is not to: everybody may put something into the directory of
     /// shared memory, under whatever name, and who owns a segment may cut it off, which ends the processes that have it
-    /// mapped. A descriptor is accepted from whoever passes it on.
+    /// mapped. A descriptor is accepted whoever owns its file.
     ///
     /// ```no_run
     /// use structstore::StructStoreShared;
@@ -435,7 +435,7 @@ impl StructStoreShared {
     ///
     /// # let name = format!("/structstore_revalidate_{}", std::process::id());
     /// let mut store = StructStoreShared::open(&name)?;
-    /// // Another process begins anew:
+    /// // Another process re-initialises it:
     /// let other = StructStoreShared::options().reinit(true).open(&name)?;
     /// other.set("num", 5)?;
     /// assert!(!store.valid() && store.get::<i32>("num").is_err());

@@ -238,7 +238,7 @@ impl<T: Field> Binding<T> {
         Ok(change(self.write()?.fields_mut()))
     }
 
-    /// Runs a closure on the fields, which nobody changes meanwhile.
+    /// Runs a closure on the fields, locked for reading.
     ///
     /// # Errors
     ///
@@ -343,7 +343,7 @@ impl<T: Field> Binding<T> {
         generation(identity) == self.handle.id().generation
     }
 
-    /// Binds anew to the struct that is now where this one was, creating what is missing.
+    /// Binds again to the struct that is now at the same place, creating missing fields.
     ///
     /// Where the name of a shared store leads to another segment by now, revalidate the store and bind through it instead.
     ///

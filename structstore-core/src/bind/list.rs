@@ -187,7 +187,7 @@ impl<T: Field> Field for Vec<T> {
 
 /// A list of values of one type in a store that is held exclusively.
 ///
-/// Others may have put anything into the list while nobody held it: an item that is not of its type is an error when it is
+/// Other processes may have put anything into the list while it was not locked: an item of another type is an error when it is
 /// used, and fields that it lacks are created.
 ///
 /// ```

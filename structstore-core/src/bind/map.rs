@@ -109,7 +109,7 @@ map_fields! {
 
 /// A map from names to values of one type in a store that is held exclusively.
 ///
-/// Others may have put anything into it while nobody held it: an entry that is not of its type is an error when it is used,
+/// Other processes may have put anything into it while it was not locked: an entry of another type is an error when it is used,
 /// and fields that it lacks are created.
 ///
 /// ```

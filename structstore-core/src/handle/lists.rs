@@ -431,7 +431,7 @@ impl<'s, H: Hold> ListMut<'s, H> {
 /// ```
 /// let store = structstore::StructStore::new();
 /// store.set("list", vec![1, 2, 3])?;
-/// let list = store.ensure_list("list")?.read()?; // nobody changes it meanwhile
+/// let list = store.ensure_list("list")?.read()?; // no process can change it now
 /// assert_eq!(list.iter::<i32>().sum::<Result<i32, _>>()?, 6);
 /// assert!(list.get::<i32>(3).is_err());
 /// # Ok::<(), structstore::Error>(())

@@ -11,7 +11,7 @@ use crate::lock::{Mode, Wait};
 impl Struct {
     /// Runs `change` with the struct held exclusively, with all below it. If it returns an error or panics, or if the
     /// process dies, all that it has changed through what it is given is undone; if it returns `Ok`, all of it has
-    /// happened. Nobody else sees anything in between.
+    /// happened. Others see no intermediate state.
     ///
     /// Covered are fields and items that come, go or are assigned, scalars that are lent as `&mut`, strings and bytes,
     /// and arrays where they are assigned as a whole. Elements of an array that are changed in place are not: copying

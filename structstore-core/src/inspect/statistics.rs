@@ -45,7 +45,7 @@ pub struct Statistics {
     pub nodes: u64,
     /// How often the remains of a process that died were repaired.
     pub recoveries: u64,
-    /// Those who are told of changes; see [`Watch`](crate::Watch).
+    /// The number of watches; see [`Watch`](crate::Watch).
     pub watchers: u64,
 }
 

@@ -22,22 +22,22 @@ use crate::node::{self, Extent, Raw, Slots};
 use crate::notice::{Counts, SLICE};
 use crate::sync::{Ordering as SharedOrdering, fence};
 
-/// How often a watch of a store that is attached read-only looks, for nobody knows of it.
+/// How often a watch of a store that is attached read-only looks: it cannot register.
 const POLL: Duration = Duration::from_millis(20);
 
-/// Tells what changes in a part of a store, whoever changes it, in whichever process.
+/// Reports what any process changes in a part of a store.
 ///
-/// It remembers what the part looked like when it was made, and then when it was looked at last; what is told is the
-/// difference, as paths from that part: `"pose.x"`, `"items[2]"`. However slow the watcher is and however often something
-/// changes, it is told once, and then finds the newest state there. An empty path means the part itself: a string or
+/// It remembers the state of the part when it was made, and then when it was last asked, and reports the
+/// difference as paths from that part: `"pose.x"`, `"items[2]"`. However slow the watcher is and however often a field
+/// changes, it is reported once, with its newest state in the store. An empty path means the part itself: a string or
 /// array, or a list that became shorter.
 ///
 /// As an iterator it waits for changes, and ends when it is [cancelled](Watch::cancel_handle), when the store is
 /// [closed](crate::StructStoreShared::close) through which it was made, or after an error.
 ///
-/// What is written into an array through a view is not seen unless [`Array::notify`] announces it. Watching needs some
-/// memory for each field below the part, and a store that is attached read-only is looked at fifty times a second, as a
-/// whole.
+/// Writes through a view of an array are reported only after [`Array::notify`]. A watch takes some
+/// memory for each field below the part. In a store that is attached read-only, it compares the whole part fifty times a
+/// second.
 ///
 /// ```
 /// use structstore::{StructStore, Value};
@@ -198,7 +198,7 @@ impl Iterator for Watch {
 macro_rules! watches {
     ($($type:ident),*) => {$(
         impl $type {
-            /// Tells from now on what changes here and below, whoever changes it; see [`Watch`].
+            /// Reports from now on what any process changes here and below; see [`Watch`].
             ///
             /// # Errors
             ///
