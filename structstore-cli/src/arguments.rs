@@ -31,7 +31,7 @@ Examples:
   structstore show robot camera
   structstore get robot camera.exposure
   structstore set robot camera.exposure 0.02
-  structstore dump robot robot.image && structstore load robot.image copy";
+  structstore dump robot robot.snapshot && structstore load robot.snapshot copy";
 
 /// Look into live stores, change them, and clean up after their programs.
 ///
@@ -251,21 +251,21 @@ pub(crate) struct Clean {
 
 /// Write what is in a store to a file.
 ///
-/// An image keeps types, arrays and order exactly; `load` makes the same of it on any machine.
+/// A snapshot keeps types, arrays and order exactly; `load` makes the same of it on any machine.
 ///
 /// JSON and YAML keep values, but of the types of numbers only integers and floats: arrays become lists, bytes strings of
 /// hexadecimal digits, and a float of 32 bits has as many digits as tell it from others. What they have nothing for is an
 /// error: NaN and infinities in JSON, and in both arrays of other elements than numbers.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  structstore dump robot robot.image\n  structstore dump robot robot.yaml\n  structstore dump robot - --format json | jq .camera"
+    after_help = "Examples:\n  structstore dump robot robot.snapshot\n  structstore dump robot robot.yaml\n  structstore dump robot - --format json | jq .camera"
 )]
 pub(crate) struct Dump {
     #[command(flatten)]
     pub(crate) store: Name,
     /// Where to; `-` is standard output
     pub(crate) target: PathBuf,
-    /// What to write; otherwise the file's ending tells: .json, .yaml, .yml, and anything else is an image
+    /// What to write; otherwise the file's ending tells: .json, .yaml, .yml, and anything else is a snapshot
     #[arg(long)]
     pub(crate) format: Option<Format>,
 }
@@ -275,14 +275,14 @@ pub(crate) struct Dump {
 /// Integers of JSON and YAML that do not fit 64 bits are an error.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  structstore load robot.image robot\n  ssh other structstore dump robot - | structstore load - robot"
+    after_help = "Examples:\n  structstore load robot.snapshot robot\n  ssh other structstore dump robot - | structstore load - robot"
 )]
 pub(crate) struct Load {
     /// Where from; `-` is standard input
     pub(crate) source: PathBuf,
     #[command(flatten)]
     pub(crate) store: Name,
-    /// What to read; otherwise the file's ending tells: .json, .yaml, .yml, and anything else is an image
+    /// What to read; otherwise the file's ending tells: .json, .yaml, .yml, and anything else is a snapshot
     #[arg(long)]
     pub(crate) format: Option<Format>,
 }
@@ -324,7 +324,7 @@ pub(crate) struct Man {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    Image,
+    Snapshot,
     Json,
     Yaml,
 }

@@ -140,7 +140,7 @@ fn array_of(dtype: DType, items: Vec<Value<'static>>) -> Result<Value<'static>> 
     }
     elements!(i8, i16, i32, i64, u8, u16, u32, u64, f32, f64);
     let message = format!(
-        "an array of {} cannot be given as a text; load an image, or replace it with --json",
+        "an array of {} cannot be given as a text; load a snapshot, or replace it with --json",
         text::line(&dtype.to_string())
     );
     Err(Failure::Other(message))

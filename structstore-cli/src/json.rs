@@ -77,7 +77,7 @@ pub(crate) fn numbers_only(value: &Value<'_>, format: &str) -> Result<()> {
         None => Ok(()),
         Some((path, dtype)) => {
             let reason =
-                format!("{format} has no numbers for an array of {dtype}; `dump --format image` keeps it");
+                format!("{format} has no numbers for an array of {dtype}; `dump --format snapshot` keeps it");
             Err(Failure::Other(format!("{}: {reason}", shown(&path))))
         }
     }

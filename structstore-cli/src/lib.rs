@@ -11,7 +11,6 @@ mod clean;
 mod failure;
 mod field;
 mod fuzz;
-mod image;
 mod json;
 mod list;
 mod literal;
@@ -23,6 +22,7 @@ mod progress;
 mod run;
 mod show;
 mod signals;
+mod snapshot;
 mod stat;
 mod store;
 mod text;
@@ -77,8 +77,8 @@ fn run(arguments: Arguments, output: &mut Output) -> failure::Result<u8> {
         Command::Stat(options) => stat::run(&options, output),
         Command::Check(options) => check::run(&options, output),
         Command::Clean(options) => clean::run(&options, output),
-        Command::Dump(options) => image::dump(&options),
-        Command::Load(options) => image::load(&options),
+        Command::Dump(options) => snapshot::dump(&options),
+        Command::Load(options) => snapshot::load(&options),
         Command::Run(options) => run::run(&options),
         Command::Completions(options) => manual::completions(&options, output),
         Command::Man(options) => manual::page(&options, output),

@@ -484,7 +484,7 @@ fn documents_are_written_and_read() {
     assert_eq!(structstore(&["show", &copy, "--json"]).json(), json!({ "a": [1, "x"] }));
 
     // What cannot be read changes nothing, and leaves nothing.
-    for (input, format) in [("{", "json"), ("[1]", "json"), ("a: [", "yaml"), ("no image", "image")] {
+    for (input, format) in [("{", "json"), ("[1]", "json"), ("a: [", "yaml"), ("no snapshot", "snapshot")] {
         structstore_reading(&["load", "-", &copy, "--format", format], input.as_bytes()).complaint(4);
         let fresh = SegmentName::new("fresh");
         structstore_reading(&["load", "-", &fresh, "--format", format], input.as_bytes()).complaint(4);
@@ -662,7 +662,7 @@ fn arrays_of_what_is_no_number_are_no_text_in_documents() {
         assert!(outcome.out.is_empty());
         let complaint = outcome.complaint(4);
         let expected = format!(
-            "structstore: list[0]: {written} has no numbers for an array of <M8[us]; `dump --format image` keeps it\n"
+            "structstore: list[0]: {written} has no numbers for an array of <M8[us]; `dump --format snapshot` keeps it\n"
         );
         assert_eq!(complaint, expected);
     }

@@ -67,8 +67,8 @@ fn documents_that_are_damaged_are_loaded_or_refused() {
     let store = StructStoreShared::open(&original).unwrap();
     put_specimens(&store).unwrap();
     let mut random = Random::new(5);
-    for format in ["image", "json", "yaml"] {
-        if format != "image" {
+    for format in ["snapshot", "json", "yaml"] {
+        if format != "snapshot" {
             // They have nothing for arrays of other elements than numbers.
             while let Some((path, _)) = not_numbers(&store.to_value().unwrap()) {
                 store.delete(&path.to_string()).unwrap();
@@ -82,7 +82,7 @@ fn documents_that_are_damaged_are_loaded_or_refused() {
                 _ => damaged[random.below(document.len())] ^= 1 << random.below(8),
             }
             // Else hardly any would get beyond its hash.
-            if let (true, Some(body)) = (format == "image" && at % 2 == 0, damaged.get(32..)) {
+            if let (true, Some(body)) = (format == "snapshot" && at % 2 == 0, damaged.get(32..)) {
                 damaged = with_header(body);
             }
             let loaded = finish_reading(limited(&["load", "-", &name, "--format", format]), &damaged);

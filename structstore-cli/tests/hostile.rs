@@ -19,7 +19,7 @@ use structstore_tests::{Memory, SegmentName};
 
 use command::{Outcome, finish, finish_reading, limited};
 
-/// What opens a store. FILE and NAME are where the segment is, PATH is a field of it, IMAGE a file with the image of a store.
+/// What opens a store. FILE and NAME are where the segment is, PATH is a field of it, SNAPSHOT a file with the snapshot of a store.
 const COMMANDS: [&str; 30] = [
     "ls",
     "ls --json",
@@ -48,8 +48,8 @@ const COMMANDS: [&str; 30] = [
     "dump FILE --file -",
     "dump FILE --file - --format json",
     "dump FILE --file - --format yaml",
-    "load IMAGE FILE --file",
-    "load IMAGE NAME",
+    "load SNAPSHOT FILE --file",
+    "load SNAPSHOT NAME",
     "run FILE --file -- true",
 ];
 /// How many segments with one word changed are tried, each with how many of the commands.
@@ -170,7 +170,7 @@ impl Place<'_> {
         let arguments = line.split(' ').map(|word| match word {
             "FILE" => self.file.as_os_str(),
             "NAME" => self.name.as_ref(),
-            "IMAGE" => self.image.as_os_str(),
+            "SNAPSHOT" => self.image.as_os_str(),
             "PATH" => field.as_ref(),
             other => other.as_ref(),
         });
@@ -178,7 +178,7 @@ impl Place<'_> {
         let _ = fs::remove_file(&segment);
         if line.starts_with("dump") && outcome.code() == 0 {
             // What a damaged store seems to hold is a value as any other.
-            let format = line.rsplit(' ').next().filter(|format| *format != "-").unwrap_or("image");
+            let format = line.rsplit(' ').next().filter(|format| *format != "-").unwrap_or("snapshot");
             let arguments = ["load", "-", self.name.as_str(), "--format", format];
             let loaded = finish_reading(limited(&arguments), &outcome.out);
             let _ = fs::remove_file(self.name.path());

@@ -157,11 +157,14 @@ fn nothing_in_a_store_controls_the_terminal() {
 }
 
 #[test]
-fn an_image_is_not_written_to_a_terminal() {
-    let name = SegmentName::new("image");
+fn a_snapshot_is_not_written_to_a_terminal() {
+    let name = SegmentName::new("snapshot");
     let _store = store(&name);
     let (status, output) = Session::start(command(&["dump", &name, "-"])).finish();
-    assert!(status.code() == Some(2) && shown(&output).contains("nothing for a terminal"), "{output}");
+    assert!(
+        status.code() == Some(2) && shown(&output).contains("cannot be written to a terminal"),
+        "{output}"
+    );
 }
 
 #[test]

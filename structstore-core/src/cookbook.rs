@@ -327,7 +327,7 @@
 //!
 //! // Exactly, with types, arrays and order:
 //! let copy = StructStore::new();
-//! copy.from_bytes(&store.to_bytes()?)?;
+//! copy.restore(&store.to_bytes()?)?;
 //! assert!(copy.equals(&store)?);
 //! # }
 //! # Ok::<(), structstore::Error>(())

@@ -54,7 +54,7 @@
 //! let store = StructStoreShared::open(&name)?; // creates or attaches; `name` is like "/robot"
 //! store.ensure_struct("camera")?.set("exposure", 0.01)?;
 //!
-//! let mut camera = store.at("camera")?.write()?; // no other thread or process can change it now
+//! let mut camera = store.at("camera")?.write()?; // no other thread or process can read or change it now
 //! *camera.get_mut::<f64>("exposure")? *= 2.0;
 //! camera.set("gain", 1.5)?;
 //! drop(camera);

@@ -49,7 +49,7 @@
 //!   must not use the store before it executes another program.
 //! - **Power failures.** Nothing is flushed to disk. A store survives the death of processes, not that of the machine; after
 //!   that, a store in a file may hold any mixture of old and new pages. Write
-//!   [images](crate::Struct::to_bytes) where that matters.
+//!   [snapshots](crate::Struct::to_bytes) where that matters.
 //! - **Deadlocks.** Two threads that wait for each other's locks wait for ever, unless they have set a
 //!   timeout. A thread that would wait for itself gets an error at once.
 //!

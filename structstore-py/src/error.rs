@@ -50,7 +50,7 @@ exceptions! {
     ContendedError(Error, RuntimeError): "A read-only attachment found no moment at which nothing was changed.";
     ForeignOwnerError(Error, PermissionError): "The segment belongs to another user.";
     ClosedError(Error, ValueError): "The store was closed.";
-    CorruptError(Error, ValueError): "A segment or an image holds bytes that break the format.";
+    CorruptError(Error, ValueError): "A segment or a snapshot holds bytes that break the format.";
     MismatchError(CorruptError): "The bytes are not a segment or image that this version can use.";
     IoError(Error, OSError): "The operating system refused.";
     NoSuchStoreError(IoError, FileNotFoundError): "There is no segment or file of that name.";

@@ -50,6 +50,23 @@ mod _structstore {
         py.detach(|| structstore_cli::main(arguments))
     }
 
+    /// The names of the shared stores of this machine, sorted. Segments that cannot be read are included.
+    ///
+    ///     >>> shared = structstore.StructStoreShared("/shdata_store")
+    ///     >>> "/shdata_store" in structstore.stores()
+    ///     True
+    ///     >>> shared.close()
+    #[pyfunction]
+    fn stores(py: Python<'_>) -> error::Result<Vec<String>> {
+        Ok(py.detach(structstore::stores)?)
+    }
+
+    /// The names of the shared stores that killed processes have left behind, and to which none is attached.
+    #[pyfunction]
+    fn orphans(py: Python<'_>) -> error::Result<Vec<String>> {
+        Ok(py.detach(structstore::inspect::orphans)?)
+    }
+
     /// Does what the end of a process does about the stores that it has open.
     #[pyfunction]
     #[pyo3(name = "_end")]

@@ -287,7 +287,7 @@ impl StructStoreList {
         }
     }
 
-    /// A list of the items so many times, of which structures and arrays are those in the store.
+    /// A list that repeats the items. Structures and arrays in it are those in the store.
     fn __mul__<'py>(&self, times: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>> {
         Ok(self.copy(times.py())?.mul(times)?)
     }
@@ -398,7 +398,7 @@ impl StructStoreList {
         value_out::detached(py, &snapshot, Structs::Namespaces)
     }
 
-    /// Removes the first item that equals a value; raises ValueError if there is none.
+    /// Removes the first item that equals a value; raises ValueError if none does.
     fn remove(&self, value: &Bound<'_, PyAny>) -> Result<()> {
         let _lock = self.list.lock_token(true, None)?;
         let at = self.index(value, 0, isize::MAX)?;
@@ -406,7 +406,7 @@ impl StructStoreList {
         Ok(())
     }
 
-    /// Where the first item is, from `start` to before `stop`, that equals a value; raises ValueError if there is none.
+    /// The position of the first item from `start` to before `stop` that equals a value; raises ValueError if none does.
     #[pyo3(signature = (value, start=0, stop=isize::MAX, /))]
     fn index(&self, value: &Bound<'_, PyAny>, start: isize, stop: isize) -> Result<usize> {
         let matches = self.matches(value)?;
@@ -490,8 +490,8 @@ impl StructStoreList {
         Self::write_lock(slf, timeout)
     }
 
-    /// A lock on the list and everything below it, for changing: for as long as the body of a `with` statement runs,
-    /// nobody else reads or changes it. See Lock.
+    /// A lock on the list and everything below it, for changing: while the body of a `with` statement runs,
+    /// no other thread or process can read or change it. See Lock.
     ///
     /// `timeout` is in seconds; None waits without bound. Locks belong to threads and nest.
     #[pyo3(signature = (timeout=None))]
@@ -499,7 +499,7 @@ impl StructStoreList {
         Lock::new(slf.py(), Structure::List(slf.clone().unbind()), true, timeout)
     }
 
-    /// Tells what changes in the list and below it, whoever changes it. See Watch.
+    /// Reports what any process changes in the list and below it. See Watch.
     fn watch(&self) -> Result<Watch> {
         Ok(self.list.watch()?.into())
     }
@@ -517,7 +517,7 @@ impl StructStoreList {
         watch::subscribe(self.watch()?, callback)
     }
 
-    /// A lock on the list and everything below it, for reading: others read, too, and nobody changes it.
+    /// A lock on the list and everything below it, for reading: others can read it, too, but not change it.
     #[pyo3(signature = (timeout=None))]
     fn read_lock(slf: &Bound<'_, Self>, timeout: Option<f64>) -> Result<Lock> {
         Lock::new(slf.py(), Structure::List(slf.clone().unbind()), false, timeout)

@@ -11,7 +11,7 @@ use crate::gil;
 /// What `__reduce__` returns: a function of the package, and its arguments.
 pub(crate) type Reduced<'py> = (Bound<'py, PyAny>, Bound<'py, PyTuple>);
 
-/// How a part is pickled that is found at `origin`. `restore` makes it of an image, if it is this process's own.
+/// How a part is pickled that is found at `origin`. `restore` makes it of a snapshot, if it is this process's own.
 pub(crate) fn reduce<'py>(
     py: Python<'py>,
     origin: Origin,

@@ -133,7 +133,7 @@ impl Shared {
 ///     path: the name, which begins with a slash; with `use_file` the path of a file.
 ///     size: how many bytes a new segment gets at once; it grows by itself.
 ///     max_size: how many bytes a new segment may grow to; 64 GiB unless given.
-///     reinit: begin with an empty store whatever there is; handles that others have are stale then.
+///     reinit: begin with an empty store even if one exists; handles that others have become stale.
 ///     use_file: use a file at that path in place of shared memory.
 ///     cleanup: what closing does to the name.
 ///     mode: the permissions of a new segment, before the umask.
@@ -141,9 +141,8 @@ impl Shared {
 ///     fd: the descriptor of an open file, such as a memfd, to use in place of a name. It is duplicated. An empty file
 ///         is initialised; one that holds a store is attached to, and begun afresh if `reinit` is true.
 ///     create: whether to create a name that does not exist.
-///     read_only: attach without write permission. Arrays are read-only copies then. What is copied with all below it is as of
-///         one moment, or raises ContendedError if the store is changed again and again meanwhile; what is iterated over or
-///         printed may be of several moments then.
+///     read_only: attach without write permission. Arrays are read-only copies then. A copy of a structure is consistent, or raises
+///         ContendedError if the store changes all the time; iterating and printing may then show several moments.
 ///     any_owner: open it also if it belongs to another user, who could end this process by cutting it off.
 #[pyclass(frozen, extends = StructStore, module = "structstore")]
 pub(crate) struct StructStoreShared;
@@ -219,7 +218,7 @@ impl StructStoreShared {
 
     /// Attaches to a store that exists, without write permission; short for `read_only=True`.
     ///
-    /// Nobody ever waits for it. Arrays are read-only copies.
+    /// It never blocks a writer. Arrays are read-only copies.
     #[staticmethod]
     #[pyo3(
         signature = (path, use_file=false, timeout=Some(10.0), any_owner=false),
@@ -251,12 +250,6 @@ impl StructStoreShared {
         let open = PyModule::import(py, "structstore")?.getattr("_reopen")?;
         let arguments = (path, shared.file, shared.read_only, shared.permanent, shared.any_owner);
         Ok((open, arguments.into_pyobject(py)?))
-    }
-
-    /// The names of the shared stores that nobody is attached to any more, and that somebody left by being killed.
-    #[staticmethod]
-    fn orphans(py: Python<'_>) -> Result<Vec<String>> {
-        Ok(py.detach(structstore::inspect::orphans)?)
     }
 
     /// Whether the name still leads to this segment, and its contents were not re-initialised since it was opened.

@@ -51,7 +51,7 @@ impl Statistics {
         self.0.recoveries
     }
 
-    /// Those who are told of changes.
+    /// The number of watches.
     #[getter]
     fn watchers(&self) -> u64 {
         self.0.watchers

@@ -463,7 +463,7 @@ impl StructStore {
         Ok(PyList::new(py, self.fields(py)?)?)
     }
 
-    /// A field, or a default if there is none of that name.
+    /// A field, or a default if it does not exist.
     ///
     ///     >>> structstore.StructStore().get("num", 0)
     ///     0
@@ -479,7 +479,7 @@ impl StructStore {
         Ok(found.unwrap_or_else(|| default.unwrap_or_else(|| py.None().into_bound(py))))
     }
 
-    /// Removes a field and returns a copy of what it held, as deepcopy() does; or a default if there is none.
+    /// Removes a field and returns a copy of what it held, as deepcopy() does; or a default if it does not exist.
     ///
     ///     >>> store = structstore.StructStore()
     ///     >>> store.pose = {"x": 1.0}
@@ -501,7 +501,7 @@ impl StructStore {
         }
     }
 
-    /// Removes the last field and returns its name and a copy of what it held; raises KeyError if there is none.
+    /// Removes the last field and returns its name and a copy of what it held; raises KeyError if the struct is empty.
     fn popitem<'py>(&self, py: Python<'py>) -> Result<(String, Bound<'py, PyAny>)> {
         let root = self.root()?;
         let _lock = root.lock_token(true, None)?;
@@ -642,7 +642,7 @@ impl StructStore {
         inputs.run(py, || root.update(values.iter().map(|(name, value)| (&**name, value))))
     }
 
-    /// A field, which is created with a default if there is none of that name.
+    /// A field, created with a default if it does not exist.
     ///
     ///     >>> store = structstore.StructStore()
     ///     >>> store.setdefault("log", []).append("started")
@@ -739,15 +739,15 @@ impl StructStore {
         self.snapshot(py, Structs::Dicts)
     }
 
-    /// The struct with all below it as an image: bytes that keep types and order exactly, from which from_bytes()
+    /// The struct with all below it as a snapshot: bytes that keep types and order exactly, from which from_bytes()
     /// makes equal contents in any store, on any machine.
     fn to_bytes<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyBytes>> {
         let root = self.root()?;
-        let image = py.detach(|| root.to_bytes())?;
-        Ok(gil::bytes(py, &image)?)
+        let snapshot = py.detach(|| root.to_bytes())?;
+        Ok(gil::bytes(py, &snapshot)?)
     }
 
-    /// Replaces all fields by those of an image, in one operation.
+    /// Replaces all fields by those of a snapshot, in one operation.
     ///
     ///     >>> store, other = structstore.StructStore(), structstore.StructStore()
     ///     >>> store.num = 5
@@ -755,18 +755,18 @@ impl StructStore {
     ///     >>> other.num
     ///     5
     #[expect(clippy::wrong_self_convention, reason = "the name that it has in Rust")]
-    fn from_bytes(&self, py: Python<'_>, image: &Bound<'_, PyAny>) -> Result<()> {
+    fn from_bytes(&self, py: Python<'_>, snapshot: &Bound<'_, PyAny>) -> Result<()> {
         let root = self.root()?;
-        if let Ok(image) = image.cast::<PyBytes>() {
-            let image = image.as_bytes();
-            return Ok(py.detach(|| root.from_bytes(image))?);
+        if let Ok(snapshot) = snapshot.cast::<PyBytes>() {
+            let snapshot = snapshot.as_bytes();
+            return Ok(py.detach(|| root.restore(snapshot))?);
         }
         let inputs = Inputs::default();
-        let image = inputs.buffer(image)?;
+        let snapshot = inputs.buffer(snapshot)?;
         inputs.run(py, || {
             // Others may write to what is lent while it is looked at.
-            let copy = image.to_vec();
-            root.from_bytes(&copy)
+            let copy = snapshot.to_vec();
+            root.restore(&copy)
         })
     }
 
@@ -798,8 +798,8 @@ impl StructStore {
         Self::write_lock(slf, timeout)
     }
 
-    /// A lock on the struct and everything below it, for changing: for as long as the body of a `with` statement runs,
-    /// nobody else reads or changes it. See Lock.
+    /// A lock on the struct and everything below it, for changing: while the body of a `with` statement runs,
+    /// no other thread or process can read or change it. See Lock.
     ///
     /// `timeout` is in seconds; None waits without bound. Locks belong to threads and nest.
     ///
@@ -831,7 +831,7 @@ impl StructStore {
         Transaction::new(slf.as_any(), root, timeout)
     }
 
-    /// Tells what changes in the struct and below it, whoever changes it: `for paths in store.watch(): ...`. See Watch.
+    /// Reports what any process changes in the struct and below it: `for paths in store.watch(): ...`. See Watch.
     fn watch(&self) -> Result<Watch> {
         self.with(|root| Ok(root.watch()?.into()))
     }
@@ -850,12 +850,12 @@ impl StructStore {
         watch::subscribe(self.watch()?, callback)
     }
 
-    /// Tells those who watch the array of this name that it was written to in place, of which the store knows nothing.
-    fn touch(&self, name: &str) -> Result<()> {
+    /// Reports to watches that elements of the array of this name were written in place.
+    fn notify(&self, name: &str) -> Result<()> {
         Ok(self.root()?.notify(name)?)
     }
 
-    /// A lock on the struct and everything below it, for reading: others read, too, and nobody changes it.
+    /// A lock on the struct and everything below it, for reading: others can read it, too, but not change it.
     #[pyo3(signature = (timeout=None))]
     fn read_lock(slf: &Bound<'_, Self>, timeout: Option<f64>) -> Result<Lock> {
         slf.get().with(|_| Ok(()))?;

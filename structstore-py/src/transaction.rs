@@ -13,10 +13,10 @@ use crate::error::{Exception, Result};
 use crate::lock::duration;
 
 /// Changes that happen wholly or not at all, within a `with` statement: if its body raises, or the process dies, all that
-/// this thread has changed below the struct since is undone. The struct is locked exclusively meanwhile.
+/// this thread has changed below the struct since is undone. The struct is locked exclusively for that time.
 ///
-/// Covered is what is assigned, added or removed, arrays where they are assigned as a whole. Elements of an array that
-/// are changed in place are not. It must end on the thread that began it. Transactions nest on the same struct and below:
+/// It covers assigning, adding and removing, of arrays as a whole. It does not cover elements of an array that
+/// are changed in place. It must end on the thread that began it. Transactions nest on the same struct and below:
 /// an inner one that raises is undone alone.
 #[pyclass(frozen, module = "structstore")]
 pub(crate) struct Transaction {

@@ -4,7 +4,7 @@ use pyo3::exceptions::PyNotImplementedError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString};
-use structstore::binding_support::{Event, ImageReader, ListExt, Slot, Snapshot, StructExt};
+use structstore::binding_support::{Event, ListExt, Slot, Snapshot, SnapshotReader, StructExt};
 use structstore::{ErrorKind, Key, Kind, List, Scalar, Struct};
 
 use crate::array;
@@ -115,9 +115,13 @@ pub(crate) fn detached<'py>(
     next(py, &mut value.read(), structs)
 }
 
-/// The next value of an image. A store nests no deeper than recursion may go.
-fn next<'py>(py: Python<'py>, image: &mut ImageReader<'_>, structs: Structs) -> Result<Bound<'py, PyAny>> {
-    Ok(match image.event()? {
+/// The next value of a snapshot. A store nests no deeper than recursion may go.
+fn next<'py>(
+    py: Python<'py>,
+    snapshot: &mut SnapshotReader<'_>,
+    structs: Structs,
+) -> Result<Bound<'py, PyAny>> {
+    Ok(match snapshot.event()? {
         Event::Null => py.None().into_bound(py),
         Event::Scalar(value) => return scalar(py, value),
         Event::Str(text) => PyString::new(py, text).into_any(),
@@ -126,7 +130,7 @@ fn next<'py>(py: Python<'py>, image: &mut ImageReader<'_>, structs: Structs) -> 
         Event::List(count) => {
             let list = PyList::empty(py);
             for _ in 0..count {
-                list.append(next(py, image, structs)?)?;
+                list.append(next(py, snapshot, structs)?)?;
             }
             list.into_any()
         }
@@ -139,8 +143,8 @@ fn next<'py>(py: Python<'py>, image: &mut ImageReader<'_>, structs: Structs) -> 
                 }
             };
             for _ in 0..count {
-                let name = names::string(py, image.name()?);
-                dict.set_item(name, next(py, image, structs)?)?;
+                let name = names::string(py, snapshot.name()?);
+                dict.set_item(name, next(py, snapshot, structs)?)?;
             }
             object
         }

@@ -12,14 +12,14 @@ use structstore::watch::CancelHandle;
 use crate::error::{Failure, Result};
 use crate::lock::duration;
 
-/// Tells what changes in a structure and below it, whoever changes it, in whichever process.
+/// Reports what any process changes in a structure and below it.
 ///
-/// What is told is the difference to what was there when it was told last, as paths from the structure: "pose.x",
-/// "items[2]". However slow the reader is and however often something changes, it is told once, and then finds the newest
-/// state there. An empty path means the structure itself: a list that became shorter.
+/// It reports the difference to the state at its last report, as paths from the structure: "pose.x", "items[2]". However
+/// slow the reader is and however often a field changes, it is reported once, with its newest state in the store. An empty
+/// path means the structure itself: a list that became shorter.
 ///
-/// Iterating waits for changes, in a `for` loop or, under asyncio, an `async for` loop, which end when it is closed, or the store is. What is
-/// written into an array in place is not seen unless touch() announces it.
+/// Iterating waits for changes, in a `for` loop or, under asyncio, an `async for` loop, which ends when the watch or the
+/// store is closed. Elements of an array that are written in place are reported only after notify().
 ///
 ///     with store.watch() as watch:
 ///         for paths in watch:
@@ -72,7 +72,7 @@ impl Watch {
         self.with(py, |watch| watch.wait(timeout))
     }
 
-    /// What has changed since it was told last, without waiting for more.
+    /// What has changed since the last report, without waiting.
     fn changes(&self, py: Python<'_>) -> Result<Vec<String>> {
         Ok(self.with(py, |watch| watch.changes().map(Some))?.unwrap_or_default())
     }

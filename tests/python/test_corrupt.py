@@ -62,7 +62,7 @@ def test_files_cut_short(tmp_path: Path, length: int) -> None:
         store.check()
 
 
-def test_images_that_are_none() -> None:
+def test_bytes_that_are_no_snapshot() -> None:
     store = structstore.StructStore()
     whole = structstore.StructStore()
     whole.update(items=[1, "two"], vec=np.zeros(3))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import structstore
 from structstore import StructStoreShared
 
 OPEN = "import structstore, sys; store = structstore.StructStoreShared(sys.argv[1], cleanup=structstore.CleanupMode.{})\n"
@@ -65,12 +66,12 @@ def test_exit_keeps_stores_that_are_to_stay(name: str, ending: str) -> None:
         pytest.skip("it opens the store anew")
     run(OPEN.format("NEVER") + "store.a = 1\n" + ENDINGS[ending], name)
     assert Path("/dev/shm", name[1:]).exists()
-    assert name not in StructStoreShared.orphans()
+    assert name not in structstore.orphans()
 
 
 def test_exit_by_os_exit_is_a_death(name: str) -> None:
     run(OPEN.format("IF_LAST") + "import os; store.a = 1; os._exit(0)", name)
-    assert name in StructStoreShared.orphans()
+    assert name in structstore.orphans()
 
 
 CHILD = """

@@ -227,7 +227,7 @@ def write(store: StructStore) -> None:
             with_lock(value)
         attempt(setattr, store, name, value)
         attempt(StructStore.setdefault, store, name, 5)
-        attempt(StructStore.touch, store, name)
+        attempt(StructStore.notify, store, name)
         attempt(StructStore.rename, store, name, "renamed")
         attempt(StructStore.pop, store, "renamed")
         attempt(setattr, store, name, {"replaced": [1, "text", np.arange(3)]})

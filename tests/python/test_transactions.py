@@ -186,13 +186,13 @@ def test_what_a_killed_program_leaves_is_recognised(name: str, python: Callable[
         name,
     )
     assert child.stdout is not None and child.stdout.readline() == "ready\n"
-    assert name not in StructStoreShared.orphans()
+    assert name not in structstore.orphans()
     child.kill()
     child.wait(30)
-    assert name in StructStoreShared.orphans()
+    assert name in structstore.orphans()
     with StructStoreShared(name, create=False) as store:
         assert store.num == 5 and store.stats().recoveries == 1
-    assert name not in StructStoreShared.orphans()
+    assert name not in structstore.orphans()
 
 
 def test_another_thread_cannot_end_it() -> None:

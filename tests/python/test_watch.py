@@ -36,10 +36,10 @@ def test_paths(store: StructStore) -> None:
     assert "pose.x" in watch.changes()
     store.vec[:] = 1
     assert watch.changes() == []
-    store.touch("vec")
+    store.notify("vec")
     assert watch.changes() == ["vec"]
     with pytest.raises(structstore.NotFoundError):
-        store.touch("nothing")
+        store.notify("nothing")
     with store.items_.watch() as items:
         store.items_[0] = 7
         assert items.wait() == ["[0]"]

@@ -160,7 +160,7 @@ impl Answers {
         }
         let image = store.to_bytes();
         self.tell(store.clear());
-        self.tell(image.and_then(|image| store.from_bytes(&image)));
+        self.tell(image.and_then(|image| store.restore(&image)));
         for doubled in 0..7 {
             self.tell(store.set("large", vec![0.5; 1000 << doubled]));
         }

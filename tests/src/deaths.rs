@@ -258,7 +258,7 @@ pub fn cases() -> Vec<Case> {
             let other = StructStore::new();
             other.set("list", vec!["a", "b"])?;
             other.set("array", array(9))?;
-            store.from_bytes(&other.to_bytes()?)
+            store.restore(&other.to_bytes()?)
         }),
         Case::new("insert the ninth field", with_fields, |store| store.set("ninth", 9_i64)),
         Case::new(

@@ -225,7 +225,7 @@ pub(crate) fn write(store: &Struct) {
     }
     let image = store.to_bytes();
     let _ = store.clear();
-    let _ = image.and_then(|image| store.from_bytes(&image));
+    let _ = image.and_then(|image| store.restore(&image));
 }
 
 fn change(store: &Struct, name: &str) {

@@ -97,7 +97,7 @@ fn what_is_replaced_by_nothing_needs_no_room_on_a_full_store() -> Result<()> {
         store.check()
     })?;
     in_full_stores(|store, _| {
-        store.from_bytes(&StructStore::new().to_bytes()?)?;
+        store.restore(&StructStore::new().to_bytes()?)?;
         assert_empty(store)
     })?;
     in_full_stores(|store, _| {

@@ -353,15 +353,15 @@ fn images_keep_everything_exactly() {
         let image = store.to_bytes()?;
         let copy = StructStore::new();
         copy.set("old", 1)?;
-        copy.from_bytes(&image)?;
+        copy.restore(&image)?;
         assert_eq!(copy.kind("u8")?, Kind::U8);
         assert_eq!(copy.names()?, ["u8", "nan", "list", "empty"]);
         assert_eq!(copy.to_bytes()?, image);
         for at in 0..image.len() {
             let mut damaged = image.clone();
             damaged[at] ^= 0x10;
-            assert!(copy.from_bytes(&damaged).is_err(), "byte {at}");
-            assert!(copy.from_bytes(&image[..at]).is_err(), "cut at {at}");
+            assert!(copy.restore(&damaged).is_err(), "byte {at}");
+            assert!(copy.restore(&image[..at]).is_err(), "cut at {at}");
         }
         assert_eq!(copy.to_bytes()?, image, "a damaged image changes nothing");
         Ok(())

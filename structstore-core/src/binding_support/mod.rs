@@ -18,7 +18,7 @@ pub use crate::error::{escaped, is_unprintable, quoted};
 pub use crate::life::end_process;
 pub use crate::lock::WaitHooks;
 pub use crate::ops::Slot;
-pub use crate::value::{Event, ImageReader, Snapshot, not_finite, not_numbers};
+pub use crate::value::{Event, Snapshot, SnapshotReader, not_finite, not_numbers};
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -188,7 +188,7 @@ impl StructExt for Struct {
     }
 
     fn snapshot(&self) -> Result<Snapshot> {
-        Ok(ops::image(&self.handle)?.snapshot())
+        Ok(ops::snapshot(&self.handle)?.snapshot())
     }
 
     fn declare(&self, fields: &[Declaration<'_>]) -> Result<()> {
@@ -246,7 +246,7 @@ impl ListExt for List {
     }
 
     fn snapshot(&self) -> Result<Snapshot> {
-        Ok(ops::image(&self.handle)?.snapshot())
+        Ok(ops::snapshot(&self.handle)?.snapshot())
     }
 
     fn repeat(&self, times: usize) -> Result<()> {

@@ -137,11 +137,11 @@ kinds! {
     /// The segment belongs to another user, who could truncate it while it is mapped here, which would kill this process;
     /// see [`Options::any_owner`](crate::Options::any_owner).
     ForeignOwner,
-    /// The bytes are not a StructStore segment or image that this version can use.
+    /// The bytes are not a StructStore segment or snapshot that this version can use.
     Mismatch,
     /// The segment was not there, or not ready, in time.
     NotReady,
-    /// A segment or an image holds bytes that break the format.
+    /// A segment or a snapshot holds bytes that break the format.
     Corrupt,
     /// The operating system refused; see [`Error::io`].
     Io,

@@ -380,8 +380,8 @@ impl Struct {
         Ok(self.to_value()? == other.to_value()?)
     }
 
-    /// The struct with all below it as an image: bytes that keep types and order exactly, and from which
-    /// [`Struct::from_bytes`] makes equal contents in any store, on any machine.
+    /// The struct with all below it as a snapshot: bytes that keep types and order exactly, and from which
+    /// [`Struct::restore`] makes equal contents in any store, on any machine.
     ///
     /// # Errors
     ///
@@ -392,22 +392,22 @@ impl Struct {
     ///
     /// let (store, copy) = (StructStore::new(), StructStore::new());
     /// store.set("num", 5_u8)?;
-    /// copy.from_bytes(&store.to_bytes()?)?;
+    /// copy.restore(&store.to_bytes()?)?;
     /// assert!(store.equals(&copy)?);
     /// # Ok::<(), structstore::Error>(())
     /// ```
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        ops::image(&self.handle)?.finish()
+        ops::snapshot(&self.handle)?.finish()
     }
 
-    /// Replaces all fields by those of an image, in one operation. Declared fields stay, and take the new values.
+    /// Replaces all fields by those of a snapshot, in one operation. Declared fields stay, and take the new values.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Mismatch`] or [`ErrorKind::Corrupt`] if the image is damaged, and as [`Struct::set`]. Nothing is changed
+    /// [`ErrorKind::Mismatch`] or [`ErrorKind::Corrupt`] if the snapshot is damaged, and as [`Struct::set`]. Nothing is changed
     /// then.
-    pub fn from_bytes(&self, image: &[u8]) -> Result<()> {
-        self.replace(decode(image)?)
+    pub fn restore(&self, snapshot: &[u8]) -> Result<()> {
+        self.replace(decode(snapshot)?)
     }
 }
 

@@ -1,4 +1,4 @@
-//! What concerns a store as a whole: statistics, verification, images.
+//! What concerns a store as a whole: statistics, verification, snapshots.
 
 use std::time::{Duration, Instant};
 

@@ -13,7 +13,7 @@ pub(crate) use array::ArrayBlock;
 pub(crate) use path::{depth_of, path_of, route_of};
 pub(crate) use read::{
     Copied, Extent, Shallow, Slots, copy_bytes, copy_bytes_node, read_bytes_node, read_shallow, read_slots,
-    read_text_node, read_value, write_image,
+    read_text_node, read_value, write_snapshot,
 };
 
 use crate::arena::Arena;

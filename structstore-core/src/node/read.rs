@@ -8,7 +8,7 @@ use crate::arena::layout::{Field, Node, Slot};
 use crate::error::{Error, Result};
 use crate::lock::Moment;
 use crate::sync::{AtomicU64, Ordering};
-use crate::value::{ArrayValue, ImageWriter, Kind, Value, deeper};
+use crate::value::{ArrayValue, Kind, SnapshotWriter, Value, deeper};
 
 /// A node's own contents.
 pub(crate) enum Shallow {
@@ -147,29 +147,29 @@ pub(crate) fn read_value<'a>(
 }
 
 /// Writes the value of a node with all below it, as [`read_value`]. Whether strings are UTF-8, and truth values are, is found
-/// out by who reads the image.
-pub(crate) fn write_image<'a>(
+/// out by who reads the snapshot.
+pub(crate) fn write_snapshot<'a>(
     arena: &'a Arena,
     node: &'a Node,
     depth: usize,
     extent: &Extent<'a>,
-    image: &mut ImageWriter,
+    snapshot: &mut SnapshotWriter,
 ) -> Result<()> {
     extent.enter(node)?;
     match kind_of(node)? {
         kind @ (Kind::Str | Kind::Bytes) => {
             let contents = copy_bytes_node(arena, node)?;
             extent.add(arena, contents.bytes().len() as u64)?;
-            image.leaf(kind, contents.bytes());
+            snapshot.leaf(kind, contents.bytes());
         }
         Kind::Array => {
             let (header, source) = array_block(arena, node)?;
             extent.add(arena, header.bytes)?;
             let bytes = header.bytes as usize;
-            image.array(&header.dtype, &header.shape, bytes, |image| {
-                let start = image.len();
-                image.resize(start.saturating_add(bytes), 0);
-                let target = image.get_mut(start..).unwrap_or_default();
+            snapshot.array(&header.dtype, &header.shape, bytes, |snapshot| {
+                let start = snapshot.len();
+                snapshot.resize(start.saturating_add(bytes), 0);
+                let target = snapshot.get_mut(start..).unwrap_or_default();
                 // SAFETY: as many bytes as there are in the source, as checked, and were just added. Views may write
                 // there meanwhile; what is copied is bytes, of which any are an element.
                 unsafe { std::ptr::copy_nonoverlapping(source, target.as_mut_ptr(), target.len()) };
@@ -178,19 +178,19 @@ pub(crate) fn write_image<'a>(
         Kind::List => {
             let slots = list::slots(arena, node)?;
             extent.add(arena, size_of_val(slots) as u64)?;
-            image.begin(Kind::List, slots.len());
+            snapshot.begin(Kind::List, slots.len());
             for (index, slot) in slots.iter().enumerate() {
-                write_slot(arena, Raw::load(slot), depth, extent, image)
+                write_slot(arena, Raw::load(slot), depth, extent, snapshot)
                     .map_err(|error| error.under(index))?;
             }
         }
         _ => {
             extent.add(arena, structure::count(node).saturating_mul(size_of::<Field>() as u64))?;
-            image.begin(Kind::Struct, structure::count(node) as usize);
+            snapshot.begin(Kind::Struct, structure::count(node) as usize);
             for found in structure::fields(arena, node) {
                 let field = found?.field;
-                image.name(structure::copy_name(arena, field)?.bytes());
-                if let Err(error) = write_slot(arena, Raw::load(&field.slot), depth, extent, image) {
+                snapshot.name(structure::copy_name(arena, field)?.bytes());
+                if let Err(error) = write_slot(arena, Raw::load(&field.slot), depth, extent, snapshot) {
                     return Err(error.under(&structure::name(arena, field)?));
                 }
             }
@@ -205,14 +205,14 @@ fn write_slot<'a>(
     raw: Raw,
     depth: usize,
     extent: &Extent<'a>,
-    image: &mut ImageWriter,
+    snapshot: &mut SnapshotWriter,
 ) -> Result<()> {
     match raw.kind()? {
-        Kind::Null => image.null(),
+        Kind::Null => snapshot.null(),
         kind if kind.is_node() => {
-            return write_image(arena, resolve(arena, raw)?.1, deeper(depth)?, extent, image);
+            return write_snapshot(arena, resolve(arena, raw)?.1, deeper(depth)?, extent, snapshot);
         }
-        kind => image.scalar(kind, raw.payload),
+        kind => snapshot.scalar(kind, raw.payload),
     }
     Ok(())
 }

@@ -12,20 +12,20 @@ use crate::access::{Access, Located};
 use crate::arena::Arena;
 use crate::error::Result;
 use crate::node::{self, Extent, Raw};
-use crate::value::{ImageWriter, Value};
+use crate::value::{SnapshotWriter, Value};
 
 /// The node with all below it, detached, as of one moment.
 pub(crate) fn to_value(access: &impl Access) -> Result<Value<'static>> {
     access.whole(|arena, node, extent| node::read_value(arena, node, 0, extent)).at(access)
 }
 
-/// The same, as an image.
-pub(crate) fn image(access: &impl Access) -> Result<ImageWriter> {
-    let image = access.whole(|arena, node, extent| {
-        let mut image = ImageWriter::new();
-        node::write_image(arena, node, 0, extent, &mut image).map(|()| image)
+/// The same, as a snapshot.
+pub(crate) fn snapshot(access: &impl Access) -> Result<SnapshotWriter> {
+    let snapshot = access.whole(|arena, node, extent| {
+        let mut snapshot = SnapshotWriter::new();
+        node::write_snapshot(arena, node, 0, extent, &mut snapshot).map(|()| snapshot)
     });
-    image.at(access)
+    snapshot.at(access)
 }
 
 /// The value of a slot whose node is held.

@@ -90,7 +90,7 @@ impl DType {
         Ok(DType { descr: descr.to_owned().into(), itemsize })
     }
 
-    /// Either of the two, as an arena or an image holds it.
+    /// Either of the two, as an arena or a snapshot holds it.
     pub(crate) fn parse(descr: &str, itemsize: u32) -> Result<DType> {
         let of_size = |common: &&&str| common.ends_with(char::from_digit(itemsize, 10).unwrap_or('?'));
         if let Some(common) = COMMON.iter().find(|common| **common == descr).filter(of_size) {

@@ -2,23 +2,23 @@
 
 mod array;
 mod dtype;
-mod image;
 mod json;
 mod kind;
 mod scalar;
+mod snapshot;
 
 pub use array::{ArrayValue, Element, FixedArray};
 pub(crate) use array::{Extents, size_in_bytes, whole_elements};
 pub use dtype::DType;
 pub(crate) use dtype::shown as shown_dtype;
-pub use image::{Event, ImageReader, Snapshot};
-pub(crate) use image::{ImageWriter, decode};
 pub(crate) use json::write_json;
 pub use json::{not_finite, not_numbers};
 pub use kind::Kind;
 pub(crate) use kind::wrong_kind;
 pub use scalar::{Scalar, ScalarType};
 pub(crate) use scalar::{convert, decode_scalar};
+pub use snapshot::{Event, Snapshot, SnapshotReader};
+pub(crate) use snapshot::{SnapshotWriter, decode};
 
 use std::borrow::Cow;
 
@@ -32,7 +32,7 @@ use crate::limits::MAX_DEPTH;
 /// Equality is deep: numbers by value whatever their types, structs without regard to order, arrays by shape and
 /// elements, NaN unlike itself.
 ///
-/// What comes out of a store, an image or a deserializer nests at most 128 levels deep, and nothing deeper is stored. A value
+/// What comes out of a store, a snapshot or a deserializer nests at most 128 levels deep, and nothing deeper is stored. A value
 /// that a program puts together itself may be deeper: dropping, comparing and copying it takes stack for each level.
 ///
 /// ```

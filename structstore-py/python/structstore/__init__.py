@@ -63,6 +63,8 @@ from ._structstore import (
     Watch,
     WrongTypeError,
     __version__,
+    orphans,
+    stores,
 )
 from . import _ending as _ending  # registers what it does
 from . import _original as _original  # warns of it
@@ -110,6 +112,8 @@ __all__ = [
     "WrongTypeError",
     "__version__",
     "bind",
+    "orphans",
+    "stores",
 ]
 
 _T = _typing.TypeVar("_T")

@@ -29,7 +29,7 @@ fn import(image: &[u8]) {
     let store = StructStore::new();
     store.set("before", 5).expect("a field");
     let before = store.to_bytes().expect("an image");
-    let taken = store.from_bytes(image);
+    let taken = store.restore(image);
     store.check().expect("a whole store");
     if taken.is_err() {
         assert_eq!(store.to_bytes().expect("an image"), before, "refused, and yet changed");
@@ -46,12 +46,12 @@ fn import(image: &[u8]) {
 
 fn round_trip(store: &Struct, image: &[u8]) -> Result<()> {
     let copy = StructStore::new();
-    copy.from_bytes(image)?;
+    copy.restore(image)?;
     // Each value has one image.
     assert_eq!(copy.to_bytes()?, image);
     // What was there before keeps its place.
     let again = StructStore::new();
-    again.from_bytes(&store.to_bytes()?)?;
+    again.restore(&store.to_bytes()?)?;
     assert_eq!(again.to_bytes()?, store.to_bytes()?);
     let value = StructStore::new();
     value.replace(store.to_value()?)?;

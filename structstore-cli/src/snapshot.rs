@@ -18,12 +18,12 @@ const PIECE: usize = 1 << 20;
 pub(crate) fn dump(options: &Dump) -> Result<u8> {
     let format = format(options.format, &options.target);
     let standard = is_standard(&options.target);
-    if standard && format == Format::Image && io::stdout().is_terminal() {
-        let message = "an image is nothing for a terminal; give a file, or --format json or yaml";
+    if standard && format == Format::Snapshot && io::stdout().is_terminal() {
+        let message = "a snapshot cannot be written to a terminal; name a file, or use --format json or yaml";
         return Err(Failure::Usage(message.to_owned()));
     }
     let bytes = match format {
-        Format::Image => options.store.snapshot(Struct::to_bytes)?,
+        Format::Snapshot => options.store.snapshot(Struct::to_bytes)?,
         Format::Json => {
             let value = options.store.snapshot(Struct::to_value)?;
             json::numbers_only(&value, "JSON")?;
@@ -53,14 +53,14 @@ pub(crate) fn load(options: &Load) -> Result<u8> {
     let bytes = read(&options.source).map_err(Failure::file("read", &place))?;
     // Before a store is created for it.
     let document: Option<Value<'static>> = match format {
-        Format::Image => None,
+        Format::Snapshot => None,
         Format::Json => Some(json::read(&bytes).map_err(|error| unreadable(&place, &error))?),
         Format::Yaml => Some(json::read_yaml(&bytes).map_err(|error| unreadable(&place, &error))?),
     };
     let existed = options.store.change().is_ok();
     let store = Watched::new(options.store.open(StructStoreShared::options().cleanup(Cleanup::Never))?);
     let filled = match document {
-        None => store.from_bytes(&bytes),
+        None => store.restore(&bytes),
         Some(value) => store.replace(value),
     };
     if filled.is_err() && !existed {
@@ -84,7 +84,7 @@ fn format(asked: Option<Format>, path: &Path) -> Format {
     asked.unwrap_or(match ending {
         Some("json") => Format::Json,
         Some("yaml" | "yml") => Format::Yaml,
-        _ => Format::Image,
+        _ => Format::Snapshot,
     })
 }
 

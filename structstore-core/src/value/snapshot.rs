@@ -1,7 +1,7 @@
-//! Images: a value as bytes, exact in types and order, independent of where it lay.
+//! Snapshots: a value as bytes, exact in types and order, independent of where it lay.
 //!
 //! Magic, version, length of the body, hash of the body, body. In the body each value is a kind byte and what the
-//! kind needs; lengths are 64-bit, everything is little-endian. An image is read back as an ordinary value, so that
+//! kind needs; lengths are 64-bit, everything is little-endian. A snapshot is read back as an ordinary value, so that
 //! importing it is an ordinary operation.
 
 use std::borrow::Cow;
@@ -15,45 +15,45 @@ const MAGIC: &[u8; 8] = b"STRUCTIM";
 const VERSION: u64 = 1;
 const HEADER: usize = 32;
 
-/// An image that is being written.
-pub(crate) struct ImageWriter {
-    image: Vec<u8>,
+/// A snapshot that is being written.
+pub(crate) struct SnapshotWriter {
+    snapshot: Vec<u8>,
 }
 
-impl ImageWriter {
-    pub(crate) fn new() -> ImageWriter {
-        ImageWriter { image: vec![0; HEADER] }
+impl SnapshotWriter {
+    pub(crate) fn new() -> SnapshotWriter {
+        SnapshotWriter { snapshot: vec![0; HEADER] }
     }
 
     fn word(&mut self, word: u64) {
-        self.image.extend_from_slice(&word.to_le_bytes());
+        self.snapshot.extend_from_slice(&word.to_le_bytes());
     }
 
     fn sized(&mut self, bytes: &[u8]) {
         self.word(bytes.len() as u64);
-        self.image.extend_from_slice(bytes);
+        self.snapshot.extend_from_slice(bytes);
     }
 
     pub(crate) fn null(&mut self) {
-        self.image.push(Kind::Null as u8);
+        self.snapshot.push(Kind::Null as u8);
     }
 
     /// A scalar, by its payload in a slot.
     #[inline]
     pub(crate) fn scalar(&mut self, kind: Kind, payload: u64) {
-        self.image.push(kind as u8);
+        self.snapshot.push(kind as u8);
         self.word(payload);
     }
 
     /// A string or bytes.
     pub(crate) fn leaf(&mut self, kind: Kind, bytes: &[u8]) {
-        self.image.push(kind as u8);
+        self.snapshot.push(kind as u8);
         self.sized(bytes);
     }
 
     /// Begins a list of so many items, which follow, or a struct of so many fields, each of which is a name and a value.
     pub(crate) fn begin(&mut self, kind: Kind, count: usize) {
-        self.image.push(kind as u8);
+        self.snapshot.push(kind as u8);
         self.word(count as u64);
     }
 
@@ -75,8 +75,8 @@ impl ImageWriter {
         self.word(shape.len() as u64);
         shape.iter().for_each(|extent| self.word(*extent as u64));
         self.word(bytes as u64);
-        self.image.reserve(bytes);
-        data(&mut self.image);
+        self.snapshot.reserve(bytes);
+        data(&mut self.snapshot);
     }
 
     fn value(&mut self, value: &Value<'_>) {
@@ -98,44 +98,46 @@ impl ImageWriter {
             }
             Value::Array(array) => {
                 let data = array.data();
-                self.array(array.dtype(), array.shape(), data.len(), |image| image.extend_from_slice(data));
+                self.array(array.dtype(), array.shape(), data.len(), |snapshot| {
+                    snapshot.extend_from_slice(data)
+                });
             }
         }
     }
 
-    /// The image, complete.
+    /// The snapshot, complete.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Corrupt`] if what was written is no value, as a damaged store may hold.
     pub(crate) fn finish(mut self) -> Result<Vec<u8>> {
-        let body = self.image.get(HEADER..).unwrap_or_default();
-        ImageReader::new(body, self.image.len()).skip()?;
+        let body = self.snapshot.get(HEADER..).unwrap_or_default();
+        SnapshotReader::new(body, self.snapshot.len()).skip()?;
         let hash = rapidhash::v3::rapidhash_v3(body);
         let words = [u64::from_le_bytes(*MAGIC), VERSION, body.len() as u64, hash];
-        let (places, _) = self.image.as_chunks_mut::<8>();
+        let (places, _) = self.snapshot.as_chunks_mut::<8>();
         for (place, word) in places.iter_mut().zip(words) {
             *place = word.to_le_bytes();
         }
-        Ok(self.image)
+        Ok(self.snapshot)
     }
 
     /// What was written, to be read by this process.
     pub(crate) fn snapshot(self) -> Snapshot {
-        Snapshot { image: self.image }
+        Snapshot { snapshot: self.snapshot }
     }
 }
 
-/// A value as an image.
-fn encode(value: &Value<'_>) -> ImageWriter {
-    let mut image = ImageWriter::new();
-    image.value(value);
-    image
+/// A value as a snapshot.
+fn encode(value: &Value<'_>) -> SnapshotWriter {
+    let mut snapshot = SnapshotWriter::new();
+    snapshot.value(value);
+    snapshot
 }
 
 /// A value in one piece of memory, which takes fewer copies and allocations than a [`Value`] of its own does.
 pub struct Snapshot {
-    image: Vec<u8>,
+    snapshot: Vec<u8>,
 }
 
 impl Snapshot {
@@ -145,19 +147,20 @@ impl Snapshot {
     }
 
     /// Reads it from the start.
-    pub fn read(&self) -> ImageReader<'_> {
-        ImageReader::new(self.image.get(HEADER..).unwrap_or_default(), self.image.len())
+    pub fn read(&self) -> SnapshotReader<'_> {
+        SnapshotReader::new(self.snapshot.get(HEADER..).unwrap_or_default(), self.snapshot.len())
     }
 }
 
-/// The value of an image, which is checked to the last byte.
-pub(crate) fn decode(image: &[u8]) -> Result<Value<'_>> {
-    let mismatch =
-        |what, found: String, expected: &str| Error::mismatch("the image", what, found, expected.to_owned());
-    let Some((header, body)) = image.split_at_checked(HEADER) else {
-        return Err(mismatch("its length", format!("{} bytes", image.len()), "at least 32 bytes"));
+/// The value of a snapshot, which is checked to the last byte.
+pub(crate) fn decode(snapshot: &[u8]) -> Result<Value<'_>> {
+    let mismatch = |what, found: String, expected: &str| {
+        Error::mismatch("the snapshot", what, found, expected.to_owned())
     };
-    let mut header = ImageReader::new(header, image.len());
+    let Some((header, body)) = snapshot.split_at_checked(HEADER) else {
+        return Err(mismatch("its length", format!("{} bytes", snapshot.len()), "at least 32 bytes"));
+    };
+    let mut header = SnapshotReader::new(header, snapshot.len());
     if header.take(8)? != MAGIC {
         return Err(mismatch("its magic", "another".to_owned(), "STRUCTIM"));
     }
@@ -171,18 +174,18 @@ pub(crate) fn decode(image: &[u8]) -> Result<Value<'_>> {
     if hash != rapidhash::v3::rapidhash_v3(body) {
         return Err(mismatch("its hash", "another".to_owned(), "the hash of its bytes"));
     }
-    let mut reader = ImageReader::new(body, image.len());
+    let mut reader = SnapshotReader::new(body, snapshot.len());
     let value = reader.value(0)?;
     if reader.rest.is_empty() { Ok(value) } else { Err(reader.broken("bytes behind the value")) }
 }
 
-/// Goes through the values of an image.
-pub struct ImageReader<'a> {
+/// Goes through the values of a snapshot.
+pub struct SnapshotReader<'a> {
     rest: &'a [u8],
     length: usize,
 }
 
-/// What comes next in an image.
+/// What comes next in a snapshot.
 pub enum Event<'a> {
     /// No value.
     Null,
@@ -200,20 +203,20 @@ pub enum Event<'a> {
     Struct(usize),
 }
 
-impl<'a> ImageReader<'a> {
-    fn new(body: &'a [u8], length: usize) -> ImageReader<'a> {
-        ImageReader { rest: body, length }
+impl<'a> SnapshotReader<'a> {
+    fn new(body: &'a [u8], length: usize) -> SnapshotReader<'a> {
+        SnapshotReader { rest: body, length }
     }
 
     fn broken(&self, found: impl std::fmt::Display) -> Error {
         let at = self.length.saturating_sub(self.rest.len());
-        Error::corrupt(format_args!("byte {at} of the image"), found, "a value")
+        Error::corrupt(format_args!("byte {at} of the snapshot"), found, "a value")
     }
 
     #[inline(always)]
     fn take(&mut self, count: usize) -> Result<&'a [u8]> {
         let (taken, rest) =
-            self.rest.split_at_checked(count).ok_or_else(|| self.broken("the end of the image"))?;
+            self.rest.split_at_checked(count).ok_or_else(|| self.broken("the end of the snapshot"))?;
         self.rest = rest;
         Ok(taken)
     }
@@ -221,7 +224,7 @@ impl<'a> ImageReader<'a> {
     #[inline(always)]
     fn exactly<const N: usize>(&mut self) -> Result<[u8; N]> {
         let (taken, rest) =
-            self.rest.split_first_chunk().ok_or_else(|| self.broken("the end of the image"))?;
+            self.rest.split_first_chunk().ok_or_else(|| self.broken("the end of the snapshot"))?;
         self.rest = rest;
         Ok(*taken)
     }
@@ -362,8 +365,8 @@ impl<'a> ImageReader<'a> {
 mod tests {
     use super::*;
 
-    /// An image of everything there is, with the hash of whatever its body is.
-    fn image() -> Vec<u8> {
+    /// A snapshot of everything there is, with the hash of whatever its body is.
+    fn snapshot() -> Vec<u8> {
         let array = ArrayValue::from_slice(&[2, 3], &[1_u16, 2, 3, 4, 5, 6]).unwrap();
         let structured = DType::structured("[('x', '<f4'), ('y', '<f4')]", 8).unwrap();
         let value = Value::Struct(vec![
@@ -377,39 +380,39 @@ mod tests {
         encode(&value).finish().unwrap()
     }
 
-    fn reseal(image: &mut [u8]) {
-        let (header, body) = image.split_at_mut(HEADER);
+    fn reseal(snapshot: &mut [u8]) {
+        let (header, body) = snapshot.split_at_mut(HEADER);
         header[16..24].copy_from_slice(&(body.len() as u64).to_le_bytes());
         header[24..].copy_from_slice(&rapidhash::v3::rapidhash_v3(body).to_le_bytes());
     }
 
     #[test]
     fn whatever_an_image_holds_is_a_value_or_an_error() {
-        let image = image();
-        for at in 0..image.len() {
-            assert!(decode(&image[..at]).is_err(), "{at} bytes");
+        let snapshot = snapshot();
+        for at in 0..snapshot.len() {
+            assert!(decode(&snapshot[..at]).is_err(), "{at} bytes");
             for bit in 0..8 {
-                let mut changed = image.clone();
+                let mut changed = snapshot.clone();
                 changed[at] ^= 1 << bit;
                 assert!(decode(&changed).is_err(), "bit {bit} of byte {at}");
             }
             if at < HEADER {
                 continue;
             }
-            let mut cut = image[..at].to_vec();
+            let mut cut = snapshot[..at].to_vec();
             reseal(&mut cut);
             assert!(decode(&cut).is_err(), "{at} bytes");
             for byte in 0..=u8::MAX {
-                let mut changed = image.clone();
+                let mut changed = snapshot.clone();
                 changed[at] = byte;
                 reseal(&mut changed);
-                // Each value has one image.
+                // Each value has one snapshot.
                 if let Ok(value) = decode(&changed) {
                     assert_eq!(encode(&value).finish().unwrap(), changed, "byte {at}: {byte}");
                 }
             }
-            let mut changed = image.clone();
-            changed[at..image.len().min(at + 8)].fill(u8::MAX);
+            let mut changed = snapshot.clone();
+            changed[at..snapshot.len().min(at + 8)].fill(u8::MAX);
             reseal(&mut changed);
             let _ = decode(&changed);
         }
