@@ -70,7 +70,7 @@ def python() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     started: list[subprocess.Popen[str]] = []
 
     def start(source: str, *args: Any) -> subprocess.Popen[str]:
-        command = [sys.executable, "-c", source, *map(str, args)]
+        command = [sys.executable, "-u", "-c", source, *map(str, args)]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
