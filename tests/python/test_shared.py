@@ -384,3 +384,11 @@ def test_what_belongs_to_another_user_is_refused_unless_asked_for(
         # Which other processes of the same program open as well.
         assert pickle.loads(pickle.dumps(reader)).part.num == 5
         assert pickle.loads(pickle.dumps(reader.part)).num == 5
+
+
+def test_stores_are_listed_while_they_exist(name: str) -> None:
+    store = StructStoreShared(name)
+    assert name in structstore.stores()
+    assert name not in structstore.orphans()
+    store.close()
+    assert name not in structstore.stores()
