@@ -1,7 +1,6 @@
 //! `get`, `set` and `rm`: one field or item.
 
-use structstore::binding_support::not_finite;
-use structstore::traits::Element;
+use structstore::binding_support::{for_each_number, not_finite};
 use structstore::{ArrayValue, DType, Error, Item, Kind, Scalar, Value};
 
 use crate::arguments::{Get, Remove, Set};
@@ -92,15 +91,16 @@ pub(crate) fn convert(text: &str, there: &Item) -> Result<Value<'static>> {
     let expected = |expected: &str| -> Failure {
         Error::wrong_type(format!("`{}`", shortened(text, SHOWN)), expected.to_owned()).into()
     };
-    macro_rules! number {
-        ($($kind:ident: $type:ty),*) => {
+    macro_rules! value {
+        ($($kind:ident $type:ident $typestr:literal $class:ident;)*) => {
             match kind {
                 $(Kind::$kind => Value::from(text.parse::<$type>().map_err(|_| expected(kind.name()))?),)*
+                Kind::Bool => Value::from(text.parse::<bool>().map_err(|_| expected("bool"))?),
                 Kind::Str => Value::from(text.to_owned()),
                 Kind::Bytes => Value::Bytes(bytes(text).ok_or_else(|| expected("hexadecimal digits"))?.into()),
                 Kind::Null => parse(text)?,
                 _ => match (parse(text)?, there) {
-                    (Value::List(items), Item::Array(array)) => array_of(array.dtype()?, items)?,
+                    (lists @ Value::List(_), Item::Array(array)) => array_of(&array.dtype()?, &lists)?,
                     (value, _) if value.kind() == kind => value,
                     (_, Item::Array(_)) => return Err(expected("a list of numbers for an array")),
                     _ => return Err(expected(kind.name())),
@@ -108,9 +108,7 @@ pub(crate) fn convert(text: &str, there: &Item) -> Result<Value<'static>> {
             }
         };
     }
-    Ok(
-        number!(Bool: bool, I8: i8, I16: i16, I32: i32, I64: i64, U8: u8, U16: u16, U32: u32, U64: u64, F32: f32, F64: f64),
-    )
+    Ok(for_each_number!(value))
 }
 
 fn bytes(digits: &str) -> Option<Vec<u8>> {
@@ -121,59 +119,15 @@ fn bytes(digits: &str) -> Option<Vec<u8>> {
 }
 
 /// The array of this type that nested lists of numbers stand for.
-fn array_of(dtype: DType, items: Vec<Value<'static>>) -> Result<Value<'static>> {
-    let mut shape = Vec::new();
-    let mut level = items.as_slice();
-    loop {
-        shape.push(level.len());
-        match level.first() {
-            Some(Value::List(items)) => level = items,
-            _ => break,
-        }
+fn array_of(dtype: &DType, lists: &Value<'_>) -> Result<Value<'static>> {
+    if dtype.kind().is_none_or(|kind| kind == Kind::Bool) {
+        let message = format!(
+            "an array of {} cannot be given as a text; load a snapshot, or replace it with --json",
+            text::line(&dtype.to_string())
+        );
+        return Err(Failure::Other(message));
     }
-    macro_rules! elements {
-        ($($type:ty),*) => {
-            $(if dtype == DType::of::<$type>() {
-                return elements::<$type>(&shape, &items);
-            })*
-        };
-    }
-    elements!(i8, i16, i32, i64, u8, u16, u32, u64, f32, f64);
-    let message = format!(
-        "an array of {} cannot be given as a text; load a snapshot, or replace it with --json",
-        text::line(&dtype.to_string())
-    );
-    Err(Failure::Other(message))
-}
-
-fn elements<T>(shape: &[usize], items: &[Value<'static>]) -> Result<Value<'static>>
-where
-    T: Element + for<'v, 'w> TryFrom<&'v Value<'w>, Error = Error>,
-{
-    let mut elements = Vec::new();
-    flatten::<T>(shape, items, &mut elements)?;
-    Ok(Value::from(ArrayValue::from_slice(shape, &elements)?).into_owned())
-}
-
-fn flatten<T>(shape: &[usize], items: &[Value<'static>], elements: &mut Vec<T>) -> Result<()>
-where
-    T: for<'v, 'w> TryFrom<&'v Value<'w>, Error = Error>,
-{
-    let uneven = || Failure::Usage("the lists of an array must be of equal lengths".to_owned());
-    let (length, inner) = shape.split_first().ok_or_else(uneven)?;
-    if *length != items.len() {
-        return Err(uneven());
-    }
-    for (index, item) in items.iter().enumerate() {
-        match item {
-            Value::List(items) if !inner.is_empty() => flatten(inner, items, elements)?,
-            item if inner.is_empty() => {
-                elements.push(T::try_from(item).map_err(|error| error.under(index))?);
-            }
-            _ => return Err(uneven()),
-        }
-    }
-    Ok(())
+    Ok(ArrayValue::from_lists(dtype, lists)?.into())
 }
 
 #[cfg(test)]

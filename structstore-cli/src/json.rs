@@ -10,7 +10,7 @@ use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
 use structstore::binding_support::{is_unprintable, not_finite, not_numbers};
 use structstore::path::Path;
-use structstore::{DType, Error, Value};
+use structstore::{Error, Value};
 
 use crate::failure::{Failure, Result};
 use crate::literal;
@@ -37,18 +37,12 @@ impl Serialize for Document<'_> {
                 map.end()
             }
             Value::Bytes(bytes) => serializer.serialize_str(&hex(bytes)),
-            Value::Array(array) if is_number(array.dtype()) => array.serialize(serializer),
+            Value::Array(array) if array.dtype().kind().is_some() => array.serialize(serializer),
             // As the store itself prints it.
             Value::Array(_) => serializer.serialize_str(self.0.to_string().trim_matches('"')),
             other => other.serialize(serializer),
         }
     }
-}
-
-/// Whether elements of this type are numbers, or truth values, of JSON.
-fn is_number(dtype: &DType) -> bool {
-    const TYPES: [&str; 11] = ["|b1", "|i1", "<i2", "<i4", "<i8", "|u1", "<u2", "<u4", "<u8", "<f4", "<f8"];
-    TYPES.contains(&dtype.descr())
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
@@ -283,7 +277,7 @@ impl<F: Formatter> Formatter for Printable<F> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use structstore::{ArrayValue, Scalar};
+    use structstore::{ArrayValue, DType, Scalar};
 
     use super::*;
 

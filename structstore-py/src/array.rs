@@ -13,8 +13,8 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyList, PyType};
-use structstore::binding_support::Slot;
-use structstore::{Array, ArrayValue, ArrayView, DType, ErrorKind, Scalar, Value};
+use structstore::binding_support::{Slot, for_each_number};
+use structstore::{Array, ArrayValue, ArrayView, DType, ErrorKind, Kind, Scalar, Value};
 
 use crate::error::{Exception, Result};
 use crate::gil::LONG_COPY;
@@ -128,18 +128,16 @@ unsafe fn new<'py>(
 
 /// NumPy's descriptor of an element type. One that comes out of a segment may be anything.
 fn descr<'py>(py: Python<'py>, dtype: &DType) -> Result<Bound<'py, PyArrayDescr>> {
-    macro_rules! simple {
-        ($($typestr:literal, $type:ty;)*) => {
-            match dtype.descr() {
-                $($typestr => return Ok(numpy::dtype::<$type>(py)),)*
+    macro_rules! number {
+        ($($kind:ident $type:ident $typestr:literal $class:ident;)*) => {
+            match dtype.kind() {
+                $(Some(Kind::$kind) => return Ok(numpy::dtype::<$type>(py)),)*
+                Some(Kind::Bool) => return Ok(numpy::dtype::<bool>(py)),
                 _ => {}
             }
         };
     }
-    simple! {
-        "<f8", f64; "<f4", f32; "|u1", u8; "<u2", u16; "<u4", u32; "<u8", u64; "|i1", i8; "<i2", i16; "<i4", i32;
-        "<i8", i64; "|b1", bool;
-    }
+    for_each_number!(number);
     let found = if dtype.is_structured() {
         let literal = py.import("ast")?.call_method1("literal_eval", (dtype.descr(),));
         literal.and_then(|literal| descr_to_dtype(py)?.call1((literal,)))
@@ -214,20 +212,15 @@ fn scalar(py: Python<'_>, object: &Bound<'_, PyAny>, dtype: &Bound<'_, PyArrayDe
     let mut bytes = [0; 8];
     // SAFETY: a NumPy scalar of at most eight bytes, as checked, which are copied.
     unsafe { PY_ARRAY_API.PyArray_ScalarAsCtype(py, object.as_ptr(), bytes.as_mut_ptr().cast()) };
-    let word = u64::from_le_bytes(bytes);
-    Some(match (kind, size) {
-        (b'b', _) => Scalar::Bool(word != 0),
-        (b'i', 1) => Scalar::I8(word as i8),
-        (b'i', 2) => Scalar::I16(word as i16),
-        (b'i', 4) => Scalar::I32(word as i32),
-        (b'i', _) => Scalar::I64(word as i64),
-        (b'u', 1) => Scalar::U8(word as u8),
-        (b'u', 2) => Scalar::U16(word as u16),
-        (b'u', 4) => Scalar::U32(word as u32),
-        (b'u', _) => Scalar::U64(word),
-        (_, 4) => Scalar::F32(f32::from_bits(word as u32)),
-        _ => Scalar::F64(f64::from_bits(word)),
-    })
+    macro_rules! scalar {
+        ($($kind:ident $type:ident $typestr:literal $class:ident;)*) => {
+            $(if $typestr.as_bytes()[1] == kind && size_of::<$type>() == size {
+                return bytes.first_chunk().map(|bytes| Scalar::$kind($type::from_le_bytes(*bytes)));
+            })*
+        };
+    }
+    for_each_number!(scalar);
+    Some(Scalar::Bool(bytes != [0; 8]))
 }
 
 fn array_input<'k, 'py>(inputs: &'k Inputs<'py>, array: &Bound<'py, PyUntypedArray>) -> Result<Value<'k>> {

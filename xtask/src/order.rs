@@ -13,6 +13,9 @@ const EXCEPTIONS: [(&str, &str); 1] = [
     ("lock", "notice"),
 ];
 
+/// Macros, which Rust puts at the crate's root, and the modules that have them.
+const MACROS: [(&str, &str); 1] = [("for_each_number", "value")];
+
 /// The root, and tests and documentation that stand outside of it.
 const ROOT: [&str; 4] = ["lib", "damage", "cookbook", "safety"];
 
@@ -39,6 +42,10 @@ pub(crate) fn check(workspace: &Workspace) -> Result {
             continue;
         };
         for (line, used) in uses(&fs::read_to_string(&file)?) {
+            let used = MACROS
+                .iter()
+                .find(|(name, _)| *name == used)
+                .map_or(used, |(_, module)| (*module).to_owned());
             match rank.get(used.as_str()) {
                 Some(other) if other <= own => {}
                 Some(_) if EXCEPTIONS.contains(&(module.as_str(), used.as_str())) => {

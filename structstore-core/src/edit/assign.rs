@@ -11,14 +11,13 @@ use crate::arena::layout::{Node, Slot};
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::Operation;
 use crate::key::Key;
-use crate::limits::MAX_DIMENSIONS;
 use crate::lock::NodeId;
 use crate::node::{
     self, ArrayBlock, BLOCK, DECLARED, FIXED, FIXED_RANK, LENGTH, OPTIONAL, OTHERWISE, Raw, resolve,
     structure,
 };
 use crate::sync::Ordering;
-use crate::value::{ArrayValue, DType, Extents, Kind, Scalar, Value, convert, decode_scalar};
+use crate::value::{ArrayValue, DType, Extents, Kind, Value, convert, decode_scalar, flatten};
 
 /// What became of an assignment to a slot.
 pub(crate) enum Assigned {
@@ -301,65 +300,17 @@ pub(crate) fn convert_array<'v>(value: &'v Value<'_>, fixed: &FixedType) -> Resu
     if !fixed.admits(&found_shape) {
         return Err(wrong(format!("the shape {found_shape:?}")));
     }
-    let kind = number_kind(dtype).ok_or_else(|| wrong("numbers".to_owned()))?;
-    let mut data = Vec::with_capacity(numbers.len().saturating_mul(dtype.itemsize()));
-    for number in numbers {
-        let payload = convert(number, kind)?.payload().to_le_bytes();
-        data.extend_from_slice(payload.get(..dtype.itemsize()).unwrap_or(&payload));
-    }
-    ArrayValue::new(dtype.clone(), &found_shape, data)
+    ArrayValue::from_numbers(dtype, &found_shape, &numbers)
 }
 
 /// A list of numbers, or an array of a narrower type, as an array of fixed type, if that keeps every value.
 pub(crate) fn widen_to_array<'v>(value: &'v Value<'_>, fixed: &FixedType) -> Option<ArrayValue<'v>> {
     if let Value::Array(array) = value
-        && !number_kind(array.dtype())?.widens_to(number_kind(&fixed.dtype)?)
+        && !array.dtype().number()?.widens_to(fixed.dtype.number()?)
     {
         return None;
     }
     convert_array(value, fixed).ok()
-}
-
-/// Shape and numbers of nested lists; `None` if they are uneven or hold anything but numbers.
-fn flatten(value: &Value<'_>, depth: usize, shape: &mut Vec<usize>, numbers: &mut Vec<Scalar>) -> Option<()> {
-    match value {
-        // No array has more dimensions.
-        Value::List(_) if depth == MAX_DIMENSIONS => None,
-        Value::List(items) => {
-            if depth == shape.len() {
-                // A new dimension may only be found on the way to the first number.
-                if !numbers.is_empty() {
-                    return None;
-                }
-                shape.push(items.len());
-            }
-            if shape.get(depth) != Some(&items.len()) {
-                return None;
-            }
-            items.iter().try_for_each(|item| flatten(item, depth.saturating_add(1), shape, numbers))
-        }
-        Value::Scalar(scalar) if depth == shape.len() => {
-            numbers.push(*scalar);
-            Some(())
-        }
-        _ => None,
-    }
-}
-
-fn number_kind(dtype: &DType) -> Option<Kind> {
-    Some(match dtype.descr() {
-        "|i1" => Kind::I8,
-        "<i2" => Kind::I16,
-        "<i4" => Kind::I32,
-        "<i8" => Kind::I64,
-        "|u1" => Kind::U8,
-        "<u2" => Kind::U16,
-        "<u4" => Kind::U32,
-        "<u8" => Kind::U64,
-        "<f4" => Kind::F32,
-        "<f8" => Kind::F64,
-        _ => return None,
-    })
 }
 
 /// Marks a slot as declared: it holds a value of this kind or, if it is optional, null.

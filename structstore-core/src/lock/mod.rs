@@ -16,6 +16,7 @@
 //! - A hint is taken back only by who has seen, behind a fence after its own doubt, no hold that the hint stands for, and only
 //!   if nobody has given or doubted it since.
 
+mod ancestors;
 mod hint;
 mod hold;
 mod optimistic;
@@ -26,6 +27,7 @@ mod word;
 #[cfg(all(test, loom))]
 pub(crate) mod model;
 
+pub(crate) use ancestors::Ancestors;
 pub(crate) use hint::are_plausible as are_hints;
 pub(crate) use hold::{HOLDS, SeatLine, explains, index as hold_index, names};
 pub(crate) use optimistic::{Busy, Moment, optimistic};

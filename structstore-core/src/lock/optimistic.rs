@@ -6,7 +6,7 @@
 use std::cell::{Cell, RefCell};
 use std::mem::MaybeUninit;
 
-use super::{NodeHead, NodeId, Space, generation, word};
+use super::{Ancestors, NodeHead, NodeId, Space, generation, word};
 use crate::error::{Error, Result};
 use crate::limits::MAX_DEPTH;
 use crate::sync::{AtomicU64, Ordering, fence};
@@ -34,22 +34,20 @@ pub(crate) fn optimistic<'a, S: Space, T>(
     }
     let mut above: [MaybeUninit<(&AtomicU64, u64)>; MAX_DEPTH] = [const { MaybeUninit::uninit() }; MAX_DEPTH];
     let mut depth = 0_usize;
-    let mut parent = head.parent.load(Ordering::Acquire);
-    while parent != 0 {
-        let (Ok(index), Some(place)) = (u32::try_from(parent.wrapping_sub(1)), above.get_mut(depth)) else {
+    for ancestor in Ancestors::new(space, head) {
+        let (Ok((_, ancestor)), Some(place)) = (&ancestor, above.get_mut(depth)) else {
+            // Links of a record that was used again lead nowhere, or anywhere.
             if generation(head.identity.load(Ordering::Acquire)) != id.generation {
                 return Err(Error::stale());
             }
-            return Err(Error::corrupt(format_args!("node {}", id.index), parent, "a chain to the root"));
+            return Err(ancestor.err().unwrap_or_else(Error::too_deep));
         };
-        let ancestor = space.head(index)?;
         let seen = ancestor.word.load(Ordering::Acquire);
         if word::foreign_tree(seen, me) {
             return Ok(Err((&ancestor.word, seen)));
         }
         place.write((&ancestor.word, seen));
         depth = depth.wrapping_add(1);
-        parent = ancestor.parent.load(Ordering::Acquire);
     }
     if generation(head.identity.load(Ordering::Acquire)) != id.generation {
         return Err(Error::stale());

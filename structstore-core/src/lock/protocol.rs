@@ -5,7 +5,9 @@ use std::cell::Cell;
 use super::hint::Hint;
 use super::hold::{self, PEND};
 use super::wait::is_forked;
-use super::{HOLDS, Mode, NodeHead, NodeId, OwnSeat, SeatLine, Space, WAITERS, Wait, generation, word};
+use super::{
+    Ancestors, HOLDS, Mode, NodeHead, NodeId, OwnSeat, SeatLine, Space, WAITERS, Wait, generation, word,
+};
 use crate::error::{Error, Result};
 use crate::limits::MAX_DEPTH;
 use crate::sync::{AtomicU64, Ordering, fence_after_update, futex_wake};
@@ -420,13 +422,9 @@ impl<'a, S: Space> Locker<'a, S> {
     /// Tells the nodes above that something below is held, and looks who holds them.
     #[inline(always)]
     fn above(&self, head: &NodeHead, me: u64) -> Result<Above<'a>> {
-        let mut parent = head.parent.load(Ordering::Acquire);
         let mut readers = None;
-        for _ in 0..MAX_DEPTH {
-            if parent == 0 {
-                return Ok(Above { blocked: None, readers });
-            }
-            let ancestor = self.space.head(index_of(parent)?)?;
+        for ancestor in Ancestors::new(self.space, head) {
+            let (_, ancestor) = ancestor?;
             // First the hint, then the word: who has the word looks at the hint afterwards.
             let hints = Hint::Below.ensure(&ancestor.hints);
             if readers.is_none() && Hint::Readers.given(hints) {
@@ -436,9 +434,8 @@ impl<'a, S: Space> Locker<'a, S> {
             if word::foreign_tree(seen, me) {
                 return Ok(Above { blocked: Some(Blocked::by_owner(&ancestor.word, seen)), readers });
             }
-            parent = ancestor.parent.load(Ordering::Acquire);
         }
-        Err(Error::corrupt("parent links", "no end", "a chain to the root"))
+        Ok(Above { blocked: None, readers })
     }
 
     /// The word behind an exclusive hold of another seat, if it is backed by it.
@@ -538,23 +535,13 @@ pub(crate) fn bury<S: Space>(space: &S, seat: u32, line: &SeatLine, orphan: impl
 
 /// Whether `node` lies strictly below `top`.
 pub(crate) fn is_below<S: Space>(space: &S, node: u32, top: u32) -> Result<bool> {
-    let mut parent = space.head(node)?.parent.load(Ordering::Acquire);
-    for _ in 0..MAX_DEPTH {
-        if parent == 0 {
-            return Ok(false);
-        }
-        let index = index_of(parent)?;
-        if index == top {
+    // A chain without end belongs to a record that is being reused; its locker will find that out.
+    for ancestor in Ancestors::new(space, space.head(node)?).take(MAX_DEPTH) {
+        if ancestor?.0 == top {
             return Ok(true);
         }
-        parent = space.head(index)?.parent.load(Ordering::Acquire);
     }
-    // A chain without end belongs to a record that is being reused; its locker will find that out.
     Ok(false)
-}
-
-fn index_of(parent: u64) -> Result<u32> {
-    u32::try_from(parent.wrapping_sub(1)).map_err(|_| Error::corrupt("parent link", parent, "a node index"))
 }
 
 /// Takes a hold back, granted or not. By swap, as in [`Locker::release`].

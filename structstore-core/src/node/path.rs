@@ -2,9 +2,8 @@
 
 use super::{Raw, kind_of, list, structure};
 use crate::arena::Arena;
-use crate::error::{Error, Path, Result, Step};
-use crate::limits::MAX_DEPTH;
-use crate::lock::{NodeId, generation};
+use crate::error::{Path, Result, Step};
+use crate::lock::{Ancestors, NodeId, generation};
 use crate::sync::Ordering;
 use crate::value::Kind;
 
@@ -30,23 +29,19 @@ pub(crate) fn route_of(arena: &Arena, id: NodeId) -> Option<Vec<Box<str>>> {
 
 /// The steps to a node, the last one first, as far as they can be found.
 fn steps(arena: &Arena, id: NodeId) -> impl Iterator<Item = Step> {
-    let mut index = id.index;
+    let mut child = id.index;
+    let node = arena.node(id.index).ok();
     // The record of a node that is gone may have another one by now, whose path is of no interest.
     let lives = move || {
-        let node = arena.node(id.index);
-        node.is_ok_and(|node| generation(node.head.identity.load(Ordering::Acquire)) == id.generation)
+        node.is_some_and(|node| generation(node.head.identity.load(Ordering::Acquire)) == id.generation)
     };
-    let step = move || {
-        if !lives() {
-            return None;
-        }
-        let parent = arena.node(index).ok()?.head.parent.load(Ordering::Acquire);
-        let parent = u32::try_from(parent.checked_sub(1)?).ok()?;
-        let step = step_to(arena, parent, index).ok()??;
-        index = parent;
+    let ancestors = node.into_iter().flat_map(move |node| Ancestors::new(arena, &node.head));
+    ancestors.take_while(move |_| lives()).map_while(move |ancestor| {
+        let (parent, _) = ancestor.ok()?;
+        let step = step_to(arena, parent, child).ok()??;
+        child = parent;
         Some(step)
-    };
-    std::iter::from_fn(step).take(MAX_DEPTH)
+    })
 }
 
 /// The name or index by which a node has a child.
@@ -67,11 +62,6 @@ fn step_to(arena: &Arena, parent: u32, child: u32) -> Result<Option<Step>> {
 
 /// How many levels lie above what hangs below a node, the node's own included.
 pub(crate) fn depth_of(arena: &Arena, index: u32) -> Result<usize> {
-    let mut index = index;
-    for depth in 1..=MAX_DEPTH {
-        let parent = arena.node(index)?.head.parent.load(Ordering::Acquire);
-        let Some(above) = parent.checked_sub(1) else { return Ok(depth) };
-        index = u32::try_from(above).map_err(|_| Error::corrupt("a parent link", parent, "a node"))?;
-    }
-    Err(Error::corrupt("parent links", "no end", "a chain to the root"))
+    Ancestors::new(arena, &arena.node(index)?.head)
+        .try_fold(1, |depth: usize, ancestor| ancestor.map(|_| depth.saturating_add(1)))
 }

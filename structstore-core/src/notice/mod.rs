@@ -21,9 +21,8 @@ mod model;
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::error::{Error, Result};
-use crate::limits::MAX_DEPTH;
-use crate::lock::{Mode, NodeHead, Space, is_below};
+use crate::error::Result;
+use crate::lock::{Ancestors, Mode, NodeHead, Space, is_below};
 use crate::sync::{AtomicU64, Ordering, fence, fence_after_update, futex_wait, futex_wake};
 
 /// The longest that a watcher sleeps without looking whether there is something that nobody could wake it for.
@@ -198,20 +197,10 @@ pub(crate) struct Concerned<'a, S> {
 /// Whether somebody watches a node, or what it is a part of or, if it is changed as a whole, a part of it.
 #[inline]
 pub(crate) fn concerns<S: Space>(space: &S, head: &NodeHead, mode: Mode) -> bool {
-    let mut wanted = if mode == Mode::Tree { WATCHED | BELOW } else { WATCHED };
-    let mut watch = head.notice.watch.load(Ordering::Relaxed);
-    let mut parent = head.parent.load(Ordering::Acquire);
-    for _ in 0..MAX_DEPTH {
-        if watch & wanted != 0 {
-            return true;
-        }
-        let Some(Ok(index)) = parent.checked_sub(1).map(u32::try_from) else { return false };
-        let Ok(head) = space.head(index) else { return false };
-        wanted = WATCHED;
-        watch = head.notice.watch.load(Ordering::Relaxed);
-        parent = head.parent.load(Ordering::Acquire);
-    }
-    watch & wanted != 0
+    let wanted = if mode == Mode::Tree { WATCHED | BELOW } else { WATCHED };
+    let asks = |head: &NodeHead, wanted| head.notice.watch.load(Ordering::Relaxed) & wanted != 0;
+    asks(head, wanted)
+        || Ancestors::new(space, head).map_while(Result::ok).any(|(_, head)| asks(head, WATCHED))
 }
 
 /// Counts a change of a node of which the caller holds the lock, in this mode.
@@ -284,16 +273,12 @@ fn wake<S: Space>(space: &S, node: u32) {
 
 /// Visits a node and those above it, for as long as `visit` wants to go on.
 fn climb<S: Space>(space: &S, index: u32, mut visit: impl FnMut(u32, &NodeHead) -> bool) -> Result<()> {
-    let mut at = index;
-    for _ in 0..=MAX_DEPTH {
-        let head = space.head(at)?;
+    let head = space.head(index)?;
+    for node in std::iter::once(Ok((index, head))).chain(Ancestors::new(space, head)) {
+        let (at, head) = node?;
         if !visit(at, head) {
-            return Ok(());
-        }
-        match head.parent.load(Ordering::Acquire).checked_sub(1) {
-            None => return Ok(()),
-            Some(parent) => at = u32::try_from(parent).unwrap_or(u32::MAX),
+            break;
         }
     }
-    Err(Error::corrupt("parent links", "no end", "a chain to the root"))
+    Ok(())
 }

@@ -20,6 +20,7 @@ use serde::forward_to_deserialize_any;
 use serde::ser::{Error as _, Serialize, SerializeSeq, SerializeTupleStruct, Serializer};
 
 use crate::error::{Error, Result};
+use crate::for_each_number;
 use crate::value::{ArrayValue, DType, Scalar, Value};
 
 pub(super) const ARRAY: &str = "$structstore::array";
@@ -199,19 +200,15 @@ pub(super) fn visit_scalar<'de, V: Visitor<'de>, E: de::Error>(
     scalar: Scalar,
     visitor: V,
 ) -> Result<V::Value, E> {
-    match scalar {
-        Scalar::Bool(value) => visitor.visit_bool(value),
-        Scalar::I8(value) => visitor.visit_i8(value),
-        Scalar::I16(value) => visitor.visit_i16(value),
-        Scalar::I32(value) => visitor.visit_i32(value),
-        Scalar::I64(value) => visitor.visit_i64(value),
-        Scalar::U8(value) => visitor.visit_u8(value),
-        Scalar::U16(value) => visitor.visit_u16(value),
-        Scalar::U32(value) => visitor.visit_u32(value),
-        Scalar::U64(value) => visitor.visit_u64(value),
-        Scalar::F32(value) => visitor.visit_f32(value),
-        Scalar::F64(value) => visitor.visit_f64(value),
+    macro_rules! visit {
+        ($($kind:ident $type:ident $typestr:literal $class:ident;)*) => {
+            match scalar {
+                Scalar::Bool(value) => de::Deserializer::deserialize_any(value.into_deserializer(), visitor),
+                $(Scalar::$kind(value) => de::Deserializer::deserialize_any(value.into_deserializer(), visitor),)*
+            }
+        };
     }
+    for_each_number!(visit)
 }
 
 /// Gives a visitor an array: whole if it can take one, else as nested sequences.

@@ -11,6 +11,7 @@ use serde::ser::{Error as _, Serialize, SerializeMap, Serializer};
 use super::array::{self, VALUE};
 use super::{Level, room};
 use crate::error::{Error, Result as StoreResult};
+use crate::for_each_number;
 use crate::handle::{Array, Bytes, List, Str, Struct};
 use crate::limits::MAX_DEPTH;
 use crate::shared::StructStoreShared;
@@ -19,19 +20,15 @@ use crate::value::{ArrayValue, Scalar, Value};
 
 impl Serialize for Scalar {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match *self {
-            Scalar::Bool(value) => serializer.serialize_bool(value),
-            Scalar::I8(value) => serializer.serialize_i8(value),
-            Scalar::I16(value) => serializer.serialize_i16(value),
-            Scalar::I32(value) => serializer.serialize_i32(value),
-            Scalar::I64(value) => serializer.serialize_i64(value),
-            Scalar::U8(value) => serializer.serialize_u8(value),
-            Scalar::U16(value) => serializer.serialize_u16(value),
-            Scalar::U32(value) => serializer.serialize_u32(value),
-            Scalar::U64(value) => serializer.serialize_u64(value),
-            Scalar::F32(value) => serializer.serialize_f32(value),
-            Scalar::F64(value) => serializer.serialize_f64(value),
+        macro_rules! serialize {
+            ($($kind:ident $type:ident $typestr:literal $class:ident;)*) => {
+                match *self {
+                    Scalar::Bool(value) => value.serialize(serializer),
+                    $(Scalar::$kind(value) => value.serialize(serializer),)*
+                }
+            };
         }
+        for_each_number!(serialize)
     }
 }
 

@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::{DType, Value};
-#[cfg(doc)]
-use crate::error::ErrorKind;
+use super::{DType, Kind, Scalar, Value, convert};
 use crate::error::{Error, Result};
+use crate::for_each_number;
 use crate::limits::MAX_DIMENSIONS;
+#[cfg(doc)]
+use crate::{Struct, error::ErrorKind};
 
 /// A dense array in C order, detached from any store.
 ///
@@ -127,12 +128,12 @@ impl<'a> ArrayValue<'a> {
     /// assert_eq!(array.numbers(), Some(vec![Scalar::U8(1), Scalar::U8(2)]));
     /// # Ok::<(), structstore::Error>(())
     /// ```
-    pub fn numbers(&self) -> Option<Vec<super::Scalar>> {
-        macro_rules! read {
-            ($($typestr:literal, $type:ty;)*) => {
-                match self.0.dtype.descr() {
-                    "|b1" => Some(self.0.data.iter().map(|byte| (*byte != 0).into()).collect()),
-                    $($typestr => {
+    pub fn numbers(&self) -> Option<Vec<Scalar>> {
+        macro_rules! numbers {
+            ($($kind:ident $type:ident $typestr:literal $class:ident;)*) => {
+                match self.0.dtype.kind()? {
+                    Kind::Bool => Some(self.0.data.iter().map(|byte| (*byte != 0).into()).collect()),
+                    $(Kind::$kind => {
                         let (items, _) = self.0.data.as_chunks::<{ size_of::<$type>() }>();
                         Some(items.iter().map(|bytes| <$type>::from_le_bytes(*bytes).into()).collect())
                     })*
@@ -140,10 +141,76 @@ impl<'a> ArrayValue<'a> {
                 }
             };
         }
-        read! {
-            "|i1", i8; "<i2", i16; "<i4", i32; "<i8", i64; "|u1", u8; "<u2", u16; "<u4", u32; "<u8", u64;
-            "<f4", f32; "<f8", f64;
+        for_each_number!(numbers)
+    }
+
+    /// The array of this type that nested lists of numbers stand for, each number converted as [`Struct::set`] converts it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::WrongType`] if the lists of a dimension have different lengths, or hold anything but numbers, or the type
+    /// is none of Rust's numbers; [`ErrorKind::OutOfRange`] for a number that the type does not have.
+    ///
+    /// ```
+    /// use structstore::{ArrayValue, DType, Value};
+    ///
+    /// let lists = Value::from(vec![vec![1, 2], vec![3, 4]]);
+    /// let array = ArrayValue::from_lists(&DType::of::<f32>(), &lists)?;
+    /// assert_eq!(array.to_vec::<f32>(), Some(vec![1.0, 2.0, 3.0, 4.0]));
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn from_lists(dtype: &DType, lists: &Value<'_>) -> Result<ArrayValue<'static>> {
+        let wrong =
+            |found: &'static str| Error::wrong_type(found, format!("nested lists for an array of {dtype}"));
+        let (mut shape, mut numbers) = (Vec::new(), Vec::new());
+        flatten(lists, 0, &mut shape, &mut numbers).ok_or_else(|| wrong("an uneven list"))?;
+        ArrayValue::from_numbers(dtype, &shape, &numbers)
+    }
+
+    /// The array of this type with these numbers, in C order, as its elements.
+    pub(crate) fn from_numbers(
+        dtype: &DType,
+        shape: &[usize],
+        numbers: &[Scalar],
+    ) -> Result<ArrayValue<'static>> {
+        let kind = dtype.number().ok_or_else(|| Error::wrong_type("numbers", format!("{dtype}{shape:?}")))?;
+        let mut data = Vec::with_capacity(numbers.len().saturating_mul(dtype.itemsize()));
+        for number in numbers {
+            let payload = convert(*number, kind)?.payload().to_le_bytes();
+            data.extend_from_slice(payload.get(..dtype.itemsize()).unwrap_or(&payload));
         }
+        ArrayValue::new(dtype.clone(), shape, data)
+    }
+}
+
+/// Shape and numbers of nested lists; `None` if they are uneven or hold anything but numbers.
+pub(crate) fn flatten(
+    value: &Value<'_>,
+    depth: usize,
+    shape: &mut Vec<usize>,
+    numbers: &mut Vec<Scalar>,
+) -> Option<()> {
+    match value {
+        // No array has more dimensions.
+        Value::List(_) if depth == MAX_DIMENSIONS => None,
+        Value::List(items) => {
+            if depth == shape.len() {
+                // A new dimension may only be found on the way to the first number.
+                if !numbers.is_empty() {
+                    return None;
+                }
+                shape.push(items.len());
+            }
+            if shape.get(depth) != Some(&items.len()) {
+                return None;
+            }
+            items.iter().try_for_each(|item| flatten(item, depth.saturating_add(1), shape, numbers))
+        }
+        Value::Scalar(scalar) if depth == shape.len() => {
+            numbers.push(*scalar);
+            Some(())
+        }
+        _ => None,
     }
 }
 
@@ -234,8 +301,8 @@ pub unsafe trait Element: Copy + Send + Sync + 'static {
     const TYPESTR: &'static str;
 }
 
-macro_rules! elements {
-    ($($type:ty, $typestr:literal;)*) => {$(
+macro_rules! element {
+    ($type:ty, $typestr:literal) => {
         // SAFETY: a primitive number; the type string has its size, kind and little-endian order.
         unsafe impl Element for $type {
             const TYPESTR: &'static str = $typestr;
@@ -243,17 +310,22 @@ macro_rules! elements {
 
         impl<'a, const N: usize> From<[$type; N]> for Value<'a> {
             fn from(elements: [$type; N]) -> Self {
-                ArrayValue::from_slice(&[N], &elements).map_or(Value::Null, |array| Value::Array(array.into_owned()))
+                ArrayValue::from_slice(&[N], &elements)
+                    .map_or(Value::Null, |array| Value::Array(array.into_owned()))
             }
         }
-    )*};
+    };
 }
 
-elements! {
-    i8, "|i1"; i16, "<i2"; i32, "<i4"; i64, "<i8"; isize, "<i8";
-    u8, "|u1"; u16, "<u2"; u32, "<u4"; u64, "<u8"; usize, "<u8";
-    f32, "<f4"; f64, "<f8";
+macro_rules! elements {
+    ($($kind:ident $type:ident $typestr:literal $class:ident;)*) => {
+        $(element!($type, $typestr);)*
+    };
 }
+
+for_each_number!(elements);
+element!(isize, "<i8");
+element!(usize, "<u8");
 
 /// A Rust array of fixed extents, nested up to three deep, as a field of a bound struct.
 ///

@@ -2,9 +2,11 @@
 
 use std::borrow::Cow;
 
+use super::Kind;
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::{Error, Result, is_unprintable};
+use crate::for_each_number;
 
 /// An element type as NumPy describes it: a type string of the array interface protocol ("<f8", "|b1", `"<M8[us]"`),
 /// or, for structured types, the `descr` literal that the .npy format uses.
@@ -27,8 +29,19 @@ pub struct DType {
 /// The longest description; enough for structured types of a thousand fields.
 const MAX_DESCR: usize = 1 << 16;
 
-/// The types of Rust's own numbers, which take no memory to name. Their last character is their size.
-const COMMON: [&str; 11] = ["<f8", "<f4", "|u1", "|b1", "<u2", "<i4", "<i8", "<u4", "<u8", "<i2", "|i1"];
+/// Of a scalar's type, the type string, which takes no memory to name, the kind, and the size in bytes.
+fn of_scalar(descr: &str) -> Option<(&'static str, Kind, u32)> {
+    macro_rules! of_scalar {
+        ($($kind:ident $type:ident $typestr:literal $class:ident;)*) => {
+            match descr {
+                "|b1" => Some(("|b1", Kind::Bool, 1)),
+                $($typestr => Some(($typestr, Kind::$kind, size_of::<$type>() as u32)),)*
+                _ => None,
+            }
+        };
+    }
+    for_each_number!(of_scalar)
+}
 
 impl DType {
     /// The type with a simple type string: byte order, kind, item size, and a unit for times.
@@ -92,9 +105,10 @@ impl DType {
 
     /// Either of the two, as an arena or a snapshot holds it.
     pub(crate) fn parse(descr: &str, itemsize: u32) -> Result<DType> {
-        let of_size = |common: &&&str| common.ends_with(char::from_digit(itemsize, 10).unwrap_or('?'));
-        if let Some(common) = COMMON.iter().find(|common| **common == descr).filter(of_size) {
-            return Ok(DType { descr: Cow::Borrowed(common), itemsize });
+        if let Some((descr, _, size)) = of_scalar(descr)
+            && size == itemsize
+        {
+            return Ok(DType { descr: Cow::Borrowed(descr), itemsize });
         }
         let parsed =
             if descr.starts_with('[') { DType::structured(descr, itemsize) } else { DType::new(descr) };
@@ -112,6 +126,24 @@ impl DType {
     /// The type string, or the `descr` literal of a structured type.
     pub fn descr(&self) -> &str {
         &self.descr
+    }
+
+    /// The kind of scalar that an element is, if it is one.
+    ///
+    /// ```
+    /// use structstore::{DType, Kind};
+    ///
+    /// assert_eq!(DType::of::<f32>().kind(), Some(Kind::F32));
+    /// assert_eq!(DType::new("<c16")?.kind(), None);
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn kind(&self) -> Option<Kind> {
+        of_scalar(&self.descr).map(|(_, kind, _)| kind)
+    }
+
+    /// The same, if the elements are numbers.
+    pub(crate) fn number(&self) -> Option<Kind> {
+        self.kind().filter(|kind| kind.is_number())
     }
 
     /// Whether this is a structured type.
@@ -134,20 +166,7 @@ impl std::fmt::Display for DType {
 
 /// The name of the type of this NumPy string.
 pub(crate) fn shown(descr: &str) -> &str {
-    match descr {
-        "|b1" => "bool",
-        "|i1" => "i8",
-        "<i2" => "i16",
-        "<i4" => "i32",
-        "<i8" => "i64",
-        "|u1" => "u8",
-        "<u2" => "u16",
-        "<u4" => "u32",
-        "<u8" => "u64",
-        "<f4" => "f32",
-        "<f8" => "f64",
-        other => other,
-    }
+    of_scalar(descr).map_or(descr, |(_, kind, _)| kind.name())
 }
 
 #[cfg(test)]

@@ -17,14 +17,10 @@ pub(crate) fn write_json(f: &mut Formatter<'_>, value: &Value<'_>) -> fmt::Resul
 
 /// The first number in a value that is NaN or infinite, which JSON has no way to write: where it is, and its name.
 pub fn not_finite(value: &Value<'_>) -> Option<(Path, &'static str)> {
-    let name = |scalar: &Scalar| match scalar {
-        Scalar::F32(value) => float_name((*value).into()),
-        Scalar::F64(value) => float_name(*value),
-        _ => None,
-    };
+    let name = |scalar: &Scalar| scalar.float().and_then(float_name);
     first(value, &|part| match part {
         Value::Scalar(scalar) => name(scalar).map(|name| (Path::ROOT, name)),
-        Value::Array(array) if matches!(array.dtype().descr(), "<f4" | "<f8") => {
+        Value::Array(array) => {
             let numbers = array.numbers()?;
             let (at, name) = numbers.iter().enumerate().find_map(|(at, number)| Some((at, name(number)?)))?;
             Some((element_path(at, array.shape()), name))
@@ -126,12 +122,7 @@ fn write_items<T>(
 }
 
 fn write_scalar(f: &mut Formatter<'_>, scalar: Scalar) -> fmt::Result {
-    let float = match scalar {
-        Scalar::F32(value) => f64::from(value),
-        Scalar::F64(value) => value,
-        _ => return write!(f, "{scalar}"),
-    };
-    match float_name(float) {
+    match scalar.float().and_then(float_name) {
         Some(name) => f.write_str(name),
         None => write!(f, "{scalar}"),
     }

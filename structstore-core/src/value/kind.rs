@@ -1,6 +1,7 @@
 //! The kinds of values, as slots and node records name them.
 
 use crate::error::Error;
+use crate::for_each_number;
 
 /// What kind of value a field or item holds.
 ///
@@ -82,21 +83,29 @@ impl Kind {
         self as u8 >= Kind::Str as u8
     }
 
+    /// Whether values of this kind are numbers.
+    pub(crate) fn is_number(self) -> bool {
+        macro_rules! is_number {
+            ($($kind:ident $type:ident $typestr:literal $class:ident;)*) => { matches!(self, $(Kind::$kind)|*) };
+        }
+        for_each_number!(is_number)
+    }
+
     /// Whether every value of this kind is one of the other, which is larger.
     pub(crate) fn widens_to(self, other: Kind) -> bool {
-        /// Signed, or not, and with how many bits.
+        /// Whether an integer is signed, and its bits.
         fn integer(kind: Kind) -> Option<(bool, u32)> {
-            Some(match kind {
-                Kind::I8 => (true, 8),
-                Kind::I16 => (true, 16),
-                Kind::I32 => (true, 32),
-                Kind::I64 => (true, 64),
-                Kind::U8 => (false, 8),
-                Kind::U16 => (false, 16),
-                Kind::U32 => (false, 32),
-                Kind::U64 => (false, 64),
-                _ => return None,
-            })
+            macro_rules! integer {
+                ($($kind:ident $type:ident $typestr:literal $class:ident;)*) => {
+                    match kind {
+                        $(Kind::$kind => integer!($class $type),)*
+                        _ => None,
+                    }
+                };
+                (Integer $type:ident) => { Some(($type::MIN != 0, $type::BITS)) };
+                (Float $type:ident) => { None };
+            }
+            for_each_number!(integer)
         }
         match (integer(self), integer(other), other) {
             (Some((from_signed, from)), Some((to_signed, to)), _) => from < to && (to_signed || !from_signed),

@@ -4,11 +4,12 @@ mod array;
 mod dtype;
 mod json;
 mod kind;
+mod number;
 mod scalar;
 mod snapshot;
 
 pub use array::{ArrayValue, Element, FixedArray};
-pub(crate) use array::{Extents, size_in_bytes, whole_elements};
+pub(crate) use array::{Extents, flatten, size_in_bytes, whole_elements};
 pub use dtype::DType;
 pub(crate) use dtype::shown as shown_dtype;
 pub(crate) use json::write_json;

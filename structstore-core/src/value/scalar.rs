@@ -2,6 +2,7 @@
 
 use super::{Kind, Value};
 use crate::error::{Error, Result};
+use crate::for_each_number;
 
 /// A truth value or a number of exact type.
 ///
@@ -35,6 +36,71 @@ pub enum Scalar {
     F64(f64),
 }
 
+macro_rules! scalar {
+    ($($kind:ident $type:ident $typestr:literal $class:ident;)*) => {
+        impl Scalar {
+            /// The kind of slot that holds this.
+            pub fn kind(self) -> Kind {
+                match self {
+                    Scalar::Bool(_) => Kind::Bool,
+                    $(Scalar::$kind(_) => Kind::$kind,)*
+                }
+            }
+
+            fn wide(self) -> Wide {
+                match self {
+                    Scalar::Bool(value) => Wide::Bool(value),
+                    $(Scalar::$kind(value) => Wide::$class(value.into()),)*
+                }
+            }
+
+            /// The payload of a slot that holds this. Bytes beyond the type's size are zero.
+            #[inline]
+            pub(crate) fn payload(self) -> u64 {
+                match self {
+                    Scalar::Bool(value) => value.into(),
+                    $(Scalar::$kind(value) => payload_of(value.to_le_bytes()),)*
+                }
+            }
+        }
+
+        /// Reads a slot's payload as the scalar of its kind; `None` if scalars have no such kind.
+        ///
+        /// Only the bytes of the type count: a store through a reference to it leaves the others alone.
+        pub(crate) fn decode_scalar(kind: Kind, payload: u64) -> Result<Option<Scalar>> {
+            Ok(match kind {
+                Kind::Bool => match payload as u8 {
+                    0 => Some(Scalar::Bool(false)),
+                    1 => Some(Scalar::Bool(true)),
+                    other => return Err(Error::corrupt("a bool", other, "0 or 1")),
+                },
+                $(Kind::$kind => $type::from_payload(payload).map(Scalar::$kind),)*
+                _ => None,
+            })
+        }
+
+        /// An integer as a number of another kind, if that has it.
+        fn from_integer(value: i128, to: Kind) -> Option<Scalar> {
+            match to {
+                $(Kind::$kind => integer_to!($class, $type, value).map(Scalar::$kind),)*
+                _ => None,
+            }
+        }
+    };
+}
+
+/// An integer as one of another type or as a float, if that has it.
+macro_rules! integer_to {
+    (Integer, $type:ty, $value:ident) => {
+        <$type>::try_from($value).ok()
+    };
+    (Float, $type:ty, $value:ident) => {
+        Some($value as $type).filter(|float| *float as i128 == $value)
+    };
+}
+
+for_each_number!(scalar);
+
 /// A number in the widest type of its class.
 #[derive(Clone, Copy)]
 enum Wide {
@@ -44,56 +110,20 @@ enum Wide {
 }
 
 impl Scalar {
-    /// The kind of slot that holds this.
-    pub fn kind(self) -> Kind {
-        match self {
-            Scalar::Bool(_) => Kind::Bool,
-            Scalar::I8(_) => Kind::I8,
-            Scalar::I16(_) => Kind::I16,
-            Scalar::I32(_) => Kind::I32,
-            Scalar::I64(_) => Kind::I64,
-            Scalar::U8(_) => Kind::U8,
-            Scalar::U16(_) => Kind::U16,
-            Scalar::U32(_) => Kind::U32,
-            Scalar::U64(_) => Kind::U64,
-            Scalar::F32(_) => Kind::F32,
-            Scalar::F64(_) => Kind::F64,
+    /// The value in double precision, if this is a float.
+    pub(crate) fn float(self) -> Option<f64> {
+        match self.wide() {
+            Wide::Float(value) => Some(value),
+            _ => None,
         }
     }
+}
 
-    fn wide(self) -> Wide {
-        match self {
-            Scalar::Bool(value) => Wide::Bool(value),
-            Scalar::I8(value) => Wide::Integer(value.into()),
-            Scalar::I16(value) => Wide::Integer(value.into()),
-            Scalar::I32(value) => Wide::Integer(value.into()),
-            Scalar::I64(value) => Wide::Integer(value.into()),
-            Scalar::U8(value) => Wide::Integer(value.into()),
-            Scalar::U16(value) => Wide::Integer(value.into()),
-            Scalar::U32(value) => Wide::Integer(value.into()),
-            Scalar::U64(value) => Wide::Integer(value.into()),
-            Scalar::F32(value) => Wide::Float(value.into()),
-            Scalar::F64(value) => Wide::Float(value),
-        }
-    }
-
-    /// The payload of a slot that holds this. Bytes beyond the type's size are zero.
-    #[inline]
-    pub(crate) fn payload(self) -> u64 {
-        match self {
-            Scalar::Bool(value) => value.into(),
-            Scalar::I8(value) => value as u8 as u64,
-            Scalar::I16(value) => value as u16 as u64,
-            Scalar::I32(value) => value as u32 as u64,
-            Scalar::I64(value) => value as u64,
-            Scalar::U8(value) => value.into(),
-            Scalar::U16(value) => value.into(),
-            Scalar::U32(value) => value.into(),
-            Scalar::U64(value) => value,
-            Scalar::F32(value) => value.to_bits().into(),
-            Scalar::F64(value) => value.to_bits(),
-        }
-    }
+#[inline(always)]
+fn payload_of<const N: usize>(bytes: [u8; N]) -> u64 {
+    let mut payload = [0; 8];
+    payload.iter_mut().zip(bytes).for_each(|(low, byte)| *low = byte);
+    u64::from_le_bytes(payload)
 }
 
 impl PartialEq for Scalar {
@@ -125,30 +155,6 @@ impl std::fmt::Display for Scalar {
     }
 }
 
-/// Reads a slot's payload as the scalar of its kind; `None` if the kind is none.
-///
-/// Only the bytes of the type count: a store through a reference to it leaves the others alone.
-pub(crate) fn decode_scalar(kind: Kind, payload: u64) -> Result<Option<Scalar>> {
-    Ok(Some(match kind {
-        Kind::Bool => match payload as u8 {
-            0 => Scalar::Bool(false),
-            1 => Scalar::Bool(true),
-            other => return Err(Error::corrupt("a bool", other, "0 or 1")),
-        },
-        Kind::I8 => Scalar::I8(payload as i8),
-        Kind::I16 => Scalar::I16(payload as i16),
-        Kind::I32 => Scalar::I32(payload as i32),
-        Kind::I64 => Scalar::I64(payload as i64),
-        Kind::U8 => Scalar::U8(payload as u8),
-        Kind::U16 => Scalar::U16(payload as u16),
-        Kind::U32 => Scalar::U32(payload as u32),
-        Kind::U64 => Scalar::U64(payload),
-        Kind::F32 => Scalar::F32(f32::from_bits(payload as u32)),
-        Kind::F64 => Scalar::F64(f64::from_bits(payload)),
-        _ => return Ok(None),
-    }))
-}
-
 /// Converts a scalar to another kind if that keeps its value: integers that fit, integers that a float represents
 /// exactly. Floats round to a narrower float, as everywhere, but do not overflow; nothing else converts.
 pub(crate) fn convert(scalar: Scalar, to: Kind) -> Result<Scalar> {
@@ -158,17 +164,7 @@ pub(crate) fn convert(scalar: Scalar, to: Kind) -> Result<Scalar> {
     let misfit = || Error::out_of_range(scalar, to.name());
     let mistyped = || Error::wrong_type(scalar.kind().name(), to.name());
     Ok(match (scalar.wide(), to) {
-        (Wide::Integer(value), Kind::I8) => Scalar::I8(value.try_into().map_err(|_| misfit())?),
-        (Wide::Integer(value), Kind::I16) => Scalar::I16(value.try_into().map_err(|_| misfit())?),
-        (Wide::Integer(value), Kind::I32) => Scalar::I32(value.try_into().map_err(|_| misfit())?),
-        (Wide::Integer(value), Kind::I64) => Scalar::I64(value.try_into().map_err(|_| misfit())?),
-        (Wide::Integer(value), Kind::U8) => Scalar::U8(value.try_into().map_err(|_| misfit())?),
-        (Wide::Integer(value), Kind::U16) => Scalar::U16(value.try_into().map_err(|_| misfit())?),
-        (Wide::Integer(value), Kind::U32) => Scalar::U32(value.try_into().map_err(|_| misfit())?),
-        (Wide::Integer(value), Kind::U64) => Scalar::U64(value.try_into().map_err(|_| misfit())?),
-        (Wide::Integer(value), Kind::F32) if (value as f32) as i128 == value => Scalar::F32(value as f32),
-        (Wide::Integer(value), Kind::F64) if (value as f64) as i128 == value => Scalar::F64(value as f64),
-        (Wide::Integer(_), Kind::F32 | Kind::F64) => return Err(misfit()),
+        (Wide::Integer(value), _) if to.is_number() => from_integer(value, to).ok_or_else(misfit)?,
         (Wide::Float(value), Kind::F64) => Scalar::F64(value),
         (Wide::Float(value), Kind::F32) => {
             let narrow = value as f32;
@@ -216,8 +212,8 @@ pub unsafe trait ScalarType: Copy + 'static + Into<Scalar> {
     fn from_payload(payload: u64) -> Option<Self>;
 }
 
-macro_rules! cells {
-    ($($type:ty, $kind:ident, $valid:expr, $decode:expr;)*) => {$(
+macro_rules! scalar_type {
+    ($type:ty, $kind:ident, $from_payload:expr) => {
         impl From<$type> for Scalar {
             #[inline]
             fn from(value: $type) -> Scalar {
@@ -254,34 +250,30 @@ macro_rules! cells {
 
             #[inline]
             fn from_payload(payload: u64) -> Option<$type> {
-                let decode: fn(u64) -> $type = $decode;
-                <$type as ScalarType>::valid(payload).then(|| decode(payload))
+                let from_payload: fn(u64) -> Option<$type> = $from_payload;
+                from_payload(payload)
             }
 
             #[inline]
             fn valid(payload: u64) -> bool {
-                let valid: fn(u64) -> bool = $valid;
-                valid(payload)
+                <$type>::from_payload(payload).is_some()
             }
         }
+    };
+}
+
+macro_rules! number_types {
+    ($($kind:ident $type:ident $typestr:literal $class:ident;)*) => {$(
+        scalar_type!($type, $kind, |payload| {
+            payload.to_le_bytes().first_chunk().map(|bytes| $type::from_le_bytes(*bytes))
+        });
     )*};
 }
 
-cells! {
-    bool, Bool, |payload| payload as u8 <= 1, |payload| payload as u8 == 1;
-    i8, I8, |_| true, |payload| payload as i8;
-    i16, I16, |_| true, |payload| payload as i16;
-    i32, I32, |_| true, |payload| payload as i32;
-    i64, I64, |_| true, |payload| payload as i64;
-    u8, U8, |_| true, |payload| payload as u8;
-    u16, U16, |_| true, |payload| payload as u16;
-    u32, U32, |_| true, |payload| payload as u32;
-    u64, U64, |_| true, |payload| payload;
-    isize, I64, |_| true, |payload| payload as isize;
-    usize, U64, |_| true, |payload| payload as usize;
-    f32, F32, |_| true, |payload| f32::from_bits(payload as u32);
-    f64, F64, |_| true, f64::from_bits;
-}
+for_each_number!(number_types);
+scalar_type!(isize, I64, |payload| Some(payload as isize));
+scalar_type!(usize, U64, |payload| Some(payload as usize));
+scalar_type!(bool, Bool, |payload| (payload as u8 <= 1).then_some(payload as u8 == 1));
 
 #[cfg(test)]
 mod tests {
