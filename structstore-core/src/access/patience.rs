@@ -8,9 +8,9 @@ use crate::arena::Arena;
 use crate::arena::layout::Node;
 use crate::error::{Error, ErrorKind, Result};
 use crate::life::own_seat_elsewhere;
-use crate::lock::{Busy, Moment, Space, Wait, optimistic, owner_seat};
+use crate::lock::{Busy, Doubt, Moment, Space, Wait, optimistic, owner_seat};
 use crate::node::Extent;
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::AtomicU64;
 
 /// After how many tries it looks whether its own thread is in its way: more than those who give up soon ever make.
 const OWN_LOCK: usize = 100;
@@ -26,9 +26,6 @@ const NAP: Duration = Duration::from_micros(100);
 
 /// After how many sleeps it looks whether somebody lives who is in its way.
 const NAPS: usize = 100;
-
-/// How often in a row it finds something owned by nobody before it believes that.
-const ANOMALIES: usize = 3;
 
 /// When to give up reading a whole tree as of one moment: after so many disturbances, but not before so much time.
 pub(super) struct Patience {
@@ -90,12 +87,12 @@ pub(super) struct Disturbance<'a> {
     start: Instant,
     tries: usize,
     naps: usize,
-    anomalies: usize,
+    doubt: Doubt,
 }
 
 impl<'a> Disturbance<'a> {
     pub(super) fn new(arena: &'a Arena) -> Disturbance<'a> {
-        Disturbance { arena, start: Instant::now(), tries: 0, naps: 0, anomalies: 0 }
+        Disturbance { arena, start: Instant::now(), tries: 0, naps: 0, doubt: Doubt::default() }
     }
 
     /// Pauses before the next try, for the previous one was disturbed.
@@ -127,17 +124,7 @@ impl<'a> Disturbance<'a> {
             if arena.is_dead(owner)? {
                 return Err(Error::new(ErrorKind::Abandoned));
             }
-            match arena.suspect(owner, word) {
-                // It may have been released, and taken again, in between; but not each time.
-                Err(error) if word.load(Ordering::Acquire) == seen => {
-                    self.anomalies = self.anomalies.saturating_add(1);
-                    if self.anomalies >= ANOMALIES {
-                        arena.remember(word, seen);
-                        return Err(error);
-                    }
-                }
-                _ => self.anomalies = 0,
-            }
+            self.doubt.look(arena, owner, word, seen)?;
         }
         Ok(())
     }

@@ -54,7 +54,7 @@ pub(crate) struct Arena {
     /// The heap lock, without its flag, as it was when nobody was found to have it.
     stuck: LocalCounter,
     /// The word that nobody was found to explain, and what it said.
-    strange: LocalCounter,
+    anomaly: LocalCounter,
     /// How many watchers of this process are leaving. A hint: a child has none of its parent's.
     pub(crate) leaving: LocalCounter,
     /// The blocks that views of this process lease, by offset.
@@ -108,7 +108,7 @@ impl Arena {
             late: Mutex::default(),
             claimed: Box::new([const { LocalCounter::new(0) }; CLAIMED]),
             stuck: LocalCounter::new(0),
-            strange: LocalCounter::new(0),
+            anomaly: LocalCounter::new(0),
             leaving: LocalCounter::new(0),
             leases: Mutex::default(),
         };
@@ -319,11 +319,11 @@ impl Space for Arena {
     }
 
     fn remember(&self, word: &AtomicU64, seen: u64) {
-        self.strange.store(self.mark_of(word, seen), LocalOrdering::Relaxed);
+        self.anomaly.store(self.mark_of(word, seen), LocalOrdering::Relaxed);
     }
 
     fn recall(&self, seat: u32, word: &AtomicU64, seen: u64) -> Result<()> {
-        if self.strange.load(LocalOrdering::Relaxed) != self.mark_of(word, seen) {
+        if self.anomaly.load(LocalOrdering::Relaxed) != self.mark_of(word, seen) {
             return Ok(());
         }
         // It may be on its way out.

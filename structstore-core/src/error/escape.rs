@@ -1,7 +1,7 @@
 //! What is shown to people: nothing in it controls how they see the rest.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
+use std::fmt::{self, Write};
 
 /// A name as paths show it: in double quotes, with the escapes of JSON, where it would otherwise be read as something else
 /// or would control the terminal.
@@ -13,22 +13,27 @@ pub fn quoted(name: &str) -> Cow<'_, str> {
 /// A string in double quotes, with the escapes of JSON.
 pub fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len().saturating_add(2));
-    escaped.push('"');
+    // Strings take whatever is written.
+    let _ = write_escaped(&mut escaped, text);
+    escaped
+}
+
+/// Writes it.
+pub(crate) fn write_escaped(target: &mut impl Write, text: &str) -> fmt::Result {
+    target.write_char('"')?;
     for character in text.chars() {
         match character {
-            '"' | '\\' => escaped.extend(['\\', character]),
-            '\n' => escaped.push_str("\\n"),
-            '\r' => escaped.push_str("\\r"),
-            '\t' => escaped.push_str("\\t"),
+            '"' => target.write_str("\\\"")?,
+            '\\' => target.write_str("\\\\")?,
+            '\n' => target.write_str("\\n")?,
+            '\r' => target.write_str("\\r")?,
+            '\t' => target.write_str("\\t")?,
             // All of these lie in the first plane, so that one escape says them.
-            other if is_unprintable(other) => {
-                let _ = write!(escaped, "\\u{:04x}", other as u32);
-            }
-            other => escaped.push(other),
+            other if is_unprintable(other) => write!(target, "\\u{:04x}", other as u32)?,
+            other => target.write_char(other)?,
         }
     }
-    escaped.push('"');
-    escaped
+    target.write_char('"')
 }
 
 /// Whether a character controls how others are shown: control codes, line separators, directions, marks without width.

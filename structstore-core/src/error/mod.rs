@@ -3,6 +3,7 @@
 mod escape;
 mod path;
 
+pub(crate) use escape::write_escaped;
 pub use escape::{escaped, is_unprintable, quoted};
 pub use path::{Path, Step};
 

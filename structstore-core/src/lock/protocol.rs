@@ -4,16 +4,13 @@ use std::cell::Cell;
 
 use super::hint::Hint;
 use super::hold::{self, PEND};
-use super::wait::is_forked;
+use super::wait::{Doubt, is_forked};
 use super::{
     Ancestors, HOLDS, Mode, NodeHead, NodeId, OwnSeat, SeatLine, Space, WAITERS, Wait, generation, word,
 };
 use crate::error::{Error, Result};
 use crate::limits::MAX_DEPTH;
 use crate::sync::{AtomicU64, Ordering, fence_after_update, futex_wake};
-
-/// How often in a row nobody may explain a word until that counts.
-const STRANGE: usize = 3;
 
 /// One thread's access to the locks of a space.
 #[derive(Clone, Copy)]
@@ -345,18 +342,7 @@ impl<'a, S: Space> Locker<'a, S> {
             blocked.word,
             blocked.seen,
             || pend.set(),
-            || match self.space.suspect(blocked.seat, blocked.word) {
-                // It may have been released and taken again since, and look the same; but not each time.
-                Err(error) if pend.strange.replace(pend.strange.get().saturating_add(1)) >= STRANGE => {
-                    self.space.remember(blocked.word, blocked.seen);
-                    Err(error)
-                }
-                Err(_) => Ok(()),
-                Ok(()) => {
-                    pend.strange.set(0);
-                    Ok(())
-                }
-            },
+            || pend.doubt.look(self.space, blocked.seat, blocked.word, blocked.seen),
         )
     }
 
@@ -585,12 +571,12 @@ struct Pend<'l, 'a, S: Space> {
     asking: usize,
     set: Cell<bool>,
     /// How often in a row nobody was found who can have said what this thread waits for.
-    strange: Cell<usize>,
+    doubt: Doubt,
 }
 
 impl<'l, 'a, S: Space> Pend<'l, 'a, S> {
     fn new(locker: &'l Locker<'a, S>, asking: usize) -> Self {
-        Pend { locker, asking, set: Cell::new(false), strange: Cell::new(0) }
+        Pend { locker, asking, set: Cell::new(false), doubt: Doubt::default() }
     }
 
     fn granted(&self) -> impl Iterator<Item = &'a AtomicU64> + '_ {

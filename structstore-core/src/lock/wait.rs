@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering as LocalOrdering};
 use std::time::{Duration, Instant};
 
-use super::WAITERS;
+use super::{Space, WAITERS};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sync::{AtomicU64, Ordering, futex_wait, spin};
 
@@ -21,6 +21,38 @@ pub(crate) fn spin_while(word: &AtomicU64, observed: u64) -> bool {
         spin();
         word.load(Ordering::Relaxed) != observed
     })
+}
+
+/// How often in a row a thread may find the owner of a word impossible until that counts.
+const ANOMALIES: usize = 3;
+
+/// What a waiting thread has found out about the owner it waits for: how often in a row that no such owner can exist. The word may
+/// have been released and taken again meanwhile, and look the same; but not each time.
+#[derive(Default)]
+pub(crate) struct Doubt {
+    anomalies: Cell<usize>,
+}
+
+impl Doubt {
+    /// Looks whether an owner lives; buries it if it does not.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the word, if that is so each time.
+    pub(crate) fn look<S: Space>(&self, space: &S, owner: u32, word: &AtomicU64, seen: u64) -> Result<()> {
+        let anomalies = match space.suspect(owner, word) {
+            // It was on its way out.
+            Err(_) if word.load(Ordering::Relaxed) | WAITERS != seen | WAITERS => 0,
+            Err(error) if self.anomalies.get() >= ANOMALIES => {
+                space.remember(word, seen);
+                return Err(error);
+            }
+            Err(_) => self.anomalies.get().saturating_add(1),
+            Ok(()) => 0,
+        };
+        self.anomalies.set(anomalies);
+        Ok(())
+    }
 }
 
 static HOOKS: OnceLock<WaitHooks> = OnceLock::new();

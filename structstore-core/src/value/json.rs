@@ -3,7 +3,7 @@
 use std::fmt::{self, Formatter, Write};
 
 use super::{ArrayValue, Scalar, Value};
-use crate::error::{Path, is_unprintable};
+use crate::error::{Path, write_escaped};
 use crate::limits::MAX_DEPTH;
 
 /// Writes a value as JSON; indented if the alternate form is asked for.
@@ -74,7 +74,7 @@ fn write_value(f: &mut Formatter<'_>, value: &Value<'_>, indent: Option<usize>) 
     match value {
         Value::Null => f.write_str("null"),
         Value::Scalar(scalar) => write_scalar(f, *scalar),
-        Value::Str(text) => write_text(f, text),
+        Value::Str(text) => write_escaped(f, text),
         Value::Bytes(bytes) => {
             f.write_char('"')?;
             bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
@@ -85,7 +85,7 @@ fn write_value(f: &mut Formatter<'_>, value: &Value<'_>, indent: Option<usize>) 
         }
         Value::Struct(fields) => {
             write_items(f, ('{', '}'), indent, fields.iter(), |f, (name, value), indent| {
-                write_text(f, name)?;
+                write_escaped(f, name)?;
                 f.write_str(": ")?;
                 write_value(f, value, indent)
             })
@@ -128,23 +128,6 @@ fn write_scalar(f: &mut Formatter<'_>, scalar: Scalar) -> fmt::Result {
     }
 }
 
-fn write_text(f: &mut Formatter<'_>, text: &str) -> fmt::Result {
-    f.write_char('"')?;
-    for character in text.chars() {
-        match character {
-            '"' => f.write_str("\\\"")?,
-            '\\' => f.write_str("\\\\")?,
-            '\n' => f.write_str("\\n")?,
-            '\r' => f.write_str("\\r")?,
-            '\t' => f.write_str("\\t")?,
-            // All of these lie in the first plane, so that one escape says them.
-            control if is_unprintable(control) => write!(f, "\\u{:04x}", control as u32)?,
-            other => f.write_char(other)?,
-        }
-    }
-    f.write_char('"')
-}
-
 fn write_dimension(f: &mut Formatter<'_>, shape: &[usize], numbers: &[Scalar]) -> fmt::Result {
     let Some((extent, inner)) = shape.split_first() else {
         return numbers.first().map_or(Ok(()), |number| write_scalar(f, *number));
@@ -162,7 +145,7 @@ fn write_dimension(f: &mut Formatter<'_>, shape: &[usize], numbers: &[Scalar]) -
 }
 
 fn write_opaque(f: &mut Formatter<'_>, array: &ArrayValue<'_>) -> fmt::Result {
-    write_text(f, &format!("{}{:?}", array.dtype(), array.shape()))
+    write_escaped(f, &format!("{}{:?}", array.dtype(), array.shape()))
 }
 
 #[cfg(test)]
