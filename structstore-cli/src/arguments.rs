@@ -19,8 +19,8 @@ Names and paths:
 
 Exit status:
   0  done
-  1  the answer is no: `check` found damage, `watch` too few changes in time
-  2  the arguments make no sense
+  1  `check` found damage, or `watch` saw too few changes in time
+  2  invalid arguments
   3  no such store, field or file
   4  anything else: no permission, a value of the wrong type, no space, ...
   `run` exits with the status of its command: 126 if it cannot be started, 127
@@ -73,7 +73,7 @@ pub(crate) struct Name {
     /// NAME is the path of a file that holds the store
     #[arg(long)]
     pub(crate) file: bool,
-    /// Open the store also if it belongs to another user, who could end this program by cutting it off
+    /// Open the store even if it belongs to another user, who can kill this program by truncating it
     #[arg(long)]
     pub(crate) any_owner: bool,
 }
@@ -86,7 +86,7 @@ pub(crate) struct Name {
     after_help = "Examples:\n  structstore ls\n  structstore ls --json | jq -r '.[] | select(.orphan) | .name'"
 )]
 pub(crate) struct List {
-    /// Look into the stores of other users as well, who could end this program by cutting them off
+    /// Include the stores of other users, who can kill this program by truncating them
     #[arg(long)]
     pub(crate) any_owner: bool,
     /// Print a list of objects in JSON
@@ -254,8 +254,8 @@ pub(crate) struct Clean {
 /// A snapshot keeps types, arrays and order exactly; `load` makes the same of it on any machine.
 ///
 /// JSON and YAML keep values, but of the types of numbers only integers and floats: arrays become lists, bytes strings of
-/// hexadecimal digits, and a float of 32 bits has as many digits as tell it from others. What they have nothing for is an
-/// error: NaN and infinities in JSON, and in both arrays of other elements than numbers.
+/// hexadecimal digits, and a 32-bit float gets the shortest digits that read back as the same float. Values that a
+/// format cannot express are an error: NaN and infinities in JSON, and arrays of anything but numbers in both.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  structstore dump robot robot.snapshot\n  structstore dump robot robot.yaml\n  structstore dump robot - --format json | jq .camera"
@@ -302,7 +302,7 @@ pub(crate) struct Run {
     pub(crate) command: Vec<OsString>,
 }
 
-/// Print what makes a shell complete the arguments of this command.
+/// Print a shell completion script for this command.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  structstore completions bash > ~/.local/share/bash-completion/completions/structstore"

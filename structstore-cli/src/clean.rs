@@ -54,12 +54,12 @@ fn chosen(name: &OsString) -> Result<String> {
     Ok(name.place().to_string_lossy().into_owned())
 }
 
-/// Asks whoever is at the terminal.
+/// Asks at the terminal.
 fn confirmed(orphans: &[String]) -> Result<bool> {
     let refused = Failure::file("read", "the answer");
     if !io::stdin().is_terminal() {
         return Err(Failure::Usage(
-            "nobody can be asked here; give --yes to remove what is left behind".to_owned(),
+            "there is no terminal for confirmation; pass --yes to remove what is left behind".to_owned(),
         ));
     }
     let mut terminal = io::stderr().lock();

@@ -119,6 +119,6 @@ fn nobody_waits_for_an_empty_file_to_become_a_store() {
     for command in ["show", "stat", "check"] {
         let complaint =
             finish(limited(&[command, "--file", path.to_str().unwrap()]).spawn().unwrap()).complaint(4);
-        assert!(complaint.contains("still being initialised"), "{complaint}");
+        assert!(complaint.contains("no process has initialised it"), "{complaint}");
     }
 }

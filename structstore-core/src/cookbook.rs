@@ -70,7 +70,7 @@
 //! // A slice of the pixels in place; a writer waits until the guard is dropped.
 //! assert_eq!(depth.read()?.as_slice::<f64>()?.iter().sum::<f64>(), 3.0);
 //!
-//! // A view blocks no writer. It gives elements of eight bytes as cells, and copies of all others.
+//! // A view blocks no writer. It gives elements as cells, or copies of them.
 //! let view = depth.view()?;
 //! depth.set(&ArrayValue::from_slice(&[2, 3], &[0.7_f64; 6])?)?;
 //! assert_eq!(view.cells::<f64>()?[5].get(), 0.5);
@@ -169,7 +169,7 @@
 //! # }
 //! # unsafe { libc::waitpid(child, std::ptr::null_mut(), 0) };
 //!
-//! let mut guard = store.write()?; // waits until the kernel has buried it, and repairs
+//! let mut guard = store.write()?; // waits until the kernel has ended the process, and repairs
 //! if guard.recovered() {
 //!     // The store is whole, and so is each change. The two together are ours to mend.
 //!     let left: i32 = guard.get("left")?;
@@ -335,7 +335,8 @@
 //!
 //! # Time limits and deadlocks
 //!
-//! A plain operation or guard waits for as long as it takes; [`within`](crate::Struct::within) sets a timeout. Where a
+//! Operations and guards wait for as long as it takes; [`within`](crate::Struct::within) takes a guard or runs a transaction
+//! with a timeout. Where a
 //! thread would wait for itself, it gets an error at once. Two threads that hold A and B and ask for B and A wait for each
 //! other: lock the structure that contains both, lock them in the same order everywhere, or set a timeout and release
 //! what you hold.
@@ -406,7 +407,8 @@
 //! # See what is going on
 //!
 //! The command-line tool `structstore` shows a live store. A program can get the same information: which stores exist, which
-//! processes are attached or hold locks, and what takes up memory. None of these calls waits or takes a lock.
+//! processes are attached or hold locks, and what takes up memory. Only `check`, at the end, waits for
+//! changes in progress.
 //!
 //! ```
 //! use structstore::StructStoreShared;

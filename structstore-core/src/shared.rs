@@ -14,7 +14,7 @@ pub use crate::arena::Cleanup;
 use crate::arena::layout::{FORMAT_VERSION, Header, MAGIC, READY, fingerprint};
 use crate::arena::{Arena, Opening};
 use crate::edit;
-use crate::error::{Error, ErrorKind, INITIALISING, Result};
+use crate::error::{EMPTY, Error, ErrorKind, INITIALISING, Result};
 use crate::handle::Struct;
 use crate::journal::Operation;
 use crate::life::{ATTACHED, end_with_process};
@@ -103,7 +103,7 @@ impl Options {
         self
     }
 
-    /// Begins with an empty store whatever there is. Handles and bindings that others have are stale then; see
+    /// Starts empty, discarding existing contents. Handles and bindings of other processes become stale; see
     /// [`StructStoreShared::revalidate`].
     pub fn reinit(mut self, reinit: bool) -> Options {
         self.reinit = reinit;
@@ -195,9 +195,9 @@ impl Options {
         self
     }
 
-    /// Whether to open what belongs to another user. The default is not to: everybody may put something into the directory of
-    /// shared memory, under whatever name, and who owns a segment may cut it off, which ends the processes that have it
-    /// mapped. A descriptor is accepted whoever owns its file.
+    /// Whether to open a segment that belongs to another user. The default is not to: any user can create any name in the
+    /// directory of shared memory, and the owner of a segment can truncate it, which kills the processes that map it (SIGBUS).
+    /// A descriptor is accepted whatever user owns its file.
     ///
     /// ```no_run
     /// use structstore::StructStoreShared;
@@ -216,8 +216,11 @@ impl Options {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidName`], [`ErrorKind::InvalidArgument`] for sizes that make no sense, [`ErrorKind::Mismatch`] if there
-    /// is something else, [`ErrorKind::ForeignOwner`], [`ErrorKind::Io`] with path and mode, [`ErrorKind::NotReady`], [`ErrorKind::OutOfSpace`].
+    /// [`ErrorKind::InvalidName`]; [`ErrorKind::InvalidArgument`] for impossible sizes; [`ErrorKind::Io`], with path and mode, if
+    /// there is no such store or no permission; [`ErrorKind::ForeignOwner`]; [`ErrorKind::Mismatch`] if something else has the
+    /// name; [`ErrorKind::NotReady`] if another process does not finish initialising it within [`Options::timeout`];
+    /// [`ErrorKind::LockTimeout`] if the root stays locked while it is re-initialised; [`ErrorKind::OutOfSpace`];
+    /// [`ErrorKind::Corrupt`].
     pub fn open(&self, name: impl AsRef<Path>) -> Result<StructStoreShared> {
         let name = name.as_ref();
         let place = if self.file {
@@ -479,8 +482,8 @@ impl StructStoreShared {
         Ok(())
     }
 
-    /// Closes the store and says what went wrong with its cleanup, which dropping it does in silence. Handles and
-    /// views keep the memory for as long as they live; watches end, which they do not where it is dropped.
+    /// Closes the store, ends its watches, and reports errors of its cleanup. (Dropping ignores these, and leaves watches
+    /// running.) Handles and views keep the memory for as long as they live.
     ///
     /// # Errors
     ///
@@ -554,7 +557,7 @@ fn load(backing: Backing, liveness: Liveness, options: &Options) -> Result<Arc<A
     };
     let fresh = examine(file, place)?;
     if fresh && *access != Access::ReadWrite {
-        return Err(Error::not_ready(place.to_string(), INITIALISING, Duration::ZERO));
+        return Err(Error::not_ready(place.to_string(), EMPTY, Duration::ZERO));
     }
     // What a creator that died has left was never ready, and nobody is attached to it.
     if fresh && liveness.others(place)? {
@@ -671,7 +674,7 @@ fn root(store: &Store, reinit: bool, options: &Options) -> Result<NodeId> {
             renewed
         }
         Some(root) => Ok(root),
-        None if !arena.writable() => Err(Error::not_ready(arena.place(), INITIALISING, Duration::ZERO)),
+        None if !arena.writable() => Err(Error::not_ready(arena.place(), EMPTY, Duration::ZERO)),
         None if arena.header().nodes.load(Ordering::Acquire) != 0 => {
             Err(Error::corrupt("the header", "no root", "the root of what is there"))
         }

@@ -13,7 +13,8 @@ use crate::handle::Struct;
 /// A store in this process's own memory.
 ///
 /// It has the same API as a shared store: both lead to their root, a [`Struct`], by dereferencing. Creating one
-/// takes less than a microsecond, and its memory goes with the last handle to any part of it.
+/// takes less than a microsecond, and its memory goes with the last handle to any part of it. A clone is another handle to the
+/// same store; [`Struct::to_value`] copies.
 ///
 /// ```
 /// use structstore::StructStore;

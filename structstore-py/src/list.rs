@@ -512,7 +512,7 @@ impl StructStoreList {
         Ok(py.detach(|| self.list.wait(timeout))?)
     }
 
-    /// Calls a function, in a thread of its own, with the paths of what changes, until stop() of what is returned.
+    /// Calls a function, in a background thread, with the paths that change. Returns a Subscription, whose stop() ends it.
     fn on_change<'py>(&self, callback: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>> {
         watch::subscribe(self.watch()?, callback)
     }

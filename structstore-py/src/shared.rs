@@ -133,17 +133,17 @@ impl Shared {
 ///     path: the name, which begins with a slash; with `use_file` the path of a file.
 ///     size: how many bytes a new segment gets at once; it grows by itself.
 ///     max_size: how many bytes a new segment may grow to; 64 GiB unless given.
-///     reinit: begin with an empty store even if one exists; handles that others have become stale.
+///     reinit: start empty, discarding existing contents; handles of other processes become stale.
 ///     use_file: use a file at that path in place of shared memory.
-///     cleanup: what closing does to the name.
+///     cleanup: what closing does to the name; CleanupMode.IF_LAST unless given.
 ///     mode: the permissions of a new segment, before the umask.
 ///     timeout: how many seconds to wait for a process that is initialising the segment.
 ///     fd: the descriptor of an open file, such as a memfd, to use in place of a name. It is duplicated. An empty file
-///         is initialised; one that holds a store is attached to, and begun afresh if `reinit` is true.
+///         is initialised; one that holds a store is attached to, and emptied if `reinit` is true.
 ///     create: whether to create a name that does not exist.
 ///     read_only: attach without write permission. Arrays are read-only copies then. A copy of a structure is consistent, or raises
 ///         ContendedError if the store changes all the time; iterating and printing may then show several moments.
-///     any_owner: open it also if it belongs to another user, who could end this process by cutting it off.
+///     any_owner: open it even if it belongs to another user, who can kill this process by truncating it.
 #[pyclass(frozen, extends = StructStore, module = "structstore")]
 pub(crate) struct StructStoreShared;
 

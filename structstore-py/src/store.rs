@@ -568,9 +568,8 @@ impl StructStore {
     }
 
     /// The whole struct with all below it as JSON, as of one moment; indented by two blanks if `indent` is true. Bytes are
-    /// strings of hexadecimal digits, arrays nested lists, of which an empty one is `[]`; a float32 has as many digits as tell
-    /// it from other float32. What JSON has no way to write raises UnsupportedError: NaN and infinities, and arrays of other
-    /// elements than numbers; to_bytes() keeps both.
+    /// strings of hexadecimal digits, arrays are nested lists, and a float32 has the shortest digits that read back as the same
+    /// float32. NaN, infinities and arrays of anything but numbers raise UnsupportedError; to_bytes() keeps them.
     ///
     ///     >>> store = structstore.StructStore()
     ///     >>> store.update(num=5, vec=np.arange(3))
@@ -845,7 +844,7 @@ impl StructStore {
         Ok(py.detach(|| root.wait(timeout))?)
     }
 
-    /// Calls a function, in a thread of its own, with the paths of what changes, until stop() of what is returned.
+    /// Calls a function, in a background thread, with the paths that change. Returns a Subscription, whose stop() ends it.
     fn on_change<'py>(&self, callback: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>> {
         watch::subscribe(self.watch()?, callback)
     }

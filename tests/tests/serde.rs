@@ -441,10 +441,7 @@ fn arrays_are_nested_sequences_for_others() {
     assert!(from_value::<Untagged>(&Value::from([0.5_f64, 1.0])).is_err());
     let error = from_value::<Vec<Vec<bool>>>(&array).unwrap_err();
     assert_eq!(error.to_string(), "[0][0]: found the integer 1, expected a boolean");
-    assert_eq!(
-        from_value::<[[u8; 2]; 1]>(&array).unwrap_err().to_string(),
-        "(root): found 2 items, expected fewer"
-    );
+    assert_eq!(from_value::<[[u8; 2]; 1]>(&array).unwrap_err().to_string(), "found 2 items, expected fewer");
     let shown: Vec<_> = arrays().iter().map(|array| serde_json::to_string(array).ok()).collect();
     let expected = [Some("[]"), Some("[[],[],[]]"), Some("[false,true,true]"), None, None, None, None];
     assert_eq!(shown[1..8], expected.map(|text| text.map(str::to_owned)));

@@ -426,8 +426,8 @@ impl<T: Field> Binding<T> {
         if !Arc::ptr_eq(arena, self.handle.arena()) || !lies_within(arena, own.index, held.index)? {
             return Err(Error::invalid(
                 "binding",
-                format!("a binding of `{}`", node::path_of(self.handle.arena(), own)),
-                "one of what the guard holds",
+                format!("a binding of {}", node::path_of(self.handle.arena(), own).shown()),
+                format!("a binding of {} or of a part of it", node::path_of(arena, held).shown()),
             ));
         }
         match self.valid() {

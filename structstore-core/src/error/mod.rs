@@ -20,6 +20,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// What is said of a segment whose creator is not done.
 pub(crate) const INITIALISING: &str = "still being initialised by another process";
 
+/// Why a store that is not to be created or changed is not ready.
+pub(crate) const EMPTY: &str = "empty: no process has initialised it";
+
 /// What went wrong, where, what was found and what was expected.
 ///
 /// Match on [`Error::kind`]. Paths read as in Rust and Python: `settings.gains[2]`; see [`Path`](crate::path::Path). An
@@ -103,8 +106,8 @@ kinds! {
     StaleHandle,
     /// This thread holds a guard on the structure; only that guard may operate on it.
     HeldByGuard,
-    /// This thread is in a transaction, on a part of what was to be changed as a whole, or on something else than what
-    /// another transaction was to be begun on.
+    /// This thread has a transaction open that covers only a part of what was to be changed, or another structure than a new
+    /// transaction asks for.
     InTransaction,
     /// This thread would wait for itself.
     Deadlock,
@@ -415,8 +418,8 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Inner { kind, path, located, subject, found, expected, segment, waited, io } = &**self.0;
         let segment = segment.as_deref().unwrap_or_default();
-        // What a handle led to may not be known any more.
-        if kind.has_path() && (*located || !path.is_root() || *kind != ErrorKind::StaleHandle) {
+        // Of what is not in a store, or not known any more, there is no path.
+        if kind.has_path() && (*located || !path.is_root()) {
             write!(f, "{}: ", path.shown())?;
         }
         match kind {
@@ -468,7 +471,7 @@ impl fmt::Display for Error {
             ErrorKind::Detached => {
                 write!(
                     f,
-                    "{segment} is not attached: this process was forked when it could not be ({found}); open it again"
+                    "{segment} is not attached: this process was forked and could not attach ({found}); open it again"
                 )
             }
             ErrorKind::ForeignOwner => {
@@ -478,6 +481,7 @@ impl fmt::Display for Error {
                 )
             }
             ErrorKind::Mismatch => write!(f, "{segment}: {subject} is {found}, expected {expected}"),
+            ErrorKind::NotReady if waited.is_zero() => write!(f, "{segment}: {found}"),
             ErrorKind::NotReady => write!(f, "{segment}: {found} after {waited:.1?}"),
             ErrorKind::Corrupt => write!(f, "corrupt at {segment}: {found}"),
             ErrorKind::Io => {

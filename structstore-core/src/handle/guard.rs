@@ -106,7 +106,8 @@ macro_rules! guards {
             /// whole, as is every single operation of that process; but what it meant to change together in its guard may be
             /// half done.
             ///
-            /// An exclusive guard that is asked takes the mark off when it is dropped.
+            /// Asking has an effect: an exclusive guard that was asked clears the mark for all when it is dropped, since its
+            /// holder is then taken to have mended the data. Ask only to mend.
             pub fn recovered(&self) -> bool {
                 self.locked.recovered()
             }

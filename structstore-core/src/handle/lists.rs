@@ -191,7 +191,7 @@ impl List {
         lists::reorder(&self.handle, order)
     }
 
-    /// Replaces the items of a range by others, of which there may be more or fewer. Handles to items outside of the range
+    /// Replaces the items of a range by any number of others. Handles to items outside of the range
     /// stay valid.
     ///
     /// # Errors

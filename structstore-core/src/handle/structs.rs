@@ -321,8 +321,8 @@ impl Struct {
         Ok(self.len()? == 0)
     }
 
-    /// The names of the fields, in order; through a store that was opened read-only and is changed all the time, as of more
-    /// than one moment.
+    /// The names of the fields, in order. Through a store that was opened read-only and is changed all the time, they may mix
+    /// several moments.
     ///
     /// # Errors
     ///
@@ -430,7 +430,7 @@ impl Struct {
 /// # Ok::<(), structstore::Error>(())
 /// ```
 ///
-/// It lends references to it, but never itself by `&mut`: swapping two would part what is held from who holds it.
+/// It lends references to it, but never itself by `&mut`: swapping two would separate a lock from its owner.
 ///
 /// ```compile_fail,E0596
 /// use structstore::StructStore;
@@ -646,7 +646,8 @@ impl<'s, H: Hold> StructRef<'s, H> {
     ///
     /// # Errors
     ///
-    /// As [`Struct::get`]; [`ErrorKind::HeldByGuard`] for a handle, which could not be used.
+    /// As [`Struct::get`]; [`ErrorKind::HeldByGuard`] if `T` is a handle: use
+    /// [`get_ref`](StructRef::get_ref).
     #[inline]
     pub fn get<'k, T: Get>(&self, key: impl Into<Key<'k>>) -> Result<T> {
         structs::get(&self.locked, &key.into())

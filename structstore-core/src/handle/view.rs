@@ -74,8 +74,8 @@ impl ArrayView {
         self.bytes
     }
 
-    /// Where the elements begin. They are there for as long as the view or a clone of its lease lives; others may
-    /// write to them at any time.
+    /// Where the elements begin. They stay there for as long as the view lives; others may write to
+    /// them at any time.
     pub fn as_ptr(&self) -> *mut u8 {
         self.data
     }

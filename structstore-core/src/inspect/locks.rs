@@ -33,7 +33,7 @@ pub struct LockHolder {
     pub path: Path,
     /// What the lock covers.
     pub mode: LockMode,
-    /// Whether it has been granted. A thread that sleeps for a lock does not show most of the time.
+    /// Whether it has been granted. Waiting threads are usually not listed: a sleeper withdraws its request.
     pub granted: bool,
     /// Whether others sleep until it is released.
     pub awaited: bool,
@@ -45,7 +45,7 @@ pub struct LockHolder {
     pub thread: u32,
 }
 
-/// What a lock covers, and whom it excludes.
+/// What a lock covers and excludes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 #[non_exhaustive]
 pub enum LockMode {

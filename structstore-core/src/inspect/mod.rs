@@ -1,4 +1,9 @@
-//! Looking into stores: which there are, who is attached, what is locked, what takes up memory, and whether a store is sound.
+//! Looking into stores from outside: which exist, which processes are attached, what is locked, what takes up memory.
+//!
+//! Of an open store, [`participants`](crate::StructStoreShared::participants), [`locks`](crate::Struct::locks),
+//! [`usage`](crate::Struct::usage), [`free_memory`](crate::Struct::free_memory), [`statistics`](crate::Struct::statistics) and
+//! [`check`](crate::Struct::check) tell more. Locks, statistics and free memory are those of the whole segment, which all local
+//! stores of a process share.
 
 mod holders;
 mod locks;

@@ -1,4 +1,4 @@
-//! Who is attached to a shared store, and which stores there are.
+//! The processes that are attached to a shared store, and the shared stores that exist.
 
 use std::fs;
 use std::io::{self, Read};
@@ -38,7 +38,7 @@ pub struct Participant {
     pub program: Option<String>,
     /// Whether it is alive.
     pub alive: bool,
-    /// How many of its threads have a seat, for they have changed something or taken a lock.
+    /// How many of its threads have changed something or taken a lock.
     pub threads: usize,
     /// How many blocks of arrays its views keep.
     pub leases: usize,
@@ -103,12 +103,12 @@ impl StructStoreShared {
         Ok(participants)
     }
 
-    /// Whether anybody else is attached read-only. (Tools that look into a store for a moment do not count.)
+    /// Whether another process is attached read-only. (Observers, such as the tool, do not count.)
     pub fn has_readers(&self) -> bool {
         self.arena.liveness().is_some_and(crate::segment::Liveness::has_readers)
     }
 
-    /// Whether nobody is attached to the store any more, and somebody left it by dying; see
+    /// Whether no process is attached, and at least one died without closing the store; see
     /// [`orphans`](crate::inspect::orphans).
     ///
     /// # Errors

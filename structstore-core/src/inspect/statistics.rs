@@ -73,14 +73,14 @@ impl Struct {
     /// Verifies every invariant of the format below this struct: links, generations, indices, strings, and, at the root
     /// of a shared store, that all memory is accounted for. What processes that died have left is repaired first.
     ///
-    /// A store that was opened read-only is verified without locks: again and again, for a second at most, until
-    /// nobody has changed anything meanwhile.
+    /// A store that was opened read-only is verified without locks: repeatedly, for a second at most, until nothing was changed
+    /// meanwhile.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Corrupt`] says what is wrong and where. For a store that was opened read-only also [`ErrorKind::NotReady`] if
     /// it was changed all the time, and [`ErrorKind::Abandoned`] if a process died while it was changing something, which only
-    /// those can repair who may write.
+    /// a process that may write can repair.
     ///
     /// ```
     /// let store = structstore::StructStore::new();

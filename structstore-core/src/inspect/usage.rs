@@ -60,7 +60,7 @@ pub struct FreeMemory {
 }
 
 impl Struct {
-    /// The memory that this struct takes with all below it, as of about this moment. Guards do not keep it from being seen.
+    /// The memory that this struct takes with all below it: approximate while others write. Does not wait for guards.
     ///
     /// # Errors
     ///
@@ -82,7 +82,7 @@ impl Struct {
         usage(&self.handle.near(), Kind::Struct, 0, &Extent::default()).at(&self.handle)
     }
 
-    /// The same for what is in each field. The fields themselves are the struct's, scalars included.
+    /// The memory below each field. Scalars and the fields themselves count for the struct.
     ///
     /// # Errors
     ///
@@ -99,8 +99,8 @@ impl Struct {
         by_field().at(&self.handle)
     }
 
-    /// The memory of the store's segment that is free: how it is scattered says how large an array may become before the
-    /// segment grows. `None` if it was changed all the time.
+    /// The free memory of the segment, which all stores in it share. An array of up to `largest` bytes fits without growing it.
+    /// `None` if other processes changed the heap all the time.
     ///
     /// # Errors
     ///

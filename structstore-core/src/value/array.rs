@@ -149,7 +149,7 @@ impl<'a> ArrayValue<'a> {
     /// # Errors
     ///
     /// [`ErrorKind::WrongType`] if the lists of a dimension have different lengths, or hold anything but numbers, or the type
-    /// is none of Rust's numbers; [`ErrorKind::OutOfRange`] for a number that the type does not have.
+    /// is not a number type of Rust; [`ErrorKind::OutOfRange`] for a number that the type does not have.
     ///
     /// ```
     /// use structstore::{ArrayValue, DType, Value};

@@ -48,7 +48,7 @@ impl DType {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidArgument`] if the string is none, or names Python objects.
+    /// [`ErrorKind::InvalidArgument`] if it is not a type string, or names Python objects.
     pub fn new(typestr: &str) -> Result<DType> {
         let expected = "a NumPy type string such as \"<f8\"";
         let invalid = || {

@@ -32,8 +32,8 @@ const POLL: Duration = Duration::from_millis(20);
 /// changes, it is reported once, with its newest state in the store. An empty path means the part itself: a string or
 /// array, or a list that became shorter.
 ///
-/// As an iterator it waits for changes, and ends when it is [cancelled](Watch::cancel_handle), when the store is
-/// [closed](crate::StructStoreShared::close) through which it was made, or after an error.
+/// As an iterator it waits for changes, and ends when it is [cancelled](Watch::cancel_handle), when its store is
+/// [closed](crate::StructStoreShared::close), or after an error.
 ///
 /// Writes through a view of an array are reported only after [`Array::notify`]. A watch takes some
 /// memory for each field below the part. In a store that is attached read-only, it compares the whole part fifty times a
@@ -83,7 +83,7 @@ pub struct CancelHandle {
 }
 
 impl CancelHandle {
-    /// Wakes the watch if it waits. It tells nothing any more.
+    /// Ends waits on the watch, the current one and all later ones: they return `None`.
     pub fn cancel(&self) {
         self.cancelled.store(true, Ordering::SeqCst);
         fence(SharedOrdering::SeqCst);
@@ -120,12 +120,12 @@ impl Watch {
         make().at(handle)
     }
 
-    /// What can end this watch from another thread.
+    /// A handle that ends waits on this watch from another thread.
     pub fn cancel_handle(&self) -> CancelHandle {
         CancelHandle { handle: self.handle.clone(), cancelled: Arc::clone(&self.cancelled) }
     }
 
-    /// What has changed since the last look, without waiting for more. A part that somebody is changing is waited for.
+    /// The paths that have changed since the last call, at once; only changes in progress are waited for.
     ///
     /// # Errors
     ///
@@ -134,7 +134,8 @@ impl Watch {
         self.look().at(&self.handle)
     }
 
-    /// Waits until something changes, and says what; `None` if nothing did for so long, or if it is cancelled.
+    /// Waits until something changes, and returns the paths; `None` after `timeout`, or if the watch is cancelled or its store
+    /// closed.
     ///
     /// # Errors
     ///
@@ -157,8 +158,7 @@ impl Watch {
         }
     }
 
-    /// How often something was changed while somebody watched. Grows with each change, also those that changed a value
-    /// to what it was.
+    /// The number of changes that were counted while any watch of this part existed, also of those that left a value as it was.
     pub fn version(&self) -> u64 {
         self.handle.node().head.notice.below()
     }
@@ -208,12 +208,12 @@ macro_rules! watches {
                 Watch::new(&self.handle)
             }
 
-            /// Waits until something here or below is changed, for at most `timeout`. Says whether it was. What changes
-            /// between two calls is missed: who must not miss anything keeps a [`Watch`].
+            /// Waits until something here or below is changed, for at most `timeout`. Returns whether it was. What changes
+            /// between two calls is missed; to miss nothing, keep a [`Watch`].
             ///
             /// # Errors
             ///
-            /// As for [`Watch`].
+            /// As [`Watch::changes`].
             pub fn wait(&self, timeout: Option<Duration>) -> Result<bool> {
                 wait(&self.handle, timeout)
             }

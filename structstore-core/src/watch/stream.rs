@@ -16,8 +16,8 @@ use crate::error::{Error, Path, Result};
 
 /// A [`Watch`] as a stream, which works with any executor.
 ///
-/// A thread of its own waits, for no executor can wait for memory. It waits for the next change when the last one has
-/// been taken, so that what a slow reader misses is coalesced as ever. Dropping the stream ends it.
+/// A background thread waits, because executors cannot poll shared memory. It waits for the next change once the last one has
+/// been taken, so that changes that a slow reader misses are coalesced. Dropping the stream ends it.
 ///
 /// ```
 /// use futures_util::{FutureExt, StreamExt};

@@ -104,6 +104,7 @@ __all__ = [
     "StructStore",
     "StructStoreList",
     "StructStoreShared",
+    "Subscription",
     "TooDeepError",
     "TooManyError",
     "Transaction",
@@ -123,8 +124,20 @@ _abc.MutableMapping.register(StructStore)
 _abc.MutableSequence.register(StructStoreList)
 
 
+if _typing.TYPE_CHECKING:
+    from ._watching import Subscription
+
+
 def __dir__() -> list[str]:
     return __all__
+
+
+def __getattr__(name: str) -> object:
+    if name == "Subscription":  # asyncio takes long to import
+        from ._watching import Subscription
+
+        return Subscription
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def bind(structure: StructStore, cls: type[_T]) -> _T:
