@@ -1,4 +1,5 @@
-//! What the engine's waits do about the interpreter: they give up the GIL, and heed signals.
+//! What the engine's waits do about the interpreter: they release the GIL, and heed signals. An operation whose cost grows with the
+//! size of what it reads or copies releases it from its start; one on a single field or item does not.
 
 use std::cell::RefCell;
 use std::ptr;

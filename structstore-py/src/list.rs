@@ -229,7 +229,7 @@ impl StructStoreList {
         };
         let _lock = self.list.lock_token(true, None)?;
         let range = slice.indices(self.list.len()? as isize)?;
-        Ok(self.replace(&range, &[])?)
+        Ok(index.py().detach(|| self.replace(&range, &[]))?)
     }
 
     fn __iter__(slf: &Bound<'_, Self>) -> StructStoreListIterator {
@@ -300,7 +300,7 @@ impl StructStoreList {
         let (py, times) = (times.py(), times.extract::<isize>()?);
         let _lock = self.list.lock_token(true, None)?;
         match usize::try_from(times) {
-            Ok(0) | Err(_) => Ok(self.list.clear()?),
+            Ok(0) | Err(_) => self.clear(py),
             Ok(times) => Ok(py.detach(|| self.list.repeat(times))?),
         }
     }
@@ -402,7 +402,7 @@ impl StructStoreList {
     fn remove(&self, value: &Bound<'_, PyAny>) -> Result<()> {
         let _lock = self.list.lock_token(true, None)?;
         let at = self.index(value, 0, isize::MAX)?;
-        self.list.delete(at)?;
+        value.py().detach(|| self.list.delete(at))?;
         Ok(())
     }
 
@@ -433,10 +433,10 @@ impl StructStoreList {
     }
 
     /// Puts the items in the opposite order.
-    fn reverse(&self) -> Result<()> {
+    fn reverse(&self, py: Python<'_>) -> Result<()> {
         let _lock = self.list.lock_token(true, None)?;
         let order: Vec<usize> = (0..self.list.len()?).rev().collect();
-        Ok(self.list.reorder(&order)?)
+        Ok(py.detach(|| self.list.reorder(&order))?)
     }
 
     /// Sorts the items, as list.sort() does, in one operation. The list is locked while they are compared; if comparing
@@ -461,12 +461,13 @@ impl StructStoreList {
         options.set_item("key", items.getattr("__getitem__")?)?;
         options.set_item("reverse", reverse)?;
         order.call_method("sort", (), Some(&options))?;
-        Ok(self.list.reorder(&order.extract::<Vec<usize>>()?)?)
+        let order = order.extract::<Vec<usize>>()?;
+        Ok(py.detach(|| self.list.reorder(&order))?)
     }
 
     /// Removes all items.
-    fn clear(&self) -> Result<()> {
-        Ok(self.list.clear()?)
+    fn clear(&self, py: Python<'_>) -> Result<()> {
+        Ok(py.detach(|| self.list.clear())?)
     }
 
     /// A copy with all below it, as of one moment: a list of namespaces, lists and arrays.

@@ -606,8 +606,9 @@ impl StructStore {
     }
 
     /// Removes all fields.
-    fn clear(&self) -> Result<()> {
-        Ok(self.root()?.clear()?)
+    fn clear(&self, py: Python<'_>) -> Result<()> {
+        let root = self.root()?;
+        Ok(py.detach(|| root.clear())?)
     }
 
     /// Assigns the fields of a mapping, an iterable of pairs or an object with attributes, then those given by name; all

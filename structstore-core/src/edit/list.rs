@@ -65,7 +65,8 @@ pub(crate) fn lay(
     let arena = operation.arena();
     let aside = operation.allocate(room.saturating_mul(SLOT), BlockKind::Slots)?;
     let mut len = 0;
-    for (at, raw) in (0..).zip(items) {
+    // No further than there is room, however many items others make believe that there are.
+    for (at, raw) in (0..room).zip(items) {
         raw.store(arena.nth(aside, at)?);
         len = at.saturating_add(1);
     }

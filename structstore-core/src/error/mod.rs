@@ -39,6 +39,17 @@ pub(crate) const EMPTY: &str = "empty: no process has initialised it";
 /// assert_eq!(error.to_string(), "name: found str, expected i64");
 /// # Ok::<(), structstore::Error>(())
 /// ```
+///
+/// # Errors of all operations
+///
+/// Methods list the errors that are particular to them. Any operation on a handle may also fail with
+/// [`StaleHandle`](ErrorKind::StaleHandle) if what it names was removed or replaced, with
+/// [`HeldByGuard`](ErrorKind::HeldByGuard) if a guard of this thread covers it, with [`Deadlock`](ErrorKind::Deadlock) if this
+/// thread would wait for itself, with [`Corrupt`](ErrorKind::Corrupt) if the memory is damaged, and with
+/// [`Detached`](ErrorKind::Detached) in a forked child that could not attach. An operation that changes something may also fail with
+/// [`ReadOnly`](ErrorKind::ReadOnly), [`OutOfSpace`](ErrorKind::OutOfSpace), [`TooMany`](ErrorKind::TooMany) threads, and
+/// [`InTransaction`](ErrorKind::InTransaction). An operation that reads through a read-only attachment may also fail with
+/// [`Contended`](ErrorKind::Contended) and [`Abandoned`](ErrorKind::Abandoned).
 // In a box: a result that is large travels through memory, written in parts and read whole, which takes longer than a lock.
 pub struct Error(ManuallyDrop<Box<Inner>>);
 

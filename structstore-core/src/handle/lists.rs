@@ -15,7 +15,8 @@ use crate::value::{Kind, ScalarType, Value};
 /// A handle to a list.
 ///
 /// Each operation locks for itself what it needs, and is done wholly or not at all. [`List::write`] gives a guard
-/// that holds the list and everything below it.
+/// that holds the list and everything below it. [`Error`](crate::Error#errors-of-all-operations) lists the errors that all
+/// operations share.
 ///
 /// ```
 /// use structstore::{StructStore, Value};
@@ -467,7 +468,7 @@ impl<'s, H: Hold> ListRef<'s, H> {
     ///
     /// # Errors
     ///
-    /// As [`List::get`]; [`ErrorKind::HeldByGuard`] for a handle, which could not be used.
+    /// As [`List::get`]; [`ErrorKind::HeldByGuard`] if `T` is a handle: use [`get_ref`](ListRef::get_ref).
     pub fn get<T: Get>(&self, index: usize) -> Result<T> {
         lists::get(&self.locked, index)
     }

@@ -16,7 +16,8 @@ use crate::value::{Kind, Value, decode};
 ///
 /// Each operation locks for itself what it needs, and is done wholly or not at all. [`Struct::write`] and
 /// [`Struct::read`] give guards that hold the struct and everything below it. A name is a `&str` or a
-/// [`key!`](crate::key); a dot in it is just a dot.
+/// [`key!`](crate::key); a dot in it is just a dot. [`Error`](crate::Error#errors-of-all-operations) lists the errors that all
+/// operations share.
 ///
 /// ```
 /// use structstore::{Error, ErrorKind, StructStore};

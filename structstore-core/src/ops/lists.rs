@@ -15,7 +15,7 @@ use crate::node::{self, Extent, Raw, list};
 use crate::value::{Kind, Value, wrong_kind};
 
 pub(crate) fn len(access: &impl Access) -> Result<usize> {
-    // Of the slots, so that no length is told for which there is no room.
+    // Of the checked slots: a length beyond the memory is an error.
     access.read(|arena, node| Ok(list::slots(arena, node)?.len())).at(access)
 }
 
@@ -225,8 +225,7 @@ pub(crate) fn repeat(access: &impl Access, times: usize) -> Result<()> {
             return Ok(());
         }
         let depth = node::depth_of(arena, index)?;
-        // The room for all of them is asked for before any of them is made, so that no count takes memory that the store
-        // has not got.
+        // Room for all copies is allocated before any is made, so that a huge count fails at once.
         let mut failure = None;
         let copies = (old.len()..total as usize).zip(values.iter().cycle()).map_while(|(at, value)| {
             build_item(operation, index, depth, at, value).map_err(|error| failure = Some(error)).ok()
