@@ -126,13 +126,14 @@ pub(crate) fn participant_json(participant: &Participant) -> Value {
         "pid": participant.pid,
         "program": participant.program,
         "alive": participant.alive,
+        "observes": participant.observes,
         "threads": participant.threads,
         "leases": participant.leases,
     })
 }
 
 fn look(name: &str, any_owner: bool) -> structstore::Result<Found> {
-    let options = StructStoreShared::options().observe(true).any_owner(any_owner);
+    let options = StructStoreShared::options().observe(true).read_only(true).any_owner(any_owner);
     let store = options.timeout(TIMEOUT).open(name)?;
     let statistics = store.statistics();
     Ok(Found {

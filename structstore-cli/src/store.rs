@@ -21,13 +21,13 @@ impl Name {
         text::line(&self.place().display().to_string())
     }
 
-    /// Attaches in order to look: nobody notices, and no write permission is needed.
+    /// Attaches in order to look: without a trace, and without write permission.
     pub(crate) fn observe(&self) -> Result<Watched> {
-        self.open(StructStoreShared::options().observe(true)).map(Watched::new)
+        self.open(StructStoreShared::options().observe(true).read_only(true)).map(Watched::new)
     }
 
-    /// What is copied of a store, as of one moment: without being noticed or, where the store is changed again and again
-    /// meanwhile, under a lock for as long as copying takes, if this user may write to it.
+    /// A copy of parts of a store, as of one moment: without a trace or, where the store is changed all the time, under a shared
+    /// lock for as long as copying takes, if this user may write to it.
     pub(crate) fn snapshot<T>(&self, copy: impl Fn(&Struct) -> structstore::Result<T>) -> Result<T> {
         let observed = self.observe()?;
         let contended = match copy(&observed) {
@@ -35,13 +35,13 @@ impl Name {
             other => return Ok(other?),
         };
         drop(observed);
-        match self.change() {
+        match self.observe_for_long() {
             Ok(store) => Ok(copy(&store)?),
             Err(_) => Err(contended.into()),
         }
     }
 
-    /// As [`Name::observe`], for those who are meant to wait.
+    /// Attaches in order to look for longer: registers watches, where this user may write to the store.
     pub(crate) fn observe_for_long(&self) -> Result<StructStoreShared> {
         self.open(StructStoreShared::options().observe(true))
     }

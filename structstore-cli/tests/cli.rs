@@ -42,6 +42,7 @@ fn orphan(name: &SegmentName) {
     eventually("the store is there", || {
         StructStoreShared::options()
             .observe(true)
+            .read_only(true)
             .open(name)
             .is_ok_and(|store| !store.participants().unwrap().is_empty())
     });

@@ -196,6 +196,7 @@ fn clean_asks() {
     eventually("somebody is attached", || {
         StructStoreShared::options()
             .observe(true)
+            .read_only(true)
             .open(&name)
             .is_ok_and(|store| store.participants().unwrap().len() == 1)
     });

@@ -283,7 +283,7 @@
 //! store.set("rate", 50)?;
 //! assert!(matches!(store.set("huge", vec![0.5; 1 << 20]), Err(error) if error.kind() == ErrorKind::OutOfSpace));
 //!
-//! // Read-only: copies of any part, but no guards, views or bindings.
+//! // Read-only: copies of any part, but no guards, views or bindings. (`observe(true)` gives read guards, views and watches.)
 //! let reader = StructStoreShared::open_read_only(&name)?;
 //! assert_eq!(reader.get::<i32>("rate")?, 50);
 //! assert!(matches!(reader.set("rate", 60), Err(error) if error.kind() == ErrorKind::ReadOnly));

@@ -56,7 +56,8 @@ pub struct Options {
     cleanup: Cleanup,
     mode: u32,
     timeout: Duration,
-    access: Access,
+    read_only: bool,
+    observe: bool,
     create: bool,
     any_owner: bool,
     pub(crate) reentrant: bool,
@@ -72,7 +73,8 @@ impl Default for Options {
             cleanup: Cleanup::IfLast,
             mode: 0o600,
             timeout: Duration::from_secs(10),
-            access: Access::ReadWrite,
+            read_only: false,
+            observe: false,
             create: true,
             any_owner: false,
             reentrant: false,
@@ -159,12 +161,17 @@ impl Options {
     /// # Ok::<(), structstore::Error>(())
     /// ```
     pub fn read_only(mut self, read_only: bool) -> Options {
-        self.access = if read_only { Access::ReadOnly } else { Access::ReadWrite };
+        self.read_only = read_only;
         self
     }
 
-    /// Attaches to look on: read-only, and without keeping the store alive. Cleanup ignores an observer: when all other
-    /// processes have closed the store, its name goes. For tools that look into stores.
+    /// Attaches to look on: nothing can be changed, and the attachment does not keep the store alive. Cleanup ignores observers:
+    /// when all other processes have closed the store, its name goes. For viewers, recorders and the like.
+    ///
+    /// Where this process may write to the segment, an observer watches without polling, views arrays without copies, and reads
+    /// any part as of one moment by a shared lock. Elsewhere, or together with [`Options::read_only`], it leaves no trace: it
+    /// reads without locks, and watches by polling. A process that also has the store open to change it counts for as long as it is
+    /// attached at all.
     ///
     /// ```
     /// use structstore::StructStoreShared;
@@ -172,14 +179,40 @@ impl Options {
     /// # let name = format!("/structstore_observe_{}", std::process::id());
     /// let store = StructStoreShared::open(&name)?;
     /// let observer = StructStoreShared::options().observe(true).open(&name)?;
-    /// assert_eq!(store.participants()?.len(), 1);
+    /// assert!(observer.set("num", 5).is_err());
     /// drop(store);
     /// assert!(!observer.valid(), "the observer has not kept its name");
     /// # Ok::<(), structstore::Error>(())
     /// ```
     pub fn observe(mut self, observe: bool) -> Options {
-        self.access = if observe { Access::Observing } else { Access::ReadWrite };
+        self.observe = observe;
         self
+    }
+
+    /// How to map the segment, if the system permits it.
+    fn access(&self) -> Access {
+        match (self.read_only, self.observe) {
+            (false, _) => Access::ReadWrite,
+            (true, false) => Access::ReadOnly,
+            (true, true) => Access::Unseen,
+        }
+    }
+
+    /// Opens the file, creating it where that is to be done. An observer that may not write to it does without.
+    fn open_file(&self, place: &Place, descriptor: Option<&File>) -> Result<(File, bool, Access)> {
+        let access = self.access();
+        if let Some(file) = descriptor {
+            let copy = file.try_clone().map_err(|source| place.io("open", source, String::new()))?;
+            let access = if self.observe && !may_write(file) { Access::Unseen } else { access };
+            return Ok((copy, false, access));
+        }
+        let create = (self.create && access == Access::ReadWrite && !self.observe).then_some(self.mode);
+        match place.open(access, create) {
+            Err(error) if self.observe && error.is_refusal() => {
+                place.open(Access::Unseen, None).map(|(file, created)| (file, created, Access::Unseen))
+            }
+            opened => opened.map(|(file, created)| (file, created, access)),
+        }
     }
 
     /// Whether to create what does not exist. The default is to.
@@ -257,7 +290,7 @@ impl Options {
                 format!("at most the maximum size of {} bytes", self.max_size),
             );
         }
-        if self.reinit && self.access != Access::ReadWrite {
+        if self.reinit && (self.read_only || self.observe) {
             let expected = "a store that may be changed".to_owned();
             return Err(Error::invalid("reinit", "read-only", expected));
         }
@@ -335,32 +368,31 @@ impl StructStoreShared {
         while reopenings.next().is_some() {
             // Keeps a descriptor free for what follows: a name that was created and then cannot be opened would stay.
             let reserve = File::open("/dev/null").ok();
-            let create = (options.create && options.access == Access::ReadWrite).then_some(options.mode);
-            let (file, created) = match &descriptor {
-                Some(file) => {
-                    (file.try_clone().map_err(|source| place.io("open", source, String::new()))?, false)
-                }
-                None => place.open(options.access, create)?,
-            };
+            let (file, created, access) = options.open_file(&place, descriptor.as_ref())?;
             let found = place.admit(&file, options.any_owner)?;
             let identity = (found.dev(), found.ino());
             drop(reserve);
-            let liveness = Liveness::new(&file, &place, options.access)?;
+            let liveness = Liveness::new(&file, &place, access)?;
             let init = liveness.lock_init(&place, options.timeout)?;
             if !place.leads_to(identity.0, identity.1) {
                 continue;
             }
-            let key = (identity.0, identity.1, options.access);
+            let key = (identity.0, identity.1, access);
             crate::life::install();
             let known = lock(&ATTACHED).get(&key).and_then(Weak::upgrade);
             let arena = match known {
-                Some(arena) => arena,
+                Some(arena) => {
+                    if !options.observe && access == Access::ReadWrite {
+                        arena.count(&Wait::at_most(options.timeout))?;
+                    }
+                    arena
+                }
                 None => {
                     let backing = Backing::File {
                         file,
                         identity,
                         place: place.clone(),
-                        access: options.access,
+                        access,
                         any_owner: options.any_owner,
                     };
                     match load(backing, liveness, options) {
@@ -402,9 +434,12 @@ impl StructStoreShared {
                     }
                 }
             };
-            let store = Arc::new(Store::shared(Arc::clone(&arena), options.reentrant));
+            let store = Arc::new(Store::shared(Arc::clone(&arena), options.reentrant, options.observe));
             let root = root(&store, reinit, options)?;
-            let opening = arena.open(place, identity, options.cleanup);
+            let opening = match options.observe {
+                true => Opening::unlisted(place, identity),
+                false => arena.open(place, identity, options.cleanup),
+            };
             drop(init);
             end_with_process();
             return Ok(StructStoreShared {
@@ -495,12 +530,16 @@ impl StructStoreShared {
 
     /// Closes the store and leaves its name alone.
     pub(crate) fn abandon(mut self) {
-        self.open = false;
-        let _ = self.arena.close(&self.opening, true);
+        if std::mem::take(&mut self.open) && !self.options.observe {
+            let _ = self.arena.close(&self.opening, true);
+        }
     }
 
     fn release(&mut self) -> Result<()> {
-        if std::mem::take(&mut self.open) { self.arena.close(&self.opening, false) } else { Ok(()) }
+        match std::mem::take(&mut self.open) && !self.options.observe {
+            true => self.arena.close(&self.opening, false),
+            false => Ok(()),
+        }
     }
 }
 
@@ -540,10 +579,16 @@ fn in_opening(error: Error, place: &Place, waited: Duration) -> Error {
     }
 }
 
+/// Whether a descriptor was opened for writing.
+fn may_write(file: &File) -> bool {
+    nix::fcntl::fcntl(file, nix::fcntl::FcntlArg::F_GETFL)
+        .is_ok_and(|flags| flags & libc::O_ACCMODE != libc::O_RDONLY)
+}
+
 /// Whether a name still leads to a file, and nobody has laid a store there. The caller holds the init lock.
 fn is_unused(place: &Place, file: (u64, u64)) -> bool {
     place.leads_to(file.0, file.1)
-        && place.open(Access::Observing, None).and_then(|(found, _)| examine(&found, place)).unwrap_or(false)
+        && place.open(Access::Unseen, None).and_then(|(found, _)| examine(&found, place)).unwrap_or(false)
 }
 
 fn mismatch(place: &Place, what: &'static str, found: String, expected: &str) -> Error {
@@ -556,7 +601,7 @@ fn load(backing: Backing, liveness: Liveness, options: &Options) -> Result<Arc<A
         return Err(Error::invalid("place", "local memory", "a file"));
     };
     let fresh = examine(file, place)?;
-    if fresh && *access != Access::ReadWrite {
+    if fresh && (*access != Access::ReadWrite || options.observe) {
         return Err(Error::not_ready(place.to_string(), EMPTY, Duration::ZERO));
     }
     // What a creator that died has left was never ready, and nobody is attached to it.
@@ -577,7 +622,7 @@ fn load(backing: Backing, liveness: Liveness, options: &Options) -> Result<Arc<A
         segment.trust(committed)?;
     }
     let patience = HEAP_SLICE.min(options.timeout);
-    Ok(Arc::new(Arena::attach(segment, Some(liveness), &Wait::QUIET.within(patience))?))
+    Ok(Arc::new(Arena::attach(segment, Some(liveness), !options.observe, &Wait::QUIET.within(patience))?))
 }
 
 /// Whether a file is to become a new arena, as opposed to holding one. An error if it holds anything else.
@@ -674,7 +719,7 @@ fn root(store: &Store, reinit: bool, options: &Options) -> Result<NodeId> {
             renewed
         }
         Some(root) => Ok(root),
-        None if !arena.writable() => Err(Error::not_ready(arena.place(), EMPTY, Duration::ZERO)),
+        None if !store.may_change() => Err(Error::not_ready(arena.place(), EMPTY, Duration::ZERO)),
         None if arena.header().nodes.load(Ordering::Acquire) != 0 => {
             Err(Error::corrupt("the header", "no root", "the root of what is there"))
         }

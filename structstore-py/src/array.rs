@@ -31,8 +31,8 @@ struct Lease {
 /// this thread and others hold it for reading.
 pub(crate) fn view<'py>(py: Python<'py>, look: Slot<'_>) -> Result<Bound<'py, PyAny>> {
     match look.view() {
-        Ok((view, writable)) if view.byte_len() != 0 => {
-            let (dtype, data) = (descr(py, view.dtype())?, view.as_ptr());
+        Ok(view) if view.byte_len() != 0 => {
+            let (dtype, data, writable) = (descr(py, view.dtype())?, view.as_ptr(), view.is_writable());
             let lease = Bound::new(py, Lease { view })?;
             // SAFETY: the view has this shape of items of this size, aligned to 64 bytes and in C order; the lease
             // keeps them.
@@ -43,7 +43,7 @@ pub(crate) fn view<'py>(py: Python<'py>, look: Slot<'_>) -> Result<Bound<'py, Py
             Ok(array)
         }
         // There is no memory to share.
-        Ok((view, _)) => {
+        Ok(view) => {
             let empty = ArrayValue::new(view.dtype().clone(), view.shape(), &[])?;
             copy(py, &empty)
         }

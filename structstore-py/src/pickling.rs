@@ -24,9 +24,9 @@ pub(crate) fn reduce<'py>(
             let image = gil::bytes(py, &image()?)?;
             Ok((package.getattr(restore)?, (image,).into_pyobject(py)?))
         }
-        Origin::Shared { path, file, read_only, any_owner, route } => {
+        Origin::Shared { path, file, read_only, observe, any_owner, route } => {
             let route: Vec<String> = route.into_iter().map(String::from).collect();
-            let arguments = (path, file, read_only, any_owner, route).into_pyobject(py)?;
+            let arguments = (path, file, (read_only, observe), any_owner, route).into_pyobject(py)?;
             Ok((package.getattr("_reopen_part")?, arguments))
         }
         Origin::Nameless => {

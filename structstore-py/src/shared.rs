@@ -24,10 +24,11 @@ const POLL: Duration = Duration::from_millis(2);
 pub(crate) struct Shared {
     place: Place,
     options: structstore::Options,
-    /// Of the arguments, what another process needs to open the same: use_file, read_only, any_owner, and whether the name is to
-    /// stay.
+    /// Of the arguments, what another process needs to open the same: use_file, read_only, observe, any_owner, and whether the name
+    /// is to stay.
     file: bool,
     read_only: bool,
+    observe: bool,
     any_owner: bool,
     permanent: bool,
     /// What is open, until it is closed. The lock is held for no longer than a look takes: an operation may wait for
@@ -143,6 +144,9 @@ impl Shared {
 ///     create: whether to create a name that does not exist.
 ///     read_only: attach without write permission. Arrays are read-only copies then. A copy of a structure is consistent, or raises
 ///         ContendedError if the store changes all the time; iterating and printing may then show several moments.
+///     observe: attach to look on: nothing can be changed, and the store's name goes as if this process were not attached. Where
+///         the process may write to the segment, views and watches work as usual, but views are read-only; elsewhere, and with
+///         read_only, the attachment leaves no trace and watches poll.
 ///     any_owner: open it even if it belongs to another user, who can kill this process by truncating it.
 #[pyclass(frozen, extends = StructStore, module = "structstore")]
 pub(crate) struct StructStoreShared;
@@ -160,11 +164,12 @@ impl StructStoreShared {
     #[pyo3(
         signature = (
             path=None, size=None, max_size=None, reinit=false, use_file=false, cleanup=None, mode=0o600,
-            timeout=Some(10.0), fd=None, create=true, read_only=false,
+            timeout=Some(10.0), fd=None, create=true, read_only=false, observe=false,
             any_owner=false
         ),
         text_signature = "(path=None, size=None, max_size=None, reinit=False, use_file=False, cleanup=None, \
-                          mode=0o600, timeout=10.0, fd=None, create=True, read_only=False, any_owner=False)"
+                          mode=0o600, timeout=10.0, fd=None, create=True, read_only=False, observe=False, \
+                          any_owner=False)"
     )]
     #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
     fn new(
@@ -180,6 +185,7 @@ impl StructStoreShared {
         fd: Option<RawFd>,
         create: bool,
         read_only: bool,
+        observe: bool,
         any_owner: bool,
     ) -> Result<PyClassInitializer<StructStoreShared>> {
         let place = match (path, fd) {
@@ -200,6 +206,7 @@ impl StructStoreShared {
             .timeout(timeout)
             .create(create)
             .read_only(read_only)
+            .observe(observe)
             .any_owner(any_owner);
         // SAFETY: this package takes neither guards nor bindings.
         options = unsafe { options.reentrant() };
@@ -211,8 +218,8 @@ impl StructStoreShared {
         }
         let open = py.detach(|| place.open(&options))?;
         let (file, permanent) = (use_file, cleanup == Cleanup::Never);
-        let shared =
-            Shared { place, options, file, read_only, any_owner, permanent, open: RwLock::new(Some(open)) };
+        let open = RwLock::new(Some(open));
+        let shared = Shared { place, options, file, read_only, observe, any_owner, permanent, open };
         Ok(PyClassInitializer::from(StructStore::from(shared)).add_subclass(StructStoreShared))
     }
 
@@ -248,7 +255,8 @@ impl StructStoreShared {
             return Err(Failure::Raised(PyTypeError::new_err(message)));
         };
         let open = PyModule::import(py, "structstore")?.getattr("_reopen")?;
-        let arguments = (path, shared.file, shared.read_only, shared.permanent, shared.any_owner);
+        let access = (shared.read_only, shared.observe);
+        let arguments = (path, shared.file, access, shared.permanent, shared.any_owner);
         Ok((open, arguments.into_pyobject(py)?))
     }
 

@@ -7,8 +7,9 @@ use std::os::unix::fs::FileExt;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use structstore::binding_support::SharedExt;
 use structstore::inspect::{FreeMemory, LockMode, Usage};
-use structstore::{ArrayValue, Cleanup, ErrorKind, StructStore, StructStoreShared, Value};
+use structstore::{Array, ArrayValue, Cleanup, Error, ErrorKind, StructStore, StructStoreShared, Value};
 use structstore_tests::{Memory, SegmentName, put_specimens};
 
 use peer::{LIMIT, Peer};
@@ -20,7 +21,7 @@ fn counters(name: &SegmentName) -> StructStoreShared {
 }
 
 fn observe(name: &SegmentName) -> StructStoreShared {
-    StructStoreShared::options().observe(true).open(name).unwrap()
+    StructStoreShared::options().observe(true).read_only(true).open(name).unwrap()
 }
 
 #[test]
@@ -68,6 +69,78 @@ fn who_only_looks_keeps_no_store_alive() {
     assert!(!name.path().exists());
     assert!(!reader.valid());
     assert_eq!(reader.at("counters").unwrap().get::<i64>("first").unwrap(), 0, "its memory stays");
+}
+
+/// An observer that may write to the segment is a participant, whose watches are woken and whose views are leases, and still
+/// counts neither for the life of the name nor against an orphan.
+#[test]
+fn observer_watches_and_leases_without_keeping_the_name() {
+    let name = SegmentName::new("observing");
+    let store = counters(&name);
+    store.set("array", ArrayValue::from_slice(&[5], &[0_u8; 5]).unwrap()).unwrap();
+    let peer = Peer::start(&name, &["observe and watch", "counters"]).ready();
+    let participants = store.participants().unwrap();
+    let observers: Vec<_> = participants.iter().filter(|found| found.observes).collect();
+    assert_eq!((participants.len(), observers.len()), (2, 1));
+    assert_eq!((observers[0].alive, observers[0].leases), (true, 1));
+    assert_eq!(store.statistics().watchers, 1);
+    store.at("counters").unwrap().set("first", 1).unwrap();
+    assert!(!observe(&name).is_orphan().unwrap(), "this process is attached");
+    store.close().unwrap();
+    assert!(!name.path().exists(), "an observer keeps no name");
+    peer.finish();
+}
+
+#[test]
+fn observer_counts_for_no_orphan() {
+    let name = SegmentName::new("observed_orphan");
+    let store = counters(&name);
+    store.set("array", ArrayValue::from_slice(&[1], &[0_u8]).unwrap()).unwrap();
+    let observer = Peer::start(&name, &["observe and watch", "counters"]).ready();
+    let holder = Peer::start(&name, &["hold", "counters"]).ready();
+    drop(holder);
+    store.abandon();
+    assert!(observe(&name).is_orphan().unwrap());
+    drop(observer);
+    let store = StructStoreShared::open(&name).unwrap();
+    store.check().unwrap();
+    assert!(store.participants().unwrap().iter().all(|found| !found.observes), "it was repaired");
+}
+
+#[test]
+fn observer_changes_nothing() {
+    let name = SegmentName::new("observer_changes");
+    let store = counters(&name);
+    store.set("array", ArrayValue::from_slice(&[1], &[0_u8]).unwrap()).unwrap();
+    let before = store.to_value().unwrap();
+    for read_only in [true, false] {
+        let observer = StructStoreShared::options().observe(true).read_only(read_only).open(&name).unwrap();
+        let refused = |result: Result<(), Error>| assert_eq!(result.unwrap_err().kind(), ErrorKind::ReadOnly);
+        refused(observer.set("num", 5));
+        refused(observer.at("counters").unwrap().set("first", 5));
+        refused(observer.at("counters").unwrap().set("first", "a string"));
+        refused(observer.set("array", ArrayValue::from_slice(&[1], &[1_u8]).unwrap()));
+        refused(observer.delete("counters"));
+        refused(observer.clear());
+        refused(observer.write().map(drop));
+        refused(observer.get::<Array>("array").unwrap().write().map(drop));
+        refused(observer.notify("array"));
+        refused(observer.transaction(|fields| fields.set("num", 5)));
+        refused(observer.restore(&store.to_bytes().unwrap()));
+        refused(StructStoreShared::options().observe(true).reinit(true).open(&name).map(drop).map_err(
+            |error| {
+                assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+                Error::new(ErrorKind::ReadOnly)
+            },
+        ));
+        assert_eq!(observer.to_value().unwrap(), before);
+        assert_eq!(observer.read().is_ok(), !read_only);
+        let view = observer.get::<Array>("array").unwrap().view();
+        assert_eq!(view.map(|view| view.cells::<u8>().is_ok()).ok(), (!read_only).then_some(false));
+        observer.check().unwrap();
+    }
+    let missing = StructStoreShared::options().observe(true).open("/structstore_nothing_is_here");
+    assert_eq!(missing.unwrap_err().kind(), ErrorKind::Io);
 }
 
 #[test]

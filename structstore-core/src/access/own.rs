@@ -62,6 +62,14 @@ impl Held {
 /// under an own shared one would wait for ever.
 #[inline(always)]
 pub(crate) fn acquire(store: &Store, head: &NodeHead, id: NodeId, mode: Mode, wait: &Wait) -> Result<Held> {
+    if store.observing && mode != Mode::Shared {
+        return Err(store.arena.refusal());
+    }
+    acquire_any(store, head, id, mode, wait)
+}
+
+#[inline(always)]
+fn acquire_any(store: &Store, head: &NodeHead, id: NodeId, mode: Mode, wait: &Wait) -> Result<Held> {
     let arena = &store.arena;
     if mode == Mode::Tree {
         refuse_above(arena, id.index)?;
@@ -189,6 +197,12 @@ impl<'a> Scope<'a> {
         wait: &Wait,
     ) -> Result<Scope<'a>> {
         let held = acquire(store, &node.head, id, mode, wait)?;
+        Ok(Scope { held, arena: &store.arena, head: &node.head, asked: Cell::new(false) })
+    }
+
+    /// A lock under which the block of the node is leased, and nothing changed.
+    pub(crate) fn to_lease(store: &'a Store, node: &'a Node, id: NodeId, mode: Mode) -> Result<Scope<'a>> {
+        let held = acquire_any(store, &node.head, id, mode, &Wait::FOREVER)?;
         Ok(Scope { held, arena: &store.arena, head: &node.head, asked: Cell::new(false) })
     }
 

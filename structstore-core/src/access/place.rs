@@ -173,6 +173,11 @@ impl<W: Way> Place<W> {
         Scope::new(self.way.store(), self.node(), self.id, mode, wait)
     }
 
+    /// Locks the node, if need be exclusively, in order to lease its block: an observer may do so, too.
+    pub(crate) fn lock_to_lease(&self, mode: Mode) -> Result<Scope<'_>> {
+        Scope::to_lease(self.way.store(), self.node(), self.id, mode)
+    }
+
     /// What this thread itself holds around the node.
     #[inline]
     pub(crate) fn own(&self) -> Result<Own> {

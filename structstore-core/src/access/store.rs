@@ -21,13 +21,15 @@ pub struct Store {
     /// Whether an operation under this thread's own lock goes ahead. So it is for Python, which has no `&mut` that could be
     /// invalidated; in Rust only the guard itself may operate.
     pub(crate) reentrant: bool,
+    /// Whether nothing may be changed through it, although the segment could be written to: locks are shared.
+    pub(crate) observing: bool,
     /// Whether it was closed, which ends the watches made through it.
     closed: AtomicBool,
 }
 
 impl Store {
-    pub(crate) fn shared(arena: Arc<Arena>, reentrant: bool) -> Store {
-        Store { arena, local_root: None, reentrant, closed: AtomicBool::new(false) }
+    pub(crate) fn shared(arena: Arc<Arena>, reentrant: bool, observing: bool) -> Store {
+        Store { arena, local_root: None, reentrant, observing, closed: AtomicBool::new(false) }
     }
 
     /// A store of this process's own, with a root in the arena that all such stores share.
@@ -36,7 +38,18 @@ impl Store {
         let operation = Operation::begin(&arena)?;
         let root = operation.allocate_node(Kind::Struct)?;
         operation.adopt();
-        Ok(Store { arena, local_root: Some(root), reentrant, closed: AtomicBool::new(false) })
+        Ok(Store {
+            arena,
+            local_root: Some(root),
+            reentrant,
+            observing: false,
+            closed: AtomicBool::new(false),
+        })
+    }
+
+    /// Whether something may be changed through it.
+    pub(crate) fn may_change(&self) -> bool {
+        self.arena.writable() && !self.observing
     }
 
     /// Ends the watches made through this store. Its handles stay as they are.

@@ -100,6 +100,8 @@ pub(crate) const LEAVING: u64 = 2;
 pub(crate) const ENDED: u64 = 3;
 /// A forked child that has not used the store, and perhaps never will: most children execute another program.
 pub(crate) const INHERITED: u64 = 4;
+/// An observer: attached without counting for the store's lifetime.
+pub(crate) const OBSERVING: u64 = 5;
 
 /// A process that is attached. Its liveness is a lock byte, not a word in here.
 #[repr(C, align(64))]

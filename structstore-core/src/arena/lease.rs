@@ -42,6 +42,11 @@ impl Lease {
         lock(&arena.leases).get(&block).and_then(Weak::upgrade)
     }
 
+    /// The error for a view that may not be written to.
+    pub(crate) fn refusal(&self) -> Error {
+        self.arena.refusal()
+    }
+
     /// Where the payload of the leased block is.
     pub(crate) fn block(&self) -> u64 {
         self.block

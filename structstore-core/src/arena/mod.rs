@@ -15,11 +15,11 @@ mod watchers;
 pub(crate) use block::BlockKind;
 pub(crate) use heap::{HeapGuard, Section, participant_owner, undo};
 pub use openings::Cleanup;
-pub(crate) use openings::{Opening, Openings};
+pub(crate) use openings::{Opening, Openings, Others};
 pub(crate) use seats::{LateClaim, ThreadSeat, forget_transaction};
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicU32, AtomicU64 as LocalCounter, Ordering as LocalOrdering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64 as LocalCounter, Ordering as LocalOrdering};
 use std::sync::{Mutex, OnceLock, Weak};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -41,6 +41,8 @@ pub(crate) struct Arena {
     /// How often this was inherited by a child; locks of the parent's threads are none of the child's.
     pub(crate) forks: AtomicU32,
     pub(crate) participant: AtomicU32,
+    /// Whether this process has opened it as more than an observer.
+    counted: AtomicBool,
     pub(crate) liveness: Option<Liveness>,
     /// In a child that could not be admitted: why not.
     pub(crate) detached: OnceLock<String>,
@@ -93,7 +95,13 @@ impl Arena {
     }
 
     /// Makes an arena out of a segment that holds one, and joins it as a participant, which may wait for the heap.
-    pub(crate) fn attach(segment: Segment, liveness: Option<Liveness>, wait: &Wait) -> Result<Arena> {
+    /// `counted`: as more than an observer.
+    pub(crate) fn attach(
+        segment: Segment,
+        liveness: Option<Liveness>,
+        counted: bool,
+        wait: &Wait,
+    ) -> Result<Arena> {
         let header = std::ptr::from_ref(segment.at::<Header>(0)?);
         let arena = Arena {
             segment,
@@ -101,6 +109,7 @@ impl Arena {
             id: LocalCounter::new(NEXT_ID.fetch_add(1, LocalOrdering::Relaxed)),
             forks: AtomicU32::new(0),
             participant: AtomicU32::new(0),
+            counted: AtomicBool::new(counted),
             liveness,
             detached: OnceLock::new(),
             repairing: Mutex::default(),
@@ -120,6 +129,22 @@ impl Arena {
             liveness.join_readers(place)?;
         }
         Ok(arena)
+    }
+
+    /// The state of this process as a participant that has used the store.
+    pub(crate) fn own_state(&self) -> u64 {
+        if self.counted.load(LocalOrdering::Relaxed) { layout::ATTACHED } else { layout::OBSERVING }
+    }
+
+    /// Has an observer count from now on: this process opens the store once more, to change it.
+    pub(crate) fn count(&self, wait: &Wait) -> Result<()> {
+        if !self.counted.swap(true, LocalOrdering::Relaxed) {
+            let mut heap = HeapGuard::lock(self, self.owner(), wait)?;
+            let mut section = heap.section();
+            section.set(&self.participant()?.state, layout::ATTACHED)?;
+            section.commit();
+        }
+        Ok(())
     }
 
     #[inline(always)]

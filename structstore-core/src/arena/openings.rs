@@ -7,7 +7,7 @@
 use std::sync::{Arc, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
-use super::layout::{ENDED, INHERITED, LEAVING, Participant};
+use super::layout::{ENDED, INHERITED, LEAVING, OBSERVING, Participant};
 use super::{Arena, HeapGuard};
 #[cfg(doc)]
 use crate::error::ErrorKind;
@@ -62,6 +62,13 @@ pub(crate) struct Opening {
     cleanup: Cleanup,
     /// What the arena said when it was opened: a child's copy is not to remove its parent's name.
     forks: u32,
+}
+
+impl Opening {
+    /// One that nothing is done about: an observer's.
+    pub(crate) fn unlisted(place: Place, file: (u64, u64)) -> Arc<Opening> {
+        Arc::new(Opening { place, file, cleanup: Cleanup::Never, forks: 0 })
+    }
 }
 
 #[derive(Default)]
@@ -145,17 +152,18 @@ impl Arena {
     }
 
     /// What is to be expected of those that are attached besides this process.
-    fn others(&self) -> Result<Others> {
+    pub(crate) fn others(&self) -> Result<Others> {
         let Some(liveness) = self.liveness().filter(|liveness| !liveness.has_readers()) else {
             return Ok(Others::Attached);
         };
         let mut others = Others::Ending;
-        for index in (0..self.used::<Participant>()).filter(|index| *index != self.participant_index()) {
+        let own = self.writable().then(|| self.participant_index());
+        for index in (0..self.used::<Participant>()).filter(|index| Some(*index) != own) {
             if !liveness.is_claimed(index) {
                 continue;
             }
             match self.record::<Participant>(index)?.state.load(Ordering::Acquire) {
-                LEAVING | ENDED => {}
+                LEAVING | ENDED | OBSERVING => {}
                 // Nobody opens meanwhile: whoever is not in the place yet is to be a child.
                 0 | INHERITED => others = Others::Children,
                 _ => return Ok(Others::Attached),
@@ -206,8 +214,9 @@ impl Arena {
 }
 
 /// Those that are attached besides a process.
-enum Others {
-    /// All of them are about to go.
+#[derive(PartialEq)]
+pub(crate) enum Others {
+    /// All of them are about to go, or observe.
     Ending,
     /// All of them are, or are forked children that have not used the store: most of these execute another program.
     Children,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use super::layout::{ATTACHED, INHERITED, Seat};
+use super::layout::{INHERITED, Seat};
 use super::{Arena, HeapGuard};
 use crate::error::{Error, Result};
 use crate::lock::{MAX_SEATS, OwnSeat, SeatLine, Wait};
@@ -257,7 +257,7 @@ impl Arena {
             section.set(&seat.participant, u64::from(self.participant_index()) + 1)?;
             let state = &self.participant()?.state;
             if state.load(Ordering::Relaxed) == INHERITED {
-                section.set(state, ATTACHED)?;
+                section.set(state, self.own_state())?;
             }
             // A locker whose scan misses this bit fenced before the fence that follows any hold of ours, which
             // therefore sees that locker's word. Should this process die here, it stays behind, and does no harm.

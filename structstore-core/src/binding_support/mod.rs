@@ -273,6 +273,8 @@ pub enum Origin {
         file: bool,
         /// Whether it is attached read-only.
         read_only: bool,
+        /// Whether it is observed only.
+        observe: bool,
         /// Whether it may belong to another user.
         any_owner: bool,
         /// The fields that lead to it.
@@ -292,8 +294,8 @@ fn origin(handle: &Handle) -> Origin {
     };
     match node::route_of(arena, handle.id()) {
         Some(route) => {
-            let (read_only, any_owner) = (*access != SegmentAccess::ReadWrite, *any_owner);
-            Origin::Shared { path, file, read_only, any_owner, route }
+            let (read_only, observe) = (*access != SegmentAccess::ReadWrite, handle.store().observing);
+            Origin::Shared { path, file, read_only, observe, any_owner: *any_owner, route }
         }
         None => Origin::Nameless,
     }

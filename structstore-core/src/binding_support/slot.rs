@@ -44,12 +44,12 @@ impl Slot<'_> {
         length.map(|length| length as usize).map_err(|error| self.locate(error))
     }
 
-    /// A view of its array, and whether it may be written through.
+    /// A view of its array. Not writable under a lock of this thread's own for reading.
     ///
     /// # Errors
     ///
     /// As [`Array::view`].
-    pub fn view(self) -> Result<(ArrayView, bool)> {
+    pub fn view(self) -> Result<ArrayView> {
         let view = Near::new(self.store, self.raw).and_then(|array| lease(&array));
         view.map_err(|error| self.locate(error))
     }

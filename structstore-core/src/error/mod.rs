@@ -271,6 +271,12 @@ impl Error {
         self.io().is_some_and(|io| io.kind() == io::ErrorKind::NotFound)
     }
 
+    /// Whether the system does not permit this process to write.
+    pub(crate) fn is_refusal(&self) -> bool {
+        let refusals = [io::ErrorKind::PermissionDenied, io::ErrorKind::ReadOnlyFilesystem];
+        self.io().is_some_and(|io| refusals.contains(&io.kind()))
+    }
+
     /// Puts a step in front of the path: the name or the index of what contains what the error is about.
     #[cold]
     pub fn under(self, step: impl Into<Step>) -> Error {

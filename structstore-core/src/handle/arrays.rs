@@ -130,7 +130,7 @@ impl Array {
     /// # Ok::<(), structstore::Error>(())
     /// ```
     pub fn view(&self) -> Result<ArrayView> {
-        view::lease(&self.handle.near()).map(|(view, _)| view).at(&self.handle)
+        view::lease(&self.handle.near()).at(&self.handle)
     }
 }
 

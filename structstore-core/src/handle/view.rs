@@ -37,8 +37,10 @@ pub struct ArrayView {
     shape: Vec<usize>,
     bytes: usize,
     data: *mut u8,
+    /// Whether whoever has it may write to the elements.
+    writable: bool,
     /// Keeps the block and the mapping.
-    _lease: Arc<Lease>,
+    lease: Arc<Lease>,
 }
 
 // SAFETY: the memory is kept by the lease and accessed through raw pointers and atomics only.
@@ -47,7 +49,7 @@ unsafe impl Send for ArrayView {}
 unsafe impl Sync for ArrayView {}
 
 impl ArrayView {
-    fn new(arena: &Arena, lease: Arc<Lease>) -> Result<ArrayView> {
+    fn new(arena: &Arena, lease: Arc<Lease>, writable: bool) -> Result<ArrayView> {
         let header = ArrayBlock::read(arena, lease.block())?;
         let data = header.elements(arena, lease.block())?;
         Ok(ArrayView {
@@ -55,7 +57,8 @@ impl ArrayView {
             shape: header.shape,
             bytes: header.bytes as usize,
             data,
-            _lease: lease,
+            writable,
+            lease,
         })
     }
 
@@ -93,11 +96,16 @@ impl ArrayView {
         Ok(unsafe { copy_elements(self.data.cast(), whole_elements::<T>(self.bytes)) })
     }
 
+    /// Whether elements may be written: not through an [observer](crate::Options::observe).
+    pub fn is_writable(&self) -> bool {
+        self.writable
+    }
+
     /// The elements as cells, each of which is read and written atomically.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::WrongType`] if they are of another type.
+    /// [`ErrorKind::WrongType`] if they are of another type, [`ErrorKind::ReadOnly`] if they may not be written.
     ///
     /// ```
     /// use structstore::{Array, ArrayValue, StructStore};
@@ -114,6 +122,9 @@ impl ArrayView {
         if self.dtype.descr() != T::TYPESTR {
             return Err(wrong_dtype::<T>(&self.dtype));
         }
+        if !self.writable {
+            return Err(self.lease.refusal());
+        }
         // SAFETY: in bounds and aligned; the lease keeps the memory for as long as self; atomics take any bytes.
         Ok(unsafe { std::slice::from_raw_parts(self.data.cast(), whole_elements::<T>(self.bytes)) })
     }
@@ -122,22 +133,23 @@ impl ArrayView {
 /// How often a lease of this process is looked for, before a new one is taken under a lock.
 const LEASE_TRIES: usize = 10;
 
-/// A view of the array that a node is, and whether this thread may write to it: not under a lock of its own for reading.
+/// A view of the array that a node is. Not to be written to by an observer, nor under a lock of this thread's own for reading.
 ///
 /// A block is leased only while no guard of any process lends it as a slice: under an exclusive lock, or, where this thread has
 /// a shared one already, if no other thread has one, too. A guard that is taken later sees the lease.
-pub(crate) fn lease(array: &Near<'_>) -> Result<(ArrayView, bool)> {
+pub(crate) fn lease(array: &Near<'_>) -> Result<ArrayView> {
     let arena = array.arena();
     let shared = array.store().reentrant && array.own()?.shared;
+    let writable = !shared && !array.store().observing;
     for _ in 0..LEASE_TRIES {
         let block = array.read(|_, node| Ok(block_of(node)))?;
         let Some(lease) = Lease::existing(arena, block) else { break };
         // The lease keeps the block from being used anew; but before it was found, that may have happened already.
         if array.read(|_, node| Ok(block_of(node)))? == block {
-            return Ok((ArrayView::new(arena, lease)?, !shared));
+            return ArrayView::new(arena, lease, writable);
         }
     }
-    let held = array.lock(if shared { Mode::Shared } else { Mode::Node }, &Wait::FOREVER)?;
+    let held = array.lock_to_lease(if shared { Mode::Shared } else { Mode::Node })?;
     let alone = || {
         // Between the lease and the look at holds; its counterpart is the fence behind the publication of a hold, whose
         // thread looks at the leases before it lends a slice.
@@ -147,7 +159,7 @@ pub(crate) fn lease(array: &Near<'_>) -> Result<(ArrayView, bool)> {
     let lease = Lease::take(arena, block_of(array.node()), alone);
     held.end_unchanged();
     match lease? {
-        Some(lease) => Ok((ArrayView::new(arena, lease)?, !shared)),
+        Some(lease) => ArrayView::new(arena, lease, writable),
         None => Err(Error::new(ErrorKind::Deadlock)),
     }
 }

@@ -2,8 +2,8 @@
 
 use std::os::unix::fs::MetadataExt;
 
-use crate::arena::Arena;
 use crate::arena::layout::{ATTACHED, Header, LEAVING, Participant};
+use crate::arena::{Arena, Others};
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::Result;
@@ -38,7 +38,7 @@ pub fn orphans() -> Result<Vec<String>> {
 }
 
 fn is_orphan(name: &str) -> Result<bool> {
-    let (place, access) = (Place::name(name)?, Access::Observing);
+    let (place, access) = (Place::name(name)?, Access::Unseen);
     let (file, _) = place.open(access, None)?;
     let found = place.admit(&file, false)?;
     let identity = (found.dev(), found.ino());
@@ -49,7 +49,7 @@ fn is_orphan(name: &str) -> Result<bool> {
     let segment =
         Segment::map(Backing::File { file, identity, place, access, any_owner: false }, RESERVATION)?;
     segment.trust(size_of::<Header>() as u64)?;
-    Arena::attach(segment, Some(liveness), &Wait::FOREVER)?.is_orphan()
+    Arena::attach(segment, Some(liveness), false, &Wait::FOREVER)?.is_orphan()
 }
 
 impl Arena {
@@ -59,7 +59,7 @@ impl Arena {
         else {
             return Ok(false);
         };
-        if liveness.others(place)? {
+        if liveness.others(place)? && self.others()? == Others::Attached {
             return Ok(false);
         }
         for participant in 0..self.used::<Participant>().min(PARTICIPANTS) {

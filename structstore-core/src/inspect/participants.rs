@@ -40,6 +40,8 @@ pub struct Participant {
     pub alive: bool,
     /// How many of its threads have changed something or taken a lock.
     pub threads: usize,
+    /// Whether it only observes, and does not count for the store's lifetime.
+    pub observes: bool,
     /// How many blocks of arrays its views keep.
     pub leases: usize,
 }
@@ -96,6 +98,7 @@ impl StructStoreShared {
                 pid,
                 program: (alive && arena.is_visible(record)).then(|| program(pid)).flatten(),
                 alive,
+                observes: state == layout::OBSERVING,
                 threads: threads(arena, index)?,
                 leases: leases(arena, record)?,
             });

@@ -24,7 +24,7 @@ pub(crate) fn local() -> Result<&'static Arc<Arena>> {
         super::fork::install();
         let segment = Segment::map(Backing::Anonymous, RESERVATION)?;
         Arena::create(&segment, MIN_SIZE, RESERVATION)?;
-        Ok(Arc::new(Arena::attach(segment, None, &Wait::FOREVER)?))
+        Ok(Arc::new(Arena::attach(segment, None, true, &Wait::FOREVER)?))
     };
     LOCAL.get_or_init(map).as_ref().map_err(|error| {
         Error::os("map", format!("local memory ({error})"), std::io::ErrorKind::OutOfMemory.into())

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering as LocalOrdering;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
-use crate::arena::layout::{INHERITED, Participant, Seat};
+use crate::arena::layout::{INHERITED, OBSERVING, Participant, Seat};
 use crate::arena::lease::Lease;
 use crate::arena::{Arena, HeapGuard, LateClaim, Leases, NEXT_ID, NO_PLACE, Openings, undo};
 use crate::error::{Error, Result};
@@ -204,7 +204,9 @@ impl Arena {
             liveness.join_readers(place)?;
             return Ok((0, liveness));
         }
-        let participant = self.take_place(&liveness, INHERITED, &Wait::BRIEF.within(HEAP_TIMEOUT), |_| ())?;
+        // An observer's child is one, whatever becomes of it.
+        let state = if self.own_state() == OBSERVING { OBSERVING } else { INHERITED };
+        let participant = self.take_place(&liveness, state, &Wait::BRIEF.within(HEAP_TIMEOUT), |_| ())?;
         let record = self.record::<Participant>(participant)?;
         // What the pid will be is not known yet; 0 is nobody's.
         record.pid.store(0, Ordering::Release);

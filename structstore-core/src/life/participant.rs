@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering as LocalOrdering;
 
 use super::process;
-use crate::arena::layout::{ATTACHED, Participant};
+use crate::arena::layout::Participant;
 use crate::arena::{Arena, HeapGuard, NO_PLACE};
 use crate::error::{Error, Result};
 use crate::lock::Wait;
@@ -14,9 +14,9 @@ impl Arena {
     /// Takes a place among the participants, and repairs what others who died have left.
     pub(crate) fn join(&self, wait: &Wait) -> Result<()> {
         let Some(liveness) = &self.liveness else {
-            return self.enter(0, ATTACHED, wait);
+            return self.enter(0, self.own_state(), wait);
         };
-        let taken = self.take_place(liveness, ATTACHED, wait, |index| {
+        let taken = self.take_place(liveness, self.own_state(), wait, |index| {
             self.participant.store(index, LocalOrdering::Relaxed)
         });
         if let Err(error) = taken {

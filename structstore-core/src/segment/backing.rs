@@ -38,11 +38,11 @@ pub(crate) enum Place {
     Descriptor,
 }
 
-/// Whether a segment may be changed through an attachment.
+/// How an attachment maps a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Access {
-    /// As `ReadOnly`, but nobody is to take this for somebody who is attached.
-    Observing,
+    /// As `ReadOnly`, and without a trace: others do not see the attachment.
+    Unseen,
     ReadOnly,
     ReadWrite,
 }
@@ -135,7 +135,7 @@ impl Place {
             Place::Name(name) => {
                 let mut flags = OFlag::O_CLOEXEC | OFlag::from_bits_retain(OPENING);
                 flags |= match access {
-                    Access::Observing | Access::ReadOnly => OFlag::O_RDONLY,
+                    Access::Unseen | Access::ReadOnly => OFlag::O_RDONLY,
                     Access::ReadWrite => OFlag::O_RDWR,
                 };
                 if create.is_some() {
@@ -229,7 +229,7 @@ impl Backing {
     }
 
     pub(crate) fn writable(&self) -> bool {
-        !matches!(self, Backing::File { access: Access::Observing | Access::ReadOnly, .. })
+        !matches!(self, Backing::File { access: Access::Unseen | Access::ReadOnly, .. })
     }
 
     pub(crate) fn io(&self, action: &'static str, source: io::Error) -> Error {

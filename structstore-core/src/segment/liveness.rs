@@ -71,7 +71,7 @@ impl Liveness {
 
     fn try_lock(&self, start: i64) -> Result<bool, Errno> {
         let kind = match self.access {
-            Access::Observing | Access::ReadOnly => libc::F_RDLCK,
+            Access::Unseen | Access::ReadOnly => libc::F_RDLCK,
             Access::ReadWrite => libc::F_WRLCK,
         };
         self.file.verify()?;

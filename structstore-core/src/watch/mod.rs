@@ -249,8 +249,8 @@ impl Array {
 
 fn notify(handle: &Handle) -> Result<()> {
     let arena = handle.arena();
-    if !arena.writable() {
-        return Err(Error::new(ErrorKind::ReadOnly).of(arena.place()));
+    if !handle.store().may_change() {
+        return Err(arena.refusal());
     }
     handle.read(|_, _| Ok(())).at(handle)?;
     arena.tell(handle.id().index, Mode::Node);

@@ -193,15 +193,23 @@ def _restore_list(image: bytes) -> StructStoreList:
 
 
 def _reopen(
-    path: str, use_file: bool, read_only: bool, permanent: bool, any_owner: bool
+    path: str, use_file: bool, access: tuple[bool, bool], permanent: bool, any_owner: bool
 ) -> StructStoreShared:
     """What a pickled store becomes."""
-    cleanup = CleanupMode.NEVER if permanent else CleanupMode.IF_LAST
+    read_only, observe = access
     return StructStoreShared(
-        path, use_file=use_file, read_only=read_only, cleanup=cleanup, create=False, any_owner=any_owner
+        path,
+        use_file=use_file,
+        read_only=read_only,
+        observe=observe,
+        cleanup=CleanupMode.NEVER if permanent else CleanupMode.IF_LAST,
+        create=False,
+        any_owner=any_owner,
     )
 
 
-def _reopen_part(path: str, use_file: bool, read_only: bool, any_owner: bool, route: list[str]) -> object:
+def _reopen_part(
+    path: str, use_file: bool, access: tuple[bool, bool], any_owner: bool, route: list[str]
+) -> object:
     """What a pickled part of a shared store becomes."""
-    return _reopen(path, use_file, read_only, True, any_owner).store.at(*route)
+    return _reopen(path, use_file, access, True, any_owner).store.at(*route)

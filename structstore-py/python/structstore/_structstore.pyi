@@ -185,6 +185,7 @@ class StructStoreShared(StructStore):
         fd: int | None = None,
         create: bool = True,
         read_only: bool = False,
+        observe: bool = False,
         any_owner: bool = False,
     ) -> Self: ...
     def __reduce__(self) -> tuple[Any, ...]: ...

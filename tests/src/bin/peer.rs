@@ -34,6 +34,17 @@ fn run(arguments: &[&str]) -> Result<()> {
             other => other.map(drop).and_then(|()| usage()),
         };
     }
+    // Watches a field as an observer, says so, and waits for one change and for the end of its standard input.
+    if let ("observe and watch", [field]) = (*task, rest) {
+        let store = StructStoreShared::options().observe(true).open(name)?;
+        let mut watch = store.at(*field)?.watch()?;
+        let view = store.get::<Array>("array")?.view()?;
+        println!("watching");
+        let Some(_) = watch.wait(Some(Duration::from_secs(60)))? else { return usage() };
+        let _ = std::io::stdin().read_line(&mut String::new());
+        drop(view);
+        return Ok(());
+    }
     let store = StructStoreShared::options().create(false).open(name)?;
     match (*task, rest) {
         ("put", []) => put_specimens(&store),
