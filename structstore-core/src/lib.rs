@@ -143,8 +143,6 @@ pub mod bytes;
 pub mod cookbook;
 #[cfg(all(feature = "crash-points", not(loom)))]
 mod crash;
-#[cfg(all(test, not(loom)))]
-mod damage;
 #[cfg(not(loom))]
 mod edit;
 #[cfg(not(loom))]
@@ -172,6 +170,8 @@ pub mod serial;
 mod shared;
 #[cfg(not(loom))]
 mod store;
+#[cfg(all(test, not(loom)))]
+mod tests;
 #[cfg(not(loom))]
 mod value;
 #[cfg(not(loom))]

@@ -17,7 +17,7 @@ const EXCEPTIONS: [(&str, &str); 1] = [
 const MACROS: [(&str, &str); 1] = [("for_each_number", "value")];
 
 /// The root, and tests and documentation that stand outside of it.
-const ROOT: [&str; 4] = ["lib", "damage", "cookbook", "safety"];
+const ROOT: [&str; 4] = ["lib", "tests", "cookbook", "safety"];
 
 /// What ends the part of a file that is shipped.
 const TESTS: &str = "#[cfg(test)]\nmod tests";

@@ -662,3 +662,56 @@ impl Drop for Section<'_> {
 fn broken(at: u64, found: impl std::fmt::Display, expected: &'static str) -> Error {
     Error::corrupt(format_args!("the heap at {at:#x}"), found, expected)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::Access as _;
+    use crate::tests::{Random, store};
+
+    /// Against a list of blocks, each filled with a number of its own: blocks lie apart, keep what is in them, and are all free
+    /// again in the end, so that one block has room for what they had. A section that is dropped has done nothing.
+    #[test]
+    fn blocks_keep_apart_and_merge_when_they_are_freed() {
+        let store = store();
+        let arena = store.handle.arena();
+        let mut random = Random(3);
+        let mut blocks: Vec<(u64, u64, u64)> = Vec::new();
+        let free = || store.free_memory().unwrap().unwrap();
+        for round in 0..20_000 {
+            let mut heap = HeapGuard::lock(arena, arena.owner(), &Wait::QUIET).unwrap();
+            let mut section = heap.section();
+            let kept = random.below(8) != 0;
+            if blocks.len() < random.below(300) as usize {
+                let words = 1 + if random.below(20) == 0 { random.below(4000) } else { random.below(40) };
+                let payload = section.take(words * 8, BlockKind::Bytes).unwrap();
+                if kept {
+                    section.commit();
+                    let fill = |word: &AtomicU64| word.store(round, Ordering::Relaxed);
+                    arena.words(payload, words).unwrap().iter().for_each(fill);
+                    blocks.push((payload, words, round));
+                }
+            } else if !blocks.is_empty() {
+                let at = random.below(blocks.len() as u64) as usize;
+                let (payload, words, filled) = blocks[at];
+                let contents = arena.words(payload, words).unwrap();
+                assert!(contents.iter().all(|word| word.load(Ordering::Relaxed) == filled), "round {round}");
+                section.free(payload).unwrap();
+                if kept {
+                    section.commit();
+                    blocks.swap_remove(at);
+                }
+            }
+        }
+        for (payload, words, filled) in blocks {
+            let contents = arena.words(payload, words).unwrap();
+            assert!(contents.iter().all(|word| word.load(Ordering::Relaxed) == filled));
+            let mut heap = HeapGuard::lock(arena, arena.owner(), &Wait::QUIET).unwrap();
+            let mut section = heap.section();
+            section.free(payload).unwrap();
+            section.commit();
+        }
+        assert_eq!((free().blocks, free().bytes), (1, free().largest));
+        store.check().unwrap();
+    }
+}

@@ -267,3 +267,67 @@ fn vacancy(index: &[AtomicU64], hash: u64) -> Result<&AtomicU64> {
         .find(|word| word.load(Ordering::Relaxed) & OFFSET == 0)
         .ok_or_else(|| Error::corrupt("the index of a struct", "no room", "room for a field"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::Access as _;
+    use crate::node::structure;
+    use crate::tests::{Random, store};
+
+    /// Against a plain list of names and numbers: what is found, in which order, and that an operation that is dropped leaves the
+    /// struct as it was. Few names, so that their places in the index are used again; some are too long to lie in the field.
+    #[test]
+    fn fields_are_found_in_order_after_random_changes() {
+        let store = store();
+        let (arena, node) = (store.handle.arena(), store.handle.node());
+        let mut random = Random(1);
+        let mut model: Vec<(String, u64)> = Vec::new();
+        let names: Vec<String> = (0..40_usize).map(|at| format!("{at}").repeat(1 + at % 19)).collect();
+        for round in 0..4000 {
+            let operation = Operation::begin(arena).unwrap();
+            let writer = Writer { operation: &operation, aside: false };
+            let mut after = model.clone();
+            for _ in 0..=random.below(3) {
+                let name = &names[random.below(names.len() as u64) as usize];
+                let other = &names[random.below(names.len() as u64) as usize];
+                let (key, at) = (Key::new(name), after.iter().position(|(found, _)| found == name));
+                match at {
+                    None => {
+                        let raw = Raw { tag: 10, payload: round };
+                        writer.insert(node, &key, raw).unwrap();
+                        after.push((name.clone(), round));
+                    }
+                    Some(at) if random.below(3) == 0 && after.iter().all(|(found, _)| found != other) => {
+                        writer.rename(node, &key, &Key::new(other)).unwrap();
+                        after[at].0.clone_from(other);
+                    }
+                    Some(at) => {
+                        writer.remove(node, &key).unwrap();
+                        after.remove(at);
+                    }
+                }
+            }
+            if random.below(4) == 0 {
+                drop(operation);
+            } else {
+                operation.commit().unwrap();
+                model = after;
+            }
+            let found: Vec<(String, u64)> = fields(arena, node)
+                .map(|found| found.unwrap().field)
+                .map(|field| (structure::name(arena, field).unwrap(), load(&field.slot.payload)))
+                .collect();
+            assert_eq!(found, model, "round {round}");
+            for name in &names {
+                let found = find(arena, node, &Key::new(name)).unwrap();
+                let expected = model.iter().find(|(known, _)| known == name);
+                assert_eq!(
+                    found.map(|found| load(&found.field.slot.payload)),
+                    expected.map(|(_, value)| *value)
+                );
+            }
+        }
+        store.check().unwrap();
+    }
+}

@@ -290,3 +290,53 @@ pub(crate) fn repair(arena: &Arena, owner: u32, seat: &Seat) -> Result<()> {
         _ => free::roll_back(arena, owner, seat, Savepoint::START),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::Access as _;
+    use crate::tests::{Random, store};
+
+    /// Against a plain list of numbers: an operation sets all its words or none, in whichever order, also the same word twice,
+    /// and also where its log does not fit the seat. What it allocated stays if a word that was set leads to it, and goes if not.
+    #[test]
+    fn an_operation_sets_all_words_or_none() {
+        let store = store();
+        let arena = store.handle.arena();
+        let operation = Operation::begin(arena).unwrap();
+        let block = operation.allocate(100 * 8, BlockKind::Bytes).unwrap();
+        operation.adopt();
+        let words = arena.words(block, 100).unwrap();
+        words.iter().for_each(|word| word.store(0, Ordering::Relaxed));
+        let (mut random, mut model) = (Random(2), vec![0; words.len()]);
+        let blocks = || arena.header().blocks.load(Ordering::Relaxed);
+        for round in 0..2000 {
+            let operation = Operation::begin(arena).unwrap();
+            let (mut after, before) = (model.clone(), blocks());
+            let most = if round % 10 == 0 { 1000 } else { 30 };
+            for _ in 0..random.below(most) {
+                let (at, value) = (random.below(100) as usize, random.below(u64::MAX));
+                operation.set(&words[at], value).unwrap();
+                after[at] = value;
+            }
+            let found = || words.iter().map(|word| word.load(Ordering::Relaxed)).collect::<Vec<_>>();
+            assert_eq!(found(), after, "round {round}, under way");
+            let allocated = random.below(2) * (1 + random.below(5000));
+            let fresh = operation.allocate(allocated, BlockKind::Bytes).unwrap();
+            if random.below(3) == 0 {
+                drop(operation);
+                assert_eq!(blocks(), before, "round {round}, what was allocated");
+            } else {
+                operation.retire_block(fresh).unwrap();
+                operation.commit().unwrap();
+                model = after;
+            }
+            assert_eq!(found(), model, "round {round}");
+            assert_eq!(blocks(), before, "round {round}, what was freed");
+        }
+        let operation = Operation::begin(arena).unwrap();
+        operation.retire_block(block).unwrap();
+        operation.commit().unwrap();
+        store.check().unwrap();
+    }
+}

@@ -3,6 +3,7 @@
 use std::sync::mpsc;
 use std::time::Duration;
 
+use super::store;
 use crate::access::Access as _;
 use crate::arena::layout::{ArrayHead, Slot};
 use crate::binding_support::StructExt as _;
@@ -13,12 +14,6 @@ use crate::key::Key;
 use crate::node::{BLOCK, Raw, resolve, structure};
 use crate::sync::Ordering;
 use crate::{Array, ArrayValue, Error, Struct, StructStoreShared, Value};
-
-/// A store in memory of its own, which the damage does not leave.
-fn store() -> StructStoreShared {
-    let memory = nix::sys::memfd::memfd_create(c"damaged", nix::sys::memfd::MFdFlags::MFD_CLOEXEC).unwrap();
-    StructStoreShared::options().open_fd(memory).unwrap()
-}
 
 /// The slot of a field.
 fn slot<'a>(of: &'a Struct, name: &str) -> &'a Slot {
