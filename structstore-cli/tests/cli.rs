@@ -20,7 +20,7 @@ use structstore_tests::{SegmentName, assert_specimens, put_specimens, python};
 
 use command::{command, eventually, finish, structstore, structstore_reading};
 
-/// A store as a robot may have one.
+/// A store with the values that a robot may have.
 fn robot(name: &SegmentName) -> StructStoreShared {
     let store = StructStoreShared::open(name).unwrap();
     store.set("rate", 50_u8).unwrap();
@@ -36,7 +36,7 @@ fn robot(name: &SegmentName) -> StructStoreShared {
     store
 }
 
-/// What a store is left by somebody who is killed while attached.
+/// Leaves a store of a process that was killed while it was attached.
 fn orphan(name: &SegmentName) {
     let mut child = command(&["run", name, "--", "sleep", "60"]).spawn().unwrap();
     eventually("the store is there", || {
@@ -46,8 +46,8 @@ fn orphan(name: &SegmentName) {
             .open(name)
             .is_ok_and(|store| !store.participants().unwrap().is_empty())
     });
-    // The child of the child would hold the pipes open, and is nobody's concern; but the copy of its parent that it is before
-    // it becomes the command is attached, too.
+    // The child of the child would hold the pipes open. Before it executes the command it is a copy of its parent, and so attached:
+    // the test waits until it runs the command.
     drop((child.stdout.take(), child.stderr.take()));
     let mut children = String::new();
     eventually("the command runs", || {
@@ -68,7 +68,7 @@ fn entry(name: &SegmentName) -> Value {
 }
 
 #[test]
-fn ls_says_who_is_attached() {
+fn ls_shows_attached_processes() {
     let (name, foreign, damaged) =
         (SegmentName::new("ls"), SegmentName::new("foreign"), SegmentName::new("damaged"));
     let store = robot(&name);
@@ -99,7 +99,7 @@ fn ls_says_who_is_attached() {
 }
 
 #[test]
-fn what_belongs_to_another_user_is_opened_if_that_is_asked_for() {
+fn any_owner_opens_a_store_of_another_user() {
     if !nix::unistd::geteuid().is_root() {
         eprintln!("skipped: only root can give a store away");
         return;
@@ -154,7 +154,7 @@ fn show_draws_a_tree() {
 }
 
 #[test]
-fn long_things_are_cut() {
+fn show_cuts_long_values() {
     let name = SegmentName::new("long");
     let store = StructStoreShared::open(&name).unwrap();
     store.set("text", "x".repeat(1000)).unwrap();
@@ -186,7 +186,7 @@ fn a_part_that_cannot_be_read_does_not_hide_the_others() {
     assert_eq!(serde_json::from_slice::<Value>(&check.out).unwrap()["sound"], false);
 }
 
-/// Makes the string `label` something that is not UTF-8.
+/// Damages the string `label`, so that it is not UTF-8.
 fn damaged_node(name: &SegmentName, store: &StructStoreShared) -> (u64, u8) {
     let text = store.get::<String>("label").unwrap();
     let bytes = fs::read(name.path()).unwrap();
@@ -196,7 +196,7 @@ fn damaged_node(name: &SegmentName, store: &StructStoreShared) -> (u64, u8) {
 }
 
 #[test]
-fn get_prints_what_scripts_need() {
+fn get_prints_values_for_scripts() {
     let name = SegmentName::new("get");
     let _store = robot(&name);
     let get = |path: &str| structstore(&["get", &name, path]);
@@ -272,7 +272,7 @@ fn set_keeps_types() {
 }
 
 #[test]
-fn changing_keeps_a_store_that_nobody_has_open() {
+fn set_and_rm_keep_a_store_without_participants() {
     let name = SegmentName::new("kept");
     StructStoreShared::options().cleanup(Cleanup::Never).open(&name).unwrap().set("x", 1).unwrap();
     for _ in 0..20 {
@@ -315,7 +315,7 @@ fn watch_prints_changes() {
                 done.store(true, Ordering::Relaxed);
                 outcome
             });
-            // Until the watch has begun, and sees one of these.
+            // Changes until the watch has begun and has seen one of them.
             while !done.load(Ordering::Relaxed) {
                 change();
                 thread::sleep(Duration::from_millis(5));
@@ -403,7 +403,7 @@ fn stat_accounts_for_memory_and_locks() {
 }
 
 #[test]
-fn who_waits_is_told_for_whom() {
+fn waiting_command_names_the_lock_holder() {
     let name = SegmentName::new("waits");
     let store = robot(&name);
     let guard = store.at("camera").unwrap().write().unwrap();
@@ -419,7 +419,7 @@ fn who_waits_is_told_for_whom() {
 }
 
 #[test]
-fn check_tells_by_its_status() {
+fn check_reports_by_exit_status() {
     let name = SegmentName::new("check");
     let store = robot(&name);
     assert_eq!(structstore(&["check", &name]).text(), format!("{name}: sound\n"));
@@ -431,7 +431,7 @@ fn check_tells_by_its_status() {
 }
 
 #[test]
-fn clean_removes_what_was_left_behind_and_nothing_else() {
+fn clean_removes_orphans_only() {
     let (name, used) = (SegmentName::new("orphan"), SegmentName::new("used"));
     orphan(&name);
     let found = entry(&name);
@@ -447,7 +447,7 @@ fn clean_removes_what_was_left_behind_and_nothing_else() {
 }
 
 #[test]
-fn images_keep_everything_exactly() {
+fn snapshots_keep_everything_exactly() {
     let (name, copy) = (SegmentName::new("dump"), SegmentName::new("load"));
     let store = StructStoreShared::open(&name).unwrap();
     put_specimens(&store).unwrap();
@@ -484,7 +484,7 @@ fn documents_are_written_and_read() {
     structstore_reading(&["load", "-", &copy, "--format", "yaml"], b"a: [1, x]").text();
     assert_eq!(structstore(&["show", &copy, "--json"]).json(), json!({ "a": [1, "x"] }));
 
-    // What cannot be read changes nothing, and leaves nothing.
+    // An unreadable document changes nothing, and creates no store.
     for (input, format) in [("{", "json"), ("[1]", "json"), ("a: [", "yaml"), ("no snapshot", "snapshot")] {
         structstore_reading(&["load", "-", &copy, "--format", format], input.as_bytes()).complaint(4);
         let fresh = SegmentName::new("fresh");
@@ -499,7 +499,7 @@ fn documents_are_written_and_read() {
     structstore(&["dump", &name, "/dev/full"]).complaint(4);
 }
 
-/// Strings with characters that are seen only by what they do to others: joiners, directions, soft hyphens, tags.
+/// Strings with invisible characters: joiners, directions, soft hyphens, tags.
 const INVISIBLE: [&str; 7] = [
     "می\u{200c}خواهم",
     "\u{1F468}\u{200d}\u{1F469}\u{200d}\u{1F467}",
@@ -590,7 +590,7 @@ fn floats_are_read_as_they_were_written() {
 }
 
 #[test]
-fn what_json_has_no_words_for_is_never_null() {
+fn json_of_nan_and_infinity_is_an_error() {
     let (name, copy) = (SegmentName::new("nan"), SegmentName::new("named"));
     let store = StructStoreShared::open(&name).unwrap();
     let part = store.ensure_struct("part").unwrap();
@@ -615,19 +615,19 @@ fn what_json_has_no_words_for_is_never_null() {
         let complaint = outcome.complaint(4);
         assert!(complaint.contains(place), "{arguments:?}: {complaint}");
     }
-    // For people it is written by name.
+    // Output for people has it by name.
     assert_eq!(structstore(&["get", &name, "part.speed"]).text(), "NaN\n");
     let tree = structstore(&["show", &name]).text();
     assert!(tree.contains("scan: f64[2, 2] = [[0.5,1.5],[Infinity,2.5]]\n"), "{tree}");
 
-    // YAML has all of them, and they are read again.
+    // YAML can represent all of them, and they are read again.
     let yaml = structstore(&["dump", &name, "-", "--format", "yaml"]).text();
     structstore_reading(&["load", "-", &copy, "--format", "yaml"], yaml.as_bytes()).text();
     let loaded = StructStoreShared::open(&copy).unwrap().at("part").unwrap();
     assert!(loaded.get::<f64>("speed").unwrap().is_nan());
     assert_eq!(loaded.to_string(), part.to_string());
 
-    // It does not end a watch.
+    // Such a value does not end a watch.
     let child = command(&["watch", &name, "part", "--count", "1", "--json"]).spawn().unwrap();
     let done = AtomicBool::new(false);
     let told = thread::scope(|scope| {
@@ -653,7 +653,7 @@ fn what_json_has_no_words_for_is_never_null() {
 }
 
 #[test]
-fn arrays_of_what_is_no_number_are_no_text_in_documents() {
+fn dump_of_arrays_without_numbers_is_an_error() {
     let name = SegmentName::new("opaque");
     let store = StructStoreShared::open(&name).unwrap();
     let times = ArrayValue::new(DType::new("<M8[us]").unwrap(), &[1], vec![0; 8]).unwrap();
@@ -718,7 +718,7 @@ fn stores_in_files() {
 }
 
 #[test]
-fn run_lends_a_store_to_a_command() {
+fn run_creates_a_store_for_a_command() {
     let name = SegmentName::new("run");
     let shell = |script: &str| structstore(&["run", &name, "--", "sh", "-c", script]);
     let tool = env!("CARGO_BIN_EXE_structstore");
@@ -738,7 +738,7 @@ fn run_lends_a_store_to_a_command() {
     assert!(complaint.contains(&format!("attached: {} ", std::process::id())), "{complaint}");
     assert_eq!(store.get::<u8>("rate").unwrap(), 50);
     drop(store);
-    // What was left behind is begun anew.
+    // An orphan is re-initialised.
     orphan(&name);
     assert_eq!(shell("true").code(), 0);
     assert!(!name.path().exists());
@@ -836,7 +836,7 @@ fn damaged_stores_are_reported() {
 }
 
 #[test]
-fn who_stops_reading_ends_the_command() {
+fn closed_pipe_ends_the_command() {
     let name = SegmentName::new("pipe");
     let store = StructStoreShared::open(&name).unwrap();
     for number in 0..10_000 {
@@ -879,7 +879,7 @@ fn help_completions_and_manual() {
 
 /// The transcript in the README, with another name for the store.
 #[test]
-fn the_readme_is_true() {
+fn transcript_of_the_readme_matches() {
     let readme = include_str!("../../README.md");
     let (_, transcript) = readme.split_once("```console\n").unwrap();
     let (transcript, _) = transcript.split_once("```").unwrap();
@@ -912,7 +912,7 @@ fn stores_made_by_python() {
     assert_eq!(structstore(&["get", &name, "struct.inner.deep"]).text(), "yes\n");
 }
 
-/// The whole process, of a release build. Nothing fails for being slow in other builds.
+/// The time of the whole process, in a release build. In other builds the test does not fail if it is slow.
 #[test]
 fn showing_ten_thousand_fields_is_quick() {
     let name = SegmentName::new("quick");

@@ -1,5 +1,5 @@
-//! Whatever a file or an argument holds that is to be put into a store: it is taken, or refused with a reason, and never too
-//! much for the tool.
+//! The contents of files and arguments that are written to a store: the tool accepts them, or refuses them with a reason, within
+//! limits of time and memory.
 
 mod command;
 
@@ -15,12 +15,12 @@ use structstore_tests::{SegmentName, put_specimens};
 
 use command::{finish, finish_reading, limited, structstore};
 
-/// How many brackets a string has that nests as no value does.
+/// How many brackets a string has that nests deeper than any value.
 const DEEP: usize = 1_000_000;
-/// As many as one argument has room for.
+/// The number of characters for which one argument has room.
 const LONG: usize = 120_000;
 
-/// Strings that mean more than there is room for.
+/// Documents that nest or expand without bound.
 fn bombs() -> Vec<(&'static str, String)> {
     let nine = |of: &str| [of; 9].join(",");
     let laughs = |from: u8| {
@@ -52,7 +52,7 @@ fn documents_that_nest_without_end_are_refused() {
 }
 
 #[test]
-fn images_that_nest_without_end_are_refused() {
+fn snapshots_that_nest_without_end_are_refused() {
     let name = SegmentName::new("images");
     let list = [&[Kind::List as u8][..], &1_u64.to_le_bytes()].concat();
     let image = with_header(&list.repeat(DEEP));
@@ -69,7 +69,7 @@ fn documents_that_are_damaged_are_loaded_or_refused() {
     let mut random = Random::new(5);
     for format in ["snapshot", "json", "yaml"] {
         if format != "snapshot" {
-            // They have nothing for arrays of other elements than numbers.
+            // These formats cannot represent arrays of other elements than numbers.
             while let Some((path, _)) = not_numbers(&store.to_value().unwrap()) {
                 store.delete(&path.to_string()).unwrap();
             }
@@ -81,7 +81,7 @@ fn documents_that_are_damaged_are_loaded_or_refused() {
                 0..50 => damaged.truncate(random.below(document.len())),
                 _ => damaged[random.below(document.len())] ^= 1 << random.below(8),
             }
-            // Else hardly any would get beyond its hash.
+            // Otherwise the check of the hash would refuse almost all of them.
             if let (true, Some(body)) = (format == "snapshot" && at % 2 == 0, damaged.get(32..)) {
                 damaged = with_header(body);
             }
@@ -120,7 +120,7 @@ fn arguments_that_nest_without_end_are_refused() {
     assert_eq!(store.to_bytes().unwrap(), before);
 }
 
-/// A writer that replaces one struct after the other, of which at each moment the numbers are those of one round.
+/// A writer replaces one struct after the other, so that at each moment all numbers differ by less than one round.
 #[test]
 fn dump_of_a_busy_store_is_of_one_moment() {
     const STRUCTS: u64 = 3000;
@@ -141,7 +141,7 @@ fn dump_of_a_busy_store_is_of_one_moment() {
                 "json" => serde_json::from_slice(&dumped.out).unwrap(),
                 _ => serde_saphyr::from_slice(&dumped.out).unwrap(),
             };
-            // It may say for whom it has to wait.
+            // The tool may name the lock holder that it waits for.
             assert!(
                 dumped.code() == 0 && dumped.err.lines().all(|line| line.contains("waiting")),
                 "{}",
@@ -160,7 +160,7 @@ fn dump_of_a_busy_store_is_of_one_moment() {
     assert!(store.valid(), "dumping removed the name");
 }
 
-/// Has the threads of a test end with it, also where it fails.
+/// Ends the threads of a test, also if the test fails.
 struct Stops<'a>(&'a AtomicBool);
 
 impl Drop for Stops<'_> {

@@ -1,4 +1,4 @@
-//! Whatever a segment holds: each command ends by itself, in time, and says no more of it than it is asked for.
+//! Commands on damaged segments: each ends by itself, in time, and its errors do not print contents of the segment.
 
 mod command;
 
@@ -19,7 +19,7 @@ use structstore_tests::{Memory, SegmentName};
 
 use command::{Outcome, finish, finish_reading, limited};
 
-/// What opens a store. FILE and NAME are where the segment is, PATH is a field of it, SNAPSHOT a file with the snapshot of a store.
+/// Commands that open a store. FILE and NAME are places of the segment, PATH is a field of it, SNAPSHOT a file with a snapshot.
 const COMMANDS: [&str; 30] = [
     "ls",
     "ls --json",
@@ -52,23 +52,23 @@ const COMMANDS: [&str; 30] = [
     "load SNAPSHOT NAME",
     "run FILE --file -- true",
 ];
-/// How many segments with one word changed are tried, each with how many of the commands.
+/// How many segments with one changed word are tried in the whole form.
 const SEGMENTS: usize = 1200;
-/// The same of a sample; of those that are badly damaged it has one in eight.
+/// The same of the sample, which also has one in eight of the badly damaged segments.
 const SAMPLED: usize = 100;
 const EACH: usize = 4;
-/// What strings in the segments hold: no complaint has any of it.
+/// Contents of strings in the segments, which no error message may contain.
 const CONTENTS: [&str; 2] = ["grüße", "a text that"];
 
 #[test]
-fn whatever_a_segment_holds_the_tool_ends_by_itself() {
+fn commands_on_damaged_segments_end_by_themselves() {
     let sample = Sample::new();
-    // In memory: who writes to a disk may have to wait for it.
+    // In memory, because writing to a disk may have to wait.
     let folder = tempfile::tempdir_in("/dev/shm").unwrap();
     let image = folder.path().join("image");
     fs::write(&image, open(&sample.segments[0]).to_bytes().unwrap()).unwrap();
     let next = AtomicUsize::new(0);
-    // More than there are cores, for some have the command wait.
+    // More than there are cores, because some segments make the command wait.
     let workers = 2 * thread::available_parallelism().map_or(2, usize::from);
     let trials: Vec<Trial> = thread::scope(|scope| {
         let start = |worker: usize| {
@@ -85,7 +85,7 @@ fn whatever_a_segment_holds_the_tool_ends_by_itself() {
         started.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
     });
     let slowest = trials.iter().max_by_key(|trial| trial.time).unwrap();
-    // In spite of the harness, which keeps what tests print.
+    // To standard error directly, because the harness captures printed output.
     let _ = writeln!(
         io::stderr(),
         "{} segments, {} runs; the slowest took {} ms: {}",
@@ -109,7 +109,7 @@ struct Trial {
 /// The segments to be tried, the same in each run.
 struct Sample {
     segments: Vec<Vec<u8>>,
-    /// Paths of what is in each of them.
+    /// Paths of fields and items in each segment.
     fields: Vec<Vec<String>>,
     badly_damaged: Vec<Damaged>,
     others: usize,
@@ -132,7 +132,7 @@ impl Sample {
         self.badly_damaged.len() + self.others
     }
 
-    /// Tries all commands on those that are badly damaged, and some on others.
+    /// Tries all commands on a badly damaged segment, and some commands on another one.
     fn try_on(&self, at: usize, place: &Place<'_>) -> Vec<Trial> {
         let mut random = Random::new((at as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let one;
@@ -156,7 +156,7 @@ impl Sample {
     }
 }
 
-/// Where a worker has its segments.
+/// The places of a worker's segments.
 struct Place<'i> {
     file: PathBuf,
     name: SegmentName,
@@ -177,7 +177,7 @@ impl Place<'_> {
         let outcome = finish(limited(&arguments.collect::<Vec<_>>()).spawn().unwrap());
         let _ = fs::remove_file(&segment);
         if line.starts_with("dump") && outcome.code() == 0 {
-            // What a damaged store seems to hold is a value as any other.
+            // The dumped contents of a damaged store must load like any other value.
             let format = line.rsplit(' ').next().filter(|format| *format != "-").unwrap_or("snapshot");
             let arguments = ["load", "-", self.name.as_str(), "--format", format];
             let loaded = finish_reading(limited(&arguments), &outcome.out);
@@ -190,10 +190,10 @@ impl Place<'_> {
     }
 }
 
-/// What a command should not have done.
+/// The fault of a command, if it has one.
 fn fault(line: &str, outcome: &Outcome) -> Option<String> {
     let controls = |text: &str| text.contains(|found| is_unprintable(found) && found != '\n');
-    // These print strings as they are, for programs.
+    // These commands print strings unescaped, for programs.
     let raw = line.starts_with("get") || line.starts_with("dump");
     if let Some(fault) = outcome.fault() {
         Some(fault)
@@ -213,7 +213,7 @@ fn open(segment: &[u8]) -> StructStoreShared {
     StructStoreShared::options().open_fd(descriptor).unwrap()
 }
 
-/// Paths of what is in it.
+/// Paths of fields and items in a segment.
 fn fields(segment: &[u8]) -> Vec<String> {
     let names = open(segment).names().unwrap();
     let more = ["items[0]", "struct.inner.deep", "sub.sub.bytes"].map(str::to_owned);

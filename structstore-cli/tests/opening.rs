@@ -1,4 +1,4 @@
-//! Places that lead to what is no store: each command says so, at once, and leaves them as they are.
+//! Places that are not stores: each command refuses them, at once, and leaves them unchanged.
 
 mod command;
 
@@ -14,7 +14,7 @@ use structstore_tests::SegmentName;
 
 use command::{finish, limited};
 
-/// What opens a store, which is at FILE.
+/// Commands that open a store, which is at FILE.
 const COMMANDS: [&str; 12] = [
     "show --file FILE",
     "get --file FILE field",
@@ -47,7 +47,7 @@ fn assert_refused(place: &Path) {
         });
         let outcome = finish(limited(&arguments.collect::<Vec<_>>()).spawn().unwrap());
         assert_eq!(outcome.fault(), None, "{}: {line}", place.display());
-        // What is no store is damaged to who checks it.
+        // `check` reports a file that is not a store as damaged.
         let refused = outcome.code() == 4 || line.starts_with("check") && outcome.code() == 1;
         assert!(refused, "{}: {line}: {outcome:?}", place.display());
         assert_eq!(identity(place), before, "{}: {line}", place.display());
@@ -55,7 +55,7 @@ fn assert_refused(place: &Path) {
 }
 
 #[test]
-fn what_is_no_file_is_no_store() {
+fn commands_refuse_directories_devices_and_sockets() {
     let folder = tempfile::tempdir().unwrap();
     assert_refused(folder.path());
     assert_refused(Path::new("/dev/null"));
@@ -66,7 +66,7 @@ fn what_is_no_file_is_no_store() {
 }
 
 #[test]
-fn nobody_waits_for_the_other_end_of_a_fifo() {
+fn commands_do_not_wait_for_a_fifo() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("fifo");
     mkfifo(&path, Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
@@ -82,9 +82,9 @@ fn nobody_waits_for_the_other_end_of_a_fifo() {
     assert!(!String::from_utf8_lossy(&list.out).contains(name.as_str()));
 }
 
-/// Who may write to the folder could lead anybody to anything.
+/// A user that may write to the folder could otherwise redirect the command to any file.
 #[test]
-fn links_are_not_followed() {
+fn commands_do_not_follow_links() {
     let folder = tempfile::tempdir().unwrap();
     let (store, link, nowhere) =
         (folder.path().join("store"), folder.path().join("link"), folder.path().join("nowhere"));
@@ -98,7 +98,7 @@ fn links_are_not_followed() {
 }
 
 #[test]
-fn what_cannot_be_read_is_no_store() {
+fn commands_refuse_an_unreadable_file() {
     if geteuid().is_root() {
         eprintln!("this test is skipped: nothing keeps root from reading");
         return;
@@ -110,9 +110,9 @@ fn what_cannot_be_read_is_no_store() {
     assert_refused(&path);
 }
 
-/// Not even after ten seconds, unless somebody is there who may be making one.
+/// The commands wait only while a process is attached that may initialise the store.
 #[test]
-fn nobody_waits_for_an_empty_file_to_become_a_store() {
+fn commands_do_not_wait_for_an_empty_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("empty");
     fs::write(&path, "").unwrap();

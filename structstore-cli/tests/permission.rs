@@ -1,5 +1,5 @@
-//! Who may do what. In a process of its own: the child that becomes somebody else is a participant of all stores of its parent
-//! for a moment, which other tests would see.
+//! Permissions of users. A test binary of its own: a forked child that changes its user is for a moment a participant of all stores of
+//! its parent, which other tests would see.
 
 mod command;
 
@@ -19,7 +19,7 @@ fn robot(name: &SegmentName) -> StructStoreShared {
     store
 }
 
-/// Those that read need no permission to write. Run as root, this becomes somebody else for the command.
+/// Commands that read need no write permission. If the test runs as root, it runs the commands as another user.
 #[test]
 fn reading_needs_no_permission_to_write() {
     let (name, secret) = (SegmentName::new("permission"), SegmentName::new("secret"));
@@ -34,7 +34,7 @@ fn reading_needs_no_permission_to_write() {
     let other = |arguments: &[&str]| -> Outcome {
         let mut command = command(arguments);
         if root {
-            // What root has made is not this user's.
+            // The other user does not own the stores of root.
             command.arg("--any-owner").uid(65534).gid(65534);
         }
         finish(command.spawn().unwrap())

@@ -1,4 +1,4 @@
-//! The command on a terminal: a pseudo-terminal, and beside it pipes.
+//! The command on a pseudo-terminal, compared with pipes.
 
 mod command;
 
@@ -42,14 +42,14 @@ impl Session {
             });
         }
         let child = command.spawn().unwrap();
-        // The command has copies of it, too.
+        // The command has copies of the terminal, too.
         drop(command);
         drop(pair.slave);
         let terminal = File::from(pair.master);
         let mut source = terminal.try_clone().unwrap();
         let output = thread::spawn(move || {
             let mut bytes = Vec::new();
-            // Fails when nobody has the other end any more.
+            // Fails when the other end is closed everywhere.
             let _ = source.read_to_end(&mut bytes);
             String::from_utf8(bytes).unwrap()
         });
@@ -91,7 +91,7 @@ fn store(name: &SegmentName) -> StructStoreShared {
     store
 }
 
-/// What a terminal shows: without colours. Nothing else may control it.
+/// The text that a terminal shows, without colours. Panics if the output has other control characters.
 fn shown(output: &str) -> String {
     let mut plain = String::new();
     let mut rest = output;
@@ -168,7 +168,7 @@ fn a_snapshot_is_not_written_to_a_terminal() {
 }
 
 #[test]
-fn long_reading_shows_how_far_it_is() {
+fn slow_load_shows_progress() {
     let (name, folder) = (SegmentName::new("progress"), tempfile::tempdir().unwrap());
     let pipe = folder.path().join("pipe");
     nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
@@ -190,7 +190,7 @@ fn long_reading_shows_how_far_it_is() {
 }
 
 #[test]
-fn clean_asks() {
+fn clean_asks_for_confirmation() {
     let name = SegmentName::new("asks");
     let mut child = command(&["run", &name, "--", "cat"]).stdin(Stdio::piped()).spawn().unwrap();
     eventually("somebody is attached", || {
@@ -200,7 +200,7 @@ fn clean_asks() {
             .open(&name)
             .is_ok_and(|store| store.participants().unwrap().len() == 1)
     });
-    // The command of the one that is killed ends with its input.
+    // The command of the killed `run` ends with its input.
     child.kill().unwrap();
     child.wait().unwrap();
     for (answer, left) in [("\n", true), ("n\n", true), ("y\n", false)] {
@@ -239,7 +239,7 @@ fn an_interrupt_ends_a_command_that_waits() {
     session.press("\u{3}");
     assert_eq!(session.finish().0.signal(), Some(libc::SIGINT));
 
-    // Where it is ignored, as by a shell's background jobs, it stays so.
+    // If the signal is ignored, as in a shell's background jobs, it stays ignored.
     let mut command = command(&["show", &name]);
     // SAFETY: one system call, between fork and exec.
     unsafe { command.pre_exec(|| signal(Signal::SIGINT, SigHandler::SigIgn).map(drop).map_err(Into::into)) };
@@ -262,7 +262,7 @@ fn yaml_that_a_terminal_shows_can_be_read_again() {
         assert!(text.contains(r#""می\u200Cخواهم": ""#), "{text}");
         structstore_reading(&["load", "-", &copy, "--format", "yaml"], text.as_bytes()).text();
         let loaded = StructStoreShared::open(&copy).unwrap();
-        // Bytes are a string of digits there.
+        // YAML shows bytes as a string of digits.
         loaded.delete("raw").unwrap();
         let mut value = store.to_value().unwrap();
         if let Value::Struct(fields) = &mut value {
@@ -274,7 +274,7 @@ fn yaml_that_a_terminal_shows_can_be_read_again() {
 }
 
 #[test]
-fn a_terminal_is_asked_for_one_end_of_input() {
+fn load_from_a_terminal_ends_at_one_end_of_input() {
     let name = SegmentName::new("typed");
     for (typed, expected) in [("{\"x\": 5}\n\u{4}", r#"{"x": 5}"#), ("{\"x\":\n6}\u{4}\u{4}", r#"{"x": 6}"#)]
     {
@@ -287,7 +287,7 @@ fn a_terminal_is_asked_for_one_end_of_input() {
 }
 
 #[test]
-fn people_are_shown_what_json_has_no_words_for() {
+fn terminal_shows_nan_by_name() {
     let name = SegmentName::new("named");
     let store = store(&name);
     store.set("list", vec![1.5, f64::NAN]).unwrap();

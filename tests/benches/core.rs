@@ -1,4 +1,4 @@
-//! What the core costs, beside what it is measured against. `cargo xtask bench` prints the ratios.
+//! The costs of the core, and of the things it is compared with. `cargo xtask bench` prints the ratios.
 
 use std::collections::HashMap;
 use std::hint::black_box;

@@ -1,4 +1,4 @@
-//! What locks cost, alone and beside others, beside what the standard library and POSIX have.
+//! The costs of locks, alone and with other threads, compared with locks of the standard library and of POSIX.
 
 use std::cell::UnsafeCell;
 use std::collections::HashMap;
@@ -46,13 +46,13 @@ impl Drop for Seats {
     }
 }
 
-/// A mutex as processes share it without this library: robust, so that a death is noticed.
+/// A mutex that processes can share without this library: robust, so that a death is noticed.
 struct RobustMutex(Box<UnsafeCell<libc::pthread_mutex_t>>);
 
 impl RobustMutex {
     fn new() -> RobustMutex {
         let mutex = RobustMutex(Box::new(libc::PTHREAD_MUTEX_INITIALIZER.into()));
-        // SAFETY: initialised before use, never moved, for it is boxed.
+        // SAFETY: initialised before use, never moved, because it is boxed.
         unsafe {
             let mut attributes: libc::pthread_mutexattr_t = std::mem::zeroed();
             assert_eq!(libc::pthread_mutexattr_init(&mut attributes), 0);
@@ -72,13 +72,13 @@ impl RobustMutex {
     }
 }
 
-/// A lock for many readers as processes share it without this library. It is not robust: the death of a reader is not noticed.
+/// A lock for many readers that processes can share without this library. It is not robust: the death of a reader is not noticed.
 struct PosixRwLock(Box<UnsafeCell<libc::pthread_rwlock_t>>);
 
 impl PosixRwLock {
     fn new() -> PosixRwLock {
         let lock = PosixRwLock(Box::new(libc::PTHREAD_RWLOCK_INITIALIZER.into()));
-        // SAFETY: initialised before use, never moved, for it is boxed.
+        // SAFETY: initialised before use, never moved, because it is boxed.
         unsafe {
             let mut attributes: libc::pthread_rwlockattr_t = std::mem::zeroed();
             assert_eq!(libc::pthread_rwlockattr_init(&mut attributes), 0);
@@ -105,7 +105,7 @@ fn keys() -> impl Iterator<Item = (Key<'static>, &'static str)> + Clone {
     order.into_iter().cycle()
 }
 
-/// Next to nothing to check and to lend: what is left is the lock.
+/// Almost nothing to check and to lend, so that the lock dominates.
 #[derive(StructStore)]
 struct One {
     number: i64,
@@ -149,7 +149,7 @@ struct Pair {
     y: i64,
 }
 
-/// Guards that lend ten fields, and loads of them.
+/// Guards that lend ten fields, and loads of these fields.
 fn fields(criterion: &mut Criterion) {
     let store = Memory::store();
     let mut group = criterion.benchmark_group("locks");
@@ -181,7 +181,7 @@ fn fields(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// One thread, beside so many others that have the store and do nothing.
+/// One thread, with many other threads that have seats in the store and do nothing.
 fn seats(criterion: &mut Criterion) {
     let store = Memory::store();
     let mut keys = keys();
@@ -205,7 +205,7 @@ fn seats(criterion: &mut Criterion) {
         group.bench_function(format!("set_{seats}"), |bencher| {
             bencher.iter(|| store.set(black_box(keys.next().unwrap().0), black_box(5_i64)).unwrap());
         });
-        // The worst case of hints: each of the two gives the one that makes the other look at all seats.
+        // The worst case of hints: each of the two locks gives the hint that makes the other one look at all seats.
         group.bench_function(format!("read_whole_and_set_part_{seats}"), |bencher| {
             bencher.iter(|| {
                 drop(store.read().unwrap());
@@ -226,7 +226,7 @@ fn seats(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Two threads that do the same at once, or one that does it alone: the time until both are done.
+/// Two threads that do the same at once, or one alone: the time until all are done.
 fn at_once(bencher: &mut Bencher<'_>, threads: usize, work: impl Fn(usize) + Sync) {
     bencher.iter_custom(|count| {
         let (begin, end) = (Barrier::new(threads + 1), Barrier::new(threads + 1));
@@ -251,7 +251,7 @@ fn at_once(bencher: &mut Bencher<'_>, threads: usize, work: impl Fn(usize) + Syn
     });
 }
 
-/// Two cores.
+/// Two threads on two cores.
 fn cores(criterion: &mut Criterion) {
     let store = Memory::store();
     let parts = ["a", "b"].map(|name| store.ensure_struct(name).unwrap());
@@ -292,10 +292,10 @@ fn cores(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// For how long fairness is looked at.
+/// The time for which fairness is measured.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// How often one thread gets a lock that two others want all the time, how long it waits at worst, and the same of the others.
+/// How often one thread gets a lock that two others ask for all the time, its longest wait, and the same for the two others.
 fn beside<'a>(one: impl Fn() + Sync + 'a, others: impl Fn() + Sync + 'a) -> [(u64, Duration); 2] {
     let ready = Barrier::new(3);
     let work = |lock: &(dyn Fn() + Sync)| {
@@ -319,7 +319,7 @@ fn beside<'a>(one: impl Fn() + Sync + 'a, others: impl Fn() + Sync + 'a) -> [(u6
     })
 }
 
-/// Writers beside steady readers and the other way round; a second each, so that there is nothing to sample.
+/// One writer with two steady readers, and the other way round; one second each, without samples.
 fn fairness(_: &mut Criterion) {
     let store = Memory::store();
     let handle = store.ensure_struct("part").unwrap();

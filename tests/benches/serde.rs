@@ -1,5 +1,5 @@
-//! What documents cost that are stored and read back by serde, beside `serde_json::Value`. `cargo xtask bench` prints the
-//! ratios.
+//! The costs of storing documents and reading them back by serde, compared with `serde_json::Value`. `cargo xtask bench` prints
+//! the ratios.
 
 use std::hint::black_box;
 
@@ -100,7 +100,7 @@ fn documents(criterion: &mut Criterion) {
         bencher.iter_batched(|| json.clone(), parse, BatchSize::PerIteration);
     });
 
-    // The parts of which the above consist.
+    // The parts of the benchmarks above.
     group.bench_function("to_value", |bencher| {
         bencher.iter_with_large_drop(|| to_value(&document).unwrap());
     });

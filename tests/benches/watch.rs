@@ -1,5 +1,5 @@
-//! What watching costs: those who change things, and from a change until a sleeping process has seen it, beside two
-//! processes that wake each other by a bare futex.
+//! The costs of watching: for writers, and from a change until a sleeping process has seen it, compared with two processes that
+//! wake each other by a bare futex.
 
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
@@ -37,7 +37,7 @@ fn writers(criterion: &mut Criterion) {
     bench("set_no_longer_watched");
 }
 
-/// Lets the other process end with the benchmark.
+/// The other process, which is killed at the end of the benchmark.
 struct Peer(Child);
 
 impl Drop for Peer {
@@ -124,7 +124,7 @@ fn shared_words() -> (&'static AtomicU32, &'static AtomicU32) {
 
 fn tell(word: &AtomicU32, value: u32) {
     word.store(value, Ordering::Release);
-    // SAFETY: wakes who sleeps on a word that lives.
+    // SAFETY: wakes sleepers of a word that lives.
     unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, 1) };
 }
 

@@ -64,7 +64,7 @@ OPERATIONS: list[Callable[[Array], Any]] = [
     lambda array: array.view("u1").__setitem__(..., 255),
     lambda array: np.put(array, [0, -1], 1),
     lambda array: array[array.dtype.names[0]].__setitem__(..., 0) if array.dtype.names else None,
-    lambda array: array.resize(3),
+    lambda array: array.reshape(-1).resize(3),
     lambda array: (array.sum(), array.max(), array.argmin()),
     lambda array: array.tolist(),
     lambda array: np.asarray(array).astype("U"),

@@ -1,4 +1,5 @@
-//! What comes of damage that `check` did not find: the same operations on a segment as it was and as it is, compared.
+//! Consequences of damage that `check` did not find: runs the same operations on the sound and on the damaged segment, and compares
+//! the results.
 
 use std::fmt::{Debug, Write as _};
 use std::fs::File;
@@ -15,22 +16,22 @@ use crate::hostile::{Bound, Failure, in_child};
 /// How long an operation may wait for a lock.
 const PATIENCE: Duration = Duration::from_millis(20);
 
-/// What a segment says of itself, and does.
+/// The contents of a segment, and the results of operations on it.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Consequences {
-    /// What `check` says, if it finds anything, or if the store cannot be opened.
+    /// The error of `check`, or of opening the store.
     pub found: Option<String>,
-    /// All values there are, and whether somebody is said to have died who held them: nothing says either twice.
+    /// All values, and the marks of dead lock holders: the segment stores each of these only once, so damage to them cannot be found.
     pub values: String,
-    /// What operations answer, line by line.
+    /// The results of operations, line by line.
     pub answers: String,
 }
 
-/// Opens a segment, has it checked and, if nothing is found, does all there is to be done.
+/// Opens a segment, checks it and, if `check` finds nothing, runs a fixed list of operations on it.
 ///
 /// # Errors
 ///
-/// If there can be no child.
+/// If the process cannot be forked.
 ///
 /// # Panics
 ///
@@ -78,9 +79,9 @@ fn observe(file: OwnedFd) -> Consequences {
 
 #[derive(Default)]
 struct Answers {
-    /// What operations have answered.
+    /// The results of operations.
     all: String,
-    /// Whether somebody died who held what is locked.
+    /// For each locked node, whether its lock says that a holder died.
     marks: String,
 }
 
@@ -100,7 +101,7 @@ impl Answers {
         self.tell(recovered.map(drop));
     }
 
-    /// But for how often something was repaired, which depends on nothing else and on which nothing depends.
+    /// All but the number of repairs, which is independent of everything else.
     fn statistics(&mut self, store: &Struct) {
         let Statistics { size, max_size, allocated, blocks, nodes, watchers, .. } = store.statistics();
         self.tell(Ok((size, max_size, allocated, blocks, nodes, watchers)));

@@ -1,18 +1,18 @@
-//! Segments with damage: one word in place of another, and worse.
+//! Damaged segments: one word replaced by another, and worse.
 
 /// How many bytes the header of a segment has at most.
 const HEADER: usize = 12 << 10;
 
-/// Numbers that are the same in each run.
+/// Pseudo-random numbers, the same in each run.
 pub struct Random(u64);
 
 impl Random {
-    /// Those of a seed.
+    /// The sequence of a seed.
     pub fn new(seed: u64) -> Random {
         Random(seed | 1)
     }
 
-    /// The next one.
+    /// The next number.
     #[expect(clippy::should_implement_trait, reason = "these never end")]
     pub fn next(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
@@ -21,7 +21,7 @@ impl Random {
         self.0
     }
 
-    /// The next one, below a limit.
+    /// The next number, below a limit.
     pub fn below(&mut self, limit: usize) -> usize {
         self.next() as usize % limit
     }
@@ -31,7 +31,7 @@ impl Random {
 ///
 /// # Panics
 ///
-/// If there is none.
+/// If the index lies beyond the segment.
 pub fn word(segment: &[u8], index: usize) -> u64 {
     let mut bytes = [0; 8];
     bytes.copy_from_slice(&segment[8 * index..8 * index + 8]);
@@ -42,17 +42,17 @@ pub fn word(segment: &[u8], index: usize) -> u64 {
 ///
 /// # Panics
 ///
-/// If there is none.
+/// If the index lies beyond the segment.
 pub fn with_word(segment: &[u8], index: usize, word: u64) -> Vec<u8> {
     let mut changed = segment.to_vec();
     changed[8 * index..8 * index + 8].copy_from_slice(&word.to_le_bytes());
     changed
 }
 
-/// What to put in place of a word: nothing, little, all, its neighbours, places that exist, and anything.
+/// Replacements for a word: zero, small and large numbers, its neighbours, a value that occurs elsewhere, and random ones.
 pub fn words_for(segment: &[u8], index: usize, random: &mut Random) -> Vec<u64> {
     let was = word(segment, index);
-    // Another word that is not zero, as an offset or name of something that exists.
+    // Another word that is not zero: perhaps the offset of a block or the name of a node.
     let other = (0..100).map(|_| word(segment, random.below(segment.len() / 8))).find(|other| *other != 0);
     let mut words = vec![
         0,
@@ -76,19 +76,19 @@ pub fn words_for(segment: &[u8], index: usize, random: &mut Random) -> Vec<u64> 
 
 /// A segment that was damaged, and how.
 pub struct Damaged {
-    /// Which of the segments it was, or mostly is.
+    /// The index of the segment that it was made of, or mostly made of.
     pub of: usize,
-    /// Enough to have it once more.
+    /// A description from which it can be reproduced.
     pub how: String,
     /// Its bytes.
     pub segment: Vec<u8>,
 }
 
-/// One of several segments with another word, mostly in place of one that says something.
+/// One of several segments with one word replaced, mostly a word that is not zero.
 ///
 /// # Panics
 ///
-/// If there is no segment, or one of nothing but zeros.
+/// If there is no segment, or if one contains only zeros.
 pub fn one_word(segments: &[Vec<u8>], random: &mut Random) -> Damaged {
     let at = random.below(segments.len());
     let segment = &segments[at];
@@ -109,7 +109,7 @@ pub fn one_word(segments: &[Vec<u8>], random: &mut Random) -> Damaged {
     }
 }
 
-/// Segments that were cut short, put together of two, wiped out, or have anything behind their header.
+/// Segments that were cut short, joined from two, overwritten with one byte, or filled with random bytes.
 pub fn many_words(segments: &[Vec<u8>], random: &mut Random) -> Vec<Damaged> {
     let mut damaged = Vec::new();
     for (of, segment) in segments.iter().enumerate() {

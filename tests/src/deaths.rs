@@ -1,4 +1,4 @@
-//! Operations in which a process is made to die: at its first store to shared memory, at its second one, and so on.
+//! Operations during which a process is made to die: at its first store to shared memory, at its second one, and so on.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ use structstore::{
 
 use crate::fill;
 
-/// An operation, and the store that it begins with.
+/// An operation, and the store that it starts with.
 pub struct Case {
-    /// What is done.
+    /// The name of the operation; unique.
     pub name: String,
     prepare: Box<Prepare>,
     run: Run,
-    /// Whether the store is full before it.
+    /// Whether the store is full before the operation.
     pub full: bool,
 }
 
@@ -25,9 +25,9 @@ type Prepare = dyn Fn(&StructStoreShared) -> Result<()> + Send + Sync;
 type Change = dyn Fn(StructStoreShared, &dyn Fn()) -> Result<()> + Send + Sync;
 
 enum Run {
-    /// Opening the store itself, and beginning it anew or not.
+    /// Opening the store itself, and re-initialising it or not.
     Open { reinit: bool },
-    /// Something done to a store that is open. Calls its second argument before the stores that count.
+    /// An operation on an open store. It calls its second argument before the stores that count.
     Change(Box<Change>),
 }
 
@@ -51,19 +51,19 @@ impl Case {
         Case { name: name.into(), prepare: Box::new(prepare), run: Run::Change(Box::new(run)), full: false }
     }
 
-    /// The same in a store in which there is no room left.
+    /// The same in a store without any free memory.
     fn in_a_full_store(self) -> Case {
         let Case { name, prepare, run, .. } = self;
         let prepare = Box::new(move |store: &StructStoreShared| {
             prepare(store)?;
-            // More than the journal of a seat has room to log one by one.
+            // More items than the journal of a seat can log one by one.
             store.set("many", vec!["each in a node of its own"; 20])?;
             fill(store, 0)
         });
         Case { name: format!("{name} in a full store"), prepare, run, full: true }
     }
 
-    /// How the store is made and opened.
+    /// The options with which the store is created and opened.
     pub fn options(&self) -> Options {
         if self.full { options().max_size(72 << 10) } else { options() }
     }
@@ -72,23 +72,23 @@ impl Case {
         Case { name: name.into(), prepare: Box::new(with_fields), run: Run::Open { reinit }, full: false }
     }
 
-    /// Brings an empty store to where the operation begins.
+    /// Prepares an empty store for the operation.
     ///
     /// # Errors
     ///
-    /// Whatever the store says.
+    /// Those of the store.
     pub fn prepare(&self, store: &StructStoreShared) -> Result<()> {
-        // What has never been used is zero, and would forgive who takes it for something that he has written.
+        // Memory that was never used is zero, which would hide an operation that forgets to initialise it.
         store.set("dirt", Value::Bytes(vec![0xff; 30_000].into()))?;
         store.delete("dirt")?;
         (self.prepare)(store)
     }
 
-    /// Does the operation; dies at the given store to shared memory, if it is not 0 and not beyond the last.
+    /// Runs the operation; dies at the given store to shared memory, if the number is not 0 and not beyond the last one.
     ///
     /// # Errors
     ///
-    /// Whatever the store says.
+    /// Those of the store.
     pub fn run(&self, name: &str, death: u64) -> Result<()> {
         let options = self.options();
         match &self.run {
@@ -102,7 +102,7 @@ impl Case {
     }
 }
 
-/// How the processes of these tests open a store: whoever dies leaves the name.
+/// The options with which the processes of these tests open a store: a process that dies does not remove the name.
 pub fn options() -> Options {
     StructStoreShared::options().cleanup(Cleanup::Never)
 }
@@ -123,7 +123,7 @@ struct Inner {
     name: String,
 }
 
-/// Fields that come, go and grow.
+/// Fields that are added, removed, and grow.
 #[derive(StructStore)]
 struct Growing {
     trail: Vec<f64>,
@@ -153,7 +153,7 @@ fn with_growing(store: &StructStoreShared) -> Result<()> {
     })?
 }
 
-/// A step of the fields that come, go and grow.
+/// A change of one of these fields.
 type Step = fn(&mut GrowingMut<'_>) -> Result<()>;
 
 const STEPS: [(&str, Step); 9] = [
@@ -197,12 +197,12 @@ fn with_list(store: &StructStoreShared) -> Result<()> {
     store.set("list", vec![Value::from(1_i64), "two".into(), vec![3_i64, 4].into(), 5_i64.into()])
 }
 
-/// Some fields of different kinds.
+/// One field of each kind.
 fn with_fields(store: &StructStoreShared) -> Result<()> {
     kinds().into_iter().try_for_each(|(name, value)| store.set(name, value))
 }
 
-/// One change of each kind to what [`with_fields`] has put there, and one that fails.
+/// One change of each kind to the fields of [`with_fields`], and one that fails.
 fn change_everything(store: &mut StructMut<'_>) -> Result<()> {
     *store.get_mut::<i64>("int")? += 1;
     store.set("float", 1.5)?;
@@ -235,7 +235,7 @@ fn declaration<'a>(name: &'a str, kinds: &'a [Kind], default: Option<i64>) -> De
     Declaration { name, kinds, optional: false, default: default.map(Value::from), fields: Vec::new() }
 }
 
-/// All of them.
+/// All cases. Two tests choose cases by position.
 pub fn cases() -> Vec<Case> {
     let mut cases = vec![
         Case::open("open", false),

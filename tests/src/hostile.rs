@@ -1,7 +1,7 @@
-//! Everything that can be done to a store whose bytes may be anything.
+//! A fixed list of operations on a store that may contain any bytes.
 //!
-//! Each image is tried in a child of its own, under limits of time and memory ([`crate::limits`]). What is asked of it: to end by itself,
-//! without a panic, whatever each operation says.
+//! Each image is tried in its own child, under limits of time and memory ([`crate::limits`]). The child must end by itself and
+//! without a panic, whether the operations succeed or fail.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -19,7 +19,7 @@ use crate::limits::limit;
 /// How long one operation may wait for a lock.
 const PATIENCE: Duration = Duration::from_millis(20);
 
-/// What segments are bound as.
+/// The struct to which segments are bound.
 #[derive(StructStore)]
 pub(crate) struct Bound {
     #[structstore(default = 5)]
@@ -31,12 +31,12 @@ pub(crate) struct Bound {
     pub(crate) items: Vec<String>,
 }
 
-/// How a trial ended, if not well.
+/// How a trial failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
-    /// By this signal.
+    /// It was ended by this signal.
     Signal(i32),
-    /// With a panic.
+    /// It panicked.
     Panic,
 }
 
@@ -44,7 +44,7 @@ pub enum Failure {
 ///
 /// # Errors
 ///
-/// If there can be no child.
+/// If the process cannot be forked.
 ///
 /// # Panics
 ///
@@ -56,17 +56,17 @@ pub fn try_image(image: &[u8]) -> io::Result<Option<Failure>> {
         let other = StructStore::new();
         other.set("text", "sound").expect("a store of its own");
         operate(file);
-        // What is damaged is no concern of other stores.
+        // Damage in one store must not affect other stores.
         other.check().expect("a sound store");
         assert_eq!(other.get::<String>("text").expect("a text"), "sound");
     })
 }
 
-/// Runs something in a child, under limits of time and memory.
+/// Runs a closure in a child, under limits of time and memory.
 ///
 /// # Errors
 ///
-/// If there can be no child.
+/// If the process cannot be forked.
 pub(crate) fn in_child(run: impl FnOnce()) -> io::Result<Option<Failure>> {
     // SAFETY: this process has one thread, so that its child may do anything.
     match unsafe { libc::fork() } {
@@ -90,11 +90,11 @@ pub(crate) fn in_child(run: impl FnOnce()) -> io::Result<Option<Failure>> {
     }
 }
 
-/// Does everything to a store until the end, while others do what they like to it. Returns how often.
+/// Repeats all operations on a store until `end`, while other processes overwrite it. Returns the number of rounds.
 ///
 /// # Panics
 ///
-/// If anything does. Something that takes too long, or too much memory, ends the process.
+/// If an operation panics. An operation that takes too much time or memory ends the process.
 pub fn live_with(path: &Path, end: Instant) -> u64 {
     let options = StructStoreShared::options().file(true).create(false).timeout(PATIENCE);
     let options = options.cleanup(Cleanup::Never);
@@ -108,7 +108,7 @@ pub fn live_with(path: &Path, end: Instant) -> u64 {
                 inspect(&store);
                 read(&store);
                 write(&store);
-                // Who may not write waits until nobody does.
+                // Without write permission `check` waits until no process writes, so it runs in the last round only.
                 if writes || last {
                     let _ = store.check();
                 }
@@ -122,7 +122,7 @@ pub fn live_with(path: &Path, end: Instant) -> u64 {
     }
 }
 
-/// Opens what may be a store, for reading and for writing, and does all there is to be done.
+/// Opens a file that may be a store, for reading and for writing, and runs all operations on it.
 pub(crate) fn operate(file: OwnedFd) {
     let open = |read_only: bool| -> Option<StructStoreShared> {
         let descriptor = File::open(format!("/proc/self/fd/{}", file.as_raw_fd()));
@@ -145,7 +145,7 @@ pub(crate) fn operate(file: OwnedFd) {
     }
 }
 
-/// What tools ask that look into a store.
+/// The queries of tools that inspect a store.
 fn inspect(store: &StructStoreShared) {
     let _ = store.participants();
     let _ = store.is_orphan();
@@ -169,7 +169,7 @@ pub(crate) fn read(store: &Struct) {
     }
 }
 
-/// Looks at everything below a struct, by its handles, as far as it seems to be of any sense.
+/// Visits everything below a struct by handles, up to a bound on depth and number.
 fn visit(node: &Struct, depth: usize, left: &mut usize) {
     let Ok(names) = node.names() else { return };
     for name in names {

@@ -1,4 +1,4 @@
-//! What the tests across processes share.
+//! Code that the tests across processes share.
 //!
 //! ```
 //! use structstore_tests::SegmentName;
@@ -34,16 +34,16 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use structstore::{ArrayValue, DType, ErrorKind, List, Options, Result, Struct, StructStoreShared, Value};
 
-/// The name of a segment that nobody else uses, removed on drop: also when the test panics.
+/// The unique name of a segment, which is removed on drop: also when the test panics.
 #[derive(Debug)]
 pub struct SegmentName(String);
 
 impl SegmentName {
-    /// A new name with `label` in it, so that what a killed test leaves in /dev/shm can be told.
+    /// A new name that contains `label`, so that files that a killed test left in /dev/shm can be identified.
     pub fn new(label: &str) -> Self {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        // Process ids are reused; what a killed test left behind must not be found under a new name.
+        // Process ids are reused; a new name must not find the segment of a killed test.
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
         SegmentName(format!("/structstore_test_{label}_{}_{count}_{now:x}", process::id()))
     }
@@ -59,12 +59,12 @@ impl SegmentName {
     }
 }
 
-/// Fills a store until there is no room for another block, in a list `filling`; nor for another node, if there are as many
-/// `places` as there are records left.
+/// Fills a store until it has no room for another block, in a list `filling`; nor for another node, if there are as many
+/// `places` as free records.
 ///
 /// # Errors
 ///
-/// Whatever the store says, but that it is full.
+/// Those of the store, except that it is full.
 pub fn fill(store: &Struct, places: usize) -> Result<()> {
     let done = |result: Result<()>| match result {
         Ok(()) => Ok(true),
@@ -72,7 +72,7 @@ pub fn fill(store: &Struct, places: usize) -> Result<()> {
         Err(error) => Err(error),
     };
     let bytes = |size| Value::Bytes(vec![0; size].into());
-    // For nodes without blocks, and then for blocks without nodes, which use up the last of either.
+    // Places for nodes without blocks, and then for blocks without nodes, which use up the last of both.
     store.set("filling", vec![Value::Null; places])?;
     let list: List = store.get("filling")?;
     for size in [1 << 20, 1 << 16, 1 << 12, 1 << 10, 1 << 8, 1, 0] {
@@ -128,7 +128,7 @@ impl fmt::Display for SegmentName {
     }
 }
 
-/// Memory without a name, for tests that need a segment of their own but nobody else in it.
+/// Memory without a name, for tests that need a segment of their own and no other process in it.
 pub struct Memory;
 
 impl Memory {
@@ -164,7 +164,7 @@ impl Memory {
 ///
 /// # Errors
 ///
-/// Whatever the store says.
+/// Those of the store.
 pub fn put_specimens(store: &Struct) -> Result<()> {
     for (name, value) in specimens() {
         store.set(name, value)?;
@@ -172,11 +172,11 @@ pub fn put_specimens(store: &Struct) -> Result<()> {
     Ok(())
 }
 
-/// Verifies what [`put_specimens`] or `tests/python/peer.py` put there: values and types.
+/// Verifies the values and types that [`put_specimens`] or `tests/python/peer.py` wrote.
 ///
 /// # Errors
 ///
-/// Whatever the store says.
+/// Those of the store.
 ///
 /// # Panics
 ///
@@ -241,8 +241,7 @@ fn specimens() -> Vec<(&'static str, Value<'static>)> {
 ///
 /// # Panics
 ///
-/// If `STRUCTSTORE_PYTHON` names something that is not there: a test that was asked for must not pass by being
-/// skipped.
+/// If `STRUCTSTORE_PYTHON` names a file that does not exist: a requested test must not pass by being skipped.
 pub fn python(test: &str) -> Option<PathBuf> {
     let Some(python) = env::var_os("STRUCTSTORE_PYTHON").map(PathBuf::from) else {
         eprintln!("{test} is skipped: STRUCTSTORE_PYTHON is not set; `cargo xtask test --only rust` sets it");

@@ -1,22 +1,22 @@
-//! Limits of what is under test: a test ends whatever becomes of that, and does not fail because others have the processors.
+//! Limits of the code under test: every test ends, and no test fails because other programs use the processors.
 //!
-//! - What may go on without end is given processor time, of which a busy machine takes nothing away: a process dies of
-//!   SIGXCPU when it has used that up ([`limit`]).
-//! - What sleeps for ever uses none. It is given time on the clock, [`STUCK`], so much more than anything sound takes that
-//!   only what is stuck comes there: a process dies of SIGALRM then, and a test that waits for something fails.
-//! - No test has a process tried again, and none expects anything to have happened earlier.
+//! - A process under test gets processor time, which a busy machine does not reduce. A process that loops without end dies of SIGXCPU
+//!   when it has used that up ([`limit`]).
+//! - A process that sleeps for ever uses no processor time. It gets time on the clock, [`STUCK`], far more than a sound process needs.
+//!   After that a process dies of SIGALRM, and a test that waits fails.
+//! - No test runs a process again after a failure, and no test requires that an event happens within a shorter time.
 
 use std::time::Duration;
 
-/// How long a test waits for what must happen.
+/// How long a test waits for an event that must happen.
 pub const STUCK: Duration = Duration::from_secs(300);
-/// How much processor time a process has, in seconds.
+/// The processor time of a process, in seconds.
 const SECONDS: u64 = 5;
-/// How much memory of its own a process may have: 512 MiB. What it maps of a segment does not count.
+/// The private memory of a process: 512 MiB. Mapped segments do not count.
 const MEMORY: libc::rlim_t = 512 << 20;
 
-/// Limits this process, and what it becomes, to some seconds of processor time from now on, to [`STUCK`] on the clock, and in
-/// memory. Does no more than may be done between fork and exec.
+/// Limits this process, also after exec, to some seconds of processor time from now on, to [`STUCK`] on the clock, and in memory.
+/// It makes only calls that are allowed between fork and exec.
 pub fn limit() {
     limit_to(SECONDS, STUCK);
     // SAFETY: limits of this process alone; the values are plain data.
@@ -42,8 +42,8 @@ fn limit_to(seconds: u64, clock: Duration) {
     }
 }
 
-/// Gives signals that a shell has its background jobs ignore, or `nohup` a command, their default dispositions, which a
-/// process under test would otherwise inherit. Does no more than may be done between fork and exec.
+/// Restores the default dispositions of signals that a shell ignores in background jobs, or `nohup` in a command: a process under
+/// test would inherit that. It makes only calls that are allowed between fork and exec.
 pub fn restore_signals() {
     for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGPIPE] {
         // SAFETY: the default disposition runs no code of this process.
@@ -61,7 +61,7 @@ mod tests {
     fn signal_of(script: &str, seconds: u64, clock: u64) -> Option<i32> {
         let mut command = Command::new("sh");
         command.args(["-c", script]);
-        // SAFETY: it does what may be done between fork and exec.
+        // SAFETY: the closure makes only calls that are allowed between fork and exec.
         unsafe {
             command.pre_exec(move || {
                 limit_to(seconds, Duration::from_secs(clock));
@@ -72,12 +72,12 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_on_without_end_uses_up_its_processor_time() {
+    fn endless_loop_dies_of_the_cpu_limit() {
         assert_eq!(signal_of("while :; do :; done", 1, 300), Some(libc::SIGXCPU));
     }
 
     #[test]
-    fn what_sleeps_for_ever_uses_up_its_time_on_the_clock() {
+    fn endless_sleep_dies_of_the_clock_limit() {
         assert_eq!(signal_of("exec sleep 1000", 300, 1), Some(libc::SIGALRM));
     }
 }

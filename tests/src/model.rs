@@ -1,4 +1,4 @@
-//! Changes of a store, and what they do to a plain value: what random operations are compared with.
+//! Changes of a store, and their effect on a plain value, with which tests and the fuzzer compare random operations.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -7,12 +7,12 @@ use structstore::binding_support::ListExt;
 use structstore::guard::StructMut;
 use structstore::{ErrorKind, Result, Struct, Value};
 
-/// A change of the struct that `path` leads to; names are drawn from few, so that operations meet.
+/// A change of a struct. Callers use few names, so that changes affect each other.
 #[derive(Clone, Debug)]
 pub enum Change {
     /// Assigns a field.
     Set(String, Value<'static>),
-    /// Assigns several.
+    /// Assigns several fields.
     Extend(Vec<(String, Value<'static>)>),
     /// Removes a field.
     Remove(String),
@@ -20,9 +20,9 @@ pub enum Change {
     Rename(String, String),
     /// Removes all fields.
     Clear,
-    /// Asks for a struct, created if missing.
+    /// Ensures a struct, created if missing.
     Nested(String),
-    /// Appends an item to a list, created if missing, as below.
+    /// Appends an item to a list, which this and all following changes create if it is missing.
     Push(String, Value<'static>),
     /// Inserts an item.
     Insert(String, usize, Value<'static>),
@@ -32,7 +32,7 @@ pub enum Change {
     RemoveItem(String, usize),
     /// Replaces a range of items.
     Splice(String, Range<usize>, Vec<Value<'static>>),
-    /// Replaces the items at even indices, and removes those for which there is none.
+    /// Replaces the items at even indices, and removes those for which there is no new value.
     ReplaceSome(String, Vec<Value<'static>>),
     /// Removes all items.
     ClearList(String),
@@ -66,7 +66,7 @@ fn some(len: usize) -> Vec<usize> {
     (0..len).step_by(2).collect()
 }
 
-/// What the change does to a plain value. `None` where the store has to refuse it.
+/// Applies the change to a plain value. `None` if the store has to refuse it.
 fn apply_to_model(fields: &mut Fields, change: &Change) -> Option<()> {
     match change {
         Change::Set(name, value) => set(fields, name, value),
@@ -117,11 +117,11 @@ fn apply_to_model(fields: &mut Fields, change: &Change) -> Option<()> {
     Some(())
 }
 
-/// Does it to a store.
+/// Applies it to a store.
 ///
 /// # Errors
 ///
-/// Whatever the store says.
+/// Those of the store.
 pub fn apply_to_store(store: &Struct, change: &Change) -> Result<()> {
     match change {
         Change::Set(name, value) => store.set(name, value),
@@ -183,12 +183,12 @@ pub fn apply_to_guard(store: &Struct, change: &Change) -> Result<()> {
     }
 }
 
-/// Does one change after the other. After each, the store equals the model, order included, and every invariant holds;
+/// Applies one change after the other. After each, the store equals the model, order included, and every invariant holds;
 /// an operation that fails has changed nothing, and uses no more memory than before.
 ///
 /// # Panics
 ///
-/// If that is not so.
+/// If one of these conditions does not hold.
 pub fn run(store: &Struct, changes: &[Change], apply: impl Fn(&Struct, &Change) -> Result<()>) {
     let empty = store.statistics();
     let mut model: Fields = Vec::new();
@@ -203,7 +203,7 @@ pub fn run(store: &Struct, changes: &[Change], apply: impl Fn(&Struct, &Change) 
             }
             Err(error) if error.kind() == ErrorKind::OutOfSpace => {
                 let after = store.statistics();
-                // A list that the change was to create on its way may have been created.
+                // A change that fails may have created its list before.
                 let created = store.len().unwrap() > model.len();
                 assert!(
                     created
@@ -226,7 +226,7 @@ pub fn run(store: &Struct, changes: &[Change], apply: impl Fn(&Struct, &Change) 
     assert_eq!(store.statistics().nodes, empty.nodes);
 }
 
-/// Asking for a list creates it, also where what is then to be done with it fails.
+/// Ensuring a list creates it, also if the change of the list fails then.
 fn list_created(store: &Struct, model: &mut Fields, change: &Change) {
     if let Change::Push(name, _)
     | Change::Insert(name, ..)

@@ -1,4 +1,4 @@
-//! Segments of stores, to be damaged.
+//! Segments of stores, for tests that damage them.
 
 use std::fs::File;
 use std::io::{Read, Seek};
@@ -7,16 +7,16 @@ use structstore::{Result, StructStore, StructStoreShared, Value};
 
 use crate::{Memory, put_specimens};
 
-/// At rest, with values of every type; bound and watched; with free memory; within a transaction, and with a lock, of a
-/// process that is dead.
+/// Five segments: at rest with values of every type; bound and watched; with free memory; within a transaction of a dead process;
+/// with a lock of a dead process.
 ///
 /// # Errors
 ///
-/// Whatever a store says.
+/// Those of the stores.
 ///
 /// # Panics
 ///
-/// If the system has no memory for them.
+/// If the system has no memory for the segments.
 pub fn segments() -> Result<Vec<Vec<u8>>> {
     let mut segments = Vec::new();
     let mut keep = |fill: Fill<'_>| -> Result<()> {
@@ -85,12 +85,12 @@ struct Settings {
     limit: Option<i64>,
 }
 
-/// Fills a store, and calls to have its segment kept as it is.
+/// Fills a store, and calls its second argument to keep a copy of the segment in its present state.
 type Fill<'f> = &'f dyn Fn(&StructStoreShared, &mut dyn FnMut()) -> Result<()>;
 
-/// Makes it the segment of a process that is dead, whose locks are nobody's: this one lives, and would be waited for.
+/// Replaces this process's id, so that the segment seems to be that of a dead process: others would wait for locks of a live one.
 fn forget_who_lives(segment: &mut [u8]) {
-    /// More than there can be.
+    /// Larger than any process id.
     const NOBODY: u64 = 1 << 30;
     let own = u64::from(std::process::id()).to_le_bytes();
     segment.as_chunks_mut::<8>().0.iter_mut().filter(|word| **word == own).for_each(|word| {

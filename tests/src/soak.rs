@@ -1,17 +1,17 @@
-//! What the processes of the soak agree on.
+//! Constants and functions that the processes of the soak share.
 
 use std::time::Duration;
 
 use structstore::{Result, Struct, Value};
 
-/// What the two accounts hold together, at any time.
+/// The sum of the two accounts, at any time.
 pub const TOTAL: i64 = 1000;
 
-/// How long any single operation may take, waiting included: far longer than who is not run on a busy machine makes others wait,
-/// and shorter than the soak.
+/// How long a single operation may take, waiting included: far longer than a process that a busy machine does not run makes others
+/// wait, and shorter than the soak.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Numbers that look random; the same ones for the same seed.
+/// Pseudo-random numbers; the same ones for the same seed.
 #[derive(Debug)]
 pub struct Random(u64);
 
@@ -35,7 +35,7 @@ impl Random {
 ///
 /// # Errors
 ///
-/// Whatever the store says.
+/// Those of the store.
 pub fn open_accounts(store: &Struct) -> Result<()> {
     let fields = [("left", Value::from(TOTAL)), ("right", 0_i64.into()), ("log", Value::List(Vec::new()))];
     store.set("accounts", Value::record(fields))
@@ -45,7 +45,7 @@ pub fn open_accounts(store: &Struct) -> Result<()> {
 ///
 /// # Errors
 ///
-/// Whatever the store says.
+/// Those of the store.
 pub fn total(store: &Struct) -> Result<i64> {
     let accounts = store.at("accounts")?;
     let guard = accounts.read()?;

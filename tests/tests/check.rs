@@ -1,19 +1,19 @@
-//! `check` finds what would matter: where it finds nothing in a segment with one word changed, all operations answer what they
-//! would have answered, or there is another value in place of one.
+//! `check` finds damage that changes results: if it finds nothing in a segment with one changed word, all operations return the same
+//! results as on the sound segment, or the change has replaced a value by another one.
 
 use std::process::{Command, Stdio};
 
 use structstore_tests::sample;
 use structstore_tests::segments::segments;
 
-/// Those that are at rest. Of what somebody was doing who died, nothing says what it should have been.
+/// The number of segments at rest, which come first. In the segments of dead processes, unfinished work has no expected result.
 const AT_REST: usize = 3;
 
 #[test]
-fn check_finds_what_would_matter() {
+fn check_finds_damage_that_changes_results() {
     let folder = tempfile::tempdir().unwrap();
     let children = std::thread::available_parallelism().map_or(2, usize::from);
-    // Of every so many words one is changed.
+    // One in `slices` words is changed.
     let slices = sample::part(7, 1);
     for (number, segment) in segments().unwrap().iter().take(AT_REST).enumerate() {
         let path = folder.path().join("segment");
@@ -48,7 +48,7 @@ fn check_finds_what_would_matter() {
             "segment {number}: {tried} changes, {found} found, {idle} without effect, {values} of values"
         );
         assert!(missed.is_empty(), "{} of {tried}: {:#?}", missed.len(), &missed[..missed.len().min(20)]);
-        // More than a few, or the comparison finds nothing.
+        // Each outcome occurs, or the comparison proves nothing.
         assert!(found > 0 && idle > 0 && values > 0);
     }
 }

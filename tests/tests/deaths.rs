@@ -1,5 +1,5 @@
-//! A process dies at each of its stores to shared memory, in operations of every kind; the others find the operation
-//! done or not done, and nothing held, torn or lost. By default, at one in so many stores ([`SAMPLED`]).
+//! A process dies at each of its stores to shared memory, in operations of every kind ([`cases`]); the other processes find the
+//! operation done or not done, and nothing locked, torn or lost. By default, it dies at one in [`SAMPLED`] stores.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
@@ -13,10 +13,10 @@ use structstore_tests::deaths::{Case, cases};
 use structstore_tests::limits::STUCK as LIMIT;
 use structstore_tests::sample;
 
-/// Of how many stores a process dies at one, unless the whole is asked for.
+/// A process dies at one in this many stores, unless the whole suite runs.
 const SAMPLED: usize = 16;
 
-/// What can be seen of a store from outside.
+/// The visible state of a store.
 #[derive(PartialEq, Debug)]
 struct State {
     value: Value<'static>,
@@ -32,7 +32,7 @@ impl State {
     }
 }
 
-/// Does the operation in another process. Returns whether it died in it.
+/// Runs the operation in another process. Returns whether that process died.
 fn dies(case: &Case, segment: &SegmentName, at: u64) -> bool {
     let done = Command::new(env!("CARGO_BIN_EXE_mortal"))
         .args([segment.as_str(), &case.name, &at.to_string()])
@@ -47,7 +47,7 @@ fn open(case: &Case, segment: &SegmentName) -> StructStoreShared {
     case.options().open(segment).unwrap()
 }
 
-/// What must hold whatever has become of the other process.
+/// Asserts the conditions that hold whether the other process finished or died.
 fn assert_whole(case: &Case, store: &StructStoreShared, before: &State, after: &State, what: &str) {
     let use_it = || {
         drop(store.within(LIMIT).write()?);
@@ -67,20 +67,20 @@ fn assert_whole(case: &Case, store: &StructStoreShared, before: &State, after: &
     );
 }
 
-/// What there is to be seen before an operation, and after it.
+/// The visible states before and after an operation.
 fn outcomes(case: &Case) -> (State, State) {
     let segment = SegmentName::new("outcomes");
     let store = open(case, &segment);
     case.prepare(&store).unwrap();
     let before = State::of(&store);
     assert!(!dies(case, &segment, 0));
-    // By another handle, for this one may have been to what is no longer the root.
+    // Through another handle, because the operation may have replaced the root.
     let after = open(case, &segment);
     after.check().unwrap();
     (before, State::of(&after))
 }
 
-/// Lets a process die in every store of an operation, with another one attached or not. Returns how many these were.
+/// Lets a process die at every store of an operation, with another process attached or not. Returns the number of deaths.
 fn try_all(case: &Case, attached: bool) -> u64 {
     let (before, after) = outcomes(case);
     let mut points = 0;
@@ -106,7 +106,7 @@ fn try_all(case: &Case, attached: bool) -> u64 {
     points
 }
 
-/// Runs `work` on all of some items, in as many threads as there are processors. Returns the sum of what it returns.
+/// Runs `work` on all items, in as many threads as there are processors. Returns the sum of the results.
 fn sum_in_parallel<T: Sync>(items: &[T], work: impl Fn(&T) -> u64 + Sync) -> u64 {
     let (left, sum) = (Mutex::new(items.iter()), AtomicU64::new(0));
     std::thread::scope(|scope| {
@@ -122,7 +122,7 @@ fn sum_in_parallel<T: Sync>(items: &[T], work: impl Fn(&T) -> u64 + Sync) -> u64
     sum.into_inner()
 }
 
-/// All operations, or those that `STRUCTSTORE_CASE` is part of the name of, to look into one of them.
+/// All cases, or those whose names contain the value of `STRUCTSTORE_CASE`, to run one of them.
 fn chosen() -> Vec<Case> {
     let mut cases = cases();
     if let Ok(only) = std::env::var("STRUCTSTORE_CASE") {
@@ -142,10 +142,10 @@ fn every_operation_survives_a_death_at_every_store() {
     println!("{} operations died at {points} points, beside a process that lives", cases.len());
 }
 
-/// What is different after a death is told, whoever had to undo, finish or release it.
+/// A watcher is notified of a difference after a death, whichever process had to undo or finish the operation or release the lock.
 #[test]
-fn watchers_are_told_of_what_the_dead_have_changed() {
-    // There is no room for a watch in a full store, and what was watched is gone in a new one.
+fn death_at_a_store_reports_changes_to_watchers() {
+    // A full store has no room for a watch, and re-initialising removes the watched struct.
     let told = |case: &Case| case.name != "close" && !case.name.starts_with("begin anew") && !case.full;
     let cases: Vec<Case> = chosen().into_iter().filter(told).step_by(7).collect();
     let points = sum_in_parallel(&cases, |case| {
@@ -173,7 +173,7 @@ fn watchers_are_told_of_what_the_dead_have_changed() {
 }
 
 #[test]
-fn a_store_without_any_living_process_is_repaired_when_it_is_opened() {
+fn open_repairs_a_store_without_any_living_process() {
     let cases: Vec<Case> = chosen().into_iter().step_by(9).collect();
     let points = sum_in_parallel(&cases, |case| try_all(case, false));
     println!("{} operations died at {points} points, all alone", cases.len());
@@ -183,7 +183,7 @@ fn a_store_without_any_living_process_is_repaired_when_it_is_opened() {
 fn a_repairer_may_die_at_every_store() {
     let cases = cases();
     let find = |name: &str| cases.iter().find(|case| case.name == name).unwrap();
-    // Where an operation is in the middle of changing things, of freeing what it has unlinked, or of being undone.
+    // Stores at which an operation is changing words, freeing what it unlinked, or being undone.
     let remains = [
         ("struct becomes list", 200),
         ("struct becomes list", 600),

@@ -1,6 +1,6 @@
 //! Structs with `#[derive(StructStore)]`, bound to local and shared stores.
 
-// Generated code has unsafe blocks; those who use it need not allow any.
+// Generated code has unsafe blocks; crates that use it can forbid unsafe code.
 #![forbid(unsafe_code)]
 
 use structstore::traits::{Field, Fields};
@@ -43,13 +43,13 @@ fn on_both(test: impl Fn(&Struct) -> Result<()>) -> Result<()> {
     test(&shared)
 }
 
-/// The message of the error that binding gives.
+/// The message of the error of a refused binding.
 fn refusal<T: Fields>(store: &Struct) -> String {
     store.bind::<T>().err().expect("an error").to_string()
 }
 
 #[test]
-fn usage_of_the_design() -> Result<()> {
+fn bound_struct_is_changed_by_guards_and_loaded() -> Result<()> {
     on_both(|store| {
         let settings = store.bind::<Settings>()?;
         let mut guard = settings.write()?;
@@ -167,7 +167,7 @@ fn structs_nest_two_levels_deep() -> Result<()> {
 #[test]
 fn defaults_are_any_expression() -> Result<()> {
     const LIMIT: u16 = 7;
-    // The names of variables in generated code are no business of the defaults.
+    // Names of variables in generated code must not affect the defaults.
     fn node() -> u32 {
         9
     }
@@ -225,13 +225,13 @@ fn defaults_are_any_expression() -> Result<()> {
 }
 
 #[test]
-fn names_are_those_of_the_struct_or_of_rename() -> Result<()> {
+fn fields_have_their_names_or_those_of_rename() -> Result<()> {
     #[derive(StructStore)]
     struct Names {
         r#type: i32,
         #[structstore(rename = "a name. with dots", default = 2)]
         renamed: i32,
-        // The stored names are swapped, which is odd, and none of our business.
+        // The stored names are swapped, which is odd but allowed.
         #[structstore(rename = "second")]
         first: u8,
         #[structstore(rename = "first")]
@@ -272,7 +272,7 @@ fn structs_may_be_generic() -> Result<()> {
         range: Pair<T>,
     }
 
-    // The type of a field is resolved, not its name.
+    // Fields are bound by their types, not by the names of these.
     type Alias = Pair<Subsettings, f32>;
     #[derive(StructStore)]
     struct Aliased {
@@ -290,7 +290,7 @@ fn structs_may_be_generic() -> Result<()> {
         assert_eq!((loaded.weights, loaded.state), ([0.25; 4], [0, 0, 0, 7]));
         assert_eq!((loaded.range.left, loaded.range.right), (-7, 0));
 
-        // Another type of the same name is another type.
+        // The same generic struct with another parameter is another type.
         let message = refusal::<Filter<i16, 5>>(&store.at("filter")?);
         assert!(message.starts_with("filter.weights: found f64[4], expected f64[5]; remove"), "{message}");
 
@@ -306,7 +306,7 @@ mod without_prelude {
 
     use ::std::string::String;
 
-    // Shadows what careless code would find.
+    // Shadows names that careless generated code would use.
     mod core {}
     #[expect(dead_code, reason = "it is there not to be used")]
     struct Result;
@@ -384,7 +384,7 @@ mod reexported {
 }
 
 #[test]
-fn the_crate_may_be_elsewhere() -> Result<()> {
+fn crate_attribute_names_a_reexport() -> Result<()> {
     assert_eq!(StructStore::new().bind::<reexported::Elsewhere>()?.load()?.num, 6);
     Ok(())
 }
@@ -440,7 +440,7 @@ fn errors_name_the_whole_path() -> Result<()> {
         let advice = "; remove the old field, or give this one another name";
         let expected = format!("subsettings.subnum: found str, expected i32{advice}");
         assert_eq!(refusal::<Settings>(store), expected);
-        // All or nothing.
+        // A refused binding creates no fields.
         assert_eq!(store.names()?, ["subsettings"]);
         store.delete("subsettings")?;
 
@@ -487,7 +487,7 @@ fn binding_again_gives_the_same_fields() -> Result<()> {
 }
 
 #[test]
-fn struct_copied_in_comes_out_and_reset_brings_back_the_defaults() -> Result<()> {
+fn replace_and_load_round_trip_and_reset_restores_defaults() -> Result<()> {
     on_both(|store| {
         let settings = store.bind::<Settings>()?;
         let value = Settings {

@@ -1,4 +1,4 @@
-//! The suites that plain `cargo test` cannot run, because they are compiled in another way. They show up as ignored.
+//! The suites that plain `cargo test` cannot run, because they need another build. Here they are listed as ignored.
 
 const COMMAND: &str = "this suite has a command of its own, which its reason for being ignored names";
 

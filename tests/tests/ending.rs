@@ -1,4 +1,4 @@
-//! Processes that end, or fail to begin, leave neither names nor remains of the dead behind.
+//! Processes that end, or that fail to open a store, leave neither names nor unrepaired state.
 
 mod peer;
 
@@ -22,18 +22,18 @@ fn exit_closes_stores_that_are_left_open() {
         let name = SegmentName::new("exit");
         run(&name, &[how]);
         assert!(!name.path().exists(), "{how}: the name is left");
-        // Others stay attached: then it is theirs, and nobody died.
+        // If another process stays attached, the name stays, and the exit is no death.
         let store = StructStoreShared::open(&name).unwrap();
         let recoveries = store.statistics().recoveries;
         run(&name, &[how]);
         assert!(name.path().exists() && store.valid(), "{how}");
         store.check().unwrap();
-        // Those of other tests' children live.
+        // The participants of children of other tests are alive.
         let participants = store.participants().unwrap();
         assert!(participants.iter().all(|participant| participant.alive), "{how}: {participants:?}");
         assert_eq!(store.statistics().watchers, 0, "{how}");
         if how != "guard" && how != "threads" {
-            // What it held is freed, and counts as that of somebody who died.
+            // In the other two cases its lock or operation is repaired, which counts as a death.
             assert_eq!(store.statistics().recoveries, recoveries, "{how}");
         }
         store.close().unwrap();
@@ -42,7 +42,7 @@ fn exit_closes_stores_that_are_left_open() {
 }
 
 #[test]
-fn exit_keeps_stores_that_are_to_stay() {
+fn exit_keeps_stores_with_cleanup_never() {
     let name = SegmentName::new("exit_never");
     run(&name, &["never"]);
     assert!(name.path().exists());
@@ -59,9 +59,9 @@ fn exit_by_a_signal_is_a_death() {
     assert!(structstore::inspect::orphans().unwrap().contains(&name.to_string()));
 }
 
-/// A process that has closed its store but keeps a view of it counts as attached until the view goes.
+/// A process that has closed its store but keeps a view of it counts as attached until the view is dropped.
 #[test]
-fn view_that_outlives_its_store_keeps_the_name_no_longer_than_itself() {
+fn view_of_a_closed_store_removes_the_name_when_dropped() {
     let name = SegmentName::new("name_left");
     let store = StructStoreShared::open(&name).unwrap();
     store.set("array", ArrayValue::from_slice(&[3], &[1.0, 2.0, 3.0]).unwrap()).unwrap();
@@ -76,7 +76,7 @@ fn view_that_outlives_its_store_keeps_the_name_no_longer_than_itself() {
 }
 
 #[test]
-fn view_that_outlives_its_store_keeps_the_name_of_one_that_is_to_stay() {
+fn view_of_a_closed_store_keeps_the_name_with_cleanup_never() {
     let name = SegmentName::new("name_kept");
     let store = StructStoreShared::options().cleanup(Cleanup::Never).open(&name).unwrap();
     store.set("array", ArrayValue::from_slice(&[1], &[1.0]).unwrap()).unwrap();
@@ -86,13 +86,13 @@ fn view_that_outlives_its_store_keeps_the_name_of_one_that_is_to_stay() {
     assert!(name.path().exists());
 }
 
-/// There is no address space for it.
+/// The process has too little address space for the segment.
 #[test]
 fn open_that_fails_leaves_no_name() {
     let name = SegmentName::new("open_fails");
     run(&name, &["without memory"]);
     assert!(!name.path().exists());
-    // Nor does it remove what was there before.
+    // A file that existed before stays.
     std::fs::File::create(name.path()).unwrap();
     run(&name, &["without memory"]);
     assert!(name.path().exists());
@@ -106,13 +106,13 @@ fn file_size_limit_is_an_error_and_no_signal() {
     assert!(matches!(StructStoreShared::open_read_only(&name), Err(error) if error.kind() == ErrorKind::Io));
 }
 
-/// The address space that is reserved for growth takes no memory from those who lock all that they map.
+/// The address space that is reserved for growth takes no memory in a process that locks all its mappings.
 #[test]
-fn locked_memory_is_what_is_used() {
+fn mlockall_locks_committed_memory_only() {
     run(&SegmentName::new("locked_memory"), &["locked memory"]);
 }
 
-/// Most forked children execute another program, which is no death of anybody.
+/// Most forked children execute another program, which does not count as a death.
 #[test]
 fn fork_and_exec_is_no_death() {
     use std::os::unix::process::CommandExt;
@@ -133,11 +133,11 @@ fn fork_and_exec_is_no_death() {
     assert_eq!(store.statistics().recoveries, 0);
     store.delete("array").unwrap();
     drop(view);
-    // Nothing that the children leased is left.
+    // No lease of the children is left.
     store.check().unwrap();
 }
 
-/// It is between the fork and the other program that the store is closed.
+/// The store is closed between the fork and the start of the other program.
 #[test]
 fn close_during_fork_and_exec_removes_the_name() {
     use std::os::unix::process::CommandExt;
@@ -168,7 +168,7 @@ fn close_during_fork_and_exec_removes_the_name() {
     }
 }
 
-/// A fork takes a place for the child before there is one, and stores are closed meanwhile.
+/// A fork takes a participant's place before the child exists, and stores are closed meanwhile.
 #[test]
 fn close_beside_forks_removes_the_name() {
     use std::os::unix::process::CommandExt;
@@ -194,13 +194,13 @@ fn close_beside_forks_removes_the_name() {
     });
 }
 
-/// Each of them sees the other one, and yet one of them is the last.
+/// Each of the two processes sees the other one, and yet one of them is the last.
 #[test]
 fn processes_that_exit_at_once_leave_no_name() {
     for _ in 0..30 {
         let name = SegmentName::new("exit_race");
         let start = |how| Peer::spawn(Command::new(env!("CARGO_BIN_EXE_ending")).args([name.as_str(), how]));
-        // They end when their input does.
+        // The processes end when their input ends.
         let peers = [start("at once"), start("at once")].map(Peer::ready);
         assert!(name.path().exists());
         peers.iter().for_each(|peer| peer.tell("end"));

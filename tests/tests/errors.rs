@@ -1,4 +1,4 @@
-//! Bad input: each gets an error that says what was found, what was expected, and where; and changes nothing.
+//! Bad input: each gets an error that names the value found, the expected one, and the place; and changes nothing.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -17,7 +17,7 @@ fn message<T>(result: Result<T, Error>) -> String {
 }
 
 #[test]
-fn names_of_fields() {
+fn invalid_field_names_are_errors() {
     let store = Memory::store();
     let before = store.statistics();
     let long = "x".repeat(1025);
@@ -38,7 +38,7 @@ fn names_of_fields() {
 }
 
 #[test]
-fn names_of_segments() {
+fn invalid_segment_names_are_errors() {
     for name in ["", "name", "/", "/a/b", "/.", "/..", "/a\0b"] {
         assert!(
             matches!(StructStoreShared::open(name), Err(error) if error.kind() == ErrorKind::InvalidName),
@@ -70,7 +70,7 @@ fn sizes() {
 }
 
 #[test]
-fn segments_that_are_not_ours() {
+fn open_of_a_foreign_or_truncated_file_is_an_error() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("file");
     let open = || StructStoreShared::options().file(true).open(&path);
@@ -82,7 +82,7 @@ fn segments_that_are_not_ours() {
     fs::write(&path, vec![0; 100_000]).unwrap();
     open().unwrap().set("num", 1).unwrap();
 
-    // A real one, of another version, another layout, or cut short.
+    // A real segment, with another version, another layout, or a shorter file.
     let store = StructStoreShared::options().file(true).cleanup(Cleanup::Never).open(&path).unwrap();
     store.close().unwrap();
     let image = fs::read(&path).unwrap();
@@ -96,7 +96,7 @@ fn segments_that_are_not_ours() {
     assert!(message(open()).contains("its length is 4096 bytes"));
     fs::write(&path, &image[..65536 - 512]).unwrap();
     assert!(matches!(open(), Err(error) if matches!(error.kind(), ErrorKind::Mismatch | ErrorKind::Corrupt)));
-    // Starting afresh replaces what cannot be used.
+    // Re-initialising replaces a segment that cannot be used.
     StructStoreShared::options().file(true).reinit(true).open(&path).unwrap().set("num", 1).unwrap();
 
     let error = message(StructStoreShared::options().file(true).open(directory.path()));
@@ -104,7 +104,7 @@ fn segments_that_are_not_ours() {
 }
 
 #[test]
-fn segments_that_are_not_there_or_not_allowed() {
+fn open_without_a_segment_or_permission_is_an_error() {
     let directory = tempfile::tempdir().unwrap();
     let missing = directory.path().join("missing/file");
     let error = message(StructStoreShared::options().file(true).open(&missing));
@@ -125,8 +125,8 @@ fn segments_that_are_not_there_or_not_allowed() {
 }
 
 #[test]
-fn a_segment_that_is_still_being_initialised() {
-    // Whoever initialises holds a lock on a byte far behind the file's end.
+fn open_during_initialisation_is_not_ready() {
+    // A process that initialises a segment holds a lock on a byte far behind the file's end.
     let name = SegmentName::new("initialising");
     let file = fs::OpenOptions::new().read(true).write(true).create_new(true).open(name.path()).unwrap();
     let lock = libc::flock {
@@ -146,7 +146,7 @@ fn a_segment_that_is_still_being_initialised() {
 }
 
 #[test]
-fn types_and_ranges_name_the_path() {
+fn wrong_types_and_ranges_name_the_path() {
     let store = StructStore::new();
     store.set("sub", Value::record([("items", vec![Value::from("x"), 300.into()].into())])).unwrap();
     let list = store.at("sub").unwrap().ensure_list("items").unwrap();
@@ -175,7 +175,7 @@ fn nesting_has_a_limit() {
     while let Ok(inner) = innermost.get::<structstore::List>(0) {
         innermost = inner;
     }
-    // The deepest list there can be: it takes scalars, and locks, but nothing that nests.
+    // The deepest possible list: it takes scalars, and locks, but no nested values.
     innermost.push(1).unwrap();
     drop(innermost.write().unwrap());
     for deeper in [nest(1), nest(3), "text".into()] {
@@ -217,7 +217,7 @@ fn out_of_space_changes_nothing() {
 }
 
 #[test]
-fn object_arrays_and_bad_shapes() {
+fn object_arrays_and_bad_shapes_are_errors() {
     assert!(matches!(DType::new("|O8"), Err(error) if error.subject() == Some("dtype")));
     let dtype = DType::new("<f8").unwrap();
     let shape =
@@ -250,15 +250,15 @@ fn read_only_attachments_change_nothing() {
         assert!(matches!(&result, Err(error) if error.kind() == ErrorKind::ReadOnly), "{result:?}");
     }
     reader.check().unwrap();
-    // It sees growth and what comes later.
+    // It sees growth and later values.
     store.set("large", vec![7_u8; 10 << 20].as_slice()).unwrap();
     assert_eq!(reader.get::<Vec<u8>>("large").unwrap().len(), 10 << 20);
-    // It counts as somebody who is attached.
+    // It counts as attached.
     store.close().unwrap();
     assert!(name.path().exists());
 }
 
-/// The record of a node that is gone is used for the next one.
+/// The record of a removed node is reused for the next one.
 #[test]
 fn stale_handle_names_no_other_structure() {
     let store = StructStore::new();

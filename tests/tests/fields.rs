@@ -12,7 +12,7 @@ use structstore::{
 };
 use structstore_tests::SegmentName;
 
-/// Runs a test on a local and on a shared store, which are whole afterwards.
+/// Runs a test on a local and on a shared store, and checks the latter.
 fn on_both(test: impl Fn(&Struct) -> Result<()>) -> Result<()> {
     test(&StructStore::new())?;
     let name = SegmentName::new("fields");
@@ -116,7 +116,7 @@ fn everything() -> Everything {
 }
 
 #[test]
-fn everything_begins_with_its_defaults_and_comes_out_as_it_went_in() -> Result<()> {
+fn every_field_type_has_its_default_and_round_trips() -> Result<()> {
     on_both(|store| {
         let bound = store.bind::<Everything>()?;
         let initial = bound.load()?;
@@ -130,21 +130,21 @@ fn everything_begins_with_its_defaults_and_comes_out_as_it_went_in() -> Result<(
 
         bound.replace(&everything())?;
         assert_eq!(bound.load()?, everything());
-        // Once more, over what is there.
+        // Once more, over the same values.
         bound.replace(&everything())?;
         assert_eq!(bound.load()?, everything());
         bound.reset()?;
         assert_eq!(bound.load()?, Everything::initial());
         bound.replace(&everything())?;
 
-        // Another binding finds it as it is.
+        // Another binding finds the same values.
         assert_eq!(store.bind::<Everything>()?.load()?, everything());
         Ok(())
     })
 }
 
 #[test]
-fn everything_has_the_kind_that_others_expect() -> Result<()> {
+fn every_field_type_has_its_kind() -> Result<()> {
     on_both(|store| {
         let bound = store.bind::<Everything>()?;
         bound.replace(&everything())?;
@@ -181,7 +181,7 @@ fn everything_has_the_kind_that_others_expect() -> Result<()> {
 }
 
 #[test]
-fn everything_is_lent_for_changing_and_for_reading() -> Result<()> {
+fn every_field_type_is_lent_by_write_and_read_guards() -> Result<()> {
     on_both(|store| {
         let bound = store.bind::<Everything>()?;
         bound.replace(&everything())?;
@@ -250,7 +250,7 @@ fn everything_is_lent_for_changing_and_for_reading() -> Result<()> {
     })
 }
 
-/// What a guard lends is what it has made of the fields, also where it has given them other memory.
+/// A guard lends the values that it has written, also where they have got other memory.
 #[test]
 fn a_guard_reads_what_it_has_written() -> Result<()> {
     on_both(|store| {
@@ -289,7 +289,7 @@ fn a_guard_reads_what_it_has_written() -> Result<()> {
 }
 
 #[test]
-fn others_assign_what_the_declared_type_can_take() -> Result<()> {
+fn assignment_to_a_declared_field_converts_or_fails() -> Result<()> {
     on_both(|store| {
         let bound = store.bind::<Everything>()?;
         store.set("limit", 3)?;
@@ -312,7 +312,7 @@ fn others_assign_what_the_declared_type_can_take() -> Result<()> {
         store.set("image", ArrayValue::from_slice(&[1, 2], &[5_u8, 6])?)?;
         store.set("window", ArrayValue::from_slice(&[2], &[1_u8, 2])?)?;
 
-        // What is missing in the parts is completed when they are held for changing, with defaults.
+        // A write guard completes missing fields of the parts with defaults.
         let missing = bound.read().err().unwrap();
         assert_eq!(missing.to_string(), "best.id: no such field");
         bound.with_mut(|mut s| {
@@ -334,7 +334,7 @@ fn others_assign_what_the_declared_type_can_take() -> Result<()> {
 }
 
 #[test]
-fn a_guard_refuses_what_others_have_put_there() -> Result<()> {
+fn binding_guard_refuses_values_of_other_types() -> Result<()> {
     on_both(|store| {
         let bound = store.bind::<Everything>()?;
         store.set("mode", "fly")?;
@@ -342,7 +342,7 @@ fn a_guard_refuses_what_others_have_put_there() -> Result<()> {
         assert_eq!(message, r#"mode: found the string "fly", expected "off" or "stand_by" or "go!""#);
         store.set("mode", "off")?;
 
-        // While there is none, nobody knows of what type and shape the array is to be: that is found when it is held.
+        // A null field does not fix the type and shape of the array, so the guard finds the mismatch.
         store.set("window", ArrayValue::from_slice(&[1], &[0.5])?)?;
         let message = bound.read().err().unwrap().to_string();
         assert_eq!(message, "window: found f64[1], expected u8[2]");
@@ -507,7 +507,7 @@ fn schemas_describe_themselves() {
 }
 
 #[test]
-fn schemas_evolve() -> Result<()> {
+fn bind_widening_converts_an_older_schema() -> Result<()> {
     mod old {
         #[derive(structstore::StructStore)]
         pub(super) struct Settings {
@@ -548,7 +548,7 @@ fn schemas_evolve() -> Result<()> {
         let loaded = after.load()?;
         assert_eq!((loaded.speed, loaded.count, loaded.gains), (1.5, -2, [0.5, 2.0]));
         assert_eq!((loaded.trail, loaded.name.as_deref(), loaded.added), (vec![1, 2], Some("arm"), 3));
-        // The old program is told, and reads nothing wrong.
+        // The old binding gets errors, and no wrong values.
         assert_eq!(before.read().err().unwrap().kind(), ErrorKind::WrongType);
         assert_eq!(before.write().err().unwrap().kind(), ErrorKind::WrongType);
         assert_eq!(before.load().err().unwrap().kind(), ErrorKind::WrongType);
@@ -650,7 +650,7 @@ fn bindings_take_part_in_transactions() -> Result<()> {
         })?;
         assert_eq!(bound.load()?.reach, Metres(9.0));
 
-        // Beside fields that no binding knows, in a transaction and in a guard.
+        // Together with undeclared fields, in a transaction and in a guard.
         store.transaction(|tx| {
             tx.set("undeclared", 5)?;
             *tx.fields_of(&bound)?.count = 1;
@@ -680,7 +680,7 @@ struct Arrays {
 }
 
 #[test]
-fn a_store_that_begins_afresh_is_bound_again() -> Result<()> {
+fn rebind_works_after_reinit() -> Result<()> {
     let name = SegmentName::new("rebind");
     let store = StructStoreShared::open(&name)?;
     let mut settings = store.ensure_struct("robot")?.ensure_struct("arm.left")?.bind::<Item>()?;
@@ -710,7 +710,7 @@ fn a_store_that_begins_afresh_is_bound_again() -> Result<()> {
 }
 
 #[test]
-fn views_and_optional_arrays_keep_apart() -> Result<()> {
+fn view_of_an_optional_array_keeps_its_elements() -> Result<()> {
     #[derive(StructStore)]
     struct Frames {
         last: Option<[u8; 4]>,
@@ -740,9 +740,9 @@ fn views_and_optional_arrays_keep_apart() -> Result<()> {
     })
 }
 
-/// A struct of scalars is copied out without a lock: all of it as of one moment nevertheless.
+/// A struct of scalars is copied without a lock, but still as of one moment.
 #[test]
-fn what_is_loaded_without_a_lock_is_never_torn() -> Result<()> {
+fn load_without_a_lock_is_never_torn() -> Result<()> {
     #[derive(StructStore, Debug)]
     struct Pair {
         first: u64,
@@ -806,7 +806,7 @@ fn arrays_of_ndarray_are_fields() -> Result<()> {
         assert_eq!(guard.fields().weights.view()?.sum(), 2.0);
         drop(guard);
         let mut loaded = frame.load()?;
-        // Not in C order: it is when it is stored.
+        // Not in C order; the stored array is.
         loaded.pixels = loaded.pixels.reversed_axes();
         frame.replace(&loaded)?;
         assert_eq!(store.get::<Array>("pixels")?.to_vec::<u16>()?, [1, 7, 2, 7, 9, 7]);
@@ -817,9 +817,9 @@ fn arrays_of_ndarray_are_fields() -> Result<()> {
     })
 }
 
-/// However often a store is opened, and from however many bindings: what is lent is lent once.
+/// Memory is lent once, however often a store is opened, and from however many bindings.
 #[test]
-fn two_openings_lend_nothing_twice() -> Result<()> {
+fn guard_excludes_bindings_of_other_openings() -> Result<()> {
     let name = SegmentName::new("openings");
     let (first, second) = (StructStoreShared::open(&name)?, StructStoreShared::open(&name)?);
     let (one, two) = (first.bind::<Arrays>()?, second.bind::<Arrays>()?);
@@ -840,9 +840,9 @@ fn two_openings_lend_nothing_twice() -> Result<()> {
     Ok(())
 }
 
-/// Where the user's code panics under a lock of a binding, the lock is given back.
+/// If user code panics under a lock of a binding, the lock is released.
 #[test]
-fn what_panics_while_fields_are_loaded_holds_nothing() -> Result<()> {
+fn panic_in_load_releases_the_lock() -> Result<()> {
     #[derive(StructStore)]
     struct Fussy {
         #[structstore(with = "fussy")]
@@ -883,7 +883,7 @@ fn what_panics_while_fields_are_loaded_holds_nothing() -> Result<()> {
         store.set("number", 12)?;
         assert_eq!(fussy.load()?.number, 12);
 
-        // Incomplete, so that its default is asked for.
+        // The struct is incomplete, so the guard asks for the default.
         store.set("inner", Value::record::<String>([]))?;
         panics(&|| drop(fussy.write()));
         store.set("inner", Value::Null)?;
@@ -892,9 +892,9 @@ fn what_panics_while_fields_are_loaded_holds_nothing() -> Result<()> {
     })
 }
 
-/// Whoever reads through a guard sees nothing change, also not through views that were there before.
+/// Values under a read guard do not change, not even through views that existed before.
 #[test]
-fn what_is_lent_for_reading_does_not_change_through_views() -> Result<()> {
+fn read_guard_does_not_change_through_views() -> Result<()> {
     #[derive(StructStore)]
     struct Viewed {
         #[structstore(default = [1.0; 3])]
@@ -926,7 +926,7 @@ fn what_is_lent_for_reading_does_not_change_through_views() -> Result<()> {
 }
 
 #[test]
-fn an_option_is_not_bound_to_what_it_cannot_be() {
+fn option_is_not_bound_to_another_kind() {
     #[derive(StructStore, Debug, PartialEq)]
     struct Limits {
         limit: Option<i64>,
@@ -942,7 +942,7 @@ fn an_option_is_not_bound_to_what_it_cannot_be() {
             "{refused:?}"
         );
         store.check().unwrap();
-        // Nothing is declared, so that anything may come in its place.
+        // The field is not declared, so any value may replace it.
         store.set("limit", Value::Null).unwrap();
     }
     store.set("limit", 5_i64).unwrap();
@@ -951,9 +951,9 @@ fn an_option_is_not_bound_to_what_it_cannot_be() {
     store.check().unwrap();
 }
 
-/// The node of an optional struct stays what it is while others remove its fields, and put others in their memory.
+/// The node of an optional struct stays while others remove its fields, and other fields reuse their memory.
 #[test]
-fn option_of_a_struct_looks_its_fields_up_anew() {
+fn option_of_a_struct_looks_up_its_fields_on_each_use() {
     #[derive(StructStore, Debug, PartialEq, Clone)]
     struct Inner {
         a: f64,
@@ -991,7 +991,7 @@ fn option_of_a_struct_looks_its_fields_up_anew() {
     .unwrap();
 }
 
-/// Nobody knows of its shape while it is null.
+/// A null field does not fix the shape of the array.
 #[test]
 fn option_of_an_array_of_another_shape_can_be_replaced() {
     #[derive(StructStore, Debug)]

@@ -1,4 +1,4 @@
-//! What a store that is full can still do: let go of things.
+//! Operations that work in a full store: those that only remove.
 
 use structstore::{Cleanup, Error, ErrorKind, List, Options, Result, StructStore, StructStoreShared, Value};
 use structstore_tests::{SegmentName, fill};
@@ -7,7 +7,7 @@ fn options() -> Options {
     StructStoreShared::options().max_size(512 << 10).cleanup(Cleanup::Never)
 }
 
-/// Values of more parts than the journal of a thread has room to log.
+/// Values of more parts than the journal of a seat can log.
 fn parts() -> [Value<'static>; 3] {
     let text = || Value::from("a text in a block of its own");
     let deep = || Value::record([("list", vec![text(), text()].into()), ("text", text())]);
@@ -19,7 +19,7 @@ fn parts() -> [Value<'static>; 3] {
     ]
 }
 
-/// Does something to stores that have `part`, and room for nothing.
+/// Runs a test on full stores, with each of the `parts`.
 fn in_full_stores(test: impl Fn(&StructStoreShared, &SegmentName) -> Result<()>) -> Result<()> {
     for part in parts() {
         let segment = SegmentName::new("full");
@@ -87,7 +87,7 @@ struct Bound {
 }
 
 #[test]
-fn what_is_replaced_by_nothing_needs_no_room_on_a_full_store() -> Result<()> {
+fn replacing_by_nothing_works_on_a_full_store() -> Result<()> {
     in_full_stores(|store, _| {
         store.set("part", Value::Null)?;
         store.check()
@@ -106,7 +106,7 @@ fn what_is_replaced_by_nothing_needs_no_room_on_a_full_store() -> Result<()> {
     })
 }
 
-/// Does something to lists of many strings in stores that have room for nothing.
+/// Empties lists of many strings in full stores.
 fn with_full_list(empty: impl Fn(List) -> Result<()>) -> Result<()> {
     let segment = SegmentName::new("full_list");
     let store = options().open(&segment)?;
@@ -121,7 +121,7 @@ fn with_full_list(empty: impl Fn(List) -> Result<()>) -> Result<()> {
 }
 
 #[test]
-fn lists_are_emptied_on_a_full_store() -> Result<()> {
+fn emptying_a_list_works_on_a_full_store() -> Result<()> {
     with_full_list(|list| list.clear())?;
     with_full_list(|list| list.write()?.clear())?;
     with_full_list(|list| list.replace([0; 0]))?;
@@ -134,7 +134,7 @@ fn lists_are_emptied_on_a_full_store() -> Result<()> {
 }
 
 #[test]
-fn a_declared_list_is_assigned_nothing_on_a_full_store() -> Result<()> {
+fn assigning_an_empty_list_to_a_declared_one_works_on_a_full_store() -> Result<()> {
     let segment = SegmentName::new("full_declared");
     let store = options().open(&segment)?;
     let bound = store.bind::<Bound>()?;
@@ -147,7 +147,7 @@ fn a_declared_list_is_assigned_nothing_on_a_full_store() -> Result<()> {
 }
 
 #[test]
-fn items_of_a_short_list_are_removed_on_a_full_store() -> Result<()> {
+fn removing_items_of_a_short_list_works_on_a_full_store() -> Result<()> {
     let segment = SegmentName::new("short_list");
     let store = options().open(&segment)?;
     store.set("list", vec![Value::from("a"), 1.into(), "b".into(), vec![2].into(), 3.into(), "c".into()])?;
@@ -163,7 +163,7 @@ fn items_of_a_short_list_are_removed_on_a_full_store() -> Result<()> {
 }
 
 #[test]
-fn what_is_cleared_in_a_transaction_goes_at_its_end() -> Result<()> {
+fn clear_in_a_transaction_frees_at_its_end() -> Result<()> {
     let store = StructStoreShared::options().cleanup(Cleanup::Never).open(SegmentName::new("cleared"))?;
     let [list, fields, deep] = parts();
     let fill = |store: &mut structstore::guard::StructMut<'_>| {

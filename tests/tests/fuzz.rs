@@ -1,16 +1,16 @@
-//! What fuzzers begin with, and what they have found: each input does no harm any more.
+//! Replays the inputs that fuzzers start with, and those for which they have found faults.
 
 use std::fs;
 use std::path::Path;
 
 use structstore_tests::fuzz::{image, operations, schema, segment};
 
-/// Runs a target on every input there is for it.
+/// Runs a target on all its stored inputs.
 fn replay(target: &str, run: impl Fn(&[u8])) {
     let mut count = 0;
     for folder in ["corpus", "regressions"] {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz").join(folder).join(target);
-        // There need not be any.
+        // A target need not have inputs in both folders.
         let Ok(inputs) = fs::read_dir(folder) else { continue };
         for input in inputs {
             let path = input.unwrap().path();

@@ -1,5 +1,5 @@
-//! Whatever a segment holds, an error and not a crash: every word of small stores, changed to a dozen values each, and worse
-//! damage. By default one word in so many; where the whole is asked for, one in two, by turns.
+//! Damaged segments cause errors, not crashes: every word of small stores is changed to a dozen values, and there is worse damage.
+//! By default, one word in 61 is changed; in the whole form one in two, by the number in `STRUCTSTORE_EXHAUSTIVE`.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -9,8 +9,8 @@ use structstore_tests::SegmentName;
 use structstore_tests::deaths::{cases, options};
 use structstore_tests::sample;
 
-/// The stores: in the middle of an operation, with what else there is to be found in them. The operation, and the store at
-/// which it dies, as a part of all there are.
+/// The stores: each was left by a process that died in an operation. The operation, and the point of death as a fraction of its
+/// stores to memory.
 const STORES: &[(&str, f64)] = &[
     ("bind", 1.0),
     ("import", 0.5),
@@ -20,7 +20,7 @@ const STORES: &[(&str, f64)] = &[
     ("watch, be told, and go", 0.5),
 ];
 
-/// The bytes of a store that somebody left by dying in an operation.
+/// The bytes of a store that a process left by dying in an operation.
 fn image(name: &str, part: f64) -> Vec<u8> {
     let cases = cases();
     let case = cases.iter().find(|case| case.name == name).unwrap();
@@ -49,14 +49,14 @@ fn image(name: &str, part: f64) -> Vec<u8> {
     run(((low as f64 * part) as u64).max(1)).1
 }
 
-/// What children say of the segments that they have tried.
+/// The reports of the children.
 #[derive(Default)]
 struct Outcome {
     tried: u64,
     failures: Vec<String>,
 }
 
-/// Runs the program that tries segments, with these arguments each.
+/// Runs the program that tries segments, once with each of these lists of arguments.
 fn try_all(name: &str, arguments: Vec<Vec<String>>) -> Outcome {
     let children: Vec<_> = arguments
         .into_iter()
@@ -95,14 +95,14 @@ impl Outcome {
     }
 }
 
-/// How many processes are busy, for some segments have them wait.
+/// The number of processes: more than cores, because some segments make them wait.
 fn processes() -> usize {
     2 * std::thread::available_parallelism().map_or(2, usize::from)
 }
 
 /// `STRUCTSTORE_CASE` chooses one of the stores.
 #[test]
-fn whatever_a_segment_holds_nothing_crashes_or_hangs() {
+fn operations_on_damaged_segments_neither_crash_nor_hang() {
     let chosen = std::env::var("STRUCTSTORE_CASE").ok();
     let folder = tempfile::tempdir().unwrap();
     let mut paths = Vec::new();
@@ -111,8 +111,8 @@ fn whatever_a_segment_holds_nothing_crashes_or_hangs() {
         fs::write(&path, image(name, *part)).unwrap();
         paths.push(path);
     }
-    // Else one of the next processes may have started in the same tick as one that died, and have the pid next to its:
-    // with its pid changed by one, the dead one would live.
+    // Without this, one of the next processes may start in the same clock tick as a dead one, with the next pid: then a pid that is
+    // changed by one would name a live process.
     std::thread::sleep(std::time::Duration::from_millis(50));
     let (processes, slices) = (processes(), sample::part(61, 2));
     for (number, (name, _)) in STORES.iter().enumerate() {

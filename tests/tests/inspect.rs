@@ -1,4 +1,4 @@
-//! Looking into stores that others use, without disturbing them.
+//! Inspecting stores that other processes use, without disturbing them.
 
 mod peer;
 
@@ -25,7 +25,7 @@ fn observe(name: &SegmentName) -> StructStoreShared {
 }
 
 #[test]
-fn stores_are_told_from_other_shared_memory() {
+fn stores_lists_no_other_shared_memory() {
     let (name, foreign, damaged) =
         (SegmentName::new("names"), SegmentName::new("foreign"), SegmentName::new("damaged"));
     let _store = counters(&name);
@@ -61,7 +61,7 @@ fn participants_are_seen_with_their_deaths() {
 }
 
 #[test]
-fn who_only_looks_keeps_no_store_alive() {
+fn observer_keeps_no_store_alive() {
     let name = SegmentName::new("observer");
     let store = counters(&name);
     let reader = observe(&name);
@@ -218,7 +218,7 @@ fn reading_without_locks_goes_on_while_others_write_without_a_pause() {
         let steady: Vec<&String> = names.iter().filter(|name| !name.starts_with("with ")).collect();
         assert_eq!(steady.len(), 3002);
         assert_eq!((steady[0].as_str(), steady[3001].as_str()), ("counters", "list"));
-        // There may be no moment in which neither writes; in parts, it can always be shown.
+        // There may be no moment in which neither process writes; reading in parts always works.
         match reader.to_value() {
             Ok(value) => {
                 assert_eq!(value.get("f2999"), Some(&2999.into()));
@@ -260,14 +260,14 @@ fn checking_without_locks_takes_a_moment_of_rest() {
     store.close().unwrap();
 
     let file = fs::File::options().write(true).open(name.path()).unwrap();
-    // The number of nodes, by the statistics.
+    // The number of nodes in the statistics.
     file.write_all_at(&9999_u64.to_le_bytes(), 10 * 8).unwrap();
     let found = reader.check().unwrap_err().to_string();
     assert!(found.contains("the number of nodes: found 9999"), "{found}");
 }
 
 #[test]
-fn checking_without_locks_tells_what_the_dead_have_left() {
+fn check_without_locks_after_a_death_is_abandoned() {
     let name = SegmentName::new("abandoned");
     let _store = counters(&name);
     let reader = observe(&name);
@@ -278,7 +278,7 @@ fn checking_without_locks_tells_what_the_dead_have_left() {
 }
 
 #[test]
-fn who_only_looks_is_told_of_what_changes_and_of_nothing_else() {
+fn watch_of_an_observer_reports_changes_only() {
     let name = SegmentName::new("watch");
     let store = counters(&name);
     put_specimens(&store).unwrap();

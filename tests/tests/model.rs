@@ -83,7 +83,7 @@ fn a_full_segment_refuses_and_stays_whole() {
     let changes = prop::collection::vec(change(), 1..120);
     let outcome = runner.run(&changes, |mut changes| {
         let store = Memory::options(StructStoreShared::options().max_size(64 << 10));
-        // Leaves about 1 KiB at first.
+        // Leaves about 1 KiB free at first.
         let ballast = |bytes: usize| Value::Bytes(vec![7; bytes].into());
         let room =
             (0..32 << 10).rev().step_by(512).find(|bytes| store.set("ballast", ballast(*bytes)).is_ok());

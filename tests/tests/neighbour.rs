@@ -1,4 +1,4 @@
-//! A process scribbles over a live segment while others work with it: they may get errors, and end in time.
+//! A process overwrites words of a live segment while others work with it: these may get errors, and end in time.
 
 use std::process::{Child, Command, Stdio};
 
@@ -6,10 +6,10 @@ use structstore::{Array, ArrayValue, Cleanup, ErrorKind, Result, StructStore, St
 use structstore_tests::words::Words;
 use structstore_tests::{SegmentName, put_specimens};
 
-/// How long each segment lives, in milliseconds.
+/// How long each segment is used, in milliseconds.
 const LIFE: u64 = 1500;
 
-/// A process that is ended with the test, whatever becomes of it.
+/// A process that is killed at the end of the test, also if the test fails.
 struct Neighbour(Child);
 
 impl Neighbour {
@@ -19,7 +19,7 @@ impl Neighbour {
         Neighbour(command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap())
     }
 
-    /// What it says it has done.
+    /// The number that the process printed.
     fn done(&mut self, seed: u64) -> u64 {
         let status = self.0.wait().unwrap();
         let said = std::io::read_to_string(self.0.stdout.take().unwrap()).unwrap();
@@ -35,9 +35,9 @@ impl Drop for Neighbour {
     }
 }
 
-/// `STRUCTSTORE_SEGMENTS` says how many segments are scribbled over, and `STRUCTSTORE_SEED` which is the first.
+/// `STRUCTSTORE_SEGMENTS` is the number of segments, `STRUCTSTORE_SEED` the seed of the first one.
 #[test]
-fn whoever_scribbles_over_a_live_segment_ends_nobody_else() {
+fn scribbling_over_a_live_segment_ends_no_other_process() {
     let number = |name, otherwise| std::env::var(name).map_or(otherwise, |text| text.parse().unwrap());
     let (segments, first) = (number("STRUCTSTORE_SEGMENTS", 10), number("STRUCTSTORE_SEED", 1));
     let (mut changed, mut rounds) = (0, 0);
@@ -54,8 +54,8 @@ fn whoever_scribbles_over_a_live_segment_ends_nobody_else() {
     assert!(changed > 0 && rounds > 0);
 }
 
-/// A store, and where its nodes say how long they are: a list of 7 numbers, one of 5 strings, a string of 11 bytes, a map of 3
-/// entries.
+/// A store whose nodes have different lengths: a list of 7 numbers, one of 5 strings, one of 6 nulls, a string of 11 bytes, a map of
+/// 3 entries.
 struct Lengths {
     store: StructStoreShared,
     binding: structstore::Binding<Bound>,
@@ -83,7 +83,7 @@ impl Lengths {
         Lengths { store, binding, words: Words::of(&name), _name: name }
     }
 
-    /// The word of a node's body, which is `length` in one node alone.
+    /// The offset of a word of a node's body: in the only node whose word is `length`.
     fn place(&self, word: u64, length: u64) -> u64 {
         let places = (0..16).map(|node| self.words.body(node) + 8 * word);
         let found: Vec<_> = places.filter(|place| self.words.get(*place) == length).collect();
@@ -93,7 +93,7 @@ impl Lengths {
 }
 
 #[test]
-fn guards_believe_no_length_that_there_is_no_room_for() {
+fn guards_refuse_lengths_beyond_the_segment() {
     const LIE: u64 = 1 << 40;
     let all = Lengths::new();
     let refused = |len: structstore::Result<usize>| assert_eq!(len.unwrap_err().kind(), ErrorKind::Corrupt);
@@ -136,9 +136,9 @@ fn guards_believe_no_length_that_there_is_no_room_for() {
     );
 }
 
-/// Somebody moves the block of a list between two items, so that the second lies where the first did.
+/// Damage moves the block of a list between two items, so that the second one lies where the first one did.
 #[test]
-fn no_item_is_lent_twice_whoever_moves_the_list() {
+fn moving_a_list_during_iter_mut_lends_no_item_twice() {
     let all = Lengths::new();
     let mut guard = all.store.ensure_list("numbers").unwrap().write().unwrap();
     let mut items = guard.iter_mut::<i64>();
@@ -149,13 +149,13 @@ fn no_item_is_lent_twice_whoever_moves_the_list() {
     assert_ne!(std::ptr::from_mut(first), std::ptr::from_mut(second));
 }
 
-/// Somebody has put into a free list what is part of an array, so that the next block overlaps with that.
+/// Damage puts a part of an array into a free list, so that the next block overlaps with the array.
 #[test]
-fn memory_that_is_handed_out_twice_can_still_be_copied() {
+fn array_is_copied_to_an_overlapping_block() {
     const MARK: u64 = 0x5eed_5eed_5eed_5eed;
     let elements: Vec<u64> = std::iter::once(MARK).chain(0..2047).collect();
     let changes: [fn(&StructStoreShared) -> Result<()>; 2] = [
-        // Copied, for there is a view of it.
+        // Copied, because there is a view of it.
         |store| {
             let array = store.get::<Array>("array")?;
             let view = array.view()?;
@@ -163,7 +163,7 @@ fn memory_that_is_handed_out_twice_can_still_be_copied() {
             drop(view);
             Ok(())
         },
-        // Copied, for there is no more room behind it.
+        // Copied, because there is no free room behind it.
         |store| {
             store.bind::<Trail>()?.with_mut(|mut fields| (0..100).try_for_each(|n| fields.array.push(n)))?
         },
@@ -171,7 +171,7 @@ fn memory_that_is_handed_out_twice_can_still_be_copied() {
     for change in changes {
         let name = SegmentName::new("twice");
         let store = StructStoreShared::options().size(1 << 20).open(&name).unwrap();
-        // A field first, so that nothing lies behind the array.
+        // The field first, so that nothing lies behind the array.
         store.set("array", 0).unwrap();
         store.set("array", ArrayValue::from_slice(&[2048], &elements).unwrap()).unwrap();
         let words = Words::of(&name);

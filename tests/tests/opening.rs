@@ -1,4 +1,4 @@
-//! Who may open what: nothing that somebody else may have put in a store's place is followed, waited for or overwritten.
+//! Opening: a store does not follow, wait for or overwrite what another user may have put in its place.
 
 use std::fs;
 use std::os::unix::fs::{FileExt, PermissionsExt, chown, symlink};
@@ -15,7 +15,7 @@ fn file() -> Options {
     StructStoreShared::options().file(true)
 }
 
-/// Every way to open what is at a place: to create, to change, to read, to look, to begin anew.
+/// All ways to open a place: to create, to change, to read, to observe, and for any owner.
 fn ways() -> [Options; 5] {
     let options = StructStoreShared::options;
     [
@@ -27,7 +27,7 @@ fn ways() -> [Options; 5] {
     ]
 }
 
-/// Opens a place; fails if that takes for ever.
+/// Opens a place; panics if that hangs.
 fn open(options: Options, place: &Path) -> Result<()> {
     let (done, wait) = mpsc::channel();
     let place = place.to_owned();
@@ -36,7 +36,7 @@ fn open(options: Options, place: &Path) -> Result<()> {
 }
 
 #[test]
-fn a_new_segment_is_for_its_user_alone() {
+fn new_segment_has_mode_0600() {
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     let name = SegmentName::new("mode");
     let store = StructStoreShared::open(&name).unwrap();
@@ -46,14 +46,14 @@ fn a_new_segment_is_for_its_user_alone() {
     let path = directory.path().join("store");
     let _store = file().open(&path).unwrap();
     assert_eq!(mode(&path), 0o600);
-    // What is asked for, as far as the umask allows.
+    // With the requested mode, as far as the umask allows.
     let name = SegmentName::new("mode_asked");
     let _store = StructStoreShared::options().mode(0o640).open(&name).unwrap();
     assert_eq!(mode(&name.path()) | 0o040, 0o640);
 }
 
 #[test]
-fn what_belongs_to_another_user_is_refused_unless_asked_for() {
+fn open_refuses_files_of_other_users_without_any_owner() {
     let directory = tempfile::tempdir().unwrap();
     let mut path = directory.path().join("store");
     let user = geteuid().as_raw();
@@ -62,13 +62,13 @@ fn what_belongs_to_another_user_is_refused_unless_asked_for() {
         file().cleanup(Cleanup::Never).open(&path).unwrap().set("num", 5).unwrap();
         chown(&path, Some(owner), None).unwrap();
     } else {
-        // Nobody but root can make a file somebody else's: here is one that is.
+        // Only root can give a file away; this file belongs to root.
         path = "/etc/passwd".into();
     }
     for options in [file().read_only(true), file().observe(true), file().create(false).reinit(user == 0)] {
         let refused = open(options.clone(), &path);
         if user != 0 && matches!(&refused, Err(error) if error.kind() == ErrorKind::Io) {
-            // Not to be written to in the first place.
+            // This user may not write to the file.
             continue;
         }
         let message = refused.as_ref().unwrap_err().to_string();
@@ -78,7 +78,7 @@ fn what_belongs_to_another_user_is_refused_unless_asked_for() {
             "{message}"
         );
         assert!(message.contains(&format!("owned by user {owner}")) && message.contains("any_owner"));
-        // With it, what counts is what is there.
+        // With `any_owner`, the outcome depends on the contents.
         let opened = open(options.reinit(false).cleanup(Cleanup::Never).any_owner(true), &path);
         assert!(if user == 0 {
             opened.is_ok()
@@ -89,7 +89,7 @@ fn what_belongs_to_another_user_is_refused_unless_asked_for() {
     if user == 0 {
         let options = file().cleanup(Cleanup::Never).any_owner(true);
         assert_eq!(options.open(&path).unwrap().get::<i32>("num").unwrap(), 5);
-        // Whoever passes a descriptor on has asked.
+        // A descriptor needs no `any_owner`.
         let descriptor = fs::File::options().read(true).write(true).open(&path);
         assert!(StructStoreShared::options().open_fd(descriptor.unwrap().into()).is_ok());
     }
@@ -105,14 +105,14 @@ fn symbolic_links_are_not_followed() {
     for options in ways() {
         assert!(matches!(open(options.file(true), &link), Err(error) if error.kind() == ErrorKind::Io));
     }
-    // Nor is anything created where one leads to.
+    // Nothing is created at the target of a link.
     let name = SegmentName::new("link");
     symlink(&nowhere, name.path()).unwrap();
     for options in ways() {
         assert!(matches!(open(options, name.as_str().as_ref()), Err(error) if error.kind() == ErrorKind::Io));
     }
     assert!(!nowhere.exists());
-    // A name that has become a link to the very segment does not lead to it.
+    // A name that was replaced by a link to the same segment is not valid.
     let store = file().open(&store).unwrap();
     let moved = directory.path().join("moved");
     fs::rename(directory.path().join("store"), &moved).unwrap();
@@ -121,7 +121,7 @@ fn symbolic_links_are_not_followed() {
 }
 
 #[test]
-fn what_is_no_file_is_neither_waited_for_nor_opened() {
+fn open_refuses_fifos_sockets_and_devices_at_once() {
     let directory = tempfile::tempdir().unwrap();
     let name = SegmentName::new("fifo");
     mkfifo(&name.path(), Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
@@ -142,13 +142,13 @@ fn what_is_no_file_is_neither_waited_for_nor_opened() {
             );
         }
     }
-    // Nor by who looks for stores.
+    // Nor do the lists of stores and orphans contain it.
     assert!(!structstore::stores().unwrap().contains(&name.to_string()));
     assert!(!structstore::inspect::orphans().unwrap().contains(&name.to_string()));
 }
 
 #[test]
-fn a_file_that_begins_with_zeros_is_no_new_store() {
+fn open_does_not_overwrite_a_file_that_begins_with_zeros() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("disk");
     let mut disk = vec![0; 1 << 20];
@@ -159,24 +159,24 @@ fn a_file_that_begins_with_zeros_is_no_new_store() {
         assert!(matches!(&refused, Err(error) if error.subject() == Some("its magic")), "{refused:?}");
     }
     assert_eq!(fs::read(&path).unwrap(), disk);
-    // What a creator left that died before it wrote anything is.
+    // A file of zeros, as left by a creator that died before it wrote anything, becomes a new store.
     fs::write(&path, &disk[..1 << 19]).unwrap();
     open(file(), &path).unwrap();
 }
 
-/// Or whoever has it mapped would find an empty store, or nothing, in its place.
+/// Otherwise a process that has mapped the store would find it empty or destroyed.
 #[test]
-fn a_store_with_somebody_attached_is_not_laid_anew() {
-    /// Where the header says that it is ready.
+fn open_does_not_recreate_an_attached_store() {
+    /// The offset of the ready word in the header.
     const READY: u64 = 24;
     let name = SegmentName::new("not_ready");
     let store = StructStoreShared::options().cleanup(Cleanup::Never).open(&name).unwrap();
     store.set("num", 5).unwrap();
     let segment = fs::File::options().read(true).write(true).open(name.path()).unwrap();
     segment.write_all_at(&0_u64.to_le_bytes(), READY).unwrap();
-    // As one without anything in it would be.
+    // An empty store has no root.
     let root = store_root(&segment, 0);
-    // By another process, for this one has it open already.
+    // Another process, because this one has opened it already.
     let other = env!("CARGO_BIN_EXE_peer");
     let outcome = std::process::Command::new(other).args([&*name, "put"]).output().unwrap();
     let said = String::from_utf8_lossy(&outcome.stderr);
@@ -184,7 +184,7 @@ fn a_store_with_somebody_attached_is_not_laid_anew() {
     store_root(&segment, root);
     assert_eq!(store.get::<i32>("num").unwrap(), 5);
     store.check().unwrap();
-    // Nor is it when nobody is attached, as long as there is anything in it.
+    // Nor is it re-created without attached processes, if it contains anything.
     store.close().unwrap();
     for ready in [0, 2, u64::MAX] {
         segment.write_all_at(&ready.to_le_bytes(), READY).unwrap();
@@ -193,7 +193,7 @@ fn a_store_with_somebody_attached_is_not_laid_anew() {
             assert!(matches!(&refused, Err(error) if error.kind() == ErrorKind::Corrupt), "{refused:?}");
         }
     }
-    // And a store that has lost its root is not given an empty one.
+    // A store that has lost its root does not get an empty one.
     segment.write_all_at(&1_u64.to_le_bytes(), READY).unwrap();
     store_root(&segment, 0);
     for options in ways() {
@@ -207,7 +207,7 @@ fn a_store_with_somebody_attached_is_not_laid_anew() {
     assert!(std::process::Command::new(other).args([&*name, "put"]).status().unwrap().success());
 }
 
-/// Writes another name of a root into a header. Returns what there was.
+/// Writes another root into a header. Returns the old one.
 fn store_root(segment: &fs::File, root: u64) -> u64 {
     const ROOT: u64 = 48;
     let mut before = [0; 8];

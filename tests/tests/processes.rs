@@ -45,7 +45,7 @@ fn every_value_crosses_between_rust_and_python() {
     assert_specimens(&store).unwrap();
     store.check().unwrap();
 
-    // Both count, each under its own locks.
+    // Both languages count, each under its own locks.
     store.set("counters", counters()).unwrap();
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/python/peer.py");
     let other = Peer::spawn(Command::new(&python).args([script, &name, "count", "counters", "5000"]));
@@ -120,7 +120,7 @@ fn counters_lose_no_increment() {
                 }
             });
         }
-        // Somebody who locks the whole now and then.
+        // One thread locks the whole store now and then.
         scope.spawn(|| {
             for _ in 0..200 {
                 let whole = store.write().unwrap();
@@ -140,7 +140,7 @@ fn counters_lose_no_increment() {
 }
 
 #[test]
-fn locks_cover_what_lies_below_and_nothing_beside() {
+fn locks_cover_descendants_and_no_siblings() {
     let name = SegmentName::new("cover");
     let store = StructStoreShared::open(&name).unwrap();
     store.ensure_struct("a").unwrap().ensure_struct("inner").unwrap().set("x", 1).unwrap();
@@ -155,7 +155,7 @@ fn locks_cover_what_lies_below_and_nothing_beside() {
             matches!(covered.within(Duration::ZERO).read(), Err(error) if error.kind() == ErrorKind::LockTimeout)
         );
     }
-    // Beside, and the parent's own slots, are free.
+    // Siblings and the parent's own slots are not locked.
     store.at("b").unwrap().within(LIMIT).write().unwrap().set("x", 2).unwrap();
     store.set("num", 2).unwrap();
     assert_eq!(store.get::<i32>("num").unwrap(), 2);
@@ -182,7 +182,7 @@ fn a_thread_does_not_wait_for_itself() {
     }
     assert!(matches!(store.delete("a"), Err(error) if error.kind() == ErrorKind::HeldByGuard));
     drop(guard);
-    // Other openings in this process are the same store, and the same thread.
+    // Other openings in this process are the same store, so the thread's own guard counts.
     let again = StructStoreShared::open(&name).unwrap();
     let guard = store.at("a").unwrap().write().unwrap();
     assert!(matches!(again.at("a").unwrap().write(), Err(error) if error.kind() == ErrorKind::HeldByGuard));
@@ -190,7 +190,7 @@ fn a_thread_does_not_wait_for_itself() {
 }
 
 #[test]
-fn a_removed_structure_is_stale_for_whoever_waited_for_it() {
+fn waiting_for_a_removed_structure_ends_with_a_stale_handle() {
     let name = SegmentName::new("stale");
     let store = StructStoreShared::open(&name).unwrap();
     let child = store.ensure_struct("child").unwrap();
@@ -243,7 +243,7 @@ fn readers_go_on_while_the_segment_grows() {
 }
 
 #[test]
-fn the_last_one_removes_the_name() {
+fn last_close_removes_the_name() {
     let name = SegmentName::new("cleanup");
     let store = StructStoreShared::open(&name).unwrap();
     let second = StructStoreShared::open(&name).unwrap();
@@ -266,7 +266,7 @@ fn the_last_one_removes_the_name() {
 }
 
 #[test]
-fn a_store_that_begins_afresh_makes_handles_stale() {
+fn reinit_makes_handles_stale() {
     let name = SegmentName::new("reinit");
     let mut store = StructStoreShared::open(&name).unwrap();
     let child = store.ensure_struct("child").unwrap();
@@ -306,7 +306,7 @@ fn revalidating_waits_for_the_name_to_come_back() {
 }
 
 #[test]
-fn many_open_at_once_and_all_get_the_same_store() {
+fn concurrent_opens_get_the_same_store() {
     let name = SegmentName::new("race");
     for round in 0..20 {
         thread::scope(|scope| {
@@ -323,8 +323,8 @@ fn many_open_at_once_and_all_get_the_same_store() {
     }
 }
 
-/// Others open the store and close it as the last ones, and are killed as they do: whoever has opened it has what the name
-/// leads to, for as long as it is open.
+/// Other processes open the store and close it as the last ones, and are killed while they do so: an open store always is the one
+/// that its name leads to.
 #[test]
 fn who_opens_while_the_last_one_closes_has_what_others_see() {
     let name = SegmentName::new("unlink");
@@ -332,7 +332,7 @@ fn who_opens_while_the_last_one_closes_has_what_others_see() {
     let mut others: Vec<Peer> = (0..2).map(|_| start()).collect();
     let (begun, mut found, mut made) = (Instant::now(), 0, 0);
     for round in 0_u64.. {
-        // Long enough to have seen both often, however busy the machine is.
+        // Long enough to see both cases often, however busy the machine is.
         if begun.elapsed() > Duration::from_secs(3) && found.min(made) > 50 {
             break;
         }
@@ -355,7 +355,7 @@ fn who_opens_while_the_last_one_closes_has_what_others_see() {
     assert!(!name.path().exists(), "the last one removes the name");
 }
 
-/// A store on a file system that is full says so, with what is left on it, and lives on.
+/// A store on a full file system returns an error with the free bytes, and stays usable.
 #[test]
 fn a_full_file_system_is_an_error() {
     let directory = tempfile::tempdir().unwrap();
@@ -405,7 +405,7 @@ fn a_stream_of_readers_does_not_starve_a_writer() {
             let (part, stop) = (part.clone(), &stop);
             scope.spawn(move || {
                 while !stop.load(Ordering::Relaxed) {
-                    // Longer than the others take to come back, so that somebody always reads.
+                    // Longer than the other readers take to come back, so that there always is a reader.
                     let guard = part.read().unwrap();
                     thread::sleep(Duration::from_micros(200));
                     drop(guard);
@@ -428,7 +428,7 @@ fn a_cycle_of_locks_between_processes_ends_by_a_timeout() {
     store.set("a", counters()).unwrap();
     store.set("b", counters()).unwrap();
     let peer = Peer::start(&name, &["hold both", "a", "b"]).ready();
-    // It has the first and wants the second, which this thread has.
+    // The peer holds the first and waits for the second, which this thread holds.
     let (a, b) = (store.at("a").unwrap(), store.at("b").unwrap());
     let held = b.write().unwrap();
     peer.tell("go on");

@@ -1,4 +1,4 @@
-//! Attachments without write permission: what they read, and what they never wait for.
+//! Attachments without write permission: the consistency of their reads, and their waits.
 
 mod peer;
 
@@ -10,13 +10,13 @@ use structstore_tests::SegmentName;
 
 use peer::Peer;
 
-/// A struct of structs, all of which are replaced one after the other by others of the same number.
+/// A struct whose parts all have the same number.
 fn numbered(number: i64) -> Value<'static> {
     let part = || Value::record([("n", Value::from(number)), ("text", format!("text {number}").into())]);
     Value::record([("first", part()), ("second", part()), ("list", vec![part(), part()].into())])
 }
 
-/// All numbers in it, or `None` where there is something else than there ever was.
+/// All numbers in the value, or `None` if it contains anything else.
 fn numbers(value: &Value<'_>, found: &mut Vec<i64>) -> Option<()> {
     match value {
         Value::Struct(fields) => fields.iter().try_for_each(|(_, value)| numbers(value, found)),
@@ -64,7 +64,7 @@ fn read_only_snapshot_is_of_one_moment_or_an_error() {
     assert!(whole > 0, "{errors} errors and nothing else");
 }
 
-/// What is printed may be of several moments, but has no null where there never was one, and leaves nothing out.
+/// The output may be of several moments, but contains no null that was never stored, and omits nothing.
 #[test]
 fn read_only_display_has_no_nulls_of_its_own() {
     let name = SegmentName::new("read_only_display");
@@ -92,13 +92,13 @@ fn read_only_display_has_no_nulls_of_its_own() {
     });
 }
 
-/// A writer that goes on for as long as the copy is tried is an error that says so, not a copy of several moments.
+/// If a writer never pauses, the copy fails with `Contended`, and is not a copy of several moments.
 #[test]
 fn read_only_snapshot_gives_up_on_a_busy_store() {
     let name = SegmentName::new("read_only_busy");
     let store = StructStoreShared::open(&name).unwrap();
     store.set("x", 0_u64).unwrap();
-    // Long enough to read that it is disturbed each time.
+    // Reading it takes so long that each try is disturbed.
     for field in 0..20_000 {
         store.set(&format!("f{field}"), vec![field, field]).unwrap();
     }
@@ -112,15 +112,15 @@ fn read_only_snapshot_gives_up_on_a_busy_store() {
         }
     }
     assert!(reader.to_bytes().err().is_none_or(|error| error.kind() == ErrorKind::Contended));
-    // In parts it can be read all the same.
+    // Parts of it can still be read.
     assert_eq!(reader.ensure_list("f19999").unwrap().to_value().unwrap(), Value::from(vec![19999, 19999]));
     drop(writer);
-    // What it was at when it was killed is repaired.
+    // This repairs the operation in which the writer was killed.
     store.set("x", 0_u64).unwrap();
     reader.to_value().unwrap();
 }
 
-/// It would wait for itself.
+/// The thread would wait for itself.
 #[test]
 fn read_only_attachment_does_not_wait_for_its_own_thread() {
     let name = SegmentName::new("read_only_self");
@@ -141,7 +141,7 @@ fn read_only_attachment_does_not_wait_for_its_own_thread() {
     drop(guard);
 }
 
-/// What a fork prepares for a child writes to the segment, which this attachment may not.
+/// Preparing a child writes to the segment, which this attachment may not.
 #[test]
 fn fork_with_a_read_only_attachment_lives() {
     use std::os::unix::process::CommandExt;
@@ -159,7 +159,7 @@ fn fork_with_a_read_only_attachment_lives() {
     assert_eq!(reader.get::<i32>("x").unwrap(), 1);
 }
 
-/// Parts that are looked for again and again are as large as they are, however often that is.
+/// Parts that are read repeatedly count once in the bound on the size of a tree.
 #[test]
 fn read_only_display_of_a_busy_store_is_not_taken_for_damage() {
     let name = SegmentName::new("read_only_again");
@@ -187,7 +187,7 @@ fn read_only_display_of_a_busy_store_is_not_taken_for_damage() {
     });
 }
 
-/// Has the threads of a test end with it, also where it fails.
+/// Ends the threads of a test, also if the test fails.
 struct Stops<'a>(&'a AtomicBool);
 
 impl Drop for Stops<'_> {

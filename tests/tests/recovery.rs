@@ -1,4 +1,4 @@
-//! Processes are killed while they hold something; the others go on.
+//! Processes are killed while they hold locks, views or transactions; the others go on.
 
 mod peer;
 
@@ -18,7 +18,7 @@ fn counters(name: &SegmentName) -> StructStoreShared {
 }
 
 #[test]
-fn a_dead_exclusive_holder_is_buried_and_the_next_one_is_told() {
+fn dead_exclusive_holder_is_buried_and_the_next_guard_is_recovered() {
     let name = SegmentName::new("exclusive");
     let store = counters(&name);
     let recoveries = store.statistics().recoveries;
@@ -29,12 +29,12 @@ fn a_dead_exclusive_holder_is_buried_and_the_next_one_is_told() {
     );
     peer.kill();
     let guard = counters.within(LIMIT).write().unwrap();
-    // Its own values are its own business, and it had changed one of two.
+    // Changes under a guard are not undone: the dead process had changed one of two values.
     assert_eq!(guard.get::<i64>("first").unwrap(), 1);
     assert!(guard.recovered());
     drop(guard);
     assert!(!counters.write().unwrap().recovered());
-    // Something below the root was held: that is for whoever holds the root to judge.
+    // A node below the root was held, so guards of the root report it too, until a write guard has reported it.
     assert!(store.read().unwrap().recovered());
     assert!(store.write().unwrap().recovered());
     assert!(!store.write().unwrap().recovered());
@@ -42,8 +42,8 @@ fn a_dead_exclusive_holder_is_buried_and_the_next_one_is_told() {
     store.check().unwrap();
 }
 
-/// How long it takes from a SIGKILL to the return of the one who waits. `STRUCTSTORE_KILLS` and `STRUCTSTORE_TOUCHED` say
-/// how often, and how many bytes the dead had touched. Nothing fails for being slow: timings are noisy.
+/// The time from a SIGKILL until a waiting thread gets the lock. `STRUCTSTORE_KILLS` is the number of kills, and
+/// `STRUCTSTORE_TOUCHED` the number of bytes that the killed process had written. The test does not fail if this is slow.
 #[test]
 fn times_of_recovery() {
     let number = |name, otherwise| std::env::var(name).map_or(otherwise, |text| text.parse().unwrap());
@@ -74,7 +74,7 @@ fn times_of_recovery() {
 }
 
 #[test]
-fn a_reader_without_permission_is_told_of_a_dead_writer() {
+fn read_only_reader_of_a_dead_writer_gets_abandoned() {
     let name = SegmentName::new("readonly");
     let store = counters(&name);
     let reader = StructStoreShared::options().read_only(true).open(&name).unwrap();
@@ -104,7 +104,7 @@ fn a_dead_reader_is_buried() {
 }
 
 #[test]
-fn what_a_dead_viewer_kept_is_freed() {
+fn memory_of_a_dead_viewer_is_freed() {
     let name = SegmentName::new("viewer");
     let store = counters(&name);
     let before = store.statistics();
@@ -133,7 +133,7 @@ fn a_transaction_dies_with_its_process() {
 }
 
 #[test]
-fn a_store_whose_every_process_was_killed_is_whole_when_opened_again() {
+fn open_after_all_processes_were_killed_finds_a_whole_store() {
     let name = SegmentName::new("all");
     let store = StructStoreShared::options().cleanup(Cleanup::Never).open(&name).unwrap();
     store.set("counters", Value::record([("first", Value::from(0_i64)), ("second", 0_i64.into())])).unwrap();
@@ -153,7 +153,7 @@ fn a_store_whose_every_process_was_killed_is_whole_when_opened_again() {
 }
 
 #[test]
-fn what_killed_programs_leave_is_recognised() {
+fn orphans_lists_stores_of_killed_programs() {
     let orphans = || structstore::inspect::orphans().unwrap();
     let (killed, closed) = (SegmentName::new("orphan"), SegmentName::new("closed"));
     let store = counters(&killed);
@@ -166,7 +166,7 @@ fn what_killed_programs_leave_is_recognised() {
     let found = orphans();
     assert!(found.contains(&killed.to_string()), "{found:?}");
     assert!(!found.contains(&closed.to_string()), "it was closed in order");
-    // Whoever opens it repairs it, and takes it away if nobody else is there.
+    // Opening repairs it, and closing removes it if no other process is attached.
     StructStoreShared::open(&killed).unwrap().close().unwrap();
     assert!(!killed.path().exists());
 }
@@ -180,7 +180,7 @@ fn a_process_that_closed_its_descriptors_lives() {
     assert!(
         matches!(counters.within(Duration::from_millis(200)).write(), Err(error) if error.kind() == ErrorKind::LockTimeout)
     );
-    // Nor does anybody take its place.
+    // Nor does another process take its place.
     let again = StructStoreShared::options().open(&name).unwrap();
     Peer::start(&name, &["sleep", "0"]).finish();
     assert!(
@@ -192,7 +192,7 @@ fn a_process_that_closed_its_descriptors_lives() {
     store.check().unwrap();
 }
 
-/// Starts a peer in another PID namespace, as in a container; `None` where that is not permitted.
+/// Starts a peer in another PID namespace, as in a container; `None` if that is not permitted.
 fn start_elsewhere(name: &SegmentName, arguments: &[&str]) -> Option<Peer> {
     let unshare = ["--pid", "--fork", "--kill-child"];
     if !Command::new("unshare").args(unshare).arg("true").status().is_ok_and(|done| done.success()) {
@@ -218,14 +218,14 @@ fn closed_descriptors_in_another_pid_namespace_are_no_death() {
     store.check().unwrap();
 }
 
-/// A descriptor that this process lost, and that leads to another file by now, says nothing of who is dead.
+/// A process whose descriptors lead to other files by now must not conclude from them that another process is dead.
 #[test]
-fn descriptors_that_lead_elsewhere_are_not_asked() {
+fn descriptors_that_lead_to_other_files_prove_no_death() {
     let name = SegmentName::new("elsewhere");
     let store = counters(&name);
     let holder = Peer::start(&name, &["hold", "counters"]).ready();
     let mut other = Peer::start(&name, &["wait with others' descriptors", "counters"]).ready();
-    // It has waited for a while, and found nobody dead.
+    // The peer has waited for a while, and repaired nothing.
     let counters = store.at("counters").unwrap();
     assert!(
         matches!(counters.within(Duration::from_millis(200)).write(), Err(error) if error.kind() == ErrorKind::LockTimeout)
@@ -237,7 +237,7 @@ fn descriptors_that_lead_elsewhere_are_not_asked() {
     store.check().unwrap();
 }
 
-/// In the heap it holds what everybody needs, for the few instructions that it usually takes.
+/// A process in a heap section holds the heap lock, which all processes need, usually for a few instructions.
 #[test]
 fn timeouts_hold_while_a_process_is_stopped_in_the_heap() {
     let name = SegmentName::new("stopped");
@@ -260,16 +260,16 @@ fn timeouts_hold_while_a_process_is_stopped_in_the_heap() {
         std::thread::sleep(Duration::from_micros(100));
     }
     assert!(caught, "it was never in the heap");
-    // A process that comes, and a thread that has not used the store before.
+    // A process that opens the store, and a thread that has not used it before.
     Peer::start(&name, &["open within", "300"]).finish();
     let waited = std::thread::scope(|scope| {
         scope.spawn(|| counters.within(Duration::from_millis(300)).write().map(drop)).join().unwrap()
     });
     assert!(matches!(&waited, Err(error) if error.kind() == ErrorKind::LockTimeout));
-    // An attachment that may not write does not even wait.
+    // A read-only attachment does not even wait.
     let reader = StructStoreShared::open_read_only(&name).unwrap();
     assert!(matches!(reader.set("new", vec![1]), Err(error) if error.kind() == ErrorKind::ReadOnly));
-    // Reading needs no heap, nor does changing a number.
+    // Reading and changing a number need no heap.
     assert_eq!(counters.get::<i64>("first").unwrap(), 0);
     counters.set("first", 1_i64).unwrap();
     signal(libc::SIGCONT);
@@ -292,7 +292,7 @@ fn a_participant_in_another_pid_namespace_is_buried() {
     store.check().unwrap();
 }
 
-/// A damaged or recycled record names some process that lives and knows nothing of the store.
+/// A damaged or reused record names a live process that has not opened the store.
 #[test]
 fn a_process_that_has_not_mapped_the_segment_is_no_participant() {
     let name = SegmentName::new("stranger");
@@ -312,9 +312,9 @@ fn a_process_that_has_not_mapped_the_segment_is_no_participant() {
     store.check().unwrap();
 }
 
-/// Somebody has overwritten the record of a participant, so that it says nothing of the seats that it had.
+/// Damage erases the record of a dead participant, so that its seats belong to no participant.
 #[test]
-fn seats_of_nobody_are_taken_from_whoever_comes_next() {
+fn seats_of_an_erased_participant_are_repaired_when_its_place_is_taken() {
     let name = SegmentName::new("seats");
     let store = counters(&name);
     let mut peer = Peer::start(&name, &["die holding", "counters", "0"]).ready();
@@ -331,9 +331,9 @@ fn seats_of_nobody_are_taken_from_whoever_comes_next() {
     store.check().unwrap();
 }
 
-/// Somebody has written a lock into the seat of a participant that has none, and then leaves.
+/// Damage writes a lock into the seat of a participant that holds none; the participant then leaves.
 #[test]
-fn who_leaves_lets_go_of_what_it_is_said_to_hold() {
+fn leaving_releases_a_lock_that_damage_wrote_into_its_seat() {
     let name = SegmentName::new("leaving");
     let store = counters(&name);
     let peer = Peer::start(&name, &["count, and wait", "counters"]).ready();
@@ -351,7 +351,7 @@ fn who_leaves_lets_go_of_what_it_is_said_to_hold() {
 }
 
 #[test]
-fn what_cannot_be_repaired_is_an_error_for_those_who_wait() {
+fn waiting_for_a_seat_beyond_repair_is_corrupt() {
     let name = SegmentName::new("beyond_repair");
     let store = counters(&name);
     let mut peer = Peer::start(&name, &["die in a transaction", "counters"]).ready();
@@ -373,9 +373,9 @@ fn what_cannot_be_repaired_is_an_error_for_those_who_wait() {
     assert!(matches!(store.check(), Err(error) if error.kind() == ErrorKind::Corrupt));
 }
 
-/// As if there were as many participants as there can be.
+/// A lock on all other bytes of participants simulates the largest possible number of participants.
 #[test]
-fn who_cannot_attach_gives_back_nothing_of_others() {
+fn failed_attach_gives_back_nothing_of_other_participants() {
     const SECOND_PARTICIPANT: i64 = (1 << 62) + 2;
     let name = SegmentName::new("full");
     let store = counters(&name);

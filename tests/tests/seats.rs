@@ -1,10 +1,10 @@
-//! What threads take in a store, they give back.
+//! Threads give their seats back.
 
 use std::cell::RefCell;
 
 use structstore::{Struct, StructStore};
 
-/// More threads than a store has room for at a time.
+/// More threads than a store has seats.
 const THREADS: usize = 17_000;
 
 struct UsesAtTheEnd(Option<(Struct, Struct)>);
@@ -29,7 +29,7 @@ fn seats_of_destructors_of_thread_locals_are_given_back() {
     for _ in 0..THREADS {
         let (first, second) = ((*first).clone(), (*second).clone());
         std::thread::spawn(move || {
-            // Made before the thread's claims are, and so dropped after them.
+            // Initialised before the thread's table of claimed seats, and so dropped after it.
             LAST.with(|last| last.borrow_mut().0 = Some((first.clone(), second)));
             first.set("number", 0).unwrap();
         })

@@ -12,7 +12,7 @@ use structstore::serial::{as_array, from_value, to_value};
 use structstore::{Array, ArrayValue, DType, ErrorKind, Kind, Scalar, StructStore, Value};
 use structstore_tests::Memory;
 
-/// To a value and back, and through serde_json as an oracle of what is equal.
+/// Converts to a value and back, also through a store.
 fn round_trip<T: Serialize + DeserializeOwned + PartialEq + Debug>(original: &T) -> Value<'static> {
     let value = to_value(original).unwrap();
     assert_eq!(&from_value::<T>(&value).unwrap(), original);
@@ -25,7 +25,7 @@ fn round_trip<T: Serialize + DeserializeOwned + PartialEq + Debug>(original: &T)
     value
 }
 
-/// Equal also in the types of numbers, in the order of fields and in NaN, all of which `==` does not compare.
+/// Compares types of numbers, order of fields and NaN as well, which `==` does not.
 fn assert_identical(a: &Value<'_>, b: &Value<'_>) {
     assert_eq!(format!("{a:?}"), format!("{b:?}"));
 }
@@ -139,7 +139,7 @@ fn wide_integers_fit_64_bits_or_fail() {
 }
 
 #[test]
-fn plain_shapes_are_as_json_has_them() {
+fn shapes_of_the_data_model_match_json() {
     for (value, text) in [
         (round_trip(&Unit), "null"),
         (round_trip(&()), "null"),
@@ -179,7 +179,7 @@ fn plain_shapes_are_as_json_has_them() {
     ] {
         assert_eq!(value.to_string(), text);
     }
-    // An option of nothing is nothing: the one thing that does not come back, in JSON neither.
+    // `Some(None)` becomes `None`, as in JSON. Only this does not round-trip.
     assert_eq!(from_value::<Option<Option<u8>>>(&to_value(&Some(None::<u8>)).unwrap()).unwrap(), None);
     assert_eq!(from_value::<Option<Option<u8>>>(&to_value(&Some(Some(1))).unwrap()).unwrap(), Some(Some(1)));
 }
@@ -235,7 +235,7 @@ fn texts_and_bytes_are_borrowed_from_the_value() {
 }
 
 #[test]
-fn what_is_wrong_is_named_with_its_path() {
+fn errors_name_the_path() {
     #[derive(Deserialize, Debug)]
     #[expect(dead_code, reason = "never made")]
     struct Rig {
@@ -290,7 +290,7 @@ fn what_is_wrong_is_named_with_its_path() {
     ] {
         assert_eq!(from_value::<Rig>(&camera(fields)).unwrap_err().to_string(), message);
     }
-    // Of a string that is there only the beginning, and nothing that would control a terminal.
+    // Errors contain only the beginning of a found string, and no control characters.
     let blob: Value<'static> = format!("\u{1b}[2J{}", "x".repeat(1000)).into();
     for (fields, found) in [
         (vec![("shape", blob)], "shape: unknown variant `\\u{1b}[2Jxxx"),
@@ -315,7 +315,7 @@ fn what_is_wrong_is_named_with_its_path() {
     assert!(store.at("rig").unwrap().is_empty().unwrap());
 }
 
-/// Lists within lists, as many as said.
+/// The given number of nested lists.
 struct Nest(usize);
 
 impl Serialize for Nest {
@@ -330,7 +330,7 @@ enum Chain {
     Link(Box<Chain>),
 }
 
-/// Takes no node for each of its levels.
+/// Its levels do not become nested values.
 #[derive(Serialize, Deserialize, Debug)]
 struct Wrapped(Option<Box<Wrapped>>);
 
@@ -352,7 +352,7 @@ fn depth_is_bounded_both_ways() {
 
     let mut chain = (0..100_000).fold(Chain::End, |chain, _| Chain::Link(Box::new(chain)));
     assert!(is_too_deep(to_value(&chain)));
-    // Link by link, for dropping it as a whole recurses without bound.
+    // Link by link, because dropping the whole chain recurses without bound.
     while let Chain::Link(rest) = chain {
         chain = *rest;
     }
@@ -418,7 +418,7 @@ fn arrays_stay_arrays_between_values() {
     assert_identical(&from_value::<Value>(&value).unwrap(), &value);
     let nested = Value::record([("all", value.clone())]);
     assert_identical(&from_value::<BTreeMap<String, Value>>(&nested).unwrap()["all"], &value);
-    // At the depth at which an array may just be.
+    // At the greatest depth that an array may have.
     let array = Value::from([1.0_f32, 2.0]);
     let deepest = (0..127).fold(array, |inner, _| Value::List(vec![inner]));
     assert_identical(&to_value(&deepest).unwrap(), &deepest);
@@ -432,7 +432,7 @@ fn arrays_stay_arrays_between_values() {
 }
 
 #[test]
-fn arrays_are_nested_sequences_for_others() {
+fn arrays_are_nested_sequences_in_other_formats() {
     let array = Value::Array(ArrayValue::from_slice(&[2, 2], &[1_u8, 2, 3, 4]).unwrap().clone());
     assert_eq!(serde_json::to_string(&array).unwrap(), "[[1,2],[3,4]]");
     assert_eq!(from_value::<Vec<Vec<i64>>>(&array).unwrap(), [[1, 2], [3, 4]]);
@@ -479,7 +479,7 @@ fn scan() -> Scan {
 }
 
 #[test]
-fn sequences_become_arrays_where_asked_to() {
+fn as_array_stores_sequences_as_arrays() {
     let value = round_trip(&scan());
     let shapes = [("ranges", "<f4", vec![2]), ("pose", "<f8", vec![2, 3]), ("points", "<i2", vec![3, 2])];
     for (name, dtype, shape) in
@@ -488,11 +488,11 @@ fn sequences_become_arrays_where_asked_to() {
         let Some(Value::Array(array)) = value.get(name) else { panic!("{name} in {value}") };
         assert_eq!((array.dtype().descr(), array.shape()), (dtype, shape.as_slice()), "{name}");
     }
-    // Others get, and give, plain sequences.
+    // Other formats get and give plain sequences.
     let json = serde_json::to_value(scan()).unwrap();
     assert_eq!(json["points"], serde_json::json!([[1, 2], [3, 4], [5, 6]]));
     assert_eq!(serde_json::from_value::<Scan>(json.clone()).unwrap(), scan());
-    // Lists, and arrays of other types.
+    // The field also accepts lists, and arrays of other types.
     let lists: Value = serde_json::from_value(json).unwrap();
     assert_eq!(lists.get("pose").unwrap().kind(), Kind::List);
     assert_eq!(from_value::<Scan>(&lists).unwrap(), scan());
@@ -537,7 +537,7 @@ fn sequences_become_arrays_where_asked_to() {
 }
 
 #[test]
-fn the_name_of_arrays_is_no_way_to_break_them() {
+fn forged_array_marker_makes_no_broken_array() {
     #[derive(Serialize)]
     #[serde(rename = "$structstore::array")]
     struct Sequence(Vec<u8>);
@@ -556,7 +556,7 @@ fn the_name_of_arrays_is_no_way_to_break_them() {
 }
 
 #[test]
-fn a_hint_is_no_promise() {
+fn length_hint_of_a_map_sizes_nothing() {
     struct Boasting;
     impl Serialize for Boasting {
         fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -609,7 +609,7 @@ struct Declared {
 }
 
 #[test]
-fn declared_fields_take_what_fits_them() {
+fn set_serde_to_declared_fields_converts_or_fails() {
     #[derive(Serialize)]
     struct New<G, C> {
         gain: G,
@@ -643,8 +643,8 @@ fn declared_fields_take_what_fits_them() {
 }
 
 #[test]
-fn code_of_types_runs_under_no_lock() {
-    /// Uses the store that it is put into, and read from.
+fn serialize_and_deserialize_run_under_no_lock() {
+    /// Uses the store while it is being stored there and read from there.
     struct Nosy;
     thread_local! {
         static STORE: StructStore = StructStore::new();
@@ -696,7 +696,7 @@ fn a_store_is_written_in_other_formats_and_made_of_them() {
     assert_eq!(serde_json::to_string(&parsed).unwrap(), json);
     assert_eq!(parsed.kind("num").unwrap(), Kind::I64);
     parsed.check().unwrap();
-    // Through our own format everything stays exactly what it is.
+    // Between values of this crate everything stays exactly the same.
     assert_identical(&to_value(&store).unwrap(), &store.to_value().unwrap());
     let copy: StructStore = from_value(&store.to_value().unwrap()).unwrap();
     assert_identical(&copy.to_value().unwrap(), &store.to_value().unwrap());
@@ -808,7 +808,7 @@ fn everything() -> impl Strategy<Value = Everything> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
-    /// What comes back is what was put, as it is with serde_json, and both make the same document of it.
+    /// Values round-trip, as with serde_json, and both produce the same document.
     #[test]
     fn values_agree_with_json(original in everything()) {
         let value = to_value(&original).unwrap();

@@ -1,6 +1,6 @@
-//! Four processes change one store at random while they are killed one after the other, and nothing is lost.
+//! Four processes change one store at random while they are killed one after the other, and no value or memory is lost.
 //!
-//! Runs for as many seconds as `STRUCTSTORE_SOAK` says, 5 unless given (60 where the whole is asked for); `cargo xtask soak --seconds N` sets it.
+//! `STRUCTSTORE_SOAK` is the time in seconds: 5 by default, 60 in the whole form; `cargo xtask soak --seconds N` sets it.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -16,7 +16,7 @@ const PROCESSES: u64 = 4;
 struct Worker(Child);
 
 impl Worker {
-    /// Half of them are in Python, if there is one.
+    /// Half of the workers are in Python, if `python` is given.
     fn start(segment: &SegmentName, number: u64, seed: u64, python: Option<&Path>) -> Worker {
         let mut command = match python.filter(|_| number % 2 == 1) {
             Some(python) => {
@@ -63,7 +63,7 @@ fn processes_that_are_killed_at_random_leave_a_whole_store() {
         std::thread::sleep(Duration::from_millis(20 + random.below(300)));
         workers.iter_mut().for_each(Worker::assert_running);
         let number = random.below(PROCESSES);
-        // Replaced, and so dropped, and so killed.
+        // The assignment drops the old worker, which kills it.
         workers[number as usize] = start(number, &mut random);
         kills += 1;
         store.check().unwrap();
@@ -76,7 +76,7 @@ fn processes_that_are_killed_at_random_leave_a_whole_store() {
     assert_eq!(total(&store).unwrap(), structstore_tests::soak::TOTAL);
     let statistics = store.statistics();
     println!("{kills} of {PROCESSES} processes were killed in {seconds} s, {statistics:?}");
-    // Everything that is allocated can be reached: with the contents goes the memory.
+    // All allocated memory can be reached: removing the contents frees it.
     store.clear().unwrap();
     store.check().unwrap();
     assert_eq!(store.statistics().nodes, 1);

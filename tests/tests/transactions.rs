@@ -1,4 +1,4 @@
-//! Transactions: all of what is changed in one, or nothing.
+//! Transactions: all their changes happen, or none.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ fn filled() -> StructStoreShared {
     store
 }
 
-/// What must be as it was.
+/// The state that an undone transaction must restore.
 fn state(store: &StructStoreShared) -> (Value<'static>, u64, u64, u64) {
     store.check().unwrap();
     let Statistics { allocated, blocks, nodes, .. } = store.statistics();
@@ -53,7 +53,7 @@ fn change() -> impl Strategy<Value = Change> {
     ]
 }
 
-/// Some are of fields that are there, some are not.
+/// Names of fields that exist, and of some that do not.
 fn name(at: usize) -> String {
     let names = ["int", "text", "list", "struct", "matrix", "none", "bytes"];
     names.get(at).map_or_else(|| format!("new field {at}"), ToString::to_string)
@@ -72,7 +72,7 @@ fn value(at: usize) -> Value<'static> {
     }
 }
 
-/// Does a change, which may well fail, and may then have changed nothing.
+/// Applies a change, which may fail, and must then have changed nothing.
 fn apply(store: &mut StructMut<'_>, change: &Change) -> Result<()> {
     match change {
         Change::Set(at, new) => store.set(&name(*at), value(*new)),
@@ -96,7 +96,7 @@ fn apply(store: &mut StructMut<'_>, change: &Change) -> Result<()> {
 
 proptest! {
     #[test]
-    fn what_fails_is_undone_and_what_is_committed_is_done(changes in prop::collection::vec(change(), 0..120)) {
+    fn transaction_is_undone_on_error_and_done_on_ok(changes in prop::collection::vec(change(), 0..120)) {
         let (store, twin) = (filled(), filled());
         let before = state(&store);
         let undone = store.transaction(|store| {
@@ -124,7 +124,7 @@ proptest! {
 }
 
 #[test]
-fn a_panic_undoes_and_releases() {
+fn panic_in_a_transaction_undoes_it_and_releases_the_lock() {
     let store = filled();
     let before = state(&store);
     let panicked = catch_unwind(AssertUnwindSafe(|| {
@@ -140,7 +140,7 @@ fn a_panic_undoes_and_releases() {
 }
 
 #[test]
-fn others_see_nothing_in_between() {
+fn readers_see_no_partial_transaction() {
     let store = Arc::new(filled());
     store.set("left", 0).unwrap();
     store.set("right", 0).unwrap();
@@ -165,7 +165,7 @@ fn others_see_nothing_in_between() {
 }
 
 #[test]
-fn changes_elsewhere_do_not_belong_to_it() {
+fn changes_outside_of_a_transaction_are_not_undone() {
     let store = filled();
     let (part, other, local) = (store.at("struct").unwrap(), Memory::store(), StructStore::new());
     let undone = part.transaction(|part| {
@@ -183,7 +183,7 @@ fn changes_elsewhere_do_not_belong_to_it() {
 }
 
 #[test]
-fn what_a_transaction_covers_cannot_be_taken_away_from_it() {
+fn removing_the_node_of_a_transaction_is_refused() {
     let store = filled();
     let part = store.at("struct").unwrap();
     part.transaction(|part| {
@@ -203,7 +203,7 @@ fn what_a_transaction_covers_cannot_be_taken_away_from_it() {
 }
 
 #[test]
-fn beginning_is_bounded() {
+fn begin_of_a_transaction_times_out() {
     let store = Arc::new(filled());
     let held = store.write().unwrap();
     let other = Arc::clone(&store);

@@ -7,7 +7,7 @@ use structstore::{
 };
 use structstore_tests::Memory;
 
-/// Runs a test in a store of its own, and then verifies every invariant, also when all is removed again.
+/// Runs a test in a store of its own, and then verifies every invariant, also after all fields were removed.
 fn with_store(test: impl FnOnce(&StructStoreShared) -> structstore::Result<()>) {
     let store = Memory::store();
     let empty = store.statistics();
@@ -103,7 +103,7 @@ fn arrays_of_any_dtype_and_shape() {
 }
 
 #[test]
-fn arrays_change_in_place_or_are_published_anew() {
+fn arrays_change_in_place_or_get_a_new_block() {
     with_store(|store| {
         store.set("array", [1.0, 2.0, 3.0])?;
         let array = store.get::<Array>("array")?;
@@ -112,7 +112,7 @@ fn arrays_change_in_place_or_are_published_anew() {
 
         let view = array.view()?;
         assert!(matches!(array.read()?.as_slice::<f64>(), Err(error) if error.kind() == ErrorKind::Leased));
-        // The guard gets a block of its own, and the view keeps what it has.
+        // The guard gets a block of its own, and the view keeps the old one.
         array.write()?.as_mut_slice::<f64>()?[0] = 10.0;
         assert_eq!(view.to_vec::<f64>()?, [1.0, 20.0, 3.0]);
         assert_eq!(array.to_vec::<f64>()?, [10.0, 20.0, 3.0]);
@@ -151,7 +151,7 @@ fn fields_keep_their_order_through_everything() {
 }
 
 #[test]
-fn a_dot_in_a_name_is_just_a_dot() {
+fn dot_in_a_field_name_is_no_path() {
     with_store(|store| {
         store.set("a.b", 1)?;
         store.ensure_struct("a")?.set("b", 2)?;
@@ -162,7 +162,7 @@ fn a_dot_in_a_name_is_just_a_dot() {
 }
 
 #[test]
-fn things_are_created_on_first_use() {
+fn ensure_creates_missing_fields() {
     with_store(|store| {
         assert_eq!(store.get_or_insert(key!("num"), 5)?, 5);
         store.ensure_struct("a")?.ensure_struct("b")?.ensure_list("c")?.push(1)?;
@@ -176,7 +176,7 @@ fn things_are_created_on_first_use() {
 }
 
 #[test]
-fn lists_hold_anything_anywhere() {
+fn lists_take_any_value_at_any_index() {
     with_store(|store| {
         let list = store.ensure_list("list")?;
         list.push(1)?;
@@ -204,7 +204,7 @@ fn lists_hold_anything_anywhere() {
 }
 
 #[test]
-fn what_is_spliced_leaves_the_other_items_what_they_are() {
+fn splice_keeps_other_items() {
     with_store(|store| {
         let list = store.ensure_list("list")?;
         list.extend((0..6).map(|x| Value::record([("x", x.into())])))?;
@@ -249,7 +249,7 @@ fn what_is_spliced_leaves_the_other_items_what_they_are() {
 }
 
 #[test]
-fn several_fields_are_assigned_or_none() {
+fn update_assigns_all_fields_or_none() {
     with_store(|store| {
         store.set("sub", Value::record([("x", 1.into())]))?;
         store.set("text", "old")?;
@@ -300,7 +300,7 @@ fn guards_reach_everything_below() {
 }
 
 #[test]
-fn display_shows_what_this_thread_holds_as_such() {
+fn display_marks_parts_that_this_thread_holds() {
     with_store(|store| {
         store.set("a", 1)?;
         let guard = store.ensure_list("list")?.write()?;
@@ -324,7 +324,7 @@ fn equality_is_by_value_without_order() {
     a.set("x", [1, 2]).unwrap();
     b.set("x", [1.0, 2.0]).unwrap();
     assert!(a.equals(&b).unwrap(), "arrays compare by their elements");
-    // What cannot be read is not just another value.
+    // A value that cannot be read is an error, not a different value.
     let part = b.ensure_struct("part").unwrap();
     b.delete("part").unwrap();
     assert!(matches!(part.equals(&a), Err(error) if error.kind() == ErrorKind::StaleHandle));
@@ -344,7 +344,7 @@ fn structures_are_copied_between_stores() {
 }
 
 #[test]
-fn images_keep_everything_exactly() {
+fn snapshots_keep_everything_exactly() {
     with_store(|store| {
         store.set("u8", 5_u8)?;
         store.set("nan", f64::NAN)?;
@@ -397,7 +397,7 @@ fn many_local_stores_at_once() {
     assert_eq!(stores[99_000].get::<u64>("at").unwrap(), 99_000);
 }
 
-/// An iterator that says of itself how many items it has.
+/// An iterator whose size hint is the given number.
 struct Announcing<I>(I, usize);
 
 impl<I: Iterator> Iterator for Announcing<I> {
@@ -413,7 +413,7 @@ impl<I: Iterator> Iterator for Announcing<I> {
 }
 
 #[test]
-fn what_an_iterator_announces_sizes_nothing() {
+fn size_hint_of_an_iterator_sizes_nothing() {
     let store = Memory::options(StructStoreShared::options().max_size(1 << 20));
     for announced in [1 << 33, 1 << 58, usize::MAX] {
         store.set("list", vec![1]).unwrap();
@@ -454,7 +454,7 @@ fn more_items_than_there_is_room_for_are_out_of_space() {
     store.check().unwrap();
 }
 
-/// Every operation that makes sense on a handle exists on its guards, and the other way round: it compiles, and says the same.
+/// Every operation in the macros exists on handles and on guards, and has the same results on both. Add new operations to the macros.
 #[test]
 fn operations_exist_on_handles_and_guards() {
     macro_rules! reads_structs {

@@ -1,4 +1,4 @@
-//! Views keep what they were taken of, and nobody's slices change because of one.
+//! Views keep their elements, and slices of guards do not change through views.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -8,11 +8,11 @@ use structstore::binding_support::{HandleExt, OptionsExt, StructExt};
 use structstore::{Array, ArrayValue, ErrorKind, Key, StructStore, StructStoreShared};
 use structstore_tests::SegmentName;
 
-/// Enough for thousands of rounds, and for the fault in one of them.
+/// Enough for thousands of rounds: the fault that this test found occurred in one of them.
 const TIME: Duration = Duration::from_millis(1500);
 
-/// One array holds nothing but ones, and another nothing but twos, while their blocks are replaced all the time, so that
-/// the block of one becomes that of the other.
+/// One array contains only ones, another only twos, while their blocks are replaced all the time, so that the block of one array
+/// becomes that of the other.
 #[test]
 fn view_aba_returns_no_memory_of_another_array() {
     let store = StructStore::new();
@@ -67,14 +67,14 @@ fn slices_do_not_change_through_views_under_a_shared_lock() {
             assert!(matches!(&error, Err(error) if error.kind() == ErrorKind::Deadlock), "{error:?}");
             assert_eq!(slice, [1.0, 2.0]);
             drop(guard);
-            // The same with a guard of what is above it.
+            // The same with a guard of the struct above it.
             let guard = store.read().unwrap();
             let error = refused();
             assert!(matches!(&error, Err(error) if error.kind() == ErrorKind::Deadlock), "{error:?}");
             drop(guard);
         });
     });
-    // With nobody else there, it is lent, but not for writing; and then no slice is.
+    // Without other guards a view can be taken, but not for writing; then no slice is lent.
     let taken = view().unwrap();
     assert!(!taken.is_writable());
     assert!(

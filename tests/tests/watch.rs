@@ -1,4 +1,4 @@
-//! Watching, in one process and across several.
+//! Watches, in one process and across several.
 
 mod peer;
 
@@ -11,7 +11,7 @@ use structstore_tests::SegmentName;
 
 use peer::{LIMIT, Peer};
 
-/// What a watch tells next.
+/// The next paths that a watch reports.
 fn next(watch: &mut Watch) -> Vec<Path> {
     watch.wait(Some(LIMIT)).unwrap().expect("nothing was told")
 }
@@ -21,7 +21,7 @@ fn pose() -> Value<'static> {
 }
 
 #[test]
-fn paths_lead_to_what_changed() {
+fn watch_reports_paths_of_changes() {
     let store = StructStore::new();
     store.set("pose", pose()).unwrap();
     store.set("items", Value::from(vec![1, 2, 3])).unwrap();
@@ -47,13 +47,13 @@ fn paths_lead_to_what_changed() {
     assert_eq!(told(&|| store.delete("state")), ["state"]);
     assert_eq!(told(&|| store.set("pose", 5)), ["pose"]);
     assert_eq!(told(&|| store.clear()), ["pose", "items", "gains", "mode_name"]);
-    // A structure that is new is one path, and watched from then on.
+    // A new structure is reported as one path, and watched from then on.
     assert_eq!(told(&|| store.set("pose", pose())), ["pose"]);
     assert_eq!(told(&|| store.at("pose")?.set("x", 3.0)), ["pose.x"]);
 }
 
 #[test]
-fn guards_tell_when_they_end() {
+fn watch_reports_changes_of_a_guard_when_it_ends() {
     let store = StructStore::new();
     store.set("pose", pose()).unwrap();
     store.set("gains", ArrayValue::from_slice(&[2], &[1.0, 2.0]).unwrap()).unwrap();
@@ -66,7 +66,7 @@ fn guards_tell_when_they_end() {
         guard.get_mut::<Array>("gains").unwrap().as_mut_slice::<f64>().unwrap()[1] = 7.0;
         assert!(matches!(watch.changes(), Ok(changes) if changes.is_empty()), "changed before the end");
     }
-    // What an array held is not known before it was compared for the first time.
+    // The watch has no digest of an array before it first compares the array, so it reports it.
     assert_eq!(watch.changes().unwrap(), ["pose.x", "gains"]);
     assert_eq!(below.changes().unwrap(), ["x"]);
     drop(store.write().unwrap());
@@ -83,7 +83,7 @@ fn guards_tell_when_they_end() {
 }
 
 #[test]
-fn a_watched_part_that_goes_is_an_error() {
+fn watch_of_a_removed_part_is_stale() {
     let store = StructStore::new();
     store.set("outer", Value::record([("inner", pose())])).unwrap();
     let inner = store.at("outer").unwrap().at("inner").unwrap();
@@ -93,7 +93,7 @@ fn a_watched_part_that_goes_is_an_error() {
         let other = scope.spawn(|| inner.wait(Some(LIMIT)));
         store.delete("outer").unwrap();
         assert!(matches!(waiting.join().unwrap(), Err(error) if error.kind() == ErrorKind::StaleHandle));
-        // It began before or after.
+        // The wait began before or after the removal.
         assert!(other.join().unwrap().unwrap_or_else(|error| error.kind() == ErrorKind::StaleHandle));
     });
     assert!(matches!(watch.next(), Some(Err(error)) if error.kind() == ErrorKind::StaleHandle));
@@ -139,13 +139,13 @@ fn watches_end_when_their_store_is_closed() {
             assert!(watching.join().unwrap());
             assert!(!waiting.join().unwrap().unwrap());
         });
-        // What was opened on its own goes on.
+        // Watches of another opening go on.
         kept.set("more", read_only).unwrap();
         assert_eq!(next(&mut other), ["more"]);
     }
 }
 
-/// Whoever writes and whoever watches: the last value is seen, always.
+/// A watcher always sees the last value.
 fn counted(writer: &StructStore, watched: &StructStore, changes: u64) {
     let mut watch = watched.watch().unwrap();
     thread::scope(|scope| {
@@ -161,12 +161,12 @@ fn counted(writer: &StructStore, watched: &StructStore, changes: u64) {
 }
 
 #[test]
-fn no_last_change_is_missed() {
+fn watch_reports_the_last_change() {
     let store = StructStore::new();
     counted(&store, &store, 20_000);
 }
 
-/// One change a round, and a watcher that sleeps, or is about to: no wake-up is lost.
+/// Each round has one change, while the watcher sleeps or is about to: no wake-up is lost.
 #[test]
 fn no_wake_up_is_lost_in_ten_thousand_rounds() {
     const ROUNDS: u64 = 10_000;
@@ -189,7 +189,7 @@ fn no_wake_up_is_lost_in_ten_thousand_rounds() {
 }
 
 #[test]
-fn a_hundred_watchers_are_told() {
+fn change_wakes_a_hundred_watchers() {
     let name = SegmentName::new("hundred");
     let store = StructStoreShared::open(&name).unwrap();
     store.set("pose", pose()).unwrap();
@@ -211,7 +211,7 @@ fn a_hundred_watchers_are_told() {
             assert_eq!(watch.join().unwrap(), [if index % 2 == 0 { "pose.x" } else { "x" }]);
         }
     });
-    // They have gone, and left nothing.
+    // The dropped watches left no registration.
     store.check().unwrap();
 }
 
@@ -225,7 +225,7 @@ fn a_killed_watcher_leaves_nothing() {
     store.at("pose").unwrap().set("x", 2.0).unwrap();
     peer.kill();
     drop(peer);
-    // Repairs.
+    // This repairs the dead participant.
     store.check().unwrap();
     assert_eq!(store.statistics().recoveries, before.recoveries + 1);
     store.at("pose").unwrap().set("x", 3.0).unwrap();
@@ -233,12 +233,12 @@ fn a_killed_watcher_leaves_nothing() {
 }
 
 #[test]
-fn what_a_dead_writer_left_is_told() {
+fn watch_reports_changes_of_a_dead_writer() {
     let name = SegmentName::new("writer");
     let store = StructStoreShared::open(&name).unwrap();
     store.set("counters", Value::record([("first", Value::from(0_i64)), ("second", 0_i64.into())])).unwrap();
     let mut watch = store.watch().unwrap();
-    // It holds what it has changed when it dies.
+    // The peer still holds the changed struct when it dies.
     let mut peer = Peer::start(&name, &["die holding", "counters", "0"]).ready();
     peer.kill();
     drop(peer);
@@ -266,9 +266,9 @@ fn a_store_that_is_attached_read_only_can_be_watched() {
     });
 }
 
-/// Each of them would otherwise be compared with each other one.
+/// A quadratic implementation would compare each watch with all others.
 #[test]
-fn dropping_many_watches_takes_time_in_proportion() {
+fn dropping_many_watches_takes_linear_time() {
     const MANY: usize = 1 << 12;
     let name = SegmentName::new("many_watches");
     let store = StructStoreShared::open(&name).unwrap();
@@ -277,7 +277,7 @@ fn dropping_many_watches_takes_time_in_proportion() {
     let time = |many: usize| {
         let mut watches: Vec<_> = parts.iter().cycle().take(many).map(|part| part.watch().unwrap()).collect();
         assert_eq!(store.statistics().watchers, many as u64);
-        // The last ones stay for a while: some that are leaving have marks beside them.
+        // The last watches stay for a while, so that some dropped ones share marked nodes with them.
         let (rest, start) = (watches.split_off(many - many / 8), cpu_time());
         drop(watches);
         let time = cpu_time() - start;
@@ -296,7 +296,7 @@ fn dropping_many_watches_takes_time_in_proportion() {
     assert!(many < 24 * few, "8 times as many take {many:?}, as opposed to {few:?}");
 }
 
-/// How long this thread has run.
+/// The processor time of this thread.
 fn cpu_time() -> Duration {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: fills in the struct that it is given.

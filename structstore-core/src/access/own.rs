@@ -63,9 +63,15 @@ impl Held {
 #[inline(always)]
 pub(crate) fn acquire(store: &Store, head: &NodeHead, id: NodeId, mode: Mode, wait: &Wait) -> Result<Held> {
     if store.observing && mode != Mode::Shared {
-        return Err(store.arena.refusal());
+        return refuse(store);
     }
     acquire_any(store, head, id, mode, wait)
+}
+
+#[cold]
+#[inline(never)]
+fn refuse(store: &Store) -> Result<Held> {
+    Err(store.arena.refusal())
 }
 
 #[inline(always)]

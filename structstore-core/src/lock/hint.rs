@@ -6,7 +6,7 @@
 //! | 1 | BELOW: somebody may have a hold, of any mode, strictly below it |
 //! | 2..16 | seat + 1 of who doubts READERS |
 //! | 16..30 | seat + 1 of who doubts BELOW |
-//! | 32, 33 | marks of a death, which are no business of lockers; see `arena/recovery.rs` |
+//! | 32, 33 | marks of a death, which are no business of lockers; see `life/recovery.rs` |
 //!
 //! Hints are set before a hold is granted, and stay when it goes. Who looked at the holds of all seats in vain takes the
 //! hint back, in two steps: it doubts the hint, fences, looks, and clears what it alone still doubts. Whoever relies on

@@ -1,5 +1,5 @@
-//! Changes words of a segment and compares what comes of it, where `check` finds nothing: arguments are the segment, which
-//! word to begin with, and how many to go on by. Prints what was missed, and at last how much was tried.
+//! Changes words of a segment, and compares the consequences of changes that `check` does not find. The arguments are the segment, the
+//! index of the first word, and the step. Prints the changes that were missed, and at last the counts.
 
 use std::process::ExitCode;
 
@@ -7,18 +7,18 @@ use structstore_tests::consequences::{Consequences, consequences};
 use structstore_tests::damage::{Random, with_word, word, words_for};
 use structstore_tests::hostile::Failure;
 
-/// Where the header says how far the segment may grow: any larger number is as good.
+/// The word of the header with the maximum size, for which every larger number has the same effect.
 const MAX_SIZE: usize = 5;
 
-/// How often each thing came out.
+/// How often each outcome occurred.
 #[derive(Default)]
 struct Count {
     tried: u64,
     /// `check` found it.
     found: u64,
-    /// It did not matter.
+    /// It had no effect.
     idle: u64,
-    /// There is another value in place of one: another number, a shorter list.
+    /// It replaced a value by another one: another number, a shorter list.
     values: u64,
     missed: u64,
 }
@@ -38,7 +38,7 @@ fn main() -> ExitCode {
     let thorough = std::env::var_os("STRUCTSTORE_THOROUGH").is_some();
     let (mut count, mut random) = (Count::default(), Random::new(first as u64 + 1));
     for index in (first..segment.len() / 8).step_by(step.max(1)).filter(|index| *index != MAX_SIZE) {
-        // Of words that are zero, mostly in free memory, some are enough in everyday tests, and of the values a few.
+        // Everyday tries only some of the words that are zero, which lie mostly in free memory, and only a few values.
         if !thorough && word(&segment, index) == 0 && !index.is_multiple_of(8) {
             continue;
         }
@@ -61,7 +61,7 @@ fn main() -> ExitCode {
 }
 
 impl Count {
-    /// Says what was missed, if anything was.
+    /// Counts an outcome. Returns a description if it was missed.
     fn add(&mut self, healthy: &Consequences, outcome: Result<Consequences, Failure>) -> Option<String> {
         self.tried += 1;
         match outcome {

@@ -1,4 +1,4 @@
-//! The process of the tests of how processes end: opens a shared store, and ends as its argument says.
+//! The helper process of the tests of endings: opens a shared store, and ends in the way that its argument names.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -68,19 +68,19 @@ fn limit(resource: u32, bytes: u64) {
     }
 }
 
-/// So many descriptors are left.
+/// Opens the store with only `left` free descriptors.
 fn without_descriptors(name: &str, left: u64) -> Result<()> {
     let used = std::fs::read_dir("/proc/self/fd").unwrap().count() as u64 - 1;
     limit(libc::RLIMIT_NOFILE, used + left);
     match StructStoreShared::open(name) {
         Err(error) if error.kind() == ErrorKind::Io => Ok(()),
-        // With enough of them.
+        // If `left` is large enough.
         Ok(store) => store.close(),
         other => panic!("{other:?}"),
     }
 }
 
-/// Less address space than the smallest reservation takes.
+/// Opens the store with less address space than the smallest reservation takes.
 fn without_memory(name: &str) -> Result<()> {
     limit(libc::RLIMIT_AS, 48 << 20);
     match StructStoreShared::open(name) {
@@ -98,7 +98,7 @@ fn small_files(name: &str) -> Result<()> {
     }
 }
 
-/// As processes with real-time threads do. A system that does not allow it leaves nothing to be tried.
+/// Locks all memory, as processes with real-time threads do. Skipped if the system does not allow it.
 fn locked_memory(name: &str) -> Result<()> {
     // SAFETY: changes nothing that the program can see.
     if unsafe { libc::mlockall(libc::MCL_CURRENT | libc::MCL_FUTURE) } != 0 {

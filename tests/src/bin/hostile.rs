@@ -1,6 +1,6 @@
-//! Tries damaged segments: `flip SEGMENT FIRST STEP SEED` those with one word changed, from a word on, each so many words;
-//! `mix SEED SEGMENT...` those that were cut short, put together of several, or have several words changed. Prints what did
-//! not end well, and at last which took longest, and how many were tried.
+//! Tries damaged segments: `flip SEGMENT FIRST STEP SEED` changes one word at a time, from word FIRST on, in steps of STEP words;
+//! `mix SEED SEGMENT...` cuts segments short, joins them, or changes several words. Prints the segments that failed, and at last the
+//! slowest one, and the number of segments.
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ const SEVERAL: usize = 2000;
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    // Panics are counted, and need not be told at length.
+    // Panics are counted, so a short message is enough.
     std::panic::set_hook(Box::new(|panic| eprintln!("{panic}")));
     let mut trial = Trial { tried: 0, failed: 0, slowest: (Duration::ZERO, String::new()) };
     match arguments.as_slice() {
@@ -41,7 +41,7 @@ fn number(text: &&str) -> usize {
     text.parse().expect("a number")
 }
 
-/// Every word, and a dozen values of each.
+/// Tries every word with a dozen values.
 fn flip(trial: &mut Trial, segment: &[u8], [first, step, seed]: [usize; 3]) {
     let mut random = Random::new(seed as u64);
     for index in (first..segment.len() / 8).step_by(step.max(1)) {
@@ -51,7 +51,7 @@ fn flip(trial: &mut Trial, segment: &[u8], [first, step, seed]: [usize; 3]) {
     }
 }
 
-/// Damage that is more than one word.
+/// Tries damage of more than one word.
 fn mix(trial: &mut Trial, segments: &[Vec<u8>], seed: u64) {
     let mut random = Random::new(seed);
     for damaged in many_words(segments, &mut random) {

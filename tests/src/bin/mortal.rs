@@ -1,4 +1,4 @@
-//! Does one operation to a store, and dies in it: arguments are the segment, the operation, and the number of the store
+//! Runs one operation on a store, and dies during it. The arguments are the segment, the operation, and the number of the store
 //! to shared memory at which to die, or 0.
 
 use std::process::ExitCode;

@@ -1,5 +1,5 @@
-//! A process that scribbles over a live segment, and those that live with it: arguments are `scribble` or `work`, the path
-//! of the segment, for how many milliseconds, and a seed.
+//! A process that overwrites words of a live segment, or one that works with it meanwhile. The arguments are `scribble` or `work`, the
+//! path of the segment, the time in milliseconds, and a seed.
 
 use std::fs::File;
 use std::process::ExitCode;
@@ -11,7 +11,7 @@ use nix::sys::mman::{MapFlags, ProtFlags, mmap};
 use structstore_tests::damage::{Random, word, words_for};
 use structstore_tests::hostile::live_with;
 
-/// How much of a segment is scribbled over: all that there is when it is new, and what comes first.
+/// How many bytes from the beginning of the segment are overwritten: all bytes of a new segment.
 const SIZE: usize = 64 << 10;
 
 fn main() -> ExitCode {
@@ -33,7 +33,7 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Changes words until the end, and mostly changes them back a little later: otherwise all would be over at once.
+/// Changes words until `end`, and mostly restores them a little later: otherwise the store would be unusable at once.
 fn scribble(path: &str, end: Instant, seed: u64) -> u64 {
     let file = File::options().read(true).write(true).open(path).expect("a segment");
     let size = std::num::NonZero::new(SIZE).expect("a size");
@@ -48,7 +48,7 @@ fn scribble(path: &str, end: Instant, seed: u64) -> u64 {
         let image: Vec<u8> =
             words.iter().flat_map(|word| word.load(Ordering::Relaxed).to_le_bytes()).collect();
         let mut index = random.below(words.len());
-        // Mostly one that says something.
+        // Mostly a word that is not zero.
         if random.below(4) != 0 {
             index = (index..words.len()).chain(0..index).find(|at| word(&image, *at) != 0).unwrap_or(index);
         }

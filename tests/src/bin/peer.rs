@@ -1,4 +1,4 @@
-//! The other process of the tests across processes: does to a shared store what its arguments say.
+//! The other process of the tests across processes: runs the task that its arguments name on a shared store.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -21,7 +21,7 @@ fn main() -> ExitCode {
 fn run(arguments: &[&str]) -> Result<()> {
     let [name, task, rest @ ..] = arguments else { return usage() };
     if *task == "open and close" {
-        // For ever, so that it is killed in the middle of one or the other.
+        // For ever, so that it is killed in the middle of opening or closing.
         loop {
             StructStoreShared::open(name)?.close()?;
         }
@@ -49,7 +49,7 @@ fn run(arguments: &[&str]) -> Result<()> {
     match (*task, rest) {
         ("put", []) => put_specimens(&store),
         ("assert", []) => assert_specimens(&store),
-        // Adds to both counters of a struct so often, under a lock on it.
+        // Adds to both counters of a struct the given number of times, under a lock on it.
         ("count", [field, times]) => {
             let counters = store.at(*field)?;
             for _ in 0..number(times)? {
@@ -59,7 +59,7 @@ fn run(arguments: &[&str]) -> Result<()> {
             }
             Ok(())
         }
-        // Reads both counters until they have reached so much; they must always be equal.
+        // Reads both counters until they reach the given number; they must always be equal.
         ("observe", [field, until]) => {
             let counters = store.at(*field)?;
             loop {
@@ -71,7 +71,7 @@ fn run(arguments: &[&str]) -> Result<()> {
                 }
             }
         }
-        // Holds a field, says so, and lets go when its standard input ends.
+        // Locks a field, prints a line, and releases the lock when its standard input ends.
         ("hold", [field]) => {
             let guard = store.at(*field)?.write()?;
             println!("held");
@@ -80,14 +80,14 @@ fn run(arguments: &[&str]) -> Result<()> {
             drop(guard);
             Ok(())
         }
-        // Counts once, says so, and leaves when its standard input ends.
+        // Counts once, prints a line, and ends when its standard input ends.
         ("count, and wait", [field]) => {
             *store.at(*field)?.write()?.get_mut::<i64>("first")? += 1;
             println!("counted");
             let _ = std::io::stdin().read_line(&mut String::new());
             Ok(())
         }
-        // Holds one field, says so, and after a line of input wants another one besides.
+        // Locks one field, prints a line, and after a line of input asks for a second lock.
         ("hold both", [first, second]) => {
             let first = store.at(*first)?.write()?;
             println!("held");
@@ -96,7 +96,7 @@ fn run(arguments: &[&str]) -> Result<()> {
             drop((first, second));
             Ok(())
         }
-        // Sets `pong` to what `ping` becomes, until it has become so much.
+        // Copies each new value of `ping` to `pong`, until it reaches the given number.
         ("answer", [until]) => {
             let (ping, pong) = (store.at("ping")?, store.at("pong")?);
             let mut watch = ping.watch()?;
@@ -138,7 +138,7 @@ fn run(arguments: &[&str]) -> Result<()> {
             }
             Ok(())
         }
-        // Holds a field for changing, having changed half of it, and maybe having touched so many bytes of an array.
+        // Holds a write lock on a field of which it has changed half, perhaps after it has written the given number of bytes elsewhere.
         ("die holding", [field, bytes]) => {
             if number(bytes)? > 0 {
                 let elements = vec![1_u8; number(bytes)? as usize];
@@ -148,7 +148,7 @@ fn run(arguments: &[&str]) -> Result<()> {
             *guard.get_mut::<i64>("first")? += 1;
             forever()
         }
-        // Has a view of an array that it then removes.
+        // Keeps a view of an array that it then removes.
         ("die viewing", [field]) => {
             let _view = store.get::<Array>(*field)?.view()?;
             store.delete(*field)?;
@@ -169,11 +169,11 @@ fn run(arguments: &[&str]) -> Result<()> {
             }
             forever()
         }
-        // Has other files in the place of its descriptors, and waits for a field.
+        // Replaces its descriptors by other files, and waits for a lock on a field.
         ("wait with others' descriptors", [field]) => {
             let field = store.at(*field)?;
             for descriptor in 3..64 {
-                // SAFETY: what this process has open there it uses no more; the mapping stays.
+                // SAFETY: this process no longer uses the files that it has open there; the mapping stays.
                 unsafe { libc::dup2(0, descriptor) };
             }
             println!("ready");
@@ -198,7 +198,7 @@ fn run(arguments: &[&str]) -> Result<()> {
     }
 }
 
-/// Says that everything is in place, and waits to be killed.
+/// Prints that the process is ready, and waits to be killed.
 fn forever() -> ! {
     println!("ready");
     loop {

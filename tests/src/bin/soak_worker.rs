@@ -1,6 +1,6 @@
-//! One process of the soak: does random things to a store until it is killed, and says what is wrong.
+//! One process of the soak: runs random operations on a store until it is killed, and reports faults.
 //!
-//! Arguments: the segment and a seed. Ends by itself only with an error.
+//! The arguments are the segment and a seed. The process ends by itself only with an error.
 
 use std::process::ExitCode;
 use std::time::Instant;

@@ -1,21 +1,21 @@
-//! Bytes as images of values.
+//! Input bytes as a snapshot of a store.
 
 use structstore::{Result, Struct, StructStore};
 
 use crate::hostile;
 
-/// Reads the bytes as an image, and as the body of one whose header is right.
+/// Restores the bytes as a snapshot, and as the body of a snapshot whose header is correct.
 ///
 /// # Panics
 ///
-/// If a store takes an image and is damaged or another value than it says, or refuses it and is changed.
+/// If a store accepts a snapshot and is then damaged or has another value, or if it refuses a snapshot and is changed.
 pub fn run(bytes: &[u8]) {
     import(bytes);
     let body = bytes.strip_prefix(b"STRUCTIM").and_then(|rest| rest.get(24..)).unwrap_or(bytes);
     import(&with_header(body));
 }
 
-/// An image of a body: with a header that is right.
+/// A snapshot with this body and a correct header.
 pub fn with_header(body: &[u8]) -> Vec<u8> {
     let mut image = b"STRUCTIM".to_vec();
     for word in [1, body.len() as u64, rapidhash::v3::rapidhash_v3(body)] {
@@ -39,7 +39,7 @@ fn import(image: &[u8]) {
     hostile::read(&store);
     hostile::write(&store);
     store.check().expect("a whole store");
-    // What was bound to it stays declared.
+    // Fields that were bound stay declared.
     let _ = store.clear();
     store.check().expect("a whole store");
 }
@@ -47,9 +47,9 @@ fn import(image: &[u8]) {
 fn round_trip(store: &Struct, image: &[u8]) -> Result<()> {
     let copy = StructStore::new();
     copy.restore(image)?;
-    // Each value has one image.
+    // Each value has exactly one snapshot.
     assert_eq!(copy.to_bytes()?, image);
-    // What was there before keeps its place.
+    // The fields keep their order.
     let again = StructStore::new();
     again.restore(&store.to_bytes()?)?;
     assert_eq!(again.to_bytes()?, store.to_bytes()?);

@@ -1,6 +1,7 @@
-//! What the fuzzers of `cargo xtask fuzz` do with an input, each in a function that panics on a fault.
+//! The targets of `cargo xtask fuzz`: functions that take an input and panic on a fault.
 //!
-//! Ordinary code, so that ordinary tests run what the fuzzers have found. That of the command-line tool is with it.
+//! They are ordinary code, so ordinary tests can replay the inputs that fuzzers found. The target of the command-line tool is in
+//! the crate of the tool.
 
 pub mod image;
 pub mod operations;
@@ -9,10 +10,10 @@ pub mod segment;
 
 use structstore::{ArrayValue, Value};
 
-/// Names of fields: few, so that operations meet, and one that does not fit the field itself.
+/// Names of fields: few, so that operations affect each other, and one that does not fit into the field itself.
 const NAMES: [&str; 6] = ["a", "b", "c", "list", "sub", "a name that does not fit the field itself"];
 
-/// An input, taken from its beginning. Behind its end there are zeros.
+/// An input, read from its beginning. After its end it yields zeros.
 struct Input<'i> {
     rest: &'i [u8],
 }
@@ -40,7 +41,7 @@ impl<'i> Input<'i> {
         self.word(1) as u8
     }
 
-    /// A number below another of at most 256.
+    /// A number below a limit of at most 256. Another limit at the same place changes the meaning of stored inputs.
     fn below(&mut self, limit: usize) -> usize {
         usize::from(self.byte()) % limit
     }
@@ -54,7 +55,7 @@ impl<'i> Input<'i> {
         String::from_utf8_lossy(self.take(length)).into_owned()
     }
 
-    /// Any value but NaN, which is unlike itself.
+    /// Any value but NaN, which does not equal itself.
     fn value(&mut self, depth: usize) -> Value<'static> {
         match self.below(if depth < 4 { 20 } else { 18 }) {
             0 => Value::Null,

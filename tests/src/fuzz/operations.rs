@@ -1,17 +1,17 @@
-//! Sequences of operations, against a model.
+//! Sequences of operations, compared with the model.
 
 use super::Input;
 use crate::Memory;
 use crate::model::{Change, apply_to_guard, apply_to_store, run as run_changes};
 
-/// How many operations there are at most: after each, all there is is compared.
+/// The largest number of operations: after each, the whole store is compared.
 const MOST: usize = 100;
 
-/// Does what the bytes say to a store.
+/// Decodes operations from the bytes, and applies them to a store.
 ///
 /// # Panics
 ///
-/// If the store is ever another value than the model, or damaged.
+/// If the store ever differs from the model, or is damaged.
 pub fn run(bytes: &[u8]) {
     let mut input = Input::new(bytes);
     let guarded = input.byte() % 2 == 1;
@@ -19,7 +19,7 @@ pub fn run(bytes: &[u8]) {
     while !input.is_empty() && changes.len() < MOST {
         changes.push(change(&mut input));
     }
-    // Of its own: what is counted in a local store is counted for all of them.
+    // A segment of its own, since all local stores share one segment, and so its statistics.
     let store = Memory::store();
     run_changes(&store, &changes, if guarded { apply_to_guard } else { apply_to_store });
 }

@@ -1,4 +1,4 @@
-//! Bound structs, and stores that hold anything under the names of their fields.
+//! Bound structs, and stores with arbitrary values under the names of their fields.
 
 use std::collections::BTreeMap;
 
@@ -72,7 +72,7 @@ struct Nested {
     sub: Scalars,
 }
 
-/// Fills a store as the bytes say, and binds types to it, between which it is changed.
+/// Fills a store with values decoded from the bytes, and binds types to it, with changes between bindings.
 ///
 /// # Panics
 ///
@@ -110,7 +110,7 @@ fn bind<T: Fields>(store: &Struct, input: &mut Input<'_>, widening: bool) {
         return;
     };
     let _ = binding.load().map(|value| binding.replace(&value).expect("what was there"));
-    // Declared fields keep their types; what they cannot take is refused.
+    // Declared fields keep their types, and refuse values that do not fit.
     for _ in 0..input.below(4) {
         let before = store.to_bytes().expect("an image");
         let changed = match input.below(4) {

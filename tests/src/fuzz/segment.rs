@@ -1,4 +1,4 @@
-//! Segments with some words changed.
+//! Segments in which some words are changed.
 
 use std::fs::File;
 use std::io::Write;
@@ -8,14 +8,14 @@ use super::Input;
 use crate::segments::segments;
 use crate::{Memory, hostile};
 
-/// How many words are changed at most.
+/// The largest number of changed words.
 const MOST: usize = 16;
 
-/// Changes some words of one of several segments, opens the result and does all there is to be done.
+/// Changes some words of one of several segments, opens the result, and runs all operations on it.
 ///
 /// # Panics
 ///
-/// If that panics. It is not to hang, either, nor to touch memory that is not there.
+/// If an operation panics. It must neither hang nor access memory outside of the mapping.
 pub fn run(bytes: &[u8]) {
     static SEEDS: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
     let seeds = SEEDS.get_or_init(|| segments().expect("stores"));
@@ -27,17 +27,17 @@ pub fn run(bytes: &[u8]) {
         }
         edit(&mut segment, &mut input);
     }
-    // A new one each time: attachments within one process share what is the same file.
+    // A new file each time: within one process, attachments to the same file share one mapping.
     let descriptor = Memory::descriptor();
     File::from(descriptor.try_clone().expect("a descriptor")).write_all(&segment).expect("memory");
     hostile::operate(descriptor);
 }
 
-/// Changes one word: to anything, to a little more or less, to what another holds.
+/// Changes one word: to a random value, to a slightly larger or smaller one, or to the value of another word.
 fn edit(segment: &mut [u8], input: &mut Input<'_>) {
     let (words, []) = segment.as_chunks_mut::<8>() else { return };
     let how = input.byte();
-    // Mostly one that says something, counted from the first of them.
+    // Mostly a word that is not zero, counted among those.
     let mut index = input.word(2) as usize % words.len();
     if how & 0x80 == 0 {
         let used = words.iter().enumerate().filter(|(_, word)| **word != [0; 8]).map(|(index, _)| index);
