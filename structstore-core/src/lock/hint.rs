@@ -2,27 +2,29 @@
 //!
 //! | bits | meaning |
 //! |---|---|
-//! | 0 | READERS: somebody may have a shared hold on this very node |
-//! | 1 | BELOW: somebody may have a hold, of any mode, strictly below it |
-//! | 2..16 | seat + 1 of who doubts READERS |
-//! | 16..30 | seat + 1 of who doubts BELOW |
+//! | 0 | READERS: a seat may have a shared hold on this very node |
+//! | 1 | BELOW: a seat may have a hold, of any mode, strictly below it |
+//! | 2..16 | seat + 1 of the locker that doubts READERS |
+//! | 16..30 | seat + 1 of the locker that doubts BELOW |
 //! | 32, 33 | marks of a death, which are no business of lockers; see `life/recovery.rs` |
 //!
-//! Hints are set before a hold is granted, and stay when it goes. Who looked at the holds of all seats in vain takes the
-//! hint back, in two steps: it doubts the hint, fences, looks, and clears what it alone still doubts. Whoever relies on
-//! a hint that is set already has published the hold and fenced, and takes a doubted one for one that is not set. So
-//! either it meets the doubt, and ends it; or the doubt comes later, and who doubts sees the hold. The seat in the doubt
-//! keeps two who doubt apart: a hint may be set and doubted again while the first one still looks.
+//! Hints are set before a hold is granted, and stay when it goes. A locker that looked at the holds of all seats in
+//! vain takes the hint back, in two steps: it doubts the hint, fences, looks, and clears the hint if its own doubt is
+//! still there. A locker that relies on a hint that is set already has published its hold and fenced, and treats a
+//! doubted hint as one that is not set. So either it meets the doubt, and ends it; or the doubt comes later, and the
+//! doubting locker sees the hold. The seat in the doubt tells two doubting lockers apart: a hint may be set and doubted
+//! again while the first one still looks.
 //!
-//! All changes are read-modify-writes, so that who finds a hint cleared has synchronized with whom it stood for.
+//! All changes are read-modify-writes, so that a locker that finds a hint cleared has synchronized with the seats that
+//! it stood for.
 
 use crate::sync::{AtomicU64, Ordering, fence_after_update, fence_between_loads};
 
 /// The bits of both hints.
 const HINTS: u64 = (1 << 30) - 1;
 
-/// Whether a word says what can come about, if these are the marks that others may leave in it: nobody doubts a hint that is
-/// not given.
+/// Whether a word can have come about, if `marks` are the bits that other code may set in it: a hint that is not given
+/// is not doubted.
 pub(crate) fn are_plausible(word: u64, marks: u64) -> bool {
     let plausible = |hint: Hint| hint.given(word) || word & hint.mask() == 0;
     word & !HINTS & !marks == 0 && plausible(Hint::Readers) && plausible(Hint::Below)
@@ -31,9 +33,9 @@ pub(crate) fn are_plausible(word: u64, marks: u64) -> bool {
 /// One of the two hints of a node.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Hint {
-    /// Somebody may have a shared hold on the node.
+    /// A seat may have a shared hold on the node.
     Readers,
-    /// Somebody may have a hold strictly below it.
+    /// A seat may have a hold strictly below it.
     Below,
 }
 
@@ -53,7 +55,7 @@ impl Hint {
         }
     }
 
-    /// The hint's bit, and who doubts it.
+    /// The hint's bit, and the seat that doubts it.
     #[inline(always)]
     const fn mask(self) -> u64 {
         self.bit() | 0x3fff << self.shift()
@@ -70,7 +72,7 @@ impl Hint {
     }
 
     /// Makes sure that a hint is given and not doubted; returns the word's value as of then. The caller has published
-    /// its hold, and fenced. What it loads next comes after it.
+    /// its hold, and fenced. The caller's next loads come after this.
     #[inline(always)]
     pub(super) fn ensure(self, word: &AtomicU64) -> u64 {
         let seen = word.load(Ordering::Acquire);
@@ -96,7 +98,7 @@ impl Hint {
         }
     }
 
-    /// Doubts a hint. Whether it was given at all; the caller looks at all holds then.
+    /// Doubts a hint. Returns whether it was given at all; the caller looks at all holds next.
     pub(super) fn doubt(self, word: &AtomicU64, seat: u32) -> bool {
         let mut seen = word.load(Ordering::Acquire);
         while self.given(seen) {
@@ -112,7 +114,7 @@ impl Hint {
         false
     }
 
-    /// Takes a hint back, unless it was given or doubted by somebody else since this seat doubted it.
+    /// Takes a hint back, unless it was given, or doubted by another seat, since this seat doubted it.
     pub(super) fn clear(self, word: &AtomicU64, seat: u32) {
         let mut seen = word.load(Ordering::Acquire);
         while seen & self.mask() == self.doubted(seat) {

@@ -2,8 +2,8 @@
 //!
 //! | bits | meaning |
 //! |---|---|
-//! | 0 | WAITERS: somebody sleeps on the word's low half |
-//! | 1 | PEND: the seat's thread sleeps for something else while it holds this |
+//! | 0 | WAITERS: a thread sleeps on the word's low half |
+//! | 1 | PEND: the seat's thread sleeps, waiting for something else, while it holds this |
 //! | 2..4 | mode: 1 shared, 2 node-exclusive, 3 tree-exclusive; a hold is never 0 |
 //! | 4..32 | low bits of the node's generation |
 //! | 32..64 | the node's index |
@@ -25,8 +25,8 @@ pub(crate) const HOLDS: usize = if cfg!(loom) { 2 } else { 31 };
 /// The holds of one seat.
 #[repr(C, align(64))]
 pub(crate) struct SeatLine {
-    /// No slot at or beyond this index is in use. Grows before such a slot is published, so that it says of a seat that
-    /// holds nothing that it does, at one glance. Only the seat's own thread changes it.
+    /// No slot at or beyond this index is in use. Grows before such a slot is published, so that one load of 0 shows
+    /// that a seat holds nothing. Only the seat's own thread changes it.
     pub(super) high: AtomicU64,
     pub(super) slots: [AtomicU64; HOLDS],
 }
@@ -39,12 +39,12 @@ impl SeatLine {
         self.slots.get(..high).unwrap_or(&self.slots)
     }
 
-    /// All slots, whatever is said of how many are in use.
+    /// All slots, whatever `high` says.
     pub(crate) fn all(&self) -> &[AtomicU64] {
         &self.slots
     }
 
-    /// What the seat has published, for those who only look.
+    /// What the seat has published, for callers that only look.
     pub(crate) fn published(&self) -> impl Iterator<Item = (&AtomicU64, Published)> {
         self.slots().iter().filter_map(|slot| {
             let hold = slot.load(Ordering::Acquire);
@@ -59,12 +59,12 @@ impl SeatLine {
         self.slots().iter().any(|slot| slot.load(Ordering::Relaxed) != 0)
     }
 
-    /// The same of all slots, whatever is said of how many are in use.
+    /// Whether any slot has a hold, whatever `high` says.
     pub(crate) fn any_of_all(&self) -> bool {
         self.slots.iter().any(|slot| slot.load(Ordering::Relaxed) != 0)
     }
 
-    /// Whether every slot in use is among those that are said to be. A thread raises that number before it uses a slot.
+    /// Whether every slot in use lies below `high`, which a thread raises before it uses a slot.
     pub(crate) fn covers(&self) -> bool {
         let beyond =
             |high: u64| self.slots.iter().skip(high as usize).any(|slot| slot.load(Ordering::Acquire) != 0);
@@ -72,14 +72,15 @@ impl SeatLine {
         high <= HOLDS as u64 && (!beyond(high) || !beyond(self.high.load(Ordering::Acquire)))
     }
 
-    /// Whether no slot can be in use. A locker of another seat asks after its fence: if it is told yes, then whatever this
-    /// seat publishes next comes before a fence behind which the other one's word is seen.
+    /// Whether no slot can be in use. A locker of another seat asks after its fence: if the answer is yes, then
+    /// whatever this seat publishes next comes before a fence behind which it sees that locker's word.
     #[inline(always)]
     pub(crate) fn idle(&self) -> bool {
         self.high.load(Ordering::Acquire) == 0
     }
 
-    /// Makes others look at a slot that is about to be published. Seat's own thread only, as for [`Self::settle`].
+    /// Makes others look at a slot that is about to be published. Only the seat's own thread calls this, as for
+    /// [`Self::settle`].
     #[inline(always)]
     pub(super) fn raise(&self, slot: usize) {
         if self.high.load(Ordering::Relaxed) <= slot as u64 {
@@ -97,7 +98,7 @@ impl SeatLine {
     }
 }
 
-/// A hold, as somebody else sees it.
+/// A hold, as another thread sees it.
 #[derive(Clone, Copy)]
 pub(crate) struct Published {
     pub(crate) index: u32,
@@ -111,12 +112,12 @@ impl Published {
         names(self.hold, generation)
     }
 
-    /// Whether somebody sleeps until it is released.
+    /// Whether a thread sleeps until it is released.
     pub(crate) fn awaited(&self) -> bool {
         self.hold & WAITERS != 0
     }
 
-    /// Whether its thread sleeps for something else.
+    /// Whether its thread sleeps, waiting for something else.
     pub(crate) fn waits(&self) -> bool {
         self.hold & PEND != 0
     }
@@ -147,12 +148,12 @@ pub(crate) fn names(hold: u64, generation: u32) -> bool {
     hold as u32 >> GENERATION_SHIFT << GENERATION_SHIFT == generation << GENERATION_SHIFT
 }
 
-/// Whether a hold is an exclusive one of a node.
+/// Whether a hold is an exclusive hold on a node.
 pub(crate) fn explains(hold: u64, node: u32) -> bool {
     hold != 0 && index(hold) == node && mode(hold) != Mode::Shared
 }
 
-/// The mode; bits that name none read as the strongest.
+/// The mode; bits that name no mode read as the strongest.
 #[inline]
 pub(super) fn mode(hold: u64) -> Mode {
     match hold >> MODE_SHIFT & 3 {

@@ -7,14 +7,15 @@
 //! Invariants:
 //!
 //! - Only the owner of a word changes its owner, versions and NODE bit; others only set WAITERS.
-//! - Only the seat's own thread changes its holds; others only set WAITERS, and that on shared holds only. Who waits for an
-//!   exclusive hold sleeps on the word of its node.
-//! - An exclusive hold that says PEND has its node's word changed afterwards, in the half that sleepers compare.
+//! - Only the seat's own thread changes its holds; others only set WAITERS, and only on shared holds. A thread that
+//!   waits for an exclusive hold sleeps on the word of its node.
+//! - After PEND is set on an exclusive hold, its node's word is changed, in the half that sleepers compare.
 //! - A granted hold's node and all nodes above it stay where they are until it is released.
-//! - A granted hold has hints (`hint.rs`): BELOW on all nodes above its own, and READERS on its own if it is shared, was given
-//!   and not doubted at some moment after the hold was published and fenced. None of them is taken back before the hold is.
-//! - A hint is taken back only by who has seen, behind a fence after its own doubt, no hold that the hint stands for, and only
-//!   if nobody has given or doubted it since.
+//! - A granted hold has hints (`hint.rs`): BELOW on all nodes above its own, and READERS on its own if it is shared.
+//!   Each was given and not doubted at some moment after the hold was published and fenced. None of them is taken back
+//!   before the hold is.
+//! - A locker takes a hint back only if it has seen, behind a fence after its own doubt, no hold that the hint stands
+//!   for, and only if no locker has given or doubted the hint since.
 
 mod ancestors;
 mod hint;
@@ -43,7 +44,7 @@ use crate::error::Result;
 use crate::notice::NoticeWords;
 use crate::sync::AtomicU64;
 
-/// Somebody sleeps on this word; whoever changes it wakes them. The same bit in lock words and holds.
+/// A thread sleeps on this word; the thread that changes it wakes all sleepers. The same bit in lock words and holds.
 pub(crate) const WAITERS: u64 = 1;
 
 /// The name of a node: its place in the node table, and which of its lives is meant.
@@ -53,12 +54,12 @@ pub(crate) struct NodeId {
     pub(crate) generation: u32,
 }
 
-/// What a lock covers and whom it waits for.
+/// What a lock covers and what it waits for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Mode {
     /// The node and all below it, for reading.
     Shared,
-    /// The node's own slots, for one implicit change; waits for nobody below.
+    /// The node's own slots, for one implicit change; does not wait for holds below.
     Node,
     /// The node and all below it, for changing.
     Tree,
@@ -75,7 +76,7 @@ pub(crate) struct NodeHead {
     pub(crate) parent: AtomicU64,
     /// Hints to lockers, and marks of deaths; see [`hint`].
     pub(crate) hints: AtomicU64,
-    /// Who wants to be told of changes, and what has changed.
+    /// Marks of watchers, and counts of changes.
     pub(crate) notice: NoticeWords,
 }
 
@@ -89,10 +90,10 @@ pub(crate) trait Space {
         me: u32,
         visit: impl FnMut(u32, &'a SeatLine) -> Result<Option<T>>,
     ) -> Result<Option<T>>;
-    /// Called by a thread that has waited for a seat to change a word for a while: looks whether it is dead, and buries it
-    /// then. An error if nobody can have said what the word says.
+    /// Called by a thread that has waited for a while for a seat to change a word: looks whether the seat is dead, and
+    /// buries it then. An error if no thread can have written what the word says.
     fn suspect(&self, seat: u32, word: &AtomicU64) -> Result<()>;
-    /// Remembers a word that nobody can have said.
+    /// Remembers a word whose value no thread can have written.
     fn remember(&self, word: &AtomicU64, seen: u64);
     /// As `suspect`, for a thread that has not waited yet, if the word is remembered.
     fn recall(&self, seat: u32, word: &AtomicU64, seen: u64) -> Result<()>;

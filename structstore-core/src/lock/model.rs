@@ -2,7 +2,7 @@
 //!
 //! The tree has a root with two children, A and B. Each node has a cell that stands for its own slots, which loom
 //! watches for accesses that conflict, and a pair of words that optimistic readers must never see torn. A lost
-//! wake-up or a deadlock ends a model, for loom notices when nobody can go on.
+//! wake-up or a deadlock ends a model, for loom notices when no thread can go on.
 
 use loom::cell::UnsafeCell;
 use loom::sync::{Arc, Mutex};
@@ -23,10 +23,10 @@ pub(crate) struct Tree {
     lines: Vec<SeatLine>,
     slots: Vec<UnsafeCell<u64>>,
     pub(crate) pairs: Vec<[AtomicU64; 2]>,
-    /// What a seat was changing, as a journal would say: which pair, plus one, and what it was. None where nobody dies,
-    /// which leaves less to be explored.
+    /// What a seat was changing, as a journal would say: which pair, plus one, and its old value. Empty where no thread
+    /// dies, which leaves less to explore.
     journals: Vec<[AtomicU64; 2]>,
-    /// Whether the seat of a thread that died has been repaired; who holds it repairs.
+    /// Whether the seat of a thread that died has been repaired; the thread that holds the mutex repairs.
     repaired: Mutex<bool>,
     dead: loom::sync::atomic::AtomicBool,
     /// The nodes that seats watch, plus one, and how many there are.
@@ -187,7 +187,7 @@ impl Tree {
         *repaired = true;
     }
 
-    /// What a node's cell holds, for who has a lock on it.
+    /// What a node's cell holds, for a thread that has a lock on it.
     pub(crate) fn value(&self, index: u32) -> u64 {
         self.slots[index as usize].with(|slot| {
             // SAFETY: the lock under test allows reading.
@@ -210,7 +210,7 @@ impl Tree {
 
 pub(crate) fn model(preemptions: usize, run: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
-    // A part of them unless the whole is asked for.
+    // A part of the interleavings unless all are asked for.
     let bound =
         if std::env::var_os("STRUCTSTORE_EXHAUSTIVE").is_some() { preemptions } else { preemptions.min(1) };
     builder.preemption_bound = Some(bound);
@@ -235,7 +235,7 @@ fn together(preemptions: usize, uses: &'static [(u32, Mode)]) {
         for slot in tree.lines.iter().flat_map(|line| &line.slots) {
             assert_eq!(slot.load(Ordering::Relaxed), 0, "a hold was left behind");
         }
-        // Nobody owns anything any more.
+        // No thread owns anything any more.
         for index in [ROOT, A, B] {
             tree.hold(0, (index, Mode::Tree));
         }
@@ -268,9 +268,9 @@ fn after(preemptions: usize, before: &'static [(u32, Mode)], uses: &'static [&'s
     });
 }
 
-/// One gives a hint, another one relies on it, and a third one asks for the whole: what the second one has seen, the third one
-/// must see. Without a fence between the second one's loads that is so where stores become visible to all at once, which this
-/// model does not assume.
+/// One thread gives a hint, a second relies on it, and a third asks for the whole: what the second has seen, the third
+/// must see. Without a fence between the second thread's loads, that holds where stores become visible to all threads
+/// at once, which this model does not assume.
 #[test]
 #[cfg(not(multi_copy))]
 fn a_hint_of_another_one_is_relied_on() {
@@ -288,7 +288,7 @@ fn a_hint_of_another_one_is_relied_on() {
     });
 }
 
-/// Two who doubt a hint, and one whom it is to be given for from then on.
+/// Two threads that doubt a hint, and a third that relies on it from then on.
 #[test]
 fn a_hint_stays_for_who_relies_on_it() {
     model(4, || {
@@ -444,7 +444,7 @@ fn optimistic_read_and_two_writers() {
     });
 }
 
-/// A child is removed and its record reused beside, while somebody locks it by its old name.
+/// A child is removed and its record reused beside, while another thread locks it by its old name.
 fn reuse_against(mode: Mode) {
     model(3, move || {
         let tree = Arc::new(Tree::new(2));
@@ -486,7 +486,7 @@ fn a_node_reused_while_a_reader_is_on_its_way() {
     reuse_against(Mode::Shared);
 }
 
-/// A thread that holds a part asks for another, while somebody wants the whole.
+/// A thread that holds a part asks for another, while another thread wants the whole.
 fn part_and_other_part(held: Mode, asked: (u32, Mode), whole: Mode) {
     model(3, move || {
         let tree = Arc::new(Tree::new(2));
@@ -638,8 +638,8 @@ fn a_writer_dies_whom_a_hint_is_taken_back_behind() {
     death_after(1, &[(A, Mode::Shared)], (A, Mode::Tree), (ROOT, Mode::Tree));
 }
 
-/// A thread has died at any of its stores; who repairs it dies at any of its own, while another one waits for the lock
-/// or takes it. The next repairer ends it.
+/// A thread has died at any of its stores; its repairer dies at any of its own, while another thread waits for the lock
+/// or takes it. The next repairer finishes.
 fn repairer_dies_against(dying: (u32, Mode), other: (u32, Mode)) {
     for death in 1.. {
         for repairer_death in 1.. {
@@ -659,7 +659,8 @@ fn repairer_dies_against(dying: (u32, Mode), other: (u32, Mode)) {
                         tree.read(Some(0), A);
                     })
                 };
-                // The lock outlives whoever dies, which loom asks for. The kernel's does not; the next one gets it then.
+                // The mutex outlives the thread that dies, as loom requires. The kernel's lock does not; the next
+                // repairer gets it then.
                 let mut repaired = tree.repaired.lock().unwrap();
                 let ended = mortal(repairer_death, || tree.repair_alone(1, &mut repaired));
                 drop(repaired);

@@ -11,13 +11,13 @@ use crate::error::{Error, Result};
 use crate::limits::MAX_DEPTH;
 use crate::sync::{AtomicU64, Ordering, fence};
 
-/// Somebody owns what was to be read; the word and the value of it that said so.
+/// The word whose owner disturbed a read, and the value of it that said so.
 pub(crate) type Busy<'a> = (&'a AtomicU64, u64);
 
 /// Runs `read` once; `Ok(Ok(..))` if no exclusive owner can have disturbed it.
 ///
-/// `read` loads shared words with Relaxed atomics, may see any mixture of values, and must bear with them; what
-/// it returns, errors included, is discarded if it was disturbed. `me` is the seat whose own locks do not count.
+/// `read` loads shared words with Relaxed atomics, may see any mixture of values, and must tolerate them; its result,
+/// errors included, is discarded if it was disturbed. `me` is the seat whose own locks do not count.
 #[inline(always)]
 pub(crate) fn optimistic<'a, S: Space, T>(
     space: &'a S,
@@ -36,7 +36,7 @@ pub(crate) fn optimistic<'a, S: Space, T>(
     let mut depth = 0_usize;
     for ancestor in Ancestors::new(space, head) {
         let (Ok((_, ancestor)), Some(place)) = (&ancestor, above.get_mut(depth)) else {
-            // Links of a record that was used again lead nowhere, or anywhere.
+            // Links of a reused record may lead nowhere, or anywhere.
             if generation(head.identity.load(Ordering::Acquire)) != id.generation {
                 return Err(Error::stale());
             }
@@ -73,10 +73,10 @@ pub(crate) fn optimistic<'a, S: Space, T>(
 
 /// The lock words of many nodes, for reading all of them as of one moment.
 ///
-/// Each word is looked at before its node is read, and all of them again after the last node was. If none has an owner or
-/// another version then, no node was changed between the look at its word and the second look, and all of these spans have
-/// the time in common that lies between the last read and the first second look. Nodes above the first one, whose owners
-/// change things below without a word of theirs, are left to [`optimistic`], within which this is used.
+/// Each word is looked at before its node is read, and all of them again after the last node was. If none has an owner
+/// or another version then, no node was changed between the two looks at its word, and all of these spans share the
+/// time between the last read and the first second look. Nodes above the first one are left to [`optimistic`], within
+/// which this is used: their owners change nodes below without taking the words of those.
 #[derive(Default)]
 pub(crate) struct Moment<'a> {
     words: RefCell<Vec<(&'a AtomicU64, u64)>>,
@@ -84,7 +84,7 @@ pub(crate) struct Moment<'a> {
 }
 
 impl<'a> Moment<'a> {
-    /// Looks at a node that is about to be read. An error, of no meaning, if somebody is changing it.
+    /// Looks at a node that is about to be read. An error, of no meaning, if a writer owns it.
     pub(crate) fn enter(&self, head: &'a NodeHead) -> Result<()> {
         // Acquire: as the first look of an optimistic read.
         let seen = head.word.load(Ordering::Acquire);

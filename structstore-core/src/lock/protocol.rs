@@ -50,18 +50,18 @@ impl<'a> Blocked<'a> {
 enum Conflict<'a> {
     /// A shared one: wait for it, keeping what was taken.
     InPlace,
-    /// A shared one: give everything back before waiting, for the other one may wait for us.
+    /// A shared one: give everything back before waiting, for its holder may wait for us.
     Back,
-    /// An exclusive one, of this word, which said that: wait in place until it is released.
+    /// An exclusive one, by its word and the word's value: wait in place until it is released.
     Owned(&'a AtomicU64, u64),
 }
 
-/// What has come of asking for a lock once.
+/// The outcome of asking for a lock once.
 enum Attempt<'a> {
     Granted,
     /// Everything was given back, and this has to change first.
     Blocked(Blocked<'a>),
-    /// The hold and the word stay, but a hint says that others may have something in the way.
+    /// The hold and the word stay, but a hint says that holds of others may be in the way.
     Look((&'a AtomicU64, Hint)),
 }
 
@@ -69,21 +69,21 @@ enum Attempt<'a> {
 struct Above<'a> {
     /// The nearest ancestor that another seat holds with all below it.
     blocked: Option<Blocked<'a>>,
-    /// The nearest one that somebody may have a shared hold on: its word of hints.
+    /// The word of hints of the nearest ancestor on which a seat may have a shared hold.
     readers: Option<&'a AtomicU64>,
 }
 
-/// At one in how many looks at all holds, on average, the hint that made us look is doubted: where it is given again each
-/// time, doubting it costs more than it saves. A power of two.
+/// On average, one in this many looks at all holds doubts the hint that made us look: where the hint is given again
+/// each time, doubting it costs more than it saves. A power of two.
 const DOUBTS: u32 = if cfg!(any(loom, feature = "crash-points")) { 1 } else { 8 };
 
 thread_local! {
     static CHANCE: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Whether to doubt a hint this time. By chance, and not each so many times, for looks because of one hint may come in turns
-/// with those because of another: then only one of them would ever be doubted. (A linear congruential generator of full
-/// period, since its factor is 1 modulo 4 and its increment is odd; the low bits are the poor ones.)
+/// Whether to doubt a hint this time. By chance, and not at fixed intervals, for looks because of one hint may
+/// alternate with looks because of another: then only one of them would ever be doubted. (A linear congruential
+/// generator of full period, since its factor is 1 modulo 4 and its increment is odd; the low bits are the poor ones.)
 fn is_doubtful() -> bool {
     CHANCE.with(|chance| {
         chance.set(chance.get().wrapping_mul(0x915f_77f5).wrapping_add(0x7f4a_7c15));
@@ -97,8 +97,8 @@ impl<'a, S: Space> Locker<'a, S> {
         Locker { space, seat }
     }
 
-    /// Locks a node: against everybody else, or, for reading, against everybody who wants to change it or something below it.
-    /// Returns the slot of the hold, which [`Self::release`] wants back.
+    /// Locks a node: against all other threads, or, for reading, against all that want to change it or something below
+    /// it. Returns the slot of the hold, which [`Self::release`] takes back.
     ///
     /// The caller has looked at [`Self::own`].
     #[inline(always)]
@@ -160,7 +160,7 @@ impl<'a, S: Space> Locker<'a, S> {
         self.seat.line.raise(slot);
         let me = word::owner_of(self.seat.index);
         let (above, hints) = if mode == Mode::Shared {
-            // Publish: by swap, for it brings the barrier along that the fence needs.
+            // Publish: by swap, for it includes the barrier that the fence needs.
             hold.swap(hold::hold(id, mode), Ordering::AcqRel);
             // Counterpart: the fence of an exclusive locker. Either it sees our hold, or we see its word.
             fence_after_update();
@@ -212,8 +212,8 @@ impl<'a, S: Space> Locker<'a, S> {
                 return Err(error);
             }
         };
-        // 6. Holds of others, if there may be any that concern us. (Readers do not concern a reader, whose hints are what they
-        // were when it gave its own.)
+        // 6. Holds of others, if there may be any that concern us. (Readers do not concern a reader. Its `hints` are
+        // those of the moment when it gave its own.)
         Ok(if mode != Mode::Shared && Hint::Readers.given(hints) {
             Attempt::Look((&head.hints, Hint::Readers))
         } else if mode != Mode::Shared
@@ -227,8 +227,8 @@ impl<'a, S: Space> Locker<'a, S> {
         })
     }
 
-    /// Looks at the holds of all others before a node is locked exclusively, since `hint` is given; takes it back if
-    /// nothing is behind it. Returns a hold for which everything must be given back first.
+    /// Looks at the holds of all other seats before a node is locked exclusively, since `hint` is given; takes the hint
+    /// back if no hold is behind it. Returns a hold for which everything must be given back first.
     fn look_around(
         &self,
         index: u32,
@@ -257,8 +257,8 @@ impl<'a, S: Space> Locker<'a, S> {
         })
     }
 
-    /// The same before a node is locked for reading, if something may be held below it: only that stands in the way. (On
-    /// the node itself nobody waits in place for us and we for nobody.)
+    /// Looks at the holds of all other seats before a node is locked for reading, if something may be held below it:
+    /// only that stands in the way. (On the node itself nobody waits in place for us and we for nobody.)
     fn look_below(
         &self,
         index: u32,
@@ -282,8 +282,9 @@ impl<'a, S: Space> Locker<'a, S> {
         })
     }
 
-    /// Runs a look at all holds, and takes a hint back if it finds nobody that it is given for. `look` says whether anything
-    /// is held strictly below the node; a shared hold on the node itself or above it would be in its way.
+    /// Runs a look at all holds, and takes a hint back if it finds no hold that the hint stands for. `look` reports
+    /// whether anything is held strictly below the node; a shared hold on the node itself or above it would be in its
+    /// way.
     fn doubting(
         &self,
         index: u32,
@@ -293,8 +294,8 @@ impl<'a, S: Space> Locker<'a, S> {
         let doubted = is_doubtful() && hint.doubt(word, self.seat.index);
         let below = Cell::new(false);
         let (blocked, undisturbed) = look(&below)?;
-        // Who slept may have run anything meanwhile, as its runtime wanted, also this. Of the own holds only those below
-        // count: whoever has a shared one on the node or above it is refused before it gets here.
+        // A thread that slept may have run anything meanwhile in hooks of its runtime, also this. Of its own holds only
+        // those below count: a thread with a shared hold on the node or above it is refused before it gets here.
         if doubted
             && blocked.is_none()
             && undisturbed
@@ -316,7 +317,7 @@ impl<'a, S: Space> Locker<'a, S> {
         Ok(false)
     }
 
-    /// Releases a granted hold and wakes who waits for it.
+    /// Releases a granted hold and wakes the threads that wait for it.
     #[inline(always)]
     pub(crate) fn release(&self, head: &NodeHead, mode: Mode, slot: usize) {
         if mode != Mode::Shared {
@@ -328,7 +329,7 @@ impl<'a, S: Space> Locker<'a, S> {
         }
         match self.seat.line.slots.get(slot) {
             Some(hold) if mode == Mode::Shared => withdraw(hold),
-            // Nobody sleeps on an exclusive hold.
+            // No thread sleeps on an exclusive hold.
             Some(hold) => hold.store(0, Ordering::Release),
             None => {}
         }
@@ -405,13 +406,13 @@ impl<'a, S: Space> Locker<'a, S> {
             .ok_or_else(|| Error::too_many("locks held by one thread", HOLDS))
     }
 
-    /// Tells the nodes above that something below is held, and looks who holds them.
+    /// Gives the nodes above the hint BELOW, and looks whether another seat holds one of them with all below it.
     #[inline(always)]
     fn above(&self, head: &NodeHead, me: u64) -> Result<Above<'a>> {
         let mut readers = None;
         for ancestor in Ancestors::new(self.space, head) {
             let (_, ancestor) = ancestor?;
-            // First the hint, then the word: who has the word looks at the hint afterwards.
+            // First the hint, then the word: the owner of the word looks at the hint afterwards.
             let hints = Hint::Below.ensure(&ancestor.hints);
             if readers.is_none() && Hint::Readers.given(hints) {
                 readers = Some(&ancestor.hints);
@@ -424,7 +425,7 @@ impl<'a, S: Space> Locker<'a, S> {
         Ok(Above { blocked: None, readers })
     }
 
-    /// The word behind an exclusive hold of another seat, if it is backed by it.
+    /// The word behind an exclusive hold of another seat, if that seat owns it.
     fn owned(&self, seat: u32, node: u32) -> Result<Option<Conflict<'a>>> {
         let word = &self.space.head(node)?.word;
         let seen = word.load(Ordering::Acquire);
@@ -452,7 +453,8 @@ impl<'a, S: Space> Locker<'a, S> {
                         None => continue,
                         Some(Conflict::InPlace) => (true, slot, other),
                         Some(Conflict::Back) => (false, slot, other),
-                        // Its owner says PEND first, and changes the word then: who has seen the changed word sees PEND.
+                        // Its owner sets PEND first, and then changes the word: a thread that has seen the changed word
+                        // sees PEND.
                         Some(Conflict::Owned(..)) if slot.load(Ordering::Acquire) != other => continue 'seat,
                         Some(Conflict::Owned(word, seen)) => (true, word, seen),
                     };
@@ -471,11 +473,11 @@ impl<'a, S: Space> Locker<'a, S> {
     }
 }
 
-/// Frees what a dead seat holds. Who calls this is the only one to do so, and has undone or finished the seat's
-/// operation. `orphan` is told of each node before it is freed.
+/// Frees what a dead seat holds. The caller is the only one to do so, and has undone or finished the seat's operation.
+/// `orphan` is called with each node before it is freed.
 ///
-/// Words before holds, so that whoever takes over from a repairer that died finds the rest; and words only by
-/// compare-and-swap from what names this very seat, with a version that moves on, since the dead owner may have
+/// Words before holds, so that a repairer that takes over from one that died finds the rest; and words only by
+/// compare-and-swap from a value that names this very seat, with a version that moves on, since the dead owner may have
 /// changed things.
 pub(crate) fn bury<S: Space>(space: &S, seat: u32, line: &SeatLine, orphan: impl Fn(u32, Mode)) {
     for slot in &line.slots {
@@ -483,10 +485,10 @@ pub(crate) fn bury<S: Space>(space: &S, seat: u32, line: &SeatLine, orphan: impl
         if hold == 0 || hold::mode(hold) == Mode::Shared {
             continue;
         }
-        // A hold on what is no node comes from a damaged segment, and keeps nobody from anything.
+        // A hold that names no node comes from a damaged segment, and blocks no thread.
         let Ok(head) = space.head(hold::index(hold)) else { continue };
-        // One who died before its lock was granted may have taken the word of a node that was freed meanwhile: the word is
-        // given back, but nothing was changed under it.
+        // A thread that died before its lock was granted may have taken the word of a node that was freed meanwhile:
+        // the word is given back, but nothing was changed under it.
         let same_life = hold::names(hold, generation(head.identity.load(Ordering::Acquire)));
         let mut seen = head.word.load(Ordering::Acquire);
         while word::owner(seen) == word::owner_of(seat) {
@@ -494,7 +496,7 @@ pub(crate) fn bury<S: Space>(space: &S, seat: u32, line: &SeatLine, orphan: impl
             if same_life {
                 orphan(hold::index(hold), mode);
             }
-            // AcqRel: who takes the word next sees what was repaired.
+            // AcqRel: the thread that takes the word next sees what was repaired.
             match head.word.compare_exchange(
                 seen,
                 word::released(seen, mode),
@@ -550,11 +552,11 @@ fn give_back(head: &NodeHead, hold: &AtomicU64, mode: Mode) {
     hold.store(0, Ordering::Release);
 }
 
-/// Wakes who sleeps in place on a word of this thread's, to see what the hold says now. Whoever arms the word by what it
-/// said before fails.
+/// Wakes the threads that sleep in place on a word of this thread, so that they see what the hold says now. A thread
+/// that tries to arm the word by its former value fails.
 fn stir(word: &AtomicU64, me: u64) {
     let mut seen = word.load(Ordering::Relaxed);
-    // Locks may be given back in this thread's name meanwhile, by another one.
+    // Another thread may give locks back in this thread's name meanwhile.
     while word::owner(seen) == me {
         match word.compare_exchange_weak(seen, word::stirred(seen), Ordering::AcqRel, Ordering::Relaxed) {
             Ok(_) if seen & WAITERS != 0 => return futex_wake(word),
@@ -564,13 +566,13 @@ fn stir(word: &AtomicU64, me: u64) {
     }
 }
 
-/// Marks this thread's other holds while it sleeps, so that whoever waits for one of them in place steps back
-/// and lets this thread through. Cleared when the lock is granted, and on every error.
+/// Marks this thread's other holds while it sleeps, so that a thread that waits for one of them in place steps back and
+/// lets this thread through. Cleared when the lock is granted, and on every error.
 struct Pend<'l, 'a, S: Space> {
     locker: &'l Locker<'a, S>,
     asking: usize,
     set: Cell<bool>,
-    /// How often in a row nobody was found who can have said what this thread waits for.
+    /// How often in a row the owner that this thread waits for was found impossible.
     doubt: Doubt,
 }
 

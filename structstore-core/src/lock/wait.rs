@@ -1,4 +1,4 @@
-//! For how long a thread is ready to wait, and what may interrupt it.
+//! How long a thread waits, and what may interrupt the wait.
 
 use std::cell::Cell;
 use std::sync::OnceLock;
@@ -23,11 +23,11 @@ pub(crate) fn spin_while(word: &AtomicU64, observed: u64) -> bool {
     })
 }
 
-/// How often in a row a thread may find the owner of a word impossible until that counts.
+/// How often in a row a thread may find the owner of a word impossible before that counts.
 const ANOMALIES: usize = 3;
 
-/// What a waiting thread has found out about the owner it waits for: how often in a row that no such owner can exist. The word may
-/// have been released and taken again meanwhile, and look the same; but not each time.
+/// How often in a row a waiting thread has found that the owner it waits for cannot exist. The word may have been
+/// released and taken again meanwhile, and look the same; but not each time.
 #[derive(Default)]
 pub(crate) struct Doubt {
     anomalies: Cell<usize>,
@@ -38,10 +38,10 @@ impl Doubt {
     ///
     /// # Errors
     ///
-    /// What is wrong with the word, if that is so each time.
+    /// What is wrong with the word, if it is wrong each time.
     pub(crate) fn look<S: Space>(&self, space: &S, owner: u32, word: &AtomicU64, seen: u64) -> Result<()> {
         let anomalies = match space.suspect(owner, word) {
-            // It was on its way out.
+            // The owner was about to release it.
             Err(_) if word.load(Ordering::Relaxed) | WAITERS != seen | WAITERS => 0,
             Err(error) if self.anomalies.get() >= ANOMALIES => {
                 space.remember(word, seen);
@@ -71,13 +71,13 @@ pub(crate) fn count_fork() {
     FORKS.fetch_add(1, LocalOrdering::Relaxed);
 }
 
-/// Whether the last wait of this thread ended because a signal handler forked, and this is the child. What the thread has
-/// published is its parent's then, which goes on waiting.
+/// Whether the last wait of this thread ended because a signal handler forked, and this is the child. What the thread
+/// has published then belongs to the parent, which goes on waiting.
 pub(super) fn is_forked() -> bool {
     FORKED.get()
 }
 
-/// Does something in which no wait of this thread runs a hook.
+/// Runs `act`, in which no wait of this thread runs a hook.
 pub(crate) fn without_hooks<T>(act: impl FnOnce() -> T) -> T {
     let before = HOOKLESS.replace(true);
     let result = act();
@@ -90,7 +90,7 @@ pub(crate) fn without_hooks<T>(act: impl FnOnce() -> T) -> T {
 pub struct WaitHooks {
     /// Called now and then; when it returns `true`, the wait ends with [`ErrorKind::Interrupted`].
     pub interrupted: fn() -> bool,
-    /// Runs the sleep that it is given, after giving up what others need meanwhile, such as an interpreter lock.
+    /// Runs the sleep that it is given, after giving up what other threads need meanwhile, such as an interpreter lock.
     pub asleep: fn(&mut dyn FnMut()),
 }
 
@@ -129,23 +129,23 @@ impl Wait {
     /// Wait for something brief, which is worth no hooks.
     pub(crate) const BRIEF: Wait = Wait { bound: None, hooks: Hooks::None };
 
-    /// Give up after `timeout`; at once if it is zero. A timeout too long to be a point in time is none.
+    /// Give up after `timeout`; at once if it is zero. A timeout too long to be a point in time is no bound.
     pub(crate) fn at_most(timeout: Duration) -> Wait {
         Wait::FOREVER.within(timeout)
     }
 
-    /// The same wait, but for at most so long.
+    /// This wait, but for at most `timeout`.
     pub(crate) fn within(self, timeout: Duration) -> Wait {
         let now = Instant::now();
         Wait { bound: now.checked_add(timeout).map(|_| (now, timeout)), ..self }
     }
 
-    /// Whether this is no wait at all: what is not to be had at once is given up.
+    /// Whether this is no wait at all: what is not available at once is given up.
     pub(crate) fn is_none(&self) -> bool {
         self.bound.is_some_and(|(_, timeout)| timeout.is_zero())
     }
 
-    /// Whether the time is over, or an interrupt came in.
+    /// Fails if the time is over, or an interrupt came in.
     pub(crate) fn check(&self) -> Result<()> {
         if let Some((start, timeout)) = self.bound {
             let waited = start.elapsed();
@@ -178,9 +178,9 @@ impl Wait {
     /// Sleeps until `word` may have changed from `observed`. `before_sleeping` runs if spinning did not help.
     ///
     /// WAITERS is set by compare-and-swap on the exact value observed, so that a change in between is never
-    /// slept through: whoever changes the word sees either no WAITERS, and then the swap fails, or WAITERS, and
-    /// then wakes. `suspect` runs when nobody has woken this thread for a while, and so may come to be needed; its
-    /// error counts if the word is still the same then.
+    /// slept through: a thread that changes the word sees either no WAITERS, and then the swap fails, or WAITERS, and
+    /// then wakes the sleepers. `suspect` runs when no thread has woken this one for a while, so that it may be needed;
+    /// its error counts if the word is still the same then.
     #[cold]
     pub(crate) fn sleep(
         &self,
@@ -213,7 +213,7 @@ impl Wait {
             Hooks::All | Hooks::Asleep => Wait::asleep(&mut sleep),
         }
         if word.load(Ordering::Relaxed) == armed {
-            // What looks strange may have been on its way out: then the word has changed.
+            // An owner that looks strange may have been about to release the word: then the word has changed.
             suspect()
                 .or_else(|error| if word.load(Ordering::Relaxed) == armed { Err(error) } else { Ok(()) })?;
         }

@@ -2,7 +2,7 @@
 //!
 //! | bits | meaning |
 //! |---|---|
-//! | 0 | WAITERS: somebody sleeps on the word's low half |
+//! | 0 | WAITERS: a thread sleeps on the word's low half |
 //! | 1 | NODE: the owner holds the node's own slots only |
 //! | 2..16 | owner: seat + 1, or 0 when free |
 //! | 16..40 | node version: grows by one with each release of a node-exclusive hold |
@@ -42,17 +42,17 @@ pub(super) fn seat(word: u64) -> u32 {
     ((owner(word) >> OWNER_SHIFT) as u32).wrapping_sub(1)
 }
 
-/// The same, for any word.
+/// The seat that owns a word; `None` if the word is free.
 pub(crate) fn owner_seat(word: u64) -> Option<u32> {
     (owner(word) != 0).then(|| seat(word))
 }
 
-/// Whether the word of a node that nobody holds says something that only an owner says.
+/// Whether a word without an owner has a bit set that only an owner sets.
 pub(crate) fn is_free_but_held(word: u64) -> bool {
     owner(word) == 0 && word & NODE != 0
 }
 
-/// Whether somebody sleeps until the word changes.
+/// Whether a thread sleeps until the word changes.
 pub(crate) fn is_awaited(word: u64) -> bool {
     word & WAITERS != 0
 }
@@ -63,20 +63,20 @@ pub(super) fn mode(word: u64) -> Mode {
     if word & NODE == 0 { Mode::Tree } else { Mode::Node }
 }
 
-/// Whether somebody other than `me` (an owner field) owns the node, in either mode.
+/// Whether a seat other than `me` (an owner field) owns the node, in either mode.
 #[inline]
 pub(super) fn foreign(word: u64, me: u64) -> bool {
     let owner = owner(word);
     owner != 0 && owner != me
 }
 
-/// Whether somebody other than `me` owns the node and everything below it.
+/// Whether a seat other than `me` owns the node and everything below it.
 #[inline]
 pub(super) fn foreign_tree(word: u64, me: u64) -> bool {
     word & NODE == 0 && foreign(word, me)
 }
 
-/// The word, which is free, after its owner took it. A damaged one may say NODE already, and must not afterwards.
+/// A free word after its owner took it. In a damaged word, NODE may be set already; it must not stay.
 #[inline]
 pub(super) fn taken(word: u64, me: u64, mode: Mode) -> u64 {
     word & !NODE | me | if mode == Mode::Node { NODE } else { 0 }
@@ -93,7 +93,7 @@ pub(super) fn released(word: u64, mode: Mode) -> u64 {
     }
 }
 
-/// The word of a node that stays with its owner, but differs in the half that sleepers compare; nobody sleeps on it any more.
+/// The word with the same owner, changed in the half that sleepers compare; no thread sleeps on it any more.
 pub(super) fn stirred(word: u64) -> u64 {
     let version = word.wrapping_add(1 << NODE_VERSION_SHIFT) & NODE_VERSION;
     word & !NODE_VERSION & !WAITERS | version
@@ -108,7 +108,7 @@ pub(super) fn same(before: u64, after: u64) -> bool {
     before | WAITERS == after | WAITERS
 }
 
-/// Whether an optimistic reader of something below the node was disturbed from here.
+/// Whether an optimistic reader of something below the node was left undisturbed from here.
 #[inline]
 pub(super) fn same_tree(before: u64, after: u64, me: u64) -> bool {
     before >> TREE_VERSION_SHIFT == after >> TREE_VERSION_SHIFT && !foreign_tree(after, me)

@@ -1,19 +1,19 @@
-//! Telling watchers of changes, across threads and processes.
+//! Notifying watchers of changes, across threads and processes.
 //!
-//! A watcher registers, which marks its node WATCHED and all nodes above it BELOW. Who changes something under an
-//! exclusive lock, and finds such marks on the way to the root, counts the change, releases the lock, and then wakes who
-//! sleeps. Watchers never keep a writer waiting: what they have not looked at yet is one number, however often it grew.
-//! The protocol is written against [`Notices`], so that `model.rs` checks the very code that runs.
+//! A watcher registers, which marks its node WATCHED and all nodes above it BELOW. A writer that changes something
+//! under an exclusive lock, and finds such marks on the way to the root, counts the change, releases the lock, and then
+//! wakes the sleepers. Watchers never keep a writer waiting: what they have not looked at yet is one number, however
+//! often it grew. The protocol is written against [`Notices`], so that `model.rs` checks the very code that runs.
 //!
 //! Invariants:
-//! - Who takes an exclusive lock either sees a watcher's marks, or releases it before the watcher first looks: a watcher
-//!   takes a shared lock between its marks and its first look.
-//! - Who sees that a node's `below` has grown sees everything that was counted under it: counting goes from the node
-//!   that was changed towards the root (Release), looking from the watched node down (Acquire).
+//! - A writer that takes an exclusive lock either sees a watcher's marks, or releases it before the watcher first
+//!   looks: a watcher takes a shared lock between its marks and its first look.
+//! - A watcher that sees that a node's `below` has grown sees everything that was counted under it: counting goes from
+//!   the node that was changed towards the root (Release), looking from the watched node down (Acquire).
 //! - Between counting and looking for sleepers there is a fence, and between marking a node SLEEPING and looking at
 //!   `below` for the last time. So the one sees the count, or the other the mark.
-//! - Changes are counted before the lock is released, so that who repairs what the dead have left counts those that a
-//!   dead writer did not. One that dies between releasing and waking costs a sleeper its slice, and no more.
+//! - Changes are counted before the lock is released, so that the repairer of a dead writer counts those that it did
+//!   not. A writer that dies between releasing and waking costs a sleeper its slice, and no more.
 
 #[cfg(all(test, loom))]
 mod model;
@@ -25,23 +25,24 @@ use crate::error::Result;
 use crate::lock::{Ancestors, Mode, NodeHead, Space, is_below};
 use crate::sync::{AtomicU64, Ordering, fence, fence_after_update, futex_wait, futex_wake};
 
-/// The longest that a watcher sleeps without looking whether there is something that nobody could wake it for.
+/// The longest that a watcher sleeps without looking whether there is something for which no thread could wake it.
 pub(crate) const SLICE: Duration = Duration::from_millis(100);
 
-/// In `watch`: somebody watches this node.
+/// In `watch`: this node is watched.
 const WATCHED: u64 = 1;
-/// Somebody watches a node below this one.
+/// A node below this one is watched.
 const BELOW: u64 = 1 << 1;
-/// Somebody sleeps until something changes here or below.
+/// A watcher sleeps until something changes here or below.
 const SLEEPING: u64 = 1 << 2;
-/// How often sleepers were woken, in the remaining bits, of which a futex compares those of the low half: who has not
-/// fallen asleep yet finds another number.
+/// How often sleepers were woken, in the remaining bits, of which a futex compares those of the low half: a watcher
+/// that has not fallen asleep yet finds another number.
 const WAKES: u64 = 1 << 3;
 
-/// In `changed`: changes that may have been made anywhere in the node and below it. Below that, those of its own slots.
+/// In `changed`: changes that may have been made anywhere in the node and below it. The bits below count those of its
+/// own slots.
 const ANYWHERE: u64 = 1 << 32;
 
-/// The part of a node record that telling watchers needs.
+/// The part of a node record that notifying watchers needs.
 #[repr(C)]
 pub(crate) struct NoticeWords {
     /// Marks, and what sleepers sleep on.
@@ -87,8 +88,8 @@ impl NoticeWords {
         self.watch.load(Ordering::Acquire) & WATCHED != 0
     }
 
-    /// Sleeps while `still` holds, for a while. Who makes it not hold calls [`NoticeWords::wake`] then, with a fence in
-    /// between.
+    /// Sleeps while `still` holds, for a while. The thread that ends it calls [`NoticeWords::wake`] then, with a fence
+    /// in between.
     pub(crate) fn sleep(
         &self,
         slice: Duration,
@@ -108,7 +109,7 @@ impl NoticeWords {
         }
     }
 
-    /// Wakes whoever sleeps.
+    /// Wakes the sleepers.
     pub(crate) fn wake(&self) {
         let mut watch = self.watch.load(Ordering::Relaxed);
         while watch & SLEEPING != 0 {
@@ -138,13 +139,13 @@ pub(crate) fn mark<S: Space>(space: &S, index: u32) -> Result<()> {
     })
 }
 
-/// Takes the marks off some nodes and those above them that none of the watched nodes explains. Each node is looked at once,
-/// however many watchers there are below it.
+/// Takes off some nodes and those above them the marks that none of the watched nodes explains. Each node is looked at
+/// once, however many watchers there are below it.
 pub(crate) fn unmark<S: Notices>(space: &S, indices: &[u32]) {
     // In the order in which they were found, which is the same in every run of a model.
     let (mut places, mut found) = (HashMap::new(), Vec::new());
     for index in indices {
-        // Above a node that is gone there is nothing to be found; its marks cost whoever has it next a look.
+        // Above a node that is gone there is nothing to be found; its marks cost the next user of the record a look.
         let _ = climb(space, *index, |at, _| {
             let new = !places.contains_key(&at);
             if new {
@@ -158,7 +159,7 @@ pub(crate) fn unmark<S: Notices>(space: &S, indices: &[u32]) {
         let _ = climb(space, other, |at, _| {
             let mark = if at == other { WATCHED } else { BELOW };
             match places.get(&at).and_then(|place| found.get_mut(*place)) {
-                // Somebody else was here, and has gone on from here.
+                // Another watched node led here before, and the walk went on from here.
                 Some((_, kept)) if *kept & mark != 0 => return false,
                 Some((_, kept)) => *kept |= mark,
                 None => {}
@@ -183,7 +184,7 @@ pub(crate) fn is_announced<S: Space>(space: &S, index: u32) -> Result<bool> {
     Ok(announced)
 }
 
-/// How many nodes are remembered until the lock is released; who watches one beyond that is woken before.
+/// How many nodes are remembered until the lock is released; watchers of a node beyond that are woken before.
 const MANY: usize = 32;
 
 /// The watched nodes that a change concerns, whose sleepers are to be woken when the lock has been released.
@@ -194,7 +195,7 @@ pub(crate) struct Concerned<'a, S> {
     count: usize,
 }
 
-/// Whether somebody watches a node, or what it is a part of or, if it is changed as a whole, a part of it.
+/// Whether a node is watched, or what it is a part of or, if it is changed as a whole, a part of it.
 #[inline]
 pub(crate) fn concerns<S: Space>(space: &S, head: &NodeHead, mode: Mode) -> bool {
     let wanted = if mode == Mode::Tree { WATCHED | BELOW } else { WATCHED };
@@ -207,7 +208,7 @@ pub(crate) fn concerns<S: Space>(space: &S, head: &NodeHead, mode: Mode) -> bool
 #[cold]
 pub(crate) fn count<S: Notices>(space: &S, index: u32, mode: Mode) -> Concerned<'_, S> {
     let mut concerned = Concerned { space, nodes: [0; MANY], count: 0 };
-    // Where links lead nowhere, as in a damaged segment, nobody further up is told.
+    // Where links lead nowhere, as in a damaged segment, no watcher further up is notified.
     let _ = concerned.count(index, mode);
     concerned
 }
@@ -256,7 +257,7 @@ impl<S: Notices> Concerned<'_, S> {
         }
     }
 
-    /// Wakes who sleeps. The lock has been released, by updates of its words.
+    /// Wakes the sleepers. The lock has been released, by updates of its words.
     pub(crate) fn wake(self) {
         fence_after_update();
         for node in self.nodes.iter().take(self.count) {

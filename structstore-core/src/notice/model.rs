@@ -1,7 +1,7 @@
 //! Models of watching: loom runs the code of this module, and of the locks, through the interleavings of a few threads.
 //!
-//! A writer adds one to a cell under a lock, and tells of it if it finds that somebody watches. A watcher either finds
-//! the cell changed when it looks for the first time, or is to be told; loom notices when it sleeps for ever.
+//! A writer adds one to a cell under a lock, and notifies watchers if it finds any. A watcher either finds the cell
+//! changed when it looks for the first time, or is to be notified; loom notices when it sleeps forever.
 
 use loom::sync::Arc;
 use loom::thread;
@@ -51,7 +51,7 @@ impl Tree {
         seen
     }
 
-    /// Watches a node until some cells have been changed so many times.
+    /// Watches a node until some cells have been changed this many times.
     fn watch_until(&self, seat: u32, index: u32, cells: &[u32], changes: u64) {
         self.watch(seat, index);
         self.be_told_until(seat, index, cells, changes);
