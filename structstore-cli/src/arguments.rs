@@ -58,6 +58,7 @@ pub(crate) enum Command {
     Stat(Stat),
     Check(Check),
     Clean(Clean),
+    Unlink(Unlink),
     Dump(Dump),
     Load(Load),
     Run(Run),
@@ -233,8 +234,8 @@ pub(crate) struct Check {
 
 /// Remove the stores that killed programs have left behind.
 ///
-/// A store is such an orphan, as `ls` calls it, if no process is attached and one of them died without closing it. Stores of
-/// other users are left alone.
+/// These are orphans, as `ls` calls them: transient stores that no living process has open. Persistent stores, and stores of other
+/// users, are left alone. It asks before it removes anything; where there is no terminal to ask at, it needs --yes.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  structstore clean\n  structstore clean robot --yes")]
 pub(crate) struct Clean {
@@ -247,6 +248,21 @@ pub(crate) struct Clean {
     /// Print the names of what was removed as a list in JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Remove a store, transient or persistent.
+///
+/// A store that a process has open is removed only with --force: processes that have it keep its memory, and are told.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  structstore unlink settings\n  structstore unlink --file ./settings.store"
+)]
+pub(crate) struct Unlink {
+    #[command(flatten)]
+    pub(crate) store: Name,
+    /// Remove it even if processes have it open, or it is damaged
+    #[arg(long, short)]
+    pub(crate) force: bool,
 }
 
 /// Write what is in a store to a file.

@@ -3,11 +3,12 @@
 use std::ffi::OsString;
 use std::io::{self, BufRead, IsTerminal, Write};
 
-use structstore::{Cleanup, StructStoreShared};
+use structstore::inspect::Lifetime;
+use structstore::{ErrorKind, StructStoreShared};
 
 use crate::arguments::{Clean, Name};
 use crate::failure::{FAILED, Failure, Result};
-use crate::list::Entry;
+use crate::list::{Entry, program};
 use crate::output::Output;
 use crate::{json, text};
 
@@ -47,8 +48,14 @@ fn chosen(name: &OsString) -> Result<String> {
     let name = Name { name: name.clone(), file: false, any_owner: false };
     let store = name.observe()?;
     if !store.is_orphan()? {
-        let message = format!("{}: somebody is attached to it, or it was meant to stay", name.shown());
-        return Err(Failure::Other(message));
+        let reason = match store.lifetime() {
+            Lifetime::Persistent => "persistent: `structstore unlink` removes it".to_owned(),
+            _ => {
+                let attached: Vec<String> = store.participants()?.iter().map(program).collect();
+                format!("in use by {}", attached.join(", "))
+            }
+        };
+        return Err(Failure::Other(format!("{} is {reason}", name.shown())));
     }
     // What was opened has a name that is text.
     Ok(name.place().to_string_lossy().into_owned())
@@ -79,9 +86,10 @@ fn confirmed(orphans: &[String]) -> Result<bool> {
     ask().map_err(refused)
 }
 
-/// Whether the store was removed: not if somebody is attached by now.
+/// Whether the store was removed: not if a process has opened it by now.
 fn remove(name: &str) -> structstore::Result<bool> {
-    // Closing asks the kernel once more whether anybody is attached, and keeps others from joining meanwhile.
-    StructStoreShared::options().create(false).cleanup(Cleanup::IfLast).open(name)?.close()?;
-    Ok(!structstore::stores()?.iter().any(|left| left == name))
+    match StructStoreShared::unlink(name) {
+        Err(error) if error.kind() == ErrorKind::InUse => Ok(false),
+        other => other.map(|()| true),
+    }
 }

@@ -26,6 +26,7 @@ mod snapshot;
 mod stat;
 mod store;
 mod text;
+mod unlink;
 mod watch;
 
 use std::ffi::OsString;
@@ -76,6 +77,7 @@ fn run(arguments: Arguments, output: &mut Output) -> failure::Result<u8> {
         Command::Watch(options) => watch::run(&options, output),
         Command::Stat(options) => stat::run(&options, output),
         Command::Check(options) => check::run(&options, output),
+        Command::Unlink(options) => unlink::run(&options),
         Command::Clean(options) => clean::run(&options, output),
         Command::Dump(options) => snapshot::dump(&options),
         Command::Load(options) => snapshot::load(&options),

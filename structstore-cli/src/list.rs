@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Value, json};
 use structstore::StructStoreShared;
 use structstore::binding_support::StructExt;
-use structstore::inspect::Participant;
+use structstore::inspect::{Lifetime, Participant};
 
 use crate::arguments::List;
 use crate::failure::Result;
@@ -28,7 +28,8 @@ pub(crate) fn run(options: &List, output: &mut Output) -> Result<u8> {
     if entries.is_empty() {
         return Ok(0);
     }
-    let mut table = Table::new(&["NAME", "SIZE", "ALLOCATED", "FIELDS", "AGE", "ATTACHED"], &[1, 2, 3, 4]);
+    let mut table =
+        Table::new(&["NAME", "SIZE", "ALLOCATED", "FIELDS", "AGE", "LIFETIME", "ATTACHED"], &[1, 2, 3, 4]);
     for entry in &entries {
         table.add(entry.cells());
     }
@@ -49,6 +50,7 @@ pub(crate) struct Found {
     fields: u64,
     participants: Vec<Participant>,
     readers: bool,
+    lifetime: Lifetime,
     orphan: bool,
 }
 
@@ -69,6 +71,7 @@ impl Entry {
                 "age": age,
                 "participants": found.participants.iter().map(participant_json).collect::<Vec<_>>(),
                 "readers": found.readers,
+                "lifetime": found.lifetime.to_string(),
                 "orphan": found.orphan,
             }),
             Err(error) => json!({ "name": self.name, "age": age, "error": error.to_string() }),
@@ -86,10 +89,19 @@ impl Entry {
                 (NUMBER, text::bytes(found.allocated)),
                 (NUMBER, found.fields.to_string()),
                 age,
+                (PLAIN, found.lifetime.to_string()),
                 found.attached(),
             ],
             Err(error) => {
-                vec![name, unknown(), unknown(), unknown(), age, (BAD, text::line(&error.to_string()))]
+                vec![
+                    name,
+                    unknown(),
+                    unknown(),
+                    unknown(),
+                    age,
+                    unknown(),
+                    (BAD, text::line(&error.to_string())),
+                ]
             }
         }
     }
@@ -142,6 +154,7 @@ fn look(name: &str, any_owner: bool) -> structstore::Result<Found> {
         fields: store.len_now(),
         participants: store.participants()?,
         readers: store.has_readers(),
+        lifetime: store.lifetime(),
         orphan: store.is_orphan()?,
     })
 }

@@ -58,6 +58,7 @@ pub(crate) fn load(options: &Load) -> Result<u8> {
         Format::Yaml => Some(json::read_yaml(&bytes).map_err(|error| unreadable(&place, &error))?),
     };
     let existed = options.store.change().is_ok();
+    // What is created for it is to stay.
     let store = Watched::new(options.store.open(StructStoreShared::options().cleanup(Cleanup::Never))?);
     let filled = match document {
         None => store.restore(&bytes),
@@ -66,7 +67,7 @@ pub(crate) fn load(options: &Load) -> Result<u8> {
     if filled.is_err() && !existed {
         // What was created for this is of no use to anybody.
         drop(store);
-        options.store.open(StructStoreShared::options().create(false))?.close()?;
+        StructStoreShared::options().file(options.store.file).unlink(options.store.place())?;
     }
     Ok(filled.map(|()| 0)?)
 }

@@ -64,6 +64,8 @@ impl Report<'_> {
             "blocks": statistics.blocks,
             "nodes": statistics.nodes,
             "recoveries": statistics.recoveries,
+            "lifetime": self.store.lifetime().to_string(),
+            "orphaned": statistics.orphaned,
             "free": self.free.map(|free| json!({
                 "bytes": free.bytes,
                 "blocks": free.blocks,
@@ -110,7 +112,9 @@ impl Report<'_> {
                 None => "changing all the time".to_owned(),
             },
         );
+        line("lifetime", self.store.lifetime().to_string());
         line("recoveries", statistics.recoveries.to_string());
+        line("orphaned", plural(statistics.orphaned, "time"));
         self.print_participants(output)?;
         self.print_locks(output);
         self.print_memory(output);
@@ -130,7 +134,7 @@ impl Report<'_> {
             output.print(&format!(": {threads}, {leases}\n"));
         }
         match (self.store.is_orphan()?, self.store.has_readers()) {
-            (true, _) => output.print("  nobody is left: an orphan, which `structstore clean` removes\n"),
+            (true, _) => output.print("  no process: an orphan, which `structstore clean` removes\n"),
             (_, true) => output.print("  readers\n"),
             _ if participants.is_empty() => output.styled(FAINT, "  nobody\n"),
             _ => {}

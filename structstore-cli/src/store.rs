@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use structstore::{Cleanup, ErrorKind, Options, Struct, StructStoreShared};
+use structstore::{Error, ErrorKind, Options, Struct, StructStoreShared};
 
 use crate::arguments::Name;
 use crate::failure::{Failure, Result, is_missing};
@@ -46,29 +46,30 @@ impl Name {
         self.open(StructStoreShared::options().observe(true))
     }
 
-    /// Attaches in order to change what is there. The store stays when this is closed, as it does not go with a tool that
-    /// was used on it.
+    /// Attaches in order to change what is there.
     pub(crate) fn change(&self) -> Result<Watched> {
-        self.open(StructStoreShared::options().create(false).cleanup(Cleanup::Never)).map(Watched::new)
+        self.open(StructStoreShared::options().create(false)).map(Watched::new)
     }
 
     pub(crate) fn open(&self, options: Options) -> Result<StructStoreShared> {
-        options.file(self.file).any_owner(self.any_owner).open(self.place()).map_err(|error| {
-            match error.kind() {
-                ErrorKind::Io if !self.file && is_missing(&error) => {
-                    let shown = self.shown();
-                    let names = structstore::stores().unwrap_or_default();
-                    let near = text::nearest(&shown, names.iter().map(String::as_str)).map(text::line);
-                    Failure::Missing { what: format!("{shown}: no such store"), near }
-                }
-                ErrorKind::ForeignOwner => {
-                    let (shown, owner) = (self.shown(), error.found().unwrap_or_default());
-                    Failure::Other(format!(
-                        "{shown} is owned by user {owner}; add --any-owner to open it anyway"
-                    ))
-                }
-                _ => error.into(),
+        let opened = options.file(self.file).any_owner(self.any_owner).open(self.place());
+        opened.map_err(|error| self.failure(error))
+    }
+
+    /// What to say where the store cannot be had.
+    pub(crate) fn failure(&self, error: Error) -> Failure {
+        match error.kind() {
+            ErrorKind::Io if !self.file && is_missing(&error) => {
+                let shown = self.shown();
+                let names = structstore::stores().unwrap_or_default();
+                let near = text::nearest(&shown, names.iter().map(String::as_str)).map(text::line);
+                Failure::Missing { what: format!("{shown}: no such store"), near }
             }
-        })
+            ErrorKind::ForeignOwner => {
+                let (shown, owner) = (self.shown(), error.found().unwrap_or_default());
+                Failure::Other(format!("{shown} is owned by user {owner}; add --any-owner to open it anyway"))
+            }
+            _ => error.into(),
+        }
     }
 }

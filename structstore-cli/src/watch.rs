@@ -22,7 +22,14 @@ pub(crate) fn run(options: &Watch, output: &mut Output) -> Result<u8> {
     let mut left = options.count.unwrap_or(u64::MAX);
     while left > 0 {
         let remaining = deadline.map_or(PAUSE, |deadline| deadline.saturating_duration_since(Instant::now()));
-        let told = changes.wait(Some(remaining.min(PAUSE)))?;
+        let gone = || {
+            let what = format!("{}: the store is gone", options.store.shown());
+            Failure::Missing { what, near: None }
+        };
+        let told = match changes.wait(Some(remaining.min(PAUSE))) {
+            Err(error) if error.kind() == ErrorKind::StaleHandle && !store.valid() => return Err(gone()),
+            told => told?,
+        };
         for path in told.iter().flatten() {
             let path = base.join(path);
             if left > 0 && path.starts_with(&options.path) {
@@ -38,8 +45,7 @@ pub(crate) fn run(options: &Watch, output: &mut Output) -> Result<u8> {
             return Ok(if options.count.is_some() { NO } else { 0 });
         }
         if !store.valid() {
-            let what = format!("{}: the store is gone", options.store.shown());
-            return Err(Failure::Missing { what, near: None });
+            return Err(gone());
         }
     }
     Ok(0)

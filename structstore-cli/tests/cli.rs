@@ -438,12 +438,43 @@ fn clean_removes_orphans_only() {
     assert_eq!((&found["orphan"], &found["participants"][0]["alive"]), (&json!(true), &json!(false)));
     let _store = robot(&used);
     assert!(structstore(&["clean", &name]).complaint(2).contains("--yes"), "nobody can be asked");
-    assert!(structstore(&["clean", &used, "--yes"]).complaint(4).contains("somebody is attached"));
+    assert!(structstore(&["clean", &used, "--yes"]).complaint(4).contains("in use by"));
     assert_eq!(structstore(&["clean", &name, "--yes"]).text(), format!("removed {name}\n"));
     assert!(!name.path().exists() && used.path().exists());
     orphan(&name);
     assert_eq!(structstore(&["clean", &name, "--yes", "--json"]).json(), json!([name.as_str()]));
     structstore(&["clean", &name, "--yes"]).complaint(3);
+}
+
+#[test]
+fn unlink_removes_persistent_stores_and_clean_does_not() {
+    let name = SegmentName::new("unlinked");
+    structstore_reading(&["load", "-", &name, "--format", "json"], b"{\"num\": 5}").text();
+    assert_eq!(entry(&name)["lifetime"], "persistent");
+    assert!(
+        structstore(&["ls"])
+            .text()
+            .lines()
+            .any(|line| line.contains(name.as_str()) && line.contains("persistent"))
+    );
+    assert!(
+        structstore(&["clean", &name, "--yes"]).complaint(4).contains("is persistent: `structstore unlink`")
+    );
+    assert!(name.path().exists());
+    let store = StructStoreShared::open(&name).unwrap();
+    let refused = structstore(&["unlink", &name]).complaint(4);
+    assert!(
+        refused.contains(&format!("is in use by {}", std::process::id())) && refused.contains("--force"),
+        "{refused}"
+    );
+    structstore(&["unlink", &name, "--force"]).text();
+    assert!(!name.path().exists() && !store.valid());
+    structstore(&["unlink", &name]).complaint(3);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    StructStoreShared::options().file(true).open(&path).unwrap().set("num", 5).unwrap();
+    structstore(&["unlink".as_ref(), "--file".as_ref(), path.as_os_str()]).text();
+    assert!(!path.exists());
 }
 
 #[test]

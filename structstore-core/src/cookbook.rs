@@ -150,7 +150,7 @@
 //! has been read from an exclusive guard.
 //!
 //! ```
-//! use structstore::{Cleanup, StructStoreShared};
+//! use structstore::StructStoreShared;
 //!
 //! # let name = format!("/structstore_cookbook_crash_{}", std::process::id());
 //! let store = StructStoreShared::open(&name)?;
@@ -182,12 +182,50 @@
 //! assert_eq!(store.statistics().recoveries, 1);
 //! store.check()?;
 //!
-//! // Stores left behind by killed programs. Opening one repairs it, closing it removes it.
+//! // Transient stores that killed programs have left. A process that opens one repairs it, and takes it over when it changes it.
 //! for name in structstore::inspect::orphans()? {
 //!     println!("left behind: {name}");
 //! #   if !name.contains("cookbook_nobody_has_this_name") { continue }
-//!     StructStoreShared::options().create(false).cleanup(Cleanup::IfLast).open(&name)?.close()?;
+//!     StructStoreShared::unlink(&name)?;
 //! }
+//! # Ok::<(), structstore::Error>(())
+//! ```
+//!
+//! # Keep a store, or let it go
+//!
+//! The process that creates a store decides how long it lives, and the segment remembers. A *transient* store, the default, goes
+//! with the last process that has it open to change it. A *persistent* store, the default in files, stays until it is unlinked.
+//! Readers and observers never count: they keep the memory, [`valid`](crate::StructStoreShared::valid) turns false, and their
+//! watches end with an error that says so.
+//!
+//! A process that is ended by a signal, such as SIGTERM, was killed: a transient store is then left as an orphan, which the next
+//! start of the service finds and takes over. A service that handles the signal ends in order:
+//!
+//! ```
+//! use std::sync::atomic::{AtomicBool, Ordering};
+//! use structstore::{Cleanup, StructStoreShared};
+//!
+//! static STOP: AtomicBool = AtomicBool::new(false);
+//!
+//! extern "C" fn stop(_: libc::c_int) {
+//!     STOP.store(true, Ordering::Relaxed);
+//! }
+//!
+//! // SAFETY: the handler does nothing but one atomic store.
+//! unsafe { libc::signal(libc::SIGTERM, stop as *const () as libc::sighandler_t) };
+//! # let name = format!("/structstore_cookbook_service_{}", std::process::id());
+//! # let settings_name = format!("/structstore_cookbook_settings_{}", std::process::id());
+//! let state = StructStoreShared::open(&name)?;
+//! let settings = StructStoreShared::options().cleanup(Cleanup::Never).open(&settings_name)?;
+//! while !STOP.load(Ordering::Relaxed) {
+//!     state.set("cycle", state.get("cycle").unwrap_or(0) + 1)?;
+//! #   // SAFETY: the handler is installed.
+//! #   unsafe { libc::raise(libc::SIGTERM) };
+//! }
+//! settings.close()?; // stays
+//! state.close()?; // goes
+//! assert!(StructStoreShared::options().create(false).open(&name).is_err());
+//! StructStoreShared::unlink(&settings_name)?;
 //! # Ok::<(), structstore::Error>(())
 //! ```
 //!
@@ -275,7 +313,7 @@
 //! [`ErrorKind::OutOfSpace`](crate::ErrorKind::OutOfSpace) and changes nothing.
 //!
 //! ```
-//! use structstore::{Cleanup, Error, ErrorKind, StructStoreShared};
+//! use structstore::{Error, ErrorKind, StructStoreShared};
 //!
 //! # let name = format!("/structstore_cookbook_mode_{}", std::process::id());
 //! // For a group; and limited, so that one program cannot fill the memory of all.
@@ -288,9 +326,9 @@
 //! assert_eq!(reader.get::<i32>("rate")?, 50);
 //! assert!(matches!(reader.set("rate", 60), Err(error) if error.kind() == ErrorKind::ReadOnly));
 //!
-//! // A file in any directory that the processes share. It stays until a process opens it with another `Cleanup`.
+//! // A file in any directory that the processes share. It is persistent, unless its creator asks for another `Cleanup`.
 //! let path = std::env::temp_dir().join(format!("cookbook_{}.store", std::process::id()));
-//! let file = StructStoreShared::options().file(true).cleanup(Cleanup::Never).open(&path)?;
+//! let file = StructStoreShared::options().file(true).open(&path)?;
 //! file.set("rate", 50)?;
 //! drop(file);
 //!

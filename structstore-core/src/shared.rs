@@ -1,17 +1,19 @@
 //! Shared stores: opened by name, path or descriptor, by any number of processes.
 
 use std::fmt;
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::ops::Deref;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
+use nix::unistd::{Gid, Group, fchown};
+
 use crate::access::{Access as _, Handle, Scope, Store, operate};
 pub use crate::arena::Cleanup;
-use crate::arena::layout::{FORMAT_VERSION, Header, MAGIC, READY, fingerprint};
+use crate::arena::layout::{FORMAT_VERSION, Header, MAGIC, PERSISTENT, READY, TRANSIENT, fingerprint};
 use crate::arena::{Arena, Opening};
 use crate::edit;
 use crate::error::{EMPTY, Error, ErrorKind, INITIALISING, Result};
@@ -53,8 +55,9 @@ pub struct Options {
     max_size: u64,
     reinit: bool,
     file: bool,
-    cleanup: Cleanup,
+    cleanup: Option<Cleanup>,
     mode: u32,
+    group: Option<String>,
     timeout: Duration,
     read_only: bool,
     observe: bool,
@@ -70,8 +73,9 @@ impl Default for Options {
             max_size: RESERVATION,
             reinit: false,
             file: false,
-            cleanup: Cleanup::IfLast,
+            cleanup: None,
             mode: 0o600,
+            group: None,
             timeout: Duration::from_secs(10),
             read_only: false,
             observe: false,
@@ -121,7 +125,8 @@ impl Options {
     /// let store = StructStoreShared::options().file(true).open(&path)?;
     /// store.set("num", 5)?;
     /// store.close()?;
-    /// assert!(!path.exists(), "nobody else had it open");
+    /// assert!(path.exists(), "stores in files are persistent");
+    /// StructStoreShared::options().file(true).unlink(&path)?;
     /// # Ok::<(), structstore::Error>(())
     /// ```
     pub fn file(mut self, file: bool) -> Options {
@@ -129,15 +134,26 @@ impl Options {
         self
     }
 
-    /// What closing does to the name. The default is [`Cleanup::IfLast`].
+    /// How long a new store is to live, or one that is re-initialised. The default is [`Cleanup::IfLast`] and, for a file,
+    /// [`Cleanup::Never`]. It has no effect where the store exists: the creator has decided.
     pub fn cleanup(mut self, cleanup: Cleanup) -> Options {
-        self.cleanup = cleanup;
+        self.cleanup = Some(cleanup);
         self
     }
 
-    /// The permissions of a new segment, before the process's umask. The default is 0600.
+    fn cleanup_or_default(&self) -> Cleanup {
+        self.cleanup.unwrap_or(if self.file { Cleanup::Never } else { Cleanup::IfLast })
+    }
+
+    /// The permissions of a new segment, whatever the process's umask. The default is 0600.
     pub fn mode(mut self, mode: u32) -> Options {
         self.mode = mode;
+        self
+    }
+
+    /// The group of a new segment, by name or number: of a store that other users are to have, with a mode such as 0660.
+    pub fn group(mut self, group: impl Into<String>) -> Options {
+        self.group = Some(group.into());
         self
     }
 
@@ -189,6 +205,26 @@ impl Options {
         self
     }
 
+    /// The lifetime that a store gets, as the header has it.
+    fn lifetime(&self) -> u64 {
+        if self.cleanup_or_default() == Cleanup::Never { PERSISTENT } else { TRANSIENT }
+    }
+
+    /// Gives a new file its mode and group. Where that is not permitted, the file goes.
+    fn settle(&self, place: &Place, file: &File) -> Result<()> {
+        let settled = file
+            .set_permissions(Permissions::from_mode(self.mode))
+            .map_err(|source| place.io("set the mode of", source, format!("mode {:04o}", self.mode)))
+            .and_then(|()| match &self.group {
+                None => Ok(()),
+                Some(group) => fchown(file, None, Some(group_of(group)?))
+                    .map_err(|errno| place.io("set the group of", errno.into(), format!("group {group}"))),
+            });
+        settled.inspect_err(|_| {
+            let _ = place.unlink();
+        })
+    }
+
     /// How to map the segment, if the system permits it.
     fn access(&self) -> Access {
         match (self.read_only, self.observe) {
@@ -198,21 +234,20 @@ impl Options {
         }
     }
 
-    /// Opens the file, creating it where that is to be done. An observer that may not write to it does without.
-    fn open_file(&self, place: &Place, descriptor: Option<&File>) -> Result<(File, bool, Access)> {
-        let access = self.access();
+    /// Opens the file, creating it where that is to be done. `unseen`: for an observer that may not write to it.
+    fn open_file(
+        &self,
+        place: &Place,
+        descriptor: Option<&File>,
+        unseen: bool,
+    ) -> Result<(File, bool, Access)> {
+        let access = if unseen { Access::Unseen } else { self.access() };
         if let Some(file) = descriptor {
             let copy = file.try_clone().map_err(|source| place.io("open", source, String::new()))?;
-            let access = if self.observe && !may_write(file) { Access::Unseen } else { access };
             return Ok((copy, false, access));
         }
         let create = (self.create && access == Access::ReadWrite && !self.observe).then_some(self.mode);
-        match place.open(access, create) {
-            Err(error) if self.observe && error.is_refusal() => {
-                place.open(Access::Unseen, None).map(|(file, created)| (file, created, Access::Unseen))
-            }
-            opened => opened.map(|(file, created)| (file, created, access)),
-        }
+        place.open(access, create).map(|(file, created)| (file, created, access))
     }
 
     /// Whether to create what does not exist. The default is to.
@@ -255,15 +290,56 @@ impl Options {
     /// [`ErrorKind::LockTimeout`] if the root stays locked while it is re-initialised; [`ErrorKind::OutOfSpace`];
     /// [`ErrorKind::Corrupt`].
     pub fn open(&self, name: impl AsRef<Path>) -> Result<StructStoreShared> {
-        let name = name.as_ref();
-        let place = if self.file {
-            Place::path(name)?
-        } else {
-            Place::name(name.to_str().ok_or_else(|| {
+        StructStoreShared::attach(self, self.place(name.as_ref())?, None)
+    }
+
+    fn place(&self, name: &Path) -> Result<Place> {
+        if self.file {
+            return Place::path(name);
+        }
+        Place::name(
+            name.to_str().ok_or_else(|| {
                 Error::invalid_name(&name.to_string_lossy(), "segment name", "it is not UTF-8")
-            })?)?
-        };
-        StructStoreShared::attach(self, place, None)
+            })?,
+        )
+    }
+
+    /// Removes the name, or the file, of a store; see [`StructStoreShared::unlink`].
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InUse`] while a process has the store open to change it; [`ErrorKind::Io`] if there is no such store or no
+    /// permission; and if it cannot be told whether there is a store or who uses it, [`ErrorKind::Mismatch`],
+    /// [`ErrorKind::Corrupt`], [`ErrorKind::ForeignOwner`] or [`ErrorKind::NotReady`].
+    pub fn unlink(&self, name: impl AsRef<Path>) -> Result<()> {
+        self.remove(&self.place(name.as_ref())?, false)
+    }
+
+    /// Removes it in any case, also where processes have it open, and where the name leads to a damaged store. Processes that have
+    /// it keep the segment, and their watches end.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Io`] if there is no such name, or no permission; [`ErrorKind::Mismatch`] if it leads to anything but a store.
+    pub fn unlink_forced(&self, name: impl AsRef<Path>) -> Result<()> {
+        self.remove(&self.place(name.as_ref())?, true)
+    }
+
+    fn remove(&self, place: &Place, force: bool) -> Result<()> {
+        let options = Options { observe: true, ..self.clone() };
+        match StructStoreShared::attach(&options, place.clone(), None) {
+            Ok(store) => store.arena.unlink(&store.opening, force, self.timeout),
+            Err(error)
+                if force
+                    && matches!(
+                        error.kind(),
+                        ErrorKind::Corrupt | ErrorKind::NotReady | ErrorKind::ForeignOwner
+                    ) =>
+            {
+                place.unlink()
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Opens the store in a file that is open already, such as a memfd that another process passed on. An empty file
@@ -332,6 +408,31 @@ impl StructStoreShared {
         StructStoreShared::options().open(name)
     }
 
+    /// Removes the name of a store, whether the store is transient or persistent. The next process that opens the name gets a new
+    /// one.
+    ///
+    /// It is [`Options::unlink`], with the defaults for everything else.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InUse`] while a process has the store open to change it, and as [`Options::unlink`].
+    ///
+    /// ```
+    /// use structstore::{Cleanup, ErrorKind, StructStoreShared};
+    ///
+    /// # let name = format!("/structstore_unlink_{}", std::process::id());
+    /// let settings = StructStoreShared::options().cleanup(Cleanup::Never).open(&name)?;
+    /// settings.set("rate", 50)?;
+    /// let refused = StructStoreShared::unlink(&name).unwrap_err();
+    /// assert_eq!(refused.kind(), ErrorKind::InUse);
+    /// settings.close()?; // the store stays
+    /// StructStoreShared::unlink(&name)?;
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn unlink(name: impl AsRef<Path>) -> Result<()> {
+        StructStoreShared::options().unlink(name)
+    }
+
     /// Attaches to the store of this name without write permission and without being able to change anything. Nobody
     /// ever waits for it. It is [`Options::read_only`], with the defaults for everything else.
     ///
@@ -363,17 +464,39 @@ impl StructStoreShared {
 
     fn attach(options: &Options, place: Place, descriptor: Option<File>) -> Result<StructStoreShared> {
         options.check()?;
-        let mut reinit = options.reinit;
+        match StructStoreShared::attach_as(options, &place, descriptor.as_ref(), false) {
+            // It may not write to the segment after all.
+            Err(error) if options.observe && !options.read_only && error.is_refusal() => {
+                StructStoreShared::attach_as(options, &place, descriptor.as_ref(), true)
+            }
+            attached => attached,
+        }
+    }
+
+    fn attach_as(
+        options: &Options,
+        place: &Place,
+        descriptor: Option<&File>,
+        unseen: bool,
+    ) -> Result<StructStoreShared> {
+        let (mut reinit, mut creator) = (options.reinit, false);
         let (start, mut reopenings) = (Instant::now(), 0..REOPENINGS);
+        // The heap is waited for in slices, between which signal handlers may run: not while others wait for this one to be done.
+        let again =
+            |error: &Error| error.kind() == ErrorKind::LockTimeout && start.elapsed() < options.timeout;
+        let patience = HEAP_SLICE.min(options.timeout);
         while reopenings.next().is_some() {
             // Keeps a descriptor free for what follows: a name that was created and then cannot be opened would stay.
             let reserve = File::open("/dev/null").ok();
-            let (file, created, access) = options.open_file(&place, descriptor.as_ref())?;
+            let (file, created, access) = options.open_file(place, descriptor, unseen)?;
+            if created {
+                options.settle(place, &file)?;
+            }
             let found = place.admit(&file, options.any_owner)?;
             let identity = (found.dev(), found.ino());
             drop(reserve);
-            let liveness = Liveness::new(&file, &place, access)?;
-            let init = liveness.lock_init(&place, options.timeout)?;
+            let liveness = Liveness::new(&file, place, access)?;
+            let init = liveness.lock_init(place, options.timeout)?;
             if !place.leads_to(identity.0, identity.1) {
                 continue;
             }
@@ -381,12 +504,7 @@ impl StructStoreShared {
             crate::life::install();
             let known = lock(&ATTACHED).get(&key).and_then(Weak::upgrade);
             let arena = match known {
-                Some(arena) => {
-                    if !options.observe && access == Access::ReadWrite {
-                        arena.count(&Wait::at_most(options.timeout))?;
-                    }
-                    arena
-                }
+                Some(arena) => arena,
                 None => {
                     let backing = Backing::File {
                         file,
@@ -395,8 +513,9 @@ impl StructStoreShared {
                         access,
                         any_owner: options.any_owner,
                     };
-                    match load(backing, liveness, options) {
-                        Ok(arena) => {
+                    match load(backing, liveness, options, &Wait::QUIET.within(patience)) {
+                        Ok((arena, fresh)) => {
+                            creator |= fresh;
                             let mut attached = lock(&ATTACHED);
                             attached.retain(|_, arena| arena.strong_count() != 0);
                             attached.insert(key, Arc::downgrade(&arena));
@@ -412,33 +531,43 @@ impl StructStoreShared {
                             reinit = false;
                             continue;
                         }
-                        // The heap is waited for in slices, between which signal handlers may run: not while others
-                        // wait for this one to be done.
-                        Err(error)
-                            if error.kind() == ErrorKind::LockTimeout
-                                && start.elapsed() < options.timeout =>
-                        {
+                        Err(error) if again(&error) => {
                             drop(init);
                             Wait::FOREVER.check()?;
                             reopenings = 0..REOPENINGS;
                             continue;
                         }
                         Err(error) => {
-                            // What could not become a store is not to stay, unless it is somebody else's by now. Were that to
+                            // What could not become a store is not to stay, unless it is another process's by now. Were that to
                             // fail as well, the first error says more.
-                            if created && is_unused(&place, identity) {
+                            if created && is_unused(place, identity) {
                                 let _ = place.unlink();
                             }
-                            return Err(in_opening(error, &place, start.elapsed()));
+                            return Err(in_opening(error, place, start.elapsed()));
                         }
                     }
                 }
             };
             let store = Arc::new(Store::shared(Arc::clone(&arena), options.reentrant, options.observe));
             let root = root(&store, reinit, options)?;
-            let opening = match options.observe {
-                true => Opening::unlisted(place, identity),
-                false => arena.open(place, identity, options.cleanup),
+            store.opened(root);
+            creator |= std::mem::take(&mut reinit);
+            let opening = if options.observe {
+                Opening::unlisted(place.clone(), identity)
+            } else {
+                // Last, so that a process that could not open the store does not count.
+                match arena.writable().then(|| arena.join_counted(&Wait::QUIET.within(patience))).transpose()
+                {
+                    Err(error) if again(&error) => {
+                        drop(init);
+                        Wait::FOREVER.check()?;
+                        reopenings = 0..REOPENINGS;
+                        continue;
+                    }
+                    joined => joined.map_err(|error| in_opening(error, place, start.elapsed()))?,
+                };
+                let always = creator && options.cleanup_or_default() == Cleanup::Always;
+                arena.open(place.clone(), identity, always)
             };
             drop(init);
             end_with_process();
@@ -579,10 +708,15 @@ fn in_opening(error: Error, place: &Place, waited: Duration) -> Error {
     }
 }
 
-/// Whether a descriptor was opened for writing.
-fn may_write(file: &File) -> bool {
-    nix::fcntl::fcntl(file, nix::fcntl::FcntlArg::F_GETFL)
-        .is_ok_and(|flags| flags & libc::O_ACCMODE != libc::O_RDONLY)
+/// The id of a group, by its name or number.
+fn group_of(group: &str) -> Result<Gid> {
+    if let Ok(number) = group.parse() {
+        return Ok(Gid::from_raw(number));
+    }
+    let found = Group::from_name(group).ok().flatten().map(|found| found.gid);
+    found.ok_or_else(|| {
+        Error::invalid("group", format!("{group:?}"), "the name or number of a group of this machine")
+    })
 }
 
 /// Whether a name still leads to a file, and nobody has laid a store there. The caller holds the init lock.
@@ -596,7 +730,8 @@ fn mismatch(place: &Place, what: &'static str, found: String, expected: &str) ->
 }
 
 /// Maps a file and attaches to the arena in it, laying a new one if it is empty. The caller holds the init lock.
-fn load(backing: Backing, liveness: Liveness, options: &Options) -> Result<Arc<Arena>> {
+/// Says whether it was empty.
+fn load(backing: Backing, liveness: Liveness, options: &Options, wait: &Wait) -> Result<(Arc<Arena>, bool)> {
     let Backing::File { file, place, access, .. } = &backing else {
         return Err(Error::invalid("place", "local memory", "a file"));
     };
@@ -611,7 +746,7 @@ fn load(backing: Backing, liveness: Liveness, options: &Options) -> Result<Arc<A
     }
     let segment = Segment::map(backing, RESERVATION)?;
     if fresh {
-        Arena::create(&segment, options.size, options.max_size)?;
+        Arena::create(&segment, options.size, options.max_size, options.lifetime())?;
     } else {
         segment.trust(size_of::<Header>() as u64)?;
         let committed = segment.at::<Header>(0)?.committed.load(Ordering::Acquire);
@@ -621,8 +756,11 @@ fn load(backing: Backing, liveness: Liveness, options: &Options) -> Result<Arc<A
         }
         segment.trust(committed)?;
     }
-    let patience = HEAP_SLICE.min(options.timeout);
-    Ok(Arc::new(Arena::attach(segment, Some(liveness), !options.observe, &Wait::QUIET.within(patience))?))
+    let arena = Arena::attach(segment, Some(liveness), !options.observe, wait)?;
+    if !fresh && !options.observe && arena.writable() {
+        arena.find_orphan(wait)?;
+    }
+    Ok((Arc::new(arena), fresh))
 }
 
 /// Whether a file is to become a new arena, as opposed to holding one. An error if it holds anything else.
@@ -710,6 +848,7 @@ fn root(store: &Store, reinit: bool, options: &Options) -> Result<NodeId> {
                 // In the record of the old one, for there may be no room left for another.
                 let root = edit::renew(operation, old)?;
                 operation.set(&arena.header().root, Raw::node(Kind::Struct, root).payload)?;
+                operation.set(&arena.header().lifetime, options.lifetime())?;
                 Ok(root)
             });
             if renewed.is_ok() {

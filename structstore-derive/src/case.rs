@@ -14,7 +14,7 @@ pub(crate) enum Case {
 }
 
 impl Case {
-    /// Each convention as it is called, which is an example of it.
+    /// Each convention by its name, which is an example of it.
     pub(crate) const ALL: [(&str, Case); 8] = [
         ("lowercase", Case::Lower),
         ("UPPERCASE", Case::Upper),
@@ -26,7 +26,7 @@ impl Case {
         ("SCREAMING-KEBAB-CASE", Case::ScreamingKebab),
     ];
 
-    /// A name in this convention, of one in Rust's: words begin at underscores and at capitals.
+    /// Converts a name of Rust's to this convention: words begin at underscores and at capitals.
     pub(crate) fn apply(self, name: &str) -> String {
         let mut words: Vec<String> = vec![String::new()];
         for character in name.chars() {

@@ -11,7 +11,7 @@ const MAX_NAME: usize = 1024;
 
 /// Verifies names in the store.
 ///
-/// Generated code hands out one `&mut` for each field, so that no two fields may be one in the store.
+/// Generated code hands out one `&mut` for each field, so that no two fields may share one in the store.
 pub(crate) fn names<'a>(named: impl Iterator<Item = (&'a Ident, &'a LitStr)>, errors: &mut Errors) {
     let mut names = HashMap::new();
     for (ident, literal) in named {

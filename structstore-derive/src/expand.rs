@@ -50,8 +50,8 @@ impl Input {
         }
     }
 
-    /// The generics with what the fields' types must satisfy. For types without parameters the compiler sees that
-    /// for itself, and says so at the field.
+    /// The generics, with bounds for what the fields' types must satisfy. For types without parameters the compiler
+    /// checks that itself, and reports it at the field.
     fn bounded(&self) -> Generics {
         let krate = &self.krate;
         let mut generics = self.generics.clone();
@@ -114,8 +114,8 @@ impl Field {
         }
     }
 
-    /// `<T as Field>::item`, with the span of the type, so that the compiler's complaints are about that, and all
-    /// the same, so that it makes each once.
+    /// `<T as Field>::item`, with the span of the type, so that the compiler's errors point to that, and are all the
+    /// same, so that it reports each once.
     fn item(&self, input: &Input, item: TokenStream) -> TokenStream {
         let krate = &input.krate;
         let ty = self.stored();
@@ -128,7 +128,7 @@ impl Field {
         quote_spanned!(end=> #open #ty as #krate::Field>::#(#item)*)
     }
 
-    /// The value of the source's type that it begins with.
+    /// The value that the field begins with, of the source's type.
     fn default(&self, input: &Input) -> TokenStream {
         let ty = &self.ty;
         match &self.default {
@@ -198,7 +198,7 @@ fn companion(input: &Input, stored: &[&Field], suffix: &str, guard: &str) -> Tok
     });
     quote! {
         #[doc = #doc]
-        // Nobody uses all that is lent, and the names are those of the source.
+        // Code need not use all that is lent, and the names are those of the source.
         #[allow(dead_code, nonstandard_style)]
         #vis struct #companion #generics #clause {
             #(#fields,)*
@@ -253,7 +253,7 @@ fn struct_impl(input: &Input, all: &[Field], stored: &[&Field]) -> TokenStream {
 
     let slots = stored.iter().map(|field| match field.storage {
         Storage::Flatten => field.item(input, quote!(SLOTS_ONLY)),
-        // The code that converts it is the user's, which is not to run on what may be discarded.
+        // The user's code converts it, and must not run on a value that may be discarded.
         Storage::With(_) => quote!(false),
         _ => field.item(input, quote!(IN_SLOT)),
     });
@@ -261,7 +261,7 @@ fn struct_impl(input: &Input, all: &[Field], stored: &[&Field]) -> TokenStream {
         let (member, default) = (&field.member, field.default(input));
         quote!(#member: #default)
     });
-    // What is flattened has no name, neither in the store nor in errors.
+    // A flattened struct has no name, neither in the store nor in errors.
     let names: Vec<_> = stored
         .iter()
         .map(|field| match field.storage {

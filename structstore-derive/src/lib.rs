@@ -12,8 +12,8 @@ use syn::DeriveInput;
 
 use crate::parse::{Errors, Input};
 
-/// Makes a struct bindable to a store: `store.bind::<Settings>()`. On an enum without data, and on a struct with one
-/// unnamed field, makes it a type of fields.
+/// Makes a struct bindable to a store: `store.bind::<Settings>()`. Makes an enum without data, or a struct with one
+/// unnamed field, a type that fields can have.
 ///
 /// The fields have types that implement `Field`; see there for all of them. The struct owns what it holds, so it has no
 /// lifetime parameters; type and const parameters are allowed.
@@ -103,13 +103,14 @@ use crate::parse::{Errors, Input};
 /// `SettingsRef<'s>`, which a read guard lends. Their fields have the names, documentation and visibility of the
 /// source fields, and the types `<T as Field>::Mut<'s>` and `<T as Field>::Ref<'s>`: references into the store for
 /// scalars and arrays, handles for what can grow, companions for structs. `SettingsMut::reborrow` lends one again for a
-/// shorter time, to pass it on and keep it. And `Field` for `Settings`, so that it can be bound, and be a field itself.
+/// shorter time, to pass it on and keep it. `Settings` also implements `Field`, so that it can be bound, and be a field
+/// itself.
 ///
 /// # Attributes of fields
 ///
-/// - `#[structstore(default = EXPRESSION)]`: what the field holds when binding creates it. Any expression of the
-///   field's type; a string literal is converted. `#[structstore(default)]` is what `Default` says. Without it, the
-///   default of the store's type: zero, `false`, empty text, the defaults of the nested struct, the first variant.
+/// - `#[structstore(default = EXPRESSION)]`: the value of the field when binding creates it. Any expression of the
+///   field's type; a string literal is converted. `#[structstore(default)]` takes the value of `Default`. Without it,
+///   the default of the store's type: zero, `false`, empty text, the defaults of the nested struct, the first variant.
 /// - `#[structstore(rename = "name")]`: the field's name in the store, which is otherwise the one in the struct. At
 ///   most 1024 bytes, not empty, and different from those of all other fields.
 /// - `#[structstore(with = "module")]`: stores a type of another crate as one of these. The module has the type `Stored`,

@@ -26,7 +26,7 @@ pub(crate) struct Input {
 
 /// What kind of type it is.
 pub(crate) enum Shape {
-    /// With named fields, one of which is stored at least.
+    /// With named fields, at least one of which is stored.
     Struct(Vec<Field>),
     /// With one field, as which it is stored.
     Newtype(Box<Field>),
@@ -48,9 +48,9 @@ pub(crate) struct Field {
 
 /// What a field holds when it is created.
 pub(crate) enum Default {
-    /// What its type says to a store.
+    /// The initial value of its type in a store.
     Initial,
-    /// What its type says to Rust.
+    /// The value of its type's `Default`.
     Trait,
     Expr(Expr),
 }
@@ -96,7 +96,7 @@ impl Errors {
 }
 
 impl Input {
-    /// `None` if this is nothing that could be bound. Where only an attribute is wrong, goes on without it.
+    /// `None` if the type cannot be bound. Where only an attribute is wrong, goes on without it.
     pub(crate) fn parse(input: &DeriveInput, errors: &mut Errors) -> Option<Input> {
         let (mut krate, mut case) = (None, None);
         attributes(&input.attrs, errors, |meta, errors| {
@@ -294,7 +294,7 @@ impl Field {
         }
     }
 
-    /// What the documentation says.
+    /// The text of the documentation.
     pub(crate) fn description(&self) -> String {
         let lines: Vec<String> = self
             .docs
@@ -366,7 +366,7 @@ fn set<T>(target: &mut Option<T>, meta: &ParseNestedMeta<'_>, value: T, errors: 
     }
 }
 
-/// The string that follows; `None`, if something else does, which is then an error.
+/// The string that follows; `None`, with an error, if something else does.
 fn string(meta: &ParseNestedMeta<'_>, what: &str, errors: &mut Errors) -> syn::Result<Option<LitStr>> {
     let value: Expr = meta.value()?.parse()?;
     match ungroup(&value) {

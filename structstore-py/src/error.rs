@@ -46,6 +46,7 @@ exceptions! {
     NotReadyError(Error, TimeoutError): "The segment was not made ready, or did not appear, in time.";
     LeasedError(Error, BufferError): "Views of the array exist.";
     ReadOnlyError(Error, PermissionError): "The segment was attached read-only.";
+    InUseError(Error, RuntimeError): "Processes have the store open, so that its name is not removed.";
     DetachedError(Error, RuntimeError): "The process was forked and could not attach to the store.";
     ContendedError(Error, RuntimeError): "A read-only attachment found no moment at which nothing was changed.";
     ForeignOwnerError(Error, PermissionError): "The segment belongs to another user.";
@@ -91,6 +92,7 @@ fn of_kind(kind: ErrorKind) -> Option<Exception> {
         ErrorKind::NotReady => Exception::NotReadyError,
         ErrorKind::Leased => Exception::LeasedError,
         ErrorKind::ReadOnly => Exception::ReadOnlyError,
+        ErrorKind::InUse => Exception::InUseError,
         ErrorKind::Detached => Exception::DetachedError,
         ErrorKind::Contended => Exception::ContendedError,
         ErrorKind::ForeignOwner => Exception::ForeignOwnerError,

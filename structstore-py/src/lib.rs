@@ -61,7 +61,22 @@ mod _structstore {
         Ok(py.detach(structstore::stores)?)
     }
 
-    /// The names of the shared stores that killed processes have left behind, and to which none is attached.
+    /// Removes the name of a shared store, or the file, whether the store is transient or persistent. Raises InUseError while a
+    /// process has it open to change it, unless `force` is true; processes that have it then keep the memory, and their watches end.
+    ///
+    ///     >>> settings = structstore.StructStoreShared("/shdata_store", cleanup=structstore.CleanupMode.NEVER)
+    ///     >>> settings.close()
+    ///     >>> structstore.unlink("/shdata_store")
+    ///     >>> "/shdata_store" in structstore.stores()
+    ///     False
+    #[pyfunction]
+    #[pyo3(signature = (path, force=false, use_file=false), text_signature = "(path, force=False, use_file=False)")]
+    fn unlink(py: Python<'_>, path: std::path::PathBuf, force: bool, use_file: bool) -> error::Result<()> {
+        let options = structstore::StructStoreShared::options().file(use_file).any_owner(force);
+        Ok(py.detach(|| if force { options.unlink_forced(path) } else { options.unlink(path) })?)
+    }
+
+    /// The names of orphans: transient stores that no living process has open, as processes leave them that are killed.
     #[pyfunction]
     fn orphans(py: Python<'_>) -> error::Result<Vec<String>> {
         Ok(py.detach(structstore::inspect::orphans)?)

@@ -24,16 +24,21 @@ const POLL: Duration = Duration::from_millis(2);
 pub(crate) struct Shared {
     place: Place,
     options: structstore::Options,
-    /// Of the arguments, what another process needs to open the same: use_file, read_only, observe, any_owner, and whether the name
-    /// is to stay.
+    /// Of the arguments, what another process needs to open the same: use_file, read_only, observe and any_owner.
     file: bool,
     read_only: bool,
     observe: bool,
     any_owner: bool,
-    permanent: bool,
     /// What is open, until it is closed. The lock is held for no longer than a look takes: an operation may wait for
     /// the GIL, which the thread may have that wants this lock.
     open: RwLock<Option<structstore::StructStoreShared>>,
+}
+
+/// A group of users.
+#[derive(FromPyObject)]
+enum Group {
+    Number(u32),
+    Name(String),
 }
 
 enum Place {
@@ -136,8 +141,10 @@ impl Shared {
 ///     max_size: how many bytes a new segment may grow to; 64 GiB unless given.
 ///     reinit: start empty, discarding existing contents; handles of other processes become stale.
 ///     use_file: use a file at that path in place of shared memory.
-///     cleanup: what closing does to the name; CleanupMode.IF_LAST unless given.
-///     mode: the permissions of a new segment, before the umask.
+///     cleanup: how long a new store lives, or one that is re-initialised; the process that creates it decides. CleanupMode.IF_LAST
+///         unless given, and CleanupMode.NEVER for a file.
+///     mode: the permissions of a new segment, whatever the umask.
+///     group: the group of a new segment, by name or number.
 ///     timeout: how many seconds to wait for a process that is initialising the segment.
 ///     fd: the descriptor of an open file, such as a memfd, to use in place of a name. It is duplicated. An empty file
 ///         is initialised; one that holds a store is attached to, and emptied if `reinit` is true.
@@ -163,12 +170,12 @@ impl StructStoreShared {
     #[new]
     #[pyo3(
         signature = (
-            path=None, size=None, max_size=None, reinit=false, use_file=false, cleanup=None, mode=0o600,
+            path=None, size=None, max_size=None, reinit=false, use_file=false, cleanup=None, mode=0o600, group=None,
             timeout=Some(10.0), fd=None, create=true, read_only=false, observe=false,
             any_owner=false
         ),
         text_signature = "(path=None, size=None, max_size=None, reinit=False, use_file=False, cleanup=None, \
-                          mode=0o600, timeout=10.0, fd=None, create=True, read_only=False, observe=False, \
+                          mode=0o600, group=None, timeout=10.0, fd=None, create=True, read_only=False, observe=False, \
                           any_owner=False)"
     )]
     #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
@@ -181,6 +188,7 @@ impl StructStoreShared {
         use_file: bool,
         cleanup: Option<&Bound<'_, PyAny>>,
         mode: u32,
+        group: Option<Group>,
         timeout: Option<f64>,
         fd: Option<RawFd>,
         create: bool,
@@ -197,17 +205,24 @@ impl StructStoreShared {
             }
         };
         let timeout = timeout.map_or(Ok(Duration::MAX), |seconds| duration(py, seconds))?;
-        let cleanup = cleanup.map_or(Ok(Cleanup::default()), cleanup_of)?;
         let mut options = structstore::StructStoreShared::options()
             .reinit(reinit)
             .file(use_file)
-            .cleanup(cleanup)
             .mode(mode)
             .timeout(timeout)
             .create(create)
             .read_only(read_only)
             .observe(observe)
             .any_owner(any_owner);
+        if let Some(cleanup) = cleanup {
+            options = options.cleanup(cleanup_of(cleanup)?);
+        }
+        if let Some(group) = group {
+            options = options.group(match group {
+                Group::Name(name) => name,
+                Group::Number(number) => number.to_string(),
+            });
+        }
         // SAFETY: this package takes neither guards nor bindings.
         options = unsafe { options.reentrant() };
         if let Some(size) = size {
@@ -217,9 +232,8 @@ impl StructStoreShared {
             options = options.max_size(max_size);
         }
         let open = py.detach(|| place.open(&options))?;
-        let (file, permanent) = (use_file, cleanup == Cleanup::Never);
         let open = RwLock::new(Some(open));
-        let shared = Shared { place, options, file, read_only, observe, any_owner, permanent, open };
+        let shared = Shared { place, options, file: use_file, read_only, observe, any_owner, open };
         Ok(PyClassInitializer::from(StructStore::from(shared)).add_subclass(StructStoreShared))
     }
 
@@ -256,8 +270,17 @@ impl StructStoreShared {
         };
         let open = PyModule::import(py, "structstore")?.getattr("_reopen")?;
         let access = (shared.read_only, shared.observe);
-        let arguments = (path, shared.file, access, shared.permanent, shared.any_owner);
+        let arguments = (path, shared.file, access, shared.any_owner);
         Ok((open, arguments.into_pyobject(py)?))
+    }
+
+    /// When the store's name goes, as its creator has decided: "transient", with the last process that is attached to change it, or
+    /// "persistent", when it is unlinked.
+    #[getter]
+    fn lifetime(slf: &Bound<'_, Self>) -> Result<String> {
+        let shared = shared(slf)?;
+        let lifetime = shared.look().as_ref().map(|store| store.lifetime().to_string());
+        lifetime.ok_or_else(|| shared.closed())
     }
 
     /// Whether the name still leads to this segment, and its contents were not re-initialised since it was opened.

@@ -45,6 +45,12 @@ impl Statistics {
         self.0.nodes
     }
 
+    /// How often a process attached to the store when it was an orphan: transient, and open in no living process.
+    #[getter]
+    fn orphaned(&self) -> u64 {
+        self.0.orphaned
+    }
+
     /// How often the remains of a process that died were repaired.
     #[getter]
     fn recoveries(&self) -> u64 {

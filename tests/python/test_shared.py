@@ -54,7 +54,7 @@ def test_cleanup(name: str, mode: CleanupMode | None) -> None:
     second = StructStoreShared(name, cleanup=mode)
     first.x = 5
     second.close()
-    assert exists(name) == (mode is not CleanupMode.ALWAYS)
+    assert exists(name), "the creator decides"
     assert first.x == 5
     first.close()
     assert exists(name) == (mode is CleanupMode.NEVER)
@@ -220,7 +220,9 @@ def test_files(tmp_path: Path) -> None:
     with StructStoreShared(path, use_file=True, cleanup=CleanupMode.NEVER) as store:
         store.x = [1]
     with StructStoreShared(str(path), use_file=True) as store:
-        assert store == {"x": [1]}
+        assert store == {"x": [1]} and store.lifetime == "persistent"
+    assert path.exists()
+    structstore.unlink(path, use_file=True)
     assert not path.exists()
     path.write_bytes(b"something else" * 1000)
     with pytest.raises(structstore.MismatchError, match="magic"):
@@ -392,3 +394,38 @@ def test_stores_are_listed_while_they_exist(name: str) -> None:
     assert name not in structstore.orphans()
     store.close()
     assert name not in structstore.stores()
+
+
+def test_peek_never_shortens_a_life(name: str) -> None:
+    StructStoreShared(name, cleanup=CleanupMode.NEVER).close()
+    for _ in range(2):
+        with StructStoreShared(name) as store:
+            print(store)
+    assert exists(name)
+    structstore.unlink(name)
+    assert not exists(name)
+
+
+def test_unlink_is_refused_while_a_store_is_open(shared: StructStoreShared, name: str) -> None:
+    with pytest.raises(structstore.InUseError, match="is in use"):
+        structstore.unlink(name)
+    watch = shared.watch()
+    structstore.unlink(name, force=True)
+    assert not exists(name) and not shared.valid()
+    with pytest.raises(structstore.StaleHandleError, match="the store was removed"):
+        watch.wait(10.0)
+    with pytest.raises(structstore.NoSuchStoreError):
+        structstore.unlink(name)
+
+
+def test_mode_and_group_are_those_asked_for(name: str) -> None:
+    before = os.umask(0o077)
+    try:
+        with StructStoreShared(name, mode=0o660, group=os.getegid()):
+            found = os.stat("/dev/shm" + name)
+    finally:
+        os.umask(before)
+    assert (found.st_mode & 0o777, found.st_gid) == (0o660, os.getegid())
+    with pytest.raises(structstore.InvalidArgumentError, match="the name or number of a group"):
+        StructStoreShared(name, group="no such group, surely")
+    assert not exists(name)

@@ -192,6 +192,10 @@ def test_what_a_killed_program_leaves_is_recognised(name: str, python: Callable[
     assert name in structstore.orphans()
     with StructStoreShared(name, create=False) as store:
         assert store.num == 5 and store.stats().recoveries == 1
+        assert store.stats().orphaned == 1 and store.lifetime == "transient"
+    assert name in structstore.orphans(), "who only looks leaves it as it was"
+    with StructStoreShared(name, create=False) as store:
+        store.num = 6
     assert name not in structstore.orphans()
 
 

@@ -62,16 +62,10 @@ impl Held {
 /// under an own shared one would wait for ever.
 #[inline(always)]
 pub(crate) fn acquire(store: &Store, head: &NodeHead, id: NodeId, mode: Mode, wait: &Wait) -> Result<Held> {
-    if store.observing && mode != Mode::Shared {
-        return refuse(store);
+    if store.asks() && mode != Mode::Shared {
+        store.ask()?;
     }
     acquire_any(store, head, id, mode, wait)
-}
-
-#[cold]
-#[inline(never)]
-fn refuse(store: &Store) -> Result<Held> {
-    Err(store.arena.refusal())
 }
 
 #[inline(always)]

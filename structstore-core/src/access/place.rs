@@ -376,6 +376,10 @@ impl<W: Way> Access for Place<W> {
         change: impl Fn(&Operation<'_>, &Node, A) -> Result<T>,
     ) -> Result<T> {
         let node = self.node();
+        // Before anything is allocated.
+        if self.store().asks() {
+            self.store().ask()?;
+        }
         for _ in 0..PREPARED_TRIES {
             let operation = Operation::begin_for(self.arena(), self.id.index)?;
             let prepared = prepare(&operation)?;
@@ -403,6 +407,9 @@ impl<W: Way> Access for Place<W> {
             return detached;
         }
         match error.kind() {
+            ErrorKind::StaleHandle if self.store().is_replaced() => {
+                error.finding("re-initialised").below(self.way.trail().path(self.arena()))
+            }
             ErrorKind::StaleHandle if self.is_stale() => error.below(self.way.trail().path(self.arena())),
             _ => error.below(self.path()),
         }

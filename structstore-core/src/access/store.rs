@@ -1,7 +1,7 @@
 //! What all handles of a store share.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering as LocalOrdering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64 as LocalWord, Ordering as LocalOrdering};
 
 use super::own::{Scope, operate};
 use crate::arena::Arena;
@@ -13,6 +13,11 @@ use crate::node::{self, Raw};
 use crate::sync::Ordering;
 use crate::value::Kind;
 
+/// The role of a store through which nothing may be changed.
+const OBSERVING: u8 = 1;
+/// That of one that was found as an orphan, and that nothing was changed through.
+const UNTOUCHED: u8 = 2;
+
 /// What keeps a store alive: its arena, and for a local store its root.
 pub struct Store {
     pub(crate) arena: Arc<Arena>,
@@ -21,15 +26,29 @@ pub struct Store {
     /// Whether an operation under this thread's own lock goes ahead. So it is for Python, which has no `&mut` that could be
     /// invalidated; in Rust only the guard itself may operate.
     pub(crate) reentrant: bool,
-    /// Whether nothing may be changed through it, although the segment could be written to: locks are shared.
-    pub(crate) observing: bool,
+    /// What an exclusive lock asks first: 0, nothing; [`OBSERVING`]; or [`UNTOUCHED`].
+    role: AtomicU8,
+    /// The root of a shared store when it was opened, as the header had it; or else 0.
+    opened: LocalWord,
     /// Whether it was closed, which ends the watches made through it.
     closed: AtomicBool,
 }
 
 impl Store {
     pub(crate) fn shared(arena: Arc<Arena>, reentrant: bool, observing: bool) -> Store {
-        Store { arena, local_root: None, reentrant, observing, closed: AtomicBool::new(false) }
+        let role = match observing {
+            true => OBSERVING,
+            false if arena.is_untouched() => UNTOUCHED,
+            false => 0,
+        };
+        Store {
+            arena,
+            local_root: None,
+            reentrant,
+            role: AtomicU8::new(role),
+            opened: LocalWord::new(0),
+            closed: AtomicBool::new(false),
+        }
     }
 
     /// A store of this process's own, with a root in the arena that all such stores share.
@@ -42,14 +61,49 @@ impl Store {
             arena,
             local_root: Some(root),
             reentrant,
-            observing: false,
+            role: AtomicU8::new(0),
+            opened: LocalWord::new(0),
             closed: AtomicBool::new(false),
         })
     }
 
     /// Whether something may be changed through it.
     pub(crate) fn may_change(&self) -> bool {
-        self.arena.writable() && !self.observing
+        self.arena.writable() && !self.observes()
+    }
+
+    /// Whether nothing may be changed through it, although the segment could be written to: locks are shared.
+    pub(crate) fn observes(&self) -> bool {
+        self.role.load(LocalOrdering::Relaxed) == OBSERVING
+    }
+
+    /// Whether there is something to be asked before an exclusive lock.
+    #[inline(always)]
+    pub(crate) fn asks(&self) -> bool {
+        self.role.load(LocalOrdering::Relaxed) != 0
+    }
+
+    /// Asks it.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn ask(&self) -> Result<()> {
+        if self.observes() {
+            return Err(self.arena.refusal());
+        }
+        self.arena.touch();
+        self.role.store(0, LocalOrdering::Relaxed);
+        Ok(())
+    }
+
+    /// Remembers the root that the store was opened with.
+    pub(crate) fn opened(&self, root: NodeId) {
+        self.opened.store(Raw::node(Kind::Struct, root).payload, LocalOrdering::Relaxed);
+    }
+
+    /// Whether a shared store was re-initialised since it was opened.
+    pub(crate) fn is_replaced(&self) -> bool {
+        let opened = self.opened.load(LocalOrdering::Relaxed);
+        opened != 0 && opened != self.arena.header().root.load(Ordering::Acquire)
     }
 
     /// Ends the watches made through this store. Its handles stay as they are.

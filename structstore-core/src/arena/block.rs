@@ -81,18 +81,18 @@ pub(crate) fn units(header: u64) -> u64 {
     header >> SIZE_SHIFT
 }
 
-/// How many units a payload of so many bytes takes; `None` if no segment could hold it.
+/// How many units a payload of this many bytes takes; `None` if no segment could hold it.
 pub(crate) fn units_for(bytes: u64) -> Option<u64> {
     let units = bytes.checked_add(HEADER + UNIT - 1)? / UNIT;
     (units <= MAX_UNITS).then_some(units)
 }
 
-/// How many bytes that is. Headers have 48 bits for the size, so that nothing wraps for what was read from one.
+/// The size of this many units in bytes. Headers have 48 bits for the size, so that a size read from one does not wrap.
 pub(crate) fn bytes(units: u64) -> u64 {
     units.wrapping_mul(UNIT)
 }
 
-/// Where the block behind one begins. What is no size within the heap may wrap.
+/// Where the block behind one begins. For a size that is not within the heap, this may wrap.
 pub(crate) fn behind(at: u64, units: u64) -> u64 {
     at.wrapping_add(bytes(units))
 }
@@ -113,7 +113,7 @@ pub(crate) fn class(units: u64) -> (usize, usize) {
     }
 }
 
-/// A size that is large enough, as are all in the list of its class.
+/// A size rounded up so that all blocks in the list of its class are large enough.
 pub(crate) fn rounded(units: u64) -> u64 {
     left_out(units).map_or(units, |low| units.saturating_add(!(!0 << low)))
 }

@@ -3,8 +3,8 @@
 //!
 //! All changes are made in a [`Section`], under the heap lock. A section logs the old value of each word before it
 //! changes it; what is not committed is rolled back. Free and pending blocks, free nodes, tables, statistics and the
-//! heads of pending chains change here and nowhere else, so that whoever repairs an interrupted section finds all
-//! of them as they were.
+//! heads of pending chains change here and nowhere else, so that the repairer of an interrupted section finds all of
+//! them as they were.
 
 use std::sync::atomic::{Ordering as LocalOrdering, compiler_fence};
 use std::time::Instant;
@@ -69,7 +69,7 @@ pub(crate) fn participant_owner(owner: u32) -> Option<u32> {
 }
 
 /// How often in a row the heap lock is found to have an owner that does not exist before that is believed: for a second or
-/// two, since a new owner takes the lock before it says so.
+/// two, since a new owner takes the lock before it names itself.
 const ANOMALIES: usize = 100;
 
 /// Takes back the section that is under way, newest change first.
@@ -110,9 +110,9 @@ pub(crate) struct HeapGuard<'a> {
 impl<'a> HeapGuard<'a> {
     /// Takes the heap lock for a seat, or for all of a participant ([`Arena::owner`]).
     ///
-    /// Sections are short, so that a wait is, too: but for the owner that is stopped in one, by a debugger or a frozen
-    /// container. `wait` says what this thread may do until it goes on. Nothing that other threads of this process wait for
-    /// without hooks, such as a table's lock, may be held meanwhile.
+    /// Sections are short, so that waits are, too, unless the owner is stopped in one, by a debugger or a frozen
+    /// container. `wait` says what this thread may do until the owner goes on. Nothing that other threads of this
+    /// process wait for without hooks, such as a table's lock, may be held meanwhile.
     ///
     /// # Errors
     ///
@@ -187,7 +187,7 @@ impl<'a> Patience<'a> {
     /// Sleeps until the lock may have changed. Returns whether a whole slice has passed without a change.
     fn sleep(&mut self, seen: u64) -> Result<bool> {
         let (lock, owner, start) = (&self.heap.lock, seen >> 1, Instant::now());
-        // What usually takes microseconds is worth no hooks, unless it has turned out to take longer.
+        // A wait that usually takes microseconds is worth no hooks, unless it has turned out to take longer.
         let wait = if self.slow == owner || self.wait.is_none() { self.wait } else { &Wait::BRIEF };
         let slept = wait.sleep(lock, seen, || (), || self.arena.suspect_heap_owner(seen));
         let stalled = lock.load(Ordering::Relaxed) >> 1 == owner && start.elapsed() >= SLICE;
@@ -208,7 +208,7 @@ impl<'a> Patience<'a> {
                 return Err(error);
             }
             Err(error) => {
-                // Once is enough for all.
+                // What one thread has found counts for all.
                 let known = self.arena.stuck.load(LocalOrdering::Relaxed) == owner;
                 self.anomalies = self.anomalies.saturating_add(1);
                 if known || self.anomalies > ANOMALIES {
@@ -235,7 +235,7 @@ impl Arena {
     #[cold]
     fn await_heap_owner(&self, seen: u64) -> Result<bool> {
         let heap = &self.header().heap;
-        // An attachment that may not write begins no operation, and must not wait as those who may do.
+        // An attachment that may not write begins no operation, and must not wait like those that may.
         if !self.backed_for_writing() || spin_while(&heap.lock, seen) {
             return Ok(false);
         }
@@ -273,7 +273,7 @@ impl<'g> Section<'g> {
         Ok(())
     }
 
-    /// Adds to a word that counts. One that is damaged may wrap.
+    /// Adds to a word that counts. A damaged count may wrap.
     #[inline]
     pub(crate) fn add(&mut self, word: &AtomicU64, by: u64) -> Result<()> {
         self.set(word, word.load(Ordering::Relaxed).wrapping_add(by))
@@ -322,8 +322,8 @@ impl<'g> Section<'g> {
         let link = self.word(payload.wrapping_sub(HEADER - 8))?;
         self.set(link, seat.pending_blocks.load(Ordering::Relaxed))?;
         if kind == BlockKind::Array {
-            // Whoever frees the block looks here, and the one who would have written it may be dead. No word of a free
-            // block.
+            // The thread that frees the block looks here, and the one that would have written it may be dead. A free
+            // block does not use this word.
             lease_count(self.arena, payload)?.store(0, Ordering::Relaxed);
         }
         self.set(&seat.pending_blocks, payload)?;
@@ -543,7 +543,7 @@ impl<'g> Section<'g> {
                 }
                 Err(error) => return Err(error),
             };
-            // Not undone: memory that is committed stays so, and whoever grows next makes use of it.
+            // Not undone: memory that is committed stays so, and the next growth makes use of it.
             header.committed.store(size, Ordering::Release);
         }
         let mut more = size.saturating_sub(HEADER).saturating_sub(end) / UNIT;
@@ -608,7 +608,7 @@ impl<'g> Section<'g> {
         if free != 0 {
             let next = node.link.load(Ordering::Relaxed);
             self.set(&header.free_nodes, next)?;
-            // Who takes many nodes would wait for each of them: free ones are linked in any order.
+            // A thread that takes many nodes would wait for each of them: free ones are linked in any order.
             if let Ok(next) = u32::try_from(next.wrapping_sub(1))
                 && let Ok(next) = self.arena.node(next)
             {

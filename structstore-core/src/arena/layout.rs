@@ -1,7 +1,7 @@
 //! The memory format: what lies where in a segment.
 //!
 //! Everything is made of 64-bit little-endian words. Offsets count from the start of the segment; 0 is no place.
-//! Whoever changes anything here changes [`FORMAT_VERSION`]; [`fingerprint`] catches who forgets.
+//! A change of anything here must change [`FORMAT_VERSION`]; [`fingerprint`] catches a change that does not.
 
 use std::mem::{offset_of, size_of};
 
@@ -11,8 +11,8 @@ use crate::sync::{AtomicU64, Ordering};
 
 /// "STRUCTST" as bytes in memory.
 pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"STRUCTST");
-pub(crate) const FORMAT_VERSION: u64 = 3;
-/// What `ready` holds when the arena may be used.
+pub(crate) const FORMAT_VERSION: u64 = 4;
+/// The value of `ready` when the arena may be used.
 pub(crate) const READY: u64 = 1;
 
 /// How many chunks a table can have; each but the first two doubles the table.
@@ -40,7 +40,7 @@ pub(crate) struct Header {
     pub(crate) max_size: AtomicU64,
     /// The root node, as a slot payload. Changes when the store is re-initialised.
     pub(crate) root: AtomicU64,
-    /// How many watchers there are: who changes something looks no further while there are none.
+    /// How many watchers there are: a writer looks no further while there are none.
     pub(crate) watching: AtomicU64,
     /// Bytes in blocks other than tables, plus nodes in use. Statistics are changed in heap sections only.
     pub(crate) allocated: AtomicU64,
@@ -56,7 +56,17 @@ pub(crate) struct Header {
     pub(crate) heap: Heap,
     /// One bit for each seat that a thread has claimed.
     pub(crate) claimed: [AtomicU64; CLAIMED],
+    /// [`TRANSIENT`] or [`PERSISTENT`]: whether the name goes with the last process that is attached to change the store.
+    pub(crate) lifetime: AtomicU64,
+    /// How often a process attached to an orphan: a transient store that no living process had open.
+    pub(crate) orphaned: AtomicU64,
+    /// 1 once the name was removed. Those that are attached keep the segment.
+    pub(crate) removed: AtomicU64,
 }
+
+/// Lifetimes of stores.
+pub(crate) const TRANSIENT: u64 = 1;
+pub(crate) const PERSISTENT: u64 = 2;
 
 /// A growing array of records that never move: chunk 0 and 1 have the same size, each further one doubles it.
 #[repr(C)]
@@ -69,9 +79,9 @@ pub(crate) struct Table {
 /// The state of the allocator. Sizes have classes of two levels: [`class`](super::block::class).
 #[repr(C)]
 pub(crate) struct Heap {
-    /// Seat + 1 of who is in a heap section, above a WAITERS bit.
+    /// Seat + 1 of the owner that is in a heap section, above a WAITERS bit.
     pub(crate) lock: AtomicU64,
-    /// The same, as the owner says it, who writes it second and clears it first.
+    /// The owner as it names itself: it writes this after the lock, and clears it before the lock.
     pub(crate) entered: AtomicU64,
     /// Where the first block is.
     pub(crate) start: AtomicU64,
@@ -85,7 +95,7 @@ pub(crate) struct Heap {
     pub(crate) undo: [LogEntry; HEAP_UNDO],
 }
 
-/// A word and what it held, or something to be freed; see the journal.
+/// A word and its old value, or something to be freed; see the journal.
 #[repr(C)]
 pub(crate) struct LogEntry {
     pub(crate) place: AtomicU64,
@@ -94,9 +104,10 @@ pub(crate) struct LogEntry {
 
 /// The state of a participant: attached.
 pub(crate) const ATTACHED: u64 = 1;
-/// The process has ended in order without having closed its stores, and others were attached, with whom the name is to go.
+/// The process has ended in order without having closed its stores, and others were attached, with which the name is to
+/// go.
 pub(crate) const LEAVING: u64 = 2;
-/// The same, but nothing is left to be done about the name.
+/// As [`LEAVING`], but nothing is left to be done about the name.
 pub(crate) const ENDED: u64 = 3;
 /// A forked child that has not used the store, and perhaps never will: most children execute another program.
 pub(crate) const INHERITED: u64 = 4;
@@ -109,11 +120,11 @@ pub(crate) struct Participant {
     /// 0 where the record is free, or one of the states above.
     pub(crate) state: AtomicU64,
     pub(crate) pid: AtomicU64,
-    /// When the process started, in clock ticks since boot: tells a reused pid.
+    /// When the process started, in clock ticks since boot: shows that a pid was reused.
     pub(crate) start: AtomicU64,
     /// The PID namespace in which `pid` means something.
     pub(crate) namespace: AtomicU64,
-    /// The first block of lease entries. The blocks stay with the record, empty, for whoever has it next.
+    /// The first block of lease entries. The blocks stay with the record, empty, for the next participant that has it.
     pub(crate) leases: AtomicU64,
     pub(crate) spare: [AtomicU64; 3],
 }
@@ -155,7 +166,7 @@ impl Seat {
 
 /// In a node's word of hints: a process died that held the node and everything below it exclusively.
 pub(crate) const HELD: u64 = 1 << 32;
-/// The same for something below the node.
+/// In a node's word of hints: a process died that held something below the node in this way.
 pub(crate) const HELD_BELOW: u64 = 1 << 33;
 /// Both marks.
 pub(crate) const RECOVERED: u64 = HELD | HELD_BELOW;
@@ -166,18 +177,18 @@ pub(crate) struct Node {
     pub(crate) head: NodeHead,
     /// Index plus one of the next node in the free list, the pending chain or the doomed chain.
     pub(crate) link: AtomicU64,
-    /// What the node's kind keeps.
+    /// The words that the node's kind keeps.
     pub(crate) body: [AtomicU64; 8],
 }
 
-/// Somebody who wants to be told of changes of a node and of what lies below it.
+/// A watcher, to be notified of changes of a node and of what lies below it.
 #[repr(C, align(64))]
 pub(crate) struct Watcher {
     /// Participant + 1; 0 when free.
     pub(crate) participant: AtomicU64,
     /// The node, as the payload of a slot that names it.
     pub(crate) node: AtomicU64,
-    /// 1 while its marks are still to be taken off, for which it does not count any more.
+    /// 1 for a watcher that no longer counts, while its marks are still to be taken off.
     pub(crate) leaving: AtomicU64,
     pub(crate) spare: [AtomicU64; 5],
 }
@@ -206,7 +217,7 @@ pub(crate) struct Field {
     pub(crate) name: [AtomicU64; 2],
 }
 
-/// What an overflow block of a journal begins with; entries follow.
+/// The head of an overflow block of a journal; entries follow.
 #[repr(C)]
 pub(crate) struct LogHead {
     /// The block before it.
@@ -224,8 +235,7 @@ pub(crate) struct LeaseBlock {
     pub(crate) entries: [AtomicU64; 29],
 }
 
-/// What the block of an array begins with: this, the type's description if it is long, and at a multiple of 64 the
-/// elements.
+/// The head of an array's block. The type's description follows if it is long, and at a multiple of 64 the elements.
 #[repr(C)]
 pub(crate) struct ArrayHead<const D: usize = 0> {
     /// How many bytes of elements there are.

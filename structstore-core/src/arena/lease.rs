@@ -1,4 +1,4 @@
-//! Leases: what keeps the memory of a viewed array alive, whoever removes or replaces the array.
+//! Leases, which keep the memory of a viewed array alive when the array is removed or replaced.
 //!
 //! Invariant: for every live [`Lease`] there is one entry among the leases of this participant, and the block counts
 //! it. Both change in one heap section. A block that is leased is not freed; when its array lets go of it, it
@@ -52,8 +52,8 @@ impl Lease {
         self.block
     }
 
-    /// Leases a block that cannot be freed meanwhile, because the caller holds the array that has it. `None` if `admit`, once
-    /// the lease can be seen by other processes and not yet by threads of this one, says that it must not be.
+    /// Leases a block that cannot be freed meanwhile, because the caller holds the array that has it. `None` if
+    /// `admit`, which runs when other processes can see the lease and threads of this one cannot yet, refuses it.
     pub(crate) fn take(
         arena: &Arc<Arena>,
         block: u64,
@@ -134,7 +134,7 @@ impl Drop for Lease {
     }
 }
 
-/// Ends one lease, of whichever process; the last one frees a block that its array has let go of.
+/// Ends one lease, of any process; the last one frees a block that its array has let go of.
 pub(crate) fn drop_lease(heap: &mut HeapGuard<'_>, entry: &AtomicU64, block: u64) -> Result<()> {
     let count = lease_count(heap.arena(), block)?;
     let mut section = heap.section();

@@ -15,7 +15,7 @@ mod watchers;
 pub(crate) use block::BlockKind;
 pub(crate) use heap::{HeapGuard, Section, participant_owner, undo};
 pub use openings::Cleanup;
-pub(crate) use openings::{Opening, Openings, Others};
+pub(crate) use openings::{Opening, Openings};
 pub(crate) use seats::{LateClaim, ThreadSeat, forget_transaction};
 
 use std::collections::{HashMap, HashSet};
@@ -38,11 +38,13 @@ pub(crate) struct Arena {
     header: *const Header,
     /// Tells arenas of this process apart, also after one was dropped, and a child's from its parent's.
     pub(crate) id: LocalCounter,
-    /// How often this was inherited by a child; locks of the parent's threads are none of the child's.
+    /// How often this was inherited by a child; locks of the parent's threads do not belong to the child.
     pub(crate) forks: AtomicU32,
     pub(crate) participant: AtomicU32,
     /// Whether this process has opened it as more than an observer.
     counted: AtomicBool,
+    /// Whether this process found the store as an orphan and has changed nothing since: then it leaves it as one.
+    untouched: AtomicBool,
     pub(crate) liveness: Option<Liveness>,
     /// In a child that could not be admitted: why not.
     pub(crate) detached: OnceLock<String>,
@@ -53,9 +55,9 @@ pub(crate) struct Arena {
     pub(crate) late: Mutex<Vec<LateClaim>>,
     /// Which seats threads of this process have claimed, one bit each.
     pub(crate) claimed: Box<[LocalCounter; CLAIMED]>,
-    /// The heap lock, without its flag, as it was when nobody was found to have it.
+    /// The heap lock, without its flag, as it was when its owner was found not to exist.
     stuck: LocalCounter,
-    /// The word that nobody was found to explain, and what it said.
+    /// The word that no seat was found to explain, and its value.
     anomaly: LocalCounter,
     /// How many watchers of this process are leaving. A hint: a child has none of its parent's.
     pub(crate) leaving: LocalCounter,
@@ -70,18 +72,18 @@ unsafe impl Sync for Arena {}
 
 pub(crate) static NEXT_ID: LocalCounter = LocalCounter::new(1);
 
-/// The participant of a child for which no place was to be had.
+/// The participant of a child for which there was no place.
 pub(crate) const NO_PLACE: u32 = u32::MAX;
 
 impl Arena {
-    /// Writes a new arena into a segment, over what a creator that died may have left. Nobody else looks at it before
-    /// `ready` is set, which comes last.
-    pub(crate) fn create(segment: &Segment, size: u64, max_size: u64) -> Result<()> {
+    /// Writes a new arena into a segment, over what a creator that died may have left. No other thread looks at it
+    /// before `ready` is set, which comes last.
+    pub(crate) fn create(segment: &Segment, size: u64, max_size: u64, lifetime: u64) -> Result<()> {
         let size = size.max(MIN_SIZE).next_multiple_of(GRANULE);
         let max_size = max_size.max(size).min(segment.reserved());
         segment.commit(0, size)?;
         let header = segment.at::<Header>(0)?;
-        // But for the magic: with that, and not ready, it is what somebody left who was creating it.
+        // All but the magic: a segment with the magic, but not ready, was left by a creator that died.
         let words = segment.slice::<AtomicU64>(0, (size_of::<Header>() / 8) as u64)?;
         words.iter().skip(1).for_each(|word| word.store(0, Ordering::Relaxed));
         header.magic.store(layout::MAGIC, Ordering::Relaxed);
@@ -89,6 +91,7 @@ impl Arena {
         header.fingerprint.store(layout::fingerprint(), Ordering::Relaxed);
         header.committed.store(size, Ordering::Relaxed);
         header.max_size.store(max_size, Ordering::Relaxed);
+        header.lifetime.store(lifetime, Ordering::Relaxed);
         heap::create(segment, header, size)?;
         header.ready.store(layout::READY, Ordering::Release);
         Ok(())
@@ -110,6 +113,7 @@ impl Arena {
             forks: AtomicU32::new(0),
             participant: AtomicU32::new(0),
             counted: AtomicBool::new(counted),
+            untouched: AtomicBool::new(false),
             liveness,
             detached: OnceLock::new(),
             repairing: Mutex::default(),
@@ -137,14 +141,23 @@ impl Arena {
     }
 
     /// Has an observer count from now on: this process opens the store once more, to change it.
-    pub(crate) fn count(&self, wait: &Wait) -> Result<()> {
-        if !self.counted.swap(true, LocalOrdering::Relaxed) {
-            let mut heap = HeapGuard::lock(self, self.owner(), wait)?;
-            let mut section = heap.section();
-            section.set(&self.participant()?.state, layout::ATTACHED)?;
-            section.commit();
+    /// Returns whether it was one.
+    pub(crate) fn count(&self, wait: &Wait) -> Result<bool> {
+        if self.counted.load(LocalOrdering::Relaxed) {
+            return Ok(false);
         }
-        Ok(())
+        let mut heap = HeapGuard::lock(self, self.owner(), wait)?;
+        let mut section = heap.section();
+        section.set(&self.participant()?.state, layout::ATTACHED)?;
+        section.commit();
+        self.counted.store(true, LocalOrdering::Relaxed);
+        Ok(true)
+    }
+
+    /// In a child: becomes what its parent has admitted it as.
+    pub(crate) fn count_as(&self, record: &Participant) {
+        let counted = record.state.load(Ordering::Acquire) != layout::OBSERVING;
+        self.counted.store(counted, LocalOrdering::Relaxed);
     }
 
     #[inline(always)]
@@ -152,7 +165,7 @@ impl Arena {
         self.id.load(LocalOrdering::Relaxed)
     }
 
-    /// Tells what was made in this process from what was inherited.
+    /// Distinguishes what was made in this process from what was inherited.
     #[inline(always)]
     pub(crate) fn forks(&self) -> u32 {
         self.forks.load(LocalOrdering::Relaxed)
@@ -223,7 +236,7 @@ impl Arena {
         self.participant.load(LocalOrdering::Relaxed)
     }
 
-    /// Who takes the heap lock for this process as a whole, as opposed to one of its seats.
+    /// The owner of the heap lock that stands for this process as a whole, as opposed to one of its seats.
     pub(crate) fn owner(&self) -> u32 {
         heap::owner_for(self.participant_index())
     }
@@ -240,7 +253,7 @@ impl Arena {
         }
     }
 
-    /// Item `index` of those side by side from an offset on. Neither need make sense.
+    /// Item `index` of those side by side from an offset on. Neither number need make sense.
     #[inline(always)]
     pub(crate) fn nth<T: crate::segment::Shared>(&self, start: u64, index: u64) -> Result<&T> {
         self.at(start.saturating_add(index.saturating_mul(size_of::<T>() as u64)))
@@ -303,7 +316,7 @@ impl Arena {
         self.record(index)
     }
 
-    /// A number for a word and what it says, whether it is awaited or not; another one for most others.
+    /// A number for a word and its value, whether it is awaited or not; most other words and values have another one.
     fn mark_of(&self, word: &AtomicU64, seen: u64) -> u64 {
         (seen | WAITERS) ^ self.segment.offset_of(word).rotate_left(20)
     }
@@ -351,7 +364,7 @@ impl Space for Arena {
         if self.anomaly.load(LocalOrdering::Relaxed) != self.mark_of(word, seen) {
             return Ok(());
         }
-        // It may be on its way out.
+        // The word may be about to change.
         self.suspect_seat(seat, word).or_else(|error| {
             if word.load(Ordering::Acquire) | WAITERS == seen | WAITERS { Err(error) } else { Ok(()) }
         })

@@ -4,14 +4,13 @@
 //! memory: a view of an array, or a watch, outlives the store that it came from. So the name is looked after when a store is
 //! closed and when the attachment ends, and, for stores that are never closed, when the process does.
 
+use std::sync::atomic::Ordering as LocalOrdering;
 use std::sync::{Arc, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
-use super::layout::{ENDED, INHERITED, LEAVING, OBSERVING, Participant};
+use super::layout::{ATTACHED, ENDED, INHERITED, LEAVING, OBSERVING, Participant, TRANSIENT};
 use super::{Arena, HeapGuard};
-#[cfg(doc)]
-use crate::error::ErrorKind;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::lock::Wait;
 use crate::segment::{Liveness, Place};
 use crate::sync::{AtomicU64, Ordering, lock};
@@ -28,7 +27,10 @@ const EXEC_TIME: Duration = Duration::from_millis(100);
 /// How long to sleep between two looks at them.
 const POLL: Duration = Duration::from_millis(1);
 
-/// What closing a shared store does to its name.
+/// How long a new store is to live: what its creator asks for, and the segment remembers.
+///
+/// It matters to the process that creates the store, or re-initialises it, and to no other. A store that nobody asks
+/// anything for is transient, and one in a file is persistent.
 ///
 /// ```
 /// use structstore::{Cleanup, StructStoreShared};
@@ -36,21 +38,23 @@ const POLL: Duration = Duration::from_millis(1);
 /// # let name = format!("/structstore_cleanup_{}", std::process::id());
 /// let kept = StructStoreShared::options().cleanup(Cleanup::Never);
 /// kept.open(&name)?.set("num", 5)?;
-/// let store = StructStoreShared::open(&name)?; // `IfLast`: nobody else is attached when it is closed
+/// let store = StructStoreShared::open(&name)?; // whatever this process asks for, the store is persistent
 /// assert_eq!(store.get::<i32>("num")?, 5);
 /// store.close()?;
-/// assert!(kept.create(false).open(&name).is_err());
+/// assert!(kept.create(false).open(&name).is_ok());
+/// StructStoreShared::unlink(&name)?;
 /// # Ok::<(), structstore::Error>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Cleanup {
-    /// The segment stays, with what it holds.
+    /// The store is persistent: it stays until it is [unlinked](crate::StructStoreShared::unlink).
     Never,
-    /// The name is removed if no other process is attached, which the kernel knows, also of those that were killed.
+    /// The store is transient: its name goes with the last process that is attached to change it. The kernel says which are, also of
+    /// processes that were killed.
     #[default]
     IfLast,
-    /// The name is removed in any case. A process that is attached keeps the segment; one that opens the name gets a new
-    /// one. In a forked child, what it inherited closes as with `IfLast`.
+    /// The store is transient, and its creator removes the name when it closes the store. Processes that are attached keep the
+    /// segment, and their watches end; one that opens the name gets a new store. A forked child is not the creator.
     Always,
 }
 
@@ -59,7 +63,8 @@ pub(crate) struct Opening {
     pub(crate) place: Place,
     /// Device and inode of the segment.
     pub(crate) file: (u64, u64),
-    cleanup: Cleanup,
+    /// Whether the name goes when this is closed, whoever else is attached.
+    always: bool,
     /// What the arena said when it was opened: a child's copy is not to remove its parent's name.
     forks: u32,
 }
@@ -67,7 +72,7 @@ pub(crate) struct Opening {
 impl Opening {
     /// One that nothing is done about: an observer's.
     pub(crate) fn unlisted(place: Place, file: (u64, u64)) -> Arc<Opening> {
-        Arc::new(Opening { place, file, cleanup: Cleanup::Never, forks: 0 })
+        Arc::new(Opening { place, file, always: false, forks: 0 })
     }
 }
 
@@ -80,8 +85,8 @@ pub(crate) struct Openings {
 
 impl Arena {
     /// Takes note of a store that was opened.
-    pub(crate) fn open(&self, place: Place, file: (u64, u64), cleanup: Cleanup) -> Arc<Opening> {
-        let opening = Arc::new(Opening { place, file, cleanup, forks: self.forks() });
+    pub(crate) fn open(&self, place: Place, file: (u64, u64), always: bool) -> Arc<Opening> {
+        let opening = Arc::new(Opening { place, file, always, forks: self.forks() });
         lock(&self.openings).open.push(Arc::clone(&opening));
         opening
     }
@@ -102,7 +107,7 @@ impl Arena {
             openings.left = None;
         }
         if keep_name
-            || opening.cleanup == Cleanup::Never
+            || !always && !self.goes_with_last()
             || self.remove_name(opening, always, CLOSE_TIMEOUT)?
         {
             return Ok(());
@@ -112,7 +117,45 @@ impl Arena {
     }
 
     fn is_always(&self, opening: &Opening) -> bool {
-        opening.cleanup == Cleanup::Always && opening.forks == self.forks()
+        opening.always && opening.forks == self.forks()
+    }
+
+    /// Whether the name goes with the last process that is attached to change the store, as far as this one is concerned.
+    fn goes_with_last(&self) -> bool {
+        self.header().lifetime.load(Ordering::Relaxed) == TRANSIENT
+            && !self.untouched.load(LocalOrdering::Relaxed)
+    }
+
+    /// Takes note of an orphan that this process has attached to. Nothing is left of whoever had it.
+    pub(crate) fn find_orphan(&self, wait: &Wait) -> Result<()> {
+        if self.header().lifetime.load(Ordering::Relaxed) != TRANSIENT || self.is_shared()? {
+            return Ok(());
+        }
+        let mut heap = HeapGuard::lock(self, self.owner(), wait)?;
+        let mut section = heap.section();
+        section.add(&self.header().orphaned, 1)?;
+        section.commit();
+        self.untouched.store(true, LocalOrdering::Relaxed);
+        Ok(())
+    }
+
+    /// Counts from now on, if this process only observed.
+    pub(crate) fn join_counted(&self, wait: &Wait) -> Result<()> {
+        if self.count(wait)? {
+            self.find_orphan(wait)?;
+        }
+        Ok(())
+    }
+
+    /// Whether this process is about to leave the store as the orphan that it was.
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.untouched.load(LocalOrdering::Relaxed)
+    }
+
+    /// Takes over what was an orphan: this process is about to change it.
+    #[cold]
+    pub(crate) fn touch(&self) {
+        self.untouched.store(false, LocalOrdering::Relaxed);
     }
 
     /// Removes a name, if no other process is attached or in any case. Returns whether the name is settled.
@@ -134,28 +177,66 @@ impl Arena {
 
     fn remove_name_now(&self, opening: &Opening, always: bool, liveness: &Liveness) -> Result<bool> {
         let place = &opening.place;
-        let start = Instant::now();
-        while !always && liveness.others(place)? {
-            match self.others()? {
-                Others::Ending => break,
-                Others::Children if start.elapsed() < EXEC_TIME => std::thread::sleep(POLL),
-                Others::Children | Others::Attached => return Ok(false),
-            }
+        if !always && liveness.others(place)? && self.is_shared()? {
+            return Ok(false);
         }
         if !always && !lock(&self.openings).open.is_empty() {
             return Ok(false);
         }
         if place.leads_to(opening.file.0, opening.file.1) {
             place.unlink()?;
+            self.tell_removed();
         }
         Ok(true)
     }
 
+    /// Removes the name of a store that this process observes; by force also if processes have it open to change it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InUse`], [`ErrorKind::NotReady`], [`ErrorKind::Io`].
+    pub(crate) fn unlink(&self, opening: &Opening, force: bool, timeout: Duration) -> Result<()> {
+        let Some(liveness) = self.liveness() else { return Ok(()) };
+        let _init = liveness.lock_init(&opening.place, timeout)?;
+        if !force && (self.own_state() == ATTACHED && self.writable() || self.is_shared()?) {
+            return Err(Error::new(ErrorKind::InUse).of(opening.place.to_string()));
+        }
+        if opening.place.leads_to(opening.file.0, opening.file.1) {
+            opening.place.unlink()?;
+            if self.writable() {
+                self.tell_removed();
+            }
+        }
+        Ok(())
+    }
+
+    /// Marks the segment as one whose name is gone, and ends the watches of those that have it.
+    pub(crate) fn tell_removed(&self) {
+        self.header().removed.store(1, Ordering::Release);
+        self.wake_watchers(|_| true);
+    }
+
+    /// Whether the name was removed: this segment is not to be found any more.
+    pub(crate) fn is_removed(&self) -> bool {
+        self.header().removed.load(Ordering::Acquire) != 0
+    }
+
+    /// Whether other processes have the store open to change it. Forked children that may be about to execute another program are
+    /// given a moment to do so.
+    pub(crate) fn is_shared(&self) -> Result<bool> {
+        let start = Instant::now();
+        loop {
+            match self.others()? {
+                Others::Ending => return Ok(false),
+                Others::Children if start.elapsed() < EXEC_TIME => std::thread::sleep(POLL),
+                Others::Children | Others::Attached => return Ok(true),
+            }
+        }
+    }
+
     /// What is to be expected of those that are attached besides this process.
-    pub(crate) fn others(&self) -> Result<Others> {
-        let Some(liveness) = self.liveness().filter(|liveness| !liveness.has_readers()) else {
-            return Ok(Others::Attached);
-        };
+    fn others(&self) -> Result<Others> {
+        let Some(liveness) = self.liveness() else { return Ok(Others::Attached) };
         let mut others = Others::Ending;
         let own = self.writable().then(|| self.participant_index());
         for index in (0..self.used::<Participant>()).filter(|index| Some(*index) != own) {
@@ -176,7 +257,7 @@ impl Arena {
     /// own byte, so that of two processes that leave at once the later one finds nobody.
     pub(crate) fn remove_name_left(&self) {
         let left = lock(&self.openings).left.take();
-        if let Some(opening) = left {
+        if let Some(opening) = left.filter(|_| self.goes_with_last()) {
             let _ = self.remove_name(&opening, false, CLOSE_TIMEOUT);
         }
     }
@@ -204,8 +285,8 @@ impl Arena {
         }
         let Ok(record) = self.record::<Participant>(self.participant_index()) else { return };
         let always = open.iter().find(|opening| self.is_always(opening));
-        let to_go = open.iter().rfind(|opening| opening.cleanup != Cleanup::Never);
-        match (always, to_go.or(left.as_ref())) {
+        let to_go = open.last().or(left.as_ref()).filter(|_| self.goes_with_last());
+        match (always, to_go) {
             (Some(opening), _) => self.remove_name_at_end(opening, true, &record.state),
             (None, Some(opening)) => self.remove_name_at_end(opening, false, &record.state),
             (None, None) => record.state.store(ENDED, Ordering::Release),
@@ -214,8 +295,7 @@ impl Arena {
 }
 
 /// Those that are attached besides a process.
-#[derive(PartialEq)]
-pub(crate) enum Others {
+enum Others {
     /// All of them are about to go, or observe.
     Ending,
     /// All of them are, or are forked children that have not used the store: most of these execute another program.

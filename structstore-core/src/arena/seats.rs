@@ -130,7 +130,7 @@ impl Arena {
 
     #[inline(always)]
     fn seat_at(&self, place: Place) -> ThreadSeat<'_> {
-        // SAFETY: the pointers were made from checked references into this arena, whose id nobody else ever has, and
+        // SAFETY: the pointers were made from checked references into this arena, whose id no other arena ever has, and
         // which is mapped for as long as self.
         let (line, body) = unsafe { (&*place.line, &*place.body) };
         ThreadSeat { own: OwnSeat { index: place.index, line }, body }
@@ -147,7 +147,7 @@ impl Arena {
         CLAIMS.try_with(find).unwrap_or_else(|_| self.find_late_claim(journal))
     }
 
-    /// The same for a thread whose own claims are gone already, since it is ending.
+    /// Finds the claim of a thread whose own claims are gone already, since it is ending.
     #[cold]
     fn find_late_claim(&self, journal: bool) -> Option<Place> {
         let index = {
@@ -204,7 +204,7 @@ impl Arena {
         Some((self.seat_at(scope.journal), scope.node))
     }
 
-    /// Lets a transaction of this thread begin, on a seat of its own. Its locks are those of the thread's other seat.
+    /// Begins a transaction of this thread, on a seat of its own. Its locks are those of the thread's other seat.
     pub(crate) fn enter_transaction(self: &Arc<Self>, node: u32, wait: &Wait) -> Result<ThreadSeat<'_>> {
         let journal = match self.find_claim(true) {
             Some(place) => place,
@@ -222,7 +222,7 @@ impl Arena {
         }
     }
 
-    /// Whether this thread is in a transaction, of whichever store.
+    /// Whether this thread is in a transaction, of any store.
     pub(crate) fn in_transaction() -> bool {
         TRANSACTION_IN.get() != 0
     }
@@ -259,8 +259,8 @@ impl Arena {
             if state.load(Ordering::Relaxed) == INHERITED {
                 section.set(state, self.own_state())?;
             }
-            // A locker whose scan misses this bit fenced before the fence that follows any hold of ours, which
-            // therefore sees that locker's word. Should this process die here, it stays behind, and does no harm.
+            // A locker whose scan misses this bit fenced before the fence that follows any hold of ours, after which we
+            // therefore see that locker's word. Should this process die here, the bit stays behind, and does no harm.
             if let Some(all) = self.header().claimed.get(free as usize / 64).filter(|_| !journal) {
                 all.fetch_or(1 << (free % 64), Ordering::AcqRel);
             }
@@ -284,7 +284,7 @@ impl Arena {
     }
 
     /// Gives a seat back. One that still holds something, for a guard was leaked, is kept: a lock that is never
-    /// released is better than one that is held by nobody. So is a journal that is in use.
+    /// released is better than one without a holder. So is a journal that is in use.
     fn release_seat(&self, index: u32) -> Result<()> {
         if self.is_busy(index)? { Ok(()) } else { self.free_seat(index) }
     }
@@ -303,7 +303,7 @@ impl Arena {
         let mut heap = HeapGuard::lock(self, self.owner(), &Wait::QUIET)?;
         let mut section = heap.section();
         section.set(&self.record::<Seat>(index)?.participant, 0)?;
-        // Under the heap lock, so that the seat is nobody else's meanwhile, and each seat in use has its bit.
+        // Under the heap lock, so that no other thread has the seat meanwhile, and each seat in use has its bit.
         if let Some(all) = self.header().claimed.get(at) {
             all.fetch_and(!bit, Ordering::AcqRel);
         }

@@ -1,10 +1,11 @@
-//! The registry of watchers: which nodes somebody wants to be told about.
+//! The registry of watchers: which nodes are watched.
 //!
 //! Records and marks change under the heap lock: the record comes before the marks and goes after them, so that the marks
-//! of a watcher that died on its way in or out are found, and taken off. Who tells watchers reads records without it.
+//! of a watcher that died on its way in or out are found, and taken off. A thread that notifies watchers reads records
+//! without it.
 //!
-//! Which marks nobody needs any more only a walk over all watchers tells. A process that drops many of them takes theirs off
-//! together: until then their records are marked as leaving, and do not count.
+//! Only a walk over all watchers shows which marks are no longer needed. A process that drops many of them takes their
+//! marks off together: until then their records are marked as leaving, and do not count.
 
 use std::sync::atomic::Ordering as LocalOrdering;
 
@@ -18,8 +19,8 @@ use crate::sync::{Ordering, fence};
 /// The most watchers of a segment at a time.
 const MAX_WATCHERS: u32 = 1 << 16;
 
-/// How many watchers there may be for each one that is leaving before its marks are taken off: each is visited about as often
-/// when many are dropped.
+/// Marks are taken off when one watcher is leaving for this many that stay: each is visited about as often when many
+/// are dropped.
 const FOR_EACH_LEAVING: u64 = 16;
 
 impl Arena {
@@ -89,8 +90,8 @@ impl Arena {
         Ok(())
     }
 
-    /// Takes the marks of a participant's watchers off that are leaving, and gives their records back. May be done again where
-    /// somebody died over it.
+    /// Takes off the marks of a participant's watchers that are leaving, and gives their records back. May be done
+    /// again if a process died in the middle of it.
     fn take_off(&self, heap: &mut HeapGuard<'_>, participant: u32) -> Result<()> {
         if participant == self.participant_index() {
             self.leaving.store(0, LocalOrdering::Relaxed);
@@ -120,14 +121,18 @@ impl Arena {
         Ok(records)
     }
 
-    /// Wakes the watchers of this process, which have been told something that is in no segment.
+    /// Wakes the watchers of this process, to notice something that is in no segment.
     pub(crate) fn wake_own_watchers(&self) {
+        self.wake_watchers(|place| self.is_own_watcher(place));
+    }
+
+    /// Wakes those that sleep as some of the watchers.
+    pub(crate) fn wake_watchers(&self, chosen: impl Fn(u32) -> bool) {
         if !self.writable() {
             return;
         }
         fence(Ordering::SeqCst);
-        for place in (0..self.used::<Watcher>().min(MAX_WATCHERS)).filter(|place| self.is_own_watcher(*place))
-        {
+        for place in (0..self.used::<Watcher>().min(MAX_WATCHERS)).filter(|place| chosen(*place)) {
             let watched =
                 self.record::<Watcher>(place).map(|record| record.node.load(Ordering::Acquire) as u32);
             if let Ok(node) = watched.and_then(|node| self.node(node)) {
@@ -151,7 +156,7 @@ impl Arena {
         self.drop_watchers_under(&mut HeapGuard::lock(self, self.owner(), &Wait::QUIET)?, participant)
     }
 
-    /// The same under a heap lock that the caller has.
+    /// Removes all watchers of a participant, under a heap lock that the caller has.
     pub(crate) fn drop_watchers_under(&self, heap: &mut HeapGuard<'_>, participant: u32) -> Result<()> {
         for record in self.watchers_of(participant)? {
             if record.leaving.load(Ordering::Relaxed) == 0 {
@@ -161,7 +166,7 @@ impl Arena {
         self.take_off(heap, participant)
     }
 
-    /// Tells watchers of a change that was not made under a lock, or by somebody who died over it.
+    /// Notifies watchers of a change that was not made under a lock, or whose writer died in the middle of it.
     pub(crate) fn tell(&self, node: u32, mode: Mode) {
         if self.watching() {
             notice::count(self, node, mode).wake();

@@ -46,7 +46,7 @@ fn unlike(found: &ArrayBlock, expected: &FixedType) -> Error {
     Error::wrong_type(format!("{}{:?}", found.dtype, found.shape), expected.to_string())
 }
 
-/// Sees to it that an array can be lent as a slice: no view may share its block.
+/// Makes sure that an array can be lent as a slice: no view may share its block.
 fn claim(place: &BoundNode, lender: Lender<'_>, exclusive: bool) -> Result<()> {
     place.check()?;
     if exclusive {
@@ -271,7 +271,7 @@ pub(super) mod free {
         let count = shape.iter().product();
         let mut elements = Vec::with_capacity(count);
         // SAFETY: in bounds and aligned (checked), and within the capacity; any bytes are elements, also those that
-        // somebody changes through a view.
+        // another thread changes through a view.
         unsafe {
             ptr::copy_nonoverlapping(start, elements.as_mut_ptr(), count);
             elements.set_len(count);
@@ -327,8 +327,8 @@ impl<T: Element, const D: usize> Field for NdArray<T, D> {
 
 /// An array of numbers with `D` dimensions in a store that is held exclusively.
 ///
-/// As part of a transaction, elements that are changed in place are not covered, as opposed to elements that come or go,
-/// or are assigned.
+/// A transaction does not cover elements that are changed in place, as opposed to elements that are added, removed or
+/// assigned.
 ///
 /// ```
 /// use structstore::StructStore;

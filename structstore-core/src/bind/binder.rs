@@ -1,4 +1,4 @@
-//! Binding in the making: finding a struct's fields in a store, creating and declaring them, or only looking at them.
+//! Making a binding: finding a struct's fields in a store, creating and declaring them, or only looking at them.
 
 use std::cell::{Cell, RefCell};
 use std::ops::Range;
@@ -24,8 +24,8 @@ use crate::value::{Kind, Value, convert, decode_scalar};
 #[derive(Clone, Copy)]
 pub struct SlotRef<'a> {
     pub(crate) slot: &'a Slot,
-    /// What the slot names has to lie below this node, so that no two slots of a damaged store lend one node. The root
-    /// of a binding has been found by its own handle.
+    /// The node that the slot names has to lie below this one, so that no two slots of a damaged store lend one node.
+    /// `None` for the root of a binding, which was found by its own handle.
     pub(crate) parent: Option<u32>,
 }
 
@@ -33,29 +33,29 @@ pub struct SlotRef<'a> {
 #[doc(hidden)]
 pub struct Binder<'o, 'a> {
     pub(crate) arena: &'a Arena,
-    /// What creates and declares; without it, everything has to be there.
+    /// Creates and declares fields; without it, all of them have to be there.
     operation: Option<&'o Operation<'a>>,
     widen: bool,
-    /// What the fields of the struct that is being resolved are created with. Made before the operation, for it is the
-    /// user's code that makes it.
+    /// The defaults of the fields of the struct that is being resolved. Made before the operation, for the user's code
+    /// makes them.
     defaults: Cell<Option<&'o Value<'o>>>,
-    /// What the binding will lend: memory, by address, that must not overlap. In a sound store it cannot; but what a
-    /// damaged one says becomes `&mut`.
+    /// The memory that the binding will lend, by address, which must not overlap. In a sound store it cannot; but in a
+    /// damaged one it may, and it becomes `&mut`.
     lent: RefCell<Vec<Range<u64>>>,
 }
 
 impl<'o, 'a> Binder<'o, 'a> {
-    /// One that creates fields with these defaults.
+    /// A binder that creates fields with these defaults.
     pub(crate) fn new(operation: &'o Operation<'a>, defaults: &'o Value<'o>, widen: bool) -> Binder<'o, 'a> {
         Binder::with(operation.arena(), Some(operation), Some(defaults), widen)
     }
 
-    /// One that changes nothing.
+    /// A binder that changes nothing.
     pub(crate) fn looking(arena: &'a Arena) -> Binder<'o, 'a> {
         Binder::with(arena, None, None, false)
     }
 
-    /// One that takes note of what is lent in a transaction.
+    /// A binder that takes note of what is lent in a transaction.
     pub(crate) fn noting(operation: &'o Operation<'a>) -> Binder<'o, 'a> {
         Binder::with(operation.arena(), Some(operation), None, false)
     }
@@ -73,7 +73,7 @@ impl<'o, 'a> Binder<'o, 'a> {
         self.widen
     }
 
-    /// Widens a part that is resolved anew whenever it is used, if that was asked for. What it lacks is created then.
+    /// Widens a part that is resolved again whenever it is used, if that was asked for. What it lacks is created then.
     pub(crate) fn widen_part<T: Field>(&self, slot: SlotRef<'_>) -> Result<()> {
         if !self.widen {
             return Ok(());
@@ -103,7 +103,7 @@ impl<'o, 'a> Binder<'o, 'a> {
 
     /// Makes room for the fields of a struct that is bound.
     pub fn make_room(&self, node: &BoundNode, names: &[&str]) -> Result<()> {
-        // One without fields declares nothing.
+        // A struct without fields declares nothing.
         if let Some(operation) = self.operation.filter(|_| !names.is_empty()) {
             edit::fix(operation, node.node(), FIXED)?;
             let keys = names.iter().map(|name| Key::new(name));
@@ -182,7 +182,7 @@ impl<'o, 'a> Binder<'o, 'a> {
         Error::wrong_type(found.to_owned(), format!("{expected}{advice}"))
     }
 
-    /// Sees to it that a slot holds a scalar of a kind, widening the one that is there if that was asked for.
+    /// Makes sure that a slot holds a scalar of a kind, widening the one that is there if that was asked for.
     pub(crate) fn expect_scalar(&self, slot: SlotRef<'_>, kind: Kind) -> Result<()> {
         let raw = Raw::load(slot.slot);
         let found = raw.kind()?;
@@ -271,7 +271,7 @@ impl BoundNode {
         unsafe { &*self.record }
     }
 
-    /// Fails if the node is no longer what it was, which takes a damaged segment while its parent is held.
+    /// Fails if the node is no longer what it was, which happens only in a damaged segment while its parent is held.
     #[inline]
     pub fn check(&self) -> Result<()> {
         let identity = self.node().head.identity.load(Ordering::Acquire);

@@ -60,7 +60,8 @@ impl Struct {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::WrongType`] if a field is there with another type than the struct's, with what can be done about it.
+    /// [`ErrorKind::WrongType`] if a field is there with another type than the struct's; the error says what can be
+    /// done about it.
     ///
     /// ```
     /// use structstore::StructStore;
@@ -91,7 +92,7 @@ impl Struct {
     /// value of the other: `i32` to `i64` or `f64`, `f32` to `f64`, arrays of them, lists of numbers to arrays, `T` to
     /// `Option<T>`.
     ///
-    /// Programs that have bound the field as what it was get [`ErrorKind::WrongType`] from then on.
+    /// Programs that have bound the field with its former type get [`ErrorKind::WrongType`] from then on.
     ///
     /// # Errors
     ///
@@ -182,7 +183,7 @@ impl<T: Field> Binding<T> {
         self.shared(&Wait::FOREVER)
     }
 
-    /// The same locks, waited for no longer than a time; see [`Within`].
+    /// Locks that wait for at most `timeout`; see [`Within`].
     pub fn within(&self, timeout: Duration) -> Within<'_, Binding<T>> {
         Within::new(self, timeout)
     }
@@ -195,7 +196,7 @@ impl<T: Field> Binding<T> {
         }
     }
 
-    /// The same, after it has failed for that reason: perhaps because views of an array among the fields exist.
+    /// Locks the struct for reading after that has failed: perhaps because views of an array among the fields exist.
     #[cold]
     fn shared_with_views(&self, mut error: Error, wait: &Wait) -> Result<BindingRef<'_, T>> {
         while error.kind() == ErrorKind::Leased {
@@ -336,8 +337,8 @@ impl<T: Field> Binding<T> {
         self.replace(&T::initial())
     }
 
-    /// Whether the struct is still there. It is not once it was removed, or the store was re-initialised: then all that
-    /// this offers ends in [`ErrorKind::StaleHandle`], until [`Binding::rebind`].
+    /// Whether the struct is still there. Once it was removed, or the store was re-initialised, each access to it fails
+    /// with [`ErrorKind::StaleHandle`], until [`Binding::rebind`].
     pub fn valid(&self) -> bool {
         let identity = self.handle.node().head.identity.load(Ordering::Acquire);
         generation(identity) == self.handle.id().generation

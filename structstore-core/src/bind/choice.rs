@@ -33,10 +33,10 @@ pub trait Choice: Sized + 'static {
     /// The names of all variants in the store.
     const NAMES: &'static [&'static str];
 
-    /// Which of them this variant has.
+    /// The index of this variant's name in [`Choice::NAMES`].
     fn index(&self) -> usize;
 
-    /// The variant that has this one of them; the default, if there are fewer.
+    /// The variant whose name has this index; the default, if there are fewer.
     fn variant(index: usize) -> Self;
 }
 
@@ -89,7 +89,8 @@ impl ChoicePlace {
     }
 
     pub fn lend<T: Choice>(&self, lender: Lender<'_>) -> T {
-        // Looked at again, for the guard may have made it another variant since. That it is none takes a damaged store.
+        // Looked at again, for the guard may have made it another variant since. It is no variant only in a damaged
+        // store.
         self.load(lender).unwrap_or_else(|_| T::variant(self.variant.load(LocalOrdering::Relaxed)))
     }
 

@@ -1,9 +1,9 @@
 //! Typed bindings: a Rust struct's fields as references into a store.
 //!
 //! Binding resolves names and types once: it creates what is missing, checks what is there, declares the fields, so
-//! that nobody removes or retypes them, and remembers where each is. A guard then only takes the lock and looks
-//! whether the memory still makes sense. What comes and goes (optional values, items, entries) is resolved when it is
-//! used.
+//! that no process removes or retypes them, and remembers where each is. A guard then only takes the lock and looks
+//! whether the memory still makes sense. Parts that come and go (optional values, items, entries) are resolved when
+//! they are used.
 //!
 //! Invariants: a declared field's slot and, for structs, lists, strings and arrays, its node stay what and where they are
 //! for as long as the bound struct's node lives, which each guard checks first; a guard lends references for no longer
@@ -103,7 +103,7 @@ pub trait Field: Sized + 'static {
     /// How a `Vec` of these is stored.
     #[doc(hidden)]
     type Repeated: list::Repeated<Self>;
-    /// What its slot holds.
+    /// The kind that its slot holds.
     #[doc(hidden)]
     const KIND: Kind;
     /// Whether its slot may hold null as well.
@@ -148,7 +148,7 @@ pub trait Field: Sized + 'static {
     #[doc(hidden)]
     fn load(place: &Self::Place, lender: Lender<'_>) -> Result<Self>;
 
-    /// Lends what was lent again, for a shorter time.
+    /// Lends again what was lent, for a shorter time.
     #[doc(hidden)]
     fn reborrow<'a, 's: 'a>(lent: &'a mut Self::Mut<'s>) -> Self::Mut<'a>;
 
@@ -210,7 +210,7 @@ pub trait Fields: Field {
     fn resolve_in(binder: &Binder<'_, '_>, node: &BoundNode) -> Result<Self::Place>;
 }
 
-/// The value of a struct with these fields. What has no name is flattened into it.
+/// The value of a struct with these fields. A field without a name is flattened into it.
 #[doc(hidden)]
 pub fn struct_value<'a, const N: usize>(fields: [(&'static str, Result<Value<'a>>); N]) -> Result<Value<'a>> {
     let mut values = Vec::with_capacity(N);
@@ -226,7 +226,7 @@ pub fn struct_value<'a, const N: usize>(fields: [(&'static str, Result<Value<'a>
 /// Name, description and type of a field.
 type Described = (&'static str, &'static str, fn() -> Schema);
 
-/// The schema of a struct with these fields. What has no name is flattened into it.
+/// The schema of a struct with these fields. A field without a name is flattened into it.
 #[doc(hidden)]
 pub fn struct_schema(fields: &[Described]) -> Schema {
     let mut all = Vec::with_capacity(fields.len());

@@ -15,9 +15,10 @@ use crate::value::{Kind, Value};
 
 /// The slot of an optional value, and what it held when it was last checked.
 ///
-/// Invariant: a place is kept only if the slot tells whether it is still right. A scalar lies in the slot itself, and a string,
-/// list or array is found by the name of its node. The fields of a struct are not: unless a binding has declared them, others
-/// may remove them, and put others in their memory, while the node stays what it is. They are looked up each time.
+/// Invariant: a place is kept only if the slot shows whether it is still right. A scalar lies in the slot itself, and a
+/// string, list or array is found by the name of its node. The fields of a struct are not: unless a binding has
+/// declared them, other processes may remove them, and put other fields in their memory, while the node stays what it
+/// is. They are looked up each time.
 #[doc(hidden)]
 pub struct OptionPlace<P> {
     slot: *const Slot,
@@ -45,7 +46,8 @@ impl<P> OptionPlace<P> {
         then: impl FnOnce(&P) -> R,
     ) -> Result<Option<R>> {
         let slot = self.slot();
-        // Taken out meanwhile: what follows may wait for the heap, or run the user's code. Who finds nothing resolves it.
+        // Taken out meanwhile: what follows may wait for the heap, or run the user's code. A thread that finds nothing
+        // here resolves the value.
         let cached = self.resolved.try_lock().and_then(|mut resolved| resolved.take());
         if Self::is_null(slot.slot) {
             return Ok(None);
@@ -133,8 +135,8 @@ impl<T: Field> Field for Option<T> {
     }
 
     unsafe fn lend<'s>(place: &Self::Place, lender: Lender<'s>) -> Option<T::Ref<'s>> {
-        // Looked at again, for the guard may have given it another value since. That it then fails takes a damaged store.
-        // SAFETY: checked just now, and nobody changes it for as long as it is lent.
+        // Looked at again, for the guard may have given it another value since. It then fails only in a damaged store.
+        // SAFETY: checked just now, and nothing changes it for as long as it is lent.
         place.with::<T, _>(lender, false, |value| unsafe { T::lend(value, lender) }).ok().flatten()
     }
 
@@ -175,7 +177,7 @@ pub struct OptionMut<'s, T> {
     slot: *const Slot,
     parent: u32,
     lender: Lender<'s>,
-    /// Locks belong to threads, which the pointer says.
+    /// Locks belong to threads; the pointer above keeps this from being sent.
     value: PhantomData<fn() -> T>,
 }
 
@@ -190,7 +192,7 @@ impl<T: Field> OptionMut<'_, T> {
         !OptionPlace::<T::Place>::is_null(self.slot().slot)
     }
 
-    /// Whether there is none.
+    /// Whether there is no value.
     pub fn is_none(&self) -> bool {
         !self.is_some()
     }

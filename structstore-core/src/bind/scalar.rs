@@ -32,7 +32,7 @@ impl ScalarPlace {
 fn unlike<T: ScalarType>(slot: &Slot) -> Error {
     match lend_scalar::<T>(slot) {
         Err(error) => error,
-        // It has become right meanwhile, so that it is not looked at under a lock, and will be looked at again.
+        // It has become right meanwhile: so it is read without a lock, and will be read again.
         Ok(_) => Error::stale(),
     }
 }
@@ -76,7 +76,7 @@ macro_rules! scalar_fields {
 
             #[inline]
             fn load(place: &ScalarPlace, _: Lender<'_>) -> Result<$type> {
-                // By one load of the whole word: whoever reads without a lock may do so while it changes.
+                // By one load of the whole word: a reader without a lock may read it while it changes.
                 let raw = Raw::load(place.slot());
                 match <$type>::from_payload(raw.payload) {
                     Some(value) if raw.tag as u8 == <$type as Field>::KIND as u8 => Ok(value),
@@ -104,5 +104,5 @@ macro_rules! scalar_fields {
     )*};
 }
 scalar_fields!(AsArray: i8, i16, i32, i64, isize, u8, u16, u32, u64, usize, f32, f64);
-// Any byte is an element of an array, and not any byte is a bool.
+// Any byte is an element of an array, but not every byte is a bool.
 scalar_fields!(AsList: bool);

@@ -294,7 +294,7 @@ fn origin(handle: &Handle) -> Origin {
     };
     match node::route_of(arena, handle.id()) {
         Some(route) => {
-            let (read_only, observe) = (*access != SegmentAccess::ReadWrite, handle.store().observing);
+            let (read_only, observe) = (*access != SegmentAccess::ReadWrite, handle.store().observes());
             Origin::Shared { path, file, read_only, observe, any_owner: *any_owner, route }
         }
         None => Origin::Nameless,

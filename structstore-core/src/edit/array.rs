@@ -10,16 +10,16 @@ use crate::sync::{Ordering, step};
 
 /// A change at the end of an array.
 pub(crate) enum End<'a> {
-    /// Only so many elements stay.
+    /// Only this many elements stay.
     Truncate(usize),
-    /// The bytes of more elements come, so many times.
+    /// The bytes of more elements are appended, this many times.
     Append(&'a [u8], usize),
 }
 
 /// Changes the end of an array of one dimension, which is held exclusively, and whose block no view shares.
 ///
-/// With room behind the end, and unless `anew`, this happens in place: what lies there belongs to nobody until the
-/// length says so. In a transaction it may have belonged to the array, so that it is done anew there.
+/// With room behind the end, and unless `anew`, this happens in place: the memory there is unused until the length
+/// covers it. In a transaction it may have belonged to the array, so that a new block is made there.
 pub(crate) fn change_end(operation: &Operation<'_>, node: &Node, end: End<'_>, anew: bool) -> Result<()> {
     let (keep, piece, times) = match end {
         End::Truncate(keep) => (keep, &[][..], 0),
@@ -52,8 +52,8 @@ pub(crate) fn change_end(operation: &Operation<'_>, node: &Node, end: End<'_>, a
             let end = block.saturating_add(old.data).saturating_add(kept as u64);
             let target = arena.bytes(end, more as u64)?;
             step();
-            // SAFETY: in bounds (checked), and nobody else's: this operation holds the array, and the caller's memory is
-            // private or another part of the store.
+            // SAFETY: in bounds (checked), and nothing else refers to it: this operation holds the array, and the
+            // caller's memory is private or another part of the store.
             unsafe { fill(target, piece, more) };
         }
         return set_length(operation, block, &new);
@@ -65,7 +65,7 @@ pub(crate) fn change_end(operation: &Operation<'_>, node: &Node, end: End<'_>, a
     let (source, target) = (old.elements(arena, block)?, new.elements(arena, aside)?);
     step();
     // SAFETY: both are in bounds (checked; `kept` is no more than there was, and with `more` as many as there will be)
-    // and the target is new, and nobody else's; in a damaged heap they may overlap.
+    // and the target is new, and nothing else refers to it; in a damaged heap they may overlap.
     unsafe {
         std::ptr::copy(source, target, kept);
         fill(target.add(kept), piece, more);
@@ -77,7 +77,7 @@ pub(crate) fn change_end(operation: &Operation<'_>, node: &Node, end: End<'_>, a
 ///
 /// # Safety
 ///
-/// There are as many bytes at `target`, to which nobody else refers.
+/// There are as many bytes at `target`, and nothing else refers to them.
 unsafe fn fill(target: *mut u8, piece: &[u8], bytes: usize) {
     let mut filled = piece.len().min(bytes);
     // SAFETY: no more than there are (the caller).
@@ -90,7 +90,7 @@ unsafe fn fill(target: *mut u8, piece: &[u8], bytes: usize) {
     }
 }
 
-/// Gives a block of one dimension that others may see another length. It has room for it.
+/// Changes the length in a block of one dimension that others may see, and that has room for it.
 fn set_length(operation: &Operation<'_>, payload: u64, new: &ArrayBlock) -> Result<()> {
     let [length] = *new.shape else {
         return Err(Error::corrupt("an array", format_args!("{:?}", new.shape), "one dimension"));

@@ -19,7 +19,7 @@ use crate::node::{
 use crate::sync::Ordering;
 use crate::value::{ArrayValue, DType, Extents, Kind, Value, convert, decode_scalar, flatten};
 
-/// What became of an assignment to a slot.
+/// The outcome of an assignment to a slot.
 pub(crate) enum Assigned {
     Done,
     /// The slot names a structure, for which the caller has to hold more than the slot's own node.
@@ -157,7 +157,7 @@ pub(crate) fn replace_block(operation: &Operation<'_>, node: &Node, aside: Aside
     operation.set(&node.body[LENGTH], aside.length)
 }
 
-/// Swaps the contents of two lists or structs, one of them new and seen by nobody, and retires the latter.
+/// Swaps the contents of two lists or structs, one of them new and seen by no other thread, and retires that one.
 fn adopt_contents(operation: &Operation<'_>, kind: Kind, old: u32, new: Raw) -> Result<()> {
     let arena = operation.arena();
     let (new_id, new_node) = resolve(arena, new)?;
@@ -292,7 +292,7 @@ pub(crate) fn convert_array<'v>(value: &'v Value<'_>, fixed: &FixedType) -> Resu
         }
         Value::List(_) => {
             let (mut found, mut numbers) = (Vec::new(), Vec::new());
-            flatten(value, 0, &mut found, &mut numbers).ok_or_else(|| wrong("an uneven list".to_owned()))?;
+            flatten(value, 0, &mut found, &mut numbers)?;
             (found, numbers)
         }
         other => return Err(wrong(other.kind().name().to_owned())),

@@ -1,4 +1,4 @@
-//! Building values aside, where nobody sees them until a slot names them.
+//! Building values aside, where no other thread sees them until a slot names them.
 
 use super::{Writer, list};
 use crate::arena::BlockKind;
@@ -63,7 +63,7 @@ fn build_leaf(operation: &Operation<'_>, value: &Value<'_>, parent: u32) -> Resu
     }
 }
 
-/// A struct without fields that has room for so many.
+/// A struct without fields that has room for this many.
 #[inline(never)]
 fn child_with_room(operation: &Operation<'_>, parent: u32, fields: usize) -> Result<NodeId> {
     let id = child(operation, Kind::Struct, parent)?;
@@ -91,7 +91,7 @@ fn at_field(error: Error, name: &str) -> Error {
     error.under(name)
 }
 
-/// Builds a node of a string or bytes. There are many of them in a document, so that it takes one step of the heap.
+/// Builds a node of a string or bytes. A document has many of them, so that this locks the heap only once.
 fn text_node(
     operation: &Operation<'_>,
     bytes: &[u8],
@@ -145,7 +145,7 @@ fn array_block(operation: &Operation<'_>, array: &ArrayValue<'_>) -> Result<Asid
     header.write(arena, block)?;
     let target = header.elements(arena, block)?;
     step();
-    // SAFETY: the target has as many bytes as the array (checked by both constructors), nobody else has it, and
+    // SAFETY: the target has as many bytes as the array (checked by both constructors), nothing else refers to it, and
     // private memory of the caller does not overlap with it.
     unsafe { std::ptr::copy(array.data().as_ptr(), target, array.data().len()) };
     Ok(Aside { block, length: 0 })
@@ -159,7 +159,7 @@ pub(crate) fn copy_array(operation: &Operation<'_>, block: u64) -> Result<Aside>
     header.write(arena, copy)?;
     let (source, target) = (header.elements(arena, block)?, header.elements(arena, copy)?);
     step();
-    // SAFETY: both are in bounds (checked). The target is nobody else's; in a damaged heap they may overlap.
+    // SAFETY: both are in bounds (checked). Nothing else refers to the target; in a damaged heap they may overlap.
     unsafe { std::ptr::copy(source, target, header.bytes as usize) };
     Ok(Aside { block: copy, length: 0 })
 }

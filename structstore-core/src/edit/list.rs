@@ -8,7 +8,7 @@ use crate::node::list::{SLOT, out_of_range, slot_at, slots};
 use crate::node::{BLOCK, LENGTH, Raw, capacity};
 use crate::sync::Ordering;
 
-/// How many items are moved in place where some before them go.
+/// How many items are moved in place where some before them are removed.
 const FEW: usize = 12;
 
 /// Inserts items before the one at `index`, which may be the end.
@@ -16,9 +16,9 @@ pub(crate) fn insert(operation: &Operation<'_>, node: &Node, index: u64, new: &[
     splice(operation, node, index, 0, new)
 }
 
-/// Replaces `count` items from `index` by new ones; what the old slots name is the caller's business. At the end and with
-/// room this happens in place, and where only a few items have to close a gap; elsewhere a new block is filled aside and
-/// swapped in, which costs no more than moving the items would.
+/// Replaces `count` items from `index` by new ones; the caller deals with what the old slots name. At the end and with
+/// room this happens in place, and where only a few items have to close a gap; elsewhere a new block is filled aside
+/// and swapped in, which costs no more than moving the items would.
 pub(crate) fn splice(
     operation: &Operation<'_>,
     node: &Node,
@@ -27,7 +27,7 @@ pub(crate) fn splice(
     new: &[Raw],
 ) -> Result<()> {
     let arena = operation.arena();
-    // All of them, so that no length is believed for which there is no room.
+    // All of them, so that no length is trusted for which there is no room.
     let slots = slots(arena, node)?;
     let len = slots.len() as u64;
     let end = index.checked_add(count).filter(|end| *end <= len);
@@ -43,7 +43,7 @@ pub(crate) fn splice(
         return operation.set(&node.body[LENGTH], new_len);
     }
     if new.is_empty() && behind.len() <= FEW {
-        // As many as the seat has room to log: a store that is full can still lose them.
+        // As many as the seat has room to log: a store that is full can still have them removed.
         for (at, slot) in (index..).zip(behind) {
             Raw::load(slot).set(operation, slot_at(arena, node, at)?)?;
         }
@@ -54,8 +54,8 @@ pub(crate) fn splice(
     lay(operation, node, kept, wanted)
 }
 
-/// Replaces all items by these, of which those that were there before stay what they are: a new block, with room for as
-/// many as `room`, is filled aside and swapped in.
+/// Replaces all items by these, of which those that were there before stay what they are: a new block, with room for
+/// `room` items, is filled aside and swapped in.
 pub(crate) fn lay(
     operation: &Operation<'_>,
     node: &Node,
@@ -65,7 +65,7 @@ pub(crate) fn lay(
     let arena = operation.arena();
     let aside = operation.allocate(room.saturating_mul(SLOT), BlockKind::Slots)?;
     let mut len = 0;
-    // No further than there is room, however many items others make believe that there are.
+    // No further than there is room, however many items others claim that there are.
     for (at, raw) in (0..room).zip(items) {
         raw.store(arena.nth(aside, at)?);
         len = at.saturating_add(1);
@@ -75,7 +75,7 @@ pub(crate) fn lay(
     operation.set(&node.body[LENGTH], len)
 }
 
-/// Lays items into a list that nobody else sees yet.
+/// Lays items into a list that no other thread sees yet.
 pub(crate) fn fill(operation: &Operation<'_>, node: &Node, items: &[Raw]) -> Result<()> {
     let arena = operation.arena();
     let block = operation.allocate((items.len() as u64).saturating_mul(SLOT), BlockKind::Slots)?;

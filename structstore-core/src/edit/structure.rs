@@ -15,7 +15,7 @@ use crate::sync::{AtomicU64, Ordering};
 const LEAST_CAPACITY: u64 = 8;
 const MAX_CHUNK: u64 = 1024;
 
-/// How a struct's words are changed: through the journal, or directly while nobody else can see the struct.
+/// How a struct's words are changed: through the journal, or directly while no other thread can see the struct.
 #[derive(Clone, Copy)]
 pub(crate) struct Writer<'o, 'a> {
     pub(crate) operation: &'o Operation<'a>,
@@ -50,7 +50,7 @@ impl<'a> Writer<'_, 'a> {
         if more == 0 {
             return Ok(());
         }
-        // An index is full at three quarters. One that claims to be fuller than it is large is made anew.
+        // An index is full at three quarters. One that claims to be fuller than it is large is rebuilt.
         if load(&node.body[FILLED]).saturating_add(more) > (load(&node.body[CAPACITY]) / 4).saturating_mul(3)
         {
             self.rebuild_index(node, more)?;
@@ -148,7 +148,7 @@ impl<'a> Writer<'_, 'a> {
     }
 
     /// Adds a field at the end of a struct that is built aside, for which there is room. Returns whether there was none of
-    /// that name; one walk of the index says so, and where the field goes.
+    /// that name; one walk of the index finds that out, and where the field goes.
     pub(crate) fn append_aside(&self, node: &Node, key: &Key<'_>, raw: Raw) -> Result<bool> {
         debug_assert!(self.aside);
         let arena = self.arena();
@@ -207,7 +207,7 @@ impl<'a> Writer<'_, 'a> {
         Ok([block, 0])
     }
 
-    /// Takes a field out; what its slot names is the caller's business.
+    /// Takes a field out; the caller deals with what its slot names.
     pub(crate) fn remove(&self, node: &Node, key: &Key<'_>) -> Result<()> {
         let arena = self.arena();
         let Some((word, found)) = locate(arena, node, key)? else {

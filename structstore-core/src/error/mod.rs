@@ -144,8 +144,10 @@ kinds! {
     Interrupted,
     /// The segment cannot grow any further.
     OutOfSpace,
-    /// The segment was attached read-only.
+    /// The segment was attached read-only, or to observe.
     ReadOnly,
+    /// Processes have the store open to change it, so that its name is not removed.
+    InUse,
     /// This process was forked while it could not be attached to the segment, for want of a descriptor or of room. Its views
     /// of arrays keep what they had, in memory of its own.
     Detached,
@@ -173,6 +175,7 @@ impl ErrorKind {
                 | ErrorKind::Interrupted
                 | ErrorKind::OutOfSpace
                 | ErrorKind::ReadOnly
+                | ErrorKind::InUse
                 | ErrorKind::Detached
                 | ErrorKind::ForeignOwner
                 | ErrorKind::Mismatch
@@ -325,6 +328,12 @@ impl Error {
         self
     }
 
+    /// A store whose name or contents are not those that were opened any more: `how` that came.
+    #[cold]
+    pub(crate) fn gone(how: &'static str) -> Error {
+        Error::stale().finding(how)
+    }
+
     #[cold]
     pub(crate) fn stale() -> Error {
         Error::new(ErrorKind::StaleHandle)
@@ -450,6 +459,9 @@ impl fmt::Display for Error {
             ErrorKind::TooDeep => write!(f, "nested deeper than the limit of {expected} levels"),
             ErrorKind::Unsupported => write!(f, "cannot store {found}; {expected}"),
             ErrorKind::Rejected => f.write_str(found),
+            ErrorKind::StaleHandle if !found.is_empty() => {
+                write!(f, "the store was {found}; open or revalidate it to attach to what has its name now")
+            }
             ErrorKind::StaleHandle => {
                 write!(f, "the structure was removed or replaced since this handle was made")
             }
@@ -485,6 +497,7 @@ impl fmt::Display for Error {
                 write!(f, "out of space in {segment}: {found} more bytes are needed; {expected}")
             }
             ErrorKind::ReadOnly => write!(f, "{segment} is attached read-only"),
+            ErrorKind::InUse => write!(f, "{segment} is in use: processes have it open"),
             ErrorKind::Detached => {
                 write!(
                     f,

@@ -140,7 +140,7 @@ const LEASE_TRIES: usize = 10;
 pub(crate) fn lease(array: &Near<'_>) -> Result<ArrayView> {
     let arena = array.arena();
     let shared = array.store().reentrant && array.own()?.shared;
-    let writable = !shared && !array.store().observing;
+    let writable = !shared && !array.store().observes();
     for _ in 0..LEASE_TRIES {
         let block = array.read(|_, node| Ok(block_of(node)))?;
         let Some(lease) = Lease::existing(arena, block) else { break };

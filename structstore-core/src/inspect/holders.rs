@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::arena::layout::RECOVERED;
-use crate::arena::layout::{Node, OBSERVING, Participant, Record, Seat, Watcher};
+use crate::arena::layout::{Node, OBSERVING, PERSISTENT, Participant, Record, Seat, TRANSIENT, Watcher};
 use crate::arena::{Arena, HeapGuard, chunk_records};
 use crate::error::{Error, Result};
 use crate::lock::{MAX_SEATS, SeatLine, Wait, are_hints, explains, is_free_but_held, owner_seat};
@@ -38,6 +38,11 @@ impl Arena {
         if committed > max || max > RESERVATION || end >= committed {
             let found = format!("the end of the heap at {end}, {committed} bytes, at most {max}");
             return Err(Error::corrupt("the header", found, "one no larger than the next"));
+        }
+        let (lifetime, removed) = (load(&header.lifetime), load(&header.removed));
+        if !matches!(lifetime, TRANSIENT | PERSISTENT) || removed > 1 {
+            let found = format_args!("the lifetime {lifetime} and the mark of removal {removed}").to_string();
+            return Err(Error::corrupt("the header", found, "1 or 2, and 0 or 1"));
         }
         let undo = load(&header.heap.undo_count);
         if undo != 0 {

@@ -16,7 +16,7 @@ mod usage;
 
 pub use locks::{LockHolder, LockMode};
 pub use orphans::orphans;
-pub use participants::Participant;
 pub use participants::stores;
+pub use participants::{Lifetime, Participant};
 pub use statistics::Statistics;
 pub use usage::{FreeMemory, Usage};

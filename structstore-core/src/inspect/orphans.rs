@@ -2,21 +2,22 @@
 
 use std::os::unix::fs::MetadataExt;
 
-use crate::arena::layout::{ATTACHED, Header, LEAVING, Participant};
-use crate::arena::{Arena, Others};
+use crate::arena::Arena;
+use crate::arena::layout::{Header, OBSERVING, TRANSIENT};
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::Result;
 use crate::inspect::stores;
 use crate::lock::Wait;
-use crate::segment::{Access, Backing, Liveness, PARTICIPANTS, Place, RESERVATION, Segment};
+use crate::segment::{Access, Backing, Liveness, Place, RESERVATION, Segment};
 use crate::shared::examine;
 use crate::sync::Ordering;
 
-/// The names of stores to which no process is attached, and which at least one process left by dying. A persistent store that
-/// every process closed is not listed, nor is what cannot be read or belongs to another user.
+/// The names of orphans: transient stores that no living process has open to change them, as processes leave them that are
+/// killed. Persistent stores are not listed, nor is what cannot be read or belongs to another user.
 ///
-/// Opening such a store repairs it, and closing it with [`Cleanup::IfLast`](crate::Cleanup::IfLast) removes it.
+/// Opening such a store repairs it. A process that changes it takes it over; one that does not leaves it as it was.
+/// [`StructStoreShared::unlink`](crate::StructStoreShared::unlink) removes it.
 ///
 /// # Errors
 ///
@@ -53,21 +54,10 @@ fn is_orphan(name: &str) -> Result<bool> {
 }
 
 impl Arena {
-    /// Whether nobody but this process is attached, and somebody left by dying.
+    /// Whether this is a transient store that no living process has open to change it.
     pub(crate) fn is_orphan(&self) -> Result<bool> {
-        let (Some(liveness), Backing::File { place, .. }) = (self.liveness(), self.segment().backing())
-        else {
-            return Ok(false);
-        };
-        if liveness.others(place)? && self.others()? == Others::Attached {
-            return Ok(false);
-        }
-        for participant in 0..self.used::<Participant>().min(PARTICIPANTS) {
-            let record = self.record::<Participant>(participant)?;
-            if matches!(record.state.load(Ordering::Acquire), ATTACHED | LEAVING) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        let transient = self.header().lifetime.load(Ordering::Acquire) == TRANSIENT;
+        let counts = self.writable() && self.own_state() != OBSERVING;
+        Ok(transient && !counts && !self.is_removed() && !self.is_shared()?)
     }
 }

@@ -1,5 +1,6 @@
 //! The processes that are attached to a shared store, and the shared stores that exist.
 
+use std::fmt;
 use std::fs;
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
@@ -14,6 +15,26 @@ use crate::error::{Error, Result};
 use crate::segment::{PARTICIPANTS, SHM_DIRECTORY};
 use crate::shared::StructStoreShared;
 use crate::sync::Ordering;
+
+/// When the name of a shared store goes; see [`Cleanup`](crate::Cleanup).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+#[non_exhaustive]
+pub enum Lifetime {
+    /// With the last process that is attached to change it.
+    Transient,
+    /// When it is [unlinked](StructStoreShared::unlink).
+    Persistent,
+}
+
+/// `transient` or `persistent`.
+impl fmt::Display for Lifetime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Lifetime::Transient => "transient",
+            Lifetime::Persistent => "persistent",
+        })
+    }
+}
 
 /// A process that is attached to a store for changing it, or that died and was not repaired yet. Those that are attached
 /// read-only leave no record; see [`StructStoreShared::has_readers`].
@@ -106,13 +127,20 @@ impl StructStoreShared {
         Ok(participants)
     }
 
+    /// When the store's name goes, as its creator has decided.
+    pub fn lifetime(&self) -> Lifetime {
+        match self.arena.header().lifetime.load(Ordering::Acquire) {
+            layout::PERSISTENT => Lifetime::Persistent,
+            _ => Lifetime::Transient,
+        }
+    }
+
     /// Whether another process is attached read-only. (Observers, such as the tool, do not count.)
     pub fn has_readers(&self) -> bool {
         self.arena.liveness().is_some_and(crate::segment::Liveness::has_readers)
     }
 
-    /// Whether no process is attached, and at least one died without closing the store; see
-    /// [`orphans`](crate::inspect::orphans).
+    /// Whether the store is transient and no living process has it open to change it; see [`orphans`](crate::inspect::orphans).
     ///
     /// # Errors
     ///

@@ -47,6 +47,8 @@ pub struct Statistics {
     pub recoveries: u64,
     /// The number of watches; see [`Watch`](crate::Watch).
     pub watchers: u64,
+    /// How often a process attached to the store when it was an orphan.
+    pub orphaned: u64,
 }
 
 impl Struct {
@@ -67,6 +69,7 @@ impl Struct {
             nodes: load(&header.nodes),
             recoveries: load(&header.recoveries),
             watchers: load(&header.watching),
+            orphaned: load(&header.orphaned),
         }
     }
 

@@ -1,5 +1,5 @@
 //! The end of an operation: freeing what it unlinked, or taking back what it did. Each step is one heap section,
-//! and none depends on anything but shared memory, so that somebody else can go on from any of them.
+//! and none depends on anything but shared memory, so that a repairer can go on from any of them.
 
 use std::sync::atomic::compiler_fence;
 
@@ -59,7 +59,7 @@ fn free_retired(
             section.commit();
             Ok(true)
         }
-        // What is left of the contents is found again by whoever goes on from here.
+        // The thread that goes on from here finds what is left of the contents.
         RETIRED_CONTENTS => free_contents(arena, index, seat, value, log.body(at.wrapping_add(1))?),
         _ => Ok(false),
     }
@@ -166,7 +166,7 @@ fn free_contents(arena: &Arena, index: u32, seat: &Seat, emptied: u64, body: Bod
     free_child(&mut heap, arena, seat, child)
 }
 
-/// Frees a block, or puts a node on the chain, and forgets of it. Returns whether there was anything to free.
+/// Frees a block, or puts a node on the chain, and forgets it. Returns whether there was anything to free.
 fn free_child(heap: &mut HeapGuard<'_>, arena: &Arena, seat: &Seat, child: Child<'_>) -> Result<bool> {
     let (Child::Node { forget, .. } | Child::Block { forget, .. }) = child else { return Ok(false) };
     let mut section = heap.section();

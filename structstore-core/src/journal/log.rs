@@ -13,7 +13,7 @@ const OVERFLOW: u64 = 252;
 /// How many bytes an overflow block has.
 pub(super) const OVERFLOW_SIZE: u64 = size_of::<LogHead>() as u64 + OVERFLOW * size_of::<LogEntry>() as u64;
 
-/// A log that is read, in whichever order.
+/// A log that is read, in any order.
 pub(super) struct Log<'a> {
     arena: &'a Arena,
     seat: &'a Seat,
@@ -48,7 +48,7 @@ impl<'a> Log<'a> {
         Ok((entry.place.load(Ordering::Relaxed), entry.value.load(Ordering::Relaxed)))
     }
 
-    /// The words that entries from `at` on have kept of the body of a node.
+    /// The words of a node's body that entries from `at` on have kept.
     pub(super) fn body(&self, at: u64) -> Result<Body<'a>> {
         let first = &self.find(at)?.value;
         let mut body = [first; _];
@@ -74,13 +74,13 @@ pub(super) fn entry_in(arena: &Arena, block: u64, within: u64) -> Result<&LogEnt
     arena.nth(block.saturating_add(size_of::<LogHead>() as u64), within)
 }
 
-/// Which overflow block has an entry that the seat has no room for, counted from 1, and where it is in there.
+/// Which overflow block has an entry that the seat has no room for, counted from 1, and its place in that block.
 pub(super) fn ordinal(at: u64) -> (u64, u64) {
     let overflow = at.saturating_sub(SEAT_LOG as u64);
     ((overflow / OVERFLOW).saturating_add(1), overflow % OVERFLOW)
 }
 
-/// Which one the newest overflow block is, if there is any.
+/// The ordinal of the newest overflow block, if there is any.
 pub(super) fn newest(arena: &Arena, seat: &Seat) -> Result<Option<u64>> {
     match seat.log_block.load(Ordering::Relaxed) {
         0 => Ok(None),

@@ -1,12 +1,12 @@
 //! The journal: how an operation changes shared structures wholly or not at all.
 //!
-//! An operation allocates and fills what is new where nobody can see it, logs the old value of each word that it
-//! is about to change, changes it, commits by one store to the seat's phase word, and then frees what it
-//! unlinked. Dropped uncommitted, it restores the words and frees what it allocated.
+//! An operation allocates and fills what is new where no other thread can see it, logs the old value of each word that
+//! it is about to change, changes it, commits by one store to the seat's phase word, and then frees what it unlinked.
+//! Dropped uncommitted, it restores the words and frees what it allocated.
 //!
 //! Invariants: every word changed with [`Operation::set`] lies under an exclusive hold of this seat until the
-//! operation is finished, so that restoring it overwrites nobody's work; what others change meanwhile (heap, free
-//! lists, statistics) is changed in heap sections, never here; lock words are never journaled.
+//! operation is finished, so that restoring it overwrites no other thread's work; what others change meanwhile (heap,
+//! free lists, statistics) is changed in heap sections, never here; lock words are never journaled.
 
 mod free;
 mod log;
@@ -26,7 +26,7 @@ use crate::value::Kind;
 /// What a log entry is, in the low bits of its place; places of words are multiples of 8.
 const RETIRED_BLOCK: u64 = 1;
 const RETIRED_NODE: u64 = 2;
-/// The eight entries after it are what the body of a node was that has been emptied.
+/// The eight entries after it are the former body of a node that has been emptied.
 const RETIRED_CONTENTS: u64 = 3;
 
 const COMMITTED: u64 = 1;
@@ -37,7 +37,7 @@ pub(crate) struct Operation<'a> {
     index: u32,
     seat: &'a Seat,
     open: bool,
-    /// Where the transaction stood that this operation is a part of: to here, it is undone if it fails.
+    /// Where the transaction stood of which this operation is a part: if the operation fails, it is undone to here.
     within: Option<Savepoint>,
     waited: bool,
 }
@@ -119,11 +119,11 @@ impl<'a> Operation<'a> {
         self.arena
     }
 
-    /// Changes a word that others can see, after logging what it was.
+    /// Changes a word that others can see, after logging its old value.
     #[inline]
     pub(crate) fn set(&self, word: &AtomicU64, value: u64) -> Result<()> {
         self.log(self.arena.segment().offset_of(word), word.load(Ordering::Relaxed))?;
-        // Release: whoever sees the new value sees what it leads to; a repairer finds the log entry.
+        // Release: a thread that sees the new value sees what it leads to; a repairer finds the log entry.
         word.store(value, Ordering::Release);
         Ok(())
     }
@@ -148,7 +148,7 @@ impl<'a> Operation<'a> {
         node.body.iter().try_for_each(|word| self.set(word, 0))
     }
 
-    /// Allocates a block, 0 for no bytes. Nobody else can see it until a word that leads to it is set.
+    /// Allocates a block, 0 for no bytes. No other thread can see it until a word that leads to it is set.
     pub(crate) fn allocate(&self, bytes: u64, kind: BlockKind) -> Result<u64> {
         if bytes == 0 {
             return Ok(0);
@@ -169,7 +169,7 @@ impl<'a> Operation<'a> {
         self.id(index)
     }
 
-    /// Both at once, for a node of one block: the heap is locked only once.
+    /// Takes a new node and allocates its one block: the heap is locked only once.
     pub(crate) fn allocate_node_with(
         &self,
         kind: Kind,
@@ -240,7 +240,8 @@ impl<'a> Operation<'a> {
         self.open = false;
     }
 
-    /// Makes the last changes and commits, or undoes everything. It is over then, so that locks may be released.
+    /// Makes the last changes and commits, or undoes everything. The operation is over then, so that locks may be
+    /// released.
     #[inline(always)]
     pub(crate) fn conclude<T>(self, change: impl FnOnce(&Operation<'a>) -> Result<T>) -> Result<T> {
         let result = change(&self)?;
@@ -276,7 +277,7 @@ impl<'a> Operation<'a> {
 impl Drop for Operation<'_> {
     fn drop(&mut self) {
         if self.open {
-            // Fails only where the segment is damaged, and then there is nobody to tell.
+            // Fails only where the segment is damaged, and then there is no caller to report it to.
             let to = self.within.unwrap_or(Savepoint::START);
             let _ = free::roll_back(self.arena, self.index, self.seat, to);
         }

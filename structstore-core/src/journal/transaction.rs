@@ -45,10 +45,10 @@ pub(crate) fn lies_within(arena: &Arena, node: u32, top: u32) -> Result<bool> {
 pub(crate) struct Pending {
     arena: Arc<Arena>,
     journal: u32,
-    /// Set in a transaction within another one: what it is undone to.
+    /// Set in a transaction within another one: the savepoint to which it is undone.
     within: Option<Savepoint>,
     open: bool,
-    /// What the arena said when it began: a child's copy is no transaction.
+    /// The arena's count of forks when it began: a child's copy is no transaction.
     forks: u32,
 }
 
@@ -84,8 +84,8 @@ impl Pending {
         })
     }
 
-    /// Whether another thread of this process began it, which may be in the middle of an operation: then it can be ended
-    /// there only.
+    /// Whether another thread of this process began it, which may be in the middle of an operation: then only that
+    /// thread can end it.
     pub(crate) fn is_elsewhere(&self) -> bool {
         let own = self.arena.transaction().is_some_and(|(journal, _)| journal.own.index == self.journal);
         self.open && !own && self.forks == self.arena.forks()
@@ -121,7 +121,7 @@ impl Drop for Pending {
         if !self.open || self.forks != self.arena.forks() || self.is_elsewhere() {
             return;
         }
-        // Fails only where the segment is damaged, and then there is nobody to tell.
+        // Fails only where the segment is damaged, and then there is no caller to report it to.
         if let Ok(seat) = self.arena.record::<Seat>(self.journal) {
             let to = self.within.unwrap_or(Savepoint::START);
             let _ = free::roll_back(&self.arena, self.journal, seat, to);

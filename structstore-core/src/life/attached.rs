@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, Once, OnceLock, Weak};
 
 use crate::arena::Arena;
+use crate::arena::layout::TRANSIENT;
 use crate::error::{Error, Result};
 use crate::lock::Wait;
 use crate::segment::{Access, Backing, MIN_SIZE, RESERVATION, Segment};
@@ -23,7 +24,7 @@ pub(crate) fn local() -> Result<&'static Arc<Arena>> {
     let map = || {
         super::fork::install();
         let segment = Segment::map(Backing::Anonymous, RESERVATION)?;
-        Arena::create(&segment, MIN_SIZE, RESERVATION)?;
+        Arena::create(&segment, MIN_SIZE, RESERVATION, TRANSIENT)?;
         Ok(Arc::new(Arena::attach(segment, None, true, &Wait::FOREVER)?))
     };
     LOCAL.get_or_init(map).as_ref().map_err(|error| {

@@ -141,6 +141,7 @@ impl Fork {
                 if arena.writable()
                     && let Ok(record) = arena.record::<Participant>(heir.participant)
                 {
+                    arena.count_as(record);
                     let pid = u64::from(std::process::id());
                     record.start.store(super::process::start(pid).unwrap_or(0), Ordering::Release);
                     record.namespace.store(super::process::namespace(), Ordering::Release);

@@ -6,7 +6,7 @@
 //! | 1 | BELOW: a seat may have a hold, of any mode, strictly below it |
 //! | 2..16 | seat + 1 of the locker that doubts READERS |
 //! | 16..30 | seat + 1 of the locker that doubts BELOW |
-//! | 32, 33 | marks of a death, which are no business of lockers; see `life/recovery.rs` |
+//! | 32, 33 | marks of a death, which lockers ignore; see `life/recovery.rs` |
 //!
 //! Hints are set before a hold is granted, and stay when it goes. A locker that looked at the holds of all seats in
 //! vain takes the hint back, in two steps: it doubts the hint, fences, looks, and clears the hint if its own doubt is

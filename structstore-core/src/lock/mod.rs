@@ -44,7 +44,7 @@ use crate::error::Result;
 use crate::notice::NoticeWords;
 use crate::sync::AtomicU64;
 
-/// A thread sleeps on this word; the thread that changes it wakes all sleepers. The same bit in lock words and holds.
+/// A thread sleeps on this word; the thread that changes it wakes the sleepers. The same bit in lock words and holds.
 pub(crate) const WAITERS: u64 = 1;
 
 /// The name of a node: its place in the node table, and which of its lives is meant.

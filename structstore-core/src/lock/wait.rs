@@ -41,7 +41,7 @@ impl Doubt {
     /// What is wrong with the word, if it is wrong each time.
     pub(crate) fn look<S: Space>(&self, space: &S, owner: u32, word: &AtomicU64, seen: u64) -> Result<()> {
         let anomalies = match space.suspect(owner, word) {
-            // The owner was about to release it.
+            // The word was about to change.
             Err(_) if word.load(Ordering::Relaxed) | WAITERS != seen | WAITERS => 0,
             Err(error) if self.anomalies.get() >= ANOMALIES => {
                 space.remember(word, seen);
@@ -213,7 +213,7 @@ impl Wait {
             Hooks::All | Hooks::Asleep => Wait::asleep(&mut sleep),
         }
         if word.load(Ordering::Relaxed) == armed {
-            // An owner that looks strange may have been about to release the word: then the word has changed.
+            // A word that looks strange may have been about to change: then it has changed.
             suspect()
                 .or_else(|error| if word.load(Ordering::Relaxed) == armed { Err(error) } else { Ok(()) })?;
         }

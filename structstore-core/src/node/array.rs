@@ -8,7 +8,7 @@ use crate::limits::MAX_DIMENSIONS;
 use crate::sync::Ordering;
 use crate::value::{DType, size_in_bytes};
 
-/// What the block of an array says of it; see [`ArrayHead`].
+/// The description of an array in its block; see [`ArrayHead`].
 #[derive(Clone, Debug)]
 pub(crate) struct ArrayBlock {
     pub(crate) dtype: DType,
@@ -22,7 +22,7 @@ pub(crate) struct ArrayBlock {
 const HEAD_WORDS: usize = size_of::<ArrayHead>() / 8;
 const INLINE_DESCR: usize = 8;
 
-/// How many words behind the extents a type's description takes, which has so many bytes.
+/// How many words behind the extents a type's description of this many bytes takes.
 fn long_words(descr: usize) -> usize {
     if descr > INLINE_DESCR { descr.div_ceil(8) } else { 0 }
 }
@@ -44,7 +44,7 @@ impl ArrayBlock {
         (words as u64).saturating_mul(8).saturating_add(size_of::<ArrayHead>() as u64).next_multiple_of(64)
     }
 
-    /// Whether nothing stands behind a short name, where [`ArrayBlock::locate`] compares words.
+    /// Whether only zeroes follow a short description, where [`ArrayBlock::locate`] compares words.
     pub(crate) fn is_padded(&self, arena: &Arena, payload: u64) -> Result<bool> {
         let mut descr = [0; INLINE_DESCR];
         let Some(target) = descr.get_mut(..self.dtype.descr().len()) else { return Ok(true) };
@@ -64,7 +64,7 @@ impl ArrayBlock {
         arena.bytes(payload.saturating_add(self.data), self.bytes)
     }
 
-    /// Writes the header into a block that nobody else sees yet.
+    /// Writes the header into a block that no other thread sees yet.
     pub(crate) fn write(&self, arena: &Arena, payload: u64) -> Result<()> {
         let words = arena.words(payload, self.data / 8)?;
         for word in words {
@@ -86,7 +86,7 @@ impl ArrayBlock {
     }
 
     /// Shape and elements of a block, if it is an array of a type with a short name and `D` dimensions. Takes a fraction
-    /// of the time of [`ArrayBlock::read`], which describes whatever it is.
+    /// of the time of [`ArrayBlock::read`], which describes any array.
     pub(crate) fn locate<const D: usize>(
         arena: &Arena,
         payload: u64,

@@ -35,12 +35,12 @@ pub(crate) fn out_of_range(index: u64, len: u64) -> Error {
     Error::index_out_of_range(index as usize, len as usize)
 }
 
-/// As many items as there can be slots for, however empty the store is.
+/// The largest number of items for which even an empty store can have slots.
 pub(crate) fn most(arena: &Arena) -> u64 {
     arena.header().max_size.load(Ordering::Relaxed) / SLOT
 }
 
-/// The error for so many items that there is no room for them.
+/// The error for more items than there is room for.
 #[cold]
 pub(crate) fn too_many(arena: &Arena, items: u64, reason: String) -> Error {
     arena.segment().full(items.saturating_mul(SLOT), reason)
@@ -54,8 +54,8 @@ pub(crate) fn slots<'a>(arena: &'a Arena, node: &Node) -> Result<&'a [Slot]> {
     }
 }
 
-/// The slots of all items, of one block that is looked at once: whoever changes the node meanwhile makes nobody meet an item
-/// twice. One error instead if there is no room for them.
+/// The slots of all items, of one block that is looked at once: a change of the node meanwhile makes no item appear
+/// twice. A single error instead if there is no room for them.
 pub(crate) fn each<'a>(
     arena: &'a Arena,
     node: &Node,

@@ -1,7 +1,7 @@
 //! What nodes hold: structs, lists, strings, bytes and arrays as they lie in the arena.
 //!
-//! Functions here take no locks, and bear with any bytes, so that they can run optimistically. How nodes change is
-//! [`edit`](crate::edit)'s business.
+//! Functions here take no locks, and tolerate any bytes, so that they can run optimistically. [`edit`](crate::edit)
+//! changes nodes.
 
 mod array;
 pub(crate) mod list;
@@ -45,7 +45,7 @@ pub(crate) fn length(node: &Node) -> u64 {
     node.body[LENGTH].load(Ordering::Relaxed)
 }
 
-/// The same, if there is room for them.
+/// How many bytes a string or bytes have; an error if there is no room for them.
 pub(crate) fn checked_length(arena: &Arena, node: &Node) -> Result<u64> {
     let length = length(node);
     if length != 0 {
@@ -116,7 +116,7 @@ impl Raw {
         }
     }
 
-    /// Whether the tag says nothing of declarations that none can say.
+    /// Whether what the tag says of declarations is possible.
     pub(crate) fn is_declared_as_it_may_be(self) -> bool {
         let (kind, flags) = (self.tag & 0xff, self.tag & !0xff);
         let otherwise = flags >> OTHERWISE;
@@ -130,7 +130,7 @@ impl Raw {
         }
     }
 
-    /// The same value in a slot of which `old` says what is declared.
+    /// This value, in a slot whose declarations `old` has.
     pub(crate) fn in_place_of(self, old: Raw) -> Raw {
         Raw { tag: self.tag & 0xff | old.tag & !0xff, payload: self.payload }
     }
@@ -143,14 +143,14 @@ impl Raw {
             .then_some(NodeId { index: self.payload as u32, generation: (self.payload >> 32) as u32 })
     }
 
-    /// Stores this in a slot nobody else sees yet.
+    /// Stores this in a slot that no other thread sees yet.
     pub(crate) fn store(self, slot: &Slot) {
         slot.payload.store(self.payload, Ordering::Relaxed);
         slot.tag.store(self.tag, Ordering::Relaxed);
     }
 }
 
-/// The record of a node that a slot names, if it is the one that is meant, and of the kind that the slot says.
+/// The record of a node that a slot names, if its generation and kind are those that the slot says.
 pub(crate) fn resolve(arena: &Arena, raw: Raw) -> Result<(NodeId, &Node)> {
     let id = raw.id().ok_or_else(|| Error::corrupt("a slot", raw.tag, "the name of a node"))?;
     let node = arena.node(id.index)?;
@@ -195,7 +195,7 @@ pub(crate) fn write_bytes(words: &[AtomicU64], bytes: &[u8]) {
 #[inline]
 pub(crate) fn read_bytes(words: &[AtomicU64], length: usize) -> Vec<u8> {
     let length = length.min(size_of_val(words));
-    // Of whole words, the last of which is cut then.
+    // Whole words, the last of which is cut afterwards.
     let words = words.iter().take(length.div_ceil(8));
     let mut bytes = Vec::with_capacity(words.len().saturating_mul(8));
     for word in words {

@@ -7,7 +7,7 @@ use crate::lock::{Ancestors, NodeId, generation};
 use crate::sync::Ordering;
 use crate::value::Kind;
 
-/// The path of a node, as far as it can be found: nobody is kept from changing it meanwhile.
+/// The path of a node, as far as it can be found: other threads may change it meanwhile.
 #[cold]
 pub(crate) fn path_of(arena: &Arena, id: NodeId) -> Path {
     let mut steps: Vec<Step> = steps(arena, id).collect();
@@ -31,7 +31,7 @@ pub(crate) fn route_of(arena: &Arena, id: NodeId) -> Option<Vec<Box<str>>> {
 fn steps(arena: &Arena, id: NodeId) -> impl Iterator<Item = Step> {
     let mut child = id.index;
     let node = arena.node(id.index).ok();
-    // The record of a node that is gone may have another one by now, whose path is of no interest.
+    // The record of a node that is gone may hold another one by now, whose path is of no interest.
     let lives = move || {
         node.is_some_and(|node| generation(node.head.identity.load(Ordering::Acquire)) == id.generation)
     };
@@ -60,7 +60,7 @@ fn step_to(arena: &Arena, parent: u32, child: u32) -> Result<Option<Step>> {
     Ok(None)
 }
 
-/// How many levels lie above what hangs below a node, the node's own included.
+/// How many levels lie above the children of a node, the node's own included.
 pub(crate) fn depth_of(arena: &Arena, index: u32) -> Result<usize> {
     Ancestors::new(arena, &arena.node(index)?.head)
         .try_fold(1, |depth: usize, ancestor| ancestor.map(|_| depth.saturating_add(1)))

@@ -20,7 +20,7 @@ pub(crate) enum Shallow {
 }
 
 impl Shallow {
-    /// How much that is, in bytes of a segment.
+    /// The size of the contents, in bytes of a segment.
     pub(crate) fn bytes(&self) -> u64 {
         let bytes = match self {
             Shallow::Str(text) => text.len(),
@@ -43,18 +43,18 @@ pub(crate) fn read_shallow(arena: &Arena, node: &Node) -> Result<Shallow> {
     })
 }
 
-/// How much was read of a tree. One that is damaged, so that nodes are named many times, seems to be almost without end:
-/// no more is read of it than the segment has room for.
+/// How much was read of a tree. A damaged tree, in which nodes are named many times, may seem almost endless: no more
+/// is read of it than the segment has room for.
 #[derive(Default)]
 pub(crate) struct Extent<'a> {
     read: Cell<u64>,
     limit: Cell<u64>,
-    /// For what is not held: the nodes that are read as of one moment.
+    /// For a tree that is not held: the nodes that are read as of one moment.
     moment: Option<&'a Moment<'a>>,
 }
 
 impl<'a> Extent<'a> {
-    /// That of a tree that nobody holds for its reader.
+    /// The extent of a tree that is not held for its reader.
     pub(crate) fn at(moment: &'a Moment<'a>) -> Extent<'a> {
         Extent { moment: Some(moment), ..Extent::default() }
     }
@@ -65,7 +65,7 @@ impl<'a> Extent<'a> {
         self.moment.map_or(Ok(()), |moment| moment.enter(&node.head))
     }
 
-    /// Counts a node and so many bytes in it.
+    /// Counts a node and this many bytes in it.
     #[inline]
     pub(crate) fn add(&self, arena: &Arena, bytes: u64) -> Result<()> {
         let read = self.read.get().saturating_add(size_of::<Node>() as u64).saturating_add(bytes);
@@ -78,14 +78,14 @@ impl<'a> Extent<'a> {
         self.read.get()
     }
 
-    /// Counts no longer what was counted since: it has gone while it was read, and is looked for again.
+    /// Goes back to an earlier count: what was counted since has gone while it was read, and is looked for again.
     pub(crate) fn forget(&self, counted: u64) {
         self.read.set(counted);
     }
 
     #[cold]
     fn enlarge(&self, arena: &Arena) -> Result<()> {
-        // What is moved meanwhile by others is seen twice.
+        // What others move meanwhile is seen twice.
         self.limit.set(arena.size()?.saturating_mul(2));
         if self.read.get() <= self.limit.get() {
             return Ok(());
@@ -130,7 +130,7 @@ pub(crate) fn read_value<'a>(
             Value::List(items)
         }
         _ => {
-            // What the struct counts is believed only as far as its fields are there.
+            // The struct's count is trusted only as far as its fields are there.
             let mut fields = Vec::with_capacity(structure::count(node).min(1024) as usize);
             extent.add(arena, structure::count(node).saturating_mul(size_of::<Field>() as u64))?;
             for found in structure::fields(arena, node) {
@@ -146,8 +146,8 @@ pub(crate) fn read_value<'a>(
     })
 }
 
-/// Writes the value of a node with all below it, as [`read_value`]. Whether strings are UTF-8, and truth values are, is found
-/// out by who reads the snapshot.
+/// Writes the value of a node with all below it, as [`read_value`]. The reader of the snapshot finds out whether
+/// strings are UTF-8, and truth values valid.
 pub(crate) fn write_snapshot<'a>(
     arena: &'a Arena,
     node: &'a Node,
@@ -171,7 +171,7 @@ pub(crate) fn write_snapshot<'a>(
                 snapshot.resize(start.saturating_add(bytes), 0);
                 let target = snapshot.get_mut(start..).unwrap_or_default();
                 // SAFETY: as many bytes as there are in the source, as checked, and were just added. Views may write
-                // there meanwhile; what is copied is bytes, of which any are an element.
+                // there meanwhile; bytes are copied, of which any are an element.
                 unsafe { std::ptr::copy_nonoverlapping(source, target.as_mut_ptr(), target.len()) };
             });
         }
@@ -300,18 +300,18 @@ fn array_block(arena: &Arena, node: &Node) -> Result<(ArrayBlock, *const u8)> {
 fn read_array(arena: &Arena, node: &Node) -> Result<ArrayValue<'static>> {
     let (header, source) = array_block(arena, node)?;
     let mut data = vec![0_u8; header.bytes as usize];
-    // SAFETY: the source has as many bytes (checked), the vector too. Views may write there meanwhile; what is
-    // copied is bytes, of which any are an element.
+    // SAFETY: the source has as many bytes (checked), the vector too. Views may write there meanwhile; bytes are
+    // copied, of which any are an element.
     unsafe { std::ptr::copy_nonoverlapping(source, data.as_mut_ptr(), data.len()) };
     ArrayValue::new(header.dtype, &header.shape, data)
 }
 
 /// The slots of a struct or list, as a watcher compares them.
 pub(crate) enum Slots {
-    /// No name where it is the one known at this place.
+    /// A field has no name here if its name is the one known at this place.
     Fields(Vec<(Option<String>, Raw)>),
     Items(Vec<Raw>),
-    /// It has none; a digest of what it holds. None of an array whose elements were not to be read.
+    /// The node has no slots: a digest of its contents. `None` for an array whose elements were not to be read.
     None(Option<u64>),
 }
 
@@ -335,7 +335,7 @@ pub(crate) fn read_slots<N: AsRef<str>>(
             for start in (0..bytes).step_by(PIECE) {
                 buffer.truncate(bytes.saturating_sub(start));
                 // SAFETY: within the elements, as checked, and as long as the buffer. Others may write there meanwhile;
-                // what is copied is bytes.
+                // only bytes are copied.
                 unsafe {
                     std::ptr::copy_nonoverlapping(source.add(start), buffer.as_mut_ptr(), buffer.len());
                 }

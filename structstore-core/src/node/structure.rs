@@ -47,8 +47,8 @@ pub(crate) fn count(node: &Node) -> u64 {
     load(&node.body[COUNT])
 }
 
-/// The same, but no more than there is room for in the segment: what is as large, or walked as often, has an end. A walk
-/// along the fields finds out that it was a lie.
+/// How many fields there are, but no more than the segment has room for, so that allocations and walks by this count
+/// have an end. A walk along the fields finds out a false count.
 #[inline]
 pub(crate) fn counted(arena: &Arena, node: &Node) -> u64 {
     at_most(arena, count(node))
@@ -253,7 +253,7 @@ pub(crate) fn index_block(node: &Node) -> (u64, u64) {
     (load(&node.body[INDEX]), load(&node.body[CAPACITY]))
 }
 
-/// The blocks of names that do not fit their fields.
+/// The block of a field's name, if the name does not fit the field.
 pub(crate) fn name_block(field: &Field) -> Option<u64> {
     (field.name_length.load(Ordering::Relaxed) > INLINE_NAME as u64)
         .then(|| field.name[0].load(Ordering::Relaxed))

@@ -38,7 +38,7 @@ const SLEEPING: u64 = 1 << 2;
 /// that has not fallen asleep yet finds another number.
 const WAKES: u64 = 1 << 3;
 
-/// In `changed`: changes that may have been made anywhere in the node and below it. The bits below count those of its
+/// In `changed`: changes that may have been made anywhere in the node and below it. The bits below count changes of its
 /// own slots.
 const ANYWHERE: u64 = 1 << 32;
 

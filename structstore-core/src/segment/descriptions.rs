@@ -17,7 +17,7 @@ use nix::errno::Errno;
 
 use crate::sync::lock;
 
-/// The descriptors of all of them, and the files to which they lead.
+/// The descriptors of all descriptions, and the files to which they lead.
 static OPEN: Mutex<Vec<(RawFd, Identity)>> = Mutex::new(Vec::new());
 
 /// Device and inode of a file, which tell whether a descriptor still leads to it.
@@ -26,22 +26,22 @@ type Identity = (u64, u64);
 /// No descriptor: that of the parent, which a child could not replace.
 const NONE: RawFd = -1;
 
-/// One of them. What it leads to changes once in its life, in a child.
+/// One of the descriptions. Its descriptor changes once in its life, in a child.
 pub(crate) struct Description {
     descriptor: AtomicI32,
-    /// What keeps the description where the descriptor is closed by somebody else.
+    /// Keeps the description alive where other code closes the descriptor.
     page: Mutex<Option<MmapRaw>>,
     identity: Identity,
 }
 
 impl Description {
-    /// A description of a file of its own. A child `inherits` its page or not; if it does, it has to call
+    /// Opens a file description of its own. A child `inherits` its page or not; if it does, it has to call
     /// [`Description::inherit`].
     pub(crate) fn open(
         reopen: impl FnOnce() -> io::Result<OwnedFd>,
         inherits: bool,
     ) -> io::Result<Description> {
-        // All of it while no child can be made, which would inherit what is not listed yet.
+        // All of this while no child can be made, which would inherit a descriptor that is not listed yet.
         let mut open = lock(&OPEN);
         let file = File::from(reopen()?);
         let found = file.metadata()?;
@@ -54,7 +54,7 @@ impl Description {
         Ok(Description { descriptor: AtomicI32::new(raw), page: Mutex::new(page), identity })
     }
 
-    /// In a child, which has closed the one before: takes over from `heir`, or is none from now on.
+    /// In a child, which has closed the one before: takes over from `heir`, or has no descriptor from now on.
     pub(crate) fn inherit(&self, heir: Option<Description>) {
         let raw = heir.as_ref().map_or(NONE, |heir| heir.descriptor.swap(NONE, Ordering::Relaxed));
         self.descriptor.store(raw, Ordering::Relaxed);
@@ -100,7 +100,7 @@ impl Drop for Description {
     fn drop(&mut self) {
         let raw = self.descriptor.load(Ordering::Relaxed);
         if raw != NONE {
-            // Else it is somebody else's by now.
+            // Otherwise the descriptor belongs to other code by now.
             let own = self.verify().is_ok();
             let mut open = lock(&OPEN);
             open.retain(|(other, _)| *other != raw);
@@ -112,7 +112,7 @@ impl Drop for Description {
     }
 }
 
-/// All of them, which do not come or go meanwhile.
+/// All descriptions, none of which comes or goes meanwhile.
 pub(crate) struct Descriptions(MutexGuard<'static, Vec<(RawFd, Identity)>>);
 
 pub(crate) fn hold() -> Descriptions {
@@ -130,7 +130,7 @@ impl Descriptions {
             // another file in its place.
             let own = unsafe { BorrowedFd::borrow_raw(*raw) };
             if identity_of(own) == Ok(*identity) {
-                // SAFETY: the objects that own these descriptors are told to forget them (`Description::inherit`), or
+                // SAFETY: the objects that own these descriptors are made to forget them (`Description::inherit`), or
                 // belong to threads that do not exist here.
                 unsafe { libc::close(*raw) };
             }

@@ -28,7 +28,8 @@ use crate::sync::{AtomicU64, Ordering};
 /// How much address space a segment reserves unless the system or the options allow less.
 pub(crate) const RESERVATION: u64 = 64 << 30;
 
-/// The length of a segment is a multiple of this, unless its maximum is none. It is no size of a page: a file may end anywhere.
+/// The length of a segment is a multiple of this, unless its maximum is not. It is not the size of a page: a file may
+/// end anywhere.
 pub(crate) const GRANULE: u64 = 4096;
 
 /// A multiple of the size of a page on any machine.
@@ -37,12 +38,12 @@ const PAGE: usize = 64 << 10;
 /// The smallest segment: the tables and some room.
 pub(crate) const MIN_SIZE: u64 = 64 << 10;
 
-/// What may be laid over shared memory.
+/// A type that may be laid over shared memory.
 ///
 /// # Safety
 ///
-/// `repr(C)`, made of atomics and arrays of them only, so that every bit pattern is valid, sharing is, and
-/// there is no padding; aligned to at most 64 bytes.
+/// `repr(C)`, made of atomics and arrays of them only, so that every bit pattern and all sharing is valid, and there is
+/// no padding; aligned to at most 64 bytes.
 pub(crate) unsafe trait Shared {}
 
 // SAFETY: the atomic itself.
@@ -170,7 +171,7 @@ impl Segment {
         Ok(())
     }
 
-    /// Makes accessible what another process committed, after asking the file whether it is there.
+    /// Makes accessible what another process committed, after checking that the file is that long.
     pub(crate) fn trust(&self, committed: u64) -> Result<()> {
         if committed <= self.known() {
             return Ok(());
@@ -194,8 +195,8 @@ impl Segment {
     /// that this process does reaches the file any more.
     pub(crate) fn leave(&self, pieces: &[(u64, Vec<u8>)]) {
         let (start, length) = (self.base, self.reserved as usize);
-        // SAFETY: replaces the mapping of this very length, which self owns; what was lent of it may be read as before. Memory
-        // that is only read is none that the system has to have.
+        // SAFETY: replaces the mapping of this very length, which self owns; memory that was lent may be read as
+        // before. The system need not set aside memory for a mapping that is only read.
         let private = unsafe {
             libc::mmap(
                 start.cast(),
@@ -207,12 +208,12 @@ impl Segment {
             )
         };
         if private == libc::MAP_FAILED {
-            // It would write to what is not its own.
+            // Otherwise this process would write to memory that is not its own.
             std::process::abort();
         }
         for (offset, contents) in pieces {
             let Ok(target) = self.bytes(*offset, contents.len() as u64) else { continue };
-            // As much more at either end as makes whole pages, whatever the size of a page is.
+            // Extended at either end to whole pages, whatever the size of a page.
             let first = *offset as usize & !(PAGE - 1);
             let behind = (*offset as usize).saturating_add(contents.len()).next_multiple_of(PAGE).min(length);
             // SAFETY: within the mapping, which is private.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::{DType, Kind, Scalar, Value, convert};
-use crate::error::{Error, Result};
+use crate::error::{Error, Path, Result};
 use crate::for_each_number;
 use crate::limits::MAX_DIMENSIONS;
 #[cfg(doc)]
@@ -160,10 +160,11 @@ impl<'a> ArrayValue<'a> {
     /// # Ok::<(), structstore::Error>(())
     /// ```
     pub fn from_lists(dtype: &DType, lists: &Value<'_>) -> Result<ArrayValue<'static>> {
-        let wrong =
-            |found: &'static str| Error::wrong_type(found, format!("nested lists for an array of {dtype}"));
+        if !matches!(lists, Value::List(_)) {
+            return Err(Error::wrong_type(lists.kind().name(), "a list of numbers"));
+        }
         let (mut shape, mut numbers) = (Vec::new(), Vec::new());
-        flatten(lists, 0, &mut shape, &mut numbers).ok_or_else(|| wrong("an uneven list"))?;
+        flatten(lists, 0, &mut shape, &mut numbers)?;
         ArrayValue::from_numbers(dtype, &shape, &numbers)
     }
 
@@ -175,42 +176,62 @@ impl<'a> ArrayValue<'a> {
     ) -> Result<ArrayValue<'static>> {
         let kind = dtype.number().ok_or_else(|| Error::wrong_type("numbers", format!("{dtype}{shape:?}")))?;
         let mut data = Vec::with_capacity(numbers.len().saturating_mul(dtype.itemsize()));
-        for number in numbers {
-            let payload = convert(*number, kind)?.payload().to_le_bytes();
+        for (at, number) in numbers.iter().enumerate() {
+            let converted = convert(*number, kind).map_err(|error| error.below(element_path(at, shape)))?;
+            let payload = converted.payload().to_le_bytes();
             data.extend_from_slice(payload.get(..dtype.itemsize()).unwrap_or(&payload));
         }
         ArrayValue::new(dtype.clone(), shape, data)
     }
 }
 
-/// Shape and numbers of nested lists; `None` if they are uneven or hold anything but numbers.
+/// The indices of an element in each dimension, as a path has them.
+pub(super) fn element_path(at: usize, shape: &[usize]) -> Path {
+    let mut rest = at;
+    shape.iter().rev().fold(Path::ROOT, |path, length| {
+        let index = rest.checked_rem(*length).unwrap_or(0);
+        rest = rest.checked_div(*length).unwrap_or(0);
+        path.under(index)
+    })
+}
+
+/// Shape and numbers of nested lists.
+///
+/// # Errors
+///
+/// [`ErrorKind::WrongType`] if the lists of a dimension have different lengths, or hold anything but numbers.
 pub(crate) fn flatten(
     value: &Value<'_>,
     depth: usize,
     shape: &mut Vec<usize>,
     numbers: &mut Vec<Scalar>,
-) -> Option<()> {
+) -> Result<()> {
+    let uneven = |found: &'static str| Err(Error::wrong_type(found, "lists of equal lengths"));
     match value {
-        // No array has more dimensions.
-        Value::List(_) if depth == MAX_DIMENSIONS => None,
+        Value::List(_) if depth == MAX_DIMENSIONS => {
+            Err(Error::wrong_type("lists in 33 dimensions", "at most 32 dimensions"))
+        }
         Value::List(items) => {
             if depth == shape.len() {
                 // A new dimension may only be found on the way to the first number.
                 if !numbers.is_empty() {
-                    return None;
+                    return uneven("an uneven list");
                 }
                 shape.push(items.len());
             }
             if shape.get(depth) != Some(&items.len()) {
-                return None;
+                return uneven("an uneven list");
             }
-            items.iter().try_for_each(|item| flatten(item, depth.saturating_add(1), shape, numbers))
+            items.iter().enumerate().try_for_each(|(index, item)| {
+                flatten(item, depth.saturating_add(1), shape, numbers).map_err(|error| error.under(index))
+            })
         }
         Value::Scalar(scalar) if depth == shape.len() => {
             numbers.push(*scalar);
-            Some(())
+            Ok(())
         }
-        _ => None,
+        Value::Scalar(_) => uneven("an uneven list"),
+        other => Err(Error::wrong_type(other.kind().name(), "a number")),
     }
 }
 

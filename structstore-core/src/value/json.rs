@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Formatter, Write};
 
+use super::array::element_path;
 use super::{ArrayValue, Scalar, Value};
 use crate::error::{Path, write_escaped};
 use crate::limits::MAX_DEPTH;
@@ -49,16 +50,6 @@ fn first<T>(value: &Value<'_>, say: &dyn Fn(&Value<'_>) -> Option<(Path, T)>) ->
             .find_map(|(name, field)| first(field, say).map(|(path, said)| (path.under(name), said))),
         leaf => say(leaf),
     }
-}
-
-/// The indices of an element in each dimension, as a path has them.
-fn element_path(at: usize, shape: &[usize]) -> Path {
-    let mut rest = at;
-    shape.iter().rev().fold(Path::ROOT, |path, length| {
-        let index = rest.checked_rem(*length).unwrap_or(0);
-        rest = rest.checked_div(*length).unwrap_or(0);
-        path.under(index)
-    })
 }
 
 fn float_name(float: f64) -> Option<&'static str> {

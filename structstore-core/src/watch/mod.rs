@@ -139,16 +139,22 @@ impl Watch {
     ///
     /// # Errors
     ///
-    /// As [`Watch::changes`].
+    /// As [`Watch::changes`]; [`ErrorKind::StaleHandle`] also if the store was re-initialised, or its name removed: what was
+    /// changed before is reported first.
     pub fn wait(&mut self, timeout: Option<Duration>) -> Result<Option<Vec<Path>>> {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         loop {
             if self.cancelled.load(Ordering::SeqCst) || self.handle.store().is_closed() {
                 return Ok(None);
             }
+            // Before the look, which finds what was changed before the name went.
+            let removed = self.handle.arena().is_removed();
             let changes = self.changes()?;
             if !changes.is_empty() {
                 return Ok(Some(changes));
+            }
+            if removed {
+                return Err(Error::gone("removed"));
             }
             let slept =
                 self.registration.sleep(&self.handle, self.seen.counts.below, deadline, &self.cancelled);
@@ -277,6 +283,9 @@ fn wait(handle: &Handle, timeout: Option<Duration>) -> Result<bool> {
         let registration = Registration::new(handle)?;
         let seen = handle.node().head.notice.below();
         while handle.node().head.notice.below() == seen {
+            if handle.arena().is_removed() {
+                return Err(Error::gone("removed"));
+            }
             let slept = registration.sleep(handle, seen, deadline, &AtomicBool::new(false))?;
             if !slept || handle.store().is_closed() {
                 return Ok(false);
@@ -338,7 +347,7 @@ impl Registration {
             Wait::asleep(&mut || std::thread::sleep(slice));
         } else {
             let ended = || cancelled.load(Ordering::SeqCst) || self.store.is_closed();
-            let still = || notice.below() == seen && !ended();
+            let still = || notice.below() == seen && !ended() && !handle.arena().is_removed();
             notice.sleep(slice, still, |sleep| Wait::asleep(sleep));
             if notice.below() == seen {
                 // Nobody tells of what the dead have left, nor of a part that went with all that was above it.

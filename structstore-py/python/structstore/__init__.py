@@ -37,6 +37,7 @@ from ._structstore import (
     HeldByGuardError,
     InTransactionError,
     IndexOutOfRangeError,
+    InUseError,
     InvalidArgumentError,
     InvalidNameError,
     IoError,
@@ -65,6 +66,7 @@ from ._structstore import (
     __version__,
     orphans,
     stores,
+    unlink,
 )
 from . import _ending as _ending  # registers what it does
 from . import _original as _original  # warns of it
@@ -85,6 +87,7 @@ __all__ = [
     "HeldByGuardError",
     "InTransactionError",
     "IndexOutOfRangeError",
+    "InUseError",
     "InvalidArgumentError",
     "InvalidNameError",
     "IoError",
@@ -115,6 +118,7 @@ __all__ = [
     "bind",
     "orphans",
     "stores",
+    "unlink",
 ]
 
 _T = _typing.TypeVar("_T")
@@ -193,7 +197,7 @@ def _restore_list(image: bytes) -> StructStoreList:
 
 
 def _reopen(
-    path: str, use_file: bool, access: tuple[bool, bool], permanent: bool, any_owner: bool
+    path: str, use_file: bool, access: tuple[bool, bool], any_owner: bool
 ) -> StructStoreShared:
     """What a pickled store becomes."""
     read_only, observe = access
@@ -202,7 +206,6 @@ def _reopen(
         use_file=use_file,
         read_only=read_only,
         observe=observe,
-        cleanup=CleanupMode.NEVER if permanent else CleanupMode.IF_LAST,
         create=False,
         any_owner=any_owner,
     )
@@ -212,4 +215,4 @@ def _reopen_part(
     path: str, use_file: bool, access: tuple[bool, bool], any_owner: bool, route: list[str]
 ) -> object:
     """What a pickled part of a shared store becomes."""
-    return _reopen(path, use_file, access, True, any_owner).store.at(*route)
+    return _reopen(path, use_file, access, any_owner).store.at(*route)

@@ -45,6 +45,31 @@ fn run(arguments: &[&str]) -> Result<()> {
         drop(view);
         return Ok(());
     }
+    // Observes, says so, and after a line of input opens the store once more to change it, until its standard input ends.
+    if let ("observe, then count", [field]) = (*task, rest) {
+        let observer = StructStoreShared::options().observe(true).open(name)?;
+        let watch = observer.at(*field)?.watch()?;
+        println!("observing");
+        let _ = std::io::stdin().read_line(&mut String::new());
+        let store = StructStoreShared::open(name)?;
+        store.at(*field)?.set("first", 1)?;
+        drop((watch, observer));
+        let _ = std::io::stdin().read_line(&mut String::new());
+        return store.close();
+    }
+    // Watches as an observer until the store is removed, and waits for the end of its standard input.
+    if let ("see removal", [field]) = (*task, rest) {
+        let store = StructStoreShared::options().observe(true).open(name)?;
+        let mut watch = store.at(*field)?.watch()?;
+        println!("watching");
+        return loop {
+            match watch.wait(Some(Duration::from_secs(60))) {
+                Ok(Some(_)) => {}
+                Err(error) if error.kind() == ErrorKind::StaleHandle && !store.valid() => break Ok(()),
+                other => break other.map(drop).and_then(|()| usage()),
+            }
+        };
+    }
     let store = StructStoreShared::options().create(false).open(name)?;
     match (*task, rest) {
         ("put", []) => put_specimens(&store),

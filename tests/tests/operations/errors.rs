@@ -253,9 +253,10 @@ fn read_only_attachments_change_nothing() {
     // It sees growth and later values.
     store.set("large", vec![7_u8; 10 << 20].as_slice()).unwrap();
     assert_eq!(reader.get::<Vec<u8>>("large").unwrap().len(), 10 << 20);
-    // It counts as attached.
+    // It keeps the memory, and not the name.
     store.close().unwrap();
-    assert!(name.path().exists());
+    assert!(!name.path().exists() && !reader.valid());
+    assert_eq!(reader.get::<i32>("num").unwrap(), 5);
 }
 
 /// The record of a removed node is reused for the next one.

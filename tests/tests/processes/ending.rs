@@ -48,7 +48,8 @@ fn exit_keeps_stores_with_cleanup_never() {
     assert!(name.path().exists());
     assert!(!structstore::inspect::orphans().unwrap().contains(&name.to_string()), "it ended in order");
     StructStoreShared::open(&name).unwrap().close().unwrap();
-    assert!(!name.path().exists());
+    assert!(name.path().exists(), "the creator has decided");
+    StructStoreShared::unlink(&name).unwrap();
 }
 
 #[test]

@@ -120,6 +120,9 @@ fn observer_changes_nothing() {
         refused(observer.at("counters").unwrap().set("first", 5));
         refused(observer.at("counters").unwrap().set("first", "a string"));
         refused(observer.set("array", ArrayValue::from_slice(&[1], &[1_u8]).unwrap()));
+        let size = store.statistics().size;
+        refused(observer.set("large", Value::Bytes(vec![0; 10 << 20].into())));
+        assert_eq!(store.statistics().size, size, "nothing was allocated for it");
         refused(observer.delete("counters"));
         refused(observer.clear());
         refused(observer.write().map(drop));

@@ -253,13 +253,14 @@ fn last_close_removes_the_name() {
     assert!(name.path().exists(), "another process is attached");
     let store = StructStoreShared::open(&name).unwrap();
     drop(peer);
+    store.set("num", 1).unwrap();
     store.close().unwrap();
     assert!(!name.path().exists(), "the other one was killed");
 
-    StructStoreShared::options().cleanup(Cleanup::Never).open(&name).unwrap().set("num", 1).unwrap();
+    let removing = StructStoreShared::options().cleanup(Cleanup::Always).open(&name).unwrap();
+    removing.set("num", 1).unwrap();
     let kept = StructStoreShared::open(&name).unwrap();
-    assert_eq!(kept.get::<i32>("num").unwrap(), 1);
-    StructStoreShared::options().cleanup(Cleanup::Always).open(&name).unwrap().close().unwrap();
+    removing.close().unwrap();
     assert!(!name.path().exists());
     assert!(!kept.valid());
     assert_eq!(kept.get::<i32>("num").unwrap(), 1, "who is attached keeps the segment");
@@ -351,6 +352,7 @@ fn who_opens_while_the_last_one_closes_has_what_others_see() {
     drop(others);
     let store = StructStoreShared::open(&name).unwrap();
     store.check().unwrap();
+    store.set("num", 1).unwrap();
     store.close().unwrap();
     assert!(!name.path().exists(), "the last one removes the name");
 }

@@ -1,0 +1,233 @@
+//! Whose decision it is when the name of a store goes: its creator's.
+
+mod peer;
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::time::Duration;
+
+use nix::sys::stat::{Mode, umask};
+use structstore::inspect::Lifetime;
+use structstore::{ArrayValue, Cleanup, Error, ErrorKind, Options, StructStoreShared, Value};
+use structstore_tests::SegmentName;
+
+use peer::{LIMIT, Peer};
+
+fn options() -> Options {
+    StructStoreShared::options()
+}
+
+fn counters(name: &SegmentName, cleanup: Cleanup) -> StructStoreShared {
+    let store = options().cleanup(cleanup).open(name).unwrap();
+    store.set("counters", Value::record([("first", Value::from(0_i64)), ("second", 0_i64.into())])).unwrap();
+    store.set("array", ArrayValue::from_slice(&[5], &[0_u8; 5]).unwrap()).unwrap();
+    store
+}
+
+/// A transient store that a killed process has left.
+fn orphan(name: &SegmentName) {
+    let store = counters(name, Cleanup::IfLast);
+    let mut peer = Peer::start(name, &["die holding", "counters", "0"]).ready();
+    store.close().unwrap();
+    peer.kill();
+}
+
+fn kind<T>(result: Result<T, Error>) -> Option<ErrorKind> {
+    result.err().map(|error| error.kind())
+}
+
+#[test]
+fn transient_name_goes_with_the_last_writer_and_tells_readers() {
+    let name = SegmentName::new("transient");
+    let store = counters(&name, Cleanup::IfLast);
+    let reader = StructStoreShared::open_read_only(&name).unwrap();
+    let observer = Peer::start(&name, &["see removal", "counters"]).ready();
+    let writer = Peer::start(&name, &["count, and wait", "counters"]).ready();
+    store.close().unwrap();
+    assert!(name.path().exists() && reader.valid(), "a process is attached to change it");
+    let mut watch = reader.watch().unwrap();
+    writer.finish();
+    assert!(!name.path().exists() && !reader.valid());
+    let error = watch.wait(Some(LIMIT)).unwrap_err();
+    assert_eq!(
+        (error.kind(), error.to_string().contains("the store was removed")),
+        (ErrorKind::StaleHandle, true)
+    );
+    assert_eq!(kind(reader.wait(Some(LIMIT))), Some(ErrorKind::StaleHandle));
+    observer.finish();
+    assert_eq!(reader.at("counters").unwrap().get::<i64>("first").unwrap(), 1, "the memory stays");
+}
+
+#[test]
+fn persistent_name_stays_whatever_attachers_ask_for() {
+    let name = SegmentName::new("persistent");
+    counters(&name, Cleanup::Never).close().unwrap();
+    for cleanup in [Cleanup::IfLast, Cleanup::Always, Cleanup::Never] {
+        let store = options().cleanup(cleanup).open(&name).unwrap();
+        assert_eq!((store.lifetime(), store.is_orphan().unwrap()), (Lifetime::Persistent, false));
+        store.set("num", 5).unwrap();
+        store.close().unwrap();
+        assert!(name.path().exists(), "{cleanup:?}");
+    }
+    // Not even one that was killed makes an orphan of it.
+    Peer::start(&name, &["die holding", "counters", "0"]).ready().kill();
+    assert!(!structstore::inspect::orphans().unwrap().contains(&name.to_string()));
+    // Who re-initialises it is its creator.
+    let store = options().reinit(true).open(&name).unwrap();
+    assert_eq!(store.lifetime(), Lifetime::Transient);
+    store.close().unwrap();
+    assert!(!name.path().exists());
+}
+
+#[test]
+fn creator_with_cleanup_always_removes_the_name_from_others() {
+    let name = SegmentName::new("always");
+    let store = counters(&name, Cleanup::Always);
+    let other = Peer::start(&name, &["see removal", "counters"]).ready();
+    let again = options().cleanup(Cleanup::Always).open(&name).unwrap();
+    again.close().unwrap();
+    assert!(name.path().exists(), "opened by an attacher");
+    store.close().unwrap();
+    assert!(!name.path().exists());
+    other.finish();
+}
+
+#[test]
+fn looking_at_an_orphan_leaves_it_and_changing_it_takes_it_over() {
+    let name = SegmentName::new("adopted");
+    orphan(&name);
+    for times in 1..3 {
+        let store = StructStoreShared::open(&name).unwrap();
+        assert_eq!(store.at("counters").unwrap().get::<i64>("first").unwrap(), 1);
+        assert_eq!(format!("{store}").matches("counters").count(), 1);
+        drop(store.read().unwrap());
+        assert_eq!(store.statistics().orphaned, times);
+        assert!(!store.is_orphan().unwrap(), "this process is attached");
+        store.close().unwrap();
+        assert!(structstore::inspect::orphans().unwrap().contains(&name.to_string()));
+    }
+    let (first, second) = (StructStoreShared::open(&name).unwrap(), StructStoreShared::open(&name).unwrap());
+    first.at("counters").unwrap().set("first", 7_i64).unwrap();
+    first.close().unwrap();
+    assert!(name.path().exists());
+    second.close().unwrap();
+    assert!(!name.path().exists(), "a transient store that was changed goes with its last writer");
+}
+
+#[test]
+fn unlink_is_refused_while_a_process_is_attached() {
+    let name = SegmentName::new("unlink");
+    assert_eq!(kind(StructStoreShared::unlink(&name)), Some(ErrorKind::Io));
+    let store = counters(&name, Cleanup::Never);
+    let other = Peer::start(&name, &["see removal", "counters"]).ready();
+    let error = StructStoreShared::unlink(&name).unwrap_err();
+    assert_eq!(error.to_string(), format!("{name} is in use: processes have it open"));
+    store.close().unwrap();
+    assert_eq!(kind(StructStoreShared::unlink(&name)), None, "who observes does not count");
+    assert!(!name.path().exists());
+    other.finish();
+
+    let store = counters(&name, Cleanup::IfLast);
+    let other = Peer::start(&name, &["count, and wait", "counters"]).ready();
+    assert_eq!(kind(StructStoreShared::unlink(&name)), Some(ErrorKind::InUse));
+    options().unlink_forced(&name).unwrap();
+    assert!(!name.path().exists() && !store.valid());
+    assert_eq!(kind(store.watch().unwrap().wait(Some(LIMIT))), Some(ErrorKind::StaleHandle));
+    let next = counters(&name, Cleanup::IfLast);
+    other.finish();
+    store.close().unwrap();
+    assert!(next.valid(), "the name is another store's by now");
+}
+
+#[test]
+fn unlink_removes_damaged_stores_by_force_and_nothing_else() {
+    let (name, foreign) = (SegmentName::new("damaged_unlink"), SegmentName::new("no_store"));
+    counters(&name, Cleanup::Never).close().unwrap();
+    let mut bytes = fs::read(name.path()).unwrap();
+    bytes[64..].fill(0xff);
+    fs::write(name.path(), bytes).unwrap();
+    assert!(StructStoreShared::unlink(&name).is_err() && name.path().exists());
+    options().unlink_forced(&name).unwrap();
+    assert!(!name.path().exists());
+    fs::write(foreign.path(), "something else").unwrap();
+    for result in [StructStoreShared::unlink(&foreign), options().unlink_forced(&foreign)] {
+        assert_eq!(kind(result), Some(ErrorKind::Mismatch));
+    }
+    assert!(foreign.path().exists());
+}
+
+#[test]
+fn stores_in_files_are_persistent() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    let file = options().file(true);
+    let store = file.open(&path).unwrap();
+    assert_eq!(store.lifetime(), Lifetime::Persistent);
+    store.close().unwrap();
+    file.unlink(&path).unwrap();
+    assert!(!path.exists());
+    file.clone().cleanup(Cleanup::IfLast).open(&path).unwrap().close().unwrap();
+    assert!(!path.exists(), "unless asked otherwise");
+}
+
+/// The mask is the process's: no other test here depends on it.
+#[test]
+fn mode_and_group_are_those_asked_for() {
+    let name = SegmentName::new("mode");
+    let before = umask(Mode::from_bits_truncate(0o077));
+    let store = options().mode(0o660).group(nix::unistd::getegid().to_string()).open(&name);
+    umask(before);
+    let store = store.unwrap();
+    let found = fs::metadata(name.path()).unwrap();
+    assert_eq!((found.permissions().mode() & 0o7777, found.gid()), (0o660, nix::unistd::getegid().as_raw()));
+    store.close().unwrap();
+    let error = options().group("no such group, surely").open(&name).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+    assert!(error.to_string().contains("the name or number of a group"), "{error}");
+    assert!(!name.path().exists());
+}
+
+#[test]
+fn handles_of_a_reinitialised_store_name_the_remedy() {
+    let name = SegmentName::new("replaced");
+    let mut store = counters(&name, Cleanup::IfLast);
+    let (counters, mut watch) = (store.at("counters").unwrap(), store.watch().unwrap());
+    let other = options().reinit(true).open(&name).unwrap();
+    other.set("num", 5).unwrap();
+    for error in [
+        store.get::<i32>("num").unwrap_err(),
+        counters.get::<i64>("first").unwrap_err(),
+        counters.set("first", 1_i64).unwrap_err(),
+        watch.wait(Some(LIMIT)).unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::StaleHandle);
+        let message = error.to_string();
+        assert!(
+            message.contains("the store was re-initialised") && message.contains("revalidate"),
+            "{message}"
+        );
+    }
+    store.revalidate(Duration::from_secs(1)).unwrap();
+    assert_eq!(store.get::<i32>("num").unwrap(), 5);
+}
+
+#[test]
+fn observer_that_opens_to_change_counts_from_then_on() {
+    let name = SegmentName::new("upgrade");
+    let writer = counters(&name, Cleanup::IfLast);
+    let child = Peer::start(&name, &["observe, then count", "counters"]).ready();
+    let found = |observes: bool| {
+        let participants = writer.participants().unwrap();
+        participants.iter().any(|found| found.observes == observes && found.pid == child.id())
+    };
+    assert!(found(true) && !found(false));
+    child.tell("open it to change it");
+    let start = std::time::Instant::now();
+    while !found(false) {
+        assert!(start.elapsed() < LIMIT, "it does not count");
+    }
+    writer.close().unwrap();
+    assert!(name.path().exists(), "the other process has it open to change it");
+    child.finish();
+    assert!(!name.path().exists());
+}
