@@ -154,7 +154,7 @@ fn second_process(name: &str) -> Outcome {
     settings.with_mut(|mut fields| {
         *fields.num += 1;
         fields.str.set("hello from the second process")
-    })??;
+    })?;
     Ok(())
 }
 

@@ -95,7 +95,7 @@ fn steer() -> Outcome {
         status.with_mut(|mut status| {
             *status.position = position;
             status.obeyed.set(&label)
-        })??;
+        })?;
         cycles += 1;
         thread::sleep(CYCLE);
     }
@@ -124,7 +124,7 @@ fn tune(name: &str) -> Outcome {
             *settings.limits.low = limits.low;
             *settings.limits.high = limits.high;
             settings.label.set(&label)
-        })??;
+        })?;
         wait_until_obeyed(&status, &label)?;
     }
     match store.at("settings")?.set("gain", "a little more") {

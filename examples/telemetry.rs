@@ -112,7 +112,7 @@ fn publish(name: &str, duration: Duration) -> Result<(), Box<dyn Error>> {
     let processes = store.ensure_list("processes")?;
 
     let host = fs::read_to_string("/proc/sys/kernel/hostname")?;
-    telemetry.with_mut(|mut fields| fields.host.set(host.trim()))??;
+    telemetry.with_mut(|mut fields| fields.host.set(host.trim()))?;
     let mut obeyed = settings.load()?;
     println!(
         "rust: publishing {} in {name}, label is {:?}, rate {} Hz",
@@ -146,7 +146,7 @@ fn publish(name: &str, duration: Duration) -> Result<(), Box<dyn Error>> {
             *fields.samples = samples;
             *fields.running = true;
             history.cells().map(|cells| append(cells, row(&sample, cpu)))
-        })??;
+        })?;
 
         let mut wanted = settings.load()?;
         wanted.rate = possible(wanted.rate);

@@ -223,7 +223,7 @@ pub mod typed {
 /// Traits of what can be stored, read and lent.
 #[cfg(not(loom))]
 pub mod traits {
-    pub use crate::bind::{Field, Fields};
+    pub use crate::bind::{Field, Fields, Outcome};
     pub use crate::handle::{CellElement, Lend};
     pub use crate::ops::Get;
     pub use crate::value::{Element, FixedArray, ScalarType};

@@ -83,7 +83,7 @@ use crate::parse::{Errors, Input};
 ///     fields.trail.push(0.25)?;
 ///     fields.speed.set(Some(0.5))?;
 ///     fields.mode.set(Mode::Moving)
-/// })??;
+/// })?;
 /// assert_eq!(store.get::<String>("robot name")?, "arm");
 /// assert_eq!(store.at("limits")?.get::<f64>("high")?, 0.5);
 /// assert_eq!(store.get::<String>("mode")?, "moving");

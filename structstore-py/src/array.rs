@@ -8,6 +8,7 @@ use numpy::npyffi::{
 };
 use numpy::{PyArrayDescr, PyArrayDescrMethods, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::PyTypeInfo;
+use pyo3::exceptions::PyTypeError;
 use pyo3::exceptions::PyValueError;
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -16,9 +17,9 @@ use pyo3::types::{PyList, PyType};
 use structstore::binding_support::{Slot, for_each_number};
 use structstore::{Array, ArrayValue, ArrayView, DType, ErrorKind, Kind, Scalar, Value};
 
-use crate::error::{Exception, Result};
+use crate::error::{Exception, Failure, Result};
 use crate::gil::LONG_COPY;
-use crate::value_in::{Inputs, unsupported};
+use crate::value_in::{Inputs, type_name, unsupported};
 use structstore::limits::MAX_DIMENSIONS;
 
 /// What keeps the memory of a view: the `base` of the NumPy array.
@@ -325,6 +326,40 @@ pub(crate) fn is_view(object: &Bound<'_, PyAny>) -> bool {
     unsafe {
         let base = (*array.as_array_ptr()).fields.base;
         !base.is_null() && ffi::Py_TYPE(base) == Lease::type_object_raw(array.py())
+    }
+}
+
+/// The view that an array, or what it is a part of, has its memory from.
+fn lease_of<'py>(object: &Bound<'py, PyAny>) -> Option<Bound<'py, Lease>> {
+    let mut base = object.clone();
+    loop {
+        if let Ok(lease) = base.cast::<Lease>() {
+            return Some(lease.clone());
+        }
+        base = base.getattr("base").ok().filter(|base| !base.is_none())?;
+    }
+}
+
+/// Whether an array is a view of what a store has now: not once the array in the store was given other elements by assignment, was
+/// changed by a guard while the view existed, or was removed. The view then keeps the elements that it had. Raises TypeError for
+/// anything but a view of a store, which copies of read-only attachments are not.
+///
+///     >>> store = structstore.StructStore()
+///     >>> store.scan = np.zeros(3)
+///     >>> view = store.scan
+///     >>> structstore.is_current(view), structstore.is_current(view[1:])
+///     (True, True)
+///     >>> store.scan = np.ones(3)
+///     >>> structstore.is_current(view)
+///     False
+#[pyfunction]
+pub(crate) fn is_current(array: &Bound<'_, PyAny>) -> Result<bool> {
+    match lease_of(array) {
+        Some(lease) => Ok(lease.get().view.is_current()),
+        None => {
+            let message = format!("expected a view of an array in a store, found {}", type_name(array));
+            Err(Failure::Raised(PyTypeError::new_err(message)))
+        }
     }
 }
 

@@ -36,6 +36,9 @@ mod _structstore {
     };
 
     #[pymodule_export]
+    use super::array::is_current;
+
+    #[pymodule_export]
     use super::error::_unmapped_errors;
 
     #[pymodule_export]

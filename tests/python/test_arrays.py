@@ -318,3 +318,21 @@ def test_readers_of_a_published_array_never_see_half_of_it(store: StructStore) -
     for reader in readers:
         reader.join()
     assert not torn
+
+
+def test_is_current_until_the_array_gets_other_memory(store: StructStore) -> None:
+    store.scan = np.arange(4.0)
+    view = store.scan
+    part = view[1:3].reshape(2, 1)
+    view[0] = 7.0
+    assert structstore.is_current(view) and structstore.is_current(part)
+    store.scan = np.arange(4.0)
+    assert not structstore.is_current(view) and not structstore.is_current(part)
+    assert view.tolist() == [7.0, 1.0, 2.0, 3.0]
+    again = store.scan
+    assert structstore.is_current(again)
+    del store.scan
+    assert not structstore.is_current(again)
+    for other in (np.zeros(3), view.copy(), [1.0], None):
+        with pytest.raises(TypeError, match="expected a view of an array in a store"):
+            structstore.is_current(other)

@@ -150,7 +150,7 @@ fn with_growing(store: &StructStoreShared) -> Result<()> {
         growing.items.push(&Inner { flag: true, name: "first".into() })?;
         growing.entries.insert("one", &1.0)?;
         growing.extra.set("anything", vec![1_i64])
-    })?
+    })
 }
 
 /// A change of one of these fields.

@@ -39,7 +39,7 @@ pub fn segments() -> Result<Vec<Vec<u8>>> {
     keep(&|store, snapshot| {
         let watch = store.watch()?;
         let settings = store.bind::<Settings>()?;
-        settings.with_mut(|mut settings| settings.trail.push(1.5))??;
+        settings.with_mut(|mut settings| settings.trail.push(1.5))?;
         store.ensure_list("items")?.extend(["a", "b", "a text that is longer than the others"])?;
         snapshot();
         drop(watch);

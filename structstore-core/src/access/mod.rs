@@ -7,6 +7,7 @@
 //! its words would be spilled before the hot path, because the cold call takes their address. A closure that is read
 //! optimistically makes no errors that it can leave to its caller, for each is dropped in the retry loop.
 
+mod holder;
 mod locked;
 mod own;
 mod parts;

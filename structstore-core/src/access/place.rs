@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::holder::holder_of;
 use super::own::{Scope, operate};
 use super::patience::{Disturbance, Patience};
 use super::{Access, Located, Part, Store};
@@ -17,6 +18,9 @@ use crate::sync::Ordering;
 
 /// How often a read is tried without writing anything, before it takes a shared lock.
 const OPTIMISTIC_TRIES: usize = 100;
+
+/// After how long a wait the error says who has the lock.
+const NAMED: Duration = Duration::from_millis(1);
 
 /// How often a change is prepared before its lock is taken.
 const PREPARED_TRIES: usize = 3;
@@ -407,6 +411,11 @@ impl<W: Way> Access for Place<W> {
             return detached;
         }
         match error.kind() {
+            // Not for those who only tried.
+            ErrorKind::LockTimeout if error.waited().is_some_and(|waited| waited >= NAMED) => {
+                let holder = holder_of(self.arena(), self.id.index).unwrap_or_default();
+                error.finding(holder).below(self.path())
+            }
             ErrorKind::StaleHandle if self.store().is_replaced() => {
                 error.finding("re-initialised").below(self.way.trail().path(self.arena()))
             }

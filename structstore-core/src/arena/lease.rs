@@ -42,9 +42,8 @@ impl Lease {
         lock(&arena.leases).get(&block).and_then(Weak::upgrade)
     }
 
-    /// The error for a view that may not be written to.
-    pub(crate) fn refusal(&self) -> Error {
-        self.arena.refusal()
+    pub(crate) fn arena(&self) -> &Arena {
+        &self.arena
     }
 
     /// Where the payload of the leased block is.

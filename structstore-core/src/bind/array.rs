@@ -189,7 +189,7 @@ fn publish(operation: &Operation<'_>, node: &Node, array: Value<'_>) -> Result<(
 ///     scan.image.set([2, 3], &[0, 1, 2, 3, 4, 5])?;
 ///     scan.image.as_mut_slice()?[4] = 40;
 ///     Ok::<_, structstore::Error>(())
-/// })??;
+/// })?;
 /// assert_eq!(scan.load()?.image, NdArray::new([2, 3], vec![0, 1, 2, 3, 40, 5])?);
 /// # Ok::<(), structstore::Error>(())
 /// ```
@@ -346,7 +346,7 @@ impl<T: Element, const D: usize> Field for NdArray<T, D> {
 ///     robot.trail.push(3.0)?;
 ///     robot.trail.as_mut_slice()?[0] = 0.5;
 ///     robot.image.set([1, 2], &[7, 8])
-/// })??;
+/// })?;
 /// assert_eq!(robot.load()?.trail, [0.5, 2.0, 3.0]);
 /// # Ok::<(), structstore::Error>(())
 /// ```

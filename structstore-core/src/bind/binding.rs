@@ -1,10 +1,12 @@
 //! Bindings, and the guards that lend what they bind.
 
+use std::any::type_name;
+use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Binder, Field, Fields, Lender, SlotRef};
+use super::{Binder, Field, Fields, Lender, Outcome, SlotRef};
 use crate::access::{Access, Handle, Hold, Located, Scope};
 use crate::arena::Arena;
 use crate::arena::layout::Slot;
@@ -211,11 +213,12 @@ impl<T: Field> Binding<T> {
         Err(error)
     }
 
-    /// Runs a closure on the fields, which are held exclusively meanwhile.
+    /// Runs a closure on the fields, which are held exclusively meanwhile. The closure returns nothing or a [`Result`]; a value is
+    /// returned as `Ok(value)`. What it has changed stays, also if it fails: a [`transaction`](Binding::transaction) undoes it.
     ///
     /// # Errors
     ///
-    /// As [`Binding::write`].
+    /// As [`Binding::write`], and the error that the closure returns.
     ///
     /// ```
     /// use structstore::StructStore;
@@ -233,10 +236,13 @@ impl<T: Field> Binding<T> {
     ///     *limits.low = -2.0;
     /// })?;
     /// assert_eq!(limits.load()?.low, -2.0);
+    /// let span = limits.with_mut(|limits| Ok(*limits.high - *limits.low))?;
+    /// assert_eq!(span, 4.0);
     /// # Ok::<(), structstore::Error>(())
     /// ```
-    pub fn with_mut<R>(&self, change: impl FnOnce(T::Mut<'_>) -> R) -> Result<R> {
-        Ok(change(self.write()?.fields_mut()))
+    #[inline]
+    pub fn with_mut<O: Outcome>(&self, change: impl FnOnce(T::Mut<'_>) -> O) -> Result<O::Value> {
+        change(self.write()?.fields_mut()).into_result()
     }
 
     /// Runs a closure on the fields, locked for reading.
@@ -435,6 +441,24 @@ impl<T: Field> Binding<T> {
             true => Ok(()),
             false => Err(Error::stale()).at(&self.handle),
         }
+    }
+}
+
+impl<T: Fields> fmt::Debug for Binding<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Binding").field(&type_name::<T>()).field(&self.handle.path()).finish()
+    }
+}
+
+impl<T: Fields> fmt::Debug for BindingMut<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("BindingMut").field(&type_name::<T>()).field(&self.binding.handle.path()).finish()
+    }
+}
+
+impl<T: Fields> fmt::Debug for BindingRef<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("BindingRef").field(&type_name::<T>()).field(&self.binding.handle.path()).finish()
     }
 }
 

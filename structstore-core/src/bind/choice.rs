@@ -127,7 +127,7 @@ impl ChoicePlace {
 ///
 /// let store = StructStore::new();
 /// let robot = store.bind::<Robot>()?;
-/// robot.with_mut(|mut robot| robot.mode.set(Mode::FollowPath))??;
+/// robot.with_mut(|mut robot| robot.mode.set(Mode::FollowPath))?;
 /// assert_eq!(store.get::<String>("mode")?, "follow_path");
 /// assert_eq!(robot.with(|robot| robot.mode)?, Mode::FollowPath);
 ///

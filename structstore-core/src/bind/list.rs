@@ -210,7 +210,7 @@ impl<T: Field> Field for Vec<T> {
 ///     rig.cameras.push(&Camera { name: "left".into(), exposure: 0.01 })?;
 ///     *rig.cameras.get_mut(0)?.exposure *= 2.0;
 ///     Ok::<_, structstore::Error>(())
-/// })??;
+/// })?;
 /// assert_eq!(store.to_string(), r#"{"cameras": [{"name": "left", "exposure": 0.02}]}"#);
 ///
 /// store.ensure_list("cameras")?.push("no camera")?;

@@ -123,7 +123,7 @@ map_fields! {
 ///
 /// let store = StructStore::new();
 /// let rig = store.bind::<Rig>()?;
-/// rig.with_mut(|mut rig| rig.offsets.insert("left", &0.5))??;
+/// rig.with_mut(|mut rig| rig.offsets.insert("left", &0.5))?;
 /// assert_eq!(store.at("offsets")?.get::<f64>("left")?, 0.5);
 /// assert_eq!(rig.with(|rig| rig.offsets.get("left").map(|offset| offset.copied()))??, Some(0.5));
 /// # Ok::<(), structstore::Error>(())

@@ -19,6 +19,7 @@ mod map;
 #[cfg(feature = "ndarray")]
 mod ndarray;
 mod option;
+mod outcome;
 mod scalar;
 mod schema;
 mod text;
@@ -30,6 +31,7 @@ pub use choice::{Choice, ChoiceMut, ChoicePlace};
 pub use list::{AsList, TypedListMut, TypedListRef};
 pub use map::{TypedMapMut, TypedMapRef};
 pub use option::OptionMut;
+pub use outcome::Outcome;
 pub use schema::{FieldSchema, Schema};
 pub use text::ByteBuf;
 
@@ -83,7 +85,7 @@ use crate::value::{Kind, Value};
 ///     rig.limit.set(Some(1.5))?;
 ///     rig.cameras.push(&Camera { name: "left".into(), exposure: 0.01 })?;
 ///     rig.offsets.insert("left", &[0.0, 0.1, 0.0])
-/// })??;
+/// })?;
 /// assert_eq!(store.ensure_list("cameras")?.get::<structstore::Struct>(0)?.get::<f64>("exposure")?, 0.01);
 /// # Ok::<(), structstore::Error>(())
 /// ```

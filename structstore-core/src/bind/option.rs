@@ -165,7 +165,7 @@ impl<T: Field> Field for Option<T> {
 ///         *limit *= 2.0;
 ///     }
 ///     settings.name.set(Some("arm".into()))
-/// })??;
+/// })?;
 /// assert_eq!(store.to_string(), r#"{"limit": 3.0, "name": "arm"}"#);
 ///
 /// store.set("limit", 5)?; // as an f64, for it is declared

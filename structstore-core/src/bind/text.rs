@@ -21,7 +21,7 @@ use crate::value::{Kind, Value};
 ///
 /// let store = StructStore::new();
 /// let message = store.bind::<Message>()?;
-/// message.with_mut(|mut message| message.payload.set(b"abc"))??;
+/// message.with_mut(|mut message| message.payload.set(b"abc"))?;
 /// assert_eq!(store.get::<Vec<u8>>("payload")?, b"abc");
 /// # Ok::<(), structstore::Error>(())
 /// ```

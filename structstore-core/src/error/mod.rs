@@ -475,7 +475,10 @@ impl fmt::Display for Error {
                     "this thread holds a shared lock on it, so an exclusive lock would never be granted"
                 )
             }
-            ErrorKind::LockTimeout => write!(f, "timed out after {waited:.1?} waiting for the lock"),
+            ErrorKind::LockTimeout => {
+                write!(f, "timed out after {waited:.1?} waiting for the lock")?;
+                if found.is_empty() { Ok(()) } else { write!(f, " that {found} holds") }
+            }
             ErrorKind::Abandoned => {
                 write!(f, "a process died while modifying it; open the store read-write to repair it")
             }

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use super::{CellElement, ElementCell};
 use crate::access::{Access, Near};
-use crate::arena::Arena;
 use crate::arena::lease::Lease;
 use crate::error::{Error, ErrorKind, Result};
-use crate::lock::{Locker, Mode, Wait};
+use crate::lock::{Locker, Mode, NodeId, Wait, generation};
 use crate::node::ArrayBlock;
 use crate::ops::arrays::{block_of, copy_elements, wrong_dtype};
 use crate::sync::{Ordering, fence};
@@ -39,6 +38,8 @@ pub struct ArrayView {
     data: *mut u8,
     /// Whether whoever has it may write to the elements.
     writable: bool,
+    /// The array that it is of.
+    array: NodeId,
     /// Keeps the block and the mapping.
     lease: Arc<Lease>,
 }
@@ -49,7 +50,8 @@ unsafe impl Send for ArrayView {}
 unsafe impl Sync for ArrayView {}
 
 impl ArrayView {
-    fn new(arena: &Arena, lease: Arc<Lease>, writable: bool) -> Result<ArrayView> {
+    fn new(array: &Near<'_>, lease: Arc<Lease>, writable: bool) -> Result<ArrayView> {
+        let arena = array.arena();
         let header = ArrayBlock::read(arena, lease.block())?;
         let data = header.elements(arena, lease.block())?;
         Ok(ArrayView {
@@ -58,6 +60,7 @@ impl ArrayView {
             bytes: header.bytes as usize,
             data,
             writable,
+            array: array.id(),
             lease,
         })
     }
@@ -96,6 +99,27 @@ impl ArrayView {
         Ok(unsafe { copy_elements(self.data.cast(), whole_elements::<T>(self.bytes)) })
     }
 
+    /// Whether the array still has this memory: not once it was given other elements by assignment, or a guard changed it while the
+    /// view existed, or it was removed. The view then keeps the elements that the array had.
+    ///
+    /// ```
+    /// use structstore::{Array, ArrayValue, StructStore};
+    ///
+    /// let store = StructStore::new();
+    /// store.set("scan", [1.0, 2.0])?;
+    /// let view = store.get::<Array>("scan")?.view()?;
+    /// assert!(view.is_current());
+    /// store.set("scan", [3.0, 4.0])?;
+    /// assert!(!view.is_current());
+    /// assert_eq!(view.to_vec::<f64>()?, [1.0, 2.0]);
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn is_current(&self) -> bool {
+        let Ok(node) = self.lease.arena().node(self.array.index) else { return false };
+        let lives = || generation(node.head.identity.load(Ordering::Acquire)) == self.array.generation;
+        lives() && block_of(node) == self.lease.block() && lives()
+    }
+
     /// Whether elements may be written: not through an [observer](crate::Options::observe).
     pub fn is_writable(&self) -> bool {
         self.writable
@@ -123,7 +147,7 @@ impl ArrayView {
             return Err(wrong_dtype::<T>(&self.dtype));
         }
         if !self.writable {
-            return Err(self.lease.refusal());
+            return Err(self.lease.arena().refusal());
         }
         // SAFETY: in bounds and aligned; the lease keeps the memory for as long as self; atomics take any bytes.
         Ok(unsafe { std::slice::from_raw_parts(self.data.cast(), whole_elements::<T>(self.bytes)) })
@@ -146,7 +170,7 @@ pub(crate) fn lease(array: &Near<'_>) -> Result<ArrayView> {
         let Some(lease) = Lease::existing(arena, block) else { break };
         // The lease keeps the block from being used anew; but before it was found, that may have happened already.
         if array.read(|_, node| Ok(block_of(node)))? == block {
-            return ArrayView::new(arena, lease, writable);
+            return ArrayView::new(array, lease, writable);
         }
     }
     let held = array.lock_to_lease(if shared { Mode::Shared } else { Mode::Node })?;
@@ -159,7 +183,7 @@ pub(crate) fn lease(array: &Near<'_>) -> Result<ArrayView> {
     let lease = Lease::take(arena, block_of(array.node()), alone);
     held.end_unchanged();
     match lease? {
-        Some(lease) => ArrayView::new(arena, lease, writable),
+        Some(lease) => ArrayView::new(array, lease, writable),
         None => Err(Error::new(ErrorKind::Deadlock)),
     }
 }

@@ -4,6 +4,7 @@ from enum import Enum
 from types import SimpleNamespace, TracebackType
 from typing import Any, ClassVar, Generic, SupportsIndex, TypeVar, final, overload
 
+import numpy as np
 from typing_extensions import Self, disjoint_base
 
 from ._watching import Subscription
@@ -61,6 +62,7 @@ __all__ = [
     "_path",
     "_plain",
     "_unmapped_errors",
+    "is_current",
     "orphans",
     "stores",
     "unlink",
@@ -69,6 +71,7 @@ __all__ = [
 __version__: str
 
 def stores() -> list[str]: ...
+def is_current(array: np.ndarray[Any, Any]) -> bool: ...
 def orphans() -> list[str]: ...
 def unlink(path: str | os.PathLike[str], force: bool = False, use_file: bool = False) -> None: ...
 def _declare(structure: StructStore, fields: list[Any]) -> None: ...

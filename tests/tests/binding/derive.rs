@@ -45,7 +45,7 @@ fn on_both(test: impl Fn(&Struct) -> Result<()>) -> Result<()> {
 
 /// The message of the error of a refused binding.
 fn refusal<T: Fields>(store: &Struct) -> String {
-    store.bind::<T>().err().expect("an error").to_string()
+    store.bind::<T>().expect_err("an error").to_string()
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn arrays_and_text_are_lent_in_place() -> Result<()> {
             s.str.set("a text that is longer than the one before")?;
             assert_eq!(s.str.as_str()?, "a text that is longer than the one before");
             s.subsettings.substr.set("")
-        })??;
+        })?;
         let loaded = settings.load()?;
         assert_eq!(loaded.gains, [0.0, 0.0, 0.0, 0.0, 0.0, 1.5]);
         assert_eq!(loaded.subsettings.matrix, [[0.5; 3], [0.5, 0.5, -1.0]]);

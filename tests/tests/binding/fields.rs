@@ -319,7 +319,7 @@ fn assignment_to_a_declared_field_converts_or_fails() -> Result<()> {
             assert_eq!(*s.best.get_mut()?.unwrap().id, 7);
             assert_eq!(s.items.get_mut(0)?.name.as_str()?, "unnamed");
             Ok::<_, Error>(())
-        })??;
+        })?;
         store.set("window", Value::Null)?;
         let loaded = bound.load()?;
         assert_eq!(loaded.limit, Some(4.5));
@@ -384,7 +384,7 @@ fn dynamic_parts_hold_anything() -> Result<()> {
             s.log.push(5)?;
             s.extra.set("anything", vec![1, 2])?;
             s.extra.set("name", "of any type")
-        })??;
+        })?;
         assert_eq!(
             store.to_string(),
             r#"{"num": 0, "log": ["started", 5], "extra": {"anything": [1, 2], "name": "of any type"}}"#
@@ -438,7 +438,7 @@ fn flattened_and_skipped_fields() -> Result<()> {
             *s.inner.id = 2;
             *s.generic.left = 3.0;
             s.generic.right.set(Some(4.0))
-        })??;
+        })?;
         let mut loaded = outer.load()?;
         assert_eq!((loaded.first_field, loaded.inner.id, loaded.cycles), (1, 2, 5));
         assert_eq!(loaded.generic, Pair { left: 3.0, right: Some(4.0) });
@@ -582,7 +582,7 @@ fn vectors_grow_in_place_and_never_under_views() -> Result<()> {
     on_both(|store| {
         let trail = store.bind::<Trail>()?;
         for round in 0..1000 {
-            trail.with_mut(|mut s| s.points.push(f64::from(round)))??;
+            trail.with_mut(|mut s| s.points.push(f64::from(round)))?;
         }
         let expected: Vec<f64> = (0..1000).map(f64::from).collect();
         assert_eq!(trail.load()?.points, expected);
@@ -592,15 +592,15 @@ fn vectors_grow_in_place_and_never_under_views() -> Result<()> {
             s.points.push(1000.0)?;
             s.points.as_mut_slice()?[0] = -1.0;
             s.points.resize(1002, 0.25)
-        })??;
+        })?;
         assert_eq!(view.to_vec::<f64>()?, expected, "a view keeps what it saw");
         let now = trail.load()?.points;
         assert_eq!((now.len(), now[0], now[1000], now[1001]), (1002, -1.0, 1000.0, 0.25));
-        trail.with_mut(|mut s| s.points.clear())??;
+        trail.with_mut(|mut s| s.points.clear())?;
         assert_eq!(trail.load()?.points, Vec::<f64>::new());
         assert_eq!(view.shape(), [1000]);
         drop(view);
-        trail.with_mut(|mut s| s.points.extend_from_slice(&[1.0, 2.0]))??;
+        trail.with_mut(|mut s| s.points.extend_from_slice(&[1.0, 2.0]))?;
         assert_eq!(store.get::<Array>("points")?.to_vec::<f64>()?, [1.0, 2.0]);
         Ok(())
     })
@@ -722,14 +722,14 @@ fn view_of_an_optional_array_keeps_its_elements() -> Result<()> {
         frames.with_mut(|mut s| {
             s.last.set(Some([1; 4]))?;
             s.all.push(&[2; 4])
-        })??;
+        })?;
         let last = store.get::<Array>("last")?.view()?;
         let all = store.ensure_list("all")?.get::<structstore::Array>(0)?.view()?;
         frames.with_mut(|mut s| {
             s.last.get_mut()?.unwrap()[0] = 10;
             s.all.get_mut(0)?[0] = 20;
             Ok::<_, Error>(())
-        })??;
+        })?;
         assert_eq!((last.to_vec::<u8>()?, all.to_vec::<u8>()?), (vec![1; 4], vec![2; 4]));
         let again = store.get::<Array>("last")?.view()?;
         // Reading gives the array a block of its own, too.
@@ -800,7 +800,7 @@ fn arrays_of_ndarray_are_fields() -> Result<()> {
             pixels.row_mut(1).fill(7);
             pixels[[0, 2]] = 9;
             s.weights.extend_from_slice(&[0.5, 1.5])
-        })??;
+        })?;
         let guard = frame.read()?;
         assert_eq!(guard.fields().pixels.view()?, ndarray::array![[1, 2, 9], [7, 7, 7]]);
         assert_eq!(guard.fields().weights.view()?.sum(), 2.0);
@@ -967,7 +967,7 @@ fn option_of_a_struct_looks_up_its_fields_on_each_use() {
 
     on_both(|store| {
         let outer = store.bind::<Outer>()?;
-        outer.with_mut(|mut outer| outer.inner.set(Some(Inner { a: 1.5, n: 7 })))??;
+        outer.with_mut(|mut outer| outer.inner.set(Some(Inner { a: 1.5, n: 7 })))?;
         let read = || outer.with(|outer| outer.inner.map(|inner| (*inner.a, *inner.n)));
         assert_eq!(read()?, Some((1.5, 7)));
         let inner = store.at("inner")?;
@@ -984,7 +984,7 @@ fn option_of_a_struct_looks_up_its_fields_on_each_use() {
         inner.set("n", 8_i64)?;
         inner.set("a", 2.5)?;
         assert_eq!(read()?, Some((2.5, 8)));
-        outer.with_mut(|mut outer| outer.inner.get_mut().map(|inner| *inner.unwrap().a += 1.0))??;
+        outer.with_mut(|mut outer| outer.inner.get_mut().map(|inner| *inner.unwrap().a += 1.0))?;
         assert_eq!((read()?, inner.get::<f64>("a")?), (Some((3.5, 8)), 3.5));
         Ok(())
     })
@@ -1014,7 +1014,7 @@ fn option_of_an_array_of_another_shape_can_be_replaced() {
             *goal.rate = 5.0;
             assert!(matches!(goal.position.get_mut(), Err(error) if error.kind() == ErrorKind::WrongType));
             goal.position.set(Some([1.0, 2.0, 3.0]))
-        })??;
+        })?;
         assert_eq!(goal.load()?.position, Some([1.0, 2.0, 3.0]));
         Ok(())
     })

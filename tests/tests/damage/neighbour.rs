@@ -164,9 +164,7 @@ fn array_is_copied_to_an_overlapping_block() {
             Ok(())
         },
         // Copied, because there is no free room behind it.
-        |store| {
-            store.bind::<Trail>()?.with_mut(|mut fields| (0..100).try_for_each(|n| fields.array.push(n)))?
-        },
+        |store| store.bind::<Trail>()?.with_mut(|mut fields| (0..100).try_for_each(|n| fields.array.push(n))),
     ];
     for change in changes {
         let name = SegmentName::new("twice");

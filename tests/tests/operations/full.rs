@@ -143,7 +143,7 @@ fn assigning_an_empty_list_to_a_declared_one_works_on_a_full_store() -> Result<(
     fill(&store, 600)?;
     store.set("items", Value::List(Vec::new()))?;
     store.check()?;
-    bound.with_mut(|mut bound| bound.items.push(&"new".to_owned()))?
+    bound.with_mut(|mut bound| bound.items.push(&"new".to_owned()))
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn more_elements_than_a_store_can_hold_are_refused() -> Result<()> {
             fields.trail.push(1.0)?;
             full(fields.trail.resize(len, 0.5));
             fields.trail.clear()
-        })??;
+        })?;
     }
     bound.with_mut(|mut fields| {
         fields.trail.push(1.0)?;
@@ -227,7 +227,7 @@ fn more_elements_than_a_store_can_hold_are_refused() -> Result<()> {
         fields.trail.resize(30_000, 0.25)?;
         assert!(fields.trail.as_slice()?[8..].iter().all(|element| *element == 0.25));
         fields.trail.resize(1, 0.0)
-    })??;
+    })?;
     store.check()
 }
 

@@ -83,3 +83,27 @@ fn slices_do_not_change_through_views_under_a_shared_lock() {
     drop(taken);
     assert_eq!(array.read().unwrap().as_slice::<f64>().unwrap(), [1.0, 2.0]);
 }
+
+#[test]
+fn view_is_current_until_the_array_gets_other_memory() {
+    let store = StructStore::new();
+    store.set("scan", [1.0, 2.0]).unwrap();
+    let view = || store.get::<Array>("scan").unwrap().view().unwrap();
+    let (before, other) = (view(), view());
+    before.cells::<f64>().unwrap()[0].set(5.0);
+    store.set("num", 5).unwrap();
+    assert!(before.is_current() && other.is_current(), "its elements and other fields may change");
+    store.set("scan", [1.0, 2.0]).unwrap();
+    assert!(!before.is_current() && !other.is_current());
+    let by_guard = view();
+    store.get::<Array>("scan").unwrap().write().unwrap().as_mut_slice::<f64>().unwrap()[0] = 3.0;
+    assert!(!by_guard.is_current(), "a guard that changes it gives it a block of its own");
+    let removed = view();
+    store.delete("scan").unwrap();
+    store.set("scan", [1.0, 2.0]).unwrap();
+    assert!(!removed.is_current(), "the node is another one by now");
+    assert_eq!(
+        (before.to_vec::<f64>().unwrap(), removed.to_vec::<f64>().unwrap()),
+        (vec![5.0, 2.0], vec![3.0, 2.0])
+    );
+}

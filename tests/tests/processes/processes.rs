@@ -443,3 +443,29 @@ fn a_cycle_of_locks_between_processes_ends_by_a_timeout() {
     drop(a.within(LIMIT).write().unwrap());
     drop(b.within(LIMIT).write().unwrap());
 }
+
+/// A wait that ends without the lock names the thread and process that have it, above, on or below what was asked for.
+#[test]
+fn lock_timeout_names_the_holder() {
+    let name = SegmentName::new("holder");
+    let store = StructStoreShared::open(&name).unwrap();
+    store.set("counters", Value::record([("first", Value::from(0_i64)), ("second", 0_i64.into())])).unwrap();
+    let peer = Peer::start(&name, &["hold", "counters"]).ready();
+    let expected = format!("that thread {0} of process {0} holds", peer.id());
+    let short = Duration::from_millis(20);
+    for error in [
+        store.at("counters").unwrap().within(short).write().map(drop).unwrap_err(),
+        store.at("counters").unwrap().within(short).read().map(drop).unwrap_err(),
+        store.within(short).write().map(drop).unwrap_err(),
+    ] {
+        assert!(error.to_string().contains(&expected), "{error}, expected {expected}");
+    }
+    peer.finish();
+    thread::scope(|scope| {
+        let guard = store.read().unwrap();
+        let waiting = scope.spawn(|| store.within(short).write().map(drop).unwrap_err().to_string());
+        let message = waiting.join().unwrap();
+        assert!(message.contains(&format!("of process {} holds", std::process::id())), "{message}");
+        drop(guard);
+    });
+}
