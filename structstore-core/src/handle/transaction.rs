@@ -51,7 +51,7 @@ impl Struct {
         self.transact(&Wait::FOREVER, change)
     }
 
-    fn transact<T, E: From<Error>>(
+    pub(crate) fn transact<T, E: From<Error>>(
         &self,
         wait: &Wait,
         change: impl FnOnce(&mut StructMut<'_>) -> Result<T, E>,

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use structstore::{Array, Cleanup, ErrorKind, StructStore, StructStoreShared, Value};
+use structstore::{Array, Cleanup, Error, ErrorKind, StructStore, StructStoreShared, Value};
 use structstore_tests::{SegmentName, assert_specimens, put_specimens};
 
 use peer::{LIMIT, Peer};
@@ -468,4 +468,44 @@ fn lock_timeout_names_the_holder() {
         assert!(message.contains(&format!("of process {} holds", std::process::id())), "{message}");
         drop(guard);
     });
+}
+
+/// Everything that waits for a lock has a form that does not: with a guard by another process, each of them returns in time, and
+/// without, each of them does its work.
+#[test]
+fn bindings_within_a_time_do_all_or_time_out() {
+    #[derive(StructStore, Debug, PartialEq)]
+    struct Counters {
+        first: i64,
+        second: i64,
+    }
+    let name = SegmentName::new("within");
+    let store = StructStoreShared::open(&name).unwrap();
+    let counters = store.ensure_struct("counters").unwrap().bind::<Counters>().unwrap();
+    for wait in [Duration::ZERO, Duration::from_millis(10)] {
+        let within = counters.within(wait);
+        let peer = Peer::start(&name, &["hold", "counters"]).ready();
+        for result in [
+            within.write().map(drop),
+            within.read().map(drop),
+            within.with_mut(|_| ()),
+            within.with(|_| ()),
+            within.load().map(drop),
+            within.transaction(|_| Ok::<(), Error>(())),
+        ] {
+            assert_eq!(result.unwrap_err().kind(), ErrorKind::LockTimeout);
+        }
+        peer.finish();
+        within.with_mut(|fields| *fields.first = 1).unwrap();
+        within
+            .transaction(|fields| {
+                *fields.second = 2;
+                Ok::<(), Error>(())
+            })
+            .unwrap();
+        assert_eq!(within.with(|fields| *fields.first).unwrap(), 1);
+        assert_eq!(within.load().unwrap(), Counters { first: 1, second: 2 });
+        let error = within.with_mut(|_| Err::<(), Error>(Error::rejected("no"))).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Rejected);
+    }
 }
