@@ -4,6 +4,8 @@ Its specimens are those of `tests/src/lib.rs`.
 """
 
 import sys
+import threading
+import time
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -106,6 +108,14 @@ def main(name: str, task: str, *rest: str) -> None:
                 raise SystemExit("a u8 took 256")
             except OverflowError:
                 pass
+        elif task == "read":
+            ended = threading.Event()
+            threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
+            print("reading", flush=True)
+            while not ended.is_set():
+                with store[rest[0]].read_lock():
+                    ended.wait(0.5)
+                time.sleep(0.02)
         else:
             raise SystemExit(f"unknown task {task!r}")
 

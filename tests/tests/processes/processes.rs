@@ -509,3 +509,50 @@ fn bindings_within_a_time_do_all_or_time_out() {
         assert_eq!(error.kind(), ErrorKind::Rejected);
     }
 }
+
+/// The recipe of `examples/control_loop.rs`: what is tried within no time never sleeps, although a Python process holds the lock for
+/// reading, for half a second again and again.
+#[test]
+fn loop_that_tries_never_sleeps_beside_a_reader() {
+    #[derive(StructStore)]
+    struct State {
+        cycle: u64,
+        torque: [f64; 6],
+    }
+    let Some(python) = structstore_tests::python("loop_that_tries_never_sleeps_beside_a_reader") else {
+        return;
+    };
+    /// How often this thread gave up its core of its own accord.
+    fn sleeps() -> i64 {
+        // SAFETY: plain data, for which zero is a value.
+        let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+        // SAFETY: the structure is there.
+        assert_eq!(unsafe { libc::getrusage(libc::RUSAGE_THREAD, &raw mut usage) }, 0);
+        usage.ru_nvcsw
+    }
+    let name = SegmentName::new("loop");
+    let store = StructStoreShared::open(&name).unwrap();
+    let state = store.ensure_struct("state").unwrap().bind::<State>().unwrap();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/python/peer.py");
+    let reader = Peer::spawn(Command::new(&python).args([script, &name, "read", "state"])).ready();
+    let now = state.within(Duration::ZERO);
+    let (mut done, mut skipped, mut cycle) = (0, 0, 0_u64);
+    let (begun, before) = (Instant::now(), sleeps());
+    while begun.elapsed() < Duration::from_millis(1500) || done == 0 || skipped == 0 {
+        assert!(begun.elapsed() < LIMIT, "{done} done, {skipped} skipped");
+        cycle += 1;
+        let published = now.with_mut(|state| {
+            *state.cycle = cycle;
+            state.torque[5] = cycle as f64;
+        });
+        for result in [published, now.load().map(drop)] {
+            match result {
+                Ok(()) => done += 1,
+                Err(error) if error.kind() == ErrorKind::LockTimeout => skipped += 1,
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+    assert_eq!(sleeps() - before, 0, "{done} done, {skipped} skipped");
+    reader.finish();
+}
