@@ -3,8 +3,7 @@
 use std::ffi::OsString;
 use std::io::{self, BufRead, IsTerminal, Write};
 
-use structstore::inspect::Lifetime;
-use structstore::{ErrorKind, StructStoreShared};
+use structstore::inspect::{Lifetime, remove_orphan};
 
 use crate::arguments::{Clean, Name};
 use crate::failure::{FAILED, Failure, Result};
@@ -23,9 +22,9 @@ pub(crate) fn run(options: &Clean, output: &mut Output) -> Result<u8> {
     let mut removed = Vec::new();
     let mut status = 0;
     for name in orphans {
-        match remove(&name) {
+        match remove_orphan(&name) {
             Ok(true) => removed.push(name),
-            // Somebody came back to it.
+            // A process has opened it meanwhile.
             Ok(false) => {}
             Err(error) => {
                 output.complain(&error.to_string());
@@ -84,12 +83,4 @@ fn confirmed(orphans: &[String]) -> Result<bool> {
         Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
     };
     ask().map_err(refused)
-}
-
-/// Whether the store was removed: not if a process has opened it by now.
-fn remove(name: &str) -> structstore::Result<bool> {
-    match StructStoreShared::unlink(name) {
-        Err(error) if error.kind() == ErrorKind::InUse => Ok(false),
-        other => other.map(|()| true),
-    }
 }

@@ -111,7 +111,10 @@ impl Found {
     fn attached(&self) -> (anstyle::Style, String) {
         if self.orphan {
             let pids: Vec<String> = self.participants.iter().map(|dead| dead.pid.to_string()).collect();
-            return (BAD, format!("orphan of {}", pids.join(", ")));
+            return (
+                BAD,
+                if pids.is_empty() { "orphan".to_owned() } else { format!("orphan of {}", pids.join(", ")) },
+            );
         }
         let mut attached: Vec<String> = self.participants.iter().map(program).collect();
         if self.readers {

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::Path;
 
+use structstore::binding_support::OptionsExt;
 use structstore::{Cleanup, Struct, StructStoreShared, Value};
 
 use crate::arguments::{Dump, Format, Load};
@@ -59,7 +60,8 @@ pub(crate) fn load(options: &Load) -> Result<u8> {
     };
     let existed = options.store.change().is_ok();
     // What is created for it is to stay.
-    let store = Watched::new(options.store.open(StructStoreShared::options().cleanup(Cleanup::Never))?);
+    let store =
+        Watched::new(options.store.open(StructStoreShared::options().cleanup(Cleanup::Never).passing())?);
     let filled = match document {
         None => store.restore(&bytes),
         Some(value) => store.replace(value),
@@ -67,7 +69,7 @@ pub(crate) fn load(options: &Load) -> Result<u8> {
     if filled.is_err() && !existed {
         // What was created for this is of no use to anybody.
         drop(store);
-        StructStoreShared::options().file(options.store.file).unlink(options.store.place())?;
+        let _ = StructStoreShared::options().file(options.store.file).unlink(options.store.place());
     }
     Ok(filled.map(|()| 0)?)
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use structstore::binding_support::OptionsExt;
 use structstore::{Error, ErrorKind, Options, Struct, StructStoreShared};
 
 use crate::arguments::Name;
@@ -46,9 +47,9 @@ impl Name {
         self.open(StructStoreShared::options().observe(true))
     }
 
-    /// Attaches in order to change what is there.
+    /// Attaches in order to change what is there. An orphan stays one.
     pub(crate) fn change(&self) -> Result<Watched> {
-        self.open(StructStoreShared::options().create(false)).map(Watched::new)
+        self.open(StructStoreShared::options().create(false).passing()).map(Watched::new)
     }
 
     pub(crate) fn open(&self, options: Options) -> Result<StructStoreShared> {

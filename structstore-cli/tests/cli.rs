@@ -447,6 +447,17 @@ fn clean_removes_orphans_only() {
 }
 
 #[test]
+fn changing_an_orphan_leaves_it() {
+    let name = SegmentName::new("changed_orphan");
+    orphan(&name);
+    structstore(&["set", &name, "new", "5"]).text();
+    structstore_reading(&["load", "-", &name, "--format", "json"], b"{\"num\": 5}").text();
+    assert_eq!(entry(&name)["orphan"], true);
+    assert_eq!(structstore(&["get", &name, "num"]).text(), "5\n");
+    structstore(&["clean", &name, "--yes"]).text();
+}
+
+#[test]
 fn unlink_removes_persistent_stores_and_clean_does_not() {
     let name = SegmentName::new("unlinked");
     structstore_reading(&["load", "-", &name, "--format", "json"], b"{\"num\": 5}").text();

@@ -64,6 +64,7 @@ pub struct Options {
     create: bool,
     any_owner: bool,
     pub(crate) reentrant: bool,
+    pub(crate) passing: bool,
 }
 
 impl Default for Options {
@@ -82,6 +83,7 @@ impl Default for Options {
             create: true,
             any_owner: false,
             reentrant: false,
+            passing: false,
         }
     }
 }
@@ -210,19 +212,15 @@ impl Options {
         if self.cleanup_or_default() == Cleanup::Never { PERSISTENT } else { TRANSIENT }
     }
 
-    /// Gives a new file its mode and group. Where that is not permitted, the file goes.
-    fn settle(&self, place: &Place, file: &File) -> Result<()> {
-        let settled = file
-            .set_permissions(Permissions::from_mode(self.mode))
+    /// Gives a new file its group, and then its mode.
+    fn settle(&self, place: &Place, file: &File, group: Option<Gid>) -> Result<()> {
+        if group.is_some() {
+            let asked = self.group.as_deref().unwrap_or_default();
+            fchown(file, None, group)
+                .map_err(|errno| place.io("set the group of", errno.into(), format!("group {asked}")))?;
+        }
+        file.set_permissions(Permissions::from_mode(self.mode))
             .map_err(|source| place.io("set the mode of", source, format!("mode {:04o}", self.mode)))
-            .and_then(|()| match &self.group {
-                None => Ok(()),
-                Some(group) => fchown(file, None, Some(group_of(group)?))
-                    .map_err(|errno| place.io("set the group of", errno.into(), format!("group {group}"))),
-            });
-        settled.inspect_err(|_| {
-            let _ = place.unlink();
-        })
     }
 
     /// How to map the segment, if the system permits it.
@@ -312,7 +310,7 @@ impl Options {
     /// permission; and if it cannot be told whether there is a store or who uses it, [`ErrorKind::Mismatch`],
     /// [`ErrorKind::Corrupt`], [`ErrorKind::ForeignOwner`] or [`ErrorKind::NotReady`].
     pub fn unlink(&self, name: impl AsRef<Path>) -> Result<()> {
-        self.remove(&self.place(name.as_ref())?, false)
+        self.unlink_if(&self.place(name.as_ref())?, Arena::ensure_unused)
     }
 
     /// Removes it in any case, also where processes have it open, and where the name leads to a damaged store. Processes that have
@@ -322,24 +320,19 @@ impl Options {
     ///
     /// [`ErrorKind::Io`] if there is no such name, or no permission; [`ErrorKind::Mismatch`] if it leads to anything but a store.
     pub fn unlink_forced(&self, name: impl AsRef<Path>) -> Result<()> {
-        self.remove(&self.place(name.as_ref())?, true)
+        let place = self.place(name.as_ref())?;
+        match self.unlink_if(&place, |_| Ok(())) {
+            // A store all the same, though perhaps damaged, of another version or of another user.
+            Err(error) if begins_as_store(&place) && !error.is_refusal() => place.unlink().map_err(|_| error),
+            other => other,
+        }
     }
 
-    fn remove(&self, place: &Place, force: bool) -> Result<()> {
+    /// Removes the name of a store, if `may` says under the init lock that it may.
+    pub(crate) fn unlink_if(&self, place: &Place, may: impl FnOnce(&Arena) -> Result<()>) -> Result<()> {
         let options = Options { observe: true, ..self.clone() };
-        match StructStoreShared::attach(&options, place.clone(), None) {
-            Ok(store) => store.arena.unlink(&store.opening, force, self.timeout),
-            Err(error)
-                if force
-                    && matches!(
-                        error.kind(),
-                        ErrorKind::Corrupt | ErrorKind::NotReady | ErrorKind::ForeignOwner
-                    ) =>
-            {
-                place.unlink()
-            }
-            Err(error) => Err(error),
-        }
+        let store = StructStoreShared::attach(&options, place.clone(), None)?;
+        store.arena.unlink(&store.opening, self.timeout, || may(&store.arena))
     }
 
     /// Opens the store in a file that is open already, such as a memfd that another process passed on. An empty file
@@ -479,6 +472,7 @@ impl StructStoreShared {
         descriptor: Option<&File>,
         unseen: bool,
     ) -> Result<StructStoreShared> {
+        let group = options.group.as_deref().map(group_of).transpose()?;
         let (mut reinit, mut creator) = (options.reinit, false);
         let (start, mut reopenings) = (Instant::now(), 0..REOPENINGS);
         // The heap is waited for in slices, between which signal handlers may run: not while others wait for this one to be done.
@@ -489,9 +483,6 @@ impl StructStoreShared {
             // Keeps a descriptor free for what follows: a name that was created and then cannot be opened would stay.
             let reserve = File::open("/dev/null").ok();
             let (file, created, access) = options.open_file(place, descriptor, unseen)?;
-            if created {
-                options.settle(place, &file)?;
-            }
             let found = place.admit(&file, options.any_owner)?;
             let identity = (found.dev(), found.ino());
             drop(reserve);
@@ -499,6 +490,12 @@ impl StructStoreShared {
             let init = liveness.lock_init(place, options.timeout)?;
             if !place.leads_to(identity.0, identity.1) {
                 continue;
+            }
+            if created && let Err(error) = options.settle(place, &file, group) {
+                if is_unused(place, identity) {
+                    let _ = place.unlink();
+                }
+                return Err(error);
             }
             let key = (identity.0, identity.1, access);
             crate::life::install();
@@ -549,9 +546,9 @@ impl StructStoreShared {
                 }
             };
             let store = Arc::new(Store::shared(Arc::clone(&arena), options.reentrant, options.observe));
-            let root = root(&store, reinit, options)?;
+            let (root, made) = root(&store, reinit, options)?;
             store.opened(root);
-            creator |= std::mem::take(&mut reinit);
+            creator |= std::mem::take(&mut reinit) || made;
             let opening = if options.observe {
                 Opening::unlisted(place.clone(), identity)
             } else {
@@ -566,6 +563,15 @@ impl StructStoreShared {
                     }
                     joined => joined.map_err(|error| in_opening(error, place, start.elapsed()))?,
                 };
+                if creator {
+                    arena.touch();
+                }
+                if *place != Place::Descriptor {
+                    arena.tell_found();
+                }
+                if !options.passing {
+                    store.adopts();
+                }
                 let always = creator && options.cleanup_or_default() == Cleanup::Always;
                 arena.open(place.clone(), identity, always)
             };
@@ -763,6 +769,17 @@ fn load(backing: Backing, liveness: Liveness, options: &Options, wait: &Wait) ->
     Ok((Arc::new(arena), fresh))
 }
 
+/// Whether what a name leads to begins as stores of any version do.
+fn begins_as_store(place: &Place) -> bool {
+    let mut magic = [0; 8];
+    let opened = place.open(Access::Unseen, None);
+    opened.is_ok_and(|(file, _)| {
+        file.metadata().is_ok_and(|found| found.is_file())
+            && file.read_exact_at(&mut magic, 0).is_ok()
+            && u64::from_le_bytes(magic) == MAGIC
+    })
+}
+
 /// Whether a file is to become a new arena, as opposed to holding one. An error if it holds anything else.
 pub(crate) fn examine(file: &File, place: &Place) -> Result<bool> {
     let io = |source| place.io("read", source, String::new());
@@ -823,8 +840,8 @@ fn is_zero(file: &File) -> std::io::Result<bool> {
     }
 }
 
-/// The root of an arena, created if there is none or a new one is asked for. The caller holds the init lock.
-fn root(store: &Store, reinit: bool, options: &Options) -> Result<NodeId> {
+/// The root of an arena, and whether there was none: it is created then, or if a new one is asked for. The caller holds the init lock.
+fn root(store: &Store, reinit: bool, options: &Options) -> Result<(NodeId, bool)> {
     let arena = &store.arena;
     let named = || {
         let payload = arena.header().root.load(Ordering::Acquire);
@@ -855,9 +872,9 @@ fn root(store: &Store, reinit: bool, options: &Options) -> Result<NodeId> {
                 // Nobody has left anything in the new one.
                 arena.accept_recovered(old.index);
             }
-            renewed
+            renewed.map(|root| (root, false))
         }
-        Some(root) => Ok(root),
+        Some(root) => Ok((root, false)),
         None if !store.may_change() => Err(Error::not_ready(arena.place(), EMPTY, Duration::ZERO)),
         None if arena.header().nodes.load(Ordering::Acquire) != 0 => {
             Err(Error::corrupt("the header", "no root", "the root of what is there"))
@@ -866,8 +883,10 @@ fn root(store: &Store, reinit: bool, options: &Options) -> Result<NodeId> {
             let operation = Operation::begin(arena)?;
             let root = operation.allocate_node(Kind::Struct)?;
             operation.set(&arena.header().root, Raw::node(Kind::Struct, root).payload)?;
+            // Its first creator may have died before.
+            operation.set(&arena.header().lifetime, options.lifetime())?;
             operation.commit()?;
-            Ok(root)
+            Ok((root, true))
         }
     }
 }

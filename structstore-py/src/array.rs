@@ -32,22 +32,7 @@ struct Lease {
 /// this thread and others hold it for reading.
 pub(crate) fn view<'py>(py: Python<'py>, look: Slot<'_>) -> Result<Bound<'py, PyAny>> {
     match look.view() {
-        Ok(view) if view.byte_len() != 0 => {
-            let (dtype, data, writable) = (descr(py, view.dtype())?, view.as_ptr(), view.is_writable());
-            let lease = Bound::new(py, Lease { view })?;
-            // SAFETY: the view has this shape of items of this size, aligned to 64 bytes and in C order; the lease
-            // keeps them.
-            let array = unsafe { new(py, dtype, lease.get().view.shape(), data, Some(&lease)) }?;
-            if !writable {
-                array.call_method1("setflags", (false,))?;
-            }
-            Ok(array)
-        }
-        // There is no memory to share.
-        Ok(view) => {
-            let empty = ArrayValue::new(view.dtype().clone(), view.shape(), &[])?;
-            copy(py, &empty)
-        }
+        Ok(view) => of_view(py, view),
         Err(error) if matches!(error.kind(), ErrorKind::ReadOnly | ErrorKind::Deadlock) => {
             let array: Array = look.get()?;
             let value = py.detach(|| array.to_value())?;
@@ -57,6 +42,33 @@ pub(crate) fn view<'py>(py: Python<'py>, look: Slot<'_>) -> Result<Bound<'py, Py
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// A NumPy array over the memory of a view.
+pub(crate) fn of_view(py: Python<'_>, view: ArrayView) -> Result<Bound<'_, PyAny>> {
+    if view.byte_len() == 0 {
+        // There is no memory to share.
+        return copy(py, &ArrayValue::new(view.dtype().clone(), view.shape(), &[])?);
+    }
+    let (dtype, data, writable) = (descr(py, view.dtype())?, view.as_ptr(), view.is_writable());
+    let lease = Bound::new(py, Lease { view })?;
+    // SAFETY: the view has this shape of items of this size, aligned to 64 bytes and in C order; the lease keeps them.
+    let array = unsafe { new(py, dtype, lease.get().view.shape(), data, Some(&lease)) }?;
+    if !writable {
+        array.call_method1("setflags", (false,))?;
+    }
+    Ok(array)
+}
+
+/// Whether a slot has an array that takes long to copy.
+pub(crate) fn is_large(look: Slot<'_>) -> Result<bool> {
+    if look.kind()? != Kind::Array {
+        return Ok(false);
+    }
+    let array: Array = look.get()?;
+    let size =
+        array.shape()?.iter().try_fold(array.dtype()?.itemsize(), |size, length| size.checked_mul(*length));
+    Ok(size.is_none_or(|size| size > LONG_COPY))
 }
 
 /// An array in NumPy's own memory.

@@ -10,6 +10,7 @@ use pyo3::types::{PyBool, PyDict, PyIterator, PyList, PySlice, PyTuple};
 use structstore::binding_support::{self, HandleExt, ListExt, Snapshot};
 use structstore::{ErrorKind, List, Value};
 
+use crate::array;
 use crate::error::{Exception, Failure, Result};
 use crate::lock::{Lock, Structure, duration};
 use crate::pickling::{self, Reduced};
@@ -377,24 +378,23 @@ impl StructStoreList {
         inputs.run(value.py(), insert)
     }
 
-    /// Removes the item at an index, or the last one, and returns a copy of it, as deepcopy() does.
+    /// Removes the item at an index, or the last one, and returns a copy of it, as deepcopy() does. A large array is not copied: what is
+    /// returned has the memory that it had in the store.
     #[pyo3(signature = (index=None, /))]
     fn pop<'py>(&self, py: Python<'py>, index: Option<&Bound<'py, PyAny>>) -> Result<Bound<'py, PyAny>> {
-        let value = match index {
-            Some(index) => {
-                let at = self.position(index)?;
-                py.detach(|| self.list.remove(at))?
-            }
-            None => match py.detach(|| self.list.pop())? {
-                Some(value) => value,
-                None => {
-                    let path = self.list.path();
-                    let message = format!("{path}: pop from an empty list");
-                    return Err(Exception::IndexOutOfRangeError.raised(py, &message, Some(&path)).into());
-                }
-            },
+        let _lock = self.list.lock_token(true, None)?;
+        let last = self.list.len()?.checked_sub(1);
+        let Some(at) = index.map(|index| self.position(index)).transpose()?.or(last) else {
+            let path = self.list.path();
+            let message = format!("{path}: pop from an empty list");
+            return Err(Exception::IndexOutOfRangeError.raised(py, &message, Some(&path)).into());
         };
-        let snapshot = py.detach(|| Snapshot::of(&value));
+        if let Some(look) = self.list.look(at)?
+            && array::is_large(look)?
+        {
+            return array::of_view(py, py.detach(|| self.list.remove_array(at))?);
+        }
+        let snapshot = py.detach(|| self.list.remove(at).map(|value| Snapshot::of(&value)))?;
         value_out::detached(py, &snapshot, Structs::Namespaces)
     }
 

@@ -369,8 +369,9 @@ pub(crate) fn add_cleanup_mode(module: &Bound<'_, PyModule>) -> PyResult<()> {
     class.setattr("__module__", "structstore")?;
     class.setattr(
         "__doc__",
-        "What closing a shared store does to its name.\n\nNEVER keeps the segment with what it holds, IF_LAST removes \
-         the name if nobody else is attached, ALWAYS removes it in any case.",
+        "How long a new store lives; the process that creates it decides.\n\nNEVER: it is persistent, and stays until it is \
+         unlinked. IF_LAST: its name goes with the last process that has it open to change it. ALWAYS: its creator removes the \
+         name when it closes the store.",
     )?;
     let class = class.cast_into::<PyType>()?.unbind();
     let class = CLEANUP_MODE.get_or_init(py, || class);

@@ -11,6 +11,7 @@ use structstore::binding_support::{HandleExt, Snapshot, StructExt, not_finite, n
 use structstore::path::Path;
 use structstore::{Error, ErrorKind, Key, Struct, Value};
 
+use crate::array;
 use crate::error::{Exception, Failure, Result, looked_for};
 use crate::gil;
 use crate::list::StructStoreList;
@@ -494,6 +495,12 @@ impl StructStore {
         default: Fallback<'py>,
     ) -> Result<Bound<'py, PyAny>> {
         let (root, key) = (self.root()?, key(name)?);
+        let _lock = root.lock_token(true, None)?;
+        if let Some(look) = root.look(&key)?
+            && array::is_large(look)?
+        {
+            return array::of_view(py, py.detach(|| root.remove_array(key))?);
+        }
         match (py.detach(|| root.remove(key).map(|value| Snapshot::of(&value))), default) {
             (Ok(value), _) => value_out::detached(py, &value, Structs::Namespaces),
             (Err(error), Fallback::Given(default)) if error.kind() == ErrorKind::NotFound => Ok(default),

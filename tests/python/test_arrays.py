@@ -336,3 +336,22 @@ def test_is_current_until_the_array_gets_other_memory(store: StructStore) -> Non
     for other in (np.zeros(3), view.copy(), [1.0], None):
         with pytest.raises(TypeError, match="expected a view of an array in a store"):
             structstore.is_current(other)
+
+
+def test_pop_moves_large_arrays_out(store: StructStore) -> None:
+    store.frames = [np.arange(100_000.0), np.arange(3.0)]
+    store.frame = np.zeros(100_000)
+    large = store.frames[0]
+    address = large.__array_interface__["data"]
+    assert store.frames.pop(0).__array_interface__["data"] == address, "not a copy"
+    field = store.frame.__array_interface__["data"]
+    moved = store.pop("frame")
+    assert moved.__array_interface__["data"] == field and "frame" not in store
+    moved[0] = 1.0
+    assert not structstore.is_current(moved)
+    small = store.frames.pop()
+    assert small.tolist() == [0.0, 1.0, 2.0] and small.base is None
+    with pytest.raises(IndexError):
+        store.frames.pop()
+    del moved, large
+    store.check()

@@ -249,6 +249,7 @@ pub fn cases() -> Vec<Case> {
         Case::new("the first lock of a thread", with_fields, |store| store.set("int", 5_i64)),
         Case::new("clear", with_fields, |store| store.clear()),
         Case::new("clear", with_fields, |store| store.clear()).in_a_full_store(),
+        Case::new("remove an array to keep it", with_fields, |store| store.remove_array("array").map(drop)),
         Case::new("rename", with_fields, |store| store.rename("text", "another name, a longer one")),
         Case::new("assign several fields", with_fields, |store| {
             store.update([("int", Value::from(6_i64)), ("new", "text".into()), ("struct", vec!["a"].into())])

@@ -36,11 +36,7 @@ pub struct Store {
 
 impl Store {
     pub(crate) fn shared(arena: Arc<Arena>, reentrant: bool, observing: bool) -> Store {
-        let role = match observing {
-            true => OBSERVING,
-            false if arena.is_untouched() => UNTOUCHED,
-            false => 0,
-        };
+        let role = if observing { OBSERVING } else { 0 };
         Store {
             arena,
             local_root: None,
@@ -98,6 +94,13 @@ impl Store {
     /// Remembers the root that the store was opened with.
     pub(crate) fn opened(&self, root: NodeId) {
         self.opened.store(Raw::node(Kind::Struct, root).payload, LocalOrdering::Relaxed);
+    }
+
+    /// Has the first change take over what was found as an orphan.
+    pub(crate) fn adopts(&self) {
+        if self.arena.is_untouched() && !self.observes() {
+            self.role.store(UNTOUCHED, LocalOrdering::Relaxed);
+        }
     }
 
     /// Whether a shared store was re-initialised since it was opened.

@@ -60,6 +60,8 @@ pub(crate) struct Header {
     pub(crate) lifetime: AtomicU64,
     /// How often a process attached to an orphan: a transient store that no living process had open.
     pub(crate) orphaned: AtomicU64,
+    /// 1 while nothing was changed since the store was found as an orphan: then it is left as one.
+    pub(crate) untouched: AtomicU64,
     /// 1 once the name was removed. Those that are attached keep the segment.
     pub(crate) removed: AtomicU64,
 }

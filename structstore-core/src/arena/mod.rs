@@ -43,8 +43,6 @@ pub(crate) struct Arena {
     pub(crate) participant: AtomicU32,
     /// Whether this process has opened it as more than an observer.
     counted: AtomicBool,
-    /// Whether this process found the store as an orphan and has changed nothing since: then it leaves it as one.
-    untouched: AtomicBool,
     pub(crate) liveness: Option<Liveness>,
     /// In a child that could not be admitted: why not.
     pub(crate) detached: OnceLock<String>,
@@ -113,7 +111,6 @@ impl Arena {
             forks: AtomicU32::new(0),
             participant: AtomicU32::new(0),
             counted: AtomicBool::new(counted),
-            untouched: AtomicBool::new(false),
             liveness,
             detached: OnceLock::new(),
             repairing: Mutex::default(),
@@ -190,7 +187,7 @@ impl Arena {
         self.backed_for_writing() && !self.is_detached()
     }
 
-    fn backed_for_writing(&self) -> bool {
+    pub(crate) fn backed_for_writing(&self) -> bool {
         self.segment.backing().writable()
     }
 

@@ -4,11 +4,10 @@
 //! memory: a view of an array, or a watch, outlives the store that it came from. So the name is looked after when a store is
 //! closed and when the attachment ends, and, for stores that are never closed, when the process does.
 
-use std::sync::atomic::Ordering as LocalOrdering;
 use std::sync::{Arc, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
-use super::layout::{ATTACHED, ENDED, INHERITED, LEAVING, OBSERVING, Participant, TRANSIENT};
+use super::layout::{ATTACHED, ENDED, INHERITED, LEAVING, OBSERVING, PERSISTENT, Participant};
 use super::{Arena, HeapGuard};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lock::Wait;
@@ -67,12 +66,14 @@ pub(crate) struct Opening {
     always: bool,
     /// What the arena said when it was opened: a child's copy is not to remove its parent's name.
     forks: u32,
+    /// The root that the header named then.
+    root: u64,
 }
 
 impl Opening {
     /// One that nothing is done about: an observer's.
     pub(crate) fn unlisted(place: Place, file: (u64, u64)) -> Arc<Opening> {
-        Arc::new(Opening { place, file, always: false, forks: 0 })
+        Arc::new(Opening { place, file, always: false, forks: 0, root: 0 })
     }
 }
 
@@ -86,7 +87,8 @@ pub(crate) struct Openings {
 impl Arena {
     /// Takes note of a store that was opened.
     pub(crate) fn open(&self, place: Place, file: (u64, u64), always: bool) -> Arc<Opening> {
-        let opening = Arc::new(Opening { place, file, always, forks: self.forks() });
+        let root = self.header().root.load(Ordering::Acquire);
+        let opening = Arc::new(Opening { place, file, always, forks: self.forks(), root });
         lock(&self.openings).open.push(Arc::clone(&opening));
         opening
     }
@@ -107,35 +109,39 @@ impl Arena {
             openings.left = None;
         }
         if keep_name
-            || !always && !self.goes_with_last()
-            || self.remove_name(opening, always, CLOSE_TIMEOUT)?
+            || (always || self.goes_with_last()) && self.remove_name(opening, always, CLOSE_TIMEOUT)?
         {
             return Ok(());
         }
+        // What keeps the attachment may still change the store.
         lock(&self.openings).left = Some(Arc::clone(opening));
         Ok(())
     }
 
+    /// Whether the name goes in any case: its creator closes the store, which is still the one that it has created.
     fn is_always(&self, opening: &Opening) -> bool {
-        opening.always && opening.forks == self.forks()
+        opening.always
+            && opening.forks == self.forks()
+            && opening.root == self.header().root.load(Ordering::Acquire)
     }
 
-    /// Whether the name goes with the last process that is attached to change the store, as far as this one is concerned.
+    /// Whether the name goes with the last process that is attached to change the store.
     fn goes_with_last(&self) -> bool {
-        self.header().lifetime.load(Ordering::Relaxed) == TRANSIENT
-            && !self.untouched.load(LocalOrdering::Relaxed)
+        let header = self.header();
+        header.lifetime.load(Ordering::Acquire) != PERSISTENT && header.untouched.load(Ordering::Acquire) == 0
     }
 
-    /// Takes note of an orphan that this process has attached to. Nothing is left of whoever had it.
+    /// Takes note of an orphan that this process has attached to, under the init lock.
     pub(crate) fn find_orphan(&self, wait: &Wait) -> Result<()> {
-        if self.header().lifetime.load(Ordering::Relaxed) != TRANSIENT || self.is_shared()? {
+        let header = self.header();
+        if header.lifetime.load(Ordering::Acquire) == PERSISTENT || self.is_shared()? {
             return Ok(());
         }
         let mut heap = HeapGuard::lock(self, self.owner(), wait)?;
         let mut section = heap.section();
-        section.add(&self.header().orphaned, 1)?;
+        section.add(&header.orphaned, 1)?;
+        section.set(&header.untouched, 1)?;
         section.commit();
-        self.untouched.store(true, LocalOrdering::Relaxed);
         Ok(())
     }
 
@@ -147,15 +153,15 @@ impl Arena {
         Ok(())
     }
 
-    /// Whether this process is about to leave the store as the orphan that it was.
+    /// Whether nothing was changed since the store was found as an orphan.
     pub(crate) fn is_untouched(&self) -> bool {
-        self.untouched.load(LocalOrdering::Relaxed)
+        self.header().untouched.load(Ordering::Acquire) != 0
     }
 
     /// Takes over what was an orphan: this process is about to change it.
     #[cold]
     pub(crate) fn touch(&self) {
-        self.untouched.store(false, LocalOrdering::Relaxed);
+        self.header().untouched.store(0, Ordering::Release);
     }
 
     /// Removes a name, if no other process is attached or in any case. Returns whether the name is settled.
@@ -177,43 +183,72 @@ impl Arena {
 
     fn remove_name_now(&self, opening: &Opening, always: bool, liveness: &Liveness) -> Result<bool> {
         let place = &opening.place;
+        // It may have been re-initialised before the init lock was granted.
+        let always = always && self.is_always(opening);
+        if !always && !self.goes_with_last() {
+            return Ok(true);
+        }
         if !always && liveness.others(place)? && self.is_shared()? {
             return Ok(false);
         }
         if !always && !lock(&self.openings).open.is_empty() {
             return Ok(false);
         }
-        if place.leads_to(opening.file.0, opening.file.1) {
-            place.unlink()?;
-            self.tell_removed();
-        }
+        self.unlink_now(opening)?;
         Ok(true)
     }
 
-    /// Removes the name of a store that this process observes; by force also if processes have it open to change it.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::InUse`], [`ErrorKind::NotReady`], [`ErrorKind::Io`].
-    pub(crate) fn unlink(&self, opening: &Opening, force: bool, timeout: Duration) -> Result<()> {
-        let Some(liveness) = self.liveness() else { return Ok(()) };
-        let _init = liveness.lock_init(&opening.place, timeout)?;
-        if !force && (self.own_state() == ATTACHED && self.writable() || self.is_shared()?) {
-            return Err(Error::new(ErrorKind::InUse).of(opening.place.to_string()));
-        }
-        if opening.place.leads_to(opening.file.0, opening.file.1) {
+    /// Removes the name, under the init lock, unless it is another segment's by now.
+    fn unlink_now(&self, opening: &Opening) -> Result<()> {
+        let named = opening.place != Place::Descriptor;
+        if named && opening.place.leads_to(opening.file.0, opening.file.1) {
             opening.place.unlink()?;
-            if self.writable() {
+            // Not where it has another name.
+            if self.segment().backing().is_nameless() {
                 self.tell_removed();
             }
         }
         Ok(())
     }
 
+    /// Removes the name of a store that this process observes, if `may` says under the init lock that it may.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotReady`], [`ErrorKind::Io`], and what `may` says.
+    pub(crate) fn unlink(
+        &self,
+        opening: &Opening,
+        timeout: Duration,
+        may: impl FnOnce() -> Result<()>,
+    ) -> Result<()> {
+        let Some(liveness) = self.liveness() else { return Ok(()) };
+        let _init = liveness.lock_init(&opening.place, timeout)?;
+        may()?;
+        self.unlink_now(opening)
+    }
+
+    /// Fails if a process has the store open to change it.
+    pub(crate) fn ensure_unused(&self) -> Result<()> {
+        if self.own_state() == ATTACHED && self.writable() || self.is_shared()? {
+            return Err(Error::new(ErrorKind::InUse).of(self.place()));
+        }
+        Ok(())
+    }
+
     /// Marks the segment as one whose name is gone, and ends the watches of those that have it.
     pub(crate) fn tell_removed(&self) {
-        self.header().removed.store(1, Ordering::Release);
-        self.wake_watchers(|_| true);
+        if self.backed_for_writing() {
+            self.header().removed.store(1, Ordering::Release);
+            self.wake_watchers(|_| true);
+        }
+    }
+
+    /// Takes note that a name leads here after all. The caller has the init lock.
+    pub(crate) fn tell_found(&self) {
+        if self.is_removed() && self.writable() {
+            self.header().removed.store(0, Ordering::Release);
+        }
     }
 
     /// Whether the name was removed: this segment is not to be found any more.

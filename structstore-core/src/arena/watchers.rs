@@ -128,7 +128,7 @@ impl Arena {
 
     /// Wakes those that sleep as some of the watchers.
     pub(crate) fn wake_watchers(&self, chosen: impl Fn(u32) -> bool) {
-        if !self.writable() {
+        if !self.backed_for_writing() {
             return;
         }
         fence(Ordering::SeqCst);

@@ -63,11 +63,19 @@ pub trait OptionsExt {
     ///
     /// As [`reentrant_store`], for what is opened so.
     unsafe fn reentrant(self) -> Options;
+
+    /// For a tool that passes by: an orphan that it changes stays one.
+    fn passing(self) -> Options;
 }
 
 impl OptionsExt for Options {
     unsafe fn reentrant(mut self) -> Options {
         self.reentrant = true;
+        self
+    }
+
+    fn passing(mut self) -> Options {
+        self.passing = true;
         self
     }
 }

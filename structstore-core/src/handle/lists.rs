@@ -3,6 +3,7 @@
 use std::ops::{Deref, RangeBounds};
 
 use super::lend::{Lend, lend_mut, lend_ref};
+use super::view::{ArrayView, moved_out};
 use super::{Struct, StructMut, StructRef};
 use crate::access::{Access, Borrowed, Handle, Hold, Located, Locked, Part, lend_scalar};
 #[cfg(doc)]
@@ -136,6 +137,27 @@ impl List {
     /// [`ErrorKind::IndexOutOfRange`].
     pub fn remove(&self, index: usize) -> Result<Value<'static>> {
         lists::take(&self.handle, index)
+    }
+
+    /// Removes an item that is an array and returns its elements where they lie, without a copy, as a view that nothing in the store leads
+    /// to any more. Views of it that others have share them.
+    ///
+    /// # Errors
+    ///
+    /// As [`List::remove`]; [`ErrorKind::WrongType`] if it is no array. Nothing is removed then.
+    ///
+    /// ```
+    /// use structstore::StructStore;
+    ///
+    /// let store = StructStore::new();
+    /// let queue = store.ensure_list("frames")?;
+    /// queue.push([1.0, 2.0])?;
+    /// let frame = queue.remove_array(0)?;
+    /// assert_eq!((queue.len()?, frame.to_vec::<f64>()?), (0, vec![1.0, 2.0]));
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn remove_array(&self, index: usize) -> Result<ArrayView> {
+        lists::remove(&self.handle, index, |_, raw| moved_out(self.handle.arena(), raw))
     }
 
     /// Removes an item and all below it, without a copy of it.

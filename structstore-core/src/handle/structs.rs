@@ -3,8 +3,9 @@
 use std::ops::Deref;
 
 use super::lend::{Lend, ensured, lend_mut, lend_ref};
+use super::view::{ArrayView, moved_out};
 use super::{Bytes, List, Str};
-use crate::access::{Borrowed, Handle, Hold, Located, Locked, Part};
+use crate::access::{Access, Borrowed, Handle, Hold, Located, Locked, Part};
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::Result;
@@ -265,6 +266,26 @@ impl Struct {
     /// ```
     pub fn remove<'k>(&self, key: impl Into<Key<'k>>) -> Result<Value<'static>> {
         structs::take(&self.handle, &key.into())
+    }
+
+    /// Removes a field that is an array and returns its elements where they lie, without a copy, as a view that nothing in the store leads
+    /// to any more. Views of it that others have share them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::remove`]; [`ErrorKind::WrongType`] if it is no array. Nothing is removed then.
+    ///
+    /// ```
+    /// use structstore::StructStore;
+    ///
+    /// let store = StructStore::new();
+    /// store.set("frame", [1.0, 2.0])?;
+    /// let frame = store.remove_array("frame")?;
+    /// assert_eq!((store.len()?, frame.to_vec::<f64>()?), (0, vec![1.0, 2.0]));
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn remove_array<'k>(&self, key: impl Into<Key<'k>>) -> Result<ArrayView> {
+        structs::remove(&self.handle, &key.into(), |_, raw| moved_out(self.handle.arena(), raw))
     }
 
     /// Removes a field and all below it.

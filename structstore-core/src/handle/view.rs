@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use super::{CellElement, ElementCell};
 use crate::access::{Access, Near};
+use crate::arena::Arena;
 use crate::arena::lease::Lease;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lock::{Locker, Mode, NodeId, Wait, generation};
-use crate::node::ArrayBlock;
+use crate::node::{ArrayBlock, Raw, resolve};
 use crate::ops::arrays::{block_of, copy_elements, wrong_dtype};
 use crate::sync::{Ordering, fence};
-use crate::value::{DType, Element, whole_elements};
+use crate::value::{DType, Element, Kind, whole_elements, wrong_kind};
 
 /// An array's memory, kept by a lease: it stays valid when the array is removed or replaced, and when the store is
 /// closed.
@@ -50,8 +51,7 @@ unsafe impl Send for ArrayView {}
 unsafe impl Sync for ArrayView {}
 
 impl ArrayView {
-    fn new(array: &Near<'_>, lease: Arc<Lease>, writable: bool) -> Result<ArrayView> {
-        let arena = array.arena();
+    fn new(arena: &Arena, array: NodeId, lease: Arc<Lease>, writable: bool) -> Result<ArrayView> {
         let header = ArrayBlock::read(arena, lease.block())?;
         let data = header.elements(arena, lease.block())?;
         Ok(ArrayView {
@@ -60,7 +60,7 @@ impl ArrayView {
             bytes: header.bytes as usize,
             data,
             writable,
-            array: array.id(),
+            array,
             lease,
         })
     }
@@ -157,6 +157,18 @@ impl ArrayView {
 /// How often a lease of this process is looked for, before a new one is taken under a lock.
 const LEASE_TRIES: usize = 10;
 
+/// A view of an array that is about to be removed, under an exclusive lock: what keeps its elements.
+pub(crate) fn moved_out(arena: &Arc<Arena>, raw: Raw) -> Result<ArrayView> {
+    if raw.kind()? != Kind::Array {
+        return Err(wrong_kind(raw.kind()?, Kind::Array.name()));
+    }
+    let (id, node) = resolve(arena, raw)?;
+    match Lease::take(arena, block_of(node), || Ok(true))? {
+        Some(lease) => ArrayView::new(arena, id, lease, true),
+        None => Err(Error::new(ErrorKind::Deadlock)),
+    }
+}
+
 /// A view of the array that a node is. Not to be written to by an observer, nor under a lock of this thread's own for reading.
 ///
 /// A block is leased only while no guard of any process lends it as a slice: under an exclusive lock, or, where this thread has
@@ -170,7 +182,7 @@ pub(crate) fn lease(array: &Near<'_>) -> Result<ArrayView> {
         let Some(lease) = Lease::existing(arena, block) else { break };
         // The lease keeps the block from being used anew; but before it was found, that may have happened already.
         if array.read(|_, node| Ok(block_of(node)))? == block {
-            return ArrayView::new(array, lease, writable);
+            return ArrayView::new(arena, array.id(), lease, writable);
         }
     }
     let held = array.lock_to_lease(if shared { Mode::Shared } else { Mode::Node })?;
@@ -183,7 +195,7 @@ pub(crate) fn lease(array: &Near<'_>) -> Result<ArrayView> {
     let lease = Lease::take(arena, block_of(array.node()), alone);
     held.end_unchanged();
     match lease? {
-        Some(lease) => ArrayView::new(array, lease, writable),
+        Some(lease) => ArrayView::new(arena, array.id(), lease, writable),
         None => Err(Error::new(ErrorKind::Deadlock)),
     }
 }

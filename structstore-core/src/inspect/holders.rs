@@ -40,7 +40,7 @@ impl Arena {
             return Err(Error::corrupt("the header", found, "one no larger than the next"));
         }
         let (lifetime, removed) = (load(&header.lifetime), load(&header.removed));
-        if !matches!(lifetime, TRANSIENT | PERSISTENT) || removed > 1 {
+        if !matches!(lifetime, TRANSIENT | PERSISTENT) || removed > 1 || load(&header.untouched) > 1 {
             let found = format_args!("the lifetime {lifetime} and the mark of removal {removed}").to_string();
             return Err(Error::corrupt("the header", found, "1 or 2, and 0 or 1"));
         }

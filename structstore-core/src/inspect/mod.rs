@@ -15,7 +15,7 @@ mod tree;
 mod usage;
 
 pub use locks::{LockHolder, LockMode};
-pub use orphans::orphans;
+pub use orphans::{orphans, remove_orphan};
 pub use participants::stores;
 pub use participants::{Lifetime, Participant};
 pub use statistics::Statistics;

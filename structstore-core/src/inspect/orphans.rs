@@ -3,14 +3,12 @@
 use std::os::unix::fs::MetadataExt;
 
 use crate::arena::Arena;
-use crate::arena::layout::{Header, OBSERVING, TRANSIENT};
-#[cfg(doc)]
-use crate::error::ErrorKind;
-use crate::error::Result;
+use crate::arena::layout::{Header, OBSERVING, PERSISTENT};
+use crate::error::{Error, ErrorKind, Result};
 use crate::inspect::stores;
 use crate::lock::Wait;
 use crate::segment::{Access, Backing, Liveness, Place, RESERVATION, Segment};
-use crate::shared::examine;
+use crate::shared::{StructStoreShared, examine};
 use crate::sync::Ordering;
 
 /// The names of orphans: transient stores that no living process has open to change them, as processes leave them that are
@@ -38,6 +36,21 @@ pub fn orphans() -> Result<Vec<String>> {
     Ok(names)
 }
 
+/// Removes a store if it is an orphan; returns whether it was.
+///
+/// # Errors
+///
+/// As [`StructStoreShared::unlink`](crate::StructStoreShared::unlink).
+pub fn remove_orphan(name: &str) -> Result<bool> {
+    let options = StructStoreShared::options();
+    match options.unlink_if(&Place::name(name)?, |arena| {
+        if arena.is_orphan()? { Ok(()) } else { Err(Error::new(ErrorKind::InUse).of(name)) }
+    }) {
+        Err(error) if error.kind() == ErrorKind::InUse => Ok(false),
+        other => other.map(|()| true),
+    }
+}
+
 fn is_orphan(name: &str) -> Result<bool> {
     let (place, access) = (Place::name(name)?, Access::Unseen);
     let (file, _) = place.open(access, None)?;
@@ -56,7 +69,7 @@ fn is_orphan(name: &str) -> Result<bool> {
 impl Arena {
     /// Whether this is a transient store that no living process has open to change it.
     pub(crate) fn is_orphan(&self) -> Result<bool> {
-        let transient = self.header().lifetime.load(Ordering::Acquire) == TRANSIENT;
+        let transient = self.header().lifetime.load(Ordering::Acquire) != PERSISTENT;
         let counts = self.writable() && self.own_state() != OBSERVING;
         Ok(transient && !counts && !self.is_removed() && !self.is_shared()?)
     }

@@ -124,12 +124,21 @@ fn remove_at<T>(
     )
 }
 
+/// Removes an item and returns what `keep` makes of its slot.
+pub(crate) fn remove<T>(
+    access: &impl Access,
+    index: usize,
+    keep: impl Fn(&Arena, Raw) -> Result<T>,
+) -> Result<T> {
+    remove_at(access, |_| index as u64, keep).at_part(access, Part::Index(index))
+}
+
 pub(crate) fn take(access: &impl Access, index: usize) -> Result<Value<'static>> {
-    remove_at(access, |_| index as u64, slot_value).at_part(access, Part::Index(index))
+    remove(access, index, slot_value)
 }
 
 pub(crate) fn delete(access: &impl Access, index: usize) -> Result<()> {
-    remove_at(access, |_| index as u64, |_, _| Ok(())).at_part(access, Part::Index(index))
+    remove(access, index, |_, _| Ok(()))
 }
 
 pub(crate) fn pop(access: &impl Access) -> Result<Option<Value<'static>>> {

@@ -239,6 +239,11 @@ impl Backing {
         }
     }
 
+    /// Whether nothing leads to the file by name any more.
+    pub(crate) fn is_nameless(&self) -> bool {
+        matches!(self.file(), Ok(Some(file)) if file.metadata().is_ok_and(|found| found.nlink() == 0))
+    }
+
     /// The length of the file, if there is one.
     pub(crate) fn length(&self) -> Result<Option<u64>> {
         match self {

@@ -258,6 +258,9 @@ fn notify(handle: &Handle) -> Result<()> {
     if !handle.store().may_change() {
         return Err(arena.refusal());
     }
+    if handle.store().asks() {
+        handle.store().ask()?;
+    }
     handle.read(|_, _| Ok(())).at(handle)?;
     arena.tell(handle.id().index, Mode::Node);
     Ok(())

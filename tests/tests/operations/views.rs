@@ -107,3 +107,34 @@ fn view_is_current_until_the_array_gets_other_memory() {
         (vec![5.0, 2.0], vec![3.0, 2.0])
     );
 }
+
+#[test]
+fn remove_array_moves_the_elements_out() {
+    let store = StructStore::new();
+    let list = store.ensure_list("frames").unwrap();
+    list.push([1.0, 2.0]).unwrap();
+    list.push("text").unwrap();
+    store.set("scan", [3.0]).unwrap();
+    let address = |array: Array| array.view().unwrap().as_ptr();
+    let (in_list, in_field) = (address(list.get(0).unwrap()), address(store.get("scan").unwrap()));
+    let seen = list.get::<Array>(0).unwrap().view().unwrap();
+    let moved = [list.remove_array(0).unwrap(), store.remove_array("scan").unwrap()];
+    assert_eq!(moved.each_ref().map(|view| view.as_ptr()), [in_list, in_field], "not copied");
+    assert_eq!((list.len().unwrap(), store.contains("scan").unwrap()), (1, false));
+    moved[0].cells::<f64>().unwrap()[1].set(5.0);
+    assert_eq!(seen.to_vec::<f64>().unwrap(), [1.0, 5.0], "other views share the elements");
+    for error in [
+        list.remove_array(0).map(drop).unwrap_err(),
+        list.remove_array(7).map(drop).unwrap_err(),
+        store.remove_array("frames").map(drop).unwrap_err(),
+        store.remove_array("none").map(drop).unwrap_err(),
+    ] {
+        use ErrorKind::{IndexOutOfRange, NotFound, WrongType};
+        assert!(matches!(error.kind(), WrongType | IndexOutOfRange | NotFound), "{error}");
+    }
+    assert_eq!(list.to_string(), r#"["text"]"#);
+    let (before, kept) = (store.statistics().blocks, moved);
+    drop((kept, seen));
+    assert_eq!(before - store.statistics().blocks, 2, "the last view frees them");
+    store.check().unwrap();
+}

@@ -149,6 +149,11 @@ fn unlink_removes_damaged_stores_by_force_and_nothing_else() {
     assert!(StructStoreShared::unlink(&name).is_err() && name.path().exists());
     options().unlink_forced(&name).unwrap();
     assert!(!name.path().exists());
+    fs::write(foreign.path(), [0; 4096]).unwrap();
+    assert!(
+        options().unlink_forced(&foreign).is_err() && foreign.path().exists(),
+        "it may become something else"
+    );
     fs::write(foreign.path(), "something else").unwrap();
     for result in [StructStoreShared::unlink(&foreign), options().unlink_forced(&foreign)] {
         assert_eq!(kind(result), Some(ErrorKind::Mismatch));
@@ -230,4 +235,89 @@ fn observer_that_opens_to_change_counts_from_then_on() {
     assert!(name.path().exists(), "the other process has it open to change it");
     child.finish();
     assert!(!name.path().exists());
+}
+
+#[test]
+fn processes_that_look_at_an_orphan_at_once_leave_it() {
+    let name = SegmentName::new("lookers");
+    orphan(&name);
+    let store = StructStoreShared::open(&name).unwrap();
+    let other = Peer::start(&name, &["look, and wait"]).ready();
+    store.close().unwrap();
+    other.finish();
+    assert!(structstore::inspect::orphans().unwrap().contains(&name.to_string()));
+
+    // What one process changes is taken over from all of them, and goes with the last.
+    let store = StructStoreShared::open(&name).unwrap();
+    Peer::start(&name, &["count, and wait", "counters"]).ready().finish();
+    assert!(name.path().exists(), "this process has it open");
+    store.close().unwrap();
+    assert!(!name.path().exists());
+}
+
+#[test]
+fn observer_that_opens_an_orphan_to_change_it_takes_it_over() {
+    for reinit in [false, true] {
+        let name = SegmentName::new("observed_orphan");
+        orphan(&name);
+        let observer = options().observe(true).open(&name).unwrap();
+        let store = options().reinit(reinit).open(&name).unwrap();
+        if !reinit {
+            assert_eq!(store.statistics().orphaned, 1);
+            store.set("num", 5).unwrap();
+        }
+        store.close().unwrap();
+        assert!(!name.path().exists() && !observer.valid(), "reinit {reinit}");
+    }
+}
+
+#[test]
+fn creator_with_cleanup_always_leaves_the_store_of_a_later_creator() {
+    let name = SegmentName::new("recreated");
+    let first = counters(&name, Cleanup::Always);
+    let second = options().reinit(true).cleanup(Cleanup::Never).open(&name).unwrap();
+    first.close().unwrap();
+    second.close().unwrap();
+    assert!(name.path().exists());
+    StructStoreShared::unlink(&name).unwrap();
+}
+
+#[test]
+fn changing_through_a_handle_after_close_takes_an_orphan_over() {
+    let name = SegmentName::new("kept_handle");
+    orphan(&name);
+    let store = StructStoreShared::open(&name).unwrap();
+    let counters = store.at("counters").unwrap();
+    store.close().unwrap();
+    counters.set("first", 7_i64).unwrap();
+    assert!(name.path().exists(), "the handle keeps the attachment");
+    drop(counters);
+    assert!(!name.path().exists());
+}
+
+#[test]
+fn stores_with_other_names_or_none_are_not_removed() {
+    let memory = || nix::sys::memfd::memfd_create(c"lifetime", nix::sys::memfd::MFdFlags::empty()).unwrap();
+    let descriptor = memory();
+    for _ in 0..2 {
+        let store = options().open_fd(descriptor.try_clone().unwrap()).unwrap();
+        let mut watch = store.watch().unwrap();
+        store.set("num", 5).unwrap();
+        assert!(watch.wait(Some(LIMIT)).unwrap().is_some());
+        assert!(watch.wait(Some(Duration::ZERO)).unwrap().is_none(), "it was not removed");
+        store.set("num", 6).unwrap();
+        store.close().unwrap();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (first, second) = (folder.path().join("first"), folder.path().join("second"));
+    let file = options().file(true).cleanup(Cleanup::IfLast);
+    let store = file.open(&first).unwrap();
+    fs::hard_link(&first, &second).unwrap();
+    store.close().unwrap();
+    assert!(!first.exists());
+    let again = file.open(&second).unwrap();
+    assert!(again.watch().unwrap().wait(Some(Duration::ZERO)).unwrap().is_none());
+    again.set("num", 5).unwrap();
+    again.close().unwrap();
+    assert!(!second.exists());
 }
