@@ -47,3 +47,35 @@ impl Drop for Reservation {
         unsafe { libc::munmap(self.start.as_ptr().cast(), self.length) };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The bytes from an address on that are one accessible mapping, as the kernel shows it.
+    fn accessible(start: usize) -> usize {
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+        let range = maps.lines().find_map(|line| {
+            let (range, rest) = line.split_once(' ')?;
+            let (from, to) = range.split_once('-')?;
+            let bound = |text| usize::from_str_radix(text, 16).ok();
+            // One that lies before it may be part of the same mapping.
+            let (from, to) = (bound(from)?, bound(to)?);
+            ((from..to).contains(&start) && rest.starts_with("rw")).then(|| to - start)
+        });
+        range.unwrap_or(0)
+    }
+
+    /// Protection changes in multiples of the largest page that a system has, so that it does where pages are that large.
+    #[test]
+    fn memory_is_committed_in_pages_of_64_kib() {
+        let reservation = Reservation::new(1 << 30).unwrap();
+        let start = reservation.as_mut_ptr() as usize;
+        assert_eq!(accessible(start), 0);
+        for (asked, committed) in [(1, PAGE), (PAGE, PAGE), (PAGE + 1, 2 * PAGE), (5 * PAGE - 4096, 5 * PAGE)]
+        {
+            reservation.commit(asked).unwrap();
+            assert_eq!(accessible(start), committed, "{asked} bytes");
+        }
+    }
+}
