@@ -36,6 +36,8 @@ pub struct Binder<'o, 'a> {
     /// Creates and declares fields; without it, all of them have to be there.
     operation: Option<&'o Operation<'a>>,
     widen: bool,
+    /// Whether fields have to be declared: others may remove and replace what is not, and its place is remembered.
+    declared: bool,
     /// The defaults of the fields of the struct that is being resolved. Made before the operation, for the user's code
     /// makes them.
     defaults: Cell<Option<&'o Value<'o>>>,
@@ -55,6 +57,11 @@ impl<'o, 'a> Binder<'o, 'a> {
         Binder::with(arena, None, None, false)
     }
 
+    /// A binder for a process that may only read: it changes nothing, and relies on what others have declared.
+    pub(crate) fn reading(arena: &'a Arena) -> Binder<'o, 'a> {
+        Binder { declared: true, ..Binder::looking(arena) }
+    }
+
     /// A binder that takes note of what is lent in a transaction.
     pub(crate) fn noting(operation: &'o Operation<'a>) -> Binder<'o, 'a> {
         Binder::with(operation.arena(), Some(operation), None, false)
@@ -66,7 +73,8 @@ impl<'o, 'a> Binder<'o, 'a> {
         defaults: Option<&'o Value<'o>>,
         widen: bool,
     ) -> Binder<'o, 'a> {
-        Binder { arena, operation, widen, defaults: Cell::new(defaults), lent: RefCell::default() }
+        let (defaults, lent) = (Cell::new(defaults), RefCell::default());
+        Binder { arena, operation, widen, declared: false, defaults, lent }
     }
 
     pub(crate) fn widens(&self) -> bool {
@@ -164,6 +172,11 @@ impl<'o, 'a> Binder<'o, 'a> {
                 false => T::KIND.to_string(),
             };
             return Err(self.mismatch(&name(raw.optional()), &name(T::OPTIONAL), T::OPTIONAL));
+        }
+        if self.declared && !raw.declared() {
+            let expected =
+                format!("{}, declared by a process that binds it and may change the store", T::KIND);
+            return Err(Error::wrong_type(format!("{} that no binding has declared", raw.kind()?), expected));
         }
         let place = T::resolve(self, SlotRef { slot, parent: Some(node.id.index) })?;
         if let Some(operation) = self.operation {

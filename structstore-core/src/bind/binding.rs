@@ -60,10 +60,14 @@ impl Struct {
     /// Binds a Rust struct's fields to this struct: creates those that are missing with their defaults, keeps the
     /// values of those that are there, and declares all of them. In one operation: all or, after an error, nothing.
     ///
+    /// A store that was opened to observe or read-only is bound for reading: nothing is created or declared, and the fields have to
+    /// be declared already, by a process that has bound them to change them. An observer that may write to the segment has
+    /// everything that reads; through a read-only attachment, [`Binding::load`] copies structs of scalars.
+    ///
     /// # Errors
     ///
-    /// [`ErrorKind::WrongType`] if a field is there with another type than the struct's; the error says what can be
-    /// done about it.
+    /// [`ErrorKind::WrongType`] if a field is there with another type than the struct's, or, for reading, is not declared; the
+    /// error says what can be done about it. For reading, [`ErrorKind::NotFound`] if a field is missing.
     ///
     /// ```
     /// use structstore::StructStore;
@@ -125,9 +129,19 @@ impl Struct {
         let defaults = initial.to_value()?;
         let slot = Raw::node(Kind::Struct, handle.id());
         let slot = Slot { tag: AtomicU64::new(slot.tag), payload: AtomicU64::new(slot.payload) };
-        let place = handle.change(Mode::Tree, |operation, _| {
-            Binder::new(operation, &defaults, widen).resolve_slot::<T>(SlotRef { slot: &slot, parent: None })
-        });
+        let slot = SlotRef { slot: &slot, parent: None };
+        let place = if handle.store().may_change() {
+            handle.change(Mode::Tree, |operation, _| {
+                Binder::new(operation, &defaults, widen).resolve_slot::<T>(slot)
+            })
+        } else {
+            // Whole, where a lock is to be had.
+            let _held = match handle.arena().writable() {
+                true => Some(handle.lock(Mode::Shared, &Wait::FOREVER).at(handle)?),
+                false => None,
+            };
+            handle.read(|arena, _| Binder::reading(arena).resolve_slot::<T>(slot))
+        };
         let place = place.at(handle)?;
         let route = node::route_of(handle.arena(), handle.id());
         Ok(Binding { handle: handle.clone(), place, route, bound: PhantomData })

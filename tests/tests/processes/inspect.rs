@@ -297,3 +297,60 @@ fn watch_of_an_observer_reports_changes_only() {
     assert_eq!(changes, [r#""a.b"."c[0]"."d\n""#, r#""a.b"."e.f""#, "matrix"]);
     assert!(watch.changes().unwrap().is_empty());
 }
+
+/// Who may not change a store binds what others have declared, and loads it; an observer reads all of it in place, too.
+#[test]
+fn stores_that_may_only_be_read_are_bound_for_reading() {
+    #[derive(StructStore, Debug, PartialEq)]
+    struct Gains {
+        #[structstore(default = 20.0)]
+        stiffness: f64,
+        enabled: bool,
+    }
+    #[derive(StructStore)]
+    struct State {
+        name: String,
+        torque: [f64; 3],
+        limit: Option<i32>,
+        gains: Gains,
+    }
+    let name = SegmentName::new("bound_reader");
+    let store = StructStoreShared::open(&name).unwrap();
+    store.set("loose", Value::record([("stiffness", 1.0.into()), ("enabled", true.into())])).unwrap();
+    let state = store.ensure_struct("state").unwrap().bind::<State>().unwrap();
+    let gains = store.at("state").unwrap().at("gains").unwrap().bind::<Gains>().unwrap();
+    state
+        .with_mut(|mut state| {
+            state.torque[2] = 7.0;
+            state.name.set("arm")
+        })
+        .unwrap();
+    let values = store.to_value().unwrap();
+    for read_only in [false, true] {
+        let reader = StructStoreShared::options().observe(true).read_only(read_only).open(&name).unwrap();
+        let seen = reader.at("state").unwrap().at("gains").unwrap().bind::<Gains>().unwrap();
+        gains.with_mut(|gains| *gains.stiffness += 1.0).unwrap();
+        assert_eq!(seen.load().unwrap(), gains.load().unwrap());
+        assert_eq!(seen.within(Duration::ZERO).load().unwrap(), gains.load().unwrap());
+        assert_eq!(seen.with_mut(|_| ()).unwrap_err().kind(), ErrorKind::ReadOnly);
+        let whole = reader.at("state").unwrap().bind::<State>().unwrap();
+        assert_eq!(whole.load().map(|state| state.torque).ok(), (!read_only).then_some([0.0, 0.0, 7.0]));
+        let text = whole
+            .with(|state| (state.name.as_str().unwrap().to_owned(), state.torque[2], *state.gains.stiffness));
+        assert_eq!(text.ok(), (!read_only).then(|| ("arm".to_owned(), 7.0, gains.load().unwrap().stiffness)));
+        let loose = reader.at("loose").unwrap().bind::<Gains>().err().unwrap();
+        assert_eq!(loose.kind(), ErrorKind::WrongType);
+        assert!(
+            loose.to_string().starts_with("loose.stiffness: found f64 that no binding has declared"),
+            "{loose}"
+        );
+        assert_eq!(reader.bind::<Gains>().err().unwrap().kind(), ErrorKind::NotFound);
+    }
+    gains.with_mut(|gains| *gains.stiffness = 20.0).unwrap();
+    assert_eq!(store.to_value().unwrap(), values, "binding for reading has changed nothing");
+    // The fields stay where they are, so that what was bound goes on.
+    let reader = StructStoreShared::options().observe(true).open(&name).unwrap();
+    let seen = reader.at("state").unwrap().bind::<State>().unwrap();
+    store.delete("state").unwrap();
+    assert_eq!(seen.load().err().unwrap().kind(), ErrorKind::StaleHandle);
+}
