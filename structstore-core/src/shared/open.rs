@@ -1,0 +1,337 @@
+//! Opening: finding the file, mapping it, joining, and what becomes of it where that fails.
+
+use std::fs::File;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use super::options::group_of;
+use super::{Options, StructStoreShared};
+use crate::access::{Handle, Scope, Store, operate};
+use crate::arena::layout::{FORMAT_VERSION, Header, MAGIC, READY, fingerprint};
+use crate::arena::{Arena, Cleanup, Opening};
+use crate::edit;
+use crate::error::{EMPTY, Error, ErrorKind, INITIALISING, Result};
+use crate::handle::Struct;
+use crate::journal::Operation;
+use crate::life::{ATTACHED, end_with_process};
+use crate::lock::{Mode, NodeId, Wait, owner_seat};
+use crate::node::Raw;
+use crate::segment::{Access, Backing, Liveness, MIN_SIZE, Place, RESERVATION, Segment};
+use crate::sync::{Ordering, lock};
+use crate::value::Kind;
+
+/// How often a place is opened again because its name came to lead elsewhere meanwhile.
+const REOPENINGS: usize = 100;
+
+/// For how long opening waits for a heap before it lets signal handlers run.
+const HEAP_SLICE: Duration = Duration::from_millis(100);
+
+/// What [`ErrorKind::NotReady`] says of a segment whose heap is not to be had.
+const HEAP_LOCKED: &str = "a process that does not go on, perhaps stopped, has locked the heap";
+
+/// Attaches to the store at a place, creating it where that is to be done.
+pub(super) fn attach(options: &Options, place: Place, descriptor: Option<File>) -> Result<StructStoreShared> {
+    options.check()?;
+    match attach_as(options, &place, descriptor.as_ref(), false) {
+        // It may not write to the segment after all.
+        Err(error) if options.observe && !options.read_only && error.is_refusal() => {
+            attach_as(options, &place, descriptor.as_ref(), true)
+        }
+        attached => attached,
+    }
+}
+
+fn attach_as(
+    options: &Options,
+    place: &Place,
+    descriptor: Option<&File>,
+    unseen: bool,
+) -> Result<StructStoreShared> {
+    let group = options.group.as_deref().map(group_of).transpose()?;
+    let (mut reinit, mut creator) = (options.reinit, false);
+    let (start, mut reopenings) = (Instant::now(), 0..REOPENINGS);
+    // The heap is waited for in slices, between which signal handlers may run: not while others wait for this one to be done.
+    let again = |error: &Error| error.kind() == ErrorKind::LockTimeout && start.elapsed() < options.timeout;
+    let patience = HEAP_SLICE.min(options.timeout);
+    while reopenings.next().is_some() {
+        // Keeps a descriptor free for what follows: a name that was created and then cannot be opened would stay.
+        let reserve = File::open("/dev/null").ok();
+        let (file, created, access) = options.open_file(place, descriptor, unseen)?;
+        let found = place.admit(&file, options.any_owner)?;
+        let identity = (found.dev(), found.ino());
+        drop(reserve);
+        let liveness = Liveness::new(&file, place, access)?;
+        let init = liveness.lock_init(place, options.timeout)?;
+        if !place.leads_to(identity.0, identity.1) {
+            continue;
+        }
+        if created && let Err(error) = options.settle(place, &file, group) {
+            if is_unused(place, identity) {
+                let _ = place.unlink();
+            }
+            return Err(error);
+        }
+        let key = (identity.0, identity.1, access);
+        crate::life::install();
+        let known = lock(&ATTACHED).get(&key).and_then(Weak::upgrade);
+        let arena = match known {
+            Some(arena) => arena,
+            None => {
+                let backing = Backing::File {
+                    file,
+                    identity,
+                    place: place.clone(),
+                    access,
+                    any_owner: options.any_owner,
+                };
+                match load(backing, liveness, options, &Wait::QUIET.within(patience)) {
+                    Ok((arena, fresh)) => {
+                        creator |= fresh;
+                        let mut attached = lock(&ATTACHED);
+                        attached.retain(|_, arena| arena.strong_count() != 0);
+                        attached.insert(key, Arc::downgrade(&arena));
+                        arena
+                    }
+                    // What is there cannot be used, but it may be replaced.
+                    Err(error)
+                        if matches!(error.kind(), ErrorKind::Mismatch | ErrorKind::Corrupt)
+                            && options.reinit
+                            && descriptor.is_none() =>
+                    {
+                        place.unlink()?;
+                        reinit = false;
+                        continue;
+                    }
+                    Err(error) if again(&error) => {
+                        drop(init);
+                        Wait::FOREVER.check()?;
+                        reopenings = 0..REOPENINGS;
+                        continue;
+                    }
+                    Err(error) => {
+                        // What could not become a store is not to stay, unless it is another process's by now. Were that to
+                        // fail as well, the first error says more.
+                        if created && is_unused(place, identity) {
+                            let _ = place.unlink();
+                        }
+                        return Err(in_opening(error, place, start.elapsed()));
+                    }
+                }
+            }
+        };
+        let store = Arc::new(Store::shared(Arc::clone(&arena), options.reentrant, options.observe));
+        let (root, made) = root(&store, reinit, options)?;
+        store.opened(root);
+        creator |= std::mem::take(&mut reinit) || made;
+        let opening = if options.observe {
+            Opening::unlisted(place.clone(), identity)
+        } else {
+            // Last, so that a process that could not open the store does not count.
+            match arena.writable().then(|| arena.join_counted(&Wait::QUIET.within(patience))).transpose() {
+                Err(error) if again(&error) => {
+                    drop(init);
+                    Wait::FOREVER.check()?;
+                    reopenings = 0..REOPENINGS;
+                    continue;
+                }
+                joined => joined.map_err(|error| in_opening(error, place, start.elapsed()))?,
+            };
+            if creator {
+                arena.touch();
+            }
+            if *place != Place::Descriptor {
+                arena.tell_found();
+            }
+            if !options.passing {
+                store.adopts();
+            }
+            let always = creator && options.cleanup_or_default() == Cleanup::Always;
+            arena.open(place.clone(), identity, always)
+        };
+        drop(init);
+        end_with_process();
+        return Ok(StructStoreShared {
+            root: Struct::from_handle(Handle::root(store, root)?),
+            arena,
+            options: options.clone(),
+            opening,
+            open: true,
+        });
+    }
+    Err(Error::not_ready(place.to_string(), INITIALISING, options.timeout))
+}
+
+/// The error for a store that could not be opened, where it is one that names no store.
+fn in_opening(error: Error, place: &Place, waited: Duration) -> Error {
+    match error.kind() {
+        ErrorKind::LockTimeout => Error::not_ready(place.to_string(), HEAP_LOCKED, waited),
+        _ => error,
+    }
+}
+
+/// Whether a name still leads to a file, and nobody has laid a store there. The caller holds the init lock.
+fn is_unused(place: &Place, file: (u64, u64)) -> bool {
+    place.leads_to(file.0, file.1)
+        && place.open(Access::Unseen, None).and_then(|(found, _)| examine(&found, place)).unwrap_or(false)
+}
+
+fn mismatch(place: &Place, what: &'static str, found: String, expected: &str) -> Error {
+    Error::mismatch(place.to_string(), what, found, expected.to_owned())
+}
+
+/// Maps a file and attaches to the arena in it, laying a new one if it is empty. The caller holds the init lock.
+/// Says whether it was empty.
+fn load(backing: Backing, liveness: Liveness, options: &Options, wait: &Wait) -> Result<(Arc<Arena>, bool)> {
+    let Backing::File { file, place, access, .. } = &backing else {
+        return Err(Error::invalid("place", "local memory", "a file"));
+    };
+    let fresh = examine(file, place)?;
+    if fresh && (*access != Access::ReadWrite || options.observe) {
+        return Err(Error::not_ready(place.to_string(), EMPTY, Duration::ZERO));
+    }
+    // What a creator that died has left was never ready, and nobody is attached to it.
+    if fresh && liveness.others(place)? {
+        let found = "a store that is not ready and has processes attached";
+        return Err(Error::corrupt("the header", found, "a store that is ready"));
+    }
+    let segment = Segment::map(backing, RESERVATION)?;
+    if fresh {
+        Arena::create(&segment, options.size, options.max_size, options.lifetime())?;
+    } else {
+        segment.trust(size_of::<Header>() as u64)?;
+        let committed = segment.at::<Header>(0)?.committed.load(Ordering::Acquire);
+        if committed < MIN_SIZE {
+            let found = format!("a size of {committed} bytes");
+            return Err(Error::corrupt("the header", found, "a size with room for the tables"));
+        }
+        segment.trust(committed)?;
+    }
+    let arena = Arena::attach(segment, Some(liveness), !options.observe, wait)?;
+    if !fresh && !options.observe && arena.writable() {
+        arena.find_orphan(wait)?;
+    }
+    Ok((Arc::new(arena), fresh))
+}
+
+/// Whether what a name leads to begins as stores of any version do.
+pub(super) fn begins_as_store(place: &Place) -> bool {
+    let mut magic = [0; 8];
+    let opened = place.open(Access::Unseen, None);
+    opened.is_ok_and(|(file, _)| {
+        file.metadata().is_ok_and(|found| found.is_file())
+            && file.read_exact_at(&mut magic, 0).is_ok()
+            && u64::from_le_bytes(magic) == MAGIC
+    })
+}
+
+/// Whether a file is to become a new arena, as opposed to holding one. An error if it holds anything else.
+pub(crate) fn examine(file: &File, place: &Place) -> Result<bool> {
+    let io = |source| place.io("read", source, String::new());
+    let mut start = [0; 56];
+    let mut read = 0_usize;
+    while let Some(rest @ [_, ..]) = start.get_mut(read..) {
+        match file.read_at(rest, read as u64).map_err(io)? {
+            0 => break,
+            more => read = read.saturating_add(more),
+        }
+    }
+    let word = |at| start.as_chunks().0.get(at).copied().map_or(0, u64::from_le_bytes);
+    let [magic, version, layout, ready, root] = [0, 1, 2, 3, 6].map(word);
+    if start == [0; 56] {
+        // Empty, or given memory by a creator that died before it wrote anything.
+        return match is_zero(file).map_err(io)? {
+            true => Ok(true),
+            false => Err(mismatch(place, "its magic", "zero".to_owned(), "STRUCTST")),
+        };
+    }
+    if magic != MAGIC {
+        let found = if read < start.len() { format!("{read} bytes long") } else { format!("{magic:#018x}") };
+        return Err(mismatch(place, "its magic", found, "STRUCTST"));
+    }
+    if ready != READY {
+        // Nobody puts anything into a store before it is ready.
+        return match (ready, root) {
+            (0, 0) => Ok(true),
+            _ => {
+                Err(Error::corrupt("the header", "a store that is in use but not ready", "one that is ready"))
+            }
+        };
+    }
+    if version != FORMAT_VERSION {
+        return Err(mismatch(place, "its format version", version.to_string(), &FORMAT_VERSION.to_string()));
+    }
+    if layout != fingerprint() {
+        let expected = format!("{:#018x}", fingerprint());
+        return Err(mismatch(place, "its layout", format!("{layout:#018x}"), &expected));
+    }
+    let length = file.metadata().map_err(io)?.len();
+    if length < MIN_SIZE {
+        return Err(mismatch(place, "its length", format!("{length} bytes"), "at least 65536 bytes"));
+    }
+    Ok(false)
+}
+
+/// Whether a file holds nothing.
+fn is_zero(file: &File) -> std::io::Result<bool> {
+    let mut bytes = vec![0; 64 << 10];
+    let mut at = 0;
+    loop {
+        match file.read_at(&mut bytes, at)? {
+            0 => return Ok(true),
+            read if bytes.iter().take(read).any(|byte| *byte != 0) => return Ok(false),
+            read => at = at.saturating_add(read as u64),
+        }
+    }
+}
+
+/// The root of an arena, and whether there was none: it is created then, or if a new one is asked for. The caller holds the init lock.
+fn root(store: &Store, reinit: bool, options: &Options) -> Result<(NodeId, bool)> {
+    let arena = &store.arena;
+    let named = || {
+        let payload = arena.header().root.load(Ordering::Acquire);
+        Raw { tag: Kind::Struct as u64, payload }.id().filter(|_| payload != 0)
+    };
+    let held = |root: NodeId| {
+        let node = arena.node(root.index);
+        node.is_ok_and(|node| owner_seat(node.head.word.load(Ordering::Acquire)).is_some())
+    };
+    let mut existing = named();
+    if arena.writable() && existing.is_some_and(held) {
+        // Perhaps by a process that died while it began anew: then this root is about to be taken back.
+        arena.repair_dead()?;
+        existing = named();
+    }
+    match existing {
+        Some(old) if reinit => {
+            let wait = Wait::at_most(options.timeout);
+            let _held = Scope::new(store, arena.node(old.index)?, old, Mode::Tree, &wait)?;
+            let renewed = operate(arena, old, |operation| {
+                // In the record of the old one, for there may be no room left for another.
+                let root = edit::renew(operation, old)?;
+                operation.set(&arena.header().root, Raw::node(Kind::Struct, root).payload)?;
+                operation.set(&arena.header().lifetime, options.lifetime())?;
+                Ok(root)
+            });
+            if renewed.is_ok() {
+                // Nobody has left anything in the new one.
+                arena.accept_recovered(old.index);
+            }
+            renewed.map(|root| (root, false))
+        }
+        Some(root) => Ok((root, false)),
+        None if !store.may_change() => Err(Error::not_ready(arena.place(), EMPTY, Duration::ZERO)),
+        None if arena.header().nodes.load(Ordering::Acquire) != 0 => {
+            Err(Error::corrupt("the header", "no root", "the root of what is there"))
+        }
+        None => {
+            let operation = Operation::begin(arena)?;
+            let root = operation.allocate_node(Kind::Struct)?;
+            operation.set(&arena.header().root, Raw::node(Kind::Struct, root).payload)?;
+            // Its first creator may have died before.
+            operation.set(&arena.header().lifetime, options.lifetime())?;
+            operation.commit()?;
+            Ok((root, true))
+        }
+    }
+}
