@@ -3,10 +3,10 @@
 //! They are ordinary code, so ordinary tests can replay the inputs that fuzzers found. The target of the command-line tool is in
 //! the crate of the tool.
 
-pub mod image;
 pub mod operations;
 pub mod schema;
 pub mod segment;
+pub mod snapshot;
 
 use structstore::{ArrayValue, Value};
 

@@ -102,24 +102,24 @@ pub fn run(bytes: &[u8]) {
 }
 
 fn bind<T: Fields>(store: &Struct, input: &mut Input<'_>, widening: bool) {
-    let before = store.to_bytes().expect("an image");
+    let before = store.to_bytes().expect("a snapshot");
     let bound = if widening { store.bind_widening::<T>() } else { store.bind::<T>() };
     store.check().expect("a whole store");
     let Ok(binding) = bound else {
-        assert_eq!(store.to_bytes().expect("an image"), before, "refused, and yet changed");
+        assert_eq!(store.to_bytes().expect("a snapshot"), before, "refused, and yet changed");
         return;
     };
     let _ = binding.load().map(|value| binding.replace(&value).expect("what was there"));
     // Declared fields keep their types, and refuse values that do not fit.
     for _ in 0..input.below(4) {
-        let before = store.to_bytes().expect("an image");
+        let before = store.to_bytes().expect("a snapshot");
         let changed = match input.below(4) {
             0 => store.delete(input.name()),
             1 => store.replace(Value::record([(input.name(), input.value(0))])),
             _ => store.set(input.name(), input.value(0)),
         };
         if changed.is_err() {
-            assert_eq!(store.to_bytes().expect("an image"), before, "refused, and yet changed");
+            assert_eq!(store.to_bytes().expect("a snapshot"), before, "refused, and yet changed");
         }
         let _ = binding.load();
         let _ = binding.with_mut(|_| ());

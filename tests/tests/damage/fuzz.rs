@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use structstore_tests::fuzz::{image, operations, schema, segment};
+use structstore_tests::fuzz::{operations, schema, segment, snapshot};
 
 /// Runs a target on all its stored inputs.
 fn replay(target: &str, run: impl Fn(&[u8])) {
@@ -24,7 +24,7 @@ fn replay(target: &str, run: impl Fn(&[u8])) {
 
 #[test]
 fn images() {
-    replay("image", image::run);
+    replay("snapshot", snapshot::run);
 }
 
 #[test]

@@ -17,25 +17,25 @@ pub fn run(bytes: &[u8]) {
 
 /// A snapshot with this body and a correct header.
 pub fn with_header(body: &[u8]) -> Vec<u8> {
-    let mut image = b"STRUCTIM".to_vec();
+    let mut snapshot = b"STRUCTIM".to_vec();
     for word in [1, body.len() as u64, rapidhash::v3::rapidhash_v3(body)] {
-        image.extend_from_slice(&word.to_le_bytes());
+        snapshot.extend_from_slice(&word.to_le_bytes());
     }
-    image.extend_from_slice(body);
-    image
+    snapshot.extend_from_slice(body);
+    snapshot
 }
 
-fn import(image: &[u8]) {
+fn import(snapshot: &[u8]) {
     let store = StructStore::new();
     store.set("before", 5).expect("a field");
-    let before = store.to_bytes().expect("an image");
-    let taken = store.restore(image);
+    let before = store.to_bytes().expect("a snapshot");
+    let taken = store.restore(snapshot);
     store.check().expect("a whole store");
     if taken.is_err() {
-        assert_eq!(store.to_bytes().expect("an image"), before, "refused, and yet changed");
+        assert_eq!(store.to_bytes().expect("a snapshot"), before, "refused, and yet changed");
         return;
     }
-    round_trip(&store, image).expect("a store that takes what it has written");
+    round_trip(&store, snapshot).expect("a store that takes what it has written");
     hostile::read(&store);
     hostile::write(&store);
     store.check().expect("a whole store");
@@ -44,11 +44,11 @@ fn import(image: &[u8]) {
     store.check().expect("a whole store");
 }
 
-fn round_trip(store: &Struct, image: &[u8]) -> Result<()> {
+fn round_trip(store: &Struct, snapshot: &[u8]) -> Result<()> {
     let copy = StructStore::new();
-    copy.restore(image)?;
+    copy.restore(snapshot)?;
     // Each value has exactly one snapshot.
-    assert_eq!(copy.to_bytes()?, image);
+    assert_eq!(copy.to_bytes()?, snapshot);
     // The fields keep their order.
     let again = StructStore::new();
     again.restore(&store.to_bytes()?)?;
