@@ -10,7 +10,7 @@ use std::thread;
 use structstore::binding_support::not_numbers;
 use structstore::{Kind, StructStoreShared, Value};
 use structstore_tests::damage::Random;
-use structstore_tests::fuzz::image::with_header;
+use structstore_tests::fuzz::snapshot::with_header;
 use structstore_tests::{SegmentName, put_specimens};
 
 use command::{finish, finish_reading, limited, structstore};
