@@ -121,7 +121,7 @@ impl Found {
             attached.push("readers".to_owned());
         }
         match attached.is_empty() {
-            true => (FAINT, "nobody".to_owned()),
+            true => (FAINT, "no process".to_owned()),
             false => (PLAIN, attached.join(", ")),
         }
     }

@@ -27,7 +27,7 @@ impl Watched {
     pub(crate) fn new(store: StructStoreShared) -> Watched {
         let (open, closed) = mpsc::channel::<()>();
         let root = Struct::clone(&store);
-        // Where there can be no thread, nobody is told.
+        // Where there can be no thread, nothing is said.
         let thread = thread::Builder::new().spawn(move || {
             if closed.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
                 tell(&root);

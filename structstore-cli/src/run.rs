@@ -66,7 +66,7 @@ fn wait(mut child: Child, signals: &mut Caught) -> io::Result<u8> {
         if let Some(signal) = signals.next()?
             && signal != Signal::SIGCHLD
         {
-            // It may have ended, and has not been waited for: its id is nobody else's.
+            // It may have ended, and has not been waited for: its id is still its own.
             let _ = kill(Pid::from_raw(child.id() as i32), signal);
         }
     }

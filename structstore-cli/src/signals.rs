@@ -18,7 +18,7 @@ const CAUGHT: [Signal; 7] = [
     Signal::SIGCHLD,
 ];
 
-/// Ends this process when nobody reads its output, and on Ctrl-C, as other commands are. Runtimes have it otherwise: those
+/// Ends this process when its output is not read any more, and on Ctrl-C, as other commands are. Runtimes have it otherwise: those
 /// of Rust and Python ignore SIGPIPE, and Python catches SIGINT. Where SIGINT is ignored, as shells have their background
 /// jobs do, it stays so.
 pub(crate) fn restore() {
@@ -57,7 +57,7 @@ impl Caught {
             let before = unsafe { sigaction(signal, &action)? };
             caught.before.push((signal, before));
             if matches!(before.handler(), SigHandler::SigIgn) && signal != Signal::SIGCHLD {
-                // SAFETY: nobody's code runs when it is ignored, as before.
+                // SAFETY: no code runs when it is ignored, as before.
                 unsafe { sigaction(signal, &before)? };
             }
         }

@@ -136,7 +136,7 @@ impl Report<'_> {
         match (self.store.is_orphan()?, self.store.has_readers()) {
             (true, _) => output.print("  no process: an orphan, which `structstore clean` removes\n"),
             (_, true) => output.print("  readers\n"),
-            _ if participants.is_empty() => output.styled(FAINT, "  nobody\n"),
+            _ if participants.is_empty() => output.styled(FAINT, "  no process\n"),
             _ => {}
         }
         Ok(())

@@ -437,7 +437,7 @@ fn clean_removes_orphans_only() {
     let found = entry(&name);
     assert_eq!((&found["orphan"], &found["participants"][0]["alive"]), (&json!(true), &json!(false)));
     let _store = robot(&used);
-    assert!(structstore(&["clean", &name]).complaint(2).contains("--yes"), "nobody can be asked");
+    assert!(structstore(&["clean", &name]).complaint(2).contains("--yes"), "there is no terminal to ask at");
     assert!(structstore(&["clean", &used, "--yes"]).complaint(4).contains("in use by"));
     assert_eq!(structstore(&["clean", &name, "--yes"]).text(), format!("removed {name}\n"));
     assert!(!name.path().exists() && used.path().exists());
