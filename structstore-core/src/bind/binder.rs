@@ -174,9 +174,8 @@ impl<'o, 'a> Binder<'o, 'a> {
             return Err(self.mismatch(&name(raw.optional()), &name(T::OPTIONAL), T::OPTIONAL));
         }
         if self.declared && !raw.declared() {
-            let expected =
-                format!("{}, declared by a process that binds it and may change the store", T::KIND);
-            return Err(Error::wrong_type(format!("{} that no binding has declared", raw.kind()?), expected));
+            let found = format!("{} that no binding has declared", raw.kind()?);
+            return Err(Error::wrong_type(found, "a field that a process has bound to change it"));
         }
         let place = T::resolve(self, SlotRef { slot, parent: Some(node.id.index) })?;
         if let Some(operation) = self.operation {

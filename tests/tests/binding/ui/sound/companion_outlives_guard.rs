@@ -24,7 +24,7 @@ fn write() -> structstore::Result<()> {
 
 fn closure() -> structstore::Result<()> {
     let settings = StructStore::new().bind::<Settings>()?;
-    let text = settings.with_mut(|s| s.text)?;
+    let text = settings.with_mut(|s| Ok(s.text))?;
     drop(text);
     Ok(())
 }
