@@ -102,8 +102,8 @@ mod tests {
         assert_eq!(wanted_of(&[]), Ok((TARGETS.to_vec(), 60)));
         assert_eq!(wanted_of(&["--seconds", "5"]), Ok((TARGETS.to_vec(), 5)));
         assert_eq!(wanted_of(&["schema", "--seconds", "5"]), Ok((vec!["schema"], 5)));
-        assert!(wanted_of(&["schemata"]).unwrap_err().contains("they are image, segment"));
-        for args in [&["--seconds"][..], &["image", "schema"], &["--second", "5"]] {
+        assert!(wanted_of(&["schemata"]).unwrap_err().contains(&TARGETS.join(", ")));
+        for args in [&["--seconds"][..], &["snapshot", "schema"], &["--second", "5"]] {
             assert!(wanted_of(args).unwrap_err().contains("expected `[TARGET] [--seconds N]`"), "{args:?}");
         }
         assert!(wanted_of(&["--seconds", "x"]).unwrap_err().contains("a number of seconds"));
