@@ -182,7 +182,8 @@ impl Tree<'_> {
 
     fn array(&mut self, array: &Array) -> Result<()> {
         let (dtype, shape) = (array.dtype()?, array.shape()?);
-        self.output.styled(TYPE, &format!("{}{shape:?}", text::line(&dtype.to_string())));
+        let live = if array.is_live()? { "live " } else { "" };
+        self.output.styled(TYPE, &format!("{live}{}{shape:?}", text::line(&dtype.to_string())));
         let size = shape.iter().try_fold(dtype.itemsize(), |size, extent| size.checked_mul(*extent));
         if self.values && size.is_some_and(|size| size <= SMALL) {
             let value = array.to_value()?;

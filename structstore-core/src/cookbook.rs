@@ -78,6 +78,37 @@
 //!
 //! // In place. Readers must take the lock, too: through a view they could see half of the change.
 //! depth.write()?.as_mut_slice::<f64>()?[0] = 0.0;
+//!
+//! // Filled in the store's memory, where nobody sees it, and then published as a whole: no copy is made.
+//! let mut frame = store.fill::<f64>("depth", &[2, 3])?;
+//! frame.as_mut_slice().fill(0.9);
+//! frame.publish()?;
+//! # Ok::<(), structstore::Error>(())
+//! ```
+//!
+//! # Share values that change all the time
+//!
+//! A [live](crate::ArrayValue::live) array is one block of memory for as long as the field is there: assigning to it changes the elements,
+//! and a view, taken once, shows them. Readers without a lock may see some elements of before and some of after.
+//!
+//! ```
+//! use structstore::{Array, StructStore};
+//!
+//! #[derive(StructStore)]
+//! struct Arm {
+//!     #[structstore(live)]
+//!     q: [f64; 7],
+//! }
+//!
+//! let store = StructStore::new();
+//! let arm = store.bind::<Arm>()?;
+//! // A plot would take this once: `q = store.q` in Python.
+//! let plotted = store.get::<Array>("q")?.view()?;
+//!
+//! arm.with_mut(|fields| fields.q[0].set(0.5))?;
+//! assert_eq!(plotted.cells::<f64>()?[0].get(), 0.5);
+//! store.set("q", [1.5; 7])?;
+//! assert_eq!(plotted.cells::<f64>()?[6].get(), 1.5);
 //! # Ok::<(), structstore::Error>(())
 //! ```
 //!

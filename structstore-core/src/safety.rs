@@ -36,7 +36,8 @@
 //!
 //! - **Writing through a view without a lock.** Elements of arrays are plain memory: others may see half of such a change,
 //!   and a copy made at the same time may mix old and new elements. Any bytes are valid numbers, so that
-//!   memory stays safe. Assign whole arrays, or write under a guard and read under one.
+//!   memory stays safe. Assign whole arrays, or write under a guard and read under one. The same holds for views of a
+//!   [live](crate::ArrayValue::live) array, whose elements are assigned in place.
 //! - **Stray writes.** A process that writes into the mapping outside of the protocol, by a wild pointer or on purpose, while
 //!   another one holds a guard, breaks the promises of that guard's references. Only permissions defend against it. The
 //!   bytes that it leaves are checked like any others.

@@ -67,6 +67,10 @@ impl Input {
             match field.storage {
                 Storage::Plain => bind(&field.ty, quote!(#krate::Field)),
                 Storage::Flatten => bind(&field.ty, quote!(#krate::Fields)),
+                Storage::Live => {
+                    let ty = &field.ty;
+                    bind(&parse_quote!(#krate::Live<#ty>), quote!(#krate::Field));
+                }
                 Storage::With(_) | Storage::Skip => bind(&field.ty, quote!('static)),
             }
             let unstored = matches!(field.storage, Storage::With(_) | Storage::Skip);
@@ -107,9 +111,13 @@ fn mentions(tokens: TokenStream, idents: &[Ident]) -> bool {
 
 impl Field {
     /// The type as which it is stored.
-    fn stored(&self) -> TokenStream {
+    fn stored(&self, input: &Input) -> TokenStream {
         match &self.storage {
             Storage::With(module) => quote!(#module::Stored),
+            Storage::Live => {
+                let (krate, ty) = (&input.krate, &self.ty);
+                quote_spanned!(ty.span()=> #krate::Live<#ty>)
+            }
             _ => self.ty.to_token_stream(),
         }
     }
@@ -118,7 +126,7 @@ impl Field {
     /// same, so that it reports each once.
     fn item(&self, input: &Input, item: TokenStream) -> TokenStream {
         let krate = &input.krate;
-        let ty = self.stored();
+        let ty = self.stored(input);
         let end = ty.clone().into_iter().last().map_or(ty.span(), |token| token.span());
         let open = quote_spanned!(ty.span()=> <);
         let item = item.into_iter().map(|mut token| {
@@ -141,6 +149,10 @@ impl Field {
             Default::Initial if matches!(self.storage, Storage::Plain | Storage::Flatten) => {
                 self.item(input, quote!(initial()))
             }
+            Default::Initial if matches!(self.storage, Storage::Live) => {
+                let initial = self.item(input, quote!(initial()));
+                quote!(#initial.0)
+            }
             _ => quote_spanned!(ty.span()=> <#ty as ::core::default::Default>::default()),
         }
     }
@@ -152,6 +164,10 @@ impl Field {
             Storage::With(module) => {
                 let krate = &input.krate;
                 quote!(#to_value(&#module::to_stored(&self.#member)).map(#krate::Value::into_owned))
+            }
+            Storage::Live => {
+                let krate = &input.krate;
+                quote!(#to_value(#krate::Live::of(&self.#member)))
             }
             _ => quote!(#to_value(&self.#member)),
         }
@@ -165,6 +181,7 @@ impl Field {
                 let private = private(input);
                 quote!(#load(#place, #lender).and_then(|stored| #module::from_stored(stored).map_err(#private::rejected)))
             }
+            Storage::Live => quote!(#load(#place, #lender).map(|live| live.0)),
             _ => quote!(#load(#place, #lender)),
         }
     }
@@ -279,7 +296,7 @@ fn struct_impl(input: &Input, all: &[Field], stored: &[&Field]) -> TokenStream {
     let descriptions = stored.iter().map(|field| field.description());
     let to_values = stored.iter().map(|field| field.to_value(input));
     let resolutions = stored.iter().map(|field| {
-        let (ty, name) = (field.stored(), &field.name);
+        let (ty, name) = (field.stored(input), &field.name);
         match field.storage {
             Storage::Flatten => quote!(<#ty as #krate::Fields>::resolve_in(#binder, #node)?),
             _ => quote!(#binder.field::<#ty>(#node, const { #krate::Key::new(#name) })?),

@@ -116,6 +116,8 @@ use crate::parse::{Errors, Input};
 /// - `#[structstore(with = "module")]`: stores a type of another crate as one of these. The module has the type `Stored`,
 ///   the function `to_stored`, from a reference to the field's type, and `from_stored`, which gives it back or an error
 ///   that can be displayed. The companions lend what is stored. Its default, unless one is given, is that of `Default`.
+/// - `#[structstore(live)]`: stores a Rust array of numbers as a live array, which keeps its memory: assigning to it changes the
+///   elements in place, and views of it, such as NumPy arrays, never go stale. The companions lend its elements as cells.
 /// - `#[structstore(flatten)]`: lays the fields of a nested struct among those of this one.
 /// - `#[structstore(skip)]`: leaves the field out. A struct that is loaded has its default there.
 ///

@@ -60,6 +60,8 @@ pub(crate) enum Storage {
     Plain,
     /// Converted by this module.
     With(Path),
+    /// As a live array.
+    Live,
     /// Its fields among those of the struct.
     Flatten,
     /// Not at all.
@@ -218,7 +220,8 @@ fn owns_its_data(generics: &Generics, errors: &mut Errors) -> bool {
 
 impl Field {
     fn parse(field: &syn::Field, member: Member, case: Option<Case>, errors: &mut Errors) -> Field {
-        let (mut default, mut rename, mut with, mut flatten, mut skip) = (None, None, None, None, None);
+        let (mut default, mut rename, mut with, mut live, mut flatten, mut skip) =
+            (None, None, None, None, None, None);
         let named = matches!(member, Member::Named(_));
         attributes(&field.attrs, errors, |meta, errors| {
             if meta.path.is_ident("default") {
@@ -230,6 +233,8 @@ impl Field {
             } else if meta.path.is_ident("with") {
                 let module = string(meta, "path", errors)?.and_then(|path| mod_path(&path, errors));
                 set(&mut with, meta, (meta.path.clone(), module), errors);
+            } else if meta.path.is_ident("live") {
+                set(&mut live, meta, meta.path.clone(), errors);
             } else if named && meta.path.is_ident("rename") {
                 let name = string(meta, "name", errors)?;
                 set(&mut rename, meta, (meta.path.clone(), name), errors);
@@ -238,9 +243,13 @@ impl Field {
             } else if named && meta.path.is_ident("skip") {
                 set(&mut skip, meta, meta.path.clone(), errors);
             } else if named {
-                unknown(meta, "a field has `default`, `rename`, `with`, `flatten` and `skip`", errors)?;
+                unknown(
+                    meta,
+                    "a field has `default`, `rename`, `with`, `live`, `flatten` and `skip`",
+                    errors,
+                )?;
             } else {
-                unknown(meta, "the field of a newtype has `default` and `with`", errors)?;
+                unknown(meta, "the field of a newtype has `default`, `with` and `live`", errors)?;
             }
             Ok(())
         });
@@ -248,6 +257,7 @@ impl Field {
             let others = [
                 rename.as_ref().map(|(path, _)| path),
                 with.as_ref().map(|(path, _)| path),
+                live.as_ref(),
                 flatten.as_ref(),
             ];
             for other in others.into_iter().flatten() {
@@ -257,17 +267,21 @@ impl Field {
             let others = [
                 rename.as_ref().map(|(path, _)| path),
                 with.as_ref().map(|(path, _)| path),
+                live.as_ref(),
                 default.as_ref().map(|(path, _)| path),
             ];
             for other in others.into_iter().flatten() {
                 conflict(other, flatten, "its fields have names, types and defaults of their own", errors);
             }
+        } else if let (Some(live), Some((with, _))) = (&live, &with) {
+            conflict(live, with, "what the module stores may be `Live` itself", errors);
         }
-        let storage = match (skip, flatten, with.and_then(|(_, module)| module)) {
+        let storage = match (skip, flatten, with.and_then(|(_, module)| module), live) {
             (Some(_), ..) => Storage::Skip,
-            (None, Some(_), _) => Storage::Flatten,
-            (None, None, Some(module)) => Storage::With(module),
-            (None, None, None) => Storage::Plain,
+            (None, Some(_), ..) => Storage::Flatten,
+            (None, None, Some(module), _) => Storage::With(module),
+            (None, None, None, Some(_)) => Storage::Live,
+            (None, None, None, None) => Storage::Plain,
         };
         let name = rename.and_then(|(_, name)| name).unwrap_or_else(|| match &member {
             Member::Named(ident) => {

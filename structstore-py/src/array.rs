@@ -24,8 +24,18 @@ use structstore::limits::MAX_DIMENSIONS;
 
 /// What keeps the memory of a view: the `base` of the NumPy array.
 #[pyclass(frozen, module = "structstore")]
-struct Lease {
+pub(crate) struct Lease {
     view: ArrayView,
+}
+
+impl Lease {
+    pub(crate) fn of(view: ArrayView) -> Lease {
+        Lease { view }
+    }
+
+    pub(crate) fn view(&self) -> &ArrayView {
+        &self.view
+    }
 }
 
 /// An array of a store as a NumPy array over the same memory; a read-only copy if the store was opened read-only, or while
@@ -46,15 +56,20 @@ pub(crate) fn view<'py>(py: Python<'py>, look: Slot<'_>) -> Result<Bound<'py, Py
 
 /// A NumPy array over the memory of a view.
 pub(crate) fn of_view(py: Python<'_>, view: ArrayView) -> Result<Bound<'_, PyAny>> {
+    over(&Bound::new(py, Lease { view })?)
+}
+
+/// A NumPy array over the memory that a lease keeps.
+pub(crate) fn over<'py>(lease: &Bound<'py, Lease>) -> Result<Bound<'py, PyAny>> {
+    let (py, view) = (lease.py(), &lease.get().view);
     if view.byte_len() == 0 {
         // There is no memory to share.
         return copy(py, &ArrayValue::new(view.dtype().clone(), view.shape(), &[])?);
     }
-    let (dtype, data, writable) = (descr(py, view.dtype())?, view.as_ptr(), view.is_writable());
-    let lease = Bound::new(py, Lease { view })?;
+    let dtype = descr(py, view.dtype())?;
     // SAFETY: the view has this shape of items of this size, aligned to 64 bytes and in C order; the lease keeps them.
-    let array = unsafe { new(py, dtype, lease.get().view.shape(), data, Some(&lease)) }?;
-    if !writable {
+    let array = unsafe { new(py, dtype, view.shape(), view.as_ptr(), Some(lease)) }?;
+    if !view.is_writable() {
         array.call_method1("setflags", (false,))?;
     }
     Ok(array)
@@ -286,7 +301,7 @@ fn is_masked(array: &Bound<'_, PyUntypedArray>) -> PyResult<bool> {
 }
 
 /// The element type that a NumPy descriptor describes.
-fn dtype(descr: &Bound<'_, PyArrayDescr>) -> Result<DType> {
+pub(crate) fn dtype(descr: &Bound<'_, PyArrayDescr>) -> Result<DType> {
     let refused = |expected| {
         let name = descr.str().map_or_else(|_| "an unknown type".to_owned(), |name| name.to_string());
         unsupported(format!("an array of {name}"), expected)
@@ -331,6 +346,13 @@ fn structured(descr: &Bound<'_, PyArrayDescr>) -> Result<Option<DType>> {
     Ok(size.ok().and_then(|size| DType::structured(literal.to_str().ok()?, size).ok()))
 }
 
+/// An object as a NumPy array, if it is not one already, that can be stored.
+pub(crate) fn as_array<'py>(object: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>> {
+    let array = PyModule::import(object.py(), "numpy")?.call_method1("asanyarray", (object,))?;
+    dtype(&array.cast::<PyUntypedArray>()?.dtype())?;
+    Ok(array)
+}
+
 /// Whether an object is an array over memory of a store.
 pub(crate) fn is_view(object: &Bound<'_, PyAny>) -> bool {
     let Ok(array) = object.cast::<PyUntypedArray>() else { return false };
@@ -353,8 +375,8 @@ fn lease_of<'py>(object: &Bound<'py, PyAny>) -> Option<Bound<'py, Lease>> {
 }
 
 /// Whether an array is a view of what a store has now: not once the array in the store was given other elements by assignment, was
-/// changed by a guard while the view existed, or was removed. The view then keeps the elements that it had. Raises TypeError for
-/// anything but a view of a store, which copies of read-only attachments are not.
+/// changed by a guard while the view existed, or was removed. The view then keeps the elements that it had. A live array has its
+/// memory until it is removed. Raises TypeError for anything but a view of a store, which copies of read-only attachments are not.
 ///
 ///     >>> store = structstore.StructStore()
 ///     >>> store.scan = np.zeros(3)
@@ -366,8 +388,13 @@ fn lease_of<'py>(object: &Bound<'py, PyAny>) -> Option<Bound<'py, Lease>> {
 ///     False
 #[pyfunction]
 pub(crate) fn is_current(array: &Bound<'_, PyAny>) -> Result<bool> {
+    Ok(lease(array)?.get().view.is_current())
+}
+
+/// The view that an array has its memory from, which has to be one of a store.
+pub(crate) fn lease<'py>(array: &Bound<'py, PyAny>) -> Result<Bound<'py, Lease>> {
     match lease_of(array) {
-        Some(lease) => Ok(lease.get().view.is_current()),
+        Some(lease) => Ok(lease),
         None => {
             let message = format!("expected a view of an array in a store, found {}", type_name(array));
             Err(Failure::Raised(PyTypeError::new_err(message)))

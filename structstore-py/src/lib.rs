@@ -6,6 +6,7 @@
 
 mod array;
 mod error;
+mod filling;
 mod gil;
 mod list;
 mod lock;
@@ -37,6 +38,9 @@ mod _structstore {
 
     #[pymodule_export]
     use super::array::is_current;
+
+    #[pymodule_export]
+    use super::filling::{Fill, Live, fill, is_live, live};
 
     #[pymodule_export]
     use super::error::_unmapped_errors;

@@ -62,7 +62,7 @@ impl StructStoreList {
     }
 
     /// The position that an index means. Whether there is an item is not known if it is not negative.
-    fn position(&self, index: &Bound<'_, PyAny>) -> Result<usize> {
+    pub(crate) fn position(&self, index: &Bound<'_, PyAny>) -> Result<usize> {
         let signed = match index.extract::<isize>() {
             Ok(signed) => signed,
             Err(error) if error.is_instance_of::<PyOverflowError>(index.py()) => {

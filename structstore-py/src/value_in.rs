@@ -20,6 +20,7 @@ use structstore::{Error, Item, Scalar, Value};
 
 use crate::array::{self, Memory};
 use crate::error::{Failure, Result};
+use crate::filling::Live;
 use crate::gil::LONG_COPY;
 use crate::list::StructStoreList;
 use crate::object;
@@ -169,6 +170,12 @@ impl<'py> Inputs<'py> {
         }
         if let Some(value) = array::input(self, object)? {
             return Ok(value);
+        }
+        if let Ok(live) = object.cast::<Live>() {
+            return match array::input(self, &live.get().array(py))? {
+                Some(Value::Array(array)) => Ok(Value::Array(array.live())),
+                _ => Err(unsupported(type_name(&live.get().array(py)), "live arrays are NumPy arrays")),
+            };
         }
         if object.is_instance(enum_class(py)?)? {
             return self.nested(&object.getattr("value")?, depth + 1);

@@ -355,3 +355,109 @@ def test_pop_moves_large_arrays_out(store: StructStore) -> None:
         store.frames.pop()
     del moved, large
     store.check()
+
+
+def test_live_array_is_assigned_in_place(store: StructStore) -> None:
+    store.q = structstore.live(np.zeros(7))
+    view = store.q
+    assert structstore.is_live(view)
+    for assigned in (np.arange(7.0), [1, 2, 3, 4, 5, 6, 7], np.full(7, 0.5, np.float32), structstore.live([2.0] * 7)):
+        store.q = assigned
+        expected = assigned if not isinstance(assigned, structstore.Live) else [2.0] * 7
+        assert view.tolist() == np.asarray(expected, float).tolist()
+        assert structstore.is_current(view)
+    store.q += 1.0
+    assert view.tolist() == [3.0] * 7
+    for refused in (np.zeros(6), [1.0], "text", None, np.zeros(7, complex), {}):
+        with pytest.raises(structstore.WrongTypeError, match=r"q: found .*, expected live f64\[7\]; remove it first"):
+            store.q = refused
+    with pytest.raises(ZeroDivisionError), store.transaction():
+        store.q = np.ones(7)
+        assert view.tolist() == [1.0] * 7
+        1 / 0  # noqa: B018
+    assert view.tolist() == [3.0] * 7
+    assert type(store.deepcopy().q) is np.ndarray
+    assert repr(structstore.live([1, 2])) == "structstore.live(array([1, 2]))"
+    with pytest.raises(structstore.UnsupportedError):
+        structstore.live([object()])
+    del store.q
+    assert not structstore.is_current(view) and not structstore.is_live(view)
+    store.q = "text"
+
+
+def test_live_array_survives_snapshots_and_nesting(store: StructStore) -> None:
+    store.arm = {"q": structstore.live([1.0, 2.0]), "list": [structstore.live([3])]}
+    again = StructStore()
+    again.from_bytes(store.to_bytes())
+    for part in (store.arm, again.arm):
+        assert structstore.is_live(part.q) and structstore.is_live(part.list[0])
+    store.q = structstore.live([0.0])
+    view = store.q
+    store.from_bytes(store.to_bytes())
+    assert structstore.is_current(view), "a snapshot is assigned to what is there"
+
+
+def test_large_live_array_is_restored(store: StructStore) -> None:
+    store.frame = structstore.live(np.zeros(100_000))
+    view = store.frame
+    store.frame = np.ones(100_000)
+    assert view.all()
+    with pytest.raises(ZeroDivisionError), store.transaction():
+        store.frame = np.full(100_000, 2.0)
+        1 / 0  # noqa: B018
+    assert (view == 1.0).all()
+
+
+def test_fill_publishes_without_a_copy(store: StructStore) -> None:
+    with structstore.fill(store, "frame", (2, 3), np.uint8) as pixels:
+        assert pixels.shape == (2, 3) and pixels.dtype == np.uint8
+        pixels[:] = 7
+        assert "frame" not in store and not structstore.is_current(pixels)
+    address = pixels.__array_interface__["data"]
+    assert store.frame.__array_interface__["data"] == address
+    assert store.frame.tolist() == [[7] * 3] * 2 and structstore.is_current(pixels)
+    with pytest.raises(ZeroDivisionError), structstore.fill(store, "frame", 5) as other:
+        other[:] = 1.0
+        1 / 0  # noqa: B018
+    assert structstore.is_current(pixels) and not structstore.is_current(other)
+    store.queue = []
+    with structstore.fill(store.queue, None, 2) as item:
+        item[:] = [1.0, 2.0]
+    with structstore.fill(store.queue, -1, 1, int) as item:
+        item[:] = 5
+    assert store.queue.deepcopy()[0].tolist() == [5]
+    with structstore.fill(store, "empty", (0, 4)) as nothing:
+        assert nothing.shape == (0, 4)
+    assert store.empty.shape == (0, 4)
+    store.q = structstore.live(np.zeros(3))
+    view = store.q
+    with structstore.fill(store, "q", 3) as elements:
+        elements[:] = 1.0
+    assert view.tolist() == [1.0] * 3
+    with pytest.raises(structstore.WrongTypeError), structstore.fill(store, "q", 4):
+        pass
+    filling = structstore.fill(store, "twice", 1)
+    with filling, pytest.raises(RuntimeError, match="being filled already"):
+        filling.__enter__()
+    del pixels, other, item, elements, view
+    store.check()
+
+
+def test_fill_names_what_is_wrong(store: StructStore) -> None:
+    store.items = [1]
+    for arguments, message in (
+        ((3, "a", 2), "target: expected a StructStore or StructStoreList, found int"),
+        ((store, 3, 2), "key: expected the name of a field, found int"),
+        ((store, "a", -1), "shape: expected a length or a tuple of lengths, none negative, found int"),
+        ((store, "a", "x"), "shape: expected"),
+        ((store.items, "x", 2), "indices of a list are integers"),
+        ((store, "a", 2, object), "arrays hold no Python objects"),
+        ((store, "a", 2, "no type"), "no type"),
+    ):
+        with pytest.raises(TypeError, match=message):
+            structstore.fill(*arguments)
+    with pytest.raises(structstore.InvalidArgumentError, match="shape"), structstore.fill(store, "a", (2**62, 8)):
+        pass
+    with pytest.raises(structstore.IndexOutOfRangeError), structstore.fill(store.items, 5, 1):
+        pass
+    assert "a" not in store

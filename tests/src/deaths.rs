@@ -192,6 +192,19 @@ fn nothing(_: &StructStoreShared) -> Result<()> {
     Ok(())
 }
 
+/// A live array, longer than the log of a seat, and one that is published.
+fn with_live(store: &StructStoreShared) -> Result<()> {
+    store.set("array", array(20))?;
+    store.set("live", live(50))
+}
+
+fn live(length: usize) -> Value<'static> {
+    match array(length) {
+        Value::Array(array) => array.live().into(),
+        other => other,
+    }
+}
+
 /// A list of numbers, strings and nested lists.
 fn with_list(store: &StructStoreShared) -> Result<()> {
     store.set("list", vec![Value::from(1_i64), "two".into(), vec![3_i64, 4].into(), 5_i64.into()])
@@ -364,6 +377,42 @@ pub fn cases() -> Vec<Case> {
             Ok(())
         }),
     ];
+    cases.extend([
+        Case::new("insert a live array", nothing, |store| store.set("live", live(20))),
+        Case::new("assign a live array", with_live, |store| {
+            store.set("live", ArrayValue::from_slice(&[50], &[5.0; 50])?)
+        }),
+        Case::new("make an array live", with_live, |store| store.set("array", live(30))),
+        Case::new("remove a live array", with_live, |store| store.delete("live")),
+        Case::late("change a live array in a guard", with_live, |store, ready| {
+            let mut guard = store.write()?;
+            ready();
+            guard.set("live", vec![0.5; 50])
+        }),
+        Case::new("undo a transaction on a live array", with_live, |store| {
+            let undone = store.transaction(|store| {
+                store.set("live", vec![0.5; 50])?;
+                store.delete("live")?;
+                Err::<(), _>(Error::rejected("undone"))
+            });
+            assert!(matches!(&undone, Err(error) if error.kind() == ErrorKind::Rejected));
+            Ok(())
+        }),
+        Case::new("fill and insert an array", with_live, |store| {
+            let mut filling = store.fill::<f64>("new", &[30])?;
+            filling.as_mut_slice().fill(0.5);
+            filling.publish()
+        }),
+        Case::new("fill and replace an array", with_live, |store| {
+            let mut filling = store.fill::<f64>("array", &[30])?;
+            filling.as_mut_slice().fill(0.5);
+            filling.publish()
+        }),
+        Case::new("fill an array in vain", with_live, |store| {
+            drop(store.fill::<f64>("array", &[30])?);
+            Ok(())
+        }),
+    ]);
     cases.push(Case::new("commit a transaction", with_fields, |store| store.transaction(change_everything)));
     cases.push(Case::new("undo a transaction", with_fields, |store| {
         let undone = store.transaction(|store| {

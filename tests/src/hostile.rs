@@ -194,6 +194,7 @@ fn look(item: Result<Item>, depth: usize, left: &mut usize) {
             let _ = array.view().map(|view| view.byte_len());
             let _ = array.to_value();
             let _ = array.read().and_then(|guard| guard.as_slice::<f64>().map(<[f64]>::len));
+            let _ = array.is_live();
         }
         _ => {}
     }
@@ -240,7 +241,15 @@ fn change(store: &Struct, name: &str) {
         }
         Ok(Item::Array(array)) => {
             let _ = array.view().map(drop);
-            let _ = array.within(PATIENCE).write().map(drop);
+            if let Ok(mut guard) = array.within(PATIENCE).write() {
+                let _ = guard.cells::<f64>().map(|cells| cells.iter().for_each(|cell| cell.set(0.5)));
+                let _ = guard.as_mut_slice::<f64>().map(|elements| elements.fill(0.5));
+            }
+            let _ = array.to_value().and_then(|elements| array.set(&elements));
+            if let Ok(mut filling) = array.shape().and_then(|shape| store.fill::<f64>(name, &shape)) {
+                filling.as_mut_slice().fill(0.5);
+                let _ = filling.publish();
+            }
         }
         Ok(Item::Str(text)) => {
             let _ = store.set(name, text + "!");

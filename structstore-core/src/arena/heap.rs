@@ -386,6 +386,18 @@ impl<'g> Section<'g> {
         self.free(payload)
     }
 
+    /// Chains an orphan to the seat's pending blocks. If it is not used, it becomes an orphan again, as long as it is leased.
+    pub(crate) fn claim(&mut self, seat: &Seat, payload: u64) -> Result<()> {
+        let (at, header) = self.block(payload)?;
+        if header & ORPHAN == 0 {
+            return Err(Error::stale());
+        }
+        self.set(self.word(at)?, header & !ORPHAN)?;
+        let link = self.word(payload.wrapping_sub(HEADER - 8))?;
+        self.set(link, seat.pending_blocks.load(Ordering::Relaxed))?;
+        self.set(&seat.pending_blocks, payload)
+    }
+
     /// Whether nothing but leases keeps the block.
     pub(crate) fn is_orphan(&self, payload: u64) -> Result<bool> {
         Ok(self.block(payload)?.1 & ORPHAN != 0)

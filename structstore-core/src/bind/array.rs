@@ -38,7 +38,7 @@ fn locate<T: Element, const D: usize>(arena: &Arena, node: &Node) -> Result<([us
 }
 
 fn fixed_type<T: Element>(shape: &[Option<usize>]) -> FixedType {
-    FixedType { dtype: DType::of::<T>(), shape: shape.to_vec() }
+    FixedType { dtype: DType::of::<T>(), shape: shape.to_vec(), live: false }
 }
 
 #[cold]
@@ -58,20 +58,24 @@ fn claim(place: &BoundNode, lender: Lender<'_>, exclusive: bool) -> Result<()> {
     }
 }
 
-/// A Rust array and where its elements were when it was last checked.
+/// A Rust array, perhaps a live one, and where its elements were when it was last checked.
 #[doc(hidden)]
-pub struct FixedPlace<A> {
-    node: BoundNode,
-    data: AtomicPtr<A>,
+pub struct FixedPlace<A, const LIVE: bool = false> {
+    pub(super) node: BoundNode,
+    pub(super) data: AtomicPtr<A>,
 }
 
-impl<A: FixedArray> FixedPlace<A> {
-    fn wanted() -> FixedType {
-        let shape: Vec<_> = A::SHAPE.iter().copied().map(Some).collect();
-        fixed_type::<A::Element>(&shape)
+impl<A: FixedArray, const LIVE: bool> FixedPlace<A, LIVE> {
+    pub(super) fn new(node: BoundNode) -> FixedPlace<A, LIVE> {
+        FixedPlace { node, data: AtomicPtr::new(ptr::null_mut()) }
     }
 
-    fn locate(&self, arena: &Arena) -> Result<*mut A> {
+    pub(super) fn wanted() -> FixedType {
+        let shape: Vec<_> = A::SHAPE.iter().copied().map(Some).collect();
+        FixedType { live: LIVE, ..fixed_type::<A::Element>(&shape) }
+    }
+
+    pub(super) fn locate(&self, arena: &Arena) -> Result<*mut A> {
         self.node.check()?;
         let node = self.node.node();
         let found = match A::SHAPE.len() {
@@ -92,11 +96,11 @@ impl<A: FixedArray> FixedPlace<A> {
     }
 }
 
-fn fixed_value<A: FixedArray>(array: &A) -> Result<Value<'_>> {
+pub(super) fn fixed_value<A: FixedArray>(array: &A) -> Result<ArrayValue<'_>> {
     let count = A::SHAPE.iter().product::<usize>();
     // SAFETY: a dense array of that many elements (`FixedArray`).
     let elements = unsafe { std::slice::from_raw_parts(ptr::from_ref(array).cast::<A::Element>(), count) };
-    Ok(ArrayValue::from_slice(A::SHAPE, elements)?.into())
+    ArrayValue::from_slice(A::SHAPE, elements)
 }
 
 macro_rules! fixed_fields {
@@ -115,16 +119,16 @@ macro_rules! fixed_fields {
 
             fn schema() -> Schema {
                 let shape = <$type as FixedArray>::SHAPE.iter().copied().map(Some).collect();
-                Schema::Array { dtype: T::TYPESTR, shape }
+                Schema::Array { dtype: T::TYPESTR, shape, live: false }
             }
 
             fn to_value(&self) -> Result<Value<'_>> {
-                fixed_value(self)
+                Ok(fixed_value(self)?.into())
             }
 
             fn resolve(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<Self::Place> {
                 let node = binder.array(slot, &Self::Place::wanted(), FIXED)?;
-                let place = FixedPlace { node, data: AtomicPtr::new(ptr::null_mut()) };
+                let place = FixedPlace::new(node);
                 binder.lend(place.locate(binder.arena)?, size_of::<$type>() as u64);
                 Ok(place)
             }
@@ -166,8 +170,8 @@ macro_rules! fixed_fields {
 }
 fixed_fields!(([T; N], N), ([[T; M]; N], N, M), ([[[T; L]; M]; N], N, M, L));
 
-fn publish(operation: &Operation<'_>, node: &Node, array: Value<'_>) -> Result<()> {
-    edit::replace_block(operation, node, edit::build_block(operation, &array)?)
+fn publish(operation: &Operation<'_>, node: &Node, array: &ArrayValue<'_>) -> Result<()> {
+    edit::publish_array(operation, node, array, edit::build_array(operation, array)?)
 }
 
 /// An array of numbers with `D` dimensions, whose extents may change: a field of a bound struct.
@@ -243,7 +247,7 @@ pub(super) mod free {
     use super::*;
 
     pub(crate) fn schema<T: Element, const D: usize>() -> Schema {
-        Schema::Array { dtype: T::TYPESTR, shape: vec![None; D] }
+        Schema::Array { dtype: T::TYPESTR, shape: vec![None; D], live: false }
     }
 
     pub(crate) fn resolve<T: Element, const D: usize>(
@@ -477,8 +481,8 @@ impl<T: Element, const D: usize> TypedArrayMut<'_, T, D> {
     ///
     /// [`ErrorKind::InvalidArgument`] if the shape asks for more or fewer elements, [`ErrorKind::OutOfSpace`].
     pub fn set(&mut self, shape: [usize; D], elements: &[T]) -> Result<()> {
-        let array = Value::Array(ArrayValue::from_slice(&shape, elements)?);
-        self.locked.change(Mode::Tree, |operation, node| publish(operation, node, array)).at(&self.locked)
+        let array = ArrayValue::from_slice(&shape, elements)?;
+        self.locked.change(Mode::Tree, |operation, node| publish(operation, node, &array)).at(&self.locked)
     }
 
     /// The same access for a shorter time, to pass on.

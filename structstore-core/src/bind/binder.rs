@@ -14,7 +14,7 @@ use crate::journal::Operation;
 use crate::key::Key;
 use crate::lock::NodeId;
 use crate::node::structure::{self};
-use crate::node::{self, FIXED, Raw};
+use crate::node::{self, FIXED, LIVE, Raw, array_flags};
 use crate::ops::slot_value;
 use crate::sync::{AtomicU64, Ordering};
 use crate::value::{Kind, Value, convert, decode_scalar};
@@ -219,7 +219,16 @@ impl<'o, 'a> Binder<'o, 'a> {
         let matches = match found {
             Kind::Array => {
                 let (_, record) = node::resolve(self.arena, raw)?;
-                super::array::header(self.arena, record).map(|header| wanted.is_of(&header))?
+                let live = array_flags(record) & LIVE != 0;
+                if live && !wanted.live {
+                    let found =
+                        FixedType::of(self.arena, record)?.map_or(String::new(), |found| found.to_string());
+                    let expected =
+                        format!("{wanted}; declare it with `#[structstore(live)]`, or remove the field");
+                    return Err(Error::wrong_type(found, expected));
+                }
+                live == wanted.live
+                    && super::array::header(self.arena, record).map(|header| wanted.is_of(&header))?
             }
             _ => false,
         };
@@ -245,6 +254,7 @@ impl<'o, 'a> Binder<'o, 'a> {
         let widened = edit::widen_to_array(&value, wanted);
         match (self.operation, slot.parent, widened) {
             (Some(operation), Some(parent), Some(array)) if self.widen => {
+                let array = if wanted.live { array.live() } else { array };
                 Ok(edit::replace_by(operation, parent, slot.slot, &Value::Array(array))?)
             }
             (_, _, widened) => Err(self.mismatch(&found, &wanted.to_string(), widened.is_some())),

@@ -15,6 +15,7 @@ mod binding;
 mod choice;
 mod dynamic;
 mod list;
+mod live;
 mod map;
 #[cfg(feature = "ndarray")]
 mod ndarray;
@@ -29,6 +30,7 @@ pub use binder::{Binder, BoundNode, Lender, SlotRef};
 pub use binding::{Binding, BindingMut, BindingRef};
 pub use choice::{Choice, ChoiceMut, ChoicePlace};
 pub use list::{AsList, TypedListMut, TypedListRef};
+pub use live::Live;
 pub use map::{TypedMapMut, TypedMapRef};
 pub use option::OptionMut;
 pub use outcome::Outcome;
@@ -47,6 +49,7 @@ use crate::value::{Kind, Value};
 /// | `String` | string | [`StrRef`](crate::guard::StrRef) | [`StrMut`](crate::guard::StrMut) |
 /// | [`ByteBuf`], `Vec<u8>` with [`bytes`](crate::bytes) | bytes | [`BytesRef`](crate::guard::BytesRef) | [`BytesMut`](crate::guard::BytesMut) |
 /// | `[T; N]` of numbers, up to three deep | array of that shape | `&[T; N]` | `&mut [T; N]` |
+/// | the same with `#[structstore(live)]`, [`Live<[T; N]>`](Live) | live array of that shape | `&[ElementCell<T>; N]` | the same |
 /// | `Vec<T>` of numbers | array of one dimension, of any length | [`TypedArrayRef`] | [`TypedArrayMut`] |
 /// | [`NdArray<T, D>`](NdArray), `ndarray::Array` | array of `D` dimensions | [`TypedArrayRef`] | [`TypedArrayMut`] |
 /// | `Vec<T>` of anything else | list | [`TypedListRef`] | [`TypedListMut`] |

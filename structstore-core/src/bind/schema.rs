@@ -39,6 +39,8 @@ pub enum Schema {
         dtype: &'static str,
         /// The extent of each dimension; `None` where it is free.
         shape: Vec<Option<usize>>,
+        /// Whether it is [live](crate::ArrayValue::live).
+        live: bool,
     },
     /// A list of any values, or of values of one type.
     List(Option<Box<Schema>>),
@@ -105,8 +107,9 @@ impl Schema {
                 }
             }
             Schema::Bytes => f.write_str("bytes")?,
-            Schema::Array { dtype, shape } => {
-                write!(f, "{}[{}]", shown_dtype(dtype), Extents(shape))?;
+            Schema::Array { dtype, shape, live } => {
+                let live = if *live { "live " } else { "" };
+                write!(f, "{live}{}[{}]", shown_dtype(dtype), Extents(shape))?;
             }
             Schema::List(None) => f.write_str("list")?,
             Schema::Map(None) => f.write_str("struct of any fields")?,

@@ -31,15 +31,15 @@ use crate::arena::layout::Node;
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::Result;
-use crate::handle::{Array, List, Struct};
+use crate::handle::{self, Array, ArrayView, List, Struct};
 use crate::key::Key;
 use crate::lock::Mode;
 use crate::node::{self, Raw, list, structure};
-use crate::ops::{self, lists};
+use crate::ops::{self, lists, structs};
 use crate::segment::{Access as SegmentAccess, Backing, Place};
 use crate::shared::{Options, StructStoreShared};
 use crate::store::StructStore;
-use crate::value::Value;
+use crate::value::{DType, Value};
 
 /// An empty local store whose locks are reentrant: an operation under this thread's own lock goes ahead.
 ///
@@ -158,6 +158,20 @@ pub trait StructExt {
     /// As [`Struct::bind`].
     fn declare(&self, fields: &[Declaration<'_>]) -> Result<()>;
 
+    /// An array in the store's memory that is not in the store yet, to be filled.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::fill`].
+    fn prepare(&self, dtype: DType, shape: &[usize]) -> Result<ArrayView>;
+
+    /// Assigns what was prepared, in the same store.
+    ///
+    /// # Errors
+    ///
+    /// As [`Filling::publish`](crate::typed::Filling::publish).
+    fn publish(&self, key: &Key<'_>, view: &ArrayView) -> Result<()>;
+
     /// Begins a transaction, to be ended by this thread.
     ///
     /// # Errors
@@ -207,6 +221,20 @@ impl StructExt for Struct {
         declared.at(&self.handle)
     }
 
+    fn prepare(&self, dtype: DType, shape: &[usize]) -> Result<ArrayView> {
+        handle::unpublished(&self.handle, dtype, shape)
+    }
+
+    fn publish(&self, key: &Key<'_>, view: &ArrayView) -> Result<()> {
+        structs::set(&self.handle, key, &handle::filled_value(view)?)?;
+        if let Ok(Some(slot)) = self.look(key)
+            && let Some(array) = slot.raw.id()
+        {
+            view.is_of(array);
+        }
+        Ok(())
+    }
+
     fn begin(&self, timeout: Option<Duration>) -> Result<Transaction> {
         Transaction::begin(&self.handle, timeout)
     }
@@ -227,6 +255,20 @@ pub trait ListExt {
     ///
     /// As [`List::to_value`].
     fn snapshot(&self) -> Result<Snapshot>;
+
+    /// An array in the store's memory that is not in the store yet, to be filled.
+    ///
+    /// # Errors
+    ///
+    /// As [`List::fill`].
+    fn prepare(&self, dtype: DType, shape: &[usize]) -> Result<ArrayView>;
+
+    /// Assigns what was prepared, in the same store, to an item, or appends it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Filling::publish`](crate::typed::Filling::publish).
+    fn publish(&self, index: Option<usize>, view: &ArrayView) -> Result<()>;
 
     /// Appends copies of the items until they are there `times` times.
     ///
@@ -256,6 +298,27 @@ impl ListExt for List {
 
     fn snapshot(&self) -> Result<Snapshot> {
         Ok(ops::snapshot(&self.handle)?.snapshot())
+    }
+
+    fn prepare(&self, dtype: DType, shape: &[usize]) -> Result<ArrayView> {
+        handle::unpublished(&self.handle, dtype, shape)
+    }
+
+    fn publish(&self, index: Option<usize>, view: &ArrayView) -> Result<()> {
+        let value = handle::filled_value(view)?;
+        let at = match index {
+            Some(index) => lists::set(&self.handle, index, &value).map(|()| index)?,
+            None => lists::push(&self.handle, &value)
+                .and_then(|()| self.len())
+                .map(|len| len.saturating_sub(1))?,
+        };
+        // Where another process has put or taken something meanwhile, it is of no array that the view could tell.
+        if let Ok(Some(slot)) = self.look(at)
+            && let Some(array) = slot.raw.id()
+        {
+            view.is_of(array);
+        }
+        Ok(())
     }
 
     fn repeat(&self, times: usize) -> Result<()> {

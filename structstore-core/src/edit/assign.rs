@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 
-use super::{Aside, Writer, build, build_block};
+use super::{Aside, Writer, build, build_array, build_block};
 use crate::arena::Arena;
 use crate::arena::layout::{Node, Slot};
 use crate::error::{Error, ErrorKind, Result};
@@ -13,10 +13,10 @@ use crate::journal::Operation;
 use crate::key::Key;
 use crate::lock::NodeId;
 use crate::node::{
-    self, ArrayBlock, BLOCK, DECLARED, FIXED, FIXED_RANK, LENGTH, OPTIONAL, OTHERWISE, Raw, resolve,
-    structure,
+    self, ArrayBlock, BLOCK, DECLARED, FIXED, FIXED_RANK, LENGTH, LIVE, OPTIONAL, OTHERWISE, Raw,
+    array_flags, resolve, structure,
 };
-use crate::sync::Ordering;
+use crate::sync::{Ordering, step};
 use crate::value::{ArrayValue, DType, Extents, Kind, Value, convert, decode_scalar, flatten};
 
 /// The outcome of an assignment to a slot.
@@ -110,9 +110,14 @@ fn assign_node(
         (Kind::Array, _) => match (FixedType::of(operation.arena(), child)?, value) {
             (Some(fixed), _) => {
                 let array = convert_array(value, &fixed)?;
-                replace_block(operation, child, build_block(operation, &Value::Array(array))?)
+                match fixed.live {
+                    true => overwrite(operation, child, &array, true),
+                    false => publish_array(operation, child, &array, build_array(operation, &array)?),
+                }
             }
-            (None, Value::Array(_)) => replace_block(operation, child, build_block(operation, value)?),
+            (None, Value::Array(array)) => {
+                publish_array(operation, child, array, build_array(operation, array)?)
+            }
             (None, _) if old.declared() => Err(mistyped(value.kind(), kind)),
             (None, _) => replace_by(operation, parent, slot, value),
         },
@@ -155,6 +160,59 @@ pub(crate) fn replace_block(operation: &Operation<'_>, node: &Node, aside: Aside
     operation.retire_block(node.body[BLOCK].load(Ordering::Relaxed))?;
     operation.set(&node.body[BLOCK], aside.block)?;
     operation.set(&node.body[LENGTH], aside.length)
+}
+
+/// Gives an array that is held exclusively another block, which was made of a value. Where that is live, the array becomes so.
+pub(crate) fn publish_array(
+    operation: &Operation<'_>,
+    node: &Node,
+    array: &ArrayValue<'_>,
+    aside: Aside,
+) -> Result<()> {
+    replace_block(operation, node, aside)?;
+    if array.is_live() { fix(operation, node, LIVE) } else { Ok(()) }
+}
+
+/// Changes the elements of a live array in place, which is held exclusively and has the type and shape of the value. What is not logged
+/// cannot be undone, so that it has to be all that the operation does.
+pub(crate) fn overwrite(
+    operation: &Operation<'_>,
+    node: &Node,
+    array: &ArrayValue<'_>,
+    logged: bool,
+) -> Result<()> {
+    let (arena, block) = (operation.arena(), node.body[BLOCK].load(Ordering::Relaxed));
+    let (found, data) = (ArrayBlock::read(arena, block)?, array.data());
+    if found.dtype != *array.dtype() || found.shape != array.shape() {
+        let found = format_args!("{}{:?}", found.dtype, found.shape).to_string();
+        return Err(Error::corrupt("a live array", found, "what it was before"));
+    }
+    if !logged {
+        let target = found.elements(arena, block)?;
+        step();
+        // SAFETY: the target is in bounds (checked) and has as many bytes as the value, by its type and shape. What the value borrows
+        // may be another part of the store, or the same.
+        unsafe { std::ptr::copy(data.as_ptr(), target, data.len()) };
+        return Ok(());
+    }
+    let words = arena.words(block.saturating_add(found.data), found.bytes.div_ceil(8))?;
+    for (word, bytes) in words.iter().zip(data.chunks(8)) {
+        let mut padded = [0; 8];
+        padded.iter_mut().zip(bytes).for_each(|(padded, byte)| *padded = *byte);
+        let new = u64::from_le_bytes(padded);
+        if word.load(Ordering::Relaxed) != new {
+            operation.set(word, new)?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes note of all elements of an array, which are to be lent in a transaction.
+pub(crate) fn note_elements(operation: &Operation<'_>, node: &Node) -> Result<()> {
+    let (arena, block) = (operation.arena(), node.body[BLOCK].load(Ordering::Relaxed));
+    let found = ArrayBlock::read(arena, block)?;
+    let words = arena.words(block.saturating_add(found.data), found.bytes.div_ceil(8))?;
+    words.iter().try_for_each(|word| operation.set(word, word.load(Ordering::Relaxed)))
 }
 
 /// Swaps the contents of two lists or structs, one of them new and seen by no other thread, and retires that one.
@@ -241,24 +299,29 @@ pub(crate) fn assign_root(operation: &Operation<'_>, index: u32, value: &Value<'
     merge(operation, index, fields)
 }
 
-/// What a binding has fixed of an array.
+/// What is fixed of an array: by a binding, or because it is live.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct FixedType {
     pub(crate) dtype: DType,
     /// An extent of `None` is free.
     pub(crate) shape: Vec<Option<usize>>,
+    pub(crate) live: bool,
 }
 
 impl FixedType {
     /// What is fixed of an array, if anything is.
     pub(crate) fn of(arena: &Arena, node: &Node) -> Result<Option<FixedType>> {
-        let identity = node.head.identity.load(Ordering::Relaxed);
-        if identity & (FIXED | FIXED_RANK) == 0 {
+        let flags = array_flags(node);
+        if flags == 0 {
             return Ok(None);
         }
         let block = ArrayBlock::read(arena, node.body[BLOCK].load(Ordering::Relaxed))?;
-        let extent = |extent| (identity & FIXED != 0).then_some(extent);
-        Ok(Some(FixedType { dtype: block.dtype, shape: block.shape.into_iter().map(extent).collect() }))
+        let extent = |extent| (flags != FIXED_RANK).then_some(extent);
+        Ok(Some(FixedType {
+            dtype: block.dtype,
+            shape: block.shape.into_iter().map(extent).collect(),
+            live: flags & LIVE != 0,
+        }))
     }
 
     pub(crate) fn is_of(&self, block: &ArrayBlock) -> bool {
@@ -274,15 +337,20 @@ impl FixedType {
 /// `f64[2, _]`, where a length is free.
 impl fmt::Display for FixedType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}[{}]", self.dtype, Extents(&self.shape))
+        let live = if self.live { "live " } else { "" };
+        write!(f, "{live}{}[{}]", self.dtype, Extents(&self.shape))
     }
 }
 
 /// A value as an array of fixed type: an array of a shape that it admits, or nested lists of numbers.
 pub(crate) fn convert_array<'v>(value: &'v Value<'_>, fixed: &FixedType) -> Result<ArrayValue<'v>> {
     let dtype = &fixed.dtype;
-    let wrong = |found: String| Error::wrong_type(found, fixed.to_string());
+    let advice = if fixed.live { "; remove it first" } else { "" };
+    let wrong = |found: String| Error::wrong_type(found, format!("{fixed}{advice}"));
     let (found_shape, numbers) = match value {
+        Value::Array(array) if array.is_live() && !fixed.live => {
+            return Err(wrong(format!("live {}{:?}", array.dtype(), array.shape())));
+        }
         Value::Array(array) if array.dtype() == dtype && fixed.admits(array.shape()) => {
             return Ok(array.borrowed());
         }
@@ -324,7 +392,7 @@ pub(crate) fn declare(operation: &Operation<'_>, slot: &Slot, kind: Kind, option
     Ok(())
 }
 
-/// Marks a node as one whose declared fields or fixed type outlast assignments: [`FIXED`] or [`FIXED_RANK`].
+/// Marks a node as one whose declared fields or fixed type outlast assignments: [`FIXED`], [`FIXED_RANK`] or [`LIVE`].
 pub(crate) fn fix(operation: &Operation<'_>, node: &Node, what: u64) -> Result<()> {
     let identity = node.head.identity.load(Ordering::Relaxed);
     if identity & what == 0 {

@@ -6,7 +6,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::journal::Operation;
 use crate::key::Key;
 use crate::lock::NodeId;
-use crate::node::{ArrayBlock, BLOCK, LENGTH, Raw, write_bytes};
+use crate::node::{ArrayBlock, BLOCK, LENGTH, LIVE, Raw, write_bytes};
 use crate::sync::{Ordering, step};
 use crate::value::{ArrayValue, Kind, Value};
 
@@ -51,13 +51,17 @@ fn build_leaf(operation: &Operation<'_>, value: &Value<'_>, parent: u32) -> Resu
     match value {
         Value::Str(text) => text_node(operation, text.as_bytes(), Kind::Str, BlockKind::Str, parent),
         Value::Bytes(bytes) => text_node(operation, bytes, Kind::Bytes, BlockKind::Bytes, parent),
-        Value::Array(_) => {
-            let aside = build_block(operation, value)?;
-            let id = child(operation, value.kind(), parent)?;
+        Value::Array(array) => {
+            let aside = build_array(operation, array)?;
+            let id = child(operation, Kind::Array, parent)?;
             let node = operation.arena().node(id.index)?;
             node.body[BLOCK].store(aside.block, Ordering::Relaxed);
             node.body[LENGTH].store(aside.length, Ordering::Relaxed);
-            Ok(Raw::node(value.kind(), id))
+            if array.is_live() {
+                let identity = node.head.identity.load(Ordering::Relaxed);
+                node.head.identity.store(identity | LIVE, Ordering::Relaxed);
+            }
+            Ok(Raw::node(Kind::Array, id))
         }
         _ => Ok(Raw::plain(value).unwrap_or(Raw::NULL)),
     }
@@ -119,13 +123,12 @@ fn child(operation: &Operation<'_>, kind: Kind, parent: u32) -> Result<NodeId> {
     Ok(id)
 }
 
-/// Builds the block of a string, bytes or array.
+/// Builds the block of a string or bytes.
 pub(crate) fn build_block(operation: &Operation<'_>, value: &Value<'_>) -> Result<Aside> {
     match value {
         Value::Str(text) => bytes_block(operation, text.as_bytes(), BlockKind::Str),
         Value::Bytes(bytes) => bytes_block(operation, bytes, BlockKind::Bytes),
-        Value::Array(array) => array_block(operation, array),
-        _ => Err(Error::wrong_type(value.kind().name(), "str, bytes or an array")),
+        _ => Err(Error::wrong_type(value.kind().name(), "str or bytes")),
     }
 }
 
@@ -138,7 +141,12 @@ fn bytes_block(operation: &Operation<'_>, bytes: &[u8], kind: BlockKind) -> Resu
     Ok(Aside { block, length })
 }
 
-fn array_block(operation: &Operation<'_>, array: &ArrayValue<'_>) -> Result<Aside> {
+/// Builds the block of an array, or takes over the one that has it already.
+pub(crate) fn build_array(operation: &Operation<'_>, array: &ArrayValue<'_>) -> Result<Aside> {
+    if let Some(block) = array.block() {
+        operation.claim(block)?;
+        return Ok(Aside { block, length: 0 });
+    }
     let header = ArrayBlock::new(array.dtype().clone(), array.shape())?;
     let block = operation.allocate(header.size(), BlockKind::Array)?;
     let arena = operation.arena();

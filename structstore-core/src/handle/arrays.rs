@@ -3,6 +3,7 @@
 use std::ops::Deref;
 
 use super::view::{self, ArrayView};
+use super::{CellElement, ElementCell};
 use crate::access::{Borrowed, Handle, Hold, Located, Locked};
 #[cfg(doc)]
 use crate::error::ErrorKind;
@@ -13,7 +14,8 @@ use crate::value::{ArrayValue, DType, Element};
 /// A handle to an array.
 ///
 /// Assigning an array publishes a new block, so that readers see the old or the new one whole, and views taken
-/// before keep the old one. A guard or a view changes it in place.
+/// before keep the old one. A guard or a view changes it in place. A [live](ArrayValue::live) array keeps its block, so that
+/// assigning changes the elements that views see.
 ///
 /// ```
 /// use structstore::{Array, ArrayValue, StructStore};
@@ -58,6 +60,15 @@ impl Array {
         Ok(arrays::header(&self.handle)?.dtype)
     }
 
+    /// Whether it is a [live](ArrayValue::live) array.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::StaleHandle`] if the array was removed.
+    pub fn is_live(&self) -> Result<bool> {
+        arrays::is_live(&self.handle)
+    }
+
     /// A copy of the array, as of one moment.
     ///
     /// # Errors
@@ -88,13 +99,13 @@ impl Array {
         arrays::to_vec(&self.handle)
     }
 
-    /// Replaces the array by another one, of any shape and type unless a binding fixed them.
+    /// Replaces the array by another one, of any shape and type unless a binding fixed them or the array is live.
     ///
     /// The elements are copied before any lock is taken.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::WrongType`] if a binding fixed another type or shape, [`ErrorKind::OutOfSpace`].
+    /// [`ErrorKind::WrongType`] if it has a fixed type or shape, and this is another; [`ErrorKind::OutOfSpace`].
     ///
     /// ```
     /// use structstore::{Array, ArrayValue, StructStore};
@@ -172,12 +183,40 @@ impl<'s, H: Hold> ArrayMut<'s, H> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::WrongType`] if they are of another type, [`ErrorKind::OutOfSpace`] if a copy finds no room.
+    /// [`ErrorKind::WrongType`] if they are of another type or the array is live, [`ErrorKind::OutOfSpace`] if a copy finds no room.
     pub fn as_mut_slice<T: Element>(&mut self) -> Result<&mut [T]> {
         let (start, count) = arrays::own_elements(&self.locked)?;
         // SAFETY: in bounds, aligned to 64 bytes, any bytes are elements; no view shares the block and none can be taken
         // while the node is held; `&mut self` keeps this guard from lending it twice.
         Ok(unsafe { std::slice::from_raw_parts_mut(start, count) })
+    }
+
+    /// The elements as cells: of a live array, those that views see, too.
+    ///
+    /// If views of a published array exist, they keep what they have, and the array gets a copy.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::WrongType`] if they are of another type, [`ErrorKind::OutOfSpace`] if a copy finds no room.
+    ///
+    /// ```
+    /// use structstore::{Array, ArrayValue, StructStore};
+    ///
+    /// let store = StructStore::new();
+    /// store.set("q", ArrayValue::from_slice(&[3], &[0.0; 3])?.live())?;
+    /// let view = store.get::<Array>("q")?.view()?;
+    /// let mut q = store.get::<Array>("q")?.write()?;
+    /// for cell in q.cells::<f64>()? {
+    ///     cell.set(1.5);
+    /// }
+    /// assert_eq!(view.to_vec::<f64>()?, [1.5; 3]);
+    /// assert!(q.as_mut_slice::<f64>().is_err());
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn cells<T: CellElement>(&mut self) -> Result<&[ElementCell<T>]> {
+        let (start, count) = arrays::cells::<T>(&self.locked)?;
+        // SAFETY: in bounds and aligned, and the array keeps the block while it is held; atomics take any bytes.
+        Ok(unsafe { std::slice::from_raw_parts(start.cast(), count) })
     }
 
     /// Replaces the array, of which a binding may have fixed the type.
@@ -237,12 +276,21 @@ impl<'s, H: Hold> ArrayRef<'s, H> {
         Ok(arrays::header(&self.locked)?.dtype)
     }
 
+    /// Whether it is a [live](ArrayValue::live) array.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Corrupt`] if the memory is damaged.
+    pub fn is_live(&self) -> Result<bool> {
+        arrays::is_live(&self.locked)
+    }
+
     /// The elements in C order, where they lie.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Leased`] if views of the array exist, through which it may change at any time; copy it then.
-    /// [`ErrorKind::WrongType`] if the elements are of another type.
+    /// [`ErrorKind::WrongType`] if the elements are of another type or the array is live.
     pub fn as_slice<T: Element>(&self) -> Result<&[T]> {
         arrays::slice(&self.locked)
     }

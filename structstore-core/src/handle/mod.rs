@@ -4,6 +4,7 @@
 
 mod arrays;
 mod cell;
+mod fill;
 mod guard;
 mod item;
 mod leaves;
@@ -15,6 +16,8 @@ mod view;
 
 pub use arrays::{Array, ArrayMut, ArrayRef};
 pub use cell::{CellElement, ElementCell};
+pub use fill::Filling;
+pub(crate) use fill::value as filled_value;
 pub use guard::Within;
 pub use item::Item;
 pub use leaves::{Bytes, BytesMut, BytesRef, Str, StrMut, StrRef};
@@ -22,4 +25,4 @@ pub use lend::Lend;
 pub use lists::{List, ListMut, ListRef};
 pub use structs::{Struct, StructMut, StructRef};
 pub use view::ArrayView;
-pub(crate) use view::lease;
+pub(crate) use view::{lease, unpublished};

@@ -1,14 +1,16 @@
 //! Views of arrays, which outlive any lock.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64 as LocalWord, Ordering as LocalOrdering};
 
 use super::{CellElement, ElementCell};
-use crate::access::{Access, Near};
-use crate::arena::Arena;
+use crate::access::{Access, Handle, Near};
 use crate::arena::lease::Lease;
+use crate::arena::{Arena, BlockKind};
 use crate::error::{Error, ErrorKind, Result};
+use crate::journal::Operation;
 use crate::lock::{Locker, Mode, NodeId, Wait, generation};
-use crate::node::{ArrayBlock, Raw, resolve};
+use crate::node::{ArrayBlock, LIVE, Raw, array_flags, resolve};
 use crate::ops::arrays::{block_of, copy_elements, wrong_dtype};
 use crate::sync::{Ordering, fence};
 use crate::value::{DType, Element, Kind, whole_elements, wrong_kind};
@@ -39,8 +41,8 @@ pub struct ArrayView {
     data: *mut u8,
     /// Whether whoever has it may write to the elements.
     writable: bool,
-    /// The array that it is of.
-    array: NodeId,
+    /// The array that it is of: index 32 | generation 32. No array's before a block that was filled is published.
+    array: LocalWord,
     /// Keeps the block and the mapping.
     lease: Arc<Lease>,
 }
@@ -54,15 +56,17 @@ impl ArrayView {
     fn new(arena: &Arena, array: NodeId, lease: Arc<Lease>, writable: bool) -> Result<ArrayView> {
         let header = ArrayBlock::read(arena, lease.block())?;
         let data = header.elements(arena, lease.block())?;
-        Ok(ArrayView {
+        let view = ArrayView {
             dtype: header.dtype,
             shape: header.shape,
             bytes: header.bytes as usize,
             data,
             writable,
-            array,
+            array: LocalWord::new(0),
             lease,
-        })
+        };
+        view.is_of(array);
+        Ok(view)
     }
 
     /// The shape: the length of each dimension.
@@ -100,7 +104,8 @@ impl ArrayView {
     }
 
     /// Whether the array still has this memory: not once it was given other elements by assignment, or a guard changed it while the
-    /// view existed, or it was removed. The view then keeps the elements that the array had.
+    /// view existed, or it was removed. The view then keeps the elements that the array had. A [live](crate::ArrayValue::live) array
+    /// has it until it is removed.
     ///
     /// ```
     /// use structstore::{Array, ArrayValue, StructStore};
@@ -115,9 +120,32 @@ impl ArrayView {
     /// # Ok::<(), structstore::Error>(())
     /// ```
     pub fn is_current(&self) -> bool {
-        let Ok(node) = self.lease.arena().node(self.array.index) else { return false };
-        let lives = || generation(node.head.identity.load(Ordering::Acquire)) == self.array.generation;
+        let array = self.array();
+        let Ok(node) = self.lease.arena().node(array.index) else { return false };
+        let lives = || generation(node.head.identity.load(Ordering::Acquire)) == array.generation;
         lives() && block_of(node) == self.lease.block() && lives()
+    }
+
+    /// Whether the array is a [live](crate::ArrayValue::live) one, which keeps this memory for as long as it is in the store.
+    pub fn is_live(&self) -> bool {
+        let node = self.lease.arena().node(self.array().index);
+        self.is_current() && node.is_ok_and(|node| array_flags(node) & LIVE != 0)
+    }
+
+    fn array(&self) -> NodeId {
+        let array = self.array.load(LocalOrdering::Relaxed);
+        NodeId { index: array as u32, generation: (array >> 32) as u32 }
+    }
+
+    /// Says which array has the block.
+    pub(crate) fn is_of(&self, array: NodeId) {
+        let word = u64::from(array.generation) << 32 | u64::from(array.index);
+        self.array.store(word, LocalOrdering::Relaxed);
+    }
+
+    /// Where the block that it keeps is.
+    pub(crate) fn block(&self) -> u64 {
+        self.lease.block()
     }
 
     /// Whether elements may be written: not through an [observer](crate::Options::observe).
@@ -165,6 +193,25 @@ pub(crate) fn moved_out(arena: &Arc<Arena>, raw: Raw) -> Result<ArrayView> {
     let (id, node) = resolve(arena, raw)?;
     match Lease::take(arena, block_of(node), || Ok(true))? {
         Some(lease) => ArrayView::new(arena, id, lease, true),
+        None => Err(Error::new(ErrorKind::Deadlock)),
+    }
+}
+
+/// A view of a new block for an array of this type, which nothing in the store leads to. What its elements are is arbitrary.
+pub(crate) fn unpublished(handle: &Handle, dtype: DType, shape: &[usize]) -> Result<ArrayView> {
+    let arena = handle.arena();
+    if handle.store().asks() {
+        handle.store().ask()?;
+    }
+    let header = ArrayBlock::new(dtype, shape)?;
+    let operation = Operation::begin(arena)?;
+    let block = operation.allocate(header.size(), BlockKind::Array)?;
+    header.write(arena, block)?;
+    let lease = Lease::take(arena, block, || Ok(true))?;
+    // What was allocated and not used becomes an orphan, which the lease keeps.
+    drop(operation);
+    match lease {
+        Some(lease) => ArrayView::new(arena, NodeId { index: 0, generation: 0 }, lease, true),
         None => Err(Error::new(ErrorKind::Deadlock)),
     }
 }

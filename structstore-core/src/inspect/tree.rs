@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, Path, Result};
 use crate::limits::MAX_DEPTH;
 use crate::lock::Wait;
 use crate::node::{
-    self, ArrayBlock, BLOCK, FIXED, FIXED_RANK, Raw, kind_of, list, read_bytes_node, resolve, structure,
+    self, ArrayBlock, BLOCK, FIXED, FIXED_RANK, LIVE, Raw, kind_of, list, read_bytes_node, resolve, structure,
 };
 use crate::sync::{AtomicU64, Ordering};
 use crate::value::{Kind, decode_scalar};
@@ -167,7 +167,10 @@ impl Reached<'_> {
         let flags = node.head.identity.load(Ordering::Relaxed) & 0xffff_ff00;
         let fixed = match (kind, flags) {
             (_, 0) => false,
-            (Kind::Struct | Kind::Array, FIXED) | (Kind::Array, FIXED_RANK) => true,
+            (Kind::Array, LIVE) => false,
+            (Kind::Struct, FIXED) => true,
+            (Kind::Array, FIXED | FIXED_RANK) => true,
+            (Kind::Array, both) if both == FIXED | LIVE => true,
             _ => {
                 return Err(wrong(
                     place,

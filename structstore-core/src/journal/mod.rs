@@ -160,6 +160,15 @@ impl<'a> Operation<'a> {
         Ok(payload)
     }
 
+    /// Takes over a block that only a lease of this process keeps: from now on it is like one that was allocated just now.
+    pub(crate) fn claim(&self, payload: u64) -> Result<()> {
+        let mut heap = HeapGuard::lock(self.arena, self.index, &Wait::QUIET)?;
+        let mut section = heap.section();
+        section.claim(self.seat, payload)?;
+        section.commit();
+        Ok(())
+    }
+
     /// Takes a new node without parent.
     pub(crate) fn allocate_node(&self, kind: Kind) -> Result<NodeId> {
         let mut heap = HeapGuard::lock(self.arena, self.index, &Wait::QUIET)?;

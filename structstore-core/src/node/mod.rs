@@ -38,6 +38,13 @@ pub(crate) const OTHERWISE: u32 = 16;
 pub(crate) const FIXED: u64 = 1 << 8;
 /// Flag of an array's identity: type and number of dimensions are fixed, and the extents are not.
 pub(crate) const FIXED_RANK: u64 = 1 << 9;
+/// Flag of an array's identity: it is live, so that it keeps its block, and with that its type and shape, for as long as it lives.
+pub(crate) const LIVE: u64 = 1 << 10;
+
+/// What is fixed of an array, by any of the three flags.
+pub(crate) fn array_flags(node: &Node) -> u64 {
+    node.head.identity.load(Ordering::Relaxed) & (FIXED | FIXED_RANK | LIVE)
+}
 
 /// How many bytes a string or bytes have.
 #[inline]

@@ -2,7 +2,9 @@
 
 use std::cell::Cell;
 
-use super::{ArrayBlock, BLOCK, LENGTH, Raw, kind_of, list, read_bytes, resolve, structure};
+use super::{
+    ArrayBlock, BLOCK, LENGTH, LIVE, Raw, array_flags, kind_of, list, read_bytes, resolve, structure,
+};
 use crate::arena::Arena;
 use crate::arena::layout::{Field, Node, Slot};
 use crate::error::{Error, Result};
@@ -166,7 +168,8 @@ pub(crate) fn write_snapshot<'a>(
             let (header, source) = array_block(arena, node)?;
             extent.add(arena, header.bytes)?;
             let bytes = header.bytes as usize;
-            snapshot.array(&header.dtype, &header.shape, bytes, |snapshot| {
+            let live = array_flags(node) & LIVE != 0;
+            snapshot.array(&header.dtype, &header.shape, live, bytes, |snapshot| {
                 let start = snapshot.len();
                 snapshot.resize(start.saturating_add(bytes), 0);
                 let target = snapshot.get_mut(start..).unwrap_or_default();

@@ -6,7 +6,8 @@ use crate::arena::layout::Node;
 use crate::arena::lease::lease_count;
 use crate::edit::{self, FixedType};
 use crate::error::{Error, ErrorKind, Result};
-use crate::node::{ArrayBlock, BLOCK};
+use crate::lock::Mode;
+use crate::node::{ArrayBlock, BLOCK, LIVE, array_flags};
 use crate::sync::Ordering;
 use crate::value::{ArrayValue, DType, Element, Value, shown_dtype, whole_elements, wrong_kind};
 
@@ -16,6 +17,10 @@ pub(crate) fn block_of(node: &Node) -> u64 {
 
 pub(crate) fn header(access: &impl Access) -> Result<ArrayBlock> {
     access.read(|arena, node| ArrayBlock::read(arena, block_of(node))).at(access)
+}
+
+pub(crate) fn is_live(access: &impl Access) -> Result<bool> {
+    access.read(|_, node| Ok(array_flags(node) & LIVE != 0)).at(access)
 }
 
 pub(crate) fn to_value(access: &impl Access) -> Result<ArrayValue<'static>> {
@@ -37,12 +42,50 @@ pub(crate) fn set(access: &impl Access, array: &ArrayValue<'_>) -> Result<()> {
 /// Publishes a copy of an array, which is made before the lock is taken.
 pub(super) fn publish(access: &impl Access, array: &ArrayValue<'_>) -> Result<()> {
     let borrowed = Value::Array(array.borrowed());
-    let array = match access.read(FixedType::of)? {
-        None => array.borrowed(),
-        Some(fixed) => edit::convert_array(&borrowed, &fixed)?,
-    };
-    let array = Value::Array(array);
-    access.change_prepared(|operation| edit::build_block(operation, &array), edit::replace_block)
+    loop {
+        let (flags, fixed) =
+            access.read(|arena, node| Ok((array_flags(node), FixedType::of(arena, node)?)))?;
+        let array = match &fixed {
+            None => array.borrowed(),
+            Some(fixed) => edit::convert_array(&borrowed, fixed)?,
+        };
+        // Otherwise it was fixed since it was looked at.
+        let is_such = |node: &Node| array_flags(node) == flags;
+        let done = match fixed.is_some_and(|fixed| fixed.live) {
+            true => {
+                let logged = array.data().len() <= LOGGED || access.in_transaction();
+                access.change(Mode::Node, |operation, node| {
+                    let is_such = is_such(node);
+                    if is_such {
+                        edit::overwrite(operation, node, &array, logged)?;
+                    }
+                    Ok(is_such)
+                })
+            }
+            false => access.change_prepared(
+                |operation| edit::build_array(operation, &array),
+                |operation, node, aside| {
+                    let is_such = is_such(node);
+                    if is_such {
+                        edit::publish_array(operation, node, &array, aside)?;
+                    }
+                    Ok(is_such)
+                },
+            ),
+        };
+        if done? {
+            return Ok(());
+        }
+    }
+}
+
+/// The most bytes of a live array that an assignment changes wholly or not at all, also if the process dies.
+const LOGGED: usize = 4096;
+
+/// The refusal to lend the elements of a live array as a slice: others may write to them at any time.
+#[cold]
+fn not_lent() -> Error {
+    Error::wrong_type("a live array", "a published one; use `cells`, or copy the elements")
 }
 
 #[cold]
@@ -62,7 +105,9 @@ fn elements<T: Element>(arena: &Arena, block: u64) -> Result<(*mut T, usize)> {
 /// The elements of an array that is held, if no view shares them.
 pub(crate) fn slice<T: Element>(access: &impl Access) -> Result<&[T]> {
     let (arena, block) = (access.arena(), block_of(access.node()));
+    let live = array_flags(access.node()) & LIVE != 0;
     let lent = lease_count(arena, block).and_then(|count| match count.load(Ordering::Acquire) {
+        _ if live => Err(not_lent()),
         0 => elements::<T>(arena, block),
         _ => Err(Error::new(ErrorKind::Leased)),
     });
@@ -78,12 +123,23 @@ pub(crate) fn own_elements<T: Element>(access: &impl Access) -> Result<(*mut T, 
     own.at(access)
 }
 
+/// The elements of an array that is held exclusively, which others may see meanwhile if it is live.
+pub(crate) fn cells<T: Element>(access: &impl Access) -> Result<(*mut T, usize)> {
+    match is_live(access)? {
+        true => elements::<T>(access.arena(), block_of(access.node())).at(access),
+        false => own_elements(access),
+    }
+}
+
 fn unshare(access: &impl Access) -> Result<()> {
     unshare_node(access.arena(), access.id().index, access.node())
 }
 
 /// Gives an array that is held exclusively a block of its own, if views share the one that it has.
 pub(crate) fn unshare_node(arena: &std::sync::Arc<Arena>, index: u32, node: &Node) -> Result<()> {
+    if array_flags(node) & LIVE != 0 {
+        return Err(not_lent());
+    }
     if lease_count(arena, block_of(node))?.load(Ordering::Acquire) == 0 {
         return Ok(());
     }

@@ -29,6 +29,9 @@ struct Contents<'a> {
     dtype: DType,
     shape: Vec<usize>,
     data: Cow<'a, [u8]>,
+    live: bool,
+    /// The block of a store that has the data already, to be taken over instead of being copied; 0 for none.
+    block: u64,
 }
 
 impl<'a> ArrayValue<'a> {
@@ -47,7 +50,53 @@ impl<'a> ArrayValue<'a> {
                 format!("{wanted} bytes for the shape {shape:?} of {dtype}"),
             ));
         }
-        Ok(ArrayValue(Box::new(Contents { dtype, shape: shape.to_vec(), data })))
+        Ok(ArrayValue(Box::new(Contents { dtype, shape: shape.to_vec(), data, live: false, block: 0 })))
+    }
+
+    /// The same array, to be stored as a *live* one, which keeps its memory for as long as it is in the store: assigning an array of
+    /// the same type and shape changes its elements in place, so that views of it never go stale. An array of another type or
+    /// shape is refused; remove the array first.
+    ///
+    /// Up to 4 KiB of elements are changed wholly or not at all, also if the process dies. Of more, a process that is killed while it
+    /// assigns may leave a part changed; a [transaction](crate::Struct::transaction) changes all or none of any number.
+    ///
+    /// Whether an array is live is not read back with its elements ([`Array::is_live`](crate::Array::is_live) tells it), but for
+    /// snapshots, whose live arrays are live again where they are loaded.
+    ///
+    /// ```
+    /// use structstore::{Array, ArrayValue, StructStore};
+    ///
+    /// let store = StructStore::new();
+    /// store.set("q", ArrayValue::from_slice(&[3], &[0.0; 3])?.live())?;
+    /// let view = store.get::<Array>("q")?.view()?;
+    /// store.set("q", [1.0, 2.0, 3.0])?;
+    /// assert_eq!(view.to_vec::<f64>()?, [1.0, 2.0, 3.0]);
+    /// assert!(view.is_current());
+    ///
+    /// let error = store.set("q", [1.0, 2.0]).unwrap_err();
+    /// assert!(error.to_string().starts_with("q: found f64[2], expected live f64[3]"));
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    #[must_use]
+    pub fn live(mut self) -> ArrayValue<'a> {
+        self.0.live = true;
+        self
+    }
+
+    /// Whether it is to be stored as a live array.
+    pub fn is_live(&self) -> bool {
+        self.0.live
+    }
+
+    /// The same array, whose data a block of the store has that it will be assigned to.
+    pub(crate) fn placed(mut self, block: u64) -> ArrayValue<'a> {
+        self.0.block = block;
+        self
+    }
+
+    /// The block of a store that has the data, if one has.
+    pub(crate) fn block(&self) -> Option<u64> {
+        Some(self.0.block).filter(|block| *block != 0)
     }
 
     /// An array over elements in C order.
@@ -106,16 +155,18 @@ impl<'a> ArrayValue<'a> {
     }
 
     pub(crate) fn into_owned(self) -> ArrayValue<'static> {
-        let Contents { dtype, shape, data } = *self.0;
-        ArrayValue(Box::new(Contents { dtype, shape, data: Cow::Owned(data.into_owned()) }))
+        let Contents { dtype, shape, data, live, .. } = *self.0;
+        ArrayValue(Box::new(Contents { dtype, shape, data: Cow::Owned(data.into_owned()), live, block: 0 }))
     }
 
     pub(crate) fn borrowed(&self) -> ArrayValue<'_> {
-        let Contents { dtype, shape, data } = &*self.0;
+        let Contents { dtype, shape, data, live, block } = &*self.0;
         ArrayValue(Box::new(Contents {
             dtype: dtype.clone(),
             shape: shape.clone(),
             data: Cow::Borrowed(data),
+            live: *live,
+            block: *block,
         }))
     }
 
@@ -237,7 +288,7 @@ pub(crate) fn flatten(
 
 impl std::fmt::Debug for ArrayValue<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Contents { dtype, shape, data } = &*self.0;
+        let Contents { dtype, shape, data, .. } = &*self.0;
         f.debug_struct("ArrayValue").field("dtype", dtype).field("shape", shape).field("data", data).finish()
     }
 }

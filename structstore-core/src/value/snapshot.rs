@@ -12,8 +12,11 @@ use crate::error::ErrorKind;
 use crate::error::{Error, Result};
 
 const MAGIC: &[u8; 8] = b"STRUCTIM";
-const VERSION: u64 = 1;
+/// Version 1 knew no live arrays.
+const VERSION: u64 = 2;
 const HEADER: usize = 32;
+/// Flag of the byte that says that an array follows: it is live.
+const LIVE: u8 = 0x80;
 
 /// A snapshot that is being written.
 pub(crate) struct SnapshotWriter {
@@ -67,10 +70,12 @@ impl SnapshotWriter {
         &mut self,
         dtype: &DType,
         shape: &[usize],
+        live: bool,
         bytes: usize,
         data: impl FnOnce(&mut Vec<u8>),
     ) {
-        self.leaf(Kind::Array, dtype.descr().as_bytes());
+        self.snapshot.push(Kind::Array as u8 | if live { LIVE } else { 0 });
+        self.sized(dtype.descr().as_bytes());
         self.word(dtype.itemsize() as u64);
         self.word(shape.len() as u64);
         shape.iter().for_each(|extent| self.word(*extent as u64));
@@ -98,8 +103,8 @@ impl SnapshotWriter {
             }
             Value::Array(array) => {
                 let data = array.data();
-                self.array(array.dtype(), array.shape(), data.len(), |snapshot| {
-                    snapshot.extend_from_slice(data)
+                self.array(array.dtype(), array.shape(), array.is_live(), data.len(), |snapshot| {
+                    snapshot.extend_from_slice(data);
                 });
             }
         }
@@ -165,8 +170,8 @@ pub(crate) fn decode(snapshot: &[u8]) -> Result<Value<'_>> {
         return Err(mismatch("its magic", "another".to_owned(), "STRUCTIM"));
     }
     let (version, length, hash) = (header.word()?, header.word()?, header.word()?);
-    if version != VERSION {
-        return Err(mismatch("its version", version.to_string(), "1"));
+    if !(1..=VERSION).contains(&version) {
+        return Err(mismatch("its version", version.to_string(), "1 or 2"));
     }
     if length != body.len() as u64 {
         return Err(mismatch("its length", body.len().to_string(), &length.to_string()));
@@ -265,7 +270,11 @@ impl<'a> SnapshotReader<'a> {
     /// The next value, of a list or struct just its length.
     #[inline(always)]
     pub fn event(&mut self) -> Result<Event<'a>> {
-        let [code] = self.exactly()?;
+        let [mut code] = self.exactly()?;
+        let live = code == Kind::Array as u8 | LIVE;
+        if live {
+            code = Kind::Array as u8;
+        }
         let kind = Kind::of(code).ok_or_else(|| self.broken(format_args!("the kind {code}")))?;
         Ok(match kind {
             Kind::Null => Event::Null,
@@ -273,6 +282,7 @@ impl<'a> SnapshotReader<'a> {
             Kind::Bytes => Event::Bytes(self.sized()?),
             Kind::List => Event::List(self.count(1)?),
             Kind::Struct => Event::Struct(self.count(9)?),
+            Kind::Array if live => Event::Array(self.array()?.live()),
             Kind::Array => Event::Array(self.array()?),
             scalar => {
                 let payload = self.word()?;

@@ -1,10 +1,11 @@
 import os
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from enum import Enum
 from types import SimpleNamespace, TracebackType
 from typing import Any, ClassVar, Generic, SupportsIndex, TypeVar, final, overload
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 from typing_extensions import Self, disjoint_base
 
 from ._watching import Subscription
@@ -24,6 +25,7 @@ __all__ = [
     "DeclaredError",
     "DetachedError",
     "Error",
+    "Fill",
     "ForeignOwnerError",
     "HeldByGuardError",
     "InTransactionError",
@@ -33,6 +35,7 @@ __all__ = [
     "InvalidNameError",
     "IoError",
     "LeasedError",
+    "Live",
     "Lock",
     "LockTimeoutError",
     "MismatchError",
@@ -62,7 +65,10 @@ __all__ = [
     "_path",
     "_plain",
     "_unmapped_errors",
+    "fill",
     "is_current",
+    "is_live",
+    "live",
     "orphans",
     "stores",
     "unlink",
@@ -72,6 +78,16 @@ __version__: str
 
 def stores() -> list[str]: ...
 def is_current(array: np.ndarray[Any, Any]) -> bool: ...
+def is_live(array: np.ndarray[Any, Any]) -> bool: ...
+def live(array: ArrayLike) -> Live: ...
+@overload
+def fill(
+    target: StructStore, key: str, shape: int | Sequence[int], dtype: DTypeLike = float
+) -> Fill: ...
+@overload
+def fill(
+    target: StructStoreList, key: SupportsIndex | None, shape: int | Sequence[int], dtype: DTypeLike = float
+) -> Fill: ...
 def orphans() -> list[str]: ...
 def unlink(path: str | os.PathLike[str], force: bool = False, use_file: bool = False) -> None: ...
 def _declare(structure: StructStore, fields: list[Any]) -> None: ...
@@ -80,6 +96,20 @@ def _join(path: str, name: str) -> str: ...
 def _path(structure: StructStore) -> str: ...
 def _plain(object: Any, path: str) -> Any: ...
 def _unmapped_errors() -> list[str]: ...
+
+@final
+class Live: ...
+
+@final
+class Fill:
+    def __enter__(self) -> np.ndarray[Any, Any]: ...
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> bool: ...
 
 class Error(Exception):
     path: str | None

@@ -17,6 +17,7 @@ const STORES: &[(&str, f64)] = &[
     ("clear", 0.7),
     ("remove an item", 0.9),
     ("replace a leased array", 0.6),
+    ("assign a live array", 0.7),
     ("watch, be told, and go", 0.5),
 ];
 

@@ -5,7 +5,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use structstore::binding_support::{HandleExt, OptionsExt, StructExt};
-use structstore::{Array, ArrayValue, ErrorKind, Key, StructStore, StructStoreShared};
+use structstore::traits::Field;
+use structstore::{Array, ArrayValue, Error, ErrorKind, Key, StructStore, StructStoreShared, Value};
 use structstore_tests::SegmentName;
 
 /// Enough for thousands of rounds: the fault that this test found occurred in one of them.
@@ -110,7 +111,8 @@ fn view_is_current_until_the_array_gets_other_memory() {
 
 #[test]
 fn remove_array_moves_the_elements_out() {
-    let store = StructStore::new();
+    let name = SegmentName::new("moved_out");
+    let store = StructStoreShared::open(&name).unwrap();
     let list = store.ensure_list("frames").unwrap();
     list.push([1.0, 2.0]).unwrap();
     list.push("text").unwrap();
@@ -136,5 +138,197 @@ fn remove_array_moves_the_elements_out() {
     let (before, kept) = (store.statistics().blocks, moved);
     drop((kept, seen));
     assert_eq!(before - store.statistics().blocks, 2, "the last view frees them");
+    store.check().unwrap();
+}
+
+fn live<const N: usize>(elements: [f64; N]) -> ArrayValue<'static> {
+    match Value::from(elements) {
+        Value::Array(array) => array.live(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn live_array_keeps_its_memory() {
+    let name = SegmentName::new("live_array");
+    let store = StructStoreShared::open(&name).unwrap();
+    let other = StructStoreShared::open(&name).unwrap();
+    store.set("q", live([0.0; 3])).unwrap();
+    let q = store.get::<Array>("q").unwrap();
+    let views = [q.view().unwrap(), other.get::<Array>("q").unwrap().view().unwrap()];
+    let seen = |expected: [f64; 3]| {
+        assert_eq!(q.to_vec::<f64>().unwrap(), expected);
+        for view in &views {
+            assert_eq!(view.to_vec::<f64>().unwrap(), expected);
+            assert!(view.is_current() && view.is_live());
+        }
+    };
+    store.set("q", [1.0, 2.0, 3.0]).unwrap();
+    seen([1.0, 2.0, 3.0]);
+    other.set("q", vec![4, 5, 6]).unwrap();
+    seen([4.0, 5.0, 6.0]);
+    store.set("q", live([7.0, 8.0, 9.0])).unwrap();
+    seen([7.0, 8.0, 9.0]);
+    q.set(&ArrayValue::from_slice(&[3], &[1.5_f32, 2.5, 3.5]).unwrap()).unwrap();
+    seen([1.5, 2.5, 3.5]);
+    store.update([("q", Value::from([1.0, 1.0, 1.0]))]).unwrap();
+    seen([1.0; 3]);
+    store.replace(Value::record([("q", [2.0, 2.0, 2.0].into())])).unwrap();
+    seen([2.0; 3]);
+    store.write().unwrap().set("q", [3.0, 3.0, 3.0]).unwrap();
+    seen([3.0; 3]);
+    {
+        let mut guard = store.get::<Array>("q").unwrap().write().unwrap();
+        guard.cells::<f64>().unwrap()[1].set(4.0);
+        assert_eq!(guard.as_mut_slice::<f64>().unwrap_err().kind(), ErrorKind::WrongType);
+        assert_eq!(guard.as_slice::<f64>().unwrap_err().kind(), ErrorKind::WrongType);
+        assert!(guard.is_live().unwrap());
+    }
+    seen([3.0, 4.0, 3.0]);
+    let snapshot = store.to_bytes().unwrap();
+    store.set("q", [0.0; 3]).unwrap();
+    store.restore(&snapshot).unwrap();
+    seen([3.0, 4.0, 3.0]);
+    let restored = StructStore::new();
+    restored.restore(&snapshot).unwrap();
+    assert!(restored.get::<Array>("q").unwrap().is_live().unwrap(), "a snapshot says what is live");
+
+    for refused in [Value::from([1.0, 2.0]), "text".into(), Value::Null, Value::record([("x", 1.into())])] {
+        let error = store.set("q", refused).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::WrongType);
+        assert!(error.to_string().contains("expected live f64[3]; remove it first"), "{error}");
+    }
+    seen([3.0, 4.0, 3.0]);
+    store.delete("q").unwrap();
+    assert!(views.iter().all(|view| !view.is_current() && !view.is_live()));
+    store.set("q", "text").unwrap();
+    store.check().unwrap();
+}
+
+/// Whatever the number of elements, and also beside other changes of the same operation.
+#[test]
+fn failure_restores_a_live_array() {
+    let store = StructStore::new();
+    let (before, after) = (vec![1.5; 100_000], vec![2.5; 100_000]);
+    let array = |elements| ArrayValue::from_slice(&[100_000], elements).unwrap();
+    store.set("large", array(&before).live()).unwrap();
+    store.set("small", live([1.0, 2.0])).unwrap();
+    let view = store.get::<Array>("large").unwrap().view().unwrap();
+    let small = store.get::<Array>("small").unwrap().view().unwrap();
+    let undone = store.transaction(|guard| {
+        guard.set("large", array(&after))?;
+        guard.set("small", [3.0, 4.0])?;
+        assert_eq!(view.to_vec::<f64>()?[99_999], 2.5, "views see what is not committed");
+        Err::<(), _>(Error::rejected("undone"))
+    });
+    assert_eq!(undone.unwrap_err().kind(), ErrorKind::Rejected);
+    assert!(view.to_vec::<f64>().unwrap() == before && small.to_vec::<f64>().unwrap() == [1.0, 2.0]);
+    let several = [("large", Value::from(array(&after))), ("small", [1.0].into())];
+    assert_eq!(store.update(several).unwrap_err().kind(), ErrorKind::WrongType);
+    assert!(view.to_vec::<f64>().unwrap() == before);
+    store.set("large", array(&after)).unwrap();
+    assert!(view.to_vec::<f64>().unwrap() == after && view.is_current());
+    store.check().unwrap();
+}
+
+#[test]
+fn array_becomes_live_where_it_is_not_fixed() {
+    #[derive(StructStore)]
+    struct Published {
+        gains: [f64; 2],
+    }
+    #[derive(StructStore)]
+    struct Living {
+        #[structstore(live, default = [0.5, 1.5])]
+        gains: [f64; 2],
+    }
+    let store = StructStore::new();
+    store.set("gains", [1.0, 2.0]).unwrap();
+    let array = store.get::<Array>("gains").unwrap();
+    store.set("gains", live([3.0, 4.0, 5.0])).unwrap();
+    assert!(array.is_live().unwrap(), "handles stay");
+    let error = store.bind::<Published>().err().unwrap();
+    assert_eq!(
+        error.to_string(),
+        "gains: found live f64[3], expected f64[2]; declare it with `#[structstore(live)]`, or remove the field"
+    );
+    store.delete("gains").unwrap();
+    store.bind::<Published>().unwrap();
+    let error = store.set("gains", live([1.0, 2.0])).unwrap_err();
+    assert_eq!(error.to_string(), "gains: found live f64[2], expected f64[2]");
+    let error = store.bind::<Living>().err().unwrap();
+    assert!(error.to_string().starts_with("gains: found f64[2], expected live f64[2]; "), "{error}");
+
+    let store = StructStore::new();
+    let binding = store.bind::<Living>().unwrap();
+    let view = store.get::<Array>("gains").unwrap().view().unwrap();
+    binding.replace(&Living { gains: [6.0, 7.0] }).unwrap();
+    assert_eq!(view.to_vec::<f64>().unwrap(), [6.0, 7.0]);
+    binding.with_mut(|fields| fields.gains[0].set(8.0)).unwrap();
+    let undone = binding.transaction(|fields| {
+        fields.gains[0].set(9.0);
+        Err::<(), _>(Error::rejected("undone"))
+    });
+    assert_eq!(undone.unwrap_err().kind(), ErrorKind::Rejected);
+    assert_eq!(view.to_vec::<f64>().unwrap(), [8.0, 7.0]);
+    assert_eq!(binding.load().unwrap().gains, [8.0, 7.0]);
+    assert_eq!(store.delete("gains").unwrap_err().kind(), ErrorKind::Declared);
+    assert!(view.is_current());
+    assert_eq!(Living::schema().to_string(), "struct\n  gains: live f64[2]");
+
+    let store = StructStore::new();
+    store.set("gains", vec![1_i64, 2]).unwrap();
+    store.bind_widening::<Living>().unwrap();
+    assert!(store.get::<Array>("gains").unwrap().is_live().unwrap(), "widening makes it live");
+    store.check().unwrap();
+}
+
+#[test]
+fn filled_array_is_published_where_it_lies() {
+    let name = SegmentName::new("filled");
+    let store = StructStoreShared::open(&name).unwrap();
+    store.set("frame", [1.0]).unwrap();
+    let old = store.get::<Array>("frame").unwrap().view().unwrap();
+    let mut filling = store.fill::<f64>("frame", &[2, 2]).unwrap();
+    filling.as_mut_slice().copy_from_slice(&[1.0, 2.0, 3.0, 4.0]);
+    let place = filling.as_slice().as_ptr();
+    assert!(old.is_current() && filling.shape() == [2, 2], "nothing has happened yet");
+    filling.publish().unwrap();
+    let array = store.get::<Array>("frame").unwrap();
+    assert_eq!(
+        array.read().unwrap().as_slice::<f64>().unwrap().as_ptr(),
+        place,
+        "not copied, and not leased"
+    );
+    assert_eq!(array.to_vec::<f64>().unwrap(), [1.0, 2.0, 3.0, 4.0]);
+    assert_eq!(old.to_vec::<f64>().unwrap(), [1.0]);
+    drop(old);
+    store.check().unwrap();
+
+    let blocks = store.statistics().blocks;
+    drop(store.fill::<u8>("frame", &[1000]).unwrap());
+    assert_eq!(store.statistics().blocks, blocks, "dropped");
+    store.set("live", live([0.0; 2])).unwrap();
+    let view = store.get::<Array>("live").unwrap().view().unwrap();
+    let mut filling = store.fill::<f64>("live", &[2]).unwrap();
+    filling.as_mut_slice().fill(5.0);
+    filling.publish().unwrap();
+    assert_eq!(view.to_vec::<f64>().unwrap(), [5.0; 2], "a live array takes a copy");
+    let wrong = store.fill::<f64>("live", &[3]).unwrap();
+    assert_eq!(wrong.publish().unwrap_err().kind(), ErrorKind::WrongType);
+    let list = store.ensure_list("list").unwrap();
+    let mut filling = list.fill_push::<u8>(&[0]).unwrap();
+    assert!(filling.as_mut_slice().is_empty());
+    filling.publish().unwrap();
+    let mut filling = list.fill::<i32>(0, &[1]).unwrap();
+    filling.as_mut_slice()[0] = 7;
+    filling.publish().unwrap();
+    assert_eq!(list.to_string(), "[[7]]");
+    assert_eq!(list.fill::<i32>(1, &[1]).unwrap().publish().unwrap_err().kind(), ErrorKind::IndexOutOfRange);
+    assert_eq!(
+        store.fill::<u8>("x", &[usize::MAX, 2]).map(drop).unwrap_err().kind(),
+        ErrorKind::InvalidArgument
+    );
+    drop(view);
     store.check().unwrap();
 }
