@@ -1,7 +1,7 @@
 //! What paths lead to.
 
 use structstore::path::{Path, Step};
-use structstore::{Error, ErrorKind, Item, Kind, List, Struct, Value};
+use structstore::{Array, Error, ErrorKind, Item, Kind, List, Struct, Value};
 
 use crate::failure::{Failure, Result};
 use crate::text;
@@ -10,9 +10,31 @@ use crate::text;
 pub(crate) fn find(root: &Struct, path: &Path) -> Result<Item> {
     let mut found = Item::Struct(root.clone());
     for at in 0..path.steps().len() {
+        if let Item::Array(array) = &found {
+            return element(array, path, at);
+        }
         found = place(found, path, at)?.get()?;
     }
     Ok(found)
+}
+
+/// The element of an array that the steps from `at` on lead to.
+fn element(array: &Array, path: &Path, at: usize) -> Result<Item> {
+    let indices: Option<Vec<usize>> = path
+        .steps()
+        .iter()
+        .skip(at)
+        .map(|step| match step {
+            Step::Index(index) => Some(*index),
+            Step::Name(_) => None,
+        })
+        .collect();
+    match indices {
+        Some(indices) => Ok(Item::Scalar(array.element(&indices)?)),
+        None => Err(Error::wrong_type("array", "struct")
+            .below(path.steps().iter().take(at).cloned().collect())
+            .into()),
+    }
 }
 
 /// Where what a path leads to is, or would be. The root is nowhere.
@@ -30,7 +52,7 @@ fn place(found: Item, path: &Path, at: usize) -> Result<Place<'_>> {
         (Item::Struct(parent), Some(Step::Name(name))) => Ok(Place::Field { parent, here, name }),
         (Item::List(parent), Some(Step::Index(index))) => Ok(Place::Item { parent, index: *index }),
         (found, step) => {
-            let expected = if matches!(step, Some(Step::Name(_))) { "struct" } else { "list" };
+            let expected = if matches!(step, Some(Step::Name(_))) { "struct" } else { "list or array" };
             Err(Error::wrong_type(kind(&found).name(), expected).below(here).into())
         }
     }

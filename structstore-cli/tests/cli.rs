@@ -204,6 +204,7 @@ fn get_prints_values_for_scripts() {
     assert_eq!(get("camera.\"f.number\"").text(), "2.8\n");
     assert_eq!(get("camera.lenses[1].focus").text(), "4\n");
     assert_eq!(get("none").text(), "null\n");
+    assert_eq!(get("camera.frame[1,2]").text(), "6\n");
     assert_eq!(get("label").out, "the \u{1b}[31mred\u{9b} one\n\n".as_bytes(), "as it is, in a pipe");
     assert_eq!(get("raw").out, [0, 27, 255]);
     assert_eq!(get("camera.lenses").json(), json!([{ "focus": 3 }, { "focus": 4 }]));
@@ -215,7 +216,10 @@ fn get_prints_values_for_scripts() {
         ("camera.fnumber", 3, "did you mean camera.\"f.number\"?"),
         ("nothing like it", 3, "nothing like it: no such field\n"),
         ("camera.lenses[2]", 3, "camera.lenses: index 2 is out of range"),
-        ("camera[0]", 4, "camera: found struct, expected list"),
+        ("camera[0]", 4, "camera: found struct, expected list or array"),
+        ("camera.frame[2,0]", 3, "camera.frame: index 2 is out of range for length 2"),
+        ("camera.frame[2]", 4, "camera.frame: found 1 index, expected as many as i16[2, 3] has dimensions"),
+        ("camera.frame.x", 4, "camera.frame: found array, expected struct"),
         ("rate.x", 4, "rate: found u8, expected struct"),
         ("camera..x", 2, "expected a name"),
     ] {

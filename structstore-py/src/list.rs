@@ -85,7 +85,7 @@ impl StructStoreList {
     #[cold]
     fn out_of_range(&self, index: &Bound<'_, PyAny>) -> Failure {
         let (path, len) = (self.list.path(), self.list.len().unwrap_or(0));
-        let message = format!("{path}: index {index} is out of range for a list of length {len}");
+        let message = format!("{path}: index {index} is out of range for length {len}");
         Exception::IndexOutOfRangeError.raised(index.py(), &message, Some(&path)).into()
     }
 

@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyIterator, PyList, PyString, PyTuple};
 use structstore::binding_support::{HandleExt, Snapshot, StructExt, not_finite, not_numbers, quoted};
-use structstore::path::Path;
+use structstore::path::{Path, Step};
 use structstore::{Error, ErrorKind, Key, Struct, Value};
 
 use crate::array;
@@ -193,6 +193,33 @@ fn is_dunder(name: &str) -> bool {
 }
 
 /// The name of a field as an item; a dot in it is just a dot.
+/// What a path leads to.
+fn at_path<'py>(store: &Bound<'py, StructStore>, path: &str) -> Result<Bound<'py, PyAny>> {
+    let (py, path) = (store.py(), path.parse::<Path>()?);
+    if path.is_root() {
+        return Ok(store.clone().into_any());
+    }
+    let root = store.get().root()?;
+    let read = |steps: &[Step]| match steps {
+        [] => Ok(Some(store.clone().into_any())),
+        steps => value_out::read(py, Place::Path(&root, steps)),
+    };
+    let failure = match read(path.steps()) {
+        Ok(Some(found)) => return Ok(found),
+        Ok(None) => Failure::from(Error::new(ErrorKind::NotFound)),
+        Err(failure) => failure,
+    };
+    if failure.kind() == Some(ErrorKind::NotFound) {
+        // The struct in which the name was not found, which may have one that is much like it.
+        for (at, step) in path.steps().iter().enumerate().rev() {
+            if let (Ok(Some(found)), Step::Name(name)) = (read(&path.steps()[..at]), step) {
+                return Err(looked_for(failure, &found, PyString::new(py, name).as_any()));
+            }
+        }
+    }
+    Err(failure)
+}
+
 fn key<'a>(name: &'a Bound<'_, PyAny>) -> Result<Key<'a>> {
     match name.cast::<PyString>() {
         Ok(name) => Ok(Key::new(name.to_str()?)),
@@ -687,14 +714,23 @@ impl StructStore {
         Ok(self.root()?.rename(name, new_name)?)
     }
 
-    /// What is found by following names, and indices into lists.
+    /// What a path leads to: a field, an item of a list, or an element of an array, of which no more is copied. Several arguments are
+    /// names, and indices into lists, to be followed one by one.
     ///
     ///     >>> store = structstore.StructStore()
     ///     >>> store.robots = [{"pose": {"x": 1.0}}]
+    ///     >>> store.frame = np.zeros((480, 640))
+    ///     >>> store.at("robots[0].pose.x"), store.at("frame[0, 5]")
+    ///     (1.0, 0.0)
     ///     >>> store.at("robots", 0, "pose", "x")
     ///     1.0
     #[pyo3(signature = (*path))]
     fn at<'py>(slf: &Bound<'py, Self>, path: &Bound<'py, PyTuple>) -> Result<Bound<'py, PyAny>> {
+        if path.len() == 1
+            && let Ok(text) = path.get_item(0)?.cast::<PyString>()
+        {
+            return at_path(slf, text.to_str()?);
+        }
         let mut found = slf.clone().into_any();
         for step in path {
             found = if let Ok(store) = found.cast::<StructStore>() {

@@ -5,6 +5,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString};
 use structstore::binding_support::{Event, ListExt, Slot, Snapshot, SnapshotReader, StructExt};
+use structstore::path::Step;
 use structstore::{ErrorKind, Key, Kind, List, Scalar, Struct};
 
 use crate::array;
@@ -19,6 +20,8 @@ use crate::store::StructStore;
 pub(crate) enum Place<'a> {
     Field(&'a Struct, &'a Key<'a>),
     Item(&'a List, usize),
+    /// What steps lead to, elements of arrays included.
+    Path(&'a Struct, &'a [Step]),
 }
 
 impl<'a> Place<'a> {
@@ -27,6 +30,7 @@ impl<'a> Place<'a> {
         match self {
             Place::Field(node, key) => node.look(key),
             Place::Item(list, index) => list.look(*index),
+            Place::Path(node, steps) => node.look_at(steps).map(Some),
         }
     }
 }

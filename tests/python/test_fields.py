@@ -3,10 +3,12 @@
 import copy
 import gc
 import pickle
+import traceback
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 import structstore
@@ -193,6 +195,27 @@ def test_at_follows_names_and_indices(store: StructStore) -> None:
         store.at("robots", "pose")
     with pytest.raises(TypeError):
         store.at("robots", 0, "pose", "x.y", "z")
+
+
+def test_at_follows_paths(store: StructStore) -> None:
+    store.robots = [{"pose": {"x.y": 1}, "name": "left"}]
+    store.frame = np.arange(6, dtype=np.uint8).reshape(2, 3)
+    assert store.at("") is store
+    assert store.at("robots[0].name") == "left"
+    assert store.at('robots[0].pose."x.y"') == 1
+    assert store.at("robots[0]") == store.robots[0]
+    assert store.at("frame[1,2]") == 5 and type(store.at("frame[1][2]")) is int
+    assert store.at("frame").shape == (2, 3)
+    assert store.robots[0].at("pose") == {"x.y": 1}
+    with pytest.raises(structstore.NotFoundError, match=r"robots\[0\]\.nam: no such field") as caught:
+        store.at("robots[0].nam")
+    assert "name" in "".join(traceback.format_exception(caught.value))
+    with pytest.raises(structstore.IndexOutOfRangeError, match="frame: index 3 is out of range for length 3"):
+        store.at("frame[0,3]")
+    with pytest.raises(structstore.WrongTypeError, match="found 1 index, expected as many as"):
+        store.at("frame[0]")
+    with pytest.raises(structstore.InvalidArgumentError, match="path: found"):
+        store.at("a..b")
 
 
 def test_equality_is_by_value(store: StructStore) -> None:

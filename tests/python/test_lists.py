@@ -43,7 +43,7 @@ def test_indices_out_of_range(items: StructStoreList, index: int) -> None:
         lambda: items.__delitem__(index),
         lambda: items.pop(index),
     ):
-        with pytest.raises(IndexError, match=f"a.items: index {index} is out of range for a list of length 4"):
+        with pytest.raises(IndexError, match=f"a.items: index {index} is out of range for length 4"):
             access()
     assert len(items) == 4
 

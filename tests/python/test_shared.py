@@ -7,9 +7,11 @@ import pickle
 import subprocess
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import structstore
@@ -429,3 +431,16 @@ def test_mode_and_group_are_those_asked_for(name: str) -> None:
     with pytest.raises(structstore.InvalidArgumentError, match="the name or number of a group"):
         StructStoreShared(name, group="no such group, surely")
     assert not exists(name)
+
+
+def test_one_element_costs_no_copy_of_the_array(name: str) -> None:
+    with StructStoreShared(name) as store:
+        store.frame = np.zeros((1000, 1000, 8))
+        store.frame[3, 4, 5] = 1.5
+        with StructStoreShared(name, read_only=True) as reader:
+            tracemalloc.start()
+            try:
+                assert reader.at("frame[3,4,5]") == 1.5
+                assert tracemalloc.get_traced_memory()[1] < 100_000
+            finally:
+                tracemalloc.stop()

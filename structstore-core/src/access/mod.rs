@@ -18,7 +18,7 @@ mod store;
 pub use locked::{Borrowed, Hold, Owned};
 pub(crate) use locked::{Locked, lend_scalar};
 pub(crate) use own::{Scope, operate, operate_below};
-pub(crate) use place::{Handle, Near};
+pub(crate) use place::{Handle, Near, gone_again};
 pub(crate) use store::Store;
 
 use std::sync::Arc;
@@ -99,6 +99,15 @@ pub(crate) trait Access {
 pub(crate) enum Part<'a> {
     Name(&'a str),
     Index(usize),
+}
+
+impl<'a> From<&'a Step> for Part<'a> {
+    fn from(step: &'a Step) -> Part<'a> {
+        match step {
+            Step::Name(name) => Part::Name(name),
+            Step::Index(index) => Part::Index(*index),
+        }
+    }
 }
 
 impl From<Part<'_>> for Step {

@@ -30,12 +30,12 @@ use crate::arena::Arena;
 use crate::arena::layout::Node;
 #[cfg(doc)]
 use crate::error::ErrorKind;
-use crate::error::Result;
+use crate::error::{Result, Step};
 use crate::handle::{self, Array, ArrayView, List, Struct};
 use crate::key::Key;
 use crate::lock::Mode;
 use crate::node::{self, Raw, list, structure};
-use crate::ops::{self, lists, structs};
+use crate::ops::{self, lists, paths, structs};
 use crate::segment::{Access as SegmentAccess, Backing, Place};
 use crate::shared::{Options, StructStoreShared};
 use crate::store::StructStore;
@@ -136,6 +136,13 @@ pub trait StructExt {
     /// As [`Struct::find`].
     fn look<'a>(&'a self, key: &Key<'a>) -> Result<Option<Slot<'a>>>;
 
+    /// Looks at what steps lead to: a field, an item, or an element of an array.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::get_at`].
+    fn look_at<'a>(&'a self, steps: &'a [Step]) -> Result<Slot<'a>>;
+
     /// Whether there is a field of that name, without ever waiting: while another thread is changing the struct, as it looks
     /// then. For telling a field from a method of the same name, where a method may be a way to wait.
     fn contains_now(&self, key: &Key<'_>) -> bool;
@@ -191,6 +198,10 @@ impl StructExt for Struct {
             Ok(structure::find(arena, node, key)?.map(|found| Raw::load(&found.field.slot)))
         });
         Ok(raw.at_part(handle, part)?.map(|raw| Slot::new(handle, raw, part)))
+    }
+
+    fn look_at<'a>(&'a self, steps: &'a [Step]) -> Result<Slot<'a>> {
+        paths::look(&self.handle, steps)
     }
 
     fn contains_now(&self, key: &Key<'_>) -> bool {

@@ -80,13 +80,4 @@ impl Slot<'_> {
             _ => Ok(()),
         }
     }
-
-    #[cold]
-    fn locate(self, error: Error) -> Error {
-        if error.is_located() {
-            return error;
-        }
-        let parent = node::path_of(&self.store.arena, self.parent);
-        error.below(parent.then(self.part)).located()
-    }
 }

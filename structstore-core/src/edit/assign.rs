@@ -366,7 +366,10 @@ pub(crate) fn convert_array<'v>(value: &'v Value<'_>, fixed: &FixedType) -> Resu
         other => return Err(wrong(other.kind().name().to_owned())),
     };
     if !fixed.admits(&found_shape) {
-        return Err(wrong(format!("the shape {found_shape:?}")));
+        return Err(wrong(match value {
+            Value::Array(array) => format!("{}{found_shape:?}", array.dtype()),
+            _ => format!("numbers of the shape {found_shape:?}"),
+        }));
     }
     ArrayValue::from_numbers(dtype, &found_shape, &numbers)
 }

@@ -454,7 +454,7 @@ impl fmt::Display for Error {
             ErrorKind::WrongType => write!(f, "found {found}, expected {expected}"),
             ErrorKind::OutOfRange => write!(f, "{found} does not fit {expected}"),
             ErrorKind::IndexOutOfRange => {
-                write!(f, "index {found} is out of range for a list of length {expected}")
+                write!(f, "index {found} is out of range for length {expected}")
             }
             ErrorKind::TooDeep => write!(f, "nested deeper than the limit of {expected} levels"),
             ErrorKind::Unsupported => write!(f, "cannot store {found}; {expected}"),

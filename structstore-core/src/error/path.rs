@@ -10,7 +10,8 @@ use super::{Error, ErrorKind};
 /// The way from a struct, mostly the root, to something below it: `camera.lenses[2]."f.number"`.
 ///
 /// Names are separated by dots, and indices stand in brackets. A name with a dot, a bracket, a quote, a backslash or a control
-/// character in it is written in double quotes, with the escapes of JSON; any name may be. The empty path leads to the root.
+/// character in it is written in double quotes, with the escapes of JSON; any name may be. Several indices may share brackets:
+/// `image[0, 5]` is `image[0][5]`. The empty path leads to the root.
 ///
 /// ```
 /// use structstore::path::{Path, Step};
@@ -136,7 +137,7 @@ impl Path {
 
     /// The parts of a path, read one by one.
     pub(crate) fn parts(text: &str) -> Parts<'_> {
-        Parts { text, rest: text, begun: false }
+        Parts { text, rest: text, begun: false, inside: false }
     }
 }
 
@@ -217,6 +218,8 @@ pub(crate) struct Parts<'p> {
     text: &'p str,
     rest: &'p str,
     begun: bool,
+    /// Whether a bracket is open, in which another index follows.
+    inside: bool,
 }
 
 impl<'p> Iterator for Parts<'p> {
@@ -241,11 +244,15 @@ impl<'p> Iterator for Parts<'p> {
 impl<'p> Parts<'p> {
     /// The next part, or what was expected in its place.
     fn part(&mut self) -> Result<Part<'p>, &'static str> {
-        if let Some(after) = self.rest.strip_prefix('[') {
-            let (index, after) = after.split_once(']').ok_or("a closing bracket")?;
+        let bracket = if self.inside { ',' } else { '[' };
+        if let Some(after) = self.rest.strip_prefix(bracket) {
+            let end = after.find([',', ']']).ok_or("a closing bracket")?;
+            let (index, after) = after.split_at_checked(end).unwrap_or_default();
+            let index = if self.inside { index.trim_start_matches(' ') } else { index };
             let digits = !index.is_empty() && index.bytes().all(|digit| digit.is_ascii_digit());
             let index = index.parse().ok().filter(|_| digits).ok_or("an index within the brackets")?;
-            self.rest = after;
+            self.inside = after.starts_with(',');
+            self.rest = after.strip_prefix(']').unwrap_or(after);
             return Ok(Part::Index(index));
         }
         if self.begun {
@@ -294,13 +301,16 @@ mod tests {
             assert!(path == text && path != *"x" && path != format!("{text}x").as_str());
         }
         assert_eq!(steps(r#""plain""#), Ok(vec!["plain".into()]));
+        for text in ["a[1,2][3].b", "a[1, 2,3].b"] {
+            assert_eq!(steps(text), Ok(vec!["a".into(), 1.into(), 2.into(), 3.into(), "b".into()]), "{text}");
+        }
     }
 
     #[test]
     fn malformed_paths_are_refused() {
         for text in [
-            ".", "a.", "a..b", "a[", "a[x]", "a[-1]", "a[+1]", "a[]", "a[0]b", "a]", "\"a", "\"a\"b",
-            "a\"b\"", "[0].", "\"\\x\"", "\"\"",
+            ".", "a.", "a..b", "a[", "a[x]", "a[-1]", "a[+1]", "a[]", "a[0]b", "a]", "a[1,", "a[1,]",
+            "a[,1]", "a[1,2", "a[1 ,2]", "a[ 1]", "\"a", "\"a\"b", "a\"b\"", "[0].", "\"\\x\"", "\"\"",
         ] {
             assert!(steps(text).is_err(), "{text}");
         }

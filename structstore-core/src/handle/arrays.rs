@@ -8,7 +8,7 @@ use crate::access::{Borrowed, Handle, Hold, Located, Locked};
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::Result;
-use crate::ops::arrays;
+use crate::ops::{Get, arrays};
 use crate::value::{ArrayValue, DType, Element};
 
 /// A handle to an array.
@@ -97,6 +97,25 @@ impl Array {
     /// ```
     pub fn to_vec<T: Element>(&self) -> Result<Vec<T>> {
         arrays::to_vec(&self.handle)
+    }
+
+    /// One element, of which alone a copy is made. Converts as [`Struct::get`](crate::Struct::get) does.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::IndexOutOfRange`]; [`ErrorKind::WrongType`] if there are more or fewer indices than dimensions, or the elements are no
+    /// numbers.
+    ///
+    /// ```
+    /// use structstore::{Array, ArrayValue, StructStore};
+    ///
+    /// let store = StructStore::new();
+    /// store.set("frame", ArrayValue::from_slice(&[2, 2], &[0_u8, 10, 20, 30])?)?;
+    /// assert_eq!(store.get::<Array>("frame")?.element::<u8>(&[1, 0])?, 20);
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn element<T: Get>(&self, indices: &[usize]) -> Result<T> {
+        arrays::element(&self.handle, indices)
     }
 
     /// Replaces the array by another one, of any shape and type unless a binding fixed them or the array is live.
@@ -302,6 +321,15 @@ impl<'s, H: Hold> ArrayRef<'s, H> {
     /// [`ErrorKind::WrongType`] if they are of another type.
     pub fn to_vec<T: Element>(&self) -> Result<Vec<T>> {
         arrays::to_vec(&self.locked)
+    }
+
+    /// One element: see [`Array::element`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Array::element`].
+    pub fn element<T: Get>(&self, indices: &[usize]) -> Result<T> {
+        arrays::element(&self.locked, indices)
     }
 
     /// A copy of the array.

@@ -8,9 +8,9 @@ use super::{Struct, StructMut, StructRef};
 use crate::access::{Access, Borrowed, Handle, Hold, Located, Locked, Part, lend_scalar};
 #[cfg(doc)]
 use crate::error::ErrorKind;
-use crate::error::Result;
+use crate::error::{Path, Result};
 use crate::node::{Raw, list};
-use crate::ops::{self, Get, lists};
+use crate::ops::{self, Get, lists, paths};
 use crate::value::{Kind, ScalarType, Value};
 
 /// A handle to a list.
@@ -66,6 +66,26 @@ impl List {
     /// [`ErrorKind::IndexOutOfRange`], and as [`Struct::get`](crate::Struct::get).
     pub fn get<T: Get>(&self, index: usize) -> Result<T> {
         lists::get(&self.handle, index)
+    }
+
+    /// Reads what a path leads to: see [`Struct::get_at`](crate::Struct::get_at).
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::get_at`](crate::Struct::get_at).
+    ///
+    /// ```
+    /// use structstore::{StructStore, Value};
+    ///
+    /// let store = StructStore::new();
+    /// let cameras = store.ensure_list("cameras")?;
+    /// cameras.push(Value::record([("exposure", 0.01.into())]))?;
+    /// assert_eq!(cameras.get_at::<f64>("[0].exposure")?, 0.01);
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn get_at<T: Get>(&self, path: &str) -> Result<T> {
+        let path: Path = path.parse()?;
+        paths::get(&self.handle, path.steps())
     }
 
     /// Reads an item if there is one at that index.
@@ -493,6 +513,16 @@ impl<'s, H: Hold> ListRef<'s, H> {
     /// As [`List::get`]; [`ErrorKind::HeldByGuard`] if `T` is a handle: use [`get_ref`](ListRef::get_ref).
     pub fn get<T: Get>(&self, index: usize) -> Result<T> {
         lists::get(&self.locked, index)
+    }
+
+    /// Reads what a path leads to: see [`Struct::get_at`](crate::Struct::get_at).
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::get_at`](crate::Struct::get_at); [`ErrorKind::HeldByGuard`] if `T` is a handle.
+    pub fn get_at<T: Get>(&self, path: &str) -> Result<T> {
+        let path: Path = path.parse()?;
+        paths::get(&self.locked, path.steps())
     }
 
     /// Reads an item if there is one at that index.

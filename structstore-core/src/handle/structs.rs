@@ -8,9 +8,9 @@ use super::{Bytes, List, Str};
 use crate::access::{Access, Borrowed, Handle, Hold, Located, Locked, Part};
 #[cfg(doc)]
 use crate::error::ErrorKind;
-use crate::error::Result;
+use crate::error::{Path, Result};
 use crate::key::Key;
-use crate::ops::{self, Get, structs};
+use crate::ops::{self, Get, paths, structs};
 use crate::value::{Kind, Value, decode};
 
 /// A handle to a struct: named fields, which keep the order in which they were added.
@@ -213,6 +213,32 @@ impl Struct {
     /// [`ErrorKind::NotFound`], or [`ErrorKind::WrongType`] if the field is no struct.
     pub fn at<'k>(&self, key: impl Into<Key<'k>>) -> Result<Struct> {
         self.get(key)
+    }
+
+    /// Reads what a path leads to: a field, an item of a list, or an element of an array, of which no more is copied.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`], [`ErrorKind::IndexOutOfRange`]; [`ErrorKind::WrongType`] if a part of the way is of another kind, or what
+    /// it leads to is no `T`; [`ErrorKind::InvalidArgument`] if it is no path.
+    ///
+    /// ```
+    /// use structstore::{Array, ArrayValue, StructStore, Value};
+    ///
+    /// let store = StructStore::new();
+    /// store.set("cameras", vec![Value::record([("exposure", 0.01.into())])])?;
+    /// store.set("frame", ArrayValue::from_slice(&[2, 2], &[0_u8, 10, 20, 30])?)?;
+    /// assert_eq!(store.get_at::<f64>("cameras[0].exposure")?, 0.01);
+    /// assert_eq!(store.get_at::<u8>("frame[1,0]")?, 20);
+    /// assert_eq!(store.get_at::<Array>("frame")?.shape()?, [2, 2]);
+    ///
+    /// let error = store.get_at::<f64>("cameras[1].exposure").unwrap_err();
+    /// assert_eq!(error.to_string(), "cameras: index 1 is out of range for length 1");
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn get_at<T: Get>(&self, path: &str) -> Result<T> {
+        let path: Path = path.parse()?;
+        paths::get(&self.handle, path.steps())
     }
 
     /// The struct in a field, which is created empty if it is missing.
@@ -673,6 +699,16 @@ impl<'s, H: Hold> StructRef<'s, H> {
     #[inline]
     pub fn get<'k, T: Get>(&self, key: impl Into<Key<'k>>) -> Result<T> {
         structs::get(&self.locked, &key.into())
+    }
+
+    /// Reads what a path leads to: see [`Struct::get_at`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::get_at`]; [`ErrorKind::HeldByGuard`] if `T` is a handle.
+    pub fn get_at<T: Get>(&self, path: &str) -> Result<T> {
+        let path: Path = path.parse()?;
+        paths::get(&self.locked, path.steps())
     }
 
     /// Reads a field if there is one of that name.

@@ -1,12 +1,12 @@
 //! Arrays: one block each, which says what its elements are before they begin.
 
-use super::{copy_bytes, write_bytes};
+use super::{Raw, copy_bytes, write_bytes};
 use crate::arena::Arena;
 use crate::arena::layout::ArrayHead;
 use crate::error::{Error, Result};
 use crate::limits::MAX_DIMENSIONS;
 use crate::sync::Ordering;
-use crate::value::{DType, size_in_bytes};
+use crate::value::{ArrayValue, DType, size_in_bytes};
 
 /// The description of an array in its block; see [`ArrayHead`].
 #[derive(Clone, Debug)]
@@ -25,6 +25,10 @@ const INLINE_DESCR: usize = 8;
 /// How many words behind the extents a type's description of this many bytes takes.
 fn long_words(descr: usize) -> usize {
     if descr > INLINE_DESCR { descr.div_ceil(8) } else { 0 }
+}
+
+fn plural(indices: usize) -> String {
+    format!("{indices} {}", if indices == 1 { "index" } else { "indices" })
 }
 
 impl ArrayBlock {
@@ -62,6 +66,33 @@ impl ArrayBlock {
     #[inline(always)]
     pub(crate) fn elements(&self, arena: &Arena, payload: u64) -> Result<*mut u8> {
         arena.bytes(payload.saturating_add(self.data), self.bytes)
+    }
+
+    /// One element, as a slot would hold it.
+    pub(crate) fn element(&self, arena: &Arena, payload: u64, indices: &[usize]) -> Result<Raw> {
+        if indices.len() != self.shape.len() {
+            let expected = format!("as many as {}{:?} has dimensions", self.dtype, self.shape);
+            return Err(Error::wrong_type(plural(indices.len()), expected));
+        }
+        let mut at = 0_usize;
+        for (index, extent) in indices.iter().zip(&self.shape) {
+            if index >= extent {
+                return Err(Error::index_out_of_range(*index, *extent));
+            }
+            at = at.wrapping_mul(*extent).wrapping_add(*index);
+        }
+        let size = self.dtype.itemsize();
+        let offset = (at as u64).wrapping_mul(size as u64);
+        let source = arena.bytes(payload.saturating_add(self.data).wrapping_add(offset), size as u64)?;
+        let mut bytes = vec![0_u8; size];
+        // SAFETY: in bounds (checked), as long as the vector. Views may write there meanwhile; bytes are copied, of which any are an
+        // element.
+        unsafe { std::ptr::copy_nonoverlapping(source, bytes.as_mut_ptr(), size) };
+        let number = ArrayValue::new(self.dtype.clone(), &[1], bytes)?.numbers();
+        match number.as_deref() {
+            Some([number]) => Ok(Raw { tag: number.kind() as u64, payload: number.payload() }),
+            _ => Err(Error::wrong_type(format!("an element of {}", self.dtype), "a number")),
+        }
     }
 
     /// Writes the header into a block that no other thread sees yet.

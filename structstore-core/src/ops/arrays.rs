@@ -1,6 +1,7 @@
 //! Operations on arrays.
 
-use crate::access::{Access, Located};
+use super::{Get, Slot};
+use crate::access::{Access, Located, Part};
 use crate::arena::Arena;
 use crate::arena::layout::Node;
 use crate::arena::lease::lease_count;
@@ -33,6 +34,15 @@ pub(crate) fn to_value(access: &impl Access) -> Result<ArrayValue<'static>> {
 pub(crate) fn to_vec<T: Element>(access: &impl Access) -> Result<Vec<T>> {
     let array = to_value(access)?;
     array.to_vec().ok_or_else(|| wrong_dtype::<T>(array.dtype())).at(access)
+}
+
+pub(crate) fn element<T: Get>(access: &impl Access, indices: &[usize]) -> Result<T> {
+    let found = access.read(|arena, node| {
+        let block = block_of(node);
+        ArrayBlock::read(arena, block)?.element(arena, block, indices)
+    });
+    let part = Part::Index(indices.first().copied().unwrap_or(0));
+    found.and_then(|raw| T::get(Slot::new(access, raw, part))).at(access)
 }
 
 pub(crate) fn set(access: &impl Access, array: &ArrayValue<'_>) -> Result<()> {

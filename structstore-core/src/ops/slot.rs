@@ -43,7 +43,7 @@ pub struct Slot<'a> {
     pub(crate) raw: Raw,
     pub(crate) store: &'a Arc<Store>,
     /// Whether the caller has a lock that covers it.
-    locked: bool,
+    pub(super) locked: bool,
     /// The node that has the slot, and where.
     pub(crate) parent: NodeId,
     pub(crate) part: Part<'a>,
@@ -63,6 +63,16 @@ impl<'a> Slot<'a> {
     #[inline(always)]
     pub fn kind(self) -> Result<Kind> {
         self.raw.kind()
+    }
+
+    /// Puts the way to the slot in front of the path of an error.
+    #[cold]
+    pub(crate) fn locate(self, error: Error) -> Error {
+        if error.is_located() {
+            return error;
+        }
+        let parent = node::path_of(&self.store.arena, self.parent);
+        error.below(parent.then(self.part)).located()
     }
 
     fn expect(self, kind: Kind) -> Result<()> {
@@ -101,19 +111,25 @@ macro_rules! get_scalars {
 
             #[inline(always)]
             fn get(slot: Slot<'_>) -> Result<$type> {
-                // Straight from the payload where the type is the one asked for: a detour by `Scalar`, which is
-                // written in parts and read as a whole, would take longer than the lookup.
-                if slot.raw.tag as u8 == <$type as ScalarType>::KIND as u8
-                    && let Some(value) = <$type>::from_payload(slot.raw.payload)
-                {
-                    return Ok(value);
-                }
-                converted(slot.raw)
+                scalar_of(slot.raw)
             }
         }
     )*};
 }
 get_scalars!(bool, i8, i16, i32, i64, isize, u8, u16, u32, u64, usize, f32, f64);
+
+/// A scalar as it was read, converted if it is of another type.
+#[inline(always)]
+pub(super) fn scalar_of<T: ScalarType>(raw: Raw) -> Result<T> {
+    // Straight from the payload where the type is the one asked for: a detour by `Scalar`, which is written in parts and read as
+    // a whole, would take longer than the lookup.
+    if raw.tag as u8 == T::KIND as u8
+        && let Some(value) = T::from_payload(raw.payload)
+    {
+        return Ok(value);
+    }
+    converted(raw)
+}
 
 #[cold]
 #[inline(never)]

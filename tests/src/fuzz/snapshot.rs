@@ -1,6 +1,6 @@
 //! Input bytes as a snapshot of a store.
 
-use structstore::{Result, Struct, StructStore};
+use structstore::{Kind, Result, Struct, StructStore};
 
 use crate::hostile;
 
@@ -18,7 +18,7 @@ pub fn run(bytes: &[u8]) {
 /// A snapshot with this body and a correct header.
 pub fn with_header(body: &[u8]) -> Vec<u8> {
     let mut snapshot = b"STRUCTIM".to_vec();
-    for word in [1, body.len() as u64, rapidhash::v3::rapidhash_v3(body)] {
+    for word in [2, body.len() as u64, rapidhash::v3::rapidhash_v3(body)] {
         snapshot.extend_from_slice(&word.to_le_bytes());
     }
     snapshot.extend_from_slice(body);
@@ -44,17 +44,23 @@ fn import(snapshot: &[u8]) {
     store.check().expect("a whole store");
 }
 
+/// The byte in front of a live array; there may be others of the same value.
+const LIVE_ARRAY: u8 = Kind::Array as u8 | 0x80;
+
 fn round_trip(store: &Struct, snapshot: &[u8]) -> Result<()> {
     let copy = StructStore::new();
     copy.restore(snapshot)?;
-    // Each value has exactly one snapshot.
-    assert_eq!(copy.to_bytes()?, snapshot);
+    // Each value has exactly one snapshot, but for the version in its header.
+    assert_eq!(copy.to_bytes()?.get(16..), snapshot.get(16..));
     // The fields keep their order.
     let again = StructStore::new();
     again.restore(&store.to_bytes()?)?;
     assert_eq!(again.to_bytes()?, store.to_bytes()?);
-    let value = StructStore::new();
-    value.replace(store.to_value()?)?;
-    assert_eq!(value.to_bytes()?, store.to_bytes()?);
+    // A value does not say which arrays are live.
+    if !snapshot.contains(&LIVE_ARRAY) {
+        let value = StructStore::new();
+        value.replace(store.to_value()?)?;
+        assert_eq!(value.to_bytes()?, store.to_bytes()?);
+    }
     Ok(())
 }

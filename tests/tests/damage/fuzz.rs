@@ -23,7 +23,7 @@ fn replay(target: &str, run: impl Fn(&[u8])) {
 }
 
 #[test]
-fn images() {
+fn snapshots() {
     replay("snapshot", snapshot::run);
 }
 

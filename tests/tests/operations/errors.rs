@@ -152,12 +152,12 @@ fn wrong_types_and_ranges_name_the_path() {
     let list = store.at("sub").unwrap().ensure_list("items").unwrap();
     assert_eq!(message(list.get::<i64>(0)), "sub.items[0]: found str, expected i64");
     assert_eq!(message(list.get::<u8>(1)), "sub.items[1]: 300 does not fit u8");
-    assert_eq!(message(list.get::<u8>(2)), "sub.items: index 2 is out of range for a list of length 2");
+    assert_eq!(message(list.get::<u8>(2)), "sub.items: index 2 is out of range for length 2");
     assert_eq!(message(store.at("sub").unwrap().get::<i64>("nope")), "sub.nope: no such field");
     let dotted = store.ensure_struct("a.b").unwrap();
     assert_eq!(message(dotted.get::<i64>("[0]")), r#""a.b"."[0]": no such field"#);
     assert_eq!(message(dotted.rename("c.d", "e")), r#""a.b"."c.d": no such field"#);
-    assert_eq!(message(list.insert(3, 1)), "sub.items: index 3 is out of range for a list of length 2");
+    assert_eq!(message(list.insert(3, 1)), "sub.items: index 3 is out of range for length 2");
 }
 
 #[test]

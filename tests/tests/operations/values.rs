@@ -498,7 +498,7 @@ fn operations_exist_on_handles_and_guards() {
             assert_eq!((of.find::<i32>(2)?, of.find::<i32>(3)?), (Some(3), None));
             assert_eq!((of.kind(0)?, of.to_value()?), (Kind::I32, vec![1, 2, 3].into()));
             let error = of.get::<i32>(3).unwrap_err().to_string();
-            assert_eq!(error, "list: index 3 is out of range for a list of length 3");
+            assert_eq!(error, "list: index 3 is out of range for length 3");
         }};
     }
     macro_rules! changes_lists {
@@ -576,4 +576,52 @@ fn operations_exist_on_handles_and_guards() {
         strings!(guard.get_mut::<Str>("str")?);
         Ok(())
     });
+}
+
+#[test]
+fn paths_lead_to_fields_items_and_elements() {
+    let store = StructStore::new();
+    let robot = Value::record([("pose", Value::record([("x.y", 1.5.into())])), ("name", "left".into())]);
+    store.set("robots", vec![robot, 5.into()]).unwrap();
+    store.set("frame", ArrayValue::from_slice(&[2, 3], &[1_u16, 2, 3, 4, 5, 6]).unwrap()).unwrap();
+    store.set("empty", ArrayValue::from_slice::<f64>(&[], &[0.5]).unwrap()).unwrap();
+    assert_eq!(store.get_at::<f64>(r#"robots[0].pose."x.y""#).unwrap(), 1.5);
+    assert_eq!(store.get_at::<String>("robots[0].name").unwrap(), "left");
+    assert_eq!(store.get_at::<u16>("frame[1,2]").unwrap(), 6);
+    assert_eq!(store.get_at::<f64>("frame[1][0]").unwrap(), 4.0);
+    assert_eq!(store.get_at::<List>("robots").unwrap().get_at::<i64>("[1]").unwrap(), 5);
+    assert_eq!(store.get::<Array>("empty").unwrap().element::<f64>(&[]).unwrap(), 0.5);
+    for (path, kind, message) in [
+        ("robots[0].pose.z", ErrorKind::NotFound, "robots[0].pose.z: no such field"),
+        ("robots[2].name", ErrorKind::IndexOutOfRange, "robots: index 2 is out of range for length 2"),
+        ("frame[1,3]", ErrorKind::IndexOutOfRange, "frame: index 3 is out of range for length 3"),
+        (
+            "frame[1]",
+            ErrorKind::WrongType,
+            "frame[1]: found 1 index, expected as many as u16[2, 3] has dimensions",
+        ),
+        ("frame[1].x", ErrorKind::WrongType, "frame[1]: found a number, expected struct"),
+        ("frame.x", ErrorKind::WrongType, "frame.x: found array, expected struct"),
+        ("robots.x", ErrorKind::WrongType, "robots.x: found list, expected struct"),
+        ("robots[1].x", ErrorKind::WrongType, "robots[1]: found i32, expected a struct, list or array"),
+        ("[0]", ErrorKind::WrongType, "[0]: found struct, expected list or array"),
+        (
+            "",
+            ErrorKind::InvalidArgument,
+            "path: found the empty path, expected a path to a field, an item or an element",
+        ),
+        ("a..b", ErrorKind::InvalidArgument, "path: found \"a..b\", "),
+    ] {
+        let error = store.get_at::<f64>(path).unwrap_err();
+        assert_eq!(error.kind(), kind, "{path}: {error}");
+        assert!(error.to_string().starts_with(message), "{path}: {error}");
+    }
+    assert_eq!(
+        store.get_at::<String>("frame[0,0]").unwrap_err().to_string(),
+        "frame[0][0]: found u16, expected str"
+    );
+    let guard = store.read().unwrap();
+    assert_eq!(guard.get_at::<u16>("frame[0, 1]").unwrap(), 2);
+    assert_eq!(guard.get_at::<String>("robots[0].name").unwrap(), "left");
+    assert_eq!(guard.get_at::<Array>("frame").err().unwrap().kind(), ErrorKind::HeldByGuard);
 }

@@ -1,0 +1,112 @@
+//! Reading what paths lead to.
+
+use super::slot::{Get, Slot};
+use crate::access::{Access, Located, Near, Part, gone_again};
+use crate::arena::Arena;
+use crate::arena::layout::Node;
+use crate::error::{Error, ErrorKind, Result, Step};
+use crate::key::Key;
+use crate::node::{self, ArrayBlock, BLOCK, Raw, kind_of, list, structure};
+use crate::sync::Ordering;
+use crate::value::{Kind, wrong_kind};
+
+/// Reads what steps lead to: a field, an item or an element.
+pub(crate) fn get<T: Get>(from: &impl Access, steps: &[Step]) -> Result<T> {
+    let mut gone = None;
+    loop {
+        let slot = look(from, steps)?;
+        match T::get(slot) {
+            Err(error) if error.kind() == ErrorKind::StaleHandle => gone_again(&mut gone, Some(slot.raw))?,
+            Err(error) if !error.is_located() => {
+                let start = node::path_of(from.arena(), from.id());
+                return Err(error.below(start.join(&steps.iter().cloned().collect())).located());
+            }
+            other => return other,
+        }
+    }
+}
+
+/// The slot that steps lead to. Again from the start where a part on the way was removed in between.
+pub(crate) fn look<'a, A: Access>(from: &'a A, steps: &'a [Step]) -> Result<Slot<'a>> {
+    let mut gone = None;
+    loop {
+        match walk(from, steps, &mut gone) {
+            Ok(Some(slot)) => return Ok(slot),
+            Ok(None) => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// As [`look`], once: `None` where a part on the way was removed.
+fn walk<'a, A: Access>(
+    from: &'a A,
+    steps: &'a [Step],
+    gone: &mut Option<crate::lock::NodeId>,
+) -> Result<Option<Slot<'a>>> {
+    let (store, arena) = (from.store(), from.arena());
+    let (mut here, mut id, mut rest) = (None, from.id(), steps);
+    while let Some((step, after)) = rest.split_first() {
+        let part = Part::from(step);
+        let find = |arena: &Arena, node: &Node| find(arena, node, part, after);
+        let found = match here {
+            None => from.read(find).at_part(from, part),
+            Some(raw) if A::LOCKS => Near::new(store, raw).and_then(|node| node.read(find)),
+            Some(raw) => node::resolve(arena, raw).and_then(|(_, node)| find(arena, node)),
+        };
+        let found = match found {
+            Err(error) if here.is_some() && error.kind() == ErrorKind::StaleHandle => {
+                return gone_again(gone, here).map(|()| None);
+            }
+            other => other,
+        };
+        let slot = |raw| Slot { raw, store, locked: !A::LOCKS, parent: id, part };
+        let locate = |error: Error| match error.kind() {
+            ErrorKind::IndexOutOfRange if !error.is_located() => {
+                error.below(node::path_of(arena, id)).located()
+            }
+            _ => slot(Raw::NULL).locate(error),
+        };
+        match found.map_err(locate)? {
+            Found::Element(raw) => return Ok(Some(slot(raw))),
+            Found::Slot(raw) if after.is_empty() => return Ok(Some(slot(raw))),
+            Found::Slot(raw) => match raw.id() {
+                Some(next) => (here, id, rest) = (Some(raw), next, after),
+                None => return Err(slot(raw).locate(wrong_kind(raw.kind()?, "a struct, list or array"))),
+            },
+        }
+    }
+    Err(Error::invalid("path", "the empty path", "a path to a field, an item or an element")).at(from)
+}
+
+enum Found {
+    Slot(Raw),
+    /// An element of an array, which all steps that are left lead to.
+    Element(Raw),
+}
+
+fn find(arena: &Arena, node: &Node, part: Part<'_>, after: &[Step]) -> Result<Found> {
+    match (kind_of(node)?, part) {
+        (Kind::Struct, Part::Name(name)) => match structure::find(arena, node, &Key::new(name))? {
+            Some(found) => Ok(Found::Slot(Raw::load(&found.field.slot))),
+            None => Err(Error::new(ErrorKind::NotFound)),
+        },
+        (Kind::List, Part::Index(index)) => match index as u64 {
+            at if at < list::len(node) => Ok(Found::Slot(Raw::load(list::slot(arena, node, at)?))),
+            _ => Err(Error::index_out_of_range(index, list::len(node) as usize)),
+        },
+        (Kind::Array, Part::Index(index)) => {
+            let payload = node.body[BLOCK].load(Ordering::Relaxed);
+            let mut indices = vec![index];
+            for step in after {
+                match step {
+                    Step::Index(index) => indices.push(*index),
+                    Step::Name(_) => return Err(Error::wrong_type("a number", "struct")),
+                }
+            }
+            ArrayBlock::read(arena, payload)?.element(arena, payload, &indices).map(Found::Element)
+        }
+        (kind, Part::Name(_)) => Err(wrong_kind(kind, "struct")),
+        (kind, Part::Index(_)) => Err(wrong_kind(kind, "list or array")),
+    }
+}
