@@ -173,6 +173,22 @@ impl Field {
         }
     }
 
+    /// Assigns the member of a value to what is lent.
+    fn assign(&self, input: &Input, lent: &Ident, value: &Ident) -> TokenStream {
+        let member = &self.member;
+        let assign = self.item(input, quote!(assign));
+        match &self.storage {
+            Storage::With(module) => {
+                quote!(#assign(&mut #lent.#member, &#module::to_stored(&#value.#member)))
+            }
+            Storage::Live => {
+                let krate = &input.krate;
+                quote!(#assign(&mut #lent.#member, #krate::Live::of(&#value.#member)))
+            }
+            _ => quote!(#assign(&mut #lent.#member, &#value.#member)),
+        }
+    }
+
     /// The value of the source's type that is stored at a place.
     fn load(&self, input: &Input, place: &Ident, lender: &Ident) -> TokenStream {
         let load = self.item(input, quote!(load));
@@ -223,7 +239,7 @@ fn companion(input: &Input, stored: &[&Field], suffix: &str, guard: &str) -> Tok
     }
 }
 
-/// `SettingsMut::reborrow`.
+/// The methods of `SettingsMut`.
 fn reborrow(input: &Input) -> TokenStream {
     let Input { ident, vis, krate, .. } = input;
     let companion = input.companion("Mut");
@@ -238,6 +254,16 @@ fn reborrow(input: &Input) -> TokenStream {
             #[inline]
             #vis fn reborrow(&mut self) -> #companion<'_, #params> {
                 <#ident #type_generics as #krate::Field>::reborrow(self)
+            }
+
+            /// Assigns all fields. After an error some may have been assigned; a transaction assigns all or none.
+            ///
+            /// # Errors
+            ///
+            /// Those of the fields, such as a lack of space.
+            #[allow(dead_code)]
+            #vis fn set(&mut self, value: &#ident #type_generics) -> #krate::Result<()> {
+                <#ident #type_generics as #krate::Field>::assign(self, value)
             }
         }
     }
@@ -255,8 +281,8 @@ fn struct_impl(input: &Input, all: &[Field], stored: &[&Field]) -> TokenStream {
     let private = private(input);
     let result = quote!(::core::result::Result);
 
-    let [binder, slot, node, place, lender, exclusive, lent] =
-        ["binder", "slot", "node", "place", "lender", "exclusive", "lent"]
+    let [binder, slot, node, place, lender, exclusive, lent, value] =
+        ["binder", "slot", "node", "place", "lender", "exclusive", "lent", "value"]
             .map(|name| Ident::new(name, Span::mixed_site()));
     let variables: Vec<_> =
         (0..stored.len()).map(|at| format_ident!("field{at}", span = Span::mixed_site())).collect();
@@ -294,6 +320,7 @@ fn struct_impl(input: &Input, all: &[Field], stored: &[&Field]) -> TokenStream {
         quote_spanned!(ty.span()=> <#ty as #krate::Fields>::NAMES)
     });
     let descriptions = stored.iter().map(|field| field.description());
+    let assigns = stored.iter().map(|field| field.assign(input, &lent, &value));
     let to_values = stored.iter().map(|field| field.to_value(input));
     let resolutions = stored.iter().map(|field| {
         let (ty, name) = (field.stored(input), &field.name);
@@ -372,6 +399,11 @@ fn struct_impl(input: &Input, all: &[Field], stored: &[&Field]) -> TokenStream {
                     #result::Ok(Self { #(#loads,)* })
                 }
 
+                fn assign(#lent: &mut Self::Mut<'_>, #value: &Self) -> #krate::Result<()> {
+                    #(#private::named(#assigns, #names)?;)*
+                    #result::Ok(())
+                }
+
                 #[inline]
                 fn reborrow<'a, 's: 'a>(#lent: &'a mut Self::Mut<'s>) -> Self::Mut<'a> {
                     #lent_mut { #(#members: #reborrows(&mut #lent.#members),)* }
@@ -423,6 +455,15 @@ fn newtype_impl(input: &Input, field: &Field) -> TokenStream {
             .map(|name| Ident::new(name, Span::mixed_site()));
     let item = |tokens: TokenStream| field.item(input, tokens);
     let (lent_ref, lent_mut) = (item(quote!(Ref<'s>)), item(quote!(Mut<'s>)));
+    let lent_some = item(quote!(Mut<'_>));
+    let assign = {
+        let assign = item(quote!(assign));
+        match &field.storage {
+            Storage::With(module) => quote!(#assign(#lent, &#module::to_stored(&#inner.0))),
+            Storage::Live => quote!(#assign(#lent, #krate::Live::of(&#inner.0))),
+            _ => quote!(#assign(#lent, &#inner.0)),
+        }
+    };
     let (lent_again, place_type) = (item(quote!(Mut<'a>)), item(quote!(Place)));
     let (kind, optional, schema) = (item(quote!(KIND)), item(quote!(OPTIONAL)), item(quote!(schema())));
     let (in_slot, slots_only) = match field.storage {
@@ -483,6 +524,10 @@ fn newtype_impl(input: &Input, field: &Field) -> TokenStream {
                     ::core::result::Result::Ok(Self(#inner))
                 }
 
+                fn assign(#lent: &mut #lent_some, #inner: &Self) -> #krate::Result<()> {
+                    #assign
+                }
+
                 #[inline]
                 fn reborrow<'a, 's: 'a>(#lent: &'a mut #lent_mut) -> #lent_again {
                     #reborrow(#lent)
@@ -507,8 +552,8 @@ fn enum_impl(input: &Input, variants: &[Variant]) -> TokenStream {
     let Input { ident, krate, .. } = input;
     let (impl_generics, type_generics, clause) = input.generics.split_for_impl();
     let private = private(input);
-    let [binder, slot, place, lender, lent] =
-        ["binder", "slot", "place", "lender", "lent"].map(|name| Ident::new(name, Span::mixed_site()));
+    let [binder, slot, place, lender, lent, value] = ["binder", "slot", "place", "lender", "lent", "value"]
+        .map(|name| Ident::new(name, Span::mixed_site()));
     let names = variants.iter().map(|variant| &variant.name);
     let idents: Vec<_> = variants.iter().map(|variant| &variant.ident).collect();
     let indices: Vec<_> = (0..variants.len()).collect();
@@ -562,6 +607,10 @@ fn enum_impl(input: &Input, variants: &[Variant]) -> TokenStream {
 
                 fn load(#place: &Self::Place, #lender: #private::Lender<'_>) -> #krate::Result<Self> {
                     #place.load(#lender)
+                }
+
+                fn assign(#lent: &mut Self::Mut<'_>, #value: &Self) -> #krate::Result<()> {
+                    #private::ChoicePlace::assign(#lent, #value)
                 }
 
                 fn reborrow<'a, 's: 'a>(#lent: &'a mut Self::Mut<'s>) -> Self::Mut<'a> {

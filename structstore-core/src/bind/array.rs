@@ -152,6 +152,11 @@ macro_rules! fixed_fields {
                 Ok(unsafe { data.read() })
             }
 
+            fn assign(lent: &mut &mut $type, value: &$type) -> Result<()> {
+                **lent = *value;
+                Ok(())
+            }
+
             fn reborrow<'a, 's: 'a>(lent: &'a mut &'s mut $type) -> &'a mut $type {
                 lent
             }
@@ -314,6 +319,10 @@ impl<T: Element, const D: usize> Field for NdArray<T, D> {
     fn load(place: &BoundNode, lender: Lender<'_>) -> Result<Self> {
         let (shape, elements) = free::load(place, lender)?;
         Ok(NdArray { shape, elements })
+    }
+
+    fn assign(lent: &mut TypedArrayMut<'_, T, D>, value: &Self) -> Result<()> {
+        lent.set(value.shape, &value.elements)
     }
 
     fn reborrow<'a, 's: 'a>(lent: &'a mut TypedArrayMut<'s, T, D>) -> TypedArrayMut<'a, T, D> {

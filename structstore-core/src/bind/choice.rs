@@ -88,6 +88,10 @@ impl ChoicePlace {
         Ok(T::variant(variant))
     }
 
+    pub fn assign<T: Choice>(lent: &mut ChoiceMut<'_, T>, value: &T) -> Result<()> {
+        lent.text.set(name(value))
+    }
+
     pub fn lend<T: Choice>(&self, lender: Lender<'_>) -> T {
         // Looked at again, for the guard may have made it another variant since. It is no variant only in a damaged
         // store.

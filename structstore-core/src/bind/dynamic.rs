@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::handle::{List, ListMut, ListRef, Struct, StructMut, StructRef};
 use crate::node::{self, Extent};
 use crate::store::StructStore;
-use crate::value::{Kind, Value};
+use crate::value::{Kind, Value, wrong_kind};
 
 /// As a field of a bound struct: a list of anything. One that is loaded, or a default, is a list in a store of its own.
 impl Field for List {
@@ -54,6 +54,13 @@ impl Field for List {
         let store = StructStore::try_new()?;
         store.set("list", node::read_value(lender.arena(), place.node(), 0, &Extent::default())?)?;
         store.ensure_list("list")
+    }
+
+    fn assign(lent: &mut ListMut<'_>, value: &List) -> Result<()> {
+        match List::to_value(value)? {
+            Value::List(items) => lent.replace(items),
+            other => Err(wrong_kind(other.kind(), Kind::List.name())),
+        }
     }
 
     fn reborrow<'a, 's: 'a>(lent: &'a mut ListMut<'s>) -> ListMut<'a> {
@@ -110,6 +117,10 @@ impl Field for Struct {
         Ok((*store).clone())
     }
 
+    fn assign(lent: &mut StructMut<'_>, value: &Struct) -> Result<()> {
+        lent.replace(Struct::to_value(value)?)
+    }
+
     fn reborrow<'a, 's: 'a>(lent: &'a mut StructMut<'s>) -> StructMut<'a> {
         lent.reborrow()
     }
@@ -159,6 +170,10 @@ impl<T: Field> Field for Box<T> {
 
     fn load(place: &T::Place, lender: Lender<'_>) -> Result<Box<T>> {
         T::load(place, lender).map(Box::new)
+    }
+
+    fn assign(lent: &mut T::Mut<'_>, value: &Box<T>) -> Result<()> {
+        T::assign(lent, value)
     }
 
     fn reborrow<'a, 's: 'a>(lent: &'a mut T::Mut<'s>) -> T::Mut<'a> {

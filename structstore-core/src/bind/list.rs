@@ -27,6 +27,7 @@ pub trait Repeated<T: Field>: 'static {
     fn resolve(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<BoundNode>;
     fn check(place: &BoundNode, lender: Lender<'_>, exclusive: bool) -> Result<()>;
     fn load(place: &BoundNode, lender: Lender<'_>) -> Result<Vec<T>>;
+    fn assign(lent: &mut Self::Mut<'_>, items: &[T]) -> Result<()>;
     fn reborrow<'a, 's: 'a>(lent: &'a mut Self::Mut<'s>) -> Self::Mut<'a>;
     fn lend<'s>(place: &BoundNode, lender: Lender<'s>) -> Self::Ref<'s>;
     fn lend_mut<'s>(place: &BoundNode, lender: Lender<'s>) -> Self::Mut<'s>;
@@ -63,6 +64,10 @@ impl<T: Field + Element> Repeated<T> for AsArray {
 
     fn load(place: &BoundNode, lender: Lender<'_>) -> Result<Vec<T>> {
         Ok(free::load::<T, 1>(place, lender)?.1)
+    }
+
+    fn assign(lent: &mut TypedArrayMut<'_, T>, items: &[T]) -> Result<()> {
+        lent.set([items.len()], items)
     }
 
     fn reborrow<'a, 's: 'a>(lent: &'a mut TypedArrayMut<'s, T>) -> TypedArrayMut<'a, T> {
@@ -122,6 +127,13 @@ impl<T: Field> Repeated<T> for AsList {
             .collect()
     }
 
+    fn assign(lent: &mut TypedListMut<'_, T>, items: &[T]) -> Result<()> {
+        match <AsList as Repeated<T>>::to_value(items)? {
+            Value::List(items) => lent.as_list().replace(items),
+            other => Err(crate::value::wrong_kind(other.kind(), Kind::List.name())),
+        }
+    }
+
     fn reborrow<'a, 's: 'a>(lent: &'a mut TypedListMut<'s, T>) -> TypedListMut<'a, T> {
         lent.reborrow()
     }
@@ -170,6 +182,10 @@ impl<T: Field> Field for Vec<T> {
 
     fn load(place: &BoundNode, lender: Lender<'_>) -> Result<Vec<T>> {
         T::Repeated::load(place, lender)
+    }
+
+    fn assign(lent: &mut Self::Mut<'_>, value: &Vec<T>) -> Result<()> {
+        T::Repeated::assign(lent, value)
     }
 
     fn reborrow<'a, 's: 'a>(lent: &'a mut Self::Mut<'s>) -> Self::Mut<'a> {

@@ -97,6 +97,19 @@ macro_rules! live_fields {
                 Ok(Live(unsafe { data.read() }))
             }
 
+            fn assign(lent: &mut &$cells, value: &Self) -> Result<()> {
+                let count = <$type as FixedArray>::SHAPE.iter().product();
+                // SAFETY: both are dense arrays of so many elements (`FixedArray`), of which one may be written to at any time.
+                let (cells, elements) = unsafe {
+                    (
+                        std::slice::from_raw_parts(std::ptr::from_ref(*lent).cast::<ElementCell<T>>(), count),
+                        std::slice::from_raw_parts(std::ptr::from_ref(&value.0).cast::<T>(), count),
+                    )
+                };
+                cells.iter().zip(elements).for_each(|(cell, element)| cell.set(*element));
+                Ok(())
+            }
+
             fn reborrow<'a, 's: 'a>(lent: &'a mut &'s $cells) -> &'a $cells {
                 lent
             }

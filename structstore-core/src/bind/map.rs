@@ -86,6 +86,10 @@ macro_rules! map_fields {
                     .collect()
             }
 
+            fn assign(lent: &mut TypedMapMut<'_, T>, value: &Self) -> Result<()> {
+                lent.as_struct().replace(value.to_value()?)
+            }
+
             fn reborrow<'a, 's: 'a>(lent: &'a mut TypedMapMut<'s, T>) -> TypedMapMut<'a, T> {
                 lent.reborrow()
             }

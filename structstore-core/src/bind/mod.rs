@@ -153,6 +153,10 @@ pub trait Field: Sized + 'static {
     #[doc(hidden)]
     fn load(place: &Self::Place, lender: Lender<'_>) -> Result<Self>;
 
+    /// Assigns to what is lent for changing.
+    #[doc(hidden)]
+    fn assign(lent: &mut Self::Mut<'_>, value: &Self) -> Result<()>;
+
     /// Lends again what was lent, for a shorter time.
     #[doc(hidden)]
     fn reborrow<'a, 's: 'a>(lent: &'a mut Self::Mut<'s>) -> Self::Mut<'a>;
@@ -250,7 +254,7 @@ pub fn struct_schema(fields: &[Described]) -> Schema {
 pub fn named<T>(result: Result<T>, name: &'static str) -> Result<T> {
     match result {
         Ok(value) => Ok(value),
-        Err(error) if name.is_empty() => Err(error),
+        Err(error) if name.is_empty() || error.is_located() => Err(error),
         Err(error) => Err(error.under(name)),
     }
 }

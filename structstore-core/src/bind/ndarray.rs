@@ -54,6 +54,12 @@ macro_rules! ndarray_fields {
                 Array::from_shape_vec(shape, elements).map_err(refused)
             }
 
+            fn assign(lent: &mut TypedArrayMut<'_, T, $dimensions>, value: &Self) -> Result<()> {
+                let (dense, mut shape) = (value.as_standard_layout(), [0; $dimensions]);
+                shape.iter_mut().zip(value.shape()).for_each(|(to, extent)| *to = *extent);
+                lent.set(shape, dense.as_slice().unwrap_or_default())
+            }
+
             fn reborrow<'a, 's: 'a>(
                 lent: &'a mut TypedArrayMut<'s, T, $dimensions>,
             ) -> TypedArrayMut<'a, T, $dimensions> {

@@ -130,6 +130,10 @@ impl<T: Field> Field for Option<T> {
         T::load(&Binder::looking(lender.arena()).resolve_slot::<T>(slot)?, lender).map(Some)
     }
 
+    fn assign(lent: &mut OptionMut<'_, T>, value: &Option<T>) -> Result<()> {
+        lent.assign(value)
+    }
+
     fn reborrow<'a, 's: 'a>(lent: &'a mut OptionMut<'s, T>) -> OptionMut<'a, T> {
         lent.reborrow()
     }
@@ -227,6 +231,10 @@ impl<T: Field> OptionMut<'_, T> {
     ///
     /// [`ErrorKind::OutOfSpace`](crate::ErrorKind::OutOfSpace) if there is no room for it.
     pub fn set(&mut self, value: Option<T>) -> Result<()> {
+        self.assign(&value)
+    }
+
+    fn assign(&mut self, value: &Option<T>) -> Result<()> {
         let value = value.to_value()?;
         let slot = self.slot().slot;
         value.check_depth(node::depth_of(self.lender.arena(), self.parent)?)?;

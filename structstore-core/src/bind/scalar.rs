@@ -85,6 +85,12 @@ macro_rules! scalar_fields {
             }
 
             #[inline]
+            fn assign(lent: &mut &mut $type, value: &$type) -> Result<()> {
+                **lent = *value;
+                Ok(())
+            }
+
+            #[inline]
             fn reborrow<'a, 's: 'a>(lent: &'a mut &'s mut $type) -> &'a mut $type {
                 lent
             }

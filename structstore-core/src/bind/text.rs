@@ -28,8 +28,14 @@ use crate::value::{Kind, Value};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ByteBuf(pub Vec<u8>);
 
+impl ByteBuf {
+    fn as_slice(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 macro_rules! leaf_field {
-    ($type:ty, $kind:ident, $ref:ident, $mut:ident, $as_value:expr, $read:path, $from:expr) => {
+    ($type:ty, $kind:ident, $ref:ident, $mut:ident, $contents:path, $read:path, $from:expr) => {
         impl Field for $type {
             type Ref<'s> = $ref<'s>;
             type Mut<'s> = $mut<'s>;
@@ -46,8 +52,7 @@ macro_rules! leaf_field {
             }
 
             fn to_value(&self) -> Result<Value<'_>> {
-                let as_value: for<'v> fn(&'v $type) -> Value<'v> = $as_value;
-                Ok(as_value(self))
+                Ok($contents(self).into())
             }
 
             fn resolve(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<BoundNode> {
@@ -61,6 +66,10 @@ macro_rules! leaf_field {
             fn load(place: &BoundNode, lender: Lender<'_>) -> Result<$type> {
                 place.check()?;
                 Ok($from($read(lender.arena(), place.node())?))
+            }
+
+            fn assign(lent: &mut $mut<'_>, value: &$type) -> Result<()> {
+                lent.set($contents(value))
             }
 
             fn reborrow<'a, 's: 'a>(lent: &'a mut $mut<'s>) -> $mut<'a> {
@@ -77,13 +86,5 @@ macro_rules! leaf_field {
         }
     };
 }
-leaf_field!(String, Str, StrRef, StrMut, |text| text.into(), node::read_text_node, String::from);
-leaf_field!(
-    ByteBuf,
-    Bytes,
-    BytesRef,
-    BytesMut,
-    |bytes| bytes.0.as_slice().into(),
-    node::read_bytes_node,
-    ByteBuf
-);
+leaf_field!(String, Str, StrRef, StrMut, String::as_str, node::read_text_node, String::from);
+leaf_field!(ByteBuf, Bytes, BytesRef, BytesMut, ByteBuf::as_slice, node::read_bytes_node, ByteBuf);

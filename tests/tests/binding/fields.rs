@@ -86,6 +86,8 @@ struct Everything {
     period: Duration,
     count: usize,
     offset: isize,
+    #[structstore(live)]
+    joints: [[f64; 2]; 3],
 }
 
 fn everything() -> Everything {
@@ -112,6 +114,7 @@ fn everything() -> Everything {
         period: Duration::from_millis(5),
         count: usize::MAX,
         offset: isize::MIN,
+        joints: [[0.5, 1.5], [2.5, 3.5], [4.5, 5.5]],
     }
 }
 
@@ -136,6 +139,21 @@ fn every_field_type_has_its_default_and_round_trips() -> Result<()> {
         bound.reset()?;
         assert_eq!(bound.load()?, Everything::initial());
         bound.replace(&everything())?;
+
+        // As a whole, through what a guard lends; in place where something is lent in place.
+        bound.reset()?;
+        bound.with_mut(|mut fields| {
+            fields.set(&everything())?;
+            assert_eq!((*fields.count, fields.window.get()?), (usize::MAX, Some(&[3, 4])));
+            fields.boxed.set(&everything().boxed)
+        })?;
+        assert_eq!(bound.load()?, everything());
+        let undone = bound.transaction(|mut fields| {
+            fields.set(&Everything::initial())?;
+            Err::<(), _>(Error::rejected("undone"))
+        });
+        assert_eq!(undone.unwrap_err().kind(), ErrorKind::Rejected);
+        assert_eq!(bound.load()?, everything());
 
         // Another binding finds the same values.
         assert_eq!(store.bind::<Everything>()?.load()?, everything());
