@@ -144,7 +144,7 @@ mod tests {
         store.set("flag", true).unwrap();
         store.set("text", "x").unwrap();
         store.set("bytes", Value::Bytes(vec![1, 2].into())).unwrap();
-        store.set("list", vec![1]).unwrap();
+        store.set("list", Value::list([1])).unwrap();
         store.set("matrix", ArrayValue::from_slice(&[1, 1], &[1_i16]).unwrap()).unwrap();
         let convert = |name: &str, text: &str| super::convert(text, &store.get::<Item>(name).unwrap());
         for (name, text, expected) in [

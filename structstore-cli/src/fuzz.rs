@@ -82,7 +82,7 @@ fn specimens() -> structstore::Result<StructStore> {
     store.set("f64", 0.5)?;
     store.set("text", "text")?;
     store.set("bytes", Value::Bytes(vec![1, 2].into()))?;
-    store.set("list", vec![1])?;
+    store.set("list", Value::list([1]))?;
     store.ensure_struct("sub")?.set("a.b", 1)?;
     store.set("bytes in an array", ArrayValue::from_slice(&[2], &[1_u8, 2])?)?;
     store.set("matrix", ArrayValue::from_slice(&[1, 1], &[0.5])?)?;

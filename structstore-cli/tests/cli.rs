@@ -158,7 +158,7 @@ fn show_cuts_long_values() {
     let name = SegmentName::new("long");
     let store = StructStoreShared::open(&name).unwrap();
     store.set("text", "x".repeat(1000)).unwrap();
-    store.set("list", (0..1000).collect::<Vec<i32>>()).unwrap();
+    store.set("list", structstore::Value::list(0..1000)).unwrap();
     store.set("small", ArrayValue::from_slice(&[100], &[0.0; 100]).unwrap()).unwrap();
     store.set("large", ArrayValue::from_slice(&[10000], &vec![0.0; 10000]).unwrap()).unwrap();
     let shown = structstore(&["show", &name]).text();
@@ -642,7 +642,7 @@ fn json_of_nan_and_infinity_is_an_error() {
     let part = store.ensure_struct("part").unwrap();
     part.set("scan", ArrayValue::from_slice(&[2, 2], &[0.5, 1.5, f64::INFINITY, 2.5]).unwrap()).unwrap();
     part.set("speed", f64::NAN).unwrap();
-    part.set("list", vec![1.0, f64::NEG_INFINITY]).unwrap();
+    part.set("list", structstore::Value::list([1.0, f64::NEG_INFINITY])).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("store.json");
     fs::write(&file, "as it was").unwrap();

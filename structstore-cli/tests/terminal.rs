@@ -290,7 +290,7 @@ fn load_from_a_terminal_ends_at_one_end_of_input() {
 fn terminal_shows_nan_by_name() {
     let name = SegmentName::new("named");
     let store = store(&name);
-    store.set("list", vec![1.5, f64::NAN]).unwrap();
+    store.set("list", Value::list([1.5, f64::NAN])).unwrap();
     assert_eq!(shown(&on_terminal(&["get", &name, "list"])), "[\n  1.5,\n  NaN\n]\n");
     assert!(shown(&on_terminal(&["get", &name, "list", "--json"])).contains("list[1]: JSON has no NaN"));
 }

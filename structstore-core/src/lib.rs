@@ -226,7 +226,7 @@ pub mod traits {
     pub use crate::bind::{Field, Fields, Outcome};
     pub use crate::handle::{CellElement, Lend};
     pub use crate::ops::Get;
-    pub use crate::value::{Element, FixedArray, ScalarType};
+    pub use crate::value::{Element, FixedArray, ScalarType, ToValue};
 }
 
 /// What the code uses that `#[derive(StructStore)]` generates. Not part of the API.
@@ -234,12 +234,12 @@ pub mod traits {
 #[doc(hidden)]
 pub mod derive_support {
     pub use crate::bind::{
-        AsList, Binder, BoundNode, Choice, ChoiceMut, ChoicePlace, Field, Fields, Lender, Live, Names,
-        Schema, SlotRef, named, rejected, struct_schema, struct_value,
+        AsList, Binder, BoundNode, Choice, ChoiceMut, ChoicePlace, Field, Fields, Fieldwise, Lender, Live,
+        Names, Schema, SlotRef, named, rejected, struct_schema, struct_value,
     };
     pub use crate::error::Result;
     pub use crate::key::Key;
-    pub use crate::value::{Kind, Value};
+    pub use crate::value::{Kind, ToValue, Value};
 }
 
 // For what `derive` generates in tests of this crate.

@@ -159,16 +159,13 @@ impl Field {
 
     fn to_value(&self, input: &Input) -> TokenStream {
         let member = &self.member;
-        let to_value = self.item(input, quote!(to_value));
+        let krate = &input.krate;
+        let to_value = quote_spanned!(self.ty.span()=> #krate::ToValue::to_value);
         match &self.storage {
             Storage::With(module) => {
-                let krate = &input.krate;
                 quote!(#to_value(&#module::to_stored(&self.#member)).map(#krate::Value::into_owned))
             }
-            Storage::Live => {
-                let krate = &input.krate;
-                quote!(#to_value(#krate::Live::of(&self.#member)))
-            }
+            Storage::Live => quote!(#to_value(#krate::Live::of(&self.#member))),
             _ => quote!(#to_value(&self.#member)),
         }
     }
@@ -192,13 +189,18 @@ impl Field {
     /// The value of the source's type that is stored at a place.
     fn load(&self, input: &Input, place: &Ident, lender: &Ident) -> TokenStream {
         let load = self.item(input, quote!(load));
+        self.of_stored(input, quote!(#load(#place, #lender)))
+    }
+
+    /// The value of the source's type, of a result of the type as which it is stored.
+    fn of_stored(&self, input: &Input, stored: TokenStream) -> TokenStream {
         match &self.storage {
             Storage::With(module) => {
                 let private = private(input);
-                quote!(#load(#place, #lender).and_then(|stored| #module::from_stored(stored).map_err(#private::rejected)))
+                quote!(#stored.and_then(|stored| #module::from_stored(stored).map_err(#private::rejected)))
             }
-            Storage::Live => quote!(#load(#place, #lender).map(|live| live.0)),
-            _ => quote!(#load(#place, #lender)),
+            Storage::Live => quote!(#stored.map(|live| live.0)),
+            _ => stored,
         }
     }
 }
@@ -281,8 +283,8 @@ fn struct_impl(input: &Input, all: &[Field], stored: &[&Field]) -> TokenStream {
     let private = private(input);
     let result = quote!(::core::result::Result);
 
-    let [binder, slot, node, place, lender, exclusive, lent, value] =
-        ["binder", "slot", "node", "place", "lender", "exclusive", "lent", "value"]
+    let [binder, slot, node, place, lender, exclusive, lent, value, fields] =
+        ["binder", "slot", "node", "place", "lender", "exclusive", "lent", "value", "fields"]
             .map(|name| Ident::new(name, Span::mixed_site()));
     let variables: Vec<_> =
         (0..stored.len()).map(|at| format_ident!("field{at}", span = Span::mixed_site())).collect();
@@ -321,6 +323,28 @@ fn struct_impl(input: &Input, all: &[Field], stored: &[&Field]) -> TokenStream {
     });
     let descriptions = stored.iter().map(|field| field.description());
     let assigns = stored.iter().map(|field| field.assign(input, &lent, &value));
+    let takes = stored.iter().map(|field| {
+        let (ty, name) = (field.stored(input), &field.name);
+        match field.storage {
+            Storage::Flatten => quote!(#fields.flattened::<#ty>()?),
+            _ => {
+                let taken = field.of_stored(input, quote!(#fields.take::<#ty>(#name)));
+                quote!(#private::named(#taken, #name)?)
+            }
+        }
+    });
+    let mut taken = variables.iter();
+    let made: Vec<_> = all
+        .iter()
+        .map(|field| {
+            let member = &field.member;
+            let value = match field.storage {
+                Storage::Skip => field.default(input),
+                _ => taken.next().map(ToTokens::to_token_stream).unwrap_or_default(),
+            };
+            quote!(#member: #value)
+        })
+        .collect();
     let to_values = stored.iter().map(|field| field.to_value(input));
     let resolutions = stored.iter().map(|field| {
         let (ty, name) = (field.stored(input), &field.name);
@@ -347,6 +371,12 @@ fn struct_impl(input: &Input, all: &[Field], stored: &[&Field]) -> TokenStream {
             // A type of its own, because a tuple of places would show private types in the interface of a public one.
             #vis struct #place_type #impl_generics(#private::BoundNode, #(#places,)*) #clause;
 
+            impl #impl_generics #krate::ToValue for #ident #type_generics #clause {
+                fn to_value(&self) -> #krate::Result<#krate::Value<'_>> {
+                    #private::struct_value([#((#names, #to_values),)*])
+                }
+            }
+
             impl #impl_generics #krate::Field for #ident #type_generics #clause {
                 type Ref<'s> = #lent_ref<'s, #params>;
                 type Mut<'s> = #lent_mut<'s, #params>;
@@ -363,8 +393,10 @@ fn struct_impl(input: &Input, all: &[Field], stored: &[&Field]) -> TokenStream {
                     #private::struct_schema(&[#((#names, #descriptions, #schemas),)*])
                 }
 
-                fn to_value(&self) -> #krate::Result<#krate::Value<'_>> {
-                    #private::struct_value([#((#names, #to_values),)*])
+                fn from_value(#value: #krate::Value<'_>) -> #krate::Result<Self> {
+                    let mut #fields = #private::Fieldwise::of(#value)?;
+                    #(let #variables = #takes;)*
+                    #result::Ok(Self { #(#made,)* })
                 }
 
                 fn resolve(
@@ -476,7 +508,15 @@ fn newtype_impl(input: &Input, field: &Field) -> TokenStream {
             .map(item);
     let (default, to_value) = (field.default(input), field.to_value(input));
     let load = field.load(input, &place, &lender);
+    let from_value = item(quote!(from_value));
+    let from_value = field.of_stored(input, quote!(#from_value(#inner)));
     quote! {
+            impl #impl_generics #krate::ToValue for #ident #type_generics #clause {
+                fn to_value(&self) -> #krate::Result<#krate::Value<'_>> {
+                    #to_value
+                }
+            }
+
             impl #impl_generics #krate::Field for #ident #type_generics #clause {
                 type Ref<'s> = #lent_ref;
                 type Mut<'s> = #lent_mut;
@@ -495,8 +535,9 @@ fn newtype_impl(input: &Input, field: &Field) -> TokenStream {
                     #schema
                 }
 
-                fn to_value(&self) -> #krate::Result<#krate::Value<'_>> {
-                    #to_value
+                fn from_value(#inner: #krate::Value<'_>) -> #krate::Result<Self> {
+                    let #inner = #from_value?;
+                    ::core::result::Result::Ok(Self(#inner))
                 }
 
                 fn resolve(
@@ -575,6 +616,12 @@ fn enum_impl(input: &Input, variants: &[Variant]) -> TokenStream {
                 }
             }
 
+            impl #impl_generics #krate::ToValue for #ident #type_generics #clause {
+                fn to_value(&self) -> #krate::Result<#krate::Value<'_>> {
+                    #private::ChoicePlace::to_value(self)
+                }
+            }
+
             impl #impl_generics #krate::Field for #ident #type_generics #clause {
                 type Ref<'s> = Self;
                 type Mut<'s> = #krate::ChoiceMut<'s, Self>;
@@ -590,8 +637,8 @@ fn enum_impl(input: &Input, variants: &[Variant]) -> TokenStream {
                     #private::ChoicePlace::schema::<Self>()
                 }
 
-                fn to_value(&self) -> #krate::Result<#krate::Value<'_>> {
-                    #private::ChoicePlace::to_value(self)
+                fn from_value(#value: #krate::Value<'_>) -> #krate::Result<Self> {
+                    #private::ChoicePlace::from_value(&#value)
                 }
 
                 fn resolve(

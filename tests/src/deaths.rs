@@ -149,7 +149,7 @@ fn with_growing(store: &StructStoreShared) -> Result<()> {
         growing.limit.set(Some(5))?;
         growing.items.push(&Inner { flag: true, name: "first".into() })?;
         growing.entries.insert("one", &1.0)?;
-        growing.extra.set("anything", vec![1_i64])
+        growing.extra.set("anything", Value::list([1_i64]))
     })
 }
 
@@ -182,7 +182,7 @@ fn kinds() -> [(&'static str, Value<'static>); 8] {
         ("float", 0.5.into()),
         ("text", "some text".into()),
         ("bytes", Value::Bytes(vec![1, 2, 3].into())),
-        ("list", vec![Value::from(1_i64), "two".into(), vec![3_i64].into()].into()),
+        ("list", vec![Value::from(1_i64), "two".into(), Value::list([3_i64])].into()),
         ("struct", Value::record([("x", Value::from(1_i64)), ("name", "deep".into()), ("array", array(4))])),
         ("array", array(20)),
     ]
@@ -207,7 +207,7 @@ fn live(length: usize) -> Value<'static> {
 
 /// A list of numbers, strings and nested lists.
 fn with_list(store: &StructStoreShared) -> Result<()> {
-    store.set("list", vec![Value::from(1_i64), "two".into(), vec![3_i64, 4].into(), 5_i64.into()])
+    store.set("list", vec![Value::from(1_i64), "two".into(), Value::list([3_i64, 4]), 5_i64.into()])
 }
 
 /// One field of each kind.
@@ -232,7 +232,7 @@ fn change_everything(store: &mut StructMut<'_>) -> Result<()> {
     for item in list.iter_mut::<i64>() {
         let _ = item.map(|item| *item *= 2);
     }
-    store.at("struct")?.set("new", vec![1_i64, 2])?;
+    store.at("struct")?.set("new", Value::list([1_i64, 2]))?;
     store.at("struct")?.delete("name")?;
     store.set("array", array(30))?;
     store.rename("float", "double")?;
@@ -292,7 +292,7 @@ pub fn cases() -> Vec<Case> {
         ),
         Case::new("insert an item", with_list, |store| list(store)?.insert(1, "between")),
         Case::new("remove an item", with_list, |store| list(store)?.remove(2).map(drop)),
-        Case::new("replace an item", with_list, |store| list(store)?.set(1, vec![9_i64])),
+        Case::new("replace an item", with_list, |store| list(store)?.set(1, Value::list([9_i64]))),
         Case::new("extend", with_list, |store| list(store)?.extend(["a", "b", "c"])),
         Case::new("splice more into a list", with_list, |store| list(store)?.splice(1..3, ["a", "b", "c"])),
         Case::new("splice less into a list", with_list, |store| list(store)?.splice(1..=2, ["a"])),
@@ -449,7 +449,7 @@ pub fn cases() -> Vec<Case> {
         "bind widening",
         |store| {
             store.bind::<Bound>()?;
-            store.set("trail", vec![1_i64, 2])
+            store.set("trail", Value::list([1_i64, 2]))
         },
         |store| store.bind_widening::<Wider>().map(drop),
     ));

@@ -217,7 +217,7 @@ fn specimens() -> Vec<(&'static str, Value<'static>)> {
         ("text", "grüße, 世界".into()),
         ("empty text", "".into()),
         ("bytes", Value::Bytes(vec![0, 255, 10].into())),
-        ("list", vec![Value::from(1_i64), "two".into(), Value::Null, vec![3.5].into()].into()),
+        ("list", vec![Value::from(1_i64), "two".into(), Value::Null, Value::list([3.5])].into()),
         (
             "struct",
             Value::record([

@@ -18,7 +18,7 @@ use crate::lock::Mode;
 use crate::node::{ArrayBlock, BLOCK, FIXED, FIXED_RANK};
 use crate::ops::arrays::unshare_node;
 use crate::sync::Ordering;
-use crate::value::{ArrayValue, DType, Element, FixedArray, Kind, Value};
+use crate::value::{ArrayValue, DType, Element, FixedArray, Kind, ToValue, Value};
 
 fn block_of(node: &Node) -> u64 {
     node.body[BLOCK].load(Ordering::Relaxed)
@@ -103,6 +103,18 @@ pub(super) fn fixed_value<A: FixedArray>(array: &A) -> Result<ArrayValue<'_>> {
     ArrayValue::from_slice(A::SHAPE, elements)
 }
 
+/// An array of this type, converted if need be.
+pub(super) fn from_array<A: FixedArray>(value: &Value<'_>, wanted: &FixedType) -> Result<A> {
+    let array = edit::convert_array(value, wanted)?;
+    let data = array.data();
+    if data.len() != size_of::<A>() {
+        let found = format_args!("{} bytes", data.len()).to_string();
+        return Err(Error::wrong_type(found, wanted.to_string()));
+    }
+    // SAFETY: as many bytes, of which any are elements (`FixedArray`); they need not be aligned.
+    Ok(unsafe { data.as_ptr().cast::<A>().read_unaligned() })
+}
+
 macro_rules! fixed_fields {
     ($(($type:ty, $($extent:ident),+)),*) => {$(
         impl<T: Element, $(const $extent: usize),+> Field for $type {
@@ -122,8 +134,8 @@ macro_rules! fixed_fields {
                 Schema::Array { dtype: T::TYPESTR, shape, live: false }
             }
 
-            fn to_value(&self) -> Result<Value<'_>> {
-                Ok(fixed_value(self)?.into())
+            fn from_value(value: Value<'_>) -> Result<Self> {
+                from_array(&value, &Self::Place::wanted())
             }
 
             fn resolve(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<Self::Place> {
@@ -262,6 +274,15 @@ pub(super) mod free {
         binder.array(slot, &fixed_type::<T>(&[None; D]), FIXED_RANK)
     }
 
+    pub(crate) fn from_value<T: Element, const D: usize>(value: &Value<'_>) -> Result<([usize; D], Vec<T>)> {
+        let wanted = fixed_type::<T>(&[None; D]);
+        let array = edit::convert_array(value, &wanted)?;
+        match (array.shape().try_into(), array.to_vec()) {
+            (Ok(shape), Some(elements)) => Ok((shape, elements)),
+            _ => Err(Error::wrong_type(format!("{}{:?}", array.dtype(), array.shape()), wanted.to_string())),
+        }
+    }
+
     pub(crate) fn check<T: Element, const D: usize>(
         place: &BoundNode,
         lender: Lender<'_>,
@@ -289,6 +310,12 @@ pub(super) mod free {
     }
 }
 
+impl<T: Element, const D: usize> ToValue for NdArray<T, D> {
+    fn to_value(&self) -> Result<Value<'_>> {
+        Ok(ArrayValue::from_slice(&self.shape, &self.elements)?.into())
+    }
+}
+
 impl<T: Element, const D: usize> Field for NdArray<T, D> {
     type Ref<'s> = TypedArrayRef<'s, T, D>;
     type Mut<'s> = TypedArrayMut<'s, T, D>;
@@ -304,8 +331,9 @@ impl<T: Element, const D: usize> Field for NdArray<T, D> {
         free::schema::<T, D>()
     }
 
-    fn to_value(&self) -> Result<Value<'_>> {
-        Ok(ArrayValue::from_slice(&self.shape, &self.elements)?.into())
+    fn from_value(value: Value<'_>) -> Result<Self> {
+        let (shape, elements) = free::from_value(&value)?;
+        Ok(NdArray { shape, elements })
     }
 
     fn resolve(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<BoundNode> {

@@ -43,7 +43,10 @@ pub trait Choice: Sized + 'static {
 /// Which variant a string names.
 fn find<T: Choice>(arena: &Arena, node: &BoundNode) -> Result<usize> {
     node.check()?;
-    let name = node::read_text_node(arena, node.node())?;
+    variant_of::<T>(&node::read_text_node(arena, node.node())?)
+}
+
+fn variant_of<T: Choice>(name: &str) -> Result<usize> {
     T::NAMES.iter().position(|known| *known == name).ok_or_else(|| {
         let known: Vec<_> = T::NAMES.iter().map(|name| format!("{name:?}")).collect();
         Error::wrong_type(
@@ -71,6 +74,10 @@ impl ChoicePlace {
 
     pub fn to_value<T: Choice>(value: &T) -> Result<Value<'_>> {
         Ok(name(value).into())
+    }
+
+    pub fn from_value<T: Choice>(value: &Value<'_>) -> Result<T> {
+        variant_of::<T>(value.try_into()?).map(T::variant)
     }
 
     pub fn resolve<T: Choice>(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<ChoicePlace> {

@@ -6,10 +6,22 @@ use crate::access::Locked;
 use crate::error::Result;
 use crate::handle::{List, ListMut, ListRef, Struct, StructMut, StructRef};
 use crate::node::{self, Extent};
+use crate::ops::Slot;
 use crate::store::StructStore;
-use crate::value::{Kind, Value, wrong_kind};
+use crate::value::{Kind, ToValue, Value, wrong_kind};
 
 /// As a field of a bound struct: a list of anything. One that is loaded, or a default, is a list in a store of its own.
+macro_rules! copied {
+    ($($type:ty),*) => {$(
+        impl ToValue for $type {
+            fn to_value(&self) -> Result<Value<'_>> {
+                <$type>::to_value(self)
+            }
+        }
+    )*};
+}
+copied!(List, Struct);
+
 impl Field for List {
     type Ref<'s> = ListRef<'s>;
     type Mut<'s> = ListMut<'s>;
@@ -37,8 +49,20 @@ impl Field for List {
         Schema::List(None)
     }
 
-    fn to_value(&self) -> Result<Value<'_>> {
-        List::to_value(self)
+    /// A list of its own.
+    fn from_value(value: Value<'_>) -> Result<List> {
+        if value.kind() != Kind::List {
+            return Err(wrong_kind(value.kind(), Kind::List.name()));
+        }
+        let store = StructStore::try_new()?;
+        store.set("list", value)?;
+        store.ensure_list("list")
+    }
+
+    /// The list itself.
+    #[inline]
+    fn get(slot: Slot<'_>) -> Result<List> {
+        slot.handle(Kind::List).map(List::from_handle)
     }
 
     fn resolve(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<BoundNode> {
@@ -51,9 +75,7 @@ impl Field for List {
 
     fn load(place: &BoundNode, lender: Lender<'_>) -> Result<List> {
         place.check()?;
-        let store = StructStore::try_new()?;
-        store.set("list", node::read_value(lender.arena(), place.node(), 0, &Extent::default())?)?;
-        store.ensure_list("list")
+        List::from_value(node::read_value(lender.arena(), place.node(), 0, &Extent::default())?)
     }
 
     fn assign(lent: &mut ListMut<'_>, value: &List) -> Result<()> {
@@ -98,8 +120,17 @@ impl Field for Struct {
         Schema::Map(None)
     }
 
-    fn to_value(&self) -> Result<Value<'_>> {
-        Struct::to_value(self)
+    /// A struct of its own.
+    fn from_value(value: Value<'_>) -> Result<Struct> {
+        let store = StructStore::try_new()?;
+        store.replace(value)?;
+        Ok((*store).clone())
+    }
+
+    /// The struct itself.
+    #[inline]
+    fn get(slot: Slot<'_>) -> Result<Struct> {
+        slot.handle(Kind::Struct).map(Struct::from_handle)
     }
 
     fn resolve(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<BoundNode> {
@@ -112,9 +143,7 @@ impl Field for Struct {
 
     fn load(place: &BoundNode, lender: Lender<'_>) -> Result<Struct> {
         place.check()?;
-        let store = StructStore::try_new()?;
-        store.replace(node::read_value(lender.arena(), place.node(), 0, &Extent::default())?)?;
-        Ok((*store).clone())
+        Struct::from_value(node::read_value(lender.arena(), place.node(), 0, &Extent::default())?)
     }
 
     fn assign(lent: &mut StructMut<'_>, value: &Struct) -> Result<()> {
@@ -152,8 +181,13 @@ impl<T: Field> Field for Box<T> {
         T::schema()
     }
 
-    fn to_value(&self) -> Result<Value<'_>> {
-        T::to_value(self)
+    fn from_value(value: Value<'_>) -> Result<Box<T>> {
+        T::from_value(value).map(Box::new)
+    }
+
+    #[inline]
+    fn get(slot: Slot<'_>) -> Result<Box<T>> {
+        <T as Field>::get(slot).map(Box::new)
     }
 
     fn resolve(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<T::Place> {

@@ -13,7 +13,7 @@ use crate::error::ErrorKind;
 use crate::error::{Error, Result};
 use crate::handle::{ListMut, ListRef};
 use crate::node::list;
-use crate::value::{ArrayValue, Element, Kind, Value};
+use crate::value::{ArrayValue, DType, Element, Kind, Value, wrong_kind};
 
 /// How a `Vec` is stored: [`AsArray`] or [`AsList`].
 #[doc(hidden)]
@@ -23,7 +23,7 @@ pub trait Repeated<T: Field>: 'static {
     const KIND: Kind;
 
     fn schema() -> Schema;
-    fn to_value(items: &[T]) -> Result<Value<'_>>;
+    fn from_value(value: Value<'_>) -> Result<Vec<T>>;
     fn resolve(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<BoundNode>;
     fn check(place: &BoundNode, lender: Lender<'_>, exclusive: bool) -> Result<()>;
     fn load(place: &BoundNode, lender: Lender<'_>) -> Result<Vec<T>>;
@@ -50,8 +50,15 @@ impl<T: Field + Element> Repeated<T> for AsArray {
         free::schema::<T, 1>()
     }
 
-    fn to_value(items: &[T]) -> Result<Value<'_>> {
-        Ok(ArrayValue::from_slice(&[items.len()], items)?.into())
+    /// Bytes are numbers, too.
+    fn from_value(value: Value<'_>) -> Result<Vec<T>> {
+        let value = match value {
+            Value::Bytes(bytes) if T::TYPESTR == <u8 as Element>::TYPESTR => {
+                ArrayValue::new(DType::of::<u8>(), &[bytes.len()], bytes)?.into()
+            }
+            other => other,
+        };
+        Ok(free::from_value::<T, 1>(&value)?.1)
     }
 
     fn resolve(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<BoundNode> {
@@ -92,9 +99,10 @@ impl<T: Field> Repeated<T> for AsList {
         Schema::List(Some(Box::new(T::schema())))
     }
 
-    fn to_value<'a>(items: &'a [T]) -> Result<Value<'a>> {
-        let value = |(index, item): (usize, &'a T)| item.to_value().map_err(|error| error.under(index));
-        items.iter().enumerate().map(value).collect::<Result<_>>().map(Value::List)
+    fn from_value(value: Value<'_>) -> Result<Vec<T>> {
+        let Value::List(items) = value else { return Err(wrong_kind(value.kind(), Kind::List.name())) };
+        let item = |(index, item)| T::from_value(item).map_err(|error| error.under(index));
+        items.into_iter().enumerate().map(item).collect()
     }
 
     fn resolve(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<BoundNode> {
@@ -128,10 +136,7 @@ impl<T: Field> Repeated<T> for AsList {
     }
 
     fn assign(lent: &mut TypedListMut<'_, T>, items: &[T]) -> Result<()> {
-        match <AsList as Repeated<T>>::to_value(items)? {
-            Value::List(items) => lent.as_list().replace(items),
-            other => Err(crate::value::wrong_kind(other.kind(), Kind::List.name())),
-        }
+        lent.as_list().replace(items)
     }
 
     fn reborrow<'a, 's: 'a>(lent: &'a mut TypedListMut<'s, T>) -> TypedListMut<'a, T> {
@@ -168,8 +173,8 @@ impl<T: Field> Field for Vec<T> {
         T::Repeated::schema()
     }
 
-    fn to_value(&self) -> Result<Value<'_>> {
-        T::Repeated::to_value(self)
+    fn from_value(value: Value<'_>) -> Result<Vec<T>> {
+        T::Repeated::from_value(value)
     }
 
     fn resolve(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<BoundNode> {

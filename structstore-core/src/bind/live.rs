@@ -9,7 +9,7 @@ use crate::edit;
 use crate::error::Result;
 use crate::handle::{CellElement, ElementCell};
 use crate::node::FIXED;
-use crate::value::{FixedArray, Kind, Value};
+use crate::value::{FixedArray, Kind, ToValue, Value};
 
 /// A Rust array that a store keeps [live](crate::ArrayValue::live): one block of memory for as long as the field is there. Views of it,
 /// such as NumPy arrays, never go stale, and what they write is seen at once.
@@ -52,6 +52,12 @@ impl<A> Live<A> {
 
 macro_rules! live_fields {
     ($(($type:ty, $cells:ty, $($extent:ident),+)),*) => {$(
+        impl<T: CellElement, $(const $extent: usize),+> ToValue for Live<$type> {
+            fn to_value(&self) -> Result<Value<'_>> {
+                Ok(fixed_value(&self.0)?.live().into())
+            }
+        }
+
         impl<T: CellElement, $(const $extent: usize),+> Field for Live<$type> {
             type Ref<'s> = &'s $cells;
             type Mut<'s> = &'s $cells;
@@ -68,8 +74,8 @@ macro_rules! live_fields {
                 Schema::Array { dtype: T::TYPESTR, shape, live: true }
             }
 
-            fn to_value(&self) -> Result<Value<'_>> {
-                Ok(fixed_value(&self.0)?.live().into())
+            fn from_value(value: Value<'_>) -> Result<Self> {
+                Ok(Live(<$type>::from_value(value)?))
             }
 
             fn resolve(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<Self::Place> {

@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::handle::{StructMut, StructRef};
 use crate::key::Key;
 use crate::node::structure;
-use crate::value::{Kind, Value};
+use crate::value::{Kind, Value, wrong_kind};
 
 fn entry<'a>(arena: &'a Arena, node: &Node, parent: u32, name: &str) -> Result<Option<SlotRef<'a>>> {
     let found = structure::find(arena, node, &Key::new(name))?;
@@ -49,13 +49,15 @@ macro_rules! map_fields {
                 Schema::Map(Some(Box::new(T::schema())))
             }
 
-            fn to_value(&self) -> Result<Value<'_>> {
-                let mut fields = Vec::with_capacity(self.len());
-                for (name, value) in self {
-                    let value = value.to_value().map_err(|error| error.under(name))?;
-                    fields.push((Cow::Borrowed(name.as_str()), value));
-                }
-                Ok(Value::Struct(fields))
+            fn from_value(value: Value<'_>) -> Result<Self> {
+                let Value::Struct(fields) = value else {
+                    return Err(wrong_kind(value.kind(), Kind::Struct.name()));
+                };
+                let entry = |(name, value): (Cow<'_, str>, Value<'_>)| match T::from_value(value) {
+                    Ok(value) => Ok((name.into_owned(), value)),
+                    Err(error) => Err(error.under(&name)),
+                };
+                fields.into_iter().map(entry).collect()
             }
 
             fn resolve(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<BoundNode> {
@@ -87,7 +89,7 @@ macro_rules! map_fields {
             }
 
             fn assign(lent: &mut TypedMapMut<'_, T>, value: &Self) -> Result<()> {
-                lent.as_struct().replace(value.to_value()?)
+                lent.as_struct().replace(value)
             }
 
             fn reborrow<'a, 's: 'a>(lent: &'a mut TypedMapMut<'s, T>) -> TypedMapMut<'a, T> {

@@ -37,8 +37,9 @@ pub use outcome::Outcome;
 pub use schema::{FieldSchema, Schema};
 pub use text::ByteBuf;
 
-use crate::error::{Error, Result};
-use crate::value::{Kind, Value};
+use crate::error::{Error, ErrorKind, Result};
+use crate::ops::{Get, Slot};
+use crate::value::{Kind, ToValue, Value, wrong_kind};
 
 /// A type that can be a field of a bound struct. Derive it with `#[derive(StructStore)]`; the methods are for generated
 /// code.
@@ -97,7 +98,7 @@ use crate::value::{Kind, Value};
     label = "not a type that a store can hold",
     note = "add `#[derive(StructStore)]` to `{Self}`, say how to store it with `#[structstore(with = \"module\")]`, or leave the field out with `#[structstore(skip)]`"
 )]
-pub trait Field: Sized + 'static {
+pub trait Field: ToValue + Sized + 'static {
     /// What a read guard lends: `&'s T` for scalars and arrays, the companion for structs.
     type Ref<'s>;
     /// What a write guard lends: `&'s mut T` for scalars and arrays, the companion for structs.
@@ -127,12 +128,38 @@ pub trait Field: Sized + 'static {
     /// What the type stores, with the descriptions of its fields.
     fn schema() -> Schema;
 
-    /// The value, to be copied into a store.
+    /// The value as this type. Numbers convert where that keeps them, as [`Struct::get`](crate::Struct::get) converts them; a list of numbers is
+    /// taken for an array; a struct may have more fields than it needs.
     ///
     /// # Errors
     ///
-    /// Those of dynamic parts that cannot be read.
-    fn to_value(&self) -> Result<Value<'_>>;
+    /// [`ErrorKind::WrongType`], [`ErrorKind::OutOfRange`], and [`ErrorKind::NotFound`] for a field that is missing, with the way to what does not fit.
+    ///
+    /// ```
+    /// use structstore::traits::Field;
+    /// use structstore::{StructStore, Value};
+    ///
+    /// #[derive(StructStore)]
+    /// struct Pose {
+    ///     x: f64,
+    ///     trail: Vec<f32>,
+    /// }
+    ///
+    /// let value = Value::record([("x", Value::from(5)), ("trail", Value::list([1, 2]))]);
+    /// let pose = Pose::from_value(value)?;
+    /// assert_eq!((pose.x, pose.trail), (5.0, vec![1.0, 2.0]));
+    ///
+    /// let error = Pose::from_value(Value::record([("x", "five".into())])).err().unwrap();
+    /// assert_eq!(error.to_string(), "x: found str, expected f64");
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    fn from_value(value: Value<'_>) -> Result<Self>;
+
+    /// Reads a slot as this type.
+    #[doc(hidden)]
+    fn get(slot: Slot<'_>) -> Result<Self> {
+        Self::from_value(Get::get(slot)?)
+    }
 
     /// Finds and declares the field whose slot this is.
     #[doc(hidden)]
@@ -230,6 +257,43 @@ pub fn struct_value<'a, const N: usize>(fields: [(&'static str, Result<Value<'a>
         }
     }
     Ok(Value::Struct(values))
+}
+
+impl<T: Field> Get for T {
+    const IN_SLOT: bool = <T as Field>::IN_SLOT;
+
+    #[inline(always)]
+    fn get(slot: Slot<'_>) -> Result<T> {
+        <T as Field>::get(slot)
+    }
+}
+
+/// The fields of a struct's value, to be taken out one by one.
+#[doc(hidden)]
+pub struct Fieldwise<'v>(Vec<(std::borrow::Cow<'v, str>, Value<'v>)>);
+
+impl<'v> Fieldwise<'v> {
+    /// Those of a value, which has to be a struct.
+    pub fn of(value: Value<'v>) -> Result<Fieldwise<'v>> {
+        match value {
+            Value::Struct(fields) => Ok(Fieldwise(fields)),
+            other => Err(wrong_kind(other.kind(), Kind::Struct.name())),
+        }
+    }
+
+    /// Takes out the field of this name.
+    pub fn take<T: Field>(&mut self, name: &'static str) -> Result<T> {
+        let found = self.0.iter_mut().find(|(found, _)| found == name);
+        let value = found.map(|(_, value)| std::mem::take(value));
+        value.ok_or_else(|| Error::new(ErrorKind::NotFound)).and_then(T::from_value)
+    }
+
+    /// What is left, as the value of a struct that is flattened into this one.
+    pub fn flattened<T: Field>(&self) -> Result<T> {
+        T::from_value(Value::Struct(
+            self.0.iter().map(|(name, value)| (name.as_ref().into(), value.into())).collect(),
+        ))
+    }
 }
 
 /// Name, description and type of a field.

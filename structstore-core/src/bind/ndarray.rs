@@ -6,7 +6,7 @@ use super::array::{TypedArrayMut, TypedArrayRef, free};
 use super::list::AsList;
 use super::{Binder, BoundNode, Field, Lender, NdArray, Schema, SlotRef};
 use crate::error::{Error, Result};
-use crate::value::{ArrayValue, Element, Kind, Value};
+use crate::value::{ArrayValue, Element, Kind, ToValue, Value};
 
 pub(super) fn refused(error: ndarray::ShapeError) -> Error {
     Error::invalid("shape", error.to_string(), "a shape that ndarray takes")
@@ -14,6 +14,19 @@ pub(super) fn refused(error: ndarray::ShapeError) -> Error {
 
 macro_rules! ndarray_fields {
     ($($dimensions:literal),*) => {$(
+        impl<T: Element> ToValue for Array<T, Dim<[usize; $dimensions]>> {
+            fn to_value(&self) -> Result<Value<'_>> {
+                let dense = self.as_standard_layout();
+                match (self.as_slice(), dense.as_slice()) {
+                    (Some(elements), _) => Ok(ArrayValue::from_slice(self.shape(), elements)?.into()),
+                    (None, Some(elements)) => {
+                        Ok(ArrayValue::from_slice(self.shape(), elements)?.into_owned().into())
+                    }
+                    (None, None) => Ok(Value::Null),
+                }
+            }
+        }
+
         impl<T: Element> Field for Array<T, Dim<[usize; $dimensions]>> {
             type Ref<'s> = TypedArrayRef<'s, T, $dimensions>;
             type Mut<'s> = TypedArrayMut<'s, T, $dimensions>;
@@ -30,15 +43,9 @@ macro_rules! ndarray_fields {
                 free::schema::<T, $dimensions>()
             }
 
-            fn to_value(&self) -> Result<Value<'_>> {
-                let dense = self.as_standard_layout();
-                match (self.as_slice(), dense.as_slice()) {
-                    (Some(elements), _) => Ok(ArrayValue::from_slice(self.shape(), elements)?.into()),
-                    (None, Some(elements)) => {
-                        Ok(ArrayValue::from_slice(self.shape(), elements)?.into_owned().into())
-                    }
-                    (None, None) => Ok(Value::Null),
-                }
+            fn from_value(value: Value<'_>) -> Result<Self> {
+                let (shape, elements) = free::from_value::<T, $dimensions>(&value)?;
+                Array::from_shape_vec(shape, elements).map_err(refused)
             }
 
             fn resolve(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<BoundNode> {

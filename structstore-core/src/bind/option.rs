@@ -11,7 +11,8 @@ use crate::arena::layout::Slot;
 use crate::edit;
 use crate::error::{ErrorKind, Result};
 use crate::node::{self, Raw};
-use crate::value::{Kind, Value};
+use crate::ops;
+use crate::value::{Kind, ToValue, Value};
 
 /// The slot of an optional value, and what it held when it was last checked.
 ///
@@ -93,8 +94,16 @@ impl<T: Field> Field for Option<T> {
         Schema::Optional(Box::new(T::schema()))
     }
 
-    fn to_value(&self) -> Result<Value<'_>> {
-        self.as_ref().map_or(Ok(Value::Null), T::to_value)
+    fn from_value(value: Value<'_>) -> Result<Option<T>> {
+        match value {
+            Value::Null => Ok(None),
+            value => T::from_value(value).map(Some),
+        }
+    }
+
+    #[inline(always)]
+    fn get(slot: ops::Slot<'_>) -> Result<Option<T>> {
+        if slot.kind()? == Kind::Null { Ok(None) } else { <T as Field>::get(slot).map(Some) }
     }
 
     fn resolve(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<Self::Place> {

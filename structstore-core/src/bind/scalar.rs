@@ -6,6 +6,7 @@ use crate::access::lend_scalar;
 use crate::arena::layout::Slot;
 use crate::error::{Error, Result};
 use crate::node::Raw;
+use crate::ops::{self, scalar_of};
 use crate::value::{Kind, ScalarType, Value};
 
 /// The slot of a scalar.
@@ -55,8 +56,13 @@ macro_rules! scalar_fields {
                 Schema::Scalar(<$type as Field>::KIND)
             }
 
-            fn to_value(&self) -> Result<Value<'_>> {
-                Ok(self.into())
+            fn from_value(value: Value<'_>) -> Result<$type> {
+                <$type>::try_from(&value)
+            }
+
+            #[inline(always)]
+            fn get(slot: ops::Slot<'_>) -> Result<$type> {
+                scalar_of(slot.raw)
             }
 
             fn resolve(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<ScalarPlace> {

@@ -6,7 +6,8 @@ use crate::access::Locked;
 use crate::error::Result;
 use crate::handle::{BytesMut, BytesRef, StrMut, StrRef};
 use crate::node;
-use crate::value::{Kind, Value};
+use crate::ops::Slot;
+use crate::value::{Kind, ToValue, Value, wrong_kind};
 
 /// Bytes as a field of a bound struct, stored as bytes and not as an array of numbers, as a `Vec<u8>` would be.
 ///
@@ -27,6 +28,12 @@ use crate::value::{Kind, Value};
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ByteBuf(pub Vec<u8>);
+
+impl ToValue for ByteBuf {
+    fn to_value(&self) -> Result<Value<'_>> {
+        Ok(Value::bytes(&self.0))
+    }
+}
 
 impl ByteBuf {
     fn as_slice(&self) -> &[u8] {
@@ -51,8 +58,15 @@ macro_rules! leaf_field {
                 Schema::$kind
             }
 
-            fn to_value(&self) -> Result<Value<'_>> {
-                Ok($contents(self).into())
+            fn from_value(value: Value<'_>) -> Result<$type> {
+                match value {
+                    Value::$kind(contents) => Ok($from(contents.into_owned())),
+                    other => Err(wrong_kind(other.kind(), Kind::$kind.name())),
+                }
+            }
+
+            fn get(slot: Slot<'_>) -> Result<$type> {
+                Ok($from(slot.read(Kind::$kind, $read)?))
             }
 
             fn resolve(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<BoundNode> {

@@ -14,7 +14,7 @@ macro_rules! get_handles {
         }
     )*};
 }
-get_handles!(Struct, List, Str, Bytes, Array);
+get_handles!(Str, Bytes, Array);
 
 /// A field or item of whatever kind: scalars, strings and bytes by value, everything else by handle.
 ///

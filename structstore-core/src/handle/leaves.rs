@@ -7,6 +7,7 @@ use crate::access::{Borrowed, Handle, Hold, Located, Locked};
 use crate::error::ErrorKind;
 use crate::error::{Error, Result};
 use crate::ops::leaves;
+use crate::value::Value;
 
 fn utf8(bytes: &[u8]) -> Result<&str> {
     std::str::from_utf8(bytes).map_err(|_| Error::corrupt("a string", "other bytes", "UTF-8"))
@@ -53,7 +54,7 @@ macro_rules! leaf {
             ///
             /// [`ErrorKind::StaleHandle`] if it was removed, [`ErrorKind::OutOfSpace`] if there is no room.
             pub fn set(&self, contents: &$target) -> Result<()> {
-                leaves::set(&self.handle, &contents.into())
+                leaves::set(&self.handle, &Value::$kind(contents.into()))
             }
 
             /// The length in bytes.
@@ -108,7 +109,7 @@ macro_rules! leaf {
             ///
             /// [`ErrorKind::OutOfSpace`] if there is no room.
             pub fn set(&mut self, contents: &$target) -> Result<()> {
-                leaves::set(&self.locked, &contents.into())
+                leaves::set(&self.locked, &Value::$kind(contents.into()))
             }
 
             /// The same guard for a shorter time, to pass on.
@@ -123,7 +124,7 @@ macro_rules! leaf {
         #[doc = concat!("use structstore::", stringify!($kind), ";")]
         ///
         /// let store = structstore::StructStore::new();
-        #[doc = concat!("store.set(\"field\", ", $sample, ")?;")]
+        #[doc = concat!("store.", $ensure, "(\"field\")?.set(", $sample, ")?;")]
         /// let guard = store.read()?;
         #[doc = concat!("let field = guard.get_ref::<", stringify!($kind), ">(\"field\")?;")]
         #[doc = concat!("assert_eq!(field.", stringify!($as), "()?, ", $sample, ");")]

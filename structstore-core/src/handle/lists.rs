@@ -11,7 +11,7 @@ use crate::error::ErrorKind;
 use crate::error::{Path, Result};
 use crate::node::{Raw, list};
 use crate::ops::{self, Get, lists, paths};
-use crate::value::{Kind, ScalarType, Value};
+use crate::value::{Kind, ScalarType, ToValue, Value};
 
 /// A handle to a list.
 ///
@@ -112,8 +112,8 @@ impl List {
     ///
     /// [`ErrorKind::TooDeep`], [`ErrorKind::OutOfSpace`], [`ErrorKind::StaleHandle`].
     #[inline]
-    pub fn push<'v>(&self, value: impl Into<Value<'v>>) -> Result<()> {
-        lists::push(&self.handle, &value.into())
+    pub fn push(&self, value: impl ToValue) -> Result<()> {
+        value.with_value(|value| lists::push(&self.handle, value))
     }
 
     /// Inserts an item before the one at `index`, which may be the end.
@@ -121,8 +121,8 @@ impl List {
     /// # Errors
     ///
     /// [`ErrorKind::IndexOutOfRange`], and as [`List::push`].
-    pub fn insert<'v>(&self, index: usize, value: impl Into<Value<'v>>) -> Result<()> {
-        lists::insert(&self.handle, index, &value.into())
+    pub fn insert(&self, index: usize, value: impl ToValue) -> Result<()> {
+        value.with_value(|value| lists::insert(&self.handle, index, value))
     }
 
     /// Appends items; all of them or, after an error, none.
@@ -137,7 +137,7 @@ impl List {
     /// assert_eq!(list.len()?, 2);
     /// # Ok::<(), structstore::Error>(())
     /// ```
-    pub fn extend<'v, T: Into<Value<'v>>>(&self, values: impl IntoIterator<Item = T>) -> Result<()> {
+    pub fn extend<T: ToValue>(&self, values: impl IntoIterator<Item = T>) -> Result<()> {
         lists::extend(&self.handle, values)
     }
 
@@ -146,8 +146,8 @@ impl List {
     /// # Errors
     ///
     /// [`ErrorKind::IndexOutOfRange`], and as [`List::push`].
-    pub fn set<'v>(&self, index: usize, value: impl Into<Value<'v>>) -> Result<()> {
-        lists::set(&self.handle, index, &value.into())
+    pub fn set(&self, index: usize, value: impl ToValue) -> Result<()> {
+        value.with_value(|value| lists::set(&self.handle, index, value))
     }
 
     /// Removes an item and returns it.
@@ -212,7 +212,7 @@ impl List {
     /// # Errors
     ///
     /// As [`List::push`].
-    pub fn replace<'v, T: Into<Value<'v>>>(&self, values: impl IntoIterator<Item = T>) -> Result<()> {
+    pub fn replace<T: ToValue>(&self, values: impl IntoIterator<Item = T>) -> Result<()> {
         lists::replace(&self.handle, values)
     }
 
@@ -251,7 +251,7 @@ impl List {
     /// assert!(list.splice(2..5, [4]).is_err());
     /// # Ok::<(), structstore::Error>(())
     /// ```
-    pub fn splice<'v, T: Into<Value<'v>>>(
+    pub fn splice<T: ToValue>(
         &self,
         range: impl RangeBounds<usize>,
         values: impl IntoIterator<Item = T>,
@@ -328,8 +328,8 @@ impl<'s, H: Hold> ListMut<'s, H> {
     ///
     /// As [`List::push`].
     #[inline]
-    pub fn push<'v>(&mut self, value: impl Into<Value<'v>>) -> Result<()> {
-        lists::push(&self.locked, &value.into())
+    pub fn push(&mut self, value: impl ToValue) -> Result<()> {
+        value.with_value(|value| lists::push(&self.locked, value))
     }
 
     /// Inserts an item before the one at `index`, which may be the end.
@@ -337,8 +337,8 @@ impl<'s, H: Hold> ListMut<'s, H> {
     /// # Errors
     ///
     /// As [`List::insert`].
-    pub fn insert<'v>(&mut self, index: usize, value: impl Into<Value<'v>>) -> Result<()> {
-        lists::insert(&self.locked, index, &value.into())
+    pub fn insert(&mut self, index: usize, value: impl ToValue) -> Result<()> {
+        value.with_value(|value| lists::insert(&self.locked, index, value))
     }
 
     /// Appends items; all of them or, after an error, none.
@@ -346,7 +346,7 @@ impl<'s, H: Hold> ListMut<'s, H> {
     /// # Errors
     ///
     /// As [`List::extend`].
-    pub fn extend<'v, T: Into<Value<'v>>>(&mut self, values: impl IntoIterator<Item = T>) -> Result<()> {
+    pub fn extend<T: ToValue>(&mut self, values: impl IntoIterator<Item = T>) -> Result<()> {
         lists::extend(&self.locked, values)
     }
 
@@ -355,7 +355,7 @@ impl<'s, H: Hold> ListMut<'s, H> {
     /// # Errors
     ///
     /// As [`List::splice`].
-    pub fn splice<'v, T: Into<Value<'v>>>(
+    pub fn splice<T: ToValue>(
         &mut self,
         range: impl RangeBounds<usize>,
         values: impl IntoIterator<Item = T>,
@@ -368,7 +368,7 @@ impl<'s, H: Hold> ListMut<'s, H> {
     /// # Errors
     ///
     /// As [`List::replace`].
-    pub fn replace<'v, T: Into<Value<'v>>>(&mut self, values: impl IntoIterator<Item = T>) -> Result<()> {
+    pub fn replace<T: ToValue>(&mut self, values: impl IntoIterator<Item = T>) -> Result<()> {
         lists::replace(&self.locked, values)
     }
 
@@ -386,8 +386,8 @@ impl<'s, H: Hold> ListMut<'s, H> {
     /// # Errors
     ///
     /// As [`List::set`].
-    pub fn set<'v>(&mut self, index: usize, value: impl Into<Value<'v>>) -> Result<()> {
-        lists::set(&self.locked, index, &value.into())
+    pub fn set(&mut self, index: usize, value: impl ToValue) -> Result<()> {
+        value.with_value(|value| lists::set(&self.locked, index, value))
     }
 
     /// Removes an item and returns a copy of its value.
@@ -472,8 +472,10 @@ impl<'s, H: Hold> ListMut<'s, H> {
 /// A list that is held for reading, with all below it.
 ///
 /// ```
+/// use structstore::Value;
+///
 /// let store = structstore::StructStore::new();
-/// store.set("list", vec![1, 2, 3])?;
+/// store.set("list", Value::list([1, 2, 3]))?;
 /// let list = store.ensure_list("list")?.read()?; // no process can change it now
 /// assert_eq!(list.iter::<i32>().sum::<Result<i32, _>>()?, 6);
 /// assert!(list.get::<i32>(3).is_err());

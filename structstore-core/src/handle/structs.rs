@@ -11,7 +11,7 @@ use crate::error::ErrorKind;
 use crate::error::{Path, Result};
 use crate::key::Key;
 use crate::ops::{self, Get, paths, structs};
-use crate::value::{Kind, Value, decode};
+use crate::value::{Kind, ToValue, Value, decode};
 
 /// A handle to a struct: named fields, which keep the order in which they were added.
 ///
@@ -73,8 +73,8 @@ impl Struct {
     /// # Ok::<(), structstore::Error>(())
     /// ```
     #[inline]
-    pub fn set<'k, 'v>(&self, key: impl Into<Key<'k>>, value: impl Into<Value<'v>>) -> Result<()> {
-        structs::set(&self.handle, &key.into(), &value.into())
+    pub fn set<'k>(&self, key: impl Into<Key<'k>>, value: impl ToValue) -> Result<()> {
+        value.with_value(|value| structs::set(&self.handle, &key.into(), value))
     }
 
     /// Assigns fields, as [`Struct::set`] does one; all of them or, after an error, none. Of values of the same name the last
@@ -93,7 +93,7 @@ impl Struct {
     /// assert_eq!(store.get::<f64>("gain")?, 2.0);
     /// # Ok::<(), structstore::Error>(())
     /// ```
-    pub fn update<'k, 'v, K: Into<Key<'k>>, V: Into<Value<'v>>>(
+    pub fn update<'k, K: Into<Key<'k>>, V: ToValue>(
         &self,
         fields: impl IntoIterator<Item = (K, V)>,
     ) -> Result<()> {
@@ -115,8 +115,8 @@ impl Struct {
     /// assert_eq!(store.names()?, ["x", "y"]);
     /// # Ok::<(), structstore::Error>(())
     /// ```
-    pub fn replace<'v>(&self, value: impl Into<Value<'v>>) -> Result<()> {
-        structs::replace(&self.handle, &value.into())
+    pub fn replace(&self, value: impl ToValue) -> Result<()> {
+        value.with_value(|value| structs::replace(&self.handle, value))
     }
 
     /// Reads a field.
@@ -173,12 +173,8 @@ impl Struct {
     /// assert_eq!(store.get_or_insert("num", 5)?, 6);
     /// # Ok::<(), structstore::Error>(())
     /// ```
-    pub fn get_or_insert<'k, 'v, T: Get + Into<Value<'v>>>(
-        &self,
-        key: impl Into<Key<'k>>,
-        default: T,
-    ) -> Result<T> {
-        structs::get_or_insert(&self.handle, &key.into(), &default.into())
+    pub fn get_or_insert<'k, T: Get + ToValue>(&self, key: impl Into<Key<'k>>, default: T) -> Result<T> {
+        default.with_value(|default| structs::get_or_insert(&self.handle, &key.into(), default))
     }
 
     /// What kind of value a field holds.
@@ -512,8 +508,8 @@ impl<'s, H: Hold> StructMut<'s, H> {
     ///
     /// As [`Struct::set`].
     #[inline]
-    pub fn set<'k, 'v>(&mut self, key: impl Into<Key<'k>>, value: impl Into<Value<'v>>) -> Result<()> {
-        structs::set(&self.locked, &key.into(), &value.into())
+    pub fn set<'k>(&mut self, key: impl Into<Key<'k>>, value: impl ToValue) -> Result<()> {
+        value.with_value(|value| structs::set(&self.locked, &key.into(), value))
     }
 
     /// Assigns fields, as [`Struct::update`] does; all of them or, after an error, none.
@@ -521,7 +517,7 @@ impl<'s, H: Hold> StructMut<'s, H> {
     /// # Errors
     ///
     /// As [`Struct::set`].
-    pub fn update<'k, 'v, K: Into<Key<'k>>, V: Into<Value<'v>>>(
+    pub fn update<'k, K: Into<Key<'k>>, V: ToValue>(
         &mut self,
         fields: impl IntoIterator<Item = (K, V)>,
     ) -> Result<()> {
@@ -533,8 +529,8 @@ impl<'s, H: Hold> StructMut<'s, H> {
     /// # Errors
     ///
     /// As [`Struct::replace`].
-    pub fn replace<'v>(&mut self, value: impl Into<Value<'v>>) -> Result<()> {
-        structs::replace(&self.locked, &value.into())
+    pub fn replace(&mut self, value: impl ToValue) -> Result<()> {
+        value.with_value(|value| structs::replace(&self.locked, value))
     }
 
     /// Reads a field, which is created with the given value if it is missing.
@@ -542,12 +538,8 @@ impl<'s, H: Hold> StructMut<'s, H> {
     /// # Errors
     ///
     /// As [`StructRef::get`] and [`Struct::set`].
-    pub fn get_or_insert<'k, 'v, T: Get + Into<Value<'v>>>(
-        &mut self,
-        key: impl Into<Key<'k>>,
-        default: T,
-    ) -> Result<T> {
-        structs::get_or_insert(&self.locked, &key.into(), &default.into())
+    pub fn get_or_insert<'k, T: Get + ToValue>(&mut self, key: impl Into<Key<'k>>, default: T) -> Result<T> {
+        default.with_value(|default| structs::get_or_insert(&self.locked, &key.into(), default))
     }
 
     /// Lends a field to be changed where it lies: a scalar of exactly this type by `&mut`, and structs, lists, arrays, strings

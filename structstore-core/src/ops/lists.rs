@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::journal::Operation;
 use crate::lock::Mode;
 use crate::node::{self, Extent, Raw, list};
-use crate::value::{Kind, Value, wrong_kind};
+use crate::value::{Kind, ToValue, Value, wrong_kind};
 
 pub(crate) fn len(access: &impl Access) -> Result<usize> {
     // Of the checked slots: a length beyond the memory is an error.
@@ -74,12 +74,8 @@ fn extend_by(access: &impl Access, values: &[Value<'_>]) -> Result<()> {
     extended.at(access)
 }
 
-pub(crate) fn extend<'v, T: Into<Value<'v>>>(
-    access: &impl Access,
-    values: impl IntoIterator<Item = T>,
-) -> Result<()> {
-    let values = collect(access.arena(), values).at(access)?;
-    extend_by(access, &values)
+pub(crate) fn extend<T: ToValue>(access: &impl Access, values: impl IntoIterator<Item = T>) -> Result<()> {
+    with_values(access.arena(), values, |values| extend_by(access, values)).at(access)
 }
 
 pub(crate) fn insert(access: &impl Access, index: usize, value: &Value<'_>) -> Result<()> {
@@ -155,21 +151,18 @@ pub(crate) fn clear(access: &impl Access) -> Result<()> {
     cleared.at(access)
 }
 
-pub(crate) fn replace<'v, T: Into<Value<'v>>>(
-    access: &impl Access,
-    values: impl IntoIterator<Item = T>,
-) -> Result<()> {
+pub(crate) fn replace<T: ToValue>(access: &impl Access, values: impl IntoIterator<Item = T>) -> Result<()> {
     splice(access, .., values)
 }
 
-pub(crate) fn splice<'v, T: Into<Value<'v>>>(
+pub(crate) fn splice<T: ToValue>(
     access: &impl Access,
     range: impl RangeBounds<usize>,
     values: impl IntoIterator<Item = T>,
 ) -> Result<()> {
-    let spliced = collect(access.arena(), values).and_then(|values| {
+    let spliced = with_values(access.arena(), values, |values| {
         access.change(Mode::Tree, |operation, node| {
-            splice_in(operation, node, access.id().index, &range, &values)
+            splice_in(operation, node, access.id().index, &range, values)
         })
     });
     spliced.at(access)
@@ -272,11 +265,13 @@ pub(super) fn gather<T>(arena: &Arena, items: impl Iterator<Item = T>, most: u64
     Ok(gathered)
 }
 
-fn collect<'v, T: Into<Value<'v>>>(
+/// The values of what an iterator gives, as long as they may fit into the store.
+fn with_values<T: ToValue>(
     arena: &Arena,
-    values: impl IntoIterator<Item = T>,
-) -> Result<Vec<Value<'v>>> {
-    gather(arena, values.into_iter().map(Into::into), list::most(arena))
+    items: impl IntoIterator<Item = T>,
+    then: impl FnOnce(&[Value<'_>]) -> Result<()>,
+) -> Result<()> {
+    then(&T::to_values(&gather(arena, items.into_iter(), list::most(arena))?)?)
 }
 
 fn insert_in(

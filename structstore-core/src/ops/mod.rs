@@ -7,6 +7,7 @@ pub(crate) mod paths;
 mod slot;
 pub(crate) mod structs;
 
+pub(crate) use slot::scalar_of;
 pub use slot::{Get, Slot};
 
 use crate::access::{Access, Located};

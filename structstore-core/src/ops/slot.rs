@@ -89,7 +89,7 @@ impl<'a> Slot<'a> {
         }
     }
 
-    fn read<T>(self, kind: Kind, read: impl Fn(&Arena, &Node) -> Result<T>) -> Result<T> {
+    pub(crate) fn read<T>(self, kind: Kind, read: impl Fn(&Arena, &Node) -> Result<T>) -> Result<T> {
         self.expect(kind)?;
         self.named(read)
     }
@@ -104,23 +104,9 @@ impl<'a> Slot<'a> {
     }
 }
 
-macro_rules! get_scalars {
-    ($($type:ty),*) => {$(
-        impl Get for $type {
-            const IN_SLOT: bool = true;
-
-            #[inline(always)]
-            fn get(slot: Slot<'_>) -> Result<$type> {
-                scalar_of(slot.raw)
-            }
-        }
-    )*};
-}
-get_scalars!(bool, i8, i16, i32, i64, isize, u8, u16, u32, u64, usize, f32, f64);
-
 /// A scalar as it was read, converted if it is of another type.
 #[inline(always)]
-pub(super) fn scalar_of<T: ScalarType>(raw: Raw) -> Result<T> {
+pub(crate) fn scalar_of<T: ScalarType>(raw: Raw) -> Result<T> {
     // Straight from the payload where the type is the one asked for: a detour by `Scalar`, which is written in parts and read as
     // a whole, would take longer than the lookup.
     if raw.tag as u8 == T::KIND as u8
@@ -146,28 +132,6 @@ impl Get for Scalar {
     fn get(slot: Slot<'_>) -> Result<Scalar> {
         let kind = slot.raw.kind()?;
         decode_scalar(kind, slot.raw.payload)?.ok_or_else(|| wrong_kind(kind, "a scalar"))
-    }
-}
-
-impl Get for String {
-    fn get(slot: Slot<'_>) -> Result<String> {
-        slot.read(Kind::Str, node::read_text_node)
-    }
-}
-
-/// Bytes; a list is read by [`Value`], an array by [`Array`](crate::Array).
-impl Get for Vec<u8> {
-    fn get(slot: Slot<'_>) -> Result<Vec<u8>> {
-        slot.read(Kind::Bytes, node::read_bytes_node)
-    }
-}
-
-/// `None` for null.
-impl<T: Get> Get for Option<T> {
-    const IN_SLOT: bool = T::IN_SLOT;
-
-    fn get(slot: Slot<'_>) -> Result<Option<T>> {
-        if slot.raw.kind()? == Kind::Null { Ok(None) } else { T::get(slot).map(Some) }
     }
 }
 

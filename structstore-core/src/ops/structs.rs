@@ -13,7 +13,7 @@ use crate::lock::Mode;
 use crate::node::structure::{self, Found};
 use crate::node::{self, Raw, list};
 use crate::sync::Ordering;
-use crate::value::{Kind, Value, wrong_kind};
+use crate::value::{Kind, ToValue, Value, wrong_kind};
 
 #[cold]
 fn not_found() -> Error {
@@ -177,21 +177,24 @@ fn set_aside(access: &impl Access, key: &Key<'_>, value: &Value<'_>) -> Result<b
     }
 }
 
-pub(crate) fn update<'k, 'v, K: Into<Key<'k>>, V: Into<Value<'v>>>(
+pub(crate) fn update<'k, K: Into<Key<'k>>, V: ToValue>(
     access: &impl Access,
     fields: impl IntoIterator<Item = (K, V)>,
 ) -> Result<()> {
-    let fields = fields.into_iter().map(|(key, value)| (key.into(), value.into()));
     // Those of one name take the room of one; but more than the store has slots for are no update of it.
-    let gathered = super::lists::gather(access.arena(), fields, list::most(access.arena()));
+    let gathered = super::lists::gather(access.arena(), fields.into_iter(), list::most(access.arena()));
     let updated = gathered.and_then(|fields| {
+        let (keys, values): (Vec<K>, Vec<V>) = fields.into_iter().unzip();
+        let keys: Vec<Key<'k>> = keys.into_iter().map(Into::into).collect();
+        let values = V::to_values(&values)?;
+        let fields: Vec<_> = keys.into_iter().zip(values.iter()).collect();
         let index = access.id().index;
         access.change(Mode::Tree, |operation, _| {
             let depth = node::depth_of(operation.arena(), index)?;
             fields.iter().try_for_each(|(key, value)| {
                 value.check_depth(depth).map_err(|error| error.under(key.name()))
             })?;
-            edit::assign_fields(operation, index, fields.iter().map(|(key, value)| (*key, value)))
+            edit::assign_fields(operation, index, fields.iter().copied())
         })
     });
     updated.at(access)

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::{DType, Kind, Scalar, Value, convert};
+use super::{DType, Kind, Scalar, ToValue, Value, convert};
 use crate::error::{Error, Path, Result};
 use crate::for_each_number;
 use crate::limits::MAX_DIMENSIONS;
@@ -205,7 +205,7 @@ impl<'a> ArrayValue<'a> {
     /// ```
     /// use structstore::{ArrayValue, DType, Value};
     ///
-    /// let lists = Value::from(vec![vec![1, 2], vec![3, 4]]);
+    /// let lists = Value::list([Value::list([1, 2]), Value::list([3, 4])]);
     /// let array = ArrayValue::from_lists(&DType::of::<f32>(), &lists)?;
     /// assert_eq!(array.to_vec::<f32>(), Some(vec![1.0, 2.0, 3.0, 4.0]));
     /// # Ok::<(), structstore::Error>(())
@@ -368,7 +368,7 @@ impl fmt::Display for Extents<'_> {
 /// # Safety
 ///
 /// No padding, no invalid bit patterns, alignment of at most 64, and `TYPESTR` is NumPy's name for it.
-pub unsafe trait Element: Copy + Send + Sync + 'static {
+pub unsafe trait Element: ToValue + Copy + Send + Sync + 'static {
     /// NumPy's type string.
     const TYPESTR: &'static str;
 }
@@ -378,6 +378,13 @@ macro_rules! element {
         // SAFETY: a primitive number; the type string has its size, kind and little-endian order.
         unsafe impl Element for $type {
             const TYPESTR: &'static str = $typestr;
+        }
+
+        impl<'a> From<Vec<$type>> for Value<'a> {
+            fn from(elements: Vec<$type>) -> Self {
+                ArrayValue::from_slice(&[elements.len()], &elements)
+                    .map_or(Value::Null, |array| Value::Array(array.into_owned()))
+            }
         }
 
         impl<'a, const N: usize> From<[$type; N]> for Value<'a> {

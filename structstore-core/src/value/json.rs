@@ -168,7 +168,7 @@ mod tests {
         assert_eq!(not_finite(&value), Some((r#""a.b"[1].scan[1][1]"#.parse().unwrap(), "-Infinity")));
         assert_eq!(not_numbers(&value), Some(("list[0]".parse().unwrap(), "<c8".to_owned())));
         assert_eq!(not_finite(&f32::NAN.into()), Some((Path::ROOT, "NaN")));
-        let fine = Value::record([("x", Value::from(f64::MIN_POSITIVE)), ("y", vec![1, 2].into())]);
+        let fine = Value::record([("x", Value::from(f64::MIN_POSITIVE)), ("y", Value::list([1, 2]))]);
         assert_eq!((not_finite(&fine), not_numbers(&fine)), (None, None));
     }
 

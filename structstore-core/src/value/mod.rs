@@ -7,6 +7,7 @@ mod kind;
 mod number;
 mod scalar;
 mod snapshot;
+mod to_value;
 
 pub use array::{ArrayValue, Element, FixedArray};
 pub(crate) use array::{Extents, flatten, size_in_bytes, whole_elements};
@@ -20,6 +21,8 @@ pub use scalar::{Scalar, ScalarType};
 pub(crate) use scalar::{convert, decode_scalar};
 pub use snapshot::{Event, Snapshot, SnapshotReader};
 pub(crate) use snapshot::{SnapshotWriter, decode};
+
+pub use to_value::ToValue;
 
 use std::borrow::Cow;
 
@@ -79,6 +82,23 @@ impl<'a> Value<'a> {
     /// ```
     pub fn record<K: Into<Cow<'a, str>>>(fields: impl IntoIterator<Item = (K, Value<'a>)>) -> Value<'a> {
         Value::Struct(fields.into_iter().map(|(name, value)| (name.into(), value)).collect())
+    }
+
+    /// A list of the given items, whatever they are. (Numbers in a row are otherwise an array: see [`ToValue`].)
+    ///
+    /// ```
+    /// use structstore::Value;
+    ///
+    /// let list = Value::list([Value::from(1), "two".into(), Value::list([3.0])]);
+    /// assert_eq!(list.to_string(), r#"[1, "two", [3.0]]"#);
+    /// ```
+    pub fn list<T: Into<Value<'a>>>(items: impl IntoIterator<Item = T>) -> Value<'a> {
+        Value::List(items.into_iter().map(Into::into).collect())
+    }
+
+    /// Bytes.
+    pub fn bytes(bytes: impl Into<Cow<'a, [u8]>>) -> Value<'a> {
+        Value::Bytes(bytes.into())
     }
 
     /// What kind of value this is.
@@ -196,21 +216,21 @@ impl<'a> From<&'a String> for Value<'a> {
     }
 }
 
-impl<'a> From<&'a [u8]> for Value<'a> {
-    fn from(bytes: &'a [u8]) -> Self {
-        Value::Bytes(Cow::Borrowed(bytes))
+impl<'a> From<Vec<Value<'a>>> for Value<'a> {
+    fn from(items: Vec<Value<'a>>) -> Self {
+        Value::List(items)
     }
 }
 
-impl<'a, const N: usize> From<&'a [u8; N]> for Value<'a> {
-    fn from(bytes: &'a [u8; N]) -> Self {
-        Value::Bytes(Cow::Borrowed(bytes))
+impl<'a> From<Vec<&'a str>> for Value<'a> {
+    fn from(items: Vec<&'a str>) -> Self {
+        Value::list(items)
     }
 }
 
-impl<'a, T: Into<Value<'a>>> From<Vec<T>> for Value<'a> {
-    fn from(items: Vec<T>) -> Self {
-        Value::List(items.into_iter().map(Into::into).collect())
+impl From<Vec<String>> for Value<'_> {
+    fn from(items: Vec<String>) -> Self {
+        Value::list(items)
     }
 }
 

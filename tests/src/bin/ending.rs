@@ -47,7 +47,11 @@ fn main() -> Result<()> {
             for _ in 0..3 {
                 let root = store.clone();
                 std::thread::spawn(move || {
-                    while root.set("number", 2).and_then(|()| root.set("list", vec![1, 2])).is_ok() {}
+                    while root
+                        .set("number", 2)
+                        .and_then(|()| root.set("list", structstore::Value::list([1, 2])))
+                        .is_ok()
+                    {}
                 });
             }
             std::thread::sleep(Duration::from_millis(20));

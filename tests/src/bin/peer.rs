@@ -216,7 +216,7 @@ fn run(arguments: &[&str]) -> Result<()> {
             let field = store.ensure_struct(*field)?;
             println!("ready");
             loop {
-                field.set("loop", vec![1, 2, 3])?;
+                field.set("loop", structstore::Value::list([1, 2, 3]))?;
                 field.set("loop", "x".repeat(300))?;
             }
         }

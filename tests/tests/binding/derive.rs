@@ -3,7 +3,7 @@
 // Generated code has unsafe blocks; crates that use it can forbid unsafe code.
 #![forbid(unsafe_code)]
 
-use structstore::traits::{Field, Fields};
+use structstore::traits::{Field, Fields, ToValue};
 use structstore::{Binding, ErrorKind, Kind, Result, Struct, StructStore, StructStoreShared};
 use structstore_tests::SegmentName;
 

@@ -400,7 +400,7 @@ fn dynamic_parts_hold_anything() -> Result<()> {
         robot.with_mut(|mut s| {
             s.log.push("started")?;
             s.log.push(5)?;
-            s.extra.set("anything", vec![1, 2])?;
+            s.extra.set("anything", Value::list([1, 2]))?;
             s.extra.set("name", "of any type")
         })?;
         assert_eq!(
@@ -579,8 +579,8 @@ fn bind_widening_converts_an_older_schema() -> Result<()> {
 
         // Lists of numbers, as Python has put them there, become arrays.
         let python = store.ensure_struct("python")?;
-        python.set("gains", vec![1_i64, 2])?;
-        python.set("trail", vec![1_i64, 2, 3])?;
+        python.set("gains", Value::list([1_i64, 2]))?;
+        python.set("trail", Value::list([1_i64, 2, 3]))?;
         python.set("count", 5_i64)?;
         let error = python.bind::<new::Settings>().err().unwrap().to_string();
         assert!(error.starts_with("python.gains: found list, expected f64[2]; `bind_w"), "{error}");
@@ -952,7 +952,7 @@ fn option_is_not_bound_to_another_kind() {
     }
 
     let store = StructStore::new();
-    for other in [Value::from("text"), Value::from(vec![1, 2]), Value::from(1.5)] {
+    for other in [Value::from("text"), Value::list([1, 2]), Value::from(1.5)] {
         store.set("limit", other).unwrap();
         let refused = store.bind::<Limits>().map(drop);
         assert!(

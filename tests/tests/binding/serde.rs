@@ -225,7 +225,7 @@ fn texts_and_bytes_are_borrowed_from_the_value() {
         name: &'a str,
         data: &'a [u8],
     }
-    let value = Value::record([("name", "left".into()), ("data", Value::from(&[1_u8, 2, 3]))]);
+    let value = Value::record([("name", "left".into()), ("data", Value::bytes(&[1_u8, 2, 3]))]);
     let borrowed: Borrowed<'_> = from_value(&value).unwrap();
     let Some(Value::Str(name)) = value.get("name") else { panic!("{value}") };
     assert_eq!(borrowed.name.as_ptr(), name.as_ptr());
@@ -272,9 +272,9 @@ fn errors_name_the_path() {
             vec![("colour", 1.into())],
             "cameras[1].colour: unknown field `colour`, expected one of `name`, `limits`, `shape`, `pair`",
         ),
-        (vec![("pair", vec![1, 300].into())], "cameras[1].pair[1]: 300 does not fit u8"),
-        (vec![("pair", vec![1].into())], "cameras[1].pair: found 1 items, expected a tuple of size 2"),
-        (vec![("pair", vec![1, 2, 3].into())], "cameras[1].pair: found 3 items, expected fewer"),
+        (vec![("pair", Value::list([1, 300]))], "cameras[1].pair[1]: 300 does not fit u8"),
+        (vec![("pair", Value::list([1]))], "cameras[1].pair: found 1 items, expected a tuple of size 2"),
+        (vec![("pair", Value::list([1, 2, 3]))], "cameras[1].pair: found 3 items, expected fewer"),
         (
             vec![("shape", "Blob".into())],
             "cameras[1].shape: unknown variant `Blob`, expected one of `Point`, `Circle`, `Box`, `Polygon`",
@@ -506,7 +506,7 @@ fn as_array_stores_sequences_as_arrays() {
         )
     };
     assert_eq!(from_value::<Scan>(&other("ranges", [1_i64, 2].into())).unwrap().ranges, [1.0, 2.0]);
-    let bytes = other("grid", Value::from(&[9_u8, 8, 7, 6]).into_owned());
+    let bytes = other("grid", Value::bytes(vec![9_u8, 8, 7, 6]));
     assert_eq!(from_value::<Scan>(&bytes).unwrap().grid, [9, 8, 7, 6]);
     let rows = |count: usize| {
         let numbers: Vec<f64> = (0..count * 3).map(|at| at as f64).collect();
@@ -518,16 +518,16 @@ fn as_array_stores_sequences_as_arrays() {
         ("points", [1_i16, 2].into(), "points: found i16[2], expected numbers with shape [any, 2]"),
         (
             "points",
-            Value::List(vec![vec![1, 2, 3].into()]),
+            Value::List(vec![Value::list([1, 2, 3])]),
             "points[0]: found 3 items, expected a sequence of length 2",
         ),
         (
             "points",
-            Value::List(vec![vec![1].into()]),
+            Value::List(vec![Value::list([1])]),
             "points[0]: found 1 items, expected a sequence of length 2",
         ),
         ("grid", [1_i64, 2, 3, 300].into(), "grid: 300 does not fit u8"),
-        ("grid", vec![1, 2, 3, 300].into(), "grid[3]: 300 does not fit u8"),
+        ("grid", Value::list([1, 2, 3, 300]), "grid[3]: 300 does not fit u8"),
         ("grid", [1.5_f64, 2.0, 3.0, 4.0].into(), "grid: found the number 1.5, expected u8"),
         ("ranges", "many".into(), "ranges: found str, expected an array or a sequence of numbers"),
         ("ranges", arrays()[6].clone(), "ranges: found <M8[us][1, 1], expected numbers with shape [any]"),
@@ -675,7 +675,7 @@ fn a_store_is_written_in_other_formats_and_made_of_them() {
     let store = Memory::store();
     store.set("num", 5_u8).unwrap();
     store.set("name", "añ\n").unwrap();
-    store.set("raw", [1_u8, 2].as_slice()).unwrap();
+    store.set("raw", structstore::Value::bytes(&[1, 2])).unwrap();
     store.set("nothing", ()).unwrap();
     store.set("pose", [0.5_f64, 1.0]).unwrap();
     store.ensure_struct("camera").unwrap().set("exposure", 0.01).unwrap();

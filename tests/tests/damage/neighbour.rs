@@ -78,7 +78,7 @@ impl Lengths {
         store.set("names", vec!["a", "b", "c", "d", "e"]).unwrap();
         store.set("optional", vec![Value::Null; 6]).unwrap();
         store.set("entries", Value::record(["x", "y", "z"].map(|name| (name, Value::Null)))).unwrap();
-        store.set("numbers", vec![1_i64; 7]).unwrap();
+        store.set("numbers", Value::list([1_i64; 7])).unwrap();
         store.set("text", "eleven byte").unwrap();
         Lengths { store, binding, words: Words::of(&name), _name: name }
     }

@@ -150,7 +150,8 @@ fn assigning_an_empty_list_to_a_declared_one_works_on_a_full_store() -> Result<(
 fn removing_items_of_a_short_list_works_on_a_full_store() -> Result<()> {
     let segment = SegmentName::new("short_list");
     let store = options().open(&segment)?;
-    store.set("list", vec![Value::from("a"), 1.into(), "b".into(), vec![2].into(), 3.into(), "c".into()])?;
+    store
+        .set("list", vec![Value::from("a"), 1.into(), "b".into(), Value::list([2]), 3.into(), "c".into()])?;
     fill(&store, 600)?;
     let list = store.get::<List>("list")?;
     assert_eq!(list.remove(1)?, 1.into());

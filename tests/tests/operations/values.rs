@@ -60,7 +60,7 @@ fn texts_and_bytes_of_any_length() {
             store.set("text", &text)?;
             assert_eq!(store.get::<String>("text")?, text);
             let bytes: Vec<u8> = (0..length).map(|at| at as u8).collect();
-            store.set("bytes", bytes.as_slice())?;
+            store.set("bytes", Value::bytes(&bytes))?;
             assert_eq!(store.get::<Vec<u8>>("bytes")?, bytes);
             store.check()?;
         }
@@ -137,14 +137,14 @@ fn fields_keep_their_order_through_everything() {
         }
         store.delete("b")?;
         store.rename("d", "a name that does not fit the field itself")?;
-        store.set("c", vec![1, 2])?;
+        store.set("c", Value::list([1, 2]))?;
         store.set("b", 1)?;
         assert_eq!(store.names()?, ["a", "c", "a name that does not fit the field itself", "e", "b"]);
         store.rename("a name that does not fit the field itself", "d")?;
         assert_eq!(store.iter()?.map(|(name, _)| name).collect::<Vec<_>>(), ["a", "c", "d", "e", "b"]);
         assert!(matches!(store.rename("a", "b"), Err(error) if error.kind() == ErrorKind::AlreadyExists));
         assert!(matches!(store.rename("x", "y"), Err(error) if error.kind() == ErrorKind::NotFound));
-        assert_eq!(store.remove("c")?, Value::from(vec![1, 2]));
+        assert_eq!(store.remove("c")?, Value::list([1, 2]));
         assert!(!store.contains("c")?);
         Ok(())
     });
@@ -168,7 +168,7 @@ fn ensure_creates_missing_fields() {
         store.ensure_struct("a")?.ensure_struct("b")?.ensure_list("c")?.push(1)?;
         assert_eq!(store.ensure_str("text")?.get()?, "");
         assert_eq!(store.ensure_bytes("bytes")?.len()?, 0);
-        assert_eq!(store.at("a")?.at("b")?.get::<Value>("c")?, Value::from(vec![1]));
+        assert_eq!(store.at("a")?.at("b")?.get::<Value>("c")?, Value::list([1]));
         assert_eq!(store.at("a")?.at("b")?.path(), "a.b");
         assert!(matches!(store.ensure_struct("num"), Err(error) if error.kind() == ErrorKind::WrongType));
         Ok(())
@@ -182,10 +182,10 @@ fn lists_take_any_value_at_any_index() {
         list.push(1)?;
         list.push("two")?;
         list.insert(0, Value::record([("x", Value::from(0))]))?;
-        list.insert(3, vec![3.0])?;
+        list.insert(3, Value::list([3.0]))?;
         list.set(1, ())?;
         assert_eq!(list.to_string(), r#"[{"x": 0}, null, "two", [3.0]]"#);
-        assert_eq!(list.pop()?, Some(Value::from(vec![3.0])));
+        assert_eq!(list.pop()?, Some(Value::list([3.0])));
         assert_eq!(list.remove(0)?, Value::record([("x", 0.into())]));
         list.extend(0..100)?;
         assert_eq!((list.len()?, list.get::<i64>(101)?), (102, 99));
@@ -254,7 +254,7 @@ fn update_assigns_all_fields_or_none() {
         store.set("sub", Value::record([("x", 1.into())]))?;
         store.set("text", "old")?;
         let text = store.get::<Str>("text")?;
-        store.update([("new", Value::from(1)), ("text", "new".into()), ("new", vec![2].into())])?;
+        store.update([("new", Value::from(1)), ("text", "new".into()), ("new", Value::list([2]))])?;
         assert_eq!(store.to_string(), r#"{"sub": {"x": 1}, "text": "new", "new": [2]}"#);
         assert_eq!(text.get()?, "new");
         let refused = store.at("sub")?.update([("x", 2), ("", 3)]).unwrap_err();
@@ -268,8 +268,8 @@ fn update_assigns_all_fields_or_none() {
 fn guards_reach_everything_below() {
     with_store(|store| {
         store.set("robot", Value::record([("name", Value::from("r2")), ("speed", 1.5.into())]))?;
-        store.set("list", vec![1, 2])?;
-        store.set("blob", [1_u8, 2].as_slice())?;
+        store.set("list", Value::list([1, 2]))?;
+        store.set("blob", Value::bytes(&[1, 2]))?;
         let mut guard = store.write()?;
         *guard.at("robot")?.get_mut::<f64>("speed")? += 1.0;
         guard.at("robot")?.ensure_str("name")?.set("c3po")?;
@@ -314,8 +314,8 @@ fn display_marks_parts_that_this_thread_holds() {
 fn equality_is_by_value_without_order() {
     let (a, b) = (StructStore::new(), StructStore::new());
     a.set("x", 1).unwrap();
-    a.set("y", vec![1.0, 2.0]).unwrap();
-    b.set("y", vec![1_u8, 2]).unwrap();
+    a.set("y", Value::list([1.0, 2.0])).unwrap();
+    b.set("y", Value::list([1_u8, 2])).unwrap();
     b.set("x", 1.0).unwrap();
     assert!(a.equals(&b).unwrap());
     b.set("x", f64::NAN).unwrap();
@@ -416,7 +416,7 @@ impl<I: Iterator> Iterator for Announcing<I> {
 fn size_hint_of_an_iterator_sizes_nothing() {
     let store = Memory::options(StructStoreShared::options().max_size(1 << 20));
     for announced in [1 << 33, 1 << 58, usize::MAX] {
-        store.set("list", vec![1]).unwrap();
+        store.set("list", Value::list([1])).unwrap();
         let list = store.ensure_list("list").unwrap();
         list.extend(Announcing([2, 3].into_iter(), announced)).unwrap();
         list.splice(..1, Announcing([4].into_iter(), announced)).unwrap();
@@ -434,7 +434,7 @@ fn size_hint_of_an_iterator_sizes_nothing() {
 #[test]
 fn more_items_than_there_is_room_for_are_out_of_space() {
     let store = Memory::options(StructStoreShared::options().max_size(1 << 20));
-    store.set("list", vec![1, 2, 3]).unwrap();
+    store.set("list", Value::list([1, 2, 3])).unwrap();
     let list = store.ensure_list("list").unwrap();
     let full = |result: structstore::Result<()>| {
         assert!(matches!(&result, Err(error) if error.kind() == ErrorKind::OutOfSpace), "{result:?}")
@@ -496,7 +496,7 @@ fn operations_exist_on_handles_and_guards() {
             let of = $of;
             assert_eq!((of.len()?, of.is_empty()?, of.get::<i32>(1)?), (3, false, 2));
             assert_eq!((of.find::<i32>(2)?, of.find::<i32>(3)?), (Some(3), None));
-            assert_eq!((of.kind(0)?, of.to_value()?), (Kind::I32, vec![1, 2, 3].into()));
+            assert_eq!((of.kind(0)?, of.to_value()?), (Kind::I32, Value::list([1, 2, 3])));
             let error = of.get::<i32>(3).unwrap_err().to_string();
             assert_eq!(error, "list: index 3 is out of range for length 3");
         }};

@@ -277,7 +277,7 @@ fn array_becomes_live_where_it_is_not_fixed() {
     assert_eq!(Living::schema().to_string(), "struct\n  gains: live f64[2]");
 
     let store = StructStore::new();
-    store.set("gains", vec![1_i64, 2]).unwrap();
+    store.set("gains", vec![1_f32, 2.0]).unwrap();
     store.bind_widening::<Living>().unwrap();
     assert!(store.get::<Array>("gains").unwrap().is_live().unwrap(), "widening makes it live");
     store.check().unwrap();

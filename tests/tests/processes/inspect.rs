@@ -210,7 +210,7 @@ fn reading_without_locks_goes_on_while_others_write_without_a_pause() {
     for number in 0..3000 {
         store.set(&*format!("f{number}"), number).unwrap();
     }
-    store.set("list", (0..3000).collect::<Vec<i32>>()).unwrap();
+    store.set("list", Value::list(0..3000)).unwrap();
     let peers = [Peer::start(&name, &["set forever", "f7"]), Peer::start(&name, &["set forever", "f8"])];
     let _peers = peers.map(Peer::ready);
     let reader = observe(&name);

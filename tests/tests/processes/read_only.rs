@@ -100,7 +100,7 @@ fn read_only_snapshot_gives_up_on_a_busy_store() {
     store.set("x", 0_u64).unwrap();
     // Reading it takes so long that each try is disturbed.
     for field in 0..20_000 {
-        store.set(&format!("f{field}"), vec![field, field]).unwrap();
+        store.set(&format!("f{field}"), Value::list([field, field])).unwrap();
     }
     let reader = StructStoreShared::open_read_only(&name).unwrap();
     let writer = Peer::start(&name, &["set forever", "x"]).ready();
@@ -113,7 +113,7 @@ fn read_only_snapshot_gives_up_on_a_busy_store() {
     }
     assert!(reader.to_bytes().err().is_none_or(|error| error.kind() == ErrorKind::Contended));
     // Parts of it can still be read.
-    assert_eq!(reader.ensure_list("f19999").unwrap().to_value().unwrap(), Value::from(vec![19999, 19999]));
+    assert_eq!(reader.ensure_list("f19999").unwrap().to_value().unwrap(), Value::list([19999, 19999]));
     drop(writer);
     // This repairs the operation in which the writer was killed.
     store.set("x", 0_u64).unwrap();

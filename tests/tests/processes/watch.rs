@@ -24,7 +24,7 @@ fn pose() -> Value<'static> {
 fn watch_reports_paths_of_changes() {
     let store = StructStore::new();
     store.set("pose", pose()).unwrap();
-    store.set("items", Value::from(vec![1, 2, 3])).unwrap();
+    store.set("items", Value::list([1, 2, 3])).unwrap();
     store.set("gains", ArrayValue::from_slice(&[2], &[1.0, 2.0]).unwrap()).unwrap();
     let mut watch = store.watch().unwrap();
     let mut told = |change: &dyn Fn() -> structstore::Result<()>| {
