@@ -8,7 +8,7 @@ use structstore::binding_support::OptionsExt;
 use structstore::{Cleanup, Struct, StructStoreShared, Value};
 
 use crate::arguments::{Dump, Format, Load};
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Result, is_missing};
 use crate::json::{self, Unreadable};
 use crate::patience::Watched;
 use crate::progress::Progress;
@@ -58,7 +58,12 @@ pub(crate) fn load(options: &Load) -> Result<u8> {
         Format::Json => Some(json::read(&bytes).map_err(|error| unreadable(&place, &error))?),
         Format::Yaml => Some(json::read_yaml(&bytes).map_err(|error| unreadable(&place, &error))?),
     };
-    let existed = options.store.change().is_ok();
+    let existed = match options.store.change() {
+        Ok(_) => true,
+        Err(Failure::Missing { .. }) => false,
+        Err(Failure::Store(error)) if is_missing(&error) => false,
+        Err(failure) => return Err(failure),
+    };
     // What is created for it is to stay.
     let store =
         Watched::new(options.store.open(StructStoreShared::options().cleanup(Cleanup::Never).passing())?);

@@ -14,7 +14,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyList, PyType};
-use structstore::binding_support::{Slot, for_each_number};
+use structstore::binding_support::{HandleExt, Slot, for_each_number};
 use structstore::{Array, ArrayValue, ArrayView, DType, ErrorKind, Kind, Scalar, Value};
 
 use crate::error::{Exception, Failure, Result};
@@ -75,8 +75,26 @@ pub(crate) fn over<'py>(lease: &Bound<'py, Lease>) -> Result<Bound<'py, PyAny>> 
     Ok(array)
 }
 
+/// Moves an array out of a store, if it is one that takes long to copy. Not in a transaction, which could not undo what is done to its
+/// elements then; nor where there is no room for the lease.
+pub(crate) fn moved<'py, H: HandleExt + Sync>(
+    py: Python<'py>,
+    parent: &H,
+    look: Slot<'_>,
+    remove: impl FnOnce() -> structstore::Result<ArrayView> + Send,
+) -> Result<Option<Bound<'py, PyAny>>> {
+    if parent.in_transaction() || !is_large(look)? {
+        return Ok(None);
+    }
+    match py.detach(remove) {
+        Ok(view) => of_view(py, view).map(Some),
+        Err(error) if error.kind() == ErrorKind::OutOfSpace => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Whether a slot has an array that takes long to copy.
-pub(crate) fn is_large(look: Slot<'_>) -> Result<bool> {
+fn is_large(look: Slot<'_>) -> Result<bool> {
     if look.kind()? != Kind::Array {
         return Ok(false);
     }

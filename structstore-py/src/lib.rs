@@ -69,7 +69,8 @@ mod _structstore {
     }
 
     /// Removes the name of a shared store, or the file, whether the store is transient or persistent. Raises InUseError while a
-    /// process has it open to change it, unless `force` is true; processes that have it then keep the memory, and their watches end.
+    /// process has it open to change it, unless `force` is true; processes that have it then keep the memory, and their watches end. A store
+    /// of another user is refused, unless `any_owner` is true.
     ///
     ///     >>> settings = structstore.StructStoreShared("/shdata_store", cleanup=structstore.CleanupMode.NEVER)
     ///     >>> settings.close()
@@ -77,9 +78,18 @@ mod _structstore {
     ///     >>> "/shdata_store" in structstore.stores()
     ///     False
     #[pyfunction]
-    #[pyo3(signature = (path, force=false, use_file=false), text_signature = "(path, force=False, use_file=False)")]
-    fn unlink(py: Python<'_>, path: std::path::PathBuf, force: bool, use_file: bool) -> error::Result<()> {
-        let options = structstore::StructStoreShared::options().file(use_file).any_owner(force);
+    #[pyo3(
+        signature = (path, force=false, use_file=false, any_owner=false),
+        text_signature = "(path, force=False, use_file=False, any_owner=False)"
+    )]
+    fn unlink(
+        py: Python<'_>,
+        path: std::path::PathBuf,
+        force: bool,
+        use_file: bool,
+        any_owner: bool,
+    ) -> error::Result<()> {
+        let options = structstore::StructStoreShared::options().file(use_file).any_owner(any_owner);
         Ok(py.detach(|| if force { options.unlink_forced(path) } else { options.unlink(path) })?)
     }
 

@@ -378,8 +378,8 @@ impl StructStoreList {
         inputs.run(value.py(), insert)
     }
 
-    /// Removes the item at an index, or the last one, and returns a copy of it, as deepcopy() does. A large array is not copied: what is
-    /// returned has the memory that it had in the store.
+    /// Removes the item at an index, or the last one, and returns a copy of it, as deepcopy() does. A large array is not copied, unless in a
+    /// transaction: what is returned has the memory that it had in the store, which views of it share.
     #[pyo3(signature = (index=None, /))]
     fn pop<'py>(&self, py: Python<'py>, index: Option<&Bound<'py, PyAny>>) -> Result<Bound<'py, PyAny>> {
         let _lock = self.list.lock_token(true, None)?;
@@ -390,9 +390,9 @@ impl StructStoreList {
             return Err(Exception::IndexOutOfRangeError.raised(py, &message, Some(&path)).into());
         };
         if let Some(look) = self.list.look(at)?
-            && array::is_large(look)?
+            && let Some(moved) = array::moved(py, &self.list, look, || self.list.remove_array(at))?
         {
-            return array::of_view(py, py.detach(|| self.list.remove_array(at))?);
+            return Ok(moved);
         }
         let snapshot = py.detach(|| self.list.remove(at).map(|value| Snapshot::of(&value)))?;
         value_out::detached(py, &snapshot, Structs::Namespaces)

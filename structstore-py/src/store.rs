@@ -507,7 +507,8 @@ impl StructStore {
         Ok(found.unwrap_or_else(|| default.unwrap_or_else(|| py.None().into_bound(py))))
     }
 
-    /// Removes a field and returns a copy of what it held, as deepcopy() does; or a default if it does not exist.
+    /// Removes a field and returns a copy of what it held, as deepcopy() does; or a default if it does not exist. A large array is not
+    /// copied, unless in a transaction: what is returned has the memory that it had in the store, which views of it share.
     ///
     ///     >>> store = structstore.StructStore()
     ///     >>> store.pose = {"x": 1.0}
@@ -524,9 +525,9 @@ impl StructStore {
         let (root, key) = (self.root()?, key(name)?);
         let _lock = root.lock_token(true, None)?;
         if let Some(look) = root.look(&key)?
-            && array::is_large(look)?
+            && let Some(moved) = array::moved(py, &*root, look, || root.remove_array(key))?
         {
-            return array::of_view(py, py.detach(|| root.remove_array(key))?);
+            return Ok(moved);
         }
         match (py.detach(|| root.remove(key).map(|value| Snapshot::of(&value))), default) {
             (Ok(value), _) => value_out::detached(py, &value, Structs::Namespaces),

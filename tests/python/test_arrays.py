@@ -461,3 +461,12 @@ def test_fill_names_what_is_wrong(store: StructStore) -> None:
     with pytest.raises(structstore.IndexOutOfRangeError), structstore.fill(store.items, 5, 1):
         pass
     assert "a" not in store
+
+
+def test_pop_in_a_transaction_can_be_undone(store: StructStore) -> None:
+    store.frame, store.frames = np.zeros(100_000), [np.zeros(100_000)]
+    with pytest.raises(ZeroDivisionError), store.transaction():
+        for popped in (store.pop("frame"), store.frames.pop()):
+            popped[0] = 5.0
+        1 / 0  # noqa: B018
+    assert store.frame[0] == 0.0 and store.frames[0][0] == 0.0

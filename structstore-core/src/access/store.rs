@@ -98,7 +98,7 @@ impl Store {
 
     /// Has the first change take over what was found as an orphan.
     pub(crate) fn adopts(&self) {
-        if self.arena.is_untouched() && !self.observes() {
+        if self.arena.is_untouched() && self.may_change() {
             self.role.store(UNTOUCHED, LocalOrdering::Relaxed);
         }
     }

@@ -115,6 +115,8 @@ pub(crate) const ENDED: u64 = 3;
 pub(crate) const INHERITED: u64 = 4;
 /// An observer: attached without counting for the store's lifetime.
 pub(crate) const OBSERVING: u64 = 5;
+/// A process that died while it was attached, and is being repaired by the one that has its byte.
+pub(crate) const DEAD: u64 = 6;
 
 /// A process that is attached. Its liveness is a lock byte, not a word in here.
 #[repr(C, align(64))]

@@ -15,7 +15,7 @@ mod watchers;
 pub(crate) use block::BlockKind;
 pub(crate) use heap::{HeapGuard, Section, participant_owner, undo};
 pub use openings::Cleanup;
-pub(crate) use openings::{Opening, Openings};
+pub(crate) use openings::{Opening, Openings, lock_init};
 pub(crate) use seats::{LateClaim, ThreadSeat, forget_transaction};
 
 use std::collections::{HashMap, HashSet};
@@ -49,6 +49,8 @@ pub(crate) struct Arena {
     /// The participants whose remains this process repairs.
     pub(crate) repairing: Mutex<HashSet<u32>>,
     pub(crate) openings: Mutex<Openings>,
+    /// Held with the init lock, which belongs to the whole process.
+    init: Mutex<()>,
     /// The seats of threads of this process that are ending.
     pub(crate) late: Mutex<Vec<LateClaim>>,
     /// Which seats threads of this process have claimed, one bit each.
@@ -115,6 +117,7 @@ impl Arena {
             detached: OnceLock::new(),
             repairing: Mutex::default(),
             openings: Mutex::default(),
+            init: Mutex::default(),
             late: Mutex::default(),
             claimed: Box::new([const { LocalCounter::new(0) }; CLAIMED]),
             stuck: LocalCounter::new(0),

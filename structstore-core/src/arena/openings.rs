@@ -4,14 +4,14 @@
 //! memory: a view of an array, or a watch, outlives the store that it came from. So the name is looked after when a store is
 //! closed and when the attachment ends, and, for stores that are never closed, when the process does.
 
-use std::sync::{Arc, PoisonError, TryLockError};
+use std::sync::{Arc, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
-use super::layout::{ATTACHED, ENDED, INHERITED, LEAVING, OBSERVING, PERSISTENT, Participant};
+use super::layout::{ATTACHED, DEAD, ENDED, INHERITED, LEAVING, OBSERVING, PERSISTENT, Participant};
 use super::{Arena, HeapGuard};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, INITIALISING, Result};
 use crate::lock::Wait;
-use crate::segment::{Liveness, Place};
+use crate::segment::{Backing, InitLock, Liveness, Place};
 use crate::sync::{AtomicU64, Ordering, lock};
 
 /// How long closing waits for others who are opening, before it leaves the name to them.
@@ -22,6 +22,9 @@ const END_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// How long a name is kept for forked children that may be about to execute another program.
 const EXEC_TIME: Duration = Duration::from_millis(100);
+
+/// How long a process that may be interrupted waits for the init lock at a time.
+const INIT_SLICE: Duration = Duration::from_millis(100);
 
 /// How long to sleep between two looks at them.
 const POLL: Duration = Duration::from_millis(1);
@@ -161,14 +164,38 @@ impl Arena {
     /// Takes over what was an orphan: this process is about to change it.
     #[cold]
     pub(crate) fn touch(&self) {
-        self.header().untouched.store(0, Ordering::Release);
+        if self.writable() {
+            self.header().untouched.store(0, Ordering::Release);
+        }
+    }
+
+    /// As [`lock_init`], by the description of the arena, which does not tell this process's threads apart.
+    fn lock_init<'a>(
+        &'a self,
+        liveness: &Liveness,
+        place: &Place,
+        timeout: Duration,
+    ) -> Result<(InitLock, MutexGuard<'a, ()>)> {
+        let start = Instant::now();
+        let own = loop {
+            match self.init.try_lock() {
+                Ok(own) => break own,
+                Err(TryLockError::Poisoned(poisoned)) => break poisoned.into_inner(),
+                // Bounded, for in a forked child it may stay locked by a thread that is not there.
+                Err(TryLockError::WouldBlock) if start.elapsed() < timeout => std::thread::sleep(POLL),
+                Err(TryLockError::WouldBlock) => {
+                    return Err(Error::not_ready(place.to_string(), INITIALISING, start.elapsed()));
+                }
+            }
+        };
+        Ok((lock_init(liveness, place, timeout.saturating_sub(start.elapsed()))?, own))
     }
 
     /// Removes a name, if no other process is attached or in any case. Returns whether the name is settled.
     fn remove_name(&self, opening: &Opening, always: bool, patience: Duration) -> Result<bool> {
         let Some(liveness) = self.liveness().filter(|_| self.backed_for_writing()) else { return Ok(true) };
         // No process opens or joins meanwhile; one that waits to do so finds out that the name leads elsewhere.
-        let Ok(_init) = liveness.lock_init(&opening.place, patience) else { return Ok(false) };
+        let Ok(_init) = self.lock_init(liveness, &opening.place, patience) else { return Ok(false) };
         self.remove_name_now(opening, always, liveness)
     }
 
@@ -176,7 +203,7 @@ impl Arena {
     /// later one knows that the earlier one goes, too.
     fn remove_name_at_end(&self, opening: &Opening, always: bool, state: &AtomicU64) {
         let Some(liveness) = self.liveness() else { return };
-        let init = liveness.lock_init(&opening.place, END_TIMEOUT);
+        let init = self.lock_init(liveness, &opening.place, END_TIMEOUT);
         let settled = init.is_ok() && self.remove_name_now(opening, always, liveness).unwrap_or(false);
         state.store(if settled { ENDED } else { LEAVING }, Ordering::Release);
     }
@@ -223,7 +250,7 @@ impl Arena {
         may: impl FnOnce() -> Result<()>,
     ) -> Result<()> {
         let Some(liveness) = self.liveness() else { return Ok(()) };
-        let _init = liveness.lock_init(&opening.place, timeout)?;
+        let _init = self.lock_init(liveness, &opening.place, timeout)?;
         may()?;
         self.unlink_now(opening)
     }
@@ -256,6 +283,13 @@ impl Arena {
         self.header().removed.load(Ordering::Acquire) != 0
     }
 
+    /// The same, also where whoever removed it could not say so: it died before, or may not write to the segment.
+    pub(crate) fn is_gone(&self) -> bool {
+        let backing = self.segment().backing();
+        let named = matches!(backing, Backing::File { place: Place::Name(_) | Place::Path(_), .. });
+        self.is_removed() || named && backing.is_nameless()
+    }
+
     /// Whether other processes have the store open to change it. Forked children that may be about to execute another program are
     /// given a moment to do so.
     pub(crate) fn is_shared(&self) -> Result<bool> {
@@ -279,7 +313,7 @@ impl Arena {
                 continue;
             }
             match self.record::<Participant>(index)?.state.load(Ordering::Acquire) {
-                LEAVING | ENDED | OBSERVING => {}
+                LEAVING | ENDED | OBSERVING | DEAD => {}
                 // Nobody opens meanwhile: whoever is not in the place yet is to be a child.
                 0 | INHERITED => others = Others::Children,
                 _ => return Ok(Others::Attached),
@@ -325,6 +359,20 @@ impl Arena {
             (Some(opening), _) => self.remove_name_at_end(opening, true, &record.state),
             (None, Some(opening)) => self.remove_name_at_end(opening, false, &record.state),
             (None, None) => record.state.store(ENDED, Ordering::Release),
+        }
+    }
+}
+
+/// Takes the right to initialise, join or unlink, and lets signal handlers run while it waits.
+pub(crate) fn lock_init(liveness: &Liveness, place: &Place, timeout: Duration) -> Result<InitLock> {
+    let start = Instant::now();
+    loop {
+        let left = timeout.saturating_sub(start.elapsed());
+        match liveness.lock_init(place, left.min(INIT_SLICE)) {
+            Err(error) if error.kind() == ErrorKind::NotReady && start.elapsed() < timeout => {
+                Wait::FOREVER.check()?;
+            }
+            other => return other,
         }
     }
 }

@@ -173,6 +173,18 @@ impl<'o, 'a> Binder<'o, 'a> {
             };
             return Err(self.mismatch(&name(raw.optional()), &name(T::OPTIONAL), T::OPTIONAL));
         }
+        // What holds null now says what it may hold otherwise.
+        if let Some(declared) = raw.declared_kind()?
+            && raw.optional()
+            && declared != T::KIND
+            && !(self.widen && declared.widens_to(T::KIND))
+        {
+            return Err(self.mismatch(
+                &format!("{declared} or null"),
+                &format!("{} or null", T::KIND),
+                declared.widens_to(T::KIND),
+            ));
+        }
         if self.declared && !raw.declared() {
             let found = format!("{} that no binding has declared", raw.kind()?);
             return Err(Error::wrong_type(found, "a field that a process has bound to change it"));

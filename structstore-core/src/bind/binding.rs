@@ -215,7 +215,8 @@ impl<T: Field> Binding<T> {
     /// Locks the struct for reading after that has failed: perhaps because views of an array among the fields exist.
     #[cold]
     fn shared_with_views(&self, mut error: Error, wait: &Wait) -> Result<BindingRef<'_, T>> {
-        while error.kind() == ErrorKind::Leased {
+        // An observer leaves the views what they have; it can `load`.
+        while error.kind() == ErrorKind::Leased && self.handle.store().may_change() {
             // Checking exclusively takes the arrays away from their views.
             self.guard(Mode::Tree, wait)?.end_unchanged();
             wait.check()?;

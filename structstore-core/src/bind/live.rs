@@ -86,6 +86,10 @@ macro_rules! live_fields {
             }
 
             fn check(place: &Self::Place, lender: Lender<'_>, _: bool) -> Result<()> {
+                if !lender.store.may_change() {
+                    // Cells can be written.
+                    return Err(lender.arena().refusal());
+                }
                 place.data.store(place.locate(lender.arena())?, LocalOrdering::Relaxed);
                 Ok(())
             }

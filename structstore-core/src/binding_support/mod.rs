@@ -104,6 +104,9 @@ pub trait HandleExt: Sized {
     /// Where another process would find it.
     fn origin(&self) -> Origin;
 
+    /// Whether this thread is in a transaction, which undoes what it changes if it fails.
+    fn in_transaction(&self) -> bool;
+
     /// Whether both handles name the same node, through the same mapping.
     fn is_same(&self, other: &Self) -> bool;
 }
@@ -117,6 +120,10 @@ macro_rules! handle_ext {
 
             fn origin(&self) -> Origin {
                 origin(&self.handle)
+            }
+
+            fn in_transaction(&self) -> bool {
+                self.handle.in_transaction()
             }
 
             fn is_same(&self, other: &$type) -> bool {

@@ -291,7 +291,8 @@ impl Struct {
     }
 
     /// Removes a field that is an array and returns its elements where they lie, without a copy, as a view that nothing in the store leads
-    /// to any more. Views of it that others have share them.
+    /// to any more. Views of it that others have share them. In a transaction that fails, the array comes back with the elements as they are
+    /// then.
     ///
     /// # Errors
     ///

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::arena::layout::RECOVERED;
-use crate::arena::layout::{Node, OBSERVING, PERSISTENT, Participant, Record, Seat, TRANSIENT, Watcher};
+use crate::arena::layout::{DEAD, Node, PERSISTENT, Participant, Record, Seat, TRANSIENT, Watcher};
 use crate::arena::{Arena, HeapGuard, chunk_records};
 use crate::error::{Error, Result};
 use crate::lock::{MAX_SEATS, SeatLine, Wait, are_hints, explains, is_free_but_held, owner_seat};
@@ -55,7 +55,7 @@ impl Arena {
         let used = self.used::<Participant>();
         for (index, participant) in self.records::<Participant>() {
             let state = load(&participant.state);
-            if state > OBSERVING || state != 0 && index >= used {
+            if state > DEAD || state != 0 && index >= used {
                 let place = format!("participant {index}");
                 return Err(Error::corrupt(
                     place,

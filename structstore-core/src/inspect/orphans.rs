@@ -53,7 +53,7 @@ pub fn remove_orphan(name: &str) -> Result<bool> {
 
 fn is_orphan(name: &str) -> Result<bool> {
     let (place, access) = (Place::name(name)?, Access::Unseen);
-    let (file, _) = place.open(access, None)?;
+    let (file, _) = place.open(access, false)?;
     let found = place.admit(&file, false)?;
     let identity = (found.dev(), found.ino());
     if examine(&file, &place)? {

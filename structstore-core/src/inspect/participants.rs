@@ -110,8 +110,8 @@ impl StructStoreShared {
         for index in 0..arena.used::<layout::Participant>().min(PARTICIPANTS) {
             let record = arena.record::<layout::Participant>(index)?;
             let state = record.state.load(Ordering::Acquire);
-            let alive = state != 0 && arena.is_alive(index);
-            if state != layout::ATTACHED && !alive {
+            let alive = !matches!(state, 0 | layout::DEAD) && arena.is_alive(index);
+            if !matches!(state, layout::ATTACHED | layout::DEAD) && !alive {
                 continue;
             }
             let pid = u32::try_from(record.pid.load(Ordering::Acquire)).unwrap_or(0);

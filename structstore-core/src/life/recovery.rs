@@ -13,7 +13,9 @@
 use std::ptr;
 
 use super::process;
-use crate::arena::layout::{ATTACHED, HELD, HELD_BELOW, LeaseBlock, Participant, RECOVERED, Seat};
+use crate::arena::layout::{
+    ATTACHED, DEAD, ENDED, HELD, HELD_BELOW, INHERITED, LeaseBlock, Participant, RECOVERED, Seat,
+};
 use crate::arena::lease::{drop_lease, endless, most_blocks};
 use crate::arena::{Arena, HeapGuard, participant_owner, undo};
 use crate::error::{Error, Result};
@@ -152,14 +154,20 @@ impl Arena {
     pub(crate) fn repair(&self, participant: u32) -> Result<bool> {
         self.repair_heap(participant)?;
         let record = self.record::<Participant>(participant);
-        let state = record.map_or(0, |record| record.state.load(Ordering::Acquire));
+        let state = record.as_ref().map_or(0, |record| record.state.load(Ordering::Acquire));
         let attached = state != 0;
         // A seat of one who is not attached comes from a damaged segment, and is given back as well.
         let seats = || self.seats_of(participant);
         if !attached && seats().next().is_none() {
             return Ok(false);
         }
-        let mut died = state == ATTACHED;
+        // Before others look: whoever repairs it has its byte meanwhile, and it is to keep no name.
+        match (state, &record) {
+            (ATTACHED, Ok(record)) => record.state.store(DEAD, Ordering::Release),
+            (INHERITED, Ok(record)) => record.state.store(ENDED, Ordering::Release),
+            _ => {}
+        }
+        let mut died = matches!(state, ATTACHED | DEAD);
         for seat in seats() {
             died |= self.is_busy(seat)?;
             journal::repair(self, self.owner(), self.record(seat)?)?;

@@ -1,6 +1,6 @@
 //! What a segment's memory comes from: a name, a file, a descriptor, or nothing but the process.
 
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions, Permissions};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -20,6 +20,9 @@ pub(crate) const SHM_DIRECTORY: &str = "/dev/shm";
 /// How files are opened, whoever may have put them there: not by way of symbolic links, without waiting for the other end of
 /// a FIFO, and without becoming a terminal's process.
 const OPENING: i32 = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
+
+/// The mode of a new file, before it gets the one that is asked for.
+const NEW_MODE: u32 = 0o600;
 
 /// How often a name is tried again that others create and remove all the time.
 const OPENINGS: usize = 100;
@@ -110,14 +113,17 @@ impl Place {
     /// Opens what is there, creating it if it is missing and `create` gives a mode; says whether it was. Not by a symbolic
     /// link, which somebody else may have laid; and without waiting, as opening a FIFO would. What it is, [`Self::admit`]
     /// says.
-    pub(crate) fn open(&self, access: Access, create: Option<u32>) -> Result<(File, bool)> {
+    pub(crate) fn open(&self, access: Access, create: bool) -> Result<(File, bool)> {
         for _ in 0..OPENINGS {
-            match (self.open_once(access, None), create) {
-                (Err(source), Some(mode)) if source.kind() == io::ErrorKind::NotFound => {
-                    match self.open_once(access, Some(mode)) {
+            match (self.open_once(access, false), create) {
+                (Err(source), true) if source.kind() == io::ErrorKind::NotFound => {
+                    // Whatever the umask leaves of it.
+                    let own =
+                        |file: File| file.set_permissions(Permissions::from_mode(NEW_MODE)).map(|()| file);
+                    match self.open_once(access, true).and_then(own) {
                         // It has come just now.
                         Err(source) if source.kind() == io::ErrorKind::AlreadyExists => {}
-                        Err(source) => return Err(self.io("open", source, format!("mode {mode:04o}"))),
+                        Err(source) => return Err(self.io("create", source, String::new())),
                         Ok(file) => return Ok((file, true)),
                     }
                 }
@@ -128,8 +134,8 @@ impl Place {
         Err(self.io("open", io::ErrorKind::NotFound.into(), "it comes and goes".to_owned()))
     }
 
-    /// Opens what is there or, given a mode, creates what is not.
-    fn open_once(&self, access: Access, create: Option<u32>) -> io::Result<File> {
+    /// Opens what is there, or creates what is not.
+    fn open_once(&self, access: Access, create: bool) -> io::Result<File> {
         match self {
             Place::Descriptor => Err(io::Error::from(Errno::EBADF)),
             Place::Name(name) => {
@@ -138,17 +144,17 @@ impl Place {
                     Access::Unseen | Access::ReadOnly => OFlag::O_RDONLY,
                     Access::ReadWrite => OFlag::O_RDWR,
                 };
-                if create.is_some() {
+                if create {
                     flags |= OFlag::O_CREAT | OFlag::O_EXCL;
                 }
-                let mode = Mode::from_bits_truncate(create.unwrap_or(0));
+                let mode = Mode::from_bits_truncate(NEW_MODE);
                 shm_open(name.as_str(), flags, mode).map(File::from).map_err(io::Error::from)
             }
             Place::Path(path) => OpenOptions::new()
                 .read(true)
                 .write(access == Access::ReadWrite)
-                .create_new(create.is_some())
-                .mode(create.unwrap_or(0))
+                .create_new(create)
+                .mode(NEW_MODE)
                 .custom_flags(OPENING)
                 .open(path),
         }

@@ -13,7 +13,7 @@ mod liveness;
 mod reservation;
 
 pub(crate) use backing::{Access, Backing, Place, SHM_DIRECTORY};
-pub(crate) use liveness::{Liveness, PARTICIPANTS};
+pub(crate) use liveness::{InitLock, Liveness, PARTICIPANTS};
 
 use std::mem;
 

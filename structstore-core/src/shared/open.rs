@@ -5,11 +5,13 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
+use nix::unistd::Gid;
+
 use super::options::group_of;
 use super::{Options, StructStoreShared};
 use crate::access::{Handle, Scope, Store, operate};
 use crate::arena::layout::{FORMAT_VERSION, Header, MAGIC, READY, fingerprint};
-use crate::arena::{Arena, Cleanup, Opening};
+use crate::arena::{Arena, Cleanup, Opening, lock_init};
 use crate::edit;
 use crate::error::{EMPTY, Error, ErrorKind, INITIALISING, Result};
 use crate::handle::Struct;
@@ -23,6 +25,12 @@ use crate::value::Kind;
 
 /// How often a place is opened again because its name came to lead elsewhere meanwhile.
 const REOPENINGS: usize = 100;
+
+/// For how long those who create no store wait for the creator of an empty file to make one of it.
+const CREATION: Duration = Duration::from_secs(1);
+
+/// How long to sleep between two looks at it.
+const POLL: Duration = Duration::from_millis(1);
 
 /// For how long opening waits for a heap before it lets signal handlers run.
 const HEAP_SLICE: Duration = Duration::from_millis(100);
@@ -54,6 +62,7 @@ fn attach_as(
     // The heap is waited for in slices, between which signal handlers may run: not while others wait for this one to be done.
     let again = |error: &Error| error.kind() == ErrorKind::LockTimeout && start.elapsed() < options.timeout;
     let patience = HEAP_SLICE.min(options.timeout);
+    let grace = CREATION.min(options.timeout);
     while reopenings.next().is_some() {
         // Keeps a descriptor free for what follows: a name that was created and then cannot be opened would stay.
         let reserve = File::open("/dev/null").ok();
@@ -62,15 +71,9 @@ fn attach_as(
         let identity = (found.dev(), found.ino());
         drop(reserve);
         let liveness = Liveness::new(&file, place, access)?;
-        let init = liveness.lock_init(place, options.timeout)?;
+        let init = lock_init(&liveness, place, options.timeout)?;
         if !place.leads_to(identity.0, identity.1) {
             continue;
-        }
-        if created && let Err(error) = options.settle(place, &file, group) {
-            if is_unused(place, identity) {
-                let _ = place.unlink();
-            }
-            return Err(error);
         }
         let key = (identity.0, identity.1, access);
         crate::life::install();
@@ -85,7 +88,7 @@ fn attach_as(
                     access,
                     any_owner: options.any_owner,
                 };
-                match load(backing, liveness, options, &Wait::QUIET.within(patience)) {
+                match load(backing, liveness, options, group, &Wait::QUIET.within(patience)) {
                     Ok((arena, fresh)) => {
                         creator |= fresh;
                         let mut attached = lock(&ATTACHED);
@@ -97,14 +100,22 @@ fn attach_as(
                     Err(error)
                         if matches!(error.kind(), ErrorKind::Mismatch | ErrorKind::Corrupt)
                             && options.reinit
-                            && descriptor.is_none() =>
+                            && descriptor.is_none()
+                            && is_replaceable(place, identity) =>
                     {
                         place.unlink()?;
-                        reinit = false;
                         continue;
                     }
                     Err(error) if again(&error) => {
                         drop(init);
+                        Wait::FOREVER.check()?;
+                        reopenings = 0..REOPENINGS;
+                        continue;
+                    }
+                    // Its creator has not come to that yet, unless it died.
+                    Err(error) if error.kind() == ErrorKind::NotReady && start.elapsed() < grace => {
+                        drop(init);
+                        std::thread::sleep(POLL);
                         Wait::FOREVER.check()?;
                         reopenings = 0..REOPENINGS;
                         continue;
@@ -173,7 +184,21 @@ fn in_opening(error: Error, place: &Place, waited: Duration) -> Error {
 /// Whether a name still leads to a file, and nobody has laid a store there. The caller holds the init lock.
 fn is_unused(place: &Place, file: (u64, u64)) -> bool {
     place.leads_to(file.0, file.1)
-        && place.open(Access::Unseen, None).and_then(|(found, _)| examine(&found, place)).unwrap_or(false)
+        && place.open(Access::Unseen, false).and_then(|(found, _)| examine(&found, place)).unwrap_or(false)
+}
+
+/// Whether what a name leads to is a store, or the beginning of one, that cannot be used and that no process has open. The caller holds the
+/// init lock.
+fn is_replaceable(place: &Place, file: (u64, u64)) -> bool {
+    let Ok((found, _)) = place.open(Access::Unseen, false) else { return false };
+    let mut start = [0; 8];
+    let (magic, read) = (MAGIC.to_le_bytes(), found.read_at(&mut start, 0).unwrap_or(0));
+    let begins = start.get(..read).is_some_and(|start| magic.starts_with(start));
+    begins
+        && place.leads_to(file.0, file.1)
+        && Liveness::new(&found, place, Access::Unseen)
+            .and_then(|liveness| liveness.others(place))
+            .is_ok_and(|others| !others)
 }
 
 fn mismatch(place: &Place, what: &'static str, found: String, expected: &str) -> Error {
@@ -182,18 +207,31 @@ fn mismatch(place: &Place, what: &'static str, found: String, expected: &str) ->
 
 /// Maps a file and attaches to the arena in it, laying a new one if it is empty. The caller holds the init lock.
 /// Says whether it was empty.
-fn load(backing: Backing, liveness: Liveness, options: &Options, wait: &Wait) -> Result<(Arc<Arena>, bool)> {
+fn load(
+    backing: Backing,
+    liveness: Liveness,
+    options: &Options,
+    group: Option<Gid>,
+    wait: &Wait,
+) -> Result<(Arc<Arena>, bool)> {
     let Backing::File { file, place, access, .. } = &backing else {
         return Err(Error::invalid("place", "local memory", "a file"));
     };
     let fresh = examine(file, place)?;
-    if fresh && (*access != Access::ReadWrite || options.observe) {
+    let creates = *access == Access::ReadWrite
+        && !options.observe
+        && (options.creates() || *place == Place::Descriptor);
+    if fresh && !creates {
         return Err(Error::not_ready(place.to_string(), EMPTY, Duration::ZERO));
     }
     // What a creator that died has left was never ready, and nobody is attached to it.
     if fresh && liveness.others(place)? {
         let found = "a store that is not ready and has processes attached";
         return Err(Error::corrupt("the header", found, "a store that is ready"));
+    }
+    if fresh {
+        // Before there is anything in it that a mode could let others see.
+        options.settle(place, file, group)?;
     }
     let segment = Segment::map(backing, RESERVATION)?;
     if fresh {
@@ -217,7 +255,7 @@ fn load(backing: Backing, liveness: Liveness, options: &Options, wait: &Wait) ->
 /// Whether what a name leads to begins as stores of any version do.
 pub(super) fn begins_as_store(place: &Place) -> bool {
     let mut magic = [0; 8];
-    let opened = place.open(Access::Unseen, None);
+    let opened = place.open(Access::Unseen, false);
     opened.is_ok_and(|(file, _)| {
         file.metadata().is_ok_and(|found| found.is_file())
             && file.read_exact_at(&mut magic, 0).is_ok()

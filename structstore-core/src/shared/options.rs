@@ -2,19 +2,17 @@
 
 use std::fs::{File, Permissions};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
 
-use nix::unistd::{Gid, Group, fchown};
+use nix::unistd::{Gid, Group, fchown, geteuid};
 
 use super::StructStoreShared;
 use super::open::{attach, begins_as_store};
 use crate::arena::layout::{PERSISTENT, TRANSIENT};
 use crate::arena::{Arena, Cleanup};
-#[cfg(doc)]
-use crate::error::ErrorKind;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::segment::{Access, MIN_SIZE, Place, RESERVATION};
 
 /// How to open a shared store; made by [`StructStoreShared::options`].
@@ -191,8 +189,13 @@ impl Options {
         if self.cleanup_or_default() == Cleanup::Never { PERSISTENT } else { TRANSIENT }
     }
 
-    /// Gives a new file its group, and then its mode.
+    /// Gives the file of a new store its group, and then its mode.
     pub(super) fn settle(&self, place: &Place, file: &File, group: Option<Gid>) -> Result<()> {
+        // A descriptor is as its owner has made it; and so is what a creator of another user left that died.
+        let is_own = || file.metadata().is_ok_and(|found| found.uid() == geteuid().as_raw());
+        if *place == Place::Descriptor || !is_own() {
+            return Ok(());
+        }
         if group.is_some() {
             let asked = self.group.as_deref().unwrap_or_default();
             fchown(file, None, group)
@@ -211,6 +214,11 @@ impl Options {
         }
     }
 
+    /// Whether to make a store of what is empty.
+    pub(super) fn creates(&self) -> bool {
+        self.create
+    }
+
     /// Opens the file, creating it where that is to be done. `unseen`: for an observer that may not write to it.
     pub(super) fn open_file(
         &self,
@@ -223,7 +231,7 @@ impl Options {
             let copy = file.try_clone().map_err(|source| place.io("open", source, String::new()))?;
             return Ok((copy, false, access));
         }
-        let create = (self.create && access == Access::ReadWrite && !self.observe).then_some(self.mode);
+        let create = self.create && access == Access::ReadWrite && !self.observe;
         place.open(access, create).map(|(file, created)| (file, created, access))
     }
 
@@ -301,8 +309,14 @@ impl Options {
     pub fn unlink_forced(&self, name: impl AsRef<Path>) -> Result<()> {
         let place = self.place(name.as_ref())?;
         match self.unlink_if(&place, |_| Ok(())) {
-            // A store all the same, though perhaps damaged, of another version or of another user.
-            Err(error) if begins_as_store(&place) && !error.is_refusal() => place.unlink().map_err(|_| error),
+            // A store all the same, though perhaps damaged or of another version; or what a creator left that died at once.
+            Err(error)
+                if begins_as_store(&place)
+                    && !error.is_refusal()
+                    && error.kind() != ErrorKind::ForeignOwner =>
+            {
+                place.unlink().map_err(|_| error)
+            }
             other => other,
         }
     }

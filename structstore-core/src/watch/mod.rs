@@ -148,7 +148,7 @@ impl Watch {
                 return Ok(None);
             }
             // Before the look, which finds what was changed before the name went.
-            let removed = self.handle.arena().is_removed();
+            let removed = self.handle.arena().is_gone();
             let changes = self.changes()?;
             if !changes.is_empty() {
                 return Ok(Some(changes));
@@ -286,7 +286,7 @@ fn wait(handle: &Handle, timeout: Option<Duration>) -> Result<bool> {
         let registration = Registration::new(handle)?;
         let seen = handle.node().head.notice.below();
         while handle.node().head.notice.below() == seen {
-            if handle.arena().is_removed() {
+            if handle.arena().is_gone() {
                 return Err(Error::gone("removed"));
             }
             let slept = registration.sleep(handle, seen, deadline, &AtomicBool::new(false))?;

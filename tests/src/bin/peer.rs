@@ -24,6 +24,8 @@ fn run(arguments: &[&str]) -> Result<()> {
         // For ever, so that it is killed in the middle of opening or closing.
         loop {
             StructStoreShared::open(name)?.close()?;
+            // So that there often is no store at all, however busy the machine is.
+            std::thread::sleep(Duration::from_micros(300));
         }
     }
     if let ("open within", [milliseconds]) = (*task, rest) {
@@ -69,6 +71,10 @@ fn run(arguments: &[&str]) -> Result<()> {
                 other => break other.map(drop).and_then(|()| usage()),
             }
         };
+    }
+    if *task == "reinit" {
+        let options = StructStoreShared::options().reinit(true).cleanup(structstore::Cleanup::Never);
+        return options.open(name).map(drop);
     }
     let store = StructStoreShared::options().create(false).open(name)?;
     match (*task, rest) {
@@ -185,6 +191,12 @@ fn run(arguments: &[&str]) -> Result<()> {
             store.delete(*field)?;
             forever()
         }
+        // Pushes so many numbers in a transaction, which takes long to undo, and stops before its end.
+        ("die in a transaction of", [field, pushes]) => store.transaction(|fields| {
+            let mut list = fields.ensure_list(*field)?;
+            (0..number(pushes)?).try_for_each(|number| list.push(number as i64))?;
+            forever()
+        }),
         // Changes both counters in a transaction, and stops before its end.
         ("die in a transaction", [field]) => store.at(*field)?.transaction(|counters| {
             *counters.get_mut::<i64>("first")? += 1;

@@ -1038,3 +1038,44 @@ fn option_of_an_array_of_another_shape_can_be_replaced() {
     })
     .unwrap();
 }
+
+#[test]
+fn option_that_is_null_is_of_its_declared_type() {
+    #[derive(StructStore)]
+    struct Number {
+        limit: Option<f64>,
+    }
+    #[derive(StructStore)]
+    struct Text {
+        limit: Option<String>,
+    }
+    let store = StructStore::new();
+    let number = store.bind::<Number>().unwrap();
+    let error = store.bind::<Text>().err().unwrap();
+    assert_eq!(
+        error.to_string(),
+        "limit: found f64 or null, expected str or null; remove the old field, or give this one another name"
+    );
+    number.with_mut(|mut fields| fields.limit.set(Some(1.5))).unwrap();
+    assert_eq!(number.load().unwrap().limit, Some(1.5));
+}
+
+#[test]
+fn observer_changes_no_live_array() {
+    #[derive(StructStore)]
+    struct Arm {
+        #[structstore(live)]
+        q: [f64; 2],
+        scan: [f64; 2],
+    }
+    let name = SegmentName::new("observed_live");
+    let store = StructStoreShared::open(&name).unwrap();
+    store.bind::<Arm>().unwrap().with_mut(|fields| fields.q[1].set(1.5)).unwrap();
+    let observer = StructStoreShared::options().observe(true).open(&name).unwrap();
+    let arm = observer.bind::<Arm>().unwrap();
+    assert_eq!(arm.load().unwrap().q, [0.0, 1.5]);
+    assert_eq!(arm.read().map(drop).unwrap_err().kind(), ErrorKind::ReadOnly);
+    // A view that others have of an array is not taken away by those who only look.
+    let _view = store.get::<Array>("scan").unwrap().view().unwrap();
+    assert_eq!(arm.load().unwrap().scan, [0.0; 2]);
+}

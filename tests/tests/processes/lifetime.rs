@@ -321,3 +321,100 @@ fn stores_with_other_names_or_none_are_not_removed() {
     again.close().unwrap();
     assert!(!second.exists());
 }
+
+#[test]
+fn reader_of_an_orphan_is_refused_what_would_change_it() {
+    let name = SegmentName::new("read_orphan");
+    orphan(&name);
+    let peek = options().open(&name).unwrap();
+    for reader in
+        [options().read_only(true), options().observe(true)].map(|options| options.open(&name).unwrap())
+    {
+        assert_eq!(kind(reader.set("num", 5)), Some(ErrorKind::ReadOnly));
+        assert_eq!(kind(reader.fill::<u8>("num", &[5])), Some(ErrorKind::ReadOnly));
+        assert_eq!(kind(reader.write().map(drop)), Some(ErrorKind::ReadOnly));
+    }
+    peek.close().unwrap();
+    assert!(structstore::inspect::orphans().unwrap().contains(&name.to_string()));
+}
+
+/// Whoever repairs what a dead process has left has its byte meanwhile.
+#[test]
+fn dead_process_that_is_being_repaired_keeps_no_name() {
+    for delay in [30, 70, 110] {
+        let name = SegmentName::new("repaired");
+        let store = counters(&name, Cleanup::IfLast);
+        store.ensure_list("list").unwrap();
+        // It sleeps, looks again after a while, and then has much to undo.
+        let observer = Peer::start(&name, &["see removal", "counters"]).ready();
+        let mut dying = Peer::start(&name, &["die in a transaction of", "list", "300000"]).ready();
+        dying.kill();
+        std::thread::sleep(Duration::from_millis(delay));
+        store.close().unwrap();
+        assert!(!name.path().exists(), "the name goes with the last one that is alive");
+        observer.finish();
+    }
+}
+
+#[test]
+fn reinit_replaces_no_file_of_others_and_no_store_in_use() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("notes.txt");
+    fs::write(&path, "notes, and no store").unwrap();
+    let file = options().file(true).reinit(true);
+    assert_eq!(kind(file.open(&path)), Some(ErrorKind::Mismatch));
+    assert_eq!(fs::read_to_string(&path).unwrap(), "notes, and no store");
+
+    // A store of another version, while a process has it and after that.
+    let name = SegmentName::new("replaced");
+    let store = options().cleanup(Cleanup::Never).open(&name).unwrap();
+    let segment = fs::File::options().write(true).open(name.path()).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&segment, &77_u64.to_le_bytes(), 8).unwrap();
+    let peer = |expected: &str| {
+        let other = std::process::Command::new(env!("CARGO_BIN_EXE_peer"));
+        let mut other = other;
+        let said = other.args([&*name, "reinit"]).output().unwrap();
+        let said = String::from_utf8_lossy(&said.stderr).into_owned();
+        assert!(said.contains(expected), "{said}");
+    };
+    peer("its format version");
+    assert!(store.valid());
+    store.close().unwrap();
+    peer("");
+    assert!(options().create(false).open(&name).is_ok(), "it is of this version now");
+}
+
+#[test]
+fn mode_is_exact_whatever_the_umask_and_without_the_right_to_write() {
+    for (mode, mask) in [(0o400, 0o022), (0o440, 0o777), (0o666, 0o277)] {
+        let name = SegmentName::new("exact_mode");
+        let before = umask(Mode::from_bits_truncate(mask));
+        let store = options().mode(mode).open(&name);
+        umask(before);
+        let store = store.unwrap();
+        assert_eq!(fs::metadata(name.path()).unwrap().permissions().mode() & 0o7777, mode);
+        store.set("num", 5).unwrap();
+        store.close().unwrap();
+        assert!(!name.path().exists());
+    }
+}
+
+#[test]
+fn an_empty_file_becomes_no_store_of_who_creates_none() {
+    let name = SegmentName::new("empty_file");
+    fs::write(name.path(), "").unwrap();
+    for options in [options().create(false), options().read_only(true), options().observe(true)] {
+        let options = options.timeout(Duration::from_millis(20));
+        assert_eq!(kind(options.open(&name)), Some(ErrorKind::NotReady));
+    }
+    assert_eq!(fs::metadata(name.path()).unwrap().len(), 0);
+    // Its creator comes to it a little later.
+    let reader = std::thread::spawn({
+        let name = name.to_string();
+        move || options().read_only(true).open(name).map(|store| store.to_string())
+    });
+    std::thread::sleep(Duration::from_millis(30));
+    let store = options().open(&name).unwrap();
+    assert_eq!(reader.join().unwrap().unwrap(), "{}");
+    store.close().unwrap();
+}

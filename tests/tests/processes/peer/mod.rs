@@ -47,6 +47,7 @@ impl Peer {
     /// Kills it, without any chance to clean up, and returns at once.
     pub(crate) fn kill(&mut self) {
         self.0.kill().unwrap();
+        self.0.wait().unwrap();
     }
 
     /// Lets it end, and waits for it to do so.
