@@ -160,7 +160,7 @@ impl Field {
     fn to_value(&self, input: &Input) -> TokenStream {
         let member = &self.member;
         let krate = &input.krate;
-        let to_value = quote_spanned!(self.ty.span()=> #krate::ToValue::to_value);
+        let to_value = self.item(input, quote!(field_value));
         match &self.storage {
             Storage::With(module) => {
                 quote!(#to_value(&#module::to_stored(&self.#member)).map(#krate::Value::into_owned))
@@ -324,11 +324,11 @@ fn struct_impl(input: &Input, all: &[Field], stored: &[&Field]) -> TokenStream {
     let descriptions = stored.iter().map(|field| field.description());
     let assigns = stored.iter().map(|field| field.assign(input, &lent, &value));
     let takes = stored.iter().map(|field| {
-        let (ty, name) = (field.stored(input), &field.name);
+        let (from_value, name) = (field.item(input, quote!(from_value)), &field.name);
         match field.storage {
-            Storage::Flatten => quote!(#fields.flattened::<#ty>()?),
+            Storage::Flatten => quote!(#from_value(#fields.flattened()?)?),
             _ => {
-                let taken = field.of_stored(input, quote!(#fields.take::<#ty>(#name)));
+                let taken = field.of_stored(input, quote!(#fields.take(#name).and_then(#from_value)));
                 quote!(#private::named(#taken, #name)?)
             }
         }
@@ -373,7 +373,7 @@ fn struct_impl(input: &Input, all: &[Field], stored: &[&Field]) -> TokenStream {
 
             impl #impl_generics #krate::ToValue for #ident #type_generics #clause {
                 fn to_value(&self) -> #krate::Result<#krate::Value<'_>> {
-                    #private::struct_value([#((#names, #to_values),)*])
+                    #krate::Field::field_value(self)
                 }
             }
 
@@ -391,6 +391,10 @@ fn struct_impl(input: &Input, all: &[Field], stored: &[&Field]) -> TokenStream {
 
                 fn schema() -> #krate::Schema {
                     #private::struct_schema(&[#((#names, #descriptions, #schemas),)*])
+                }
+
+                fn field_value(&self) -> #krate::Result<#krate::Value<'_>> {
+                    #private::struct_value([#((#names, #to_values),)*])
                 }
 
                 fn from_value(#value: #krate::Value<'_>) -> #krate::Result<Self> {
@@ -513,7 +517,7 @@ fn newtype_impl(input: &Input, field: &Field) -> TokenStream {
     quote! {
             impl #impl_generics #krate::ToValue for #ident #type_generics #clause {
                 fn to_value(&self) -> #krate::Result<#krate::Value<'_>> {
-                    #to_value
+                    #krate::Field::field_value(self)
                 }
             }
 
@@ -533,6 +537,10 @@ fn newtype_impl(input: &Input, field: &Field) -> TokenStream {
 
                 fn schema() -> #krate::Schema {
                     #schema
+                }
+
+                fn field_value(&self) -> #krate::Result<#krate::Value<'_>> {
+                    #to_value
                 }
 
                 fn from_value(#inner: #krate::Value<'_>) -> #krate::Result<Self> {
@@ -618,7 +626,7 @@ fn enum_impl(input: &Input, variants: &[Variant]) -> TokenStream {
 
             impl #impl_generics #krate::ToValue for #ident #type_generics #clause {
                 fn to_value(&self) -> #krate::Result<#krate::Value<'_>> {
-                    #private::ChoicePlace::to_value(self)
+                    #krate::Field::field_value(self)
                 }
             }
 
@@ -635,6 +643,10 @@ fn enum_impl(input: &Input, variants: &[Variant]) -> TokenStream {
 
                 fn schema() -> #krate::Schema {
                     #private::ChoicePlace::schema::<Self>()
+                }
+
+                fn field_value(&self) -> #krate::Result<#krate::Value<'_>> {
+                    #private::ChoicePlace::to_value(self)
                 }
 
                 fn from_value(#value: #krate::Value<'_>) -> #krate::Result<Self> {

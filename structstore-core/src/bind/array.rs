@@ -134,6 +134,10 @@ macro_rules! fixed_fields {
                 Schema::Array { dtype: T::TYPESTR, shape, live: false }
             }
 
+            fn field_value(&self) -> Result<Value<'_>> {
+                ToValue::to_value(self)
+            }
+
             fn from_value(value: Value<'_>) -> Result<Self> {
                 from_array(&value, &Self::Place::wanted())
             }
@@ -329,6 +333,10 @@ impl<T: Element, const D: usize> Field for NdArray<T, D> {
 
     fn schema() -> Schema {
         free::schema::<T, D>()
+    }
+
+    fn field_value(&self) -> Result<Value<'_>> {
+        ToValue::to_value(self)
     }
 
     fn from_value(value: Value<'_>) -> Result<Self> {

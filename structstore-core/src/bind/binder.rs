@@ -153,6 +153,7 @@ impl<'o, 'a> Binder<'o, 'a> {
     }
 
     fn find_or_create<T: Field>(&self, node: &BoundNode, key: &Key<'_>) -> Result<T::Place> {
+        let kind = T::KIND;
         let existing = structure::find(self.arena, node.node(), key)?;
         let found = match (existing, self.operation, self.defaults.get()) {
             (Some(found), ..) => found,
@@ -168,21 +169,21 @@ impl<'o, 'a> Binder<'o, 'a> {
         let raw = Raw::load(slot);
         if raw.declared() && raw.optional() != T::OPTIONAL && !(self.widen && T::OPTIONAL) {
             let name = |optional| match optional {
-                true => format!("{} or null", T::KIND),
-                false => T::KIND.to_string(),
+                true => format!("{} or null", kind),
+                false => kind.to_string(),
             };
             return Err(self.mismatch(&name(raw.optional()), &name(T::OPTIONAL), T::OPTIONAL));
         }
         // What holds null now says what it may hold otherwise.
         if let Some(declared) = raw.declared_kind()?
             && raw.optional()
-            && declared != T::KIND
-            && !(self.widen && declared.widens_to(T::KIND))
+            && declared != kind
+            && !(self.widen && declared.widens_to(kind))
         {
             return Err(self.mismatch(
                 &format!("{declared} or null"),
-                &format!("{} or null", T::KIND),
-                declared.widens_to(T::KIND),
+                &format!("{} or null", kind),
+                declared.widens_to(kind),
             ));
         }
         if self.declared && !raw.declared() {
@@ -191,7 +192,7 @@ impl<'o, 'a> Binder<'o, 'a> {
         }
         let place = T::resolve(self, SlotRef { slot, parent: Some(node.id.index) })?;
         if let Some(operation) = self.operation {
-            edit::declare(operation, slot, T::KIND, T::OPTIONAL)?;
+            edit::declare(operation, slot, kind, T::OPTIONAL)?;
         }
         Ok(place)
     }
@@ -338,7 +339,7 @@ impl<'s> Lender<'s> {
         match Binder::looking(self.arena()).resolve_slot::<T>(slot) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let initial = T::initial();
-                let defaults = initial.to_value()?;
+                let defaults = initial.field_value()?;
                 let complete = |operation: &Operation<'_>| {
                     Binder::new(operation, &defaults, false).resolve_slot::<T>(slot)
                 };

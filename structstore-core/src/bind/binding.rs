@@ -17,6 +17,7 @@ use crate::journal::lies_within;
 use crate::key::Key;
 use crate::lock::{Mode, NodeId, Wait, generation};
 use crate::node::{self, Raw};
+use crate::ops;
 use crate::sync::{AtomicU64, Ordering};
 use crate::value::{Kind, Value, wrong_kind};
 
@@ -62,7 +63,8 @@ impl Struct {
     ///
     /// A store that was opened to observe or read-only is bound for reading: nothing is created or declared, and the fields have to
     /// be declared already, by a process that has bound them to change them. An observer that may write to the segment has
-    /// everything that reads; through a read-only attachment, [`Binding::load`] copies structs of scalars.
+    /// everything that reads; through a read-only attachment, which takes no locks, [`Binding::load`] copies the struct as of one moment
+    /// and [`Struct::get_at`] reads parts of it, each as of its own.
     ///
     /// # Errors
     ///
@@ -126,7 +128,7 @@ impl Struct {
     fn bind_as<T: Fields>(&self, widen: bool) -> Result<Binding<T>> {
         let handle = &self.handle;
         let initial = T::initial();
-        let defaults = initial.to_value()?;
+        let defaults = initial.field_value()?;
         let slot = Raw::node(Kind::Struct, handle.id());
         let slot = Slot { tag: AtomicU64::new(slot.tag), payload: AtomicU64::new(slot.payload) };
         let slot = SlotRef { slot: &slot, parent: None };
@@ -310,13 +312,27 @@ impl<T: Field> Binding<T> {
         if T::SLOTS_ONLY {
             return self.handle.read(|_, _| T::load(&self.place, self.lender())).at(&self.handle);
         }
-        let held = self.lock(Mode::Shared, &Wait::FOREVER)?;
+        let held = match self.lock(Mode::Shared, &Wait::FOREVER) {
+            Err(error) if error.kind() == ErrorKind::ReadOnly => return self.load_without_a_lock(),
+            locked => locked?,
+        };
         let loaded = T::load(&self.place, self.lender());
         drop(held);
         loaded.at(&self.handle)
     }
 
-    /// Assigns all fields, at once for all readers.
+    /// As [`Binding::load`], for those who may not even take a lock.
+    #[cold]
+    #[inline(never)]
+    fn load_without_a_lock(&self) -> Result<T> {
+        ops::to_value(&self.handle).and_then(T::from_value).at(&self.handle)
+    }
+
+    /// Assigns all fields, at once for all readers, wholly or not at all.
+    ///
+    /// It costs more than changing what a guard lends: each field is looked up and logged, and text, arrays and lists get new memory. For
+    /// six numbers and an array of seven, it took 0.7 μs; `with_mut(|mut fields| fields.set(&value))`, which copies in place
+    /// without a log, took 0.025 μs, and the same in a [`transaction`](Binding::transaction) 0.3 μs (x86-64).
     ///
     /// # Errors
     ///
@@ -338,7 +354,7 @@ impl<T: Field> Binding<T> {
     /// # Ok::<(), structstore::Error>(())
     /// ```
     pub fn replace(&self, value: &T) -> Result<()> {
-        let value = value.to_value().at(&self.handle)?;
+        let value = value.field_value().at(&self.handle)?;
         let Value::Struct(fields) = &value else {
             return Err(wrong_kind(value.kind(), Kind::Struct.name()));
         };

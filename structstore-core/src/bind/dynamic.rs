@@ -49,6 +49,10 @@ impl Field for List {
         Schema::List(None)
     }
 
+    fn field_value(&self) -> Result<Value<'_>> {
+        ToValue::to_value(self)
+    }
+
     /// A list of its own.
     fn from_value(value: Value<'_>) -> Result<List> {
         if value.kind() != Kind::List {
@@ -120,6 +124,10 @@ impl Field for Struct {
         Schema::Map(None)
     }
 
+    fn field_value(&self) -> Result<Value<'_>> {
+        ToValue::to_value(self)
+    }
+
     /// A struct of its own.
     fn from_value(value: Value<'_>) -> Result<Struct> {
         let store = StructStore::try_new()?;
@@ -179,6 +187,10 @@ impl<T: Field> Field for Box<T> {
 
     fn schema() -> Schema {
         T::schema()
+    }
+
+    fn field_value(&self) -> Result<Value<'_>> {
+        T::field_value(self)
     }
 
     fn from_value(value: Value<'_>) -> Result<Box<T>> {

@@ -23,6 +23,7 @@ pub trait Repeated<T: Field>: 'static {
     const KIND: Kind;
 
     fn schema() -> Schema;
+    fn to_value(items: &[T]) -> Result<Value<'_>>;
     fn from_value(value: Value<'_>) -> Result<Vec<T>>;
     fn resolve(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<BoundNode>;
     fn check(place: &BoundNode, lender: Lender<'_>, exclusive: bool) -> Result<()>;
@@ -48,6 +49,10 @@ impl<T: Field + Element> Repeated<T> for AsArray {
 
     fn schema() -> Schema {
         free::schema::<T, 1>()
+    }
+
+    fn to_value(items: &[T]) -> Result<Value<'_>> {
+        Ok(ArrayValue::from_slice(&[items.len()], items)?.into())
     }
 
     /// Bytes are numbers, too.
@@ -99,6 +104,11 @@ impl<T: Field> Repeated<T> for AsList {
         Schema::List(Some(Box::new(T::schema())))
     }
 
+    fn to_value<'a>(items: &'a [T]) -> Result<Value<'a>> {
+        let value = |(index, item): (usize, &'a T)| item.field_value().map_err(|error| error.under(index));
+        items.iter().enumerate().map(value).collect::<Result<_>>().map(Value::List)
+    }
+
     fn from_value(value: Value<'_>) -> Result<Vec<T>> {
         let Value::List(items) = value else { return Err(wrong_kind(value.kind(), Kind::List.name())) };
         let item = |(index, item)| T::from_value(item).map_err(|error| error.under(index));
@@ -136,7 +146,8 @@ impl<T: Field> Repeated<T> for AsList {
     }
 
     fn assign(lent: &mut TypedListMut<'_, T>, items: &[T]) -> Result<()> {
-        lent.as_list().replace(items)
+        let values = items.iter().map(T::field_value).collect::<Result<Vec<_>>>()?;
+        lent.as_list().replace(values)
     }
 
     fn reborrow<'a, 's: 'a>(lent: &'a mut TypedListMut<'s, T>) -> TypedListMut<'a, T> {
@@ -171,6 +182,10 @@ impl<T: Field> Field for Vec<T> {
 
     fn schema() -> Schema {
         T::Repeated::schema()
+    }
+
+    fn field_value(&self) -> Result<Value<'_>> {
+        T::Repeated::to_value(self)
     }
 
     fn from_value(value: Value<'_>) -> Result<Vec<T>> {
@@ -364,7 +379,7 @@ impl<T: Field> TypedListMut<'_, T> {
     ///
     /// As [`ListMut::push`].
     pub fn push(&mut self, item: &T) -> Result<()> {
-        self.as_list().push(item.to_value()?)
+        self.as_list().push(item.field_value()?)
     }
 
     /// Inserts an item before the one at `index`, which may be the end.
@@ -373,7 +388,7 @@ impl<T: Field> TypedListMut<'_, T> {
     ///
     /// As [`ListMut::insert`].
     pub fn insert(&mut self, index: usize, item: &T) -> Result<()> {
-        self.as_list().insert(index, item.to_value()?)
+        self.as_list().insert(index, item.field_value()?)
     }
 
     /// Assigns an item that exists.
@@ -382,7 +397,7 @@ impl<T: Field> TypedListMut<'_, T> {
     ///
     /// As [`ListMut::set`].
     pub fn set(&mut self, index: usize, item: &T) -> Result<()> {
-        self.as_list().set(index, item.to_value()?)
+        self.as_list().set(index, item.field_value()?)
     }
 
     /// Removes an item.

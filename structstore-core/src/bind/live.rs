@@ -74,6 +74,10 @@ macro_rules! live_fields {
                 Schema::Array { dtype: T::TYPESTR, shape, live: true }
             }
 
+            fn field_value(&self) -> Result<Value<'_>> {
+                ToValue::to_value(self)
+            }
+
             fn from_value(value: Value<'_>) -> Result<Self> {
                 Ok(Live(<$type>::from_value(value)?))
             }

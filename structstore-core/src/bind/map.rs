@@ -49,6 +49,15 @@ macro_rules! map_fields {
                 Schema::Map(Some(Box::new(T::schema())))
             }
 
+            fn field_value(&self) -> Result<Value<'_>> {
+                let mut fields = Vec::with_capacity(self.len());
+                for (name, value) in self {
+                    let value = value.field_value().map_err(|error| error.under(name))?;
+                    fields.push((name.as_str().into(), value));
+                }
+                Ok(Value::Struct(fields))
+            }
+
             fn from_value(value: Value<'_>) -> Result<Self> {
                 let Value::Struct(fields) = value else {
                     return Err(wrong_kind(value.kind(), Kind::Struct.name()));
@@ -89,7 +98,7 @@ macro_rules! map_fields {
             }
 
             fn assign(lent: &mut TypedMapMut<'_, T>, value: &Self) -> Result<()> {
-                lent.as_struct().replace(value)
+                lent.as_struct().replace(value.field_value()?)
             }
 
             fn reborrow<'a, 's: 'a>(lent: &'a mut TypedMapMut<'s, T>) -> TypedMapMut<'a, T> {
@@ -262,7 +271,7 @@ impl<T: Field> TypedMapMut<'_, T> {
     ///
     /// As [`StructMut::set`].
     pub fn insert(&mut self, name: &str, value: &T) -> Result<()> {
-        self.as_struct().set(name, value.to_value()?)
+        self.as_struct().set(name, value.field_value()?)
     }
 
     /// Removes an entry. Returns whether there was one.

@@ -39,7 +39,7 @@ pub use text::ByteBuf;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::ops::{Get, Slot};
-use crate::value::{Kind, ToValue, Value, wrong_kind};
+use crate::value::{Kind, Value, wrong_kind};
 
 /// A type that can be a field of a bound struct. Derive it with `#[derive(StructStore)]`; the methods are for generated
 /// code.
@@ -98,7 +98,7 @@ use crate::value::{Kind, ToValue, Value, wrong_kind};
     label = "not a type that a store can hold",
     note = "add `#[derive(StructStore)]` to `{Self}`, say how to store it with `#[structstore(with = \"module\")]`, or leave the field out with `#[structstore(skip)]`"
 )]
-pub trait Field: ToValue + Sized + 'static {
+pub trait Field: Sized + 'static {
     /// What a read guard lends: `&'s T` for scalars and arrays, the companion for structs.
     type Ref<'s>;
     /// What a write guard lends: `&'s mut T` for scalars and arrays, the companion for structs.
@@ -127,6 +127,10 @@ pub trait Field: ToValue + Sized + 'static {
 
     /// What the type stores, with the descriptions of its fields.
     fn schema() -> Schema;
+
+    /// As [`ToValue::to_value`](crate::traits::ToValue::to_value). Not by that trait, so that the compiler has one thing to say of a type that is no field.
+    #[doc(hidden)]
+    fn field_value(&self) -> Result<Value<'_>>;
 
     /// The value as this type. Numbers convert where that keeps them, as [`Struct::get`](crate::Struct::get) converts them; a list of numbers is
     /// taken for an array; a struct may have more fields than it needs.
@@ -282,17 +286,15 @@ impl<'v> Fieldwise<'v> {
     }
 
     /// Takes out the field of this name.
-    pub fn take<T: Field>(&mut self, name: &'static str) -> Result<T> {
+    pub fn take(&mut self, name: &'static str) -> Result<Value<'v>> {
         let found = self.0.iter_mut().find(|(found, _)| found == name);
         let value = found.map(|(_, value)| std::mem::take(value));
-        value.ok_or_else(|| Error::new(ErrorKind::NotFound)).and_then(T::from_value)
+        value.ok_or_else(|| Error::new(ErrorKind::NotFound))
     }
 
-    /// What is left, as the value of a struct that is flattened into this one.
-    pub fn flattened<T: Field>(&self) -> Result<T> {
-        T::from_value(Value::Struct(
-            self.0.iter().map(|(name, value)| (name.as_ref().into(), value.into())).collect(),
-        ))
+    /// All fields, for a struct that is flattened into this one.
+    pub fn flattened(&self) -> Result<Value<'_>> {
+        Ok(Value::Struct(self.0.iter().map(|(name, value)| (name.as_ref().into(), value.into())).collect()))
     }
 }
 

@@ -43,6 +43,10 @@ macro_rules! ndarray_fields {
                 free::schema::<T, $dimensions>()
             }
 
+            fn field_value(&self) -> Result<Value<'_>> {
+                ToValue::to_value(self)
+            }
+
             fn from_value(value: Value<'_>) -> Result<Self> {
                 let (shape, elements) = free::from_value::<T, $dimensions>(&value)?;
                 Array::from_shape_vec(shape, elements).map_err(refused)

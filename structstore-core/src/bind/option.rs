@@ -12,7 +12,7 @@ use crate::edit;
 use crate::error::{ErrorKind, Result};
 use crate::node::{self, Raw};
 use crate::ops;
-use crate::value::{Kind, ToValue, Value};
+use crate::value::{Kind, Value};
 
 /// The slot of an optional value, and what it held when it was last checked.
 ///
@@ -92,6 +92,10 @@ impl<T: Field> Field for Option<T> {
 
     fn schema() -> Schema {
         Schema::Optional(Box::new(T::schema()))
+    }
+
+    fn field_value(&self) -> Result<Value<'_>> {
+        self.as_ref().map_or(Ok(Value::Null), T::field_value)
     }
 
     fn from_value(value: Value<'_>) -> Result<Option<T>> {
@@ -244,7 +248,7 @@ impl<T: Field> OptionMut<'_, T> {
     }
 
     fn assign(&mut self, value: &Option<T>) -> Result<()> {
-        let value = value.to_value()?;
+        let value = value.field_value()?;
         let slot = self.slot().slot;
         value.check_depth(node::depth_of(self.lender.arena(), self.parent)?)?;
         operate_below(self.lender.arena(), self.parent, |operation| {

@@ -7,7 +7,7 @@ use crate::arena::layout::Slot;
 use crate::error::{Error, Result};
 use crate::node::Raw;
 use crate::ops::{self, scalar_of};
-use crate::value::{Kind, ScalarType, Value};
+use crate::value::{Kind, ScalarType, ToValue, Value};
 
 /// The slot of a scalar.
 #[doc(hidden)]
@@ -54,6 +54,10 @@ macro_rules! scalar_fields {
 
             fn schema() -> Schema {
                 Schema::Scalar(<$type as Field>::KIND)
+            }
+
+            fn field_value(&self) -> Result<Value<'_>> {
+                ToValue::to_value(self)
             }
 
             fn from_value(value: Value<'_>) -> Result<$type> {

@@ -58,6 +58,10 @@ macro_rules! leaf_field {
                 Schema::$kind
             }
 
+            fn field_value(&self) -> Result<Value<'_>> {
+                ToValue::to_value(self)
+            }
+
             fn from_value(value: Value<'_>) -> Result<$type> {
                 match value {
                     Value::$kind(contents) => Ok($from(contents.into_owned())),

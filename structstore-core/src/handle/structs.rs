@@ -57,17 +57,26 @@ impl Struct {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::WrongType`] or [`ErrorKind::OutOfRange`] for a value that a declared field cannot take,
+    /// [`ErrorKind::WrongType`] or [`ErrorKind::OutOfRange`] for a value that a declared field, or a live array, cannot take,
     /// [`ErrorKind::InvalidName`], [`ErrorKind::TooDeep`], [`ErrorKind::OutOfSpace`]. Nothing is changed then.
     ///
     /// ```
     /// use structstore::{ArrayValue, StructStore, Value};
     ///
+    /// #[derive(StructStore)]
+    /// struct Pose {
+    ///     x: f64,
+    ///     y: f64,
+    /// }
+    ///
     /// let store = StructStore::new();
     /// store.set("num", 5)?;
     /// store.set("name", "arm")?;
-    /// store.set("flags", vec![true, false])?; // a list
-    /// store.set("gains", ArrayValue::from_slice(&[2], &[1.0, 0.5])?)?;
+    /// store.set("gains", vec![1.0, 0.5])?; // an array, as of all numbers in a row
+    /// store.set("tags", vec!["left", "calibrated"])?; // a list, as of anything else
+    /// store.set("numbers", Value::list([1, 2, 3]))?; // a list all the same
+    /// store.set("frame", ArrayValue::from_slice(&[2, 2], &[1_u8, 2, 3, 4])?)?;
+    /// store.set("pose", &Pose { x: 1.0, y: 2.0 })?;
     /// store.set("limits", Value::record([("low", 0.into()), ("high", Value::Null)]))?;
     /// assert!(store.set("", 5).is_err());
     /// # Ok::<(), structstore::Error>(())

@@ -14,7 +14,8 @@ use crate::value::{Kind, Scalar, ScalarType, Value, convert, decode_scalar, wron
 /// A type that a field or an item can be read as.
 ///
 /// Scalars convert where that keeps their value: an integer to any integer type that it fits and to a float that
-/// represents it, a float to another float. Handles ([`Struct`](crate::Struct), [`List`](crate::List), [`Str`](crate::Str), …) lead to the field itself.
+/// represents it, a float to another float. All types that can be fields of bound structs can be read, structs that derive included
+/// ([`Field::from_value`](crate::traits::Field::from_value) says how values convert). Handles ([`Struct`](crate::Struct), [`List`](crate::List), [`Str`](crate::Str), …) lead to the field itself.
 ///
 /// ```
 /// use structstore::{List, StructStore};
@@ -25,6 +26,9 @@ use crate::value::{Kind, Scalar, ScalarType, Value, convert, decode_scalar, wron
 /// assert_eq!(store.get::<Option<String>>("missing").is_err(), true);
 /// store.set("names", vec!["a", "b"])?;
 /// assert_eq!(store.get::<List>("names")?.len()?, 2);
+/// assert_eq!(store.get::<Vec<String>>("names")?, ["a", "b"]);
+/// store.set("gains", [0.5_f32, 1.5])?;
+/// assert_eq!(store.get::<Vec<f64>>("gains")?, [0.5, 1.5]);
 /// # Ok::<(), structstore::Error>(())
 /// ```
 pub trait Get: Sized {

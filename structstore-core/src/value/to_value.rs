@@ -202,6 +202,11 @@ macro_rules! number {
                 Ok((*self).into())
             }
 
+            #[inline(always)]
+            fn with_value<R>(&self, then: impl FnOnce(&Value<'_>) -> Result<R>) -> Result<R> {
+                then(&(*self).into())
+            }
+
             fn row_to_value(items: &[$type]) -> Result<Value<'_>> {
                 array(items, &[items.len()])
             }

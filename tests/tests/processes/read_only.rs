@@ -5,7 +5,7 @@ mod peer;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use structstore::{ErrorKind, StructStoreShared, Value};
+use structstore::{ErrorKind, StructStore, StructStoreShared, Value};
 use structstore_tests::SegmentName;
 
 use peer::Peer;
@@ -194,4 +194,34 @@ impl Drop for Stops<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
     }
+}
+
+#[test]
+fn read_only_bindings_load_structs_of_any_fields() {
+    #[derive(StructStore, Debug, PartialEq)]
+    struct Inner {
+        trail: Vec<f32>,
+        limit: Option<f64>,
+    }
+    #[derive(StructStore, Debug, PartialEq)]
+    struct Arm {
+        name: String,
+        #[structstore(live)]
+        q: [f64; 3],
+        inner: Inner,
+    }
+    let name = SegmentName::new("read_only_load");
+    let store = StructStoreShared::open(&name).unwrap();
+    let value = || Arm {
+        name: "left".into(),
+        q: [0.5, 1.5, 2.5],
+        inner: Inner { trail: vec![1.0; 100], limit: Some(0.5) },
+    };
+    store.bind::<Arm>().unwrap().replace(&value()).unwrap();
+    let reader = StructStoreShared::open_read_only(&name).unwrap();
+    let arm = reader.bind::<Arm>().unwrap();
+    assert_eq!(arm.load().unwrap(), value());
+    assert_eq!(arm.read().map(drop).unwrap_err().kind(), ErrorKind::ReadOnly);
+    assert_eq!(reader.get_at::<f64>("q[2]").unwrap(), 2.5);
+    assert_eq!(reader.get::<Inner>("inner").unwrap(), value().inner);
 }
