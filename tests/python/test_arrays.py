@@ -1,5 +1,6 @@
 """NumPy arrays: what they keep, and the memory that views of them share."""
 
+import dataclasses
 import gc
 import pickle
 import threading
@@ -470,3 +471,18 @@ def test_pop_in_a_transaction_can_be_undone(store: StructStore) -> None:
             popped[0] = 5.0
         1 / 0  # noqa: B018
     assert store.frame[0] == 0.0 and store.frames[0][0] == 0.0
+
+
+def test_live_array_is_a_default_of_a_dataclass(store: StructStore) -> None:
+    @dataclasses.dataclass
+    class Arm:
+        q: np.ndarray = dataclasses.field(default_factory=lambda: structstore.live(np.zeros(3)))
+
+    store.arm, store.stored = {}, Arm()
+    assert structstore.is_live(store.stored.q)
+    arm = structstore.bind(store.arm, Arm)
+    view = arm.q
+    arm.q = np.ones(3)
+    assert structstore.is_live(view) and view.tolist() == [1.0] * 3
+    with pytest.raises(structstore.WrongTypeError, match=r"arm\.q: found f64\[2\], expected live f64\[3\]"):
+        arm.q = np.ones(2)

@@ -477,19 +477,19 @@ impl<T: Field> Binding<T> {
 
 impl<T: Fields> fmt::Debug for Binding<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Binding").field(&type_name::<T>()).field(&self.handle.path()).finish()
+        write!(f, "Binding<{}>({})", type_name::<T>(), self.handle.path().shown())
     }
 }
 
 impl<T: Fields> fmt::Debug for BindingMut<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("BindingMut").field(&type_name::<T>()).field(&self.binding.handle.path()).finish()
+        write!(f, "BindingMut<{}>({})", type_name::<T>(), self.binding.handle.path().shown())
     }
 }
 
 impl<T: Fields> fmt::Debug for BindingRef<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("BindingRef").field(&type_name::<T>()).field(&self.binding.handle.path()).finish()
+        write!(f, "BindingRef<{}>({})", type_name::<T>(), self.binding.handle.path().shown())
     }
 }
 

@@ -63,6 +63,8 @@ def fit(value: Any, annotation: Any, path: str) -> Any:
     # An array is looked at where it is: it may be a view of what it is assigned to.
     plain = value if isinstance(value, np.ndarray) else core._plain(value, path)
     fitting = rebuild(plain, annotation, path)
+    if isinstance(value, core.Live):
+        return core.live(fitting)
     # A part of a store is assigned as such: it may be what is there already.
     return value if isinstance(value, core.StructStore | core.StructStoreList) else fitting
 
