@@ -214,7 +214,7 @@ pub mod guard {
 #[cfg(not(loom))]
 pub mod typed {
     pub use crate::bind::{
-        ByteBuf, Choice, ChoiceMut, FieldSchema, Live, NdArray, OptionMut, Schema, TypedArrayMut,
+        ByteBuf, Choice, ChoiceMut, ChoiceRef, FieldSchema, Live, NdArray, OptionMut, Schema, TypedArrayMut,
         TypedArrayRef, TypedListMut, TypedListRef, TypedMapMut, TypedMapRef,
     };
     pub use crate::handle::{ElementCell, Filling};
@@ -234,8 +234,8 @@ pub mod traits {
 #[doc(hidden)]
 pub mod derive_support {
     pub use crate::bind::{
-        AsList, Binder, BoundNode, Choice, ChoiceMut, ChoicePlace, Field, Fields, Fieldwise, Lender, Live,
-        Names, Schema, SlotRef, named, rejected, struct_schema, struct_value,
+        AsList, Binder, BoundNode, Choice, ChoiceMut, ChoicePlace, ChoiceRef, Field, Fields, Fieldwise,
+        Lender, Live, Names, Schema, SlotRef, named, rejected, struct_schema, struct_value,
     };
     pub use crate::error::Result;
     pub use crate::key::Key;

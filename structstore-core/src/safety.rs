@@ -26,7 +26,7 @@
 //!
 //! - A `&mut` from a guard is exclusive across threads and processes, and against other handles
 //!   of the same thread, which get [`ErrorKind::HeldByGuard`](crate::ErrorKind::HeldByGuard). The target of a `&` from a guard does not change.
-//! - Booleans, enums and strings are validated before a reference to them is given.
+//! - Booleans and strings are validated before a reference to them is given; enums whenever they are read.
 //! - An [`ArrayView`](crate::ArrayView) keeps its memory when the array is removed or the store closed. It gives cells and
 //!   copies, never slices; guards give slices of blocks that have no views. In a forked child a view stays
 //!   shared or, if the child [could not be attached](crate::ErrorKind::Detached), becomes private.

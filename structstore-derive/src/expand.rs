@@ -631,7 +631,7 @@ fn enum_impl(input: &Input, variants: &[Variant]) -> TokenStream {
             }
 
             impl #impl_generics #krate::Field for #ident #type_generics #clause {
-                type Ref<'s> = Self;
+                type Ref<'s> = #krate::ChoiceRef<'s, Self>;
                 type Mut<'s> = #krate::ChoiceMut<'s, Self>;
                 type Place = #private::ChoicePlace;
                 type Repeated = #private::AsList;
@@ -660,8 +660,8 @@ fn enum_impl(input: &Input, variants: &[Variant]) -> TokenStream {
                     #private::ChoicePlace::resolve::<Self>(#binder, #slot)
                 }
 
-                fn check(#place: &Self::Place, #lender: #private::Lender<'_>, _: bool) -> #krate::Result<()> {
-                    #place.check::<Self>(#lender)
+                fn check(#place: &Self::Place, _: #private::Lender<'_>, _: bool) -> #krate::Result<()> {
+                    #place.check()
                 }
 
                 fn load(#place: &Self::Place, #lender: #private::Lender<'_>) -> #krate::Result<Self> {
@@ -676,7 +676,7 @@ fn enum_impl(input: &Input, variants: &[Variant]) -> TokenStream {
                     #lent.reborrow()
                 }
 
-                unsafe fn lend<'s>(#place: &Self::Place, #lender: #private::Lender<'s>) -> Self {
+                unsafe fn lend<'s>(#place: &Self::Place, #lender: #private::Lender<'s>) -> Self::Ref<'s> {
                     #place.lend(#lender)
                 }
 

@@ -1,16 +1,16 @@
 //! Enums without data as fields, stored as the name of the variant.
 
+use std::fmt;
 use std::marker::PhantomData;
-use std::sync::atomic::{AtomicUsize, Ordering as LocalOrdering};
 
 use super::{Binder, BoundNode, Lender, Schema, SlotRef};
-use crate::access::{Access, Locked};
+use crate::access::{Access, Located, Locked};
 use crate::arena::Arena;
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::{Error, Result};
 use crate::handle::StrMut;
-use crate::node;
+use crate::node::{self, Raw};
 use crate::value::{Kind, Value};
 
 /// An enum without data. Derived by `#[derive(StructStore)]`.
@@ -60,12 +60,12 @@ fn name<T: Choice>(value: &T) -> &'static str {
     T::NAMES.get(value.index()).copied().unwrap_or_default()
 }
 
-/// Where an enum is, and which variant it was when it was last checked.
+/// Where an enum is.
+///
+/// What its string says is looked at only where it is read: a process that knows no better may assign any text, which is to harm those who
+/// read this field, and nobody else.
 #[doc(hidden)]
-pub struct ChoicePlace {
-    node: BoundNode,
-    variant: AtomicUsize,
-}
+pub struct ChoicePlace(BoundNode);
 
 impl ChoicePlace {
     pub fn schema<T: Choice>() -> Schema {
@@ -82,27 +82,31 @@ impl ChoicePlace {
 
     pub fn resolve<T: Choice>(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<ChoicePlace> {
         let node = binder.node(slot, Kind::Str)?;
-        Ok(ChoicePlace { node, variant: AtomicUsize::new(find::<T>(binder.arena, &node)?) })
+        if !Raw::load(slot.slot).declared() {
+            // Some string, which is not of this type; one that a process has declared may be nonsense for the moment.
+            find::<T>(binder.arena, &node)?;
+        }
+        Ok(ChoicePlace(node))
     }
 
-    pub fn check<T: Choice>(&self, lender: Lender<'_>) -> Result<()> {
-        self.load::<T>(lender).map(drop)
+    pub fn check(&self) -> Result<()> {
+        self.0.check()
     }
 
     pub fn load<T: Choice>(&self, lender: Lender<'_>) -> Result<T> {
-        let variant = find::<T>(lender.arena(), &self.node)?;
-        self.variant.store(variant, LocalOrdering::Relaxed);
-        Ok(T::variant(variant))
+        find::<T>(lender.arena(), &self.0).map(T::variant)
     }
 
     pub fn assign<T: Choice>(lent: &mut ChoiceMut<'_, T>, value: &T) -> Result<()> {
         lent.text.set(name(value))
     }
 
-    pub fn lend<T: Choice>(&self, lender: Lender<'_>) -> T {
-        // Looked at again, for the guard may have made it another variant since. It is no variant only in a damaged
-        // store.
-        self.load(lender).unwrap_or_else(|_| T::variant(self.variant.load(LocalOrdering::Relaxed)))
+    pub fn lend<'s, T: Choice>(&self, lender: Lender<'s>) -> ChoiceRef<'s, T> {
+        ChoiceRef {
+            locked: Locked::lend(lender.store, self.0.id, self.0.record),
+            node: self.0,
+            choice: PhantomData,
+        }
     }
 
     /// Lends the enum for changing.
@@ -112,9 +116,65 @@ impl ChoicePlace {
     /// As [`Field::lend_mut`](super::Field::lend_mut).
     pub unsafe fn lend_mut<'s, T: Choice>(&self, lender: Lender<'s>) -> ChoiceMut<'s, T> {
         ChoiceMut {
-            text: StrMut::new(Locked::lend(lender.store, self.node.id, self.node.record)),
-            node: self.node,
+            text: StrMut::new(Locked::lend(lender.store, self.0.id, self.0.record)),
+            node: self.0,
             choice: PhantomData,
+        }
+    }
+}
+
+/// An enum in a store that is held for reading.
+///
+/// Another process may have assigned a text that is no variant. That is an error of this field alone, of those who read it:
+///
+/// ```
+/// use structstore::StructStore;
+///
+/// #[derive(StructStore, Clone, Copy, Debug, PartialEq)]
+/// enum Mode {
+///     Idle,
+///     Running,
+/// }
+///
+/// #[derive(StructStore)]
+/// struct Robot {
+///     mode: Mode,
+///     cycle: u64,
+/// }
+///
+/// let store = StructStore::new();
+/// let robot = store.bind::<Robot>()?;
+/// assert_eq!(robot.with(|robot| robot.mode.get())??, Mode::Idle);
+///
+/// store.set("mode", "runing")?;
+/// robot.with_mut(|robot| *robot.cycle += 1)?;
+/// assert_eq!(robot.with(|robot| *robot.cycle)?, 1);
+/// let error = robot.load().err().unwrap();
+/// assert_eq!(error.to_string(), r#"mode: found the string "runing", expected "Idle" or "Running""#);
+/// # Ok::<(), structstore::Error>(())
+/// ```
+pub struct ChoiceRef<'s, T> {
+    locked: Locked<'s>,
+    node: BoundNode,
+    choice: PhantomData<fn() -> T>,
+}
+
+impl<T: Choice> ChoiceRef<'_, T> {
+    /// Which variant it is.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::WrongType`] if it is none; [`ErrorKind::Corrupt`] if the memory is damaged.
+    pub fn get(&self) -> Result<T> {
+        find::<T>(self.locked.arena(), &self.node).map(T::variant).at(&self.locked)
+    }
+}
+
+impl<T: Choice> fmt::Debug for ChoiceRef<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.get() {
+            Ok(variant) => f.write_str(name(&variant)),
+            Err(error) => write!(f, "<{error}>"),
         }
     }
 }
@@ -140,11 +200,7 @@ impl ChoicePlace {
 /// let robot = store.bind::<Robot>()?;
 /// robot.with_mut(|mut robot| robot.mode.set(Mode::FollowPath))?;
 /// assert_eq!(store.get::<String>("mode")?, "follow_path");
-/// assert_eq!(robot.with(|robot| robot.mode)?, Mode::FollowPath);
-///
-/// store.set("mode", "fly")?;
-/// let error = robot.read().err().unwrap();
-/// assert_eq!(error.to_string(), r#"mode: found the string "fly", expected "idle" or "follow_path""#);
+/// assert_eq!(robot.load()?.mode, Mode::FollowPath);
 /// # Ok::<(), structstore::Error>(())
 /// ```
 pub struct ChoiceMut<'s, T> {
@@ -158,9 +214,9 @@ impl<T: Choice> ChoiceMut<'_, T> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Corrupt`] if the memory is damaged.
+    /// [`ErrorKind::WrongType`] if it is none; [`ErrorKind::Corrupt`] if the memory is damaged.
     pub fn get(&self) -> Result<T> {
-        find::<T>(self.text.locked.arena(), &self.node).map(T::variant)
+        find::<T>(self.text.locked.arena(), &self.node).map(T::variant).at(&self.text.locked)
     }
 
     /// Makes it another variant.

@@ -28,7 +28,7 @@ mod text;
 pub use array::{NdArray, TypedArrayMut, TypedArrayRef};
 pub use binder::{Binder, BoundNode, Lender, SlotRef};
 pub use binding::{Binding, BindingMut, BindingRef};
-pub use choice::{Choice, ChoiceMut, ChoicePlace};
+pub use choice::{Choice, ChoiceMut, ChoicePlace, ChoiceRef};
 pub use list::{AsList, TypedListMut, TypedListRef};
 pub use live::Live;
 pub use map::{TypedMapMut, TypedMapRef};
@@ -58,7 +58,7 @@ use crate::value::{Kind, Value, wrong_kind};
 /// | `Option<T>` | as `T`, or null | `Option` of what `T` lends | [`OptionMut`] |
 /// | `Box<T>` | as `T` | as `T` | as `T` |
 /// | a struct with the derive | struct | its companion `…Ref` | its companion `…Mut` |
-/// | an enum with the derive | its variant's name, as a string | the enum | [`ChoiceMut`] |
+/// | an enum with the derive | its variant's name, as a string | [`ChoiceRef`] | [`ChoiceMut`] |
 /// | [`List`](crate::List) | list of anything | [`ListRef`](crate::guard::ListRef) | [`ListMut`](crate::guard::ListMut) |
 /// | [`Struct`](crate::Struct) | struct of anything | [`StructRef`](crate::guard::StructRef) | [`StructMut`](crate::guard::StructMut) |
 ///

@@ -252,7 +252,10 @@ fn values_that_are_none_are_not_lent() {
 
     let text = store.ensure_str("mode").unwrap();
     text.set("Off").unwrap();
-    assert!(matches!(flags.read().map(drop), Err(error) if error.kind() == ErrorKind::WrongType));
+    let nonsense = |result: Result<()>| assert_eq!(result.unwrap_err().kind(), ErrorKind::WrongType);
+    nonsense(flags.load().map(drop));
+    nonsense(flags.with(|flags| flags.mode.get().map(drop)).unwrap());
+    flags.with_mut(|mut flags| flags.optional.set(Some(true))).unwrap();
     text.set("On").unwrap();
 
     // An array that has become one of something else, behind the back of its field.

@@ -243,7 +243,7 @@ fn every_field_type_is_lent_by_write_and_read_guards() -> Result<()> {
 
         let guard = bound.read()?;
         let s = guard.fields();
-        assert_eq!((s.mode, *s.reach, s.owner.as_str()?), (Mode::Off, 3.0, "else"));
+        assert_eq!((s.mode.get()?, *s.reach, s.owner.as_str()?), (Mode::Off, 3.0, "else"));
         assert_eq!((s.limit, s.alias.is_none()), (Some(&2.0), true));
         assert_eq!(s.best.unwrap().name.as_str()?, "better");
         assert_eq!(s.window, Some(&[3, 9]));
@@ -286,7 +286,7 @@ fn a_guard_reads_what_it_has_written() -> Result<()> {
                 s.trail.clear()?;
             }
             let s = guard.fields();
-            assert_eq!(s.mode, if round % 2 == 0 { Mode::Off } else { Mode::Moving });
+            assert_eq!(s.mode.get()?, if round % 2 == 0 { Mode::Off } else { Mode::Moving });
             assert!(s.alias.is_none() && s.best.is_none());
             assert_eq!((s.window, s.image.as_slice()?, s.trail.len()?), (Some(&[round; 2]), &[round][..], 0));
             {
@@ -356,8 +356,18 @@ fn binding_guard_refuses_values_of_other_types() -> Result<()> {
     on_both(|store| {
         let bound = store.bind::<Everything>()?;
         store.set("mode", "fly")?;
-        let message = bound.read().err().unwrap().to_string();
-        assert_eq!(message, r#"mode: found the string "fly", expected "off" or "stand_by" or "go!""#);
+        let message = r#"mode: found the string "fly", expected "off" or "stand_by" or "go!""#;
+        assert_eq!(bound.load().err().unwrap().to_string(), message);
+        assert_eq!(bound.with(|fields| fields.mode.get())?.err().unwrap().to_string(), message);
+        bound.with_mut(|mut fields| {
+            assert_eq!(fields.mode.get().err().unwrap().to_string(), message);
+            *fields.count += 1;
+            fields.mode.set(Mode::Off)
+        })?;
+        assert_eq!(bound.load()?.count, 1);
+        // A program that starts while it is nonsense sees it where it reads it.
+        store.set("mode", "fly")?;
+        assert!(store.bind::<Everything>()?.load().is_err());
         store.set("mode", "off")?;
 
         // A null field does not fix the type and shape of the array, so the guard finds the mismatch.
