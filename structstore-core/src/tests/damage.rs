@@ -252,7 +252,7 @@ fn values_that_are_none_are_not_lent() {
 
     let text = store.ensure_str("mode").unwrap();
     text.set("Off").unwrap();
-    let nonsense = |result: Result<()>| assert_eq!(result.unwrap_err().kind(), ErrorKind::WrongType);
+    let nonsense = |result: crate::Result<()>| assert_eq!(result.unwrap_err().kind(), ErrorKind::WrongType);
     nonsense(flags.load().map(drop));
     nonsense(flags.with(|flags| flags.mode.get().map(drop)).unwrap());
     flags.with_mut(|mut flags| flags.optional.set(Some(true))).unwrap();
