@@ -1,7 +1,7 @@
 //! What paths lead to.
 
 use structstore::path::{Path, Step};
-use structstore::{Array, Error, ErrorKind, Item, Kind, List, Struct, Value};
+use structstore::{Array, Error, ErrorKind, Item, Kind, List, Scalar, Struct, Value};
 
 use crate::failure::{Failure, Result};
 use crate::text;
@@ -10,45 +10,44 @@ use crate::text;
 pub(crate) fn find(root: &Struct, path: &Path) -> Result<Item> {
     let mut found = Item::Struct(root.clone());
     for at in 0..path.steps().len() {
-        if let Item::Array(array) = &found {
-            return element(array, path, at);
+        match place(found, path, at)? {
+            element @ Place::Element { .. } => return element.get(),
+            place => found = place.get()?,
         }
-        found = place(found, path, at)?.get()?;
     }
     Ok(found)
 }
 
-/// The element of an array that the steps from `at` on lead to.
-fn element(array: &Array, path: &Path, at: usize) -> Result<Item> {
-    let indices: Option<Vec<usize>> = path
-        .steps()
-        .iter()
-        .skip(at)
-        .map(|step| match step {
-            Step::Index(index) => Some(*index),
-            Step::Name(_) => None,
-        })
-        .collect();
-    match indices {
-        Some(indices) => Ok(Item::Scalar(array.element(&indices)?)),
-        None => Err(Error::wrong_type("array", "struct")
-            .below(path.steps().iter().take(at).cloned().collect())
-            .into()),
-    }
-}
-
 /// Where what a path leads to is, or would be. The root is nowhere.
 pub(crate) fn last<'p>(root: &Struct, path: &'p Path) -> Result<Place<'p>> {
-    let Some(parent) = path.parent() else {
+    if path.is_root() {
         return Err(Failure::Usage("a path is required: the root is not a field".to_owned()));
-    };
-    place(find(root, &parent)?, path, parent.steps().len())
+    }
+    let mut found = Item::Struct(root.clone());
+    for at in 0.. {
+        match place(found, path, at)? {
+            place if at + 1 == path.steps().len() => return Ok(place),
+            element @ Place::Element { .. } => return Ok(element),
+            place => found = place.get()?,
+        }
+    }
+    Err(Failure::Missing { what: "no such field".to_owned(), near: None })
 }
 
-/// The place that the step at `at` leads to from what is found there.
+/// The place that the step at `at` leads to from what is found there: in an array, that all steps from there on lead to.
 fn place(found: Item, path: &Path, at: usize) -> Result<Place<'_>> {
     let here: Path = path.steps().iter().take(at).cloned().collect();
     match (found, path.steps().get(at)) {
+        (Item::Array(array), Some(Step::Index(_))) => {
+            let indices = path.steps().iter().skip(at).map(|step| match step {
+                Step::Index(index) => Some(*index),
+                Step::Name(_) => None,
+            });
+            let indices = indices.collect::<Option<_>>();
+            let indices =
+                indices.ok_or_else(|| Error::wrong_type("a number", "struct").below(path.clone()))?;
+            Ok(Place::Element { array, indices })
+        }
         (Item::Struct(parent), Some(Step::Name(name))) => Ok(Place::Field { parent, here, name }),
         (Item::List(parent), Some(Step::Index(index))) => Ok(Place::Item { parent, index: *index }),
         (found, step) => {
@@ -88,6 +87,11 @@ pub(crate) enum Place<'p> {
         parent: List,
         index: usize,
     },
+    /// A number in an array.
+    Element {
+        array: Array,
+        indices: Vec<usize>,
+    },
 }
 
 impl Place<'_> {
@@ -95,6 +99,7 @@ impl Place<'_> {
         match self {
             Place::Field { parent, name, .. } => parent.find(*name)?.ok_or_else(|| self.missing()),
             Place::Item { parent, index } => Ok(parent.get(*index)?),
+            Place::Element { array, indices } => Ok(Item::Scalar(array.element(indices)?)),
         }
     }
 
@@ -102,7 +107,7 @@ impl Place<'_> {
     pub(crate) fn find(&self) -> Result<Option<Item>> {
         match self {
             Place::Field { parent, name, .. } => Ok(parent.find(*name)?),
-            Place::Item { parent, index } => Ok(Some(parent.get(*index)?)),
+            Place::Item { .. } | Place::Element { .. } => self.get().map(Some),
         }
     }
 
@@ -110,6 +115,7 @@ impl Place<'_> {
         match self {
             Place::Field { parent, name, .. } => Ok(parent.set(*name, value)?),
             Place::Item { parent, index } => Ok(parent.set(*index, value)?),
+            Place::Element { array, indices } => Ok(array.set_element(indices, value)?),
         }
     }
 
@@ -120,6 +126,10 @@ impl Place<'_> {
                 other => Ok(other?),
             },
             Place::Item { parent, index } => Ok(parent.remove(*index).map(drop)?),
+            Place::Element { array, indices } => {
+                array.element::<Scalar>(indices)?;
+                Err(Error::wrong_type("an element of an array", "a field or an item").into())
+            }
         }
     }
 

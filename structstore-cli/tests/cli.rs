@@ -239,6 +239,18 @@ fn set_keeps_types() {
     set("rate", "255").text();
     set("label", "50").text();
     set("camera.exposure", "-2").text();
+    set("camera.frame[1,2]", "77").text();
+    assert_eq!(structstore(&["get", &name, "camera.frame[1][2]"]).text(), "77\n");
+    for (path, value, said) in [
+        ("camera.frame[1,3]", "1", "camera.frame: index 3 is out of range for length 3"),
+        ("camera.frame[0]", "1", "found 1 index, expected as many as i16[2, 3] has dimensions"),
+        ("camera.frame[0,0]", "70000", "camera.frame[0][0]: found `70000`, expected i16"),
+    ] {
+        let complaint = set(path, value);
+        assert!(complaint.code() != 0 && complaint.err.contains(said), "{path}: {}", complaint.err);
+    }
+    let refused = structstore(&["rm", &name, "camera.frame[0,0]"]);
+    assert!(refused.err.contains("found an element of an array, expected a field or an item"));
     set("camera.frame", "[[7], [-8]]").text();
     set("camera.lenses[0]", r#"{"focus": 9}"#).text();
     set("camera.new", "[1, null]").text();

@@ -12,6 +12,7 @@ mod list;
 mod lock;
 mod names;
 mod object;
+mod paths;
 mod pickling;
 mod printing;
 mod shared;
@@ -38,6 +39,9 @@ mod _structstore {
 
     #[pymodule_export]
     use super::array::is_current;
+
+    #[pymodule_export]
+    use super::paths::{remove_at, set_at};
 
     #[pymodule_export]
     use super::filling::{Fill, Live, fill, is_live, live};

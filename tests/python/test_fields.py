@@ -356,3 +356,23 @@ def test_a_large_struct(store: StructStore) -> None:
         del store[f"field {index}"], expected[f"field {index}"]
     assert store == expected
     assert store.keys() == list(expected)
+
+
+def test_set_at_and_remove_at_follow_paths(store: StructStore) -> None:
+    store.robots = [{"gains": np.ones(2), "name": "left"}]
+    structstore.set_at(store, "robots[0].gains[1]", 5)
+    structstore.set_at(store, "robots[0].speed", 0.5)
+    structstore.set_at(store, "robots[0].name", [1])
+    assert store.robots[0].gains.tolist() == [1.0, 5.0] and store.robots[0] == {
+        "gains": np.array([1.0, 5.0]),
+        "name": [1],
+        "speed": 0.5,
+    }
+    structstore.set_at(store.robots[0], "gains[0]", 2)
+    assert structstore.remove_at(store, "robots[0].gains").tolist() == [2.0, 5.0]
+    with pytest.raises(structstore.NotFoundError, match=r"robots\[0\]\.gains: no such field"):
+        structstore.remove_at(store, "robots[0].gains")
+    with pytest.raises(structstore.UnsupportedError, match=r"robots\[0\]\.x: cannot store object"):
+        structstore.set_at(store, "robots[0].x", object())
+    with pytest.raises(structstore.NotFoundError, match="nothing: no such field"):
+        structstore.set_at(store, "nothing.x", 1)

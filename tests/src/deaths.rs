@@ -398,6 +398,15 @@ pub fn cases() -> Vec<Case> {
             assert!(matches!(&undone, Err(error) if error.kind() == ErrorKind::Rejected));
             Ok(())
         }),
+        Case::new("set an element", with_live, |store| store.set_at("array[3]", 7)),
+        Case::new("set an element of a live array", with_live, |store| store.set_at("live[3]", 7)),
+        Case::late("set an element beside a view", with_live, |store, ready| {
+            let view = store.get::<Array>("array")?.view()?;
+            ready();
+            store.set_at("array[3]", 7)?;
+            drop(view);
+            Ok(())
+        }),
         Case::new("fill and insert an array", with_live, |store| {
             let mut filling = store.fill::<f64>("new", &[30])?;
             filling.as_mut_slice().fill(0.5);

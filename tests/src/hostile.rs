@@ -246,6 +246,7 @@ fn change(store: &Struct, name: &str) {
                 let _ = guard.as_mut_slice::<f64>().map(|elements| elements.fill(0.5));
             }
             let _ = array.to_value().and_then(|elements| array.set(&elements));
+            let _ = array.shape().and_then(|shape| array.set_element(&vec![0; shape.len()], 5));
             if let Ok(mut filling) = array.shape().and_then(|shape| store.fill::<f64>(name, &shape)) {
                 filling.as_mut_slice().fill(0.5);
                 let _ = filling.publish();

@@ -16,8 +16,8 @@ use crate::node::{
     self, ArrayBlock, BLOCK, DECLARED, FIXED, FIXED_RANK, LENGTH, LIVE, OPTIONAL, OTHERWISE, Raw,
     array_flags, resolve, structure,
 };
-use crate::sync::{Ordering, step};
-use crate::value::{ArrayValue, DType, Extents, Kind, Value, convert, decode_scalar, flatten};
+use crate::sync::{AtomicU64, Ordering, step};
+use crate::value::{ArrayValue, DType, Extents, Kind, Scalar, Value, convert, decode_scalar, flatten};
 
 /// The outcome of an assignment to a slot.
 pub(crate) enum Assigned {
@@ -205,6 +205,27 @@ pub(crate) fn overwrite(
         }
     }
     Ok(())
+}
+
+/// Changes one number of an array that is held exclusively, and whose block no view shares unless it is live.
+pub(crate) fn set_element(
+    operation: &Operation<'_>,
+    node: &Node,
+    indices: &[usize],
+    number: Scalar,
+) -> Result<()> {
+    let (arena, block) = (operation.arena(), node.body[BLOCK].load(Ordering::Relaxed));
+    let found = ArrayBlock::read(arena, block)?;
+    let kind = found.dtype.number();
+    let kind = kind.ok_or_else(|| Error::wrong_type(format!("an element of {}", found.dtype), "a number"))?;
+    let payload = convert(number, kind)?.payload();
+    let (offset, size) = (found.offset(indices)?, found.dtype.itemsize() as u64);
+    // A number lies within one word, for it is aligned to its own size, of at most 8 bytes.
+    let shift = (offset % 8).saturating_mul(8);
+    let mask = (u64::MAX >> 8_u64.saturating_sub(size).saturating_mul(8).min(63)) << shift.min(63);
+    let at = block.saturating_add(found.data).saturating_add(offset & !7);
+    let word = arena.at::<AtomicU64>(at)?;
+    operation.set(word, word.load(Ordering::Relaxed) & !mask | payload << shift.min(63) & mask)
 }
 
 /// Takes note of all elements of an array, which are to be lent in a transaction.

@@ -9,7 +9,7 @@ use crate::access::{Borrowed, Handle, Hold, Located, Locked};
 use crate::error::ErrorKind;
 use crate::error::Result;
 use crate::ops::{Get, arrays};
-use crate::value::{ArrayValue, DType, Element};
+use crate::value::{ArrayValue, DType, Element, ToValue};
 
 /// A handle to an array.
 ///
@@ -116,6 +116,26 @@ impl Array {
     /// ```
     pub fn element<T: Get>(&self, indices: &[usize]) -> Result<T> {
         arrays::element(&self.handle, indices)
+    }
+
+    /// Gives one element another value, converted as [`Struct::set`](crate::Struct::set) converts it. If views of a published array
+    /// exist, they keep what they have, and the array gets a copy.
+    ///
+    /// # Errors
+    ///
+    /// As [`Array::element`]; [`ErrorKind::OutOfRange`], [`ErrorKind::OutOfSpace`] if a copy finds no room.
+    ///
+    /// ```
+    /// use structstore::{Array, StructStore};
+    ///
+    /// let store = StructStore::new();
+    /// store.set("gains", [1.0, 2.0])?;
+    /// store.get::<Array>("gains")?.set_element(&[1], 5)?;
+    /// assert_eq!(store.get_at::<f64>("gains[1]")?, 5.0);
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn set_element(&self, indices: &[usize], value: impl ToValue) -> Result<()> {
+        value.with_value(|value| arrays::set_element(&self.handle, indices, value))
     }
 
     /// Replaces the array by another one, of any shape and type unless a binding fixed them or the array is live.
@@ -236,6 +256,15 @@ impl<'s, H: Hold> ArrayMut<'s, H> {
         let (start, count) = arrays::cells::<T>(&self.locked)?;
         // SAFETY: in bounds and aligned, and the array keeps the block while it is held; atomics take any bytes.
         Ok(unsafe { std::slice::from_raw_parts(start.cast(), count) })
+    }
+
+    /// Gives one element another value: see [`Array::set_element`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Array::set_element`].
+    pub fn set_element(&mut self, indices: &[usize], value: impl ToValue) -> Result<()> {
+        value.with_value(|value| arrays::set_element(&self.locked, indices, value))
     }
 
     /// Replaces the array, of which a binding may have fixed the type.

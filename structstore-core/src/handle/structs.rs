@@ -246,6 +246,50 @@ impl Struct {
         paths::get(&self.handle, path.steps())
     }
 
+    /// Assigns to what a path leads to: a field, which is created if it is missing, an item of a list, or an element of an array. What leads
+    /// there has to exist.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::get_at`] and [`Struct::set`].
+    ///
+    /// ```
+    /// use structstore::{StructStore, Value};
+    ///
+    /// let store = StructStore::new();
+    /// store.set("gains", Value::record([("kp", [1.0, 2.0, 3.0].into())]))?;
+    /// store.set_at("gains.kp[1]", 5)?;
+    /// store.set_at("gains.scale", 0.5)?;
+    /// assert_eq!(store.to_string(), r#"{"gains": {"kp": [1.0, 5.0, 3.0], "scale": 0.5}}"#);
+    /// assert!(store.set_at("gain.scale", 0.5).is_err());
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn set_at(&self, path: &str, value: impl ToValue) -> Result<()> {
+        let path: Path = path.parse()?;
+        value.with_value(|value| paths::set(&self.handle, path.steps(), value))
+    }
+
+    /// Removes the field or item that a path leads to, and returns its value.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::get_at`] and [`Struct::remove`].
+    ///
+    /// ```
+    /// use structstore::{StructStore, Value};
+    ///
+    /// let store = StructStore::new();
+    /// store.set("cameras", Value::list([Value::record([("exposure", 0.01.into())])]))?;
+    /// assert_eq!(store.remove_at("cameras[0].exposure")?, 0.01.into());
+    /// store.remove_at("cameras[0]")?;
+    /// assert_eq!(store.to_string(), r#"{"cameras": []}"#);
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn remove_at(&self, path: &str) -> Result<Value<'static>> {
+        let path: Path = path.parse()?;
+        paths::take(&self.handle, path.steps())
+    }
+
     /// The struct in a field, which is created empty if it is missing.
     ///
     /// # Errors
@@ -520,6 +564,26 @@ impl<'s, H: Hold> StructMut<'s, H> {
     #[inline]
     pub fn set<'k>(&mut self, key: impl Into<Key<'k>>, value: impl ToValue) -> Result<()> {
         value.with_value(|value| structs::set(&self.locked, &key.into(), value))
+    }
+
+    /// Assigns to what a path leads to, as [`Struct::set_at`] does.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::set_at`].
+    pub fn set_at(&mut self, path: &str, value: impl ToValue) -> Result<()> {
+        let path: Path = path.parse()?;
+        value.with_value(|value| paths::set(&self.locked, path.steps(), value))
+    }
+
+    /// Removes what a path leads to, as [`Struct::remove_at`] does.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::remove_at`].
+    pub fn remove_at(&mut self, path: &str) -> Result<Value<'static>> {
+        let path: Path = path.parse()?;
+        paths::take(&self.locked, path.steps())
     }
 
     /// Assigns fields, as [`Struct::update`] does; all of them or, after an error, none.

@@ -68,8 +68,8 @@ impl ArrayBlock {
         arena.bytes(payload.saturating_add(self.data), self.bytes)
     }
 
-    /// One element, as a slot would hold it.
-    pub(crate) fn element(&self, arena: &Arena, payload: u64, indices: &[usize]) -> Result<Raw> {
+    /// Where an element lies behind the first one, in bytes.
+    pub(crate) fn offset(&self, indices: &[usize]) -> Result<u64> {
         if indices.len() != self.shape.len() {
             let expected = format!("as many as {}{:?} has dimensions", self.dtype, self.shape);
             return Err(Error::wrong_type(plural(indices.len()), expected));
@@ -81,8 +81,12 @@ impl ArrayBlock {
             }
             at = at.wrapping_mul(*extent).wrapping_add(*index);
         }
-        let size = self.dtype.itemsize();
-        let offset = (at as u64).wrapping_mul(size as u64);
+        Ok((at as u64).wrapping_mul(self.dtype.itemsize() as u64))
+    }
+
+    /// One element, as a slot would hold it.
+    pub(crate) fn element(&self, arena: &Arena, payload: u64, indices: &[usize]) -> Result<Raw> {
+        let (offset, size) = (self.offset(indices)?, self.dtype.itemsize());
         let source = arena.bytes(payload.saturating_add(self.data).wrapping_add(offset), size as u64)?;
         let mut bytes = vec![0_u8; size];
         // SAFETY: in bounds (checked), as long as the vector. Views may write there meanwhile; bytes are copied, of which any are an

@@ -45,6 +45,22 @@ pub(crate) fn element<T: Get>(access: &impl Access, indices: &[usize]) -> Result
     found.and_then(|raw| T::get(Slot::new(access, raw, part))).at(access)
 }
 
+pub(crate) fn set_element(access: &impl Access, indices: &[usize], value: &Value<'_>) -> Result<()> {
+    let number = match value {
+        Value::Scalar(number) => *number,
+        other => return Err(wrong_kind(other.kind(), "a number")).at(access),
+    };
+    let set = access.change(Mode::Node, |operation, node| {
+        let shared = lease_count(operation.arena(), block_of(node))?.load(Ordering::Acquire) != 0;
+        if shared && array_flags(node) & LIVE == 0 {
+            // As for a guard: views keep what they were taken of.
+            edit::replace_block(operation, node, edit::copy_array(operation, block_of(node))?)?;
+        }
+        edit::set_element(operation, node, indices, number)
+    });
+    set.at(access)
+}
+
 pub(crate) fn set(access: &impl Access, array: &ArrayValue<'_>) -> Result<()> {
     publish(access, array).at(access)
 }

@@ -1,14 +1,15 @@
-//! Reading what paths lead to.
+//! What paths lead to.
 
 use super::slot::{Get, Slot};
-use crate::access::{Access, Located, Near, Part, gone_again};
+use super::{arrays, lists, structs};
+use crate::access::{Access, Located, Locked, Near, Part, gone_again};
 use crate::arena::Arena;
 use crate::arena::layout::Node;
 use crate::error::{Error, ErrorKind, Result, Step};
 use crate::key::Key;
 use crate::node::{self, ArrayBlock, BLOCK, Raw, kind_of, list, structure};
 use crate::sync::Ordering;
-use crate::value::{Kind, wrong_kind};
+use crate::value::{Kind, Value, wrong_kind};
 
 /// Reads what steps lead to: a field, an item or an element.
 pub(crate) fn get<T: Get>(from: &impl Access, steps: &[Step]) -> Result<T> {
@@ -76,7 +77,113 @@ fn walk<'a, A: Access>(
             },
         }
     }
-    Err(Error::invalid("path", "the empty path", "a path to a field, an item or an element")).at(from)
+    Err(empty()).at(from)
+}
+
+/// Assigns to what steps lead to: to a field, which is created if it is missing, an item, or an element.
+pub(crate) fn set<A: Access>(from: &A, steps: &[Step], value: &Value<'_>) -> Result<()> {
+    with_last(from, steps, SetAt(value))
+}
+
+/// Removes the field or item that steps lead to, and returns its value.
+pub(crate) fn take<A: Access>(from: &A, steps: &[Step]) -> Result<Value<'static>> {
+    with_last(from, steps, Take)
+}
+
+/// What is done to the last part of a path.
+trait AtLast<T> {
+    fn field(&self, access: &impl Access, key: &Key<'_>) -> Result<T>;
+    fn item(&self, access: &impl Access, index: usize) -> Result<T>;
+    fn element(&self, access: &impl Access, indices: &[usize]) -> Result<T>;
+}
+
+struct SetAt<'v>(&'v Value<'v>);
+
+impl AtLast<()> for SetAt<'_> {
+    fn field(&self, access: &impl Access, key: &Key<'_>) -> Result<()> {
+        structs::set(access, key, self.0)
+    }
+
+    fn item(&self, access: &impl Access, index: usize) -> Result<()> {
+        lists::set(access, index, self.0)
+    }
+
+    fn element(&self, access: &impl Access, indices: &[usize]) -> Result<()> {
+        arrays::set_element(access, indices, self.0)
+    }
+}
+
+struct Take;
+
+impl AtLast<Value<'static>> for Take {
+    fn field(&self, access: &impl Access, key: &Key<'_>) -> Result<Value<'static>> {
+        structs::take(access, key)
+    }
+
+    fn item(&self, access: &impl Access, index: usize) -> Result<Value<'static>> {
+        lists::take(access, index)
+    }
+
+    fn element(&self, access: &impl Access, _: &[usize]) -> Result<Value<'static>> {
+        Err(Error::wrong_type("an element of an array", "a field or an item")).at(access)
+    }
+}
+
+/// Goes to the struct, list or array that has what steps lead to, and does something to that; again where it was removed meanwhile.
+fn with_last<A: Access, T>(from: &A, steps: &[Step], act: impl AtLast<T>) -> Result<T> {
+    let mut gone = None;
+    loop {
+        let (mut here, mut rest) = (None, steps);
+        // As long as there is a struct or list below which more steps lead.
+        for at in 1..steps.len() {
+            let (way, left) = steps.split_at_checked(at).unwrap_or((steps, &[]));
+            let slot = look(from, way)?;
+            match slot.raw.kind()? {
+                Kind::Struct | Kind::List => (here, rest) = (Some(slot.raw), left),
+                Kind::Array => {
+                    (here, rest) = (Some(slot.raw), left);
+                    break;
+                }
+                other => return Err(slot.locate(wrong_kind(other, "a struct, list or array"))),
+            }
+        }
+        let store = from.store();
+        let done = match here {
+            None => act_on(from, rest, &act),
+            Some(raw) if A::LOCKS => Near::new(store, raw).and_then(|near| act_on(&near, rest, &act)),
+            Some(raw) => node::resolve(from.arena(), raw)
+                .and_then(|(id, node)| act_on(&Locked::lend(store, id, node), rest, &act)),
+        };
+        match done {
+            Err(error) if here.is_some() && error.kind() == ErrorKind::StaleHandle => {
+                gone_again(&mut gone, here)?
+            }
+            other => return other,
+        }
+    }
+}
+
+fn act_on<T>(access: &impl Access, rest: &[Step], act: &impl AtLast<T>) -> Result<T> {
+    let kind = kind_of(access.node()).at(access)?;
+    match (kind, rest) {
+        (Kind::Struct, [Step::Name(name)]) => act.field(access, &Key::new(name)),
+        (Kind::List, [Step::Index(index)]) => act.item(access, *index),
+        (Kind::Array, [Step::Index(_), ..]) => {
+            let index = |step: &Step| match step {
+                Step::Index(index) => Ok(*index),
+                Step::Name(_) => Err(Error::wrong_type("a number", "struct")).at(access),
+            };
+            act.element(access, &rest.iter().map(index).collect::<Result<Vec<_>>>()?)
+        }
+        (_, [Step::Name(_), ..]) => Err(wrong_kind(kind, "struct")).at(access),
+        (_, [Step::Index(_), ..]) => Err(wrong_kind(kind, "list or array")).at(access),
+        (_, []) => Err(empty()).at(access),
+    }
+}
+
+#[cold]
+fn empty() -> Error {
+    Error::invalid("path", "the empty path", "a path to a field, an item or an element")
 }
 
 enum Found {

@@ -71,6 +71,8 @@ from ._structstore import (
     is_live,
     live,
     orphans,
+    remove_at,
+    set_at,
     stores,
     unlink,
 )
@@ -129,6 +131,8 @@ __all__ = [
     "is_live",
     "live",
     "orphans",
+    "remove_at",
+    "set_at",
     "stores",
     "unlink",
 ]

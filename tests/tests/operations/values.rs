@@ -625,3 +625,51 @@ fn paths_lead_to_fields_items_and_elements() {
     assert_eq!(guard.get_at::<String>("robots[0].name").unwrap(), "left");
     assert_eq!(guard.get_at::<Array>("frame").err().unwrap().kind(), ErrorKind::HeldByGuard);
 }
+
+#[test]
+fn paths_are_assigned_to_and_removed() {
+    with_store(|store| {
+        store.set("robots", Value::list([Value::record([("gains", [1.0_f32, 2.0].into())]), 5.into()]))?;
+        store.set("bytes", ArrayValue::from_slice(&[2, 3], &[1_u8, 2, 3, 4, 5, 6])?)?;
+        store.set_at("robots[0].gains[1]", 7)?;
+        store.set_at("robots[0].name", "left")?;
+        store.set_at("robots[1]", "text")?;
+        store.set_at("bytes[1,0]", 200)?;
+        store.set_at("new", 1)?;
+        assert_eq!(
+            store.to_string(),
+            r#"{"robots": [{"gains": [1.0, 7.0], "name": "left"}, "text"], "bytes": [[1, 2, 3], [200, 5, 6]], "new": 1}"#
+        );
+        // Views of a published array keep what they were taken of.
+        let view = store.get::<Array>("bytes")?.view()?;
+        store.set_at("bytes[0,0]", 9)?;
+        assert_eq!((view.to_vec::<u8>()?[0], store.get_at::<u8>("bytes[0][0]")?), (1, 9));
+        for (path, value, message) in [
+            ("bytes[0,0]", Value::from(256), "bytes: 256 does not fit u8"),
+            ("bytes[0,0]", "text".into(), "bytes: found str, expected a number"),
+            ("bytes[2,0]", 1.into(), "bytes: index 2 is out of range for length 2"),
+            ("bytes[0]", 1.into(), "bytes: found 1 index, expected as many as u8[2, 3] has dimensions"),
+            ("bytes[0].x", 1.into(), "bytes: found a number, expected struct"),
+            ("robots[2]", 1.into(), "robots: index 2 is out of range for length 2"),
+            ("nothing.x", 1.into(), "nothing: no such field"),
+            ("robots[1].x", 1.into(), "robots[1]: found str, expected a struct, list or array"),
+            ("robots.x", 1.into(), "robots: found list, expected struct"),
+            ("", 1.into(), "path: found the empty path"),
+        ] {
+            let error = store.set_at(path, value).unwrap_err().to_string();
+            assert!(error.starts_with(message), "{path}: {error}");
+        }
+        let undone = store.transaction(|guard| {
+            guard.set_at("bytes[1,2]", 0)?;
+            guard.set_at("robots[0].gains[0]", 9)?;
+            guard.remove_at("robots[1]")?;
+            Err::<(), _>(structstore::Error::rejected("undone"))
+        });
+        assert!(undone.is_err());
+        assert_eq!(store.get_at::<u8>("bytes[1,2]")?, 6);
+        assert_eq!(store.remove_at("robots[0].gains")?, Value::from([1.0_f32, 7.0]));
+        assert_eq!(store.remove_at("robots[1]")?, "text".into());
+        assert!(store.remove_at("bytes[0,0]").is_err() && store.remove_at("").is_err());
+        store.check()
+    });
+}

@@ -1,0 +1,43 @@
+//! Changing what paths lead to.
+
+use pyo3::prelude::*;
+use structstore::binding_support::Snapshot;
+use structstore::path::Path;
+
+use crate::error::Result;
+use crate::store::StructStore;
+use crate::value_in::Inputs;
+use crate::value_out::{self, Structs};
+
+/// Assigns to what a path leads to: a field, which is created if it is missing, an item of a list, or an element of an array. What leads
+/// there has to exist.
+///
+///     >>> store = structstore.StructStore()
+///     >>> store.gains = {"kp": np.ones(3)}
+///     >>> structstore.set_at(store, "gains.kp[1]", 5)
+///     >>> structstore.set_at(store, "gains.scale", 0.5)
+///     >>> store.to_dict()
+///     {'gains': {'kp': array([1., 5., 1.]), 'scale': 0.5}}
+#[pyfunction]
+pub(crate) fn set_at(store: &StructStore, path: &str, value: &Bound<'_, PyAny>) -> Result<()> {
+    let object = value;
+    let (root, inputs) = (store.root()?, Inputs::default());
+    let place = root.path().join(&path.parse::<Path>()?);
+    let value = inputs.value(value).map_err(|failure| failure.below(place))?;
+    inputs.run(object.py(), || root.set_at(path, &value))
+}
+
+/// Removes the field or item that a path leads to, and returns a copy of what it held, as deepcopy() does.
+///
+///     >>> store = structstore.StructStore()
+///     >>> store.cameras = [{"exposure": 0.01}]
+///     >>> structstore.remove_at(store, "cameras[0].exposure")
+///     0.01
+///     >>> store.to_dict()
+///     {'cameras': [{}]}
+#[pyfunction]
+pub(crate) fn remove_at<'py>(py: Python<'py>, store: &StructStore, path: &str) -> Result<Bound<'py, PyAny>> {
+    let root = store.root()?;
+    let value = py.detach(|| root.remove_at(path).map(|value| Snapshot::of(&value)))?;
+    value_out::detached(py, &value, Structs::Namespaces)
+}
