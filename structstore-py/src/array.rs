@@ -333,6 +333,9 @@ pub(crate) fn dtype(descr: &Bound<'_, PyArrayDescr>) -> Result<DType> {
     if descr.has_object() {
         return Err(refused("arrays hold no Python objects"));
     }
+    if descr.has_subarray() {
+        return Err(refused("add the shape of its elements to that of the array"));
+    }
     if descr.has_fields() {
         return structured(descr)?.ok_or_else(|| refused("fields must be in order and must not overlap"));
     }

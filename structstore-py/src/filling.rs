@@ -89,6 +89,10 @@ impl Fill {
     ///
     /// Raises OutOfSpaceError if there is no room, and ReadOnlyError if the store may not be changed.
     fn __enter__<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
+        if self.lease().is_some() {
+            let message = "this array is being filled already; call `fill` for another one";
+            return Err(Failure::Raised(PyRuntimeError::new_err(message)));
+        }
         let view = match &self.target {
             Target::Field(node, _) => py.detach(|| node.prepare(self.dtype.clone(), &self.shape))?,
             Target::Item(list, _) | Target::End(list) => {
@@ -97,13 +101,8 @@ impl Fill {
         };
         let lease = Bound::new(py, Lease::of(view))?;
         let array = array::over(&lease)?;
-        match self.lease().replace(lease.unbind()) {
-            None => Ok(array),
-            Some(_) => {
-                let message = "this array is being filled already; call `fill` for another one";
-                Err(Failure::Raised(PyRuntimeError::new_err(message)))
-            }
-        }
+        *self.lease() = Some(lease.unbind());
+        Ok(array)
     }
 
     /// Publishes the array, unless the body raised: then the store stays as it was.

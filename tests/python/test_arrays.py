@@ -438,9 +438,12 @@ def test_fill_publishes_without_a_copy(store: StructStore) -> None:
     with pytest.raises(structstore.WrongTypeError), structstore.fill(store, "q", 4):
         pass
     filling = structstore.fill(store, "twice", 1)
-    with filling, pytest.raises(RuntimeError, match="being filled already"):
-        filling.__enter__()
-    del pixels, other, item, elements, view
+    with filling as once:
+        with pytest.raises(RuntimeError, match="being filled already"):
+            filling.__enter__()
+        once[:] = 3.0
+    assert store.twice.tolist() == [3.0]
+    del pixels, other, item, elements, view, once
     store.check()
 
 
@@ -453,6 +456,7 @@ def test_fill_names_what_is_wrong(store: StructStore) -> None:
         ((store, "a", "x"), "shape: expected"),
         ((store.items, "x", 2), "indices of a list are integers"),
         ((store, "a", 2, object), "arrays hold no Python objects"),
+        ((store, "a", 2, np.dtype(("f8", (2,)))), "add the shape of its elements"),
         ((store, "a", 2, "no type"), "no type"),
     ):
         with pytest.raises(TypeError, match=message):
@@ -486,3 +490,6 @@ def test_live_array_is_a_default_of_a_dataclass(store: StructStore) -> None:
     assert structstore.is_live(view) and view.tolist() == [1.0] * 3
     with pytest.raises(structstore.WrongTypeError, match=r"arm\.q: found f64\[2\], expected live f64\[3\]"):
         arm.q = np.ones(2)
+    store.plain = {"q": np.zeros(3)}
+    with pytest.raises(structstore.WrongTypeError, match=r"plain\.q: found an array that is not live"):
+        structstore.bind(store.plain, Arm)

@@ -169,7 +169,8 @@ impl Arena {
         }
     }
 
-    /// As [`lock_init`], by the description of the arena, which does not tell this process's threads apart.
+    /// Takes the init lock by the description of the arena, which does not tell this process's threads apart. No signal handler runs
+    /// meanwhile.
     fn lock_init<'a>(
         &'a self,
         liveness: &Liveness,
@@ -188,7 +189,7 @@ impl Arena {
                 }
             }
         };
-        Ok((lock_init(liveness, place, timeout.saturating_sub(start.elapsed()))?, own))
+        Ok((liveness.lock_init(place, timeout.saturating_sub(start.elapsed()))?, own))
     }
 
     /// Removes a name, if no other process is attached or in any case. Returns whether the name is settled.
@@ -250,7 +251,7 @@ impl Arena {
         may: impl FnOnce() -> Result<()>,
     ) -> Result<()> {
         let Some(liveness) = self.liveness() else { return Ok(()) };
-        let _init = self.lock_init(liveness, &opening.place, timeout)?;
+        let _init = in_slices(timeout, |slice| self.lock_init(liveness, &opening.place, slice))?;
         may()?;
         self.unlink_now(opening)
     }
@@ -365,10 +366,15 @@ impl Arena {
 
 /// Takes the right to initialise, join or unlink, and lets signal handlers run while it waits.
 pub(crate) fn lock_init(liveness: &Liveness, place: &Place, timeout: Duration) -> Result<InitLock> {
+    in_slices(timeout, |slice| liveness.lock_init(place, slice))
+}
+
+/// Waits for something in slices, between which signal handlers may run.
+fn in_slices<T>(timeout: Duration, wait: impl Fn(Duration) -> Result<T>) -> Result<T> {
     let start = Instant::now();
     loop {
         let left = timeout.saturating_sub(start.elapsed());
-        match liveness.lock_init(place, left.min(INIT_SLICE)) {
+        match wait(left.min(INIT_SLICE)) {
             Err(error) if error.kind() == ErrorKind::NotReady && start.elapsed() < timeout => {
                 Wait::FOREVER.check()?;
             }

@@ -236,8 +236,9 @@ impl<'o, 'a> Binder<'o, 'a> {
                 if live && !wanted.live {
                     let found =
                         FixedType::of(self.arena, record)?.map_or(String::new(), |found| found.to_string());
-                    let expected =
-                        format!("{wanted}; declare it with `#[structstore(live)]`, or remove the field");
+                    let fixed = !wanted.shape.contains(&None);
+                    let live = if fixed { "declare it with `#[structstore(live)]`, or " } else { "" };
+                    let expected = format!("{wanted}; {live}remove the field");
                     return Err(Error::wrong_type(found, expected));
                 }
                 live == wanted.live

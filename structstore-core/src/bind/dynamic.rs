@@ -130,6 +130,9 @@ impl Field for Struct {
 
     /// A struct of its own.
     fn from_value(value: Value<'_>) -> Result<Struct> {
+        if value.kind() != Kind::Struct {
+            return Err(wrong_kind(value.kind(), Kind::Struct.name()));
+        }
         let store = StructStore::try_new()?;
         store.replace(value)?;
         Ok((*store).clone())

@@ -1,12 +1,13 @@
 //! Fields whose types are known only at run time: what bindings of other languages declare.
 
+use crate::arena::Arena;
 use crate::arena::layout::Node;
 use crate::edit::{self, Writer};
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::Operation;
 use crate::key::Key;
 use crate::node::structure::{self};
-use crate::node::{self, FIXED, Raw};
+use crate::node::{self, FIXED, LIVE, Raw, array_flags};
 use crate::value::{Kind, Value, convert, decode_scalar};
 
 /// A field to be declared.
@@ -44,7 +45,10 @@ pub(super) fn declare_fields(
 fn declare(operation: &Operation<'_>, index: u32, node: &Node, field: &Declaration<'_>) -> Result<()> {
     let (arena, key) = (operation.arena(), Key::new(field.name));
     let slot = match (structure::find(arena, node, &key)?, &field.default) {
-        (Some(found), _) => &found.field.slot,
+        (Some(found), default) => {
+            refuse_unless_live(arena, Raw::load(&found.field.slot), default.as_ref())?;
+            &found.field.slot
+        }
         (None, Some(value)) => {
             key.check()?;
             value.check_depth(node::depth_of(arena, index)?)?;
@@ -65,6 +69,16 @@ fn declare(operation: &Operation<'_>, index: u32, node: &Node, field: &Declarati
         Some(id) if !field.fields.is_empty() => declare_fields(operation, id.index, &field.fields),
         _ => Ok(()),
     }
+}
+
+/// Fails where an array is there that is not live, as its default would be.
+fn refuse_unless_live(arena: &Arena, raw: Raw, default: Option<&Value<'_>>) -> Result<()> {
+    let Some(Value::Array(array)) = default else { return Ok(()) };
+    if !array.is_live() || raw.kind()? != Kind::Array || array_flags(node::resolve(arena, raw)?.1) & LIVE != 0
+    {
+        return Ok(());
+    }
+    Err(Error::wrong_type("an array that is not live", "a live array; remove the old field"))
 }
 
 /// The kind that a field is declared to have: the one that it has, if that is possible.

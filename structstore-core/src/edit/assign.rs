@@ -4,6 +4,9 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
+use std::sync::atomic::{
+    AtomicU8, AtomicU16, AtomicU32, AtomicU64 as AtomicU64Local, Ordering as LocalOrdering,
+};
 
 use super::{Aside, Writer, build, build_array, build_block};
 use crate::arena::Arena;
@@ -109,7 +112,7 @@ fn assign_node(
         }
         (Kind::Array, _) => match (FixedType::of(operation.arena(), child)?, value) {
             (Some(fixed), _) => {
-                let array = convert_array(value, &fixed)?;
+                let array = fit_array(value, &fixed)?;
                 match fixed.live {
                     true => overwrite(operation, child, &array, true),
                     false => publish_array(operation, child, &array, build_array(operation, &array)?),
@@ -207,25 +210,37 @@ pub(crate) fn overwrite(
     Ok(())
 }
 
-/// Changes one number of an array that is held exclusively, and whose block no view shares unless it is live.
+/// Changes one number of an array that is held exclusively, by one store of its size: views may write to those beside it. `logged`: so that
+/// it can be undone, with the word that it lies in.
 pub(crate) fn set_element(
     operation: &Operation<'_>,
     node: &Node,
     indices: &[usize],
     number: Scalar,
+    logged: bool,
 ) -> Result<()> {
     let (arena, block) = (operation.arena(), node.body[BLOCK].load(Ordering::Relaxed));
     let found = ArrayBlock::read(arena, block)?;
     let kind = found.dtype.number();
     let kind = kind.ok_or_else(|| Error::wrong_type(format!("an element of {}", found.dtype), "a number"))?;
     let payload = convert(number, kind)?.payload();
-    let (offset, size) = (found.offset(indices)?, found.dtype.itemsize() as u64);
-    // A number lies within one word, for it is aligned to its own size, of at most 8 bytes.
-    let shift = (offset % 8).saturating_mul(8);
-    let mask = (u64::MAX >> 8_u64.saturating_sub(size).saturating_mul(8).min(63)) << shift.min(63);
-    let at = block.saturating_add(found.data).saturating_add(offset & !7);
-    let word = arena.at::<AtomicU64>(at)?;
-    operation.set(word, word.load(Ordering::Relaxed) & !mask | payload << shift.min(63) & mask)
+    let at = block.saturating_add(found.data).saturating_add(found.offset(indices)?);
+    let target = arena.bytes(at, found.dtype.itemsize() as u64)?;
+    if logged {
+        operation.note(arena.at::<AtomicU64>(at & !7)?)?;
+    }
+    step();
+    // SAFETY: in bounds (checked), and aligned to its own size, since elements begin at a multiple of 64. Others access it atomically, or as
+    // they do without Rust.
+    unsafe {
+        match found.dtype.itemsize() {
+            1 => AtomicU8::from_ptr(target).store(payload as u8, LocalOrdering::Release),
+            2 => AtomicU16::from_ptr(target.cast()).store(payload as u16, LocalOrdering::Release),
+            4 => AtomicU32::from_ptr(target.cast()).store(payload as u32, LocalOrdering::Release),
+            _ => AtomicU64Local::from_ptr(target.cast()).store(payload, LocalOrdering::Release),
+        }
+    }
+    Ok(())
 }
 
 /// Takes note of all elements of an array, which are to be lent in a transaction.
@@ -233,7 +248,7 @@ pub(crate) fn note_elements(operation: &Operation<'_>, node: &Node) -> Result<()
     let (arena, block) = (operation.arena(), node.body[BLOCK].load(Ordering::Relaxed));
     let found = ArrayBlock::read(arena, block)?;
     let words = arena.words(block.saturating_add(found.data), found.bytes.div_ceil(8))?;
-    words.iter().try_for_each(|word| operation.set(word, word.load(Ordering::Relaxed)))
+    words.iter().try_for_each(|word| operation.note(word))
 }
 
 /// Swaps the contents of two lists or structs, one of them new and seen by no other thread, and retires that one.
@@ -295,12 +310,12 @@ pub(crate) fn assign_root(operation: &Operation<'_>, index: u32, value: &Value<'
     };
     let arena = operation.arena();
     let node = arena.node(index)?;
-    let new: HashSet<&str> = fields.iter().map(|(name, _)| &**name).collect();
     let (mut stale, mut all) = (Vec::new(), true);
     for found in structure::fields(arena, node) {
         let field = found?.field;
         let (name, raw) = (structure::name(arena, field)?, Raw::load(&field.slot));
-        if raw.declared() || new.contains(&*name) {
+        let value = fields.iter().find(|(other, _)| *other == name).map(|(_, value)| value);
+        if raw.declared() || value.is_some_and(|value| stays(arena, raw, value)) {
             all = false;
         } else {
             stale.push((name, raw));
@@ -318,6 +333,18 @@ pub(crate) fn assign_root(operation: &Operation<'_>, index: u32, value: &Value<'
         }
     }
     merge(operation, index, fields)
+}
+
+/// Whether what a slot holds stays where it is while it takes a value: not a live array of another type or shape.
+fn stays(arena: &Arena, raw: Raw, value: &Value<'_>) -> bool {
+    if !matches!(raw.kind(), Ok(Kind::Array)) {
+        return true;
+    }
+    let fixed = resolve(arena, raw).and_then(|(_, node)| FixedType::of(arena, node));
+    match fixed {
+        Ok(Some(fixed)) if fixed.live => convert_array(value, &fixed).is_ok(),
+        _ => true,
+    }
 }
 
 /// What is fixed of an array: by a binding, or because it is live.
@@ -363,15 +390,23 @@ impl fmt::Display for FixedType {
     }
 }
 
+/// A value that is assigned to an array of fixed type. One that is to be live cannot be where the array is not.
+pub(crate) fn fit_array<'v>(value: &'v Value<'_>, fixed: &FixedType) -> Result<ArrayValue<'v>> {
+    match value {
+        Value::Array(array) if array.is_live() && !fixed.live => {
+            let found = format!("live {}{:?}", array.dtype(), array.shape());
+            Err(Error::wrong_type(found, fixed.to_string()))
+        }
+        _ => convert_array(value, fixed),
+    }
+}
+
 /// A value as an array of fixed type: an array of a shape that it admits, or nested lists of numbers.
 pub(crate) fn convert_array<'v>(value: &'v Value<'_>, fixed: &FixedType) -> Result<ArrayValue<'v>> {
     let dtype = &fixed.dtype;
     let advice = if fixed.live { "; remove it first" } else { "" };
     let wrong = |found: String| Error::wrong_type(found, format!("{fixed}{advice}"));
     let (found_shape, numbers) = match value {
-        Value::Array(array) if array.is_live() && !fixed.live => {
-            return Err(wrong(format!("live {}{:?}", array.dtype(), array.shape())));
-        }
         Value::Array(array) if array.dtype() == dtype && fixed.admits(array.shape()) => {
             return Ok(array.borrowed());
         }

@@ -9,8 +9,8 @@ mod structure;
 pub(crate) use array::{End, change_end};
 pub(crate) use assign::{
     Assigned, FixedType, assign_field, assign_fields, assign_plain, assign_root, assign_slot, convert_array,
-    declare, fix, note_elements, overwrite, publish_array, renew, replace_block, replace_by, set_element,
-    widen_to_array,
+    declare, fit_array, fix, note_elements, overwrite, publish_array, renew, replace_block, replace_by,
+    set_element, widen_to_array,
 };
 pub(crate) use build::{Aside, build, build_array, build_block, copy_array};
 pub(crate) use structure::Writer;

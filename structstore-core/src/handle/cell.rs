@@ -67,7 +67,8 @@ cell_elements! {
 
 /// An element that is read and written atomically; see [`ArrayView::cells`](crate::ArrayView::cells).
 ///
-/// There is no order between what is written to different elements: use a lock for that.
+/// There is no order between what is written to different elements: use a lock for that. An assignment to the whole of a
+/// [live](crate::ArrayValue::live) array copies bytes, so that a cell that is read meanwhile may be torn.
 ///
 /// ```
 /// use structstore::typed::ElementCell;

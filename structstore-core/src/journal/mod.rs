@@ -119,6 +119,11 @@ impl<'a> Operation<'a> {
         self.arena
     }
 
+    /// Logs what a word is, so that it is restored if the operation is undone: for words that are changed otherwise.
+    pub(crate) fn note(&self, word: &AtomicU64) -> Result<()> {
+        self.log(self.arena.segment().offset_of(word), word.load(Ordering::Relaxed))
+    }
+
     /// Changes a word that others can see, after logging its old value.
     #[inline]
     pub(crate) fn set(&self, word: &AtomicU64, value: u64) -> Result<()> {

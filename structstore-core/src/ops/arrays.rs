@@ -1,16 +1,16 @@
 //! Operations on arrays.
 
 use super::{Get, Slot};
-use crate::access::{Access, Located, Part};
+use crate::access::{Access, Located, Locked, Near, Part};
 use crate::arena::Arena;
 use crate::arena::layout::Node;
 use crate::arena::lease::lease_count;
 use crate::edit::{self, FixedType};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lock::Mode;
-use crate::node::{ArrayBlock, BLOCK, LIVE, array_flags};
+use crate::node::{ArrayBlock, BLOCK, LIVE, Raw, array_flags, resolve};
 use crate::sync::Ordering;
-use crate::value::{ArrayValue, DType, Element, Value, shown_dtype, whole_elements, wrong_kind};
+use crate::value::{ArrayValue, DType, Element, Kind, Value, shown_dtype, whole_elements, wrong_kind};
 
 pub(crate) fn block_of(node: &Node) -> u64 {
     node.body[BLOCK].load(Ordering::Relaxed)
@@ -56,13 +56,30 @@ pub(crate) fn set_element(access: &impl Access, indices: &[usize], value: &Value
             // As for a guard: views keep what they were taken of.
             edit::replace_block(operation, node, edit::copy_array(operation, block_of(node))?)?;
         }
-        edit::set_element(operation, node, indices, number)
+        edit::set_element(operation, node, indices, number, access.in_transaction())
     });
     set.at(access)
 }
 
 pub(crate) fn set(access: &impl Access, array: &ArrayValue<'_>) -> Result<()> {
     publish(access, array).at(access)
+}
+
+/// Assigns an array where a slot names one, for which only that is locked. Returns whether it was possible.
+pub(super) fn publish_at<A: Access>(access: &A, raw: Option<Raw>, value: &Value<'_>) -> Result<bool> {
+    let (Some(raw), Value::Array(array)) = (raw, value) else { return Ok(false) };
+    if raw.kind()? != Kind::Array {
+        return Ok(false);
+    }
+    let published = match A::LOCKS {
+        true => Near::new(access.store(), raw).and_then(|child| publish(&child, array)),
+        false => resolve(access.arena(), raw)
+            .and_then(|(id, node)| publish(&Locked::lend(access.store(), id, node), array)),
+    };
+    match published {
+        Err(error) if A::LOCKS && error.kind() == ErrorKind::StaleHandle => Ok(false),
+        other => other.map(|()| true),
+    }
 }
 
 /// Publishes a copy of an array, which is made before the lock is taken.
@@ -73,7 +90,7 @@ pub(super) fn publish(access: &impl Access, array: &ArrayValue<'_>) -> Result<()
             access.read(|arena, node| Ok((array_flags(node), FixedType::of(arena, node)?)))?;
         let array = match &fixed {
             None => array.borrowed(),
-            Some(fixed) => edit::convert_array(&borrowed, fixed)?,
+            Some(fixed) => edit::fit_array(&borrowed, fixed)?,
         };
         // Otherwise it was fixed since it was looked at.
         let is_such = |node: &Node| array_flags(node) == flags;

@@ -91,8 +91,13 @@ pub(crate) fn insert(access: &impl Access, index: usize, value: &Value<'_>) -> R
 pub(crate) fn set(access: &impl Access, at: usize, value: &Value<'_>) -> Result<()> {
     let index = access.id().index;
     let slot_in = |arena: &Arena, node: &Node| Ok(Some(Raw::load(list::slot(arena, node, at as u64)?)));
-    let set =
-        node::depth_of(access.arena(), index).and_then(|depth| value.check_depth(depth)).and_then(|()| {
+    let set = node::depth_of(access.arena(), index)
+        .and_then(|depth| value.check_depth(depth))
+        .and_then(|()| super::arrays::publish_at(access, access.read(slot_in)?, value))
+        .and_then(|published| {
+            if published {
+                return Ok(());
+            }
             access.change_part(slot_in, |operation, node, _| {
                 let slot = list::slot(operation.arena(), node, at as u64)?;
                 edit::assign_slot(operation, index, slot, value)

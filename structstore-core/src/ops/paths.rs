@@ -51,7 +51,7 @@ fn walk<'a, A: Access>(
         let part = Part::from(step);
         let find = |arena: &Arena, node: &Node| find(arena, node, part, after);
         let found = match here {
-            None => from.read(find).at_part(from, part),
+            None => from.read(find),
             Some(raw) if A::LOCKS => Near::new(store, raw).and_then(|node| node.read(find)),
             Some(raw) => node::resolve(arena, raw).and_then(|(_, node)| find(arena, node)),
         };
@@ -63,7 +63,8 @@ fn walk<'a, A: Access>(
         };
         let slot = |raw| Slot { raw, store, locked: !A::LOCKS, parent: id, part };
         let locate = |error: Error| match error.kind() {
-            ErrorKind::IndexOutOfRange if !error.is_located() => {
+            // Of the node itself.
+            ErrorKind::IndexOutOfRange | ErrorKind::WrongType if !error.is_located() => {
                 error.below(node::path_of(arena, id)).located()
             }
             _ => slot(Raw::NULL).locate(error),

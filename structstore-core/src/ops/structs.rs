@@ -2,7 +2,7 @@
 
 use super::slot::{Get, Slot};
 use super::slot_value;
-use crate::access::{Access, Located, Near, Part, locate_part, operate};
+use crate::access::{Access, Located, Part, locate_part, operate};
 use crate::arena::Arena;
 use crate::arena::layout::Node;
 use crate::edit::{self, Assigned, Writer};
@@ -141,7 +141,10 @@ fn set_node<A: Access>(access: &A, key: &Key<'_>, value: &Value<'_>) -> Result<(
     key.check()?;
     let index = access.id().index;
     value.check_depth(node::depth_of(access.arena(), index)?)?;
-    if A::LOCKS && set_aside(access, key, value)? {
+    let raw = raw(access, key)?;
+    if super::arrays::publish_at(access, raw, value)?
+        || A::LOCKS && raw.is_none() && set_aside(access, key, value)?
+    {
         return Ok(());
     }
     access.change_part(
@@ -150,31 +153,19 @@ fn set_node<A: Access>(access: &A, key: &Key<'_>, value: &Value<'_>) -> Result<(
     )
 }
 
-/// Assigns where nothing has to be held below the struct, so that all is copied before a lock is taken: an array to an array, or
-/// anything in place of nothing. Returns whether that was possible.
+/// Creates a field that is missing, of a value that is copied before a lock is taken. Returns whether it was still missing then.
 fn set_aside(access: &impl Access, key: &Key<'_>, value: &Value<'_>) -> Result<bool> {
-    match (raw(access, key)?, value) {
-        (Some(raw), Value::Array(array)) if raw.kind()? == Kind::Array => {
-            let published =
-                Near::new(access.store(), raw).and_then(|child| super::arrays::publish(&child, array));
-            match published {
-                Err(error) if error.kind() == ErrorKind::StaleHandle => Ok(false),
-                other => other.map(|()| true),
+    access.change_prepared(
+        |operation| edit::build(operation, value, access.id().index),
+        |operation, node, built| {
+            let absent = structure::find(access.arena(), node, key)?.is_none();
+            if absent {
+                Writer { operation, aside: false }.insert(node, key, built)?;
             }
-        }
-        (None, _) => access.change_prepared(
-            |operation| edit::build(operation, value, access.id().index),
-            |operation, node, built| {
-                let absent = structure::find(access.arena(), node, key)?.is_none();
-                if absent {
-                    Writer { operation, aside: false }.insert(node, key, built)?;
-                }
-                // Otherwise somebody was faster, and what was built is dropped with the operation.
-                Ok(absent)
-            },
-        ),
-        _ => Ok(false),
-    }
+            // Otherwise somebody was faster, and what was built is dropped with the operation.
+            Ok(absent)
+        },
+    )
 }
 
 pub(crate) fn update<'k, K: Into<Key<'k>>, V: ToValue>(

@@ -117,9 +117,11 @@ impl Place {
         for _ in 0..OPENINGS {
             match (self.open_once(access, false), create) {
                 (Err(source), true) if source.kind() == io::ErrorKind::NotFound => {
-                    // Whatever the umask leaves of it.
-                    let own =
-                        |file: File| file.set_permissions(Permissions::from_mode(NEW_MODE)).map(|()| file);
+                    // Whatever the umask leaves of it; but a mode that another process has given it meanwhile stays.
+                    let own = |file: File| match file.metadata()?.permissions().mode() & NEW_MODE {
+                        NEW_MODE => Ok(file),
+                        _ => file.set_permissions(Permissions::from_mode(NEW_MODE)).map(|()| file),
+                    };
                     match self.open_once(access, true).and_then(own) {
                         // It has come just now.
                         Err(source) if source.kind() == io::ErrorKind::AlreadyExists => {}

@@ -120,6 +120,16 @@ fn attach_as(
                         reopenings = 0..REOPENINGS;
                         continue;
                     }
+                    // Nobody comes to it, so there is no store for those who would change one.
+                    Err(error)
+                        if error.kind() == ErrorKind::NotReady
+                            && options.access() == Access::ReadWrite
+                            && !options.observe
+                            && is_unused(place, identity) =>
+                    {
+                        let missing = std::io::ErrorKind::NotFound.into();
+                        return Err(place.io("open", missing, "the file is empty".to_owned()));
+                    }
                     Err(error) => {
                         // What could not become a store is not to stay, unless it is another process's by now. Were that to
                         // fail as well, the first error says more.
@@ -181,6 +191,23 @@ fn in_opening(error: Error, place: &Place, waited: Duration) -> Error {
     }
 }
 
+/// Removes the name of shared memory that nobody has made a store of: what is left of a creator that died at once. Returns whether it was so.
+pub(super) fn remove_empty(place: &Place, timeout: Duration) -> Result<bool> {
+    if !matches!(place, Place::Name(_)) {
+        return Ok(false);
+    }
+    let (file, _) = place.open(Access::ReadWrite, false)?;
+    let found = place.admit(&file, false)?;
+    let identity = (found.dev(), found.ino());
+    let liveness = Liveness::new(&file, place, Access::ReadWrite)?;
+    let _init = lock_init(&liveness, place, timeout)?;
+    let empty = found.len() == 0 && is_unused(place, identity) && !liveness.others(place)?;
+    if empty {
+        place.unlink()?;
+    }
+    Ok(empty)
+}
+
 /// Whether a name still leads to a file, and nobody has laid a store there. The caller holds the init lock.
 fn is_unused(place: &Place, file: (u64, u64)) -> bool {
     place.leads_to(file.0, file.1)
@@ -221,13 +248,13 @@ fn load(
     let creates = *access == Access::ReadWrite
         && !options.observe
         && (options.creates() || *place == Place::Descriptor);
-    if fresh && !creates {
-        return Err(Error::not_ready(place.to_string(), EMPTY, Duration::ZERO));
-    }
     // What a creator that died has left was never ready, and nobody is attached to it.
     if fresh && liveness.others(place)? {
         let found = "a store that is not ready and has processes attached";
         return Err(Error::corrupt("the header", found, "a store that is ready"));
+    }
+    if fresh && !creates {
+        return Err(Error::not_ready(place.to_string(), EMPTY, Duration::ZERO));
     }
     if fresh {
         // Before there is anything in it that a mode could let others see.

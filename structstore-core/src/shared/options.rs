@@ -9,7 +9,7 @@ use std::time::Duration;
 use nix::unistd::{Gid, Group, fchown, geteuid};
 
 use super::StructStoreShared;
-use super::open::{attach, begins_as_store};
+use super::open::{attach, begins_as_store, remove_empty};
 use crate::arena::layout::{PERSISTENT, TRANSIENT};
 use crate::arena::{Arena, Cleanup};
 use crate::error::{Error, ErrorKind, Result};
@@ -206,7 +206,7 @@ impl Options {
     }
 
     /// How to map the segment, if the system permits it.
-    fn access(&self) -> Access {
+    pub(super) fn access(&self) -> Access {
         match (self.read_only, self.observe) {
             (false, _) => Access::ReadWrite,
             (true, false) => Access::ReadOnly,
@@ -309,13 +309,16 @@ impl Options {
     pub fn unlink_forced(&self, name: impl AsRef<Path>) -> Result<()> {
         let place = self.place(name.as_ref())?;
         match self.unlink_if(&place, |_| Ok(())) {
-            // A store all the same, though perhaps damaged or of another version; or what a creator left that died at once.
+            // A store all the same, though perhaps damaged or of another version.
             Err(error)
                 if begins_as_store(&place)
                     && !error.is_refusal()
                     && error.kind() != ErrorKind::ForeignOwner =>
             {
                 place.unlink().map_err(|_| error)
+            }
+            Err(error) if error.kind() == ErrorKind::NotReady && remove_empty(&place, self.timeout)? => {
+                Ok(())
             }
             other => other,
         }

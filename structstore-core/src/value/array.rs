@@ -60,6 +60,9 @@ impl<'a> ArrayValue<'a> {
     /// Up to 4 KiB of elements are changed wholly or not at all, also if the process dies. Of more, a process that is killed while it
     /// assigns may leave a part changed; a [transaction](crate::Struct::transaction) changes all or none of any number.
     ///
+    /// What is logged takes memory: more than 320 bytes of a live array cannot be assigned in a full store, unless they are more than 4 KiB. A
+    /// struct or list that is assigned as a whole replaces the live arrays in it.
+    ///
     /// Whether an array is live is not read back with its elements ([`Array::is_live`](crate::Array::is_live) tells it), but for
     /// snapshots, whose live arrays are live again where they are loaded.
     ///

@@ -12,16 +12,16 @@ use crate::for_each_number;
 /// | type | stored as |
 /// |---|---|
 /// | `bool`, numbers, [`Scalar`] | the scalar of that type |
-/// | `str`, `String` | string |
+/// | `&str`, `String`, `Cow<str>` | string |
 /// | `()`, `None` | null |
-/// | `[T; N]`, `[T]` and `Vec<T>` of numbers; `[[T; M]; N]`, … | array |
-/// | `[T; N]`, `[T]` and `Vec<T>` of anything else | list |
+/// | `[T; N]`, `&[T]` and `Vec<T>` of numbers; `[[T; M]; N]`, … | array |
+/// | `[T; N]`, `&[T]` and `Vec<T>` of anything else | list |
 /// | `BTreeMap<String, T>`, `HashMap<String, T>` | struct |
 /// | [`ByteBuf`](crate::typed::ByteBuf) | bytes |
 /// | [`ArrayValue`], [`NdArray`](crate::typed::NdArray), `ndarray::Array` | array |
 /// | a struct or enum with `#[derive(StructStore)]` | struct, string |
 /// | [`Value`] | what it is |
-/// | a reference to one of these, `Box`, `Option`, `Cow` | as that |
+/// | a reference to one of these, `Box`, `Option` | as that |
 ///
 /// ```
 /// use structstore::{Kind, Result, Struct, StructStore};

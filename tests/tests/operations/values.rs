@@ -598,13 +598,13 @@ fn paths_lead_to_fields_items_and_elements() {
         (
             "frame[1]",
             ErrorKind::WrongType,
-            "frame[1]: found 1 index, expected as many as u16[2, 3] has dimensions",
+            "frame: found 1 index, expected as many as u16[2, 3] has dimensions",
         ),
-        ("frame[1].x", ErrorKind::WrongType, "frame[1]: found a number, expected struct"),
-        ("frame.x", ErrorKind::WrongType, "frame.x: found array, expected struct"),
-        ("robots.x", ErrorKind::WrongType, "robots.x: found list, expected struct"),
+        ("frame[1].x", ErrorKind::WrongType, "frame: found a number, expected struct"),
+        ("frame.x", ErrorKind::WrongType, "frame: found array, expected struct"),
+        ("robots.x", ErrorKind::WrongType, "robots: found list, expected struct"),
         ("robots[1].x", ErrorKind::WrongType, "robots[1]: found i32, expected a struct, list or array"),
-        ("[0]", ErrorKind::WrongType, "[0]: found struct, expected list or array"),
+        ("[0]", ErrorKind::WrongType, "(root): found struct, expected list or array"),
         (
             "",
             ErrorKind::InvalidArgument,

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use structstore::binding_support::{HandleExt, OptionsExt, StructExt};
-use structstore::traits::Field;
+use structstore::traits::{Field, ToValue};
 use structstore::{Array, ArrayValue, Error, ErrorKind, Key, StructStore, StructStoreShared, Value};
 use structstore_tests::SegmentName;
 
@@ -280,6 +280,81 @@ fn array_becomes_live_where_it_is_not_fixed() {
     store.set("gains", vec![1_f32, 2.0]).unwrap();
     store.bind_widening::<Living>().unwrap();
     assert!(store.get::<Array>("gains").unwrap().is_live().unwrap(), "widening makes it live");
+    store.check().unwrap();
+}
+
+/// One store changes one element, whatever others write beside it meanwhile.
+#[test]
+fn elements_of_a_live_array_are_changed_one_by_one() {
+    let store = StructStore::new();
+    store.set("q", ArrayValue::from_slice(&[8], &[0_u8; 8]).unwrap().live()).unwrap();
+    let view = store.get::<Array>("q").unwrap().view().unwrap();
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for round in 0..30_000 {
+                store.set_at("q[0]", round % 256).unwrap();
+            }
+            stop.store(true, Ordering::Relaxed);
+        });
+        let own = &view.cells::<u8>().unwrap()[1];
+        for round in (0..=255).cycle() {
+            own.set(round);
+            assert_eq!(own.get(), round);
+            if stop.load(Ordering::Relaxed) {
+                break;
+            }
+        }
+    });
+}
+
+#[test]
+fn value_of_a_live_field_can_be_read_back() {
+    #[derive(StructStore, Debug, PartialEq)]
+    struct Arm {
+        #[structstore(live)]
+        q: [f64; 2],
+    }
+    let arm = Arm { q: [0.5, 1.5] };
+    assert_eq!(Arm::from_value(arm.to_value().unwrap()).unwrap(), arm);
+    assert_eq!(Vec::<f64>::from_value(live([1.0, 2.0]).into()).unwrap(), [1.0, 2.0]);
+}
+
+/// What is not declared makes way for a snapshot.
+#[test]
+fn restore_replaces_a_live_array_of_another_shape() {
+    let store = StructStore::new();
+    store.set("q", live([1.0, 2.0])).unwrap();
+    let snapshot = store.to_bytes().unwrap();
+    store.delete("q").unwrap();
+    store.set("q", live([1.0, 2.0, 3.0])).unwrap();
+    store.restore(&snapshot).unwrap();
+    assert_eq!(store.get::<Array>("q").unwrap().to_vec::<f64>().unwrap(), [1.0, 2.0]);
+    store.replace(Value::record([("q", "text".into())])).unwrap();
+    assert_eq!(store.to_string(), r#"{"q": "text"}"#);
+    store.check().unwrap();
+}
+
+/// Through a list, a guard and a field alike: no log takes as much room as the elements.
+#[test]
+fn large_live_arrays_are_assigned_without_a_log() {
+    let name = SegmentName::new("large_live");
+    let store = StructStoreShared::options().size(4 << 20).max_size(4 << 20).open(&name).unwrap();
+    let array = |element: f64| vec![element; 150_000];
+    let elements = array(0.5);
+    store.set("field", ArrayValue::from_slice(&[150_000], &elements).unwrap().live()).unwrap();
+    let list = store.ensure_list("list").unwrap();
+    list.push(ArrayValue::from_slice(&[150_000], &elements).unwrap().live()).unwrap();
+    store.set("field", array(1.5)).unwrap();
+    list.set(0, array(1.5)).unwrap();
+    let mut guard = store.write().unwrap();
+    guard.set("field", array(2.5)).unwrap();
+    guard.get_mut::<structstore::List>("list").unwrap().set(0, array(2.5)).unwrap();
+    drop(guard);
+    assert_eq!(
+        (store.get_at::<f64>("field[149999]").unwrap(), store.get_at::<f64>("list[0][149999]").unwrap()),
+        (2.5, 2.5)
+    );
     store.check().unwrap();
 }
 

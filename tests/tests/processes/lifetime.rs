@@ -403,11 +403,17 @@ fn mode_is_exact_whatever_the_umask_and_without_the_right_to_write() {
 fn an_empty_file_becomes_no_store_of_who_creates_none() {
     let name = SegmentName::new("empty_file");
     fs::write(name.path(), "").unwrap();
-    for options in [options().create(false), options().read_only(true), options().observe(true)] {
-        let options = options.timeout(Duration::from_millis(20));
+    let brief = || options().timeout(Duration::from_millis(20));
+    for options in [brief().read_only(true), brief().observe(true)] {
         assert_eq!(kind(options.open(&name)), Some(ErrorKind::NotReady));
     }
+    let error = brief().create(false).open(&name).unwrap_err();
+    assert_eq!(error.io().map(std::io::Error::kind), Some(std::io::ErrorKind::NotFound), "{error}");
     assert_eq!(fs::metadata(name.path()).unwrap().len(), 0);
+    assert_eq!(kind(brief().unlink(&name)), Some(ErrorKind::NotReady));
+    brief().unlink_forced(&name).unwrap();
+    assert!(!name.path().exists());
+    fs::write(name.path(), "").unwrap();
     // Its creator comes to it a little later.
     let reader = std::thread::spawn({
         let name = name.to_string();

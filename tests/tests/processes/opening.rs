@@ -180,7 +180,7 @@ fn open_does_not_recreate_an_attached_store() {
     let other = env!("CARGO_BIN_EXE_peer");
     let outcome = std::process::Command::new(other).args([&*name, "put"]).output().unwrap();
     let said = String::from_utf8_lossy(&outcome.stderr);
-    assert!(!outcome.status.success() && said.contains("initialised"), "{said}");
+    assert!(!outcome.status.success() && said.contains("not ready"), "{said}");
     store_root(&segment, root);
     assert_eq!(store.get::<i32>("num").unwrap(), 5);
     store.check().unwrap();
