@@ -6,6 +6,7 @@ use std::process::{Child, Command};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use structstore::binding_support::OptionsExt;
 use structstore::{Cleanup, StructStoreShared};
 
 use crate::arguments::{Name, Run};
@@ -23,8 +24,10 @@ pub(crate) fn run(options: &Run) -> Result<u8> {
     let [program, arguments @ ..] = options.command.as_slice() else {
         return Err(Failure::Usage("a command is needed".to_owned()));
     };
-    let orphan = refuse_what_is_in_use(&options.store)?;
-    let store = options.store.open(StructStoreShared::options().reinit(orphan).cleanup(Cleanup::Always))?;
+    refuse_what_is_in_use(&options.store)?;
+    // A process may have come to it since.
+    let store =
+        options.store.open(StructStoreShared::options().replacing_orphans().cleanup(Cleanup::Always))?;
     // From here on, signals neither end this process nor are lost.
     let mut signals = Caught::new().map_err(Failure::file("catch", "signals"))?;
     // Without anything to be done between fork and exec, the child is no heir of this process's attachment.
@@ -41,15 +44,15 @@ pub(crate) fn run(options: &Run) -> Result<u8> {
     status
 }
 
-/// Fails if there is a store of that name that is not just left over. Returns whether there is one that is.
-fn refuse_what_is_in_use(name: &Name) -> Result<bool> {
+/// Fails if there is a store of that name that is not just left over, and says whose it is.
+fn refuse_what_is_in_use(name: &Name) -> Result<()> {
     let store = match name.observe() {
-        Err(Failure::Missing { .. }) => return Ok(false),
-        Err(Failure::Store(error)) if is_missing(&error) => return Ok(false),
+        Err(Failure::Missing { .. }) => return Ok(()),
+        Err(Failure::Store(error)) if is_missing(&error) => return Ok(()),
         other => other?,
     };
     if store.is_orphan()? {
-        return Ok(true);
+        return Ok(());
     }
     let attached: Vec<String> = store.participants()?.iter().map(list::program).collect();
     let by = if attached.is_empty() { "no process".to_owned() } else { attached.join(", ") };

@@ -66,6 +66,10 @@ pub trait OptionsExt {
 
     /// For a tool that passes by: an orphan that it changes stays one.
     fn passing(self) -> Options;
+
+    /// For a tool that begins anew: replaces what is in an orphan, and refuses any other store that exists, with
+    /// [`ErrorKind::InUse`].
+    fn replacing_orphans(self) -> Options;
 }
 
 impl OptionsExt for Options {
@@ -77,6 +81,12 @@ impl OptionsExt for Options {
     fn passing(mut self) -> Options {
         self.passing = true;
         self
+    }
+
+    fn replacing_orphans(self) -> Options {
+        let mut options = self.reinit(true);
+        options.only_orphans = true;
+        options
     }
 }
 

@@ -69,8 +69,12 @@ fn is_orphan(name: &str) -> Result<bool> {
 impl Arena {
     /// Whether this is a transient store that no living process has open to change it.
     pub(crate) fn is_orphan(&self) -> Result<bool> {
-        let transient = self.header().lifetime.load(Ordering::Acquire) != PERSISTENT;
         let counts = self.writable() && self.own_state() != OBSERVING;
-        Ok(transient && !counts && !self.is_removed() && !self.is_shared()?)
+        Ok(!counts && !self.is_removed() && self.is_left()?)
+    }
+
+    /// The same, but for this process.
+    pub(crate) fn is_left(&self) -> Result<bool> {
+        Ok(self.header().lifetime.load(Ordering::Acquire) != PERSISTENT && !self.is_shared()?)
     }
 }

@@ -78,6 +78,7 @@ fn attach_as(
         let key = (identity.0, identity.1, access);
         crate::life::install();
         let known = lock(&ATTACHED).get(&key).and_then(Weak::upgrade);
+        let has_it = known.is_some();
         let arena = match known {
             Some(arena) => arena,
             None => {
@@ -141,6 +142,9 @@ fn attach_as(
                 }
             }
         };
+        if options.only_orphans && !creator && (has_it || !arena.is_left()?) {
+            return Err(Error::new(ErrorKind::InUse).of(arena.place()));
+        }
         let store = Arc::new(Store::shared(Arc::clone(&arena), options.reentrant, options.observe));
         let (root, made) = root(&store, reinit, options)?;
         store.opened(root);

@@ -42,6 +42,8 @@ pub struct Options {
     pub(super) any_owner: bool,
     pub(crate) reentrant: bool,
     pub(crate) passing: bool,
+    /// Whether a store that exists is refused, unless it is an orphan.
+    pub(crate) only_orphans: bool,
 }
 
 impl Default for Options {
@@ -61,6 +63,7 @@ impl Default for Options {
             any_owner: false,
             reentrant: false,
             passing: false,
+            only_orphans: false,
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use structstore::binding_support::OptionsExt;
 use structstore::{Array, Error, ErrorKind, Result, StructStoreShared};
 use structstore_tests::{assert_specimens, put_specimens};
 
@@ -71,6 +72,9 @@ fn run(arguments: &[&str]) -> Result<()> {
                 other => break other.map(drop).and_then(|()| usage()),
             }
         };
+    }
+    if *task == "replace orphans" {
+        return StructStoreShared::options().replacing_orphans().open(name).map(drop);
     }
     if *task == "reinit" {
         let options = StructStoreShared::options().reinit(true).cleanup(structstore::Cleanup::Never);

@@ -424,3 +424,25 @@ fn an_empty_file_becomes_no_store_of_who_creates_none() {
     assert_eq!(reader.join().unwrap().unwrap(), "{}");
     store.close().unwrap();
 }
+
+#[test]
+fn replacing_orphans_refuses_stores_in_use_and_persistent_ones() {
+    use structstore::binding_support::OptionsExt;
+    let begin = || options().replacing_orphans();
+    let name = SegmentName::new("begun_anew");
+    let store = begin().open(&name).unwrap();
+    store.set("num", 5).unwrap();
+    let taken =
+        std::process::Command::new(env!("CARGO_BIN_EXE_peer")).args([&*name, "replace orphans"]).output();
+    assert!(String::from_utf8_lossy(&taken.unwrap().stderr).contains("is in use: processes have it open"));
+    assert_eq!(kind(begin().open(&name)), Some(ErrorKind::InUse));
+    assert_eq!(store.get::<i32>("num").unwrap(), 5);
+    store.close().unwrap();
+    orphan(&name);
+    let store = begin().open(&name).unwrap();
+    assert_eq!(store.to_string(), "{}");
+    store.close().unwrap();
+    options().cleanup(Cleanup::Never).open(&name).unwrap().close().unwrap();
+    assert_eq!(kind(begin().open(&name)), Some(ErrorKind::InUse));
+    assert!(name.path().exists());
+}
