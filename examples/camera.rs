@@ -4,8 +4,8 @@
 //! cargo run -p structstore-examples --example camera
 //! ```
 //!
-//! The camera is this program, started again. It writes the number of a frame all over its 480 rows of 640 bytes and
-//! assigns the frame as a whole: the array gets a new block, made aside, and changes to it in one step. Who looks takes
+//! The camera is this program, started again. It writes the number of a frame all over its 480 rows of 640 bytes, in memory of
+//! the store that nobody else sees, and publishes the frame as a whole: the array changes to it in one step. Who looks takes
 //! every other frame by a view, which keeps the block for as long as it likes and holds up nobody, and those between by a
 //! read guard, which lends the pixels without a copy while the array stays as it is.
 //!
@@ -38,14 +38,13 @@ fn main() -> Outcome {
 /// The camera.
 fn film(name: &str) -> Outcome {
     let store = StructStoreShared::options().create(false).open(name)?;
-    let published = store.get::<Array>("frame")?;
-    let mut pixels = vec![0; SHAPE[0] * SHAPE[1]];
     let started = Instant::now();
     for number in 1..=FRAMES {
         thread::sleep((started + number * PERIOD).saturating_duration_since(Instant::now()));
-        expose(&mut pixels, number);
-        // Copied before the lock is taken, which lasts for the change of one word.
-        published.set(&ArrayValue::from_slice(&SHAPE, &pixels)?)?;
+        // Filled where it is going to be read; the lock is taken for the change of one word.
+        let mut frame = store.fill::<u8>("frame", &SHAPE)?;
+        expose(frame.as_mut_slice(), number);
+        frame.publish()?;
     }
     Ok(())
 }
