@@ -5,7 +5,7 @@
 //! ```
 //!
 //! The camera is this program, started again. It writes the number of a frame all over its 480 rows of 640 bytes, in memory of
-//! the store that nobody else sees, and publishes the frame as a whole: the array changes to it in one step. Who looks takes
+//! the store that no other process sees, and publishes the frame as a whole: the array changes to it in one step. The viewer takes
 //! every other frame by a view, which keeps the block for as long as it likes and holds up nobody, and those between by a
 //! read guard, which lends the pixels without a copy while the array stays as it is.
 //!

@@ -263,6 +263,7 @@ fn reborrow(input: &Input) -> TokenStream {
             /// # Errors
             ///
             /// Those of the fields, such as a lack of space.
+            // Not all code that lends the struct assigns it.
             #[allow(dead_code)]
             #vis fn set(&mut self, value: &#ident #type_generics) -> #krate::Result<()> {
                 <#ident #type_generics as #krate::Field>::assign(self, value)

@@ -386,7 +386,7 @@ impl<'g> Section<'g> {
         self.free(payload)
     }
 
-    /// Chains an orphan to the seat's pending blocks. If it is not used, it becomes an orphan again, as long as it is leased.
+    /// Chains an orphan to the seat's pending blocks. If the operation is undone, the block becomes an orphan again, as long as it is leased.
     pub(crate) fn claim(&mut self, seat: &Seat, payload: u64) -> Result<()> {
         let (at, header) = self.block(payload)?;
         if header & ORPHAN == 0 {

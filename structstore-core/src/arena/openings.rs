@@ -169,8 +169,8 @@ impl Arena {
         }
     }
 
-    /// Takes the init lock by the description of the arena, which does not tell this process's threads apart. No signal handler runs
-    /// meanwhile.
+    /// Takes the init lock through the arena's own description, which all threads of this process share: hence the mutex. Runs no signal
+    /// handlers.
     fn lock_init<'a>(
         &'a self,
         liveness: &Liveness,
@@ -284,7 +284,7 @@ impl Arena {
         self.header().removed.load(Ordering::Acquire) != 0
     }
 
-    /// The same, also where whoever removed it could not say so: it died before, or may not write to the segment.
+    /// Whether the name is gone, also if the process that removed it could not mark the segment: it died, or had no write permission.
     pub(crate) fn is_gone(&self) -> bool {
         let backing = self.segment().backing();
         let named = matches!(backing, Backing::File { place: Place::Name(_) | Place::Path(_), .. });

@@ -321,7 +321,7 @@ impl<T: Field> Binding<T> {
         loaded.at(&self.handle)
     }
 
-    /// As [`Binding::load`], for those who may not even take a lock.
+    /// As [`Binding::load`], in a process without write permission, which takes no locks.
     #[cold]
     #[inline(never)]
     fn load_without_a_lock(&self) -> Result<T> {

@@ -62,8 +62,8 @@ fn name<T: Choice>(value: &T) -> &'static str {
 
 /// Where an enum is.
 ///
-/// What its string says is looked at only where it is read: a process that knows no better may assign any text, which is to harm those who
-/// read this field, and nobody else.
+/// The string is compared with the variants only when the field is read. Any process may assign another text; that is an error for
+/// readers of this field, and for no other access to the struct.
 #[doc(hidden)]
 pub struct ChoicePlace(BoundNode);
 
@@ -125,7 +125,7 @@ impl ChoicePlace {
 
 /// An enum in a store that is held for reading.
 ///
-/// Another process may have assigned a text that is no variant. That is an error of this field alone, of those who read it:
+/// Another process may have assigned a text that names no variant. Reading this field is an error then; the other fields can be used:
 ///
 /// ```
 /// use structstore::StructStore;
@@ -164,7 +164,7 @@ impl<T: Choice> ChoiceRef<'_, T> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::WrongType`] if it is none; [`ErrorKind::Corrupt`] if the memory is damaged.
+    /// [`ErrorKind::WrongType`] if the text names no variant; [`ErrorKind::Corrupt`] if the memory is damaged.
     pub fn get(&self) -> Result<T> {
         find::<T>(self.locked.arena(), &self.node).map(T::variant).at(&self.locked)
     }
@@ -214,7 +214,7 @@ impl<T: Choice> ChoiceMut<'_, T> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::WrongType`] if it is none; [`ErrorKind::Corrupt`] if the memory is damaged.
+    /// [`ErrorKind::WrongType`] if the text names no variant; [`ErrorKind::Corrupt`] if the memory is damaged.
     pub fn get(&self) -> Result<T> {
         find::<T>(self.text.locked.arena(), &self.node).map(T::variant).at(&self.text.locked)
     }

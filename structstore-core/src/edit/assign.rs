@@ -2,7 +2,7 @@
 //! structs with declared fields by merging, everything else by replacement.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::atomic::{
     AtomicU8, AtomicU16, AtomicU32, AtomicU64 as AtomicU64Local, Ordering as LocalOrdering,
@@ -230,8 +230,8 @@ pub(crate) fn set_element(
         operation.note(arena.at::<AtomicU64>(at & !7)?)?;
     }
     step();
-    // SAFETY: in bounds (checked), and aligned to its own size, since elements begin at a multiple of 64. Others access it atomically, or as
-    // they do without Rust.
+    // SAFETY: in bounds (checked). The head of the block is at a multiple of 8 (checked where it was read), so that the elements are, too, and a
+    // number of up to 8 bytes is aligned to its own size. Others access it atomically, or through NumPy.
     unsafe {
         match found.dtype.itemsize() {
             1 => AtomicU8::from_ptr(target).store(payload as u8, LocalOrdering::Release),
@@ -310,12 +310,12 @@ pub(crate) fn assign_root(operation: &Operation<'_>, index: u32, value: &Value<'
     };
     let arena = operation.arena();
     let node = arena.node(index)?;
+    let new: HashMap<&str, &Value<'_>> = fields.iter().map(|(name, value)| (&**name, value)).collect();
     let (mut stale, mut all) = (Vec::new(), true);
     for found in structure::fields(arena, node) {
         let field = found?.field;
         let (name, raw) = (structure::name(arena, field)?, Raw::load(&field.slot));
-        let value = fields.iter().find(|(other, _)| *other == name).map(|(_, value)| value);
-        if raw.declared() || value.is_some_and(|value| stays(arena, raw, value)) {
+        if raw.declared() || new.get(&*name).is_some_and(|value| stays(arena, raw, value)) {
             all = false;
         } else {
             stale.push((name, raw));

@@ -446,3 +446,12 @@ fn replacing_orphans_refuses_stores_in_use_and_persistent_ones() {
     assert_eq!(kind(begin().open(&name)), Some(ErrorKind::InUse));
     assert!(name.path().exists());
 }
+
+#[test]
+fn watch_ends_where_the_name_was_removed_without_a_word() {
+    let name = SegmentName::new("removed_by_hand");
+    let store = counters(&name, Cleanup::Never);
+    let mut watch = store.watch().unwrap();
+    fs::remove_file(name.path()).unwrap();
+    assert_eq!(kind(watch.wait(Some(LIMIT))), Some(ErrorKind::StaleHandle));
+}
