@@ -192,7 +192,7 @@ pub use {
     key::Key,
     shared::{Cleanup, Options, StructStoreShared},
     store::StructStore,
-    value::{ArrayValue, DType, Kind, Scalar, Value},
+    value::{ArrayValue, DType, Kind, Meta, Scalar, Value},
     watch::Watch,
 };
 
@@ -214,8 +214,9 @@ pub mod guard {
 #[cfg(not(loom))]
 pub mod typed {
     pub use crate::bind::{
-        ByteBuf, Choice, ChoiceMut, ChoiceRef, FieldSchema, Live, NdArray, OptionMut, Schema, TypedArrayMut,
-        TypedArrayRef, TypedListMut, TypedListRef, TypedMapMut, TypedMapRef,
+        ByteBuf, Checked, CheckedArray, Choice, ChoiceMut, ChoiceRef, FieldSchema, Limited, Live, NdArray,
+        OptionMut, Schema, TypedArrayMut, TypedArrayRef, TypedListMut, TypedListRef, TypedMapMut,
+        TypedMapRef,
     };
     pub use crate::handle::{ElementCell, Filling};
 }
@@ -223,7 +224,7 @@ pub mod typed {
 /// Traits of what can be stored, read and lent.
 #[cfg(not(loom))]
 pub mod traits {
-    pub use crate::bind::{Field, Fields, Outcome};
+    pub use crate::bind::{Elements, Field, Fields, Limit, Outcome};
     pub use crate::handle::{CellElement, Lend};
     pub use crate::ops::Get;
     pub use crate::value::{Element, FixedArray, ScalarType, ToValue};
@@ -235,11 +236,11 @@ pub mod traits {
 pub mod derive_support {
     pub use crate::bind::{
         AsList, Binder, BoundNode, Choice, ChoiceMut, ChoicePlace, ChoiceRef, Field, Fields, Fieldwise,
-        Lender, Live, Names, Schema, SlotRef, named, rejected, struct_schema, struct_value,
+        Lender, Limited, Live, Names, Schema, SlotRef, named, rejected, struct_schema, struct_value, told,
     };
     pub use crate::error::Result;
     pub use crate::key::Key;
-    pub use crate::value::{Kind, ToValue, Value};
+    pub use crate::value::{Kind, Meta, ToValue, Value};
 }
 
 // For what `derive` generates in tests of this crate.

@@ -67,9 +67,9 @@ impl Input {
             match field.storage {
                 Storage::Plain => bind(&field.ty, quote!(#krate::Field)),
                 Storage::Flatten => bind(&field.ty, quote!(#krate::Fields)),
-                Storage::Live => {
-                    let ty = &field.ty;
-                    bind(&parse_quote!(#krate::Live<#ty>), quote!(#krate::Field));
+                Storage::Live | Storage::Limited => {
+                    let stored = field.stored(self);
+                    bind(&parse_quote!(#stored), quote!(#krate::Field));
                 }
                 Storage::With(_) | Storage::Skip => bind(&field.ty, quote!('static)),
             }
@@ -114,12 +114,33 @@ impl Field {
     fn stored(&self, input: &Input) -> TokenStream {
         match &self.storage {
             Storage::With(module) => quote!(#module::Stored),
-            Storage::Live => {
-                let (krate, ty) = (&input.krate, &self.ty);
-                quote_spanned!(ty.span()=> #krate::Live<#ty>)
-            }
-            _ => self.ty.to_token_stream(),
+            _ => match self.wrapper(input) {
+                Some(wrapper) => {
+                    let ty = &self.ty;
+                    quote_spanned!(ty.span()=> #wrapper<#ty>)
+                }
+                None => self.ty.to_token_stream(),
+            },
         }
+    }
+
+    /// What the field's type is wrapped in, where it is stored.
+    fn wrapper(&self, input: &Input) -> Option<TokenStream> {
+        let krate = &input.krate;
+        match self.storage {
+            Storage::Live => Some(quote!(#krate::Live)),
+            Storage::Limited => Some(quote!(#krate::Limited)),
+            _ => None,
+        }
+    }
+
+    /// What is told of the field.
+    fn told(&self, input: &Input) -> TokenStream {
+        let krate = &input.krate;
+        let description = self.description();
+        let described = (!description.is_empty()).then(|| quote!(.description(#description)));
+        let told = self.told.0.iter().map(|(method, value)| quote!(.#method(#value)));
+        quote!(#krate::Meta::new()#described #(#told)*)
     }
 
     /// `<T as Field>::item`, with the span of the type, so that the compiler's errors point to that, and are all the
@@ -149,7 +170,7 @@ impl Field {
             Default::Initial if matches!(self.storage, Storage::Plain | Storage::Flatten) => {
                 self.item(input, quote!(initial()))
             }
-            Default::Initial if matches!(self.storage, Storage::Live) => {
+            Default::Initial if self.wrapper(input).is_some() => {
                 let initial = self.item(input, quote!(initial()));
                 quote!(#initial.0)
             }
@@ -165,8 +186,10 @@ impl Field {
             Storage::With(module) => {
                 quote!(#to_value(&#module::to_stored(&self.#member)).map(#krate::Value::into_owned))
             }
-            Storage::Live => quote!(#to_value(#krate::Live::of(&self.#member))),
-            _ => quote!(#to_value(&self.#member)),
+            _ => match self.wrapper(input) {
+                Some(wrapper) => quote!(#to_value(#wrapper::of(&self.#member))),
+                None => quote!(#to_value(&self.#member)),
+            },
         }
     }
 
@@ -178,11 +201,10 @@ impl Field {
             Storage::With(module) => {
                 quote!(#assign(&mut #lent.#member, &#module::to_stored(&#value.#member)))
             }
-            Storage::Live => {
-                let krate = &input.krate;
-                quote!(#assign(&mut #lent.#member, #krate::Live::of(&#value.#member)))
-            }
-            _ => quote!(#assign(&mut #lent.#member, &#value.#member)),
+            _ => match self.wrapper(input) {
+                Some(wrapper) => quote!(#assign(&mut #lent.#member, #wrapper::of(&#value.#member))),
+                None => quote!(#assign(&mut #lent.#member, &#value.#member)),
+            },
         }
     }
 
@@ -199,7 +221,7 @@ impl Field {
                 let private = private(input);
                 quote!(#stored.and_then(|stored| #module::from_stored(stored).map_err(#private::rejected)))
             }
-            Storage::Live => quote!(#stored.map(|live| live.0)),
+            _ if self.wrapper(input).is_some() => quote!(#stored.map(|stored| stored.0)),
             _ => stored,
         }
     }
@@ -322,7 +344,18 @@ fn struct_impl(input: &Input, all: &[Field], stored: &[&Field]) -> TokenStream {
         let ty = &field.ty;
         quote_spanned!(ty.span()=> <#ty as #krate::Fields>::NAMES)
     });
-    let descriptions = stored.iter().map(|field| field.description());
+    let metas = stored.iter().map(|field| {
+        let (told, of_type) = (field.told(input), field.item(input, quote!(meta())));
+        match field.storage {
+            Storage::Flatten => told,
+            _ => quote!(#private::told(#told, #of_type)),
+        }
+    });
+    let limited = stored.iter().map(|field| match field.storage {
+        Storage::Limited => quote!(true),
+        _ if field.told.0.iter().any(|(name, _)| name == "len" || name == "choices") => quote!(true),
+        _ => field.item(input, quote!(LIMITED)),
+    });
     let assigns = stored.iter().map(|field| field.assign(input, &lent, &value));
     let takes = stored.iter().map(|field| {
         let (from_value, name) = (field.item(input, quote!(from_value)), &field.name);
@@ -351,7 +384,10 @@ fn struct_impl(input: &Input, all: &[Field], stored: &[&Field]) -> TokenStream {
         let (ty, name) = (field.stored(input), &field.name);
         match field.storage {
             Storage::Flatten => quote!(<#ty as #krate::Fields>::resolve_in(#binder, #node)?),
-            _ => quote!(#binder.field::<#ty>(#node, const { #krate::Key::new(#name) })?),
+            _ => {
+                let told = field.told(input);
+                quote!(#binder.field::<#ty>(#node, const { #krate::Key::new(#name) }, || #told)?)
+            }
         }
     });
     let (mut at, mut loads) = (variables.iter().zip(&names), Vec::new());
@@ -385,13 +421,14 @@ fn struct_impl(input: &Input, all: &[Field], stored: &[&Field]) -> TokenStream {
                 type Repeated = #private::AsList;
                 const KIND: #krate::Kind = #krate::Kind::Struct;
                 const SLOTS_ONLY: bool = #(#slots)&&*;
+                const LIMITED: bool = #(#limited)||*;
 
                 fn initial() -> Self {
                     Self { #(#initial,)* }
                 }
 
                 fn schema() -> #krate::Schema {
-                    #private::struct_schema(&[#((#names, #descriptions, #schemas),)*])
+                    #private::struct_schema([#((#names, #metas, #schemas),)*])
                 }
 
                 fn field_value(&self) -> #krate::Result<#krate::Value<'_>> {
@@ -497,12 +534,15 @@ fn newtype_impl(input: &Input, field: &Field) -> TokenStream {
         let assign = item(quote!(assign));
         match &field.storage {
             Storage::With(module) => quote!(#assign(#lent, &#module::to_stored(&#inner.0))),
-            Storage::Live => quote!(#assign(#lent, #krate::Live::of(&#inner.0))),
-            _ => quote!(#assign(#lent, &#inner.0)),
+            _ => match field.wrapper(input) {
+                Some(wrapper) => quote!(#assign(#lent, #wrapper::of(&#inner.0))),
+                None => quote!(#assign(#lent, &#inner.0)),
+            },
         }
     };
     let (lent_again, place_type) = (item(quote!(Mut<'a>)), item(quote!(Place)));
     let (kind, optional, schema) = (item(quote!(KIND)), item(quote!(OPTIONAL)), item(quote!(schema())));
+    let (told, of_type, limited) = (field.told(input), item(quote!(meta())), item(quote!(LIMITED)));
     let (in_slot, slots_only) = match field.storage {
         // As for the fields of a struct.
         Storage::With(_) => (quote!(false), quote!(false)),
@@ -531,9 +571,14 @@ fn newtype_impl(input: &Input, field: &Field) -> TokenStream {
                 const OPTIONAL: bool = #optional;
                 const IN_SLOT: bool = #in_slot;
                 const SLOTS_ONLY: bool = #slots_only;
+                const LIMITED: bool = #limited;
 
                 fn initial() -> Self {
                     Self(#default)
+                }
+
+                fn meta() -> #krate::Meta {
+                    #private::told(#told, #of_type)
                 }
 
                 fn schema() -> #krate::Schema {
@@ -637,9 +682,14 @@ fn enum_impl(input: &Input, variants: &[Variant]) -> TokenStream {
                 type Place = #private::ChoicePlace;
                 type Repeated = #private::AsList;
                 const KIND: #krate::Kind = #krate::Kind::Str;
+                const LIMITED: bool = true;
 
                 fn initial() -> Self {
                     Self::#default
+                }
+
+                fn meta() -> #krate::Meta {
+                    #private::ChoicePlace::meta::<Self>()
                 }
 
                 fn schema() -> #krate::Schema {

@@ -6,6 +6,7 @@ use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::meta::ParseNestedMeta;
+use syn::spanned::Spanned;
 use syn::{
     Attribute, Data, DataEnum, DataStruct, DeriveInput, Expr, ExprLit, Fields, GenericParam, Generics, Ident,
     Lit, LitStr, Member, Meta, Path, Token, Type, Visibility,
@@ -44,7 +45,24 @@ pub(crate) struct Field {
     pub(crate) name: LitStr,
     pub(crate) default: Default,
     pub(crate) storage: Storage,
+    pub(crate) told: Told,
 }
+
+/// What is told of a field beside its type: each a method of `Meta`, and its argument if it has one.
+#[derive(Default)]
+pub(crate) struct Told(pub(crate) Vec<(Ident, Option<Expr>)>);
+
+/// The attributes for it, whether they take a value, and whether they are limits of numbers.
+const TOLD: [(&str, bool, bool); 8] = [
+    ("range", true, true),
+    ("multiple_of", true, true),
+    ("finite", false, true),
+    ("len", true, false),
+    ("choices", true, false),
+    ("step", true, false),
+    ("unit", true, false),
+    ("read_only", false, false),
+];
 
 /// What a field holds when it is created.
 pub(crate) enum Default {
@@ -62,6 +80,8 @@ pub(crate) enum Storage {
     With(Path),
     /// As a live array.
     Live,
+    /// As a number, or an array of them, with limits.
+    Limited,
     /// Its fields among those of the struct.
     Flatten,
     /// Not at all.
@@ -222,6 +242,7 @@ impl Field {
     fn parse(field: &syn::Field, member: Member, case: Option<Case>, errors: &mut Errors) -> Field {
         let (mut default, mut rename, mut with, mut live, mut flatten, mut skip) =
             (None, None, None, None, None, None);
+        let (mut told, mut limited, mut given) = (Told::default(), None, None);
         let named = matches!(member, Member::Named(_));
         attributes(&field.attrs, errors, |meta, errors| {
             if meta.path.is_ident("default") {
@@ -235,6 +256,18 @@ impl Field {
                 set(&mut with, meta, (meta.path.clone(), module), errors);
             } else if meta.path.is_ident("live") {
                 set(&mut live, meta, meta.path.clone(), errors);
+            } else if let Some((name, valued, numbers)) =
+                TOLD.iter().find(|(name, ..)| meta.path.is_ident(name))
+            {
+                let value = if *valued { Some(meta.value()?.parse()?) } else { None };
+                if told.0.iter().any(|(other, _)| other == name) {
+                    errors.at(&meta.path, format_args!("`{name}` is given twice"));
+                }
+                told.0.push((Ident::new(name, meta.path.span()), value));
+                if *numbers {
+                    limited.get_or_insert_with(|| meta.path.clone());
+                }
+                given.get_or_insert_with(|| meta.path.clone());
             } else if named && meta.path.is_ident("rename") {
                 let name = string(meta, "name", errors)?;
                 set(&mut rename, meta, (meta.path.clone(), name), errors);
@@ -245,11 +278,16 @@ impl Field {
             } else if named {
                 unknown(
                     meta,
-                    "a field has `default`, `rename`, `with`, `live`, `flatten` and `skip`",
+                    "a field has `default`, `rename`, `with`, `live`, `flatten`, `skip`, and what `Meta` tells: `range`, \
+                     `multiple_of`, `finite`, `len`, `choices`, `step`, `unit` and `read_only`",
                     errors,
                 )?;
             } else {
-                unknown(meta, "the field of a newtype has `default`, `with` and `live`", errors)?;
+                unknown(
+                    meta,
+                    "the field of a newtype has `default`, `with`, `live`, and what `Meta` tells, such as `range` and `unit`",
+                    errors,
+                )?;
             }
             Ok(())
         });
@@ -259,6 +297,7 @@ impl Field {
                 with.as_ref().map(|(path, _)| path),
                 live.as_ref(),
                 flatten.as_ref(),
+                given.as_ref(),
             ];
             for other in others.into_iter().flatten() {
                 conflict(other, skip, "a field that is not stored has no use for it", errors);
@@ -269,18 +308,24 @@ impl Field {
                 with.as_ref().map(|(path, _)| path),
                 live.as_ref(),
                 default.as_ref().map(|(path, _)| path),
+                given.as_ref(),
             ];
             for other in others.into_iter().flatten() {
                 conflict(other, flatten, "its fields have names, types and defaults of their own", errors);
             }
         } else if let (Some(live), Some((with, _))) = (&live, &with) {
             conflict(live, with, "what the module stores may be `Live` itself", errors);
+        } else if let (Some(limited), Some((with, _))) = (&limited, &with) {
+            conflict(limited, with, "what the module stores may be `Limited` itself", errors);
+        } else if let (Some(limited), Some(live)) = (&limited, &live) {
+            conflict(limited, live, "views of live arrays write, and nothing checks what", errors);
         }
         let storage = match (skip, flatten, with.and_then(|(_, module)| module), live) {
             (Some(_), ..) => Storage::Skip,
             (None, Some(_), ..) => Storage::Flatten,
             (None, None, Some(module), _) => Storage::With(module),
             (None, None, None, Some(_)) => Storage::Live,
+            (None, None, None, None) if limited.is_some() => Storage::Limited,
             (None, None, None, None) => Storage::Plain,
         };
         let name = rename.and_then(|(_, name)| name).unwrap_or_else(|| match &member {
@@ -298,6 +343,7 @@ impl Field {
             name,
             default: default.map_or(Default::Initial, |(_, default)| default),
             storage,
+            told,
         }
     }
 

@@ -72,7 +72,16 @@ pub(crate) fn over<'py>(lease: &Bound<'py, Lease>) -> Result<Bound<'py, PyAny>> 
     if !view.is_writable() {
         array.call_method1("setflags", (false,))?;
     }
-    Ok(array)
+    match view.is_limited() {
+        true => Ok(array.call_method1("view", (limited_class(py)?,))?),
+        false => Ok(array),
+    }
+}
+
+/// The class of views that say how elements with limits are assigned.
+fn limited_class(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
+    static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    CLASS.import(py, "structstore._limited", "LimitedArray")
 }
 
 /// Moves an array out of a store, if it is one that takes long to copy. Not in a transaction, which could not undo what is done to its

@@ -31,6 +31,7 @@ exceptions! {
     RejectedError(Error, ValueError): "A conversion refused the value.";
     DeclaredError(Error, TypeError): "A typed binding has fixed the field's type.";
     OutOfRangeError(Error, OverflowError, ValueError): "A number does not fit the type asked for or declared.";
+    LimitError(Error, ValueError): "A value is outside of the limits declared for its field.";
     IndexOutOfRangeError(Error, IndexError): "An index is beyond the end of a list.";
     InvalidNameError(Error, ValueError): "A name cannot be the name of a field or a segment.";
     InvalidArgumentError(Error, ValueError): "An argument is not acceptable.";
@@ -77,6 +78,7 @@ fn of_kind(kind: ErrorKind) -> Option<Exception> {
         ErrorKind::Rejected => Exception::RejectedError,
         ErrorKind::Declared => Exception::DeclaredError,
         ErrorKind::OutOfRange => Exception::OutOfRangeError,
+        ErrorKind::OutsideLimits => Exception::LimitError,
         ErrorKind::IndexOutOfRange => Exception::IndexOutOfRangeError,
         ErrorKind::InvalidName => Exception::InvalidNameError,
         ErrorKind::InvalidArgument => Exception::InvalidArgumentError,

@@ -10,6 +10,7 @@ mod filling;
 mod gil;
 mod list;
 mod lock;
+mod meta;
 mod names;
 mod object;
 mod paths;
@@ -42,6 +43,9 @@ mod _structstore {
 
     #[pymodule_export]
     use super::paths::{remove_at, set_at};
+
+    #[pymodule_export]
+    use super::meta::{_declare_field, _meta, reset};
 
     #[pymodule_export]
     use super::filling::{Fill, Live, fill, is_live, live};

@@ -2,12 +2,13 @@
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyString};
+use pyo3::types::{PyDict, PyList, PyString};
 use structstore::Kind;
 use structstore::binding_support::{Declaration, Snapshot, StructExt};
 use structstore::path::Path;
 
 use crate::error::{Failure, Result};
+use crate::meta::meta_of;
 use crate::store::StructStore;
 use crate::value_in::Inputs;
 use crate::value_out::{self, Structs};
@@ -40,23 +41,25 @@ pub(crate) fn _declare(py: Python<'_>, structure: &StructStore, fields: &Bound<'
     let inputs = Inputs::default();
     let root = structure.root()?;
     let fields = declarations(&inputs, fields).map_err(|failure| failure.below(root.path()))?;
-    inputs.run(py, || root.declare(&fields))
+    inputs.run(py, || root.declare_fields(&fields))
 }
 
-/// Name, kind, whether it may be None, a default or none, and fields.
-type Field<'py> = (Bound<'py, PyString>, String, bool, Vec<Bound<'py, PyAny>>, Bound<'py, PyList>);
+/// Name, kind, whether it may be None, a default or none, fields, and what is told of it.
+type Field<'py> =
+    (Bound<'py, PyString>, String, bool, Vec<Bound<'py, PyAny>>, Bound<'py, PyList>, Bound<'py, PyDict>);
 
 fn declarations<'k, 'py>(
     inputs: &'k Inputs<'py>,
     fields: &Bound<'py, PyList>,
 ) -> Result<Vec<Declaration<'k>>> {
     let declaration = |field: Bound<'py, PyAny>| {
-        let (name, kind, optional, default, fields): Field<'py> = field.extract()?;
+        let (name, kind, optional, default, fields, told): Field<'py> = field.extract()?;
         let name = inputs.text(&name)?;
         let under = |failure: Failure| failure.under(name);
         let default = default.first().map(|value| inputs.value(value)).transpose().map_err(under)?;
         let fields = declarations(inputs, &fields).map_err(under)?;
-        Ok(Declaration { name, kinds: kinds(&kind)?, optional, default, fields })
+        let meta = meta_of(inputs, &told).map_err(under)?;
+        Ok(Declaration { name, kinds: kinds(&kind)?, optional, default, fields, meta })
     };
     fields.iter().map(declaration).collect()
 }

@@ -6,6 +6,7 @@ import doctest
 import inspect
 import re
 import types
+import typing
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,14 @@ ROOT = Path(__file__).parents[2]
 SEGMENT = "/shdata_store"
 
 # What examples take for granted.
-NAMES = {"asyncio": asyncio, "dataclasses": dataclasses, "np": np, "structstore": structstore, "types": types}
+NAMES = {
+    "asyncio": asyncio,
+    "dataclasses": dataclasses,
+    "np": np,
+    "structstore": structstore,
+    "types": types,
+    "typing": typing,
+}
 
 
 @pytest.mark.parametrize("readme", ["README.md", "structstore-py/README.md"])
@@ -39,7 +47,8 @@ def documented() -> Iterator[tuple[str, Any]]:
             yield name, found
         if inspect.isclass(found) and not issubclass(found, BaseException):
             for member, value in vars(found).items():
-                if not member.startswith("_"):
+                # What a dataclass's fields are its own docstring says.
+                if not member.startswith("_") and member not in getattr(found, "__dataclass_fields__", ()):
                     yield f"{name}.{member}", value
 
 

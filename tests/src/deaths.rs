@@ -5,7 +5,7 @@ use std::time::Duration;
 use structstore::binding_support::{Declaration, ListExt, StructExt, arm};
 use structstore::guard::StructMut;
 use structstore::{
-    Array, ArrayValue, Cleanup, Error, ErrorKind, Kind, List, Options, Result, StructStore,
+    Array, ArrayValue, Cleanup, Error, ErrorKind, Kind, List, Meta, Options, Result, StructStore,
     StructStoreShared, Value,
 };
 
@@ -123,6 +123,28 @@ struct Inner {
     name: String,
 }
 
+/// Fields with limits, in parts that come and go.
+#[derive(StructStore)]
+struct Lines {
+    /// What there is.
+    #[structstore(len = ..=4)]
+    lines: Vec<Line>,
+    best: Option<Line>,
+}
+
+#[derive(StructStore)]
+struct Line {
+    #[structstore(range = 0.0..=1.0, unit = "V")]
+    gain: f64,
+    mode: Mode,
+}
+
+#[derive(StructStore)]
+enum Mode {
+    Off,
+    On,
+}
+
 /// Fields that are added, removed, and grow.
 #[derive(StructStore)]
 struct Growing {
@@ -215,6 +237,22 @@ fn with_fields(store: &StructStoreShared) -> Result<()> {
     kinds().into_iter().try_for_each(|(name, value)| store.set(name, value))
 }
 
+/// Declares limits of some of the fields of [`with_fields`].
+fn limit(store: &mut StructMut<'_>) -> Result<()> {
+    store.declare(
+        "int",
+        &Meta::new().range(0..).unit("m").description("How far it is, in a text of some length."),
+    )?;
+    store.declare("text", &Meta::new().len(1..))?;
+    store.declare("list", &Meta::new().range(0..).len(..20))?;
+    store.declare("array", &Meta::new().finite().default_value([0.5_f64, 1.5]))
+}
+
+fn with_limits(store: &StructStoreShared) -> Result<()> {
+    with_fields(store)?;
+    store.transaction(limit)
+}
+
 /// One change of each kind to the fields of [`with_fields`], and one that fails.
 fn change_everything(store: &mut StructMut<'_>) -> Result<()> {
     *store.get_mut::<i64>("int")? += 1;
@@ -245,7 +283,8 @@ fn list(store: &StructStoreShared) -> Result<List> {
 }
 
 fn declaration<'a>(name: &'a str, kinds: &'a [Kind], default: Option<i64>) -> Declaration<'a> {
-    Declaration { name, kinds, optional: false, default: default.map(Value::from), fields: Vec::new() }
+    let (default, meta) = (default.map(Value::from), Meta::new());
+    Declaration { name, kinds, optional: false, default, fields: Vec::new(), meta }
 }
 
 /// All cases. Two tests choose cases by position.
@@ -311,7 +350,7 @@ pub fn cases() -> Vec<Case> {
             |store| store.bind::<Bound>().map(drop),
         ),
         Case::new("declare", with_fields, |store| {
-            store.declare(&[
+            store.declare_fields(&[
                 declaration("int", &[Kind::F64], None),
                 Declaration {
                     fields: vec![declaration("x", &[Kind::I64], None), declaration("new", &[], Some(9_i64))],
@@ -321,6 +360,63 @@ pub fn cases() -> Vec<Case> {
                 declaration("number", &[Kind::I64], Some(5_i64)),
             ])
         }),
+        Case::new("declare limits", with_fields, |store| store.transaction(limit)),
+        Case::new("declare limits of a list", with_fields, |store| {
+            store.declare("list", &Meta::new().choices(["1", "two", "3"]).unit("m"))
+        }),
+        Case::new("declare other limits of a list", with_limits, |store| {
+            store.declare("list", &Meta::new().choices(["1", "two", "3"]))
+        }),
+        Case::new("take limits of a list away", with_limits, |store| store.declare("list", &Meta::new())),
+        Case::new("take limits away", with_limits, |store| {
+            store.transaction(|store| {
+                ["int", "text", "list", "array"]
+                    .iter()
+                    .try_for_each(|name| store.declare(*name, &Meta::new()))
+            })
+        }),
+        Case::new("assign a list within limits", with_limits, |store| {
+            assert!(store.set("list", Value::list([-1_i64])).is_err(), "an item outside of its limits");
+            store.set("list", Value::List(vec![1_i64.into(), Value::list([2_i64]), "text".into()]))
+        }),
+        Case::new("extend a list within limits", with_limits, |store| {
+            assert!(list(store)?.push(-1_i64).is_err(), "an item outside of its limits");
+            list(store)?.extend([Value::from(3_i64), "text".into(), Value::list([4_i64])])
+        }),
+        Case::new("assign within limits", with_limits, |store| {
+            store.transaction(|store| {
+                store.set("int", 6_i64)?;
+                assert!(store.set("int", -1_i64).is_err(), "a number outside of its limits");
+                store.set("text", "short")?;
+                store.ensure_list("list")?.set(1, Value::list([2_i64]))?;
+                store.set("array", array(3))?;
+                store.set_at("array[0]", 0.5)
+            })
+        }),
+        Case::new("assign all within limits", with_limits, |store| {
+            store.replace(Value::record([("list", Value::list([7_i64])), ("only", 1_i64.into())]))
+        }),
+        Case::new(
+            "remove a struct with limits",
+            |store| {
+                let part = store.ensure_struct("part")?;
+                part.set("a name that is too long for the field", "text")?;
+                part.declare("a name that is too long for the field", &Meta::new().len(1..).unit("m"))
+            },
+            |store| store.delete("part"),
+        ),
+        Case::new(
+            "push structs with limits",
+            |store| store.bind::<Lines>().map(drop),
+            |store| {
+                let line = Line { gain: 0.5, mode: Mode::Off };
+                store.bind::<Lines>()?.transaction(|mut lines| {
+                    lines.lines.push(&line)?;
+                    lines.lines.get_mut(0)?.gain.set(0.25)?;
+                    lines.best.set(Some(line))
+                })
+            },
+        ),
         Case::new(
             "merge into declared fields",
             |store| store.bind::<Bound>().map(drop),

@@ -47,6 +47,8 @@ pub(crate) enum BlockKind {
     Log,
     /// Lease entries of a participant.
     Leases,
+    /// What is known of a field beside its value.
+    Meta,
 }
 
 impl BlockKind {
@@ -63,6 +65,7 @@ impl BlockKind {
             9 => BlockKind::Array,
             10 => BlockKind::Log,
             11 => BlockKind::Leases,
+            12 => BlockKind::Meta,
             _ => return None,
         })
     }

@@ -30,7 +30,7 @@ pub(super) fn header(arena: &Arena, node: &Node) -> Result<ArrayBlock> {
 }
 
 /// Shape and elements of an array of this type. Under the lock that the caller has, they stay what and where they are.
-fn locate<T: Element, const D: usize>(arena: &Arena, node: &Node) -> Result<([usize; D], *mut T)> {
+pub(super) fn locate<T: Element, const D: usize>(arena: &Arena, node: &Node) -> Result<([usize; D], *mut T)> {
     match ArrayBlock::locate::<D>(arena, block_of(node), T::TYPESTR, size_of::<T>())? {
         Some((shape, data)) => Ok((shape, data.cast())),
         None => Err(unlike(&header(arena, node)?, &fixed_type::<T>(&[None; D]))),
@@ -131,7 +131,7 @@ macro_rules! fixed_fields {
 
             fn schema() -> Schema {
                 let shape = <$type as FixedArray>::SHAPE.iter().copied().map(Some).collect();
-                Schema::Array { dtype: T::TYPESTR, shape, live: false }
+                Schema::Array { dtype: T::TYPESTR.into(), shape, live: false }
             }
 
             fn field_value(&self) -> Result<Value<'_>> {
@@ -268,7 +268,7 @@ pub(super) mod free {
     use super::*;
 
     pub(crate) fn schema<T: Element, const D: usize>() -> Schema {
-        Schema::Array { dtype: T::TYPESTR, shape: vec![None; D], live: false }
+        Schema::Array { dtype: T::TYPESTR.into(), shape: vec![None; D], live: false }
     }
 
     pub(crate) fn resolve<T: Element, const D: usize>(

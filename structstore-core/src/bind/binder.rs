@@ -13,11 +13,12 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::journal::Operation;
 use crate::key::Key;
 use crate::lock::NodeId;
+use crate::node::meta::refuse_items;
 use crate::node::structure::{self};
 use crate::node::{self, FIXED, LIVE, Raw, array_flags};
 use crate::ops::slot_value;
 use crate::sync::{AtomicU64, Ordering};
-use crate::value::{Kind, Value, convert, decode_scalar};
+use crate::value::{Kind, Meta, Value, convert, decode_scalar};
 
 /// A slot to be resolved, and the node that has it; opaque to generated code.
 #[doc(hidden)]
@@ -92,6 +93,15 @@ impl<'o, 'a> Binder<'o, 'a> {
         }
     }
 
+    /// Declares the fields of a part that is resolved again whenever it is used. One that does not fit says so then.
+    pub(crate) fn declare_part<T: Field>(&self, slot: SlotRef<'_>) -> Result<()> {
+        let Some(operation) = self.operation else { return Ok(()) };
+        match Binder::with(self.arena, Some(operation), None, false).resolve_slot::<T>(slot) {
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::WrongType) => Ok(()),
+            other => other.map(drop),
+        }
+    }
+
     /// Resolves a slot as a `T`, all the memory of which is its own.
     pub(crate) fn resolve_slot<T: Field>(self, slot: SlotRef<'_>) -> Result<T::Place> {
         let place = T::resolve(&self, slot)?;
@@ -143,16 +153,26 @@ impl<'o, 'a> Binder<'o, 'a> {
         self.lent.borrow_mut().push(start..start.saturating_add(length));
     }
 
-    /// Finds a field or creates it, declares it, and resolves it as a `T`.
-    pub fn field<T: Field>(&self, node: &BoundNode, key: Key<'_>) -> Result<T::Place> {
+    /// Finds a field or creates it, declares it with what is known of it, and resolves it as a `T`.
+    pub fn field<T: Field>(
+        &self,
+        node: &BoundNode,
+        key: Key<'_>,
+        meta: impl FnOnce() -> Meta,
+    ) -> Result<T::Place> {
         let around = self.defaults.get();
         self.defaults.set(around.and_then(|fields| fields.get(key.name())));
-        let place = self.find_or_create::<T>(node, &key);
+        let place = self.find_or_create::<T>(node, &key, meta);
         self.defaults.set(around);
         place.map_err(|error| error.under(key.name()))
     }
 
-    fn find_or_create<T: Field>(&self, node: &BoundNode, key: &Key<'_>) -> Result<T::Place> {
+    fn find_or_create<T: Field>(
+        &self,
+        node: &BoundNode,
+        key: &Key<'_>,
+        meta: impl FnOnce() -> Meta,
+    ) -> Result<T::Place> {
         let kind = T::KIND;
         let existing = structure::find(self.arena, node.node(), key)?;
         let found = match (existing, self.operation, self.defaults.get()) {
@@ -193,6 +213,7 @@ impl<'o, 'a> Binder<'o, 'a> {
         let place = T::resolve(self, SlotRef { slot, parent: Some(node.id.index) })?;
         if let Some(operation) = self.operation {
             edit::declare(operation, slot, kind, T::OPTIONAL)?;
+            edit::describe_by(operation, slot, meta().or(T::meta()), self.defaults.get())?;
         }
         Ok(place)
     }
@@ -350,6 +371,13 @@ impl<'s> Lender<'s> {
         }
     }
 
+    /// Declares the fields of a part of a node that is held exclusively.
+    pub(crate) fn declare_part<T: Field>(self, node: u32, slot: SlotRef<'_>) -> Result<()> {
+        operate_below(self.arena(), node, |operation| {
+            Binder::with(self.arena(), Some(operation), None, false).declare_part::<T>(slot)
+        })
+    }
+
     /// Lends a part that no binding has resolved, for changing. What it lacks is created.
     ///
     /// # Safety
@@ -369,6 +397,9 @@ impl<'s> Lender<'s> {
     pub(crate) unsafe fn lend_mut<T: Field>(self, node: u32, place: &T::Place) -> Result<T::Mut<'s>> {
         if self.arena().transaction().is_some() {
             operate_below(self.arena(), node, |operation| T::log(place, &Binder::noting(operation)))?;
+        }
+        if T::IN_SLOT {
+            refuse_items(self.arena(), self.arena().node(node)?)?;
         }
         T::check(place, self, true)?;
         // SAFETY: checked; the caller's promise.

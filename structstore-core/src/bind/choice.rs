@@ -11,7 +11,7 @@ use crate::error::ErrorKind;
 use crate::error::{Error, Result};
 use crate::handle::StrMut;
 use crate::node::{self, Raw};
-use crate::value::{Kind, Value};
+use crate::value::{Kind, Meta, Value};
 
 /// An enum without data. Derived by `#[derive(StructStore)]`.
 ///
@@ -69,7 +69,11 @@ pub struct ChoicePlace(BoundNode);
 
 impl ChoicePlace {
     pub fn schema<T: Choice>() -> Schema {
-        Schema::Choice(T::NAMES.to_vec())
+        Schema::Str
+    }
+
+    pub fn meta<T: Choice>() -> Meta {
+        Meta::new().choices(T::NAMES.iter().copied())
     }
 
     pub fn to_value<T: Choice>(value: &T) -> Result<Value<'_>> {
@@ -125,10 +129,11 @@ impl ChoicePlace {
 
 /// An enum in a store that is held for reading.
 ///
-/// Another process may have assigned a text that names no variant. Reading this field is an error then; the other fields can be used:
+/// The names of the variants are the field's choices in the store, so that no process assigns another text, unless it declares other
+/// choices. Then reading this field is an error, and the other fields can be used:
 ///
 /// ```
-/// use structstore::StructStore;
+/// use structstore::{Meta, StructStore};
 ///
 /// #[derive(StructStore, Clone, Copy, Debug, PartialEq)]
 /// enum Mode {
@@ -146,11 +151,15 @@ impl ChoicePlace {
 /// let robot = store.bind::<Robot>()?;
 /// assert_eq!(robot.with(|robot| robot.mode.get())??, Mode::Idle);
 ///
-/// store.set("mode", "runing")?;
+/// let error = store.set("mode", "runing").err().unwrap();
+/// assert_eq!(error.to_string(), r#"mode: found "runing", expected "Idle" or "Running"; did you mean "Running"?"#);
+///
+/// store.declare("mode", &Meta::new().choices(["Idle", "Resting"]))?;
+/// store.set("mode", "Resting")?;
 /// robot.with_mut(|robot| *robot.cycle += 1)?;
 /// assert_eq!(robot.with(|robot| *robot.cycle)?, 1);
 /// let error = robot.load().err().unwrap();
-/// assert_eq!(error.to_string(), r#"mode: found the string "runing", expected "Idle" or "Running""#);
+/// assert_eq!(error.to_string(), r#"mode: found the string "Resting", expected "Idle" or "Running""#);
 /// # Ok::<(), structstore::Error>(())
 /// ```
 pub struct ChoiceRef<'s, T> {

@@ -8,7 +8,7 @@ use crate::handle::{List, ListMut, ListRef, Struct, StructMut, StructRef};
 use crate::node::{self, Extent};
 use crate::ops::Slot;
 use crate::store::StructStore;
-use crate::value::{Kind, ToValue, Value, wrong_kind};
+use crate::value::{Kind, Meta, ToValue, Value, wrong_kind};
 
 /// As a field of a bound struct: a list of anything. One that is loaded, or a default, is a list in a store of its own.
 macro_rules! copied {
@@ -183,6 +183,7 @@ impl<T: Field> Field for Box<T> {
     const OPTIONAL: bool = T::OPTIONAL;
     const IN_SLOT: bool = T::IN_SLOT;
     const SLOTS_ONLY: bool = T::SLOTS_ONLY;
+    const LIMITED: bool = T::LIMITED;
 
     fn initial() -> Box<T> {
         Box::new(T::initial())
@@ -190,6 +191,10 @@ impl<T: Field> Field for Box<T> {
 
     fn schema() -> Schema {
         T::schema()
+    }
+
+    fn meta() -> Meta {
+        T::meta()
     }
 
     fn field_value(&self) -> Result<Value<'_>> {

@@ -13,7 +13,7 @@ use crate::error::ErrorKind;
 use crate::error::{Error, Result};
 use crate::handle::{ListMut, ListRef};
 use crate::node::list;
-use crate::value::{ArrayValue, DType, Element, Kind, Value, wrong_kind};
+use crate::value::{ArrayValue, DType, Element, Kind, Meta, Value, wrong_kind};
 
 /// How a `Vec` is stored: [`AsArray`] or [`AsList`].
 #[doc(hidden)]
@@ -21,6 +21,11 @@ pub trait Repeated<T: Field>: 'static {
     type Ref<'s>;
     type Mut<'s>;
     const KIND: Kind;
+
+    /// What is known of a field, by its items.
+    fn meta() -> Meta {
+        Meta::new()
+    }
 
     fn schema() -> Schema;
     fn to_value(items: &[T]) -> Result<Value<'_>>;
@@ -100,6 +105,11 @@ impl<T: Field> Repeated<T> for AsList {
     type Mut<'s> = TypedListMut<'s, T>;
     const KIND: Kind = Kind::List;
 
+    fn meta() -> Meta {
+        // Of a struct's fields, and not of the struct, something is known.
+        if T::KIND == Kind::Struct { Meta::new() } else { T::meta() }
+    }
+
     fn schema() -> Schema {
         Schema::List(Some(Box::new(T::schema())))
     }
@@ -122,6 +132,13 @@ impl<T: Field> Repeated<T> for AsList {
             let (index, slot) = found?;
             let slot = SlotRef { slot, parent: Some(place.id.index) };
             binder.widen_part::<T>(slot).map_err(|error| error.under(index))?;
+        }
+        if T::LIMITED && binder.operation().is_some() {
+            for found in list::each(binder.arena, place.node()) {
+                let (index, slot) = found?;
+                let slot = SlotRef { slot, parent: Some(place.id.index) };
+                binder.declare_part::<T>(slot).map_err(|error| error.under(index))?;
+            }
         }
         Ok(place)
     }
@@ -147,7 +164,8 @@ impl<T: Field> Repeated<T> for AsList {
 
     fn assign(lent: &mut TypedListMut<'_, T>, items: &[T]) -> Result<()> {
         let values = items.iter().map(T::field_value).collect::<Result<Vec<_>>>()?;
-        lent.as_list().replace(values)
+        lent.as_list().replace(values)?;
+        (0..items.len()).try_for_each(|index| lent.declare(index))
     }
 
     fn reborrow<'a, 's: 'a>(lent: &'a mut TypedListMut<'s, T>) -> TypedListMut<'a, T> {
@@ -175,9 +193,14 @@ impl<T: Field> Field for Vec<T> {
     type Place = BoundNode;
     type Repeated = AsList;
     const KIND: Kind = <T::Repeated as Repeated<T>>::KIND;
+    const LIMITED: bool = T::LIMITED;
 
     fn initial() -> Vec<T> {
         Vec::new()
+    }
+
+    fn meta() -> Meta {
+        T::Repeated::meta()
     }
 
     fn schema() -> Schema {
@@ -379,7 +402,20 @@ impl<T: Field> TypedListMut<'_, T> {
     ///
     /// As [`ListMut::push`].
     pub fn push(&mut self, item: &T) -> Result<()> {
-        self.as_list().push(item.field_value()?)
+        self.as_list().push(item.field_value()?)?;
+        if T::LIMITED { self.declare(self.len()?.saturating_sub(1)) } else { Ok(()) }
+    }
+
+    /// Declares what an item that has come may hold.
+    fn declare(&self, index: usize) -> Result<()> {
+        if !T::LIMITED {
+            return Ok(());
+        }
+        let locked = &self.list.locked;
+        let declared = self
+            .slot(index)
+            .and_then(|slot| Lender { store: locked.store() }.declare_part::<T>(locked.id().index, slot));
+        declared.at_part(locked, Part::Index(index))
     }
 
     /// Inserts an item before the one at `index`, which may be the end.
@@ -388,7 +424,8 @@ impl<T: Field> TypedListMut<'_, T> {
     ///
     /// As [`ListMut::insert`].
     pub fn insert(&mut self, index: usize, item: &T) -> Result<()> {
-        self.as_list().insert(index, item.field_value()?)
+        self.as_list().insert(index, item.field_value()?)?;
+        self.declare(index)
     }
 
     /// Assigns an item that exists.
@@ -397,7 +434,8 @@ impl<T: Field> TypedListMut<'_, T> {
     ///
     /// As [`ListMut::set`].
     pub fn set(&mut self, index: usize, item: &T) -> Result<()> {
-        self.as_list().set(index, item.field_value()?)
+        self.as_list().set(index, item.field_value()?)?;
+        self.declare(index)
     }
 
     /// Removes an item.

@@ -71,7 +71,7 @@ macro_rules! live_fields {
 
             fn schema() -> Schema {
                 let shape = <$type as FixedArray>::SHAPE.iter().copied().map(Some).collect();
-                Schema::Array { dtype: T::TYPESTR, shape, live: true }
+                Schema::Array { dtype: T::TYPESTR.into(), shape, live: true }
             }
 
             fn field_value(&self) -> Result<Value<'_>> {

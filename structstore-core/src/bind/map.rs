@@ -40,6 +40,7 @@ macro_rules! map_fields {
             type Place = BoundNode;
             type Repeated = AsList;
             const KIND: Kind = Kind::Struct;
+            const LIMITED: bool = T::LIMITED;
 
             fn initial() -> Self {
                 Self::default()
@@ -76,6 +77,12 @@ macro_rules! map_fields {
                     let (name, slot) = entry?;
                     binder.widen_part::<T>(slot).map_err(|error| error.under(&name))?;
                 }
+                if T::LIMITED && binder.operation().is_some() {
+                    for entry in entries(binder.arena, &place) {
+                        let (name, slot) = entry?;
+                        binder.declare_part::<T>(slot).map_err(|error| error.under(&name))?;
+                    }
+                }
                 Ok(place)
             }
 
@@ -98,7 +105,8 @@ macro_rules! map_fields {
             }
 
             fn assign(lent: &mut TypedMapMut<'_, T>, value: &Self) -> Result<()> {
-                lent.as_struct().replace(value.field_value()?)
+                lent.as_struct().replace(value.field_value()?)?;
+                value.keys().try_for_each(|name| lent.declare(name))
             }
 
             fn reborrow<'a, 's: 'a>(lent: &'a mut TypedMapMut<'s, T>) -> TypedMapMut<'a, T> {
@@ -271,7 +279,21 @@ impl<T: Field> TypedMapMut<'_, T> {
     ///
     /// As [`StructMut::set`].
     pub fn insert(&mut self, name: &str, value: &T) -> Result<()> {
-        self.as_struct().set(name, value.field_value()?)
+        self.as_struct().set(name, value.field_value()?)?;
+        self.declare(name)
+    }
+
+    /// Declares what an entry that has come may hold.
+    fn declare(&self, name: &str) -> Result<()> {
+        if !T::LIMITED {
+            return Ok(());
+        }
+        let locked = &self.entries.locked;
+        let lender = Lender { store: locked.store() };
+        let declared = self
+            .slot(name)
+            .and_then(|slot| slot.map_or(Ok(()), |slot| lender.declare_part::<T>(locked.id().index, slot)));
+        declared.at_part(locked, Part::Name(name))
     }
 
     /// Removes an entry. Returns whether there was one.

@@ -12,6 +12,7 @@
 mod array;
 mod binder;
 mod binding;
+mod checked;
 mod choice;
 mod dynamic;
 mod list;
@@ -28,6 +29,7 @@ mod text;
 pub use array::{NdArray, TypedArrayMut, TypedArrayRef};
 pub use binder::{Binder, BoundNode, Lender, SlotRef};
 pub use binding::{Binding, BindingMut, BindingRef};
+pub use checked::{Checked, CheckedArray, Elements, Limit, Limited};
 pub use choice::{Choice, ChoiceMut, ChoicePlace, ChoiceRef};
 pub use list::{AsList, TypedListMut, TypedListRef};
 pub use live::Live;
@@ -39,7 +41,7 @@ pub use text::ByteBuf;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::ops::{Get, Slot};
-use crate::value::{Kind, Value, wrong_kind};
+use crate::value::{Kind, Meta, Value, wrong_kind};
 
 /// A type that can be a field of a bound struct. Derive it with `#[derive(StructStore)]`; the methods are for generated
 /// code.
@@ -121,12 +123,21 @@ pub trait Field: Sized + 'static {
     /// Whether it is a struct all of whose fields lie in their slots: then it can be loaded without a lock.
     #[doc(hidden)]
     const SLOTS_ONLY: bool = false;
+    /// Whether it is a struct with fields that have limits, which parts that come and go declare when they come.
+    #[doc(hidden)]
+    const LIMITED: bool = false;
 
     /// The value that a field gets when it is created and no default is given.
     fn initial() -> Self;
 
     /// What the type stores, with the descriptions of its fields.
     fn schema() -> Schema;
+
+    /// What is known of every field of this type.
+    #[doc(hidden)]
+    fn meta() -> Meta {
+        Meta::new()
+    }
 
     /// As [`ToValue::to_value`](crate::traits::ToValue::to_value). Not by that trait, so that the compiler has one thing to say of a type that is no field.
     #[doc(hidden)]
@@ -298,17 +309,23 @@ impl<'v> Fieldwise<'v> {
     }
 }
 
-/// Name, description and type of a field.
-type Described = (&'static str, &'static str, fn() -> Schema);
+/// Name, what is known of it, and type of a field.
+type Described = (&'static str, Meta, fn() -> Schema);
+
+/// What is known of a field, by itself and by its type.
+#[doc(hidden)]
+pub fn told(own: Meta, of_type: Meta) -> Meta {
+    own.or(of_type)
+}
 
 /// The schema of a struct with these fields. A field without a name is flattened into it.
 #[doc(hidden)]
-pub fn struct_schema(fields: &[Described]) -> Schema {
+pub fn struct_schema<const N: usize>(fields: [Described; N]) -> Schema {
     let mut all = Vec::with_capacity(fields.len());
-    for (name, description, schema) in fields {
-        match (*name, schema()) {
+    for (name, meta, schema) in fields {
+        match (name, schema()) {
             ("", Schema::Struct(flattened)) => all.extend(flattened),
-            (name, schema) => all.push(FieldSchema::new(name, description, schema)),
+            (name, schema) => all.push(FieldSchema { name: name.into(), meta, schema }),
         }
     }
     Schema::Struct(all)

@@ -12,7 +12,7 @@ use crate::edit;
 use crate::error::{ErrorKind, Result};
 use crate::node::{self, Raw};
 use crate::ops;
-use crate::value::{Kind, Value};
+use crate::value::{Kind, Meta, Value};
 
 /// The slot of an optional value, and what it held when it was last checked.
 ///
@@ -85,6 +85,7 @@ impl<T: Field> Field for Option<T> {
         T::KIND
     };
     const OPTIONAL: bool = true;
+    const LIMITED: bool = T::LIMITED;
 
     fn initial() -> Option<T> {
         None
@@ -92,6 +93,10 @@ impl<T: Field> Field for Option<T> {
 
     fn schema() -> Schema {
         Schema::Optional(Box::new(T::schema()))
+    }
+
+    fn meta() -> Meta {
+        T::meta()
     }
 
     fn field_value(&self) -> Result<Value<'_>> {
@@ -113,6 +118,9 @@ impl<T: Field> Field for Option<T> {
     fn resolve(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<Self::Place> {
         if !Self::Place::is_null(slot.slot) {
             binder.widen_part::<T>(slot)?;
+            if T::LIMITED {
+                binder.declare_part::<T>(slot)?;
+            }
             // The value itself is looked at when it is used, but not what the slot is declared to hold.
             let found = Raw::load(slot.slot).kind()?;
             if found != T::KIND {
@@ -252,8 +260,12 @@ impl<T: Field> OptionMut<'_, T> {
         let slot = self.slot().slot;
         value.check_depth(node::depth_of(self.lender.arena(), self.parent)?)?;
         operate_below(self.lender.arena(), self.parent, |operation| {
-            edit::assign_slot(operation, self.parent, slot, &value)
-        })
+            edit::assign_part(operation, self.parent, slot, &value)
+        })?;
+        match T::LIMITED && self.is_some() {
+            true => self.lender.declare_part::<T>(self.parent, self.slot()),
+            false => Ok(()),
+        }
     }
 
     /// The same access for a shorter time, to pass on.

@@ -6,6 +6,7 @@ use crate::access::lend_scalar;
 use crate::arena::layout::Slot;
 use crate::error::{Error, Result};
 use crate::node::Raw;
+use crate::node::meta::refuse_slot;
 use crate::ops::{self, scalar_of};
 use crate::value::{Kind, ScalarType, ToValue, Value};
 
@@ -13,6 +14,8 @@ use crate::value::{Kind, ScalarType, ToValue, Value};
 #[doc(hidden)]
 pub struct ScalarPlace {
     slot: *const Slot,
+    /// The node that has it.
+    pub(super) node: u32,
 }
 
 // SAFETY: the slot lies in the mapping of the store that the binding keeps, and consists of atomics.
@@ -22,7 +25,7 @@ unsafe impl Sync for ScalarPlace {}
 
 impl ScalarPlace {
     #[inline]
-    fn slot(&self) -> &Slot {
+    pub(super) fn slot(&self) -> &Slot {
         // SAFETY: declared, so that it stays for as long as the bound struct, which `check` has looked at; and
         // the mapping stays in any case.
         unsafe { &*self.slot }
@@ -72,11 +75,14 @@ macro_rules! scalar_fields {
             fn resolve(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<ScalarPlace> {
                 binder.expect_scalar(slot, <$type as Field>::KIND)?;
                 lend_scalar::<$type>(slot.slot)?;
-                Ok(ScalarPlace { slot: slot.slot })
+                Ok(ScalarPlace { slot: slot.slot, node: slot.parent.unwrap_or(u32::MAX) })
             }
 
             #[inline]
-            fn check(place: &ScalarPlace, _: Lender<'_>, _: bool) -> Result<()> {
+            fn check(place: &ScalarPlace, lender: Lender<'_>, exclusive: bool) -> Result<()> {
+                if exclusive {
+                    refuse_slot(lender.arena(), place.slot())?;
+                }
                 lend_scalar::<$type>(place.slot()).map(drop)
             }
 

@@ -1,8 +1,9 @@
 //! What bound types store, as data.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use crate::value::{Extents, Kind, shown_dtype};
+use crate::value::{Extents, Kind, Meta, shown_dtype};
 
 /// What a type stores: see [`Field::schema`](crate::traits::Field::schema).
 ///
@@ -29,14 +30,12 @@ pub enum Schema {
     Scalar(Kind),
     /// Any string.
     Str,
-    /// One of these strings.
-    Choice(Vec<&'static str>),
     /// Bytes.
     Bytes,
     /// An array.
     Array {
         /// NumPy's type string of the elements.
-        dtype: &'static str,
+        dtype: Cow<'static, str>,
         /// The extent of each dimension; `None` where it is free.
         shape: Vec<Option<usize>>,
         /// Whether it is [live](crate::ArrayValue::live).
@@ -67,25 +66,18 @@ pub enum Schema {
 ///
 /// let schema = Limits::schema();
 /// let speed = schema.field("speed").unwrap();
-/// assert_eq!(speed.description, "Metres per second.");
+/// assert_eq!(speed.meta.description, "Metres per second.");
 /// assert_eq!(speed.schema, Schema::Scalar(Kind::F64));
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct FieldSchema {
     /// Its name in the store.
-    pub name: &'static str,
-    /// What the documentation of the source field says.
-    pub description: &'static str,
+    pub name: Cow<'static, str>,
+    /// What is known of it: limits, unit, description.
+    pub meta: Meta,
     /// What it stores.
     pub schema: Schema,
-}
-
-impl FieldSchema {
-    #[doc(hidden)]
-    pub fn new(name: &'static str, description: &'static str, schema: Schema) -> FieldSchema {
-        FieldSchema { name, description, schema }
-    }
 }
 
 impl Schema {
@@ -97,15 +89,15 @@ impl Schema {
         }
     }
 
-    fn write(&self, f: &mut fmt::Formatter<'_>, indent: usize, description: &str) -> fmt::Result {
+    fn write(&self, f: &mut fmt::Formatter<'_>, indent: usize, meta: &Meta) -> fmt::Result {
         match self {
             Schema::Scalar(kind) => write!(f, "{kind}")?,
-            Schema::Str => f.write_str("str")?,
-            Schema::Choice(names) => {
-                for (at, name) in names.iter().enumerate() {
-                    write!(f, "{}{name:?}", if at == 0 { "" } else { " | " })?;
+            Schema::Str if !meta.choices.is_empty() => {
+                for (at, choice) in meta.choices.iter().enumerate() {
+                    write!(f, "{}{choice:?}", if at == 0 { "" } else { " | " })?;
                 }
             }
+            Schema::Str => f.write_str("str")?,
             Schema::Bytes => f.write_str("bytes")?,
             Schema::Array { dtype, shape, live } => {
                 let live = if *live { "live " } else { "" };
@@ -115,26 +107,38 @@ impl Schema {
             Schema::Map(None) => f.write_str("struct of any fields")?,
             Schema::List(Some(item)) => {
                 f.write_str("list of ")?;
-                return item.write(f, indent, description);
+                return item.write(f, indent, meta);
             }
             Schema::Map(Some(value)) => {
                 f.write_str("struct of ")?;
-                return value.write(f, indent, description);
+                return value.write(f, indent, meta);
             }
             Schema::Optional(value) => {
                 f.write_str("null or ")?;
-                return value.write(f, indent, description);
+                return value.write(f, indent, meta);
             }
             Schema::Struct(_) => f.write_str("struct")?,
         }
-        if let Some(line) = description.lines().map(str::trim).find(|line| !line.is_empty()) {
+        let shown = matches!(self, Schema::Str);
+        let limits =
+            if shown { Meta { choices: Vec::new(), ..meta.clone() } } else { meta.clone() }.to_string();
+        if !limits.is_empty() {
+            write!(f, ", {limits}")?;
+        }
+        if !meta.unit.is_empty() {
+            write!(f, ", in {}", meta.unit)?;
+        }
+        if meta.read_only {
+            f.write_str(", read-only")?;
+        }
+        if let Some(line) = meta.description.lines().map(str::trim).find(|line| !line.is_empty()) {
             write!(f, "  -- {line}")?;
         }
         if let Schema::Struct(fields) = self {
             let indent = indent.saturating_add(2);
             for field in fields {
                 write!(f, "\n{:indent$}{}: ", "", field.name)?;
-                field.schema.write(f, indent, field.description)?;
+                field.schema.write(f, indent, &field.meta)?;
             }
         }
         Ok(())
@@ -144,6 +148,6 @@ impl Schema {
 /// A tree, with the first line of each description.
 impl fmt::Display for Schema {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.write(f, 0, "")
+        self.write(f, 0, &Meta::new())
     }
 }

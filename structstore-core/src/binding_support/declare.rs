@@ -8,7 +8,7 @@ use crate::journal::Operation;
 use crate::key::Key;
 use crate::node::structure::{self};
 use crate::node::{self, FIXED, LIVE, Raw, array_flags};
-use crate::value::{Kind, Value, convert, decode_scalar};
+use crate::value::{Kind, Meta, Value, convert, decode_scalar};
 
 /// A field to be declared.
 pub struct Declaration<'a> {
@@ -23,6 +23,8 @@ pub struct Declaration<'a> {
     pub default: Option<Value<'a>>,
     /// What is declared in it, if it is a struct.
     pub fields: Vec<Declaration<'a>>,
+    /// What is known of it. Its default is the one that it is created with.
+    pub meta: Meta,
 }
 
 pub(super) fn declare_fields(
@@ -65,6 +67,7 @@ fn declare(operation: &Operation<'_>, index: u32, node: &Node, field: &Declarati
         Raw { tag: raw.tag & !0xff | kind as u64, payload }.set(operation, slot)?;
     }
     edit::declare(operation, slot, kind, field.optional)?;
+    edit::describe_by(operation, slot, field.meta.clone(), field.default.as_ref())?;
     match raw.id() {
         Some(id) if !field.fields.is_empty() => declare_fields(operation, id.index, &field.fields),
         _ => Ok(()),

@@ -180,7 +180,7 @@ pub trait StructExt {
     /// # Errors
     ///
     /// As [`Struct::bind`].
-    fn declare(&self, fields: &[Declaration<'_>]) -> Result<()>;
+    fn declare_fields(&self, fields: &[Declaration<'_>]) -> Result<()>;
 
     /// An array in the store's memory that is not in the store yet, to be filled.
     ///
@@ -242,7 +242,7 @@ impl StructExt for Struct {
         Ok(ops::snapshot(&self.handle)?.snapshot())
     }
 
-    fn declare(&self, fields: &[Declaration<'_>]) -> Result<()> {
+    fn declare_fields(&self, fields: &[Declaration<'_>]) -> Result<()> {
         let index = self.handle.id().index;
         let declared =
             self.handle.change(Mode::Tree, |operation, _| declare::declare_fields(operation, index, fields));

@@ -8,16 +8,18 @@ use std::sync::atomic::{
     AtomicU8, AtomicU16, AtomicU32, AtomicU64 as AtomicU64Local, Ordering as LocalOrdering,
 };
 
-use super::{Aside, Writer, build, build_array, build_block};
+use super::{Aside, Writer, build, build_array, build_block, copy_array, limit, limit_item};
 use crate::arena::Arena;
 use crate::arena::layout::{Node, Slot};
+use crate::arena::lease::lease_count;
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::Operation;
 use crate::key::Key;
 use crate::lock::NodeId;
+use crate::node::meta::{Record, admits, limits_of};
 use crate::node::{
-    self, ArrayBlock, BLOCK, DECLARED, FIXED, FIXED_RANK, LENGTH, LIVE, OPTIONAL, OTHERWISE, Raw,
-    array_flags, resolve, structure,
+    self, ArrayBlock, BLOCK, DECLARED, FIXED, FIXED_RANK, LENGTH, LIMITS, LIVE, OPTIONAL, OTHERWISE, RECORD,
+    Raw, array_flags, resolve, structure,
 };
 use crate::sync::{AtomicU64, Ordering, step};
 use crate::value::{ArrayValue, DType, Extents, Kind, Scalar, Value, convert, decode_scalar, flatten};
@@ -49,16 +51,32 @@ pub(crate) fn assign_field(
     }
 }
 
-/// Assigns to a slot of a node that is held tree-exclusively.
-pub(crate) fn assign_slot(
+/// Assigns to a slot of a struct or a list that is held tree-exclusively.
+pub(crate) fn assign_part(
     operation: &Operation<'_>,
     parent: u32,
     slot: &Slot,
     value: &Value<'_>,
 ) -> Result<()> {
+    let node = operation.arena().node(parent)?;
+    if node::kind_of(node)? != Kind::List {
+        return assign_slot(operation, parent, slot, value);
+    }
+    if let Some(limits) = limits_of(operation.arena(), node)? {
+        limits.check_parts(value)?;
+    }
+    assign_slot(operation, parent, slot, value)?;
+    limit_item(operation, node, Raw::load(slot))
+}
+
+/// Assigns to a slot of a node that is held tree-exclusively, whatever limits a list has for its items.
+fn assign_slot(operation: &Operation<'_>, parent: u32, slot: &Slot, value: &Value<'_>) -> Result<()> {
     let assigned = match Raw::plain(value) {
         Some(new) => assign_plain(operation, slot, new)?,
-        None => Assigned::NeedsChild(Raw::load(slot)),
+        None => {
+            check_limits(operation.arena(), Raw::load(slot), value)?;
+            Assigned::NeedsChild(Raw::load(slot))
+        }
     };
     match assigned {
         Assigned::Done => Ok(()),
@@ -68,9 +86,25 @@ pub(crate) fn assign_slot(
         }
         Assigned::NeedsChild(old) => match old.declared_kind()? {
             Some(kind) if kind != value.kind() => Err(mistyped(value.kind(), kind)),
-            _ => build(operation, value, parent)?.in_place_of(old).set(operation, slot),
+            _ => place(operation, slot, old, build(operation, value, parent)?),
         },
     }
+}
+
+/// Fails for a value outside of the limits of a slot.
+pub(crate) fn check_limits(arena: &Arena, old: Raw, value: &Value<'_>) -> Result<()> {
+    match old.meta() {
+        Some(record) if old.limited() => Record::read(arena, record)?.check(value),
+        _ => Ok(()),
+    }
+}
+
+/// Lays something new into a slot, which stays what it was declared to be.
+fn place(operation: &Operation<'_>, slot: &Slot, old: Raw, new: Raw) -> Result<()> {
+    if let Some(record) = old.meta().filter(|_| old.limited()) {
+        limit(operation, new, record)?;
+    }
+    new.in_place_of(old).set(operation, slot)
 }
 
 /// Assigns null or a scalar where the old value is no node either; the slot's node need be held node-exclusively only.
@@ -87,6 +121,9 @@ pub(crate) fn assign_plain(operation: &Operation<'_>, slot: &Slot, new: Raw) -> 
         }
         (Some(kind), _) => return Err(mistyped(new.kind()?, kind)),
     };
+    if old.limited() {
+        admits(operation.arena(), old, new)?;
+    }
     new.in_place_of(old).set(operation, slot)?;
     Ok(Assigned::Done)
 }
@@ -133,6 +170,9 @@ fn assign_node(
                 return operation.retire_contents(old.payload as u32, kind);
             }
             let new = build(operation, value, parent)?;
+            if let Some(record) = old.meta().filter(|_| old.limited()) {
+                limit(operation, new, record)?;
+            }
             adopt_contents(operation, kind, old.payload as u32, new)
         }
         _ if old.declared() => Err(mistyped(value.kind(), kind)),
@@ -155,7 +195,7 @@ fn replace(operation: &Operation<'_>, slot: &Slot, old: Raw, new: Raw) -> Result
     if let Some(id) = old.id() {
         operation.retire_node(id.index)?;
     }
-    new.in_place_of(old).set(operation, slot)
+    place(operation, slot, old, new)
 }
 
 /// Gives a string, bytes or array node other contents. It is held exclusively, in either mode.
@@ -163,6 +203,15 @@ pub(crate) fn replace_block(operation: &Operation<'_>, node: &Node, aside: Aside
     operation.retire_block(node.body[BLOCK].load(Ordering::Relaxed))?;
     operation.set(&node.body[BLOCK], aside.block)?;
     operation.set(&node.body[LENGTH], aside.length)
+}
+
+/// Gives an array that is held exclusively a block that no view shares, a copy of its own if need be.
+pub(crate) fn unshare(operation: &Operation<'_>, node: &Node) -> Result<()> {
+    let block = node.body[BLOCK].load(Ordering::Relaxed);
+    match lease_count(operation.arena(), block)?.load(Ordering::Acquire) {
+        0 => Ok(()),
+        _ => replace_block(operation, node, copy_array(operation, block)?),
+    }
 }
 
 /// Gives an array that is held exclusively another block, which was made of a value. Where that is live, the array becomes so.
@@ -261,7 +310,10 @@ fn adopt_contents(operation: &Operation<'_>, kind: Kind, old: u32, new: Raw) -> 
             operation.set(&arena.node(id.index)?.head.parent, u64::from(index) + 1)?;
         }
     }
-    for (ours, theirs) in old_node.body.iter().zip(&new_node.body) {
+    for (at, (ours, theirs)) in old_node.body.iter().zip(&new_node.body).enumerate() {
+        if kind == Kind::List && at == LIMITS {
+            continue;
+        }
         let (our_word, their_word) = (ours.load(Ordering::Relaxed), theirs.load(Ordering::Relaxed));
         operation.set(ours, their_word)?;
         operation.set(theirs, our_word)?;
@@ -444,7 +496,7 @@ pub(crate) fn widen_to_array<'v>(value: &'v Value<'_>, fixed: &FixedType) -> Opt
 pub(crate) fn declare(operation: &Operation<'_>, slot: &Slot, kind: Kind, optional: bool) -> Result<()> {
     let otherwise = if optional { OPTIONAL | (kind as u64) << OTHERWISE } else { 0 };
     let tag = slot.tag.load(Ordering::Relaxed);
-    let declared = tag & 0xff | DECLARED | otherwise;
+    let declared = tag & (0xff | RECORD) | DECLARED | otherwise;
     if tag != declared {
         operation.set(&slot.tag, declared)?;
     }

@@ -228,6 +228,9 @@ impl<'a> Writer<'_, 'a> {
             self.operation.retire_block(found.field.name[0].load(Ordering::Relaxed))?;
             self.put(&found.field.name_length, 0)?;
         }
+        if let Some(record) = Raw::load(&found.field.slot).meta() {
+            self.operation.retire_block(record)?;
+        }
         self.put(&found.field.next, load(&node.body[FREE]))?;
         self.put(&node.body[FREE], found.offset)?;
         self.put(&node.body[COUNT], load(&node.body[COUNT]).wrapping_sub(1))

@@ -104,6 +104,8 @@ kinds! {
     WrongType,
     /// A number does not fit the type that was asked for or declared.
     OutOfRange,
+    /// A value is not within the limits that are declared for its field.
+    OutsideLimits,
     /// An index is beyond the end of a list.
     IndexOutOfRange,
     /// A structure would nest deeper than the format allows.
@@ -351,6 +353,15 @@ impl Error {
         Error::new(ErrorKind::OutOfRange).finding(value.to_string()).expecting(expected)
     }
 
+    /// A value that is not within the limits of its field.
+    #[cold]
+    pub(crate) fn outside(
+        found: impl Into<Cow<'static, str>>,
+        limits: impl Into<Cow<'static, str>>,
+    ) -> Error {
+        Error::new(ErrorKind::OutsideLimits).finding(found).expecting(limits)
+    }
+
     /// An index beyond the end of a list of length `len`.
     #[cold]
     pub fn index_out_of_range(index: usize, len: usize) -> Error {
@@ -451,7 +462,9 @@ impl fmt::Display for Error {
         match kind {
             ErrorKind::NotFound => write!(f, "no such field"),
             ErrorKind::AlreadyExists => write!(f, "a field of this name exists already"),
-            ErrorKind::WrongType => write!(f, "found {found}, expected {expected}"),
+            ErrorKind::WrongType | ErrorKind::OutsideLimits => {
+                write!(f, "found {found}, expected {expected}")
+            }
             ErrorKind::OutOfRange => write!(f, "{found} does not fit {expected}"),
             ErrorKind::IndexOutOfRange => {
                 write!(f, "index {found} is out of range for length {expected}")

@@ -10,6 +10,7 @@ use crate::access::{Access, Hold, Locked, Store, lend_scalar};
 use crate::arena::layout::Slot;
 use crate::error::Result;
 use crate::key::Key;
+use crate::node::meta::refuse_limited;
 use crate::node::{self, Raw};
 use crate::ops::structs;
 use crate::value::{Kind, ScalarType, Value, wrong_kind};
@@ -97,6 +98,7 @@ pub(super) unsafe fn lend_mut<'a, T: Lend, H: Hold>(
     slot: &'a Slot,
 ) -> Result<T::Mut<'a>> {
     if T::IN_SLOT {
+        refuse_limited(&locked.store().arena, locked.node(), slot)?;
         locked.note(&slot.payload)?;
     }
     // SAFETY: the caller's promise.

@@ -9,6 +9,7 @@ use crate::access::{Access, Borrowed, Handle, Hold, Located, Locked, Part, lend_
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::{Path, Result};
+use crate::node::meta::refuse_items;
 use crate::node::{Raw, list};
 use crate::ops::{self, Get, lists, paths};
 use crate::value::{Kind, ScalarType, ToValue, Value};
@@ -435,7 +436,9 @@ impl<'s, H: Hold> ListMut<'s, H> {
         let locked = &self.reading.locked;
         list::each(locked.arena(), locked.node()).map(move |found| {
             let (index, slot) = found.at(locked)?;
-            let place = locked.note(&slot.payload).and_then(|()| lend_scalar::<T>(slot));
+            let limited = refuse_items(locked.arena(), locked.node());
+            let noted = limited.and_then(|()| locked.note(&slot.payload));
+            let place = noted.and_then(|()| lend_scalar::<T>(slot));
             // SAFETY: a valid T (checked) in a slot that stays where it is while the iterator borrows the guard, which
             // nobody else touches; each slot of the one block is given out once.
             place.map(|place| unsafe { &mut *place }).at_part(locked, Part::Index(index))

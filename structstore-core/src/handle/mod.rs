@@ -4,6 +4,7 @@
 
 mod arrays;
 mod cell;
+mod declare;
 mod fill;
 mod guard;
 mod item;

@@ -5,11 +5,13 @@ use std::sync::atomic::{AtomicU64 as LocalWord, Ordering as LocalOrdering};
 
 use super::{CellElement, ElementCell};
 use crate::access::{Access, Handle, Near};
+use crate::arena::layout::Node;
 use crate::arena::lease::Lease;
 use crate::arena::{Arena, BlockKind};
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::Operation;
 use crate::lock::{Locker, Mode, NodeId, Wait, generation};
+use crate::node::meta::{limited, refuse_plain};
 use crate::node::{ArrayBlock, LIVE, Raw, array_flags, resolve};
 use crate::ops::arrays::{block_of, copy_elements, wrong_dtype};
 use crate::sync::{Ordering, fence};
@@ -39,12 +41,21 @@ pub struct ArrayView {
     shape: Vec<usize>,
     bytes: usize,
     data: *mut u8,
-    /// Whether whoever has it may write to the elements.
-    writable: bool,
+    writes: Writes,
     /// The array that it is of: index 32 | generation 32. No array's before a block that was filled is published.
     array: LocalWord,
     /// Keeps the block and the mapping.
     lease: Arc<Lease>,
+}
+
+/// Whether whoever has a view may write to the elements.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Writes {
+    Allowed,
+    /// The elements have limits, which nothing would keep.
+    Limited,
+    /// The store, or this thread's lock, is for reading.
+    Refused,
 }
 
 // SAFETY: the memory is kept by the lease and accessed through raw pointers and atomics only.
@@ -53,7 +64,7 @@ unsafe impl Send for ArrayView {}
 unsafe impl Sync for ArrayView {}
 
 impl ArrayView {
-    fn new(arena: &Arena, array: NodeId, lease: Arc<Lease>, writable: bool) -> Result<ArrayView> {
+    fn new(arena: &Arena, array: NodeId, lease: Arc<Lease>, writes: Writes) -> Result<ArrayView> {
         let header = ArrayBlock::read(arena, lease.block())?;
         let data = header.elements(arena, lease.block())?;
         let view = ArrayView {
@@ -61,7 +72,7 @@ impl ArrayView {
             shape: header.shape,
             bytes: header.bytes as usize,
             data,
-            writable,
+            writes,
             array: LocalWord::new(0),
             lease,
         };
@@ -148,9 +159,15 @@ impl ArrayView {
         self.lease.block()
     }
 
+    /// Whether its elements had limits when the view was taken. It is read-only then: [`Struct::set_at`](crate::Struct::set_at) assigns
+    /// an element.
+    pub fn is_limited(&self) -> bool {
+        self.writes == Writes::Limited
+    }
+
     /// Whether elements may be written: not through an [observer](crate::Options::observe).
     pub fn is_writable(&self) -> bool {
-        self.writable
+        self.writes == Writes::Allowed
     }
 
     /// The elements as cells, each of which is read and written atomically.
@@ -174,8 +191,10 @@ impl ArrayView {
         if self.dtype.descr() != T::TYPESTR {
             return Err(wrong_dtype::<T>(&self.dtype));
         }
-        if !self.writable {
-            return Err(self.lease.arena().refusal());
+        match self.writes {
+            Writes::Allowed => {}
+            Writes::Limited => return Err(limited()),
+            Writes::Refused => return Err(self.lease.arena().refusal()),
         }
         // SAFETY: in bounds and aligned; the lease keeps the memory for as long as self; atomics take any bytes.
         Ok(unsafe { std::slice::from_raw_parts(self.data.cast(), whole_elements::<T>(self.bytes)) })
@@ -192,7 +211,7 @@ pub(crate) fn moved_out(arena: &Arc<Arena>, raw: Raw) -> Result<ArrayView> {
     }
     let (id, node) = resolve(arena, raw)?;
     match Lease::take(arena, block_of(node), || Ok(true))? {
-        Some(lease) => ArrayView::new(arena, id, lease, true),
+        Some(lease) => ArrayView::new(arena, id, lease, Writes::Allowed),
         None => Err(Error::new(ErrorKind::Deadlock)),
     }
 }
@@ -211,7 +230,7 @@ pub(crate) fn unpublished(handle: &Handle, dtype: DType, shape: &[usize]) -> Res
     // What was allocated and not used becomes an orphan, which the lease keeps.
     drop(operation);
     match lease {
-        Some(lease) => ArrayView::new(arena, NodeId { index: 0, generation: 0 }, lease, true),
+        Some(lease) => ArrayView::new(arena, NodeId { index: 0, generation: 0 }, lease, Writes::Allowed),
         None => Err(Error::new(ErrorKind::Deadlock)),
     }
 }
@@ -223,13 +242,20 @@ pub(crate) fn unpublished(handle: &Handle, dtype: DType, shape: &[usize]) -> Res
 pub(crate) fn lease(array: &Near<'_>) -> Result<ArrayView> {
     let arena = array.arena();
     let shared = array.store().reentrant && array.own()?.shared;
-    let writable = !shared && !array.store().observes();
+    let may_write = !shared && !array.store().observes();
+    // Read when the block is leased: limits that are declared later come with another block.
+    let writes = |node: &Node| match refuse_plain(arena, node) {
+        _ if !may_write => Writes::Refused,
+        Ok(()) => Writes::Allowed,
+        Err(_) => Writes::Limited,
+    };
     for _ in 0..LEASE_TRIES {
         let block = array.read(|_, node| Ok(block_of(node)))?;
         let Some(lease) = Lease::existing(arena, block) else { break };
         // The lease keeps the block from being used anew; but before it was found, that may have happened already.
-        if array.read(|_, node| Ok(block_of(node)))? == block {
-            return ArrayView::new(arena, array.id(), lease, writable);
+        let (found, writes) = array.read(|_, node| Ok((block_of(node), writes(node))))?;
+        if found == block {
+            return ArrayView::new(arena, array.id(), lease, writes);
         }
     }
     let held = array.lock_to_lease(if shared { Mode::Shared } else { Mode::Node })?;
@@ -240,9 +266,10 @@ pub(crate) fn lease(array: &Near<'_>) -> Result<ArrayView> {
         Ok(!shared || !is_shared_by_others(array)?)
     };
     let lease = Lease::take(arena, block_of(array.node()), alone);
+    let writes = writes(array.node());
     held.end_unchanged();
     match lease? {
-        Some(lease) => ArrayView::new(arena, array.id(), lease, writable),
+        Some(lease) => ArrayView::new(arena, array.id(), lease, writes),
         None => Err(Error::new(ErrorKind::Deadlock)),
     }
 }

@@ -10,8 +10,10 @@ use crate::arena::{Arena, HeapGuard};
 use crate::error::{Error, ErrorKind, Path, Result};
 use crate::limits::MAX_DEPTH;
 use crate::lock::Wait;
+use crate::node::meta::{PART, Record};
 use crate::node::{
-    self, ArrayBlock, BLOCK, FIXED, FIXED_RANK, LIVE, Raw, kind_of, list, read_bytes_node, resolve, structure,
+    self, ArrayBlock, BLOCK, Extent, FIXED, FIXED_RANK, LIMITS, LIVE, Raw, kind_of, list, read_bytes_node,
+    resolve, structure,
 };
 use crate::sync::{AtomicU64, Ordering};
 use crate::value::{Kind, decode_scalar};
@@ -29,7 +31,7 @@ pub(crate) fn check(
     let mut reached = Reached { arena, blocks: HashMap::new(), nodes: HashSet::new() };
     // Nobody allocates or frees meanwhile; what others are building lies in their pending chains.
     let _heap = seat.map(|seat| HeapGuard::lock(arena, seat, &Wait::FOREVER)).transpose()?;
-    reached.slot(root, parent, Level { depth: 0, bound: !whole }, &mut Path::default())?;
+    reached.slot(root, parent, Level { depth: 0, bound: !whole, limits: 0 }, &mut Path::default())?;
     if whole {
         arena.check_holders()?;
         reached.pending()?;
@@ -47,6 +49,8 @@ struct Level {
     depth: usize,
     /// Whether it or anything above it is declared, as far as is known.
     bound: bool,
+    /// The limits that a list has for its items, as they name them.
+    limits: u64,
 }
 
 struct Reached<'a> {
@@ -134,7 +138,8 @@ impl Reached<'_> {
         above: Level,
         place: &mut Path,
     ) -> Result<Option<Inside>> {
-        let level = Level { depth: above.depth.saturating_add(1), bound: above.bound || raw.declared() };
+        let mut level =
+            Level { depth: above.depth.saturating_add(1), bound: above.bound || raw.declared(), limits: 0 };
         let kind = raw.kind().map_err(|_| wrong(place, format_args!("the tag {:#x}", raw.tag), "a kind"))?;
         if !raw.is_declared_as_it_may_be() {
             return Err(wrong(place, format_args!("the tag {:#x}", raw.tag), "one that there is"));
@@ -181,6 +186,13 @@ impl Reached<'_> {
         };
         if kind == Kind::Array && fixed && !level.bound {
             return Err(wrong(place, "an array of fixed type", "one below a declared field"));
+        }
+        let limits = raw.meta().filter(|_| raw.limited()).unwrap_or(above.limits);
+        if kind != Kind::Struct && node.body[LIMITS].load(Ordering::Relaxed) != limits {
+            return Err(wrong(place, "other limits", "those of its field"));
+        }
+        if limits != 0 && Record::read(self.arena, limits)?.limits_parts() {
+            level.limits = limits | PART;
         }
         let block = node.body[BLOCK].load(Ordering::Relaxed);
         if block == 0 && kind != Kind::Struct && node::length(node) != 0 {
@@ -270,6 +282,15 @@ impl Reached<'_> {
             if let Some(block) = structure::name_block(found.field) {
                 self.block(place, block, BlockKind::Name)?;
             }
+            if let Some(block) = raw.meta() {
+                self.block(place, block, BlockKind::Meta)?;
+                self.record(
+                    raw,
+                    &Record::read(self.arena, block)?,
+                    node::capacity(self.arena, block)?,
+                    place,
+                )?;
+            }
             place.pop();
             parts.push((name, raw));
         }
@@ -277,6 +298,25 @@ impl Reached<'_> {
             return Err(wrong(place, "a struct of fixed fields without any", "declared fields"));
         }
         Ok(Inside { index, level, parts: Parts::Fields(parts) })
+    }
+
+    /// Verifies what is known of a field, and that the field is so.
+    fn record(&self, raw: Raw, record: &Record, capacity: u64, place: &Path) -> Result<()> {
+        if record.bytes().len() as u64 > capacity {
+            return Err(wrong(place, "a record larger than its block", "a record within its block"));
+        }
+        record.meta()?;
+        if record.limits() != raw.limited() {
+            return Err(wrong(place, "a mark about limits", "that of its record"));
+        }
+        if !raw.limited() {
+            return Ok(());
+        }
+        let value = match raw.id() {
+            Some(_) => node::read_value(self.arena, resolve(self.arena, raw)?.1, 0, &Extent::default())?,
+            None => raw.plain_value()?,
+        };
+        record.check(&value).map_err(|error| wrong(place, error, "a value within its limits"))
     }
 
     /// What the seats are building, and the overflow of their journals.

@@ -92,7 +92,11 @@ impl Struct {
         let by_field = || match contents(&self.handle.near())? {
             Shallow::Struct(fields) => fields
                 .into_iter()
-                .map(|(name, raw)| Ok((name, of_slot(&self.handle.near(), raw, 0, &extent)?)))
+                .map(|(name, raw)| {
+                    let mut usage = of_slot(&self.handle.near(), raw, 0, &extent)?;
+                    usage.add(of_record(self.handle.arena(), raw)?);
+                    Ok((name, usage))
+                })
                 .collect::<Result<Vec<_>>>(),
             _ => Ok(Vec::new()),
         };
@@ -159,6 +163,7 @@ fn usage(handle: &Near<'_>, kind: Kind, depth: usize, extent: &Extent) -> Result
     match contents {
         Shallow::Struct(fields) => {
             for (name, raw) in fields {
+                total.add(of_record(handle.arena(), raw)?);
                 if name.len() > INLINE_NAME {
                     total.add(Usage::block(bytes(units_for(name.len() as u64).unwrap_or(0))));
                 }
@@ -176,6 +181,11 @@ fn usage(handle: &Near<'_>, kind: Kind, depth: usize, extent: &Extent) -> Result
 }
 
 /// What is in a struct or list, if possible without waiting for somebody who holds it.
+/// The record of what is known of a field, as far as it is still there.
+fn of_record(arena: &Arena, raw: Raw) -> Result<Usage> {
+    of_block(arena, raw.meta().unwrap_or(0))
+}
+
 fn contents(handle: &Near<'_>) -> Result<Shallow> {
     handle.estimate(read_shallow)?.map_or_else(|| handle.read_contents(), Ok)
 }

@@ -20,6 +20,7 @@ use crate::arena::layout::{LogEntry, LogHead, Seat};
 use crate::arena::{Arena, BlockKind, HeapGuard, ThreadSeat};
 use crate::error::{Error, Result};
 use crate::lock::{NodeId, Wait, generation};
+use crate::node::LIMITS;
 use crate::sync::{AtomicU64, Ordering};
 use crate::value::Kind;
 
@@ -150,7 +151,11 @@ impl<'a> Operation<'a> {
     pub(crate) fn retire_contents(&self, index: u32, kind: Kind) -> Result<()> {
         let node = self.arena.node(index)?;
         self.log(RETIRED_CONTENTS, u64::from(index) | (kind as u64) << 32)?;
-        node.body.iter().try_for_each(|word| self.set(word, 0))
+        // A list stays one of the same limits.
+        let kept = |at: usize| kind == Kind::List && at == LIMITS;
+        node.body.iter().enumerate().try_for_each(|(at, word)| {
+            self.set(word, if kept(at) { word.load(Ordering::Relaxed) } else { 0 })
+        })
     }
 
     /// Allocates a block, 0 for no bytes. No other thread can see it until a word that leads to it is set.

@@ -1,6 +1,6 @@
 //! Lists: slots side by side in one block.
 
-use super::{BLOCK, Body, Child, LENGTH, Raw, capacity};
+use super::{BLOCK, Body, Child, LENGTH, LIMITS, Raw, capacity};
 use crate::arena::Arena;
 use crate::arena::layout::{Node, Slot};
 use crate::error::{Error, Result};
@@ -77,7 +77,9 @@ pub(crate) fn items(arena: &Arena, node: &Node) -> Result<Vec<Raw>> {
 #[inline]
 pub(crate) fn push_in_place(arena: &Arena, node: &Node, raw: Raw) -> Result<bool> {
     let len = len(node);
-    if len >= capacity(arena, node.body[BLOCK].load(Ordering::Relaxed))? / SLOT {
+    if len >= capacity(arena, node.body[BLOCK].load(Ordering::Relaxed))? / SLOT
+        || node.body[LIMITS].load(Ordering::Relaxed) != 0
+    {
         return Ok(false);
     }
     raw.store(slot_at(arena, node, len)?);

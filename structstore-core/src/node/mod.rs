@@ -5,6 +5,7 @@
 
 mod array;
 pub(crate) mod list;
+pub(crate) mod meta;
 mod path;
 mod read;
 pub(crate) mod structure;
@@ -17,6 +18,7 @@ pub(crate) use read::{
 };
 
 use crate::arena::Arena;
+use crate::arena::block::UNIT;
 use crate::arena::layout::{Node, Slot};
 use crate::error::{Error, Result};
 use crate::lock::{NodeId, generation};
@@ -27,6 +29,8 @@ use crate::value::{Kind, Value};
 pub(crate) const BLOCK: usize = 0;
 /// Bytes of a string or of bytes, items of a list.
 pub(crate) const LENGTH: usize = 1;
+/// Where the record of the field's limits is, if it has any; the slot names it as well, and the slot alone keeps it.
+pub(crate) const LIMITS: usize = 2;
 
 /// Flag of a slot's tag: a binding has fixed the slot's kind.
 pub(crate) const DECLARED: u64 = 1 << 8;
@@ -34,6 +38,12 @@ pub(crate) const DECLARED: u64 = 1 << 8;
 /// [`OTHERWISE`] on.
 pub(crate) const OPTIONAL: u64 = 1 << 9;
 pub(crate) const OTHERWISE: u32 = 16;
+/// Flag of a declared slot's tag: assignments have to look into the [record](meta) of what is known of the field.
+pub(crate) const LIMITED: u64 = 1 << 10;
+/// Above this bit of a declared slot's tag stands where the record of what is known of the field is, in units of blocks.
+pub(crate) const META: u32 = 24;
+/// What a tag says of the record.
+pub(crate) const RECORD: u64 = !0 << META | LIMITED;
 /// Flag of a node's identity: it has declared fields, or is an array whose shape and type are fixed.
 pub(crate) const FIXED: u64 = 1 << 8;
 /// Flag of an array's identity: type and number of dimensions are fixed, and the extents are not.
@@ -114,6 +124,16 @@ impl Raw {
         self.tag & OPTIONAL != 0
     }
 
+    /// Whether assignments have limits to keep.
+    pub(crate) fn limited(self) -> bool {
+        self.tag & LIMITED != 0
+    }
+
+    /// Where the record of what is known of the field is.
+    pub(crate) fn meta(self) -> Option<u64> {
+        Some((self.tag >> META).wrapping_mul(UNIT)).filter(|place| *place != 0)
+    }
+
     /// The kind that a binding has fixed; null beside it, if the slot is optional.
     pub(crate) fn declared_kind(self) -> Result<Option<Kind>> {
         match (self.declared(), self.optional()) {
@@ -125,8 +145,11 @@ impl Raw {
 
     /// Whether what the tag says of declarations is possible.
     pub(crate) fn is_declared_as_it_may_be(self) -> bool {
-        let (kind, flags) = (self.tag & 0xff, self.tag & !0xff);
+        let (kind, flags) = (self.tag & 0xff, self.tag & !0xff & !RECORD);
         let otherwise = flags >> OTHERWISE;
+        if self.tag & RECORD != 0 && (self.meta().is_none() || !self.declared()) {
+            return false;
+        }
         let names_one = |code: u64| Kind::of(code as u8).is_some_and(|other| other != Kind::Null);
         match flags & ((1 << OTHERWISE) - 1) {
             0 | DECLARED => otherwise == 0,

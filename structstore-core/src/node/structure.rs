@@ -361,9 +361,15 @@ pub(super) fn next_child<'a>(arena: &'a Arena, body: Body<'a>) -> Result<Child<'
             break;
         }
         let field = arena.at::<Field>(offset)?;
-        if let Some(id) = Raw::load(&field.slot).id() {
-            let forget = [Some((&field.slot.tag, Raw::NULL.tag)), Some((body[FIRST], offset))];
+        let raw = Raw::load(&field.slot);
+        if let Some(id) = raw.id() {
+            let forget =
+                [Some((&field.slot.tag, Raw::NULL.in_place_of(raw).tag)), Some((body[FIRST], offset))];
             return Ok(Child::Node { index: id.index, forget });
+        }
+        if let Some(payload) = raw.meta() {
+            let forget = [Some((&field.slot.tag, Raw::NULL.tag)), Some((body[FIRST], offset))];
+            return Ok(Child::Block { payload, forget });
         }
         if let Some(payload) = name_block(field) {
             let forget = [Some((&field.name_length, 0)), Some((body[FIRST], offset))];

@@ -8,7 +8,8 @@ use crate::arena::lease::lease_count;
 use crate::edit::{self, FixedType};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lock::Mode;
-use crate::node::{ArrayBlock, BLOCK, LIVE, Raw, array_flags, resolve};
+use crate::node::meta::{limits_of, refuse_plain};
+use crate::node::{ArrayBlock, BLOCK, LIMITS, LIVE, Raw, array_flags, resolve};
 use crate::sync::Ordering;
 use crate::value::{ArrayValue, DType, Element, Kind, Value, shown_dtype, whole_elements, wrong_kind};
 
@@ -51,10 +52,12 @@ pub(crate) fn set_element(access: &impl Access, indices: &[usize], value: &Value
         other => return Err(wrong_kind(other.kind(), "a number")).at(access),
     };
     let set = access.change(Mode::Node, |operation, node| {
-        let shared = lease_count(operation.arena(), block_of(node))?.load(Ordering::Acquire) != 0;
-        if shared && array_flags(node) & LIVE == 0 {
+        if let Some(limits) = limits_of(operation.arena(), node)? {
+            limits.check_number(number)?;
+        }
+        if array_flags(node) & LIVE == 0 {
             // As for a guard: views keep what they were taken of.
-            edit::replace_block(operation, node, edit::copy_array(operation, block_of(node))?)?;
+            edit::unshare(operation, node)?;
         }
         edit::set_element(operation, node, indices, number, access.in_transaction())
     });
@@ -86,14 +89,20 @@ pub(super) fn publish_at<A: Access>(access: &A, raw: Option<Raw>, value: &Value<
 pub(super) fn publish(access: &impl Access, array: &ArrayValue<'_>) -> Result<()> {
     let borrowed = Value::Array(array.borrowed());
     loop {
-        let (flags, fixed) =
-            access.read(|arena, node| Ok((array_flags(node), FixedType::of(arena, node)?)))?;
+        let (flags, limits, fixed, record) = access.read(|arena, node| {
+            let limits = node.body[LIMITS].load(Ordering::Relaxed);
+            Ok((array_flags(node), limits, FixedType::of(arena, node)?, limits_of(arena, node)?))
+        })?;
+        if let Some(record) = record {
+            record.check(&borrowed)?;
+        }
         let array = match &fixed {
             None => array.borrowed(),
             Some(fixed) => edit::fit_array(&borrowed, fixed)?,
         };
-        // Otherwise it was fixed since it was looked at.
-        let is_such = |node: &Node| array_flags(node) == flags;
+        // Otherwise it was fixed or limited since it was looked at.
+        let is_such =
+            |node: &Node| array_flags(node) == flags && node.body[LIMITS].load(Ordering::Relaxed) == limits;
         let done = match fixed.is_some_and(|fixed| fixed.live) {
             true => {
                 let logged = array.data().len() <= LOGGED || access.in_transaction();
@@ -183,12 +192,16 @@ pub(crate) fn unshare_node(arena: &std::sync::Arc<Arena>, index: u32, node: &Nod
     if array_flags(node) & LIVE != 0 {
         return Err(not_lent());
     }
+    refuse_plain(arena, node)?;
+    unshare_limited(arena, index, node)
+}
+
+/// As [`unshare_node`], of an array whose elements may have limits.
+pub(crate) fn unshare_limited(arena: &std::sync::Arc<Arena>, index: u32, node: &Node) -> Result<()> {
     if lease_count(arena, block_of(node))?.load(Ordering::Acquire) == 0 {
         return Ok(());
     }
-    crate::access::operate_below(arena, index, |operation| {
-        edit::replace_block(operation, node, edit::copy_array(operation, block_of(node))?)
-    })
+    crate::access::operate_below(arena, index, |operation| edit::unshare(operation, node))
 }
 
 /// A copy of elements that lie in bounds of the mapping.

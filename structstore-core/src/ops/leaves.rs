@@ -6,6 +6,7 @@ use crate::arena::layout::Node;
 use crate::edit;
 use crate::error::Result;
 use crate::lock::Mode;
+use crate::node::meta::limits_of;
 use crate::node::{self, BLOCK, LENGTH};
 use crate::sync::Ordering;
 use crate::value::Value;
@@ -24,6 +25,9 @@ pub(crate) fn get_bytes(access: &impl Access) -> Result<Vec<u8>> {
 
 pub(crate) fn set(access: &impl Access, contents: &Value<'_>) -> Result<()> {
     let set = access.change(Mode::Node, |operation, node| {
+        if let Some(limits) = limits_of(operation.arena(), node)? {
+            limits.check(contents)?;
+        }
         let aside = edit::build_block(operation, contents)?;
         edit::replace_block(operation, node, aside)
     });

@@ -11,6 +11,7 @@ use crate::edit;
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::Operation;
 use crate::lock::Mode;
+use crate::node::meta::limits_of;
 use crate::node::{self, Extent, Raw, list};
 use crate::value::{Kind, ToValue, Value, wrong_kind};
 
@@ -100,7 +101,7 @@ pub(crate) fn set(access: &impl Access, at: usize, value: &Value<'_>) -> Result<
             }
             access.change_part(slot_in, |operation, node, _| {
                 let slot = list::slot(operation.arena(), node, at as u64)?;
-                edit::assign_slot(operation, index, slot, value)
+                edit::assign_part(operation, index, slot, value)
             })
         });
     set.at_part(access, Part::Index(at))
@@ -119,6 +120,7 @@ fn remove_at<T>(
             let raw = Raw::load(list::slot(operation.arena(), node, index)?);
             let kept = keep(operation.arena(), raw)?;
             edit::list::splice(operation, node, index, 1, &[])?;
+            check_length(operation, node)?;
             retire(operation, raw)?;
             Ok(kept)
         },
@@ -151,8 +153,10 @@ pub(crate) fn pop(access: &impl Access) -> Result<Option<Value<'static>>> {
 }
 
 pub(crate) fn clear(access: &impl Access) -> Result<()> {
-    let cleared =
-        access.change(Mode::Tree, |operation, _| operation.retire_contents(access.id().index, Kind::List));
+    let cleared = access.change(Mode::Tree, |operation, node| {
+        operation.retire_contents(access.id().index, Kind::List)?;
+        check_length(operation, node)
+    });
     cleared.at(access)
 }
 
@@ -214,7 +218,8 @@ pub(crate) fn replace_at(access: &impl Access, indices: &[usize], values: &[Valu
                 retire(operation, old)?;
             }
         }
-        edit::list::lay(operation, node, items.into_iter().flatten(), old.len() as u64)
+        edit::list::lay(operation, node, items.into_iter().flatten(), old.len() as u64)?;
+        check_length(operation, node)
     });
     replaced.at(access)
 }
@@ -238,7 +243,7 @@ pub(crate) fn repeat(access: &impl Access, times: usize) -> Result<()> {
             build_item(operation, index, depth, at, value).map_err(|error| failure = Some(error)).ok()
         });
         edit::list::lay(operation, node, old.iter().copied().chain(copies), total)?;
-        failure.map_or(Ok(()), Err)
+        failure.map_or_else(|| check_length(operation, node), Err)
     });
     repeated.at(access)
 }
@@ -286,7 +291,8 @@ fn insert_in(
     start: u64,
     values: &[Value<'_>],
 ) -> Result<()> {
-    edit::list::insert(operation, node, start, &build_items(operation, index, start as usize, values)?)
+    edit::list::insert(operation, node, start, &build_items(operation, index, start as usize, values)?)?;
+    check_length(operation, node)
 }
 
 fn splice_in(
@@ -315,10 +321,28 @@ fn splice_in(
     if !removed.is_empty() && removed.len() == slots.len() {
         // At once, which takes no room.
         operation.retire_contents(index, Kind::List)?;
-        return edit::list::insert(operation, node, 0, &new);
+        edit::list::insert(operation, node, 0, &new)?;
+        return check_length(operation, node);
     }
     removed.iter().try_for_each(|slot| retire(operation, Raw::load(slot)))?;
-    edit::list::splice(operation, node, start as u64, removed.len() as u64, &new)
+    edit::list::splice(operation, node, start as u64, removed.len() as u64, &new)?;
+    check_length(operation, node)
+}
+
+/// Fails for an item outside of the limits of its list.
+fn check_item(operation: &Operation<'_>, list: &Node, item: &Value<'_>) -> Result<()> {
+    match limits_of(operation.arena(), list)? {
+        Some(limits) => limits.check_parts(item),
+        None => Ok(()),
+    }
+}
+
+/// Fails for a list that is longer or shorter now than it may be.
+fn check_length(operation: &Operation<'_>, node: &Node) -> Result<()> {
+    match limits_of(operation.arena(), node)? {
+        Some(limits) => limits.check_length(list::len(node) as usize),
+        None => Ok(()),
+    }
 }
 
 /// Builds what are to be the items from `start` on.
@@ -342,7 +366,12 @@ fn build_item(
     at: usize,
     value: &Value<'_>,
 ) -> Result<Raw> {
-    let built = value.check_depth(depth).and_then(|()| edit::build(operation, value, index));
+    let built = value.check_depth(depth).and_then(|()| {
+        let list = operation.arena().node(index)?;
+        check_item(operation, list, value)?;
+        let item = edit::build(operation, value, index)?;
+        edit::limit_item(operation, list, item).map(|()| item)
+    });
     built.map_err(|error| error.under(at))
 }
 

@@ -3,6 +3,7 @@
 pub(crate) mod arrays;
 pub(crate) mod leaves;
 pub(crate) mod lists;
+pub(crate) mod metas;
 pub(crate) mod paths;
 mod slot;
 pub(crate) mod structs;

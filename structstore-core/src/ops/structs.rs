@@ -10,8 +10,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::journal::Operation;
 use crate::key::Key;
 use crate::lock::Mode;
+use crate::node::meta::admits;
 use crate::node::structure::{self, Found};
-use crate::node::{self, Raw, list};
+use crate::node::{self, LIMITED, Raw, list};
 use crate::sync::Ordering;
 use crate::value::{Kind, ToValue, Value, wrong_kind};
 
@@ -109,9 +110,17 @@ fn set_in_place(access: &impl Access, key: &Key<'_>, new: Raw) -> Result<Assigne
     match structure::find(access.arena(), access.node(), key)? {
         // One word changes, by one store: no journal is needed for it to happen wholly or not at all.
         Some(found)
-            if found.field.slot.tag.load(Ordering::Relaxed) as u8 == new.tag as u8
+            if found.field.slot.tag.load(Ordering::Relaxed) & (LIMITED | 0xff) == new.tag
                 && !access.in_transaction() =>
         {
+            found.field.slot.payload.store(new.payload, Ordering::Release);
+            Ok(Assigned::Done)
+        }
+        Some(found)
+            if found.field.slot.tag.load(Ordering::Relaxed) & (LIMITED | 0xff) == new.tag | LIMITED
+                && !access.in_transaction() =>
+        {
+            admits(access.arena(), Raw::load(&found.field.slot), new)?;
             found.field.slot.payload.store(new.payload, Ordering::Release);
             Ok(Assigned::Done)
         }

@@ -251,6 +251,8 @@ fn values_that_are_none_are_not_lent() {
     item.payload.store(1, Ordering::Relaxed);
 
     let text = store.ensure_str("mode").unwrap();
+    // By a process that has taken the choices away, or whose memory is damaged.
+    store.declare("mode", &crate::Meta::new()).unwrap();
     text.set("Off").unwrap();
     let nonsense = |result: crate::Result<()>| assert_eq!(result.unwrap_err().kind(), ErrorKind::WrongType);
     nonsense(flags.load().map(drop));

@@ -1,6 +1,7 @@
 //! What unit tests share, and those that belong to no one module.
 
 mod damage;
+mod metas;
 
 use crate::StructStoreShared;
 

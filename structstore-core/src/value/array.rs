@@ -240,7 +240,7 @@ impl<'a> ArrayValue<'a> {
 }
 
 /// The indices of an element in each dimension, as a path has them.
-pub(super) fn element_path(at: usize, shape: &[usize]) -> Path {
+pub(crate) fn element_path(at: usize, shape: &[usize]) -> Path {
     let mut rest = at;
     shape.iter().rev().fold(Path::ROOT, |path, length| {
         let index = rest.checked_rem(*length).unwrap_or(0);

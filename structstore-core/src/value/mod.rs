@@ -4,23 +4,26 @@ mod array;
 mod dtype;
 mod json;
 mod kind;
+mod meta;
 mod number;
 mod scalar;
 mod snapshot;
 mod to_value;
 
 pub use array::{ArrayValue, Element, FixedArray};
-pub(crate) use array::{Extents, flatten, size_in_bytes, whole_elements};
+pub(crate) use array::{Extents, element_path, flatten, size_in_bytes, whole_elements};
 pub use dtype::DType;
 pub(crate) use dtype::shown as shown_dtype;
 pub(crate) use json::write_json;
 pub use json::{not_finite, not_numbers};
 pub use kind::Kind;
 pub(crate) use kind::wrong_kind;
+pub use meta::Meta;
+pub(crate) use meta::{Choices, Lengths, Numbers, near};
 pub use scalar::{Scalar, ScalarType};
 pub(crate) use scalar::{convert, decode_scalar};
 pub use snapshot::{Event, Snapshot, SnapshotReader};
-pub(crate) use snapshot::{SnapshotWriter, decode};
+pub(crate) use snapshot::{SnapshotWriter, decode, encoded};
 
 pub use to_value::ToValue;
 

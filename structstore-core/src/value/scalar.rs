@@ -110,6 +110,23 @@ enum Wide {
 }
 
 impl Scalar {
+    /// The number, if it is an integer.
+    pub(crate) fn integer(self) -> Option<i128> {
+        match self.wide() {
+            Wide::Integer(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The float that is next to the number; 0 or 1 for a truth value.
+    pub(crate) fn nearest(self) -> f64 {
+        match self.wide() {
+            Wide::Bool(value) => f64::from(u8::from(value)),
+            Wide::Integer(value) => value as f64,
+            Wide::Float(value) => value,
+        }
+    }
+
     /// The value in double precision, if this is a float.
     pub(crate) fn float(self) -> Option<f64> {
         match self.wide() {

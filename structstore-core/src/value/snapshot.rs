@@ -157,6 +157,11 @@ impl Snapshot {
     }
 }
 
+/// The bytes of a snapshot of a detached value.
+pub(crate) fn encoded(value: &Value<'_>) -> Result<Vec<u8>> {
+    encode(value).finish()
+}
+
 /// The value of a snapshot, which is checked to the last byte.
 pub(crate) fn decode(snapshot: &[u8]) -> Result<Value<'_>> {
     let mismatch = |what, found: String, expected: &str| {

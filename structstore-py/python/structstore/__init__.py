@@ -43,6 +43,7 @@ from ._structstore import (
     InvalidNameError,
     IoError,
     LeasedError,
+    LimitError,
     Live,
     Lock,
     LockTimeoutError,
@@ -72,6 +73,7 @@ from ._structstore import (
     live,
     orphans,
     remove_at,
+    reset,
     set_at,
     stores,
     unlink,
@@ -101,9 +103,11 @@ __all__ = [
     "InvalidNameError",
     "IoError",
     "LeasedError",
+    "LimitError",
     "Live",
     "Lock",
     "LockTimeoutError",
+    "Meta",
     "MismatchError",
     "NoSuchStoreError",
     "NotFoundError",
@@ -126,12 +130,15 @@ __all__ = [
     "WrongTypeError",
     "__version__",
     "bind",
+    "declare",
     "fill",
     "is_current",
     "is_live",
     "live",
+    "meta",
     "orphans",
     "remove_at",
+    "reset",
     "set_at",
     "stores",
     "unlink",
@@ -145,6 +152,7 @@ _abc.MutableSequence.register(StructStoreList)
 
 
 if _typing.TYPE_CHECKING:
+    from ._meta import Meta
     from ._watching import Subscription
 
 
@@ -157,6 +165,10 @@ def __getattr__(name: str) -> object:
         from ._watching import Subscription
 
         return Subscription
+    if name == "Meta":  # and so do dataclasses
+        from ._meta import Meta
+
+        return Meta
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
@@ -197,6 +209,37 @@ def bind(structure: StructStore, cls: type[_T]) -> _T:
 
     found: _T = bind(structure, cls)
     return found
+
+
+def declare(structure: StructStore, name: str, meta: "Meta | None" = None, /, **told: _typing.Any) -> None:
+    """Declares what a field of a structure may hold, and what it means, by the keywords of `Meta`.
+
+        >>> store = structstore.StructStore()
+        >>> store.kp = 1.5
+        >>> structstore.declare(store, "kp", ge=0, le=10, unit="1/s", description="Gain of the position loop.")
+        >>> store.kp = 12.5
+        Traceback (most recent call last):
+        structstore.LimitError: kp: found 12.5, expected a number from 0.0 to 10.0
+        >>> structstore.meta(store, "kp")
+        Meta(ge=0.0, le=10.0, unit='1/s', description='Gain of the position loop.')
+
+    From now on every assignment in every process keeps the limits, and the field keeps its type and cannot be removed. The last
+    declaration counts; one that tells nothing takes limits and texts away. A field that is missing is created if there is a `default`,
+    which `reset()` assigns later. Elements of an array with limits are assigned by `set_at()`: its views are read-only.
+
+    Raises LimitError if the field holds something else now, InvalidArgumentError for limits that make no sense or that its type cannot
+    have, NotFoundError for a field that is missing.
+    """
+    from ._meta import declare
+
+    declare(structure, name, meta, told)
+
+
+def meta(structure: StructStore, name: str) -> "Meta":
+    """What was declared of a field: see `declare()`."""
+    from ._meta import get
+
+    return get(structure, name)
 
 
 def _restore(image: bytes) -> StructStore:

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 
 from . import _structstore as core
+from ._meta import told as told_by
+from ._meta import told_by_pydantic
 from ._typed import bare, rebuild
 
 _MISSING = dataclasses.MISSING
@@ -32,28 +34,36 @@ def bind(structure: core.StructStore, cls: type) -> Any:
     return lay_over(structure, cls)
 
 
-def declarations(cls: type, path: str) -> list[tuple[str, str, bool, tuple[Any, ...], list[Any]]]:
-    """Of each field the name, the kind of values, whether it may be None, the default if it has one, and what is to be
-    declared in it. One that `__init__` does not take is left alone unless it has a default."""
+def declarations(cls: type, path: str) -> list[tuple[str, str, bool, tuple[Any, ...], list[Any], dict[str, Any]]]:
+    """Of each field the name, the kind of values, whether it may be None, the default if it has one, what is to be declared in it,
+    and what is told of it. One that `__init__` does not take is left alone unless it has a default."""
     hints = typing.get_type_hints(cls, include_extras=True)
     declared = []
     for field in dataclasses.fields(cls):
         hint, inner = hints[field.name], core._join(path, field.name)
-        if field.default_factory is not _MISSING:
-            default: tuple[Any, ...] = (fit(field.default_factory(), hint, inner),)
-        elif field.default is not _MISSING:
-            default = (fit(field.default, hint, inner),)
-        elif field.init:
-            default = ()
-        else:
+        default = tuple(fit(value, hint, inner) for value in _default(cls, field))
+        if not default and not field.init:
             continue
         arms = list(_arms(hint))
         kinds = {_kind(arm) for arm in arms if arm is not types.NoneType}
         optional = types.NoneType in arms
         # An optional part comes and goes, so that there is nothing to be declared in it.
         nested = declarations(arms[0], inner) if len(arms) == 1 and _is_dataclass(arms[0]) else []
-        declared.append((field.name, kinds.pop() if len(kinds) == 1 else "any", optional, default, nested))
+        kind = kinds.pop() if len(kinds) == 1 else "any"
+        told = {} if kind == "any" else {**told_by_pydantic(cls, field.name), **told_by(hint)}
+        declared.append((field.name, kind, optional, default, nested, told))
     return declared
+
+
+def _default(cls: type, field: dataclasses.Field[Any]) -> tuple[Any, ...]:
+    """The default of a field, if it has one."""
+    # A dataclass of pydantic's has a description of the field where others have its default.
+    described = getattr(cls, "__pydantic_fields__", {}).get(field.name)
+    if described is not None:
+        return () if described.is_required() else (described.get_default(call_default_factory=True),)
+    if field.default_factory is not _MISSING:
+        return (field.default_factory(),)
+    return () if field.default is _MISSING else (field.default,)
 
 
 def fit(value: Any, annotation: Any, path: str) -> Any:

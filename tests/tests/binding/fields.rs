@@ -8,7 +8,8 @@ use std::time::Duration;
 use structstore::traits::Field;
 use structstore::typed::{ByteBuf, NdArray, Schema};
 use structstore::{
-    Array, ArrayValue, Error, ErrorKind, Kind, List, Result, Struct, StructStore, StructStoreShared, Value,
+    Array, ArrayValue, Error, ErrorKind, Kind, List, Meta, Result, Struct, StructStore, StructStoreShared,
+    Value,
 };
 use structstore_tests::SegmentName;
 
@@ -355,6 +356,9 @@ fn assignment_to_a_declared_field_converts_or_fails() -> Result<()> {
 fn binding_guard_refuses_values_of_other_types() -> Result<()> {
     on_both(|store| {
         let bound = store.bind::<Everything>()?;
+        let error = store.set("mode", "fly").err().unwrap();
+        assert_eq!(error.to_string(), r#"mode: found "fly", expected "off" or "stand_by" or "go!""#);
+        store.declare("mode", &Meta::new())?;
         store.set("mode", "fly")?;
         let message = r#"mode: found the string "fly", expected "off" or "stand_by" or "go!""#;
         assert_eq!(bound.load().err().unwrap().to_string(), message);
@@ -365,10 +369,12 @@ fn binding_guard_refuses_values_of_other_types() -> Result<()> {
             fields.mode.set(Mode::Off)
         })?;
         assert_eq!(bound.load()?.count, 1);
-        // A program that starts while it is nonsense sees it where it reads it.
+        // A program that starts while it is nonsense cannot declare the choices.
         store.set("mode", "fly")?;
-        assert!(store.bind::<Everything>()?.load().is_err());
+        let error = store.bind::<Everything>().err().unwrap();
+        assert_eq!(error.to_string(), r#"mode: found "fly", expected "off" or "stand_by" or "go!""#);
         store.set("mode", "off")?;
+        store.bind::<Everything>()?;
 
         // A null field does not fix the type and shape of the array, so the guard finds the mismatch.
         store.set("window", ArrayValue::from_slice(&[1], &[0.5])?)?;
@@ -512,7 +518,7 @@ fn schemas_describe_themselves() {
 
     let schema = Documented::schema();
     assert_eq!(
-        schema.field("speed").unwrap().description,
+        schema.field("speed").unwrap().meta.description,
         "How fast,\nin metres per second.\n\nNever negative."
     );
     assert_eq!(schema.field("speed").unwrap().schema, Schema::Scalar(Kind::F64));

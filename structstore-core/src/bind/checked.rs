@@ -1,0 +1,499 @@
+//! Fields whose numbers have limits: lent so that every assignment is checked.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::ptr;
+use std::sync::atomic::Ordering as LocalOrdering;
+
+use super::array::{FixedPlace, locate};
+use super::list::{AsArray, AsList};
+use super::scalar::ScalarPlace;
+use super::{Binder, BoundNode, Field, Lender, OptionMut, Schema, SlotRef};
+use crate::access::{Access, Locked};
+use crate::arena::Arena;
+use crate::arena::layout::Slot;
+#[cfg(doc)]
+use crate::error::ErrorKind;
+use crate::error::{Error, Result};
+use crate::lock::{NodeId, generation};
+use crate::node::meta::{Record, admits};
+use crate::node::{Raw, path_of, structure};
+use crate::ops::arrays::unshare_limited;
+use crate::ops::{self, arrays};
+use crate::sync::Ordering;
+use crate::value::{Element, Kind, Meta, Scalar, ScalarType, ToValue, Value, convert};
+
+/// A field whose numbers have limits: what `#[structstore(range = …)]`, `multiple_of` and `finite` store, so that the field itself can
+/// have the plain type.
+///
+/// A write guard lends a number as [`Checked`] and an array as [`CheckedArray`], never as `&mut`: there would be nobody to look at what
+/// is assigned.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[repr(transparent)]
+pub struct Limited<T>(pub T);
+
+impl<T> Limited<T> {
+    /// The value where it is, as one with limits.
+    #[doc(hidden)]
+    pub fn of(value: &T) -> &Limited<T> {
+        // SAFETY: the same memory layout (`repr(transparent)`), and borrowed for as long.
+        unsafe { &*ptr::from_ref(value).cast::<Limited<T>>() }
+    }
+}
+
+/// A type of fields whose numbers can have limits.
+#[diagnostic::on_unimplemented(
+    message = "the numbers of `{Self}` cannot have limits here",
+    label = "`range`, `multiple_of` and `finite` are for numbers, options of numbers, and arrays and `Vec`s of numbers",
+    note = "strings and lists have `len`; a field of a nested struct has limits of its own"
+)]
+pub trait Limit: Field {
+    /// What a write guard lends.
+    type Checked<'s>;
+
+    #[doc(hidden)]
+    fn check_limited(place: &Self::Place, lender: Lender<'_>, exclusive: bool) -> Result<()>;
+
+    #[doc(hidden)]
+    fn log_limited(place: &Self::Place, binder: &Binder<'_, '_>) -> Result<()>;
+
+    #[doc(hidden)]
+    fn assign_checked(lent: &mut Self::Checked<'_>, value: &Self) -> Result<()>;
+
+    #[doc(hidden)]
+    fn reborrow_checked<'a, 's: 'a>(lent: &'a mut Self::Checked<'s>) -> Self::Checked<'a>;
+
+    /// As [`Field::lend_mut`].
+    ///
+    /// # Safety
+    ///
+    /// As there, with `check_limited`.
+    #[doc(hidden)]
+    unsafe fn lend_checked<'s>(place: &Self::Place, lender: Lender<'s>) -> Self::Checked<'s>;
+}
+
+impl<T: Limit> ToValue for Limited<T> {
+    fn to_value(&self) -> Result<Value<'_>> {
+        self.0.field_value()
+    }
+}
+
+impl<T: Limit> Field for Limited<T> {
+    type Ref<'s> = T::Ref<'s>;
+    type Mut<'s> = T::Checked<'s>;
+    type Place = T::Place;
+    type Repeated = AsList;
+    const KIND: Kind = T::KIND;
+    const OPTIONAL: bool = T::OPTIONAL;
+    const IN_SLOT: bool = T::IN_SLOT;
+
+    fn initial() -> Self {
+        Limited(T::initial())
+    }
+
+    fn schema() -> Schema {
+        T::schema()
+    }
+
+    fn field_value(&self) -> Result<Value<'_>> {
+        self.0.field_value()
+    }
+
+    fn from_value(value: Value<'_>) -> Result<Self> {
+        T::from_value(value).map(Limited)
+    }
+
+    fn get(slot: ops::Slot<'_>) -> Result<Self> {
+        <T as Field>::get(slot).map(Limited)
+    }
+
+    fn meta() -> Meta {
+        T::meta()
+    }
+
+    fn resolve(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<T::Place> {
+        T::resolve(binder, slot)
+    }
+
+    fn check(place: &T::Place, lender: Lender<'_>, exclusive: bool) -> Result<()> {
+        T::check_limited(place, lender, exclusive)
+    }
+
+    fn log(place: &T::Place, binder: &Binder<'_, '_>) -> Result<()> {
+        T::log_limited(place, binder)
+    }
+
+    fn load(place: &T::Place, lender: Lender<'_>) -> Result<Self> {
+        T::load(place, lender).map(Limited)
+    }
+
+    fn assign(lent: &mut Self::Mut<'_>, value: &Self) -> Result<()> {
+        T::assign_checked(lent, &value.0)
+    }
+
+    fn reborrow<'a, 's: 'a>(lent: &'a mut Self::Mut<'s>) -> Self::Mut<'a> {
+        T::reborrow_checked(lent)
+    }
+
+    unsafe fn lend<'s>(place: &T::Place, lender: Lender<'s>) -> T::Ref<'s> {
+        // SAFETY: the caller's promise.
+        unsafe { T::lend(place, lender) }
+    }
+
+    unsafe fn lend_mut<'s>(place: &T::Place, lender: Lender<'s>) -> Self::Mut<'s> {
+        // SAFETY: the caller's promise.
+        unsafe { T::lend_checked(place, lender) }
+    }
+}
+
+/// A number with limits in a struct that is held exclusively. It is read as `*fields.kp`, and assigned by `set`.
+///
+/// The limits are those in the store, whoever declared them last.
+///
+/// ```
+/// use structstore::{ErrorKind, StructStore};
+///
+/// #[derive(StructStore)]
+/// struct Drive {
+///     /// Gain of the position loop.
+///     #[structstore(range = 0.0..=10.0, step = 0.05, unit = "1/s", default = 1.5)]
+///     kp: f64,
+/// }
+///
+/// let store = StructStore::new();
+/// let drive = store.bind::<Drive>()?;
+/// drive.with_mut(|mut drive| {
+///     let doubled = *drive.kp * 2.0;
+///     drive.kp.set(doubled)?;
+///     let error = drive.kp.set(f64::NAN).err().unwrap();
+///     assert_eq!(error.to_string(), "kp: found NaN, expected a number from 0.0 to 10.0");
+///     assert_eq!(drive.kp.set_clamped(11.0)?, 10.0);
+///     Ok(())
+/// })?;
+/// // So does everybody else keep them.
+/// assert_eq!(store.set("kp", 10.5).err().unwrap().kind(), ErrorKind::OutsideLimits);
+/// assert_eq!(store.meta("kp")?.description, "Gain of the position loop.");
+/// # Ok::<(), structstore::Error>(())
+/// ```
+pub struct Checked<'s, T> {
+    slot: &'s Slot,
+    node: u32,
+    arena: &'s Arena,
+    number: PhantomData<T>,
+}
+
+impl<T: ScalarType> Deref for Checked<'_, T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: a valid value of the type, by the check before it was lent, and nothing but `self` changes it since.
+        unsafe { &*self.slot.payload.as_ptr().cast::<T>() }
+    }
+}
+
+impl<T: ScalarType> Checked<'_, T> {
+    /// The number.
+    #[inline]
+    pub fn get(&self) -> T {
+        **self
+    }
+
+    /// Assigns another number.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::OutsideLimits`], with what the limits are.
+    #[inline]
+    pub fn set(&mut self, number: T) -> Result<()> {
+        let (old, new) =
+            (Raw::load(self.slot), Raw { tag: T::KIND as u64, payload: number.into().payload() });
+        if old.limited()
+            && let Err(error) = admits(self.arena, old, new)
+        {
+            return Err(self.locate(error));
+        }
+        self.slot.payload.store(new.payload, Ordering::Release);
+        Ok(())
+    }
+
+    /// Assigns the number next to this one that is within the range, and returns it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::OutsideLimits`] if it is no number (NaN), or the one next to it breaks another limit, such as `multiple_of`.
+    pub fn set_clamped(&mut self, number: T) -> Result<T> {
+        let clamped = match Raw::load(self.slot).meta() {
+            Some(place) => Record::read(self.arena, place).and_then(|limits| clamp(&limits, number)),
+            None => Ok(number),
+        };
+        let clamped = clamped.map_err(|error| self.locate(error))?;
+        self.set(clamped).map(|()| clamped)
+    }
+
+    #[cold]
+    fn locate(&self, error: Error) -> Error {
+        let Ok(node) = self.arena.node(self.node) else { return error };
+        let id =
+            NodeId { index: self.node, generation: generation(node.head.identity.load(Ordering::Acquire)) };
+        let found = structure::fields(self.arena, node)
+            .filter_map(Result::ok)
+            .find(|found| ptr::eq(&raw const found.field.slot, self.slot));
+        match found.and_then(|found| structure::name(self.arena, found.field).ok()) {
+            Some(name) => error.under(&*name).below(path_of(self.arena, id)).located(),
+            None => error,
+        }
+    }
+}
+
+fn clamp<T: ScalarType>(limits: &Record, number: T) -> Result<T> {
+    let number: Scalar = number.into();
+    if number.float().is_some_and(f64::is_nan) {
+        // As an assignment refuses it.
+        limits.check_number(number)?;
+    }
+    let clamped = convert(limits.clamp(number)?, T::KIND)?;
+    T::from_scalar(clamped)
+        .ok_or_else(|| Error::corrupt("a conversion", clamped, "a number of the kind asked for"))
+}
+
+impl<T: ScalarType + fmt::Debug> fmt::Debug for Checked<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+impl<T: ScalarType + fmt::Display> fmt::Display for Checked<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+macro_rules! limit_numbers {
+    ($($type:ty),*) => {$(
+        impl Limit for $type {
+            type Checked<'s> = Checked<'s, $type>;
+
+            fn check_limited(place: &ScalarPlace, lender: Lender<'_>, _: bool) -> Result<()> {
+                <$type as Field>::check(place, lender, false)
+            }
+
+            fn log_limited(place: &ScalarPlace, binder: &Binder<'_, '_>) -> Result<()> {
+                <$type as Field>::log(place, binder)
+            }
+
+            fn assign_checked(lent: &mut Checked<'_, $type>, value: &$type) -> Result<()> {
+                lent.set(*value)
+            }
+
+            fn reborrow_checked<'a, 's: 'a>(lent: &'a mut Checked<'s, $type>) -> Checked<'a, $type> {
+                Checked { slot: lent.slot, node: lent.node, arena: lent.arena, number: PhantomData }
+            }
+
+            unsafe fn lend_checked<'s>(place: &ScalarPlace, lender: Lender<'s>) -> Checked<'s, $type> {
+                // SAFETY: the slot stays for as long as the bound struct is held, which is for 's.
+                let slot = unsafe { &*ptr::from_ref(place.slot()) };
+                Checked { slot, node: place.node, arena: lender.arena(), number: PhantomData }
+            }
+        }
+    )*};
+}
+limit_numbers!(i8, i16, i32, i64, isize, u8, u16, u32, u64, usize, f32, f64);
+
+/// `set` checks what is assigned, and the number itself is not lent.
+impl<T: Limit> Limit for Option<T> {
+    type Checked<'s> = OptionMut<'s, T>;
+
+    fn check_limited(place: &Self::Place, lender: Lender<'_>, exclusive: bool) -> Result<()> {
+        Self::check(place, lender, exclusive)
+    }
+
+    fn log_limited(place: &Self::Place, binder: &Binder<'_, '_>) -> Result<()> {
+        Self::log(place, binder)
+    }
+
+    fn assign_checked(lent: &mut OptionMut<'_, T>, value: &Self) -> Result<()> {
+        Self::assign(lent, value)
+    }
+
+    fn reborrow_checked<'a, 's: 'a>(lent: &'a mut OptionMut<'s, T>) -> OptionMut<'a, T> {
+        Self::reborrow(lent)
+    }
+
+    unsafe fn lend_checked<'s>(place: &Self::Place, lender: Lender<'s>) -> OptionMut<'s, T> {
+        // SAFETY: the caller's promise.
+        unsafe { Self::lend_mut(place, lender) }
+    }
+}
+
+/// Arrays that can have limits of their elements.
+pub trait Elements: Field {
+    /// Their elements.
+    #[doc(hidden)]
+    type Element: Element + Into<Scalar>;
+    /// What they are read as: `[T; N]`, or `[T]` where the length is free.
+    type Lent: ?Sized;
+
+    #[doc(hidden)]
+    fn node_of(place: &Self::Place) -> BoundNode;
+
+    /// Where they are, by the check just before.
+    #[doc(hidden)]
+    fn checked(place: &Self::Place, lender: Lender<'_>) -> *const Self::Lent;
+
+    #[doc(hidden)]
+    fn elements(node: BoundNode, lender: Lender<'_>) -> Result<*const Self::Lent>;
+}
+
+/// An array whose elements have limits, in a struct that is held exclusively. It is read as a slice or Rust array, and assigned as a
+/// whole, or one element at a time.
+///
+/// ```
+/// use structstore::StructStore;
+///
+/// #[derive(StructStore)]
+/// struct Arm {
+///     #[structstore(range = 0.0..=1.0, default = [0.5; 3])]
+///     gains: [f64; 3],
+/// }
+///
+/// let store = StructStore::new();
+/// let arm = store.bind::<Arm>()?;
+/// arm.with_mut(|mut arm| {
+///     let sum: f64 = arm.gains.iter().sum();
+///     arm.gains.set_at(&[2], sum / 2.0)?;
+///     let error = arm.gains.set(&[0.0, 2.0, 0.0]).err().unwrap();
+///     assert_eq!(error.to_string(), "gains[1]: found 2.0, expected a number from 0.0 to 1.0");
+///     Ok(())
+/// })?;
+/// assert_eq!(store.get::<[f64; 3]>("gains")?, [0.5, 0.5, 0.75]);
+/// # Ok::<(), structstore::Error>(())
+/// ```
+pub struct CheckedArray<'s, A: Elements> {
+    locked: Locked<'s>,
+    lent: *const A::Lent,
+}
+
+impl<A: Elements> Deref for CheckedArray<'_, A> {
+    type Target = A::Lent;
+
+    #[inline]
+    fn deref(&self) -> &A::Lent {
+        // SAFETY: located when it was lent, and after each assignment; no view shares it, and none is taken while it is held.
+        unsafe { &*self.lent }
+    }
+}
+
+impl<A: Elements> CheckedArray<'_, A> {
+    /// Assigns all elements.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::OutsideLimits`] with the first element that is outside; [`ErrorKind::OutOfSpace`].
+    pub fn set(&mut self, value: &A) -> Result<()> {
+        match value.field_value()? {
+            Value::Array(array) => arrays::set(&self.locked, &array)?,
+            other => return Err(crate::value::wrong_kind(other.kind(), Kind::Array.name())),
+        }
+        self.locate()
+    }
+
+    /// Assigns one element, given by an index for each dimension.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::OutsideLimits`]; [`ErrorKind::IndexOutOfRange`].
+    pub fn set_at(&mut self, indices: &[usize], number: A::Element) -> Result<()> {
+        arrays::set_element(&self.locked, indices, &Value::Scalar(number.into()))?;
+        self.locate()
+    }
+
+    fn locate(&mut self) -> Result<()> {
+        let node = BoundNode { id: self.locked.id(), record: self.locked.node() };
+        self.lent = A::elements(node, Lender { store: self.locked.store() })?;
+        Ok(())
+    }
+}
+
+impl<A: Elements<Lent: fmt::Debug>> fmt::Debug for CheckedArray<'_, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+impl<A: Elements> Limit for A {
+    type Checked<'s> = CheckedArray<'s, A>;
+
+    fn check_limited(place: &A::Place, lender: Lender<'_>, exclusive: bool) -> Result<()> {
+        if exclusive {
+            let node = A::node_of(place);
+            node.check()?;
+            unshare_limited(lender.arena(), node.id.index, node.node())?;
+        }
+        A::check(place, lender, false)
+    }
+
+    fn log_limited(_: &A::Place, _: &Binder<'_, '_>) -> Result<()> {
+        // Each assignment is logged.
+        Ok(())
+    }
+
+    fn assign_checked(lent: &mut CheckedArray<'_, A>, value: &A) -> Result<()> {
+        lent.set(value)
+    }
+
+    fn reborrow_checked<'a, 's: 'a>(lent: &'a mut CheckedArray<'s, A>) -> CheckedArray<'a, A> {
+        CheckedArray { lent: lent.lent, locked: lent.locked.reborrow() }
+    }
+
+    unsafe fn lend_checked<'s>(place: &A::Place, lender: Lender<'s>) -> CheckedArray<'s, A> {
+        let node = A::node_of(place);
+        CheckedArray {
+            locked: Locked::lend(lender.store, node.id, node.record),
+            lent: A::checked(place, lender),
+        }
+    }
+}
+
+macro_rules! fixed_elements {
+    ($(($type:ty, $($extent:ident),+)),*) => {$(
+        impl<T: Element + Into<Scalar>, $(const $extent: usize),+> Elements for $type {
+            type Element = T;
+            type Lent = $type;
+
+            fn node_of(place: &Self::Place) -> BoundNode {
+                place.node
+            }
+
+            fn checked(place: &Self::Place, _: Lender<'_>) -> *const $type {
+                place.data.load(LocalOrdering::Relaxed)
+            }
+
+            fn elements(node: BoundNode, lender: Lender<'_>) -> Result<*const $type> {
+                FixedPlace::<$type>::new(node).locate(lender.arena()).map(<*mut _>::cast_const)
+            }
+        }
+    )*};
+}
+fixed_elements!(([T; N], N), ([[T; M]; N], N, M), ([[[T; L]; M]; N], N, M, L));
+
+impl<T: Field<Repeated = AsArray> + Element + Into<Scalar>> Elements for Vec<T> {
+    type Element = T;
+    type Lent = [T];
+
+    fn node_of(place: &BoundNode) -> BoundNode {
+        *place
+    }
+
+    fn checked(place: &BoundNode, lender: Lender<'_>) -> *const [T] {
+        // It fails only where it was damaged since the check just now.
+        Self::elements(*place, lender).unwrap_or_else(|_| ptr::from_ref(&[]))
+    }
+
+    fn elements(node: BoundNode, lender: Lender<'_>) -> Result<*const [T]> {
+        node.check()?;
+        let ([length], start) = locate::<T, 1>(lender.arena(), node.node())?;
+        Ok(ptr::slice_from_raw_parts(start, length))
+    }
+}

@@ -1,0 +1,165 @@
+//! Declaring what is known of a field: its limits and texts.
+
+use super::assign::unshare;
+use crate::arena::BlockKind;
+use crate::arena::layout::{Node, Slot};
+use crate::error::{Error, Result};
+use crate::journal::Operation;
+use crate::node::meta::{Class, PART, Record, class_in, refuse_live};
+use crate::node::{self, Extent, LIMITED, LIMITS, META, RECORD, Raw, list, resolve};
+use crate::sync::Ordering;
+use crate::value::{Kind, Meta, Value, deeper};
+
+/// Makes `meta` what is known of a declared field that is held tree-exclusively; nothing, if that tells nothing. What the field holds
+/// has to be within its limits.
+pub(crate) fn describe(operation: &Operation<'_>, slot: &Slot, meta: &Meta) -> Result<()> {
+    let (arena, raw) = (operation.arena(), Raw::load(slot));
+    let kind = raw.declared_kind()?.unwrap_or(raw.kind()?);
+    applies(kind, meta)?;
+    let old = raw.meta().map(|place| Record::read(arena, place)).transpose()?;
+    if meta.is_empty() {
+        return match old {
+            Some(_) => replace(operation, slot, raw, 0, false),
+            None => Ok(()),
+        };
+    }
+    let class = class_in(arena, kind, raw)?;
+    if class == Class::None && kind.is_number() {
+        return Err(Error::corrupt("a slot", raw.tag, "a number"));
+    }
+    let record = Record::of(meta, class)?;
+    if old.is_some_and(|old| old.bytes() == record.bytes()) {
+        return Ok(());
+    }
+    if record.limits() {
+        record.check(&value_of(operation, raw)?)?;
+        if let (Kind::Array, Some(_)) = (kind, raw.id()) {
+            let (_, node) = resolve(arena, raw)?;
+            refuse_live(&record, node)?;
+            // Views that are there already keep the block that they were taken of.
+            unshare(operation, node)?;
+        }
+    }
+    let place = operation.allocate(record.bytes().len() as u64, BlockKind::Meta)?;
+    node::write_bytes(arena.words(place, (record.bytes().len() as u64).div_ceil(8))?, record.bytes());
+    replace(operation, slot, raw, place, record.limits())
+}
+
+/// As [`describe`], for a type and the default that it has for the field. It may know less than what is known already: limits stay where
+/// it has none, and so do texts.
+pub(crate) fn describe_by(
+    operation: &Operation<'_>,
+    slot: &Slot,
+    mut meta: Meta,
+    default: Option<&Value<'_>>,
+) -> Result<()> {
+    if meta.is_empty() {
+        return Ok(());
+    }
+    if meta.default.is_none() {
+        meta.default =
+            default.filter(|default| is_short(default)).map(|default| default.clone().into_owned());
+    }
+    let (arena, raw) = (operation.arena(), Raw::load(slot));
+    let Some(place) = raw.meta() else { return describe(operation, slot, &meta) };
+    let known = Record::read(arena, place)?;
+    let kind = raw.declared_kind()?.unwrap_or(raw.kind()?);
+    if Record::of(&meta, class_in(arena, kind, raw)?)?.bytes() == known.bytes() {
+        return Ok(());
+    }
+    describe(operation, slot, &meta.or(known.meta()?))
+}
+
+/// Whether a default is kept, so that a field can be reset to it.
+fn is_short(default: &Value<'_>) -> bool {
+    match default {
+        Value::Null | Value::Scalar(_) => true,
+        Value::Str(text) => text.len() <= SHORT,
+        Value::Bytes(bytes) => bytes.len() <= SHORT,
+        Value::Array(array) => array.data().len() <= SHORT,
+        Value::List(items) => items.is_empty(),
+        Value::Struct(_) => false,
+    }
+}
+
+/// The longest default that is kept, in bytes.
+const SHORT: usize = 1024;
+
+/// Makes the record at `place` that of a slot.
+fn replace(operation: &Operation<'_>, slot: &Slot, raw: Raw, place: u64, limited: bool) -> Result<()> {
+    let found = place / crate::arena::block::UNIT;
+    if found << META >> META != found {
+        return Err(Error::out_of_space("the segment", 0, "records have to lie within its first 64 TiB"));
+    }
+    if let Some(old) = raw.meta() {
+        operation.retire_block(old)?;
+    }
+    let limits = if limited { LIMITED } else { 0 };
+    operation.set(&slot.tag, raw.tag & !RECORD | found << META | limits)?;
+    limit(operation, raw, if limited { place } else { 0 })
+}
+
+/// Has what a slot names keep the limits of a record, 0 for none: a leaf or a list, with what is in it.
+pub(crate) fn limit(operation: &Operation<'_>, raw: Raw, limits: u64) -> Result<()> {
+    let parts = match limits {
+        0 => 0,
+        place if Record::read(operation.arena(), place)?.limits_parts() => place | PART,
+        _ => 0,
+    };
+    limit_at(operation, raw, limits, parts, 0)
+}
+
+fn limit_at(operation: &Operation<'_>, raw: Raw, limits: u64, parts: u64, depth: usize) -> Result<()> {
+    let kind = raw.kind()?;
+    if !kind.is_node() || kind == Kind::Struct {
+        return Ok(());
+    }
+    let (arena, depth) = (operation.arena(), deeper(depth)?);
+    let (_, node) = resolve(arena, raw)?;
+    if node.body[LIMITS].load(Ordering::Relaxed) != limits {
+        operation.set(&node.body[LIMITS], limits)?;
+    }
+    match kind {
+        Kind::List => list::slots(arena, node)?
+            .iter()
+            .try_for_each(|item| limit_at(operation, Raw::load(item), parts, parts, depth)),
+        _ => Ok(()),
+    }
+}
+
+/// Has an item of a list keep the list's limits.
+pub(crate) fn limit_item(operation: &Operation<'_>, list: &Node, item: Raw) -> Result<()> {
+    match list.body[LIMITS].load(Ordering::Relaxed) {
+        0 => Ok(()),
+        limits => limit(operation, item, limits | PART),
+    }
+}
+
+fn value_of(operation: &Operation<'_>, raw: Raw) -> Result<Value<'static>> {
+    match raw.id() {
+        Some(_) => {
+            let (_, node) = resolve(operation.arena(), raw)?;
+            node::read_value(operation.arena(), node, 0, &Extent::default())
+        }
+        None => raw.plain_value(),
+    }
+}
+
+/// Fails for limits that no value of a kind could break.
+fn applies(kind: Kind, meta: &Meta) -> Result<()> {
+    let container = matches!(kind, Kind::List | Kind::Array);
+    let wrong =
+        |argument, expected| Err(Error::invalid(argument, format!("a field of kind {kind}"), expected));
+    if meta.limits_numbers() && !kind.is_number() && !container {
+        return wrong("range", "a number, an array of numbers or a list");
+    }
+    let has_choices =
+        matches!(kind, Kind::Str | Kind::List) || kind.is_number() && meta.choices_are_integers();
+    if !has_choices && !meta.choices.is_empty() {
+        return wrong("choices", "a string, a list, or integers for a number");
+    }
+    if meta.limits_length() && !matches!(kind, Kind::Str | Kind::Bytes) && !container {
+        return wrong("len", "a string, bytes, a list or an array");
+    }
+    Ok(())
+}

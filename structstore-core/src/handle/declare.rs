@@ -1,0 +1,114 @@
+//! Fields with limits, units and descriptions, declared without a type.
+
+use super::{Struct, StructMut, StructRef};
+use crate::access::Hold;
+#[cfg(doc)]
+use crate::error::ErrorKind;
+use crate::error::Result;
+use crate::key::Key;
+use crate::ops::metas;
+use crate::value::Meta;
+
+impl Struct {
+    /// Declares what a field may hold, and what it means. From now on every assignment keeps the limits, whoever assigns, and the field
+    /// keeps its kind and is not removed. The last declaration is the one that counts; [`Meta::new`] takes limits and texts away again.
+    ///
+    /// A field that is missing is created, if there is a default.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::OutsideLimits`] if the field holds something else now; [`ErrorKind::NotFound`] without a default;
+    /// [`ErrorKind::InvalidArgument`] for limits that the field's kind cannot have, or that no value is within; [`ErrorKind::WrongType`]
+    /// for null, of which no kind is known, and for limits of the elements of a [live array](crate::ArrayValue::live); those of
+    /// [`Struct::set`].
+    ///
+    /// ```
+    /// use structstore::{Meta, StructStore};
+    ///
+    /// let store = StructStore::new();
+    /// store.declare("gain", &Meta::new().range(0.0..=10.0).default_value(0.5))?;
+    /// store.set("gain", 7)?;
+    /// assert!(store.set("gain", 70).is_err());
+    ///
+    /// store.set("modes", vec!["idle"])?;
+    /// store.declare("modes", &Meta::new().choices(["idle", "running"]).len(1..=4))?;
+    /// let error = store.ensure_list("modes")?.push("runing").err().unwrap();
+    /// assert_eq!(error.to_string(), r#"modes[1]: found "runing", expected "idle" or "running"; did you mean "running"?"#);
+    /// assert!(store.ensure_list("modes")?.clear().is_err());
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn declare<'k>(&self, key: impl Into<Key<'k>>, meta: &Meta) -> Result<()> {
+        metas::declare(&self.handle, &key.into(), meta)
+    }
+
+    /// What was declared of a field; [`Meta::new`] if nothing was.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`], and those of [`Struct::get`].
+    ///
+    /// ```
+    /// use structstore::{Meta, StructStore};
+    ///
+    /// let store = StructStore::new();
+    /// store.set("speed", 1.5)?;
+    /// store.declare("speed", &Meta::new().range(..=2.0).unit("m/s"))?;
+    /// let meta = store.meta("speed")?;
+    /// assert_eq!(format!("{meta} {}", meta.unit), "a number of at most 2.0 m/s");
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn meta<'k>(&self, key: impl Into<Key<'k>>) -> Result<Meta> {
+        metas::get(&self.handle, &key.into())
+    }
+
+    /// Assigns the default that was declared.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::WrongType`] if none was; those of [`Struct::meta`] and [`Struct::set`].
+    ///
+    /// ```
+    /// use structstore::{Meta, StructStore};
+    ///
+    /// let store = StructStore::new();
+    /// store.declare("gain", &Meta::new().default_value(0.5))?;
+    /// store.set("gain", 7.0)?;
+    /// store.reset("gain")?;
+    /// assert_eq!(store.get::<f64>("gain")?, 0.5);
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn reset<'k>(&self, key: impl Into<Key<'k>>) -> Result<()> {
+        metas::reset(&self.handle, &key.into())
+    }
+}
+
+impl<H: Hold> StructRef<'_, H> {
+    /// What was declared of a field, as [`Struct::meta`] tells it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::meta`].
+    pub fn meta<'k>(&self, key: impl Into<Key<'k>>) -> Result<Meta> {
+        metas::get(&self.locked, &key.into())
+    }
+}
+
+impl<H: Hold> StructMut<'_, H> {
+    /// Declares what a field may hold, as [`Struct::declare`] does.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::declare`].
+    pub fn declare<'k>(&mut self, key: impl Into<Key<'k>>, meta: &Meta) -> Result<()> {
+        metas::declare(&self.locked, &key.into(), meta)
+    }
+
+    /// Assigns the default that was declared, as [`Struct::reset`] does.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::reset`].
+    pub fn reset<'k>(&mut self, key: impl Into<Key<'k>>) -> Result<()> {
+        metas::reset(&self.locked, &key.into())
+    }
+}

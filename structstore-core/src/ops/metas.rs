@@ -1,0 +1,63 @@
+//! Operations on what is known of fields.
+
+use super::structs;
+use crate::access::{Access, Located, Part};
+use crate::edit::{self, Writer};
+use crate::error::{Error, ErrorKind, Result};
+use crate::key::Key;
+use crate::lock::Mode;
+use crate::node::meta::Record;
+use crate::node::{self, FIXED, Raw, structure};
+use crate::value::{Kind, Meta};
+
+/// Declares a field, which is created if it is missing and there is a default.
+pub(crate) fn declare(access: &impl Access, key: &Key<'_>, meta: &Meta) -> Result<()> {
+    let index = access.id().index;
+    let declared = access.change(Mode::Tree, |operation, node| {
+        let arena = operation.arena();
+        let slot = match (structure::find(arena, node, key)?, &meta.default) {
+            (Some(found), _) => &found.field.slot,
+            (None, Some(default)) => {
+                key.check()?;
+                default.check_depth(node::depth_of(arena, index)?)?;
+                let raw = edit::build(operation, default, index)?;
+                &Writer { operation, aside: false }.insert(node, key, raw)?.field.slot
+            }
+            (None, None) => return Err(Error::new(ErrorKind::NotFound)),
+        };
+        let raw = Raw::load(slot);
+        if meta.is_empty() && raw.meta().is_none() {
+            return Ok(());
+        }
+        if !raw.declared() {
+            if raw.kind()? == Kind::Null {
+                return Err(Error::wrong_type("null", "a value, of whose kind it is to be"));
+            }
+            edit::fix(operation, node, FIXED)?;
+            edit::declare(operation, slot, raw.kind()?, false)?;
+        }
+        edit::describe(operation, slot, meta)
+    });
+    declared.at_part(access, Part::Name(key.name()))
+}
+
+pub(crate) fn get(access: &impl Access, key: &Key<'_>) -> Result<Meta> {
+    let record = access.read(|arena, node| {
+        let found = structure::find(arena, node, key)?.map(|found| Raw::load(&found.field.slot).meta());
+        found.map(|place| place.map(|place| Record::read(arena, place)).transpose()).transpose()
+    });
+    let meta = record.and_then(|record| match record {
+        Some(Some(record)) => record.meta(),
+        Some(None) => Ok(Meta::new()),
+        None => Err(Error::new(ErrorKind::NotFound)),
+    });
+    meta.at_part(access, Part::Name(key.name()))
+}
+
+pub(crate) fn reset(access: &impl Access, key: &Key<'_>) -> Result<()> {
+    match get(access, key)?.default {
+        Some(default) => structs::set(access, key, &default),
+        None => Err(Error::wrong_type("a field without a default", "one that was declared with one"))
+            .at_part(access, Part::Name(key.name())),
+    }
+}

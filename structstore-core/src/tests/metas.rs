@@ -1,0 +1,302 @@
+//! What fields may hold, whoever assigns.
+
+use super::{Random, store};
+use crate::access::Access;
+use crate::error::ErrorKind;
+use crate::node::{Raw, structure};
+use crate::sync::Ordering;
+use crate::value::{ArrayValue, Meta, Value};
+use crate::{Array, List, Str};
+
+/// Each way to assign, to a field and to what it holds.
+#[test]
+fn every_way_to_assign_keeps_the_limits() {
+    let store = store();
+    store.set("gain", 1.5).unwrap();
+    store.set("count", 5_u8).unwrap();
+    store.set("mode", "idle").unwrap();
+    store.set("items", Value::list([1, 2])).unwrap();
+    store.set("samples", [0.5_f64, 1.0]).unwrap();
+    store.set("other", 1).unwrap();
+    let usage = store.statistics();
+    store.declare("gain", &Meta::new().range(0.0..10.0).unit("1/s")).unwrap();
+    store.declare("count", &Meta::new().multiple_of(5).range(..=100)).unwrap();
+    store.declare("mode", &Meta::new().choices(["idle", "running"]).len(..=7)).unwrap();
+    store.declare("items", &Meta::new().range(0..9).len(1..4)).unwrap();
+    store.declare("samples", &Meta::new().range(0.0..=1.0)).unwrap();
+    store.check().unwrap();
+    assert_eq!(store.statistics().blocks, usage.blocks + 5);
+    let before = store.to_value().unwrap();
+
+    let refused = |result: crate::Result<()>| {
+        let error = result.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::OutsideLimits, "{error}");
+        error.to_string()
+    };
+    assert_eq!(
+        refused(store.set("gain", 10.0)),
+        "gain: found 10.0, expected a number from 0.0 to below 10.0"
+    );
+    refused(store.set("gain", -1));
+    refused(store.set("gain", f64::NAN));
+    refused(store.update([("other", 2.0), ("gain", 11.0)]));
+    refused(store.replace(Value::record([("gain", Value::from(11.0))])));
+    refused(store.transaction(|store| store.set("gain", 11.0)));
+    refused(store.write().unwrap().set("gain", 11.0));
+    assert_eq!(refused(store.set("count", 7)), "count: found 7, expected a multiple of 5 of at most 100");
+    refused(store.set("count", 105));
+    assert_eq!(store.set("count", 300).unwrap_err().kind(), ErrorKind::OutOfRange);
+    refused(store.set("mode", "runing"));
+    refused(store.get::<Str>("mode").unwrap().set("runing"));
+    refused(store.write().unwrap().get_mut::<Str>("mode").unwrap().set("runing"));
+    let items = store.get::<List>("items").unwrap();
+    refused(items.push(9));
+    refused(items.set(0, 9));
+    refused(items.insert(0, 9));
+    refused(items.extend([3, 9]));
+    refused(items.extend([3, 4]));
+    refused(items.splice(.., [9]));
+    refused(items.clear());
+    refused(store.set("items", Value::list([1, 9])));
+    refused(store.set("items", Value::list(Vec::<i32>::new())));
+    refused(store.set_at("items[0]", 9));
+    let samples = store.get::<Array>("samples").unwrap();
+    refused(samples.set(&ArrayValue::from_slice(&[1], &[2.0]).unwrap()));
+    assert_eq!(
+        refused(store.set("samples", [0.0, 2.0])),
+        "samples[1]: found 2.0, expected a number from 0.0 to 1.0"
+    );
+    refused(store.set_at("samples[0]", 2.0));
+    refused(store.update([("samples", [f64::NAN])]));
+    assert_eq!(store.to_value().unwrap(), before);
+    store.check().unwrap();
+
+    // What would be plain memory is not lent.
+    let plain = |result: crate::Result<()>| assert_eq!(result.unwrap_err().kind(), ErrorKind::WrongType);
+    plain(store.write().unwrap().get_mut::<f64>("gain").map(drop));
+    plain(items.write().unwrap().get_mut::<i32>(0).map(drop));
+    plain(items.write().unwrap().iter_mut::<i32>().next().unwrap().map(drop));
+    plain(samples.write().unwrap().as_mut_slice::<f64>().map(drop));
+    let view = samples.view().unwrap();
+    assert!(!view.is_writable());
+    plain(view.cells::<f64>().map(drop));
+
+    store.set("gain", 0).unwrap();
+    store.set("mode", "running").unwrap();
+    items.set(0, 8).unwrap();
+    items.push(0).unwrap();
+    items.delete(0).unwrap();
+    store.set("samples", [0.0, 0.25, 1.0]).unwrap();
+    store.set_at("samples[1]", 0.75).unwrap();
+    store.check().unwrap();
+    for name in ["gain", "count", "mode", "items", "samples"] {
+        store.declare(name, &Meta::new()).unwrap();
+        assert!(store.meta(name).unwrap().is_empty());
+    }
+    store.set("gain", 11.0).unwrap();
+    items.push(100).unwrap();
+    assert!(samples.view().unwrap().is_writable());
+    store.check().unwrap();
+}
+
+/// What limited lists hold: strings, lists and arrays that handles lead to.
+#[test]
+fn parts_of_limited_lists_keep_its_limits() {
+    let store = store();
+    let value = Value::List(vec!["a".into(), Value::list([1, 2]), [1.0, 2.0].into(), Value::from(3)]);
+    store.set("list", &value).unwrap();
+    store.declare("list", &Meta::new().range(0..=5).choices(["a", "b", "1", "2", "3"]).len(..=4)).unwrap();
+    store.check().unwrap();
+    let list = store.get::<List>("list").unwrap();
+    let refused =
+        |result: crate::Result<()>| assert_eq!(result.unwrap_err().kind(), ErrorKind::OutsideLimits);
+    refused(list.get::<Str>(0).unwrap().set("c"));
+    list.get::<Str>(0).unwrap().set("b").unwrap();
+    let inner = list.get::<List>(1).unwrap();
+    refused(inner.push(9));
+    inner.extend([1, 2, 3, 1, 2]).unwrap();
+    let array = list.get::<Array>(2).unwrap();
+    refused(array.set(&ArrayValue::from_slice(&[1], &[9.0]).unwrap()));
+    refused(list.set(2, [9.0]));
+    list.set(3, "a").unwrap();
+    refused(list.get::<Str>(3).unwrap().set("c"));
+    list.set(0, Value::list(["a"])).unwrap();
+    refused(list.get::<List>(0).unwrap().push("c"));
+    store.check().unwrap();
+    store.set("list", Value::List(vec!["a".into()])).unwrap();
+    refused(list.get::<Str>(0).unwrap().set("c"));
+    store.check().unwrap();
+    store.declare("list", &Meta::new().len(..=1)).unwrap();
+    list.get::<Str>(0).unwrap().set("anything").unwrap();
+    refused(list.push("b"));
+    store.check().unwrap();
+}
+
+#[test]
+fn a_declaration_that_makes_no_sense_changes_nothing() {
+    let store = store();
+    store.set("gain", 1.5).unwrap();
+    store.set("name", "arm").unwrap();
+    store.set("null", ()).unwrap();
+    store.set("live", ArrayValue::from_slice(&[1], &[0.5]).unwrap().live()).unwrap();
+    let allocated = store.statistics();
+    let of = |name, meta: Meta| store.declare(name, &meta).unwrap_err().to_string();
+    assert_eq!(of("gain", Meta::new().range(2.0..)), "gain: found 1.5, expected a number of at least 2.0");
+    assert!(of("gain", Meta::new().range(3.0..2.0)).contains("some number"));
+    assert!(of("gain", Meta::new().range(f64::NAN..)).contains("not a number"));
+    assert!(of("gain", Meta::new().range(1.5..1.5)).contains("some number"));
+    assert!(of("gain", Meta::new().len(1..)).starts_with("len: "));
+    assert!(of("gain", Meta::new().multiple_of(2)).starts_with("multiple_of: "));
+    assert!(of("gain", Meta::new().step(0.0)).starts_with("step: "));
+    assert!(of("name", Meta::new().range(0..)).starts_with("range: "));
+    assert!(of("name", Meta::new().choices(["leg"])).contains("expected \"leg\""));
+    assert!(of("null", Meta::new().unit("m")).contains("null"));
+    assert!(of("missing", Meta::new().unit("m")).contains("no such field"));
+    assert!(of("live", Meta::new().range(0.0..1.0)).contains("live"));
+    store.declare("gain", &Meta::new()).unwrap();
+    assert_eq!(store.statistics(), allocated);
+    store.delete("gain").unwrap();
+    store.check().unwrap();
+}
+
+/// Bounds of each kind of number, on either side.
+#[test]
+fn ranges_are_of_the_fields_own_numbers() {
+    let store = store();
+    let holds = |value: Value<'static>, meta: Meta, ins: &[f64], outs: &[f64]| {
+        store.clear().unwrap_or(());
+        let part = store.ensure_struct(format!("{}", store.len().unwrap()).as_str()).unwrap();
+        part.set("x", &value).unwrap();
+        part.declare("x", &meta).unwrap();
+        assert_eq!(part.meta("x").unwrap(), meta);
+        let set = |number: f64| match value.kind() {
+            crate::Kind::F32 => part.set("x", number as f32),
+            crate::Kind::F64 => part.set("x", number),
+            _ => part.set("x", number as i64),
+        };
+        ins.iter().for_each(|number| set(*number).unwrap());
+        outs.iter().for_each(|number| assert!(set(*number).is_err(), "{number} of {value} in {meta}"));
+    };
+    holds(
+        0.5_f64.into(),
+        Meta::new().range(0.0..1.0),
+        &[0.0, 0.999],
+        &[-1e-300, 1.0, f64::INFINITY, f64::NAN],
+    );
+    holds(0.5_f32.into(), Meta::new().range(0.1_f32..=0.7), &[0.1, 0.7], &[0.0999, 0.7001, f64::NAN]);
+    holds(0.5_f64.into(), Meta::new().finite(), &[f64::MAX, f64::MIN], &[f64::INFINITY, f64::NAN]);
+    holds(5_i8.into(), Meta::new().range(-3_i64..6), &[-3.0, 5.0], &[-4.0, 6.0]);
+    holds(5_u64.into(), Meta::new().range(3_u64..), &[3.0, 1e18], &[2.0]);
+    holds(5_i64.into(), Meta::new().choices(["5", "-7"]), &[-7.0], &[7.0]);
+}
+
+/// Whatever stands in a record, or in a tag that should name one: an error or a value, and nothing that ends the process.
+#[test]
+fn damaged_records_are_errors() {
+    let store = store();
+    store.set("gain", 1.5).unwrap();
+    store.set("mode", "idle").unwrap();
+    store.set("items", Value::list([1, 2])).unwrap();
+    store.declare("gain", &Meta::new().range(0.0..=10.0).unit("1/s").default_value(0.5)).unwrap();
+    store.declare("mode", &Meta::new().choices(["idle", "running"]).description("What it does.")).unwrap();
+    store.declare("items", &Meta::new().range(0..=5).len(..=9)).unwrap();
+    let (arena, root) = (store.handle.arena(), store.handle.node());
+    let mut random = Random(7);
+    let use_all = || {
+        for name in ["gain", "mode", "items"] {
+            let _ = store.meta(name);
+            let _ = store.reset(name);
+            let _ = store.declare(name, &Meta::new().unit("m"));
+        }
+        let _ = store.set("gain", 2.0);
+        let _ = store.set("mode", "running");
+        let _ = store.get::<List>("items").and_then(|items| items.push(3));
+        let _ = store.get::<Str>("mode").and_then(|mode| mode.set("idle"));
+        let _ = store.to_value();
+        let _ = store.check();
+        let _ = store.usage();
+    };
+    let fields: Vec<_> = structure::fields(arena, root).map(|found| found.unwrap().field).collect();
+    for round in 0..3000_u32 {
+        let field = fields[random.below(3) as usize];
+        let was = Raw::load(&field.slot);
+        let Some(place) = was.meta() else { break };
+        let words = arena.words(place, 14).unwrap();
+        let kept: Vec<u64> = words.iter().map(|word| word.load(Ordering::Relaxed)).collect();
+        let nonsense = match random.below(3) {
+            0 => random.below(u64::MAX),
+            1 => 1 << random.below(64),
+            _ => random.below(70),
+        };
+        let word = match round % 3 {
+            0 => &field.slot.tag,
+            _ => &words[random.below(14) as usize],
+        };
+        let nonsense = if round % 3 == 0 { nonsense & !0x3ff } else { nonsense };
+        word.store(word.load(Ordering::Relaxed) ^ nonsense, Ordering::Relaxed);
+        // Readers and checkers first, for what the rest does may depend on the nonsense.
+        let _ = store.meta("gain");
+        let _ = store.check();
+        if round % 2 == 0 {
+            let _ = store.set("gain", 2.0);
+            let _ = store.get::<Str>("mode").and_then(|mode| mode.set("idle"));
+            let _ = store.get::<List>("items").and_then(|items| items.set(0, 3));
+        }
+        field.slot.tag.store(was.tag, Ordering::Relaxed);
+        words.iter().zip(kept).for_each(|(word, kept)| word.store(kept, Ordering::Relaxed));
+        store.check().unwrap();
+    }
+    let tag = &fields[0].slot.tag;
+    tag.store(tag.load(Ordering::Relaxed) ^ 1 << 40, Ordering::Relaxed);
+    use_all();
+}
+
+/// What a guard of a binding lends of fields whose limits its type does not know.
+#[cfg(feature = "derive")]
+#[test]
+fn types_that_know_no_limits_are_lent_nothing_that_breaks_them() {
+    #[derive(crate::StructStore)]
+    struct Plain {
+        gain: f64,
+        pair: [f64; 2],
+        trail: Vec<f64>,
+        maybe: Option<f64>,
+        each: Vec<Option<f64>>,
+        name: String,
+        other: u64,
+    }
+
+    let store = store();
+    let plain = store.bind::<Plain>().unwrap();
+    plain.with_mut(|mut fields| fields.maybe.set(Some(0.5)).and(fields.each.push(&Some(0.5)))).unwrap();
+    let refused = |result: crate::Result<()>, path: &str| {
+        let message = result.unwrap_err().to_string();
+        assert!(message.starts_with(&format!("{path}: found a field that has to hold")), "{message}");
+    };
+    for name in ["gain", "pair", "trail"] {
+        store.declare(name, &Meta::new().range(0.0..=1.0)).unwrap();
+        refused(plain.write().map(drop), name);
+        plain.read().map(drop).unwrap();
+        plain.load().unwrap();
+        store.declare(name, &Meta::new().unit("m")).unwrap();
+        plain.write().map(drop).unwrap();
+    }
+    for name in ["maybe", "each", "name"] {
+        let meta = if name == "name" { Meta::new().len(..=4) } else { Meta::new().range(0.0..=1.0) };
+        store.declare(name, &meta).unwrap();
+    }
+    plain
+        .with_mut(|mut fields| {
+            *fields.other += 1;
+            assert!(fields.maybe.get_mut().is_err() && fields.maybe.set(Some(2.0)).is_err());
+            fields.maybe.set(Some(0.25))?;
+            assert!(fields.each.push(&Some(2.0)).is_err());
+            assert!(
+                fields.each.get_mut(0)?.get_mut().is_err() && fields.each.get_mut(0)?.set(Some(2.0)).is_err()
+            );
+            assert!(fields.name.set("longer").is_err());
+            fields.name.set("arm")
+        })
+        .unwrap();
+    store.check().unwrap();
+}

@@ -1,0 +1,130 @@
+//! What is known of fields beside their values.
+
+use std::ops::Bound as Limit;
+
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString, PyTuple};
+use structstore::binding_support::Snapshot;
+use structstore::{Error, Key, Meta, Scalar, Value};
+
+use crate::error::Result;
+use crate::store::StructStore;
+use crate::value_in::Inputs;
+use crate::value_out::{self, Structs};
+
+/// What `Meta` of the package says, by name.
+pub(crate) fn meta_of<'py>(inputs: &Inputs<'py>, told: &Bound<'py, PyDict>) -> Result<Meta> {
+    let mut meta = Meta::new();
+    let number = |object: &Bound<'py, PyAny>| -> Result<Scalar> {
+        match inputs.value(object)? {
+            Value::Scalar(number) => Ok(number),
+            other => Err(Error::invalid("limits", other.kind().name(), "a number").into()),
+        }
+    };
+    for (name, value) in told {
+        match &*name.extract::<String>()? {
+            "ge" => meta.min = Limit::Included(number(&value)?),
+            "gt" => meta.min = Limit::Excluded(number(&value)?),
+            "le" => meta.max = Limit::Included(number(&value)?),
+            "lt" => meta.max = Limit::Excluded(number(&value)?),
+            "multiple_of" => meta.multiple_of = Some(value.extract()?),
+            "finite" => meta.finite = value.extract()?,
+            "min_length" => meta.min_len = Some(value.extract()?),
+            "max_length" => meta.max_len = Some(value.extract()?),
+            "choices" => {
+                let choice = |choice: Bound<'py, PyAny>| match choice.cast::<PyString>() {
+                    Ok(text) => Ok(text.to_str()?.to_owned().into()),
+                    Err(_) => Ok(number(&choice)?.to_string().into()),
+                };
+                meta.choices = value.try_iter()?.map(|item| choice(item?)).collect::<Result<_>>()?;
+            }
+            "step" => meta.step = Some(value.extract()?),
+            "unit" => meta.unit = value.extract::<String>()?.into(),
+            "description" => meta.description = value.extract::<String>()?.into(),
+            "read_only" => meta.read_only = value.extract()?,
+            "default" => meta.default = Some(inputs.value(&value)?.into_owned()),
+            other => return Err(PyTypeError::new_err(format!("no limit {other:?}")).into()),
+        }
+    }
+    Ok(meta)
+}
+
+/// Declares one field of a structure: see `declare` of the package.
+#[pyfunction]
+pub(crate) fn _declare_field<'py>(
+    py: Python<'py>,
+    structure: &StructStore,
+    name: &Bound<'py, PyString>,
+    told: &Bound<'py, PyDict>,
+) -> Result<()> {
+    let (root, inputs) = (structure.root()?, Inputs::default());
+    let key = Key::new(inputs.text(name)?);
+    let place = || root.path().then(key.name());
+    let meta = meta_of(&inputs, told).map_err(|failure| failure.below(place()))?;
+    inputs.run(py, || root.declare(key, &meta))
+}
+
+/// What was declared of a field, by name.
+#[pyfunction]
+pub(crate) fn _meta<'py>(
+    py: Python<'py>,
+    structure: &StructStore,
+    name: &Bound<'py, PyString>,
+) -> Result<Bound<'py, PyDict>> {
+    let (root, inputs) = (structure.root()?, Inputs::default());
+    let key = Key::new(inputs.text(name)?);
+    let meta = py.detach(|| root.meta(key))?;
+    let told = PyDict::new(py);
+    let number =
+        |number: Scalar| value_out::detached(py, &Snapshot::of(&Value::Scalar(number)), Structs::Dicts);
+    for (bound, inclusive, exclusive) in [(meta.min, "ge", "gt"), (meta.max, "le", "lt")] {
+        match bound {
+            Limit::Included(bound) => told.set_item(inclusive, number(bound)?)?,
+            Limit::Excluded(bound) => told.set_item(exclusive, number(bound)?)?,
+            Limit::Unbounded => {}
+        }
+    }
+    for (name, number) in
+        [("multiple_of", meta.multiple_of), ("min_length", meta.min_len), ("max_length", meta.max_len)]
+    {
+        number.map(|number| told.set_item(name, number)).transpose()?;
+    }
+    meta.step.map(|step| told.set_item("step", step)).transpose()?;
+    for (name, truth) in [("finite", meta.finite), ("read_only", meta.read_only)] {
+        told.set_item(name, truth)?;
+    }
+    told.set_item("unit", &*meta.unit)?;
+    told.set_item("description", &*meta.description)?;
+    let integers = !root.kind(key)?.is_node();
+    let choices: Vec<Bound<'py, PyAny>> = meta
+        .choices
+        .iter()
+        .map(|choice| match choice.parse::<i64>() {
+            Ok(integer) if integers => number(Scalar::I64(integer)),
+            _ => Ok(PyString::new(py, choice).into_any()),
+        })
+        .collect::<Result<_>>()?;
+    told.set_item("choices", PyTuple::new(py, choices)?)?;
+    if let Some(default) = &meta.default {
+        told.set_item("default", value_out::detached(py, &Snapshot::of(default), Structs::Dicts)?)?;
+    }
+    Ok(told)
+}
+
+/// Assigns the default that was declared of a field.
+///
+///     >>> store = structstore.StructStore()
+///     >>> structstore.declare(store, "gain", default=0.5)
+///     >>> store.gain = 7.0
+///     >>> structstore.reset(store, "gain")
+///     >>> store.gain
+///     0.5
+///
+/// Raises WrongTypeError if none was declared.
+#[pyfunction]
+pub(crate) fn reset(py: Python<'_>, structure: &StructStore, name: &Bound<'_, PyString>) -> Result<()> {
+    let (root, inputs) = (structure.root()?, Inputs::default());
+    let key = Key::new(inputs.text(name)?);
+    inputs.run(py, || root.reset(key))
+}

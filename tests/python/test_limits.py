@@ -1,0 +1,224 @@
+"""What fields may hold, whoever assigns."""
+
+import dataclasses
+import enum
+import math
+import typing
+from typing import Annotated, Any, Literal
+
+import annotated_types
+import numpy as np
+import pydantic
+import pytest
+
+import structstore
+from structstore import Meta
+
+Store = structstore.StructStore
+
+
+def test_every_assignment_keeps_the_limits(store: Store) -> None:
+    store.gain = 1.5
+    store.mode = "idle"
+    store.items = [1, 2]
+    store.samples = np.array([0.5, 1.0])
+    structstore.declare(store, "gain", ge=0, lt=10, unit="1/s")
+    structstore.declare(store, "mode", choices=["idle", "running"])
+    structstore.declare(store, "items", Meta(ge=0, le=5, max_length=3))
+    structstore.declare(store, "samples", ge=0, le=1)
+    before = store.to_dict()
+    for name, value in [
+        ("gain", 10.0),
+        ("gain", -1),
+        ("gain", math.nan),
+        ("mode", "runing"),
+        ("items", [1, 6]),
+        ("items", [1, 1, 1, 1]),
+        ("samples", np.array([0.0, 2.0])),
+        ("samples", [math.nan]),
+    ]:
+        with pytest.raises(structstore.LimitError):
+            store[name] = value
+        with pytest.raises(structstore.LimitError):
+            store.update({"other": 1, name: value})
+    with pytest.raises(structstore.LimitError, match=r"items\[2\]: found 6, expected a number from 0 to 5"):
+        store.items.append(6)
+    with pytest.raises(structstore.LimitError, match="a length of 4, expected a length of at most 3"):
+        store.items.extend([3, 4])
+    with pytest.raises(structstore.LimitError, match=r"samples\[1\]: found 2.0|samples: found 2.0"):
+        structstore.set_at(store, "samples[1]", 2.0)
+    with pytest.raises(structstore.LimitError) as caught:
+        store.mode = "runing"
+    assert str(caught.value) == 'mode: found "runing", expected "idle" or "running"; did you mean "running"?'
+    assert caught.value.path == "mode"
+    with pytest.raises(structstore.LimitError):
+        store.from_bytes(make(gain=11.0).to_bytes())
+    after = store.to_dict()
+    np.testing.assert_equal(after, before)
+
+    store.gain = 9
+    assert store.gain == 9.0 and type(store.gain) is float
+    structstore.set_at(store, "samples[1]", 0.25)
+    assert store.samples.tolist() == [0.5, 0.25]
+    store.check()
+
+
+def make(**fields: Any) -> Store:
+    made = Store()
+    made.update(fields)
+    return made
+
+
+def test_views_of_limited_arrays_say_how_to_assign(store: Store) -> None:
+    store.samples = np.array([0.5, 1.0])
+    early = store.samples
+    structstore.declare(store, "samples", ge=0, le=1)
+    early[0] = 7.0  # a block of its own now
+    assert store.samples.tolist() == [0.5, 1.0]
+    with pytest.raises(ValueError, match=r"structstore\.set_at"):
+        store.samples[0] = 0.25
+    with pytest.raises(ValueError, match="read-only"):
+        store.samples += 1
+    doubled = store.samples * 2
+    assert type(doubled) is np.ndarray and doubled.tolist() == [1.0, 2.0]
+    assert type(store.samples.sum()) is np.float64
+    structstore.declare(store, "samples")
+    store.samples[0] = 7.0
+    assert store.samples.tolist() == [7.0, 1.0]
+
+
+def test_meta_tells_what_was_declared(store: Store) -> None:
+    store.update(gain=1.5, count=5, mode="idle", level=1)
+    assert structstore.meta(store, "gain") == Meta()
+    told = Meta(gt=0.0, le=10.0, step=0.5, unit="1/s", description="A gain.", read_only=True, default=1.0)
+    structstore.declare(store, "gain", told)
+    assert structstore.meta(store, "gain") == told
+    assert repr(Meta(ge=0, unit="m")) == "Meta(ge=0, unit='m')"
+    structstore.declare(store, "count", multiple_of=5, le=100)
+    assert structstore.meta(store, "count") == Meta(multiple_of=5, le=100)
+    structstore.declare(store, "level", choices=[1, 2, 3])
+    assert structstore.meta(store, "level").choices == (1, 2, 3)
+    with pytest.raises(structstore.LimitError):
+        store.level = 4
+    structstore.declare(store, "mode", min_length=1, max_length=8)
+    with pytest.raises(structstore.LimitError):
+        store.mode = ""
+    structstore.reset(store, "gain")
+    assert store.gain == 1.0
+    with pytest.raises(structstore.WrongTypeError, match="without a default"):
+        structstore.reset(store, "mode")
+    structstore.declare(store, "new", default="x")
+    assert store.new == "x"
+
+
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        ({"ge": 2}, "gain: found 1.5, expected a number of at least 2.0"),
+        ({"ge": 3, "le": 2}, "range"),
+        ({"multiple_of": 2}, "multiple_of"),
+        ({"choices": ["a"]}, "choices"),
+        ({"min_length": 1}, "len"),
+        ({"step": -1.0}, "step"),
+    ],
+)
+def test_declarations_that_make_no_sense_change_nothing(store: Store, told: dict[str, Any], message: str) -> None:
+    store.gain = 1.5
+    with pytest.raises((structstore.LimitError, structstore.InvalidArgumentError), match=message):
+        structstore.declare(store, "gain", **told)
+    del store.gain
+    with pytest.raises(structstore.NotFoundError):
+        structstore.declare(store, "gain", ge=0)
+    with pytest.raises(TypeError):
+        structstore.declare(store, "gain", largest=0)
+    with pytest.raises(TypeError):
+        Meta(ge=0, gt=0)
+
+
+class Mode(enum.Enum):
+    IDLE = "idle"
+    RUNNING = "running"
+
+
+Gain = typing.NewType("Gain", Annotated[float, annotated_types.Interval(ge=0, le=10)])  # type: ignore[valid-newtype]
+
+
+@dataclasses.dataclass
+class Drive:
+    mode: Mode = Mode.IDLE
+    state: Literal["on", "off"] = "off"
+    kp: Annotated[float, Meta(ge=0, le=10, step=0.05, unit="1/s", description="Gain.")] = 1.5
+    ki: Annotated[float, annotated_types.Ge(0), annotated_types.Lt(1), annotated_types.Unit("1/s")] = 0.5
+    kd: Gain = Gain(0.25)
+    name: Annotated[str, annotated_types.Len(1, 8)] = "arm"
+    steps: Annotated[int, annotated_types.MultipleOf(4)] = 8
+    limit: Annotated[float, annotated_types.Gt(0)] | None = None
+    gains: list[Annotated[float, annotated_types.Ge(0)]] = dataclasses.field(default_factory=lambda: [1.0])
+    reach: Annotated[float, pydantic.Field(gt=0, description="How far.", allow_inf_nan=False)] = 1.0
+    plain: float = 0.0
+
+
+def test_annotations_declare_limits(store: Store) -> None:
+    drive = structstore.bind(store, Drive)
+    assert structstore.meta(store, "kp") == Meta(
+        ge=0.0, le=10.0, step=0.05, unit="1/s", description="Gain.", default=1.5
+    )
+    assert structstore.meta(store, "mode").choices == ("idle", "running")
+    assert structstore.meta(store, "ki") == Meta(ge=0.0, lt=1.0, unit="1/s", default=0.5)
+    assert structstore.meta(store, "reach").description == "How far."
+    assert structstore.meta(store, "plain") == Meta()
+    for name, value in [
+        ("mode", "runing"),
+        ("state", "of"),
+        ("kp", 11.0),
+        ("ki", 1.0),
+        ("kd", -1.0),
+        ("name", ""),
+        ("steps", 6),
+        ("limit", 0.0),
+        ("gains", [1.0, -1.0]),
+        ("reach", math.inf),
+    ]:
+        with pytest.raises(structstore.LimitError):
+            store[name] = value
+        with pytest.raises(structstore.Error):
+            setattr(drive, name, value)
+    drive.mode = Mode.RUNNING
+    drive.limit = 2.0
+    drive.limit = None
+    with pytest.raises(structstore.LimitError):
+        store.limit = -1.0
+    store.kp = 9.0
+    structstore.reset(store, "kp")
+    assert drive.kp == 1.5
+    store.check()
+
+
+def test_a_class_that_knows_less_takes_nothing_away(store: Store) -> None:
+    @dataclasses.dataclass
+    class Older:
+        kp: float = 1.5
+
+    structstore.bind(store, Drive)
+    older = structstore.bind(store, Older)
+    with pytest.raises(structstore.LimitError):
+        older.kp = 11.0
+    structstore.bind(store, Drive)
+    assert structstore.meta(store, "kp").unit == "1/s"
+
+
+def test_a_value_outside_of_the_limits_is_not_bound(store: Store) -> None:
+    store.kp = 11.0
+    with pytest.raises(structstore.LimitError, match="kp: found 11.0, expected a number from 0.0 to 10.0"):
+        structstore.bind(store, Drive)
+    assert store.to_dict() == {"kp": 11.0}
+
+
+@pydantic.dataclasses.dataclass
+class Checked:
+    kp: float = pydantic.Field(default=1.5, ge=0, le=10, description="Gain.")
+
+
+def test_fields_of_pydantic_declare_limits(store: Store) -> None:
+    structstore.bind(store, Checked)
+    assert structstore.meta(store, "kp") == Meta(ge=0.0, le=10.0, description="Gain.", default=1.5)
