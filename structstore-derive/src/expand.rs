@@ -134,6 +134,11 @@ impl Field {
         }
     }
 
+    /// Whether anything is told of the field.
+    fn tells(&self) -> bool {
+        !self.told.0.is_empty() || !self.description().is_empty()
+    }
+
     /// What is told of the field.
     fn told(&self, input: &Input) -> TokenStream {
         let krate = &input.krate;
@@ -385,8 +390,14 @@ fn struct_impl(input: &Input, all: &[Field], stored: &[&Field]) -> TokenStream {
         match field.storage {
             Storage::Flatten => quote!(<#ty as #krate::Fields>::resolve_in(#binder, #node)?),
             _ => {
-                let told = field.told(input);
-                quote!(#binder.field::<#ty>(#node, const { #krate::Key::new(#name) }, || #told)?)
+                let key = quote!(const { #krate::Key::new(#name) });
+                match field.tells() {
+                    true => {
+                        let told = field.told(input);
+                        quote!(#binder.field_with::<#ty>(#node, #key, &|| #told)?)
+                    }
+                    false => quote!(#binder.field::<#ty>(#node, #key)?),
+                }
             }
         }
     });
@@ -543,6 +554,10 @@ fn newtype_impl(input: &Input, field: &Field) -> TokenStream {
     let (lent_again, place_type) = (item(quote!(Mut<'a>)), item(quote!(Place)));
     let (kind, optional, schema) = (item(quote!(KIND)), item(quote!(OPTIONAL)), item(quote!(schema())));
     let (told, of_type, limited) = (field.told(input), item(quote!(meta())), item(quote!(LIMITED)));
+    let tells = match field.tells() {
+        true => quote!(true),
+        false => item(quote!(TELLS)),
+    };
     let (in_slot, slots_only) = match field.storage {
         // As for the fields of a struct.
         Storage::With(_) => (quote!(false), quote!(false)),
@@ -572,6 +587,7 @@ fn newtype_impl(input: &Input, field: &Field) -> TokenStream {
                 const IN_SLOT: bool = #in_slot;
                 const SLOTS_ONLY: bool = #slots_only;
                 const LIMITED: bool = #limited;
+                const TELLS: bool = #tells;
 
                 fn initial() -> Self {
                     Self(#default)
@@ -683,6 +699,7 @@ fn enum_impl(input: &Input, variants: &[Variant]) -> TokenStream {
                 type Repeated = #private::AsList;
                 const KIND: #krate::Kind = #krate::Kind::Str;
                 const LIMITED: bool = true;
+                const TELLS: bool = true;
 
                 fn initial() -> Self {
                     Self::#default

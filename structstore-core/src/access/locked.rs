@@ -280,7 +280,12 @@ impl<H: Hold> Access for Locked<'_, H> {
 
 /// The place of a scalar of exactly this type in a slot.
 pub(crate) fn lend_scalar<T: ScalarType>(slot: &Slot) -> Result<*mut T> {
-    let raw = Raw::load(slot);
+    lend_raw::<T>(slot, Raw::load(slot))
+}
+
+/// As [`lend_scalar`], of a slot as it was read.
+#[inline]
+pub(crate) fn lend_raw<T: ScalarType>(slot: &Slot, raw: Raw) -> Result<*mut T> {
     if raw.tag as u8 != T::KIND as u8 {
         return Err(crate::value::wrong_kind(raw.kind()?, T::KIND.name()));
     }

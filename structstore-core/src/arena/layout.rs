@@ -258,6 +258,17 @@ pub(crate) struct ArrayHead<const D: usize = 0> {
 // SAFETY: as below.
 unsafe impl<const D: usize> Shared for ArrayHead<D> {}
 
+/// The start of a record of what is known of a field. Texts follow.
+#[repr(C)]
+pub(crate) struct MetaHead {
+    pub(crate) head: AtomicU64,
+    pub(crate) min: AtomicU64,
+    pub(crate) max: AtomicU64,
+    pub(crate) factor: AtomicU64,
+    pub(crate) lengths: AtomicU64,
+    pub(crate) step: AtomicU64,
+}
+
 /// A record type of a table.
 pub(crate) trait Record: Shared {
     /// Records in the first chunk; a power of two.
@@ -273,7 +284,20 @@ macro_rules! shared {
         unsafe impl Shared for $type {}
     )*};
 }
-shared!(Header, LogEntry, LogHead, LeaseBlock, Participant, Seat, SeatLine, Node, Slot, Field, Watcher);
+shared!(
+    Header,
+    LogEntry,
+    LogHead,
+    LeaseBlock,
+    Participant,
+    Seat,
+    SeatLine,
+    Node,
+    Slot,
+    Field,
+    MetaHead,
+    Watcher
+);
 
 macro_rules! record {
     ($($type:ty, $table:literal, $first:literal;)*) => {$(
@@ -302,6 +326,7 @@ const _: () = {
     assert!(size_of::<Node>() == 128);
     assert!(size_of::<Field>() == 64);
     assert!(size_of::<LogHead>() == 16);
+    assert!(size_of::<MetaHead>() == 48);
     assert!(size_of::<LeaseBlock>() == 8 * 30);
     assert!(size_of::<ArrayHead>() == 8 * 5);
     assert!(size_of::<ArrayHead<2>>() == 8 * 7);

@@ -30,6 +30,9 @@ pub struct SlotRef<'a> {
     pub(crate) parent: Option<u32>,
 }
 
+/// What the field itself tells, made only where it is declared.
+type Told<'t> = Option<&'t dyn Fn() -> Meta>;
+
 /// One binding in the making, under the lock of the struct that is bound.
 #[doc(hidden)]
 pub struct Binder<'o, 'a> {
@@ -153,13 +156,23 @@ impl<'o, 'a> Binder<'o, 'a> {
         self.lent.borrow_mut().push(start..start.saturating_add(length));
     }
 
-    /// Finds a field or creates it, declares it with what is known of it, and resolves it as a `T`.
-    pub fn field<T: Field>(
+    /// Finds a field or creates it, declares it, and resolves it as a `T`.
+    pub fn field<T: Field>(&self, node: &BoundNode, key: Key<'_>) -> Result<T::Place> {
+        self.field_of::<T>(node, key, None)
+    }
+
+    /// As [`Binder::field`], with what is known of the field.
+    pub fn field_with<T: Field>(
         &self,
         node: &BoundNode,
         key: Key<'_>,
-        meta: impl FnOnce() -> Meta,
+        meta: &dyn Fn() -> Meta,
     ) -> Result<T::Place> {
+        self.field_of::<T>(node, key, Some(meta))
+    }
+
+    #[inline]
+    fn field_of<T: Field>(&self, node: &BoundNode, key: Key<'_>, meta: Told<'_>) -> Result<T::Place> {
         let around = self.defaults.get();
         self.defaults.set(around.and_then(|fields| fields.get(key.name())));
         let place = self.find_or_create::<T>(node, &key, meta);
@@ -167,12 +180,7 @@ impl<'o, 'a> Binder<'o, 'a> {
         place.map_err(|error| error.under(key.name()))
     }
 
-    fn find_or_create<T: Field>(
-        &self,
-        node: &BoundNode,
-        key: &Key<'_>,
-        meta: impl FnOnce() -> Meta,
-    ) -> Result<T::Place> {
+    fn find_or_create<T: Field>(&self, node: &BoundNode, key: &Key<'_>, meta: Told<'_>) -> Result<T::Place> {
         let kind = T::KIND;
         let existing = structure::find(self.arena, node.node(), key)?;
         let found = match (existing, self.operation, self.defaults.get()) {
@@ -213,7 +221,13 @@ impl<'o, 'a> Binder<'o, 'a> {
         let place = T::resolve(self, SlotRef { slot, parent: Some(node.id.index) })?;
         if let Some(operation) = self.operation {
             edit::declare(operation, slot, kind, T::OPTIONAL)?;
-            edit::describe_by(operation, slot, meta().or(T::meta()), self.defaults.get())?;
+            if meta.is_some() || T::TELLS {
+                let mut told = meta.map_or(Meta::new(), |meta| meta());
+                if T::TELLS {
+                    told = told.or(T::meta());
+                }
+                edit::describe_by(operation, slot, told, self.defaults.get())?;
+            }
         }
         Ok(place)
     }

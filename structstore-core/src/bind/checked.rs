@@ -87,6 +87,7 @@ impl<T: Limit> Field for Limited<T> {
     const KIND: Kind = T::KIND;
     const OPTIONAL: bool = T::OPTIONAL;
     const IN_SLOT: bool = T::IN_SLOT;
+    const TELLS: bool = T::TELLS;
 
     fn initial() -> Self {
         Limited(T::initial())

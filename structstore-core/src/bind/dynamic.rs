@@ -184,6 +184,7 @@ impl<T: Field> Field for Box<T> {
     const IN_SLOT: bool = T::IN_SLOT;
     const SLOTS_ONLY: bool = T::SLOTS_ONLY;
     const LIMITED: bool = T::LIMITED;
+    const TELLS: bool = T::TELLS;
 
     fn initial() -> Box<T> {
         Box::new(T::initial())

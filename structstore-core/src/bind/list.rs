@@ -21,6 +21,8 @@ pub trait Repeated<T: Field>: 'static {
     type Ref<'s>;
     type Mut<'s>;
     const KIND: Kind;
+    /// As [`Field::TELLS`].
+    const TELLS: bool = false;
 
     /// What is known of a field, by its items.
     fn meta() -> Meta {
@@ -104,10 +106,10 @@ impl<T: Field> Repeated<T> for AsList {
     type Ref<'s> = TypedListRef<'s, T>;
     type Mut<'s> = TypedListMut<'s, T>;
     const KIND: Kind = Kind::List;
+    const TELLS: bool = T::TELLS;
 
     fn meta() -> Meta {
-        // Of a struct's fields, and not of the struct, something is known.
-        if T::KIND == Kind::Struct { Meta::new() } else { T::meta() }
+        T::meta()
     }
 
     fn schema() -> Schema {
@@ -194,6 +196,7 @@ impl<T: Field> Field for Vec<T> {
     type Repeated = AsList;
     const KIND: Kind = <T::Repeated as Repeated<T>>::KIND;
     const LIMITED: bool = T::LIMITED;
+    const TELLS: bool = T::Repeated::TELLS;
 
     fn initial() -> Vec<T> {
         Vec::new()

@@ -133,6 +133,10 @@ pub trait Field: Sized + 'static {
     /// What the type stores, with the descriptions of its fields.
     fn schema() -> Schema;
 
+    /// Whether anything is known of every field of this type, beside the type itself.
+    #[doc(hidden)]
+    const TELLS: bool = false;
+
     /// What is known of every field of this type.
     #[doc(hidden)]
     fn meta() -> Meta {

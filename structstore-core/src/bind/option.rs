@@ -86,6 +86,7 @@ impl<T: Field> Field for Option<T> {
     };
     const OPTIONAL: bool = true;
     const LIMITED: bool = T::LIMITED;
+    const TELLS: bool = T::TELLS;
 
     fn initial() -> Option<T> {
         None

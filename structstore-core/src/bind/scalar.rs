@@ -2,7 +2,7 @@
 
 use super::list::{AsArray, AsList};
 use super::{Binder, Field, Lender, Schema, SlotRef};
-use crate::access::lend_scalar;
+use crate::access::{lend_raw, lend_scalar};
 use crate::arena::layout::Slot;
 use crate::error::{Error, Result};
 use crate::node::Raw;
@@ -80,10 +80,11 @@ macro_rules! scalar_fields {
 
             #[inline]
             fn check(place: &ScalarPlace, lender: Lender<'_>, exclusive: bool) -> Result<()> {
-                if exclusive {
+                let raw = Raw::load(place.slot());
+                if exclusive && raw.limited() {
                     refuse_slot(lender.arena(), place.slot())?;
                 }
-                lend_scalar::<$type>(place.slot()).map(drop)
+                lend_raw::<$type>(place.slot(), raw).map(drop)
             }
 
             fn log(place: &ScalarPlace, binder: &Binder<'_, '_>) -> Result<()> {

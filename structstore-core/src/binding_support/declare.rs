@@ -67,7 +67,9 @@ fn declare(operation: &Operation<'_>, index: u32, node: &Node, field: &Declarati
         Raw { tag: raw.tag & !0xff | kind as u64, payload }.set(operation, slot)?;
     }
     edit::declare(operation, slot, kind, field.optional)?;
-    edit::describe_by(operation, slot, field.meta.clone(), field.default.as_ref())?;
+    if !field.meta.is_empty() {
+        edit::describe_by(operation, slot, field.meta.clone(), field.default.as_ref())?;
+    }
     match raw.id() {
         Some(id) if !field.fields.is_empty() => declare_fields(operation, id.index, &field.fields),
         _ => Ok(()),

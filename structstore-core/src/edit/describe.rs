@@ -5,7 +5,7 @@ use crate::arena::BlockKind;
 use crate::arena::layout::{Node, Slot};
 use crate::error::{Error, Result};
 use crate::journal::Operation;
-use crate::node::meta::{Class, PART, Record, class_in, refuse_live};
+use crate::node::meta::{Class, Draft, PART, Record, class_in, refuse_live};
 use crate::node::{self, Extent, LIMITED, LIMITS, META, RECORD, Raw, list, resolve};
 use crate::sync::Ordering;
 use crate::value::{Kind, Meta, Value, deeper};
@@ -16,9 +16,8 @@ pub(crate) fn describe(operation: &Operation<'_>, slot: &Slot, meta: &Meta) -> R
     let (arena, raw) = (operation.arena(), Raw::load(slot));
     let kind = raw.declared_kind()?.unwrap_or(raw.kind()?);
     applies(kind, meta)?;
-    let old = raw.meta().map(|place| Record::read(arena, place)).transpose()?;
     if meta.is_empty() {
-        return match old {
+        return match raw.meta() {
             Some(_) => replace(operation, slot, raw, 0, false),
             None => Ok(()),
         };
@@ -27,11 +26,17 @@ pub(crate) fn describe(operation: &Operation<'_>, slot: &Slot, meta: &Meta) -> R
     if class == Class::None && kind.is_number() {
         return Err(Error::corrupt("a slot", raw.tag, "a number"));
     }
-    let record = Record::of(meta, class)?;
-    if old.is_some_and(|old| old.bytes() == record.bytes()) {
+    let draft = Draft::of(meta, class, meta.default.as_ref())?;
+    if let Some(place) = raw.meta()
+        && draft.is_at(arena, place)?
+    {
         return Ok(());
     }
-    if record.limits() {
+    if draft.limits() {
+        let record = draft.record();
+        if let Some(default) = &meta.default {
+            record.check(default).map_err(|error| error.under("default"))?;
+        }
         record.check(&value_of(operation, raw)?)?;
         if let (Kind::Array, Some(_)) = (kind, raw.id()) {
             let (_, node) = resolve(arena, raw)?;
@@ -40,9 +45,9 @@ pub(crate) fn describe(operation: &Operation<'_>, slot: &Slot, meta: &Meta) -> R
             unshare(operation, node)?;
         }
     }
-    let place = operation.allocate(record.bytes().len() as u64, BlockKind::Meta)?;
-    node::write_bytes(arena.words(place, (record.bytes().len() as u64).div_ceil(8))?, record.bytes());
-    replace(operation, slot, raw, place, record.limits())
+    let place = operation.allocate(draft.length(), BlockKind::Meta)?;
+    draft.write(arena.words(place, draft.length() / 8)?);
+    replace(operation, slot, raw, place, draft.limits())
 }
 
 /// As [`describe`], for a type and the default that it has for the field. It may know less than what is known already: limits stay where
@@ -53,21 +58,21 @@ pub(crate) fn describe_by(
     mut meta: Meta,
     default: Option<&Value<'_>>,
 ) -> Result<()> {
-    if meta.is_empty() {
-        return Ok(());
-    }
-    if meta.default.is_none() {
-        meta.default =
-            default.filter(|default| is_short(default)).map(|default| default.clone().into_owned());
-    }
     let (arena, raw) = (operation.arena(), Raw::load(slot));
-    let Some(place) = raw.meta() else { return describe(operation, slot, &meta) };
-    let known = Record::read(arena, place)?;
-    let kind = raw.declared_kind()?.unwrap_or(raw.kind()?);
-    if Record::of(&meta, class_in(arena, kind, raw)?)?.bytes() == known.bytes() {
-        return Ok(());
+    let default = match &meta.default {
+        None => default.filter(|default| is_short(default)),
+        own => own.as_ref(),
+    };
+    let mut known = Meta::new();
+    if let Some(place) = raw.meta() {
+        let kind = raw.declared_kind()?.unwrap_or(raw.kind()?);
+        if Draft::of(&meta, class_in(arena, kind, raw)?, default)?.is_at(arena, place)? {
+            return Ok(());
+        }
+        known = Record::read(arena, place)?.meta()?;
     }
-    describe(operation, slot, &meta.or(known.meta()?))
+    meta.default = default.map(|default| default.clone().into_owned());
+    describe(operation, slot, &meta.or(known))
 }
 
 /// Whether a default is kept, so that a field can be reset to it.

@@ -17,7 +17,7 @@ use std::ops::Bound;
 
 use super::{ArrayBlock, BLOCK, LIMITS, LIVE, Raw, array_flags, read_bytes};
 use crate::arena::Arena;
-use crate::arena::layout::{Node, Slot};
+use crate::arena::layout::{MetaHead, Node, Slot};
 use crate::error::{Error, Result};
 use crate::sync::{AtomicU64, Ordering};
 use crate::value::{
@@ -38,13 +38,15 @@ const CHOICES: u64 = 1 << 8;
 const STEP: u64 = 1 << 9;
 const READ_ONLY: u64 = 1 << 10;
 const DEFAULT: u64 = 1 << 11;
+/// The default is a kind and a payload.
+const PLAIN: u64 = 1 << 12;
 const RANGE: u64 = MIN | MAX | FINITE;
 
 const CLASS: u32 = 16;
 const COUNT: u32 = 24;
 const BYTES: u32 = 40;
 /// Where the texts begin, in bytes.
-const TEXTS: usize = 48;
+const TEXTS: usize = size_of::<MetaHead>();
 
 /// The longest record, in bytes.
 const LONGEST: usize = 1 << 20;
@@ -166,31 +168,137 @@ fn range_of(meta: &Meta, class: Class) -> Result<(u64, u64)> {
     Ok((least as u64, most as u64))
 }
 
-/// The record of a meta for a field of this class of numbers.
-pub(crate) fn record(meta: &Meta, class: Class) -> Result<Vec<u8>> {
-    let class = match class {
-        Class::None if meta.limits_numbers() => Class::of_bounds(meta),
-        class => class,
-    };
-    let flag = |set: bool, flag: u64| if set { flag } else { 0 };
-    let bounded = |bound: &Bound<Scalar>, some, beside| match bound {
-        Bound::Included(_) => some,
-        Bound::Excluded(_) => some | beside,
-        Bound::Unbounded => 0,
-    };
-    let default =
-        meta.default.as_ref().map(encoded).transpose()?.filter(|default| default.len() <= LARGEST_DEFAULT);
-    let flags = bounded(&meta.min, MIN, ABOVE_MIN)
-        | bounded(&meta.max, MAX, BELOW_MAX)
-        | flag(meta.finite, FINITE)
-        | flag(meta.multiple_of.is_some(), FACTOR)
-        | flag(meta.min_len.is_some(), LEAST)
-        | flag(meta.max_len.is_some(), MOST)
-        | flag(!meta.choices.is_empty(), CHOICES)
-        | flag(meta.step.is_some(), STEP)
-        | flag(meta.read_only, READ_ONLY)
-        | flag(default.is_some(), DEFAULT);
-    let range = if flags & RANGE == 0 { (0, 0) } else { range_of(meta, class)? };
+/// A record that is yet to be written, or to be compared with one that is there.
+pub(crate) struct Draft<'m> {
+    words: [u64; TEXTS / 8],
+    meta: &'m Meta,
+    default: Default<'m>,
+}
+
+/// A default as a record has it.
+enum Default<'m> {
+    None,
+    Plain([u64; 2]),
+    Snapshot(Cow<'m, [u8]>),
+}
+
+impl Default<'_> {
+    fn of<'m>(value: Option<&Value<'_>>) -> Result<Default<'m>> {
+        let Some(value) = value else { return Ok(Default::None) };
+        if let Some(raw) = Raw::plain(value) {
+            return Ok(Default::Plain([raw.tag, raw.payload]));
+        }
+        let snapshot = encoded(value)?;
+        Ok(if snapshot.len() <= LARGEST_DEFAULT { Default::Snapshot(snapshot.into()) } else { Default::None })
+    }
+}
+
+impl<'m> Draft<'m> {
+    /// That of a field of this class of numbers, with a default.
+    pub(crate) fn of(meta: &'m Meta, class: Class, default: Option<&Value<'_>>) -> Result<Draft<'m>> {
+        let class = match class {
+            Class::None if meta.limits_numbers() => Class::of_bounds(meta),
+            class => class,
+        };
+        let default = Default::of(default)?;
+        let flag = |set: bool, flag: u64| if set { flag } else { 0 };
+        let bounded = |bound: &Bound<Scalar>, some, beside| match bound {
+            Bound::Included(_) => some,
+            Bound::Excluded(_) => some | beside,
+            Bound::Unbounded => 0,
+        };
+        let flags = bounded(&meta.min, MIN, ABOVE_MIN)
+            | bounded(&meta.max, MAX, BELOW_MAX)
+            | flag(meta.finite, FINITE)
+            | flag(meta.multiple_of.is_some(), FACTOR)
+            | flag(meta.min_len.is_some(), LEAST)
+            | flag(meta.max_len.is_some(), MOST)
+            | flag(!meta.choices.is_empty(), CHOICES)
+            | flag(meta.step.is_some(), STEP)
+            | flag(meta.read_only, READ_ONLY)
+            | flag(!matches!(default, Default::None), DEFAULT)
+            | flag(matches!(default, Default::Plain(_)), PLAIN);
+        let range = if flags & RANGE == 0 { (0, 0) } else { range_of(meta, class)? };
+        let lengths = check_numbers(meta, class)?;
+        let mut words =
+            [0, range.0, range.1, meta.multiple_of.unwrap_or(0), lengths, meta.step.unwrap_or(0.0).to_bits()];
+        let mut draft = Draft { words, meta, default };
+        let mut bytes = TEXTS;
+        draft.texts(|text| bytes = bytes.saturating_add(8).saturating_add(text.len().next_multiple_of(8)));
+        if bytes >= LONGEST {
+            return Err(Error::invalid("meta", format!("{bytes} bytes of texts"), "less than 1 MiB"));
+        }
+        let choices = meta.choices.len() as u64;
+        words[0] = flags | (class as u64) << CLASS | choices << COUNT | (bytes as u64) << BYTES;
+        draft.words = words;
+        Ok(draft)
+    }
+
+    /// The length of the record, in bytes: a multiple of 8.
+    pub(crate) fn length(&self) -> u64 {
+        self.words[0] >> BYTES
+    }
+
+    /// Whether assignments have to look into the record.
+    pub(crate) fn limits(&self) -> bool {
+        self.words[0] & (RANGE | FACTOR | LEAST | MOST | CHOICES) != 0
+    }
+
+    fn texts(&self, mut text: impl FnMut(&[u8])) {
+        text(self.meta.unit.as_bytes());
+        text(self.meta.description.as_bytes());
+        self.meta.choices.iter().for_each(|choice| text(choice.as_bytes()));
+        match &self.default {
+            Default::None => {}
+            Default::Plain([kind, payload]) => {
+                let mut bytes = [0; 16];
+                bytes[..8].copy_from_slice(&kind.to_le_bytes());
+                bytes[8..].copy_from_slice(&payload.to_le_bytes());
+                text(&bytes);
+            }
+            Default::Snapshot(snapshot) => text(snapshot),
+        }
+    }
+
+    /// Goes through all words.
+    fn each(&self, mut word: impl FnMut(u64)) {
+        self.words.iter().for_each(|own| word(*own));
+        self.texts(|text| {
+            word(text.len() as u64);
+            let (whole, last) = text.as_chunks::<8>();
+            whole.iter().for_each(|bytes| word(u64::from_le_bytes(*bytes)));
+            if !last.is_empty() {
+                let mut padded = [0; 8];
+                padded.iter_mut().zip(last).for_each(|(padded, byte)| *padded = *byte);
+                word(u64::from_le_bytes(padded));
+            }
+        });
+    }
+
+    /// Whether the record at a place is this one.
+    pub(crate) fn is_at(&self, arena: &Arena, place: u64) -> Result<bool> {
+        let mut words = arena.words(place, self.length() / 8)?.iter();
+        let mut same = true;
+        self.each(|own| same &= words.next().is_some_and(|word| word.load(Ordering::Relaxed) == own));
+        Ok(same)
+    }
+
+    /// Writes the record to a block that has room for it.
+    pub(crate) fn write(&self, words: &[AtomicU64]) {
+        let mut words = words.iter();
+        self.each(|own| words.next().into_iter().for_each(|word| word.store(own, Ordering::Relaxed)));
+    }
+
+    /// The record, to check values by it.
+    pub(crate) fn record(&self) -> Record {
+        let mut bytes = Vec::with_capacity(self.length() as usize);
+        self.each(|word| bytes.extend_from_slice(&word.to_le_bytes()));
+        Record { bytes, part: false }
+    }
+}
+
+/// Fails for limits that make no sense, ranges apart; returns the word of lengths.
+fn check_numbers(meta: &Meta, class: Class) -> Result<u64> {
     if meta.multiple_of == Some(0) {
         return Err(Error::invalid("multiple_of", "0", "a positive integer"));
     }
@@ -201,45 +309,20 @@ pub(crate) fn record(meta: &Meta, class: Class) -> Result<Vec<u8>> {
             "integers; `step` is advice for others",
         ));
     }
-    if meta.step.is_some_and(|step| !(step > 0.0 && step.is_finite())) {
-        return Err(Error::invalid(
-            "step",
-            format!("{:?}", meta.step.unwrap_or_default()),
-            "a positive number",
-        ));
+    if let Some(step) = meta.step
+        && !(step > 0.0 && step.is_finite())
+    {
+        return Err(Error::invalid("step", format!("{step:?}"), "a positive number"));
     }
     let (least, most) = (meta.min_len.unwrap_or(0), meta.max_len.unwrap_or(u64::from(u32::MAX)));
     if least > most {
         return Err(Error::invalid("len", format!("{least} to {most}"), "a least length up to the largest"));
     }
-    let length = |length: u64| u32::try_from(length).unwrap_or(u32::MAX);
-    let lengths = u64::from(length(least)) | u64::from(length(most)) << 32;
-    let choices = u16::try_from(meta.choices.len());
-    let choices =
-        choices.map_err(|_| Error::invalid("choices", meta.choices.len().to_string(), "at most 65535"))?;
-    let mut bytes = Vec::with_capacity(128);
-    for word in
-        [0, range.0, range.1, meta.multiple_of.unwrap_or(0), lengths, meta.step.unwrap_or(0.0).to_bits()]
-    {
-        bytes.extend_from_slice(&word.to_le_bytes());
+    if u16::try_from(meta.choices.len()).is_err() {
+        return Err(Error::invalid("choices", meta.choices.len().to_string(), "at most 65535"));
     }
-    let mut text = |text: &[u8]| {
-        bytes.extend_from_slice(&(text.len() as u64).to_le_bytes());
-        bytes.extend_from_slice(text);
-        bytes.resize(bytes.len().next_multiple_of(8), 0);
-    };
-    text(meta.unit.as_bytes());
-    text(meta.description.as_bytes());
-    meta.choices.iter().for_each(|choice| text(choice.as_bytes()));
-    if let Some(default) = default {
-        text(&default);
-    }
-    if bytes.len() >= LONGEST {
-        return Err(Error::invalid("meta", format!("{} bytes of texts", bytes.len()), "less than 1 MiB"));
-    }
-    let head = flags | (class as u64) << CLASS | u64::from(choices) << COUNT | (bytes.len() as u64) << BYTES;
-    bytes.get_mut(..8).into_iter().for_each(|first| first.copy_from_slice(&head.to_le_bytes()));
-    Ok(bytes)
+    let length = |length: u64| u64::from(u32::try_from(length).unwrap_or(u32::MAX));
+    Ok(length(least) | length(most) << 32)
 }
 
 /// A record as it was read, of which any bytes may be wrong.
@@ -262,11 +345,6 @@ impl Record {
             return Err(damaged(head));
         }
         Ok(Record { bytes: read_bytes(arena.words(place, bytes.div_ceil(8))?, bytes as usize), part })
-    }
-
-    /// Makes one of a meta, to check values before there is a field.
-    pub(crate) fn of(meta: &Meta, class: Class) -> Result<Record> {
-        Ok(Record { bytes: record(meta, class)?, part: false })
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
@@ -365,10 +443,7 @@ impl Record {
         let mut text = || texts.next().transpose().map(Option::unwrap_or_default);
         let (unit, description) = (Record::text(text()?)?.to_owned(), Record::text(text()?)?.to_owned());
         let default = match self.has(DEFAULT) {
-            true => Some(
-                decode(self.texts().nth(choices.len().saturating_add(2)).ok_or_else(|| damaged(0))??)?
-                    .into_owned(),
-            ),
+            true => Some(self.default(choices.len())?),
             false => None,
         };
         Ok(Meta {
@@ -385,6 +460,21 @@ impl Record {
             read_only: self.has(READ_ONLY),
             default,
         })
+    }
+
+    fn default(&self, choices: usize) -> Result<Value<'static>> {
+        let bytes = self.texts().nth(choices.saturating_add(2)).ok_or_else(|| damaged(0))??;
+        if !self.has(PLAIN) {
+            return Ok(decode(bytes)?.into_owned());
+        }
+        let (words, _) = bytes.as_chunks::<8>();
+        match words {
+            [tag, payload] => {
+                let (tag, payload) = (u64::from_le_bytes(*tag), u64::from_le_bytes(*payload));
+                Raw { tag, payload }.plain_value()
+            }
+            _ => Err(damaged(0)),
+        }
     }
 
     /// Fails for a value outside of the limits.
@@ -514,30 +604,32 @@ fn damaged(found: u64) -> Error {
     Error::corrupt("what is known of a field", format_args!("{found:#x}"), "a record of it")
 }
 
-/// Whether a scalar is within the limits of its slot. Few instructions for a range of the slot's own type; the rest is looked at as a
-/// whole.
-#[inline]
+/// Fails for a scalar outside of the limits of its slot. Few instructions for a range of the slot's own type, and a call, so that its
+/// callers stay short; the rest is looked at as a whole.
+#[inline(never)]
 pub(crate) fn admits(arena: &Arena, old: Raw, new: Raw) -> Result<()> {
-    let Some(place) = old.meta() else { return Ok(()) };
-    let [head, min, max] = arena.words(place, 3)? else { return Err(damaged(place)) };
-    let [head, min, max] = [head, min, max].map(|word| word.load(Ordering::Relaxed));
-    let of = |class: Class, kind: Kind| {
-        head & (RANGE | FACTOR | CHOICES) != 0
-            && head & (FACTOR | CHOICES) == 0
-            && (head >> CLASS) as u8 == class as u8
-            && new.tag as u8 == kind as u8
+    // Where the tag names no record, the header of the segment is looked at, which is none either.
+    let place = old.meta().unwrap_or(0);
+    let Some(range) = arena.segment().find::<MetaHead>(place) else {
+        return admits_slowly(arena, place, new);
     };
-    if of(Class::F64, Kind::F64) {
+    let [head, min, max] = [&range.head, &range.min, &range.max].map(|word| word.load(Ordering::Relaxed));
+    let class = head & (FACTOR | CHOICES | 0xff << CLASS);
+    if class == (Class::F64 as u64) << CLASS && new.tag == Kind::F64 as u64 {
         let number = f64::from_bits(new.payload);
         if f64::from_bits(min) <= number && number <= f64::from_bits(max) {
             return Ok(());
         }
-    } else if of(Class::I64, Kind::I64) && (min as i64..=max as i64).contains(&(new.payload as i64)) {
+    } else if class == (Class::I64 as u64) << CLASS
+        && new.tag == Kind::I64 as u64
+        && (min as i64..=max as i64).contains(&(new.payload as i64))
+    {
         return Ok(());
     }
     admits_slowly(arena, place, new)
 }
 
+#[cold]
 #[inline(never)]
 fn admits_slowly(arena: &Arena, place: u64, new: Raw) -> Result<()> {
     match decode_scalar(new.kind()?, new.payload)? {

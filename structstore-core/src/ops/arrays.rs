@@ -89,11 +89,13 @@ pub(super) fn publish_at<A: Access>(access: &A, raw: Option<Raw>, value: &Value<
 pub(super) fn publish(access: &impl Access, array: &ArrayValue<'_>) -> Result<()> {
     let borrowed = Value::Array(array.borrowed());
     loop {
-        let (flags, limits, fixed, record) = access.read(|arena, node| {
+        let (flags, limits, fixed) = access.read(|arena, node| {
             let limits = node.body[LIMITS].load(Ordering::Relaxed);
-            Ok((array_flags(node), limits, FixedType::of(arena, node)?, limits_of(arena, node)?))
+            Ok((array_flags(node), limits, FixedType::of(arena, node)?))
         })?;
-        if let Some(record) = record {
+        if limits != 0
+            && let Some(record) = access.read(limits_of)?
+        {
             record.check(&borrowed)?;
         }
         let array = match &fixed {

@@ -108,24 +108,26 @@ fn set_plain(access: &impl Access, key: &Key<'_>, value: &Value<'_>) -> Result<(
 #[inline(always)]
 fn set_in_place(access: &impl Access, key: &Key<'_>, new: Raw) -> Result<Assigned> {
     match structure::find(access.arena(), access.node(), key)? {
-        // One word changes, by one store: no journal is needed for it to happen wholly or not at all.
-        Some(found)
-            if found.field.slot.tag.load(Ordering::Relaxed) & (LIMITED | 0xff) == new.tag
-                && !access.in_transaction() =>
-        {
-            found.field.slot.payload.store(new.payload, Ordering::Release);
-            Ok(Assigned::Done)
-        }
-        Some(found)
-            if found.field.slot.tag.load(Ordering::Relaxed) & (LIMITED | 0xff) == new.tag | LIMITED
-                && !access.in_transaction() =>
-        {
-            admits(access.arena(), Raw::load(&found.field.slot), new)?;
+        Some(found) if !access.in_transaction() && is_in_place(access.arena(), found, new)? => {
+            // One word changes, by one store: no journal is needed for it to happen wholly or not at all.
             found.field.slot.payload.store(new.payload, Ordering::Release);
             Ok(Assigned::Done)
         }
         found => set_anew(access, key, found, new),
     }
+}
+
+/// Whether a field has the type of a scalar, which has to be within its limits.
+#[inline(always)]
+fn is_in_place(arena: &Arena, found: Found<'_>, new: Raw) -> Result<bool> {
+    let tag = found.field.slot.tag.load(Ordering::Relaxed);
+    if tag & (LIMITED | 0xff) == new.tag {
+        return Ok(true);
+    }
+    if tag & (LIMITED | 0xff) != new.tag | LIMITED {
+        return Ok(false);
+    }
+    admits(arena, Raw { tag, payload: 0 }, new).map(|()| true)
 }
 
 /// Assigns null or a scalar to a field that is missing or of another type, but no structure, under the lock of the struct alone.

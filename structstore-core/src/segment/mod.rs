@@ -106,15 +106,29 @@ impl Segment {
     #[inline(always)]
     pub(crate) fn at<T: Shared>(&self, offset: u64) -> Result<&T> {
         let size = mem::size_of::<T>() as u64;
-        if offset.is_multiple_of(mem::align_of::<T>() as u64)
-            && offset <= self.known.load(Ordering::Acquire).saturating_sub(size)
-        {
-            // SAFETY: within the committed part of the mapping (checked; `known` is 0 or larger than any T, and a
-            // size of 0 does not occur), aligned (checked; the base is page-aligned), and any bytes are a valid
-            // T (`Shared`). The mapping lives as long as self.
+        if self.has(offset, size, mem::align_of::<T>() as u64) {
+            // SAFETY: within the committed part of the mapping and aligned (checked), and any bytes are a valid T (`Shared`). The mapping
+            // lives as long as self.
             return Ok(unsafe { &*self.base.add(offset as usize).cast::<T>() });
         }
         Err(self.outside(offset, size))
+    }
+
+    /// As [`Segment::at`], without an error for what is outside.
+    #[inline(always)]
+    pub(crate) fn find<T: Shared>(&self, offset: u64) -> Option<&T> {
+        match self.has(offset, mem::size_of::<T>() as u64, mem::align_of::<T>() as u64) {
+            // SAFETY: as in `at`.
+            true => Some(unsafe { &*self.base.add(offset as usize).cast::<T>() }),
+            false => None,
+        }
+    }
+
+    /// Whether there are so many bytes, so aligned, at an offset. `known` is 0 or larger than what is asked for, and no size is 0.
+    #[inline(always)]
+    fn has(&self, offset: u64, size: u64, align: u64) -> bool {
+        // The base is page-aligned.
+        offset.is_multiple_of(align) && offset <= self.known.load(Ordering::Acquire).saturating_sub(size)
     }
 
     /// The address of `length` bytes at an offset.
