@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use structstore::Scalar;
 use structstore::path::Path;
 
 const NAMES_AND_PATHS: &str = "\
@@ -54,6 +55,10 @@ pub(crate) enum Command {
     Get(Get),
     Set(Set),
     Rm(Remove),
+    Describe(Describe),
+    Declare(Declare),
+    Reset(Reset),
+    Schema(Schema),
     Watch(Watch),
     Stat(Stat),
     Check(Check),
@@ -118,7 +123,7 @@ pub(crate) struct Show {
     /// Show at most this many levels
     #[arg(long, value_name = "LEVELS")]
     pub(crate) depth: Option<usize>,
-    /// Show types and shapes without values
+    /// Show types, shapes, limits and units without values
     #[arg(long)]
     pub(crate) types: bool,
 }
@@ -169,6 +174,117 @@ pub(crate) struct Remove {
     pub(crate) store: Name,
     /// What to remove
     pub(crate) path: Path,
+}
+
+/// Say what is known of a field, or of all fields: types, limits, units, descriptions.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  structstore describe robot drive.kp\n  structstore describe robot")]
+pub(crate) struct Describe {
+    #[command(flatten)]
+    pub(crate) store: Name,
+    /// What to describe
+    #[arg(default_value = "", hide_default_value = true)]
+    pub(crate) path: Path,
+    /// Print JSON Schema
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Declare what a field may hold, and what it means.
+///
+/// From then on no program assigns anything else, and the field keeps its type. What is not given stays as it was declared. Limits of
+/// numbers and choices hold for the elements of an array and for the items of a list as well.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  structstore declare robot drive.kp --ge 0 --le 10 --unit 1/s --default 1.5\n  structstore declare robot mode --choice idle --choice running\n  structstore declare robot drive.kp --clear"
+)]
+pub(crate) struct Declare {
+    #[command(flatten)]
+    pub(crate) store: Name,
+    /// The field
+    pub(crate) path: Path,
+    /// The least number
+    #[arg(long, value_name = "NUMBER", value_parser = number, allow_hyphen_values = true, conflicts_with = "gt")]
+    pub(crate) ge: Option<Scalar>,
+    /// Numbers are greater than this one
+    #[arg(long, value_name = "NUMBER", value_parser = number, allow_hyphen_values = true)]
+    pub(crate) gt: Option<Scalar>,
+    /// The largest number
+    #[arg(long, value_name = "NUMBER", value_parser = number, allow_hyphen_values = true, conflicts_with = "lt")]
+    pub(crate) le: Option<Scalar>,
+    /// Numbers are less than this one
+    #[arg(long, value_name = "NUMBER", value_parser = number, allow_hyphen_values = true)]
+    pub(crate) lt: Option<Scalar>,
+    /// Integers are multiples of this one
+    #[arg(long, value_name = "FACTOR")]
+    pub(crate) multiple_of: Option<u64>,
+    /// Floats are finite: neither infinite nor NaN
+    #[arg(long)]
+    pub(crate) finite: bool,
+    /// The least length: bytes of a string, items, the first extent of an array
+    #[arg(long, value_name = "LENGTH")]
+    pub(crate) min_length: Option<u64>,
+    /// The largest length
+    #[arg(long, value_name = "LENGTH")]
+    pub(crate) max_length: Option<u64>,
+    /// A string, or an integer, that the field may be; once for each
+    #[arg(long = "choice", value_name = "TEXT")]
+    pub(crate) choices: Vec<String>,
+    /// By how much user interfaces change the number
+    #[arg(long)]
+    pub(crate) step: Option<f64>,
+    /// The unit of the number
+    #[arg(long)]
+    pub(crate) unit: Option<String>,
+    /// What the field means
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) description: Option<String>,
+    /// Only the program that declares the field is meant to assign it
+    #[arg(long)]
+    pub(crate) read_only: bool,
+    /// What `reset` assigns; a field that is missing is created with it
+    #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
+    pub(crate) default: Option<String>,
+    /// Forget what was declared before
+    #[arg(long)]
+    pub(crate) clear: bool,
+}
+
+/// Assign the default that was declared of a field.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  structstore reset robot drive.kp")]
+pub(crate) struct Reset {
+    #[command(flatten)]
+    pub(crate) store: Name,
+    /// The field
+    pub(crate) path: Path,
+}
+
+/// Print what a store holds as a schema: types, limits, units and descriptions.
+///
+/// JSON Schema describes the documents that `dump` writes and `load` reads as JSON; `x-kind`, `x-unit` and `x-step` tell what it has no words
+/// for. Markdown is a table of all fields.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  structstore schema robot --json > robot.schema.json\n  structstore schema robot drive --markdown >> README.md"
+)]
+pub(crate) struct Schema {
+    #[command(flatten)]
+    pub(crate) store: Name,
+    /// A part of it
+    #[arg(default_value = "", hide_default_value = true)]
+    pub(crate) path: Path,
+    /// Print JSON Schema
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print Markdown
+    #[arg(long, conflicts_with = "json", required_unless_present = "json")]
+    pub(crate) markdown: bool,
+}
+
+fn number(text: &str) -> Result<Scalar, String> {
+    let integer = text.parse().map(Scalar::I64).or_else(|_| text.parse().map(Scalar::U64));
+    integer.or_else(|_| text.parse().map(Scalar::F64)).map_err(|_| "a number is expected".to_owned())
 }
 
 /// Print what changes in a store, as it changes.

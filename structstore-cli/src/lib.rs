@@ -8,6 +8,7 @@
 mod arguments;
 mod check;
 mod clean;
+mod describe;
 mod failure;
 mod field;
 mod fuzz;
@@ -20,6 +21,7 @@ mod path;
 mod patience;
 mod progress;
 mod run;
+mod schema;
 mod show;
 mod signals;
 mod snapshot;
@@ -74,6 +76,10 @@ fn run(arguments: Arguments, output: &mut Output) -> failure::Result<u8> {
         Command::Get(options) => field::get(&options, output),
         Command::Set(options) => field::set(&options),
         Command::Rm(options) => field::remove(&options),
+        Command::Describe(options) => describe::describe(&options, output),
+        Command::Declare(options) => describe::declare(&options),
+        Command::Reset(options) => describe::reset(&options),
+        Command::Schema(options) => schema::run(&options, output),
         Command::Watch(options) => watch::run(&options, output),
         Command::Stat(options) => stat::run(&options, output),
         Command::Check(options) => check::run(&options, output),

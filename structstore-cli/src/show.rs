@@ -2,9 +2,10 @@
 
 use anstyle::Style;
 use structstore::path::Path;
-use structstore::{Array, Error, ErrorKind, Item, Kind, List, Scalar, Struct, Value};
+use structstore::{Array, Error, ErrorKind, Item, Kind, List, Meta, Scalar, Struct, Value};
 
 use crate::arguments::Show;
+use crate::describe::tell;
 use crate::failure::{Failure, Result};
 use crate::json;
 use crate::output::{BAD, FAINT, HEADING, NAME, NUMBER, Output, PLAIN, TEXT, TYPE};
@@ -34,7 +35,7 @@ pub(crate) fn run(options: &Show, output: &mut Output) -> Result<u8> {
     let depth = options.depth.unwrap_or(MAX_DEPTH).min(MAX_DEPTH);
     // No store has room for more.
     let left = store.statistics().size / SLOT;
-    let mut tree = Tree { output, values: !options.types, depth, left, unreadable: 0 };
+    let mut tree = Tree { output, values: !options.types, depth, left, unreadable: 0, meta: None };
     let name = if options.path.is_root() { options.store.shown() } else { options.path.to_string() };
     tree.item(&name, HEADING, &found, 0)?;
     match tree.unreadable {
@@ -45,7 +46,7 @@ pub(crate) fn run(options: &Show, output: &mut Output) -> Result<u8> {
 
 /// Prints an item on one line: of a structure, what it is.
 pub(crate) fn print_line(name: &str, item: &Item, output: &mut Output) -> Result<()> {
-    Tree { output, values: true, depth: 0, left: 0, unreadable: 0 }.item(name, NAME, item, 0)
+    Tree { output, values: true, depth: 0, left: 0, unreadable: 0, meta: None }.item(name, NAME, item, 0)
 }
 
 /// What an item is, with all below it.
@@ -87,6 +88,8 @@ struct Tree<'o> {
     left: u64,
     /// How many parts could not be read.
     unreadable: u64,
+    /// What is told of the field that is shown next, where that is to be shown.
+    meta: Option<Meta>,
 }
 
 impl Tree<'_> {
@@ -138,7 +141,7 @@ impl Tree<'_> {
                     };
                     self.assign(style, &brief(&value(plain)?)?);
                 }
-                self.output.print("\n");
+                self.end();
                 Ok(())
             }
         }
@@ -147,13 +150,17 @@ impl Tree<'_> {
     fn structure(&mut self, found: &Struct, level: usize) -> Result<()> {
         let names = found.names()?;
         self.output.styled(TYPE, &format!("struct of {}", plural(names.len() as u64, "field")));
-        self.output.print("\n");
+        self.end();
         if level >= self.depth {
             return Ok(());
         }
         for name in &names {
             match found.find::<Item>(name.as_str()) {
-                Ok(Some(item)) => self.part(&quoted(name), NAME, Ok(item), level + 1),
+                Ok(Some(item)) => {
+                    self.meta = if self.values { None } else { found.meta(name.as_str()).ok() };
+                    self.part(&quoted(name), NAME, Ok(item), level + 1);
+                    self.meta = None;
+                }
                 // Removed since the names were read.
                 Ok(None) => {}
                 Err(error) => self.part(&quoted(name), NAME, Err(error), level + 1),
@@ -165,7 +172,7 @@ impl Tree<'_> {
     fn list(&mut self, list: &List, level: usize) -> Result<()> {
         let length = list.len()?;
         self.output.styled(TYPE, &format!("list of {}", plural(length as u64, "item")));
-        self.output.print("\n");
+        self.end();
         if level >= self.depth {
             return Ok(());
         }
@@ -191,8 +198,16 @@ impl Tree<'_> {
                 self.assign(NUMBER, &brief(&value.into())?);
             }
         }
-        self.output.print("\n");
+        self.end();
         Ok(())
+    }
+
+    /// Ends the line of a field with what is told of it.
+    fn end(&mut self) {
+        match self.meta.take() {
+            Some(meta) => tell(&meta, self.output),
+            None => self.output.print("\n"),
+        }
     }
 
     fn assign(&mut self, style: Style, value: &str) {

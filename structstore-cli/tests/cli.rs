@@ -989,3 +989,74 @@ fn showing_ten_thousand_fields_is_quick() {
     println!("show of 10,000 fields: median {:?}, worst {:?}", times[5], times[9]);
     assert!(cfg!(debug_assertions) || times[5] < Duration::from_millis(50), "{times:?}");
 }
+
+/// What is declared in the tool is kept by everybody, and told by `describe`, `show --types` and `schema`.
+#[test]
+fn fields_are_declared_described_and_reset() {
+    let name = SegmentName::new("declared");
+    let store = robot(&name);
+    let declare = |path: &str, options: &[&str]| {
+        let mut arguments = vec!["declare", name.as_str(), path];
+        arguments.extend(options);
+        structstore(&arguments)
+    };
+    declare("camera.exposure", &["--ge", "0", "--lt", "1", "--unit", "s", "--default", "0.02"]).text();
+    declare("camera.exposure", &["--step", "0.01", "--description", "How long it looks.\nPer frame."]).text();
+    declare("label", &["--choice", "left", "--choice", "right"]).complaint(4);
+    store.set("label", "left").unwrap();
+    declare("label", &["--choice", "left", "--choice", "right", "--read-only"]).text();
+    declare("camera.frame", &["--ge", "-5", "--le", "5"]).complaint(4);
+    declare("camera.frame", &["--ge", "-10", "--le", "10"]).text();
+    declare("new", &["--default", "5", "--multiple-of", "5"]).text();
+    assert_eq!(store.get::<i64>("new").unwrap(), 5);
+
+    for (path, value, said) in [
+        ("camera.exposure", "1", "camera.exposure: found 1.0, expected a number from 0.0 to below 1.0"),
+        ("camera.exposure", "nan", "found NaN"),
+        ("label", "lft", r#"label: found "lft", expected "left" or "right"; did you mean "left"?"#),
+        ("camera.frame[0,1]", "11", "camera.frame[0][1]: found 11, expected a number from -10 to 10"),
+        ("new", "7", "new: found 7, expected a multiple of 5"),
+    ] {
+        let complaint = structstore(&["set", &name, path, value]).complaint(4);
+        assert!(complaint.contains(said), "{path}: {complaint}");
+    }
+    assert!(store.set("new", 7).is_err());
+
+    assert_eq!(
+        structstore(&["describe", &name, "camera.exposure"]).text(),
+        "camera.exposure: f64\n  How long it looks.\n  Per frame.\n  limits: a number from 0.0 to below 1.0\n  \
+         unit: s\n  step: 0.01\n  default: 0.02\n"
+    );
+    let described = structstore(&["describe", &name]).text();
+    let line = "    exposure: f64, a number from 0.0 to below 1.0, in s  -- How long it looks.\n";
+    assert!(described.contains(line), "{described}");
+    let types = structstore(&["show", &name, "--types"]).text();
+    assert!(
+        types.contains(line) && types.contains("  label: str, \"left\" or \"right\", read-only\n"),
+        "{types}"
+    );
+    let schema = structstore(&["schema", &name, "--json"]).json();
+    let exposure = &schema["properties"]["camera"]["properties"]["exposure"];
+    assert_eq!((&exposure["exclusiveMaximum"], &exposure["x-unit"]), (&json!(1.0), &json!("s")));
+    assert_eq!(schema["properties"]["label"]["enum"], json!(["left", "right"]));
+    assert_eq!(
+        schema["properties"]["camera"]["properties"]["frame"]["items"]["items"]["minimum"],
+        json!(-10)
+    );
+    let markdown = structstore(&["schema", &name, "--markdown"]).text();
+    let row = "| `camera.exposure` | f64 | a number from 0.0 to below 1.0 | s | `0.02` | How long it looks. Per frame. |\n";
+    assert!(markdown.contains(row), "{markdown}");
+
+    structstore(&["set", &name, "camera.exposure", "0.5"]).text();
+    structstore(&["reset", &name, "camera.exposure"]).text();
+    assert_eq!(store.at("camera").unwrap().get::<f64>("exposure").unwrap(), 0.02);
+    let complaint = structstore(&["reset", &name, "label"]).complaint(4);
+    assert!(complaint.contains("label: found a field without a default"), "{complaint}");
+    let complaint = declare("camera.exposure", &["--le", "0.01"]).complaint(4);
+    assert!(complaint.contains("camera.exposure: found"), "{complaint}");
+    declare("camera.lenses[0]", &["--ge", "0"]).complaint(2);
+    declare("labl", &["--ge", "0"]).complaint(3);
+    declare("new", &["--clear"]).text();
+    structstore(&["set", &name, "new", "7"]).text();
+    structstore(&["check", &name]).text();
+}

@@ -20,7 +20,7 @@ use structstore_tests::{Memory, SegmentName};
 use command::{Outcome, finish, finish_reading, limited};
 
 /// Commands that open a store. FILE and NAME are places of the segment, PATH is a field of it, SNAPSHOT a file with a snapshot.
-const COMMANDS: [&str; 30] = [
+const COMMANDS: [&str; 34] = [
     "ls",
     "ls --json",
     "clean NAME --yes",
@@ -37,6 +37,10 @@ const COMMANDS: [&str; 30] = [
     "set FILE --file PATH --json {\"a\":[1,\"b\",{\"c\":null}]}",
     "set FILE --file new \"text\"",
     "rm FILE --file PATH",
+    "describe FILE --file",
+    "schema FILE --file --markdown",
+    "declare FILE --file PATH --le 100 --unit m",
+    "reset FILE --file PATH",
     "watch FILE --file --timeout 0.02",
     "watch FILE --file PATH --json --timeout 0.02 --count 1",
     "stat FILE --file",

@@ -110,6 +110,7 @@ impl Answers {
     fn looking(&mut self, store: &StructStoreShared) {
         self.tell(store.names());
         self.tell(store.to_bytes().map(|image| image.len()));
+        self.tell(store.schema().map(|schema| schema.to_string()));
         self.statistics(store);
         self.tell(store.usage());
         self.tell(store.usage_by_field());
@@ -123,6 +124,8 @@ impl Answers {
         self.lock(store);
         let names = store.names().unwrap_or_default();
         for name in &names {
+            self.tell(store.meta(&**name).map(|meta| format!("{meta:?}")));
+            self.tell(store.reset(&**name));
             self.tell(store.rename(&**name, "renamed"));
             self.tell(store.rename("renamed", &**name));
             self.changing_item(store.get::<Item>(&**name));

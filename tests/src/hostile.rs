@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use structstore::{
-    Array, ArrayValue, Cleanup, Item, List, Result, Struct, StructStore, StructStoreShared, Value,
+    Array, ArrayValue, Cleanup, Item, List, Meta, Result, Struct, StructStore, StructStoreShared, Value,
 };
 
 use crate::limits::limit;
@@ -162,6 +162,7 @@ pub(crate) fn read(store: &Struct) {
     let _ = store.to_string();
     let _ = store.statistics();
     visit(store, 0, &mut 1000);
+    let _ = store.schema().map(|schema| schema.to_string());
     let _ = store.watch().and_then(|mut watch| watch.changes());
     let _ = store.within(PATIENCE).read().and_then(|guard| guard.to_value());
     if let Ok(binding) = store.bind::<Bound>() {
@@ -257,6 +258,10 @@ fn change(store: &Struct, name: &str) {
         }
         _ => {}
     }
+    let _ = store.meta(name);
+    let _ = store.reset(name);
+    let _ = store.declare(name, &Meta::new().range(0..).unit("m"));
+    let _ = store.declare(name, &Meta::new().len(1..).choices(["a", "b"]));
     let _ = store.rename(name, "renamed");
     let _ = store.remove("renamed");
     let _ = store.set(name, "replaced");

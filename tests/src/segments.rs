@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{Read, Seek};
 
-use structstore::{Result, StructStore, StructStoreShared, Value};
+use structstore::{Meta, Result, StructStore, StructStoreShared, Value};
 
 use crate::{Memory, put_specimens};
 
@@ -39,8 +39,9 @@ pub fn segments() -> Result<Vec<Vec<u8>>> {
     keep(&|store, snapshot| {
         let watch = store.watch()?;
         let settings = store.bind::<Settings>()?;
-        settings.with_mut(|mut settings| settings.trail.push(1.5))?;
+        settings.with_mut(|mut settings| settings.trail.push(1.5).and(settings.mode.set(Mode::Running)))?;
         store.ensure_list("items")?.extend(["a", "b", "a text that is longer than the others"])?;
+        store.declare("items", &Meta::new().range(0..).len(..100))?;
         snapshot();
         drop(watch);
         Ok(())
@@ -83,6 +84,16 @@ struct Settings {
     text: String,
     trail: Vec<f64>,
     limit: Option<i64>,
+    /// A number that has all that there is to tell.
+    #[structstore(range = 0.0..10.0, step = 0.5, unit = "m/s", default = 1.5)]
+    gain: f64,
+    mode: Mode,
+}
+
+#[derive(StructStore)]
+enum Mode {
+    Idle,
+    Running,
 }
 
 /// Fills a store, and calls its second argument to keep a copy of the segment in its present state.

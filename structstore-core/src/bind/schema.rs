@@ -26,7 +26,7 @@ use crate::value::{Extents, Kind, Meta, shown_dtype};
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Schema {
-    /// A truth value or a number of this kind.
+    /// A truth value or a number of this kind; null; or an array, where nothing else is known of it.
     Scalar(Kind),
     /// Any string.
     Str,
@@ -78,6 +78,13 @@ pub struct FieldSchema {
     pub meta: Meta,
     /// What it stores.
     pub schema: Schema,
+}
+
+impl FieldSchema {
+    /// That of a field of this name.
+    pub fn new(name: impl Into<Cow<'static, str>>, meta: Meta, schema: Schema) -> FieldSchema {
+        FieldSchema { name: name.into(), meta, schema }
+    }
 }
 
 impl Schema {

@@ -35,7 +35,10 @@ pub(crate) fn describe(operation: &Operation<'_>, slot: &Slot, meta: &Meta) -> R
     if draft.limits() {
         let record = draft.record();
         if let Some(default) = &meta.default {
-            record.check(default).map_err(|error| error.under("default"))?;
+            record.check(default).map_err(|error| {
+                let found = format!("the default {}", error.found().unwrap_or_default());
+                Error::outside(found, error.expected().unwrap_or_default().to_owned())
+            })?;
         }
         record.check(&value_of(operation, raw)?)?;
         if let (Kind::Array, Some(_)) = (kind, raw.id()) {

@@ -10,6 +10,7 @@ mod locks;
 mod orphans;
 mod participants;
 mod rest;
+mod schema;
 mod statistics;
 mod tree;
 mod usage;

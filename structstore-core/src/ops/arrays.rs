@@ -53,7 +53,9 @@ pub(crate) fn set_element(access: &impl Access, indices: &[usize], value: &Value
     };
     let set = access.change(Mode::Node, |operation, node| {
         if let Some(limits) = limits_of(operation.arena(), node)? {
-            limits.check_number(number)?;
+            limits
+                .check_number(number)
+                .map_err(|error| error.below(indices.iter().map(|index| (*index).into()).collect()))?;
         }
         if array_flags(node) & LIVE == 0 {
             // As for a guard: views keep what they were taken of.

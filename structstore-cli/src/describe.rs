@@ -1,0 +1,207 @@
+//! `describe`, `declare` and `reset`: what is known of fields beside their values.
+
+use std::ops::Bound;
+
+use structstore::typed::{FieldSchema, Schema};
+use structstore::{Item, Meta, Scalar};
+
+use crate::arguments::{Declare, Describe, Reset};
+use crate::failure::{Failure, Result};
+use crate::field::{convert, parse};
+use crate::json;
+use crate::output::{FAINT, HEADING, NAME, NUMBER, Output, PLAIN, TEXT, TYPE};
+use crate::path::{self, Place};
+use crate::schema;
+use crate::show::brief;
+use crate::text::{self, quoted};
+
+pub(crate) fn describe(options: &Describe, output: &mut Output) -> Result<u8> {
+    let store = options.store.observe()?;
+    let field = of_path(&store, &options.path)?;
+    if options.json {
+        json::print(&schema::document(&field)?, output)?;
+        return Ok(0);
+    }
+    let name = if options.path.is_root() { options.store.shown() } else { options.path.to_string() };
+    output.styled(HEADING, &name);
+    output.print(": ");
+    match &field.schema {
+        Schema::Struct(fields) => {
+            output.styled(TYPE, "struct");
+            tell(&field.meta, output);
+            tree(fields, 1, output);
+        }
+        other => {
+            output.styled(TYPE, &text::line(&type_of(other)));
+            output.print("\n");
+            details(&field.meta, output)?;
+        }
+    }
+    Ok(0)
+}
+
+/// What is known of what a path leads to: of an item of a list, by its type alone.
+pub(crate) fn of_path(store: &structstore::Struct, path: &structstore::path::Path) -> Result<FieldSchema> {
+    let name = if path.is_root() { String::new() } else { path.to_string() };
+    if path.is_root() {
+        return Ok(FieldSchema::new(name, Meta::new(), store.schema()?));
+    }
+    match path::last(store, path)? {
+        place @ Place::Field { .. } => {
+            // So that a field that is missing is told by its path.
+            place.get()?;
+            let Place::Field { parent, name: own, .. } = place else { return Err(nowhere()) };
+            let found = parent.schema()?;
+            let field = found.field(own).ok_or_else(nowhere)?;
+            Ok(FieldSchema::new(name, field.meta.clone(), field.schema.clone()))
+        }
+        place => match place.get()? {
+            Item::Struct(found) => Ok(FieldSchema::new(name, Meta::new(), found.schema()?)),
+            item => Ok(FieldSchema::new(name, Meta::new(), Schema::Scalar(path::kind(&item)))),
+        },
+    }
+}
+
+fn nowhere() -> Failure {
+    Failure::Missing { what: "no such field".to_owned(), near: None }
+}
+
+/// The fields of a struct, one on a line, with those in them.
+fn tree(fields: &[FieldSchema], level: usize, output: &mut Output) {
+    for field in fields {
+        output.print(&"  ".repeat(level));
+        output.styled(NAME, &quoted(&field.name));
+        output.print(": ");
+        let inner = match &field.schema {
+            Schema::List(Some(item)) => item,
+            other => other,
+        };
+        output.styled(TYPE, &text::line(&type_of(&field.schema)));
+        tell(&field.meta, output);
+        if let Schema::Struct(fields) = inner {
+            tree(fields, level + 1, output);
+        }
+    }
+}
+
+/// The type, without what is in a struct.
+pub(crate) fn type_of(schema: &Schema) -> String {
+    match schema {
+        Schema::Struct(_) => "struct".to_owned(),
+        Schema::Optional(inner) => format!("null or {}", type_of(inner)),
+        Schema::List(Some(item)) => format!("list of {}", type_of(item)),
+        Schema::Map(Some(value)) => format!("struct of {}", type_of(value)),
+        other => other.to_string(),
+    }
+}
+
+/// What is told of a field, in the rest of a line, with the first line of its description.
+pub(crate) fn tell(meta: &Meta, output: &mut Output) {
+    let limits = meta.to_string();
+    for part in
+        [(!limits.is_empty()).then_some(limits), unit(meta), meta.read_only.then(|| "read-only".to_owned())]
+            .into_iter()
+            .flatten()
+    {
+        output.styled(PLAIN, ", ");
+        output.styled(PLAIN, &text::line(&part));
+    }
+    if let Some(summary) = meta.description.lines().map(str::trim).find(|line| !line.is_empty()) {
+        output.styled(FAINT, &format!("  -- {}", text::line(summary)));
+    }
+    output.print("\n");
+}
+
+fn unit(meta: &Meta) -> Option<String> {
+    (!meta.unit.is_empty()).then(|| format!("in {}", meta.unit))
+}
+
+/// All that is told of a field.
+fn details(meta: &Meta, output: &mut Output) -> Result<()> {
+    for line in meta.description.lines() {
+        output.styled(FAINT, &format!("  {}", text::line(line)));
+        output.print("\n");
+    }
+    let limits = meta.to_string();
+    let default = meta.default.as_ref().map(brief).transpose()?;
+    for (name, style, value) in [
+        ("limits", PLAIN, (!limits.is_empty()).then_some(limits)),
+        ("unit", TEXT, (!meta.unit.is_empty()).then(|| meta.unit.clone().into_owned())),
+        ("step", NUMBER, meta.step.map(|step| Scalar::F64(step).to_string())),
+        ("default", NUMBER, default),
+        (
+            "read-only",
+            PLAIN,
+            meta.read_only.then(|| "for other programs than the one that declares it".to_owned()),
+        ),
+    ] {
+        if let Some(value) = value {
+            output.print("  ");
+            output.styled(NAME, name);
+            output.print(": ");
+            output.styled(style, &text::line(&value));
+            output.print("\n");
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn declare(options: &Declare) -> Result<u8> {
+    let store = options.store.change()?;
+    let place = path::last(&store, &options.path)?;
+    let there = place.find()?;
+    let Place::Field { parent, name, .. } = &place else {
+        return Err(Failure::Usage(format!(
+            "{}: only a field can have limits; those of a list hold for its items",
+            options.path
+        )));
+    };
+    let mut meta = match &there {
+        Some(_) if !options.clear => parent.meta(*name)?,
+        _ => Meta::new(),
+    };
+    if let Some(bound) = options.ge.map(Bound::Included).or(options.gt.map(Bound::Excluded)) {
+        meta.min = bound;
+    }
+    if let Some(bound) = options.le.map(Bound::Included).or(options.lt.map(Bound::Excluded)) {
+        meta.max = bound;
+    }
+    meta.finite |= options.finite;
+    meta.read_only |= options.read_only;
+    meta.multiple_of = options.multiple_of.or(meta.multiple_of);
+    meta.step = options.step.or(meta.step);
+    meta.min_len = options.min_length.or(meta.min_len);
+    meta.max_len = options.max_length.or(meta.max_len);
+    if !options.choices.is_empty() {
+        meta.choices = options.choices.iter().map(|choice| choice.clone().into()).collect();
+    }
+    if let Some(unit) = &options.unit {
+        meta.unit = unit.clone().into();
+    }
+    if let Some(description) = &options.description {
+        meta.description = description.clone().into();
+    }
+    if let Some(default) = &options.default {
+        meta.default = Some(match &there {
+            Some(item) => convert(default, item)?,
+            None => parse(default)?,
+        });
+    }
+    if there.is_none() && meta.default.is_none() {
+        // As `get` says it, with the name that may be meant.
+        place.get()?;
+    }
+    parent.declare(*name, &meta)?;
+    Ok(0)
+}
+
+pub(crate) fn reset(options: &Reset) -> Result<u8> {
+    let store = options.store.change()?;
+    let place = path::last(&store, &options.path)?;
+    place.get()?;
+    match place {
+        Place::Field { parent, name, .. } => parent.reset(name)?,
+        _ => return Err(Failure::Usage(format!("{}: only a field has a default", options.path))),
+    }
+    Ok(0)
+}

@@ -1,0 +1,281 @@
+//! `schema`: what a store holds, as JSON Schema or as Markdown.
+
+use std::ops::Bound;
+
+use serde_json::{Map, Value as Json, json};
+use structstore::path::Path;
+use structstore::typed::{FieldSchema, Schema};
+use structstore::{DType, Kind, Meta, Scalar, Value};
+
+use crate::arguments::Schema as Options;
+use crate::describe::{of_path, type_of};
+use crate::failure::Result;
+use crate::json;
+use crate::output::Output;
+use crate::show::brief;
+use crate::text;
+
+pub(crate) fn run(options: &Options, output: &mut Output) -> Result<u8> {
+    let store = options.store.observe()?;
+    let field = of_path(&store, &options.path)?;
+    if options.markdown {
+        output.print(&text::printable(&markdown(&field, &options.store.shown())?));
+        return Ok(0);
+    }
+    let mut document = document(&field)?;
+    if let Json::Object(root) = &mut document {
+        root.insert("$schema".to_owned(), "https://json-schema.org/draft/2020-12/schema".into());
+        root.insert("title".to_owned(), options.store.shown().into());
+    }
+    json::print(&document, output)?;
+    Ok(0)
+}
+
+/// A field in JSON Schema, draft 2020-12. `x-kind`, `x-unit` and `x-step` tell what that has no words for.
+pub(crate) fn document(field: &FieldSchema) -> Result<Json> {
+    of(&field.schema, &field.meta, true)
+}
+
+/// `own`: of the field itself, and not of items in it.
+fn of(schema: &Schema, meta: &Meta, own: bool) -> Result<Json> {
+    let mut found = match schema {
+        Schema::Scalar(kind) => number(*kind, meta),
+        Schema::Str => string(meta, own),
+        Schema::Bytes => json!({
+            "type": "string",
+            "contentEncoding": "base16",
+            "pattern": "^([0-9a-f]{2})*$",
+            "x-kind": "bytes",
+        }),
+        Schema::Array { dtype, shape, live } => array(dtype, shape, *live, meta, own),
+        Schema::List(item) => {
+            let mut list = json!({"type": "array"});
+            if let Some(item) = item {
+                set(&mut list, "items", of(item, meta, false)?);
+            }
+            lengths(&mut list, meta, own);
+            list
+        }
+        Schema::Map(value) => {
+            let mut map = json!({"type": "object"});
+            if let Some(value) = value {
+                set(&mut map, "additionalProperties", of(value, &Meta::new(), false)?);
+            }
+            map
+        }
+        Schema::Optional(inner) => optional(of(inner, meta, own)?),
+        Schema::Struct(fields) => {
+            let mut properties = Map::new();
+            for field in fields {
+                properties.insert(field.name.clone().into_owned(), document(field)?);
+            }
+            let required: Vec<&str> = fields.iter().map(|field| &*field.name).collect();
+            json!({"type": "object", "properties": properties, "required": required})
+        }
+        _ => json!({}),
+    };
+    if own {
+        advice(&mut found, meta)?;
+    }
+    Ok(found)
+}
+
+fn set(object: &mut Json, name: &str, value: impl Into<Json>) {
+    if let Json::Object(fields) = object {
+        fields.insert(name.to_owned(), value.into());
+    }
+}
+
+/// What is told of the field and limits nothing.
+fn advice(object: &mut Json, meta: &Meta) -> Result<()> {
+    if !meta.description.is_empty() {
+        set(object, "description", &*meta.description);
+    }
+    if !meta.unit.is_empty() {
+        set(object, "x-unit", &*meta.unit);
+    }
+    if let Some(step) = meta.step {
+        set(object, "x-step", step);
+    }
+    if meta.read_only {
+        set(object, "readOnly", true);
+    }
+    if let Some(default) = &meta.default {
+        // One that JSON cannot express, such as NaN, is left out.
+        if let Ok(default) = json::document(default, &Path::ROOT) {
+            set(object, "default", default);
+        }
+    }
+    Ok(())
+}
+
+fn optional(mut found: Json) -> Json {
+    let alone = found.get("type").and_then(Json::as_str).map(str::to_owned);
+    match alone {
+        Some(alone) => {
+            set(&mut found, "type", json!([alone, "null"]));
+            if let Some(Json::Array(choices)) = found.get_mut("enum") {
+                choices.push(Json::Null);
+            }
+            found
+        }
+        None => json!({"anyOf": [found, {"type": "null"}]}),
+    }
+}
+
+/// A number as JSON has it; none that is not finite.
+fn plain(number: Scalar) -> Option<Json> {
+    json::document(&Value::Scalar(number), &Path::ROOT).ok()
+}
+
+fn number(kind: Kind, meta: &Meta) -> Json {
+    let mut found = match kind {
+        Kind::Null => return json!({"type": "null"}),
+        Kind::Bool => return json!({"type": "boolean"}),
+        Kind::F32 | Kind::F64 => json!({"type": "number"}),
+        kind if kind.is_node() => return json!({}),
+        _ => json!({"type": "integer"}),
+    };
+    set(&mut found, "x-kind", kind.name());
+    let range: Option<(Json, Json)> = match kind {
+        Kind::I8 => Some((i8::MIN.into(), i8::MAX.into())),
+        Kind::I16 => Some((i16::MIN.into(), i16::MAX.into())),
+        Kind::I32 => Some((i32::MIN.into(), i32::MAX.into())),
+        Kind::I64 => Some((i64::MIN.into(), i64::MAX.into())),
+        Kind::U8 => Some((0.into(), u8::MAX.into())),
+        Kind::U16 => Some((0.into(), u16::MAX.into())),
+        Kind::U32 => Some((0.into(), u32::MAX.into())),
+        Kind::U64 => Some((0.into(), u64::MAX.into())),
+        _ => None,
+    };
+    if let Some((least, most)) = range {
+        set(&mut found, "minimum", least);
+        set(&mut found, "maximum", most);
+    }
+    for (bound, inclusive, exclusive) in
+        [(meta.min, "minimum", "exclusiveMinimum"), (meta.max, "maximum", "exclusiveMaximum")]
+    {
+        match bound {
+            Bound::Included(bound) => {
+                plain(bound).into_iter().for_each(|bound| set(&mut found, inclusive, bound))
+            }
+            Bound::Excluded(bound) => {
+                plain(bound).into_iter().for_each(|bound| set(&mut found, exclusive, bound))
+            }
+            Bound::Unbounded => {}
+        }
+    }
+    if let Some(factor) = meta.multiple_of {
+        set(&mut found, "multipleOf", factor);
+    }
+    if !meta.choices.is_empty() {
+        let choices: Vec<i64> = meta.choices.iter().filter_map(|choice| choice.parse().ok()).collect();
+        set(&mut found, "enum", choices);
+    }
+    found
+}
+
+fn string(meta: &Meta, own: bool) -> Json {
+    let mut found = json!({"type": "string"});
+    if !meta.choices.is_empty() {
+        let choices: Vec<&str> = meta.choices.iter().map(|choice| &**choice).collect();
+        set(&mut found, "enum", choices);
+    }
+    // JSON Schema counts characters, of which one has up to four bytes.
+    if let Some(least) = meta.min_len.filter(|_| own) {
+        set(&mut found, "minLength", least.div_ceil(4));
+    }
+    if let Some(most) = meta.max_len.filter(|_| own) {
+        set(&mut found, "maxLength", most);
+    }
+    found
+}
+
+fn lengths(object: &mut Json, meta: &Meta, own: bool) {
+    if let Some(least) = meta.min_len.filter(|_| own) {
+        set(object, "minItems", least);
+    }
+    if let Some(most) = meta.max_len.filter(|_| own) {
+        set(object, "maxItems", most);
+    }
+}
+
+/// Nested arrays, as JSON has one of several dimensions.
+fn array(dtype: &str, shape: &[Option<usize>], live: bool, meta: &Meta, own: bool) -> Json {
+    let kind = DType::new(dtype).ok().and_then(|dtype| dtype.kind());
+    let element = kind.map_or_else(|| json!({}), |kind| number(kind, meta));
+    let mut found = shape.iter().rev().fold(element, |inner, extent| {
+        let mut outer = json!({"type": "array", "items": inner});
+        if let Some(extent) = extent {
+            set(&mut outer, "minItems", *extent);
+            set(&mut outer, "maxItems", *extent);
+        }
+        outer
+    });
+    if shape.first() == Some(&None) {
+        lengths(&mut found, meta, own);
+    }
+    set(
+        &mut found,
+        "x-kind",
+        type_of(&Schema::Array { dtype: dtype.to_owned().into(), shape: shape.to_vec(), live }),
+    );
+    found
+}
+
+/// A table of all fields, with the paths that lead to them.
+fn markdown(field: &FieldSchema, store: &str) -> Result<String> {
+    let mut rows = Vec::new();
+    let root = if field.name.is_empty() { Path::ROOT } else { field.name.parse().unwrap_or(Path::ROOT) };
+    match &field.schema {
+        Schema::Struct(fields) => add_rows(fields, &root, &mut rows)?,
+        _ => rows.push(row(&field.name, field)?),
+    }
+    let mut table = format!("# {}\n\n", cell(store));
+    let headings = ["Field", "Type", "Limits", "Unit", "Default", "Description"];
+    for row in
+        std::iter::once(headings.map(str::to_owned)).chain([headings.map(|_| "---".to_owned())]).chain(rows)
+    {
+        table += &format!("| {} |\n", row.join(" | "));
+    }
+    Ok(table)
+}
+
+fn add_rows(fields: &[FieldSchema], under: &Path, rows: &mut Vec<[String; 6]>) -> Result<()> {
+    for field in fields {
+        let path = under.then(&*field.name);
+        rows.push(row(&path.to_string(), field)?);
+        let (inner, path) = match &field.schema {
+            Schema::List(Some(item)) => (&**item, path.then(0_usize)),
+            other => (other, path),
+        };
+        if let Schema::Struct(fields) = inner {
+            add_rows(fields, &path, rows)?;
+        }
+    }
+    Ok(())
+}
+
+fn row(path: &str, field: &FieldSchema) -> Result<[String; 6]> {
+    let meta = &field.meta;
+    let default = meta.default.as_ref().map(brief).transpose()?.unwrap_or_default();
+    let read_only = if meta.read_only { "read-only" } else { "" };
+    let limits: Vec<String> =
+        [meta.to_string(), read_only.to_owned()].into_iter().filter(|part| !part.is_empty()).collect();
+    let code =
+        |text: &str| if text.is_empty() { String::new() } else { format!("`{}`", text.replace('`', "'")) };
+    let cells = [
+        code(path),
+        cell(&type_of(&field.schema)),
+        cell(&limits.join(", ")),
+        cell(&meta.unit),
+        code(&default),
+        cell(&meta.description),
+    ];
+    Ok(cells.map(|cell| cell.replace('|', "\\|")))
+}
+
+/// Text in a table: on one line.
+fn cell(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ").replace('<', "&lt;")
+}
