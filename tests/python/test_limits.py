@@ -3,6 +3,8 @@
 import dataclasses
 import enum
 import math
+import subprocess
+import sys
 import typing
 from typing import Annotated, Any, Literal
 
@@ -10,6 +12,8 @@ import annotated_types
 import numpy as np
 import pydantic
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import structstore
 from structstore import Meta
@@ -222,3 +226,90 @@ class Checked:
 def test_fields_of_pydantic_declare_limits(store: Store) -> None:
     structstore.bind(store, Checked)
     assert structstore.meta(store, "kp") == Meta(ge=0.0, le=10.0, description="Gain.", default=1.5)
+
+
+LENGTHS = st.integers(0, 4)
+
+
+def bounds(numbers: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    """Some of the keywords for a range."""
+    low = st.one_of(st.just({}), st.builds(lambda n: {"ge": n}, numbers), st.builds(lambda n: {"gt": n}, numbers))
+    high = st.one_of(st.just({}), st.builds(lambda n: {"le": n}, numbers), st.builds(lambda n: {"lt": n}, numbers))
+    return st.builds(lambda one, other: {**one, **other}, low, high)
+
+
+FLOATS = st.floats(-8, 8) | st.sampled_from([0.0, -0.0, 1.0, math.inf, -math.inf, math.nan, 5e-324, 1e300])
+INTS = st.integers(-8, 8) | st.sampled_from([2**62, -(2**62)])
+TEXTS = st.sampled_from(["", "a", "b", "ab", "é", "abc", "a b"])
+TOLD = st.one_of(
+    st.tuples(st.just(0.0), bounds(st.floats(-8, 8)) | st.just({"finite": True}), FLOATS | INTS),
+    st.tuples(st.just(0), bounds(st.integers(-8, 8)), INTS),
+    st.tuples(st.just(0), st.builds(lambda n: {"multiple_of": n}, st.integers(1, 5)), INTS),
+    st.tuples(st.just(0), st.builds(lambda n: {"choices": [0, *n]}, st.lists(INTS, max_size=3)), INTS),
+    st.tuples(st.just("a"), st.builds(lambda n: {"choices": ["a", *n]}, st.lists(TEXTS, max_size=3)), TEXTS),
+    st.tuples(st.just("a"), st.builds(lambda n, m: {"min_length": n, "max_length": m}, LENGTHS, LENGTHS), TEXTS),
+    st.tuples(st.just([0]), bounds(st.integers(-8, 8)), st.lists(INTS, max_size=3)),
+    st.tuples(st.just([0.0]), bounds(st.floats(-8, 8)), st.lists(FLOATS, max_size=3).map(np.array)),
+)
+
+
+def within(told: dict[str, Any], value: Any) -> bool:
+    """Whether a value is within limits, by the words of the documentation."""
+    if isinstance(value, list | np.ndarray):
+        return all(within(told, item) for item in value)
+    if isinstance(value, str):
+        size = len(value.encode())
+        length = told.get("min_length", 0) <= size <= told.get("max_length", size)
+        return length and value in told.get("choices", [value])
+    ranged = {"ge", "gt", "le", "lt", "finite"} & told.keys()
+    return (
+        not (ranged and math.isnan(value))
+        and not ("finite" in told and math.isinf(value))
+        and ("ge" not in told or value >= told["ge"])
+        and ("gt" not in told or value > told["gt"])
+        and ("le" not in told or value <= told["le"])
+        and ("lt" not in told or value < told["lt"])
+        and ("multiple_of" not in told or value % told["multiple_of"] == 0)
+        and value in [*told.get("choices", [value]), *([value] if value != value else [])]
+    )
+
+
+@given(TOLD)
+def test_what_is_accepted_is_what_the_limits_say(case: tuple[Any, dict[str, Any], Any]) -> None:
+    start, told, value = case
+    store = Store()
+    store.x = np.array(start) if isinstance(value, np.ndarray) else start
+    try:
+        structstore.declare(store, "x", **told)
+    except structstore.LimitError:
+        assert not within(told, start)
+        return
+    except structstore.InvalidArgumentError:  # no number is within
+        return
+    assert within(told, start)
+    before = store.to_dict()
+    try:
+        store.x = value
+    except structstore.LimitError as error:
+        assert not within(told, value), error
+        np.testing.assert_equal(store.to_dict(), before)
+    else:
+        assert within(told, value)
+        structstore.declare(store, "x", Meta())
+        store.x = value
+    store.check()
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.tuples(st.just(0.0), bounds(st.floats(-8, 8)), st.floats(-9, 9)))
+def test_the_tool_accepts_the_same(shared: structstore.StructStoreShared, name: str, case: tuple[Any, Any, Any]) -> None:
+    start, told, value = case
+    tool = [sys.executable, "-m", "structstore"]
+    shared.x = start
+    options = [f"--{name}={bound!r}" for name, bound in told.items()]
+    declared = subprocess.run([*tool, "declare", name, "x", "--clear", *options], capture_output=True, check=False)
+    if declared.returncode == 0:
+        assert within(told, start)
+        done = subprocess.run([*tool, "set", name, "x", "--", repr(value)], capture_output=True, check=False)
+        assert (done.returncode == 0) == within(told, value), done.stderr
+    structstore.declare(shared, "x")
