@@ -167,13 +167,20 @@ pub(crate) struct Set {
 }
 
 /// Remove a field, or an item of a list.
+///
+/// A field that a program has declared, or that holds a struct that a live program uses, is removed only with --force.
 #[derive(Args)]
-#[command(after_help = "Examples:\n  structstore rm robot camera.lenses[0]")]
+#[command(
+    after_help = "Examples:\n  structstore rm robot camera.lenses[0]\n  structstore rm robot camera --force"
+)]
 pub(crate) struct Remove {
     #[command(flatten)]
     pub(crate) store: Name,
     /// What to remove
     pub(crate) path: Path,
+    /// Remove it even if programs have declared it, or use it: they are told when they use it again
+    #[arg(long, short)]
+    pub(crate) force: bool,
 }
 
 /// Say what is known of a field, or of all fields: types, limits, units, descriptions.

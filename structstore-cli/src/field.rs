@@ -66,7 +66,7 @@ pub(crate) fn set(options: &Set) -> Result<u8> {
 
 pub(crate) fn remove(options: &Remove) -> Result<u8> {
     let store = options.store.change()?;
-    path::last(&store, &options.path)?.remove()?;
+    path::last(&store, &options.path)?.remove(options.force)?;
     Ok(0)
 }
 

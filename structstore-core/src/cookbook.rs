@@ -297,7 +297,8 @@
 //! // A program that expects the old type gets an error, instead of reading something else.
 //! assert!(old.load().is_err());
 //!
-//! // Where nothing fits any more: without the struct, nothing in it is declared.
+//! // Where nothing fits any more: without the struct, nothing in it is declared. No program may use it then.
+//! drop(old);
 //! let before = store.remove("settings")?;
 //! assert_eq!(before.get("legacy"), Some(&false.into()));
 //! store.ensure_struct("settings")?.set("vel", "slow")?;

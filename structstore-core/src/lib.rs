@@ -187,7 +187,7 @@ pub mod path {
 #[cfg(not(loom))]
 pub use {
     bind::Binding,
-    handle::{Array, ArrayView, Bytes, Item, List, Str, Struct},
+    handle::{Array, ArrayView, Bytes, Item, List, Pin, Str, Struct},
     inspect::stores,
     key::Key,
     shared::{Cleanup, Options, StructStoreShared},

@@ -45,6 +45,7 @@ exceptions! {
     DeadlockError(Error, RuntimeError): "This thread would wait for itself.";
     LockTimeoutError(Error, TimeoutError): "The lock was not granted in time.";
     NotReadyError(Error, TimeoutError): "The segment was not made ready, or did not appear, in time.";
+    BoundError(Error, RuntimeError): "A live binding uses the structure, so that it is not removed or replaced.";
     LeasedError(Error, BufferError): "Views of the array exist.";
     ReadOnlyError(Error, PermissionError): "The segment was attached read-only.";
     InUseError(Error, RuntimeError): "Processes have the store open, so that its name is not removed.";
@@ -92,6 +93,7 @@ fn of_kind(kind: ErrorKind) -> Option<Exception> {
         ErrorKind::Deadlock => Exception::DeadlockError,
         ErrorKind::LockTimeout => Exception::LockTimeoutError,
         ErrorKind::NotReady => Exception::NotReadyError,
+        ErrorKind::Bound => Exception::BoundError,
         ErrorKind::Leased => Exception::LeasedError,
         ErrorKind::ReadOnly => Exception::ReadOnlyError,
         ErrorKind::InUse => Exception::InUseError,

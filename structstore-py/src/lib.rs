@@ -54,7 +54,7 @@ mod _structstore {
     use super::error::_unmapped_errors;
 
     #[pymodule_export]
-    use super::typed::{_declare, _join, _path, _plain};
+    use super::typed::{_declare, _join, _path, _pin, _plain};
 
     /// Does what the arguments of the command `structstore` say, the name of the program first. Returns the exit status.
     ///

@@ -1,7 +1,7 @@
 //! Changing what paths lead to.
 
 use pyo3::prelude::*;
-use structstore::binding_support::Snapshot;
+use structstore::binding_support::{Snapshot, StructExt};
 use structstore::path::Path;
 
 use crate::error::Result;
@@ -27,7 +27,8 @@ pub(crate) fn set_at(store: &StructStore, path: &str, value: &Bound<'_, PyAny>) 
     inputs.run(object.py(), || root.set_at(path, &value))
 }
 
-/// Removes the field or item that a path leads to, and returns a copy of what it held, as deepcopy() does.
+/// Removes the field or item that a path leads to, and returns a copy of what it held, as deepcopy() does. A field that is declared, or
+/// a structure that live bindings use, is removed only with `force`; nothing is returned then.
 ///
 ///     >>> store = structstore.StructStore()
 ///     >>> store.cameras = [{"exposure": 0.01}]
@@ -36,8 +37,18 @@ pub(crate) fn set_at(store: &StructStore, path: &str, value: &Bound<'_, PyAny>) 
 ///     >>> store.to_dict()
 ///     {'cameras': [{}]}
 #[pyfunction]
-pub(crate) fn remove_at<'py>(py: Python<'py>, store: &StructStore, path: &str) -> Result<Bound<'py, PyAny>> {
+#[pyo3(signature = (store, path, force=false), text_signature = "(store, path, force=False)")]
+pub(crate) fn remove_at<'py>(
+    py: Python<'py>,
+    store: &StructStore,
+    path: &str,
+    force: bool,
+) -> Result<Bound<'py, PyAny>> {
     let root = store.root()?;
+    if force {
+        py.detach(|| root.delete_forced_at(path))?;
+        return Ok(py.None().into_bound(py));
+    }
     let value = py.detach(|| root.remove_at(path).map(|value| Snapshot::of(&value)))?;
     value_out::detached(py, &value, Structs::Namespaces)
 }

@@ -35,6 +35,19 @@ pub(crate) fn _plain<'py>(object: &Bound<'py, PyAny>, path: &str) -> Result<Boun
     value_out::detached(object.py(), &snapshot, Structs::Dicts)
 }
 
+/// Keeps a structure from being removed or replaced in passing.
+#[pyclass(frozen, module = "structstore")]
+pub(crate) struct Pin {
+    _pin: structstore::Pin,
+}
+
+/// Pins a structure for as long as what is returned lives.
+#[pyfunction]
+pub(crate) fn _pin(py: Python<'_>, structure: &StructStore) -> Result<Pin> {
+    let root = structure.root()?;
+    Ok(Pin { _pin: py.detach(|| root.pin())? })
+}
+
 /// Declares fields of a structure, in one operation: see `declarations` in `_bound.py` for what they look like.
 #[pyfunction]
 pub(crate) fn _declare(py: Python<'_>, structure: &StructStore, fields: &Bound<'_, PyList>) -> Result<()> {

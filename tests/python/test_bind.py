@@ -20,6 +20,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from structstore import (
+    BoundError,
     DeclaredError,
     NotFoundError,
     OutOfRangeError,
@@ -30,6 +31,7 @@ from structstore import (
     StructStoreShared,
     WrongTypeError,
     bind,
+    remove_at,
 )
 
 
@@ -399,10 +401,49 @@ def test_what_is_gone_or_read_only(name: str, shared: StructStoreShared) -> None
     with pytest.raises(WrongTypeError, match="part.num: found int, expected str"):
         bind(reader.part, dataclasses.make_dataclass("Other", [("num", str)]))
     reader.close()
-    del shared.part
+    with pytest.raises(BoundError, match="part: in use by this process"):
+        del shared.part
+    with pytest.raises(BoundError):
+        shared.clear()
+    remove_at(shared, "part", force=True)
     with pytest.raises(StaleHandleError):
         part.num
     assert repr(part).startswith("<Sub: ")
+
+
+def test_what_a_living_process_has_bound_stays(
+    name: str, shared: StructStoreShared, python: Callable[..., Popen[str]]
+) -> None:
+    shared.part = {"inner": {}}
+    process = python(BINDS, name)
+    assert process.stdout is not None and process.stdout.readline() == "bound\n"
+    for remove in (
+        lambda: shared.__delattr__("part"),
+        shared.clear,
+        lambda: setattr(shared, "part", 5),
+        lambda: setattr(shared, "part", {"inner": 5}),
+    ):
+        with pytest.raises(BoundError, match=f"part.inner: in use by process {process.pid}|declared"):
+            remove()
+    process.kill()
+    process.wait()
+    del shared.part
+    assert list(shared) == []
+
+
+BINDS = """
+import dataclasses, sys, time
+import structstore
+
+@dataclasses.dataclass
+class Inner:
+    num: int = 5
+
+store = structstore.StructStoreShared(sys.argv[1])
+bound = structstore.bind(store.part.inner, Inner)
+print("bound", flush=True)
+time.sleep(600)
+"""
 
 
 @pytest.mark.parametrize("wrong", [dict, 5, Sub(), "Sub"])

@@ -344,6 +344,16 @@ else:
             filled.append(1)
     except structstore.OutOfSpaceError:
         pass
+    # Where there is no room for a field, there may be blocks, one of which would do for the child's leases.
+    fills = []
+    for size in (10000, 1000, 100, 1):
+        try:
+            while True:
+                filling = structstore.fill(store, "filled", size, np.uint8)
+                filling.__enter__()
+                fills.append(filling)
+        except structstore.OutOfSpaceError:
+            pass
 to_child, to_parent = os.pipe(), os.pipe()
 child = os.fork()
 if child == 0:

@@ -406,6 +406,14 @@ pub fn cases() -> Vec<Case> {
             |store| store.delete("part"),
         ),
         Case::new(
+            "remove what is bound",
+            |store| store.ensure_struct("part")?.bind::<Bound>().map(std::mem::forget),
+            |store| {
+                assert!(store.delete("part").is_err(), "removed in passing");
+                store.delete_forced("part")
+            },
+        ),
+        Case::new(
             "push structs with limits",
             |store| store.bind::<Lines>().map(drop),
             |store| {

@@ -133,7 +133,7 @@ impl Store {
     fn remove(&self, root: NodeId) -> Result<()> {
         let node = self.arena.node(root.index)?;
         let _held = Scope::new(self, node, root, Mode::Tree, &Wait::FOREVER)?;
-        operate(&self.arena, root, |operation| operation.retire_node(root.index))
+        operate(&self.arena, root, |operation| operation.retire_pinned(root.index))
     }
 }
 

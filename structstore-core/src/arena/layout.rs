@@ -64,6 +64,8 @@ pub(crate) struct Header {
     pub(crate) untouched: AtomicU64,
     /// 1 once the name was removed. Those that are attached keep the segment.
     pub(crate) removed: AtomicU64,
+    /// How many pins there are among the leases of all participants.
+    pub(crate) pins: AtomicU64,
 }
 
 /// Lifetimes of stores.
@@ -235,7 +237,7 @@ pub(crate) struct LogHead {
 pub(crate) struct LeaseBlock {
     /// The next block.
     pub(crate) next: AtomicU64,
-    /// Payloads of leased blocks, or 0.
+    /// Payloads of leased blocks, names of pinned nodes (with the lowest bit set), or 0.
     pub(crate) entries: [AtomicU64; 29],
 }
 

@@ -1,4 +1,5 @@
-//! Leases, which keep the memory of a viewed array alive when the array is removed or replaced.
+//! Leases, which keep the memory of a viewed array alive when the array is removed or replaced; and pins, which keep a struct from being
+//! removed or replaced.
 //!
 //! Invariant: for every live [`Lease`] there is one entry among the leases of this participant, and the block counts
 //! it. Both change in one heap section. A block that is leased is not freed; when its array lets go of it, it
@@ -12,7 +13,7 @@ use std::sync::{Arc, Weak};
 use crate::arena::layout::{ArrayHead, LeaseBlock, Participant};
 use crate::arena::{Arena, BlockKind, HeapGuard};
 use crate::error::{Error, Result};
-use crate::lock::Wait;
+use crate::lock::{NodeId, Wait, generation};
 use crate::sync::{AtomicU64, Ordering, lock};
 
 const LEASE_BLOCK: u64 = size_of::<LeaseBlock>() as u64;
@@ -98,7 +99,7 @@ impl Lease {
                 &leases.entries[0]
             }
         };
-        let count = lease_count(arena, block)?;
+        let count = count_of(arena, block)?;
         section.set(entry, block)?;
         section.add(count, 1)?;
         section.commit();
@@ -135,16 +136,48 @@ impl Drop for Lease {
 
 /// Ends one lease, of any process; the last one frees a block that its array has let go of.
 pub(crate) fn drop_lease(heap: &mut HeapGuard<'_>, entry: &AtomicU64, block: u64) -> Result<()> {
-    let count = lease_count(heap.arena(), block)?;
+    let count = count_of(heap.arena(), block)?;
     let mut section = heap.section();
     let left = count.load(Ordering::Relaxed).saturating_sub(1);
     section.set(entry, 0)?;
     section.set(count, left)?;
-    if left == 0 && section.is_orphan(block)? {
+    if left == 0 && block & PIN == 0 && section.is_orphan(block)? {
         section.free(block)?;
     }
     section.commit();
     Ok(())
+}
+
+/// Set in an entry that names a node: blocks are aligned.
+const PIN: u64 = 1;
+
+/// The entry of a pinned node: index 32 | generation 31 | [`PIN`].
+pub(crate) fn pin_of(node: NodeId) -> u64 {
+    u64::from(node.index) << 32 | u64::from(node.generation) << 33 >> 32 | PIN
+}
+
+/// The node that an entry pins, if it is one of a pin, and the node still lives.
+pub(crate) fn pinned(arena: &Arena, entry: u64) -> Option<NodeId> {
+    if entry & PIN == 0 {
+        return None;
+    }
+    let index = (entry >> 32) as u32;
+    let identity = arena.node(index).ok()?.head.identity.load(Ordering::Acquire);
+    let id = NodeId { index, generation: generation(identity) };
+    (pin_of(id) == entry).then_some(id)
+}
+
+/// Whether an entry is that of a pin.
+pub(crate) fn is_pin(entry: u64) -> bool {
+    entry & PIN != 0
+}
+
+/// What counts an entry: the array block itself, or the header.
+fn count_of(arena: &Arena, entry: u64) -> Result<&AtomicU64> {
+    match is_pin(entry) {
+        true => Ok(&arena.header().pins),
+        false => lease_count(arena, entry),
+    }
 }
 
 /// The count of participants that lease an array block.

@@ -12,7 +12,7 @@ use crate::arena::Arena;
 use crate::arena::layout::Slot;
 use crate::edit;
 use crate::error::{Error, ErrorKind, Result};
-use crate::handle::{Struct, StructMut, StructRef, Within};
+use crate::handle::{Pin, Struct, StructMut, StructRef, Within};
 use crate::journal::lies_within;
 use crate::key::Key;
 use crate::lock::{Mode, NodeId, Wait, generation};
@@ -50,6 +50,8 @@ use crate::value::{Kind, Value, wrong_kind};
 /// # Ok::<(), structstore::Error>(())
 /// ```
 pub struct Binding<T: Field> {
+    /// Goes before the handle, with which the store may go.
+    _pin: Pin,
     handle: Handle,
     place: T::Place,
     /// The fields that lead from the root to the struct.
@@ -132,9 +134,10 @@ impl Struct {
         let slot = Raw::node(Kind::Struct, handle.id());
         let slot = Slot { tag: AtomicU64::new(slot.tag), payload: AtomicU64::new(slot.payload) };
         let slot = SlotRef { slot: &slot, parent: None };
-        let place = if handle.store().may_change() {
+        let bound = if handle.store().may_change() {
             handle.change(Mode::Tree, |operation, _| {
-                Binder::new(operation, &defaults, widen).resolve_slot::<T>(slot)
+                let place = Binder::new(operation, &defaults, widen).resolve_slot::<T>(slot)?;
+                Ok((place, Pin::held(handle)?))
             })
         } else {
             // Whole, where a lock is to be had.
@@ -142,11 +145,12 @@ impl Struct {
                 true => Some(handle.lock(Mode::Shared, &Wait::FOREVER).at(handle)?),
                 false => None,
             };
-            handle.read(|arena, _| Binder::reading(arena).resolve_slot::<T>(slot))
+            let place = handle.read(|arena, _| Binder::reading(arena).resolve_slot::<T>(slot));
+            place.and_then(|place| Ok((place, Pin::held(handle)?)))
         };
-        let place = place.at(handle)?;
+        let (place, pin) = bound.at(handle)?;
         let route = node::route_of(handle.arena(), handle.id());
-        Ok(Binding { handle: handle.clone(), place, route, bound: PhantomData })
+        Ok(Binding { _pin: pin, handle: handle.clone(), place, route, bound: PhantomData })
     }
 }
 
@@ -401,7 +405,7 @@ impl<T: Field> Binding<T> {
     /// let store = StructStore::new();
     /// let mut camera = store.ensure_struct("camera")?.bind::<Camera>()?;
     /// camera.with_mut(|camera| *camera.exposure = 0.02)?;
-    /// store.delete("camera")?;
+    /// store.delete_forced("camera")?;
     /// assert!(matches!(camera.load(), Err(error) if error.kind() == ErrorKind::StaleHandle));
     /// camera.rebind()?;
     /// assert_eq!(camera.load()?.exposure, 0.01);

@@ -30,7 +30,7 @@ use crate::arena::Arena;
 use crate::arena::layout::Node;
 #[cfg(doc)]
 use crate::error::ErrorKind;
-use crate::error::{Result, Step};
+use crate::error::{Path, Result, Step};
 use crate::handle::{self, Array, ArrayView, List, Struct};
 use crate::key::Key;
 use crate::lock::Mode;
@@ -160,6 +160,13 @@ pub trait StructExt {
     /// As [`Struct::get_at`].
     fn look_at<'a>(&'a self, steps: &'a [Step]) -> Result<Slot<'a>>;
 
+    /// Removes what a path leads to, also what is declared or in use.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::delete_forced`] and [`Struct::remove_at`].
+    fn delete_forced_at(&self, path: &str) -> Result<()>;
+
     /// Whether there is a field of that name, without ever waiting: while another thread is changing the struct, as it looks
     /// then. For telling a field from a method of the same name, where a method may be a way to wait.
     fn contains_now(&self, key: &Key<'_>) -> bool;
@@ -219,6 +226,11 @@ impl StructExt for Struct {
 
     fn look_at<'a>(&'a self, steps: &'a [Step]) -> Result<Slot<'a>> {
         paths::look(&self.handle, steps)
+    }
+
+    fn delete_forced_at(&self, path: &str) -> Result<()> {
+        let path: Path = path.parse()?;
+        paths::delete_forced(&self.handle, path.steps())
     }
 
     fn contains_now(&self, key: &Key<'_>) -> bool {

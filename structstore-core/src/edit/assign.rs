@@ -13,7 +13,7 @@ use crate::arena::Arena;
 use crate::arena::layout::{Node, Slot};
 use crate::arena::lease::lease_count;
 use crate::error::{Error, ErrorKind, Result};
-use crate::journal::Operation;
+use crate::journal::{Among, Operation, refuse_pinned};
 use crate::key::Key;
 use crate::lock::NodeId;
 use crate::node::meta::{Record, admits, limits_of};
@@ -303,6 +303,7 @@ pub(crate) fn note_elements(operation: &Operation<'_>, node: &Node) -> Result<()
 /// Swaps the contents of two lists or structs, one of them new and seen by no other thread, and retires that one.
 fn adopt_contents(operation: &Operation<'_>, kind: Kind, old: u32, new: Raw) -> Result<()> {
     let arena = operation.arena();
+    refuse_pinned(arena, old, Among::Contents)?;
     let (new_id, new_node) = resolve(arena, new)?;
     let old_node = arena.node(old)?;
     for (index, node) in [(old, new_node), (new_id.index, old_node)] {
@@ -318,7 +319,7 @@ fn adopt_contents(operation: &Operation<'_>, kind: Kind, old: u32, new: Raw) -> 
         operation.set(ours, their_word)?;
         operation.set(theirs, our_word)?;
     }
-    operation.retire_node(new_id.index)
+    operation.retire_pinned(new_id.index)
 }
 
 /// The nodes that a list or a struct names.
@@ -379,10 +380,10 @@ pub(crate) fn assign_root(operation: &Operation<'_>, index: u32, value: &Value<'
         stale.clear();
     }
     for (name, raw) in stale {
-        Writer { operation, aside: false }.remove(node, &Key::new(&name))?;
         if let Some(id) = raw.id() {
             operation.retire_node(id.index)?;
         }
+        Writer { operation, aside: false }.remove(node, &Key::new(&name))?;
     }
     merge(operation, index, fields)
 }
@@ -516,7 +517,7 @@ pub(crate) fn fix(operation: &Operation<'_>, node: &Node, what: u64) -> Result<(
 /// stale. The record stays, for there may be no room for another one; so do its marks of deaths, until this is committed.
 pub(crate) fn renew(operation: &Operation<'_>, id: NodeId) -> Result<NodeId> {
     let node = operation.arena().node(id.index)?;
-    operation.retire_contents(id.index, Kind::Struct)?;
+    operation.retire_pinned_contents(id.index, Kind::Struct)?;
     let generation = id.generation.wrapping_add(1).max(1);
     operation.set(&node.head.identity, u64::from(generation) << 32 | Kind::Struct as u64)?;
     Ok(NodeId { index: id.index, generation })

@@ -4,15 +4,15 @@ use super::assign::unshare;
 use crate::arena::BlockKind;
 use crate::arena::layout::{Node, Slot};
 use crate::error::{Error, Result};
-use crate::journal::Operation;
+use crate::journal::{Among, Operation, pinned_by};
 use crate::node::meta::{Class, Draft, PART, Record, class_in, refuse_live};
 use crate::node::{self, Extent, LIMITED, LIMITS, META, RECORD, Raw, list, resolve};
 use crate::sync::Ordering;
 use crate::value::{Kind, Meta, Value, deeper};
 
-/// Makes `meta` what is known of a declared field that is held tree-exclusively; nothing, if that tells nothing. What the field holds
+/// Makes `meta` what is known of a declared field of the struct `owner` that is held tree-exclusively; nothing, if that tells nothing. What the field holds
 /// has to be within its limits.
-pub(crate) fn describe(operation: &Operation<'_>, slot: &Slot, meta: &Meta) -> Result<()> {
+pub(crate) fn describe(operation: &Operation<'_>, owner: u32, slot: &Slot, meta: &Meta) -> Result<()> {
     let (arena, raw) = (operation.arena(), Raw::load(slot));
     let kind = raw.declared_kind()?.unwrap_or(raw.kind()?);
     applies(kind, meta)?;
@@ -41,6 +41,16 @@ pub(crate) fn describe(operation: &Operation<'_>, slot: &Slot, meta: &Meta) -> R
             })?;
         }
         record.check(&value_of(operation, raw)?)?;
+        let lent = kind == Kind::Array || kind.is_number() && !raw.optional();
+        if lent
+            && raw.declared()
+            && !raw.limited()
+            && record.limits_parts()
+            && let Some((_, holder)) = pinned_by(arena, owner, Among::Alone)?
+        {
+            // It has the field lent as plain memory, and could not lock the struct to change it any more.
+            return Err(Error::bound(holder, "given limits now: it may be lent without a check"));
+        }
         if let (Kind::Array, Some(_)) = (kind, raw.id()) {
             let (_, node) = resolve(arena, raw)?;
             refuse_live(&record, node)?;
@@ -57,6 +67,7 @@ pub(crate) fn describe(operation: &Operation<'_>, slot: &Slot, meta: &Meta) -> R
 /// it has none, and so do texts.
 pub(crate) fn describe_by(
     operation: &Operation<'_>,
+    owner: u32,
     slot: &Slot,
     mut meta: Meta,
     default: Option<&Value<'_>>,
@@ -75,7 +86,7 @@ pub(crate) fn describe_by(
         known = Record::read(arena, place)?.meta()?;
     }
     meta.default = default.map(|default| default.clone().into_owned());
-    describe(operation, slot, &meta.or(known))
+    describe(operation, owner, slot, &meta.or(known))
 }
 
 /// Whether a default is kept, so that a field can be reset to it.

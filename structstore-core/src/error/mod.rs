@@ -134,6 +134,8 @@ kinds! {
     Contended,
     /// A typed binding has fixed the field's type: it can be assigned, but not removed, renamed or retyped.
     Declared,
+    /// A live binding or pin uses it, so that it is not removed or replaced in passing.
+    Bound,
     /// Views of the array exist, so that it cannot be lent as a slice.
     Leased,
     /// A name cannot be the name of a field or a segment.
@@ -382,6 +384,11 @@ impl Error {
     }
 
     #[cold]
+    pub(crate) fn bound(by: String, action: &'static str) -> Error {
+        Error::new(ErrorKind::Bound).finding(by).about(action)
+    }
+
+    #[cold]
     pub(crate) fn declared(declared: impl Into<Cow<'static, str>>, action: &'static str) -> Error {
         Error::new(ErrorKind::Declared).finding(declared).about(action)
     }
@@ -502,6 +509,9 @@ impl fmt::Display for Error {
                 )
             }
             ErrorKind::Declared => write!(f, "declared by a binding as {found}, so it cannot be {subject}"),
+            ErrorKind::Bound => {
+                write!(f, "in use by {found}, so it cannot be {subject}")
+            }
             ErrorKind::Leased => {
                 write!(f, "views of the array exist; copy it, or assign it to publish a new block")
             }

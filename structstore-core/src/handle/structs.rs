@@ -373,6 +373,32 @@ impl Struct {
         structs::delete(&self.handle, &key.into())
     }
 
+    /// Removes a field and all below it, also one that is declared or that live bindings use: what they do from then on is
+    /// [`ErrorKind::StaleHandle`] or [`ErrorKind::NotFound`].
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`], and those of locking.
+    ///
+    /// ```
+    /// use structstore::{Binding, ErrorKind, StructStore};
+    ///
+    /// #[derive(StructStore)]
+    /// struct Drive {
+    ///     speed: f64,
+    /// }
+    ///
+    /// let store = StructStore::new();
+    /// let drive: Binding<Drive> = store.ensure_struct("drive")?.bind()?;
+    /// assert_eq!(store.delete("drive").err().unwrap().kind(), ErrorKind::Bound);
+    /// store.delete_forced("drive")?;
+    /// assert_eq!(drive.load().err().unwrap().kind(), ErrorKind::StaleHandle);
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn delete_forced<'k>(&self, key: impl Into<Key<'k>>) -> Result<()> {
+        structs::delete_forced(&self.handle, &key.into())
+    }
+
     /// Gives a field another name. It keeps its value, its place in the order, and the handles to it.
     ///
     /// # Errors
@@ -707,6 +733,15 @@ impl<'s, H: Hold> StructMut<'s, H> {
     /// As [`Struct::remove`].
     pub fn delete<'k>(&mut self, key: impl Into<Key<'k>>) -> Result<()> {
         structs::delete(&self.locked, &key.into())
+    }
+
+    /// Removes a field, whoever uses it, as [`Struct::delete_forced`] does.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::delete_forced`].
+    pub fn delete_forced<'k>(&mut self, key: impl Into<Key<'k>>) -> Result<()> {
+        structs::delete_forced(&self.locked, &key.into())
     }
 
     /// Renames a field, as [`Struct::rename`] does.

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use crate::arena::Arena;
 use crate::arena::layout::{self, LeaseBlock, MAGIC, Seat};
-use crate::arena::lease::most_blocks;
+use crate::arena::lease::{is_pin, most_blocks};
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::{Error, Result};
@@ -186,7 +186,8 @@ fn leases(arena: &Arena, participant: &layout::Participant) -> Result<usize> {
             break;
         }
         let leases = arena.at::<LeaseBlock>(block)?;
-        let live = leases.entries.iter().filter(|entry| entry.load(Ordering::Relaxed) != 0);
+        let leased = |entry: u64| entry != 0 && !is_pin(entry);
+        let live = leases.entries.iter().filter(|entry| leased(entry.load(Ordering::Relaxed)));
         count = count.saturating_add(live.count());
         block = leases.next.load(Ordering::Acquire);
     }

@@ -5,7 +5,7 @@ use std::fmt::Display;
 
 use crate::arena::block::{self, BlockKind, FREE, HEADER, ORPHAN, PREVIOUS_FREE};
 use crate::arena::layout::{FIRST_LEVELS, Header, LeaseBlock, Node, Participant, SECOND_LEVELS, Seat};
-use crate::arena::lease::lease_count;
+use crate::arena::lease::{is_pin, lease_count};
 use crate::arena::{Arena, HeapGuard};
 use crate::error::{Error, ErrorKind, Path, Result};
 use crate::limits::MAX_DEPTH;
@@ -305,6 +305,7 @@ impl Reached<'_> {
         if record.bytes().len() as u64 > capacity {
             return Err(wrong(place, "a record larger than its block", "a record within its block"));
         }
+        record.verify()?;
         record.meta()?;
         if record.limits() != raw.limited() {
             return Err(wrong(place, "a mark about limits", "that of its record"));
@@ -354,7 +355,7 @@ impl Reached<'_> {
 
     /// Lease counts, and the blocks that only leases keep.
     fn leases(&mut self) -> Result<()> {
-        let mut counts: HashMap<u64, u64> = HashMap::new();
+        let (mut counts, mut pins): (HashMap<u64, u64>, u64) = (HashMap::new(), 0);
         for index in 0..self.arena.used::<Participant>() {
             let place = format!("the leases of participant {index}");
             let mut block = self.arena.record::<Participant>(index)?.leases.load(Ordering::Relaxed);
@@ -363,13 +364,23 @@ impl Reached<'_> {
                 let leases = self.arena.at::<LeaseBlock>(block)?;
                 for entry in &leases.entries {
                     let leased = entry.load(Ordering::Relaxed);
-                    if leased != 0 {
+                    if is_pin(leased) {
+                        pins = pins.saturating_add(1);
+                    } else if leased != 0 {
                         let count = counts.entry(leased).or_default();
                         *count = count.saturating_add(1);
                     }
                 }
                 block = leases.next.load(Ordering::Relaxed);
             }
+        }
+        let counted = self.arena.header().pins.load(Ordering::Relaxed);
+        if counted != pins {
+            return Err(wrong(
+                "the leases",
+                format_args!("{pins} pins, while {counted} are counted"),
+                "as many",
+            ));
         }
         for (block, leases) in &counts {
             let header = self.arena.at::<AtomicU64>(block.wrapping_sub(HEADER))?.load(Ordering::Relaxed);

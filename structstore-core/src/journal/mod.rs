@@ -10,8 +10,10 @@
 
 mod free;
 mod log;
+mod pins;
 mod transaction;
 
+pub(crate) use pins::{Among, pinned_by, refuse_pinned};
 pub(crate) use transaction::{Pending, covering, lies_within, refuse_above};
 
 use std::sync::Arc;
@@ -141,7 +143,17 @@ impl<'a> Operation<'a> {
 
     /// Has a node and everything below it freed when the operation is committed. The caller holds it, or
     /// something above it, tree-exclusively until the operation is finished.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Bound`](crate::ErrorKind::Bound) if a living process has pinned it, or something below it.
     pub(crate) fn retire_node(&self, index: u32) -> Result<()> {
+        refuse_pinned(self.arena, index, Among::All)?;
+        self.retire_pinned(index)
+    }
+
+    /// As [`Operation::retire_node`], whoever has pinned it.
+    pub(crate) fn retire_pinned(&self, index: u32) -> Result<()> {
         self.log(RETIRED_NODE, u64::from(index))
     }
 
@@ -149,6 +161,12 @@ impl<'a> Operation<'a> {
     /// [`Operation::retire_node`]. The logged words of its body lead to all that is to be freed, so that this takes the same
     /// few entries however much that is: a store that is full can still be emptied.
     pub(crate) fn retire_contents(&self, index: u32, kind: Kind) -> Result<()> {
+        refuse_pinned(self.arena, index, Among::Contents)?;
+        self.retire_pinned_contents(index, kind)
+    }
+
+    /// As [`Operation::retire_contents`], whoever has pinned what is in it.
+    pub(crate) fn retire_pinned_contents(&self, index: u32, kind: Kind) -> Result<()> {
         let node = self.arena.node(index)?;
         self.log(RETIRED_CONTENTS, u64::from(index) | (kind as u64) << 32)?;
         // A list stays one of the same limits.

@@ -7,7 +7,9 @@
 //! | 3 | the factor of which integers are multiples |
 //! | 4 | the least length, from bit 32 the largest |
 //! | 5 | the step |
-//! | texts | a word with its length in bytes, then its bytes, padded to words: the unit, the description, the choices, a snapshot of the default |
+//! | texts | each a word with its length in bytes, then its bytes, padded to words: the unit, the description, the choices, a snapshot of the default |
+//!
+//! | last | a hash of all words before |
 //!
 //! A record is never changed: a new one replaces it. Where the field names a leaf or a list, that has the record's place as well, for
 //! those that have a handle to it and not the field.
@@ -15,7 +17,7 @@
 use std::borrow::Cow;
 use std::ops::Bound;
 
-use super::{ArrayBlock, BLOCK, LIMITS, LIVE, Raw, array_flags, read_bytes};
+use super::{ArrayBlock, BLOCK, LIMITS, LIVE, Raw, array_flags, read_bytes, write_bytes};
 use crate::arena::Arena;
 use crate::arena::layout::{MetaHead, Node, Slot};
 use crate::error::{Error, Result};
@@ -47,6 +49,8 @@ const COUNT: u32 = 24;
 const BYTES: u32 = 40;
 /// Where the texts begin, in bytes.
 const TEXTS: usize = size_of::<MetaHead>();
+/// The bytes of the hash at the end.
+const HASH: usize = 8;
 
 /// The longest record, in bytes.
 const LONGEST: usize = 1 << 20;
@@ -223,7 +227,7 @@ impl<'m> Draft<'m> {
         let mut words =
             [0, range.0, range.1, meta.multiple_of.unwrap_or(0), lengths, meta.step.unwrap_or(0.0).to_bits()];
         let mut draft = Draft { words, meta, default };
-        let mut bytes = TEXTS;
+        let mut bytes = TEXTS.saturating_add(HASH);
         draft.texts(|text| bytes = bytes.saturating_add(8).saturating_add(text.len().next_multiple_of(8)));
         if bytes >= LONGEST {
             return Err(Error::invalid("meta", format!("{bytes} bytes of texts"), "less than 1 MiB"));
@@ -285,14 +289,15 @@ impl<'m> Draft<'m> {
 
     /// Writes the record to a block that has room for it.
     pub(crate) fn write(&self, words: &[AtomicU64]) {
-        let mut words = words.iter();
-        self.each(|own| words.next().into_iter().for_each(|word| word.store(own, Ordering::Relaxed)));
+        write_bytes(words, &self.record().bytes);
     }
 
     /// The record, to check values by it.
     pub(crate) fn record(&self) -> Record {
         let mut bytes = Vec::with_capacity(self.length() as usize);
         self.each(|word| bytes.extend_from_slice(&word.to_le_bytes()));
+        let hash = rapidhash::v3::rapidhash_v3(&bytes);
+        bytes.extend_from_slice(&hash.to_le_bytes());
         Record { bytes, part: false }
     }
 }
@@ -341,7 +346,7 @@ impl Record {
         let (place, part) = (place & !PART, place & PART != 0);
         let head = arena.at::<AtomicU64>(place)?.load(Ordering::Relaxed);
         let bytes = head >> BYTES;
-        if bytes < TEXTS as u64 || bytes >= LONGEST as u64 {
+        if bytes < (TEXTS + HASH) as u64 || bytes >= LONGEST as u64 || !bytes.is_multiple_of(8) {
             return Err(damaged(head));
         }
         Ok(Record { bytes: read_bytes(arena.words(place, bytes.div_ceil(8))?, bytes as usize), part })
@@ -349,6 +354,16 @@ impl Record {
 
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// Fails if any byte is another one than was written.
+    pub(crate) fn verify(&self) -> Result<()> {
+        let (record, hash) =
+            self.bytes.split_at_checked(self.bytes.len().saturating_sub(HASH)).unwrap_or_default();
+        match rapidhash::v3::rapidhash_v3(record).to_le_bytes() == *hash {
+            true => Ok(()),
+            false => Err(damaged(self.word(0))),
+        }
     }
 
     fn word(&self, at: usize) -> u64 {
@@ -382,7 +397,8 @@ impl Record {
 
     /// The texts in order.
     fn texts(&self) -> impl Iterator<Item = Result<&[u8]>> {
-        let mut rest = self.bytes.get(TEXTS..).unwrap_or_default();
+        let end = self.bytes.len().saturating_sub(HASH);
+        let mut rest = self.bytes.get(TEXTS..end).unwrap_or_default();
         std::iter::from_fn(move || {
             let (length, behind) = rest.split_first_chunk()?;
             let length = u64::from_le_bytes(*length);

@@ -112,6 +112,7 @@ fn remove_at<T>(
     access: &impl Access,
     of: impl Fn(&Node) -> u64,
     keep: impl Fn(&Arena, Raw) -> Result<T>,
+    force: bool,
 ) -> Result<T> {
     access.change_part(
         |arena, node| Ok(Some(Raw::load(list::slot(arena, node, of(node))?))),
@@ -119,9 +120,12 @@ fn remove_at<T>(
             let index = of(node);
             let raw = Raw::load(list::slot(operation.arena(), node, index)?);
             let kept = keep(operation.arena(), raw)?;
+            match (raw.id(), force) {
+                (Some(id), true) => operation.retire_pinned(id.index)?,
+                _ => retire(operation, raw)?,
+            }
             edit::list::splice(operation, node, index, 1, &[])?;
             check_length(operation, node)?;
-            retire(operation, raw)?;
             Ok(kept)
         },
     )
@@ -133,7 +137,7 @@ pub(crate) fn remove<T>(
     index: usize,
     keep: impl Fn(&Arena, Raw) -> Result<T>,
 ) -> Result<T> {
-    remove_at(access, |_| index as u64, keep).at_part(access, Part::Index(index))
+    remove_at(access, |_| index as u64, keep, false).at_part(access, Part::Index(index))
 }
 
 pub(crate) fn take(access: &impl Access, index: usize) -> Result<Value<'static>> {
@@ -144,8 +148,13 @@ pub(crate) fn delete(access: &impl Access, index: usize) -> Result<()> {
     remove(access, index, |_, _| Ok(()))
 }
 
+/// Removes an item, also one that live bindings use.
+pub(crate) fn delete_forced(access: &impl Access, index: usize) -> Result<()> {
+    remove_at(access, |_| index as u64, |_, _| Ok(()), true).at_part(access, Part::Index(index))
+}
+
 pub(crate) fn pop(access: &impl Access) -> Result<Option<Value<'static>>> {
-    match remove_at(access, |node| list::len(node).wrapping_sub(1), slot_value) {
+    match remove_at(access, |node| list::len(node).wrapping_sub(1), slot_value, false) {
         Ok(value) => Ok(Some(value)),
         Err(error) if error.kind() == ErrorKind::IndexOutOfRange => Ok(None),
         Err(error) => Err(error).at(access),

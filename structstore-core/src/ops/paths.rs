@@ -130,6 +130,27 @@ impl AtLast<Value<'static>> for Take {
     }
 }
 
+/// Removes what is there, also what is declared or in use.
+struct DeleteForced;
+
+impl AtLast<()> for DeleteForced {
+    fn field(&self, access: &impl Access, key: &Key<'_>) -> Result<()> {
+        structs::delete_forced(access, key)
+    }
+
+    fn item(&self, access: &impl Access, index: usize) -> Result<()> {
+        lists::delete_forced(access, index)
+    }
+
+    fn element(&self, access: &impl Access, _: &[usize]) -> Result<()> {
+        Err(Error::wrong_type("an element of an array", "a field or an item")).at(access)
+    }
+}
+
+pub(crate) fn delete_forced(access: &impl Access, steps: &[Step]) -> Result<()> {
+    with_last(access, steps, DeleteForced)
+}
+
 /// Goes to the struct, list or array that has what steps lead to, and does something to that; again where it was removed meanwhile.
 fn with_last<A: Access, T>(from: &A, steps: &[Step], act: impl AtLast<T>) -> Result<T> {
     let mut gone = None;

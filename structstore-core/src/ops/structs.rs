@@ -246,16 +246,31 @@ pub(crate) fn remove<T>(
     key: &Key<'_>,
     keep: impl Fn(&Arena, Raw) -> Result<T>,
 ) -> Result<T> {
+    remove_field(access, key, keep, false)
+}
+
+/// As [`remove`]; with `force`, also what is declared or in use.
+fn remove_field<T>(
+    access: &impl Access,
+    key: &Key<'_>,
+    keep: impl Fn(&Arena, Raw) -> Result<T>,
+    force: bool,
+) -> Result<T> {
     let removed = access.change_part(
         |arena, node| raw_in(arena, node, key),
         |operation, node, raw| {
             let raw = raw.ok_or_else(not_found)?;
-            if raw.declared() {
+            if raw.declared() && !force {
                 return Err(declared(raw, "removed"));
             }
             let kept = keep(operation.arena(), raw)?;
+            // Before it is unlinked, so that an error has its path.
+            match (raw.id(), force) {
+                (Some(id), true) => operation.retire_pinned(id.index)?,
+                (Some(id), false) => operation.retire_node(id.index)?,
+                (None, _) => {}
+            }
             Writer { operation, aside: false }.remove(node, key)?;
-            raw.id().map_or(Ok(()), |id| operation.retire_node(id.index))?;
             Ok(kept)
         },
     );
@@ -268,6 +283,10 @@ pub(crate) fn take(access: &impl Access, key: &Key<'_>) -> Result<Value<'static>
 
 pub(crate) fn delete(access: &impl Access, key: &Key<'_>) -> Result<()> {
     remove(access, key, |_, _| Ok(()))
+}
+
+pub(crate) fn delete_forced(access: &impl Access, key: &Key<'_>) -> Result<()> {
+    remove_field(access, key, |_, _| Ok(()), true)
 }
 
 #[cold]

@@ -267,20 +267,31 @@ fn types_that_know_no_limits_are_lent_nothing_that_breaks_them() {
     }
 
     let store = store();
-    let plain = store.bind::<Plain>().unwrap();
-    plain.with_mut(|mut fields| fields.maybe.set(Some(0.5)).and(fields.each.push(&Some(0.5)))).unwrap();
+    let bind = || store.bind::<Plain>().unwrap();
+    bind().with_mut(|mut fields| fields.maybe.set(Some(0.5)).and(fields.each.push(&Some(0.5)))).unwrap();
     let refused = |result: crate::Result<()>, path: &str| {
         let message = result.unwrap_err().to_string();
         assert!(message.starts_with(&format!("{path}: found a field that has to hold")), "{message}");
     };
     for name in ["gain", "pair", "trail"] {
+        // While it may be lent, there is no way to keep limits.
+        let before = bind();
+        let late = store.declare(name, &Meta::new().range(0.0..=1.0)).unwrap_err();
+        let expected =
+            "in use by this process, so it cannot be given limits now: it may be lent without a check";
+        assert_eq!(late.to_string(), format!("{name}: {expected}"));
+        before.write().map(drop).unwrap();
+        drop(before);
+
         store.declare(name, &Meta::new().range(0.0..=1.0)).unwrap();
+        let plain = bind();
         refused(plain.write().map(drop), name);
         plain.read().map(drop).unwrap();
         plain.load().unwrap();
         store.declare(name, &Meta::new().unit("m")).unwrap();
         plain.write().map(drop).unwrap();
     }
+    let plain = bind();
     for name in ["maybe", "each", "name"] {
         let meta = if name == "name" { Meta::new().len(..=4) } else { Meta::new().range(0.0..=1.0) };
         store.declare(name, &meta).unwrap();

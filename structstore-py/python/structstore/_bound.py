@@ -31,7 +31,9 @@ def bind(structure: core.StructStore, cls: type) -> Any:
     except core.ReadOnlyError:
         # It cannot be declared from here; what is there has to fit all the same.
         core.StructStore.to(structure, cls)
-    return lay_over(structure, cls)
+    bound = lay_over(structure, cls)
+    object.__setattr__(bound, "__pin__", core._pin(structure))
+    return bound
 
 
 def declarations(cls: type, path: str) -> list[tuple[str, str, bool, tuple[Any, ...], list[Any], dict[str, Any]]]:
@@ -121,7 +123,7 @@ def _make_class_over(cls: type) -> type:
         "__module__": cls.__module__,
         "__qualname__": cls.__qualname__,
         "__doc__": cls.__doc__,
-        "__slots__": ("__structure__",),
+        "__slots__": ("__structure__", "__pin__"),
         # Dataclasses compare, and are replaced, only as what they are by this.
         "__class__": property(lambda self: cls),
     }

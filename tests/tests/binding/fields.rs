@@ -738,7 +738,10 @@ fn rebind_works_after_reinit() -> Result<()> {
     // An item of a list has no name to find it by.
     fresh.set("list", vec![Value::record::<String>([])])?;
     let mut item = fresh.ensure_list("list")?.get::<Struct>(0)?.bind::<Item>()?;
-    fresh.ensure_list("list")?.clear()?;
+    let error = fresh.ensure_list("list")?.clear().err().unwrap();
+    let expected = "list[0]: in use by this process, so it cannot be removed or replaced unless forced";
+    assert_eq!(error.to_string(), expected);
+    fresh.delete_forced("list")?;
     assert!(matches!(item.rebind(), Err(error) if error.kind() == ErrorKind::StaleHandle));
     fresh.check()
 }

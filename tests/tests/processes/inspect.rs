@@ -351,6 +351,7 @@ fn stores_that_may_only_be_read_are_bound_for_reading() {
     // The fields stay where they are, so that what was bound goes on.
     let reader = StructStoreShared::options().observe(true).open(&name).unwrap();
     let seen = reader.at("state").unwrap().bind::<State>().unwrap();
-    store.delete("state").unwrap();
+    assert_eq!(store.delete("state").unwrap_err().kind(), ErrorKind::Bound);
+    store.delete_forced("state").unwrap();
     assert_eq!(seen.load().err().unwrap().kind(), ErrorKind::StaleHandle);
 }
