@@ -5,6 +5,7 @@
 //! - [Lock a part only](#lock-a-part-only)
 //! - [Change several things at once](#change-several-things-at-once)
 //! - [Go on after a crash](#go-on-after-a-crash)
+//! - [Say what a field may hold](#say-what-a-field-may-hold)
 //! - [Let a schema evolve](#let-a-schema-evolve)
 //! - [Use stores in tests](#use-stores-in-tests)
 //! - [Permissions, containers and files](#permissions-containers-and-files)
@@ -257,6 +258,49 @@
 //! state.close()?; // goes
 //! assert!(StructStoreShared::options().create(false).open(&name).is_err());
 //! StructStoreShared::unlink(&settings_name)?;
+//! # Ok::<(), structstore::Error>(())
+//! ```
+//!
+//! # Say what a field may hold
+//!
+//! Limits, choices, units and descriptions are declared by the type, stand in the store, and are kept by every process. A number
+//! with limits is lent as [`Checked`](crate::typed::Checked), whose `set` says what is wrong; `*gains.kp` reads it. Other
+//! programs, such as user interfaces, ask for them.
+//!
+//! ```
+//! use structstore::{ErrorKind, Meta, StructStore};
+//!
+//! #[derive(StructStore)]
+//! struct Gains {
+//!     /// Of the position loop.
+//!     #[structstore(range = 0.0..=10.0, step = 0.05, unit = "1/s", default = 1.5)]
+//!     kp: f64,
+//!     #[structstore(finite)]
+//!     offsets: [f64; 3],
+//!     #[structstore(len = 1..=16, default = "arm")]
+//!     name: String,
+//! }
+//!
+//! let store = StructStore::new();
+//! let gains = store.bind::<Gains>()?;
+//! gains.with_mut(|mut gains| {
+//!     gains.kp.set(2.0)?;
+//!     gains.kp.set_clamped(*gains.kp * 10.0)?;
+//!     gains.offsets.set_at(&[1], 0.5)?;
+//!     assert!(gains.offsets.set_at(&[1], f64::INFINITY).is_err());
+//!     gains.name.set("left arm")
+//! })?;
+//! assert_eq!(gains.load()?.kp, 10.0);
+//! assert_eq!(store.set("kp", 10.5).err().unwrap().kind(), ErrorKind::OutsideLimits);
+//!
+//! // In a program that has no such type:
+//! let Meta { step, unit, .. } = store.meta("kp")?;
+//! assert_eq!((step, &*unit), (Some(0.05), "1/s"));
+//! store.reset("kp")?;
+//!
+//! // Nor is a type needed to declare them. A number that a program has bound without limits gets none while it runs.
+//! store.set("rate", 50)?;
+//! store.declare("rate", &Meta::new().range(1..=1000).unit("Hz"))?;
 //! # Ok::<(), structstore::Error>(())
 //! ```
 //!

@@ -226,7 +226,7 @@ impl<'o, 'a> Binder<'o, 'a> {
                 if T::TELLS {
                     told = told.or(T::meta());
                 }
-                edit::describe_by(operation, node.id.index, slot, told, self.defaults.get())?;
+                edit::describe_by(operation, (node.id.index, raw), slot, told, self.defaults.get())?;
             }
         }
         Ok(place)

@@ -16,9 +16,8 @@ use crate::arena::layout::Slot;
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::{Error, Result};
-use crate::lock::{NodeId, generation};
 use crate::node::meta::{Record, admits};
-use crate::node::{Raw, path_of, structure};
+use crate::node::{Raw, path_of_slot};
 use crate::ops::arrays::unshare_limited;
 use crate::ops::{self, arrays};
 use crate::sync::Ordering;
@@ -235,16 +234,7 @@ impl<T: ScalarType> Checked<'_, T> {
 
     #[cold]
     fn locate(&self, error: Error) -> Error {
-        let Ok(node) = self.arena.node(self.node) else { return error };
-        let id =
-            NodeId { index: self.node, generation: generation(node.head.identity.load(Ordering::Acquire)) };
-        let found = structure::fields(self.arena, node)
-            .filter_map(Result::ok)
-            .find(|found| ptr::eq(&raw const found.field.slot, self.slot));
-        match found.and_then(|found| structure::name(self.arena, found.field).ok()) {
-            Some(name) => error.under(&*name).below(path_of(self.arena, id)).located(),
-            None => error,
-        }
+        error.below(path_of_slot(self.arena, self.node, self.slot)).located()
     }
 }
 

@@ -9,7 +9,7 @@ use super::{Binder, Field, Lender, Schema, SlotRef};
 use crate::access::operate_below;
 use crate::arena::layout::Slot;
 use crate::edit;
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::node::{self, Raw};
 use crate::ops;
 use crate::value::{Kind, Meta, Value};
@@ -257,6 +257,18 @@ impl<T: Field> OptionMut<'_, T> {
     }
 
     fn assign(&mut self, value: &Option<T>) -> Result<()> {
+        self.try_assign(value).map_err(|error| self.locate(error))
+    }
+
+    #[cold]
+    fn locate(&self, error: Error) -> Error {
+        if error.is_located() {
+            return error;
+        }
+        error.below(node::path_of_slot(self.lender.arena(), self.parent, self.slot().slot)).located()
+    }
+
+    fn try_assign(&self, value: &Option<T>) -> Result<()> {
         let value = value.field_value()?;
         let slot = self.slot().slot;
         value.check_depth(node::depth_of(self.lender.arena(), self.parent)?)?;

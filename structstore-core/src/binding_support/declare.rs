@@ -68,7 +68,7 @@ fn declare(operation: &Operation<'_>, index: u32, node: &Node, field: &Declarati
     }
     edit::declare(operation, slot, kind, field.optional)?;
     if !field.meta.is_empty() {
-        edit::describe_by(operation, index, slot, field.meta.clone(), field.default.as_ref())?;
+        edit::describe_by(operation, (index, raw), slot, field.meta.clone(), field.default.as_ref())?;
     }
     match raw.id() {
         Some(id) if !field.fields.is_empty() => declare_fields(operation, id.index, &field.fields),

@@ -10,9 +10,17 @@ use crate::node::{self, Extent, LIMITED, LIMITS, META, RECORD, Raw, list, resolv
 use crate::sync::Ordering;
 use crate::value::{Kind, Meta, Value, deeper};
 
-/// Makes `meta` what is known of a declared field of the struct `owner` that is held tree-exclusively; nothing, if that tells nothing. What the field holds
+/// The struct that has a field, and what its slot was before this operation.
+pub(crate) type Before = (u32, Raw);
+
+/// Makes `meta` what is known of a declared field of a struct that is held tree-exclusively; nothing, if that tells nothing. What the field holds
 /// has to be within its limits.
-pub(crate) fn describe(operation: &Operation<'_>, owner: u32, slot: &Slot, meta: &Meta) -> Result<()> {
+pub(crate) fn describe(
+    operation: &Operation<'_>,
+    (owner, was): Before,
+    slot: &Slot,
+    meta: &Meta,
+) -> Result<()> {
     let (arena, raw) = (operation.arena(), Raw::load(slot));
     let kind = raw.declared_kind()?.unwrap_or(raw.kind()?);
     applies(kind, meta)?;
@@ -43,7 +51,7 @@ pub(crate) fn describe(operation: &Operation<'_>, owner: u32, slot: &Slot, meta:
         record.check(&value_of(operation, raw)?)?;
         let lent = kind == Kind::Array || kind.is_number() && !raw.optional();
         if lent
-            && raw.declared()
+            && was.declared()
             && !raw.limited()
             && record.limits_parts()
             && let Some((_, holder)) = pinned_by(arena, owner, Among::Alone)?
@@ -67,7 +75,7 @@ pub(crate) fn describe(operation: &Operation<'_>, owner: u32, slot: &Slot, meta:
 /// it has none, and so do texts.
 pub(crate) fn describe_by(
     operation: &Operation<'_>,
-    owner: u32,
+    before: Before,
     slot: &Slot,
     mut meta: Meta,
     default: Option<&Value<'_>>,
@@ -86,7 +94,7 @@ pub(crate) fn describe_by(
         known = Record::read(arena, place)?.meta()?;
     }
     meta.default = default.map(|default| default.clone().into_owned());
-    describe(operation, owner, slot, &meta.or(known))
+    describe(operation, before, slot, &meta.or(known))
 }
 
 /// Whether a default is kept, so that a field can be reset to it.

@@ -1,5 +1,8 @@
 //! Pins: structs that live bindings use, which no operation removes or replaces in passing.
 //!
+//! Invariant: a pin is taken with its struct held, and who removes a node holds that, or something above it, tree-exclusively. So neither
+//! misses the other.
+//!
 //! A pin is an entry among a participant's leases that names a node, not a block. The header counts them, so that who removes something
 //! looks no further while there are none. A pin of a dead process counts no longer, whether it was repaired or not.
 

@@ -11,7 +11,7 @@ mod read;
 pub(crate) mod structure;
 
 pub(crate) use array::ArrayBlock;
-pub(crate) use path::{depth_of, path_of, route_of};
+pub(crate) use path::{depth_of, path_of, path_of_slot, route_of};
 pub(crate) use read::{
     Copied, Extent, Shallow, Slots, copy_bytes, copy_bytes_node, read_bytes_node, read_shallow, read_slots,
     read_text_node, read_value, write_snapshot,

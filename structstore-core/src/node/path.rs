@@ -2,6 +2,7 @@
 
 use super::{Raw, kind_of, list, structure};
 use crate::arena::Arena;
+use crate::arena::layout::Slot;
 use crate::error::{Path, Result, Step};
 use crate::lock::{Ancestors, NodeId, generation};
 use crate::sync::Ordering;
@@ -42,6 +43,27 @@ fn steps(arena: &Arena, id: NodeId) -> impl Iterator<Item = Step> {
         child = parent;
         Some(step)
     })
+}
+
+/// The way to a slot of a node, as far as it can be found.
+pub(crate) fn path_of_slot(arena: &Arena, index: u32, slot: &Slot) -> Path {
+    let Ok(node) = arena.node(index) else { return Path::ROOT };
+    let generation = generation(node.head.identity.load(Ordering::Acquire));
+    let path = path_of(arena, NodeId { index, generation });
+    let step = match kind_of(node) {
+        Ok(Kind::List) => list::slots(arena, node)
+            .ok()
+            .and_then(|slots| slots.iter().position(|other| std::ptr::eq(other, slot)).map(Step::Index)),
+        _ => structure::fields(arena, node)
+            .map_while(Result::ok)
+            .find(|found| std::ptr::eq(&raw const found.field.slot, slot))
+            .and_then(|found| structure::name(arena, found.field).ok())
+            .map(|name| Step::Name(name.into())),
+    };
+    match step {
+        Some(step) => path.then(step),
+        None => path,
+    }
 }
 
 /// The name or index by which a node has a child.

@@ -36,7 +36,7 @@ pub(crate) fn declare(access: &impl Access, key: &Key<'_>, meta: &Meta) -> Resul
             edit::fix(operation, node, FIXED)?;
             edit::declare(operation, slot, raw.kind()?, false)?;
         }
-        edit::describe(operation, index, slot, meta)
+        edit::describe(operation, (index, raw), slot, meta)
     });
     declared.at_part(access, Part::Name(key.name()))
 }
