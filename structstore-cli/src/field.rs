@@ -1,6 +1,6 @@
 //! `get`, `set` and `rm`: one field or item.
 
-use structstore::binding_support::{for_each_number, not_finite};
+use structstore::binding_support::{StructExt, for_each_number, not_finite};
 use structstore::{ArrayValue, DType, Error, Item, Kind, Scalar, Value};
 
 use crate::arguments::{Get, Remove, Set};
@@ -66,7 +66,15 @@ pub(crate) fn set(options: &Set) -> Result<u8> {
 
 pub(crate) fn remove(options: &Remove) -> Result<u8> {
     let store = options.store.change()?;
-    path::last(&store, &options.path)?.remove(options.force)?;
+    let place = path::last(&store, &options.path)?;
+    match options.force {
+        true => {
+            // So that one that is missing is told with those that are nearly called so.
+            place.get()?;
+            store.delete_forced_at(&options.path.to_string())?;
+        }
+        false => place.remove()?,
+    }
     Ok(0)
 }
 

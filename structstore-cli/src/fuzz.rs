@@ -30,7 +30,7 @@ pub fn command(bytes: &[u8]) {
     }
     if let Ok(path) = path.parse::<Path>() {
         let _ = path::find(&store, &path);
-        let _ = path::last(&store, &path).and_then(|place| place.find().and_then(|_| place.remove(false)));
+        let _ = path::last(&store, &path).and_then(|place| place.find().and_then(|_| place.remove()));
     }
     print(&store.to_value().expect("a value"));
     store.check().expect("a whole store");

@@ -119,12 +119,8 @@ impl Place<'_> {
         }
     }
 
-    pub(crate) fn remove(&self, force: bool) -> Result<()> {
+    pub(crate) fn remove(&self) -> Result<()> {
         match self {
-            Place::Field { parent, name, .. } if force => match parent.delete_forced(*name) {
-                Err(error) if error.kind() == ErrorKind::NotFound => Err(self.missing()),
-                other => Ok(other?),
-            },
             Place::Field { parent, name, .. } => match parent.delete(*name) {
                 Err(error) if error.kind() == ErrorKind::NotFound => Err(self.missing()),
                 other => Ok(other?),

@@ -1058,5 +1058,14 @@ fn fields_are_declared_described_and_reset() {
     declare("labl", &["--ge", "0"]).complaint(3);
     declare("new", &["--clear"]).text();
     structstore(&["set", &name, "new", "7"]).text();
+    let complaint = structstore(&["rm", &name, "camera.exposure"]).complaint(4);
+    assert!(complaint.contains("camera.exposure: declared"), "{complaint}");
+    let pin = store.at("camera").unwrap().pin().unwrap();
+    let complaint = structstore(&["rm", &name, "camera"]).complaint(4);
+    assert!(complaint.contains(&format!("camera: in use by process {}", std::process::id())), "{complaint}");
+    structstore(&["rm", "--force", &name, "camera.exposure"]).text();
+    structstore(&["rm", "--force", &name, "camera"]).text();
+    drop(pin);
+    structstore(&["rm", "--force", &name, "missing"]).complaint(3);
     structstore(&["check", &name]).text();
 }

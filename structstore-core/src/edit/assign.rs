@@ -513,6 +513,16 @@ pub(crate) fn fix(operation: &Operation<'_>, node: &Node, what: u64) -> Result<(
     Ok(())
 }
 
+/// Takes the mark off a struct that has no declared fields any more.
+pub(crate) fn unfix(operation: &Operation<'_>, node: &Node) -> Result<()> {
+    for found in structure::fields(operation.arena(), node) {
+        if Raw::load(&found?.field.slot).declared() {
+            return Ok(());
+        }
+    }
+    operation.set(&node.head.identity, node.head.identity.load(Ordering::Relaxed) & !FIXED)
+}
+
 /// Makes a new and empty struct of one that is held tree-exclusively: nothing is declared, and handles to the old one are
 /// stale. The record stays, for there may be no room for another one; so do its marks of deaths, until this is committed.
 pub(crate) fn renew(operation: &Operation<'_>, id: NodeId) -> Result<NodeId> {

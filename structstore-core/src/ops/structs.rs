@@ -271,6 +271,9 @@ fn remove_field<T>(
                 (None, _) => {}
             }
             Writer { operation, aside: false }.remove(node, key)?;
+            if raw.declared() {
+                edit::unfix(operation, node)?;
+            }
             Ok(kept)
         },
     );

@@ -159,6 +159,38 @@ fn a_declaration_that_makes_no_sense_changes_nothing() {
     store.check().unwrap();
 }
 
+/// Fields that are removed by force take their records with them, and leave a struct like any other.
+#[test]
+fn what_is_removed_by_force_leaves_nothing() {
+    let store = store();
+    let part = store.ensure_struct("part").unwrap();
+    for name in ["one", "a name that is too long for the field"] {
+        part.set(name, 1.5).unwrap();
+        part.declare(name, &Meta::new().range(0.0..).unit("m")).unwrap();
+    }
+    let pin = part.pin().unwrap();
+    assert_eq!(store.delete("part").unwrap_err().kind(), ErrorKind::Bound);
+    assert_eq!(store.clear().unwrap_err().kind(), ErrorKind::Bound);
+    assert_eq!(
+        store.replace(Value::record([("other", Value::from(1))])).unwrap_err().kind(),
+        ErrorKind::Bound
+    );
+    store.check().unwrap();
+    assert_eq!(part.delete("one").unwrap_err().kind(), ErrorKind::Declared);
+    for name in ["one", "a name that is too long for the field"] {
+        part.delete_forced(name).unwrap();
+        store.check().unwrap();
+    }
+    store.delete_forced("part").unwrap();
+    assert_eq!(part.pin().err().unwrap().kind(), ErrorKind::StaleHandle);
+    drop(pin);
+    store.check().unwrap();
+    // A pin of what is gone keeps nothing from going that has its place now.
+    let other = store.ensure_struct("part").unwrap();
+    drop(other);
+    store.delete("part").unwrap();
+}
+
 /// Bounds of each kind of number, on either side.
 #[test]
 fn ranges_are_of_the_fields_own_numbers() {
