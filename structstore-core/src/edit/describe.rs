@@ -8,7 +8,7 @@ use crate::journal::{Among, Operation, pinned_by};
 use crate::node::meta::{Class, Draft, PART, Record, class_in, refuse_live};
 use crate::node::{self, Extent, LIMITED, LIMITS, META, RECORD, Raw, list, resolve};
 use crate::sync::Ordering;
-use crate::value::{Kind, Meta, Value, deeper};
+use crate::value::{Kind, Meta, Value, convert, deeper};
 
 /// The struct that has a field, and what its slot was before this operation.
 pub(crate) type Before = (u32, Raw);
@@ -29,6 +29,9 @@ pub(crate) fn describe(
             Some(_) => replace(operation, slot, raw, 0, false),
             None => Ok(()),
         };
+    }
+    if let Some(default) = &meta.default {
+        check_default(kind, raw.optional(), default)?;
     }
     let class = class_in(arena, kind, raw)?;
     if class == Class::None && kind.is_number() {
@@ -169,6 +172,22 @@ fn value_of(operation: &Operation<'_>, raw: Raw) -> Result<Value<'static>> {
             node::read_value(operation.arena(), node, 0, &Extent::default())
         }
         None => raw.plain_value(),
+    }
+}
+
+/// Fails for a default that could not be assigned.
+fn check_default(kind: Kind, optional: bool, default: &Value<'_>) -> Result<()> {
+    let fits = match default {
+        Value::Null => optional,
+        Value::Scalar(scalar) => convert(*scalar, kind).is_ok(),
+        Value::List(_) => matches!(kind, Kind::List | Kind::Array),
+        other => other.kind() == kind || other.kind() == Kind::Array && kind == Kind::List,
+    };
+    match fits {
+        true => Ok(()),
+        false => {
+            Err(Error::invalid("default", default.to_string(), format!("a value for a field of kind {kind}")))
+        }
     }
 }
 

@@ -537,9 +537,7 @@ impl Record {
         if array.is_live() {
             return Err(live());
         }
-        let numbers = array.numbers().unwrap_or_default();
-        let outside =
-            numbers.iter().enumerate().find_map(|(at, number)| Some((at, self.check_number(*number).err()?)));
+        let outside = array.find(|number| self.check_number(number).err());
         match outside {
             Some((at, error)) => Err(error.below(element_path(at, array.shape()))),
             None => Ok(()),

@@ -104,6 +104,8 @@ pub(super) fn publish(access: &impl Access, array: &ArrayValue<'_>) -> Result<()
             None => array.borrowed(),
             Some(fixed) => edit::fit_array(&borrowed, fixed)?,
         };
+        // Whoever has filled a block may have views of it, by which it could be changed later.
+        let array = if limits == 0 { array } else { array.unplaced() };
         // Otherwise it was fixed or limited since it was looked at.
         let is_such =
             |node: &Node| array_flags(node) == flags && node.body[LIMITS].load(Ordering::Relaxed) == limits;

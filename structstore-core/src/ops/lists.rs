@@ -338,14 +338,6 @@ fn splice_in(
     check_length(operation, node)
 }
 
-/// Fails for an item outside of the limits of its list.
-fn check_item(operation: &Operation<'_>, list: &Node, item: &Value<'_>) -> Result<()> {
-    match limits_of(operation.arena(), list)? {
-        Some(limits) => limits.check_parts(item),
-        None => Ok(()),
-    }
-}
-
 /// Fails for a list that is longer or shorter now than it may be.
 fn check_length(operation: &Operation<'_>, node: &Node) -> Result<()> {
     match limits_of(operation.arena(), node)? {
@@ -377,8 +369,11 @@ fn build_item(
 ) -> Result<Raw> {
     let built = value.check_depth(depth).and_then(|()| {
         let list = operation.arena().node(index)?;
-        check_item(operation, list, value)?;
-        let item = edit::build(operation, value, index)?;
+        let Some(limits) = limits_of(operation.arena(), list)? else {
+            return edit::build(operation, value, index);
+        };
+        limits.check_parts(value)?;
+        let item = edit::build_limited(operation, value, index)?;
         edit::limit_item(operation, list, item).map(|()| item)
     });
     built.map_err(|error| error.under(at))

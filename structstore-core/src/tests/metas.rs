@@ -71,6 +71,17 @@ fn every_way_to_assign_keeps_the_limits() {
     assert_eq!(store.to_value().unwrap(), before);
     store.check().unwrap();
 
+    // What was filled in place is copied, for whoever filled it has a view still.
+    let view = crate::handle::unpublished(&store.handle, crate::DType::of::<f64>(), &[2]).unwrap();
+    view.cells::<f64>().unwrap().iter().for_each(|cell| cell.set(0.5));
+    store.set("samples", crate::handle::filled_value(&view).unwrap()).unwrap();
+    items.push(1).unwrap();
+    items.delete(2).unwrap();
+    view.cells::<f64>().unwrap()[0].set(9.0);
+    assert_eq!(store.get::<Vec<f64>>("samples").unwrap(), [0.5, 0.5]);
+    view.cells::<f64>().unwrap()[0].set(0.5);
+    drop(view);
+
     // What would be plain memory is not lent.
     let plain = |result: crate::Result<()>| assert_eq!(result.unwrap_err().kind(), ErrorKind::WrongType);
     plain(store.write().unwrap().get_mut::<f64>("gain").map(drop));
@@ -148,6 +159,7 @@ fn a_declaration_that_makes_no_sense_changes_nothing() {
     assert!(of("gain", Meta::new().len(1..)).starts_with("len: "));
     assert!(of("gain", Meta::new().multiple_of(2)).starts_with("multiple_of: "));
     assert!(of("gain", Meta::new().step(0.0)).starts_with("step: "));
+    assert!(of("gain", Meta::new().default_value("text")).starts_with("default: "));
     assert!(of("name", Meta::new().range(0..)).starts_with("range: "));
     assert!(of("name", Meta::new().choices(["leg"])).contains("expected \"leg\""));
     assert!(of("null", Meta::new().unit("m")).contains("null"));

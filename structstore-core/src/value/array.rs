@@ -97,6 +97,11 @@ impl<'a> ArrayValue<'a> {
         self
     }
 
+    /// The same array, whose data are copied wherever it is assigned to.
+    pub(crate) fn unplaced(self) -> ArrayValue<'a> {
+        self.placed(0)
+    }
+
     /// The block of a store that has the data, if one has.
     pub(crate) fn block(&self) -> Option<u64> {
         Some(self.0.block).filter(|block| *block != 0)
@@ -196,6 +201,23 @@ impl<'a> ArrayValue<'a> {
             };
         }
         for_each_number!(numbers)
+    }
+
+    /// The first element of which `test` says something, with its place in the order of memory. Nothing, if the elements are no numbers.
+    pub(crate) fn find<T>(&self, mut test: impl FnMut(Scalar) -> Option<T>) -> Option<(usize, T)> {
+        macro_rules! find {
+            ($($kind:ident $type:ident $typestr:literal $class:ident;)*) => {
+                match self.0.dtype.kind()? {
+                    $(Kind::$kind => {
+                        let (items, _) = self.0.data.as_chunks::<{ size_of::<$type>() }>();
+                        let numbers = items.iter().map(|bytes| <$type>::from_le_bytes(*bytes).into());
+                        numbers.enumerate().find_map(|(at, number)| Some((at, test(number)?)))
+                    })*
+                    _ => None,
+                }
+            };
+        }
+        for_each_number!(find)
     }
 
     /// The array of this type that nested lists of numbers stand for, each number converted as [`Struct::set`] converts it.
