@@ -178,7 +178,8 @@ pub(crate) struct Remove {
     pub(crate) store: Name,
     /// What to remove
     pub(crate) path: Path,
-    /// Remove it even if programs have declared it, or use it: they are told when they use it again
+    /// Remove it even if it is declared, or a program uses it, which is told when it does so again; not a declared field of a struct that a
+    /// program has bound
     #[arg(long, short)]
     pub(crate) force: bool,
 }

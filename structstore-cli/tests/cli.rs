@@ -1063,7 +1063,11 @@ fn fields_are_declared_described_and_reset() {
     let pin = store.at("camera").unwrap().pin().unwrap();
     let complaint = structstore(&["rm", &name, "camera"]).complaint(4);
     assert!(complaint.contains(&format!("camera: in use by process {}", std::process::id())), "{complaint}");
+    let complaint = structstore(&["rm", "--force", &name, "camera.exposure"]).complaint(4);
+    assert!(complaint.contains("only removed with it"), "{complaint}");
+    drop(pin);
     structstore(&["rm", "--force", &name, "camera.exposure"]).text();
+    let pin = store.at("camera").unwrap().pin().unwrap();
     structstore(&["rm", "--force", &name, "camera"]).text();
     drop(pin);
     structstore(&["rm", "--force", &name, "missing"]).complaint(3);

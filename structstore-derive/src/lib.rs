@@ -120,7 +120,8 @@ use crate::parse::{Errors, Input};
 ///   elements in place, and views of it, such as NumPy arrays, never go stale. The companions lend its elements as cells.
 /// - `#[structstore(range = 0.0..=10.0)]`, `finite`, `multiple_of = 5`: limits of a number, an option of one, or the elements of a Rust array or
 ///   a `Vec` of numbers. They stand in the store, so that every process keeps them, in whichever language it is written. The companions
-///   lend the field as `Checked` or `CheckedArray`, whose `set` can fail, and not as `&mut`.
+///   lend the field as `Checked` or `CheckedArray`, whose `set` can fail, and not as `&mut`. A map keeps limits of the fields of its
+///   entries, and none of entries that are numbers themselves.
 /// - `#[structstore(len = 1..=8)]`: how long a string, bytes, a list or an array may be. `choices = ["a", "b"]`: which strings there may be, in a
 ///   list of strings as well; an enum has the names of its variants without this.
 /// - `#[structstore(unit = "m/s")]`, `step = 0.05`, `read_only`: what user interfaces show, and how they change the field. So is the

@@ -28,7 +28,8 @@ pub(crate) fn set_at(store: &StructStore, path: &str, value: &Bound<'_, PyAny>) 
 }
 
 /// Removes the field or item that a path leads to, and returns a copy of what it held, as deepcopy() does. A field that is declared, or
-/// a structure that live bindings use, is removed only with `force`; nothing is returned then.
+/// a structure that live bindings use, is removed only with `force`; nothing is returned then. A declared field of a structure that is bound is
+/// removed only with the structure.
 ///
 ///     >>> store = structstore.StructStore()
 ///     >>> store.cameras = [{"exposure": 0.01}]

@@ -107,6 +107,10 @@ impl Lease {
     }
 
     fn leave(&self, heap: &mut HeapGuard<'_>) -> Result<()> {
+        if self.entry.load(LocalOrdering::Relaxed) == 0 {
+            // A pin that this process has inherited.
+            return Ok(());
+        }
         let entry = self.arena.at::<AtomicU64>(self.entry.load(LocalOrdering::Relaxed))?;
         drop_lease(heap, entry, self.block)
     }

@@ -527,7 +527,11 @@ impl<T: Element, const D: usize> TypedArrayMut<'_, T, D> {
     /// [`ErrorKind::InvalidArgument`] if the shape asks for more or fewer elements, [`ErrorKind::OutOfSpace`].
     pub fn set(&mut self, shape: [usize; D], elements: &[T]) -> Result<()> {
         let array = ArrayValue::from_slice(&shape, elements)?;
-        self.locked.change(Mode::Tree, |operation, node| publish(operation, node, &array)).at(&self.locked)
+        let published = self.locked.change(Mode::Tree, |operation, node| {
+            publish(operation, node, &array)?;
+            edit::check_extent(operation, node)
+        });
+        published.at(&self.locked)
     }
 
     /// The same access for a shorter time, to pass on.
@@ -594,8 +598,10 @@ impl<T: Element> TypedArrayMut<'_, T, 1> {
 
     fn change_end(&mut self, end: End<'_>) -> Result<()> {
         let anew = self.locked.in_transaction();
-        let changed =
-            self.locked.change(Mode::Tree, |operation, node| edit::change_end(operation, node, end, anew));
+        let changed = self.locked.change(Mode::Tree, |operation, node| {
+            edit::change_end(operation, node, end, anew)?;
+            edit::check_extent(operation, node)
+        });
         changed.at(&self.locked)
     }
 }

@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::journal::Operation;
 use crate::key::Key;
 use crate::lock::NodeId;
-use crate::node::meta::refuse_items;
+use crate::node::meta::{Record, refuse_items};
 use crate::node::structure::{self};
 use crate::node::{self, FIXED, LIVE, Raw, array_flags};
 use crate::ops::slot_value;
@@ -42,6 +42,8 @@ pub struct Binder<'o, 'a> {
     widen: bool,
     /// Whether fields have to be declared: others may remove and replace what is not, and its place is remembered.
     declared: bool,
+    /// Whether parts that come and go have to be within the limits of their fields: they have just been assigned.
+    strict: bool,
     /// The defaults of the fields of the struct that is being resolved. Made before the operation, for the user's code
     /// makes them.
     defaults: Cell<Option<&'o Value<'o>>>,
@@ -78,7 +80,7 @@ impl<'o, 'a> Binder<'o, 'a> {
         widen: bool,
     ) -> Binder<'o, 'a> {
         let (defaults, lent) = (Cell::new(defaults), RefCell::default());
-        Binder { arena, operation, widen, declared: false, defaults, lent }
+        Binder { arena, operation, widen, declared: false, strict: false, defaults, lent }
     }
 
     pub(crate) fn widens(&self) -> bool {
@@ -99,9 +101,17 @@ impl<'o, 'a> Binder<'o, 'a> {
     /// Declares the fields of a part that is resolved again whenever it is used. One that does not fit says so then.
     pub(crate) fn declare_part<T: Field>(&self, slot: SlotRef<'_>) -> Result<()> {
         let Some(operation) = self.operation else { return Ok(()) };
-        match Binder::with(self.arena, Some(operation), None, false).resolve_slot::<T>(slot) {
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::WrongType) => Ok(()),
-            other => other.map(drop),
+        match declare_part::<T>(operation, slot) {
+            Err(error)
+                if !self.strict
+                    && matches!(
+                        error.kind(),
+                        ErrorKind::NotFound | ErrorKind::WrongType | ErrorKind::OutsideLimits
+                    ) =>
+            {
+                Ok(())
+            }
+            other => other,
         }
     }
 
@@ -253,9 +263,21 @@ impl<'o, 'a> Binder<'o, 'a> {
             (Some(operation), Some(scalar)) if self.widen && found.widens_to(kind) => {
                 operation.set(&slot.slot.tag, raw.tag & !0xff | kind as u64)?;
                 operation.set(&slot.slot.payload, convert(scalar, kind)?.payload())?;
-                Ok(())
+                self.describe_again(operation, slot)
             }
             _ => Err(self.mismatch(found.name(), kind.name(), found.widens_to(kind))),
+        }
+    }
+
+    /// Writes what is known of a field for the type that it has now.
+    fn describe_again(&self, operation: &Operation<'_>, slot: SlotRef<'_>) -> Result<()> {
+        let raw = Raw::load(slot.slot);
+        match raw.meta() {
+            Some(place) => {
+                let known = Record::read(self.arena, place)?.meta()?;
+                edit::describe(operation, (slot.parent.unwrap_or_default(), raw), slot.slot, &known)
+            }
+            None => Ok(()),
         }
     }
 
@@ -303,8 +325,10 @@ impl<'o, 'a> Binder<'o, 'a> {
         let widened = edit::widen_to_array(&value, wanted);
         match (self.operation, slot.parent, widened) {
             (Some(operation), Some(parent), Some(array)) if self.widen => {
-                let array = if wanted.live { array.live() } else { array };
-                Ok(edit::replace_by(operation, parent, slot.slot, &Value::Array(array))?)
+                let array = Value::Array(if wanted.live { array.live() } else { array });
+                edit::check_limits(self.arena, raw, &array)?;
+                edit::replace_by(operation, parent, slot.slot, &array)?;
+                self.describe_again(operation, slot)
             }
             (_, _, widened) => Err(self.mismatch(&found, &wanted.to_string(), widened.is_some())),
         }
@@ -321,6 +345,12 @@ impl<'o, 'a> Binder<'o, 'a> {
     pub(crate) fn operation(&self) -> Option<&'o Operation<'a>> {
         self.operation
     }
+}
+
+/// Declares the fields of a part that has just come.
+pub(crate) fn declare_part<T: Field>(operation: &Operation<'_>, slot: SlotRef<'_>) -> Result<()> {
+    let binder = Binder::with(operation.arena(), Some(operation), None, false);
+    Binder { strict: true, ..binder }.resolve_slot::<T>(slot).map(drop)
 }
 
 /// A node of the store that is being bound or was bound.
@@ -383,13 +413,6 @@ impl<'s> Lender<'s> {
             }
             other => other,
         }
-    }
-
-    /// Declares the fields of a part of a node that is held exclusively.
-    pub(crate) fn declare_part<T: Field>(self, node: u32, slot: SlotRef<'_>) -> Result<()> {
-        operate_below(self.arena(), node, |operation| {
-            Binder::with(self.arena(), Some(operation), None, false).declare_part::<T>(slot)
-        })
     }
 
     /// Lends a part that no binding has resolved, for changing. What it lacks is created.

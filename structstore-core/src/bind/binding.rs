@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::binder::declare_part;
 use super::{Binder, Field, Fields, Lender, Outcome, SlotRef};
 use crate::access::{Access, Handle, Hold, Located, Scope};
 use crate::arena::Arena;
@@ -364,7 +365,17 @@ impl<T: Field> Binding<T> {
         };
         let index = self.handle.id().index;
         let replaced = self.handle.change(Mode::Tree, |operation, _| {
-            edit::assign_fields(operation, index, fields.iter().map(|(name, value)| (Key::new(name), value)))
+            edit::assign_fields(
+                operation,
+                index,
+                fields.iter().map(|(name, value)| (Key::new(name), value)),
+            )?;
+            if !T::LIMITED {
+                return Ok(());
+            }
+            let raw = Raw::node(Kind::Struct, self.handle.id());
+            let slot = Slot { tag: AtomicU64::new(raw.tag), payload: AtomicU64::new(raw.payload) };
+            declare_part::<T>(operation, SlotRef { slot: &slot, parent: None })
         });
         replaced.at(&self.handle)
     }

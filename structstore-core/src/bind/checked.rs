@@ -6,22 +6,25 @@ use std::ops::Deref;
 use std::ptr;
 use std::sync::atomic::Ordering as LocalOrdering;
 
-use super::array::{FixedPlace, locate};
+use super::array::locate;
 use super::list::{AsArray, AsList};
 use super::scalar::ScalarPlace;
 use super::{Binder, BoundNode, Field, Lender, OptionMut, Schema, SlotRef};
-use crate::access::{Access, Locked};
+use crate::access::{Access, Located, Locked};
 use crate::arena::Arena;
-use crate::arena::layout::Slot;
+use crate::arena::layout::{Node, Slot};
+use crate::edit;
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::{Error, Result};
-use crate::node::meta::{Record, admits};
+use crate::journal::Operation;
+use crate::lock::Mode;
+use crate::node::meta::{Record, admits, limits_of};
 use crate::node::{Raw, path_of_slot};
 use crate::ops::arrays::unshare_limited;
 use crate::ops::{self, arrays};
 use crate::sync::Ordering;
-use crate::value::{Element, Kind, Meta, Scalar, ScalarType, ToValue, Value, convert};
+use crate::value::{ArrayValue, Element, Kind, Meta, Scalar, ScalarType, ToValue, Value, convert};
 
 /// A field whose numbers have limits: what `#[structstore(range = …)]`, `multiple_of` and `finite` store, so that the field itself can
 /// have the plain type.
@@ -325,16 +328,28 @@ pub trait Elements: Field {
     type Element: Element + Into<Scalar>;
     /// What they are read as: `[T; N]`, or `[T]` where the length is free.
     type Lent: ?Sized;
+    /// Where they are for as long as the array is held, if assignments do not move them.
+    #[doc(hidden)]
+    type At: Copy;
 
     #[doc(hidden)]
     fn node_of(place: &Self::Place) -> BoundNode;
 
     /// Where they are, by the check just before.
     #[doc(hidden)]
-    fn checked(place: &Self::Place, lender: Lender<'_>) -> *const Self::Lent;
+    fn at(place: &Self::Place) -> Self::At;
 
+    /// Lends them.
+    ///
+    /// # Safety
+    ///
+    /// The array was found to be there, is held for `'s`, and no view shares it.
     #[doc(hidden)]
-    fn elements(node: BoundNode, lender: Lender<'_>) -> Result<*const Self::Lent>;
+    unsafe fn elements<'s>(at: Self::At, node: BoundNode, lender: Lender<'s>) -> &'s Self::Lent;
+
+    /// Assigns an array that is held, which is within its limits.
+    #[doc(hidden)]
+    fn write(operation: &ArrayOperation<'_, '_>, value: &ArrayValue<'_>) -> Result<()>;
 }
 
 /// An array whose elements have limits, in a struct that is held exclusively. It is read as a slice or Rust array, and assigned as a
@@ -363,7 +378,14 @@ pub trait Elements: Field {
 /// ```
 pub struct CheckedArray<'s, A: Elements> {
     locked: Locked<'s>,
-    lent: *const A::Lent,
+    at: A::At,
+}
+
+/// An array in an operation.
+#[doc(hidden)]
+pub struct ArrayOperation<'o, 'a> {
+    operation: &'o Operation<'a>,
+    node: &'o Node,
 }
 
 impl<A: Elements> Deref for CheckedArray<'_, A> {
@@ -371,23 +393,33 @@ impl<A: Elements> Deref for CheckedArray<'_, A> {
 
     #[inline]
     fn deref(&self) -> &A::Lent {
-        // SAFETY: located when it was lent, and after each assignment; no view shares it, and none is taken while it is held.
-        unsafe { &*self.lent }
+        // SAFETY: checked under the lock that lasts for as long as self, for which no view is taken.
+        unsafe { A::elements(self.at, self.node(), Lender { store: self.locked.store() }) }
     }
 }
 
 impl<A: Elements> CheckedArray<'_, A> {
+    fn node(&self) -> BoundNode {
+        BoundNode { id: self.locked.id(), record: self.locked.node() }
+    }
+
     /// Assigns all elements.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::OutsideLimits`] with the first element that is outside; [`ErrorKind::OutOfSpace`].
     pub fn set(&mut self, value: &A) -> Result<()> {
-        match value.field_value()? {
-            Value::Array(array) => arrays::set(&self.locked, &array)?,
-            other => return Err(crate::value::wrong_kind(other.kind(), Kind::Array.name())),
-        }
-        self.locate()
+        let value = value.field_value()?;
+        let assigned = self.locked.change(Mode::Node, |operation, node| {
+            if let Some(limits) = limits_of(operation.arena(), node)? {
+                limits.check(&value)?;
+            }
+            match &value {
+                Value::Array(array) => A::write(&ArrayOperation { operation, node }, array),
+                other => Err(crate::value::wrong_kind(other.kind(), Kind::Array.name())),
+            }
+        });
+        assigned.at(&self.locked)
     }
 
     /// Assigns one element, given by an index for each dimension.
@@ -396,14 +428,7 @@ impl<A: Elements> CheckedArray<'_, A> {
     ///
     /// [`ErrorKind::OutsideLimits`]; [`ErrorKind::IndexOutOfRange`].
     pub fn set_at(&mut self, indices: &[usize], number: A::Element) -> Result<()> {
-        arrays::set_element(&self.locked, indices, &Value::Scalar(number.into()))?;
-        self.locate()
-    }
-
-    fn locate(&mut self) -> Result<()> {
-        let node = BoundNode { id: self.locked.id(), record: self.locked.node() };
-        self.lent = A::elements(node, Lender { store: self.locked.store() })?;
-        Ok(())
+        arrays::set_element(&self.locked, indices, &Value::Scalar(number.into()))
     }
 }
 
@@ -435,15 +460,12 @@ impl<A: Elements> Limit for A {
     }
 
     fn reborrow_checked<'a, 's: 'a>(lent: &'a mut CheckedArray<'s, A>) -> CheckedArray<'a, A> {
-        CheckedArray { lent: lent.lent, locked: lent.locked.reborrow() }
+        CheckedArray { at: lent.at, locked: lent.locked.reborrow() }
     }
 
     unsafe fn lend_checked<'s>(place: &A::Place, lender: Lender<'s>) -> CheckedArray<'s, A> {
         let node = A::node_of(place);
-        CheckedArray {
-            locked: Locked::lend(lender.store, node.id, node.record),
-            lent: A::checked(place, lender),
-        }
+        CheckedArray { locked: Locked::lend(lender.store, node.id, node.record), at: A::at(place) }
     }
 }
 
@@ -452,17 +474,23 @@ macro_rules! fixed_elements {
         impl<T: Element + Into<Scalar>, $(const $extent: usize),+> Elements for $type {
             type Element = T;
             type Lent = $type;
+            type At = *const $type;
 
             fn node_of(place: &Self::Place) -> BoundNode {
                 place.node
             }
 
-            fn checked(place: &Self::Place, _: Lender<'_>) -> *const $type {
+            fn at(place: &Self::Place) -> *const $type {
                 place.data.load(LocalOrdering::Relaxed)
             }
 
-            fn elements(node: BoundNode, lender: Lender<'_>) -> Result<*const $type> {
-                FixedPlace::<$type>::new(node).locate(lender.arena()).map(<*mut _>::cast_const)
+            unsafe fn elements<'s>(at: *const $type, _: BoundNode, _: Lender<'s>) -> &'s $type {
+                // SAFETY: located by the check; assignments change it in place.
+                unsafe { &*at }
+            }
+
+            fn write(array: &ArrayOperation<'_, '_>, value: &ArrayValue<'_>) -> Result<()> {
+                edit::overwrite(array.operation, array.node, value, true)
             }
         }
     )*};
@@ -472,19 +500,24 @@ fixed_elements!(([T; N], N), ([[T; M]; N], N, M), ([[[T; L]; M]; N], N, M, L));
 impl<T: Field<Repeated = AsArray> + Element + Into<Scalar>> Elements for Vec<T> {
     type Element = T;
     type Lent = [T];
+    type At = ();
 
     fn node_of(place: &BoundNode) -> BoundNode {
         *place
     }
 
-    fn checked(place: &BoundNode, lender: Lender<'_>) -> *const [T] {
-        // It fails only where it was damaged since the check just now.
-        Self::elements(*place, lender).unwrap_or_else(|_| ptr::from_ref(&[]))
+    fn at(_: &BoundNode) {}
+
+    unsafe fn elements<'s>((): (), node: BoundNode, lender: Lender<'s>) -> &'s [T] {
+        match locate::<T, 1>(lender.arena(), node.node()) {
+            // SAFETY: in bounds and aligned (located just now), and any bytes are elements; the rest is the caller's promise.
+            Ok(([length], start)) => unsafe { std::slice::from_raw_parts(start, length) },
+            // The store was damaged while it was held.
+            Err(_) => &[],
+        }
     }
 
-    fn elements(node: BoundNode, lender: Lender<'_>) -> Result<*const [T]> {
-        node.check()?;
-        let ([length], start) = locate::<T, 1>(lender.arena(), node.node())?;
-        Ok(ptr::slice_from_raw_parts(start, length))
+    fn write(array: &ArrayOperation<'_, '_>, value: &ArrayValue<'_>) -> Result<()> {
+        edit::publish_array(array.operation, array.node, value, edit::build_array(array.operation, value)?)
     }
 }

@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 
 use super::array::free;
+use super::binder::declare_part;
 use super::{Binder, BoundNode, Field, Lender, Schema, SlotRef, TypedArrayMut, TypedArrayRef};
 use crate::access::{Access, Located, Locked, Part};
 use crate::arena::Arena;
@@ -13,6 +14,7 @@ use crate::error::ErrorKind;
 use crate::error::{Error, Result};
 use crate::handle::{ListMut, ListRef};
 use crate::node::list;
+use crate::ops::lists;
 use crate::value::{ArrayValue, DType, Element, Kind, Meta, Value, wrong_kind};
 
 /// How a `Vec` is stored: [`AsArray`] or [`AsList`].
@@ -166,8 +168,10 @@ impl<T: Field> Repeated<T> for AsList {
 
     fn assign(lent: &mut TypedListMut<'_, T>, items: &[T]) -> Result<()> {
         let values = items.iter().map(T::field_value).collect::<Result<Vec<_>>>()?;
-        lent.as_list().replace(values)?;
-        (0..items.len()).try_for_each(|index| lent.declare(index))
+        match T::LIMITED {
+            true => lent.splice(0, lent.len()?, &values),
+            false => lent.as_list().replace(values),
+        }
     }
 
     fn reborrow<'a, 's: 'a>(lent: &'a mut TypedListMut<'s, T>) -> TypedListMut<'a, T> {
@@ -405,20 +409,19 @@ impl<T: Field> TypedListMut<'_, T> {
     ///
     /// As [`ListMut::push`].
     pub fn push(&mut self, item: &T) -> Result<()> {
-        self.as_list().push(item.field_value()?)?;
-        if T::LIMITED { self.declare(self.len()?.saturating_sub(1)) } else { Ok(()) }
+        let value = item.field_value()?;
+        match T::LIMITED {
+            true => self.splice(usize::MAX, 0, &[value]),
+            false => self.as_list().push(value),
+        }
     }
 
-    /// Declares what an item that has come may hold.
-    fn declare(&self, index: usize) -> Result<()> {
-        if !T::LIMITED {
-            return Ok(());
-        }
+    /// Replaces items by others, which declare what they may hold, in one operation.
+    fn splice(&self, index: usize, count: usize, values: &[Value<'_>]) -> Result<()> {
         let locked = &self.list.locked;
-        let declared = self
-            .slot(index)
-            .and_then(|slot| Lender { store: locked.store() }.declare_part::<T>(locked.id().index, slot));
-        declared.at_part(locked, Part::Index(index))
+        lists::splice_with(locked, index, count, values, |operation, slot| {
+            declare_part::<T>(operation, SlotRef { slot, parent: Some(locked.id().index) })
+        })
     }
 
     /// Inserts an item before the one at `index`, which may be the end.
@@ -427,8 +430,11 @@ impl<T: Field> TypedListMut<'_, T> {
     ///
     /// As [`ListMut::insert`].
     pub fn insert(&mut self, index: usize, item: &T) -> Result<()> {
-        self.as_list().insert(index, item.field_value()?)?;
-        self.declare(index)
+        let value = item.field_value()?;
+        match T::LIMITED {
+            true => self.splice(index, 0, &[value]),
+            false => self.as_list().insert(index, value),
+        }
     }
 
     /// Assigns an item that exists.
@@ -437,8 +443,11 @@ impl<T: Field> TypedListMut<'_, T> {
     ///
     /// As [`ListMut::set`].
     pub fn set(&mut self, index: usize, item: &T) -> Result<()> {
-        self.as_list().set(index, item.field_value()?)?;
-        self.declare(index)
+        let value = item.field_value()?;
+        match T::LIMITED {
+            true => self.splice(index, 1, &[value]),
+            false => self.as_list().set(index, value),
+        }
     }
 
     /// Removes an item.

@@ -6,15 +6,18 @@ use std::hash::BuildHasher;
 use std::marker::PhantomData;
 use std::ops::Deref;
 
+use super::binder::declare_part;
 use super::list::AsList;
 use super::{Binder, BoundNode, Field, Lender, Schema, SlotRef};
 use crate::access::{Access, Located, Locked, Part};
 use crate::arena::Arena;
 use crate::arena::layout::Node;
+use crate::edit;
 use crate::error::{Error, ErrorKind, Result};
 use crate::handle::{StructMut, StructRef};
 use crate::key::Key;
-use crate::node::structure;
+use crate::lock::Mode;
+use crate::node::{self, structure};
 use crate::value::{Kind, Value, wrong_kind};
 
 fn entry<'a>(arena: &'a Arena, node: &Node, parent: u32, name: &str) -> Result<Option<SlotRef<'a>>> {
@@ -105,8 +108,12 @@ macro_rules! map_fields {
             }
 
             fn assign(lent: &mut TypedMapMut<'_, T>, value: &Self) -> Result<()> {
-                lent.as_struct().replace(value.field_value()?)?;
-                value.keys().try_for_each(|name| lent.declare(name))
+                if T::LIMITED {
+                    lent.clear()?;
+                    let entries = value.iter().map(|(name, value)| Ok((name.as_str(), value.field_value()?)));
+                    return lent.put(&entries.collect::<Result<Vec<_>>>()?);
+                }
+                lent.as_struct().replace(value.field_value()?)
             }
 
             fn reborrow<'a, 's: 'a>(lent: &'a mut TypedMapMut<'s, T>) -> TypedMapMut<'a, T> {
@@ -279,21 +286,31 @@ impl<T: Field> TypedMapMut<'_, T> {
     ///
     /// As [`StructMut::set`].
     pub fn insert(&mut self, name: &str, value: &T) -> Result<()> {
-        self.as_struct().set(name, value.field_value()?)?;
-        self.declare(name)
+        let value = value.field_value()?;
+        match T::LIMITED {
+            true => self.put(&[(name, value)]),
+            false => self.as_struct().set(name, value),
+        }
     }
 
-    /// Declares what an entry that has come may hold.
-    fn declare(&self, name: &str) -> Result<()> {
-        if !T::LIMITED {
-            return Ok(());
-        }
+    /// Assigns entries, which declare what they may hold, in one operation.
+    fn put(&self, entries: &[(&str, Value<'_>)]) -> Result<()> {
         let locked = &self.entries.locked;
-        let lender = Lender { store: locked.store() };
-        let declared = self
-            .slot(name)
-            .and_then(|slot| slot.map_or(Ok(()), |slot| lender.declare_part::<T>(locked.id().index, slot)));
-        declared.at_part(locked, Part::Name(name))
+        let index = locked.id().index;
+        let put = locked.change(Mode::Tree, |operation, node| {
+            let depth = node::depth_of(operation.arena(), index)?;
+            entries.iter().try_for_each(|(name, value)| {
+                let done = value
+                    .check_depth(depth)
+                    .and_then(|()| edit::assign_field(operation, index, &Key::new(name), value))
+                    .and_then(|()| match entry(operation.arena(), node, index, name)? {
+                        Some(slot) => declare_part::<T>(operation, slot),
+                        None => Ok(()),
+                    });
+                done.map_err(|error| error.under(*name))
+            })
+        });
+        put.at(locked)
     }
 
     /// Removes an entry. Returns whether there was one.

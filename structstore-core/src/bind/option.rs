@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 
 use parking_lot::Mutex;
 
+use super::binder::declare_part;
 use super::list::AsList;
 use super::{Binder, Field, Lender, Schema, SlotRef};
 use crate::access::operate_below;
@@ -273,12 +274,12 @@ impl<T: Field> OptionMut<'_, T> {
         let slot = self.slot().slot;
         value.check_depth(node::depth_of(self.lender.arena(), self.parent)?)?;
         operate_below(self.lender.arena(), self.parent, |operation| {
-            edit::assign_part(operation, self.parent, slot, &value)
-        })?;
-        match T::LIMITED && self.is_some() {
-            true => self.lender.declare_part::<T>(self.parent, self.slot()),
-            false => Ok(()),
-        }
+            edit::assign_part(operation, self.parent, slot, &value)?;
+            match T::LIMITED && self.is_some() {
+                true => declare_part::<T>(operation, self.slot()),
+                false => Ok(()),
+            }
+        })
     }
 
     /// The same access for a shorter time, to pass on.

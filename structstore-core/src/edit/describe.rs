@@ -1,12 +1,15 @@
 //! Declaring what is known of a field: its limits and texts.
 
-use super::assign::unshare;
+use super::assign::{replace_block, unshare};
+use super::build::copy_array;
 use crate::arena::BlockKind;
 use crate::arena::layout::{Node, Slot};
 use crate::error::{Error, Result};
 use crate::journal::{Among, Operation, pinned_by};
-use crate::node::meta::{Class, Draft, PART, Record, class_in, refuse_live};
-use crate::node::{self, Extent, LIMITED, LIMITS, META, RECORD, Raw, list, resolve};
+use crate::node::meta::{Class, Draft, PART, Record, class_in, limits_of, live};
+use crate::node::{
+    self, ArrayBlock, BLOCK, Extent, LIMITED, LIMITS, LIVE, META, RECORD, Raw, array_flags, list, resolve,
+};
 use crate::sync::Ordering;
 use crate::value::{Kind, Meta, Value, convert, deeper};
 
@@ -57,16 +60,10 @@ pub(crate) fn describe(
             && was.declared()
             && !raw.limited()
             && record.limits_parts()
-            && let Some((_, holder)) = pinned_by(arena, owner, Among::Alone)?
+            && let Some((_, holder)) = pinned_by(arena, owner, Among::Above)?
         {
             // It has the field lent as plain memory, and could not lock the struct to change it any more.
             return Err(Error::bound(holder, "given limits now: it may be lent without a check"));
-        }
-        if let (Kind::Array, Some(_)) = (kind, raw.id()) {
-            let (_, node) = resolve(arena, raw)?;
-            refuse_live(&record, node)?;
-            // Views that are there already keep the block that they were taken of.
-            unshare(operation, node)?;
         }
     }
     let place = operation.allocate(draft.length(), BlockKind::Meta)?;
@@ -146,10 +143,23 @@ fn limit_at(operation: &Operation<'_>, raw: Raw, limits: u64, parts: u64, depth:
     }
     let (arena, depth) = (operation.arena(), deeper(depth)?);
     let (_, node) = resolve(arena, raw)?;
-    if node.body[LIMITS].load(Ordering::Relaxed) != limits {
+    let changed = node.body[LIMITS].load(Ordering::Relaxed) != limits;
+    if changed {
         operation.set(&node.body[LIMITS], limits)?;
     }
     match kind {
+        Kind::Array if array_flags(node) & LIVE != 0 => {
+            if parts == 0 {
+                Ok(())
+            } else {
+                Err(live())
+            }
+        }
+        // Views that are there keep the block that they were taken of; one that a transaction undoes comes back as it was.
+        Kind::Array if changed && arena.transaction().is_some() => {
+            replace_block(operation, node, copy_array(operation, node.body[BLOCK].load(Ordering::Relaxed))?)
+        }
+        Kind::Array if parts != 0 => unshare(operation, node),
         Kind::List => list::slots(arena, node)?
             .iter()
             .try_for_each(|item| limit_at(operation, Raw::load(item), parts, parts, depth)),
@@ -157,11 +167,25 @@ fn limit_at(operation: &Operation<'_>, raw: Raw, limits: u64, parts: u64, depth:
     }
 }
 
+/// Fails for an array that is longer or shorter now than it may be.
+pub(crate) fn check_extent(operation: &Operation<'_>, node: &Node) -> Result<()> {
+    match limits_of(operation.arena(), node)? {
+        Some(limits) => {
+            let block = ArrayBlock::read(operation.arena(), node.body[BLOCK].load(Ordering::Relaxed))?;
+            limits.check_length(block.shape.first().copied().unwrap_or(1))
+        }
+        None => Ok(()),
+    }
+}
+
 /// Has an item of a list keep the list's limits.
 pub(crate) fn limit_item(operation: &Operation<'_>, list: &Node, item: Raw) -> Result<()> {
     match list.body[LIMITS].load(Ordering::Relaxed) {
         0 => Ok(()),
-        limits => limit(operation, item, limits | PART),
+        limits if Record::read(operation.arena(), limits)?.limits_parts() => {
+            limit(operation, item, limits | PART)
+        }
+        _ => Ok(()),
     }
 }
 
@@ -199,8 +223,8 @@ fn applies(kind: Kind, meta: &Meta) -> Result<()> {
     if meta.limits_numbers() && !kind.is_number() && !container {
         return wrong("range", "a number, an array of numbers or a list");
     }
-    let has_choices =
-        matches!(kind, Kind::Str | Kind::List) || kind.is_number() && meta.choices_are_integers();
+    let has_choices = matches!(kind, Kind::Str | Kind::List)
+        || kind.is_number() && !matches!(kind, Kind::F32 | Kind::F64) && meta.choices_are_integers();
     if !has_choices && !meta.choices.is_empty() {
         return wrong("choices", "a string, a list, or integers for a number");
     }

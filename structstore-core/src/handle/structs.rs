@@ -373,12 +373,14 @@ impl Struct {
         structs::delete(&self.handle, &key.into())
     }
 
-    /// Removes a field and all below it, also one that is declared or that live bindings use: what they do from then on is
-    /// [`ErrorKind::StaleHandle`] or [`ErrorKind::NotFound`].
+    /// Removes a field and all below it, also one that is declared, or that live bindings use: those are stale then.
+    ///
+    /// A declared field of a struct that a living process has bound is removed only with that struct, since the binding knows where
+    /// it is.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotFound`], and those of locking.
+    /// [`ErrorKind::NotFound`]; [`ErrorKind::Bound`] for such a field; those of locking.
     ///
     /// ```
     /// use structstore::{Binding, ErrorKind, StructStore};

@@ -24,6 +24,8 @@ pub(crate) enum Among {
     All,
     /// What lies below it.
     Contents,
+    /// It, and what it lies in.
+    Above,
 }
 
 /// Fails if a living process has pinned any of these nodes.
@@ -77,6 +79,9 @@ fn name_of(record: &Participant) -> String {
 }
 
 fn is_among(arena: &Arena, pin: NodeId, index: u32, among: Among) -> bool {
+    if among == Among::Above {
+        return is_among(arena, NodeId { index, ..pin }, pin.index, Among::All);
+    }
     if pin.index == index || among == Among::Alone {
         return pin.index == index && among != Among::Contents;
     }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
 use crate::arena::layout::{INHERITED, OBSERVING, Participant, Seat};
-use crate::arena::lease::Lease;
+use crate::arena::lease::{Lease, is_pin};
 use crate::arena::{Arena, HeapGuard, LateClaim, Leases, NEXT_ID, NO_PLACE, Openings, undo};
 use crate::error::{Error, Result};
 use crate::journal;
@@ -96,7 +96,11 @@ impl Fork {
                 if let Some(mut heap) = heap {
                     let record = arena.record::<Participant>(participant)?;
                     for lease in &leases {
-                        entries.push(Lease::enter(&mut heap, record, lease.block())?);
+                        // What the child has bound may be on stacks of threads that it has not: it pins nothing.
+                        entries.push(match is_pin(lease.block()) {
+                            true => 0,
+                            false => Lease::enter(&mut heap, record, lease.block())?,
+                        });
                     }
                 }
                 Ok(Heir { participant, liveness, leases: entries })

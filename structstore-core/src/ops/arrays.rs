@@ -95,11 +95,11 @@ pub(super) fn publish(access: &impl Access, array: &ArrayValue<'_>) -> Result<()
             let limits = node.body[LIMITS].load(Ordering::Relaxed);
             Ok((array_flags(node), limits, FixedType::of(arena, node)?))
         })?;
-        if limits != 0
-            && let Some(record) = access.read(limits_of)?
-        {
-            record.check(&borrowed)?;
-        }
+        // With the array held: the limits may be others by then.
+        let check = |arena: &Arena, node: &Node| match limits_of(arena, node)? {
+            Some(record) => record.check(&borrowed),
+            None => Ok(()),
+        };
         let array = match &fixed {
             None => array.borrowed(),
             Some(fixed) => edit::fit_array(&borrowed, fixed)?,
@@ -115,6 +115,7 @@ pub(super) fn publish(access: &impl Access, array: &ArrayValue<'_>) -> Result<()
                 access.change(Mode::Node, |operation, node| {
                     let is_such = is_such(node);
                     if is_such {
+                        check(operation.arena(), node)?;
                         edit::overwrite(operation, node, &array, logged)?;
                     }
                     Ok(is_such)
@@ -125,6 +126,7 @@ pub(super) fn publish(access: &impl Access, array: &ArrayValue<'_>) -> Result<()
                 |operation, node, aside| {
                     let is_such = is_such(node);
                     if is_such {
+                        check(operation.arena(), node)?;
                         edit::publish_array(operation, node, &array, aside)?;
                     }
                     Ok(is_such)

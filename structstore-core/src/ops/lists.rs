@@ -6,7 +6,7 @@ use super::slot::{Get, Slot};
 use super::slot_value;
 use crate::access::{Access, Located, Part};
 use crate::arena::Arena;
-use crate::arena::layout::Node;
+use crate::arena::layout::{self, Node};
 use crate::edit;
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::Operation;
@@ -336,6 +336,29 @@ fn splice_in(
     removed.iter().try_for_each(|slot| retire(operation, Raw::load(slot)))?;
     edit::list::splice(operation, node, start as u64, removed.len() as u64, &new)?;
     check_length(operation, node)
+}
+
+/// Replaces `count` items from an index, or from the end, and does something to each that has come, in one operation.
+pub(crate) fn splice_with(
+    access: &impl Access,
+    index: usize,
+    count: usize,
+    values: &[Value<'_>],
+    then: impl Fn(&Operation<'_>, &layout::Slot) -> Result<()>,
+) -> Result<()> {
+    let spliced = access.change(Mode::Tree, |operation, node| {
+        let len = list::slots(operation.arena(), node)?.len();
+        let start = if index == usize::MAX { len } else { index };
+        if start.saturating_add(count) > len {
+            return Err(list::out_of_range(start as u64, len as u64));
+        }
+        splice_in(operation, node, access.id().index, &(start..start.saturating_add(count)), values)?;
+        (start..).take(values.len()).try_for_each(|at| {
+            let slot = list::slot(operation.arena(), node, at as u64)?;
+            then(operation, slot).map_err(|error| error.under(at))
+        })
+    });
+    spliced.at(access)
 }
 
 /// Fails for a list that is longer or shorter now than it may be.

@@ -7,7 +7,7 @@ use crate::arena::Arena;
 use crate::arena::layout::Node;
 use crate::edit::{self, Assigned, Writer};
 use crate::error::{Error, ErrorKind, Result};
-use crate::journal::Operation;
+use crate::journal::{Among, Operation, pinned_by};
 use crate::key::Key;
 use crate::lock::Mode;
 use crate::node::meta::admits;
@@ -262,6 +262,12 @@ fn remove_field<T>(
             let raw = raw.ok_or_else(not_found)?;
             if raw.declared() && !force {
                 return Err(declared(raw, "removed"));
+            }
+            if raw.declared()
+                && let Some((_, holder)) = pinned_by(operation.arena(), access.id().index, Among::Above)?
+            {
+                // Its binding knows the slot, which another field would get.
+                return Err(Error::bound(holder, "taken out of the struct, only removed with it"));
             }
             let kept = keep(operation.arena(), raw)?;
             // Before it is unlinked, so that an error has its path.

@@ -116,7 +116,9 @@ fn parts_of_limited_lists_keep_its_limits() {
     let store = store();
     let value = Value::List(vec!["a".into(), Value::list([1, 2]), [1.0, 2.0].into(), Value::from(3)]);
     store.set("list", &value).unwrap();
-    store.declare("list", &Meta::new().range(0..=5).choices(["a", "b", "1", "2", "3"]).len(..=4)).unwrap();
+    store
+        .declare("list", &Meta::new().range(0..=5).choices(["a", "b", "1", "2", "3", "1.0", "2.0"]).len(..=4))
+        .unwrap();
     store.check().unwrap();
     let list = store.get::<List>("list").unwrap();
     let refused =
@@ -189,10 +191,14 @@ fn what_is_removed_by_force_leaves_nothing() {
     );
     store.check().unwrap();
     assert_eq!(part.delete("one").unwrap_err().kind(), ErrorKind::Declared);
+    // Whoever has bound the struct knows where the field is.
+    assert_eq!(part.delete_forced("one").unwrap_err().kind(), ErrorKind::Bound);
+    drop(pin);
     for name in ["one", "a name that is too long for the field"] {
         part.delete_forced(name).unwrap();
         store.check().unwrap();
     }
+    let pin = part.pin().unwrap();
     store.delete_forced("part").unwrap();
     assert_eq!(part.pin().err().unwrap().kind(), ErrorKind::StaleHandle);
     drop(pin);
@@ -353,5 +359,42 @@ fn types_that_know_no_limits_are_lent_nothing_that_breaks_them() {
             fields.name.set("arm")
         })
         .unwrap();
+    store.check().unwrap();
+}
+
+/// Views of arrays in a list, kinds of elements that nothing looks at, and choices of numbers.
+#[test]
+fn nothing_in_a_limited_field_is_out_of_reach() {
+    let store = store();
+    store.set("items", Value::List(vec![[0.5].into(), "a".into()])).unwrap();
+    let list = store.get::<List>("items").unwrap();
+    let view = list.get::<Array>(0).unwrap().view().unwrap();
+    store.declare("items", &Meta::new().range(0.0..=1.0)).unwrap();
+    view.cells::<f64>().unwrap()[0].set(5.0);
+    assert_eq!(list.get::<Vec<f64>>(0).unwrap(), [0.5]);
+    store.declare("items", &Meta::new().len(..=4)).unwrap();
+    list.push("b").unwrap();
+    list.set(0, "c").unwrap();
+    store.check().unwrap();
+
+    store.set("q", [0.5_f64]).unwrap();
+    store.declare("q", &Meta::new().range(0.0..=1.0)).unwrap();
+    let half = crate::DType::new("<f2").unwrap();
+    let foreign = ArrayValue::new(half, &[1], vec![0_u8, 0x50]).unwrap();
+    assert_eq!(store.set("q", foreign).unwrap_err().kind(), ErrorKind::WrongType);
+
+    store.set("x", 1.5_f64).unwrap();
+    assert!(store.declare("x", &Meta::new().choices(["1", "2"])).is_err());
+    store.set("n", Value::list([1])).unwrap();
+    store.declare("n", &Meta::new().choices(["1", "a"])).unwrap();
+    assert!(store.get::<List>("n").unwrap().push(2.5).is_err());
+
+    let undone: crate::Result<()> = store.transaction(|store| {
+        store.declare("q", &Meta::new())?;
+        store.get_mut::<Array>("q")?.as_mut_slice::<f64>()?[0] = 99.0;
+        Err(crate::Error::rejected("no"))
+    });
+    undone.unwrap_err();
+    assert_eq!(store.get::<Vec<f64>>("q").unwrap(), [0.5]);
     store.check().unwrap();
 }

@@ -191,3 +191,119 @@ fn the_last_declaration_counts_and_texts_stay() -> Result<()> {
         Ok(())
     })
 }
+
+/// Wherever an array goes when it is assigned, what is lent of it is where it is now.
+#[test]
+fn what_is_lent_of_checked_arrays_is_never_old() -> Result<()> {
+    on_both(|store| {
+        let bound = store.bind::<Limited>()?;
+        let mut guard = bound.write()?;
+        guard.fields_mut().grid.set(&[[1, 2], [3, 4]])?;
+        guard.fields_mut().trail.set(&vec![1.0, 2.0, 3.0])?;
+        // Blocks that were let go of are used for something else.
+        let _ = (store.statistics(), StructStore::new().set("other", vec![9.0; 8]));
+        assert_eq!(
+            (*guard.fields_mut().grid, guard.fields_mut().trail.to_vec()),
+            ([[1, 2], [3, 4]], vec![1.0, 2.0, 3.0])
+        );
+        assert_eq!(*guard.fields().grid, [[1, 2], [3, 4]]);
+        let mut fields = guard.fields_mut();
+        let mut again = fields.reborrow();
+        again.grid.set(&[[5; 2]; 2])?;
+        again.trail.set(&vec![7.0])?;
+        assert_eq!((*fields.grid, &fields.trail[..]), ([[5; 2]; 2], &[7.0][..]));
+        Ok(())
+    })
+}
+
+#[test]
+fn lengths_hold_for_vectors_that_grow_in_place() -> Result<()> {
+    #[derive(StructStore)]
+    struct Trail {
+        #[structstore(len = ..=3)]
+        trail: Vec<f64>,
+        #[structstore(len = ..=2)]
+        names: Vec<String>,
+    }
+    on_both(|store| {
+        let trail = store.bind::<Trail>()?;
+        trail.with_mut(|mut fields| {
+            fields.trail.extend_from_slice(&[1.0, 2.0, 3.0])?;
+            refused(fields.trail.push(4.0), "trail");
+            refused(fields.trail.set([4], &[0.0; 4]), "trail");
+            fields.trail.truncate(1)?;
+            fields.names.push(&"a".into())?;
+            fields.names.push(&"b".into())?;
+            refused(fields.names.push(&"c".into()), "names");
+            fields.names.set(0, &"longer than the list".into())
+        })?;
+        assert_eq!(trail.load()?.trail, [1.0]);
+        Ok(())
+    })
+}
+
+/// A part that does not fit is not there afterwards, and one that another program has left there keeps nobody from starting.
+#[test]
+fn a_part_outside_of_its_limits_does_not_come() -> Result<()> {
+    on_both(|store| {
+        let bound = store.bind::<Limited>()?;
+        let before = store.to_value()?;
+        bound.with_mut(|mut fields| {
+            refused(fields.parts.push(&part(1.5)), "parts[0].share");
+            refused(fields.named.insert("one", &part(1.5)), "named.one.share");
+            refused(fields.perhaps.set(Some(part(1.5))), "perhaps.share");
+            Ok(())
+        })?;
+        assert_eq!(store.to_value()?, before);
+        let mut value = bound.load()?;
+        value.parts.push(part(1.5));
+        refused(bound.replace(&value), "parts[0].share");
+        assert_eq!(store.to_value()?, before);
+        store.get::<List>("parts")?.push(structstore::traits::ToValue::to_value(&part(1.5))?)?;
+        drop(bound);
+        store.bind::<Limited>()?;
+        Ok(())
+    })
+}
+
+#[test]
+fn what_is_declared_is_not_taken_out_of_a_struct_that_is_bound() -> Result<()> {
+    on_both(|store| {
+        let bound = store.bind::<Limited>()?;
+        for (from, name) in [(store.clone(), "maybe"), (store.at("part")?, "share"), (store.clone(), "part")]
+        {
+            let error = from.delete_forced(name).err().unwrap();
+            assert_eq!(error.kind(), ErrorKind::Bound, "{error}");
+        }
+        // Limits of a field below what is bound would end its binding as well.
+        drop(bound);
+        store.delete_forced("maybe")?;
+        store.delete_forced("part")
+    })
+}
+
+#[test]
+fn widening_keeps_limits_for_the_wider_type() -> Result<()> {
+    #[derive(StructStore)]
+    struct Wider {
+        gain: f64,
+        #[structstore(live)]
+        q: [f64; 2],
+    }
+    on_both(|store| {
+        store.set("gain", 5_i32)?;
+        store.declare("gain", &Meta::new().range(0..=9))?;
+        store.bind_widening::<Gain>()?;
+        store.set("gain", 8.5)?;
+        refused(store.set("gain", 9.5), "gain");
+        store.set("q", [0.5_f64; 2])?;
+        store.declare("q", &Meta::new().range(0.0..=1.0))?;
+        assert!(store.bind_widening::<Wider>().is_err());
+        Ok(())
+    })
+}
+
+#[derive(StructStore)]
+struct Gain {
+    gain: f64,
+}

@@ -122,6 +122,10 @@ impl<'m> Draft<'m> {
 
     /// Whether the record at a place is this one.
     pub(crate) fn is_at(&self, arena: &Arena, place: u64) -> Result<bool> {
+        // The first word has the length.
+        if arena.at::<AtomicU64>(place)?.load(Ordering::Relaxed) != self.words[0] {
+            return Ok(false);
+        }
         let mut words = arena.words(place, self.length() / 8)?.iter();
         let mut same = true;
         self.each(|own| same &= words.next().is_some_and(|word| word.load(Ordering::Relaxed) == own));

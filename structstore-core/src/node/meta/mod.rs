@@ -22,7 +22,7 @@ pub(crate) use record::Record;
 
 use std::ops::Bound;
 
-use super::{ArrayBlock, BLOCK, LIMITS, LIVE, Raw, array_flags};
+use super::{ArrayBlock, BLOCK, LIMITS, Raw};
 use crate::arena::Arena;
 use crate::arena::layout::{MetaHead, Node, Slot};
 use crate::error::{Error, Result};
@@ -204,13 +204,9 @@ fn refuse_record(arena: &Arena, place: u64) -> Result<()> {
     }
 }
 
-/// Fails for limits of the elements of a live array, which views change as they like.
-pub(crate) fn refuse_live(record: &Record, node: &Node) -> Result<()> {
-    if array_flags(node) & LIVE != 0 && record.limits_parts() { Err(live()) } else { Ok(()) }
-}
-
+/// The error for limits of the elements of a live array, which views change as they like.
 #[cold]
-fn live() -> Error {
+pub(crate) fn live() -> Error {
     Error::wrong_type("a live array", "one that is not: views of live arrays write, and nothing checks what")
 }
 

@@ -219,6 +219,13 @@ impl Record {
         if array.is_live() {
             return Err(live());
         }
+        let dtype = array.dtype();
+        if self.has(RANGE | FACTOR) && dtype.number().is_none() && dtype.kind() != Some(Kind::Bool) {
+            return Err(Error::wrong_type(
+                format!("an array of {dtype}"),
+                "numbers, whose limits can be looked at",
+            ));
+        }
         let outside = array.find(|number| self.check_number(number).err());
         match outside {
             Some((at, error)) => Err(error.below(element_path(at, array.shape()))),
@@ -231,7 +238,7 @@ impl Record {
         if number.kind() == Kind::Bool {
             return Ok(());
         }
-        if self.has(CHOICES) && number.integer().is_some() {
+        if self.has(CHOICES) {
             return self.check_choice(&number.to_string(), true);
         }
         let (min, max) = (self.word(1), self.word(2));
