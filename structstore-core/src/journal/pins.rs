@@ -63,7 +63,7 @@ pub(crate) fn pinned_by(arena: &Arena, index: u32, among: Among) -> Result<Optio
             if let Some(pin) = pins.find(|pin| is_among(arena, *pin, index, among))
                 && arena.is_alive(participant)
             {
-                return Ok(Some((pin, name_of(record))));
+                return Ok(Some((pin, name_of(arena, participant, record))));
             }
             at = leases.next.load(Ordering::Acquire);
         }
@@ -71,10 +71,10 @@ pub(crate) fn pinned_by(arena: &Arena, index: u32, among: Among) -> Result<Optio
     Ok(None)
 }
 
-fn name_of(record: &Participant) -> String {
-    match record.pid.load(Ordering::Relaxed) {
-        pid if pid == u64::from(std::process::id()) => "this process".to_owned(),
-        pid => format!("process {pid}"),
+fn name_of(arena: &Arena, participant: u32, record: &Participant) -> String {
+    match arena.writable() && participant == arena.participant_index() {
+        true => "this process".to_owned(),
+        false => format!("process {}", record.pid.load(Ordering::Relaxed)),
     }
 }
 

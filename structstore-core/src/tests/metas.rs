@@ -385,6 +385,13 @@ fn nothing_in_a_limited_field_is_out_of_reach() {
 
     store.set("x", 1.5_f64).unwrap();
     assert!(store.declare("x", &Meta::new().choices(["1", "2"])).is_err());
+    store.set("single", 0.5_f32).unwrap();
+    store.declare("single", &Meta::new().range(..=1e39_f64)).unwrap();
+    store.set("single", f32::MAX).unwrap();
+    assert!(store.set("single", f32::INFINITY).is_err());
+    store.set("large", Value::list([1])).unwrap();
+    store.declare("large", &Meta::new().range(0..)).unwrap();
+    store.get::<List>("large").unwrap().extend([u64::MAX]).unwrap();
     store.set("n", Value::list([1])).unwrap();
     store.declare("n", &Meta::new().choices(["1", "a"])).unwrap();
     assert!(store.get::<List>("n").unwrap().push(2.5).is_err());

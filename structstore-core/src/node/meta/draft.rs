@@ -192,7 +192,12 @@ fn range_of(meta: &Meta, class: Class) -> Result<(u64, u64)> {
         // Up for the least number, down for the largest one.
         let narrow = |scalar: Scalar| {
             let wide = scalar.nearest();
-            if class == Class::F32 { f64::from(wide as f32) } else { wide }
+            match class == Class::F32 {
+                // A bound beyond all floats of that size is the largest of them, not infinity.
+                true if wide.is_finite() => f64::from(wide.clamp(f32::MIN.into(), f32::MAX.into()) as f32),
+                true => f64::from(wide as f32),
+                false => wide,
+            }
         };
         let beside = |number: f64, up: bool| match (class, up) {
             (Class::F32, true) => f64::from((number as f32).next_up()),

@@ -242,21 +242,28 @@ impl Record {
             return self.check_choice(&number.to_string(), true);
         }
         let (min, max) = (self.word(1), self.word(2));
+        // A list may have numbers of another class than its limits, so that a side without a limit is not compared.
+        let (above, below) = (self.has(MIN | FINITE), self.has(MAX | FINITE));
         let within = !self.has(RANGE)
             || match (self.class()?, number.integer()) {
                 (Class::F64 | Class::F32, _) => {
-                    let number = number.nearest();
-                    f64::from_bits(min) <= number && number <= f64::from_bits(max)
+                    let (number, min, max) = (number.nearest(), f64::from_bits(min), f64::from_bits(max));
+                    !number.is_nan() && (!above || min <= number) && (!below || number <= max)
                 }
-                (Class::U64, Some(integer)) => i128::from(min) <= integer && integer <= i128::from(max),
-                (_, Some(integer)) => i128::from(min as i64) <= integer && integer <= i128::from(max as i64),
-                (Class::U64, None) => {
-                    let number = number.nearest();
-                    min as f64 <= number && number <= max as f64
+                (class, Some(integer)) => {
+                    let (min, max) = match class {
+                        Class::U64 => (i128::from(min), i128::from(max)),
+                        _ => (i128::from(min as i64), i128::from(max as i64)),
+                    };
+                    (!above || min <= integer) && (!below || integer <= max)
                 }
-                (_, None) => {
+                (class, None) => {
+                    let (min, max) = match class {
+                        Class::U64 => (min as f64, max as f64),
+                        _ => (min as i64 as f64, max as i64 as f64),
+                    };
                     let number = number.nearest();
-                    min as i64 as f64 <= number && number <= max as i64 as f64
+                    !number.is_nan() && (!above || min <= number) && (!below || number <= max)
                 }
             };
         let factor = if self.has(FACTOR) { i128::from(self.word(3).max(1)) } else { 1 };
