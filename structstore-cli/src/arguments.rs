@@ -168,7 +168,7 @@ pub(crate) struct Set {
 
 /// Remove a field, or an item of a list.
 ///
-/// A field that a program has declared, or that holds a struct that a live program uses, is removed only with --force.
+/// Declared fields, and structs that a running program uses, are removed only with --force.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  structstore rm robot camera.lenses[0]\n  structstore rm robot camera --force"
@@ -178,13 +178,13 @@ pub(crate) struct Remove {
     pub(crate) store: Name,
     /// What to remove
     pub(crate) path: Path,
-    /// Remove it even if it is declared, or a program uses it, which is told when it does so again; not a declared field of a struct that a
-    /// program has bound
+    /// Remove it even if it is declared or in use; programs that use it get an error. A declared field of a struct in use is removed only
+    /// together with the struct
     #[arg(long, short)]
     pub(crate) force: bool,
 }
 
-/// Say what is known of a field, or of all fields: types, limits, units, descriptions.
+/// Print the type, limits, unit, description and default of a field, or of all fields.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  structstore describe robot drive.kp\n  structstore describe robot")]
 pub(crate) struct Describe {
@@ -198,10 +198,10 @@ pub(crate) struct Describe {
     pub(crate) json: bool,
 }
 
-/// Declare what a field may hold, and what it means.
+/// Declare the limits, unit, description and default of a field.
 ///
-/// From then on no program assigns anything else, and the field keeps its type. What is not given stays as it was declared. Limits of
-/// numbers and choices hold for the elements of an array and for the items of a list as well.
+/// From then on every program keeps the limits, and the field keeps its type. Options that are not given keep their declared values. Limits
+/// of numbers, and choices, also apply to the elements of an array and to the items of a list.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  structstore declare robot drive.kp --ge 0 --le 10 --unit 1/s --default 1.5\n  structstore declare robot mode --choice idle --choice running\n  structstore declare robot drive.kp --clear"
@@ -211,7 +211,7 @@ pub(crate) struct Declare {
     pub(crate) store: Name,
     /// The field
     pub(crate) path: Path,
-    /// The least number
+    /// The smallest number
     #[arg(long, value_name = "NUMBER", value_parser = number, allow_hyphen_values = true, conflicts_with = "gt")]
     pub(crate) ge: Option<Scalar>,
     /// Numbers are greater than this one
@@ -229,36 +229,36 @@ pub(crate) struct Declare {
     /// Floats are finite: neither infinite nor NaN
     #[arg(long)]
     pub(crate) finite: bool,
-    /// The least length: bytes of a string, items, the first extent of an array
+    /// The smallest length: bytes of a string, items of a list, the first dimension of an array
     #[arg(long, value_name = "LENGTH")]
     pub(crate) min_length: Option<u64>,
     /// The largest length
     #[arg(long, value_name = "LENGTH")]
     pub(crate) max_length: Option<u64>,
-    /// A string, or an integer, that the field may be; once for each
+    /// An allowed string or integer; repeat for each
     #[arg(long = "choice", value_name = "TEXT")]
     pub(crate) choices: Vec<String>,
-    /// By how much user interfaces change the number
+    /// The step by which user interfaces change the number
     #[arg(long)]
     pub(crate) step: Option<f64>,
     /// The unit of the number
     #[arg(long)]
     pub(crate) unit: Option<String>,
-    /// What the field means
+    /// The description
     #[arg(long, value_name = "TEXT")]
     pub(crate) description: Option<String>,
-    /// Only the program that declares the field is meant to assign it
+    /// Advise user interfaces that only the declaring program assigns the field
     #[arg(long)]
     pub(crate) read_only: bool,
-    /// What `reset` assigns; a field that is missing is created with it
+    /// The value that `reset` assigns; a missing field is created with it
     #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
     pub(crate) default: Option<String>,
-    /// Forget what was declared before
+    /// Discard the earlier declaration first
     #[arg(long)]
     pub(crate) clear: bool,
 }
 
-/// Assign the default that was declared of a field.
+/// Assign the declared default to a field.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  structstore reset robot drive.kp")]
 pub(crate) struct Reset {
@@ -268,10 +268,10 @@ pub(crate) struct Reset {
     pub(crate) path: Path,
 }
 
-/// Print what a store holds as a schema: types, limits, units and descriptions.
+/// Print the schema of a store: types, limits, units and descriptions.
 ///
-/// JSON Schema describes the documents that `dump` writes and `load` reads as JSON; `x-kind`, `x-unit` and `x-step` tell what it has no words
-/// for. Markdown is a table of all fields.
+/// The JSON Schema describes the JSON documents that `dump` writes and `load` reads; the keywords `x-kind`, `x-unit` and `x-step` carry what
+/// JSON Schema cannot express. The Markdown is a table of all fields.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  structstore schema robot --json > robot.schema.json\n  structstore schema robot drive --markdown >> README.md"

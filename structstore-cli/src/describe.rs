@@ -1,4 +1,4 @@
-//! `describe`, `declare` and `reset`: what is known of fields beside their values.
+//! `describe`, `declare` and `reset`: metadata of fields.
 
 use std::ops::Bound;
 
@@ -40,7 +40,7 @@ pub(crate) fn describe(options: &Describe, output: &mut Output) -> Result<u8> {
     Ok(0)
 }
 
-/// What is known of what a path leads to: of an item of a list, by its type alone.
+/// The schema of what a path leads to. An item of a list has no metadata of its own.
 pub(crate) fn of_path(store: &structstore::Struct, path: &structstore::path::Path) -> Result<FieldSchema> {
     let name = if path.is_root() { String::new() } else { path.to_string() };
     if path.is_root() {
@@ -48,7 +48,7 @@ pub(crate) fn of_path(store: &structstore::Struct, path: &structstore::path::Pat
     }
     match path::last(store, path)? {
         place @ Place::Field { .. } => {
-            // So that a field that is missing is told by its path.
+            // For an error that names the path and a similar name.
             place.get()?;
             let Place::Field { parent, name: own, .. } = place else { return Err(nowhere()) };
             let found = parent.schema()?;
@@ -95,7 +95,7 @@ pub(crate) fn type_of(schema: &Schema) -> String {
     }
 }
 
-/// What is told of a field, in the rest of a line, with the first line of its description.
+/// Prints limits, unit and summary of a field on the rest of a line.
 pub(crate) fn tell(meta: &Meta, output: &mut Output) {
     let limits = meta.to_string();
     for part in
@@ -116,7 +116,7 @@ fn unit(meta: &Meta) -> Option<String> {
     (!meta.unit.is_empty()).then(|| format!("in {}", meta.unit))
 }
 
-/// All that is told of a field.
+/// Prints all metadata of a field, one entry per line.
 fn details(meta: &Meta, output: &mut Output) -> Result<()> {
     for line in meta.description.lines() {
         output.styled(FAINT, &format!("  {}", text::line(line)));
@@ -188,7 +188,7 @@ pub(crate) fn declare(options: &Declare) -> Result<u8> {
         });
     }
     if there.is_none() && meta.default.is_none() {
-        // As `get` says it, with the name that may be meant.
+        // For an error that suggests a similar name.
         place.get()?;
     }
     parent.declare(*name, &meta)?;

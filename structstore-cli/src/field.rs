@@ -69,7 +69,7 @@ pub(crate) fn remove(options: &Remove) -> Result<u8> {
     let place = path::last(&store, &options.path)?;
     match options.force {
         true => {
-            // So that one that is missing is told with those that are nearly called so.
+            // For an error that suggests a similar name.
             place.get()?;
             store.delete_forced_at(&options.path.to_string())?;
         }

@@ -1,4 +1,4 @@
-//! `schema`: what a store holds, as JSON Schema or as Markdown.
+//! `schema`: the schema of a store, as JSON Schema or as Markdown.
 
 use std::ops::Bound;
 
@@ -31,7 +31,7 @@ pub(crate) fn run(options: &Options, output: &mut Output) -> Result<u8> {
     Ok(0)
 }
 
-/// A field in JSON Schema, draft 2020-12. `x-kind`, `x-unit` and `x-step` tell what that has no words for.
+/// A field in JSON Schema, draft 2020-12. `x-kind`, `x-unit` and `x-step` carry what JSON Schema cannot express.
 pub(crate) fn document(field: &FieldSchema) -> Result<Json> {
     of(&field.schema, &field.meta, true)
 }
@@ -86,7 +86,7 @@ fn set(object: &mut Json, name: &str, value: impl Into<Json>) {
     }
 }
 
-/// What is told of the field and limits nothing.
+/// Adds the annotations, which restrict no value: description, unit, step, default.
 fn advice(object: &mut Json, meta: &Meta) -> Result<()> {
     if !meta.description.is_empty() {
         set(object, "description", &*meta.description);

@@ -88,7 +88,7 @@ struct Tree<'o> {
     left: u64,
     /// How many parts could not be read.
     unreadable: u64,
-    /// What is told of the field that is shown next, where that is to be shown.
+    /// The metadata to print on the line of the next field, with `--types`.
     meta: Option<Meta>,
 }
 
@@ -202,7 +202,7 @@ impl Tree<'_> {
         Ok(())
     }
 
-    /// Ends the line of a field with what is told of it.
+    /// Ends the line of a field, with its metadata if that is to be shown.
     fn end(&mut self) {
         match self.meta.take() {
             Some(meta) => tell(&meta, self.output),

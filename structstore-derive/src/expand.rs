@@ -134,12 +134,12 @@ impl Field {
         }
     }
 
-    /// Whether anything is told of the field.
+    /// Whether the field declares metadata.
     fn tells(&self) -> bool {
         !self.told.0.is_empty() || !self.description().is_empty()
     }
 
-    /// What is told of the field.
+    /// The metadata that the field declares.
     fn told(&self, input: &Input) -> TokenStream {
         let krate = &input.krate;
         let description = self.description();

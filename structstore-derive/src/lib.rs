@@ -119,13 +119,12 @@ use crate::parse::{Errors, Input};
 /// - `#[structstore(live)]`: stores a Rust array of numbers as a live array, which keeps its memory: assigning to it changes the
 ///   elements in place, and views of it, such as NumPy arrays, never go stale. The companions lend its elements as cells.
 /// - `#[structstore(range = 0.0..=10.0)]`, `finite`, `multiple_of = 5`: limits of a number, an option of one, or the elements of a Rust array or
-///   a `Vec` of numbers. They stand in the store, so that every process keeps them, in whichever language it is written. The companions
-///   lend the field as `Checked` or `CheckedArray`, whose `set` can fail, and not as `&mut`. A map keeps limits of the fields of its
-///   entries, and none of entries that are numbers themselves.
-/// - `#[structstore(len = 1..=8)]`: how long a string, bytes, a list or an array may be. `choices = ["a", "b"]`: which strings there may be, in a
-///   list of strings as well; an enum has the names of its variants without this.
-/// - `#[structstore(unit = "m/s")]`, `step = 0.05`, `read_only`: what user interfaces show, and how they change the field. So is the
-///   documentation of the field its description in the store.
+///   a `Vec` of numbers. The store keeps them, so that every process in any language checks them. The companions lend the field as
+///   `Checked` or `CheckedArray`, whose `set` can fail, instead of `&mut`. Entries of a map that are numbers themselves have no limits.
+/// - `#[structstore(len = 1..=8)]`: limits of the length of a string, bytes, a list or an array. `choices = ["a", "b"]`: the allowed strings, also
+///   of the items of a list. An enum declares the names of its variants by itself.
+/// - `#[structstore(unit = "m/s")]`, `step = 0.05`, `read_only`: advice for user interfaces. The documentation of the field is its
+///   description in the store.
 /// - `#[structstore(flatten)]`: lays the fields of a nested struct among those of this one.
 /// - `#[structstore(skip)]`: leaves the field out. A struct that is loaded has its default there.
 ///

@@ -48,11 +48,11 @@ pub(crate) struct Field {
     pub(crate) told: Told,
 }
 
-/// What is told of a field beside its type: each a method of `Meta`, and its argument if it has one.
+/// The metadata that a field declares: methods of `Meta`, each with its argument if it has one.
 #[derive(Default)]
 pub(crate) struct Told(pub(crate) Vec<(Ident, Option<Expr>)>);
 
-/// The attributes for it, whether they take a value, and whether they are limits of numbers.
+/// The attributes for metadata: name, whether it takes a value, whether it limits numbers.
 const TOLD: [(&str, bool, bool); 8] = [
     ("range", true, true),
     ("multiple_of", true, true),
@@ -278,14 +278,14 @@ impl Field {
             } else if named {
                 unknown(
                     meta,
-                    "a field has `default`, `rename`, `with`, `live`, `flatten`, `skip`, and what `Meta` tells: `range`, \
+                    "a field has `default`, `rename`, `with`, `live`, `flatten`, `skip`, and metadata: `range`, \
                      `multiple_of`, `finite`, `len`, `choices`, `step`, `unit` and `read_only`",
                     errors,
                 )?;
             } else {
                 unknown(
                     meta,
-                    "the field of a newtype has `default`, `with`, `live`, and what `Meta` tells, such as `range` and `unit`",
+                    "the field of a newtype has `default`, `with`, `live`, and metadata, such as `range` and `unit`",
                     errors,
                 )?;
             }

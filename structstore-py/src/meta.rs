@@ -1,4 +1,4 @@
-//! What is known of fields beside their values.
+//! Metadata of fields.
 
 use std::ops::Bound as Limit;
 
@@ -13,7 +13,7 @@ use crate::store::StructStore;
 use crate::value_in::Inputs;
 use crate::value_out::{self, Structs};
 
-/// What `Meta` of the package says, by name.
+/// The metadata that the package's `Meta` holds, given by name.
 pub(crate) fn meta_of<'py>(inputs: &Inputs<'py>, told: &Bound<'py, PyDict>) -> Result<Meta> {
     let mut meta = Meta::new();
     let number = |object: &Bound<'py, PyAny>| -> Result<Scalar> {
@@ -65,7 +65,7 @@ pub(crate) fn _declare_field<'py>(
     inputs.run(py, || root.declare(key, &meta))
 }
 
-/// What was declared of a field, by name.
+/// The metadata of a field, by name.
 #[pyfunction]
 pub(crate) fn _meta<'py>(
     py: Python<'py>,
@@ -112,7 +112,7 @@ pub(crate) fn _meta<'py>(
     Ok(told)
 }
 
-/// Assigns the default that was declared of a field.
+/// Assigns the declared default to a field.
 ///
 ///     >>> store = structstore.StructStore()
 ///     >>> structstore.declare(store, "gain", default=0.5)
@@ -121,7 +121,7 @@ pub(crate) fn _meta<'py>(
 ///     >>> store.gain
 ///     0.5
 ///
-/// Raises WrongTypeError if none was declared.
+/// Raises WrongTypeError if the field has no default.
 #[pyfunction]
 pub(crate) fn reset(py: Python<'_>, structure: &StructStore, name: &Bound<'_, PyString>) -> Result<()> {
     let (root, inputs) = (structure.root()?, Inputs::default());

@@ -35,7 +35,7 @@ pub(crate) fn _plain<'py>(object: &Bound<'py, PyAny>, path: &str) -> Result<Boun
     value_out::detached(object.py(), &snapshot, Structs::Dicts)
 }
 
-/// Keeps a structure from being removed or replaced in passing.
+/// Protects a structure from being removed or replaced in passing.
 #[pyclass(frozen, module = "structstore")]
 pub(crate) struct Pin {
     _pin: structstore::Pin,
@@ -57,7 +57,7 @@ pub(crate) fn _declare(py: Python<'_>, structure: &StructStore, fields: &Bound<'
     inputs.run(py, || root.declare_fields(&fields))
 }
 
-/// Name, kind, whether it may be None, a default or none, fields, and what is told of it.
+/// Name, kind, whether it may be None, a default or none, fields, and metadata.
 type Field<'py> =
     (Bound<'py, PyString>, String, bool, Vec<Bound<'py, PyAny>>, Bound<'py, PyList>, Bound<'py, PyDict>);
 

@@ -1,8 +1,10 @@
 """What fields may hold, whoever assigns."""
 
+import copy
 import dataclasses
 import enum
 import math
+import pickle
 import subprocess
 import sys
 import typing
@@ -86,6 +88,14 @@ def test_views_of_limited_arrays_say_how_to_assign(store: Store) -> None:
     doubled = store.samples * 2
     assert type(doubled) is np.ndarray and doubled.tolist() == [1.0, 2.0]
     assert type(store.samples.sum()) is np.float64
+    view = store.samples
+    assert structstore.is_current(view) and structstore.is_current(view[1:])
+    for copied in (view.copy(), copy.copy(view), copy.deepcopy(view), pickle.loads(pickle.dumps(view)), np.array(view)):
+        assert type(copied) is np.ndarray
+        copied[0] = 9.0
+    with pytest.raises(ValueError, match=r"structstore\.set_at"):
+        view[1:][0] = 9.0
+    assert store.samples.tolist() == [0.5, 1.0]
     structstore.declare(store, "samples")
     store.samples[0] = 7.0
     assert store.samples.tolist() == [7.0, 1.0]

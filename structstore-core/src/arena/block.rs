@@ -47,7 +47,7 @@ pub(crate) enum BlockKind {
     Log,
     /// Lease entries of a participant.
     Leases,
-    /// What is known of a field beside its value.
+    /// The metadata record of a field.
     Meta,
 }
 

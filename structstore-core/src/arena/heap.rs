@@ -386,7 +386,7 @@ impl<'g> Section<'g> {
         self.free(payload)
     }
 
-    /// Chains an orphan to the seat's pending blocks. If the operation is undone, the block becomes an orphan again, as long as it is leased.
+    /// Adds an orphan to the seat's pending blocks. An operation that is rolled back makes it an orphan again, while leases keep it.
     pub(crate) fn claim(&mut self, seat: &Seat, payload: u64) -> Result<()> {
         let (at, header) = self.block(payload)?;
         if header & ORPHAN == 0 {

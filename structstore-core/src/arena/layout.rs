@@ -260,7 +260,7 @@ pub(crate) struct ArrayHead<const D: usize = 0> {
 // SAFETY: as below.
 unsafe impl<const D: usize> Shared for ArrayHead<D> {}
 
-/// The start of a record of what is known of a field. Texts follow.
+/// The start of a metadata record. Texts follow.
 #[repr(C)]
 pub(crate) struct MetaHead {
     pub(crate) head: AtomicU64,

@@ -15,8 +15,7 @@ use crate::key::Key;
 use crate::lock::NodeId;
 use crate::node::meta::{Record, refuse_items};
 use crate::node::structure::{self};
-use crate::node::{self, FIXED, LIVE, Raw, array_flags};
-use crate::ops::slot_value;
+use crate::node::{self, FIXED, LIVE, Raw, array_flags, slot_value};
 use crate::sync::{AtomicU64, Ordering};
 use crate::value::{Kind, Meta, Value, convert, decode_scalar};
 
@@ -30,7 +29,7 @@ pub struct SlotRef<'a> {
     pub(crate) parent: Option<u32>,
 }
 
-/// What the field itself tells, made only where it is declared.
+/// The metadata that a field itself declares, made only when it is needed.
 type Told<'t> = Option<&'t dyn Fn() -> Meta>;
 
 /// One binding in the making, under the lock of the struct that is bound.
@@ -171,7 +170,7 @@ impl<'o, 'a> Binder<'o, 'a> {
         self.field_of::<T>(node, key, None)
     }
 
-    /// As [`Binder::field`], with what is known of the field.
+    /// As [`Binder::field`], with metadata.
     pub fn field_with<T: Field>(
         &self,
         node: &BoundNode,
@@ -269,7 +268,7 @@ impl<'o, 'a> Binder<'o, 'a> {
         }
     }
 
-    /// Writes what is known of a field for the type that it has now.
+    /// Writes a field's metadata record anew, for the type that the field has now.
     fn describe_again(&self, operation: &Operation<'_>, slot: SlotRef<'_>) -> Result<()> {
         let raw = Raw::load(slot.slot);
         match raw.meta() {

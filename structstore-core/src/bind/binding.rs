@@ -69,10 +69,14 @@ impl Struct {
     /// everything that reads; through a read-only attachment, which takes no locks, [`Binding::load`] copies the struct as of one moment
     /// and [`Struct::get_at`] reads parts of it, each as of its own.
     ///
+    /// While the binding lives, no process removes or replaces the struct in passing (see [`Pin`]), unless the store is too full for a pin.
+    ///
     /// # Errors
     ///
     /// [`ErrorKind::WrongType`] if a field is there with another type than the struct's, or, for reading, is not declared; the
     /// error says what can be done about it. For reading, [`ErrorKind::NotFound`] if a field is missing.
+    /// [`ErrorKind::OutsideLimits`] if a field holds a value outside of the limits that the struct declares for it, and
+    /// [`ErrorKind::Bound`] if the struct declares limits for a number that another living binding lends without.
     ///
     /// ```
     /// use structstore::StructStore;
@@ -138,7 +142,7 @@ impl Struct {
         let bound = if handle.store().may_change() {
             handle.change(Mode::Tree, |operation, _| {
                 let place = Binder::new(operation, &defaults, widen).resolve_slot::<T>(slot)?;
-                Ok((place, Pin::held(handle)?))
+                Ok((place, Pin::if_there_is_room(handle)?))
             })
         } else {
             // Whole, where a lock is to be had.
@@ -147,7 +151,7 @@ impl Struct {
                 false => None,
             };
             let place = handle.read(|arena, _| Binder::reading(arena).resolve_slot::<T>(slot));
-            place.and_then(|place| Ok((place, Pin::held(handle)?)))
+            place.and_then(|place| Ok((place, Pin::if_there_is_room(handle)?)))
         };
         let (place, pin) = bound.at(handle)?;
         let route = node::route_of(handle.arena(), handle.id());

@@ -1,4 +1,4 @@
-//! Fields whose numbers have limits: lent so that every assignment is checked.
+//! Fields whose numbers have limits. Guards lend them so that every assignment is checked.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -26,11 +26,10 @@ use crate::ops::{self, arrays};
 use crate::sync::Ordering;
 use crate::value::{ArrayValue, Element, Kind, Meta, Scalar, ScalarType, ToValue, Value, convert};
 
-/// A field whose numbers have limits: what `#[structstore(range = …)]`, `multiple_of` and `finite` store, so that the field itself can
-/// have the plain type.
+/// The stored type of a field with `#[structstore(range = …)]`, `multiple_of` or `finite`. The field itself has the plain type.
 ///
-/// A write guard lends a number as [`Checked`] and an array as [`CheckedArray`], never as `&mut`: there would be nobody to look at what
-/// is assigned.
+/// A write guard lends a number as [`Checked`] and an array as [`CheckedArray`], which check assignments. It never lends `&mut`, through
+/// which a program could assign anything.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[repr(transparent)]
 pub struct Limited<T>(pub T);
@@ -150,9 +149,9 @@ impl<T: Limit> Field for Limited<T> {
     }
 }
 
-/// A number with limits in a struct that is held exclusively. It is read as `*fields.kp`, and assigned by `set`.
+/// A number with limits, in a struct that is held exclusively. `*fields.kp` reads it, and `set` assigns it.
 ///
-/// The limits are those in the store, whoever declared them last.
+/// `set` checks the limits in the store, which may have been declared by another process.
 ///
 /// ```
 /// use structstore::{ErrorKind, StructStore};
@@ -174,7 +173,7 @@ impl<T: Limit> Field for Limited<T> {
 ///     assert_eq!(drive.kp.set_clamped(11.0)?, 10.0);
 ///     Ok(())
 /// })?;
-/// // So does everybody else keep them.
+/// // Every other assignment keeps them, too.
 /// assert_eq!(store.set("kp", 10.5).err().unwrap().kind(), ErrorKind::OutsideLimits);
 /// assert_eq!(store.meta("kp")?.description, "Gain of the position loop.");
 /// # Ok::<(), structstore::Error>(())
@@ -221,11 +220,11 @@ impl<T: ScalarType> Checked<'_, T> {
         Ok(())
     }
 
-    /// Assigns the number next to this one that is within the range, and returns it.
+    /// Assigns the nearest number that is within the range, and returns it.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::OutsideLimits`] if it is no number (NaN), or the one next to it breaks another limit, such as `multiple_of`.
+    /// [`ErrorKind::OutsideLimits`] for NaN, or if the nearest number breaks another limit, such as `multiple_of`.
     pub fn set_clamped(&mut self, number: T) -> Result<T> {
         let clamped = match Raw::load(self.slot).meta() {
             Some(place) => Record::read(self.arena, place).and_then(|limits| clamp(&limits, number)),
@@ -295,7 +294,7 @@ macro_rules! limit_numbers {
 }
 limit_numbers!(i8, i16, i32, i64, isize, u8, u16, u32, u64, usize, f32, f64);
 
-/// `set` checks what is assigned, and the number itself is not lent.
+/// `OptionMut::set` checks assignments; `get_mut` refuses to lend a limited number.
 impl<T: Limit> Limit for Option<T> {
     type Checked<'s> = OptionMut<'s, T>;
 
@@ -352,8 +351,8 @@ pub trait Elements: Field {
     fn write(operation: &ArrayOperation<'_, '_>, value: &ArrayValue<'_>) -> Result<()>;
 }
 
-/// An array whose elements have limits, in a struct that is held exclusively. It is read as a slice or Rust array, and assigned as a
-/// whole, or one element at a time.
+/// An array whose elements have limits, in a struct that is held exclusively. It dereferences to a Rust array or a slice; `set` assigns the
+/// whole array, `set_at` one element.
 ///
 /// ```
 /// use structstore::StructStore;

@@ -26,7 +26,7 @@ pub trait Repeated<T: Field>: 'static {
     /// As [`Field::TELLS`].
     const TELLS: bool = false;
 
-    /// What is known of a field, by its items.
+    /// The metadata of every field of these items.
     fn meta() -> Meta {
         Meta::new()
     }

@@ -133,11 +133,11 @@ pub trait Field: Sized + 'static {
     /// What the type stores, with the descriptions of its fields.
     fn schema() -> Schema;
 
-    /// Whether anything is known of every field of this type, beside the type itself.
+    /// Whether the type gives every field of it metadata.
     #[doc(hidden)]
     const TELLS: bool = false;
 
-    /// What is known of every field of this type.
+    /// The metadata that the type gives every field of it.
     #[doc(hidden)]
     fn meta() -> Meta {
         Meta::new()
@@ -313,10 +313,10 @@ impl<'v> Fieldwise<'v> {
     }
 }
 
-/// Name, what is known of it, and type of a field.
+/// Name, metadata and type of a field.
 type Described = (&'static str, Meta, fn() -> Schema);
 
-/// What is known of a field, by itself and by its type.
+/// The metadata of a field: its own, completed by that of its type.
 #[doc(hidden)]
 pub fn told(own: Meta, of_type: Meta) -> Meta {
     own.or(of_type)

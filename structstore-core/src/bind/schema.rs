@@ -74,7 +74,7 @@ pub enum Schema {
 pub struct FieldSchema {
     /// Its name in the store.
     pub name: Cow<'static, str>,
-    /// What is known of it: limits, unit, description.
+    /// Its metadata: limits, unit, description.
     pub meta: Meta,
     /// What it stores.
     pub schema: Schema,

@@ -23,7 +23,7 @@ pub struct Declaration<'a> {
     pub default: Option<Value<'a>>,
     /// What is declared in it, if it is a struct.
     pub fields: Vec<Declaration<'a>>,
-    /// What is known of it. Its default is the one that it is created with.
+    /// Its metadata. The default is the value that the field is created with.
     pub meta: Meta,
 }
 

@@ -1,4 +1,4 @@
-//! Declaring what is known of a field: its limits and texts.
+//! Declaring metadata of a field: its limits and texts.
 
 use super::assign::{replace_block, unshare};
 use super::build::copy_array;
@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::journal::{Among, Operation, pinned_by};
 use crate::node::meta::{Class, Draft, PART, Record, class_in, limits_of, live};
 use crate::node::{
-    self, ArrayBlock, BLOCK, Extent, LIMITED, LIMITS, LIVE, META, RECORD, Raw, array_flags, list, resolve,
+    ArrayBlock, BLOCK, LIMITED, LIMITS, LIVE, META, RECORD, Raw, array_flags, list, resolve, slot_value,
 };
 use crate::sync::Ordering;
 use crate::value::{Kind, Meta, Value, convert, deeper};
@@ -16,8 +16,8 @@ use crate::value::{Kind, Meta, Value, convert, deeper};
 /// The struct that has a field, and what its slot was before this operation.
 pub(crate) type Before = (u32, Raw);
 
-/// Makes `meta` what is known of a declared field of a struct that is held tree-exclusively; nothing, if that tells nothing. What the field holds
-/// has to be within its limits.
+/// Gives a declared field other metadata; empty metadata removes the record. The struct is held tree-exclusively. Fails if the field's value
+/// is outside of the limits.
 pub(crate) fn describe(
     operation: &Operation<'_>,
     (owner, was): Before,
@@ -54,7 +54,7 @@ pub(crate) fn describe(
                 Error::outside(found, error.expected().unwrap_or_default().to_owned())
             })?;
         }
-        record.check(&value_of(operation, raw)?)?;
+        record.check(&slot_value(arena, raw)?)?;
         let lent = kind == Kind::Array || kind.is_number() && !raw.optional();
         if lent
             && was.declared()
@@ -71,8 +71,7 @@ pub(crate) fn describe(
     replace(operation, slot, raw, place, draft.limits())
 }
 
-/// As [`describe`], for a type and the default that it has for the field. It may know less than what is known already: limits stay where
-/// it has none, and so do texts.
+/// As [`describe`], for a type and its default for the field. Keeps the declared limits if the type has none, and likewise each text.
 pub(crate) fn describe_by(
     operation: &Operation<'_>,
     before: Before,
@@ -126,7 +125,7 @@ fn replace(operation: &Operation<'_>, slot: &Slot, raw: Raw, place: u64, limited
     limit(operation, raw, if limited { place } else { 0 })
 }
 
-/// Has what a slot names keep the limits of a record, 0 for none: a leaf or a list, with what is in it.
+/// Stores the place of a record, or 0, in the node that a slot names and, for a list, in everything in it.
 pub(crate) fn limit(operation: &Operation<'_>, raw: Raw, limits: u64) -> Result<()> {
     let parts = match limits {
         0 => 0,
@@ -178,7 +177,7 @@ pub(crate) fn check_extent(operation: &Operation<'_>, node: &Node) -> Result<()>
     }
 }
 
-/// Has an item of a list keep the list's limits.
+/// Stores the record of a limited list in an item.
 pub(crate) fn limit_item(operation: &Operation<'_>, list: &Node, item: Raw) -> Result<()> {
     match list.body[LIMITS].load(Ordering::Relaxed) {
         0 => Ok(()),
@@ -186,16 +185,6 @@ pub(crate) fn limit_item(operation: &Operation<'_>, list: &Node, item: Raw) -> R
             limit(operation, item, limits | PART)
         }
         _ => Ok(()),
-    }
-}
-
-fn value_of(operation: &Operation<'_>, raw: Raw) -> Result<Value<'static>> {
-    match raw.id() {
-        Some(_) => {
-            let (_, node) = resolve(operation.arena(), raw)?;
-            node::read_value(operation.arena(), node, 0, &Extent::default())
-        }
-        None => raw.plain_value(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Fields with limits, units and descriptions, declared without a type.
+//! Declaring metadata of fields at run time.
 
 use super::{Struct, StructMut, StructRef};
 use crate::access::Hold;
@@ -10,17 +10,18 @@ use crate::ops::metas;
 use crate::value::Meta;
 
 impl Struct {
-    /// Declares what a field may hold, and what it means. From now on every assignment keeps the limits, whoever assigns, and the field
-    /// keeps its kind and is not removed. The last declaration is the one that counts; [`Meta::new`] takes limits and texts away again.
+    /// Declares the metadata of a field. From now on every assignment in every process keeps the limits; the field keeps its kind and cannot
+    /// be removed. The last declaration wins. [`Meta::new`] removes limits and texts.
     ///
-    /// A field that is missing is created, if there is a default.
+    /// Creates a missing field if the metadata has a default.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::OutsideLimits`] if the field holds something else now; [`ErrorKind::NotFound`] without a default;
-    /// [`ErrorKind::InvalidArgument`] for limits that the field's kind cannot have, or that no value is within; [`ErrorKind::WrongType`]
-    /// for null, of which no kind is known, and for limits of the elements of a [live array](crate::ArrayValue::live); those of
-    /// [`Struct::set`].
+    /// [`ErrorKind::OutsideLimits`] if the field's value is outside of the limits; [`ErrorKind::NotFound`] if it is missing and has no
+    /// default; [`ErrorKind::InvalidArgument`] for limits that no value satisfies, or that do not apply to the field's kind;
+    /// [`ErrorKind::WrongType`] for a field that holds null and has no declared kind, and for limits of the elements of a
+    /// [live array](crate::ArrayValue::live); [`ErrorKind::Bound`] for limits of a number or an array that a living binding lends as plain
+    /// memory; those of [`Struct::set`].
     ///
     /// ```
     /// use structstore::{Meta, StructStore};
@@ -41,7 +42,7 @@ impl Struct {
         metas::declare(&self.handle, &key.into(), meta)
     }
 
-    /// What was declared of a field; [`Meta::new`] if nothing was.
+    /// The metadata of a field; empty if none was declared.
     ///
     /// # Errors
     ///
@@ -61,11 +62,11 @@ impl Struct {
         metas::get(&self.handle, &key.into())
     }
 
-    /// Assigns the default that was declared.
+    /// Assigns the declared default.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::WrongType`] if none was; those of [`Struct::meta`] and [`Struct::set`].
+    /// [`ErrorKind::WrongType`] if there is none; those of [`Struct::meta`] and [`Struct::set`].
     ///
     /// ```
     /// use structstore::{Meta, StructStore};
@@ -83,7 +84,7 @@ impl Struct {
 }
 
 impl<H: Hold> StructRef<'_, H> {
-    /// What was declared of a field, as [`Struct::meta`] tells it.
+    /// The metadata of a field, as [`Struct::meta`] returns it.
     ///
     /// # Errors
     ///
@@ -94,7 +95,7 @@ impl<H: Hold> StructRef<'_, H> {
 }
 
 impl<H: Hold> StructMut<'_, H> {
-    /// Declares what a field may hold, as [`Struct::declare`] does.
+    /// Declares the metadata of a field, as [`Struct::declare`] does.
     ///
     /// # Errors
     ///
@@ -103,7 +104,7 @@ impl<H: Hold> StructMut<'_, H> {
         metas::declare(&self.locked, &key.into(), meta)
     }
 
-    /// Assigns the default that was declared, as [`Struct::reset`] does.
+    /// Assigns the declared default, as [`Struct::reset`] does.
     ///
     /// # Errors
     ///

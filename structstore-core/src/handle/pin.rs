@@ -1,4 +1,4 @@
-//! Structs that are not removed or replaced in passing.
+//! Pins, which protect structs in use.
 
 use std::sync::Arc;
 
@@ -9,8 +9,8 @@ use crate::arena::lease::{Lease, pin_of};
 use crate::error::ErrorKind;
 use crate::error::{Error, ErrorKind as Kind, Result};
 
-/// Keeps a struct where it is for as long as it lives, and the process: other operations than
-/// [`Struct::delete_forced`] do not remove or replace it, or anything that it lies in. Every [`Binding`](crate::Binding) has one.
+/// Protects a struct: while the pin lives, only [`Struct::delete_forced`] removes or replaces the struct, or anything that contains it. A pin
+/// ends with its process. Every [`Binding`](crate::Binding) has one.
 ///
 /// ```
 /// use structstore::{ErrorKind, StructStore};
@@ -30,18 +30,26 @@ pub struct Pin {
 }
 
 impl Pin {
-    /// Pins the struct of a handle, which is held; in a store that this process does not change, nothing.
-    pub(crate) fn held(handle: &Handle) -> Result<Pin> {
+    /// Pins the struct of a handle, which is held. In a store that this process does not change, it pins nothing.
+    fn held(handle: &Handle) -> Result<Pin> {
         if !handle.store().may_change() {
             return Ok(Pin { _lease: None });
         }
         let lease = Lease::take(handle.arena(), pin_of(handle.id()), || Ok(true))?;
         Ok(Pin { _lease: Some(lease.ok_or_else(|| Error::new(Kind::Deadlock))?) })
     }
+
+    /// As [`Pin::held`]. A store that is too full for a pin can be bound all the same, without one.
+    pub(crate) fn if_there_is_room(handle: &Handle) -> Result<Pin> {
+        match Pin::held(handle) {
+            Err(error) if error.kind() == Kind::OutOfSpace => Ok(Pin { _lease: None }),
+            other => other,
+        }
+    }
 }
 
 impl Struct {
-    /// Keeps this struct from being removed or replaced in passing. An observer's pin keeps nothing.
+    /// Protects this struct from being removed or replaced in passing. A pin of an observer protects nothing.
     ///
     /// # Errors
     ///

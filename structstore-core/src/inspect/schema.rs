@@ -1,4 +1,4 @@
-//! What a live store holds, as data.
+//! Schemas of live stores.
 
 use crate::access::{Access, Located};
 use crate::arena::Arena;
@@ -17,10 +17,9 @@ use crate::value::{Kind, deeper};
 const ITEMS: usize = 64;
 
 impl Struct {
-    /// What is in it, with all that was declared: kinds, shapes, limits, units and descriptions.
+    /// The schema of the struct as it is now: kinds, shapes, limits, units and descriptions.
     ///
-    /// Fields that others remove meanwhile are left out. An array has the extents that it keeps; those that an assignment may change are
-    /// free.
+    /// Leaves out fields that others remove meanwhile. The length of an array's dimension is given where it is fixed.
     ///
     /// # Errors
     ///
@@ -46,8 +45,8 @@ impl Struct {
     }
 }
 
-/// What a slot is declared to hold, and what it holds.
-struct Slot {
+/// The declared kind of a slot, or else its kind.
+struct Declared {
     kind: Kind,
     optional: bool,
 }
@@ -77,12 +76,12 @@ fn of_struct(found: &Struct, depth: usize, left: &mut u64) -> Result<Schema> {
     Ok(Schema::Struct(fields))
 }
 
-fn slot_of(found: &Struct, key: &Key<'_>) -> Result<Slot> {
+fn slot_of(found: &Struct, key: &Key<'_>) -> Result<Declared> {
     let raw = found.handle.read(|arena: &Arena, node: &Node| {
         Ok(structure::find(arena, node, key)?.map(|found| Raw::load(&found.field.slot)))
     });
     let raw = raw.at(&found.handle)?.ok_or_else(|| Error::new(ErrorKind::NotFound).under(key.name()))?;
-    Ok(Slot { kind: raw.declared_kind()?.unwrap_or(raw.kind()?), optional: raw.optional() })
+    Ok(Declared { kind: raw.declared_kind()?.unwrap_or(raw.kind()?), optional: raw.optional() })
 }
 
 /// The schema of a field that is null, which may hold this otherwise.

@@ -12,8 +12,8 @@ use crate::limits::MAX_DEPTH;
 use crate::lock::Wait;
 use crate::node::meta::{PART, Record};
 use crate::node::{
-    self, ArrayBlock, BLOCK, Extent, FIXED, FIXED_RANK, LIMITS, LIVE, Raw, kind_of, list, read_bytes_node,
-    resolve, structure,
+    self, ArrayBlock, BLOCK, FIXED, FIXED_RANK, LIMITS, LIVE, Raw, kind_of, list, read_bytes_node, resolve,
+    slot_value, structure,
 };
 use crate::sync::{AtomicU64, Ordering};
 use crate::value::{Kind, decode_scalar};
@@ -300,7 +300,7 @@ impl Reached<'_> {
         Ok(Inside { index, level, parts: Parts::Fields(parts) })
     }
 
-    /// Verifies what is known of a field, and that the field is so.
+    /// Verifies the metadata record of a field, and that its value is within the limits.
     fn record(&self, raw: Raw, record: &Record, capacity: u64, place: &Path) -> Result<()> {
         if record.bytes().len() as u64 > capacity {
             return Err(wrong(place, "a record larger than its block", "a record within its block"));
@@ -313,10 +313,7 @@ impl Reached<'_> {
         if !raw.limited() {
             return Ok(());
         }
-        let value = match raw.id() {
-            Some(_) => node::read_value(self.arena, resolve(self.arena, raw)?.1, 0, &Extent::default())?,
-            None => raw.plain_value()?,
-        };
+        let value = slot_value(self.arena, raw)?;
         record.check(&value).map_err(|error| wrong(place, error, "a value within its limits"))
     }
 

@@ -181,7 +181,7 @@ fn usage(handle: &Near<'_>, kind: Kind, depth: usize, extent: &Extent) -> Result
 }
 
 /// What is in a struct or list, if possible without waiting for somebody who holds it.
-/// The record of what is known of a field, as far as it is still there.
+/// The metadata record of a field, if it is still there.
 fn of_record(arena: &Arena, raw: Raw) -> Result<Usage> {
     of_block(arena, raw.meta().unwrap_or(0))
 }

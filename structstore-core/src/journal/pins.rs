@@ -18,8 +18,6 @@ use crate::sync::{AtomicU64, Ordering};
 /// Which nodes are looked for among the pinned ones.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Among {
-    /// The node itself.
-    Alone,
     /// It, and what lies below it.
     All,
     /// What lies below it.
@@ -79,18 +77,20 @@ fn name_of(arena: &Arena, participant: u32, record: &Participant) -> String {
 }
 
 fn is_among(arena: &Arena, pin: NodeId, index: u32, among: Among) -> bool {
-    if among == Among::Above {
-        return is_among(arena, NodeId { index, ..pin }, pin.index, Among::All);
+    match among {
+        Among::All => pin.index == index || lies_in(arena, pin.index, index),
+        Among::Contents => lies_in(arena, pin.index, index),
+        Among::Above => pin.index == index || lies_in(arena, index, pin.index),
     }
-    if pin.index == index || among == Among::Alone {
-        return pin.index == index && among != Among::Contents;
-    }
-    let mut at = pin.index;
+}
+
+/// Whether a node lies somewhere below another one.
+fn lies_in(arena: &Arena, mut node: u32, other: u32) -> bool {
     for _ in 0..MAX_DEPTH {
-        let parent = arena.node(at).map_or(0, |node| node.head.parent.load(Ordering::Relaxed));
+        let parent = arena.node(node).map_or(0, |node| node.head.parent.load(Ordering::Relaxed));
         match parent.checked_sub(1).and_then(|parent| u32::try_from(parent).ok()) {
-            Some(parent) if parent == index => return true,
-            Some(parent) => at = parent,
+            Some(parent) if parent == other => return true,
+            Some(parent) => node = parent,
             None => return false,
         }
     }

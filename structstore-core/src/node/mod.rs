@@ -14,7 +14,7 @@ pub(crate) use array::ArrayBlock;
 pub(crate) use path::{depth_of, path_of, path_of_slot, route_of};
 pub(crate) use read::{
     Copied, Extent, Shallow, Slots, copy_bytes, copy_bytes_node, read_bytes_node, read_shallow, read_slots,
-    read_text_node, read_value, write_snapshot,
+    read_text_node, read_value, slot_value, write_snapshot,
 };
 
 use crate::arena::Arena;
@@ -29,7 +29,7 @@ use crate::value::{Kind, Value};
 pub(crate) const BLOCK: usize = 0;
 /// Bytes of a string or of bytes, items of a list.
 pub(crate) const LENGTH: usize = 1;
-/// Where the record of the field's limits is, if it has any; the slot names it as well, and the slot alone keeps it.
+/// The place of the record with the field's limits, or 0. The slot's tag names the same record, and owns it.
 pub(crate) const LIMITS: usize = 2;
 
 /// Flag of a slot's tag: a binding has fixed the slot's kind.
@@ -38,11 +38,11 @@ pub(crate) const DECLARED: u64 = 1 << 8;
 /// [`OTHERWISE`] on.
 pub(crate) const OPTIONAL: u64 = 1 << 9;
 pub(crate) const OTHERWISE: u32 = 16;
-/// Flag of a declared slot's tag: assignments have to look into the [record](meta) of what is known of the field.
+/// Flag of a declared slot's tag: the field's [metadata record](meta) has limits, which assignments must check.
 pub(crate) const LIMITED: u64 = 1 << 10;
-/// Above this bit of a declared slot's tag stands where the record of what is known of the field is, in units of blocks.
+/// The bits of a declared slot's tag from here on hold the place of the field's metadata record, in units of blocks.
 pub(crate) const META: u32 = 24;
-/// What a tag says of the record.
+/// All bits of a tag that concern the metadata record.
 pub(crate) const RECORD: u64 = !0 << META | LIMITED;
 /// Flag of a node's identity: it has declared fields, or is an array whose shape and type are fixed.
 pub(crate) const FIXED: u64 = 1 << 8;
@@ -124,12 +124,12 @@ impl Raw {
         self.tag & OPTIONAL != 0
     }
 
-    /// Whether assignments have limits to keep.
+    /// Whether assignments must check limits.
     pub(crate) fn limited(self) -> bool {
         self.tag & LIMITED != 0
     }
 
-    /// Where the record of what is known of the field is.
+    /// The place of the field's metadata record.
     pub(crate) fn meta(self) -> Option<u64> {
         Some((self.tag >> META).wrapping_mul(UNIT)).filter(|place| *place != 0)
     }

@@ -229,6 +229,11 @@ fn read_slot<'a>(arena: &'a Arena, raw: Raw, depth: usize, extent: &Extent<'a>) 
     }
 }
 
+/// The value of a slot whose node is held.
+pub(crate) fn slot_value(arena: &Arena, raw: Raw) -> Result<Value<'static>> {
+    read_slot(arena, raw, 0, &Extent::default())
+}
+
 /// The bytes of a string or bytes node.
 pub(crate) fn read_bytes_node(arena: &Arena, node: &Node) -> Result<Vec<u8>> {
     let length = node.body[LENGTH].load(Ordering::Relaxed);

@@ -3,7 +3,6 @@
 use std::ops::{Bound, RangeBounds};
 
 use super::slot::{Get, Slot};
-use super::slot_value;
 use crate::access::{Access, Located, Part};
 use crate::arena::Arena;
 use crate::arena::layout::{self, Node};
@@ -12,7 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::journal::Operation;
 use crate::lock::Mode;
 use crate::node::meta::limits_of;
-use crate::node::{self, Extent, Raw, list};
+use crate::node::{self, Extent, Raw, list, slot_value};
 use crate::value::{Kind, ToValue, Value, wrong_kind};
 
 pub(crate) fn len(access: &impl Access) -> Result<usize> {
@@ -120,10 +119,9 @@ fn remove_at<T>(
             let index = of(node);
             let raw = Raw::load(list::slot(operation.arena(), node, index)?);
             let kept = keep(operation.arena(), raw)?;
-            match (raw.id(), force) {
-                (Some(id), true) => operation.retire_pinned(id.index)?,
-                _ => retire(operation, raw)?,
-            }
+            // Before it is unlinked, so that an error has its path.
+            let retire = if force { Operation::retire_pinned } else { Operation::retire_node };
+            raw.id().map_or(Ok(()), |id| retire(operation, id.index))?;
             edit::list::splice(operation, node, index, 1, &[])?;
             check_length(operation, node)?;
             Ok(kept)

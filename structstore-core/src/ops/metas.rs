@@ -1,4 +1,4 @@
-//! Operations on what is known of fields.
+//! Operations on metadata of fields.
 
 use super::structs;
 use crate::access::{Access, Located, Part};

@@ -12,9 +12,8 @@ pub(crate) use slot::scalar_of;
 pub use slot::{Get, Slot};
 
 use crate::access::{Access, Located};
-use crate::arena::Arena;
 use crate::error::Result;
-use crate::node::{self, Extent, Raw};
+use crate::node;
 use crate::value::{SnapshotWriter, Value};
 
 /// The node with all below it, detached, as of one moment.
@@ -29,12 +28,4 @@ pub(crate) fn snapshot(access: &impl Access) -> Result<SnapshotWriter> {
         node::write_snapshot(arena, node, 0, extent, &mut snapshot).map(|()| snapshot)
     });
     snapshot.at(access)
-}
-
-/// The value of a slot whose node is held.
-pub(crate) fn slot_value(arena: &Arena, raw: Raw) -> Result<Value<'static>> {
-    match raw.id() {
-        Some(_) => node::read_value(arena, node::resolve(arena, raw)?.1, 0, &Extent::default()),
-        None => raw.plain_value(),
-    }
 }

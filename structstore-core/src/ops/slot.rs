@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{slot_value, to_value};
+use super::to_value;
 use crate::access::{Access, Handle, Near, Part, Store};
 use crate::arena::Arena;
 use crate::arena::layout::Node;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lock::NodeId;
-use crate::node::{self, Raw};
+use crate::node::{self, Raw, slot_value};
 use crate::value::{Kind, Scalar, ScalarType, Value, convert, decode_scalar, wrong_kind};
 
 /// A type that a field or an item can be read as.

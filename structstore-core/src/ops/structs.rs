@@ -1,7 +1,6 @@
 //! Operations on structs.
 
 use super::slot::{Get, Slot};
-use super::slot_value;
 use crate::access::{Access, Located, Part, locate_part, operate};
 use crate::arena::Arena;
 use crate::arena::layout::Node;
@@ -12,7 +11,7 @@ use crate::key::Key;
 use crate::lock::Mode;
 use crate::node::meta::admits;
 use crate::node::structure::{self, Found};
-use crate::node::{self, LIMITED, Raw, list};
+use crate::node::{self, LIMITED, Raw, list, slot_value};
 use crate::sync::Ordering;
 use crate::value::{Kind, ToValue, Value, wrong_kind};
 
@@ -271,11 +270,8 @@ fn remove_field<T>(
             }
             let kept = keep(operation.arena(), raw)?;
             // Before it is unlinked, so that an error has its path.
-            match (raw.id(), force) {
-                (Some(id), true) => operation.retire_pinned(id.index)?,
-                (Some(id), false) => operation.retire_node(id.index)?,
-                (None, _) => {}
-            }
+            let retire = if force { Operation::retire_pinned } else { Operation::retire_node };
+            raw.id().map_or(Ok(()), |id| retire(operation, id.index))?;
             Writer { operation, aside: false }.remove(node, key)?;
             if raw.declared() {
                 edit::unfix(operation, node)?;

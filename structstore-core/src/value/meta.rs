@@ -1,4 +1,4 @@
-//! What is known of a field beside its value: limits, which assignments keep, and what it means.
+//! Metadata of fields: limits, which every assignment keeps, and texts for people.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,14 +6,14 @@ use std::ops::{Bound, RangeBounds};
 
 use super::{Scalar, Value};
 
-/// What a field may hold, and what it means. It is declared once, by a type or at run time, and kept in the store: whoever assigns, in
-/// whichever language, keeps the limits, and whoever looks can tell units and descriptions.
+/// Metadata of a field: its limits, unit, description and default. A type declares it, or a program at run time. The store keeps it, so that
+/// every process, in any language, keeps the limits and can show the rest.
 ///
-/// Limits of numbers and the choices hold for all that a field has of them: for a number itself, and for each element of an array and
-/// each item of a list. The length is that of the field: characters of a string in UTF-8 bytes, bytes, items, or the extent of an
-/// array's first dimension. Null, where a field may be null, is outside of no limits.
+/// Limits of numbers, and choices, apply to all that a field contains: to a number itself, to each element of an array, and to each item of
+/// a list. Limits of the length apply to the field itself: to the bytes of a string in UTF-8, to bytes, to the items of a list, and to the
+/// first dimension of an array. A field that may be null can always be null.
 ///
-/// `step`, `unit`, `description` and `read_only` are advice for user interfaces, and keep no assignment from anything.
+/// `step`, `unit`, `description` and `read_only` advise user interfaces. They restrict no assignment.
 ///
 /// ```
 /// use structstore::{ErrorKind, Meta, StructStore};
@@ -33,30 +33,30 @@ use super::{Scalar, Value};
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Meta {
-    /// The least number. Not a number (NaN) is outside of any range.
+    /// The smallest number. NaN is outside of every range.
     pub min: Bound<Scalar>,
     /// The largest number.
     pub max: Bound<Scalar>,
-    /// Whether numbers have to be finite: no infinity, and not NaN.
+    /// Whether numbers must be finite: neither infinite nor NaN.
     pub finite: bool,
-    /// Integers have to be multiples of this one.
+    /// Integers must be multiples of this number.
     pub multiple_of: Option<u64>,
-    /// By how much a user interface changes the number at once.
+    /// The step by which a user interface changes the number.
     pub step: Option<f64>,
-    /// The least length.
+    /// The smallest length.
     pub min_len: Option<u64>,
     /// The largest length.
     pub max_len: Option<u64>,
-    /// The strings that there may be or, for integers, the numbers in decimal; any, if there are none.
+    /// The allowed strings or, for an integer field, the allowed integers in decimal. Empty allows all.
     pub choices: Vec<Cow<'static, str>>,
-    /// The unit of numbers, as people write it: `"m/s"`.
+    /// The unit, as people write it: `"m/s"`.
     pub unit: Cow<'static, str>,
-    /// What it is, in sentences. The first line is its summary.
+    /// The description. Its first line is a summary.
     pub description: Cow<'static, str>,
-    /// Whether only the program that declares it is meant to assign it. Tools and viewers offer no change then; it is not an access
-    /// right.
+    /// Whether only the program that declares the field should assign it. Tools and viewers then offer no change. This is advice, not an
+    /// access right.
     pub read_only: bool,
-    /// What it is reset to.
+    /// The value that `reset` assigns.
     pub default: Option<Value<'static>>,
 }
 
@@ -67,7 +67,7 @@ impl Default for Meta {
 }
 
 impl Meta {
-    /// That of a field of which nothing is known.
+    /// Empty metadata.
     pub const fn new() -> Meta {
         Meta {
             min: Bound::Unbounded,
@@ -85,7 +85,7 @@ impl Meta {
         }
     }
 
-    /// With a range of numbers.
+    /// Sets the range of numbers.
     ///
     /// ```
     /// use structstore::Meta;
@@ -100,7 +100,7 @@ impl Meta {
         self
     }
 
-    /// With a range of lengths.
+    /// Sets the range of lengths.
     #[must_use]
     pub fn len<T: TryInto<u64> + Copy>(mut self, range: impl RangeBounds<T>) -> Meta {
         let number = |bound: &T| (*bound).try_into().unwrap_or(0);
@@ -117,69 +117,69 @@ impl Meta {
         self
     }
 
-    /// With numbers that are finite.
+    /// Requires finite numbers.
     #[must_use]
     pub fn finite(mut self) -> Meta {
         self.finite = true;
         self
     }
 
-    /// With integers that are multiples of this one.
+    /// Requires integers that are multiples of `factor`.
     #[must_use]
     pub fn multiple_of(mut self, factor: u64) -> Meta {
         self.multiple_of = Some(factor);
         self
     }
 
-    /// With a step for user interfaces.
+    /// Sets the step for user interfaces.
     #[must_use]
     pub fn step(mut self, step: f64) -> Meta {
         self.step = Some(step);
         self
     }
 
-    /// With these strings, and no others.
+    /// Sets the allowed strings.
     #[must_use]
     pub fn choices<T: Into<Cow<'static, str>>>(mut self, choices: impl IntoIterator<Item = T>) -> Meta {
         self.choices = choices.into_iter().map(Into::into).collect();
         self
     }
 
-    /// With a unit.
+    /// Sets the unit.
     #[must_use]
     pub fn unit(mut self, unit: impl Into<Cow<'static, str>>) -> Meta {
         self.unit = unit.into();
         self
     }
 
-    /// With a description.
+    /// Sets the description.
     #[must_use]
     pub fn description(mut self, description: impl Into<Cow<'static, str>>) -> Meta {
         self.description = description.into();
         self
     }
 
-    /// With the advice that only the program that declares it assigns it.
+    /// Advises that only the declaring program assigns the field.
     #[must_use]
     pub fn read_only(mut self) -> Meta {
         self.read_only = true;
         self
     }
 
-    /// With a value to be reset to.
+    /// Sets the value that `reset` assigns.
     #[must_use]
     pub fn default_value(mut self, value: impl Into<Value<'static>>) -> Meta {
         self.default = Some(value.into());
         self
     }
 
-    /// Whether assignments have to keep anything.
+    /// Whether it limits assignments.
     #[must_use]
     pub fn has_limits(&self) -> bool {
         self.limits_numbers() || self.limits_length() || !self.choices.is_empty()
     }
 
-    /// Whether anything is known.
+    /// Whether it says nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         let told = !self.unit.is_empty() || !self.description.is_empty() || self.read_only;
@@ -200,23 +200,26 @@ impl Meta {
         self.min_len.is_some() || self.max_len.is_some()
     }
 
-    /// This, and what `other` tells beside it: limits of one side only, and texts where this has none.
+    /// Completes this with `other`: takes its limits if this has none, and its texts where this has none.
     #[must_use]
-    pub(crate) fn or(self, other: Meta) -> Meta {
-        let texts = |own: Cow<'static, str>, other| if own.is_empty() { other } else { own };
-        let limits = if self.has_limits() || !other.has_limits() { self.clone() } else { other.clone() };
-        Meta {
-            step: self.step.or(other.step),
-            unit: texts(self.unit, other.unit),
-            description: texts(self.description, other.description),
-            read_only: self.read_only || other.read_only,
-            default: self.default.or(other.default),
-            ..limits
+    pub(crate) fn or(mut self, other: Meta) -> Meta {
+        if !self.has_limits() {
+            (self.min, self.max) = (other.min, other.max);
+            (self.finite, self.multiple_of) = (other.finite, other.multiple_of);
+            (self.min_len, self.max_len) = (other.min_len, other.max_len);
+            self.choices = other.choices;
         }
+        let text = |own: Cow<'static, str>, other| if own.is_empty() { other } else { own };
+        self.unit = text(self.unit, other.unit);
+        self.description = text(self.description, other.description);
+        self.step = self.step.or(other.step);
+        self.read_only |= other.read_only;
+        self.default = self.default.or(other.default);
+        self
     }
 }
 
-/// What numbers have to be.
+/// The limits of numbers, in words.
 pub(crate) struct Numbers<'a>(pub(crate) &'a Meta);
 
 impl fmt::Display for Numbers<'_> {
@@ -241,7 +244,7 @@ impl fmt::Display for Numbers<'_> {
     }
 }
 
-/// What lengths have to be.
+/// The limits of the length, in words.
 pub(crate) struct Lengths(pub(crate) Option<u64>, pub(crate) Option<u64>);
 
 impl fmt::Display for Lengths {
@@ -286,7 +289,7 @@ impl fmt::Display for Meta {
     }
 }
 
-/// The choices that are likely to be meant: those that few edits lead to.
+/// The choice that was probably meant: the nearest one, if few edits lead to it.
 pub(crate) fn near<'a, T: AsRef<str>>(found: &str, choices: &'a [T]) -> Option<&'a str> {
     let distance = |choice: &str| -> usize {
         // Levenshtein's distance, row by row.

@@ -197,6 +197,9 @@ def bind(structure: StructStore, cls: type[_T]) -> _T:
     NotFoundError for a field that is missing and has no default, WrongTypeError or OutOfRangeError for one that does not fit,
     with its path.
 
+    While the object lives, no process removes or replaces the structure in passing: BoundError says which process uses it, and
+    `remove_at(..., force=True)` removes it all the same.
+
     Attributes that are dataclasses are bound as well; lists, dicts and arrays are those in the store; anything else is a
     copy. What is assigned is checked against the annotations as `to()` does. Each access is an operation of its own:
     hold a lock on the structure for several to be one.
@@ -214,7 +217,7 @@ def bind(structure: StructStore, cls: type[_T]) -> _T:
 
 
 def declare(structure: StructStore, name: str, meta: "Meta | None" = None, /, **told: _typing.Any) -> None:
-    """Declares what a field of a structure may hold, and what it means, by the keywords of `Meta`.
+    """Declares the metadata of a field, by the keywords of `Meta`.
 
         >>> store = structstore.StructStore()
         >>> store.kp = 1.5
@@ -225,12 +228,13 @@ def declare(structure: StructStore, name: str, meta: "Meta | None" = None, /, **
         >>> structstore.meta(store, "kp")
         Meta(ge=0.0, le=10.0, unit='1/s', description='Gain of the position loop.')
 
-    From now on every assignment in every process keeps the limits, and the field keeps its type and cannot be removed. The last
-    declaration counts; one that tells nothing takes limits and texts away. A field that is missing is created if there is a `default`,
-    which `reset()` assigns later. Elements of an array with limits are assigned by `set_at()`: its views are read-only.
+    From now on every assignment in every process keeps the limits; the field keeps its type and cannot be removed. The last declaration
+    wins, and an empty one removes limits and texts. A missing field is created if there is a `default`, which `reset()` assigns later.
+    Views of an array with limits are read-only; `set_at()` assigns an element.
 
-    Raises LimitError if the field holds something else now, InvalidArgumentError for limits that make no sense or that its type cannot
-    have, NotFoundError for a field that is missing.
+    Raises LimitError if the field's value is outside of the limits, InvalidArgumentError for limits that no value satisfies or that do
+    not apply to its type, BoundError for limits of a number or array that a living binding of a Rust struct lends as plain memory,
+    NotFoundError for a missing field without default.
     """
     from ._meta import declare
 
@@ -238,7 +242,7 @@ def declare(structure: StructStore, name: str, meta: "Meta | None" = None, /, **
 
 
 def meta(structure: StructStore, name: str) -> "Meta":
-    """What was declared of a field: see `declare()`."""
+    """Returns the metadata of a field: see `declare()`."""
     from ._meta import get
 
     return get(structure, name)

@@ -38,7 +38,7 @@ def bind(structure: core.StructStore, cls: type) -> Any:
 
 def declarations(cls: type, path: str) -> list[tuple[str, str, bool, tuple[Any, ...], list[Any], dict[str, Any]]]:
     """Of each field the name, the kind of values, whether it may be None, the default if it has one, what is to be declared in it,
-    and what is told of it. One that `__init__` does not take is left alone unless it has a default."""
+    and its metadata. One that `__init__` does not take is left alone unless it has a default."""
     hints = typing.get_type_hints(cls, include_extras=True)
     declared = []
     for field in dataclasses.fields(cls):

@@ -1,18 +1,31 @@
 """Views of arrays whose elements have limits."""
 
-import typing
 from typing import Any
 
 import numpy as np
 
 
 class LimitedArray(np.ndarray[Any, Any]):
-    """A read-only view of an array whose elements have limits. What is made of it is an ordinary array."""
+    """A read-only view of an array whose elements have limits. Copies, pickles and results of operations are ordinary arrays."""
 
-    def __setitem__(self, *_: Any) -> typing.NoReturn:
-        raise ValueError(
-            "the elements of this array have limits: assign one with structstore.set_at(store, path, value), or the whole array"
-        )
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if not self.flags.writeable:
+            raise ValueError(
+                "the elements of this array have limits: assign one with structstore.set_at(store, path, value), or the whole array"
+            )
+        super().__setitem__(key, value)
+
+    def copy(self, order: Any = "C") -> Any:
+        return np.asarray(self).copy(order)
+
+    def __copy__(self) -> Any:
+        return self.copy()
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self.copy()
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return np.asarray(self).__reduce_ex__(protocol)
 
     def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
         plain = np.asarray(array)

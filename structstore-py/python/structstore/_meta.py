@@ -1,4 +1,4 @@
-"""What annotations tell of fields beside their types: limits, units, descriptions."""
+"""Metadata of fields, and what annotations say of it."""
 
 import collections.abc
 import dataclasses
@@ -18,7 +18,7 @@ _KNOWN = {"annotated_types", "pydantic", "pydantic_core", "typing_extensions", "
 
 @dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
 class Meta:
-    """What a field may hold, and what it means: for `declare()`, and in annotations of the classes that `bind()` takes.
+    """Metadata of a field: for `declare()`, and in annotations of the classes that `bind()` takes.
 
         >>> @dataclasses.dataclass
         ... class Drive:
@@ -30,14 +30,14 @@ class Meta:
         Traceback (most recent call last):
         structstore.LimitError: mode: found "runing", expected "idle" or "running"; did you mean "running"?
 
-    `ge`, `gt`, `le` and `lt` bound numbers, which are not NaN then; `multiple_of` is for ints, and `finite` for floats. They and the
-    `choices`, strings or ints, hold for the field itself, for all elements of an array, and for all items of a list. `min_length` and
-    `max_length` are those of the field itself: bytes of a string in UTF-8, bytes, items, the extent of an array's first dimension. None,
-    where it is allowed, is outside of no limits.
+    `ge`, `gt`, `le` and `lt` limit numbers, and exclude NaN; `multiple_of` is for ints, and `finite` for floats. These limits and
+    `choices`, strings or ints, apply to the field itself, to every element of an array, and to every item of a list. `min_length` and
+    `max_length` apply to the field itself: to the bytes of a string in UTF-8, to bytes, to the items of a list, to the first dimension of
+    an array. A field that may be None can always be None.
 
-    `step`, `unit`, `description` and `read_only` are advice for user interfaces. `default` is what `reset()` assigns.
+    `step`, `unit`, `description` and `read_only` advise user interfaces. `reset()` assigns `default`.
 
-    Annotations may also have the limits of annotated_types, and those of pydantic's `Field`. Literals and enums give the choices.
+    Annotations may instead use annotated_types or pydantic's `Field`. Literals and enums declare choices.
     """
 
     ge: float | None = None
@@ -85,7 +85,7 @@ def get(structure: core.StructStore, name: str) -> Meta:
 
 
 def told(annotation: Any) -> dict[str, Any]:
-    """What an annotation tells, as the native half takes it."""
+    """The metadata in an annotation, as the native half takes it."""
     while True:
         origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
         if isinstance(annotation, typing.NewType):
@@ -117,7 +117,7 @@ def told(annotation: Any) -> dict[str, Any]:
 
 
 def told_by_pydantic(cls: type, name: str) -> dict[str, Any]:
-    """What a field of one of pydantic's dataclasses tells by its `Field`."""
+    """The metadata of a field of a pydantic dataclass, from its `Field`."""
     field = getattr(cls, "__pydantic_fields__", {}).get(name)
     return {} if field is None else _of(field)
 
@@ -130,7 +130,7 @@ def _choices(values: collections.abc.Iterable[Any]) -> dict[str, Any]:
 
 
 def _of(item: Any) -> dict[str, Any]:
-    """What one item of an annotation's metadata tells."""
+    """The metadata in one item of `Annotated`."""
     if isinstance(item, Meta):
         return _given(item)
     if type(item).__module__.partition(".")[0] not in _KNOWN:
@@ -152,7 +152,7 @@ def _of(item: Any) -> dict[str, Any]:
 
 
 def _add(to: dict[str, Any], more: dict[str, Any]) -> None:
-    """Adds what is told beside what is told already. Of two bounds the one counts that leaves less."""
+    """Adds metadata. Of two bounds, the tighter one wins."""
     for name, value in more.items():
         if name in ("ge", "gt"):
             _bound(to, "ge", "gt", name, value, max)

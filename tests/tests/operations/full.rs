@@ -251,3 +251,24 @@ fn more_items_than_a_store_can_hold_are_refused() -> Result<()> {
     assert!(list.is_empty()?);
     store.check()
 }
+
+/// There is no room for a pin, which is a courtesy to the binding and no need of it.
+#[test]
+fn a_full_store_is_bound_all_the_same() -> Result<()> {
+    #[derive(StructStore)]
+    struct Number {
+        number: i32,
+    }
+    let without_room = std::cell::Cell::new(0);
+    in_full_stores(|store, _| {
+        if matches!(store.pin(), Err(error) if error.kind() == ErrorKind::OutOfSpace) {
+            without_room.set(without_room.get() + 1);
+        }
+        let bound = store.bind::<Number>()?;
+        bound.with_mut(|fields| *fields.number += 1)?;
+        assert_eq!(bound.load()?.number, 6);
+        store.check()
+    })?;
+    assert_ne!(without_room.get(), 0, "every store had room for a pin");
+    Ok(())
+}

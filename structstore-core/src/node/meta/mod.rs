@@ -1,4 +1,4 @@
-//! The record of what is known of a field, a block that its slot's tag names: limits as an assignment compares them, and texts.
+//! The metadata record of a field: a block, named by the slot's tag, with limits in the form in which assignments compare them, and texts.
 //!
 //! | word | contents |
 //! |---|---|
@@ -8,11 +8,10 @@
 //! | 4 | the least length, from bit 32 the largest |
 //! | 5 | the step |
 //! | texts | each a word with its length in bytes, then its bytes, padded to words: the unit, the description, the choices, a snapshot of the default |
-//!
 //! | last | a hash of all words before |
 //!
-//! A record is never changed: a new one replaces it. Where the field names a leaf or a list, that has the record's place as well, for
-//! those that have a handle to it and not the field.
+//! A record is immutable; a declaration replaces it. A string, bytes, list or array also stores the record's place in its node, so that
+//! operations through its own handle find the limits.
 
 mod draft;
 mod record;
@@ -115,14 +114,14 @@ fn number(bound: Bound<Scalar>) -> Option<Scalar> {
 }
 
 fn damaged(found: u64) -> Error {
-    Error::corrupt("what is known of a field", format_args!("{found:#x}"), "a record of it")
+    Error::corrupt("the metadata of a field", format_args!("{found:#x}"), "a record")
 }
 
-/// Fails for a scalar outside of the limits of its slot. Few instructions for a range of the slot's own type, and a call, so that its
-/// callers stay short; the rest is looked at as a whole.
+/// Fails for a scalar outside of the limits of its slot. Checks a range of the slot's own type in few instructions; everything else on a
+/// slow path. Not inlined, so that callers stay short.
 #[inline(never)]
 pub(crate) fn admits(arena: &Arena, old: Raw, new: Raw) -> Result<()> {
-    // Where the tag names no record, the header of the segment is looked at, which is none either.
+    // Without a record this reads the segment's header, which is no record either, so that the slow path reports damage.
     let place = old.meta().unwrap_or(0);
     let Some(range) = arena.segment().find::<MetaHead>(place) else {
         return admits_slowly(arena, place, new);

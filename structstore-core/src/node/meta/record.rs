@@ -99,7 +99,7 @@ impl Record {
     }
 
     fn text(bytes: &[u8]) -> Result<&str> {
-        str::from_utf8(bytes).map_err(|_| Error::corrupt("what is known of a field", "other bytes", "UTF-8"))
+        str::from_utf8(bytes).map_err(|_| Error::corrupt("the metadata of a field", "other bytes", "UTF-8"))
     }
 
     fn choices(&self) -> Result<Vec<&str>> {
@@ -109,7 +109,7 @@ impl Record {
         if choices.len() == usize::from(count) { Ok(choices) } else { Err(damaged(self.word(0))) }
     }
 
-    /// All that it tells.
+    /// The metadata that it holds.
     pub(crate) fn meta(&self) -> Result<Meta> {
         let class = self.class()?;
         let some = |flag, value| self.has(flag).then_some(value);
