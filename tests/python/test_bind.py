@@ -5,6 +5,7 @@ import dataclasses
 import datetime
 import enum
 import functools
+import os
 import pathlib
 import pickle
 import threading
@@ -429,6 +430,23 @@ def test_what_a_living_process_has_bound_stays(
     process.wait()
     del shared.part
     assert list(shared) == []
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_forked_child_keeps_nothing_in_use(shared: StructStoreShared) -> None:
+    shared.part = {}
+    part = bind(shared.part, Sub)
+    end = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.read(end[0], 1)
+        os._exit(0)
+    with pytest.raises(BoundError):
+        del shared.part
+    del part
+    del shared.part
+    os.write(end[1], b"x")
+    assert os.waitpid(child, 0)[1] == 0
 
 
 BINDS = """

@@ -325,7 +325,6 @@ impl<'o, 'a> Binder<'o, 'a> {
         match (self.operation, slot.parent, widened) {
             (Some(operation), Some(parent), Some(array)) if self.widen => {
                 let array = Value::Array(if wanted.live { array.live() } else { array });
-                edit::check_limits(self.arena, raw, &array)?;
                 edit::replace_by(operation, parent, slot.slot, &array)?;
                 self.describe_again(operation, slot)
             }

@@ -93,7 +93,7 @@ fn assign_slot(operation: &Operation<'_>, parent: u32, slot: &Slot, value: &Valu
 }
 
 /// Fails for a value outside of the limits of a slot.
-pub(crate) fn check_limits(arena: &Arena, old: Raw, value: &Value<'_>) -> Result<()> {
+fn check_limits(arena: &Arena, old: Raw, value: &Value<'_>) -> Result<()> {
     match old.meta() {
         Some(record) if old.limited() => Record::read(arena, record)?.check(value),
         _ => Ok(()),

@@ -9,9 +9,9 @@ mod structure;
 
 pub(crate) use array::{End, change_end};
 pub(crate) use assign::{
-    Assigned, FixedType, assign_field, assign_fields, assign_part, assign_plain, assign_root, check_limits,
-    convert_array, declare, fit_array, fix, note_elements, overwrite, publish_array, renew, replace_block,
-    replace_by, set_element, unfix, unshare, widen_to_array,
+    Assigned, FixedType, assign_field, assign_fields, assign_part, assign_plain, assign_root, convert_array,
+    declare, fit_array, fix, note_elements, overwrite, publish_array, renew, replace_block, replace_by,
+    set_element, unfix, unshare, widen_to_array,
 };
 pub(crate) use build::{Aside, build, build_array, build_block, build_limited, copy_array};
 pub(crate) use describe::{check_extent, describe, describe_by, limit, limit_item};

@@ -57,6 +57,10 @@ fn every_way_to_assign_keeps_the_limits() {
     refused(items.extend([3, 4]));
     refused(items.splice(.., [9]));
     refused(items.clear());
+    items.write().unwrap().delete(0).unwrap();
+    refused(items.delete(0));
+    refused(items.pop().map(drop));
+    items.insert(0, 1).unwrap();
     refused(store.set("items", Value::list([1, 9])));
     refused(store.set("items", Value::list(Vec::<i32>::new())));
     refused(store.set_at("items[0]", 9));
@@ -203,6 +207,11 @@ fn what_is_removed_by_force_leaves_nothing() {
     assert_eq!(part.pin().err().unwrap().kind(), ErrorKind::StaleHandle);
     drop(pin);
     store.check().unwrap();
+    // Whatever the header counts, a check counts as well.
+    let pins = &store.handle.arena().header().pins;
+    pins.store(1, Ordering::Relaxed);
+    store.check().unwrap_err();
+    pins.store(0, Ordering::Relaxed);
     // A pin of what is gone keeps nothing from going that has its place now.
     let other = store.ensure_struct("part").unwrap();
     drop(other);
@@ -376,6 +385,17 @@ fn nothing_in_a_limited_field_is_out_of_reach() {
     list.push("b").unwrap();
     list.set(0, "c").unwrap();
     store.check().unwrap();
+
+    // What was filled in place and put into a list is a copy as well.
+    store.declare("items", &Meta::new().range(0.0..=1.0)).unwrap();
+    let view = crate::handle::unpublished(&store.handle, crate::DType::of::<f64>(), &[1]).unwrap();
+    view.cells::<f64>().unwrap()[0].set(0.5);
+    list.push(crate::handle::filled_value(&view).unwrap()).unwrap();
+    view.cells::<f64>().unwrap()[0].set(5.0);
+    store.check().unwrap();
+
+    // A record that is longer than all that lies behind the one that it replaces.
+    store.declare("items", &Meta::new().description("x".repeat(500_000))).unwrap();
 
     store.set("q", [0.5_f64]).unwrap();
     store.declare("q", &Meta::new().range(0.0..=1.0)).unwrap();

@@ -49,6 +49,8 @@ struct Limited {
     perhaps: Option<Part>,
     #[structstore(range = 0..10, default = 3)]
     plain: i64,
+    #[structstore(len = ..=3)]
+    nick: Option<String>,
 }
 
 fn on_both(test: impl Fn(&Struct) -> Result<()>) -> Result<()> {
@@ -108,6 +110,9 @@ fn guards_check_what_is_assigned() -> Result<()> {
         refused(store.get::<List>("modes")?.push("flying"), "modes[1]");
         refused(store.at("part")?.set("name", "abcd"), "part.name");
         refused(store.set("maybe", 1.0), "maybe");
+        // A handle keeps the limits of its field, also where the field was null before.
+        store.set("nick", "ann")?;
+        refused(store.get::<structstore::Str>("nick")?.set("anna"), "nick");
         let steps = Meta::new().range(..=100_u64).step(5.0).multiple_of(5).read_only();
         let steps = steps.description("A number of steps.\n\nWhole ones.").default_value(0_u8);
         assert_eq!(store.meta("steps")?, steps);
@@ -275,7 +280,13 @@ fn what_is_declared_is_not_taken_out_of_a_struct_that_is_bound() -> Result<()> {
             let error = from.delete_forced(name).err().unwrap();
             assert_eq!(error.kind(), ErrorKind::Bound, "{error}");
         }
-        // Limits of a field below what is bound would end its binding as well.
+        // Nor does an assignment replace a list with something in it that is in use.
+        store.set("items", structstore::Value::List(vec![structstore::Value::record::<String>([])]))?;
+        let pin = store.get::<List>("items")?.get::<Struct>(0)?.pin()?;
+        store.declare("items", &Meta::new().unit("m"))?;
+        let others = structstore::Value::list([1, 2]);
+        assert_eq!(store.set("items", others).err().unwrap().kind(), ErrorKind::Bound);
+        drop(pin);
         drop(bound);
         store.delete_forced("maybe")?;
         store.delete_forced("part")
@@ -292,6 +303,11 @@ fn widening_keeps_limits_for_the_wider_type() -> Result<()> {
     }
     on_both(|store| {
         store.set("gain", 5_i32)?;
+        store.declare("gain", &Meta::new().range(0..=9))?;
+        store.declare("gain", &Meta::new().multiple_of(5))?;
+        let error = store.bind_widening::<Gain>().err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
+        assert_eq!(store.kind("gain")?, structstore::Kind::I32);
         store.declare("gain", &Meta::new().range(0..=9))?;
         store.bind_widening::<Gain>()?;
         store.set("gain", 8.5)?;

@@ -242,13 +242,14 @@ impl Record {
             return self.check_choice(&number.to_string(), true);
         }
         let (min, max) = (self.word(1), self.word(2));
-        // A list may have numbers of another class than its limits, so that a side without a limit is not compared.
+        // A list may have numbers of another class than its limits, so that a side without a limit is not compared. One side has a limit,
+        // with which NaN does not compare.
         let (above, below) = (self.has(MIN | FINITE), self.has(MAX | FINITE));
         let within = !self.has(RANGE)
             || match (self.class()?, number.integer()) {
                 (Class::F64 | Class::F32, _) => {
                     let (number, min, max) = (number.nearest(), f64::from_bits(min), f64::from_bits(max));
-                    !number.is_nan() && (!above || min <= number) && (!below || number <= max)
+                    (!above || min <= number) && (!below || number <= max)
                 }
                 (class, Some(integer)) => {
                     let (min, max) = match class {
@@ -263,7 +264,7 @@ impl Record {
                         _ => (min as i64 as f64, max as i64 as f64),
                     };
                     let number = number.nearest();
-                    !number.is_nan() && (!above || min <= number) && (!below || number <= max)
+                    (!above || min <= number) && (!below || number <= max)
                 }
             };
         let factor = if self.has(FACTOR) { i128::from(self.word(3).max(1)) } else { 1 };
