@@ -8,7 +8,7 @@ use std::sync::atomic::{
     AtomicU8, AtomicU16, AtomicU32, AtomicU64 as AtomicU64Local, Ordering as LocalOrdering,
 };
 
-use super::{Aside, Writer, build, build_array, build_block, build_limited, copy_array, limit, limit_item};
+use super::{Aside, Writer, build, build_array, build_block, copy_array, limit, limit_item};
 use crate::arena::Arena;
 use crate::arena::layout::{Node, Slot};
 use crate::arena::lease::lease_count;
@@ -86,7 +86,6 @@ fn assign_slot(operation: &Operation<'_>, parent: u32, slot: &Slot, value: &Valu
         }
         Assigned::NeedsChild(old) => match old.declared_kind()? {
             Some(kind) if kind != value.kind() => Err(mistyped(value.kind(), kind)),
-            _ if old.limited() => place(operation, slot, old, build_limited(operation, value, parent)?),
             _ => place(operation, slot, old, build(operation, value, parent)?),
         },
     }

@@ -46,14 +46,6 @@ pub(crate) fn build(operation: &Operation<'_>, value: &Value<'_>, parent: u32) -
     }
 }
 
-/// As [`build`], for what has limits: an array that was filled in the store is copied, for its views could change it later.
-pub(crate) fn build_limited(operation: &Operation<'_>, value: &Value<'_>, parent: u32) -> Result<Raw> {
-    match value {
-        Value::Array(array) => build(operation, &Value::Array(array.borrowed().unplaced()), parent),
-        value => build(operation, value, parent),
-    }
-}
-
 #[inline(never)]
 fn build_leaf(operation: &Operation<'_>, value: &Value<'_>, parent: u32) -> Result<Raw> {
     match value {

@@ -154,7 +154,8 @@ fn limit_at(operation: &Operation<'_>, raw: Raw, limits: u64, parts: u64, depth:
                 Err(live())
             }
         }
-        // Views that are there keep the block that they were taken of; one that a transaction undoes comes back as it was.
+        // Views that are there keep the block that they were taken of, also those of whoever filled the array in place. One that a
+        // transaction undoes comes back as it was.
         Kind::Array if changed && arena.transaction().is_some() => {
             replace_block(operation, node, copy_array(operation, node.body[BLOCK].load(Ordering::Relaxed))?)
         }

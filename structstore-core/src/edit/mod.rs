@@ -13,7 +13,7 @@ pub(crate) use assign::{
     declare, fit_array, fix, note_elements, overwrite, publish_array, renew, replace_block, replace_by,
     set_element, unfix, unshare, widen_to_array,
 };
-pub(crate) use build::{Aside, build, build_array, build_block, build_limited, copy_array};
+pub(crate) use build::{Aside, build, build_array, build_block, copy_array};
 pub(crate) use describe::{check_extent, describe, describe_by, limit, limit_item};
 pub(crate) use structure::Writer;
 

@@ -394,7 +394,7 @@ fn build_item(
             return edit::build(operation, value, index);
         };
         limits.check_parts(value)?;
-        let item = edit::build_limited(operation, value, index)?;
+        let item = edit::build(operation, value, index)?;
         edit::limit_item(operation, list, item).map(|()| item)
     });
     built.map_err(|error| error.under(at))
