@@ -160,6 +160,7 @@ mod node;
 mod notice;
 #[cfg(not(loom))]
 mod ops;
+mod ring;
 #[cfg(not(loom))]
 pub mod safety;
 #[cfg(not(loom))]
@@ -170,6 +171,8 @@ pub mod serial;
 mod shared;
 #[cfg(not(loom))]
 mod store;
+#[cfg(not(loom))]
+pub mod stream;
 #[cfg(all(test, not(loom)))]
 mod tests;
 #[cfg(not(loom))]
@@ -192,7 +195,8 @@ pub use {
     key::Key,
     shared::{Cleanup, Options, StructStoreShared},
     store::StructStore,
-    value::{ArrayValue, DType, Kind, Meta, Scalar, Value},
+    stream::Stream,
+    value::{ArrayValue, DType, Kind, Meta, Scalar, StreamValue, Value},
     watch::Watch,
 };
 
@@ -219,6 +223,7 @@ pub mod typed {
         TypedMapRef,
     };
     pub use crate::handle::{ElementCell, Filling};
+    pub use crate::value::RecordField;
 }
 
 /// Traits of what can be stored, read and lent.
@@ -227,6 +232,7 @@ pub mod traits {
     pub use crate::bind::{Elements, Field, Fields, Limit, Outcome};
     pub use crate::handle::{CellElement, Lend};
     pub use crate::ops::Get;
+    pub use crate::stream::{Publish, Waiting};
     pub use crate::value::{Element, FixedArray, ScalarType, ToValue};
 }
 
@@ -236,7 +242,8 @@ pub mod traits {
 pub mod derive_support {
     pub use crate::bind::{
         AsList, Binder, BoundNode, Choice, ChoiceMut, ChoicePlace, ChoiceRef, Field, Fields, Fieldwise,
-        Lender, Limited, Live, Names, Schema, SlotRef, named, rejected, struct_schema, struct_value, told,
+        Lender, Limited, Live, Names, Packer, SampleType, Schema, SlotRef, Unpacker, named, packed_struct,
+        rejected, struct_schema, struct_value, told,
     };
     pub use crate::error::Result;
     pub use crate::key::Key;

@@ -55,6 +55,52 @@ pub(crate) fn futex_wait(word: &AtomicU64, expected: u64, timeout: Duration) {
     }
 }
 
+/// As [`futex_wait`], for any of several words; for the first ones, if there are more than the kernel takes. A kernel older than 5.16 cannot:
+/// then it sleeps for a moment.
+#[cfg(not(loom))]
+pub(crate) fn futex_wait_any(words: &[(&AtomicU64, u64)], timeout: Duration) {
+    /// `struct futex_waitv` of `linux/futex.h`.
+    #[repr(C)]
+    struct Waiter {
+        value: u64,
+        address: u64,
+        flags: u32,
+        reserved: u32,
+    }
+    /// FUTEX2_SIZE_U32.
+    const SIZE: u32 = 2;
+    /// FUTEX_WAITV_MAX.
+    const MOST: usize = 128;
+    let waiter = |(word, expected): &(&AtomicU64, u64)| Waiter {
+        value: u64::from(*expected as u32),
+        address: word.as_ptr() as u64,
+        flags: SIZE,
+        reserved: 0,
+    };
+    let waiters: Vec<Waiter> = words.iter().take(MOST).map(waiter).collect();
+    let mut until = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: a valid place for the result.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut until) };
+    let nanoseconds = i64::from(timeout.subsec_nanos()).saturating_add(until.tv_nsec);
+    until.tv_sec =
+        until.tv_sec.saturating_add(timeout.as_secs() as i64).saturating_add(nanoseconds / 1_000_000_000);
+    until.tv_nsec = nanoseconds % 1_000_000_000;
+    // SAFETY: as many valid waiters as said, whose words outlive the call, which only reads them; the time is valid.
+    let failed = unsafe {
+        libc::syscall(
+            libc::SYS_futex_waitv,
+            waiters.as_ptr(),
+            waiters.len() as u32,
+            0u32,
+            &raw const until,
+            libc::CLOCK_MONOTONIC,
+        )
+    };
+    if failed == -1 && std::io::Error::last_os_error().raw_os_error() == Some(libc::ENOSYS) {
+        std::thread::sleep(timeout.min(Duration::from_millis(1)));
+    }
+}
+
 /// A SeqCst fence right behind a read-modify-write operation of this thread.
 ///
 /// On x86-64 every locked instruction orders all loads and stores around it (Intel SDM, volume 3, section 9.2.3.9), so
@@ -89,19 +135,17 @@ pub(crate) fn futex_wake(word: &AtomicU64) {
     wake(word, i32::MAX);
 }
 
-/// Wakes one of those who sleep on the low half of `word`.
+/// Wakes one of those who sleep on the low half of `word`. Returns how many there were: one, or none.
 #[cfg(not(loom))]
 #[cold]
-pub(crate) fn futex_wake_one(word: &AtomicU64) {
-    wake(word, 1);
+pub(crate) fn futex_wake_one(word: &AtomicU64) -> i64 {
+    wake(word, 1)
 }
 
 #[cfg(not(loom))]
-fn wake(word: &AtomicU64, most: i32) {
+fn wake(word: &AtomicU64, most: i32) -> i64 {
     // SAFETY: FUTEX_WAKE uses the address as a key and neither reads nor writes there.
-    unsafe {
-        libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, most);
-    }
+    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, most) }
 }
 
 /// Stands before a store to shared memory that is not one of a word; see `crash.rs`.
@@ -131,7 +175,7 @@ pub(crate) fn spin() {
 }
 
 #[cfg(loom)]
-pub(crate) use model::{futex_wait, futex_wake, spin};
+pub(crate) use model::{futex_wait, futex_wake, futex_wake_one, spin};
 
 #[cfg(loom)]
 mod model {
@@ -144,7 +188,8 @@ mod model {
     use super::*;
 
     loom::lazy_static! {
-        static ref SLEEPERS: (Mutex<()>, Condvar) = (Mutex::new(()), Condvar::new());
+        /// How many threads sleep.
+        static ref SLEEPERS: (Mutex<usize>, Condvar) = (Mutex::new(0), Condvar::new());
     }
 
     loom::thread_local! {
@@ -234,15 +279,29 @@ mod model {
     pub(crate) fn futex_wait(word: &AtomicU64, expected: u64, _timeout: Duration) {
         // Who is to die may do so asleep.
         step();
-        let guard = SLEEPERS.0.lock().unwrap();
+        let mut asleep = SLEEPERS.0.lock().unwrap();
         if word.load(Ordering::Relaxed) as u32 == expected as u32 {
-            drop(SLEEPERS.1.wait(guard).unwrap());
+            *asleep += 1;
+            drop(SLEEPERS.1.wait(asleep).unwrap());
         }
     }
 
     pub(crate) fn futex_wake(_word: &AtomicU64) {
-        let _guard = SLEEPERS.0.lock().unwrap();
+        let mut asleep = SLEEPERS.0.lock().unwrap();
+        *asleep = 0;
         SLEEPERS.1.notify_all();
+    }
+
+    /// For models in which all sleepers sleep on the same word. A wake is a step at which a thread may die as well.
+    pub(crate) fn futex_wake_one(_word: &AtomicU64) -> i64 {
+        if !step() {
+            return 0;
+        }
+        let mut asleep = SLEEPERS.0.lock().unwrap();
+        let woken = (*asleep).min(1);
+        *asleep -= woken;
+        SLEEPERS.1.notify_one();
+        woken as i64
     }
 
     pub(crate) fn spin() {

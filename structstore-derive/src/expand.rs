@@ -198,6 +198,18 @@ impl Field {
         }
     }
 
+    /// Writes the member into a sample.
+    fn pack(&self, input: &Input, to: &Ident) -> TokenStream {
+        let (member, pack) = (&self.member, self.item(input, quote!(pack)));
+        match &self.storage {
+            Storage::With(module) => quote!(#pack(&#module::to_stored(&self.#member), #to)),
+            _ => match self.wrapper(input) {
+                Some(wrapper) => quote!(#pack(#wrapper::of(&self.#member), #to)),
+                None => quote!(#pack(&self.#member, #to)),
+            },
+        }
+    }
+
     /// Assigns the member of a value to what is lent.
     fn assign(&self, input: &Input, lent: &Ident, value: &Ident) -> TokenStream {
         let member = &self.member;
@@ -311,8 +323,8 @@ fn struct_impl(input: &Input, all: &[Field], stored: &[&Field]) -> TokenStream {
     let private = private(input);
     let result = quote!(::core::result::Result);
 
-    let [binder, slot, node, place, lender, exclusive, lent, value, fields] =
-        ["binder", "slot", "node", "place", "lender", "exclusive", "lent", "value", "fields"]
+    let [binder, slot, node, place, lender, exclusive, lent, value, fields, from, to] =
+        ["binder", "slot", "node", "place", "lender", "exclusive", "lent", "value", "fields", "from", "to"]
             .map(|name| Ident::new(name, Span::mixed_site()));
     let variables: Vec<_> =
         (0..stored.len()).map(|at| format_ident!("field{at}", span = Span::mixed_site())).collect();
@@ -349,11 +361,24 @@ fn struct_impl(input: &Input, all: &[Field], stored: &[&Field]) -> TokenStream {
         let ty = &field.ty;
         quote_spanned!(ty.span()=> <#ty as #krate::Fields>::NAMES)
     });
-    let metas = stored.iter().map(|field| {
-        let (told, of_type) = (field.told(input), field.item(input, quote!(meta())));
+    let metas: Vec<_> = stored
+        .iter()
+        .map(|field| {
+            let (told, of_type) = (field.told(input), field.item(input, quote!(meta())));
+            match field.storage {
+                Storage::Flatten => told,
+                _ => quote!(#private::told(#told, #of_type)),
+            }
+        })
+        .collect();
+    let sample_types: Vec<_> = stored.iter().map(|field| field.item(input, quote!(sample_type()))).collect();
+    let packs = stored.iter().map(|field| field.pack(input, &to));
+    let unpacks = stored.iter().map(|field| {
+        let unpack = field.item(input, quote!(unpack));
+        let (unpacked, name) = (field.of_stored(input, quote!(#unpack(#from))), &field.name);
         match field.storage {
-            Storage::Flatten => told,
-            _ => quote!(#private::told(#told, #of_type)),
+            Storage::Flatten => quote!(#unpacked?),
+            _ => quote!(#private::named(#unpacked, #name)?),
         }
     });
     let limited = stored.iter().map(|field| match field.storage {
@@ -449,6 +474,19 @@ fn struct_impl(input: &Input, all: &[Field], stored: &[&Field]) -> TokenStream {
                 fn from_value(#value: #krate::Value<'_>) -> #krate::Result<Self> {
                     let mut #fields = #private::Fieldwise::of(#value)?;
                     #(let #variables = #takes;)*
+                    #result::Ok(Self { #(#made,)* })
+                }
+
+                fn sample_type() -> #krate::Result<#private::SampleType> {
+                    #private::packed_struct([#((#names, #sample_types, #metas),)*])
+                }
+
+                fn pack(&self, #to: &mut #private::Packer<'_>) {
+                    #(#packs;)*
+                }
+
+                fn unpack(#from: &mut #private::Unpacker<'_>) -> #krate::Result<Self> {
+                    #(let #variables = #unpacks;)*
                     #result::Ok(Self { #(#made,)* })
                 }
 
@@ -568,6 +606,9 @@ fn newtype_impl(input: &Input, field: &Field) -> TokenStream {
             .map(item);
     let (default, to_value) = (field.default(input), field.to_value(input));
     let load = field.load(input, &place, &lender);
+    let (sample_type, pack, unpack) =
+        (item(quote!(sample_type())), field.pack(input, &inner), item(quote!(unpack)));
+    let unpack = field.of_stored(input, quote!(#unpack(#inner)));
     let from_value = item(quote!(from_value));
     let from_value = field.of_stored(input, quote!(#from_value(#inner)));
     quote! {
@@ -607,6 +648,19 @@ fn newtype_impl(input: &Input, field: &Field) -> TokenStream {
 
                 fn from_value(#inner: #krate::Value<'_>) -> #krate::Result<Self> {
                     let #inner = #from_value?;
+                    ::core::result::Result::Ok(Self(#inner))
+                }
+
+                fn sample_type() -> #krate::Result<#private::SampleType> {
+                    #sample_type
+                }
+
+                fn pack(&self, #inner: &mut #private::Packer<'_>) {
+                    #pack
+                }
+
+                fn unpack(#inner: &mut #private::Unpacker<'_>) -> #krate::Result<Self> {
+                    let #inner = #unpack?;
                     ::core::result::Result::Ok(Self(#inner))
                 }
 
@@ -719,6 +773,18 @@ fn enum_impl(input: &Input, variants: &[Variant]) -> TokenStream {
 
                 fn from_value(#value: #krate::Value<'_>) -> #krate::Result<Self> {
                     #private::ChoicePlace::from_value(&#value)
+                }
+
+                fn sample_type() -> #krate::Result<#private::SampleType> {
+                    #private::ChoicePlace::sample_type::<Self>()
+                }
+
+                fn pack(&self, #place: &mut #private::Packer<'_>) {
+                    #private::ChoicePlace::pack(self, #place);
+                }
+
+                fn unpack(#place: &mut #private::Unpacker<'_>) -> #krate::Result<Self> {
+                    #private::ChoicePlace::unpack(#place)
                 }
 
                 fn resolve(

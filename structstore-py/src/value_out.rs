@@ -131,6 +131,7 @@ fn next<'py>(
         Event::Str(text) => PyString::new(py, text).into_any(),
         Event::Bytes(bytes) => gil::bytes(py, bytes)?.into_any(),
         Event::Array(value) => array::copy(py, &value)?,
+        Event::Stream(value) => detached(py, &Snapshot::of(value.newest_value()), structs)?,
         Event::List(count) => {
             let list = PyList::empty(py);
             for _ in 0..count {

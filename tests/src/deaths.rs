@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use structstore::binding_support::{Declaration, ListExt, StructExt, arm};
 use structstore::guard::StructMut;
+use structstore::stream::{Start, Stream, StreamValue};
 use structstore::{
-    Array, ArrayValue, Cleanup, Error, ErrorKind, Kind, List, Meta, Options, Result, StructStore,
+    Array, ArrayValue, Cleanup, DType, Error, ErrorKind, Kind, List, Meta, Options, Result, StructStore,
     StructStoreShared, Value,
 };
 
@@ -197,7 +198,9 @@ fn array(elements: usize) -> Value<'static> {
 }
 
 /// One value of each kind.
-fn kinds() -> [(&'static str, Value<'static>); 8] {
+fn kinds() -> [(&'static str, Value<'static>); 9] {
+    let stream =
+        StreamValue::new(DType::of::<u64>(), &[3], 5).and_then(|stream| stream.with_newest(7, vec![1; 24]));
     [
         ("null", Value::Null),
         ("int", 5_i64.into()),
@@ -207,7 +210,27 @@ fn kinds() -> [(&'static str, Value<'static>); 8] {
         ("list", vec![Value::from(1_i64), "two".into(), Value::list([3_i64])].into()),
         ("struct", Value::record([("x", Value::from(1_i64)), ("name", "deep".into()), ("array", array(4))])),
         ("array", array(20)),
+        ("stream", stream.map_or(Value::Null, Value::from)),
     ]
+}
+
+/// Two samples of each kind, and no publisher.
+fn with_streams(store: &StructStoreShared) -> Result<()> {
+    let words = store.ensure_stream::<[u64; 3]>("words", Stream::depth(2))?;
+    let frames = store.ensure_stream::<[u8]>("frames", Stream::array([5000]).depth(1))?;
+    for at in 0..2 {
+        words.publish_at(&[at; 3], at)?;
+        frames.publish_at(&[at as u8; 5000], at)?;
+    }
+    Ok(())
+}
+
+fn words(store: &StructStoreShared) -> Result<Stream<[u64; 3]>> {
+    store.get("words")
+}
+
+fn frames(store: &StructStoreShared) -> Result<Stream<[u8]>> {
+    store.get("frames")
 }
 
 fn nothing(_: &StructStoreShared) -> Result<()> {
@@ -523,6 +546,55 @@ pub fn cases() -> Vec<Case> {
         }),
         Case::new("fill an array in vain", with_live, |store| {
             drop(store.fill::<f64>("array", &[30])?);
+            Ok(())
+        }),
+    ]);
+    cases.extend([
+        Case::new("claim a stream and publish", with_streams, |store| {
+            words(store)?.publish_at(&[7; 3], 9).map(drop)
+        }),
+        Case::late("publish a sample", with_streams, |store, ready| {
+            let words = words(&store)?;
+            words.publish_at(&[1; 3], 1)?;
+            ready();
+            words.publish_at(&[7; 3], 9).map(drop)
+        }),
+        Case::new("claim a stream and publish a frame", with_streams, |store| {
+            frames(store)?.publish_at(&[7; 5000], 9).map(drop)
+        }),
+        Case::late("publish a frame beside a pinned one", with_streams, |store, ready| {
+            let frames = frames(&store)?;
+            let frame = frames.latest()?.value;
+            ready();
+            frames.publish_at(&[7; 5000], 9)?;
+            drop(frame);
+            Ok(())
+        }),
+        Case::new("loan a frame in vain", with_streams, |store| frames(store)?.loan().map(drop)),
+        Case::new("read a frame", with_streams, |store| frames(store)?.latest().map(drop)),
+        Case::late("wait for a sample in vain", with_streams, |store, ready| {
+            let mut follow = words(&store)?.follow(Start::Next);
+            ready();
+            assert!(follow.next_within(Duration::from_millis(1))?.is_none());
+            Ok(())
+        }),
+        Case::late("remove a stream in use", with_streams, |store, ready| {
+            let (words, frames) = (words(&store)?, frames(&store)?);
+            words.publish_at(&[1; 3], 1)?;
+            let frame = frames.latest()?.value;
+            ready();
+            store.clear()?;
+            assert_eq!(words.publish(&[2; 3]).map_err(|error| error.kind()), Err(ErrorKind::StaleHandle));
+            drop(frame);
+            Ok(())
+        }),
+        Case::new("undo a transaction on streams", with_streams, |store| {
+            let undone = store.transaction(|store| {
+                store.delete("words")?;
+                store.set("frames", StreamValue::new(DType::of::<u8>(), &[5000], 3)?)?;
+                Err::<(), _>(Error::rejected("undone"))
+            });
+            assert!(matches!(&undone, Err(error) if error.kind() == ErrorKind::Rejected));
             Ok(())
         }),
     ]);

@@ -56,6 +56,7 @@ impl Near<'_> {
             Shallow::Str(text) => text.into(),
             Shallow::Bytes(bytes) => Value::Bytes(bytes.into()),
             Shallow::Array(array) => Value::Array(array),
+            Shallow::Stream(stream) => Value::Stream(stream),
             Shallow::List(items) => {
                 let mut values = Vec::with_capacity(items.len());
                 for (index, raw) in items.into_iter().enumerate() {

@@ -17,7 +17,7 @@ pub(crate) const HEADER: u64 = 16;
 
 pub(crate) const FREE: u64 = 1;
 pub(crate) const PREVIOUS_FREE: u64 = 2;
-/// The field that held this array was removed while views of it exist; the last lease frees it.
+/// The field that held this array or stream was removed while views or handles of it exist; the last lease frees it.
 pub(crate) const ORPHAN: u64 = 4;
 const KIND_SHIFT: u32 = 8;
 const SIZE_SHIFT: u32 = 16;
@@ -49,6 +49,8 @@ pub(crate) enum BlockKind {
     Leases,
     /// The metadata record of a field.
     Meta,
+    /// The ring of a stream.
+    Stream,
 }
 
 impl BlockKind {
@@ -66,8 +68,14 @@ impl BlockKind {
             10 => BlockKind::Log,
             11 => BlockKind::Leases,
             12 => BlockKind::Meta,
+            13 => BlockKind::Stream,
             _ => return None,
         })
+    }
+
+    /// Whether participants can lease it: then it counts its leases where an array does, and becomes an orphan.
+    pub(crate) fn leasable(self) -> bool {
+        matches!(self, BlockKind::Array | BlockKind::Stream)
     }
 
     /// Tables and lease entries stay when what made them necessary goes, so statistics leave them out.

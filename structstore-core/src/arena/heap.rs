@@ -314,14 +314,14 @@ impl<'g> Section<'g> {
     }
 
     /// Allocates a block and chains it to the seat's pending ones. Returns where its payload is; what that holds
-    /// is arbitrary, but for an array's count of leases, which is 0.
+    /// is arbitrary, but for the count of leases of an array or a stream, which is 0.
     #[inline]
     pub(crate) fn allocate(&mut self, seat: &Seat, bytes: u64, kind: BlockKind) -> Result<u64> {
         let payload = self.take(bytes, kind)?;
         // Logged, for it is the link of a free block until the section is committed.
         let link = self.word(payload.wrapping_sub(HEADER - 8))?;
         self.set(link, seat.pending_blocks.load(Ordering::Relaxed))?;
-        if kind == BlockKind::Array {
+        if kind.leasable() {
             // The thread that frees the block looks here, and the one that would have written it may be dead. A free
             // block does not use this word.
             lease_count(self.arena, payload)?.store(0, Ordering::Relaxed);
@@ -378,7 +378,7 @@ impl<'g> Section<'g> {
     /// Frees a block, unless views of it exist: then it becomes an orphan, which the last lease frees.
     pub(crate) fn free_or_orphan(&mut self, payload: u64) -> Result<()> {
         let (at, header) = self.block(payload)?;
-        if BlockKind::of(header) == Some(BlockKind::Array)
+        if BlockKind::of(header).is_some_and(BlockKind::leasable)
             && lease_count(self.arena, payload)?.load(Ordering::Relaxed) != 0
         {
             return self.set(self.word(at)?, header | ORPHAN);

@@ -6,12 +6,14 @@
 use std::mem::{offset_of, size_of};
 
 use crate::lock::{NodeHead, SeatLine};
+use crate::ring::Head;
+use crate::ring::frames::{FrameSlot, Pins};
 use crate::segment::Shared;
 use crate::sync::{AtomicU64, Ordering};
 
 /// "STRUCTST" as bytes in memory.
 pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"STRUCTST");
-pub(crate) const FORMAT_VERSION: u64 = 6;
+pub(crate) const FORMAT_VERSION: u64 = 7;
 /// The value of `ready` when the arena may be used.
 pub(crate) const READY: u64 = 1;
 
@@ -271,6 +273,23 @@ pub(crate) struct MetaHead {
     pub(crate) step: AtomicU64,
 }
 
+/// What follows the [head of an array](ArrayHead) of one sample in the block of a stream. Then come the head of its ring, and the ring.
+#[repr(C)]
+pub(crate) struct StreamHead {
+    /// How many samples readers can rely on to be kept.
+    pub(crate) depth: AtomicU64,
+    /// CLOCK_REALTIME minus CLOCK_MONOTONIC when the head was last claimed, in nanoseconds.
+    pub(crate) wall: AtomicU64,
+    pub(crate) spare: [AtomicU64; 6],
+}
+
+// SAFETY: as below. The rest of a line is never read.
+unsafe impl Shared for Head {}
+// SAFETY: as above.
+unsafe impl Shared for FrameSlot {}
+// SAFETY: as above.
+unsafe impl Shared for Pins {}
+
 /// A record type of a table.
 pub(crate) trait Record: Shared {
     /// Records in the first chunk; a power of two.
@@ -298,6 +317,7 @@ shared!(
     Slot,
     Field,
     MetaHead,
+    StreamHead,
     Watcher
 );
 
@@ -329,6 +349,10 @@ const _: () = {
     assert!(size_of::<Field>() == 64);
     assert!(size_of::<LogHead>() == 16);
     assert!(size_of::<MetaHead>() == 48);
+    assert!(size_of::<StreamHead>() == 64);
+    assert!(size_of::<Head>() == 128);
+    assert!(size_of::<FrameSlot>() == 64);
+    assert!(size_of::<Pins>() == 64);
     assert!(size_of::<LeaseBlock>() == 8 * 30);
     assert!(size_of::<ArrayHead>() == 8 * 5);
     assert!(size_of::<ArrayHead<2>>() == 8 * 7);
@@ -352,6 +376,10 @@ pub(crate) const fn fingerprint() -> u64 {
         offset_of!(Node, body),
         size_of::<Field>(),
         offset_of!(Field, name),
+        size_of::<StreamHead>(),
+        size_of::<Head>(),
+        size_of::<FrameSlot>(),
+        size_of::<Pins>(),
     ];
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     let mut left: &[usize] = &parts;

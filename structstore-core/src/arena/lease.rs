@@ -1,4 +1,4 @@
-//! Leases, which keep the memory of a viewed array alive when the array is removed or replaced; and pins, which keep a struct from being
+//! Leases, which keep the memory of a viewed array, or of a stream in use, alive when it is removed or replaced; and pins, which keep a struct from being
 //! removed or replaced.
 //!
 //! Invariant: for every live [`Lease`] there is one entry among the leases of this participant, and the block counts
@@ -8,12 +8,13 @@
 //! The heap is locked before the table of this process's leases, which is therefore held for moments only.
 
 use std::sync::atomic::{AtomicU64 as LocalWord, Ordering as LocalOrdering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, Weak};
 
 use crate::arena::layout::{ArrayHead, LeaseBlock, Participant};
 use crate::arena::{Arena, BlockKind, HeapGuard};
 use crate::error::{Error, Result};
 use crate::lock::{NodeId, Wait, generation};
+use crate::ring::Share;
 use crate::sync::{AtomicU64, Ordering, lock};
 
 const LEASE_BLOCK: u64 = size_of::<LeaseBlock>() as u64;
@@ -28,12 +29,14 @@ pub(crate) fn endless() -> Error {
     Error::corrupt("the leases of a participant", "no end", "a chain")
 }
 
-/// This process's lease on one block, shared by all its views of it.
+/// This process's lease on one block, shared by all its views of an array, or handles to a stream.
 pub(crate) struct Lease {
     arena: Arc<Arena>,
     block: u64,
     /// Where the entry is. In a child, it is another one.
     entry: LocalWord,
+    /// What this process has in the ring, if the block is that of a stream.
+    share: Mutex<Share>,
 }
 
 impl Lease {
@@ -70,7 +73,8 @@ impl Lease {
             drop_lease(&mut heap, arena.at::<AtomicU64>(entry)?, block)?;
             return admitted.map(|_| None);
         }
-        let lease = Arc::new(Lease { arena: Arc::clone(arena), block, entry: LocalWord::new(entry) });
+        let (arena_of, entry) = (Arc::clone(arena), LocalWord::new(entry));
+        let lease = Arc::new(Lease { arena: arena_of, block, entry, share: Mutex::default() });
         leases.insert(block, Arc::downgrade(&lease));
         Ok(Some(lease))
     }
@@ -106,6 +110,11 @@ impl Lease {
         Ok(arena.segment().offset_of(entry))
     }
 
+    /// What this process has in the ring of a stream. The lock is held for moments, or while a process forks.
+    pub(crate) fn share(&self) -> &Mutex<Share> {
+        &self.share
+    }
+
     fn leave(&self, heap: &mut HeapGuard<'_>) -> Result<()> {
         if self.entry.load(LocalOrdering::Relaxed) == 0 {
             // A pin that this process has inherited.
@@ -123,6 +132,9 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
+        if self.arena.writable() {
+            lock(&self.share).give_back();
+        }
         // A child that could not be admitted has no lease; its memory is its own.
         let heap =
             self.arena.writable().then(|| HeapGuard::lock(&self.arena, self.arena.owner(), &Wait::QUIET));

@@ -6,7 +6,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering as LocalOrdering};
 
 use super::list::AsList;
-use super::{Binder, BoundNode, Field, Lender, Schema, SlotRef};
+use super::{Binder, BoundNode, Field, Lender, Packer, SampleType, Schema, SlotRef, Unpacker, pack};
 use crate::access::{Access, Located, Locked};
 use crate::arena::Arena;
 use crate::arena::layout::Node;
@@ -140,6 +140,20 @@ macro_rules! fixed_fields {
 
             fn from_value(value: Value<'_>) -> Result<Self> {
                 from_array(&value, &Self::Place::wanted())
+            }
+
+            fn sample_type() -> Result<SampleType> {
+                Ok(pack::array_type::<$type>())
+            }
+
+            #[inline(always)]
+            fn pack(&self, to: &mut Packer<'_>) {
+                to.elements(self);
+            }
+
+            #[inline(always)]
+            fn unpack(from: &mut Unpacker<'_>) -> Result<$type> {
+                from.elements()
             }
 
             fn resolve(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<Self::Place> {

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering as LocalOrdering;
 use super::array::locate;
 use super::list::{AsArray, AsList};
 use super::scalar::ScalarPlace;
-use super::{Binder, BoundNode, Field, Lender, OptionMut, Schema, SlotRef};
+use super::{Binder, BoundNode, Field, Lender, OptionMut, Packer, SampleType, Schema, SlotRef, Unpacker};
 use crate::access::{Access, Located, Locked};
 use crate::arena::Arena;
 use crate::arena::layout::{Node, Slot};
@@ -112,6 +112,18 @@ impl<T: Limit> Field for Limited<T> {
 
     fn meta() -> Meta {
         T::meta()
+    }
+
+    fn sample_type() -> Result<SampleType> {
+        T::sample_type()
+    }
+
+    fn pack(&self, to: &mut Packer<'_>) {
+        self.0.pack(to);
+    }
+
+    fn unpack(from: &mut Unpacker<'_>) -> Result<Self> {
+        T::unpack(from).map(Limited)
     }
 
     fn resolve(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<T::Place> {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use super::{Binder, BoundNode, Lender, Schema, SlotRef};
+use super::{Binder, BoundNode, Lender, Packer, SampleType, Schema, SlotRef, Unpacker};
 use crate::access::{Access, Located, Locked};
 use crate::arena::Arena;
 #[cfg(doc)]
@@ -11,7 +11,7 @@ use crate::error::ErrorKind;
 use crate::error::{Error, Result};
 use crate::handle::StrMut;
 use crate::node::{self, Raw};
-use crate::value::{Kind, Meta, Value};
+use crate::value::{DType, Kind, Meta, Value};
 
 /// An enum without data. Derived by `#[derive(StructStore)]`.
 ///
@@ -56,6 +56,18 @@ fn variant_of<T: Choice>(name: &str) -> Result<usize> {
     })
 }
 
+/// The bytes of the longest name, which has no more characters; at least one.
+const fn longest<T: Choice>() -> usize {
+    let (mut longest, mut names) = (1, T::NAMES);
+    while let [name, rest @ ..] = names {
+        if name.len() > longest {
+            longest = name.len();
+        }
+        names = rest;
+    }
+    longest
+}
+
 fn name<T: Choice>(value: &T) -> &'static str {
     T::NAMES.get(value.index()).copied().unwrap_or_default()
 }
@@ -82,6 +94,24 @@ impl ChoicePlace {
 
     pub fn from_value<T: Choice>(value: &Value<'_>) -> Result<T> {
         variant_of::<T>(value.try_into()?).map(T::variant)
+    }
+
+    /// In samples, the name is a string of fixed size, in UTF-32 as in NumPy.
+    pub fn sample_type<T: Choice>() -> Result<SampleType> {
+        Ok(SampleType::of(DType::new(&format!("<U{}", longest::<T>()))?, &[]))
+    }
+
+    pub fn pack<T: Choice>(value: &T, to: &mut Packer<'_>) {
+        let name = name(value).chars().map(u32::from).chain(std::iter::repeat(0));
+        name.take(const { longest::<T>() }).for_each(|char| to.put(&char.to_le_bytes()));
+    }
+
+    pub fn unpack<T: Choice>(from: &mut Unpacker<'_>) -> Result<T> {
+        let (chars, _) = from.take(const { longest::<T>() }.saturating_mul(4))?.as_chunks::<4>();
+        let chars = chars.iter().map(|char| u32::from_le_bytes(*char)).take_while(|char| *char != 0);
+        let name: String =
+            chars.map(|char| char::from_u32(char).unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
+        variant_of::<T>(&name).map(T::variant)
     }
 
     pub fn resolve<T: Choice>(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<ChoicePlace> {

@@ -1,7 +1,7 @@
 //! Parts of any contents as fields, and boxed ones.
 
 use super::list::AsList;
-use super::{Binder, BoundNode, Field, Lender, Schema, SlotRef};
+use super::{Binder, BoundNode, Field, Lender, Packer, SampleType, Schema, SlotRef, Unpacker};
 use crate::access::Locked;
 use crate::error::Result;
 use crate::handle::{List, ListMut, ListRef, Struct, StructMut, StructRef};
@@ -209,6 +209,18 @@ impl<T: Field> Field for Box<T> {
     #[inline]
     fn get(slot: Slot<'_>) -> Result<Box<T>> {
         <T as Field>::get(slot).map(Box::new)
+    }
+
+    fn sample_type() -> Result<SampleType> {
+        T::sample_type()
+    }
+
+    fn pack(&self, to: &mut Packer<'_>) {
+        T::pack(self, to);
+    }
+
+    fn unpack(from: &mut Unpacker<'_>) -> Result<Box<T>> {
+        T::unpack(from).map(Box::new)
     }
 
     fn resolve(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<T::Place> {

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering as LocalOrdering;
 
 use super::array::{FixedPlace, fixed_value};
 use super::list::AsList;
-use super::{Binder, Field, Lender, Schema, SlotRef};
+use super::{Binder, Field, Lender, Packer, SampleType, Schema, SlotRef, Unpacker};
 use crate::edit;
 use crate::error::Result;
 use crate::handle::{CellElement, ElementCell};
@@ -80,6 +80,18 @@ macro_rules! live_fields {
 
             fn from_value(value: Value<'_>) -> Result<Self> {
                 Ok(Live(<$type>::from_value(value)?))
+            }
+
+            fn sample_type() -> Result<SampleType> {
+                <$type>::sample_type()
+            }
+
+            fn pack(&self, to: &mut Packer<'_>) {
+                self.0.pack(to);
+            }
+
+            fn unpack(from: &mut Unpacker<'_>) -> Result<Self> {
+                <$type>::unpack(from).map(Live)
             }
 
             fn resolve(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<Self::Place> {

@@ -22,6 +22,7 @@ mod map;
 mod ndarray;
 mod option;
 mod outcome;
+mod pack;
 mod scalar;
 mod schema;
 mod text;
@@ -36,6 +37,7 @@ pub use live::Live;
 pub use map::{TypedMapMut, TypedMapRef};
 pub use option::OptionMut;
 pub use outcome::Outcome;
+pub use pack::{Packer, SampleType, Unpacker, packed_struct};
 pub use schema::{FieldSchema, Schema};
 pub use text::ByteBuf;
 
@@ -178,6 +180,25 @@ pub trait Field: Sized + 'static {
     #[doc(hidden)]
     fn get(slot: Slot<'_>) -> Result<Self> {
         Self::from_value(Get::get(slot)?)
+    }
+
+    /// How a sample of a stream stores the field, if it has a fixed size.
+    #[doc(hidden)]
+    fn sample_type() -> Result<SampleType> {
+        Err(pack::variable::<Self>())
+    }
+
+    /// Writes the field into a sample of a stream.
+    #[doc(hidden)]
+    fn pack(&self, to: &mut Packer<'_>) {
+        let _ = to;
+    }
+
+    /// Reads the field from a sample of a stream.
+    #[doc(hidden)]
+    fn unpack(from: &mut Unpacker<'_>) -> Result<Self> {
+        let _ = from;
+        Err(pack::variable::<Self>())
     }
 
     /// Finds and declares the field whose slot this is.

@@ -1,7 +1,7 @@
 //! Numbers and truth values as fields: lent as plain memory.
 
 use super::list::{AsArray, AsList};
-use super::{Binder, Field, Lender, Schema, SlotRef};
+use super::{Binder, Field, Lender, Packer, SampleType, Schema, SlotRef, Unpacker, pack};
 use crate::access::{lend_raw, lend_scalar};
 use crate::arena::layout::Slot;
 use crate::error::{Error, Result};
@@ -70,6 +70,20 @@ macro_rules! scalar_fields {
             #[inline(always)]
             fn get(slot: ops::Slot<'_>) -> Result<$type> {
                 scalar_of(slot.raw)
+            }
+
+            fn sample_type() -> Result<SampleType> {
+                pack::scalar_type(<$type as Field>::KIND)
+            }
+
+            #[inline(always)]
+            fn pack(&self, to: &mut Packer<'_>) {
+                to.scalar(*self);
+            }
+
+            #[inline(always)]
+            fn unpack(from: &mut Unpacker<'_>) -> Result<$type> {
+                from.scalar()
             }
 
             fn resolve(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<ScalarPlace> {

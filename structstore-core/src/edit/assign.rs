@@ -19,10 +19,12 @@ use crate::lock::NodeId;
 use crate::node::meta::{Record, admits, limits_of};
 use crate::node::{
     self, ArrayBlock, BLOCK, DECLARED, FIXED, FIXED_RANK, LENGTH, LIMITS, LIVE, OPTIONAL, OTHERWISE, RECORD,
-    Raw, array_flags, resolve, structure,
+    Raw, StreamBlock, array_flags, resolve, structure,
 };
 use crate::sync::{AtomicU64, Ordering, step};
-use crate::value::{ArrayValue, DType, Extents, Kind, Scalar, Value, convert, decode_scalar, flatten};
+use crate::value::{
+    ArrayValue, DType, Extents, Kind, Scalar, StreamValue, Value, convert, decode_scalar, flatten,
+};
 
 /// The outcome of an assignment to a slot.
 pub(crate) enum Assigned {
@@ -161,6 +163,7 @@ fn assign_node(
             (None, _) if old.declared() => Err(mistyped(value.kind(), kind)),
             (None, _) => replace_by(operation, parent, slot, value),
         },
+        (Kind::Stream, Value::Stream(stream)) if is_stream_like(operation.arena(), child, stream)? => Ok(()),
         (Kind::Struct, Value::Struct(fields)) if fixed => merge(operation, old.payload as u32, fields),
         (Kind::List, Value::List(_)) | (Kind::Struct, Value::Struct(_)) if old.declared() => {
             // The node stays, so that bindings keep what they resolved; its contents go.
@@ -179,6 +182,13 @@ fn assign_node(
         _ if fixed => Err(Error::declared(kind.name(), "replaced by another kind of value")),
         _ => replace_by(operation, parent, slot, value),
     }
+}
+
+/// Whether a stream is of this type and depth, so that assigning it again changes nothing.
+fn is_stream_like(arena: &Arena, node: &Node, stream: &StreamValue<'_>) -> Result<bool> {
+    let found = StreamBlock::read(arena, node.body[BLOCK].load(Ordering::Relaxed))?;
+    let (sample, depth) = (&found.sample, found.depth);
+    Ok((&sample.dtype, sample.shape.as_slice(), depth) == (stream.dtype(), stream.shape(), stream.depth()))
 }
 
 /// Replaces whatever a slot holds by a new value, and has what it named freed.

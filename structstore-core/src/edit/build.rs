@@ -6,9 +6,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::journal::Operation;
 use crate::key::Key;
 use crate::lock::NodeId;
-use crate::node::{ArrayBlock, BLOCK, LENGTH, LIVE, Raw, write_bytes};
+use crate::node::{ArrayBlock, BLOCK, LENGTH, LIVE, Raw, StreamBlock, write_bytes};
 use crate::sync::{Ordering, step};
-use crate::value::{ArrayValue, Kind, Value};
+use crate::value::{ArrayValue, Kind, SampleValue, StreamValue, Value};
 
 /// The contents of a string, bytes or array node, built but named by no node yet.
 #[derive(Clone, Copy)]
@@ -63,8 +63,25 @@ fn build_leaf(operation: &Operation<'_>, value: &Value<'_>, parent: u32) -> Resu
             }
             Ok(Raw::node(Kind::Array, id))
         }
+        Value::Stream(stream) => {
+            let block = build_stream(operation, stream)?;
+            let id = child(operation, Kind::Stream, parent)?;
+            operation.arena().node(id.index)?.body[BLOCK].store(block, Ordering::Relaxed);
+            Ok(Raw::node(Kind::Stream, id))
+        }
         _ => Ok(Raw::plain(value).unwrap_or(Raw::NULL)),
     }
+}
+
+/// Builds the block of a stream, whose newest sample is published as the first one.
+fn build_stream(operation: &Operation<'_>, stream: &StreamValue<'_>) -> Result<u64> {
+    let (arena, header) = (operation.arena(), StreamBlock::new(stream)?);
+    let block = operation.allocate(header.size(), BlockKind::Stream)?;
+    header.write(arena, block)?;
+    if let Some(SampleValue { time, data }) = stream.newest() {
+        header.publish_first(arena, block, *time, data)?;
+    }
+    Ok(block)
 }
 
 /// A struct without fields that has room for this many.

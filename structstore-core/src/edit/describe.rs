@@ -104,7 +104,7 @@ fn is_short(default: &Value<'_>) -> bool {
         Value::Bytes(bytes) => bytes.len() <= SHORT,
         Value::Array(array) => array.data().len() <= SHORT,
         Value::List(items) => items.is_empty(),
-        Value::Struct(_) => false,
+        Value::Struct(_) | Value::Stream(_) => false,
     }
 }
 

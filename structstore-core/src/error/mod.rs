@@ -136,6 +136,12 @@ kinds! {
     Declared,
     /// A live binding or pin uses it, so that it is not removed or replaced in passing.
     Bound,
+    /// No sample of the stream has been published yet.
+    NoSample,
+    /// Another process publishes to the stream.
+    HasPublisher,
+    /// Readers have pinned all frames of the stream, so that none can be filled.
+    FramesPinned,
     /// Views of the array exist, so that it cannot be lent as a slice.
     Leased,
     /// A name cannot be the name of a field or a segment.
@@ -511,6 +517,16 @@ impl fmt::Display for Error {
             ErrorKind::Declared => write!(f, "declared by a binding as {found}, so it cannot be {subject}"),
             ErrorKind::Bound => {
                 write!(f, "in use by {found}, so it cannot be {subject}")
+            }
+            ErrorKind::NoSample => write!(f, "no sample has been published yet"),
+            ErrorKind::HasPublisher => {
+                write!(
+                    f,
+                    "{found} publishes to this stream; it can go on after that process releases it or ends"
+                )
+            }
+            ErrorKind::FramesPinned => {
+                write!(f, "readers keep all frames in use; drop older frames, or make the stream deeper")
             }
             ErrorKind::Leased => {
                 write!(f, "views of the array exist; copy it, or assign it to publish a new block")

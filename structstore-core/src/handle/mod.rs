@@ -12,6 +12,7 @@ mod leaves;
 mod lend;
 mod lists;
 mod pin;
+pub(crate) mod stream;
 mod structs;
 mod transaction;
 mod view;

@@ -12,8 +12,8 @@ use crate::limits::MAX_DEPTH;
 use crate::lock::Wait;
 use crate::node::meta::{PART, Record};
 use crate::node::{
-    self, ArrayBlock, BLOCK, FIXED, FIXED_RANK, LIMITS, LIVE, Raw, kind_of, list, read_bytes_node, resolve,
-    slot_value, structure,
+    self, ArrayBlock, BLOCK, FIXED, FIXED_RANK, LIMITS, LIVE, Raw, StreamBlock, kind_of, list,
+    read_bytes_node, resolve, slot_value, structure,
 };
 use crate::sync::{AtomicU64, Ordering};
 use crate::value::{Kind, decode_scalar};
@@ -229,6 +229,17 @@ impl Reached<'_> {
                 }
                 Ok(None)
             }
+            Kind::Stream => {
+                self.block(place, block, BlockKind::Stream)?;
+                if StreamBlock::read(self.arena, block)?.size() > node::capacity(self.arena, block)? {
+                    return Err(wrong(
+                        place,
+                        "more samples than there is room for",
+                        "a ring within the block",
+                    ));
+                }
+                Ok(None)
+            }
             kind => {
                 if block != 0 {
                     let expected = if kind == Kind::Str { BlockKind::Str } else { BlockKind::Bytes };
@@ -382,18 +393,19 @@ impl Reached<'_> {
         for (block, leases) in &counts {
             let header = self.arena.at::<AtomicU64>(block.wrapping_sub(HEADER))?.load(Ordering::Relaxed);
             let orphan = header & ORPHAN != 0;
-            if orphan && (header & FREE != 0 || self.blocks.insert(*block, BlockKind::Array).is_some()) {
+            let kind = BlockKind::of(header).filter(|kind| kind.leasable()).unwrap_or(BlockKind::Array);
+            if orphan && (header & FREE != 0 || self.blocks.insert(*block, kind).is_some()) {
                 let found = format!("the orphan at {block:#x}, which something else leads to");
                 return Err(wrong("the leases", found, "one that only leases lead to"));
             }
             let counted = lease_count(self.arena, *block)?.load(Ordering::Relaxed);
-            if self.blocks.get(block) != Some(&BlockKind::Array) || counted != *leases {
+            if self.blocks.get(block) != Some(&kind) || counted != *leases {
                 let found = format!("{leases} leases of the block at {block:#x}, which counts {counted}");
                 return Err(wrong("the leases", found, "as many as the block counts"));
             }
         }
         for (block, kind) in &self.blocks {
-            if *kind == BlockKind::Array
+            if kind.leasable()
                 && !counts.contains_key(block)
                 && lease_count(self.arena, *block)?.load(Ordering::Relaxed) != 0
             {

@@ -14,6 +14,8 @@ use crate::error::{Error, Result};
 use crate::journal;
 use crate::lock::{SeatLine, Wait, bury, without_hooks};
 use crate::node::capacity;
+use crate::ring::Share;
+use crate::ring::frames::Row;
 use crate::segment::{Backing, Liveness};
 use crate::sync::{Ordering, lock};
 
@@ -31,6 +33,8 @@ pub(crate) struct Fork {
     late: MutexGuard<'static, Vec<LateClaim>>,
     _openings: MutexGuard<'static, Openings>,
     _table: MutexGuard<'static, Leases>,
+    /// What this process has in streams, in the order of its leases.
+    shares: Vec<MutexGuard<'static, Share>>,
     becomes: Becomes,
     /// This process's leases, kept while their entries for the child are made.
     leases: Vec<Arc<Lease>>,
@@ -55,6 +59,8 @@ struct Heir {
     participant: u32,
     liveness: Liveness,
     leases: Vec<u64>,
+    /// The rows of the child in streams.
+    rows: Vec<Option<Row>>,
 }
 
 impl Fork {
@@ -62,7 +68,9 @@ impl Fork {
     pub(crate) fn private(arena: Arc<Arena>) -> Fork {
         // SAFETY: the guard goes before the arena does.
         let table = lock(unsafe { for_ever(&arena.leases) });
-        Fork::hold(arena, table, Becomes::Itself, Vec::new())
+        let leases: Vec<Arc<Lease>> = table.values().filter_map(Weak::upgrade).collect();
+        let shares = shares(&leases);
+        Fork::hold(arena, table, Becomes::Itself, leases, shares)
     }
 
     /// Holds the other tables as well, which this thread may have needed itself until now.
@@ -71,12 +79,13 @@ impl Fork {
         table: MutexGuard<'static, Leases>,
         becomes: Becomes,
         leases: Vec<Arc<Lease>>,
+        shares: Vec<MutexGuard<'static, Share>>,
     ) -> Fork {
         // SAFETY: the guards go before the arena does.
         let (openings, late, repairing) =
             unsafe { (for_ever(&arena.openings), for_ever(&arena.late), for_ever(&arena.repairing)) };
         let (_openings, late, repairing) = (lock(openings), lock(late), lock(repairing));
-        Fork { repairing, late, _openings, _table: table, becomes, leases, arena }
+        Fork { repairing, late, _openings, _table: table, shares, becomes, leases, arena }
     }
 
     /// Holds the tables, and makes a participant that the child can become.
@@ -90,20 +99,23 @@ impl Fork {
             // SAFETY: the guard goes before the arena does.
             let table = lock(unsafe { for_ever(&arena.leases) });
             let leases: Vec<Arc<Lease>> = table.values().filter_map(Weak::upgrade).collect();
+            let shares = shares(&leases);
             let entered = heap.and_then(|heap| {
                 let (participant, liveness) = admitted?;
                 let mut entries = Vec::with_capacity(leases.len());
+                let mut rows = Vec::with_capacity(leases.len());
                 if let Some(mut heap) = heap {
                     let record = arena.record::<Participant>(participant)?;
-                    for lease in &leases {
+                    for (lease, share) in leases.iter().zip(&shares) {
                         // What the child has bound may be on stacks of threads that it has not: it pins nothing.
                         entries.push(match is_pin(lease.block()) {
                             true => 0,
                             false => Lease::enter(&mut heap, record, lease.block())?,
                         });
+                        rows.push(share.row_for(u64::from(participant).saturating_add(1))?);
                     }
                 }
-                Ok(Heir { participant, liveness, leases: entries })
+                Ok(Heir { participant, liveness, leases: entries, rows })
             });
             let becomes = match entered {
                 Ok(heir) => Becomes::Participant(heir),
@@ -112,7 +124,7 @@ impl Fork {
                     Becomes::Detached { reason: error.to_string(), kept }
                 }
             };
-            Fork::hold(arena, table, becomes, leases)
+            Fork::hold(arena, table, becomes, leases, shares)
         })
     }
 
@@ -139,6 +151,9 @@ impl Fork {
                 for (lease, entry) in self.leases.iter().zip(heir.leases) {
                     lease.inherit(entry);
                 }
+                for (share, row) in self.shares.iter_mut().zip(heir.rows) {
+                    share.inherit(row);
+                }
                 if let Some(own) = &arena.liveness {
                     own.inherit(Some(heir.liveness));
                 }
@@ -157,6 +172,7 @@ impl Fork {
                 arena.segment.leave(&kept);
                 arena.participant.store(NO_PLACE, LocalOrdering::Relaxed);
                 let _ = arena.detached.set(reason);
+                self.shares.iter_mut().for_each(|share| share.inherit(None));
                 if let Some(own) = &arena.liveness {
                     own.inherit(None);
                 }
@@ -234,6 +250,12 @@ impl Arena {
         }
         Some((block, copy))
     }
+}
+
+/// Holds what this process has in streams.
+fn shares(leases: &[Arc<Lease>]) -> Vec<MutexGuard<'static, Share>> {
+    // SAFETY: the guards go before the leases do.
+    leases.iter().map(|lease| lock(unsafe { for_ever(lease.share()) })).collect()
 }
 
 /// # Safety

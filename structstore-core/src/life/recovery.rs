@@ -16,12 +16,13 @@ use super::process;
 use crate::arena::layout::{
     ATTACHED, DEAD, ENDED, HELD, HELD_BELOW, INHERITED, LeaseBlock, Participant, RECOVERED, Seat,
 };
-use crate::arena::lease::{drop_lease, endless, most_blocks};
+use crate::arena::lease::{drop_lease, endless, is_pin, most_blocks};
 use crate::arena::{Arena, HeapGuard, participant_owner, undo};
 use crate::error::{Error, Result};
 use crate::journal;
 use crate::limits::MAX_DEPTH;
 use crate::lock::{Mode, SeatLine, Wait, bury, generation, hold_index, names};
+use crate::node::stream;
 use crate::segment::{Backing, Liveness, PARTICIPANTS, Place};
 use crate::sync::{AtomicU64, Ordering, futex_wake_one, lock};
 
@@ -101,7 +102,7 @@ impl Arena {
         Ok(repaired)
     }
 
-    fn repair_if_dead(&self, participant: u32) -> Result<bool> {
+    pub(crate) fn repair_if_dead(&self, participant: u32) -> Result<bool> {
         let (Some(liveness), Backing::File { place, .. }) = (&self.liveness, self.segment.backing()) else {
             return Ok(false);
         };
@@ -282,6 +283,9 @@ impl Arena {
             for entry in &leases.entries {
                 let block = entry.load(Ordering::Acquire);
                 if block != 0 {
+                    if !is_pin(block) {
+                        stream::bury(self, block, participant);
+                    }
                     drop_lease(&mut HeapGuard::lock(self, self.owner(), &Wait::QUIET)?, entry, block)?;
                 }
             }

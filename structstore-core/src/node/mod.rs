@@ -1,4 +1,4 @@
-//! What nodes hold: structs, lists, strings, bytes and arrays as they lie in the arena.
+//! What nodes hold: structs, lists, strings, bytes, arrays and streams as they lie in the arena.
 //!
 //! Functions here take no locks, and tolerate any bytes, so that they can run optimistically. [`edit`](crate::edit)
 //! changes nodes.
@@ -8,6 +8,7 @@ pub(crate) mod list;
 pub(crate) mod meta;
 mod path;
 mod read;
+pub(crate) mod stream;
 pub(crate) mod structure;
 
 pub(crate) use array::ArrayBlock;
@@ -16,6 +17,7 @@ pub(crate) use read::{
     Copied, Extent, Shallow, Slots, copy_bytes, copy_bytes_node, read_bytes_node, read_shallow, read_slots,
     read_text_node, read_value, slot_value, write_snapshot,
 };
+pub(crate) use stream::StreamBlock;
 
 use crate::arena::Arena;
 use crate::arena::block::UNIT;

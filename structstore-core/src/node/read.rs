@@ -3,14 +3,15 @@
 use std::cell::Cell;
 
 use super::{
-    ArrayBlock, BLOCK, LENGTH, LIVE, Raw, array_flags, kind_of, list, read_bytes, resolve, structure,
+    ArrayBlock, BLOCK, LENGTH, LIVE, Raw, StreamBlock, array_flags, kind_of, list, read_bytes, resolve,
+    structure,
 };
 use crate::arena::Arena;
 use crate::arena::layout::{Field, Node, Slot};
 use crate::error::{Error, Result};
 use crate::lock::Moment;
 use crate::sync::{AtomicU64, Ordering};
-use crate::value::{ArrayValue, Kind, SnapshotWriter, Value, deeper};
+use crate::value::{ArrayValue, Kind, SnapshotWriter, StreamValue, Value, deeper};
 
 /// A node's own contents.
 pub(crate) enum Shallow {
@@ -19,6 +20,7 @@ pub(crate) enum Shallow {
     List(Vec<Raw>),
     Struct(Vec<(String, Raw)>),
     Array(ArrayValue<'static>),
+    Stream(StreamValue<'static>),
 }
 
 impl Shallow {
@@ -30,6 +32,7 @@ impl Shallow {
             Shallow::List(items) => items.len().saturating_mul(size_of::<Slot>()),
             Shallow::Struct(fields) => fields.len().saturating_mul(size_of::<Field>()),
             Shallow::Array(array) => array.data().len(),
+            Shallow::Stream(stream) => stream.sample_size(),
         };
         bytes as u64
     }
@@ -41,6 +44,7 @@ pub(crate) fn read_shallow(arena: &Arena, node: &Node) -> Result<Shallow> {
         Kind::Bytes => Shallow::Bytes(read_bytes_node(arena, node)?),
         Kind::List => Shallow::List(list::items(arena, node)?),
         Kind::Array => Shallow::Array(read_array(arena, node)?),
+        Kind::Stream => Shallow::Stream(read_stream(arena, node)?),
         _ => Shallow::Struct(fields(arena, node)?),
     })
 }
@@ -121,6 +125,11 @@ pub(crate) fn read_value<'a>(
             let bytes = array.data().len();
             leaf(Value::Array(array), bytes)?
         }
+        Kind::Stream => {
+            let stream = read_stream(arena, node)?;
+            let bytes = stream.sample_size();
+            leaf(Value::Stream(stream), bytes)?
+        }
         Kind::List => {
             let slots = list::slots(arena, node)?;
             extent.add(arena, size_of_val(slots) as u64)?;
@@ -177,6 +186,11 @@ pub(crate) fn write_snapshot<'a>(
                 // there meanwhile; bytes are copied, of which any are an element.
                 unsafe { std::ptr::copy_nonoverlapping(source, target.as_mut_ptr(), target.len()) };
             });
+        }
+        Kind::Stream => {
+            let stream = read_stream(arena, node)?;
+            extent.add(arena, stream.sample_size() as u64)?;
+            snapshot.stream(&stream);
         }
         Kind::List => {
             let slots = list::slots(arena, node)?;
@@ -314,6 +328,11 @@ fn read_array(arena: &Arena, node: &Node) -> Result<ArrayValue<'static>> {
     ArrayValue::new(header.dtype, &header.shape, data)
 }
 
+fn read_stream(arena: &Arena, node: &Node) -> Result<StreamValue<'static>> {
+    let block = node.body[BLOCK].load(Ordering::Relaxed);
+    StreamBlock::read(arena, block)?.value(arena, block)
+}
+
 /// The slots of a struct or list, as a watcher compares them.
 pub(crate) enum Slots {
     /// A field has no name here if its name is the one known at this place.
@@ -334,6 +353,10 @@ pub(crate) fn read_slots<N: AsRef<str>>(
         Kind::Str | Kind::Bytes => Slots::None(Some(digest(0, copy_bytes_node(arena, node)?.bytes()))),
         Kind::List => Slots::Items(list::items(arena, node)?),
         Kind::Array if !with_elements => Slots::None(None),
+        Kind::Stream => {
+            let block = node.body[BLOCK].load(Ordering::Relaxed);
+            Slots::None(Some(StreamBlock::read(arena, block)?.ring(arena, block)?.head().published()))
+        }
         Kind::Array => {
             let (header, source) = array_block(arena, node)?;
             let shape = header.shape.iter().flat_map(|extent| extent.to_le_bytes()).collect::<Vec<_>>();

@@ -25,6 +25,10 @@ pub(super) struct Deserializer<'de> {
 impl<'de> Deserializer<'de> {
     #[inline]
     pub(super) fn new(value: &'de Value<'_>, level: Level) -> Deserializer<'de> {
+        let value = match value {
+            Value::Stream(stream) => stream.newest_value(),
+            other => other,
+        };
         Deserializer { value, level }
     }
 
@@ -99,7 +103,7 @@ impl<'de> de::Deserializer<'de> for Deserializer<'de> {
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
         match self.value {
-            Value::Null => visitor.visit_unit(),
+            Value::Null | Value::Stream(_) => visitor.visit_unit(),
             // Other formats have no types of integers, so that a value takes a `visit_u64` for any of them.
             Value::Scalar(Scalar::U64(number)) if expects(&visitor, VALUE) => {
                 visitor.visit_u128((*number).into())

@@ -68,6 +68,8 @@ fn serialize_leaf<S: Serializer>(leaf: &Value<'_>, serializer: S) -> Result<S::O
         Value::Str(text) => serializer.serialize_str(text),
         Value::Bytes(bytes) => serializer.serialize_bytes(bytes),
         Value::Array(array) => array.serialize(serializer),
+        // Its newest sample.
+        Value::Stream(stream) => stream.newest_value().serialize(serializer),
         _ => serializer.serialize_unit(),
     }
 }

@@ -118,6 +118,20 @@ impl DType {
         }
     }
 
+    /// The element type that corresponds to a kind of scalars.
+    pub(crate) fn of_kind(kind: Kind) -> Option<DType> {
+        macro_rules! of_kind {
+            ($($kind:ident $type:ident $typestr:literal $class:ident;)*) => {
+                match kind {
+                    Kind::Bool => Some(DType { descr: Cow::Borrowed("|b1"), itemsize: 1 }),
+                    $(Kind::$kind => Some(DType::of::<$type>()),)*
+                    _ => None,
+                }
+            };
+        }
+        for_each_number!(of_kind)
+    }
+
     /// The element type that corresponds to a Rust type.
     pub fn of<T: super::Element>() -> DType {
         DType { descr: T::TYPESTR.into(), itemsize: size_of::<T>() as u32 }

@@ -26,6 +26,7 @@ pub fn not_finite(value: &Value<'_>) -> Option<(Path, &'static str)> {
             let (at, name) = numbers.iter().enumerate().find_map(|(at, number)| Some((at, name(number)?)))?;
             Some((element_path(at, array.shape()), name))
         }
+        Value::Stream(stream) => not_finite(stream.newest_value()),
         _ => None,
     })
 }
@@ -34,6 +35,7 @@ pub fn not_finite(value: &Value<'_>) -> Option<(Path, &'static str)> {
 pub fn not_numbers(value: &Value<'_>) -> Option<(Path, String)> {
     first(value, &|part| match part {
         Value::Array(array) if array.numbers().is_none() => Some((Path::ROOT, array.dtype().to_string())),
+        Value::Stream(stream) => not_numbers(stream.newest_value()),
         _ => None,
     })
 }
@@ -85,6 +87,7 @@ fn write_value(f: &mut Formatter<'_>, value: &Value<'_>, indent: Option<usize>) 
             Some(numbers) => write_dimension(f, array.shape(), &numbers),
             None => write_opaque(f, array),
         },
+        Value::Stream(stream) => write_value(f, stream.newest_value(), indent),
     }
 }
 

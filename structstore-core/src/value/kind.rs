@@ -51,6 +51,8 @@ pub enum Kind {
     Struct = 19,
     /// A dense n-dimensional array.
     Array = 20,
+    /// A stream of samples.
+    Stream = 21,
 }
 
 impl Kind {
@@ -74,6 +76,7 @@ impl Kind {
             18 => Kind::List,
             19 => Kind::Struct,
             20 => Kind::Array,
+            21 => Kind::Stream,
             _ => return None,
         })
     }
@@ -135,6 +138,7 @@ impl Kind {
             Kind::List => "list",
             Kind::Struct => "struct",
             Kind::Array => "array",
+            Kind::Stream => "stream",
         }
     }
 }

@@ -6,8 +6,10 @@ mod json;
 mod kind;
 mod meta;
 mod number;
+mod record;
 mod scalar;
 mod snapshot;
+mod stream;
 mod to_value;
 
 pub use array::{ArrayValue, Element, FixedArray};
@@ -20,10 +22,13 @@ pub use kind::Kind;
 pub(crate) use kind::wrong_kind;
 pub use meta::Meta;
 pub(crate) use meta::{Choices, Lengths, Numbers, near};
+pub use record::RecordField;
 pub use scalar::{Scalar, ScalarType};
 pub(crate) use scalar::{convert, decode_scalar};
 pub use snapshot::{Event, Snapshot, SnapshotReader};
 pub(crate) use snapshot::{SnapshotWriter, decode, encoded};
+pub(crate) use stream::samples_array;
+pub use stream::{SampleValue, StreamValue};
 
 pub use to_value::ToValue;
 
@@ -70,6 +75,8 @@ pub enum Value<'a> {
     Struct(Vec<(Cow<'a, str>, Value<'a>)>),
     /// A dense n-dimensional array.
     Array(ArrayValue<'a>),
+    /// A stream, with its newest sample.
+    Stream(StreamValue<'a>),
 }
 
 const _: () = assert!(size_of::<Value<'_>>() == 32);
@@ -114,6 +121,7 @@ impl<'a> Value<'a> {
             Value::List(_) => Kind::List,
             Value::Struct(_) => Kind::Struct,
             Value::Array(_) => Kind::Array,
+            Value::Stream(_) => Kind::Stream,
         }
     }
 
@@ -140,6 +148,7 @@ impl<'a> Value<'a> {
                     .collect(),
             ),
             Value::Array(array) => Value::Array(array.into_owned()),
+            Value::Stream(stream) => Value::Stream(stream.into_owned()),
         }
     }
 
@@ -182,6 +191,7 @@ impl PartialEq for Value<'_> {
                     })
             }
             (Value::Array(a), Value::Array(b)) => a == b,
+            (Value::Stream(a), Value::Stream(b)) => a == b,
             _ => false,
         }
     }
@@ -302,6 +312,7 @@ impl<'a> From<&'a Value<'_>> for Value<'a> {
                 fields.iter().map(|(name, value)| (Cow::Borrowed(name.as_ref()), value.into())).collect(),
             ),
             Value::Array(array) => Value::Array(array.borrowed()),
+            Value::Stream(stream) => Value::Stream(stream.borrowed()),
         }
     }
 }

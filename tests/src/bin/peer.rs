@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use structstore::binding_support::OptionsExt;
+use structstore::stream::{self, Start, Stream};
 use structstore::{Array, Error, ErrorKind, Result, StructStoreShared};
 use structstore_tests::{assert_specimens, put_specimens};
 
@@ -236,6 +237,50 @@ fn run(arguments: &[&str]) -> Result<()> {
                 field.set("loop", "x".repeat(300))?;
             }
         }
+        // Publishes so many samples and frames, each of which holds its number, and ends when its standard input ends.
+        ("publish", [count]) => {
+            let (words, frames) = streams(&store)?;
+            publish(&words, &frames, number(count)?)?;
+            println!("published");
+            let _ = std::io::stdin().read_line(&mut String::new());
+            Ok(())
+        }
+        ("publish forever", []) => {
+            let (words, frames) = streams(&store)?;
+            publish(&words, &frames, 1)?;
+            println!("publishing");
+            publish(&words, &frames, u64::MAX)
+        }
+        // Follows both streams until so many samples were seen of each, got or missed.
+        ("follow", [until]) => {
+            let (words, frames) = streams(&store)?;
+            let (mut words, mut frames) = (words.follow(Start::Next), frames.follow(Start::Next));
+            let (until, mut seen) = (number(until)?, [0, 0]);
+            println!("following");
+            let whole = |sample: &[u64]| assert!(sample.iter().all(|word| *word == sample[0]), "torn");
+            while seen.iter().any(|seen| *seen + 1 < until) {
+                stream::wait(&[&words, &frames], None)?;
+                if let Some(sample) = words.try_next()? {
+                    whole(&sample.value);
+                    seen[0] = sample.seq;
+                }
+                if let Some(sample) = frames.try_next()? {
+                    whole(&sample.value);
+                    seen[1] = sample.seq;
+                }
+            }
+            Ok(())
+        }
+        // Keeps the newest frame until its standard input ends, and finds it as it was.
+        ("hold a frame", []) => {
+            let (_, frames) = streams(&store)?;
+            let frame = frames.latest()?.value;
+            let before = frame.to_vec();
+            println!("holding");
+            let _ = std::io::stdin().read_line(&mut String::new());
+            assert_eq!(*frame, before, "the frame has changed");
+            Ok(())
+        }
         ("sleep", [milliseconds]) => {
             println!("attached");
             std::thread::sleep(Duration::from_millis(number(milliseconds)?));
@@ -243,6 +288,24 @@ fn run(arguments: &[&str]) -> Result<()> {
         }
         _ => usage(),
     }
+}
+
+type Streams = (Stream<[u64; 8]>, Stream<[u64]>);
+
+fn streams(store: &StructStoreShared) -> Result<Streams> {
+    Ok((store.get("words")?, store.get("frames")?))
+}
+
+/// Publishes so many samples and frames, each of which holds its number.
+fn publish(words: &Stream<[u64; 8]>, frames: &Stream<[u64]>, count: u64) -> Result<()> {
+    for _ in 0..count {
+        words.publish(&[words.published(); 8])?;
+        let mut frame = frames.loan()?;
+        let number = frames.published();
+        frame.as_mut_slice().fill(number);
+        frame.publish()?;
+    }
+    Ok(())
 }
 
 /// Prints that the process is ready, and waits to be killed.

@@ -50,6 +50,12 @@ impl Peer {
         self.0.wait().unwrap();
     }
 
+    /// Whether it ends well, of its own accord.
+    pub(crate) fn succeeds(mut self) -> bool {
+        drop(self.0.stdin.take());
+        self.0.wait().unwrap().success()
+    }
+
     /// Lets it end, and waits for it to do so.
     pub(crate) fn finish(mut self) {
         drop(self.0.stdin.take());

@@ -1,0 +1,747 @@
+//! Streams as this process has them: checked once, and read and published to without a lock.
+
+use std::sync::{Arc, MutexGuard};
+use std::time::Duration;
+
+use crate::access::{Access, Handle, Located};
+use crate::arena::lease::Lease;
+use crate::arena::{Arena, layout};
+use crate::error::{Error, ErrorKind, Result};
+use crate::lock::{Mode, Wait, generation};
+use crate::node::stream::{bytes_of, words_of};
+use crate::node::{BLOCK, StreamBlock};
+use crate::ring::frames::{Frames, Refused, Row};
+use crate::ring::samples::{Cursor, PREFIX, Read, Run};
+use crate::ring::{Nothing, OwnedBy, Publisher, Ring, Share};
+use crate::sync::{Ordering, fence, fence_after_update, lock, step};
+use crate::value::{ArrayValue, DType, StreamValue, samples_array};
+
+/// The longest sleep of a reader before it looks whether there is something for which no publisher wakes it.
+const SLICE: Duration = Duration::from_millis(100);
+/// How often a reader looks that may not write, and so cannot sleep on the stream.
+const POLL: Duration = Duration::from_millis(1);
+
+/// Nanoseconds of CLOCK_MONOTONIC: the time of samples.
+///
+/// ```
+/// let before = structstore::stream::now();
+/// assert!(structstore::stream::now() >= before);
+/// ```
+pub fn now() -> u64 {
+    clock(libc::CLOCK_MONOTONIC)
+}
+
+fn clock(clock: libc::clockid_t) -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: a valid place for the result; these clocks exist on every Linux.
+    unsafe { libc::clock_gettime(clock, &raw mut time) };
+    (time.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec as u64)
+}
+
+/// A stream of samples of any type, for bindings of other languages. [`Stream`](crate::Stream) gives samples types.
+#[derive(Clone)]
+pub struct RawStream {
+    pub(crate) handle: Handle,
+    block: Arc<StreamBlock>,
+    /// Where the block's payload is.
+    payload: u64,
+    /// Lies in the mapping that the handle keeps.
+    ring: Ring<'static>,
+    /// Keeps the block. `None` for a process that may not write: what it reads counts only if the stream is still there afterwards.
+    lease: Option<Arc<Lease>>,
+}
+
+/// A sample that was read.
+#[derive(Clone, Debug)]
+pub struct RawSample {
+    /// Its sequence number, counted from 0.
+    pub seq: u64,
+    /// When it was taken, in nanoseconds of CLOCK_MONOTONIC.
+    pub time: u64,
+    /// How many samples between the one before and this one were lost.
+    pub missed: u64,
+    /// Its bytes.
+    pub data: SampleBytes,
+}
+
+/// The bytes of a sample: a copy, or a frame that stays as it is.
+#[derive(Clone, Debug)]
+pub enum SampleBytes {
+    /// A copy.
+    Copied(Arc<[u8]>),
+    /// A frame in the store, which is not written over while this lives.
+    Pinned(Arc<PinnedFrame>),
+}
+
+impl SampleBytes {
+    /// The bytes.
+    pub fn as_slice(&self) -> &[u8] {
+        match self {
+            SampleBytes::Copied(bytes) => bytes,
+            SampleBytes::Pinned(frame) => frame.as_slice(),
+        }
+    }
+}
+
+/// A frame that this process has pinned.
+pub struct PinnedFrame {
+    stream: RawStream,
+    slot: usize,
+    data: *const u8,
+}
+
+// SAFETY: the frame lies in the mapping that the stream keeps, and nobody writes to it while it is pinned.
+unsafe impl Send for PinnedFrame {}
+// SAFETY: as above.
+unsafe impl Sync for PinnedFrame {}
+
+impl PinnedFrame {
+    /// The bytes of the frame, at an address that is a multiple of 64.
+    pub fn as_slice(&self) -> &[u8] {
+        // SAFETY: in bounds (checked when it was pinned); publishers leave it as it is for as long as it is pinned.
+        unsafe { std::slice::from_raw_parts(self.data, self.stream.block.sample.bytes as usize) }
+    }
+}
+
+impl std::fmt::Debug for PinnedFrame {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PinnedFrame").field("slot", &self.slot).finish_non_exhaustive()
+    }
+}
+
+impl Drop for PinnedFrame {
+    fn drop(&mut self) {
+        if let (Some(lease), Ring::Frames(frames)) = (&self.stream.lease, &self.stream.ring)
+            && self.stream.arena().writable()
+            && let Some(row) = &mut lock(lease.share()).row
+        {
+            row.unpin(frames, self.slot);
+        }
+    }
+}
+
+/// A frame to be filled in place. Dropped unpublished, it leaves the stream as it was.
+pub struct RawLoan {
+    stream: RawStream,
+    slot: usize,
+    data: *mut u8,
+    /// What it is a loan of; a child has none of its parent's.
+    forks: u32,
+    open: bool,
+}
+
+// SAFETY: the frame lies in the mapping that the stream keeps, and is this loan's alone.
+unsafe impl Send for RawLoan {}
+// SAFETY: as above.
+unsafe impl Sync for RawLoan {}
+
+/// Samples in a row that were copied.
+#[derive(Clone, Debug)]
+pub struct RawHistory {
+    /// The sequence number of each.
+    pub seqs: Vec<u64>,
+    /// The time of each.
+    pub times: Vec<u64>,
+    /// How many that were asked for, and were published, are lost.
+    pub missed: u64,
+    /// Their bytes, one after the other.
+    pub data: Vec<u8>,
+    dtype: DType,
+    shape: Vec<usize>,
+}
+
+impl RawHistory {
+    /// The element type of a sample.
+    pub(crate) fn dtype(&self) -> &DType {
+        &self.dtype
+    }
+
+    /// The samples as one array, whose first dimension counts them.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidArgument`] if there are too many dimensions.
+    pub fn into_array(self) -> Result<ArrayValue<'static>> {
+        samples_array(&self.dtype, &self.shape, self.times.len(), self.data)
+    }
+}
+
+/// Where a reader goes on.
+#[derive(Clone, Copy, Debug)]
+pub struct RawCursor(Cursor);
+
+impl RawCursor {
+    /// At this sequence number.
+    pub fn at(seq: u64) -> RawCursor {
+        RawCursor(Cursor::at(seq))
+    }
+
+    /// The sequence number of the next sample.
+    pub fn next(&self) -> u64 {
+        self.0.next
+    }
+}
+
+#[cold]
+fn no_sample(nothing: Nothing) -> Error {
+    match nothing {
+        Nothing::Empty => Error::new(ErrorKind::NoSample),
+        Nothing::Lost | Nothing::Busy => Error::new(ErrorKind::Contended),
+        Nothing::Corrupt => Error::corrupt("a stream", "a head that no publisher leaves", "samples below it"),
+    }
+}
+
+impl RawStream {
+    /// The stream that a handle leads to.
+    pub(crate) fn open(handle: Handle) -> Result<RawStream> {
+        let block_of = || handle.node().body[BLOCK].load(Ordering::Relaxed);
+        let (payload, lease) = match handle.arena().writable() {
+            true => {
+                let held = handle.lock_to_lease(Mode::Shared)?;
+                let lease = Lease::take(handle.arena(), block_of(), || Ok(true));
+                held.end_unchanged();
+                (block_of(), lease?)
+            }
+            false => (handle.read(|_, _| Ok(block_of()))?, None),
+        };
+        let arena = handle.arena();
+        let payload = lease.as_ref().map_or(payload, |lease| lease.block());
+        let block = Arc::new(StreamBlock::read(arena, payload)?);
+        let ring = block.ring(arena, payload)?;
+        // SAFETY: the ring lies in the mapping, which the handle's store keeps for as long as this lives.
+        let ring = unsafe { std::mem::transmute::<Ring<'_>, Ring<'static>>(ring) };
+        if let Some(lease) = &lease {
+            lock(lease.share()).ring.get_or_insert(ring);
+        }
+        Ok(RawStream { handle, block, payload, ring, lease })
+    }
+
+    fn arena(&self) -> &Arc<Arena> {
+        self.handle.arena()
+    }
+
+    /// The type of its samples and its depth; no sample.
+    ///
+    /// # Errors
+    ///
+    /// None that memory which was checked when the stream was opened would cause.
+    pub fn value(&self) -> Result<StreamValue<'static>> {
+        let sample = &self.block.sample;
+        StreamValue::new(sample.dtype.clone(), &sample.shape, self.block.depth)
+    }
+
+    /// How many bytes a sample has.
+    pub fn sample_size(&self) -> usize {
+        self.block.sample.bytes as usize
+    }
+
+    /// Whether samples are frames: filled and read in place. Others are copied.
+    pub fn has_frames(&self) -> bool {
+        matches!(self.ring, Ring::Frames(_))
+    }
+
+    /// How many samples were published: the sequence number of the next one.
+    pub fn published(&self) -> u64 {
+        self.ring.head().published()
+    }
+
+    /// The process that publishes, by its process id, if there is one.
+    pub fn publisher(&self) -> Option<u64> {
+        let owner = self.ring.head().writer.owner.load(Ordering::Relaxed).checked_sub(1)?;
+        let record = self.arena().record::<layout::Participant>(u32::try_from(owner).ok()?).ok()?;
+        Some(record.pid.load(Ordering::Relaxed))
+    }
+
+    /// Fails if the stream was removed.
+    #[inline(always)]
+    fn ensure_current(&self) -> Result<()> {
+        let identity = self.handle.node().head.identity.load(Ordering::Acquire);
+        if generation(identity) == self.handle.id().generation { Ok(()) } else { Err(Error::stale()) }
+    }
+
+    /// After something was read: whether it was the stream's, where nothing keeps its memory.
+    #[inline(always)]
+    fn ensure_still_current(&self) -> Result<()> {
+        if self.lease.is_none() {
+            fence(Ordering::Acquire);
+            return self.ensure_current();
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn me(&self) -> u64 {
+        u64::from(self.arena().participant_index()).wrapping_add(1)
+    }
+
+    /// This process's share in the stream as its publisher.
+    #[inline(always)]
+    fn publishing(&self) -> Result<MutexGuard<'_, Share>> {
+        self.ensure_current()?;
+        // An observer of a process that publishes as well must not.
+        if let Some(lease) = self.lease.as_ref().filter(|_| !self.handle.store().observes()) {
+            let share = lock(lease.share());
+            if share.publisher.as_ref().is_some_and(|publisher| publisher.me == self.me()) {
+                return Ok(share);
+            }
+        }
+        self.claim()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn claim(&self) -> Result<MutexGuard<'_, Share>> {
+        let (arena, store) = (self.arena(), self.handle.store());
+        let Some(lease) = self.lease.as_ref().filter(|_| store.may_change()) else {
+            return Err(arena.refusal());
+        };
+        if store.asks() {
+            store.ask()?;
+        }
+        let claim = || {
+            let mut share = lock(lease.share());
+            match share.publisher.as_ref().filter(|publisher| publisher.me == self.me()) {
+                Some(_) => {}
+                None => share.publisher = Some(Publisher::claim(&self.ring, self.me())?),
+            }
+            Ok(share)
+        };
+        let share = match claim() {
+            Ok(share) => share,
+            Err(OwnedBy(owner)) => {
+                let participant = u32::try_from(owner.wrapping_sub(1)).unwrap_or(u32::MAX);
+                arena.repair_if_dead(participant)?;
+                claim().map_err(|owner| self.owned(owner))?
+            }
+        };
+        let wall = clock(libc::CLOCK_REALTIME).wrapping_sub(now());
+        let head = arena.at::<layout::StreamHead>(self.payload.saturating_add(self.block.sample.data))?;
+        head.wall.store(wall, Ordering::Relaxed);
+        Ok(share)
+    }
+
+    #[cold]
+    fn owned(&self, OwnedBy(owner): OwnedBy) -> Error {
+        let process = match self.publisher() {
+            Some(pid) if owner == self.ring.head().writer.owner.load(Ordering::Relaxed) => {
+                format!("process {pid}")
+            }
+            _ => "another process".to_owned(),
+        };
+        Error::new(ErrorKind::HasPublisher).finding(process)
+    }
+
+    /// Publishes a sample of which `fill` gives the bytes, as many as it has. Returns its number.
+    #[inline]
+    pub fn publish(&self, time: u64, fill: impl FnOnce(&mut [u8]) -> Result<()>) -> Result<u64> {
+        let publish = || match &self.ring {
+            Ring::Samples(samples) => {
+                let mut share = self.publishing()?;
+                let Share { publisher: Some(publisher), scratch, .. } = &mut *share else {
+                    return Err(self.arena().refusal());
+                };
+                scratch.resize(self.sample_size(), 0);
+                fill(scratch)?;
+                let seq = publisher.next;
+                let published = samples.publish(publisher.me, seq, time, words_of(scratch));
+                self.lost_unless(published, &mut share)?;
+                if let Some(publisher) = &mut share.publisher {
+                    publisher.next = seq.wrapping_add(1);
+                }
+                Ok(seq)
+            }
+            Ring::Frames(_) => {
+                let mut loan = self.loan_frame()?;
+                fill(loan.as_mut_slice())?;
+                loan.publish_frame(time)
+            }
+        };
+        let seq = publish().at(&self.handle)?;
+        self.arena().tell(self.handle.id().index, Mode::Node);
+        Ok(seq)
+    }
+
+    /// Gives up a share whose head another process has, as in a damaged segment.
+    #[inline(always)]
+    fn lost_unless(&self, published: Result<(), OwnedBy>, share: &mut Share) -> Result<()> {
+        published.map_err(|owner| {
+            share.publisher = None;
+            self.owned(owner)
+        })
+    }
+
+    /// A frame to be filled in place.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::FramesPinned`] if readers have pinned all frames but the newest, [`ErrorKind::HasPublisher`], [`ErrorKind::WrongType`] for
+    /// samples that are copied.
+    pub fn loan(&self) -> Result<RawLoan> {
+        self.loan_frame().at(&self.handle)
+    }
+
+    fn loan_frame(&self) -> Result<RawLoan> {
+        let Ring::Frames(frames) = &self.ring else {
+            return Err(Error::wrong_type("a stream of small samples, which are copied", "one of frames"));
+        };
+        let mut share = self.publishing()?;
+        let Some(publisher) = &mut share.publisher else { return Err(self.arena().refusal()) };
+        let slot = match frames.loan(publisher.me, publisher.next, &mut publisher.order) {
+            Ok(slot) => slot,
+            Err(Refused::AllPinned) => return Err(Error::new(ErrorKind::FramesPinned)),
+            Err(Refused::OwnedBy(owner)) => {
+                share.publisher = None;
+                return Err(self.owned(owner));
+            }
+        };
+        publisher.loans = publisher.loans.saturating_add(1);
+        drop(share);
+        let (stream, forks) = (self.clone(), self.arena().forks());
+        let mut loan = RawLoan { stream, slot, data: std::ptr::dangling_mut(), forks, open: true };
+        loan.data = self.block.frame(self.arena(), self.payload, slot)?;
+        Ok(loan)
+    }
+
+    /// Gives the right to publish back.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Deadlock`] while a frame is loaned.
+    pub fn release(&self) -> Result<()> {
+        let Some(lease) = &self.lease else { return Ok(()) };
+        let mut share = lock(lease.share());
+        match share.publisher.as_ref().filter(|publisher| publisher.me == self.me()) {
+            Some(publisher) if publisher.loans > 0 => {
+                drop(share);
+                Err(Error::new(ErrorKind::InUse).of("the stream's frame")).at(&self.handle)
+            }
+            Some(publisher) => {
+                self.ring.head().release(publisher.me);
+                share.publisher = None;
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Copies the newest small sample.
+    #[inline(always)]
+    pub(crate) fn latest_into(&self, words: &mut [u64]) -> Result<Read> {
+        let mut read = || {
+            self.ensure_current()?;
+            let Ring::Samples(samples) = &self.ring else { return Err(no_sample(Nothing::Corrupt)) };
+            let read = samples.latest(words);
+            self.ensure_still_current()?;
+            read.map_err(no_sample)
+        };
+        read().at(&self.handle)
+    }
+
+    /// Copies the next small sample, if there is one.
+    #[inline(always)]
+    pub(crate) fn try_next_into(&self, cursor: &mut RawCursor, words: &mut [u64]) -> Result<Option<Read>> {
+        let mut read = || {
+            let Ring::Samples(samples) = &self.ring else { return Err(no_sample(Nothing::Corrupt)) };
+            let read = samples.try_next(&mut cursor.0, words);
+            if matches!(read, Err(Nothing::Empty)) {
+                self.ensure_current()?;
+            }
+            self.ensure_still_current()?;
+            some(read)
+        };
+        read().at(&self.handle)
+    }
+
+    /// The newest sample.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NoSample`] if none was published; [`ErrorKind::TooMany`] processes that read frames.
+    pub fn latest(&self) -> Result<RawSample> {
+        let Ring::Frames(frames) = &self.ring else {
+            let mut words = vec![0; self.block.words()];
+            let read = self.latest_into(&mut words)?;
+            return Ok(self.copied(read, &words));
+        };
+        let read = || {
+            self.ensure_current()?;
+            let reader = self.reader(frames)?;
+            let read = frames.latest(|seq| self.read_frame(frames, reader, seq));
+            self.ensure_still_current()?;
+            read.map_err(no_sample)?
+        };
+        read().at(&self.handle)
+    }
+
+    /// The next sample at or after a cursor that is still there, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// As [`RawStream::latest`].
+    pub fn try_next(&self, cursor: &mut RawCursor) -> Result<Option<RawSample>> {
+        let Ring::Frames(frames) = &self.ring else {
+            let mut words = vec![0; self.block.words()];
+            let read = self.try_next_into(cursor, &mut words)?;
+            return Ok(read.map(|read| self.copied(read, &words)));
+        };
+        let mut read = || {
+            let reader = self.reader(frames)?;
+            let mut next = cursor.0.next;
+            let read = frames.try_next(&mut next, |seq| self.read_frame(frames, reader, seq));
+            if matches!(read, Err(Nothing::Empty)) {
+                self.ensure_current()?;
+            }
+            self.ensure_still_current()?;
+            let Some((sample, missed)) = some(read)? else { return Ok(None) };
+            let sample = sample?;
+            cursor.0 = Cursor::at(next);
+            Ok(Some(RawSample { missed, ..sample }))
+        };
+        read().at(&self.handle)
+    }
+
+    fn copied(&self, read: Read, words: &[u64]) -> RawSample {
+        let data = SampleBytes::Copied(bytes_of(words, self.sample_size()).into());
+        RawSample { seq: read.seq, time: read.time, missed: read.missed, data }
+    }
+
+    /// This process's way to read frames: by pins, if it may write.
+    fn reader(&self, frames: &Frames<'static>) -> Result<Option<&Arc<Lease>>> {
+        let Some(lease) = self.lease.as_ref().filter(|_| self.arena().writable()) else { return Ok(None) };
+        let mut share = lock(lease.share());
+        if share.row.is_none() {
+            let row = Row::take(frames, self.me());
+            let full = || Error::too_many("processes that read a stream", crate::ring::frames::ROWS);
+            share.row = Some(row.ok_or_else(full)?);
+        }
+        Ok(Some(lease))
+    }
+
+    /// Reads a frame that is still there. Damage is an error within.
+    fn read_frame(
+        &self,
+        frames: &Frames<'static>,
+        reader: Option<&Arc<Lease>>,
+        seq: u64,
+    ) -> Result<Result<RawSample>, Nothing> {
+        let Some(lease) = reader else {
+            let copy = |slot| self.block.copy_frame(self.arena(), self.payload, slot);
+            let (copied, time) = frames.copy(seq, copy)?;
+            return Ok(copied.map(|bytes| RawSample {
+                seq,
+                time,
+                missed: 0,
+                data: SampleBytes::Copied(bytes.into()),
+            }));
+        };
+        let row = |run: &mut dyn FnMut(&mut Row)| {
+            if let Some(row) = &mut lock(lease.share()).row {
+                run(row);
+            }
+        };
+        let (slot, time) = frames.pin(seq, row)?;
+        let data = self.block.frame(self.arena(), self.payload, slot);
+        Ok(data.map(|data| {
+            let frame = PinnedFrame { stream: self.clone(), slot, data };
+            RawSample { seq, time, missed: 0, data: SampleBytes::Pinned(Arc::new(frame)) }
+        }))
+    }
+
+    /// The last samples, at most `wanted` of them and as many as the stream keeps, copied.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::StaleHandle`], [`ErrorKind::Corrupt`].
+    pub fn history(&self, wanted: u64) -> Result<RawHistory> {
+        let read = || {
+            self.ensure_current()?;
+            let history = match &self.ring {
+                Ring::Samples(samples) => {
+                    let stride = self.block.words().saturating_add(PREFIX);
+                    let mut rows = vec![0; samples.rows_of(wanted).saturating_mul(stride)];
+                    let run = samples.history(wanted, &mut rows);
+                    self.rows(run, &rows, stride)
+                }
+                Ring::Frames(frames) => self.frames_in_a_row(frames, wanted)?,
+            };
+            self.ensure_still_current()?;
+            Ok(history)
+        };
+        read().at(&self.handle)
+    }
+
+    fn rows(&self, run: Run, rows: &[u64], stride: usize) -> RawHistory {
+        let (size, count) = (self.sample_size(), run.count as usize);
+        let rows = rows.get(run.row.saturating_mul(stride)..).unwrap_or_default();
+        let mut times = Vec::with_capacity(count);
+        let mut data = Vec::with_capacity(count.saturating_mul(stride).saturating_mul(8));
+        for row in rows.chunks_exact(stride).take(count) {
+            if let Some((time, words)) = row.split_first() {
+                times.push(*time);
+                let end = data.len().saturating_add(size);
+                words.iter().for_each(|word| data.extend_from_slice(&word.to_le_bytes()));
+                data.truncate(end);
+            }
+        }
+        let seqs = (run.first..run.first.wrapping_add(run.count)).collect();
+        self.in_a_row(seqs, times, run.first.wrapping_sub(run.asked), data)
+    }
+
+    fn frames_in_a_row(&self, frames: &Frames<'static>, wanted: u64) -> Result<RawHistory> {
+        let head = frames.head.published();
+        let asked = head.saturating_sub(wanted);
+        let (mut seqs, mut times, mut data) = (Vec::new(), Vec::new(), Vec::new());
+        // The oldest ones go first.
+        for seq in asked.max(head.saturating_sub(self.block.depth))..head {
+            let copy = |slot| self.block.copy_frame(self.arena(), self.payload, slot);
+            match frames.copy(seq, copy) {
+                Ok((bytes, time)) => {
+                    data.extend_from_slice(&bytes?);
+                    times.push(time);
+                    seqs.push(seq);
+                }
+                Err(Nothing::Corrupt) => return Err(no_sample(Nothing::Corrupt)),
+                Err(_) => {}
+            }
+        }
+        let missed = head.wrapping_sub(asked).wrapping_sub(times.len() as u64);
+        Ok(self.in_a_row(seqs, times, missed, data))
+    }
+
+    fn in_a_row(&self, seqs: Vec<u64>, times: Vec<u64>, missed: u64, data: Vec<u8>) -> RawHistory {
+        let sample = &self.block.sample;
+        RawHistory { seqs, times, missed, data, dtype: sample.dtype.clone(), shape: sample.shape.clone() }
+    }
+
+    /// Sleeps until more than `seen` samples may be published, for a while. Returns `false` if the store was closed, or at the end of the time
+    /// that `left` says there is.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::StaleHandle`] if the stream, or its store, was removed; [`ErrorKind::Interrupted`].
+    pub fn wait(&self, seen: u64, left: Option<Duration>) -> Result<bool> {
+        wait_any(&[(self, seen)], left)
+    }
+}
+
+/// As [`RawStream::wait`], for any of several streams.
+///
+/// # Errors
+///
+/// As [`RawStream::wait`].
+pub fn wait_any(streams: &[(&RawStream, u64)], left: Option<Duration>) -> Result<bool> {
+    let news = |(stream, seen): &(&RawStream, u64)| stream.published() != *seen;
+    if streams.iter().any(news) {
+        return Ok(true);
+    }
+    for (stream, _) in streams {
+        let check = || match stream.arena().is_gone() {
+            true => Err(Error::gone("removed")),
+            false => stream.ensure_current(),
+        };
+        check().at(&stream.handle)?;
+        if stream.handle.store().is_closed() {
+            return Ok(false);
+        }
+    }
+    if left.is_some_and(|left| left.is_zero()) {
+        return Ok(false);
+    }
+    let slice = left.map_or(SLICE, |left| left.min(SLICE));
+    match streams {
+        [(stream, seen)] if stream.arena().writable() => {
+            Wait::asleep(&mut || stream.ring.head().wait(*seen, slice));
+        }
+        _ if streams.iter().all(|(stream, _)| stream.arena().writable()) => {
+            let marked: Vec<_> = streams.iter().map(|(stream, _)| stream.ring.head().mark()).collect();
+            fence_after_update();
+            if !streams.iter().any(news) {
+                let words = streams.iter().zip(&marked);
+                let words: Vec<_> =
+                    words.map(|((stream, _), mark)| (&stream.ring.head().readers.waiters, *mark)).collect();
+                Wait::asleep(&mut || crate::sync::futex_wait_any(&words, slice));
+                words
+                    .iter()
+                    .zip(streams)
+                    .for_each(|((_, mark), (stream, _))| stream.ring.head().pass_on(*mark));
+            }
+        }
+        _ => Wait::asleep(&mut || std::thread::sleep(slice.min(POLL))),
+    }
+    Wait::FOREVER.check()?;
+    Ok(true)
+}
+
+/// What a follower finds. While the publisher is always faster, it finds nothing, and looks again.
+fn some<T>(read: Result<T, Nothing>) -> Result<Option<T>> {
+    match read {
+        Ok(read) => Ok(Some(read)),
+        Err(Nothing::Empty | Nothing::Busy) => Ok(None),
+        Err(other) => Err(no_sample(other)),
+    }
+}
+
+impl RawLoan {
+    /// The bytes of the frame, at an address that is a multiple of 64. What they are at first is arbitrary.
+    pub fn as_slice(&self) -> &[u8] {
+        // SAFETY: in bounds (checked), and loaned: no other thread or process reads or writes it.
+        unsafe { std::slice::from_raw_parts(self.data, self.stream.sample_size()) }
+    }
+
+    /// The bytes of the frame.
+    pub fn as_mut_slice(&mut self) -> &mut [u8] {
+        step();
+        // SAFETY: as above, and `&mut self` keeps this from lending them twice.
+        unsafe { std::slice::from_raw_parts_mut(self.data, self.stream.sample_size()) }
+    }
+
+    /// The stream that it is of.
+    pub fn stream(&self) -> &RawStream {
+        &self.stream
+    }
+
+    /// Publishes the frame. Returns its number.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::StaleHandle`] if the stream was removed; [`ErrorKind::HasPublisher`] in a forked child.
+    pub fn publish(self, time: u64) -> Result<u64> {
+        let stream = self.stream.clone();
+        let seq = self.publish_frame(time).at(&stream.handle)?;
+        stream.arena().tell(stream.handle.id().index, Mode::Node);
+        Ok(seq)
+    }
+
+    fn publish_frame(mut self, time: u64) -> Result<u64> {
+        self.stream.ensure_current()?;
+        let published = self.end(|frames, publisher, slot| {
+            let seq = publisher.next;
+            frames.publish(slot, seq, time, &mut publisher.order);
+            publisher.next = seq.wrapping_add(1);
+            seq
+        });
+        published.ok_or_else(|| {
+            Error::new(ErrorKind::HasPublisher).finding("the process that this one was forked from")
+        })
+    }
+
+    /// Ends the loan in one way or another. `None` in a child.
+    fn end<T>(&mut self, act: impl FnOnce(&Frames<'static>, &mut Publisher, usize) -> T) -> Option<T> {
+        let (RawStream { ring: Ring::Frames(frames), lease: Some(lease), .. }, true) =
+            (&self.stream, self.open)
+        else {
+            return None;
+        };
+        self.open = false;
+        let mut share = lock(lease.share());
+        let publisher = share.publisher.as_mut().filter(|_| self.forks == self.stream.arena().forks())?;
+        publisher.loans = publisher.loans.saturating_sub(1);
+        Some(act(frames, publisher, self.slot))
+    }
+}
+
+impl Drop for RawLoan {
+    fn drop(&mut self) {
+        let _ = self.end(|_, publisher, slot| Frames::take_back(slot, &mut publisher.order));
+    }
+}

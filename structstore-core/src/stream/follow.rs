@@ -1,0 +1,155 @@
+//! Following a stream: each sample once, with those counted that were lost.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use super::{Publish, Sample, Stream, bytes, typed, with_words};
+#[cfg(doc)]
+use crate::error::ErrorKind;
+use crate::error::Result;
+use crate::handle::stream::{RawCursor, RawStream, wait_any};
+
+/// Where a follower begins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Start {
+    /// With the next sample that is published.
+    Next,
+    /// With the newest sample, if there is one.
+    Newest,
+    /// With the oldest sample that the stream keeps.
+    Oldest,
+    /// With this sequence number. What is no longer kept counts as missed.
+    At(u64),
+}
+
+/// Follows a [`Stream`]. As an iterator it waits for samples, and ends when the store is closed, or after an error.
+pub struct Follow<T: ?Sized> {
+    stream: Stream<T>,
+    cursor: RawCursor,
+    failed: bool,
+}
+
+impl<T: Publish + ?Sized> Follow<T> {
+    pub(super) fn new(stream: Stream<T>, start: Start) -> Follow<T> {
+        let head = stream.published();
+        let depth = stream.value().map_or(0, |value| value.depth());
+        let seq = match start {
+            Start::Next => head,
+            Start::Newest => head.saturating_sub(1),
+            Start::Oldest => head.saturating_sub(depth),
+            Start::At(seq) => seq.min(head),
+        };
+        Follow { stream, cursor: RawCursor::at(seq), failed: false }
+    }
+
+    /// The next sample, if it was published already.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::StaleHandle`] if the stream was removed, [`ErrorKind::TooMany`] processes that read frames.
+    #[inline]
+    pub fn try_next(&mut self) -> Result<Option<Sample<T::Value>>> {
+        let (raw, cursor) = (&self.stream.raw, &mut self.cursor);
+        if raw.has_frames() {
+            let sample = raw.try_next(cursor)?;
+            return sample
+                .map(|sample| typed::<T>(sample.data, (sample.seq, sample.time, sample.missed)))
+                .transpose();
+        }
+        with_words(raw.sample_size(), |words| {
+            let Some(read) = raw.try_next_into(cursor, words)? else { return Ok(None) };
+            let value = T::unpack_from(bytes(words, raw.sample_size()))?;
+            Ok(Some(Sample { value, seq: read.seq, time: read.time, missed: read.missed }))
+        })
+    }
+
+    /// The next sample, for which it waits at most so long.
+    ///
+    /// # Errors
+    ///
+    /// As [`Follow::try_next`], [`ErrorKind::StaleHandle`] also if the store was removed, and [`ErrorKind::Interrupted`].
+    pub fn next_within(&mut self, timeout: Duration) -> Result<Option<Sample<T::Value>>> {
+        self.wait_next(Some(timeout))
+    }
+
+    fn wait_next(&mut self, timeout: Option<Duration>) -> Result<Option<Sample<T::Value>>> {
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        loop {
+            if let Some(sample) = self.try_next()? {
+                return Ok(Some(sample));
+            }
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            if !self.stream.raw.wait(self.cursor.next(), left)? {
+                return Ok(None);
+            }
+        }
+    }
+}
+
+impl<T: Publish + ?Sized> Iterator for Follow<T> {
+    type Item = Result<Sample<T::Value>>;
+
+    fn next(&mut self) -> Option<Result<Sample<T::Value>>> {
+        if self.failed {
+            return None;
+        }
+        let next = self.wait_next(None).transpose();
+        self.failed = matches!(next, Some(Err(_)));
+        next
+    }
+}
+
+impl<T: ?Sized> fmt::Debug for Follow<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Follow").field("next", &self.cursor.next()).finish_non_exhaustive()
+    }
+}
+
+/// What [`wait`] can wait for: a follower.
+pub trait Waiting {
+    /// The stream, and the sequence number that is waited for.
+    #[doc(hidden)]
+    fn awaited(&self) -> (&RawStream, u64);
+}
+
+impl<T: ?Sized> Waiting for Follow<T> {
+    fn awaited(&self) -> (&RawStream, u64) {
+        (&self.stream.raw, self.cursor.next())
+    }
+}
+
+/// Waits until any of some followers has a sample, for at most `timeout`. Returns whether one has.
+///
+/// # Errors
+///
+/// As [`Follow::next_within`].
+///
+/// ```
+/// use std::time::Duration;
+/// use structstore::stream::{self, Start, Stream};
+///
+/// let store = structstore::StructStore::new();
+/// let left = store.ensure_stream::<i32>("left", Stream::depth(8))?;
+/// let right = store.ensure_stream::<f64>("right", Stream::depth(8))?;
+/// let (mut follow_left, mut follow_right) = (left.follow(Start::Next), right.follow(Start::Next));
+/// assert!(!stream::wait(&[&follow_left, &follow_right], Some(Duration::from_millis(1)))?);
+/// right.publish(&0.5)?;
+/// assert!(stream::wait(&[&follow_left, &follow_right], None)?);
+/// assert!(follow_left.try_next()?.is_none());
+/// assert_eq!(follow_right.try_next()?.unwrap().value, 0.5);
+/// # Ok::<(), structstore::Error>(())
+/// ```
+pub fn wait(followers: &[&dyn Waiting], timeout: Option<Duration>) -> Result<bool> {
+    let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+    let awaited: Vec<_> = followers.iter().map(|follower| follower.awaited()).collect();
+    loop {
+        if awaited.iter().any(|(stream, next)| stream.published() > *next) {
+            return Ok(true);
+        }
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        if !wait_any(&awaited, left)? {
+            return Ok(false);
+        }
+    }
+}

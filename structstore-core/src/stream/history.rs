@@ -1,0 +1,132 @@
+//! The last samples of a stream.
+
+use std::marker::PhantomData;
+
+use super::Publish;
+#[cfg(doc)]
+use super::Stream;
+use crate::error::{Error, ErrorKind, Result};
+use crate::handle::stream::RawHistory;
+use crate::value::{ArrayValue, DType, Element, size_in_bytes};
+
+/// Samples in a row, copied out of a [`Stream`] at once.
+///
+/// ```
+/// use structstore::stream::Stream;
+///
+/// #[derive(structstore::StructStore, Debug, PartialEq)]
+/// struct Pose {
+///     x: f64,
+///     q: [f32; 2],
+/// }
+///
+/// let store = structstore::StructStore::new();
+/// let poses = store.ensure_stream::<Pose>("poses", Stream::depth(100))?;
+/// for at in 0..5_u8 {
+///     poses.publish(&Pose { x: at.into(), q: [at.into(), 0.0] })?;
+/// }
+/// let last = poses.history(3)?;
+/// assert_eq!((last.len(), last.seqs(), last.missed()), (3, &[2, 3, 4][..], 0));
+/// assert_eq!(last.rows()?[2], Pose { x: 4.0, q: [4.0, 0.0] });
+/// assert_eq!(last.column::<f64>("x")?, [2.0, 3.0, 4.0]);
+/// assert_eq!(last.column::<f32>("q")?, [2.0, 0.0, 3.0, 0.0, 4.0, 0.0]);
+/// # Ok::<(), structstore::Error>(())
+/// ```
+pub struct History<T: ?Sized> {
+    raw: RawHistory,
+    samples: PhantomData<fn(&T)>,
+}
+
+impl<T: Publish + ?Sized> History<T> {
+    pub(super) fn new(raw: RawHistory) -> History<T> {
+        History { raw, samples: PhantomData }
+    }
+
+    /// How many samples there are.
+    pub fn len(&self) -> usize {
+        self.raw.seqs.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.raw.seqs.is_empty()
+    }
+
+    /// The sequence number of each sample.
+    pub fn seqs(&self) -> &[u64] {
+        &self.raw.seqs
+    }
+
+    /// When each sample was taken, in nanoseconds of CLOCK_MONOTONIC.
+    pub fn times(&self) -> &[u64] {
+        &self.raw.times
+    }
+
+    /// How many of the samples that were asked for are no longer kept.
+    pub fn missed(&self) -> u64 {
+        self.raw.missed
+    }
+
+    /// The samples, the oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Corrupt`] or [`ErrorKind::WrongType`] for bytes that are no value of the type.
+    pub fn rows(&self) -> Result<Vec<T::Value>> {
+        let size = self.raw.data.len().checked_div(self.len()).unwrap_or(0).max(1);
+        self.raw.data.chunks_exact(size).map(T::unpack_from).collect()
+    }
+
+    /// The elements of one field of records, of all samples one after the other. A path leads to fields of nested structs: `"pose.x"`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`] if samples have no such field, [`ErrorKind::WrongType`] if it is of another type.
+    pub fn column<E: Element>(&self, field: &str) -> Result<Vec<E>> {
+        let (offset, size) = self.place::<E>(field)?;
+        let row = self.raw.data.len().checked_div(self.len()).unwrap_or(0).max(1);
+        let mut column =
+            Vec::with_capacity(self.len().saturating_mul(size).checked_div(size_of::<E>()).unwrap_or(0));
+        for sample in self.raw.data.chunks_exact(row) {
+            let field = sample.get(offset..offset.saturating_add(size)).unwrap_or_default();
+            let elements = field.chunks_exact(size_of::<E>().max(1));
+            // SAFETY: as many bytes, of which any are an element (`Element`); they need not be aligned.
+            column.extend(elements.map(|bytes| unsafe { bytes.as_ptr().cast::<E>().read_unaligned() }));
+        }
+        Ok(column)
+    }
+
+    /// Where a field begins in a sample, and how many bytes it has.
+    fn place<E: Element>(&self, path: &str) -> Result<(usize, usize)> {
+        let missing = || Error::new(ErrorKind::NotFound).under(path);
+        let mut fields = self.raw.dtype().fields().unwrap_or_default();
+        let mut offset = 0_usize;
+        let mut names = path.split('.').peekable();
+        while let Some(name) = names.next() {
+            let field = fields.into_iter().find(|field| field.name == name).ok_or_else(missing)?;
+            offset = offset.saturating_add(field.offset);
+            if names.peek().is_none() {
+                if field.dtype.descr() != E::TYPESTR {
+                    let found = format!("{}{:?}", field.dtype, field.shape);
+                    return Err(Error::wrong_type(found, DType::of::<E>().to_string()).under(path));
+                }
+                let size = size_in_bytes(&field.dtype, &field.shape)?;
+                return Ok((offset, size as usize));
+            }
+            if !field.shape.is_empty() {
+                return Err(missing());
+            }
+            fields = field.fields;
+        }
+        Err(missing())
+    }
+
+    /// The samples as an array, whose first dimension counts them.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidArgument`] if the array would have too many dimensions.
+    pub fn into_array(self) -> Result<ArrayValue<'static>> {
+        self.raw.into_array()
+    }
+}

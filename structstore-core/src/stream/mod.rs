@@ -1,0 +1,341 @@
+//! Streams: the last samples of one type, published without ever waiting for a reader.
+//!
+//! A stream lies in the store like any other value. It keeps its last samples in memory that is allocated when it is created. One process
+//! at a time publishes; any number of processes read the newest sample, follow all of them, or copy the last ones. Readers use no lock, so
+//! that a reader that is slow, stopped or killed does not delay the publisher. A reader that is too slow loses samples, and knows how many.
+//!
+//! Samples of up to 4 KiB are copied. Larger ones are *frames*: the publisher fills them in the store's memory, and readers use them there.
+//! A frame stays as it is for as long as a reader has it.
+//!
+//! ```
+//! use structstore::stream::{Start, Stream};
+//! use structstore::StructStore;
+//!
+//! #[derive(StructStore, Clone, Debug, PartialEq)]
+//! struct Imu {
+//!     stamp: u64,
+//!     acceleration: [f64; 3],
+//! }
+//!
+//! let store = StructStore::new();
+//! let imu = store.ensure_stream::<Imu>("imu", Stream::depth(100))?;
+//! let mut follow = imu.follow(Start::Next);
+//! for stamp in 0..3 {
+//!     imu.publish(&Imu { stamp, acceleration: [0.0, 0.0, 9.81] })?;
+//! }
+//!
+//! assert_eq!(imu.latest()?.value.stamp, 2);
+//! let first = follow.try_next()?.unwrap();
+//! assert_eq!((first.seq, first.missed, first.value.stamp), (0, 0, 0));
+//! assert_eq!(imu.history(2)?.column::<u64>("stamp")?, [1, 2]);
+//! # Ok::<(), structstore::Error>(())
+//! ```
+//!
+//! The time of a sample is in nanoseconds of CLOCK_MONOTONIC, which [`now`] reads.
+//!
+//! Publishing is no part of a transaction, and the lock of a struct above a stream does not cover its samples. A watch of the stream, or of
+//! what it lies in, reports that there is news. Removing the stream makes the handles of its publisher and of its readers stale; the frames
+//! that they have stay.
+
+mod follow;
+mod history;
+mod loan;
+mod publish;
+
+pub use follow::{Follow, Start, Waiting, wait};
+pub use history::History;
+pub use loan::Loan;
+pub use publish::{Frame, Publish};
+
+pub use crate::handle::stream::now;
+pub use crate::value::{SampleValue, StreamValue};
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::time::Duration;
+
+#[cfg(doc)]
+use crate::error::ErrorKind;
+use crate::error::{Error, Result};
+use crate::handle::Struct;
+use crate::handle::stream::{RawStream, SampleBytes};
+use crate::key::Key;
+use crate::ops::{Get, Slot, structs};
+use crate::value::{Kind, Value};
+
+/// A handle to a stream of samples of type `T`: a number, a struct with the derive, or, for `[T]`, an array of numbers. See
+/// [the module](self).
+pub struct Stream<T: ?Sized = ()> {
+    raw: RawStream,
+    samples: PhantomData<fn(&T)>,
+}
+
+impl<T: ?Sized> Clone for Stream<T> {
+    fn clone(&self) -> Stream<T> {
+        Stream { raw: self.raw.clone(), samples: PhantomData }
+    }
+}
+
+/// What a stream is to be when it is created; see [`Stream::depth`] and [`Stream::array`].
+#[derive(Clone, Debug)]
+pub struct StreamOptions {
+    depth: u64,
+    shape: Vec<usize>,
+}
+
+impl StreamOptions {
+    /// Keeps the last `depth` samples.
+    #[must_use]
+    pub fn depth(mut self, depth: u64) -> StreamOptions {
+        self.depth = depth;
+        self
+    }
+}
+
+impl Stream<()> {
+    /// A stream that keeps the last `depth` samples.
+    pub fn depth(depth: u64) -> StreamOptions {
+        StreamOptions { depth, shape: Vec::new() }
+    }
+
+    /// A stream of arrays of this shape, which keeps the last one unless it is given a [depth](StreamOptions::depth).
+    pub fn array(shape: impl Into<Vec<usize>>) -> StreamOptions {
+        StreamOptions { depth: 1, shape: shape.into() }
+    }
+}
+
+/// A sample as it was read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sample<V> {
+    /// What was published.
+    pub value: V,
+    /// Its sequence number, counted from 0.
+    pub seq: u64,
+    /// When it was taken, in nanoseconds of CLOCK_MONOTONIC.
+    pub time: u64,
+    /// How many samples between the one before and this one were lost to this follower.
+    pub missed: u64,
+}
+
+impl<V> Sample<V> {
+    /// How long ago it was taken.
+    pub fn age(&self) -> Duration {
+        Duration::from_nanos(now().saturating_sub(self.time))
+    }
+}
+
+impl<T: Publish + ?Sized> Stream<T> {
+    fn of(raw: RawStream) -> Result<Stream<T>> {
+        let value = raw.value()?;
+        T::check_type(&value)?;
+        Ok(Stream { raw, samples: PhantomData })
+    }
+
+    /// Publishes a sample that is taken now. Returns its sequence number.
+    ///
+    /// The first call makes this process the publisher of the stream, until [`release`](Stream::release), its last handle, or its end.
+    /// Threads of the process queue. No reader delays it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::HasPublisher`] while another process publishes, [`ErrorKind::FramesPinned`] if the samples are frames, of which readers have
+    /// pinned all but the newest, [`ErrorKind::InvalidArgument`] for an array of another length, [`ErrorKind::StaleHandle`],
+    /// [`ErrorKind::ReadOnly`].
+    #[inline]
+    pub fn publish(&self, value: &T) -> Result<u64> {
+        self.publish_at(value, now())
+    }
+
+    /// Publishes a sample that was taken at a time, in nanoseconds of CLOCK_MONOTONIC.
+    ///
+    /// # Errors
+    ///
+    /// As [`Stream::publish`].
+    #[inline]
+    pub fn publish_at(&self, value: &T, time: u64) -> Result<u64> {
+        self.raw.publish(time, |sample| value.pack_into(sample))
+    }
+
+    /// Gives the right to publish back, so that another process can publish.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InUse`] while a frame is loaned.
+    pub fn release(&self) -> Result<()> {
+        self.raw.release()
+    }
+
+    /// The newest sample: whole, however often it is published meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NoSample`] if none was published, [`ErrorKind::StaleHandle`], [`ErrorKind::TooMany`] processes that read frames.
+    #[inline]
+    pub fn latest(&self) -> Result<Sample<T::Value>> {
+        if self.raw.has_frames() {
+            let sample = self.raw.latest()?;
+            return typed::<T>(sample.data, (sample.seq, sample.time, 0));
+        }
+        with_words(self.raw.sample_size(), |words| {
+            let read = self.raw.latest_into(words)?;
+            let value = T::unpack_from(bytes(words, self.raw.sample_size()))?;
+            Ok(Sample { value, seq: read.seq, time: read.time, missed: 0 })
+        })
+    }
+
+    /// Follows the samples, from the next one on or from an older one.
+    ///
+    /// ```
+    /// use structstore::stream::{Start, Stream};
+    ///
+    /// let store = structstore::StructStore::new();
+    /// let speed = store.ensure_stream::<f64>("speed", Stream::depth(3))?;
+    /// let mut follow = speed.follow(Start::Next);
+    /// for at in 0..10 {
+    ///     speed.publish(&f64::from(at))?;
+    /// }
+    /// // It was too slow for seven of them.
+    /// let sample = follow.try_next()?.unwrap();
+    /// assert_eq!((sample.value, sample.missed), (7.0, 7));
+    /// assert_eq!(follow.next_within(std::time::Duration::ZERO)?.unwrap().value, 8.0);
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn follow(&self, start: Start) -> Follow<T> {
+        Follow::new(self.clone(), start)
+    }
+
+    /// Copies the last `count` samples, or as many as there are.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::StaleHandle`].
+    pub fn history(&self, count: u64) -> Result<History<T>> {
+        self.raw.history(count).map(History::new)
+    }
+
+    /// Copies the samples from a sequence number on, as far as the stream keeps them.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::StaleHandle`].
+    pub fn since(&self, seq: u64) -> Result<History<T>> {
+        self.history(self.published().saturating_sub(seq))
+    }
+}
+
+impl<T: ?Sized> Stream<T> {
+    /// How many samples were published: the sequence number of the next one.
+    pub fn published(&self) -> u64 {
+        self.raw.published()
+    }
+
+    /// Type and depth of the stream, without a sample.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Corrupt`] if the memory is damaged.
+    pub fn value(&self) -> Result<StreamValue<'static>> {
+        self.raw.value()
+    }
+
+    /// The process id of the publisher, if there is one.
+    pub fn publisher(&self) -> Option<u64> {
+        self.raw.publisher()
+    }
+
+    /// The stream without the type of its samples, for bindings of other languages.
+    #[doc(hidden)]
+    pub fn raw(&self) -> &RawStream {
+        &self.raw
+    }
+}
+
+impl<T: ?Sized> fmt::Debug for Stream<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stream").field("published", &self.published()).finish_non_exhaustive()
+    }
+}
+
+impl Get for RawStream {
+    fn get(slot: Slot<'_>) -> Result<RawStream> {
+        slot.handle(Kind::Stream).and_then(RawStream::open)
+    }
+}
+
+impl<T: Publish + ?Sized> Get for Stream<T> {
+    fn get(slot: Slot<'_>) -> Result<Stream<T>> {
+        Stream::of(RawStream::get(slot)?)
+    }
+}
+
+impl Struct {
+    /// The stream in a field, which is created if it is missing. One that exists has to have samples of that type, and at least that depth.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::WrongType`] if the field is something else, [`ErrorKind::Unsupported`] for samples that have no fixed size,
+    /// [`ErrorKind::OutOfSpace`].
+    ///
+    /// ```
+    /// use structstore::stream::Stream;
+    /// use structstore::ErrorKind;
+    ///
+    /// #[derive(structstore::StructStore)]
+    /// struct Named {
+    ///     name: String,
+    /// }
+    ///
+    /// let store = structstore::StructStore::new();
+    /// let error = store.ensure_stream::<Named>("names", Stream::depth(3)).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::Unsupported);
+    /// assert!(error.to_string().starts_with("names.name: cannot store a string"));
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn ensure_stream<'k, T: Publish + ?Sized>(
+        &self,
+        key: impl Into<Key<'k>>,
+        options: StreamOptions,
+    ) -> Result<Stream<T>> {
+        let key = key.into();
+        let value = T::stream_value(&options).map_err(|error| error.under(key.name()))?;
+        let depth = value.depth();
+        let stream: Stream<T> = structs::get_or_insert(&self.handle, &key, &Value::Stream(value))?;
+        let found = stream.value()?;
+        if found.depth() < depth {
+            let error = Error::wrong_type(found.to_string(), format!("a depth of at least {depth}"));
+            return Err(error.under(key.name()));
+        }
+        Ok(stream)
+    }
+}
+
+/// A sample with the value that its bytes are.
+fn typed<T: Publish + ?Sized>(
+    data: SampleBytes,
+    (seq, time, missed): (u64, u64, u64),
+) -> Result<Sample<T::Value>> {
+    Ok(Sample { value: T::of_bytes(data)?, seq, time, missed })
+}
+
+/// Runs something with room for a small sample.
+#[inline(always)]
+fn with_words<R>(bytes: usize, run: impl FnOnce(&mut [u64]) -> R) -> R {
+    const FEW: usize = 8;
+    const MORE: usize = 64;
+    let words = bytes.div_ceil(8);
+    if let Some(few) = [0; FEW].get_mut(..words) {
+        return run(few);
+    }
+    if let Some(more) = [0; MORE].get_mut(..words) {
+        return run(more);
+    }
+    run(&mut vec![0; words])
+}
+
+/// The first bytes of words.
+#[inline(always)]
+fn bytes(words: &[u64], count: usize) -> &[u8] {
+    // SAFETY: initialised memory of that length, borrowed for as long; bytes need no alignment.
+    let all = unsafe { std::slice::from_raw_parts(words.as_ptr().cast::<u8>(), size_of_val(words)) };
+    all.get(..count).unwrap_or(all)
+}

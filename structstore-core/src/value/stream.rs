@@ -1,0 +1,180 @@
+//! Streams as detached values.
+
+use std::borrow::Cow;
+use std::sync::OnceLock;
+
+use super::{ArrayValue, DType, Value, size_in_bytes};
+#[cfg(doc)]
+use crate::error::ErrorKind;
+use crate::error::{Error, Result};
+
+/// What a stream is: the type of its samples, how many it keeps, and its newest sample.
+///
+/// Assigning it creates the stream. Assigning it where there is a stream of the same type and depth changes nothing.
+///
+/// ```
+/// use structstore::{DType, Stream, StreamValue, StructStore};
+///
+/// let store = StructStore::new();
+/// let imu = DType::structured("[('t', '<f8'), ('acc', '<f4', (3,))]", 20)?;
+/// store.set("imu", StreamValue::new(imu, &[], 1024)?)?;
+/// assert_eq!(store.kind("imu")?, structstore::Kind::Stream);
+/// # Ok::<(), structstore::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct StreamValue<'a>(Box<Contents<'a>>);
+
+#[derive(Clone, Debug)]
+struct Contents<'a> {
+    dtype: DType,
+    shape: Vec<usize>,
+    depth: u64,
+    newest: Option<SampleValue<'a>>,
+    /// The value of the newest sample, once somebody asked for it.
+    value: OnceLock<Value<'static>>,
+}
+
+impl PartialEq for Contents<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.dtype, &self.shape, self.depth, &self.newest)
+            == (&other.dtype, &other.shape, other.depth, &other.newest)
+    }
+}
+
+/// A sample, detached from its stream.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SampleValue<'a> {
+    /// When it was taken, in nanoseconds of CLOCK_MONOTONIC.
+    pub time: u64,
+    /// Its bytes.
+    pub data: Cow<'a, [u8]>,
+}
+
+/// The largest depth of a stream.
+const DEEPEST: u64 = 1 << 32;
+
+impl<'a> StreamValue<'a> {
+    /// A stream of arrays of this element type and shape, of which an empty one means a single element. It keeps the last `depth` samples.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidArgument`] for samples without bytes or too large for memory, and a depth of 0 or more than 2^32.
+    pub fn new(dtype: DType, shape: &[usize], depth: u64) -> Result<StreamValue<'a>> {
+        if !(1..=DEEPEST).contains(&depth) {
+            return Err(Error::invalid("depth", depth.to_string(), "1 to 2^32 samples"));
+        }
+        if size_in_bytes(&dtype, shape)? == 0 {
+            return Err(Error::invalid("shape", format!("{dtype}{shape:?}"), "samples of at least one byte"));
+        }
+        Ok(StreamValue::of(dtype, shape.to_vec(), depth, None))
+    }
+
+    fn of(dtype: DType, shape: Vec<usize>, depth: u64, newest: Option<SampleValue<'a>>) -> StreamValue<'a> {
+        StreamValue(Box::new(Contents { dtype, shape, depth, newest, value: OnceLock::new() }))
+    }
+
+    /// The same stream with a newest sample.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidArgument`] if there are more or fewer bytes than a sample has.
+    pub fn with_newest(mut self, time: u64, data: impl Into<Cow<'a, [u8]>>) -> Result<StreamValue<'a>> {
+        let data = data.into();
+        let wanted = self.sample_size();
+        if data.len() != wanted {
+            return Err(Error::invalid("data", format!("{} bytes", data.len()), format!("{wanted} bytes")));
+        }
+        self.0.newest = Some(SampleValue { time, data });
+        self.0.value = OnceLock::new();
+        Ok(self)
+    }
+
+    /// The element type of a sample.
+    pub fn dtype(&self) -> &DType {
+        &self.0.dtype
+    }
+
+    /// The shape of a sample.
+    pub fn shape(&self) -> &[usize] {
+        &self.0.shape
+    }
+
+    /// How many samples it keeps.
+    pub fn depth(&self) -> u64 {
+        self.0.depth
+    }
+
+    /// The bytes of a sample.
+    pub fn sample_size(&self) -> usize {
+        size_in_bytes(&self.0.dtype, &self.0.shape).unwrap_or(0) as usize
+    }
+
+    /// The newest sample, if one was published.
+    pub fn newest(&self) -> Option<&SampleValue<'a>> {
+        self.0.newest.as_ref()
+    }
+
+    /// The value of the newest sample, or null.
+    pub fn newest_value(&self) -> &Value<'_> {
+        self.0.value.get_or_init(|| match self.newest() {
+            Some(sample) => self.sample(&sample.data).into_owned(),
+            None => Value::Null,
+        })
+    }
+
+    /// The value of a sample of this stream, given its bytes.
+    pub fn sample<'b>(&self, data: &'b [u8]) -> Value<'b> {
+        super::record::sample_value(&self.0.dtype, &self.0.shape, data)
+    }
+
+    /// The same stream, borrowing nothing.
+    pub(crate) fn into_owned(self) -> StreamValue<'static> {
+        let Contents { dtype, shape, depth, newest, .. } = *self.0;
+        let newest = newest
+            .map(|SampleValue { time, data }| SampleValue { time, data: Cow::Owned(data.into_owned()) });
+        StreamValue::of(dtype, shape, depth, newest)
+    }
+
+    pub(crate) fn borrowed(&self) -> StreamValue<'_> {
+        let newest = self.newest().map(|SampleValue { time, data }| SampleValue {
+            time: *time,
+            data: Cow::Borrowed(data.as_ref()),
+        });
+        let Contents { dtype, shape, depth, .. } = &*self.0;
+        StreamValue::of(dtype.clone(), shape.clone(), *depth, newest)
+    }
+}
+
+/// The type of samples, as messages name it: `f64[3]`, or the fields of a record.
+impl std::fmt::Display for StreamValue<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "stream of {}", self.0.dtype)?;
+        if !self.0.shape.is_empty() {
+            write!(f, "{:?}", self.0.shape)?;
+        }
+        write!(f, ", depth {}", self.0.depth)
+    }
+}
+
+impl<'a> From<StreamValue<'a>> for Value<'a> {
+    fn from(stream: StreamValue<'a>) -> Self {
+        Value::Stream(stream)
+    }
+}
+
+impl super::ToValue for StreamValue<'_> {
+    fn to_value(&self) -> Result<Value<'_>> {
+        Ok(Value::Stream(self.borrowed()))
+    }
+}
+
+/// The array of some samples side by side.
+pub(crate) fn samples_array<'a>(
+    dtype: &DType,
+    shape: &[usize],
+    count: usize,
+    data: impl Into<Cow<'a, [u8]>>,
+) -> Result<ArrayValue<'a>> {
+    let shape: Vec<usize> = std::iter::once(count).chain(shape.iter().copied()).collect();
+    ArrayValue::new(dtype.clone(), &shape, data)
+}
