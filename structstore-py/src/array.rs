@@ -68,7 +68,7 @@ pub(crate) fn over<'py>(lease: &Bound<'py, Lease>) -> Result<Bound<'py, PyAny>> 
     }
     let dtype = descr(py, view.dtype())?;
     // SAFETY: the view has this shape of items of this size, aligned to 64 bytes and in C order; the lease keeps them.
-    let array = unsafe { new(py, dtype, view.shape(), view.as_ptr(), Some(lease)) }?;
+    let array = unsafe { new(py, dtype, view.shape(), view.as_ptr(), Some(lease.as_any())) }?;
     if !view.is_writable() {
         array.call_method1("setflags", (false,))?;
     }
@@ -142,7 +142,7 @@ unsafe fn new<'py>(
     dtype: Bound<'py, PyArrayDescr>,
     shape: &[usize],
     data: *mut u8,
-    lease: Option<&Bound<'py, Lease>>,
+    lease: Option<&Bound<'py, PyAny>>,
 ) -> Result<Bound<'py, PyAny>> {
     let mut extents = [0; MAX_DIMENSIONS];
     for (copy, extent) in extents.iter_mut().zip(shape) {
@@ -181,8 +181,38 @@ unsafe fn new<'py>(
     Ok(array)
 }
 
+/// A NumPy array over memory that `owner` keeps.
+///
+/// # Safety
+///
+/// `data` leads to items of the shape and type given, in C order and aligned.
+pub(crate) unsafe fn over_memory<'py>(
+    py: Python<'py>,
+    dtype: &DType,
+    shape: &[usize],
+    data: *mut u8,
+    owner: &Bound<'py, PyAny>,
+) -> Result<Bound<'py, PyAny>> {
+    let dtype = descr(py, dtype)?;
+    // SAFETY: the caller's.
+    unsafe { new(py, dtype, shape, data, Some(owner)) }
+}
+
+/// A shape as an argument says it: a length, or a sequence of lengths.
+pub(crate) fn extents(shape: &Bound<'_, PyAny>) -> Result<Vec<usize>> {
+    let extents = match shape.extract::<usize>() {
+        Ok(length) => Some(vec![length]),
+        Err(_) => shape.extract::<Vec<usize>>().ok(),
+    };
+    extents.ok_or_else(|| {
+        let found = type_name(shape);
+        let message = format!("shape: expected a length or a tuple of lengths, none negative, found {found}");
+        Failure::Raised(PyTypeError::new_err(message))
+    })
+}
+
 /// NumPy's descriptor of an element type. One that comes out of a segment may be anything.
-fn descr<'py>(py: Python<'py>, dtype: &DType) -> Result<Bound<'py, PyArrayDescr>> {
+pub(crate) fn descr<'py>(py: Python<'py>, dtype: &DType) -> Result<Bound<'py, PyArrayDescr>> {
     macro_rules! number {
         ($($kind:ident $type:ident $typestr:literal $class:ident;)*) => {
             match dtype.kind() {

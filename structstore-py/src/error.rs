@@ -47,6 +47,9 @@ exceptions! {
     NotReadyError(Error, TimeoutError): "The segment was not made ready, or did not appear, in time.";
     BoundError(Error, RuntimeError): "A live binding uses the structure, so that it is not removed or replaced.";
     LeasedError(Error, BufferError): "Views of the array exist.";
+    NoSampleError(Error, LookupError): "No sample of the stream has been published yet.";
+    PublisherError(Error, RuntimeError): "Another process publishes to the stream.";
+    FramesPinnedError(Error, BufferError): "Readers keep all frames of the stream in use.";
     ReadOnlyError(Error, PermissionError): "The segment was attached read-only.";
     InUseError(Error, RuntimeError): "Processes have the store open, so that its name is not removed.";
     DetachedError(Error, RuntimeError): "The process was forked and could not attach to the store.";
@@ -95,6 +98,9 @@ fn of_kind(kind: ErrorKind) -> Option<Exception> {
         ErrorKind::NotReady => Exception::NotReadyError,
         ErrorKind::Bound => Exception::BoundError,
         ErrorKind::Leased => Exception::LeasedError,
+        ErrorKind::NoSample => Exception::NoSampleError,
+        ErrorKind::HasPublisher => Exception::PublisherError,
+        ErrorKind::FramesPinned => Exception::FramesPinnedError,
         ErrorKind::ReadOnly => Exception::ReadOnlyError,
         ErrorKind::InUse => Exception::InUseError,
         ErrorKind::Detached => Exception::DetachedError,

@@ -164,12 +164,7 @@ pub(crate) fn fill(
     } else {
         return Err(wrong("target", "a StructStore or StructStoreList", target));
     };
-    let extents = match shape.extract::<usize>() {
-        Ok(length) => Some(vec![length]),
-        Err(_) => shape.extract::<Vec<usize>>().ok(),
-    };
-    let shape =
-        extents.ok_or_else(|| wrong("shape", "a length or a tuple of lengths, none negative", shape))?;
+    let shape = array::extents(shape)?;
     let descr = match dtype {
         Some(dtype) => PyArrayDescr::new(py, dtype)?,
         None => numpy::dtype::<f64>(py),

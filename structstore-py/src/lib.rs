@@ -19,6 +19,7 @@ mod printing;
 mod shared;
 mod statistics;
 mod store;
+mod stream;
 mod transaction;
 mod typed;
 mod value_in;
@@ -49,6 +50,9 @@ mod _structstore {
 
     #[pymodule_export]
     use super::filling::{Fill, Live, fill, is_live, live};
+
+    #[pymodule_export]
+    use super::stream::{Follow, Loan, Sample, Stream, StructStoreStream, wait};
 
     #[pymodule_export]
     use super::error::_unmapped_errors;

@@ -25,6 +25,7 @@ use crate::gil::LONG_COPY;
 use crate::list::StructStoreList;
 use crate::object;
 use crate::store::{StructStore, is_same};
+use crate::stream::Stream;
 use structstore::limits::MAX_DEPTH;
 
 const STORABLE: &str = "a store holds None, bool, int, float, complex, str, bytes, lists, tuples, dicts with str keys, \
@@ -176,6 +177,9 @@ impl<'py> Inputs<'py> {
                 Some(Value::Array(array)) => Ok(Value::Array(array.live())),
                 _ => Err(unsupported(type_name(&live.get().array(py)), "live arrays are NumPy arrays")),
             };
+        }
+        if let Ok(stream) = object.cast::<Stream>() {
+            return Ok(Value::Stream(stream.get().value()));
         }
         if object.is_instance(enum_class(py)?)? {
             return self.nested(&object.getattr("value")?, depth + 1);

@@ -15,6 +15,7 @@ use crate::list::StructStoreList;
 use crate::names;
 use crate::object::namespace_class;
 use crate::store::StructStore;
+use crate::stream;
 
 /// Where a field or an item is looked for.
 pub(crate) enum Place<'a> {
@@ -75,6 +76,7 @@ fn rare<'py>(py: Python<'py>, look: Slot<'_>) -> Result<Bound<'py, PyAny>> {
         }
         Kind::List => Bound::new(py, StructStoreList::from(look.get::<List>()?))?.into_any(),
         Kind::Array => return array::view(py, look),
+        Kind::Stream => return stream::of_slot(py, look),
         _ => return scalar(py, look.get()?),
     })
 }

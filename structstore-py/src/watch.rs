@@ -97,7 +97,7 @@ impl Watch {
 
     fn __aiter__<'py>(slf: &Bound<'py, Self>) -> Result<Bound<'py, PyAny>> {
         let watching = PyModule::import(slf.py(), "structstore._watching")?;
-        Ok(watching.getattr("changes")?.call1((slf,))?)
+        Ok(watching.getattr("iterate")?.call1((slf,))?)
     }
 
     fn __enter__<'py>(slf: &Bound<'py, Self>) -> Bound<'py, Self> {

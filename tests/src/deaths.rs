@@ -222,7 +222,8 @@ fn with_streams(store: &StructStoreShared) -> Result<()> {
         words.publish_at(&[at; 3], at)?;
         frames.publish_at(&[at as u8; 5000], at)?;
     }
-    Ok(())
+    words.release()?;
+    frames.release()
 }
 
 fn words(store: &StructStoreShared) -> Result<Stream<[u64; 3]>> {

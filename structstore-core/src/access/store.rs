@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64 as LocalWord, Ordering as LocalOrdering};
 
+use parking_lot::Mutex;
+
 use super::own::{Scope, operate};
 use crate::arena::Arena;
+use crate::arena::lease::Lease;
 use crate::error::Result;
 use crate::journal::Operation;
 use crate::life;
-use crate::lock::{Mode, NodeId, Wait};
+use crate::lock::{Mode, NodeId, Wait, generation};
 use crate::node::{self, Raw};
 use crate::sync::Ordering;
 use crate::value::Kind;
@@ -32,6 +35,8 @@ pub struct Store {
     opened: LocalWord,
     /// Whether it was closed, which ends the watches made through it.
     closed: AtomicBool,
+    /// The streams that this process publishes to through it, and in a reentrant store also those it reads: handles of bindings come and go.
+    streams: Mutex<Vec<(NodeId, Arc<Lease>)>>,
 }
 
 impl Store {
@@ -44,6 +49,7 @@ impl Store {
             role: AtomicU8::new(role),
             opened: LocalWord::new(0),
             closed: AtomicBool::new(false),
+            streams: Mutex::default(),
         }
     }
 
@@ -60,6 +66,7 @@ impl Store {
             role: AtomicU8::new(0),
             opened: LocalWord::new(0),
             closed: AtomicBool::new(false),
+            streams: Mutex::default(),
         })
     }
 
@@ -109,9 +116,40 @@ impl Store {
         opened != 0 && opened != self.arena.header().root.load(Ordering::Acquire)
     }
 
-    /// Ends the watches made through this store. Its handles stay as they are.
+    /// Keeps what this process has in a stream for as long as the store is open, and no longer in streams that were removed. Not while
+    /// another thread does so, which in a forked child may be for ever.
+    pub(crate) fn keep_stream(&self, id: NodeId, lease: &Arc<Lease>) {
+        let lives = |id: &NodeId| {
+            let node = self.arena.node(id.index);
+            node.is_ok_and(|node| generation(node.head.identity.load(Ordering::Acquire)) == id.generation)
+        };
+        let gone: Vec<_> = match self.streams.try_lock() {
+            Some(mut streams) => {
+                if !streams.iter().any(|(other, _)| *other == id) {
+                    streams.push((id, Arc::clone(lease)));
+                }
+                streams.extract_if(.., |(id, _)| !lives(id)).collect()
+            }
+            None => Vec::new(),
+        };
+        // Gives back what it had there, under no lock.
+        drop(gone);
+    }
+
+    /// Keeps nothing in a stream any more.
+    pub(crate) fn forget_stream(&self, id: NodeId) {
+        let forgotten = self
+            .streams
+            .try_lock()
+            .map(|mut streams| streams.extract_if(.., |(other, _)| *other == id).collect::<Vec<_>>());
+        drop(forgotten);
+    }
+
+    /// Ends the watches made through this store, and gives back what it has in streams. Its handles stay as they are.
     pub(crate) fn close(&self) {
         self.closed.store(true, LocalOrdering::SeqCst);
+        let streams = self.streams.try_lock().map(|mut streams| std::mem::take(&mut *streams));
+        drop(streams);
         self.arena.wake_own_watchers();
     }
 

@@ -8,8 +8,9 @@ use crate::arena::lease::Lease;
 use crate::arena::{Arena, layout};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lock::{Mode, Wait, generation};
+use crate::node::StreamBlock;
 use crate::node::stream::{bytes_of, words_of};
-use crate::node::{BLOCK, StreamBlock};
+use crate::ops::arrays::block_of;
 use crate::ring::frames::{Frames, Refused, Row};
 use crate::ring::samples::{Cursor, PREFIX, Read, Run};
 use crate::ring::{Nothing, OwnedBy, Publisher, Ring, Share};
@@ -182,6 +183,21 @@ impl RawCursor {
     }
 }
 
+/// This process's lease on the block of a stream.
+fn lease_of(handle: &Handle) -> Result<Arc<Lease>> {
+    let arena = handle.arena();
+    let block = handle.read(|_, node| Ok(block_of(node)))?;
+    if let Some(lease) = Lease::existing(arena, block)
+        && handle.read(|_, node| Ok(block_of(node)))? == block
+    {
+        return Ok(lease);
+    }
+    let held = handle.lock_to_lease(Mode::Shared)?;
+    let lease = Lease::take(arena, block_of(handle.node()), || Ok(true));
+    held.end_unchanged();
+    lease?.ok_or_else(|| Error::new(ErrorKind::Deadlock))
+}
+
 #[cold]
 fn no_sample(nothing: Nothing) -> Error {
     match nothing {
@@ -194,18 +210,17 @@ fn no_sample(nothing: Nothing) -> Error {
 impl RawStream {
     /// The stream that a handle leads to.
     pub(crate) fn open(handle: Handle) -> Result<RawStream> {
-        let block_of = || handle.node().body[BLOCK].load(Ordering::Relaxed);
         let (payload, lease) = match handle.arena().writable() {
             true => {
-                let held = handle.lock_to_lease(Mode::Shared)?;
-                let lease = Lease::take(handle.arena(), block_of(), || Ok(true));
-                held.end_unchanged();
-                (block_of(), lease?)
+                let lease = lease_of(&handle)?;
+                if handle.store().reentrant {
+                    handle.store().keep_stream(handle.id(), &lease);
+                }
+                (lease.block(), Some(lease))
             }
-            false => (handle.read(|_, _| Ok(block_of()))?, None),
+            false => (handle.read(|_, node| Ok(block_of(node)))?, None),
         };
         let arena = handle.arena();
-        let payload = lease.as_ref().map_or(payload, |lease| lease.block());
         let block = Arc::new(StreamBlock::read(arena, payload)?);
         let ring = block.ring(arena, payload)?;
         // SAFETY: the ring lies in the mapping, which the handle's store keeps for as long as this lives.
@@ -306,18 +321,30 @@ impl RawStream {
             }
             Ok(share)
         };
+        // Under no lock of the share, since leases that go need the heap.
+        store.keep_stream(self.handle.id(), lease);
         let share = match claim() {
             Ok(share) => share,
             Err(OwnedBy(owner)) => {
                 let participant = u32::try_from(owner.wrapping_sub(1)).unwrap_or(u32::MAX);
                 arena.repair_if_dead(participant)?;
-                claim().map_err(|owner| self.owned(owner))?
+                claim().map_err(|owner| {
+                    self.forget();
+                    self.owned(owner)
+                })?
             }
         };
         let wall = clock(libc::CLOCK_REALTIME).wrapping_sub(now());
         let head = arena.at::<layout::StreamHead>(self.payload.saturating_add(self.block.sample.data))?;
         head.wall.store(wall, Ordering::Relaxed);
         Ok(share)
+    }
+
+    /// Has the store keep the stream no longer, unless it keeps all that it opens.
+    fn forget(&self) {
+        if !self.handle.store().reentrant {
+            self.handle.store().forget_stream(self.handle.id());
+        }
     }
 
     #[cold]
@@ -409,6 +436,7 @@ impl RawStream {
     /// [`ErrorKind::Deadlock`] while a frame is loaned.
     pub fn release(&self) -> Result<()> {
         let Some(lease) = &self.lease else { return Ok(()) };
+        self.forget();
         let mut share = lock(lease.share());
         match share.publisher.as_ref().filter(|publisher| publisher.me == self.me()) {
             Some(publisher) if publisher.loans > 0 => {

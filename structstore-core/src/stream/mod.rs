@@ -133,8 +133,8 @@ impl<T: Publish + ?Sized> Stream<T> {
 
     /// Publishes a sample that is taken now. Returns its sequence number.
     ///
-    /// The first call makes this process the publisher of the stream, until [`release`](Stream::release), its last handle, or its end.
-    /// Threads of the process queue. No reader delays it.
+    /// The first call makes this process the publisher of the stream, until it calls [`release`](Stream::release), closes the store, or
+    /// ends. Threads of the process queue. No reader delays it.
     ///
     /// # Errors
     ///

@@ -2,7 +2,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from enum import Enum
 from types import SimpleNamespace, TracebackType
-from typing import Any, ClassVar, Generic, SupportsIndex, TypeVar, final, overload
+from typing import Any, ClassVar, Generic, Literal, SupportsIndex, TypeVar, final, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
@@ -27,10 +27,12 @@ __all__ = [
     "DetachedError",
     "Error",
     "Fill",
+    "Follow",
     "ForeignOwnerError",
+    "FramesPinnedError",
     "HeldByGuardError",
-    "InTransactionError",
     "IndexOutOfRangeError",
+    "InTransactionError",
     "InUseError",
     "InvalidArgumentError",
     "InvalidNameError",
@@ -38,21 +40,27 @@ __all__ = [
     "LeasedError",
     "LimitError",
     "Live",
+    "Loan",
     "Lock",
     "LockTimeoutError",
     "MismatchError",
+    "NoSampleError",
     "NoSuchStoreError",
     "NotFoundError",
     "NotReadyError",
     "OutOfRangeError",
     "OutOfSpaceError",
+    "PublisherError",
     "ReadOnlyError",
     "RejectedError",
+    "Sample",
     "StaleHandleError",
     "Statistics",
+    "Stream",
     "StructStore",
     "StructStoreList",
     "StructStoreShared",
+    "StructStoreStream",
     "TooDeepError",
     "TooManyError",
     "Transaction",
@@ -80,6 +88,7 @@ __all__ = [
     "set_at",
     "stores",
     "unlink",
+    "wait",
 ]
 
 __version__: str
@@ -153,6 +162,9 @@ class InTransactionError(Error, RuntimeError): ...
 class LockTimeoutError(Error, TimeoutError): ...
 class NotReadyError(Error, TimeoutError): ...
 class LeasedError(Error, BufferError): ...
+class NoSampleError(Error, LookupError): ...
+class PublisherError(Error, RuntimeError): ...
+class FramesPinnedError(Error, BufferError): ...
 class InUseError(Error, RuntimeError): ...
 class ReadOnlyError(Error, PermissionError): ...
 class DetachedError(Error, RuntimeError): ...
@@ -361,6 +373,82 @@ class Watch:
     def close(self) -> None: ...
 
 @final
+class Stream:
+    def __new__(
+        cls, dtype: DTypeLike | type | None = ..., shape: int | Sequence[int] | None = ..., *, depth: int
+    ) -> Self: ...
+    @property
+    def depth(self) -> int: ...
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+
+@final
+class StructStoreStream:
+    def publish(self, value: Any, time: int | None = None) -> int: ...
+    def loan(self, time: int | None = None) -> Loan: ...
+    def latest(self, timeout: float | None = None) -> Sample: ...
+    def follow(self, start: str | int | None = ...) -> Follow: ...
+    @overload
+    def history(self, count: int, *, index: Literal[False] = ...) -> np.ndarray[Any, Any]: ...
+    @overload
+    def history(
+        self, count: int, *, index: Literal[True]
+    ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any]]: ...
+    @overload
+    def since(self, seq: int, *, index: Literal[False] = ...) -> np.ndarray[Any, Any]: ...
+    @overload
+    def since(
+        self, seq: int, *, index: Literal[True]
+    ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any]]: ...
+    def release(self) -> None: ...
+    @property
+    def published(self) -> int: ...
+    @property
+    def publisher(self) -> int | None: ...
+    @property
+    def depth(self) -> int: ...
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+
+@final
+class Sample:
+    @property
+    def value(self) -> Any: ...
+    @property
+    def array(self) -> np.ndarray[Any, Any]: ...
+    @property
+    def seq(self) -> int: ...
+    @property
+    def time(self) -> int: ...
+    @property
+    def age(self) -> float: ...
+    @property
+    def missed(self) -> int: ...
+
+@final
+class Loan:
+    def __enter__(self) -> np.ndarray[Any, Any]: ...
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> bool: ...
+
+@final
+class Follow:
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> Sample: ...
+    def __aiter__(self) -> AsyncIterator[Sample]: ...
+    def next(self, timeout: float | None = None) -> Sample | None: ...
+    def close(self) -> None: ...
+
+@final
 class Statistics:
     @property
     def size(self) -> int: ...
@@ -381,4 +469,5 @@ class Statistics:
     def __eq__(self, value: object, /) -> bool: ...
     def __ne__(self, value: object, /) -> bool: ...
 
+def wait(*streams: StructStoreStream | Follow, timeout: float | None = None) -> bool: ...
 def _main(arguments: list[str]) -> int: ...

@@ -1,21 +1,31 @@
-"""Watches in threads: under asyncio, and for callbacks."""
+"""Watches and followers in threads: under asyncio, and for callbacks."""
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from . import _structstore as core
 
+_T = TypeVar("_T")
+_T_co = TypeVar("_T_co", covariant=True)
 
-async def changes(watch: core.Watch) -> AsyncIterator[list[str]]:
-    """What a watch tells, for `async for`. A thread waits for it, and for what comes next when the last was dealt with."""
+
+class _Source(Protocol[_T_co]):
+    """An iterator that waits, and that another thread can close."""
+
+    def __iter__(self) -> Iterator[_T_co]: ...
+    def close(self) -> None: ...
+
+
+async def iterate(source: _Source[_T]) -> AsyncIterator[_T]:
+    """What a watch or a follower tells, for `async for`. A thread waits for it, and for what comes next when the last was dealt with."""
     loop = asyncio.get_running_loop()
-    told: asyncio.Queue[list[str] | BaseException | None] = asyncio.Queue()
+    told: asyncio.Queue[tuple[_T] | BaseException | None] = asyncio.Queue()
     taken = threading.Semaphore(0)
 
-    def tell(item: list[str] | BaseException | None) -> bool:
+    def tell(item: tuple[_T] | BaseException | None) -> bool:
         try:
             loop.call_soon_threadsafe(told.put_nowait, item)
         except RuntimeError:  # The loop was closed.
@@ -24,8 +34,8 @@ async def changes(watch: core.Watch) -> AsyncIterator[list[str]]:
 
     def wait() -> None:
         try:
-            for paths in watch:
-                if not tell(paths):
+            for item in source:
+                if not tell((item,)):
                     return
                 taken.acquire()
         except BaseException as error:
@@ -38,10 +48,10 @@ async def changes(watch: core.Watch) -> AsyncIterator[list[str]]:
         while (item := await told.get()) is not None:
             if isinstance(item, BaseException):
                 raise item
-            yield item
+            yield item[0]
             taken.release()
     finally:
-        watch.close()
+        source.close()
         taken.release()
 
 

@@ -342,9 +342,8 @@ fn threads_of_a_process_publish_together() {
     let frames = store.ensure_stream::<[u64]>("frames", Stream::array([1000]).depth(8)).unwrap();
     const EACH: u64 = 2000;
     let reader = {
-        let (numbers, frames) = (numbers.clone(), frames.clone());
+        let (mut numbers, mut frames) = (numbers.follow(Start::Next), frames.follow(Start::Next));
         thread::spawn(move || {
-            let (mut numbers, mut frames) = (numbers.follow(Start::Next), frames.follow(Start::Next));
             let (mut seen, mut framed) = (0, 0);
             while seen < 2 * EACH || framed < 2 * EACH {
                 stream::wait(&[&numbers, &frames], Some(Duration::from_millis(100))).unwrap();

@@ -1,0 +1,585 @@
+//! Streams: published to and read without a lock.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError, TryLockError};
+use std::time::{Duration, Instant};
+
+use numpy::{PyArrayDescr, PyArrayDescrMethods, PyUntypedArray, PyUntypedArrayMethods};
+use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyTuple, PyType};
+use structstore::binding_support::{RawCursor, RawLoan, RawSample, RawStream, SampleBytes, Slot, wait_any};
+use structstore::stream::{StreamValue, now};
+use structstore::{ArrayValue, DType};
+
+use crate::array;
+use crate::error::{Exception, Failure, Result};
+use crate::gil::LONG_COPY;
+use crate::lock::duration;
+use crate::value_in::type_name;
+
+/// A stream to be created by assigning it to a field: `store.imu = structstore.Stream(...)`. The field is a StructStoreStream then.
+///
+/// It keeps the last `depth` samples. Each is an array of this `shape` and `dtype`; without a shape, a single number or record. `dtype` is
+/// anything that NumPy takes, or a dataclass of floats, ints, bools, NumPy's scalar types, tuples of one of these, and further such
+/// dataclasses.
+///
+///     >>> store = structstore.StructStore()
+///     >>> store.imu = structstore.Stream(dtype=[("t", "f8"), ("acc", "f4", 3)], depth=4096)
+///     >>> store.left = structstore.Stream(dtype=np.uint8, shape=(480, 640, 3), depth=8)
+///     >>> store.imu
+///     <structstore.StructStoreStream, 0 samples, depth 4096>
+///
+/// Assigning an equal stream again keeps the samples; a stream of another type or depth replaces it.
+#[pyclass(frozen, module = "structstore")]
+pub(crate) struct Stream {
+    value: StreamValue<'static>,
+}
+
+impl Stream {
+    pub(crate) fn value(&self) -> StreamValue<'static> {
+        self.value.clone()
+    }
+}
+
+/// The element type that an argument says, and a shape that comes with it.
+fn element_type(dtype: &Bound<'_, PyAny>) -> Result<(DType, Vec<usize>)> {
+    let py = dtype.py();
+    let descr =
+        match dtype.is_instance_of::<PyType>() && dtype.hasattr(intern!(py, "__dataclass_fields__"))? {
+            true => py.import("structstore._streaming")?.call_method1("fields_of", (dtype,))?,
+            false => dtype.clone(),
+        };
+    let descr = PyArrayDescr::new(py, descr)?;
+    let shape = descr.shape();
+    Ok((array::dtype(&descr.base())?, shape))
+}
+
+#[pymethods]
+impl Stream {
+    #[new]
+    #[pyo3(signature = (dtype=None, shape=None, *, depth), text_signature = "(dtype=float, shape=(), *, depth)")]
+    fn new(
+        py: Python<'_>,
+        dtype: Option<&Bound<'_, PyAny>>,
+        shape: Option<&Bound<'_, PyAny>>,
+        depth: u64,
+    ) -> Result<Stream> {
+        let (dtype, inner) = match dtype {
+            Some(dtype) => element_type(dtype)?,
+            None => (array::dtype(&numpy::dtype::<f64>(py))?, Vec::new()),
+        };
+        let mut extents = match shape {
+            None => Vec::new(),
+            Some(shape) => array::extents(shape)?,
+        };
+        extents.extend(inner);
+        Ok(Stream { value: StreamValue::new(dtype, &extents, depth)? })
+    }
+
+    /// How many samples it keeps.
+    #[getter]
+    fn depth(&self) -> u64 {
+        self.value.depth()
+    }
+
+    /// The shape of a sample.
+    #[getter]
+    fn shape<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyTuple>> {
+        Ok(PyTuple::new(py, self.value.shape())?)
+    }
+
+    /// The element type of a sample.
+    #[getter]
+    fn dtype<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyArrayDescr>> {
+        array::descr(py, self.value.dtype())
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<structstore.Stream, {}>", self.value)
+    }
+}
+
+/// A stream of samples in a store. One process at a time publishes, and no reader delays it. Readers get the newest sample, follow all of
+/// them, or copy the last ones.
+///
+///     >>> store = structstore.StructStore()
+///     >>> store.imu = structstore.Stream(dtype=[("t", "f8"), ("acc", "f4", 3)], depth=100)
+///     >>> imu = store.imu
+///     >>> for step in range(3):
+///     ...     _ = imu.publish((step / 100, (0, 0, 9.81)))
+///     >>> imu.latest().value["t"], imu.latest().seq
+///     (np.float64(0.02), 2)
+///     >>> imu.history(2)["t"]
+///     array([0.01, 0.02])
+///
+/// A lock or a transaction of what the stream lies in covers that the stream is there, not its samples. watch() reports that there is news.
+#[pyclass(frozen, module = "structstore")]
+pub(crate) struct StructStoreStream {
+    raw: RawStream,
+    value: StreamValue<'static>,
+}
+
+/// A field that is a stream.
+pub(crate) fn of_slot<'py>(py: Python<'py>, slot: Slot<'_>) -> Result<Bound<'py, PyAny>> {
+    let raw: RawStream = slot.get()?;
+    let value = raw.value()?;
+    Ok(Bound::new(py, StructStoreStream { raw, value })?.into_any())
+}
+
+impl StructStoreStream {
+    /// What is to be published, as an array of the stream's type and shape.
+    fn input<'py>(&self, py: Python<'py>, value: &Bound<'py, PyAny>) -> Result<Bound<'py, PyUntypedArray>> {
+        let descr = array::descr(py, self.value.dtype())?;
+        let dataclass =
+            !value.is_instance_of::<PyType>() && value.hasattr(intern!(py, "__dataclass_fields__"))?;
+        let mapping = || value.is_instance_of::<pyo3::types::PyDict>();
+        let value = match self.value.dtype().is_structured() && (dataclass || mapping()) {
+            true => py.import("structstore._streaming")?.call_method1("record", (value, &descr))?,
+            false => value.clone(),
+        };
+        let numpy = py.import(intern!(py, "numpy"))?;
+        let given = match self.value.dtype().is_structured() {
+            true => numpy.call_method1(intern!(py, "asarray"), (&value, &descr))?,
+            false => {
+                let given = numpy.call_method1(intern!(py, "asarray"), (&value,))?;
+                let given = given.cast_into::<PyUntypedArray>().map_err(PyErr::from)?;
+                let fits =
+                    numpy.call_method1(intern!(py, "can_cast"), (given.dtype(), &descr, "same_kind"))?;
+                if !fits.is_truthy()? && !is_python_int(&value) {
+                    let found = given.dtype().to_string();
+                    return Err(self.refused(py, &format!("found {found}, expected {}", self.value.dtype())));
+                }
+                numpy.call_method1(intern!(py, "asarray"), (value, &descr))?
+            }
+        };
+        let given = numpy.call_method1(intern!(py, "ascontiguousarray"), (given,))?;
+        let given = given.cast_into::<PyUntypedArray>().map_err(PyErr::from)?;
+        // `ascontiguousarray` makes arrays of at least one dimension.
+        let scalar = self.value.shape().is_empty() && given.shape() == [1];
+        if !scalar && given.shape() != self.value.shape() {
+            let (found, expected) = (given.shape(), self.value.shape());
+            return Err(self.refused(py, &format!("found the shape {found:?}, expected {expected:?}")));
+        }
+        Ok(given)
+    }
+
+    fn refused(&self, py: Python<'_>, message: &str) -> Failure {
+        Exception::WrongTypeError.raised(py, &format!("a sample: {message}"), None).into()
+    }
+
+    fn sample<'py>(&self, py: Python<'py>, sample: RawSample) -> Result<Bound<'py, Sample>> {
+        let RawSample { seq, time, missed, data } = sample;
+        let array = self.array(py, data)?.unbind();
+        Ok(Bound::new(py, Sample { array, seq, time, missed })?)
+    }
+
+    fn array<'py>(&self, py: Python<'py>, data: SampleBytes) -> Result<Bound<'py, PyAny>> {
+        let (dtype, shape) = (self.value.dtype(), self.value.shape());
+        match data {
+            SampleBytes::Copied(bytes) => {
+                array::copy(py, &ArrayValue::new(dtype.clone(), shape, bytes.as_ref())?)
+            }
+            SampleBytes::Pinned(frame) => {
+                let start = frame.as_slice().as_ptr().cast_mut();
+                let owner = Bound::new(py, Pinned { _frame: frame })?.into_any();
+                // SAFETY: as many bytes as items of this type and shape take, aligned to 64 bytes and in C order, which the owner keeps.
+                let array = unsafe { array::over_memory(py, dtype, shape, start, &owner) }?;
+                array.call_method1(intern!(py, "setflags"), (false,))?;
+                Ok(array)
+            }
+        }
+    }
+
+    fn time(time: Option<u64>) -> u64 {
+        time.unwrap_or_else(now)
+    }
+}
+
+/// Ints take part in no casting rule: a value that does not fit is an error of NumPy's.
+fn is_python_int(value: &Bound<'_, PyAny>) -> bool {
+    value.is_instance_of::<pyo3::types::PyInt>()
+}
+
+/// What keeps a frame: the `base` of the array over it.
+#[pyclass(frozen, module = "structstore")]
+struct Pinned {
+    _frame: std::sync::Arc<structstore::binding_support::PinnedFrame>,
+}
+
+#[pymethods]
+impl StructStoreStream {
+    /// Publishes a sample and returns its sequence number, counted from 0: a number, an array, or for records a tuple, a dict or a
+    /// dataclass. `time` is when it was taken, in nanoseconds of time.monotonic_ns(); now, by default.
+    ///
+    /// The first call makes this process the publisher, until it calls release(), closes the store, or ends. PublisherError is raised while
+    /// another process publishes, and FramesPinnedError if samples are of more than 4 KiB and readers keep all of them in use but the newest.
+    #[pyo3(signature = (value, time=None))]
+    fn publish(&self, py: Python<'_>, value: &Bound<'_, PyAny>, time: Option<u64>) -> Result<u64> {
+        let array = self.input(py, value)?;
+        let memory = array::Memory::of(&array);
+        let size = self.raw.sample_size();
+        // SAFETY: dense, and as long as said (checked when it was made); the array lives on. Another thread may write to an array of the
+        // user's, and then publishes a mix.
+        let bytes = unsafe { std::slice::from_raw_parts(memory.start, memory.length.min(size)) };
+        let time = Self::time(time);
+        let publish = || {
+            self.raw.publish(time, |sample| {
+                sample.iter_mut().zip(bytes).for_each(|(to, byte)| *to = *byte);
+                Ok(())
+            })
+        };
+        Ok(if size > LONG_COPY { py.detach(publish)? } else { publish()? })
+    }
+
+    /// A frame in the store's memory, to be filled in place within a `with` statement and published at its end without a copy. If the
+    /// body raises, nothing is published. Samples of up to 4 KiB have no frames: publish() copies them.
+    ///
+    ///     >>> store = structstore.StructStore()
+    ///     >>> store.left = structstore.Stream(dtype=np.uint8, shape=(480, 640), depth=4)
+    ///     >>> with store.left.loan() as pixels:
+    ///     ...     pixels[:] = 7
+    ///     >>> store.left.latest().array[0, 0]
+    ///     np.uint8(7)
+    ///
+    /// What the elements are at first is arbitrary. Do not keep the array: readers have it then.
+    #[pyo3(signature = (time=None))]
+    fn loan(slf: &Bound<'_, Self>, time: Option<u64>) -> Loan {
+        Loan { stream: slf.clone().unbind(), time, lent: Mutex::default() }
+    }
+
+    /// The newest sample. If none was published yet, waits at most `timeout` seconds for the first one, and raises NoSampleError then.
+    ///
+    /// The array of a sample of more than 4 KiB is a read-only view of the store's memory, which stays as it is for as long as it lives.
+    #[pyo3(signature = (timeout=None))]
+    fn latest<'py>(&self, py: Python<'py>, timeout: Option<f64>) -> Result<Bound<'py, Sample>> {
+        if let Some(timeout) = timeout
+            && self.raw.published() == 0
+        {
+            let deadline = Instant::now().checked_add(duration(py, timeout)?);
+            py.detach(|| wait_until(&[(&self.raw, 0)], deadline, || false))?;
+        }
+        self.sample(py, self.raw.latest()?)
+    }
+
+    /// Follows the samples: an iterator that waits for the next one, in a `for` loop or, under asyncio, in an `async for` loop. It
+    /// begins with the next sample; with "newest", "oldest" or a sequence number, with that one.
+    ///
+    ///     >>> store = structstore.StructStore()
+    ///     >>> store.speed = structstore.Stream(depth=3)
+    ///     >>> follow = store.speed.follow()
+    ///     >>> for step in range(10):
+    ///     ...     _ = store.speed.publish(step)
+    ///     >>> sample = follow.next(timeout=1)
+    ///     >>> sample.value, sample.missed
+    ///     (7.0, 7)
+    #[pyo3(signature = (start=None), text_signature = "($self, start='next')")]
+    fn follow(slf: &Bound<'_, Self>, start: Option<&Bound<'_, PyAny>>) -> Result<Follow> {
+        let stream = slf.get();
+        let head = stream.raw.published();
+        let name = start.and_then(|start| start.extract::<String>().ok());
+        let seq = match (start, name.as_deref()) {
+            (None, _) | (_, Some("next")) => head,
+            (_, Some("newest")) => head.saturating_sub(1),
+            (_, Some("oldest")) => head.saturating_sub(stream.value.depth()),
+            (Some(start), _) => match start.extract::<u64>() {
+                Ok(seq) => seq.min(head),
+                Err(_) => {
+                    let message = format!(
+                        "start: found {}, expected 'next', 'newest', 'oldest' or a sequence number",
+                        start.repr()?
+                    );
+                    return Err(Exception::InvalidArgumentError.raised(slf.py(), &message, None).into());
+                }
+            },
+        };
+        let stream = slf.clone().unbind();
+        Ok(Follow { stream, cursor: Mutex::new(RawCursor::at(seq)), closed: AtomicBool::new(false) })
+    }
+
+    /// The last `count` samples, or as many as there are, as one array whose first dimension counts them. With `index`, a tuple of
+    /// their sequence numbers, their times in nanoseconds, and that array.
+    #[pyo3(signature = (count, *, index=false), text_signature = "($self, count, *, index=False)")]
+    fn history<'py>(&self, py: Python<'py>, count: u64, index: bool) -> Result<Bound<'py, PyAny>> {
+        let history = py.detach(|| self.raw.history(count))?;
+        let numbers = |numbers: &[u64]| array::copy(py, &ArrayValue::from_slice(&[numbers.len()], numbers)?);
+        let index = index.then(|| Ok::<_, Failure>((numbers(&history.seqs)?, numbers(&history.times)?)));
+        let index = index.transpose()?;
+        let rows = array::copy(py, &history.into_array()?)?;
+        match index {
+            Some((seqs, times)) => Ok((seqs, times, rows).into_pyobject(py)?.into_any()),
+            None => Ok(rows),
+        }
+    }
+
+    /// The samples from a sequence number on, as far as the stream keeps them: see history().
+    #[pyo3(signature = (seq, *, index=false), text_signature = "($self, seq, *, index=False)")]
+    fn since<'py>(&self, py: Python<'py>, seq: u64, index: bool) -> Result<Bound<'py, PyAny>> {
+        self.history(py, self.raw.published().saturating_sub(seq), index)
+    }
+
+    /// Gives the right to publish back, so that another process can publish.
+    fn release(&self) -> Result<()> {
+        Ok(self.raw.release()?)
+    }
+
+    /// How many samples were published: the sequence number of the next one.
+    #[getter]
+    fn published(&self) -> u64 {
+        self.raw.published()
+    }
+
+    /// The process id of the publisher, or None.
+    #[getter]
+    fn publisher(&self) -> Option<u64> {
+        self.raw.publisher()
+    }
+
+    /// How many samples it keeps.
+    #[getter]
+    fn depth(&self) -> u64 {
+        self.value.depth()
+    }
+
+    /// The shape of a sample.
+    #[getter]
+    fn shape<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyTuple>> {
+        Ok(PyTuple::new(py, self.value.shape())?)
+    }
+
+    /// The element type of a sample.
+    #[getter]
+    fn dtype<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyArrayDescr>> {
+        array::descr(py, self.value.dtype())
+    }
+
+    fn __repr__(&self) -> String {
+        let (published, depth) = (self.raw.published(), self.value.depth());
+        format!("<structstore.StructStoreStream, {published} samples, depth {depth}>")
+    }
+}
+
+/// Waits until a stream has news. Returns `false` if it does not in time, or when `ended`.
+fn wait_until(
+    streams: &[(&RawStream, u64)],
+    deadline: Option<Instant>,
+    ended: impl Fn() -> bool,
+) -> structstore::Result<bool> {
+    loop {
+        if streams.iter().any(|(stream, seen)| stream.published() > *seen) {
+            return Ok(true);
+        }
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        if ended() || !wait_any(streams, left)? {
+            return Ok(false);
+        }
+    }
+}
+
+/// A sample of a stream.
+#[pyclass(frozen, module = "structstore")]
+pub(crate) struct Sample {
+    array: Py<PyAny>,
+    /// Its sequence number, counted from 0.
+    #[pyo3(get)]
+    seq: u64,
+    /// When it was taken, in nanoseconds of time.monotonic_ns().
+    #[pyo3(get)]
+    time: u64,
+    /// How many samples between the one before and this one were lost to this follower.
+    #[pyo3(get)]
+    missed: u64,
+}
+
+#[pymethods]
+impl Sample {
+    /// The sample as an array, without dimensions if it is a number or a record.
+    #[getter]
+    fn array(&self, py: Python<'_>) -> Py<PyAny> {
+        self.array.clone_ref(py)
+    }
+
+    /// The sample as a number, a record or an array.
+    #[getter]
+    fn value<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
+        let array = self.array.bind(py).cast::<PyUntypedArray>().map_err(PyErr::from)?;
+        if !array.shape().is_empty() {
+            return Ok(array.clone().into_any());
+        }
+        match array.dtype().has_fields() {
+            true => Ok(array.get_item(PyTuple::empty(py))?),
+            false => Ok(array.call_method0(intern!(py, "item"))?),
+        }
+    }
+
+    /// How long ago it was taken, in seconds.
+    #[getter]
+    fn age(&self) -> f64 {
+        Duration::from_nanos(now().saturating_sub(self.time)).as_secs_f64()
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> Result<String> {
+        Ok(format!("<structstore.Sample {}: {}>", self.seq, self.value(py)?.repr()?))
+    }
+}
+
+/// A frame that is filled in place: see `StructStoreStream.loan`.
+#[pyclass(frozen, module = "structstore")]
+pub(crate) struct Loan {
+    stream: Py<StructStoreStream>,
+    time: Option<u64>,
+    lent: Mutex<Option<(RawLoan, Py<PyAny>)>>,
+}
+
+impl Loan {
+    fn lent(&self) -> std::sync::MutexGuard<'_, Option<(RawLoan, Py<PyAny>)>> {
+        self.lent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[pymethods]
+impl Loan {
+    /// Returns the frame as an array. What its elements are is arbitrary.
+    fn __enter__<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
+        if self.lent().is_some() {
+            let message = "this frame is being filled already; call `loan` for another one";
+            return Err(Failure::Raised(PyRuntimeError::new_err(message)));
+        }
+        let stream = self.stream.bind(py);
+        let mut loan = stream.get().raw.loan()?;
+        let start = loan.as_mut_slice().as_mut_ptr();
+        let value = &stream.get().value;
+        // SAFETY: as many bytes as items of this type and shape take, aligned to 64 bytes and in C order, in a mapping that the stream keeps.
+        let array = unsafe { array::over_memory(py, value.dtype(), value.shape(), start, stream.as_any()) }?;
+        *self.lent() = Some((loan, array.clone().unbind()));
+        Ok(array)
+    }
+
+    /// Publishes the frame, unless the body raised: then nothing happened.
+    #[pyo3(signature = (exc_type, exc_value, traceback, /))]
+    fn __exit__(
+        &self,
+        py: Python<'_>,
+        exc_type: &Bound<'_, PyAny>,
+        exc_value: &Bound<'_, PyAny>,
+        traceback: &Bound<'_, PyAny>,
+    ) -> Result<bool> {
+        let _ = (exc_value, traceback);
+        let lent = self.lent().take();
+        if let Some((loan, array)) = lent {
+            // Readers have it from now on, or the next loan.
+            array.bind(py).call_method1(intern!(py, "setflags"), (false,))?;
+            if exc_type.is_none() {
+                loan.publish(StructStoreStream::time(self.time))?;
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// Follows a stream: see `StructStoreStream.follow`. Iterating waits for samples, and ends when it or the store is closed.
+#[pyclass(frozen, module = "structstore")]
+pub(crate) struct Follow {
+    stream: Py<StructStoreStream>,
+    /// Held by a thread that waits.
+    cursor: Mutex<RawCursor>,
+    closed: AtomicBool,
+}
+
+impl Follow {
+    /// The next sample, for which it waits until a deadline, or for ever.
+    fn next_until<'py>(
+        &self,
+        py: Python<'py>,
+        deadline: Option<Instant>,
+    ) -> Result<Option<Bound<'py, Sample>>> {
+        let mut cursor = match self.cursor.try_lock() {
+            Ok(cursor) => cursor,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => {
+                let message = "another thread is using this follower; each needs one of its own";
+                return Err(Failure::Raised(PyRuntimeError::new_err(message)));
+            }
+        };
+        let stream = self.stream.get();
+        let ended = || self.closed.load(Ordering::Relaxed);
+        while !ended() {
+            if let Some(sample) = stream.raw.try_next(&mut cursor)? {
+                return stream.sample(py, sample).map(Some);
+            }
+            let awaited = [(&stream.raw, cursor.next())];
+            if !py.detach(|| wait_until(&awaited, deadline, ended))? {
+                return Ok(None);
+            }
+        }
+        Ok(None)
+    }
+}
+
+#[pymethods]
+impl Follow {
+    /// The next sample, for which it waits at most `timeout` seconds; None without one. With 0, it does not wait.
+    #[pyo3(signature = (timeout=None))]
+    fn next<'py>(&self, py: Python<'py>, timeout: Option<f64>) -> Result<Option<Bound<'py, Sample>>> {
+        let timeout = timeout.map(|seconds| duration(py, seconds)).transpose()?;
+        self.next_until(py, timeout.and_then(|timeout| Instant::now().checked_add(timeout)))
+    }
+
+    /// Ends it, and the loops over it, from any thread.
+    fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
+    }
+
+    fn __iter__<'py>(slf: &Bound<'py, Self>) -> Bound<'py, Self> {
+        slf.clone()
+    }
+
+    fn __next__<'py>(&self, py: Python<'py>) -> Result<Option<Bound<'py, Sample>>> {
+        self.next_until(py, None)
+    }
+
+    fn __aiter__<'py>(slf: &Bound<'py, Self>) -> Result<Bound<'py, PyAny>> {
+        let watching = PyModule::import(slf.py(), "structstore._watching")?;
+        Ok(watching.getattr("iterate")?.call1((slf,))?)
+    }
+
+    fn __repr__(&self) -> &'static str {
+        "<structstore.Follow>"
+    }
+}
+
+/// Waits until any of some streams or followers has news, for at most `timeout` seconds. Returns whether one has: of a stream, a sample that
+/// is published after the call; of a follower, one that it has not returned yet.
+///
+///     >>> store = structstore.StructStore()
+///     >>> store.left, store.right = structstore.Stream(depth=8), structstore.Stream(depth=8)
+///     >>> left, right = store.left.follow(), store.right.follow()
+///     >>> structstore.wait(left, right, timeout=0.001)
+///     False
+///     >>> _ = store.right.publish(0.5)
+///     >>> structstore.wait(left, right)
+///     True
+#[pyfunction]
+#[pyo3(signature = (*streams, timeout=None), text_signature = "(*streams, timeout=None)")]
+pub(crate) fn wait(py: Python<'_>, streams: &Bound<'_, PyTuple>, timeout: Option<f64>) -> Result<bool> {
+    let mut awaited = Vec::with_capacity(streams.len());
+    for stream in streams {
+        if let Ok(stream) = stream.cast::<StructStoreStream>() {
+            awaited.push((stream.get().raw.clone(), stream.get().raw.published()));
+        } else if let Ok(follow) = stream.cast::<Follow>() {
+            let follow = follow.get();
+            let next = follow.cursor.try_lock().map(|cursor| cursor.next());
+            let stream = follow.stream.get();
+            awaited.push((stream.raw.clone(), next.unwrap_or_else(|_| stream.raw.published())));
+        } else {
+            let found = type_name(&stream);
+            let message = format!("streams: found {found}, expected a StructStoreStream or Follow");
+            return Err(Failure::Raised(PyTypeError::new_err(message)));
+        }
+    }
+    let timeout = timeout.map(|seconds| duration(py, seconds)).transpose()?;
+    let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+    let awaited: Vec<_> = awaited.iter().map(|(stream, seen)| (stream, *seen)).collect();
+    Ok(py.detach(|| wait_until(&awaited, deadline, || false))?)
+}
