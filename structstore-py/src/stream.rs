@@ -304,7 +304,7 @@ impl StructStoreStream {
     fn history<'py>(&self, py: Python<'py>, count: u64, index: bool) -> Result<Bound<'py, PyAny>> {
         let history = py.detach(|| self.raw.history(count))?;
         let numbers = |numbers: &[u64]| array::copy(py, &ArrayValue::from_slice(&[numbers.len()], numbers)?);
-        let index = index.then(|| Ok::<_, Failure>((numbers(&history.seqs)?, numbers(&history.times)?)));
+        let index = index.then(|| Ok::<_, Failure>((numbers(&history.seqs())?, numbers(&history.times())?)));
         let index = index.transpose()?;
         let rows = array::copy(py, &history.into_array()?)?;
         match index {

@@ -12,7 +12,7 @@ use crate::node::StreamBlock;
 use crate::node::stream::{bytes_of, words_of};
 use crate::ops::arrays::block_of;
 use crate::ring::frames::{Frames, Refused, Row};
-use crate::ring::samples::{Cursor, PREFIX, Read, Run};
+use crate::ring::samples::{Cursor, PREFIX, Read};
 use crate::ring::{Nothing, OwnedBy, Publisher, Ring, Share};
 use crate::sync::{Ordering, fence, fence_after_update, lock, step};
 use crate::value::{ArrayValue, DType, StreamValue, samples_array};
@@ -139,22 +139,72 @@ unsafe impl Sync for RawLoan {}
 /// Samples in a row that were copied.
 #[derive(Clone, Debug)]
 pub struct RawHistory {
-    /// The sequence number of each.
-    pub seqs: Vec<u64>,
-    /// The time of each.
-    pub times: Vec<u64>,
+    copies: Copies,
     /// How many that were asked for, and were published, are lost.
     pub missed: u64,
-    /// Their bytes, one after the other.
-    pub data: Vec<u8>,
-    dtype: DType,
-    shape: Vec<usize>,
+    block: Arc<StreamBlock>,
+}
+
+#[derive(Clone, Debug)]
+enum Copies {
+    /// Rows of words, each a time and a sample; those before `from` are lost. All numbers from `first` on.
+    Rows { rows: Vec<u64>, from: usize, first: u64 },
+    /// Number and time of each sample, and all bytes.
+    Frames { stamps: Vec<(u64, u64)>, data: Vec<u8> },
 }
 
 impl RawHistory {
     /// The element type of a sample.
     pub(crate) fn dtype(&self) -> &DType {
-        &self.dtype
+        &self.block.sample.dtype
+    }
+
+    fn rows(&self) -> impl Iterator<Item = &[u64]> {
+        let rows = match &self.copies {
+            Copies::Rows { rows, from, .. } => rows.get(*from..).unwrap_or_default(),
+            Copies::Frames { .. } => &[],
+        };
+        rows.chunks_exact(self.block.words().saturating_add(PREFIX))
+    }
+
+    /// The sequence number of each sample.
+    pub fn seqs(&self) -> Vec<u64> {
+        match &self.copies {
+            Copies::Rows { first, .. } => self.rows().zip(*first..).map(|(_, seq)| seq).collect(),
+            Copies::Frames { stamps, .. } => stamps.iter().map(|(seq, _)| *seq).collect(),
+        }
+    }
+
+    /// When each sample was taken.
+    pub fn times(&self) -> Vec<u64> {
+        match &self.copies {
+            Copies::Rows { .. } => self.rows().filter_map(|row| row.first().copied()).collect(),
+            Copies::Frames { stamps, .. } => stamps.iter().map(|(_, time)| *time).collect(),
+        }
+    }
+
+    /// The bytes of each sample.
+    pub fn samples(&self) -> impl Iterator<Item = &[u8]> {
+        let size = self.block.sample.bytes as usize;
+        let frames = match &self.copies {
+            Copies::Frames { data, .. } => data.as_slice(),
+            Copies::Rows { .. } => &[],
+        };
+        let words = self.rows().map(move |row| bytes_in(row.get(PREFIX..).unwrap_or_default(), size));
+        words.chain(frames.chunks_exact(size.max(1)))
+    }
+
+    /// How many samples there are.
+    pub fn len(&self) -> usize {
+        match &self.copies {
+            Copies::Rows { .. } => self.rows().count(),
+            Copies::Frames { stamps, .. } => stamps.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// The samples as one array, whose first dimension counts them.
@@ -163,7 +213,16 @@ impl RawHistory {
     ///
     /// [`ErrorKind::InvalidArgument`] if there are too many dimensions.
     pub fn into_array(self) -> Result<ArrayValue<'static>> {
-        samples_array(&self.dtype, &self.shape, self.times.len(), self.data)
+        let (count, block) = (self.len(), Arc::clone(&self.block));
+        let data = match self.copies {
+            Copies::Frames { data, .. } => data,
+            Copies::Rows { .. } => {
+                let mut data = Vec::with_capacity(count.saturating_mul(block.sample.bytes as usize));
+                self.samples().for_each(|sample| data.extend_from_slice(sample));
+                data
+            }
+        };
+        samples_array(&block.sample.dtype, &block.sample.shape, count, data)
     }
 }
 
@@ -583,62 +642,43 @@ impl RawStream {
     pub fn history(&self, wanted: u64) -> Result<RawHistory> {
         let read = || {
             self.ensure_current()?;
-            let history = match &self.ring {
+            let (copies, missed) = match &self.ring {
                 Ring::Samples(samples) => {
-                    let stride = self.block.words().saturating_add(PREFIX);
-                    let mut rows = vec![0; samples.rows_of(wanted).saturating_mul(stride)];
-                    let run = samples.history(wanted, &mut rows);
-                    self.rows(run, &rows, stride)
+                    let mut rows = Vec::with_capacity(samples.words_of(wanted));
+                    let run = samples.history(wanted, rows.spare_capacity_mut());
+                    // SAFETY: as many words were written.
+                    unsafe { rows.set_len(run.copied) };
+                    (
+                        Copies::Rows { rows, from: run.lost, first: run.first },
+                        run.first.wrapping_sub(run.asked),
+                    )
                 }
                 Ring::Frames(frames) => self.frames_in_a_row(frames, wanted)?,
             };
             self.ensure_still_current()?;
-            Ok(history)
+            Ok(RawHistory { copies, missed, block: Arc::clone(&self.block) })
         };
         read().at(&self.handle)
     }
 
-    fn rows(&self, run: Run, rows: &[u64], stride: usize) -> RawHistory {
-        let (size, count) = (self.sample_size(), run.count as usize);
-        let rows = rows.get(run.row.saturating_mul(stride)..).unwrap_or_default();
-        let mut times = Vec::with_capacity(count);
-        let mut data = Vec::with_capacity(count.saturating_mul(stride).saturating_mul(8));
-        for row in rows.chunks_exact(stride).take(count) {
-            if let Some((time, words)) = row.split_first() {
-                times.push(*time);
-                let end = data.len().saturating_add(size);
-                words.iter().for_each(|word| data.extend_from_slice(&word.to_le_bytes()));
-                data.truncate(end);
-            }
-        }
-        let seqs = (run.first..run.first.wrapping_add(run.count)).collect();
-        self.in_a_row(seqs, times, run.first.wrapping_sub(run.asked), data)
-    }
-
-    fn frames_in_a_row(&self, frames: &Frames<'static>, wanted: u64) -> Result<RawHistory> {
+    fn frames_in_a_row(&self, frames: &Frames<'static>, wanted: u64) -> Result<(Copies, u64)> {
         let head = frames.head.published();
         let asked = head.saturating_sub(wanted);
-        let (mut seqs, mut times, mut data) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut stamps, mut data) = (Vec::new(), Vec::new());
         // The oldest ones go first.
         for seq in asked.max(head.saturating_sub(self.block.depth))..head {
             let copy = |slot| self.block.copy_frame(self.arena(), self.payload, slot);
             match frames.copy(seq, copy) {
                 Ok((bytes, time)) => {
                     data.extend_from_slice(&bytes?);
-                    times.push(time);
-                    seqs.push(seq);
+                    stamps.push((seq, time));
                 }
                 Err(Nothing::Corrupt) => return Err(no_sample(Nothing::Corrupt)),
                 Err(_) => {}
             }
         }
-        let missed = head.wrapping_sub(asked).wrapping_sub(times.len() as u64);
-        Ok(self.in_a_row(seqs, times, missed, data))
-    }
-
-    fn in_a_row(&self, seqs: Vec<u64>, times: Vec<u64>, missed: u64, data: Vec<u8>) -> RawHistory {
-        let sample = &self.block.sample;
-        RawHistory { seqs, times, missed, data, dtype: sample.dtype.clone(), shape: sample.shape.clone() }
+        let missed = head.wrapping_sub(asked).wrapping_sub(stamps.len() as u64);
+        Ok((Copies::Frames { stamps, data }, missed))
     }
 
     /// Sleeps until more than `seen` samples may be published, for a while. Returns `false` if the store was closed, or at the end of the time
@@ -698,6 +738,14 @@ pub fn wait_any(streams: &[(&RawStream, u64)], left: Option<Duration>) -> Result
     }
     Wait::FOREVER.check()?;
     Ok(true)
+}
+
+/// The first bytes of words.
+#[inline(always)]
+pub(crate) fn bytes_in(words: &[u64], count: usize) -> &[u8] {
+    // SAFETY: initialised memory of that length, borrowed for as long; bytes need no alignment.
+    let all = unsafe { std::slice::from_raw_parts(words.as_ptr().cast::<u8>(), size_of_val(words)) };
+    all.get(..count).unwrap_or(all)
 }
 
 /// What a follower finds. While the publisher is always faster, it finds nothing, and looks again.

@@ -164,12 +164,14 @@ fn model_ring_history() {
         ring.head.claim(1).unwrap();
         let publisher = ring.clone();
         let publisher = thread::spawn(move || publisher.publish(1, 2..4));
-        let mut out = [0; 2 * (PREFIX + WORDS)];
-        let run = ring.samples().history(5, &mut out);
-        assert!(run.count <= 1 && run.first + run.count >= 2 && run.asked == 0, "{run:?}");
-        for at in 0..run.count {
-            let row = &out[(run.row + at as usize) * (PREFIX + WORDS)..];
-            assert_whole([row[1], row[2]], run.first + at);
+        let mut out = Vec::with_capacity(2 * (PREFIX + WORDS));
+        let run = ring.samples().history(5, out.spare_capacity_mut());
+        // SAFETY: as many words were written.
+        unsafe { out.set_len(run.copied) };
+        let rows: Vec<&[u64]> = out[run.lost..].chunks_exact(PREFIX + WORDS).collect();
+        assert!(rows.len() <= 1 && run.first + rows.len() as u64 >= 2 && run.asked == 0, "{run:?}");
+        for (at, row) in rows.iter().enumerate() {
+            assert_whole([row[1], row[2]], run.first + at as u64);
         }
         publisher.join().unwrap();
     });

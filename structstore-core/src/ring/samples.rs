@@ -1,5 +1,7 @@
 //! Small samples: copied into slots in the order of their numbers, and copied out and checked.
 
+use std::mem::MaybeUninit;
+
 use super::{Head, Nothing, OwnedBy, TRIES, done, writing};
 use crate::sync::{AtomicU64, Ordering, fence};
 
@@ -28,14 +30,15 @@ pub(crate) struct Read {
     pub(crate) missed: u64,
 }
 
-/// Samples without gaps: `first..first + count`. Of those that were asked for, `asked..first` were lost.
+/// Samples without gaps, from `first` up to the head. Of those that were asked for, `asked..first` were lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Run {
     pub(crate) asked: u64,
     pub(crate) first: u64,
-    pub(crate) count: u64,
-    /// In which row of the copy the first one lies.
-    pub(crate) row: usize,
+    /// How many words were copied.
+    pub(crate) copied: usize,
+    /// How many of these are before the first sample.
+    pub(crate) lost: usize,
 }
 
 /// Where a follower is.
@@ -154,16 +157,16 @@ impl<'a> Samples<'a> {
         Err(Nothing::Busy)
     }
 
-    /// How many rows of which samples a history of the last `wanted` samples copies at the most.
-    pub(crate) fn rows_of(&self, wanted: u64) -> usize {
-        let head = self.head.published();
-        head.min(wanted).min(self.depth()) as usize
+    /// How many words a history of the last `wanted` samples copies at the most.
+    pub(crate) fn words_of(&self, wanted: u64) -> usize {
+        let rows = self.head.published().min(wanted).min(self.depth());
+        (rows as usize).saturating_mul(self.stride)
     }
 
     /// Copies the last samples, up to the rows that `out` has room for, at once, and checks afterwards which of them were whole.
     ///
     /// The publisher writes over the oldest first, so that the lost ones are the first ones; mostly one look says that there are none.
-    pub(crate) fn history(&self, wanted: u64, out: &mut [u64]) -> Run {
+    pub(crate) fn history(&self, wanted: u64, out: &mut [MaybeUninit<u64>]) -> Run {
         let head = self.head.published();
         let asked = head.saturating_sub(wanted);
         let room = out.len().checked_div(self.stride).unwrap_or(0) as u64;
@@ -173,9 +176,10 @@ impl<'a> Samples<'a> {
         let at = self.index(start);
         let length = (count as usize).wrapping_mul(self.stride);
         let to_end = slots.wrapping_sub(at).wrapping_mul(self.stride).min(length);
+        let mut copied = 0_usize;
         if let Some((one, two)) = out.get_mut(..length).and_then(|out| out.split_at_mut_checked(to_end)) {
-            copy(one, self.rows.get(at.wrapping_mul(self.stride)..).unwrap_or_default());
-            copy(two, self.rows);
+            copied = copy(one, self.rows.get(at.wrapping_mul(self.stride)..).unwrap_or_default());
+            copied = copied.saturating_add(copy(two, self.rows));
         }
         fence(Ordering::Acquire);
         let mut first = start;
@@ -188,8 +192,8 @@ impl<'a> Samples<'a> {
             }
             first = there;
         }
-        let row = first.wrapping_sub(start) as usize;
-        Run { asked, first, count: head.wrapping_sub(first), row }
+        let lost = (first.wrapping_sub(start) as usize).wrapping_mul(self.stride);
+        Run { asked, first, copied, lost }
     }
 
     /// Publishes a sample under the number `seq`, which [`Head::claim`] and the samples since then say.
@@ -231,11 +235,13 @@ impl<'a> Samples<'a> {
 }
 
 /// Copies words that may change meanwhile; the caller discards them then. On x86-64 by an instruction that the compiler knows nothing of.
+/// Returns how many there were.
 #[inline(always)]
-fn copy(out: &mut [u64], from: &[AtomicU64]) {
+fn copy(out: &mut [MaybeUninit<u64>], from: &[AtomicU64]) -> usize {
+    let count = out.len().min(from.len());
     #[cfg(all(target_arch = "x86_64", not(loom)))]
     {
-        let bytes = size_of_val(out).min(size_of_val(from));
+        let bytes = count.wrapping_mul(8);
         // SAFETY: both have as many bytes; the target is this function's alone. The fence keeps later loads behind those of the string
         // instruction, for which the manuals promise less than for others.
         unsafe {
@@ -248,6 +254,7 @@ fn copy(out: &mut [u64], from: &[AtomicU64]) {
     }
     #[cfg(any(not(target_arch = "x86_64"), loom))]
     for (out, word) in out.iter_mut().zip(from) {
-        *out = word.load(Ordering::Relaxed);
+        out.write(word.load(Ordering::Relaxed));
     }
+    count
 }

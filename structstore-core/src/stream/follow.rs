@@ -3,11 +3,11 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use super::{Publish, Sample, Stream, bytes, typed, with_words};
+use super::{Publish, Sample, Stream, typed, with_words};
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::Result;
-use crate::handle::stream::{RawCursor, RawStream, wait_any};
+use crate::handle::stream::{RawCursor, RawStream, bytes_in, wait_any};
 
 /// Where a follower begins.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -59,7 +59,7 @@ impl<T: Publish + ?Sized> Follow<T> {
         }
         with_words(raw.sample_size(), |words| {
             let Some(read) = raw.try_next_into(cursor, words)? else { return Ok(None) };
-            let value = T::unpack_from(bytes(words, raw.sample_size()))?;
+            let value = T::unpack_from(bytes_in(words, raw.sample_size()))?;
             Ok(Some(Sample { value, seq: read.seq, time: read.time, missed: read.missed }))
         })
     }

@@ -26,7 +26,7 @@ use crate::value::{ArrayValue, DType, Element, size_in_bytes};
 ///     poses.publish(&Pose { x: at.into(), q: [at.into(), 0.0] })?;
 /// }
 /// let last = poses.history(3)?;
-/// assert_eq!((last.len(), last.seqs(), last.missed()), (3, &[2, 3, 4][..], 0));
+/// assert_eq!((last.len(), last.seqs(), last.missed()), (3, vec![2, 3, 4], 0));
 /// assert_eq!(last.rows()?[2], Pose { x: 4.0, q: [4.0, 0.0] });
 /// assert_eq!(last.column::<f64>("x")?, [2.0, 3.0, 4.0]);
 /// assert_eq!(last.column::<f32>("q")?, [2.0, 0.0, 3.0, 0.0, 4.0, 0.0]);
@@ -44,22 +44,22 @@ impl<T: Publish + ?Sized> History<T> {
 
     /// How many samples there are.
     pub fn len(&self) -> usize {
-        self.raw.seqs.len()
+        self.raw.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.raw.seqs.is_empty()
+        self.raw.is_empty()
     }
 
     /// The sequence number of each sample.
-    pub fn seqs(&self) -> &[u64] {
-        &self.raw.seqs
+    pub fn seqs(&self) -> Vec<u64> {
+        self.raw.seqs()
     }
 
     /// When each sample was taken, in nanoseconds of CLOCK_MONOTONIC.
-    pub fn times(&self) -> &[u64] {
-        &self.raw.times
+    pub fn times(&self) -> Vec<u64> {
+        self.raw.times()
     }
 
     /// How many of the samples that were asked for are no longer kept.
@@ -73,8 +73,7 @@ impl<T: Publish + ?Sized> History<T> {
     ///
     /// [`ErrorKind::Corrupt`] or [`ErrorKind::WrongType`] for bytes that are no value of the type.
     pub fn rows(&self) -> Result<Vec<T::Value>> {
-        let size = self.raw.data.len().checked_div(self.len()).unwrap_or(0).max(1);
-        self.raw.data.chunks_exact(size).map(T::unpack_from).collect()
+        self.raw.samples().map(T::unpack_from).collect()
     }
 
     /// The elements of one field of records, of all samples one after the other. A path leads to fields of nested structs: `"pose.x"`.
@@ -84,10 +83,8 @@ impl<T: Publish + ?Sized> History<T> {
     /// [`ErrorKind::NotFound`] if samples have no such field, [`ErrorKind::WrongType`] if it is of another type.
     pub fn column<E: Element>(&self, field: &str) -> Result<Vec<E>> {
         let (offset, size) = self.place::<E>(field)?;
-        let row = self.raw.data.len().checked_div(self.len()).unwrap_or(0).max(1);
-        let mut column =
-            Vec::with_capacity(self.len().saturating_mul(size).checked_div(size_of::<E>()).unwrap_or(0));
-        for sample in self.raw.data.chunks_exact(row) {
+        let mut column = Vec::new();
+        for sample in self.raw.samples() {
             let field = sample.get(offset..offset.saturating_add(size)).unwrap_or_default();
             let elements = field.chunks_exact(size_of::<E>().max(1));
             // SAFETY: as many bytes, of which any are an element (`Element`); they need not be aligned.

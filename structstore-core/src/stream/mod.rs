@@ -58,7 +58,7 @@ use std::time::Duration;
 use crate::error::ErrorKind;
 use crate::error::{Error, Result};
 use crate::handle::Struct;
-use crate::handle::stream::{RawStream, SampleBytes};
+use crate::handle::stream::{RawStream, SampleBytes, bytes_in};
 use crate::key::Key;
 use crate::ops::{Get, Slot, structs};
 use crate::value::{Kind, Value};
@@ -178,7 +178,7 @@ impl<T: Publish + ?Sized> Stream<T> {
         }
         with_words(self.raw.sample_size(), |words| {
             let read = self.raw.latest_into(words)?;
-            let value = T::unpack_from(bytes(words, self.raw.sample_size()))?;
+            let value = T::unpack_from(bytes_in(words, self.raw.sample_size()))?;
             Ok(Sample { value, seq: read.seq, time: read.time, missed: 0 })
         })
     }
@@ -330,12 +330,4 @@ fn with_words<R>(bytes: usize, run: impl FnOnce(&mut [u64]) -> R) -> R {
         return run(more);
     }
     run(&mut vec![0; words])
-}
-
-/// The first bytes of words.
-#[inline(always)]
-fn bytes(words: &[u64], count: usize) -> &[u8] {
-    // SAFETY: initialised memory of that length, borrowed for as long; bytes need no alignment.
-    let all = unsafe { std::slice::from_raw_parts(words.as_ptr().cast::<u8>(), size_of_val(words)) };
-    all.get(..count).unwrap_or(all)
 }
