@@ -60,6 +60,7 @@ pub(crate) enum Command {
     Reset(Reset),
     Schema(Schema),
     Watch(Watch),
+    Hz(Hz),
     Stat(Stat),
     Check(Check),
     Clean(Clean),
@@ -133,7 +134,7 @@ pub(crate) struct Show {
 /// Strings and bytes are printed as they are, to a terminal with escapes for what controls it; structs, lists and arrays as JSON.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  structstore get robot camera.exposure\n  structstore get robot log[0]\n  structstore get robot --json camera | jq .exposure"
+    after_help = "Examples:\n  structstore get robot camera.exposure\n  structstore get robot log[0]\n  structstore get robot --json camera | jq .exposure\n  structstore get robot imu --last 1000 --csv > imu.csv"
 )]
 pub(crate) struct Get {
     #[command(flatten)]
@@ -143,6 +144,12 @@ pub(crate) struct Get {
     /// Print JSON, strings too
     #[arg(long)]
     pub(crate) json: bool,
+    /// Print this many of a stream's last samples, as JSON
+    #[arg(long, value_name = "SAMPLES")]
+    pub(crate) last: Option<u64>,
+    /// Print the samples as CSV, with a column for each number
+    #[arg(long, requires = "last", conflicts_with = "json")]
+    pub(crate) csv: bool,
 }
 
 /// Change a value, or add a field.
@@ -301,7 +308,7 @@ fn number(text: &str) -> Result<Scalar, String> {
 /// printed are reported once. Writes through a view of an array are not seen unless the writer calls notify.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  structstore watch robot\n  structstore watch robot camera --json | jq -r .path\n  structstore watch robot state --count 1 --timeout 10 && echo changed"
+    after_help = "Examples:\n  structstore watch robot\n  structstore watch robot camera --json | jq -r .path\n  structstore watch robot state --count 1 --timeout 10 && echo changed\n  structstore watch robot imu --each --json"
 )]
 pub(crate) struct Watch {
     #[command(flatten)]
@@ -312,10 +319,39 @@ pub(crate) struct Watch {
     /// Print an object in JSON for each change
     #[arg(long)]
     pub(crate) json: bool,
+    /// Print each sample of the stream that PATH leads to
+    #[arg(long)]
+    pub(crate) each: bool,
     /// End after this many changes
     #[arg(long, value_name = "CHANGES")]
     pub(crate) count: Option<u64>,
     /// End after this many seconds; with --count, the exit status is then 1
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) timeout: Option<Duration>,
+}
+
+/// Print the rate of a stream, once a second: samples per second, the least and the largest period, and how many samples were missed.
+///
+/// Periods are the differences of the times that the publisher gave the samples.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  structstore hz robot imu\n  structstore hz robot imu --count 1 --json | jq .rate"
+)]
+pub(crate) struct Hz {
+    #[command(flatten)]
+    pub(crate) store: Name,
+    /// The stream
+    pub(crate) path: Path,
+    /// Print an object in JSON for each line
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print after this many seconds
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "1")]
+    pub(crate) window: Duration,
+    /// End after this many lines
+    #[arg(long, value_name = "LINES")]
+    pub(crate) count: Option<u64>,
+    /// End after this many seconds
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) timeout: Option<Duration>,
 }

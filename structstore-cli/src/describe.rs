@@ -91,6 +91,7 @@ pub(crate) fn type_of(schema: &Schema) -> String {
         Schema::Optional(inner) => format!("null or {}", type_of(inner)),
         Schema::List(Some(item)) => format!("list of {}", type_of(item)),
         Schema::Map(Some(value)) => format!("struct of {}", type_of(value)),
+        Schema::Stream { sample, depth } => format!("stream of {depth} samples, each {}", type_of(sample)),
         other => other.to_string(),
     }
 }

@@ -9,6 +9,7 @@ use crate::json::{self, Unreadable};
 use crate::output::Output;
 use crate::path::{self, kind};
 use crate::show::value;
+use crate::stream;
 use crate::text;
 use crate::text::shortened;
 
@@ -16,6 +17,9 @@ use crate::text::shortened;
 const SHOWN: usize = 60;
 
 pub(crate) fn get(options: &Get, output: &mut Output) -> Result<u8> {
+    if let Some(count) = options.last {
+        return stream::last(options, count, output);
+    }
     let store = options.store.observe()?;
     let found = path::find(&store, &options.path)?;
     let terminal = output.is_terminal();

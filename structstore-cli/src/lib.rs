@@ -27,6 +27,7 @@ mod signals;
 mod snapshot;
 mod stat;
 mod store;
+mod stream;
 mod text;
 mod unlink;
 mod watch;
@@ -80,7 +81,9 @@ fn run(arguments: Arguments, output: &mut Output) -> failure::Result<u8> {
         Command::Declare(options) => describe::declare(&options),
         Command::Reset(options) => describe::reset(&options),
         Command::Schema(options) => schema::run(&options, output),
+        Command::Watch(options) if options.each => stream::each(&options, output),
         Command::Watch(options) => watch::run(&options, output),
+        Command::Hz(options) => stream::hz(&options, output),
         Command::Stat(options) => stat::run(&options, output),
         Command::Check(options) => check::run(&options, output),
         Command::Unlink(options) => unlink::run(&options),

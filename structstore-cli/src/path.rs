@@ -71,6 +71,7 @@ pub(crate) fn kind(item: &Item) -> Kind {
         Item::List(_) => Kind::List,
         Item::Struct(_) => Kind::Struct,
         Item::Array(_) => Kind::Array,
+        Item::Stream(_) => Kind::Stream,
         _ => Kind::Null,
     }
 }

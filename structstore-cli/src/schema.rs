@@ -72,6 +72,13 @@ fn of(schema: &Schema, meta: &Meta, own: bool) -> Result<Json> {
             let required: Vec<&str> = fields.iter().map(|field| &*field.name).collect();
             json!({"type": "object", "properties": properties, "required": required})
         }
+        Schema::Stream { sample, depth } => {
+            // A document has the newest sample of a stream.
+            let mut found = optional(of(sample, meta, false)?);
+            set(&mut found, "x-kind", "stream");
+            set(&mut found, "x-depth", *depth);
+            found
+        }
         _ => json!({}),
     };
     if own {
@@ -247,6 +254,7 @@ fn add_rows(fields: &[FieldSchema], under: &Path, rows: &mut Vec<[String; 6]>) -
         rows.push(row(&path.to_string(), field)?);
         let (inner, path) = match &field.schema {
             Schema::List(Some(item)) => (&**item, path.then(0_usize)),
+            Schema::Stream { sample, .. } => (&**sample, path),
             other => (other, path),
         };
         if let Schema::Struct(fields) = inner {

@@ -2,6 +2,7 @@
 
 use anstyle::Style;
 use structstore::path::Path;
+use structstore::stream::AnyStream;
 use structstore::{Array, Error, ErrorKind, Item, Kind, List, Meta, Scalar, Struct, Value};
 
 use crate::arguments::Show;
@@ -10,6 +11,7 @@ use crate::failure::{Failure, Result};
 use crate::json;
 use crate::output::{BAD, FAINT, HEADING, NAME, NUMBER, Output, PLAIN, TEXT, TYPE};
 use crate::path::{self, kind};
+use crate::stream;
 use crate::text::{self, plural, quoted, shortened};
 use structstore::limits::MAX_DEPTH;
 
@@ -58,8 +60,18 @@ pub(crate) fn value(item: &Item) -> Result<Value<'static>> {
         Item::List(list) => list.to_value()?,
         Item::Struct(found) => found.to_value()?,
         Item::Array(array) => array.to_value()?.into(),
+        Item::Stream(stream) => newest(stream)?,
         _ => Value::Null,
     })
+}
+
+/// The newest sample of a stream, or null.
+fn newest(stream: &AnyStream) -> Result<Value<'static>> {
+    match stream.latest() {
+        Ok(sample) => Ok(stream.value()?.sample(sample.data.as_slice()).into_owned()),
+        Err(error) if error.kind() == ErrorKind::NoSample => Ok(Value::Null),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// A value on one line, for people: cut, if it is long.
@@ -132,6 +144,7 @@ impl Tree<'_> {
             Item::Struct(found) => self.structure(found, level),
             Item::List(list) => self.list(list, level),
             Item::Array(array) => self.array(array),
+            Item::Stream(stream) => self.stream(stream),
             plain => {
                 self.output.styled(TYPE, kind(plain).name());
                 if self.values && kind(plain) != Kind::Null {
@@ -196,6 +209,18 @@ impl Tree<'_> {
             let value = array.to_value()?;
             if value.numbers().is_some() {
                 self.assign(NUMBER, &brief(&value.into())?);
+            }
+        }
+        self.end();
+        Ok(())
+    }
+
+    fn stream(&mut self, stream: &AnyStream) -> Result<()> {
+        self.output.styled(TYPE, &text::line(&stream.value()?.to_string()));
+        if self.values {
+            self.output.styled(FAINT, &format!(" ({})", stream::summary(stream)?));
+            if stream.published() > 0 && stream.sample_size() <= SMALL {
+                self.assign(NUMBER, &brief(&newest(stream)?)?);
             }
         }
         self.end();

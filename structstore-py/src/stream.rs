@@ -9,8 +9,10 @@ use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
-use structstore::binding_support::{RawCursor, RawLoan, RawSample, RawStream, SampleBytes, Slot, wait_any};
-use structstore::stream::{StreamValue, now};
+use structstore::binding_support::Slot;
+use structstore::stream::{
+    AnyCursor, AnyLoan, AnySample, AnyStream, PinnedFrame, SampleBytes, StreamValue, now, wait_any,
+};
 use structstore::{ArrayValue, DType};
 
 use crate::array;
@@ -117,13 +119,13 @@ impl Stream {
 /// A lock or a transaction of what the stream lies in covers that the stream is there, not its samples. watch() reports that there is news.
 #[pyclass(frozen, module = "structstore")]
 pub(crate) struct StructStoreStream {
-    raw: RawStream,
+    raw: AnyStream,
     value: StreamValue<'static>,
 }
 
 /// A field that is a stream.
 pub(crate) fn of_slot<'py>(py: Python<'py>, slot: Slot<'_>) -> Result<Bound<'py, PyAny>> {
-    let raw: RawStream = slot.get()?;
+    let raw: AnyStream = slot.get()?;
     let value = raw.value()?;
     Ok(Bound::new(py, StructStoreStream { raw, value })?.into_any())
 }
@@ -169,8 +171,8 @@ impl StructStoreStream {
         Exception::WrongTypeError.raised(py, &format!("a sample: {message}"), None).into()
     }
 
-    fn sample<'py>(&self, py: Python<'py>, sample: RawSample) -> Result<Bound<'py, Sample>> {
-        let RawSample { seq, time, missed, data } = sample;
+    fn sample<'py>(&self, py: Python<'py>, sample: AnySample) -> Result<Bound<'py, Sample>> {
+        let AnySample { seq, time, missed, data } = sample;
         let array = self.array(py, data)?.unbind();
         Ok(Bound::new(py, Sample { array, seq, time, missed })?)
     }
@@ -205,7 +207,7 @@ fn is_python_int(value: &Bound<'_, PyAny>) -> bool {
 /// What keeps a frame: the `base` of the array over it.
 #[pyclass(frozen, module = "structstore")]
 struct Pinned {
-    _frame: std::sync::Arc<structstore::binding_support::PinnedFrame>,
+    _frame: std::sync::Arc<PinnedFrame>,
 }
 
 #[pymethods]
@@ -295,7 +297,7 @@ impl StructStoreStream {
             },
         };
         let stream = slf.clone().unbind();
-        Ok(Follow { stream, cursor: Mutex::new(RawCursor::at(seq)), closed: AtomicBool::new(false) })
+        Ok(Follow { stream, cursor: Mutex::new(AnyCursor::at(seq)), closed: AtomicBool::new(false) })
     }
 
     /// The last `count` samples, or as many as there are, as one array whose first dimension counts them. With `index`, a tuple of
@@ -362,7 +364,7 @@ impl StructStoreStream {
 
 /// Waits until a stream has news. Returns `false` if it does not in time, or when `ended`.
 fn wait_until(
-    streams: &[(&RawStream, u64)],
+    streams: &[(&AnyStream, u64)],
     deadline: Option<Instant>,
     ended: impl Fn() -> bool,
 ) -> structstore::Result<bool> {
@@ -429,11 +431,11 @@ impl Sample {
 pub(crate) struct Loan {
     stream: Py<StructStoreStream>,
     time: Option<u64>,
-    lent: Mutex<Option<(RawLoan, Py<PyAny>)>>,
+    lent: Mutex<Option<(AnyLoan, Py<PyAny>)>>,
 }
 
 impl Loan {
-    fn lent(&self) -> std::sync::MutexGuard<'_, Option<(RawLoan, Py<PyAny>)>> {
+    fn lent(&self) -> std::sync::MutexGuard<'_, Option<(AnyLoan, Py<PyAny>)>> {
         self.lent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -483,7 +485,7 @@ impl Loan {
 pub(crate) struct Follow {
     stream: Py<StructStoreStream>,
     /// Held by a thread that waits.
-    cursor: Mutex<RawCursor>,
+    cursor: Mutex<AnyCursor>,
     closed: AtomicBool,
 }
 

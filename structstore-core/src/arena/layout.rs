@@ -273,14 +273,16 @@ pub(crate) struct MetaHead {
     pub(crate) step: AtomicU64,
 }
 
-/// What follows the [head of an array](ArrayHead) of one sample in the block of a stream. Then come the head of its ring, and the ring.
+/// What follows the [head of an array](ArrayHead) of one sample in the block of a stream. Then come metadata, the head of the ring, and the ring.
 #[repr(C)]
 pub(crate) struct StreamHead {
     /// How many samples readers can rely on to be kept.
     pub(crate) depth: AtomicU64,
     /// CLOCK_REALTIME minus CLOCK_MONOTONIC when the head was last claimed, in nanoseconds.
     pub(crate) wall: AtomicU64,
-    pub(crate) spare: [AtomicU64; 6],
+    /// Bytes of the snapshot with the metadata of a sample's fields, which follows.
+    pub(crate) metas: AtomicU64,
+    pub(crate) spare: [AtomicU64; 5],
 }
 
 // SAFETY: as below. The rest of a line is never read.

@@ -49,6 +49,13 @@ pub enum Schema {
     Optional(Box<Schema>),
     /// A struct of these fields.
     Struct(Vec<FieldSchema>),
+    /// A stream.
+    Stream {
+        /// What its samples are.
+        sample: Box<Schema>,
+        /// How many samples it keeps.
+        depth: u64,
+    },
 }
 
 /// A field of a struct.
@@ -125,6 +132,10 @@ impl Schema {
                 return value.write(f, indent, meta);
             }
             Schema::Struct(_) => f.write_str("struct")?,
+            Schema::Stream { sample, depth } => {
+                write!(f, "stream of {depth} samples, each ")?;
+                return sample.write(f, indent, meta);
+            }
         }
         let shown = matches!(self, Schema::Str);
         let limits =

@@ -16,9 +16,6 @@ pub use lock::{Lock, Transaction};
 pub use crate::crash::{arm, disarm, stores};
 pub use crate::error::{escaped, is_unprintable, quoted};
 pub use crate::for_each_number;
-pub use crate::handle::stream::{
-    PinnedFrame, RawCursor, RawHistory, RawLoan, RawSample, RawStream, SampleBytes, wait_any,
-};
 pub use crate::life::end_process;
 pub use crate::lock::WaitHooks;
 pub use crate::ops::Slot;

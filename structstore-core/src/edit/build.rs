@@ -77,7 +77,7 @@ fn build_leaf(operation: &Operation<'_>, value: &Value<'_>, parent: u32) -> Resu
 fn build_stream(operation: &Operation<'_>, stream: &StreamValue<'_>) -> Result<u64> {
     let (arena, header) = (operation.arena(), StreamBlock::new(stream)?);
     let block = operation.allocate(header.size(), BlockKind::Stream)?;
-    header.write(arena, block)?;
+    header.write(arena, block, stream)?;
     if let Some(SampleValue { time, data }) = stream.newest() {
         header.publish_first(arena, block, *time, data)?;
     }

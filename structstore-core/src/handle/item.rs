@@ -1,5 +1,6 @@
 //! Fields and items as handles, or as whatever they are.
 
+use super::stream::AnyStream;
 use super::{Array, Bytes, List, Str, Struct};
 use crate::error::Result;
 use crate::ops::{Get, Slot};
@@ -43,6 +44,8 @@ pub enum Item {
     Struct(Struct),
     /// An array.
     Array(Array),
+    /// A stream.
+    Stream(AnyStream),
 }
 
 impl Get for Item {
@@ -55,6 +58,7 @@ impl Get for Item {
             Kind::List => Item::List(slot.handle(Kind::List).map(List::from_handle)?),
             Kind::Struct => Item::Struct(slot.handle(Kind::Struct).map(Struct::from_handle)?),
             Kind::Array => Item::Array(slot.handle(Kind::Array).map(Array::from_handle)?),
+            Kind::Stream => Item::Stream(slot.handle(Kind::Stream).and_then(AnyStream::open)?),
             _ => Item::Scalar(Scalar::get(slot)?),
         })
     }

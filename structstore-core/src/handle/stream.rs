@@ -41,7 +41,7 @@ fn clock(clock: libc::clockid_t) -> u64 {
 
 /// A stream of samples of any type, for bindings of other languages. [`Stream`](crate::Stream) gives samples types.
 #[derive(Clone)]
-pub struct RawStream {
+pub struct AnyStream {
     pub(crate) handle: Handle,
     block: Arc<StreamBlock>,
     /// Where the block's payload is.
@@ -54,7 +54,7 @@ pub struct RawStream {
 
 /// A sample that was read.
 #[derive(Clone, Debug)]
-pub struct RawSample {
+pub struct AnySample {
     /// Its sequence number, counted from 0.
     pub seq: u64,
     /// When it was taken, in nanoseconds of CLOCK_MONOTONIC.
@@ -86,7 +86,7 @@ impl SampleBytes {
 
 /// A frame that this process has pinned.
 pub struct PinnedFrame {
-    stream: RawStream,
+    stream: AnyStream,
     slot: usize,
     data: *const u8,
 }
@@ -122,8 +122,8 @@ impl Drop for PinnedFrame {
 }
 
 /// A frame to be filled in place. Dropped unpublished, it leaves the stream as it was.
-pub struct RawLoan {
-    stream: RawStream,
+pub struct AnyLoan {
+    stream: AnyStream,
     slot: usize,
     data: *mut u8,
     /// What it is a loan of; a child has none of its parent's.
@@ -132,13 +132,13 @@ pub struct RawLoan {
 }
 
 // SAFETY: the frame lies in the mapping that the stream keeps, and is this loan's alone.
-unsafe impl Send for RawLoan {}
+unsafe impl Send for AnyLoan {}
 // SAFETY: as above.
-unsafe impl Sync for RawLoan {}
+unsafe impl Sync for AnyLoan {}
 
 /// Samples in a row that were copied.
 #[derive(Clone, Debug)]
-pub struct RawHistory {
+pub struct AnyHistory {
     copies: Copies,
     /// How many that were asked for, and were published, are lost.
     pub missed: u64,
@@ -153,7 +153,7 @@ enum Copies {
     Frames { stamps: Vec<(u64, u64)>, data: Vec<u8> },
 }
 
-impl RawHistory {
+impl AnyHistory {
     /// The element type of a sample.
     pub(crate) fn dtype(&self) -> &DType {
         &self.block.sample.dtype
@@ -228,12 +228,12 @@ impl RawHistory {
 
 /// Where a reader goes on.
 #[derive(Clone, Copy, Debug)]
-pub struct RawCursor(Cursor);
+pub struct AnyCursor(Cursor);
 
-impl RawCursor {
+impl AnyCursor {
     /// At this sequence number.
-    pub fn at(seq: u64) -> RawCursor {
-        RawCursor(Cursor::at(seq))
+    pub fn at(seq: u64) -> AnyCursor {
+        AnyCursor(Cursor::at(seq))
     }
 
     /// The sequence number of the next sample.
@@ -266,9 +266,9 @@ fn no_sample(nothing: Nothing) -> Error {
     }
 }
 
-impl RawStream {
+impl AnyStream {
     /// The stream that a handle leads to.
-    pub(crate) fn open(handle: Handle) -> Result<RawStream> {
+    pub(crate) fn open(handle: Handle) -> Result<AnyStream> {
         let (payload, lease) = match handle.arena().writable() {
             true => {
                 let lease = lease_of(&handle)?;
@@ -287,7 +287,7 @@ impl RawStream {
         if let Some(lease) = &lease {
             lock(lease.share()).ring.get_or_insert(ring);
         }
-        Ok(RawStream { handle, block, payload, ring, lease })
+        Ok(AnyStream { handle, block, payload, ring, lease })
     }
 
     fn arena(&self) -> &Arc<Arena> {
@@ -300,8 +300,8 @@ impl RawStream {
     ///
     /// None that memory which was checked when the stream was opened would cause.
     pub fn value(&self) -> Result<StreamValue<'static>> {
-        let sample = &self.block.sample;
-        StreamValue::new(sample.dtype.clone(), &sample.shape, self.block.depth)
+        let value = || self.block.kind(self.arena(), self.payload);
+        value().at(&self.handle)
     }
 
     /// How many bytes a sample has.
@@ -462,11 +462,11 @@ impl RawStream {
     ///
     /// [`ErrorKind::FramesPinned`] if readers have pinned all frames but the newest, [`ErrorKind::HasPublisher`], [`ErrorKind::WrongType`] for
     /// samples that are copied.
-    pub fn loan(&self) -> Result<RawLoan> {
+    pub fn loan(&self) -> Result<AnyLoan> {
         self.loan_frame().at(&self.handle)
     }
 
-    fn loan_frame(&self) -> Result<RawLoan> {
+    fn loan_frame(&self) -> Result<AnyLoan> {
         let Ring::Frames(frames) = &self.ring else {
             return Err(Error::wrong_type("a stream of small samples, which are copied", "one of frames"));
         };
@@ -483,7 +483,7 @@ impl RawStream {
         publisher.loans = publisher.loans.saturating_add(1);
         drop(share);
         let (stream, forks) = (self.clone(), self.arena().forks());
-        let mut loan = RawLoan { stream, slot, data: std::ptr::dangling_mut(), forks, open: true };
+        let mut loan = AnyLoan { stream, slot, data: std::ptr::dangling_mut(), forks, open: true };
         loan.data = self.block.frame(self.arena(), self.payload, slot)?;
         Ok(loan)
     }
@@ -526,7 +526,7 @@ impl RawStream {
 
     /// Copies the next small sample, if there is one.
     #[inline(always)]
-    pub(crate) fn try_next_into(&self, cursor: &mut RawCursor, words: &mut [u64]) -> Result<Option<Read>> {
+    pub(crate) fn try_next_into(&self, cursor: &mut AnyCursor, words: &mut [u64]) -> Result<Option<Read>> {
         let mut read = || {
             let Ring::Samples(samples) = &self.ring else { return Err(no_sample(Nothing::Corrupt)) };
             let read = samples.try_next(&mut cursor.0, words);
@@ -544,7 +544,7 @@ impl RawStream {
     /// # Errors
     ///
     /// [`ErrorKind::NoSample`] if none was published; [`ErrorKind::TooMany`] processes that read frames.
-    pub fn latest(&self) -> Result<RawSample> {
+    pub fn latest(&self) -> Result<AnySample> {
         let Ring::Frames(frames) = &self.ring else {
             let mut words = vec![0; self.block.words()];
             let read = self.latest_into(&mut words)?;
@@ -564,8 +564,8 @@ impl RawStream {
     ///
     /// # Errors
     ///
-    /// As [`RawStream::latest`].
-    pub fn try_next(&self, cursor: &mut RawCursor) -> Result<Option<RawSample>> {
+    /// As [`AnyStream::latest`].
+    pub fn try_next(&self, cursor: &mut AnyCursor) -> Result<Option<AnySample>> {
         let Ring::Frames(frames) = &self.ring else {
             let mut words = vec![0; self.block.words()];
             let read = self.try_next_into(cursor, &mut words)?;
@@ -582,14 +582,14 @@ impl RawStream {
             let Some((sample, missed)) = some(read)? else { return Ok(None) };
             let sample = sample?;
             cursor.0 = Cursor::at(next);
-            Ok(Some(RawSample { missed, ..sample }))
+            Ok(Some(AnySample { missed, ..sample }))
         };
         read().at(&self.handle)
     }
 
-    fn copied(&self, read: Read, words: &[u64]) -> RawSample {
+    fn copied(&self, read: Read, words: &[u64]) -> AnySample {
         let data = SampleBytes::Copied(bytes_of(words, self.sample_size()).into());
-        RawSample { seq: read.seq, time: read.time, missed: read.missed, data }
+        AnySample { seq: read.seq, time: read.time, missed: read.missed, data }
     }
 
     /// This process's way to read frames: by pins, if it may write.
@@ -610,11 +610,11 @@ impl RawStream {
         frames: &Frames<'static>,
         reader: Option<&Arc<Lease>>,
         seq: u64,
-    ) -> Result<Result<RawSample>, Nothing> {
+    ) -> Result<Result<AnySample>, Nothing> {
         let Some(lease) = reader else {
             let copy = |slot| self.block.copy_frame(self.arena(), self.payload, slot);
             let (copied, time) = frames.copy(seq, copy)?;
-            return Ok(copied.map(|bytes| RawSample {
+            return Ok(copied.map(|bytes| AnySample {
                 seq,
                 time,
                 missed: 0,
@@ -630,7 +630,7 @@ impl RawStream {
         let data = self.block.frame(self.arena(), self.payload, slot);
         Ok(data.map(|data| {
             let frame = PinnedFrame { stream: self.clone(), slot, data };
-            RawSample { seq, time, missed: 0, data: SampleBytes::Pinned(Arc::new(frame)) }
+            AnySample { seq, time, missed: 0, data: SampleBytes::Pinned(Arc::new(frame)) }
         }))
     }
 
@@ -639,7 +639,7 @@ impl RawStream {
     /// # Errors
     ///
     /// [`ErrorKind::StaleHandle`], [`ErrorKind::Corrupt`].
-    pub fn history(&self, wanted: u64) -> Result<RawHistory> {
+    pub fn history(&self, wanted: u64) -> Result<AnyHistory> {
         let read = || {
             self.ensure_current()?;
             let (copies, missed) = match &self.ring {
@@ -656,7 +656,7 @@ impl RawStream {
                 Ring::Frames(frames) => self.frames_in_a_row(frames, wanted)?,
             };
             self.ensure_still_current()?;
-            Ok(RawHistory { copies, missed, block: Arc::clone(&self.block) })
+            Ok(AnyHistory { copies, missed, block: Arc::clone(&self.block) })
         };
         read().at(&self.handle)
     }
@@ -692,13 +692,13 @@ impl RawStream {
     }
 }
 
-/// As [`RawStream::wait`], for any of several streams.
+/// As [`AnyStream::wait`], for any of several streams.
 ///
 /// # Errors
 ///
-/// As [`RawStream::wait`].
-pub fn wait_any(streams: &[(&RawStream, u64)], left: Option<Duration>) -> Result<bool> {
-    let news = |(stream, seen): &(&RawStream, u64)| stream.published() != *seen;
+/// As [`AnyStream::wait`].
+pub fn wait_any(streams: &[(&AnyStream, u64)], left: Option<Duration>) -> Result<bool> {
+    let news = |(stream, seen): &(&AnyStream, u64)| stream.published() != *seen;
     if streams.iter().any(news) {
         return Ok(true);
     }
@@ -757,7 +757,7 @@ fn some<T>(read: Result<T, Nothing>) -> Result<Option<T>> {
     }
 }
 
-impl RawLoan {
+impl AnyLoan {
     /// The bytes of the frame, at an address that is a multiple of 64. What they are at first is arbitrary.
     pub fn as_slice(&self) -> &[u8] {
         // SAFETY: in bounds (checked), and loaned: no other thread or process reads or writes it.
@@ -772,7 +772,7 @@ impl RawLoan {
     }
 
     /// The stream that it is of.
-    pub fn stream(&self) -> &RawStream {
+    pub fn stream(&self) -> &AnyStream {
         &self.stream
     }
 
@@ -803,7 +803,7 @@ impl RawLoan {
 
     /// Ends the loan in one way or another. `None` in a child.
     fn end<T>(&mut self, act: impl FnOnce(&Frames<'static>, &mut Publisher, usize) -> T) -> Option<T> {
-        let (RawStream { ring: Ring::Frames(frames), lease: Some(lease), .. }, true) =
+        let (AnyStream { ring: Ring::Frames(frames), lease: Some(lease), .. }, true) =
             (&self.stream, self.open)
         else {
             return None;
@@ -816,7 +816,7 @@ impl RawLoan {
     }
 }
 
-impl Drop for RawLoan {
+impl Drop for AnyLoan {
     fn drop(&mut self) {
         let _ = self.end(|_, publisher, slot| Frames::take_back(slot, &mut publisher.order));
     }

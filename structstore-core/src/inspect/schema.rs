@@ -11,7 +11,7 @@ use crate::key::Key;
 use crate::node::structure::{self, FIELD};
 use crate::node::{ArrayBlock, BLOCK, Raw, array_flags};
 use crate::sync::Ordering;
-use crate::value::{Kind, deeper};
+use crate::value::{DType, Kind, Meta, RecordField, StreamValue, deeper};
 
 /// How many items of a list are looked at to tell whether all are alike.
 const ITEMS: usize = 64;
@@ -105,7 +105,43 @@ fn of_item(item: &Item, depth: usize, left: &mut u64) -> Result<Schema> {
         Item::Struct(inner) => of_struct(inner, depth, left)?,
         Item::List(list) => of_list(list, depth, left)?,
         Item::Array(array) => of_array(array)?,
+        Item::Stream(stream) => of_stream(&stream.value()?),
     })
+}
+
+fn of_stream(stream: &StreamValue<'_>) -> Schema {
+    let fields = stream.dtype().fields().unwrap_or_default();
+    let sample = of_part(stream.dtype(), fields, stream.shape(), "", stream.metas());
+    Schema::Stream { sample: Box::new(sample), depth: stream.depth() }
+}
+
+/// The schema of a part of a sample: an element, or an array of elements.
+fn of_part(
+    dtype: &DType,
+    fields: Vec<RecordField>,
+    shape: &[usize],
+    path: &str,
+    metas: &[(String, Meta)],
+) -> Schema {
+    if !fields.is_empty() {
+        let named = fields.into_iter().filter(|field| !field.name.is_empty()).map(|field| {
+            let path = if path.is_empty() { field.name.clone() } else { format!("{path}.{}", field.name) };
+            let meta = metas.iter().find(|(other, _)| *other == path).map(|(_, meta)| meta.clone());
+            let schema = of_part(&field.dtype, field.fields, &field.shape, &path, metas);
+            FieldSchema { name: field.name.into(), meta: meta.unwrap_or_default(), schema }
+        });
+        let record = Schema::Struct(named.collect());
+        return shape.iter().fold(record, |schema, _| Schema::List(Some(Box::new(schema))));
+    }
+    match (dtype.kind(), shape) {
+        (Some(kind), []) => Schema::Scalar(kind),
+        (None, []) if dtype.descr().starts_with("<U") => Schema::Str,
+        _ => Schema::Array {
+            dtype: dtype.descr().to_owned().into(),
+            shape: shape.iter().copied().map(Some).collect(),
+            live: false,
+        },
+    }
 }
 
 /// A list of one type of items, if all are alike.

@@ -3,12 +3,13 @@
 //! | part | contents |
 //! |---|---|
 //! | [`ArrayHead`](crate::arena::layout::ArrayHead) | type and shape of a sample, as an array of one sample has them; the count of leases |
-//! | [`StreamHead`] | depth, clock |
+//! | [`StreamHead`] | depth, clock, length of the metadata |
+//! | metadata | a snapshot with the metadata of a sample's fields |
 //! | [`Head`] | head, owner, waiters |
 //! | small samples | stamps, one word each; rows: the time, and the words of the sample |
 //! | frames | a line with stamp and time for each slot, a line of pins for each, the index, the rows of readers, the frames |
 
-use super::ArrayBlock;
+use super::{ArrayBlock, read_bytes, write_bytes};
 use crate::arena::Arena;
 use crate::arena::block::{BlockKind, HEADER};
 use crate::arena::layout::StreamHead;
@@ -17,13 +18,15 @@ use crate::ring::frames::{FrameSlot, Frames, Pins, ROWS};
 use crate::ring::samples::{PREFIX, Samples};
 use crate::ring::{Head, Nothing, Publisher, Ring};
 use crate::sync::{AtomicU64, Ordering, step};
-use crate::value::StreamValue;
+use crate::value::{StreamValue, decode, encoded};
 
 /// Larger samples are frames.
 const LARGEST_SAMPLE: u64 = 4096;
 /// Slots of frames beyond the depth: the loaned one, and one that may be pinned by a reader that looks at an older frame.
 const SPARE: u64 = 2;
 const LINE: u64 = 64;
+/// The most bytes of metadata.
+const LONGEST_METAS: u64 = 1 << 20;
 /// Words of a slot of small samples beyond the sample.
 const ROW_AND_STAMP: u64 = PREFIX as u64 + 1;
 
@@ -33,6 +36,8 @@ pub(crate) struct StreamBlock {
     /// Type and shape of a sample; `bytes` is its size.
     pub(crate) sample: ArrayBlock,
     pub(crate) depth: u64,
+    /// Bytes of the snapshot with the metadata of a sample's fields; 0 for none.
+    metas: u64,
     layout: Layout,
 }
 
@@ -56,29 +61,30 @@ enum Layout {
 
 impl StreamBlock {
     pub(crate) fn new(value: &StreamValue<'_>) -> Result<StreamBlock> {
-        StreamBlock::of(ArrayBlock::new(value.dtype().clone(), value.shape())?, value.depth())
+        let metas = metas_of(value)?.len() as u64;
+        StreamBlock::of(ArrayBlock::new(value.dtype().clone(), value.shape())?, value.depth(), metas)
             .ok_or_else(|| Error::invalid("depth", value.depth().to_string(), "a size that memory can hold"))
     }
 
     /// `None` if it would be too large for any memory.
-    fn of(sample: ArrayBlock, depth: u64) -> Option<StreamBlock> {
+    fn of(sample: ArrayBlock, depth: u64, metas: u64) -> Option<StreamBlock> {
         // So that no sum below wraps.
-        if depth.checked_mul(sample.bytes.checked_add(1024)?)? > 1 << 48 {
+        if depth.checked_mul(sample.bytes.checked_add(1024)?)? > 1 << 48 || metas > LONGEST_METAS {
             return None;
         }
         if sample.bytes <= LARGEST_SAMPLE {
             let count = depth.saturating_add(1).checked_next_power_of_two()?;
             let layout = Layout::Samples { count, words: sample.bytes.div_ceil(8) };
-            return Some(StreamBlock { sample, depth, layout });
+            return Some(StreamBlock { sample, depth, metas, layout });
         }
         let slots = depth.saturating_add(SPARE);
         let stride = sample.bytes.next_multiple_of(LINE);
-        let pins = ring_offset(&sample).saturating_add(slots.saturating_mul(LINE));
+        let pins = ring_offset(&sample, metas).saturating_add(slots.saturating_mul(LINE));
         let index = pins.saturating_add(slots.saturating_mul(LINE));
         let rows = index.saturating_add(slots.saturating_mul(8).next_multiple_of(LINE));
         let frames = rows.saturating_add((ROWS * 8) as u64);
         let layout = Layout::Frames { slots, pins, index, rows, frames, stride };
-        Some(StreamBlock { sample, depth, layout })
+        Some(StreamBlock { sample, depth, metas, layout })
     }
 
     /// How large the block's payload is.
@@ -86,7 +92,7 @@ impl StreamBlock {
         match self.layout {
             Layout::Samples { count, words } => {
                 let words_of_slot = words.saturating_add(ROW_AND_STAMP);
-                ring_offset(&self.sample)
+                ring_offset(&self.sample, self.metas)
                     .saturating_add(count.saturating_mul(words_of_slot).saturating_mul(8))
             }
             Layout::Frames { slots, frames, stride, .. } => {
@@ -100,13 +106,13 @@ impl StreamBlock {
         self.sample.bytes.div_ceil(8) as usize
     }
 
-    /// Writes the header and an empty ring into a block that no other thread sees yet.
-    pub(crate) fn write(&self, arena: &Arena, payload: u64) -> Result<()> {
+    /// Writes the header and an empty ring of a stream into a block that no other thread sees yet.
+    pub(crate) fn write(&self, arena: &Arena, payload: u64, value: &StreamValue<'_>) -> Result<()> {
         self.sample.write(arena, payload)?;
         // All but the samples.
         let end = match self.layout {
             Layout::Samples { count, .. } => {
-                ring_offset(&self.sample).saturating_add(count.saturating_mul(8))
+                ring_offset(&self.sample, self.metas).saturating_add(count.saturating_mul(8))
             }
             Layout::Frames { frames, .. } => frames,
         };
@@ -114,7 +120,11 @@ impl StreamBlock {
         for word in arena.words(start, end.saturating_sub(self.sample.data) / 8)? {
             word.store(0, Ordering::Relaxed);
         }
-        arena.at::<StreamHead>(start)?.depth.store(self.depth, Ordering::Relaxed);
+        let head = arena.at::<StreamHead>(start)?;
+        head.depth.store(self.depth, Ordering::Relaxed);
+        head.metas.store(self.metas, Ordering::Relaxed);
+        let metas = arena.words(start.saturating_add(LINE), self.metas.div_ceil(8))?;
+        write_bytes(metas, &metas_of(value)?);
         Ok(())
     }
 
@@ -130,13 +140,13 @@ impl StreamBlock {
         }
         let sample = ArrayBlock::read(arena, payload)?;
         let head = arena.at::<StreamHead>(payload.saturating_add(sample.data))?;
-        let depth = head.depth.load(Ordering::Relaxed);
+        let (depth, metas) = (head.depth.load(Ordering::Relaxed), head.metas.load(Ordering::Relaxed));
         let broken = || {
             let place = format!("the stream at {payload:#x}");
             Error::corrupt(place, format_args!("a depth of {depth}"), "a size of its block")
         };
         let empty = sample.bytes == 0 || depth == 0;
-        let block = StreamBlock::of(sample, depth).filter(|_| !empty).ok_or_else(broken)?;
+        let block = StreamBlock::of(sample, depth, metas).filter(|_| !empty).ok_or_else(broken)?;
         arena.bytes(payload, block.size()).map_err(|_| broken())?;
         Ok(block)
     }
@@ -144,17 +154,17 @@ impl StreamBlock {
     /// The ring of a block.
     pub(crate) fn ring<'a>(&self, arena: &'a Arena, payload: u64) -> Result<Ring<'a>> {
         let at = |offset: u64| payload.saturating_add(offset);
-        let head = arena.at::<Head>(at(head_offset(&self.sample)))?;
+        let head = arena.at::<Head>(at(head_offset(&self.sample, self.metas)))?;
         match self.layout {
             Layout::Samples { count, words } => {
                 let length = count.saturating_mul(words.saturating_add(ROW_AND_STAMP));
-                let memory = arena.words(at(ring_offset(&self.sample)), length)?;
+                let memory = arena.words(at(ring_offset(&self.sample, self.metas)), length)?;
                 let samples = Samples::new(head, memory, count, words as usize);
                 samples.map(Ring::Samples).ok_or_else(|| Error::corrupt("a stream", count, "its slots"))
             }
             Layout::Frames { slots, pins, index, rows, .. } => Ok(Ring::Frames(Frames {
                 head,
-                slots: arena.slice::<FrameSlot>(at(ring_offset(&self.sample)), slots)?,
+                slots: arena.slice::<FrameSlot>(at(ring_offset(&self.sample, self.metas)), slots)?,
                 pins: arena.slice::<Pins>(at(pins), slots)?,
                 index: arena.words(at(index), slots)?,
                 rows: arena.words(at(rows), ROWS as u64)?,
@@ -171,9 +181,20 @@ impl StreamBlock {
         arena.bytes(payload.saturating_add(offset), self.sample.bytes)
     }
 
+    /// The stream as a value, without a sample.
+    pub(crate) fn kind(&self, arena: &Arena, payload: u64) -> Result<StreamValue<'static>> {
+        let value = StreamValue::new(self.sample.dtype.clone(), &self.sample.shape, self.depth)?;
+        if self.metas == 0 {
+            return Ok(value);
+        }
+        let start = payload.saturating_add(self.sample.data).saturating_add(LINE);
+        let metas = read_bytes(arena.words(start, self.metas.div_ceil(8))?, self.metas as usize);
+        value.with_metas_of(decode(&metas)?)
+    }
+
     /// The stream as a value, with its newest sample if one was published.
     pub(crate) fn value(&self, arena: &Arena, payload: u64) -> Result<StreamValue<'static>> {
-        let value = StreamValue::new(self.sample.dtype.clone(), &self.sample.shape, self.depth)?;
+        let value = self.kind(arena, payload)?;
         match self.newest(arena, payload)? {
             Some((time, data)) => value.with_newest(time, data),
             None => Ok(value),
@@ -239,12 +260,17 @@ impl StreamBlock {
     }
 }
 
-fn head_offset(sample: &ArrayBlock) -> u64 {
-    sample.data.saturating_add(size_of::<StreamHead>() as u64)
+/// The metadata of a stream as its block holds them; nothing for none.
+fn metas_of(value: &StreamValue<'_>) -> Result<Vec<u8>> {
+    if value.metas().is_empty() { Ok(Vec::new()) } else { encoded(&value.metas_value()) }
 }
 
-fn ring_offset(sample: &ArrayBlock) -> u64 {
-    head_offset(sample).saturating_add(size_of::<Head>() as u64)
+fn head_offset(sample: &ArrayBlock, metas: u64) -> u64 {
+    sample.data.saturating_add(size_of::<StreamHead>() as u64).saturating_add(metas.next_multiple_of(LINE))
+}
+
+fn ring_offset(sample: &ArrayBlock, metas: u64) -> u64 {
+    head_offset(sample, metas).saturating_add(size_of::<Head>() as u64)
 }
 
 /// The owner of a ring that no other thread sees yet.

@@ -7,7 +7,7 @@ use super::{Publish, Sample, Stream, typed, with_words};
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::Result;
-use crate::handle::stream::{RawCursor, RawStream, bytes_in, wait_any};
+use crate::handle::stream::{AnyCursor, AnyStream, bytes_in, wait_any};
 
 /// Where a follower begins.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -26,7 +26,7 @@ pub enum Start {
 /// Follows a [`Stream`]. As an iterator it waits for samples, and ends when the store is closed, or after an error.
 pub struct Follow<T: ?Sized> {
     stream: Stream<T>,
-    cursor: RawCursor,
+    cursor: AnyCursor,
     failed: bool,
 }
 
@@ -40,7 +40,7 @@ impl<T: Publish + ?Sized> Follow<T> {
             Start::Oldest => head.saturating_sub(depth),
             Start::At(seq) => seq.min(head),
         };
-        Follow { stream, cursor: RawCursor::at(seq), failed: false }
+        Follow { stream, cursor: AnyCursor::at(seq), failed: false }
     }
 
     /// The next sample, if it was published already.
@@ -110,11 +110,11 @@ impl<T: ?Sized> fmt::Debug for Follow<T> {
 pub trait Waiting {
     /// The stream, and the sequence number that is waited for.
     #[doc(hidden)]
-    fn awaited(&self) -> (&RawStream, u64);
+    fn awaited(&self) -> (&AnyStream, u64);
 }
 
 impl<T: ?Sized> Waiting for Follow<T> {
-    fn awaited(&self) -> (&RawStream, u64) {
+    fn awaited(&self) -> (&AnyStream, u64) {
         (&self.stream.raw, self.cursor.next())
     }
 }

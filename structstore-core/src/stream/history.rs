@@ -6,8 +6,8 @@ use super::Publish;
 #[cfg(doc)]
 use super::Stream;
 use crate::error::{Error, ErrorKind, Result};
-use crate::handle::stream::RawHistory;
-use crate::value::{ArrayValue, DType, Element, size_in_bytes};
+use crate::handle::stream::AnyHistory;
+use crate::value::{ArrayValue, DType, Element};
 
 /// Samples in a row, copied out of a [`Stream`] at once.
 ///
@@ -33,12 +33,12 @@ use crate::value::{ArrayValue, DType, Element, size_in_bytes};
 /// # Ok::<(), structstore::Error>(())
 /// ```
 pub struct History<T: ?Sized> {
-    raw: RawHistory,
+    raw: AnyHistory,
     samples: PhantomData<fn(&T)>,
 }
 
 impl<T: Publish + ?Sized> History<T> {
-    pub(super) fn new(raw: RawHistory) -> History<T> {
+    pub(super) fn new(raw: AnyHistory) -> History<T> {
         History { raw, samples: PhantomData }
     }
 
@@ -96,26 +96,12 @@ impl<T: Publish + ?Sized> History<T> {
     /// Where a field begins in a sample, and how many bytes it has.
     fn place<E: Element>(&self, path: &str) -> Result<(usize, usize)> {
         let missing = || Error::new(ErrorKind::NotFound).under(path);
-        let mut fields = self.raw.dtype().fields().unwrap_or_default();
-        let mut offset = 0_usize;
-        let mut names = path.split('.').peekable();
-        while let Some(name) = names.next() {
-            let field = fields.into_iter().find(|field| field.name == name).ok_or_else(missing)?;
-            offset = offset.saturating_add(field.offset);
-            if names.peek().is_none() {
-                if field.dtype.descr() != E::TYPESTR {
-                    let found = format!("{}{:?}", field.dtype, field.shape);
-                    return Err(Error::wrong_type(found, DType::of::<E>().to_string()).under(path));
-                }
-                let size = size_in_bytes(&field.dtype, &field.shape)?;
-                return Ok((offset, size as usize));
-            }
-            if !field.shape.is_empty() {
-                return Err(missing());
-            }
-            fields = field.fields;
+        let field = self.raw.dtype().find(path).ok_or_else(missing)?;
+        if field.dtype.descr() != E::TYPESTR {
+            let found = format!("{}{:?}", field.dtype, field.shape);
+            return Err(Error::wrong_type(found, DType::of::<E>().to_string()).under(path));
         }
-        Err(missing())
+        Ok((field.offset, field.size()))
     }
 
     /// The samples as an array, whose first dimension counts them.

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 
 use super::{Stream, now};
 use crate::error::{Error, Result};
-use crate::handle::stream::RawLoan;
+use crate::handle::stream::AnyLoan;
 use crate::value::Element;
 #[cfg(doc)]
 use crate::{error::ErrorKind, stream::Publish};
@@ -28,7 +28,7 @@ use crate::{error::ErrorKind, stream::Publish};
 /// ```
 #[must_use = "it is dropped unless it is published"]
 pub struct Loan<E> {
-    raw: RawLoan,
+    raw: AnyLoan,
     elements: PhantomData<E>,
 }
 

@@ -47,7 +47,9 @@ pub use history::History;
 pub use loan::Loan;
 pub use publish::{Frame, Publish};
 
-pub use crate::handle::stream::now;
+pub use crate::handle::stream::{
+    AnyCursor, AnyHistory, AnyLoan, AnySample, AnyStream, PinnedFrame, SampleBytes, now, wait_any,
+};
 pub use crate::value::{SampleValue, StreamValue};
 
 use std::fmt;
@@ -58,7 +60,7 @@ use std::time::Duration;
 use crate::error::ErrorKind;
 use crate::error::{Error, Result};
 use crate::handle::Struct;
-use crate::handle::stream::{RawStream, SampleBytes, bytes_in};
+use crate::handle::stream::bytes_in;
 use crate::key::Key;
 use crate::ops::{Get, Slot, structs};
 use crate::value::{Kind, Value};
@@ -66,7 +68,7 @@ use crate::value::{Kind, Value};
 /// A handle to a stream of samples of type `T`: a number, a struct with the derive, or, for `[T]`, an array of numbers. See
 /// [the module](self).
 pub struct Stream<T: ?Sized = ()> {
-    raw: RawStream,
+    raw: AnyStream,
     samples: PhantomData<fn(&T)>,
 }
 
@@ -125,7 +127,7 @@ impl<V> Sample<V> {
 }
 
 impl<T: Publish + ?Sized> Stream<T> {
-    fn of(raw: RawStream) -> Result<Stream<T>> {
+    fn of(raw: AnyStream) -> Result<Stream<T>> {
         let value = raw.value()?;
         T::check_type(&value)?;
         Ok(Stream { raw, samples: PhantomData })
@@ -245,7 +247,7 @@ impl<T: ?Sized> Stream<T> {
 
     /// The stream without the type of its samples, for bindings of other languages.
     #[doc(hidden)]
-    pub fn raw(&self) -> &RawStream {
+    pub fn raw(&self) -> &AnyStream {
         &self.raw
     }
 }
@@ -256,15 +258,15 @@ impl<T: ?Sized> fmt::Debug for Stream<T> {
     }
 }
 
-impl Get for RawStream {
-    fn get(slot: Slot<'_>) -> Result<RawStream> {
-        slot.handle(Kind::Stream).and_then(RawStream::open)
+impl Get for AnyStream {
+    fn get(slot: Slot<'_>) -> Result<AnyStream> {
+        slot.handle(Kind::Stream).and_then(AnyStream::open)
     }
 }
 
 impl<T: Publish + ?Sized> Get for Stream<T> {
     fn get(slot: Slot<'_>) -> Result<Stream<T>> {
-        Stream::of(RawStream::get(slot)?)
+        Stream::of(AnyStream::get(slot)?)
     }
 }
 

@@ -49,7 +49,7 @@ impl<T: Field> Publish for T {
             let expected = "none: the type says it; a stream of slices `[T]` has a shape";
             return Err(Error::invalid("shape", format!("{:?}", options.shape), expected));
         }
-        StreamValue::new(sample.dtype, &sample.shape, options.depth)
+        StreamValue::new(sample.dtype, &sample.shape, options.depth)?.with_metas(sample.metas)
     }
 
     fn check_type(found: &StreamValue<'_>) -> Result<()> {

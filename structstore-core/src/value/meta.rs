@@ -5,6 +5,7 @@ use std::fmt;
 use std::ops::{Bound, RangeBounds};
 
 use super::{Scalar, Value};
+use crate::error::{Error, Result};
 
 /// Metadata of a field: its limits, unit, description and default. A type declares it, or a program at run time. The store keeps it, so that
 /// every process, in any language, keeps the limits and can show the rest.
@@ -198,6 +199,76 @@ impl Meta {
 
     pub(crate) fn limits_length(&self) -> bool {
         self.min_len.is_some() || self.max_len.is_some()
+    }
+
+    /// As a struct value, for snapshots and streams.
+    pub(crate) fn to_value(&self) -> Value<'_> {
+        let mut fields: Vec<(&str, Value<'_>)> = Vec::new();
+        let bound = |bound: &Bound<Scalar>, closed, open| match bound {
+            Bound::Included(scalar) => Some((closed, Value::Scalar(*scalar))),
+            Bound::Excluded(scalar) => Some((open, Value::Scalar(*scalar))),
+            Bound::Unbounded => None,
+        };
+        fields.extend(bound(&self.min, "ge", "gt"));
+        fields.extend(bound(&self.max, "le", "lt"));
+        fields.extend(self.finite.then_some(("finite", true.into())));
+        fields.extend(self.multiple_of.map(|factor| ("multiple_of", factor.into())));
+        fields.extend(self.step.map(|step| ("step", step.into())));
+        fields.extend(self.min_len.map(|length| ("min_length", length.into())));
+        fields.extend(self.max_len.map(|length| ("max_length", length.into())));
+        if !self.choices.is_empty() {
+            fields.push(("choices", Value::list(self.choices.iter().map(|choice| Value::from(&**choice)))));
+        }
+        let text = |text: &'_ Cow<'static, str>| (!text.is_empty()).then(|| text.to_string());
+        fields.extend(text(&self.unit).map(|unit| ("unit", unit.into())));
+        fields.extend(text(&self.description).map(|description| ("description", description.into())));
+        fields.extend(self.read_only.then_some(("read_only", true.into())));
+        fields.extend(self.default.as_ref().map(|default| ("default", default.into())));
+        Value::record(fields)
+    }
+
+    /// Reads what [`Meta::to_value`] made.
+    pub(crate) fn from_value(value: Value<'_>) -> Result<Meta> {
+        let Value::Struct(fields) = value else {
+            return Err(Error::corrupt("metadata", value.kind().name(), "a struct"));
+        };
+        let mut meta = Meta::new();
+        let scalar = |value: &Value<'_>| match value {
+            Value::Scalar(scalar) => Ok(*scalar),
+            other => Err(Error::corrupt("metadata", other.kind().name(), "a number")),
+        };
+        for (name, value) in fields {
+            match &*name {
+                "ge" => meta.min = Bound::Included(scalar(&value)?),
+                "gt" => meta.min = Bound::Excluded(scalar(&value)?),
+                "le" => meta.max = Bound::Included(scalar(&value)?),
+                "lt" => meta.max = Bound::Excluded(scalar(&value)?),
+                "finite" => meta.finite = bool::try_from(&value)?,
+                "multiple_of" => meta.multiple_of = Some(u64::try_from(&value)?),
+                "step" => meta.step = Some(f64::try_from(&value)?),
+                "min_length" => meta.min_len = Some(u64::try_from(&value)?),
+                "max_length" => meta.max_len = Some(u64::try_from(&value)?),
+                "choices" => {
+                    let Value::List(choices) = value else {
+                        return Err(Error::corrupt("metadata", value.kind().name(), "a list of choices"));
+                    };
+                    let choices = choices.into_iter().map(|choice| String::try_from(choice).map(Cow::Owned));
+                    meta.choices = choices.collect::<Result<_>>()?;
+                }
+                "unit" => meta.unit = String::try_from(value)?.into(),
+                "description" => meta.description = String::try_from(value)?.into(),
+                "read_only" => meta.read_only = bool::try_from(&value)?,
+                "default" => meta.default = Some(value.into_owned()),
+                other => {
+                    return Err(Error::corrupt(
+                        "metadata",
+                        format_args!("the field {other:?}"),
+                        "known ones",
+                    ));
+                }
+            }
+        }
+        Ok(meta)
     }
 
     /// Completes this with `other`: takes its limits if this has none, and its texts where this has none.

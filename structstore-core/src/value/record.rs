@@ -1,6 +1,7 @@
 //! Structured element types: what NumPy's `descr` literal says, and records of such types as values.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use super::{ArrayValue, DType, Kind, Scalar, Value, decode_scalar, size_in_bytes};
 
@@ -46,6 +47,25 @@ impl DType {
         (parser.rest.trim().is_empty() && size == self.itemsize()).then_some(fields)
     }
 
+    /// The field of records that a path of names leads to, with its place in the record. Not through arrays of records.
+    pub(crate) fn find(&self, path: &str) -> Option<RecordField> {
+        let (mut fields, mut offset) = (self.fields()?, 0_usize);
+        let mut names = path.split('.').peekable();
+        while let Some(name) = names.next() {
+            let mut field = fields.into_iter().find(|field| field.name == name && !name.is_empty())?;
+            offset = offset.saturating_add(field.offset);
+            if names.peek().is_none() {
+                field.offset = offset;
+                return Some(field);
+            }
+            if !field.shape.is_empty() {
+                return None;
+            }
+            fields = field.fields;
+        }
+        None
+    }
+
     /// The structured type of these fields, one behind the other. A name has no quotes, backslashes or control characters.
     pub(crate) fn of_fields(
         fields: &[(Cow<'static, str>, DType, Vec<usize>)],
@@ -78,6 +98,27 @@ impl DType {
         descr.push(']');
         let size = u32::try_from(size).unwrap_or(u32::MAX);
         DType::structured(&descr, size)
+    }
+}
+
+/// An element type and a shape as messages name them: `f64[3]`, `{t: f64, acc: f32[3]}`.
+pub(crate) struct Shown<'a>(pub(crate) &'a DType, pub(crate) &'a [usize]);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fields = self.0.is_structured().then(|| self.0.fields()).flatten().unwrap_or_default();
+        match fields.is_empty() {
+            true => write!(f, "{}", self.0)?,
+            false => {
+                let named = fields.iter().filter(|field| !field.name.is_empty());
+                for (at, RecordField { name, dtype, shape, .. }) in named.enumerate() {
+                    let before = if at == 0 { "{" } else { ", " };
+                    write!(f, "{before}{name}: {}", Shown(dtype, shape))?;
+                }
+                f.write_str("}")?;
+            }
+        }
+        if self.1.is_empty() { Ok(()) } else { write!(f, "{:?}", self.1) }
     }
 }
 

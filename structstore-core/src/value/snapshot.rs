@@ -10,6 +10,7 @@ use super::{ArrayValue, DType, Kind, Scalar, StreamValue, Value, decode_scalar, 
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::{Error, Result};
+use crate::limits::MAX_DEPTH;
 
 const MAGIC: &[u8; 8] = b"STRUCTIM";
 /// Version 1 knew no live arrays, version 2 no streams.
@@ -17,6 +18,9 @@ const VERSION: u64 = 3;
 const HEADER: usize = 32;
 /// Flag of the byte that says that an array follows: it is live.
 const LIVE: u8 = 0x80;
+
+/// How deeply metadata nest: a struct of structs, with lists and the defaults of fields.
+const FEW_LEVELS: usize = 4;
 
 /// A snapshot that is being written.
 pub(crate) struct SnapshotWriter {
@@ -84,7 +88,7 @@ impl SnapshotWriter {
         data(&mut self.snapshot);
     }
 
-    /// A stream: its depth, whether there is a sample, that sample's time, and an array, of the sample or without elements.
+    /// A stream: its depth, whether there is a sample, that sample's time, type and shape, the sample, and metadata as a value.
     pub(crate) fn stream(&mut self, stream: &StreamValue<'_>) {
         self.snapshot.push(Kind::Stream as u8);
         self.word(stream.depth());
@@ -99,6 +103,7 @@ impl SnapshotWriter {
         self.word(stream.shape().len() as u64);
         stream.shape().iter().for_each(|extent| self.word(*extent as u64));
         self.sized(data.map_or(&[], |data| data));
+        self.value(&stream.metas_value());
     }
 
     fn value(&mut self, value: &Value<'_>) {
@@ -335,12 +340,14 @@ impl<'a> SnapshotReader<'a> {
         let time = self.word()?;
         let (dtype, shape) = self.extents()?;
         let data = self.sized()?;
+        let metas = self.value(MAX_DEPTH.saturating_sub(FEW_LEVELS))?;
         let stream = match newest {
             0 if time == 0 && data.is_empty() => StreamValue::new(dtype, &shape, depth),
             1 => StreamValue::new(dtype, &shape, depth).and_then(|stream| stream.with_newest(time, data)),
             _ => Err(self.broken("a sample that is none")),
         };
-        stream.map_err(|_| self.broken(format_args!("a stream of {shape:?}")))
+        let stream = stream.map_err(|_| self.broken(format_args!("a stream of {shape:?}")))?;
+        stream.with_metas_of(metas)
     }
 
     fn array(&mut self) -> Result<ArrayValue<'a>> {

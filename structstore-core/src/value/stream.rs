@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::sync::OnceLock;
 
-use super::{ArrayValue, DType, Value, size_in_bytes};
+use super::record::Shown;
+use super::{ArrayValue, DType, Meta, Value, size_in_bytes};
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::{Error, Result};
@@ -30,14 +31,16 @@ struct Contents<'a> {
     shape: Vec<usize>,
     depth: u64,
     newest: Option<SampleValue<'a>>,
+    /// Metadata of fields of records, by their paths.
+    metas: Vec<(String, Meta)>,
     /// The value of the newest sample, once somebody asked for it.
     value: OnceLock<Value<'static>>,
 }
 
 impl PartialEq for Contents<'_> {
     fn eq(&self, other: &Self) -> bool {
-        (&self.dtype, &self.shape, self.depth, &self.newest)
-            == (&other.dtype, &other.shape, other.depth, &other.newest)
+        (&self.dtype, &self.shape, self.depth, &self.newest, &self.metas)
+            == (&other.dtype, &other.shape, other.depth, &other.newest, &other.metas)
     }
 }
 
@@ -70,7 +73,14 @@ impl<'a> StreamValue<'a> {
     }
 
     fn of(dtype: DType, shape: Vec<usize>, depth: u64, newest: Option<SampleValue<'a>>) -> StreamValue<'a> {
-        StreamValue(Box::new(Contents { dtype, shape, depth, newest, value: OnceLock::new() }))
+        StreamValue(Box::new(Contents {
+            dtype,
+            shape,
+            depth,
+            newest,
+            metas: Vec::new(),
+            value: OnceLock::new(),
+        }))
     }
 
     /// The same stream with a newest sample.
@@ -87,6 +97,43 @@ impl<'a> StreamValue<'a> {
         self.0.newest = Some(SampleValue { time, data });
         self.0.value = OnceLock::new();
         Ok(self)
+    }
+
+    /// The same stream with metadata of fields of its samples, by their paths: units, descriptions, and the ranges that they are meant to be
+    /// in. Metadata of samples informs readers; publishing checks nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidArgument`] for a path that leads to no field.
+    pub fn with_metas(mut self, metas: Vec<(String, Meta)>) -> Result<StreamValue<'a>> {
+        for (path, _) in &metas {
+            if self.0.dtype.find(path).is_none() {
+                return Err(Error::invalid("metas", path.clone(), format!("a field of {}", self.0.dtype)));
+            }
+        }
+        self.0.metas = metas;
+        Ok(self)
+    }
+
+    /// Metadata of fields of its samples, by their paths.
+    pub fn metas(&self) -> &[(String, Meta)] {
+        &self.0.metas
+    }
+
+    /// The metadata as a value, for the block and for snapshots.
+    pub(crate) fn metas_value(&self) -> Value<'_> {
+        Value::record(self.0.metas.iter().map(|(path, meta)| (path.as_str(), meta.to_value())))
+    }
+
+    /// Takes metadata from such a value.
+    pub(crate) fn with_metas_of(self, value: Value<'_>) -> Result<StreamValue<'a>> {
+        let Value::Struct(metas) = value else {
+            return Err(Error::corrupt("metadata of a stream", value.kind().name(), "a struct"));
+        };
+        let metas = metas.into_iter().map(|(path, meta)| Ok((path.into_owned(), Meta::from_value(meta)?)));
+        let metas = metas.collect::<Result<_>>()?;
+        self.with_metas(metas)
+            .map_err(|error| Error::corrupt("metadata of a stream", error, "paths of fields"))
     }
 
     /// The element type of a sample.
@@ -129,10 +176,12 @@ impl<'a> StreamValue<'a> {
 
     /// The same stream, borrowing nothing.
     pub(crate) fn into_owned(self) -> StreamValue<'static> {
-        let Contents { dtype, shape, depth, newest, .. } = *self.0;
+        let Contents { dtype, shape, depth, newest, metas, .. } = *self.0;
         let newest = newest
             .map(|SampleValue { time, data }| SampleValue { time, data: Cow::Owned(data.into_owned()) });
-        StreamValue::of(dtype, shape, depth, newest)
+        let mut owned = StreamValue::of(dtype, shape, depth, newest);
+        owned.0.metas = metas;
+        owned
     }
 
     pub(crate) fn borrowed(&self) -> StreamValue<'_> {
@@ -141,18 +190,16 @@ impl<'a> StreamValue<'a> {
             data: Cow::Borrowed(data.as_ref()),
         });
         let Contents { dtype, shape, depth, .. } = &*self.0;
-        StreamValue::of(dtype.clone(), shape.clone(), *depth, newest)
+        let mut borrowed = StreamValue::of(dtype.clone(), shape.clone(), *depth, newest);
+        borrowed.0.metas.clone_from(&self.0.metas);
+        borrowed
     }
 }
 
-/// The type of samples, as messages name it: `f64[3]`, or the fields of a record.
+/// What it is, without samples: `stream of {t: f64, acc: f32[3]}, depth 100`.
 impl std::fmt::Display for StreamValue<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "stream of {}", self.0.dtype)?;
-        if !self.0.shape.is_empty() {
-            write!(f, "{:?}", self.0.shape)?;
-        }
-        write!(f, ", depth {}", self.0.depth)
+        write!(f, "stream of {}, depth {}", Shown(&self.0.dtype, &self.0.shape), self.0.depth)
     }
 }
 

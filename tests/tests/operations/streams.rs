@@ -103,6 +103,34 @@ fn derived_structs_are_published_and_read() {
 }
 
 #[test]
+fn metadata_of_samples_is_kept() {
+    let (store, other) = (StructStore::new(), StructStore::new());
+    let states = store.ensure_stream::<ArmState>("state", Stream::depth(10)).unwrap();
+    let value = states.value().unwrap();
+    let paths: Vec<&str> = value.metas().iter().map(|(path, _)| path.as_str()).collect();
+    assert_eq!(paths, ["mode", "wrench.limit"]);
+    let (mode, limit) = (&value.metas()[0].1, &value.metas()[1].1);
+    assert_eq!((mode.choices.len(), limit.unit.as_ref()), (2, "N"));
+    // They inform, and refuse nothing.
+    let mut beyond = state(0);
+    beyond.wrench.limit = 1e6;
+    states.publish(&beyond).unwrap();
+    other.restore(&store.to_bytes().unwrap()).unwrap();
+    assert_eq!(other.get::<Stream<ArmState>>("state").unwrap().value().unwrap().metas(), value.metas());
+    let schema = other.schema().unwrap().to_string();
+    assert!(
+        schema.starts_with("struct\n  state: stream of 10 samples, each struct\n    cycle: u64\n"),
+        "{schema}"
+    );
+    assert!(schema.contains("\n      limit: f32, a number from 0.0 to 100.0, in N"), "{schema}");
+    for path in ["none", "wrench", "q"] {
+        let value = StreamValue::new(DType::of::<u8>(), &[], 1).unwrap();
+        let error = value.with_metas(vec![(path.to_owned(), structstore::Meta::new())]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+    }
+}
+
+#[test]
 fn scalars_arrays_and_slices_are_samples() {
     let store = StructStore::new();
     let speed = store.ensure_stream::<f64>("speed", Stream::depth(3)).unwrap();
