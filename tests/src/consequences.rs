@@ -190,6 +190,15 @@ impl Answers {
                 self.tell(array.view().map(|view| view.byte_len()));
                 self.tell(array.within(PATIENCE).write().map(drop));
             }
+            Ok(Item::Stream(stream)) => {
+                self.tell(stream.value().map(|value| value.to_string()));
+                self.tell(stream.history(10).map(|history| (history.times(), history.missed)));
+                self.tell(stream.publish(7, |sample| {
+                    sample.fill(7);
+                    Ok(())
+                }));
+                self.tell(stream.latest().map(|sample| sample.data.as_slice().to_vec()));
+            }
             other => self.tell(other.map(drop)),
         }
     }

@@ -10,6 +10,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use structstore::stream::{AnyCursor, AnyStream};
 use structstore::{
     Array, ArrayValue, Cleanup, Item, List, Meta, Result, Struct, StructStore, StructStoreShared, Value,
 };
@@ -197,7 +198,21 @@ fn look(item: Result<Item>, depth: usize, left: &mut usize) {
             let _ = array.read().and_then(|guard| guard.as_slice::<f64>().map(<[f64]>::len));
             let _ = array.is_live();
         }
+        Ok(Item::Stream(stream)) => follow(&stream),
         _ => {}
+    }
+}
+
+fn follow(stream: &AnyStream) {
+    let _ = stream.value().map(|value| value.to_string());
+    let _ = stream.latest().map(|sample| sample.data.as_slice().to_vec());
+    let _ = stream.history(20).map(|history| (history.times(), history.into_array().map(drop)));
+    for from in [0, stream.published().saturating_sub(3), u64::MAX] {
+        let mut cursor = AnyCursor::at(from);
+        for _ in 0..5 {
+            let _ = stream.try_next(&mut cursor).map(|sample| sample.map(|sample| sample.seq));
+        }
+        let _ = stream.wait(cursor.next(), Some(Duration::from_millis(1)));
     }
 }
 
@@ -252,6 +267,18 @@ fn change(store: &Struct, name: &str) {
                 filling.as_mut_slice().fill(0.5);
                 let _ = filling.publish();
             }
+        }
+        Ok(Item::Stream(stream)) => {
+            for byte in 0..5 {
+                let _ = stream.publish(byte.into(), |sample| {
+                    sample.fill(byte);
+                    Ok(())
+                });
+                let kept = stream.latest();
+                let loan = stream.loan().map(|mut loan| loan.as_mut_slice().fill(byte));
+                drop((loan, kept));
+            }
+            let _ = stream.release();
         }
         Ok(Item::Str(text)) => {
             let _ = store.set(name, text + "!");

@@ -3,12 +3,13 @@
 use std::fs::File;
 use std::io::{Read, Seek};
 
+use structstore::stream::Stream;
 use structstore::{Meta, Result, StructStore, StructStoreShared, Value};
 
 use crate::{Memory, put_specimens};
 
-/// Five segments: at rest with values of every type; bound and watched; with free memory; within a transaction of a dead process;
-/// with a lock of a dead process.
+/// Segments: at rest with values of every type; bound and watched; with free memory; with streams of which a dead process publishes and
+/// reads; within a transaction of a dead process; with a lock of a dead process.
 ///
 /// # Errors
 ///
@@ -58,6 +59,18 @@ pub fn segments() -> Result<Vec<Vec<u8>>> {
         Ok(())
     })?;
     keep(&|store, snapshot| {
+        let samples = store.ensure_stream::<Sample>("samples", Stream::depth(3))?;
+        let frames = store.ensure_stream::<[u8]>("frames", Stream::array([4200]).depth(1))?;
+        for at in 0..5 {
+            samples.publish_at(&Sample { at, speed: 0.5 }, at.into())?;
+            frames.publish_at(&[at; 4200], at.into())?;
+        }
+        let frame = (frames.latest()?, frames.loan()?);
+        snapshot();
+        drop(frame);
+        Ok(())
+    })?;
+    keep(&|store, snapshot| {
         store.set("items", vec!["a", "b"])?;
         store.set("text", "before")?;
         store.transaction(|tx| {
@@ -88,6 +101,13 @@ struct Settings {
     #[structstore(range = 0.0..10.0, step = 0.5, unit = "m/s", default = 1.5)]
     gain: f64,
     mode: Mode,
+}
+
+#[derive(StructStore)]
+struct Sample {
+    at: u8,
+    #[structstore(unit = "m/s")]
+    speed: f64,
 }
 
 #[derive(StructStore)]

@@ -340,14 +340,22 @@ impl<'a> SnapshotReader<'a> {
         let time = self.word()?;
         let (dtype, shape) = self.extents()?;
         let data = self.sized()?;
+        let before = self.rest;
         let metas = self.value(MAX_DEPTH.saturating_sub(FEW_LEVELS))?;
+        let written = before.len().saturating_sub(self.rest.len());
         let stream = match newest {
             0 if time == 0 && data.is_empty() => StreamValue::new(dtype, &shape, depth),
             1 => StreamValue::new(dtype, &shape, depth).and_then(|stream| stream.with_newest(time, data)),
             _ => Err(self.broken("a sample that is none")),
         };
         let stream = stream.map_err(|_| self.broken(format_args!("a stream of {shape:?}")))?;
-        stream.with_metas_of(metas)
+        let stream = stream.with_metas_of(metas)?;
+        // Each value has one snapshot.
+        let again = encode(&stream.metas_value()).snapshot;
+        match again.get(HEADER..) == before.get(..written) {
+            true => Ok(stream),
+            false => Err(self.broken("metadata in another order")),
+        }
     }
 
     fn array(&mut self) -> Result<ArrayValue<'a>> {

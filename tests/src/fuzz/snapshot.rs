@@ -18,7 +18,7 @@ pub fn run(bytes: &[u8]) {
 /// A snapshot with this body and a correct header.
 pub fn with_header(body: &[u8]) -> Vec<u8> {
     let mut snapshot = b"STRUCTIM".to_vec();
-    for word in [2, body.len() as u64, rapidhash::v3::rapidhash_v3(body)] {
+    for word in [3, body.len() as u64, rapidhash::v3::rapidhash_v3(body)] {
         snapshot.extend_from_slice(&word.to_le_bytes());
     }
     snapshot.extend_from_slice(body);

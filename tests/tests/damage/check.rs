@@ -7,7 +7,7 @@ use structstore_tests::sample;
 use structstore_tests::segments::segments;
 
 /// The number of segments at rest, which come first. In the segments of dead processes, unfinished work has no expected result.
-const AT_REST: usize = 3;
+const AT_REST: usize = 4;
 
 #[test]
 fn check_finds_damage_that_changes_results() {

@@ -2,6 +2,7 @@
 
 use std::process::{Child, Command, Stdio};
 
+use structstore::stream::Stream;
 use structstore::{Array, ArrayValue, Cleanup, ErrorKind, Result, StructStore, StructStoreShared, Value};
 use structstore_tests::words::Words;
 use structstore_tests::{SegmentName, put_specimens};
@@ -45,6 +46,10 @@ fn scribbling_over_a_live_segment_ends_no_other_process() {
         let segment = SegmentName::new("neighbour");
         let store = StructStoreShared::options().cleanup(Cleanup::Never).open(&segment).unwrap();
         put_specimens(&store).unwrap();
+        store.ensure_stream::<[u64; 3]>("samples", Stream::depth(5)).unwrap().publish(&[seed; 3]).unwrap();
+        let frames = store.ensure_stream::<[u8]>("frames", Stream::array([4200]).depth(2)).unwrap();
+        frames.publish(&[1; 4200]).unwrap();
+        drop(frames);
         store.close().unwrap();
         let mut workers: Vec<_> = (0..2).map(|_| Neighbour::start("work", &segment, seed)).collect();
         changed += Neighbour::start("scribble", &segment, seed).done(seed);
