@@ -1,16 +1,16 @@
-//! A camera: one process publishes frames, another looks at them, and nobody ever sees a torn one.
+//! A camera: one process publishes frames, another looks at each of them, and nobody ever waits or sees a torn one.
 //!
 //! ```sh
 //! cargo run -p structstore-examples --example camera
 //! ```
 //!
 //! The camera is this program, started again. It writes the number of a frame all over its 480 rows of 640 bytes, in memory of
-//! the store that no other process sees, and publishes the frame as a whole: the array changes to it in one step. The viewer takes
-//! every other frame by a view, which keeps the block for as long as it likes and holds up nobody, and those between by a
-//! read guard, which lends the pixels without a copy while the array stays as it is.
+//! the store that no other process sees, and publishes the frame in a stream, without a copy. The viewer follows the stream and
+//! looks at the frames where they lie. A frame stays as it is for as long as the viewer has it, and the camera fills another one
+//! meanwhile; where the viewer is too slow, it learns how many frames it has missed.
 //!
-//! One should see how many of the frames were seen (all, if this process is as fast as the camera), that none was torn,
-//! and that a view of the first frame still shows it after the last one: "seen 498 frames of 500, torn: 0". It
+//! One should see how many frames were seen and how many were missed, which together are all of them, that none was torn, and that
+//! the first frame, which the viewer keeps, is still the same after the last one: "seen 500 frames and missed 0 of 500, torn: 0". It
 //! takes about a second. The shared segment is gone at the end.
 
 mod peer;
@@ -19,7 +19,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use peer::{Outcome, PATIENCE, Peer, part, unique_name};
-use structstore::{Array, ArrayValue, ErrorKind, Result, StructStoreShared};
+use structstore::StructStoreShared;
+use structstore::stream::{Start, Stream};
 
 const SHAPE: [usize; 2] = [480, 640];
 
@@ -38,11 +39,12 @@ fn main() -> Outcome {
 /// The camera.
 fn film(name: &str) -> Outcome {
     let store = StructStoreShared::options().create(false).open(name)?;
+    let frames = store.get::<Stream<[u8]>>("frames")?;
     let started = Instant::now();
-    for number in 1..=FRAMES {
+    for number in 0..FRAMES {
         thread::sleep((started + number * PERIOD).saturating_duration_since(Instant::now()));
-        // Filled where it is going to be read; the lock is taken for the change of one word.
-        let mut frame = store.fill::<u8>("frame", &SHAPE)?;
+        // Filled where it is going to be read.
+        let mut frame = frames.loan()?;
         expose(frame.as_mut_slice(), number);
         frame.publish()?;
     }
@@ -67,53 +69,32 @@ fn number_of(pixels: &[u8]) -> Option<u32> {
 fn watch() -> Outcome {
     let name = unique_name("camera");
     let store = StructStoreShared::open(&name)?;
-    store.set("frame", ArrayValue::from_slice(&SHAPE, &vec![0_u8; SHAPE[0] * SHAPE[1]])?)?;
-    let frame = store.get::<Array>("frame")?;
-    let first = frame.view()?;
+    let frames = store.ensure_stream::<[u8]>("frames", Stream::array(SHAPE).depth(8))?;
+    let mut follow = frames.follow(Start::Next);
     let mut camera = Peer::start("camera", &name)?;
 
-    let (mut seen, mut torn, mut last) = (0, 0, 0);
-    let mut by_view = false;
+    let (mut seen, mut missed, mut torn, mut first) = (0, 0, 0, None);
     let started = Instant::now();
-    while last < FRAMES {
+    while seen + missed < FRAMES.into() {
         camera.ended()?;
         if started.elapsed() > PATIENCE {
-            return Err(format!("the camera has stopped at frame {last}").into());
+            return Err(format!("the camera has stopped at frame {}", seen + missed).into());
         }
-        let number = if by_view {
-            // What has been published meanwhile has a block of its own, so that this one stays as it is.
-            number_of(&frame.view()?.to_vec::<u8>()?)
-        } else {
-            look(&frame)?
-        };
-        match number {
-            None => torn += 1,
-            Some(number) if number == last => thread::sleep(PERIOD / 10),
-            Some(number) => {
-                assert!(number > last, "frame {number} came after frame {last}");
-                seen += 1;
-                last = number;
-                by_view = !by_view;
-            }
+        let Some(frame) = follow.next_within(Duration::from_millis(100))? else { continue };
+        missed += frame.missed;
+        seen += 1;
+        if number_of(&frame.value).map(u64::from) != Some(frame.seq) {
+            torn += 1;
         }
+        first.get_or_insert(frame);
     }
     camera.finish()?;
-    println!("seen {seen} frames of {FRAMES}, torn: {torn}");
-    let kept = number_of(&first.to_vec::<u8>()?);
-    println!("the view of the first frame still shows number {}", kept.unwrap_or(u32::MAX));
-    assert_eq!((torn, kept), (0, Some(0)));
-    drop(first);
+    println!("seen {seen} frames and missed {missed} of {FRAMES}, torn: {torn}");
+    let first = first.ok_or("no frame was seen")?;
+    let kept = number_of(&first.value).map(u64::from);
+    println!("the first frame is still number {}", kept.unwrap_or(u64::MAX));
+    assert_eq!((torn, kept), (0, Some(first.seq)));
+    drop((first, follow, frames));
     store.close()?;
     Ok(())
-}
-
-/// The number of the present frame, read where it lies.
-fn look(frame: &structstore::Array) -> Result<Option<u32>> {
-    let guard = frame.read()?;
-    match guard.as_slice::<u8>() {
-        Ok(pixels) => Ok(number_of(pixels)),
-        // Somebody has a view of it, through which it might change at any time: then by a copy.
-        Err(error) if error.kind() == ErrorKind::Leased => Ok(number_of(&guard.to_vec::<u8>()?)),
-        Err(error) => Err(error),
-    }
 }

@@ -4,18 +4,18 @@
 //! cargo run --release -p structstore-examples --example control_loop
 //! ```
 //!
-//! The loop wakes up at absolute deadlines, takes gains from the store, and writes its state, six joints with position,
-//! velocity and torque, through a binding: under one lock, so that no process sees a part of a cycle. Two more processes,
-//! this program started again, are at work meanwhile: one copies the whole state as fast as it can, the other changes a
-//! gain every 10 ms.
+//! The loop wakes up at absolute deadlines, takes gains from the store, and publishes its state, six joints with position,
+//! velocity and torque, in a stream: whole, so that no process sees a part of a cycle, and in a bounded number of steps, whoever
+//! reads. Two more processes, this program started again, are at work meanwhile: one follows the stream and gets every cycle, the
+//! other changes a gain every 10 ms.
 //!
-//! The loop never waits for either: each access is tried once, [`within`](structstore::Binding::within) no time. Where another
-//! process has the lock, the loop goes on with the gains that it has, or publishes its state in the next cycle.
+//! The loop never waits for either: the gains are a struct of scalars, which it tries to read once,
+//! [`within`](structstore::Binding::within) no time. While another process changes them, the loop goes on with the gains that it has.
 //!
 //! One should see, after two seconds, two histograms whose buckets double, with median, 99 % and worst: how late the loop
-//! woke up, which is the operating system's doing, and how long it was in the store in each cycle, which is ours. Then in how
-//! many cycles the loop found a lock taken, how many copies the reader has made, none of which mixes two cycles, and how many
-//! gains the loop has seen. The histograms promise nothing: a system that is not made for real time, or has fewer cores than
+//! woke up, which is the operating system's doing, and how long it was in the store in each cycle, which is ours. Then how many
+//! different gains the loop has seen, and how many cycles the reader has got and missed, which together are all of them, and none
+//! of which mixes two. The histograms promise nothing: a system that is not made for real time, or has fewer cores than
 //! there are processes at work, takes a thread off its core for milliseconds. The shared segment is gone at the end.
 
 mod peer;
@@ -24,6 +24,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use peer::{Outcome, PATIENCE, Peer, part, unique_name};
+use structstore::stream::{Start, Stream};
 use structstore::{ErrorKind, StructStore, StructStoreShared};
 
 const PERIOD: Duration = Duration::from_millis(1);
@@ -36,6 +37,7 @@ const NO_TIME: Duration = Duration::ZERO;
 /// What the loop tells of itself in each cycle.
 #[derive(StructStore)]
 struct State {
+    /// Counted from 0.
     cycle: u32,
     position: [f64; JOINTS],
     velocity: [f64; JOINTS],
@@ -57,13 +59,14 @@ struct Progress {
     reader_ready: bool,
     tuner_ready: bool,
     stop: bool,
-    copies: u64,
+    got: u64,
+    missed: u64,
     mixed: u64,
 }
 
 fn main() -> Outcome {
     match part() {
-        Some((part, name)) if part == "reader" => copy(&name),
+        Some((part, name)) if part == "reader" => follow(&name),
         Some((_, name)) => tune(&name),
         None => control(),
     }
@@ -72,7 +75,7 @@ fn main() -> Outcome {
 fn control() -> Outcome {
     let name = unique_name("control_loop");
     let store = StructStoreShared::open(&name)?;
-    let state = store.ensure_struct("state")?.bind::<State>()?;
+    let states = store.ensure_stream::<State>("state", Stream::depth(1000))?;
     let gains = store.ensure_struct("gains")?.bind::<Gains>()?;
     let progress = store.ensure_struct("progress")?.bind::<Progress>()?;
     let mut reader = Peer::start("reader", &name)?;
@@ -89,12 +92,12 @@ fn control() -> Outcome {
     lateness.reserve_exact(CYCLES as usize);
     in_store.reserve_exact(CYCLES as usize);
     let (mut position, mut velocity) = ([1.0_f64; JOINTS], [0.0_f64; JOINTS]);
-    let (mut wanted, mut gains_seen, mut skipped) = (gains.load()?, 1, 0);
-    let (gains, state) = (gains.within(NO_TIME), state.within(NO_TIME));
+    let (mut wanted, mut gains_seen) = (gains.load()?, 1);
+    let gains = gains.within(NO_TIME);
     let begin = Instant::now();
-    for cycle in 1..=CYCLES {
+    for cycle in 0..CYCLES {
         // Absolute, so that one late cycle does not make all that follow late.
-        let due = begin + cycle * PERIOD;
+        let due = begin + (cycle + 1) * PERIOD;
         thread::sleep(due.saturating_duration_since(Instant::now()));
         let awake = Instant::now();
         lateness.push(awake.saturating_duration_since(due));
@@ -112,15 +115,9 @@ fn control() -> Outcome {
         }
 
         let writing = Instant::now();
-        let published = state.with_mut(|state| {
-            *state.cycle = cycle;
-            *state.position = position;
-            *state.velocity = velocity;
-            // By this the reader knows to which cycle an array belongs.
-            torque[0] = f64::from(cycle);
-            *state.torque = torque;
-        });
-        skipped += u32::from(unless_taken(published)?.is_none());
+        // By this the reader knows to which cycle an array belongs.
+        torque[0] = f64::from(cycle);
+        states.publish(&State { cycle, position, velocity, torque })?;
         in_store.push(read + writing.elapsed());
     }
 
@@ -129,10 +126,11 @@ fn control() -> Outcome {
     tuner.finish()?;
     show("wake-up lateness (the operating system's)", lateness);
     show("time in the store (ours)", in_store);
-    let Progress { copies, mixed, .. } = progress.load()?;
-    println!("{CYCLES} cycles, {skipped} of them not published; {gains_seen} different gains in a row");
-    println!("the reader has made {copies} copies, of two cycles mixed: {mixed}");
-    assert!(copies > 0 && mixed == 0 && gains_seen > 1 && skipped < CYCLES);
+    let Progress { got, missed, mixed, .. } = progress.load()?;
+    println!("{CYCLES} cycles, all of them published; {gains_seen} different gains in a row");
+    println!("the reader has got {got} cycles and missed {missed}, of two cycles mixed: {mixed}");
+    assert!(got + missed == u64::from(CYCLES) && mixed == 0 && gains_seen > 1);
+    drop(states);
     store.close()?;
     Ok(())
 }
@@ -145,20 +143,24 @@ fn unless_taken<T>(result: structstore::Result<T>) -> structstore::Result<Option
     }
 }
 
-/// Copies the whole state in a tight loop.
-fn copy(name: &str) -> Outcome {
+/// Follows the state, and counts.
+fn follow(name: &str) -> Outcome {
     let store = StructStoreShared::options().create(false).open(name)?;
-    let state = store.at("state")?.bind::<State>()?;
+    let mut states = store.get::<Stream<State>>("state")?.follow(Start::Next);
     let progress = store.at("progress")?.bind::<Progress>()?;
     progress.with_mut(|progress| *progress.reader_ready = true)?;
-    let (mut copies, mut mixed) = (0, 0);
+    let (mut got, mut missed, mut mixed) = (0, 0, 0);
     let started = Instant::now();
-    while !progress.load()?.stop && started.elapsed() < PATIENCE {
-        let copy = state.load()?;
-        mixed += u64::from(copy.torque[0] != f64::from(copy.cycle));
-        copies += 1;
+    while got + missed < u64::from(CYCLES) && started.elapsed() < PATIENCE {
+        let Some(sample) = states.next_within(100 * PERIOD)? else { continue };
+        let State { cycle, torque, .. } = sample.value;
+        mixed += u64::from(torque[0] != f64::from(cycle) || u64::from(cycle) != sample.seq);
+        missed += sample.missed;
+        got += 1;
     }
-    progress.with_mut(|progress| (*progress.copies, *progress.mixed) = (copies, mixed))?;
+    progress.with_mut(|progress| {
+        (*progress.got, *progress.missed, *progress.mixed) = (got, missed, mixed);
+    })?;
     Ok(())
 }
 

@@ -3,9 +3,9 @@
     cargo run -p structstore-examples --example telemetry -- /telemetry --seconds 30 &
     python examples/telemetry.py /telemetry --seconds 10 --plot history.png
 
-It shows how to attach to a store that another process makes, read its fields under a lock, compute with NumPy on an
-array that the other process keeps writing to (without a copy), change settings that it obeys, and take a copy of
-everything as of one moment.
+It shows how to attach to a store that another process makes, read its fields under a lock, follow a stream of samples and
+compute with NumPy on the last ones, change settings that the other process obeys, and take a copy of everything as of one
+moment.
 
 One should see a line per half second. After a third of the time the sampling rate triples: the Rust process says so,
 and the rate that is measured here follows. It ends after N seconds (10 unless given), or when the Rust process does.
@@ -56,10 +56,6 @@ def attach(name):
         time.sleep(0.01)
 
 
-def address(array):
-    return array.__array_interface__["data"][0]
-
-
 def measured_rate(uptimes):
     """Samples per second, from when the latest ones were taken."""
     uptimes = uptimes[-MEASURED:]
@@ -74,24 +70,28 @@ def bars(loads):
 class Watch:
     def __init__(self, store):
         self.store = store
-        # Made once. The Rust process writes to this memory, so that it is never out of date.
         self.history = store.history
-        self.address = address(self.history)
-        names = list(store.columns)
-        self.uptime, self.cpu, self.memory, self.load = (
-            self.history[:, names.index(name)] for name in ("uptime", "cpu", "memory", "load")
-        )
+        self.follow = self.history.follow()
+        self.got = self.missed = 0
 
-    def show_zero_copy(self):
+    def show_stream(self):
         history = self.history
-        say(f"the history is {history.shape[0]} x {history.shape[1]} {history.dtype} at {self.address:#x}")
-        say(f"  it owns no data: {not history.flags.owndata}; its base is a {type(history.base).__name__}")
-        say(f"  reading the field again gives the same memory: {np.shares_memory(history, self.store.history)}")
-        before = self.uptime[-1]
-        deadline = time.monotonic() + 2
-        while self.uptime[-1] == before and time.monotonic() < deadline:
-            time.sleep(0.005)
-        say(f"  its last row changed by itself: uptime {before:.2f} is now {self.uptime[-1]:.2f}")
+        say(f"the history is a stream of records of {', '.join(history.dtype.names)}; it keeps the last {history.depth}")
+        sample = self.follow.next(timeout=2.0)
+        if sample is not None:
+            self.count(sample)
+            uptime, age = sample.value["uptime"], 1e3 * sample.age
+            say(f"  sample {sample.seq} came as it was published: of uptime {uptime:.2f}, {age:.2f} ms ago")
+        loads = self.store.core_loads
+        say(f"  an array is a view: it owns no data: {not loads.flags.owndata}; its base is a {type(loads.base).__name__}")
+
+    def count(self, sample):
+        self.got += 1
+        self.missed += sample.missed
+
+    def catch_up(self):
+        while (sample := self.follow.next(timeout=0)) is not None:
+            self.count(sample)
 
     def header(self):
         say("")
@@ -103,12 +103,13 @@ class Watch:
 
     def line(self):
         store = self.store
+        self.catch_up()
+        rows = self.history.history(self.history.depth)
+        rate = measured_rate(rows["uptime"])
+        mean, largest = 100 * rows["cpu"].mean(), 100 * rows["cpu"].max()
         # Nobody changes anything meanwhile, so that all of this is about the same sample.
         with store.read_lock():
-            samples = store.samples
-            rows = slice(-min(samples, len(self.history)), None)
-            rate = measured_rate(self.uptime[rows])
-            now, mean, largest = 100 * store.cpu, 100 * self.cpu[rows].mean(), 100 * self.cpu[rows].max()
+            samples, now = store.samples, 100 * store.cpu
             memory = 100 * store.memory.used / store.memory.total
             uptime, load, cores = store.uptime, store.load_averages[0], bars(store.core_loads)
             busiest = store.processes[0]
@@ -134,16 +135,16 @@ class Watch:
         store = self.store
         with store.read_lock():
             copy = store.deepcopy()
-            same = copy.uptime == store.uptime == self.uptime[-1]
-        say(f"copied everything as of sample {copy.samples}; struct, matrix and copy agree: {same}")
+            same = copy.uptime == store.uptime
+        say(f"copied everything as of sample {copy.samples}; copy and store agree: {same}")
         return copy
 
 
 def watch(store, seconds):
-    """Returns a copy of the store as it is at the end, and when the rate was changed."""
+    """Returns a copy of the store as it is at the end, the history, and when the rate was changed."""
     view = Watch(store)
     say(f"attached to what {store.host} publishes: {', '.join(store)}")
-    view.show_zero_copy()
+    view.show_stream()
     say(f"next: a line per {INTERVAL} s, all read and computed in place; then a change of the settings")
     view.header()
 
@@ -167,17 +168,17 @@ def watch(store, seconds):
         say(f"measured {before:.1f} samples per second before the change, {after:.1f} after it")
     if taken is not None:
         say(f"the copy is still of sample {taken.samples}; the store is at {store.samples}")
-    say(f"the history has been at the same address all the time: {address(store.history) == view.address}")
-    return store.deepcopy(), asked
+    view.catch_up()
+    say(f"followed the history: got {view.got} samples, missed {view.missed}")
+    return store.deepcopy(), view.history.history(view.history.depth), asked
 
 
-def plot(last, asked, file):
+def plot(last, column, asked, file):
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    column = {name: last.history[:, at] for at, name in enumerate(last.columns)}
     start = np.nanmin(column["uptime"])
     seconds = column["uptime"] - start
     figure, (usage, load) = plt.subplots(
@@ -186,7 +187,7 @@ def plot(last, asked, file):
     usage.plot(seconds, 100 * column["cpu"], ".-", color="tab:blue", label="processors busy")
     usage.plot(seconds, 100 * column["memory"], ".-", color="tab:orange", label="memory used")
     usage.set(ylabel="%", ylim=(0, 105))
-    usage.set_title(f"{last.host}: the last {np.isfinite(seconds).sum()} of {last.samples} samples")
+    usage.set_title(f"{last.host}: the last {len(seconds)} of {last.samples} samples")
     load.plot(seconds, column["load"], ".-", color="tab:green", label="load average over a minute")
     load.set(xlabel="time [s]", ylabel="tasks")
     load.set_ylim(0, 1.3 * max(1.0, np.nanmax(column["load"])))
@@ -209,9 +210,9 @@ def main():
     sys.stdout.reconfigure(errors="replace")
 
     with attach(args.name) as store:
-        last, asked = watch(store, args.seconds)
+        last, history, asked = watch(store, args.seconds)
     if args.plot:
-        plot(last, asked, args.plot)
+        plot(last, history, asked, args.plot)
 
 
 if __name__ == "__main__":

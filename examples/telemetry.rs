@@ -6,8 +6,8 @@
 //! ```
 //!
 //! It shows four ways to publish: a Rust struct's fields, bound to the store; an array whose extent only running
-//! shows; a list of structs that is replaced in one step; and a matrix that is changed in place, so that a NumPy array
-//! over it, made once, always has the latest rows.
+//! shows; a list of structs that is replaced in one step; and a stream, which keeps the last samples and which others follow
+//! without ever keeping this process waiting.
 //!
 //! One should see where it publishes, each change of the settings as it is obeyed ("rust: label is now ..., rate
 //! 15 Hz"), and at the end how many samples there were. It ends after N seconds (10 unless given), or when somebody
@@ -23,16 +23,13 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use structstore::typed::ElementCell;
-use structstore::{Array, ArrayValue, Cleanup, StructStore, StructStoreShared, Value};
+use structstore::stream::Stream;
+use structstore::{ArrayValue, Cleanup, StructStore, StructStoreShared, Value};
 
 use proc::{Process, Sample, Sampler};
 
-/// The columns of the history; Python finds their names in the field `columns`.
-const COLUMNS: [&str; 4] = ["uptime", "cpu", "memory", "load"];
-
 /// How many samples the history keeps.
-const ROWS: usize = 120;
+const ROWS: u64 = 120;
 
 /// How many processes are listed.
 const BUSIEST: usize = 5;
@@ -58,6 +55,20 @@ struct Settings {
     label: String,
     /// Ends this process.
     stop: bool,
+}
+
+/// A sample of the history.
+#[derive(StructStore)]
+struct Row {
+    /// Since boot.
+    #[structstore(unit = "s")]
+    uptime: f64,
+    /// The fraction of time that the cores were busy.
+    cpu: f64,
+    /// The fraction of memory in use.
+    memory: f64,
+    /// The load average over a minute.
+    load: f64,
 }
 
 #[derive(StructStore)]
@@ -104,11 +115,7 @@ fn publish(name: &str, duration: Duration) -> Result<(), Box<dyn Error>> {
     // A part of what is bound can be bound on its own.
     let settings = store.at("settings")?.bind::<Settings>()?;
 
-    store.set("columns", COLUMNS.to_vec())?;
-    let nothing = vec![f64::NAN; ROWS * COLUMNS.len()];
-    store.set("history", ArrayValue::from_slice(&[ROWS, COLUMNS.len()], &nothing)?)?;
-    // A view, because others have views of it, too: an exclusive slice cannot be had of what is shared.
-    let history = store.get::<Array>("history")?.view()?;
+    let history = store.ensure_stream::<Row>("history", Stream::depth(ROWS))?;
     let processes = store.ensure_list("processes")?;
 
     let host = fs::read_to_string("/proc/sys/kernel/hostname")?;
@@ -145,8 +152,8 @@ fn publish(name: &str, duration: Duration) -> Result<(), Box<dyn Error>> {
             *fields.memory.used = sample.memory.used;
             *fields.samples = samples;
             *fields.running = true;
-            history.cells().map(|cells| append(cells, row(&sample, cpu)))
         })?;
+        history.publish(&row(&sample))?;
 
         let mut wanted = settings.load()?;
         wanted.rate = possible(wanted.rate);
@@ -156,6 +163,7 @@ fn publish(name: &str, duration: Duration) -> Result<(), Box<dyn Error>> {
         obeyed = wanted;
     }
     telemetry.with_mut(|fields| *fields.running = false)?;
+    drop(history);
     let ended = if obeyed.stop { "asked to stop" } else { "time is up" };
     println!("rust: {ended} after {samples} samples in {:.1} s", started.elapsed().as_secs_f64());
     store.close()?;
@@ -177,20 +185,9 @@ fn process_value(process: &Process) -> Value<'_> {
     ])
 }
 
-fn row(sample: &Sample, cpu: f64) -> [f64; COLUMNS.len()] {
+fn row(sample: &Sample) -> Row {
     let memory = sample.memory.used as f64 / sample.memory.total as f64;
-    [sample.uptime, cpu, memory, sample.load_averages[0]]
-}
-
-/// Moves all rows up by one and writes the last one, in place.
-fn append(history: &[ElementCell<f64>], row: [f64; COLUMNS.len()]) {
-    let kept = history.len() - row.len();
-    for (to, from) in history[..kept].iter().zip(&history[row.len()..]) {
-        to.set(from.get());
-    }
-    for (to, value) in history[kept..].iter().zip(row) {
-        to.set(value);
-    }
+    Row { uptime: sample.uptime, cpu: mean(&sample.core_loads), memory, load: sample.load_averages[0] }
 }
 
 fn mean(values: &[f64]) -> f64 {
@@ -209,14 +206,6 @@ mod tests {
         {
             assert_eq!(possible(rate), expected, "{rate}");
         }
-    }
-
-    #[test]
-    fn appending_drops_the_oldest_row() {
-        let history: Vec<_> = (0..12).map(|n| ElementCell::new(f64::from(n))).collect();
-        append(&history, [0.5; 4]);
-        let values: Vec<f64> = history.iter().map(ElementCell::get).collect();
-        assert_eq!(values, [4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 0.5, 0.5, 0.5, 0.5]);
     }
 
     #[test]

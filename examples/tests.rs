@@ -50,13 +50,13 @@ const EXAMPLES: [(&str, &[&str]); 6] = [
             "no robot any more, as field: team.leader: a battery is charged from 0 to 1",
         ],
     ),
-    ("camera", &["frames of 500, torn: 0", "the view of the first frame still shows number 0"]),
+    ("camera", &[" of 500, torn: 0", "the first frame is still number "]),
     (
         "control_loop",
         &[
             "wake-up lateness (the operating system's): median",
             "time in the store (ours): median",
-            "2000 cycles",
+            "2000 cycles, all of them published",
             "of two cycles mixed: 0",
         ],
     ),

@@ -2,6 +2,7 @@
 //!
 //! - [Share settings between programs](#share-settings-between-programs)
 //! - [Share camera frames without copying](#share-camera-frames-without-copying)
+//! - [Publish from a loop that never waits](#publish-from-a-loop-that-never-waits)
 //! - [Lock a part only](#lock-a-part-only)
 //! - [Change several things at once](#change-several-things-at-once)
 //! - [Go on after a crash](#go-on-after-a-crash)
@@ -112,6 +113,60 @@
 //! assert_eq!(plotted.cells::<f64>()?[6].get(), 1.5);
 //! # Ok::<(), structstore::Error>(())
 //! ```
+//!
+//! # Publish from a loop that never waits
+//!
+//! A control loop publishes its state in a [stream](crate::stream): in a bounded number of steps, without a lock, whoever reads. What it takes
+//! from others it reads through a binding that waits no time, and goes on with what it has while another process changes it. A logger
+//! follows the stream and gets every cycle; a viewer takes the newest one when it needs it.
+//!
+//! ```
+//! use std::time::Duration;
+//! use structstore::stream::{Start, Stream};
+//! use structstore::{ErrorKind, StructStore, StructStoreShared};
+//!
+//! #[derive(StructStore)]
+//! struct State {
+//!     cycle: u64,
+//!     position: [f64; 6],
+//! }
+//!
+//! #[derive(StructStore)]
+//! struct Gains {
+//!     #[structstore(default = 20.0, range = 0.0..=100.0)]
+//!     stiffness: f64,
+//! }
+//!
+//! # let name = format!("/structstore_cookbook_loop_{}", std::process::id());
+//! // The loop:
+//! let store = StructStoreShared::open(&name)?;
+//! let states = store.ensure_stream::<State>("state", Stream::depth(1000))?;
+//! let gains = store.ensure_struct("gains")?.bind::<Gains>()?;
+//! // (In another process.) The logger; it would iterate over `follow`.
+//! let mut follow = StructStoreShared::open(&name)?.get::<Stream<State>>("state")?.follow(Start::Next);
+//!
+//! let mut wanted = gains.load()?;
+//! for cycle in 0..3 {
+//!     match gains.within(Duration::ZERO).load() {
+//!         Err(error) if error.kind() == ErrorKind::LockTimeout => {} // somebody is changing them
+//!         new => wanted = new?,
+//!     }
+//!     let position = [wanted.stiffness; 6];
+//!     states.publish(&State { cycle, position })?;
+//! }
+//!
+//! while let Some(sample) = follow.try_next()? {
+//!     assert_eq!((sample.value.cycle, sample.missed), (sample.seq, 0));
+//! }
+//! // The last samples at once, for a plot; the newest, for a display.
+//! assert_eq!(states.history(100)?.column::<u64>("cycle")?, [0, 1, 2]);
+//! assert_eq!(states.latest()?.value.position[0], 20.0);
+//! # Ok::<(), structstore::Error>(())
+//! ```
+//!
+//! The process that publishes first is the publisher until it [releases](crate::Stream::release) the stream, closes the store or ends; then
+//! another one may go on. Samples have a fixed size: numbers, truth values, enums, arrays `[T; N]`, and structs of these. Larger ones,
+//! such as images, are [frames](crate::stream::Loan), filled and read where they lie.
 //!
 //! # Lock a part only
 //!

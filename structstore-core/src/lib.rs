@@ -22,13 +22,14 @@
 //! ```
 //!
 //! - A *segment* is a piece of memory: shared by name, a file, a descriptor, or the process's own. It grows while it is in
-//!   use, and nothing in it moves. It holds a tree of *nodes* (structs, lists, strings, bytes, arrays) and scalars.
+//!   use, and nothing in it moves. It holds a tree of *nodes* (structs, lists, strings, bytes, arrays, streams) and scalars.
 //! - A *handle* ([`Struct`], [`List`], [`Str`], [`Bytes`], [`Array`]) names a node. Each of its operations locks what it
 //!   needs and is done wholly or not at all. If the node is removed, the handle is an error when it is used.
 //! - A *guard* ([`StructMut`](guard::StructMut), [`StructRef`](guard::StructRef) and so on; see [`guard`]) holds a node and everything below it until it is dropped: alone among
 //!   all threads and processes, or together with others that read. Only a guard lends references into the store.
 //! - A *binding* ([`Binding`]) is a Rust struct with `#[derive(StructStore)]` laid over a node. Its names are looked up and
 //!   its types checked once; then its guards lend the fields as what they are in Rust. See [`Field`](traits::Field) for their types.
+//! - A *stream* ([`Stream`]) keeps the last samples of one type. Its publisher never waits for readers; see [`stream`].
 //! - A *view* ([`ArrayView`]) keeps the elements of an array for as long as it lives, without a lock.
 //!
 //! # A local store

@@ -41,6 +41,8 @@
 //! - **Stray writes.** A process that writes into the mapping outside of the protocol, by a wild pointer or on purpose, while
 //!   another one holds a guard, breaks the promises of that guard's references. Only permissions defend against it. The
 //!   bytes that it leaves are checked like any others.
+//! - **Writing to frames that were published.** A reader has a frame of a [stream](crate::stream) as a slice. A publisher that keeps a pointer
+//!   into a frame, such as a second NumPy array over it, and writes there after it was published, changes that slice.
 //! - **Truncating the file** of a live segment. The next access to the missing part ends the process with SIGBUS.
 //! - **Small stacks.** A thread that uses a store needs a stack of 128 KiB, whatever it does (measured on x86-64, at the
 //!   greatest depth of nesting).
