@@ -75,6 +75,11 @@ pub(crate) fn _meta<'py>(
     let (root, inputs) = (structure.root()?, Inputs::default());
     let key = Key::new(inputs.text(name)?);
     let meta = py.detach(|| root.meta(key))?;
+    told(py, &meta, !root.kind(key)?.is_node())
+}
+
+/// Metadata by name, as the package's `Meta` takes it. `integers`: choices are integers if they can be.
+pub(crate) fn told<'py>(py: Python<'py>, meta: &Meta, integers: bool) -> Result<Bound<'py, PyDict>> {
     let told = PyDict::new(py);
     let number =
         |number: Scalar| value_out::detached(py, &Snapshot::of(&Value::Scalar(number)), Structs::Dicts);
@@ -96,7 +101,6 @@ pub(crate) fn _meta<'py>(
     }
     told.set_item("unit", &*meta.unit)?;
     told.set_item("description", &*meta.description)?;
-    let integers = !root.kind(key)?.is_node();
     let choices: Vec<Bound<'py, PyAny>> = meta
         .choices
         .iter()

@@ -8,24 +8,25 @@ use numpy::{PyArrayDescr, PyArrayDescrMethods, PyUntypedArray, PyUntypedArrayMet
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyTuple, PyType};
+use pyo3::types::{PyDict, PyTuple, PyType};
 use structstore::binding_support::Slot;
 use structstore::stream::{
     AnyCursor, AnyLoan, AnySample, AnyStream, PinnedFrame, SampleBytes, StreamValue, now, wait_any,
 };
-use structstore::{ArrayValue, DType};
+use structstore::{ArrayValue, DType, Meta};
 
 use crate::array;
 use crate::error::{Exception, Failure, Result};
 use crate::gil::LONG_COPY;
 use crate::lock::duration;
-use crate::value_in::type_name;
+use crate::meta::{meta_of, told};
+use crate::value_in::{Inputs, type_name};
 
 /// A stream to be created by assigning it to a field: `store.imu = structstore.Stream(...)`. The field is a StructStoreStream then.
 ///
 /// It keeps the last `depth` samples. Each is an array of this `shape` and `dtype`; without a shape, a single number or record. `dtype` is
-/// anything that NumPy takes, or a dataclass of floats, ints, bools, NumPy's scalar types, tuples of one of these, and further such
-/// dataclasses.
+/// anything that NumPy takes, or a dataclass of floats, ints, bools, NumPy's scalar types, tuples of one of these, literals and enums of
+/// strings, and further such dataclasses. Metadata in its annotations, such as units, is stored with the stream; it limits nothing.
 ///
 ///     >>> store = structstore.StructStore()
 ///     >>> store.imu = structstore.Stream(dtype=[("t", "f8"), ("acc", "f4", 3)], depth=4096)
@@ -45,17 +46,37 @@ impl Stream {
     }
 }
 
-/// The element type that an argument says, and a shape that comes with it.
-fn element_type(dtype: &Bound<'_, PyAny>) -> Result<(DType, Vec<usize>)> {
+type Metas = Vec<(String, Meta)>;
+
+/// The element type that an argument says, a shape that comes with it, and the metadata of a dataclass.
+fn element_type(dtype: &Bound<'_, PyAny>) -> Result<(DType, Vec<usize>, Metas)> {
     let py = dtype.py();
-    let descr =
-        match dtype.is_instance_of::<PyType>() && dtype.hasattr(intern!(py, "__dataclass_fields__"))? {
-            true => py.import("structstore._streaming")?.call_method1("fields_of", (dtype,))?,
-            false => dtype.clone(),
-        };
-    let descr = PyArrayDescr::new(py, descr)?;
+    let (mut fields, mut metas) = (dtype.clone(), Vec::new());
+    if dtype.is_instance_of::<PyType>() && dtype.hasattr(intern!(py, "__dataclass_fields__"))? {
+        let found = streaming(py)?.call_method1(intern!(py, "fields_of"), (dtype,))?;
+        let of_fields: Bound<'_, PyDict>;
+        (fields, of_fields) = found.extract()?;
+        for (path, told) in of_fields {
+            let told = told.cast_into::<PyDict>().map_err(PyErr::from)?;
+            metas.push((path.extract()?, meta_of(&Inputs::default(), &told)?));
+        }
+    }
+    let descr = PyArrayDescr::new(py, fields)?;
     let shape = descr.shape();
-    Ok((array::dtype(&descr.base())?, shape))
+    Ok((array::dtype(&descr.base())?, shape, metas))
+}
+
+fn streaming(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
+    py.import(intern!(py, "structstore._streaming"))
+}
+
+/// The metadata of fields of samples, by their paths.
+fn metas_of<'py>(py: Python<'py>, value: &StreamValue<'_>) -> Result<Bound<'py, PyAny>> {
+    let found = PyDict::new(py);
+    for (path, meta) in value.metas() {
+        found.set_item(path, told(py, meta, false)?)?;
+    }
+    Ok(streaming(py)?.call_method1(intern!(py, "metas"), (found,))?)
 }
 
 #[pymethods]
@@ -68,16 +89,16 @@ impl Stream {
         shape: Option<&Bound<'_, PyAny>>,
         depth: u64,
     ) -> Result<Stream> {
-        let (dtype, inner) = match dtype {
+        let (dtype, inner, metas) = match dtype {
             Some(dtype) => element_type(dtype)?,
-            None => (array::dtype(&numpy::dtype::<f64>(py))?, Vec::new()),
+            None => (array::dtype(&numpy::dtype::<f64>(py))?, Vec::new(), Vec::new()),
         };
         let mut extents = match shape {
             None => Vec::new(),
             Some(shape) => array::extents(shape)?,
         };
         extents.extend(inner);
-        Ok(Stream { value: StreamValue::new(dtype, &extents, depth)? })
+        Ok(Stream { value: StreamValue::new(dtype, &extents, depth)?.with_metas(metas)? })
     }
 
     /// How many samples it keeps.
@@ -96,6 +117,12 @@ impl Stream {
     #[getter]
     fn dtype<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyArrayDescr>> {
         array::descr(py, self.value.dtype())
+    }
+
+    /// The metadata of fields of samples, by their paths.
+    #[getter]
+    fn metas<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
+        metas_of(py, &self.value)
     }
 
     fn __repr__(&self) -> String {
@@ -134,11 +161,10 @@ impl StructStoreStream {
     /// What is to be published, as an array of the stream's type and shape.
     fn input<'py>(&self, py: Python<'py>, value: &Bound<'py, PyAny>) -> Result<Bound<'py, PyUntypedArray>> {
         let descr = array::descr(py, self.value.dtype())?;
-        let dataclass =
-            !value.is_instance_of::<PyType>() && value.hasattr(intern!(py, "__dataclass_fields__"))?;
-        let mapping = || value.is_instance_of::<pyo3::types::PyDict>();
-        let value = match self.value.dtype().is_structured() && (dataclass || mapping()) {
-            true => py.import("structstore._streaming")?.call_method1("record", (value, &descr))?,
+        let texts = || self.value.dtype().descr().contains(['U', 'S']);
+        let plain = value.is_instance_of::<PyTuple>() && !texts() || value.cast::<PyUntypedArray>().is_ok();
+        let value = match self.value.dtype().is_structured() && !plain {
+            true => streaming(py)?.call_method1(intern!(py, "record"), (value, &descr))?,
             false => value.clone(),
         };
         let numpy = py.import(intern!(py, "numpy"))?;
@@ -354,6 +380,12 @@ impl StructStoreStream {
     #[getter]
     fn dtype<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyArrayDescr>> {
         array::descr(py, self.value.dtype())
+    }
+
+    /// The metadata of fields of samples, by their paths.
+    #[getter]
+    fn metas<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
+        metas_of(py, &self.value)
     }
 
     fn __repr__(&self) -> String {

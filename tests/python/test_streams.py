@@ -2,12 +2,13 @@
 
 import asyncio
 import dataclasses
+import enum
 import gc
 import multiprocessing
 import os
 import threading
 import time
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pytest
@@ -18,6 +19,19 @@ import structstore
 class Pose:
     x: float
     q: tuple[np.float32, np.float32]
+
+
+class Kind(enum.Enum):
+    ARM = "arm"
+    LEG = "leg"
+
+
+@dataclasses.dataclass
+class Robot:
+    mode: Literal["idle", "running"]
+    kind: Kind
+    speed: Annotated[float, structstore.Meta(ge=0, unit="m/s")]
+    pose: Pose
 
 
 @dataclasses.dataclass
@@ -92,6 +106,20 @@ def test_dataclasses_are_records(store: Store) -> None:
     assert list(found["pose"]["q"]) == [1, 2]
     with pytest.raises(TypeError, match="expected"):
         store.state.publish({"cycle": 3})
+
+    store.robot = structstore.Stream(Robot, depth=4)
+    robot = store.robot
+    assert robot.dtype == np.dtype([("mode", "U7"), ("kind", "U3"), ("speed", "f8"), ("pose", [("x", "f8"), ("q", "f4", 2)])])
+    assert robot.metas["speed"] == structstore.Meta(ge=0.0, unit="m/s")
+    assert robot.metas["mode"].choices == ("idle", "running")
+    robot.publish(Robot("running", Kind.ARM, 1.5, Pose(0.5, (1, 2))))
+    found = robot.latest().value
+    assert (found["mode"], found["kind"], found["speed"]) == ("running", "arm", 1.5)
+    robot.publish(("idle", "leg", -1.0, (0.5, (1, 2))))
+    for wrong in [("walking", "x" * 4, 0.0, (0.0, (1, 2))), {"mode": "x" * 8, "kind": "", "speed": 0, "pose": (0, (0, 0))}]:
+        with pytest.raises(ValueError, match="expected at most"):
+            robot.publish(wrong)
+    assert robot.published == 2
 
     @dataclasses.dataclass
     class Named:

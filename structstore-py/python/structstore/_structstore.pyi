@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 from typing_extensions import Self, disjoint_base
 
+from ._meta import Meta
 from ._watching import Subscription
 
 _T = TypeVar("_T")
@@ -383,6 +384,8 @@ class Stream:
     def shape(self) -> tuple[int, ...]: ...
     @property
     def dtype(self) -> np.dtype[Any]: ...
+    @property
+    def metas(self) -> dict[str, Meta]: ...
 
 @final
 class StructStoreStream:
@@ -413,6 +416,8 @@ class StructStoreStream:
     def shape(self) -> tuple[int, ...]: ...
     @property
     def dtype(self) -> np.dtype[Any]: ...
+    @property
+    def metas(self) -> dict[str, Meta]: ...
 
 @final
 class Sample:
