@@ -13,7 +13,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyList, PyType};
+use pyo3::types::{PyDict, PyList, PyType};
 use structstore::binding_support::{HandleExt, Slot, for_each_number};
 use structstore::{Array, ArrayValue, ArrayView, DType, ErrorKind, Kind, Scalar, Value};
 
@@ -223,6 +223,28 @@ pub(crate) fn descr<'py>(py: Python<'py>, dtype: &DType) -> Result<Bound<'py, Py
         };
     }
     for_each_number!(number);
+    if !dtype.is_structured() {
+        return checked_descr(py, dtype);
+    }
+    // To read a literal takes long.
+    static CACHE: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
+    let cache = CACHE.get_or_init(py, || PyDict::new(py).unbind()).bind(py);
+    let key = (dtype.descr(), dtype.itemsize());
+    if let Some(found) = cache.get_item(key)? {
+        return Ok(found.cast_into::<PyArrayDescr>().map_err(PyErr::from)?);
+    }
+    let found = checked_descr(py, dtype)?;
+    if cache.len() >= CACHED {
+        cache.clear();
+    }
+    cache.set_item(key, &found)?;
+    Ok(found)
+}
+
+/// How many structured types are remembered.
+const CACHED: usize = 256;
+
+fn checked_descr<'py>(py: Python<'py>, dtype: &DType) -> Result<Bound<'py, PyArrayDescr>> {
     let found = if dtype.is_structured() {
         let literal = py.import("ast")?.call_method1("literal_eval", (dtype.descr(),));
         literal.and_then(|literal| descr_to_dtype(py)?.call1((literal,)))

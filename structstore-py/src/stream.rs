@@ -6,14 +6,15 @@ use std::time::{Duration, Instant};
 
 use numpy::{PyArrayDescr, PyArrayDescrMethods, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
-use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple, PyType};
-use structstore::binding_support::Slot;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyTuple, PyType};
+use pyo3::{IntoPyObjectExt, intern};
+use structstore::binding_support::{Slot, for_each_number};
 use structstore::stream::{
     AnyCursor, AnyLoan, AnySample, AnyStream, PinnedFrame, SampleBytes, StreamValue, now, wait_any,
 };
-use structstore::{ArrayValue, DType, Meta};
+use structstore::{ArrayValue, DType, Kind, Meta};
 
 use crate::array;
 use crate::error::{Exception, Failure, Result};
@@ -147,28 +148,25 @@ impl Stream {
 #[pyclass(frozen, module = "structstore")]
 pub(crate) struct StructStoreStream {
     raw: AnyStream,
-    value: StreamValue<'static>,
 }
 
 /// A field that is a stream.
 pub(crate) fn of_slot<'py>(py: Python<'py>, slot: Slot<'_>) -> Result<Bound<'py, PyAny>> {
-    let raw: AnyStream = slot.get()?;
-    let value = raw.value()?;
-    Ok(Bound::new(py, StructStoreStream { raw, value })?.into_any())
+    Ok(Bound::new(py, StructStoreStream { raw: slot.get()? })?.into_any())
 }
 
 impl StructStoreStream {
     /// What is to be published, as an array of the stream's type and shape.
     fn input<'py>(&self, py: Python<'py>, value: &Bound<'py, PyAny>) -> Result<Bound<'py, PyUntypedArray>> {
-        let descr = array::descr(py, self.value.dtype())?;
-        let texts = || self.value.dtype().descr().contains(['U', 'S']);
+        let descr = array::descr(py, self.raw.dtype())?;
+        let texts = || self.raw.dtype().descr().contains(['U', 'S']);
         let plain = value.is_instance_of::<PyTuple>() && !texts() || value.cast::<PyUntypedArray>().is_ok();
-        let value = match self.value.dtype().is_structured() && !plain {
+        let value = match self.raw.dtype().is_structured() && !plain {
             true => streaming(py)?.call_method1(intern!(py, "record"), (value, &descr))?,
             false => value.clone(),
         };
         let numpy = py.import(intern!(py, "numpy"))?;
-        let given = match self.value.dtype().is_structured() {
+        let given = match self.raw.dtype().is_structured() {
             true => numpy.call_method1(intern!(py, "asarray"), (&value, &descr))?,
             false => {
                 let given = numpy.call_method1(intern!(py, "asarray"), (&value,))?;
@@ -177,7 +175,7 @@ impl StructStoreStream {
                     numpy.call_method1(intern!(py, "can_cast"), (given.dtype(), &descr, "same_kind"))?;
                 if !fits.is_truthy()? && !is_python_int(&value) {
                     let found = given.dtype().to_string();
-                    return Err(self.refused(py, &format!("found {found}, expected {}", self.value.dtype())));
+                    return Err(self.refused(py, &format!("found {found}, expected {}", self.raw.dtype())));
                 }
                 numpy.call_method1(intern!(py, "asarray"), (value, &descr))?
             }
@@ -185,9 +183,9 @@ impl StructStoreStream {
         let given = numpy.call_method1(intern!(py, "ascontiguousarray"), (given,))?;
         let given = given.cast_into::<PyUntypedArray>().map_err(PyErr::from)?;
         // `ascontiguousarray` makes arrays of at least one dimension.
-        let scalar = self.value.shape().is_empty() && given.shape() == [1];
-        if !scalar && given.shape() != self.value.shape() {
-            let (found, expected) = (given.shape(), self.value.shape());
+        let scalar = self.raw.shape().is_empty() && given.shape() == [1];
+        if !scalar && given.shape() != self.raw.shape() {
+            let (found, expected) = (given.shape(), self.raw.shape());
             return Err(self.refused(py, &format!("found the shape {found:?}, expected {expected:?}")));
         }
         Ok(given)
@@ -197,21 +195,28 @@ impl StructStoreStream {
         Exception::WrongTypeError.raised(py, &format!("a sample: {message}"), None).into()
     }
 
-    fn sample<'py>(&self, py: Python<'py>, sample: AnySample) -> Result<Bound<'py, Sample>> {
+    fn sample(slf: &Bound<'_, Self>, sample: AnySample) -> Result<Py<Sample>> {
         let AnySample { seq, time, missed, data } = sample;
-        let array = self.array(py, data)?.unbind();
-        Ok(Bound::new(py, Sample { array, seq, time, missed })?)
+        let (stream, data) = (slf.clone().unbind(), Data::Bytes(data));
+        Ok(Py::new(slf.py(), Sample { stream, data, array: PyOnceLock::new(), seq, time, missed })?)
     }
 
-    fn array<'py>(&self, py: Python<'py>, data: SampleBytes) -> Result<Bound<'py, PyAny>> {
-        let (dtype, shape) = (self.value.dtype(), self.value.shape());
+    /// The newest sample of a stream of numbers.
+    fn latest_word(slf: &Bound<'_, Self>) -> Result<Py<Sample>> {
+        let (word, seq, time) = slf.get().raw.latest_word()?;
+        let (stream, data) = (slf.clone().unbind(), Data::Word(word));
+        Ok(Py::new(slf.py(), Sample { stream, data, array: PyOnceLock::new(), seq, time, missed: 0 })?)
+    }
+
+    fn array<'py>(&self, py: Python<'py>, data: &SampleBytes) -> Result<Bound<'py, PyAny>> {
+        let (dtype, shape) = (self.raw.dtype(), self.raw.shape());
         match data {
             SampleBytes::Copied(bytes) => {
                 array::copy(py, &ArrayValue::new(dtype.clone(), shape, bytes.as_ref())?)
             }
             SampleBytes::Pinned(frame) => {
                 let start = frame.as_slice().as_ptr().cast_mut();
-                let owner = Bound::new(py, Pinned { _frame: frame })?.into_any();
+                let owner = Bound::new(py, Pinned { _frame: frame.clone() })?.into_any();
                 // SAFETY: as many bytes as items of this type and shape take, aligned to 64 bytes and in C order, which the owner keeps.
                 let array = unsafe { array::over_memory(py, dtype, shape, start, &owner) }?;
                 array.call_method1(intern!(py, "setflags"), (false,))?;
@@ -222,6 +227,39 @@ impl StructStoreStream {
 
     fn time(time: Option<u64>) -> u64 {
         time.unwrap_or_else(now)
+    }
+}
+
+/// A number, by its bytes.
+fn number<'py>(py: Python<'py>, kind: Kind, word: u64) -> Result<Bound<'py, PyAny>> {
+    macro_rules! number {
+        ($($kind:ident $type:ident $typestr:literal $class:ident;)*) => {
+            match kind {
+                $(Kind::$kind => {
+                    let bytes = word.to_le_bytes();
+                    let (bytes, _) = bytes.split_first_chunk().expect("at most eight bytes");
+                    $type::from_le_bytes(*bytes).into_bound_py_any(py)?
+                })*
+                _ => PyBool::new(py, word & 0xff != 0).to_owned().into_any(),
+            }
+        };
+    }
+    Ok(for_each_number!(number))
+}
+
+/// The bytes of a number of Python's own, if it is one of the stream's type: without a detour by NumPy.
+fn plain_number(kind: Kind, value: &Bound<'_, PyAny>) -> Option<[u8; 8]> {
+    match kind {
+        Kind::F64 if value.is_exact_instance_of::<PyFloat>() || value.is_exact_instance_of::<PyInt>() => {
+            Some(value.extract::<f64>().ok()?.to_le_bytes())
+        }
+        Kind::I64 if value.is_exact_instance_of::<PyInt>() => {
+            Some(value.extract::<i64>().ok()?.to_le_bytes())
+        }
+        Kind::Bool if value.is_exact_instance_of::<PyBool>() => {
+            Some(u64::from(value.extract::<bool>().ok()?).to_le_bytes())
+        }
+        _ => None,
     }
 }
 
@@ -245,13 +283,21 @@ impl StructStoreStream {
     /// another process publishes, and FramesPinnedError if samples are of more than 4 KiB and readers keep all of them in use but the newest.
     #[pyo3(signature = (value, time=None))]
     fn publish(&self, py: Python<'_>, value: &Bound<'_, PyAny>, time: Option<u64>) -> Result<u64> {
+        let time = Self::time(time);
+        if let Some(kind) = self.raw.dtype().kind().filter(|_| self.raw.shape().is_empty())
+            && let Some(bytes) = plain_number(kind, value)
+        {
+            return Ok(self.raw.publish(time, |sample| {
+                sample.iter_mut().zip(bytes).for_each(|(to, byte)| *to = byte);
+                Ok(())
+            })?);
+        }
         let array = self.input(py, value)?;
         let memory = array::Memory::of(&array);
         let size = self.raw.sample_size();
         // SAFETY: dense, and as long as said (checked when it was made); the array lives on. Another thread may write to an array of the
         // user's, and then publishes a mix.
         let bytes = unsafe { std::slice::from_raw_parts(memory.start, memory.length.min(size)) };
-        let time = Self::time(time);
         let publish = || {
             self.raw.publish(time, |sample| {
                 sample.iter_mut().zip(bytes).for_each(|(to, byte)| *to = *byte);
@@ -281,14 +327,18 @@ impl StructStoreStream {
     ///
     /// The array of a sample of more than 4 KiB is a read-only view of the store's memory, which stays as it is for as long as it lives.
     #[pyo3(signature = (timeout=None))]
-    fn latest<'py>(&self, py: Python<'py>, timeout: Option<f64>) -> Result<Bound<'py, Sample>> {
+    fn latest(slf: &Bound<'_, Self>, timeout: Option<f64>) -> Result<Py<Sample>> {
+        let (py, raw) = (slf.py(), &slf.get().raw);
         if let Some(timeout) = timeout
-            && self.raw.published() == 0
+            && raw.published() == 0
         {
             let deadline = Instant::now().checked_add(duration(py, timeout)?);
-            py.detach(|| wait_until(&[(&self.raw, 0)], deadline, || false))?;
+            py.detach(|| wait_until(&[(raw, 0)], deadline, || false))?;
         }
-        self.sample(py, self.raw.latest()?)
+        match raw.shape().is_empty() && raw.dtype().kind().is_some() {
+            true => Self::latest_word(slf),
+            false => Self::sample(slf, raw.latest()?),
+        }
     }
 
     /// Follows the samples: an iterator that waits for the next one, in a `for` loop or, under asyncio, in an `async for` loop. It
@@ -310,7 +360,7 @@ impl StructStoreStream {
         let seq = match (start, name.as_deref()) {
             (None, _) | (_, Some("next")) => head,
             (_, Some("newest")) => head.saturating_sub(1),
-            (_, Some("oldest")) => head.saturating_sub(stream.value.depth()),
+            (_, Some("oldest")) => head.saturating_sub(stream.raw.depth()),
             (Some(start), _) => match start.extract::<u64>() {
                 Ok(seq) => seq.min(head),
                 Err(_) => {
@@ -367,29 +417,29 @@ impl StructStoreStream {
     /// How many samples it keeps.
     #[getter]
     fn depth(&self) -> u64 {
-        self.value.depth()
+        self.raw.depth()
     }
 
     /// The shape of a sample.
     #[getter]
     fn shape<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyTuple>> {
-        Ok(PyTuple::new(py, self.value.shape())?)
+        Ok(PyTuple::new(py, self.raw.shape())?)
     }
 
     /// The element type of a sample.
     #[getter]
     fn dtype<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyArrayDescr>> {
-        array::descr(py, self.value.dtype())
+        array::descr(py, self.raw.dtype())
     }
 
     /// The metadata of fields of samples, by their paths.
     #[getter]
     fn metas<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
-        metas_of(py, &self.value)
+        metas_of(py, &self.raw.value()?)
     }
 
     fn __repr__(&self) -> String {
-        let (published, depth) = (self.raw.published(), self.value.depth());
+        let (published, depth) = (self.raw.published(), self.raw.depth());
         format!("<structstore.StructStoreStream, {published} samples, depth {depth}>")
     }
 }
@@ -414,7 +464,10 @@ fn wait_until(
 /// A sample of a stream.
 #[pyclass(frozen, module = "structstore")]
 pub(crate) struct Sample {
-    array: Py<PyAny>,
+    stream: Py<StructStoreStream>,
+    data: Data,
+    /// Made when it is asked for.
+    array: PyOnceLock<Py<PyAny>>,
     /// Its sequence number, counted from 0.
     #[pyo3(get)]
     seq: u64,
@@ -426,22 +479,58 @@ pub(crate) struct Sample {
     missed: u64,
 }
 
+enum Data {
+    /// A number.
+    Word(u64),
+    Bytes(SampleBytes),
+}
+
+impl Data {
+    /// The bytes of a number, in a word.
+    fn word(&self) -> u64 {
+        match self {
+            Data::Word(word) => *word,
+            Data::Bytes(bytes) => {
+                let mut word = [0; 8];
+                word.iter_mut().zip(bytes.as_slice()).for_each(|(to, byte)| *to = *byte);
+                u64::from_le_bytes(word)
+            }
+        }
+    }
+}
+
 #[pymethods]
 impl Sample {
     /// The sample as an array, without dimensions if it is a number or a record.
     #[getter]
-    fn array(&self, py: Python<'_>) -> Py<PyAny> {
-        self.array.clone_ref(py)
+    fn array<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
+        if let Some(array) = self.array.get(py) {
+            return Ok(array.bind(py).clone());
+        }
+        let stream = self.stream.get();
+        let array = match &self.data {
+            Data::Bytes(bytes) => stream.array(py, bytes)?,
+            Data::Word(word) => {
+                let bytes = &word.to_le_bytes()[..stream.raw.sample_size()];
+                stream.array(py, &SampleBytes::Copied(bytes.into()))?
+            }
+        };
+        let _ = self.array.set(py, array.unbind());
+        Ok(self.array.get(py).expect("set just now, or before").bind(py).clone())
     }
 
     /// The sample as a number, a record or an array.
     #[getter]
     fn value<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
-        let array = self.array.bind(py).cast::<PyUntypedArray>().map_err(PyErr::from)?;
-        if !array.shape().is_empty() {
-            return Ok(array.clone().into_any());
+        let raw = &self.stream.get().raw;
+        if !raw.shape().is_empty() {
+            return self.array(py);
         }
-        match array.dtype().has_fields() {
+        if let Some(kind) = raw.dtype().kind() {
+            return number(py, kind, self.data.word());
+        }
+        let array = self.array(py)?;
+        match raw.dtype().is_structured() {
             true => Ok(array.get_item(PyTuple::empty(py))?),
             false => Ok(array.call_method0(intern!(py, "item"))?),
         }
@@ -483,7 +572,7 @@ impl Loan {
         let stream = self.stream.bind(py);
         let mut loan = stream.get().raw.loan()?;
         let start = loan.as_mut_slice().as_mut_ptr();
-        let value = &stream.get().value;
+        let value = &stream.get().raw;
         // SAFETY: as many bytes as items of this type and shape take, aligned to 64 bytes and in C order, in a mapping that the stream keeps.
         let array = unsafe { array::over_memory(py, value.dtype(), value.shape(), start, stream.as_any()) }?;
         *self.lent() = Some((loan, array.clone().unbind()));
@@ -523,11 +612,7 @@ pub(crate) struct Follow {
 
 impl Follow {
     /// The next sample, for which it waits until a deadline, or for ever.
-    fn next_until<'py>(
-        &self,
-        py: Python<'py>,
-        deadline: Option<Instant>,
-    ) -> Result<Option<Bound<'py, Sample>>> {
+    fn next_until(&self, py: Python<'_>, deadline: Option<Instant>) -> Result<Option<Py<Sample>>> {
         let mut cursor = match self.cursor.try_lock() {
             Ok(cursor) => cursor,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
@@ -540,7 +625,7 @@ impl Follow {
         let ended = || self.closed.load(Ordering::Relaxed);
         while !ended() {
             if let Some(sample) = stream.raw.try_next(&mut cursor)? {
-                return stream.sample(py, sample).map(Some);
+                return StructStoreStream::sample(self.stream.bind(py), sample).map(Some);
             }
             let awaited = [(&stream.raw, cursor.next())];
             if !py.detach(|| wait_until(&awaited, deadline, ended))? {
@@ -555,7 +640,7 @@ impl Follow {
 impl Follow {
     /// The next sample, for which it waits at most `timeout` seconds; None without one. With 0, it does not wait.
     #[pyo3(signature = (timeout=None))]
-    fn next<'py>(&self, py: Python<'py>, timeout: Option<f64>) -> Result<Option<Bound<'py, Sample>>> {
+    fn next(&self, py: Python<'_>, timeout: Option<f64>) -> Result<Option<Py<Sample>>> {
         let timeout = timeout.map(|seconds| duration(py, seconds)).transpose()?;
         self.next_until(py, timeout.and_then(|timeout| Instant::now().checked_add(timeout)))
     }
@@ -569,7 +654,7 @@ impl Follow {
         slf.clone()
     }
 
-    fn __next__<'py>(&self, py: Python<'py>) -> Result<Option<Bound<'py, Sample>>> {
+    fn __next__(&self, py: Python<'_>) -> Result<Option<Py<Sample>>> {
         self.next_until(py, None)
     }
 

@@ -304,6 +304,21 @@ impl AnyStream {
         value().at(&self.handle)
     }
 
+    /// The element type of a sample.
+    pub fn dtype(&self) -> &DType {
+        &self.block.sample.dtype
+    }
+
+    /// The shape of a sample.
+    pub fn shape(&self) -> &[usize] {
+        &self.block.sample.shape
+    }
+
+    /// How many samples it keeps.
+    pub fn depth(&self) -> u64 {
+        self.block.depth
+    }
+
     /// How many bytes a sample has.
     pub fn sample_size(&self) -> usize {
         self.block.sample.bytes as usize
@@ -509,6 +524,21 @@ impl AnyStream {
             }
             None => Ok(()),
         }
+    }
+
+    /// The newest sample, if samples are of at most eight bytes: as a word, with its number and its time.
+    ///
+    /// # Errors
+    ///
+    /// As [`AnyStream::latest`]; [`ErrorKind::WrongType`] for larger samples.
+    #[inline]
+    pub fn latest_word(&self) -> Result<(u64, u64, u64)> {
+        let mut words = [0];
+        if self.block.words() != words.len() {
+            return Err(Error::wrong_type("larger samples", "samples of at most eight bytes"));
+        }
+        let read = self.latest_into(&mut words)?;
+        Ok((words[0], read.seq, read.time))
     }
 
     /// Copies the newest small sample.
