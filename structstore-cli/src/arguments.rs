@@ -427,7 +427,7 @@ pub(crate) struct Unlink {
 
 /// Write what is in a store to a file.
 ///
-/// A snapshot keeps types, arrays and order exactly; `load` makes the same of it on any machine.
+/// A snapshot keeps types, arrays, order and the metadata of fields exactly; `load` makes the same of it on any machine.
 ///
 /// JSON and YAML keep values, but of the types of numbers only integers and floats: arrays become lists, bytes strings of
 /// hexadecimal digits, and a 32-bit float gets the shortest digits that read back as the same float. Values that a

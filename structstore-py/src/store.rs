@@ -791,7 +791,7 @@ impl StructStore {
         Ok(gil::bytes(py, &snapshot)?)
     }
 
-    /// Replaces all fields by those of a snapshot, in one operation.
+    /// Replaces all fields by those of a snapshot, in one operation. A field without metadata of its own gets that of the snapshot.
     ///
     ///     >>> store, other = structstore.StructStore(), structstore.StructStore()
     ///     >>> store.num = 5

@@ -337,6 +337,14 @@ pub fn cases() -> Vec<Case> {
             other.set("array", array(9))?;
             store.restore(&other.to_bytes()?)
         }),
+        Case::new("import with metadata", with_fields, |store| {
+            let other = StructStore::new();
+            other.set("list", Value::list([1, 2]))?;
+            other.set("text", "some")?;
+            other.declare("list", &Meta::new().range(0..5).unit("a unit of some length, in a text"))?;
+            other.declare("text", &Meta::new().len(1..))?;
+            store.restore(&other.to_bytes()?)
+        }),
         Case::new("insert the ninth field", with_fields, |store| store.set("ninth", 9_i64)),
         Case::new(
             "insert after removals",

@@ -251,7 +251,7 @@ impl StructExt for Struct {
     }
 
     fn snapshot(&self) -> Result<Snapshot> {
-        Ok(ops::snapshot(&self.handle)?.snapshot())
+        Ok(ops::snapshot(&self.handle, false)?.snapshot())
     }
 
     fn declare_fields(&self, fields: &[Declaration<'_>]) -> Result<()> {
@@ -337,7 +337,7 @@ impl ListExt for List {
     }
 
     fn snapshot(&self) -> Result<Snapshot> {
-        Ok(ops::snapshot(&self.handle)?.snapshot())
+        Ok(ops::snapshot(&self.handle, false)?.snapshot())
     }
 
     fn prepare(&self, dtype: DType, shape: &[usize]) -> Result<ArrayView> {

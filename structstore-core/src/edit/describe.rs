@@ -1,20 +1,73 @@
 //! Declaring metadata of a field: its limits and texts.
 
-use super::assign::{replace_block, unshare};
+use super::assign::{declare, fix, replace_block, unshare};
 use super::build::copy_array;
-use crate::arena::BlockKind;
 use crate::arena::layout::{Node, Slot};
-use crate::error::{Error, Result};
+use crate::arena::{Arena, BlockKind};
+use crate::error::{Error, Path, Result, Step};
 use crate::journal::{Among, Operation, pinned_by};
+use crate::key::Key;
 use crate::node::meta::{Class, Draft, PART, Record, class_in, limits_of, live};
 use crate::node::{
-    ArrayBlock, BLOCK, LIMITED, LIMITS, LIVE, META, RECORD, Raw, array_flags, list, resolve, slot_value,
+    ArrayBlock, BLOCK, FIXED, LIMITED, LIMITS, LIVE, META, RECORD, Raw, array_flags, kind_of, list, resolve,
+    slot_value, structure,
 };
 use crate::sync::Ordering;
 use crate::value::{Kind, Meta, Value, convert, deeper};
 
 /// The struct that has a field, and what its slot was before this operation.
 pub(crate) type Before = (u32, Raw);
+
+/// Declares a field, and gives it metadata. The struct is held tree-exclusively.
+pub(crate) fn declare_meta(operation: &Operation<'_>, owner: u32, slot: &Slot, meta: &Meta) -> Result<()> {
+    let raw = Raw::load(slot);
+    if meta.is_empty() && raw.meta().is_none() {
+        return Ok(());
+    }
+    if !raw.declared() {
+        if raw.kind()? == Kind::Null {
+            return Err(Error::wrong_type("null", "a value, of whose kind it is to be"));
+        }
+        fix(operation, operation.arena().node(owner)?, FIXED)?;
+        declare(operation, slot, raw.kind()?, false)?;
+    }
+    describe(operation, (owner, raw), slot, meta)
+}
+
+/// Gives metadata to fields below a struct that is held tree-exclusively, unless they have some.
+pub(crate) fn describe_below(operation: &Operation<'_>, owner: u32, metas: &[(Path, Meta)]) -> Result<()> {
+    metas.iter().try_for_each(|(path, meta)| {
+        let described = find_below(operation.arena(), owner, path.steps()).and_then(|found| match found {
+            Some((owner, slot)) if Raw::load(slot).meta().is_none() => {
+                declare_meta(operation, owner, slot, meta)
+            }
+            _ => Ok(()),
+        });
+        described.map_err(|error| if error.is_located() { error } else { error.below(path.clone()) })
+    })
+}
+
+/// The struct that has the field at the end of a path, and its slot, if there is one.
+fn find_below<'a>(arena: &'a Arena, owner: u32, steps: &[Step]) -> Result<Option<(u32, &'a Slot)>> {
+    let (mut at, mut found) = (Some(owner), None);
+    for step in steps {
+        let Some(index) = at else { return Ok(None) };
+        let node = arena.node(index)?;
+        let slot = match (kind_of(node)?, step) {
+            (Kind::Struct, Step::Name(name)) => {
+                structure::find(arena, node, &Key::new(name))?.map(|found| &found.field.slot)
+            }
+            (Kind::List, Step::Index(item)) if (*item as u64) < list::len(node) => {
+                Some(list::slot(arena, node, *item as u64)?)
+            }
+            _ => None,
+        };
+        let Some(slot) = slot else { return Ok(None) };
+        found = matches!(step, Step::Name(_)).then_some((index, slot));
+        at = Raw::load(slot).id().map(|id| id.index);
+    }
+    Ok(found)
+}
 
 /// Gives a declared field other metadata; empty metadata removes the record. The struct is held tree-exclusively. Fails if the field's value
 /// is outside of the limits.

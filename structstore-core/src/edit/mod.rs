@@ -14,7 +14,9 @@ pub(crate) use assign::{
     set_element, unfix, unshare, widen_to_array,
 };
 pub(crate) use build::{Aside, build, build_array, build_block, copy_array};
-pub(crate) use describe::{check_extent, describe, describe_by, limit, limit_item};
+pub(crate) use describe::{
+    check_extent, declare_meta, describe, describe_below, describe_by, limit, limit_item,
+};
 pub(crate) use structure::Writer;
 
 use crate::arena::layout::Slot;

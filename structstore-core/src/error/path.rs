@@ -131,7 +131,7 @@ impl Path {
     }
 
     /// Puts steps in front.
-    pub(super) fn prepend(&mut self, steps: impl IntoIterator<Item = Step>) {
+    pub(crate) fn prepend(&mut self, steps: impl IntoIterator<Item = Step>) {
         self.0.splice(..0, steps);
     }
 

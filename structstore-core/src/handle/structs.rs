@@ -11,7 +11,7 @@ use crate::error::ErrorKind;
 use crate::error::{Path, Result};
 use crate::key::Key;
 use crate::ops::{self, Get, paths, structs};
-use crate::value::{Kind, ToValue, Value, decode};
+use crate::value::{Kind, ToValue, Value, decode_whole};
 
 /// A handle to a struct: named fields, which keep the order in which they were added.
 ///
@@ -506,7 +506,7 @@ impl Struct {
         Ok(self.to_value()? == other.to_value()?)
     }
 
-    /// The struct with all below it as a snapshot: bytes that keep types and order exactly, and from which
+    /// The struct with all below it as a snapshot: bytes that keep types, order and metadata exactly, and from which
     /// [`Struct::restore`] makes equal contents in any store, on any machine.
     ///
     /// # Errors
@@ -523,17 +523,19 @@ impl Struct {
     /// # Ok::<(), structstore::Error>(())
     /// ```
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        ops::snapshot(&self.handle)?.finish()
+        ops::snapshot(&self.handle, true)?.finish()
     }
 
-    /// Replaces all fields by those of a snapshot, in one operation. Declared fields stay, and take the new values.
+    /// Replaces all fields by those of a snapshot, in one operation. Declared fields stay, and take the new values. A field without
+    /// metadata of its own gets that of the snapshot: its limits, unit, description and default.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Mismatch`] or [`ErrorKind::Corrupt`] if the snapshot is damaged, and as [`Struct::set`]. Nothing is changed
     /// then.
     pub fn restore(&self, snapshot: &[u8]) -> Result<()> {
-        self.replace(decode(snapshot)?)
+        let (value, metas) = decode_whole(snapshot)?;
+        structs::restore(&self.handle, &value, &metas)
     }
 }
 

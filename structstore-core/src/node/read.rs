@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use super::meta::Record;
 use super::{
     ArrayBlock, BLOCK, LENGTH, LIVE, Raw, StreamBlock, array_flags, kind_of, list, read_bytes, resolve,
     structure,
@@ -197,8 +198,10 @@ pub(crate) fn write_snapshot<'a>(
             extent.add(arena, size_of_val(slots) as u64)?;
             snapshot.begin(Kind::List, slots.len());
             for (index, slot) in slots.iter().enumerate() {
+                let told = snapshot.told();
                 write_slot(arena, Raw::load(slot), depth, extent, snapshot)
                     .map_err(|error| error.under(index))?;
+                snapshot.lead(told, || Ok(index.into()))?;
             }
         }
         _ => {
@@ -207,9 +210,17 @@ pub(crate) fn write_snapshot<'a>(
             for found in structure::fields(arena, node) {
                 let field = found?.field;
                 snapshot.name(structure::copy_name(arena, field)?.bytes());
-                if let Err(error) = write_slot(arena, Raw::load(&field.slot), depth, extent, snapshot) {
+                let (told, raw) = (snapshot.told(), Raw::load(&field.slot));
+                if let Err(error) = write_slot(arena, raw, depth, extent, snapshot) {
                     return Err(error.under(&structure::name(arena, field)?));
                 }
+                // Of what is null, nothing says what it is to be otherwise.
+                if let Some(place) =
+                    raw.meta().filter(|_| snapshot.tells() && !matches!(raw.kind(), Ok(Kind::Null)))
+                {
+                    snapshot.tell(Record::read(arena, place)?.meta()?);
+                }
+                snapshot.lead(told, || Ok(structure::name(arena, field)?.as_str().into()))?;
             }
         }
     }

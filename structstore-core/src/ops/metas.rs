@@ -7,8 +7,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::key::Key;
 use crate::lock::Mode;
 use crate::node::meta::Record;
-use crate::node::{self, FIXED, Raw, structure};
-use crate::value::{Kind, Meta};
+use crate::node::{self, Raw, structure};
+use crate::value::Meta;
 
 /// Declares a field, which is created if it is missing and there is a default.
 pub(crate) fn declare(access: &impl Access, key: &Key<'_>, meta: &Meta) -> Result<()> {
@@ -25,18 +25,7 @@ pub(crate) fn declare(access: &impl Access, key: &Key<'_>, meta: &Meta) -> Resul
             }
             (None, None) => return Err(Error::new(ErrorKind::NotFound)),
         };
-        let raw = Raw::load(slot);
-        if meta.is_empty() && raw.meta().is_none() {
-            return Ok(());
-        }
-        if !raw.declared() {
-            if raw.kind()? == Kind::Null {
-                return Err(Error::wrong_type("null", "a value, of whose kind it is to be"));
-            }
-            edit::fix(operation, node, FIXED)?;
-            edit::declare(operation, slot, raw.kind()?, false)?;
-        }
-        edit::describe(operation, (index, raw), slot, meta)
+        edit::declare_meta(operation, index, slot, meta)
     });
     declared.at_part(access, Part::Name(key.name()))
 }

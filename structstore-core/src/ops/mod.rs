@@ -21,10 +21,10 @@ pub(crate) fn to_value(access: &impl Access) -> Result<Value<'static>> {
     access.whole(|arena, node, extent| node::read_value(arena, node, 0, extent)).at(access)
 }
 
-/// The same, as a snapshot.
-pub(crate) fn snapshot(access: &impl Access) -> Result<SnapshotWriter> {
+/// The same, as a snapshot, with the metadata of fields if it `tells` them.
+pub(crate) fn snapshot(access: &impl Access, tells: bool) -> Result<SnapshotWriter> {
     let snapshot = access.whole(|arena, node, extent| {
-        let mut snapshot = SnapshotWriter::new();
+        let mut snapshot = SnapshotWriter::new(tells);
         node::write_snapshot(arena, node, 0, extent, &mut snapshot).map(|()| snapshot)
     });
     snapshot.at(access)

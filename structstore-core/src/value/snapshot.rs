@@ -1,20 +1,22 @@
 //! Snapshots: a value as bytes, exact in types and order, independent of where it lay.
 //!
 //! Magic, version, length of the body, hash of the body, body. In the body each value is a kind byte and what the
-//! kind needs; lengths are 64-bit, everything is little-endian. A snapshot is read back as an ordinary value, so that
+//! kind needs; lengths are 64-bit, everything is little-endian. Behind the value follows another one, since version 3: a struct of the metadata
+//! of fields, by their paths. A snapshot is read back as an ordinary value, so that
 //! importing it is an ordinary operation.
 
 use std::borrow::Cow;
 
-use super::{ArrayValue, DType, Kind, Scalar, StreamValue, Value, decode_scalar, deeper};
+use super::{ArrayValue, DType, Kind, Meta, Scalar, StreamValue, Value, decode_scalar, deeper};
 #[cfg(doc)]
 use crate::error::ErrorKind;
-use crate::error::{Error, Result};
+use crate::error::{Error, Path, Result, Step};
 use crate::limits::MAX_DEPTH;
 
 const MAGIC: &[u8; 8] = b"STRUCTIM";
-/// Version 1 knew no live arrays, version 2 no streams.
+/// Version 1 knew no live arrays, version 2 neither streams nor metadata.
 const VERSION: u64 = 3;
+const WITH_METAS: u64 = 3;
 const HEADER: usize = 32;
 /// Flag of the byte that says that an array follows: it is live.
 const LIVE: u8 = 0x80;
@@ -25,11 +27,42 @@ const FEW_LEVELS: usize = 4;
 /// A snapshot that is being written.
 pub(crate) struct SnapshotWriter {
     snapshot: Vec<u8>,
+    /// Whether metadata of fields is wanted.
+    tells: bool,
+    /// Metadata of fields, by their paths from what was begun last.
+    metas: Vec<(Path, Meta)>,
 }
 
 impl SnapshotWriter {
-    pub(crate) fn new() -> SnapshotWriter {
-        SnapshotWriter { snapshot: vec![0; HEADER] }
+    /// `tells`: metadata of fields is wanted, too.
+    pub(crate) fn new(tells: bool) -> SnapshotWriter {
+        SnapshotWriter { snapshot: vec![0; HEADER], tells, metas: Vec::new() }
+    }
+
+    /// Whether metadata of fields is wanted.
+    #[inline]
+    pub(crate) fn tells(&self) -> bool {
+        self.tells
+    }
+
+    /// Adds metadata of the field that is written.
+    pub(crate) fn tell(&mut self, meta: Meta) {
+        self.metas.push((Path::ROOT, meta));
+    }
+
+    /// How many fields have metadata so far.
+    #[inline]
+    pub(crate) fn told(&self) -> usize {
+        self.metas.len()
+    }
+
+    /// Leads to fields whose metadata was added since there were so many, through this part of what contains them.
+    #[inline]
+    pub(crate) fn lead(&mut self, since: usize, part: impl Fn() -> Result<Step>) -> Result<()> {
+        for (path, _) in self.metas.get_mut(since..).unwrap_or_default() {
+            path.prepend(Path::from_iter([part()?]));
+        }
+        Ok(())
     }
 
     fn word(&mut self, word: u64) {
@@ -139,6 +172,9 @@ impl SnapshotWriter {
     ///
     /// [`ErrorKind::Corrupt`] if what was written is no value, as a damaged store may hold.
     pub(crate) fn finish(mut self) -> Result<Vec<u8>> {
+        let metas = std::mem::take(&mut self.metas);
+        let metas = metas.iter().map(|(path, meta)| (path.to_string(), meta.to_value()));
+        self.value(&Value::record(metas));
         let body = self.snapshot.get(HEADER..).unwrap_or_default();
         SnapshotReader::new(body, self.snapshot.len()).skip()?;
         let hash = rapidhash::v3::rapidhash_v3(body);
@@ -158,7 +194,7 @@ impl SnapshotWriter {
 
 /// A value as a snapshot.
 fn encode(value: &Value<'_>) -> SnapshotWriter {
-    let mut snapshot = SnapshotWriter::new();
+    let mut snapshot = SnapshotWriter::new(false);
     snapshot.value(value);
     snapshot
 }
@@ -185,8 +221,13 @@ pub(crate) fn encoded(value: &Value<'_>) -> Result<Vec<u8>> {
     encode(value).finish()
 }
 
-/// The value of a snapshot, which is checked to the last byte.
+/// The value of a snapshot.
 pub(crate) fn decode(snapshot: &[u8]) -> Result<Value<'_>> {
+    decode_whole(snapshot).map(|(value, _)| value)
+}
+
+/// The value of a snapshot, which is checked to the last byte, and the metadata of its fields.
+pub(crate) fn decode_whole(snapshot: &[u8]) -> Result<(Value<'_>, Vec<(Path, Meta)>)> {
     let mismatch = |what, found: String, expected: &str| {
         Error::mismatch("the snapshot", what, found, expected.to_owned())
     };
@@ -209,7 +250,15 @@ pub(crate) fn decode(snapshot: &[u8]) -> Result<Value<'_>> {
     }
     let mut reader = SnapshotReader::new(body, snapshot.len());
     let value = reader.value(0)?;
-    if reader.rest.is_empty() { Ok(value) } else { Err(reader.broken("bytes behind the value")) }
+    let mut metas = Vec::new();
+    if version >= WITH_METAS {
+        let Value::Struct(fields) = reader.value(0)? else { return Err(reader.broken("no metadata")) };
+        for (path, meta) in fields {
+            let path = path.parse().map_err(|_| reader.broken("metadata of no field"))?;
+            metas.push((path, Meta::from_value(meta)?));
+        }
+    }
+    if reader.rest.is_empty() { Ok((value, metas)) } else { Err(reader.broken("bytes behind the value")) }
 }
 
 /// Goes through the values of a snapshot.
@@ -471,9 +520,7 @@ mod tests {
             for bit in 0..8 {
                 let mut changed = snapshot.clone();
                 changed[at] ^= 1 << bit;
-                // An older version, of which this would be a snapshot as well.
-                let older = at == 8 && (1..VERSION).contains(&u64::from(changed[8]));
-                assert_eq!(decode(&changed).is_err(), !older, "bit {bit} of byte {at}");
+                assert!(decode(&changed).is_err(), "bit {bit} of byte {at}");
             }
             if at < HEADER {
                 continue;

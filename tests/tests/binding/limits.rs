@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use structstore::{ErrorKind, List, Meta, Result, Struct, StructStore, StructStoreShared};
+use structstore::{ErrorKind, List, Meta, Result, Struct, StructStore, StructStoreShared, Value};
 use structstore_tests::SegmentName;
 
 #[derive(StructStore, Clone, Copy, Debug, PartialEq)]
@@ -322,4 +322,49 @@ fn widening_keeps_limits_for_the_wider_type() -> Result<()> {
 #[derive(StructStore)]
 struct Gain {
     gain: f64,
+}
+
+#[test]
+fn snapshots_keep_metadata() {
+    let (store, copy) = (StructStore::new(), StructStore::new());
+    store.set("gain", 1.5).unwrap();
+    store.set("plain", 5).unwrap();
+    store
+        .set("joints", vec![Value::record([("kp", Value::from(0.5))]), Value::record([("kp", 1.0.into())])])
+        .unwrap();
+    let meta = Meta::new().range(0.0..=10.0).unit("1/s").description("Of the loop.").default_value(1.0);
+    store.declare("gain", &meta).unwrap();
+    for joint in 0..2 {
+        let joint: Struct = store.get_at(&format!("joints[{joint}]")).unwrap();
+        joint.declare("kp", &Meta::new().range(..2.0).step(0.1)).unwrap();
+    }
+    let snapshot = store.to_bytes().unwrap();
+    copy.restore(&snapshot).unwrap();
+    assert_eq!(copy.meta("gain").unwrap(), store.meta("gain").unwrap());
+    assert_eq!(copy.to_bytes().unwrap(), snapshot);
+    for (path, value) in [("gain", 11.0), ("joints[1].kp", 2.0)] {
+        assert_eq!(copy.set_at(path, value).unwrap_err().kind(), ErrorKind::OutsideLimits, "{path}");
+    }
+    copy.set("plain", "anything").unwrap();
+    copy.reset("gain").unwrap();
+    assert_eq!(copy.get::<f64>("gain").unwrap(), 1.0);
+    copy.check().unwrap();
+
+    // What a store declares itself stays, and refuses a snapshot beyond it, of which nothing is kept then.
+    let own = StructStore::new();
+    own.set("gain", 1.0).unwrap();
+    own.declare("gain", &Meta::new().range(0.0..=1.0)).unwrap();
+    let error = own.restore(&snapshot).unwrap_err();
+    assert_eq!(error.to_string(), "gain: found 1.5, expected a number from 0.0 to 1.0");
+    assert_eq!(own.to_string(), r#"{"gain": 1.0}"#);
+    store.set("gain", 0.5).unwrap();
+    own.restore(&store.to_bytes().unwrap()).unwrap();
+    assert_eq!(own.meta("gain").unwrap(), Meta::new().range(0.0..=1.0));
+    assert_eq!(own.set_at("joints[0].kp", 5.0).unwrap_err().kind(), ErrorKind::OutsideLimits);
+    own.check().unwrap();
+
+    // Values alone have none.
+    let value = StructStore::new();
+    value.replace(store.to_value().unwrap()).unwrap();
+    assert!(value.meta("gain").unwrap().is_empty());
 }
