@@ -99,7 +99,7 @@
 //! - `derive` (on by default): `#[derive(StructStore)]`.
 //! - `serde`: values of any type that implements serde's traits ([`Struct`]'s `set_serde` and `get_serde`), and stores in JSON, YAML
 //!   and whatever else serde has a format for.
-//! - `stream`: [`Watch`] as a stream, for asynchronous programs.
+//! - `stream`: watches and followers of streams as `futures` streams, for asynchronous programs.
 //! - `ndarray`: arrays of the `ndarray` crate as fields of bound structs, and views as such.
 //!
 //! Linux only, on x86-64 and aarch64.
@@ -138,6 +138,8 @@ mod arena;
 mod bind;
 #[cfg(not(loom))]
 pub mod binding_support;
+#[cfg(all(feature = "stream", not(loom)))]
+mod blocking;
 #[cfg(not(loom))]
 pub mod bytes;
 #[cfg(not(loom))]

@@ -30,6 +30,10 @@ pub struct Follow<T: ?Sized> {
     failed: bool,
 }
 
+/// A [`Follow`] as a stream: see [`Follow::into_stream`].
+#[cfg(feature = "stream")]
+pub type FollowStream<T> = crate::blocking::BlockingStream<Result<Sample<<T as Publish>::Value>>>;
+
 impl<T: Publish + ?Sized> Follow<T> {
     pub(super) fn new(stream: Stream<T>, start: Start) -> Follow<T> {
         let head = stream.published();
@@ -70,17 +74,63 @@ impl<T: Publish + ?Sized> Follow<T> {
     ///
     /// As [`Follow::try_next`], [`ErrorKind::StaleHandle`] also if the store was removed, and [`ErrorKind::Interrupted`].
     pub fn next_within(&mut self, timeout: Duration) -> Result<Option<Sample<T::Value>>> {
-        self.wait_next(Some(timeout))
+        self.wait_next(Some(timeout), || false)
     }
 
-    fn wait_next(&mut self, timeout: Option<Duration>) -> Result<Option<Sample<T::Value>>> {
+    /// The samples as a stream, which works with any executor; with the feature `stream`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Io`] if the system has no thread left.
+    ///
+    /// ```
+    /// use futures_util::StreamExt;
+    /// use structstore::stream::{Start, Stream};
+    ///
+    /// # futures_executor::block_on(async {
+    /// let store = structstore::StructStore::new();
+    /// let speed = store.ensure_stream::<f64>("speed", Stream::depth(8))?;
+    /// let mut samples = speed.follow(Start::Next).into_stream()?;
+    /// speed.publish(&0.5)?;
+    /// assert_eq!(samples.next().await.unwrap()?.value, 0.5);
+    /// # Ok::<(), structstore::Error>(())
+    /// # })?;
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    #[cfg(feature = "stream")]
+    pub fn into_stream(mut self) -> Result<FollowStream<T>>
+    where
+        T: 'static,
+        T::Value: Send + 'static,
+    {
+        use std::sync::Arc;
+        use std::sync::atomic::{AtomicBool, Ordering};
+
+        let dropped = Arc::new(AtomicBool::new(false));
+        let ended = Arc::clone(&dropped);
+        let samples = std::iter::from_fn(move || {
+            if self.failed {
+                return None;
+            }
+            let next = self.wait_next(None, || ended.load(Ordering::Relaxed)).transpose();
+            self.failed = matches!(next, Some(Err(_)));
+            next
+        });
+        crate::blocking::BlockingStream::new(samples, move || dropped.store(true, Ordering::Relaxed))
+    }
+
+    fn wait_next(
+        &mut self,
+        timeout: Option<Duration>,
+        ended: impl Fn() -> bool,
+    ) -> Result<Option<Sample<T::Value>>> {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         loop {
             if let Some(sample) = self.try_next()? {
                 return Ok(Some(sample));
             }
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            if !self.stream.raw.wait(self.cursor.next(), left)? {
+            if ended() || !self.stream.raw.wait(self.cursor.next(), left)? {
                 return Ok(None);
             }
         }
@@ -94,7 +144,7 @@ impl<T: Publish + ?Sized> Iterator for Follow<T> {
         if self.failed {
             return None;
         }
-        let next = self.wait_next(None).transpose();
+        let next = self.wait_next(None, || false).transpose();
         self.failed = matches!(next, Some(Err(_)));
         next
     }

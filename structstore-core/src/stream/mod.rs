@@ -42,6 +42,10 @@ mod history;
 mod loan;
 mod publish;
 
+#[cfg(feature = "stream")]
+pub use crate::blocking::BlockingStream;
+#[cfg(feature = "stream")]
+pub use follow::FollowStream;
 pub use follow::{Follow, Start, Waiting, wait};
 pub use history::History;
 pub use loan::Loan;

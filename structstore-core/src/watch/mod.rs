@@ -1,10 +1,8 @@
 //! Watches report what changes.
 
+/// A [`Watch`] as a stream: see [`Watch::into_stream`].
 #[cfg(feature = "stream")]
-mod stream;
-
-#[cfg(feature = "stream")]
-pub use stream::WatchStream;
+pub type WatchStream = crate::blocking::BlockingStream<Result<Vec<Path>>>;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -162,6 +160,34 @@ impl Watch {
                 return Ok(None);
             }
         }
+    }
+
+    /// The watch as a stream, which works with any executor; with the feature `stream`.
+    ///
+    /// Changes that a slow reader misses are coalesced.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Io`] if the system has no thread left.
+    ///
+    /// ```
+    /// use futures_util::{FutureExt, StreamExt};
+    /// use structstore::StructStore;
+    ///
+    /// # futures_executor::block_on(async {
+    /// let store = StructStore::new();
+    /// let mut changes = store.watch()?.into_stream()?;
+    /// assert!(changes.next().now_or_never().is_none());
+    /// store.set("mode", "auto")?;
+    /// assert_eq!(changes.next().await.unwrap()?, ["mode"]);
+    /// # Ok::<(), structstore::Error>(())
+    /// # })?;
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    #[cfg(feature = "stream")]
+    pub fn into_stream(self) -> Result<WatchStream> {
+        let cancel_handle = self.cancel_handle();
+        crate::blocking::BlockingStream::new(self, move || cancel_handle.cancel())
     }
 
     /// The number of changes that were counted while any watch of this part existed, also of those that left a value as it was.

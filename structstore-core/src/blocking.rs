@@ -1,4 +1,4 @@
-//! Watches as streams, for programs whose waits are asynchronous.
+//! Iterators that wait, as streams, for programs whose waits are asynchronous.
 
 use std::fmt;
 use std::pin::Pin;
@@ -9,73 +9,50 @@ use std::thread;
 use futures_core::Stream;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
-use super::{CancelHandle, Watch};
-#[cfg(doc)]
-use crate::error::ErrorKind;
-use crate::error::{Error, Path, Result};
+use crate::error::{Error, Result};
 
-/// A [`Watch`] as a stream, which works with any executor.
+/// What an iterator gives that waits, as a stream, which works with any executor.
 ///
-/// A background thread waits, because executors cannot poll shared memory. It waits for the next change once the last one has
-/// been taken, so that changes that a slow reader misses are coalesced. Dropping the stream ends it.
-///
-/// ```
-/// use futures_util::{FutureExt, StreamExt};
-/// use structstore::StructStore;
-///
-/// # futures_executor::block_on(async {
-/// let store = StructStore::new();
-/// let mut changes = store.watch()?.into_stream()?;
-/// assert!(changes.next().now_or_never().is_none());
-/// store.set("mode", "auto")?;
-/// assert_eq!(changes.next().await.unwrap()?, ["mode"]);
-/// # Ok::<(), structstore::Error>(())
-/// # })?;
-/// # Ok::<(), structstore::Error>(())
-/// ```
-pub struct WatchStream {
-    shared: Arc<Shared>,
-    cancel_handle: CancelHandle,
+/// A background thread waits, because executors cannot poll shared memory. It waits for the next item once the last one has been taken.
+/// Dropping the stream ends it.
+pub struct BlockingStream<T> {
+    shared: Arc<Shared<T>>,
+    cancel: Box<dyn Fn() + Send + Sync>,
 }
 
-#[derive(Default)]
-struct Shared {
+struct Shared<T> {
     /// No waker is cloned, woken or dropped under it: that is the user's code, which may drop the stream.
-    state: Mutex<State>,
+    state: Mutex<State<T>>,
     taken: Condvar,
 }
 
-#[derive(Default)]
-struct State {
+struct State<T> {
     /// What is to be taken.
-    next: Option<Result<Vec<Path>>>,
+    next: Option<T>,
     /// Whether nothing will come after that.
     ended: bool,
     waker: Option<Waker>,
 }
 
-impl Watch {
-    /// The watch as a stream.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Io`] if the system has no thread left.
-    pub fn into_stream(mut self) -> Result<WatchStream> {
-        let (shared, cancel_handle) = (Arc::new(Shared::default()), self.cancel_handle());
-        let watching = Arc::clone(&shared);
-        let watch = move || {
-            while watching.put(self.next()) {}
-        };
-        let started = thread::Builder::new().name("structstore watch".to_owned()).spawn(watch);
-        let failed = |source| Error::os("start", "a thread", source);
-        started.map_err(failed)?;
-        Ok(WatchStream { shared, cancel_handle })
+impl<T: Send + 'static> BlockingStream<T> {
+    /// Starts a thread that iterates. `cancel` ends what the iterator waits for.
+    pub(crate) fn new(
+        mut items: impl Iterator<Item = T> + Send + 'static,
+        cancel: impl Fn() + Send + Sync + 'static,
+    ) -> Result<BlockingStream<T>> {
+        let state = Mutex::new(State { next: None, ended: false, waker: None });
+        let shared = Arc::new(Shared { state, taken: Condvar::new() });
+        let waiting = Arc::clone(&shared);
+        let wait = move || while waiting.put(items.next()) {};
+        let started = thread::Builder::new().name("structstore wait".to_owned()).spawn(wait);
+        started.map_err(|source| Error::os("start", "a thread", source))?;
+        Ok(BlockingStream { shared, cancel: Box::new(cancel) })
     }
 }
 
-impl Shared {
+impl<T> Shared<T> {
     /// Offers what comes next, and waits until it is taken. `false` after the end.
-    fn put(&self, next: Option<Result<Vec<Path>>>) -> bool {
+    fn put(&self, next: Option<T>) -> bool {
         let mut state = self.state.lock();
         state.ended |= next.is_none();
         state.next = next;
@@ -87,12 +64,10 @@ impl Shared {
         }
         !state.ended
     }
-}
 
-impl Shared {
     /// What there is to be taken, or the end, as an error. If there is neither yet, this leaves a waker, if one is given, and
     /// returns the one that was there.
-    fn take(&self, waker: Option<Waker>) -> Result<Option<Waker>, Option<Result<Vec<Path>>>> {
+    fn take(&self, waker: Option<Waker>) -> Result<Option<Waker>, Option<T>> {
         let mut state = self.state.lock();
         match state.next.take() {
             Some(next) => {
@@ -105,10 +80,10 @@ impl Shared {
     }
 }
 
-impl Stream for WatchStream {
-    type Item = Result<Vec<Path>>;
+impl<T> Stream for BlockingStream<T> {
+    type Item = T;
 
-    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<T>> {
         if let Err(next) = self.shared.take(None) {
             return Poll::Ready(next);
         }
@@ -119,7 +94,7 @@ impl Stream for WatchStream {
     }
 }
 
-impl Drop for WatchStream {
+impl<T> Drop for BlockingStream<T> {
     fn drop(&mut self) {
         let waker = {
             let mut state = self.shared.state.lock();
@@ -127,14 +102,14 @@ impl Drop for WatchStream {
             state.waker.take()
         };
         self.shared.taken.notify_one();
-        self.cancel_handle.cancel();
+        (self.cancel)();
         drop(waker);
     }
 }
 
-impl fmt::Debug for WatchStream {
+impl<T> fmt::Debug for BlockingStream<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WatchStream").finish_non_exhaustive()
+        f.debug_struct("BlockingStream").finish_non_exhaustive()
     }
 }
 
@@ -148,7 +123,7 @@ mod tests {
 
     /// A task that owns the stream that it waits for.
     struct Task {
-        stream: Mutex<Option<WatchStream>>,
+        stream: Mutex<Option<crate::watch::WatchStream>>,
         /// Whether being woken ends it, as opposed to nobody having it any more then.
         ends: bool,
     }
