@@ -34,7 +34,7 @@ fn find(store: &structstore::Struct, path: &Path) -> Result<AnyStream> {
 /// What `show` says behind the type of a stream.
 pub(crate) fn summary(stream: &AnyStream) -> Result<String> {
     let published = stream.published();
-    let recent = stream.history(RECENT)?.times();
+    let recent = stream.recent_times(RECENT)?;
     let mut parts = vec![plural(published, "sample")];
     if let Some(rate) = rate(&recent) {
         parts.push(format!("{rate:.1} Hz"));

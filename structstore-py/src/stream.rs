@@ -12,7 +12,8 @@ use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyTuple, PyType};
 use pyo3::{IntoPyObjectExt, intern};
 use structstore::binding_support::{Slot, for_each_number};
 use structstore::stream::{
-    AnyCursor, AnyLoan, AnySample, AnyStream, PinnedFrame, SampleBytes, StreamValue, now, wait_any,
+    AnyCursor, AnyHistory, AnyLoan, AnySample, AnyStream, PinnedFrame, SampleBytes, StreamValue, now,
+    wait_any,
 };
 use structstore::{ArrayValue, DType, Kind, Meta};
 
@@ -158,22 +159,23 @@ pub(crate) fn of_slot<'py>(py: Python<'py>, slot: Slot<'_>) -> Result<Bound<'py,
 impl StructStoreStream {
     /// What is to be published, as an array of the stream's type and shape.
     fn input<'py>(&self, py: Python<'py>, value: &Bound<'py, PyAny>) -> Result<Bound<'py, PyUntypedArray>> {
+        static SAMPLE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         let descr = array::descr(py, self.raw.dtype())?;
-        let texts = || self.raw.dtype().descr().contains(['U', 'S']);
-        let plain = value.is_instance_of::<PyTuple>() && !texts() || value.cast::<PyUntypedArray>().is_ok();
-        let value = match self.raw.dtype().is_structured() && !plain {
-            true => streaming(py)?.call_method1(intern!(py, "record"), (value, &descr))?,
-            false => value.clone(),
-        };
         let numpy = py.import(intern!(py, "numpy"))?;
-        let given = match self.raw.dtype().is_structured() {
-            true => numpy.call_method1(intern!(py, "asarray"), (&value, &descr))?,
-            false => {
-                let given = numpy.call_method1(intern!(py, "asarray"), (&value,))?;
+        let is_number = self.raw.dtype().kind().is_some();
+        let given = match value.cast::<PyUntypedArray>() {
+            Ok(array) if array.dtype().is_equiv_to(&descr) => value.clone(),
+            _ if !is_number => {
+                let sample = SAMPLE.import(py, "structstore._streaming", "sample")?;
+                let value = sample.call1((value, &descr, PyTuple::new(py, self.raw.shape())?))?;
+                numpy.call_method1(intern!(py, "asarray"), (value, &descr))?
+            }
+            _ => {
+                let given = numpy.call_method1(intern!(py, "asarray"), (value,))?;
                 let given = given.cast_into::<PyUntypedArray>().map_err(PyErr::from)?;
                 let fits =
                     numpy.call_method1(intern!(py, "can_cast"), (given.dtype(), &descr, "same_kind"))?;
-                if !fits.is_truthy()? && !is_python_int(&value) {
+                if !fits.is_truthy()? && !is_python_int(value) {
                     let found = given.dtype().to_string();
                     return Err(self.refused(py, &format!("found {found}, expected {}", self.raw.dtype())));
                 }
@@ -317,7 +319,8 @@ impl StructStoreStream {
     ///     >>> store.left.latest().array[0, 0]
     ///     np.uint8(7)
     ///
-    /// What the elements are at first is arbitrary. Do not keep the array: readers have it then.
+    /// What the elements are at first is arbitrary. Do not keep the array: readers have it then. Nor write to it in a forked child: the
+    /// frame is its parent's.
     #[pyo3(signature = (time=None))]
     fn loan(slf: &Bound<'_, Self>, time: Option<u64>) -> Loan {
         Loan { stream: slf.clone().unbind(), time, lent: Mutex::default() }
@@ -380,24 +383,16 @@ impl StructStoreStream {
     /// their sequence numbers, their times in nanoseconds, and that array.
     #[pyo3(signature = (count, *, index=false), text_signature = "($self, count, *, index=False)")]
     fn history<'py>(&self, py: Python<'py>, count: u64, index: bool) -> Result<Bound<'py, PyAny>> {
-        let history = py.detach(|| self.raw.history(count))?;
-        let numbers = |numbers: &[u64]| array::copy(py, &ArrayValue::from_slice(&[numbers.len()], numbers)?);
-        let index = index.then(|| Ok::<_, Failure>((numbers(&history.seqs())?, numbers(&history.times())?)));
-        let index = index.transpose()?;
-        let rows = array::copy(py, &history.into_array()?)?;
-        match index {
-            Some((seqs, times)) => Ok((seqs, times, rows).into_pyobject(py)?.into_any()),
-            None => Ok(rows),
-        }
+        rows(py, py.detach(|| self.raw.history(count))?, index)
     }
 
     /// The samples from a sequence number on, as far as the stream keeps them: see history().
     #[pyo3(signature = (seq, *, index=false), text_signature = "($self, seq, *, index=False)")]
     fn since<'py>(&self, py: Python<'py>, seq: u64, index: bool) -> Result<Bound<'py, PyAny>> {
-        self.history(py, self.raw.published().saturating_sub(seq), index)
+        rows(py, py.detach(|| self.raw.since(seq))?, index)
     }
 
-    /// Gives the right to publish back, so that another process can publish.
+    /// Gives the right to publish back, so that another process can publish. FramesPinnedError is raised while this process fills a frame.
     fn release(&self) -> Result<()> {
         Ok(self.raw.release()?)
     }
@@ -441,6 +436,18 @@ impl StructStoreStream {
     fn __repr__(&self) -> String {
         let (published, depth) = (self.raw.published(), self.raw.depth());
         format!("<structstore.StructStoreStream, {published} samples, depth {depth}>")
+    }
+}
+
+/// Copied samples as an array, if asked for with their numbers and times.
+fn rows(py: Python<'_>, history: AnyHistory, index: bool) -> Result<Bound<'_, PyAny>> {
+    let numbers = |numbers: &[u64]| array::copy(py, &ArrayValue::from_slice(&[numbers.len()], numbers)?);
+    let index = index.then(|| Ok::<_, Failure>((numbers(&history.seqs())?, numbers(&history.times())?)));
+    let index = index.transpose()?;
+    let rows = array::copy(py, &history.into_array()?)?;
+    match index {
+        Some((seqs, times)) => Ok((seqs, times, rows).into_pyobject(py)?.into_any()),
+        None => Ok(rows),
     }
 }
 
@@ -561,13 +568,29 @@ impl Loan {
     }
 }
 
+impl Drop for Loan {
+    fn drop(&mut self) {
+        let lent = self.lent.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some((loan, array)) = lent.take() {
+            // Without its end: the next loan may be of the same frame.
+            Python::attach(|py| {
+                let _ = array.bind(py).call_method1(intern!(py, "setflags"), (false,));
+            });
+            drop(loan);
+        }
+    }
+}
+
 #[pymethods]
 impl Loan {
     /// Returns the frame as an array. What its elements are is arbitrary.
     fn __enter__<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
-        if self.lent().is_some() {
+        let filled = || {
             let message = "this frame is being filled already; call `loan` for another one";
-            return Err(Failure::Raised(PyRuntimeError::new_err(message)));
+            Failure::Raised(PyRuntimeError::new_err(message))
+        };
+        if self.lent().is_some() {
+            return Err(filled());
         }
         let stream = self.stream.bind(py);
         let mut loan = stream.get().raw.loan()?;
@@ -575,7 +598,15 @@ impl Loan {
         let value = &stream.get().raw;
         // SAFETY: as many bytes as items of this type and shape take, aligned to 64 bytes and in C order, in a mapping that the stream keeps.
         let array = unsafe { array::over_memory(py, value.dtype(), value.shape(), start, stream.as_any()) }?;
-        *self.lent() = Some((loan, array.clone().unbind()));
+        let mut lent = self.lent();
+        if lent.is_some() {
+            // Another thread entered it meanwhile.
+            drop(lent);
+            array.call_method1(intern!(py, "setflags"), (false,))?;
+            return Err(filled());
+        }
+        *lent = Some((loan, array.clone().unbind()));
+        drop(lent);
         Ok(array)
     }
 
@@ -628,7 +659,9 @@ impl Follow {
                 return StructStoreStream::sample(self.stream.bind(py), sample).map(Some);
             }
             let awaited = [(&stream.raw, cursor.next())];
-            if !py.detach(|| wait_until(&awaited, deadline, ended))? {
+            // There may be samples, none of which stays until it is read.
+            let late = deadline.is_some_and(|deadline| deadline <= Instant::now());
+            if !py.detach(|| wait_until(&awaited, deadline, ended))? || late {
                 return Ok(None);
             }
         }
@@ -682,6 +715,10 @@ impl Follow {
 #[pyfunction]
 #[pyo3(signature = (*streams, timeout=None), text_signature = "(*streams, timeout=None)")]
 pub(crate) fn wait(py: Python<'_>, streams: &Bound<'_, PyTuple>, timeout: Option<f64>) -> Result<bool> {
+    if streams.is_empty() {
+        let message = "streams: found none, expected at least one StructStoreStream or Follow";
+        return Err(Failure::Raised(PyTypeError::new_err(message)));
+    }
     let mut awaited = Vec::with_capacity(streams.len());
     for stream in streams {
         if let Ok(stream) = stream.cast::<StructStoreStream>() {

@@ -104,7 +104,7 @@ def test_dataclasses_are_records(store: Store) -> None:
     found = store.state.latest().value
     assert found["cycle"] == 3 and found["ok"] and found["pose"]["x"] == 0.5
     assert list(found["pose"]["q"]) == [1, 2]
-    with pytest.raises(TypeError, match="expected"):
+    with pytest.raises(structstore.WrongTypeError, match="expected"):
         store.state.publish({"cycle": 3})
 
     store.robot = structstore.Stream(Robot, depth=4)
@@ -127,6 +127,52 @@ def test_dataclasses_are_records(store: Store) -> None:
 
     with pytest.raises(TypeError, match=r"Named.name: found <class 'str'>, expected float"):
         structstore.Stream(Named, depth=4)
+
+
+def test_samples_of_records_lose_nothing(store: Store) -> None:
+    store.imu = structstore.Stream(IMU, depth=4)
+    imu = store.imu
+    for right in [
+        (1, [1, 2, 3]),
+        (np.float32(1), np.array([1, 2, 3])),
+        np.array((1, (1, 2, 3)), [("t", "f4"), ("acc", "f8", 3)]),
+        {"t": True, "acc": (1.0, 2, np.int8(3))},
+    ]:
+        imu.publish(right)
+        assert imu.latest().value["t"] == 1 and list(imu.latest().value["acc"]) == [1, 2, 3]
+    for wrong, found in [
+        (5, "found int64, expected"),
+        (np.zeros(3), r"found the shape \(3,\), expected \(\)"),
+        (np.zeros((), [("x", "f8"), ("acc", "f4", 3)]), "found .*'x'"),
+        ((1, 1), r"acc: found the shape \(\), expected \(3,\)"),
+        ((1, (1, 2)), "acc: found 2 items, expected 3"),
+        ((1, (1, 2, "3")), "acc: found <U1, expected float32"),
+        ((1, (1, 2, 3), 4), "found 3 fields, expected 2"),
+        ((None, (1, 2, 3)), "t: found object, expected float64"),
+        ({"t": 1}, "found the fields .'t'., expected .'t', 'acc'."),
+    ]:
+        with pytest.raises(structstore.WrongTypeError, match=f"a sample: {found}"):
+            imu.publish(wrong)
+    assert imu.published == 4
+    store.counts = structstore.Stream([("n", "i4"), ("inner", [("m", "u1", (2, 2))])], (2,), depth=2)
+    counts = store.counts
+    counts.publish([(1, (((1, 2), (3, 4)),)), {"n": 2, "inner": {"m": np.ones((2, 2), np.uint8)}}])
+    assert list(counts.latest().array["n"]) == [1, 2]
+    for wrong, found in [
+        ([(1.5, (((1, 2), (3, 4)),))] * 2, "n: found float64, expected int32"),
+        ([(1, (((1, 2), (3, 4.5)),))] * 2, "m: found float64, expected uint8"),
+        ([(1, (np.eye(3, dtype=np.uint8),))] * 2, r"m: found the shape \(3, 3\), expected \(2, 2\)"),
+        ([(1, (((1, 2), (3, 4)),))], "found 1 items, expected 2"),
+    ]:
+        with pytest.raises(structstore.WrongTypeError, match=f"a sample: {found}"):
+            counts.publish(wrong)
+    with pytest.raises(OverflowError):
+        counts.publish([(1, (((1, 2), (3, 256)),))] * 2)
+    store.text = structstore.Stream("U3", depth=2)
+    store.text.publish("abc")
+    with pytest.raises(structstore.InvalidArgumentError, match="found 'abcd', expected at most 3 characters"):
+        store.text.publish("abcd")
+    assert (counts.published, store.text.latest().value) == (1, "abc")
 
 
 def test_what_is_asked_for_has_to_make_sense() -> None:
@@ -175,6 +221,24 @@ def test_a_loan_is_for_frames(store: Store) -> None:
         pass
 
 
+def test_a_loan_that_is_dropped_writes_nothing(store: Store) -> None:
+    store.frames = structstore.Stream("i8", 1000, depth=2)
+    frames = store.frames
+    loan = frames.loan()
+    array = loan.__enter__()
+    with pytest.raises(structstore.FramesPinnedError, match="filling"):
+        frames.release()
+    with pytest.raises(RuntimeError, match="being filled already"):
+        loan.__enter__()
+    array[:] = 1
+    del loan
+    gc.collect()
+    with pytest.raises(ValueError, match="read-only"):
+        array[:] = 2
+    assert frames.published == 0
+    frames.release()
+
+
 def test_followers_get_each_sample_and_count_what_they_missed(store: Store) -> None:
     store.speed = structstore.Stream(depth=3)
     speed = store.speed
@@ -214,6 +278,8 @@ def test_followers_get_each_sample_and_count_what_they_missed(store: Store) -> N
 
 
 def test_waiting_for_several(store: Store) -> None:
+    with pytest.raises(TypeError, match="streams: found none"):
+        structstore.wait()
     store.left, store.right = structstore.Stream(depth=3), structstore.Stream(depth=3)
     left, right = store.left.follow(), store.right.follow()
     assert not structstore.wait(left, right, timeout=0.001)

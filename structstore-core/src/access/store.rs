@@ -3,17 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64 as LocalWord, Ordering as LocalOrdering};
 
-use parking_lot::Mutex;
-
 use super::own::{Scope, operate};
-use crate::arena::Arena;
 use crate::arena::lease::Lease;
+use crate::arena::{Arena, Kept};
 use crate::error::Result;
 use crate::journal::Operation;
 use crate::life;
 use crate::lock::{Mode, NodeId, Wait, generation};
 use crate::node::{self, Raw};
-use crate::sync::Ordering;
+use crate::sync::{Ordering, lock};
 use crate::value::Kind;
 
 /// The role of a store through which nothing may be changed.
@@ -35,8 +33,6 @@ pub struct Store {
     opened: LocalWord,
     /// Whether it was closed, which ends the watches made through it.
     closed: AtomicBool,
-    /// The streams that this process publishes to through it, and in a reentrant store also those it reads: handles of bindings come and go.
-    streams: Mutex<Vec<(NodeId, Arc<Lease>)>>,
 }
 
 impl Store {
@@ -49,7 +45,6 @@ impl Store {
             role: AtomicU8::new(role),
             opened: LocalWord::new(0),
             closed: AtomicBool::new(false),
-            streams: Mutex::default(),
         }
     }
 
@@ -66,7 +61,6 @@ impl Store {
             role: AtomicU8::new(0),
             opened: LocalWord::new(0),
             closed: AtomicBool::new(false),
-            streams: Mutex::default(),
         })
     }
 
@@ -116,40 +110,48 @@ impl Store {
         opened != 0 && opened != self.arena.header().root.load(Ordering::Acquire)
     }
 
-    /// Keeps what this process has in a stream for as long as the store is open, and no longer in streams that were removed. Not while
-    /// another thread does so, which in a forked child may be for ever.
-    pub(crate) fn keep_stream(&self, id: NodeId, lease: &Arc<Lease>) {
-        let lives = |id: &NodeId| {
-            let node = self.arena.node(id.index);
-            node.is_ok_and(|node| generation(node.head.identity.load(Ordering::Acquire)) == id.generation)
+    /// Keeps what this process has in a stream for as long as the store is open, and no longer in streams that were removed: handles of
+    /// bindings come and go.
+    pub(crate) fn keep_stream(&self, stream: NodeId, lease: &Arc<Lease>) {
+        let removed = |stream: NodeId| {
+            let node = self.arena.node(stream.index);
+            !node
+                .is_ok_and(|node| generation(node.head.identity.load(Ordering::Acquire)) == stream.generation)
         };
-        let gone: Vec<_> = match self.streams.try_lock() {
-            Some(mut streams) => {
-                if !streams.iter().any(|(other, _)| *other == id) {
-                    streams.push((id, Arc::clone(lease)));
-                }
-                streams.extract_if(.., |(id, _)| !lives(id)).collect()
-            }
-            None => Vec::new(),
-        };
+        let store = self.address();
+        let mut kept = lock(&self.arena.kept);
+        if !kept.iter().any(|other| (other.store, other.stream) == (store, stream)) {
+            kept.push(Kept { store, stream, lease: Arc::clone(lease) });
+        }
+        let gone: Vec<Kept> = kept.extract_if(.., |kept| removed(kept.stream)).collect();
+        drop(kept);
         // Gives back what it had there, under no lock.
         drop(gone);
     }
 
     /// Keeps nothing in a stream any more.
-    pub(crate) fn forget_stream(&self, id: NodeId) {
-        let forgotten = self
-            .streams
-            .try_lock()
-            .map(|mut streams| streams.extract_if(.., |(other, _)| *other == id).collect::<Vec<_>>());
-        drop(forgotten);
+    pub(crate) fn forget_stream(&self, stream: NodeId) {
+        self.forget(|kept| kept == stream).clear();
     }
 
-    /// Ends the watches made through this store, and gives back what it has in streams. Its handles stay as they are.
+    /// Takes what this store keeps in some streams.
+    fn forget(&self, which: impl Fn(NodeId) -> bool) -> Vec<Kept> {
+        let store = self.address();
+        lock(&self.arena.kept).extract_if(.., |kept| kept.store == store && which(kept.stream)).collect()
+    }
+
+    /// Tells this store from others of its arena while it lives.
+    fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
+    /// Ends the watches made through this store, and gives back what it has in streams: the right to publish, unless a frame is being
+    /// filled. Its handles stay as they are.
     pub(crate) fn close(&self) {
         self.closed.store(true, LocalOrdering::SeqCst);
-        let streams = self.streams.try_lock().map(|mut streams| std::mem::take(&mut *streams));
-        drop(streams);
+        for kept in self.forget(|_| true) {
+            lock(kept.lease.share()).release();
+        }
         self.arena.wake_own_watchers();
     }
 
@@ -177,6 +179,7 @@ impl Store {
 
 impl Drop for Store {
     fn drop(&mut self) {
+        self.forget(|_| true).clear();
         if let Some(root) = self.local_root {
             // No handle is left, so that nothing below can be held; and were the memory damaged, it would stay as it is.
             let _ = self.remove(root);

@@ -282,7 +282,9 @@ pub(crate) struct StreamHead {
     pub(crate) wall: AtomicU64,
     /// Bytes of the snapshot with the metadata of a sample's fields, which follows.
     pub(crate) metas: AtomicU64,
-    pub(crate) spare: [AtomicU64; 5],
+    /// The index of the stream's node, plus one.
+    pub(crate) node: AtomicU64,
+    pub(crate) spare: [AtomicU64; 4],
 }
 
 // SAFETY: as below. The rest of a line is never read.

@@ -132,15 +132,18 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if self.arena.writable() {
-            lock(&self.share).give_back();
-        }
         // A child that could not be admitted has no lease; its memory is its own.
         let heap =
             self.arena.writable().then(|| HeapGuard::lock(&self.arena, self.arena.owner(), &Wait::QUIET));
         let mut leases = lock(&self.arena.leases);
-        if leases.get(&self.block).is_some_and(|other| other.strong_count() == 0) {
+        let last = leases.get(&self.block).is_none_or(|other| other.strong_count() == 0);
+        if last {
             leases.remove(&self.block);
+        }
+        if heap.is_some() {
+            // Under the table's lock, so that a newer lease of this process has not claimed the head yet, or keeps it.
+            let me = u64::from(self.arena.participant_index()).wrapping_add(1);
+            lock(&self.share).give_back(me, last);
         }
         // Still under the table's lock, so that a new lease of this block finds the entry gone. A segment that is
         // too broken for it keeps its block.

@@ -20,10 +20,10 @@ pub(crate) use seats::{LateClaim, ThreadSeat, forget_transaction};
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64 as LocalCounter, Ordering as LocalOrdering};
-use std::sync::{Mutex, OnceLock, Weak};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::lock::{MAX_SEATS, NodeHead, SeatLine, Space, WAITERS, Wait};
+use crate::lock::{MAX_SEATS, NodeHead, NodeId, SeatLine, Space, WAITERS, Wait};
 use crate::segment::{Access, Backing, GRANULE, Liveness, MIN_SIZE, Segment};
 use crate::sync::{AtomicU64, Ordering};
 use layout::{CHUNKS, CLAIMED, Header, Node, Participant, Record};
@@ -63,6 +63,17 @@ pub(crate) struct Arena {
     pub(crate) leaving: LocalCounter,
     /// The blocks that views of this process lease, by offset.
     pub(crate) leases: Mutex<Leases>,
+    /// The leases that stores keep while they are open; see [`Store::keep_stream`](crate::access::Store::keep_stream). Nothing else is
+    /// locked, and no lease is dropped, while it is held.
+    pub(crate) kept: Mutex<Vec<Kept>>,
+}
+
+/// A lease on the block of a stream, which a store keeps.
+pub(crate) struct Kept {
+    /// The address of the store.
+    pub(crate) store: usize,
+    pub(crate) stream: NodeId,
+    pub(crate) lease: Arc<Lease>,
 }
 
 // SAFETY: the header pointer leads into the segment, which is Send and Sync itself.
@@ -124,6 +135,7 @@ impl Arena {
             anomaly: LocalCounter::new(0),
             leaving: LocalCounter::new(0),
             leases: Mutex::default(),
+            kept: Mutex::default(),
         };
         if arena.writable() {
             arena.join(wait)?;

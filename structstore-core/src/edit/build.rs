@@ -64,8 +64,8 @@ fn build_leaf(operation: &Operation<'_>, value: &Value<'_>, parent: u32) -> Resu
             Ok(Raw::node(Kind::Array, id))
         }
         Value::Stream(stream) => {
-            let block = build_stream(operation, stream)?;
             let id = child(operation, Kind::Stream, parent)?;
+            let block = build_stream(operation, stream, id.index)?;
             operation.arena().node(id.index)?.body[BLOCK].store(block, Ordering::Relaxed);
             Ok(Raw::node(Kind::Stream, id))
         }
@@ -74,10 +74,10 @@ fn build_leaf(operation: &Operation<'_>, value: &Value<'_>, parent: u32) -> Resu
 }
 
 /// Builds the block of a stream, whose newest sample is published as the first one.
-fn build_stream(operation: &Operation<'_>, stream: &StreamValue<'_>) -> Result<u64> {
+fn build_stream(operation: &Operation<'_>, stream: &StreamValue<'_>, node: u32) -> Result<u64> {
     let (arena, header) = (operation.arena(), StreamBlock::new(stream)?);
     let block = operation.allocate(header.size(), BlockKind::Stream)?;
-    header.write(arena, block, stream)?;
+    header.write(arena, block, stream, node)?;
     if let Some(SampleValue { time, data }) = stream.newest() {
         header.publish_first(arena, block, *time, data)?;
     }

@@ -140,7 +140,7 @@ kinds! {
     NoSample,
     /// Another process publishes to the stream.
     HasPublisher,
-    /// Readers have pinned all frames of the stream, so that none can be filled.
+    /// The frames of the stream are in use: by readers, so that none can be filled, or by this process, which fills one.
     FramesPinned,
     /// Views of the array exist, so that it cannot be lent as a slice.
     Leased,
@@ -526,7 +526,7 @@ impl fmt::Display for Error {
                 )
             }
             ErrorKind::FramesPinned => {
-                write!(f, "readers keep all frames in use; drop older frames, or make the stream deeper")
+                write!(f, "{found} frames of this stream; drop or publish them, or make the stream deeper")
             }
             ErrorKind::Leased => {
                 write!(f, "views of the array exist; copy it, or assign it to publish a new block")

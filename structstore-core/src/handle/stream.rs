@@ -1,6 +1,6 @@
 //! Streams as this process has them: checked once, and read and published to without a lock.
 
-use std::sync::{Arc, MutexGuard};
+use std::sync::{Arc, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use crate::access::{Access, Handle, Located};
@@ -9,9 +9,9 @@ use crate::arena::{Arena, layout};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lock::{Mode, Wait, generation};
 use crate::node::StreamBlock;
-use crate::node::stream::{bytes_of, words_of};
+use crate::node::stream::bytes_of;
 use crate::ops::arrays::block_of;
-use crate::ring::frames::{Frames, Refused, Row};
+use crate::ring::frames::{Frames, ROWS, Refused, Row};
 use crate::ring::samples::{Cursor, PREFIX, Read};
 use crate::ring::{Nothing, OwnedBy, Publisher, Ring, Share};
 use crate::sync::{Ordering, fence, fence_after_update, lock, step};
@@ -126,10 +126,17 @@ pub struct AnyLoan {
     stream: AnyStream,
     slot: usize,
     data: *mut u8,
-    /// What it is a loan of; a child has none of its parent's.
+    /// In which process it was taken, counted in forks.
     forks: u32,
+    /// What it lends in a forked child, which must not write to its parent's frame.
+    private: OnceLock<Box<[Line]>>,
     open: bool,
 }
+
+/// Memory that is aligned as frames are.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+struct Line([u8; 64]);
 
 // SAFETY: the frame lies in the mapping that the stream keeps, and is this loan's alone.
 unsafe impl Send for AnyLoan {}
@@ -284,8 +291,14 @@ impl AnyStream {
         let ring = block.ring(arena, payload)?;
         // SAFETY: the ring lies in the mapping, which the handle's store keeps for as long as this lives.
         let ring = unsafe { std::mem::transmute::<Ring<'_>, Ring<'static>>(ring) };
-        if let Some(lease) = &lease {
-            lock(lease.share()).ring.get_or_insert(ring);
+        if let Some(lease) = &lease
+            && !lock(lease.share()).ring.get_or_insert(ring).is_same(&ring)
+        {
+            return Err(Error::corrupt(
+                "a stream",
+                "another ring than before",
+                "the same for as long as it lives",
+            ));
         }
         Ok(AnyStream { handle, block, payload, ring, lease })
     }
@@ -353,6 +366,10 @@ impl AnyStream {
     fn ensure_still_current(&self) -> Result<()> {
         if self.lease.is_none() {
             fence(Ordering::Acquire);
+            // The stream may have been replaced in its node, too.
+            if block_of(self.handle.node()) != self.payload {
+                return Err(Error::stale());
+            }
             return self.ensure_current();
         }
         Ok(())
@@ -391,7 +408,7 @@ impl AnyStream {
             let mut share = lock(lease.share());
             match share.publisher.as_ref().filter(|publisher| publisher.me == self.me()) {
                 Some(_) => {}
-                None => share.publisher = Some(Publisher::claim(&self.ring, self.me())?),
+                None => share.publisher = Some(Publisher::claim(&self.ring, self.me(), &share.loaned)?),
             }
             Ok(share)
         };
@@ -432,25 +449,35 @@ impl AnyStream {
         Error::new(ErrorKind::HasPublisher).finding(process)
     }
 
+    /// Frees what dead processes have here, when there is no room otherwise.
+    #[cold]
+    fn bury_dead(&self) -> Result<()> {
+        self.arena().repair_dead().map(|_| ())
+    }
+
     /// Publishes a sample of which `fill` gives the bytes, as many as it has. Returns its number.
     #[inline]
     pub fn publish(&self, time: u64, fill: impl FnOnce(&mut [u8]) -> Result<()>) -> Result<u64> {
         let publish = || match &self.ring {
-            Ring::Samples(samples) => {
+            // Filled before anything is locked, so that what fills may publish, too.
+            Ring::Samples(samples) => with_words(self.sample_size(), |words| {
+                fill(bytes_in_mut(words, self.sample_size()))?;
                 let mut share = self.publishing()?;
-                let Share { publisher: Some(publisher), scratch, .. } = &mut *share else {
+                let Share { publisher: Some(publisher), .. } = &mut *share else {
                     return Err(self.arena().refusal());
                 };
-                scratch.resize(self.sample_size(), 0);
-                fill(scratch)?;
                 let seq = publisher.next;
-                let published = samples.publish(publisher.me, seq, time, words_of(scratch));
-                self.lost_unless(published, &mut share)?;
-                if let Some(publisher) = &mut share.publisher {
-                    publisher.next = seq.wrapping_add(1);
+                match samples.publish(publisher.me, seq, time, words.iter().copied()) {
+                    Ok(()) => {
+                        publisher.next = seq.wrapping_add(1);
+                        Ok(seq)
+                    }
+                    Err(owner) => {
+                        share.publisher = None;
+                        Err(self.owned(owner))
+                    }
                 }
-                Ok(seq)
-            }
+            }),
             Ring::Frames(_) => {
                 let mut loan = self.loan_frame()?;
                 fill(loan.as_mut_slice())?;
@@ -462,21 +489,12 @@ impl AnyStream {
         Ok(seq)
     }
 
-    /// Gives up a share whose head another process has, as in a damaged segment.
-    #[inline(always)]
-    fn lost_unless(&self, published: Result<(), OwnedBy>, share: &mut Share) -> Result<()> {
-        published.map_err(|owner| {
-            share.publisher = None;
-            self.owned(owner)
-        })
-    }
-
     /// A frame to be filled in place.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::FramesPinned`] if readers have pinned all frames but the newest, [`ErrorKind::HasPublisher`], [`ErrorKind::WrongType`] for
-    /// samples that are copied.
+    /// [`ErrorKind::FramesPinned`] if all frames but the newest are pinned by readers, or loaned; [`ErrorKind::HasPublisher`],
+    /// [`ErrorKind::WrongType`] for samples that are copied.
     pub fn loan(&self) -> Result<AnyLoan> {
         self.loan_frame().at(&self.handle)
     }
@@ -485,45 +503,58 @@ impl AnyStream {
         let Ring::Frames(frames) = &self.ring else {
             return Err(Error::wrong_type("a stream of small samples, which are copied", "one of frames"));
         };
-        let mut share = self.publishing()?;
-        let Some(publisher) = &mut share.publisher else { return Err(self.arena().refusal()) };
-        let slot = match frames.loan(publisher.me, publisher.next, &mut publisher.order) {
-            Ok(slot) => slot,
-            Err(Refused::AllPinned) => return Err(Error::new(ErrorKind::FramesPinned)),
-            Err(Refused::OwnedBy(owner)) => {
-                share.publisher = None;
-                return Err(self.owned(owner));
+        let slot = match self.loan_slot(frames)? {
+            Some(slot) => slot,
+            None => {
+                self.bury_dead()?;
+                self.loan_slot(frames)?
+                    .ok_or_else(|| Error::new(ErrorKind::FramesPinned).finding("readers and loans use all"))?
             }
         };
-        publisher.loans = publisher.loans.saturating_add(1);
-        drop(share);
         let (stream, forks) = (self.clone(), self.arena().forks());
-        let mut loan = AnyLoan { stream, slot, data: std::ptr::dangling_mut(), forks, open: true };
+        let data = std::ptr::dangling_mut();
+        let mut loan = AnyLoan { stream, slot, data, forks, private: OnceLock::new(), open: true };
         loan.data = self.block.frame(self.arena(), self.payload, slot)?;
         Ok(loan)
+    }
+
+    /// `None` if all are pinned.
+    fn loan_slot(&self, frames: &Frames<'static>) -> Result<Option<usize>> {
+        let mut share = self.publishing()?;
+        let Some(publisher) = &mut share.publisher else { return Err(self.arena().refusal()) };
+        match frames.loan(publisher.me, publisher.next, &mut publisher.order) {
+            Ok(slot) => {
+                share.loaned.push(slot);
+                Ok(Some(slot))
+            }
+            Err(Refused::AllPinned) => Ok(None),
+            Err(Refused::OwnedBy(owner)) => {
+                share.publisher = None;
+                Err(self.owned(owner))
+            }
+        }
     }
 
     /// Gives the right to publish back.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Deadlock`] while a frame is loaned.
+    /// [`ErrorKind::FramesPinned`] while this process fills a frame; [`ErrorKind::ReadOnly`] for a process that only reads.
     pub fn release(&self) -> Result<()> {
-        let Some(lease) = &self.lease else { return Ok(()) };
-        self.forget();
-        let mut share = lock(lease.share());
-        match share.publisher.as_ref().filter(|publisher| publisher.me == self.me()) {
-            Some(publisher) if publisher.loans > 0 => {
-                drop(share);
-                Err(Error::new(ErrorKind::InUse).of("the stream's frame")).at(&self.handle)
-            }
-            Some(publisher) => {
-                self.ring.head().release(publisher.me);
-                share.publisher = None;
-                Ok(())
-            }
-            None => Ok(()),
+        let Some(lease) = self.lease.as_ref().filter(|_| self.handle.store().may_change()) else {
+            return Err(self.arena().refusal()).at(&self.handle);
+        };
+        let loaned = {
+            let mut share = lock(lease.share());
+            share.release();
+            !share.loaned.is_empty()
+        };
+        if loaned {
+            let error = Error::new(ErrorKind::FramesPinned).finding("this process is filling");
+            return Err(error).at(&self.handle);
         }
+        self.forget();
+        Ok(())
     }
 
     /// The newest sample, if samples are of at most eight bytes: as a word, with its number and its time.
@@ -625,11 +656,18 @@ impl AnyStream {
     /// This process's way to read frames: by pins, if it may write.
     fn reader(&self, frames: &Frames<'static>) -> Result<Option<&Arc<Lease>>> {
         let Some(lease) = self.lease.as_ref().filter(|_| self.arena().writable()) else { return Ok(None) };
-        let mut share = lock(lease.share());
-        if share.row.is_none() {
-            let row = Row::take(frames, self.me());
-            let full = || Error::too_many("processes that read a stream", crate::ring::frames::ROWS);
-            share.row = Some(row.ok_or_else(full)?);
+        let has_row = || {
+            let mut share = lock(lease.share());
+            if share.row.is_none() {
+                share.row = Row::take(frames, self.me());
+            }
+            share.row.is_some()
+        };
+        if !has_row() {
+            self.bury_dead()?;
+            if !has_row() {
+                return Err(Error::too_many("processes that read a stream", ROWS));
+            }
         }
         Ok(Some(lease))
     }
@@ -670,12 +708,29 @@ impl AnyStream {
     ///
     /// [`ErrorKind::StaleHandle`], [`ErrorKind::Corrupt`].
     pub fn history(&self, wanted: u64) -> Result<AnyHistory> {
+        self.samples_from(|head| head.saturating_sub(wanted))
+    }
+
+    /// The samples from a sequence number on, as far as the stream keeps them, copied.
+    ///
+    /// # Errors
+    ///
+    /// As [`AnyStream::history`].
+    pub fn since(&self, seq: u64) -> Result<AnyHistory> {
+        self.samples_from(|head| seq.min(head))
+    }
+
+    /// Copies the samples up to the head from one that `first` chooses below it.
+    #[inline]
+    fn samples_from(&self, first: impl FnOnce(u64) -> u64) -> Result<AnyHistory> {
         let read = || {
             self.ensure_current()?;
+            let head = self.published();
+            let asked = first(head);
             let (copies, missed) = match &self.ring {
                 Ring::Samples(samples) => {
-                    let mut rows = Vec::with_capacity(samples.words_of(wanted));
-                    let run = samples.history(wanted, rows.spare_capacity_mut());
+                    let mut rows = Vec::with_capacity(samples.words_of(head.wrapping_sub(asked)));
+                    let run = samples.history(asked, head, rows.spare_capacity_mut());
                     // SAFETY: as many words were written.
                     unsafe { rows.set_len(run.copied) };
                     (
@@ -683,7 +738,7 @@ impl AnyStream {
                         run.first.wrapping_sub(run.asked),
                     )
                 }
-                Ring::Frames(frames) => self.frames_in_a_row(frames, wanted)?,
+                Ring::Frames(frames) => self.frames_in_a_row(frames, asked, head)?,
             };
             self.ensure_still_current()?;
             Ok(AnyHistory { copies, missed, block: Arc::clone(&self.block) })
@@ -691,9 +746,26 @@ impl AnyStream {
         read().at(&self.handle)
     }
 
-    fn frames_in_a_row(&self, frames: &Frames<'static>, wanted: u64) -> Result<(Copies, u64)> {
-        let head = frames.head.published();
-        let asked = head.saturating_sub(wanted);
+    /// When the last samples were taken, at most `wanted` of them, the oldest first. Copies no frame.
+    ///
+    /// # Errors
+    ///
+    /// As [`AnyStream::history`].
+    pub fn recent_times(&self, wanted: u64) -> Result<Vec<u64>> {
+        let Ring::Frames(frames) = &self.ring else { return Ok(self.history(wanted)?.times()) };
+        let read = || {
+            self.ensure_current()?;
+            let head = self.published();
+            let times = head.saturating_sub(wanted.min(self.block.depth))..head;
+            let times =
+                times.filter_map(|seq| frames.copy(seq, |_| ()).ok()).map(|((), time)| time).collect();
+            self.ensure_still_current()?;
+            Ok(times)
+        };
+        read().at(&self.handle)
+    }
+
+    fn frames_in_a_row(&self, frames: &Frames<'static>, asked: u64, head: u64) -> Result<(Copies, u64)> {
         let (mut stamps, mut data) = (Vec::new(), Vec::new());
         // The oldest ones go first.
         for seq in asked.max(head.saturating_sub(self.block.depth))..head {
@@ -728,6 +800,9 @@ impl AnyStream {
 ///
 /// As [`AnyStream::wait`].
 pub fn wait_any(streams: &[(&AnyStream, u64)], left: Option<Duration>) -> Result<bool> {
+    if streams.is_empty() {
+        return Ok(false);
+    }
     let news = |(stream, seen): &(&AnyStream, u64)| stream.published() != *seen;
     if streams.iter().any(news) {
         return Ok(true);
@@ -778,6 +853,29 @@ pub(crate) fn bytes_in(words: &[u64], count: usize) -> &[u8] {
     all.get(..count).unwrap_or(all)
 }
 
+/// The first bytes of words, to be written.
+#[inline(always)]
+fn bytes_in_mut(words: &mut [u64], count: usize) -> &mut [u8] {
+    let size = size_of_val(words).min(count);
+    // SAFETY: as above, and any bytes are words.
+    unsafe { std::slice::from_raw_parts_mut(words.as_mut_ptr().cast::<u8>(), size) }
+}
+
+/// Runs something with room for a small sample.
+#[inline(always)]
+pub(crate) fn with_words<R>(bytes: usize, run: impl FnOnce(&mut [u64]) -> R) -> R {
+    const FEW: usize = 8;
+    const MORE: usize = 64;
+    let words = bytes.div_ceil(8);
+    if let Some(few) = [0; FEW].get_mut(..words) {
+        return run(few);
+    }
+    if let Some(more) = [0; MORE].get_mut(..words) {
+        return run(more);
+    }
+    run(&mut vec![0; words])
+}
+
 /// What a follower finds. While the publisher is always faster, it finds nothing, and looks again.
 fn some<T>(read: Result<T, Nothing>) -> Result<Option<T>> {
     match read {
@@ -788,8 +886,16 @@ fn some<T>(read: Result<T, Nothing>) -> Result<Option<T>> {
 }
 
 impl AnyLoan {
-    /// The bytes of the frame, at an address that is a multiple of 64. What they are at first is arbitrary.
+    /// The bytes of the frame, at an address that is a multiple of 64. What they are at first is arbitrary. In a child that was forked since,
+    /// they are zeroes in memory of its own.
     pub fn as_slice(&self) -> &[u8] {
+        if self.is_inherited() {
+            let size = self.stream.sample_size();
+            let lines = self.private.get_or_init(|| vec![Line([0; 64]); size.div_ceil(64)].into());
+            let room = size_of_val(&**lines).min(size);
+            // SAFETY: initialised memory of this loan's own, of that size.
+            return unsafe { std::slice::from_raw_parts(lines.as_ptr().cast::<u8>(), room) };
+        }
         // SAFETY: in bounds (checked), and loaned: no other thread or process reads or writes it.
         unsafe { std::slice::from_raw_parts(self.data, self.stream.sample_size()) }
     }
@@ -797,8 +903,21 @@ impl AnyLoan {
     /// The bytes of the frame.
     pub fn as_mut_slice(&mut self) -> &mut [u8] {
         step();
-        // SAFETY: as above, and `&mut self` keeps this from lending them twice.
-        unsafe { std::slice::from_raw_parts_mut(self.data, self.stream.sample_size()) }
+        let (data, size) = match self.is_inherited() {
+            true => {
+                let _ = self.as_slice();
+                let lines = self.private.get_mut().map(|lines| &mut **lines).unwrap_or_default();
+                (lines.as_mut_ptr().cast::<u8>(), size_of_val(lines).min(self.stream.sample_size()))
+            }
+            false => (self.data, self.stream.sample_size()),
+        };
+        // SAFETY: as above, or this loan's own memory; `&mut self` keeps this from lending it twice.
+        unsafe { std::slice::from_raw_parts_mut(data, size) }
+    }
+
+    /// Whether this process is a child of the one that has the frame.
+    fn is_inherited(&self) -> bool {
+        self.forks != self.stream.arena().forks()
     }
 
     /// The stream that it is of.
@@ -827,11 +946,15 @@ impl AnyLoan {
             seq
         });
         published.ok_or_else(|| {
-            Error::new(ErrorKind::HasPublisher).finding("the process that this one was forked from")
+            let finding = match self.is_inherited() {
+                true => "the process that this one was forked from",
+                false => "another process",
+            };
+            Error::new(ErrorKind::HasPublisher).finding(finding)
         })
     }
 
-    /// Ends the loan in one way or another. `None` in a child.
+    /// Ends the loan in one way or another. `None` if this process does not publish: in a child, or where the head was taken from it.
     fn end<T>(&mut self, act: impl FnOnce(&Frames<'static>, &mut Publisher, usize) -> T) -> Option<T> {
         let (AnyStream { ring: Ring::Frames(frames), lease: Some(lease), .. }, true) =
             (&self.stream, self.open)
@@ -839,10 +962,13 @@ impl AnyLoan {
             return None;
         };
         self.open = false;
+        if self.is_inherited() {
+            return None;
+        }
         let mut share = lock(lease.share());
-        let publisher = share.publisher.as_mut().filter(|_| self.forks == self.stream.arena().forks())?;
-        publisher.loans = publisher.loans.saturating_sub(1);
-        Some(act(frames, publisher, self.slot))
+        share.loaned.retain(|slot| *slot != self.slot);
+        // None after the head was found to be another's: the next claim looks at the slot again.
+        share.publisher.as_mut().map(|publisher| act(frames, publisher, self.slot))
     }
 }
 

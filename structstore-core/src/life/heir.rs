@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::arena::layout::{INHERITED, OBSERVING, Participant, Seat};
 use crate::arena::lease::{Lease, is_pin};
-use crate::arena::{Arena, HeapGuard, LateClaim, Leases, NEXT_ID, NO_PLACE, Openings, undo};
+use crate::arena::{Arena, HeapGuard, Kept, LateClaim, Leases, NEXT_ID, NO_PLACE, Openings, undo};
 use crate::error::{Error, Result};
 use crate::journal;
 use crate::lock::{SeatLine, Wait, bury, without_hooks};
@@ -32,6 +32,7 @@ pub(crate) struct Fork {
     repairing: MutexGuard<'static, HashSet<u32>>,
     late: MutexGuard<'static, Vec<LateClaim>>,
     _openings: MutexGuard<'static, Openings>,
+    _kept: MutexGuard<'static, Vec<Kept>>,
     _table: MutexGuard<'static, Leases>,
     /// What this process has in streams, in the order of its leases.
     shares: Vec<MutexGuard<'static, Share>>,
@@ -82,10 +83,12 @@ impl Fork {
         shares: Vec<MutexGuard<'static, Share>>,
     ) -> Fork {
         // SAFETY: the guards go before the arena does.
-        let (openings, late, repairing) =
-            unsafe { (for_ever(&arena.openings), for_ever(&arena.late), for_ever(&arena.repairing)) };
-        let (_openings, late, repairing) = (lock(openings), lock(late), lock(repairing));
-        Fork { repairing, late, _openings, _table: table, shares, becomes, leases, arena }
+        let (openings, late, repairing, kept) = unsafe {
+            let (openings, late) = (for_ever(&arena.openings), for_ever(&arena.late));
+            (openings, late, for_ever(&arena.repairing), for_ever(&arena.kept))
+        };
+        let (_openings, late, repairing, _kept) = (lock(openings), lock(late), lock(repairing), lock(kept));
+        Fork { repairing, late, _openings, _kept, _table: table, shares, becomes, leases, arena }
     }
 
     /// Holds the tables, and makes a participant that the child can become.

@@ -11,9 +11,10 @@
 
 use super::{ArrayBlock, read_bytes, write_bytes};
 use crate::arena::Arena;
-use crate::arena::block::{BlockKind, HEADER};
+use crate::arena::block::{BlockKind, HEADER, bytes, units};
 use crate::arena::layout::StreamHead;
 use crate::error::{Error, Result};
+use crate::lock::Mode;
 use crate::ring::frames::{FrameSlot, Frames, Pins, ROWS};
 use crate::ring::samples::{PREFIX, Samples};
 use crate::ring::{Head, Nothing, Publisher, Ring};
@@ -107,7 +108,13 @@ impl StreamBlock {
     }
 
     /// Writes the header and an empty ring of a stream into a block that no other thread sees yet.
-    pub(crate) fn write(&self, arena: &Arena, payload: u64, value: &StreamValue<'_>) -> Result<()> {
+    pub(crate) fn write(
+        &self,
+        arena: &Arena,
+        payload: u64,
+        value: &StreamValue<'_>,
+        node: u32,
+    ) -> Result<()> {
         self.sample.write(arena, payload)?;
         // All but the samples.
         let end = match self.layout {
@@ -123,6 +130,7 @@ impl StreamBlock {
         let head = arena.at::<StreamHead>(start)?;
         head.depth.store(self.depth, Ordering::Relaxed);
         head.metas.store(self.metas, Ordering::Relaxed);
+        head.node.store(u64::from(node).saturating_add(1), Ordering::Relaxed);
         let metas = arena.words(start.saturating_add(LINE), self.metas.div_ceil(8))?;
         write_bytes(metas, &metas_of(value)?);
         Ok(())
@@ -147,8 +155,10 @@ impl StreamBlock {
         };
         let empty = sample.bytes == 0 || depth == 0;
         let block = StreamBlock::of(sample, depth, metas).filter(|_| !empty).ok_or_else(broken)?;
+        // Not beyond its own block, into memory of others.
+        let capacity = bytes(units(header)).saturating_sub(HEADER);
         arena.bytes(payload, block.size()).map_err(|_| broken())?;
-        Ok(block)
+        if block.size() <= capacity { Ok(block) } else { Err(broken()) }
     }
 
     /// The ring of a block.
@@ -226,7 +236,7 @@ impl StreamBlock {
     pub(crate) fn publish_first(&self, arena: &Arena, payload: u64, time: u64, data: &[u8]) -> Result<()> {
         let refused = || Error::corrupt("a new stream", "an owner", "none");
         let ring = self.ring(arena, payload)?;
-        let mut publisher = Publisher::claim(&ring, FIRST).map_err(|_| refused())?;
+        let mut publisher = Publisher::claim(&ring, FIRST, &[]).map_err(|_| refused())?;
         match &ring {
             Ring::Samples(samples) => {
                 samples.publish(FIRST, 0, time, words_of(data)).map_err(|_| refused())?;
@@ -296,7 +306,17 @@ pub(crate) fn bytes_of(words: &[u64], size: usize) -> Vec<u8> {
 /// Finishes what a dead participant has left in the ring of a leased block, if it is one of a stream.
 pub(crate) fn bury(arena: &Arena, payload: u64, participant: u32) {
     // Whatever the memory says that is not a stream has nothing to be finished.
-    if let Ok(ring) = StreamBlock::read(arena, payload).and_then(|block| block.ring(arena, payload)) {
-        ring.bury(u64::from(participant).saturating_add(1));
+    let Ok(block) = StreamBlock::read(arena, payload) else { return };
+    let (Ok(ring), Ok(head)) =
+        (block.ring(arena, payload), arena.at::<StreamHead>(payload.saturating_add(block.sample.data)))
+    else {
+        return;
+    };
+    let dead = u64::from(participant).saturating_add(1);
+    let published = ring.head().writer.owner.load(Ordering::Relaxed) == dead;
+    ring.bury(dead);
+    // It may have died before it told of its last sample.
+    if published && let Some(node) = head.node.load(Ordering::Relaxed).checked_sub(1) {
+        arena.tell(u32::try_from(node).unwrap_or(u32::MAX), Mode::Node);
     }
 }

@@ -3,6 +3,8 @@
 //! Each process that reads has a *row*, and so a bit. It pins a slot by its bit in the slot's words of pins: one line that the publisher looks
 //! at, however many processes read, and which a repairer can clear for a dead process.
 
+use std::collections::VecDeque;
+
 use super::{Head, Nothing, OwnedBy, TRIES, done};
 use crate::sync::{AtomicU64, Ordering, fence, fence_after_update};
 
@@ -48,7 +50,7 @@ pub(crate) enum Refused {
 
 /// All slots but loaned ones, the oldest first, with their stamps: the owner's own notes, since nobody else changes stamps.
 #[derive(Debug, Default)]
-pub(crate) struct Order(Vec<(usize, u64)>);
+pub(crate) struct Order(VecDeque<(usize, u64)>);
 
 impl Frames<'_> {
     fn is_pinned(&self, slot: usize, order: Ordering) -> bool {
@@ -68,15 +70,17 @@ impl Frames<'_> {
         if found.stamp.load(Ordering::Acquire) == done(seq) { Ok((slot, found)) } else { Err(Nothing::Lost) }
     }
 
-    /// The owner's notes, when it has just claimed the head. What a dead owner marked, and what is not below the head, counts as empty.
-    pub(crate) fn order(&self, next: u64) -> Order {
+    /// The owner's notes, when it has just claimed the head, without the slots that it has loaned. What a dead owner marked, and what is not
+    /// below the head, counts as empty.
+    pub(crate) fn order(&self, next: u64, loaned: &[usize]) -> Order {
         let stamp = |slot: &FrameSlot| match slot.stamp.load(Ordering::Relaxed) {
             stamp if stamp & 1 == 0 && stamp < done(next) => stamp,
             _ => BUSY,
         };
-        let mut order: Vec<_> = self.slots.iter().map(stamp).enumerate().collect();
+        let slots = self.slots.iter().map(stamp).enumerate();
+        let mut order: Vec<_> = slots.filter(|(slot, _)| !loaned.contains(slot)).collect();
         order.sort_by_key(|(_, stamp)| *stamp);
-        Order(order)
+        Order(order.into())
     }
 
     /// A slot that nobody reads, to be filled in place. Looks at each slot once.
@@ -86,7 +90,7 @@ impl Frames<'_> {
         let newest = next.checked_sub(1).map(done);
         let free = |(slot, stamp): &(usize, u64)| Some(*stamp) != newest && self.take(*slot, *stamp);
         match order.0.iter().position(free) {
-            Some(at) => Ok(order.0.remove(at).0),
+            Some(at) => order.0.remove(at).map(|(slot, _)| slot).ok_or(Refused::AllPinned),
             None => Err(Refused::AllPinned),
         }
     }
@@ -116,14 +120,14 @@ impl Frames<'_> {
             filled.time.store(time, Ordering::Relaxed);
             filled.stamp.store(done(seq), Ordering::Release);
             place.store(slot as u64, Ordering::Release);
-            order.0.push((slot, done(seq)));
+            order.0.push_back((slot, done(seq)));
             self.head.advance(seq.wrapping_add(1));
         }
     }
 
     /// Takes a loaned slot back that is not published.
     pub(crate) fn take_back(slot: usize, order: &mut Order) {
-        order.0.insert(0, (slot, BUSY));
+        order.0.push_front((slot, BUSY));
     }
 
     /// Release: what was read under a pin comes before its end.
@@ -145,7 +149,11 @@ impl Frames<'_> {
         row: impl Fn(&mut dyn FnMut(&mut Row)),
     ) -> Result<(usize, u64), Nothing> {
         let (slot, found) = self.find(seq)?;
-        row(&mut |row| row.pin(self, slot));
+        let mut pinned = false;
+        row(&mut |row| pinned = row.pin(self, slot));
+        if !pinned {
+            return Err(Nothing::Corrupt);
+        }
         fence_after_update();
         if found.stamp.load(Ordering::Acquire) == done(seq) {
             return Ok((slot, found.time.load(Ordering::Relaxed)));
@@ -258,17 +266,25 @@ impl Row {
     pub(crate) fn inherit(&self, frames: &Frames<'_>, child: u64) -> Option<Row> {
         let mut row = Row::take(frames, child)?;
         for (slot, count) in self.counts.iter().enumerate().filter(|(_, count)| **count > 0) {
-            row.pin(frames, slot);
+            let _ = row.pin(frames, slot);
             row.counts.get_mut(slot).into_iter().for_each(|own| *own = *count);
         }
         Some(row)
     }
 
-    fn pin(&mut self, frames: &Frames<'_>, slot: usize) {
-        if let (Some(count), Some(word)) = (self.counts.get_mut(slot), frames.word(self.row, slot)) {
-            *count = count.saturating_add(1);
-            word.fetch_or(bit(self.row), Ordering::AcqRel);
-        }
+    /// Pins a slot. `false` if there is none, in a ring that is not the one that the row was taken in.
+    fn pin(&mut self, frames: &Frames<'_>, slot: usize) -> bool {
+        let (Some(count), Some(word)) = (self.counts.get_mut(slot), frames.word(self.row, slot)) else {
+            return false;
+        };
+        *count = count.saturating_add(1);
+        word.fetch_or(bit(self.row), Ordering::AcqRel);
+        true
+    }
+
+    /// Whether this process has pinned anything.
+    pub(crate) fn has_pins(&self) -> bool {
+        self.counts.iter().any(|count| *count > 0)
     }
 
     /// Ends a pin of one thread; the last one clears the bit.

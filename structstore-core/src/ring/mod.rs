@@ -84,6 +84,17 @@ pub(crate) enum Ring<'a> {
 }
 
 impl<'a> Ring<'a> {
+    /// Whether two readings of a block found the same ring.
+    pub(crate) fn is_same(&self, other: &Ring<'_>) -> bool {
+        match (self, other) {
+            (Ring::Samples(one), Ring::Samples(two)) => one.is_same(two),
+            (Ring::Frames(one), Ring::Frames(two)) => {
+                std::ptr::eq(one.head, two.head) && one.slots.len() == two.slots.len()
+            }
+            _ => false,
+        }
+    }
+
     pub(crate) fn head(&self) -> &'a Head {
         match self {
             Ring::Samples(samples) => samples.head,
@@ -109,31 +120,29 @@ pub(crate) struct Publisher {
     pub(crate) next: u64,
     /// For frames.
     pub(crate) order: Order,
-    /// How many slots are loaned.
-    pub(crate) loans: usize,
 }
 
 impl Publisher {
-    /// Claims the head.
-    pub(crate) fn claim(ring: &Ring<'_>, me: u64) -> Result<Publisher, OwnedBy> {
+    /// Claims the head for a participant that has loaned these slots.
+    pub(crate) fn claim(ring: &Ring<'_>, me: u64, loaned: &[usize]) -> Result<Publisher, OwnedBy> {
         let next = ring.head().claim(me)?;
         let order = match ring {
             Ring::Samples(_) => Order::default(),
-            Ring::Frames(frames) => frames.order(next),
+            Ring::Frames(frames) => frames.order(next, loaned),
         };
-        Ok(Publisher { me, next, order, loans: 0 })
+        Ok(Publisher { me, next, order })
     }
 }
 
 /// What this process has in a ring. Given back when it is dropped.
 #[derive(Default)]
 pub(crate) struct Share {
-    /// Set as soon as the process has anything in it.
+    /// Set when the process opens the stream.
     pub(crate) ring: Option<Ring<'static>>,
     pub(crate) publisher: Option<Publisher>,
     pub(crate) row: Option<Row>,
-    /// A small sample before it is published.
-    pub(crate) scratch: Vec<u8>,
+    /// The slots that this process is filling.
+    pub(crate) loaned: Vec<usize>,
 }
 
 impl Share {
@@ -141,6 +150,9 @@ impl Share {
     #[cfg(not(loom))]
     pub(crate) fn row_for(&self, child: u64) -> crate::error::Result<Option<Row>> {
         let (Some(row), Some(Ring::Frames(frames))) = (&self.row, &self.ring) else { return Ok(None) };
+        if !row.has_pins() {
+            return Ok(None);
+        }
         match row.inherit(frames, child) {
             Some(row) => Ok(Some(row)),
             None => Err(crate::error::Error::too_many("processes that read a stream", frames::ROWS)),
@@ -150,14 +162,26 @@ impl Share {
     /// In a child: goes on with the row that its parent took for it, and owns no head.
     pub(crate) fn inherit(&mut self, row: Option<Row>) {
         self.publisher = None;
+        self.loaned.clear();
         self.row = row;
     }
 
-    /// Gives everything back. Nothing is pinned or loaned any more.
-    pub(crate) fn give_back(&mut self) {
-        let Some(ring) = &self.ring else { return };
-        if let Some(publisher) = self.publisher.take() {
+    /// Gives the head back, unless a frame is being filled.
+    pub(crate) fn release(&mut self) {
+        if let (Some(ring), true) = (&self.ring, self.loaned.is_empty())
+            && let Some(publisher) = self.publisher.take()
+        {
             ring.head().release(publisher.me);
+        }
+    }
+
+    /// Gives everything back. Nothing is pinned or loaned any more. The head of this participant stays with a newer share, if there is one:
+    /// `last` says that there is none.
+    pub(crate) fn give_back(&mut self, me: u64, last: bool) {
+        let Some(ring) = &self.ring else { return };
+        self.publisher = None;
+        if last {
+            ring.head().release(me);
         }
         if let (Some(row), Ring::Frames(frames)) = (self.row.take(), ring) {
             row.leave(frames);

@@ -165,7 +165,7 @@ fn model_ring_history() {
         let publisher = ring.clone();
         let publisher = thread::spawn(move || publisher.publish(1, 2..4));
         let mut out = Vec::with_capacity(2 * (PREFIX + WORDS));
-        let run = ring.samples().history(5, out.spare_capacity_mut());
+        let run = ring.samples().history(0, ring.head.published(), out.spare_capacity_mut());
         // SAFETY: as many words were written.
         unsafe { out.set_len(run.copied) };
         let rows: Vec<&[u64]> = out[run.lost..].chunks_exact(PREFIX + WORDS).collect();
@@ -389,7 +389,7 @@ impl Camera {
 
     fn claim(&self, me: u64) -> Shooter {
         let next = self.head.claim(me).unwrap();
-        Shooter { me, next, order: self.ring().order(next) }
+        Shooter { me, next, order: self.ring().order(next, &[]) }
     }
 
     /// Publishes so many frames, as far as slots are to be had.

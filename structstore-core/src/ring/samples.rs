@@ -69,6 +69,12 @@ impl<'a> Samples<'a> {
         (rows.len() == slots.checked_mul(stride)?).then_some(Samples { head, stamps, rows, stride })
     }
 
+    /// Whether another one lies in the same memory, and is divided likewise.
+    pub(crate) fn is_same(&self, other: &Samples<'_>) -> bool {
+        let of = |samples: &Samples<'_>| (samples.stamps.len(), samples.rows.len(), samples.stride);
+        std::ptr::eq(self.head, other.head) && of(self) == of(other)
+    }
+
     /// How many samples stay readable while the publisher writes the next one.
     pub(crate) fn depth(&self) -> u64 {
         (self.stamps.len() as u64).saturating_sub(1)
@@ -157,20 +163,19 @@ impl<'a> Samples<'a> {
         Err(Nothing::Busy)
     }
 
-    /// How many words a history of the last `wanted` samples copies at the most.
+    /// How many words a history of the last samples below a head copies at the most.
     pub(crate) fn words_of(&self, wanted: u64) -> usize {
-        let rows = self.head.published().min(wanted).min(self.depth());
-        (rows as usize).saturating_mul(self.stride)
+        (wanted.min(self.depth()) as usize).saturating_mul(self.stride)
     }
 
-    /// Copies the last samples, up to the rows that `out` has room for, at once, and checks afterwards which of them were whole.
+    /// Copies the samples from `asked` up to a head that was seen, as far as they are kept and `out` has room for them: at once, and checks
+    /// afterwards which of them were whole.
     ///
     /// The publisher writes over the oldest first, so that the lost ones are the first ones; mostly one look says that there are none.
-    pub(crate) fn history(&self, wanted: u64, out: &mut [MaybeUninit<u64>]) -> Run {
-        let head = self.head.published();
-        let asked = head.saturating_sub(wanted);
+    pub(crate) fn history(&self, asked: u64, head: u64, out: &mut [MaybeUninit<u64>]) -> Run {
         let room = out.len().checked_div(self.stride).unwrap_or(0) as u64;
-        let count = head.min(wanted).min(self.depth()).min(room);
+        let asked = asked.min(head);
+        let count = head.wrapping_sub(asked).min(self.depth()).min(room);
         let start = head.wrapping_sub(count);
         let slots = self.stamps.len();
         let at = self.index(start);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::{Publish, Sample, Stream, typed, with_words};
 #[cfg(doc)]
 use crate::error::ErrorKind;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::handle::stream::{AnyCursor, AnyStream, bytes_in, wait_any};
 
 /// Where a follower begins.
@@ -130,7 +130,9 @@ impl<T: Publish + ?Sized> Follow<T> {
                 return Ok(Some(sample));
             }
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            if ended() || !self.stream.raw.wait(self.cursor.next(), left)? {
+            let waited = !ended() && self.stream.raw.wait(self.cursor.next(), left)?;
+            // There may be samples, none of which stays until it is read.
+            if !waited || left.is_some_and(|left| left.is_zero()) {
                 return Ok(None);
             }
         }
@@ -173,7 +175,7 @@ impl<T: ?Sized> Waiting for Follow<T> {
 ///
 /// # Errors
 ///
-/// As [`Follow::next_within`].
+/// As [`Follow::next_within`]; [`ErrorKind::InvalidArgument`] without followers.
 ///
 /// ```
 /// use std::time::Duration;
@@ -191,6 +193,9 @@ impl<T: ?Sized> Waiting for Follow<T> {
 /// # Ok::<(), structstore::Error>(())
 /// ```
 pub fn wait(followers: &[&dyn Waiting], timeout: Option<Duration>) -> Result<bool> {
+    if followers.is_empty() {
+        return Err(Error::invalid("followers", "none".to_owned(), "at least one"));
+    }
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     let awaited: Vec<_> = followers.iter().map(|follower| follower.awaited()).collect();
     loop {

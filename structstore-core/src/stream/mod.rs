@@ -64,7 +64,7 @@ use std::time::Duration;
 use crate::error::ErrorKind;
 use crate::error::{Error, Result};
 use crate::handle::Struct;
-use crate::handle::stream::bytes_in;
+use crate::handle::stream::{bytes_in, with_words};
 use crate::key::Key;
 use crate::ops::{Get, Slot, structs};
 use crate::value::{Kind, Value};
@@ -166,7 +166,7 @@ impl<T: Publish + ?Sized> Stream<T> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InUse`] while a frame is loaned.
+    /// [`ErrorKind::FramesPinned`] while this process fills a frame, [`ErrorKind::ReadOnly`] for a process that only reads.
     pub fn release(&self) -> Result<()> {
         self.raw.release()
     }
@@ -225,7 +225,7 @@ impl<T: Publish + ?Sized> Stream<T> {
     ///
     /// [`ErrorKind::StaleHandle`].
     pub fn since(&self, seq: u64) -> Result<History<T>> {
-        self.history(self.published().saturating_sub(seq))
+        self.raw.since(seq).map(History::new)
     }
 }
 
@@ -321,19 +321,4 @@ fn typed<T: Publish + ?Sized>(
     (seq, time, missed): (u64, u64, u64),
 ) -> Result<Sample<T::Value>> {
     Ok(Sample { value: T::of_bytes(data)?, seq, time, missed })
-}
-
-/// Runs something with room for a small sample.
-#[inline(always)]
-fn with_words<R>(bytes: usize, run: impl FnOnce(&mut [u64]) -> R) -> R {
-    const FEW: usize = 8;
-    const MORE: usize = 64;
-    let words = bytes.div_ceil(8);
-    if let Some(few) = [0; FEW].get_mut(..words) {
-        return run(few);
-    }
-    if let Some(more) = [0; MORE].get_mut(..words) {
-        return run(more);
-    }
-    run(&mut vec![0; words])
 }

@@ -49,21 +49,7 @@ impl DType {
 
     /// The field of records that a path of names leads to, with its place in the record. Not through arrays of records.
     pub(crate) fn find(&self, path: &str) -> Option<RecordField> {
-        let (mut fields, mut offset) = (self.fields()?, 0_usize);
-        let mut names = path.split('.').peekable();
-        while let Some(name) = names.next() {
-            let mut field = fields.into_iter().find(|field| field.name == name && !name.is_empty())?;
-            offset = offset.saturating_add(field.offset);
-            if names.peek().is_none() {
-                field.offset = offset;
-                return Some(field);
-            }
-            if !field.shape.is_empty() {
-                return None;
-            }
-            fields = field.fields;
-        }
-        None
+        find(&self.fields()?, path)
     }
 
     /// The structured type of these fields, one behind the other. A name has no quotes, backslashes or control characters.
@@ -99,6 +85,24 @@ impl DType {
         let size = u32::try_from(size).unwrap_or(u32::MAX);
         DType::structured(&descr, size)
     }
+}
+
+/// As [`DType::find`], among fields that were read already.
+pub(crate) fn find(mut fields: &[RecordField], path: &str) -> Option<RecordField> {
+    let mut offset = 0_usize;
+    let mut names = path.split('.').peekable();
+    while let Some(name) = names.next() {
+        let field = fields.iter().find(|field| field.name == name && !name.is_empty())?;
+        offset = offset.saturating_add(field.offset);
+        if names.peek().is_none() {
+            return Some(RecordField { offset, ..field.clone() });
+        }
+        if !field.shape.is_empty() {
+            return None;
+        }
+        fields = &field.fields;
+    }
+    None
 }
 
 /// An element type and a shape as messages name them: `f64[3]`, `{t: f64, acc: f32[3]}`.
@@ -259,7 +263,8 @@ fn part_value<'a>(
 
 fn element_value<'a>(dtype: &DType, fields: &[RecordField], data: &'a [u8], depth: usize) -> Value<'a> {
     if !fields.is_empty() && depth < DEEPEST {
-        let named = fields.iter().filter(|field| !field.name.is_empty());
+        // Each value takes a byte, so that a sample has no more values than bytes.
+        let named = fields.iter().filter(|field| !field.name.is_empty() && field.size() > 0);
         return Value::record(named.map(|field| {
             let end = field.offset.saturating_add(field.size());
             let data = data.get(field.offset..end).unwrap_or_default();

@@ -1,9 +1,10 @@
 //! Streams as detached values.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::sync::OnceLock;
 
-use super::record::Shown;
+use super::record::{Shown, find};
 use super::{ArrayValue, DType, Meta, Value, size_in_bytes};
 #[cfg(doc)]
 use crate::error::ErrorKind;
@@ -106,9 +107,12 @@ impl<'a> StreamValue<'a> {
     ///
     /// [`ErrorKind::InvalidArgument`] for a path that leads to no field.
     pub fn with_metas(mut self, metas: Vec<(String, Meta)>) -> Result<StreamValue<'a>> {
+        let fields = if metas.is_empty() { None } else { self.0.dtype.fields() };
+        let mut known = HashSet::new();
         for (path, _) in &metas {
-            if self.0.dtype.find(path).is_none() {
-                return Err(Error::invalid("metas", path.clone(), format!("a field of {}", self.0.dtype)));
+            if !known.insert(path.as_str()) || find(fields.as_deref().unwrap_or_default(), path).is_none() {
+                let expected = format!("a field of {}, once", self.0.dtype);
+                return Err(Error::invalid("metas", path.clone(), expected));
             }
         }
         self.0.metas = metas;

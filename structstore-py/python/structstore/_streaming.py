@@ -2,11 +2,13 @@
 
 import dataclasses
 import enum
+import functools
 import typing
 from typing import Any
 
 import numpy as np
 
+from . import _structstore as core
 from ._meta import Meta, told
 from ._typed import bare
 
@@ -60,25 +62,104 @@ def _texts(hint: Any) -> list[str]:
     return choices if choices and all(isinstance(choice, str) and choice for choice in choices) else []
 
 
-def record(value: Any, dtype: "np.dtype[Any]") -> Any:
-    """A dataclass, dict or tuple as the tuple that NumPy takes for a record. NumPy would cut strings that are too long."""
-    if dtype.names is None:
-        value = value.value if isinstance(value, enum.Enum) else value
-        longest = dtype.itemsize // (4 if dtype.kind == "U" else 1)
-        if dtype.kind in "US" and isinstance(value, (str, bytes)) and len(value) > longest:
-            raise ValueError(f"a sample: found {value!r}, expected at most {longest} characters")
-        return value
-    assert dtype.fields is not None
-    types = [dtype.fields[name][0].base for name in dtype.names]
+class _Field(typing.NamedTuple):
+    """What a field of a record takes."""
+
+    name: str
+    base: "np.dtype[Any]"
+    shape: tuple[int, ...]
+    #: Types of Python's own that NumPy converts without a loss, or refuses itself.
+    exact: frozenset[type]
+
+
+_EXACT: dict[str, frozenset[type]] = {
+    "f": frozenset((float, int)),
+    "c": frozenset((complex, float, int)),
+    "i": frozenset((int,)),
+    "u": frozenset((int,)),
+    "b": frozenset((bool,)),
+}
+
+
+@functools.lru_cache(maxsize=256)
+def _fields(dtype: "np.dtype[Any]") -> tuple[_Field, ...]:
+    if dtype.names is None or dtype.fields is None:
+        return ()
+    types = [dtype.fields[name][0] for name in dtype.names]
+    return tuple(
+        _Field(name, found.base, found.shape, _EXACT.get(found.base.kind, frozenset()))
+        for name, found in zip(dtype.names, types, strict=True)
+    )
+
+
+def sample(value: Any, dtype: "np.dtype[Any]", shape: tuple[int, ...]) -> Any:
+    """A sample as NumPy takes it. NumPy itself would cut numbers and strings that do not fit, and take the fields of another type."""
+    if not shape and type(value) is tuple and dtype.names is not None:
+        return _record(value, dtype)
+    return _item(value, _Field("", dtype, shape, _EXACT.get(dtype.kind, frozenset())))
+
+
+def _record(value: Any, dtype: "np.dtype[Any]") -> Any:
+    """A tuple, dict, dataclass or record of NumPy's as the tuple that NumPy takes."""
+    fields = _fields(dtype)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     if isinstance(value, dict):
-        if set(value) != set(dtype.names):
-            raise TypeError(f"a sample: found the fields {sorted(value)}, expected {list(dtype.names)}")
-        value = tuple(value[name] for name in dtype.names)
-    if isinstance(value, tuple) and len(value) == len(types):
-        return tuple(record(item, inner) for item, inner in zip(value, types, strict=True))
+        if set(value) != {field.name for field in fields}:
+            names = [field.name for field in fields]
+            raise core.WrongTypeError(f"a sample: found the fields {sorted(value, key=str)}, expected {names}")
+        value = tuple(value[field.name] for field in fields)
+    if isinstance(value, tuple):
+        if len(value) != len(fields):
+            raise core.WrongTypeError(f"a sample: found {len(value)} fields, expected {len(fields)}")
+        return tuple(
+            [
+                item if type(item) in field.exact and not field.shape else _item(item, field)
+                for item, field in zip(value, fields, strict=True)
+            ]
+        )
+    return _cast(value, "", dtype, ())
+
+
+def _item(value: Any, field: _Field) -> Any:
+    name, base, shape, exact = field
+    if shape and isinstance(value, (tuple, list)):
+        if len(value) != shape[0]:
+            raise core.WrongTypeError(f"a sample: {_of(name)}found {len(value)} items, expected {shape[0]}")
+        inner = _Field(name, base, shape[1:], exact)
+        return [item if type(item) in exact and not inner.shape else _item(item, inner) for item in value]
+    if base.names is not None and not shape:
+        return _record(value, base)
+    if base.kind in "US" and not shape:
+        value = value.value if isinstance(value, enum.Enum) else value
+        longest = base.itemsize // (4 if base.kind == "U" else 1)
+        if isinstance(value, (str, bytes)) and len(value) > longest:
+            raise core.InvalidArgumentError(f"a sample: {_of(name)}found {value!r}, expected at most {longest} characters")
+    return _cast(value, name, base, shape)
+
+
+def _cast(value: Any, name: str, dtype: "np.dtype[Any]", shape: tuple[int, ...]) -> Any:
+    """A value that NumPy has to cast, if it is of the same kind: floats are no integers."""
+    given = np.asarray(value)
+    if given.shape != shape:
+        raise core.WrongTypeError(f"a sample: {_of(name)}found the shape {given.shape}, expected {shape}")
+    is_int = isinstance(value, int) and dtype.kind in "iufc"
+    if not is_int and not (_same_names(given.dtype, dtype) and np.can_cast(given.dtype, dtype, "same_kind")):
+        raise core.WrongTypeError(f"a sample: {_of(name)}found {given.dtype}, expected {dtype}")
+    if dtype.kind in "US" and given.dtype.kind == dtype.kind and given.dtype.itemsize > dtype.itemsize:
+        raise core.InvalidArgumentError(f"a sample: {_of(name)}found {given.dtype}, expected {dtype}")
     return value
+
+
+def _same_names(one: "np.dtype[Any]", two: "np.dtype[Any]") -> bool:
+    if one.names is None or two.names is None:
+        return one.names is two.names
+    types = zip(_fields(one), _fields(two), strict=True)
+    return one.names == two.names and all(_same_names(a.base, b.base) for a, b in types)
+
+
+def _of(name: str) -> str:
+    return f"{name}: " if name else ""
 
 
 def metas(found: dict[str, dict[str, Any]]) -> dict[str, Meta]:

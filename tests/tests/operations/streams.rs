@@ -235,6 +235,30 @@ fn a_slow_follower_knows_what_it_missed() {
 }
 
 #[test]
+fn since_begins_where_it_is_asked_to() {
+    let store = StructStore::new();
+    let numbers = store.ensure_stream::<u64>("numbers", Stream::depth(100_000)).unwrap();
+    thread::scope(|scope| {
+        let publisher =
+            scope.spawn(|| (0..50_000).for_each(|at| assert_eq!(numbers.publish(&at).unwrap(), at)));
+        while !publisher.is_finished() {
+            let seq = numbers.published();
+            let since = numbers.since(seq).unwrap();
+            assert_eq!(since.seqs().first().copied().unwrap_or(seq), seq);
+            assert_eq!(since.missed(), 0);
+        }
+    });
+    assert_eq!(numbers.since(49_998).unwrap().seqs(), [49_998, 49_999]);
+    assert!(numbers.since(60_000).unwrap().is_empty());
+}
+
+#[test]
+fn waiting_for_nothing_is_an_error() {
+    assert_eq!(stream::wait(&[], None).unwrap_err().kind(), ErrorKind::InvalidArgument);
+    assert!(!stream::wait_any(&[], None).unwrap());
+}
+
+#[test]
 fn frames_stay_while_they_are_used() {
     let store = StructStore::new();
     let frames = store.ensure_stream::<[u32]>("frames", Stream::array([2000]).depth(3)).unwrap();
@@ -279,7 +303,7 @@ fn a_loan_is_published_or_nothing_happened() {
         drop(dropped);
         let mut loan = frames.loan().unwrap();
         loan.as_mut_slice().fill(value);
-        assert_eq!(frames.release().unwrap_err().kind(), ErrorKind::InUse);
+        assert_eq!(frames.release().unwrap_err().kind(), ErrorKind::FramesPinned);
         assert_eq!(loan.publish_at(u64::from(value)).unwrap(), u64::from(value));
         assert!(frames.latest().unwrap().value.iter().all(|found| *found == value));
     }

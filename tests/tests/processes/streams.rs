@@ -132,6 +132,93 @@ fn an_observer_reads_and_does_not_publish() {
     assert_eq!(words.publish(&[0; 8]).unwrap_err().kind(), ErrorKind::ReadOnly);
 }
 
+/// A publisher takes back what dead readers have before it gives up.
+#[test]
+fn dead_readers_keep_no_frames() {
+    let Streams { name, store, frames, .. } = streams("dead_readers", 1);
+    let hold = |at| {
+        frames.publish(&[at; FRAME]).unwrap();
+        Peer::start(&name, &["hold a frame"]).ready()
+    };
+    let (mut dead, living) = (hold(0), hold(1));
+    frames.publish(&[2; FRAME]).unwrap();
+    let error = frames.publish(&[3; FRAME]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::FramesPinned);
+    assert!(error.to_string().starts_with("frames: readers"), "{error}");
+    dead.kill();
+    assert_eq!(frames.publish(&[3; FRAME]).unwrap(), 3);
+    living.finish();
+    store.check().unwrap();
+}
+
+/// Closing a store gives the right to publish back, although handles to the stream live on.
+#[test]
+fn a_closed_store_publishes_nothing() {
+    let Streams { name, store, words, frames } = streams("closed_streams", 4);
+    words.publish(&[0; 8]).unwrap();
+    let mut loan = frames.loan().unwrap();
+    assert_eq!(words.publisher(), Some(std::process::id().into()));
+    store.close().unwrap();
+    assert_eq!(words.publisher(), None);
+    // A frame that is being filled then is published all the same.
+    loan.as_mut_slice().fill(7);
+    assert_eq!(loan.publish().unwrap(), 0);
+    assert_eq!(whole(&frames.latest().unwrap().value), 7);
+    frames.release().unwrap();
+    Peer::start(&name, &["publish", "1"]).ready().finish();
+}
+
+/// A forked child that has its parent's loan writes into memory of its own, and publishes nothing.
+#[test]
+fn a_child_fills_no_frame_of_its_parent() {
+    let Streams { store, frames, .. } = streams("forked_loan", 2);
+    let mut loan = frames.loan().unwrap();
+    loan.as_mut_slice().fill(1);
+    // SAFETY: the child calls the store and the allocator, both of which bear a fork, and ends without running anything else.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        let fresh = whole(loan.as_slice()) == 0;
+        loan.as_mut_slice().fill(9);
+        let failed = whole(loan.as_slice()) == 9
+            && loan.publish().is_err_and(|error| error.kind() == ErrorKind::HasPublisher);
+        // SAFETY: as above.
+        unsafe { libc::_exit(i32::from(!(fresh && failed))) };
+    }
+    let mut status = 0;
+    // SAFETY: a child of this process, and a valid place for its status.
+    assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+    assert_eq!(status, 0);
+    assert_eq!(whole(loan.as_slice()), 1);
+    loan.publish().unwrap();
+    store.check().unwrap();
+}
+
+/// A number of samples that memory cannot have is damage, also where the segment is large enough: what follows the block is others'.
+#[test]
+fn a_stream_ends_where_its_block_ends() {
+    for (label, depth, damaged) in [("deep_words", 12_345_u64, 16_383_u64 * 2), ("deep_frames", 77, 78)] {
+        let Streams { name, store, words, .. } = streams(label, depth);
+        // More memory, which is not the stream's.
+        store.set("more", vec![0_u64; 400_000]).unwrap();
+        words.publish(&[1; 8]).unwrap();
+        drop((store, words));
+        let mut memory = std::fs::read(name.path()).unwrap();
+        let (found, written) = (depth.to_le_bytes(), damaged.to_le_bytes());
+        let mut changed = 0;
+        for word in memory.as_chunks_mut::<8>().0.iter_mut().filter(|word| **word == found) {
+            *word = written;
+            changed += 1;
+        }
+        assert!(changed >= 2);
+        std::fs::write(name.path(), memory).unwrap();
+        let store = StructStoreShared::open(&name).unwrap();
+        let field = if depth > 1000 { "words" } else { "frames" };
+        let error = store.get::<structstore::stream::AnyStream>(field).map(drop).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+        assert!(error.to_string().contains("a depth of"), "{error}");
+    }
+}
+
 /// Publishers and readers are killed at random points; readers that live on see whole samples, all of them counted.
 #[test]
 fn publishers_and_readers_die_at_any_point() {
