@@ -81,8 +81,7 @@ _EXACT: dict[str, frozenset[type]] = {
 }
 
 
-@functools.lru_cache(maxsize=256)
-def _fields(dtype: "np.dtype[Any]") -> tuple[_Field, ...]:
+def _fields_of(dtype: "np.dtype[Any]") -> tuple[_Field, ...]:
     if dtype.names is None or dtype.fields is None:
         return ()
     types = [dtype.fields[name][0] for name in dtype.names]
@@ -90,6 +89,9 @@ def _fields(dtype: "np.dtype[Any]") -> tuple[_Field, ...]:
         _Field(name, found.base, found.shape, _EXACT.get(found.base.kind, frozenset()))
         for name, found in zip(dtype.names, types, strict=True)
     )
+
+
+_fields = functools.lru_cache(maxsize=256)(_fields_of)
 
 
 def sample(value: Any, dtype: "np.dtype[Any]", shape: tuple[int, ...]) -> Any:
