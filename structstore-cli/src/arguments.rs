@@ -444,6 +444,9 @@ pub(crate) struct Dump {
     /// What to write; otherwise the file's ending tells: .json, .yaml, .yml, and anything else is a snapshot
     #[arg(long)]
     pub(crate) format: Option<Format>,
+    /// Write all samples that streams keep into a snapshot, instead of the newest ones
+    #[arg(long)]
+    pub(crate) samples: bool,
 }
 
 /// Fill a store with what is in a file, in one step. It is created if it does not exist, and its fields are replaced.

@@ -23,7 +23,13 @@ pub(crate) fn dump(options: &Dump) -> Result<u8> {
         let message = "a snapshot cannot be written to a terminal; name a file, or use --format json or yaml";
         return Err(Failure::Usage(message.to_owned()));
     }
+    if options.samples && format != Format::Snapshot {
+        let message =
+            "--samples: JSON and YAML have the newest samples only; write a snapshot, or use `get --last`";
+        return Err(Failure::Usage(message.to_owned()));
+    }
     let bytes = match format {
+        Format::Snapshot if options.samples => options.store.snapshot(Struct::to_bytes_with_samples)?,
         Format::Snapshot => options.store.snapshot(Struct::to_bytes)?,
         Format::Json => {
             let value = options.store.snapshot(Struct::to_value)?;

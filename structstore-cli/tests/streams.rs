@@ -53,6 +53,26 @@ fn streams(label: &str) -> Streams {
 }
 
 #[test]
+fn dumps_hold_all_samples_on_demand() {
+    let streams = streams("cli_dumped_streams");
+    let (name, copy) = (&streams.name, SegmentName::new("cli_dumped_copy"));
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("dump");
+    let file = file.to_str().unwrap();
+    for (option, samples) in [(None, 1), (Some("--samples"), 5)] {
+        let dump = ["dump", name, file].into_iter().chain(option);
+        structstore(&dump.collect::<Vec<_>>()).text();
+        structstore(&["load", file, &copy]).text();
+        let last = structstore(&["get", &copy, "imu", "--last", "9"]).json();
+        assert_eq!(last.as_array().unwrap().len(), samples);
+        assert_eq!(last[samples - 1]["value"]["t"], 1.0);
+        structstore(&["unlink", &copy]).text();
+    }
+    let refused = structstore(&["dump", name, "-", "--format", "json", "--samples"]).complaint(2);
+    assert!(refused.contains("--samples: JSON and YAML have the newest samples only"), "{refused}");
+}
+
+#[test]
 fn show_and_get_print_the_newest_sample() {
     let streams = streams("cli_streams");
     let name = &streams.name;

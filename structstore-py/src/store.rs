@@ -784,10 +784,11 @@ impl StructStore {
     }
 
     /// The struct with all below it as a snapshot: bytes that keep types and order exactly, from which from_bytes()
-    /// makes equal contents in any store, on any machine.
-    fn to_bytes<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyBytes>> {
+    /// makes equal contents in any store, on any machine. Of a stream, it has the newest sample; with `samples`, all that the stream keeps.
+    #[pyo3(signature = (*, samples=false), text_signature = "($self, *, samples=False)")]
+    fn to_bytes<'py>(&self, py: Python<'py>, samples: bool) -> Result<Bound<'py, PyBytes>> {
         let root = self.root()?;
-        let snapshot = py.detach(|| root.to_bytes())?;
+        let snapshot = py.detach(|| if samples { root.to_bytes_with_samples() } else { root.to_bytes() })?;
         Ok(gil::bytes(py, &snapshot)?)
     }
 

@@ -277,6 +277,18 @@ def test_followers_get_each_sample_and_count_what_they_missed(store: Store) -> N
     assert not reader.is_alive()
 
 
+def test_snapshots_hold_all_samples_on_demand(store: Store) -> None:
+    store.speed = structstore.Stream(depth=3)
+    for value in range(5):
+        store.speed.publish(value)
+    for options, expected in [({}, [4.0]), ({"samples": True}, [2.0, 3.0, 4.0])]:
+        other = structstore.StructStore()
+        other.from_bytes(store.to_bytes(**options))
+        assert list(other.speed.history(9)) == expected
+    with pytest.raises(TypeError):
+        store.to_bytes(True)
+
+
 def test_waiting_for_several(store: Store) -> None:
     with pytest.raises(TypeError, match="streams: found none"):
         structstore.wait()

@@ -39,7 +39,7 @@ use crate::ops::{self, lists, paths, structs};
 use crate::segment::{Access as SegmentAccess, Backing, Place};
 use crate::shared::{Options, StructStoreShared};
 use crate::store::StructStore;
-use crate::value::{DType, Value};
+use crate::value::{DType, Extras, Value};
 
 /// An empty local store whose locks are reentrant: an operation under this thread's own lock goes ahead.
 ///
@@ -251,7 +251,7 @@ impl StructExt for Struct {
     }
 
     fn snapshot(&self) -> Result<Snapshot> {
-        Ok(ops::snapshot(&self.handle, false)?.snapshot())
+        Ok(ops::snapshot(&self.handle, Extras::default())?.snapshot())
     }
 
     fn declare_fields(&self, fields: &[Declaration<'_>]) -> Result<()> {
@@ -337,7 +337,7 @@ impl ListExt for List {
     }
 
     fn snapshot(&self) -> Result<Snapshot> {
-        Ok(ops::snapshot(&self.handle, false)?.snapshot())
+        Ok(ops::snapshot(&self.handle, Extras::default())?.snapshot())
     }
 
     fn prepare(&self, dtype: DType, shape: &[usize]) -> Result<ArrayView> {

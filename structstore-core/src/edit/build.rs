@@ -8,7 +8,7 @@ use crate::key::Key;
 use crate::lock::NodeId;
 use crate::node::{ArrayBlock, BLOCK, LENGTH, LIVE, Raw, StreamBlock, write_bytes};
 use crate::sync::{Ordering, step};
-use crate::value::{ArrayValue, Kind, SampleValue, StreamValue, Value};
+use crate::value::{ArrayValue, Kind, StreamValue, Value};
 
 /// The contents of a string, bytes or array node, built but named by no node yet.
 #[derive(Clone, Copy)]
@@ -73,13 +73,13 @@ fn build_leaf(operation: &Operation<'_>, value: &Value<'_>, parent: u32) -> Resu
     }
 }
 
-/// Builds the block of a stream, whose newest sample is published as the first one.
+/// Builds the block of a stream, whose samples are published.
 fn build_stream(operation: &Operation<'_>, stream: &StreamValue<'_>, node: u32) -> Result<u64> {
     let (arena, header) = (operation.arena(), StreamBlock::new(stream)?);
     let block = operation.allocate(header.size(), BlockKind::Stream)?;
     header.write(arena, block, stream, node)?;
-    if let Some(SampleValue { time, data }) = stream.newest() {
-        header.publish_first(arena, block, *time, data)?;
+    if !stream.samples().is_empty() {
+        header.publish_all(arena, block, stream.samples())?;
     }
     Ok(block)
 }

@@ -11,7 +11,7 @@ use crate::error::ErrorKind;
 use crate::error::{Path, Result};
 use crate::key::Key;
 use crate::ops::{self, Get, paths, structs};
-use crate::value::{Kind, ToValue, Value, decode_whole};
+use crate::value::{Extras, Kind, ToValue, Value, decode_whole};
 
 /// A handle to a struct: named fields, which keep the order in which they were added.
 ///
@@ -523,7 +523,16 @@ impl Struct {
     /// # Ok::<(), structstore::Error>(())
     /// ```
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        ops::snapshot(&self.handle, true)?.finish()
+        ops::snapshot(&self.handle, Extras { metas: true, samples: false })?.finish()
+    }
+
+    /// The same, with all samples that [streams](crate::stream) keep, instead of the newest ones. A stream that is restored numbers them from 0.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::to_value`].
+    pub fn to_bytes_with_samples(&self) -> Result<Vec<u8>> {
+        ops::snapshot(&self.handle, Extras { metas: true, samples: true })?.finish()
     }
 
     /// Replaces all fields by those of a snapshot, in one operation. Declared fields stay, and take the new values. A field without

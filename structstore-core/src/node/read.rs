@@ -45,7 +45,7 @@ pub(crate) fn read_shallow(arena: &Arena, node: &Node) -> Result<Shallow> {
         Kind::Bytes => Shallow::Bytes(read_bytes_node(arena, node)?),
         Kind::List => Shallow::List(list::items(arena, node)?),
         Kind::Array => Shallow::Array(read_array(arena, node)?),
-        Kind::Stream => Shallow::Stream(read_stream(arena, node)?),
+        Kind::Stream => Shallow::Stream(read_stream(arena, node, false)?),
         _ => Shallow::Struct(fields(arena, node)?),
     })
 }
@@ -127,7 +127,7 @@ pub(crate) fn read_value<'a>(
             leaf(Value::Array(array), bytes)?
         }
         Kind::Stream => {
-            let stream = read_stream(arena, node)?;
+            let stream = read_stream(arena, node, false)?;
             let bytes = stream.sample_size();
             leaf(Value::Stream(stream), bytes)?
         }
@@ -189,8 +189,9 @@ pub(crate) fn write_snapshot<'a>(
             });
         }
         Kind::Stream => {
-            let stream = read_stream(arena, node)?;
-            extent.add(arena, stream.sample_size() as u64)?;
+            let stream = read_stream(arena, node, snapshot.extras().samples)?;
+            let count = stream.samples().len().max(1);
+            extent.add(arena, count.saturating_mul(stream.sample_size()) as u64)?;
             snapshot.stream(&stream);
         }
         Kind::List => {
@@ -216,7 +217,7 @@ pub(crate) fn write_snapshot<'a>(
                 }
                 // Of what is null, nothing says what it is to be otherwise.
                 if let Some(place) =
-                    raw.meta().filter(|_| snapshot.tells() && !matches!(raw.kind(), Ok(Kind::Null)))
+                    raw.meta().filter(|_| snapshot.extras().metas && !matches!(raw.kind(), Ok(Kind::Null)))
                 {
                     snapshot.tell(Record::read(arena, place)?.meta()?);
                 }
@@ -339,9 +340,10 @@ fn read_array(arena: &Arena, node: &Node) -> Result<ArrayValue<'static>> {
     ArrayValue::new(header.dtype, &header.shape, data)
 }
 
-fn read_stream(arena: &Arena, node: &Node) -> Result<StreamValue<'static>> {
+/// A stream with its newest sample, or `all` that it keeps.
+fn read_stream(arena: &Arena, node: &Node, all: bool) -> Result<StreamValue<'static>> {
     let block = node.body[BLOCK].load(Ordering::Relaxed);
-    StreamBlock::read(arena, block)?.value(arena, block)
+    StreamBlock::read(arena, block)?.value(arena, block, all)
 }
 
 /// The slots of a struct or list, as a watcher compares them.

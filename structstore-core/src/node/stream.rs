@@ -19,7 +19,7 @@ use crate::ring::frames::{FrameSlot, Frames, Pins, ROWS};
 use crate::ring::samples::{PREFIX, Samples};
 use crate::ring::{Head, Nothing, Publisher, Ring};
 use crate::sync::{AtomicU64, Ordering, step};
-use crate::value::{StreamValue, decode, encoded};
+use crate::value::{SampleValue, StreamValue, decode, encoded};
 
 /// Larger samples are frames.
 const LARGEST_SAMPLE: u64 = 4096;
@@ -202,13 +202,46 @@ impl StreamBlock {
         value.with_metas_of(decode(&metas)?)
     }
 
-    /// The stream as a value, with its newest sample if one was published.
-    pub(crate) fn value(&self, arena: &Arena, payload: u64) -> Result<StreamValue<'static>> {
+    /// The stream as a value, with its newest sample if one was published, or with `all` that it keeps.
+    pub(crate) fn value(&self, arena: &Arena, payload: u64, all: bool) -> Result<StreamValue<'static>> {
         let value = self.kind(arena, payload)?;
-        match self.newest(arena, payload)? {
-            Some((time, data)) => value.with_newest(time, data),
-            None => Ok(value),
+        let mut samples = if all { self.kept(arena, payload)? } else { Vec::new() };
+        if samples.is_empty() {
+            samples.extend(self.newest(arena, payload)?);
         }
+        let samples = samples.into_iter().map(|(time, data)| SampleValue { time, data: data.into() });
+        value.with_samples(samples.collect())
+    }
+
+    /// Copies of the samples that it keeps, the oldest first, and their times. There are no gaps: what comes before a sample that was lost
+    /// meanwhile is left out.
+    fn kept(&self, arena: &Arena, payload: u64) -> Result<Vec<(u64, Vec<u8>)>> {
+        let ring = self.ring(arena, payload)?;
+        let mut words = match ring {
+            Ring::Samples(_) => vec![0; self.words()],
+            Ring::Frames(_) => Vec::new(),
+        };
+        let head = ring.head().published();
+        let mut kept = Vec::new();
+        for seq in head.saturating_sub(self.depth)..head {
+            let read = match &ring {
+                Ring::Samples(samples) => {
+                    let size = self.sample.bytes as usize;
+                    samples.read(seq, &mut words).map(|time| (time, bytes_of(&words, size)))
+                }
+                Ring::Frames(frames) => {
+                    match frames.copy(seq, |slot| self.copy_frame(arena, payload, slot)) {
+                        Ok((data, time)) => Ok((time, data?)),
+                        Err(nothing) => Err(nothing),
+                    }
+                }
+            };
+            match read {
+                Ok(sample) => kept.push(sample),
+                Err(_) => kept.clear(),
+            }
+        }
+        Ok(kept)
     }
 
     /// A copy of the newest sample, and its time; `None` if there is none, or the publisher was always faster.
@@ -232,23 +265,25 @@ impl StreamBlock {
         }
     }
 
-    /// Publishes the first sample of a ring that no other thread sees yet.
-    pub(crate) fn publish_first(&self, arena: &Arena, payload: u64, time: u64, data: &[u8]) -> Result<()> {
+    /// Publishes samples, from number 0 on, in a ring that no other thread sees yet.
+    pub(crate) fn publish_all(&self, arena: &Arena, payload: u64, samples: &[SampleValue<'_>]) -> Result<()> {
         let refused = || Error::corrupt("a new stream", "an owner", "none");
         let ring = self.ring(arena, payload)?;
         let mut publisher = Publisher::claim(&ring, FIRST, &[]).map_err(|_| refused())?;
-        match &ring {
-            Ring::Samples(samples) => {
-                samples.publish(FIRST, 0, time, words_of(data)).map_err(|_| refused())?;
-            }
-            Ring::Frames(frames) => {
-                let slot = frames.loan(FIRST, 0, &mut publisher.order).map_err(|_| refused())?;
-                let target = self.frame(arena, payload, slot)?;
-                let size = data.len().min(self.sample.bytes as usize);
-                step();
-                // SAFETY: in bounds (checked), loaned, and private memory of the caller does not overlap with it.
-                unsafe { std::ptr::copy(data.as_ptr(), target, size) };
-                frames.publish(slot, 0, time, &mut publisher.order);
+        for (seq, SampleValue { time, data }) in (0..).zip(samples) {
+            match &ring {
+                Ring::Samples(ring) => {
+                    ring.publish(FIRST, seq, *time, words_of(data)).map_err(|_| refused())?;
+                }
+                Ring::Frames(frames) => {
+                    let slot = frames.loan(FIRST, seq, &mut publisher.order).map_err(|_| refused())?;
+                    let target = self.frame(arena, payload, slot)?;
+                    let size = data.len().min(self.sample.bytes as usize);
+                    step();
+                    // SAFETY: in bounds (checked), loaned, and private memory of the caller does not overlap with it.
+                    unsafe { std::ptr::copy(data.as_ptr(), target, size) };
+                    frames.publish(slot, seq, *time, &mut publisher.order);
+                }
             }
         }
         ring.head().release(FIRST);

@@ -14,17 +14,17 @@ pub use slot::{Get, Slot};
 use crate::access::{Access, Located};
 use crate::error::Result;
 use crate::node;
-use crate::value::{SnapshotWriter, Value};
+use crate::value::{Extras, SnapshotWriter, Value};
 
 /// The node with all below it, detached, as of one moment.
 pub(crate) fn to_value(access: &impl Access) -> Result<Value<'static>> {
     access.whole(|arena, node, extent| node::read_value(arena, node, 0, extent)).at(access)
 }
 
-/// The same, as a snapshot, with the metadata of fields if it `tells` them.
-pub(crate) fn snapshot(access: &impl Access, tells: bool) -> Result<SnapshotWriter> {
+/// The same, as a snapshot.
+pub(crate) fn snapshot(access: &impl Access, extras: Extras) -> Result<SnapshotWriter> {
     let snapshot = access.whole(|arena, node, extent| {
-        let mut snapshot = SnapshotWriter::new(tells);
+        let mut snapshot = SnapshotWriter::new(extras);
         node::write_snapshot(arena, node, 0, extent, &mut snapshot).map(|()| snapshot)
     });
     snapshot.at(access)

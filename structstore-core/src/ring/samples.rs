@@ -102,7 +102,7 @@ impl<'a> Samples<'a> {
     ///
     /// The first look at the stamp only spares copies in vain: the number is below a head that was acquired, and stamps do not come back.
     #[inline(always)]
-    pub(super) fn read(&self, seq: u64, out: &mut [u64]) -> Result<u64, Nothing> {
+    pub(crate) fn read(&self, seq: u64, out: &mut [u64]) -> Result<u64, Nothing> {
         let (stamp, row) = self.slot(seq).ok_or(Nothing::Corrupt)?;
         if stamp.load(Ordering::Acquire) != done(seq) {
             return Err(Nothing::Lost);

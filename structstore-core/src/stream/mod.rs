@@ -33,6 +33,13 @@
 //!
 //! The time of a sample is in nanoseconds of CLOCK_MONOTONIC, which [`now`] reads.
 //!
+//! Processes publish in turn if each takes a lock that they share, publishes, and calls [`Stream::release`] before it gives the lock back.
+//!
+//! A field has no time of its last change: what a binding or a guard lends as `&mut` changes without the store's knowing when. A stream of depth 1
+//! has the time of its value.
+//!
+//! A snapshot has the newest sample of a stream, or [all that it keeps](crate::handle::Struct::to_bytes_with_samples).
+//!
 //! Publishing is no part of a transaction, and the lock of a struct above a stream does not cover its samples. A watch of the stream, or of
 //! what it lies in, reports that there is news. Removing the stream makes the handles of its publisher and of its readers stale; the frames
 //! that they have stay.

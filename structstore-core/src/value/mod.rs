@@ -26,7 +26,7 @@ pub use record::RecordField;
 pub use scalar::{Scalar, ScalarType};
 pub(crate) use scalar::{convert, decode_scalar};
 pub use snapshot::{Event, Snapshot, SnapshotReader};
-pub(crate) use snapshot::{SnapshotWriter, decode, decode_whole, encoded};
+pub(crate) use snapshot::{Extras, SnapshotWriter, decode, decode_whole, encoded};
 pub(crate) use stream::samples_array;
 pub use stream::{SampleValue, StreamValue};
 

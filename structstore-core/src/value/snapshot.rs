@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 
-use super::{ArrayValue, DType, Kind, Meta, Scalar, StreamValue, Value, decode_scalar, deeper};
+use super::{ArrayValue, DType, Kind, Meta, SampleValue, Scalar, StreamValue, Value, decode_scalar, deeper};
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::{Error, Path, Result, Step};
@@ -21,28 +21,38 @@ const HEADER: usize = 32;
 /// Flag of the byte that says that an array follows: it is live.
 const LIVE: u8 = 0x80;
 
+/// Bytes of a sample without its data.
+const SAMPLE: usize = 16;
+
 /// How deeply metadata nest: a struct of structs, with lists and the defaults of fields.
 const FEW_LEVELS: usize = 4;
+
+/// What a snapshot has beyond values.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Extras {
+    /// Metadata of fields.
+    pub(crate) metas: bool,
+    /// All samples of streams, not only the newest ones.
+    pub(crate) samples: bool,
+}
 
 /// A snapshot that is being written.
 pub(crate) struct SnapshotWriter {
     snapshot: Vec<u8>,
-    /// Whether metadata of fields is wanted.
-    tells: bool,
+    extras: Extras,
     /// Metadata of fields, by their paths from what was begun last.
     metas: Vec<(Path, Meta)>,
 }
 
 impl SnapshotWriter {
-    /// `tells`: metadata of fields is wanted, too.
-    pub(crate) fn new(tells: bool) -> SnapshotWriter {
-        SnapshotWriter { snapshot: vec![0; HEADER], tells, metas: Vec::new() }
+    pub(crate) fn new(extras: Extras) -> SnapshotWriter {
+        SnapshotWriter { snapshot: vec![0; HEADER], extras, metas: Vec::new() }
     }
 
-    /// Whether metadata of fields is wanted.
+    /// What is wanted beyond values.
     #[inline]
-    pub(crate) fn tells(&self) -> bool {
-        self.tells
+    pub(crate) fn extras(&self) -> Extras {
+        self.extras
     }
 
     /// Adds metadata of the field that is written.
@@ -121,21 +131,19 @@ impl SnapshotWriter {
         data(&mut self.snapshot);
     }
 
-    /// A stream: its depth, whether there is a sample, that sample's time, type and shape, the sample, and metadata as a value.
+    /// A stream: its depth, type and shape, the number of samples, time and bytes of each, and metadata as a value.
     pub(crate) fn stream(&mut self, stream: &StreamValue<'_>) {
         self.snapshot.push(Kind::Stream as u8);
         self.word(stream.depth());
-        let (time, data) = match stream.newest() {
-            Some(newest) => (newest.time, Some(&newest.data)),
-            None => (0, None),
-        };
-        self.snapshot.push(u8::from(data.is_some()));
-        self.word(time);
         self.sized(stream.dtype().descr().as_bytes());
         self.word(stream.dtype().itemsize() as u64);
         self.word(stream.shape().len() as u64);
         stream.shape().iter().for_each(|extent| self.word(*extent as u64));
-        self.sized(data.map_or(&[], |data| data));
+        self.word(stream.samples().len() as u64);
+        for sample in stream.samples() {
+            self.word(sample.time);
+            self.sized(&sample.data);
+        }
         self.value(&stream.metas_value());
     }
 
@@ -194,7 +202,7 @@ impl SnapshotWriter {
 
 /// A value as a snapshot.
 fn encode(value: &Value<'_>) -> SnapshotWriter {
-    let mut snapshot = SnapshotWriter::new(false);
+    let mut snapshot = SnapshotWriter::new(Extras::default());
     snapshot.value(value);
     snapshot
 }
@@ -385,18 +393,16 @@ impl<'a> SnapshotReader<'a> {
 
     fn stream(&mut self) -> Result<StreamValue<'a>> {
         let depth = self.word()?;
-        let [newest] = self.exactly()?;
-        let time = self.word()?;
         let (dtype, shape) = self.extents()?;
-        let data = self.sized()?;
+        let samples = (0..self.count(SAMPLE)?).map(|_| {
+            let time = self.word()?;
+            Ok(SampleValue { time, data: self.sized()?.into() })
+        });
+        let samples = samples.collect::<Result<_>>()?;
         let before = self.rest;
         let metas = self.value(MAX_DEPTH.saturating_sub(FEW_LEVELS))?;
         let written = before.len().saturating_sub(self.rest.len());
-        let stream = match newest {
-            0 if time == 0 && data.is_empty() => StreamValue::new(dtype, &shape, depth),
-            1 => StreamValue::new(dtype, &shape, depth).and_then(|stream| stream.with_newest(time, data)),
-            _ => Err(self.broken("a sample that is none")),
-        };
+        let stream = StreamValue::new(dtype, &shape, depth).and_then(|stream| stream.with_samples(samples));
         let stream = stream.map_err(|_| self.broken(format_args!("a stream of {shape:?}")))?;
         let stream = stream.with_metas_of(metas)?;
         // Each value has one snapshot.

@@ -10,7 +10,7 @@ use super::{ArrayValue, DType, Meta, Value, size_in_bytes};
 use crate::error::ErrorKind;
 use crate::error::{Error, Result};
 
-/// What a stream is: the type of its samples, how many it keeps, and its newest sample.
+/// What a stream is: the type of its samples, how many it keeps, and samples: the newest one, or all that it keeps.
 ///
 /// Assigning it creates the stream. Assigning it where there is a stream of the same type and depth changes nothing.
 ///
@@ -31,7 +31,8 @@ struct Contents<'a> {
     dtype: DType,
     shape: Vec<usize>,
     depth: u64,
-    newest: Option<SampleValue<'a>>,
+    /// The oldest first.
+    samples: Vec<SampleValue<'a>>,
     /// Metadata of fields of records, by their paths.
     metas: Vec<(String, Meta)>,
     /// The value of the newest sample, once somebody asked for it.
@@ -40,8 +41,8 @@ struct Contents<'a> {
 
 impl PartialEq for Contents<'_> {
     fn eq(&self, other: &Self) -> bool {
-        (&self.dtype, &self.shape, self.depth, &self.newest, &self.metas)
-            == (&other.dtype, &other.shape, other.depth, &other.newest, &other.metas)
+        (&self.dtype, &self.shape, self.depth, &self.samples, &self.metas)
+            == (&other.dtype, &other.shape, other.depth, &other.samples, &other.metas)
     }
 }
 
@@ -70,15 +71,15 @@ impl<'a> StreamValue<'a> {
         if size_in_bytes(&dtype, shape)? == 0 {
             return Err(Error::invalid("shape", format!("{dtype}{shape:?}"), "samples of at least one byte"));
         }
-        Ok(StreamValue::of(dtype, shape.to_vec(), depth, None))
+        Ok(StreamValue::of(dtype, shape.to_vec(), depth, Vec::new()))
     }
 
-    fn of(dtype: DType, shape: Vec<usize>, depth: u64, newest: Option<SampleValue<'a>>) -> StreamValue<'a> {
+    fn of(dtype: DType, shape: Vec<usize>, depth: u64, samples: Vec<SampleValue<'a>>) -> StreamValue<'a> {
         StreamValue(Box::new(Contents {
             dtype,
             shape,
             depth,
-            newest,
+            samples,
             metas: Vec::new(),
             value: OnceLock::new(),
         }))
@@ -89,13 +90,26 @@ impl<'a> StreamValue<'a> {
     /// # Errors
     ///
     /// [`ErrorKind::InvalidArgument`] if there are more or fewer bytes than a sample has.
-    pub fn with_newest(mut self, time: u64, data: impl Into<Cow<'a, [u8]>>) -> Result<StreamValue<'a>> {
-        let data = data.into();
+    pub fn with_newest(self, time: u64, data: impl Into<Cow<'a, [u8]>>) -> Result<StreamValue<'a>> {
+        self.with_samples(vec![SampleValue { time, data: data.into() }])
+    }
+
+    /// The same stream with samples, the oldest first. A stream that is created of it numbers them from 0.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidArgument`] if one has more or fewer bytes than a sample has, or if there are more than the stream keeps.
+    pub fn with_samples(mut self, samples: Vec<SampleValue<'a>>) -> Result<StreamValue<'a>> {
         let wanted = self.sample_size();
-        if data.len() != wanted {
-            return Err(Error::invalid("data", format!("{} bytes", data.len()), format!("{wanted} bytes")));
+        if let Some(wrong) = samples.iter().find(|sample| sample.data.len() != wanted) {
+            let found = format!("{} bytes", wrong.data.len());
+            return Err(Error::invalid("data", found, format!("{wanted} bytes")));
         }
-        self.0.newest = Some(SampleValue { time, data });
+        if samples.len() as u64 > self.depth() {
+            let expected = format!("at most {}", self.depth());
+            return Err(Error::invalid("samples", samples.len().to_string(), expected));
+        }
+        self.0.samples = samples;
         self.0.value = OnceLock::new();
         Ok(self)
     }
@@ -162,7 +176,12 @@ impl<'a> StreamValue<'a> {
 
     /// The newest sample, if one was published.
     pub fn newest(&self) -> Option<&SampleValue<'a>> {
-        self.0.newest.as_ref()
+        self.0.samples.last()
+    }
+
+    /// Its samples, the oldest first: the newest one only, unless it was read with [all of them](crate::handle::Struct::to_bytes_with_samples).
+    pub fn samples(&self) -> &[SampleValue<'a>] {
+        &self.0.samples
     }
 
     /// The value of the newest sample, or null.
@@ -180,21 +199,26 @@ impl<'a> StreamValue<'a> {
 
     /// The same stream, borrowing nothing.
     pub(crate) fn into_owned(self) -> StreamValue<'static> {
-        let Contents { dtype, shape, depth, newest, metas, .. } = *self.0;
-        let newest = newest
-            .map(|SampleValue { time, data }| SampleValue { time, data: Cow::Owned(data.into_owned()) });
-        let mut owned = StreamValue::of(dtype, shape, depth, newest);
+        let Contents { dtype, shape, depth, samples, metas, .. } = *self.0;
+        let owned = |sample: SampleValue<'_>| SampleValue {
+            time: sample.time,
+            data: Cow::Owned(sample.data.into_owned()),
+        };
+        let samples = samples.into_iter().map(owned).collect();
+        let mut owned = StreamValue::of(dtype, shape, depth, samples);
         owned.0.metas = metas;
         owned
     }
 
     pub(crate) fn borrowed(&self) -> StreamValue<'_> {
-        let newest = self.newest().map(|SampleValue { time, data }| SampleValue {
-            time: *time,
-            data: Cow::Borrowed(data.as_ref()),
-        });
+        let samples = self
+            .0
+            .samples
+            .iter()
+            .map(|sample| SampleValue { time: sample.time, data: Cow::Borrowed(sample.data.as_ref()) });
+        let samples = samples.collect();
         let Contents { dtype, shape, depth, .. } = &*self.0;
-        let mut borrowed = StreamValue::of(dtype.clone(), shape.clone(), *depth, newest);
+        let mut borrowed = StreamValue::of(dtype.clone(), shape.clone(), *depth, samples);
         borrowed.0.metas.clone_from(&self.0.metas);
         borrowed
     }

@@ -245,6 +245,16 @@ fn run(arguments: &[&str]) -> Result<()> {
             let _ = std::io::stdin().read_line(&mut String::new());
             Ok(())
         }
+        // Publishes so many words under the root's lock, and gives the right back each time.
+        ("publish in turn", [count]) => {
+            let (words, _) = streams(&store)?;
+            for _ in 0..number(count)? {
+                let _turn = store.write()?;
+                words.publish(&[words.published(); 8])?;
+                words.release()?;
+            }
+            Ok(())
+        }
         ("publish forever", []) => {
             let (words, frames) = streams(&store)?;
             publish(&words, &frames, 1)?;

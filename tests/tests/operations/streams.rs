@@ -388,6 +388,38 @@ fn snapshots_hold_the_newest_sample() {
 }
 
 #[test]
+fn snapshots_hold_all_samples_on_demand() {
+    let (store, other) = (StructStore::new(), StructStore::new());
+    let numbers = store.ensure_stream::<i16>("numbers", Stream::depth(5)).unwrap();
+    let frames = store.ensure_stream::<[u8]>("frames", Stream::array([5000]).depth(3)).unwrap();
+    store.ensure_stream::<i16>("empty", Stream::depth(5)).unwrap();
+    for value in 0..10 {
+        numbers.publish_at(&i16::from(value), 100 + u64::from(value)).unwrap();
+        frames.publish_at(&[value; 5000], 200 + u64::from(value)).unwrap();
+    }
+    let (newest, all) = (store.to_bytes().unwrap(), store.to_bytes_with_samples().unwrap());
+    assert!(all.len() > newest.len() + 2 * 5000);
+    other.restore(&all).unwrap();
+    let restored = other.get::<Stream<i16>>("numbers").unwrap().history(9).unwrap();
+    assert_eq!(restored.rows().unwrap(), [5, 6, 7, 8, 9]);
+    assert_eq!((restored.seqs()[0], restored.times()[4]), (0, 109));
+    let restored = other.get::<Stream<[u8]>>("frames").unwrap().history(9).unwrap();
+    assert_eq!(restored.times(), [207, 208, 209]);
+    assert_eq!(other.get::<Stream<i16>>("empty").unwrap().published(), 0);
+    // What was restored goes on, and is the same again.
+    assert_eq!(other.to_bytes_with_samples().unwrap(), all);
+    other.get::<Stream<[u8]>>("frames").unwrap().publish(&[1; 5000]).unwrap();
+    assert_eq!(other.get::<Stream<i16>>("numbers").unwrap().publish(&1).unwrap(), 5);
+    other.check().unwrap();
+    // In a stream there is no room for more than it keeps.
+    let sample = |time: u8| structstore::stream::SampleValue { time: time.into(), data: vec![time].into() };
+    let stream = StreamValue::new(DType::of::<u8>(), &[], 2).unwrap();
+    assert!(stream.clone().with_samples(vec![sample(1), sample(2)]).is_ok());
+    let error = stream.with_samples(vec![sample(1), sample(2), sample(3)]).unwrap_err();
+    assert_eq!(error.to_string(), "samples: found 3, expected at most 2");
+}
+
+#[test]
 fn threads_of_a_process_publish_together() {
     let store = StructStore::new();
     let numbers = store.ensure_stream::<[u64; 4]>("numbers", Stream::depth(64)).unwrap();

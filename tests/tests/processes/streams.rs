@@ -132,6 +132,28 @@ fn an_observer_reads_and_does_not_publish() {
     assert_eq!(words.publish(&[0; 8]).unwrap_err().kind(), ErrorKind::ReadOnly);
 }
 
+/// Several processes publish to one stream under a lock; one of them is killed.
+#[test]
+fn processes_publish_in_turn() {
+    let Streams { name, store, words, .. } = streams("publish_in_turn", 64);
+    let mut follow = words.follow(Start::Next);
+    let peers: Vec<_> = (0..3).map(|_| Peer::start(&name, &["publish in turn", "300"])).collect();
+    let mut killed = Peer::start(&name, &["publish in turn", "1000000000"]);
+    let mut seen = 0;
+    for sample in 0..100 {
+        let found = follow.next_within(LIMIT).unwrap().unwrap();
+        assert_eq!((whole(&found.value), found.seq), (found.seq, seen + found.missed), "sample {sample}");
+        seen = found.seq + 1;
+    }
+    killed.kill();
+    for peer in peers {
+        peer.finish();
+    }
+    assert!(words.published() >= 900);
+    assert_eq!(words.publish(&[0; 8]).unwrap() + 1, words.published());
+    store.check().unwrap();
+}
+
 /// A publisher takes back what dead readers have before it gives up.
 #[test]
 fn dead_readers_keep_no_frames() {
