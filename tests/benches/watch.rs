@@ -1,12 +1,14 @@
-//! The costs of watching: for writers, and from a change until a sleeping process has seen it, compared with two processes that
-//! wake each other by a bare futex.
+//! The costs of watching: for writers, and from a change, or a sample, until a sleeping process has seen it, compared with two processes
+//! that wake each other by a bare futex.
 
+use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use structstore::stream::{Start, Stream};
 use structstore::{StructStoreShared, Value};
 use structstore_tests::SegmentName;
 
@@ -40,6 +42,24 @@ fn writers(criterion: &mut Criterion) {
 /// The other process, which is killed at the end of the benchmark.
 struct Peer(Child);
 
+impl Peer {
+    /// Runs on the other processor.
+    fn start(name: &SegmentName, arguments: &[&str]) -> Peer {
+        let mut peer = Command::new(env!("CARGO_BIN_EXE_peer"));
+        peer.arg(name.as_str()).args(arguments).stdout(Stdio::piped());
+        // SAFETY: one call, which allocates nothing.
+        unsafe { peer.pre_exec(|| pin(1)) };
+        Peer(peer.spawn().unwrap())
+    }
+
+    /// Waits until it says that it is ready.
+    fn ready(mut self) -> Peer {
+        let output = self.0.stdout.take().unwrap();
+        BufReader::new(output).read_line(&mut String::new()).unwrap();
+        self
+    }
+}
+
 impl Drop for Peer {
     fn drop(&mut self) {
         let _ = self.0.kill();
@@ -56,11 +76,7 @@ fn wake_ups(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("watch");
     pin(0).unwrap();
     {
-        let mut peer = Command::new(env!("CARGO_BIN_EXE_peer"));
-        peer.args([name.as_str(), "answer", &u64::MAX.to_string()]).stdout(Stdio::null());
-        // SAFETY: one call, which allocates nothing.
-        unsafe { peer.pre_exec(|| pin(1)) };
-        let _peer = Peer(peer.spawn().unwrap());
+        let _peer = Peer::start(&name, &["answer", &u64::MAX.to_string()]);
         let (ping, pong) = (store.at("ping").unwrap(), store.at("pong").unwrap());
         let mut watch = pong.watch().unwrap();
         let mut round = 0_u64;
@@ -71,6 +87,30 @@ fn wake_ups(criterion: &mut Criterion) {
                 while pong.get::<u64>("n").unwrap() != round {
                     watch.wait(Some(Duration::from_secs(60))).unwrap().unwrap();
                 }
+            })
+        });
+    }
+    let samples = store.ensure_stream::<[u64; 8]>("samples", Stream::depth(8)).unwrap();
+    let frames = store.ensure_stream::<[u64]>("frames", Stream::array([1 << 17]).depth(4)).unwrap();
+    let answers = store.ensure_stream::<[u64; 8]>("answers", Stream::depth(8)).unwrap();
+    let minute = Duration::from_secs(60);
+    {
+        let _peer = Peer::start(&name, &["answer samples"]).ready();
+        let mut answer = answers.follow(Start::Next);
+        group.bench_function("sample_there_and_back", |bencher| {
+            bencher.iter(|| {
+                samples.publish(&[7; 8]).unwrap();
+                answer.next_within(minute).unwrap().unwrap()
+            })
+        });
+    }
+    {
+        let _peer = Peer::start(&name, &["answer frames"]).ready();
+        let mut answer = answers.follow(Start::Next);
+        group.bench_function("frame_of_1mb_there_and_back", |bencher| {
+            bencher.iter(|| {
+                frames.loan().unwrap().publish().unwrap();
+                answer.next_within(minute).unwrap().unwrap()
             })
         });
     }

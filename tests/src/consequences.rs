@@ -66,7 +66,8 @@ fn observe(file: OwnedFd) -> Consequences {
     };
     match store.check() {
         Ok(()) => {
-            let values = format!("{:?}", store.to_value());
+            let samples = store.to_bytes_with_samples().ok().filter(|_| store.to_value().is_ok());
+            let values = format!("{:?} {samples:?}", store.to_value());
             let mut answers = Answers::default();
             answers.looking(&store);
             answers.changing(&store);

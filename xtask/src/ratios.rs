@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 /// A benchmark, what it is compared with, and how many times as long it may take.
-const LIMITS: [(&str, &str, &str, f64); 31] = [
+const LIMITS: [(&str, &str, &str, f64); 33] = [
     ("get of one of 100 fields", "fields/get", "fields/get_of_map", 0.8),
     ("exclusive guard, 1 seat", "locks/exclusive_1", "locks/mutex", 1.3),
     ("exclusive guard, 8 seats", "locks/exclusive_8", "locks/mutex", 1.3),
@@ -31,6 +31,8 @@ const LIMITS: [(&str, &str, &str, f64); 31] = [
     ("load of ten scalars", "locks/load_flat", "locks/copy_flat", 3.0),
     ("set while something else is watched", "watch/set_watched_elsewhere", "watch/set", 1.1),
     ("waking a process, and being woken", "watch/there_and_back", "watch/futex_there_and_back", 1.3),
+    ("the same, by samples of 64 bytes", "watch/sample_there_and_back", "watch/futex_there_and_back", 1.1),
+    ("by loaned frames of 1 MB", "watch/frame_of_1mb_there_and_back", "watch/futex_there_and_back", 1.1),
     ("publish 64 bytes, over a clock read", "streams/publish_at", "streams/clock", 1.0),
     ("newest sample of 64 bytes, likewise", "streams/latest", "streams/clock", 0.7),
     ("history of 1,000 rows of 40 bytes", "streams/history", "streams/memcpy_history", 1.5),

@@ -231,14 +231,24 @@ impl Reached<'_> {
             }
             Kind::Stream => {
                 self.block(place, block, BlockKind::Stream)?;
-                if StreamBlock::read(self.arena, block)?.size() > node::capacity(self.arena, block)? {
+                let header = StreamBlock::read(self.arena, block)?;
+                if header.size() > node::capacity(self.arena, block)? {
                     return Err(wrong(
                         place,
                         "more samples than there is room for",
                         "a ring within the block",
                     ));
                 }
-                Ok(None)
+                let ring = header.ring(self.arena, block)?;
+                let lives = |owner: u64| {
+                    let participant = owner.checked_sub(1).and_then(|index| u32::try_from(index).ok());
+                    let record = participant.and_then(|index| self.arena.record::<Participant>(index).ok());
+                    record.is_some_and(|record| record.state.load(Ordering::Acquire) != 0)
+                };
+                match ring.damage(&lives) {
+                    None => Ok(None),
+                    Some(found) => Err(wrong(place, found, "what publishers and readers leave")),
+                }
             }
             kind => {
                 if block != 0 {

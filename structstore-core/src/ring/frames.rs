@@ -212,6 +212,40 @@ impl Frames<'_> {
         Err(Nothing::Busy)
     }
 
+    /// See [`Ring::damage`](super::Ring::damage).
+    pub(crate) fn damage(&self, lives: &dyn Fn(u64) -> bool) -> Option<&'static str> {
+        let always = |strange: &dyn Fn() -> bool| (0..super::LOOKS).all(|_| strange());
+        let is_new = |slot: &FrameSlot| {
+            let stamp = slot.stamp.load(Ordering::Acquire);
+            stamp & 1 == 0 && stamp > done(self.head.published()) || stamp & 1 != 0 && stamp != BUSY
+        };
+        if self.slots.iter().any(|slot| always(&|| is_new(slot))) {
+            return Some("a frame with a number that was not published");
+        }
+        let is_outside = |place: &AtomicU64| place.load(Ordering::Acquire) >= self.slots.len() as u64;
+        let newest_is_gone = || {
+            let head = self.head.published();
+            let gone = head.checked_sub(1).is_some_and(|seq| self.find(seq).is_err());
+            gone && self.head.published() == head
+        };
+        if self.index.iter().any(is_outside) || always(&newest_is_gone) {
+            return Some("no newest frame");
+        }
+        for (row, owner) in self.rows.iter().enumerate() {
+            let is_strange = || matches!(owner.load(Ordering::Acquire), owner if owner != 0 && !lives(owner));
+            if always(&is_strange) {
+                return Some("a reader that is not attached");
+            }
+            let is_pinned =
+                |slot| self.word(row, slot).is_some_and(|word| word.load(Ordering::Acquire) & bit(row) != 0);
+            let is_free = || owner.load(Ordering::Acquire) == 0;
+            if (0..self.pins.len()).any(|slot| always(&|| is_free() && is_pinned(slot) && is_free())) {
+                return Some("a frame that is pinned by nobody");
+            }
+        }
+        None
+    }
+
     /// Clears what a dead participant has, finishes what it left, and frees its head.
     pub(crate) fn bury(&self, dead: u64) {
         for (row, owner) in self.rows.iter().enumerate() {

@@ -41,6 +41,9 @@ use crate::sync::{AtomicU64, Ordering, fence, fence_after_update, futex_wait, fu
 /// How often a reader looks again before it gives up.
 pub(crate) const TRIES: usize = if cfg!(loom) { 3 } else { 1000 };
 
+/// How often what looks damaged is looked at, while others may be at work.
+const LOOKS: usize = 3;
+
 /// What the publisher writes.
 #[repr(C, align(64))]
 pub(crate) struct WriterLine {
@@ -99,6 +102,20 @@ impl<'a> Ring<'a> {
         match self {
             Ring::Samples(samples) => samples.head,
             Ring::Frames(frames) => frames.head,
+        }
+    }
+
+    /// What no publisher or reader leaves, although both may be at work; `lives` tells whether a participant, plus one, is attached.
+    pub(crate) fn damage(&self, lives: &dyn Fn(u64) -> bool) -> Option<&'static str> {
+        let owner = &self.head().writer.owner;
+        let is_strange = || matches!(owner.load(Ordering::Acquire), owner if owner != 0 && !lives(owner));
+        // It gives the head back before it goes; somebody may have come and gone between two looks.
+        if (0..LOOKS).all(|_| is_strange()) {
+            return Some("a publisher that is not attached");
+        }
+        match self {
+            Ring::Samples(samples) => samples.damage(),
+            Ring::Frames(frames) => frames.damage(lives),
         }
     }
 

@@ -223,6 +223,25 @@ impl<'a> Samples<'a> {
         Ok(())
     }
 
+    /// See [`Ring::damage`](super::Ring::damage).
+    pub(crate) fn damage(&self) -> Option<&'static str> {
+        let count = self.stamps.len() as u64;
+        let is_strange = |index: u64, stamp: &AtomicU64| {
+            let before = self.head.published();
+            let stamp = stamp.load(Ordering::Acquire);
+            let after = self.head.published();
+            // The newest one that this slot must have had.
+            let newest = before.checked_sub(index.wrapping_add(1)).and_then(|since| since.checked_div(count));
+            let newest = newest.map(|rounds| rounds.wrapping_mul(count).wrapping_add(index));
+            let Some(held) = stamp.checked_sub(1).map(|stamp| stamp / 2) else { return newest.is_some() };
+            let from = if stamp & 1 == 0 { newest.unwrap_or(before) } else { before };
+            held.checked_rem(count) != Some(index) || !(from..=after).contains(&held)
+        };
+        let mut stamps = (0..).zip(self.stamps);
+        let found = stamps.any(|(index, stamp)| (0..super::LOOKS).all(|_| is_strange(index, stamp)));
+        found.then_some("a sample with the number of another one")
+    }
+
     /// Finishes what a dead participant left, and frees its head.
     ///
     /// A sample that was complete is published, because its stamp must not be stored again over other data (I1). Half a sample has an odd

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use structstore::binding_support::OptionsExt;
-use structstore::stream::{self, Start, Stream};
+use structstore::stream::{self, Follow, Publish, Start, Stream};
 use structstore::{Array, Error, ErrorKind, Result, StructStoreShared};
 use structstore_tests::{assert_specimens, put_specimens};
 
@@ -281,6 +281,11 @@ fn run(arguments: &[&str]) -> Result<()> {
             }
             Ok(())
         }
+        // Answers each sample of one stream by one of another, for ever.
+        ("answer samples", []) => {
+            answer(&store, store.get::<Stream<[u64; 8]>>("samples")?.follow(Start::Next))
+        }
+        ("answer frames", []) => answer(&store, store.get::<Stream<[u64]>>("frames")?.follow(Start::Next)),
         // Keeps the newest frame until its standard input ends, and finds it as it was.
         ("hold a frame", []) => {
             let (_, frames) = streams(&store)?;
@@ -298,6 +303,12 @@ fn run(arguments: &[&str]) -> Result<()> {
         }
         _ => usage(),
     }
+}
+
+fn answer<T: Publish + ?Sized>(store: &StructStoreShared, mut questions: Follow<T>) -> Result<()> {
+    let answers = store.get::<Stream<[u64; 8]>>("answers")?;
+    println!("answering");
+    questions.try_for_each(|question| answers.publish(&[question?.seq; 8]).map(drop))
 }
 
 type Streams = (Stream<[u64; 8]>, Stream<[u64]>);

@@ -241,6 +241,21 @@ fn a_stream_ends_where_its_block_ends() {
     }
 }
 
+/// What publishers and readers are in the middle of is no damage.
+#[test]
+fn check_passes_while_streams_are_in_use() {
+    let Streams { name, store, words, frames } = streams("checked_streams", 2);
+    let _publisher = Peer::start(&name, &["publish forever"]).ready();
+    let _reader = Peer::start(&name, &["follow", "1000000000"]).ready();
+    let before = words.published();
+    for _ in 0..300 {
+        let kept = frames.latest().unwrap();
+        store.check().unwrap();
+        assert_eq!(whole(&kept.value), kept.seq);
+    }
+    assert!(words.published() > before);
+}
+
 /// Publishers and readers are killed at random points; readers that live on see whole samples, all of them counted.
 #[test]
 fn publishers_and_readers_die_at_any_point() {
