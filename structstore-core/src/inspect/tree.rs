@@ -231,15 +231,7 @@ impl Reached<'_> {
             }
             Kind::Stream => {
                 self.block(place, block, BlockKind::Stream)?;
-                let header = StreamBlock::read(self.arena, block)?;
-                if header.size() > node::capacity(self.arena, block)? {
-                    return Err(wrong(
-                        place,
-                        "more samples than there is room for",
-                        "a ring within the block",
-                    ));
-                }
-                let ring = header.ring(self.arena, block)?;
+                let ring = StreamBlock::read(self.arena, block)?.ring(self.arena, block)?;
                 let lives = |owner: u64| {
                     let participant = owner.checked_sub(1).and_then(|index| u32::try_from(index).ok());
                     let record = participant.and_then(|index| self.arena.record::<Participant>(index).ok());
