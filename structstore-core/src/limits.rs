@@ -8,3 +8,6 @@ pub const MAX_NAME: usize = 1024;
 
 /// How many dimensions an array may have.
 pub const MAX_DIMENSIONS: usize = 32;
+
+/// How many samples a stream can keep.
+pub const MAX_STREAM_DEPTH: u64 = 1 << 26;

@@ -11,7 +11,7 @@ use super::{ArrayValue, DType, Kind, Meta, SampleValue, Scalar, StreamValue, Val
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::{Error, Path, Result, Step};
-use crate::limits::MAX_DEPTH;
+use crate::limits::{MAX_DEPTH, MAX_STREAM_DEPTH};
 
 const MAGIC: &[u8; 8] = b"STRUCTIM";
 /// Version 1 knew no live arrays, version 2 neither streams nor metadata.
@@ -21,6 +21,9 @@ const HEADER: usize = 32;
 /// Flag of the byte that says that an array follows: it is live.
 const LIVE: u8 = 0x80;
 
+/// How many samples all streams of a snapshot keep at the most. Each takes memory when the snapshot is restored, although a snapshot of few
+/// bytes can ask for many.
+const MOST_SAMPLES: u64 = 2 * MAX_STREAM_DEPTH;
 /// Bytes of a sample without its data.
 const SAMPLE: usize = 16;
 
@@ -273,6 +276,8 @@ pub(crate) fn decode_whole(snapshot: &[u8]) -> Result<(Value<'_>, Vec<(Path, Met
 pub struct SnapshotReader<'a> {
     rest: &'a [u8],
     length: usize,
+    /// How many samples the streams that follow may keep.
+    room: u64,
 }
 
 /// What comes next in a snapshot.
@@ -297,7 +302,7 @@ pub enum Event<'a> {
 
 impl<'a> SnapshotReader<'a> {
     fn new(body: &'a [u8], length: usize) -> SnapshotReader<'a> {
-        SnapshotReader { rest: body, length }
+        SnapshotReader { rest: body, length, room: MOST_SAMPLES }
     }
 
     fn broken(&self, found: impl std::fmt::Display) -> Error {
@@ -393,6 +398,7 @@ impl<'a> SnapshotReader<'a> {
 
     fn stream(&mut self) -> Result<StreamValue<'a>> {
         let depth = self.word()?;
+        self.room = self.room.checked_sub(depth).ok_or_else(|| self.broken("streams that are too deep"))?;
         let (dtype, shape) = self.extents()?;
         let samples = (0..self.count(SAMPLE)?).map(|_| {
             let time = self.word()?;

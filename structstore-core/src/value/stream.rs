@@ -9,6 +9,7 @@ use super::{ArrayValue, DType, Meta, Value, size_in_bytes};
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::{Error, Result};
+use crate::limits::MAX_STREAM_DEPTH;
 
 /// What a stream is: the type of its samples, how many it keeps, and samples: the newest one, or all that it keeps.
 ///
@@ -55,18 +56,15 @@ pub struct SampleValue<'a> {
     pub data: Cow<'a, [u8]>,
 }
 
-/// The largest depth of a stream.
-const DEEPEST: u64 = 1 << 32;
-
 impl<'a> StreamValue<'a> {
     /// A stream of arrays of this element type and shape, of which an empty one means a single element. It keeps the last `depth` samples.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidArgument`] for samples without bytes or too large for memory, and a depth of 0 or more than 2^32.
+    /// [`ErrorKind::InvalidArgument`] for samples without bytes or too large for memory, and a depth of 0 or more than 2^26.
     pub fn new(dtype: DType, shape: &[usize], depth: u64) -> Result<StreamValue<'a>> {
-        if !(1..=DEEPEST).contains(&depth) {
-            return Err(Error::invalid("depth", depth.to_string(), "1 to 2^32 samples"));
+        if !(1..=MAX_STREAM_DEPTH).contains(&depth) {
+            return Err(Error::invalid("depth", depth.to_string(), "1 to 2^26 samples"));
         }
         if size_in_bytes(&dtype, shape)? == 0 {
             return Err(Error::invalid("shape", format!("{dtype}{shape:?}"), "samples of at least one byte"));
