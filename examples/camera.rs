@@ -1,4 +1,4 @@
-//! A camera: one process publishes frames, another looks at each of them, and nobody ever waits or sees a torn one.
+//! A camera: one process publishes frames and another reads each of them. Neither waits for the other, and no frame is torn.
 //!
 //! ```sh
 //! cargo run -p structstore-examples --example camera
@@ -6,8 +6,8 @@
 //!
 //! The camera is this program, started again. It writes the number of a frame all over its 480 rows of 640 bytes, in memory of
 //! the store that no other process sees, and publishes the frame in a stream, without a copy. The viewer follows the stream and
-//! looks at the frames where they lie. A frame stays as it is for as long as the viewer has it, and the camera fills another one
-//! meanwhile; where the viewer is too slow, it learns how many frames it has missed.
+//! reads the frames in place. A frame does not change while the viewer keeps it: the camera fills another one. A viewer that is too
+//! slow learns how many frames it missed.
 //!
 //! One should see how many frames were seen and how many were missed, which together are all of them, that none was torn, and that
 //! the first frame, which the viewer keeps, is still the same after the last one: "seen 500 frames and missed 0 of 500, torn: 0". It

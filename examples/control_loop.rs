@@ -5,8 +5,8 @@
 //! ```
 //!
 //! The loop wakes up at absolute deadlines, takes gains from the store, and publishes its state, six joints with position,
-//! velocity and torque, in a stream: whole, so that no process sees a part of a cycle, and in a bounded number of steps, whoever
-//! reads. Two more processes, this program started again, are at work meanwhile: one follows the stream and gets every cycle, the
+//! velocity and torque, in a stream. Readers see whole cycles only, and publishing takes a bounded number of steps, however many
+//! processes read. Two more processes run meanwhile (this program, started again): one follows the stream and gets every cycle, the
 //! other changes a gain every 10 ms.
 //!
 //! The loop never waits for either: the gains are a struct of scalars, which it tries to read once,

@@ -141,7 +141,7 @@ class Watch:
 
 
 def watch(store, seconds):
-    """Returns a copy of the store as it is at the end, the history, and when the rate was changed."""
+    """Returns a copy of the store at the end, the history, and the time at which the rate was changed."""
     view = Watch(store)
     say(f"attached to what {store.host} publishes: {', '.join(store)}")
     view.show_stream()

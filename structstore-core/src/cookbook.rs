@@ -116,9 +116,9 @@
 //!
 //! # Publish from a loop that never waits
 //!
-//! A control loop publishes its state in a [stream](crate::stream): in a bounded number of steps, without a lock, whoever reads. What it takes
-//! from others it reads through a binding that waits no time, and goes on with what it has while another process changes it. A logger
-//! follows the stream and gets every cycle; a viewer takes the newest one when it needs it.
+//! A control loop publishes its state in a [stream](crate::stream), in a bounded number of steps and without a lock. It reads its settings
+//! through a binding that does not wait: while another process changes them, the loop keeps the values that it has. A logger follows the
+//! stream and gets every cycle; a viewer reads the newest cycle when it needs one.
 //!
 //! ```
 //! use std::time::Duration;

@@ -395,7 +395,6 @@ def test_processes_take_turns(name: str) -> None:
     shared.check()
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_forked_child_publishes_nothing_and_keeps_its_frames(name: str) -> None:
     shared = structstore.StructStoreShared(name)
     shared.frames = structstore.Stream("i8", 1000, depth=2)

@@ -268,7 +268,7 @@ impl<'o, 'a> Binder<'o, 'a> {
         }
     }
 
-    /// Writes a field's metadata record anew, for the type that the field has now.
+    /// Rewrites a field's metadata record for the field's new type.
     fn describe_again(&self, operation: &Operation<'_>, slot: SlotRef<'_>) -> Result<()> {
         let raw = Raw::load(slot.slot);
         match raw.meta() {

@@ -66,7 +66,7 @@ impl Struct {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::WrongType`] if there is none; those of [`Struct::meta`] and [`Struct::set`].
+    /// [`ErrorKind::WrongType`] if the field has no default; the errors of [`Struct::meta`] and [`Struct::set`].
     ///
     /// ```
     /// use structstore::{Meta, StructStore};
