@@ -57,6 +57,7 @@ pub(crate) enum Command {
     Rm(Remove),
     Describe(Describe),
     Declare(Declare),
+    Undeclare(Undeclare),
     Reset(Reset),
     Schema(Schema),
     Watch(Watch),
@@ -260,9 +261,28 @@ pub(crate) struct Declare {
     /// The value that `reset` assigns; a missing field is created with it
     #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
     pub(crate) default: Option<String>,
+    /// Another name of the field, such as an earlier one; repeat for each
+    #[arg(long = "alias", value_name = "NAME")]
+    pub(crate) aliases: Vec<String>,
+    /// Let programs of other versions have an array of another length
+    #[arg(long)]
+    pub(crate) growable: bool,
     /// Discard the earlier declaration first
     #[arg(long)]
     pub(crate) clear: bool,
+}
+
+/// Make a field an ordinary one, with all below it.
+///
+/// It keeps its value, and loses its limits, texts and other names. Then it can be removed, or assigned a value of another type. Fails while a
+/// running program has bound it.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  structstore undeclare robot state.q && structstore rm robot state.q")]
+pub(crate) struct Undeclare {
+    #[command(flatten)]
+    pub(crate) store: Name,
+    /// The field
+    pub(crate) path: Path,
 }
 
 /// Assign the declared default to a field.

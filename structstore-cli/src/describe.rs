@@ -1,11 +1,11 @@
-//! `describe`, `declare` and `reset`: metadata of fields.
+//! `describe`, `declare`, `undeclare` and `reset`: metadata of fields.
 
 use std::ops::Bound;
 
 use structstore::typed::{FieldSchema, Schema};
 use structstore::{Item, Meta, Scalar};
 
-use crate::arguments::{Declare, Describe, Reset};
+use crate::arguments::{Declare, Describe, Reset, Undeclare};
 use crate::failure::{Failure, Result};
 use crate::field::{convert, parse};
 use crate::json;
@@ -26,7 +26,7 @@ pub(crate) fn describe(options: &Describe, output: &mut Output) -> Result<u8> {
     output.styled(HEADING, &name);
     output.print(": ");
     match &field.schema {
-        Schema::Struct(fields) => {
+        Schema::Struct { fields, .. } => {
             output.styled(TYPE, "struct");
             tell(&field.meta, output);
             tree(fields, 1, output);
@@ -71,6 +71,7 @@ fn tree(fields: &[FieldSchema], level: usize, output: &mut Output) {
     for field in fields {
         output.print(&"  ".repeat(level));
         output.styled(NAME, &quoted(&field.name));
+        output.styled(FAINT, &also(&field.meta));
         output.print(": ");
         let inner = match &field.schema {
             Schema::List(Some(item)) => item,
@@ -78,7 +79,7 @@ fn tree(fields: &[FieldSchema], level: usize, output: &mut Output) {
         };
         output.styled(TYPE, &text::line(&type_of(&field.schema)));
         tell(&field.meta, output);
-        if let Schema::Struct(fields) = inner {
+        if let Schema::Struct { fields, .. } = inner {
             tree(fields, level + 1, output);
         }
     }
@@ -87,7 +88,7 @@ fn tree(fields: &[FieldSchema], level: usize, output: &mut Output) {
 /// The type, without what is in a struct.
 pub(crate) fn type_of(schema: &Schema) -> String {
     match schema {
-        Schema::Struct(_) => "struct".to_owned(),
+        Schema::Struct { .. } => "struct".to_owned(),
         Schema::Optional(inner) => format!("null or {}", type_of(inner)),
         Schema::List(Some(item)) => format!("list of {}", type_of(item)),
         Schema::Map(Some(value)) => format!("struct of {}", type_of(value)),
@@ -99,11 +100,15 @@ pub(crate) fn type_of(schema: &Schema) -> String {
 /// Prints limits, unit and summary of a field on the rest of a line.
 pub(crate) fn tell(meta: &Meta, output: &mut Output) {
     let limits = meta.to_string();
-    for part in
-        [(!limits.is_empty()).then_some(limits), unit(meta), meta.read_only.then(|| "read-only".to_owned())]
-            .into_iter()
-            .flatten()
-    {
+    let word = |set: bool, word: &str| set.then(|| word.to_owned());
+    let parts = [
+        (!limits.is_empty()).then_some(limits),
+        unit(meta),
+        word(meta.read_only, "read-only"),
+        word(meta.growable, "growable"),
+        word(meta.widened, "widened"),
+    ];
+    for part in parts.into_iter().flatten() {
         output.styled(PLAIN, ", ");
         output.styled(PLAIN, &text::line(&part));
     }
@@ -111,6 +116,12 @@ pub(crate) fn tell(meta: &Meta, output: &mut Output) {
         output.styled(FAINT, &format!("  -- {}", text::line(summary)));
     }
     output.print("\n");
+}
+
+/// The other names of a field, as they are shown behind its own.
+pub(crate) fn also(meta: &Meta) -> String {
+    let names: Vec<String> = meta.aliases.iter().map(|alias| quoted(alias).to_string()).collect();
+    if names.is_empty() { String::new() } else { format!(" (also {})", names.join(", ")) }
 }
 
 fn unit(meta: &Meta) -> Option<String> {
@@ -130,6 +141,17 @@ fn details(meta: &Meta, output: &mut Output) -> Result<()> {
         ("unit", TEXT, (!meta.unit.is_empty()).then(|| meta.unit.clone().into_owned())),
         ("step", NUMBER, meta.step.map(|step| Scalar::F64(step).to_string())),
         ("default", NUMBER, default),
+        ("also", NAME, (!meta.aliases.is_empty()).then(|| meta.aliases.join(", "))),
+        (
+            "growable",
+            PLAIN,
+            meta.growable.then(|| "other programs may have a longer or a shorter array".to_owned()),
+        ),
+        (
+            "widened",
+            PLAIN,
+            meta.widened.then(|| "programs with a narrower type read what fits it".to_owned()),
+        ),
         (
             "read-only",
             PLAIN,
@@ -169,6 +191,8 @@ pub(crate) fn declare(options: &Declare) -> Result<u8> {
     }
     meta.finite |= options.finite;
     meta.read_only |= options.read_only;
+    meta.growable |= options.growable;
+    meta.aliases.extend(options.aliases.iter().map(|alias| alias.clone().into()));
     meta.multiple_of = options.multiple_of.or(meta.multiple_of);
     meta.step = options.step.or(meta.step);
     meta.min_len = options.min_length.or(meta.min_len);
@@ -193,6 +217,17 @@ pub(crate) fn declare(options: &Declare) -> Result<u8> {
         place.get()?;
     }
     parent.declare(*name, &meta)?;
+    Ok(0)
+}
+
+pub(crate) fn undeclare(options: &Undeclare) -> Result<u8> {
+    let store = options.store.change()?;
+    let place = path::last(&store, &options.path)?;
+    place.get()?;
+    match place {
+        Place::Field { parent, name, .. } => parent.undeclare(name)?,
+        _ => return Err(Failure::Usage(format!("{}: only a field can be declared", options.path))),
+    }
     Ok(0)
 }
 

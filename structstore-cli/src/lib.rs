@@ -79,6 +79,7 @@ fn run(arguments: Arguments, output: &mut Output) -> failure::Result<u8> {
         Command::Rm(options) => field::remove(&options),
         Command::Describe(options) => describe::describe(&options, output),
         Command::Declare(options) => describe::declare(&options),
+        Command::Undeclare(options) => describe::undeclare(&options),
         Command::Reset(options) => describe::reset(&options),
         Command::Schema(options) => schema::run(&options, output),
         Command::Watch(options) if options.each => stream::each(&options, output),

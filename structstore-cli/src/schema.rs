@@ -8,7 +8,7 @@ use structstore::typed::{FieldSchema, Schema};
 use structstore::{DType, Kind, Meta, Scalar, Value};
 
 use crate::arguments::Schema as Options;
-use crate::describe::{of_path, type_of};
+use crate::describe::{also, of_path, type_of};
 use crate::failure::Result;
 use crate::json;
 use crate::output::Output;
@@ -64,7 +64,7 @@ fn of(schema: &Schema, meta: &Meta, own: bool) -> Result<Json> {
             map
         }
         Schema::Optional(inner) => optional(of(inner, meta, own)?),
-        Schema::Struct(fields) => {
+        Schema::Struct { fields, .. } => {
             let mut properties = Map::new();
             for field in fields {
                 properties.insert(field.name.clone().into_owned(), document(field)?);
@@ -106,6 +106,13 @@ fn advice(object: &mut Json, meta: &Meta) -> Result<()> {
     }
     if meta.read_only {
         set(object, "readOnly", true);
+    }
+    if !meta.aliases.is_empty() {
+        set(
+            object,
+            "x-aliases",
+            meta.aliases.iter().map(|alias| alias.clone().into_owned()).collect::<Vec<_>>(),
+        );
     }
     if let Some(default) = &meta.default {
         // One that JSON cannot express, such as NaN, is left out.
@@ -235,7 +242,7 @@ fn markdown(field: &FieldSchema, store: &str) -> Result<String> {
     let mut rows = Vec::new();
     let root = if field.name.is_empty() { Path::ROOT } else { field.name.parse().unwrap_or(Path::ROOT) };
     match &field.schema {
-        Schema::Struct(fields) => add_rows(fields, &root, &mut rows)?,
+        Schema::Struct { fields, .. } => add_rows(fields, &root, &mut rows)?,
         _ => rows.push(row(&field.name, field)?),
     }
     let mut table = format!("# {}\n\n", cell(store));
@@ -257,7 +264,7 @@ fn add_rows(fields: &[FieldSchema], under: &Path, rows: &mut Vec<[String; 6]>) -
             Schema::Stream { sample, .. } => (&**sample, path),
             other => (other, path),
         };
-        if let Schema::Struct(fields) = inner {
+        if let Schema::Struct { fields, .. } = inner {
             add_rows(fields, &path, rows)?;
         }
     }
@@ -273,7 +280,7 @@ fn row(path: &str, field: &FieldSchema) -> Result<[String; 6]> {
     let code =
         |text: &str| if text.is_empty() { String::new() } else { format!("`{}`", text.replace('`', "'")) };
     let cells = [
-        code(path),
+        format!("{}{}", code(path), cell(&also(meta))),
         cell(&type_of(&field.schema)),
         cell(&limits.join(", ")),
         cell(&meta.unit),

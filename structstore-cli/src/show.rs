@@ -6,7 +6,7 @@ use structstore::stream::AnyStream;
 use structstore::{Array, Error, ErrorKind, Item, Kind, List, Meta, Scalar, Struct, Value};
 
 use crate::arguments::Show;
-use crate::describe::tell;
+use crate::describe::{also, tell};
 use crate::failure::{Failure, Result};
 use crate::json;
 use crate::output::{BAD, FAINT, HEADING, NAME, NUMBER, Output, PLAIN, TEXT, TYPE};
@@ -37,7 +37,8 @@ pub(crate) fn run(options: &Show, output: &mut Output) -> Result<u8> {
     let depth = options.depth.unwrap_or(MAX_DEPTH).min(MAX_DEPTH);
     // No store has room for more.
     let left = store.statistics().size / SLOT;
-    let mut tree = Tree { output, values: !options.types, depth, left, unreadable: 0, meta: None };
+    let mut tree =
+        Tree { output, values: !options.types, depth, left, unreadable: 0, meta: None, also: String::new() };
     let name = if options.path.is_root() { options.store.shown() } else { options.path.to_string() };
     tree.item(&name, HEADING, &found, 0)?;
     match tree.unreadable {
@@ -48,7 +49,9 @@ pub(crate) fn run(options: &Show, output: &mut Output) -> Result<u8> {
 
 /// Prints an item on one line: of a structure, what it is.
 pub(crate) fn print_line(name: &str, item: &Item, output: &mut Output) -> Result<()> {
-    Tree { output, values: true, depth: 0, left: 0, unreadable: 0, meta: None }.item(name, NAME, item, 0)
+    let also = String::new();
+    Tree { output, values: true, depth: 0, left: 0, unreadable: 0, meta: None, also }
+        .item(name, NAME, item, 0)
 }
 
 /// What an item is, with all below it.
@@ -102,6 +105,8 @@ struct Tree<'o> {
     unreadable: u64,
     /// The metadata to print on the line of the next field, with `--types`.
     meta: Option<Meta>,
+    /// The other names of the next field.
+    also: String,
 }
 
 impl Tree<'_> {
@@ -139,6 +144,7 @@ impl Tree<'_> {
     fn item(&mut self, name: &str, style: Style, item: &Item, level: usize) -> Result<()> {
         self.indent(level);
         self.output.styled(style, name);
+        self.output.styled(FAINT, &std::mem::take(&mut self.also));
         self.output.print(": ");
         match item {
             Item::Struct(found) => self.structure(found, level),
@@ -170,7 +176,9 @@ impl Tree<'_> {
         for name in &names {
             match found.find::<Item>(name.as_str()) {
                 Ok(Some(item)) => {
-                    self.meta = if self.values { None } else { found.meta(name.as_str()).ok() };
+                    let meta = found.meta(name.as_str()).ok();
+                    self.also = meta.as_ref().map_or(String::new(), also);
+                    self.meta = meta.filter(|_| !self.values);
                     self.part(&quoted(name), NAME, Ok(item), level + 1);
                     self.meta = None;
                 }

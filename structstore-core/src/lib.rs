@@ -221,12 +221,12 @@ pub mod guard {
 #[cfg(not(loom))]
 pub mod typed {
     pub use crate::bind::{
-        ByteBuf, Checked, CheckedArray, Choice, ChoiceMut, ChoiceRef, FieldSchema, Limited, Live, NdArray,
-        OptionMut, Schema, TypedArrayMut, TypedArrayRef, TypedListMut, TypedListRef, TypedMapMut,
+        ByteBuf, Checked, CheckedArray, Choice, ChoiceMut, ChoiceRef, Created, FieldSchema, Limited, Live,
+        NdArray, OptionMut, Schema, TypedArrayMut, TypedArrayRef, TypedListMut, TypedListRef, TypedMapMut,
         TypedMapRef,
     };
     pub use crate::handle::{ElementCell, Filling};
-    pub use crate::value::RecordField;
+    pub use crate::value::{RecordField, TypeVersion};
 }
 
 /// Traits of what can be stored, read and lent.
@@ -245,12 +245,13 @@ pub mod traits {
 pub mod derive_support {
     pub use crate::bind::{
         AsList, Binder, BoundNode, Choice, ChoiceMut, ChoicePlace, ChoiceRef, Field, Fields, Fieldwise,
-        Lender, Limited, Live, Names, Packer, SampleType, Schema, SlotRef, Unpacker, named, packed_struct,
-        rejected, struct_schema, struct_value, told,
+        Lender, Limited, Live, Names, Packer, SampleType, Schema, SlotRef, Unpacker, misfits, named,
+        packed_struct, rejected, struct_schema, struct_value, told,
     };
     pub use crate::error::Result;
+    pub use crate::handle::StructMut;
     pub use crate::key::Key;
-    pub use crate::value::{Kind, Meta, ToValue, Value};
+    pub use crate::value::{Kind, Meta, ToValue, TypeVersion, Value};
 }
 
 // For what `derive` generates in tests of this crate.

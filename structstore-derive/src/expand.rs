@@ -10,7 +10,7 @@ use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Expr, ExprLit, Generics, Lit, Type, parse_quote};
 
-use crate::parse::{Default, Field, Input, Shape, Storage, Variant, ungroup};
+use crate::parse::{Default, Field, Input, Shape, Storage, Variant, Version, ungroup};
 
 /// The companions and the impls.
 pub(crate) fn expand(input: &Input) -> TokenStream {
@@ -392,7 +392,9 @@ fn struct_impl(input: &Input, all: &[Field], stored: &[&Field]) -> TokenStream {
         match field.storage {
             Storage::Flatten => quote!(#from_value(#fields.flattened()?)?),
             _ => {
-                let taken = field.of_stored(input, quote!(#fields.take(#name).and_then(#from_value)));
+                let aliases = &field.aliases;
+                let taken = quote!(#fields.take(#name, &[#(#aliases),*]).and_then(#from_value));
+                let taken = field.of_stored(input, taken);
                 quote!(#private::named(#taken, #name)?)
             }
         }
@@ -413,15 +415,15 @@ fn struct_impl(input: &Input, all: &[Field], stored: &[&Field]) -> TokenStream {
     let resolutions = stored.iter().map(|field| {
         let (ty, name) = (field.stored(input), &field.name);
         match field.storage {
-            Storage::Flatten => quote!(<#ty as #krate::Fields>::resolve_in(#binder, #node)?),
+            Storage::Flatten => quote!(<#ty as #krate::Fields>::resolve_in(#binder, #node)),
             _ => {
                 let key = quote!(const { #krate::Key::new(#name) });
                 match field.tells() {
                     true => {
                         let told = field.told(input);
-                        quote!(#binder.field_with::<#ty>(#node, #key, &|| #told)?)
+                        quote!(#binder.field_with::<#ty>(#node, #key, &|| #told))
                     }
-                    false => quote!(#binder.field::<#ty>(#node, #key)?),
+                    false => quote!(#binder.field::<#ty>(#node, #key)),
                 }
             }
         }
@@ -439,6 +441,24 @@ fn struct_impl(input: &Input, all: &[Field], stored: &[&Field]) -> TokenStream {
         };
         loads.push(quote!(#member: #value));
     }
+
+    let version = input.version.as_ref().map(|version| {
+        let Version { name, number, since, migrate } = version;
+        let migrate = migrate.as_ref().map(|migrate| {
+            quote! {
+                const MIGRATES: bool = true;
+
+                fn migrate(#from: u32, #fields: &mut #private::StructMut<'_>) -> #krate::Result<()> {
+                    #migrate(#from, #fields)
+                }
+            }
+        });
+        quote! {
+            const VERSION: ::core::option::Option<#private::TypeVersion> =
+                ::core::option::Option::Some(#private::TypeVersion::new(#name, #number, #since));
+            #migrate
+        }
+    });
 
     quote! {
             // A type of its own, because a tuple of places would show private types in the interface of a public one.
@@ -458,13 +478,15 @@ fn struct_impl(input: &Input, all: &[Field], stored: &[&Field]) -> TokenStream {
                 const KIND: #krate::Kind = #krate::Kind::Struct;
                 const SLOTS_ONLY: bool = #(#slots)&&*;
                 const LIMITED: bool = #(#limited)||*;
+                #version
 
                 fn initial() -> Self {
                     Self { #(#initial,)* }
                 }
 
                 fn schema() -> #krate::Schema {
-                    #private::struct_schema([#((#names, #metas, #schemas),)*])
+                    let #value = <Self as #krate::Field>::initial();
+                    #private::struct_schema([#((#names, #metas, #schemas),)*], #krate::Field::field_value(&#value), <Self as #krate::Field>::VERSION)
                 }
 
                 fn field_value(&self) -> #krate::Result<#krate::Value<'_>> {
@@ -562,7 +584,13 @@ fn struct_impl(input: &Input, all: &[Field], stored: &[&Field]) -> TokenStream {
                         );
                     }
                     #binder.make_room(#node, <Self as #krate::Fields>::NAMES.own)?;
-                    #result::Ok(#place_type(*#node, #(#resolutions,)*))
+                    // All of them, so that an error names every field that does not fit.
+                    match (#(#resolutions,)*) {
+                        (#(#result::Ok(#variables),)*) => #result::Ok(#place_type(*#node, #(#variables,)*)),
+                        (#(#variables,)*) => {
+                            #result::Err(#private::misfits([#(#result::err(#variables)),*]))
+                        }
+                    }
                 }
             }
     }

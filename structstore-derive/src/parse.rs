@@ -23,6 +23,18 @@ pub(crate) struct Input {
     /// Where the `structstore` crate is.
     pub(crate) krate: Path,
     pub(crate) shape: Shape,
+    pub(crate) version: Option<Version>,
+}
+
+/// The version of a struct's type.
+pub(crate) struct Version {
+    /// The name under which it is recorded.
+    pub(crate) name: String,
+    pub(crate) number: u32,
+    /// The oldest version whose programs may bind what this one has.
+    pub(crate) since: u32,
+    /// What makes a struct of an earlier version one of this.
+    pub(crate) migrate: Option<Path>,
 }
 
 /// What kind of type it is.
@@ -46,6 +58,8 @@ pub(crate) struct Field {
     pub(crate) default: Default,
     pub(crate) storage: Storage,
     pub(crate) told: Told,
+    /// Other names in the store.
+    pub(crate) aliases: Vec<LitStr>,
 }
 
 /// The metadata that a field declares: methods of `Meta`, each with its argument if it has one.
@@ -53,7 +67,7 @@ pub(crate) struct Field {
 pub(crate) struct Told(pub(crate) Vec<(Ident, Option<Expr>)>);
 
 /// The attributes for metadata: name, whether it takes a value, whether it limits numbers.
-const TOLD: [(&str, bool, bool); 8] = [
+const TOLD: [(&str, bool, bool); 11] = [
     ("range", true, true),
     ("multiple_of", true, true),
     ("finite", false, true),
@@ -62,6 +76,9 @@ const TOLD: [(&str, bool, bool); 8] = [
     ("step", true, false),
     ("unit", true, false),
     ("read_only", false, false),
+    ("alias", true, false),
+    ("growable", false, false),
+    ("widened", false, false),
 ];
 
 /// What a field holds when it is created.
@@ -121,6 +138,7 @@ impl Input {
     /// `None` if the type cannot be bound. Where only an attribute is wrong, goes on without it.
     pub(crate) fn parse(input: &DeriveInput, errors: &mut Errors) -> Option<Input> {
         let (mut krate, mut case) = (None, None);
+        let (mut version, mut since, mut migrate, mut name) = (None, None, None, None);
         attributes(&input.attrs, errors, |meta, errors| {
             if meta.path.is_ident("crate") {
                 let path = string(meta, "path", errors)?;
@@ -128,12 +146,53 @@ impl Input {
             } else if meta.path.is_ident("rename_all") {
                 let found = string(meta, "case", errors)?;
                 set(&mut case, meta, found.and_then(|found| case_of(&found, errors)), errors);
+            } else if meta.path.is_ident("version") {
+                let number = number(meta, errors)?;
+                set(&mut version, meta, (meta.path.clone(), number), errors);
+            } else if meta.path.is_ident("since") {
+                let number = number(meta, errors)?;
+                set(&mut since, meta, (meta.path.clone(), number), errors);
+            } else if meta.path.is_ident("migrate") {
+                let path = string(meta, "function", errors)?.and_then(|path| mod_path(&path, errors));
+                set(&mut migrate, meta, (meta.path.clone(), path), errors);
+            } else if meta.path.is_ident("name") {
+                let text = string(meta, "name", errors)?;
+                set(&mut name, meta, (meta.path.clone(), text), errors);
             } else {
-                unknown(meta, "a type has `crate` and `rename_all`", errors)?;
+                let known = "a type has `crate`, `rename_all`, `version`, `since`, `migrate` and `name`";
+                unknown(meta, known, errors)?;
             }
             Ok(())
         });
         let (krate, case) = (krate.flatten(), case.flatten());
+        if version.is_none() || !matches!(input.data, Data::Struct(_)) {
+            let others = [
+                version.as_ref().map(|(path, _)| path),
+                since.as_ref().map(|(path, _)| path),
+                migrate.as_ref().map(|(path, _)| path),
+                name.as_ref().map(|(path, _)| path),
+            ];
+            for other in others.into_iter().flatten() {
+                let other = other.to_token_stream();
+                errors.at(&other, format_args!("`{other}` is for a struct with a `version`"));
+            }
+        }
+        let version = version.and_then(|(path, number)| {
+            let number = number?;
+            let since = since.and_then(|(_, since)| since).unwrap_or(number);
+            if number == 0 || since > number {
+                errors.at(path, "versions count from 1, and `since` is no later one than `version`");
+            }
+            Some(Version {
+                name: match name.and_then(|(_, name)| name) {
+                    Some(name) => name.value(),
+                    None => input.ident.unraw().to_string(),
+                },
+                number,
+                since,
+                migrate: migrate.and_then(|(_, migrate)| migrate),
+            })
+        });
         let shape = match &input.data {
             Data::Struct(data) => Shape::of_struct(input, data, case, errors),
             Data::Enum(data) => Shape::of_enum(input, data, case, errors),
@@ -153,6 +212,7 @@ impl Input {
                 syn::parse_quote!(#krate::derive_support)
             },
             shape,
+            version,
         })
     }
 }
@@ -177,7 +237,10 @@ impl Shape {
                 check::names(
                     stored()
                         .filter(|field| !matches!(field.storage, Storage::Flatten))
-                        .filter_map(|field| Some((field.ident()?, &field.name))),
+                        .filter_map(|field| Some((field.ident()?, field)))
+                        .flat_map(|(ident, field)| {
+                            std::iter::once(&field.name).chain(&field.aliases).map(move |name| (ident, name))
+                        }),
                     errors,
                 );
                 if stored().next().is_some() {
@@ -242,7 +305,7 @@ impl Field {
     fn parse(field: &syn::Field, member: Member, case: Option<Case>, errors: &mut Errors) -> Field {
         let (mut default, mut rename, mut with, mut live, mut flatten, mut skip) =
             (None, None, None, None, None, None);
-        let (mut told, mut limited, mut given) = (Told::default(), None, None);
+        let (mut told, mut limited, mut given, mut aliases) = (Told::default(), None, None, Vec::new());
         let named = matches!(member, Member::Named(_));
         attributes(&field.attrs, errors, |meta, errors| {
             if meta.path.is_ident("default") {
@@ -259,8 +322,17 @@ impl Field {
             } else if let Some((name, valued, numbers)) =
                 TOLD.iter().find(|(name, ..)| meta.path.is_ident(name))
             {
-                let value = if *valued { Some(meta.value()?.parse()?) } else { None };
-                if told.0.iter().any(|(other, _)| other == name) {
+                let value = match *name {
+                    "alias" => {
+                        let Some(alias) = string(meta, "name", errors)? else { return Ok(()) };
+                        let value = syn::parse_quote!(#alias);
+                        aliases.push(alias);
+                        Some(value)
+                    }
+                    _ if *valued => Some(meta.value()?.parse()?),
+                    _ => None,
+                };
+                if *name != "alias" && told.0.iter().any(|(other, _)| other == name) {
                     errors.at(&meta.path, format_args!("`{name}` is given twice"));
                 }
                 told.0.push((Ident::new(name, meta.path.span()), value));
@@ -279,7 +351,8 @@ impl Field {
                 unknown(
                     meta,
                     "a field has `default`, `rename`, `with`, `live`, `flatten`, `skip`, and metadata: `range`, \
-                     `multiple_of`, `finite`, `len`, `choices`, `step`, `unit` and `read_only`",
+                     `multiple_of`, `finite`, `len`, `choices`, `step`, `unit`, `read_only`, `alias`, \
+                     `growable` and `widened`",
                     errors,
                 )?;
             } else {
@@ -344,6 +417,7 @@ impl Field {
             default: default.map_or(Default::Initial, |(_, default)| default),
             storage,
             told,
+            aliases,
         }
     }
 
@@ -442,6 +516,19 @@ fn string(meta: &ParseNestedMeta<'_>, what: &str, errors: &mut Errors) -> syn::R
             Ok(None)
         }
     }
+}
+
+/// A version.
+fn number(meta: &ParseNestedMeta<'_>, errors: &mut Errors) -> syn::Result<Option<u32>> {
+    let value: Expr = meta.value()?.parse()?;
+    let number = match ungroup(&value) {
+        Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => number.base10_parse().ok(),
+        _ => None,
+    };
+    if number.is_none() {
+        errors.at(&value, format_args!("`{0}` takes an integer: `{0} = 2`", meta.path.to_token_stream()));
+    }
+    Ok(number)
 }
 
 fn mod_path(text: &LitStr, errors: &mut Errors) -> Option<Path> {

@@ -70,6 +70,15 @@ impl<A: FixedArray, const LIVE: bool> FixedPlace<A, LIVE> {
         FixedPlace { node, data: AtomicPtr::new(ptr::null_mut()) }
     }
 
+    pub(super) fn resolve(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<Self> {
+        let (node, as_it_is) = binder.array(slot, &Self::wanted(), FIXED)?;
+        let place = FixedPlace::new(node);
+        if as_it_is {
+            binder.lend(place.locate(binder.arena)?, size_of::<A>() as u64);
+        }
+        Ok(place)
+    }
+
     pub(super) fn wanted() -> FixedType {
         let shape: Vec<_> = A::SHAPE.iter().copied().map(Some).collect();
         FixedType { live: LIVE, ..fixed_type::<A::Element>(&shape) }
@@ -157,10 +166,7 @@ macro_rules! fixed_fields {
             }
 
             fn resolve(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<Self::Place> {
-                let node = binder.array(slot, &Self::Place::wanted(), FIXED)?;
-                let place = FixedPlace::new(node);
-                binder.lend(place.locate(binder.arena)?, size_of::<$type>() as u64);
-                Ok(place)
+                FixedPlace::resolve(binder, slot)
             }
 
             fn check(place: &Self::Place, lender: Lender<'_>, exclusive: bool) -> Result<()> {
@@ -289,7 +295,7 @@ pub(super) mod free {
         binder: &Binder<'_, '_>,
         slot: SlotRef<'_>,
     ) -> Result<BoundNode> {
-        binder.array(slot, &fixed_type::<T>(&[None; D]), FIXED_RANK)
+        Ok(binder.array(slot, &fixed_type::<T>(&[None; D]), FIXED_RANK)?.0)
     }
 
     pub(crate) fn from_value<T: Element, const D: usize>(value: &Value<'_>) -> Result<([usize; D], Vec<T>)> {

@@ -4,17 +4,17 @@ use std::cell::{Cell, RefCell};
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::Field;
+use super::{Field, evolve};
 use crate::access::{Store, operate_below};
 use crate::arena::Arena;
 use crate::arena::layout::{Node, Slot};
 use crate::edit::{self, FixedType, Writer};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Path, Result, Step};
 use crate::journal::Operation;
 use crate::key::Key;
 use crate::lock::NodeId;
 use crate::node::meta::{Record, refuse_items};
-use crate::node::structure::{self};
+use crate::node::structure::{self, Found};
 use crate::node::{self, FIXED, LIVE, Raw, array_flags, slot_value};
 use crate::sync::{AtomicU64, Ordering};
 use crate::value::{Kind, Meta, Value, convert, decode_scalar};
@@ -41,11 +41,17 @@ pub struct Binder<'o, 'a> {
     widen: bool,
     /// Whether fields have to be declared: others may remove and replace what is not, and its place is remembered.
     declared: bool,
-    /// Whether parts that come and go have to be within the limits of their fields: they have just been assigned.
-    strict: bool,
+    /// Whether errors say what can be done about them.
+    advises: bool,
+    /// Whether it is a part that comes and goes that is resolved, of which no binding remembers the place.
+    part: bool,
+    /// Whether parts that come and go lack fields, which are to be created. `None` once that was done.
+    incomplete: Option<&'o Cell<bool>>,
     /// The defaults of the fields of the struct that is being resolved. Made before the operation, for the user's code
     /// makes them.
     defaults: Cell<Option<&'o Value<'o>>>,
+    /// Whether the type of the field that is being resolved says that arrays of another length are the same field.
+    growable: Cell<bool>,
     /// The memory that the binding will lend, by address, which must not overlap. In a sound store it cannot; but in a
     /// damaged one it may, and it becomes `&mut`.
     lent: RefCell<Vec<Range<u64>>>,
@@ -54,17 +60,22 @@ pub struct Binder<'o, 'a> {
 impl<'o, 'a> Binder<'o, 'a> {
     /// A binder that creates fields with these defaults.
     pub(crate) fn new(operation: &'o Operation<'a>, defaults: &'o Value<'o>, widen: bool) -> Binder<'o, 'a> {
-        Binder::with(operation.arena(), Some(operation), Some(defaults), widen)
+        Binder { advises: true, ..Binder::with(operation.arena(), Some(operation), Some(defaults), widen) }
+    }
+
+    /// Takes note in `incomplete` of parts that lack fields, instead of failing.
+    pub(crate) fn noticing(self, incomplete: Option<&'o Cell<bool>>) -> Binder<'o, 'a> {
+        Binder { incomplete, ..self }
     }
 
     /// A binder that changes nothing.
     pub(crate) fn looking(arena: &'a Arena) -> Binder<'o, 'a> {
-        Binder::with(arena, None, None, false)
+        Binder { part: true, ..Binder::with(arena, None, None, false) }
     }
 
     /// A binder for a process that may only read: it changes nothing, and relies on what others have declared.
     pub(crate) fn reading(arena: &'a Arena) -> Binder<'o, 'a> {
-        Binder { declared: true, ..Binder::looking(arena) }
+        Binder { declared: true, part: false, ..Binder::looking(arena) }
     }
 
     /// A binder that takes note of what is lent in a transaction.
@@ -79,39 +90,53 @@ impl<'o, 'a> Binder<'o, 'a> {
         widen: bool,
     ) -> Binder<'o, 'a> {
         let (defaults, lent) = (Cell::new(defaults), RefCell::default());
-        Binder { arena, operation, widen, declared: false, strict: false, defaults, lent }
-    }
-
-    pub(crate) fn widens(&self) -> bool {
-        self.widen
-    }
-
-    /// Widens a part that is resolved again whenever it is used, if that was asked for. What it lacks is created then.
-    pub(crate) fn widen_part<T: Field>(&self, slot: SlotRef<'_>) -> Result<()> {
-        if !self.widen {
-            return Ok(());
-        }
-        match Binder::with(self.arena, self.operation, None, true).resolve_slot::<T>(slot) {
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-            other => other.map(drop),
+        Binder {
+            arena,
+            operation,
+            widen,
+            declared: false,
+            advises: false,
+            part: false,
+            incomplete: None,
+            defaults,
+            growable: Cell::new(false),
+            lent,
         }
     }
 
-    /// Declares the fields of a part that is resolved again whenever it is used. One that does not fit says so then.
-    pub(crate) fn declare_part<T: Field>(&self, slot: SlotRef<'_>) -> Result<()> {
-        let Some(operation) = self.operation else { return Ok(()) };
-        match declare_part::<T>(operation, slot) {
-            Err(error)
-                if !self.strict
-                    && matches!(
-                        error.kind(),
-                        ErrorKind::NotFound | ErrorKind::WrongType | ErrorKind::OutsideLimits
-                    ) =>
-            {
+    /// Whether parts that come and go are looked at: when they are bound, and when they have just been assigned.
+    pub(crate) fn looks_at_parts<T: Field>(&self) -> bool {
+        self.advises || T::LIMITED && self.operation.is_some()
+    }
+
+    /// Looks whether a part that comes and goes fits, which is resolved again whenever it is used. Declares it if it has limits, and widens it
+    /// if that was asked for.
+    pub(crate) fn part<T: Field>(&self, slot: SlotRef<'_>) -> Result<()> {
+        let operation = self.operation.filter(|_| T::LIMITED || self.widen);
+        let part = Binder::with(self.arena, operation, None, self.widen);
+        let part = Binder { advises: self.advises, part: true, incomplete: self.incomplete, ..part };
+        match (part.resolve_slot::<T>(slot), self.incomplete) {
+            (Err(error), Some(incomplete)) if error.lacks_fields() => {
+                incomplete.set(true);
                 Ok(())
             }
-            other => other,
+            (other, _) => other.map(drop).map_err(|error| self.advise(error, "remove it")),
         }
+    }
+
+    /// As [`Binder::part`], for each of some parts. One error has all that do not fit.
+    pub(crate) fn parts<T: Field, N: Into<Step>>(
+        &self,
+        parts: impl Iterator<Item = Result<(N, SlotRef<'a>)>>,
+    ) -> Result<()> {
+        let misfit = |found: Result<(N, SlotRef<'a>)>| {
+            let (name, slot) = match found {
+                Ok(found) => found,
+                Err(error) => return Some(error),
+            };
+            self.part::<T>(slot).err().map(|error| error.under(name))
+        };
+        Error::all(parts.filter_map(misfit)).map_or(Ok(()), Err)
     }
 
     /// Resolves a slot as a `T`, all the memory of which is its own.
@@ -137,7 +162,14 @@ impl<'o, 'a> Binder<'o, 'a> {
         if let Some(operation) = self.operation.filter(|_| !names.is_empty()) {
             edit::fix(operation, node.node(), FIXED)?;
             let keys = names.iter().map(|name| Key::new(name));
-            Writer { operation, aside: false }.reserve_missing(node.node(), keys)?;
+            let missing = Writer { operation, aside: false }.reserve_missing(node.node(), keys)?;
+            if let Some(incomplete) = self.incomplete
+                && missing != 0
+                && structure::count(node.node()) != 0
+            {
+                incomplete.set(true);
+                return Err(Error::new(ErrorKind::NotFound));
+            }
         }
         Ok(())
     }
@@ -191,7 +223,11 @@ impl<'o, 'a> Binder<'o, 'a> {
 
     fn find_or_create<T: Field>(&self, node: &BoundNode, key: &Key<'_>, meta: Told<'_>) -> Result<T::Place> {
         let kind = T::KIND;
-        let existing = structure::find(self.arena, node.node(), key)?;
+        let mut former = None;
+        let existing = match structure::find(self.arena, node.node(), key)? {
+            None => self.find_renamed(node, key, meta, &mut former)?,
+            found => found,
+        };
         let found = match (existing, self.operation, self.defaults.get()) {
             (Some(found), ..) => found,
             (None, Some(operation), Some(value)) => {
@@ -204,85 +240,143 @@ impl<'o, 'a> Binder<'o, 'a> {
         let slot = &found.field.slot;
         self.lend(slot, size_of::<Slot>() as u64);
         let raw = Raw::load(slot);
-        if raw.declared() && raw.optional() != T::OPTIONAL && !(self.widen && T::OPTIONAL) {
+        if raw.declared()
+            && raw.optional() != T::OPTIONAL
+            && !(self.widen && T::OPTIONAL)
+            && !(raw.optional() && self.is_widened(raw)?)
+        {
             let name = |optional| match optional {
                 true => format!("{} or null", kind),
                 false => kind.to_string(),
             };
-            return Err(self.mismatch(&name(raw.optional()), &name(T::OPTIONAL), T::OPTIONAL));
+            let error = self.mismatch(&name(raw.optional()), &name(T::OPTIONAL), T::OPTIONAL);
+            return Err(self.advise(error, remedy(raw)));
         }
         // What holds null now says what it may hold otherwise.
         if let Some(declared) = raw.declared_kind()?
             && raw.optional()
             && declared != kind
             && !(self.widen && declared.widens_to(kind))
+            && !(kind.widens_to(declared) && self.is_widened(raw)?)
         {
-            return Err(self.mismatch(
-                &format!("{declared} or null"),
-                &format!("{} or null", kind),
-                declared.widens_to(kind),
-            ));
+            let (found, expected) = (format!("{declared} or null"), format!("{kind} or null"));
+            let error = self.mismatch(&found, &expected, declared.widens_to(kind));
+            return Err(self.advise(error, remedy(raw)));
         }
         if self.declared && !raw.declared() {
             let found = format!("{} that no binding has declared", raw.kind()?);
             return Err(Error::wrong_type(found, "a field that a process has bound to change it"));
         }
-        let place = T::resolve(self, SlotRef { slot, parent: Some(node.id.index) })?;
+        self.growable.set(T::KIND == Kind::Array && self.widen && meta.is_some_and(|meta| meta().growable));
+        let place = T::resolve(self, SlotRef { slot, parent: Some(node.id.index) })
+            .map_err(|error| self.advise(error, remedy(raw)))?;
         if let Some(operation) = self.operation {
-            edit::declare(operation, slot, kind, T::OPTIONAL)?;
+            // A program with a narrower type leaves the field what it is.
+            match raw.declared()
+                && (raw.optional() && !T::OPTIONAL || kind.widens_to(raw.declared_kind()?.unwrap_or(kind)))
+            {
+                true => {}
+                false => edit::declare(operation, slot, kind, T::OPTIONAL)?,
+            }
+            if raw.declared() && T::OPTIONAL && !raw.optional() {
+                self.describe_widened(operation, SlotRef { slot, parent: Some(node.id.index) })?;
+            }
             if meta.is_some() || T::TELLS {
                 let mut told = meta.map_or(Meta::new(), |meta| meta());
                 if T::TELLS {
                     told = told.or(T::meta());
                 }
+                told.aliases.extend(former.map(Into::into));
                 edit::describe_by(operation, (node.id.index, raw), slot, told, self.defaults.get())?;
             }
         }
         Ok(place)
     }
 
+    /// The field that has a name under which an earlier version of the program knew it. It gets the new name, and is found under the `former`
+    /// one as well.
+    #[cold]
+    fn find_renamed(
+        &self,
+        node: &BoundNode,
+        key: &Key<'_>,
+        meta: Told<'_>,
+        former: &mut Option<String>,
+    ) -> Result<Option<Found<'a>>> {
+        for alias in meta.map(|meta| meta().aliases).unwrap_or_default() {
+            let Some(found) = structure::find(self.arena, node.node(), &Key::new(&alias))? else { continue };
+            if let Some(operation) = self.operation {
+                let own = structure::name(self.arena, found.field)?;
+                Writer { operation, aside: false }.rename(node.node(), &Key::new(&own), key)?;
+                *former = Some(own);
+            }
+            return Ok(Some(found));
+        }
+        Ok(None)
+    }
+
+    /// Whether a program has widened a field.
+    #[cold]
+    pub(super) fn is_widened(&self, raw: Raw) -> Result<bool> {
+        raw.meta().map_or(Ok(false), |place| Ok(Record::read(self.arena, place)?.widened()))
+    }
+
     /// The error for a field of another type, with what can be done about it.
     pub(crate) fn mismatch(&self, found: &str, expected: &str, widens: bool) -> Error {
-        let advice = match (self.operation.is_some(), widens && !self.widen) {
-            (false, _) => "",
-            (true, true) => "; `bind_widening` converts it",
-            (true, false) => "; remove the old field, or give this one another name",
-        };
+        let advice = if self.advises && widens && !self.widen { "; `bind_widening` converts it" } else { "" };
         Error::wrong_type(found.to_owned(), format!("{expected}{advice}"))
     }
 
-    /// Makes sure that a slot holds a scalar of a kind, widening the one that is there if that was asked for.
-    pub(crate) fn expect_scalar(&self, slot: SlotRef<'_>, kind: Kind) -> Result<()> {
+    /// Adds to the error for a slot of another type, of which nothing else is said, how to get rid of that.
+    #[cold]
+    fn advise(&self, error: Error, remedy: &str) -> Error {
+        let own = error.path().is_some_and(Path::is_root) && error.kind() == ErrorKind::WrongType;
+        match error.expected() {
+            Some(expected) if self.advises && own && !expected.contains(';') => {
+                let expected = format!("{expected}; {remedy}");
+                error.expecting(expected)
+            }
+            _ => error,
+        }
+    }
+
+    /// Makes sure that a slot holds a scalar of a kind, widening the one that is there if that was asked for. Returns whether it can be lent
+    /// as it is: not if a program has widened the field beyond that kind.
+    pub(crate) fn expect_scalar(&self, slot: SlotRef<'_>, kind: Kind) -> Result<bool> {
         let raw = Raw::load(slot.slot);
         let found = raw.kind()?;
         if found == kind {
-            return Ok(());
+            return Ok(true);
         }
         match (self.operation, decode_scalar(found, raw.payload)?) {
             (Some(operation), Some(scalar)) if self.widen && found.widens_to(kind) => {
                 operation.set(&slot.slot.tag, raw.tag & !0xff | kind as u64)?;
                 operation.set(&slot.slot.payload, convert(scalar, kind)?.payload())?;
-                self.describe_again(operation, slot)
+                self.describe_widened(operation, slot).map(|()| true)
             }
+            (_, value) if (value.is_none() || kind.widens_to(found)) && self.is_widened(raw)? => Ok(false),
+            // Nothing tells of what is not declared.
+            (_, Some(_)) if self.part && !raw.declared() && kind.widens_to(found) => Ok(false),
             _ => Err(self.mismatch(found.name(), kind.name(), found.widens_to(kind))),
         }
     }
 
-    /// Rewrites a field's metadata record for the field's new type.
-    fn describe_again(&self, operation: &Operation<'_>, slot: SlotRef<'_>) -> Result<()> {
-        let raw = Raw::load(slot.slot);
-        match raw.meta() {
-            Some(place) => {
-                let known = Record::read(self.arena, place)?.meta()?;
-                edit::describe(operation, (slot.parent.unwrap_or_default(), raw), slot.slot, &known)
-            }
-            None => Ok(()),
+    /// Rewrites a field's metadata record for the field's new type, which programs with the former type may read.
+    fn describe_widened(&self, operation: &Operation<'_>, slot: SlotRef<'_>) -> Result<()> {
+        let (raw, owner) = (Raw::load(slot.slot), slot.parent.unwrap_or_default());
+        let bare = !raw.declared() && raw.meta().is_none();
+        if bare || node::kind_of(self.arena.node(owner)?)? != Kind::Struct {
+            return Ok(());
         }
+        let mut known =
+            raw.meta().map_or(Ok(Meta::new()), |place| Record::read(self.arena, place)?.meta())?;
+        known.widened = true;
+        edit::describe(operation, (owner, raw), slot.slot, &known)
     }
 
     /// The array that a slot names, of a type that is fixed from now on; made of what is there, numbers of a narrower type
-    /// or lists of them, if that was asked for.
-    pub(crate) fn array(&self, slot: SlotRef<'_>, wanted: &FixedType, fix: u64) -> Result<BoundNode> {
+    /// or lists of them, if that was asked for. With it, whether it can be lent as it is: not if a program has widened or lengthened it.
+    pub(crate) fn array(&self, slot: SlotRef<'_>, wanted: &FixedType, fix: u64) -> Result<(BoundNode, bool)> {
         let raw = Raw::load(slot.slot);
         let found = raw.kind()?;
         let matches = match found {
@@ -302,6 +396,9 @@ impl<'o, 'a> Binder<'o, 'a> {
             }
             _ => false,
         };
+        if !matches && self.is_beyond(raw, wanted)? {
+            return Ok((self.node(slot, Kind::Array)?, false));
+        }
         if !matches {
             self.widen_array(slot, raw, wanted)?;
         }
@@ -309,7 +406,22 @@ impl<'o, 'a> Binder<'o, 'a> {
         if let Some(operation) = self.operation {
             edit::fix(operation, node.node(), fix)?;
         }
-        Ok(node)
+        Ok((node, true))
+    }
+
+    /// Whether an array holds all that a narrower or shorter type does, and a program has made it so.
+    fn is_beyond(&self, raw: Raw, wanted: &FixedType) -> Result<bool> {
+        let (Kind::Array, Some(place)) = (raw.kind()?, raw.meta()) else { return Ok(false) };
+        let record = Record::read(self.arena, place)?;
+        let (_, node) = node::resolve(self.arena, raw)?;
+        let found = super::array::header(self.arena, node)?;
+        let same_type = found.dtype == wanted.dtype;
+        let wider = match (wanted.dtype.number(), found.dtype.number()) {
+            (Some(own), Some(found)) => record.widened() && own.widens_to(found),
+            _ => false,
+        };
+        let longer = record.growable() && wanted.is_start_of(&found.shape);
+        Ok((same_type || wider) && (wanted.admits(&found.shape) || longer))
     }
 
     fn widen_array(&self, slot: SlotRef<'_>, raw: Raw, wanted: &FixedType) -> Result<()> {
@@ -321,12 +433,15 @@ impl<'o, 'a> Binder<'o, 'a> {
             Value::Array(array) => format!("{}{:?}", array.dtype(), array.shape()),
             other => other.kind().name().to_owned(),
         };
-        let widened = edit::widen_to_array(&value, wanted);
+        let growable =
+            raw.meta().map_or(Ok(false), |place| Ok(Record::read(self.arena, place)?.growable()))?;
+        let default = self.defaults.get().filter(|_| growable || self.growable.get());
+        let widened = edit::widen_to_array(&value, wanted, default);
         match (self.operation, slot.parent, widened) {
             (Some(operation), Some(parent), Some(array)) if self.widen => {
                 let array = Value::Array(if wanted.live { array.live() } else { array });
                 edit::replace_by(operation, parent, slot.slot, &array)?;
-                self.describe_again(operation, slot)
+                self.describe_widened(operation, slot)
             }
             (_, _, widened) => Err(self.mismatch(&found, &wanted.to_string(), widened.is_some())),
         }
@@ -345,10 +460,17 @@ impl<'o, 'a> Binder<'o, 'a> {
     }
 }
 
+/// How to get rid of a field of another type.
+fn remedy(raw: Raw) -> &'static str {
+    match raw.declared() {
+        true => "`undeclare` the field and remove it, or give this one another name",
+        false => "remove the old field, or give this one another name",
+    }
+}
+
 /// Declares the fields of a part that has just come.
 pub(crate) fn declare_part<T: Field>(operation: &Operation<'_>, slot: SlotRef<'_>) -> Result<()> {
-    let binder = Binder::with(operation.arena(), Some(operation), None, false);
-    Binder { strict: true, ..binder }.resolve_slot::<T>(slot).map(drop)
+    Binder::with(operation.arena(), Some(operation), None, false).resolve_slot::<T>(slot).map(drop)
 }
 
 /// A node of the store that is being bound or was bound.
@@ -398,19 +520,31 @@ impl<'s> Lender<'s> {
         Ok(unsafe { T::lend(&place, self) })
     }
 
-    /// Resolves a part of a node that is held exclusively. What it lacks is created.
-    pub(crate) fn resolve<T: Field>(self, node: u32, slot: SlotRef<'_>) -> Result<T::Place> {
-        match Binder::looking(self.arena()).resolve_slot::<T>(slot) {
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                let initial = T::initial();
-                let defaults = initial.field_value()?;
-                let complete = |operation: &Operation<'_>| {
-                    Binder::new(operation, &defaults, false).resolve_slot::<T>(slot)
-                };
-                Ok(operate_below(self.arena(), node, complete)?)
-            }
+    /// Copies a part out that no binding has resolved. Fields that it lacks have their defaults.
+    pub(crate) fn load_part<T: Field>(self, slot: SlotRef<'_>) -> Result<T> {
+        let place = Binder::looking(self.arena()).resolve_slot::<T>(slot);
+        match place.and_then(|place| T::load(&place, self)) {
+            Err(error) if error.lacks_fields() => evolve::load_slot(self.arena(), Raw::load(slot.slot)),
             other => other,
         }
+    }
+
+    /// Resolves a part of a node that is held exclusively. What it lacks is created, and narrower numbers are widened: no binding remembers where
+    /// a part is.
+    pub(crate) fn resolve<T: Field>(self, node: u32, slot: SlotRef<'_>) -> Result<T::Place> {
+        let place = Binder::looking(self.arena()).resolve_slot::<T>(slot);
+        let Err(error) = place else { return place };
+        if !error.lacks_fields() && error.kind() != ErrorKind::WrongType {
+            return Err(error);
+        }
+        let schema = T::schema();
+        let complete = |operation: &Operation<'_>| {
+            evolve::complete(operation, slot.slot, &schema)?;
+            let operation = Some(operation);
+            Binder::with(self.arena(), operation, None, true).resolve_slot::<T>(slot)
+        };
+        operate_below(self.arena(), node, complete)
+            .map_err(|second| if second.is_misfit() { error } else { second })
     }
 
     /// Lends a part that no binding has resolved, for changing. What it lacks is created.

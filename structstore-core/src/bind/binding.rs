@@ -1,13 +1,14 @@
 //! Bindings, and the guards that lend what they bind.
 
 use std::any::type_name;
+use std::cell::Cell;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::binder::declare_part;
-use super::{Binder, Field, Fields, Lender, Outcome, SlotRef};
+use super::{Binder, Created, Field, Fields, Lender, Outcome, Schema, SlotRef, evolve};
 use crate::access::{Access, Handle, Hold, Located, Scope};
 use crate::arena::Arena;
 use crate::arena::layout::Slot;
@@ -19,6 +20,7 @@ use crate::key::Key;
 use crate::lock::{Mode, NodeId, Wait, generation};
 use crate::node::{self, Raw};
 use crate::ops;
+use crate::store::StructStore;
 use crate::sync::{AtomicU64, Ordering};
 use crate::value::{Kind, Value, wrong_kind};
 
@@ -57,12 +59,17 @@ pub struct Binding<T: Field> {
     place: T::Place,
     /// The fields that lead from the root to the struct.
     route: Option<Vec<Box<str>>>,
+    created: Vec<Created>,
     bound: PhantomData<fn() -> T>,
 }
 
 impl Struct {
     /// Binds a Rust struct's fields to this struct: creates those that are missing with their defaults, keeps the
     /// values of those that are there, and declares all of them. In one operation: all or, after an error, nothing.
+    ///
+    /// It looks at everything in the struct, also at items of lists, entries of maps and optional values, and creates what they lack
+    /// ([`Binding::created`] tells). What does not fit is reported in one error, which has one for each field
+    /// ([`Error::errors`]).
     ///
     /// A store that was opened to observe or read-only is bound for reading: nothing is created or declared, and the fields have to
     /// be declared already, by a process that has bound them to change them. An observer that may write to the segment has
@@ -107,7 +114,12 @@ impl Struct {
     /// value of the other: `i32` to `i64` or `f64`, `f32` to `f64`, arrays of them, lists of numbers to arrays, `T` to
     /// `Option<T>`.
     ///
-    /// Programs that have bound the field with its former type get [`ErrorKind::WrongType`] from then on.
+    /// Programs that have bound the field with its former type go on reading: [`Binding::load`] and read guards convert values that fit that type,
+    /// and return an error that names the field and the value otherwise. They can be started again. They assign by [`Binding::replace`] and
+    /// [`Struct::set`]; a write guard, which lends the field as plain memory, is an error for them.
+    ///
+    /// An array with `#[structstore(growable)]` may be longer than the one in the store; the default has the elements that are added. Programs with
+    /// the shorter one read its start.
     ///
     /// # Errors
     ///
@@ -132,31 +144,123 @@ impl Struct {
         self.bind_as(true)
     }
 
-    fn bind_as<T: Fields>(&self, widen: bool) -> Result<Binding<T>> {
+    fn bind_as<T: Field>(&self, widen: bool) -> Result<Binding<T>> {
         let handle = &self.handle;
-        let initial = T::initial();
-        let defaults = initial.field_value()?;
-        let slot = Raw::node(Kind::Struct, handle.id());
-        let slot = Slot { tag: AtomicU64::new(slot.tag), payload: AtomicU64::new(slot.payload) };
-        let slot = SlotRef { slot: &slot, parent: None };
         let bound = if handle.store().may_change() {
-            handle.change(Mode::Tree, |operation, _| {
-                let place = Binder::new(operation, &defaults, widen).resolve_slot::<T>(slot)?;
-                Ok((place, Pin::if_there_is_room(handle)?))
-            })
+            let initial = T::initial();
+            let defaults = initial.field_value()?;
+            match Bound::<T>::of(handle, handle, &defaults, widen) {
+                Err(Unbound::Older) => self.transact(&Wait::FOREVER, |held| {
+                    evolve::migrate::<T>(held)?;
+                    Bound::<T>::of(&held.locked, handle, &defaults, widen).map_err(Unbound::into_error)
+                }),
+                bound => bound.map_err(Unbound::into_error),
+            }
         } else {
-            // Whole, where a lock is to be had.
-            let _held = match handle.arena().writable() {
-                true => Some(handle.lock(Mode::Shared, &Wait::FOREVER).at(handle)?),
-                false => None,
-            };
-            let place = handle.read(|arena, _| Binder::reading(arena).resolve_slot::<T>(slot));
-            place.and_then(|place| Ok((place, Pin::if_there_is_room(handle)?)))
+            Bound::reading(handle)
         };
-        let (place, pin) = bound.at(handle)?;
+        let Bound { place, pin, created } = bound.at(handle)?;
         let route = node::route_of(handle.arena(), handle.id());
-        Ok(Binding { _pin: pin, handle: handle.clone(), place, route, bound: PhantomData })
+        Ok(Binding { _pin: pin, handle: handle.clone(), place, route, created, bound: PhantomData })
     }
+}
+
+/// An error of a write guard, whose field another program may have changed since it was bound.
+#[cold]
+fn not_plain(error: Error) -> Error {
+    match (error.kind(), error.expected()) {
+        (ErrorKind::WrongType, Some(expected)) if error.errors().count() == 1 => {
+            let advice = "as it was when it was bound; `load`, `replace` and `set` convert numbers that fit";
+            let expected = format!("{expected}, {advice}");
+            error.expecting(expected)
+        }
+        _ => error,
+    }
+}
+
+/// What binding a struct has found and made.
+struct Bound<T: Field> {
+    place: T::Place,
+    pin: Pin,
+    created: Vec<Created>,
+}
+
+/// Why a struct was not bound.
+enum Unbound {
+    /// It is of an older version of the type.
+    Older,
+    Error(Error),
+}
+
+impl Unbound {
+    fn into_error(self) -> Error {
+        match self {
+            Unbound::Older => Error::new(ErrorKind::OtherVersion),
+            Unbound::Error(error) => error,
+        }
+    }
+}
+
+impl<T: Field> Bound<T> {
+    /// In one operation; in a second one, if something that is there lacks fields.
+    fn of(
+        access: &impl Access,
+        handle: &Handle,
+        defaults: &Value<'_>,
+        widen: bool,
+    ) -> Result<Bound<T>, Unbound> {
+        let slot = slot_of(handle);
+        let slot = SlotRef { slot: &slot, parent: None };
+        let (incomplete, older) = (Cell::new(false), Cell::new(false));
+        let bind = |schema: Option<&Schema>| {
+            access.change(Mode::Tree, |operation, node| {
+                if let Some(own) = &T::VERSION {
+                    older.set(evolve::is_older(operation, node, own, T::MIGRATES)?);
+                    if older.get() {
+                        return Err(Error::new(ErrorKind::OtherVersion));
+                    }
+                }
+                let created = match schema {
+                    Some(schema) => evolve::complete(operation, slot.slot, schema)?,
+                    None => Vec::new(),
+                };
+                let binder = Binder::new(operation, defaults, widen);
+                let binder = binder.noticing(schema.is_none().then_some(&incomplete));
+                let place = binder.resolve_slot::<T>(slot)?;
+                match incomplete.get() && schema.is_none() {
+                    true => Err(Error::new(ErrorKind::NotFound)),
+                    false => Ok(Bound { place, pin: Pin::if_there_is_room(handle)?, created }),
+                }
+            })
+        };
+        let bound = match bind(None) {
+            Err(_) if incomplete.get() => bind(Some(&T::schema())),
+            bound => bound,
+        };
+        bound.map_err(|error| if older.get() { Unbound::Older } else { Unbound::Error(error) })
+    }
+
+    /// Without changing anything.
+    fn reading(handle: &Handle) -> Result<Bound<T>> {
+        let slot = slot_of(handle);
+        let slot = SlotRef { slot: &slot, parent: None };
+        // Whole, where a lock is to be had.
+        let _held = match handle.arena().writable() {
+            true => Some(handle.lock(Mode::Shared, &Wait::FOREVER).at(handle)?),
+            false => None,
+        };
+        let place = handle.read(|arena, node| {
+            T::VERSION.iter().try_for_each(|own| evolve::refuse_other_version(arena, node, own))?;
+            Binder::reading(arena).resolve_slot::<T>(slot)
+        });
+        Ok(Bound { place: place?, pin: Pin::if_there_is_room(handle)?, created: Vec::new() })
+    }
+}
+
+/// A slot that names the struct of a handle.
+fn slot_of(handle: &Handle) -> Slot {
+    let raw = Raw::node(Kind::Struct, handle.id());
+    Slot { tag: AtomicU64::new(raw.tag), payload: AtomicU64::new(raw.payload) }
 }
 
 impl<T: Field> Binding<T> {
@@ -182,9 +286,18 @@ impl<T: Field> Binding<T> {
         }
     }
 
+    /// Fields that binding has created in what was there already: in the struct itself, unless it was empty, in structs within it, items of
+    /// lists, entries of maps and optional values.
+    pub fn created(&self) -> &[Created] {
+        &self.created
+    }
+
     #[inline(always)]
     fn exclusive(&self, wait: &Wait) -> Result<BindingMut<'_, T>> {
-        Ok(BindingMut { binding: self, held: self.guard(Mode::Tree, wait)?, not_send: PhantomData })
+        match self.guard(Mode::Tree, wait) {
+            Ok(held) => Ok(BindingMut { binding: self, held, not_send: PhantomData }),
+            Err(error) => Err(not_plain(error)),
+        }
     }
 
     /// Locks the struct for changing, for as long as the guard lives.
@@ -218,25 +331,47 @@ impl<T: Field> Binding<T> {
     #[inline(always)]
     fn shared(&self, wait: &Wait) -> Result<BindingRef<'_, T>> {
         match self.guard(Mode::Shared, wait) {
-            Ok(held) => Ok(BindingRef { binding: self, held, not_send: PhantomData }),
-            Err(error) => self.shared_with_views(error, wait),
+            Ok(held) => Ok(BindingRef { binding: self, held, copy: None, not_send: PhantomData }),
+            Err(error) => self.shared_otherwise(error, wait),
         }
     }
 
-    /// Locks the struct for reading after that has failed: perhaps because views of an array among the fields exist.
+    /// Locks the struct for reading after that has failed: because views of an array among the fields exist, or because another program has changed
+    /// the type of a field.
     #[cold]
-    fn shared_with_views(&self, mut error: Error, wait: &Wait) -> Result<BindingRef<'_, T>> {
+    fn shared_otherwise(&self, mut error: Error, wait: &Wait) -> Result<BindingRef<'_, T>> {
         // An observer leaves the views what they have; it can `load`.
         while error.kind() == ErrorKind::Leased && self.handle.store().may_change() {
             // Checking exclusively takes the arrays away from their views.
             self.guard(Mode::Tree, wait)?.end_unchanged();
             wait.check()?;
             match self.guard(Mode::Shared, wait) {
-                Ok(held) => return Ok(BindingRef { binding: self, held, not_send: PhantomData }),
+                Ok(held) => return Ok(BindingRef { binding: self, held, copy: None, not_send: PhantomData }),
                 Err(again) => error = again,
             }
         }
-        Err(error)
+        if !self.may_have_changed(&error) {
+            return Err(error);
+        }
+        let held = self.lock(Mode::Shared, wait)?;
+        let copy = self.read_changed()?;
+        let store = StructStore::try_new()?;
+        let binding = store.bind_as::<T>(false)?;
+        binding.replace(&copy)?;
+        T::check(&binding.place, binding.lender(), false)?;
+        Ok(BindingRef { binding: self, held, copy: Some(Box::new(binding)), not_send: PhantomData })
+    }
+
+    /// Whether an error may be there because another program has changed the type of a field.
+    fn may_have_changed(&self, error: &Error) -> bool {
+        self.valid() && (error.is_misfit() || error.kind() == ErrorKind::StaleHandle)
+    }
+
+    /// Reads the fields after that has failed, by what they are now, as far as their values are also ones of this type.
+    #[cold]
+    #[inline(never)]
+    fn read_changed(&self) -> Result<T> {
+        evolve::read(&self.handle)
     }
 
     /// Runs a closure on the fields, which are held exclusively meanwhile. The closure returns nothing or a [`Result`]; a value is
@@ -318,23 +453,43 @@ impl<T: Field> Binding<T> {
     /// ```
     #[inline]
     pub fn load(&self) -> Result<T> {
-        if T::SLOTS_ONLY {
-            return self.handle.read(|_, _| T::load(&self.place, self.lender())).at(&self.handle);
-        }
-        let held = match self.lock(Mode::Shared, &Wait::FOREVER) {
-            Err(error) if error.kind() == ErrorKind::ReadOnly => return self.load_without_a_lock(),
-            locked => locked?,
+        let loaded = if T::SLOTS_ONLY {
+            self.handle.read(|_, _| T::load(&self.place, self.lender()))
+        } else {
+            match self.lock(Mode::Shared, &Wait::FOREVER) {
+                Ok(held) => {
+                    let loaded = T::load(&self.place, self.lender());
+                    drop(held);
+                    loaded
+                }
+                Err(error) => Err(error),
+            }
         };
-        let loaded = T::load(&self.place, self.lender());
-        drop(held);
-        loaded.at(&self.handle)
+        match loaded {
+            Ok(loaded) => Ok(loaded),
+            Err(error) => self.load_otherwise(error),
+        }
     }
 
-    /// As [`Binding::load`], in a process without write permission, which takes no locks.
+    /// As [`Binding::load`], after that has failed: in a process without write permission, which takes no locks, or because another program has
+    /// changed the type of a field.
     #[cold]
     #[inline(never)]
-    fn load_without_a_lock(&self) -> Result<T> {
-        ops::to_value(&self.handle).and_then(T::from_value).at(&self.handle)
+    fn load_otherwise(&self, error: Error) -> Result<T> {
+        let error = match Err(error).at(&self.handle) {
+            Ok(loaded) => return Ok(loaded),
+            Err(error) => error,
+        };
+        if error.kind() == ErrorKind::ReadOnly {
+            return match ops::to_value(&self.handle).and_then(T::from_value) {
+                Err(error) if error.is_misfit() => self.read_changed(),
+                loaded => loaded.at(&self.handle),
+            };
+        }
+        match self.may_have_changed(&error) {
+            true => self.read_changed(),
+            false => Err(error),
+        }
     }
 
     /// Assigns all fields, at once for all readers, wholly or not at all.
@@ -377,9 +532,7 @@ impl<T: Field> Binding<T> {
             if !T::LIMITED {
                 return Ok(());
             }
-            let raw = Raw::node(Kind::Struct, self.handle.id());
-            let slot = Slot { tag: AtomicU64::new(raw.tag), payload: AtomicU64::new(raw.payload) };
-            declare_part::<T>(operation, SlotRef { slot: &slot, parent: None })
+            declare_part::<T>(operation, SlotRef { slot: &slot_of(&self.handle), parent: None })
         });
         replaced.at(&self.handle)
     }
@@ -636,6 +789,8 @@ impl<T: Field> BindingMut<'_, T> {
 pub struct BindingRef<'b, T: Field> {
     binding: &'b Binding<T>,
     held: Scope<'b>,
+    /// What is lent where the fields are no longer of the type that was bound: a copy in a store of its own.
+    copy: Option<Box<Binding<T>>>,
     not_send: PhantomData<*mut ()>,
 }
 
@@ -643,8 +798,9 @@ impl<T: Field> BindingRef<'_, T> {
     /// The fields, as references into the store, for as long as the guard is borrowed.
     #[inline]
     pub fn fields(&self) -> T::Ref<'_> {
-        // SAFETY: checked when the lock was taken, which lasts for as long as self.
-        unsafe { T::lend(&self.binding.place, self.binding.lender()) }
+        let binding = self.copy.as_deref().unwrap_or(self.binding);
+        // SAFETY: checked when the lock was taken, which lasts for as long as self. Nobody else has the copy.
+        unsafe { T::lend(&binding.place, binding.lender()) }
     }
 }
 
@@ -739,9 +895,14 @@ impl<T: Field> Within<'_, Binding<T>> {
             }
         }
         let held = binding.lock(Mode::Shared, &wait)?;
-        let loaded = T::load(&binding.place, binding.lender());
-        drop(held);
-        loaded.at(&binding.handle)
+        match T::load(&binding.place, binding.lender()) {
+            Ok(loaded) => Ok(loaded),
+            Err(error) => {
+                let loaded = binding.load_otherwise(error);
+                drop(held);
+                loaded
+            }
+        }
     }
 
     /// As [`Binding::transaction`].

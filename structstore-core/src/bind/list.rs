@@ -131,18 +131,11 @@ impl<T: Field> Repeated<T> for AsList {
 
     fn resolve(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<BoundNode> {
         let place = binder.node(slot, Kind::List)?;
-        let widened = binder.widens().then(|| list::each(binder.arena, place.node()));
-        for found in widened.into_iter().flatten() {
-            let (index, slot) = found?;
-            let slot = SlotRef { slot, parent: Some(place.id.index) };
-            binder.widen_part::<T>(slot).map_err(|error| error.under(index))?;
-        }
-        if T::LIMITED && binder.operation().is_some() {
-            for found in list::each(binder.arena, place.node()) {
-                let (index, slot) = found?;
-                let slot = SlotRef { slot, parent: Some(place.id.index) };
-                binder.declare_part::<T>(slot).map_err(|error| error.under(index))?;
-            }
+        if binder.looks_at_parts::<T>() {
+            let parent = Some(place.id.index);
+            let items = list::each(binder.arena, place.node());
+            binder
+                .parts::<T, usize>(items.map(|item| item.map(|(at, slot)| (at, SlotRef { slot, parent }))))?;
         }
         Ok(place)
     }
@@ -158,10 +151,7 @@ impl<T: Field> Repeated<T> for AsList {
             .map(|found| {
                 let (index, slot) = found?;
                 let slot = SlotRef { slot, parent: Some(place.id.index) };
-                Binder::looking(arena)
-                    .resolve_slot::<T>(slot)
-                    .and_then(|place| T::load(&place, lender))
-                    .map_err(|error| error.under(index))
+                lender.load_part::<T>(slot).map_err(|error| error.under(index))
             })
             .collect()
     }
@@ -357,8 +347,7 @@ impl<T: Field> TypedListRef<'_, T> {
     pub fn load(&self, index: usize) -> Result<T> {
         let locked = &self.list.locked;
         self.slot(index)
-            .and_then(|slot| Binder::looking(locked.arena()).resolve_slot::<T>(slot))
-            .and_then(|place| T::load(&place, Lender { store: locked.store() }))
+            .and_then(|slot| Lender { store: locked.store() }.load_part::<T>(slot))
             .at_part(locked, Part::Index(index))
     }
 

@@ -8,7 +8,6 @@ use super::{Binder, Field, Lender, Packer, SampleType, Schema, SlotRef, Unpacker
 use crate::edit;
 use crate::error::Result;
 use crate::handle::{CellElement, ElementCell};
-use crate::node::FIXED;
 use crate::value::{FixedArray, Kind, ToValue, Value};
 
 /// A Rust array that a store keeps [live](crate::ArrayValue::live): one block of memory for as long as the field is there. Views of it,
@@ -95,10 +94,7 @@ macro_rules! live_fields {
             }
 
             fn resolve(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<Self::Place> {
-                let node = binder.array(slot, &Self::Place::wanted(), FIXED)?;
-                let place = FixedPlace::new(node);
-                binder.lend(place.locate(binder.arena)?, size_of::<$type>() as u64);
-                Ok(place)
+                FixedPlace::resolve(binder, slot)
             }
 
             fn check(place: &Self::Place, lender: Lender<'_>, _: bool) -> Result<()> {

@@ -13,7 +13,7 @@ use crate::access::{Access, Located, Locked, Part};
 use crate::arena::Arena;
 use crate::arena::layout::Node;
 use crate::edit;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, Step};
 use crate::handle::{StructMut, StructRef};
 use crate::key::Key;
 use crate::lock::Mode;
@@ -75,16 +75,9 @@ macro_rules! map_fields {
 
             fn resolve(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<BoundNode> {
                 let place = binder.node(slot, Kind::Struct)?;
-                let widened = binder.widens().then(|| entries(binder.arena, &place));
-                for entry in widened.into_iter().flatten() {
-                    let (name, slot) = entry?;
-                    binder.widen_part::<T>(slot).map_err(|error| error.under(&name))?;
-                }
-                if T::LIMITED && binder.operation().is_some() {
-                    for entry in entries(binder.arena, &place) {
-                        let (name, slot) = entry?;
-                        binder.declare_part::<T>(slot).map_err(|error| error.under(&name))?;
-                    }
+                if binder.looks_at_parts::<T>() {
+                    let parts = entries(binder.arena, &place);
+                    binder.parts::<T, Step>(parts.map(|part| part.map(|(name, slot)| (name.as_str().into(), slot))))?;
                 }
                 Ok(place)
             }
@@ -98,10 +91,7 @@ macro_rules! map_fields {
                 entries(lender.arena(), place)
                     .map(|entry| {
                         let (name, slot) = entry?;
-                        let value = Binder::looking(lender.arena())
-                            .resolve_slot::<T>(slot)
-                            .and_then(|place| T::load(&place, lender))
-                            .map_err(|error| error.under(&name))?;
+                        let value = lender.load_part::<T>(slot).map_err(|error| error.under(&name))?;
                         Ok((name, value))
                     })
                     .collect()
@@ -238,10 +228,7 @@ impl<T: Field> TypedMapRef<'_, T> {
     /// As [`TypedMapRef::get`].
     pub fn load(&self, name: &str) -> Result<Option<T>> {
         let locked = &self.entries.locked;
-        let load = |slot| {
-            let place = Binder::looking(locked.arena()).resolve_slot::<T>(slot)?;
-            T::load(&place, Lender { store: locked.store() })
-        };
+        let load = |slot| Lender { store: locked.store() }.load_part::<T>(slot);
         self.slot(name).and_then(|slot| slot.map(load).transpose()).at_part(locked, Part::Name(name))
     }
 }

@@ -15,6 +15,7 @@ mod binding;
 mod checked;
 mod choice;
 mod dynamic;
+mod evolve;
 mod list;
 mod live;
 mod map;
@@ -32,6 +33,7 @@ pub use binder::{Binder, BoundNode, Lender, SlotRef};
 pub use binding::{Binding, BindingMut, BindingRef};
 pub use checked::{Checked, CheckedArray, Elements, Limit, Limited};
 pub use choice::{Choice, ChoiceMut, ChoicePlace, ChoiceRef};
+pub use evolve::Created;
 pub use list::{AsList, TypedListMut, TypedListRef};
 pub use live::Live;
 pub use map::{TypedMapMut, TypedMapRef};
@@ -42,8 +44,9 @@ pub use schema::{FieldSchema, Schema};
 pub use text::ByteBuf;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::handle::StructMut;
 use crate::ops::{Get, Slot};
-use crate::value::{Kind, Meta, Value, wrong_kind};
+use crate::value::{Kind, Meta, TypeVersion, Value, wrong_kind};
 
 /// A type that can be a field of a bound struct. Derive it with `#[derive(StructStore)]`; the methods are for generated
 /// code.
@@ -128,6 +131,19 @@ pub trait Field: Sized + 'static {
     /// Whether it is a struct with fields that have limits, which parts that come and go declare when they come.
     #[doc(hidden)]
     const LIMITED: bool = false;
+    /// The version of a struct's type, if it has one.
+    #[doc(hidden)]
+    const VERSION: Option<TypeVersion> = None;
+    /// Whether the type says how to make a struct of an earlier version one of this version.
+    #[doc(hidden)]
+    const MIGRATES: bool = false;
+
+    /// Makes a struct of an earlier version of the type one of this version. From 0, if it has fields and records no version of the type.
+    #[doc(hidden)]
+    fn migrate(from: u32, fields: &mut StructMut<'_>) -> Result<()> {
+        let _ = (from, fields);
+        Ok(())
+    }
 
     /// The value that a field gets when it is created and no default is given.
     fn initial() -> Self;
@@ -321,11 +337,12 @@ impl<'v> Fieldwise<'v> {
         }
     }
 
-    /// Takes out the field of this name.
-    pub fn take(&mut self, name: &'static str) -> Result<Value<'v>> {
-        let found = self.0.iter_mut().find(|(found, _)| found == name);
-        let value = found.map(|(_, value)| std::mem::take(value));
-        value.ok_or_else(|| Error::new(ErrorKind::NotFound))
+    /// Takes out the field of this name, or of another one that it may have.
+    pub fn take(&mut self, name: &'static str, aliases: &[&'static str]) -> Result<Value<'v>> {
+        let mut names = std::iter::once(&name).chain(aliases);
+        let at = names.find_map(|name| self.0.iter().position(|(found, _)| found == name));
+        let found = at.and_then(|at| self.0.get_mut(at)).map(|(_, value)| std::mem::take(value));
+        found.ok_or_else(|| Error::new(ErrorKind::NotFound))
     }
 
     /// All fields, for a struct that is flattened into this one.
@@ -343,17 +360,31 @@ pub fn told(own: Meta, of_type: Meta) -> Meta {
     own.or(of_type)
 }
 
-/// The schema of a struct with these fields. A field without a name is flattened into it.
+/// The schema of a struct with these fields, and with the values that they are created with. A field without a name is flattened into it.
 #[doc(hidden)]
-pub fn struct_schema<const N: usize>(fields: [Described; N]) -> Schema {
+pub fn struct_schema<const N: usize>(
+    fields: [Described; N],
+    initial: Result<Value<'_>>,
+    version: Option<TypeVersion>,
+) -> Schema {
     let mut all = Vec::with_capacity(fields.len());
     for (name, meta, schema) in fields {
         match (name, schema()) {
-            ("", Schema::Struct(flattened)) => all.extend(flattened),
+            ("", Schema::Struct { fields: flattened, .. }) => all.extend(flattened),
             (name, schema) => all.push(FieldSchema { name: name.into(), meta, schema }),
         }
     }
-    Schema::Struct(all)
+    if let Ok(Value::Struct(initial)) = initial {
+        schema::set_defaults(&mut all, initial);
+    }
+    Schema::Struct { fields: all, versions: version.into_iter().collect() }
+}
+
+/// All that does not fit among the fields of a struct, as one error.
+#[doc(hidden)]
+#[cold]
+pub fn misfits<const N: usize>(errors: [Option<Error>; N]) -> Error {
+    Error::all(errors.into_iter().flatten()).unwrap_or_else(|| Error::new(ErrorKind::NotFound))
 }
 
 /// Says which field an error is about.

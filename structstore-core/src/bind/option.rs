@@ -119,13 +119,13 @@ impl<T: Field> Field for Option<T> {
 
     fn resolve(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<Self::Place> {
         if !Self::Place::is_null(slot.slot) {
-            binder.widen_part::<T>(slot)?;
-            if T::LIMITED {
-                binder.declare_part::<T>(slot)?;
+            if binder.looks_at_parts::<T>() {
+                binder.part::<T>(slot)?;
             }
             // The value itself is looked at when it is used, but not what the slot is declared to hold.
-            let found = Raw::load(slot.slot).kind()?;
-            if found != T::KIND {
+            let raw = Raw::load(slot.slot);
+            let found = raw.kind()?;
+            if found != T::KIND && !(T::KIND.widens_to(found) && binder.is_widened(raw)?) {
                 return Err(binder.mismatch(found.name(), T::KIND.name(), found.widens_to(T::KIND)));
             }
         }
@@ -150,7 +150,7 @@ impl<T: Field> Field for Option<T> {
         if Self::Place::is_null(slot.slot) {
             return Ok(None);
         }
-        T::load(&Binder::looking(lender.arena()).resolve_slot::<T>(slot)?, lender).map(Some)
+        lender.load_part::<T>(slot).map(Some)
     }
 
     fn assign(lent: &mut OptionMut<'_, T>, value: &Option<T>) -> Result<()> {

@@ -87,8 +87,9 @@ macro_rules! scalar_fields {
             }
 
             fn resolve(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<ScalarPlace> {
-                binder.expect_scalar(slot, <$type as Field>::KIND)?;
-                lend_scalar::<$type>(slot.slot)?;
+                if binder.expect_scalar(slot, <$type as Field>::KIND)? {
+                    lend_scalar::<$type>(slot.slot)?;
+                }
                 Ok(ScalarPlace { slot: slot.slot, node: slot.parent.unwrap_or(u32::MAX) })
             }
 

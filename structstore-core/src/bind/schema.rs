@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::value::{Extents, Kind, Meta, shown_dtype};
+use crate::value::{Extents, Kind, Meta, TypeVersion, Value, shown_dtype};
 
 /// What a type stores: see [`Field::schema`](crate::traits::Field::schema).
 ///
@@ -47,8 +47,14 @@ pub enum Schema {
     Map(Option<Box<Schema>>),
     /// Null, or this.
     Optional(Box<Schema>),
-    /// A struct of these fields.
-    Struct(Vec<FieldSchema>),
+    /// A struct.
+    #[non_exhaustive]
+    Struct {
+        /// Its fields.
+        fields: Vec<FieldSchema>,
+        /// The version of the type; of a struct in a store, of each type that it was bound to.
+        versions: Vec<TypeVersion>,
+    },
     /// A stream.
     Stream {
         /// What its samples are.
@@ -87,6 +93,18 @@ pub struct FieldSchema {
     pub schema: Schema,
 }
 
+/// Gives fields the values of a struct as defaults. Those of an outer struct go before those of an inner one.
+pub(super) fn set_defaults(fields: &mut [FieldSchema], values: Vec<(Cow<'_, str>, Value<'_>)>) {
+    for (name, value) in values {
+        let Some(field) = fields.iter_mut().find(|field| field.name == name) else { continue };
+        let value = value.into_owned();
+        if let (Schema::Struct { fields, .. }, Value::Struct(values)) = (&mut field.schema, &value) {
+            set_defaults(fields, values.clone());
+        }
+        field.meta.default = Some(value);
+    }
+}
+
 impl FieldSchema {
     /// That of a field of this name.
     pub fn new(name: impl Into<Cow<'static, str>>, meta: Meta, schema: Schema) -> FieldSchema {
@@ -98,7 +116,7 @@ impl Schema {
     /// The schema of the field with this name, if this is one of a struct that has it.
     pub fn field(&self, name: &str) -> Option<&FieldSchema> {
         match self {
-            Schema::Struct(fields) => fields.iter().find(|field| field.name == name),
+            Schema::Struct { fields, .. } => fields.iter().find(|field| field.name == name),
             _ => None,
         }
     }
@@ -131,7 +149,10 @@ impl Schema {
                 f.write_str("null or ")?;
                 return value.write(f, indent, meta);
             }
-            Schema::Struct(_) => f.write_str("struct")?,
+            Schema::Struct { versions, .. } => {
+                f.write_str("struct")?;
+                versions.iter().try_for_each(|version| write!(f, ", {version}"))?;
+            }
             Schema::Stream { sample, depth } => {
                 write!(f, "stream of {depth} samples, each ")?;
                 return sample.write(f, indent, meta);
@@ -152,7 +173,7 @@ impl Schema {
         if let Some(line) = meta.description.lines().map(str::trim).find(|line| !line.is_empty()) {
             write!(f, "  -- {line}")?;
         }
-        if let Schema::Struct(fields) = self {
+        if let Schema::Struct { fields, .. } = self {
             let indent = indent.saturating_add(2);
             for field in fields {
                 write!(f, "\n{:indent$}{}: ", "", field.name)?;

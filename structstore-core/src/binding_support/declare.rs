@@ -38,10 +38,12 @@ pub(super) fn declare_fields(
     }
     let keys = fields.iter().map(|field| Key::new(field.name));
     Writer { operation, aside: false }.reserve_missing(node, keys)?;
-    fields.iter().try_for_each(|field| {
+    // All of them, so that an error names every field that does not fit.
+    let misfit = |field: &Declaration<'_>| {
         let declared = declare(operation, index, node, field);
-        declared.map_err(|error| error.under(field.name))
-    })
+        declared.err().map(|error| error.under(field.name))
+    };
+    Error::all(fields.iter().filter_map(misfit)).map_or(Ok(()), Err)
 }
 
 fn declare(operation: &Operation<'_>, index: u32, node: &Node, field: &Declaration<'_>) -> Result<()> {

@@ -322,7 +322,8 @@ fn adopt_contents(operation: &Operation<'_>, kind: Kind, old: u32, new: Raw) -> 
         }
     }
     for (at, (ours, theirs)) in old_node.body.iter().zip(&new_node.body).enumerate() {
-        if kind == Kind::List && at == LIMITS {
+        let own = if kind == Kind::List { LIMITS } else { structure::VERSIONS };
+        if at == own {
             continue;
         }
         let (our_word, their_word) = (ours.load(Ordering::Relaxed), theirs.load(Ordering::Relaxed));
@@ -439,6 +440,16 @@ impl FixedType {
         self.dtype == block.dtype && self.admits(&block.shape)
     }
 
+    /// Whether an array of this type is the start of one of that shape, which is longer.
+    pub(crate) fn is_start_of(&self, shape: &[usize]) -> bool {
+        match (self.shape.split_first(), shape.split_first()) {
+            (Some((Some(own), inner)), Some((found, rest))) => {
+                own < found && inner.iter().copied().eq(rest.iter().copied().map(Some))
+            }
+            _ => false,
+        }
+    }
+
     pub(crate) fn admits(&self, shape: &[usize]) -> bool {
         self.shape.len() == shape.len()
             && self.shape.iter().zip(shape).all(|(fixed, found)| fixed.is_none_or(|fixed| fixed == *found))
@@ -493,14 +504,31 @@ pub(crate) fn convert_array<'v>(value: &'v Value<'_>, fixed: &FixedType) -> Resu
     ArrayValue::from_numbers(dtype, &found_shape, &numbers)
 }
 
-/// A list of numbers, or an array of a narrower type, as an array of fixed type, if that keeps every value.
-pub(crate) fn widen_to_array<'v>(value: &'v Value<'_>, fixed: &FixedType) -> Option<ArrayValue<'v>> {
-    if let Value::Array(array) = value
-        && !array.dtype().number()?.widens_to(fixed.dtype.number()?)
-    {
+/// A list of numbers, or an array of a narrower type, as an array of fixed type, if that keeps every value. One that may grow is completed by the
+/// default.
+pub(crate) fn widen_to_array<'v>(
+    value: &'v Value<'_>,
+    fixed: &FixedType,
+    default: Option<&Value<'_>>,
+) -> Option<ArrayValue<'v>> {
+    let Value::Array(array) = value else { return convert_array(value, fixed).ok() };
+    let (found, wanted) = (array.dtype().number(), fixed.dtype.number());
+    let wider = array.dtype() == &fixed.dtype || found?.widens_to(wanted?);
+    if !wider || fixed.admits(array.shape()) && array.dtype() == &fixed.dtype {
         return None;
     }
-    convert_array(value, fixed).ok()
+    if fixed.admits(array.shape()) {
+        return convert_array(value, fixed).ok();
+    }
+    let Some(Value::Array(default)) = default else { return None };
+    let own = FixedType { shape: array.shape().iter().copied().map(Some).collect(), ..fixed.clone() };
+    if !own.is_start_of(default.shape()) || default.dtype() != &fixed.dtype {
+        return None;
+    }
+    let start = convert_array(value, &own).ok()?;
+    let mut data = start.data().to_vec();
+    data.extend_from_slice(default.data().get(data.len()..)?);
+    ArrayValue::new(fixed.dtype.clone(), default.shape(), data).ok()
 }
 
 /// Marks a slot as declared: it holds a value of this kind or, if it is optional, null.

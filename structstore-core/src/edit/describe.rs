@@ -1,13 +1,16 @@
-//! Declaring metadata of a field: its limits and texts.
+//! Declaring metadata of a field: its limits, texts and other names.
+
+use std::borrow::Cow;
 
 use super::assign::{declare, fix, replace_block, unshare};
 use super::build::copy_array;
-use crate::arena::layout::{Node, Slot};
+use super::structure::Writer;
+use crate::arena::layout::{Field, Node, Slot};
 use crate::arena::{Arena, BlockKind};
-use crate::error::{Error, Path, Result, Step};
+use crate::error::{Error, ErrorKind, Path, Result, Step};
 use crate::journal::{Among, Operation, pinned_by};
 use crate::key::Key;
-use crate::node::meta::{Class, Draft, PART, Record, class_in, limits_of, live};
+use crate::node::meta::{BETWEEN, Class, Draft, PART, Record, aliases, class_in, limits_of, live};
 use crate::node::{
     ArrayBlock, BLOCK, FIXED, LIMITED, LIMITS, LIVE, META, RECORD, Raw, array_flags, kind_of, list, resolve,
     slot_value, structure,
@@ -49,6 +52,17 @@ pub(crate) fn describe_below(operation: &Operation<'_>, owner: u32, metas: &[(Pa
 
 /// The struct that has the field at the end of a path, and its slot, if there is one.
 fn find_below<'a>(arena: &'a Arena, owner: u32, steps: &[Step]) -> Result<Option<(u32, &'a Slot)>> {
+    Ok(walk(arena, owner, steps)?.and_then(|(owner, slot, named)| named.then_some((owner, slot))))
+}
+
+/// The node that a path leads to, if there is one.
+pub(super) fn node_below(arena: &Arena, owner: u32, steps: &[Step]) -> Result<Option<u32>> {
+    let found = walk(arena, owner, steps)?;
+    Ok(found.and_then(|(_, slot, _)| Raw::load(slot).id()).map(|id| id.index))
+}
+
+/// The node that has the slot at the end of a path, the slot, and whether it is a field.
+fn walk<'a>(arena: &'a Arena, owner: u32, steps: &[Step]) -> Result<Option<(u32, &'a Slot, bool)>> {
     let (mut at, mut found) = (Some(owner), None);
     for step in steps {
         let Some(index) = at else { return Ok(None) };
@@ -63,7 +77,7 @@ fn find_below<'a>(arena: &'a Arena, owner: u32, steps: &[Step]) -> Result<Option
             _ => None,
         };
         let Some(slot) = slot else { return Ok(None) };
-        found = matches!(step, Step::Name(_)).then_some((index, slot));
+        found = Some((index, slot, matches!(step, Step::Name(_))));
         at = Raw::load(slot).id().map(|id| id.index);
     }
     Ok(found)
@@ -80,11 +94,10 @@ pub(crate) fn describe(
     let (arena, raw) = (operation.arena(), Raw::load(slot));
     let kind = raw.declared_kind()?.unwrap_or(raw.kind()?);
     applies(kind, meta)?;
+    let named = (!meta.aliases.is_empty()).then(|| without_own_name(arena, slot, meta)).transpose()?;
+    let meta = named.as_ref().unwrap_or(meta);
     if meta.is_empty() {
-        return match raw.meta() {
-            Some(_) => replace(operation, slot, raw, 0, false),
-            None => Ok(()),
-        };
+        return forget(operation, owner, slot);
     }
     if let Some(default) = &meta.default {
         check_default(kind, raw.optional(), default)?;
@@ -119,12 +132,76 @@ pub(crate) fn describe(
             return Err(Error::bound(holder, "given limits now: it may be lent without a check"));
         }
     }
+    rename(operation, owner, slot, &meta.aliases)?;
     let place = operation.allocate(draft.length(), BlockKind::Meta)?;
     draft.write(arena.words(place, draft.length() / 8)?);
     replace(operation, slot, raw, place, draft.limits())
 }
 
-/// As [`describe`], for a type and its default for the field. Keeps the declared limits if the type has none, and likewise each text.
+/// Removes a field's metadata record, if it has one, and with it limits and aliases.
+pub(super) fn forget(operation: &Operation<'_>, owner: u32, slot: &Slot) -> Result<()> {
+    let raw = Raw::load(slot);
+    match raw.meta() {
+        Some(_) => {
+            rename(operation, owner, slot, &[])?;
+            replace(operation, slot, raw, 0, false)
+        }
+        None => Ok(()),
+    }
+}
+
+/// Metadata whose aliases are other names than the field's own, each once.
+fn without_own_name(arena: &Arena, slot: &Slot, meta: &Meta) -> Result<Meta> {
+    let own = structure::name(arena, field_of(arena, slot)?.1)?;
+    let mut meta = meta.clone();
+    let mut left: Vec<Cow<'static, str>> = Vec::new();
+    for alias in std::mem::take(&mut meta.aliases) {
+        if alias.contains(BETWEEN) {
+            return Err(Error::invalid("alias", format!("{alias:?}"), "a name without zero bytes"));
+        }
+        Key::new(&alias).check()?;
+        if alias != own && !left.contains(&alias) {
+            left.push(alias);
+        }
+    }
+    meta.aliases = left;
+    Ok(meta)
+}
+
+/// The field whose slot this is, and where it is.
+fn field_of<'a>(arena: &'a Arena, slot: &Slot) -> Result<(u64, &'a Field)> {
+    let offset = arena.segment().offset_of(&slot.tag);
+    Ok((offset, arena.at::<Field>(offset)?))
+}
+
+/// Makes a field found under these names besides its own, and no others. Its record still has the former ones.
+fn rename(operation: &Operation<'_>, owner: u32, slot: &Slot, names: &[Cow<'static, str>]) -> Result<()> {
+    let (arena, writer) = (operation.arena(), Writer { operation, aside: false });
+    let former = Raw::load(slot).meta().map_or(Ok(Vec::new()), |place| aliases(arena, place))?;
+    if former.is_empty() && names.is_empty() {
+        return Ok(());
+    }
+    let (node, (offset, _)) = (arena.node(owner)?, field_of(arena, slot)?);
+    if kind_of(node)? != Kind::Struct {
+        return Err(Error::invalid("alias", "an item of a list", "a field of a struct"));
+    }
+    let added: Vec<&Cow<'_, str>> =
+        names.iter().filter(|name| !former.iter().any(|old| old == *name)).collect();
+    for name in &added {
+        if structure::find(arena, node, &Key::new(name))?.is_some() {
+            return Err(Error::new(ErrorKind::AlreadyExists).finding(name.to_string()));
+        }
+    }
+    // First, for an index that is rebuilt has the names that the record has.
+    writer.reserve_entries(node, added.len() as u64)?;
+    for name in former.iter().filter(|old| !names.iter().any(|name| name == *old)) {
+        writer.remove_alias(node, offset, &Key::new(name))?;
+    }
+    added.into_iter().try_for_each(|name| writer.add_alias(node, offset, &Key::new(name)))
+}
+
+/// As [`describe`], for a type and its default for the field. Keeps the declared limits if the type has none, and likewise each text; keeps
+/// aliases, and choices beside those of the type.
 pub(crate) fn describe_by(
     operation: &Operation<'_>,
     before: Before,
@@ -146,6 +223,11 @@ pub(crate) fn describe_by(
         known = Record::read(arena, place)?.meta()?;
     }
     meta.default = default.map(|default| default.clone().into_owned());
+    if !meta.choices.is_empty() {
+        // Those of another version of the program, which may run beside this one.
+        let others = known.choices.iter().filter(|choice| !meta.choices.contains(choice)).cloned();
+        meta.choices.extend(others.collect::<Vec<_>>());
+    }
     describe(operation, before, slot, &meta.or(known))
 }
 

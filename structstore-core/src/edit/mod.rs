@@ -6,6 +6,8 @@ mod build;
 mod describe;
 pub(crate) mod list;
 mod structure;
+mod undeclare;
+mod version;
 
 pub(crate) use array::{End, change_end};
 pub(crate) use assign::{
@@ -18,6 +20,8 @@ pub(crate) use describe::{
     check_extent, declare_meta, describe, describe_below, describe_by, limit, limit_item,
 };
 pub(crate) use structure::Writer;
+pub(crate) use undeclare::undeclare;
+pub(crate) use version::{record_version, record_versions_below};
 
 use crate::arena::layout::Slot;
 use crate::error::Result;

@@ -6,8 +6,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::journal::Operation;
 use crate::key::Key;
 use crate::node::structure::{
-    CAPACITY, CHUNKS, COUNT, FIELD, FILLED, FIRST, FREE, Found, INDEX, LAST, OFFSET, OFFSET_BITS, TOMBSTONE,
-    count, counted, entry, fields, find, has_name, index, link_of, load, locate, offset_in,
+    CHUNKS, COUNT, FIELD, FILLED, FIRST, FREE, Found, INDEX, LAST, OFFSET, OFFSET_BITS, TOMBSTONE, aliases,
+    count, entry, entry_of, fields, find, has_name, index, index_block, index_word, link_of, load,
+    name_block, offset_in,
 };
 use crate::node::{Raw, capacity, write_bytes};
 use crate::sync::{AtomicU64, Ordering};
@@ -36,13 +37,18 @@ impl<'a> Writer<'_, 'a> {
         self.operation.arena()
     }
 
-    /// Makes room for those of these fields that are missing.
-    pub(crate) fn reserve_missing<'n>(&self, node: &Node, keys: impl Iterator<Item = Key<'n>>) -> Result<()> {
+    /// Makes room for those of these fields that are missing, and returns how many that are.
+    pub(crate) fn reserve_missing<'n>(
+        &self,
+        node: &Node,
+        keys: impl Iterator<Item = Key<'n>>,
+    ) -> Result<u64> {
         let mut missing = 0_u64;
         for key in keys {
             missing = missing.saturating_add(u64::from(find(self.arena(), node, &key)?.is_none()));
         }
-        self.reserve(node, missing)
+        self.reserve(node, missing)?;
+        Ok(missing)
     }
 
     /// Makes room for more fields, so that inserting them allocates nothing but long names.
@@ -50,11 +56,7 @@ impl<'a> Writer<'_, 'a> {
         if more == 0 {
             return Ok(());
         }
-        // An index is full at three quarters. One that claims to be fuller than it is large is rebuilt.
-        if load(&node.body[FILLED]).saturating_add(more) > (load(&node.body[CAPACITY]) / 4).saturating_mul(3)
-        {
-            self.rebuild_index(node, more)?;
-        }
+        self.reserve_entries(node, more)?;
         let mut offset = load(&node.body[FREE]);
         for lacking in (1..=more).rev() {
             if offset == 0 {
@@ -65,9 +67,24 @@ impl<'a> Writer<'_, 'a> {
         Ok(())
     }
 
+    /// Makes room in the index.
+    pub(super) fn reserve_entries(&self, node: &Node, more: u64) -> Result<()> {
+        // It is full at three quarters. One that claims to be fuller than it is large is rebuilt.
+        match load(&node.body[FILLED]).saturating_add(more) > (index_block(node).1 / 4).saturating_mul(3) {
+            true => self.rebuild_index(node, more),
+            false => Ok(()),
+        }
+    }
+
     fn rebuild_index(&self, node: &Node, more: u64) -> Result<()> {
         let arena = self.arena();
-        let count = counted(arena, node);
+        let mut entries = Vec::new();
+        for found in fields(arena, node) {
+            let Found { offset, field } = found?;
+            entries.push((load(&field.hash), offset));
+            entries.extend(aliases(arena, field)?.iter().map(|alias| (Key::new(alias).hash(), offset)));
+        }
+        let count = entries.len() as u64;
         let wanted = (count.saturating_add(more).saturating_mul(4) / 3).saturating_add(1);
         // Half as much again, so that a struct that loses and gains fields is not rebuilt all the time.
         let capacity = wanted.saturating_add(count / 2).checked_next_power_of_two().unwrap_or(u64::MAX);
@@ -77,17 +94,14 @@ impl<'a> Writer<'_, 'a> {
         for word in words {
             word.store(0, Ordering::Relaxed);
         }
-        for found in fields(arena, node) {
-            let found = found?;
-            let hash = found.field.hash.load(Ordering::Relaxed);
-            vacancy(words, hash)?.store(entry(hash, found.offset), Ordering::Relaxed);
+        for (hash, offset) in entries {
+            vacancy(words, hash)?.store(entry(hash, offset), Ordering::Relaxed);
         }
-        let old = load(&node.body[INDEX]);
+        let (old, _) = index_block(node);
         if !self.aside {
             self.operation.retire_block(old)?;
         }
-        self.put(&node.body[INDEX], block)?;
-        self.put(&node.body[CAPACITY], capacity)?;
+        self.put(&node.body[INDEX], index_word(block, capacity))?;
         self.put(&node.body[FILLED], count)
     }
 
@@ -133,11 +147,7 @@ impl<'a> Writer<'_, 'a> {
         self.put(&field.slot.tag, raw.tag)?;
         self.put(&node.body[FREE], next_free)?;
         self.put(&field.next, 0)?;
-        let vacancy = vacancy(index(arena, node)?, key.hash())?;
-        if vacancy.load(Ordering::Relaxed) == 0 {
-            self.put(&node.body[FILLED], load(&node.body[FILLED]).wrapping_add(1))?;
-        }
-        self.put(vacancy, entry(key.hash(), offset))?;
+        self.enter(node, key, offset)?;
         match last {
             0 => self.put(&node.body[FIRST], offset)?,
             last => self.put(&arena.at::<Field>(last)?.next, offset)?,
@@ -145,6 +155,30 @@ impl<'a> Writer<'_, 'a> {
         self.put(&node.body[LAST], offset)?;
         self.put(&node.body[COUNT], load(&node.body[COUNT]).wrapping_add(1))?;
         Ok(Found { offset, field })
+    }
+
+    /// Adds an entry to the index, which has room.
+    fn enter(&self, node: &Node, key: &Key<'_>, offset: u64) -> Result<()> {
+        let vacancy = vacancy(index(self.arena(), node)?, key.hash())?;
+        if vacancy.load(Ordering::Relaxed) == 0 {
+            self.put(&node.body[FILLED], load(&node.body[FILLED]).wrapping_add(1))?;
+        }
+        self.put(vacancy, entry(key.hash(), offset))
+    }
+
+    /// Takes an entry of a field out of the index.
+    fn withdraw(&self, node: &Node, hash: u64, offset: u64) -> Result<()> {
+        self.put(entry_of(index(self.arena(), node)?, hash, offset)?, TOMBSTONE)
+    }
+
+    /// Makes a field found under another name. The caller has made sure that there is no field of that name, and room for its entry.
+    pub(crate) fn add_alias(&self, node: &Node, offset: u64, alias: &Key<'_>) -> Result<()> {
+        self.enter(node, alias, offset)
+    }
+
+    /// Makes a field no longer found under a name that is not its own.
+    pub(crate) fn remove_alias(&self, node: &Node, offset: u64, alias: &Key<'_>) -> Result<()> {
+        self.withdraw(node, alias.hash(), offset)
     }
 
     /// Adds a field at the end of a struct that is built aside, for which there is room. Returns whether there was none of
@@ -210,12 +244,15 @@ impl<'a> Writer<'_, 'a> {
     /// Takes a field out; the caller deals with what its slot names.
     pub(crate) fn remove(&self, node: &Node, key: &Key<'_>) -> Result<()> {
         let arena = self.arena();
-        let Some((word, found)) = locate(arena, node, key)? else {
+        let Some(found) = find(arena, node, key)? else {
             return Err(Error::new(ErrorKind::NotFound).under(key.name()));
         };
         let next = found.field.next.load(Ordering::Relaxed);
         let previous = found.field.previous.load(Ordering::Relaxed);
-        self.put(word, TOMBSTONE)?;
+        for alias in aliases(arena, found.field)? {
+            self.remove_alias(node, found.offset, &Key::new(&alias))?;
+        }
+        self.withdraw(node, load(&found.field.hash), found.offset)?;
         match previous {
             0 => self.put(&node.body[FIRST], next)?,
             previous => self.put(&arena.at::<Field>(previous)?.next, next)?,
@@ -224,8 +261,8 @@ impl<'a> Writer<'_, 'a> {
             0 => self.put(&node.body[LAST], previous)?,
             next => self.put(&arena.at::<Field>(next)?.previous, previous)?,
         }
-        if key.name().len() > INLINE_NAME {
-            self.operation.retire_block(found.field.name[0].load(Ordering::Relaxed))?;
+        if let Some(block) = name_block(found.field) {
+            self.operation.retire_block(block)?;
             self.put(&found.field.name_length, 0)?;
         }
         if let Some(record) = Raw::load(&found.field.slot).meta() {
@@ -241,23 +278,19 @@ impl<'a> Writer<'_, 'a> {
         to.check()?;
         let arena = self.arena();
         self.reserve(node, 1)?;
-        let Some((word, found)) = locate(arena, node, from)? else {
+        let Some(found) = find(arena, node, from)? else {
             return Err(Error::new(ErrorKind::NotFound).under(from.name()));
         };
-        if from.name().len() > INLINE_NAME {
-            self.operation.retire_block(found.field.name[0].load(Ordering::Relaxed))?;
+        if let Some(block) = name_block(found.field) {
+            self.operation.retire_block(block)?;
         }
         let words = self.name_words(to)?;
-        self.put(word, TOMBSTONE)?;
+        self.withdraw(node, load(&found.field.hash), found.offset)?;
         self.put(&found.field.name[0], words[0])?;
         self.put(&found.field.name[1], words[1])?;
         self.put(&found.field.name_length, to.name().len() as u64)?;
         self.put(&found.field.hash, to.hash())?;
-        let vacancy = vacancy(index(arena, node)?, to.hash())?;
-        if vacancy.load(Ordering::Relaxed) == 0 {
-            self.put(&node.body[FILLED], load(&node.body[FILLED]).wrapping_add(1))?;
-        }
-        self.put(vacancy, entry(to.hash(), found.offset))
+        self.enter(node, to, found.offset)
     }
 }
 

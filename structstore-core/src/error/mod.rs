@@ -76,7 +76,12 @@ struct Inner {
     segment: Option<Box<str>>,
     waited: Duration,
     io: Option<io::Error>,
+    /// All that is wrong, each with a path of its own, if it is more than this.
+    all: Vec<Error>,
 }
+
+/// How many errors a message lists.
+const LISTED: usize = 32;
 
 /// Lists the kinds, so that tables of them can be checked to be complete.
 macro_rules! kinds {
@@ -134,6 +139,8 @@ kinds! {
     Contended,
     /// A typed binding has fixed the field's type: it can be assigned, but not removed, renamed or retyped.
     Declared,
+    /// A struct is of another version of the type: of a newer one, or of an older one that this process may not migrate.
+    OtherVersion,
     /// A live binding or pin uses it, so that it is not removed or replaced in passing.
     Bound,
     /// No sample of the stream has been published yet.
@@ -194,6 +201,20 @@ impl ErrorKind {
                 | ErrorKind::Io
         )
     }
+
+    /// Whether errors of this kind say of a field or item that it does not fit a type, so that others may be said beside it.
+    fn is_misfit(self) -> bool {
+        matches!(
+            self,
+            ErrorKind::NotFound
+                | ErrorKind::AlreadyExists
+                | ErrorKind::WrongType
+                | ErrorKind::OutOfRange
+                | ErrorKind::OutsideLimits
+                | ErrorKind::Declared
+                | ErrorKind::Bound
+        )
+    }
 }
 
 impl Error {
@@ -210,7 +231,56 @@ impl Error {
             segment: None,
             waited: Duration::ZERO,
             io: None,
+            all: Vec::new(),
         })))
+    }
+
+    /// All that does not fit, as one error, which is of the kind of the first. Another kind of error goes alone. `None` if there are none.
+    #[cold]
+    pub(crate) fn all(errors: impl IntoIterator<Item = Error>) -> Option<Error> {
+        let mut all = Vec::new();
+        for mut error in errors {
+            if !error.0.kind.is_misfit() {
+                return Some(error);
+            }
+            match error.0.all.is_empty() {
+                true => all.push(error),
+                false => all.append(&mut error.0.all),
+            }
+        }
+        if all.len() < 2 {
+            return all.pop();
+        }
+        let first = all.first()?;
+        let mut error =
+            Error::new(first.0.kind).finding(first.0.found.clone()).expecting(first.0.expected.clone());
+        (error.0.path, error.0.subject) = (first.0.path.clone(), first.0.subject);
+        error.0.all = all;
+        Some(error)
+    }
+
+    /// The errors that this one reports: itself, or several. [`Struct::bind`](crate::Struct::bind) reports all fields that do not fit in one
+    /// error, which has kind, path and so on of the first.
+    ///
+    /// ```
+    /// use structstore::StructStore;
+    ///
+    /// #[derive(StructStore)]
+    /// struct Arm {
+    ///     mode: String,
+    ///     speed: f64,
+    /// }
+    ///
+    /// let store = StructStore::new();
+    /// store.update([("mode", 1), ("speed", 2)])?;
+    /// let error = store.bind::<Arm>().err().unwrap();
+    /// let paths: Vec<_> = error.errors().map(|error| error.path().unwrap().to_string()).collect();
+    /// assert_eq!(paths, ["mode", "speed"]);
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn errors(&self) -> impl Iterator<Item = &Error> {
+        let itself = self.0.all.is_empty().then_some(self);
+        itself.into_iter().chain(&self.0.all)
     }
 
     /// The refusal of a value, or of a transaction, for a reason of your own.
@@ -279,6 +349,16 @@ impl Error {
         self.0.io.as_ref()
     }
 
+    /// Whether a field is missing, perhaps besides others that do not fit.
+    pub(crate) fn lacks_fields(&self) -> bool {
+        self.errors().any(|error| error.kind() == ErrorKind::NotFound)
+    }
+
+    /// Whether it says that a field does not fit a type.
+    pub(crate) fn is_misfit(&self) -> bool {
+        self.0.kind.is_misfit()
+    }
+
     /// Whether there is no segment or file of that name.
     pub(crate) fn is_missing(&self) -> bool {
         self.io().is_some_and(|io| io.kind() == io::ErrorKind::NotFound)
@@ -299,12 +379,16 @@ impl Error {
     /// Puts the path of what contains what the error is about in front of its path.
     #[cold]
     pub fn below(mut self, parent: Path) -> Error {
+        for error in &mut self.0.all {
+            error.0.path.prepend(parent.clone());
+        }
         self.0.path.prepend(parent);
         self
     }
 
     /// The same error, to whose path nothing is added any more.
     pub(crate) fn located(mut self) -> Error {
+        self.0.all.iter_mut().for_each(|error| error.0.located = true);
         self.0.located = true;
         self
     }
@@ -464,9 +548,29 @@ impl Error {
     }
 }
 
+/// The message; a line for each error, where there are several.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { kind, path, located, subject, found, expected, segment, waited, io } = &**self.0;
+        let all = self.0.all.len();
+        if all == 0 {
+            return self.write(f);
+        }
+        write!(f, "{all} fields do not fit:")?;
+        for error in self.errors().take(LISTED) {
+            f.write_str("\n  ")?;
+            error.write(f)?;
+        }
+        match all.saturating_sub(LISTED) {
+            0 => Ok(()),
+            more => write!(f, "\n  and {more} more"),
+        }
+    }
+}
+
+impl Error {
+    /// Writes the message of this error alone.
+    fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { kind, path, located, subject, found, expected, segment, waited, io, all: _ } = &**self.0;
         let segment = segment.as_deref().unwrap_or_default();
         // Of what is not in a store, or not known any more, there is no path.
         if kind.has_path() && (*located || !path.is_root()) {
@@ -474,6 +578,9 @@ impl fmt::Display for Error {
         }
         match kind {
             ErrorKind::NotFound => write!(f, "no such field"),
+            ErrorKind::AlreadyExists if !found.is_empty() => {
+                write!(f, "its alias {found:?} is the name of another field; remove one of the two")
+            }
             ErrorKind::AlreadyExists => write!(f, "a field of this name exists already"),
             ErrorKind::WrongType | ErrorKind::OutsideLimits => {
                 write!(f, "found {found}, expected {expected}")
@@ -515,6 +622,7 @@ impl fmt::Display for Error {
                 )
             }
             ErrorKind::Declared => write!(f, "declared by a binding as {found}, so it cannot be {subject}"),
+            ErrorKind::OtherVersion => write!(f, "found {found}, expected {expected}"),
             ErrorKind::Bound => {
                 write!(f, "in use by {found}, so it cannot be {subject}")
             }

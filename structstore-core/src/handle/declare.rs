@@ -42,6 +42,33 @@ impl Struct {
         metas::declare(&self.handle, &key.into(), meta)
     }
 
+    /// Makes a field an ordinary one, with all below it: undoes what bindings, [`Struct::declare`] and programs in other languages have declared.
+    /// The field keeps its value and loses its limits, texts and aliases. It can then be removed, or assigned a value of another type.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Bound`] while a living process has bound the field or what it lies in; [`ErrorKind::NotFound`]; those of [`Struct::set`].
+    ///
+    /// ```
+    /// use structstore::{ErrorKind, StructStore};
+    ///
+    /// #[derive(StructStore)]
+    /// struct Settings {
+    ///     speed: f64,
+    /// }
+    ///
+    /// let store = StructStore::new();
+    /// let settings = store.bind::<Settings>()?;
+    /// assert_eq!(store.undeclare("speed").err().unwrap().kind(), ErrorKind::Bound);
+    /// drop(settings);
+    /// store.undeclare("speed")?;
+    /// store.set("speed", "fast")?;
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn undeclare<'k>(&self, key: impl Into<Key<'k>>) -> Result<()> {
+        metas::undeclare(&self.handle, &key.into())
+    }
+
     /// The metadata of a field; empty if none was declared.
     ///
     /// # Errors
@@ -102,6 +129,15 @@ impl<H: Hold> StructMut<'_, H> {
     /// As [`Struct::declare`].
     pub fn declare<'k>(&mut self, key: impl Into<Key<'k>>, meta: &Meta) -> Result<()> {
         metas::declare(&self.locked, &key.into(), meta)
+    }
+
+    /// Makes a field an ordinary one, as [`Struct::undeclare`] does.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::undeclare`].
+    pub fn undeclare<'k>(&mut self, key: impl Into<Key<'k>>) -> Result<()> {
+        metas::undeclare(&self.locked, &key.into())
     }
 
     /// Assigns the declared default, as [`Struct::reset`] does.

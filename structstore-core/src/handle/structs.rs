@@ -536,15 +536,15 @@ impl Struct {
     }
 
     /// Replaces all fields by those of a snapshot, in one operation. Declared fields stay, and take the new values. A field without
-    /// metadata of its own gets that of the snapshot: its limits, unit, description and default.
+    /// metadata of its own gets that of the snapshot: its limits, unit, description and default. Structs that record no versions of types
+    /// get those of the snapshot.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Mismatch`] or [`ErrorKind::Corrupt`] if the snapshot is damaged, and as [`Struct::set`]. Nothing is changed
     /// then.
     pub fn restore(&self, snapshot: &[u8]) -> Result<()> {
-        let (value, metas) = decode_whole(snapshot)?;
-        structs::restore(&self.handle, &value, &metas)
+        structs::restore(&self.handle, &decode_whole(snapshot)?)
     }
 }
 

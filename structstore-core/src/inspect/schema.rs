@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::handle::{Array, Item, List, Struct};
 use crate::key::Key;
 use crate::node::structure::{self, FIELD};
-use crate::node::{ArrayBlock, BLOCK, Raw, array_flags};
+use crate::node::{ArrayBlock, BLOCK, Raw, array_flags, versions};
 use crate::sync::Ordering;
 use crate::value::{DType, Kind, Meta, RecordField, StreamValue, deeper};
 
@@ -73,7 +73,8 @@ fn of_struct(found: &Struct, depth: usize, left: &mut u64) -> Result<Schema> {
             Err(error) => return Err(error),
         }
     }
-    Ok(Schema::Struct(fields))
+    let versions = found.handle.read(versions).at(&found.handle)?;
+    Ok(Schema::Struct { fields, versions })
 }
 
 fn slot_of(found: &Struct, key: &Key<'_>) -> Result<Declared> {
@@ -130,7 +131,7 @@ fn of_part(
             let schema = of_part(&field.dtype, field.fields, &field.shape, &path, metas);
             FieldSchema { name: field.name.into(), meta: meta.unwrap_or_default(), schema }
         });
-        let record = Schema::Struct(named.collect());
+        let record = Schema::Struct { fields: named.collect(), versions: Vec::new() };
         return shape.iter().fold(record, |schema, _| Schema::List(Some(Box::new(schema))));
     }
     match (dtype.kind(), shape) {

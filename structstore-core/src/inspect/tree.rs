@@ -278,6 +278,11 @@ impl Reached<'_> {
                 return Err(wrong(place, "an index larger than its block", "an index within its block"));
             }
         }
+        let block = node.body[structure::VERSIONS].load(Ordering::Relaxed);
+        if block != 0 {
+            self.block(place, block, BlockKind::Meta)?;
+            node::versions(self.arena, node)?;
+        }
         let mut chunks = Vec::new();
         for chunk in structure::chunks(self.arena, node) {
             let (block, fields) = chunk?;

@@ -195,6 +195,7 @@ fn own(arena: &Arena, node: &Node) -> Result<Usage> {
     let mut own = Usage { bytes: size_of::<Node>() as u64, blocks: 0, nodes: 1 };
     if kind_of(node)? == Kind::Struct {
         own.add(of_block(arena, structure::index_block(node).0)?);
+        own.add(of_block(arena, node.body[structure::VERSIONS].load(Ordering::Relaxed))?);
         for chunk in structure::chunks(arena, node) {
             own.add(of_block(arena, chunk?.0)?);
         }

@@ -10,6 +10,7 @@ mod path;
 mod read;
 pub(crate) mod stream;
 pub(crate) mod structure;
+mod version;
 
 pub(crate) use array::ArrayBlock;
 pub(crate) use path::{depth_of, path_of, path_of_slot, route_of};
@@ -18,6 +19,7 @@ pub(crate) use read::{
     read_text_node, read_value, slot_value, write_snapshot,
 };
 pub(crate) use stream::StreamBlock;
+pub(crate) use version::{LONGEST as LONGEST_VERSIONS, versions, write_versions};
 
 use crate::arena::Arena;
 use crate::arena::block::UNIT;

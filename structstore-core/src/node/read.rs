@@ -5,7 +5,7 @@ use std::cell::Cell;
 use super::meta::Record;
 use super::{
     ArrayBlock, BLOCK, LENGTH, LIVE, Raw, StreamBlock, array_flags, kind_of, list, read_bytes, resolve,
-    structure,
+    structure, versions,
 };
 use crate::arena::Arena;
 use crate::arena::layout::{Field, Node, Slot};
@@ -208,6 +208,9 @@ pub(crate) fn write_snapshot<'a>(
         _ => {
             extent.add(arena, structure::count(node).saturating_mul(size_of::<Field>() as u64))?;
             snapshot.begin(Kind::Struct, structure::count(node) as usize);
+            if snapshot.extras().metas && structure::load(&node.body[structure::VERSIONS]) != 0 {
+                snapshot.tell_versions(versions(arena, node)?);
+            }
             for found in structure::fields(arena, node) {
                 let field = found?.field;
                 snapshot.name(structure::copy_name(arena, field)?.bytes());

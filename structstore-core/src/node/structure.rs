@@ -1,12 +1,12 @@
 //! Structs: fields in chunks that never move, found through an open-addressing index, linked in order.
 //!
 //! An index entry is the upper 22 bits of the hash and the field's offset over 64; 0 was never used, and one with
-//! offset 0 is a tombstone. A field chunk is a block of fields whose last 48 bytes begin with the next chunk's
+//! offset 0 is a tombstone. Each name of a field has an entry: its own, and the aliases in its metadata record. A field chunk is a block of fields whose last 48 bytes begin with the next chunk's
 //! offset.
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Body, Child, Copied, Raw, capacity, copy_bytes};
+use super::{Body, Child, Copied, Raw, capacity, copy_bytes, meta};
 use crate::arena::Arena;
 use crate::arena::layout::{Field, INLINE_NAME, Node};
 use crate::error::{Error, Result};
@@ -14,9 +14,10 @@ use crate::key::Key;
 use crate::limits::MAX_NAME;
 use crate::sync::{AtomicU64, Ordering};
 
-/// Body words.
+/// Body words. That of the index is the offset of its block, a multiple of 64, and in the lower six bits the logarithm of its capacity.
 pub(crate) const INDEX: usize = 0;
-pub(crate) const CAPACITY: usize = 1;
+/// The block with the [versions](super::versions) of the types that the struct was bound to, or 0.
+pub(crate) const VERSIONS: usize = 1;
 pub(crate) const COUNT: usize = 2;
 /// Entries that are not 0, tombstones included.
 pub(crate) const FILLED: usize = 3;
@@ -71,38 +72,23 @@ pub(crate) fn offset_in(entry: u64) -> u64 {
     (entry & OFFSET).wrapping_mul(FIELD)
 }
 
-#[cold]
-#[inline(never)]
-fn no_index(capacity: u64) -> Error {
-    Error::corrupt("the index of a struct", capacity, "a power of two")
-}
-
 /// The index, as far as it makes sense.
 #[inline]
 pub(crate) fn index<'a>(arena: &'a Arena, node: &Node) -> Result<&'a [AtomicU64]> {
-    let capacity = load(&node.body[CAPACITY]);
-    if capacity == 0 {
-        return Ok(&[]);
+    match index_block(node) {
+        (0, _) => Ok(&[]),
+        (block, capacity) => arena.words(block, capacity),
     }
-    if !capacity.is_power_of_two() {
-        return Err(no_index(capacity));
-    }
-    arena.words(load(&node.body[INDEX]), capacity)
 }
 
-/// The field of a name.
+/// The body word for an index of this block and capacity, a power of two.
+pub(crate) fn index_word(block: u64, capacity: u64) -> u64 {
+    block | u64::from(capacity.trailing_zeros())
+}
+
+/// The field of a name, which may be an alias.
 #[inline]
 pub(crate) fn find<'a>(arena: &'a Arena, node: &Node, key: &Key<'_>) -> Result<Option<Found<'a>>> {
-    Ok(locate(arena, node, key)?.map(|(_, found)| found))
-}
-
-/// The field of a name, and its place in the index.
-#[inline]
-pub(crate) fn locate<'a>(
-    arena: &'a Arena,
-    node: &Node,
-    key: &Key<'_>,
-) -> Result<Option<(&'a AtomicU64, Found<'a>)>> {
     let index = index(arena, node)?;
     let mask = index.len().wrapping_sub(1);
     let mut at = key.hash() as usize & mask;
@@ -115,13 +101,43 @@ pub(crate) fn locate<'a>(
         let offset = offset_in(seen);
         if offset != 0 && seen >> OFFSET_BITS == key.hash() >> OFFSET_BITS {
             let field = arena.at::<Field>(offset)?;
-            if field.hash.load(Ordering::Relaxed) == key.hash() && has_name(arena, field, key)? {
-                return Ok(Some((word, Found { offset, field })));
+            if field.hash.load(Ordering::Relaxed) == key.hash() {
+                if has_name(arena, field, key)? {
+                    return Ok(Some(Found { offset, field }));
+                }
+            } else if has_alias(arena, field, key)? {
+                return Ok(Some(Found { offset, field }));
             }
         }
         at = at.wrapping_add(1) & mask;
     }
     Ok(None)
+}
+
+/// Whether a field has a name besides its own. Out of line, for few fields do: the upper bits of another name's hash are rarely the same.
+#[cold]
+#[inline(never)]
+fn has_alias(arena: &Arena, field: &Field, key: &Key<'_>) -> Result<bool> {
+    Ok(aliases(arena, field)?.iter().any(|alias| alias == key.name()))
+}
+
+/// The names of a field besides its own.
+pub(crate) fn aliases(arena: &Arena, field: &Field) -> Result<Vec<String>> {
+    match Raw::load(&field.slot).meta() {
+        Some(record) => meta::aliases(arena, record),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// The entry in the index by which a field is found under one of its names.
+pub(crate) fn entry_of(index: &[AtomicU64], hash: u64, offset: u64) -> Result<&AtomicU64> {
+    let mask = index.len().wrapping_sub(1);
+    let start = hash as usize & mask;
+    let places = (0..index.len()).filter_map(|step| index.get(start.wrapping_add(step) & mask));
+    let mut places = places.take_while(|word| load(word) != 0);
+    places
+        .find(|word| load(word) == entry(hash, offset))
+        .ok_or_else(|| Error::corrupt("the index of a struct", "no entry for a name", "one for each"))
 }
 
 #[inline]
@@ -249,9 +265,21 @@ pub(crate) fn link_of(arena: &Arena, block: u64, fields: u64) -> Result<&AtomicU
 }
 
 /// The block of the index, 0 if there is none, and its capacity.
+#[inline]
 pub(crate) fn index_block(node: &Node) -> (u64, u64) {
-    (load(&node.body[INDEX]), load(&node.body[CAPACITY]))
+    index_in(load(&node.body[INDEX]))
 }
+
+#[inline]
+fn index_in(word: u64) -> (u64, u64) {
+    match word & !SHIFT {
+        0 => (0, 0),
+        block => (block, 1 << (word & SHIFT)),
+    }
+}
+
+/// The bits of the word of an index that are the logarithm of its capacity.
+const SHIFT: u64 = 63;
 
 /// The block of a field's name, if the name does not fit the field.
 pub(crate) fn name_block(field: &Field) -> Option<u64> {
@@ -271,7 +299,8 @@ pub(crate) fn check<'a>(
         .iter()
         .flat_map(|(block, fields)| (0..*fields).map(|at| block.wrapping_add(at.wrapping_mul(FIELD))))
         .collect();
-    let (mut all, mut hashes, mut names, mut previous) = (Vec::new(), HashMap::new(), HashSet::new(), 0);
+    let (mut all, mut names, mut previous) = (Vec::new(), HashSet::new(), 0);
+    let mut hashes: HashMap<u64, Vec<u64>> = HashMap::new();
     for found in fields(arena, node) {
         let found = found?;
         if !unused.remove(&found.offset) {
@@ -290,10 +319,14 @@ pub(crate) fn check<'a>(
         if found.field.hash.load(Ordering::Relaxed) != key.hash() || !has_name(arena, found.field, &key)? {
             return Err(broken(format!("the field {name:?} with another hash"), "that of its name"));
         }
-        if !names.insert(name.clone()) {
-            return Err(broken(format!("the field {name:?} twice"), "fields of different names"));
+        let aliases = aliases(arena, found.field)?;
+        for name in std::iter::once(&name).chain(&aliases) {
+            if !names.insert(name.clone()) {
+                return Err(broken(format!("the field {name:?} twice"), "fields of different names"));
+            }
+            let hash = Key::new(name).hash();
+            hashes.entry(entry(hash, found.offset)).or_default().push(hash);
         }
-        hashes.insert(found.offset, key.hash());
         previous = found.offset;
         all.push((name, found));
     }
@@ -317,8 +350,8 @@ pub(crate) fn check<'a>(
     }
 }
 
-/// Verifies that the fields, given by offset with the hashes of their names, are found, and nothing else.
-fn check_index(index: &[AtomicU64], mut hashes: HashMap<u64, u64>, counted: u64) -> Result<()> {
+/// Verifies that the fields, given by their entries with the hashes of their names, are found, and nothing else.
+fn check_index(index: &[AtomicU64], mut hashes: HashMap<u64, Vec<u64>>, counted: u64) -> Result<()> {
     let broken = |found: String, expected| Error::corrupt("the index of a struct", found, expected);
     let words: Vec<u64> = index.iter().map(|word| word.load(Ordering::Relaxed)).collect();
     let filled = words.iter().filter(|word| **word != 0).count() as u64;
@@ -336,20 +369,22 @@ fn check_index(index: &[AtomicU64], mut hashes: HashMap<u64, u64>, counted: u64)
     }
     let mask = words.len().wrapping_sub(1);
     for ((at, word), run) in words.iter().enumerate().zip(runs) {
-        let offset = (word & OFFSET).wrapping_mul(FIELD);
-        if offset == 0 {
+        if word & OFFSET == 0 {
             continue;
         }
-        let hash = hashes.remove(&offset).filter(|hash| *word == entry(*hash, offset));
-        let hash =
-            hash.ok_or_else(|| broken(format!("the entry {word:#x}"), "one of a field, and the only one"))?;
-        if at.wrapping_sub(hash as usize) & mask > run {
-            return Err(broken("an entry behind a gap".to_owned(), "one where it is looked for"));
+        // Names whose entries are the same by chance are told apart by where they are looked for.
+        let names = hashes.entry(*word).or_default();
+        match names.iter().position(|hash| at.wrapping_sub(*hash as usize) & mask <= run) {
+            Some(found) => drop(names.swap_remove(found)),
+            None if names.is_empty() => {
+                return Err(broken(format!("the entry {word:#x}"), "one of a field, and the only one"));
+            }
+            None => return Err(broken("an entry behind a gap".to_owned(), "one where it is looked for")),
         }
     }
-    match hashes.len() {
+    match hashes.values().map(Vec::len).sum::<usize>() {
         0 => Ok(()),
-        missing => Err(broken(format!("no entries of {missing} fields"), "every field in the index")),
+        missing => Err(broken(format!("no entries of {missing} names"), "every name in the index")),
     }
 }
 
@@ -383,11 +418,11 @@ pub(super) fn next_child<'a>(arena: &'a Arena, body: Body<'a>) -> Result<Child<'
         let forget = [Some((body[CHUNKS], link)), Some((body[FIRST], 0))];
         return Ok(Child::Block { payload: block, forget });
     }
-    match load(body[INDEX]) {
-        0 => Ok(Child::None),
-        payload => {
-            let forget = [Some((body[INDEX], 0)), Some((body[CAPACITY], 0))];
-            Ok(Child::Block { payload, forget })
+    let (block, _) = index_in(load(body[INDEX]));
+    for (word, payload) in [(body[INDEX], block), (body[VERSIONS], load(body[VERSIONS]))] {
+        if payload != 0 {
+            return Ok(Child::Block { payload, forget: [Some((word, 0)), None] });
         }
     }
+    Ok(Child::None)
 }

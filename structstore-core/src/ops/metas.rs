@@ -30,6 +30,17 @@ pub(crate) fn declare(access: &impl Access, key: &Key<'_>, meta: &Meta) -> Resul
     declared.at_part(access, Part::Name(key.name()))
 }
 
+/// Undeclares a field, and all that is declared below it.
+pub(crate) fn undeclare(access: &impl Access, key: &Key<'_>) -> Result<()> {
+    let index = access.id().index;
+    let undeclared =
+        access.change(Mode::Tree, |operation, node| match structure::find(operation.arena(), node, key)? {
+            Some(found) => edit::undeclare(operation, index, &found.field.slot),
+            None => Err(Error::new(ErrorKind::NotFound)),
+        });
+    undeclared.at_part(access, Part::Name(key.name()))
+}
+
 pub(crate) fn get(access: &impl Access, key: &Key<'_>) -> Result<Meta> {
     let record = access.read(|arena, node| {
         let found = structure::find(arena, node, key)?.map(|found| Raw::load(&found.field.slot).meta());

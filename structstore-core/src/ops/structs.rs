@@ -5,7 +5,7 @@ use crate::access::{Access, Located, Part, locate_part, operate};
 use crate::arena::Arena;
 use crate::arena::layout::Node;
 use crate::edit::{self, Assigned, Writer};
-use crate::error::{Error, ErrorKind, Path, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::journal::{Among, Operation, pinned_by};
 use crate::key::Key;
 use crate::lock::Mode;
@@ -13,7 +13,7 @@ use crate::node::meta::admits;
 use crate::node::structure::{self, Found};
 use crate::node::{self, LIMITED, Raw, list, slot_value};
 use crate::sync::Ordering;
-use crate::value::{Kind, Meta, ToValue, Value, wrong_kind};
+use crate::value::{Kind, ToValue, Value, Whole, wrong_kind};
 
 #[cold]
 fn not_found() -> Error {
@@ -202,18 +202,20 @@ pub(crate) fn update<'k, K: Into<Key<'k>>, V: ToValue>(
 }
 
 pub(crate) fn replace(access: &impl Access, value: &Value<'_>) -> Result<()> {
-    restore(access, value, &[])
+    restore(access, &Whole { value: value.into(), metas: Vec::new(), versions: Vec::new() })
 }
 
-/// As [`replace`], and gives fields metadata that have none.
-pub(crate) fn restore(access: &impl Access, value: &Value<'_>, metas: &[(Path, Meta)]) -> Result<()> {
+/// As [`replace`], and gives fields metadata that have none, and structs versions.
+pub(crate) fn restore(access: &impl Access, whole: &Whole<'_>) -> Result<()> {
+    let Whole { value, metas, versions } = whole;
     let index = access.id().index;
     let replaced = node::depth_of(access.arena(), index)
         .and_then(|depth| value.check_depth(depth.saturating_sub(1)))
         .and_then(|()| {
             access.change(Mode::Tree, |operation, _| {
                 edit::assign_root(operation, index, value)?;
-                edit::describe_below(operation, index, metas)
+                edit::describe_below(operation, index, metas)?;
+                edit::record_versions_below(operation, index, versions)
             })
         });
     replaced.at(access)

@@ -59,6 +59,14 @@ pub struct Meta {
     pub read_only: bool,
     /// The value that `reset` assigns.
     pub default: Option<Value<'static>>,
+    /// Other names of the field, under which programs of other versions know it. Reading, assigning and binding find the field under each of
+    /// its names.
+    pub aliases: Vec<Cow<'static, str>>,
+    /// Whether an array may be of another length to programs of other versions: a longer one is read from its start.
+    pub growable: bool,
+    /// Whether the field was of a narrower type, as [`Struct::bind_widening`](crate::Struct::bind_widening) notes. Programs with such a type read values
+    /// that fit theirs.
+    pub widened: bool,
 }
 
 impl Default for Meta {
@@ -83,6 +91,9 @@ impl Meta {
             description: Cow::Borrowed(""),
             read_only: false,
             default: None,
+            aliases: Vec::new(),
+            growable: false,
+            widened: false,
         }
     }
 
@@ -174,6 +185,39 @@ impl Meta {
         self
     }
 
+    /// Adds another name of the field, for example the one that it had in an earlier version of a program.
+    ///
+    /// ```
+    /// use structstore::{Meta, StructStore};
+    ///
+    /// let store = StructStore::new();
+    /// store.set("time_constant", 0.5)?;
+    /// store.declare("time_constant", &Meta::new().alias("tau"))?;
+    /// store.set("tau", 0.7)?;
+    /// assert_eq!(store.get::<f64>("time_constant")?, 0.7);
+    /// assert_eq!(store.to_string(), r#"{"time_constant": 0.7}"#);
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    #[must_use]
+    pub fn alias(mut self, name: impl Into<Cow<'static, str>>) -> Meta {
+        self.aliases.push(name.into());
+        self
+    }
+
+    /// Lets programs of other versions have an array of another length.
+    #[must_use]
+    pub fn growable(mut self) -> Meta {
+        self.growable = true;
+        self
+    }
+
+    /// Lets programs with a narrower type read values that fit theirs, as if another program had widened the field.
+    #[must_use]
+    pub fn widened(mut self) -> Meta {
+        self.widened = true;
+        self
+    }
+
     /// Whether it limits assignments.
     #[must_use]
     pub fn has_limits(&self) -> bool {
@@ -184,7 +228,8 @@ impl Meta {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         let told = !self.unit.is_empty() || !self.description.is_empty() || self.read_only;
-        !told && !self.has_limits() && self.step.is_none() && self.default.is_none()
+        let versions = !self.aliases.is_empty() || self.growable || self.widened;
+        !told && !versions && !self.has_limits() && self.step.is_none() && self.default.is_none()
     }
 
     pub(crate) fn limits_numbers(&self) -> bool {
@@ -224,6 +269,11 @@ impl Meta {
         fields.extend(text(&self.description).map(|description| ("description", description.into())));
         fields.extend(self.read_only.then_some(("read_only", true.into())));
         fields.extend(self.default.as_ref().map(|default| ("default", default.into())));
+        if !self.aliases.is_empty() {
+            fields.push(("aliases", Value::list(self.aliases.iter().map(|alias| Value::from(&**alias)))));
+        }
+        fields.extend(self.growable.then_some(("growable", true.into())));
+        fields.extend(self.widened.then_some(("widened", true.into())));
         Value::record(fields)
     }
 
@@ -248,24 +298,16 @@ impl Meta {
                 "step" => meta.step = Some(f64::try_from(&value)?),
                 "min_length" => meta.min_len = Some(u64::try_from(&value)?),
                 "max_length" => meta.max_len = Some(u64::try_from(&value)?),
-                "choices" => {
-                    let Value::List(choices) = value else {
-                        return Err(Error::corrupt("metadata", value.kind().name(), "a list of choices"));
-                    };
-                    let choices = choices.into_iter().map(|choice| String::try_from(choice).map(Cow::Owned));
-                    meta.choices = choices.collect::<Result<_>>()?;
-                }
+                "choices" => meta.choices = texts(value)?,
                 "unit" => meta.unit = String::try_from(value)?.into(),
                 "description" => meta.description = String::try_from(value)?.into(),
                 "read_only" => meta.read_only = bool::try_from(&value)?,
                 "default" => meta.default = Some(value.into_owned()),
-                other => {
-                    return Err(Error::corrupt(
-                        "metadata",
-                        format_args!("the field {other:?}"),
-                        "known ones",
-                    ));
-                }
+                "aliases" => meta.aliases = texts(value)?,
+                "growable" => meta.growable = bool::try_from(&value)?,
+                "widened" => meta.widened = bool::try_from(&value)?,
+                // Of a later version.
+                _ => {}
             }
         }
         Ok(meta)
@@ -286,7 +328,22 @@ impl Meta {
         self.step = self.step.or(other.step);
         self.read_only |= other.read_only;
         self.default = self.default.or(other.default);
+        self.growable |= other.growable;
+        self.widened |= other.widened;
+        for alias in other.aliases {
+            if !self.aliases.contains(&alias) {
+                self.aliases.push(alias);
+            }
+        }
         self
+    }
+}
+
+/// The strings of a list.
+fn texts(value: Value<'_>) -> Result<Vec<Cow<'static, str>>> {
+    match value {
+        Value::List(texts) => texts.into_iter().map(|text| String::try_from(text).map(Cow::Owned)).collect(),
+        other => Err(Error::corrupt("metadata", other.kind().name(), "a list of strings")),
     }
 }
 

@@ -11,6 +11,7 @@ mod scalar;
 mod snapshot;
 mod stream;
 mod to_value;
+mod version;
 
 pub use array::{ArrayValue, Element, FixedArray};
 pub(crate) use array::{Extents, element_path, flatten, size_in_bytes, whole_elements};
@@ -26,9 +27,11 @@ pub use record::RecordField;
 pub use scalar::{Scalar, ScalarType};
 pub(crate) use scalar::{convert, decode_scalar};
 pub use snapshot::{Event, Snapshot, SnapshotReader};
-pub(crate) use snapshot::{Extras, SnapshotWriter, decode, decode_whole, encoded};
+pub(crate) use snapshot::{Extras, SnapshotWriter, Whole, decode, decode_whole, encoded};
 pub(crate) use stream::samples_array;
 pub use stream::{SampleValue, StreamValue};
+pub use version::TypeVersion;
+pub(crate) use version::{versions_of, versions_value};
 
 pub use to_value::ToValue;
 

@@ -2,21 +2,25 @@
 //!
 //! Magic, version, length of the body, hash of the body, body. In the body each value is a kind byte and what the
 //! kind needs; lengths are 64-bit, everything is little-endian. Behind the value follows another one, since version 3: a struct of the metadata
-//! of fields, by their paths. A snapshot is read back as an ordinary value, so that
+//! of fields, by their paths; and since version 4 a third one, with the versions of the types of structs, by their paths. A snapshot is read back as an ordinary value, so that
 //! importing it is an ordinary operation.
 
 use std::borrow::Cow;
 
-use super::{ArrayValue, DType, Kind, Meta, SampleValue, Scalar, StreamValue, Value, decode_scalar, deeper};
+use super::{
+    ArrayValue, DType, Kind, Meta, SampleValue, Scalar, StreamValue, TypeVersion, Value, decode_scalar,
+    deeper, versions_of, versions_value,
+};
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::{Error, Path, Result, Step};
 use crate::limits::{MAX_DEPTH, MAX_STREAM_DEPTH};
 
 const MAGIC: &[u8; 8] = b"STRUCTIM";
-/// Version 1 knew no live arrays, version 2 neither streams nor metadata.
-const VERSION: u64 = 3;
+/// Version 1 knew no live arrays, version 2 neither streams nor metadata, version 3 no versions of types.
+const VERSION: u64 = 4;
 const WITH_METAS: u64 = 3;
+const WITH_VERSIONS: u64 = 4;
 const HEADER: usize = 32;
 /// Flag of the byte that says that an array follows: it is live.
 const LIVE: u8 = 0x80;
@@ -43,13 +47,28 @@ pub(crate) struct Extras {
 pub(crate) struct SnapshotWriter {
     snapshot: Vec<u8>,
     extras: Extras,
-    /// Metadata of fields, by their paths from what was begun last.
-    metas: Vec<(Path, Meta)>,
+    /// Metadata of fields and versions of structs, by their paths from what was begun last.
+    told: Vec<(Path, Told)>,
+}
+
+/// What is said of a part beyond its value.
+enum Told {
+    Meta(Box<Meta>),
+    Versions(Vec<TypeVersion>),
+}
+
+/// All that a snapshot holds.
+pub(crate) struct Whole<'a> {
+    pub(crate) value: Value<'a>,
+    /// Metadata of fields.
+    pub(crate) metas: Vec<(Path, Meta)>,
+    /// Versions of the types of structs.
+    pub(crate) versions: Vec<(Path, Vec<TypeVersion>)>,
 }
 
 impl SnapshotWriter {
     pub(crate) fn new(extras: Extras) -> SnapshotWriter {
-        SnapshotWriter { snapshot: vec![0; HEADER], extras, metas: Vec::new() }
+        SnapshotWriter { snapshot: vec![0; HEADER], extras, told: Vec::new() }
     }
 
     /// What is wanted beyond values.
@@ -60,19 +79,24 @@ impl SnapshotWriter {
 
     /// Adds metadata of the field that is written.
     pub(crate) fn tell(&mut self, meta: Meta) {
-        self.metas.push((Path::ROOT, meta));
+        self.told.push((Path::ROOT, Told::Meta(Box::new(meta))));
     }
 
-    /// How many fields have metadata so far.
+    /// Adds the versions of the types of the struct that is written.
+    pub(crate) fn tell_versions(&mut self, versions: Vec<TypeVersion>) {
+        self.told.push((Path::ROOT, Told::Versions(versions)));
+    }
+
+    /// How much has been said beyond values so far.
     #[inline]
     pub(crate) fn told(&self) -> usize {
-        self.metas.len()
+        self.told.len()
     }
 
-    /// Leads to fields whose metadata was added since there were so many, through this part of what contains them.
+    /// Leads to what was said since there was so much of it, through this part of what contains them.
     #[inline]
     pub(crate) fn lead(&mut self, since: usize, part: impl Fn() -> Result<Step>) -> Result<()> {
-        for (path, _) in self.metas.get_mut(since..).unwrap_or_default() {
+        for (path, _) in self.told.get_mut(since..).unwrap_or_default() {
             path.prepend(Path::from_iter([part()?]));
         }
         Ok(())
@@ -183,9 +207,18 @@ impl SnapshotWriter {
     ///
     /// [`ErrorKind::Corrupt`] if what was written is no value, as a damaged store may hold.
     pub(crate) fn finish(mut self) -> Result<Vec<u8>> {
-        let metas = std::mem::take(&mut self.metas);
-        let metas = metas.iter().map(|(path, meta)| (path.to_string(), meta.to_value()));
-        self.value(&Value::record(metas));
+        let told = std::mem::take(&mut self.told);
+        let metas = told.iter().filter_map(|(path, told)| match told {
+            Told::Meta(meta) => Some((path.to_string(), meta.to_value())),
+            Told::Versions(_) => None,
+        });
+        let versions = told.iter().filter_map(|(path, told)| match told {
+            Told::Versions(versions) => Some((path.to_string(), versions_value(versions))),
+            Told::Meta(_) => None,
+        });
+        let (metas, versions) = (Value::record(metas), Value::record(versions));
+        self.value(&metas);
+        self.value(&versions);
         let body = self.snapshot.get(HEADER..).unwrap_or_default();
         SnapshotReader::new(body, self.snapshot.len()).skip()?;
         let hash = rapidhash::v3::rapidhash_v3(body);
@@ -234,11 +267,11 @@ pub(crate) fn encoded(value: &Value<'_>) -> Result<Vec<u8>> {
 
 /// The value of a snapshot.
 pub(crate) fn decode(snapshot: &[u8]) -> Result<Value<'_>> {
-    decode_whole(snapshot).map(|(value, _)| value)
+    decode_whole(snapshot).map(|whole| whole.value)
 }
 
-/// The value of a snapshot, which is checked to the last byte, and the metadata of its fields.
-pub(crate) fn decode_whole(snapshot: &[u8]) -> Result<(Value<'_>, Vec<(Path, Meta)>)> {
+/// All that a snapshot holds, which is checked to the last byte.
+pub(crate) fn decode_whole(snapshot: &[u8]) -> Result<Whole<'_>> {
     let mismatch = |what, found: String, expected: &str| {
         Error::mismatch("the snapshot", what, found, expected.to_owned())
     };
@@ -251,7 +284,7 @@ pub(crate) fn decode_whole(snapshot: &[u8]) -> Result<(Value<'_>, Vec<(Path, Met
     }
     let (version, length, hash) = (header.word()?, header.word()?, header.word()?);
     if !(1..=VERSION).contains(&version) {
-        return Err(mismatch("its version", version.to_string(), "1 to 3"));
+        return Err(mismatch("its version", version.to_string(), "1 to 4"));
     }
     if length != body.len() as u64 {
         return Err(mismatch("its length", body.len().to_string(), &length.to_string()));
@@ -261,15 +294,18 @@ pub(crate) fn decode_whole(snapshot: &[u8]) -> Result<(Value<'_>, Vec<(Path, Met
     }
     let mut reader = SnapshotReader::new(body, snapshot.len());
     let value = reader.value(0)?;
-    let mut metas = Vec::new();
+    let mut whole = Whole { value, metas: Vec::new(), versions: Vec::new() };
     if version >= WITH_METAS {
-        let Value::Struct(fields) = reader.value(0)? else { return Err(reader.broken("no metadata")) };
-        for (path, meta) in fields {
-            let path = path.parse().map_err(|_| reader.broken("metadata of no field"))?;
-            metas.push((path, Meta::from_value(meta)?));
+        for (path, meta) in reader.told()? {
+            whole.metas.push((path, Meta::from_value(meta)?));
         }
     }
-    if reader.rest.is_empty() { Ok((value, metas)) } else { Err(reader.broken("bytes behind the value")) }
+    if version >= WITH_VERSIONS {
+        for (path, versions) in reader.told()? {
+            whole.versions.push((path, versions_of(versions)?));
+        }
+    }
+    if reader.rest.is_empty() { Ok(whole) } else { Err(reader.broken("bytes behind the value")) }
 }
 
 /// Goes through the values of a snapshot.
@@ -469,6 +505,16 @@ impl<'a> SnapshotReader<'a> {
     #[inline(never)]
     fn boxed_name(&mut self) -> Result<Cow<'a, str>> {
         Ok(Cow::Borrowed(self.name()?))
+    }
+
+    /// What is said of parts beyond their values, by their paths.
+    fn told(&mut self) -> Result<Vec<(Path, Value<'a>)>> {
+        let Value::Struct(parts) = self.value(0)? else { return Err(self.broken("nothing about its parts")) };
+        let part = |(path, told): (Cow<'_, str>, Value<'a>)| match path.parse() {
+            Ok(path) => Ok((path, told)),
+            Err(_) => Err(self.broken("a part without a path")),
+        };
+        parts.into_iter().map(part).collect()
     }
 
     /// Checks everything that is left.

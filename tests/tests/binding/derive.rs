@@ -292,7 +292,15 @@ fn structs_may_be_generic() -> Result<()> {
 
         // The same generic struct with another parameter is another type.
         let message = refusal::<Filter<i16, 5>>(&store.at("filter")?);
-        assert!(message.starts_with("filter.weights: found f64[4], expected f64[5]; remove"), "{message}");
+        let remedy = "`undeclare` the field and remove it, or give this one another name";
+        assert_eq!(
+            message,
+            format!(
+                "2 fields do not fit:\n  \
+                 filter.weights: found f64[4], expected f64[5]; {remedy}\n  \
+                 filter.state: found i16[4], expected i16[5]; {remedy}"
+            )
+        );
 
         let aliased = store.ensure_struct("aliased")?.bind::<Aliased>()?;
         aliased.with_mut(|s| *s.alias.left.subnum += *s.alias.right as i32 + 1)?;

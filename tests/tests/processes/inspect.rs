@@ -341,7 +341,7 @@ fn stores_that_may_only_be_read_are_bound_for_reading() {
         let loose = reader.at("loose").unwrap().bind::<Gains>().err().unwrap();
         assert_eq!(loose.kind(), ErrorKind::WrongType);
         assert!(
-            loose.to_string().starts_with("loose.stiffness: found f64 that no binding has declared"),
+            loose.to_string().contains("\n  loose.stiffness: found f64 that no binding has declared"),
             "{loose}"
         );
         assert_eq!(reader.bind::<Gains>().err().unwrap().kind(), ErrorKind::NotFound);

@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::ops::Bound;
 
 use super::{
-    ABOVE_MIN, BELOW_MAX, BYTES, CHOICES, CLASS, COUNT, Class, DEFAULT, FACTOR, FINITE, HASH,
-    LARGEST_DEFAULT, LEAST, LONGEST, MAX, MIN, MOST, PLAIN, RANGE, READ_ONLY, Record, STEP, TEXTS, number,
+    ABOVE_MIN, ALIASES, BELOW_MAX, BETWEEN, BYTES, CHOICES, CLASS, COUNT, Class, DEFAULT, FACTOR, FINITE,
+    GROWABLE, HASH, LARGEST_DEFAULT, LEAST, LONGEST, MAX, MIN, MOST, PLAIN, RANGE, READ_ONLY, Record, STEP,
+    TEXTS, WIDENED, number,
 };
 use crate::arena::Arena;
 use crate::error::{Error, Result};
@@ -62,7 +63,10 @@ impl<'m> Draft<'m> {
             | flag(meta.step.is_some(), STEP)
             | flag(meta.read_only, READ_ONLY)
             | flag(!matches!(default, Default::None), DEFAULT)
-            | flag(matches!(default, Default::Plain(_)), PLAIN);
+            | flag(matches!(default, Default::Plain(_)), PLAIN)
+            | flag(!meta.aliases.is_empty(), ALIASES)
+            | flag(meta.growable, GROWABLE)
+            | flag(meta.widened, WIDENED);
         let range = if flags & RANGE == 0 { (0, 0) } else { range_of(meta, class)? };
         let lengths = check_numbers(meta, class)?;
         let mut words =
@@ -102,6 +106,11 @@ impl<'m> Draft<'m> {
                 text(&bytes);
             }
             Default::Snapshot(snapshot) => text(snapshot),
+        }
+        match self.meta.aliases.as_slice() {
+            [] => {}
+            [alias] => text(alias.as_bytes()),
+            aliases => text(aliases.join(&*BETWEEN.to_string()).as_bytes()),
         }
     }
 

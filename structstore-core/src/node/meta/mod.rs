@@ -7,7 +7,7 @@
 //! | 3 | the factor of which integers are multiples |
 //! | 4 | the least length, from bit 32 the largest |
 //! | 5 | the step |
-//! | texts | each a word with its length in bytes, then its bytes, padded to words: the unit, the description, the choices, a snapshot of the default |
+//! | texts | each a word with its length in bytes, then its bytes, padded to words: the unit, the description, the choices, a snapshot of the default, the aliases with a zero byte between them |
 //! | last | a hash of all words before |
 //!
 //! A record is immutable; a declaration replaces it. A string, bytes, list or array also stores the record's place in its node, so that
@@ -25,7 +25,7 @@ use super::{ArrayBlock, BLOCK, LIMITS, Raw};
 use crate::arena::Arena;
 use crate::arena::layout::{MetaHead, Node, Slot};
 use crate::error::{Error, Result};
-use crate::sync::Ordering;
+use crate::sync::{AtomicU64, Ordering};
 use crate::value::{Kind, Meta, Scalar, decode_scalar};
 
 /// Flags of a record.
@@ -43,6 +43,9 @@ const READ_ONLY: u64 = 1 << 10;
 const DEFAULT: u64 = 1 << 11;
 /// The default is a kind and a payload.
 const PLAIN: u64 = 1 << 12;
+const ALIASES: u64 = 1 << 13;
+const GROWABLE: u64 = 1 << 14;
+const WIDENED: u64 = 1 << 15;
 const RANGE: u64 = MIN | MAX | FINITE;
 
 const CLASS: u32 = 16;
@@ -110,6 +113,17 @@ fn number(bound: Bound<Scalar>) -> Option<Scalar> {
     match bound {
         Bound::Included(scalar) | Bound::Excluded(scalar) => Some(scalar),
         Bound::Unbounded => None,
+    }
+}
+
+/// Between the aliases of a field; in no name.
+pub(crate) const BETWEEN: char = '\0';
+
+/// The aliases that a record has, without a look at the whole record if it has none.
+pub(crate) fn aliases(arena: &Arena, place: u64) -> Result<Vec<String>> {
+    match arena.at::<AtomicU64>(place)?.load(Ordering::Relaxed) & ALIASES {
+        0 => Ok(Vec::new()),
+        _ => Record::read(arena, place)?.aliases(),
     }
 }
 

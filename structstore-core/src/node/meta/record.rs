@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::ops::Bound;
 
 use super::{
-    ABOVE_MIN, BELOW_MAX, BYTES, CHOICES, CLASS, COUNT, Class, DEFAULT, FACTOR, FINITE, HASH, LEAST, LONGEST,
-    MAX, MIN, MOST, PART, PLAIN, RANGE, READ_ONLY, STEP, TEXTS, damaged, live,
+    ABOVE_MIN, ALIASES, BELOW_MAX, BETWEEN, BYTES, CHOICES, CLASS, COUNT, Class, DEFAULT, FACTOR, FINITE,
+    GROWABLE, HASH, LEAST, LONGEST, MAX, MIN, MOST, PART, PLAIN, RANGE, READ_ONLY, STEP, TEXTS, WIDENED,
+    damaged, live,
 };
 use crate::arena::Arena;
 use crate::error::{Error, Result};
@@ -157,7 +158,30 @@ impl Record {
             description: description.into(),
             read_only: self.has(READ_ONLY),
             default,
+            aliases: self.aliases()?.into_iter().map(Cow::Owned).collect(),
+            growable: self.has(GROWABLE),
+            widened: self.has(WIDENED),
         })
+    }
+
+    /// Whether programs with a narrower type read values that fit theirs.
+    pub(crate) fn widened(&self) -> bool {
+        self.has(WIDENED)
+    }
+
+    /// Whether programs with a shorter array read its start.
+    pub(crate) fn growable(&self) -> bool {
+        self.has(GROWABLE)
+    }
+
+    /// Other names of the field.
+    pub(crate) fn aliases(&self) -> Result<Vec<String>> {
+        if !self.has(ALIASES) {
+            return Ok(Vec::new());
+        }
+        let before = self.choices()?.len().saturating_add(2).saturating_add(self.has(DEFAULT).into());
+        let aliases = self.texts().nth(before).ok_or_else(|| damaged(self.word(0)))?;
+        Ok(Record::text(aliases?)?.split(BETWEEN).map(str::to_owned).collect())
     }
 
     fn default(&self, choices: usize) -> Result<Value<'static>> {
