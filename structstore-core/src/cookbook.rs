@@ -361,9 +361,10 @@
 //!
 //! # Let a schema evolve
 //!
-//! Fields of a store that a struct does not have stay as they are. Fields that are new get their defaults.
-//! [`bind_widening`](crate::Struct::bind_widening) converts what has become wider. A field keeps its name in the store by
-//! `rename` when it gets another one in the program, since what is declared cannot be renamed.
+//! Old and new programs run side by side on one store, and a deployment can go back. Fields that a struct does not have stay as they are. Fields that
+//! are new get their defaults, also in items of lists, entries of maps and optional values. A field that has another name now has its earlier one as
+//! `alias`. [`bind_widening`](crate::Struct::bind_widening) converts what has become wider, and old programs go on reading it. One error of
+//! [`bind`](crate::Struct::bind) lists all that does not fit.
 //!
 //! ```
 //! use structstore::StructStore;
@@ -373,36 +374,83 @@
 //!     pub struct Settings {
 //!         #[structstore(default = 1.5)]
 //!         pub vel: f32,
-//!         pub legacy: bool,
+//!         pub limits: [f64; 2],
 //!     }
 //! }
 //!
 //! #[derive(StructStore)]
 //! struct Settings {
-//!     /// Was `vel`, and of 32 bits.
-//!     #[structstore(rename = "vel")]
+//!     /// Was `vel`, and of 32 bits. `widened` lets old programs read it in a store that this one has made.
+//!     #[structstore(alias = "vel", widened)]
 //!     velocity: f64,
+//!     /// Had two elements.
+//!     #[structstore(growable, default = [0.0, 0.0, 5.0])]
+//!     limits: [f64; 3],
 //!     /// New.
 //!     #[structstore(default = 9.81)]
 //!     gravity: f64,
-//!     /// New, and not known to everybody.
-//!     limit: Option<f64>,
 //! }
 //!
 //! let store = StructStore::new();
 //! let old = store.ensure_struct("settings")?.bind::<first::Settings>()?;
-//! let new = store.ensure_struct("settings")?.bind_widening::<Settings>()?.load()?;
-//! assert_eq!((new.velocity, new.gravity, new.limit), (1.5, 9.81, None));
-//! // A program that expects the old type gets an error, instead of reading something else.
-//! assert!(old.load().is_err());
-//!
-//! // Where nothing fits any more: without the struct, nothing in it is declared. No program may use it then.
-//! drop(old);
-//! let before = store.remove("settings")?;
-//! assert_eq!(before.get("legacy"), Some(&false.into()));
-//! store.ensure_struct("settings")?.set("vel", "slow")?;
+//! # let error = store.at("settings")?.bind::<Settings>().err().unwrap();
+//! # assert_eq!(error.errors().count(), 2);
+//! let new = store.ensure_struct("settings")?.bind_widening::<Settings>()?;
+//! assert_eq!(new.created()[0].field, "gravity");
+//! let loaded = new.load()?;
+//! assert_eq!((loaded.velocity, loaded.limits, loaded.gravity), (1.5, [0.0, 0.0, 5.0], 9.81));
+//! // The old program reads one field by either name, as far as the value is an `f32`, and the start of the array.
+//! new.with_mut(|settings| *settings.velocity = 2.5)?;
+//! assert_eq!(old.load()?.vel, 2.5);
+//! assert_eq!(store.get_at::<f64>("settings.vel")?, 2.5);
 //! # Ok::<(), structstore::Error>(())
 //! ```
+//!
+//! Anything else is a migration. The struct records the version of the type that it was bound to, and the first program of a new version
+//! calls the type's function, in one transaction with binding:
+//!
+//! ```
+//! use structstore::guard::StructMut;
+//! use structstore::{ErrorKind, Result, StructStore};
+//!
+//! mod first {
+//!     #[derive(structstore::StructStore)]
+//!     #[structstore(version = 1)]
+//!     pub struct Arm {
+//!         pub speed_mm: f64,
+//!     }
+//! }
+//!
+//! #[derive(StructStore)]
+//! #[structstore(version = 2, migrate = "from_millimetres")]
+//! struct Arm {
+//!     speed: f64,
+//! }
+//!
+//! /// From version 0, if the struct has fields and records no version.
+//! fn from_millimetres(from: u32, arm: &mut StructMut<'_>) -> Result<()> {
+//!     if let (0 | 1, Some(speed)) = (from, arm.find::<f64>("speed_mm")?) {
+//!         arm.undeclare("speed_mm")?;
+//!         arm.delete("speed_mm")?;
+//!         arm.set("speed", speed / 1000.0)?;
+//!     }
+//!     Ok(())
+//! }
+//!
+//! let store = StructStore::new();
+//! let old = store.bind::<first::Arm>()?;
+//! old.with_mut(|arm| *arm.speed_mm = 1500.0)?;
+//! // A field that a program uses is not taken away from it: stop that program first.
+//! assert_eq!(store.bind::<Arm>().err().unwrap().kind(), ErrorKind::Bound);
+//! drop(old);
+//! assert_eq!(store.bind::<Arm>()?.load()?.speed, 1.5);
+//! // Older programs are told, unless the version says which of them may go on: `since = 1`.
+//! assert_eq!(store.bind::<first::Arm>().err().unwrap().kind(), ErrorKind::OtherVersion);
+//! # Ok::<(), structstore::Error>(())
+//! ```
+//!
+//! Without a program, [`undeclare`](crate::Struct::undeclare) and the commands `structstore undeclare` and `structstore rm --force` make room for
+//! a field of another type.
 //!
 //! # Use stores in tests
 //!

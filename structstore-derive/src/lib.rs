@@ -125,6 +125,10 @@ use crate::parse::{Errors, Input};
 ///   of the items of a list. An enum declares the names of its variants by itself.
 /// - `#[structstore(unit = "m/s")]`, `step = 0.05`, `read_only`: advice for user interfaces. The documentation of the field is its
 ///   description in the store.
+/// - `#[structstore(alias = "name")]`, as often as there are: other names of the field in the store, such as those that it had in earlier versions of
+///   the program. Programs that know it by any of them have one field.
+/// - `#[structstore(widened)]`: the field had a narrower type. Programs that still have that read values that fit it. `growable`: an array may be of
+///   another length in programs of other versions.
 /// - `#[structstore(flatten)]`: lays the fields of a nested struct among those of this one.
 /// - `#[structstore(skip)]`: leaves the field out. A struct that is loaded has its default there.
 ///
@@ -137,6 +141,11 @@ use crate::parse::{Errors, Input};
 ///
 /// - `#[structstore(rename_all = "camelCase")]`: the convention for names in the store; also `"lowercase"`,
 ///   `"UPPERCASE"`, `"PascalCase"`, `"snake_case"`, `"SCREAMING_SNAKE_CASE"`, `"kebab-case"`, `"SCREAMING-KEBAB-CASE"`.
+/// - `#[structstore(version = 2)]`: the version of a struct, from 1, which the store records. `migrate = "path"`: the function that makes a struct of an
+///   earlier version one of this version, with the signature `fn(from: u32, fields: &mut StructMut<'_>) -> Result<()>`; the first program of
+///   the version calls it, in one transaction with binding. `from` is 0 if the struct has fields and records no version. `since = 1`: the oldest
+///   version whose programs may bind what this one has; without it, all older ones are refused. `name = "Arm"`: the name under which the
+///   version is recorded, if not that of the type.
 /// - `#[structstore(crate = "path")]`: where generated code finds the `structstore` crate, if it is re-exported.
 #[proc_macro_derive(StructStore, attributes(structstore))]
 pub fn derive_struct_store(input: TokenStream) -> TokenStream {

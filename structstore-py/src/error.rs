@@ -23,12 +23,13 @@ macro_rules! exceptions {
 
 exceptions! {
     Error(Exception):
-        "The base of all exceptions of this package. `path` says which value it is about, where it is about one.";
+        "The base of all exceptions of this package. `path` says which value it is about, where it is about one. `errors` are the exceptions of each field, where several do not fit a class.";
     NotFoundError(Error, AttributeError, KeyError): "There is no field of that name.";
     AlreadyExistsError(Error, ValueError): "There is a field of that name already.";
     WrongTypeError(Error, TypeError): "A value is of another type than the one asked for or declared.";
     UnsupportedError(Error, TypeError): "A value of a type that the store cannot hold.";
     RejectedError(Error, ValueError): "A conversion refused the value.";
+    OtherVersionError(Error, TypeError): "The structure is of another version of the class.";
     DeclaredError(Error, TypeError): "A typed binding has fixed the field's type.";
     OutOfRangeError(Error, OverflowError, ValueError): "A number does not fit the type asked for or declared.";
     LimitError(Error, ValueError): "A value is outside of the limits declared for its field.";
@@ -80,6 +81,7 @@ fn of_kind(kind: ErrorKind) -> Option<Exception> {
         ErrorKind::WrongType => Exception::WrongTypeError,
         ErrorKind::Unsupported => Exception::UnsupportedError,
         ErrorKind::Rejected => Exception::RejectedError,
+        ErrorKind::OtherVersion => Exception::OtherVersionError,
         ErrorKind::Declared => Exception::DeclaredError,
         ErrorKind::OutOfRange => Exception::OutOfRangeError,
         ErrorKind::OutsideLimits => Exception::LimitError,
@@ -148,6 +150,7 @@ fn classes(py: Python<'_>) -> PyResult<&Vec<Py<PyType>>> {
             members.set_item("__doc__", doc)?;
             if classes.is_empty() {
                 members.set_item("path", py.None())?;
+                members.set_item("errors", PyTuple::empty(py))?;
             }
             if *name == EXCEPTIONS[Exception::NotFoundError as usize].0 {
                 // KeyError prints its argument's representation, which is nothing for messages.
@@ -284,6 +287,14 @@ fn raised(py: Python<'_>, error: &Error) -> PyErr {
     }
     match error.io().and_then(std::io::Error::raw_os_error) {
         Some(code) => exception.build(py, (code, error.to_string()), None).unwrap_or_else(|error| error),
-        None => exception.raised(py, &error.to_string(), error.path()),
+        None => {
+            let whole = exception.raised(py, &error.to_string(), error.path());
+            if error.errors().count() == 1 {
+                return whole;
+            }
+            let all: Vec<_> = error.errors().map(|error| raised(py, error).into_value(py)).collect();
+            let told = PyTuple::new(py, all).and_then(|all| whole.value(py).setattr("errors", all));
+            told.err().unwrap_or(whole)
+        }
     }
 }

@@ -46,7 +46,7 @@ mod _structstore {
     use super::paths::{remove_at, set_at};
 
     #[pymodule_export]
-    use super::meta::{_declare_field, _meta, reset};
+    use super::meta::{_declare_field, _meta, reset, undeclare};
 
     #[pymodule_export]
     use super::filling::{Fill, Live, fill, is_live, live};
@@ -58,7 +58,7 @@ mod _structstore {
     use super::error::_unmapped_errors;
 
     #[pymodule_export]
-    use super::typed::{_declare, _join, _path, _pin, _plain};
+    use super::typed::{_declare, _join, _path, _pin, _plain, _version};
 
     /// Does what the arguments of the command `structstore` say, the name of the program first. Returns the exit status.
     ///

@@ -43,6 +43,17 @@ pub(crate) fn meta_of<'py>(inputs: &Inputs<'py>, told: &Bound<'py, PyDict>) -> R
             "unit" => meta.unit = value.extract::<String>()?.into(),
             "description" => meta.description = value.extract::<String>()?.into(),
             "read_only" => meta.read_only = value.extract()?,
+            "alias" => {
+                meta.aliases = match value.cast::<PyString>() {
+                    Ok(alias) => vec![alias.to_str()?.to_owned().into()],
+                    Err(_) => {
+                        let alias = |item: PyResult<Bound<'py, PyAny>>| Ok(item?.extract::<String>()?.into());
+                        value.try_iter()?.map(alias).collect::<PyResult<_>>()?
+                    }
+                }
+            }
+            "growable" => meta.growable = value.extract()?,
+            "widened" => meta.widened = value.extract()?,
             "default" => meta.default = Some(inputs.value(&value)?.into_owned()),
             other => return Err(PyTypeError::new_err(format!("no limit {other:?}")).into()),
         }
@@ -96,11 +107,18 @@ pub(crate) fn told<'py>(py: Python<'py>, meta: &Meta, integers: bool) -> Result<
         number.map(|number| told.set_item(name, number)).transpose()?;
     }
     meta.step.map(|step| told.set_item("step", step)).transpose()?;
-    for (name, truth) in [("finite", meta.finite), ("read_only", meta.read_only)] {
+    let truths = [
+        ("finite", meta.finite),
+        ("read_only", meta.read_only),
+        ("growable", meta.growable),
+        ("widened", meta.widened),
+    ];
+    for (name, truth) in truths {
         told.set_item(name, truth)?;
     }
     told.set_item("unit", &*meta.unit)?;
     told.set_item("description", &*meta.description)?;
+    told.set_item("alias", PyTuple::new(py, meta.aliases.iter().map(|alias| &**alias))?)?;
     let choices: Vec<Bound<'py, PyAny>> = meta
         .choices
         .iter()
@@ -114,6 +132,24 @@ pub(crate) fn told<'py>(py: Python<'py>, meta: &Meta, integers: bool) -> Result<
         told.set_item("default", value_out::detached(py, &Snapshot::of(default), Structs::Dicts)?)?;
     }
     Ok(told)
+}
+
+/// Makes a field an ordinary one again, with all below it: undoes what `bind()`, `declare()` and programs in other languages have declared.
+///
+///     >>> store = structstore.StructStore()
+///     >>> store.gain = 0.5
+///     >>> structstore.declare(store, "gain", ge=0)
+///     >>> structstore.undeclare(store, "gain")
+///     >>> store.gain = "high"
+///
+/// The field keeps its value and loses its limits, texts and other names. It can then be removed, or assigned a value of another type.
+///
+/// Raises BoundError while a living process has bound the field or what it lies in.
+#[pyfunction]
+pub(crate) fn undeclare(py: Python<'_>, structure: &StructStore, name: &Bound<'_, PyString>) -> Result<()> {
+    let (root, inputs) = (structure.root()?, Inputs::default());
+    let key = Key::new(inputs.text(name)?);
+    inputs.run(py, || root.undeclare(key))
 }
 
 /// Assigns the declared default to a field.

@@ -4,8 +4,9 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 use structstore::Kind;
-use structstore::binding_support::{Declaration, Snapshot, StructExt};
+use structstore::binding_support::{Declaration, Declaring, Parts, Snapshot, StructExt};
 use structstore::path::Path;
+use structstore::typed::TypeVersion;
 
 use crate::error::{Failure, Result};
 use crate::meta::meta_of;
@@ -48,31 +49,67 @@ pub(crate) fn _pin(py: Python<'_>, structure: &StructStore) -> Result<Pin> {
     Ok(Pin { _pin: py.detach(|| root.pin())? })
 }
 
-/// Declares fields of a structure, in one operation: see `declarations` in `_bound.py` for what they look like.
+/// Declares fields of a structure, in one operation: see `declarations` in `_bound.py` for what they look like. Returns the fields that were
+/// created in what was there already, and how many of each.
 #[pyfunction]
-pub(crate) fn _declare(py: Python<'_>, structure: &StructStore, fields: &Bound<'_, PyList>) -> Result<()> {
+pub(crate) fn _declare(
+    py: Python<'_>,
+    structure: &StructStore,
+    fields: &Bound<'_, PyList>,
+    widen: bool,
+    version: Option<(String, u32, u32)>,
+) -> Result<Vec<(String, usize)>> {
     let inputs = Inputs::default();
     let root = structure.root()?;
     let fields = declarations(&inputs, fields).map_err(|failure| failure.below(root.path()))?;
-    inputs.run(py, || root.declare_fields(&fields))
+    let version = version.map(|(name, version, since)| {
+        let mut own = TypeVersion::new("", version, since);
+        own.name = name.into();
+        own
+    });
+    let how = Declaring { widen, version: version.as_ref() };
+    let created = inputs.run(py, || root.declare_fields(&fields, how))?;
+    Ok(created.into_iter().map(|created| (created.field, created.count)).collect())
 }
 
-/// Name, kind, whether it may be None, a default or none, fields, and metadata.
-type Field<'py> =
-    (Bound<'py, PyString>, String, bool, Vec<Bound<'py, PyAny>>, Bound<'py, PyList>, Bound<'py, PyDict>);
+/// The version of a class that a structure records, and the oldest one that may bind it.
+#[pyfunction]
+pub(crate) fn _version(py: Python<'_>, structure: &StructStore, name: &str) -> Result<Option<(u32, u32)>> {
+    let root = structure.root()?;
+    let version = py.detach(|| root.version(name))?;
+    Ok(version.map(|found| (found.version, found.since)))
+}
+
+/// Name, kind, whether it may be None, a default or none, fields, which parts have which fields, and metadata.
+type Field<'py> = (
+    Bound<'py, PyString>,
+    String,
+    bool,
+    Vec<Bound<'py, PyAny>>,
+    Bound<'py, PyList>,
+    (String, Bound<'py, PyList>),
+    Bound<'py, PyDict>,
+);
 
 fn declarations<'k, 'py>(
     inputs: &'k Inputs<'py>,
     fields: &Bound<'py, PyList>,
 ) -> Result<Vec<Declaration<'k>>> {
     let declaration = |field: Bound<'py, PyAny>| {
-        let (name, kind, optional, default, fields, told): Field<'py> = field.extract()?;
+        let (name, kind, optional, default, fields, (parts, inner), told): Field<'py> = field.extract()?;
         let name = inputs.text(&name)?;
         let under = |failure: Failure| failure.under(name);
         let default = default.first().map(|value| inputs.value(value)).transpose().map_err(under)?;
         let fields = declarations(inputs, &fields).map_err(under)?;
+        let inner = declarations(inputs, &inner).map_err(under)?;
+        let parts = match &*parts {
+            "items" => Parts::Items(inner),
+            "entries" => Parts::Entries(inner),
+            "optional" => Parts::Optional(inner),
+            _ => Parts::None,
+        };
         let meta = meta_of(inputs, &told).map_err(under)?;
-        Ok(Declaration { name, kinds: kinds(&kind)?, optional, default, fields, meta })
+        Ok(Declaration { name, kinds: kinds(&kind)?, optional, default, fields, parts, meta })
     };
     fields.iter().map(declaration).collect()
 }

@@ -1,5 +1,6 @@
 //! Making a binding: finding a struct's fields in a store, creating and declaring them, or only looking at them.
 
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::ops::Range;
 use std::sync::Arc;
@@ -223,9 +224,9 @@ impl<'o, 'a> Binder<'o, 'a> {
 
     fn find_or_create<T: Field>(&self, node: &BoundNode, key: &Key<'_>, meta: Told<'_>) -> Result<T::Place> {
         let kind = T::KIND;
-        let mut former = None;
+        let mut names = Vec::new();
         let existing = match structure::find(self.arena, node.node(), key)? {
-            None => self.find_renamed(node, key, meta, &mut former)?,
+            None => self.find_renamed(node, key, meta, &mut names)?,
             found => found,
         };
         let found = match (existing, self.operation, self.defaults.get()) {
@@ -267,16 +268,14 @@ impl<'o, 'a> Binder<'o, 'a> {
             let found = format!("{} that no binding has declared", raw.kind()?);
             return Err(Error::wrong_type(found, "a field that a process has bound to change it"));
         }
-        self.growable.set(T::KIND == Kind::Array && self.widen && meta.is_some_and(|meta| meta().growable));
+        if self.widen && T::KIND == Kind::Array {
+            self.growable.set(meta.is_some_and(|meta| meta().growable));
+        }
         let place = T::resolve(self, SlotRef { slot, parent: Some(node.id.index) })
             .map_err(|error| self.advise(error, remedy(raw)))?;
         if let Some(operation) = self.operation {
-            // A program with a narrower type leaves the field what it is.
-            match raw.declared()
-                && (raw.optional() && !T::OPTIONAL || kind.widens_to(raw.declared_kind()?.unwrap_or(kind)))
-            {
-                true => {}
-                false => edit::declare(operation, slot, kind, T::OPTIONAL)?,
+            if !raw.optional() || !Binder::is_narrower(raw, kind, T::OPTIONAL)? {
+                edit::declare(operation, slot, kind, T::OPTIONAL)?;
             }
             if raw.declared() && T::OPTIONAL && !raw.optional() {
                 self.describe_widened(operation, SlotRef { slot, parent: Some(node.id.index) })?;
@@ -286,33 +285,35 @@ impl<'o, 'a> Binder<'o, 'a> {
                 if T::TELLS {
                     told = told.or(T::meta());
                 }
-                told.aliases.extend(former.map(Into::into));
+                told.aliases.append(&mut names);
                 edit::describe_by(operation, (node.id.index, raw), slot, told, self.defaults.get())?;
             }
         }
         Ok(place)
     }
 
-    /// The field that has a name under which an earlier version of the program knew it. It gets the new name, and is found under the `former`
-    /// one as well.
+    /// The field that has another one of its names, which gets this one. The names that it has besides go to `names`.
     #[cold]
     fn find_renamed(
         &self,
         node: &BoundNode,
         key: &Key<'_>,
         meta: Told<'_>,
-        former: &mut Option<String>,
+        names: &mut Vec<Cow<'static, str>>,
     ) -> Result<Option<Found<'a>>> {
-        for alias in meta.map(|meta| meta().aliases).unwrap_or_default() {
-            let Some(found) = structure::find(self.arena, node.node(), &Key::new(&alias))? else { continue };
-            if let Some(operation) = self.operation {
-                let own = structure::name(self.arena, found.field)?;
-                Writer { operation, aside: false }.rename(node.node(), &Key::new(&own), key)?;
-                *former = Some(own);
-            }
-            return Ok(Some(found));
+        names.extend(meta.map(|meta| meta().aliases).unwrap_or_default());
+        if let Some(operation) = self.operation {
+            return Writer { operation, aside: false }.find_renamed(node.node(), key, names);
         }
-        Ok(None)
+        let find =
+            |name: &Cow<'_, str>| structure::find(self.arena, node.node(), &Key::new(name)).transpose();
+        names.iter().find_map(find).transpose()
+    }
+
+    /// Whether a type is narrower than what a field that may be null is declared to be, which it leaves as it is.
+    fn is_narrower(raw: Raw, kind: Kind, optional: bool) -> Result<bool> {
+        let declared = raw.declared_kind()?;
+        Ok(declared.is_some_and(|declared| !optional || kind.widens_to(declared)))
     }
 
     /// Whether a program has widened a field.

@@ -336,30 +336,42 @@ impl<T: Field> Binding<T> {
         }
     }
 
-    /// Locks the struct for reading after that has failed: because views of an array among the fields exist, or because another program has changed
-    /// the type of a field.
+    /// Locks the struct for reading after that has failed.
     #[cold]
     fn shared_otherwise(&self, mut error: Error, wait: &Wait) -> Result<BindingRef<'_, T>> {
+        loop {
+            let (held, copy) = match self.prepare(error, wait)? {
+                Some((held, copy)) => (Ok(held), Some(copy)),
+                None => (self.guard(Mode::Shared, wait), None),
+            };
+            match held {
+                Ok(held) => return Ok(BindingRef { binding: self, held, copy, not_send: PhantomData }),
+                Err(again) => error = again,
+            }
+        }
+    }
+
+    /// Does what can be done after a lock for reading has failed: takes arrays away from views, so that it can be tried again, or copies fields of
+    /// which another program has changed the type.
+    #[cold]
+    #[inline(never)]
+    fn prepare(&self, error: Error, wait: &Wait) -> Result<Option<(Scope<'_>, Box<Binding<T>>)>> {
         // An observer leaves the views what they have; it can `load`.
-        while error.kind() == ErrorKind::Leased && self.handle.store().may_change() {
+        if error.kind() == ErrorKind::Leased && self.handle.store().may_change() {
             // Checking exclusively takes the arrays away from their views.
             self.guard(Mode::Tree, wait)?.end_unchanged();
             wait.check()?;
-            match self.guard(Mode::Shared, wait) {
-                Ok(held) => return Ok(BindingRef { binding: self, held, copy: None, not_send: PhantomData }),
-                Err(again) => error = again,
-            }
+            return Ok(None);
         }
         if !self.may_have_changed(&error) {
             return Err(error);
         }
         let held = self.lock(Mode::Shared, wait)?;
         let copy = self.read_changed()?;
-        let store = StructStore::try_new()?;
-        let binding = store.bind_as::<T>(false)?;
+        let binding = StructStore::try_new()?.bind_as::<T>(false)?;
         binding.replace(&copy)?;
         T::check(&binding.place, binding.lender(), false)?;
-        Ok(BindingRef { binding: self, held, copy: Some(Box::new(binding)), not_send: PhantomData })
+        Ok(Some((held, Box::new(binding))))
     }
 
     /// Whether an error may be there because another program has changed the type of a field.
@@ -426,8 +438,34 @@ impl<T: Field> Binding<T> {
     /// assert_eq!(limits.with(|limits| *limits.high - *limits.low)?, 1.0);
     /// # Ok::<(), structstore::Error>(())
     /// ```
+    #[inline]
     pub fn with<R>(&self, read: impl FnOnce(T::Ref<'_>) -> R) -> Result<R> {
-        Ok(read(self.read()?.fields()))
+        match self.guard(Mode::Shared, &Wait::FOREVER) {
+            Ok(held) => {
+                // SAFETY: checked when the lock was taken, which lasts until `read` has returned.
+                let returned = read(unsafe { T::lend(&self.place, self.lender()) });
+                drop(held);
+                Ok(returned)
+            }
+            Err(error) => self.with_otherwise(error, read),
+        }
+    }
+
+    /// As [`Binding::with`], after the lock for reading has failed. Calls that for the fields to be lent, which then are as they have to be:
+    /// lending them here as well would keep the compiler from doing it inline there.
+    #[cold]
+    #[inline(never)]
+    fn with_otherwise<R>(&self, mut error: Error, read: impl FnOnce(T::Ref<'_>) -> R) -> Result<R> {
+        loop {
+            if let Some((_held, copy)) = self.prepare(error, &Wait::FOREVER)? {
+                return copy.with(read);
+            }
+            match self.guard(Mode::Shared, &Wait::FOREVER) {
+                // Nobody takes a view under this thread's lock.
+                Ok(_held) => return self.with(read),
+                Err(again) => error = again,
+            }
+        }
     }
 
     /// A copy of all fields, as of one moment.
@@ -453,22 +491,23 @@ impl<T: Field> Binding<T> {
     /// ```
     #[inline]
     pub fn load(&self) -> Result<T> {
-        let loaded = if T::SLOTS_ONLY {
-            self.handle.read(|_, _| T::load(&self.place, self.lender()))
-        } else {
-            match self.lock(Mode::Shared, &Wait::FOREVER) {
-                Ok(held) => {
-                    let loaded = T::load(&self.place, self.lender());
-                    drop(held);
-                    loaded
-                }
-                Err(error) => Err(error),
+        if T::SLOTS_ONLY {
+            let mut loaded = self.handle.read(|_, _| T::load(&self.place, self.lender()));
+            if let Err(error) = loaded {
+                loaded = self.load_otherwise(error);
             }
-        };
-        match loaded {
-            Ok(loaded) => Ok(loaded),
-            Err(error) => self.load_otherwise(error),
+            return loaded;
         }
+        let held = match self.lock(Mode::Shared, &Wait::FOREVER) {
+            Ok(held) => held,
+            Err(error) => return self.load_otherwise(error),
+        };
+        let mut loaded = T::load(&self.place, self.lender());
+        drop(held);
+        if let Err(error) = loaded {
+            loaded = self.load_otherwise(error);
+        }
+        loaded
     }
 
     /// As [`Binding::load`], after that has failed: in a process without write permission, which takes no locks, or because another program has

@@ -7,16 +7,16 @@
 use super::{Field, Schema};
 use crate::access::{Access, Located};
 use crate::arena::Arena;
-use crate::arena::layout::{Node, Slot};
+use crate::arena::layout::{self, Node};
 use crate::edit::{self, Writer};
-use crate::error::{Error, ErrorKind, Path, Result};
+use crate::error::{Error, ErrorKind, Path, Result, Step};
 use crate::handle::StructMut;
 use crate::journal::Operation;
 use crate::key::Key;
 use crate::lock::Mode;
 use crate::node::structure::{self, Found};
 use crate::node::{self, Raw, list, slot_value, versions};
-use crate::ops;
+use crate::ops::{self, Slot};
 use crate::value::{ArrayValue, Extras, Kind, Meta, TypeVersion, Value, Whole, decode_whole, deeper};
 
 /// A field that binding has created, in something that was there already.
@@ -66,7 +66,11 @@ impl std::fmt::Display for Created {
 }
 
 /// Creates what is missing in a struct that is held tree-exclusively, and in its parts.
-pub(super) fn complete(operation: &Operation<'_>, slot: &Slot, schema: &Schema) -> Result<Vec<Created>> {
+pub(crate) fn complete(
+    operation: &Operation<'_>,
+    slot: &layout::Slot,
+    schema: &Schema,
+) -> Result<Vec<Created>> {
     let mut completion = Completion { operation, at: String::new(), created: Vec::new() };
     completion.slot(slot, schema, 0)?;
     Ok(completion.created)
@@ -84,7 +88,7 @@ impl<'a> Completion<'_, 'a> {
         self.operation.arena()
     }
 
-    fn slot(&mut self, slot: &Slot, schema: &Schema, depth: usize) -> Result<()> {
+    fn slot(&mut self, slot: &layout::Slot, schema: &Schema, depth: usize) -> Result<()> {
         let (raw, depth) = (Raw::load(slot), deeper(depth)?);
         match (raw.kind()?, schema) {
             (Kind::Null, _) => Ok(()),
@@ -112,7 +116,7 @@ impl<'a> Completion<'_, 'a> {
 
     fn parts<'s>(
         &mut self,
-        mut slots: impl Iterator<Item = &'s Slot>,
+        mut slots: impl Iterator<Item = &'s layout::Slot>,
         name: &str,
         schema: &Schema,
         depth: usize,
@@ -142,6 +146,14 @@ impl<'a> Completion<'_, 'a> {
             None => self.created.push(Created { field: self.at.clone(), count: 1 }),
         }
         Ok(())
+    }
+}
+
+/// Records the version of a type. Fails if there is a newer one that programs of this version may not use.
+pub(crate) fn record(operation: &Operation<'_>, node: &Node, own: &TypeVersion) -> Result<()> {
+    match recorded(operation.arena(), node, own)? {
+        Some(found) if found.version > own.version => refuse(&found, own),
+        _ => edit::record_version(operation, node, own),
     }
 }
 
@@ -211,8 +223,19 @@ pub(super) fn read<T: Field>(access: &impl Access) -> Result<T> {
     let snapshot = ops::snapshot(access, Extras { metas: true, samples: false })?.finish()?;
     let Whole { value, metas, .. } = decode_whole(&snapshot)?;
     let mut value = value.into_owned();
-    Adaptation::of(metas).adapt(&mut value, &T::schema(), &Path::ROOT);
+    Adaptation { metas, complete: true }.adapt(&mut value, &T::schema(), &Path::ROOT);
     T::from_value(value).map_err(|error| explained(error, access)).at(access)
+}
+
+/// Reads what a slot names as a type that lacks fields there, which may have other names.
+#[cold]
+pub(super) fn get_renamed<T: Field>(slot: Slot<'_>, error: Error) -> Result<T> {
+    let Ok(handle) = slot.handle(Kind::Struct) else { return Err(error) };
+    let snapshot = ops::snapshot(&handle, Extras { metas: true, samples: false })?.finish()?;
+    let Whole { value, metas, .. } = decode_whole(&snapshot)?;
+    let mut value = value.into_owned();
+    Adaptation { metas, complete: false }.adapt(&mut value, &T::schema(), &Path::ROOT);
+    T::from_value(value)
 }
 
 /// An error for a value that the type does not have, with the type that the field has.
@@ -234,28 +257,33 @@ fn explained(error: Error, access: &impl Access) -> Error {
 /// Reads a slot of a node that is held, which lacks fields of the type.
 pub(super) fn load_slot<T: Field>(arena: &Arena, raw: Raw) -> Result<T> {
     let mut value = slot_value(arena, raw)?;
-    Adaptation::of(Vec::new()).adapt(&mut value, &T::schema(), &Path::ROOT);
+    Adaptation { metas: Vec::new(), complete: true }.adapt(&mut value, &T::schema(), &Path::ROOT);
     T::from_value(value)
 }
 
-/// What makes a value that of another version of a type: the names that its fields have in the store.
+/// What makes a value that of another version of a type.
 struct Adaptation {
-    /// The struct that has a field, the field's name, and its other names.
-    renamed: Vec<(Path, String, Meta)>,
+    /// The metadata of fields in the store.
+    metas: Vec<(Path, Meta)>,
+    /// Whether fields that are missing get their defaults.
+    complete: bool,
 }
 
 impl Adaptation {
-    fn of(metas: Vec<(Path, Meta)>) -> Adaptation {
-        let renamed =
-            metas.into_iter().filter(|(_, meta)| !meta.aliases.is_empty()).filter_map(|(path, meta)| {
-                match path.steps().split_last() {
-                    Some((crate::error::Step::Name(name), parent)) => {
-                        Some((parent.iter().cloned().collect(), name.to_string(), meta))
-                    }
-                    _ => None,
-                }
-            });
-        Adaptation { renamed: renamed.collect() }
+    /// The name in the store of a field of a struct that a type knows by another one.
+    fn stored(&self, parent: &Path, name: &str) -> Option<&str> {
+        let is_it = |(path, meta): &&(Path, Meta)| {
+            meta.aliases.iter().any(|alias| alias == name)
+                && path.steps().split_last().is_some_and(|(_, above)| above == parent.steps())
+        };
+        match self.metas.iter().find(is_it)?.0.steps().last()? {
+            Step::Name(name) => Some(name),
+            Step::Index(_) => None,
+        }
+    }
+
+    fn may_grow(&self, path: &Path, own: &Meta) -> bool {
+        own.growable || self.metas.iter().any(|(found, meta)| found == path && meta.growable)
     }
 
     /// Gives the fields of a value the names that the type has for them, adds those that are missing, and cuts arrays that have grown.
@@ -265,25 +293,23 @@ impl Adaptation {
             (value, Schema::Optional(inner)) => self.adapt(value, inner, here),
             (Value::Struct(fields), Schema::Struct { fields: wanted, .. }) => {
                 for field in wanted {
-                    let stored = self
-                        .renamed
-                        .iter()
-                        .find(|(parent, _, meta)| parent == here && meta.aliases.contains(&field.name));
                     let mut names = std::iter::once(field.name.as_ref())
                         .chain(field.meta.aliases.iter().map(AsRef::as_ref))
-                        .chain(stored.map(|(_, name, _)| name.as_str()));
+                        .chain(self.stored(here, &field.name));
                     let at = names.find_map(|name| fields.iter().position(|(found, _)| found == name));
                     match (at.and_then(|at| fields.get_mut(at)), &field.meta.default) {
                         (Some((name, value)), _) => {
                             let inner = here.clone().then(name.as_ref());
                             name.clone_from(&field.name);
                             self.adapt(value, &field.schema, &inner);
-                            if field.meta.growable {
+                            if self.may_grow(&inner, &field.meta) {
                                 cut(value, &field.schema);
                             }
                         }
-                        (None, Some(default)) => fields.push((field.name.clone(), default.clone())),
-                        (None, None) => {}
+                        (None, Some(default)) if self.complete => {
+                            fields.push((field.name.clone(), default.clone()));
+                        }
+                        (None, _) => {}
                     }
                 }
             }

@@ -15,7 +15,7 @@ mod binding;
 mod checked;
 mod choice;
 mod dynamic;
-mod evolve;
+pub(crate) mod evolve;
 mod list;
 mod live;
 mod map;
@@ -195,7 +195,10 @@ pub trait Field: Sized + 'static {
     /// Reads a slot as this type.
     #[doc(hidden)]
     fn get(slot: Slot<'_>) -> Result<Self> {
-        Self::from_value(Get::get(slot)?)
+        match Self::from_value(Get::get(slot)?) {
+            Err(error) if error.lacks_fields() => evolve::get_renamed(slot, error),
+            other => other,
+        }
     }
 
     /// How a sample of a stream stores the field, if it has a fixed size.

@@ -9,7 +9,7 @@ mod declare;
 mod lock;
 mod slot;
 
-pub use declare::Declaration;
+pub use declare::{Declaration, Declaring, Parts};
 pub use lock::{Lock, Transaction};
 
 #[cfg(feature = "crash-points")]
@@ -28,6 +28,7 @@ use std::time::Duration;
 use crate::access::{Access, Handle, Located, Part};
 use crate::arena::Arena;
 use crate::arena::layout::Node;
+use crate::bind::Created;
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::{Path, Result, Step};
@@ -39,7 +40,7 @@ use crate::ops::{self, lists, paths, structs};
 use crate::segment::{Access as SegmentAccess, Backing, Place};
 use crate::shared::{Options, StructStoreShared};
 use crate::store::StructStore;
-use crate::value::{DType, Extras, Value};
+use crate::value::{DType, Extras, TypeVersion, Value};
 
 /// An empty local store whose locks are reentrant: an operation under this thread's own lock goes ahead.
 ///
@@ -181,13 +182,20 @@ pub trait StructExt {
     /// As [`Struct::to_value`].
     fn snapshot(&self) -> Result<Snapshot>;
 
-    /// Declares fields: creates those that are missing, keeps the values of those that are there. In one operation: all or,
-    /// after an error, nothing.
+    /// Declares the fields of a type: creates those that are missing, keeps the values of those that are there. In one operation: all or,
+    /// after an error, nothing. Returns those that were created in what was there already.
     ///
     /// # Errors
     ///
     /// As [`Struct::bind`].
-    fn declare_fields(&self, fields: &[Declaration<'_>]) -> Result<()>;
+    fn declare_fields(&self, fields: &[Declaration<'_>], how: Declaring<'_>) -> Result<Vec<Created>>;
+
+    /// The version of a type of this name that the struct records.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::get`].
+    fn version(&self, name: &str) -> Result<Option<TypeVersion>>;
 
     /// An array in the store's memory that is not in the store yet, to be filled.
     ///
@@ -254,11 +262,16 @@ impl StructExt for Struct {
         Ok(ops::snapshot(&self.handle, Extras::default())?.snapshot())
     }
 
-    fn declare_fields(&self, fields: &[Declaration<'_>]) -> Result<()> {
-        let index = self.handle.id().index;
+    fn declare_fields(&self, fields: &[Declaration<'_>], how: Declaring<'_>) -> Result<Vec<Created>> {
+        let id = self.handle.id();
         let declared =
-            self.handle.change(Mode::Tree, |operation, _| declare::declare_fields(operation, index, fields));
+            self.handle.change(Mode::Tree, |operation, _| declare::declare_type(operation, id, fields, how));
         declared.at(&self.handle)
+    }
+
+    fn version(&self, name: &str) -> Result<Option<TypeVersion>> {
+        let all = self.handle.read(node::versions).at(&self.handle)?;
+        Ok(all.into_iter().find(|version| version.name == name))
     }
 
     fn prepare(&self, dtype: DType, shape: &[usize]) -> Result<ArrayView> {

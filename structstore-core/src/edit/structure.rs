@@ -1,5 +1,7 @@
 //! Changing structs: fields, their names, and the index that finds them.
 
+use std::borrow::Cow;
+
 use crate::arena::layout::{Field, INLINE_NAME, Node};
 use crate::arena::{Arena, BlockKind};
 use crate::error::{Error, ErrorKind, Result};
@@ -7,10 +9,10 @@ use crate::journal::Operation;
 use crate::key::Key;
 use crate::node::structure::{
     CHUNKS, COUNT, FIELD, FILLED, FIRST, FREE, Found, INDEX, LAST, OFFSET, OFFSET_BITS, TOMBSTONE, aliases,
-    count, entry, entry_of, fields, find, has_name, index, index_block, index_word, link_of, load,
+    count, counted, entry, entry_of, fields, find, has_name, index, index_block, index_word, link_of, load,
     name_block, offset_in,
 };
-use crate::node::{Raw, capacity, write_bytes};
+use crate::node::{Raw, capacity, structure, write_bytes};
 use crate::sync::{AtomicU64, Ordering};
 
 const LEAST_CAPACITY: u64 = 8;
@@ -78,13 +80,10 @@ impl<'a> Writer<'_, 'a> {
 
     fn rebuild_index(&self, node: &Node, more: u64) -> Result<()> {
         let arena = self.arena();
-        let mut entries = Vec::new();
+        let mut count = counted(arena, node);
         for found in fields(arena, node) {
-            let Found { offset, field } = found?;
-            entries.push((load(&field.hash), offset));
-            entries.extend(aliases(arena, field)?.iter().map(|alias| (Key::new(alias).hash(), offset)));
+            count = count.saturating_add(aliases(arena, found?.field)?.len() as u64);
         }
-        let count = entries.len() as u64;
         let wanted = (count.saturating_add(more).saturating_mul(4) / 3).saturating_add(1);
         // Half as much again, so that a struct that loses and gains fields is not rebuilt all the time.
         let capacity = wanted.saturating_add(count / 2).checked_next_power_of_two().unwrap_or(u64::MAX);
@@ -94,8 +93,14 @@ impl<'a> Writer<'_, 'a> {
         for word in words {
             word.store(0, Ordering::Relaxed);
         }
-        for (hash, offset) in entries {
-            vacancy(words, hash)?.store(entry(hash, offset), Ordering::Relaxed);
+        for found in fields(arena, node) {
+            let Found { offset, field } = found?;
+            let enter = |hash| -> Result<()> {
+                vacancy(words, hash)?.store(entry(hash, offset), Ordering::Relaxed);
+                Ok(())
+            };
+            enter(load(&field.hash))?;
+            aliases(arena, field)?.iter().try_for_each(|alias| enter(Key::new(alias).hash()))?;
         }
         let (old, _) = index_block(node);
         if !self.aside {
@@ -273,6 +278,29 @@ impl<'a> Writer<'_, 'a> {
         self.put(&node.body[COUNT], load(&node.body[COUNT]).wrapping_sub(1))
     }
 
+    /// The field of a name, or the one that has another one of its names, which gets this one. That one it had goes to its aliases, to which
+    /// the caller has to declare it.
+    pub(crate) fn find_renamed(
+        &self,
+        node: &Node,
+        key: &Key<'_>,
+        names: &mut Vec<Cow<'static, str>>,
+    ) -> Result<Option<Found<'a>>> {
+        let arena = self.arena();
+        if let Some(found) = find(arena, node, key)? {
+            return Ok(Some(found));
+        }
+        for name in names.iter() {
+            if let Some(found) = find(arena, node, &Key::new(name))? {
+                let own = structure::name(arena, found.field)?;
+                self.rename(node, &Key::new(&own), key)?;
+                names.push(own.into());
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
     /// Gives a field another name; it keeps its slot and its place in the order.
     pub(crate) fn rename(&self, node: &Node, from: &Key<'_>, to: &Key<'_>) -> Result<()> {
         to.check()?;
@@ -308,7 +336,6 @@ fn vacancy(index: &[AtomicU64], hash: u64) -> Result<&AtomicU64> {
 mod tests {
     use super::*;
     use crate::access::Access as _;
-    use crate::node::structure;
     use crate::tests::{Random, store};
 
     /// Against a plain list of names and numbers: what is found, in which order, and that an operation that is dropped leaves the

@@ -122,6 +122,7 @@ fn has_alias(arena: &Arena, field: &Field, key: &Key<'_>) -> Result<bool> {
 }
 
 /// The names of a field besides its own.
+#[inline]
 pub(crate) fn aliases(arena: &Arena, field: &Field) -> Result<Vec<String>> {
     match Raw::load(&field.slot).meta() {
         Some(record) => meta::aliases(arena, record),

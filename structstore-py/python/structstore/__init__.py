@@ -56,6 +56,7 @@ from ._structstore import (
     NoSuchStoreError,
     NotFoundError,
     NotReadyError,
+    OtherVersionError,
     OutOfRangeError,
     OutOfSpaceError,
     PublisherError,
@@ -85,6 +86,7 @@ from ._structstore import (
     reset,
     set_at,
     stores,
+    undeclare,
     unlink,
     wait,
 )
@@ -127,6 +129,7 @@ __all__ = [
     "NoSuchStoreError",
     "NotFoundError",
     "NotReadyError",
+    "OtherVersionError",
     "OutOfRangeError",
     "OutOfSpaceError",
     "PublisherError",
@@ -149,6 +152,7 @@ __all__ = [
     "WrongTypeError",
     "__version__",
     "bind",
+    "created",
     "declare",
     "fill",
     "is_current",
@@ -160,11 +164,14 @@ __all__ = [
     "reset",
     "set_at",
     "stores",
+    "undeclare",
     "unlink",
+    "versioned",
     "wait",
 ]
 
 _T = _typing.TypeVar("_T")
+_C = _typing.TypeVar("_C", bound=type)
 
 
 _abc.MutableMapping.register(StructStore)
@@ -192,7 +199,7 @@ def __getattr__(name: str) -> object:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def bind(structure: StructStore, cls: type[_T]) -> _T:
+def bind(structure: StructStore, cls: type[_T], *, widen: bool = False) -> _T:
     """An object with the attributes of a dataclass, which are the fields of a structure: it reads and writes the store.
 
         >>> @dataclasses.dataclass
@@ -213,7 +220,12 @@ def bind(structure: StructStore, cls: type[_T]) -> _T:
     values, of which ints become floats where floats are asked for. All of them are declared: from then on, in every
     process, they can be neither removed nor given another type. All of that happens or, after an exception, nothing:
     NotFoundError for a field that is missing and has no default, WrongTypeError or OutOfRangeError for one that does not fit,
-    with its path.
+    with its path. Where several do not fit, one exception has those of all in `errors`.
+
+    Dataclasses in lists, in dicts and where None is allowed are completed as well; `created()` says which fields were created in what
+    was there already. With `widen`, numbers of a declared field become wider ones where the class asks for these, such as np.uint32
+    for np.uint16; programs with the narrower type go on reading values that fit. See `Meta` for fields that have other names, and
+    `versioned()` for anything else.
 
     While the object lives, no process removes or replaces the structure in passing: BoundError says which process uses it, and
     `remove_at(..., force=True)` removes it all the same.
@@ -230,7 +242,64 @@ def bind(structure: StructStore, cls: type[_T]) -> _T:
     """
     from ._bound import bind
 
-    found: _T = bind(structure, cls)
+    found: _T = bind(structure, cls, widen)
+    return found
+
+
+def created(bound: object) -> dict[str, int]:
+    """Fields that `bind()` has created in what was there already, and how many of each.
+
+        >>> @dataclasses.dataclass
+        ... class Fault:
+        ...     code: int
+        ...     severity: int = 3
+        >>> @dataclasses.dataclass
+        ... class State:
+        ...     faults: list[Fault]
+        >>> store = structstore.StructStore()
+        >>> store.faults = [{"code": 7}, {"code": 8}]
+        >>> structstore.created(structstore.bind(store, State))
+        {'faults[*].severity': 2}
+
+    `[*]` is any item of a list, and `.*` any entry of a dict. Nothing is listed of a structure that was empty.
+    """
+    found: dict[str, int] | None = getattr(bound, "__created__", None)
+    if found is None:
+        raise TypeError(f"expected an object from bind(), found {type(bound).__qualname__}")
+    return dict(found)
+
+
+def versioned(
+    version: int,
+    *,
+    since: int | None = None,
+    migrate: _typing.Callable[[StructStore, int], None] | None = None,
+    name: str | None = None,
+) -> _typing.Callable[[_C], _C]:
+    """Gives a dataclass a version, which structures record that it is bound to.
+
+        >>> def from_millimetres(arm, version):
+        ...     if "speed_mm" in arm:
+        ...         structstore.undeclare(arm, "speed_mm")
+        ...         arm.speed = arm.pop("speed_mm") / 1000
+        >>> @structstore.versioned(2, migrate=from_millimetres)
+        ... @dataclasses.dataclass
+        ... class Arm:
+        ...     speed: float = 0.0
+        >>> store = structstore.StructStore()
+        >>> store.arm = {"speed_mm": 1500.0}
+        >>> structstore.bind(store.arm, Arm).speed
+        1.5
+
+    The first program of the new version that binds a structure calls `migrate(structure, version)` with the version that is there, in one
+    transaction with binding it: if either raises an exception, nothing is changed. Version 0 is a structure with fields that records no
+    version of the class. Programs of an older version than `since`, which is `version` itself if nothing else is given, then get
+    OtherVersionError; others bind what they know. `name` is the name under which the version is recorded, by default that of the class;
+    a Rust struct of that name has the same versions.
+    """
+    from ._version import versioned
+
+    found: _typing.Callable[[_C], _C] = versioned(version, since, migrate, name)
     return found
 
 

@@ -16,29 +16,71 @@ from . import _structstore as core
 from ._meta import told as told_by
 from ._meta import told_by_pydantic
 from ._typed import bare, rebuild
+from ._version import Version, version_of
 
 _MISSING = dataclasses.MISSING
 
 
-def bind(structure: core.StructStore, cls: type) -> Any:
+def bind(structure: core.StructStore, cls: type, widen: bool = False) -> Any:
     """See `structstore.bind`."""
     if not isinstance(structure, core.StructStore):
         raise TypeError(f"expected a structure of a store, found {type(structure).__qualname__}")
     if not _is_dataclass(cls):
         raise TypeError(f"expected a dataclass, found {cls!r}")
+    fields = declarations(cls, core._path(structure))
     try:
-        core._declare(structure, declarations(cls, core._path(structure)))
+        created = _declare(structure, cls, fields, widen)
     except core.ReadOnlyError:
         # It cannot be declared from here; what is there has to fit all the same.
+        _expect_version(structure, cls)
         core.StructStore.to(structure, cls)
+        created = []
     bound = lay_over(structure, cls)
     object.__setattr__(bound, "__pin__", core._pin(structure))
+    object.__setattr__(bound, "__created__", dict(created))
     return bound
 
 
-def declarations(cls: type, path: str) -> list[tuple[str, str, bool, tuple[Any, ...], list[Any], dict[str, Any]]]:
+def _declare(structure: core.StructStore, cls: type, fields: list[Any], widen: bool) -> list[tuple[str, int]]:
+    own = version_of(cls)
+    if own is None:
+        return core._declare(structure, fields, widen, None)
+    told = (own.name, own.version, own.since)
+    if own.migrate is None or not _is_older(structure, own):
+        return core._declare(structure, fields, widen, told)
+    with core.StructStore.transaction(structure):
+        # Another program may have done it meanwhile.
+        if _is_older(structure, own):
+            found = core._version(structure, own.name)
+            own.migrate(structure, 0 if found is None else found[0])
+        return core._declare(structure, fields, widen, told)
+
+
+def _is_older(structure: core.StructStore, own: Version) -> bool:
+    """Whether what is there is of an earlier version, or of a time without versions, which only the class knows."""
+    found = core._version(structure, own.name)
+    return len(structure) > 0 if found is None else found[0] < own.version
+
+
+def _expect_version(structure: core.StructStore, cls: type) -> None:
+    own = version_of(cls)
+    found = None if own is None else core._version(structure, own.name)
+    if own is None or found is None or found[0] == own.version or found[0] > own.version >= found[1]:
+        return
+    advice = "" if found[0] > own.version else "; a process that may write has to bind it first"
+    path = core._path(structure)
+    error = core.OtherVersionError(
+        f"{path or 'the root'}: found version {found[0]} of {own.name}, expected version {own.version}{advice}"
+    )
+    error.path = path
+    raise error
+
+
+def declarations(cls: type, path: str, around: tuple[type, ...] = ()) -> list[tuple[Any, ...]]:
     """Of each field the name, the kind of values, whether it may be None, the default if it has one, what is to be declared in it,
-    and its metadata. One that `__init__` does not take is left alone unless it has a default."""
+    what structures that come and go in it have, and its metadata. One that `__init__` does not take is left alone unless it has a default.
+    Of the classes `around`, which may contain themselves, nothing is said again."""
+    around = (*around, cls)
     hints = typing.get_type_hints(cls, include_extras=True)
     declared = []
     for field in dataclasses.fields(cls):
@@ -50,11 +92,31 @@ def declarations(cls: type, path: str) -> list[tuple[str, str, bool, tuple[Any, 
         kinds = {_kind(arm) for arm in arms if arm is not types.NoneType}
         optional = types.NoneType in arms
         # An optional part comes and goes, so that there is nothing to be declared in it.
-        nested = declarations(arms[0], inner) if len(arms) == 1 and _is_dataclass(arms[0]) else []
+        nested = declarations(arms[0], inner, around) if len(arms) == 1 and _is_dataclass(arms[0]) else []
         kind = kinds.pop() if len(kinds) == 1 else "any"
         told = {} if kind == "any" else {**told_by_pydantic(cls, field.name), **told_by(hint)}
-        declared.append((field.name, kind, optional, default, nested, told))
+        declared.append((field.name, kind, optional, default, nested, _parts(hint, inner, around), told))
     return declared
+
+
+def _parts(hint: Any, path: str, around: tuple[type, ...]) -> tuple[str, list[Any]]:
+    """Where there are dataclasses that come and go, and what is in them."""
+    hint = bare(hint)
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        where, arms = "optional", [arm for arm in arguments if arm is not types.NoneType]
+    elif not isinstance(origin, type):
+        return "", []
+    elif issubclass(origin, Mapping):
+        where, arms = "entries", list(arguments[1:])
+    else:
+        where, arms = "items", [arm for arm in arguments if arm is not Ellipsis]
+        if not issubclass(origin, Sequence):
+            return "", []
+    inner = bare(arms[0]) if len(arms) == 1 else None
+    if not _is_dataclass(inner) or inner in around:
+        return "", []
+    return where, declarations(inner, path, around)
 
 
 def _default(cls: type, field: dataclasses.Field[Any]) -> tuple[Any, ...]:
@@ -123,7 +185,7 @@ def _make_class_over(cls: type) -> type:
         "__module__": cls.__module__,
         "__qualname__": cls.__qualname__,
         "__doc__": cls.__doc__,
-        "__slots__": ("__structure__", "__pin__"),
+        "__slots__": ("__structure__", "__pin__", "__created__"),
         # Dataclasses compare, and are replaced, only as what they are by this.
         "__class__": property(lambda self: cls),
     }

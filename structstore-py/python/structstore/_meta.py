@@ -37,6 +37,10 @@ class Meta:
 
     `step`, `unit`, `description` and `read_only` advise user interfaces. `reset()` assigns `default`.
 
+    `alias`, one or several, is another name of the field, such as the one that it had in an earlier version of the program: programs of both
+    versions use one field. `growable` lets programs of other versions have an array of another length, and `widened` lets those with a narrower
+    type read values that fit it.
+
     Annotations may instead use annotated_types or pydantic's `Field`. Literals and enums declare choices.
     """
 
@@ -53,6 +57,9 @@ class Meta:
     unit: str = ""
     description: str = ""
     read_only: bool = False
+    alias: str | tuple[str, ...] = ()
+    growable: bool = False
+    widened: bool = False
     default: Any = ...
 
     def __post_init__(self) -> None:

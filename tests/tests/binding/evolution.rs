@@ -1,6 +1,7 @@
 //! Programs of two versions on stores that either of them has made: types that gained, renamed, widened and lost something.
 
 use std::collections::BTreeMap;
+use std::process::Command;
 
 use structstore::guard::StructMut;
 use structstore::{Error, ErrorKind, Meta, Result, Struct, StructStore, StructStoreShared, Value};
@@ -206,6 +207,12 @@ fn both_programs_run_on_an_old_store() -> Result<()> {
         assert_eq!(new.load()?.gains.time_constant, 0.75);
         assert_eq!(arm.at("gains")?.names()?, ["kp", "time_constant"]);
         assert_eq!(arm.at("gains")?.meta("tau")?.aliases, ["tau"]);
+
+        // Also where they are read without a binding.
+        let gains: old::Gains = arm.get("gains")?;
+        assert_eq!((gains.kp, gains.tau), (1.5, 0.75));
+        assert_eq!(one.get_at::<new::Gains>("arm.gains")?.time_constant, 0.75);
+        assert_eq!(arm.get::<old::Fault>("gains").err().unwrap().kind(), ErrorKind::NotFound);
 
         // What fits no longer is an error that says so.
         new.with_mut(|new| *new.cycle = 5_000_000_000)?;
@@ -608,5 +615,111 @@ fn a_process_that_reads_binds_what_it_knows() -> Result<()> {
         let message = "versioned: found version 2 of Arm, expected version 3; a process that may write has to bind it first";
         assert_eq!(error.to_string(), message);
     }
+    Ok(())
+}
+
+/// What the programs in Python have in common.
+const PYTHON: &str = r#"
+import dataclasses, enum, sys
+from typing import Annotated
+import numpy as np
+import structstore
+from structstore import Meta
+
+class Mode(enum.Enum):
+    IDLE = "Idle"
+    RUNNING = "Running"
+
+@dataclasses.dataclass
+class Old:
+    kp: np.float32 = np.float32(0.0)
+    tau: float = 0.25
+    cycle: np.uint32 = np.uint32(0)
+    mode: Mode = Mode.IDLE
+    faults: list[dict] = dataclasses.field(default_factory=list)
+
+@dataclasses.dataclass
+class New:
+    kp: Annotated[np.float64, Meta(widened=True)] = np.float64(0.0)
+    time_constant: Annotated[float, Meta(alias="tau")] = 0.25
+    cycle: Annotated[np.uint64, Meta(widened=True)] = np.uint64(0)
+    mode: Mode = Mode.IDLE
+    faults: list[dict] = dataclasses.field(default_factory=list)
+    label: str = ""
+
+store = structstore.StructStoreShared(sys.argv[1], create=False)
+"#;
+
+/// The same in Rust.
+mod flat {
+    use super::*;
+
+    #[derive(StructStore)]
+    pub(super) struct Old {
+        pub(super) kp: f32,
+        #[structstore(default = 0.25)]
+        pub(super) tau: f64,
+        pub(super) cycle: u32,
+        pub(super) mode: String,
+        pub(super) faults: Vec<old::Fault>,
+    }
+
+    #[derive(StructStore)]
+    pub(super) struct New {
+        #[structstore(widened)]
+        pub(super) kp: f64,
+        #[structstore(alias = "tau", default = 0.25)]
+        pub(super) time_constant: f64,
+        #[structstore(widened)]
+        pub(super) cycle: u64,
+        pub(super) mode: String,
+        pub(super) faults: Vec<new::Fault>,
+        pub(super) label: String,
+    }
+}
+
+#[test]
+fn programs_in_both_languages_are_of_any_version() -> Result<()> {
+    let Some(python) = structstore_tests::python("programs_in_both_languages_are_of_any_version") else {
+        return Ok(());
+    };
+    let segment = SegmentName::new("evolution_languages");
+    let store = StructStoreShared::open(segment.as_str())?;
+    let run = |program: &str| {
+        let source = format!("{PYTHON}{program}");
+        let done = Command::new(&python).args(["-c", &source, segment.as_str()]).output().unwrap();
+        assert!(done.status.success(), "{program}: {}", String::from_utf8_lossy(&done.stderr));
+    };
+
+    // An old program in Rust has made the store.
+    let arm = store.ensure_struct("arm")?;
+    arm.set("mode", "Idle")?;
+    let rust = arm.bind::<flat::Old>()?;
+    rust.with_mut(|mut fields| {
+        (*fields.kp, *fields.tau, *fields.cycle) = (1.5, 0.75, 41);
+        fields.faults.push(&old_fault(7))
+    })?;
+    run("arm = structstore.bind(store.arm, Old)\nassert (arm.kp, arm.tau, arm.cycle) == (1.5, 0.75, 41)");
+    run("arm = structstore.bind(store.arm, New, widen=True)\n\
+         assert structstore.created(arm) == {'label': 1}\n\
+         assert (arm.kp, arm.time_constant, arm.cycle) == (1.5, 0.75, 41)\n\
+         arm.time_constant = 0.5\narm.faults.append({'code': 8, 'text': 'cold'})");
+    assert_eq!((rust.load()?.tau, rust.load()?.faults.len()), (0.5, 2));
+    let new = arm.bind_widening::<flat::New>()?;
+    let created: Vec<String> = new.created().iter().map(ToString::to_string).collect();
+    assert_eq!(created, ["faults[*].severity (2 times)"]);
+    assert_eq!((new.load()?.time_constant, new.load()?.faults[1].code), (0.5, 8));
+    // And back, while all of them run.
+    run("arm = structstore.bind(store.arm, Old)\narm.tau = 0.25\narm.cycle = np.uint32(42)");
+    assert_eq!((rust.load()?.tau, rust.load()?.cycle, new.load()?.cycle), (0.25, 42, 42));
+
+    // A new program in Python has made it.
+    run("store.new = {'mode': 'Running'}\narm = structstore.bind(store.new, New)\narm.cycle = np.uint64(5)");
+    let made = store.at("new")?;
+    let old = made.bind::<flat::Old>()?;
+    assert_eq!((old.load()?.cycle, old.load()?.tau, old.load()?.mode.as_str()), (5, 0.25, "Running"));
+    assert_eq!(made.bind::<flat::New>()?.load()?.label, "");
+    run("arm = structstore.bind(store.new, Old)\nassert arm.mode is Mode.RUNNING\narm.tau = 2.0");
+    assert_eq!(old.load()?.tau, 2.0);
     Ok(())
 }
