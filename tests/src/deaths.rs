@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use structstore::binding_support::{Declaration, ListExt, StructExt, arm};
+use structstore::binding_support::{Declaration, Declaring, ListExt, Parts, StructExt, arm};
 use structstore::guard::StructMut;
 use structstore::stream::{Start, Stream, StreamValue};
 use structstore::{
@@ -166,6 +166,36 @@ struct Wider {
     trail: Vec<f64>,
 }
 
+/// The same fields as in [`Bound`], one of which has another name, of a type with a version.
+#[derive(StructStore)]
+#[structstore(version = 1)]
+struct Renamed {
+    #[structstore(alias = "number")]
+    #[structstore(default = 5)]
+    the_number_as_it_is_called_now: i32,
+    gains: [f64; 3],
+    added: String,
+}
+
+#[derive(StructStore)]
+#[structstore(version = 2, migrate = "from_thousands")]
+struct Migrated {
+    number: i64,
+}
+
+fn from_thousands(_: u32, store: &mut StructMut<'_>) -> Result<()> {
+    if let Some(thousands) = store.find::<i64>("number_in_thousands")? {
+        store.delete("number_in_thousands")?;
+        store.set("number", thousands / 1000)?;
+    }
+    Ok(())
+}
+
+fn with_aliases(store: &StructStoreShared) -> Result<()> {
+    with_fields(store)?;
+    store.declare("list", &Meta::new().alias("other name").alias("one that is too long for the field"))
+}
+
 fn with_growing(store: &StructStoreShared) -> Result<()> {
     store.bind::<Growing>()?.with_mut(|mut growing| {
         growing.trail.extend_from_slice(&[1.0, 2.0])?;
@@ -308,7 +338,7 @@ fn list(store: &StructStoreShared) -> Result<List> {
 
 fn declaration<'a>(name: &'a str, kinds: &'a [Kind], default: Option<i64>) -> Declaration<'a> {
     let (default, meta) = (default.map(Value::from), Meta::new());
-    Declaration { name, kinds, optional: false, default, fields: Vec::new(), meta }
+    Declaration { name, kinds, optional: false, default, fields: Vec::new(), parts: Parts::None, meta }
 }
 
 /// All cases. Two tests choose cases by position.
@@ -382,7 +412,7 @@ pub fn cases() -> Vec<Case> {
             |store| store.bind::<Bound>().map(drop),
         ),
         Case::new("declare", with_fields, |store| {
-            store.declare_fields(&[
+            let fields = [
                 declaration("int", &[Kind::F64], None),
                 Declaration {
                     fields: vec![declaration("x", &[Kind::I64], None), declaration("new", &[], Some(9_i64))],
@@ -390,7 +420,8 @@ pub fn cases() -> Vec<Case> {
                 },
                 Declaration { optional: true, ..declaration("null", &[Kind::Str], None) },
                 declaration("number", &[Kind::I64], Some(5_i64)),
-            ])
+            ];
+            store.declare_fields(&fields, Declaring::default()).map(drop)
         }),
         Case::new("declare limits", with_fields, |store| store.transaction(limit)),
         Case::new("declare limits of a list", with_fields, |store| {
@@ -399,6 +430,35 @@ pub fn cases() -> Vec<Case> {
         Case::new("declare other limits of a list", with_limits, |store| {
             store.declare("list", &Meta::new().choices(["1", "two", "3"]))
         }),
+        Case::new("declare aliases", with_fields, |store| {
+            store
+                .declare("list", &Meta::new().alias("other name").alias("one that is too long for the field"))
+        }),
+        Case::new("declare other aliases", with_aliases, |store| {
+            store.declare("list", &Meta::new().alias("a third name"))
+        }),
+        Case::new("remove a field with aliases", with_aliases, |store| store.delete_forced("other name")),
+        Case::new("undeclare a field with aliases", with_aliases, |store| store.undeclare("list")),
+        Case::new(
+            "undeclare a struct",
+            |store| store.ensure_struct("part")?.bind::<Renamed>().map(drop),
+            |store| store.undeclare("part"),
+        ),
+        Case::new(
+            "bind a field that has an alias",
+            |store| store.bind::<Bound>().map(drop),
+            |store| store.bind::<Renamed>().map(drop),
+        ),
+        Case::new(
+            "bind what lacks fields",
+            |store| store.set("items", Value::list([Value::record([("flag", true.into())])])),
+            |store| store.bind::<Growing>().map(drop),
+        ),
+        Case::new(
+            "migrate",
+            |store| store.set("number_in_thousands", 5_000_i64),
+            |store| store.bind::<Migrated>().map(drop),
+        ),
         Case::new("take limits of a list away", with_limits, |store| store.declare("list", &Meta::new())),
         Case::new("take limits away", with_limits, |store| {
             store.transaction(|store| {

@@ -289,6 +289,9 @@ fn change(store: &Struct, name: &str) {
     let _ = store.reset(name);
     let _ = store.declare(name, &Meta::new().range(0..).unit("m"));
     let _ = store.declare(name, &Meta::new().len(1..).choices(["a", "b"]));
+    let _ = store.declare(name, &Meta::new().alias("other").alias("a name that is longer than a field"));
+    let _ = store.get::<Item>("other");
+    let _ = store.undeclare(name);
     let _ = store.rename(name, "renamed");
     let _ = store.remove("renamed");
     let _ = store.set(name, "replaced");

@@ -2,10 +2,13 @@
 
 use super::{Random, store};
 use crate::access::Access;
+use crate::edit::record_version;
 use crate::error::ErrorKind;
+use crate::lock::Mode;
+use crate::node::meta::Record;
 use crate::node::{Raw, structure};
 use crate::sync::Ordering;
-use crate::value::{ArrayValue, Meta, Value};
+use crate::value::{ArrayValue, Meta, TypeVersion, Value};
 use crate::{Array, List, Str};
 
 /// Each way to assign, to a field and to what it holds.
@@ -256,7 +259,8 @@ fn damaged_records_are_errors() {
     store.set("gain", 1.5).unwrap();
     store.set("mode", "idle").unwrap();
     store.set("items", Value::list([1, 2])).unwrap();
-    store.declare("gain", &Meta::new().range(0.0..=10.0).unit("1/s").default_value(0.5)).unwrap();
+    let gain = Meta::new().range(0.0..=10.0).unit("1/s").default_value(0.5).alias("k").alias("the gain");
+    store.declare("gain", &gain).unwrap();
     store.declare("mode", &Meta::new().choices(["idle", "running"]).description("What it does.")).unwrap();
     store.declare("items", &Meta::new().range(0..=5).len(..=9)).unwrap();
     let (arena, root) = (store.handle.arena(), store.handle.node());
@@ -294,7 +298,7 @@ fn damaged_records_are_errors() {
         let nonsense = if round % 3 == 0 { nonsense & !0x3ff } else { nonsense };
         word.store(word.load(Ordering::Relaxed) ^ nonsense, Ordering::Relaxed);
         // Readers and checkers first, for what the rest does may depend on the nonsense.
-        let _ = store.meta("gain");
+        let _ = (store.meta("gain"), store.get::<f64>("k"), store.contains("the gain"));
         let _ = store.check();
         if round % 2 == 0 {
             let _ = store.set("gain", 2.0);
@@ -308,6 +312,147 @@ fn damaged_records_are_errors() {
     let tag = &fields[0].slot.tag;
     tag.store(tag.load(Ordering::Relaxed) ^ 1 << 40, Ordering::Relaxed);
     use_all();
+}
+
+/// Against a plain list of fields, each with its names: what each name leads to, after random changes, some of which fail or are undone.
+#[test]
+fn all_names_lead_to_their_fields_after_random_changes() {
+    let store = store();
+    let names: Vec<String> = (0..80_usize).map(|at| format!("{at} ").repeat(1 + at % 9)).collect();
+    // Its own name first.
+    let mut model: Vec<(Vec<&str>, i64)> = Vec::new();
+    let mut random = Random(3);
+    let (mut refused, mut most) = (0, 0);
+    for round in 0..6000_i64 {
+        let mut pick = || names[random.below(names.len() as u64) as usize].as_str();
+        let (name, chosen) = (pick(), [pick(), pick(), pick()]);
+        let at = model.iter().position(|(known, _)| known.contains(&name));
+        let mut after = model.clone();
+        let change = random.below(6);
+        let done = store.transaction(|store| {
+            match (change, at) {
+                (0, Some(at)) => {
+                    after.remove(at);
+                    store.delete_forced(name)?;
+                }
+                (1, Some(at)) => {
+                    store.undeclare(name)?;
+                    after[at].0.truncate(1);
+                }
+                (2 | 3, Some(at)) => {
+                    let chosen = &chosen[..random.below(4) as usize];
+                    let aliases = chosen.iter().map(|alias| alias.to_string());
+                    let meta = aliases.fold(Meta::new().unit("m"), Meta::alias);
+                    after[at].0.truncate(1);
+                    for alias in chosen {
+                        if !after[at].0.contains(alias) {
+                            after[at].0.push(alias);
+                        }
+                    }
+                    store.declare(name, &meta)?;
+                }
+                (_, Some(at)) => {
+                    after[at].1 = round;
+                    store.set(name, round)?;
+                }
+                // Few enough for others to have aliases.
+                (_, None) if after.len() < 24 => {
+                    after.push((vec![name], round));
+                    store.set(name, round)?;
+                }
+                _ => {}
+            }
+            if random.below(8) == 0 { Err(crate::Error::rejected("undone")) } else { Ok(()) }
+        });
+        match done {
+            Ok(()) => model = after,
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => refused += 1,
+            Err(error) => assert_eq!(error.kind(), ErrorKind::Rejected, "{error}"),
+        }
+        for name in &names {
+            let expected = model.iter().find(|(known, _)| known.contains(&name.as_str()));
+            assert_eq!(
+                store.find::<i64>(name).unwrap(),
+                expected.map(|(_, value)| *value),
+                "round {round}: {name}"
+            );
+        }
+        let own: Vec<&str> = model.iter().map(|(known, _)| known[0]).collect();
+        assert_eq!(store.names().unwrap(), own, "round {round}");
+        most = most.max(model.iter().map(|(known, _)| known.len() - 1).sum());
+        if round % 16 == 0 {
+            store.check().unwrap();
+        }
+    }
+    store.check().unwrap();
+    assert!(refused > 100 && most > 8, "{refused} {most}");
+}
+
+/// What a later version adds to a record or to the metadata in a snapshot is left alone.
+#[test]
+fn additions_of_later_versions_are_ignored() {
+    let known = Meta::new().unit("m").alias("other");
+    let Value::Struct(mut fields) = known.to_value() else { panic!("not a struct") };
+    fields.push(("later".into(), Value::list([1, 2])));
+    assert_eq!(Meta::from_value(Value::Struct(fields)).unwrap(), known);
+
+    let store = store();
+    store.set("gain", 1.5).unwrap();
+    store.declare("gain", &known).unwrap();
+    let arena = store.handle.arena();
+    let field = structure::fields(arena, store.handle.node()).next().unwrap().unwrap().field;
+    let place = Raw::load(&field.slot).meta().unwrap();
+    let mut record = Record::read(arena, place).unwrap().bytes().to_vec();
+    // One more text behind the others, a longer length, and the hash.
+    record.truncate(record.len() - 8);
+    record.extend_from_slice(&5_u64.to_le_bytes());
+    record.extend_from_slice(b"later\0\0\0");
+    let head = u64::from_le_bytes(*record.first_chunk().unwrap()) + (16 << 40);
+    record[..8].copy_from_slice(&head.to_le_bytes());
+    let hash = rapidhash::v3::rapidhash_v3(&record);
+    record.extend_from_slice(&hash.to_le_bytes());
+    let words = arena.words(place, record.len() as u64 / 8).unwrap();
+    for (word, bytes) in words.iter().zip(record.chunks(8)) {
+        word.store(u64::from_le_bytes(bytes.try_into().unwrap()), Ordering::Relaxed);
+    }
+    store.check().unwrap();
+    assert_eq!(store.meta("gain").unwrap(), known);
+    assert_eq!(store.get::<f64>("other").unwrap(), 1.5);
+}
+
+/// Whatever the block with the versions of types holds.
+#[test]
+fn damaged_versions_are_errors() {
+    let store = store();
+    let versions = [TypeVersion::new("Arm", 3, 2), TypeVersion::new("Camera", 1, 1)];
+    store
+        .handle
+        .change(Mode::Node, |operation, node| {
+            versions.iter().try_for_each(|version| record_version(operation, node, version))
+        })
+        .unwrap();
+    store.check().unwrap();
+    let (arena, node) = (store.handle.arena(), store.handle.node());
+    assert_eq!(crate::node::versions(arena, node).unwrap(), versions);
+    let place = node.body[structure::VERSIONS].load(Ordering::Relaxed);
+    let words = arena.words(place, 12).unwrap();
+    for (at, word) in words.iter().enumerate() {
+        let kept = word.load(Ordering::Relaxed);
+        for nonsense in [0, 1, kept ^ 1 << 17, kept ^ 1 << 40, u64::MAX] {
+            word.store(nonsense, Ordering::Relaxed);
+            let same = crate::node::versions(arena, node).is_ok_and(|found| found == versions);
+            assert!(!same || nonsense == kept, "word {at}: {nonsense:#x}");
+            let _ = (store.check(), store.schema(), store.to_bytes(), store.usage());
+        }
+        word.store(kept, Ordering::Relaxed);
+    }
+    for nonsense in [8, place + 8, u64::MAX, 1 << 40] {
+        node.body[structure::VERSIONS].store(nonsense, Ordering::Relaxed);
+        let _ = (store.schema(), store.to_bytes(), store.usage());
+        store.check().unwrap_err();
+    }
+    node.body[structure::VERSIONS].store(place, Ordering::Relaxed);
+    store.check().unwrap();
 }
 
 /// What a guard of a binding lends of fields whose limits its type does not know.
