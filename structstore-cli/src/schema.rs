@@ -280,7 +280,7 @@ fn row(path: &str, field: &FieldSchema) -> Result<[String; 6]> {
     let code =
         |text: &str| if text.is_empty() { String::new() } else { format!("`{}`", text.replace('`', "'")) };
     let cells = [
-        format!("{}{}", code(path), cell(&also(meta))),
+        format!("{} {}", code(path), cell(&also(meta))).trim_end().to_owned(),
         cell(&type_of(&field.schema)),
         cell(&limits.join(", ")),
         cell(&meta.unit),

@@ -1073,3 +1073,56 @@ fn fields_are_declared_described_and_reset() {
     structstore(&["rm", "--force", &name, "missing"]).complaint(3);
     structstore(&["check", &name]).text();
 }
+
+/// A field that has two names, and one that is to be of another type.
+#[test]
+fn fields_are_renamed_and_undeclared() {
+    let name = SegmentName::new("renamed");
+    let store = robot(&name);
+    structstore(&[
+        "declare",
+        &name,
+        "camera.exposure",
+        "--alias",
+        "shutter",
+        "--alias",
+        "a b",
+        "--unit",
+        "s",
+    ])
+    .text();
+    assert_eq!(structstore(&["get", &name, "camera.shutter"]).text(), "0.01\n");
+    structstore(&["set", &name, "camera.shutter", "0.05"]).text();
+    assert_eq!(store.get_at::<f64>("camera.exposure").unwrap(), 0.05);
+    let shown = structstore(&["show", &name, "camera"]).text();
+    assert!(shown.contains("\n  exposure (also shutter, a b): f64 = 0.05\n"), "{shown}");
+    for command in [&["show", &name, "camera", "--types"][..], &["describe", &name, "camera"]] {
+        let shown = structstore(command).text();
+        assert!(shown.contains("exposure (also shutter, a b): f64, in s\n"), "{shown}");
+    }
+    let described = structstore(&["describe", &name, "camera.exposure"]).text();
+    assert!(described.contains("\n  also: shutter, a b\n"), "{described}");
+    let schema: serde_json::Value =
+        serde_json::from_str(&structstore(&["schema", &name, "camera", "--json"]).text()).unwrap();
+    assert_eq!(schema["properties"]["exposure"]["x-aliases"], serde_json::json!(["shutter", "a b"]));
+    let table = structstore(&["schema", &name, "--markdown"]).text();
+    assert!(table.contains("| `camera.exposure` (also shutter, a b) | f64 |"), "{table}");
+    structstore(&["declare", &name, "camera.frame", "--growable"]).text();
+    let shown = structstore(&["show", &name, "camera", "--types"]).text();
+    assert!(shown.contains(", growable\n"), "{shown}");
+
+    // Not while a program has bound it.
+    let pin = store.at("camera").unwrap().pin().unwrap();
+    let complaint = structstore(&["undeclare", &name, "camera.shutter"]).complaint(4);
+    assert!(complaint.contains("in use by process"), "{complaint}");
+    drop(pin);
+    assert!(structstore(&["rm", &name, "camera.exposure"]).complaint(4).contains("declared"));
+    structstore(&["undeclare", &name, "camera.shutter"]).text();
+    structstore(&["get", &name, "camera.shutter"]).complaint(3);
+    structstore(&["set", &name, "camera.exposure", "--json", "\"long\""]).text();
+    structstore(&["rm", &name, "camera.exposure"]).text();
+    structstore(&["undeclare", &name, "camera"]).text();
+    structstore(&["undeclare", &name, "camra"]).complaint(3);
+    structstore(&["undeclare", &name, "camera.lenses[0]"]).complaint(2);
+    structstore(&["rm", &name, "camera"]).text();
+}

@@ -422,7 +422,8 @@ impl<'o, 'a> Binder<'o, 'a> {
             _ => false,
         };
         let longer = record.growable() && wanted.is_start_of(&found.shape);
-        Ok((same_type || wider) && (wanted.admits(&found.shape) || longer))
+        let live = wanted.live || array_flags(node) & LIVE != 0;
+        Ok(!live && (wider && wanted.admits(&found.shape) || longer && (wider || same_type)))
     }
 
     fn widen_array(&self, slot: SlotRef<'_>, raw: Raw, wanted: &FixedType) -> Result<()> {

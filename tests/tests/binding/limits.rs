@@ -266,6 +266,8 @@ fn a_part_outside_of_its_limits_does_not_come() -> Result<()> {
         assert_eq!(store.to_value()?, before);
         store.get::<List>("parts")?.push(structstore::traits::ToValue::to_value(&part(1.5))?)?;
         drop(bound);
+        refused(store.bind::<Limited>().map(drop), "parts[0].share");
+        store.remove_at("parts[0]")?;
         store.bind::<Limited>()?;
         Ok(())
     })
