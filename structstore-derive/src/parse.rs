@@ -174,7 +174,8 @@ impl Input {
             ];
             for other in others.into_iter().flatten() {
                 let other = other.to_token_stream();
-                errors.at(&other, format_args!("`{other}` is for a struct with a `version`"));
+                let wanted = if version.is_some() { "structs" } else { "a struct with a `version`" };
+                errors.at(&other, format_args!("`{other}` is for {wanted}"));
             }
         }
         let version = version.and_then(|(path, number)| {

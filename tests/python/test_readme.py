@@ -46,7 +46,8 @@ def documented() -> Iterator[tuple[str, Any]]:
         if not isinstance(found, str):
             yield name, found
         if inspect.isclass(found) and not issubclass(found, BaseException):
-            for member, value in vars(found).items():
+            # In one order in every process.
+            for member, value in sorted(vars(found).items()):
                 # What a dataclass's fields are its own docstring says.
                 if not member.startswith("_") and member not in getattr(found, "__dataclass_fields__", ()):
                     yield f"{name}.{member}", value

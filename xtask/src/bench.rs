@@ -18,7 +18,7 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result {
         [only] if only == "show" => return show::run(workspace),
         _ => {}
     }
-    let venv = Venv::new(workspace);
+    let venv = Venv::for_benchmarks(workspace);
     let python = venv.python_with_wheel()?;
     let mut bench = workspace.cargo();
     bench.args(["bench", "--locked", "-p", "structstore-tests"]).args(args);

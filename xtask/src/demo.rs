@@ -28,7 +28,16 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result {
         venv.pip_install(["matplotlib"])?;
     }
     let mut build = workspace.cargo();
-    build.args(["build", "--release", "--locked", "-p", "structstore-examples", "--example", "telemetry"]);
+    build.args([
+        "build",
+        "--profile",
+        "tested",
+        "--locked",
+        "-p",
+        "structstore-examples",
+        "--example",
+        "telemetry",
+    ]);
     step::run(&mut build)?;
 
     let segment = format!("/structstore_demo_{}", process::id());
@@ -43,7 +52,7 @@ fn show(workspace: &Workspace, python: &Path, segment: &str, options: &Options) 
     let seconds = options.seconds.to_string();
     let limit = Duration::from_secs(options.seconds.into()) + GRACE;
 
-    let mut telemetry = Command::new(workspace.target.join("release/examples/telemetry"));
+    let mut telemetry = Command::new(workspace.target.join("tested/examples/telemetry"));
     telemetry.args([segment, "--seconds", &seconds]).current_dir(&workspace.root);
     println!("a Rust process samples this machine into the shared segment {segment} for {seconds} s:");
     println!("  $ {}", step::shown(&telemetry));

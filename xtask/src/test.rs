@@ -166,7 +166,8 @@ fn rust(workspace: &Workspace, venv: &Venv<'_>, extent: Extent) -> Result {
             run(&["--features", "structstore-core/serde,structstore-core/ndarray,structstore-core/stream"])
         }
         Extent::Whole => {
-            run(&["-p", "structstore-tests", "--test", "check", "--test", "ui", "--test", "soak"])?;
+            run(&["-p", "structstore-tests", "--test", "check", "--test", "soak"])?;
+            run(&["-p", "structstore-derive", "--test", "ui"])?;
             run(&["-p", "structstore-cli", "--test", "hostile"])
         }
     }
@@ -213,7 +214,8 @@ fn loom(workspace: &Workspace, _: &Venv<'_>, extent: Extent) -> Result {
 fn pytest(workspace: &Workspace, venv: &Venv<'_>, extent: Extent) -> Result {
     let mut pytest = Command::new(venv.python_with_wheel()?);
     let tests = if extent == Extent::Sample { "tests/python" } else { "tests/python/test_hostile.py" };
-    step::run(extent.tell(pytest.args(["-m", "pytest", "--quiet", tests]).current_dir(&workspace.root)))
+    pytest.args(["-m", "pytest", "--quiet", "--numprocesses", "auto", tests]).current_dir(&workspace.root);
+    step::run(extent.tell(&mut pytest))
 }
 
 fn types(workspace: &Workspace, venv: &Venv<'_>, _: Extent) -> Result {

@@ -23,13 +23,21 @@ pub(crate) struct Venv<'w> {
     python: PathBuf,
     created: Cell<bool>,
     has_wheel: Cell<bool>,
+    /// The profile of Cargo's that the wheel is built with.
+    profile: &'static str,
 }
 
 impl<'w> Venv<'w> {
     pub(crate) fn new(workspace: &'w Workspace) -> Self {
         let dir = workspace.target.join("venv");
         let python = dir.join("bin/python");
-        Venv { workspace, dir, python, created: Cell::new(false), has_wheel: Cell::new(false) }
+        let (created, has_wheel) = (Cell::new(false), Cell::new(false));
+        Venv { workspace, dir, python, created, has_wheel, profile: "tested" }
+    }
+
+    /// With a wheel as it is shipped, which takes longer to build.
+    pub(crate) fn for_benchmarks(workspace: &'w Workspace) -> Self {
+        Venv { profile: "release", ..Venv::new(workspace) }
     }
 
     /// The environment's interpreter, with nothing installed for sure.
@@ -112,7 +120,7 @@ impl<'w> Venv<'w> {
             _ => {}
         }
         let mut maturin = Command::new(&self.python);
-        maturin.args(["-m", "maturin", "build", "--release", "--locked", "--out"]).arg(&wheels);
+        maturin.args(["-m", "maturin", "build", "--profile", self.profile, "--locked", "--out"]).arg(&wheels);
         maturin.arg("--interpreter").arg(&self.python);
         maturin.arg("--manifest-path").arg(self.workspace.root.join("structstore-py/Cargo.toml"));
         maturin.current_dir(&self.workspace.root).env("CARGO_TARGET_DIR", &self.workspace.target);

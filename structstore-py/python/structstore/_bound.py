@@ -113,7 +113,7 @@ def _parts(hint: Any, path: str, around: tuple[type, ...]) -> tuple[str, list[An
         where, arms = "items", [arm for arm in arguments if arm is not Ellipsis]
         if not issubclass(origin, Sequence):
             return "", []
-    inner = bare(arms[0]) if len(arms) == 1 else None
+    inner: Any = bare(arms[0]) if len(arms) == 1 else None
     if not _is_dataclass(inner) or inner in around:
         return "", []
     return where, declarations(inner, path, around)

@@ -37,4 +37,5 @@ def versioned(version: int, since: int | None, migrate: Migration | None, name: 
 
 def version_of(cls: type) -> Version | None:
     """The version of a class itself, as opposed to a base of it."""
-    return cls.__dict__.get("__structstore_version__")
+    found: Version | None = cls.__dict__.get("__structstore_version__")
+    return found
