@@ -42,8 +42,8 @@ pub struct Binder<'o, 'a> {
     widen: bool,
     /// Whether fields have to be declared: others may remove and replace what is not, and its place is remembered.
     declared: bool,
-    /// Whether errors say what can be done about them.
-    advises: bool,
+    /// Whether a type is being bound: parts that come and go are looked at as well, and errors say what can be done.
+    binds: bool,
     /// Whether it is a part that comes and goes that is resolved, of which no binding remembers the place.
     part: bool,
     /// Whether parts that come and go lack fields, which are to be created. `None` once that was done.
@@ -61,7 +61,7 @@ pub struct Binder<'o, 'a> {
 impl<'o, 'a> Binder<'o, 'a> {
     /// A binder that creates fields with these defaults.
     pub(crate) fn new(operation: &'o Operation<'a>, defaults: &'o Value<'o>, widen: bool) -> Binder<'o, 'a> {
-        Binder { advises: true, ..Binder::with(operation.arena(), Some(operation), Some(defaults), widen) }
+        Binder { binds: true, ..Binder::with(operation.arena(), Some(operation), Some(defaults), widen) }
     }
 
     /// Takes note in `incomplete` of parts that lack fields, instead of failing.
@@ -96,7 +96,7 @@ impl<'o, 'a> Binder<'o, 'a> {
             operation,
             widen,
             declared: false,
-            advises: false,
+            binds: false,
             part: false,
             incomplete: None,
             defaults,
@@ -107,7 +107,7 @@ impl<'o, 'a> Binder<'o, 'a> {
 
     /// Whether parts that come and go are looked at: when they are bound, and when they have just been assigned.
     pub(crate) fn looks_at_parts<T: Field>(&self) -> bool {
-        self.advises || T::LIMITED && self.operation.is_some()
+        self.binds || T::LIMITED && self.operation.is_some()
     }
 
     /// Looks whether a part that comes and goes fits, which is resolved again whenever it is used. Declares it if it has limits, and widens it
@@ -115,7 +115,7 @@ impl<'o, 'a> Binder<'o, 'a> {
     pub(crate) fn part<T: Field>(&self, slot: SlotRef<'_>) -> Result<()> {
         let operation = self.operation.filter(|_| T::LIMITED || self.widen);
         let part = Binder::with(self.arena, operation, None, self.widen);
-        let part = Binder { advises: self.advises, part: true, incomplete: self.incomplete, ..part };
+        let part = Binder { binds: self.binds, part: true, incomplete: self.incomplete, ..part };
         match (part.resolve_slot::<T>(slot), self.incomplete) {
             (Err(error), Some(incomplete)) if error.lacks_fields() => {
                 incomplete.set(true);
@@ -285,7 +285,9 @@ impl<'o, 'a> Binder<'o, 'a> {
                 if T::TELLS {
                     told = told.or(T::meta());
                 }
-                told.aliases.append(&mut names);
+                if !names.is_empty() {
+                    told.aliases.append(&mut names);
+                }
                 edit::describe_by(operation, (node.id.index, raw), slot, told, self.defaults.get())?;
             }
         }
@@ -324,7 +326,7 @@ impl<'o, 'a> Binder<'o, 'a> {
 
     /// The error for a field of another type, with what can be done about it.
     pub(crate) fn mismatch(&self, found: &str, expected: &str, widens: bool) -> Error {
-        let advice = if self.advises && widens && !self.widen { "; `bind_widening` converts it" } else { "" };
+        let advice = if self.binds && widens && !self.widen { "; `bind_widening` converts it" } else { "" };
         Error::wrong_type(found.to_owned(), format!("{expected}{advice}"))
     }
 
@@ -333,7 +335,7 @@ impl<'o, 'a> Binder<'o, 'a> {
     fn advise(&self, error: Error, remedy: &str) -> Error {
         let own = error.path().is_some_and(Path::is_root) && error.kind() == ErrorKind::WrongType;
         match error.expected() {
-            Some(expected) if self.advises && own && !expected.contains(';') => {
+            Some(expected) if self.binds && own && !expected.contains(';') => {
                 let expected = format!("{expected}; {remedy}");
                 error.expecting(expected)
             }
