@@ -154,7 +154,7 @@ fn main() -> Result<()> {
     let team = store.ensure_struct("team")?.bind::<Team>()?;
     println!("by hand:  {slot}");
     println!("by serde: {}", store.at("by_serde")?);
-    println!("as field: {}", store.at("team")?.at("leader")?);
+    println!("as field: {}", store.at("team.leader")?);
 
     assert_eq!(by_hand::from_store(&slot)?, robot);
     assert_eq!(store.get_serde::<Robot>("by_serde")?, robot);
@@ -165,7 +165,7 @@ fn main() -> Result<()> {
     let moved = Robot { pose: Pose { x: 3.5, ..robot.pose }, ..robot };
     slot.at("pose")?.set("x", 3.5)?;
     store.at("by_serde")?.at("pose")?.set("x", 3.5)?;
-    store.at("team")?.at("leader")?.get::<Array>("pose")?.write()?.as_mut_slice::<f64>()?[0] = 3.5;
+    store.at("team.leader")?.get::<Array>("pose")?.write()?.as_mut_slice::<f64>()?[0] = 3.5;
     for (way, found) in [
         ("by hand", by_hand::from_store(&slot)?),
         ("by serde", store.get_serde("by_serde")?),
@@ -180,7 +180,7 @@ fn main() -> Result<()> {
 
     slot.at("pose")?.set("x", "far away")?;
     store.at("by_serde")?.at("pose")?.set("x", "far away")?;
-    store.at("team")?.at("leader")?.set("battery", 2)?;
+    store.at("team.leader")?.set("battery", 2)?;
     for (way, found, expected) in [
         ("by hand", by_hand::from_store(&slot).err(), "by_hand.pose.x: found str, expected f64"),
         ("by serde", store.get_serde::<Robot>("by_serde").err(), "by_serde.pose.x: found str, expected f64"),

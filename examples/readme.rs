@@ -67,7 +67,7 @@ fn names() -> Result<()> {
     let store = StructStore::new();
     store.set(NUM, 5)?;
     store.set(key!("substore"), Value::record([("subnum", 43.into())]))?;
-    let subnum: i32 = store.at(key!("substore"))?.get(key!("subnum"))?;
+    let subnum: i32 = store.at("substore")?.get(key!("subnum"))?;
     println!("names:    num is {}, substore.subnum is {subnum}", store.get::<i32>(NUM)?);
     // The same field by a name that only running shows.
     assert_eq!(store.get::<i32>(&["n", "um"].concat())?, 5);

@@ -449,9 +449,10 @@ pub(crate) struct Unlink {
 ///
 /// A snapshot keeps types, arrays, order and the metadata of fields exactly; `load` makes the same of it on any machine.
 ///
-/// JSON and YAML keep values, but of the types of numbers only integers and floats: arrays become lists, bytes strings of
-/// hexadecimal digits, and a 32-bit float gets the shortest digits that read back as the same float. Values that a
-/// format cannot express are an error: NaN and infinities in JSON, and arrays of anything but numbers in both.
+/// JSON and YAML keep all values. What they have no form for has a tag: an array is `{"$array": [1.5, 2], "dtype": "f32"}`, bytes
+/// are `{"$bytes": "00ff"}`, and in JSON NaN is `{"$float": "NaN"}`. Integers are loaded as 64-bit ones, unless the field has
+/// another type already; a 32-bit float has the shortest digits that read back as the same 32-bit float. With --plain nothing is tagged:
+/// arrays are lists, bytes strings of hexadecimal digits, and a value that the format lacks is an error.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  structstore dump robot robot.snapshot\n  structstore dump robot robot.yaml\n  structstore dump robot - --format json | jq .camera"
@@ -464,6 +465,9 @@ pub(crate) struct Dump {
     /// What to write; otherwise the file's ending tells: .json, .yaml, .yml, and anything else is a snapshot
     #[arg(long)]
     pub(crate) format: Option<Format>,
+    /// Write arrays as lists and bytes as strings, for programs that do not know the tags
+    #[arg(long)]
+    pub(crate) plain: bool,
     /// Write all samples that streams keep into a snapshot, instead of the newest ones
     #[arg(long)]
     pub(crate) samples: bool,

@@ -1,11 +1,12 @@
 //! `get`, `set` and `rm`: one field or item.
 
-use structstore::binding_support::{StructExt, for_each_number, not_finite};
+use structstore::binding_support::{StructExt, for_each_number, hex, not_finite, unhex};
 use structstore::{ArrayValue, DType, Error, Item, Kind, Scalar, Value};
 
 use crate::arguments::{Get, Remove, Set};
+use crate::document::{self, Unreadable};
 use crate::failure::{Failure, Result};
-use crate::json::{self, Unreadable};
+use crate::json;
 use crate::output::Output;
 use crate::path::{self, kind};
 use crate::show::value;
@@ -34,7 +35,7 @@ pub(crate) fn get(options: &Get, output: &mut Output) -> Result<u8> {
         }
         Item::Bytes(bytes) if !options.json && !terminal => output.write(bytes),
         Item::Bytes(bytes) if !options.json => {
-            output.print(&json::hex(bytes));
+            output.print(&hex(bytes));
             output.print("\n");
         }
         Item::Scalar(scalar @ (Scalar::F32(_) | Scalar::F64(_))) if !options.json => {
@@ -83,7 +84,7 @@ pub(crate) fn remove(options: &Remove) -> Result<u8> {
 }
 
 pub(crate) fn parse(text: &str) -> Result<Value<'static>> {
-    json::read(text.as_bytes()).map_err(|error| {
+    document::read_json(text.as_bytes()).map_err(|error| {
         let error = match error {
             Unreadable::Syntax(error) => error,
             Unreadable::Misfit(error) => return error.into(),
@@ -109,7 +110,7 @@ pub(crate) fn convert(text: &str, there: &Item) -> Result<Value<'static>> {
                 $(Kind::$kind => Value::from(text.parse::<$type>().map_err(|_| expected(kind.name()))?),)*
                 Kind::Bool => Value::from(text.parse::<bool>().map_err(|_| expected("bool"))?),
                 Kind::Str => Value::from(text.to_owned()),
-                Kind::Bytes => Value::Bytes(bytes(text).ok_or_else(|| expected("hexadecimal digits"))?.into()),
+                Kind::Bytes => Value::Bytes(unhex(text).ok_or_else(|| expected("hexadecimal digits"))?.into()),
                 Kind::Null => parse(text)?,
                 _ => match (parse(text)?, there) {
                     (lists @ Value::List(_), Item::Array(array)) => array_of(&array.dtype()?, &lists)?,
@@ -121,13 +122,6 @@ pub(crate) fn convert(text: &str, there: &Item) -> Result<Value<'static>> {
         };
     }
     Ok(for_each_number!(value))
-}
-
-fn bytes(digits: &str) -> Option<Vec<u8>> {
-    let digits: Vec<u8> =
-        digits.chars().map(|digit| digit.to_digit(16).map(|digit| digit as u8)).collect::<Option<_>>()?;
-    let (pairs, []) = digits.as_chunks::<2>() else { return None };
-    Some(pairs.iter().map(|[high, low]| high << 4 | low).collect())
 }
 
 /// The array of this type that nested lists of numbers stand for.

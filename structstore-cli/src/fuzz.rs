@@ -1,7 +1,7 @@
 //! What a fuzzer does with the strings that people give to commands: `cargo xtask fuzz command`.
 
 use crate::path;
-use structstore::binding_support::not_finite;
+use structstore::binding_support::{not_finite, to_document};
 use structstore::{ArrayValue, Item, StructStore, Value};
 
 use crate::text::{line, printable};
@@ -44,15 +44,19 @@ fn read_path(text: &str) {
 }
 
 fn print(value: &Value<'_>) {
+    if json::text(value, &Path::ROOT, false).is_err() {
+        assert!(not_finite(value).is_some());
+    }
     for indented in [false, true] {
-        let Ok(text) = json::text(value, &Path::ROOT, indented) else {
-            assert!(not_finite(value).is_some());
+        let Ok(document) = to_document(value, true) else {
+            assert!(depth(value) >= 100);
             continue;
         };
+        let text = json::text(&document, &Path::ROOT, indented).unwrap_or_else(|failure| panic!("{failure}"));
         let text = String::from_utf8(text).expect("text");
         assert_eq!(printable(&text), text);
         // What nests as deep as this is refused by the parser, not by the writer.
-        if depth(value) < 100 {
+        if depth(&document) < 100 {
             field::parse(&text).unwrap_or_else(|failure| panic!("{failure}"));
         }
     }

@@ -9,6 +9,8 @@ mod arguments;
 mod check;
 mod clean;
 mod describe;
+#[doc(hidden)]
+pub mod document;
 mod failure;
 mod field;
 mod fuzz;

@@ -1,6 +1,7 @@
 //! `show`: what is in a store, as a tree.
 
 use anstyle::Style;
+use structstore::binding_support::hex;
 use structstore::path::Path;
 use structstore::stream::AnyStream;
 use structstore::{Array, Error, ErrorKind, Item, Kind, List, Meta, Scalar, Struct, Value};
@@ -83,7 +84,7 @@ pub(crate) fn brief(value: &Value<'_>) -> Result<String> {
         // So that nothing long is written out in order to be cut.
         Value::Str(text) => Value::from(text.chars().take(WIDTH + 1).collect::<String>()),
         Value::Bytes(bytes) => {
-            return Ok(shortened(&json::hex(bytes.get(..WIDTH).unwrap_or(bytes)), WIDTH).into_owned());
+            return Ok(shortened(&hex(bytes.get(..WIDTH).unwrap_or(bytes)), WIDTH).into_owned());
         }
         Value::Scalar(Scalar::F32(number)) if !number.is_finite() => return Ok(number.to_string()),
         Value::Scalar(Scalar::F64(number)) if !number.is_finite() => return Ok(number.to_string()),

@@ -4,12 +4,13 @@ use std::fs::{self, File};
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::Path;
 
-use structstore::binding_support::OptionsExt;
+use structstore::binding_support::{OptionsExt, to_document};
 use structstore::{Cleanup, Struct, StructStoreShared, Value};
 
 use crate::arguments::{Dump, Format, Load};
+use crate::document::{self, Unreadable};
 use crate::failure::{Failure, Result, is_missing};
-use crate::json::{self, Unreadable};
+use crate::json;
 use crate::patience::Watched;
 use crate::progress::Progress;
 
@@ -23,6 +24,9 @@ pub(crate) fn dump(options: &Dump) -> Result<u8> {
         let message = "a snapshot cannot be written to a terminal; name a file, or use --format json or yaml";
         return Err(Failure::Usage(message.to_owned()));
     }
+    if options.plain && format == Format::Snapshot {
+        return Err(Failure::Usage("--plain is for JSON and YAML; give --format json or yaml".to_owned()));
+    }
     if options.samples && format != Format::Snapshot {
         let message =
             "--samples: JSON and YAML have the newest samples only; write a snapshot, or use `get --last`";
@@ -33,13 +37,13 @@ pub(crate) fn dump(options: &Dump) -> Result<u8> {
         Format::Snapshot => options.store.snapshot(Struct::to_bytes)?,
         Format::Json => {
             let value = options.store.snapshot(Struct::to_value)?;
-            json::numbers_only(&value, "JSON")?;
-            json::text(&value, &structstore::path::Path::ROOT, true)?
+            let document = document(&value, options.plain, true)?;
+            json::text(&document, &structstore::path::Path::ROOT, true)?
         }
         Format::Yaml => {
             let value = options.store.snapshot(Struct::to_value)?;
-            json::numbers_only(&value, "YAML")?;
-            json::yaml(&value, standard && io::stdout().is_terminal())?.into_bytes()
+            let document = document(&value, options.plain, false)?;
+            json::yaml(&document, standard && io::stdout().is_terminal())?.into_bytes()
         }
     };
     if standard {
@@ -49,6 +53,15 @@ pub(crate) fn dump(options: &Dump) -> Result<u8> {
         write_file(&options.target, &bytes).map_err(Failure::file("write", options.target.display()))?;
     }
     Ok(0)
+}
+
+/// What is written of a value in JSON, or else YAML: with tags for what the format lacks or, plain, without any.
+fn document<'v>(value: &'v Value<'_>, plain: bool, json: bool) -> Result<Value<'v>> {
+    if plain {
+        json::numbers_only(value, if json { "JSON" } else { "YAML" })?;
+        return Ok(value.into());
+    }
+    Ok(to_document(value, json)?)
 }
 
 pub(crate) fn load(options: &Load) -> Result<u8> {
@@ -61,8 +74,8 @@ pub(crate) fn load(options: &Load) -> Result<u8> {
     // Before a store is created for it.
     let document: Option<Value<'static>> = match format {
         Format::Snapshot => None,
-        Format::Json => Some(json::read(&bytes).map_err(|error| unreadable(&place, &error))?),
-        Format::Yaml => Some(json::read_yaml(&bytes).map_err(|error| unreadable(&place, &error))?),
+        Format::Json => Some(document::read_json(&bytes).map_err(|error| unreadable(&place, &error))?),
+        Format::Yaml => Some(document::read_yaml(&bytes).map_err(|error| unreadable(&place, &error))?),
     };
     let existed = match options.store.change() {
         Ok(_) => true,

@@ -630,13 +630,8 @@ fn floats_are_read_as_they_were_written() {
         let text = structstore(&["dump", &name, "-", "--format", format]).out;
         structstore_reading(&["load", "-", &copy, "--format", format], &text).text();
         let loaded = StructStoreShared::open(&copy).unwrap();
-        let read: Vec<u64> = loaded
-            .ensure_list("floats")
-            .unwrap()
-            .iter()
-            .unwrap()
-            .map(|float| f64::try_from(&float).unwrap().to_bits())
-            .collect();
+        let read = loaded.get::<Array>("floats").unwrap().to_vec::<f64>().unwrap();
+        let read: Vec<u64> = read.into_iter().map(f64::to_bits).collect();
         let wrong = read.iter().zip(&floats).filter(|(read, float)| **read != float.to_bits()).count();
         assert_eq!((read.len(), wrong), (floats.len(), 0), "{format}");
     }
@@ -648,7 +643,7 @@ fn floats_are_read_as_they_were_written() {
 }
 
 #[test]
-fn json_of_nan_and_infinity_is_an_error() {
+fn plain_json_of_nan_and_infinity_is_an_error() {
     let (name, copy) = (SegmentName::new("nan"), SegmentName::new("named"));
     let store = StructStoreShared::open(&name).unwrap();
     let part = store.ensure_struct("part").unwrap();
@@ -658,8 +653,9 @@ fn json_of_nan_and_infinity_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("store.json");
     fs::write(&file, "as it was").unwrap();
-    let dump = structstore(&["dump".as_ref(), name.as_ref(), file.as_os_str()]).complaint(4);
-    assert_eq!(dump, "structstore: part.scan[1][0]: JSON has no Infinity; `dump --format yaml` writes it\n");
+    let dump =
+        structstore(&["dump".as_ref(), name.as_ref(), file.as_os_str(), "--plain".as_ref()]).complaint(4);
+    assert_eq!(dump, "structstore: part.scan[1][0]: JSON has no Infinity; `dump` writes it with a tag\n");
     assert_eq!(fs::read_to_string(&file).unwrap(), "as it was");
     for (arguments, place) in [
         (&["show", &*name, "--json"][..], "part.scan[1][0]: JSON has no Infinity"),
@@ -678,12 +674,14 @@ fn json_of_nan_and_infinity_is_an_error() {
     let tree = structstore(&["show", &name]).text();
     assert!(tree.contains("scan: f64[2, 2] = [[0.5,1.5],[Infinity,2.5]]\n"), "{tree}");
 
-    // YAML can represent all of them, and they are read again.
-    let yaml = structstore(&["dump", &name, "-", "--format", "yaml"]).text();
-    structstore_reading(&["load", "-", &copy, "--format", "yaml"], yaml.as_bytes()).text();
-    let loaded = StructStoreShared::open(&copy).unwrap().at("part").unwrap();
-    assert!(loaded.get::<f64>("speed").unwrap().is_nan());
-    assert_eq!(loaded.to_string(), part.to_string());
+    // YAML can represent all of them, JSON with tags, and they are read again.
+    for options in [&["yaml", "--plain"][..], &["yaml"], &["json"]] {
+        let dumped = structstore(&[&["dump", &*name, "-", "--format"], options].concat()).text();
+        structstore_reading(&["load", "-", &copy, "--format", options[0]], dumped.as_bytes()).text();
+        let loaded = StructStoreShared::open(&copy).unwrap().at("part").unwrap();
+        assert!(loaded.get::<f64>("speed").unwrap().is_nan());
+        assert_eq!(loaded.to_string(), part.to_string());
+    }
 
     // Such a value does not end a watch.
     let child = command(&["watch", &name, "part", "--count", "1", "--json"]).spawn().unwrap();
@@ -711,20 +709,48 @@ fn json_of_nan_and_infinity_is_an_error() {
 }
 
 #[test]
-fn dump_of_arrays_without_numbers_is_an_error() {
+fn plain_dump_of_arrays_without_numbers_is_an_error() {
     let name = SegmentName::new("opaque");
     let store = StructStoreShared::open(&name).unwrap();
     let times = ArrayValue::new(DType::new("<M8[us]").unwrap(), &[1], vec![0; 8]).unwrap();
     store.set("list", vec![StoreValue::from(times)]).unwrap();
     for (format, written) in [("json", "JSON"), ("yaml", "YAML")] {
-        let outcome = structstore(&["dump", &name, "-", "--format", format]);
+        let outcome = structstore(&["dump", &name, "-", "--format", format, "--plain"]);
         assert!(outcome.out.is_empty());
         let complaint = outcome.complaint(4);
         let expected = format!(
-            "structstore: list[0]: {written} has no numbers for an array of <M8[us]; `dump --format snapshot` keeps it\n"
+            "structstore: list[0]: {written} has no numbers for an array of <M8[us]; `dump` without --plain writes it with a tag\n"
         );
         assert_eq!(complaint, expected);
     }
+    let usage = structstore(&["dump", &name, "copy", "--plain"]).complaint(2);
+    assert!(usage.contains("--plain is for JSON and YAML"), "{usage}");
+}
+
+#[test]
+fn documents_keep_what_their_format_lacks() {
+    let (name, copy) = (SegmentName::new("tagged"), SegmentName::new("untagged"));
+    let store = StructStoreShared::open(&name).unwrap();
+    put_specimens(&store).unwrap();
+    let times = ArrayValue::new(DType::new("<M8[us]").unwrap(), &[1], vec![1; 8]).unwrap();
+    store.set("times", times).unwrap();
+    store.set("$bytes", "no tag").unwrap();
+    for format in ["json", "yaml"] {
+        let dumped = structstore(&["dump", &name, "-", "--format", format]).out;
+        structstore_reading(&["load", "-", &copy, "--format", format], &dumped).text();
+        let loaded = StructStoreShared::open(&copy).unwrap();
+        // Numbers are equal by value, whatever their types; NaN is unlike itself.
+        assert_eq!(loaded.to_string(), store.to_string(), "{format}");
+        assert_eq!(loaded.get::<Array>("times").unwrap().dtype().unwrap().descr(), "<M8[us]");
+        loaded.close().unwrap();
+        structstore(&["unlink", &copy]).text();
+    }
+    structstore(&["set", &name, "gains", r#"{"$array": [1, 2], "dtype": "f32"}"#]).text();
+    assert_eq!(store.get::<Array>("gains").unwrap().to_vec::<f32>().unwrap(), [1.0, 2.0]);
+    let wrong = structstore(&["set", &name, "gains.x", r#"{"$bytes": "x"}"#, "--json"]).complaint(4);
+    assert!(wrong.contains("gains: found array, expected struct"), "{wrong}");
+    let wrong = structstore(&["set", &name, "new", r#"{"$bytes": "x"}"#]).complaint(4);
+    assert_eq!(wrong, "structstore: new.$bytes: found \"x\", expected hexadecimal digits\n");
 }
 
 #[test]

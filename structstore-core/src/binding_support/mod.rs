@@ -19,7 +19,9 @@ pub use crate::for_each_number;
 pub use crate::life::end_process;
 pub use crate::lock::WaitHooks;
 pub use crate::ops::Slot;
-pub use crate::value::{Event, Snapshot, SnapshotReader, not_finite, not_numbers};
+pub use crate::value::{
+    Event, Snapshot, SnapshotReader, from_document, hex, not_finite, not_numbers, to_document, unhex,
+};
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -10,8 +10,9 @@ use crate::access::{Access, Borrowed, Handle, Hold, Located, Locked, Part};
 use crate::error::ErrorKind;
 use crate::error::{Path, Result};
 use crate::key::Key;
+use crate::node;
 use crate::ops::{self, Get, paths, structs};
-use crate::value::{Extras, Kind, ToValue, Value, decode_whole};
+use crate::value::{Extras, Kind, ToValue, Value, decode_whole, wrong_kind};
 
 /// A handle to a struct: named fields, which keep the order in which they were added.
 ///
@@ -211,13 +212,31 @@ impl Struct {
         structs::contains(&self.handle, &key.into())
     }
 
-    /// The struct in a field that exists. Calls can be chained: `store.at("robot")?.at("camera")?`.
+    /// The struct that a path leads to. Nothing is created.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotFound`], or [`ErrorKind::WrongType`] if the field is no struct.
-    pub fn at<'k>(&self, key: impl Into<Key<'k>>) -> Result<Struct> {
-        self.get(key)
+    /// As [`Struct::get_at`].
+    ///
+    /// ```
+    /// use structstore::{StructStore, Value};
+    ///
+    /// let store = StructStore::new();
+    /// store.set("cameras", vec![Value::record([("lens.left", Value::record([("focus", 3.into())]))])])?;
+    /// let lens = store.at(r#"cameras[0]."lens.left""#)?;
+    /// assert_eq!(lens.get::<i32>("focus")?, 3);
+    /// lens.at("")?.set("focus", 4)?; // the empty path leads to the struct itself
+    ///
+    /// let error = store.at("cameras[0].lens").map(drop).unwrap_err();
+    /// assert_eq!(error.to_string(), "cameras[0].lens: no such field");
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn at(&self, path: &str) -> Result<Struct> {
+        let path: Path = path.parse()?;
+        if path.is_root() {
+            return Ok(self.clone());
+        }
+        paths::get(&self.handle, path.steps())
     }
 
     /// Reads what a path leads to: a field, an item of a list, or an element of an array, of which no more is copied.
@@ -548,6 +567,22 @@ impl Struct {
     }
 }
 
+/// The struct that a path leads to in one that is held.
+fn locked_at<'a, H: Hold>(held: &'a Locked<'_, H>, path: &str) -> Result<Locked<'a>> {
+    let path: Path = path.parse()?;
+    if path.is_root() {
+        return Ok(Locked::lend(held.store(), held.id(), held.node()));
+    }
+    let slot = paths::look(held, path.steps())?;
+    match slot.kind()? {
+        Kind::Struct => {
+            let (id, node) = node::resolve(held.arena(), slot.raw)?;
+            Ok(Locked::lend(held.store(), id, node))
+        }
+        other => Err(slot.locate(wrong_kind(other, "struct"))),
+    }
+}
+
 /// A struct that is held exclusively, with all below it. What it reads, it reads as a [`StructRef`].
 ///
 /// ```
@@ -685,13 +720,24 @@ impl<'s, H: Hold> StructMut<'s, H> {
         .at_part(&self.reading.locked, Part::Name(key.name()))
     }
 
-    /// The struct in a field that exists.
+    /// The struct that a path leads to.
     ///
     /// # Errors
     ///
-    /// As [`StructMut::get_mut`].
-    pub fn at<'k>(&mut self, key: impl Into<Key<'k>>) -> Result<StructMut<'_>> {
-        self.get_mut::<Struct>(key)
+    /// As [`Struct::at`].
+    ///
+    /// ```
+    /// use structstore::{StructStore, Value};
+    ///
+    /// let store = StructStore::new();
+    /// store.set("cameras", vec![Value::record([("exposure", 0.01.into())])])?;
+    /// let mut guard = store.write()?;
+    /// *guard.at("cameras[0]")?.get_mut::<f64>("exposure")? *= 2.0;
+    /// assert_eq!(guard.get_at::<f64>("cameras[0].exposure")?, 0.02);
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn at(&mut self, path: &str) -> Result<StructMut<'_>> {
+        locked_at(&self.reading.locked, path).map(StructMut::new)
     }
 
     /// The struct in a field, which is created empty if it is missing.
@@ -861,13 +907,13 @@ impl<'s, H: Hold> StructRef<'s, H> {
             .at_part(&self.locked, Part::Name(key.name()))
     }
 
-    /// The struct in a field that exists.
+    /// The struct that a path leads to.
     ///
     /// # Errors
     ///
-    /// As [`StructRef::get_ref`].
-    pub fn at<'k>(&self, key: impl Into<Key<'k>>) -> Result<StructRef<'_>> {
-        self.get_ref::<Struct>(key)
+    /// As [`Struct::at`].
+    pub fn at(&self, path: &str) -> Result<StructRef<'_>> {
+        locked_at(&self.locked, path).map(StructRef::new)
     }
 
     /// What kind of value a field holds.

@@ -54,7 +54,7 @@ fn first<T>(value: &Value<'_>, say: &dyn Fn(&Value<'_>) -> Option<(Path, T)>) ->
     }
 }
 
-fn float_name(float: f64) -> Option<&'static str> {
+pub(super) fn float_name(float: f64) -> Option<&'static str> {
     match float {
         _ if float.is_nan() => Some("NaN"),
         f64::INFINITY => Some("Infinity"),

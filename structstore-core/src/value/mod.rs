@@ -1,6 +1,7 @@
 //! Values: what a slot can hold, inside the store and detached from it.
 
 mod array;
+mod document;
 mod dtype;
 mod json;
 mod kind;
@@ -15,6 +16,7 @@ mod version;
 
 pub use array::{ArrayValue, Element, FixedArray};
 pub(crate) use array::{Extents, element_path, flatten, size_in_bytes, whole_elements};
+pub use document::{from_document, hex, to_document, unhex};
 pub use dtype::DType;
 pub(crate) use dtype::shown as shown_dtype;
 pub(crate) use json::write_json;

@@ -154,10 +154,10 @@ fn structs_nest_two_levels_deep() -> Result<()> {
             *s.level = 3;
             *s.settings.subsettings.subnum = -1;
         })?;
-        assert_eq!(store.at("settings")?.at("subsettings")?.get::<i32>("subnum")?, -1);
+        assert_eq!(store.at("settings.subsettings")?.get::<i32>("subnum")?, -1);
 
         // A part of what is bound can be bound on its own.
-        let part: Binding<Subsettings> = store.at("settings")?.at("subsettings")?.bind()?;
+        let part: Binding<Subsettings> = store.at("settings.subsettings")?.bind()?;
         part.with_mut(|s| *s.subnum -= 1)?;
         assert_eq!(deep.load()?.settings.subsettings.subnum, -2);
         Ok(())

@@ -745,7 +745,7 @@ fn rebind_works_after_reinit() -> Result<()> {
     assert_eq!(settings.load()?, Item::initial());
     settings.with_mut(|s| *s.id = 2)?;
     root.with_mut(|s| s.gains[0] = 1.0)?;
-    assert_eq!(fresh.at("robot")?.at("arm.left")?.get::<u32>("id")?, 2);
+    assert_eq!(fresh.at(r#"robot."arm.left""#)?.get::<u32>("id")?, 2);
     settings.rebind()?;
     assert_eq!(settings.load()?.id, 2, "what is valid stays");
 

@@ -289,8 +289,8 @@ fn watch_of_an_observer_reports_changes_only() {
     let reader = observe(&name);
     let mut watch = reader.watch().unwrap();
     assert!(watch.changes().unwrap().is_empty());
-    store.at("a.b").unwrap().at("c[0]").unwrap().set("d\n", 2).unwrap();
-    store.at("a.b").unwrap().set("e.f", 2).unwrap();
+    store.at(r#""a.b"."c[0]""#).unwrap().set("d\n", 2).unwrap();
+    store.at(r#""a.b""#).unwrap().set("e.f", 2).unwrap();
     store.set("matrix", ArrayValue::from_slice(&[1], &[2.0]).unwrap()).unwrap();
     let mut changes = watch.changes().unwrap();
     changes.sort();
