@@ -10,6 +10,7 @@ use serde::de::DeserializeSeed;
 use structstore::binding_support::{from_document, to_document};
 use structstore::{Error, Value};
 
+use crate::json::Plain;
 use crate::literal;
 
 /// How deep the documents of values nest at most, with room for the refusal of what is deeper.
@@ -41,6 +42,12 @@ pub fn yaml(value: &Value<'_>) -> structstore::Result<String> {
     let document = to_document(value, false)?;
     // All that is left are kinds that YAML has.
     serde_saphyr::to_string(&document)
+        .map_err(|error| Error::unsupported(error.to_string(), "a value that YAML has"))
+}
+
+/// A value as YAML that any program reads: arrays as lists, and bytes as strings of hexadecimal digits.
+pub fn plain_yaml(value: &Value<'_>) -> structstore::Result<String> {
+    serde_saphyr::to_string(&Plain(value))
         .map_err(|error| Error::unsupported(error.to_string(), "a value that YAML has"))
 }
 

@@ -15,7 +15,7 @@ use crate::output::Output;
 
 /// A value as people and other programs read it: bytes as hexadecimal digits, arrays as lists, those of what is no number as a string
 /// that says so.
-struct Plain<'v>(&'v Value<'v>);
+pub(crate) struct Plain<'v>(pub(crate) &'v Value<'v>);
 
 impl Serialize for Plain<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

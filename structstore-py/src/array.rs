@@ -13,7 +13,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyList, PyType};
+use pyo3::types::{PyDict, PyInt, PyList, PyTuple, PyType};
 use structstore::binding_support::{HandleExt, Slot, for_each_number};
 use structstore::{Array, ArrayValue, ArrayView, DType, ErrorKind, Kind, Scalar, Value};
 
@@ -42,13 +42,17 @@ impl Lease {
 /// this thread and others hold it for reading.
 pub(crate) fn view<'py>(py: Python<'py>, look: Slot<'_>) -> Result<Bound<'py, PyAny>> {
     match look.view() {
-        Ok(view) => of_view(py, view),
+        Ok(view) => {
+            let lease = Bound::new(py, Lease { view })?;
+            let view = &lease.get().view;
+            as_scalar(over(&lease)?, view.dtype(), view.shape())
+        }
         Err(error) if matches!(error.kind(), ErrorKind::ReadOnly | ErrorKind::Deadlock) => {
             let array: Array = look.get()?;
             let value = py.detach(|| array.to_value())?;
-            let copy = copy(py, &value)?;
+            let copy = array_of(py, &value)?;
             copy.call_method1("setflags", (false,))?;
-            Ok(copy)
+            as_scalar(copy, value.dtype(), value.shape())
         }
         Err(error) => Err(error.into()),
     }
@@ -113,8 +117,43 @@ fn is_large(look: Slot<'_>) -> Result<bool> {
     Ok(size.is_none_or(|size| size > LONG_COPY))
 }
 
-/// An array in NumPy's own memory.
+/// What an array of this type and shape is given as. Complex numbers, times and durations, which slots do not hold, are arrays without
+/// dimensions, and told from those that NumPy calls so by the byte order of their type, which is `|`. Python's own times are those of
+/// microseconds, and dates those of days; NumPy's of the same units have a `1` before the unit.
+fn as_scalar<'py>(array: Bound<'py, PyAny>, dtype: &DType, shape: &[usize]) -> Result<Bound<'py, PyAny>> {
+    let Some(kind) = dtype.descr().strip_prefix('|').filter(|_| shape.is_empty() && dtype.kind().is_none())
+    else {
+        return Ok(array);
+    };
+    if !kind.starts_with(['c', 'M', 'm', 'f']) {
+        return Ok(array);
+    }
+    let scalar = array.get_item(PyTuple::empty(array.py()))?;
+    if matches!(kind, "M8[us]" | "M8[D]" | "m8[us]" | "c8" | "c16") {
+        let item = scalar.call_method0("item")?;
+        // NumPy gives None for a missing time, and an int for one that Python does not reach.
+        if !item.is_none() && !item.is_instance_of::<PyInt>() {
+            return Ok(item);
+        }
+    }
+    Ok(scalar)
+}
+
+/// The type of a scalar, of NumPy's own type.
+fn scalar_dtype(dtype: &DType, of_numpy: bool) -> Result<DType> {
+    let kind = dtype.descr().get(1..).unwrap_or_default();
+    Ok(DType::new(&match kind {
+        "M8[us]" | "m8[us]" | "M8[D]" if of_numpy => format!("|{}", kind.replace('[', "[1")),
+        _ => format!("|{kind}"),
+    })?)
+}
+
+/// An array in NumPy's own memory, or the scalar that it stands for.
 pub(crate) fn copy<'py>(py: Python<'py>, array: &ArrayValue<'_>) -> Result<Bound<'py, PyAny>> {
+    as_scalar(array_of(py, array)?, array.dtype(), array.shape())
+}
+
+fn array_of<'py>(py: Python<'py>, array: &ArrayValue<'_>) -> Result<Bound<'py, PyAny>> {
     let dtype = descr(py, array.dtype())?;
     // SAFETY: with no data given, NumPy allocates them.
     let copy = unsafe { new(py, dtype, array.shape(), ptr::null_mut(), None) }?;
@@ -282,7 +321,7 @@ pub(crate) fn input<'k, 'py>(
     object: &Bound<'py, PyAny>,
 ) -> Result<Option<Value<'k>>> {
     if let Ok(array) = object.cast::<PyUntypedArray>() {
-        return array_input(inputs, array).map(Some);
+        return array_input(inputs, array, None).map(Some);
     }
     let py = object.py();
     // SAFETY: a type of NumPy's, which live for ever.
@@ -303,12 +342,32 @@ pub(crate) fn input<'k, 'py>(
     if let Some(scalar) = scalar(py, object, &dtype) {
         return Ok(Some(Value::Scalar(scalar)));
     }
+    if (dtype.kind(), dtype.itemsize()) == (b'f', 2) {
+        return Ok(Some(object.extract::<f64>()?.into()));
+    }
+    scalar_input(inputs, object, true).map(Some)
+}
+
+/// A scalar of NumPy's that stands for one of Python's own as an array without dimensions.
+pub(crate) fn python_scalar<'k, 'py>(
+    inputs: &'k Inputs<'py>,
+    object: &Bound<'py, PyAny>,
+) -> Result<Value<'k>> {
+    scalar_input(inputs, object, false)
+}
+
+fn scalar_input<'k, 'py>(
+    inputs: &'k Inputs<'py>,
+    object: &Bound<'py, PyAny>,
+    of_numpy: bool,
+) -> Result<Value<'k>> {
+    let py = object.py();
     // SAFETY: as above; no other type is asked for.
     let array = unsafe {
         let array = PY_ARRAY_API.PyArray_FromScalar(py, object.as_ptr(), ptr::null_mut());
         Bound::from_owned_ptr_or_err(py, array)?
     };
-    array_input(inputs, array.cast::<PyUntypedArray>()?).map(Some)
+    array_input(inputs, array.cast::<PyUntypedArray>()?, Some(of_numpy))
 }
 
 fn scalar(py: Python<'_>, object: &Bound<'_, PyAny>, dtype: &Bound<'_, PyArrayDescr>) -> Option<Scalar> {
@@ -330,7 +389,12 @@ fn scalar(py: Python<'_>, object: &Bound<'_, PyAny>, dtype: &Bound<'_, PyArrayDe
     Some(Scalar::Bool(bytes != [0; 8]))
 }
 
-fn array_input<'k, 'py>(inputs: &'k Inputs<'py>, array: &Bound<'py, PyUntypedArray>) -> Result<Value<'k>> {
+/// `scalar` says that it stands for one, and whether for one of NumPy's.
+fn array_input<'k, 'py>(
+    inputs: &'k Inputs<'py>,
+    array: &Bound<'py, PyUntypedArray>,
+    scalar: Option<bool>,
+) -> Result<Value<'k>> {
     let py = array.py();
     if !array.is_exact_instance_of::<PyUntypedArray>() && is_masked(array)? {
         return Err(unsupported("a masked array", "arrays have no masks; see numpy.ma.filled"));
@@ -347,6 +411,10 @@ fn array_input<'k, 'py>(inputs: &'k Inputs<'py>, array: &Bound<'py, PyUntypedArr
         copy.cast_into::<PyUntypedArray>()?
     };
     let shape = dense.shape().to_vec();
+    let dtype = match scalar {
+        Some(of_numpy) if !dtype.is_structured() => scalar_dtype(&dtype, of_numpy)?,
+        _ => dtype,
+    };
     let bytes = inputs.borrow_array(dense);
     match ArrayValue::new(dtype, &shape, Cow::Borrowed(bytes)) {
         Ok(value) => Ok(Value::Array(value)),

@@ -232,13 +232,16 @@ pub(crate) fn looked_for<'py>(
     failure: Failure,
     structure: &Bound<'py, PyAny>,
     name: &Bound<'py, PyAny>,
+    is_attribute: bool,
 ) -> Failure {
     match failure {
         Failure::Error(error) if error.kind() == ErrorKind::NotFound => {
             let raised = raised(structure.py(), &error);
             let exception = raised.value(structure.py());
-            let remembered =
-                exception.setattr("_structure", structure).and_then(|()| exception.setattr("_name", name));
+            let remembered = exception
+                .setattr("_structure", structure)
+                .and_then(|()| exception.setattr("_name", name))
+                .and_then(|()| exception.setattr("_is_attribute", is_attribute));
             Failure::Raised(remembered.err().unwrap_or(raised))
         }
         other => other,

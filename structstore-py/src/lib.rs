@@ -5,9 +5,12 @@
 //! ([`gil`]). Python code never runs inside an operation of the engine: what is to be stored is converted first.
 
 mod array;
+mod document;
 mod error;
 mod filling;
+mod from_bytes;
 mod gil;
+mod inspecting;
 mod list;
 mod lock;
 mod meta;
@@ -16,10 +19,12 @@ mod object;
 mod paths;
 mod pickling;
 mod printing;
+mod reserved;
 mod shared;
 mod statistics;
 mod store;
 mod stream;
+mod tasks;
 mod transaction;
 mod typed;
 mod value_in;
@@ -41,6 +46,15 @@ mod _structstore {
 
     #[pymodule_export]
     use super::array::is_current;
+
+    #[pymodule_export]
+    use super::document::{from_json, from_yaml};
+
+    #[pymodule_export]
+    use super::from_bytes::FromBytes;
+
+    #[pymodule_export]
+    use super::inspecting::{locks, participants, usage};
 
     #[pymodule_export]
     use super::paths::{remove_at, set_at};
@@ -123,7 +137,7 @@ mod _structstore {
         gil::install_hooks();
         error::add_exceptions(module)?;
         shared::add_cleanup_mode(module)?;
-        store::learn_methods(module.py())?;
+        reserved::learn(module.py())?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

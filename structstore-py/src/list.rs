@@ -1,6 +1,7 @@
 //! Lists.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pyo3::basic::CompareOp;
 use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
@@ -14,7 +15,7 @@ use crate::array;
 use crate::error::{Exception, Failure, Result};
 use crate::lock::{Lock, Structure, duration};
 use crate::pickling::{self, Reduced};
-use crate::printing::printed;
+use crate::printing::{printed, represented};
 use crate::value_in::{self, Inputs, plain_scalar, type_name};
 use crate::value_out::{self, Place, Structs};
 use crate::watch::{self, Watch};
@@ -33,7 +34,7 @@ const SHOWN: usize = 100;
 ///     >>> items[:1] = [0.5, None]
 ///     >>> print(items)
 ///     [0.5, null, "two", {"x": 4}]
-#[pyclass(frozen, sequence, module = "structstore")]
+#[pyclass(frozen, sequence, subclass, module = "structstore")]
 pub(crate) struct StructStoreList {
     list: List,
 }
@@ -69,7 +70,7 @@ impl StructStoreList {
                 return Err(self.out_of_range(index));
             }
             Err(_) => {
-                let message = format!("indices of a list are integers or slices, not {}", type_name(index));
+                let message = format!("list indices must be integers or slices, not {}", type_name(index));
                 return Err(Failure::Raised(PyTypeError::new_err(message)));
             }
         };
@@ -125,17 +126,25 @@ impl StructStoreList {
 
     /// The items as of one moment, of which some equal an object.
     fn matches(&self, object: &Bound<'_, PyAny>) -> Result<Vec<bool>> {
+        if !value_in::is_compared_by_value(object) {
+            return self.matches_of(object);
+        }
         let inputs = Inputs::default();
         let wanted = match inputs.value(object) {
-            Ok(wanted) => Some(wanted),
-            // No store can hold it, so none does.
-            Err(failure) if failure.is_beyond_stores() => None,
+            Ok(wanted) => wanted,
+            Err(failure) if failure.is_beyond_stores() => return self.matches_of(object),
             Err(failure) => return Err(failure),
         };
         inputs.run_detached(object.py(), || {
             let items = self.list.iter()?;
-            Ok(items.map(|item| wanted.as_ref() == Some(&item)).collect())
+            Ok(items.map(|item| item == wanted).collect())
         })
+    }
+
+    /// The same for an object that has an idea of its own of what it equals, or that no store can hold.
+    fn matches_of(&self, object: &Bound<'_, PyAny>) -> Result<Vec<bool>> {
+        let items = self.copy(object.py())?;
+        Ok(items.try_iter()?.map(|item| item?.eq(object)).collect::<PyResult<_>>()?)
     }
 
     fn copy_of_items<'py>(&self, py: Python<'py>, structs: Structs) -> Result<Bound<'py, PyAny>> {
@@ -179,13 +188,21 @@ fn position(range: &PySliceIndices, nth: usize) -> usize {
 #[pymethods]
 impl StructStoreList {
     #[new]
+    #[pyo3(signature = (*_arguments, **_keywords))]
+    fn new(
+        _arguments: &Bound<'_, PyTuple>,
+        _keywords: Option<&Bound<'_, PyDict>>,
+    ) -> Result<StructStoreList> {
+        Ok(StructStoreList::from(crate::store::local()?.ensure_list("list")?))
+    }
+
+    /// Replaces the items by those of an iterable.
     #[pyo3(signature = (iterable=None, /))]
-    fn new(iterable: Option<&Bound<'_, PyAny>>) -> Result<StructStoreList> {
-        let list = StructStoreList::from(crate::store::local()?.ensure_list("list")?);
-        if let Some(iterable) = iterable {
-            list.extend(iterable)?;
+    fn __init__(&self, py: Python<'_>, iterable: Option<&Bound<'_, PyAny>>) -> Result<()> {
+        match iterable {
+            Some(iterable) => self.set_slice(&PySlice::full(py), iterable),
+            None => self.clear(py),
         }
-        Ok(list)
     }
 
     fn __len__(&self) -> Result<usize> {
@@ -234,7 +251,7 @@ impl StructStoreList {
     }
 
     fn __iter__(slf: &Bound<'_, Self>) -> StructStoreListIterator {
-        StructStoreListIterator { list: slf.clone().unbind(), next: AtomicUsize::new(0) }
+        StructStoreListIterator { list: Mutex::new(Some(slf.clone().unbind())), next: AtomicUsize::new(0) }
     }
 
     fn __contains__(&self, value: &Bound<'_, PyAny>) -> Result<bool> {
@@ -310,15 +327,8 @@ impl StructStoreList {
         self.extend(iterable)
     }
 
-    fn __repr__(&self) -> String {
-        match self.list.len() {
-            Ok(1) => "<StructStoreList: 1 item>".to_owned(),
-            Ok(len) => format!("<StructStoreList: {len} items>"),
-            Err(error) if error.kind() == ErrorKind::StaleHandle => {
-                "<StructStoreList: removed or replaced>".to_owned()
-            }
-            Err(error) => format!("<StructStoreList: {error}>"),
-        }
+    fn __repr__(&self, py: Python<'_>) -> String {
+        represented(&self.list, "StructStoreList", "", |brief| brief.items(py, &self.list))
     }
 
     /// As JSON, in which long arrays, lists, strings and bytes are cut short.
@@ -470,6 +480,16 @@ impl StructStoreList {
         Ok(py.detach(|| self.list.clear())?)
     }
 
+    /// Whether there are no items.
+    fn empty(&self) -> Result<bool> {
+        Ok(self.list.is_empty()?)
+    }
+
+    /// Verifies every invariant of the format below this list. Raises CorruptError that says what is wrong.
+    fn check(&self, py: Python<'_>) -> Result<()> {
+        Ok(py.detach(|| self.list.check())?)
+    }
+
     /// A copy with all below it, as of one moment: a list of namespaces, lists and arrays.
     fn deepcopy<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
         self.copy_of_items(py, Structs::Namespaces)
@@ -528,8 +548,15 @@ impl StructStoreList {
 /// Goes through a list, of which it holds nothing between two items.
 #[pyclass(frozen, module = "structstore")]
 struct StructStoreListIterator {
-    list: Py<StructStoreList>,
+    /// Gone once the end was reached, where it stays.
+    list: Mutex<Option<Py<StructStoreList>>>,
     next: AtomicUsize,
+}
+
+impl StructStoreListIterator {
+    fn list(&self) -> MutexGuard<'_, Option<Py<StructStoreList>>> {
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[pymethods]
@@ -539,13 +566,12 @@ impl StructStoreListIterator {
     }
 
     fn __next__<'py>(&self, py: Python<'py>) -> Result<Option<Bound<'py, PyAny>>> {
-        let at = self.next.load(Ordering::Relaxed);
-        // Once at the end, it stays there.
-        if at == usize::MAX {
-            return Ok(None);
+        let Some(list) = self.list().as_ref().map(|list| list.clone_ref(py)) else { return Ok(None) };
+        let item = list.get().at(py, self.next.fetch_add(1, Ordering::Relaxed))?;
+        if item.is_none() {
+            let ended = self.list().take();
+            drop(ended);
         }
-        let item = self.list.get().at(py, at)?;
-        self.next.store(if item.is_some() { at + 1 } else { usize::MAX }, Ordering::Relaxed);
         Ok(item)
     }
 }

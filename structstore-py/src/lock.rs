@@ -5,32 +5,36 @@ use std::time::Duration;
 
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::PyAny;
+use pyo3::types::{PyAny, PyTuple};
+use structstore::ErrorKind;
 use structstore::binding_support;
 use structstore::binding_support::HandleExt;
 
 use crate::error::{Exception, Result};
 use crate::list::StructStoreList;
 use crate::store::StructStore;
+use crate::tasks::{self, Claim, Taking};
 
 /// A lock on a structure and everything below it, held within a `with` statement.
 ///
 /// Locks belong to threads and nest: entering one that the thread holds already succeeds. While a thread waits it gives
 /// up the GIL, and signals such as Ctrl-C interrupt it.
 ///
-/// Two asyncio tasks of one thread both enter, and one that waits keeps all the others waiting: let another thread do
-/// what may have to wait for others, as a whole.
+/// Under asyncio, `async with` waits while other tasks run. Two tasks of one thread never hold a lock at once, unless both hold it for
+/// reading: `async with` waits for the other task, and `with`, which cannot, raises DeadlockError. What a task does without taking a lock goes
+/// ahead under one that another task of its thread holds.
 ///
-///     >>> store = structstore.StructStore()
-///     >>> store.num = 1
-///     >>> def count():
-///     ...     with store.write_lock():
-///     ...         store.num += 1
+///     >>> store = structstore.StructStore(num=0)
+///     >>> async def count():
+///     ...     async with store.write_lock(timeout=10):
+///     ...         num = store.num
+///     ...         await asyncio.sleep(0)
+///     ...         store.num = num + 1
 ///     >>> async def main():
-///     ...     await asyncio.to_thread(count)
+///     ...     await asyncio.gather(*(count() for _ in range(10)))
 ///     >>> asyncio.run(main())
 ///     >>> store.num
-///     2
+///     10
 #[pyclass(frozen, module = "structstore")]
 pub(crate) struct Lock {
     structure: Structure,
@@ -45,30 +49,45 @@ pub(crate) enum Structure {
     List(Py<StructStoreList>),
 }
 
+impl Structure {
+    fn object(&self, py: Python<'_>) -> Py<PyAny> {
+        match self {
+            Structure::Struct(store) => store.clone_ref(py).into_any(),
+            Structure::List(list) => list.clone_ref(py).into_any(),
+        }
+    }
+}
+
 /// What was taken and not given back yet: mostly one lock, which needs no allocation.
 #[derive(Default)]
 struct Held {
-    first: Option<binding_support::Lock>,
-    more: Vec<binding_support::Lock>,
+    first: Option<Taken>,
+    more: Vec<Taken>,
+}
+
+/// A lock, and the note that a task holds it.
+struct Taken {
+    lock: binding_support::Lock,
+    _by_task: Option<tasks::Held>,
 }
 
 impl Held {
-    fn push(&mut self, lock: binding_support::Lock) {
+    fn push(&mut self, taken: Taken) {
         if self.first.is_none() {
-            self.first = Some(lock);
+            self.first = Some(taken);
         } else {
-            self.more.push(lock);
+            self.more.push(taken);
         }
     }
 
     /// The last that this thread took; if a finaliser runs on another thread than the one that entered, the last.
-    fn pop(&mut self) -> Option<binding_support::Lock> {
+    fn pop(&mut self) -> Option<Taken> {
         if self.more.is_empty() {
             return self.first.take();
         }
-        match self.more.iter().rposition(binding_support::Lock::is_own) {
+        match self.more.iter().rposition(|taken| taken.lock.is_own()) {
             Some(at) => Some(self.more.remove(at)),
-            None if self.first.as_ref().is_some_and(binding_support::Lock::is_own) => self.first.take(),
+            None if self.first.as_ref().is_some_and(|taken| taken.lock.is_own()) => self.first.take(),
             None => self.more.pop(),
         }
     }
@@ -84,6 +103,26 @@ impl Lock {
     ) -> Result<Lock> {
         let timeout = timeout.map(|seconds| duration(py, seconds)).transpose()?;
         Ok(Lock { structure, exclusive, timeout, held: Mutex::default() })
+    }
+
+    /// The asyncio task that is about to take it.
+    fn taking<'py>(&self, py: Python<'py>) -> Result<Option<Taking<'py>>> {
+        let claim = if self.exclusive { Claim::Exclusive } else { Claim::Shared };
+        Taking::begin(py, claim, || match &self.structure {
+            Structure::Struct(store) => store.get().with(|root| Ok(root.lineage())),
+            Structure::List(list) => Ok(list.get().list().lineage()),
+        })
+    }
+
+    fn take(&self, timeout: Option<Duration>, taking: Option<Taking<'_>>) -> Result<()> {
+        let lock = match &self.structure {
+            Structure::Struct(store) => {
+                store.get().with(|root| Ok(root.lock_token(self.exclusive, timeout)?))?
+            }
+            Structure::List(list) => list.get().list().lock_token(self.exclusive, timeout)?,
+        };
+        self.held().push(Taken { lock, _by_task: taking.map(Taking::taken) });
+        Ok(())
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
@@ -109,19 +148,37 @@ impl Lock {
     /// Takes the lock and returns the structure.
     ///
     /// Raises LockTimeoutError if it was not granted in time, and DeadlockError for an exclusive lock under a shared
-    /// one of the same thread.
+    /// one of the same thread, or where another asyncio task of the thread has it.
     fn __enter__(&self, py: Python<'_>) -> Result<Py<PyAny>> {
-        let (taken, object) = match &self.structure {
-            Structure::Struct(store) => {
-                let taken = store.get().with(|root| Ok(root.lock_token(self.exclusive, self.timeout)?));
-                (taken?, store.as_any())
-            }
-            Structure::List(list) => {
-                (list.get().list().lock_token(self.exclusive, self.timeout)?, list.as_any())
-            }
-        };
-        self.held().push(taken);
-        Ok(object.clone_ref(py))
+        let taking = self.taking(py)?;
+        if let Some(taking) = &taking {
+            taking.check()?;
+        }
+        self.take(self.timeout, taking)?;
+        Ok(self.structure.object(py))
+    }
+
+    /// The structure, if the lock can be had at once.
+    fn _try_enter(&self, py: Python<'_>) -> Result<Option<Py<PyAny>>> {
+        let taking = self.taking(py)?;
+        if taking.as_ref().is_some_and(Taking::is_taken) {
+            return Ok(None);
+        }
+        match self.take(Some(Duration::ZERO), taking) {
+            Ok(()) => Ok(Some(self.structure.object(py))),
+            Err(failure) if failure.kind() == Some(ErrorKind::LockTimeout) => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    fn __aenter__<'py>(slf: &Bound<'py, Self>) -> Result<Bound<'py, PyAny>> {
+        let timeout = slf.get().timeout.map(|timeout| timeout.as_secs_f64());
+        Ok(tasks::module(slf.py())?.getattr("enter")?.call1((slf, timeout))?)
+    }
+
+    #[pyo3(signature = (*exception))]
+    fn __aexit__<'py>(slf: &Bound<'py, Self>, exception: &Bound<'py, PyTuple>) -> Result<Bound<'py, PyAny>> {
+        Ok(tasks::module(slf.py())?.getattr("leave")?.call1((slf, exception))?)
     }
 
     /// Releases the lock.
@@ -141,7 +198,7 @@ impl Lock {
     #[getter]
     fn recovered(&self) -> bool {
         let held = self.held();
-        held.more.last().or(held.first.as_ref()).is_some_and(binding_support::Lock::recovered)
+        held.more.last().or(held.first.as_ref()).is_some_and(|taken| taken.lock.recovered())
     }
 
     /// A subclass's instance may have its own lock as an attribute.

@@ -5,32 +5,34 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
+use structstore::Key;
 
-use crate::error::Result;
+use crate::error::{Failure, Result};
+use crate::reserved::is_reserved;
 use crate::value_in::{type_name, unsupported};
 
 type Attributes<'py> = Vec<(Bound<'py, PyString>, Bound<'py, PyAny>)>;
 
-/// The state of an instance of a class that is written in Python: the fields of a dataclass; for others the slots, of
-/// base classes first, and what is in `__dict__`. `None` for all other objects.
+/// The state of an instance of a class that is written in Python: the fields of a dataclass, an attrs or a pydantic class; for others the
+/// slots, of base classes first, and what is in `__dict__`. `None` for all other objects.
+///
+/// # Errors
+///
+/// UnsupportedError for an object with private attributes, which is more than its attributes.
 pub(crate) fn attributes<'py>(object: &Bound<'py, PyAny>) -> Result<Option<Attributes<'py>>> {
-    let py = object.py();
     let class = object.get_type();
     if !is_written_in_python(&class)? {
         return Ok(None);
     }
-    if class.hasattr("__array__")? {
-        return Err(unsupported(type_name(object), "arrays are stored as NumPy arrays; see numpy.asarray"));
-    }
     let mut attributes = Attributes::new();
+    if let Some(names) = declared_names(object, &class)? {
+        for name in names {
+            add(&mut attributes, object, name)?;
+        }
+        return warned(object, attributes).map(Some);
+    }
     // A class statement makes either slots or a dict.
     let mut found = false;
-    if class.hasattr("__dataclass_fields__")? {
-        for field in dataclass_fields(py)?.call1((object,))?.cast::<PyTuple>()? {
-            add(&mut attributes, object, field.getattr("name")?)?;
-        }
-        return Ok(Some(attributes));
-    }
     let mro = class.mro();
     for base in mro.iter().rev() {
         let base = base.cast_into::<PyType>()?;
@@ -40,10 +42,10 @@ pub(crate) fn attributes<'py>(object: &Bound<'py, PyAny>) -> Result<Option<Attri
         }
         found = true;
         if slots.is_instance_of::<PyString>() {
-            add_slot(&mut attributes, object, &base, &slots)?;
+            add_slot(&mut attributes, object, &slots)?;
         } else {
             for name in slots.try_iter()? {
-                add_slot(&mut attributes, object, &base, &name?)?;
+                add_slot(&mut attributes, object, &name?)?;
             }
         }
     }
@@ -51,6 +53,9 @@ pub(crate) fn attributes<'py>(object: &Bound<'py, PyAny>) -> Result<Option<Attri
         found = true;
         for (name, value) in dict.cast::<PyDict>()?.iter() {
             match name.cast_into::<PyString>() {
+                Ok(name) if is_private(&name)? && !is_namespace(object)? => {
+                    return Err(has_private(object, &name));
+                }
                 Ok(name) => attributes.push((name, value)),
                 Err(_) => {
                     return Err(unsupported(
@@ -61,13 +66,93 @@ pub(crate) fn attributes<'py>(object: &Bound<'py, PyAny>) -> Result<Option<Attri
             }
         }
     }
-    Ok(found.then_some(attributes))
+    if !found {
+        return Ok(None);
+    }
+    warned(object, attributes).map(Some)
 }
 
-/// Whether an object is a namespace or a dataclass instance, and so nothing but its attributes.
+/// The names of the fields that a class declares, if it is a dataclass or one of attrs or pydantic.
+fn declared_names<'py>(
+    object: &Bound<'py, PyAny>,
+    class: &Bound<'py, PyType>,
+) -> Result<Option<Vec<Bound<'py, PyAny>>>> {
+    let py = object.py();
+    let name = |field: PyResult<Bound<'py, PyAny>>| field?.getattr("name");
+    if class.hasattr("__dataclass_fields__")? {
+        let fields = dataclass_fields(py)?.call1((object,))?;
+        return Ok(Some(fields.try_iter()?.map(name).collect::<PyResult<_>>()?));
+    }
+    if let Some(fields) = class.getattr_opt("__attrs_attrs__")? {
+        return Ok(Some(fields.try_iter()?.map(name).collect::<PyResult<_>>()?));
+    }
+    if let Some(fields) = class.getattr_opt("__pydantic_fields__")? {
+        return Ok(Some(fields.try_iter()?.collect::<PyResult<_>>()?));
+    }
+    Ok(None)
+}
+
+/// The items of a named tuple with their names.
+pub(crate) fn named_items<'py>(tuple: &Bound<'py, PyTuple>) -> Result<Option<Attributes<'py>>> {
+    let Some(names) = tuple.get_type().getattr_opt("_fields")? else { return Ok(None) };
+    let Ok(names) = names.cast_into::<PyTuple>() else { return Ok(None) };
+    let mut fields = Attributes::new();
+    for (name, item) in names.iter().zip(tuple) {
+        let Ok(name) = name.cast_into::<PyString>() else { return Ok(None) };
+        fields.push((name, item));
+    }
+    warned(tuple.as_any(), fields).map(Some)
+}
+
+/// Warns, once for each class, of fields that attribute access to the store does not reach.
+fn warned<'py>(object: &Bound<'py, PyAny>, attributes: Attributes<'py>) -> Result<Attributes<'py>> {
+    let py = object.py();
+    for (name, _) in &attributes {
+        if is_reserved(py, &Key::new(name.to_str()?)) {
+            PyModule::import(py, "structstore._reserved")?
+                .getattr("warn")?
+                .call1((object.get_type(), name))?;
+        }
+    }
+    Ok(attributes)
+}
+
+fn is_private(name: &Bound<'_, PyString>) -> Result<bool> {
+    Ok(name.to_str()?.starts_with('_'))
+}
+
+fn is_namespace(object: &Bound<'_, PyAny>) -> Result<bool> {
+    Ok(object.get_type().is(namespace_class(object.py())?))
+}
+
+#[cold]
+fn has_private(object: &Bound<'_, PyAny>, name: &Bound<'_, PyString>) -> Failure {
+    let found = format!("{}, which has the private attribute {name}", type_name(object));
+    unsupported(found, "make it a dataclass, or store what it is made of, such as a dict")
+}
+
+/// Whether an object lends an array or a table, by NumPy's protocol, DLPack or Arrow's C interface.
+pub(crate) fn is_foreign(object: &Bound<'_, PyAny>) -> Result<bool> {
+    let class = object.get_type();
+    for protocol in ["__array__", "__dlpack__", "__arrow_c_array__", "__arrow_c_stream__"] {
+        if class.hasattr(protocol)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Such an object as arrays, lists and dicts.
+pub(crate) fn converted<'py>(object: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>> {
+    Ok(PyModule::import(object.py(), "structstore._foreign")?.getattr("converted")?.call1((object,))?)
+}
+
+/// Whether an object is a namespace, a dataclass instance or a named tuple, and so nothing but its attributes.
 pub(crate) fn is_record(object: &Bound<'_, PyAny>) -> PyResult<bool> {
     let class = object.get_type();
-    Ok(class.is_subclass(namespace_class(object.py())?)? || class.hasattr("__dataclass_fields__")?)
+    Ok(class.is_subclass(namespace_class(object.py())?)?
+        || class.hasattr("__dataclass_fields__")?
+        || class.is_subclass_of::<PyTuple>()? && class.hasattr("_fields")?)
 }
 
 /// Whether a class and all its bases were made by class statements; of the others only SimpleNamespace has no state
@@ -112,7 +197,6 @@ fn dataclass_fields(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
 fn add_slot<'py>(
     attributes: &mut Attributes<'py>,
     object: &Bound<'py, PyAny>,
-    class: &Bound<'py, PyType>,
     slot: &Bound<'py, PyAny>,
 ) -> Result<()> {
     let slot = slot.cast::<PyString>()?;
@@ -121,13 +205,10 @@ fn add_slot<'py>(
         // Of Python's own, or of a framework's machinery.
         return Ok(());
     }
-    if name.starts_with("__") {
-        // As the compiler mangles private names.
-        let class = class.name()?;
-        let mangled = format!("_{}{name}", class.to_str()?.trim_start_matches('_'));
-        return add(attributes, object, PyString::new(object.py(), &mangled).into_any());
+    match is_private(slot)? {
+        true => Err(has_private(object, slot)),
+        false => add(attributes, object, slot.clone().into_any()),
     }
-    add(attributes, object, slot.clone().into_any())
 }
 
 /// Adds an attribute unless it was never set.

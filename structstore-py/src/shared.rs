@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple, PyType};
 use structstore::binding_support::{OptionsExt, SharedExt};
+use structstore::inspect::Participant;
 use structstore::{Cleanup, Error, Struct};
 
 use crate::error::{Exception, Failure, Result};
@@ -163,6 +164,13 @@ fn shared<'a>(slf: &'a Bound<'_, StructStoreShared>) -> Result<&'a Shared> {
         .get()
         .shared()
         .ok_or_else(|| Failure::Raised(PyTypeError::new_err("StructStoreShared was not initialised")))
+}
+
+/// The processes that are attached to it.
+pub(crate) fn participants(slf: &Bound<'_, StructStoreShared>) -> Result<Vec<Participant>> {
+    let shared = shared(slf)?;
+    let found = shared.look().as_ref().map(|store| store.participants());
+    Ok(found.ok_or_else(|| shared.closed())??)
 }
 
 #[pymethods]

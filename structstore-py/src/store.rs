@@ -4,21 +4,24 @@ use std::borrow::Cow;
 
 use pyo3::exceptions::{PyAttributeError, PyKeyError, PyTypeError};
 use pyo3::ffi;
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyIterator, PyList, PyString, PyTuple};
-use structstore::binding_support::{HandleExt, Snapshot, StructExt, not_finite, not_numbers, quoted};
+use structstore::binding_support::{HandleExt, Snapshot, StructExt};
 use structstore::path::{Path, Step};
 use structstore::{Error, ErrorKind, Key, Struct, Value};
 
 use crate::array;
-use crate::error::{Exception, Failure, Result, looked_for};
+use crate::document;
+use crate::error::{Failure, Result, looked_for};
+use crate::from_bytes::FromBytes;
 use crate::gil;
 use crate::list::StructStoreList;
 use crate::lock::{Lock, Structure, duration};
 use crate::object;
 use crate::pickling::{self, Reduced};
-use crate::printing::printed;
+use crate::printing::{printed, represented};
+use crate::reserved::is_reserved;
 use crate::shared::{Shared, StructStoreShared};
 use crate::statistics::Statistics;
 use crate::transaction::Transaction;
@@ -26,14 +29,16 @@ use crate::value_in::{self, Inputs, plain_scalar, type_name};
 use crate::value_out::{self, Place, Structs};
 use crate::watch::{self, Watch};
 
-/// How many names a representation shows.
-const SHOWN_NAMES: usize = 10;
-
 /// Named fields in order of insertion: a store of this process's own, or a struct nested in a store.
 ///
-/// Fields are attributes (`store.num = 5`) and items (`store["any name"]`). They win over methods, which stay
-/// reachable through the class: `StructStore.keys(store)`. Numbers, text and bytes come back by value, lists and
-/// structs as handles to what is in the store, arrays as NumPy arrays over the store's own memory.
+/// Fields are attributes (`store.num = 5`) and items (`store["any name"]`). An attribute that is a method stays one, whatever fields any
+/// process adds: a field called `size` is `store["size"]`, and assigning `store.size` is an error. These names, in alphabetical order, are
+/// all that are taken: allocated, at, check, clear, close, copy, deepcopy, empty, from_bytes, get, items, keys, lifetime, lock, notify,
+/// on_change, open_read_only, pop, popitem, read_lock, rename, revalidate, setdefault, size, stats, store, to, to_bytes, to_dict,
+/// to_json, to_yaml, transaction, update, valid, values, wait, watch, write_lock. Everything else is a function of the module.
+///
+/// Numbers, strings and bytes come back by value, lists and structs as handles to what is in the store, arrays as NumPy arrays over the
+/// store's own memory.
 ///
 /// What is assigned is copied into the store: None, bool, int, float, str, bytes, lists, tuples, dicts with str keys,
 /// NumPy arrays and scalars, enum members by value, other structures of a store, and objects with attributes
@@ -51,7 +56,7 @@ const SHOWN_NAMES: usize = 10;
 ///     >>> del store.num
 ///     >>> store.num
 ///     Traceback (most recent call last):
-///     structstore.NotFoundError: num: no such field
+///     structstore.NotFoundError: num: no such field or method
 #[pyclass(frozen, subclass, module = "structstore")]
 pub(crate) struct StructStore {
     root: Root,
@@ -142,50 +147,46 @@ pub(crate) fn local() -> structstore::Result<structstore::StructStore> {
 /// Assigns an object that is no plain number.
 fn assign(root: &Struct, key: Key<'_>, object: &Bound<'_, PyAny>) -> Result<()> {
     if value_in::is_part(object, || root.get(key)) {
-        return Ok(());
+        // As after `store.vec += 1`, which has changed the elements in place.
+        return match array::is_view(object) {
+            true => Ok(root.notify(key.name())?),
+            false => Ok(()),
+        };
     }
     let inputs = Inputs::default();
     let value = inputs.value(object).map_err(|failure| failure.under(key.name()).below(root.path()))?;
     inputs.run(object.py(), || root.set(key, value))
 }
 
-/// The names of methods, as bits at their hashes.
-static METHODS: PyOnceLock<[u64; 16]> = PyOnceLock::new();
-
-#[inline]
-fn bit(key: &Key<'_>) -> (usize, u64) {
-    let hash = key.hash() as usize;
-    (hash / 64 % 16, 1 << (hash % 64))
-}
-
-/// Learns which names are those of methods.
-pub(crate) fn learn_methods(py: Python<'_>) -> PyResult<()> {
-    let mut methods = [0; 16];
-    for name in py.get_type::<StructStoreShared>().dir()? {
-        let (word, bit) = bit(&Key::new(name.cast::<PyString>()?.to_str()?));
-        methods[word] |= bit;
-    }
-    let _ = METHODS.set(py, methods);
-    Ok(())
-}
-
-/// Whether a name may be that of a method.
-#[inline]
-fn is_like_method(py: Python<'_>, key: &Key<'_>) -> bool {
-    let (word, bit) = bit(key);
-    METHODS.get(py).is_some_and(|methods| methods[word] & bit != 0)
-}
-
-/// Whether a name is that of no field. It never waits, unlike reading a field that somebody else
-/// holds: `store.write_lock(timeout=1)` is not to wait for ever before it begins to wait for a second.
-#[inline]
-fn is_no_field(store: &Bound<'_, StructStore>, key: Key<'_>) -> bool {
-    store.get().with(|root| Ok(!root.contains_now(&key))).unwrap_or(false)
-}
-
 /// Whether the object is of a class derived from those of this module, which may have attributes of its own.
 fn is_subclass(object: &Bound<'_, StructStore>) -> bool {
     !object.is_exact_instance_of::<StructStore>() && !object.is_exact_instance_of::<StructStoreShared>()
+}
+
+/// Whether assigning an attribute, or deleting it, is about the object itself, and not about a field.
+///
+/// # Errors
+///
+/// AttributeError if it is a method, or another attribute of the class that cannot be assigned.
+fn is_own(object: &Bound<'_, StructStore>, name: &Bound<'_, PyString>) -> Result<bool> {
+    let (py, field) = (object.py(), name.to_str()?);
+    if is_dunder(field) {
+        return Ok(true);
+    }
+    let reserved = is_reserved(py, &Key::new(field));
+    if !reserved && !is_subclass(object) {
+        return Ok(false);
+    }
+    match object.get_type().getattr_opt(name)? {
+        None if !reserved => return Ok(false),
+        Some(found) if !reserved && found.get_type().hasattr(intern!(py, "__set__"))? => return Ok(true),
+        _ => {}
+    }
+    let class = if reserved { "StructStore".to_owned() } else { object.get_type().name()?.to_string() };
+    let message = format!(
+        "{field:?} is an attribute of the class {class}; a field of this name is an item: store[{field:?}]"
+    );
+    Err(Failure::Raised(PyAttributeError::new_err(message)))
 }
 
 fn is_dunder(name: &str) -> bool {
@@ -213,7 +214,7 @@ fn at_path<'py>(store: &Bound<'py, StructStore>, path: &str) -> Result<Bound<'py
         // The struct in which the name was not found, which may have one that is much like it.
         for (at, step) in path.steps().iter().enumerate().rev() {
             if let (Ok(Some(found)), Step::Name(name)) = (read(&path.steps()[..at]), step) {
-                return Err(looked_for(failure, &found, PyString::new(py, name).as_any()));
+                return Err(looked_for(failure, &found, PyString::new(py, name).as_any(), false));
             }
         }
     }
@@ -272,22 +273,19 @@ fn fields_of<'k, 'py>(
     }
 }
 
-/// The struct with all below it, to be written in a format that has lists of numbers for arrays, and nothing else.
-fn writable(py: Python<'_>, root: &Struct, format: &str) -> Result<Value<'static>> {
-    let value = py.detach(|| root.to_value())?;
-    match py.detach(|| not_numbers(&value)) {
-        None => Ok(value),
-        Some((path, dtype)) => {
-            let reason = format!("{format} has no numbers for an array of {dtype}; to_bytes() keeps it");
-            Err(unwritable(py, root, &path, &reason))
-        }
+/// A local store with the fields of two mappings, of which those of the second win.
+fn merged<'py>(first: &Bound<'py, PyAny>, second: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>> {
+    let py = first.py();
+    let is_mapping = |object: &Bound<'py, PyAny>| {
+        object.is_instance_of::<PyDict>() || object.is_instance_of::<StructStore>()
+    };
+    if !is_mapping(first) || !is_mapping(second) {
+        return Ok(py.NotImplemented().into_bound(py));
     }
-}
-
-/// The failure of writing the part of a struct that is at a path, in a format that has nothing for it.
-fn unwritable(py: Python<'_>, root: &Struct, path: &Path, reason: &str) -> Failure {
-    let path = root.path().join(path);
-    Exception::UnsupportedError.raised(py, &format!("{path}: {reason}"), Some(&path)).into()
+    let store = StructStore::from(Struct::clone(&*local()?));
+    store.update(py, Some(first), None)?;
+    store.update(py, Some(second), None)?;
+    Ok(Bound::new(py, store)?.into_any())
 }
 
 /// Whether an object is a handle to this struct.
@@ -312,8 +310,17 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Fallback<'py> {
 #[pymethods]
 impl StructStore {
     #[new]
-    fn new() -> Result<StructStore> {
-        Ok(StructStore::from(Struct::clone(&*local()?)))
+    #[pyo3(signature = (other=None, /, **fields))]
+    fn new(
+        py: Python<'_>,
+        other: Option<&Bound<'_, PyAny>>,
+        fields: Option<&Bound<'_, PyDict>>,
+    ) -> Result<StructStore> {
+        let store = StructStore::from(Struct::clone(&*local()?));
+        if other.is_some() || fields.is_some() {
+            store.update(py, other, fields)?;
+        }
+        Ok(store)
     }
 
     fn __getattribute__<'py>(
@@ -325,25 +332,16 @@ impl StructStore {
             _ => return Ok(generic_get(slf, name)?),
         };
         let key = Key::new(field);
-        let like_method = is_like_method(slf.py(), &key);
-        if like_method && is_no_field(slf, key) {
-            return Ok(generic_get(slf, name)?);
-        }
-        let failure = match slf.get().find(slf.py(), &key) {
-            Ok(Some(value)) => return Ok(value),
-            // `__getattr__`, which is called for it, says what is missing.
-            Ok(None) => PyAttributeError::new_err(()).into(),
-            // Methods are there all the same.
-            Err(failure) if failure.kind() == Some(ErrorKind::StaleHandle) => failure,
-            Err(failure) if slf.get().root().is_err() => failure,
-            Err(failure) => return Err(failure),
-        };
-        if (like_method || is_subclass(slf))
-            && let Ok(found) = generic_get(slf, name)
+        if (is_reserved(slf.py(), &key) || is_subclass(slf))
+            && let Some(found) = slf.get_type().getattr_opt(name)?.map(|_| generic_get(slf, name))
         {
-            return Ok(found);
+            return Ok(found?);
         }
-        Err(failure)
+        match slf.get().find(slf.py(), &key)? {
+            Some(value) => Ok(value),
+            // `__getattr__`, which is called for it, says what is missing.
+            None => Err(PyAttributeError::new_err(()).into()),
+        }
     }
 
     fn __getattr__<'py>(slf: &Bound<'py, Self>, name: &Bound<'py, PyString>) -> Result<Bound<'py, PyAny>> {
@@ -351,7 +349,7 @@ impl StructStore {
             Ok(field) if !is_dunder(field) => slf
                 .get()
                 .field(slf.py(), Key::new(field))
-                .map_err(|failure| looked_for(failure, slf.as_any(), name.as_any())),
+                .map_err(|failure| looked_for(failure, slf.as_any(), name.as_any(), true)),
             _ => {
                 let message = format!("{} object has no attribute {}", type_name(slf), name.repr()?);
                 Err(Failure::Raised(PyAttributeError::new_err(message)))
@@ -364,24 +362,22 @@ impl StructStore {
         name: &Bound<'_, PyString>,
         value: &Bound<'_, PyAny>,
     ) -> Result<()> {
-        let field = name.to_str()?;
-        if is_dunder(field) {
-            return Ok(generic_set(slf, name, Some(value))?);
+        match is_own(slf, name)? {
+            true => Ok(generic_set(slf, name, Some(value))?),
+            false => slf.get().assign(Key::new(name.to_str()?), value),
         }
-        slf.get().assign(Key::new(field), value)
     }
 
     fn __delattr__(slf: &Bound<'_, Self>, name: &Bound<'_, PyString>) -> Result<()> {
-        let field = name.to_str()?;
-        if is_dunder(field) {
-            return Ok(generic_set(slf, name, None)?);
+        match is_own(slf, name)? {
+            true => Ok(generic_set(slf, name, None)?),
+            false => Ok(slf.get().root()?.delete(name.to_str()?)?),
         }
-        Ok(slf.get().root()?.delete(field)?)
     }
 
     fn __getitem__<'py>(slf: &Bound<'py, Self>, name: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>> {
         let found = slf.get().field(slf.py(), key(name)?);
-        found.map_err(|failure| looked_for(failure, slf.as_any(), name))
+        found.map_err(|failure| looked_for(failure, slf.as_any(), name, false))
     }
 
     fn __setitem__(&self, name: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> Result<()> {
@@ -435,25 +431,17 @@ impl StructStore {
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> Result<String> {
-        let class = slf.get_type().name()?;
-        let place = slf.get().shared().map_or_else(String::new, |shared| format!(" {shared}"));
-        let names = slf.get().root().and_then(|root| Ok(root.names()?));
-        let fields = match names {
-            Ok(names) if names.is_empty() => "empty".to_owned(),
-            Ok(names) => {
-                let shown: Vec<_> = names.iter().take(SHOWN_NAMES).map(|name| quoted(name)).collect();
-                match names.len() {
-                    ..=SHOWN_NAMES => shown.join(", "),
-                    more => format!("{}, … ({more} fields)", shown.join(", ")),
-                }
-            }
-            Err(Failure::Error(error)) if error.kind() == ErrorKind::StaleHandle => {
-                "removed or replaced".to_owned()
-            }
-            Err(Failure::Error(error)) => error.to_string(),
-            Err(Failure::Raised(_)) => "closed".to_owned(),
-        };
-        Ok(format!("<{class}{place}: {fields}>"))
+        let (py, class) = (slf.py(), slf.get_type().name()?.to_string());
+        let head = slf.get().shared().map_or_else(String::new, |shared| shared.to_string());
+        Ok(match slf.get().root() {
+            Ok(root) => represented(&*root, &class, &head, |brief| brief.fields(py, &root)),
+            Err(_) => format!("<{class} {head}: closed>"),
+        })
+    }
+
+    /// A structure is something, also if it is empty.
+    fn __bool__(&self) -> bool {
+        true
     }
 
     /// As JSON, in which long arrays, lists, strings and bytes are cut short.
@@ -554,6 +542,15 @@ impl StructStore {
         self.update(other.py(), Some(other), None)
     }
 
+    /// A new local store with the fields of both, of which those of `other` win.
+    fn __or__<'py>(slf: &Bound<'py, Self>, other: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>> {
+        merged(slf.as_any(), other)
+    }
+
+    fn __ror__<'py>(slf: &Bound<'py, Self>, other: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>> {
+        merged(other, slf.as_any())
+    }
+
     fn __reversed__<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyIterator>> {
         Ok(self.keys(py)?.call_method0("__reversed__")?.cast_into()?)
     }
@@ -602,42 +599,32 @@ impl StructStore {
         Ok(typed.getattr("rebuild")?.call1((self.to_dict(py)?, cls, path))?)
     }
 
-    /// The whole struct with all below it as JSON, as of one moment; indented by two blanks if `indent` is true. Bytes are
-    /// strings of hexadecimal digits, arrays are nested lists, and a float32 has the shortest digits that read back as the same
-    /// float32. NaN, infinities and arrays of anything but numbers raise UnsupportedError; to_bytes() keeps them.
+    /// The struct with all below it as JSON, as of one moment, from which from_json() makes the same again; indented by two blanks if
+    /// `indent` is true. What JSON lacks is tagged: an array is `{"$array": [1.5, 2.0], "dtype": "f32"}`, bytes are `{"$bytes": "00ff"}`, NaN is
+    /// `{"$float": "NaN"}`. Integers lose their width, and a float32 has the shortest digits that read back as the same float32.
     ///
-    ///     >>> store = structstore.StructStore()
-    ///     >>> store.update(num=5, vec=np.arange(3))
+    /// With `plain`, for programs that do not know the tags, arrays are lists and bytes strings of hexadecimal digits. NaN, infinities and
+    /// arrays of anything but numbers then raise UnsupportedError.
+    ///
+    ///     >>> store = structstore.StructStore(num=5, vec=np.arange(3))
     ///     >>> store.to_json()
+    ///     '{"num": 5, "vec": {"$array": [0, 1, 2], "dtype": "i64"}}'
+    ///     >>> store.to_json(plain=True)
     ///     '{"num": 5, "vec": [0, 1, 2]}'
     ///     >>> store.vec = np.array([0.5, np.nan])
-    ///     >>> store.to_json()
+    ///     >>> store.to_json(plain=True)
     ///     Traceback (most recent call last):
-    ///     structstore.UnsupportedError: vec[1]: JSON has no NaN; to_yaml() and to_bytes() keep it
-    #[pyo3(signature = (indent=false))]
-    fn to_json(&self, py: Python<'_>, indent: bool) -> Result<String> {
-        let root = self.root()?;
-        let value = writable(py, &root, "JSON")?;
-        if let Some((path, found)) = py.detach(|| not_finite(&value)) {
-            let reason = format!("JSON has no {found}; to_yaml() and to_bytes() keep it");
-            return Err(unwritable(py, &root, &path, &reason));
-        }
-        Ok(py.detach(|| if indent { format!("{value:#}") } else { value.to_string() }))
+    ///     structstore.UnsupportedError: vec[1]: JSON has no NaN; without plain=True it gets a tag
+    #[pyo3(signature = (indent=false, *, plain=false), text_signature = "($self, indent=False, *, plain=False)")]
+    fn to_json(&self, py: Python<'_>, indent: bool, plain: bool) -> Result<String> {
+        document::to_json(py, &*self.root()?, indent, plain)
     }
 
-    /// The struct with all below it as YAML, as of one moment. Bytes are `!!binary`, arrays nested lists; those of other
-    /// elements than numbers raise UnsupportedError, and to_bytes() keeps them.
-    fn to_yaml(&self, py: Python<'_>) -> Result<String> {
-        let root = self.root()?;
-        let value = writable(py, &root, "YAML")?;
-        let yaml = || {
-            // Its errors are those of values, with their path in the message.
-            serde_saphyr::to_string(&value).map_err(|error| {
-                let expected = "numbers, strings, bytes, lists and structs";
-                Error::unsupported(error.to_string(), expected).below(root.path())
-            })
-        };
-        Ok(py.detach(yaml)?)
+    /// The struct with all below it as YAML, as of one moment, from which from_yaml() makes the same again. It has the tags that to_json()
+    /// has, but for NaN and infinities, which YAML can write; with `plain` it has none.
+    #[pyo3(signature = (*, plain=false), text_signature = "($self, *, plain=False)")]
+    fn to_yaml(&self, py: Python<'_>, plain: bool) -> Result<String> {
+        document::to_yaml(py, &*self.root()?, plain)
     }
 
     /// Removes all fields.
@@ -736,7 +723,7 @@ impl StructStore {
         for step in path {
             found = if let Ok(store) = found.cast::<StructStore>() {
                 let field = store.get().field(slf.py(), key(&step)?);
-                field.map_err(|failure| looked_for(failure, &found, &step))?
+                field.map_err(|failure| looked_for(failure, &found, &step, false))?
             } else if let Ok(list) = found.cast::<StructStoreList>() {
                 list.get().item(&step)?
             } else {
@@ -792,27 +779,14 @@ impl StructStore {
         Ok(gil::bytes(py, &snapshot)?)
     }
 
-    /// Replaces all fields by those of a snapshot, in one operation. A field without metadata of its own gets that of the snapshot.
-    ///
-    ///     >>> store, other = structstore.StructStore(), structstore.StructStore()
-    ///     >>> store.num = 5
-    ///     >>> other.from_bytes(store.to_bytes())
-    ///     >>> other.num
-    ///     5
-    #[expect(clippy::wrong_self_convention, reason = "the name that it has in Rust")]
-    fn from_bytes(&self, py: Python<'_>, snapshot: &Bound<'_, PyAny>) -> Result<()> {
-        let root = self.root()?;
-        if let Ok(snapshot) = snapshot.cast::<PyBytes>() {
-            let snapshot = snapshot.as_bytes();
-            return Ok(py.detach(|| root.restore(snapshot))?);
-        }
-        let inputs = Inputs::default();
-        let snapshot = inputs.buffer(snapshot)?;
-        inputs.run(py, || {
-            // Others may write to what is lent while it is looked at.
-            let copy = snapshot.to_vec();
-            root.restore(&copy)
-        })
+    #[classattr]
+    fn from_bytes() -> FromBytes {
+        FromBytes::unbound()
+    }
+
+    /// Whether there are no fields.
+    fn empty(&self) -> Result<bool> {
+        Ok(self.root()?.is_empty()?)
     }
 
     /// Verifies every invariant of the format below this struct and, at the root of a shared store, that all memory

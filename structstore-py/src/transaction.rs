@@ -5,25 +5,32 @@ use std::time::Duration;
 
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::PyAny;
-use structstore::binding_support::StructExt;
-use structstore::{Struct, binding_support};
+use pyo3::types::{PyAny, PyTuple};
+use structstore::binding_support::{HandleExt, StructExt};
+use structstore::{ErrorKind, Struct, binding_support};
 
 use crate::error::{Exception, Result};
 use crate::lock::duration;
+use crate::tasks::{self, Claim, Taking};
 
 /// Changes that happen wholly or not at all, within a `with` statement: if its body raises, or the process dies, all that
 /// this thread has changed below the struct since is undone. The struct is locked exclusively for that time.
 ///
 /// It covers assigning, adding and removing, of arrays as a whole. It does not cover elements of an array that
 /// are changed in place. It must end on the thread that began it. Transactions nest on the same struct and below:
-/// an inner one that raises is undone alone.
+/// an inner one that raises is undone alone. Under asyncio, `async with` waits while other tasks run; see Lock.
 #[pyclass(frozen, module = "structstore")]
 pub(crate) struct Transaction {
     object: Py<PyAny>,
     node: Struct,
     timeout: Option<Duration>,
-    open: Mutex<Vec<binding_support::Transaction>>,
+    open: Mutex<Vec<Begun>>,
+}
+
+/// A transaction that is under way, and the note that a task has begun it.
+struct Begun {
+    transaction: binding_support::Transaction,
+    _by_task: Option<tasks::Held>,
 }
 
 impl Transaction {
@@ -33,10 +40,22 @@ impl Transaction {
         Ok(Transaction { object: object.clone().unbind(), node, timeout, open: Mutex::default() })
     }
 
+    /// The asyncio task that is about to begin it.
+    fn taking<'py>(&self, py: Python<'py>) -> Result<Option<Taking<'py>>> {
+        Taking::begin(py, Claim::Transaction, || Ok(self.node.lineage()))
+    }
+
+    fn begin(&self, timeout: Option<Duration>, taking: Option<Taking<'_>>) -> Result<()> {
+        let transaction = self.node.begin(timeout)?;
+        let begun = Begun { transaction, _by_task: taking.map(Taking::taken) };
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).push(begun);
+        Ok(())
+    }
+
     /// Takes out the last that this thread has begun and not ended. What other threads have begun stays for them to end.
-    fn innermost(&self, py: Python<'_>) -> Result<binding_support::Transaction> {
+    fn innermost(&self, py: Python<'_>) -> Result<Begun> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let message = match open.iter().rposition(|begun| !begun.is_elsewhere()) {
+        let message = match open.iter().rposition(|begun| !begun.transaction.is_elsewhere()) {
             Some(own) => return Ok(open.remove(own)),
             None if open.is_empty() => "there is no transaction to end: it was not begun, or has ended",
             None => "the transaction belongs to another thread, which has to end it",
@@ -52,12 +71,38 @@ impl Transaction {
 impl Transaction {
     /// Takes the lock, begins and returns the struct.
     ///
-    /// Raises LockTimeoutError if the lock was not granted in time, and InTransactionError if this thread is in a
-    /// transaction of another struct.
+    /// Raises LockTimeoutError if the lock was not granted in time, InTransactionError if this thread is in a
+    /// transaction of another struct, and DeadlockError if another asyncio task of the thread is in one.
     fn __enter__(&self, py: Python<'_>) -> Result<Py<PyAny>> {
-        let begun = self.node.begin(self.timeout)?;
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).push(begun);
+        let taking = self.taking(py)?;
+        if let Some(taking) = &taking {
+            taking.check()?;
+        }
+        self.begin(self.timeout, taking)?;
         Ok(self.object.clone_ref(py))
+    }
+
+    /// The struct, if the transaction can begin at once.
+    fn _try_enter(&self, py: Python<'_>) -> Result<Option<Py<PyAny>>> {
+        let taking = self.taking(py)?;
+        if taking.as_ref().is_some_and(Taking::is_taken) {
+            return Ok(None);
+        }
+        match self.begin(Some(Duration::ZERO), taking) {
+            Ok(()) => Ok(Some(self.object.clone_ref(py))),
+            Err(failure) if failure.kind() == Some(ErrorKind::LockTimeout) => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    fn __aenter__<'py>(slf: &Bound<'py, Self>) -> Result<Bound<'py, PyAny>> {
+        let timeout = slf.get().timeout.map(|timeout| timeout.as_secs_f64());
+        Ok(tasks::module(slf.py())?.getattr("enter")?.call1((slf, timeout))?)
+    }
+
+    #[pyo3(signature = (*exception))]
+    fn __aexit__<'py>(slf: &Bound<'py, Self>, exception: &Bound<'py, PyTuple>) -> Result<Bound<'py, PyAny>> {
+        Ok(tasks::module(slf.py())?.getattr("leave")?.call1((slf, exception))?)
     }
 
     /// Commits or, if there is an exception, undoes.
@@ -73,7 +118,7 @@ impl Transaction {
     ) -> Result<()> {
         let open = self.innermost(exception.py())?;
         match exception.is_none() {
-            true => Ok(open.commit()?),
+            true => Ok(open.transaction.commit()?),
             // Undone as it is dropped.
             false => Ok(()),
         }

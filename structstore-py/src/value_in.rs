@@ -159,6 +159,8 @@ impl<'py> Inputs<'py> {
         }
     }
 
+    /// A frame of its own, which values that nest in one another do not take stack for.
+    #[inline(never)]
     fn other<'k>(&'k self, object: &Bound<'py, PyAny>, depth: usize) -> Result<Value<'k>> {
         let py = object.py();
         if let Ok(store) = object.cast::<StructStore>() {
@@ -197,17 +199,24 @@ impl<'py> Inputs<'py> {
         } else if let Ok(list) = object.cast::<PyList>() {
             self.list(list, depth)
         } else if let Ok(tuple) = object.cast::<PyTuple>() {
-            self.tuple(tuple, depth)
+            match object::named_items(tuple)? {
+                Some(fields) => self.fields(fields, depth),
+                None => self.tuple(tuple, depth),
+            }
         } else if let Ok(dict) = object.cast::<PyDict>() {
             self.dict(dict, depth)
+        } else if object::is_foreign(object)? {
+            self.nested(&object::converted(object)?, depth + 1)
         } else if let Some(scalar) = numpy_scalar(object)? {
-            self.nested(&scalar, depth)
+            array::python_scalar(self, &scalar)
         } else if object.get_type().hasattr("__fspath__")? {
             self.nested(&object.call_method0("__fspath__")?, depth + 1)
         } else if let Some(attributes) = object::attributes(object)? {
             self.fields(attributes, depth)
         } else {
-            Err(unsupported(type_name(object), STORABLE))
+            let name = type_name(object);
+            let advice = advice(&name);
+            Err(unsupported(name, advice))
         }
     }
 
@@ -325,6 +334,21 @@ impl<'py> Inputs<'py> {
     }
 }
 
+/// What to do with an object of a type that a store does not hold.
+fn advice(name: &str) -> &'static str {
+    match name {
+        "decimal.Decimal" => "store str(value), which is exact, or float(value)",
+        "fractions.Fraction" => "store str(value), which is exact, or float(value)",
+        "uuid.UUID" => "store str(value) or value.bytes",
+        "set" | "frozenset" => "store list(value)",
+        "range" => "store list(value), or an array: numpy.arange",
+        "datetime.time" => "store value.isoformat()",
+        "collections.deque" => "store list(value)",
+        _ if name.starts_with("ipaddress.") => "store str(value)",
+        _ => STORABLE,
+    }
+}
+
 /// A date, a time, a duration or a complex number as what NumPy has for it.
 fn numpy_scalar<'py>(object: &Bound<'py, PyAny>) -> Result<Option<Bound<'py, PyAny>>> {
     static DATETIME: PyOnceLock<Py<PyType>> = PyOnceLock::new();
@@ -391,6 +415,16 @@ pub(crate) fn is_part(object: &Bound<'_, PyAny>, read: impl FnOnce() -> structst
     } else {
         false
     }
+}
+
+/// Whether an object equals what has its value, and has no idea of its own of that.
+pub(crate) fn is_compared_by_value(object: &Bound<'_, PyAny>) -> bool {
+    is_plain(object)
+        || plain_scalar(object).is_some()
+        || object.is_instance_of::<PyInt>()
+        || object.cast::<StructStore>().is_ok()
+        || object.cast::<StructStoreList>().is_ok()
+        || object.cast::<PyUntypedArray>().is_ok()
 }
 
 /// Whether an object is of one of Python's own types that are the most frequent.

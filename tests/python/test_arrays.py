@@ -427,9 +427,9 @@ def test_fill_publishes_without_a_copy(store: StructStore) -> None:
     with structstore.fill(store.queue, -1, 1, int) as item:
         item[:] = 5
     assert store.queue.deepcopy()[0].tolist() == [5]
-    with structstore.fill(store, "empty", (0, 4)) as nothing:
+    with structstore.fill(store, "nothing", (0, 4)) as nothing:
         assert nothing.shape == (0, 4)
-    assert store.empty.shape == (0, 4)
+    assert store.nothing.shape == (0, 4)
     store.q = structstore.live(np.zeros(3))
     view = store.q
     with structstore.fill(store, "q", 3) as elements:
@@ -448,13 +448,13 @@ def test_fill_publishes_without_a_copy(store: StructStore) -> None:
 
 
 def test_fill_names_what_is_wrong(store: StructStore) -> None:
-    store.items = [1]
+    store.lst = [1]
     for arguments, message in (
         ((3, "a", 2), "target: expected a StructStore or StructStoreList, found int"),
         ((store, 3, 2), "key: expected the name of a field, found int"),
         ((store, "a", -1), "shape: expected a length or a tuple of lengths, none negative, found int"),
         ((store, "a", "x"), "shape: expected"),
-        ((store.items, "x", 2), "indices of a list are integers"),
+        ((store.lst, "x", 2), "indices of a list are integers"),
         ((store, "a", 2, object), "arrays hold no Python objects"),
         ((store, "a", 2, np.dtype(("f8", (2,)))), "add the shape of its elements"),
         ((store, "a", 2, "no type"), "no type"),
@@ -463,7 +463,7 @@ def test_fill_names_what_is_wrong(store: StructStore) -> None:
             structstore.fill(*arguments)
     with pytest.raises(structstore.InvalidArgumentError, match="shape"), structstore.fill(store, "a", (2**62, 8)):
         pass
-    with pytest.raises(structstore.IndexOutOfRangeError), structstore.fill(store.items, 5, 1):
+    with pytest.raises(structstore.IndexOutOfRangeError), structstore.fill(store.lst, 5, 1):
         pass
     assert "a" not in store
 

@@ -133,7 +133,7 @@ class DictModel(RuleBasedStateMachine):
     def same(self) -> None:
         store, model = self.store, self.model
         assert StructStore.to_dict(store) == model and list(StructStore.to_dict(store)) == list(model)
-        assert store == model and len(store) == len(model) and bool(store) == bool(model)
+        assert store == model and len(store) == len(model) and bool(store)
         assert list(store) == list(model) and list(reversed(store)) == list(reversed(model))
         assert plain(StructStore.items(store)) == plain(list(model.items()))
         assert plain(StructStore.values(store)) == list(model.values())

@@ -12,9 +12,14 @@ import numpy as np
 import pytest
 
 import structstore
-from structstore import StructStore, StructStoreList
+from structstore import StructStore, StructStoreList, StructStoreShared
 
-METHODS = [name for name in dir(StructStore) if not name.startswith("__")]
+# All names that attribute access does not look for in a store. This list is not meant to grow: new verbs are functions of the module.
+RESERVED = (
+    "allocated at check clear close copy deepcopy empty from_bytes get items keys lifetime lock notify on_change open_read_only pop "
+    "popitem read_lock rename revalidate setdefault size stats store to to_bytes to_dict to_json to_yaml transaction update valid values "
+    "wait watch write_lock"
+).split()
 
 
 def test_fields_are_attributes_and_items(store: StructStore) -> None:
@@ -43,7 +48,9 @@ def test_missing_fields_raise_what_python_users_catch(store: StructStore) -> Non
         for kind in (AttributeError, KeyError, structstore.Error, structstore.NotFoundError):
             with pytest.raises(kind) as caught:
                 access()
-        assert str(caught.value) == "sub.missing: no such field"
+        assert str(caught.value) in ("sub.missing: no such field", "sub.missing: no such field or method")
+    with pytest.raises(AttributeError, match="^sub.wacth: no such field or method; did you mean 'watch'"):
+        store.sub.wacth()
     assert not hasattr(store, "missing")
     assert getattr(store, "missing", 5) == 5
     assert store.get("missing") is None
@@ -52,15 +59,50 @@ def test_missing_fields_raise_what_python_users_catch(store: StructStore) -> Non
     assert store.pop("missing", 5) == 5
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_fields_win_over_methods(store: StructStore, method: str) -> None:
-    assert callable(getattr(store, method))
-    setattr(store, method, 5)
-    assert getattr(store, method) == 5
-    assert callable(getattr(StructStore, method))
-    assert StructStore.keys(store) == [method]
-    delattr(store, method)
-    assert callable(getattr(store, method))
+@pytest.mark.parametrize("method", RESERVED)
+def test_methods_win_over_fields(store: StructStore, method: str) -> None:
+    for structure in (store, StructStore()):
+        with pytest.raises(AttributeError, match=rf"item: store\[\"{method}\"\]"):
+            setattr(structure, method, 5)
+        with pytest.raises(AttributeError):
+            delattr(structure, method)
+        assert len(structure) == 0
+        structure[method] = 5
+        assert structure[method] == 5 and structure.at(method) == 5 and structure.keys() == [method]
+        # One of the other class only is no method here, and all the same is not assigned as an attribute.
+        assert getattr(structure, method) == 5 if not hasattr(type(structure), method) else True
+        assert getattr(structure, method) != 5 if hasattr(type(structure), method) else True
+        del structure[method]
+
+
+def test_no_more_names_are_taken() -> None:
+    taken = {name for cls in (StructStore, StructStoreShared) for name in dir(cls) if not name.startswith("_")}
+    assert sorted(taken) == RESERVED
+    assert StructStore.__doc__ is not None and ", ".join(RESERVED) in " ".join(StructStore.__doc__.split())
+
+
+def test_a_field_that_another_process_adds_breaks_no_method(name: str) -> None:
+    with StructStoreShared(name) as shared, StructStoreShared(name, create=False) as other:
+        for taken in RESERVED:
+            other[taken] = 5
+        assert shared.keys() == RESERVED and dict(shared) == dict.fromkeys(RESERVED, 5)
+        assert {**shared} == shared.to_dict() and shared.lifetime == "transient"
+        shared.close()
+        assert other.valid()
+
+
+def test_instances_with_names_of_methods_warn_once(store: StructStore) -> None:
+    @dataclass
+    class Queue:
+        size: int = 3
+
+    with pytest.warns(UserWarning, match="Queue has a field 'size', which is an attribute of StructStore") as told:
+        store.queue = Queue()
+        store.queue = [Queue(), Queue()]
+        store.queue = Queue()
+    assert len(told) == 1
+    assert store.queue["size"] == 3 and store.queue.size() > 3
+    assert structstore.bind(store.queue, Queue).size == 3
 
 
 def test_dunder_names_are_attributes_of_the_object_and_items_are_fields(store: StructStore) -> None:
@@ -92,6 +134,11 @@ def test_subclasses_have_methods_and_attributes_of_their_own() -> None:
     robot.speed_up()
     assert robot == {"speed": 2}
     assert robot.doubled == 4
+    with pytest.raises(AttributeError, match='"speed_up" is an attribute of the class Robot'):
+        robot.speed_up = 5  # type: ignore[method-assign]
+    robot["doubled"] = 7
+    assert robot.doubled == 4, "methods and properties of subclasses win, too"
+    del robot["doubled"]
     robot.__extra__ = 5
     assert robot.__extra__ == 5 and list(robot) == ["speed"]
 
@@ -106,7 +153,7 @@ def test_it_reads_like_a_mapping(store: StructStore) -> None:
     assert dict(store) == {"b": 1, "a": {"x": 2}, "c": [3]}
     assert {**store} == dict(store)
     assert len(store) == 3 and "a" in store and "x" not in store and 5 not in store
-    assert bool(store) and not bool(StructStore())
+    assert bool(store) is bool(StructStore()) is True
     store.b = 5
     assert store.keys() == ["b", "a", "c"]
     assert store.pop("a") == SimpleNamespace(x=2)
@@ -240,20 +287,30 @@ def test_equality_is_by_value(store: StructStore) -> None:
 def test_representations_are_short_and_never_raise(store: StructStore) -> None:
     store.sub = {"a": 1}
     sub = store.sub
-    assert repr(sub) == "<StructStore: a>"
+    assert repr(sub) == "StructStore(a=1)" and repr(StructStore()) == "StructStore()"
+    store.all = {"on": True, "text": "it's", "none": None, "vec": np.zeros((3, 3)), "odd name": {}, "l": [1, [2]]}
+    assert repr(store.all).startswith(
+        """StructStore(on=True, text="it's", none=None, vec=<f64 [3, 3]>, "odd name"={}, """
+    )
+    assert repr(store.all.l) == "StructStoreList([1, […]])"
+    store.l = list(range(1000))
+    assert len(repr(store.l)) < 90 and repr(store.l).startswith("StructStoreList([0, 1, 2, ") and "…" in repr(store.l)
+    store.l = ["x" * 1000, b"x" * 100_000, "y" * 100_000]
+    assert len(repr(store.l)) < 120
+    del store.l, store["all"]
     assert str(sub) == '{"a": 1}'
     for index in range(100):
         sub[f"field_{index}"] = index
-    assert len(repr(sub)) < 200
+    assert len(repr(sub)) < 90
     del store.sub
     assert repr(sub) == "<StructStore: removed or replaced>"
     assert "no such" not in str(sub)
-    assert repr(store).endswith(": empty>")
+    assert repr(store).endswith(")")
 
 
 def test_dir_lists_fields_and_methods(store: StructStore) -> None:
-    store.update(num=1, keys=2)
-    assert {"num", "keys", "write_lock", "__class__"} <= set(dir(store))
+    store.update(num=1, other=2)
+    assert {"num", "other", "write_lock", "__class__"} <= set(dir(store))
 
 
 def test_copies(store: StructStore) -> None:

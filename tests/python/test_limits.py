@@ -26,11 +26,11 @@ Store = structstore.StructStore
 def test_every_assignment_keeps_the_limits(store: Store) -> None:
     store.gain = 1.5
     store.mode = "idle"
-    store.items = [1, 2]
+    store.lst = [1, 2]
     store.samples = np.array([0.5, 1.0])
     structstore.declare(store, "gain", ge=0, lt=10, unit="1/s")
     structstore.declare(store, "mode", choices=["idle", "running"])
-    structstore.declare(store, "items", Meta(ge=0, le=5, max_length=3))
+    structstore.declare(store, "lst", Meta(ge=0, le=5, max_length=3))
     structstore.declare(store, "samples", ge=0, le=1)
     before = store.to_dict()
     for name, value in [
@@ -38,8 +38,8 @@ def test_every_assignment_keeps_the_limits(store: Store) -> None:
         ("gain", -1),
         ("gain", math.nan),
         ("mode", "runing"),
-        ("items", [1, 6]),
-        ("items", [1, 1, 1, 1]),
+        ("lst", [1, 6]),
+        ("lst", [1, 1, 1, 1]),
         ("samples", np.array([0.0, 2.0])),
         ("samples", [math.nan]),
     ]:
@@ -47,10 +47,10 @@ def test_every_assignment_keeps_the_limits(store: Store) -> None:
             store[name] = value
         with pytest.raises(structstore.LimitError):
             store.update({"other": 1, name: value})
-    with pytest.raises(structstore.LimitError, match=r"items\[2\]: found 6, expected a number from 0 to 5"):
-        store.items.append(6)
+    with pytest.raises(structstore.LimitError, match=r"lst\[2\]: found 6, expected a number from 0 to 5"):
+        store.lst.append(6)
     with pytest.raises(structstore.LimitError, match="a length of 4, expected a length of at most 3"):
-        store.items.extend([3, 4])
+        store.lst.extend([3, 4])
     with pytest.raises(structstore.LimitError, match=r"samples\[1\]: found 2.0|samples: found 2.0"):
         structstore.set_at(store, "samples[1]", 2.0)
     with pytest.raises(structstore.LimitError) as caught:

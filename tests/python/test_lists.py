@@ -20,7 +20,7 @@ from structstore import StructStore, StructStoreList
 @pytest.fixture
 def items(store: StructStore) -> StructStoreList:
     store.a = {"items": [1, "two", None, {"x": 4}]}
-    found = store.a.items
+    found = store.a["items"]
     assert isinstance(found, StructStoreList)
     return found
 
@@ -183,7 +183,9 @@ def test_copies(items: StructStoreList) -> None:
     assert copy.deepcopy(items) == items.deepcopy()
     assert copy.copy(items)[3] == {"x": 4}
     assert str(items) == '[1, "two", null, {"x": 4}]'
-    assert repr(items) == "<StructStoreList: 4 items>"
+    assert repr(items) == "StructStoreList([1, 'two', None, {…}])"
+    assert not items.empty() and StructStoreList().empty()
+    items.check()
 
 
 def test_lists_of_their_own() -> None:
@@ -288,37 +290,37 @@ import structstore
 descriptor = __import__("os").memfd_create("structstore_pytest")
 small = structstore.StructStoreShared(fd=descriptor, max_size=1 << 20)
 for store in (small, structstore.StructStore()):
-    store.items = [1, "two", {"x": 3}]
+    store.lst = [1, "two", {"x": 3}]
     for times in (2**40, 2**62, 2**63 - 1):
         try:
-            store.items *= times
+            store.lst *= times
         except structstore.OutOfSpaceError:
             pass
         else:
             raise AssertionError(times)
-    assert store.items.to_list() == [1, "two", {"x": 3}]
+    assert store.lst.to_list() == [1, "two", {"x": 3}]
     store.check()
-    item = store.items[2]
-    store.items *= 3
-    assert store.items.to_list() == [1, "two", {"x": 3}] * 3
+    item = store.lst[2]
+    store.lst *= 3
+    assert store.lst.to_list() == [1, "two", {"x": 3}] * 3
     item.x = 4
-    assert [store.items[at].x for at in (2, 5, 8)] == [4, 3, 3]
-    store.items *= 1
-    assert len(store.items) == 9
+    assert [store.lst[at].x for at in (2, 5, 8)] == [4, 3, 3]
+    store.lst *= 1
+    assert len(store.lst) == 9
     store.check()
-    store.items *= -1
-    assert len(store.items) == 0
-    store.items *= 2**62
-    assert len(store.items) == 0
+    store.lst *= -1
+    assert len(store.lst) == 0
+    store.lst *= 2**62
+    assert len(store.lst) == 0
 # More than fits, of which the first ones would.
-small.items = [1, "two"]
+small.lst = [1, "two"]
 try:
-    small.items *= 50_000
+    small.lst *= 50_000
 except structstore.OutOfSpaceError:
     pass
 else:
     raise AssertionError("more than there is room for")
-assert small.items.to_list() == [1, "two"]
+assert small.lst.to_list() == [1, "two"]
 small.check()
 print("done")
 """

@@ -311,19 +311,107 @@ def test_a_lock_that_is_dropped_is_released(store: StructStore) -> None:
         pass
 
 
-def test_tasks_of_one_thread_both_enter(store: StructStore) -> None:
-    store.inside = 0
+def locks_of(structure: Any) -> list[Callable[[], Any]]:
+    """What two tasks must not have at once."""
+    return [structure.write_lock, structure.lock, structure.transaction]
 
-    async def task() -> int:
-        with store.write_lock(5):
-            store.inside += 1
-            await asyncio.sleep(0.01)
-            return int(store.inside)
+
+@pytest.mark.parametrize("which", range(3))
+def test_a_lock_that_two_tasks_of_a_thread_would_share_is_an_error(store: StructStore, which: int) -> None:
+    store.part, store.other, store.n = {"deep": {}, "lst": [1]}, {}, 0
+
+    async def holds(entered: asyncio.Event, leave: asyncio.Event) -> None:
+        with locks_of(store.part)[which]():
+            entered.set()
+            # What the same task takes, it may nest.
+            with store.part.write_lock(), store.part.deep.read_lock():
+                await leave.wait()
+
+    async def both() -> None:
+        entered, leave = asyncio.Event(), asyncio.Event()
+        holder = asyncio.ensure_future(holds(entered, leave))
+        await entered.wait()
+        for structure in (store, store.part, store.part.deep):
+            for lock in (*locks_of(structure), structure.read_lock):
+                with pytest.raises(structstore.DeadlockError, match="another asyncio task of this thread holds it"):
+                    lock().__enter__()
+        with pytest.raises(structstore.DeadlockError):
+            store.part.lst.write_lock().__enter__()
+        with store.other.write_lock():
+            store.n += 1
+        # Another thread waits, as ever.
+        with pytest.raises(structstore.LockTimeoutError):
+            await asyncio.to_thread(store.part.write_lock(0.01).__enter__)
+        leave.set()
+        await holder
+        with store.write_lock():
+            store.n += 1
+
+    asyncio.run(both())
+    assert store.n == 2
+    with store.write_lock():
+        pass
+
+
+def test_tasks_read_together(store: StructStore) -> None:
+    async def reads() -> int:
+        with store.read_lock():
+            await asyncio.sleep(0.001)
+            return len(store)
 
     async def both() -> list[int]:
-        return list(await asyncio.gather(task(), task()))
+        return list(await asyncio.gather(reads(), reads()))
 
-    assert asyncio.run(both()) == [2, 2]
+    assert asyncio.run(both()) == [0, 0]
+
+
+@pytest.mark.parametrize("which", range(3))
+def test_async_with_waits_for_the_other_tasks(store: StructStore, which: int) -> None:
+    store.part = {"n": 0}
+
+    async def count() -> None:
+        async with locks_of(store.part)[which]() as part:
+            n = part.n
+            await asyncio.sleep(0.0001)
+            part.n = n + 1
+
+    async def fails() -> None:
+        with pytest.raises(ZeroDivisionError):
+            async with store.transaction():
+                store.part.n += 100
+                await asyncio.sleep(0.0001)
+                raise ZeroDivisionError
+
+    async def every() -> None:
+        await asyncio.gather(*(count() for _ in range(20)), *(fails() for _ in range(3)))
+
+    asyncio.run(every())
+    assert store.part.n == 20
+
+
+def test_async_with_waits_for_other_threads_and_gives_up(store: StructStore) -> None:
+    ticks = 0
+
+    async def ticking() -> None:
+        nonlocal ticks
+        while True:
+            ticks += 1
+            await asyncio.sleep(0)
+
+    async def main() -> None:
+        ticker = asyncio.ensure_future(ticking())
+        with held_by_a_thread(store.write_lock()):
+            before = ticks
+            with pytest.raises(structstore.LockTimeoutError, match="not locked within 0.05 s"):
+                async with store.write_lock(timeout=0.05):
+                    pass
+            assert ticks > before, "others ran meanwhile"
+        async with store.write_lock(timeout=5), store.read_lock():
+            store.n = 1
+        ticker.cancel()
+
+    asyncio.run(main())
+    assert store.n == 1
 
 
 def test_the_loop_goes_on_while_a_task_waits_elsewhere(store: StructStore) -> None:

@@ -27,7 +27,7 @@ def exists(name: str) -> bool:
 def test_it_is_a_struct_store(shared: StructStoreShared, name: str) -> None:
     assert isinstance(shared, StructStore)
     shared.num = 5
-    assert repr(shared) == f'<StructStoreShared "{name}": num>'
+    assert repr(shared) == f'StructStoreShared("{name}", num=5)'
     assert str(shared) == '{"num": 5}'
     assert type(shared.store) is StructStore and shared.store == shared
     shared.store.num = 6

@@ -45,7 +45,7 @@ OPERATIONS = [
     "store.x = items",
     "store.x = fields",
     "store.update(fields)",
-    "other.copy = store",
+    "other.whole = store",
     "store.to_dict()",
     "store.deepcopy()",
     "store.to_json()",

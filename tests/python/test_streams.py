@@ -343,8 +343,7 @@ def test_a_store_shows_the_newest_sample(store: Store) -> None:
     store.imu.publish((0.5, (1, 2, 3)))
     assert str(store) == '{"imu": {"t": 0.5, "acc": [1.0, 2.0, 3.0]}}'
     assert store.to_dict()["imu"]["t"] == 0.5
-    other = structstore.StructStore()
-    structstore.StructStore.from_bytes(other, store.to_bytes())
+    other = structstore.StructStore.from_bytes(store.to_bytes())
     assert other.imu.latest().value["t"] == 0.5 and other.imu.dtype == store.imu.dtype
     changes = store.watch()
     store.imu.publish((0.6, (1, 2, 3)))

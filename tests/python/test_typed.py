@@ -171,13 +171,13 @@ def test_named_tuples_come_out_as_they_went_in(store: StructStore) -> None:
         end: Point
 
     store.line = Line(Point(1, 2), Point(3))
-    assert store.line.start == [1, 2]
+    assert store.line.start == {"x": 1, "y": 2} and store.line.start.y == 2 and store.line.start == Point(1, 2)
     assert store.line.to(Line) == Line(Point(1.0, 2.0), Point(3.0, 0.0))
     store.line.end = [1]
     assert store.line.to(Line).end == Point(1.0)
     bound = bind(store.line, Line)
     bound.start = Point(5)
-    assert bound.start == Point(5.0) and type(bound.start) is Point and store.line.start == [5.0, 0.0]
+    assert bound.start == Point(5.0) and type(bound.start) is Point and store.line.start == {"x": 5.0, "y": 0.0}
     for wrong, message in (([1, 2, 3], "line.end: found list, expected Point"), (["x"], "line.end.x: found str")):
         store.line.end = wrong
         with pytest.raises(WrongTypeError, match=message):
@@ -239,13 +239,13 @@ def test_other_classes(store: StructStore) -> None:
 
 def test_dates_paths_and_complex_numbers_are_stored(store: StructStore) -> None:
     store.when = datetime.datetime(2026, 1, 2, 3, 4, 5, 6)
-    assert store.when.dtype == np.dtype("M8[us]") and store.when == np.datetime64("2026-01-02T03:04:05.000006")
+    assert store.when == datetime.datetime(2026, 1, 2, 3, 4, 5, 6)
     store.day = datetime.date(2026, 1, 2)
-    assert store.day.item() == datetime.date(2026, 1, 2)
+    assert store.day == datetime.date(2026, 1, 2)
     store.span = -datetime.timedelta(days=1, microseconds=1)
-    assert store.span.item() == -datetime.timedelta(days=1, microseconds=1)
+    assert store.span == -datetime.timedelta(days=1, microseconds=1)
     store.wave = 1 - 2j
-    assert store.wave.item() == 1 - 2j
+    assert store.wave == 1 - 2j
     store.path = pathlib.PurePosixPath("a/b")
     assert store.path == "a/b"
     with pytest.raises(UnsupportedError, match="time zone"):

@@ -28,15 +28,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::access::{Access, Handle, Located, Part};
-use crate::arena::Arena;
-use crate::arena::layout::Node;
 use crate::bind::Created;
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::{Path, Result, Step};
 use crate::handle::{self, Array, ArrayView, List, Struct};
 use crate::key::Key;
-use crate::lock::Mode;
+use crate::lock::{Ancestors, Mode};
 use crate::node::{self, Raw, list, structure};
 use crate::ops::{self, lists, paths, structs};
 use crate::segment::{Access as SegmentAccess, Backing, Place};
@@ -122,6 +120,9 @@ pub trait HandleExt: Sized {
 
     /// Whether both handles name the same node, through the same mapping.
     fn is_same(&self, other: &Self) -> bool;
+
+    /// What it lies in, to be compared with that of others.
+    fn lineage(&self) -> Lineage;
 }
 
 macro_rules! handle_ext {
@@ -142,10 +143,39 @@ macro_rules! handle_ext {
             fn is_same(&self, other: &$type) -> bool {
                 Arc::ptr_eq(self.handle.arena(), other.handle.arena()) && self.handle.id() == other.handle.id()
             }
+
+            fn lineage(&self) -> Lineage {
+                Lineage::of(&self.handle)
+            }
         }
     )*};
 }
 handle_ext!(Struct, List, Array);
+
+/// A node with all that it lies in, as that was at some moment.
+pub struct Lineage {
+    /// Which mapping it is of.
+    arena: usize,
+    /// The node, and what contains it, up to the root.
+    nodes: Vec<u32>,
+}
+
+impl Lineage {
+    fn of(handle: &Handle) -> Lineage {
+        let arena = handle.arena();
+        let above = Ancestors::new(&**arena, &handle.node().head).map_while(Result::ok).map(|(node, _)| node);
+        let nodes = std::iter::once(handle.id().index).chain(above).collect();
+        Lineage { arena: Arc::as_ptr(arena).addr(), nodes }
+    }
+
+    /// Whether one of both contains the other, so that a lock on one covers it.
+    pub fn overlaps(&self, other: &Lineage) -> bool {
+        let within = |inner: &Lineage, outer: &Lineage| {
+            outer.nodes.first().is_some_and(|node| inner.nodes.contains(node))
+        };
+        self.arena == other.arena && (within(self, other) || within(other, self))
+    }
+}
 
 /// What bindings ask of structs.
 pub trait StructExt {
@@ -169,10 +199,6 @@ pub trait StructExt {
     ///
     /// As [`Struct::delete_forced`] and [`Struct::remove_at`].
     fn delete_forced_at(&self, path: &str) -> Result<()>;
-
-    /// Whether there is a field of that name, without ever waiting: while another thread is changing the struct, as it looks
-    /// then. For telling a field from a method of the same name, where a method may be a way to wait.
-    fn contains_now(&self, key: &Key<'_>) -> bool;
 
     /// How many fields there are, without ever waiting.
     fn len_now(&self) -> u64;
@@ -221,9 +247,6 @@ pub trait StructExt {
     fn begin(&self, timeout: Option<Duration>) -> Result<Transaction>;
 }
 
-/// How often a struct is looked into without a lock before a name is taken to be missing.
-const LOOKS: usize = 3;
-
 impl StructExt for Struct {
     #[inline(always)]
     fn look<'a>(&'a self, key: &Key<'a>) -> Result<Option<Slot<'a>>> {
@@ -241,19 +264,6 @@ impl StructExt for Struct {
     fn delete_forced_at(&self, path: &str) -> Result<()> {
         let path: Path = path.parse()?;
         paths::delete_forced(&self.handle, path.steps())
-    }
-
-    fn contains_now(&self, key: &Key<'_>) -> bool {
-        let look = |arena: &Arena, node: &Node| Ok(structure::find(arena, node, key)?.is_some());
-        if let Ok(Some(found)) = self.handle.read_now(look) {
-            return found;
-        }
-        (0..LOOKS).any(|_| {
-            // An index that is being replaced is in place a moment later.
-            std::hint::spin_loop();
-            // What makes no sense is in motion: let the caller wait for it.
-            look(self.handle.arena(), self.handle.node()).unwrap_or(true)
-        })
     }
 
     fn len_now(&self) -> u64 {

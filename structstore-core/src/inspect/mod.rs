@@ -5,6 +5,7 @@
 //! [`check`](crate::Struct::check) tell more. Locks, statistics and free memory are those of the whole segment, which all local
 //! stores of a process share.
 
+mod check;
 mod holders;
 mod locks;
 mod orphans;

@@ -199,11 +199,15 @@ impl Writing {
 
 /// The type of numbers that elements of a type are made of, and how many of these an element is, if that is more than one.
 fn plain(dtype: &DType) -> Option<(DType, Option<usize>)> {
-    match dtype.descr() {
-        "<c8" => Some((DType::of::<f32>(), Some(2))),
-        "<c16" => Some((DType::of::<f64>(), Some(2))),
-        time if time.starts_with("<M8") || time.starts_with("<m8") => Some((DType::of::<i64>(), None)),
-        _ => dtype.kind().map(|_| (dtype.clone(), None)),
+    if let Some(kind) = dtype.kind() {
+        return DType::of_kind(kind).map(|dtype| (dtype, None));
+    }
+    // In place of the byte order, `|` is that of this machine, which is `<`.
+    match dtype.descr().strip_prefix(['<', '|'])? {
+        "c8" => Some((DType::of::<f32>(), Some(2))),
+        "c16" => Some((DType::of::<f64>(), Some(2))),
+        time if time.starts_with("M8") || time.starts_with("m8") => Some((DType::of::<i64>(), None)),
+        _ => None,
     }
 }
 

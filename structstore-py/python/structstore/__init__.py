@@ -78,16 +78,21 @@ from ._structstore import (
     WrongTypeError,
     __version__,
     fill,
+    from_json,
+    from_yaml,
     is_current,
     is_live,
     live,
+    locks,
     orphans,
+    participants,
     remove_at,
     reset,
     set_at,
     stores,
     undeclare,
     unlink,
+    usage,
     wait,
 )
 from . import _ending as _ending  # registers what it does
@@ -155,17 +160,23 @@ __all__ = [
     "created",
     "declare",
     "fill",
+    "from_json",
+    "from_yaml",
     "is_current",
     "is_live",
     "live",
+    "locks",
     "meta",
     "orphans",
+    "participants",
     "remove_at",
     "reset",
     "set_at",
     "stores",
+    "to_pandas",
     "undeclare",
     "unlink",
+    "usage",
     "versioned",
     "wait",
 ]
@@ -335,11 +346,25 @@ def meta(structure: StructStore, name: str) -> "Meta":
     return get(structure, name)
 
 
+def to_pandas(structure: StructStore) -> _typing.Any:
+    """A pandas.DataFrame whose columns are the fields of a structure, copied as of one moment. A DataFrame that is stored becomes such a
+    structure: columns of numbers and times are arrays; columns of anything else, and those with missing values, are lists.
+
+        >>> store = structstore.StructStore()
+        >>> store.run = pandas.DataFrame({"t": [0.0, 0.1], "label": ["a", "b"]})  # doctest: +SKIP
+        >>> structstore.to_pandas(store.run)  # doctest: +SKIP
+             t label
+        0  0.0     a
+        1  0.1     b
+    """
+    from ._foreign import to_pandas
+
+    return to_pandas(structure)
+
+
 def _restore(image: bytes) -> StructStore:
     """What a pickled structure becomes."""
-    store = StructStore()
-    StructStore.from_bytes(store, image)
-    return store
+    return StructStore.from_bytes(image)
 
 
 def _restore_list(image: bytes) -> StructStoreList:

@@ -10,8 +10,12 @@ def message(error: Any) -> str:
     structure, name = getattr(error, "_structure", None), getattr(error, "_name", None)
     if structure is None or not isinstance(name, str):
         return text
+    known = []
+    if error._is_attribute:
+        text = text.replace("no such field", "no such field or method")
+        known = [method for method in dir(type(structure)) if not method.startswith("_")]
     try:
-        near = difflib.get_close_matches(name, type(structure).keys(structure), 1)
+        near = difflib.get_close_matches(name, [*structure.keys(), *known], 1)
     except Exception:  # It cannot be read any more.
         return text
     return f"{text}; did you mean {near[0]!r}?" if near else text

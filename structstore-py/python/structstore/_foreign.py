@@ -1,0 +1,83 @@
+"""Objects of other packages as what a store holds: arrays, and tables as structures of columns."""
+
+import sys
+from typing import Any
+
+import numpy as np
+
+from . import _structstore as core
+
+
+def converted(value: Any) -> Any:
+    """An object that lends arrays or tables, by NumPy's protocol, DLPack or Arrow's C interface, as arrays, lists and dicts."""
+    cls = type(value)
+    package = cls.__module__.partition(".")[0]
+    if package == "pandas" and hasattr(cls, "columns"):
+        return _pandas_columns(value)
+    if package == "pandas" and hasattr(cls, "to_numpy"):
+        return _pandas_column(value)
+    if hasattr(cls, "__arrow_c_stream__") and hasattr(cls, "columns"):
+        table = _arrow().table(value)
+        return {name: _arrow_column(table.column(name)) for name in table.column_names}
+    if hasattr(cls, "__arrow_c_array__") or hasattr(cls, "__arrow_c_stream__"):
+        return _arrow_column(_arrow().chunked_array(value))
+    if hasattr(cls, "__array__"):
+        return _storable(np.asarray(value))
+    return np.from_dlpack(value)
+
+
+def _arrow() -> Any:
+    try:
+        import pyarrow
+    except ImportError:
+        raise core.UnsupportedError("cannot store an Arrow array or table; install pyarrow, which reads it") from None
+    return pyarrow
+
+
+def _arrow_column(column: Any) -> Any:
+    if column.null_count == 0:
+        array = column.to_numpy()
+        if array.dtype != object:
+            return array
+    return column.to_pylist()
+
+
+def _pandas_columns(frame: Any) -> dict[str, Any]:
+    import pandas
+
+    if not frame.index.equals(pandas.RangeIndex(len(frame))):
+        raise core.UnsupportedError(
+            "cannot store a DataFrame with an index of its own; make the index a column: frame.reset_index()"
+        )
+    if not frame.columns.is_unique or not all(isinstance(name, str) for name in frame.columns):
+        raise core.UnsupportedError("cannot store a DataFrame whose columns are not named by different str")
+    return {name: _pandas_column(frame[name]) for name in frame.columns}
+
+
+def _pandas_column(series: Any) -> Any:
+    import pandas
+
+    if isinstance(series.dtype, np.dtype) and series.dtype != object:
+        return series.to_numpy()
+    if series.dtype != object and not series.hasnans and isinstance(getattr(series.dtype, "numpy_dtype", None), np.dtype):
+        array = series.to_numpy(dtype=series.dtype.numpy_dtype)
+        if array.dtype != object:
+            return array
+    return [None if value is pandas.NA else value for value in series.tolist()]
+
+
+def _storable(array: np.ndarray[Any, Any]) -> Any:
+    # What has objects of Python's is a list of them, nested for each dimension.
+    return array.tolist() if array.dtype == object else array
+
+
+def to_pandas(structure: core.StructStore) -> Any:
+    """See `structstore.to_pandas`."""
+    if "pandas" not in sys.modules:
+        try:
+            import pandas  # noqa: F401
+        except ImportError:
+            raise ImportError("structstore.to_pandas() needs pandas, which is not installed") from None
+    import pandas
+
+    return pandas.DataFrame(structure.to_dict())

@@ -1,0 +1,91 @@
+//! `from_bytes`: a constructor on a class, an operation on a structure, as in the original.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyType};
+
+use crate::error::Result;
+use crate::store::StructStore;
+use crate::value_in::Inputs;
+
+/// Loads a snapshot, which to_bytes() made: on the class, into a new local store, which it returns; on a structure, in place of all
+/// its fields, in one operation. A field without metadata of its own gets that of the snapshot.
+///
+///     >>> store = structstore.StructStore(num=5)
+///     >>> copy = structstore.StructStore.from_bytes(store.to_bytes())
+///     >>> copy.num
+///     5
+///     >>> store.num = 6
+///     >>> copy.from_bytes(store.to_bytes())
+///     >>> copy.num
+///     6
+#[pyclass(frozen, name = "_FromBytes", module = "structstore._structstore")]
+pub(crate) struct FromBytes {
+    target: Option<Target>,
+}
+
+enum Target {
+    Class(Py<PyType>),
+    Structure(Py<StructStore>),
+}
+
+impl FromBytes {
+    /// As it stands in the class.
+    pub(crate) fn unbound() -> FromBytes {
+        FromBytes { target: None }
+    }
+}
+
+#[pymethods]
+impl FromBytes {
+    fn __get__(
+        &self,
+        py: Python<'_>,
+        structure: &Bound<'_, PyAny>,
+        class: Option<&Bound<'_, PyAny>>,
+    ) -> Result<FromBytes> {
+        let target = match structure.cast::<StructStore>() {
+            Ok(structure) => Target::Structure(structure.clone().unbind()),
+            Err(_) => match class {
+                Some(class) => Target::Class(class.cast::<PyType>()?.clone().unbind()),
+                None => Target::Class(py.get_type::<StructStore>().unbind()),
+            },
+        };
+        Ok(FromBytes { target: Some(target) })
+    }
+
+    fn __call__(&self, py: Python<'_>, snapshot: &Bound<'_, PyAny>) -> Result<Option<Py<StructStore>>> {
+        match &self.target {
+            Some(Target::Structure(structure)) => load(structure.bind(py), snapshot).map(|()| None),
+            Some(Target::Class(class)) => {
+                let made = class.bind(py).call0()?.cast_into::<StructStore>()?;
+                load(&made, snapshot)?;
+                Ok(Some(made.unbind()))
+            }
+            None => {
+                let made = py.get_type::<StructStore>().call0()?.cast_into::<StructStore>()?;
+                load(&made, snapshot)?;
+                Ok(Some(made.unbind()))
+            }
+        }
+    }
+
+    fn __repr__(&self) -> &'static str {
+        "<from_bytes of structstore.StructStore>"
+    }
+}
+
+/// Replaces all fields by those of a snapshot.
+fn load(store: &Bound<'_, StructStore>, snapshot: &Bound<'_, PyAny>) -> Result<()> {
+    let (py, root) = (store.py(), store.get().root()?);
+    if let Ok(snapshot) = snapshot.cast::<PyBytes>() {
+        let snapshot = snapshot.as_bytes();
+        return Ok(py.detach(|| root.restore(snapshot))?);
+    }
+    let inputs = Inputs::default();
+    let snapshot = inputs.buffer(snapshot)?;
+    inputs.run(py, || {
+        // Others may write to what is lent while it is looked at.
+        let copy = snapshot.to_vec();
+        root.restore(&copy)
+    })
+}
