@@ -445,22 +445,25 @@ pub(crate) struct Unlink {
     pub(crate) force: bool,
 }
 
-/// Write what is in a store to a file.
+/// Write what is in a store, or in a part of it, to a file.
 ///
-/// A snapshot keeps types, arrays, order and the metadata of fields exactly; `load` makes the same of it on any machine.
+/// A snapshot keeps types, arrays, order and the metadata of fields exactly; `load` makes the same of it on any machine. It is of a struct.
 ///
 /// JSON and YAML keep values, but of the types of numbers only integers and floats: arrays become lists, bytes strings of
 /// hexadecimal digits, and a 32-bit float gets the shortest digits that read back as the same float. Values that a
 /// format cannot express are an error: NaN and infinities in JSON, and arrays of anything but numbers in both.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  structstore dump robot robot.snapshot\n  structstore dump robot robot.yaml\n  structstore dump robot - --format json | jq .camera"
+    after_help = "Examples:\n  structstore dump robot robot.snapshot\n  structstore dump robot gains.yaml drive.gains\n  structstore dump robot - --format json | jq .camera"
 )]
 pub(crate) struct Dump {
     #[command(flatten)]
     pub(crate) store: Name,
     /// Where to; `-` is standard output
     pub(crate) target: PathBuf,
+    /// What to write of it, such as `camera.lenses[2]`
+    #[arg(default_value = "", hide_default_value = true)]
+    pub(crate) path: Path,
     /// What to write; otherwise the file's ending tells: .json, .yaml, .yml, and anything else is a snapshot
     #[arg(long)]
     pub(crate) format: Option<Format>,
@@ -469,19 +472,31 @@ pub(crate) struct Dump {
     pub(crate) samples: bool,
 }
 
-/// Fill a store with what is in a file, in one step. It is created if it does not exist, and its fields are replaced.
+/// Load a file into a store, or into a part of it.
 ///
-/// Integers of JSON and YAML that do not fit 64 bits are an error.
+/// What the file names is replaced, and all else stays: structs are merged field by field, and lists, arrays, numbers and strings are replaced
+/// as a whole. With --replace, the fields that the file does not name are removed; those that a program has declared stay. Either is done in
+/// one step: after an error, nothing has changed.
+///
+/// The store is created if it does not exist, and so are structs that are missing on the way to PATH. A snapshot brings the metadata of its
+/// fields to fields that have none. Streams that exist keep their samples. Integers of JSON and YAML that do not fit 64 bits are an error.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  structstore load robot.snapshot robot\n  ssh other structstore dump robot - | structstore load - robot"
+    after_help = "Examples:\n  structstore load gains.json robot drive.gains\n  structstore load robot.snapshot robot --replace\n  echo '{\"rate\": 50}' | structstore load - robot\n  ssh other structstore dump robot - | structstore load - robot"
 )]
 pub(crate) struct Load {
     /// Where from; `-` is standard input
     pub(crate) source: PathBuf,
     #[command(flatten)]
     pub(crate) store: Name,
-    /// What to read; otherwise the file's ending tells: .json, .yaml, .yml, and anything else is a snapshot
+    /// Where in the store
+    #[arg(default_value = "", hide_default_value = true)]
+    pub(crate) path: Path,
+    /// Remove the fields that the file does not name
+    #[arg(long)]
+    pub(crate) replace: bool,
+    /// What to read; otherwise the file's ending tells (.json, .yaml, .yml, .snapshot), or else its first bytes: those of a snapshot, `{`, `[` or
+    /// `"` for JSON, and anything else for YAML
     #[arg(long)]
     pub(crate) format: Option<Format>,
 }

@@ -65,11 +65,12 @@ fn finite(value: &Value<'_>, path: &Path) -> Result<()> {
     }
 }
 
-/// Fails if a value has an array that no list of numbers stands for.
-pub(crate) fn numbers_only(value: &Value<'_>, format: &str) -> Result<()> {
+/// Fails if a value has an array that no list of numbers stands for. What is below `path` is meant.
+pub(crate) fn numbers_only(value: &Value<'_>, path: &Path, format: &str) -> Result<()> {
     match not_numbers(value) {
         None => Ok(()),
-        Some((path, dtype)) => {
+        Some((inner, dtype)) => {
+            let path = path.join(&inner);
             let reason =
                 format!("{format} has no numbers for an array of {dtype}; `dump --format snapshot` keeps it");
             Err(Failure::Other(format!("{}: {reason}", shown(&path))))
@@ -302,7 +303,10 @@ mod tests {
         }
         assert!(yaml(&value, false).unwrap().contains("bytes: 00ff"));
         assert!(
-            numbers_only(&value, "JSON").unwrap_err().to_string().starts_with("opaque: JSON has no numbers")
+            numbers_only(&value, &Path::ROOT, "JSON")
+                .unwrap_err()
+                .to_string()
+                .starts_with("opaque: JSON has no numbers")
         );
         let value = Value::record([("a", Value::List(vec![f64::NEG_INFINITY.into()]))]);
         let failure = super::text(&value, &"part".parse().unwrap(), true).unwrap_err().to_string();
@@ -509,7 +513,7 @@ mod tests {
 
         #[test]
         fn documents_are_exact_or_refused(value in values()) {
-            if numbers_only(&value, "JSON").is_err() {
+            if numbers_only(&value, &Path::ROOT, "JSON").is_err() {
                 return Ok(());
             }
             match super::text(&value, &Path::ROOT, true) {

@@ -9,12 +9,15 @@ mod arguments;
 mod check;
 mod clean;
 mod describe;
+mod document;
+mod dump;
 mod failure;
 mod field;
 mod fuzz;
 mod json;
 mod list;
 mod literal;
+mod load;
 mod manual;
 mod output;
 mod path;
@@ -24,13 +27,13 @@ mod run;
 mod schema;
 mod show;
 mod signals;
-mod snapshot;
 mod stat;
 mod store;
 mod stream;
 mod text;
 mod unlink;
 mod watch;
+mod way;
 
 use std::ffi::OsString;
 
@@ -89,8 +92,8 @@ fn run(arguments: Arguments, output: &mut Output) -> failure::Result<u8> {
         Command::Check(options) => check::run(&options, output),
         Command::Unlink(options) => unlink::run(&options),
         Command::Clean(options) => clean::run(&options, output),
-        Command::Dump(options) => snapshot::dump(&options),
-        Command::Load(options) => snapshot::load(&options),
+        Command::Dump(options) => dump::run(&options),
+        Command::Load(options) => load::run(&options),
         Command::Run(options) => run::run(&options),
         Command::Completions(options) => manual::completions(&options, output),
         Command::Man(options) => manual::page(&options, output),

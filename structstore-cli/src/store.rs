@@ -29,15 +29,15 @@ impl Name {
 
     /// A copy of parts of a store, as of one moment: without a trace or, where the store is changed all the time, under a shared
     /// lock for as long as copying takes, if this user may write to it.
-    pub(crate) fn snapshot<T>(&self, copy: impl Fn(&Struct) -> structstore::Result<T>) -> Result<T> {
+    pub(crate) fn snapshot<T>(&self, copy: impl Fn(&Struct) -> Result<T>) -> Result<T> {
         let observed = self.observe()?;
         let contended = match copy(&observed) {
-            Err(error) if error.kind() == ErrorKind::Contended => error,
-            other => return Ok(other?),
+            Err(Failure::Store(error)) if error.kind() == ErrorKind::Contended => error,
+            other => return other,
         };
         drop(observed);
         match self.observe_for_long() {
-            Ok(store) => Ok(copy(&store)?),
+            Ok(store) => copy(&store),
             Err(_) => Err(contended.into()),
         }
     }

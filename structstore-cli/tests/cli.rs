@@ -539,7 +539,7 @@ fn documents_are_written_and_read() {
     }
     let piped = structstore(&["dump", &name, "-", "--format", "json"]).json();
     assert_eq!(piped["camera"]["exposure"], 0.01);
-    structstore_reading(&["load", "-", &copy, "--format", "yaml"], b"a: [1, x]").text();
+    structstore_reading(&["load", "-", &copy, "--format", "yaml", "--replace"], b"a: [1, x]").text();
     assert_eq!(structstore(&["show", &copy, "--json"]).json(), json!({ "a": [1, "x"] }));
 
     // An unreadable document changes nothing, and creates no store.
