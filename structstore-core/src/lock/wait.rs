@@ -57,6 +57,15 @@ impl Doubt {
 
 static HOOKS: OnceLock<WaitHooks> = OnceLock::new();
 
+/// Since when, and for how long, the waits of this process may last together.
+static LIMIT: OnceLock<(Instant, Duration)> = OnceLock::new();
+
+/// Bounds the time until this process gives up waiting for locks, from now on: waits without a bound of their own then end with
+/// [`ErrorKind::LockTimeout`]. It is for commands, which are all that their process does. The first call counts.
+pub fn limit_waits(timeout: Duration) {
+    let _ = LIMIT.set((Instant::now(), timeout));
+}
+
 thread_local! {
     static HOOKLESS: Cell<bool> = const { Cell::new(false) };
     /// Whether this is a child that was forked by a hook in the last wait.
@@ -152,6 +161,12 @@ impl Wait {
             if waited >= timeout {
                 return Err(Error::new(ErrorKind::LockTimeout).after(waited));
             }
+        }
+        if self.hooks == Hooks::All
+            && let Some((start, limit)) = LIMIT.get()
+            && start.elapsed() >= *limit
+        {
+            return Err(Error::new(ErrorKind::LockTimeout).after(start.elapsed()));
         }
         if self.hooks == Hooks::All
             && !HOOKLESS.get()
