@@ -23,7 +23,8 @@ Exit status:
   1  `check` found damage, or `watch` saw too few changes in time
   2  invalid arguments
   3  no such store, field or file
-  4  anything else: no permission, a value of the wrong type, no space, ...
+  4  anything else: no permission, a value of the wrong type, no space, a lock
+     that was not to be had within --timeout, ...
   `run` exits with the status of its command: 126 if it cannot be started, 127
   if it is not found, 128 and the signal's number if one ended it.
 
@@ -44,8 +45,21 @@ pub(crate) struct Arguments {
     /// When to use colours; `auto` is on a terminal, unless NO_COLOR is set
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: Color,
+    /// Give up waiting for locks after this many seconds, with exit status 4
+    #[arg(long, global = true, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) timeout: Option<Duration>,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Arguments {
+    /// For how long the command may wait for locks. What follows a store has a timeout with a meaning of its own.
+    pub(crate) fn patience(&self) -> Option<Duration> {
+        match self.command {
+            Command::Watch(_) | Command::Hz(_) => None,
+            _ => self.timeout,
+        }
+    }
 }
 
 #[derive(Subcommand)]
@@ -71,6 +85,32 @@ pub(crate) enum Command {
     Run(Run),
     Completions(Completions),
     Man(Man),
+}
+
+impl Command {
+    /// The store that it is about.
+    pub(crate) fn store(&self) -> Option<&Name> {
+        match self {
+            Command::Show(Show { store, .. })
+            | Command::Get(Get { store, .. })
+            | Command::Set(Set { store, .. })
+            | Command::Rm(Remove { store, .. })
+            | Command::Describe(Describe { store, .. })
+            | Command::Declare(Declare { store, .. })
+            | Command::Undeclare(Undeclare { store, .. })
+            | Command::Reset(Reset { store, .. })
+            | Command::Schema(Schema { store, .. })
+            | Command::Watch(Watch { store, .. })
+            | Command::Hz(Hz { store, .. })
+            | Command::Stat(Stat { store, .. })
+            | Command::Check(Check { store, .. })
+            | Command::Unlink(Unlink { store, .. })
+            | Command::Dump(Dump { store, .. })
+            | Command::Load(Load { store, .. })
+            | Command::Run(Run { store, .. }) => Some(store),
+            Command::Ls(_) | Command::Clean(_) | Command::Completions(_) | Command::Man(_) => None,
+        }
+    }
 }
 
 /// Which store.

@@ -38,6 +38,7 @@ mod way;
 use std::ffi::OsString;
 
 use clap::Parser;
+use structstore::binding_support::limit_waits;
 
 use arguments::{Arguments, Command};
 use output::Output;
@@ -62,40 +63,44 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         }
     };
     arguments.color.write_global();
+    if let Some(patience) = arguments.patience() {
+        limit_waits(patience);
+    }
     let mut output = Output::new();
-    let done = run(arguments, &mut output).and_then(|status| output.finish().map(|()| status));
+    let done = run(&arguments.command, &mut output).and_then(|status| output.finish().map(|()| status));
     match done {
         Ok(status) => status,
         Err(failure) => {
-            output.complain(&failure.to_string());
+            let advice = arguments.command.store().and_then(|store| store.advice(&failure));
+            output.complain(&format!("{failure}{}", advice.unwrap_or_default()));
             failure.status()
         }
     }
 }
 
-fn run(arguments: Arguments, output: &mut Output) -> failure::Result<u8> {
-    match arguments.command {
-        Command::Ls(options) => list::run(&options, output),
-        Command::Show(options) => show::run(&options, output),
-        Command::Get(options) => field::get(&options, output),
-        Command::Set(options) => field::set(&options),
-        Command::Rm(options) => field::remove(&options),
-        Command::Describe(options) => describe::describe(&options, output),
-        Command::Declare(options) => describe::declare(&options),
-        Command::Undeclare(options) => describe::undeclare(&options),
-        Command::Reset(options) => describe::reset(&options),
-        Command::Schema(options) => schema::run(&options, output),
-        Command::Watch(options) if options.each => stream::each(&options, output),
-        Command::Watch(options) => watch::run(&options, output),
-        Command::Hz(options) => stream::hz(&options, output),
-        Command::Stat(options) => stat::run(&options, output),
-        Command::Check(options) => check::run(&options, output),
-        Command::Unlink(options) => unlink::run(&options),
-        Command::Clean(options) => clean::run(&options, output),
-        Command::Dump(options) => dump::run(&options),
-        Command::Load(options) => load::run(&options),
-        Command::Run(options) => run::run(&options),
-        Command::Completions(options) => manual::completions(&options, output),
-        Command::Man(options) => manual::page(&options, output),
+fn run(command: &Command, output: &mut Output) -> failure::Result<u8> {
+    match command {
+        Command::Ls(options) => list::run(options, output),
+        Command::Show(options) => show::run(options, output),
+        Command::Get(options) => field::get(options, output),
+        Command::Set(options) => field::set(options),
+        Command::Rm(options) => field::remove(options),
+        Command::Describe(options) => describe::describe(options, output),
+        Command::Declare(options) => describe::declare(options),
+        Command::Undeclare(options) => describe::undeclare(options),
+        Command::Reset(options) => describe::reset(options),
+        Command::Schema(options) => schema::run(options, output),
+        Command::Watch(options) if options.each => stream::each(options, output),
+        Command::Watch(options) => watch::run(options, output),
+        Command::Hz(options) => stream::hz(options, output),
+        Command::Stat(options) => stat::run(options, output),
+        Command::Check(options) => check::run(options, output),
+        Command::Unlink(options) => unlink::run(options),
+        Command::Clean(options) => clean::run(options, output),
+        Command::Dump(options) => dump::run(options),
+        Command::Load(options) => load::run(options),
+        Command::Run(options) => run::run(options),
+        Command::Completions(options) => manual::completions(options, output),
+        Command::Man(options) => manual::page(options, output),
     }
 }

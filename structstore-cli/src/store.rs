@@ -57,6 +57,15 @@ impl Name {
         opened.map_err(|error| self.failure(error))
     }
 
+    /// What to do about a failure, behind what it says.
+    pub(crate) fn advice(&self, failure: &Failure) -> Option<String> {
+        let Failure::Store(error) = failure else { return None };
+        let (option, name) =
+            (if self.file { "--file " } else { "" }, text::line(&self.name.to_string_lossy()));
+        (error.kind() == ErrorKind::Abandoned)
+            .then(|| format!(": `structstore check --lock {option}{name}` repairs it"))
+    }
+
     /// What to say where the store cannot be had.
     pub(crate) fn failure(&self, error: Error) -> Failure {
         match error.kind() {
