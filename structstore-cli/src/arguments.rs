@@ -20,7 +20,7 @@ Names and paths:
 
 Exit status:
   0  done
-  1  `check` found damage, or `watch` saw too few changes in time
+  1  `check` found damage, `diff` differences, or `watch` too few changes in time
   2  invalid arguments
   3  no such store, field or file
   4  anything else: no permission, a value of the wrong type, no space, a lock
@@ -82,6 +82,7 @@ pub(crate) enum Command {
     Unlink(Unlink),
     Dump(Dump),
     Load(Load),
+    Diff(Diff),
     Run(Run),
     Completions(Completions),
     Man(Man),
@@ -108,7 +109,11 @@ impl Command {
             | Command::Dump(Dump { store, .. })
             | Command::Load(Load { store, .. })
             | Command::Run(Run { store, .. }) => Some(store),
-            Command::Ls(_) | Command::Clean(_) | Command::Completions(_) | Command::Man(_) => None,
+            Command::Ls(_)
+            | Command::Clean(_)
+            | Command::Diff(_)
+            | Command::Completions(_)
+            | Command::Man(_) => None,
         }
     }
 }
@@ -539,6 +544,38 @@ pub(crate) struct Load {
     /// `"` for JSON, and anything else for YAML
     #[arg(long)]
     pub(crate) format: Option<Format>,
+}
+
+/// Print how two stores, or files of `dump`, differ: one line for each difference.
+///
+/// A and B are names of stores, or paths of files. A path is what has a slash elsewhere than at its beginning, or an ending of `dump`: .json,
+/// .yaml, .yml, .snapshot; put `./` in front of any other file. `-` is standard input. A file may also hold a store.
+///
+/// Numbers are compared by value, and arrays with lists of the same numbers, for JSON and YAML have no other. Of streams, the newest samples
+/// are compared. The exit status is 0 if there is no difference, and 1 if there are some.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  structstore diff robot robot.snapshot\n  structstore diff yesterday.yaml robot drive.gains\n  structstore diff robot simulation --json | jq -r '.[].path'\n  structstore dump robot - | ssh other structstore diff robot -"
+)]
+pub(crate) struct Diff {
+    /// A store or a file
+    #[arg(value_name = "A")]
+    pub(crate) old: OsString,
+    /// Another one
+    #[arg(value_name = "B")]
+    pub(crate) new: OsString,
+    /// The part to compare
+    #[arg(default_value = "", hide_default_value = true)]
+    pub(crate) path: Path,
+    /// Numbers of other types differ, and arrays differ from lists
+    #[arg(long)]
+    pub(crate) types: bool,
+    /// Print a list of objects in JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Open stores even if they belong to other users, who can kill this program by truncating them
+    #[arg(long)]
+    pub(crate) any_owner: bool,
 }
 
 /// Create a store, run a command, and remove the store when the command ends.

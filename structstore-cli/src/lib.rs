@@ -9,6 +9,8 @@ mod arguments;
 mod check;
 mod clean;
 mod describe;
+mod diff;
+mod difference;
 mod document;
 mod dump;
 mod failure;
@@ -27,6 +29,7 @@ mod run;
 mod schema;
 mod show;
 mod signals;
+mod source;
 mod stat;
 mod store;
 mod stream;
@@ -99,6 +102,7 @@ fn run(command: &Command, output: &mut Output) -> failure::Result<u8> {
         Command::Clean(options) => clean::run(options, output),
         Command::Dump(options) => dump::run(options),
         Command::Load(options) => load::run(options),
+        Command::Diff(options) => diff::run(options, output),
         Command::Run(options) => run::run(options),
         Command::Completions(options) => manual::completions(options, output),
         Command::Man(options) => manual::page(options, output),
