@@ -175,12 +175,15 @@ pub(crate) struct Show {
     pub(crate) types: bool,
 }
 
-/// Print a value.
+/// Print a value, or export an array.
 ///
 /// Strings and bytes are printed as they are, to a terminal with escapes for what controls it; structs, lists and arrays as JSON.
+///
+/// A picture is made of an array of u8 or bool of the shape [h, w], [h, w, 1] (grey), [h, w, 3] (RGB) or [h, w, 4] (RGBA), of u16 in 16 bits, and of floats
+/// of the shape [h, w]: the least of them is black, the greatest white.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  structstore get robot camera.exposure\n  structstore get robot log[0]\n  structstore get robot --json camera | jq .exposure\n  structstore get robot imu --last 1000 --csv > imu.csv"
+    after_help = "Examples:\n  structstore get robot camera.exposure\n  structstore get robot log[0]\n  structstore get robot --json camera | jq .exposure\n  structstore get robot imu --last 1000 --csv > imu.csv\n  structstore get robot camera.frame --npy frame.npy\n  structstore get robot camera.frame --png - | feh -"
 )]
 pub(crate) struct Get {
     #[command(flatten)]
@@ -196,6 +199,12 @@ pub(crate) struct Get {
     /// Print the samples as CSV, with a column for each number
     #[arg(long, requires = "last", conflicts_with = "json")]
     pub(crate) csv: bool,
+    /// Write the array to a file in the format of NumPy, for `numpy.load`; `-` is standard output
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["json", "last", "png"])]
+    pub(crate) npy: Option<PathBuf>,
+    /// Write the array to a file as a picture; `-` is standard output
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["json", "last"])]
+    pub(crate) png: Option<PathBuf>,
 }
 
 /// Change a value, or add a field.

@@ -1,13 +1,19 @@
 //! `get`, `set` and `rm`: one field or item.
 
+use std::io::{self, IsTerminal};
+use std::path::Path as FilePath;
+
 use structstore::binding_support::{StructExt, for_each_number, not_finite};
 use structstore::{ArrayValue, DType, Error, Item, Kind, Scalar, Value};
 
 use crate::arguments::{Get, Remove, Set};
+use crate::document::{self, is_standard};
 use crate::failure::{Failure, Result};
 use crate::json::{self, Unreadable};
+use crate::npy;
 use crate::output::Output;
 use crate::path::{self, kind};
+use crate::picture;
 use crate::show::value;
 use crate::stream;
 use crate::text;
@@ -19,6 +25,9 @@ const SHOWN: usize = 60;
 pub(crate) fn get(options: &Get, output: &mut Output) -> Result<u8> {
     if let Some(count) = options.last {
         return stream::last(options, count, output);
+    }
+    if let Some(target) = options.npy.as_ref().or(options.png.as_ref()) {
+        return export(options, target);
     }
     let store = options.store.observe()?;
     let found = path::find(&store, &options.path)?;
@@ -50,6 +59,23 @@ pub(crate) fn get(options: &Get, output: &mut Output) -> Result<u8> {
         }
     }
     Ok(0)
+}
+
+/// `get --npy` and `get --png`.
+fn export(options: &Get, target: &FilePath) -> Result<u8> {
+    if is_standard(target) && io::stdout().is_terminal() {
+        let message = "an array cannot be written to a terminal; name a file, or redirect the output";
+        return Err(Failure::Usage(message.to_owned()));
+    }
+    let array = options.store.snapshot(|root| match path::find(root, &options.path)? {
+        Item::Array(array) => Ok(array.to_value()?),
+        other => Err(Error::wrong_type(kind(&other).name(), "array").below(options.path.clone()).into()),
+    })?;
+    let file = match options.npy {
+        Some(_) => npy::file(&array),
+        None => picture::file(&array, &options.path)?,
+    };
+    document::write(target, &file).map(|()| 0)
 }
 
 pub(crate) fn set(options: &Set) -> Result<u8> {
