@@ -69,6 +69,8 @@ pub(crate) enum Command {
     Get(Get),
     Set(Set),
     Rm(Remove),
+    Mv(Move),
+    Push(Push),
     Describe(Describe),
     Declare(Declare),
     Undeclare(Undeclare),
@@ -96,6 +98,8 @@ impl Command {
             | Command::Get(Get { store, .. })
             | Command::Set(Set { store, .. })
             | Command::Rm(Remove { store, .. })
+            | Command::Mv(Move { store, .. })
+            | Command::Push(Push { store, .. })
             | Command::Describe(Describe { store, .. })
             | Command::Declare(Declare { store, .. })
             | Command::Undeclare(Undeclare { store, .. })
@@ -210,10 +214,10 @@ pub(crate) struct Get {
 /// Change a value, or add a field.
 ///
 /// VALUE is read as what is there: a number of the same type, a string as it is, bytes as hexadecimal digits, lists, structs and
-/// arrays as JSON. If nothing is there, it is JSON.
+/// arrays as JSON. If nothing is there, it is JSON. What leads to it has to exist, unless --parents is given.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  structstore set robot camera.exposure 0.02\n  structstore set robot label 'the left one'\n  structstore set robot limits '{\"low\": 0, \"high\": 5}'\n  structstore set robot label --json null"
+    after_help = "Examples:\n  structstore set robot camera.exposure 0.02\n  structstore set -p robot drive.left.gain 1.5\n  structstore set robot label 'the left one'\n  structstore set robot limits '{\"low\": 0, \"high\": 5}'\n  structstore set robot label --json null"
 )]
 pub(crate) struct Set {
     #[command(flatten)]
@@ -224,6 +228,50 @@ pub(crate) struct Set {
     #[arg(allow_hyphen_values = true)]
     pub(crate) value: String,
     /// VALUE is JSON, whatever is there now
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Create structs that are missing on the way
+    #[arg(long, short)]
+    pub(crate) parents: bool,
+}
+
+/// Rename a field, or move a field or an item elsewhere in the store.
+///
+/// A field that is renamed in its struct keeps its place in the order, and what programs have of it. What is moved elsewhere is a copy, with the
+/// metadata of the fields in it; programs that have the original find it removed. Declared fields stay where they are.
+///
+/// Nothing is replaced: NEWPATH leads to a field that does not exist yet, or to the place in a list before which the item is inserted. Its indices
+/// count without what is moved.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  structstore mv robot vel velocity\n  structstore mv robot camera.log archive.log\n  structstore mv robot waypoints[3] waypoints[0]"
+)]
+pub(crate) struct Move {
+    #[command(flatten)]
+    pub(crate) store: Name,
+    /// What to move
+    pub(crate) path: Path,
+    /// Where to
+    #[arg(value_name = "NEWPATH")]
+    pub(crate) target: Path,
+}
+
+/// Append to a list, which is created if the field is missing.
+///
+/// VALUE is read as the last item is: a number of the same type, a string as it is, and so on, as with `set`. If there is none, it is JSON.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  structstore push robot waypoints '{\"x\": 1.5, \"y\": 0.0}'\n  structstore push robot log 'battery is low'"
+)]
+pub(crate) struct Push {
+    #[command(flatten)]
+    pub(crate) store: Name,
+    /// The list
+    pub(crate) path: Path,
+    /// The new item
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) value: String,
+    /// VALUE is JSON, whatever the last item is
     #[arg(long)]
     pub(crate) json: bool,
 }

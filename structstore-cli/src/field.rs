@@ -1,23 +1,19 @@
 //! `get`, `set` and `rm`: one field or item.
 
-use std::io::{self, IsTerminal};
-use std::path::Path as FilePath;
-
 use structstore::binding_support::{StructExt, for_each_number, not_finite};
 use structstore::{ArrayValue, DType, Error, Item, Kind, Scalar, Value};
 
 use crate::arguments::{Get, Remove, Set};
-use crate::document::{self, is_standard};
+use crate::export;
 use crate::failure::{Failure, Result};
 use crate::json::{self, Unreadable};
-use crate::npy;
 use crate::output::Output;
 use crate::path::{self, kind};
-use crate::picture;
 use crate::show::value;
 use crate::stream;
 use crate::text;
 use crate::text::shortened;
+use crate::way::Way;
 
 /// How many characters of what was given are repeated where it makes no sense.
 const SHOWN: usize = 60;
@@ -27,7 +23,7 @@ pub(crate) fn get(options: &Get, output: &mut Output) -> Result<u8> {
         return stream::last(options, count, output);
     }
     if let Some(target) = options.npy.as_ref().or(options.png.as_ref()) {
-        return export(options, target);
+        return export::run(options, target);
     }
     let store = options.store.observe()?;
     let found = path::find(&store, &options.path)?;
@@ -61,36 +57,27 @@ pub(crate) fn get(options: &Get, output: &mut Output) -> Result<u8> {
     Ok(0)
 }
 
-/// `get --npy` and `get --png`.
-fn export(options: &Get, target: &FilePath) -> Result<u8> {
-    if is_standard(target) && io::stdout().is_terminal() {
-        let message = "an array cannot be written to a terminal; name a file, or redirect the output";
-        return Err(Failure::Usage(message.to_owned()));
-    }
-    let array = options.store.snapshot(|root| match path::find(root, &options.path)? {
-        Item::Array(array) => Ok(array.to_value()?),
-        other => Err(Error::wrong_type(kind(&other).name(), "array").below(options.path.clone()).into()),
-    })?;
-    let file = match options.npy {
-        Some(_) => npy::file(&array),
-        None => picture::file(&array, &options.path)?,
-    };
-    document::write(target, &file).map(|()| 0)
-}
-
 pub(crate) fn set(options: &Set) -> Result<u8> {
     let store = options.store.change()?;
-    let place = path::last(&store, &options.path)?;
+    if options.parents
+        && let Way::Fields { from, names, there: None } = Way::new(&store, &options.path)?
+    {
+        let value = parse(&options.value).map_err(|failure| failure.below(&options.path))?;
+        from.merge(&names, &value)?;
+        return Ok(0);
+    }
+    let place = path::last(&store, &options.path).map_err(|failure| match failure {
+        Failure::Missing { what, near } => {
+            Failure::Missing { what: format!("{what}, which --parents would create"), near }
+        }
+        other => other,
+    })?;
     let there = if options.json { None } else { place.find()? };
     let value = match &there {
         None => parse(&options.value),
         Some(item) => convert(&options.value, item),
     };
-    let value = value.map_err(|failure| match failure {
-        Failure::Store(error) => error.below(options.path.clone()).into(),
-        other => other,
-    })?;
-    place.set(value)?;
+    place.set(value.map_err(|failure| failure.below(&options.path))?)?;
     Ok(0)
 }
 

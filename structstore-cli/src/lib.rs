@@ -13,6 +13,7 @@ mod diff;
 mod difference;
 mod document;
 mod dump;
+mod export;
 mod failure;
 mod field;
 mod fuzz;
@@ -21,12 +22,14 @@ mod list;
 mod literal;
 mod load;
 mod manual;
+mod mv;
 mod npy;
 mod output;
 mod path;
 mod patience;
 mod picture;
 mod progress;
+mod push;
 mod run;
 mod schema;
 mod show;
@@ -90,6 +93,8 @@ fn run(command: &Command, output: &mut Output) -> failure::Result<u8> {
         Command::Get(options) => field::get(options, output),
         Command::Set(options) => field::set(options),
         Command::Rm(options) => field::remove(options),
+        Command::Mv(options) => mv::run(options),
+        Command::Push(options) => push::run(options),
         Command::Describe(options) => describe::describe(options, output),
         Command::Declare(options) => describe::declare(options),
         Command::Undeclare(options) => describe::undeclare(options),

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::unistd::gettid;
-use structstore::StructStoreShared;
+use structstore::{Cleanup, StructStoreShared};
 use structstore_tests::SegmentName;
 
 use command::{command, finish, structstore};
@@ -60,7 +60,13 @@ fn commands_give_up_after_their_timeout() {
         &["show", &name],
         &["show", &name, "--json"],
         &["set", &name, "camera.exposure", "1"],
+        &["set", "-p", &name, "new.exposure", "1"],
         &["rm", &name, "camera.exposure"],
+        &["mv", &name, "camera.exposure", "camera.shutter"],
+        &["mv", &name, "camera.exposure", "exposure"],
+        &["push", &name, "camera.log", "1"],
+        &["diff", &name, file],
+        &["get", &name, "camera.frame", "--npy", "-"],
         &["describe", &name],
         &["declare", &name, "camera.exposure", "--ge", "0"],
         &["undeclare", &name, "camera.exposure"],
@@ -103,7 +109,10 @@ fn a_process_that_holds_a_lock() {
 #[test]
 fn a_death_in_a_lock_is_told_with_its_remedy() {
     let name = SegmentName::new("died");
-    let store = robot(&name);
+    // This process is not attached: it would repair the store when it forks.
+    let store = StructStoreShared::options().cleanup(Cleanup::Never).open(&name).unwrap();
+    store.ensure_struct("camera").unwrap().set("exposure", 0.5).unwrap();
+    store.close().unwrap();
     let mut holder = std::process::Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "a_process_that_holds_a_lock", "--ignored", "--nocapture"])
         .env("STRUCTSTORE_HOLD", name.as_str())
@@ -119,5 +128,4 @@ fn a_death_in_a_lock_is_told_with_its_remedy() {
     assert!(complaint.starts_with("structstore: camera") && complaint.ends_with(&expected), "{complaint}");
     assert_eq!(structstore(&["check", "--lock", &name]).text(), format!("{name}: sound\n"));
     assert_eq!(structstore(&["get", &name, "camera.exposure"]).text(), "0.5\n");
-    drop(store);
 }
