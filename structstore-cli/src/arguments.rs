@@ -651,9 +651,12 @@ pub(crate) struct Run {
 }
 
 /// Print a shell completion script for this command.
+///
+/// It completes subcommands and options, names of stores, paths in them, and the choices that a field was declared with. For that the shell
+/// asks this command, which looks into the store, leaves no trace, and says nothing if it takes longer than a fifth of a second.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  structstore completions bash > ~/.local/share/bash-completion/completions/structstore"
+    after_help = "Examples:\n  structstore completions bash > ~/.local/share/bash-completion/completions/structstore\n  source <(structstore completions zsh)   # in ~/.zshrc, after compinit\n  structstore completions fish > ~/.config/fish/completions/structstore.fish"
 )]
 pub(crate) struct Completions {
     /// For which shell

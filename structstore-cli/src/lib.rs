@@ -8,6 +8,7 @@
 mod arguments;
 mod check;
 mod clean;
+mod completion;
 mod describe;
 mod diff;
 mod difference;
@@ -62,6 +63,10 @@ pub mod private {
 /// It is meant to be all that its process does: signals get their default dispositions.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     signals::restore();
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if let Some(status) = completion::answer(&arguments) {
+        return status;
+    }
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) => {

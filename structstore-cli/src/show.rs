@@ -1,7 +1,6 @@
 //! `show`: what is in a store, as a tree.
 
 use anstyle::Style;
-use structstore::binding_support::not_finite;
 use structstore::path::Path;
 use structstore::stream::AnyStream;
 use structstore::{Array, Error, ErrorKind, Item, Kind, List, Meta, Scalar, Struct, Value};
@@ -88,11 +87,9 @@ pub(crate) fn brief(value: &Value<'_>) -> Result<String> {
         }
         Value::Scalar(Scalar::F32(number)) if !number.is_finite() => return Ok(number.to_string()),
         Value::Scalar(Scalar::F64(number)) if !number.is_finite() => return Ok(number.to_string()),
-        // What JSON lacks, by name.
-        other if not_finite(other).is_some() => {
-            return Ok(shortened(&text::line(&other.to_string()), WIDTH).into_owned());
+        Value::List(_) | Value::Struct(_) | Value::Array(_) | Value::Stream(_) => {
+            return Ok(shortened(&text::line(&value.to_string()), WIDTH).into_owned());
         }
-        Value::Array(_) => return Ok(shortened(&value.to_string().replace(", ", ","), WIDTH).into_owned()),
         other => other.into(),
     };
     let text = String::from_utf8_lossy(&json::text(&cut, &Path::ROOT, false)?).into_owned();

@@ -124,7 +124,7 @@ fn show_draws_a_tree() {
   camera: struct of 4 fields
     exposure: f64 = 0.01
     \"f.number\": f32 = 2.8
-    frame: i16[2, 3] = [[1,2,3],[4,5,6]]
+    frame: i16[2, 3] = [[1, 2, 3], [4, 5, 6]]
     lenses: list of 2 items
       [0]: struct of 1 field
         focus: i32 = 3
@@ -160,10 +160,12 @@ fn show_cuts_long_values() {
     store.set("text", "x".repeat(1000)).unwrap();
     store.set("list", structstore::Value::list(0..1000)).unwrap();
     store.set("small", ArrayValue::from_slice(&[100], &[0.0; 100]).unwrap()).unwrap();
+    store.set("number", ArrayValue::from_slice(&[], &[1.5]).unwrap()).unwrap();
     store.set("large", ArrayValue::from_slice(&[10000], &vec![0.0; 10000]).unwrap()).unwrap();
     let shown = structstore(&["show", &name]).text();
     assert!(shown.lines().all(|line| line.chars().count() < 120), "{shown}");
-    assert_eq!(shown.lines().count(), 106);
+    assert_eq!(shown.lines().count(), 107);
+    assert!(shown.contains("number: f64[] = 1.5\n"), "{shown}");
     assert!(shown.contains("… 900 more") && shown.contains("large: f64[10000]\n"), "{shown}");
 }
 
@@ -676,7 +678,7 @@ fn json_of_nan_and_infinity_is_an_error() {
     // Output for people has it by name.
     assert_eq!(structstore(&["get", &name, "part.speed"]).text(), "NaN\n");
     let tree = structstore(&["show", &name]).text();
-    assert!(tree.contains("scan: f64[2, 2] = [[0.5,1.5],[Infinity,2.5]]\n"), "{tree}");
+    assert!(tree.contains("scan: f64[2, 2] = [[0.5, 1.5], [Infinity, 2.5]]\n"), "{tree}");
 
     // YAML can represent all of them, and they are read again.
     let yaml = structstore(&["dump", &name, "-", "--format", "yaml"]).text();
@@ -965,7 +967,7 @@ fn stores_made_by_python() {
     let put = Command::new(python).args([peer, &name, "put"]).status().unwrap();
     assert!(put.success());
     let shown = structstore(&["show", &name]).text();
-    assert!(shown.contains("matrix: f64[2, 3] = [[0.0,1.0,2.0],[3.0,4.0,5.0]]"), "{shown}");
+    assert!(shown.contains("matrix: f64[2, 3] = [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]"), "{shown}");
     assert!(shown.contains("complex: <c8[1]\n") && shown.contains("text: str = \"grüße, 世界\""), "{shown}");
     assert_eq!(structstore(&["get", &name, "struct.inner.deep"]).text(), "yes\n");
 }

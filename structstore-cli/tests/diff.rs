@@ -86,7 +86,7 @@ fn types_count_on_request() {
     assert_eq!(different.code(), 1);
     assert_eq!(
         String::from_utf8(different.out).unwrap(),
-        "rate: i32 50 -> i64 50\ncamera.frame: i16[2, 2] [[1,2],[3,4]] -> list [[1,2],[3,4]]\n"
+        "rate: i32 50 -> i64 50\ncamera.frame: i16[2, 2] [[1, 2], [3, 4]] -> list [[1, 2], [3, 4]]\n"
     );
 }
 
