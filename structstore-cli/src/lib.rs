@@ -14,6 +14,7 @@ mod diff;
 mod difference;
 mod document;
 mod dump;
+mod element;
 mod export;
 mod failure;
 mod field;

@@ -7,6 +7,7 @@ use structstore::{Array, Error, ErrorKind, Item, Kind, List, Meta, Scalar, Struc
 
 use crate::arguments::Show;
 use crate::describe::{also, tell};
+use crate::element;
 use crate::failure::{Failure, Result};
 use crate::json;
 use crate::output::{BAD, FAINT, HEADING, NAME, NUMBER, Output, PLAIN, TEXT, TYPE};
@@ -87,6 +88,10 @@ pub(crate) fn brief(value: &Value<'_>) -> Result<String> {
         }
         Value::Scalar(Scalar::F32(number)) if !number.is_finite() => return Ok(number.to_string()),
         Value::Scalar(Scalar::F64(number)) if !number.is_finite() => return Ok(number.to_string()),
+        Value::Array(array) if array.dtype().kind().is_none() && array.shape().is_empty() => {
+            let told = element::only(array).unwrap_or_else(|| text::line(&array.dtype().to_string()));
+            return Ok(shortened(&told, WIDTH).into_owned());
+        }
         Value::List(_) | Value::Struct(_) | Value::Array(_) | Value::Stream(_) => {
             return Ok(shortened(&text::line(&value.to_string()), WIDTH).into_owned());
         }
@@ -216,7 +221,7 @@ impl Tree<'_> {
         let size = shape.iter().try_fold(dtype.itemsize(), |size, extent| size.checked_mul(*extent));
         if self.values && size.is_some_and(|size| size <= SMALL) {
             let value = array.to_value()?;
-            if value.numbers().is_some() {
+            if value.numbers().is_some() || element::only(&value).is_some() {
                 self.assign(NUMBER, &brief(&value.into())?);
             }
         }

@@ -161,11 +161,13 @@ fn show_cuts_long_values() {
     store.set("list", structstore::Value::list(0..1000)).unwrap();
     store.set("small", ArrayValue::from_slice(&[100], &[0.0; 100]).unwrap()).unwrap();
     store.set("number", ArrayValue::from_slice(&[], &[1.5]).unwrap()).unwrap();
+    store.set("day", ArrayValue::new(DType::new("<M8[D]").unwrap(), &[], vec![0; 8]).unwrap()).unwrap();
     store.set("large", ArrayValue::from_slice(&[10000], &vec![0.0; 10000]).unwrap()).unwrap();
     let shown = structstore(&["show", &name]).text();
     assert!(shown.lines().all(|line| line.chars().count() < 120), "{shown}");
-    assert_eq!(shown.lines().count(), 107);
+    assert_eq!(shown.lines().count(), 108);
     assert!(shown.contains("number: f64[] = 1.5\n"), "{shown}");
+    assert!(shown.contains("day: <M8[D][] = 1970-01-01\n"), "{shown}");
     assert!(shown.contains("… 900 more") && shown.contains("large: f64[10000]\n"), "{shown}");
 }
 
@@ -217,6 +219,7 @@ fn get_prints_values_for_scripts() {
         ("camera.exposre", 3, "camera.exposre: no such field; did you mean camera.exposure?"),
         ("camera.fnumber", 3, "did you mean camera.\"f.number\"?"),
         ("nothing like it", 3, "nothing like it: no such field\n"),
+        ("a.b.c", 3, "a: no such field\n"),
         ("camera.lenses[2]", 3, "camera.lenses: index 2 is out of range"),
         ("camera[0]", 4, "camera: found struct, expected list or array"),
         ("camera.frame[2,0]", 3, "camera.frame: index 2 is out of range for length 2"),
@@ -486,9 +489,8 @@ fn unlink_removes_persistent_stores_and_clean_does_not() {
             .lines()
             .any(|line| line.contains(name.as_str()) && line.contains("persistent"))
     );
-    assert!(
-        structstore(&["clean", &name, "--yes"]).complaint(4).contains("is persistent: `structstore unlink`")
-    );
+    let expected = format!("is persistent: `structstore unlink {name}` removes it");
+    assert!(structstore(&["clean", &name, "--yes"]).complaint(4).contains(&expected));
     assert!(name.path().exists());
     let store = StructStoreShared::open(&name).unwrap();
     let refused = structstore(&["unlink", &name]).complaint(4);

@@ -146,7 +146,8 @@ fn each_sample_is_printed() {
     assert_eq!(text.lines().count(), 3);
     for line in text.lines() {
         assert!(
-            line.starts_with("imu ") && line.ends_with(r#": {"t": 0.5, "acc": [0.0, 0.0, 0.0], "label": "Good"}"#)
+            line.starts_with("imu ")
+                && line.ends_with(r#": {"t": 0.5, "acc": [0.0, 0.0, 0.0], "label": "Good"}"#)
         );
     }
     let lines = beside(imu, &["watch", name, "imu", "--each", "--count", "5", "--json"]).text();
