@@ -428,9 +428,12 @@ fn number(text: &str) -> Result<Scalar, String> {
 ///
 /// Each line is the newest state of a field or item, or says that it was removed. Changes that come faster than they are
 /// printed are reported once. Writes through a view of an array are not seen unless the writer calls notify.
+///
+/// In JSON, each change has its time in UTC; each sample has the time that its publisher gave it, in nanoseconds of the clock that counts from the
+/// start of the machine.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  structstore watch robot\n  structstore watch robot camera --json | jq -r .path\n  structstore watch robot state --count 1 --timeout 10 && echo changed\n  structstore watch robot imu --each --json"
+    after_help = "Examples:\n  structstore watch robot\n  structstore watch robot state --time --rate 5\n  structstore watch robot camera --json | jq -r .path\n  structstore watch robot state --count 1 --timeout 10 && echo changed\n  structstore watch robot imu --each --json"
 )]
 pub(crate) struct Watch {
     #[command(flatten)]
@@ -442,8 +445,14 @@ pub(crate) struct Watch {
     #[arg(long)]
     pub(crate) json: bool,
     /// Print each sample of the stream that PATH leads to
-    #[arg(long)]
+    #[arg(long, conflicts_with = "period")]
     pub(crate) each: bool,
+    /// Print the time of day before each line
+    #[arg(long)]
+    pub(crate) time: bool,
+    /// Report each field at most so many times a second, with its newest state
+    #[arg(long = "rate", value_name = "HZ", value_parser = period)]
+    pub(crate) period: Option<Duration>,
     /// End after this many changes
     #[arg(long, value_name = "CHANGES")]
     pub(crate) count: Option<u64>,
@@ -476,6 +485,12 @@ pub(crate) struct Hz {
     /// End after this many seconds
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) timeout: Option<Duration>,
+}
+
+/// The time between reports at this rate.
+fn period(text: &str) -> Result<Duration, String> {
+    let rate: f64 = text.parse().map_err(|_| "a number of reports a second is expected".to_owned())?;
+    Duration::try_from_secs_f64(1.0 / rate).map_err(|_| format!("found {rate}, expected a number above 0"))
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

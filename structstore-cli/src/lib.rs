@@ -8,6 +8,7 @@
 mod arguments;
 mod check;
 mod clean;
+mod clock;
 mod completion;
 mod describe;
 mod diff;
