@@ -57,13 +57,14 @@ impl Doubt {
 
 static HOOKS: OnceLock<WaitHooks> = OnceLock::new();
 
-/// Since when, and for how long, the waits of this process may last together.
-static LIMIT: OnceLock<(Instant, Duration)> = OnceLock::new();
+/// For how long the waits of this process may last together, and when the first one began.
+static LIMIT: OnceLock<Duration> = OnceLock::new();
+static WAITING: OnceLock<Instant> = OnceLock::new();
 
-/// Bounds the time until this process gives up waiting for locks, from now on: waits without a bound of their own then end with
+/// Bounds the time that this process waits for locks, counted from the first wait on: waits without a bound of their own then end with
 /// [`ErrorKind::LockTimeout`]. It is for commands, which are all that their process does. The first call counts.
 pub fn limit_waits(timeout: Duration) {
-    let _ = LIMIT.set((Instant::now(), timeout));
+    let _ = LIMIT.set(timeout);
 }
 
 thread_local! {
@@ -163,10 +164,12 @@ impl Wait {
             }
         }
         if self.hooks == Hooks::All
-            && let Some((start, limit)) = LIMIT.get()
-            && start.elapsed() >= *limit
+            && let Some(limit) = LIMIT.get()
         {
-            return Err(Error::new(ErrorKind::LockTimeout).after(start.elapsed()));
+            let waited = WAITING.get_or_init(Instant::now).elapsed();
+            if waited >= *limit {
+                return Err(Error::new(ErrorKind::LockTimeout).after(waited));
+            }
         }
         if self.hooks == Hooks::All
             && !HOOKLESS.get()
