@@ -86,8 +86,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     match done {
         Ok(status) => status,
         Err(failure) => {
-            let advice = arguments.command.store().and_then(|store| store.advice(&failure));
-            output.complain(&format!("{failure}{}", advice.unwrap_or_default()));
+            let store = arguments.command.store();
+            output.complain(&store.map_or_else(|| failure.to_string(), |store| store.explain(&failure)));
             failure.status()
         }
     }

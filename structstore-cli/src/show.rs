@@ -38,20 +38,31 @@ pub(crate) fn run(options: &Show, output: &mut Output) -> Result<u8> {
     let depth = options.depth.unwrap_or(MAX_DEPTH).min(MAX_DEPTH);
     // No store has room for more.
     let left = store.statistics().size / SLOT;
-    let mut tree =
-        Tree { output, values: !options.types, depth, left, unreadable: 0, meta: None, also: String::new() };
+    let mut tree = Tree {
+        output,
+        values: !options.types,
+        depth,
+        left,
+        unreadable: 0,
+        abandoned: false,
+        meta: None,
+        also: String::new(),
+    };
     let name = if options.path.is_root() { options.store.shown() } else { options.path.to_string() };
     tree.item(&name, HEADING, &found, 0)?;
     match tree.unreadable {
         0 => Ok(0),
-        count => Err(Failure::Other(format!("{} cannot be read", plural(count, "part")))),
+        count => {
+            let remedy = if tree.abandoned { format!("; {}", options.store.remedy()) } else { String::new() };
+            Err(Failure::Other(format!("{} cannot be read{remedy}", plural(count, "part"))))
+        }
     }
 }
 
 /// Prints an item on one line: of a structure, what it is.
 pub(crate) fn print_line(name: &str, item: &Item, output: &mut Output) -> Result<()> {
     let also = String::new();
-    Tree { output, values: true, depth: 0, left: 0, unreadable: 0, meta: None, also }
+    Tree { output, values: true, depth: 0, left: 0, unreadable: 0, abandoned: false, meta: None, also }
         .item(name, NAME, item, 0)
 }
 
@@ -109,6 +120,8 @@ struct Tree<'o> {
     left: u64,
     /// How many parts could not be read.
     unreadable: u64,
+    /// Whether a process died while it modified one of them.
+    abandoned: bool,
     /// The metadata to print on the line of the next field, with `--types`.
     meta: Option<Meta>,
     /// The other names of the next field.
@@ -141,6 +154,8 @@ impl Tree<'_> {
             }
             Err(failure) => {
                 self.unreadable += 1;
+                self.abandoned |=
+                    matches!(&failure, Failure::Store(error) if error.kind() == ErrorKind::Abandoned);
                 self.output.styled(BAD, &text::line(&failure.to_string()));
                 self.output.print("\n");
             }

@@ -64,9 +64,11 @@ fn is_store(file: &FilePath) -> bool {
 
 fn of_store(name: &OsStr, file: bool, any_owner: bool, path: &Path) -> Result<Option<Value<'static>>> {
     let name = Name { name: name.to_owned(), file, any_owner };
-    name.snapshot(|root| found(root, path)).map_err(|failure| match name.advice(&failure) {
-        Some(advice) => Failure::Other(format!("{failure}{advice}")),
-        None => failure,
+    name.snapshot(|root| found(root, path)).map_err(|failure| match failure {
+        Failure::Store(ref error) if error.kind() == ErrorKind::Abandoned => {
+            Failure::Other(name.explain(&failure))
+        }
+        other => other,
     })
 }
 

@@ -8,7 +8,7 @@ use structstore::{Error, ErrorKind, Options, Struct, StructStoreShared};
 use crate::arguments::Name;
 use crate::failure::{Failure, Result, is_missing};
 use crate::patience::Watched;
-use crate::text;
+use crate::{path, text};
 
 impl Name {
     /// What to open: a name, which gets its slash if it has none, or the path of a file.
@@ -57,13 +57,22 @@ impl Name {
         opened.map_err(|error| self.failure(error))
     }
 
-    /// What to do about a failure, behind what it says.
-    pub(crate) fn advice(&self, failure: &Failure) -> Option<String> {
-        let Failure::Store(error) = failure else { return None };
+    /// What to say of a failure, with what can be done about it.
+    pub(crate) fn explain(&self, failure: &Failure) -> String {
+        match failure {
+            Failure::Store(error) if error.kind() == ErrorKind::Abandoned => {
+                let place = error.path().map_or_else(String::new, |path| format!("{}: ", path::shown(path)));
+                format!("{place}a process died while modifying it; {}", self.remedy())
+            }
+            other => other.to_string(),
+        }
+    }
+
+    /// What to do about what a dead process has left.
+    pub(crate) fn remedy(&self) -> String {
         let (option, name) =
             (if self.file { "--file " } else { "" }, text::line(&self.name.to_string_lossy()));
-        (error.kind() == ErrorKind::Abandoned)
-            .then(|| format!(": `structstore check --lock {option}{name}` repairs it"))
+        format!("`structstore check --lock {option}{name}` repairs it")
     }
 
     /// What to say where the store cannot be had.

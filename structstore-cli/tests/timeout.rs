@@ -124,8 +124,15 @@ fn a_death_in_a_lock_is_told_with_its_remedy() {
     holder.kill().unwrap();
     holder.wait().unwrap();
     let complaint = structstore(&["get", &name, "camera.exposure"]).complaint(4);
-    let expected = format!("`structstore check --lock {name}` repairs it\n");
-    assert!(complaint.starts_with("structstore: camera") && complaint.ends_with(&expected), "{complaint}");
+    let remedy = format!("`structstore check --lock {name}` repairs it\n");
+    let expected = format!("structstore: camera.exposure: a process died while modifying it; {remedy}");
+    assert_eq!(complaint, expected);
+    let shown = structstore(&["show", &name]).complaint(4);
+    assert_eq!(shown, format!("structstore: 1 part cannot be read; {remedy}"));
+    for arguments in [&["dump", &*name, "-"][..], &["diff", &name, &name], &["check", &name]] {
+        let complaint = structstore(arguments).complaint(4);
+        assert!(complaint.ends_with(&remedy), "{arguments:?}: {complaint}");
+    }
     assert_eq!(structstore(&["check", "--lock", &name]).text(), format!("{name}: sound\n"));
     assert_eq!(structstore(&["get", &name, "camera.exposure"]).text(), "0.5\n");
 }
