@@ -53,10 +53,11 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// For how long the command may wait for locks. What follows a store has a timeout with a meaning of its own.
+    /// For how long the command may wait for locks. What follows a store ends by itself at its timeout, unless it waits for a lock then.
     pub(crate) fn patience(&self) -> Option<Duration> {
+        const GRACE: Duration = Duration::from_secs(1);
         match self.command {
-            Command::Watch(_) | Command::Hz(_) => None,
+            Command::Watch(_) | Command::Hz(_) => self.timeout.map(|timeout| timeout.saturating_add(GRACE)),
             _ => self.timeout,
         }
     }
@@ -603,6 +604,7 @@ pub(crate) struct Dump {
 )]
 pub(crate) struct Load {
     /// Where from; `-` is standard input
+    #[arg(value_name = "FILE")]
     pub(crate) source: PathBuf,
     #[command(flatten)]
     pub(crate) store: Name,

@@ -77,6 +77,8 @@ fn commands_give_up_after_their_timeout() {
         &["dump", &name, "-", "--format", "json"],
         &["load", file, &name],
         &["check", &name, "--lock"],
+        &["watch", &name, "camera"],
+        &["hz", &name, "camera.imu"],
     ] {
         let start = Instant::now();
         let complaint = structstore(&[arguments, &["--timeout", "0.2"]].concat()).complaint(4);
