@@ -16,6 +16,9 @@ use crate::source::Source;
 use crate::text;
 
 pub(crate) fn run(options: &Diff, output: &mut Output) -> Result<u8> {
+    if options.old == "-" && options.new == "-" {
+        return Err(Failure::Usage("only one of A and B can be standard input".to_owned()));
+    }
     let read = |argument| Source::new(argument).value(&options.path, options.any_owner);
     let (old, new) = (read(&options.old)?, read(&options.new)?);
     if old.is_none() && new.is_none() {

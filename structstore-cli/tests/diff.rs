@@ -113,6 +113,8 @@ fn stores_are_compared_with_documents() {
     assert_eq!(different.code(), 0, "{different:?}");
     assert_eq!(structstore(&["diff", &name, &file("robot.yaml"), "--types"]).code(), 1);
 
+    structstore(&["diff", "-", "-"]).complaint(2);
+
     // A pipe is read once.
     let pipe = file("pipe");
     nix::unistd::mkfifo(pipe.as_str(), nix::sys::stat::Mode::S_IRWXU).unwrap();
