@@ -150,6 +150,9 @@ fn each_sample_is_printed() {
                 && line.ends_with(r#": {"t": 0.5, "acc": [0.0, 0.0, 0.0], "label": "Good"}"#)
         );
     }
+    let text = beside(imu, &["watch", name, "imu", "--each", "--count", "1", "--time"]).text();
+    let (time, rest) = text.split_once(' ').unwrap();
+    assert!(time.len() == "2026-05-01T12:30:00.000".len() && rest.starts_with("imu "), "{text}");
     let lines = beside(imu, &["watch", name, "imu", "--each", "--count", "5", "--json"]).text();
     let samples: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     for pair in samples.windows(2) {
