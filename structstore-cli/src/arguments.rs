@@ -20,10 +20,11 @@ Names and paths:
 
 Exit status:
   0  done
-  1  `check` found damage, or `watch` saw too few changes in time
+  1  `check` found damage, `diff` differences, or `watch` too few changes in time
   2  invalid arguments
   3  no such store, field or file
-  4  anything else: no permission, a value of the wrong type, no space, ...
+  4  anything else: no permission, a value of the wrong type, no space, a lock
+     that was not to be had within --timeout, ...
   `run` exits with the status of its command: 126 if it cannot be started, 127
   if it is not found, 128 and the signal's number if one ended it.
 
@@ -44,8 +45,22 @@ pub(crate) struct Arguments {
     /// When to use colours; `auto` is on a terminal, unless NO_COLOR is set
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: Color,
+    /// Give up waiting for locks after this many seconds, with exit status 4
+    #[arg(long, global = true, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) timeout: Option<Duration>,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Arguments {
+    /// For how long the command may wait for locks. What follows a store ends by itself at its timeout, unless it waits for a lock then.
+    pub(crate) fn patience(&self) -> Option<Duration> {
+        const GRACE: Duration = Duration::from_secs(1);
+        match self.command {
+            Command::Watch(_) | Command::Hz(_) => self.timeout.map(|timeout| timeout.saturating_add(GRACE)),
+            _ => self.timeout,
+        }
+    }
 }
 
 #[derive(Subcommand)]
@@ -55,6 +70,8 @@ pub(crate) enum Command {
     Get(Get),
     Set(Set),
     Rm(Remove),
+    Mv(Move),
+    Push(Push),
     Describe(Describe),
     Declare(Declare),
     Undeclare(Undeclare),
@@ -68,9 +85,42 @@ pub(crate) enum Command {
     Unlink(Unlink),
     Dump(Dump),
     Load(Load),
+    Diff(Diff),
     Run(Run),
     Completions(Completions),
     Man(Man),
+}
+
+impl Command {
+    /// The store that it is about.
+    pub(crate) fn store(&self) -> Option<&Name> {
+        match self {
+            Command::Show(Show { store, .. })
+            | Command::Get(Get { store, .. })
+            | Command::Set(Set { store, .. })
+            | Command::Rm(Remove { store, .. })
+            | Command::Mv(Move { store, .. })
+            | Command::Push(Push { store, .. })
+            | Command::Describe(Describe { store, .. })
+            | Command::Declare(Declare { store, .. })
+            | Command::Undeclare(Undeclare { store, .. })
+            | Command::Reset(Reset { store, .. })
+            | Command::Schema(Schema { store, .. })
+            | Command::Watch(Watch { store, .. })
+            | Command::Hz(Hz { store, .. })
+            | Command::Stat(Stat { store, .. })
+            | Command::Check(Check { store, .. })
+            | Command::Unlink(Unlink { store, .. })
+            | Command::Dump(Dump { store, .. })
+            | Command::Load(Load { store, .. })
+            | Command::Run(Run { store, .. }) => Some(store),
+            Command::Ls(_)
+            | Command::Clean(_)
+            | Command::Diff(_)
+            | Command::Completions(_)
+            | Command::Man(_) => None,
+        }
+    }
 }
 
 /// Which store.
@@ -130,12 +180,15 @@ pub(crate) struct Show {
     pub(crate) types: bool,
 }
 
-/// Print a value.
+/// Print a value, or export an array.
 ///
 /// Strings and bytes are printed as they are, to a terminal with escapes for what controls it; structs, lists and arrays as JSON.
+///
+/// A picture is made of an array of u8 or bool of the shape [h, w], [h, w, 1] (grey), [h, w, 3] (RGB) or [h, w, 4] (RGBA), of u16 in 16 bits, and of floats
+/// of the shape [h, w]: the least of them is black, the greatest white.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  structstore get robot camera.exposure\n  structstore get robot log[0]\n  structstore get robot --json camera | jq .exposure\n  structstore get robot imu --last 1000 --csv > imu.csv"
+    after_help = "Examples:\n  structstore get robot camera.exposure\n  structstore get robot log[0]\n  structstore get robot --json camera | jq .exposure\n  structstore get robot imu --last 1000 --csv > imu.csv\n  structstore get robot camera.frame --npy frame.npy\n  structstore get robot camera.frame --png - | feh -"
 )]
 pub(crate) struct Get {
     #[command(flatten)]
@@ -151,15 +204,21 @@ pub(crate) struct Get {
     /// Print the samples as CSV, with a column for each number
     #[arg(long, requires = "last", conflicts_with = "json")]
     pub(crate) csv: bool,
+    /// Write the array to a file in the format of NumPy, for `numpy.load`; `-` is standard output
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["json", "last", "png"])]
+    pub(crate) npy: Option<PathBuf>,
+    /// Write the array to a file as a picture; `-` is standard output
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["json", "last"])]
+    pub(crate) png: Option<PathBuf>,
 }
 
 /// Change a value, or add a field.
 ///
 /// VALUE is read as what is there: a number of the same type, a string as it is, bytes as hexadecimal digits, lists, structs and
-/// arrays as JSON. If nothing is there, it is JSON.
+/// arrays as JSON. If nothing is there, it is JSON. What leads to it has to exist, unless --parents is given.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  structstore set robot camera.exposure 0.02\n  structstore set robot label 'the left one'\n  structstore set robot limits '{\"low\": 0, \"high\": 5}'\n  structstore set robot label --json null"
+    after_help = "Examples:\n  structstore set robot camera.exposure 0.02\n  structstore set -p robot drive.left.gain 1.5\n  structstore set robot label 'the left one'\n  structstore set robot limits '{\"low\": 0, \"high\": 5}'\n  structstore set robot label --json null"
 )]
 pub(crate) struct Set {
     #[command(flatten)]
@@ -170,6 +229,50 @@ pub(crate) struct Set {
     #[arg(allow_hyphen_values = true)]
     pub(crate) value: String,
     /// VALUE is JSON, whatever is there now
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Create structs that are missing on the way
+    #[arg(long, short)]
+    pub(crate) parents: bool,
+}
+
+/// Rename a field, or move a field or an item elsewhere in the store.
+///
+/// A field that is renamed in its struct keeps its place in the order, and what programs have of it. What is moved elsewhere is a copy, with the
+/// metadata of the fields in it; programs that have the original find it removed. Declared fields stay where they are.
+///
+/// Nothing is replaced: NEWPATH leads to a field that does not exist yet, or to the place in a list before which the item is inserted. Its indices
+/// count without what is moved.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  structstore mv robot vel velocity\n  structstore mv robot camera.log archive.log\n  structstore mv robot waypoints[3] waypoints[0]"
+)]
+pub(crate) struct Move {
+    #[command(flatten)]
+    pub(crate) store: Name,
+    /// What to move
+    pub(crate) path: Path,
+    /// Where to
+    #[arg(value_name = "NEWPATH")]
+    pub(crate) target: Path,
+}
+
+/// Append to a list, which is created if the field is missing.
+///
+/// VALUE is read as the last item is: a number of the same type, a string as it is, and so on, as with `set`. If there is none, it is JSON.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  structstore push robot waypoints '{\"x\": 1.5, \"y\": 0.0}'\n  structstore push robot log 'battery is low'"
+)]
+pub(crate) struct Push {
+    #[command(flatten)]
+    pub(crate) store: Name,
+    /// The list
+    pub(crate) path: Path,
+    /// The new item
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) value: String,
+    /// VALUE is JSON, whatever the last item is
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -326,9 +429,12 @@ fn number(text: &str) -> Result<Scalar, String> {
 ///
 /// Each line is the newest state of a field or item, or says that it was removed. Changes that come faster than they are
 /// printed are reported once. Writes through a view of an array are not seen unless the writer calls notify.
+///
+/// In JSON, each change has its time in UTC; each sample has the time that its publisher gave it, in nanoseconds of the clock that counts from the
+/// start of the machine.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  structstore watch robot\n  structstore watch robot camera --json | jq -r .path\n  structstore watch robot state --count 1 --timeout 10 && echo changed\n  structstore watch robot imu --each --json"
+    after_help = "Examples:\n  structstore watch robot\n  structstore watch robot state --time --rate 5\n  structstore watch robot camera --json | jq -r .path\n  structstore watch robot state --count 1 --timeout 10 && echo changed\n  structstore watch robot imu --each --json"
 )]
 pub(crate) struct Watch {
     #[command(flatten)]
@@ -340,8 +446,14 @@ pub(crate) struct Watch {
     #[arg(long)]
     pub(crate) json: bool,
     /// Print each sample of the stream that PATH leads to
-    #[arg(long)]
+    #[arg(long, conflicts_with = "period")]
     pub(crate) each: bool,
+    /// Print the time of day before each line
+    #[arg(long)]
+    pub(crate) time: bool,
+    /// Report each field at most so many times a second, with its newest state
+    #[arg(long = "rate", value_name = "HZ", value_parser = period)]
+    pub(crate) period: Option<Duration>,
     /// End after this many changes
     #[arg(long, value_name = "CHANGES")]
     pub(crate) count: Option<u64>,
@@ -374,6 +486,12 @@ pub(crate) struct Hz {
     /// End after this many seconds
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) timeout: Option<Duration>,
+}
+
+/// The time between reports at this rate.
+fn period(text: &str) -> Result<Duration, String> {
+    let rate: f64 = text.parse().map_err(|_| "a number of reports a second is expected".to_owned())?;
+    Duration::try_from_secs_f64(1.0 / rate).map_err(|_| format!("found {rate}, expected a number above 0"))
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
@@ -445,9 +563,9 @@ pub(crate) struct Unlink {
     pub(crate) force: bool,
 }
 
-/// Write what is in a store to a file.
+/// Write what is in a store, or in a part of it, to a file.
 ///
-/// A snapshot keeps types, arrays, order and the metadata of fields exactly; `load` makes the same of it on any machine.
+/// A snapshot keeps types, arrays, order and the metadata of fields exactly; `load` makes the same of it on any machine. It is of a struct.
 ///
 /// JSON and YAML keep all values. What they have no form for has a tag: an array is `{"$array": [1.5, 2], "dtype": "f32"}`, bytes
 /// are `{"$bytes": "00ff"}`, and in JSON NaN is `{"$float": "NaN"}`. Integers are loaded as 64-bit ones, unless the field has
@@ -455,13 +573,16 @@ pub(crate) struct Unlink {
 /// arrays are lists, bytes strings of hexadecimal digits, and a value that the format lacks is an error.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  structstore dump robot robot.snapshot\n  structstore dump robot robot.yaml\n  structstore dump robot - --format json | jq .camera"
+    after_help = "Examples:\n  structstore dump robot robot.snapshot\n  structstore dump robot gains.yaml drive.gains\n  structstore dump robot - --format json | jq .camera"
 )]
 pub(crate) struct Dump {
     #[command(flatten)]
     pub(crate) store: Name,
     /// Where to; `-` is standard output
     pub(crate) target: PathBuf,
+    /// What to write of it, such as `camera.lenses[2]`
+    #[arg(default_value = "", hide_default_value = true)]
+    pub(crate) path: Path,
     /// What to write; otherwise the file's ending tells: .json, .yaml, .yml, and anything else is a snapshot
     #[arg(long)]
     pub(crate) format: Option<Format>,
@@ -473,21 +594,66 @@ pub(crate) struct Dump {
     pub(crate) samples: bool,
 }
 
-/// Fill a store with what is in a file, in one step. It is created if it does not exist, and its fields are replaced.
+/// Load a file into a store, or into a part of it.
 ///
-/// Integers of JSON and YAML that do not fit 64 bits are an error.
+/// What the file names is replaced, and all else stays: structs are merged field by field, and lists, arrays, numbers and strings are replaced
+/// as a whole. With --replace, the fields that the file does not name are removed; those that a program has declared stay. Either is done in
+/// one step: after an error, nothing has changed.
+///
+/// The store is created if it does not exist, and so are structs that are missing on the way to PATH. A snapshot brings the metadata of its
+/// fields to fields that have none. Streams that exist keep their samples. Integers of JSON and YAML that do not fit 64 bits are an error.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  structstore load robot.snapshot robot\n  ssh other structstore dump robot - | structstore load - robot"
+    after_help = "Examples:\n  structstore load gains.json robot drive.gains\n  structstore load robot.snapshot robot --replace\n  echo '{\"rate\": 50}' | structstore load - robot\n  ssh other structstore dump robot - | structstore load - robot"
 )]
 pub(crate) struct Load {
     /// Where from; `-` is standard input
+    #[arg(value_name = "FILE")]
     pub(crate) source: PathBuf,
     #[command(flatten)]
     pub(crate) store: Name,
-    /// What to read; otherwise the file's ending tells: .json, .yaml, .yml, and anything else is a snapshot
+    /// Where in the store
+    #[arg(default_value = "", hide_default_value = true)]
+    pub(crate) path: Path,
+    /// Remove the fields that the file does not name
+    #[arg(long)]
+    pub(crate) replace: bool,
+    /// What to read; otherwise the file's ending tells (.json, .yaml, .yml, .snapshot), or else its first bytes: those of a snapshot, `{`, `[` or
+    /// `"` for JSON, and anything else for YAML
     #[arg(long)]
     pub(crate) format: Option<Format>,
+}
+
+/// Print how two stores, or files of `dump`, differ: one line for each difference.
+///
+/// A and B are names of stores, or paths of files. A path is what has a slash elsewhere than at its beginning, or an ending of `dump`: .json,
+/// .yaml, .yml, .snapshot; put `./` in front of any other file. `-` is standard input. A file may also hold a store.
+///
+/// Numbers are compared by value, and arrays with lists of the same numbers, for JSON and YAML have no other. Of streams, the newest samples
+/// are compared. The exit status is 0 if there is no difference, and 1 if there are some.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  structstore diff robot robot.snapshot\n  structstore diff yesterday.yaml robot drive.gains\n  structstore diff robot simulation --json | jq -r '.[].path'\n  structstore dump robot - | ssh other structstore diff robot -"
+)]
+pub(crate) struct Diff {
+    /// A store or a file
+    #[arg(value_name = "A")]
+    pub(crate) old: OsString,
+    /// Another one
+    #[arg(value_name = "B")]
+    pub(crate) new: OsString,
+    /// The part to compare
+    #[arg(default_value = "", hide_default_value = true)]
+    pub(crate) path: Path,
+    /// Numbers of other types differ, and arrays differ from lists
+    #[arg(long)]
+    pub(crate) types: bool,
+    /// Print a list of objects in JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Open stores even if they belong to other users, who can kill this program by truncating them
+    #[arg(long)]
+    pub(crate) any_owner: bool,
 }
 
 /// Create a store, run a command, and remove the store when the command ends.
@@ -506,9 +672,12 @@ pub(crate) struct Run {
 }
 
 /// Print a shell completion script for this command.
+///
+/// It completes subcommands and options, names of stores, paths in them, and the choices that a field was declared with. For that the shell
+/// asks this command, which looks into the store, leaves no trace, and says nothing if it takes longer than a fifth of a second.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  structstore completions bash > ~/.local/share/bash-completion/completions/structstore"
+    after_help = "Examples:\n  structstore completions bash > ~/.local/share/bash-completion/completions/structstore\n  source <(structstore completions zsh)   # in ~/.zshrc, after compinit\n  structstore completions fish > ~/.config/fish/completions/structstore.fish"
 )]
 pub(crate) struct Completions {
     /// For which shell

@@ -48,7 +48,9 @@ fn chosen(name: &OsString) -> Result<String> {
     let store = name.observe()?;
     if !store.is_orphan()? {
         let reason = match store.lifetime() {
-            Lifetime::Persistent => "persistent: `structstore unlink` removes it".to_owned(),
+            Lifetime::Persistent => {
+                format!("persistent: `structstore unlink {}` removes it", name.shown())
+            }
             _ => {
                 let attached: Vec<String> = store.participants()?.iter().map(program).collect();
                 format!("in use by {}", attached.join(", "))

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 
+use structstore::path::Path;
 use structstore::{Error, ErrorKind};
 
 /// The answer is no: `check` found damage, `watch` too few changes in time.
@@ -44,6 +45,14 @@ impl Failure {
             Failure::Missing { .. } => MISSING,
             Failure::Usage(_) => USAGE,
             _ => FAILED,
+        }
+    }
+
+    /// The same of what lies below a path.
+    pub(crate) fn below(self, path: &Path) -> Failure {
+        match self {
+            Failure::Store(error) => error.below(path.clone()).into(),
+            other => other,
         }
     }
 

@@ -4,15 +4,17 @@ use structstore::binding_support::{StructExt, for_each_number, hex, not_finite, 
 use structstore::{ArrayValue, DType, Error, Item, Kind, Scalar, Value};
 
 use crate::arguments::{Get, Remove, Set};
-use crate::document::{self, Unreadable};
+use crate::export;
 use crate::failure::{Failure, Result};
 use crate::json;
 use crate::output::Output;
 use crate::path::{self, kind};
 use crate::show::value;
 use crate::stream;
+use crate::tagged::{self, Unreadable};
 use crate::text;
 use crate::text::shortened;
+use crate::way::Way;
 
 /// How many characters of what was given are repeated where it makes no sense.
 const SHOWN: usize = 60;
@@ -20,6 +22,9 @@ const SHOWN: usize = 60;
 pub(crate) fn get(options: &Get, output: &mut Output) -> Result<u8> {
     if let Some(count) = options.last {
         return stream::last(options, count, output);
+    }
+    if let Some(target) = options.npy.as_ref().or(options.png.as_ref()) {
+        return export::run(options, target);
     }
     let store = options.store.observe()?;
     let found = path::find(&store, &options.path)?;
@@ -41,8 +46,8 @@ pub(crate) fn get(options: &Get, output: &mut Output) -> Result<u8> {
         Item::Scalar(scalar @ (Scalar::F32(_) | Scalar::F64(_))) if !options.json => {
             output.print(&format!("{scalar}\n"));
         }
-        other => {
-            let value = value(other)?;
+        _ => {
+            let value = options.store.snapshot(|root| value(&path::find(root, &options.path)?))?;
             // For people, who are shown by name what JSON has not.
             match !options.json && terminal && not_finite(&value).is_some() {
                 true => output.print(&format!("{value:#}\n")),
@@ -55,17 +60,25 @@ pub(crate) fn get(options: &Get, output: &mut Output) -> Result<u8> {
 
 pub(crate) fn set(options: &Set) -> Result<u8> {
     let store = options.store.change()?;
-    let place = path::last(&store, &options.path)?;
+    if options.parents
+        && let Way::Fields { from, names, there: None } = Way::new(&store, &options.path)?
+    {
+        let value = parse(&options.value).map_err(|failure| failure.below(&options.path))?;
+        from.merge(&names, &value)?;
+        return Ok(0);
+    }
+    let place = path::last(&store, &options.path).map_err(|failure| match failure {
+        Failure::Missing { what, near } => {
+            Failure::Missing { what: format!("{what}, which --parents would create"), near }
+        }
+        other => other,
+    })?;
     let there = if options.json { None } else { place.find()? };
     let value = match &there {
         None => parse(&options.value),
         Some(item) => convert(&options.value, item),
     };
-    let value = value.map_err(|failure| match failure {
-        Failure::Store(error) => error.below(options.path.clone()).into(),
-        other => other,
-    })?;
-    place.set(value)?;
+    place.set(value.map_err(|failure| failure.below(&options.path))?)?;
     Ok(0)
 }
 
@@ -84,7 +97,7 @@ pub(crate) fn remove(options: &Remove) -> Result<u8> {
 }
 
 pub(crate) fn parse(text: &str) -> Result<Value<'static>> {
-    document::read_json(text.as_bytes()).map_err(|error| {
+    tagged::read_json(text.as_bytes()).map_err(|error| {
         let error = match error {
             Unreadable::Syntax(error) => error,
             Unreadable::Misfit(error) => return error.into(),

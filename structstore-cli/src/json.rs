@@ -55,11 +55,12 @@ fn finite(value: &Value<'_>, path: &Path) -> Result<()> {
     }
 }
 
-/// Fails if a value has an array that no list of numbers stands for.
-pub(crate) fn numbers_only(value: &Value<'_>, format: &str) -> Result<()> {
+/// Fails if a value has an array that no list of numbers stands for. What is below `path` is meant.
+pub(crate) fn numbers_only(value: &Value<'_>, path: &Path, format: &str) -> Result<()> {
     match not_numbers(value) {
         None => Ok(()),
-        Some((path, dtype)) => {
+        Some((inner, dtype)) => {
+            let path = path.join(&inner);
             let reason = format!(
                 "{format} has no numbers for an array of {dtype}; `dump` without --plain writes it with a tag"
             );
@@ -249,7 +250,10 @@ mod tests {
         }
         assert!(yaml(&value, false).unwrap().contains("bytes: 00ff"));
         assert!(
-            numbers_only(&value, "JSON").unwrap_err().to_string().starts_with("opaque: JSON has no numbers")
+            numbers_only(&value, &Path::ROOT, "JSON")
+                .unwrap_err()
+                .to_string()
+                .starts_with("opaque: JSON has no numbers")
         );
         let value = Value::record([("a", Value::List(vec![f64::NEG_INFINITY.into()]))]);
         let failure = super::text(&value, &"part".parse().unwrap(), true).unwrap_err().to_string();

@@ -8,35 +8,50 @@
 mod arguments;
 mod check;
 mod clean;
+mod clock;
+mod completion;
 mod describe;
-#[doc(hidden)]
-pub mod document;
+mod diff;
+mod difference;
+mod document;
+mod dump;
+mod element;
+mod export;
 mod failure;
 mod field;
 mod fuzz;
 mod json;
 mod list;
 mod literal;
+mod load;
 mod manual;
+mod mv;
+mod npy;
 mod output;
 mod path;
 mod patience;
+mod picture;
 mod progress;
+mod push;
 mod run;
 mod schema;
 mod show;
 mod signals;
-mod snapshot;
+mod source;
 mod stat;
 mod store;
 mod stream;
+#[doc(hidden)]
+pub mod tagged;
 mod text;
 mod unlink;
 mod watch;
+mod way;
 
 use std::ffi::OsString;
 
 use clap::Parser;
+use structstore::binding_support::limit_waits;
 
 use arguments::{Arguments, Command};
 use output::Output;
@@ -52,6 +67,10 @@ pub mod private {
 /// It is meant to be all that its process does: signals get their default dispositions.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     signals::restore();
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if let Some(status) = completion::answer(&arguments) {
+        return status;
+    }
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -61,40 +80,47 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         }
     };
     arguments.color.write_global();
+    if let Some(patience) = arguments.patience() {
+        limit_waits(patience);
+    }
     let mut output = Output::new();
-    let done = run(arguments, &mut output).and_then(|status| output.finish().map(|()| status));
+    let done = run(&arguments.command, &mut output).and_then(|status| output.finish().map(|()| status));
     match done {
         Ok(status) => status,
         Err(failure) => {
-            output.complain(&failure.to_string());
+            let store = arguments.command.store();
+            output.complain(&store.map_or_else(|| failure.to_string(), |store| store.explain(&failure)));
             failure.status()
         }
     }
 }
 
-fn run(arguments: Arguments, output: &mut Output) -> failure::Result<u8> {
-    match arguments.command {
-        Command::Ls(options) => list::run(&options, output),
-        Command::Show(options) => show::run(&options, output),
-        Command::Get(options) => field::get(&options, output),
-        Command::Set(options) => field::set(&options),
-        Command::Rm(options) => field::remove(&options),
-        Command::Describe(options) => describe::describe(&options, output),
-        Command::Declare(options) => describe::declare(&options),
-        Command::Undeclare(options) => describe::undeclare(&options),
-        Command::Reset(options) => describe::reset(&options),
-        Command::Schema(options) => schema::run(&options, output),
-        Command::Watch(options) if options.each => stream::each(&options, output),
-        Command::Watch(options) => watch::run(&options, output),
-        Command::Hz(options) => stream::hz(&options, output),
-        Command::Stat(options) => stat::run(&options, output),
-        Command::Check(options) => check::run(&options, output),
-        Command::Unlink(options) => unlink::run(&options),
-        Command::Clean(options) => clean::run(&options, output),
-        Command::Dump(options) => snapshot::dump(&options),
-        Command::Load(options) => snapshot::load(&options),
-        Command::Run(options) => run::run(&options),
-        Command::Completions(options) => manual::completions(&options, output),
-        Command::Man(options) => manual::page(&options, output),
+fn run(command: &Command, output: &mut Output) -> failure::Result<u8> {
+    match command {
+        Command::Ls(options) => list::run(options, output),
+        Command::Show(options) => show::run(options, output),
+        Command::Get(options) => field::get(options, output),
+        Command::Set(options) => field::set(options),
+        Command::Rm(options) => field::remove(options),
+        Command::Mv(options) => mv::run(options),
+        Command::Push(options) => push::run(options),
+        Command::Describe(options) => describe::describe(options, output),
+        Command::Declare(options) => describe::declare(options),
+        Command::Undeclare(options) => describe::undeclare(options),
+        Command::Reset(options) => describe::reset(options),
+        Command::Schema(options) => schema::run(options, output),
+        Command::Watch(options) if options.each => stream::each(options, output),
+        Command::Watch(options) => watch::run(options, output),
+        Command::Hz(options) => stream::hz(options, output),
+        Command::Stat(options) => stat::run(options, output),
+        Command::Check(options) => check::run(options, output),
+        Command::Unlink(options) => unlink::run(options),
+        Command::Clean(options) => clean::run(options, output),
+        Command::Dump(options) => dump::run(options),
+        Command::Load(options) => load::run(options),
+        Command::Diff(options) => diff::run(options, output),
+        Command::Run(options) => run::run(options),
+        Command::Completions(options) => manual::completions(options, output),
+        Command::Man(options) => manual::page(options, output),
     }
 }

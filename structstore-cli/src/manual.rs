@@ -5,14 +5,13 @@ use std::io;
 use clap::CommandFactory;
 
 use crate::arguments::{Arguments, Completions, Man};
+use crate::completion;
 use crate::failure::{Failure, Result};
 use crate::output::Output;
 use crate::text;
 
 pub(crate) fn completions(options: &Completions, output: &mut Output) -> Result<u8> {
-    let mut script = Vec::new();
-    clap_complete::generate(options.shell, &mut Arguments::command(), "structstore", &mut script);
-    output.write(&script);
+    output.write(&completion::script(options.shell)?);
     Ok(0)
 }
 

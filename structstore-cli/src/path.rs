@@ -35,7 +35,7 @@ pub(crate) fn last<'p>(root: &Struct, path: &'p Path) -> Result<Place<'p>> {
 }
 
 /// The place that the step at `at` leads to from what is found there: in an array, that all steps from there on lead to.
-fn place(found: Item, path: &Path, at: usize) -> Result<Place<'_>> {
+pub(crate) fn place(found: Item, path: &Path, at: usize) -> Result<Place<'_>> {
     let here: Path = path.steps().iter().take(at).cloned().collect();
     match (found, path.steps().get(at)) {
         (Item::Array(array), Some(Step::Index(_))) => {
@@ -135,7 +135,7 @@ impl Place<'_> {
     }
 
     /// The failure for a field that is not there, with the path of one that has nearly that name.
-    fn missing(&self) -> Failure {
+    pub(crate) fn missing(&self) -> Failure {
         let Place::Field { parent, here, name } = self else {
             return Failure::Missing { what: "no such item".to_owned(), near: None };
         };

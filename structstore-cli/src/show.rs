@@ -8,6 +8,7 @@ use structstore::{Array, Error, ErrorKind, Item, Kind, List, Meta, Scalar, Struc
 
 use crate::arguments::Show;
 use crate::describe::{also, tell};
+use crate::element;
 use crate::failure::{Failure, Result};
 use crate::json;
 use crate::output::{BAD, FAINT, HEADING, NAME, NUMBER, Output, PLAIN, TEXT, TYPE};
@@ -24,34 +25,46 @@ const ITEMS: usize = 100;
 const SMALL: usize = 4096;
 /// The least that a part takes in a store, in bytes.
 const SLOT: u64 = 16;
+
 pub(crate) fn run(options: &Show, output: &mut Output) -> Result<u8> {
-    let store = options.store.observe()?;
-    let found = path::find(&store, &options.path)?;
     if options.json || options.yaml {
-        let value = value(&found)?;
+        let value = options.store.snapshot(|root| value(&path::find(root, &options.path)?))?;
         match options.json {
             true => output.write(&json::text(&value, &options.path, output.is_terminal())?),
             false => output.print(&json::yaml(&value, output.is_terminal())?),
         }
         return Ok(0);
     }
+    let store = options.store.observe()?;
+    let found = path::find(&store, &options.path)?;
     let depth = options.depth.unwrap_or(MAX_DEPTH).min(MAX_DEPTH);
     // No store has room for more.
     let left = store.statistics().size / SLOT;
-    let mut tree =
-        Tree { output, values: !options.types, depth, left, unreadable: 0, meta: None, also: String::new() };
+    let mut tree = Tree {
+        output,
+        values: !options.types,
+        depth,
+        left,
+        unreadable: 0,
+        abandoned: false,
+        meta: None,
+        also: String::new(),
+    };
     let name = if options.path.is_root() { options.store.shown() } else { options.path.to_string() };
     tree.item(&name, HEADING, &found, 0)?;
     match tree.unreadable {
         0 => Ok(0),
-        count => Err(Failure::Other(format!("{} cannot be read", plural(count, "part")))),
+        count => {
+            let remedy = if tree.abandoned { format!("; {}", options.store.remedy()) } else { String::new() };
+            Err(Failure::Other(format!("{} cannot be read{remedy}", plural(count, "part"))))
+        }
     }
 }
 
 /// Prints an item on one line: of a structure, what it is.
 pub(crate) fn print_line(name: &str, item: &Item, output: &mut Output) -> Result<()> {
     let also = String::new();
-    Tree { output, values: true, depth: 0, left: 0, unreadable: 0, meta: None, also }
+    Tree { output, values: true, depth: 0, left: 0, unreadable: 0, abandoned: false, meta: None, also }
         .item(name, NAME, item, 0)
 }
 
@@ -88,8 +101,13 @@ pub(crate) fn brief(value: &Value<'_>) -> Result<String> {
         }
         Value::Scalar(Scalar::F32(number)) if !number.is_finite() => return Ok(number.to_string()),
         Value::Scalar(Scalar::F64(number)) if !number.is_finite() => return Ok(number.to_string()),
-        // Of numbers, which JSON may lack.
-        Value::Array(_) => return Ok(shortened(&value.to_string().replace(", ", ","), WIDTH).into_owned()),
+        Value::Array(array) if array.dtype().kind().is_none() && array.shape().is_empty() => {
+            let told = element::only(array).unwrap_or_else(|| text::line(&array.dtype().to_string()));
+            return Ok(shortened(&told, WIDTH).into_owned());
+        }
+        Value::List(_) | Value::Struct(_) | Value::Array(_) | Value::Stream(_) => {
+            return Ok(shortened(&text::line(&value.to_string()), WIDTH).into_owned());
+        }
         other => other.into(),
     };
     let text = String::from_utf8_lossy(&json::text(&cut, &Path::ROOT, false)?).into_owned();
@@ -104,6 +122,8 @@ struct Tree<'o> {
     left: u64,
     /// How many parts could not be read.
     unreadable: u64,
+    /// Whether a process died while it modified one of them.
+    abandoned: bool,
     /// The metadata to print on the line of the next field, with `--types`.
     meta: Option<Meta>,
     /// The other names of the next field.
@@ -136,6 +156,8 @@ impl Tree<'_> {
             }
             Err(failure) => {
                 self.unreadable += 1;
+                self.abandoned |=
+                    matches!(&failure, Failure::Store(error) if error.kind() == ErrorKind::Abandoned);
                 self.output.styled(BAD, &text::line(&failure.to_string()));
                 self.output.print("\n");
             }
@@ -216,7 +238,7 @@ impl Tree<'_> {
         let size = shape.iter().try_fold(dtype.itemsize(), |size, extent| size.checked_mul(*extent));
         if self.values && size.is_some_and(|size| size <= SMALL) {
             let value = array.to_value()?;
-            if value.numbers().is_some() {
+            if value.numbers().is_some() || element::only(&value).is_some() {
                 self.assign(NUMBER, &brief(&value.into())?);
             }
         }

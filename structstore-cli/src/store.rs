@@ -8,7 +8,7 @@ use structstore::{Error, ErrorKind, Options, Struct, StructStoreShared};
 use crate::arguments::Name;
 use crate::failure::{Failure, Result, is_missing};
 use crate::patience::Watched;
-use crate::text;
+use crate::{path, text};
 
 impl Name {
     /// What to open: a name, which gets its slash if it has none, or the path of a file.
@@ -29,15 +29,15 @@ impl Name {
 
     /// A copy of parts of a store, as of one moment: without a trace or, where the store is changed all the time, under a shared
     /// lock for as long as copying takes, if this user may write to it.
-    pub(crate) fn snapshot<T>(&self, copy: impl Fn(&Struct) -> structstore::Result<T>) -> Result<T> {
+    pub(crate) fn snapshot<T>(&self, copy: impl Fn(&Struct) -> Result<T>) -> Result<T> {
         let observed = self.observe()?;
         let contended = match copy(&observed) {
-            Err(error) if error.kind() == ErrorKind::Contended => error,
-            other => return Ok(other?),
+            Err(Failure::Store(error)) if error.kind() == ErrorKind::Contended => error,
+            other => return other,
         };
         drop(observed);
         match self.observe_for_long() {
-            Ok(store) => Ok(copy(&store)?),
+            Ok(store) => copy(&store),
             Err(_) => Err(contended.into()),
         }
     }
@@ -55,6 +55,24 @@ impl Name {
     pub(crate) fn open(&self, options: Options) -> Result<StructStoreShared> {
         let opened = options.file(self.file).any_owner(self.any_owner).open(self.place());
         opened.map_err(|error| self.failure(error))
+    }
+
+    /// What to say of a failure, with what can be done about it.
+    pub(crate) fn explain(&self, failure: &Failure) -> String {
+        match failure {
+            Failure::Store(error) if error.kind() == ErrorKind::Abandoned => {
+                let place = error.path().map_or_else(String::new, |path| format!("{}: ", path::shown(path)));
+                format!("{place}a process died while modifying it; {}", self.remedy())
+            }
+            other => other.to_string(),
+        }
+    }
+
+    /// What to do about what a dead process has left.
+    pub(crate) fn remedy(&self) -> String {
+        let (option, name) =
+            (if self.file { "--file " } else { "" }, text::line(&self.name.to_string_lossy()));
+        format!("`structstore check --lock {option}{name}` repairs it")
     }
 
     /// What to say where the store cannot be had.

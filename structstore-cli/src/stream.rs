@@ -8,6 +8,7 @@ use structstore::stream::{AnyCursor, AnySample, AnyStream, StreamValue, now, wai
 use structstore::{ErrorKind, Item, Value};
 
 use crate::arguments::{Get, Hz, Name, Watch};
+use crate::clock::Moment;
 use crate::failure::{Failure, NO, Result};
 use crate::json;
 use crate::output::{FAINT, NAME, Output, PLAIN};
@@ -193,6 +194,10 @@ pub(crate) fn each(options: &Watch, output: &mut Output) -> Result<u8> {
             };
             output.write(&line);
         } else {
+            if options.time {
+                let age = Duration::from_nanos(now().saturating_sub(sample.time));
+                output.styled(FAINT, &format!("{} ", Moment::ago(age).local()));
+            }
             output.styled(NAME, &name);
             output.styled(FAINT, &format!(" {}", sample.seq));
             if sample.missed > 0 {

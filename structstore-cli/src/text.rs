@@ -80,17 +80,20 @@ pub(crate) fn plural(count: u64, what: &str) -> String {
     }
 }
 
-/// The name that is nearest to one that is not there, if any is near.
+/// The name that is nearest to one that is not there, if any is near: one that has it as its beginning, or that a few slips of the finger
+/// lead to, of which a short name allows fewer.
 pub(crate) fn nearest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    const NEAR: f64 = 0.75;
-    let likeness = |name: &str| {
-        strsim::jaro_winkler(wanted, name).max(strsim::normalized_damerau_levenshtein(wanted, name))
+    const SLIPS: usize = 3;
+    const BEGINNING: usize = 3;
+    let lower = wanted.to_lowercase();
+    let distance = |name: &str| {
+        let name = name.to_lowercase();
+        let longest = lower.chars().count().max(name.chars().count());
+        let distance = strsim::damerau_levenshtein(&lower, &name);
+        let begins = lower.chars().count() >= BEGINNING && name.starts_with(&lower);
+        (begins || distance <= SLIPS.min(longest / 3)).then_some(distance)
     };
-    let (likeness, name) = names
-        .into_iter()
-        .map(|name| (likeness(name), name))
-        .max_by(|(one, _), (other, _)| one.total_cmp(other))?;
-    (likeness >= NEAR).then_some(name)
+    names.into_iter().filter_map(|name| Some((distance(name)?, name))).min().map(|(_, name)| name)
 }
 
 #[cfg(test)]
@@ -124,5 +127,12 @@ mod tests {
         assert_eq!(nearest("camra", names), Some("camera"));
         assert_eq!(nearest("setings", names), Some("settings"));
         assert_eq!(nearest("xyz", names), None);
+        assert_eq!(nearest("Rate", names), Some("rate"));
+        assert_eq!(nearest("arte", names), Some("rate"));
+        assert_eq!(nearest("cam", names), Some("camera"));
+        // One letter is not nearly four, whichever it is.
+        for far in ["a", "r", "ra", "rat e and more", "tame", ""] {
+            assert_eq!(nearest(far, names), None, "{far}");
+        }
     }
 }

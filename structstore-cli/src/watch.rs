@@ -1,25 +1,28 @@
 //! `watch`: what changes, as it changes.
 
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use structstore::path::Path;
 use structstore::{ErrorKind, Item, Struct, Watch as Changes};
 
 use crate::arguments::Watch;
+use crate::clock::Moment;
 use crate::failure::{Failure, NO, Result};
 use crate::output::{FAINT, NAME, Output};
 use crate::path::{self, kind};
 use crate::{json, show};
 
 /// How often to look whether the store is still there.
-const PAUSE: std::time::Duration = std::time::Duration::from_millis(200);
+const PAUSE: Duration = Duration::from_millis(200);
 
 pub(crate) fn run(options: &Watch, output: &mut Output) -> Result<u8> {
     let store = options.store.observe_for_long()?;
     let (mut changes, base) = changes(&store, &options.path)?;
     let deadline = options.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     let mut left = options.count.unwrap_or(u64::MAX);
+    let is_over = || deadline.is_some_and(|deadline| Instant::now() >= deadline);
     while left > 0 {
         let remaining = deadline.map_or(PAUSE, |deadline| deadline.saturating_duration_since(Instant::now()));
         let gone = || {
@@ -30,6 +33,7 @@ pub(crate) fn run(options: &Watch, output: &mut Output) -> Result<u8> {
             Err(error) if error.kind() == ErrorKind::StaleHandle && !store.valid() => return Err(gone()),
             told => told?,
         };
+        let seen = Instant::now();
         for path in told.iter().flatten() {
             let path = base.join(path);
             if left > 0 && path.starts_with(&options.path) {
@@ -38,17 +42,32 @@ pub(crate) fn run(options: &Watch, output: &mut Output) -> Result<u8> {
             }
         }
         output.finish()?;
-        if told.is_some() || left == 0 {
-            continue;
-        }
-        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+        if left > 0 && is_over() {
             return Ok(if options.count.is_some() { NO } else { 0 });
         }
-        if !store.valid() {
-            return Err(gone());
+        match (&told, options.period) {
+            // What changes meanwhile is told once, at the end of it.
+            (Some(_), Some(period)) => rest(seen, period, deadline, || store.valid()),
+            (Some(_), None) => {}
+            (None, _) if left > 0 && !store.valid() => return Err(gone()),
+            (None, _) => {}
         }
     }
     Ok(0)
+}
+
+/// Sleeps until so long after a time, or to the deadline, or until the store is gone.
+fn rest(since: Instant, period: Duration, deadline: Option<Instant>, valid: impl Fn() -> bool) {
+    let left = || {
+        let left = period.saturating_sub(since.elapsed());
+        deadline.map_or(left, |deadline| left.min(deadline.saturating_duration_since(Instant::now())))
+    };
+    while let left = left()
+        && !left.is_zero()
+        && valid()
+    {
+        thread::sleep(left.min(PAUSE));
+    }
 }
 
 /// What tells of changes at a path, and where its own paths begin: a number or a string is watched by what has it.
@@ -83,18 +102,25 @@ fn report(options: &Watch, output: &mut Output, root: &Struct, path: &Path) -> R
         }
         Err(failure) => return Err(failure),
     };
-    let name = path.to_string();
+    let (name, now) = (path.to_string(), Moment::now());
+    if options.time && !options.json {
+        output.styled(FAINT, &format!("{} ", now.local()));
+    }
     match found {
         Some(item) if options.json => {
             let kind = kind(&item).name();
             // What JSON has not is no reason to stop watching.
             let report = match json::document(&show::value(&item)?, path) {
-                Ok(value) => json!({ "path": name, "type": kind, "value": value }),
-                Err(failure) => json!({ "path": name, "type": kind, "error": failure.to_string() }),
+                Ok(value) => json!({ "time": now.utc(), "path": name, "type": kind, "value": value }),
+                Err(failure) => {
+                    json!({ "time": now.utc(), "path": name, "type": kind, "error": failure.to_string() })
+                }
             };
             json::line(&report, output)
         }
-        None if options.json => json::line(&json!({ "path": name, "removed": true }), output),
+        None if options.json => {
+            json::line(&json!({ "time": now.utc(), "path": name, "removed": true }), output)
+        }
         Some(item) => show::print_line(if path.is_root() { "(all)" } else { &name }, &item, output),
         None => {
             output.styled(NAME, &name);

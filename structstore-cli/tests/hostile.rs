@@ -20,7 +20,7 @@ use structstore_tests::{Memory, SegmentName};
 use command::{Outcome, finish, finish_reading, limited};
 
 /// Commands that open a store. FILE and NAME are places of the segment, PATH is a field of it, SNAPSHOT a file with a snapshot.
-const COMMANDS: [&str; 34] = [
+const COMMANDS: [&str; 41] = [
     "ls",
     "ls --json",
     "clean NAME --yes",
@@ -55,6 +55,13 @@ const COMMANDS: [&str; 34] = [
     "load SNAPSHOT FILE --file",
     "load SNAPSHOT NAME",
     "run FILE --file -- true",
+    "set FILE --file -p new.part.field 5",
+    "mv FILE --file PATH moved",
+    "push FILE --file PATH 5",
+    "diff NAME SNAPSHOT",
+    "get FILE --file PATH --npy -",
+    "get FILE --file PATH --png -",
+    "load SNAPSHOT FILE --file part",
 ];
 /// How many segments with one changed word are tried in the whole form.
 const SEGMENTS: usize = 1200;

@@ -15,11 +15,13 @@ use structstore_tests::SegmentName;
 use command::{finish, limited};
 
 /// Commands that open a store, which is at FILE.
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 14] = [
     "show --file FILE",
     "get --file FILE field",
     "set --file FILE field 5",
     "rm --file FILE field",
+    "mv --file FILE field other",
+    "push --file FILE field 5",
     "watch --file FILE",
     "stat --file FILE",
     "check --file FILE",

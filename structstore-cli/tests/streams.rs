@@ -83,7 +83,7 @@ fn show_and_get_print_the_newest_sample() {
             "  imu: stream of {t: f64, acc: f32[3], label: <U8}, depth 100 (5 samples, 100.0 Hz, "
         )
     );
-    assert!(lines[1].contains(r#" = {"t":1.0,"acc":[0.1,0.0,4.0],"label":"Good"}"#), "{text}");
+    assert!(lines[1].contains(r#" = {"t": 1.0, "acc": [0.1, 0.0, 4.0], "label": "Good"}"#), "{text}");
     assert!(lines[2].starts_with("  frames: stream of u8[100, 100], depth 2 (1 sample, "), "{text}");
     assert!(!lines[2].contains('='), "{text}");
     assert_eq!(lines[3], "  empty: stream of f64, depth 3 (0 samples)");
@@ -146,9 +146,13 @@ fn each_sample_is_printed() {
     assert_eq!(text.lines().count(), 3);
     for line in text.lines() {
         assert!(
-            line.starts_with("imu ") && line.ends_with(r#": {"t":0.5,"acc":[0.0,0.0,0.0],"label":"Good"}"#)
+            line.starts_with("imu ")
+                && line.ends_with(r#": {"t": 0.5, "acc": [0.0, 0.0, 0.0], "label": "Good"}"#)
         );
     }
+    let text = beside(imu, &["watch", name, "imu", "--each", "--count", "1", "--time"]).text();
+    let (time, rest) = text.split_once(' ').unwrap();
+    assert!(time.len() == "2026-05-01T12:30:00.000".len() && rest.starts_with("imu "), "{text}");
     let lines = beside(imu, &["watch", name, "imu", "--each", "--count", "5", "--json"]).text();
     let samples: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     for pair in samples.windows(2) {

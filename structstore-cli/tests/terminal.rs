@@ -13,7 +13,7 @@ use nix::pty::openpty;
 use nix::sys::signal::{SigHandler, Signal, kill, signal};
 use nix::unistd::Pid;
 use structstore::binding_support::is_unprintable;
-use structstore::{StructStoreShared, Value};
+use structstore::{ArrayValue, StructStoreShared, Value};
 use structstore_tests::SegmentName;
 
 use command::{LIMIT, command, eventually, finish, structstore, structstore_reading};
@@ -165,6 +165,18 @@ fn a_snapshot_is_not_written_to_a_terminal() {
         status.code() == Some(2) && shown(&output).contains("cannot be written to a terminal"),
         "{output}"
     );
+}
+
+#[test]
+fn an_array_is_not_written_to_a_terminal() {
+    let name = SegmentName::new("array");
+    let store = StructStoreShared::open(&name).unwrap();
+    store.set("frame", ArrayValue::from_slice(&[1, 2], &[1_u8, 27]).unwrap()).unwrap();
+    for option in ["--npy", "--png"] {
+        let (status, output) = Session::start(command(&["get", &name, "frame", option, "-"])).finish();
+        let said = shown(&output).contains("cannot be written to a terminal");
+        assert!(status.code() == Some(2) && said, "{option}: {output}");
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use pyo3::types::{PyBytes, PyString};
 use structstore::binding_support::{not_finite, not_numbers, to_document};
 use structstore::path::Path;
 use structstore::{Error, Struct, Value};
-use structstore_cli::document::{self, Unreadable};
+use structstore_cli::tagged::{self, Unreadable};
 
 use crate::error::{Exception, Failure, Result};
 use crate::store::{self, StructStore};
@@ -32,7 +32,7 @@ pub(crate) fn to_yaml(py: Python<'_>, root: &Struct, plain: bool) -> Result<Stri
     if plain {
         plain_only(py, root, &value, "YAML")?;
     }
-    let yaml = py.detach(|| if plain { document::plain_yaml(&value) } else { document::yaml(&value) });
+    let yaml = py.detach(|| if plain { tagged::plain_yaml(&value) } else { tagged::yaml(&value) });
     yaml.map_err(|error| error.below(root.path()).into())
 }
 
@@ -65,14 +65,14 @@ fn unwritable(py: Python<'_>, root: &Struct, path: &Path, reason: &str) -> Failu
 #[pyfunction]
 #[pyo3(signature = (document, /))]
 pub(crate) fn from_json(document: &Bound<'_, PyAny>) -> Result<StructStore> {
-    read(document, document::read_json)
+    read(document, tagged::read_json)
 }
 
 /// A new local store with the contents of a YAML document, as from_json() makes one.
 #[pyfunction]
 #[pyo3(signature = (document, /))]
 pub(crate) fn from_yaml(document: &Bound<'_, PyAny>) -> Result<StructStore> {
-    read(document, document::read_yaml)
+    read(document, tagged::read_yaml)
 }
 
 fn read(

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pyo3::prelude::*;
 use pyo3::types::PyString;
-use structstore::binding_support::{HandleExt, ListExt, Slot, StructExt, quoted};
+use structstore::binding_support::{HandleExt, ListExt, Slot, StructExt};
 use structstore::{Array, ErrorKind, Key, Kind, List, Result, Scalar, Struct, Value};
 
 /// How many elements of an array, items of a list, characters, and bytes are printed; as many as NumPy prints.
@@ -93,7 +93,7 @@ impl Brief {
                 break;
             }
             if let Some(look) = node.look(&Key::new(name))? {
-                let shown = if is_identifier(name) { name.clone() } else { quoted(name).into_owned() };
+                let shown = if is_identifier(name) { name.clone() } else { format!("{name:?}") };
                 self.text.push_str(&shown);
                 self.text.push('=');
                 self.value(py, look)?;

@@ -60,7 +60,7 @@ def test_the_tool_reads_what_python_wrote(robot: StructStoreShared, name: str, c
         '  label: str = "the \\u001b[31mred one"\n'
         "  camera: struct of 3 fields\n"
         "    exposure: f64 = 0.01\n"
-        "    frame: i16[2, 3] = [[0,1,2],[3,4,5]]\n"
+        "    frame: i16[2, 3] = [[0, 1, 2], [3, 4, 5]]\n"
         '    "f.number": f32 = 2.8\n'
     )
     assert json.loads(output(command, "show", name, "--json"))["camera"]["frame"] == [[0, 1, 2], [3, 4, 5]]

@@ -8,7 +8,7 @@ use crate::arena::Arena;
 use crate::arena::layout::Node;
 use crate::error::{Error, ErrorKind, Result};
 use crate::life::own_seat_elsewhere;
-use crate::lock::{Busy, Doubt, Moment, Space, Wait, optimistic, owner_seat};
+use crate::lock::{Busy, Doubt, Moment, SLICE, Space, Wait, optimistic, owner_seat};
 use crate::node::Extent;
 use crate::sync::AtomicU64;
 
@@ -21,11 +21,9 @@ const YIELDS: usize = 1000;
 /// For how long at most: on a busy machine each time may take as long as all others are allowed to run.
 const YIELDING: Duration = Duration::from_millis(1);
 
-/// How long it sleeps.
+/// How long it sleeps at first. While the same hold is in its way it sleeps twice as long each time, up to [`SLICE`]: so it wastes no
+/// processor on a long hold, and notices the end of any after at most as long again as it lasted.
 const NAP: Duration = Duration::from_micros(100);
-
-/// After how many sleeps it looks whether somebody lives who is in its way.
-const NAPS: usize = 100;
 
 /// When to give up reading a whole tree as of one moment: after so many disturbances, but not before so much time.
 pub(super) struct Patience {
@@ -86,13 +84,25 @@ pub(super) struct Disturbance<'a> {
     arena: &'a Arena,
     start: Instant,
     tries: usize,
-    naps: usize,
+    /// The hold that was in the way last, by the place of its word and what that was, and how long to sleep for it.
+    hold: Option<(usize, u64)>,
+    nap: Duration,
+    /// When it looked last whether somebody lives who is in its way.
+    looked: Option<Instant>,
     doubt: Doubt,
 }
 
 impl<'a> Disturbance<'a> {
     pub(super) fn new(arena: &'a Arena) -> Disturbance<'a> {
-        Disturbance { arena, start: Instant::now(), tries: 0, naps: 0, doubt: Doubt::default() }
+        Disturbance {
+            arena,
+            start: Instant::now(),
+            tries: 0,
+            hold: None,
+            nap: NAP,
+            looked: None,
+            doubt: Doubt::default(),
+        }
     }
 
     /// Pauses before the next try, for the previous one was disturbed.
@@ -117,10 +127,16 @@ impl<'a> Disturbance<'a> {
             std::thread::yield_now();
             return Ok(());
         }
+        let hold = Some((std::ptr::from_ref(word).addr(), seen >> 1));
+        if self.hold != hold {
+            (self.hold, self.nap) = (hold, NAP);
+        }
         // The thread that is waited for may need what this one's runtime holds.
-        Wait::asleep(&mut || std::thread::sleep(NAP));
-        self.naps = self.naps.wrapping_add(1);
-        if let Some(owner) = owner.filter(|_| self.naps % NAPS == 1) {
+        Wait::asleep(&mut || std::thread::sleep(self.nap));
+        self.nap = self.nap.saturating_mul(2).min(SLICE);
+        let due = self.looked.is_none_or(|looked| looked.elapsed() >= SLICE);
+        if let Some(owner) = owner.filter(|_| due) {
+            self.looked = Some(Instant::now());
             if arena.is_dead(owner)? {
                 return Err(Error::new(ErrorKind::Abandoned));
             }

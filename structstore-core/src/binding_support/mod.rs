@@ -17,7 +17,7 @@ pub use crate::crash::{arm, disarm, stores};
 pub use crate::error::{escaped, is_unprintable, quoted};
 pub use crate::for_each_number;
 pub use crate::life::end_process;
-pub use crate::lock::WaitHooks;
+pub use crate::lock::{WaitHooks, limit_waits};
 pub use crate::ops::Slot;
 pub use crate::value::{
     Event, Snapshot, SnapshotReader, from_document, hex, not_finite, not_numbers, to_document, unhex,
@@ -40,7 +40,7 @@ use crate::ops::{self, lists, paths, structs};
 use crate::segment::{Access as SegmentAccess, Backing, Place};
 use crate::shared::{Options, StructStoreShared};
 use crate::store::StructStore;
-use crate::value::{DType, Extras, TypeVersion, Value};
+use crate::value::{DType, Extras, TypeVersion, Value, Whole, decode_whole};
 
 /// An empty local store whose locks are reentrant: an operation under this thread's own lock goes ahead.
 ///
@@ -203,6 +203,22 @@ pub trait StructExt {
     /// How many fields there are, without ever waiting.
     fn len_now(&self) -> u64;
 
+    /// Merges a value into what these names lead to, in one operation: a struct into the struct that is there, field by field. Every other
+    /// value replaces what is there, and so do structs what is no struct. Structs that are missing on the way are created.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::set`].
+    fn merge(&self, names: &[&str], value: &Value<'_>) -> Result<()>;
+
+    /// Merges what is in a snapshot, as [`StructExt::merge`] does. Fields without metadata of their own get that of the snapshot, and structs
+    /// that record no versions of types its versions.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::restore`].
+    fn merge_snapshot(&self, names: &[&str], snapshot: &[u8]) -> Result<()>;
+
     /// All that is there as of one moment. Less is copied and allocated for it than for an owned value.
     ///
     /// # Errors
@@ -268,6 +284,16 @@ impl StructExt for Struct {
 
     fn len_now(&self) -> u64 {
         structure::counted(self.handle.arena(), self.handle.node())
+    }
+
+    fn merge(&self, names: &[&str], value: &Value<'_>) -> Result<()> {
+        let whole = names.iter().rev().fold(Whole::of(value), |whole, name| whole.under(name));
+        structs::merge(&self.handle, &whole)
+    }
+
+    fn merge_snapshot(&self, names: &[&str], snapshot: &[u8]) -> Result<()> {
+        let whole = names.iter().rev().fold(decode_whole(snapshot)?, |whole, name| whole.under(name));
+        structs::merge(&self.handle, &whole)
     }
 
     fn snapshot(&self) -> Result<Snapshot> {

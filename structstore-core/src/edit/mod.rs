@@ -5,6 +5,7 @@ mod assign;
 mod build;
 mod describe;
 pub(crate) mod list;
+mod merge;
 mod structure;
 mod undeclare;
 mod version;
@@ -19,6 +20,7 @@ pub(crate) use build::{Aside, build, build_array, build_block, copy_array};
 pub(crate) use describe::{
     check_extent, declare_meta, describe, describe_below, describe_by, limit, limit_item,
 };
+pub(crate) use merge::merge_below;
 pub(crate) use structure::Writer;
 pub(crate) use undeclare::undeclare;
 pub(crate) use version::{record_version, record_versions_below};

@@ -57,6 +57,16 @@ impl Doubt {
 
 static HOOKS: OnceLock<WaitHooks> = OnceLock::new();
 
+/// For how long the waits of this process may last together, and when the first one began.
+static LIMIT: OnceLock<Duration> = OnceLock::new();
+static WAITING: OnceLock<Instant> = OnceLock::new();
+
+/// Bounds the time that this process waits for locks, counted from the first wait on: waits without a bound of their own then end with
+/// [`ErrorKind::LockTimeout`]. It is for commands, which are all that their process does. The first call counts.
+pub fn limit_waits(timeout: Duration) {
+    let _ = LIMIT.set(timeout);
+}
+
 thread_local! {
     static HOOKLESS: Cell<bool> = const { Cell::new(false) };
     /// Whether this is a child that was forked by a hook in the last wait.
@@ -150,6 +160,14 @@ impl Wait {
         if let Some((start, timeout)) = self.bound {
             let waited = start.elapsed();
             if waited >= timeout {
+                return Err(Error::new(ErrorKind::LockTimeout).after(waited));
+            }
+        }
+        if self.hooks == Hooks::All
+            && let Some(limit) = LIMIT.get()
+        {
+            let waited = WAITING.get_or_init(Instant::now).elapsed();
+            if waited >= *limit {
                 return Err(Error::new(ErrorKind::LockTimeout).after(waited));
             }
         }

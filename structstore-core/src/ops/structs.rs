@@ -202,18 +202,31 @@ pub(crate) fn update<'k, K: Into<Key<'k>>, V: ToValue>(
 }
 
 pub(crate) fn replace(access: &impl Access, value: &Value<'_>) -> Result<()> {
-    restore(access, &Whole { value: value.into(), metas: Vec::new(), versions: Vec::new() })
+    restore(access, &Whole::of(value))
 }
 
 /// As [`replace`], and gives fields metadata that have none, and structs versions.
 pub(crate) fn restore(access: &impl Access, whole: &Whole<'_>) -> Result<()> {
+    take_over(access, whole, edit::assign_root)
+}
+
+/// As [`restore`], but keeps the fields that are not named.
+pub(crate) fn merge(access: &impl Access, whole: &Whole<'_>) -> Result<()> {
+    take_over(access, whole, edit::merge_below)
+}
+
+fn take_over(
+    access: &impl Access,
+    whole: &Whole<'_>,
+    assign: impl Fn(&Operation<'_>, u32, &Value<'_>) -> Result<()>,
+) -> Result<()> {
     let Whole { value, metas, versions } = whole;
     let index = access.id().index;
     let replaced = node::depth_of(access.arena(), index)
         .and_then(|depth| value.check_depth(depth.saturating_sub(1)))
         .and_then(|()| {
             access.change(Mode::Tree, |operation, _| {
-                edit::assign_root(operation, index, value)?;
+                assign(operation, index, value)?;
                 edit::describe_below(operation, index, metas)?;
                 edit::record_versions_below(operation, index, versions)
             })

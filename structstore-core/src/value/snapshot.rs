@@ -66,6 +66,21 @@ pub(crate) struct Whole<'a> {
     pub(crate) versions: Vec<(Path, Vec<TypeVersion>)>,
 }
 
+impl<'a> Whole<'a> {
+    /// A value, of which nothing more is known.
+    pub(crate) fn of(value: &'a Value<'_>) -> Whole<'a> {
+        Whole { value: value.into(), metas: Vec::new(), versions: Vec::new() }
+    }
+
+    /// All of it in a field of this name.
+    pub(crate) fn under(mut self, name: &'a str) -> Whole<'a> {
+        self.value = Value::record([(name, self.value)]);
+        self.metas.iter_mut().for_each(|(path, _)| path.prepend([name.into()]));
+        self.versions.iter_mut().for_each(|(path, _)| path.prepend([name.into()]));
+        self
+    }
+}
+
 impl SnapshotWriter {
     pub(crate) fn new(extras: Extras) -> SnapshotWriter {
         SnapshotWriter { snapshot: vec![0; HEADER], extras, told: Vec::new() }

@@ -1,0 +1,89 @@
+//! `watch`: times and rates.
+
+mod command;
+
+use std::process::Child;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use structstore::StructStoreShared;
+use structstore_tests::SegmentName;
+
+use command::{Outcome, command, finish, structstore};
+
+/// What a command says while a number counts up a thousand times a second.
+fn beside(store: &StructStoreShared, child: Child) -> Outcome {
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let watching = scope.spawn(|| {
+            let outcome = finish(child);
+            done.store(true, Ordering::Relaxed);
+            outcome
+        });
+        for number in 0_i64.. {
+            if done.load(Ordering::Relaxed) {
+                break;
+            }
+            store.set("num", number).unwrap();
+            thread::sleep(Duration::from_millis(1));
+        }
+        watching.join().unwrap()
+    })
+}
+
+fn is_time(text: &str) -> bool {
+    let shape: String = text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+    shape == "0000-00-00T00:00:00.000"
+}
+
+#[test]
+fn changes_have_their_times() {
+    let name = SegmentName::new("watch_time");
+    let store = StructStoreShared::open(&name).unwrap();
+    store.set("num", 0_i64).unwrap();
+    let watch = |options: &[&str]| {
+        let child = command(&[&["watch", &name, "--count", "2"], options].concat()).spawn().unwrap();
+        beside(&store, child).text()
+    };
+    for line in watch(&["--time"]).lines() {
+        let (time, rest) = line.split_once(' ').unwrap();
+        assert!(is_time(time) && rest.starts_with("num: i64 = "), "{line}");
+    }
+    for line in watch(&["--json"]).lines() {
+        let change: Value = serde_json::from_str(line).unwrap();
+        let time = change["time"].as_str().unwrap();
+        assert!(is_time(time.strip_suffix('Z').unwrap()), "{line}");
+    }
+    assert!(watch(&[]).starts_with("num: "));
+}
+
+#[test]
+fn rate_bounds_the_reports() {
+    let name = SegmentName::new("watch_rate");
+    let store = StructStoreShared::open(&name).unwrap();
+    store.set("num", 0_i64).unwrap();
+    let start = Instant::now();
+    let child = command(&["watch", &name, "--rate", "10", "--count", "5", "--json"]).spawn().unwrap();
+    let lines = beside(&store, child).text();
+    assert!(start.elapsed() >= Duration::from_millis(400), "{:?}", start.elapsed());
+    let numbers: Vec<i64> = lines
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["value"].as_i64().unwrap())
+        .collect();
+    assert_eq!(numbers.len(), 5);
+    // The newest of those that came meanwhile.
+    assert!(numbers.windows(2).all(|pair| pair[1] - pair[0] > 5), "{numbers:?}");
+
+    // It ends in time, although there is always something new.
+    let start = Instant::now();
+    let child = command(&["watch", &name, "--rate", "1e-19", "--timeout", "0.3"]).spawn().unwrap();
+    let outcome = beside(&store, child);
+    assert!(outcome.code() == 0 && start.elapsed() < Duration::from_secs(5), "{outcome:?}");
+    let child = command(&["watch", &name, "--timeout", "0.3"]).spawn().unwrap();
+    assert_eq!(beside(&store, child).code(), 0);
+    for rate in ["0", "-1", "nan", "often"] {
+        structstore(&["watch", &name, &format!("--rate={rate}")]).complaint(2);
+    }
+}
