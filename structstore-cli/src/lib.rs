@@ -62,6 +62,12 @@ pub mod private {
     pub use crate::fuzz::command as fuzz;
 }
 
+/// An array as a PNG file, if it has the type and shape of an image. For the Python package.
+#[doc(hidden)]
+pub fn png(array: &structstore::ArrayValue<'_>) -> Option<Vec<u8>> {
+    picture::file(array, &structstore::path::Path::ROOT).ok()
+}
+
 /// Does what the arguments say, of which the first is the name of the program. Returns the exit status.
 ///
 /// It is meant to be all that its process does: signals get their default dispositions.

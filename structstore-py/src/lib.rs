@@ -54,6 +54,9 @@ mod _structstore {
     use super::from_bytes::FromBytes;
 
     #[pymodule_export]
+    use super::printing::_png;
+
+    #[pymodule_export]
     use super::inspecting::{locks, participants, usage};
 
     #[pymodule_export]

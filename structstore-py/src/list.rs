@@ -15,7 +15,7 @@ use crate::array;
 use crate::error::{Exception, Failure, Result};
 use crate::lock::{Lock, Structure, duration};
 use crate::pickling::{self, Reduced};
-use crate::printing::{printed, represented};
+use crate::printing::{self, printed, represented};
 use crate::value_in::{self, Inputs, plain_scalar, type_name};
 use crate::value_out::{self, Place, Structs};
 use crate::watch::{self, Watch};
@@ -188,7 +188,7 @@ fn position(range: &PySliceIndices, nth: usize) -> usize {
 #[pymethods]
 impl StructStoreList {
     #[new]
-    #[pyo3(signature = (*_arguments, **_keywords))]
+    #[pyo3(signature = (*_arguments, **_keywords), text_signature = "(iterable=None, /)")]
     fn new(
         _arguments: &Bound<'_, PyTuple>,
         _keywords: Option<&Bound<'_, PyDict>>,
@@ -334,6 +334,11 @@ impl StructStoreList {
     /// As JSON, in which long arrays, lists, strings and bytes are cut short.
     fn __str__(&self, py: Python<'_>) -> String {
         py.detach(|| printed(self.list.to_value(), false))
+    }
+
+    /// For notebooks: a tree that folds, with types, shapes and small images.
+    fn _repr_html_<'py>(slf: &Bound<'py, Self>) -> Result<Bound<'py, PyAny>> {
+        printing::html(slf.as_any())
     }
 
     /// A part of a shared store is found again by its name, and anything else copied by value.

@@ -9,7 +9,7 @@ use structstore::Key;
 
 use crate::error::{Failure, Result};
 use crate::reserved::is_reserved;
-use crate::value_in::{type_name, unsupported};
+use crate::value_in::{advice, type_name, unsupported};
 
 type Attributes<'py> = Vec<(Bound<'py, PyString>, Bound<'py, PyAny>)>;
 
@@ -30,6 +30,10 @@ pub(crate) fn attributes<'py>(object: &Bound<'py, PyAny>) -> Result<Option<Attri
             add(&mut attributes, object, name)?;
         }
         return warned(object, attributes).map(Some);
+    }
+    let name = type_name(object);
+    if let Some(advice) = advice(&name) {
+        return Err(unsupported(name, advice));
     }
     // A class statement makes either slots or a dict.
     let mut found = false;

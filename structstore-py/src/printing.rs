@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use pyo3::prelude::*;
-use pyo3::types::PyString;
+use pyo3::types::{PyBytes, PyString};
 use structstore::binding_support::{HandleExt, ListExt, Slot, StructExt};
 use structstore::{Array, ErrorKind, Key, Kind, List, Result, Scalar, Struct, Value};
+
+use crate::value_in::Inputs;
 
 /// How many elements of an array, items of a list, characters, and bytes are printed; as many as NumPy prints.
 const SHOWN: usize = 1000;
@@ -47,6 +49,25 @@ fn cut(value: Value<'static>) -> Value<'static> {
         }
         other => other,
     }
+}
+
+/// A structure as notebooks show it.
+pub(crate) fn html<'py>(structure: &Bound<'py, PyAny>) -> crate::error::Result<Bound<'py, PyAny>> {
+    Ok(PyModule::import(structure.py(), "structstore._html")?.getattr("tree")?.call1((structure,))?)
+}
+
+/// An array as a PNG file, if it has the type and shape of an image.
+#[pyfunction]
+pub(crate) fn _png<'py>(array: &Bound<'py, PyAny>) -> crate::error::Result<Option<Bound<'py, PyBytes>>> {
+    let (py, inputs) = (array.py(), Inputs::default());
+    let value = inputs.value(array)?;
+    let png = inputs.run(py, || {
+        Ok(match &value {
+            Value::Array(array) => structstore_cli::png(array),
+            _ => None,
+        })
+    })?;
+    Ok(png.map(|png| PyBytes::new(py, &png)))
 }
 
 /// How many characters a representation has, more or less.

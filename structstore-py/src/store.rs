@@ -20,7 +20,7 @@ use crate::list::StructStoreList;
 use crate::lock::{Lock, Structure, duration};
 use crate::object;
 use crate::pickling::{self, Reduced};
-use crate::printing::{printed, represented};
+use crate::printing::{self, printed, represented};
 use crate::reserved::is_reserved;
 use crate::shared::{Shared, StructStoreShared};
 use crate::statistics::Statistics;
@@ -560,22 +560,9 @@ impl StructStore {
         self.keys(py)
     }
 
-    /// For notebooks: the fields and what they hold, as print() shows them, but indented.
-    fn _repr_html_(&self, py: Python<'_>) -> Result<String> {
-        let root = self.root()?;
-        Ok(py.detach(|| {
-            let mut html = String::from("<pre>");
-            for character in printed(root.to_value(), true).chars() {
-                match character {
-                    '&' => html.push_str("&amp;"),
-                    '<' => html.push_str("&lt;"),
-                    '>' => html.push_str("&gt;"),
-                    other => html.push(other),
-                }
-            }
-            html.push_str("</pre>");
-            html
-        }))
+    /// For notebooks: a tree that folds, with types, shapes and small images.
+    fn _repr_html_<'py>(slf: &Bound<'py, Self>) -> Result<Bound<'py, PyAny>> {
+        printing::html(slf.as_any())
     }
 
     /// The struct with all below it as an instance of a class, as of one moment: a dataclass, a named tuple, an attrs or

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use numpy::{PyArrayDescr, PyArrayDescrMethods, PyUntypedArray, PyUntypedArrayMethods};
-use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use pyo3::exceptions::{PyOverflowError, PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyTuple, PyType};
@@ -140,8 +140,8 @@ impl Stream {
 ///     >>> imu = store.imu
 ///     >>> for step in range(3):
 ///     ...     _ = imu.publish((step / 100, (0, 0, 9.81)))
-///     >>> imu.latest().value["t"], imu.latest().seq
-///     (np.float64(0.02), 2)
+///     >>> float(imu.latest().value["t"]), imu.latest().seq
+///     (0.02, 2)
 ///     >>> imu.history(2)["t"]
 ///     array([0.01, 0.02])
 ///
@@ -179,7 +179,13 @@ impl StructStoreStream {
                     let found = given.dtype().to_string();
                     return Err(self.refused(py, &format!("found {found}, expected {}", self.raw.dtype())));
                 }
-                numpy.call_method1(intern!(py, "asarray"), (value, &descr))?
+                let given = numpy.call_method1(intern!(py, "asarray"), (value, &descr))?;
+                // Before version 2, NumPy takes the lowest bits of an int that does not fit.
+                if is_python_int(value) && descr.kind() != b'f' && given.call_method0("item")?.ne(value)? {
+                    let message = format!("a sample: {value} does not fit {}", self.raw.dtype());
+                    return Err(Failure::Raised(PyOverflowError::new_err(message)));
+                }
+                given
             }
         };
         let given = numpy.call_method1(intern!(py, "ascontiguousarray"), (given,))?;
@@ -316,8 +322,8 @@ impl StructStoreStream {
     ///     >>> store.left = structstore.Stream(dtype=np.uint8, shape=(480, 640), depth=4)
     ///     >>> with store.left.loan() as pixels:
     ///     ...     pixels[:] = 7
-    ///     >>> store.left.latest().array[0, 0]
-    ///     np.uint8(7)
+    ///     >>> int(store.left.latest().array[0, 0])
+    ///     7
     ///
     /// What the elements are at first is arbitrary. Do not keep the array: readers have it then. Nor write to it in a forked child: the
     /// frame is its parent's.

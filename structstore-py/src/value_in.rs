@@ -215,8 +215,8 @@ impl<'py> Inputs<'py> {
             self.fields(attributes, depth)
         } else {
             let name = type_name(object);
-            let advice = advice(&name);
-            Err(unsupported(name, advice))
+            let expected = advice(&name).unwrap_or(STORABLE);
+            Err(unsupported(name, expected))
         }
     }
 
@@ -334,9 +334,9 @@ impl<'py> Inputs<'py> {
     }
 }
 
-/// What to do with an object of a type that a store does not hold.
-fn advice(name: &str) -> &'static str {
-    match name {
+/// What to do with an object of a type that a store does not hold, if that is known.
+pub(crate) fn advice(name: &str) -> Option<&'static str> {
+    Some(match name {
         "decimal.Decimal" => "store str(value), which is exact, or float(value)",
         "fractions.Fraction" => "store str(value), which is exact, or float(value)",
         "uuid.UUID" => "store str(value) or value.bytes",
@@ -345,8 +345,8 @@ fn advice(name: &str) -> &'static str {
         "datetime.time" => "store value.isoformat()",
         "collections.deque" => "store list(value)",
         _ if name.starts_with("ipaddress.") => "store str(value)",
-        _ => STORABLE,
-    }
+        _ => return None,
+    })
 }
 
 /// A date, a time, a duration or a complex number as what NumPy has for it.

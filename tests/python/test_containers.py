@@ -2,6 +2,7 @@
 
 import copy
 import html
+import html.parser
 import json
 import math
 import multiprocessing
@@ -144,13 +145,12 @@ def test_get_is_quiet_about_what_is_missing():
 def test_what_is_long_is_printed_short(store):
     store.update(image=np.zeros((1000, 1000)), small=[0] * 1000, sub={"numbers": list(range(5000))})
     store.update(text="ä" * 3000, raw=bytes(2000), items=[{"x": np.arange(1001, dtype=np.uint8)}])
-    for printed in (str(store), html.unescape(store._repr_html_().removeprefix("<pre>").removesuffix("</pre>"))):
-        assert len(printed) < 30_000
-        shown = json.loads(printed)
-        assert shown["image"] == "f64[1000, 1000]" and shown["small"] == [0] * 1000
-        assert shown["sub"]["numbers"][998:] == [998, 999, "… and 4000 items more"]
-        assert shown["text"] == "ä" * 1000 + "… and 2000 characters more" and shown["raw"] == "2000 bytes"
-        assert shown["items"] == [{"x": "u8[1001]"}]
+    assert len(str(store)) < 30_000
+    shown = json.loads(str(store))
+    assert shown["image"] == "f64[1000, 1000]" and shown["small"] == [0] * 1000
+    assert shown["sub"]["numbers"][998:] == [998, 999, "… and 4000 items more"]
+    assert shown["text"] == "ä" * 1000 + "… and 2000 characters more" and shown["raw"] == "2000 bytes"
+    assert shown["items"] == [{"x": "u8[1001]"}]
     assert str(store["items"]) == '[{"x": "u8[1001]"}]'
     assert json.loads(store.to_json())["sub"]["numbers"] == list(range(5000)), "whole"
     assert len(repr(store)) < 100 and len(repr(store.sub)) < 100
@@ -323,8 +323,35 @@ def test_notebooks_and_completion():
     store = StructStore()
     store["<b>"] = "a & b"
     assert store._ipython_key_completions_() == ["<b>"]
+    store.frame = np.zeros((480, 640, 3), np.uint8)
+    store.vec, store.part = np.arange(6.0).reshape(2, 3), {"deep": [1, {"x": 2.5}], "none": None}
+    store.when, store.imu = np.datetime64("2026-01-02"), structstore.Stream(dtype=[("t", "f8")], depth=4)
+    store.many = list(range(1000))
     shown = store._repr_html_()
-    assert shown.startswith("<pre>") and "&lt;b&gt;" in shown and "a &amp; b" in shown
+    parsed = html.parser.HTMLParser()
+    parsed.feed(shown)
+    assert shown.count("<details") == shown.count("</details>") >= 5
+    for part in (
+        "<b>&lt;b&gt;</b>",
+        "&#x27;a &amp; b&#x27;",
+        "uint8[480, 640, 3]",
+        'src="data:image/png;base64,iVBOR',
+        "float64[2, 3]",
+        "… and 900 more",
+        "depth 4",
+        "NoneType",
+    ):
+        assert part in shown, part
+    assert "<script" not in shown and len(shown) < 40_000
+    assert "<b>[1]</b>" in store.part.deep._repr_html_()
+    part = store.part
+    del store.part
+    assert "was removed" in part._repr_html_()
+    with StructStore().write_lock() as deep:
+        for _ in range(50):
+            deep["a"] = {}
+            deep = deep.a
+    assert len(deep._repr_html_()) < 500
 
 
 def test_local_structures_are_pickled_by_value():

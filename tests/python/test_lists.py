@@ -50,7 +50,7 @@ def test_indices_out_of_range(items: StructStoreList, index: int) -> None:
 
 @pytest.mark.parametrize("index", ["0", 1.0, None, (1,)])
 def test_indices_are_integers(items: StructStoreList, index: Any) -> None:
-    with pytest.raises(TypeError, match="indices of a list are integers or slices"):
+    with pytest.raises(TypeError, match="list indices must be integers or slices"):
         items[index]
 
 

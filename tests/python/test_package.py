@@ -23,7 +23,7 @@ def modules_after(statement: str) -> set[str]:
 def test_importing_it_imports_numpy_alone() -> None:
     numpy = modules_after("import numpy")
     ours = modules_after("import structstore")
-    assert ours - numpy == {"structstore"}
+    assert ours - numpy - set(sys.stdlib_module_names) == {"structstore"}
     used = modules_after("import structstore; store = structstore.StructStore(); store.x = [1, 'two', {}]; store.x")
     assert used - numpy - set(sys.stdlib_module_names) == {"structstore"}
 
@@ -59,3 +59,9 @@ def test_the_original_beside_it_is_warned_of(tmp_path: Path) -> None:
     both = subprocess.run(run, env=environment, capture_output=True, text=True, check=True)
     assert "UserWarning" in both.stderr
     assert "pip uninstall structstore structstore-rs" in both.stderr
+
+
+def test_the_stub_has_the_docstrings() -> None:
+    script = Path(__file__).parents[2] / "structstore-py/docstrings.py"
+    done = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")

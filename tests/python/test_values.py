@@ -3,8 +3,12 @@
 import copy
 import dataclasses
 import datetime
+import decimal
 import enum
+import fractions
+import ipaddress
 import math
+import uuid
 from collections import OrderedDict, defaultdict, namedtuple
 from collections.abc import Callable
 from subprocess import Popen
@@ -65,6 +69,15 @@ class SlottedWithDict(SlottedChild):
     def __init__(self) -> None:
         super().__init__()
         self.c = 4
+
+
+class Private:
+    def __init__(self) -> None:
+        self.host, self._secret = "robot", "x"
+
+
+class SlottedPrivate:
+    __slots__ = ("__secret",)
 
 
 T = TypeVar("T")
@@ -311,7 +324,6 @@ REFUSED: list[tuple[Any, type[Exception], str]] = [
     (np.array([object()]), TypeError, "cannot store an array of object"),
     (np.array([1, "x"], dtype=object), TypeError, "cannot store an array of object"),
     (np.zeros(2, dtype=[("a", "O")]), TypeError, "cannot store an array of"),
-    (np.zeros((1,) * 33), TypeError, "up to 32 dimensions"),
     (np.ma.array([1, 2], mask=[0, 1]), TypeError, "masked"),
     ({1: 2}, TypeError, "keys are str"),
     ({"a": {None: 1}}, TypeError, "keys are str"),
@@ -319,7 +331,19 @@ REFUSED: list[tuple[Any, type[Exception], str]] = [
     (2**64, OverflowError, "18446744073709551616 does not fit"),
     (-(2**63) - 1, OverflowError, "does not fit"),
     (2**10_000, OverflowError, "an int of 10001 bits"),
+    (decimal.Decimal("0.1"), TypeError, "cannot store decimal.Decimal; store str\\(value\\)"),
+    (fractions.Fraction(1, 3), TypeError, "cannot store fractions.Fraction; store str\\(value\\)"),
+    (uuid.uuid4(), TypeError, "cannot store uuid.UUID; store str\\(value\\) or value.bytes"),
+    (ipaddress.ip_address("127.0.0.1"), TypeError, "cannot store ipaddress.IPv4Address; store str\\(value\\)"),
+    (frozenset((1, 2)), TypeError, "cannot store frozenset; store list\\(value\\)"),
+    (range(3), TypeError, "cannot store range; store list\\(value\\)"),
+    (datetime.time(1), TypeError, "cannot store datetime.time; store value.isoformat"),
+    (datetime.datetime.now(datetime.timezone.utc), TypeError, "a datetime with a time zone; .* UTC"),
+    (Private(), TypeError, "Private, which has the private attribute _secret; make it a dataclass"),
+    (SlottedPrivate(), TypeError, "SlottedPrivate, which has the private attribute __secret"),
 ]
+if int(np.__version__.partition(".")[0]) >= 2:
+    REFUSED.append((np.zeros((1,) * 33), TypeError, "up to 32 dimensions"))
 
 
 @pytest.mark.parametrize(("value", "kind", "message"), REFUSED, ids=lambda value: type(value).__name__)

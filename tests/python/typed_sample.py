@@ -1,5 +1,6 @@
 """How a type checker sees the package: checked with `mypy --strict`, never run."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -77,5 +78,25 @@ def takes_any_structure(structure: StructStore) -> int:
 
 takes_any_structure(shared)
 structstore.bind({}, Point)  # type: ignore[arg-type]
-StructStore(5)  # type: ignore[call-arg]
+mapping: Mapping[str, Any] = store
+sequence: Sequence[Any] = items
+assert_type(StructStore({"num": 5}, other=1) | {"a": 2}, StructStore)
+assert_type(StructStore.from_bytes(store.to_bytes()), StructStore)
+assert_type(store.from_bytes(b""), None)
+assert_type(structstore.from_json(store.to_json(plain=True)), StructStore)
+assert_type(structstore.usage(store)["num"].bytes, int)
+assert_type([lock.path for lock in structstore.locks(store)], list[str])
+assert_type([process.pid for process in structstore.participants(shared)], list[int])
+
+
+async def waits() -> None:
+    async with store.write_lock(timeout=1) as locked:
+        assert_type(locked, StructStore)
+    async with items.read_lock() as held:
+        assert_type(held, StructStoreList)
+    async with shared.transaction() as begun:
+        assert_type(begun, StructStoreShared)
+
+
+structstore.from_json(5)  # type: ignore[arg-type]
 shared.revalidate(timeout="1")  # type: ignore[arg-type]

@@ -1,6 +1,6 @@
 """Objects of other packages as what a store holds: arrays, and tables as structures of columns."""
 
-import sys
+import importlib
 from typing import Any
 
 import numpy as np
@@ -23,15 +23,16 @@ def converted(value: Any) -> Any:
         return _arrow_column(_arrow().chunked_array(value))
     if hasattr(cls, "__array__"):
         return _storable(np.asarray(value))
-    return np.from_dlpack(value)
+    # NumPy 1.22 has it by another name.
+    from_dlpack = getattr(np, "from_dlpack", None) or getattr(np, "_from_dlpack")  # noqa: B009
+    return from_dlpack(value)
 
 
 def _arrow() -> Any:
     try:
-        import pyarrow
+        return importlib.import_module("pyarrow")
     except ImportError:
         raise core.UnsupportedError("cannot store an Arrow array or table; install pyarrow, which reads it") from None
-    return pyarrow
 
 
 def _arrow_column(column: Any) -> Any:
@@ -43,8 +44,7 @@ def _arrow_column(column: Any) -> Any:
 
 
 def _pandas_columns(frame: Any) -> dict[str, Any]:
-    import pandas
-
+    pandas = importlib.import_module("pandas")
     if not frame.index.equals(pandas.RangeIndex(len(frame))):
         raise core.UnsupportedError(
             "cannot store a DataFrame with an index of its own; make the index a column: frame.reset_index()"
@@ -55,15 +55,15 @@ def _pandas_columns(frame: Any) -> dict[str, Any]:
 
 
 def _pandas_column(series: Any) -> Any:
-    import pandas
-
     if isinstance(series.dtype, np.dtype) and series.dtype != object:
         return series.to_numpy()
     if series.dtype != object and not series.hasnans and isinstance(getattr(series.dtype, "numpy_dtype", None), np.dtype):
         array = series.to_numpy(dtype=series.dtype.numpy_dtype)
         if array.dtype != object:
             return array
-    return [None if value is pandas.NA else value for value in series.tolist()]
+    # What is missing has several names in pandas.
+    missing = series.isna().tolist() if hasattr(series, "isna") else [False] * len(series)
+    return [None if gone else value for gone, value in zip(missing, series.tolist(), strict=True)]
 
 
 def _storable(array: np.ndarray[Any, Any]) -> Any:
@@ -73,11 +73,8 @@ def _storable(array: np.ndarray[Any, Any]) -> Any:
 
 def to_pandas(structure: core.StructStore) -> Any:
     """See `structstore.to_pandas`."""
-    if "pandas" not in sys.modules:
-        try:
-            import pandas  # noqa: F401
-        except ImportError:
-            raise ImportError("structstore.to_pandas() needs pandas, which is not installed") from None
-    import pandas
-
+    try:
+        pandas = importlib.import_module("pandas")
+    except ImportError:
+        raise ImportError("structstore.to_pandas() needs pandas, which is not installed") from None
     return pandas.DataFrame(structure.to_dict())

@@ -27,6 +27,7 @@ class LimitedArray(np.ndarray[Any, Any]):
     def __reduce_ex__(self, protocol: Any) -> Any:
         return np.asarray(self).__reduce_ex__(protocol)
 
-    def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
+    # NumPy before version 2 does not say whether a scalar is wanted, and gives arrays without dimensions for all that are.
+    def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool | None = None) -> Any:
         plain = np.asarray(array)
-        return plain[()] if return_scalar else plain
+        return plain[()] if return_scalar or return_scalar is None and plain.ndim == 0 else plain

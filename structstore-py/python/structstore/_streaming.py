@@ -72,11 +72,14 @@ class _Field(typing.NamedTuple):
     exact: frozenset[type]
 
 
+# Before version 2, NumPy takes the lowest bits of an int that does not fit.
+_INTS = frozenset((int,)) if int(np.__version__.partition(".")[0]) >= 2 else frozenset[type]()
+
 _EXACT: dict[str, frozenset[type]] = {
     "f": frozenset((float, int)),
     "c": frozenset((complex, float, int)),
-    "i": frozenset((int,)),
-    "u": frozenset((int,)),
+    "i": _INTS,
+    "u": _INTS,
     "b": frozenset((bool,)),
 }
 
@@ -146,6 +149,8 @@ def _cast(value: Any, name: str, dtype: "np.dtype[Any]", shape: tuple[int, ...])
     if given.shape != shape:
         raise core.WrongTypeError(f"a sample: {_of(name)}found the shape {given.shape}, expected {shape}")
     is_int = isinstance(value, int) and dtype.kind in "iufc"
+    if is_int and dtype.kind in "iu" and not np.iinfo(dtype).min <= value <= np.iinfo(dtype).max:
+        raise OverflowError(f"a sample: {_of(name)}{value} does not fit {dtype}")
     if not is_int and not (_same_names(given.dtype, dtype) and np.can_cast(given.dtype, dtype, "same_kind")):
         raise core.WrongTypeError(f"a sample: {_of(name)}found {given.dtype}, expected {dtype}")
     if dtype.kind in "US" and given.dtype.kind == dtype.kind and given.dtype.itemsize > dtype.itemsize:

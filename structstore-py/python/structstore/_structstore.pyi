@@ -83,6 +83,7 @@ __all__ = [
     "_path",
     "_pin",
     "_plain",
+    "_png",
     "_unmapped_errors",
     "_version",
     "fill",
@@ -106,49 +107,201 @@ __all__ = [
 
 __version__: str
 
-def stores() -> list[str]: ...
-def is_current(array: np.ndarray[Any, Any]) -> bool: ...
-def is_live(array: np.ndarray[Any, Any]) -> bool: ...
-def live(array: ArrayLike) -> Live: ...
-def set_at(store: StructStore, path: str, value: Any) -> None: ...
-def reset(structure: StructStore, name: str) -> None: ...
-def undeclare(structure: StructStore, name: str) -> None: ...
-def remove_at(store: StructStore, path: str, force: bool = False) -> Any: ...
+def stores() -> list[str]:
+    """The names of the shared stores of this machine, sorted. Segments that cannot be read are included.
+
+    >>> shared = structstore.StructStoreShared("/shdata_store")
+    >>> "/shdata_store" in structstore.stores()
+    True
+    >>> shared.close()
+    """
+def is_current(array: np.ndarray[Any, Any]) -> bool:
+    """Whether an array is a view of what a store has now: not once the array in the store was given other elements by assignment, was
+    changed by a guard while the view existed, or was removed. The view then keeps the elements that it had. A live array has its
+    memory until it is removed. Raises TypeError for anything but a view of a store, which copies of read-only attachments are not.
+
+        >>> store = structstore.StructStore()
+        >>> store.scan = np.zeros(3)
+        >>> view = store.scan
+        >>> structstore.is_current(view), structstore.is_current(view[1:])
+        (True, True)
+        >>> store.scan = np.ones(3)
+        >>> structstore.is_current(view)
+        False
+    """
+def is_live(array: np.ndarray[Any, Any]) -> bool:
+    """Whether an array is a view of a live array that is still in its store. Raises TypeError for anything but a view of a store."""
+def live(array: ArrayLike) -> Live:
+    """An array to be stored as a live one, which keeps its memory for as long as the field is there: assigning an array of the same shape
+    and element type changes the elements in place, so that views of it never go stale. Assigning another shape or type raises
+    WrongTypeError; delete the field first.
+
+    Up to 4 KiB of elements are assigned wholly or not at all, also if the process dies. Of more, a process that is killed while it
+    assigns may leave a part changed; a transaction changes all or none of any number.
+
+        >>> store = structstore.StructStore()
+        >>> store.q = structstore.live(np.zeros(3))
+        >>> view = store.q
+        >>> store.q = [1, 2, 3]
+        >>> view
+        array([1., 2., 3.])
+        >>> structstore.is_current(view), structstore.is_live(view)
+        (True, True)
+    """
+def set_at(store: StructStore, path: str, value: Any) -> None:
+    """Assigns to what a path leads to: a field, which is created if it is missing, an item of a list, or an element of an array. What leads
+    there has to exist.
+
+        >>> store = structstore.StructStore()
+        >>> store.gains = {"kp": np.ones(3)}
+        >>> structstore.set_at(store, "gains.kp[1]", 5)
+        >>> structstore.set_at(store, "gains.scale", 0.5)
+        >>> store.to_dict()
+        {'gains': {'kp': array([1., 5., 1.]), 'scale': 0.5}}
+    """
+def reset(structure: StructStore, name: str) -> None:
+    """Assigns the declared default to a field.
+
+        >>> store = structstore.StructStore()
+        >>> structstore.declare(store, "gain", default=0.5)
+        >>> store.gain = 7.0
+        >>> structstore.reset(store, "gain")
+        >>> store.gain
+        0.5
+
+    Raises WrongTypeError if the field has no default.
+    """
+def undeclare(structure: StructStore, name: str) -> None:
+    """Makes a field an ordinary one again, with all below it: undoes what `bind()`, `declare()` and programs in other languages have declared.
+
+        >>> store = structstore.StructStore()
+        >>> store.gain = 0.5
+        >>> structstore.declare(store, "gain", ge=0)
+        >>> structstore.undeclare(store, "gain")
+        >>> store.gain = "high"
+
+    The field keeps its value and loses its limits, texts and other names. It can then be removed, or assigned a value of another type.
+
+    Raises BoundError while a living process has bound the field or what it lies in.
+    """
+def remove_at(store: StructStore, path: str, force: bool = False) -> Any:
+    """Removes the field or item that a path leads to, and returns a copy of what it held, as deepcopy() does. A field that is declared, or
+    a structure that live bindings use, is removed only with `force`; nothing is returned then. A declared field of a structure that is bound is
+    removed only with the structure.
+
+        >>> store = structstore.StructStore()
+        >>> store.cameras = [{"exposure": 0.01}]
+        >>> structstore.remove_at(store, "cameras[0].exposure")
+        0.01
+        >>> store.to_dict()
+        {'cameras': [{}]}
+    """
 @overload
 def fill(
     target: StructStore, key: str, shape: int | Sequence[int], dtype: DTypeLike = float
-) -> Fill: ...
+) -> Fill:
+    """An array that is allocated in a store, filled in place, and assigned at the end of a `with` statement: without a copy. `key` is
+    the name of a field of a struct, or an index of a list; None appends to a list. If the body raises, the store stays as it was.
+
+    Other processes see the array when it is whole. What its elements are at first is arbitrary, as with `numpy.empty`.
+
+        >>> store = structstore.StructStore()
+        >>> with structstore.fill(store, "frame", (2, 3), np.uint8) as pixels:
+        ...     pixels[:] = 7
+        >>> store.frame
+        array([[7, 7, 7],
+               [7, 7, 7]], dtype=uint8)
+    """
 @overload
 def fill(
     target: StructStoreList, key: SupportsIndex | None, shape: int | Sequence[int], dtype: DTypeLike = float
 ) -> Fill: ...
-def from_json(document: str | bytes, /) -> StructStore: ...
-def from_yaml(document: str | bytes, /) -> StructStore: ...
-def participants(store: StructStoreShared) -> list[Participant]: ...
-def locks(structure: StructStore) -> list[LockHolder]: ...
-def usage(structure: StructStore) -> dict[str, Usage]: ...
-def orphans() -> list[str]: ...
+def from_json(document: str | bytes, /) -> StructStore:
+    """A new local store with the contents of a JSON document: what `to_json()` or `structstore dump` wrote, or any other object. Raises
+    CorruptError if it is no JSON, WrongTypeError if it is no object.
+
+        >>> store = structstore.StructStore(vec=np.arange(3, dtype=np.uint8), blob=b"\\x00\\xff")
+        >>> copy = structstore.from_json(store.to_json())
+        >>> copy.vec, copy.blob
+        (array([0, 1, 2], dtype=uint8), b'\\x00\\xff')
+        >>> structstore.from_json('{"a": [1, 2.5]}').a[1]
+        2.5
+    """
+def from_yaml(document: str | bytes, /) -> StructStore:
+    """A new local store with the contents of a YAML document, as from_json() makes one."""
+def participants(store: StructStoreShared) -> list[Participant]:
+    """The processes that are attached to a shared store to change it or to observe it, and those that died and were not cleaned up after
+    yet. Read-only ones leave no record.
+
+        >>> with structstore.StructStoreShared("/shdata_store") as shared:
+        ...     [process.alive for process in structstore.participants(shared)]
+        [True]
+    """
+def locks(structure: StructStore) -> list[LockHolder]:
+    """The locks of the store that a structure is a part of, as they are at about this moment.
+
+    >>> store = structstore.StructStore(pose={"x": 1.0})
+    >>> with store.pose.write_lock():
+    ...     [lock.path for lock in structstore.locks(store)]
+    ['pose']
+    """
+def usage(structure: StructStore) -> dict[str, Usage]:
+    """How much memory each field of a structure takes, with all below it.
+
+    >>> store = structstore.StructStore(num=5, frame=np.zeros((480, 640)))
+    >>> usage = structstore.usage(store)
+    >>> usage["frame"].bytes > 480 * 640 * 8, usage["num"].bytes
+    (True, 0)
+    """
+def orphans() -> list[str]:
+    """The names of orphans: transient stores that no living process has open, as processes leave them that are killed."""
+def _png(array: np.ndarray[Any, Any]) -> bytes | None:
+    """An array as a PNG file, if it has the type and shape of an image."""
 def unlink(
     path: str | os.PathLike[str], force: bool = False, use_file: bool = False, any_owner: bool = False
-) -> None: ...
+) -> None:
+    """Removes the name of a shared store, or the file, whether the store is transient or persistent. Raises InUseError while a
+    process has it open to change it, unless `force` is true; processes that have it then keep the memory, and their watches end. A store
+    of another user is refused, unless `any_owner` is true.
+
+        >>> settings = structstore.StructStoreShared("/shdata_store", cleanup=structstore.CleanupMode.NEVER)
+        >>> settings.close()
+        >>> structstore.unlink("/shdata_store")
+        >>> "/shdata_store" in structstore.stores()
+        False
+    """
 def _declare(
     structure: StructStore, fields: list[Any], widen: bool, version: tuple[str, int, int] | None
-) -> list[tuple[str, int]]: ...
-def _version(structure: StructStore, name: str) -> tuple[int, int] | None: ...
-def _declare_field(structure: StructStore, name: str, told: dict[str, Any]) -> None: ...
-def _meta(structure: StructStore, name: str) -> dict[str, Any]: ...
-def _end() -> None: ...
-def _join(path: str, name: str) -> str: ...
-def _pin(structure: StructStore) -> object: ...
-def _path(structure: StructStore) -> str: ...
-def _plain(object: Any, path: str) -> Any: ...
-def _unmapped_errors() -> list[str]: ...
+) -> list[tuple[str, int]]:
+    """Declares fields of a structure, in one operation: see `declarations` in `_bound.py` for what they look like. Returns the fields that were
+    created in what was there already, and how many of each.
+    """
+def _version(structure: StructStore, name: str) -> tuple[int, int] | None:
+    """The version of a class that a structure records, and the oldest one that may bind it."""
+def _declare_field(structure: StructStore, name: str, told: dict[str, Any]) -> None:
+    """Declares one field of a structure: see `declare` of the package."""
+def _meta(structure: StructStore, name: str) -> dict[str, Any]:
+    """The metadata of a field, by name."""
+def _end() -> None:
+    """Does what the end of a process does about the stores that it has open."""
+def _join(path: str, name: str) -> str:
+    """A path, and the name of a field of what it leads to, as errors print it."""
+def _pin(structure: StructStore) -> object:
+    """Pins a structure for as long as what is returned lives."""
+def _path(structure: StructStore) -> str:
+    """The way from the root to a structure, as errors print it."""
+def _plain(object: Any, path: str) -> Any:
+    """What an object would come back as, if it were stored at a path and copied out again."""
+def _unmapped_errors() -> list[str]:
+    """The kinds of errors that no exception stands for, which Python's tests want to be none."""
 
 @final
-class Live: ...
+class Live:
+    """An array to be stored live: see `live`."""
 
 @final
 class Fill:
+    """An array of a store that is filled in place, within a `with` statement: see `fill`."""
     def __enter__(self) -> np.ndarray[Any, Any]: ...
     def __exit__(
         self,
@@ -159,55 +312,110 @@ class Fill:
     ) -> bool: ...
 
 class Error(Exception):
+    """The base of all exceptions of this package. `path` says which value it is about, where it is about one. `errors` are the exceptions of each field, where several do not fit a class."""
     path: str | None
     errors: tuple[Error, ...]
 
-class NotFoundError(Error, AttributeError, KeyError): ...
-class AlreadyExistsError(Error, ValueError): ...
-class WrongTypeError(Error, TypeError): ...
-class UnsupportedError(Error, TypeError): ...
-class RejectedError(Error, ValueError): ...
-class OtherVersionError(Error, TypeError): ...
-class DeclaredError(Error, TypeError): ...
-class OutOfRangeError(Error, OverflowError, ValueError): ...
-class LimitError(Error, ValueError): ...
-class IndexOutOfRangeError(Error, IndexError): ...
-class InvalidNameError(Error, ValueError): ...
-class InvalidArgumentError(Error, ValueError): ...
-class TooDeepError(Error, ValueError): ...
-class OutOfSpaceError(Error, MemoryError): ...
-class TooManyError(Error, RuntimeError): ...
-class BoundError(Error, RuntimeError): ...
-class StaleHandleError(Error, ReferenceError): ...
-class HeldByGuardError(Error, RuntimeError): ...
-class DeadlockError(Error, RuntimeError): ...
-class AbandonedError(Error, RuntimeError): ...
-class InTransactionError(Error, RuntimeError): ...
-class LockTimeoutError(Error, TimeoutError): ...
-class NotReadyError(Error, TimeoutError): ...
-class LeasedError(Error, BufferError): ...
-class NoSampleError(Error, LookupError): ...
-class PublisherError(Error, RuntimeError): ...
-class FramesPinnedError(Error, BufferError): ...
-class InUseError(Error, RuntimeError): ...
-class ReadOnlyError(Error, PermissionError): ...
-class DetachedError(Error, RuntimeError): ...
-class ForeignOwnerError(Error, PermissionError): ...
-class ContendedError(Error, RuntimeError): ...
-class ClosedError(Error, ValueError): ...
-class CorruptError(Error, ValueError): ...
-class MismatchError(CorruptError): ...
-class IoError(Error, OSError): ...
-class NoSuchStoreError(IoError, FileNotFoundError): ...
-class AccessError(IoError, PermissionError): ...
+class NotFoundError(Error, AttributeError, KeyError):
+    """There is no field of that name."""
+class AlreadyExistsError(Error, ValueError):
+    """There is a field of that name already."""
+class WrongTypeError(Error, TypeError):
+    """A value is of another type than the one asked for or declared."""
+class UnsupportedError(Error, TypeError):
+    """A value of a type that the store cannot hold."""
+class RejectedError(Error, ValueError):
+    """A conversion refused the value."""
+class OtherVersionError(Error, TypeError):
+    """The structure is of another version of the class."""
+class DeclaredError(Error, TypeError):
+    """A typed binding has fixed the field's type."""
+class OutOfRangeError(Error, OverflowError, ValueError):
+    """A number does not fit the type asked for or declared."""
+class LimitError(Error, ValueError):
+    """A value is outside of the limits declared for its field."""
+class IndexOutOfRangeError(Error, IndexError):
+    """An index is beyond the end of a list."""
+class InvalidNameError(Error, ValueError):
+    """A name cannot be the name of a field or a segment."""
+class InvalidArgumentError(Error, ValueError):
+    """An argument is not acceptable."""
+class TooDeepError(Error, ValueError):
+    """A structure would nest deeper than the format allows, or contains itself."""
+class OutOfSpaceError(Error, MemoryError):
+    """The segment cannot grow any further."""
+class TooManyError(Error, RuntimeError):
+    """More threads, processes or locks than the format has room for."""
+class BoundError(Error, RuntimeError):
+    """A live binding uses the structure, so that it is not removed or replaced."""
+class StaleHandleError(Error, ReferenceError):
+    """The structure has been removed or replaced."""
+class HeldByGuardError(Error, RuntimeError):
+    """A guard of this thread covers the structure."""
+class DeadlockError(Error, RuntimeError):
+    """This thread would wait for itself."""
+class AbandonedError(Error, RuntimeError):
+    """A process died while changing it, and a read-only attachment cannot repair it."""
+class InTransactionError(Error, RuntimeError):
+    """A transaction of this thread covers only a part of it or another structure, or a transaction is ended by a thread that did not begin it."""
+class LockTimeoutError(Error, TimeoutError):
+    """The lock was not granted in time."""
+class NotReadyError(Error, TimeoutError):
+    """The segment was not made ready, or did not appear, in time."""
+class LeasedError(Error, BufferError):
+    """Views of the array exist."""
+class NoSampleError(Error, LookupError):
+    """No sample of the stream has been published yet."""
+class PublisherError(Error, RuntimeError):
+    """Another process publishes to the stream."""
+class FramesPinnedError(Error, BufferError):
+    """Readers keep all frames of the stream in use."""
+class InUseError(Error, RuntimeError):
+    """Processes have the store open, so that its name is not removed."""
+class ReadOnlyError(Error, PermissionError):
+    """The segment was attached read-only."""
+class DetachedError(Error, RuntimeError):
+    """The process was forked and could not attach to the store."""
+class ForeignOwnerError(Error, PermissionError):
+    """The segment belongs to another user."""
+class ContendedError(Error, RuntimeError):
+    """A read-only attachment found no moment at which nothing was changed."""
+class ClosedError(Error, ValueError):
+    """The store was closed."""
+class CorruptError(Error, ValueError):
+    """A segment or a snapshot holds bytes that break the format."""
+class MismatchError(CorruptError):
+    """The bytes are not a segment or snapshot that this version can use."""
+class IoError(Error, OSError):
+    """The operating system refused."""
+class NoSuchStoreError(IoError, FileNotFoundError):
+    """There is no segment or file of that name."""
+class AccessError(IoError, PermissionError):
+    """The operating system does not permit it."""
 
 class CleanupMode(Enum):
+    """How long a new store lives; the process that creates it decides.
+
+    NEVER: it is persistent, and stays until it is unlinked. IF_LAST: its name goes with the last process that has it open to change it. ALWAYS: its creator removes the name when it closes the store.
+    """
     NEVER = "never"
     IF_LAST = "if_last"
     ALWAYS = "always"
 
 @final
 class _FromBytes:
+    """Loads a snapshot, which to_bytes() made: on the class, into a new local store, which it returns; on a structure, in place of all
+    its fields, in one operation. A field without metadata of its own gets that of the snapshot.
+
+        >>> store = structstore.StructStore(num=5)
+        >>> copy = structstore.StructStore.from_bytes(store.to_bytes())
+        >>> copy.num
+        5
+        >>> store.num = 6
+        >>> copy.from_bytes(store.to_bytes())
+        >>> copy.num
+        6
+    """
     @overload
     def __get__(self, structure: None, class_: type[_Store], /) -> Callable[[_Snapshot], _Store]: ...
     @overload
@@ -216,6 +424,35 @@ class _FromBytes:
 
 @disjoint_base
 class StructStore(MutableMapping[str, Any]):
+    """Named fields in order of insertion: a store of this process's own, or a struct nested in a store.
+
+    Fields are attributes (`store.num = 5`) and items (`store["any name"]`). An attribute that is a method stays one, whatever fields any
+    process adds: a field called `size` is `store["size"]`, and assigning `store.size` is an error. These names, in alphabetical order, are
+    all that are taken: allocated, at, check, clear, close, copy, deepcopy, empty, from_bytes, get, items, keys, lifetime, lock, notify,
+    on_change, open_read_only, pop, popitem, read_lock, rename, revalidate, setdefault, size, stats, store, to, to_bytes, to_dict,
+    to_json, to_yaml, transaction, update, valid, values, wait, watch, write_lock. Everything else is a function of the module.
+
+    Numbers, strings and bytes come back by value, lists and structs as handles to what is in the store, arrays as NumPy arrays over the
+    store's own memory.
+
+    What is assigned is copied into the store: None, bool, int, float, str, bytes, lists, tuples, dicts with str keys,
+    NumPy arrays and scalars, enum members by value, other structures of a store, and objects with attributes
+    such as dataclasses. An operation happens wholly or not at all, also in the eyes of other processes.
+
+    A handle to a structure that was removed or replaced raises StaleHandleError.
+
+        >>> store = structstore.StructStore()
+        >>> store.num = 5
+        >>> store["any name"] = [1, {"x": 2.5}]
+        >>> store.vec = np.zeros(3)
+        >>> store.vec[0] += 1  # in the store
+        >>> print(store)
+        {"num": 5, "any name": [1, {"x": 2.5}], "vec": [1.0, 0.0, 0.0]}
+        >>> del store.num
+        >>> store.num
+        Traceback (most recent call last):
+        structstore.NotFoundError: num: no such field or method
+    """
     __hash__: ClassVar[None]  # type: ignore[assignment]
     def __new__(cls, other: Any = None, /, **fields: Any) -> Self: ...
     def __bool__(self) -> Literal[True]: ...
@@ -232,49 +469,238 @@ class StructStore(MutableMapping[str, Any]):
     def __ne__(self, value: object, /) -> bool: ...
     def __or__(self, value: Mapping[str, Any], /) -> StructStore: ...
     def __ror__(self, value: Mapping[str, Any], /) -> StructStore: ...
-    def __ior__(self, value: Any, /) -> Self: ...
+    def __ior__(self, value: Any, /) -> Self: ...  # type: ignore[misc]
     def __reversed__(self) -> Iterator[str]: ...
     def __dir__(self) -> list[str]: ...
     def __reduce__(self) -> tuple[Any, ...]: ...
-    def _ipython_key_completions_(self) -> list[str]: ...
-    def _repr_html_(self) -> str: ...
+    def _ipython_key_completions_(self) -> list[str]:
+        """The names of the fields, for IPython to complete."""
+    def _repr_html_(self) -> str:
+        """For notebooks: a tree that folds, with types, shapes and small images."""
     def __copy__(self) -> SimpleNamespace: ...
     def __deepcopy__(self, _memo: Any, /) -> SimpleNamespace: ...
-    def keys(self) -> list[str]: ...  # type: ignore[override]
-    def values(self) -> list[Any]: ...  # type: ignore[override]
-    def items(self) -> list[tuple[str, Any]]: ...  # type: ignore[override]
-    def get(self, name: str, default: Any = None, /) -> Any: ...
-    def pop(self, name: str, default: Any = ..., /) -> Any: ...
-    def popitem(self) -> tuple[str, Any]: ...
-    def setdefault(self, name: str, default: Any = None, /) -> Any: ...
-    def update(self, other: Any = None, /, **fields: Any) -> None: ...  # type: ignore[override]
-    def empty(self) -> bool: ...
-    def clear(self) -> None: ...
-    def rename(self, name: str, new_name: str) -> None: ...
-    def at(self, *path: str | SupportsIndex) -> Any: ...
-    def copy(self) -> SimpleNamespace: ...
-    def deepcopy(self) -> SimpleNamespace: ...
-    def to_dict(self) -> dict[str, Any]: ...
-    def to(self, cls: type[_T]) -> _T: ...
-    def to_json(self, indent: bool = False, *, plain: bool = False) -> str: ...
-    def to_yaml(self, *, plain: bool = False) -> str: ...
-    def to_bytes(self, *, samples: bool = False) -> bytes: ...
+    def keys(self) -> list[str]:  # type: ignore[override]
+        """The names of the fields, in order."""
+    def values(self) -> list[Any]:  # type: ignore[override]
+        """The fields, in order."""
+    def items(self) -> list[tuple[str, Any]]:  # type: ignore[override]
+        """The names and fields, in order."""
+    def get(self, name: str, default: Any = None, /) -> Any:
+        """A field, or a default if it does not exist.
+
+        >>> structstore.StructStore().get("num", 0)
+        0
+        """
+    def pop(self, name: str, default: Any = ..., /) -> Any:
+        """Removes a field and returns a copy of what it held, as deepcopy() does; or a default if it does not exist. A large array is not
+        copied, unless in a transaction: what is returned has the memory that it had in the store, which views of it share.
+
+            >>> store = structstore.StructStore()
+            >>> store.pose = {"x": 1.0}
+            >>> store.pop("pose")
+            namespace(x=1.0)
+            >>> store.pop("pose", None)
+        """
+    def popitem(self) -> tuple[str, Any]:
+        """Removes the last field and returns its name and a copy of what it held; raises KeyError if the struct is empty."""
+    def setdefault(self, name: str, default: Any = None, /) -> Any:
+        """A field, created with a default if it does not exist.
+
+        >>> store = structstore.StructStore()
+        >>> store.setdefault("log", []).append("started")
+        >>> store.log == ["started"]
+        True
+        """
+    def update(self, other: Any = None, /, **fields: Any) -> None:  # type: ignore[override]
+        """Assigns the fields of a mapping, an iterable of pairs or an object with attributes, then those given by name; all
+        of them or, after an exception, none.
+
+            >>> store = structstore.StructStore()
+            >>> store.update({"num": 5}, name="arm")
+            >>> store.update(num=6, other={1, 2})
+            Traceback (most recent call last):
+            structstore.UnsupportedError: other: cannot store set; ...
+            >>> store.num
+            5
+        """
+    def empty(self) -> bool:
+        """Whether there are no fields."""
+    def clear(self) -> None:
+        """Removes all fields."""
+    def rename(self, name: str, new_name: str) -> None:
+        """Gives a field another name. It keeps its value, its place in the order, and the handles to it.
+
+        >>> store = structstore.StructStore()
+        >>> store.update(vel=1.5, num=5)
+        >>> store.rename("vel", "velocity")
+        >>> store.keys()
+        ['velocity', 'num']
+        """
+    def at(self, *path: str | SupportsIndex) -> Any:
+        """What a path leads to: a field, an item of a list, or an element of an array, of which no more is copied. Several arguments are
+        names, and indices into lists, to be followed one by one.
+
+            >>> store = structstore.StructStore()
+            >>> store.robots = [{"pose": {"x": 1.0}}]
+            >>> store.frame = np.zeros((480, 640))
+            >>> store.at("robots[0].pose.x"), store.at("frame[0, 5]")
+            (1.0, 0.0)
+            >>> store.at("robots", 0, "pose", "x")
+            1.0
+        """
+    def copy(self) -> SimpleNamespace:
+        """A SimpleNamespace of the fields, of which structures and arrays are those in the store.
+
+        >>> store = structstore.StructStore()
+        >>> store.pose = {"x": 1.0}
+        >>> store.copy().pose.x = 2.0
+        >>> store.pose.x
+        2.0
+        """
+    def deepcopy(self) -> SimpleNamespace:
+        """A copy with all below it, as of one moment: a SimpleNamespace of namespaces, lists and arrays.
+
+        >>> store = structstore.StructStore()
+        >>> store.pose = {"x": 1.0, "vec": np.arange(3)}
+        >>> store.deepcopy()
+        namespace(pose=namespace(x=1.0, vec=array([0, 1, 2])))
+        """
+    def to_dict(self) -> dict[str, Any]:
+        """A copy with all below it, as of one moment: a dict of dicts, lists and arrays.
+
+        >>> store = structstore.StructStore()
+        >>> store.pose = types.SimpleNamespace(x=1.0)
+        >>> store.to_dict()
+        {'pose': {'x': 1.0}}
+        """
+    def to(self, cls: type[_T]) -> _T:
+        """The struct with all below it as an instance of a class, as of one moment: a dataclass, a named tuple, an attrs or
+        pydantic class, SimpleNamespace, or dict[str, ...], checked against the annotations, nested ones included.
+
+        Fields that are missing have the defaults of the class; those that it does not know are left out. Raises
+        WrongTypeError or NotFoundError, with the path of what does not fit.
+
+            >>> Pose = dataclasses.make_dataclass("Pose", [("x", float), ("y", float, 0.0)])
+            >>> store = structstore.StructStore()
+            >>> store.pose = {"x": 1}
+            >>> store.pose.to(Pose)
+            Pose(x=1.0, y=0.0)
+            >>> store.pose.x = "left"
+            >>> store.pose.to(Pose)
+            Traceback (most recent call last):
+            structstore.WrongTypeError: pose.x: found str, expected float
+        """
+    def to_json(self, indent: bool = False, *, plain: bool = False) -> str:
+        """The struct with all below it as JSON, as of one moment, from which from_json() makes the same again; indented by two blanks if
+        `indent` is true. What JSON lacks is tagged: an array is `{"$array": [1.5, 2.0], "dtype": "f32"}`, bytes are `{"$bytes": "00ff"}`, NaN is
+        `{"$float": "NaN"}`. Integers lose their width, and a float32 has the shortest digits that read back as the same float32.
+
+        With `plain`, for programs that do not know the tags, arrays are lists and bytes strings of hexadecimal digits. NaN, infinities and
+        arrays of anything but numbers then raise UnsupportedError.
+
+            >>> store = structstore.StructStore(num=5, vec=np.arange(3))
+            >>> store.to_json()
+            '{"num": 5, "vec": {"$array": [0, 1, 2], "dtype": "i64"}}'
+            >>> store.to_json(plain=True)
+            '{"num": 5, "vec": [0, 1, 2]}'
+            >>> store.vec = np.array([0.5, np.nan])
+            >>> store.to_json(plain=True)
+            Traceback (most recent call last):
+            structstore.UnsupportedError: vec[1]: JSON has no NaN; without plain=True it gets a tag
+        """
+    def to_yaml(self, *, plain: bool = False) -> str:
+        """The struct with all below it as YAML, as of one moment, from which from_yaml() makes the same again. It has the tags that to_json()
+        has, but for NaN and infinities, which YAML can write; with `plain` it has none.
+        """
+    def to_bytes(self, *, samples: bool = False) -> bytes:
+        """The struct with all below it as a snapshot: bytes that keep types and order exactly, from which from_bytes()
+        makes equal contents in any store, on any machine. Of a stream, it has the newest sample; with `samples`, all that the stream keeps.
+        """
     from_bytes: ClassVar[_FromBytes]
-    def check(self) -> None: ...
-    def size(self) -> int: ...
-    def allocated(self) -> int: ...
-    def stats(self) -> Statistics: ...
-    def lock(self, timeout: float | None = None) -> Lock[Self]: ...
-    def write_lock(self, timeout: float | None = None) -> Lock[Self]: ...
-    def watch(self) -> Watch: ...
-    def wait(self, timeout: float | None = None) -> bool: ...
-    def on_change(self, callback: Callable[[list[str]], object]) -> Subscription: ...
-    def notify(self, name: str) -> None: ...
-    def read_lock(self, timeout: float | None = None) -> Lock[Self]: ...
-    def transaction(self, timeout: float | None = None) -> Transaction[Self]: ...
+    def check(self) -> None:
+        """Verifies every invariant of the format below this struct and, at the root of a shared store, that all memory
+        is accounted for. Raises CorruptError that says what is wrong.
+        """
+    def size(self) -> int:
+        """How many bytes of memory back the store."""
+    def allocated(self) -> int:
+        """How many bytes are in use for what the store holds, overhead included."""
+    def stats(self) -> Statistics:
+        """How much memory the store uses."""
+    def lock(self, timeout: float | None = None) -> Lock[Self]:
+        """The same as write_lock()."""
+    def write_lock(self, timeout: float | None = None) -> Lock[Self]:
+        """A lock on the struct and everything below it, for changing: while the body of a `with` statement runs,
+        no other thread or process can read or change it. See Lock.
+
+        `timeout` is in seconds; None waits without bound. Locks belong to threads and nest.
+
+            >>> store = structstore.StructStore()
+            >>> store.pose = {"x": 1.0, "y": 2.0}
+            >>> with store.pose.write_lock(timeout=0.1) as pose:
+            ...     pose.x, pose.y = pose.y, pose.x
+        """
+    def watch(self) -> Watch:
+        """Reports what any process changes in the struct and below it: `for paths in store.watch(): ...`. See Watch."""
+    def wait(self, timeout: float | None = None) -> bool:
+        """Waits until something in the struct or below it is changed; returns whether it was, within `timeout` seconds. What
+        changes between two calls is missed; watch() misses nothing.
+        """
+    def on_change(self, callback: Callable[[list[str]], object]) -> Subscription:
+        """Calls a function, in a background thread, with the paths that change. Returns a Subscription, whose stop() ends it."""
+    def notify(self, name: str) -> None:
+        """Reports to watches that elements of the array of this name were written in place."""
+    def read_lock(self, timeout: float | None = None) -> Lock[Self]:
+        """A lock on the struct and everything below it, for reading: others can read it, too, but not change it."""
+    def transaction(self, timeout: float | None = None) -> Transaction[Self]:
+        """Changes that happen wholly or not at all: if the body of a `with` statement raises, or the process dies, what this
+        thread has changed below the struct since is undone. See Transaction.
+
+            >>> store = structstore.StructStore()
+            >>> store.num = 1
+            >>> with store.transaction():
+            ...     store.num = 2
+            ...     raise ValueError("no")
+            Traceback (most recent call last):
+            ValueError: no
+            >>> store.num
+            1
+        """
 
 @final
 class StructStoreShared(StructStore):
+    """A store in shared memory, which any number of processes change at once.
+
+    It opens the store of that name ("/name"), creating it if it does not exist, and is its root; see StructStore.
+
+        >>> with structstore.StructStoreShared("/shdata_store") as store:
+        ...     store.state = {"num": 5}
+        ...     with store.state.write_lock():
+        ...         store.state.num += 1
+        ...     print(store.state.num)
+        6
+
+    Arguments:
+        path: the name, which begins with a slash; with `use_file` the path of a file.
+        size: how many bytes a new segment gets at once; it grows by itself.
+        max_size: how many bytes a new segment may grow to; 64 GiB unless given.
+        reinit: start empty, discarding existing contents; handles of other processes become stale.
+        use_file: use a file at that path in place of shared memory.
+        cleanup: how long a new store lives, or one that is re-initialised; the process that creates it decides. CleanupMode.IF_LAST
+            unless given, and CleanupMode.NEVER for a file.
+        mode: the permissions of a new segment, whatever the umask.
+        group: the group of a new segment, by name or number.
+        timeout: how many seconds to wait for a process that is initialising the segment.
+        fd: the descriptor of an open file, such as a memfd, to use in place of a name. It is duplicated. An empty file
+            is initialised; one that holds a store is attached to, and emptied if `reinit` is true.
+        create: whether to create a name that does not exist.
+        read_only: attach without write permission. Arrays are read-only copies then. A copy of a structure is consistent, or raises
+            ContendedError if the store changes all the time; iterating and printing may then show several moments.
+        observe: attach to look on: nothing can be changed, and the store's name goes as if this process were not attached. Where
+            the process may write to the segment, views and watches work as usual, but views are read-only; elsewhere, and with
+            read_only, the attachment leaves no trace and watches poll.
+        any_owner: open it even if it belongs to another user, who can kill this process by truncating it.
+    """
     def __new__(
         cls,
         path: str | os.PathLike[str] | None = None,
@@ -306,19 +732,63 @@ class StructStoreShared(StructStore):
         use_file: bool = False,
         timeout: float | None = 10.0,
         any_owner: bool = False,
-    ) -> StructStoreShared: ...
-    @property
-    def store(self) -> StructStore: ...
-    @property
-    def lifetime(self) -> str: ...
-    def valid(self) -> bool: ...
-    def revalidate(self, block: bool = True, timeout: float | None = None) -> bool: ...
-    def close(self) -> None: ...
+    ) -> StructStoreShared:
+        """staticmethod(function) -> method
 
-@final
+        Convert a function to be a static method.
+
+        A static method does not receive an implicit first argument.
+        To declare a static method, use this idiom:
+
+             class C:
+                 @staticmethod
+                 def f(arg1, arg2, argN):
+                     ...
+
+        It can be called either on the class (e.g. C.f()) or on an instance
+        (e.g. C().f()). Both the class and the instance are ignored, and
+        neither is passed implicitly as the first argument to the method.
+
+        Static methods in Python are similar to those found in Java or C++.
+        For a more advanced concept, see the classmethod builtin.
+        """
+    @property
+    def store(self) -> StructStore:
+        """The root of the store, as it is now; a handle that stays usable when this object is closed."""
+    @property
+    def lifetime(self) -> str:
+        """When the store's name goes, as its creator has decided: "transient", with the last process that is attached to change it, or
+        "persistent", when it is unlinked.
+        """
+    def valid(self) -> bool:
+        """Whether the name still leads to this segment, and its contents were not re-initialised since it was opened."""
+    def revalidate(self, block: bool = True, timeout: float | None = None) -> bool:
+        """Makes this valid again: attaches to what the name leads to now, which may have to appear first.
+
+        Returns whether it is valid then, which is False only if it is not to block. Raises NotReadyError if
+        nothing appeared within `timeout` seconds. Handles made before stay as they are.
+        """
+    def close(self) -> None:
+        """Closes the store, and does to its name what `cleanup` says. Handles to parts of it and views of its arrays
+        keep the memory for as long as they live; this object raises ClosedError from then on.
+        """
+
+@disjoint_base
 class StructStoreList(MutableSequence[Any]):
+    """Values in order, in a store; or, made from an iterable, a list of this process's own.
+
+    Numbers, text and bytes come back by value, lists and structs as handles to what is in the store, arrays as NumPy
+    arrays over the store's own memory. Each operation happens wholly or not at all.
+
+        >>> items = structstore.StructStoreList([1, "two"])
+        >>> items.append({"x": 3})
+        >>> items[2].x = 4
+        >>> items[:1] = [0.5, None]
+        >>> print(items)
+        [0.5, null, "two", {"x": 4}]
+    """
     __hash__: ClassVar[None]  # type: ignore[assignment]
-    def __new__(cls, iterable: Iterable[Any] | None = None, /) -> Self: ...
+    def __init__(self, iterable: Iterable[Any] | None = None, /) -> None: ...
     @overload
     def __getitem__(self, key: SupportsIndex, /) -> Any: ...
     @overload
@@ -347,30 +817,89 @@ class StructStoreList(MutableSequence[Any]):
     def __reduce__(self) -> tuple[Any, ...]: ...
     def __copy__(self) -> list[Any]: ...
     def __deepcopy__(self, _memo: Any, /) -> list[Any]: ...
-    def append(self, value: Any) -> None: ...
-    def extend(self, iterable: Iterable[Any]) -> None: ...
-    def insert(self, index: int, value: Any) -> None: ...
-    def pop(self, index: SupportsIndex | None = None, /) -> Any: ...
-    def remove(self, value: Any) -> None: ...
-    def index(self, value: Any, start: int = 0, stop: int = ..., /) -> int: ...
-    def count(self, value: Any) -> int: ...
-    def reverse(self) -> None: ...
-    def sort(self, *, key: Callable[[Any], Any] | None = None, reverse: bool = False) -> None: ...
-    def clear(self) -> None: ...
-    def empty(self) -> bool: ...
-    def check(self) -> None: ...
-    def copy(self) -> list[Any]: ...
-    def deepcopy(self) -> list[Any]: ...
-    def to_list(self) -> list[Any]: ...
-    def lock(self, timeout: float | None = None) -> Lock[Self]: ...
-    def write_lock(self, timeout: float | None = None) -> Lock[Self]: ...
-    def watch(self) -> Watch: ...
-    def wait(self, timeout: float | None = None) -> bool: ...
-    def on_change(self, callback: Callable[[list[str]], object]) -> Subscription: ...
-    def read_lock(self, timeout: float | None = None) -> Lock[Self]: ...
+    def append(self, value: Any) -> None:
+        """Adds an item at the end."""
+    def extend(self, iterable: Iterable[Any]) -> None:
+        """Adds the items of an iterable at the end; all of them or, after an exception, none."""
+    def insert(self, index: int, value: Any) -> None:
+        """Adds an item before the one at an index."""
+    def pop(self, index: SupportsIndex | None = None, /) -> Any:
+        """Removes the item at an index, or the last one, and returns a copy of it, as deepcopy() does. A large array is not copied, unless in a
+        transaction: what is returned has the memory that it had in the store, which views of it share.
+        """
+    def remove(self, value: Any) -> None:
+        """Removes the first item that equals a value; raises ValueError if none does."""
+    def index(self, value: Any, start: int = 0, stop: int = ..., /) -> int:
+        """The position of the first item from `start` to before `stop` that equals a value; raises ValueError if none does."""
+    def count(self, value: Any) -> int:
+        """How many items equal a value."""
+    def reverse(self) -> None:
+        """Puts the items in the opposite order."""
+    def sort(self, *, key: Callable[[Any], Any] | None = None, reverse: bool = False) -> None:
+        """Sorts the items, as list.sort() does, in one operation. The list is locked while they are compared; if comparing
+        raises, it stays as it is.
+
+            >>> items = structstore.StructStoreList([{"x": 2}, {"x": 1}])
+            >>> items.sort(key=lambda item: item.x)
+            >>> print(items)
+            [{"x": 1}, {"x": 2}]
+        """
+    def clear(self) -> None:
+        """Removes all items."""
+    def _repr_html_(self) -> str:
+        """For notebooks: a tree that folds, with types, shapes and small images."""
+    def empty(self) -> bool:
+        """Whether there are no items."""
+    def check(self) -> None:
+        """Verifies every invariant of the format below this list. Raises CorruptError that says what is wrong."""
+    def copy(self) -> list[Any]:
+        """A list of the items, of which structures and arrays are those in the store."""
+    def deepcopy(self) -> list[Any]:
+        """A copy with all below it, as of one moment: a list of namespaces, lists and arrays."""
+    def to_list(self) -> list[Any]:
+        """A copy with all below it, as of one moment: a list of dicts, lists and arrays."""
+    def lock(self, timeout: float | None = None) -> Lock[Self]:
+        """The same as write_lock()."""
+    def write_lock(self, timeout: float | None = None) -> Lock[Self]:
+        """A lock on the list and everything below it, for changing: while the body of a `with` statement runs,
+        no other thread or process can read or change it. See Lock.
+
+        `timeout` is in seconds; None waits without bound. Locks belong to threads and nest.
+        """
+    def watch(self) -> Watch:
+        """Reports what any process changes in the list and below it. See Watch."""
+    def wait(self, timeout: float | None = None) -> bool:
+        """Waits until something in the list or below it is changed; returns whether it was, within `timeout` seconds. What
+        changes between two calls is missed; watch() misses nothing.
+        """
+    def on_change(self, callback: Callable[[list[str]], object]) -> Subscription:
+        """Calls a function, in a background thread, with the paths that change. Returns a Subscription, whose stop() ends it."""
+    def read_lock(self, timeout: float | None = None) -> Lock[Self]:
+        """A lock on the list and everything below it, for reading: others can read it, too, but not change it."""
 
 @final
 class Lock(Generic[_S]):
+    """A lock on a structure and everything below it, held within a `with` statement.
+
+    Locks belong to threads and nest: entering one that the thread holds already succeeds. While a thread waits it gives
+    up the GIL, and signals such as Ctrl-C interrupt it.
+
+    Under asyncio, `async with` waits while other tasks run. Two tasks of one thread never hold a lock at once, unless both hold it for
+    reading: `async with` waits for the other task, and `with`, which cannot, raises DeadlockError. What a task does without taking a lock goes
+    ahead under one that another task of its thread holds.
+
+        >>> store = structstore.StructStore(num=0)
+        >>> async def count():
+        ...     async with store.write_lock(timeout=10):
+        ...         num = store.num
+        ...         await asyncio.sleep(0)
+        ...         store.num = num + 1
+        >>> async def main():
+        ...     await asyncio.gather(*(count() for _ in range(10)))
+        >>> asyncio.run(main())
+        >>> store.num
+        10
+    """
     def __enter__(self) -> _S: ...
     def __exit__(
         self,
@@ -381,12 +910,23 @@ class Lock(Generic[_S]):
     ) -> None: ...
     def __aenter__(self) -> Coroutine[Any, Any, _S]: ...
     def __aexit__(self, *exception: object) -> Coroutine[Any, Any, None]: ...
-    def _try_enter(self) -> _S | None: ...
+    def _try_enter(self) -> _S | None:
+        """The structure, if the lock can be had at once."""
     @property
-    def recovered(self) -> bool: ...
+    def recovered(self) -> bool:
+        """Whether a process died while it held this exclusively, or something below or above it: what it meant to change
+        together may be half done. Only while this lock is held; one for changing then takes the mark off.
+        """
 
 @final
 class Transaction(Generic[_S]):
+    """Changes that happen wholly or not at all, within a `with` statement: if its body raises, or the process dies, all that
+    this thread has changed below the struct since is undone. The struct is locked exclusively for that time.
+
+    It covers assigning, adding and removing, of arrays as a whole. It does not cover elements of an array that
+    are changed in place. It must end on the thread that began it. Transactions nest on the same struct and below:
+    an inner one that raises is undone alone. Under asyncio, `async with` waits while other tasks run; see Lock.
+    """
     def __enter__(self) -> _S: ...
     def __exit__(
         self,
@@ -397,10 +937,24 @@ class Transaction(Generic[_S]):
     ) -> None: ...
     def __aenter__(self) -> Coroutine[Any, Any, _S]: ...
     def __aexit__(self, *exception: object) -> Coroutine[Any, Any, None]: ...
-    def _try_enter(self) -> _S | None: ...
+    def _try_enter(self) -> _S | None:
+        """The struct, if the transaction can begin at once."""
 
 @final
 class Watch:
+    """Reports what any process changes in a structure and below it.
+
+    It reports the difference to the state at its last report, as paths from the structure: "pose.x", "items[2]". However
+    slow the reader is and however often a field changes, it is reported once, with its newest state in the store. An empty
+    path means the structure itself: a list that became shorter.
+
+    Iterating waits for changes, in a `for` loop or, under asyncio, an `async for` loop, which ends when the watch or the
+    store is closed. Elements of an array that are written in place are reported only after notify().
+
+        with store.watch() as watch:
+            for paths in watch:
+                print(paths)
+    """
     def __iter__(self) -> Self: ...
     def __next__(self) -> list[str]: ...
     def __aiter__(self) -> AsyncIterator[list[str]]: ...
@@ -411,73 +965,163 @@ class Watch:
         exc_value: BaseException | None = ...,
         traceback: TracebackType | None = ...,
     ) -> None: ...
-    def wait(self, timeout: float | None = None) -> list[str] | None: ...
-    def changes(self) -> list[str]: ...
-    def close(self) -> None: ...
+    def wait(self, timeout: float | None = None) -> list[str] | None:
+        """Waits until something changes, and returns what; None after `timeout` seconds without, or if it is closed."""
+    def changes(self) -> list[str]:
+        """What has changed since the last report, without waiting."""
+    def close(self) -> None:
+        """Ends it, and the loops over it, from any thread."""
 
 @final
 class Stream:
+    """A stream to be created by assigning it to a field: `store.imu = structstore.Stream(...)`. The field is a StructStoreStream then.
+
+    It keeps the last `depth` samples. Each is an array of this `shape` and `dtype`; without a shape, a single number or record. `dtype` is
+    anything that NumPy takes, or a dataclass of floats, ints, bools, NumPy's scalar types, tuples of one of these, literals and enums of
+    strings, and further such dataclasses. Metadata in its annotations, such as units, is stored with the stream; it limits nothing.
+
+        >>> store = structstore.StructStore()
+        >>> store.imu = structstore.Stream(dtype=[("t", "f8"), ("acc", "f4", 3)], depth=4096)
+        >>> store.left = structstore.Stream(dtype=np.uint8, shape=(480, 640, 3), depth=8)
+        >>> store.imu
+        <structstore.StructStoreStream, 0 samples, depth 4096>
+
+    Assigning an equal stream again keeps the samples; a stream of another type or depth replaces it.
+    """
     def __new__(
         cls, dtype: DTypeLike | type | None = ..., shape: int | Sequence[int] | None = ..., *, depth: int
     ) -> Self: ...
     @property
-    def depth(self) -> int: ...
+    def depth(self) -> int:
+        """How many samples it keeps."""
     @property
-    def shape(self) -> tuple[int, ...]: ...
+    def shape(self) -> tuple[int, ...]:
+        """The shape of a sample."""
     @property
-    def dtype(self) -> np.dtype[Any]: ...
+    def dtype(self) -> np.dtype[Any]:
+        """The element type of a sample."""
     @property
-    def metas(self) -> dict[str, Meta]: ...
+    def metas(self) -> dict[str, Meta]:
+        """The metadata of fields of samples, by their paths."""
 
 @final
 class StructStoreStream:
-    def publish(self, value: Any, time: int | None = None) -> int: ...
-    def loan(self, time: int | None = None) -> Loan: ...
-    def latest(self, timeout: float | None = None) -> Sample: ...
-    def follow(self, start: str | int | None = ...) -> Follow: ...
+    """A stream of samples in a store. One process at a time publishes, and no reader delays it. Readers get the newest sample, follow all of
+    them, or copy the last ones.
+
+        >>> store = structstore.StructStore()
+        >>> store.imu = structstore.Stream(dtype=[("t", "f8"), ("acc", "f4", 3)], depth=100)
+        >>> imu = store.imu
+        >>> for step in range(3):
+        ...     _ = imu.publish((step / 100, (0, 0, 9.81)))
+        >>> float(imu.latest().value["t"]), imu.latest().seq
+        (0.02, 2)
+        >>> imu.history(2)["t"]
+        array([0.01, 0.02])
+
+    A lock or a transaction of what the stream lies in covers that the stream is there, not its samples. watch() reports that there is news.
+    """
+    def publish(self, value: Any, time: int | None = None) -> int:
+        """Publishes a sample and returns its sequence number, counted from 0: a number, an array, or for records a tuple, a dict or a
+        dataclass. `time` is when it was taken, in nanoseconds of time.monotonic_ns(); now, by default.
+
+        The first call makes this process the publisher, until it calls release(), closes the store, or ends. PublisherError is raised while
+        another process publishes, and FramesPinnedError if samples are of more than 4 KiB and readers keep all of them in use but the newest.
+        """
+    def loan(self, time: int | None = None) -> Loan:
+        """A frame in the store's memory, to be filled in place within a `with` statement and published at its end without a copy. If the
+        body raises, nothing is published. Samples of up to 4 KiB have no frames: publish() copies them.
+
+            >>> store = structstore.StructStore()
+            >>> store.left = structstore.Stream(dtype=np.uint8, shape=(480, 640), depth=4)
+            >>> with store.left.loan() as pixels:
+            ...     pixels[:] = 7
+            >>> int(store.left.latest().array[0, 0])
+            7
+
+        What the elements are at first is arbitrary. Do not keep the array: readers have it then. Nor write to it in a forked child: the
+        frame is its parent's.
+        """
+    def latest(self, timeout: float | None = None) -> Sample:
+        """The newest sample. If none was published yet, waits at most `timeout` seconds for the first one, and raises NoSampleError then.
+
+        The array of a sample of more than 4 KiB is a read-only view of the store's memory, which stays as it is for as long as it lives.
+        """
+    def follow(self, start: str | int | None = ...) -> Follow:
+        """Follows the samples: an iterator that waits for the next one, in a `for` loop or, under asyncio, in an `async for` loop. It
+        begins with the next sample; with "newest", "oldest" or a sequence number, with that one.
+
+            >>> store = structstore.StructStore()
+            >>> store.speed = structstore.Stream(depth=3)
+            >>> follow = store.speed.follow()
+            >>> for step in range(10):
+            ...     _ = store.speed.publish(step)
+            >>> sample = follow.next(timeout=1)
+            >>> sample.value, sample.missed
+            (7.0, 7)
+        """
     @overload
-    def history(self, count: int, *, index: Literal[False] = ...) -> np.ndarray[Any, Any]: ...
+    def history(self, count: int, *, index: Literal[False] = ...) -> np.ndarray[Any, Any]:
+        """The last `count` samples, or as many as there are, as one array whose first dimension counts them. With `index`, a tuple of
+        their sequence numbers, their times in nanoseconds, and that array.
+        """
     @overload
     def history(
         self, count: int, *, index: Literal[True]
     ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any]]: ...
     @overload
-    def since(self, seq: int, *, index: Literal[False] = ...) -> np.ndarray[Any, Any]: ...
+    def since(self, seq: int, *, index: Literal[False] = ...) -> np.ndarray[Any, Any]:
+        """The samples from a sequence number on, as far as the stream keeps them: see history()."""
     @overload
     def since(
         self, seq: int, *, index: Literal[True]
     ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any]]: ...
-    def release(self) -> None: ...
+    def release(self) -> None:
+        """Gives the right to publish back, so that another process can publish. FramesPinnedError is raised while this process fills a frame."""
     @property
-    def published(self) -> int: ...
+    def published(self) -> int:
+        """How many samples were published: the sequence number of the next one."""
     @property
-    def publisher(self) -> int | None: ...
+    def publisher(self) -> int | None:
+        """The process id of the publisher, or None."""
     @property
-    def depth(self) -> int: ...
+    def depth(self) -> int:
+        """How many samples it keeps."""
     @property
-    def shape(self) -> tuple[int, ...]: ...
+    def shape(self) -> tuple[int, ...]:
+        """The shape of a sample."""
     @property
-    def dtype(self) -> np.dtype[Any]: ...
+    def dtype(self) -> np.dtype[Any]:
+        """The element type of a sample."""
     @property
-    def metas(self) -> dict[str, Meta]: ...
+    def metas(self) -> dict[str, Meta]:
+        """The metadata of fields of samples, by their paths."""
 
 @final
 class Sample:
+    """A sample of a stream."""
     @property
-    def value(self) -> Any: ...
+    def value(self) -> Any:
+        """The sample as a number, a record or an array."""
     @property
-    def array(self) -> np.ndarray[Any, Any]: ...
+    def array(self) -> np.ndarray[Any, Any]:
+        """The sample as an array, without dimensions if it is a number or a record."""
     @property
-    def seq(self) -> int: ...
+    def seq(self) -> int:
+        """Its sequence number, counted from 0."""
     @property
-    def time(self) -> int: ...
+    def time(self) -> int:
+        """When it was taken, in nanoseconds of time.monotonic_ns()."""
     @property
-    def age(self) -> float: ...
+    def age(self) -> float:
+        """How long ago it was taken, in seconds."""
     @property
-    def missed(self) -> int: ...
+    def missed(self) -> int:
+        """How many samples between the one before and this one were lost to this follower."""
 
 @final
 class Loan:
+    """A frame that is filled in place: see `StructStoreStream.loan`."""
     def __enter__(self) -> np.ndarray[Any, Any]: ...
     def __exit__(
         self,
@@ -489,32 +1133,60 @@ class Loan:
 
 @final
 class Follow:
+    """Follows a stream: see `StructStoreStream.follow`. Iterating waits for samples, and ends when it or the store is closed."""
     def __iter__(self) -> Self: ...
     def __next__(self) -> Sample: ...
     def __aiter__(self) -> AsyncIterator[Sample]: ...
-    def next(self, timeout: float | None = None) -> Sample | None: ...
-    def close(self) -> None: ...
+    def next(self, timeout: float | None = None) -> Sample | None:
+        """The next sample, for which it waits at most `timeout` seconds; None without one. With 0, it does not wait."""
+    def close(self) -> None:
+        """Ends it, and the loops over it, from any thread."""
 
 @final
 class Statistics:
+    """How much memory the arena of a store uses. Local stores of a process share one arena."""
     @property
-    def size(self) -> int: ...
+    def size(self) -> int:
+        """Bytes that are backed by memory."""
     @property
-    def max_size(self) -> int: ...
+    def max_size(self) -> int:
+        """Bytes up to which the segment may grow."""
     @property
-    def allocated(self) -> int: ...
+    def allocated(self) -> int:
+        """Bytes in use for what the store holds, overhead included."""
     @property
-    def blocks(self) -> int: ...
+    def blocks(self) -> int:
+        """Blocks in use."""
     @property
-    def nodes(self) -> int: ...
+    def nodes(self) -> int:
+        """Structs, lists, strings, bytes and arrays in use."""
     @property
-    def orphaned(self) -> int: ...
+    def orphaned(self) -> int:
+        """How often a process attached to the store when it was an orphan: transient, and open in no living process."""
     @property
-    def recoveries(self) -> int: ...
+    def recoveries(self) -> int:
+        """How often the remains of a process that died were repaired."""
     @property
-    def watchers(self) -> int: ...
+    def watchers(self) -> int:
+        """The number of watches."""
     def __eq__(self, value: object, /) -> bool: ...
     def __ne__(self, value: object, /) -> bool: ...
 
-def wait(*streams: StructStoreStream | Follow, timeout: float | None = None) -> bool: ...
-def _main(arguments: list[str]) -> int: ...
+def wait(*streams: StructStoreStream | Follow, timeout: float | None = None) -> bool:
+    """Waits until any of some streams or followers has news, for at most `timeout` seconds. Returns whether one has: of a stream, a sample that
+    is published after the call; of a follower, one that it has not returned yet.
+
+        >>> store = structstore.StructStore()
+        >>> store.left, store.right = structstore.Stream(depth=8), structstore.Stream(depth=8)
+        >>> left, right = store.left.follow(), store.right.follow()
+        >>> structstore.wait(left, right, timeout=0.001)
+        False
+        >>> _ = store.right.publish(0.5)
+        >>> structstore.wait(left, right)
+        True
+    """
+def _main(arguments: list[str]) -> int:
+    """Does what the arguments of the command `structstore` say, the name of the program first. Returns the exit status.
+
+    It is meant to be all that its process does: signals get their default dispositions.
+    """
