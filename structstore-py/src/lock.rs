@@ -6,14 +6,13 @@ use std::time::Duration;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyAny, PyTuple};
-use structstore::ErrorKind;
 use structstore::binding_support;
 use structstore::binding_support::HandleExt;
 
 use crate::error::{Exception, Result};
 use crate::list::StructStoreList;
 use crate::store::StructStore;
-use crate::tasks::{self, Claim, Taking};
+use crate::tasks::{self, Claim, Enter, Taking};
 
 /// A lock on a structure and everything below it, held within a `with` statement.
 ///
@@ -47,15 +46,6 @@ pub(crate) struct Lock {
 pub(crate) enum Structure {
     Struct(Py<StructStore>),
     List(Py<StructStoreList>),
-}
-
-impl Structure {
-    fn object(&self, py: Python<'_>) -> Py<PyAny> {
-        match self {
-            Structure::Struct(store) => store.clone_ref(py).into_any(),
-            Structure::List(list) => list.clone_ref(py).into_any(),
-        }
-    }
 }
 
 /// What was taken and not given back yet: mostly one lock, which needs no allocation.
@@ -105,26 +95,6 @@ impl Lock {
         Ok(Lock { structure, exclusive, timeout, held: Mutex::default() })
     }
 
-    /// The asyncio task that is about to take it.
-    fn taking<'py>(&self, py: Python<'py>) -> Result<Option<Taking<'py>>> {
-        let claim = if self.exclusive { Claim::Exclusive } else { Claim::Shared };
-        Taking::begin(py, claim, || match &self.structure {
-            Structure::Struct(store) => store.get().with(|root| Ok(root.lineage())),
-            Structure::List(list) => Ok(list.get().list().lineage()),
-        })
-    }
-
-    fn take(&self, timeout: Option<Duration>, taking: Option<Taking<'_>>) -> Result<()> {
-        let lock = match &self.structure {
-            Structure::Struct(store) => {
-                store.get().with(|root| Ok(root.lock_token(self.exclusive, timeout)?))?
-            }
-            Structure::List(list) => list.get().list().lock_token(self.exclusive, timeout)?,
-        };
-        self.held().push(Taken { lock, _by_task: taking.map(Taking::taken) });
-        Ok(())
-    }
-
     fn held(&self) -> MutexGuard<'_, Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -143,6 +113,38 @@ pub(crate) fn duration(py: Python<'_>, seconds: f64) -> Result<Duration> {
     }
 }
 
+impl Enter for Lock {
+    fn object(&self, py: Python<'_>) -> Py<PyAny> {
+        match &self.structure {
+            Structure::Struct(store) => store.clone_ref(py).into_any(),
+            Structure::List(list) => list.clone_ref(py).into_any(),
+        }
+    }
+
+    fn timeout(&self) -> Option<Duration> {
+        self.timeout
+    }
+
+    fn taking<'py>(&self, py: Python<'py>) -> Result<Option<Taking<'py>>> {
+        let claim = if self.exclusive { Claim::Exclusive } else { Claim::Shared };
+        Taking::begin(py, claim, || match &self.structure {
+            Structure::Struct(store) => store.get().with(|root| Ok(root.lineage())),
+            Structure::List(list) => Ok(list.get().list().lineage()),
+        })
+    }
+
+    fn take(&self, timeout: Option<Duration>, taking: Option<Taking<'_>>) -> Result<()> {
+        let lock = match &self.structure {
+            Structure::Struct(store) => {
+                store.get().with(|root| Ok(root.lock_token(self.exclusive, timeout)?))?
+            }
+            Structure::List(list) => list.get().list().lock_token(self.exclusive, timeout)?,
+        };
+        self.held().push(Taken { lock, _by_task: taking.map(Taking::taken) });
+        Ok(())
+    }
+}
+
 #[pymethods]
 impl Lock {
     /// Takes the lock and returns the structure.
@@ -150,35 +152,21 @@ impl Lock {
     /// Raises LockTimeoutError if it was not granted in time, and DeadlockError for an exclusive lock under a shared
     /// one of the same thread, or where another asyncio task of the thread has it.
     fn __enter__(&self, py: Python<'_>) -> Result<Py<PyAny>> {
-        let taking = self.taking(py)?;
-        if let Some(taking) = &taking {
-            taking.check()?;
-        }
-        self.take(self.timeout, taking)?;
-        Ok(self.structure.object(py))
+        self.enter(py)
     }
 
-    /// The structure, if the lock can be had at once.
+    /// The structure, if this can be entered at once.
     fn _try_enter(&self, py: Python<'_>) -> Result<Option<Py<PyAny>>> {
-        let taking = self.taking(py)?;
-        if taking.as_ref().is_some_and(Taking::is_taken) {
-            return Ok(None);
-        }
-        match self.take(Some(Duration::ZERO), taking) {
-            Ok(()) => Ok(Some(self.structure.object(py))),
-            Err(failure) if failure.kind() == Some(ErrorKind::LockTimeout) => Ok(None),
-            Err(failure) => Err(failure),
-        }
+        self.try_enter(py)
     }
 
     fn __aenter__<'py>(slf: &Bound<'py, Self>) -> Result<Bound<'py, PyAny>> {
-        let timeout = slf.get().timeout.map(|timeout| timeout.as_secs_f64());
-        Ok(tasks::module(slf.py())?.getattr("enter")?.call1((slf, timeout))?)
+        tasks::entering(slf.as_any(), slf.get().timeout)
     }
 
     #[pyo3(signature = (*exception))]
     fn __aexit__<'py>(slf: &Bound<'py, Self>, exception: &Bound<'py, PyTuple>) -> Result<Bound<'py, PyAny>> {
-        Ok(tasks::module(slf.py())?.getattr("leave")?.call1((slf, exception))?)
+        tasks::leaving(slf.as_any(), exception)
     }
 
     /// Releases the lock.

@@ -4,11 +4,14 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
+use std::time::Duration;
 
 use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
+use pyo3::types::PyTuple;
+use structstore::ErrorKind;
 use structstore::binding_support::Lineage;
 
 use crate::error::{Exception, Failure, Result};
@@ -132,7 +135,61 @@ fn current(py: Python<'_>) -> Result<Option<Bound<'_, PyAny>>> {
     Ok(Some(if task.is_none() { running } else { task }))
 }
 
-/// What awaits in Python.
-pub(crate) fn module(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
+/// What a `with` statement enters: a lock, or a transaction.
+pub(crate) trait Enter {
+    /// The structure that it is on.
+    fn object(&self, py: Python<'_>) -> Py<PyAny>;
+
+    /// How long to wait.
+    fn timeout(&self) -> Option<Duration>;
+
+    /// The asyncio task that is about to take it.
+    fn taking<'py>(&self, py: Python<'py>) -> Result<Option<Taking<'py>>>;
+
+    /// Takes it within a time.
+    fn take(&self, timeout: Option<Duration>, taking: Option<Taking<'_>>) -> Result<()>;
+
+    /// Enters, and returns the structure.
+    fn enter(&self, py: Python<'_>) -> Result<Py<PyAny>> {
+        let taking = self.taking(py)?;
+        if let Some(taking) = &taking {
+            taking.check()?;
+        }
+        self.take(self.timeout(), taking)?;
+        Ok(self.object(py))
+    }
+
+    /// Enters and returns the structure, if that is possible at once.
+    fn try_enter(&self, py: Python<'_>) -> Result<Option<Py<PyAny>>> {
+        let taking = self.taking(py)?;
+        if taking.as_ref().is_some_and(Taking::is_taken) {
+            return Ok(None);
+        }
+        match self.take(Some(Duration::ZERO), taking) {
+            Ok(()) => Ok(Some(self.object(py))),
+            Err(failure) if failure.kind() == Some(ErrorKind::LockTimeout) => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+}
+
+/// What waits in Python until an object can be entered.
+pub(crate) fn entering<'py>(
+    entered: &Bound<'py, PyAny>,
+    timeout: Option<Duration>,
+) -> Result<Bound<'py, PyAny>> {
+    let timeout = timeout.map(|timeout| timeout.as_secs_f64());
+    Ok(module(entered.py())?.getattr("enter")?.call1((entered, timeout))?)
+}
+
+/// What leaves it.
+pub(crate) fn leaving<'py>(
+    entered: &Bound<'py, PyAny>,
+    exception: &Bound<'py, PyTuple>,
+) -> Result<Bound<'py, PyAny>> {
+    Ok(module(entered.py())?.getattr("leave")?.call1((entered, exception))?)
+}
+
+fn module(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
     PyModule::import(py, "structstore._tasks")
 }

@@ -7,11 +7,11 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyAny, PyTuple};
 use structstore::binding_support::{HandleExt, StructExt};
-use structstore::{ErrorKind, Struct, binding_support};
+use structstore::{Struct, binding_support};
 
 use crate::error::{Exception, Result};
 use crate::lock::duration;
-use crate::tasks::{self, Claim, Taking};
+use crate::tasks::{self, Claim, Enter, Taking};
 
 /// Changes that happen wholly or not at all, within a `with` statement: if its body raises, or the process dies, all that
 /// this thread has changed below the struct since is undone. The struct is locked exclusively for that time.
@@ -40,18 +40,6 @@ impl Transaction {
         Ok(Transaction { object: object.clone().unbind(), node, timeout, open: Mutex::default() })
     }
 
-    /// The asyncio task that is about to begin it.
-    fn taking<'py>(&self, py: Python<'py>) -> Result<Option<Taking<'py>>> {
-        Taking::begin(py, Claim::Transaction, || Ok(self.node.lineage()))
-    }
-
-    fn begin(&self, timeout: Option<Duration>, taking: Option<Taking<'_>>) -> Result<()> {
-        let transaction = self.node.begin(timeout)?;
-        let begun = Begun { transaction, _by_task: taking.map(Taking::taken) };
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).push(begun);
-        Ok(())
-    }
-
     /// Takes out the last that this thread has begun and not ended. What other threads have begun stays for them to end.
     fn innermost(&self, py: Python<'_>) -> Result<Begun> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
@@ -67,6 +55,27 @@ impl Transaction {
     }
 }
 
+impl Enter for Transaction {
+    fn object(&self, py: Python<'_>) -> Py<PyAny> {
+        self.object.clone_ref(py)
+    }
+
+    fn timeout(&self) -> Option<Duration> {
+        self.timeout
+    }
+
+    fn taking<'py>(&self, py: Python<'py>) -> Result<Option<Taking<'py>>> {
+        Taking::begin(py, Claim::Transaction, || Ok(self.node.lineage()))
+    }
+
+    fn take(&self, timeout: Option<Duration>, taking: Option<Taking<'_>>) -> Result<()> {
+        let transaction = self.node.begin(timeout)?;
+        let begun = Begun { transaction, _by_task: taking.map(Taking::taken) };
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).push(begun);
+        Ok(())
+    }
+}
+
 #[pymethods]
 impl Transaction {
     /// Takes the lock, begins and returns the struct.
@@ -74,35 +83,21 @@ impl Transaction {
     /// Raises LockTimeoutError if the lock was not granted in time, InTransactionError if this thread is in a
     /// transaction of another struct, and DeadlockError if another asyncio task of the thread is in one.
     fn __enter__(&self, py: Python<'_>) -> Result<Py<PyAny>> {
-        let taking = self.taking(py)?;
-        if let Some(taking) = &taking {
-            taking.check()?;
-        }
-        self.begin(self.timeout, taking)?;
-        Ok(self.object.clone_ref(py))
+        self.enter(py)
     }
 
-    /// The struct, if the transaction can begin at once.
+    /// The structure, if this can be entered at once.
     fn _try_enter(&self, py: Python<'_>) -> Result<Option<Py<PyAny>>> {
-        let taking = self.taking(py)?;
-        if taking.as_ref().is_some_and(Taking::is_taken) {
-            return Ok(None);
-        }
-        match self.begin(Some(Duration::ZERO), taking) {
-            Ok(()) => Ok(Some(self.object.clone_ref(py))),
-            Err(failure) if failure.kind() == Some(ErrorKind::LockTimeout) => Ok(None),
-            Err(failure) => Err(failure),
-        }
+        self.try_enter(py)
     }
 
     fn __aenter__<'py>(slf: &Bound<'py, Self>) -> Result<Bound<'py, PyAny>> {
-        let timeout = slf.get().timeout.map(|timeout| timeout.as_secs_f64());
-        Ok(tasks::module(slf.py())?.getattr("enter")?.call1((slf, timeout))?)
+        tasks::entering(slf.as_any(), slf.get().timeout)
     }
 
     #[pyo3(signature = (*exception))]
     fn __aexit__<'py>(slf: &Bound<'py, Self>, exception: &Bound<'py, PyTuple>) -> Result<Bound<'py, PyAny>> {
-        Ok(tasks::module(slf.py())?.getattr("leave")?.call1((slf, exception))?)
+        tasks::leaving(slf.as_any(), exception)
     }
 
     /// Commits or, if there is an exception, undoes.

@@ -6,6 +6,7 @@ filters, of which a row's name must contain one.
 
 import itertools
 import mmap
+import multiprocessing
 import platform
 import sys
 import timeit
@@ -68,6 +69,8 @@ def main(filters: list[str]) -> None:
             "Namespace": SimpleNamespace,
         }
         names["local"].num = 5  # type: ignore[attr-defined]
+        names["managed"] = managed = multiprocessing.Manager().Namespace()
+        managed.num = 5
 
         rows: list[tuple[str, str, str, float | None]] = [
             # What, ours, compared to, at most how many times as long.
@@ -78,6 +81,7 @@ def main(filters: list[str]) -> None:
             ("get a str of 11 characters", "s.text", "plain.num", 5),
             ("s.a.b.c", "s.a.b.c", "plain.num", 10),
             ("get of a local store", "local.num", "plain.num", 3),
+            ("get against a Manager of multiprocessing", "s.num", "managed.num", 0.1),
             ("get through StructStoreShared", "shared.num", "plain.num", 3),
             ("iterate a list of 1,000 ints", "for _ in s_numbers: pass", "for _ in numbers: pass", 6),
             ("append to a list at hand", "items.append(5)", "plain_list.append(5)", 6),

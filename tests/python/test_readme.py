@@ -1,10 +1,14 @@
 """What the documentation shows runs, and does what it says, but for the name of the segment."""
 
 import asyncio
+import contextlib
 import dataclasses
 import doctest
 import inspect
+import io
 import re
+import subprocess
+import sys
 import types
 import typing
 from collections.abc import Iterator
@@ -18,6 +22,7 @@ import structstore
 
 ROOT = Path(__file__).parents[2]
 SEGMENT = "/shdata_store"
+ROBOT = "/robot"
 
 # What examples take for granted.
 NAMES = {
@@ -35,7 +40,27 @@ def test_the_readme_runs(readme: str, name: str) -> None:
     blocks = re.findall(r"^```python\n(.*?)^```$", (ROOT / readme).read_text(), re.DOTALL | re.MULTILINE)
     assert blocks
     for block in blocks:
-        exec(block.replace(SEGMENT, name), {"__name__": "readme"})
+        if ROBOT not in block:
+            exec(block.replace(SEGMENT, name), {"__name__": "readme"})
+
+
+def test_the_first_screen_of_the_readme_shows_one_store(name: str) -> None:
+    """What Python and the shell do to the store that the Rust program made."""
+    first, *_ = (ROOT / "README.md").read_text().split("```text")
+    (in_python,) = re.findall(r"^```python\n(.*?)^```$", first, re.DOTALL | re.MULTILINE)
+    (in_shell,) = re.findall(r"^```sh\n(.*?)^```$", first, re.DOTALL | re.MULTILINE)
+    assert "struct Drive { kp: f64, speed: f64 }" in first
+    tool = Path(sys.executable).parent / "structstore"
+    with structstore.StructStoreShared(name) as robot:
+        robot.drive = {"kp": 0.0, "speed": 0.0}
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said):
+            exec(in_python.replace(ROBOT, name), {"__name__": "readme"})
+        assert said.getvalue() == '{"drive": {"kp": 2.5, "speed": 0.0}}\n'
+        for command in in_shell.splitlines():
+            words = [tool if word == "structstore" else name if word == "robot" else word for word in command.split()]
+            done = subprocess.run(words, capture_output=True, text=True, check=True)
+        assert "kp: f64 = 3.0" in done.stdout and robot.drive.kp == 3.0
 
 
 def documented() -> Iterator[tuple[str, Any]]:

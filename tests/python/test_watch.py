@@ -288,3 +288,18 @@ def test_a_child_goes_on_watching(name: str) -> None:
         # The child ended without a chance to say so.
         store.check()
         assert store.stats().watchers == 1
+
+
+def test_arithmetic_in_place_is_reported(store: StructStore) -> None:
+    store.part = {"vec": np.zeros(3), "lst": [1], "live": structstore.live(np.zeros(2))}
+    with store.watch() as watch:
+        store.part.vec += 1
+        assert watch.changes() == ["part.vec"] and store.part.vec.tolist() == [1.0] * 3
+        store.part.live -= 2
+        assert watch.changes() == ["part.live"]
+        store.part.vec[...] = 5
+        assert watch.changes() == []
+        store.part.notify("vec")
+        assert watch.changes() == ["part.vec"]
+        store.part.lst = store.part.lst
+        assert watch.changes() == []

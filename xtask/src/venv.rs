@@ -69,6 +69,36 @@ impl<'w> Venv<'w> {
         Ok(&self.python)
     }
 
+    /// An environment with the same wheel and the oldest NumPy that there is for its Python, of those that the package allows.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`python_with_wheel`](Self::python_with_wheel).
+    pub(crate) fn with_oldest_numpy(&self) -> Result<(Venv<'w>, &'static str)> {
+        let base = self.python_with_wheel()?;
+        let numpy = match version(&interpreter_identity(base.as_os_str())?) {
+            Some((3, 10)) => "1.22.4",
+            Some((3, 11)) => "1.23.2",
+            Some((3, 12)) => "1.26.0",
+            Some((3, 13)) => "2.1.0",
+            _ => "2.3.2",
+        };
+        let dir = self.workspace.target.join("venv-oldest");
+        let oldest = Venv {
+            python: dir.join("bin/python"),
+            dir,
+            created: Cell::new(false),
+            ..Venv::new(self.workspace)
+        };
+        let requirements = self.requirements();
+        let numpy_only = format!("numpy=={numpy}");
+        let wanted = [OsStr::new("--requirement"), requirements.as_os_str(), OsStr::new(&numpy_only)];
+        oldest.pip_install(wanted)?;
+        let wheel = self.wheel()?;
+        oldest.pip_install([OsStr::new("--force-reinstall"), OsStr::new("--no-deps"), wheel.as_os_str()])?;
+        Ok((oldest, numpy))
+    }
+
     /// Installs what is not installed yet.
     ///
     /// # Errors
@@ -98,8 +128,12 @@ impl<'w> Venv<'w> {
         Ok(())
     }
 
+    fn requirements(&self) -> PathBuf {
+        self.workspace.root.join("tests/python/requirements.txt")
+    }
+
     fn install_requirements(&self) -> Result {
-        let requirements = self.workspace.root.join("tests/python/requirements.txt");
+        let requirements = self.requirements();
         let wanted = fs::read_to_string(&requirements)
             .map_err(|error| format!("cannot read {}: {error}", requirements.display()))?;
         let stamp = self.dir.join("installed-requirements.txt");
@@ -126,6 +160,12 @@ impl<'w> Venv<'w> {
         maturin.current_dir(&self.workspace.root).env("CARGO_TARGET_DIR", &self.workspace.target);
         step::run(maturin.stdout(io::stderr()))?;
 
+        self.wheel()
+    }
+
+    /// The wheel that was built.
+    fn wheel(&self) -> Result<PathBuf> {
+        let wheels = self.workspace.target.join("wheels");
         let mut found = fs::read_dir(&wheels)?.collect::<io::Result<Vec<_>>>()?;
         match (found.pop(), found.is_empty()) {
             (Some(wheel), true) => Ok(wheel.path()),

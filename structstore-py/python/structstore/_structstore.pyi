@@ -911,7 +911,7 @@ class Lock(Generic[_S]):
     def __aenter__(self) -> Coroutine[Any, Any, _S]: ...
     def __aexit__(self, *exception: object) -> Coroutine[Any, Any, None]: ...
     def _try_enter(self) -> _S | None:
-        """The structure, if the lock can be had at once."""
+        """The structure, if this can be entered at once."""
     @property
     def recovered(self) -> bool:
         """Whether a process died while it held this exclusively, or something below or above it: what it meant to change
@@ -938,7 +938,7 @@ class Transaction(Generic[_S]):
     def __aenter__(self) -> Coroutine[Any, Any, _S]: ...
     def __aexit__(self, *exception: object) -> Coroutine[Any, Any, None]: ...
     def _try_enter(self) -> _S | None:
-        """The struct, if the transaction can begin at once."""
+        """The structure, if this can be entered at once."""
 
 @final
 class Watch:

@@ -41,7 +41,7 @@ fn run(arguments: &[&str]) -> Result<()> {
     // Watches a field as an observer, says so, and waits for one change and for the end of its standard input.
     if let ("observe and watch", [field]) = (*task, rest) {
         let store = StructStoreShared::options().observe(true).open(name)?;
-        let mut watch = store.at(*field)?.watch()?;
+        let mut watch = store.at(field)?.watch()?;
         let view = store.get::<Array>("array")?.view()?;
         println!("watching");
         let Some(_) = watch.wait(Some(Duration::from_secs(60)))? else { return usage() };
@@ -52,11 +52,11 @@ fn run(arguments: &[&str]) -> Result<()> {
     // Observes, says so, and after a line of input opens the store once more to change it, until its standard input ends.
     if let ("observe, then count", [field]) = (*task, rest) {
         let observer = StructStoreShared::options().observe(true).open(name)?;
-        let watch = observer.at(*field)?.watch()?;
+        let watch = observer.at(field)?.watch()?;
         println!("observing");
         let _ = std::io::stdin().read_line(&mut String::new());
         let store = StructStoreShared::open(name)?;
-        store.at(*field)?.set("first", 1)?;
+        store.at(field)?.set("first", 1)?;
         drop((watch, observer));
         let _ = std::io::stdin().read_line(&mut String::new());
         return store.close();
@@ -64,7 +64,7 @@ fn run(arguments: &[&str]) -> Result<()> {
     // Watches as an observer until the store is removed, and waits for the end of its standard input.
     if let ("see removal", [field]) = (*task, rest) {
         let store = StructStoreShared::options().observe(true).open(name)?;
-        let mut watch = store.at(*field)?.watch()?;
+        let mut watch = store.at(field)?.watch()?;
         println!("watching");
         return loop {
             match watch.wait(Some(Duration::from_secs(60))) {
@@ -87,7 +87,7 @@ fn run(arguments: &[&str]) -> Result<()> {
         ("assert", []) => assert_specimens(&store),
         // Adds to both counters of a struct the given number of times, under a lock on it.
         ("count", [field, times]) => {
-            let counters = store.at(*field)?;
+            let counters = store.at(field)?;
             for _ in 0..number(times)? {
                 let mut guard = counters.write()?;
                 *guard.get_mut::<i64>("first")? += 1;
@@ -97,7 +97,7 @@ fn run(arguments: &[&str]) -> Result<()> {
         }
         // Reads both counters until they reach the given number; they must always be equal.
         ("observe", [field, until]) => {
-            let counters = store.at(*field)?;
+            let counters = store.at(field)?;
             loop {
                 let guard = counters.read()?;
                 let (first, second) = (guard.get::<i64>("first")?, guard.get::<i64>("second")?);
@@ -109,7 +109,7 @@ fn run(arguments: &[&str]) -> Result<()> {
         }
         // Locks a field, prints a line, and releases the lock when its standard input ends.
         ("hold", [field]) => {
-            let guard = store.at(*field)?.write()?;
+            let guard = store.at(field)?.write()?;
             println!("held");
             let mut line = String::new();
             let _ = std::io::stdin().read_line(&mut line);
@@ -124,17 +124,17 @@ fn run(arguments: &[&str]) -> Result<()> {
         }
         // Counts once, prints a line, and ends when its standard input ends.
         ("count, and wait", [field]) => {
-            *store.at(*field)?.write()?.get_mut::<i64>("first")? += 1;
+            *store.at(field)?.write()?.get_mut::<i64>("first")? += 1;
             println!("counted");
             let _ = std::io::stdin().read_line(&mut String::new());
             Ok(())
         }
         // Locks one field, prints a line, and after a line of input asks for a second lock.
         ("hold both", [first, second]) => {
-            let first = store.at(*first)?.write()?;
+            let first = store.at(first)?.write()?;
             println!("held");
             let _ = std::io::stdin().read_line(&mut String::new());
-            let second = store.at(*second)?.write()?;
+            let second = store.at(second)?.write()?;
             drop((first, second));
             Ok(())
         }
@@ -157,14 +157,14 @@ fn run(arguments: &[&str]) -> Result<()> {
         }
         // Watches a field for ever.
         ("watch forever", [field]) => {
-            let watch = store.at(*field)?.watch()?;
+            let watch = store.at(field)?.watch()?;
             println!("watching");
             watch.for_each(drop);
             Ok(())
         }
         // Reads a field for ever.
         ("observe forever", [field]) => {
-            let _guard = store.at(*field)?.read()?;
+            let _guard = store.at(field)?.read()?;
             forever()
         }
         // Changes a field, and adds and removes another one, without a pause.
@@ -186,7 +186,7 @@ fn run(arguments: &[&str]) -> Result<()> {
                 let elements = vec![1_u8; number(bytes)? as usize];
                 store.set("ballast", structstore::ArrayValue::from_slice(&[elements.len()], &elements)?)?;
             }
-            let mut guard = store.at(*field)?.write()?;
+            let mut guard = store.at(field)?.write()?;
             *guard.get_mut::<i64>("first")? += 1;
             forever()
         }
@@ -203,14 +203,14 @@ fn run(arguments: &[&str]) -> Result<()> {
             forever()
         }),
         // Changes both counters in a transaction, and stops before its end.
-        ("die in a transaction", [field]) => store.at(*field)?.transaction(|counters| {
+        ("die in a transaction", [field]) => store.at(field)?.transaction(|counters| {
             *counters.get_mut::<i64>("first")? += 1;
             counters.set("second", "something else")?;
             forever()
         }),
         // Closes all descriptors but its output, as daemons do, while it holds a field.
         ("hold as a daemon", [field]) => {
-            let _guard = store.at(*field)?.write()?;
+            let _guard = store.at(field)?.write()?;
             for descriptor in 3..256 {
                 // SAFETY: closes what this process will not use again; the mapping stays.
                 unsafe { libc::close(descriptor) };
@@ -219,7 +219,7 @@ fn run(arguments: &[&str]) -> Result<()> {
         }
         // Replaces its descriptors by other files, and waits for a lock on a field.
         ("wait with others' descriptors", [field]) => {
-            let field = store.at(*field)?;
+            let field = store.at(field)?;
             for descriptor in 3..64 {
                 // SAFETY: this process no longer uses the files that it has open there; the mapping stays.
                 unsafe { libc::dup2(0, descriptor) };

@@ -1,7 +1,5 @@
 //! The command on a pseudo-terminal, compared with pipes.
 
-mod command;
-
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -16,7 +14,7 @@ use structstore::binding_support::is_unprintable;
 use structstore::{ArrayValue, StructStoreShared, Value};
 use structstore_tests::SegmentName;
 
-use command::{LIMIT, command, eventually, finish, structstore, structstore_reading};
+use crate::command::{LIMIT, command, eventually, finish, structstore, structstore_reading};
 
 /// A command whose standard streams are a terminal.
 struct Session {

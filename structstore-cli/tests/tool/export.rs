@@ -1,7 +1,5 @@
 //! `get --npy` and `get --png`.
 
-mod command;
-
 use std::fs;
 use std::io::Cursor;
 use std::process::Command;
@@ -9,7 +7,7 @@ use std::process::Command;
 use structstore::{ArrayValue, DType, StructStoreShared, Value};
 use structstore_tests::{SegmentName, python};
 
-use command::structstore;
+use crate::command::structstore;
 
 struct Picture {
     color: png::ColorType,

@@ -1,7 +1,5 @@
 //! Streams in the tool, against live stores.
 
-mod command;
-
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -11,7 +9,7 @@ use structstore::stream::Stream;
 use structstore::{StructStore, StructStoreShared};
 use structstore_tests::SegmentName;
 
-use command::{Outcome, command, finish, structstore};
+use crate::command::{Outcome, command, finish, structstore};
 
 #[derive(StructStore, Clone, Debug)]
 struct Imu {

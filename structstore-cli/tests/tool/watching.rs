@@ -1,7 +1,5 @@
 //! `watch`: times and rates.
 
-mod command;
-
 use std::process::Child;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -11,7 +9,7 @@ use serde_json::Value;
 use structstore::StructStoreShared;
 use structstore_tests::SegmentName;
 
-use command::{Outcome, command, finish, structstore};
+use crate::command::{Outcome, command, finish, structstore};
 
 /// What a command says while a number counts up a thousand times a second.
 fn beside(store: &StructStoreShared, child: Child) -> Outcome {

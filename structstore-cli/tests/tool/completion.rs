@@ -1,14 +1,12 @@
 //! What shells are told to complete.
 
-mod command;
-
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use structstore::{Cleanup, Meta, StructStoreShared, Value};
 use structstore_tests::SegmentName;
 
-use command::{command, finish, structstore};
+use crate::command::{command, finish, structstore};
 
 fn robot(name: &SegmentName) -> StructStoreShared {
     let store = StructStoreShared::open(name).unwrap();

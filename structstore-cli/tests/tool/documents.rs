@@ -1,8 +1,6 @@
 //! The contents of files and arguments that are written to a store: the tool accepts them, or refuses them with a reason, within
 //! limits of time and memory.
 
-mod command;
-
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -12,7 +10,7 @@ use structstore_tests::damage::Random;
 use structstore_tests::fuzz::snapshot::with_header;
 use structstore_tests::{SegmentName, put_specimens};
 
-use command::{finish, finish_reading, limited, structstore};
+use crate::command::{finish, finish_reading, limited, structstore};
 
 /// How many brackets a string has that nests deeper than any value.
 const DEEP: usize = 1_000_000;

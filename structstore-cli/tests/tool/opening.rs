@@ -1,7 +1,5 @@
 //! Places that are not stores: each command refuses them, at once, and leaves them unchanged.
 
-mod command;
-
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
@@ -12,7 +10,7 @@ use nix::unistd::{geteuid, mkfifo};
 use structstore::{Cleanup, StructStoreShared};
 use structstore_tests::SegmentName;
 
-use command::{finish, limited};
+use crate::command::{finish, limited};
 
 /// Commands that open a store, which is at FILE.
 const COMMANDS: [&str; 14] = [

@@ -1,12 +1,10 @@
 //! `mv`, `push` and `set --parents`.
 
-mod command;
-
 use serde_json::{Value, json};
 use structstore::{Meta, StructStoreShared, Value as StoreValue};
 use structstore_tests::SegmentName;
 
-use command::structstore;
+use crate::command::structstore;
 
 fn shown(name: &SegmentName) -> Value {
     structstore(&["show", name, "--json"]).json()

@@ -1,7 +1,5 @@
 //! `load` and `dump` of parts of stores.
 
-mod command;
-
 use std::fs;
 
 use serde_json::{Value, json};
@@ -10,7 +8,7 @@ use structstore::{
 };
 use structstore_tests::SegmentName;
 
-use command::{structstore, structstore_reading};
+use crate::command::{structstore, structstore_reading};
 
 #[derive(StructStore, Default)]
 struct Arm {
@@ -23,7 +21,7 @@ struct State {
     q: f64,
 }
 
-fn load(arguments: &[&str], document: &str) -> command::Outcome {
+fn load(arguments: &[&str], document: &str) -> crate::command::Outcome {
     structstore_reading(&[&["load", "-"], arguments].concat(), document.as_bytes())
 }
 

@@ -1,7 +1,5 @@
 //! Each subcommand against live stores.
 
-mod command;
-
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::FileExt;
@@ -18,7 +16,7 @@ use structstore::{Array, ArrayValue, Cleanup, DType, StructStoreShared, Value as
 use structstore_tests::damage::Random;
 use structstore_tests::{SegmentName, assert_specimens, put_specimens, python};
 
-use command::{command, eventually, finish, structstore, structstore_reading};
+use crate::command::{command, eventually, finish, structstore, structstore_reading};
 
 /// A store with the values that a robot may have.
 fn robot(name: &SegmentName) -> StructStoreShared {
@@ -92,7 +90,7 @@ fn ls_shows_attached_processes() {
     let shown = structstore(&["ls"]).text();
     let line = |name: &str| shown.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
     assert!(shown.starts_with("NAME"));
-    assert!(line(&name).contains(&format!("{} cli-", std::process::id())), "{}", line(&name));
+    assert!(line(&name).contains(&format!("{} tool-", std::process::id())), "{}", line(&name));
     assert!(line(&damaged).contains("expected"), "{}", line(&damaged));
     store.close().unwrap();
     assert_eq!(entry(&name), Value::Null, "looking keeps nothing alive");
@@ -972,7 +970,7 @@ fn help_completions_and_manual() {
 /// The transcript in the README, with another name for the store.
 #[test]
 fn transcript_of_the_readme_matches() {
-    let readme = include_str!("../../README.md");
+    let readme = include_str!("../../../README.md");
     let (_, transcript) = readme.split_once("```console\n").unwrap();
     let (transcript, _) = transcript.split_once("```").unwrap();
     let name = SegmentName::new("readme");

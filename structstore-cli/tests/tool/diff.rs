@@ -1,14 +1,12 @@
 //! `diff` of stores and documents.
 
-mod command;
-
 use std::fs;
 
 use serde_json::json;
 use structstore::{ArrayValue, StructStoreShared, Value};
 use structstore_tests::SegmentName;
 
-use command::{structstore, structstore_reading};
+use crate::command::{structstore, structstore_reading};
 
 fn robot(name: &SegmentName) -> StructStoreShared {
     let store = StructStoreShared::open(name).unwrap();
