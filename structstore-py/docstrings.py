@@ -26,6 +26,7 @@ def documented(source: str, module: ModuleType) -> str:
                 continue
             name = (*route, node.name)
             found = vars(owner).get(node.name) if isinstance(owner, type) else getattr(owner, node.name, None)
+            found = getattr(found, "__func__", found)
             # Of overloads, the first one has it.
             doc = "" if name in seen or node.name.startswith("__") else inspect.getdoc(found) or ""
             seen.add(name)

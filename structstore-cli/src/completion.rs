@@ -5,6 +5,7 @@
 
 use std::env;
 use std::ffi::{OsStr, OsString};
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
@@ -54,7 +55,9 @@ pub(crate) fn answer(arguments: &[OsString]) -> Option<u8> {
     let answered = CompleteEnv::with_factory(|| command(&typed))
         .var(VARIABLE)
         .try_complete(arguments, env::current_dir().ok().as_deref());
-    Some(if answered.is_ok() { 0 } else { FAILED })
+    // The last candidate has no line break, and what runs this may end without writing what it has kept.
+    let written = io::stdout().flush();
+    Some(if answered.is_ok() && written.is_ok() { 0 } else { FAILED })
 }
 
 /// The command, with what finds candidates for its arguments.

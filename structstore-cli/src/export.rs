@@ -1,9 +1,9 @@
-//! `get --npy` and `get --png`: arrays as files of other formats.
+//! `get --npy` and `get --png`: arrays, and newest samples of streams, as files of other formats.
 
 use std::io::{self, IsTerminal};
 use std::path::Path as FilePath;
 
-use structstore::{Error, Item};
+use structstore::{ArrayValue, Error, Item};
 
 use crate::arguments::Get;
 use crate::document::{self, is_standard};
@@ -18,6 +18,11 @@ pub(crate) fn run(options: &Get, target: &FilePath) -> Result<u8> {
     }
     let array = options.store.snapshot(|root| match path::find(root, &options.path)? {
         Item::Array(array) => Ok(array.to_value()?),
+        // The newest sample.
+        Item::Stream(stream) => {
+            let sample = stream.latest()?;
+            Ok(ArrayValue::new(stream.dtype().clone(), stream.shape(), sample.data.as_slice().to_vec())?)
+        }
         other => Err(Error::wrong_type(kind(&other).name(), "array").below(options.path.clone()).into()),
     })?;
     let file = match options.npy {

@@ -7,7 +7,7 @@ use crate::path::shown;
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
 use structstore::Value;
-use structstore::binding_support::{hex, is_unprintable, not_finite, not_numbers};
+use structstore::binding_support::{elements, hex, is_unprintable, not_finite, not_numbers};
 use structstore::path::Path;
 
 use crate::failure::{Failure, Result};
@@ -36,8 +36,11 @@ impl Serialize for Plain<'_> {
             }
             Value::Bytes(bytes) => serializer.serialize_str(&hex(bytes)),
             Value::Array(array) if array.dtype().kind().is_some() => array.serialize(serializer),
-            // As the store itself prints it.
-            Value::Array(_) => serializer.serialize_str(self.0.to_string().trim_matches('"')),
+            Value::Array(array) => match elements(array) {
+                Some(elements) => Plain(&elements).serialize(serializer),
+                // As the store itself prints it.
+                None => serializer.serialize_str(self.0.to_string().trim_matches('"')),
+            },
             other => other.serialize(serializer),
         }
     }
@@ -246,7 +249,7 @@ mod tests {
             assert_eq!(parsed["\u{1b}[2J"], "\u{9b}\u{202e}\n\"");
             assert_eq!(parsed["bytes"], "00ff");
             assert_eq!(parsed["matrix"], serde_json::json!([[1.5], [2.0]]));
-            assert_eq!(parsed["opaque"], "<c8[1]");
+            assert_eq!(parsed["opaque"], serde_json::json!(["0.0+0.0j"]));
         }
         assert!(yaml(&value, false).unwrap().contains("bytes: 00ff"));
         assert!(

@@ -15,7 +15,6 @@ mod diff;
 mod difference;
 mod document;
 mod dump;
-mod element;
 mod export;
 mod failure;
 mod field;

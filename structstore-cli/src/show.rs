@@ -1,14 +1,13 @@
 //! `show`: what is in a store, as a tree.
 
 use anstyle::Style;
-use structstore::binding_support::hex;
+use structstore::binding_support::{elements, hex};
 use structstore::path::Path;
 use structstore::stream::AnyStream;
 use structstore::{Array, Error, ErrorKind, Item, Kind, List, Meta, Scalar, Struct, Value};
 
 use crate::arguments::Show;
 use crate::describe::{also, tell};
-use crate::element;
 use crate::failure::{Failure, Result};
 use crate::json;
 use crate::output::{BAD, FAINT, HEADING, NAME, NUMBER, Output, PLAIN, TEXT, TYPE};
@@ -102,7 +101,12 @@ pub(crate) fn brief(value: &Value<'_>) -> Result<String> {
         Value::Scalar(Scalar::F32(number)) if !number.is_finite() => return Ok(number.to_string()),
         Value::Scalar(Scalar::F64(number)) if !number.is_finite() => return Ok(number.to_string()),
         Value::Array(array) if array.dtype().kind().is_none() && array.shape().is_empty() => {
-            let told = element::only(array).unwrap_or_else(|| text::line(&array.dtype().to_string()));
+            let told = match (elements(array), array.dtype().descr().get(1..2)) {
+                // Other than strings, they need no quotes.
+                (Some(Value::Str(told)), kind) if !matches!(kind, Some("U" | "S")) => text::line(&told),
+                (Some(told), _) => told.to_string(),
+                (None, _) => text::line(&array.dtype().to_string()),
+            };
             return Ok(shortened(&told, WIDTH).into_owned());
         }
         Value::List(_) | Value::Struct(_) | Value::Array(_) | Value::Stream(_) => {
@@ -238,7 +242,7 @@ impl Tree<'_> {
         let size = shape.iter().try_fold(dtype.itemsize(), |size, extent| size.checked_mul(*extent));
         if self.values && size.is_some_and(|size| size <= SMALL) {
             let value = array.to_value()?;
-            if value.numbers().is_some() || element::only(&value).is_some() {
+            if value.numbers().is_some() || elements(&value).is_some() {
                 self.assign(NUMBER, &brief(&value.into())?);
             }
         }

@@ -76,6 +76,10 @@ fn parse_yaml(yaml: &[u8]) -> Result<Value<'static>, Unreadable> {
         let nodes = yaml.len().max(NODES);
         serde_saphyr::options! {
             non_finite_float_policy: serde_saphyr::NonFiniteFloatPolicy::PassThrough,
+            // Version 1.2, in which `y` and `off` are strings, and no number is octal by a zero in front.
+            strict_booleans: true,
+            leading_zero_numbers_as_strings: true,
+            underscored_numbers_as_strings: true,
             budget: serde_saphyr::budget! {
                 max_nodes: nodes,
                 max_events: nodes.saturating_mul(4),
@@ -153,6 +157,17 @@ mod tests {
             assert!(!shown.contains(|c| is_unprintable(c) && c != '\n'), "{shown:?}");
             assert!(shown.contains("plain: x"), "{shown}");
         }
+    }
+
+    #[test]
+    fn yaml_is_that_of_version_1_2() {
+        let written =
+            "x: 1\ny: 2\nn: no\non: off\n0x10: 1\n1_0: 01234\n1: true\nt: True\nbig: 1_000\nnothing: ~\n";
+        let found = read_yaml(written.as_bytes()).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(
+            found.to_string(),
+            r#"{"x": 1, "y": 2, "n": "no", "on": "off", "0x10": 1, "1_0": "01234", "1": true, "t": true, "big": "1_000", "nothing": null}"#
+        );
     }
 
     #[test]

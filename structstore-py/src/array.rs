@@ -314,6 +314,15 @@ fn dtype_to_descr(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
     FUNCTION.import(py, "numpy.lib.format", "dtype_to_descr")
 }
 
+/// Whether an object is a scalar of NumPy's.
+pub(crate) fn is_scalar(object: &Bound<'_, PyAny>) -> bool {
+    let py = object.py();
+    // SAFETY: a type of NumPy's, which live for ever.
+    let generic =
+        unsafe { PyType::from_borrowed_type_ptr(py, get_type_object(py, NpyTypes::PyGenericArrType_Type)) };
+    object.is_instance(&generic).unwrap_or(false)
+}
+
 /// A NumPy array or scalar as a value; `None` if the object is neither. A scalar of a type that slots do not hold, such
 /// as a complex number, becomes an array without dimensions.
 pub(crate) fn input<'k, 'py>(
@@ -324,10 +333,7 @@ pub(crate) fn input<'k, 'py>(
         return array_input(inputs, array, None).map(Some);
     }
     let py = object.py();
-    // SAFETY: a type of NumPy's, which live for ever.
-    let generic =
-        unsafe { PyType::from_borrowed_type_ptr(py, get_type_object(py, NpyTypes::PyGenericArrType_Type)) };
-    if !object.is_instance(&generic)? {
+    if !is_scalar(object) {
         return Ok(None);
     }
     // SAFETY: the object is a NumPy scalar, as checked; a new reference is returned.

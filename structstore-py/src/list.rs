@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use numpy::PyUntypedArray;
 use pyo3::basic::CompareOp;
 use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -144,7 +145,12 @@ impl StructStoreList {
     /// The same for an object that has an idea of its own of what it equals, or that no store can hold.
     fn matches_of(&self, object: &Bound<'_, PyAny>) -> Result<Vec<bool>> {
         let items = self.copy(object.py())?;
-        Ok(items.try_iter()?.map(|item| item?.eq(object)).collect::<PyResult<_>>()?)
+        let equals = |item: PyResult<Bound<'_, PyAny>>| {
+            let item = item?;
+            // An array compares element by element.
+            if item.cast::<PyUntypedArray>().is_ok() { Ok(false) } else { item.eq(object) }
+        };
+        Ok(items.try_iter()?.map(equals).collect::<PyResult<_>>()?)
     }
 
     fn copy_of_items<'py>(&self, py: Python<'py>, structs: Structs) -> Result<Bound<'py, PyAny>> {
@@ -332,8 +338,8 @@ impl StructStoreList {
     }
 
     /// As JSON, in which long arrays, lists, strings and bytes are cut short.
-    fn __str__(&self, py: Python<'_>) -> String {
-        py.detach(|| printed(self.list.to_value(), false))
+    fn __str__(&self, py: Python<'_>) -> Result<String> {
+        printed(py.detach(|| self.list.to_value()))
     }
 
     /// For notebooks: a tree that folds, with types, shapes and small images.

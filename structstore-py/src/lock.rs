@@ -20,8 +20,8 @@ use crate::tasks::{self, Claim, Enter, Taking};
 /// up the GIL, and signals such as Ctrl-C interrupt it.
 ///
 /// Under asyncio, `async with` waits while other tasks run. Two tasks of one thread never hold a lock at once, unless both hold it for
-/// reading: `async with` waits for the other task, and `with`, which cannot, raises DeadlockError. What a task does without taking a lock goes
-/// ahead under one that another task of its thread holds.
+/// reading: `async with` waits for the other task, in turn, and `with`, which cannot, raises DeadlockError. What a task does without taking
+/// a lock goes ahead under one that another task of its thread holds, and is undone with the transaction of that task.
 ///
 ///     >>> store = structstore.StructStore(num=0)
 ///     >>> async def count():
@@ -58,7 +58,7 @@ struct Held {
 /// A lock, and the note that a task holds it.
 struct Taken {
     lock: binding_support::Lock,
-    _by_task: Option<tasks::Held>,
+    by_task: Option<tasks::Held>,
 }
 
 impl Held {
@@ -140,7 +140,7 @@ impl Enter for Lock {
             }
             Structure::List(list) => list.get().list().lock_token(self.exclusive, timeout)?,
         };
-        self.held().push(Taken { lock, _by_task: taking.map(Taking::taken) });
+        self.held().push(Taken { lock, by_task: taking.map(Taking::taken) });
         Ok(())
     }
 }
@@ -155,9 +155,25 @@ impl Lock {
         self.enter(py)
     }
 
-    /// The structure, if this can be entered at once.
-    fn _try_enter(&self, py: Python<'_>) -> Result<Option<Py<PyAny>>> {
-        self.try_enter(py)
+    #[pyo3(signature = (place=None))]
+    fn _try_enter(&self, py: Python<'_>, place: Option<u64>) -> Result<Py<PyAny>> {
+        self.try_enter(py, place)
+    }
+
+    fn _enter_last(&self, py: Python<'_>, place: u64, timeout: f64) -> Result<Py<PyAny>> {
+        self.enter_last(py, place, timeout)
+    }
+
+    fn _queue(&self, py: Python<'_>) -> Result<u64> {
+        self.queue(py)
+    }
+
+    fn _leave_queue(&self, place: u64) {
+        tasks::leave_queue(place);
+    }
+
+    fn _is_shared(&self) -> bool {
+        !self.exclusive
     }
 
     fn __aenter__<'py>(slf: &Bound<'py, Self>) -> Result<Bound<'py, PyAny>> {
@@ -173,12 +189,15 @@ impl Lock {
     #[pyo3(signature = (_exception=None, _value=None, _traceback=None, /))]
     fn __exit__(
         &self,
+        py: Python<'_>,
         _exception: Option<&Bound<'_, PyAny>>,
         _value: Option<&Bound<'_, PyAny>>,
         _traceback: Option<&Bound<'_, PyAny>>,
-    ) {
+    ) -> Result<()> {
         let released = self.held().pop();
+        let by_task = released.as_ref().is_some_and(|taken| taken.by_task.is_some());
         drop(released);
+        if by_task { tasks::released(py) } else { Ok(()) }
     }
 
     /// Whether a process died while it held this exclusively, or something below or above it: what it meant to change

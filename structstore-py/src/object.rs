@@ -1,11 +1,11 @@
 //! Which attributes of an object are its state.
 
-use pyo3::exceptions::PyAttributeError;
+use pyo3::exceptions::{PyAttributeError, PyException};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
-use structstore::Key;
+use structstore::{Error, Key};
 
 use crate::error::{Failure, Result};
 use crate::reserved::is_reserved;
@@ -91,7 +91,12 @@ fn declared_names<'py>(
         return Ok(Some(fields.try_iter()?.map(name).collect::<PyResult<_>>()?));
     }
     if let Some(fields) = class.getattr_opt("__pydantic_fields__")? {
-        return Ok(Some(fields.try_iter()?.collect::<PyResult<_>>()?));
+        let mut names: Vec<_> = fields.try_iter()?.collect::<PyResult<_>>()?;
+        // Of a model that allows others.
+        if let Some(extra) = object.getattr_opt("__pydantic_extra__")?.filter(|extra| !extra.is_none()) {
+            names.extend(extra.try_iter()?.collect::<PyResult<Vec<_>>>()?);
+        }
+        return Ok(Some(names));
     }
     Ok(None)
 }
@@ -147,8 +152,21 @@ pub(crate) fn is_foreign(object: &Bound<'_, PyAny>) -> Result<bool> {
 }
 
 /// Such an object as arrays, lists and dicts.
+///
+/// # Errors
+///
+/// UnsupportedError with the message of whatever exception converting it raises.
 pub(crate) fn converted<'py>(object: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>> {
-    Ok(PyModule::import(object.py(), "structstore._foreign")?.getattr("converted")?.call1((object,))?)
+    let py = object.py();
+    let converted = PyModule::import(py, "structstore._foreign")?.getattr("converted")?.call1((object,));
+    converted.map_err(|raised| {
+        if !raised.is_instance_of::<PyException>(py) {
+            return raised.into();
+        }
+        let reason =
+            raised.value(py).str().map(|text| text.to_string_lossy().into_owned()).unwrap_or_default();
+        Failure::Error(Error::unsupported(type_name(object), reason))
+    })
 }
 
 /// Whether an object is a namespace, a dataclass instance or a named tuple, and so nothing but its attributes.
@@ -178,8 +196,27 @@ fn is_written_in_python(class: &Bound<'_, PyType>) -> Result<bool> {
         {
             return Ok(false);
         }
+        if !has_own_state(&base)? {
+            return Ok(false);
+        }
     }
     Ok(true)
+}
+
+/// Whether a class is `object`, or has slots or a dict as a class statement gives it, or as a base of it has. A class of an extension module
+/// that has neither keeps its state where nobody sees it.
+fn has_own_state(class: &Bound<'_, PyType>) -> Result<bool> {
+    let py = class.py();
+    if class.is(py.get_type::<PyAny>()) || class.is(namespace_class(py)?) || class.is(generic(py)?) {
+        return Ok(true);
+    }
+    for base in class.mro() {
+        let members = base.getattr("__dict__")?;
+        if members.contains("__slots__")? || members.contains("__dict__")? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 pub(crate) fn namespace_class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {

@@ -12,12 +12,12 @@ use crate::value_in::Inputs;
 /// How many elements of an array, items of a list, characters, and bytes are printed; as many as NumPy prints.
 const SHOWN: usize = 1000;
 
-/// What is printed of a value, or of the error in its place.
-pub(crate) fn printed(value: Result<Value<'static>>, indent: bool) -> String {
+/// What is printed of a value, or of the error in its place. Other than what interrupts reading it: that is the exception of a signal handler.
+pub(crate) fn printed(value: Result<Value<'static>>) -> crate::error::Result<String> {
     match value.map(cut) {
-        Ok(value) if indent => format!("{value:#}"),
-        Ok(value) => value.to_string(),
-        Err(error) => format!("<{error}>"),
+        Ok(value) => Ok(value.to_string()),
+        Err(error) if error.kind() == ErrorKind::Interrupted => Err(error.into()),
+        Err(error) => Ok(format!("<{error}>")),
     }
 }
 

@@ -245,6 +245,10 @@ impl StructStoreShared {
         Ok(PyClassInitializer::from(StructStore::from(shared)).add_subclass(StructStoreShared))
     }
 
+    /// What the arguments say is done already.
+    #[pyo3(signature = (*_arguments, **_keywords))]
+    fn __init__(&self, _arguments: &Bound<'_, PyTuple>, _keywords: Option<&Bound<'_, PyDict>>) {}
+
     /// Attaches to a store that exists, without write permission; short for `read_only=True`.
     ///
     /// It never blocks a writer. Arrays are read-only copies.

@@ -182,7 +182,11 @@ fn is_own(object: &Bound<'_, StructStore>, name: &Bound<'_, PyString>) -> Result
         Some(found) if !reserved && found.get_type().hasattr(intern!(py, "__set__"))? => return Ok(true),
         _ => {}
     }
-    let class = if reserved { "StructStore".to_owned() } else { object.get_type().name()?.to_string() };
+    let class = match (reserved, py.get_type::<StructStore>().hasattr(name)?) {
+        (true, true) => "StructStore".to_owned(),
+        (true, false) => "StructStoreShared".to_owned(),
+        (false, _) => object.get_type().name()?.to_string(),
+    };
     let message = format!(
         "{field:?} is an attribute of the class {class}; a field of this name is an item: store[{field:?}]"
     );
@@ -310,17 +314,20 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Fallback<'py> {
 #[pymethods]
 impl StructStore {
     #[new]
+    #[pyo3(signature = (*_arguments, **_keywords), text_signature = "(other=None, /, **fields)")]
+    fn new(_arguments: &Bound<'_, PyTuple>, _keywords: Option<&Bound<'_, PyDict>>) -> Result<StructStore> {
+        Ok(StructStore::from(Struct::clone(&*local()?)))
+    }
+
+    /// Assigns the fields of a mapping, an iterable of pairs or an object with attributes, and those given by name, as update() does.
     #[pyo3(signature = (other=None, /, **fields))]
-    fn new(
+    fn __init__(
+        &self,
         py: Python<'_>,
         other: Option<&Bound<'_, PyAny>>,
         fields: Option<&Bound<'_, PyDict>>,
-    ) -> Result<StructStore> {
-        let store = StructStore::from(Struct::clone(&*local()?));
-        if other.is_some() || fields.is_some() {
-            store.update(py, other, fields)?;
-        }
-        Ok(store)
+    ) -> Result<()> {
+        self.update(py, other, fields)
     }
 
     fn __getattribute__<'py>(
@@ -346,6 +353,10 @@ impl StructStore {
 
     fn __getattr__<'py>(slf: &Bound<'py, Self>, name: &Bound<'py, PyString>) -> Result<Bound<'py, PyAny>> {
         match name.to_str() {
+            // A property of a subclass that raised AttributeError, which is not about a field.
+            Ok(field) if !is_dunder(field) && is_subclass(slf) && slf.get_type().hasattr(name)? => {
+                Ok(generic_get(slf, name)?)
+            }
             Ok(field) if !is_dunder(field) => slf
                 .get()
                 .field(slf.py(), Key::new(field))
@@ -389,9 +400,10 @@ impl StructStore {
     }
 
     fn __contains__(&self, name: &Bound<'_, PyAny>) -> Result<bool> {
-        match name.cast::<PyString>() {
-            Ok(name) => Ok(self.root()?.contains(name.to_str()?)?),
-            Err(_) => Ok(false),
+        match name.cast::<PyString>().map(|name| name.to_str()) {
+            Ok(Ok(name)) => Ok(self.root()?.contains(name)?),
+            // Nor has a string with lone surrogates a field.
+            _ => Ok(false),
         }
     }
 
@@ -445,9 +457,11 @@ impl StructStore {
     }
 
     /// As JSON, in which long arrays, lists, strings and bytes are cut short.
-    fn __str__(&self, py: Python<'_>) -> Result<String> {
-        let root = self.root()?;
-        Ok(py.detach(|| printed(root.to_value(), false)))
+    fn __str__(slf: &Bound<'_, Self>) -> Result<String> {
+        match slf.get().root() {
+            Ok(root) => printed(slf.py().detach(|| root.to_value())),
+            Err(_) => Self::__repr__(slf),
+        }
     }
 
     /// A part of a shared store is found again by its name, and anything else copied by value.

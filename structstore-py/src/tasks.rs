@@ -10,19 +10,42 @@ use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyBool, PyTuple, PyWeakrefMethods, PyWeakrefReference};
 use structstore::ErrorKind;
 use structstore::binding_support::Lineage;
 
 use crate::error::{Exception, Failure, Result};
 
-/// What is held, by a task or in a callback of an event loop.
+/// What is held, or waited for, by a task or in a callback of an event loop.
 struct Holding {
     id: u64,
     thread: ThreadId,
-    task: Py<PyAny>,
+    task: Holder,
     lineage: Lineage,
     claim: Claim,
+}
+
+/// A task that holds something, without being kept alive by that: a task that was dropped releases what it holds.
+enum Holder {
+    Weak(Py<PyWeakrefReference>),
+    /// Of a loop that cannot be referred to weakly.
+    Strong(Py<PyAny>),
+}
+
+impl Holder {
+    fn of(task: &Bound<'_, PyAny>) -> Holder {
+        match PyWeakrefReference::new(task) {
+            Ok(weak) => Holder::Weak(weak.unbind()),
+            Err(_) => Holder::Strong(task.clone().unbind()),
+        }
+    }
+
+    fn is(&self, task: &Bound<'_, PyAny>) -> bool {
+        match self {
+            Holder::Weak(weak) => weak.bind(task.py()).upgrade().is_some_and(|held| held.is(task)),
+            Holder::Strong(held) => held.is(task),
+        }
+    }
 }
 
 /// What is taken.
@@ -35,23 +58,33 @@ pub(crate) enum Claim {
 }
 
 static HOLDINGS: Mutex<Vec<Holding>> = Mutex::new(Vec::new());
-static IDS: AtomicU64 = AtomicU64::new(0);
+/// Those who wait, the longest first.
+static WAITING: Mutex<Vec<Holding>> = Mutex::new(Vec::new());
+static IDS: AtomicU64 = AtomicU64::new(1);
 
-fn holdings() -> MutexGuard<'static, Vec<Holding>> {
-    HOLDINGS.lock().unwrap_or_else(PoisonError::into_inner)
+fn locked(list: &'static Mutex<Vec<Holding>>) -> MutexGuard<'static, Vec<Holding>> {
+    list.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+/// Takes an entry out, and drops it when the list is free again.
+fn take_out(list: &'static Mutex<Vec<Holding>>, id: u64) {
+    let mut entries = locked(list);
+    if let Some(at) = entries.iter().position(|entry| entry.id == id) {
+        let removed = entries.remove(at);
+        drop(entries);
+        drop(removed);
+    }
+}
+
+/// How long the last attempt waits, so that it finds out who is in the way.
+const LAST: Duration = Duration::from_millis(1);
 
 /// Says that a task holds something, until it is dropped.
 pub(crate) struct Held(u64);
 
 impl Drop for Held {
     fn drop(&mut self) {
-        let mut holdings = holdings();
-        if let Some(at) = holdings.iter().position(|holding| holding.id == self.0) {
-            let released = holdings.swap_remove(at);
-            drop(holdings);
-            drop(released);
-        }
+        take_out(&HOLDINGS, self.0);
     }
 }
 
@@ -75,10 +108,11 @@ impl Taking<'_> {
         }
     }
 
-    /// Whether another task of this thread holds what this one would share.
-    pub(crate) fn is_taken(&self) -> bool {
+    /// Whether another task of this thread holds what this one would share, or has waited longer for it than this one, whose place in the queue
+    /// is given if it has one.
+    pub(crate) fn is_taken(&self, place: Option<u64>) -> bool {
         let thread = thread::current().id();
-        holdings().iter().any(|other| {
+        let excludes = |other: &Holding| {
             other.thread == thread
                 && !other.task.is(&self.task)
                 && match (other.claim, self.claim) {
@@ -86,12 +120,15 @@ impl Taking<'_> {
                     (Claim::Transaction, Claim::Transaction) => true,
                     _ => other.lineage.overlaps(&self.lineage),
                 }
-        })
+        };
+        let waits_longer = |other: &&Holding| place.is_none_or(|place| other.id < place);
+        locked(&HOLDINGS).iter().any(excludes)
+            || locked(&WAITING).iter().take_while(waits_longer).any(excludes)
     }
 
-    /// The same as an error.
+    /// The failure where another task of this thread holds it, which what cannot wait would share.
     pub(crate) fn check(&self) -> Result<()> {
-        if !self.is_taken() {
+        if !self.is_held() {
             return Ok(());
         }
         let message = "another asyncio task of this thread holds it, and locks belong to threads; \
@@ -99,13 +136,30 @@ impl Taking<'_> {
         Err(Failure::Raised(Exception::DeadlockError.raised(self.task.py(), message, None)))
     }
 
+    fn is_held(&self) -> bool {
+        // Nobody waits longer than the first.
+        self.is_taken(Some(0))
+    }
+
+    fn entry(self, id: u64) -> Holding {
+        let Taking { task, lineage, claim } = self;
+        Holding { id, thread: thread::current().id(), task: Holder::of(&task), lineage, claim }
+    }
+
     /// It has been taken.
     pub(crate) fn taken(self) -> Held {
         let id = IDS.fetch_add(1, Ordering::Relaxed);
-        let Taking { task, lineage, claim } = self;
-        let holding = Holding { id, thread: thread::current().id(), task: task.unbind(), lineage, claim };
-        holdings().push(holding);
+        let holding = self.entry(id);
+        locked(&HOLDINGS).push(holding);
         Held(id)
+    }
+
+    /// It is waited for. Returns the place in the queue.
+    fn queue(self) -> u64 {
+        let id = IDS.fetch_add(1, Ordering::Relaxed);
+        let waiting = self.entry(id);
+        locked(&WAITING).push(waiting);
+        id
     }
 }
 
@@ -159,18 +213,59 @@ pub(crate) trait Enter {
         Ok(self.object(py))
     }
 
-    /// Enters and returns the structure, if that is possible at once.
-    fn try_enter(&self, py: Python<'_>) -> Result<Option<Py<PyAny>>> {
+    /// Enters and returns the structure, if that is possible at once. Otherwise None if another thread or process is in the way, and False if
+    /// another task is, or has waited longer.
+    fn try_enter(&self, py: Python<'_>, place: Option<u64>) -> Result<Py<PyAny>> {
         let taking = self.taking(py)?;
-        if taking.as_ref().is_some_and(Taking::is_taken) {
-            return Ok(None);
+        if taking.as_ref().is_some_and(|taking| taking.is_taken(place)) {
+            return Ok(PyBool::new(py, false).to_owned().into_any().unbind());
         }
         match self.take(Some(Duration::ZERO), taking) {
-            Ok(()) => Ok(Some(self.object(py))),
-            Err(failure) if failure.kind() == Some(ErrorKind::LockTimeout) => Ok(None),
+            Ok(()) => Ok(self.object(py)),
+            Err(failure) if failure.kind() == Some(ErrorKind::LockTimeout) => Ok(py.None()),
             Err(failure) => Err(failure),
         }
     }
+
+    /// The last attempt, whose failure says who holds it.
+    fn enter_last(&self, py: Python<'_>, place: u64, timeout: f64) -> Result<Py<PyAny>> {
+        let taking = self.taking(py)?;
+        if taking.as_ref().is_some_and(|taking| taking.is_taken(Some(place))) {
+            let message =
+                format!("timed out after {timeout} s waiting for another asyncio task of this thread");
+            return Err(Exception::LockTimeoutError.raised(py, &message, None).into());
+        }
+        match self.take(Some(LAST), taking) {
+            Ok(()) => Ok(self.object(py)),
+            Err(Failure::Error(error)) if error.kind() == ErrorKind::LockTimeout => {
+                // With the time that was waited for in all.
+                let (told, path) = (error.to_string(), error.path());
+                let who = told.split_once(" waiting").map_or("", |(_, who)| who);
+                let place = path.map_or_else(|| "(root)".to_owned(), ToString::to_string);
+                let message = format!("{place}: timed out after {timeout} s waiting{who}");
+                Err(Exception::LockTimeoutError.raised(py, &message, path).into())
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Waits in the queue of those who cannot enter yet.
+    fn queue(&self, py: Python<'_>) -> Result<u64> {
+        Ok(self.taking(py)?.map_or(0, Taking::queue))
+    }
+}
+
+/// Waits no longer.
+pub(crate) fn leave_queue(place: u64) {
+    take_out(&WAITING, place);
+}
+
+/// A task has released something that others may wait for.
+pub(crate) fn released(py: Python<'_>) -> Result<()> {
+    if !locked(&WAITING).is_empty() {
+        module(py)?.getattr("released")?.call0()?;
+    }
+    Ok(())
 }
 
 /// What waits in Python until an object can be entered.

@@ -30,7 +30,7 @@ pub(crate) struct Transaction {
 /// A transaction that is under way, and the note that a task has begun it.
 struct Begun {
     transaction: binding_support::Transaction,
-    _by_task: Option<tasks::Held>,
+    by_task: Option<tasks::Held>,
 }
 
 impl Transaction {
@@ -70,7 +70,7 @@ impl Enter for Transaction {
 
     fn take(&self, timeout: Option<Duration>, taking: Option<Taking<'_>>) -> Result<()> {
         let transaction = self.node.begin(timeout)?;
-        let begun = Begun { transaction, _by_task: taking.map(Taking::taken) };
+        let begun = Begun { transaction, by_task: taking.map(Taking::taken) };
         self.open.lock().unwrap_or_else(PoisonError::into_inner).push(begun);
         Ok(())
     }
@@ -86,9 +86,25 @@ impl Transaction {
         self.enter(py)
     }
 
-    /// The structure, if this can be entered at once.
-    fn _try_enter(&self, py: Python<'_>) -> Result<Option<Py<PyAny>>> {
-        self.try_enter(py)
+    #[pyo3(signature = (place=None))]
+    fn _try_enter(&self, py: Python<'_>, place: Option<u64>) -> Result<Py<PyAny>> {
+        self.try_enter(py, place)
+    }
+
+    fn _enter_last(&self, py: Python<'_>, place: u64, timeout: f64) -> Result<Py<PyAny>> {
+        self.enter_last(py, place, timeout)
+    }
+
+    fn _queue(&self, py: Python<'_>) -> Result<u64> {
+        self.queue(py)
+    }
+
+    fn _leave_queue(&self, place: u64) {
+        tasks::leave_queue(place);
+    }
+
+    fn _is_shared(&self) -> bool {
+        false
     }
 
     fn __aenter__<'py>(slf: &Bound<'py, Self>) -> Result<Bound<'py, PyAny>> {
@@ -111,12 +127,20 @@ impl Transaction {
         _value: &Bound<'_, PyAny>,
         _traceback: &Bound<'_, PyAny>,
     ) -> Result<()> {
-        let open = self.innermost(exception.py())?;
-        match exception.is_none() {
-            true => Ok(open.transaction.commit()?),
-            // Undone as it is dropped.
-            false => Ok(()),
+        let Begun { transaction, by_task } = self.innermost(exception.py())?;
+        let ended = match exception.is_none() {
+            true => transaction.commit(),
+            false => {
+                // Undone as it is dropped.
+                drop(transaction);
+                Ok(())
+            }
+        };
+        if by_task.is_some() {
+            drop(by_task);
+            tasks::released(exception.py())?;
         }
+        Ok(ended?)
     }
 
     /// A subclass's instance may have its own transaction as an attribute.

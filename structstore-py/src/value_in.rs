@@ -211,6 +211,9 @@ impl<'py> Inputs<'py> {
             array::python_scalar(self, &scalar)
         } else if object.get_type().hasattr("__fspath__")? {
             self.nested(&object.call_method0("__fspath__")?, depth + 1)
+        } else if object.is_instance(mapping_class(py)?)? {
+            let dict = py.get_type::<PyDict>().call1((object,))?.cast_into::<PyDict>()?;
+            self.dict(&dict, depth)
         } else if let Some(attributes) = object::attributes(object)? {
             self.fields(attributes, depth)
         } else {
@@ -372,12 +375,14 @@ fn numpy_scalar<'py>(object: &Bound<'py, PyAny>) -> Result<Option<Bound<'py, PyA
     };
     let class = PyModule::import(py, "numpy")?.getattr(class)?;
     let Some(unit) = unit else { return Ok(Some(class.call1((object,))?)) };
+    if object.ne(object)? {
+        // A missing time of another package.
+        return Ok(Some(class.call1(("NaT", unit))?));
+    }
     let scalar = class.call1((object, unit))?;
     // NumPy counts on from the other end where the number of units does not fit 64 bits, and cuts off what subclasses of
-    // other packages have below a microsecond. What is unlike itself is a missing time of such a package.
-    let back = scalar.call_method0("item")?;
-    let is_missing = back.is_none() && object.ne(object)?;
-    if !is_missing && back.ne(object)? {
+    // other packages have below a microsecond.
+    if scalar.call_method0("item")?.ne(object)? {
         let value = object.str()?.to_string_lossy().into_owned();
         let expected = format!("64 bits of {}", if unit == "D" { "days" } else { "microseconds" });
         return Err(Error::out_of_range(value, expected).into());
@@ -422,6 +427,7 @@ pub(crate) fn is_compared_by_value(object: &Bound<'_, PyAny>) -> bool {
     is_plain(object)
         || plain_scalar(object).is_some()
         || object.is_instance_of::<PyInt>()
+        || array::is_scalar(object)
         || object.cast::<StructStore>().is_ok()
         || object.cast::<StructStoreList>().is_ok()
         || object.cast::<PyUntypedArray>().is_ok()
@@ -444,6 +450,11 @@ pub(crate) fn type_name(object: &Bound<'_, PyAny>) -> String {
         Ok(name) => name.to_string_lossy().into_owned(),
         Err(_) => "an object".to_owned(),
     }
+}
+
+fn mapping_class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
+    static MAPPING: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    MAPPING.import(py, "collections.abc", "Mapping")
 }
 
 fn enum_class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {

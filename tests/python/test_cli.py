@@ -159,3 +159,9 @@ def test_colours_on_a_terminal(robot: StructStoreShared, name: str, command: lis
 
 def test_the_version(command: list[str]) -> None:
     assert output(command, "--version") == f"structstore {structstore.__version__}\n"
+
+
+def test_completion_offers_all_candidates(robot: StructStoreShared, name: str, command: list[str]) -> None:
+    shell = {**os.environ, "STRUCTSTORE_COMPLETE": "bash", "_CLAP_IFS": "\n", "_CLAP_COMPLETE_INDEX": "1"}
+    done = run(command, "--", "structstore", "wat", env=shell)
+    assert (done.returncode, done.stdout.split()) == (0, [b"watch"])

@@ -143,6 +143,37 @@ def test_subclasses_have_methods_and_attributes_of_their_own() -> None:
     assert robot.__extra__ == 5 and list(robot) == ["speed"]
 
 
+def test_subclasses_have_constructors_of_their_own() -> None:
+    class Robot(StructStore):
+        def __init__(self, rate: int, **fields: Any) -> None:
+            super().__init__({"rate": rate}, **fields)
+
+        @property
+        def broken(self) -> int:
+            raise AttributeError("within the property")
+
+    assert Robot(50) == {"rate": 50} and Robot(rate=5, name="arm") == {"rate": 5, "name": "arm"}
+    with pytest.raises(AttributeError, match="^within the property$"):
+        Robot(1).broken
+    assert type(Robot(1) | {"a": 2}) is StructStore
+
+
+def test_stores_are_made_of_what_they_are_given(store: StructStore) -> None:
+    assert StructStore({"a": 1}, b=2) == StructStore(a=1, b=2) == StructStore([("a", 1)], b=2) == {"a": 1, "b": 2}
+    store.update(a=1, b=2)
+    merged = store | {"b": 3, "c": 4}
+    assert type(merged) is StructStore and merged == {"a": 1, "b": 3, "c": 4} and store == {"a": 1, "b": 2}
+    assert {"a": 0, "d": 5} | store == {"a": 1, "d": 5, "b": 2}
+    for wrong in ([("a", 1)], 5, None):
+        with pytest.raises(TypeError):
+            store | wrong  # type: ignore[operator]
+    with pytest.raises(structstore.WrongTypeError):
+        StructStore(5)
+    copied = StructStore.from_bytes(store.to_bytes())
+    assert copied == store and type(copied) is StructStore
+    assert copied.from_bytes(StructStore(c=1).to_bytes()) is None and copied == {"c": 1}
+
+
 def test_it_reads_like_a_mapping(store: StructStore) -> None:
     store.b = 1
     store.a = {"x": 2}
@@ -152,7 +183,7 @@ def test_it_reads_like_a_mapping(store: StructStore) -> None:
     assert store.items() == [("b", 1), ("a", {"x": 2}), ("c", [3])]
     assert dict(store) == {"b": 1, "a": {"x": 2}, "c": [3]}
     assert {**store} == dict(store)
-    assert len(store) == 3 and "a" in store and "x" not in store and 5 not in store
+    assert len(store) == 3 and "a" in store and "x" not in store and 5 not in store and "\ud800" not in store
     assert bool(store) is bool(StructStore()) is True
     store.b = 5
     assert store.keys() == ["b", "a", "c"]

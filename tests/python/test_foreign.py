@@ -1,5 +1,8 @@
 """Objects of other packages: what lends arrays, and tables."""
 
+import collections
+import datetime
+import random
 from typing import Any
 
 import numpy as np
@@ -50,9 +53,9 @@ def test_what_refuses_to_lend_says_why(store: StructStore) -> None:
         def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
             raise TypeError("cannot convert; copy it to the host first")
 
-    with pytest.raises(TypeError, match="copy it to the host first"):
+    with pytest.raises(UnsupportedError, match="^x: cannot store .*OnAnotherDevice; cannot convert; copy it to the host first"):
         store.x = OnAnotherDevice(None)
-    assert "x" not in store
+    assert "x" not in store and store != {"x": OnAnotherDevice(None)}
 
 
 def test_data_frames_are_columns(store: StructStore) -> None:
@@ -88,13 +91,13 @@ def test_data_frames_are_columns(store: StructStore) -> None:
 def test_data_frames_that_are_more_than_columns_are_refused(store: StructStore) -> None:
     pandas = pytest.importorskip("pandas")
     for frame, message in (
-        (pandas.DataFrame({"a": [1]}, index=["x"]), r"make the index a column: frame.reset_index\(\)"),
-        (pandas.DataFrame([[1, 2]]), "whose columns are not named by different str"),
-        (pandas.DataFrame([[1, 2]], columns=["a", "a"]), "whose columns are not named by different str"),
+        (pandas.DataFrame({"a": [1]}, index=["x"]), r"make that a column: frame.reset_index\(\)"),
+        (pandas.DataFrame([[1, 2]]), "its columns are not named by different str"),
+        (pandas.DataFrame([[1, 2]], columns=["a", "a"]), "its columns are not named by different str"),
     ):
-        with pytest.raises(UnsupportedError, match=message):
-            store.x = frame
-    assert "x" not in store
+        with pytest.raises(UnsupportedError, match=rf"^x.y: cannot store pandas.*; .*{message}"):
+            store.x = {"y": frame}
+    assert "x" not in store and store != {"y": pandas.DataFrame([[1, 2]])}
     with pytest.raises(ValueError, match="same length"):
         structstore.to_pandas(StructStore(a=[1], b=[1, 2]))
 
@@ -111,5 +114,36 @@ def test_tensors_are_arrays(store: StructStore) -> None:
     torch = pytest.importorskip("torch")
     store.weights = torch.ones(2, 3)
     assert store.weights.shape == (2, 3) and store.weights.dtype == np.float32
-    with pytest.raises(RuntimeError, match="detach"):
+    with pytest.raises(UnsupportedError, match="detach"):
         store.weights = torch.ones(2, requires_grad=True)
+
+
+def test_what_would_lose_something_is_refused(store: StructStore) -> None:
+    pandas = pytest.importorskip("pandas")
+    for value in (
+        pandas.Series([1, 2], index=["x", "y"]),
+        pandas.Period("2020-05"),
+        pandas.DataFrame({"p": [pandas.Period("2020-05")]}),
+        pandas.Timestamp("2020-01-01", tz="UTC"),
+        pandas.Series(pandas.to_datetime(["2020-01-01"]).tz_localize("UTC")),
+        pandas.NA,
+        random.Random(5),
+    ):
+        with pytest.raises(UnsupportedError, match="^x"):
+            store.x = value
+        assert store != {"x": value}
+    store.x = pandas.array([1, 2, None])
+    assert store.x == [1, 2, None]
+    store.x = pandas.Categorical(["a", "b"])
+    assert store.x == ["a", "b"]
+    store.x = pandas.NaT
+    assert np.isnat(store.x)
+    store.x = pandas.Timestamp("2020-01-01")
+    assert store.x == datetime.datetime(2020, 1, 1)
+
+
+def test_mappings_are_structs(store: StructStore) -> None:
+    store.x = collections.UserDict(a=1)
+    store.y = collections.ChainMap({"a": 2}, {"b": 3})
+    assert store.x == {"a": 1} and store.y == {"a": 2, "b": 3}
+    assert collections.UserDict(a=1) not in structstore.StructStoreList([5])

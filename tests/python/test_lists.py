@@ -1,6 +1,7 @@
 """Lists."""
 
 import copy
+import decimal
 import sys
 from collections.abc import Callable
 from subprocess import Popen
@@ -362,3 +363,27 @@ def test_what_an_iterable_announces_sizes_nothing(items: StructStoreList, hint: 
     items[1:] = Announcing(hint, new)
     assert items.to_list() == [1, *new]
     assert StructStoreList(Announcing(hint, new)) == new
+
+
+def test_items_are_found_by_value_whatever_else_is_there() -> None:
+    items = StructStoreList([1, 2.5, "a", np.arange(3), {"x": 1}])
+    assert np.int64(1) in items and items.index(np.float32(2.5)) == 1 and items.count(np.str_("a")) == 1
+    assert decimal.Decimal(1) in items and decimal.Decimal(7) not in items
+    assert items.index(np.arange(3)) == 3 and {"x": 1} in items and SimpleNamespace(x=1) in items
+    items.remove(np.str_("a"))
+    assert len(items) == 4
+
+
+def test_lists_can_be_derived_from() -> None:
+    class Log(StructStoreList):
+        def __init__(self, *lines: str) -> None:
+            super().__init__(lines)
+
+        def last(self) -> str:
+            return str(self[-1])
+
+    log = Log("a", "b")
+    log.append("c")
+    assert log == ["a", "b", "c"] and log.last() == "c" and repr(log) == "StructStoreList(['a', 'b', 'c'])"
+    log.__init__("x")  # type: ignore[misc]
+    assert log == ["x"]

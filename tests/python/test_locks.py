@@ -1,6 +1,7 @@
 """Locks: between threads and processes, within one thread, and what waiting does to the rest of Python."""
 
 import asyncio
+import gc
 import os
 import signal
 import subprocess
@@ -389,6 +390,84 @@ def test_async_with_waits_for_the_other_tasks(store: StructStore, which: int) ->
     assert store.part.n == 20
 
 
+def test_tasks_wait_in_turn(store: StructStore) -> None:
+    order: list[int] = []
+
+    async def greedy(stop: asyncio.Event) -> int:
+        turns = 0
+        while not stop.is_set():
+            async with store.write_lock():
+                turns += 1
+                await asyncio.sleep(0)
+        return turns
+
+    async def patient(number: int) -> None:
+        async with store.transaction(timeout=10) if number % 2 else store.write_lock(timeout=10):
+            order.append(number)
+            await asyncio.sleep(0)
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        hog = asyncio.ensure_future(greedy(stop))
+        await asyncio.sleep(0.01)
+        before = len(order)
+        await asyncio.gather(*(patient(number) for number in range(50)))
+        stop.set()
+        assert await hog < 10_000 and before == 0
+
+    asyncio.run(main())
+    assert order == list(range(50))
+
+
+def test_a_task_that_is_cancelled_passes_its_turn_on(store: StructStore) -> None:
+    async def holds(leave: asyncio.Event) -> None:
+        async with store.write_lock():
+            await leave.wait()
+
+    async def waits() -> str:
+        async with store.write_lock(timeout=10):
+            return "done"
+
+    async def main() -> None:
+        leave = asyncio.Event()
+        holder = asyncio.ensure_future(holds(leave))
+        await asyncio.sleep(0)
+        first, second = asyncio.ensure_future(waits()), asyncio.ensure_future(waits())
+        await asyncio.sleep(0.001)
+        leave.set()
+        await holder
+        first.cancel()
+        assert await asyncio.wait_for(second, 5) == "done"
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        with pytest.raises(structstore.LockTimeoutError, match="another asyncio task of this thread"):
+            async with store.write_lock():
+
+                async def late() -> None:
+                    async with store.write_lock(timeout=0.01):
+                        pass
+
+                await asyncio.ensure_future(late())
+
+    asyncio.run(main())
+
+
+def test_a_task_that_is_dropped_releases_its_lock(store: StructStore) -> None:
+    async def holds() -> None:
+        with store.write_lock():
+            await asyncio.sleep(100)
+
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(holds())
+    task._log_destroy_pending = False  # type: ignore[attr-defined]
+    loop.run_until_complete(asyncio.sleep(0.001))
+    loop.close()
+    assert [lock.mode for lock in structstore.locks(store)] == ["exclusive"]
+    del task, loop
+    gc.collect()
+    assert structstore.locks(store) == []
+
+
 def test_async_with_waits_for_other_threads_and_gives_up(store: StructStore) -> None:
     ticks = 0
 
@@ -402,7 +481,7 @@ def test_async_with_waits_for_other_threads_and_gives_up(store: StructStore) -> 
         ticker = asyncio.ensure_future(ticking())
         with held_by_a_thread(store.write_lock()):
             before = ticks
-            with pytest.raises(structstore.LockTimeoutError, match="not locked within 0.05 s"):
+            with pytest.raises(structstore.LockTimeoutError, match="timed out after 0.05 s waiting for the lock that thread .* of process .* holds"):
                 async with store.write_lock(timeout=0.05):
                     pass
             assert ticks > before, "others ran meanwhile"

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Cursor;
 use std::process::Command;
 
+use structstore::stream::Stream;
 use structstore::{ArrayValue, DType, StructStoreShared, Value};
 use structstore_tests::{SegmentName, python};
 
@@ -78,6 +79,14 @@ fn arrays_are_exported_as_pictures() {
         assert!(complaint.contains(found), "{complaint}");
     }
     assert_eq!(decoded(fs::read(&file).unwrap()).size, (4, 2), "an error leaves the file as it was");
+    // Of a stream of images, the newest one.
+    let left = store.ensure_stream::<[u8]>("left", Stream::array([16, 32, 3]).depth(2)).unwrap();
+    structstore(&["get", &name, "left", "--png", place]).complaint(4);
+    for shade in [1, 2] {
+        left.publish(&[shade; 16 * 32 * 3]).unwrap();
+    }
+    let picture = decoded(structstore(&["get", &name, "left", "--png", "-"]).out);
+    assert_eq!((picture.size, picture.pixels), ((32, 16), vec![2; 16 * 32 * 3]));
     structstore(&["get", &name, "rgb", "--png", place, "--npy", place]).complaint(2);
     structstore(&["get", &name, "missing", "--png", place]).complaint(3);
 }

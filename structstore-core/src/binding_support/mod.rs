@@ -20,7 +20,8 @@ pub use crate::life::end_process;
 pub use crate::lock::{WaitHooks, limit_waits};
 pub use crate::ops::Slot;
 pub use crate::value::{
-    Event, Snapshot, SnapshotReader, from_document, hex, not_finite, not_numbers, to_document, unhex,
+    Event, Snapshot, SnapshotReader, elements, from_document, hex, iso, not_finite, not_numbers, to_document,
+    unhex,
 };
 
 use std::path::PathBuf;

@@ -315,7 +315,8 @@ impl<'de> DeserializeSeed<'de> for Name {
     type Value = String;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<String, D::Error> {
-        deserializer.deserialize_any(self)
+        // As it is written: YAML would take `y` for a truth value.
+        deserializer.deserialize_str(self)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt::{self, Formatter, Write};
 
 use super::array::element_path;
+use super::element::elements;
 use super::{ArrayValue, Scalar, Value};
 use crate::error::{Path, write_escaped};
 use crate::limits::MAX_DEPTH;
@@ -10,7 +11,7 @@ use crate::limits::MAX_DEPTH;
 /// Writes a value as JSON; indented if the alternate form is asked for.
 ///
 /// Characters of strings that would control a terminal are escaped. Bytes are written as text of hexadecimal digits, arrays as nested lists, arrays of types that JSON has no
-/// numbers for as their type and shape.
+/// numbers for as strings of their elements or, where there is no way to say these, as their type and shape.
 pub(crate) fn write_json(f: &mut Formatter<'_>, value: &Value<'_>) -> fmt::Result {
     let indent = f.alternate().then_some(0);
     write_value(f, value, indent)
@@ -85,7 +86,10 @@ fn write_value(f: &mut Formatter<'_>, value: &Value<'_>, indent: Option<usize>) 
         }
         Value::Array(array) => match array.numbers() {
             Some(numbers) => write_dimension(f, array.shape(), &numbers),
-            None => write_opaque(f, array),
+            None => match elements(array) {
+                Some(elements) => write_value(f, &elements, None),
+                None => write_opaque(f, array),
+            },
         },
         Value::Stream(stream) => write_value(f, stream.newest_value(), indent),
     }

@@ -3,6 +3,7 @@
 mod array;
 mod document;
 mod dtype;
+mod element;
 mod json;
 mod kind;
 mod meta;
@@ -19,6 +20,7 @@ pub(crate) use array::{Extents, element_path, flatten, size_in_bytes, whole_elem
 pub use document::{from_document, hex, to_document, unhex};
 pub use dtype::DType;
 pub(crate) use dtype::shown as shown_dtype;
+pub use element::{elements, iso};
 pub(crate) use json::write_json;
 pub use json::{not_finite, not_numbers};
 pub use kind::Kind;

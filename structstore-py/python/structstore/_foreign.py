@@ -14,10 +14,14 @@ def converted(value: Any) -> Any:
     package = cls.__module__.partition(".")[0]
     if package == "pandas" and hasattr(cls, "columns"):
         return _pandas_columns(value)
-    if package == "pandas" and hasattr(cls, "to_numpy"):
+    if package == "pandas" and hasattr(cls, "to_numpy") and hasattr(cls, "dtype"):
+        if not _has_plain_index(value):
+            raise ValueError("it has an index of its own; store series.to_numpy(), or series.reset_index()")
         return _pandas_column(value)
     if hasattr(cls, "__arrow_c_stream__") and hasattr(cls, "columns"):
         table = _arrow().table(value)
+        if len(set(table.column_names)) != table.num_columns:
+            raise ValueError("its columns are not named by different str")
         return {name: _arrow_column(table.column(name)) for name in table.column_names}
     if hasattr(cls, "__arrow_c_array__") or hasattr(cls, "__arrow_c_stream__"):
         return _arrow_column(_arrow().chunked_array(value))
@@ -32,10 +36,12 @@ def _arrow() -> Any:
     try:
         return importlib.import_module("pyarrow")
     except ImportError:
-        raise core.UnsupportedError("cannot store an Arrow array or table; install pyarrow, which reads it") from None
+        raise ImportError("install pyarrow, which reads it") from None
 
 
 def _arrow_column(column: Any) -> Any:
+    if getattr(column.type, "tz", None) is not None:
+        raise ValueError("times are stored without a zone; convert them to UTC and drop the zone")
     if column.null_count == 0:
         array = column.to_numpy()
         if array.dtype != object:
@@ -44,25 +50,30 @@ def _arrow_column(column: Any) -> Any:
 
 
 def _pandas_columns(frame: Any) -> dict[str, Any]:
-    pandas = importlib.import_module("pandas")
-    if not frame.index.equals(pandas.RangeIndex(len(frame))):
-        raise core.UnsupportedError(
-            "cannot store a DataFrame with an index of its own; make the index a column: frame.reset_index()"
-        )
+    if not _has_plain_index(frame):
+        raise ValueError("it has an index of its own; make that a column: frame.reset_index()")
     if not frame.columns.is_unique or not all(isinstance(name, str) for name in frame.columns):
-        raise core.UnsupportedError("cannot store a DataFrame whose columns are not named by different str")
+        raise ValueError("its columns are not named by different str")
     return {name: _pandas_column(frame[name]) for name in frame.columns}
 
 
+def _has_plain_index(frame: Any) -> bool:
+    """Whether rows are numbered from 0, if they have an index at all."""
+    index = getattr(frame, "index", None)
+    return not hasattr(index, "equals") or index.equals(importlib.import_module("pandas").RangeIndex(len(frame)))
+
+
 def _pandas_column(series: Any) -> Any:
+    if getattr(series.dtype, "tz", None) is not None or getattr(getattr(series.dtype, "pyarrow_dtype", None), "tz", None):
+        raise ValueError("times are stored without a zone; convert them to UTC and drop the zone")
     if isinstance(series.dtype, np.dtype) and series.dtype != object:
         return series.to_numpy()
-    if series.dtype != object and not series.hasnans and isinstance(getattr(series.dtype, "numpy_dtype", None), np.dtype):
+    if series.dtype != object and not series.isna().any() and isinstance(getattr(series.dtype, "numpy_dtype", None), np.dtype):
         array = series.to_numpy(dtype=series.dtype.numpy_dtype)
         if array.dtype != object:
             return array
     # What is missing has several names in pandas.
-    missing = series.isna().tolist() if hasattr(series, "isna") else [False] * len(series)
+    missing = np.asarray(series.isna()).tolist()
     return [None if gone else value for gone, value in zip(missing, series.tolist(), strict=True)]
 
 
@@ -73,6 +84,8 @@ def _storable(array: np.ndarray[Any, Any]) -> Any:
 
 def to_pandas(structure: core.StructStore) -> Any:
     """See `structstore.to_pandas`."""
+    if not isinstance(structure, core.StructStore):
+        raise TypeError(f"structure: found {type(structure).__qualname__}, expected a StructStore")
     try:
         pandas = importlib.import_module("pandas")
     except ImportError:

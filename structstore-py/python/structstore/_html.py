@@ -16,6 +16,8 @@ _CHARACTERS = 200
 # The smallest side of an array that is a picture, and the largest side of the picture, in pixels.
 _SMALLEST = 8
 _LARGEST = 200
+# How many pictures there are.
+_PICTURES = 16
 
 _LIST_STYLE = "list-style: none; margin: 0; padding-left: 1.2em"
 _FAINT = "opacity: 0.6"
@@ -30,6 +32,7 @@ def tree(structure: Any) -> str:
 class _Tree:
     def __init__(self) -> None:
         self._left = _ALL
+        self._pictures = _PICTURES
 
     def structure(self, title: str, structure: Any, level: int) -> str:
         try:
@@ -65,7 +68,7 @@ class _Tree:
         if isinstance(value, core.StructStore | core.StructStoreList):
             return self.structure(title, value, level)
         if isinstance(value, np.ndarray):
-            return _array(title, value)
+            return self._array(title, value)
         if isinstance(value, core.StructStoreStream):
             kind = f"stream of {html.escape(str(value.dtype))}{list(value.shape) or ''}, depth {value.depth}"
             return f'<div>{title} <span style="{_FAINT}">{kind}</span></div>'
@@ -76,17 +79,18 @@ class _Tree:
             f"<span>{html.escape(text)}{more}</span></div>"
         )
 
-
-def _array(title: str, array: np.ndarray[Any, Any]) -> str:
-    kind = f"{array.dtype.name if array.dtype.names is None else 'records'}{list(array.shape)}"
-    told = f'{title} <span style="{_FAINT}">{html.escape(kind)}</span>'
-    try:
-        text = np.array2string(array, threshold=50, edgeitems=2)[: 10 * _CHARACTERS]
-    except ValueError:  # NumPy has no text for some times.
-        text = "…"
-    if array.ndim == 0 or array.size <= 3:
-        return f"<div>{told} {html.escape(text)}</div>"
-    return f"<details><summary>{told}</summary>{_picture(array)}<pre>{html.escape(text)}</pre></details>"
+    def _array(self, title: str, array: np.ndarray[Any, Any]) -> str:
+        kind = f"{array.dtype.name if array.dtype.names is None else 'records'}{list(array.shape)}"
+        told = f'{title} <span style="{_FAINT}">{html.escape(kind)}</span>'
+        try:
+            text = np.array2string(array, threshold=50, edgeitems=2)[: 10 * _CHARACTERS]
+        except ValueError:  # NumPy has no text for some times.
+            text = "…"
+        if array.ndim == 0 or array.size <= 3:
+            return f"<div>{told} {html.escape(text)}</div>"
+        picture = _picture(array) if self._pictures > 0 else ""
+        self._pictures -= bool(picture)
+        return f"<details><summary>{told}</summary>{picture}<pre>{html.escape(text)}</pre></details>"
 
 
 def _picture(array: np.ndarray[Any, Any]) -> str:

@@ -454,7 +454,7 @@ class StructStore(MutableMapping[str, Any]):
         structstore.NotFoundError: num: no such field or method
     """
     __hash__: ClassVar[None]  # type: ignore[assignment]
-    def __new__(cls, other: Any = None, /, **fields: Any) -> Self: ...
+    def __init__(self, other: Any = None, /, **fields: Any) -> None: ...
     def __bool__(self) -> Literal[True]: ...
     def __getattribute__(self, name: str, /) -> Any: ...
     def __setattr__(self, name: str, value: Any, /) -> None: ...
@@ -733,24 +733,9 @@ class StructStoreShared(StructStore):
         timeout: float | None = 10.0,
         any_owner: bool = False,
     ) -> StructStoreShared:
-        """staticmethod(function) -> method
+        """Attaches to a store that exists, without write permission; short for `read_only=True`.
 
-        Convert a function to be a static method.
-
-        A static method does not receive an implicit first argument.
-        To declare a static method, use this idiom:
-
-             class C:
-                 @staticmethod
-                 def f(arg1, arg2, argN):
-                     ...
-
-        It can be called either on the class (e.g. C.f()) or on an instance
-        (e.g. C().f()). Both the class and the instance are ignored, and
-        neither is passed implicitly as the first argument to the method.
-
-        Static methods in Python are similar to those found in Java or C++.
-        For a more advanced concept, see the classmethod builtin.
+        It never blocks a writer. Arrays are read-only copies.
         """
     @property
     def store(self) -> StructStore:
@@ -885,8 +870,8 @@ class Lock(Generic[_S]):
     up the GIL, and signals such as Ctrl-C interrupt it.
 
     Under asyncio, `async with` waits while other tasks run. Two tasks of one thread never hold a lock at once, unless both hold it for
-    reading: `async with` waits for the other task, and `with`, which cannot, raises DeadlockError. What a task does without taking a lock goes
-    ahead under one that another task of its thread holds.
+    reading: `async with` waits for the other task, in turn, and `with`, which cannot, raises DeadlockError. What a task does without taking
+    a lock goes ahead under one that another task of its thread holds, and is undone with the transaction of that task.
 
         >>> store = structstore.StructStore(num=0)
         >>> async def count():
@@ -910,8 +895,11 @@ class Lock(Generic[_S]):
     ) -> None: ...
     def __aenter__(self) -> Coroutine[Any, Any, _S]: ...
     def __aexit__(self, *exception: object) -> Coroutine[Any, Any, None]: ...
-    def _try_enter(self) -> _S | None:
-        """The structure, if this can be entered at once."""
+    def _try_enter(self, place: int | None = None) -> Any: ...
+    def _enter_last(self, place: int, timeout: float) -> Any: ...
+    def _queue(self) -> int: ...
+    def _leave_queue(self, place: int) -> None: ...
+    def _is_shared(self) -> bool: ...
     @property
     def recovered(self) -> bool:
         """Whether a process died while it held this exclusively, or something below or above it: what it meant to change
@@ -937,8 +925,11 @@ class Transaction(Generic[_S]):
     ) -> None: ...
     def __aenter__(self) -> Coroutine[Any, Any, _S]: ...
     def __aexit__(self, *exception: object) -> Coroutine[Any, Any, None]: ...
-    def _try_enter(self) -> _S | None:
-        """The structure, if this can be entered at once."""
+    def _try_enter(self, place: int | None = None) -> Any: ...
+    def _enter_last(self, place: int, timeout: float) -> Any: ...
+    def _queue(self) -> int: ...
+    def _leave_queue(self, place: int) -> None: ...
+    def _is_shared(self) -> bool: ...
 
 @final
 class Watch:
