@@ -1,6 +1,7 @@
 //! Values: what a slot can hold, inside the store and detached from it.
 
 mod array;
+mod clock;
 mod document;
 mod dtype;
 mod element;
@@ -17,10 +18,11 @@ mod version;
 
 pub use array::{ArrayValue, Element, FixedArray};
 pub(crate) use array::{Extents, element_path, flatten, size_in_bytes, whole_elements};
+pub use clock::iso;
 pub use document::{from_document, hex, to_document, unhex};
 pub use dtype::DType;
 pub(crate) use dtype::shown as shown_dtype;
-pub use element::{elements, iso};
+pub use element::elements;
 pub(crate) use json::write_json;
 pub use json::{not_finite, not_numbers};
 pub use kind::Kind;
