@@ -568,8 +568,8 @@ pub(crate) struct Unlink {
 /// A snapshot keeps types, arrays, order and the metadata of fields exactly; `load` makes the same of it on any machine. It is of a struct.
 ///
 /// JSON and YAML keep all values. What they have no form for has a tag: an array is `{"$array": [1.5, 2], "dtype": "f32"}`, bytes
-/// are `{"$bytes": "00ff"}`, and in JSON NaN is `{"$float": "NaN"}`. Integers are loaded as 64-bit ones, unless the field has
-/// another type already; a 32-bit float has the shortest digits that read back as the same 32-bit float. With --plain nothing is tagged:
+/// are `{"$bytes": "00ff"}`, and in JSON NaN is `{"$float": "NaN"}`. Integers and floats are loaded as 64-bit ones of the same
+/// value, unless the field has another type already. With --plain nothing is tagged:
 /// arrays are lists, bytes strings of hexadecimal digits, and a value that the format lacks is an error.
 #[derive(Args)]
 #[command(

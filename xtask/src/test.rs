@@ -203,7 +203,7 @@ fn loom(workspace: &Workspace, _: &Venv<'_>, extent: Extent) -> Result {
         (extent == Extent::Whole).then_some(("--cfg loom --cfg multi_copy", "loom-multi-copy", "hint"));
     for (flags, target, filter) in std::iter::once(all).chain(hints) {
         let mut models = workspace.cargo();
-        models.args(["test", "--locked", "-p", "structstore-core", "--lib", "--release", filter]);
+        models.args(["test", "--locked", "-p", "structstore-core", "--lib", "--profile", "tested", filter]);
         // A directory of its own, because the flags would otherwise rebuild everything here and in the next step.
         extent.tell(models.env("RUSTFLAGS", flags).env("CARGO_TARGET_DIR", workspace.target.join(target)));
         step::run(&mut models)?;

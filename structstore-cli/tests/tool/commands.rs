@@ -528,16 +528,14 @@ fn snapshots_keep_everything_exactly() {
 #[test]
 fn documents_are_written_and_read() {
     let (name, copy) = (SegmentName::new("dump"), SegmentName::new("load"));
-    let _store = robot(&name);
+    let store = robot(&name);
     let folder = tempfile::tempdir().unwrap();
     for ending in ["json", "yaml", "yml"] {
         let file = folder.path().join(format!("store.{ending}"));
         structstore(&["dump".as_ref(), name.as_ref(), file.as_os_str()]).text();
         structstore(&["load".as_ref(), file.as_os_str(), copy.as_ref()]).text();
-        assert_eq!(
-            structstore(&["show", &copy, "--json"]).json(),
-            structstore(&["show", &name, "--json"]).json()
-        );
+        let loaded = StructStoreShared::open(&copy).unwrap();
+        assert_eq!(loaded.to_value().unwrap(), store.to_value().unwrap(), "{ending}");
     }
     let piped = structstore(&["dump", &name, "-", "--format", "json"]).json();
     assert_eq!(piped["camera"]["exposure"], 0.01);

@@ -100,7 +100,11 @@ impl Writing {
         Ok(match value {
             Value::Scalar(scalar) => match self.name(*scalar) {
                 Some(name) => Value::record([(FLOAT, name.into())]),
-                None => Value::Scalar(*scalar),
+                None => Value::Scalar(match *scalar {
+                    // With the digits of the float of 64 bits that equals it, which is what it is read back as.
+                    Scalar::F32(float) => f64::from(float).into(),
+                    other => other,
+                }),
             },
             Value::Bytes(bytes) => Value::record([(BYTES, hex(bytes).into())]),
             Value::List(items) => {
@@ -429,6 +433,8 @@ mod tests {
         for (value, expected) in [
             (Value::Null, "null"),
             (5.into(), "5"),
+            (0.1.into(), "0.1"),
+            (f64::from(0.1_f32).into(), "0.10000000149011612"),
             (f64::NAN.into(), r#"{"$float": "NaN"}"#),
             (f64::NEG_INFINITY.into(), r#"{"$float": "-Infinity"}"#),
             (Value::Bytes(vec![0, 255].into()), r#"{"$bytes": "00ff"}"#),
@@ -474,6 +480,7 @@ mod tests {
             assert_eq!(format!("{read:?}"), format!("{value:?}"), "{document}");
         }
         assert!(matches!(to_document(&f64::NAN.into(), false), Ok(Value::Scalar(_))));
+        assert_eq!(document(&0.1_f32.into()), "0.10000000149011612");
     }
 
     #[test]

@@ -435,9 +435,17 @@ class StructStore(MutableMapping[str, Any]):
     Numbers, strings and bytes come back by value, lists and structs as handles to what is in the store, arrays as NumPy arrays over the
     store's own memory.
 
-    What is assigned is copied into the store: None, bool, int, float, str, bytes, lists, tuples, dicts with str keys,
-    NumPy arrays and scalars, enum members by value, other structures of a store, and objects with attributes
-    such as dataclasses. An operation happens wholly or not at all, also in the eyes of other processes.
+    What is assigned is copied into the store:
+
+    - None, bool, int, float, complex, str, bytes, datetime, date, timedelta and NumPy's times come back as what they were; NumPy's numbers as
+      Python's, enum members as their values, paths as str.
+    - Lists and tuples become lists. Mappings with str keys, named tuples, dataclasses, attrs and pydantic instances, and other objects whose
+      attributes are all public become structures; `to()` and `bind()` make classes of them again.
+    - NumPy arrays of any type but object become arrays, and so do those of other packages, by `__array__`, DLPack or Arrow's C interface.
+      DataFrames and tables become structures of columns.
+    - Everything else raises UnsupportedError, which says what to store instead.
+
+    An operation happens wholly or not at all, also in the eyes of other processes.
 
     A handle to a structure that was removed or replaced raises StaleHandleError.
 
@@ -593,7 +601,7 @@ class StructStore(MutableMapping[str, Any]):
     def to_json(self, indent: bool = False, *, plain: bool = False) -> str:
         """The struct with all below it as JSON, as of one moment, from which from_json() makes the same again; indented by two blanks if
         `indent` is true. What JSON lacks is tagged: an array is `{"$array": [1.5, 2.0], "dtype": "f32"}`, bytes are `{"$bytes": "00ff"}`, NaN is
-        `{"$float": "NaN"}`. Integers lose their width, and a float32 has the shortest digits that read back as the same float32.
+        `{"$float": "NaN"}`. Integers and floats come back as 64-bit ones of the same value.
 
         With `plain`, for programs that do not know the tags, arrays are lists and bytes strings of hexadecimal digits. NaN, infinities and
         arrays of anything but numbers then raise UnsupportedError.

@@ -153,7 +153,7 @@ fn locks_are_seen_with_their_holders() {
     store.ensure_struct("a.b").unwrap().ensure_struct("c").unwrap();
     let reader = observe(&name);
     assert_eq!(reader.locks().unwrap(), []);
-    let peer = Peer::start(&name, &["hold", "a.b"]).ready();
+    let peer = Peer::start(&name, &["hold", "\"a.b\""]).ready();
     let locks = reader.locks().unwrap();
     assert_eq!(locks.len(), 1, "{locks:?}");
     assert_eq!(
