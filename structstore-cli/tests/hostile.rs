@@ -66,7 +66,7 @@ const COMMANDS: [&str; 41] = [
 /// How many segments with one changed word are tried in the whole form.
 const SEGMENTS: usize = 1200;
 /// The same of the sample, which also has one in eight of the badly damaged segments.
-const SAMPLED: usize = 30;
+const SAMPLED: usize = 100;
 const EACH: usize = 4;
 /// Contents of strings in the segments, which no error message may contain.
 const CONTENTS: [&str; 2] = ["grüße", "a text that"];

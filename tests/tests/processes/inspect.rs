@@ -163,7 +163,7 @@ fn locks_are_seen_with_their_holders() {
     assert!(locks[0].pid != std::process::id() && !locks[0].awaited);
 
     thread::scope(|scope| {
-        scope.spawn(|| drop(store.at("a.b").unwrap().at("c").unwrap().read().unwrap()));
+        scope.spawn(|| drop(store.at("\"a.b\".c").unwrap().read().unwrap()));
         let start = Instant::now();
         while !reader.locks().unwrap().iter().any(|lock| lock.awaited) {
             assert!(start.elapsed() < LIMIT, "nobody waits");
