@@ -59,7 +59,7 @@ def _pandas_columns(frame: Any) -> dict[str, Any]:
 
 def _has_plain_index(frame: Any) -> bool:
     """Whether rows are numbered from 0, if they have an index at all."""
-    index = getattr(frame, "index", None)
+    index: Any = getattr(frame, "index", None)
     return not hasattr(index, "equals") or index.equals(importlib.import_module("pandas").RangeIndex(len(frame)))
 
 

@@ -709,8 +709,8 @@ class StructStoreShared(StructStore):
             read_only, the attachment leaves no trace and watches poll.
         any_owner: open it even if it belongs to another user, who can kill this process by truncating it.
     """
-    def __new__(
-        cls,
+    def __init__(
+        self,
         path: str | os.PathLike[str] | None = None,
         size: int | None = None,
         max_size: int | None = None,
@@ -725,7 +725,7 @@ class StructStoreShared(StructStore):
         read_only: bool = False,
         observe: bool = False,
         any_owner: bool = False,
-    ) -> Self: ...
+    ) -> None: ...
     def __reduce__(self) -> tuple[Any, ...]: ...
     def __enter__(self) -> Self: ...
     def __exit__(
