@@ -259,7 +259,7 @@ pub(crate) struct Move {
 
 /// Append to a list, which is created if the field is missing.
 ///
-/// VALUE is read as the last item is: a number of the same type, a string as it is, and so on, as with `set`. If there is none, it is JSON.
+/// VALUE takes the type of the last item, as with `set`. If the list is empty, VALUE is JSON.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  structstore push robot waypoints '{\"x\": 1.5, \"y\": 0.0}'\n  structstore push robot log 'battery is low'"
@@ -451,7 +451,7 @@ pub(crate) struct Watch {
     /// Print the time of day before each line
     #[arg(long)]
     pub(crate) time: bool,
-    /// Report each field at most so many times a second, with its newest state
+    /// Report each field at most this many times a second, with its newest value
     #[arg(long = "rate", value_name = "HZ", value_parser = period)]
     pub(crate) period: Option<Duration>,
     /// End after this many changes
@@ -651,7 +651,7 @@ pub(crate) struct Diff {
     /// Print a list of objects in JSON
     #[arg(long)]
     pub(crate) json: bool,
-    /// Open stores even if they belong to other users, who can kill this program by truncating them
+    /// Open stores of other users, which can kill this program by truncating them
     #[arg(long)]
     pub(crate) any_owner: bool,
 }

@@ -78,7 +78,7 @@ pub(crate) fn write(target: &Path, bytes: &[u8]) -> Result<()> {
     }
 }
 
-/// What is no regular file is written to as it is.
+/// A pipe or device is opened and written to; a regular file is replaced.
 fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
         return put(&mut File::options().write(true).open(path)?, bytes);

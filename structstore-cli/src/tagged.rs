@@ -166,7 +166,7 @@ mod tests {
         let found = read_yaml(written.as_bytes()).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(
             found.to_string(),
-            r#"{"x": 1, "y": 2, "n": "no", "on": "off", "0x10": 1, "1_0": "01234", "1": true, "t": true, "big": "1_000", "nothing": null}"#
+            r#"{"x": 1, "y": 2, "n": "no", "on": "off", "16": 1, "1_0": "01234", "1": true, "t": true, "big": "1_000", "nothing": null}"#
         );
     }
 

@@ -45,7 +45,7 @@ fn waiting_takes_next_to_no_time_of_the_processor() {
     assert!(released.elapsed() < Duration::from_secs(1), "it notices the release");
 }
 
-/// Every command that can wait gives up after --timeout, and says who is in its way.
+/// Every command that waits for a lock gives up after --timeout, and names the thread that holds the lock.
 #[test]
 fn commands_give_up_after_their_timeout() {
     let name = SegmentName::new("gives_up");

@@ -20,53 +20,42 @@ use crate::value_in::Inputs;
 ///     6
 #[pyclass(frozen, name = "_FromBytes", module = "structstore._structstore")]
 pub(crate) struct FromBytes {
-    target: Option<Target>,
+    target: Target,
 }
 
 enum Target {
+    /// As it stands in the class.
+    Nothing,
     Class(Py<PyType>),
     Structure(Py<StructStore>),
 }
 
 impl FromBytes {
-    /// As it stands in the class.
     pub(crate) fn unbound() -> FromBytes {
-        FromBytes { target: None }
+        FromBytes { target: Target::Nothing }
     }
 }
 
 #[pymethods]
 impl FromBytes {
-    fn __get__(
-        &self,
-        py: Python<'_>,
-        structure: &Bound<'_, PyAny>,
-        class: Option<&Bound<'_, PyAny>>,
-    ) -> Result<FromBytes> {
-        let target = match structure.cast::<StructStore>() {
-            Ok(structure) => Target::Structure(structure.clone().unbind()),
-            Err(_) => match class {
-                Some(class) => Target::Class(class.cast::<PyType>()?.clone().unbind()),
-                None => Target::Class(py.get_type::<StructStore>().unbind()),
-            },
+    fn __get__(&self, structure: &Bound<'_, PyAny>, class: Option<&Bound<'_, PyAny>>) -> Result<FromBytes> {
+        let target = match (structure.cast::<StructStore>(), class) {
+            (Ok(structure), _) => Target::Structure(structure.clone().unbind()),
+            (Err(_), Some(class)) => Target::Class(class.cast::<PyType>()?.clone().unbind()),
+            (Err(_), None) => Target::Nothing,
         };
-        Ok(FromBytes { target: Some(target) })
+        Ok(FromBytes { target })
     }
 
     fn __call__(&self, py: Python<'_>, snapshot: &Bound<'_, PyAny>) -> Result<Option<Py<StructStore>>> {
-        match &self.target {
-            Some(Target::Structure(structure)) => load(structure.bind(py), snapshot).map(|()| None),
-            Some(Target::Class(class)) => {
-                let made = class.bind(py).call0()?.cast_into::<StructStore>()?;
-                load(&made, snapshot)?;
-                Ok(Some(made.unbind()))
-            }
-            None => {
-                let made = py.get_type::<StructStore>().call0()?.cast_into::<StructStore>()?;
-                load(&made, snapshot)?;
-                Ok(Some(made.unbind()))
-            }
-        }
+        let class = match &self.target {
+            Target::Structure(structure) => return load(structure.bind(py), snapshot).map(|()| None),
+            Target::Class(class) => class.bind(py).clone(),
+            Target::Nothing => py.get_type::<StructStore>(),
+        };
+        let made = class.call0()?.cast_into::<StructStore>()?;
+        load(&made, snapshot)?;
+        Ok(Some(made.unbind()))
     }
 
     fn __repr__(&self) -> &'static str {

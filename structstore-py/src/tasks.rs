@@ -1,6 +1,7 @@
 //! Tasks of asyncio. Locks belong to threads and nest, so that two tasks of one thread would share a lock that each takes for itself
 //! alone; here the second one is told.
 
+use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
@@ -19,6 +20,8 @@ use crate::error::{Exception, Failure, Result};
 /// What is held, or waited for, by a task or in a callback of an event loop.
 struct Holding {
     id: u64,
+    /// A forked child inherits entries, but neither the locks nor the tasks that run.
+    process: u32,
     thread: ThreadId,
     task: Holder,
     lineage: Lineage,
@@ -111,9 +114,9 @@ impl Taking<'_> {
     /// Whether another task of this thread holds what this one would share, or has waited longer for it than this one, whose place in the queue
     /// is given if it has one.
     pub(crate) fn is_taken(&self, place: Option<u64>) -> bool {
-        let thread = thread::current().id();
+        let (process, thread) = (process::id(), thread::current().id());
         let excludes = |other: &Holding| {
-            other.thread == thread
+            (other.process, other.thread) == (process, thread)
                 && !other.task.is(&self.task)
                 && match (other.claim, self.claim) {
                     (Claim::Shared, Claim::Shared) => false,
@@ -143,7 +146,8 @@ impl Taking<'_> {
 
     fn entry(self, id: u64) -> Holding {
         let Taking { task, lineage, claim } = self;
-        Holding { id, thread: thread::current().id(), task: Holder::of(&task), lineage, claim }
+        let (process, thread) = (process::id(), thread::current().id());
+        Holding { id, process, thread, task: Holder::of(&task), lineage, claim }
     }
 
     /// It has been taken.

@@ -343,6 +343,8 @@ def test_notebooks_and_completion():
     ):
         assert part in shown, part
     assert "<script" not in shown and len(shown) < 40_000
+    many = StructStore(frames=[np.zeros((100, 100), np.uint8) for _ in range(50)])
+    assert many._repr_html_().count("<img ") == 16
     assert "<b>[1]</b>" in store.part.deep._repr_html_()
     part = store.part
     del store.part

@@ -1,5 +1,6 @@
 """A store that is inherited by a forked child, or handed to a process of multiprocessing, goes on working there."""
 
+import asyncio
 import gc
 import multiprocessing
 import os
@@ -398,3 +399,24 @@ assert os.waitpid(child, 0)[1] == 0
 store.check()
 print("whole")
 """
+
+
+def test_tasks_of_the_parent_hold_nothing_in_the_child(shared: StructStoreShared) -> None:
+    shared.part, shared.other = {"n": 0}, {"n": 0}
+
+    async def in_child() -> None:
+        async with shared.other.write_lock(timeout=60) as other:
+            other.n = 1
+        # The parent has this one: it is waited for as that of any other process is.
+        with pytest.raises(structstore.LockTimeoutError, match="the lock that thread .* of process .* holds"):
+            async with shared.part.write_lock(timeout=0.05):
+                pass
+
+    async def in_parent() -> None:
+        with shared.part.write_lock():
+            await asyncio.sleep(0)
+            with child(lambda: asyncio.run(in_child())):
+                pass
+
+    asyncio.run(in_parent())
+    assert shared.other.n == 1

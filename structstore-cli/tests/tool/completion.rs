@@ -1,4 +1,4 @@
-//! What shells are told to complete.
+//! Candidates for shell completion.
 
 use std::process::Command;
 use std::time::{Duration, Instant};

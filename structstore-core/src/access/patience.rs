@@ -21,8 +21,8 @@ const YIELDS: usize = 1000;
 /// For how long at most: on a busy machine each time may take as long as all others are allowed to run.
 const YIELDING: Duration = Duration::from_millis(1);
 
-/// How long it sleeps at first. While the same hold is in its way it sleeps twice as long each time, up to [`SLICE`]: so it wastes no
-/// processor on a long hold, and notices the end of any after at most as long again as it lasted.
+/// How long it sleeps at first. While the same thread holds the lock, each sleep is twice as long as the last one, up to [`SLICE`]. So a long
+/// hold costs little processor time, and the reader notices its end after at most as long again as it lasted.
 const NAP: Duration = Duration::from_micros(100);
 
 /// When to give up reading a whole tree as of one moment: after so many disturbances, but not before so much time.
@@ -84,10 +84,10 @@ pub(super) struct Disturbance<'a> {
     arena: &'a Arena,
     start: Instant,
     tries: usize,
-    /// The hold that was in the way last, by the place of its word and what that was, and how long to sleep for it.
+    /// The hold that disturbed it last, as the address and value of its word, and how long to sleep for it.
     hold: Option<(usize, u64)>,
     nap: Duration,
-    /// When it looked last whether somebody lives who is in its way.
+    /// When it last checked that the process which holds the lock is alive.
     looked: Option<Instant>,
     doubt: Doubt,
 }

@@ -10,7 +10,7 @@ use crate::node::Raw;
 use crate::sync::Ordering;
 use crate::value::Kind;
 
-/// For how long a store is verified without locks until nobody changes it meanwhile, and how long to pause in between.
+/// How long to try to verify a store without locks between two changes, and how long to pause after each try.
 const CHECK_TIME: Duration = Duration::from_secs(1);
 const CHECK_PAUSE: Duration = Duration::from_micros(300);
 
@@ -18,8 +18,8 @@ impl Struct {
     /// Verifies every invariant of the format below this struct: links, generations, indices, strings, and, at the root
     /// of a shared store, that all memory is accounted for. What processes that died have left is repaired first.
     ///
-    /// A store that was opened read-only is verified without locks: repeatedly, for a second at most, until nothing was changed
-    /// meanwhile.
+    /// A store that was opened read-only is verified without locks: repeatedly, for a second at most, until a try falls between two
+    /// changes.
     ///
     /// # Errors
     ///
@@ -97,7 +97,7 @@ impl Checked<'_> {
         Err(Error::not_ready(self.0.arena().place(), "still being changed all the time", start.elapsed()))
     }
 
-    /// Verifies without locks. `false` if something was changed meanwhile.
+    /// Verifies without locks. Returns `false` if another thread changed something at the same time.
     fn verify_at_rest(&self) -> Result<bool> {
         let arena = self.0.arena();
         let before = arena.rest()?;

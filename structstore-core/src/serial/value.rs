@@ -315,8 +315,7 @@ impl<'de> DeserializeSeed<'de> for Name {
     type Value = String;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<String, D::Error> {
-        // As it is written: YAML would take `y` for a truth value.
-        deserializer.deserialize_str(self)
+        deserializer.deserialize_any(self)
     }
 }
 
