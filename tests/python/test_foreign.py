@@ -108,6 +108,11 @@ def test_arrow_tables_are_columns(store: StructStore) -> None:
     assert store.table.t.tolist() == [0.5, 1.5] and store.table.label == ["a", None] and store.table.n == [1, None]
     store.column = pyarrow.array([1, 2, 3])
     assert store.column.dtype == np.int64 and store.column.tolist() == [1, 2, 3]
+    pandas = pytest.importorskip("pandas")
+    zoned = pyarrow.array([0], pyarrow.timestamp("us", "Europe/Berlin"))
+    for value in (zoned, pyarrow.table({"t": zoned}), pandas.Series(zoned, dtype=pandas.ArrowDtype(zoned.type))):
+        with pytest.raises(UnsupportedError, match="times are stored without a zone"):
+            store.zoned = value
 
 
 def test_tensors_are_arrays(store: StructStore) -> None:

@@ -390,7 +390,9 @@ def test_async_with_waits_for_the_other_tasks(store: StructStore, which: int) ->
     assert store.part.n == 20
 
 
-def test_tasks_wait_in_turn(store: StructStore) -> None:
+def test_tasks_wait_in_turn(store: StructStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    # They are woken, and do not just look again.
+    monkeypatch.setattr("structstore._tasks._FORGOTTEN", 3600.0)
     order: list[int] = []
 
     async def greedy(stop: asyncio.Event) -> int:

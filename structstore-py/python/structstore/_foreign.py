@@ -64,7 +64,8 @@ def _has_plain_index(frame: Any) -> bool:
 
 
 def _pandas_column(series: Any) -> Any:
-    if getattr(series.dtype, "tz", None) is not None or getattr(getattr(series.dtype, "pyarrow_dtype", None), "tz", None):
+    # Values of pandas' own zoned types are refused one by one; those of Arrow's would lose their zone.
+    if getattr(getattr(series.dtype, "pyarrow_dtype", None), "tz", None) is not None:
         raise ValueError("times are stored without a zone; convert them to UTC and drop the zone")
     if isinstance(series.dtype, np.dtype) and series.dtype != object:
         return series.to_numpy()
