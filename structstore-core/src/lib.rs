@@ -232,8 +232,8 @@ pub mod typed {
 /// Traits of what can be stored, read and lent.
 #[cfg(not(loom))]
 pub mod traits {
-    pub use crate::bind::{Elements, Field, Fields, Limit, Outcome};
-    pub use crate::handle::{CellElement, Lend};
+    pub use crate::bind::{Elements, Field, Fields, Limit};
+    pub use crate::handle::{CellElement, Lend, Outcome};
     pub use crate::ops::Get;
     pub use crate::stream::{Publish, Waiting};
     pub use crate::value::{Element, FixedArray, ScalarType, ToValue};
@@ -244,9 +244,9 @@ pub mod traits {
 #[doc(hidden)]
 pub mod derive_support {
     pub use crate::bind::{
-        AsList, Binder, BoundNode, Choice, ChoiceMut, ChoicePlace, ChoiceRef, Field, Fields, Fieldwise,
-        Lender, Limited, Live, Names, Packer, SampleType, Schema, SlotRef, Unpacker, misfits, named,
-        packed_struct, rejected, struct_schema, struct_value, told,
+        AsList, Assignment, Binder, BoundNode, Choice, ChoiceMut, ChoicePlace, ChoiceRef, Field, Fields,
+        Fieldwise, Lender, Limited, Live, Names, Packer, SampleType, Schema, SlotRef, Unpacker, misfits,
+        named, packed_struct, rejected, struct_schema, struct_value, told,
     };
     pub use crate::error::Result;
     pub use crate::handle::StructMut;

@@ -210,6 +210,18 @@ impl Field {
         }
     }
 
+    /// Assigns the member of a value to the field at a place.
+    fn put(&self, input: &Input, place: &Ident, to: &Ident, value: &Ident) -> TokenStream {
+        let (member, put) = (&self.member, self.item(input, quote!(put)));
+        match &self.storage {
+            Storage::With(module) => quote!(#put(#place, #to, &#module::to_stored(&#value.#member))),
+            _ => match self.wrapper(input) {
+                Some(wrapper) => quote!(#put(#place, #to, #wrapper::of(&#value.#member))),
+                None => quote!(#put(#place, #to, &#value.#member)),
+            },
+        }
+    }
+
     /// Assigns the member of a value to what is lent.
     fn assign(&self, input: &Input, lent: &Ident, value: &Ident) -> TokenStream {
         let member = &self.member;
@@ -386,6 +398,8 @@ fn struct_impl(input: &Input, all: &[Field], stored: &[&Field]) -> TokenStream {
         _ if field.told.0.iter().any(|(name, _)| name == "len" || name == "choices") => quote!(true),
         _ => field.item(input, quote!(LIMITED)),
     });
+    let in_place = stored.iter().map(|field| field.item(input, quote!(IN_PLACE)));
+    let puts = stored.iter().zip(&variables).map(|(field, variable)| field.put(input, variable, &to, &value));
     let assigns = stored.iter().map(|field| field.assign(input, &lent, &value));
     let takes = stored.iter().map(|field| {
         let (from_value, name) = (field.item(input, quote!(from_value)), &field.name);
@@ -537,6 +551,20 @@ fn struct_impl(input: &Input, all: &[Field], stored: &[&Field]) -> TokenStream {
                     #result::Ok(())
                 }
 
+                const IN_PLACE: bool = #(#in_place)&&*;
+
+                #[inline]
+                fn put(
+                    #place: &Self::Place,
+                    #to: &#private::Assignment<'_, '_>,
+                    #value: &Self,
+                ) -> #krate::Result<()> {
+                    let #place_type(#node, #(#variables,)*) = #place;
+                    #node.check()?;
+                    #(#puts?;)*
+                    #result::Ok(())
+                }
+
                 #[inline]
                 fn load(#place: &Self::Place, #lender: #private::Lender<'_>) -> #krate::Result<Self> {
                     let #place_type(#node, #(#variables,)*) = #place;
@@ -634,6 +662,7 @@ fn newtype_impl(input: &Input, field: &Field) -> TokenStream {
             .map(item);
     let (default, to_value) = (field.default(input), field.to_value(input));
     let load = field.load(input, &place, &lender);
+    let (in_place, put) = (item(quote!(IN_PLACE)), field.put(input, &place, &lent, &inner));
     let (sample_type, pack, unpack) =
         (item(quote!(sample_type())), field.pack(input, &inner), item(quote!(unpack)));
     let unpack = field.of_stored(input, quote!(#unpack(#inner)));
@@ -710,6 +739,17 @@ fn newtype_impl(input: &Input, field: &Field) -> TokenStream {
 
                 fn log(#place: &#place_type, #binder: &#private::Binder<'_, '_>) -> #krate::Result<()> {
                     #log(#place, #binder)
+                }
+
+                const IN_PLACE: bool = #in_place;
+
+                #[inline]
+                fn put(
+                    #place: &#place_type,
+                    #lent: &#private::Assignment<'_, '_>,
+                    #inner: &Self,
+                ) -> #krate::Result<()> {
+                    #put
                 }
 
                 fn load(#place: &#place_type, #lender: #private::Lender<'_>) -> #krate::Result<Self> {
@@ -824,6 +864,16 @@ fn enum_impl(input: &Input, variants: &[Variant]) -> TokenStream {
 
                 fn check(#place: &Self::Place, _: #private::Lender<'_>, _: bool) -> #krate::Result<()> {
                     #place.check()
+                }
+
+                const IN_PLACE: bool = true;
+
+                fn put(
+                    #place: &Self::Place,
+                    #lent: &#private::Assignment<'_, '_>,
+                    #value: &Self,
+                ) -> #krate::Result<()> {
+                    #place.put(#lent, #value)
                 }
 
                 fn load(#place: &Self::Place, #lender: #private::Lender<'_>) -> #krate::Result<Self> {

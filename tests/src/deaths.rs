@@ -341,6 +341,9 @@ fn declaration<'a>(name: &'a str, kinds: &'a [Kind], default: Option<i64>) -> De
     Declaration { name, kinds, optional: false, default, fields: Vec::new(), parts: Parts::None, meta }
 }
 
+/// A text that does not fit a node.
+const LONGER: &str = "a text that is longer than the forty bytes for which there is room in a node";
+
 /// All cases. Two tests choose cases by position.
 pub fn cases() -> Vec<Case> {
     let mut cases = vec![
@@ -699,6 +702,27 @@ pub fn cases() -> Vec<Case> {
         ready();
         growing.transaction(|mut growing| STEPS.iter().try_for_each(|(_, step)| step(&mut growing)))
     }));
+    for (name, text) in [("", "short"), (" to longer ones", LONGER)] {
+        let name = format!("assign all fields of a binding{name}");
+        cases.push(Case::late(
+            name,
+            |store| store.bind::<Bound>().map(drop),
+            move |store, ready| {
+                let bound = store.bind::<Bound>()?;
+                ready();
+                let inner = Inner { flag: true, name: text.into() };
+                bound.replace(&Bound { number: 6, gains: [1.0, 0.0, 2.0], text: text.into(), inner })
+            },
+        ));
+    }
+    for (name, from, to) in [
+        ("in place", "some", "other"),
+        ("out of its node", "some", LONGER),
+        ("into its node", LONGER, "other"),
+    ] {
+        let prepare = move |store: &StructStoreShared| store.set("text", from);
+        cases.push(Case::new(format!("assign a text {name}"), prepare, move |store| store.set("text", to)));
+    }
     cases.push(Case::new(
         "bind widening",
         |store| {

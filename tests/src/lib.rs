@@ -72,13 +72,14 @@ pub fn fill(store: &Struct, places: usize) -> Result<()> {
         Err(error) => Err(error),
     };
     let bytes = |size| Value::Bytes(vec![0; size].into());
-    // Places for nodes without blocks, and then for blocks without nodes, which use up the last of both.
+    // Places for nodes without blocks, and then for blocks without nodes, which use up the last of both. 41 bytes are the fewest that do not
+    // fit a node.
     store.set("filling", vec![Value::Null; places])?;
     let list: List = store.get("filling")?;
-    for size in [1 << 20, 1 << 16, 1 << 12, 1 << 10, 1 << 8, 1, 0] {
+    for size in [1 << 20, 1 << 16, 1 << 12, 1 << 10, 1 << 8, 41, 0] {
         while done(list.push(bytes(size)))? {}
     }
-    for size in [0, 1] {
+    for size in [0, 41] {
         for place in 0..places {
             if !done(list.set(place, bytes(size)))? {
                 break;

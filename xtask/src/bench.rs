@@ -4,7 +4,7 @@ use std::time::SystemTime;
 use crate::step::{self, Result};
 use crate::venv::{PYTHON_FOR_TESTS, Venv};
 use crate::workspace::Workspace;
-use crate::{compile, ratios, show};
+use crate::{compile, peers, ratios, show};
 
 /// Runs the Rust benchmarks, then those of Python. `args` are cargo's: filters, then `--` and what only the
 /// Rust harness understands.
@@ -16,6 +16,8 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result {
     match args {
         [only] if only == "derive" => return compile::run(workspace),
         [only] if only == "show" => return show::run(workspace),
+        [first, rest @ ..] if first == "peers" => return peers::run(workspace, rest),
+        [first, ..] if first == "--check" => return peers::run(workspace, args),
         _ => {}
     }
     let venv = Venv::for_benchmarks(workspace);

@@ -8,6 +8,7 @@ mod compile;
 mod demo;
 mod fuzz;
 mod order;
+mod peers;
 mod py;
 mod ratios;
 mod sanitize;
@@ -31,6 +32,8 @@ usage: cargo xtask <command>
        [--exhaustive]               the whole of what is sampled otherwise
   demo [--seconds N] [--plot FILE]  a Rust process shares its telemetry with a Python process
   bench [FILTER]... [-- ARG...]     run the benchmarks; `derive` times compiling only, `show` the tool only
+  bench peers [PART [FILTER]]       compare it with what one would use instead; PART `python`: in Python only
+  bench --check                     the same, and fail where a ratio is over its limit by more than a tenth
   sanitize                          run tests under AddressSanitizer and valgrind, where those are installed
   fuzz [TARGET] [--seconds N]       run all fuzzers, or one of: {targets}
   aarch64 [COMMAND]...              run tests on emulated ARM, or a command that builds for it; takes root

@@ -115,8 +115,9 @@ impl Held {
         !self.is_inherited(arena) && arena.seat_if_any().is_some_and(|seat| seat.own.index == self.seat())
     }
 
-    /// Gives the lock back, of whose history the holder has asked or not.
-    #[inline(always)]
+    /// Gives the lock back, of whose history the holder has asked or not. Out of line, with its arguments in registers, so that
+    /// what drops a guard is short enough for guards to be kept in registers, too.
+    #[inline(never)]
     pub(crate) fn release_asked(self, arena: &Arena, head: &NodeHead, asked: bool) {
         if asked {
             self.accept_recovered(arena);
@@ -206,10 +207,10 @@ impl<'a> Scope<'a> {
         Ok(Scope { held, arena: &store.arena, head: &node.head, asked: Cell::new(false) })
     }
 
-    /// Ends it, as dropping it does, but in line.
+    /// Ends it, as dropping it does, but in line. Nobody has asked for deaths.
     #[inline(always)]
     pub(crate) fn end(self) {
-        self.held.release_asked(self.arena, self.head, self.asked.get());
+        self.held.release(self.arena, self.head);
         mem::forget(self);
     }
 

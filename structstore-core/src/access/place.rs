@@ -12,7 +12,7 @@ use crate::arena::layout::Node;
 use crate::error::{Error, ErrorKind, Path, Result};
 use crate::journal::Operation;
 use crate::key::pack;
-use crate::lock::{Locker, Mode, NodeId, Own, Wait, generation, optimistic};
+use crate::lock::{Above, Locker, Look, Mode, NodeId, Own, Wait, generation, optimistic};
 use crate::node::{self, Extent, Raw};
 use crate::sync::Ordering;
 
@@ -221,6 +221,40 @@ impl<W: Way> Place<W> {
         }
     }
 
+    /// The seat of this thread, whose own locks do not count when it reads.
+    #[inline(always)]
+    fn reader(&self) -> Result<Option<u32>> {
+        let arena: &Arena = self.arena();
+        let seat = arena.seat_if_any().map(|seat| seat.own);
+        if let Some(seat) = seat
+            && !self.store().reentrant
+            && seat.line.any()
+            && Locker::new(arena, seat).own(self.id.index)?.exclusive
+        {
+            return Err(Error::new(ErrorKind::HeldByGuard));
+        }
+        Ok(seat.map(|seat| seat.index))
+    }
+
+    /// As [`Access::read`], of a value that is large, so that each move of it costs more than reading: it is not handed from one
+    /// result to another.
+    #[inline(always)]
+    pub(crate) fn read_large<T>(&self, read: impl Fn() -> Result<T>) -> Result<T> {
+        let (arena, head): (&Arena, _) = (self.arena(), &self.node().head);
+        let seat = self.reader()?;
+        for _ in 0..OPTIMISTIC_TRIES {
+            let (mut look, mut above) = (Look::new(head, seat), Above::new());
+            if look.first(arena, self.id, &mut above)?.is_none() {
+                let result = read();
+                if look.second(&above).is_none() {
+                    return result;
+                }
+            }
+            std::hint::spin_loop();
+        }
+        self.read_contended(|_, _| read())
+    }
+
     /// As [`Access::read`], tried once: `None` if the node or what it is a part of is being changed.
     #[inline]
     pub(crate) fn read_now<T>(&self, read: impl FnOnce(&Arena, &Node) -> Result<T>) -> Result<Option<T>> {
@@ -301,15 +335,7 @@ impl<W: Way> Access for Place<W> {
     #[inline(always)]
     fn read<T>(&self, read: impl Fn(&Arena, &Node) -> Result<T>) -> Result<T> {
         let (arena, node): (&Arena, &Node) = (self.arena(), self.node());
-        let seat = arena.seat_if_any().map(|seat| seat.own);
-        if let Some(seat) = seat
-            && !self.store().reentrant
-            && seat.line.any()
-            && Locker::new(arena, seat).own(self.id.index)?.exclusive
-        {
-            return Err(Error::new(ErrorKind::HeldByGuard));
-        }
-        let seat = seat.map(|seat| seat.index);
+        let seat = self.reader()?;
         for _ in 0..OPTIMISTIC_TRIES {
             if let Ok(result) = optimistic(arena, &node.head, self.id, seat, || read(arena, node))? {
                 return Ok(result);

@@ -13,7 +13,7 @@ use crate::sync::{AtomicU64, Ordering};
 
 /// "STRUCTST" as bytes in memory.
 pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"STRUCTST");
-pub(crate) const FORMAT_VERSION: u64 = 8;
+pub(crate) const FORMAT_VERSION: u64 = 9;
 /// The value of `ready` when the arena may be used.
 pub(crate) const READY: u64 = 1;
 

@@ -93,6 +93,7 @@ impl Arena {
         let size = size.max(MIN_SIZE).next_multiple_of(GRANULE);
         let max_size = max_size.max(size).min(segment.reserved());
         segment.commit(0, size)?;
+        segment.populate();
         let header = segment.at::<Header>(0)?;
         // All but the magic: a segment with the magic, but not ready, was left by a creator that died.
         let words = segment.slice::<AtomicU64>(0, (size_of::<Header>() / 8) as u64)?;

@@ -78,8 +78,23 @@ pub(crate) struct LateClaim {
     journal: bool,
 }
 
-/// The seats of a thread, given back when it ends.
+/// The seats of a thread, given back when it ends: by the ids of their arenas, so that one is found among those of many stores.
 struct Claims(Vec<Claim>);
+
+impl Claims {
+    fn of(&self, arena_id: u64) -> &[Claim] {
+        let from = self.0.partition_point(|claim| claim.arena_id < arena_id);
+        let rest = self.0.get(from..).unwrap_or_default();
+        // One for operations, and one for the journal of transactions.
+        let count = rest.iter().take_while(|claim| claim.arena_id == arena_id).count();
+        rest.get(..count).unwrap_or_default()
+    }
+
+    fn add(&mut self, claim: Claim) {
+        let at = self.0.partition_point(|other| other.arena_id <= claim.arena_id);
+        self.0.insert(at, claim);
+    }
+}
 
 impl Drop for Claims {
     fn drop(&mut self) {
@@ -141,8 +156,7 @@ impl Arena {
     fn find_claim(&self, journal: bool) -> Option<Place> {
         let find = |claims: &RefCell<Claims>| {
             let claims = claims.borrow();
-            let mut own = claims.0.iter().filter(|claim| claim.arena_id == self.id());
-            own.find(|claim| claim.journal == journal).map(|claim| claim.place)
+            claims.of(self.id()).iter().find(|claim| claim.journal == journal).map(|claim| claim.place)
         };
         CLAIMS.try_with(find).unwrap_or_else(|_| self.find_late_claim(journal))
     }
@@ -184,8 +198,7 @@ impl Arena {
     pub(crate) fn own_seats(&self) -> Vec<u32> {
         let own = |claims: &RefCell<Claims>| {
             let claims = claims.borrow();
-            let own = claims.0.iter().filter(|claim| claim.arena_id == self.id());
-            own.map(|claim| claim.place.index).collect()
+            claims.of(self.id()).iter().map(|claim| claim.place.index).collect()
         };
         CLAIMS.try_with(own).unwrap_or_else(|_| {
             let (late, thread) = (lock(&self.late), thread_id());
@@ -275,7 +288,7 @@ impl Arena {
         let claimed = CLAIMS.try_with(|claims| {
             let mut claims = claims.borrow_mut();
             claims.0.retain(|claim| claim.arena.strong_count() != 0);
-            claims.0.push(Claim { arena_id: self.id(), place, arena: Arc::downgrade(self), journal });
+            claims.add(Claim { arena_id: self.id(), place, arena: Arc::downgrade(self), journal });
         });
         if claimed.is_err() {
             lock(&self.late).push(LateClaim { thread: thread_id(), seat: index, journal });

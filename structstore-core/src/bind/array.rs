@@ -6,7 +6,9 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering as LocalOrdering};
 
 use super::list::AsList;
-use super::{Binder, BoundNode, Field, Lender, Packer, SampleType, Schema, SlotRef, Unpacker, pack};
+use super::{
+    Assignment, Binder, BoundNode, Field, Lender, Packer, SampleType, Schema, SlotRef, Unpacker, pack,
+};
 use crate::access::{Access, Located, Locked};
 use crate::arena::Arena;
 use crate::arena::layout::Node;
@@ -15,7 +17,8 @@ use crate::edit::{self, End, FixedType};
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::Operation;
 use crate::lock::Mode;
-use crate::node::{ArrayBlock, BLOCK, FIXED, FIXED_RANK};
+use crate::node::meta::refuse_plain;
+use crate::node::{ArrayBlock, BLOCK, FIXED, FIXED_RANK, LIVE, array_flags, copy_elements};
 use crate::ops::arrays::unshare_node;
 use crate::sync::Ordering;
 use crate::value::{ArrayValue, DType, Element, FixedArray, Kind, ToValue, Value};
@@ -124,6 +127,24 @@ pub(super) fn from_array<A: FixedArray>(value: &Value<'_>, wanted: &FixedType) -
     Ok(unsafe { data.as_ptr().cast::<A>().read_unaligned() })
 }
 
+/// The most bytes of an array that are changed in place, after all of them were logged.
+const LOGGED: usize = 512;
+
+/// Assigns a Rust array: a short one in place, unless views share it, and a longer one by another block.
+fn put_fixed<A: FixedArray>(place: &FixedPlace<A>, operation: &Operation<'_>, value: &A) -> Result<()> {
+    let (arena, node) = (operation.arena(), place.node.node());
+    place.locate(arena)?;
+    refuse_plain(arena, node)?;
+    if array_flags(node) & LIVE != 0 {
+        return Err(Error::stale());
+    }
+    let array = fixed_value(value)?;
+    match size_of::<A>() <= LOGGED && lease_count(arena, block_of(node))?.load(Ordering::Acquire) == 0 {
+        true => edit::overwrite(operation, node, &array, true),
+        false => publish(operation, node, &array),
+    }
+}
+
 macro_rules! fixed_fields {
     ($(($type:ty, $($extent:ident),+)),*) => {$(
         impl<T: Element, $(const $extent: usize),+> Field for $type {
@@ -182,6 +203,13 @@ macro_rules! fixed_fields {
                 edit::replace_block(operation, node, edit::copy_array(operation, block_of(node))?)
             }
 
+            const IN_PLACE: bool = true;
+
+            fn put(place: &Self::Place, to: &Assignment<'_, '_>, value: &$type) -> Result<()> {
+                put_fixed(place, to.0, value)
+            }
+
+            #[inline]
             fn load(place: &Self::Place, lender: Lender<'_>) -> Result<Self> {
                 let data = place.locate(lender.arena())?;
                 // SAFETY: in bounds and aligned (checked); any bytes are elements.
@@ -322,14 +350,8 @@ pub(super) mod free {
     ) -> Result<([usize; D], Vec<T>)> {
         place.check()?;
         let (shape, start) = locate::<T, D>(lender.arena(), place.node())?;
-        let count = shape.iter().product();
-        let mut elements = Vec::with_capacity(count);
-        // SAFETY: in bounds and aligned (checked), and within the capacity; any bytes are elements, also those that
-        // another thread changes through a view.
-        unsafe {
-            ptr::copy_nonoverlapping(start, elements.as_mut_ptr(), count);
-            elements.set_len(count);
-        }
+        // SAFETY: in bounds and aligned (checked).
+        let elements = unsafe { copy_elements(start.cast_const(), shape.iter().product()) };
         Ok((shape, elements))
     }
 }

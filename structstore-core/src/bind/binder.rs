@@ -30,6 +30,10 @@ pub struct SlotRef<'a> {
     pub(crate) parent: Option<u32>,
 }
 
+/// An operation that assigns to the fields of a bound struct; opaque to generated code.
+#[doc(hidden)]
+pub struct Assignment<'o, 'a>(pub(crate) &'o Operation<'a>);
+
 /// The metadata that a field itself declares, made only when it is needed.
 type Told<'t> = Option<&'t dyn Fn() -> Meta>;
 

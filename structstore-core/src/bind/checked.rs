@@ -9,7 +9,9 @@ use std::sync::atomic::Ordering as LocalOrdering;
 use super::array::locate;
 use super::list::{AsArray, AsList};
 use super::scalar::ScalarPlace;
-use super::{Binder, BoundNode, Field, Lender, OptionMut, Packer, SampleType, Schema, SlotRef, Unpacker};
+use super::{
+    Assignment, Binder, BoundNode, Field, Lender, OptionMut, Packer, SampleType, Schema, SlotRef, Unpacker,
+};
 use crate::access::{Access, Located, Locked};
 use crate::arena::Arena;
 use crate::arena::layout::{Node, Slot};
@@ -132,6 +134,13 @@ impl<T: Limit> Field for Limited<T> {
 
     fn check(place: &T::Place, lender: Lender<'_>, exclusive: bool) -> Result<()> {
         T::check_limited(place, lender, exclusive)
+    }
+
+    // Numbers look at the limits of their slots.
+    const IN_PLACE: bool = T::IN_PLACE && T::IN_SLOT;
+
+    fn put(place: &T::Place, to: &Assignment<'_, '_>, value: &Self) -> Result<()> {
+        T::put(place, to, &value.0)
     }
 
     fn log(place: &T::Place, binder: &Binder<'_, '_>) -> Result<()> {

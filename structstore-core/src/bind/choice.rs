@@ -3,7 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use super::{Binder, BoundNode, Lender, Packer, SampleType, Schema, SlotRef, Unpacker};
+use super::{Assignment, Binder, BoundNode, Lender, Packer, SampleType, Schema, SlotRef, Unpacker};
 use crate::access::{Access, Located, Locked};
 use crate::arena::Arena;
 #[cfg(doc)]
@@ -11,6 +11,7 @@ use crate::error::ErrorKind;
 use crate::error::{Error, Result};
 use crate::handle::StrMut;
 use crate::node::{self, Raw};
+use crate::ops::leaves::set_within;
 use crate::value::{DType, Kind, Meta, Value};
 
 /// An enum without data. Derived by `#[derive(StructStore)]`.
@@ -112,6 +113,11 @@ impl ChoicePlace {
         let name: String =
             chars.map(|char| char::from_u32(char).unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
         variant_of::<T>(&name).map(T::variant)
+    }
+
+    pub fn put<T: Choice>(&self, to: &Assignment<'_, '_>, value: &T) -> Result<()> {
+        self.0.check()?;
+        set_within(to.0, self.0.node(), &name(value).into())
     }
 
     pub fn resolve<T: Choice>(binder: &Binder<'_, '_>, slot: SlotRef<'_>) -> Result<ChoicePlace> {

@@ -1,7 +1,7 @@
 //! Parts of any contents as fields, and boxed ones.
 
 use super::list::AsList;
-use super::{Binder, BoundNode, Field, Lender, Packer, SampleType, Schema, SlotRef, Unpacker};
+use super::{Assignment, Binder, BoundNode, Field, Lender, Packer, SampleType, Schema, SlotRef, Unpacker};
 use crate::access::Locked;
 use crate::error::Result;
 use crate::handle::{List, ListMut, ListRef, Struct, StructMut, StructRef};
@@ -233,6 +233,13 @@ impl<T: Field> Field for Box<T> {
 
     fn log(place: &T::Place, binder: &Binder<'_, '_>) -> Result<()> {
         T::log(place, binder)
+    }
+
+    const IN_PLACE: bool = T::IN_PLACE;
+
+    #[inline]
+    fn put(place: &T::Place, to: &Assignment<'_, '_>, value: &Box<T>) -> Result<()> {
+        T::put(place, to, value)
     }
 
     fn load(place: &T::Place, lender: Lender<'_>) -> Result<Box<T>> {

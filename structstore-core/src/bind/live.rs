@@ -4,10 +4,11 @@ use std::sync::atomic::Ordering as LocalOrdering;
 
 use super::array::{FixedPlace, fixed_value};
 use super::list::AsList;
-use super::{Binder, Field, Lender, Packer, SampleType, Schema, SlotRef, Unpacker};
+use super::{Assignment, Binder, Field, Lender, Packer, SampleType, Schema, SlotRef, Unpacker};
 use crate::edit;
 use crate::error::Result;
 use crate::handle::{CellElement, ElementCell};
+use crate::node::meta::refuse_plain;
 use crate::value::{FixedArray, Kind, ToValue, Value};
 
 /// A Rust array that a store keeps [live](crate::ArrayValue::live): one block of memory for as long as the field is there. Views of it,
@@ -111,6 +112,14 @@ macro_rules! live_fields {
                     Some(operation) => edit::note_elements(operation, place.node.node()),
                     None => Ok(()),
                 }
+            }
+
+            const IN_PLACE: bool = true;
+
+            fn put(place: &Self::Place, to: &Assignment<'_, '_>, value: &Self) -> Result<()> {
+                place.locate(to.0.arena())?;
+                refuse_plain(to.0.arena(), place.node.node())?;
+                edit::overwrite(to.0, place.node.node(), &fixed_value(&value.0)?, true)
             }
 
             fn load(place: &Self::Place, lender: Lender<'_>) -> Result<Self> {

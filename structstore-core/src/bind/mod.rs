@@ -22,14 +22,13 @@ mod map;
 #[cfg(feature = "ndarray")]
 mod ndarray;
 mod option;
-mod outcome;
 mod pack;
 mod scalar;
 mod schema;
 mod text;
 
 pub use array::{NdArray, TypedArrayMut, TypedArrayRef};
-pub use binder::{Binder, BoundNode, Lender, SlotRef};
+pub use binder::{Assignment, Binder, BoundNode, Lender, SlotRef};
 pub use binding::{Binding, BindingMut, BindingRef};
 pub use checked::{Checked, CheckedArray, Elements, Limit, Limited};
 pub use choice::{Choice, ChoiceMut, ChoicePlace, ChoiceRef};
@@ -38,7 +37,6 @@ pub use list::{AsList, TypedListMut, TypedListRef};
 pub use live::Live;
 pub use map::{TypedMapMut, TypedMapRef};
 pub use option::OptionMut;
-pub use outcome::Outcome;
 pub use pack::{Packer, SampleType, Unpacker, packed_struct};
 pub use schema::{FieldSchema, Schema};
 pub use text::ByteBuf;
@@ -233,6 +231,18 @@ pub trait Field: Sized + 'static {
     fn log(place: &Self::Place, binder: &Binder<'_, '_>) -> Result<()> {
         let _ = (place, binder);
         Ok(())
+    }
+
+    /// Whether [`Field::put`] assigns to the field.
+    #[doc(hidden)]
+    const IN_PLACE: bool = false;
+
+    /// Assigns to the field where it is, in an operation on the bound struct. An error where that is impossible, or the value does
+    /// not fit: then the operation is undone, and an assignment by name says what is wrong.
+    #[doc(hidden)]
+    fn put(place: &Self::Place, to: &Assignment<'_, '_>, value: &Self) -> Result<()> {
+        let _ = (place, to, value);
+        Err(Error::stale())
     }
 
     /// Copies the field out.

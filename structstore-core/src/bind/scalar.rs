@@ -1,9 +1,10 @@
 //! Numbers and truth values as fields: lent as plain memory.
 
 use super::list::{AsArray, AsList};
-use super::{Binder, Field, Lender, Packer, SampleType, Schema, SlotRef, Unpacker, pack};
+use super::{Assignment, Binder, Field, Lender, Packer, SampleType, Schema, SlotRef, Unpacker, pack};
 use crate::access::{lend_raw, lend_scalar};
 use crate::arena::layout::Slot;
+use crate::edit::{self, Assigned};
 use crate::error::{Error, Result};
 use crate::node::Raw;
 use crate::node::meta::refuse_slot;
@@ -39,6 +40,20 @@ fn unlike<T: ScalarType>(slot: &Slot) -> Error {
         // It has become right meanwhile: so it is read without a lock, and will be read again.
         Ok(_) => Error::stale(),
     }
+}
+
+/// Assigns a number of the slot's own type.
+#[inline]
+pub(super) fn put<T: ScalarType>(slot: &Slot, to: &Assignment<'_, '_>, value: T) -> Result<()> {
+    let new = Raw { tag: T::KIND as u64, payload: value.into().payload() };
+    let old = Raw::load(slot);
+    if old.tag as u8 != new.tag as u8 || old.limited() {
+        return match edit::assign_plain(to.0, slot, new)? {
+            Assigned::Done => Ok(()),
+            Assigned::NeedsChild(_) => Err(Error::stale()),
+        };
+    }
+    to.0.set(&slot.payload, new.payload)
 }
 
 macro_rules! scalar_fields {
@@ -104,6 +119,13 @@ macro_rules! scalar_fields {
 
             fn log(place: &ScalarPlace, binder: &Binder<'_, '_>) -> Result<()> {
                 binder.note(&place.slot().payload)
+            }
+
+            const IN_PLACE: bool = true;
+
+            #[inline]
+            fn put(place: &ScalarPlace, to: &Assignment<'_, '_>, value: &$type) -> Result<()> {
+                put(place.slot(), to, *value)
             }
 
             #[inline]

@@ -1,12 +1,13 @@
 //! Strings and bytes as fields.
 
 use super::list::AsList;
-use super::{Binder, BoundNode, Field, Lender, Schema, SlotRef};
+use super::{Assignment, Binder, BoundNode, Field, Lender, Schema, SlotRef};
 use crate::access::Locked;
 use crate::error::Result;
 use crate::handle::{BytesMut, BytesRef, StrMut, StrRef};
 use crate::node;
 use crate::ops::Slot;
+use crate::ops::leaves::set_within;
 use crate::value::{Kind, ToValue, Value, wrong_kind};
 
 /// Bytes as a field of a bound struct, stored as bytes and not as an array of numbers, as a `Vec<u8>` would be.
@@ -79,6 +80,13 @@ macro_rules! leaf_field {
 
             fn check(place: &BoundNode, _: Lender<'_>, _: bool) -> Result<()> {
                 place.check()
+            }
+
+            const IN_PLACE: bool = true;
+
+            fn put(place: &BoundNode, to: &Assignment<'_, '_>, value: &$type) -> Result<()> {
+                place.check()?;
+                set_within(to.0, place.node(), &value.field_value()?)
             }
 
             fn load(place: &BoundNode, lender: Lender<'_>) -> Result<$type> {

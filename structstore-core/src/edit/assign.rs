@@ -8,7 +8,7 @@ use std::sync::atomic::{
     AtomicU8, AtomicU16, AtomicU32, AtomicU64 as AtomicU64Local, Ordering as LocalOrdering,
 };
 
-use super::{Aside, Writer, build, build_array, build_block, copy_array, limit, limit_item};
+use super::{Aside, Writer, build, build_array, copy_array, limit, limit_item, set_contents};
 use crate::arena::Arena;
 use crate::arena::layout::{Node, Slot};
 use crate::arena::lease::lease_count;
@@ -19,7 +19,7 @@ use crate::lock::NodeId;
 use crate::node::meta::{Record, admits, limits_of};
 use crate::node::{
     self, ArrayBlock, BLOCK, DECLARED, FIXED, FIXED_RANK, LENGTH, LIMITS, LIVE, OPTIONAL, OTHERWISE, RECORD,
-    Raw, StreamBlock, array_flags, resolve, structure,
+    Raw, StreamBlock, array_flags, resolve, structure, words_of,
 };
 use crate::sync::{AtomicU64, Ordering, step};
 use crate::value::{
@@ -146,9 +146,7 @@ fn assign_node(
     let fixed = child.head.identity.load(Ordering::Relaxed) & FIXED != 0;
     match (kind, value) {
         (_, Value::Null) if old.optional() => replace(operation, slot, old, Raw::NULL),
-        (Kind::Str, Value::Str(_)) | (Kind::Bytes, Value::Bytes(_)) => {
-            replace_block(operation, child, build_block(operation, value)?)
-        }
+        (Kind::Str, Value::Str(_)) | (Kind::Bytes, Value::Bytes(_)) => set_contents(operation, child, value),
         (Kind::Array, _) => match (FixedType::of(operation.arena(), child)?, value) {
             (Some(fixed), _) => {
                 let array = fit_array(value, &fixed)?;
@@ -208,7 +206,7 @@ fn replace(operation: &Operation<'_>, slot: &Slot, old: Raw, new: Raw) -> Result
     place(operation, slot, old, new)
 }
 
-/// Gives a string, bytes or array node other contents. It is held exclusively, in either mode.
+/// Gives an array node another block. It is held exclusively, in either mode.
 pub(crate) fn replace_block(operation: &Operation<'_>, node: &Node, aside: Aside) -> Result<()> {
     operation.retire_block(node.body[BLOCK].load(Ordering::Relaxed))?;
     operation.set(&node.body[BLOCK], aside.block)?;
@@ -258,10 +256,7 @@ pub(crate) fn overwrite(
         return Ok(());
     }
     let words = arena.words(block.saturating_add(found.data), found.bytes.div_ceil(8))?;
-    for (word, bytes) in words.iter().zip(data.chunks(8)) {
-        let mut padded = [0; 8];
-        padded.iter_mut().zip(bytes).for_each(|(padded, byte)| *padded = *byte);
-        let new = u64::from_le_bytes(padded);
+    for (word, new) in words.iter().zip(words_of(data)) {
         if word.load(Ordering::Relaxed) != new {
             operation.set(word, new)?;
         }

@@ -2,12 +2,15 @@
 
 use super::{Writer, list};
 use crate::arena::BlockKind;
+use crate::arena::layout::Node;
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::Operation;
 use crate::key::Key;
 use crate::lock::NodeId;
-use crate::node::{ArrayBlock, BLOCK, LENGTH, LIVE, Raw, StreamBlock, write_bytes};
-use crate::sync::{Ordering, step};
+use crate::node::{
+    ArrayBlock, BLOCK, LENGTH, LIVE, Raw, SHORT, StreamBlock, TEXT, contents, words_of, write_bytes,
+};
+use crate::sync::{AtomicU64, Ordering, step};
 use crate::value::{ArrayValue, Kind, StreamValue, Value};
 
 /// The contents of a string, bytes or array node, built but named by no node yet.
@@ -121,15 +124,13 @@ fn text_node(
     parent: u32,
 ) -> Result<Raw> {
     let length = bytes.len() as u64;
-    let (id, block) = operation.allocate_node_with(kind, length, block_kind)?;
+    let (id, block) = operation.allocate_node_with(kind, block_size(length), block_kind)?;
     let arena = operation.arena();
     let node = arena.node(id.index)?;
     node.head.parent.store(u64::from(parent) + 1, Ordering::Relaxed);
-    if block != 0 {
-        write_bytes(arena.words(block, length.div_ceil(8))?, bytes);
-    }
     node.body[BLOCK].store(block, Ordering::Relaxed);
     node.body[LENGTH].store(length, Ordering::Relaxed);
+    write_bytes(contents(arena, node)?.0, bytes);
     Ok(Raw::node(kind, id))
 }
 
@@ -140,22 +141,33 @@ fn child(operation: &Operation<'_>, kind: Kind, parent: u32) -> Result<NodeId> {
     Ok(id)
 }
 
-/// Builds the block of a string or bytes.
-pub(crate) fn build_block(operation: &Operation<'_>, value: &Value<'_>) -> Result<Aside> {
-    match value {
-        Value::Str(text) => bytes_block(operation, text.as_bytes(), BlockKind::Str),
-        Value::Bytes(bytes) => bytes_block(operation, bytes, BlockKind::Bytes),
-        _ => Err(Error::wrong_type(value.kind().name(), "str or bytes")),
-    }
+/// How large the block of a string or bytes of this length is: short ones lie in the node itself.
+fn block_size(length: u64) -> u64 {
+    if length <= SHORT { 0 } else { length }
 }
 
-fn bytes_block(operation: &Operation<'_>, bytes: &[u8], kind: BlockKind) -> Result<Aside> {
+/// Gives a string or bytes node other contents. It is held exclusively, in either mode.
+pub(crate) fn set_contents(operation: &Operation<'_>, node: &Node, value: &Value<'_>) -> Result<()> {
+    let (bytes, kind) = match value {
+        Value::Str(text) => (text.as_bytes(), BlockKind::Str),
+        Value::Bytes(bytes) => (&**bytes, BlockKind::Bytes),
+        _ => return Err(Error::wrong_type(value.kind().name(), "str or bytes")),
+    };
     let length = bytes.len() as u64;
-    let block = operation.allocate(length, kind)?;
-    if block != 0 {
+    let block = operation.allocate(block_size(length), kind)?;
+    let set = |word: &AtomicU64, new: u64| match word.load(Ordering::Relaxed) {
+        old if old == new => Ok(()),
+        _ => operation.set(word, new),
+    };
+    if block == 0 {
+        let words = node.body.get(TEXT..).unwrap_or_default();
+        words.iter().zip(words_of(bytes)).try_for_each(|(word, new)| set(word, new))?;
+    } else {
         write_bytes(operation.arena().words(block, length.div_ceil(8))?, bytes);
     }
-    Ok(Aside { block, length })
+    operation.retire_block(node.body[BLOCK].load(Ordering::Relaxed))?;
+    set(&node.body[BLOCK], block)?;
+    set(&node.body[LENGTH], length)
 }
 
 /// Builds the block of an array, or takes over the one that has it already.

@@ -16,7 +16,7 @@ pub(crate) use assign::{
     declare, fit_array, fix, note_elements, overwrite, publish_array, renew, replace_block, replace_by,
     set_element, unfix, unshare, widen_to_array,
 };
-pub(crate) use build::{Aside, build, build_array, build_block, copy_array};
+pub(crate) use build::{Aside, build, build_array, copy_array, set_contents};
 pub(crate) use describe::{
     check_extent, declare_meta, describe, describe_below, describe_by, limit, limit_item,
 };

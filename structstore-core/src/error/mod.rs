@@ -5,6 +5,7 @@ mod path;
 
 pub(crate) use escape::write_escaped;
 pub use escape::{escaped, is_unprintable, quoted};
+pub(crate) use path::Part as PathPart;
 pub use path::{Path, Step};
 
 use crate::limits::MAX_DEPTH;

@@ -225,24 +225,29 @@ pub(crate) struct Parts<'p> {
 impl<'p> Iterator for Parts<'p> {
     type Item = Result<Part<'p>, Error>;
 
+    #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
         if self.rest.is_empty() {
             return None;
         }
-        let part = self.part().map_err(|expected| {
-            self.rest = "";
-            Error::new(ErrorKind::InvalidArgument)
-                .about("path")
-                .finding(format!("{:?}", self.text.chars().take(64).collect::<String>()))
-                .expecting(expected)
-        });
+        let part = self.part();
         self.begun = true;
-        Some(part)
+        Some(part.map_err(|expected| self.malformed(expected)))
     }
 }
 
 impl<'p> Parts<'p> {
+    #[cold]
+    fn malformed(&mut self, expected: &'static str) -> Error {
+        self.rest = "";
+        Error::new(ErrorKind::InvalidArgument)
+            .about("path")
+            .finding(format!("{:?}", self.text.chars().take(64).collect::<String>()))
+            .expecting(expected)
+    }
+
     /// The next part, or what was expected in its place.
+    #[inline(always)]
     fn part(&mut self) -> Result<Part<'p>, &'static str> {
         let bracket = if self.inside { ',' } else { '[' };
         if let Some(after) = self.rest.strip_prefix(bracket) {

@@ -4,10 +4,10 @@ use std::fmt;
 use std::time::Duration;
 
 use super::{
-    Array, ArrayMut, ArrayRef, Bytes, BytesMut, BytesRef, List, ListMut, ListRef, Str, StrMut, StrRef,
-    Struct, StructMut, StructRef,
+    Array, ArrayMut, ArrayRef, Bytes, BytesMut, BytesRef, List, ListMut, ListRef, Outcome, Str, StrMut,
+    StrRef, Struct, StructMut, StructRef,
 };
-use crate::access::{Hold, Locked, Owned};
+use crate::access::{Access, Hold, Located, Locked, Owned};
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::{Error, Path, Result};
@@ -47,7 +47,7 @@ impl<'a, T> Within<'a, T> {
 }
 
 macro_rules! guards {
-    ($($kind:ident: $mut:ident, $ref:ident;)*) => {$(
+    ($($kind:ident: $mut:ident, $ref:ident, $field:literal, $change:literal, $read:literal, $value:literal;)*) => {$(
         impl $kind {
             /// Locks it and all below it for changing, for as long as the guard lives.
             ///
@@ -68,6 +68,43 @@ macro_rules! guards {
             #[inline]
             pub fn read(&self) -> Result<$ref<'static, Owned>> {
                 Locked::take(&self.handle, Mode::Shared, &Wait::FOREVER).map($ref::new)
+            }
+
+            /// Runs a closure on it, held exclusively meanwhile. The closure returns nothing or a [`Result`]; a value is returned as
+            /// `Ok(value)`. What it has changed stays, also if it fails.
+            ///
+            /// It costs less than [`Self::write`], whose guard keeps the store open by itself.
+            ///
+            /// # Errors
+            ///
+            /// As [`Self::write`], and the error that the closure returns.
+            ///
+            /// ```
+            /// let store = structstore::StructStore::new();
+            #[doc = concat!("let field = ", $field, ";")]
+            #[doc = concat!("field.with_mut(|mut field| ", $change, ")?;")]
+            #[doc = concat!("assert_eq!(field.with(|field| ", $read, ")??, ", $value, ");")]
+            /// # Ok::<(), structstore::Error>(())
+            /// ```
+            #[inline]
+            pub fn with_mut<O: Outcome>(&self, change: impl FnOnce($mut<'_>) -> O) -> Result<O::Value> {
+                let _held = self.handle.lock(Mode::Tree, &Wait::FOREVER).at(&self.handle)?;
+                let locked = Locked::lend(self.handle.store(), self.handle.id(), self.handle.node());
+                change($mut::new(locked)).into_result()
+            }
+
+            /// Runs a closure on it, locked for reading.
+            ///
+            /// It costs less than [`Self::read`], whose guard keeps the store open by itself.
+            ///
+            /// # Errors
+            ///
+            /// As [`Self::read`].
+            #[inline]
+            pub fn with<R>(&self, read: impl FnOnce($ref<'_>) -> R) -> Result<R> {
+                let _held = self.handle.lock(Mode::Shared, &Wait::FOREVER).at(&self.handle)?;
+                let locked = Locked::lend(self.handle.store(), self.handle.id(), self.handle.node());
+                Ok(read($ref::new(locked)))
             }
 
             /// The same locks, waited for no longer than a time; see [`Within`](crate::guard::Within).
@@ -167,9 +204,12 @@ macro_rules! guards {
     )*};
 }
 guards! {
-    Struct: StructMut, StructRef;
-    List: ListMut, ListRef;
-    Array: ArrayMut, ArrayRef;
-    Str: StrMut, StrRef;
-    Bytes: BytesMut, BytesRef;
+    Struct: StructMut, StructRef,
+        "store.ensure_struct(\"field\")?", "field.set(\"num\", 5)", "field.get::<i32>(\"num\")", "5";
+    List: ListMut, ListRef, "store.ensure_list(\"field\")?", "field.push(5)", "field.get::<i32>(0)", "5";
+    Array: ArrayMut, ArrayRef,
+        "{ store.set(\"field\", [1, 2])?; store.get::<structstore::Array>(\"field\")? }",
+        "field.set_element(&[1], 5)", "field.element::<i32>(&[1])", "5";
+    Str: StrMut, StrRef, "store.ensure_str(\"field\")?", "field.set(\"robot\")", "field.get()", "\"robot\"";
+    Bytes: BytesMut, BytesRef, "store.ensure_bytes(\"field\")?", "field.set(b\"robot\")", "field.get()", "b\"robot\"";
 }

@@ -1,14 +1,19 @@
 //! Lists: values in order.
 
+use std::cell::Cell;
+use std::iter::Enumerate;
+use std::marker::PhantomData;
 use std::ops::{Deref, RangeBounds};
+use std::slice;
 
 use super::lend::{Lend, lend_mut, lend_ref};
 use super::view::{ArrayView, moved_out};
 use super::{Struct, StructMut, StructRef};
 use crate::access::{Access, Borrowed, Handle, Hold, Located, Locked, Part, lend_scalar};
+use crate::arena::layout::Slot;
 #[cfg(doc)]
 use crate::error::ErrorKind;
-use crate::error::{Path, Result};
+use crate::error::{Error, Result};
 use crate::node::meta::refuse_items;
 use crate::node::{Raw, list};
 use crate::ops::{self, Get, lists, paths};
@@ -85,8 +90,7 @@ impl List {
     /// # Ok::<(), structstore::Error>(())
     /// ```
     pub fn get_at<T: Get>(&self, path: &str) -> Result<T> {
-        let path: Path = path.parse()?;
-        paths::get(&self.handle, path.steps())
+        paths::get_at(&self.handle, path)
     }
 
     /// Reads an item if there is one at that index.
@@ -320,7 +324,14 @@ impl<'s, H> Deref for ListMut<'s, H> {
 
 impl<'s, H: Hold> ListMut<'s, H> {
     pub(crate) fn new(locked: Locked<'s, H>) -> ListMut<'s, H> {
-        ListMut { reading: ListRef { locked } }
+        ListMut { reading: ListRef::new(locked) }
+    }
+
+    /// The node, to be changed: where its items were is forgotten.
+    #[inline(always)]
+    fn changing(&mut self) -> &Locked<'s, H> {
+        self.reading.slots.set(&[]);
+        &self.reading.locked
     }
 
     /// Appends an item.
@@ -330,7 +341,7 @@ impl<'s, H: Hold> ListMut<'s, H> {
     /// As [`List::push`].
     #[inline]
     pub fn push(&mut self, value: impl ToValue) -> Result<()> {
-        value.with_value(|value| lists::push(&self.locked, value))
+        value.with_value(|value| lists::push(self.changing(), value))
     }
 
     /// Inserts an item before the one at `index`, which may be the end.
@@ -339,7 +350,7 @@ impl<'s, H: Hold> ListMut<'s, H> {
     ///
     /// As [`List::insert`].
     pub fn insert(&mut self, index: usize, value: impl ToValue) -> Result<()> {
-        value.with_value(|value| lists::insert(&self.locked, index, value))
+        value.with_value(|value| lists::insert(self.changing(), index, value))
     }
 
     /// Appends items; all of them or, after an error, none.
@@ -348,7 +359,7 @@ impl<'s, H: Hold> ListMut<'s, H> {
     ///
     /// As [`List::extend`].
     pub fn extend<T: ToValue>(&mut self, values: impl IntoIterator<Item = T>) -> Result<()> {
-        lists::extend(&self.locked, values)
+        lists::extend(self.changing(), values)
     }
 
     /// Replaces the items of a range by others, as [`List::splice`] does.
@@ -361,7 +372,7 @@ impl<'s, H: Hold> ListMut<'s, H> {
         range: impl RangeBounds<usize>,
         values: impl IntoIterator<Item = T>,
     ) -> Result<()> {
-        lists::splice(&self.locked, range, values)
+        lists::splice(self.changing(), range, values)
     }
 
     /// Replaces all items.
@@ -370,7 +381,7 @@ impl<'s, H: Hold> ListMut<'s, H> {
     ///
     /// As [`List::replace`].
     pub fn replace<T: ToValue>(&mut self, values: impl IntoIterator<Item = T>) -> Result<()> {
-        lists::replace(&self.locked, values)
+        lists::replace(self.changing(), values)
     }
 
     /// Puts the items into another order, as [`List::reorder`] does.
@@ -379,7 +390,7 @@ impl<'s, H: Hold> ListMut<'s, H> {
     ///
     /// As [`List::reorder`].
     pub fn reorder(&mut self, order: &[usize]) -> Result<()> {
-        lists::reorder(&self.locked, order)
+        lists::reorder(self.changing(), order)
     }
 
     /// Assigns an item.
@@ -388,7 +399,7 @@ impl<'s, H: Hold> ListMut<'s, H> {
     ///
     /// As [`List::set`].
     pub fn set(&mut self, index: usize, value: impl ToValue) -> Result<()> {
-        value.with_value(|value| lists::set(&self.locked, index, value))
+        value.with_value(|value| lists::set(self.changing(), index, value))
     }
 
     /// Removes an item and returns a copy of its value.
@@ -397,7 +408,7 @@ impl<'s, H: Hold> ListMut<'s, H> {
     ///
     /// As [`List::remove`].
     pub fn remove(&mut self, index: usize) -> Result<Value<'static>> {
-        lists::take(&self.locked, index)
+        lists::take(self.changing(), index)
     }
 
     /// Removes an item and all below it.
@@ -406,7 +417,7 @@ impl<'s, H: Hold> ListMut<'s, H> {
     ///
     /// As [`List::remove`].
     pub fn delete(&mut self, index: usize) -> Result<()> {
-        lists::delete(&self.locked, index)
+        lists::delete(self.changing(), index)
     }
 
     /// Removes the last item, if there is one, and returns a copy of its value.
@@ -415,7 +426,7 @@ impl<'s, H: Hold> ListMut<'s, H> {
     ///
     /// As [`List::pop`].
     pub fn pop(&mut self) -> Result<Option<Value<'static>>> {
-        lists::pop(&self.locked)
+        lists::pop(self.changing())
     }
 
     /// Removes all items.
@@ -424,7 +435,7 @@ impl<'s, H: Hold> ListMut<'s, H> {
     ///
     /// As [`List::clear`].
     pub fn clear(&mut self) -> Result<()> {
-        lists::clear(&self.locked)
+        lists::clear(self.changing())
     }
 
     /// The items, each as a scalar of exactly this type, to be changed in place.
@@ -468,7 +479,7 @@ impl<'s, H: Hold> ListMut<'s, H> {
 
     /// The same guard for a shorter time, to pass on.
     pub fn reborrow(&mut self) -> ListMut<'_> {
-        ListMut::new(self.locked.reborrow())
+        ListMut::new(self.changing().reborrow())
     }
 }
 
@@ -485,12 +496,34 @@ impl<'s, H: Hold> ListMut<'s, H> {
 /// # Ok::<(), structstore::Error>(())
 /// ```
 pub struct ListRef<'s, H = Borrowed<'s>> {
+    /// The slots, once an item was read; none after a change. They stay where they are while the list is held and not changed through
+    /// the guard.
+    slots: Cell<*const [Slot]>,
     pub(crate) locked: Locked<'s, H>,
 }
 
 impl<'s, H: Hold> ListRef<'s, H> {
     pub(crate) fn new(locked: Locked<'s, H>) -> ListRef<'s, H> {
-        ListRef { locked }
+        ListRef { slots: Cell::new(&[]), locked }
+    }
+
+    /// The slot of an item.
+    #[inline(always)]
+    fn slot(&self, index: usize) -> Option<&Slot> {
+        // SAFETY: checked when they were taken, in a mapping that the guard keeps. The list is held, and what changes it through the
+        // guard forgets them.
+        match unsafe { &*self.slots.get() }.get(index) {
+            None => self.slot_anew(index),
+            found => found,
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn slot_anew(&self, index: usize) -> Option<&Slot> {
+        let slots = list::slots(self.locked.arena(), self.locked.node()).ok()?;
+        self.slots.set(slots);
+        slots.get(index)
     }
 
     /// How many items there are.
@@ -516,7 +549,14 @@ impl<'s, H: Hold> ListRef<'s, H> {
     /// # Errors
     ///
     /// As [`List::get`]; [`ErrorKind::HeldByGuard`] if `T` is a handle: use [`get_ref`](ListRef::get_ref).
+    #[inline]
     pub fn get<T: Get>(&self, index: usize) -> Result<T> {
+        if T::IN_SLOT
+            && let Some(slot) = self.slot(index)
+        {
+            let part = Part::Index(index);
+            return T::get(ops::Slot::new(&self.locked, Raw::load(slot), part)).at_part(&self.locked, part);
+        }
         lists::get(&self.locked, index)
     }
 
@@ -526,8 +566,7 @@ impl<'s, H: Hold> ListRef<'s, H> {
     ///
     /// As [`Struct::get_at`](crate::Struct::get_at); [`ErrorKind::HeldByGuard`] if `T` is a handle.
     pub fn get_at<T: Get>(&self, path: &str) -> Result<T> {
-        let path: Path = path.parse()?;
-        paths::get(&self.locked, path.steps())
+        paths::get_at(&self.locked, path)
     }
 
     /// Reads an item if there is one at that index.
@@ -551,11 +590,11 @@ impl<'s, H: Hold> ListRef<'s, H> {
     /// The items, each as one of this type; see [`ListRef::get`].
     pub fn iter<T: Get>(&self) -> impl Iterator<Item = Result<T>> {
         let locked = &self.locked;
-        list::each(locked.arena(), locked.node()).map(move |found| {
-            let (index, slot) = found.at(locked)?;
-            let part = Part::Index(index);
-            T::get(ops::Slot::new(locked, Raw::load(slot), part)).at_part(locked, part)
-        })
+        let (slots, broken) = match list::slots(locked.arena(), locked.node()).at(locked) {
+            Ok(slots) => (slots, None),
+            Err(error) => (&[][..], Some(error)),
+        };
+        Items { locked, slots: slots.iter().enumerate(), broken, item: PhantomData }
     }
 
     /// Lends an item to be read where it lies, as [`StructRef::get_ref`] does a field.
@@ -586,5 +625,28 @@ impl<'s, H: Hold> ListRef<'s, H> {
     /// [`ErrorKind::Corrupt`] if the memory is damaged.
     pub fn to_value(&self) -> Result<Value<'static>> {
         ops::to_value(&self.locked)
+    }
+}
+
+/// The items of a list that is held, or the reason why there are none to be had.
+struct Items<'a, 's, T, H> {
+    locked: &'a Locked<'s, H>,
+    slots: Enumerate<slice::Iter<'a, Slot>>,
+    broken: Option<Error>,
+    item: PhantomData<fn() -> T>,
+}
+
+impl<T: Get, H: Hold> Iterator for Items<'_, '_, T, H> {
+    type Item = Result<T>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Result<T>> {
+        let Some((index, slot)) = self.slots.next() else { return self.broken.take().map(Err) };
+        let part = Part::Index(index);
+        Some(T::get(ops::Slot::new(self.locked, Raw::load(slot), part)).at_part(self.locked, part))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.slots.len(), self.slots.len().checked_add(self.broken.is_some().into()))
     }
 }

@@ -232,11 +232,10 @@ impl Struct {
     /// # Ok::<(), structstore::Error>(())
     /// ```
     pub fn at(&self, path: &str) -> Result<Struct> {
-        let path: Path = path.parse()?;
-        if path.is_root() {
-            return Ok(self.clone());
+        match path {
+            "" => Ok(self.clone()),
+            path => paths::get_at(&self.handle, path),
         }
-        paths::get(&self.handle, path.steps())
     }
 
     /// Reads what a path leads to: a field, an item of a list, or an element of an array, of which no more is copied.
@@ -261,8 +260,7 @@ impl Struct {
     /// # Ok::<(), structstore::Error>(())
     /// ```
     pub fn get_at<T: Get>(&self, path: &str) -> Result<T> {
-        let path: Path = path.parse()?;
-        paths::get(&self.handle, path.steps())
+        paths::get_at(&self.handle, path)
     }
 
     /// Assigns to what a path leads to: a field, which is created if it is missing, an item of a list, or an element of an array. What leads
@@ -867,8 +865,7 @@ impl<'s, H: Hold> StructRef<'s, H> {
     ///
     /// As [`Struct::get_at`]; [`ErrorKind::HeldByGuard`] if `T` is a handle.
     pub fn get_at<T: Get>(&self, path: &str) -> Result<T> {
-        let path: Path = path.parse()?;
-        paths::get(&self.locked, path.steps())
+        paths::get_at(&self.locked, path)
     }
 
     /// Reads a field if there is one of that name.

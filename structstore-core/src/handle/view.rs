@@ -12,8 +12,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::journal::Operation;
 use crate::lock::{Locker, Mode, NodeId, Wait, generation};
 use crate::node::meta::{limited, refuse_plain};
-use crate::node::{ArrayBlock, LIVE, Raw, array_flags, resolve};
-use crate::ops::arrays::{block_of, copy_elements, wrong_dtype};
+use crate::node::{ArrayBlock, LIVE, Raw, array_flags, copy_elements, resolve};
+use crate::ops::arrays::{block_of, wrong_dtype};
 use crate::sync::{Ordering, fence};
 use crate::value::{DType, Element, Kind, whole_elements, wrong_kind};
 

@@ -6,8 +6,10 @@
 //! stores of a process share.
 
 mod check;
+mod fields;
 mod holders;
 mod locks;
+mod marks;
 mod orphans;
 mod participants;
 mod rest;

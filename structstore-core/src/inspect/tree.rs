@@ -3,7 +3,9 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt::Display;
 
-use crate::arena::block::{self, BlockKind, FREE, HEADER, ORPHAN, PREVIOUS_FREE};
+use super::fields::Scratch;
+use super::marks::Marks;
+use crate::arena::block::{self, BlockKind, FREE, HEADER, ORPHAN, PREVIOUS_FREE, UNIT};
 use crate::arena::layout::{FIRST_LEVELS, Header, LeaseBlock, Node, Participant, SECOND_LEVELS, Seat};
 use crate::arena::lease::{is_pin, lease_count};
 use crate::arena::{Arena, HeapGuard};
@@ -12,7 +14,7 @@ use crate::limits::MAX_DEPTH;
 use crate::lock::Wait;
 use crate::node::meta::{PART, Record};
 use crate::node::{
-    self, ArrayBlock, BLOCK, FIXED, FIXED_RANK, LIMITS, LIVE, Raw, StreamBlock, kind_of, list,
+    self, ArrayBlock, BLOCK, FIXED, FIXED_RANK, LIMITS, LIVE, Raw, SHORT, StreamBlock, kind_of, list,
     read_bytes_node, resolve, slot_value, structure,
 };
 use crate::sync::{AtomicU64, Ordering};
@@ -28,7 +30,8 @@ pub(crate) fn check(
     whole: bool,
     seat: Option<u32>,
 ) -> Result<()> {
-    let mut reached = Reached { arena, blocks: HashMap::new(), nodes: HashSet::new() };
+    let (blocks, nodes, scratch) = (Marks::default(), Marks::default(), Scratch::default());
+    let mut reached = Reached { arena, blocks, nodes, leased: HashSet::new(), scratch };
     // Nobody allocates or frees meanwhile; what others are building lies in their pending chains.
     let _heap = seat.map(|seat| HeapGuard::lock(arena, seat, &Wait::FOREVER)).transpose()?;
     reached.slot(root, parent, Level { depth: 0, bound: !whole, limits: 0 }, &mut Path::default())?;
@@ -55,9 +58,12 @@ struct Level {
 
 struct Reached<'a> {
     arena: &'a Arena,
-    /// Payload offsets of the blocks that something leads to.
-    blocks: HashMap<u64, BlockKind>,
-    nodes: HashSet<u32>,
+    /// The blocks that something leads to, by the places of their payloads in units.
+    blocks: Marks,
+    nodes: Marks,
+    /// The blocks that are leased.
+    leased: HashSet<u64>,
+    scratch: Scratch,
 }
 
 /// A node that was verified, and what is in it.
@@ -67,9 +73,10 @@ struct Inside {
     parts: Parts,
 }
 
+/// Parts that are still to be verified: those that name nodes, and what is no sound value.
 enum Parts {
     Fields(Vec<(String, Raw)>),
-    Items(Vec<Raw>),
+    Items(Vec<(usize, Raw)>),
 }
 
 impl Inside {
@@ -83,12 +90,21 @@ impl Inside {
                 Some(*raw)
             }
             Parts::Items(items) => {
-                let raw = items.get(at)?;
-                place.push(at);
+                let (index, raw) = items.get(at)?;
+                place.push(*index);
                 Some(*raw)
             }
         }
     }
+}
+
+/// Whether what a slot holds can be seen from the slot, and is a value of its type.
+fn is_sound(raw: Raw) -> bool {
+    let scalar = || raw.kind().and_then(|kind| decode_scalar(kind, raw.payload)).ok().flatten();
+    raw.id().is_none()
+        && raw.is_declared_as_it_may_be()
+        && (matches!(raw.kind(), Ok(Kind::Null))
+            || scalar().is_some_and(|scalar| scalar.payload() == raw.payload))
 }
 
 fn wrong(place: &(impl Display + ?Sized), found: impl Display, expected: &'static str) -> Error {
@@ -107,14 +123,14 @@ impl Reached<'_> {
                 "a block of its own",
             ));
         }
-        if self.blocks.insert(payload, kind).is_some() {
-            return Err(wrong(
-                place,
-                format_args!("the block at {payload:#x}, reached twice"),
-                "one of its own",
-            ));
-        }
-        Ok(())
+        self.reach(payload).ok_or_else(|| {
+            wrong(place, format_args!("the block at {payload:#x}, reached twice"), "one of its own")
+        })
+    }
+
+    /// Marks a block as one that something leads to, if nothing else does, and it may be one.
+    fn reach(&mut self, payload: u64) -> Option<()> {
+        (payload.is_multiple_of(UNIT) && self.blocks.insert(payload / UNIT)).then_some(())
     }
 
     /// Verifies what a slot holds, with all below it. A level takes little stack: all but the way down is done out of line.
@@ -148,13 +164,8 @@ impl Reached<'_> {
             return Ok(None);
         }
         if !kind.is_node() {
-            let whole = decode_scalar(kind, raw.payload)
-                .ok()
-                .flatten()
-                .filter(|scalar| scalar.payload() == raw.payload);
-            let found =
-                || wrong(place, format_args!("the payload {:#x}", raw.payload), "a value of its type");
-            return whole.map(|_| None).ok_or_else(found);
+            let found = format_args!("the payload {:#x}", raw.payload);
+            return if is_sound(raw) { Ok(None) } else { Err(wrong(place, found, "a value of its type")) };
         }
         if above.depth >= MAX_DEPTH {
             return Err(wrong(place, "a deeper level", "at most 128 levels"));
@@ -163,7 +174,7 @@ impl Reached<'_> {
             ErrorKind::StaleHandle => wrong(place, "the name of a node that is gone", "a node"),
             _ => error,
         })?;
-        if !self.nodes.insert(id.index) {
+        if !self.nodes.insert(id.index.into()) {
             return Err(wrong(place, "a node that is named twice", "a node of its own"));
         }
         if node.head.parent.load(Ordering::Relaxed) != parent.map_or(0, |parent| u64::from(parent) + 1) {
@@ -195,12 +206,12 @@ impl Reached<'_> {
             level.limits = limits | PART;
         }
         let block = node.body[BLOCK].load(Ordering::Relaxed);
-        if block == 0 && kind != Kind::Struct && node::length(node) != 0 {
-            return Err(wrong(place, "a length without a block", "a block"));
-        }
         match kind_of(node)? {
             Kind::Struct => self.structure(id.index, node, level, fixed, place).map(Some),
             Kind::List => {
+                if block == 0 && list::len(node) != 0 {
+                    return Err(wrong(place, "a length without a block", "a block"));
+                }
                 if block != 0 {
                     self.block(place, block, BlockKind::Slots)?;
                     if list::len(node) > node::capacity(self.arena, block)? / 16 {
@@ -211,7 +222,8 @@ impl Reached<'_> {
                         ));
                     }
                 }
-                let parts = Parts::Items(list::items(self.arena, node)?);
+                let items = list::items(self.arena, node)?.into_iter().enumerate();
+                let parts = Parts::Items(items.filter(|(_, raw)| !is_sound(*raw)).collect());
                 Ok(Some(Inside { index: id.index, level, parts }))
             }
             Kind::Array => {
@@ -243,10 +255,14 @@ impl Reached<'_> {
                 }
             }
             kind => {
+                if (block == 0) != (node::length(node) <= SHORT) {
+                    let found = format_args!("{} bytes in the block {block:#x}", node::length(node));
+                    return Err(wrong(place, found, "a block if they do not fit the node"));
+                }
                 if block != 0 {
                     let expected = if kind == Kind::Str { BlockKind::Str } else { BlockKind::Bytes };
                     self.block(place, block, expected)?;
-                    if node.body[node::LENGTH].load(Ordering::Relaxed) > node::capacity(self.arena, block)? {
+                    if node::length(node) > node::capacity(self.arena, block)? {
                         return Err(wrong(
                             place,
                             "more bytes than there is room for",
@@ -290,32 +306,40 @@ impl Reached<'_> {
             chunks.push((block, fields));
         }
         let (mut declares, mut parts) = (level.bound, Vec::new());
-        for (name, found) in structure::check(self.arena, node, &chunks)? {
-            place.push(&name);
+        let mut scratch = std::mem::take(&mut self.scratch);
+        scratch.check(self.arena, node, &chunks, |found| {
             let raw = Raw::load(&found.field.slot);
-            if raw.declared() && !fixed {
-                return Err(wrong(place, "a declared field of a struct that has none", "no declaration"));
-            }
             declares |= raw.declared();
-            if let Some(block) = structure::name_block(found.field) {
-                self.block(place, block, BlockKind::Name)?;
+            let block = structure::name_block(found.field);
+            if block.is_some() || raw.declared() || raw.meta().is_some() {
+                place.push(structure::name(self.arena, found.field)?.as_str());
+                self.declared_field(raw, block, fixed, place)?;
+                place.pop();
             }
-            if let Some(block) = raw.meta() {
-                self.block(place, block, BlockKind::Meta)?;
-                self.record(
-                    raw,
-                    &Record::read(self.arena, block)?,
-                    node::capacity(self.arena, block)?,
-                    place,
-                )?;
+            if !is_sound(raw) {
+                parts.push((structure::name(self.arena, found.field)?, raw));
             }
-            place.pop();
-            parts.push((name, raw));
-        }
+            Ok(())
+        })?;
+        self.scratch = scratch;
         if fixed && !declares {
             return Err(wrong(place, "a struct of fixed fields without any", "declared fields"));
         }
         Ok(Inside { index, level, parts: Parts::Fields(parts) })
+    }
+
+    /// Verifies what a field has besides its value: a declaration, a record with metadata, the block of a long name.
+    fn declared_field(&mut self, raw: Raw, name: Option<u64>, fixed: bool, place: &Path) -> Result<()> {
+        if raw.declared() && !fixed {
+            return Err(wrong(place, "a declared field of a struct that has none", "no declaration"));
+        }
+        if let Some(block) = name {
+            self.block(place, block, BlockKind::Name)?;
+        }
+        let Some(block) = raw.meta() else { return Ok(()) };
+        self.block(place, block, BlockKind::Meta)?;
+        let capacity = node::capacity(self.arena, block)?;
+        self.record(raw, &Record::read(self.arena, block)?, capacity, place)
     }
 
     /// Verifies the metadata record of a field, and that its value is within the limits.
@@ -350,7 +374,7 @@ impl Reached<'_> {
             }
             let mut next = seat.pending_nodes.load(Ordering::Relaxed);
             while let Some(node) = next.checked_sub(1).and_then(|node| u32::try_from(node).ok()) {
-                if !self.nodes.insert(node) {
+                if !self.nodes.insert(node.into()) {
                     return Err(wrong(
                         &place,
                         format_args!("node {node}, reached twice"),
@@ -401,28 +425,18 @@ impl Reached<'_> {
             let header = self.arena.at::<AtomicU64>(block.wrapping_sub(HEADER))?.load(Ordering::Relaxed);
             let orphan = header & ORPHAN != 0;
             let kind = BlockKind::of(header).filter(|kind| kind.leasable()).unwrap_or(BlockKind::Array);
-            if orphan && (header & FREE != 0 || self.blocks.insert(*block, kind).is_some()) {
+            if orphan && (header & FREE != 0 || self.reach(*block).is_none()) {
                 let found = format!("the orphan at {block:#x}, which something else leads to");
                 return Err(wrong("the leases", found, "one that only leases lead to"));
             }
             let counted = lease_count(self.arena, *block)?.load(Ordering::Relaxed);
-            if self.blocks.get(block) != Some(&kind) || counted != *leases {
+            let is_one = BlockKind::of(header) == Some(kind) && self.blocks.contains(block / UNIT);
+            if !is_one || counted != *leases {
                 let found = format!("{leases} leases of the block at {block:#x}, which counts {counted}");
                 return Err(wrong("the leases", found, "as many as the block counts"));
             }
         }
-        for (block, kind) in &self.blocks {
-            if kind.leasable()
-                && !counts.contains_key(block)
-                && lease_count(self.arena, *block)?.load(Ordering::Relaxed) != 0
-            {
-                return Err(wrong(
-                    "the leases",
-                    format_args!("a count at {block:#x} without leases"),
-                    "none",
-                ));
-            }
-        }
+        self.leased = counts.into_keys().collect();
         Ok(())
     }
 
@@ -446,7 +460,7 @@ impl Reached<'_> {
         let load = |at: u64| self.arena.at::<AtomicU64>(at).map(|word| word.load(Ordering::Relaxed));
         let (mut at, mut previous_free) = (start, false);
         let (mut allocated, mut blocks, mut reached) = (0_u64, 0_u64, 0_usize);
-        let mut free = HashSet::new();
+        let mut free = Marks::default();
         while at < end {
             let word = load(at)?;
             let size = block::bytes(block::units(word));
@@ -463,15 +477,23 @@ impl Reached<'_> {
                 if load(next.wrapping_sub(8))? != block::units(word) {
                     return Err(wrong(&place, "a free block with another size at its end", "its size"));
                 }
-                free.insert(at);
+                free.insert(at / UNIT);
             } else {
                 let kind = BlockKind::of(word).ok_or_else(|| wrong(&place, "no kind", "a kind of block"))?;
-                if !self.blocks.contains_key(&at.wrapping_add(HEADER)) {
+                let payload = at.wrapping_add(HEADER);
+                if !payload.is_multiple_of(UNIT) || !self.blocks.contains(payload / UNIT) {
                     return Err(wrong(
                         &place,
                         format_args!("a lost {kind:?} block"),
                         "a block that is in use",
                     ));
+                }
+                if kind.leasable()
+                    && !self.leased.contains(&payload)
+                    && lease_count(self.arena, payload)?.load(Ordering::Relaxed) != 0
+                {
+                    let found = format_args!("a count at {payload:#x} without leases");
+                    return Err(wrong("the leases", found, "none"));
                 }
                 reached = reached.saturating_add(1);
                 if kind.counted() {
@@ -512,7 +534,7 @@ impl Reached<'_> {
                 }
                 let mut previous = 0;
                 while at != 0 {
-                    if !free.remove(&at)
+                    if !free.remove(at / UNIT)
                         || block::class(block::units(load(at)?)) != (first, second)
                         || load(at.wrapping_add(HEADER))? != previous
                     {
@@ -527,7 +549,7 @@ impl Reached<'_> {
                 }
             }
         }
-        if !free.is_empty() {
+        if free.len() != 0 {
             return Err(wrong(
                 "the heap",
                 format_args!("{} free blocks in no list, {listed} in one", free.len()),
@@ -555,11 +577,11 @@ impl Reached<'_> {
 
     fn free_nodes(&self) -> Result<()> {
         let used = self.arena.used::<Node>();
-        let mut free = HashSet::new();
+        let mut free = Marks::default();
         let mut next = self.arena.header().free_nodes.load(Ordering::Relaxed);
         while let Some(index) = next.checked_sub(1) {
             let index = u32::try_from(index).map_err(|_| wrong("the free nodes", next, "a node index"))?;
-            if index >= used || self.nodes.contains(&index) || !free.insert(index) {
+            if index >= used || self.nodes.contains(index.into()) || !free.insert(index.into()) {
                 return Err(wrong("the free nodes", format_args!("node {index}"), "free nodes, each once"));
             }
             let node = self.arena.node(index)?;

@@ -114,9 +114,16 @@ pub(super) fn discard_pending(arena: &Arena, index: u32, seat: &Seat, to: Savepo
     Ok(())
 }
 
+/// Whether an operation that has retired nothing is over once its log is forgotten: nothing that it allocated is pending, and
+/// the log has no blocks of its own.
+pub(super) fn nothing_to_finish(seat: &Seat) -> bool {
+    let words = [&seat.pending_blocks, &seat.pending_nodes, &seat.log_block];
+    words.iter().all(|word| word.load(Ordering::Relaxed) == 0)
+}
+
 /// Forgets the entries of the log from `count` on. New ones are written over them only then; see
 /// [`Section::commit`](crate::arena::Section::commit).
-fn truncate_log(seat: &Seat, count: u64) {
+pub(super) fn truncate_log(seat: &Seat, count: u64) {
     seat.log_count.store(count, Ordering::Release);
     compiler_fence(Ordering::Release);
 }

@@ -16,6 +16,7 @@ mod transaction;
 pub(crate) use pins::{Among, pinned_by, refuse_pinned};
 pub(crate) use transaction::{Pending, covering, lies_within, refuse_above};
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use crate::arena::layout::{LogEntry, LogHead, Seat};
@@ -43,6 +44,8 @@ pub(crate) struct Operation<'a> {
     /// Where the transaction stood of which this operation is a part: if the operation fails, it is undone to here.
     within: Option<Savepoint>,
     waited: bool,
+    /// Whether something is to be freed when it is committed.
+    retires: Cell<bool>,
 }
 
 /// How far a journal had come.
@@ -84,7 +87,15 @@ impl<'a> Operation<'a> {
             None => Self::begin_on(arena, arena.seat(&Wait::FOREVER)?, waited),
             Some(ThreadSeat { own, body: seat }) => {
                 let within = Some(Savepoint::of(seat));
-                Ok(Operation { arena, index: own.index, seat, open: true, within, waited })
+                Ok(Operation {
+                    arena,
+                    index: own.index,
+                    seat,
+                    open: true,
+                    within,
+                    waited,
+                    retires: Cell::new(false),
+                })
             }
         }
     }
@@ -115,7 +126,7 @@ impl<'a> Operation<'a> {
                 "an idle journal",
             ));
         }
-        Ok(Operation { arena, index, seat, open: true, within: None, waited })
+        Ok(Operation { arena, index, seat, open: true, within: None, waited, retires: Cell::new(false) })
     }
 
     pub(crate) fn arena(&self) -> &'a Arena {
@@ -138,7 +149,7 @@ impl<'a> Operation<'a> {
 
     /// Has a block freed when the operation is committed.
     pub(crate) fn retire_block(&self, payload: u64) -> Result<()> {
-        if payload == 0 { Ok(()) } else { self.log(RETIRED_BLOCK, payload) }
+        if payload == 0 { Ok(()) } else { self.log_retired(RETIRED_BLOCK, payload) }
     }
 
     /// Has a node and everything below it freed when the operation is committed. The caller holds it, or
@@ -154,7 +165,7 @@ impl<'a> Operation<'a> {
 
     /// As [`Operation::retire_node`], whoever has pinned it.
     pub(crate) fn retire_pinned(&self, index: u32) -> Result<()> {
-        self.log(RETIRED_NODE, u64::from(index))
+        self.log_retired(RETIRED_NODE, u64::from(index))
     }
 
     /// Empties a struct or list, and has what was in it freed when the operation is committed. The caller holds it as for
@@ -168,7 +179,7 @@ impl<'a> Operation<'a> {
     /// As [`Operation::retire_contents`], whoever has pinned what is in it.
     pub(crate) fn retire_pinned_contents(&self, index: u32, kind: Kind) -> Result<()> {
         let node = self.arena.node(index)?;
-        self.log(RETIRED_CONTENTS, u64::from(index) | (kind as u64) << 32)?;
+        self.log_retired(RETIRED_CONTENTS, u64::from(index) | (kind as u64) << 32)?;
         // A list stays one of the same limits.
         let kept = |at: usize| kind == Kind::List && at == LIMITS;
         node.body.iter().enumerate().try_for_each(|(at, word)| {
@@ -232,6 +243,11 @@ impl<'a> Operation<'a> {
     fn id(&self, index: u32) -> Result<NodeId> {
         let identity = self.arena.node(index)?.head.identity.load(Ordering::Relaxed);
         Ok(NodeId { index, generation: crate::lock::generation(identity) })
+    }
+
+    fn log_retired(&self, what: u64, which: u64) -> Result<()> {
+        self.retires.set(true);
+        self.log(what, which)
     }
 
     #[inline]
@@ -305,6 +321,11 @@ impl<'a> Operation<'a> {
         if seat.log_count.load(Ordering::Relaxed) == 0 {
             // Nothing can be seen of what was allocated, if anything was.
             return free::discard_pending(self.arena, self.index, seat, Savepoint::START);
+        }
+        if !self.retires.get() && free::nothing_to_finish(seat) {
+            // Without its log, there is nothing that a repairer would undo.
+            free::truncate_log(seat, 0);
+            return Ok(());
         }
         seat.phase.store(COMMITTED, Ordering::Release);
         free::finish(self.arena, self.index, seat)

@@ -6,6 +6,7 @@
 //! seat; that is what makes restoring old values safe, as for any operation. If the process dies, both seats are
 //! found to belong to it, and journals are repaired before locks are given up.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use super::{Operation, Savepoint, free};
@@ -112,6 +113,8 @@ impl Pending {
             open: true,
             within: None,
             waited: false,
+            // What its parts have retired stands in the log.
+            retires: Cell::new(true),
         })
     }
 }

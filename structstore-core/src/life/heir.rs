@@ -164,10 +164,10 @@ impl Fork {
                     && let Ok(record) = arena.record::<Participant>(heir.participant)
                 {
                     arena.count_as(record);
-                    let pid = u64::from(std::process::id());
-                    record.start.store(super::process::start(pid).unwrap_or(0), Ordering::Release);
-                    record.namespace.store(super::process::namespace(), Ordering::Release);
-                    record.pid.store(pid, Ordering::Release);
+                    let own = super::process::Identity::own();
+                    record.start.store(own.start, Ordering::Release);
+                    record.namespace.store(own.namespace, Ordering::Release);
+                    record.pid.store(own.pid, Ordering::Release);
                 }
             }
             Becomes::Detached { reason, kept } => {

@@ -55,14 +55,14 @@ impl Arena {
     }
 
     fn enter(&self, index: u32, state: u64, wait: &Wait) -> Result<()> {
+        let own = process::Identity::own();
         let mut heap = HeapGuard::lock(self, self.owner(), wait)?;
         let mut section = heap.section();
         section.ensure::<Participant>(index)?;
         let record = self.record::<Participant>(index)?;
-        let pid = u64::from(std::process::id());
-        section.set(&record.pid, pid)?;
-        section.set(&record.start, process::start(pid).unwrap_or(0))?;
-        section.set(&record.namespace, process::namespace())?;
+        section.set(&record.pid, own.pid)?;
+        section.set(&record.start, own.start)?;
+        section.set(&record.namespace, own.namespace)?;
         // Last, so that the pid of a participant is its own.
         section.set(&record.state, state)?;
         section.commit();

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// When a process started, in clock ticks since boot, if it lives: fields 22 and 3 of its `stat`.
 pub(super) fn start(pid: u64) -> Option<u64> {
@@ -24,4 +25,31 @@ fn stat(pid: u64) -> Option<(char, u64)> {
 /// The inode of this process's PID namespace.
 pub(super) fn namespace() -> u64 {
     fs::metadata("/proc/self/ns/pid").map_or(0, |found| found.ino())
+}
+
+/// A process, as it enters itself into stores.
+#[derive(Clone, Copy)]
+pub(super) struct Identity {
+    pub(super) pid: u64,
+    /// As [`start`] says; 0 if that cannot be known.
+    pub(super) start: u64,
+    pub(super) namespace: u64,
+}
+
+impl Identity {
+    /// This process, of which the kernel is asked once: none of it changes while it runs.
+    pub(super) fn own() -> Identity {
+        // No lock, which a child might inherit locked. The pid is written last: where it is this process's, so is the rest.
+        static PID: AtomicU64 = AtomicU64::new(0);
+        static START: AtomicU64 = AtomicU64::new(0);
+        static NAMESPACE: AtomicU64 = AtomicU64::new(0);
+        let pid = std::process::id().into();
+        if PID.load(Ordering::Acquire) != pid {
+            START.store(start(pid).unwrap_or(0), Ordering::Relaxed);
+            NAMESPACE.store(namespace(), Ordering::Relaxed);
+            PID.store(pid, Ordering::Release);
+        }
+        let [start, namespace] = [&START, &NAMESPACE].map(|word| word.load(Ordering::Relaxed));
+        Identity { pid, start, namespace }
+    }
 }

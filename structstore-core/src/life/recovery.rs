@@ -147,7 +147,7 @@ impl Arena {
     /// Whether the record of a participant names a process that this one can look up: its pid means something in this PID
     /// namespace, and is still its own.
     pub(crate) fn is_visible(&self, record: &Participant) -> bool {
-        load(&record.namespace) == process::namespace()
+        load(&record.namespace) == process::Identity::own().namespace
             && process::start(load(&record.pid)).is_some_and(|start| start == load(&record.start))
     }
 

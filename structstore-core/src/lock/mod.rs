@@ -31,7 +31,7 @@ pub(crate) mod model;
 pub(crate) use ancestors::Ancestors;
 pub(crate) use hint::are_plausible as are_hints;
 pub(crate) use hold::{HOLDS, SeatLine, explains, index as hold_index, names};
-pub(crate) use optimistic::{Busy, Moment, optimistic};
+pub(crate) use optimistic::{Above, Busy, Look, Moment, optimistic};
 pub(crate) use protocol::is_below;
 pub(crate) use protocol::{Locker, Own, bury};
 pub(crate) use wait::{Doubt, SLICE, Wait, count_fork, spin_while, without_hooks};

@@ -14,10 +14,95 @@ use crate::sync::{AtomicU64, Ordering, fence};
 /// The word whose owner disturbed a read, and the value of it that said so.
 pub(crate) type Busy<'a> = (&'a AtomicU64, u64);
 
-/// Runs `read` once; `Ok(Ok(..))` if no exclusive owner can have disturbed it.
+/// The lock words of a node and of those above it, as an optimistic read has seen them before it reads.
 ///
-/// `read` loads shared words with Relaxed atomics, may see any mixture of values, and must tolerate them; its result,
-/// errors included, is discarded if it was disturbed. `me` is the seat whose own locks do not count.
+/// What is read between the two looks is loaded with Relaxed atomics, may be any mixture of values, and is discarded, errors
+/// included, if an exclusive owner can have disturbed it.
+pub(crate) struct Look<'a> {
+    head: &'a NodeHead,
+    me: u64,
+    seen: u64,
+    depth: usize,
+}
+
+/// The words of the nodes above, of which a [`Look`] knows how many were seen. Apart from it, so that the compiler can keep that in
+/// registers.
+pub(crate) struct Above<'a>([MaybeUninit<(&'a AtomicU64, u64)>; MAX_DEPTH]);
+
+impl Above<'_> {
+    #[inline(always)]
+    pub(crate) fn new() -> Self {
+        Above([const { MaybeUninit::uninit() }; MAX_DEPTH])
+    }
+}
+
+impl<'a> Look<'a> {
+    /// A look that is yet to be taken. `me` is the seat whose own locks do not count.
+    #[inline(always)]
+    pub(crate) fn new(head: &'a NodeHead, me: Option<u32>) -> Look<'a> {
+        let me = me.map_or(0, word::owner_of);
+        Look { head, me, seen: 0, depth: 0 }
+    }
+
+    /// The first look: whether an exclusive owner is at work.
+    #[inline(always)]
+    pub(crate) fn first<S: Space>(
+        &mut self,
+        space: &'a S,
+        id: NodeId,
+        above: &mut Above<'a>,
+    ) -> Result<Option<Busy<'a>>> {
+        let head = self.head;
+        // Acquire: pairs with the release swap of the word, so that the data loads below see what that owner wrote.
+        self.seen = head.word.load(Ordering::Acquire);
+        if word::foreign(self.seen, self.me) {
+            return Ok(Some((&head.word, self.seen)));
+        }
+        self.depth = 0;
+        for ancestor in Ancestors::new(space, head) {
+            let (Ok((_, ancestor)), Some(place)) = (&ancestor, above.0.get_mut(self.depth)) else {
+                // Links of a reused record may lead nowhere, or anywhere.
+                if generation(head.identity.load(Ordering::Acquire)) != id.generation {
+                    return Err(Error::stale());
+                }
+                return Err(ancestor.err().unwrap_or_else(Error::too_deep));
+            };
+            let seen = ancestor.word.load(Ordering::Acquire);
+            if word::foreign_tree(seen, self.me) {
+                return Ok(Some((&ancestor.word, seen)));
+            }
+            place.write((&ancestor.word, seen));
+            self.depth = self.depth.wrapping_add(1);
+        }
+        if generation(head.identity.load(Ordering::Acquire)) != id.generation {
+            return Err(Error::stale());
+        }
+        Ok(None)
+    }
+
+    /// The second look, after reading: the word of an owner that can have disturbed it.
+    #[inline(always)]
+    pub(crate) fn second(&self, above: &Above<'a>) -> Option<Busy<'a>> {
+        // Pairs with the SeqCst fence of an exclusive owner: if a data load above saw one of its stores, then the
+        // loads below see its word.
+        fence(Ordering::Acquire);
+        let now = self.head.word.load(Ordering::Relaxed);
+        if !word::same(self.seen, now) {
+            return Some((&self.head.word, now));
+        }
+        for entry in above.0.get(..self.depth).unwrap_or(&above.0) {
+            // SAFETY: the first `depth` entries were written by the first look.
+            let (ancestor, seen) = unsafe { entry.assume_init() };
+            let now = ancestor.load(Ordering::Relaxed);
+            if !word::same_tree(seen, now, self.me) {
+                return Some((ancestor, now));
+            }
+        }
+        None
+    }
+}
+
+/// Runs `read` once between the two looks; `Ok(Ok(..))` if nothing can have disturbed it.
 #[inline(always)]
 pub(crate) fn optimistic<'a, S: Space, T>(
     space: &'a S,
@@ -26,49 +111,15 @@ pub(crate) fn optimistic<'a, S: Space, T>(
     me: Option<u32>,
     read: impl FnOnce() -> Result<T>,
 ) -> Result<Result<T, Busy<'a>>> {
-    let me = me.map_or(0, word::owner_of);
-    // Acquire: pairs with the release swap of the word, so that the data loads below see what that owner wrote.
-    let seen = head.word.load(Ordering::Acquire);
-    if word::foreign(seen, me) {
-        return Ok(Err((&head.word, seen)));
-    }
-    let mut above: [MaybeUninit<(&AtomicU64, u64)>; MAX_DEPTH] = [const { MaybeUninit::uninit() }; MAX_DEPTH];
-    let mut depth = 0_usize;
-    for ancestor in Ancestors::new(space, head) {
-        let (Ok((_, ancestor)), Some(place)) = (&ancestor, above.get_mut(depth)) else {
-            // Links of a reused record may lead nowhere, or anywhere.
-            if generation(head.identity.load(Ordering::Acquire)) != id.generation {
-                return Err(Error::stale());
-            }
-            return Err(ancestor.err().unwrap_or_else(Error::too_deep));
-        };
-        let seen = ancestor.word.load(Ordering::Acquire);
-        if word::foreign_tree(seen, me) {
-            return Ok(Err((&ancestor.word, seen)));
-        }
-        place.write((&ancestor.word, seen));
-        depth = depth.wrapping_add(1);
-    }
-    if generation(head.identity.load(Ordering::Acquire)) != id.generation {
-        return Err(Error::stale());
+    let (mut look, mut above) = (Look::new(head, me), Above::new());
+    if let Some(busy) = look.first(space, id, &mut above)? {
+        return Ok(Err(busy));
     }
     let result = read();
-    // Pairs with the SeqCst fence of an exclusive owner: if a data load above saw one of its stores, then the
-    // loads below see its word.
-    fence(Ordering::Acquire);
-    let now = head.word.load(Ordering::Relaxed);
-    if !word::same(seen, now) {
-        return Ok(Err((&head.word, now)));
+    match look.second(&above) {
+        Some(busy) => Ok(Err(busy)),
+        None => result.map(Ok),
     }
-    for entry in above.get(..depth).unwrap_or(&above) {
-        // SAFETY: the first `depth` entries were written by the loop above.
-        let (ancestor, seen) = unsafe { entry.assume_init() };
-        let now = ancestor.load(Ordering::Relaxed);
-        if !word::same_tree(seen, now, me) {
-            return Ok(Err((ancestor, now)));
-        }
-    }
-    result.map(Ok)
 }
 
 /// The lock words of many nodes, for reading all of them as of one moment.

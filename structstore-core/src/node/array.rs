@@ -6,7 +6,7 @@ use crate::arena::layout::ArrayHead;
 use crate::error::{Error, Result};
 use crate::limits::MAX_DIMENSIONS;
 use crate::sync::Ordering;
-use crate::value::{ArrayValue, DType, size_in_bytes};
+use crate::value::{ArrayValue, DType, Element, size_in_bytes};
 
 /// The description of an array in its block; see [`ArrayHead`].
 #[derive(Clone, Debug)]
@@ -88,10 +88,8 @@ impl ArrayBlock {
     pub(crate) fn element(&self, arena: &Arena, payload: u64, indices: &[usize]) -> Result<Raw> {
         let (offset, size) = (self.offset(indices)?, self.dtype.itemsize());
         let source = arena.bytes(payload.saturating_add(self.data).wrapping_add(offset), size as u64)?;
-        let mut bytes = vec![0_u8; size];
-        // SAFETY: in bounds (checked), as long as the vector. Views may write there meanwhile; bytes are copied, of which any are an
-        // element.
-        unsafe { std::ptr::copy_nonoverlapping(source, bytes.as_mut_ptr(), size) };
+        // SAFETY: in bounds (checked).
+        let bytes = unsafe { copy_elements(source.cast_const(), size) };
         let number = ArrayValue::new(self.dtype.clone(), &[1], bytes)?.numbers();
         match number.as_deref() {
             Some([number]) => Ok(Raw { tag: number.kind() as u64, payload: number.payload() }),
@@ -177,4 +175,19 @@ impl ArrayBlock {
         arena.bytes(payload, block.size())?;
         Ok(block)
     }
+}
+
+/// A copy of elements, to which views may write meanwhile: each is any mixture of bytes then, of which all are elements.
+///
+/// # Safety
+///
+/// There are `count` elements at `start`, in bounds of the mapping.
+pub(crate) unsafe fn copy_elements<T: Element>(start: *const T, count: usize) -> Vec<T> {
+    let mut elements = Vec::with_capacity(count);
+    // SAFETY: the caller's promise; the vector has room for as many, and any bytes are elements.
+    unsafe {
+        std::ptr::copy_nonoverlapping(start, elements.as_mut_ptr(), count);
+        elements.set_len(count);
+    }
+    elements
 }

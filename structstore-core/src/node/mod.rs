@@ -12,7 +12,7 @@ pub(crate) mod stream;
 pub(crate) mod structure;
 mod version;
 
-pub(crate) use array::ArrayBlock;
+pub(crate) use array::{ArrayBlock, copy_elements};
 pub(crate) use path::{depth_of, path_of, path_of_slot, route_of};
 pub(crate) use read::{
     Copied, Extent, Shallow, Slots, copy_bytes, copy_bytes_node, read_bytes_node, read_shallow, read_slots,
@@ -35,6 +35,10 @@ pub(crate) const BLOCK: usize = 0;
 pub(crate) const LENGTH: usize = 1;
 /// The place of the record with the field's limits, or 0. The slot's tag names the same record, and owns it.
 pub(crate) const LIMITS: usize = 2;
+/// The body words from here on hold the contents of a string or bytes of up to [`SHORT`] bytes; longer ones have a block.
+pub(crate) const TEXT: usize = 3;
+pub(crate) const SHORT: u64 = 40;
+const _: () = assert!(SHORT as usize == size_of::<[AtomicU64; 8]>() - 8 * TEXT);
 
 /// Flag of a slot's tag: a binding has fixed the slot's kind.
 pub(crate) const DECLARED: u64 = 1 << 8;
@@ -66,13 +70,20 @@ pub(crate) fn length(node: &Node) -> u64 {
     node.body[LENGTH].load(Ordering::Relaxed)
 }
 
+/// The words in which the contents of a string or bytes lie, and how many bytes these are.
+#[inline]
+pub(crate) fn contents<'a>(arena: &'a Arena, node: &'a Node) -> Result<(&'a [AtomicU64], usize)> {
+    let length = length(node);
+    let words = match length <= SHORT {
+        true => node.body.get(TEXT..).unwrap_or_default(),
+        false => arena.words(node.body[BLOCK].load(Ordering::Relaxed), length.div_ceil(8))?,
+    };
+    Ok((words, length as usize))
+}
+
 /// How many bytes a string or bytes have; an error if there is no room for them.
 pub(crate) fn checked_length(arena: &Arena, node: &Node) -> Result<u64> {
-    let length = length(node);
-    if length != 0 {
-        arena.words(node.body[BLOCK].load(Ordering::Relaxed), length.div_ceil(8))?;
-    }
-    Ok(length)
+    contents(arena, node).map(|(_, length)| length as u64)
 }
 
 /// What a slot holds, as read.
@@ -211,18 +222,20 @@ pub(crate) fn kind_of(node: &Node) -> Result<Kind> {
         .ok_or_else(|| Error::corrupt("a node", format_args!("the kind {code}"), "a node's kind"))
 }
 
-/// Fills words with bytes; the rest of the last word is zero.
-pub(crate) fn write_bytes(words: &[AtomicU64], bytes: &[u8]) {
+/// Bytes as words; the rest of the last one is zero.
+pub(crate) fn words_of(bytes: &[u8]) -> impl Iterator<Item = u64> {
     let (whole, last) = bytes.as_chunks::<8>();
-    let mut words = words.iter();
-    for (bytes, word) in whole.iter().zip(words.by_ref()) {
-        word.store(u64::from_le_bytes(*bytes), Ordering::Relaxed);
-    }
-    if let (Some(word), false) = (words.next(), last.is_empty()) {
+    let last = (!last.is_empty()).then(|| {
         let mut padded = [0; 8];
         padded.iter_mut().zip(last).for_each(|(padded, byte)| *padded = *byte);
-        word.store(u64::from_le_bytes(padded), Ordering::Relaxed);
-    }
+        u64::from_le_bytes(padded)
+    });
+    whole.iter().map(|bytes| u64::from_le_bytes(*bytes)).chain(last)
+}
+
+/// Fills words with bytes; the rest of the last word is zero.
+pub(crate) fn write_bytes(words: &[AtomicU64], bytes: &[u8]) {
+    words.iter().zip(words_of(bytes)).for_each(|(word, new)| word.store(new, Ordering::Relaxed));
 }
 
 /// The first `length` bytes of words; fewer if there are fewer.

@@ -4,8 +4,8 @@ use std::cell::Cell;
 
 use super::meta::Record;
 use super::{
-    ArrayBlock, BLOCK, LENGTH, LIVE, Raw, StreamBlock, array_flags, kind_of, list, read_bytes, resolve,
-    structure, versions,
+    ArrayBlock, BLOCK, LIVE, Raw, SHORT, StreamBlock, array_flags, contents, copy_elements, kind_of, list,
+    read_bytes, resolve, structure, versions,
 };
 use crate::arena::Arena;
 use crate::arena::layout::{Field, Node, Slot};
@@ -265,12 +265,8 @@ pub(crate) fn slot_value(arena: &Arena, raw: Raw) -> Result<Value<'static>> {
 
 /// The bytes of a string or bytes node.
 pub(crate) fn read_bytes_node(arena: &Arena, node: &Node) -> Result<Vec<u8>> {
-    let length = node.body[LENGTH].load(Ordering::Relaxed);
-    if length == 0 {
-        return Ok(Vec::new());
-    }
-    let words = arena.words(node.body[BLOCK].load(Ordering::Relaxed), length.div_ceil(8))?;
-    Ok(read_bytes(words, length as usize))
+    let (words, length) = contents(arena, node)?;
+    Ok(read_bytes(words, length))
 }
 
 /// Bytes that were copied out of a store; few of them without an allocation.
@@ -279,7 +275,7 @@ pub(crate) enum Copied {
     Many(Vec<u8>),
 }
 
-const FEW: usize = 32;
+const FEW: usize = SHORT as usize;
 
 impl Copied {
     #[inline]
@@ -299,12 +295,8 @@ impl Copied {
 /// As [`read_bytes_node`].
 #[inline]
 pub(crate) fn copy_bytes_node(arena: &Arena, node: &Node) -> Result<Copied> {
-    let length = node.body[LENGTH].load(Ordering::Relaxed);
-    if length == 0 {
-        return Ok(Copied::Many(Vec::new()));
-    }
-    let words = arena.words(node.body[BLOCK].load(Ordering::Relaxed), length.div_ceil(8))?;
-    Ok(copy_bytes(words, length as usize))
+    let (words, length) = contents(arena, node)?;
+    Ok(copy_bytes(words, length))
 }
 
 /// As [`read_bytes`].
@@ -336,10 +328,8 @@ fn array_block(arena: &Arena, node: &Node) -> Result<(ArrayBlock, *const u8)> {
 
 fn read_array(arena: &Arena, node: &Node) -> Result<ArrayValue<'static>> {
     let (header, source) = array_block(arena, node)?;
-    let mut data = vec![0_u8; header.bytes as usize];
-    // SAFETY: the source has as many bytes (checked), the vector too. Views may write there meanwhile; bytes are
-    // copied, of which any are an element.
-    unsafe { std::ptr::copy_nonoverlapping(source, data.as_mut_ptr(), data.len()) };
+    // SAFETY: there are as many bytes (checked).
+    let data = unsafe { copy_elements(source, header.bytes as usize) };
     ArrayValue::new(header.dtype, &header.shape, data)
 }
 

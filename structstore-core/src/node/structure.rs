@@ -4,8 +4,6 @@
 //! offset 0 is a tombstone. Each name of a field has an entry: its own, and the aliases in its metadata record. A field chunk is a block of fields whose last 48 bytes begin with the next chunk's
 //! offset.
 
-use std::collections::{HashMap, HashSet};
-
 use super::{Body, Child, Copied, Raw, capacity, copy_bytes, meta};
 use crate::arena::Arena;
 use crate::arena::layout::{Field, INLINE_NAME, Node};
@@ -286,107 +284,6 @@ const SHIFT: u64 = 63;
 pub(crate) fn name_block(field: &Field) -> Option<u64> {
     (field.name_length.load(Ordering::Relaxed) > INLINE_NAME as u64)
         .then(|| field.name[0].load(Ordering::Relaxed))
-}
-
-/// Verifies index, order and free list of a struct whose fields lie in these chunks; returns its fields with their names.
-/// Takes time in proportion to the struct, whatever its index holds.
-pub(crate) fn check<'a>(
-    arena: &'a Arena,
-    node: &Node,
-    chunks: &[(u64, u64)],
-) -> Result<Vec<(String, Found<'a>)>> {
-    let broken = |found: String, expected| Error::corrupt("a struct", found, expected);
-    let mut unused: HashSet<u64> = chunks
-        .iter()
-        .flat_map(|(block, fields)| (0..*fields).map(|at| block.wrapping_add(at.wrapping_mul(FIELD))))
-        .collect();
-    let (mut all, mut names, mut previous) = (Vec::new(), HashSet::new(), 0);
-    let mut hashes: HashMap<u64, Vec<u64>> = HashMap::new();
-    for found in fields(arena, node) {
-        let found = found?;
-        if !unused.remove(&found.offset) {
-            return Err(broken(
-                format!("a field at {:#x}", found.offset),
-                "fields within its chunks, each once",
-            ));
-        }
-        if found.field.previous.load(Ordering::Relaxed) != previous {
-            return Err(broken("a field whose links disagree".to_owned(), "fields linked both ways"));
-        }
-        let name = name(arena, found.field)?;
-        let key = Key::new(&name);
-        key.check()?;
-        // Bytes behind the end of a short name are part of what is compared.
-        if found.field.hash.load(Ordering::Relaxed) != key.hash() || !has_name(arena, found.field, &key)? {
-            return Err(broken(format!("the field {name:?} with another hash"), "that of its name"));
-        }
-        let aliases = aliases(arena, found.field)?;
-        for name in std::iter::once(&name).chain(&aliases) {
-            if !names.insert(name.clone()) {
-                return Err(broken(format!("the field {name:?} twice"), "fields of different names"));
-            }
-            let hash = Key::new(name).hash();
-            hashes.entry(entry(hash, found.offset)).or_default().push(hash);
-        }
-        previous = found.offset;
-        all.push((name, found));
-    }
-    if load(&node.body[LAST]) != previous {
-        return Err(broken("another last field".to_owned(), "the last field of the order"));
-    }
-    check_index(index(arena, node)?, hashes, load(&node.body[FILLED]))?;
-    let mut offset = load(&node.body[FREE]);
-    while offset != 0 {
-        if !unused.remove(&offset) {
-            return Err(broken(
-                format!("a free field at {offset:#x}"),
-                "free fields within its chunks, each once",
-            ));
-        }
-        offset = arena.at::<Field>(offset)?.next.load(Ordering::Relaxed);
-    }
-    match unused.len() {
-        0 => Ok(all),
-        lost => Err(broken(format!("{lost} fields that are lost"), "every field either free or in order")),
-    }
-}
-
-/// Verifies that the fields, given by their entries with the hashes of their names, are found, and nothing else.
-fn check_index(index: &[AtomicU64], mut hashes: HashMap<u64, Vec<u64>>, counted: u64) -> Result<()> {
-    let broken = |found: String, expected| Error::corrupt("the index of a struct", found, expected);
-    let words: Vec<u64> = index.iter().map(|word| word.load(Ordering::Relaxed)).collect();
-    let filled = words.iter().filter(|word| **word != 0).count() as u64;
-    if filled != counted {
-        return Err(broken(format!("{filled} entries"), "as many as counted"));
-    }
-    // How many places before each one are filled without a gap. The index is a ring: a second round knows all of it.
-    let mut run = 0_usize;
-    let mut runs = vec![0; words.len()];
-    for (at, word) in words.iter().enumerate().chain(words.iter().enumerate()) {
-        if let Some(before) = runs.get_mut(at) {
-            *before = run;
-        }
-        run = if *word == 0 { 0 } else { words.len().min(run.saturating_add(1)) };
-    }
-    let mask = words.len().wrapping_sub(1);
-    for ((at, word), run) in words.iter().enumerate().zip(runs) {
-        if word & OFFSET == 0 {
-            continue;
-        }
-        // Names whose entries are the same by chance are told apart by where they are looked for.
-        let names = hashes.entry(*word).or_default();
-        match names.iter().position(|hash| at.wrapping_sub(*hash as usize) & mask <= run) {
-            Some(found) => drop(names.swap_remove(found)),
-            None if names.is_empty() => {
-                return Err(broken(format!("the entry {word:#x}"), "one of a field, and the only one"));
-            }
-            None => return Err(broken("an entry behind a gap".to_owned(), "one where it is looked for")),
-        }
-    }
-    match hashes.values().map(Vec::len).sum::<usize>() {
-        0 => Ok(()),
-        missing => Err(broken(format!("no entries of {missing} names"), "every name in the index")),
-    }
 }
 
 /// The next part to free of a struct that is being freed: its children and long names, its chunks, its index.

@@ -1,7 +1,7 @@
 //! Operations on arrays.
 
 use super::{Get, Slot};
-use crate::access::{Access, Located, Locked, Near, Part};
+use crate::access::{Access, Located, Part};
 use crate::arena::Arena;
 use crate::arena::layout::Node;
 use crate::arena::lease::lease_count;
@@ -9,9 +9,9 @@ use crate::edit::{self, FixedType};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lock::Mode;
 use crate::node::meta::{limits_of, refuse_plain};
-use crate::node::{ArrayBlock, BLOCK, LIMITS, LIVE, Raw, array_flags, resolve};
+use crate::node::{ArrayBlock, BLOCK, LIMITS, LIVE, array_flags, copy_elements};
 use crate::sync::Ordering;
-use crate::value::{ArrayValue, DType, Element, Kind, Value, shown_dtype, whole_elements, wrong_kind};
+use crate::value::{ArrayValue, DType, Element, Value, shown_dtype, whole_elements, wrong_kind};
 
 pub(crate) fn block_of(node: &Node) -> u64 {
     node.body[BLOCK].load(Ordering::Relaxed)
@@ -33,8 +33,12 @@ pub(crate) fn to_value(access: &impl Access) -> Result<ArrayValue<'static>> {
 }
 
 pub(crate) fn to_vec<T: Element>(access: &impl Access) -> Result<Vec<T>> {
-    let array = to_value(access)?;
-    array.to_vec().ok_or_else(|| wrong_dtype::<T>(array.dtype())).at(access)
+    let copy = access.whole(|arena, node, _| {
+        let (start, count) = elements::<T>(arena, block_of(node))?;
+        // SAFETY: in bounds and aligned (checked).
+        Ok(unsafe { copy_elements(start.cast_const(), count) })
+    });
+    copy.at(access)
 }
 
 pub(crate) fn element<T: Get>(access: &impl Access, indices: &[usize]) -> Result<T> {
@@ -68,23 +72,6 @@ pub(crate) fn set_element(access: &impl Access, indices: &[usize], value: &Value
 
 pub(crate) fn set(access: &impl Access, array: &ArrayValue<'_>) -> Result<()> {
     publish(access, array).at(access)
-}
-
-/// Assigns an array where a slot names one, for which only that is locked. Returns whether it was possible.
-pub(super) fn publish_at<A: Access>(access: &A, raw: Option<Raw>, value: &Value<'_>) -> Result<bool> {
-    let (Some(raw), Value::Array(array)) = (raw, value) else { return Ok(false) };
-    if raw.kind()? != Kind::Array {
-        return Ok(false);
-    }
-    let published = match A::LOCKS {
-        true => Near::new(access.store(), raw).and_then(|child| publish(&child, array)),
-        false => resolve(access.arena(), raw)
-            .and_then(|(id, node)| publish(&Locked::lend(access.store(), id, node), array)),
-    };
-    match published {
-        Err(error) if A::LOCKS && error.kind() == ErrorKind::StaleHandle => Ok(false),
-        other => other.map(|()| true),
-    }
 }
 
 /// Publishes a copy of an array, which is made before the lock is taken.
@@ -210,19 +197,4 @@ pub(crate) fn unshare_limited(arena: &std::sync::Arc<Arena>, index: u32, node: &
         return Ok(());
     }
     crate::access::operate_below(arena, index, |operation| edit::unshare(operation, node))
-}
-
-/// A copy of elements that lie in bounds of the mapping.
-///
-/// # Safety
-///
-/// There are `count` elements at `start`, which any bytes are.
-pub(crate) unsafe fn copy_elements<T: Element>(start: *const T, count: usize) -> Vec<T> {
-    let mut elements = Vec::with_capacity(count);
-    // SAFETY: the caller's promise; the vector has room for as many, and any bytes are elements.
-    unsafe {
-        std::ptr::copy_nonoverlapping(start, elements.as_mut_ptr(), count);
-        elements.set_len(count);
-    }
-    elements
 }

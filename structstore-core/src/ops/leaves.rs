@@ -1,14 +1,14 @@
-//! Operations on strings and bytes: one block each, replaced whole.
+//! Operations on strings and bytes, which are assigned whole.
 
 use crate::access::{Access, Located};
 use crate::arena::Arena;
 use crate::arena::layout::Node;
 use crate::edit;
 use crate::error::Result;
+use crate::journal::Operation;
 use crate::lock::Mode;
+use crate::node;
 use crate::node::meta::limits_of;
-use crate::node::{self, BLOCK, LENGTH};
-use crate::sync::Ordering;
 use crate::value::Value;
 
 pub(crate) fn len(access: &impl Access) -> Result<usize> {
@@ -24,14 +24,19 @@ pub(crate) fn get_bytes(access: &impl Access) -> Result<Vec<u8>> {
 }
 
 pub(crate) fn set(access: &impl Access, contents: &Value<'_>) -> Result<()> {
-    let set = access.change(Mode::Node, |operation, node| {
-        if let Some(limits) = limits_of(operation.arena(), node)? {
-            limits.check(contents)?;
-        }
-        let aside = edit::build_block(operation, contents)?;
-        edit::replace_block(operation, node, aside)
-    });
-    set.at(access)
+    replace(access, contents).at(access)
+}
+
+pub(super) fn replace(access: &impl Access, contents: &Value<'_>) -> Result<()> {
+    access.change(Mode::Node, |operation, node| set_within(operation, node, contents))
+}
+
+/// Assigns to a string or bytes node that is held exclusively, in an operation, within its limits.
+pub(crate) fn set_within(operation: &Operation<'_>, node: &Node, contents: &Value<'_>) -> Result<()> {
+    if let Some(limits) = limits_of(operation.arena(), node)? {
+        limits.check(contents)?;
+    }
+    edit::set_contents(operation, node, contents)
 }
 
 /// The bytes of a node that is held, where they lie.
@@ -41,12 +46,9 @@ pub(crate) fn bytes(access: &impl Access) -> Result<&[u8]> {
 
 /// The same, for as long as the node is lent.
 pub(crate) fn bytes_of<'a>(arena: &'a Arena, node: &'a Node) -> Result<&'a [u8]> {
-    let length = node.body[LENGTH].load(Ordering::Relaxed);
-    if length == 0 {
-        return Ok(&[]);
-    }
-    let start = arena.bytes(node.body[BLOCK].load(Ordering::Relaxed), length)?;
-    // SAFETY: in bounds (checked); while the node is held, nobody but its guard changes the block, and that takes the guard
-    // by `&mut`, while this borrows it.
-    Ok(unsafe { std::slice::from_raw_parts(start, length as usize) })
+    let (words, length) = node::contents(arena, node)?;
+    let length = length.min(size_of_val(words));
+    // SAFETY: within the words; while the node is held, nobody but its guard changes them, and that takes the guard by `&mut`,
+    // while this borrows it.
+    Ok(unsafe { std::slice::from_raw_parts(words.as_ptr().cast::<u8>(), length) })
 }

@@ -93,7 +93,7 @@ pub(crate) fn set(access: &impl Access, at: usize, value: &Value<'_>) -> Result<
     let slot_in = |arena: &Arena, node: &Node| Ok(Some(Raw::load(list::slot(arena, node, at as u64)?)));
     let set = node::depth_of(access.arena(), index)
         .and_then(|depth| value.check_depth(depth))
-        .and_then(|()| super::arrays::publish_at(access, access.read(slot_in)?, value))
+        .and_then(|()| super::assign_child(access, access.read(slot_in)?, value))
         .and_then(|published| {
             if published {
                 return Ok(());

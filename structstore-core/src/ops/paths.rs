@@ -1,12 +1,15 @@
 //! What paths lead to.
 
+use std::borrow::Cow;
+
 use super::slot::{Get, Slot};
 use super::{arrays, lists, structs};
 use crate::access::{Access, Located, Locked, Near, Part, gone_again};
 use crate::arena::Arena;
 use crate::arena::layout::Node;
-use crate::error::{Error, ErrorKind, Result, Step};
+use crate::error::{Error, ErrorKind, Path, PathPart, Result, Step};
 use crate::key::Key;
+use crate::lock::{Moment, NodeId};
 use crate::node::{self, ArrayBlock, BLOCK, Raw, kind_of, list, structure};
 use crate::sync::Ordering;
 use crate::value::{Kind, Value, wrong_kind};
@@ -27,8 +30,65 @@ pub(crate) fn get<T: Get>(from: &impl Access, steps: &[Step]) -> Result<T> {
     }
 }
 
+/// As [`get`], of a path as text. What is there is read as of one moment, in time in proportion to the length of the path.
+pub(crate) fn get_at<T: Get>(from: &impl Access, path: &str) -> Result<T> {
+    let parts = || {
+        Path::parts(path).map(|part| match part {
+            Ok(PathPart::Name(Cow::Borrowed(name))) => Some(Part::Name(name)),
+            Ok(PathPart::Index(index)) => Some(Part::Index(index)),
+            // A name with escapes, or an error.
+            _ => None,
+        })
+    };
+    if let Some(slot) = glance(from, parts)
+        && let Ok(value) = T::get(slot)
+    {
+        return Ok(value);
+    }
+    let path: Path = path.parse()?;
+    get(from, path.steps())
+}
+
+/// The slot that the parts of a path lead to, through structs and lists, if nothing is in the way. Takes time in proportion to their
+/// number, while each of the steps of [`walk`] looks at all nodes above.
+fn glance<'a, A: Access, P>(from: &'a A, parts: impl Fn() -> P) -> Option<Slot<'a>>
+where
+    P: Iterator<Item = Option<Part<'a>>>,
+{
+    let found = from.read(|arena, node| {
+        let moment = Moment::default();
+        let (mut id, mut node, mut last) = (from.id(), node, None::<(Raw, NodeId, Part<'a>)>);
+        for part in parts() {
+            let Some(part) = part else { return Ok(None) };
+            if let Some((raw, ..)) = last {
+                (id, node) = node::resolve(arena, raw)?;
+                if A::LOCKS {
+                    moment.enter(&node.head)?;
+                }
+            }
+            last = match (kind_of(node)?, part) {
+                (Kind::Struct, Part::Name(name)) => structure::find(arena, node, &Key::new(name))?
+                    .map(|found| (Raw::load(&found.field.slot), id, part)),
+                (Kind::List, Part::Index(index)) if (index as u64) < list::len(node) => {
+                    Some((Raw::load(list::slot(arena, node, index as u64)?), id, part))
+                }
+                _ => None,
+            };
+            if last.is_none() {
+                return Ok(None);
+            }
+        }
+        Ok(last.filter(|_| moment.disturbed().is_none()))
+    });
+    let (raw, parent, part) = found.ok().flatten()?;
+    Some(Slot { raw, store: from.store(), locked: !A::LOCKS, parent, part })
+}
+
 /// The slot that steps lead to. Again from the start where a part on the way was removed in between.
 pub(crate) fn look<'a, A: Access>(from: &'a A, steps: &'a [Step]) -> Result<Slot<'a>> {
+    if let Some(slot) = glance(from, || steps.iter().map(|step| Some(Part::from(step)))) {
+        return Ok(slot);
+    }
     let mut gone = None;
     loop {
         match walk(from, steps, &mut gone) {
@@ -43,7 +103,7 @@ pub(crate) fn look<'a, A: Access>(from: &'a A, steps: &'a [Step]) -> Result<Slot
 fn walk<'a, A: Access>(
     from: &'a A,
     steps: &'a [Step],
-    gone: &mut Option<crate::lock::NodeId>,
+    gone: &mut Option<NodeId>,
 ) -> Result<Option<Slot<'a>>> {
     let (store, arena) = (from.store(), from.arena());
     let (mut here, mut id, mut rest) = (None, from.id(), steps);
@@ -156,8 +216,20 @@ fn with_last<A: Access, T>(from: &A, steps: &[Step], act: impl AtLast<T>) -> Res
     let mut gone = None;
     loop {
         let (mut here, mut rest) = (None, steps);
+        // At once, if the last struct or list has the part.
+        let (last, way) = steps.split_last().unzip();
+        let parts = || way.unwrap_or_default().iter().map(|step| Some(Part::from(step)));
+        let direct =
+            glance(from, parts).filter(|slot| matches!(slot.raw.kind(), Ok(Kind::Struct | Kind::List)));
+        let from_here = match (direct, last) {
+            (Some(slot), Some(last)) => {
+                (here, rest) = (Some(slot.raw), std::slice::from_ref(last));
+                steps.len()
+            }
+            _ => 1,
+        };
         // As long as there is a struct or list below which more steps lead.
-        for at in 1..steps.len() {
+        for at in from_here..steps.len() {
             let (way, left) = steps.split_at_checked(at).unwrap_or((steps, &[]));
             let slot = look(from, way)?;
             match slot.raw.kind()? {

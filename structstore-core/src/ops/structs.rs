@@ -152,8 +152,7 @@ fn set_node<A: Access>(access: &A, key: &Key<'_>, value: &Value<'_>) -> Result<(
     let index = access.id().index;
     value.check_depth(node::depth_of(access.arena(), index)?)?;
     let raw = raw(access, key)?;
-    if super::arrays::publish_at(access, raw, value)?
-        || A::LOCKS && raw.is_none() && set_aside(access, key, value)?
+    if super::assign_child(access, raw, value)? || A::LOCKS && raw.is_none() && set_aside(access, key, value)?
     {
         return Ok(());
     }

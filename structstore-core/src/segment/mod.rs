@@ -185,6 +185,15 @@ impl Segment {
         Ok(())
     }
 
+    /// Maps the first bytes, which are about to be written, at once: one by one, the pages of a new store cost several times as much.
+    pub(crate) fn populate(&self) {
+        let length = PAGE.min(self.known() as usize);
+        if let Memory::File { .. } = self.memory {
+            // SAFETY: within the mapping, whose contents this does not change. An older kernel refuses, which does no harm.
+            unsafe { libc::madvise(self.base.cast(), length, libc::MADV_POPULATE_WRITE) };
+        }
+    }
+
     /// Makes accessible what another process committed, after checking that the file is that long.
     pub(crate) fn trust(&self, committed: u64) -> Result<()> {
         if committed <= self.known() {

@@ -1,6 +1,7 @@
 //! Opening: finding the file, mapping it, joining, and what becomes of it where that fails.
 
 use std::fs::File;
+use std::mem::offset_of;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -264,7 +265,8 @@ fn load(
         // Before there is anything in it that a mode could let others see.
         options.settle(place, file, group)?;
     }
-    let segment = Segment::map(backing, RESERVATION)?;
+    let reserve = if fresh { options.max_size.max(options.size) } else { max_size_of(file) };
+    let segment = Segment::map(backing, reserve.clamp(MIN_SIZE, RESERVATION))?;
     if fresh {
         Arena::create(&segment, options.size, options.max_size, options.lifetime())?;
     } else {
@@ -281,6 +283,14 @@ fn load(
         arena.find_orphan(wait)?;
     }
     Ok((Arc::new(arena), fresh))
+}
+
+/// How large a store may become, and never larger: so much address space it takes. As much as any, if its header is no help.
+fn max_size_of(file: &File) -> u64 {
+    let mut word = [0; 8];
+    let read = file.read_exact_at(&mut word, offset_of!(Header, max_size) as u64);
+    let length = file.metadata().map_or(RESERVATION, |found| found.len());
+    read.map_or(RESERVATION, |()| u64::from_le_bytes(word)).max(length)
 }
 
 /// Whether what a name leads to begins as stores of any version do.
@@ -307,6 +317,9 @@ pub(crate) fn examine(file: &File, place: &Place) -> Result<bool> {
     }
     let word = |at| start.as_chunks().0.get(at).copied().map_or(0, u64::from_le_bytes);
     let [magic, version, layout, ready, root] = [0, 1, 2, 3, 6].map(word);
+    if read == 0 {
+        return Ok(true);
+    }
     if start == [0; 56] {
         // Empty, or given memory by a creator that died before it wrote anything.
         return match is_zero(file).map_err(io)? {

@@ -1110,3 +1110,103 @@ fn observer_changes_no_live_array() {
     let _view = store.get::<Array>("scan").unwrap().view().unwrap();
     assert_eq!(arm.load().unwrap().scan, [0.0; 2]);
 }
+
+#[derive(StructStore, Clone, Debug, PartialEq)]
+struct Drive {
+    speed: f64,
+    #[structstore(range = 0..=9)]
+    gear: u8,
+    mode: Mode,
+    name: String,
+    gains: [f64; 3],
+    table: [[f64; 20]; 4],
+    #[structstore(with = "millis")]
+    period: Duration,
+    place: Place,
+}
+
+#[derive(StructStore, Clone, Debug, PartialEq)]
+struct Place {
+    x: i32,
+    seen: bool,
+}
+
+fn drive(speed: f64) -> Drive {
+    Drive {
+        speed,
+        gear: 3,
+        mode: Mode::Moving,
+        name: "wheels".repeat(speed as usize),
+        gains: [speed; 3],
+        table: [[-speed; 20]; 4],
+        period: Duration::from_millis(7),
+        place: Place { x: speed as i32, seen: true },
+    }
+}
+
+#[test]
+fn replace_assigns_all_fields_or_none() -> Result<()> {
+    on_both(|store| {
+        let bound = store.bind::<Drive>()?;
+        let node = store.at("place")?;
+        for speed in [2.0, 1.0, 20.0, 3.0] {
+            bound.replace(&drive(speed))?;
+            assert_eq!(bound.load()?, drive(speed));
+        }
+        assert_eq!(node.get::<i32>("x")?, 3, "it is still the same struct");
+
+        // What does not fit is refused by name, and nothing is changed.
+        let error = bound.replace(&Drive { gear: 10, ..drive(5.0) }).unwrap_err();
+        assert_eq!(error.to_string(), "gear: found 10, expected a number from 0 to 9");
+        assert_eq!(bound.load()?, drive(3.0));
+        Ok(())
+    })
+}
+
+#[test]
+fn replace_leaves_views_what_they_have() -> Result<()> {
+    on_both(|store| {
+        let bound = store.bind::<Drive>()?;
+        bound.replace(&drive(1.0))?;
+        let view = store.get::<Array>("gains")?.view()?;
+        bound.replace(&drive(2.0))?;
+        assert_eq!(view.to_vec::<f64>()?, [1.0; 3]);
+        assert!(!view.is_current());
+        drop(view);
+        bound.replace(&drive(3.0))?;
+        assert_eq!(store.get::<[f64; 3]>("gains")?, [3.0; 3]);
+        Ok(())
+    })
+}
+
+#[test]
+fn replace_converts_what_another_program_has_widened() -> Result<()> {
+    #[derive(StructStore)]
+    struct Wider {
+        x: i64,
+        seen: bool,
+    }
+    on_both(|store| {
+        let bound = store.bind::<Place>()?;
+        store.bind_widening::<Wider>()?;
+        bound.replace(&Place { x: 5, seen: true })?;
+        assert_eq!(store.get::<Value>("x")?, 5_i64.into());
+        assert_eq!(bound.load()?, Place { x: 5, seen: true });
+        Ok(())
+    })
+}
+
+#[test]
+fn replace_in_a_transaction_is_a_part_of_it() -> Result<()> {
+    on_both(|store| {
+        let bound = store.ensure_struct("part")?.bind::<Place>()?;
+        let failed: Result<()> = store.transaction(|held| {
+            held.fields_of(&bound)?.set(&Place { x: 1, seen: true })?;
+            assert!(matches!(bound.replace(&Place { x: 2, seen: true }), Err(error) if error.kind() == ErrorKind::HeldByGuard));
+            Err(Error::rejected("no"))
+        });
+        assert!(failed.is_err());
+        assert_eq!(bound.load()?, Place { x: 0, seen: false });
+        Ok(())
+    })
+}

@@ -188,7 +188,7 @@ fn a_repairer_may_die_at_every_store() {
         ("struct becomes list", 200),
         ("struct becomes list", 600),
         ("commit a transaction", 1000),
-        ("commit a transaction", 2200),
+        ("commit a transaction", 2000),
         ("undo a transaction", 2000),
         ("remove a leased array", 150),
         ("replace a leased array", 120),

@@ -1,10 +1,9 @@
-//! What closures on bound fields return.
+//! What closures on what is held return.
 
-#[cfg(doc)]
-use super::Binding;
 use crate::error::Result;
 
-/// What a closure of [`Binding::with_mut`] returns: `()` or a [`Result`].
+/// What a closure of [`Binding::with_mut`](crate::Binding::with_mut) or [`Struct::with_mut`](crate::Struct::with_mut) returns: `()` or a
+/// [`Result`].
 #[diagnostic::on_unimplemented(
     message = "a closure of `with_mut` returns `()` or a `structstore::Result`, not `{Self}`",
     note = "return a value as `Ok(value)`"

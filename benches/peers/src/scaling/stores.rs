@@ -1,0 +1,69 @@
+//! Many stores in one process.
+
+use std::fs;
+use std::hint::black_box;
+use std::time::Instant;
+
+use structstore::{StructStoreShared, key};
+
+use crate::contest::Contest;
+use crate::peer::unique;
+use crate::report::Report;
+
+pub fn stores(_report: &mut Report) {
+    println!("\nmany stores in one process");
+    let name = key!("number");
+    let mut stores = Vec::new();
+    for count in [1, 10, 100, 1_000] {
+        let start = Instant::now();
+        let before = stores.len();
+        while stores.len() < count {
+            let store = StructStoreShared::open(unique("many")).unwrap();
+            store.set(name, 5_i64).unwrap();
+            stores.push(store);
+        }
+        let made = (stores.len() - before).max(1);
+        let open = start.elapsed().as_secs_f64() * 1e6 / made as f64;
+        let (mut a, mut b) = (0, 0);
+        let times = Contest::new("many")
+            .add("get", || {
+                a = (a + 1) % stores.len();
+                stores[a].get::<i64>(name).unwrap()
+            })
+            .add("set", || {
+                b = (b + 1) % stores.len();
+                stores[b].set(name, black_box(5_i64)).unwrap();
+            })
+            .quietly();
+        let status = fs::read_to_string("/proc/self/status").unwrap();
+        let memory = |what: &str| status.lines().find(|line| line.starts_with(what)).unwrap().to_owned();
+        println!(
+            "{count:5}: create {open:8.1} us each, get in turn {:8.1} ns, set in turn {:8.1} ns, {} files, {}, {}",
+            times[0].least,
+            times[1].least,
+            fs::read_dir("/proc/self/fd").unwrap().count(),
+            memory("VmSize"),
+            memory("RssShmem"),
+        );
+    }
+    let start = Instant::now();
+    let failure = loop {
+        let name = unique("many");
+        match StructStoreShared::open(&name) {
+            Ok(store) => stores.push(store),
+            Err(error) => {
+                // It leaves an empty file.
+                let left = fs::remove_file(format!("/dev/shm{name}")).is_ok();
+                break format!("{error}; file left behind: {left}");
+            }
+        }
+        if stores.len() == 5_000 {
+            break "none up to here".to_owned();
+        }
+    };
+    println!("the first that fails: number {} ({failure}), after {:?}", stores.len() + 1, start.elapsed());
+    let start = Instant::now();
+    let count = stores.len();
+    drop(stores);
+    println!("close: {:.1} us each", start.elapsed().as_secs_f64() * 1e6 / count as f64);
+}
