@@ -94,10 +94,12 @@ pub(crate) const fn pack(bytes: &[u8]) -> [u64; 2] {
     }
 }
 
+#[inline(always)]
 const fn load_4(bytes: &[u8], at: usize) -> u64 {
     u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]) as u64
 }
 
+#[inline(always)]
 const fn load_8(bytes: &[u8], at: usize) -> u64 {
     load_4(bytes, at) | load_4(bytes, at + 4) << 32
 }

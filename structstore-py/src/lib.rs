@@ -5,12 +5,14 @@
 //! ([`gil`]). Python code never runs inside an operation of the engine: what is to be stored is converted first.
 
 mod array;
+mod attribute;
 mod document;
 mod error;
 mod filling;
 mod from_bytes;
 mod gil;
 mod inspecting;
+mod lent;
 mod list;
 mod lock;
 mod meta;
@@ -46,6 +48,9 @@ mod _structstore {
 
     #[pymodule_export]
     use super::array::is_current;
+
+    #[pymodule_export]
+    use super::attribute::{Attribute, Laid};
 
     #[pymodule_export]
     use super::document::{from_json, from_yaml};

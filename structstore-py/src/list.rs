@@ -1,11 +1,11 @@
 //! Lists.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 use numpy::PyUntypedArray;
 use pyo3::basic::CompareOp;
 use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
+use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::slice::PySliceIndices;
 use pyo3::types::{PyBool, PyDict, PyIterator, PyList, PySlice, PyTuple};
@@ -257,7 +257,7 @@ impl StructStoreList {
     }
 
     fn __iter__(slf: &Bound<'_, Self>) -> StructStoreListIterator {
-        StructStoreListIterator { list: Mutex::new(Some(slf.clone().unbind())), next: AtomicUsize::new(0) }
+        StructStoreListIterator { list: AtomicPtr::new(slf.clone().into_ptr()), next: AtomicUsize::new(0) }
     }
 
     fn __contains__(&self, value: &Bound<'_, PyAny>) -> Result<bool> {
@@ -559,14 +559,23 @@ impl StructStoreList {
 /// Goes through a list, of which it holds nothing between two items.
 #[pyclass(frozen, module = "structstore")]
 struct StructStoreListIterator {
-    /// Gone once the end was reached, where it stays.
-    list: Mutex<Option<Py<StructStoreList>>>,
+    /// A reference of its own; null once the end was reached, where it stays. Threads take turns by the GIL.
+    list: AtomicPtr<ffi::PyObject>,
     next: AtomicUsize,
 }
 
 impl StructStoreListIterator {
-    fn list(&self) -> MutexGuard<'_, Option<Py<StructStoreList>>> {
-        self.list.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Lets go of the list.
+    fn end(&self, py: Python<'_>) {
+        let list = self.list.swap(std::ptr::null_mut(), Ordering::Relaxed);
+        // SAFETY: the reference that the iterator had, which it gives up.
+        drop(unsafe { Bound::from_owned_ptr_or_opt(py, list) });
+    }
+}
+
+impl Drop for StructStoreListIterator {
+    fn drop(&mut self) {
+        Python::attach(|py| self.end(py));
     }
 }
 
@@ -577,11 +586,16 @@ impl StructStoreListIterator {
     }
 
     fn __next__<'py>(&self, py: Python<'py>) -> Result<Option<Bound<'py, PyAny>>> {
-        let Some(list) = self.list().as_ref().map(|list| list.clone_ref(py)) else { return Ok(None) };
-        let item = list.get().at(py, self.next.fetch_add(1, Ordering::Relaxed))?;
+        // SAFETY: a list, of which this takes another reference before any other thread can have the GIL.
+        let list = unsafe { Bound::from_borrowed_ptr_or_opt(py, self.list.load(Ordering::Relaxed)) };
+        let Some(list) = list else { return Ok(None) };
+        let list = list.cast_into::<StructStoreList>().map_err(PyErr::from)?;
+        let index = self.next.load(Ordering::Relaxed);
+        // A plain store: only `at` may give the GIL away.
+        self.next.store(index.saturating_add(1), Ordering::Relaxed);
+        let item = list.get().at(py, index)?;
         if item.is_none() {
-            let ended = self.list().take();
-            drop(ended);
+            self.end(py);
         }
         Ok(item)
     }

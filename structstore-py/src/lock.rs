@@ -128,15 +128,15 @@ impl Enter for Lock {
     fn taking<'py>(&self, py: Python<'py>) -> Result<Option<Taking<'py>>> {
         let claim = if self.exclusive { Claim::Exclusive } else { Claim::Shared };
         Taking::begin(py, claim, || match &self.structure {
-            Structure::Struct(store) => store.get().with(|root| Ok(root.lineage())),
+            Structure::Struct(store) => store.get().with(py, |root| Ok(root.lineage())),
             Structure::List(list) => Ok(list.get().list().lineage()),
         })
     }
 
-    fn take(&self, timeout: Option<Duration>, taking: Option<Taking<'_>>) -> Result<()> {
+    fn take(&self, py: Python<'_>, timeout: Option<Duration>, taking: Option<Taking<'_>>) -> Result<()> {
         let lock = match &self.structure {
             Structure::Struct(store) => {
-                store.get().with(|root| Ok(root.lock_token(self.exclusive, timeout)?))?
+                store.get().with(py, |root| Ok(root.lock_token(self.exclusive, timeout)?))?
             }
             Structure::List(list) => list.get().list().lock_token(self.exclusive, timeout)?,
         };

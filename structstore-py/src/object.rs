@@ -7,6 +7,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 use structstore::{Error, Key};
 
+use crate::attribute::Laid;
 use crate::error::{Failure, Result};
 use crate::reserved::is_reserved;
 use crate::value_in::{advice, type_name, unsupported};
@@ -207,7 +208,9 @@ fn is_written_in_python(class: &Bound<'_, PyType>) -> Result<bool> {
 /// that has neither keeps its state where nobody sees it.
 fn has_own_state(class: &Bound<'_, PyType>) -> Result<bool> {
     let py = class.py();
-    if class.is(py.get_type::<PyAny>()) || class.is(namespace_class(py)?) || class.is(generic(py)?) {
+    let stateless = [py.get_type::<PyAny>(), py.get_type::<Laid>()];
+    if stateless.iter().any(|base| class.is(base)) || class.is(namespace_class(py)?) || class.is(generic(py)?)
+    {
         return Ok(true);
     }
     for base in class.mro() {

@@ -15,6 +15,7 @@ use structstore::inspect::Participant;
 use structstore::{Cleanup, Error, Struct};
 
 use crate::error::{Exception, Failure, Result};
+use crate::lent::Lent;
 use crate::lock::duration;
 use crate::store::StructStore;
 
@@ -33,6 +34,8 @@ pub(crate) struct Shared {
     /// What is open, until it is closed. The lock is held for no longer than a look takes: an operation may wait for
     /// the GIL, which the thread may have that wants this lock.
     open: RwLock<Option<structstore::StructStoreShared>>,
+    /// Its root.
+    lent: Lent,
 }
 
 /// A group of users.
@@ -90,6 +93,12 @@ impl Shared {
         }
     }
 
+    /// Runs an operation on the root.
+    #[inline]
+    pub(crate) fn with<T>(&self, py: Python<'_>, operation: impl FnOnce(&Struct) -> Result<T>) -> Result<T> {
+        self.lent.with(py, operation).unwrap_or_else(|| Err(self.closed()))
+    }
+
     #[cold]
     fn closed(&self) -> Failure {
         let message = format!("{} was closed", self.place);
@@ -101,27 +110,30 @@ impl Shared {
     }
 
     /// One attempt to attach to what the name leads to now. `false` if it leads nowhere.
-    fn reopen(&self) -> structstore::Result<bool> {
+    fn reopen(&self, py: Python<'_>) -> Result<bool> {
         let options = self.options.clone().reinit(false).create(false);
-        match self.place.open(&options) {
-            Ok(new) => {
-                let mut open = self.change();
-                if open.is_none() {
-                    // Closed meanwhile, and so is the new one.
-                    drop(open);
-                    return new.close().map(|()| true);
-                }
-                let old = open.replace(new);
-                drop(open);
-                if let Some(old) = old {
-                    // Its name is that of the new one.
-                    old.abandon();
-                }
-                Ok(true)
+        let new = match py.detach(|| self.place.open(&options)) {
+            Ok(new) => new,
+            Err(error) if error.io().is_some_and(|io| io.kind() == std::io::ErrorKind::NotFound) => {
+                return Ok(false);
             }
-            Err(error) if error.io().is_some_and(|io| io.kind() == std::io::ErrorKind::NotFound) => Ok(false),
-            Err(error) => Err(error),
+            Err(error) => return Err(error.into()),
+        };
+        let (root, mut open) = (Struct::clone(&new), self.change());
+        if open.is_none() {
+            // Closed meanwhile, and so is the new one.
+            drop(open);
+            py.detach(|| new.close())?;
+            return Ok(true);
         }
+        let old = open.replace(new);
+        drop(open);
+        self.lent.replace(py, Some(root));
+        if let Some(old) = old {
+            // Its name is that of the new one.
+            py.detach(|| old.abandon());
+        }
+        Ok(true)
     }
 }
 
@@ -240,8 +252,8 @@ impl StructStoreShared {
             options = options.max_size(max_size);
         }
         let open = py.detach(|| place.open(&options))?;
-        let open = RwLock::new(Some(open));
-        let shared = Shared { place, options, file: use_file, read_only, observe, any_owner, open };
+        let (lent, open) = (Lent::new(Struct::clone(&open)), RwLock::new(Some(open)));
+        let shared = Shared { place, options, file: use_file, read_only, observe, any_owner, open, lent };
         Ok(PyClassInitializer::from(StructStore::from(shared)).add_subclass(StructStoreShared))
     }
 
@@ -311,7 +323,7 @@ impl StructStoreShared {
         let start = Instant::now();
         loop {
             shared.root()?;
-            if shared.valid() || py.detach(|| shared.reopen())? {
+            if shared.valid() || shared.reopen(py)? {
                 return Ok(true);
             }
             if !block {
@@ -329,7 +341,9 @@ impl StructStoreShared {
     /// Closes the store, and does to its name what `cleanup` says. Handles to parts of it and views of its arrays
     /// keep the memory for as long as they live; this object raises ClosedError from then on.
     fn close(slf: &Bound<'_, Self>, py: Python<'_>) -> Result<()> {
-        let open = shared(slf)?.change().take();
+        let shared = shared(slf)?;
+        let open = shared.change().take();
+        shared.lent.replace(py, None);
         match open {
             Some(store) => Ok(py.detach(|| store.close())?),
             None => Ok(()),

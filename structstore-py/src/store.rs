@@ -106,17 +106,17 @@ impl StructStore {
 
     /// Does something with the struct. For what is to be fast: no `Cow` is passed around.
     #[inline]
-    pub(crate) fn with<T>(&self, operation: impl FnOnce(&Struct) -> Result<T>) -> Result<T> {
+    pub(crate) fn with<T>(&self, py: Python<'_>, operation: impl FnOnce(&Struct) -> Result<T>) -> Result<T> {
         match &self.root {
             Root::Node(node) => operation(node),
-            Root::Shared(shared) => operation(&shared.root()?),
+            Root::Shared(shared) => shared.with(py, operation),
         }
     }
 
     /// A field, if there is one of that name.
     #[inline(always)]
     fn find<'py>(&self, py: Python<'py>, key: &Key<'_>) -> Result<Option<Bound<'py, PyAny>>> {
-        self.with(|root| value_out::read(py, Place::Field(root, key)))
+        self.with(py, |root| value_out::read(py, Place::Field(root, key)))
     }
 
     fn field<'py>(&self, py: Python<'py>, key: Key<'_>) -> Result<Bound<'py, PyAny>> {
@@ -131,11 +131,18 @@ impl StructStore {
         }
     }
 
-    fn assign(&self, key: Key<'_>, object: &Bound<'_, PyAny>) -> Result<()> {
-        self.with(|root| match plain_scalar(object) {
+    pub(crate) fn assign(&self, key: Key<'_>, object: &Bound<'_, PyAny>) -> Result<()> {
+        self.with(object.py(), |root| match plain_scalar(object) {
             Some(scalar) => Ok(root.set(key, Value::Scalar(scalar))?),
             None => assign(root, key, object),
         })
+    }
+
+    /// A field, by any object that is to be its name.
+    #[inline]
+    pub(crate) fn item<'py>(slf: &Bound<'py, Self>, name: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>> {
+        let found = slf.get().field(slf.py(), key(name)?);
+        found.map_err(|failure| looked_for(failure, slf.as_any(), name, false))
     }
 
     /// The struct with all below it, detached.
@@ -347,10 +354,18 @@ impl StructStore {
             _ => return Ok(generic_get(slf, name)?),
         };
         let key = Key::new(field);
-        if (is_reserved(slf.py(), &key) || is_subclass(slf))
-            && let Some(found) = slf.get_type().getattr_opt(name)?.map(|_| generic_get(slf, name))
-        {
-            return Ok(found?);
+        if is_subclass(slf) {
+            // At the class first: most names are those of fields.
+            if slf.get_type().hasattr(name)? {
+                return Ok(generic_get(slf, name)?);
+            }
+        } else if is_reserved(slf.py(), &key) {
+            match generic_get(slf, name) {
+                Ok(found) => return Ok(found),
+                // A property that raises.
+                Err(error) if slf.get_type().hasattr(name)? => return Err(error.into()),
+                Err(_) => {}
+            }
         }
         match slf.get().find(slf.py(), &key)? {
             Some(value) => Ok(value),
@@ -395,8 +410,7 @@ impl StructStore {
     }
 
     fn __getitem__<'py>(slf: &Bound<'py, Self>, name: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>> {
-        let found = slf.get().field(slf.py(), key(name)?);
-        found.map_err(|failure| looked_for(failure, slf.as_any(), name, false))
+        Self::item(slf, name)
     }
 
     fn __setitem__(&self, name: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> Result<()> {
@@ -837,7 +851,7 @@ impl StructStore {
     ///     ...     pose.x, pose.y = pose.y, pose.x
     #[pyo3(signature = (timeout=None))]
     fn write_lock(slf: &Bound<'_, Self>, timeout: Option<f64>) -> Result<Lock> {
-        slf.get().with(|_| Ok(()))?;
+        slf.get().with(slf.py(), |_| Ok(()))?;
         Lock::new(slf.py(), Structure::Struct(slf.clone().unbind()), true, timeout)
     }
 
@@ -860,8 +874,8 @@ impl StructStore {
     }
 
     /// Reports what any process changes in the struct and below it: `for paths in store.watch(): ...`. See Watch.
-    fn watch(&self) -> Result<Watch> {
-        self.with(|root| Ok(root.watch()?.into()))
+    fn watch(&self, py: Python<'_>) -> Result<Watch> {
+        self.with(py, |root| Ok(root.watch()?.into()))
     }
 
     /// Waits until something in the struct or below it is changed; returns whether it was, within `timeout` seconds. What
@@ -875,7 +889,7 @@ impl StructStore {
 
     /// Calls a function, in a background thread, with the paths that change. Returns a Subscription, whose stop() ends it.
     fn on_change<'py>(&self, callback: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>> {
-        watch::subscribe(self.watch()?, callback)
+        watch::subscribe(self.watch(callback.py())?, callback)
     }
 
     /// Reports to watches that elements of the array of this name were written in place.
@@ -886,7 +900,7 @@ impl StructStore {
     /// A lock on the struct and everything below it, for reading: others can read it, too, but not change it.
     #[pyo3(signature = (timeout=None))]
     fn read_lock(slf: &Bound<'_, Self>, timeout: Option<f64>) -> Result<Lock> {
-        slf.get().with(|_| Ok(()))?;
+        slf.get().with(slf.py(), |_| Ok(()))?;
         Lock::new(slf.py(), Structure::Struct(slf.clone().unbind()), false, timeout)
     }
 }

@@ -205,7 +205,7 @@ pub(crate) trait Enter {
     fn taking<'py>(&self, py: Python<'py>) -> Result<Option<Taking<'py>>>;
 
     /// Takes it within a time.
-    fn take(&self, timeout: Option<Duration>, taking: Option<Taking<'_>>) -> Result<()>;
+    fn take(&self, py: Python<'_>, timeout: Option<Duration>, taking: Option<Taking<'_>>) -> Result<()>;
 
     /// Enters, and returns the structure.
     fn enter(&self, py: Python<'_>) -> Result<Py<PyAny>> {
@@ -213,7 +213,7 @@ pub(crate) trait Enter {
         if let Some(taking) = &taking {
             taking.check()?;
         }
-        self.take(self.timeout(), taking)?;
+        self.take(py, self.timeout(), taking)?;
         Ok(self.object(py))
     }
 
@@ -224,7 +224,7 @@ pub(crate) trait Enter {
         if taking.as_ref().is_some_and(|taking| taking.is_taken(place)) {
             return Ok(PyBool::new(py, false).to_owned().into_any().unbind());
         }
-        match self.take(Some(Duration::ZERO), taking) {
+        match self.take(py, Some(Duration::ZERO), taking) {
             Ok(()) => Ok(self.object(py)),
             Err(failure) if failure.kind() == Some(ErrorKind::LockTimeout) => Ok(py.None()),
             Err(failure) => Err(failure),
@@ -239,7 +239,7 @@ pub(crate) trait Enter {
                 format!("timed out after {timeout} s waiting for another asyncio task of this thread");
             return Err(Exception::LockTimeoutError.raised(py, &message, None).into());
         }
-        match self.take(Some(LAST), taking) {
+        match self.take(py, Some(LAST), taking) {
             Ok(()) => Ok(self.object(py)),
             Err(Failure::Error(error)) if error.kind() == ErrorKind::LockTimeout => {
                 // With the time that was waited for in all.

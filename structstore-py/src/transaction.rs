@@ -68,7 +68,7 @@ impl Enter for Transaction {
         Taking::begin(py, Claim::Transaction, || Ok(self.node.lineage()))
     }
 
-    fn take(&self, timeout: Option<Duration>, taking: Option<Taking<'_>>) -> Result<()> {
+    fn take(&self, _: Python<'_>, timeout: Option<Duration>, taking: Option<Taking<'_>>) -> Result<()> {
         let transaction = self.node.begin(timeout)?;
         let begun = Begun { transaction, by_task: taking.map(Taking::taken) };
         self.open.lock().unwrap_or_else(PoisonError::into_inner).push(begun);

@@ -1,6 +1,5 @@
-//! The costs of locks, alone and with other threads, compared with locks of the standard library and of POSIX.
+//! The costs of guards over several fields, and of locks that two threads take at once, compared with those of the standard library.
 
-use std::cell::UnsafeCell;
 use std::collections::HashMap;
 use std::hint::black_box;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -44,65 +43,6 @@ impl Drop for Seats {
             thread.join().unwrap();
         }
     }
-}
-
-/// A mutex that processes can share without this library: robust, so that a death is noticed.
-struct RobustMutex(Box<UnsafeCell<libc::pthread_mutex_t>>);
-
-impl RobustMutex {
-    fn new() -> RobustMutex {
-        let mutex = RobustMutex(Box::new(libc::PTHREAD_MUTEX_INITIALIZER.into()));
-        // SAFETY: initialised before use, never moved, because it is boxed.
-        unsafe {
-            let mut attributes: libc::pthread_mutexattr_t = std::mem::zeroed();
-            assert_eq!(libc::pthread_mutexattr_init(&mut attributes), 0);
-            assert_eq!(libc::pthread_mutexattr_setpshared(&mut attributes, libc::PTHREAD_PROCESS_SHARED), 0);
-            assert_eq!(libc::pthread_mutexattr_setrobust(&mut attributes, libc::PTHREAD_MUTEX_ROBUST), 0);
-            assert_eq!(libc::pthread_mutex_init(mutex.0.get(), &attributes), 0);
-        }
-        mutex
-    }
-
-    fn pair(&self) {
-        // SAFETY: initialised; locked and unlocked by one thread.
-        unsafe {
-            libc::pthread_mutex_lock(self.0.get());
-            libc::pthread_mutex_unlock(self.0.get());
-        }
-    }
-}
-
-/// A lock for many readers that processes can share without this library. It is not robust: the death of a reader is not noticed.
-struct PosixRwLock(Box<UnsafeCell<libc::pthread_rwlock_t>>);
-
-impl PosixRwLock {
-    fn new() -> PosixRwLock {
-        let lock = PosixRwLock(Box::new(libc::PTHREAD_RWLOCK_INITIALIZER.into()));
-        // SAFETY: initialised before use, never moved, because it is boxed.
-        unsafe {
-            let mut attributes: libc::pthread_rwlockattr_t = std::mem::zeroed();
-            assert_eq!(libc::pthread_rwlockattr_init(&mut attributes), 0);
-            assert_eq!(libc::pthread_rwlockattr_setpshared(&mut attributes, libc::PTHREAD_PROCESS_SHARED), 0);
-            assert_eq!(libc::pthread_rwlock_init(lock.0.get(), &attributes), 0);
-        }
-        lock
-    }
-
-    fn read_pair(&self) {
-        // SAFETY: initialised; locked and unlocked by one thread.
-        unsafe {
-            libc::pthread_rwlock_rdlock(self.0.get());
-            libc::pthread_rwlock_unlock(self.0.get());
-        }
-    }
-}
-
-/// The names of a hundred fields, in an order that seems random.
-fn keys() -> impl Iterator<Item = (Key<'static>, &'static str)> + Clone {
-    let names: Vec<&'static str> = (0..100).map(|at| &*format!("field_{at}").leak()).collect();
-    // 61 and 100 have no common divisor.
-    let order: Vec<_> = (0..100).map(|at| names[at * 61 % 100]).map(|name| (Key::new(name), name)).collect();
-    order.into_iter().cycle()
 }
 
 /// Almost nothing to check and to lend, so that the lock dominates.
@@ -153,6 +93,9 @@ struct Pair {
 fn fields(criterion: &mut Criterion) {
     let store = Memory::store();
     let mut group = criterion.benchmark_group("locks");
+    let one = store.ensure_struct("one").unwrap().bind::<One>().unwrap();
+    group.bench_function("write_one", |bencher| bencher.iter(|| drop(one.write().unwrap())));
+    group.bench_function("read_one", |bencher| bencher.iter(|| drop(one.read().unwrap())));
     let ten = store.bind::<Ten>().unwrap();
     let mut value = 0;
     group.bench_function("write_ten", |bencher| {
@@ -177,51 +120,6 @@ fn fields(criterion: &mut Criterion) {
     let mut plain = 0;
     group.bench_function("store_plain", |bencher| {
         bencher.iter(|| *black_box(&mut plain) = black_box(5));
-    });
-    group.finish();
-}
-
-/// One thread, with many other threads that have seats in the store and do nothing.
-fn seats(criterion: &mut Criterion) {
-    let store = Memory::store();
-    let mut keys = keys();
-    for (key, _) in keys.by_ref().take(100) {
-        store.set(key, 0_i64).unwrap();
-    }
-    let handle = store.ensure_struct("part").unwrap();
-    let binding = handle.bind::<One>().unwrap();
-    let mut group = criterion.benchmark_group("locks");
-    for seats in [1, 8, 64, 1024] {
-        let _seats = Seats::attach(&store, seats - 1);
-        group.bench_function(format!("exclusive_{seats}"), |bencher| {
-            bencher.iter(|| drop(binding.write().unwrap()));
-        });
-        group.bench_function(format!("exclusive_of_handle_{seats}"), |bencher| {
-            bencher.iter(|| drop(handle.write().unwrap()));
-        });
-        group.bench_function(format!("shared_{seats}"), |bencher| {
-            bencher.iter(|| drop(binding.read().unwrap()));
-        });
-        group.bench_function(format!("set_{seats}"), |bencher| {
-            bencher.iter(|| store.set(black_box(keys.next().unwrap().0), black_box(5_i64)).unwrap());
-        });
-        // The worst case of hints: each of the two locks gives the hint that makes the other one look at all seats.
-        group.bench_function(format!("read_whole_and_set_part_{seats}"), |bencher| {
-            bencher.iter(|| {
-                drop(store.read().unwrap());
-                handle.set("number", black_box(5_i64)).unwrap();
-            });
-        });
-    }
-    let (mutex, rwlock) = (RobustMutex::new(), PosixRwLock::new());
-    group.bench_function("mutex", |bencher| bencher.iter(|| mutex.pair()));
-    group.bench_function("rwlock", |bencher| bencher.iter(|| rwlock.read_pair()));
-    let map: RwLock<HashMap<_, i64>> =
-        RwLock::new(keys.by_ref().take(100).map(|(_, name)| (name, 0)).collect());
-    group.bench_function("set_of_map", |bencher| {
-        bencher.iter(|| {
-            *map.write().unwrap().get_mut(black_box(keys.next().unwrap().1)).unwrap() = black_box(5);
-        });
     });
     group.finish();
 }
@@ -345,6 +243,6 @@ fn fairness(_: &mut Criterion) {
 criterion_group! {
     name = benches;
     config = Criterion::default().sample_size(60).without_plots();
-    targets = seats, fields, cores, fairness
+    targets = fields, cores, fairness
 }
 criterion_main!(benches);

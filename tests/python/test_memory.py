@@ -149,6 +149,7 @@ def test_cycles_through_locks_are_collected(make: Callable[[StructStore], Any]) 
     class Robot(StructStore):
         pass
 
+    gc.collect()  # What other tests have left is not to go in between.
     probe, robot = StructStore(), Robot()
     nodes = probe.stats().nodes
     robot.__lock__ = make(robot)

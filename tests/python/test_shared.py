@@ -1,5 +1,6 @@
 """Opening, closing, and finding again what is shared."""
 
+import contextlib
 import enum
 import gc
 import os
@@ -116,6 +117,43 @@ def test_closing(name: str) -> None:
     sub.x += 1
     lst.append(2)
     assert root == {"sub": {"x": 2}, "lst": [1, 2]}
+
+
+def test_an_operation_that_waits_outlives_close_and_revalidate(name: str) -> None:
+    holder = StructStoreShared(name)
+    for end in ("close", "revalidate"):
+        holder.num = 0
+        store, entered, release = StructStoreShared(name), threading.Event(), threading.Event()
+
+        def hold(entered: threading.Event = entered, release: threading.Event = release) -> None:
+            with holder.write_lock():
+                entered.set()
+                release.wait()
+
+        def change(store: StructStoreShared = store) -> None:
+            # One that comes late finds it closed.
+            with contextlib.suppress(structstore.ClosedError):
+                store.num = 10
+
+        holding, changing = threading.Thread(target=hold), threading.Thread(target=change)
+        holding.start()
+        entered.wait()
+        changing.start()
+        time.sleep(0.05)  # Most often, it waits for the lock by now.
+        if end == "close":
+            store.close()
+        else:
+            structstore.unlink(name, force=True)
+            other = StructStoreShared(name)
+            assert store.revalidate() and other.valid()
+        del store
+        gc.collect()
+        release.set()
+        holding.join()
+        changing.join()
+        assert holder.num in (0, 10)
+    holder.close()
+    other.close()
 
 
 def test_with_closes_also_after_an_exception(name: str) -> None:

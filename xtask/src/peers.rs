@@ -39,6 +39,12 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result {
         }
         let mut compared = Command::new(python);
         compared.arg(package.join("peers.py")).args(&options).args(words.iter().skip(1));
+        // It has the same name, and is compiled here, which takes cmake and a C++ compiler.
+        let original = venv.another("venv-original");
+        match original.pip_install(["structstore==0.6.1", "numpy"]) {
+            Ok(()) => drop(compared.arg("--original").arg(original.python()?)),
+            Err(_) => eprintln!("the C++ original is left out"),
+        }
         missed.extend(step::run(compared.current_dir(&workspace.root)).err());
     }
     match missed.pop() {

@@ -83,13 +83,7 @@ impl<'w> Venv<'w> {
             Some((3, 13)) => "2.1.0",
             _ => "2.3.2",
         };
-        let dir = self.workspace.target.join("venv-oldest");
-        let oldest = Venv {
-            python: dir.join("bin/python"),
-            dir,
-            created: Cell::new(false),
-            ..Venv::new(self.workspace)
-        };
+        let oldest = self.another("venv-oldest");
         let requirements = self.requirements();
         let numpy_only = format!("numpy=={numpy}");
         let wanted = [OsStr::new("--requirement"), requirements.as_os_str(), OsStr::new(&numpy_only)];
@@ -97,6 +91,12 @@ impl<'w> Venv<'w> {
         let wheel = self.wheel()?;
         oldest.pip_install([OsStr::new("--force-reinstall"), OsStr::new("--no-deps"), wheel.as_os_str()])?;
         Ok((oldest, numpy))
+    }
+
+    /// An environment of another name, with nothing installed for sure.
+    pub(crate) fn another(&self, name: &str) -> Venv<'w> {
+        let dir = self.workspace.target.join(name);
+        Venv { python: dir.join("bin/python"), dir, ..Venv::new(self.workspace) }
     }
 
     /// Installs what is not installed yet.

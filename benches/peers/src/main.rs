@@ -13,8 +13,10 @@ use std::process::ExitCode;
 
 use report::Report;
 
+type Part = fn(&mut Report);
+
 /// The parts in their order. Those that fork come first, while this process has one thread.
-const PARTS: [(&str, fn(&mut Report)); 8] = [
+const PARTS: [(&str, Part); 8] = [
     ("crowd", scaling::crowd),
     ("wake", wake::latencies),
     ("operations", operations::all),

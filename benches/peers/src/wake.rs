@@ -63,10 +63,10 @@ pub fn answer(kind: &str, name: &str) {
     if kind == "watch" {
         let store = StructStoreShared::open(name).unwrap();
         let mut end = Watched::new(&store, "ping", "pong");
-        (1..).for_each(|round| {
+        for round in 1.. {
             end.wait_for(round);
             end.tell(round);
-        });
+        }
     } else {
         let end = Evented::new(name, "ping", "pong");
         loop {
@@ -158,7 +158,9 @@ fn forked(answer: impl Fn(u32)) -> i32 {
     let child = unsafe { libc::fork() };
     if child == 0 {
         pin(1);
-        (1..).for_each(answer);
+        for round in 1.. {
+            answer(round);
+        }
     }
     child
 }
@@ -191,7 +193,10 @@ pub fn latencies(report: &mut Report) {
     std::thread::sleep(Duration::from_millis(500));
 
     let (mut futex, mut change) = (0, 0);
-    let mut turns: Vec<(&str, Box<dyn FnMut() + '_>, Vec<f64>)> = vec![
+    /// The way of waking, once there and back, and how long it took.
+    type Turn<'a> = (&'static str, Box<dyn FnMut() + 'a>, Vec<f64>);
+
+    let mut turns: Vec<Turn<'_>> = vec![
         (
             "futex",
             Box::new(|| {

@@ -19,7 +19,7 @@ use crate::segment::{GRANULE, Segment};
 use crate::sync::{AtomicU64, Ordering, futex_wake_one, prefetch};
 
 /// Segments grow by half, but by no more than this at once: committing memory takes up to 0.5 ms per MiB.
-const MAX_STEP: u64 = 16 << 20;
+pub(crate) const MAX_STEP: u64 = 16 << 20;
 /// Marks an owner of the heap lock that is a participant: one whose threads have no seat yet, or need none.
 const PARTICIPANT: u32 = 1 << 20;
 const WAITERS: u64 = 1;
@@ -349,7 +349,7 @@ impl<'g> Section<'g> {
         let at = match self.find(wanted)? {
             Some(at) => at,
             None => {
-                self.grow(wanted)?;
+                self.grow(wanted, u64::MAX)?;
                 self.find(wanted)?.ok_or_else(|| broken(0, "no free block after growing", "one"))?
             }
         };
@@ -520,9 +520,19 @@ impl<'g> Section<'g> {
         Ok(())
     }
 
-    /// Commits more memory and adds it to the heap.
+    /// Commits memory for a large block in a step that is not long, and adds it to the heap. Returns whether there is room for the block.
+    pub(crate) fn grow_towards(&mut self, bytes: u64) -> Result<bool> {
+        let Some(wanted) = block::units_for(bytes) else { return Ok(true) };
+        if self.find(wanted)?.is_some() {
+            return Ok(true);
+        }
+        self.grow(wanted, MAX_STEP)?;
+        Ok(false)
+    }
+
+    /// Commits more memory, at most so many bytes, and adds it to the heap.
     #[cold]
-    fn grow(&mut self, units: u64) -> Result<()> {
+    fn grow(&mut self, units: u64, at_most: u64) -> Result<()> {
         let header = self.arena.header();
         let segment = &self.arena.segment;
         let committed = header.committed.load(Ordering::Relaxed);
@@ -547,6 +557,10 @@ impl<'g> Section<'g> {
         if least > committed {
             let generous = committed.saturating_add((committed / 2).min(MAX_STEP));
             let generous = generous.checked_next_multiple_of(GRANULE).unwrap_or(max).min(max).max(least);
+            let (least, generous) = match committed.saturating_add(at_most) {
+                step if step < least => (step, step),
+                _ => (least, generous),
+            };
             size = match segment.commit(committed, generous) {
                 Ok(()) => generous,
                 Err(_) if generous > least => {
@@ -680,6 +694,48 @@ mod tests {
     use super::*;
     use crate::access::Access as _;
     use crate::tests::{Random, store};
+
+    /// The heap is not locked for longer than a step takes, and the last one makes room for all.
+    #[test]
+    fn room_for_a_large_block_is_made_in_steps() {
+        let store = store();
+        let arena = store.handle.arena();
+        let committed = || arena.header().committed.load(Ordering::Relaxed);
+        let bytes = 5 * MAX_STEP + 100;
+        let mut steps = 0;
+        loop {
+            let mut heap = HeapGuard::lock(arena, arena.owner(), &Wait::QUIET).unwrap();
+            let (mut section, before) = (heap.section(), committed());
+            let done = section.grow_towards(bytes).unwrap();
+            section.commit();
+            assert!(committed() - before <= MAX_STEP);
+            if done {
+                break;
+            }
+            steps += 1;
+            // Others may take what was added: then there is another step.
+            let mut section = heap.section();
+            let taken = if steps == 3 { section.take(1 << 20, BlockKind::Bytes).unwrap() } else { 0 };
+            section.commit();
+            let mut section = heap.section();
+            if taken != 0 {
+                section.free(taken).unwrap();
+            }
+            section.commit();
+        }
+        assert!((6..=7).contains(&steps), "{steps} steps");
+        let enough = committed();
+        let mut heap = HeapGuard::lock(arena, arena.owner(), &Wait::QUIET).unwrap();
+        let mut section = heap.section();
+        let block = section.take(bytes, BlockKind::Bytes).unwrap();
+        section.commit();
+        assert_eq!(committed(), enough);
+        let mut section = heap.section();
+        section.free(block).unwrap();
+        section.commit();
+        drop(heap);
+        store.check().unwrap();
+    }
 
     /// Against a list of blocks, each filled with a number of its own: blocks lie apart, keep what is in them, and are all free
     /// again in the end, so that one block has room for what they had. A section that is dropped has done nothing.

@@ -7,8 +7,9 @@
 //!
 //! The heap is locked before the table of this process's leases, which is therefore held for moments only.
 
+use std::collections::hash_map::Entry;
 use std::sync::atomic::{AtomicU64 as LocalWord, Ordering as LocalOrdering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use crate::arena::layout::{ArrayHead, LeaseBlock, Participant};
 use crate::arena::{Arena, BlockKind, HeapGuard};
@@ -43,6 +44,10 @@ impl Lease {
     /// The lease on a block that this process has already. A leased block is not freed, so that its offset still
     /// means the same block.
     pub(crate) fn existing(arena: &Arena, block: u64) -> Option<Arc<Lease>> {
+        if lease_count(arena, block).is_ok_and(|count| count.load(Ordering::Relaxed) == 0) {
+            // Nobody has one, or not for long.
+            return None;
+        }
         lock(&arena.leases).get(&block).and_then(Weak::upgrade)
     }
 
@@ -136,14 +141,18 @@ impl Drop for Lease {
         let heap =
             self.arena.writable().then(|| HeapGuard::lock(&self.arena, self.arena.owner(), &Wait::QUIET));
         let mut leases = lock(&self.arena.leases);
-        let last = leases.get(&self.block).is_none_or(|other| other.strong_count() == 0);
-        if last {
-            leases.remove(&self.block);
-        }
+        let last = match leases.entry(self.block) {
+            Entry::Occupied(newest) if newest.get().strong_count() == 0 => {
+                newest.remove();
+                true
+            }
+            Entry::Occupied(_) => false,
+            Entry::Vacant(_) => true,
+        };
         if heap.is_some() {
             // Under the table's lock, so that a newer lease of this process has not claimed the head yet, or keeps it.
             let me = u64::from(self.arena.participant_index()).wrapping_add(1);
-            lock(&self.share).give_back(me, last);
+            self.share.get_mut().unwrap_or_else(PoisonError::into_inner).give_back(me, last);
         }
         // Still under the table's lock, so that a new lease of this block finds the entry gone. A segment that is
         // too broken for it keeps its block.

@@ -13,7 +13,7 @@ mod seats;
 mod watchers;
 
 pub(crate) use block::BlockKind;
-pub(crate) use heap::{HeapGuard, Section, participant_owner, undo};
+pub(crate) use heap::{HeapGuard, MAX_STEP, Section, participant_owner, undo};
 pub use openings::Cleanup;
 pub(crate) use openings::{Opening, Openings, lock_init};
 pub(crate) use seats::{LateClaim, ThreadSeat, forget_transaction};

@@ -220,7 +220,7 @@ pub(super) fn migrate<T: Field>(held: &mut StructMut<'_>) -> Result<()> {
 
 /// Reads a struct with all below it as a type that does not fit as it lies.
 pub(super) fn read<T: Field>(access: &impl Access) -> Result<T> {
-    let snapshot = ops::snapshot(access, Extras { metas: true, samples: false })?.finish()?;
+    let snapshot = ops::snapshot(access, Extras { metas: true, ..Extras::default() })?.finish()?;
     let Whole { value, metas, .. } = decode_whole(&snapshot)?;
     let mut value = value.into_owned();
     Adaptation { metas, complete: true }.adapt(&mut value, &T::schema(), &Path::ROOT);
@@ -231,7 +231,7 @@ pub(super) fn read<T: Field>(access: &impl Access) -> Result<T> {
 #[cold]
 pub(super) fn get_renamed<T: Field>(slot: Slot<'_>, error: Error) -> Result<T> {
     let Ok(handle) = slot.handle(Kind::Struct) else { return Err(error) };
-    let snapshot = ops::snapshot(&handle, Extras { metas: true, samples: false })?.finish()?;
+    let snapshot = ops::snapshot(&handle, Extras { metas: true, ..Extras::default() })?.finish()?;
     let Whole { value, metas, .. } = decode_whole(&snapshot)?;
     let mut value = value.into_owned();
     Adaptation { metas, complete: false }.adapt(&mut value, &T::schema(), &Path::ROOT);

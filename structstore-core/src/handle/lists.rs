@@ -9,7 +9,7 @@ use std::slice;
 use super::lend::{Lend, lend_mut, lend_ref};
 use super::view::{ArrayView, moved_out};
 use super::{Struct, StructMut, StructRef};
-use crate::access::{Access, Borrowed, Handle, Hold, Located, Locked, Part, lend_scalar};
+use crate::access::{Access, Borrowed, Handle, Hold, Located, Locked, Part, lend_scalar, locate_part};
 use crate::arena::layout::Slot;
 #[cfg(doc)]
 use crate::error::ErrorKind;
@@ -554,8 +554,7 @@ impl<'s, H: Hold> ListRef<'s, H> {
         if T::IN_SLOT
             && let Some(slot) = self.slot(index)
         {
-            let part = Part::Index(index);
-            return T::get(ops::Slot::new(&self.locked, Raw::load(slot), part)).at_part(&self.locked, part);
+            return item(&self.locked, slot, index);
         }
         lists::get(&self.locked, index)
     }
@@ -628,6 +627,22 @@ impl<'s, H: Hold> ListRef<'s, H> {
     }
 }
 
+/// Reads an item of a list that is held.
+#[inline(always)]
+fn item<T: Get, H: Hold>(locked: &Locked<'_, H>, slot: &Slot, index: usize) -> Result<T> {
+    /// Makes the part anew: one that both share would be written to memory for each item.
+    #[cold]
+    #[inline(never)]
+    fn unread<H: Hold>(error: Error, locked: &Locked<'_, H>, index: usize) -> Error {
+        locate_part(error, locked, Part::Index(index))
+    }
+
+    match T::get(ops::Slot::new(locked, Raw::load(slot), Part::Index(index))) {
+        Ok(item) => Ok(item),
+        Err(error) => Err(unread(error, locked, index)),
+    }
+}
+
 /// The items of a list that is held, or the reason why there are none to be had.
 struct Items<'a, 's, T, H> {
     locked: &'a Locked<'s, H>,
@@ -641,9 +656,10 @@ impl<T: Get, H: Hold> Iterator for Items<'_, '_, T, H> {
 
     #[inline]
     fn next(&mut self) -> Option<Result<T>> {
-        let Some((index, slot)) = self.slots.next() else { return self.broken.take().map(Err) };
-        let part = Part::Index(index);
-        Some(T::get(ops::Slot::new(self.locked, Raw::load(slot), part)).at_part(self.locked, part))
+        match self.slots.next() {
+            Some((index, slot)) => Some(item(self.locked, slot, index)),
+            None => self.broken.take().map(Err),
+        }
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

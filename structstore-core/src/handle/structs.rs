@@ -540,7 +540,7 @@ impl Struct {
     /// # Ok::<(), structstore::Error>(())
     /// ```
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        ops::snapshot(&self.handle, Extras { metas: true, samples: false })?.finish()
+        ops::snapshot(&self.handle, Extras { metas: true, ..Extras::default() })?.finish()
     }
 
     /// The same, with all samples that [streams](crate::stream) keep, instead of the newest ones. A stream that is restored numbers them from 0.
@@ -549,7 +549,7 @@ impl Struct {
     ///
     /// As [`Struct::to_value`].
     pub fn to_bytes_with_samples(&self) -> Result<Vec<u8>> {
-        ops::snapshot(&self.handle, Extras { metas: true, samples: true })?.finish()
+        ops::snapshot(&self.handle, Extras { metas: true, samples: true, ..Extras::default() })?.finish()
     }
 
     /// Replaces all fields by those of a snapshot, in one operation. Declared fields stay, and take the new values. A field without

@@ -20,7 +20,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use crate::arena::layout::{LogEntry, LogHead, Seat};
-use crate::arena::{Arena, BlockKind, HeapGuard, ThreadSeat};
+use crate::arena::{Arena, BlockKind, HeapGuard, MAX_STEP, ThreadSeat};
 use crate::error::{Error, Result};
 use crate::lock::{NodeId, Wait, generation};
 use crate::node::LIMITS;
@@ -192,11 +192,30 @@ impl<'a> Operation<'a> {
         if bytes == 0 {
             return Ok(0);
         }
+        if bytes > MAX_STEP {
+            self.make_room(bytes)?;
+        }
         let mut heap = HeapGuard::lock(self.arena, self.index, &Wait::QUIET)?;
         let mut section = heap.section();
         let payload = section.allocate(self.seat, bytes, kind)?;
         section.commit();
         Ok(payload)
+    }
+
+    /// Commits memory for a large block in steps, between which others may use the heap: it takes a second for a few gigabytes. Nothing
+    /// where there is not enough for the whole.
+    #[cold]
+    fn make_room(&self, bytes: u64) -> Result<()> {
+        while self.arena.segment().backing().has_room(bytes) {
+            let mut heap = HeapGuard::lock(self.arena, self.index, &Wait::QUIET)?;
+            let mut section = heap.section();
+            let done = section.grow_towards(bytes)?;
+            section.commit();
+            if done {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Takes over a block that only a lease of this process keeps: from now on it is like one that was allocated just now.

@@ -108,5 +108,8 @@ impl Drop for Arena {
         // From here on, the place may be another process's.
         self.participant.store(NO_PLACE, LocalOrdering::Relaxed);
         self.remove_name_left();
+        // First, so that what follows leads to the file alone.
+        drop(self.liveness.take());
+        self.segment.release();
     }
 }

@@ -6,7 +6,7 @@ use crate::arena::layout::ArrayHead;
 use crate::error::{Error, Result};
 use crate::limits::MAX_DIMENSIONS;
 use crate::sync::Ordering;
-use crate::value::{ArrayValue, DType, Element, size_in_bytes};
+use crate::value::{ArrayValue, DType, Element, size_in_bytes, word_of};
 
 /// The description of an array in its block; see [`ArrayHead`].
 #[derive(Clone, Debug)]
@@ -25,6 +25,18 @@ const INLINE_DESCR: usize = 8;
 /// How many words behind the extents a type's description of this many bytes takes.
 fn long_words(descr: usize) -> usize {
     if descr > INLINE_DESCR { descr.div_ceil(8) } else { 0 }
+}
+
+/// The word of a head that says how large an element is, and how long the description of its type.
+const fn sizes(itemsize: usize, descr: &str) -> u64 {
+    itemsize as u64 | (descr.len() as u64) << 32
+}
+
+/// Whether the elements are of a type with a short name.
+#[inline(always)]
+fn is_of<const D: usize>(head: &ArrayHead<D>, typestr: &str, itemsize: usize) -> bool {
+    head.sizes.load(Ordering::Relaxed) == sizes(itemsize, typestr)
+        && word_of(typestr).is_some_and(|word| head.descr.load(Ordering::Relaxed) == word)
 }
 
 fn plural(indices: usize) -> String {
@@ -50,11 +62,9 @@ impl ArrayBlock {
 
     /// Whether only zeroes follow a short description, where [`ArrayBlock::locate`] compares words.
     pub(crate) fn is_padded(&self, arena: &Arena, payload: u64) -> Result<bool> {
-        let mut descr = [0; INLINE_DESCR];
-        let Some(target) = descr.get_mut(..self.dtype.descr().len()) else { return Ok(true) };
-        target.copy_from_slice(self.dtype.descr().as_bytes());
+        let Some(word) = word_of(self.dtype.descr()) else { return Ok(true) };
         let head = arena.at::<ArrayHead>(payload)?;
-        Ok(head.descr.load(Ordering::Relaxed) == u64::from_le_bytes(descr))
+        Ok(head.descr.load(Ordering::Relaxed) == word)
     }
 
     /// How large the block's payload is.
@@ -106,7 +116,7 @@ impl ArrayBlock {
         let descr = self.dtype.descr().as_bytes();
         let head = arena.at::<ArrayHead>(payload)?;
         head.bytes.store(self.bytes, Ordering::Relaxed);
-        head.sizes.store(self.dtype.itemsize() as u64 | (descr.len() as u64) << 32, Ordering::Relaxed);
+        head.sizes.store(sizes(self.dtype.itemsize(), self.dtype.descr()), Ordering::Relaxed);
         head.dimensions.store(self.shape.len() as u64, Ordering::Relaxed);
         let behind = words.get(HEAD_WORDS..).unwrap_or_default();
         for (word, extent) in behind.iter().zip(&self.shape) {
@@ -127,13 +137,7 @@ impl ArrayBlock {
         itemsize: usize,
     ) -> Result<Option<([usize; D], *mut u8)>> {
         let head = arena.at::<ArrayHead<D>>(payload)?;
-        let mut descr = [0; INLINE_DESCR];
-        let Some(target) = descr.get_mut(..typestr.len()) else { return Ok(None) };
-        target.copy_from_slice(typestr.as_bytes());
-        let is_this = head.sizes.load(Ordering::Relaxed) == itemsize as u64 | (typestr.len() as u64) << 32
-            && head.dimensions.load(Ordering::Relaxed) == D as u64
-            && head.descr.load(Ordering::Relaxed) == u64::from_le_bytes(descr);
-        if !is_this {
+        if !is_of(head, typestr, itemsize) || head.dimensions.load(Ordering::Relaxed) != D as u64 {
             return Ok(None);
         }
         let shape = head.extents.each_ref().map(|extent| extent.load(Ordering::Relaxed) as usize);
@@ -146,14 +150,37 @@ impl ArrayBlock {
         Ok(Some((shape, arena.bytes(payload.saturating_add(data), found)?)))
     }
 
+    /// Where the elements of a block are, and how many bytes, if it is an array of a type with a short name, in any dimensions.
+    pub(crate) fn locate_elements(
+        arena: &Arena,
+        payload: u64,
+        typestr: &str,
+        itemsize: usize,
+    ) -> Result<Option<(*mut u8, usize)>> {
+        let head = arena.at::<ArrayHead>(payload)?;
+        let dimensions = head.dimensions.load(Ordering::Relaxed);
+        if !is_of(head, typestr, itemsize) || dimensions > MAX_DIMENSIONS as u64 {
+            return Ok(None);
+        }
+        let words = HEAD_WORDS.saturating_add(dimensions as usize) as u64;
+        let extents = arena.words(payload, words)?.get(HEAD_WORDS..).unwrap_or_default();
+        let mut extents = extents.iter().map(|extent| extent.load(Ordering::Relaxed) as usize);
+        let bytes = extents.try_fold(itemsize, usize::checked_mul);
+        let Some(bytes) = bytes.filter(|bytes| *bytes as u64 == head.bytes.load(Ordering::Relaxed)) else {
+            return Ok(None);
+        };
+        let data = words.wrapping_mul(8).next_multiple_of(64);
+        Ok(Some((arena.bytes(payload.saturating_add(data), bytes as u64)?, bytes)))
+    }
+
     /// Reads the header of a block; every number in it is checked.
     pub(crate) fn read(arena: &Arena, payload: u64) -> Result<ArrayBlock> {
         let broken =
             |found: String| Error::corrupt(format_args!("the array at {payload:#x}"), found, "an array");
         let head = arena.at::<ArrayHead>(payload)?;
-        let (bytes, sizes) = (head.bytes.load(Ordering::Relaxed), head.sizes.load(Ordering::Relaxed));
+        let (bytes, word) = (head.bytes.load(Ordering::Relaxed), head.sizes.load(Ordering::Relaxed));
         let dimensions = head.dimensions.load(Ordering::Relaxed);
-        let (itemsize, descr) = (sizes as u32, (sizes >> 32) as usize);
+        let (itemsize, descr) = (word as u32, (word >> 32) as usize);
         if dimensions > MAX_DIMENSIONS as u64 || descr > 1 << 16 {
             return Err(broken(format!("{dimensions} dimensions, {descr} bytes of type")));
         }
@@ -162,11 +189,16 @@ impl ArrayBlock {
         let (extents, long) = behind.split_at_checked(dimensions as usize).unwrap_or_default();
         let shape: Vec<usize> =
             extents.iter().map(|extent| extent.load(Ordering::Relaxed) as usize).collect();
-        let place = if descr > INLINE_DESCR { long } else { std::slice::from_ref(&head.descr) };
-        let descr = copy_bytes(place, descr);
-        let descr =
-            str::from_utf8(descr.bytes()).map_err(|_| broken("a type that is not text".to_owned()))?;
-        let dtype = DType::parse(descr, itemsize)?;
+        let dtype = match DType::of_word(head.descr.load(Ordering::Relaxed)) {
+            Some(dtype) if word == sizes(dtype.itemsize(), dtype.descr()) => dtype,
+            _ => {
+                let place = if descr > INLINE_DESCR { long } else { std::slice::from_ref(&head.descr) };
+                let descr = copy_bytes(place, descr);
+                let descr = str::from_utf8(descr.bytes())
+                    .map_err(|_| broken("a type that is not text".to_owned()))?;
+                DType::parse(descr, itemsize)?
+            }
+        };
         let block = ArrayBlock::of(dtype, shape).map_err(|error| broken(error.to_string()))?;
         if block.bytes != bytes {
             let shape = &block.shape;

@@ -263,6 +263,12 @@ pub(crate) fn slot_value(arena: &Arena, raw: Raw) -> Result<Value<'static>> {
     read_slot(arena, raw, 0, &Extent::default())
 }
 
+/// Writes the value of a slot whose node is held.
+#[cfg(feature = "serde")]
+pub(crate) fn slot_snapshot(arena: &Arena, raw: Raw, snapshot: &mut SnapshotWriter) -> Result<()> {
+    write_slot(arena, raw, 0, &Extent::default(), snapshot)
+}
+
 /// The bytes of a string or bytes node.
 pub(crate) fn read_bytes_node(arena: &Arena, node: &Node) -> Result<Vec<u8>> {
     let (words, length) = contents(arena, node)?;

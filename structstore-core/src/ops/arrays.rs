@@ -142,6 +142,9 @@ pub(crate) fn wrong_dtype<T: Element>(found: &DType) -> Error {
 
 /// The elements of a block, where they lie.
 fn elements<T: Element>(arena: &Arena, block: u64) -> Result<(*mut T, usize)> {
+    if let Some((start, bytes)) = ArrayBlock::locate_elements(arena, block, T::TYPESTR, size_of::<T>())? {
+        return Ok((start.cast(), whole_elements::<T>(bytes)));
+    }
     let header = ArrayBlock::read(arena, block)?;
     if header.dtype.descr() != T::TYPESTR {
         return Err(wrong_dtype::<T>(&header.dtype));

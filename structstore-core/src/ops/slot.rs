@@ -9,6 +9,8 @@ use crate::arena::layout::Node;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lock::NodeId;
 use crate::node::{self, Raw, slot_value};
+#[cfg(feature = "serde")]
+use crate::value::{Extras, Snapshot, SnapshotWriter};
 use crate::value::{Kind, Scalar, ScalarType, Value, convert, decode_scalar, wrong_kind};
 
 /// A type that a field or an item can be read as.
@@ -96,6 +98,19 @@ impl<'a> Slot<'a> {
     pub(crate) fn read<T>(self, kind: Kind, read: impl Fn(&Arena, &Node) -> Result<T>) -> Result<T> {
         self.expect(kind)?;
         self.named(read)
+    }
+
+    /// What it holds, with all below.
+    #[cfg(feature = "serde")]
+    pub(crate) fn snapshot(self, extras: Extras) -> Result<Snapshot> {
+        let snapshot = if self.locked || !self.raw.kind()?.is_node() {
+            let mut snapshot = SnapshotWriter::new(extras);
+            node::slot_snapshot(&self.store.arena, self.raw, &mut snapshot)?;
+            snapshot
+        } else {
+            super::snapshot(&Near::new(self.store, self.raw)?, extras)?
+        };
+        Ok(snapshot.snapshot())
     }
 
     /// A handle to what it names.

@@ -304,6 +304,13 @@ impl Backing {
         }
     }
 
+    /// Whether the file system has room for so many bytes more, as far as it says.
+    pub(crate) fn has_room(&self, bytes: u64) -> bool {
+        let Ok(Some(file)) = self.file() else { return false };
+        nix::sys::statvfs::fstatvfs(file)
+            .is_ok_and(|system| system.blocks_available().saturating_mul(system.fragment_size()) >= bytes)
+    }
+
     fn exhausted(&self, needed: u64, file: &File, error: io::Error) -> Error {
         let mut reason = error.to_string();
         if let Ok(system) = nix::sys::statvfs::fstatvfs(file) {

@@ -61,7 +61,11 @@ pub(crate) struct Segment {
 enum Memory {
     File { _map: MmapRaw },
     Private(Reservation),
+    Released,
 }
+
+/// From how many bytes on memory is given back by a thread of its own: the kernel takes a millisecond for 10 MB.
+const LARGE: u64 = 64 << 20;
 
 impl Segment {
     /// Maps a file or memory. Nothing is accessible until [`Self::commit`] or [`Self::trust`].
@@ -177,6 +181,7 @@ impl Segment {
         }
         match &self.memory {
             Memory::File { .. } => self.backing.extend(from, size)?,
+            Memory::Released => return Err(self.outside(size, 0)),
             Memory::Private(reservation) => reservation
                 .commit(size as usize)
                 .map_err(|error| self.full(size.saturating_sub(from), error.to_string()))?,
@@ -212,6 +217,19 @@ impl Segment {
         }
         self.known.fetch_max(committed, Ordering::AcqRel);
         Ok(())
+    }
+
+    /// Gives the memory back. If it is much, and nobody else has the file, that takes long, and keeps nobody waiting.
+    pub(crate) fn release(&mut self) {
+        if self.known() < LARGE || !matches!(self.memory, Memory::File { .. }) {
+            return;
+        }
+        self.known.store(0, Ordering::Relaxed);
+        let memory = mem::replace(&mut self.memory, Memory::Released);
+        let Memory::File { _map: map } = memory else { return };
+        let rest = (map, mem::replace(&mut self.backing, Backing::Anonymous));
+        // Where there is no thread to be had, what it would have dropped is dropped here.
+        let _ = std::thread::Builder::new().name("structstore-close".to_owned()).spawn(move || drop(rest));
     }
 
     /// In a child: replaces the mapping by private memory, of which these pieces have contents and the rest is zero. Nothing

@@ -212,7 +212,7 @@ pub(super) fn visit_scalar<'de, V: Visitor<'de>, E: de::Error>(
 }
 
 /// Gives a visitor an array: whole if it can take one, else as nested sequences.
-pub(super) fn visit_array<'de, V: Visitor<'de>>(array: &'de ArrayValue<'_>, visitor: V) -> Result<V::Value> {
+pub(super) fn visit_array<'de, V: Visitor<'de>>(array: ArrayValue<'de>, visitor: V) -> Result<V::Value> {
     if expects(&visitor, VALUE) || expects(&visitor, NUMBERS) {
         return visitor.visit_enum(Access { array, next: 0 });
     }
@@ -221,7 +221,7 @@ pub(super) fn visit_array<'de, V: Visitor<'de>>(array: &'de ArrayValue<'_>, visi
         let expected = (&visitor as &dyn Expected).to_string();
         return Err(Error::wrong_type(found, expected));
     };
-    de::Deserializer::deserialize_any(Rows::of(array, &numbers)?, visitor)
+    de::Deserializer::deserialize_any(Rows::of(&array, &numbers)?, visitor)
 }
 
 /// Whether this is what a visitor says that it expects.
@@ -242,12 +242,12 @@ pub(super) fn expects<'de, V: Visitor<'de>>(visitor: &V, what: &str) -> bool {
 }
 
 /// The parts of an array for those who can take one whole.
-struct Access<'de, 'v> {
-    array: &'de ArrayValue<'v>,
+struct Access<'de> {
+    array: ArrayValue<'de>,
     next: usize,
 }
 
-impl<'de> EnumAccess<'de> for Access<'de, '_> {
+impl<'de> EnumAccess<'de> for Access<'de> {
     type Error = Error;
     type Variant = Self;
 
@@ -257,7 +257,7 @@ impl<'de> EnumAccess<'de> for Access<'de, '_> {
     }
 }
 
-impl<'de> VariantAccess<'de> for Access<'de, '_> {
+impl<'de> VariantAccess<'de> for Access<'de> {
     type Error = Error;
 
     fn unit_variant(self) -> Result<()> {
@@ -277,17 +277,20 @@ impl<'de> VariantAccess<'de> for Access<'de, '_> {
     }
 }
 
-impl<'de> SeqAccess<'de> for Access<'de, '_> {
+impl<'de> SeqAccess<'de> for Access<'de> {
     type Error = Error;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>> {
-        let (array, part) = (self.array, self.next);
+        let (array, part) = (&self.array, self.next);
         self.next = part.saturating_add(1);
         match part {
-            0 => seed.deserialize(BorrowedStrDeserializer::new(array.dtype().descr())),
+            0 => seed.deserialize(array.dtype().descr().into_deserializer()),
             1 => seed.deserialize((array.dtype().itemsize() as u32).into_deserializer()),
             2 => seed.deserialize(SeqDeserializer::new(array.shape().iter().copied())),
-            3 => seed.deserialize(BorrowedBytesDeserializer::new(array.data())),
+            3 => match array.lent_data() {
+                Some(data) => seed.deserialize(BorrowedBytesDeserializer::new(data)),
+                None => Err(no_array()),
+            },
             _ => return Ok(None),
         }
         .map(Some)
@@ -319,9 +322,9 @@ impl<'de> Visitor<'de> for PartsVisitor {
         fn part<'de, T: Deserialize<'de>, A: SeqAccess<'de>>(parts: &mut A) -> Result<T, A::Error> {
             parts.next_element()?.ok_or_else(|| de::Error::custom("a part of an array is missing"))
         }
-        let (descr, itemsize): (&str, u32) = (part(&mut parts)?, part(&mut parts)?);
+        let (descr, itemsize): (String, u32) = (part(&mut parts)?, part(&mut parts)?);
         let (shape, data): (Vec<usize>, &[u8]) = (part(&mut parts)?, part(&mut parts)?);
-        DType::parse(descr, itemsize)
+        DType::parse(&descr, itemsize)
             .and_then(|dtype| ArrayValue::new(dtype, &shape, data))
             .map_err(de::Error::custom)
     }

@@ -1,8 +1,5 @@
 //! Values as anything that implements `Deserialize`.
 
-use std::borrow::Cow;
-use std::iter::Enumerate;
-
 use serde::de::value::SeqDeserializer;
 use serde::de::{
     self, DeserializeSeed, EnumAccess, Error as _, Expected, MapAccess, SeqAccess, Unexpected, VariantAccess,
@@ -12,71 +9,92 @@ use serde::de::{
 use super::Level;
 use super::array::{VALUE, expects, visit_array, visit_scalar};
 use super::key::KeyDeserializer;
+use super::pieces::Pieces;
 use crate::error::{Error, Result};
-use crate::value::{Scalar, Value};
+use crate::value::{Event, Scalar};
 
-/// Reads one value, which strings and bytes are borrowed from.
-#[derive(Clone, Copy)]
-pub(super) struct Deserializer<'de> {
-    value: &'de Value<'de>,
+/// Reads one value, the next of these pieces, which strings and bytes are borrowed from.
+pub(super) struct Deserializer<'r, P> {
+    pieces: &'r mut P,
     level: Level,
 }
 
-impl<'de> Deserializer<'de> {
+impl<'r, 'de, P: Pieces<'de>> Deserializer<'r, P> {
     #[inline]
-    pub(super) fn new(value: &'de Value<'_>, level: Level) -> Deserializer<'de> {
-        let value = match value {
-            Value::Stream(stream) => stream.newest_value(),
-            other => other,
-        };
-        Deserializer { value, level }
+    pub(super) fn new(pieces: &'r mut P, level: Level) -> Deserializer<'r, P> {
+        Deserializer { pieces, level }
+    }
+
+    /// Lets `read` deserialise the next value. One that it leaves where it is is passed over.
+    #[inline]
+    fn next<T>(
+        pieces: &mut P,
+        level: Level,
+        read: impl FnOnce(Deserializer<'_, P>) -> Result<T>,
+    ) -> Result<T> {
+        let before = pieces.left();
+        let value = read(Deserializer::new(pieces, level))?;
+        if pieces.left() == before {
+            pieces.skip()?;
+        }
+        Ok(value)
     }
 
     #[inline]
-    fn visit_list<V: Visitor<'de>>(self, items: &'de [Value<'de>], visitor: V) -> Result<V::Value> {
-        let mut access = ListAccess { items: items.iter().enumerate(), inside: self.level.inside()? };
+    fn visit<V: Visitor<'de>>(self, event: Event<'de>, visitor: V) -> Result<V::Value> {
+        match event {
+            Event::Null => visitor.visit_unit(),
+            // Other formats have no types of integers, so that a value takes a `visit_u64` for any of them.
+            Event::Scalar(Scalar::U64(number)) if expects(&visitor, VALUE) => {
+                visitor.visit_u128(number.into())
+            }
+            Event::Scalar(scalar) => visit_scalar(scalar, visitor),
+            Event::List(count) => self.visit_list(count, visitor),
+            Event::Struct(count) => self.visit_fields(count, visitor),
+            Event::Str(text) => {
+                self.level.check()?;
+                visitor.visit_borrowed_str(text)
+            }
+            Event::Bytes(bytes) => {
+                self.level.check()?;
+                visitor.visit_borrowed_bytes(bytes)
+            }
+            Event::Array(array) => {
+                self.level.check()?;
+                visit_array(array, visitor)
+            }
+            Event::Stream(_) => Err(wrong(&event, &visitor)),
+        }
+    }
+
+    fn visit_list<V: Visitor<'de>>(self, count: usize, visitor: V) -> Result<V::Value> {
+        let mut access = ListAccess { pieces: self.pieces, count, left: count, inside: self.level.inside()? };
         let value = visitor.visit_seq(&mut access)?;
-        if access.items.len() == 0 { Ok(value) } else { Err(Error::invalid_length(items.len(), &"fewer")) }
+        if access.left == 0 { Ok(value) } else { Err(Error::invalid_length(count, &"fewer")) }
     }
 
-    #[inline]
-    fn visit_fields<V: Visitor<'de>>(self, fields: &'de [Field<'de>], visitor: V) -> Result<V::Value> {
-        let mut access = FieldAccess { fields: fields.iter(), current: None, inside: self.level.inside()? };
+    fn visit_fields<V: Visitor<'de>>(self, count: usize, visitor: V) -> Result<V::Value> {
+        let inside = self.level.inside()?;
+        let mut access = FieldAccess { pieces: self.pieces, left: count, current: None, inside };
         let value = visitor.visit_map(&mut access)?;
-        if access.fields.len() == 0 { Ok(value) } else { Err(Error::invalid_length(fields.len(), &"fewer")) }
+        access.pass_over()?;
+        if access.left == 0 { Ok(value) } else { Err(Error::invalid_length(count, &"fewer")) }
     }
 
-    fn wrong(self, expected: &dyn Expected) -> Error {
-        Error::wrong_type(self.value.kind().name(), expected.to_string())
-    }
-
-    fn wrapped(self) -> Result<Deserializer<'de>> {
+    fn wrapped(self) -> Result<Self> {
         Ok(Deserializer { level: self.level.wrapped()?, ..self })
     }
 }
 
-type Field<'de> = (Cow<'de, str>, Value<'de>);
-
-macro_rules! scalars {
-    ($($method:ident)*) => {$(
-        #[inline]
-        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-            match self.value {
-                Value::Scalar(scalar) => visit_scalar(*scalar, visitor),
-                _ => self.deserialize_any(visitor),
-            }
-        }
-    )*};
+fn wrong(found: &Event<'_>, expected: &dyn Expected) -> Error {
+    Error::wrong_type(found.kind().name(), expected.to_string())
 }
 
-macro_rules! texts {
-    ($($method:ident)*) => {$(
+macro_rules! forward {
+    ($($method:ident($($argument:ty),*))*) => {$(
         #[inline]
-        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-            match self.value {
-                Value::Str(text) => visitor.visit_borrowed_str(text),
-                _ => self.deserialize_any(visitor),
-            }
+        fn $method<V: Visitor<'de>>(self, $(_: $argument,)* visitor: V) -> Result<V::Value> {
+            self.deserialize_any(visitor)
         }
     )*};
 }
@@ -84,99 +102,47 @@ macro_rules! texts {
 macro_rules! sequences {
     ($($method:ident($($argument:ty),*))*) => {$(
         fn $method<V: Visitor<'de>>(self, $(_: $argument,)* visitor: V) -> Result<V::Value> {
-            match self.value {
-                Value::List(items) => self.visit_list(items, visitor),
-                Value::Bytes(bytes) => {
+            match self.pieces.event()? {
+                Event::Bytes(bytes) => {
                     let mut access = SeqDeserializer::<_, Error>::new(bytes.iter().copied());
                     let value = visitor.visit_seq(&mut access)?;
                     access.end()?;
                     Ok(value)
                 }
-                _ => self.deserialize_any(visitor),
+                event => self.visit(event, visitor),
             }
         }
     )*};
 }
 
-impl<'de> de::Deserializer<'de> for Deserializer<'de> {
+impl<'de, P: Pieces<'de>> de::Deserializer<'de> for Deserializer<'_, P> {
     type Error = Error;
 
+    #[inline]
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        match self.value {
-            Value::Null | Value::Stream(_) => visitor.visit_unit(),
-            // Other formats have no types of integers, so that a value takes a `visit_u64` for any of them.
-            Value::Scalar(Scalar::U64(number)) if expects(&visitor, VALUE) => {
-                visitor.visit_u128((*number).into())
-            }
-            Value::Scalar(scalar) => visit_scalar(*scalar, visitor),
-            Value::List(items) => self.visit_list(items, visitor),
-            Value::Struct(fields) => self.visit_fields(fields, visitor),
-            Value::Str(text) => {
-                self.level.check()?;
-                visitor.visit_borrowed_str(text)
-            }
-            Value::Bytes(bytes) => {
-                self.level.check()?;
-                visitor.visit_borrowed_bytes(bytes)
-            }
-            Value::Array(array) => {
-                self.level.check()?;
-                visit_array(array, visitor)
-            }
-        }
+        let event = self.pieces.event()?;
+        self.visit(event, visitor)
     }
 
-    scalars! {
-        deserialize_bool deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128
-        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128
-        deserialize_f32 deserialize_f64
+    forward! {
+        deserialize_bool() deserialize_i8() deserialize_i16() deserialize_i32() deserialize_i64() deserialize_i128()
+        deserialize_u8() deserialize_u16() deserialize_u32() deserialize_u64() deserialize_u128()
+        deserialize_f32() deserialize_f64() deserialize_char() deserialize_str() deserialize_string()
+        deserialize_identifier() deserialize_bytes() deserialize_byte_buf() deserialize_map() deserialize_unit()
+        deserialize_unit_struct(&'static str) deserialize_struct(&'static str, &'static [&'static str])
     }
-    texts!(deserialize_char deserialize_str deserialize_string deserialize_identifier);
     sequences!(deserialize_seq() deserialize_tuple(usize) deserialize_tuple_struct(&'static str, usize));
-
-    fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        self.deserialize_any(visitor)
-    }
-
-    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        self.deserialize_any(visitor)
-    }
 
     #[inline]
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        match self.value {
-            Value::Null => visitor.visit_none(),
-            _ => visitor.visit_some(self.wrapped()?),
+        match self.pieces.null()? {
+            true => visitor.visit_none(),
+            false => visitor.visit_some(self.wrapped()?),
         }
-    }
-
-    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        self.deserialize_any(visitor)
-    }
-
-    fn deserialize_unit_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value> {
-        self.deserialize_any(visitor)
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value> {
         visitor.visit_newtype_struct(self.wrapped()?)
-    }
-
-    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        self.deserialize_any(visitor)
-    }
-
-    #[inline]
-    fn deserialize_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        _: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value> {
-        match self.value {
-            Value::Struct(fields) => self.visit_fields(fields, visitor),
-            _ => self.deserialize_any(visitor),
-        }
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -185,60 +151,82 @@ impl<'de> de::Deserializer<'de> for Deserializer<'de> {
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value> {
-        match self.value {
-            Value::Str(name) => visitor.visit_enum(Variant { name, contents: None }),
-            Value::Struct(fields) => match fields.as_slice() {
-                [(name, value)] => {
-                    let contents = Some(Deserializer::new(value, self.level.inside()?));
-                    visitor.visit_enum(Variant { name, contents })
-                }
-                _ => Err(Error::invalid_length(fields.len(), &"one field, named like a variant")),
-            },
-            _ => Err(self.wrong(&"the name of a variant, or a struct of one field that is named like it")),
+        match self.pieces.event()? {
+            Event::Str(name) => visitor.visit_enum(Variant::<P> { name, contents: None }),
+            Event::Struct(1) => {
+                let (name, level) = (self.pieces.name()?, self.level.inside()?);
+                Deserializer::next(self.pieces, level, |contents| {
+                    visitor.visit_enum(Variant { name, contents: Some(contents) })
+                })
+            }
+            Event::Struct(count) => Err(Error::invalid_length(count, &"one field, named like a variant")),
+            other => {
+                Err(wrong(&other, &"the name of a variant, or a struct of one field that is named like it"))
+            }
         }
     }
 
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        self.pieces.skip()?;
         visitor.visit_unit()
     }
 }
 
-struct ListAccess<'de> {
-    items: Enumerate<std::slice::Iter<'de, Value<'de>>>,
+struct ListAccess<'r, P> {
+    pieces: &'r mut P,
+    count: usize,
+    left: usize,
     inside: Level,
 }
 
-impl<'de> SeqAccess<'de> for ListAccess<'de> {
+impl<'de, P: Pieces<'de>> SeqAccess<'de> for ListAccess<'_, P> {
     type Error = Error;
 
     #[inline]
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>> {
-        let Some((index, item)) = self.items.next() else { return Ok(None) };
-        match seed.deserialize(Deserializer::new(item, self.inside)) {
+        let Some(fewer) = self.left.checked_sub(1) else { return Ok(None) };
+        let index = self.count.saturating_sub(self.left);
+        self.left = fewer;
+        match Deserializer::next(self.pieces, self.inside, |item| seed.deserialize(item)) {
             Ok(item) => Ok(Some(item)),
             Err(error) => Err(error.under(index)),
         }
     }
 
     fn size_hint(&self) -> Option<usize> {
-        Some(self.items.len())
+        Some(self.left)
     }
 }
 
-struct FieldAccess<'de> {
-    fields: std::slice::Iter<'de, Field<'de>>,
-    /// The field whose value is to come next.
-    current: Option<&'de Field<'de>>,
+struct FieldAccess<'r, 'de, P> {
+    pieces: &'r mut P,
+    left: usize,
+    /// The name of the field whose value is to come next.
+    current: Option<&'de str>,
     inside: Level,
 }
 
-impl<'de> MapAccess<'de> for FieldAccess<'de> {
+impl<'de, P: Pieces<'de>> FieldAccess<'_, 'de, P> {
+    /// Leaves a value that was not asked for.
+    #[inline]
+    fn pass_over(&mut self) -> Result<()> {
+        match self.current.take() {
+            Some(_) => self.pieces.skip(),
+            None => Ok(()),
+        }
+    }
+}
+
+impl<'de, P: Pieces<'de>> MapAccess<'de> for FieldAccess<'_, 'de, P> {
     type Error = Error;
 
     #[inline]
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>> {
-        self.current = self.fields.next();
-        let Some((name, _)) = self.current else { return Ok(None) };
+        self.pass_over()?;
+        let Some(fewer) = self.left.checked_sub(1) else { return Ok(None) };
+        self.left = fewer;
+        let name = self.pieces.name()?;
+        self.current = Some(name);
         match seed.deserialize(KeyDeserializer(name)) {
             Ok(key) => Ok(Some(key)),
             Err(error) => Err(error.under(name)),
@@ -247,35 +235,39 @@ impl<'de> MapAccess<'de> for FieldAccess<'de> {
 
     #[inline]
     fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value> {
-        let Some((name, value)) = self.current.take() else {
+        let Some(name) = self.current.take() else {
             return Err(<Error as de::Error>::custom("a value was asked for before its key"));
         };
-        match seed.deserialize(Deserializer::new(value, self.inside)) {
+        match Deserializer::next(self.pieces, self.inside, |value| seed.deserialize(value)) {
             Ok(value) => Ok(value),
             Err(error) => Err(error.under(name)),
         }
     }
 
     fn size_hint(&self) -> Option<usize> {
-        Some(self.fields.len())
+        Some(self.left)
     }
 }
 
 /// An enum's variant, by name alone or with what it has.
-struct Variant<'de> {
+struct Variant<'r, 'de, P> {
     name: &'de str,
-    contents: Option<Deserializer<'de>>,
+    contents: Option<Deserializer<'r, P>>,
 }
 
-impl<'de> Variant<'de> {
-    fn contents(&self, expected: &dyn Expected) -> Result<Deserializer<'de>> {
-        self.contents.ok_or_else(|| {
-            <Error as de::Error>::invalid_type(Unexpected::UnitVariant, expected).under(self.name)
-        })
+impl<'r, 'de, P: Pieces<'de>> Variant<'r, 'de, P> {
+    /// What it has, and its name.
+    fn contents(self, expected: &dyn Expected) -> Result<(Deserializer<'r, P>, &'de str)> {
+        match self.contents {
+            Some(contents) => Ok((contents, self.name)),
+            None => {
+                Err(<Error as de::Error>::invalid_type(Unexpected::UnitVariant, expected).under(self.name))
+            }
+        }
     }
 }
 
-impl<'de> EnumAccess<'de> for Variant<'de> {
+impl<'de, P: Pieces<'de>> EnumAccess<'de> for Variant<'_, 'de, P> {
     type Error = Error;
     type Variant = Self;
 
@@ -284,7 +276,7 @@ impl<'de> EnumAccess<'de> for Variant<'de> {
     }
 }
 
-impl<'de> VariantAccess<'de> for Variant<'de> {
+impl<'de, P: Pieces<'de>> VariantAccess<'de> for Variant<'_, 'de, P> {
     type Error = Error;
 
     fn unit_variant(self) -> Result<()> {
@@ -295,18 +287,17 @@ impl<'de> VariantAccess<'de> for Variant<'de> {
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value> {
-        let contents = self.contents(&"a variant with a value")?;
-        seed.deserialize(contents).map_err(|error| error.under(self.name))
+        let (contents, name) = self.contents(&"a variant with a value")?;
+        seed.deserialize(contents).map_err(|error| error.under(name))
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, length: usize, visitor: V) -> Result<V::Value> {
-        let contents = self.contents(&visitor)?;
-        de::Deserializer::deserialize_tuple(contents, length, visitor).map_err(|error| error.under(self.name))
+        let (contents, name) = self.contents(&visitor)?;
+        de::Deserializer::deserialize_tuple(contents, length, visitor).map_err(|error| error.under(name))
     }
 
     fn struct_variant<V: Visitor<'de>>(self, names: &'static [&'static str], visitor: V) -> Result<V::Value> {
-        let contents = self.contents(&visitor)?;
-        de::Deserializer::deserialize_struct(contents, "", names, visitor)
-            .map_err(|error| error.under(self.name))
+        let (contents, name) = self.contents(&visitor)?;
+        de::Deserializer::deserialize_struct(contents, "", names, visitor).map_err(|error| error.under(name))
     }
 }

@@ -3,12 +3,39 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{from_value, to_value};
-use crate::access::{Hold, Located, Part, locate_part};
+use super::deserializer::Deserializer;
+#[cfg(doc)]
+use super::from_value;
+use super::{Level, to_value};
+use crate::access::{Access, Hold, Located, Part, locate_part};
 use crate::error::Result;
 use crate::handle::{List, Struct, StructMut, StructRef};
 use crate::key::Key;
+use crate::ops::{self, Get, Slot};
+#[cfg(doc)]
 use crate::value::Value;
+use crate::value::{Extras, Snapshot};
+
+/// A snapshot that has the values of newest samples in place of streams.
+struct Newest(Snapshot);
+
+impl Newest {
+    const EXTRAS: Extras = Extras { metas: false, samples: false, newest: true };
+
+    fn of(access: &impl Access) -> Result<Newest> {
+        Ok(Newest(ops::snapshot(access, Newest::EXTRAS)?.snapshot()))
+    }
+
+    fn deserialize<T: DeserializeOwned>(&self) -> Result<T> {
+        T::deserialize(Deserializer::new(&mut self.0.read(), Level::ROOT))
+    }
+}
+
+impl Get for Newest {
+    fn get(slot: Slot<'_>) -> Result<Newest> {
+        slot.snapshot(Newest::EXTRAS).map(Newest)
+    }
+}
 
 impl Struct {
     /// Assigns a field anything that implements [`Serialize`], as [`Struct::set`] assigns a [`Value`]; with the feature
@@ -67,8 +94,8 @@ impl Struct {
     /// ```
     pub fn get_serde<'k, T: DeserializeOwned>(&self, key: impl Into<Key<'k>>) -> Result<T> {
         let key = key.into();
-        let value: Value<'static> = self.get(key)?;
-        from_value(&value).at_part(&self.handle, Part::Name(key.name()))
+        let snapshot: Newest = self.get(key)?;
+        snapshot.deserialize().at_part(&self.handle, Part::Name(key.name()))
     }
 
     /// An owned copy of the whole struct, as anything that can be deserialised; with the feature `serde`.
@@ -91,7 +118,7 @@ impl Struct {
     /// # Ok::<(), structstore::Error>(())
     /// ```
     pub fn load_serde<T: DeserializeOwned>(&self) -> Result<T> {
-        from_value(&self.to_value()?).at(&self.handle)
+        Newest::of(&self.handle)?.deserialize().at(&self.handle)
     }
 }
 
@@ -114,7 +141,7 @@ impl List {
     /// # Ok::<(), structstore::Error>(())
     /// ```
     pub fn load_serde<T: DeserializeOwned>(&self) -> Result<T> {
-        from_value(&self.to_value()?).at(&self.handle)
+        Newest::of(&self.handle)?.deserialize().at(&self.handle)
     }
 }
 
@@ -161,7 +188,7 @@ impl<H: Hold> StructRef<'_, H> {
     /// ```
     pub fn get_serde<'k, T: DeserializeOwned>(&self, key: impl Into<Key<'k>>) -> Result<T> {
         let key = key.into();
-        let value: Value<'static> = self.get(key)?;
-        from_value(&value).at_part(&self.locked, Part::Name(key.name()))
+        let snapshot: Newest = self.get(key)?;
+        snapshot.deserialize().at_part(&self.locked, Part::Name(key.name()))
     }
 }

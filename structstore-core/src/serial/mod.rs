@@ -2,7 +2,7 @@
 //!
 //! The code of a type's `Serialize` or `Deserialize` runs before an operation begins, or after it has ended, and under
 //! no lock but the guards of the caller: what is assigned is serialised to a [`Value`] first, and what is read is
-//! deserialised from one.
+//! deserialised from a snapshot.
 //!
 //! Arrays are no part of serde's data model. They pass through `array.rs`, which recognises the two ends of this module
 //! where they meet, so that an array stays one with its type and shape, and is a sequence of numbers for all others.
@@ -13,6 +13,7 @@ mod deserializer;
 mod error;
 mod fields;
 mod key;
+mod pieces;
 mod serializer;
 mod value;
 
@@ -24,6 +25,7 @@ use crate::error::{Error, Result};
 use crate::limits::MAX_DEPTH;
 use crate::value::Value;
 use deserializer::Deserializer;
+use pieces::Walk;
 use serializer::Serializer;
 
 /// A value as the store would hold it, of anything that implements [`Serialize`].
@@ -96,7 +98,7 @@ pub fn to_value<T: Serialize + ?Sized>(value: &T) -> Result<Value<'static>> {
 /// # Ok::<(), structstore::Error>(())
 /// ```
 pub fn from_value<'de, T: Deserialize<'de>>(value: &'de Value<'_>) -> Result<T> {
-    T::deserialize(Deserializer::new(value, Level::ROOT))
+    T::deserialize(Deserializer::new(&mut Walk::new(value), Level::ROOT))
 }
 
 /// How deep something lies in a value, so that no recursion is without bound.

@@ -144,6 +144,15 @@ impl<'a> ArrayValue<'a> {
         &self.0.data
     }
 
+    /// The same, if this value borrows them.
+    #[cfg(feature = "serde")]
+    pub(crate) fn lent_data(&self) -> Option<&'a [u8]> {
+        match &self.0.data {
+            Cow::Borrowed(data) => Some(data),
+            Cow::Owned(_) => None,
+        }
+    }
+
     /// The elements, if they are of this type.
     pub fn to_vec<T: Element>(&self) -> Option<Vec<T>> {
         (self.0.dtype == DType::of::<T>()).then(|| {

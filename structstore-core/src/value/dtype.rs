@@ -43,7 +43,40 @@ fn of_scalar(descr: &str) -> Option<(&'static str, Kind, u32)> {
     for_each_number!(of_scalar)
 }
 
+/// A description of up to eight bytes as one word, as the head of an array has it, padded with zeroes.
+#[inline]
+pub(crate) const fn word_of(descr: &str) -> Option<u64> {
+    let (mut rest, mut word) = (descr.as_bytes(), 0_u64);
+    if rest.len() > 8 {
+        return None;
+    }
+    while let [before @ .., last] = rest {
+        word = word << 8 | *last as u64;
+        rest = before;
+    }
+    Some(word)
+}
+
 impl DType {
+    /// The type of scalars whose description is this word.
+    #[inline]
+    pub(crate) fn of_word(word: u64) -> Option<DType> {
+        macro_rules! of_word {
+            ($($kind:ident $type:ident $typestr:literal $class:ident;)*) => {
+                if Some(word) == const { word_of("|b1") } {
+                    Some(DType { descr: Cow::Borrowed("|b1"), itemsize: 1 })
+                }
+                $(else if Some(word) == const { word_of($typestr) } {
+                    Some(DType { descr: Cow::Borrowed($typestr), itemsize: size_of::<$type>() as u32 })
+                })*
+                else {
+                    None
+                }
+            };
+        }
+        for_each_number!(of_word)
+    }
+
     /// The type with a simple type string: byte order, kind, item size, and a unit for times.
     ///
     /// # Errors

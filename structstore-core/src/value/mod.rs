@@ -21,7 +21,7 @@ pub(crate) use array::{Extents, element_path, flatten, size_in_bytes, whole_elem
 pub use clock::iso;
 pub use document::{from_document, hex, to_document, unhex};
 pub use dtype::DType;
-pub(crate) use dtype::shown as shown_dtype;
+pub(crate) use dtype::{shown as shown_dtype, word_of};
 pub use element::elements;
 pub(crate) use json::write_json;
 pub use json::{not_finite, not_numbers};

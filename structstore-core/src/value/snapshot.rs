@@ -41,6 +41,8 @@ pub(crate) struct Extras {
     pub(crate) metas: bool,
     /// All samples of streams, not only the newest ones.
     pub(crate) samples: bool,
+    /// In place of streams the values of their newest samples.
+    pub(crate) newest: bool,
 }
 
 /// A snapshot that is being written.
@@ -173,8 +175,11 @@ impl SnapshotWriter {
         data(&mut self.snapshot);
     }
 
-    /// A stream: its depth, type and shape, the number of samples, time and bytes of each, and metadata as a value.
+    /// A stream, or the value of its newest sample where that is wanted: its depth, type and shape, the number of samples, time and bytes of each, and metadata as a value.
     pub(crate) fn stream(&mut self, stream: &StreamValue<'_>) {
+        if self.extras.newest {
+            return self.value(stream.newest_value());
+        }
         self.snapshot.push(Kind::Stream as u8);
         self.word(stream.depth());
         self.sized(stream.dtype().descr().as_bytes());
@@ -349,6 +354,22 @@ pub enum Event<'a> {
     List(usize),
     /// So many fields follow, each a name and a value.
     Struct(usize),
+}
+
+impl Event<'_> {
+    /// What kind of value it is, or begins.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Event::Null => Kind::Null,
+            Event::Scalar(scalar) => scalar.kind(),
+            Event::Str(_) => Kind::Str,
+            Event::Bytes(_) => Kind::Bytes,
+            Event::Array(_) => Kind::Array,
+            Event::Stream(_) => Kind::Stream,
+            Event::List(_) => Kind::List,
+            Event::Struct(_) => Kind::Struct,
+        }
+    }
 }
 
 impl<'a> SnapshotReader<'a> {
@@ -532,26 +553,50 @@ impl<'a> SnapshotReader<'a> {
         parts.into_iter().map(part).collect()
     }
 
-    /// Checks everything that is left.
-    fn skip(&mut self) -> Result<()> {
-        // How many values are left of each structure that this is in, and whether they have names.
-        let mut open = vec![(1_usize, false)];
-        while let Some((left, named)) = open.last_mut() {
+    /// Leaves out the next value with all in it, which is checked.
+    pub fn skip(&mut self) -> Result<()> {
+        // How many values are left of what this is in, and whether they have names; and the same of what that is in.
+        let (mut inner, mut outer) = ((1_usize, false), Vec::new());
+        loop {
+            let (left, named) = inner;
             let Some(fewer) = left.checked_sub(1) else {
-                open.pop();
+                match outer.pop() {
+                    Some(around) => inner = around,
+                    None => return Ok(()),
+                }
                 continue;
             };
-            *left = fewer;
-            if *named {
+            inner.0 = fewer;
+            if named {
                 self.name()?;
             }
-            match self.event()? {
-                Event::List(count) => open.push((count, false)),
-                Event::Struct(count) => open.push((count, true)),
-                _ => {}
-            }
+            let (count, named) = match self.event()? {
+                Event::List(count) => (count, false),
+                Event::Struct(count) => (count, true),
+                _ => continue,
+            };
+            outer.push(inner);
+            inner = (count, named);
         }
-        Ok(())
+    }
+
+    /// Leaves out the next value if that is null, and says so.
+    #[inline(always)]
+    pub fn null(&mut self) -> Result<bool> {
+        match self.rest.split_first() {
+            Some((code, rest)) if *code == Kind::Null as u8 => {
+                self.rest = rest;
+                Ok(true)
+            }
+            Some(_) => Ok(false),
+            None => Err(self.broken("the end of the snapshot")),
+        }
+    }
+
+    /// How many bytes are left.
+    #[inline(always)]
+    pub fn left(&self) -> usize {
+        self.rest.len()
     }
 }
 

@@ -36,8 +36,8 @@ def bind(structure: core.StructStore, cls: type, widen: bool = False) -> Any:
         core.StructStore.to(structure, cls)
         created = []
     bound = lay_over(structure, cls)
-    object.__setattr__(bound, "__pin__", core._pin(structure))
-    object.__setattr__(bound, "__created__", dict(created))
+    _keep(bound, "__pin__", core._pin(structure))
+    _keep(bound, "__created__", dict(created))
     return bound
 
 
@@ -145,9 +145,17 @@ def fit(value: Any, annotation: Any, path: str) -> Any:
 
 def lay_over(structure: core.StructStore, cls: type) -> Any:
     """An object whose attributes are the fields of a structure."""
-    bound: Any = object.__new__(_class_over(cls))
-    object.__setattr__(bound, "__structure__", structure)
+    over = _class_over(cls)
+    # A class with slots decides how its instances are laid out.
+    maker = core._Bound if over.__base__ is core._Bound else object
+    bound: Any = maker.__new__(over)
+    _keep(bound, "__structure__", structure)
     return bound
+
+
+def _keep(bound: Any, slot: str, value: Any) -> None:
+    """Lays something into a slot of an object, whatever its class makes of assignments."""
+    type(bound).__dict__[slot].__set__(bound, value)
 
 
 class Bound:
@@ -156,12 +164,6 @@ class Bound:
     __slots__ = ()
     __structure__: core.StructStore
     __hash__ = None  # type: ignore[assignment]
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if not hasattr(type(self), name):
-            message = f"{self.__class__.__qualname__} has no field {name!r}"
-            raise AttributeError(message, name=name, obj=self)
-        super().__setattr__(name, value)
 
     def __repr__(self) -> str:
         try:
@@ -179,6 +181,18 @@ class Bound:
         return core.StructStore.to(self.__structure__, self.__class__)
 
 
+class _Checked:
+    """Over a class that assigns its attributes itself, as frozen ones do: what core._Bound does over others."""
+
+    __slots__ = ()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not hasattr(type(self), name):
+            message = f"{self.__class__.__qualname__} has no field {name!r}"
+            raise AttributeError(message, name=name, obj=self)
+        super().__setattr__(name, value)
+
+
 def _make_class_over(cls: type) -> type:
     hints = typing.get_type_hints(cls, include_extras=True)
     members: dict[str, Any] = {
@@ -189,25 +203,28 @@ def _make_class_over(cls: type) -> type:
         # Dataclasses compare, and are replaced, only as what they are by this.
         "__class__": property(lambda self: cls),
     }
-    for field in dataclasses.fields(cls):
-        members[field.name] = _attribute(field.name, hints[field.name])
-    return types.new_class(cls.__name__, (Bound, cls), exec_body=lambda namespace: namespace.update(members))
+    attributes = {field.name: _attribute(field.name, hints[field.name]) for field in dataclasses.fields(cls)}
+    members |= attributes
+    first = core._Bound if cls.__setattr__ is object.__setattr__ else _Checked
+    over = types.new_class(cls.__name__, (first, Bound, cls), exec_body=lambda namespace: namespace.update(members))
+    for attribute in attributes.values():
+        attribute._place(over.__dict__["__structure__"])
+    return over
 
 
 _class_over = functools.cache(_make_class_over)
 
 
-def _attribute(name: str, annotation: Any) -> property:
+def _attribute(name: str, annotation: Any) -> core._Attribute:
     annotation = bare(annotation)
     arms = list(_arms(annotation))
     dataclass = next((arm for arm in arms if _is_dataclass(arm)), None)
     live = tuple(cls for arm in arms for cls in _live(arm))
     # What is of one of these is looked at no further, neither where it is read nor where it is assigned.
-    exact = {bool, int, float, str, bytes, types.NoneType}.intersection(arms)
+    exact = [cls for cls in (bool, int, float, str, bytes, types.NoneType) if cls in arms]
 
-    def get(bound: Bound) -> Any:
-        value = bound.__structure__[name]
-        if type(value) in exact or isinstance(value, live):
+    def get(bound: Bound, value: Any) -> Any:
+        if isinstance(value, live):
             return value
         if dataclass is not None and isinstance(value, core.StructStore):
             return lay_over(value, dataclass)
@@ -215,11 +232,9 @@ def _attribute(name: str, annotation: Any) -> property:
         return rebuild(core._plain(value, path), annotation, path)
 
     def put(bound: Bound, value: Any) -> None:
-        if type(value) not in exact:
-            value = fit(value, annotation, core._join(core._path(bound.__structure__), name))
-        bound.__structure__[name] = value
+        bound.__structure__[name] = fit(value, annotation, core._join(core._path(bound.__structure__), name))
 
-    return property(get, put)
+    return core._Attribute(name, exact, get, put)
 
 
 def _is_dataclass(cls: Any) -> bool:

@@ -74,6 +74,8 @@ __all__ = [
     "WrongTypeError",
     "__version__",
     "_declare",
+    "_Attribute",
+    "_Bound",
     "_FromBytes",
     "_declare_field",
     "_end",
@@ -270,6 +272,26 @@ def unlink(
         >>> "/shdata_store" in structstore.stores()
         False
     """
+class _Bound:
+    """The base of classes that are laid over a struct. It has no contents, so that a class with slots may be one of the bases, too."""
+
+    def __new__(cls) -> Self: ...
+    def __setattr__(self, name: str, value: Any, /) -> None: ...
+    def __delattr__(self, name: str, /) -> None: ...
+
+@final
+class _Attribute:
+    """A field of a bound dataclass, as an attribute of its class."""
+
+    def __new__(
+        cls, name: str, exact: list[type], get: Callable[[Any, Any], Any], put: Callable[[Any, Any], None]
+    ) -> Self: ...
+    def _place(self, descriptor: Any) -> None:
+        """Tells where instances have their struct: the descriptor of a slot."""
+    def __get__(self, instance: Any, owner: Any = None, /) -> Any: ...
+    def __set__(self, instance: Any, value: Any, /) -> None: ...
+    def __delete__(self, instance: Any, /) -> None: ...
+
 def _declare(
     structure: StructStore, fields: list[Any], widen: bool, version: tuple[str, int, int] | None
 ) -> list[tuple[str, int]]:

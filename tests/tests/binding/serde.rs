@@ -5,10 +5,11 @@ use std::fmt::Debug;
 use std::net::IpAddr;
 
 use proptest::prelude::*;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, DeserializeSeed, EnumAccess, MapAccess, SeqAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use structstore::serial::{as_array, from_value, to_value};
+use structstore::stream::Stream;
 use structstore::{Array, ArrayValue, DType, ErrorKind, Kind, Scalar, StructStore, Value};
 use structstore_tests::Memory;
 
@@ -606,6 +607,126 @@ struct Declared {
     #[structstore(default = 7)]
     count: u8,
     offsets: [f64; 2],
+}
+
+/// Code of a type that leaves what it is given where it is: all of an item or a value, or what a variant has.
+#[test]
+fn what_is_left_unread_is_passed_over() {
+    #[derive(PartialEq, Debug)]
+    struct Careless(Vec<i64>);
+
+    struct Unread;
+
+    impl<'de> DeserializeSeed<'de> for Unread {
+        type Value = ();
+
+        fn deserialize<D: Deserializer<'de>>(self, _: D) -> Result<(), D::Error> {
+            Ok(())
+        }
+    }
+
+    impl<'de> Deserialize<'de> for Careless {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Careless, D::Error> {
+            struct EveryOther;
+
+            impl<'de> Visitor<'de> for EveryOther {
+                type Value = Careless;
+
+                fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                    f.write_str("a list or a map")
+                }
+
+                fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Careless, A::Error> {
+                    let mut read = Vec::new();
+                    while items.next_element_seed(Unread)?.is_some() {
+                        read.extend(items.next_element::<i64>()?);
+                    }
+                    Ok(Careless(read))
+                }
+
+                fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Careless, A::Error> {
+                    let mut read = Vec::new();
+                    // The value of the first is not asked for, that of the second not read.
+                    while fields.next_key::<String>()?.is_some() {
+                        if fields.next_key::<String>()?.is_some() {
+                            fields.next_value_seed(Unread)?;
+                        }
+                        if fields.next_key::<String>()?.is_some() {
+                            read.push(fields.next_value()?);
+                        }
+                    }
+                    Ok(Careless(read))
+                }
+            }
+
+            deserializer.deserialize_any(EveryOther)
+        }
+    }
+
+    /// As [`Careless`], as an enum.
+    #[derive(PartialEq, Debug)]
+    struct Variant;
+
+    impl<'de> Deserialize<'de> for Variant {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Variant, D::Error> {
+            struct Name;
+
+            impl<'de> Visitor<'de> for Name {
+                type Value = Variant;
+
+                fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                    f.write_str("a variant")
+                }
+
+                fn visit_enum<A: EnumAccess<'de>>(self, variant: A) -> Result<Variant, A::Error> {
+                    variant.variant::<String>().map(|_| Variant)
+                }
+            }
+
+            deserializer.deserialize_enum("Variant", &[], Name)
+        }
+    }
+
+    let nested =
+        Value::record([("deep", Value::List(vec![Value::record([("er", 1.into())]), "text".into()]))]);
+    let item = |number: i32| [nested.clone(), number.into()];
+    let list = Value::List([item(1), item(2)].concat());
+    let named = |(index, value)| (format!("field {index}"), value);
+    let fields = [nested.clone(), nested.clone(), 1.into(), nested.clone(), Value::Null, 2.into()];
+    let record = Value::Struct(
+        fields.into_iter().enumerate().map(named).map(|(name, value)| (name.into(), value)).collect(),
+    );
+    let variant = Value::record([("Name", nested.clone())]);
+    let whole = Value::List(vec![list, record, variant, 5.into()]);
+    let read: (Careless, Careless, Variant, i64) = from_value(&whole).unwrap();
+    assert_eq!(read, (Careless(vec![1, 2]), Careless(vec![1, 2]), Variant, 5));
+    let store = Memory::store();
+    store.set("field", whole).unwrap();
+    assert_eq!(store.get_serde::<(Careless, Careless, Variant, i64)>("field").unwrap(), read);
+    assert_eq!(store.read().unwrap().get_serde::<(Careless, Careless, Variant, i64)>("field").unwrap(), read);
+}
+
+#[test]
+fn streams_are_the_values_of_their_newest_samples() {
+    #[derive(Deserialize, PartialEq, Debug)]
+    struct Sensors {
+        empty: Option<f64>,
+        speed: f64,
+        name: String,
+    }
+
+    let store = Memory::store();
+    let sensors = store.ensure_struct("sensors").unwrap();
+    sensors.ensure_stream::<f64>("empty", Stream::depth(4)).unwrap();
+    let speed = sensors.ensure_stream::<f64>("speed", Stream::depth(4)).unwrap();
+    speed.publish(&1.5).unwrap();
+    speed.publish(&2.5).unwrap();
+    sensors.set("name", "left").unwrap();
+    let read = Sensors { empty: None, speed: 2.5, name: "left".to_owned() };
+    assert_eq!(store.get_serde::<Sensors>("sensors").unwrap(), read);
+    assert_eq!(sensors.load_serde::<Sensors>().unwrap(), read);
+    assert_eq!(sensors.get_serde::<f64>("speed").unwrap(), 2.5);
+    assert_eq!(from_value::<Sensors>(&sensors.to_value().unwrap()).unwrap(), read);
 }
 
 #[test]

@@ -455,3 +455,25 @@ fn watch_ends_where_the_name_was_removed_without_a_word() {
     fs::remove_file(name.path()).unwrap();
     assert_eq!(kind(watch.wait(Some(LIMIT))), Some(ErrorKind::StaleHandle));
 }
+
+/// A large store is given back by a thread of its own: what counts is that it is.
+#[test]
+fn closing_a_large_store_gives_its_memory_back() {
+    let name = SegmentName::new("large");
+    let store = options().size(80 << 20).open(&name).unwrap();
+    store.set("array", vec![0_u8; 70 << 20].as_slice()).unwrap();
+    let file = std::fs::metadata(name.path()).unwrap();
+    store.close().unwrap();
+    assert!(!name.path().exists());
+    // Until neither a mapping nor a descriptor of this process leads to it.
+    let is_open = || {
+        let descriptors = std::fs::read_dir("/proc/self/fd").unwrap();
+        let mut open = descriptors.filter_map(|entry| std::fs::metadata(entry.ok()?.path()).ok());
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+        open.any(|found| (found.dev(), found.ino()) == (file.dev(), file.ino()))
+            || maps.contains(&name.as_str()[1..])
+    };
+    while is_open() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+}

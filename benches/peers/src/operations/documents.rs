@@ -10,8 +10,8 @@ use crate::report::Report;
 fn document() -> serde_json::Value {
     let record = |at: u64| {
         serde_json::json!({
-            "id": 1_000_000 + at, "name": format!("sensor {at}"), "active": at % 3 == 0, "score": at as f64 * 0.37,
-            "comment": (at % 4 == 0).then(|| format!("calibrated in run {at}, drift below limits")),
+            "id": 1_000_000 + at, "name": format!("sensor {at}"), "active": at.is_multiple_of(3), "score": at as f64 * 0.37,
+            "comment": (at.is_multiple_of(4)).then(|| format!("calibrated in run {at}, drift below limits")),
             "position": {"x": at as f64 * 0.5, "y": -1.25, "z": 1.0 / (at + 1) as f64, "frame": "map"},
             "tags": ["lidar", format!("row {}", at % 16)],
             "samples": [0.0, at as f64 * 0.125, at as f64 * 0.25, at as f64 * 0.375],

@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use structstore::{List, StructStoreShared};
+use structstore::{List, Scalar, StructStoreShared};
 
 use crate::contest::Contest;
 use crate::peer::unique;
@@ -39,6 +39,8 @@ pub fn all(report: &mut Report) {
     drop(guard);
     let guard = store.get::<List>("list").unwrap().read().unwrap();
     let vec: Vec<(u64, u64)> = (0..COUNT).map(|item| (item, item)).collect();
+    // What an item that may be of any kind costs at least: a comparison of each, so that nothing can be vectorised.
+    let values: Vec<Scalar> = (0..COUNT).map(Scalar::U64).collect();
     Contest::new("sum 10,000 items in a guard")
         .add("Vec of (u64, u64)", || black_box(&vec).iter().map(|item| item.0).sum::<u64>())
         .add("StructStore, get of each", || {
@@ -47,5 +49,12 @@ pub fn all(report: &mut Report) {
         .at_most(3.0)
         .add("StructStore, iter", || guard.iter::<u64>().map(Result::unwrap).sum::<u64>())
         .at_most(3.0)
+        .add("Vec of Scalar, matched", || {
+            let number = |item: &Scalar| match item {
+                Scalar::U64(item) => *item,
+                _ => panic!("not a number"),
+            };
+            black_box(&values).iter().map(number).sum::<u64>()
+        })
         .run(report);
 }

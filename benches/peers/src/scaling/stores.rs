@@ -10,8 +10,9 @@ use crate::contest::Contest;
 use crate::peer::unique;
 use crate::report::Report;
 
-pub fn stores(_report: &mut Report) {
+pub fn stores(report: &mut Report) {
     println!("\nmany stores in one process");
+    let mut alone = None;
     let name = key!("number");
     let mut stores = Vec::new();
     for count in [1, 10, 100, 1_000] {
@@ -37,8 +38,11 @@ pub fn stores(_report: &mut Report) {
             .quietly();
         let status = fs::read_to_string("/proc/self/status").unwrap();
         let memory = |what: &str| status.lines().find(|line| line.starts_with(what)).unwrap().to_owned();
+        let first = *alone.get_or_insert(times[0].least);
+        let limit = (count == 1000).then_some(3.0);
+        let remark = report.judge("get in turn over 1,000 stores, over one", times[0].least / first, limit);
         println!(
-            "{count:5}: create {open:8.1} us each, get in turn {:8.1} ns, set in turn {:8.1} ns, {} files, {}, {}",
+            "{count:5}: create {open:8.1} us each, get in turn {:8.1} ns, set in turn {:8.1} ns, {} files, {}, {}{remark}",
             times[0].least,
             times[1].least,
             fs::read_dir("/proc/self/fd").unwrap().count(),
