@@ -35,8 +35,9 @@ mod watch;
 
 use pyo3::prelude::*;
 
-/// The native half of the package `structstore`.
-#[pymodule]
+/// The native half of the package `structstore`. `lent` and iterators of lists rely on the GIL, which an interpreter that can do
+/// without then keeps.
+#[pymodule(gil_used = true)]
 mod _structstore {
     use super::*;
 

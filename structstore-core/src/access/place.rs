@@ -246,7 +246,8 @@ impl<W: Way> Place<W> {
             let (mut look, mut above) = (Look::new(head, seat), Above::new());
             if look.first(arena, self.id, &mut above)?.is_none() {
                 let result = read();
-                if look.second(&above).is_none() {
+                // SAFETY: the first look was taken with it.
+                if unsafe { look.second(&above) }.is_none() {
                     return result;
                 }
             }

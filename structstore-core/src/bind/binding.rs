@@ -559,8 +559,13 @@ impl<T: Field> Binding<T> {
     pub fn replace(&self, value: &T) -> Result<()> {
         if T::IN_PLACE {
             let put = |operation: &Operation<'_>| T::put(&self.place, &Assignment(operation), value);
-            if self.handle.change(Mode::Tree, |operation, _| put(operation)).is_ok() {
-                return Ok(());
+            match self.handle.change(Mode::Tree, |operation, _| put(operation)) {
+                Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::LockTimeout) => {
+                    return Err(error).at(&self.handle);
+                }
+                // By name it is done otherwise, or the error says of which field it is.
+                Err(_) => {}
+                done => return done,
             }
         }
         self.replace_by_name(value)

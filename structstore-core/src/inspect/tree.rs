@@ -374,6 +374,8 @@ impl Reached<'_> {
             }
             let mut next = seat.pending_nodes.load(Ordering::Relaxed);
             while let Some(node) = next.checked_sub(1).and_then(|node| u32::try_from(node).ok()) {
+                // First, so that there are no more marks than there is room for nodes.
+                let link = &self.arena.node(node)?.link;
                 if !self.nodes.insert(node.into()) {
                     return Err(wrong(
                         &place,
@@ -381,7 +383,7 @@ impl Reached<'_> {
                         "a node of its own",
                     ));
                 }
-                next = self.arena.node(node)?.link.load(Ordering::Relaxed);
+                next = link.load(Ordering::Relaxed);
             }
             let mut block = seat.log_block.load(Ordering::Relaxed);
             while block != 0 {

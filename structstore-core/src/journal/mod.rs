@@ -203,10 +203,13 @@ impl<'a> Operation<'a> {
     }
 
     /// Commits memory for a large block in steps, between which others may use the heap: it takes a second for a few gigabytes. Nothing
-    /// where there is not enough for the whole.
+    /// where there is not enough for the whole. After twice as many steps as it takes, others have got too much of it: the rest is one step.
     #[cold]
     fn make_room(&self, bytes: u64) -> Result<()> {
-        while self.arena.segment().backing().has_room(bytes) {
+        for _ in 0..bytes.div_ceil(MAX_STEP).saturating_mul(2) {
+            if !self.arena.segment().backing().has_room(bytes) {
+                break;
+            }
             let mut heap = HeapGuard::lock(self.arena, self.index, &Wait::QUIET)?;
             let mut section = heap.section();
             let done = section.grow_towards(bytes)?;

@@ -22,6 +22,7 @@ use std::sync::{Arc, Mutex, MutexGuard, Once, Weak};
 
 use super::attached::{ATTACHED, Attachment, existing_local};
 use super::heir::Fork;
+use super::process::Identity;
 use crate::arena::{self, Arena};
 use crate::lock::{count_fork, without_hooks};
 use crate::segment::descriptions::{self, Descriptions};
@@ -83,6 +84,7 @@ extern "C" fn in_parent() {
 
 extern "C" fn in_child() {
     count_fork();
+    Identity::forget();
     without_hooks(|| take().map(become_another));
 }
 

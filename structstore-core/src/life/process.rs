@@ -28,7 +28,7 @@ pub(super) fn namespace() -> u64 {
 }
 
 /// A process, as it enters itself into stores.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) struct Identity {
     pub(super) pid: u64,
     /// As [`start`] says; 0 if that cannot be known.
@@ -39,17 +39,63 @@ pub(super) struct Identity {
 impl Identity {
     /// This process, of which the kernel is asked once: none of it changes while it runs.
     pub(super) fn own() -> Identity {
-        // No lock, which a child might inherit locked. The pid is written last: where it is this process's, so is the rest.
-        static PID: AtomicU64 = AtomicU64::new(0);
-        static START: AtomicU64 = AtomicU64::new(0);
-        static NAMESPACE: AtomicU64 = AtomicU64::new(0);
+        OWN.get()
+    }
+
+    /// In a child: it is another process, even if it has the same pid, in a namespace of its own.
+    pub(super) fn forget() {
+        OWN.pid.store(0, Ordering::Relaxed);
+    }
+}
+
+static OWN: Known = Known::new();
+
+/// What is known of this process. It takes no lock, which a child might inherit locked.
+struct Known {
+    /// Written last: where it is this process's, so is the rest.
+    pid: AtomicU64,
+    start: AtomicU64,
+    namespace: AtomicU64,
+}
+
+impl Known {
+    const fn new() -> Known {
+        Known { pid: AtomicU64::new(0), start: AtomicU64::new(0), namespace: AtomicU64::new(0) }
+    }
+
+    fn get(&self) -> Identity {
         let pid = std::process::id().into();
-        if PID.load(Ordering::Acquire) != pid {
-            START.store(start(pid).unwrap_or(0), Ordering::Relaxed);
-            NAMESPACE.store(namespace(), Ordering::Relaxed);
-            PID.store(pid, Ordering::Release);
+        if self.pid.load(Ordering::Acquire) == pid {
+            let [start, namespace] = [&self.start, &self.namespace].map(|word| word.load(Ordering::Relaxed));
+            return Identity { pid, start, namespace };
         }
-        let [start, namespace] = [&START, &NAMESPACE].map(|word| word.load(Ordering::Relaxed));
-        Identity { pid, start, namespace }
+        let own = Identity { pid, start: start(pid).unwrap_or(0), namespace: namespace() };
+        // What could not be known, for want of descriptors perhaps, is asked for again.
+        if own.start != 0 && own.namespace != 0 {
+            self.start.store(own.start, Ordering::Relaxed);
+            self.namespace.store(own.namespace, Ordering::Relaxed);
+            self.pid.store(pid, Ordering::Release);
+        }
+        own
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_known_by_its_own_pid_alone() {
+        let known = Known::new();
+        let own = known.get();
+        assert_eq!(Some(own.start), start(std::process::id().into()));
+        assert_eq!(known.get(), own);
+        // As a child finds it, of a parent with another pid.
+        known.start.store(1, Ordering::Relaxed);
+        known.pid.store(own.pid + 1, Ordering::Relaxed);
+        assert_eq!(known.get(), own);
+        // Asked once.
+        known.start.store(1, Ordering::Relaxed);
+        assert_eq!(known.get().start, 1);
     }
 }

@@ -81,8 +81,12 @@ impl<'a> Look<'a> {
     }
 
     /// The second look, after reading: the word of an owner that can have disturbed it.
+    ///
+    /// # Safety
+    ///
+    /// The last first look was taken with the same `above`.
     #[inline(always)]
-    pub(crate) fn second(&self, above: &Above<'a>) -> Option<Busy<'a>> {
+    pub(crate) unsafe fn second(&self, above: &Above<'a>) -> Option<Busy<'a>> {
         // Pairs with the SeqCst fence of an exclusive owner: if a data load above saw one of its stores, then the
         // loads below see its word.
         fence(Ordering::Acquire);
@@ -91,7 +95,7 @@ impl<'a> Look<'a> {
             return Some((&self.head.word, now));
         }
         for entry in above.0.get(..self.depth).unwrap_or(&above.0) {
-            // SAFETY: the first `depth` entries were written by the first look.
+            // SAFETY: the first look, which the caller took with this, has written as many entries as `depth` says.
             let (ancestor, seen) = unsafe { entry.assume_init() };
             let now = ancestor.load(Ordering::Relaxed);
             if !word::same_tree(seen, now, self.me) {
@@ -116,7 +120,8 @@ pub(crate) fn optimistic<'a, S: Space, T>(
         return Ok(Err(busy));
     }
     let result = read();
-    match look.second(&above) {
+    // SAFETY: the first look was taken with it.
+    match unsafe { look.second(&above) } {
         Some(busy) => Ok(Err(busy)),
         None => result.map(Ok),
     }

@@ -225,11 +225,14 @@ impl Segment {
             return;
         }
         self.known.store(0, Ordering::Relaxed);
-        let memory = mem::replace(&mut self.memory, Memory::Released);
-        let Memory::File { _map: map } = memory else { return };
-        let rest = (map, mem::replace(&mut self.backing, Backing::Anonymous));
+        let Memory::File { _map: map } = mem::replace(&mut self.memory, Memory::Released) else { return };
+        // What a child that is forked meanwhile inherits, nothing would ever give back: not the mapping, nor the descriptor, which the
+        // mapping does not need.
+        // SAFETY: the mapping, which is still there.
+        unsafe { libc::madvise(self.base.cast(), self.reserved as usize, libc::MADV_DONTFORK) };
+        drop(mem::replace(&mut self.backing, Backing::Anonymous));
         // Where there is no thread to be had, what it would have dropped is dropped here.
-        let _ = std::thread::Builder::new().name("structstore-close".to_owned()).spawn(move || drop(rest));
+        let _ = std::thread::Builder::new().name("structstore-close".to_owned()).spawn(move || drop(map));
     }
 
     /// In a child: replaces the mapping by private memory, of which these pieces have contents and the rest is zero. Nothing
