@@ -1,6 +1,6 @@
 //! The harness: contestants of one operation take turns, so that what disturbs one disturbs all.
 //!
-//! What counts is the processor time of the thread, to which others that run meanwhile do not add.
+//! It measures the CPU time of the thread, which other threads and processes do not add to.
 
 use std::time::{Duration, Instant};
 

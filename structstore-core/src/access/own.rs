@@ -115,8 +115,8 @@ impl Held {
         !self.is_inherited(arena) && arena.seat_if_any().is_some_and(|seat| seat.own.index == self.seat())
     }
 
-    /// Gives the lock back, of whose history the holder has asked or not. Out of line, with its arguments in registers, so that
-    /// what drops a guard is short enough for guards to be kept in registers, too.
+    /// Releases the lock; `asked` says whether the holder has asked if a previous owner died. Not inlined, so that code that drops a
+    /// guard stays short and the compiler keeps guards in registers.
     #[inline(never)]
     pub(crate) fn release_asked(self, arena: &Arena, head: &NodeHead, asked: bool) {
         if asked {
@@ -207,7 +207,7 @@ impl<'a> Scope<'a> {
         Ok(Scope { held, arena: &store.arena, head: &node.head, asked: Cell::new(false) })
     }
 
-    /// Ends it, as dropping it does, but in line. Nobody has asked for deaths.
+    /// Releases the lock, as dropping the scope does, but inline. Only for scopes whose holder did not ask whether an owner had died.
     #[inline(always)]
     pub(crate) fn end(self) {
         self.held.release(self.arena, self.head);

@@ -520,7 +520,7 @@ impl<'g> Section<'g> {
         Ok(())
     }
 
-    /// Commits memory for a large block in a step that is not long, and adds it to the heap. Returns whether there is room for the block.
+    /// Commits memory towards a large block, at most [`MAX_STEP`] at once, and adds it to the heap. Returns whether the block fits now.
     pub(crate) fn grow_towards(&mut self, bytes: u64) -> Result<bool> {
         let Some(wanted) = block::units_for(bytes) else { return Ok(true) };
         if self.find(wanted)?.is_some() {
@@ -530,7 +530,7 @@ impl<'g> Section<'g> {
         Ok(false)
     }
 
-    /// Commits more memory, at most so many bytes, and adds it to the heap.
+    /// Commits more memory, no more than `at_most` bytes, and adds it to the heap.
     #[cold]
     fn grow(&mut self, units: u64, at_most: u64) -> Result<()> {
         let header = self.arena.header();

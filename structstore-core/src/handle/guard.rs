@@ -70,10 +70,10 @@ macro_rules! guards {
                 Locked::take(&self.handle, Mode::Shared, &Wait::FOREVER).map($ref::new)
             }
 
-            /// Runs a closure on it, held exclusively meanwhile. The closure returns nothing or a [`Result`]; a value is returned as
-            /// `Ok(value)`. What it has changed stays, also if it fails.
+            /// Locks it exclusively while a closure runs on it. The closure returns `()` or a [`Result`]; return a value as `Ok(value)`.
+            /// If the closure fails, the changes that it has made remain.
             ///
-            /// It costs less than [`Self::write`], whose guard keeps the store open by itself.
+            /// This is faster than [`Self::write`], whose guard owns a reference to the store.
             ///
             /// # Errors
             ///
@@ -93,9 +93,9 @@ macro_rules! guards {
                 change($mut::new(locked)).into_result()
             }
 
-            /// Runs a closure on it, locked for reading.
+            /// Locks it for reading while a closure runs on it.
             ///
-            /// It costs less than [`Self::read`], whose guard keeps the store open by itself.
+            /// This is faster than [`Self::read`], whose guard owns a reference to the store.
             ///
             /// # Errors
             ///

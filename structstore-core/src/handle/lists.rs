@@ -496,8 +496,8 @@ impl<'s, H: Hold> ListMut<'s, H> {
 /// # Ok::<(), structstore::Error>(())
 /// ```
 pub struct ListRef<'s, H = Borrowed<'s>> {
-    /// The slots, once an item was read; none after a change. They stay where they are while the list is held and not changed through
-    /// the guard.
+    /// The slots, cached when an item is first read, and empty after a change. They do not move while the list is locked and nothing
+    /// changes it through the guard.
     slots: Cell<*const [Slot]>,
     pub(crate) locked: Locked<'s, H>,
 }
@@ -630,7 +630,7 @@ impl<'s, H: Hold> ListRef<'s, H> {
 /// Reads an item of a list that is held.
 #[inline(always)]
 fn item<T: Get, H: Hold>(locked: &Locked<'_, H>, slot: &Slot, index: usize) -> Result<T> {
-    /// Makes the part anew: one that both share would be written to memory for each item.
+    /// Constructs the part a second time: a shared one would be written to memory for each item.
     #[cold]
     #[inline(never)]
     fn unread<H: Hold>(error: Error, locked: &Locked<'_, H>, index: usize) -> Error {

@@ -209,7 +209,8 @@ impl ArrayBlock {
     }
 }
 
-/// A copy of elements, to which views may write meanwhile: each is any mixture of bytes then, of which all are elements.
+/// A copy of elements. Views may write to them during the copy: an element may then be a mixture of old and new bytes, which is still a
+/// valid element.
 ///
 /// # Safety
 ///

@@ -304,7 +304,7 @@ impl Backing {
         }
     }
 
-    /// Whether the file system has room for so many bytes more, as far as it says.
+    /// Whether the file system reports at least `bytes` bytes of free space.
     pub(crate) fn has_room(&self, bytes: u64) -> bool {
         let Ok(Some(file)) = self.file() else { return false };
         nix::sys::statvfs::fstatvfs(file)

@@ -25,7 +25,7 @@ pub fn all(report: &mut Report) {
     let (publisher, subscriber) =
         (paired.publisher_builder().create().unwrap(), paired.subscriber_builder().create().unwrap());
     let sample: Small = [7; 8];
-    Contest::new("publish 64 bytes, nobody follows")
+    Contest::new("publish 64 bytes without subscribers")
         .add("iceoryx2, send_copy", || alone.send_copy(black_box(sample)).unwrap())
         .add("StructStore, publish_at", || stream.publish_at(black_box(&sample), 5).unwrap())
         .at_most(1.0)
