@@ -21,8 +21,8 @@ type Operation = Box<dyn FnMut()>;
 const RUN: Duration = Duration::from_millis(20);
 const RUNS: usize = 21;
 
-/// Million operations per second of so many threads or processes together, and the processor time of each operation in
-/// nanoseconds, which others who are run meanwhile do not add to.
+/// The throughput of all threads or processes together, in million operations per second, and the CPU time of an operation, in
+/// nanoseconds, which other programs on the machine do not add to.
 fn together(
     processes: bool,
     count: usize,
