@@ -17,8 +17,8 @@ pub(crate) use path::{depth_of, path_of, path_of_slot, route_of};
 #[cfg(feature = "serde")]
 pub(crate) use read::slot_snapshot;
 pub(crate) use read::{
-    Copied, Extent, Shallow, Slots, copy_bytes, copy_bytes_node, read_bytes_node, read_shallow, read_slots,
-    read_text_node, read_value, slot_value, write_snapshot,
+    Copied, Extent, Leaf, Shallow, Slots, copy_bytes, copy_bytes_node, read_bytes_node, read_leaf,
+    read_shallow, read_slots, read_text_node, read_value, slot_value, write_snapshot,
 };
 pub(crate) use stream::StreamBlock;
 pub(crate) use version::{LONGEST as LONGEST_VERSIONS, versions, write_versions};

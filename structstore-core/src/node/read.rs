@@ -68,7 +68,7 @@ impl<'a> Extent<'a> {
 
     /// Looks at a node that is about to be read.
     #[inline]
-    fn enter(&self, node: &'a Node) -> Result<()> {
+    pub(crate) fn enter(&self, node: &'a Node) -> Result<()> {
         self.moment.map_or(Ok(()), |moment| moment.enter(&node.head))
     }
 
@@ -343,6 +343,34 @@ fn read_array(arena: &Arena, node: &Node) -> Result<ArrayValue<'static>> {
 fn read_stream(arena: &Arena, node: &Node, all: bool) -> Result<StreamValue<'static>> {
     let block = node.body[BLOCK].load(Ordering::Relaxed);
     StreamBlock::read(arena, block)?.value(arena, block, all)
+}
+
+/// What a slot holds: with its contents, if these are neither other slots nor large.
+pub(crate) enum Leaf {
+    Value(Value<'static>),
+    /// A struct of so many fields.
+    Struct(u64),
+    /// A list of so many items.
+    List(u64),
+    /// An array of more bytes than were to be copied.
+    Large,
+    Stream,
+}
+
+/// What a slot holds, with the elements of an array of up to so many bytes.
+pub(crate) fn read_leaf<'a>(arena: &'a Arena, raw: Raw, limit: u64, extent: &Extent<'a>) -> Result<Leaf> {
+    if !raw.kind()?.is_node() {
+        return raw.plain_value().map(Leaf::Value);
+    }
+    let (_, node) = resolve(arena, raw)?;
+    extent.enter(node)?;
+    Ok(match kind_of(node)? {
+        Kind::Struct => Leaf::Struct(structure::counted(arena, node)),
+        Kind::List => Leaf::List(list::len(node)),
+        Kind::Stream => Leaf::Stream,
+        Kind::Array if array_block(arena, node)?.0.bytes > limit => Leaf::Large,
+        _ => Leaf::Value(read_value(arena, node, 0, extent)?),
+    })
 }
 
 /// The slots of a struct or list, as a watcher compares them.

@@ -1,5 +1,9 @@
 //! Watches report what changes.
 
+mod batch;
+
+pub use batch::{Batch, Batches, COPIED, Found};
+
 /// A [`Watch`] as a stream: see [`Watch::into_stream`].
 #[cfg(feature = "stream")]
 pub type WatchStream = crate::blocking::BlockingStream<Result<Vec<Path>>>;

@@ -1,0 +1,300 @@
+//! Batches: what changed, with its values as of one moment. Viewers, recorders and mirrors are built on them.
+//!
+//! A batch relies on two things. Values are read between two looks at the lock words of all nodes on the way to them
+//! ([`Moment`]), so that they are of one moment. And the watch's count of changes is the same before it looks for changed paths and
+//! after the values are read: whoever changes something counts it before its lock is released, so whatever a reader can have seen
+//! is among the paths. So no batch has one half of a transaction.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::Watch;
+use crate::access::{Access, Handle, Located, Part};
+use crate::arena::Arena;
+use crate::arena::layout::Node;
+use crate::error::{ErrorKind, Path, Result, Step};
+use crate::handle::stream::{AnyStream, now};
+use crate::handle::{Array, ArrayView, Struct};
+use crate::key::Key;
+use crate::lock::{Mode, Moment, NodeId, Wait};
+use crate::node::{self, ArrayBlock, BLOCK, Extent, Leaf, Raw, kind_of, list, read_leaf, structure};
+use crate::sync::Ordering;
+use crate::value::{Kind, Value};
+
+/// The largest array that is copied together with the values beside it, in bytes. Larger ones are given as views.
+pub const COPIED: u64 = 64 << 10;
+
+/// How often values are read without a lock, before they are read under a shared one.
+const TRIES: usize = 20;
+
+/// What is at a path.
+pub enum Found {
+    /// A number, a truth value, a string, bytes, null, or an array of at most [`COPIED`] bytes; in a store that is attached read-only,
+    /// of any size.
+    Value(Value<'static>),
+    /// A larger array: its memory, of the moment or of one soon after.
+    Array(ArrayView),
+    /// A stream. Its samples are of no moment, since publishers take no locks.
+    Stream(AnyStream),
+    /// A struct with so many fields.
+    Struct(u64),
+    /// A list with so many items.
+    List(u64),
+}
+
+/// Values of several paths, as of one moment.
+pub struct Batch {
+    /// When reading began, in nanoseconds of CLOCK_MONOTONIC.
+    pub time: u64,
+    /// The paths that have changed since the batch before.
+    pub changed: Vec<Path>,
+    /// What is at each path that was wanted; `None` where nothing is.
+    pub values: Vec<(Path, Option<Found>)>,
+}
+
+/// Watches a part of a store, and reads what changed as of one moment.
+///
+/// It is an observer: writers do not wait for it, unless they leave no moment free. Then it takes a shared lock for as long as
+/// copying takes.
+///
+/// ```
+/// use std::time::Duration;
+/// use structstore::watch::{Batches, Found};
+/// use structstore::{Error, StructStore, Value};
+///
+/// let store = StructStore::new();
+/// store.set("from", 100)?;
+/// store.set("to", 0)?;
+/// let mut batches = Batches::new(&store)?;
+/// store.transaction(|accounts| {
+///     accounts.set("from", 30)?;
+///     accounts.set("to", 70)?;
+///     Ok::<_, Error>(())
+/// })?;
+/// let batch = batches.wait(Some(Duration::from_secs(1)), <[_]>::to_vec)?.unwrap();
+/// assert_eq!(batch.changed, ["from", "to"]);
+/// assert!(matches!(&batch.values[1].1, Some(Found::Value(Value::Scalar(to))) if to.to_string() == "70"));
+/// # Ok::<(), Error>(())
+/// ```
+pub struct Batches {
+    watch: Watch,
+    part: Struct,
+}
+
+impl Batches {
+    /// Watches a struct and all below it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::watch`].
+    pub fn new(part: &Struct) -> Result<Batches> {
+        Ok(Batches { watch: part.watch()?, part: part.clone() })
+    }
+
+    /// Waits until something changes, and reads the paths that `wanted` chooses, given those that changed. It may be asked several
+    /// times, with more paths each time. `None` after `timeout`.
+    ///
+    /// In a store that is attached read-only, values are of one moment, but what one transaction changes may be in two batches.
+    ///
+    /// # Errors
+    ///
+    /// As [`Watch::wait`], and those of reading.
+    pub fn wait(
+        &mut self,
+        timeout: Option<Duration>,
+        mut wanted: impl FnMut(&[Path]) -> Vec<Path>,
+    ) -> Result<Option<Batch>> {
+        let Batches { watch, part: Struct { handle: part } } = self;
+        let Some(first) = watch.wait(timeout)? else { return Ok(None) };
+        let mut seen: BTreeSet<Path> = first.iter().cloned().collect();
+        let mut changed = first;
+        let mut add = |paths: Vec<Path>, changed: &mut Vec<Path>| {
+            changed.extend(paths.into_iter().filter(|path| seen.insert(path.clone())));
+        };
+        for _ in 0..TRIES {
+            let (time, version) = (now(), watch.version());
+            add(watch.changes()?, &mut changed);
+            let paths = wanted(&changed);
+            if let Some(found) = attempt(part, &paths)
+                && watch.version() == version
+            {
+                return Ok(Some(Batch { time, changed, values: values(part, paths, found)? }));
+            }
+            std::thread::yield_now();
+        }
+        let held = match part.arena().writable() {
+            true => Some(part.lock(Mode::Shared, &Wait::FOREVER).at(part)?),
+            false => None,
+        };
+        let time = now();
+        add(watch.changes()?, &mut changed);
+        let paths = wanted(&changed);
+        let found = part.whole(|arena, node, extent| look(arena, node, part.id(), &paths, extent));
+        if let Some(held) = held {
+            held.end_unchanged();
+        }
+        Ok(Some(Batch { time, changed, values: values(part, paths, found)? }))
+    }
+}
+
+impl Struct {
+    /// Reads what is at several paths below, as of one moment.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::HeldByGuard`], [`ErrorKind::StaleHandle`], and [`ErrorKind::Contended`] for a process without write permission that
+    /// finds no moment in which nothing is changed.
+    ///
+    /// ```
+    /// use structstore::StructStore;
+    /// use structstore::watch::Found;
+    ///
+    /// let store = StructStore::new();
+    /// store.ensure_list("items")?.push(5)?;
+    /// let batch = store.read_together(vec!["items".parse()?, "items[0]".parse()?, "items[1]".parse()?])?;
+    /// assert!(matches!(batch.values[0].1, Some(Found::List(1))));
+    /// assert!(matches!(batch.values[1].1, Some(Found::Value(_))));
+    /// assert!(batch.values[2].1.is_none());
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn read_together(&self, paths: Vec<Path>) -> Result<Batch> {
+        let time = now();
+        let seen = (0..TRIES).find_map(|_| attempt(&self.handle, &paths)).unwrap_or_else(|| {
+            self.handle.whole(|arena, node, extent| look(arena, node, self.handle.id(), &paths, extent))
+        });
+        Ok(Batch { time, changed: Vec::new(), values: values(&self.handle, paths, seen)? })
+    }
+}
+
+/// What was seen at a path.
+struct Seen {
+    leaf: Leaf,
+    /// The slot, and the node that it is of.
+    raw: Raw,
+    parent: NodeId,
+}
+
+/// Reads without a lock, once: `None` if somebody was at work meanwhile.
+fn attempt(part: &Handle, paths: &[Path]) -> Option<Result<Vec<Option<Seen>>>> {
+    let read = |arena: &Arena, node: &Node| {
+        let moment = Moment::default();
+        let seen = look(arena, node, part.id(), paths, &Extent::at(&moment));
+        match moment.disturbed() {
+            Some(_) => Ok(None),
+            None => seen.map(Some),
+        }
+    };
+    part.near().read_now(read).map(Option::flatten).transpose()
+}
+
+/// What is at each of several paths below a node.
+fn look<'a>(
+    arena: &'a Arena,
+    node: &'a Node,
+    id: NodeId,
+    paths: &[Path],
+    extent: &Extent<'a>,
+) -> Result<Vec<Option<Seen>>> {
+    extent.enter(node)?;
+    let mut way = Way { arena, steps: &[], nodes: vec![(id, node)] };
+    paths.iter().map(|path| way.to(path.steps(), extent)).collect()
+}
+
+/// The nodes on the way to the last path. The way to the next one begins where both part.
+struct Way<'a, 'p> {
+    arena: &'a Arena,
+    steps: &'p [Step],
+    /// Where the steps begin, and where each of them leads but the last.
+    nodes: Vec<(NodeId, &'a Node)>,
+}
+
+impl<'a, 'p> Way<'a, 'p> {
+    fn to(&mut self, steps: &'p [Step], extent: &Extent<'a>) -> Result<Option<Seen>> {
+        let shared = self.steps.iter().zip(steps).take_while(|(last, next)| last == next).count();
+        let inner = steps.len().saturating_sub(1);
+        self.nodes.truncate(shared.min(inner).saturating_add(1));
+        self.steps = steps;
+        let arena = self.arena;
+        let known = self.nodes.len().saturating_sub(1);
+        for (at, step) in steps.iter().enumerate().skip(known) {
+            let Some(&(parent, node)) = self.nodes.last() else { return Ok(None) };
+            let raw = match (kind_of(node)?, step) {
+                (Kind::Struct, Step::Name(name)) => {
+                    structure::find(arena, node, &Key::new(name))?.map(|found| Raw::load(&found.field.slot))
+                }
+                (Kind::List, Step::Index(index)) if (*index as u64) < list::len(node) => {
+                    Some(Raw::load(list::slot(arena, node, *index as u64)?))
+                }
+                (Kind::Array, _) => {
+                    let element = element(arena, node, steps.get(at..).unwrap_or_default())?;
+                    let seen = |raw: Raw| Ok(Seen { leaf: Leaf::Value(raw.plain_value()?), raw, parent });
+                    return element.map(seen).transpose();
+                }
+                _ => None,
+            };
+            let Some(raw) = raw else { return Ok(None) };
+            if at == inner {
+                // Who may not write cannot lease.
+                let copied = if arena.writable() { COPIED } else { u64::MAX };
+                let leaf = read_leaf(arena, raw, copied, extent)?;
+                return Ok(Some(Seen { leaf, raw, parent }));
+            }
+            if !raw.kind()?.is_node() {
+                return Ok(None);
+            }
+            let (id, child) = node::resolve(arena, raw)?;
+            extent.enter(child)?;
+            self.nodes.push((id, child));
+        }
+        let root = self.nodes.first().map(|&(parent, node)| {
+            let leaf = Leaf::Struct(structure::counted(arena, node));
+            Seen { leaf, raw: Raw::NULL, parent }
+        });
+        Ok(root)
+    }
+}
+
+/// An element of an array, if there is one at these indices.
+fn element(arena: &Arena, array: &Node, steps: &[Step]) -> Result<Option<Raw>> {
+    let index = |step: &Step| match step {
+        Step::Index(index) => Some(*index),
+        Step::Name(_) => None,
+    };
+    let Some(indices) = steps.iter().map(index).collect::<Option<Vec<usize>>>() else { return Ok(None) };
+    let payload = array.body[BLOCK].load(Ordering::Relaxed);
+    match ArrayBlock::read(arena, payload)?.element(arena, payload, &indices) {
+        Ok(element) => Ok(Some(element)),
+        Err(error) if matches!(error.kind(), ErrorKind::IndexOutOfRange | ErrorKind::WrongType) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// What was seen, with views and streams for what was not copied. What has gone since is not there.
+fn values(
+    part: &Handle,
+    paths: Vec<Path>,
+    seen: Result<Vec<Option<Seen>>>,
+) -> Result<Vec<(Path, Option<Found>)>> {
+    let found = |(path, seen): (Path, Option<Seen>)| {
+        let found = match seen.map(|seen| found(part, &path, seen)).transpose() {
+            Err(error) if error.kind() == ErrorKind::StaleHandle => Ok(None),
+            other => other,
+        };
+        found.map(|found| (path, found))
+    };
+    paths.into_iter().zip(seen.at(part)?).map(found).collect()
+}
+
+fn found(part: &Handle, path: &Path, seen: Seen) -> Result<Found> {
+    let handle = || {
+        let step = path.steps().last().map_or(Part::Name(""), Part::from);
+        Handle::child(part.store(), seen.parent, seen.raw, step)
+    };
+    Ok(match seen.leaf {
+        Leaf::Value(value) => Found::Value(value),
+        Leaf::Struct(fields) => Found::Struct(fields),
+        Leaf::List(items) => Found::List(items),
+        Leaf::Large => Found::Array(Array::from_handle(handle()?).view()?),
+        Leaf::Stream => Found::Stream(AnyStream::open(handle()?)?),
+    })
+}

@@ -1,0 +1,214 @@
+//! Batches: what changed, as of one moment.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use structstore::path::Path;
+use structstore::stream::Stream;
+use structstore::watch::{Batch, Batches, Found};
+use structstore::{ArrayValue, ErrorKind, Struct, StructStore, StructStoreShared, Value};
+use structstore_tests::SegmentName;
+
+const LIMIT: Option<Duration> = Some(Duration::from_secs(60));
+
+fn paths(texts: &[&str]) -> Vec<Path> {
+    texts.iter().map(|text| text.parse().unwrap()).collect()
+}
+
+/// What was found, in brief.
+fn shown(batch: &Batch) -> Vec<String> {
+    let shown = |found: &Option<Found>| match found {
+        None => "nothing".to_owned(),
+        Some(Found::Value(value)) => value.to_string(),
+        Some(Found::Struct(fields)) => format!("struct of {fields}"),
+        Some(Found::List(items)) => format!("list of {items}"),
+        Some(Found::Array(view)) => format!("{}{:?}", view.dtype(), view.shape()),
+        Some(Found::Stream(stream)) => format!("{} samples", stream.published()),
+    };
+    batch.values.iter().map(|(_, found)| shown(found)).collect()
+}
+
+#[test]
+fn paths_of_all_kinds_are_read_together() {
+    let store = StructStore::new();
+    store.set("num", 5).unwrap();
+    store.set("text", "a\"b").unwrap();
+    store.set("gains", [1.0, 2.5]).unwrap();
+    store.set("image", ArrayValue::from_slice(&[300, 300], &[7_u8; 90_000]).unwrap()).unwrap();
+    store.set("items", Value::list([1, 2])).unwrap();
+    store.ensure_struct("a").unwrap().ensure_struct("b").unwrap().set("c", true).unwrap();
+    let speed = store.ensure_stream::<f64>("speed", Stream::depth(3)).unwrap();
+    speed.publish(&1.0).unwrap();
+    let asked = [
+        "",
+        "num",
+        "text",
+        "gains",
+        "gains[1]",
+        "gains[2]",
+        "gains[0][0]",
+        "image",
+        "image[2][3]",
+        "items",
+        "items[1]",
+        "items[2]",
+        "a",
+        "a.b",
+        "a.b.c",
+        "a.b.d",
+        "a.x.c",
+        "num.x",
+        "items.x",
+        "speed",
+    ];
+    let expected = [
+        "struct of 7",
+        "5",
+        r#""a\"b""#,
+        "[1.0, 2.5]",
+        "2.5",
+        "nothing",
+        "nothing",
+        "u8[300, 300]",
+        "7",
+        "list of 2",
+        "2",
+        "nothing",
+        "struct of 1",
+        "struct of 1",
+        "true",
+        "nothing",
+        "nothing",
+        "nothing",
+        "nothing",
+        "1 samples",
+    ];
+    let batch = store.read_together(paths(&asked)).unwrap();
+    let found: Vec<(&str, String)> = asked.into_iter().zip(shown(&batch)).collect();
+    let expected: Vec<(&str, String)> = asked.into_iter().zip(expected.map(str::to_owned)).collect();
+    assert_eq!(found, expected);
+    let guard = store.at("a").unwrap().write().unwrap();
+    let refused = store.read_together(paths(&["a.b.c"])).map(|_| ());
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::HeldByGuard);
+    drop(guard);
+}
+
+#[test]
+fn a_batch_has_what_changed_and_what_is_wanted() {
+    let store = StructStore::new();
+    store.set("a", 1).unwrap();
+    store.set("b", 1).unwrap();
+    let mut batches = Batches::new(&store).unwrap();
+    assert!(batches.wait(Some(Duration::ZERO), <[_]>::to_vec).unwrap().is_none());
+    store.set("a", 2).unwrap();
+    store.set("a", 3).unwrap();
+    store.delete("b").unwrap();
+    let batch = batches.wait(LIMIT, <[_]>::to_vec).unwrap().unwrap();
+    assert_eq!(
+        (batch.changed.as_slice(), shown(&batch)),
+        (&*paths(&["a", "b"]), vec!["3".into(), "nothing".into()])
+    );
+    store.set("a", 4).unwrap();
+    let batch = batches.wait(LIMIT, |_| paths(&["b", "a"])).unwrap().unwrap();
+    assert_eq!(
+        (batch.changed.as_slice(), shown(&batch)),
+        (&*paths(&["a"]), vec!["nothing".into(), "4".into()])
+    );
+}
+
+/// A store in which transactions keep two fields equal.
+fn ends(store: &Struct) -> impl Fn(i64) -> structstore::Result<()> {
+    for part in ["left", "right"] {
+        store.ensure_struct(part).unwrap().set("x", 0_i64).unwrap();
+    }
+    let store = store.clone();
+    move |x| {
+        store.transaction(|root| {
+            root.at("left")?.set("x", x)?;
+            root.at("right")?.set("x", x)
+        })
+    }
+}
+
+#[test]
+fn a_transaction_is_in_one_batch() {
+    let store = StructStore::new();
+    let both = ends(&store);
+    let mut batches = Batches::new(&store).unwrap();
+    store.set_at("left.x", 1_i64).unwrap();
+    let mut asked = 0;
+    // It happens after the paths were looked for, and before the values are read.
+    let meanwhile = |changed: &[Path]| {
+        asked += 1;
+        if asked == 1 {
+            assert_eq!(changed, ["left.x"]);
+            both(2).unwrap();
+        }
+        changed.to_vec()
+    };
+    let batch = batches.wait(LIMIT, meanwhile).unwrap().unwrap();
+    assert_eq!(
+        (batch.changed.as_slice(), shown(&batch)),
+        (&*paths(&["left.x", "right.x"]), vec!["2".into(); 2])
+    );
+    assert_eq!(asked, 2);
+}
+
+#[test]
+fn writers_that_leave_no_moment_free_are_held_off() {
+    let store = StructStore::new();
+    let both = ends(&store);
+    let mut batches = Batches::new(&store).unwrap();
+    both(1).unwrap();
+    let mut x = 1;
+    let always = |changed: &[Path]| {
+        // Refused at last, for then this thread has a shared lock.
+        x += i64::from(both(x + 1).is_ok());
+        changed.to_vec()
+    };
+    let batch = batches.wait(LIMIT, always).unwrap().unwrap();
+    assert!(x > 10);
+    assert_eq!(shown(&batch), vec![x.to_string(); 2]);
+}
+
+#[test]
+fn batches_follow_a_writer() {
+    let name = SegmentName::new("batches");
+    let store = StructStoreShared::open(&*name).unwrap();
+    let both = ends(&store);
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| (1..).take_while(|_| !done.load(Ordering::Relaxed)).for_each(|x| both(x).unwrap()));
+        let observer = StructStoreShared::options().observe(true).open(&*name).unwrap();
+        let mut batches = Batches::new(&observer).unwrap();
+        let mut state: HashMap<Path, String> = HashMap::new();
+        let torn = (0..500).find_map(|_| {
+            let batch = batches.wait(LIMIT, <[_]>::to_vec).unwrap().unwrap();
+            let texts = shown(&batch);
+            state.extend(batch.values.into_iter().map(|(path, _)| path).zip(texts));
+            let [left, right] = ["left.x", "right.x"].map(|path| state.get(&path.parse().unwrap()));
+            (left != right).then(|| format!("{left:?} {right:?}"))
+        });
+        done.store(true, Ordering::Relaxed);
+        assert_eq!(torn, None);
+    });
+}
+
+#[test]
+fn a_read_only_observer_reads_together_too() {
+    let name = SegmentName::new("batches");
+    let store = StructStoreShared::open(&*name).unwrap();
+    store.set("image", ArrayValue::from_slice(&[300, 300], &[7_u8; 90_000]).unwrap()).unwrap();
+    store.set("num", 5).unwrap();
+    let reader = StructStoreShared::options().read_only(true).observe(true).open(&*name).unwrap();
+    let batch = reader.read_together(paths(&["num", "image"])).unwrap();
+    assert_eq!(shown(&batch).first().unwrap(), "5");
+    assert!(
+        matches!(&batch.values[1].1, Some(Found::Value(Value::Array(image))) if image.shape() == [300, 300])
+    );
+    let mut batches = Batches::new(&reader).unwrap();
+    store.set("num", 6).unwrap();
+    assert_eq!(shown(&batches.wait(LIMIT, <[_]>::to_vec).unwrap().unwrap()), ["6"]);
+}
