@@ -1,6 +1,8 @@
 //! What the command line may say.
 
 use std::ffi::OsString;
+#[cfg(feature = "serve")]
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -87,6 +89,8 @@ pub(crate) enum Command {
     Load(Load),
     Diff(Diff),
     Run(Run),
+    #[cfg(feature = "serve")]
+    Serve(Serve),
     Completions(Completions),
     Man(Man),
 }
@@ -114,6 +118,8 @@ impl Command {
             | Command::Dump(Dump { store, .. })
             | Command::Load(Load { store, .. })
             | Command::Run(Run { store, .. }) => Some(store),
+            #[cfg(feature = "serve")]
+            Command::Serve(_) => None,
             Command::Ls(_)
             | Command::Clean(_)
             | Command::Diff(_)
@@ -669,6 +675,63 @@ pub(crate) struct Run {
     /// The command and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
+}
+
+/// Show a store in the browser, live: tree, plots and pictures, and sliders for what may be changed.
+///
+/// It prints the address of the page, and serves it until it is interrupted. The address has a token that lets one in: keep it as you keep a
+/// password. Nothing can be changed but what --write names. Without NAME, all stores of this machine are served.
+///
+/// It attaches as an observer while somebody looks. What is shown costs a writer what one watch costs, however many pages there are.
+#[cfg(feature = "serve")]
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  structstore serve robot\n  structstore serve robot --write drive.gains --write mode\n  ssh -L 8080:127.0.0.1:8080 robot structstore serve robot --listen 127.0.0.1:8080 --no-open"
+)]
+pub(crate) struct Serve {
+    /// The name of the store; without one, all stores of this machine
+    pub(crate) name: Option<OsString>,
+    /// NAME is the path of a file that holds the store
+    #[arg(long, requires = "name")]
+    pub(crate) file: bool,
+    /// Open stores even if they belong to another user, who can kill this program by truncating them
+    #[arg(long)]
+    pub(crate) any_owner: bool,
+    /// Let pages change what PATH leads to, and all below; can be given several times
+    #[arg(long = "write", value_name = "PATH")]
+    pub(crate) writable: Vec<Path>,
+    /// Let pages change everything
+    #[arg(long, conflicts_with = "writable")]
+    pub(crate) write_all: bool,
+    /// Tell pages of changes at most this many times a second
+    #[arg(long, value_name = "HZ", value_parser = rate, default_value = "30")]
+    pub(crate) rate: f64,
+    /// Listen on this address, and port; the default is a free port of 127.0.0.1
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Allow --listen beyond this machine, where whoever reads the network between gets the token
+    #[arg(long)]
+    pub(crate) insecure: bool,
+    /// Do not open a browser
+    #[arg(long)]
+    pub(crate) no_open: bool,
+}
+
+#[cfg(feature = "serve")]
+fn rate(text: &str) -> Result<f64, String> {
+    let rate: f64 = text.parse().map_err(|_| "a number of times a second is expected".to_owned())?;
+    match rate {
+        0.1..=240.0 => Ok(rate),
+        _ => Err(format!("found {rate}, expected a number from 0.1 to 240")),
+    }
+}
+
+/// An address with a port, or without one.
+#[cfg(feature = "serve")]
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let expected = "an address such as 127.0.0.1:8080 or [::1]:8080 is expected";
+    let plain = || text.parse::<IpAddr>().map(|address| SocketAddr::new(address, 0));
+    text.parse().or_else(|_| plain()).map_err(|_| expected.to_owned())
 }
 
 /// Print a shell completion script for this command.

@@ -34,6 +34,8 @@ mod progress;
 mod push;
 mod run;
 mod schema;
+#[cfg(feature = "serve")]
+mod serve;
 mod show;
 mod signals;
 mod source;
@@ -66,6 +68,11 @@ pub mod private {
 pub fn png(array: &structstore::ArrayValue<'_>) -> Option<Vec<u8>> {
     picture::file(array, &structstore::path::Path::ROOT).ok()
 }
+
+/// How the live viewer reads and writes documents. For the Python package.
+#[cfg(feature = "serve")]
+#[doc(hidden)]
+pub use serve::FORMATS;
 
 /// Does what the arguments say, of which the first is the name of the program. Returns the exit status.
 ///
@@ -125,6 +132,8 @@ fn run(command: &Command, output: &mut Output) -> failure::Result<u8> {
         Command::Load(options) => load::run(options),
         Command::Diff(options) => diff::run(options, output),
         Command::Run(options) => run::run(options),
+        #[cfg(feature = "serve")]
+        Command::Serve(options) => serve::run(options, output),
         Command::Completions(options) => manual::completions(options, output),
         Command::Man(options) => manual::page(options, output),
     }

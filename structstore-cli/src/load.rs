@@ -35,7 +35,7 @@ pub(crate) fn run(options: &Load) -> Result<u8> {
 }
 
 /// Puts a document where a path leads to, in one operation.
-fn fill(root: &Struct, path: &Path, document: &Document, replace: bool) -> Result<()> {
+pub(crate) fn fill(root: &Struct, path: &Path, document: &Document, replace: bool) -> Result<()> {
     let is_struct = |value: &Value<'_>| value.kind() == Kind::Struct;
     match (Way::new(root, path)?, document) {
         (Way::Fields { there: Some(Item::Struct(part)), .. }, Document::Snapshot(snapshot)) if replace => {

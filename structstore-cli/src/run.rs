@@ -29,7 +29,7 @@ pub(crate) fn run(options: &Run) -> Result<u8> {
     let store =
         options.store.open(StructStoreShared::options().replacing_orphans().cleanup(Cleanup::Always))?;
     // From here on, signals neither end this process nor are lost.
-    let mut signals = Caught::new().map_err(Failure::file("catch", "signals"))?;
+    let mut signals = Caught::new(false).map_err(Failure::file("catch", "signals"))?;
     // Without anything to be done between fork and exec, the child is no heir of this process's attachment.
     let started = Command::new(program).args(arguments).env(VARIABLE, options.store.place()).spawn();
     let status = match started {

@@ -3,7 +3,7 @@
 use std::ffi::{c_int, c_void};
 use std::io::{self, PipeReader, PipeWriter, Read};
 use std::os::fd::AsRawFd;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 
@@ -38,6 +38,9 @@ pub(crate) fn restore() {
 /// Where the handler writes what it caught.
 static PIPE: AtomicI32 = AtomicI32::new(-1);
 
+/// Whether it writes what a key at the terminal has caused.
+static KEYS: AtomicBool = AtomicBool::new(false);
+
 /// Signals are caught for as long as this lives; there is one at most. Handlers end where another program begins, so that a
 /// command has the dispositions from before; blocked signals would be inherited.
 pub(crate) struct Caught {
@@ -47,7 +50,9 @@ pub(crate) struct Caught {
 }
 
 impl Caught {
-    pub(crate) fn new() -> io::Result<Caught> {
+    /// With `keys`, also those that the kernel sends because of a key at the terminal. A command in the foreground gets them itself.
+    pub(crate) fn new(keys: bool) -> io::Result<Caught> {
+        KEYS.store(keys, Ordering::Release);
         let (reader, writer) = io::pipe()?;
         PIPE.store(writer.as_raw_fd(), Ordering::Release);
         let mut caught = Caught { reader, _writer: writer, before: Vec::new() };
@@ -64,8 +69,7 @@ impl Caught {
         Ok(caught)
     }
 
-    /// Waits for the next one. What the kernel sends because of a key at the terminal is left out: all of its foreground
-    /// gets that.
+    /// Waits for the next one.
     pub(crate) fn next(&mut self) -> io::Result<Option<Signal>> {
         let mut byte = [0];
         self.reader.read_exact(&mut byte)?;
@@ -86,7 +90,7 @@ impl Drop for Caught {
 extern "C" fn note(signal: c_int, information: *mut libc::siginfo_t, _: *mut c_void) {
     // SAFETY: the kernel passes valid information to a handler that asked for it.
     let by_key = unsafe { (*information).si_code } == libc::SI_KERNEL;
-    if by_key && signal != libc::SIGCHLD {
+    if by_key && signal != libc::SIGCHLD && !KEYS.load(Ordering::Acquire) {
         return;
     }
     let byte = signal as u8;

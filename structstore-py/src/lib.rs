@@ -22,6 +22,7 @@ mod paths;
 mod pickling;
 mod printing;
 mod reserved;
+mod serving;
 mod shared;
 mod statistics;
 mod store;
@@ -76,6 +77,9 @@ mod _structstore {
 
     #[pymodule_export]
     use super::stream::{Follow, Loan, Sample, Stream, StructStoreStream, wait};
+
+    #[pymodule_export]
+    use super::serving::{_Page, _Server, _widget_script};
 
     #[pymodule_export]
     use super::error::_unmapped_errors;

@@ -17,6 +17,7 @@ use structstore::{Cleanup, Error, Struct};
 use crate::error::{Exception, Failure, Result};
 use crate::lent::Lent;
 use crate::lock::duration;
+use crate::serving::ByName;
 use crate::store::StructStore;
 
 /// How long to sleep between two looks at a name that is to appear.
@@ -103,6 +104,14 @@ impl Shared {
     fn closed(&self) -> Failure {
         let message = format!("{} was closed", self.place);
         Python::attach(|py| Exception::ClosedError.raised(py, &message, None)).into()
+    }
+
+    /// How another opening finds the store; `None` if it has no name.
+    pub(crate) fn by_name(&self) -> Option<ByName> {
+        match &self.place {
+            Place::Path(path) => Some((path.clone(), self.file, self.any_owner)),
+            Place::Descriptor(_) => None,
+        }
     }
 
     fn valid(&self) -> bool {

@@ -17,7 +17,7 @@ pub use crate::crash::{arm, disarm, stores};
 pub use crate::error::{escaped, is_unprintable, quoted};
 pub use crate::for_each_number;
 pub use crate::life::end_process;
-pub use crate::lock::{WaitHooks, limit_waits};
+pub use crate::lock::{WaitHooks, limit_waits, without_hooks};
 pub use crate::ops::Slot;
 pub use crate::value::{
     Event, Snapshot, SnapshotReader, elements, from_document, hex, iso, not_finite, not_numbers, to_document,
@@ -201,6 +201,9 @@ pub trait StructExt {
     /// As [`Struct::delete_forced`] and [`Struct::remove_at`].
     fn delete_forced_at(&self, path: &str) -> Result<()>;
 
+    /// Whether the store was closed in this process. Its memory stays for as long as there are handles.
+    fn is_closed(&self) -> bool;
+
     /// How many fields there are, without ever waiting.
     fn len_now(&self) -> u64;
 
@@ -281,6 +284,10 @@ impl StructExt for Struct {
     fn delete_forced_at(&self, path: &str) -> Result<()> {
         let path: Path = path.parse()?;
         paths::delete_forced(&self.handle, path.steps())
+    }
+
+    fn is_closed(&self) -> bool {
+        self.handle.store().is_closed()
     }
 
     fn len_now(&self) -> u64 {

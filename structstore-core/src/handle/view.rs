@@ -1,5 +1,6 @@
 //! Views of arrays, which outlive any lock.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64 as LocalWord, Ordering as LocalOrdering};
 
@@ -112,6 +113,25 @@ impl ArrayView {
         }
         // SAFETY: in bounds and aligned; the lease keeps the memory.
         Ok(unsafe { copy_elements(self.data.cast(), whole_elements::<T>(self.bytes)) })
+    }
+
+    /// A copy of some bytes of the elements, as many of them as there are. It may be torn if somebody writes to them meanwhile.
+    ///
+    /// ```
+    /// use structstore::{Array, ArrayValue, StructStore};
+    ///
+    /// let store = StructStore::new();
+    /// store.set("image", ArrayValue::from_slice(&[2, 2], &[0_u8, 10, 20, 30])?)?;
+    /// let view = store.get::<Array>("image")?.view()?;
+    /// assert_eq!(view.copy_bytes(1..3), [10, 20]);
+    /// assert_eq!(view.copy_bytes(3..9), [30]);
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn copy_bytes(&self, range: Range<usize>) -> Vec<u8> {
+        let end = range.end.min(self.bytes);
+        let start = range.start.min(end);
+        // SAFETY: in bounds; the lease keeps the memory.
+        unsafe { copy_elements(self.data.wrapping_add(start), end.wrapping_sub(start)) }
     }
 
     /// Whether the array still has this memory: not once it was given other elements by assignment, or a guard changed it while the

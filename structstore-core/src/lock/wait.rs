@@ -87,8 +87,8 @@ pub(super) fn is_forked() -> bool {
     FORKED.get()
 }
 
-/// Runs `act`, in which no wait of this thread runs a hook.
-pub(crate) fn without_hooks<T>(act: impl FnOnce() -> T) -> T {
+/// Runs `act`, in which no wait of this thread runs a hook: for threads that are none of the runtime's.
+pub fn without_hooks<T>(act: impl FnOnce() -> T) -> T {
     let before = HOOKLESS.replace(true);
     let result = act();
     HOOKLESS.set(before);

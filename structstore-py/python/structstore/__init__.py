@@ -153,6 +153,7 @@ __all__ = [
     "TooManyError",
     "Transaction",
     "UnsupportedError",
+    "Viewer",
     "Watch",
     "WrongTypeError",
     "__version__",
@@ -171,6 +172,7 @@ __all__ = [
     "participants",
     "remove_at",
     "reset",
+    "serve",
     "set_at",
     "stores",
     "to_pandas",
@@ -179,6 +181,7 @@ __all__ = [
     "usage",
     "versioned",
     "wait",
+    "widget",
 ]
 
 _T = _typing.TypeVar("_T")
@@ -191,6 +194,7 @@ _abc.MutableSequence.register(StructStoreList)
 
 if _typing.TYPE_CHECKING:
     from ._meta import Meta
+    from ._serving import Viewer
     from ._watching import Subscription
 
 
@@ -207,6 +211,10 @@ def __getattr__(name: str) -> object:
         from ._meta import Meta
 
         return Meta
+    if name == "Viewer":
+        from ._serving import Viewer
+
+        return Viewer
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
@@ -360,6 +368,51 @@ def to_pandas(structure: StructStore) -> _typing.Any:
     from ._foreign import to_pandas
 
     return to_pandas(structure)
+
+
+def serve(
+    store: StructStore | None = None,
+    /,
+    *,
+    writable: bool | _abc.Iterable[str] = (),
+    rate: float = 30.0,
+    listen: str | None = None,
+    insecure: bool = False,
+) -> "Viewer":
+    """Shows a store in the browser, live: its tree, plots, pictures, and sliders for what may be changed. It is served by threads of this
+    process until the viewer is closed; without a store, all shared stores of this machine are served.
+
+        >>> store = structstore.StructStore()
+        >>> store.gains = {"kp": 1.5}
+        >>> with structstore.serve(store, writable=["gains"]) as viewer:
+        ...     viewer.url.startswith("http://127.0.0.1:")  # viewer.open() shows it
+        True
+
+    `writable` lists the paths below which pages may change something; True is everything. Pages are told of changes at most `rate` times a
+    second. The address has a token that lets one in: keep it as you keep a password. `listen` is an address to listen on, "127.0.0.1:8080"
+    for example, in place of a free port of this machine. Beyond this machine the token can be read by the network between, so that has to
+    be allowed by `insecure`; better, connect by ssh -L. A forked child has no server.
+
+    Raises ValueError for an address beyond this machine without `insecure`, and OSError if the system refuses.
+    """
+    from ._serving import serve
+
+    return serve(store, writable, rate, listen, insecure)
+
+
+def widget(
+    store: StructStore, /, *, writable: bool | _abc.Iterable[str] = (), rate: float = 30.0
+) -> _typing.Any:
+    """A widget for notebooks that shows a store or a part of one, live, and changes what is `writable`: the page of `serve()`. Its messages go
+    through the kernel, so that it needs no port.
+
+        >>> structstore.widget(store.drive, writable=True)  # doctest: +SKIP
+
+    Raises ImportError without the package anywidget.
+    """
+    from ._serving import widget
+
+    return widget(store, writable, rate)
 
 
 def _restore(image: bytes) -> StructStore:

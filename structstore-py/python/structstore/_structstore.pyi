@@ -77,6 +77,8 @@ __all__ = [
     "_Attribute",
     "_Bound",
     "_FromBytes",
+    "_Page",
+    "_Server",
     "_declare_field",
     "_end",
     "_join",
@@ -88,6 +90,7 @@ __all__ = [
     "_png",
     "_unmapped_errors",
     "_version",
+    "_widget_script",
     "fill",
     "from_json",
     "from_yaml",
@@ -304,6 +307,41 @@ def _declare_field(structure: StructStore, name: str, told: dict[str, Any]) -> N
     """Declares one field of a structure: see `declare` of the package."""
 def _meta(structure: StructStore, name: str) -> dict[str, Any]:
     """The metadata of a field, by name."""
+@final
+class _Server:
+    """A server that runs until it is stopped."""
+    def __new__(
+        cls,
+        store: StructStore | None,
+        name: str,
+        writable: list[str],
+        rate: float,
+        listen: str | None,
+        insecure: bool,
+    ) -> Self: ...
+    @property
+    def url(self) -> str:
+        """The address of the page."""
+    @property
+    def running(self) -> bool: ...
+    def stop(self) -> None:
+        """Ends it, and waits until it has let go of the store."""
+
+@final
+class _Page:
+    """A page whose messages Python carries."""
+    def __new__(cls, store: StructStore, name: str, writable: list[str], rate: float) -> Self: ...
+    @property
+    def closed(self) -> bool: ...
+    def send(self, text: str) -> None:
+        """Passes on a message of the page."""
+    def receive(self, timeout: float) -> str | bytes | None:
+        """The next message for the page, as a string or bytes; `None` after so many seconds without one, or if it was closed."""
+    def close(self) -> None:
+        """Ends it."""
+
+def _widget_script() -> str | None:
+    """The script of the page for notebooks, if it was built."""
 def _end() -> None:
     """Does what the end of a process does about the stores that it has open."""
 def _join(path: str, name: str) -> str:

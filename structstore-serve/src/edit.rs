@@ -1,0 +1,177 @@
+//! Changes that the page makes: all or nothing, and only where nothing else has changed meanwhile.
+
+use std::time::Duration;
+
+use serde_json::{Value as Json, json};
+use structstore::path::{Path, Step};
+use structstore::{Error, ErrorKind, Kind, Struct, Value};
+
+use crate::message::Change;
+use crate::source::Source;
+use crate::text;
+
+/// How long a change waits for a lock.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Why nothing was changed.
+pub(crate) struct Refusal {
+    path: Path,
+    error: String,
+    /// What is there in place of what was seen.
+    now: Option<String>,
+}
+
+impl Refusal {
+    pub(crate) fn new(path: &Path, error: impl ToString) -> Refusal {
+        Refusal { path: path.clone(), error: error.to_string(), now: None }
+    }
+
+    pub(crate) fn message(&self, id: u64) -> Json {
+        json!({
+            "type": "refused", "id": id, "error": self.error, "path": self.path.to_string(), "conflict": self.now.is_some(),
+            "now": self.now,
+        })
+    }
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Refusal {
+        Refusal::new(&error.path().cloned().unwrap_or_default(), error)
+    }
+}
+
+/// What pages may change.
+#[derive(Clone, Default)]
+pub(crate) struct Rights(Vec<Path>);
+
+impl Rights {
+    pub(crate) fn new(paths: Vec<Path>) -> Rights {
+        Rights(paths)
+    }
+
+    pub(crate) fn paths(&self) -> Vec<String> {
+        self.0.iter().map(Path::to_string).collect()
+    }
+
+    pub(crate) fn allow(&self, path: &Path) -> bool {
+        self.0.iter().any(|allowed| path.starts_with(allowed))
+    }
+
+    /// Fails where nothing may be changed.
+    pub(crate) fn check(&self, path: &Path) -> Result<(), Refusal> {
+        if self.allow(path) {
+            return Ok(());
+        }
+        let what = if path.is_root() { "the whole store".to_owned() } else { path.to_string() };
+        Err(Refusal::new(path, format!("{what} may not be changed here: it is not below a path of --write")))
+    }
+}
+
+/// Assigns values, in one transaction on the struct that has them all.
+pub(crate) fn set(source: &Source, rights: &Rights, changes: &[Change]) -> Result<(), Refusal> {
+    for change in changes {
+        rights.check(&change.path.0)?;
+    }
+    let opened = source.change()?;
+    for change in changes {
+        refuse_read_only(opened.root(), &change.path.0)?;
+    }
+    let (part, above) = common(opened.root(), changes)?;
+    part.within(PATIENCE).transaction(|part| {
+        let mut values = Vec::with_capacity(changes.len());
+        for change in changes {
+            let path: Path = change.path.0.steps().iter().skip(above).cloned().collect();
+            let inner = path.to_string();
+            let refuse = |error: Error| Refusal::new(&change.path.0, error);
+            let value = match (part.get_at::<Value<'static>>(&inner), &change.create) {
+                (Ok(there), _) => checked(change, &there)
+                    .and_then(|()| text::parse(&change.value, kind_of(&there, change)).map_err(refuse)),
+                (Err(error), Some(kind)) if error.kind() == ErrorKind::NotFound => {
+                    text::parse(&change.value, named(kind)).map_err(refuse)
+                }
+                (Err(error), _) => Err(refuse(error)),
+            };
+            values.push((change, inner, value?));
+        }
+        for (change, inner, value) in values {
+            part.set_at(&inner, value).map_err(|error| Refusal::new(&change.path.0, error))?;
+        }
+        Ok(())
+    })
+}
+
+/// Fails if something else is there than what was seen.
+fn checked(change: &Change, there: &Value<'_>) -> Result<(), Refusal> {
+    let (now, _) = text::of_value(there, false);
+    match &change.was {
+        Some(was) if *was != now => {
+            let error = format!("{}: changed meanwhile", change.path.0);
+            Err(Refusal { now: Some(now), ..Refusal::new(&change.path.0, error) })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The kind that a text is to be read as: that of what is there. A field that may be null takes what it is created as otherwise.
+fn kind_of(there: &Value<'_>, change: &Change) -> Kind {
+    match (there.kind(), &change.create) {
+        (Kind::Null, Some(kind)) => named(kind),
+        (kind, _) => kind,
+    }
+}
+
+fn named(kind: &str) -> Kind {
+    let kinds = [
+        Kind::Bool,
+        Kind::I8,
+        Kind::I16,
+        Kind::I32,
+        Kind::I64,
+        Kind::U8,
+        Kind::U16,
+        Kind::U32,
+        Kind::U64,
+        Kind::F32,
+        Kind::F64,
+        Kind::Str,
+        Kind::Bytes,
+    ];
+    kinds.into_iter().find(|found| found.name() == kind).unwrap_or(Kind::Null)
+}
+
+/// The innermost struct that has all that is changed, and how many steps lead to it.
+fn common(root: &Struct, changes: &[Change]) -> Result<(Struct, usize), Refusal> {
+    let parents =
+        changes.iter().map(|change| change.path.0.steps().split_last().map_or(&[][..], |(_, way)| way));
+    let shared = parents.reduce(|first, next| {
+        let shared = first.iter().zip(next).take_while(|(first, next)| first == next).count();
+        first.get(..shared).unwrap_or_default()
+    });
+    let (mut part, mut steps, mut above) = (root.clone(), 0, Path::ROOT);
+    for step in shared.unwrap_or_default() {
+        above = above.then(step.clone());
+        match root.get_at::<Struct>(&above.to_string()) {
+            Ok(found) => (part, steps) = (found, above.steps().len()),
+            // A list, in which further structs may be; or an array.
+            Err(error) if error.kind() == ErrorKind::WrongType => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok((part, steps))
+}
+
+/// Fails for what only its own program assigns, and for what is in it.
+fn refuse_read_only(root: &Struct, path: &Path) -> Result<(), Refusal> {
+    let mut above = Path::ROOT;
+    for step in path.steps() {
+        if let Step::Name(name) = step {
+            let part =
+                if above.is_root() { Ok(root.clone()) } else { root.get_at::<Struct>(&above.to_string()) };
+            if part.and_then(|part| part.meta(&**name)).is_ok_and(|meta| meta.read_only) {
+                return Err(Refusal::new(path, format!("{}: read-only", above.then(step.clone()))));
+            }
+        }
+        above = above.then(step.clone());
+    }
+    Ok(())
+}

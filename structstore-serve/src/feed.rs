@@ -1,0 +1,177 @@
+//! What changes in one store, for all pages that show it: one watch, and one reading of what any of them has in view.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use structstore::binding_support::without_hooks;
+use structstore::path::Path;
+use structstore::watch::{Batch, Batches};
+use structstore::{Error, ErrorKind};
+
+use crate::inbox::{Inbox, State, lock};
+use crate::sampler::Sampler;
+use crate::source::{Opened, Source};
+
+/// How often to look whether the store is there, and whether anybody looks.
+const TICK: Duration = Duration::from_millis(100);
+/// How long to wait before a store that is not there is looked for again.
+const RETRY: Duration = Duration::from_millis(300);
+
+pub(crate) struct Feed {
+    pub(crate) source: Source,
+    pub(crate) period: Duration,
+    pub(crate) sampler: Arc<Sampler>,
+    audience: Mutex<Audience>,
+    bell: Condvar,
+}
+
+#[derive(Default)]
+struct Audience {
+    inboxes: Vec<Arc<Inbox>>,
+    state: Option<State>,
+    stopped: bool,
+    /// Whether the thread runs.
+    runs: bool,
+}
+
+impl Feed {
+    pub(crate) fn new(source: Source, rate: f64) -> Arc<Feed> {
+        let period = Duration::from_secs_f64(1.0 / rate);
+        let (audience, bell) = Default::default();
+        Arc::new(Feed { source, period, sampler: Sampler::new(), audience, bell })
+    }
+
+    /// Tells an inbox from now on.
+    pub(crate) fn join(self: &Arc<Feed>, inbox: &Arc<Inbox>) {
+        let mut audience = lock(&self.audience);
+        if let Some(state) = audience.state.clone() {
+            inbox.tell(|letters| letters.state = Some(state));
+        }
+        audience.inboxes.push(Arc::clone(inbox));
+        if audience.stopped {
+            inbox.tell(|letters| letters.closed = true);
+        } else if !audience.runs {
+            let feed = Arc::clone(self);
+            let started = thread::Builder::new()
+                .name("structstore-feed".to_owned())
+                .spawn(move || without_hooks(|| feed.run()));
+            audience.runs = started.is_ok();
+        }
+    }
+
+    pub(crate) fn leave(&self, inbox: &Arc<Inbox>) {
+        lock(&self.audience).inboxes.retain(|other| !Arc::ptr_eq(other, inbox));
+        self.bell.notify_all();
+    }
+
+    /// Ends all sessions.
+    pub(crate) fn stop(&self) {
+        let mut audience = lock(&self.audience);
+        audience.stopped = true;
+        audience.inboxes.iter().for_each(|inbox| inbox.tell(|letters| letters.closed = true));
+        self.bell.notify_all();
+    }
+
+    /// Follows the store for as long as somebody looks. Nothing of it is open after that.
+    fn run(&self) {
+        while self.has_audience() {
+            let gone = match self.source.observe() {
+                Ok(opened) => self.follow(&Arc::new(opened)).err(),
+                Err(error) => Some(error),
+            };
+            if let Some(error) = gone {
+                self.set(State::Gone(error.to_string()));
+                self.rest(RETRY);
+            }
+        }
+    }
+
+    /// Whether the thread has anything to do; if not, it is over.
+    fn has_audience(&self) -> bool {
+        let mut audience = lock(&self.audience);
+        let goes_on = !audience.stopped && !audience.inboxes.is_empty();
+        if !goes_on {
+            (audience.runs, audience.state) = (false, None);
+            self.sampler.follow(None);
+        }
+        goes_on
+    }
+
+    fn is_over(&self) -> bool {
+        let audience = lock(&self.audience);
+        audience.stopped || audience.inboxes.is_empty()
+    }
+
+    /// Sleeps for so long, or until there is nothing to do.
+    fn rest(&self, time: Duration) {
+        let audience = lock(&self.audience);
+        let idle = |audience: &mut Audience| !audience.stopped && !audience.inboxes.is_empty();
+        let _ = self.bell.wait_timeout_while(audience, time, idle).unwrap_or_else(PoisonError::into_inner);
+    }
+
+    fn set(&self, state: State) {
+        let mut audience = lock(&self.audience);
+        self.sampler.follow(match &state {
+            State::Live(opened) => Some(opened.root().clone()),
+            State::Gone(_) => None,
+        });
+        audience.inboxes.iter().for_each(|inbox| inbox.tell(|letters| letters.state = Some(state.clone())));
+        audience.state = Some(state);
+    }
+
+    fn follow(&self, opened: &Arc<Opened>) -> Result<(), Error> {
+        let mut batches = Batches::new(opened.root())?;
+        self.set(State::Live(Arc::clone(opened)));
+        while !self.is_over() {
+            let start = Instant::now();
+            match batches.wait(Some(TICK), |changed| self.wanted(changed)) {
+                Ok(Some(batch)) => {
+                    self.distribute(batch);
+                    self.rest(self.period.saturating_sub(start.elapsed()));
+                }
+                Ok(None) => {}
+                Err(error) if matches!(error.kind(), ErrorKind::Contended | ErrorKind::LockTimeout) => {}
+                Err(error) => return Err(error),
+            }
+            if !opened.valid() {
+                return Err(Error::rejected(match opened.as_ref() {
+                    Opened::Part(_) => "the store was closed",
+                    Opened::Shared(_) => "the store was removed",
+                }));
+            }
+        }
+        Ok(())
+    }
+
+    /// What any page has in view of what has changed.
+    fn wanted(&self, changed: &[Path]) -> Vec<Path> {
+        let mut wanted = BTreeSet::new();
+        for inbox in &lock(&self.audience).inboxes {
+            let interest = inbox.interest();
+            let mut add = |path: &Path| _ = wanted.insert(path.clone());
+            changed.iter().for_each(|path| interest.affected(path, &mut add));
+        }
+        wanted.into_iter().collect()
+    }
+
+    fn distribute(&self, batch: Batch) {
+        let values: Vec<_> = batch.values.into_iter().map(|(path, found)| (path, Arc::new(found))).collect();
+        for inbox in &lock(&self.audience).inboxes {
+            let interest = inbox.interest();
+            let own = values.iter().filter(|(path, _)| interest.paths.contains(path));
+            let own: Vec<_> =
+                own.map(|(path, found)| (path.clone(), (batch.time, Arc::clone(found)))).collect();
+            let is_affected = |path: &Path| interest.rows.as_ref().is_some_and(|rows| rows.is_affected(path));
+            let rows = batch.changed.iter().any(is_affected);
+            drop(interest);
+            if rows || !own.is_empty() {
+                inbox.tell(|letters| {
+                    letters.values.extend(own);
+                    letters.rows |= rows;
+                });
+            }
+        }
+    }
+}

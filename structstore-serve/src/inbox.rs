@@ -1,0 +1,111 @@
+//! What a session is told: by its page, and by the feed. The newest state, never a queue of states.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use structstore::path::Path;
+use structstore::watch::Found;
+
+use crate::source::Opened;
+use crate::tree::Rows;
+
+/// How many messages of a page may wait.
+const MESSAGES: usize = 1000;
+
+/// A value as it was found, with the time of the batch.
+pub(crate) type Newest = (u64, Arc<Option<Found>>);
+
+#[derive(Default)]
+pub(crate) struct Inbox {
+    letters: Mutex<Letters>,
+    bell: Condvar,
+    interest: Mutex<Interest>,
+}
+
+/// What was told since the session has last looked.
+#[derive(Default)]
+pub(crate) struct Letters {
+    pub(crate) messages: VecDeque<String>,
+    pub(crate) values: HashMap<Path, Newest>,
+    /// Whether there may be other rows.
+    pub(crate) rows: bool,
+    pub(crate) state: Option<State>,
+    /// The page is gone, or the viewer stops.
+    pub(crate) closed: bool,
+}
+
+impl Letters {
+    fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+            && self.values.is_empty()
+            && !self.rows
+            && self.state.is_none()
+            && !self.closed
+    }
+}
+
+/// Whether the store is there.
+#[derive(Clone)]
+pub(crate) enum State {
+    Live(Arc<Opened>),
+    Gone(String),
+}
+
+/// What the session wants to be told of.
+#[derive(Default)]
+pub(crate) struct Interest {
+    pub(crate) paths: BTreeSet<Path>,
+    pub(crate) rows: Option<Arc<Rows>>,
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Inbox {
+    pub(crate) fn tell(&self, tell: impl FnOnce(&mut Letters)) {
+        tell(&mut lock(&self.letters));
+        self.bell.notify_one();
+    }
+
+    /// A message of the page. One that sends more than it waits for is cut off.
+    pub(crate) fn message(&self, text: String) {
+        self.tell(|letters| {
+            letters.messages.push_back(text);
+            letters.closed |= letters.messages.len() > MESSAGES;
+        });
+    }
+
+    pub(crate) fn interest(&self) -> MutexGuard<'_, Interest> {
+        lock(&self.interest)
+    }
+
+    /// Waits until something was told, or until then.
+    pub(crate) fn wait(&self, until: Option<Instant>) -> Letters {
+        let mut letters = lock(&self.letters);
+        while letters.is_empty() {
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            match left {
+                Some(Duration::ZERO) => break,
+                Some(left) => {
+                    let waited = self.bell.wait_timeout(letters, left);
+                    letters = waited.unwrap_or_else(PoisonError::into_inner).0;
+                }
+                None => letters = self.bell.wait(letters).unwrap_or_else(PoisonError::into_inner),
+            }
+        }
+        std::mem::take(&mut letters)
+    }
+}
+
+impl Interest {
+    /// The paths of interest that a change there can have changed: what is there, what is below, and what has it.
+    pub(crate) fn affected(&self, changed: &Path, add: &mut impl FnMut(&Path)) {
+        let below = self.paths.range(changed.clone()..).take_while(|path| path.starts_with(changed));
+        below.for_each(&mut *add);
+        if let Some(parent) = changed.parent().filter(|parent| self.paths.contains(parent)) {
+            add(&parent);
+        }
+    }
+}

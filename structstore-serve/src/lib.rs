@@ -1,0 +1,47 @@
+//! A live viewer: look into stores and tune them in the browser, while their programs run.
+//!
+//! [`Server`] serves the page and its WebSocket; `structstore serve` and Python's `structstore.serve` are made of it. It attaches as
+//! an observer while somebody looks: what is shown costs a writer what one watch costs, however many pages there are. Pages change
+//! nothing but what [`Options::writable`] names.
+//!
+//! # Security
+//!
+//! A server listens on 127.0.0.1 unless it is told otherwise. Whoever has the token in its address may look, and change what is writable.
+//! The token becomes a cookie that scripts cannot read and that no other page can send. Requests by another host name, and from pages of
+//! other servers, are refused. The page is all there is to load: it asks for nothing from elsewhere, and a strict policy keeps it so.
+//! Users of the same machine who do not have the token are kept out; the network between is not to be trusted without a tunnel.
+
+#![deny(missing_docs)]
+
+#[doc = include_str!("../PROTOCOL.md")]
+pub mod protocol {}
+
+mod clock;
+mod columns;
+mod edit;
+mod elements;
+mod feed;
+mod gate;
+mod inbox;
+mod info;
+mod message;
+mod picture;
+mod plot;
+mod reduce;
+mod row;
+mod sampler;
+mod server;
+mod session;
+mod sockets;
+mod source;
+mod stores;
+mod text;
+mod token;
+mod tree;
+mod vector;
+mod viewer;
+
+pub use server::{Failure, Server, widget};
+pub use session::Out;
+pub use source::Source;
+pub use viewer::{Formats, Options, Page, Viewer};

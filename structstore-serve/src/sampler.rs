@@ -1,0 +1,144 @@
+//! Lines of plots that are no streams: fields and elements, looked at so often a second.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use structstore::Struct;
+use structstore::binding_support::without_hooks;
+use structstore::path::Path;
+use structstore::watch::Found;
+
+use crate::clock;
+use crate::inbox::lock;
+use crate::reduce::Point;
+use crate::text::number_of;
+
+/// The most points that a line keeps: three minutes at a thousand a second.
+pub(crate) const KEPT: usize = 200_000;
+/// How often a line is looked at, at least and at most, in times per second.
+const RATES: (f64, f64) = (0.1, 1000.0);
+
+/// Points of a line, the newest last.
+pub(crate) struct Ring {
+    pub(crate) points: VecDeque<Point>,
+    /// How many points have gone.
+    pub(crate) dropped: u64,
+}
+
+impl Ring {
+    pub(crate) fn new() -> Ring {
+        Ring { points: VecDeque::new(), dropped: 0 }
+    }
+
+    pub(crate) fn push(&mut self, point: Point) {
+        if self.points.len() >= KEPT {
+            self.points.pop_front();
+            self.dropped += 1;
+        }
+        self.points.push_back(point);
+    }
+}
+
+/// A field that is looked at. It ends when nobody has it any more.
+pub(crate) struct Line {
+    pub(crate) path: Path,
+    period: Duration,
+    pub(crate) ring: Mutex<Ring>,
+}
+
+pub(crate) struct Sampler {
+    state: Mutex<State>,
+    bell: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    root: Option<Struct>,
+    /// Each with the time at which it is looked at next.
+    lines: Vec<(Weak<Line>, Instant)>,
+    runs: bool,
+}
+
+impl Sampler {
+    pub(crate) fn new() -> Arc<Sampler> {
+        Arc::new(Sampler { state: Mutex::default(), bell: Condvar::new() })
+    }
+
+    /// Looks at another store, or at none.
+    pub(crate) fn follow(&self, root: Option<Struct>) {
+        lock(&self.state).root = root;
+        self.bell.notify_all();
+    }
+
+    /// Looks at a field so often a second from now on.
+    pub(crate) fn line(self: &Arc<Sampler>, path: &Path, rate: f64) -> Arc<Line> {
+        let rate = if rate.is_finite() { rate.clamp(RATES.0, RATES.1) } else { RATES.0 };
+        let period = Duration::from_secs_f64(1.0 / rate);
+        let mut state = lock(&self.state);
+        let known = state.lines.iter().filter_map(|(line, _)| line.upgrade());
+        if let Some(line) = known.into_iter().find(|line| line.path == *path && line.period == period) {
+            return line;
+        }
+        let line = Arc::new(Line { path: path.clone(), period, ring: Mutex::new(Ring::new()) });
+        state.lines.push((Arc::downgrade(&line), Instant::now()));
+        if !state.runs {
+            let sampler = Arc::clone(self);
+            let started = thread::Builder::new()
+                .name("structstore-sampler".to_owned())
+                .spawn(move || without_hooks(|| sampler.run()));
+            state.runs = started.is_ok();
+        }
+        self.bell.notify_all();
+        line
+    }
+
+    /// Looks at what is due, until there are no lines.
+    fn run(&self) {
+        let mut state = lock(&self.state);
+        loop {
+            state.lines.retain(|(line, _)| line.strong_count() > 0);
+            if state.lines.is_empty() {
+                state.runs = false;
+                return;
+            }
+            let now = Instant::now();
+            let next = state.lines.iter().map(|(_, due)| *due).min().unwrap_or(now);
+            let root = state.root.clone();
+            if next > now || root.is_none() {
+                let pause = if root.is_none() { Duration::from_millis(100) } else { next - now };
+                state = self.bell.wait_timeout(state, pause).unwrap_or_else(PoisonError::into_inner).0;
+                continue;
+            }
+            let mut due = Vec::new();
+            for (line, next) in state.lines.iter_mut().filter(|(_, next)| *next <= now) {
+                if let Some(line) = line.upgrade() {
+                    // A thread that was late does not make up for it.
+                    *next = (*next + line.period).max(now);
+                    due.push(line);
+                }
+            }
+            drop(state);
+            if let Some(root) = root {
+                look(&root, &due);
+            }
+            drop(due);
+            state = lock(&self.state);
+        }
+    }
+}
+
+/// Adds a point to each line. What is not there, or no number, makes a gap.
+fn look(root: &Struct, lines: &[Arc<Line>]) {
+    let paths: Vec<Path> = lines.iter().map(|line| line.path.clone()).collect();
+    let time = clock::wall_now();
+    let values = root.read_together(paths).map(|batch| batch.values).unwrap_or_default();
+    for (at, line) in lines.iter().enumerate() {
+        let value = match values.get(at) {
+            Some((_, Some(Found::Value(value)))) => number_of(value),
+            _ => None,
+        };
+        lock(&line.ring).push((time, value.unwrap_or(f64::NAN)));
+    }
+}

@@ -1,0 +1,29 @@
+//! The stores of this machine.
+
+use std::time::Duration;
+
+use serde_json::{Value as Json, json};
+use structstore::StructStoreShared;
+
+use crate::info::process;
+
+/// How long to wait for somebody who is making a store.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// All stores, with those who are attached.
+pub(crate) fn list(any_owner: bool) -> structstore::Result<Json> {
+    let entries = structstore::stores()?.into_iter().map(|name| {
+        look(&name, any_owner).unwrap_or_else(|error| json!({ "name": name, "error": error.to_string() }))
+    });
+    Ok(entries.collect())
+}
+
+fn look(name: &str, any_owner: bool) -> structstore::Result<Json> {
+    let options = StructStoreShared::options().observe(true).read_only(true).any_owner(any_owner);
+    let store = options.timeout(PATIENCE).open(name)?;
+    let processes: Vec<Json> = store.participants()?.iter().map(process).collect();
+    Ok(json!({
+        "name": name, "size": store.statistics().size, "fields": store.len()?, "orphan": store.is_orphan()?,
+        "lifetime": store.lifetime().to_string(), "processes": processes, "error": null,
+    }))
+}
