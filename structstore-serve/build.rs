@@ -5,6 +5,7 @@ use std::{env, fs};
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
+    // It is always there, so that a build without the page is not made again each time.
     println!("cargo::rerun-if-changed=page/dist");
     let dist = Path::new(&env::var("CARGO_MANIFEST_DIR").unwrap()).join("page/dist");
     let mut files: Vec<_> =

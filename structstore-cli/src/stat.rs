@@ -64,6 +64,7 @@ impl Report<'_> {
             "blocks": statistics.blocks,
             "nodes": statistics.nodes,
             "recoveries": statistics.recoveries,
+            "watchers": statistics.watchers,
             "lifetime": self.store.lifetime().to_string(),
             "orphaned": statistics.orphaned,
             "free": self.free.map(|free| json!({
@@ -114,6 +115,7 @@ impl Report<'_> {
         );
         line("lifetime", self.store.lifetime().to_string());
         line("recoveries", statistics.recoveries.to_string());
+        line("watchers", statistics.watchers.to_string());
         line("orphaned", plural(statistics.orphaned, "time"));
         self.print_participants(output)?;
         self.print_locks(output);

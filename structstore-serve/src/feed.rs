@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use structstore::binding_support::without_hooks;
+use structstore::binding_support::{waiting_at_most, without_hooks};
 use structstore::path::Path;
 use structstore::watch::{Batch, Batches};
 use structstore::{Error, ErrorKind};
@@ -16,6 +16,8 @@ use crate::source::{Opened, Source};
 
 /// How often to look whether the store is there, and whether anybody looks.
 const TICK: Duration = Duration::from_millis(100);
+/// How long to wait for a lock before it is looked at again whether there is anything else to do.
+const PATIENCE: Duration = Duration::from_millis(250);
 /// How long to wait before a store that is not there is looked for again.
 const RETRY: Duration = Duration::from_millis(300);
 
@@ -122,16 +124,24 @@ impl Feed {
     }
 
     fn follow(&self, opened: &Arc<Opened>) -> Result<(), Error> {
-        let mut batches = Batches::new(opened.root())?;
         self.set(State::Live(Arc::clone(opened)));
+        let mut batches = None;
         while !self.is_over() {
             let start = Instant::now();
-            match batches.wait(Some(TICK), |changed| self.wanted(changed)) {
+            let look = || {
+                let batches = match &mut batches {
+                    Some(batches) => batches,
+                    none => none.insert(Batches::new(opened.root())?),
+                };
+                batches.wait(Some(TICK), |changed| self.wanted(changed))
+            };
+            match waiting_at_most(PATIENCE, look) {
                 Ok(Some(batch)) => {
                     self.distribute(batch);
                     self.rest(self.period.saturating_sub(start.elapsed()));
                 }
                 Ok(None) => {}
+                // Somebody holds a lock for long: what is told meanwhile is what it was.
                 Err(error) if matches!(error.kind(), ErrorKind::Contended | ErrorKind::LockTimeout) => {}
                 Err(error) => return Err(error),
             }

@@ -59,14 +59,9 @@ fn summary(stream: &AnyStream) -> String {
 
 /// What a row says beside the text.
 pub(crate) fn row(place: &Place, found: &Found, meta: &Meta, writable: bool) -> Json {
-    let name = match place.path.steps().last() {
-        Some(Step::Name(name)) => name.to_string(),
-        Some(Step::Index(index)) => format!("[{index}]"),
-        None => String::new(),
-    };
     let (text, cut) = text(found);
     let mut row = json!({
-        "path": place.path.to_string(), "name": name, "level": place.level, "kind": kind(found), "text": text,
+        "path": place.path.to_string(), "name": name(&place.path), "level": place.level, "kind": kind(found), "text": text,
         "writable": writable,
     });
     let mut say = |name: &str, value: Json| row.as_object_mut().map(|row| row.insert(name.to_owned(), value));
@@ -99,6 +94,23 @@ pub(crate) fn row(place: &Place, found: &Found, meta: &Meta, writable: bool) -> 
         say("meta", described(meta));
     }
     row
+}
+
+/// A row of what cannot be read now.
+pub(crate) fn unreadable(place: &Place) -> Json {
+    json!({
+        "path": place.path.to_string(), "name": name(&place.path), "level": place.level, "kind": "null", "text": "held by a lock",
+        "writable": false,
+    })
+}
+
+/// The name of a row.
+fn name(path: &Path) -> String {
+    match path.steps().last() {
+        Some(Step::Name(name)) => name.to_string(),
+        Some(Step::Index(index)) => format!("[{index}]"),
+        None => String::new(),
+    }
 }
 
 /// Metadata, as far as there is any.

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
 use structstore::Struct;
+use structstore::binding_support::waiting_at_most;
 use structstore::path::Path;
-use structstore::watch::Found;
+use structstore::watch::{Batch, Found};
 
 use crate::clock;
 use crate::edit::{self, Refusal};
@@ -20,7 +21,7 @@ use crate::inbox::{Inbox, Letters, Newest, State};
 use crate::message::{self, Format, Message};
 use crate::plot::{Plot, missing};
 use crate::source::Opened;
-use crate::tree::Rows;
+use crate::tree::{Place, Rows};
 use crate::viewer::{Settings, VERSION};
 use crate::{info, picture, row, text, vector};
 
@@ -28,6 +29,9 @@ use crate::{info, picture, row, text, vector};
 const WINDOW: usize = 1000;
 /// The most panels.
 const PANELS: usize = 100;
+/// How long a turn waits for locks, and how long a request does.
+const PATIENCE: Duration = Duration::from_millis(20);
+const LONGER: Duration = Duration::from_millis(1500);
 /// How often the panel of locks and processes is brought up to date.
 const INFO: Duration = Duration::from_secs(1);
 /// How often a search is made again while things change.
@@ -69,7 +73,7 @@ pub(crate) struct Session<S> {
 struct View {
     asked: message::View,
     rows: Option<Arc<Rows>>,
-    /// The rows in view: what kind each is, its text, and the time of that.
+    /// The rows in view: what kind each is, its text, the time of that, and how it was sent.
     window: HashMap<Path, Seen>,
     /// The rows in view whose texts have changed.
     changed: HashSet<Path>,
@@ -83,6 +87,7 @@ struct Seen {
     kind: &'static str,
     text: String,
     time: u64,
+    row: Json,
 }
 
 enum Panel {
@@ -124,13 +129,13 @@ impl<S: FnMut(Out) -> bool> Session<S> {
         if closed || state.is_some_and(|state| !self.change_state(state)) {
             return false;
         }
-        if !messages.into_iter().all(|text| self.hear(&text)) {
+        if !messages.into_iter().all(|text| waiting_at_most(LONGER, || self.hear(&text))) {
             return false;
         }
         self.view.stale |= rows;
         self.take(values);
         let due = self.ready && self.last_turn.elapsed() >= self.feed.period;
-        !due || self.turn()
+        !due || waiting_at_most(PATIENCE, || self.turn())
     }
 
     /// When there is something to do even if nothing is told.
@@ -379,25 +384,28 @@ impl<S: FnMut(Out) -> bool> Session<S> {
         }
         let Some(rows) = self.view.rows.clone() else { return };
         let places = rows.window(self.view.asked.from, self.view.asked.count);
-        let paths = places.iter().map(|place| place.path.clone()).collect();
-        let Ok(batch) = root.read_together(paths) else {
-            self.view.send = true;
-            return;
-        };
-        let (mut parents, mut window, mut sent) = (HashMap::new(), HashMap::new(), Vec::new());
-        for (place, (path, found)) in places.iter().zip(batch.values) {
-            // What has gone meanwhile is going to be told.
-            let Some(found) = found else { continue };
-            let meta = row::meta(root, &mut parents, &path);
-            let writable = self.settings.rights.allow(&path) && !meta.read_only;
-            sent.push(row::row(place, &found, &meta, writable));
-            let (kind, text) = (row::kind(&found), row::text(&found).0);
-            window.insert(path, Seen { kind, text, time: batch.time });
+        let (mut parents, mut before) = (HashMap::new(), std::mem::take(&mut self.view.window));
+        let mut sent = Vec::with_capacity(places.len());
+        for (place, found) in places.iter().zip(self.view.read(root, &places)) {
+            let row = match &found {
+                Some((_, found)) => {
+                    let meta = row::meta(root, &mut parents, &place.path);
+                    let writable = self.settings.rights.allow(&place.path) && !meta.read_only;
+                    row::row(place, found, &meta, writable)
+                }
+                // What somebody holds is shown as it was. What has gone is going to be told.
+                None => before.remove(&place.path).map_or_else(|| row::unreadable(place), |seen| seen.row),
+            };
+            sent.push(row.clone());
+            let (kind, text, time) = match &found {
+                Some((time, found)) => (row::kind(found), row::text(found).0, *time),
+                None => ("", String::new(), 0),
+            };
+            self.view.window.insert(place.path.clone(), Seen { kind, text, time, row });
         }
         out.push(Out::text(&json!({
             "type": "rows", "from": self.view.asked.from, "total": rows.len(), "rows": sent,
         })));
-        self.view.window = window;
         self.set_interest();
     }
 
@@ -414,6 +422,24 @@ impl<S: FnMut(Out) -> bool> Session<S> {
 }
 
 impl View {
+    /// What is at some places, with the time of that, as of one moment. While somebody holds some of them for long, they are read one by
+    /// one, and again the next time.
+    fn read(&mut self, root: &Struct, places: &[Place]) -> Vec<Option<(u64, Found)>> {
+        let values = |batch: Batch| {
+            let time = batch.time;
+            batch.values.into_iter().map(move |(_, found)| found.map(|found| (time, found)))
+        };
+        if let Ok(batch) = root.read_together(places.iter().map(|place| place.path.clone()).collect()) {
+            return values(batch).collect();
+        }
+        self.send = true;
+        let one = |place: &Place| {
+            let read = || root.read_together(vec![place.path.clone()]);
+            waiting_at_most(Duration::ZERO, read).ok().and_then(|batch| values(batch).next().flatten())
+        };
+        places.iter().map(one).collect()
+    }
+
     /// Makes a list of the rows.
     fn list(&mut self, root: &Struct, start: Instant) {
         let open: HashSet<Path> = self.asked.open.iter().map(|path| path.0.clone()).collect();
@@ -436,6 +462,7 @@ impl View {
             Some(found) if row::kind(found) == seen.kind => {
                 let (text, _) = row::text(found);
                 if text != seen.text {
+                    seen.row["text"] = text.as_str().into();
                     (seen.text, seen.time) = (text, time);
                     self.changed.insert(path);
                 }

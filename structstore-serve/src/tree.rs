@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use structstore::path::{Path, Step};
-use structstore::{Item, Kind, List, Result, Struct};
+use structstore::{ErrorKind, Item, Kind, List, Result, Struct};
 
 /// How many rows a search finds at most.
 const FOUND: usize = 10_000;
@@ -116,42 +116,45 @@ impl Branch {
         let names: Vec<Arc<str>> = found.names()?.into_iter().map(Arc::from).collect();
         let known = names.iter().cloned().collect();
         let parts = Parts::Fields { names, known };
-        Ok(Branch::new(parts, path, below, |step| match step {
-            Step::Name(name) => found.get(&**name).ok(),
-            Step::Index(_) => None,
-        }))
+        Branch::new(parts, path, below, |step| match step {
+            Step::Name(name) => found.find(&**name),
+            Step::Index(_) => Ok(None),
+        })
     }
 
     fn of_list(found: &List, path: &Path, below: &HashMap<Path, HashSet<Step>>) -> Result<Branch> {
         let parts = Parts::Items(found.len()?);
-        Ok(Branch::new(parts, path, below, |step| match step {
-            Step::Name(_) => None,
-            Step::Index(index) => found.get(*index).ok(),
-        }))
+        Branch::new(parts, path, below, |step| match step {
+            Step::Name(_) => Ok(None),
+            Step::Index(index) => found.find(*index),
+        })
     }
 
-    /// What goes away meanwhile is not open.
+    /// What goes away meanwhile is not open. What somebody holds is an error: it is looked at again.
     fn new(
         parts: Parts,
         path: &Path,
         below: &HashMap<Path, HashSet<Step>>,
-        get: impl Fn(&Step) -> Option<Item>,
-    ) -> Branch {
+        get: impl Fn(&Step) -> Result<Option<Item>>,
+    ) -> Result<Branch> {
         let mut open = BTreeMap::new();
         if let Some(wanted) = below.get(path) {
             let steps = (0..parts.len()).filter_map(|at| Some((at, parts.step(at)?)));
             for (at, step) in steps.filter(|(_, step)| wanted.contains(step)) {
                 let path = path.then(step.clone());
-                let branch = match get(&step) {
-                    Some(Item::Struct(found)) => Branch::of_struct(&found, &path, below),
-                    Some(Item::List(found)) => Branch::of_list(&found, &path, below),
-                    _ => continue,
-                };
-                open.extend(branch.ok().map(|branch| (at, branch)));
+                let branch = get(&step).and_then(|found| match found {
+                    Some(Item::Struct(found)) => Branch::of_struct(&found, &path, below).map(Some),
+                    Some(Item::List(found)) => Branch::of_list(&found, &path, below).map(Some),
+                    _ => Ok(None),
+                });
+                match branch {
+                    Err(error) if error.kind() == ErrorKind::StaleHandle => {}
+                    branch => open.extend(branch?.map(|branch| (at, branch))),
+                }
             }
         }
         let rows = open.values().map(|branch: &Branch| branch.rows).sum::<usize>() + parts.len();
-        Branch { parts, open, rows }
+        Ok(Branch { parts, open, rows })
     }
 
     /// Adds up to `count` places, without the first `skip` rows.

@@ -1,8 +1,12 @@
+use std::env;
+use std::ffi::OsStr;
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::order;
+use crate::page::Page;
 use crate::step::{self, Result, Steps};
 use crate::venv::{PYTHON_FOR_TESTS, Venv};
 use crate::workspace::Workspace;
@@ -89,9 +93,10 @@ impl Step {
     }
 }
 
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 13] = [
     Step::new("fmt", "formatting", fmt),
     Step::new("order", "which modules use which", order),
+    Step::new("page", "the page of the live viewer, and its unit tests", page),
     Step::new("clippy", "lints, in every target", clippy),
     Step::new("python", "the wheel, built and installed", python),
     Step::new("rust", "tests in Rust, and across languages", rust)
@@ -102,6 +107,7 @@ const STEPS: [Step; 11] = [
     Step::new("loom", "the lock protocol, model-checked", loom).sampled("loom's interleavings"),
     Step::new("pytest", "tests in Python", pytest).sampled("hostile bytes in Python"),
     Step::new("types", "type stubs", types),
+    Step::new("browser", "the live viewer in a browser", browser),
 ];
 
 /// What arguments ask for.
@@ -138,6 +144,10 @@ fn fmt(workspace: &Workspace, _: &Venv<'_>, _: Extent) -> Result {
 
 fn order(workspace: &Workspace, _: &Venv<'_>, _: Extent) -> Result {
     order::check(workspace)
+}
+
+fn page(workspace: &Workspace, _: &Venv<'_>, _: Extent) -> Result {
+    Page::new(workspace).check()
 }
 
 fn clippy(workspace: &Workspace, venv: &Venv<'_>, _: Extent) -> Result {
@@ -239,6 +249,31 @@ fn types(workspace: &Workspace, venv: &Venv<'_>, _: Extent) -> Result {
     let mut mypy = Command::new(python);
     mypy.args(["-m", "mypy", "--strict", "tests/python/typed_sample.py"]).current_dir(&workspace.root);
     step::run(&mut mypy)
+}
+
+/// Where browsers are that the viewer is tested in, unless $CHROMIUM says so.
+const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+
+fn browser(workspace: &Workspace, venv: &Venv<'_>, _: Extent) -> Result {
+    let Some(browser) = find_browser() else {
+        let names = BROWSERS.join(", ");
+        println!("NOT RUN: tests of the live viewer need one of {names} in $PATH, or a path in $CHROMIUM");
+        return Ok(());
+    };
+    let python = venv.python_with_wheel()?;
+    let requirements = workspace.root.join("tests/browser/requirements.txt");
+    venv.pip_install([OsStr::new("--requirement"), requirements.as_os_str()])?;
+    let mut pytest = Command::new(python);
+    pytest.args(["-m", "pytest", "--quiet", "tests/browser"]).current_dir(&workspace.root);
+    pytest.env("CHROMIUM", browser).env("STRUCTSTORE_SHOTS", workspace.target.join("screenshots"));
+    step::run(&mut pytest)
+}
+
+fn find_browser() -> Option<PathBuf> {
+    let named = env::var_os("CHROMIUM").map(PathBuf::from);
+    let folders: Vec<PathBuf> = env::split_paths(&env::var_os("PATH").unwrap_or_default()).collect();
+    let found = BROWSERS.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
+    named.or_else(|| found.into_iter().find(|path| path.exists()))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::page::Page;
 use crate::step::{self, Result};
 use crate::workspace::Workspace;
 
@@ -147,6 +148,7 @@ impl<'w> Venv<'w> {
     }
 
     fn build_wheel(&self) -> Result<PathBuf> {
+        Page::new(self.workspace).build()?;
         let wheels = self.workspace.target.join("wheels");
         // Else wheels of earlier versions would be found beside the new one.
         match fs::remove_dir_all(&wheels) {

@@ -406,7 +406,7 @@ fn stat_accounts_for_memory_and_locks() {
         shown.contains(&format!("camera: exclusive, held by thread {}", held["locks"][0]["thread"])),
         "{shown}"
     );
-    assert!(shown.contains("recoveries  0"), "{shown}");
+    assert!(shown.contains("recoveries  0") && shown.contains("watchers    0"), "{shown}");
     assert_eq!(held["locks"][0]["pid"], std::process::id());
     assert_eq!(
         (&held["memory"], &held["parts"]),

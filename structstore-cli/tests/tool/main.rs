@@ -11,6 +11,7 @@ mod editing;
 mod export;
 mod load;
 mod opening;
+mod serving;
 mod streams;
 mod terminal;
 mod watching;

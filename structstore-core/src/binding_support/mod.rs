@@ -17,7 +17,7 @@ pub use crate::crash::{arm, disarm, stores};
 pub use crate::error::{escaped, is_unprintable, quoted};
 pub use crate::for_each_number;
 pub use crate::life::end_process;
-pub use crate::lock::{WaitHooks, limit_waits, without_hooks};
+pub use crate::lock::{WaitHooks, limit_waits, waiting_at_most, without_hooks};
 pub use crate::ops::Slot;
 pub use crate::value::{
     Event, Snapshot, SnapshotReader, elements, from_document, hex, iso, not_finite, not_numbers, to_document,

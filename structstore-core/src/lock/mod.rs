@@ -35,7 +35,7 @@ pub(crate) use optimistic::{Above, Busy, Look, Moment, optimistic};
 pub(crate) use protocol::is_below;
 pub(crate) use protocol::{Locker, Own, bury};
 pub(crate) use wait::{Doubt, SLICE, Wait, count_fork, spin_while};
-pub use wait::{WaitHooks, limit_waits, without_hooks};
+pub use wait::{WaitHooks, limit_waits, waiting_at_most, without_hooks};
 pub(crate) use word::{MAX_SEATS, is_awaited, is_free_but_held, owner_seat};
 
 #[cfg(doc)]

@@ -67,7 +67,18 @@ pub fn limit_waits(timeout: Duration) {
     let _ = LIMIT.set(timeout);
 }
 
+/// Runs `act`, in which waits of this thread for locks that have no bound of their own end with [`ErrorKind::LockTimeout`] after a while
+/// in all: for threads that have something else to do.
+pub fn waiting_at_most<T>(timeout: Duration, act: impl FnOnce() -> T) -> T {
+    let before = DEADLINE.replace(Instant::now().checked_add(timeout).map(|end| (end, timeout)));
+    let result = act();
+    DEADLINE.set(before);
+    result
+}
+
 thread_local! {
+    /// Until when this thread waits, and for how long that is.
+    static DEADLINE: Cell<Option<(Instant, Duration)>> = const { Cell::new(None) };
     static HOOKLESS: Cell<bool> = const { Cell::new(false) };
     /// Whether this is a child that was forked by a hook in the last wait.
     static FORKED: Cell<bool> = const { Cell::new(false) };
@@ -162,6 +173,12 @@ impl Wait {
             if waited >= timeout {
                 return Err(Error::new(ErrorKind::LockTimeout).after(waited));
             }
+        }
+        if self.hooks == Hooks::All
+            && let Some((end, timeout)) = DEADLINE.get()
+            && Instant::now() >= end
+        {
+            return Err(Error::new(ErrorKind::LockTimeout).after(timeout));
         }
         if self.hooks == Hooks::All
             && let Some(limit) = LIMIT.get()
