@@ -17,6 +17,7 @@ fn main() {
             "html" => "text/html; charset=utf-8",
             "js" => "text/javascript; charset=utf-8",
             "css" => "text/css; charset=utf-8",
+            "txt" => "text/plain; charset=utf-8",
             _ => return None,
         };
         Some(format!("Asset {{ name: {name:?}, kind: {kind:?}, contents: include_bytes!({file:?}) }},\n"))

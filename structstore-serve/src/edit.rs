@@ -102,9 +102,12 @@ pub(crate) fn set(source: &Source, rights: &Rights, changes: &[Change]) -> Resul
 
 /// Fails if something else is there than what was seen.
 fn checked(change: &Change, there: &Value<'_>) -> Result<(), Refusal> {
-    let (now, _) = text::of_value(there, false);
+    let text = |value: &Value<'_>| text::of_value(value, false).0;
+    let now = text(there);
+    // Another way to write the same value is as good.
+    let is = |was: &str| *was == now || text::parse(was, there.kind()).is_ok_and(|was| text(&was) == now);
     match &change.was {
-        Some(was) if *was != now => {
+        Some(was) if !is(was) => {
             let error = format!("{}: changed meanwhile", change.path.0);
             Err(Refusal { now: Some(now), ..Refusal::new(&change.path.0, error) })
         }

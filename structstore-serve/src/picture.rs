@@ -17,7 +17,7 @@ enum Pixels {
     Grey,
     /// Three or four.
     Colors(usize),
-    /// One byte each, from the least to the greatest value.
+    /// One byte each, from the least to the greatest value, and 0 for what is not a number.
     Map,
 }
 
@@ -44,10 +44,12 @@ pub(crate) fn draw(asked: &message::Picture, elements: Elements<'_>) -> Result<V
     let numbers = sample(&elements, kind, height, width, channels, asked);
     let (columns, rows) = fitting(width, height, asked);
     let (low, high) = range(&numbers, asked, kind, pixels);
-    let scaled = |value: f64| match ((value - low) / (high - low) * 255.0).round() {
-        // Half of the distance of two that are the same.
-        scaled if scaled.is_nan() && !value.is_nan() => 127,
-        scaled => scaled as u8,
+    // In a map, 0 stands for what is not a number.
+    let least = if pixels == Pixels::Map { 1.0 } else { 0.0 };
+    let scaled = |value: f64| {
+        // By halves, because the whole range may be beyond what a float holds.
+        let part = if high > low { (value / 2.0 - low / 2.0) / (high / 2.0 - low / 2.0) } else { 0.5 };
+        if value.is_nan() { 0 } else { (least + part.clamp(0.0, 1.0) * (255.0 - least)).round() as u8 }
     };
     let data: Vec<u8> = numbers.into_iter().map(scaled).collect();
     let name = match pixels {
@@ -177,13 +179,13 @@ mod tests {
     fn numbers_are_scaled_by_their_range() {
         let values = &[f32::NAN, -1.0, 0.0, 1.0, f32::INFINITY, f32::NEG_INFINITY];
         let (header, data) = drawn(array(&[2, 3], values), |_| {});
-        assert_eq!((header["pixels"].as_str(), data), (Some("map"), vec![0, 0, 128, 255, 255, 0]));
+        assert_eq!((header["pixels"].as_str(), data), (Some("map"), vec![0, 1, 128, 255, 255, 1]));
         assert_eq!((&header["low"], &header["high"]), (&json!(-1.0), &json!(1.0)));
         let (_, data) =
             drawn(array(&[1, 2], &[5_i32, 15]), |asked| (asked.low, asked.high) = (Some(10.0), Some(20.0)));
-        assert_eq!(data, [0, 128]);
+        assert_eq!(data, [1, 128]);
         let (_, data) = drawn(array(&[1, 2], &[5.0, 5.0]), |_| {});
-        assert_eq!(data, [127, 127]);
+        assert_eq!(data, [128, 128]);
         let (header, data) = drawn(array(&[1, 1], &[f64::NAN]), |_| {});
         assert_eq!((&header["low"], data), (&json!(null), vec![0]));
     }

@@ -12,7 +12,6 @@ const FIRST: usize = 8;
 pub(crate) fn of_value(value: &Value<'_>, short: bool) -> (String, bool) {
     match value {
         Value::Null => ("null".to_owned(), false),
-        Value::Scalar(scalar) => (scalar.to_string(), false),
         Value::Str(text) if short => match text.char_indices().nth(LONGEST) {
             Some((end, _)) => (text.get(..end).unwrap_or_default().to_owned(), true),
             None => (text.to_string(), false),
@@ -53,7 +52,7 @@ pub(crate) fn texts(dtype: &DType, data: &[u8]) -> Vec<String> {
         return vec!["?".to_owned(); count];
     };
     if let Some(numbers) = array.numbers() {
-        return numbers.iter().map(Scalar::to_string).collect();
+        return numbers.iter().map(|number| Value::Scalar(*number).to_string()).collect();
     }
     match elements(&array) {
         Some(Value::List(items)) => items.iter().map(|item| of_value(item, true).0).collect(),
@@ -117,7 +116,8 @@ mod tests {
             u64::MAX.into(),
             0.1_f32.into(),
             5.0_f64.into(),
-            f64::NEG_INFINITY.into(),
+            f64::INFINITY.into(),
+            f32::NEG_INFINITY.into(),
             1e300.into(),
             " a\n\"b\" ".into(),
             Value::bytes(vec![0, 255]),
@@ -127,6 +127,7 @@ mod tests {
             let found = parse(&text, value.kind()).unwrap();
             assert_eq!(format!("{found:?}"), format!("{value:?}"));
         }
+        assert_eq!(of_value(&f64::NEG_INFINITY.into(), true).0, "-Infinity");
         let nan = parse(&of_value(&f64::NAN.into(), true).0, Kind::F64).unwrap();
         assert!(number_of(&nan).is_some_and(f64::is_nan));
     }

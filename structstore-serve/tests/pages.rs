@@ -220,7 +220,7 @@ fn an_edit_is_done_wholly_or_refused() {
     store.declare("status", &Meta::new().read_only()).unwrap();
     let client = Client::new(&local(&store, &all()));
     let error = |answer: Json| answer["error"].as_str().unwrap_or_default().to_owned();
-    assert_eq!(client.set("kp", "2.5", Some("2.0"))["type"], "done");
+    assert_eq!(client.set("kp", "2.5", Some("2.00"))["type"], "done", "the same value, written otherwise");
     assert_eq!(store.get::<f64>("kp").unwrap(), 2.5);
     // Something else is there by now.
     let conflict = client.set("kp", "3.0", Some("2.0"));

@@ -1,0 +1,5 @@
+// The build reads style sheets as texts.
+declare module "*.min.css" {
+  const text: string;
+  export default text;
+}
