@@ -90,6 +90,14 @@ struct Seen {
     row: Json,
 }
 
+impl Seen {
+    /// The row with the newest text.
+    fn into_row(mut self) -> Json {
+        self.row["text"] = self.text.into();
+        self.row
+    }
+}
+
 enum Panel {
     Plot(Plot),
     Picture(message::Picture, Content),
@@ -134,7 +142,7 @@ impl<S: FnMut(Out) -> bool> Session<S> {
         }
         self.view.stale |= rows;
         self.take(values);
-        let due = self.ready && self.last_turn.elapsed() >= self.feed.period;
+        let due = self.ready && self.last_turn.elapsed() >= self.pause();
         !due || waiting_at_most(PATIENCE, || self.turn())
     }
 
@@ -143,20 +151,25 @@ impl<S: FnMut(Out) -> bool> Session<S> {
         if !self.ready || self.opened.is_none() {
             return None;
         }
-        let next = self.last_turn + self.feed.period;
+        let (next, soon) = (self.last_turn + self.feed.period, self.last_turn + self.pause());
         let panel = |panel: &Panel| match panel {
             Panel::Plot(_) => Some(next),
             Panel::Picture(_, content) | Panel::Vector(_, content) | Panel::Table(_, content) => {
-                content.fresh.is_some().then_some(next)
+                content.fresh.is_some().then_some(soon)
             }
             Panel::Info { due } => Some((*due).max(next)),
         };
         let view = match (self.view.send, self.view.stale) {
-            (true, _) => Some(next),
-            (false, true) => Some(self.view.relist.unwrap_or(next).max(next)),
-            (false, false) => (!self.view.changed.is_empty()).then_some(next),
+            (true, _) => Some(soon),
+            (false, true) => Some(self.view.relist.unwrap_or(soon).max(soon)),
+            (false, false) => (!self.view.changed.is_empty()).then_some(soon),
         };
         self.panels.values().filter_map(panel).chain(view).min()
+    }
+
+    /// The time between two turns, at least. The feed keeps to the rate: what it tells waits no second time.
+    fn pause(&self) -> Duration {
+        self.feed.period / 2
     }
 
     fn say(&mut self, message: &Json) -> bool {
@@ -394,12 +407,12 @@ impl<S: FnMut(Out) -> bool> Session<S> {
                     row::row(place, found, &meta, writable)
                 }
                 // What somebody holds is shown as it was. What has gone is going to be told.
-                None => before.remove(&place.path).map_or_else(|| row::unreadable(place), |seen| seen.row),
+                None => before.remove(&place.path).map_or_else(|| row::unreadable(place), Seen::into_row),
             };
             sent.push(row.clone());
             let (kind, text, time) = match &found {
                 Some((time, found)) => (row::kind(found), row::text(found).0, *time),
-                None => ("", String::new(), 0),
+                None => ("", row["text"].as_str().unwrap_or_default().to_owned(), 0),
             };
             self.view.window.insert(place.path.clone(), Seen { kind, text, time, row });
         }
@@ -462,7 +475,6 @@ impl View {
             Some(found) if row::kind(found) == seen.kind => {
                 let (text, _) = row::text(found);
                 if text != seen.text {
-                    seen.row["text"] = text.as_str().into();
                     (seen.text, seen.time) = (text, time);
                     self.changed.insert(path);
                 }

@@ -1,7 +1,9 @@
 """The live viewer in a browser, while processes change the store."""
 
+import base64
 import json
 import math
+import queue
 import subprocess
 import time
 from collections.abc import Callable
@@ -421,6 +423,60 @@ def test_it_works_by_keyboard_alone(store: StructStoreShared, name: str, serve: 
     page.keyboard.press("Escape")
     page.keyboard.press("Control+z")
     until(lambda: store.drive.gains.kp == 2.0)
+
+
+FRAME = """<!doctype html><meta charset="utf-8"><div id="cell" style="height: 420px"></div><script type="module">
+import widget from "./widget.js";
+const listeners = new Set();
+const model = { send: toKernel, on: (_, listener) => listeners.add(listener), off: (_, listener) => listeners.delete(listener) };
+window.fromKernel = (content, data) => {
+  const bytes = data === null ? [] : [new DataView(Uint8Array.from(atob(data), (byte) => byte.charCodeAt(0)).buffer)];
+  for (const listener of listeners) listener(content, bytes);
+};
+window.end = widget.render({ model, el: document.getElementById("cell") });
+</script>"""
+
+
+def test_a_widget_shows_a_part_and_changes_it(visit: Visit, context: BrowserContext) -> None:
+    """As a notebook carries its messages: the widget's own code on both sides, and no kernel between."""
+    local = structstore.StructStore()
+    local.drive = {"kp": 2.0, "image": np.full((4, 4, 3), (9, 8, 7), np.uint8)}
+    widget = structstore.widget(local.drive, writable=True)
+    sent: queue.Queue[tuple[Any, Any]] = queue.Queue()
+    widget.send = lambda content, buffers=None: sent.put((content, buffers))
+    site = "http://127.0.0.1:9"
+    context.expose_function("toKernel", lambda content: widget._handle_custom_msg(content, []))
+    context.route(f"{site}/widget.js", lambda route: route.fulfill(body=widget._esm, content_type="text/javascript"))
+    context.route(f"{site}/", lambda route: route.fulfill(body=FRAME, content_type="text/html"))
+    page = visit(f"{site}/")
+
+    def carry() -> None:
+        """Passes on what was sent, for a moment."""
+        page.wait_for_timeout(20)
+        while not sent.empty():
+            content, buffers = sent.get()
+            data = base64.b64encode(buffers[0]).decode() if buffers else None
+            page.evaluate("([content, data]) => fromKernel(content, data)", [content, data])
+
+    def shows(path: str, text: str) -> bool:
+        carry()
+        return row(page, path).count() == 1 and text in value(page, path).inner_text() + str(
+            value(page, path).locator("input").evaluate_all("inputs => inputs.map(input => input.value)")
+        )
+
+    until(lambda: shows("kp", "2.0"))
+    local.drive.kp = 2.5
+    until(lambda: shows("kp", "2.5"))
+    kp = editor(page, "kp")
+    kp.fill("3.5")
+    kp.press("Enter")
+    until(lambda: carry() or local.drive.kp == 3.5)
+    row(page, "image").click()
+    page.keyboard.press("p")
+    until(lambda: carry() or page.locator("structstore-picture canvas").count())
+    shoot(page, "widget")
+    page.evaluate("end()")
+    until(lambda: carry() or structstore.StructStore.stats(local).watchers == 0)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -14,6 +14,7 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result {
     match args {
         [only] if only == "derive" => return compile::run(workspace),
         [only] if only == "show" => return show::run(workspace),
+        [only] if only == "serve" => return serve(workspace),
         [first, rest @ ..] if first == "peers" => return peers::run(workspace, rest),
         [first, ..] if first == "--check" => return peers::run(workspace, args),
         _ => {}
@@ -27,7 +28,13 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result {
     if args.is_empty() {
         compile::run(workspace)?;
         show::run(workspace)?;
+        serve(workspace)?;
         println!("`cargo xtask bench peers` compares it with what one would use instead.");
     }
     Ok(())
+}
+
+/// What pages of the live viewer cost.
+fn serve(workspace: &Workspace) -> Result {
+    step::run(workspace.cargo().args(["bench", "--locked", "-p", "structstore-serve", "--bench", "pages"]))
 }

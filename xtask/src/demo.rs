@@ -1,5 +1,6 @@
 use std::fs;
 use std::io;
+use std::os::unix::process::CommandExt;
 use std::path::{self, Path, PathBuf};
 use std::process::{self, Child, Command};
 use std::thread;
@@ -11,6 +12,9 @@ use crate::workspace::Workspace;
 
 /// What starting up and finishing may take beyond the time that was asked for.
 const GRACE: Duration = Duration::from_secs(20);
+
+/// How long the processes run, unless it is said.
+const SECONDS: u32 = 10;
 
 const POLL: Duration = Duration::from_millis(20);
 
@@ -41,6 +45,9 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result {
     step::run(&mut build)?;
 
     let segment = format!("/structstore_demo_{}", process::id());
+    if options.serve {
+        return serve(workspace, python, &segment, &options);
+    }
     let shown = show(workspace, python, &segment, &options);
     let cleaned = remove_left_over(&segment);
     shown.and(cleaned)?;
@@ -49,8 +56,9 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result {
 }
 
 fn show(workspace: &Workspace, python: &Path, segment: &str, options: &Options) -> Result {
-    let seconds = options.seconds.to_string();
-    let limit = Duration::from_secs(options.seconds.into()) + GRACE;
+    let seconds = options.seconds.unwrap_or(SECONDS);
+    let limit = Duration::from_secs(seconds.into()) + GRACE;
+    let seconds = seconds.to_string();
 
     let mut telemetry = Command::new(workspace.target.join("tested/examples/telemetry"));
     telemetry.args([segment, "--seconds", &seconds]).current_dir(&workspace.root);
@@ -92,6 +100,22 @@ fn show(workspace: &Workspace, python: &Path, segment: &str, options: &Options) 
     Ok(())
 }
 
+/// Becomes a Python process that leaves the Rust process running and shows its store in the browser, until that ends or Ctrl-C is pressed.
+fn serve(workspace: &Workspace, python: &Path, segment: &str, options: &Options) -> Result {
+    let mut viewer = Command::new(python);
+    viewer.arg(workspace.root.join("examples/viewer.py"));
+    viewer.arg(workspace.target.join("tested/examples/telemetry")).arg(segment);
+    if let Some(seconds) = options.seconds {
+        viewer.args(["--seconds", &seconds.to_string()]);
+    }
+    println!(
+        "a Rust process samples this machine into {segment}, and a Python process shows that in the browser:"
+    );
+    println!("  $ {}", step::shown(&viewer));
+    let error = viewer.exec();
+    Err(format!("cannot start `{}`: {error}", step::shown(&viewer)).into())
+}
+
 /// A child that does not outlive the demo.
 struct Running {
     name: &'static str,
@@ -116,27 +140,31 @@ fn remove_left_over(segment: &str) -> Result {
 
 #[derive(Debug, PartialEq)]
 struct Options {
-    seconds: u32,
+    seconds: Option<u32>,
+    serve: bool,
     plot: Option<PathBuf>,
 }
 
 impl Options {
     fn parse(args: &[String]) -> Result<Self> {
-        let mut options = Options { seconds: 10, plot: None };
+        let mut options = Options { seconds: None, serve: false, plot: None };
         let mut args = args.iter();
         while let Some(arg) = args.next() {
             let mut value = || args.next().ok_or_else(|| format!("{arg} needs a value"));
             match arg.as_str() {
                 "--seconds" => {
                     let seconds = value()?;
-                    options.seconds = seconds
-                        .parse()
-                        .map_err(|_| format!("--seconds takes a whole number, found {seconds:?}"))?;
+                    let number = seconds.parse();
+                    let number =
+                        number.map_err(|_| format!("--seconds takes a whole number, found {seconds:?}"));
+                    options.seconds = Some(number?);
                 }
+                "--serve" => options.serve = true,
                 // Relative to where the caller is, which is not where the children run.
                 "--plot" => options.plot = Some(path::absolute(value()?)?),
                 unknown => {
-                    return Err(format!("expected `--seconds N` or `--plot FILE`, found {unknown:?}").into());
+                    let expected = "expected `--seconds N`, `--serve` or `--plot FILE`";
+                    return Err(format!("{expected}, found {unknown:?}").into());
                 }
             }
         }
@@ -155,9 +183,10 @@ mod tests {
 
     #[test]
     fn options() {
-        assert_eq!(parse(&[]).unwrap(), Options { seconds: 10, plot: None });
+        assert_eq!(parse(&[]).unwrap(), Options { seconds: None, serve: false, plot: None });
         let options = parse(&["--seconds", "3", "--plot", "/tmp/plot.png"]).unwrap();
-        assert_eq!(options, Options { seconds: 3, plot: Some("/tmp/plot.png".into()) });
+        assert_eq!(options, Options { seconds: Some(3), serve: false, plot: Some("/tmp/plot.png".into()) });
+        assert!(parse(&["--serve"]).unwrap().serve);
         assert!(parse(&["--plot", "plot.png"]).unwrap().plot.unwrap().is_absolute());
         assert_eq!(parse(&["--plot"]).unwrap_err(), "--plot needs a value");
         assert!(parse(&["--seconds", "-1"]).unwrap_err().contains("found \"-1\""));

@@ -1,11 +1,15 @@
 """The live viewer: stores in a browser, and in notebooks."""
 
+import importlib
 import itertools
+import os
+import pathlib
+import tempfile
 import threading
 import webbrowser
 from collections.abc import Iterable
 from types import TracebackType
-from typing import Any
+from typing import IO, Any
 
 from . import _structstore as core
 
@@ -31,6 +35,7 @@ class Viewer:
 
     def __init__(self, server: core._Server) -> None:
         self._server = server
+        self._leader: IO[str] | None = None
 
     @property
     def url(self) -> str:
@@ -38,12 +43,22 @@ class Viewer:
         return self._server.url
 
     def open(self) -> bool:
-        """Opens the page in the browser of this machine. Returns whether there is one."""
-        return webbrowser.open(self.url)
+        """Opens the page in the browser of this desktop. Returns whether there is one."""
+        if not any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")):
+            return False
+        # All users see the arguments of programs, and so would see the token: a file that only this user can read leads there.
+        if self._leader is None:
+            self._leader = tempfile.NamedTemporaryFile("w", prefix="structstore-", suffix=".html")
+            self._leader.write(f'<!doctype html><meta http-equiv="refresh" content="0; url={self.url}">\n')
+            self._leader.flush()
+        return webbrowser.open(pathlib.Path(self._leader.name).as_uri())
 
     def close(self) -> None:
         """Ends the server. Takes less than a second."""
         self._server.stop()
+        if self._leader is not None:
+            self._leader.close()
+            self._leader = None
 
     def __enter__(self) -> "Viewer":
         return self
@@ -72,53 +87,49 @@ def serve(
     return Viewer(core._Server(store, name, _writable(writable), _rate(rate), listen, insecure))
 
 
+class _Carrier:
+    """Carries the messages of the page that a widget shows."""
+
+    def __init__(self, widget: Any, store: core.StructStore, writable: list[str], rate: float) -> None:
+        self._widget = widget
+        self._served = store, type(store).__name__, writable, rate
+        self._page: core._Page | None = None
+
+    def hear(self, _widget: Any, message: Any, _buffers: Any) -> None:
+        if not isinstance(message, dict):
+            return
+        if message.get("start"):
+            self._stop()
+            self._page = core._Page(*self._served)
+            threading.Thread(target=self._carry, args=(self._page,), name="structstore widget", daemon=True).start()
+        elif message.get("stop"):
+            self._stop()
+        elif self._page is not None and isinstance(message.get("text"), str):
+            self._page.send(message["text"])
+
+    def _carry(self, page: core._Page) -> None:
+        while not page.closed:
+            message = page.receive(1.0)
+            if isinstance(message, str):
+                self._widget.send({"text": message})
+            elif message is not None:
+                self._widget.send({"binary": True}, [message])
+
+    def _stop(self) -> None:
+        page, self._page = self._page, None
+        if page is not None:
+            page.close()
+
+
 def widget(store: core.StructStore, writable: bool | Iterable[str], rate: float) -> Any:
+    paths, rate = _writable(writable), _rate(rate)
     try:
-        import anywidget
+        anywidget = importlib.import_module("anywidget")
     except ImportError as error:
         raise ImportError("widgets need the package anywidget: pip install anywidget") from error
     script = core._widget_script()
     if script is None:
         raise RuntimeError("the page was not built into this package: run `cargo xtask page`, and build it again")
-
-    class StoreWidget(anywidget.AnyWidget):  # type: ignore[misc, unused-ignore]
-        """A page that a notebook shows: its messages go through the kernel."""
-
-        _esm = script
-
-        def __init__(self) -> None:
-            super().__init__()
-            self._page: core._Page | None = None
-            self.on_msg(self._hear)
-
-        def _hear(self, _widget: Any, message: Any, _buffers: Any) -> None:
-            if not isinstance(message, dict):
-                return
-            if message.get("start"):
-                self.close_page()
-                self._page = core._Page(store, type(store).__name__, _writable(writable), _rate(rate))
-                threading.Thread(target=self._carry, args=(self._page,), name="structstore widget", daemon=True).start()
-            elif message.get("stop"):
-                self.close_page()
-            elif self._page is not None and isinstance(message.get("text"), str):
-                self._page.send(message["text"])
-
-        def _carry(self, page: core._Page) -> None:
-            while not page.closed:
-                message = page.receive(1.0)
-                if isinstance(message, str):
-                    self.send({"text": message})
-                elif message is not None:
-                    self.send({"binary": True}, [message])
-
-        def close_page(self) -> None:
-            page, self._page = self._page, None
-            if page is not None:
-                page.close()
-
-        def close(self) -> None:
-            self.close_page()
-            super().close()
-
-    _writable(writable), _rate(rate)
-    return StoreWidget()
+    widget: Any = type("StoreWidget", (anywidget.AnyWidget,), {"_esm": script})()
+    widget.on_msg(_Carrier(widget, store, paths, rate).hear)
+    return widget

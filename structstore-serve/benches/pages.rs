@@ -1,0 +1,159 @@
+//! What pages cost: a writer at 1 kHz, with nobody who looks, with one watch, with one page and with eight; how soon a page is told;
+//! and the processor time of a viewer of a thousand fields that all change. Pages and viewer are in another process, as usual.
+
+use std::env;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use structstore::StructStoreShared;
+use structstore::stream::now;
+use structstore_serve::{Options, Out, Source, Viewer};
+use structstore_tests::SegmentName;
+
+/// How long each measurement takes.
+const TIME: Duration = Duration::from_secs(5);
+/// How many fields change in the last one.
+const FIELDS: usize = 1000;
+const PERIOD: Duration = Duration::from_millis(1);
+
+fn main() {
+    let arguments: Vec<String> = env::args().collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        [_, "looks", name, "watch"] => watch(name),
+        [_, "looks", name, pages, rate] => look(name, pages.parse().unwrap(), rate.parse().unwrap()),
+        _ => measure(),
+    }
+}
+
+fn measure() {
+    let name = SegmentName::new("bench_serve");
+    let store = StructStoreShared::open(&*name).unwrap();
+    store.set("time", 0_u64).unwrap();
+    println!("{:24} {:>10} {:>10} {:>10}   a page is told after", "one set, at 1 kHz", "p50", "p99", "p99.9");
+    for (what, looks) in [
+        ("nobody looks", &[][..]),
+        ("one watch", &["watch"]),
+        ("one page at 60 Hz", &["1", "60"]),
+        ("eight pages at 60 Hz", &["8", "60"]),
+        ("nobody looks, again", &[]),
+    ] {
+        let other = (!looks.is_empty()).then(|| Other::start(&name, looks));
+        let mut times = Vec::new();
+        let start = Instant::now();
+        let mut next = start;
+        while start.elapsed() < TIME {
+            let before = Instant::now();
+            store.set("time", now()).unwrap();
+            times.push(before.elapsed());
+            next += PERIOD;
+            thread::sleep(next.saturating_duration_since(Instant::now()));
+        }
+        times.sort();
+        let at =
+            |part: f64| format!("{:.2} us", times[(times.len() as f64 * part) as usize].as_secs_f64() * 1e6);
+        let told = other.map(Other::end).unwrap_or_default();
+        println!("{what:24} {:>10} {:>10} {:>10}   {told}", at(0.5), at(0.99), at(0.999));
+    }
+    let names: Vec<String> = (0..FIELDS).map(|field| format!("f{field}")).collect();
+    let mut change = |value: u64| store.update(names.iter().map(|name| (name.as_str(), value))).unwrap();
+    change(0);
+    let other = Other::start(&name, &["1", "30"]);
+    let (start, before) = (Instant::now(), other.processor_time());
+    let mut value = 0;
+    while start.elapsed() < TIME {
+        value += 1;
+        change(value);
+        thread::sleep(Duration::from_millis(10));
+    }
+    let share = (other.processor_time() - before).as_secs_f64() / start.elapsed().as_secs_f64();
+    other.end();
+    println!(
+        "{FIELDS} fields that change 100 times a second, one page at 30 Hz: {:.1} % of a core",
+        share * 100.0
+    );
+}
+
+/// A process that looks.
+struct Other(Child);
+
+impl Other {
+    fn start(name: &str, looks: &[&str]) -> Other {
+        let mut command = Command::new(env::current_exe().unwrap());
+        command.args(["looks", name]).args(looks).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut String::new()).unwrap();
+        Other(child)
+    }
+
+    /// Ends it. What it has to say.
+    fn end(mut self) -> String {
+        drop(self.0.stdin.take());
+        let mut said = String::new();
+        BufReader::new(self.0.stdout.take().unwrap()).read_line(&mut said).unwrap();
+        self.0.wait().unwrap();
+        said.trim().to_owned()
+    }
+
+    fn processor_time(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0.id())).unwrap();
+        let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+        // SAFETY: it only asks.
+        let ticks = unsafe { libc::sysconf(libc::_SC_CLK_TCK) } as u64;
+        let spent: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+        Duration::from_secs_f64(spent as f64 / ticks as f64)
+    }
+}
+
+fn ready() {
+    println!("ready");
+    std::io::stdout().flush().unwrap();
+}
+
+/// Until the end of standard input.
+fn until_the_end() -> impl FnMut() -> bool {
+    let waiting = thread::spawn(|| std::io::stdin().read_line(&mut String::new()));
+    move || waiting.is_finished()
+}
+
+fn watch(name: &str) {
+    let store = StructStoreShared::options().observe(true).open(name).unwrap();
+    let mut watch = store.watch().unwrap();
+    let mut ended = until_the_end();
+    ready();
+    while !ended() {
+        let _ = watch.wait(Some(Duration::from_millis(100)));
+    }
+    println!();
+}
+
+fn look(name: &str, pages: usize, rate: f64) {
+    let viewer = Viewer::new(Source::named(name), &Options::new().rate(rate)).unwrap();
+    let pages: Vec<_> = (0..pages).map(|_| viewer.page().unwrap()).collect();
+    let mut ended = until_the_end();
+    let (mut told, mut is_ready) = (Vec::new(), false);
+    for page in &pages {
+        page.send(r#"{"type": "view", "open": [], "from": 0, "count": 1000}"#.to_owned());
+    }
+    let turn = Duration::from_millis(if pages.len() > 1 { 1 } else { 50 });
+    while !ended() {
+        for page in &pages {
+            let Some(Out::Text(text)) = page.receive(turn) else { continue };
+            let time = now();
+            if text.contains(r#""type":"turn""#) {
+                page.send(r#"{"type": "next"}"#.to_owned());
+            } else if let Some((_, rest)) = text.split_once(r#"[["time",""#)
+                && let Some((value, _)) = rest.split_once('"')
+            {
+                told.push(time - value.parse::<u64>().unwrap());
+            } else if text.contains(r#""type":"rows""#) && !is_ready {
+                is_ready = true;
+                ready();
+            }
+        }
+    }
+    told.sort_unstable();
+    let at = |part: f64| told.get((told.len() as f64 * part) as usize).map_or(0.0, |time| *time as f64 / 1e6);
+    println!("{:.1} ms (p50), {:.1} ms (p99)", at(0.5), at(0.99));
+}
