@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use structstore::stream::SampleBytes;
-use structstore::watch::Found;
-use structstore::{ArrayValue, ArrayView, DType, ErrorKind, Value};
+use structstore::watch::{self, Found};
+use structstore::{ArrayValue, DType, ErrorKind, Value};
 
 use crate::clock;
 
@@ -22,7 +22,7 @@ pub(crate) struct Elements<'f> {
 
 enum Bytes<'f> {
     Copied(&'f ArrayValue<'static>),
-    Viewed(&'f ArrayView),
+    Large(watch::Elements),
     Sample(SampleBytes),
 }
 
@@ -31,20 +31,23 @@ impl<'f> Elements<'f> {
     pub(crate) fn of(found: &'f Found) -> Result<Elements<'f>, String> {
         let (dtype, shape, time, bytes) = match found {
             Found::Value(Value::Array(array)) => {
-                (array.dtype().clone(), array.shape(), None, Bytes::Copied(array))
+                (array.dtype().clone(), array.shape().to_vec(), None, Bytes::Copied(array))
             }
-            Found::Array(view) => (view.dtype().clone(), view.shape(), None, Bytes::Viewed(view)),
+            Found::Array(large) => {
+                let elements = large.view().map_err(|error| error.to_string())?;
+                (elements.dtype().clone(), elements.shape().to_vec(), None, Bytes::Large(elements))
+            }
             Found::Stream(stream) => match stream.latest() {
                 Ok(sample) => {
                     let time = Some(clock::wall(sample.time));
-                    (stream.dtype().clone(), stream.shape(), time, Bytes::Sample(sample.data))
+                    (stream.dtype().clone(), stream.shape().to_vec(), time, Bytes::Sample(sample.data))
                 }
                 Err(error) if error.kind() == ErrorKind::NoSample => return Err("no sample yet".to_owned()),
                 Err(error) => return Err(error.to_string()),
             },
             _ => return Err("no array".to_owned()),
         };
-        Ok(Elements { dtype, shape: shape.to_vec(), time, bytes, start: 0 })
+        Ok(Elements { dtype, shape, time, bytes, start: 0 })
     }
 
     /// What is left after these indices of the first dimensions, which are reduced to what is there.
@@ -63,7 +66,10 @@ impl<'f> Elements<'f> {
         let range = self.start + range.start..self.start + range.end;
         match &self.bytes {
             Bytes::Copied(array) => array.data().get(range).unwrap_or_default().into(),
-            Bytes::Viewed(view) => view.copy_bytes(range).into(),
+            Bytes::Large(watch::Elements::Viewed(view)) => view.copy_bytes(range).into(),
+            Bytes::Large(watch::Elements::Copied(array)) => {
+                array.data().get(range).unwrap_or_default().into()
+            }
             Bytes::Sample(data) => data.as_slice().get(range).unwrap_or_default().into(),
         }
     }

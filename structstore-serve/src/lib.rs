@@ -4,6 +4,10 @@
 //! an observer while somebody looks: what is shown costs a writer what one watch costs, however many pages there are. Pages change
 //! nothing but what [`Options::writable`] names.
 //!
+//! Values are read without a lock, unless writers leave no moment free. An array of more than 64 KiB that a panel shows is leased while it is drawn:
+//! assigning it costs what it costs anyway, and a write guard that lends its elements meanwhile changes a copy, as beside any view. Rows of the
+//! tree lease nothing.
+//!
 //! # Security
 //!
 //! A server listens on 127.0.0.1 unless it is told otherwise. Whoever has the token in its address may look, and change what is writable.

@@ -31,9 +31,8 @@ pub(crate) fn kind(found: &Found) -> &'static str {
 pub(crate) fn text(found: &Found) -> (String, bool) {
     match found {
         Found::Value(value) => text::of_value(value, true),
-        Found::Array(view) => {
-            let start = view.copy_bytes(0..text::first_bytes(view.dtype()));
-            (text::of_elements(view.dtype(), view.shape().iter().product(), &start), true)
+        Found::Array(large) => {
+            (text::of_elements(&large.dtype, large.shape.iter().product(), &large.first), true)
         }
         Found::Stream(stream) => (summary(stream), false),
         Found::Struct(count) | Found::List(count) => (count.to_string(), false),
@@ -77,9 +76,9 @@ pub(crate) fn row(place: &Place, found: &Found, meta: &Meta, writable: bool) -> 
             say("dtype", array.dtype().to_string().into());
             say("shape", array.shape().into());
         }
-        Found::Array(view) => {
-            say("dtype", view.dtype().to_string().into());
-            say("shape", view.shape().into());
+        Found::Array(large) => {
+            say("dtype", large.dtype.to_string().into());
+            say("shape", large.shape.as_slice().into());
         }
         Found::Stream(stream) => {
             say("dtype", stream.dtype().to_string().into());

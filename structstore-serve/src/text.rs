@@ -39,11 +39,6 @@ pub(crate) fn of_elements(dtype: &DType, count: usize, start: &[u8]) -> String {
     format!("[{}{more}]", texts.get(..first).unwrap_or(&texts).join(", "))
 }
 
-/// How many bytes [`of_elements`] looks at.
-pub(crate) fn first_bytes(dtype: &DType) -> usize {
-    FIRST.saturating_mul(dtype.itemsize())
-}
-
 /// Each element as a text.
 pub(crate) fn texts(dtype: &DType, data: &[u8]) -> Vec<String> {
     let count = data.len().checked_div(dtype.itemsize()).unwrap_or(0);

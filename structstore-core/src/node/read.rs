@@ -12,7 +12,7 @@ use crate::arena::layout::{Field, Node, Slot};
 use crate::error::{Error, Result};
 use crate::lock::Moment;
 use crate::sync::{AtomicU64, Ordering};
-use crate::value::{ArrayValue, Kind, SnapshotWriter, StreamValue, Value, deeper};
+use crate::value::{ArrayValue, DType, Kind, SnapshotWriter, StreamValue, Value, deeper};
 
 /// A node's own contents.
 pub(crate) enum Shallow {
@@ -352,10 +352,17 @@ pub(crate) enum Leaf {
     Struct(u64),
     /// A list of so many items.
     List(u64),
-    /// An array of more bytes than were to be copied.
-    Large,
+    /// An array of more bytes than were to be copied, with its first elements.
+    Large {
+        dtype: DType,
+        shape: Vec<usize>,
+        first: Vec<u8>,
+    },
     Stream,
 }
+
+/// How many bytes of a large array are read.
+const FIRST: usize = 256;
 
 /// What a slot holds, with the elements of an array of up to so many bytes.
 pub(crate) fn read_leaf<'a>(arena: &'a Arena, raw: Raw, limit: u64, extent: &Extent<'a>) -> Result<Leaf> {
@@ -368,7 +375,17 @@ pub(crate) fn read_leaf<'a>(arena: &'a Arena, raw: Raw, limit: u64, extent: &Ext
         Kind::Struct => Leaf::Struct(structure::counted(arena, node)),
         Kind::List => Leaf::List(list::len(node)),
         Kind::Stream => Leaf::Stream,
-        Kind::Array if array_block(arena, node)?.0.bytes > limit => Leaf::Large,
+        Kind::Array => {
+            let (header, source) = array_block(arena, node)?;
+            if header.bytes <= limit {
+                return read_value(arena, node, 0, extent).map(Leaf::Value);
+            }
+            let size = header.dtype.itemsize().max(1);
+            let bytes = FIRST.saturating_sub(FIRST.checked_rem(size).unwrap_or(0)).min(header.bytes as usize);
+            // SAFETY: there are as many bytes (checked).
+            let first = unsafe { copy_elements(source, bytes) };
+            Leaf::Large { dtype: header.dtype, shape: header.shape, first }
+        }
         _ => Leaf::Value(read_value(arena, node, 0, extent)?),
     })
 }

@@ -19,9 +19,9 @@ use crate::key::Key;
 use crate::lock::{Mode, Moment, NodeId, Wait};
 use crate::node::{self, ArrayBlock, BLOCK, Extent, Leaf, Raw, kind_of, list, read_leaf, structure};
 use crate::sync::Ordering;
-use crate::value::{Kind, Value};
+use crate::value::{ArrayValue, DType, Kind, Value};
 
-/// The largest array that is copied together with the values beside it, in bytes. Larger ones are given as views.
+/// The largest array that is copied together with the values beside it, in bytes.
 pub const COPIED: u64 = 64 << 10;
 
 /// How often values are read without a lock, before they are read under a shared one.
@@ -29,17 +29,70 @@ const TRIES: usize = 20;
 
 /// What is at a path.
 pub enum Found {
-    /// A number, a truth value, a string, bytes, null, or an array of at most [`COPIED`] bytes; in a store that is attached read-only,
-    /// of any size.
+    /// A number, a truth value, a string, bytes, null, or an array of at most [`COPIED`] bytes.
     Value(Value<'static>),
-    /// A larger array: its memory, of the moment or of one soon after.
-    Array(ArrayView),
+    /// A larger array.
+    Array(LargeArray),
     /// A stream. Its samples are of no moment, since publishers take no locks.
     Stream(AnyStream),
     /// A struct with so many fields.
     Struct(u64),
     /// A list with so many items.
     List(u64),
+}
+
+/// An array that is too large to be copied while others wait. Its elements are those of [`view`](LargeArray::view), soon after the moment.
+pub struct LargeArray {
+    /// The array.
+    pub array: Array,
+    /// The element type.
+    pub dtype: DType,
+    /// The shape.
+    pub shape: Vec<usize>,
+    /// The first elements, as of the moment.
+    pub first: Vec<u8>,
+}
+
+impl LargeArray {
+    /// The elements as they are now. A lease keeps them: an assignment makes a block for others, as it does anyway, and a write guard
+    /// that lends them meanwhile changes a copy. Without write permission they are copied.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::StaleHandle`] if the array was removed, and as [`Array::view`].
+    pub fn view(&self) -> Result<Elements> {
+        match self.array.view() {
+            Ok(view) => Ok(Elements::Viewed(view)),
+            Err(error) if error.kind() == ErrorKind::ReadOnly => self.array.to_value().map(Elements::Copied),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The elements of an array.
+pub enum Elements {
+    /// In the store's memory.
+    Viewed(ArrayView),
+    /// A copy, of a process that may not write.
+    Copied(ArrayValue<'static>),
+}
+
+impl Elements {
+    /// The element type.
+    pub fn dtype(&self) -> &DType {
+        match self {
+            Elements::Viewed(view) => view.dtype(),
+            Elements::Copied(array) => array.dtype(),
+        }
+    }
+
+    /// The shape: that of the array may be another one by now.
+    pub fn shape(&self) -> &[usize] {
+        match self {
+            Elements::Viewed(view) => view.shape(),
+            Elements::Copied(array) => array.shape(),
+        }
+    }
 }
 
 /// Values of several paths, as of one moment.
@@ -234,9 +287,7 @@ impl<'a, 'p> Way<'a, 'p> {
             };
             let Some(raw) = raw else { return Ok(None) };
             if at == inner {
-                // Who may not write cannot lease.
-                let copied = if arena.writable() { COPIED } else { u64::MAX };
-                let leaf = read_leaf(arena, raw, copied, extent)?;
+                let leaf = read_leaf(arena, raw, COPIED, extent)?;
                 return Ok(Some(Seen { leaf, raw, parent }));
             }
             if !raw.kind()?.is_node() {
@@ -269,7 +320,7 @@ fn element(arena: &Arena, array: &Node, steps: &[Step]) -> Result<Option<Raw>> {
     }
 }
 
-/// What was seen, with views and streams for what was not copied. What has gone since is not there.
+/// What was seen, with handles to what was not copied. What has gone since is not there.
 fn values(
     part: &Handle,
     paths: Vec<Path>,
@@ -294,7 +345,9 @@ fn found(part: &Handle, path: &Path, seen: Seen) -> Result<Found> {
         Leaf::Value(value) => Found::Value(value),
         Leaf::Struct(fields) => Found::Struct(fields),
         Leaf::List(items) => Found::List(items),
-        Leaf::Large => Found::Array(Array::from_handle(handle()?).view()?),
+        Leaf::Large { dtype, shape, first } => {
+            Found::Array(LargeArray { array: Array::from_handle(handle()?), dtype, shape, first })
+        }
         Leaf::Stream => Found::Stream(AnyStream::open(handle()?)?),
     })
 }

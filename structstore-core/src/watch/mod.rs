@@ -2,7 +2,7 @@
 
 mod batch;
 
-pub use batch::{Batch, Batches, COPIED, Found};
+pub use batch::{Batch, Batches, COPIED, Elements, Found, LargeArray};
 
 /// A [`Watch`] as a stream: see [`Watch::into_stream`].
 #[cfg(feature = "stream")]
