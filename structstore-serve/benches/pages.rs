@@ -57,7 +57,7 @@ fn measure() {
         println!("{what:24} {:>10} {:>10} {:>10}   {told}", at(0.5), at(0.99), at(0.999));
     }
     let names: Vec<String> = (0..FIELDS).map(|field| format!("f{field}")).collect();
-    let mut change = |value: u64| store.update(names.iter().map(|name| (name.as_str(), value))).unwrap();
+    let change = |value: u64| store.update(names.iter().map(|name| (name.as_str(), value))).unwrap();
     change(0);
     let other = Other::start(&name, &["1", "30"]);
     let (start, before) = (Instant::now(), other.processor_time());

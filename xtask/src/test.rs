@@ -200,7 +200,17 @@ fn with_crash_points(workspace: &Workspace, test: &str, extent: Extent) -> Resul
 
 fn doc(workspace: &Workspace, _: &Venv<'_>, _: Extent) -> Result {
     let mut doc = workspace.cargo();
-    doc.args(["doc", "--no-deps", "--locked", "-p", "structstore-core", "-p", "structstore-derive"]);
+    doc.args([
+        "doc",
+        "--no-deps",
+        "--locked",
+        "-p",
+        "structstore-core",
+        "-p",
+        "structstore-derive",
+        "-p",
+        "structstore-serve",
+    ]);
     doc.args(["--features", "structstore-core/serde,structstore-core/ndarray,structstore-core/stream"]);
     step::run(doc.env("RUSTDOCFLAGS", "-D warnings"))
 }

@@ -17,7 +17,9 @@ use crate::handle::stream::{AnyStream, now};
 use crate::handle::{Array, ArrayView, Struct};
 use crate::key::Key;
 use crate::lock::{Mode, Moment, NodeId, Wait};
-use crate::node::{self, ArrayBlock, BLOCK, Extent, Leaf, Raw, kind_of, list, read_leaf, structure};
+use crate::node::{
+    self, ArrayBlock, BLOCK, Extent, Leaf, Raw, kind_of, list, read_leaf, read_value, structure,
+};
 use crate::sync::Ordering;
 use crate::value::{ArrayValue, DType, Kind, Value};
 
@@ -29,7 +31,7 @@ const TRIES: usize = 20;
 
 /// What is at a path.
 pub enum Found {
-    /// A number, a truth value, a string, bytes, null, or an array of at most [`COPIED`] bytes.
+    /// A number, a truth value, a string, bytes, null, or an array of at most [`COPIED`] bytes; or a struct or list with its contents.
     Value(Value<'static>),
     /// A larger array.
     Array(LargeArray),
@@ -132,6 +134,16 @@ pub struct Batch {
 pub struct Batches {
     watch: Watch,
     part: Struct,
+    reading: Reading,
+}
+
+/// How structs and lists are read.
+#[derive(Clone, Copy, PartialEq)]
+enum Reading {
+    /// How many parts they have.
+    Counts,
+    /// With all that is below.
+    Contents,
 }
 
 impl Batches {
@@ -141,7 +153,17 @@ impl Batches {
     ///
     /// As [`Struct::watch`].
     pub fn new(part: &Struct) -> Result<Batches> {
-        Ok(Batches { watch: part.watch()?, part: part.clone() })
+        Ok(Batches { watch: part.watch()?, part: part.clone(), reading: Reading::Counts })
+    }
+
+    /// As [`Batches::new`], but structs and lists are read with all that is below, as [`Found::Value`]: those that are new, or have been
+    /// replaced, are reported by one path.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::watch`].
+    pub fn with_contents(part: &Struct) -> Result<Batches> {
+        Ok(Batches { reading: Reading::Contents, ..Batches::new(part)? })
     }
 
     /// Waits until something changes, and reads the paths that `wanted` chooses, given those that changed. It may be asked several
@@ -157,7 +179,8 @@ impl Batches {
         timeout: Option<Duration>,
         mut wanted: impl FnMut(&[Path]) -> Vec<Path>,
     ) -> Result<Option<Batch>> {
-        let Batches { watch, part: Struct { handle: part } } = self;
+        let Batches { watch, part: Struct { handle: part }, reading } = self;
+        let reading = *reading;
         let Some(first) = watch.wait(timeout)? else { return Ok(None) };
         let mut seen: BTreeSet<Path> = first.iter().cloned().collect();
         let mut changed = first;
@@ -168,7 +191,7 @@ impl Batches {
             let (time, version) = (now(), watch.version());
             add(watch.changes()?, &mut changed);
             let paths = wanted(&changed);
-            if let Some(found) = attempt(part, &paths)
+            if let Some(found) = attempt(part, &paths, reading)
                 && watch.version() == version
             {
                 return Ok(Some(Batch { time, changed, values: values(part, paths, found)? }));
@@ -182,7 +205,7 @@ impl Batches {
         let time = now();
         add(watch.changes()?, &mut changed);
         let paths = wanted(&changed);
-        let found = part.whole(|arena, node, extent| look(arena, node, part.id(), &paths, extent));
+        let found = part.whole(|arena, node, extent| look(arena, (part.id(), node), &paths, reading, extent));
         if let Some(held) = held {
             held.end_unchanged();
         }
@@ -212,8 +235,9 @@ impl Struct {
     /// ```
     pub fn read_together(&self, paths: Vec<Path>) -> Result<Batch> {
         let time = now();
-        let seen = (0..TRIES).find_map(|_| attempt(&self.handle, &paths)).unwrap_or_else(|| {
-            self.handle.whole(|arena, node, extent| look(arena, node, self.handle.id(), &paths, extent))
+        let (handle, reading) = (&self.handle, Reading::Counts);
+        let seen = (0..TRIES).find_map(|_| attempt(handle, &paths, reading)).unwrap_or_else(|| {
+            handle.whole(|arena, node, extent| look(arena, (handle.id(), node), &paths, reading, extent))
         });
         Ok(Batch { time, changed: Vec::new(), values: values(&self.handle, paths, seen)? })
     }
@@ -228,10 +252,10 @@ struct Seen {
 }
 
 /// Reads without a lock, once: `None` if somebody was at work meanwhile.
-fn attempt(part: &Handle, paths: &[Path]) -> Option<Result<Vec<Option<Seen>>>> {
+fn attempt(part: &Handle, paths: &[Path], reading: Reading) -> Option<Result<Vec<Option<Seen>>>> {
     let read = |arena: &Arena, node: &Node| {
         let moment = Moment::default();
-        let seen = look(arena, node, part.id(), paths, &Extent::at(&moment));
+        let seen = look(arena, (part.id(), node), paths, reading, &Extent::at(&moment));
         match moment.disturbed() {
             Some(_) => Ok(None),
             None => seen.map(Some),
@@ -243,19 +267,20 @@ fn attempt(part: &Handle, paths: &[Path]) -> Option<Result<Vec<Option<Seen>>>> {
 /// What is at each of several paths below a node.
 fn look<'a>(
     arena: &'a Arena,
-    node: &'a Node,
-    id: NodeId,
+    part: (NodeId, &'a Node),
     paths: &[Path],
+    reading: Reading,
     extent: &Extent<'a>,
 ) -> Result<Vec<Option<Seen>>> {
-    extent.enter(node)?;
-    let mut way = Way { arena, steps: &[], nodes: vec![(id, node)] };
+    extent.enter(part.1)?;
+    let mut way = Way { arena, reading, steps: &[], nodes: vec![part] };
     paths.iter().map(|path| way.to(path.steps(), extent)).collect()
 }
 
 /// The nodes on the way to the last path. The way to the next one begins where both part.
 struct Way<'a, 'p> {
     arena: &'a Arena,
+    reading: Reading,
     steps: &'p [Step],
     /// Where the steps begin, and where each of them leads but the last.
     nodes: Vec<(NodeId, &'a Node)>,
@@ -287,8 +312,7 @@ impl<'a, 'p> Way<'a, 'p> {
             };
             let Some(raw) = raw else { return Ok(None) };
             if at == inner {
-                let leaf = read_leaf(arena, raw, COPIED, extent)?;
-                return Ok(Some(Seen { leaf, raw, parent }));
+                return self.leaf(raw, extent).map(|leaf| Some(Seen { leaf, raw, parent }));
             }
             if !raw.kind()?.is_node() {
                 return Ok(None);
@@ -297,11 +321,23 @@ impl<'a, 'p> Way<'a, 'p> {
             extent.enter(child)?;
             self.nodes.push((id, child));
         }
-        let root = self.nodes.first().map(|&(parent, node)| {
-            let leaf = Leaf::Struct(structure::counted(arena, node));
-            Seen { leaf, raw: Raw::NULL, parent }
-        });
-        Ok(root)
+        let Some(&(parent, node)) = self.nodes.first() else { return Ok(None) };
+        let leaf = match self.reading {
+            Reading::Counts => Leaf::Struct(structure::counted(arena, node)),
+            Reading::Contents => Leaf::Value(read_value(arena, node, 0, extent)?),
+        };
+        Ok(Some(Seen { leaf, raw: Raw::NULL, parent }))
+    }
+
+    fn leaf(&self, raw: Raw, extent: &Extent<'a>) -> Result<Leaf> {
+        let leaf = read_leaf(self.arena, raw, COPIED, extent)?;
+        match (self.reading, leaf) {
+            (Reading::Contents, Leaf::Struct(_) | Leaf::List(_)) => {
+                let (_, node) = node::resolve(self.arena, raw)?;
+                read_value(self.arena, node, 0, extent).map(Leaf::Value)
+            }
+            (_, leaf) => Ok(leaf),
+        }
     }
 }
 

@@ -118,6 +118,21 @@ fn a_batch_has_what_changed_and_what_is_wanted() {
     );
 }
 
+#[test]
+fn what_is_new_is_read_with_its_contents() {
+    let store = StructStore::new();
+    let mut batches = Batches::with_contents(&store).unwrap();
+    let pose = store.ensure_struct("pose").unwrap();
+    pose.set("x", 1).unwrap();
+    store.set("items", Value::list([1, 2])).unwrap();
+    let batch = batches.wait(LIMIT, <[_]>::to_vec).unwrap().unwrap();
+    assert_eq!(batch.changed, ["pose", "items"]);
+    assert_eq!(shown(&batch), [r#"{"x": 1}"#, "[1, 2]"]);
+    pose.set("x", 2).unwrap();
+    let batch = batches.wait(LIMIT, |_| paths(&["", "pose.x"])).unwrap().unwrap();
+    assert_eq!(shown(&batch), [r#"{"pose": {"x": 2}, "items": [1, 2]}"#, "2"]);
+}
+
 /// A store in which transactions keep two fields equal.
 fn ends(store: &Struct) -> impl Fn(i64) -> structstore::Result<()> {
     for part in ["left", "right"] {
