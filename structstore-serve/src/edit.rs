@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 use structstore::path::{Path, Step};
 use structstore::{Error, ErrorKind, Kind, Struct, Value};
 
-use crate::message::Change;
+use crate::message::{Change, Text};
 use crate::source::Source;
 use crate::text;
 
@@ -58,7 +58,11 @@ impl Rights {
     }
 
     /// Fails where nothing may be changed.
-    pub(crate) fn check(&self, path: &Path) -> Result<(), Refusal> {
+    pub(crate) fn check(&self, text: &Text) -> Result<(), Refusal> {
+        let path = &text.0;
+        if let Some(error) = &text.1 {
+            return Err(Refusal::new(path, error));
+        }
         if self.allow(path) {
             return Ok(());
         }
@@ -68,9 +72,14 @@ impl Rights {
 }
 
 /// Assigns values, in one transaction on the struct that has them all.
-pub(crate) fn set(source: &Source, rights: &Rights, changes: &[Change]) -> Result<(), Refusal> {
+pub(crate) fn set(
+    source: &Source,
+    rights: &Rights,
+    changes: &[Change],
+    is_over: impl Fn() -> bool,
+) -> Result<(), Refusal> {
     for change in changes {
-        rights.check(&change.path.0)?;
+        rights.check(&change.path)?;
     }
     let opened = source.change()?;
     for change in changes {
@@ -78,6 +87,10 @@ pub(crate) fn set(source: &Source, rights: &Rights, changes: &[Change]) -> Resul
     }
     let (part, above) = common(opened.root(), changes)?;
     part.within(PATIENCE).transaction(|part| {
+        // It may have waited for the lock.
+        if is_over() {
+            return Err(Refusal::new(&Path::ROOT, "the viewer was closed"));
+        }
         let mut values = Vec::with_capacity(changes.len());
         for change in changes {
             let path: Path = change.path.0.steps().iter().skip(above).cloned().collect();

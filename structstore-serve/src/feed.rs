@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
 
-use structstore::binding_support::{waiting_at_most, without_hooks};
+use structstore::binding_support::waiting_at_most;
 use structstore::path::Path;
 use structstore::watch::{Batch, Batches};
 use structstore::{Error, ErrorKind};
@@ -13,9 +12,10 @@ use structstore::{Error, ErrorKind};
 use crate::inbox::{Inbox, State, lock};
 use crate::sampler::Sampler;
 use crate::source::{Opened, Source};
+use crate::threads::Threads;
 
 /// How often to look whether the store is there, and whether anybody looks.
-const TICK: Duration = Duration::from_millis(100);
+const TICK: Duration = Duration::from_millis(50);
 /// How long to wait for a lock before it is looked at again whether there is anything else to do.
 const PATIENCE: Duration = Duration::from_millis(250);
 /// How long to wait before a store that is not there is looked for again.
@@ -25,6 +25,7 @@ pub(crate) struct Feed {
     pub(crate) source: Source,
     pub(crate) period: Duration,
     pub(crate) sampler: Arc<Sampler>,
+    pub(crate) threads: Threads,
     audience: Mutex<Audience>,
     bell: Condvar,
 }
@@ -41,8 +42,9 @@ struct Audience {
 impl Feed {
     pub(crate) fn new(source: Source, rate: f64) -> Arc<Feed> {
         let period = Duration::from_secs_f64(1.0 / rate);
-        let (audience, bell) = Default::default();
-        Arc::new(Feed { source, period, sampler: Sampler::new(), audience, bell })
+        let (threads, audience, bell) = <(Threads, _, _)>::default();
+        let sampler = Sampler::new(threads.clone());
+        Arc::new(Feed { source, period, sampler, threads, audience, bell })
     }
 
     /// Tells an inbox from now on.
@@ -56,10 +58,7 @@ impl Feed {
             inbox.tell(|letters| letters.closed = true);
         } else if !audience.runs {
             let feed = Arc::clone(self);
-            let started = thread::Builder::new()
-                .name("structstore-feed".to_owned())
-                .spawn(move || without_hooks(|| feed.run()));
-            audience.runs = started.is_ok();
+            audience.runs = self.threads.spawn("feed", move || feed.run()).is_ok();
         }
     }
 
@@ -72,6 +71,7 @@ impl Feed {
     pub(crate) fn stop(&self) {
         let mut audience = lock(&self.audience);
         audience.stopped = true;
+        self.sampler.stop();
         audience.inboxes.iter().for_each(|inbox| inbox.tell(|letters| letters.closed = true));
         self.bell.notify_all();
     }
@@ -101,6 +101,11 @@ impl Feed {
         goes_on
     }
 
+    /// Whether it was stopped.
+    pub(crate) fn is_stopped(&self) -> bool {
+        lock(&self.audience).stopped
+    }
+
     fn is_over(&self) -> bool {
         let audience = lock(&self.audience);
         audience.stopped || audience.inboxes.is_empty()
@@ -115,6 +120,11 @@ impl Feed {
 
     fn set(&self, state: State) {
         let mut audience = lock(&self.audience);
+        if let (State::Gone(now), Some(State::Gone(before))) = (&state, &audience.state)
+            && now == before
+        {
+            return;
+        }
         self.sampler.follow(match &state {
             State::Live(opened) => Some(opened.root().clone()),
             State::Gone(_) => None,
@@ -133,12 +143,23 @@ impl Feed {
                     Some(batches) => batches,
                     none => none.insert(Batches::new(opened.root())?),
                 };
-                batches.wait(Some(TICK), |changed| self.wanted(changed))
+                let fresh = self.fresh();
+                if fresh.is_empty() {
+                    return batches.wait(Some(TICK), |changed| self.wanted(changed).into_iter().collect());
+                }
+                let wanted = |changed: &[Path]| {
+                    let mut wanted = self.wanted(changed);
+                    wanted.extend(fresh.iter().cloned());
+                    wanted.into_iter().collect()
+                };
+                batches.read_now(wanted).map(Some)
             };
             match waiting_at_most(PATIENCE, look) {
                 Ok(Some(batch)) => {
                     self.distribute(batch);
-                    self.rest(self.period.saturating_sub(start.elapsed()));
+                    // What takes long is done less often.
+                    let spent = start.elapsed();
+                    self.rest(self.period.saturating_sub(spent).max(spent * 2));
                 }
                 Ok(None) => {}
                 // Somebody holds a lock for long: what is told meanwhile is what it was.
@@ -156,25 +177,30 @@ impl Feed {
     }
 
     /// What any page has in view of what has changed.
-    fn wanted(&self, changed: &[Path]) -> Vec<Path> {
+    fn wanted(&self, changed: &[Path]) -> BTreeSet<Path> {
         let mut wanted = BTreeSet::new();
         for inbox in &lock(&self.audience).inboxes {
             let interest = inbox.interest();
             let mut add = |path: &Path| _ = wanted.insert(path.clone());
             changed.iter().for_each(|path| interest.affected(path, &mut add));
         }
-        wanted.into_iter().collect()
+        wanted
+    }
+
+    /// What sessions have read themselves since the last time.
+    fn fresh(&self) -> BTreeSet<Path> {
+        let audience = lock(&self.audience);
+        audience.inboxes.iter().flat_map(|inbox| std::mem::take(&mut inbox.interest().fresh)).collect()
     }
 
     fn distribute(&self, batch: Batch) {
         let values: Vec<_> = batch.values.into_iter().map(|(path, found)| (path, Arc::new(found))).collect();
         for inbox in &lock(&self.audience).inboxes {
-            let interest = inbox.interest();
+            let mut interest = inbox.interest();
             let own = values.iter().filter(|(path, _)| interest.paths.contains(path));
             let own: Vec<_> =
                 own.map(|(path, found)| (path.clone(), (batch.time, Arc::clone(found)))).collect();
-            let is_affected = |path: &Path| interest.rows.as_ref().is_some_and(|rows| rows.is_affected(path));
-            let rows = batch.changed.iter().any(is_affected);
+            let rows = interest.rows_changed(&batch.changed);
             drop(interest);
             if rows || !own.is_empty() {
                 inbox.tell(|letters| {

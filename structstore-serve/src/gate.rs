@@ -25,6 +25,10 @@ pub(crate) enum Entry {
 impl Gate {
     /// Whether a request may come in, or why not.
     pub(crate) fn admit(&self, uri: &Uri, headers: &HeaderMap) -> Result<Entry, &'static str> {
+        // Of two, another program may take the other one.
+        if [HOST, ORIGIN].iter().any(|name| headers.get_all(name).iter().count() > 1) {
+            return Err("the request says twice where it comes from, or where it goes");
+        }
         let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let host = header(HOST).unwrap_or_default();
         if !self.knows(host) {

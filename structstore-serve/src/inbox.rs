@@ -13,6 +13,9 @@ use crate::tree::Rows;
 /// How many messages of a page may wait.
 const MESSAGES: usize = 1000;
 
+/// How many changes are noted while a list is made.
+const MEANWHILE: usize = 10_000;
+
 /// A value as it was found, with the time of the batch.
 pub(crate) type Newest = (u64, Arc<Option<Found>>);
 
@@ -57,6 +60,10 @@ pub(crate) enum State {
 pub(crate) struct Interest {
     pub(crate) paths: BTreeSet<Path>,
     pub(crate) rows: Option<Arc<Rows>>,
+    /// What the session has read itself: the feed reads it once more, for it compares with what it has read itself.
+    pub(crate) fresh: BTreeSet<Path>,
+    /// What has changed while there are no rows.
+    meanwhile: Vec<Path>,
 }
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -100,6 +107,30 @@ impl Inbox {
 }
 
 impl Interest {
+    /// Notes from now on what changes, which a list that is being made may not have.
+    pub(crate) fn begin_list(&mut self) {
+        (self.rows, self.meanwhile) = (None, Vec::new());
+    }
+
+    /// Whether the list is out of date already.
+    pub(crate) fn end_list(&mut self, rows: &Arc<Rows>) -> bool {
+        self.rows = Some(Arc::clone(rows));
+        let meanwhile = std::mem::take(&mut self.meanwhile);
+        meanwhile.len() >= MEANWHILE || meanwhile.iter().any(|path| rows.is_affected(path))
+    }
+
+    /// Whether what rows there are may have changed.
+    pub(crate) fn rows_changed(&mut self, changed: &[Path]) -> bool {
+        match &self.rows {
+            Some(rows) => changed.iter().any(|path| rows.is_affected(path)),
+            None => {
+                let room = MEANWHILE.saturating_sub(self.meanwhile.len());
+                self.meanwhile.extend(changed.iter().take(room).cloned());
+                false
+            }
+        }
+    }
+
     /// The paths of interest that a change there can have changed: what is there, what is below, and what has it.
     pub(crate) fn affected(&self, changed: &Path, add: &mut impl FnMut(&Path)) {
         let below = self.paths.range(changed.clone()..).take_while(|path| path.starts_with(changed));

@@ -11,8 +11,9 @@
 //! # Security
 //!
 //! A server listens on 127.0.0.1 unless it is told otherwise. Whoever has the token in its address may look, and change what is writable.
-//! The token becomes a cookie that scripts cannot read and that no other page can send. Requests by another host name, and from pages of
-//! other servers, are refused. The page is all there is to load: it asks for nothing from elsewhere, and a strict policy keeps it so.
+//! The token becomes a cookie that scripts cannot read, and that pages of other sites cannot send. (Browsers send cookies to all ports of a
+//! host: a server that somebody else runs on this machine, and that you visit, gets it, too.) Requests by another host name, and from
+//! pages of other servers, are refused. The page is all there is to load: it asks for nothing from elsewhere, and a strict policy keeps it so.
 //! Users of the same machine who do not have the token are kept out; the network between is not to be trusted without a tunnel.
 
 #![deny(missing_docs)]
@@ -29,6 +30,7 @@ mod gate;
 mod inbox;
 mod info;
 mod message;
+mod panel;
 mod picture;
 mod plot;
 mod reduce;
@@ -40,9 +42,11 @@ mod sockets;
 mod source;
 mod stores;
 mod text;
+mod threads;
 mod token;
 mod tree;
 mod vector;
+mod view;
 mod viewer;
 
 pub use server::{Failure, Server, widget};

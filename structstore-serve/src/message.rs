@@ -113,13 +113,22 @@ pub(crate) struct Load {
     pub(crate) text: String,
 }
 
-/// A path as text.
+/// A path as text. What is no path leads nowhere: a layout of another version may have one.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Text(pub(crate) Path);
+pub(crate) struct Text(pub(crate) Path, pub(crate) Option<String>);
+
+impl Text {
+    pub(crate) fn new(text: &str) -> Text {
+        match text.parse() {
+            Ok(path) => Text(path, None),
+            Err(error) => Text(Path::from_iter([text.into()]), Some(structstore::Error::to_string(&error))),
+        }
+    }
+}
 
 impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Text, D::Error> {
-        String::deserialize(deserializer)?.parse().map(Text).map_err(serde::de::Error::custom)
+        String::deserialize(deserializer).map(|text| Text::new(&text))
     }
 }
 
@@ -165,6 +174,7 @@ mod tests {
         let plot = r#"{"type": "plot", "id": 7, "lines": [{"path": "x"}], "from": null, "span": 10, "width": 800, "rate": 100}"#;
         assert!(matches!(serde_json::from_str(plot), Ok(Message::Plot(_))));
         let set = r#"{"type": "set", "id": 1, "changes": [{"path": "a..b", "value": "1"}]}"#;
-        assert!(serde_json::from_str::<Message>(set).is_err());
+        let Ok(Message::Set { changes, .. }) = serde_json::from_str(set) else { panic!("no change") };
+        assert!(changes[0].path.1.is_some());
     }
 }

@@ -26,16 +26,17 @@ pub(crate) fn draw(asked: &message::Picture, elements: Elements<'_>) -> Result<V
     let (whole, dtype) = (elements.shape.clone(), elements.dtype.clone());
     let elements = elements.at(&asked.index);
     let kind = dtype.kind().ok_or_else(|| format!("{dtype} is no number"))?;
-    let (height, width, channels) = sizes(&elements.shape)?;
-    let (elements, height, width) = match (height, width) {
-        (Some(height), width) => (elements, height, width),
-        // The first of several pictures.
-        (None, _) => {
-            let first = elements.at(&[0]);
-            let (height, width, _) = sizes(&first.shape)?;
-            (first, height.unwrap_or(0), width)
+    let mut elements = elements;
+    let (height, width, channels) = loop {
+        match sizes(&elements.shape)? {
+            (Some(height), width, channels) => break (height, width, channels),
+            // The first of several pictures.
+            (None, ..) => elements = elements.at(&[0]),
         }
     };
+    if height * width == 0 {
+        return Err(format!("{whole:?} has no elements"));
+    }
     let pixels = match (channels, kind) {
         (3 | 4, _) => Pixels::Colors(channels),
         (_, Kind::U8 | Kind::Bool) => Pixels::Grey,
@@ -119,7 +120,8 @@ fn range(numbers: &[f64], asked: &message::Picture, kind: Kind, pixels: Pixels) 
     let (low, high) = match (pixels, kind) {
         (_, Kind::Bool) => (0.0, 1.0),
         (Pixels::Grey | Pixels::Colors(_), Kind::U8) => (0.0, 255.0),
-        (Pixels::Colors(_), _) => (0.0, 1.0),
+        (Pixels::Colors(_), Kind::U16) => (0.0, f64::from(u16::MAX)),
+        (Pixels::Colors(_), Kind::F32 | Kind::F64) => (0.0, 1.0),
         _ => {
             let finite = || numbers.iter().copied().filter(|number| number.is_finite());
             (finite().fold(f64::INFINITY, f64::min), finite().fold(f64::NEG_INFINITY, f64::max))
@@ -139,7 +141,7 @@ mod tests {
         array: ArrayValue<'static>,
         change: impl FnOnce(&mut message::Picture),
     ) -> (serde_json::Value, Vec<u8>) {
-        let path = message::Text(structstore::path::Path::ROOT);
+        let path = message::Text::new("");
         let mut asked = message::Picture {
             id: 1,
             path,
@@ -209,6 +211,7 @@ mod tests {
         assert_eq!(drawn(several(), |_| {}).1, [1, 2]);
         assert_eq!(drawn(several(), |asked| asked.index = vec![1]).1, [3, 4]);
         assert_eq!(drawn(several(), |asked| asked.index = vec![7]).1, [3, 4]);
+        assert_eq!(drawn(array(&[1, 2, 1, 2], &[1_u8, 2, 3, 4]), |_| {}).1, [1, 2]);
         assert!(sizes(&[5]).is_err() && sizes(&[]).is_err());
     }
 }

@@ -1,6 +1,7 @@
 //! Plots: lines of what a stream keeps, or of what is sampled.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
 use structstore::stream::AnyStream;
@@ -20,6 +21,8 @@ use crate::text::number;
 const LINES: usize = 32;
 /// The most pixels that a plot is wide.
 const WIDEST: f64 = 10_000.0;
+/// How often a field that is not there is looked for.
+const AGAIN: Duration = Duration::from_millis(500);
 /// Before all times.
 const BEFORE: f64 = -1e300;
 
@@ -39,6 +42,8 @@ struct Line {
     seen: u64,
     sent: f64,
     complaint: Option<String>,
+    /// When it was looked for.
+    looked: Option<Instant>,
 }
 
 enum Source {
@@ -56,8 +61,8 @@ struct Published {
 }
 
 impl Plot {
-    /// A plot, with what one before it has of the same lines.
-    pub(crate) fn new(asked: message::Plot, before: Option<Plot>) -> Plot {
+    /// A plot of so many lines at most, with what one before it has of the same ones.
+    pub(crate) fn new(asked: message::Plot, before: Option<Plot>, room: usize) -> Plot {
         let span = if asked.span.is_finite() { asked.span.clamp(1e-6, 1e6) } else { 1.0 };
         let width = if asked.width.is_finite() { asked.width.clamp(1.0, WIDEST) } else { 1.0 };
         let mut known = before.map(|plot| (plot.rate, plot.lines)).filter(|(rate, _)| *rate == asked.rate);
@@ -66,10 +71,15 @@ impl Plot {
                 let at = lines.iter().position(|line| line.of == of)?;
                 Some(lines.swap_remove(at).source)
             });
-            Line { of, source: known.unwrap_or(Source::Unknown), seen: 0, sent: BEFORE, complaint: None }
+            let source = known.unwrap_or(Source::Unknown);
+            Line { of, source, seen: 0, sent: BEFORE, complaint: None, looked: None }
         };
-        let lines = asked.lines.into_iter().take(LINES).map(&mut line).collect();
+        let lines = asked.lines.into_iter().take(LINES.min(room)).map(&mut line).collect();
         Plot { id: asked.id, from: asked.from, span, step: span / width, rate: asked.rate, lines }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.lines.len()
     }
 
     /// Forgets what is of a store that is not there any more. Sampled lines go on with the next one.
@@ -111,8 +121,24 @@ pub(crate) fn missing(id: u64, line: Option<usize>, error: &str) -> Json {
 impl Line {
     /// Looks for what is new.
     fn update(&mut self, root: &Struct, sampler: &Arc<Sampler>, rate: f64) -> Result<(), String> {
-        if let Source::Unknown = self.source {
-            self.source = self.find(root, sampler, rate)?;
+        // What is sampled and is no number may have become a stream.
+        let is_no_number = |line: &Arc<sampler::Line>| {
+            lock(&line.ring).points.back().is_some_and(|(_, value)| value.is_nan())
+        };
+        let is_lost = match &self.source {
+            Source::Unknown => true,
+            Source::Sampled(line) => is_no_number(line),
+            Source::Stream(_) => false,
+        };
+        if is_lost && self.looked.is_none_or(|looked| looked.elapsed() >= AGAIN) {
+            self.looked = Some(Instant::now());
+            match self.find(root, sampler, rate)? {
+                found @ Source::Stream(_) => (self.source, self.seen) = (found, 0),
+                found if matches!(self.source, Source::Unknown) => self.source = found,
+                _ => {}
+            }
+        } else if let (Source::Unknown, Some(complaint)) = (&self.source, &self.complaint) {
+            return Err(complaint.clone());
         }
         if let Source::Stream(published) = &mut self.source
             && let Err(error) = published.update()
@@ -174,16 +200,16 @@ impl Line {
 impl Published {
     /// Reads the samples since the last time. Where some were lost, there is a gap.
     fn update(&mut self) -> Result<(), Error> {
-        let is_first = self.next == 0;
-        if !is_first && self.stream.published() == self.next {
-            return Ok(());
-        }
+        // Also if nothing is new, for the stream may have gone.
         let history = self.stream.since(self.next)?;
         let Column { kind, offset, .. } = self.column;
         for ((at, time), bytes) in history.times().into_iter().enumerate().zip(history.samples()) {
             let time = clock::wall(time);
-            if at == 0 && history.missed > 0 && !is_first {
-                self.ring.push((time, f64::NAN));
+            if at == 0
+                && history.missed > 0
+                && let Some((before, _)) = self.ring.points.back()
+            {
+                self.ring.push((before.midpoint(time), f64::NAN));
             }
             self.ring.push((time, self.number(kind, bytes, offset)));
         }

@@ -4,11 +4,21 @@
 pub(crate) type Point = (f64, f64);
 
 /// Two points for each column that has any, the least and the greatest value, in the order in which they come. A column is `step` wide
-/// and begins at a multiple of it. What is not a number is kept if there is nothing else in the column: it makes a gap.
+/// and begins at a multiple of it. What is not a number, or infinite, makes a gap, which stays one.
 pub(crate) fn columns(points: impl IntoIterator<Item = Point>, step: f64) -> Vec<Point> {
     let mut reduced = Vec::new();
     let mut column: Option<Column> = None;
+    let mut in_gap = false;
     for point in points {
+        if !point.1.is_finite() {
+            column.take().into_iter().for_each(|column| column.finish(&mut reduced));
+            if !in_gap {
+                reduced.push((point.0, f64::NAN));
+            }
+            in_gap = true;
+            continue;
+        }
+        in_gap = false;
         let at = (point.0 / step).floor();
         match &mut column {
             Some(column) if column.at == at => column.add(point),
@@ -36,10 +46,10 @@ impl Column {
     }
 
     fn add(&mut self, point: Point) {
-        if point.1 < self.least.1 || self.least.1.is_nan() {
+        if point.1 < self.least.1 {
             self.least = point;
         }
-        if point.1 > self.greatest.1 || self.greatest.1.is_nan() {
+        if point.1 > self.greatest.1 {
             self.greatest = point;
         }
     }
@@ -80,7 +90,14 @@ mod tests {
     fn few_points_stay_as_they_are() {
         let points = [(0.5, 1.0), (1.5, f64::NAN), (2.5, 3.0)];
         assert_eq!(format!("{:?}", columns(points, 1.0)), format!("{points:?}"));
-        assert_eq!(columns([(0.1, f64::NAN), (0.2, 5.0), (0.3, f64::NAN)], 1.0), [(0.2, 5.0)]);
+    }
+
+    #[test]
+    fn gaps_stay_gaps() {
+        let points =
+            [(0.1, f64::NAN), (0.2, f64::INFINITY), (0.3, 5.0), (0.4, 7.0), (0.5, f64::NAN), (0.6, 6.0)];
+        let gapped = [(0.1, f64::NAN), (0.3, 5.0), (0.4, 7.0), (0.5, f64::NAN), (0.6, 6.0)];
+        assert_eq!(format!("{:?}", columns(points, 1.0)), format!("{gapped:?}"));
         assert_eq!(columns([], 1.0), []);
     }
 }

@@ -40,17 +40,17 @@ pub(crate) fn text(found: &Found) -> (String, bool) {
 }
 
 /// How many samples were published, how fast, and how long ago.
-fn summary(stream: &AnyStream) -> String {
+pub(crate) fn summary(stream: &AnyStream) -> String {
     let times = stream.recent_times(RECENT).unwrap_or_default();
     let mut text = format!("{} samples", stream.published());
     if let (Some(first), Some(last)) = (times.first(), times.last()) {
         let span = last.saturating_sub(*first) as f64 / 1e9;
-        if span > 0.0 {
-            text += &format!(", {:.1} Hz", (times.len() - 1) as f64 / span);
-        }
         let age = now().saturating_sub(*last) as f64 / 1e9;
-        if age >= 1.0 {
+        let rate = (times.len() - 1) as f64 / span;
+        if age >= 1.0 && age * rate >= 10.0 {
             text += &format!(", {age:.0} s ago");
+        } else if rate.is_finite() {
+            text += &format!(", {rate:.1} Hz");
         }
     }
     text
@@ -95,10 +95,13 @@ pub(crate) fn row(place: &Place, found: &Found, meta: &Meta, writable: bool) -> 
     row
 }
 
+/// The text of what cannot be read now.
+pub(crate) const UNREADABLE: &str = "held by a lock";
+
 /// A row of what cannot be read now.
 pub(crate) fn unreadable(place: &Place) -> Json {
     json!({
-        "path": place.path.to_string(), "name": name(&place.path), "level": place.level, "kind": "null", "text": "held by a lock",
+        "path": place.path.to_string(), "name": name(&place.path), "level": place.level, "kind": "null", "text": UNREADABLE,
         "writable": false,
     })
 }

@@ -2,11 +2,10 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use structstore::Struct;
-use structstore::binding_support::without_hooks;
+use structstore::binding_support::waiting_at_most;
 use structstore::path::Path;
 use structstore::watch::Found;
 
@@ -14,9 +13,12 @@ use crate::clock;
 use crate::inbox::lock;
 use crate::reduce::Point;
 use crate::text::number_of;
+use crate::threads::Threads;
 
-/// The most points that a line keeps: three minutes at a thousand a second.
-pub(crate) const KEPT: usize = 200_000;
+/// The most points that a line keeps: a hundred seconds at a thousand a second.
+pub(crate) const KEPT: usize = 100_000;
+/// How long to wait for a lock that somebody holds, before a point is left out.
+const PATIENCE: Duration = Duration::from_millis(20);
 /// How often a line is looked at, at least and at most, in times per second.
 const RATES: (f64, f64) = (0.1, 1000.0);
 
@@ -49,6 +51,7 @@ pub(crate) struct Line {
 }
 
 pub(crate) struct Sampler {
+    threads: Threads,
     state: Mutex<State>,
     bell: Condvar,
 }
@@ -59,11 +62,18 @@ struct State {
     /// Each with the time at which it is looked at next.
     lines: Vec<(Weak<Line>, Instant)>,
     runs: bool,
+    stopped: bool,
 }
 
 impl Sampler {
-    pub(crate) fn new() -> Arc<Sampler> {
-        Arc::new(Sampler { state: Mutex::default(), bell: Condvar::new() })
+    pub(crate) fn new(threads: Threads) -> Arc<Sampler> {
+        Arc::new(Sampler { threads, state: Mutex::default(), bell: Condvar::new() })
+    }
+
+    /// Looks at nothing any more.
+    pub(crate) fn stop(&self) {
+        lock(&self.state).stopped = true;
+        self.bell.notify_all();
     }
 
     /// Looks at another store, or at none.
@@ -85,10 +95,7 @@ impl Sampler {
         state.lines.push((Arc::downgrade(&line), Instant::now()));
         if !state.runs {
             let sampler = Arc::clone(self);
-            let started = thread::Builder::new()
-                .name("structstore-sampler".to_owned())
-                .spawn(move || without_hooks(|| sampler.run()));
-            state.runs = started.is_ok();
+            state.runs = self.threads.spawn("sampler", move || sampler.run()).is_ok();
         }
         self.bell.notify_all();
         line
@@ -99,7 +106,7 @@ impl Sampler {
         let mut state = lock(&self.state);
         loop {
             state.lines.retain(|(line, _)| line.strong_count() > 0);
-            if state.lines.is_empty() {
+            if state.lines.is_empty() || state.stopped {
                 state.runs = false;
                 return;
             }
@@ -133,7 +140,8 @@ impl Sampler {
 fn look(root: &Struct, lines: &[Arc<Line>]) {
     let paths: Vec<Path> = lines.iter().map(|line| line.path.clone()).collect();
     let time = clock::wall_now();
-    let values = root.read_together(paths).map(|batch| batch.values).unwrap_or_default();
+    let read = waiting_at_most(PATIENCE, || root.read_together(paths));
+    let values = read.map(|batch| batch.values).unwrap_or_default();
     for (at, line) in lines.iter().enumerate() {
         let value = match values.get(at) {
             Some((_, Some(Found::Value(value)))) => number_of(value),

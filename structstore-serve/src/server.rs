@@ -14,8 +14,8 @@ use axum::body::Body;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{Request, State};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY,
-    SET_COOKIE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue,
+    REFERRER_POLICY, SET_COOKIE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::{StatusCode, Uri};
 use axum::middleware::{Next, from_fn_with_state};
@@ -25,8 +25,8 @@ use axum::serve::Listener;
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, interval, sleep_until};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::time::{Instant, Sleep, interval, sleep, sleep_until, timeout};
 
 use crate::gate::{Entry, Gate};
 use crate::inbox::lock;
@@ -44,6 +44,9 @@ const WAITING: usize = 4;
 /// How often a page is asked whether it is there, and how long it may take to answer.
 const PING: Duration = Duration::from_secs(10);
 const PONG: Duration = Duration::from_secs(30);
+/// How many connections there are at a time, and how long the first request of one may take.
+const CONNECTIONS: usize = 200;
+const REQUEST: Duration = Duration::from_secs(5);
 /// How long to wait for sessions at the end, and for connections.
 const PATIENCE: Duration = Duration::from_millis(400);
 
@@ -155,7 +158,9 @@ impl Server {
         let serve = move || {
             let served = runtime.block_on(serve(listener, &site, stopped));
             let viewers: Vec<Viewer> = lock(&site.viewers).values().cloned().collect();
-            viewers.iter().for_each(|viewer| viewer.stop(PATIENCE));
+            viewers.iter().for_each(Viewer::end);
+            let until = std::time::Instant::now() + PATIENCE;
+            viewers.iter().for_each(|viewer| viewer.wait(until));
             runtime.shutdown_timeout(PATIENCE);
             // Whoever started it learns of it by pages that end.
             drop(served);
@@ -221,7 +226,9 @@ async fn serve(
     stopped: oneshot::Receiver<()>,
 ) -> io::Result<()> {
     let guard = Guard::new(&listener);
-    let listener = Sockets { _guard: guard, listener: TcpListener::from_std(listener)? };
+    let listener = TcpListener::from_std(listener)?;
+    let room = Arc::new(Semaphore::new(CONNECTIONS));
+    let listener = Sockets { _guard: guard, listener, room };
     let app = Router::new()
         .route("/", get(index))
         .route("/about", get(about))
@@ -239,7 +246,11 @@ async fn serve(
 /// Lets requests in, and says on all answers what a page may do.
 async fn admit(State(site): State<Shared>, request: Request, next: Next) -> Response {
     let mut response = match site.gate.admit(request.uri(), request.headers()) {
-        Err(reason) => (StatusCode::FORBIDDEN, format!("{reason}\n")).into_response(),
+        Err(reason) => {
+            let mut response = (StatusCode::FORBIDDEN, format!("{reason}\n")).into_response();
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            response
+        }
         Ok(entry) => {
             let mut response = next.run(request).await;
             if entry == Entry::Token
@@ -364,17 +375,16 @@ async fn converse(mut socket: WebSocket, viewer: Viewer) {
                     Some(Out::Binary(bytes)) => Message::Binary(bytes.into()),
                     None => break,
                 };
-                if socket.send(message).await.is_err() {
-                    break;
+                // A page that reads nothing for so long is not there.
+                match timeout(PONG, socket.send(message)).await {
+                    Ok(Ok(())) => continue,
+                    _ => break,
                 }
-                continue;
             }
-            _ = ping.tick() => {
-                if socket.send(Message::Ping(Vec::new().into())).await.is_err() {
-                    break;
-                }
-                continue;
-            }
+            _ = ping.tick() => match timeout(PONG, socket.send(Message::Ping(Vec::new().into()))).await {
+                Ok(Ok(())) => continue,
+                _ => break,
+            },
             () = sleep_until(heard + PONG) => break,
         }
         heard = Instant::now();
@@ -386,11 +396,32 @@ async fn converse(mut socket: WebSocket, viewer: Viewer) {
 struct Sockets {
     _guard: Guard,
     listener: TcpListener,
+    /// For so many connections at a time: whoever has no token must not use up the descriptors of this process.
+    room: Arc<Semaphore>,
 }
 
 struct Socket {
     _guard: Guard,
     stream: TcpStream,
+    /// Until the first request is there, when it has to be.
+    due: Option<Pin<Box<Sleep>>>,
+    /// The last bytes of the request as far as it has come.
+    tail: [u8; 4],
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+impl Socket {
+    /// Looks for the end of the first request.
+    fn received(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.tail.rotate_left(1);
+            self.tail[3] = *byte;
+            if self.tail == *b"\r\n\r\n" {
+                self.due = None;
+                return;
+            }
+        }
+    }
 }
 
 impl Listener for Sockets {
@@ -398,10 +429,12 @@ impl Listener for Sockets {
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Socket, SocketAddr) {
+        let room = Arc::clone(&self.room).acquire_owned().await.ok();
         let (stream, address) = Listener::accept(&mut self.listener).await;
         // What is small is to be there at once.
         let _ = stream.set_nodelay(true);
-        (Socket { _guard: Guard::new(&stream), stream }, address)
+        let due = Some(Box::pin(sleep(REQUEST)));
+        (Socket { _guard: Guard::new(&stream), stream, due, tail: [0; 4], _room: room }, address)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -415,7 +448,14 @@ impl AsyncRead for Socket {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if self.due.is_some() {
+            self.received(buffer.filled().get(before..).unwrap_or_default());
+        }
+        let is_late =
+            read.is_pending() && self.due.as_mut().is_some_and(|due| due.as_mut().poll(context).is_ready());
+        if is_late { Poll::Ready(Err(io::ErrorKind::TimedOut.into())) } else { read }
     }
 }
 

@@ -13,7 +13,12 @@ const PATIENCE: Duration = Duration::from_millis(100);
 /// All stores, with those who are attached.
 pub(crate) fn list(any_owner: bool) -> structstore::Result<Json> {
     let entries = structstore::stores()?.into_iter().map(|name| {
-        look(&name, any_owner).unwrap_or_else(|error| json!({ "name": name, "error": error.to_string() }))
+        look(&name, any_owner).unwrap_or_else(|error| {
+            json!({
+                "name": name, "size": null, "fields": null, "orphan": false, "lifetime": null, "processes": [],
+                "error": error.to_string(),
+            })
+        })
     });
     Ok(entries.collect())
 }

@@ -30,6 +30,8 @@ pub(crate) struct Branch {
     open: BTreeMap<usize, Branch>,
     /// How many rows there are below.
     rows: usize,
+    /// Whether all that is to be open could be read.
+    whole: bool,
 }
 
 enum Parts {
@@ -54,22 +56,24 @@ impl Parts {
 }
 
 impl Rows {
-    /// The rows of a tree in which some structs and lists are open.
-    pub(crate) fn of_tree(root: &Struct, open: &HashSet<Path>) -> Result<Rows> {
+    /// The rows of a tree in which some structs and lists are open, and whether all of these could be read.
+    pub(crate) fn of_tree(root: &Struct, open: &HashSet<Path>) -> Result<(Rows, bool)> {
         let mut below: HashMap<Path, HashSet<Step>> = HashMap::new();
         for path in open {
             if let (Some(parent), Some(step)) = (path.parent(), path.steps().last()) {
                 below.entry(parent).or_default().insert(step.clone());
             }
         }
-        Branch::of_struct(root, &Path::ROOT, &below).map(Rows::Tree)
+        let root = Branch::of_struct(root, &Path::ROOT, &below)?;
+        let is_whole = root.whole;
+        Ok((Rows::Tree(root), is_whole))
     }
 
     /// The paths that contain a text.
-    pub(crate) fn search(root: &Struct, text: &str) -> Result<Rows> {
-        let mut search = Search { text: text.to_lowercase(), found: Vec::new(), left: SEARCHED };
+    pub(crate) fn search(root: &Struct, text: &str) -> Result<(Rows, bool)> {
+        let mut search = Search { text: text.to_lowercase(), found: Vec::new(), left: SEARCHED, whole: true };
         search.within_struct(root, &Path::ROOT)?;
-        Ok(Rows::Found(search.found))
+        Ok((Rows::Found(search.found), search.whole))
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -130,14 +134,14 @@ impl Branch {
         })
     }
 
-    /// What goes away meanwhile is not open. What somebody holds is an error: it is looked at again.
+    /// What goes away meanwhile is not open, nor is what somebody holds.
     fn new(
         parts: Parts,
         path: &Path,
         below: &HashMap<Path, HashSet<Step>>,
         get: impl Fn(&Step) -> Result<Option<Item>>,
     ) -> Result<Branch> {
-        let mut open = BTreeMap::new();
+        let (mut open, mut whole) = (BTreeMap::new(), true);
         if let Some(wanted) = below.get(path) {
             let steps = (0..parts.len()).filter_map(|at| Some((at, parts.step(at)?)));
             for (at, step) in steps.filter(|(_, step)| wanted.contains(step)) {
@@ -149,12 +153,14 @@ impl Branch {
                 });
                 match branch {
                     Err(error) if error.kind() == ErrorKind::StaleHandle => {}
+                    Err(error) if error.kind() == ErrorKind::LockTimeout => whole = false,
                     branch => open.extend(branch?.map(|branch| (at, branch))),
                 }
             }
         }
         let rows = open.values().map(|branch: &Branch| branch.rows).sum::<usize>() + parts.len();
-        Ok(Branch { parts, open, rows })
+        whole &= open.values().all(|branch| branch.whole);
+        Ok(Branch { parts, open, rows, whole })
     }
 
     /// Adds up to `count` places, without the first `skip` rows.
@@ -213,6 +219,8 @@ struct Search {
     text: String,
     found: Vec<Path>,
     left: usize,
+    /// Whether all could be searched.
+    whole: bool,
 }
 
 impl Search {
@@ -246,13 +254,14 @@ impl Search {
         Ok(())
     }
 
-    /// What goes away meanwhile is not found.
+    /// What goes away meanwhile is not found, nor is what somebody holds.
     fn below(&mut self, part: Result<Item>, path: &Path) {
-        let _ = match part {
+        let searched = match part {
             Ok(Item::Struct(part)) => self.within_struct(&part, path),
             Ok(Item::List(part)) => self.within_list(&part, path),
-            _ => Ok(()),
+            other => other.map(drop),
         };
+        self.whole &= !searched.is_err_and(|error| error.kind() == ErrorKind::LockTimeout);
     }
 
     /// Looks at a path. `false` if that was enough.
@@ -295,7 +304,7 @@ mod tests {
     fn windows_are_parts_of_all_rows() {
         let store = store();
         for paths in [&[][..], &["b"], &["b", "b.c", "items"], &["items", "missing", "a"], &["b.c"]] {
-            let rows = Rows::of_tree(&store, &open(paths)).unwrap();
+            let rows = Rows::of_tree(&store, &open(paths)).unwrap().0;
             let all = shown(&rows, 0, 100);
             assert_eq!(all.len(), rows.len());
             for from in 0..=all.len() {
@@ -308,7 +317,7 @@ mod tests {
                 }
             }
         }
-        let rows = Rows::of_tree(&store, &open(&["b", "b.c", "items"])).unwrap();
+        let rows = Rows::of_tree(&store, &open(&["b", "b.c", "items"])).unwrap().0;
         assert_eq!(
             shown(&rows, 0, 100),
             ["a", "b-", " b.c-", "  b.c.d", " b.e", "items-", " items[0]", " items[1]", " items[2]", "z"]
@@ -318,7 +327,7 @@ mod tests {
     #[test]
     fn changes_of_values_leave_the_rows_as_they_are() {
         let store = store();
-        let rows = Rows::of_tree(&store, &open(&["b", "items"])).unwrap();
+        let rows = Rows::of_tree(&store, &open(&["b", "items"])).unwrap().0;
         let affected = |path: &str| rows.is_affected(&path.parse().unwrap());
         for path in ["a", "b", "b.c", "b.c.d", "b.c.new", "b.e", "items[0]", "items[2]", "z"] {
             assert_eq!(affected(path), ["b", "items"].contains(&path), "{path}");
@@ -331,8 +340,8 @@ mod tests {
     #[test]
     fn a_search_finds_what_is_anywhere() {
         let store = store();
-        assert_eq!(shown(&Rows::search(&store, "C.D").unwrap(), 0, 9), ["b.c.d"]);
-        assert_eq!(shown(&Rows::search(&store, "items").unwrap(), 0, 9).len(), 4);
-        assert_eq!(Rows::search(&store, "nowhere").unwrap().len(), 0);
+        assert_eq!(shown(&Rows::search(&store, "C.D").unwrap().0, 0, 9), ["b.c.d"]);
+        assert_eq!(shown(&Rows::search(&store, "items").unwrap().0, 0, 9).len(), 4);
+        assert_eq!(Rows::search(&store, "nowhere").unwrap().0.len(), 0);
     }
 }

@@ -63,7 +63,6 @@ pub(crate) fn table(asked: &message::Table, elements: Elements<'_>, writable: bo
 
 #[cfg(test)]
 mod tests {
-    use structstore::path::Path;
     use structstore::watch::Found;
     use structstore::{ArrayValue, Value};
 
@@ -78,7 +77,7 @@ mod tests {
 
     #[test]
     fn a_table_is_a_part_of_the_elements() {
-        let path = || message::Text(Path::ROOT);
+        let path = || message::Text::new("");
         let cells = |shape: &[usize], row, column, index: &[usize]| {
             let asked = message::Table {
                 id: 1,
@@ -102,7 +101,7 @@ mod tests {
 
     #[test]
     fn a_long_line_keeps_its_extremes() {
-        let asked = message::Vector { id: 1, path: message::Text(Path::ROOT), width: 10, index: Vec::new() };
+        let asked = message::Vector { id: 1, path: message::Text::new(""), width: 10, index: Vec::new() };
         let found = found(&[1000]);
         let message = line(&asked, Elements::of(&found).unwrap()).unwrap();
         let length = u32::from_le_bytes(*message.first_chunk().unwrap()) as usize;

@@ -1,13 +1,11 @@
 //! What serves pages, however they are connected.
 
+use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use std::{io, thread};
 
-use structstore::binding_support::without_hooks;
 use structstore::path::Path;
 use structstore::{Struct, Value};
 
@@ -122,7 +120,6 @@ pub(crate) struct Settings {
 pub struct Viewer {
     feed: Arc<Feed>,
     settings: Arc<Settings>,
-    pages: Arc<AtomicUsize>,
 }
 
 impl Viewer {
@@ -135,7 +132,7 @@ impl Viewer {
         let session = Token::new()?.text();
         let settings = Settings { rights: options.rights.clone(), formats: options.formats, session };
         let feed = Feed::new(source, options.rate);
-        Ok(Viewer { feed, settings: Arc::new(settings), pages: Arc::default() })
+        Ok(Viewer { feed, settings: Arc::new(settings) })
     }
 
     /// What the page shows as the name of the store.
@@ -146,15 +143,9 @@ impl Viewer {
     /// Serves one more page, in a thread of its own. `send` passes messages on, and returns `false` if the page is gone.
     pub(crate) fn page_with(&self, send: impl FnMut(Out) -> bool + Send + 'static) -> io::Result<Arc<Inbox>> {
         let inbox = Arc::<Inbox>::default();
-        let pages = Arc::clone(&self.pages);
         let session =
             Session::new(Arc::clone(&self.feed), Arc::clone(&inbox), Arc::clone(&self.settings), send);
-        pages.fetch_add(1, Ordering::SeqCst);
-        let leave = Leave(Arc::clone(&pages));
-        thread::Builder::new().name("structstore-page".to_owned()).spawn(move || {
-            let _leave = leave;
-            without_hooks(|| session.run());
-        })?;
+        self.feed.threads.spawn("page", move || session.run())?;
         Ok(inbox)
     }
 
@@ -169,22 +160,20 @@ impl Viewer {
         Ok(Page { inbox, receive: Mutex::new(receive) })
     }
 
-    /// Ends all pages, and waits for a moment until they have let go of the store.
+    /// Ends all pages, and waits for so long at most until they have let go of the store.
     pub fn stop(&self, patience: Duration) {
-        self.feed.stop();
-        let end = Instant::now() + patience;
-        while self.pages.load(Ordering::SeqCst) > 0 && Instant::now() < end {
-            thread::sleep(Duration::from_millis(1));
-        }
+        self.end();
+        self.wait(Instant::now() + patience);
     }
-}
 
-/// Counts a page that has gone.
-struct Leave(Arc<AtomicUsize>);
+    /// Ends all pages.
+    pub(crate) fn end(&self) {
+        self.feed.stop();
+    }
 
-impl Drop for Leave {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
+    /// Waits until they have let go of the store, but not longer.
+    pub(crate) fn wait(&self, until: Instant) {
+        self.feed.threads.wait(until);
     }
 }
 

@@ -467,28 +467,106 @@ fn a_slow_page_gets_the_newest_state() {
 }
 
 #[test]
-fn nonsense_ends_a_page_and_nothing_else() {
+fn what_the_program_puts_back_is_told() {
+    let store = StructStore::new();
+    store.set("go", false).unwrap();
+    let client = Client::new(&local(&store, &all()));
+    client.view(&[]);
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                if store.get::<bool>("go").unwrap() {
+                    store.set("go", false).unwrap();
+                }
+            }
+        });
+        for _ in 0..20 {
+            // The page shows what it has assigned, until it is told otherwise.
+            assert_eq!(client.set("go", "true", Some("false"))["type"], "done");
+            client.until("values", |told| told.message["set"] == json!([["go", "false"]]));
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+}
+
+#[test]
+fn a_writer_does_not_wait_for_a_page_that_waits_for_another() {
+    let name = SegmentName::new("serve");
+    let store = StructStoreShared::open(&*name).unwrap();
+    store.ensure_struct("held").unwrap().set("x", 1).unwrap();
+    let free = store.ensure_struct("free").unwrap();
+    let viewer = Viewer::new(Source::named(&*name), &all()).unwrap();
+    let client = Client::new(&viewer);
+    let guard = store.at("held").unwrap().write().unwrap();
+    client.ask(json!({ "type": "view", "open": ["held"], "from": 0, "count": 9 }));
+    let refused = thread::scope(|scope| {
+        let writing = scope.spawn(|| {
+            let is_refused = |_: &i32| {
+                thread::sleep(Duration::from_millis(1));
+                free.within(Duration::ZERO).write().is_err()
+            };
+            (0..300).filter(is_refused).count()
+        });
+        while !writing.is_finished() {
+            client.ask(json!({ "type": "view", "open": ["held"], "from": 0, "count": 9 }));
+            client.until("rows", |_| true);
+        }
+        writing.join().unwrap()
+    });
+    // A reader that queues is in the way all the time.
+    assert!(refused < 100, "{refused} of 300");
+    drop(guard);
+}
+
+#[test]
+fn a_stream_that_is_replaced_is_plotted_on() {
+    let store = StructStore::new();
+    let make = |depth| store.ensure_stream::<f64>("speed", Stream::depth(depth)).unwrap();
+    make(10).publish(&1.0).unwrap();
+    let client = Client::new(&local(&store, &all()));
+    let lines = json!([{ "path": "speed" }]);
+    client.ask(json!({ "type": "plot", "id": 7, "lines": lines, "from": null, "span": 100, "width": 100, "rate": 10 }));
+    client.until("series", |told| numbers(&told.data).last() == Some(&1.0));
+    store.delete("speed").unwrap();
+    client.until("missing", |_| true);
+    make(20).publish(&2.0).unwrap();
+    client.until("series", |told| numbers(&told.data).last() == Some(&2.0));
+}
+
+#[test]
+fn closing_leaves_no_thread() {
+    let name = SegmentName::new("serve");
+    let store = StructStoreShared::open(&*name).unwrap();
+    store.set("n", 0).unwrap();
+    let viewer = Viewer::new(Source::named(&*name), &all()).unwrap();
+    let client = Client::new(&viewer);
+    let lines = json!([{ "path": "n" }]);
+    client.ask(json!({ "type": "plot", "id": 7, "lines": lines, "from": null, "span": 100, "width": 100, "rate": 0.1 }));
+    client.until("series", |_| true);
+    assert_eq!(store.statistics().watchers, 1);
+    viewer.stop(LIMIT);
+    assert_eq!(store.statistics().watchers, 0);
+}
+
+#[test]
+fn nonsense_is_said_and_ends_nothing() {
     let store = StructStore::new();
     store.set("n", 0).unwrap();
     let viewer = local(&store, &all());
-    for nonsense in [
-        "",
-        "{",
-        "[]",
-        r#"{"type": "nothing"}"#,
-        r#"{"type": "view", "open": ["a..b"], "from": 0, "count": 1}"#,
-    ] {
-        let client = Client::new(&viewer);
-        client.page.send(nonsense.to_owned());
-        let start = Instant::now();
-        let ended = AtomicBool::new(false);
-        while !ended.load(Ordering::Relaxed) {
-            assert!(start.elapsed() < LIMIT);
-            client.page.send(r#"{"type": "next"}"#.to_owned());
-            ended.store(client.page.receive(Duration::from_millis(20)).is_none(), Ordering::Relaxed);
-        }
-    }
     let client = Client::new(&viewer);
+    for nonsense in
+        ["", "{", "[]", r#"{"type": "nothing"}"#, r#"{"type": "view", "open": ["\ud800"], "from": 0}"#]
+    {
+        client.page.send(nonsense.to_owned());
+        client.until("error", |_| true);
+    }
+    // A path that is none leads nowhere: a layout of another version may have it.
+    client.ask(json!({ "type": "view", "open": ["x[18446744073709551616]", "a..b"], "from": 0, "count": 9 }));
+    assert_eq!(client.rows().len(), 1);
+    client.ask(json!({ "type": "vector", "id": 3, "path": "a..b", "width": 9 }));
+    client.until("missing", |_| true);
+    assert!(client.set("a..b", "1", None)["error"].as_str().unwrap().contains("a..b"));
     let huge = json!({ "type": "plot", "id": 7, "lines": [{ "path": "n" }], "from": -1e308, "span": 1e308, "width": 1e308, "rate": 1e308 });
     client.ask(huge);
     client.ask(json!({ "type": "view", "open": [], "from": u64::MAX, "count": u64::MAX }));

@@ -180,6 +180,30 @@ def test_a_store_that_is_closed_while_it_is_served(name: str) -> None:
     page.close()
 
 
+def test_a_page_with_nothing_to_tell_costs_nothing(name: str, python: Callable[..., Any]) -> None:
+    source = """
+import json, sys, time, structstore
+store = structstore.StructStoreShared(sys.argv[1])
+store.n = 1
+store.idle = structstore.Stream(depth=3)
+page = structstore._structstore._Page(store, "", [], 30.0)
+page.send('{"type": "view", "open": [], "from": 0, "count": 9}')
+lines = [{"path": "missing"}, {"path": "n"}, {"path": "idle"}]
+page.send(json.dumps({"type": "plot", "id": 7, "lines": lines, "from": None, "span": 10, "width": 100, "rate": 0.1}))
+start, clock = time.process_time(), time.monotonic()
+while time.monotonic() - clock < 2.0:
+    message = page.receive(0.1)
+    if isinstance(message, str) and '"turn"' in message:
+        page.send('{"type": "next"}')
+print((time.process_time() - start) / 2.0)
+page.close()
+"""
+    process = python(source, name)
+    out, _ = process.communicate(timeout=60)
+    # Looking 30 times a second takes about a hundredth of a core.
+    assert process.returncode == 0 and float(out) < 0.2, out
+
+
 def test_viewers_come_and_go_in_threads(local: StructStore) -> None:
     local.n = 1
 

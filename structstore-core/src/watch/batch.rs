@@ -9,7 +9,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::Watch;
-use crate::access::{Access, Handle, Located, Part};
+use super::pause::Pause;
+use crate::access::{Access, Handle, Located, Part, Scope};
 use crate::arena::Arena;
 use crate::arena::layout::Node;
 use crate::error::{ErrorKind, Path, Result, Step};
@@ -109,8 +110,8 @@ pub struct Batch {
 
 /// Watches a part of a store, and reads what changed as of one moment.
 ///
-/// It is an observer: writers do not wait for it, unless they leave no moment free. Then it takes a shared lock for as long as
-/// copying takes.
+/// It is an observer: writers do not wait for it, unless they leave no moment free. Then it takes a shared lock, if that is free, for as
+/// long as copying takes.
 ///
 /// ```
 /// use std::time::Duration;
@@ -177,39 +178,67 @@ impl Batches {
     pub fn wait(
         &mut self,
         timeout: Option<Duration>,
-        mut wanted: impl FnMut(&[Path]) -> Vec<Path>,
+        wanted: impl FnMut(&[Path]) -> Vec<Path>,
     ) -> Result<Option<Batch>> {
+        match self.watch.wait(timeout)? {
+            Some(changed) => self.read(changed, wanted).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// As [`Batches::wait`], at once, also if nothing has changed: for what is to be read for the first time. What was read by other
+    /// means, and has changed back since, is not reported as changed.
+    ///
+    /// # Errors
+    ///
+    /// As [`Watch::changes`], and those of reading.
+    pub fn read_now(&mut self, wanted: impl FnMut(&[Path]) -> Vec<Path>) -> Result<Batch> {
+        self.read(Vec::new(), wanted)
+    }
+
+    fn read(&mut self, first: Vec<Path>, mut wanted: impl FnMut(&[Path]) -> Vec<Path>) -> Result<Batch> {
         let Batches { watch, part: Struct { handle: part }, reading } = self;
-        let reading = *reading;
-        let Some(first) = watch.wait(timeout)? else { return Ok(None) };
         let mut seen: BTreeSet<Path> = first.iter().cloned().collect();
         let mut changed = first;
         let mut add = |paths: Vec<Path>, changed: &mut Vec<Path>| {
             changed.extend(paths.into_iter().filter(|path| seen.insert(path.clone())));
         };
-        for _ in 0..TRIES {
-            let (time, version) = (now(), watch.version());
-            add(watch.changes()?, &mut changed);
-            let paths = wanted(&changed);
-            if let Some(found) = attempt(part, &paths, reading)
-                && watch.version() == version
-            {
-                return Ok(Some(Batch { time, changed, values: values(part, paths, found)? }));
+        let mut pause = Pause::default();
+        loop {
+            for _ in 0..TRIES {
+                let (time, version) = (now(), watch.version());
+                add(watch.changes()?, &mut changed);
+                let paths = wanted(&changed);
+                if let Some(found) = attempt(part, &paths, *reading)
+                    && watch.version() == version
+                {
+                    return Ok(Batch { time, changed, values: values(part, paths, found)? });
+                }
+                std::thread::yield_now();
             }
-            std::thread::yield_now();
+            if let Some(held) = hold(part)? {
+                let time = now();
+                add(watch.changes()?, &mut changed);
+                let paths = wanted(&changed);
+                let found = part
+                    .whole(|arena, node, extent| look(arena, (part.id(), node), &paths, *reading, extent));
+                held.end_unchanged();
+                return Ok(Batch { time, changed, values: values(part, paths, found)? });
+            }
+            pause.rest()?;
         }
-        let held = match part.arena().writable() {
-            true => Some(part.lock(Mode::Shared, &Wait::FOREVER).at(part)?),
-            false => None,
-        };
-        let time = now();
-        add(watch.changes()?, &mut changed);
-        let paths = wanted(&changed);
-        let found = part.whole(|arena, node, extent| look(arena, (part.id(), node), &paths, reading, extent));
-        if let Some(held) = held {
-            held.end_unchanged();
-        }
-        Ok(Some(Batch { time, changed, values: values(part, paths, found)? }))
+    }
+}
+
+/// A shared lock, if it is to be had at once: whoever waits for one keeps others waiting meanwhile.
+fn hold(part: &Handle) -> Result<Option<Scope<'_>>> {
+    if !part.arena().writable() {
+        return Ok(None);
+    }
+    match part.lock(Mode::Shared, &Wait::at_most(Duration::ZERO)).at(part) {
+        Ok(held) => Ok(Some(held)),
+        Err(error) if error.kind() == ErrorKind::LockTimeout => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -218,8 +247,7 @@ impl Struct {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::HeldByGuard`], [`ErrorKind::StaleHandle`], and [`ErrorKind::Contended`] for a process without write permission that
-    /// finds no moment in which nothing is changed.
+    /// [`ErrorKind::HeldByGuard`], [`ErrorKind::StaleHandle`].
     ///
     /// ```
     /// use structstore::StructStore;
@@ -235,11 +263,20 @@ impl Struct {
     /// ```
     pub fn read_together(&self, paths: Vec<Path>) -> Result<Batch> {
         let time = now();
-        let (handle, reading) = (&self.handle, Reading::Counts);
-        let seen = (0..TRIES).find_map(|_| attempt(handle, &paths, reading)).unwrap_or_else(|| {
-            handle.whole(|arena, node, extent| look(arena, (handle.id(), node), &paths, reading, extent))
-        });
-        Ok(Batch { time, changed: Vec::new(), values: values(&self.handle, paths, seen)? })
+        let (handle, reading, mut pause) = (&self.handle, Reading::Counts, Pause::default());
+        let seen = loop {
+            if let Some(seen) = (0..TRIES).find_map(|_| attempt(handle, &paths, reading)) {
+                break seen;
+            }
+            if let Some(held) = hold(handle)? {
+                let seen = handle
+                    .whole(|arena, node, extent| look(arena, (handle.id(), node), &paths, reading, extent));
+                held.end_unchanged();
+                break seen;
+            }
+            pause.rest().at(handle)?;
+        };
+        Ok(Batch { time, changed: Vec::new(), values: values(handle, paths, seen)? })
     }
 }
 

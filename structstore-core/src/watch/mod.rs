@@ -1,6 +1,7 @@
 //! Watches report what changes.
 
 mod batch;
+mod pause;
 
 pub use batch::{Batch, Batches, COPIED, Elements, Found, LargeArray};
 
@@ -14,7 +15,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::access::{Access, Handle, Located, Near, Store};
+use self::pause::Pause;
+use crate::access::{Access, Handle, Located, Near, Scope, Store};
 use crate::error::{Error, ErrorKind, Path, Result, Step};
 use crate::handle::{Array, Bytes, List, Str, Struct};
 use crate::key::Key;
@@ -348,9 +350,15 @@ impl Registration {
         let arena = handle.arena();
         let place = arena.watch(handle.id())?;
         self.place = Some(place);
-        // Whoever changes something and has not seen the marks is done when this is granted.
-        handle.lock(Mode::Shared, &Wait::FOREVER)?.end_unchanged();
-        Ok(())
+        // Whoever changes something and has not seen the marks is done when this is granted. It is not queued for: others would wait for
+        // as long as somebody holds a part.
+        let mut pause = Pause::default();
+        loop {
+            match handle.lock(Mode::Shared, &Wait::at_most(pause.patience())) {
+                Err(error) if error.kind() == ErrorKind::LockTimeout => pause.rest()?,
+                granted => return granted.map(Scope::end_unchanged),
+            }
+        }
     }
 
     /// In a child, registers it as well. Returns whether that was necessary.

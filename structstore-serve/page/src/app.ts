@@ -402,7 +402,7 @@ export class App extends LitElement {
       items.push({
         label: `Reset to ${standard}`,
         disabled: !resettable(row),
-        run: () => this.#edits.set(row, standard, row.text),
+        run: () => this.#edits.reset(row),
       });
     if (row.kind === "str")
       items.push({

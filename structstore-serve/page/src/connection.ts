@@ -123,6 +123,8 @@ export class Connection {
         this.#questions.get(message.id)?.(message);
         this.#questions.delete(message.id);
         break;
+      case "error":
+        break;
       case "turn":
         this.#frame = requestAnimationFrame(() => this.#draw(message.time));
         break;

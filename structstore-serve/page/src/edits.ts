@@ -1,7 +1,7 @@
 // Edits assign values, note them for undo, and keep what was refused until the next gesture.
 import type { Connection } from "./connection.ts";
 import { Gesture } from "./gesture.ts";
-import type { Refused } from "./message.ts";
+import type { Refused, Row } from "./message.ts";
 import { Signal } from "./signal.ts";
 import { Undo } from "./undo.ts";
 import { sameValue } from "./value.ts";
@@ -31,6 +31,13 @@ export class Edits {
       this.changed.emit();
       return !refused;
     });
+  }
+
+  /** Assigns the default of a field. A row may have only the beginning of what is there. */
+  async reset(row: Row): Promise<void> {
+    const { cut, path, meta } = row;
+    const answer = cut ? await this.connection.ask({ type: "read", path, as: "text" }) : null;
+    await this.set(row, meta?.default ?? "", answer?.type === "text" ? answer.text : row.text);
   }
 
   /** Begins a gesture, which is one step of undo when it has ended. */

@@ -135,6 +135,8 @@ export type Info = {
 
 export type Missing = { type: "missing"; id: number; line?: number | null; error: string };
 export type Turn = { type: "turn"; time: number };
+/** A message of the page could not be read. */
+export type Unread = { type: "error"; error: string };
 
 export type Series = {
   type: "series";
@@ -170,7 +172,7 @@ export type Vector = {
 };
 
 export type PanelMessage = Table | Info | Missing | Series | Picture | Vector;
-export type Message = Hello | State | Rows | Values | Answer | Turn | PanelMessage;
+export type Message = Hello | State | Rows | Values | Answer | Turn | Unread | PanelMessage;
 
 export type Store = {
   name: string;

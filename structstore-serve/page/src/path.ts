@@ -13,7 +13,7 @@ export function parsePath(path: string): Step[] {
   };
   while (rest) {
     if (rest.startsWith("[")) {
-      const indices = take(/^\[\s*\d+\s*(,\s*\d+\s*)*\]/);
+      const indices = take(/^\[\s*\d{1,15}\s*(,\s*\d{1,15}\s*)*\]/);
       steps.push(...indices.slice(1, -1).split(",").map(Number));
       continue;
     }

@@ -132,6 +132,7 @@ export class Picture extends View<PictureSpec> {
 
   #draw({ data, pixels, width, height }: PictureMessage): void {
     const { canvas } = this;
+    if (width * height === 0) return;
     if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
     const image = new ImageData(width, height);
     const target = image.data;

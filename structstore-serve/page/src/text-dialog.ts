@@ -36,6 +36,8 @@ export class TextDialog extends LitElement {
   @query("dialog") private dialog!: HTMLDialogElement;
   @query("textarea") private area!: HTMLTextAreaElement;
   #was = "";
+  /** The same as the text area has it, with line breaks of its own. */
+  #shown = "";
 
   async open(row: Row): Promise<void> {
     const { path } = row;
@@ -50,6 +52,7 @@ export class TextDialog extends LitElement {
     this.row = row;
     await this.updateComplete;
     this.area.value = this.#was;
+    this.#shown = this.area.value;
     this.dialog.showModal();
     this.area.focus();
   }
@@ -75,7 +78,10 @@ export class TextDialog extends LitElement {
 
   #assign(): void {
     this.#close();
-    if (this.row && this.area.value !== this.#was) this.edits.set(this.row, this.area.value, this.#was);
+    const { value } = this.area;
+    if (!this.row || value === this.#shown) return;
+    const breaks = this.#was.includes("\r\n") ? "\r\n" : "\n";
+    this.edits.set(this.row, value.replaceAll("\n", breaks), this.#was);
   }
 
   #press(event: KeyboardEvent): void {

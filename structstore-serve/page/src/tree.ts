@@ -400,7 +400,7 @@ export class Tree extends LitElement {
     if (!row) return;
     this.#select(row.path);
     if (act === "fold") this.#fold(row, !row.open);
-    if (act === "reset") this.edits.set(row, row.meta?.default ?? "", row.text);
+    if (act === "reset") this.edits.reset(row);
     if (act === "add") this.#add(row, source);
     if (act === "menu") emit<RowMenu>(this, "row-menu", { row, source });
   }

@@ -333,8 +333,8 @@ fn who_opens_while_the_last_one_closes_has_what_others_see() {
     let mut others: Vec<Peer> = (0..2).map(|_| start()).collect();
     let (begun, mut found, mut made) = (Instant::now(), 0, 0);
     for round in 0_u64.. {
-        // Long enough to see both cases often, however busy the machine is.
-        if begun.elapsed() > Duration::from_secs(3) && found.min(made) > 50 {
+        // Long enough to see both cases several times, however busy the machine is.
+        if begun.elapsed() > Duration::from_secs(3) && found.min(made) > 10 {
             break;
         }
         assert!(begun.elapsed() < LIMIT, "{found} times it was there, {made} times it was not");
