@@ -300,7 +300,7 @@ mod tests {
     fn only_names_known_steps() {
         assert_eq!(wanted_of(&[]).unwrap(), [""; 0]);
         assert_eq!(wanted_of(&["--only", "doc", "--only=fmt"]).unwrap(), ["doc", "fmt"]);
-        assert!(wanted_of(&["--only", "docs"]).unwrap_err().contains("they are fmt, order, clippy"));
+        assert!(wanted_of(&["--only", "docs"]).unwrap_err().contains("they are fmt, order, page, clippy"));
         for args in [&["--only"][..], &["doc"], &["--onlydoc"]] {
             assert!(
                 wanted_of(args).unwrap_err().contains("expected `--only STEP` or `--exhaustive`"),
