@@ -25,8 +25,9 @@ Exit status:
   1  `check` found damage, `diff` differences, or `watch` too few changes in time
   2  invalid arguments
   3  no such store, field or file
-  4  anything else: no permission, a value of the wrong type, no space, a lock
-     that was not to be had within --timeout, ...
+  4  anything else: no permission, a value of the wrong type, no space in the
+     store, a lock that was not to be had within --timeout, ...
+  5  no room on the disk
   `run` exits with the status of its command: 126 if it cannot be started, 127
   if it is not found, 128 and the signal's number if one ended it.
 
@@ -89,6 +90,12 @@ pub(crate) enum Command {
     Load(Load),
     Diff(Diff),
     Run(Run),
+    #[cfg(feature = "record")]
+    Record(Record),
+    #[cfg(feature = "record")]
+    Replay(Replay),
+    #[cfg(feature = "record")]
+    Info(Info),
     #[cfg(feature = "serve")]
     Serve(Serve),
     Completions(Completions),
@@ -118,6 +125,8 @@ impl Command {
             | Command::Dump(Dump { store, .. })
             | Command::Load(Load { store, .. })
             | Command::Run(Run { store, .. }) => Some(store),
+            #[cfg(feature = "record")]
+            Command::Record(_) | Command::Replay(_) | Command::Info(_) => None,
             #[cfg(feature = "serve")]
             Command::Serve(_) => None,
             Command::Ls(_)
@@ -675,6 +684,149 @@ pub(crate) struct Run {
     /// The command and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
+}
+
+/// Record a store into an MCAP file, until it is interrupted.
+///
+/// All samples of streams are recorded, and of everything else what changes: its newest state, up to --rate times a second, and the whole state once a
+/// minute. Foxglove, PlotJuggler, rerun and the tool `mcap` open the file; `replay` puts the store back as it was.
+///
+/// It attaches as an observer, and never keeps a writer waiting. If it is killed, the file is readable up to the last second; --repair writes the
+/// index that other programs need.
+#[cfg(feature = "record")]
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  structstore record robot run.mcap\n  structstore record robot run.mcap arm drive.gains --rate 1000 --arrays none\n  structstore record --repair run.mcap\n\nExit status:\n  5  the disk is full; what was written until then is readable"
+)]
+pub(crate) struct Record {
+    /// The name of the store
+    #[arg(required_unless_present = "repair")]
+    pub(crate) name: Option<OsString>,
+    /// The file to write, which must not exist
+    #[arg(required_unless_present = "repair")]
+    pub(crate) output: Option<PathBuf>,
+    /// What to record of it; everything if nothing is given
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<Path>,
+    /// NAME is the path of a file that holds the store
+    #[arg(long)]
+    pub(crate) file: bool,
+    /// Open the store even if it belongs to another user, who can kill this program by truncating it
+    #[arg(long)]
+    pub(crate) any_owner: bool,
+    /// Look at changes at most this many times a second
+    #[arg(long, value_name = "HZ", default_value = "200", value_parser = looks)]
+    pub(crate) rate: f64,
+    /// Leave streams out
+    #[arg(long)]
+    pub(crate) no_streams: bool,
+    /// Which arrays to record: all, none, or each so many changes
+    #[arg(long, value_name = "all|none|NUMBER", default_value = "all", value_parser = arrays)]
+    pub(crate) arrays: structstore_record::Arrays,
+    /// Go on in another file after so many bytes: 500MB, 2GiB
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(crate) split: Option<u64>,
+    /// End after this many seconds
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) duration: Option<Duration>,
+    /// Write the index of a recording that was not finished, and nothing else
+    #[arg(long, value_name = "FILE", exclusive = true)]
+    pub(crate) repair: Option<PathBuf>,
+}
+
+#[cfg(feature = "record")]
+fn looks(text: &str) -> Result<f64, String> {
+    let rate: f64 = text.parse().map_err(|_| "a number of times a second is expected".to_owned())?;
+    match rate {
+        0.01..=10_000.0 => Ok(rate),
+        _ => Err(format!("found {rate}, expected a number from 0.01 to 10000")),
+    }
+}
+
+#[cfg(feature = "record")]
+fn arrays(text: &str) -> Result<structstore_record::Arrays, String> {
+    use structstore_record::Arrays;
+    match text {
+        "all" => Ok(Arrays::All),
+        "none" => Ok(Arrays::None),
+        number => match number.parse() {
+            Ok(many @ 1..) => Ok(Arrays::Every(many)),
+            _ => Err("`all`, `none` or a number of changes is expected".to_owned()),
+        },
+    }
+}
+
+/// A number of bytes, with a unit or without.
+#[cfg(feature = "record")]
+fn size(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|character: char| character.is_ascii_alphabetic());
+    let unit: u64 = match text.strip_prefix(digits).unwrap_or_default() {
+        "" | "B" => 1,
+        "kB" | "KB" => 1_000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        "KiB" | "K" => 1 << 10,
+        "MiB" | "M" => 1 << 20,
+        "GiB" | "G" => 1 << 30,
+        other => return Err(format!("found the unit {other:?}, expected kB, MB, GB, KiB, MiB or GiB")),
+    };
+    match digits.parse::<u64>().ok().and_then(|number| number.checked_mul(unit)) {
+        Some(bytes @ 1..) => Ok(bytes),
+        _ => Err("a number of bytes is expected, such as 500MB".to_owned()),
+    }
+}
+
+/// Play a recording into a store: each look as one transaction, each sample published.
+///
+/// The store is made for it, and stays until it is unlinked. One that exists is refused without --overwrite: a recording must not drive a live
+/// robot by mistake.
+#[cfg(feature = "record")]
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  structstore replay run.mcap\n  structstore replay run.mcap robot2 --speed 4 --start 30 --loop"
+)]
+pub(crate) struct Replay {
+    /// The recording
+    #[arg(value_name = "FILE")]
+    pub(crate) input: PathBuf,
+    /// The name of the store to play into; the recorded one if it is not given
+    pub(crate) name: Option<OsString>,
+    /// How many times as fast as it was
+    #[arg(long, default_value = "1", value_parser = speed)]
+    pub(crate) speed: f64,
+    /// Begin so many seconds after the start
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "0")]
+    pub(crate) start: Duration,
+    /// Play it again and again
+    #[arg(long = "loop")]
+    pub(crate) again: bool,
+    /// Play only topics that begin so; can be given several times
+    #[arg(long = "topic", value_name = "TOPIC")]
+    pub(crate) topics: Vec<String>,
+    /// Replace a store that exists
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+}
+
+#[cfg(feature = "record")]
+fn speed(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(speed) if speed > 0.0 && f64::is_finite(speed) => Ok(speed),
+        _ => Err("a number above 0 is expected".to_owned()),
+    }
+}
+
+/// Say what is in a recording.
+#[cfg(feature = "record")]
+#[derive(Args)]
+#[command(after_help = "Examples:\n  structstore info run.mcap")]
+pub(crate) struct Info {
+    /// The recording
+    #[arg(value_name = "FILE")]
+    pub(crate) input: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Show a store in the browser, live: tree, plots and pictures, and sliders for what may be changed.

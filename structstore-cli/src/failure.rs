@@ -14,6 +14,8 @@ pub(crate) const USAGE: u8 = 2;
 pub(crate) const MISSING: u8 = 3;
 /// Anything else.
 pub(crate) const FAILED: u8 = 4;
+/// There is no room for what is to be written.
+pub(crate) const FULL: u8 = 5;
 
 pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
 
@@ -42,6 +44,7 @@ impl Failure {
                 _ => FAILED,
             },
             Failure::File { source, .. } if source.kind() == io::ErrorKind::NotFound => MISSING,
+            Failure::File { source, .. } if is_full(source) => FULL,
             Failure::Missing { .. } => MISSING,
             Failure::Usage(_) => USAGE,
             _ => FAILED,
@@ -61,6 +64,13 @@ impl Failure {
         let place = place.to_string();
         move |source| Failure::File { action, place, source }
     }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
+    )
 }
 
 /// Whether there is no store or file of that name.

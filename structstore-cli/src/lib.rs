@@ -32,6 +32,8 @@ mod patience;
 mod picture;
 mod progress;
 mod push;
+#[cfg(feature = "record")]
+mod record;
 mod run;
 mod schema;
 #[cfg(feature = "serve")]
@@ -132,6 +134,12 @@ fn run(command: &Command, output: &mut Output) -> failure::Result<u8> {
         Command::Load(options) => load::run(options),
         Command::Diff(options) => diff::run(options, output),
         Command::Run(options) => run::run(options),
+        #[cfg(feature = "record")]
+        Command::Record(options) => record::record(options, output),
+        #[cfg(feature = "record")]
+        Command::Replay(options) => record::replay(options, output),
+        #[cfg(feature = "record")]
+        Command::Info(options) => record::info(options, output),
         #[cfg(feature = "serve")]
         Command::Serve(options) => serve::run(options, output),
         Command::Completions(options) => manual::completions(options, output),

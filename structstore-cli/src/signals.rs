@@ -50,7 +50,8 @@ pub(crate) struct Caught {
 }
 
 impl Caught {
-    /// With `keys`, also those that the kernel sends because of a key at the terminal. A command in the foreground gets them itself.
+    /// With `keys`, also those that the kernel sends because of a key at the terminal, and those that were ignored: they are what ends this
+    /// process. Without, a command gets them itself.
     pub(crate) fn new(keys: bool) -> io::Result<Caught> {
         KEYS.store(keys, Ordering::Release);
         let (reader, writer) = io::pipe()?;
@@ -61,7 +62,8 @@ impl Caught {
             // SAFETY: the handler does only what handlers may.
             let before = unsafe { sigaction(signal, &action)? };
             caught.before.push((signal, before));
-            if matches!(before.handler(), SigHandler::SigIgn) && signal != Signal::SIGCHLD {
+            let stays_ignored = matches!(before.handler(), SigHandler::SigIgn) && !keys;
+            if stays_ignored && signal != Signal::SIGCHLD {
                 // SAFETY: no code runs when it is ignored, as before.
                 unsafe { sigaction(signal, &before)? };
             }

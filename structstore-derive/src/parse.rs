@@ -87,7 +87,7 @@ pub(crate) enum Default {
     Initial,
     /// The value of its type's `Default`.
     Trait,
-    Expr(Expr),
+    Expr(Box<Expr>),
 }
 
 /// How a field is stored.
@@ -311,7 +311,7 @@ impl Field {
         attributes(&field.attrs, errors, |meta, errors| {
             if meta.path.is_ident("default") {
                 let value = match meta.input.peek(Token![=]) {
-                    true => Default::Expr(meta.value()?.parse()?),
+                    true => Default::Expr(Box::new(meta.value()?.parse()?)),
                     false => Default::Trait,
                 };
                 set(&mut default, meta, (meta.path.clone(), value), errors);

@@ -210,6 +210,8 @@ fn doc(workspace: &Workspace, _: &Venv<'_>, _: Extent) -> Result {
         "structstore-derive",
         "-p",
         "structstore-serve",
+        "-p",
+        "structstore-record",
     ]);
     doc.args(["--features", "structstore-core/serde,structstore-core/ndarray,structstore-core/stream"]);
     step::run(doc.env("RUSTDOCFLAGS", "-D warnings"))

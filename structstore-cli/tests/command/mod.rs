@@ -39,7 +39,7 @@ impl Outcome {
 
     /// What a command does in no case: ends otherwise than with a status that it documents, or panics.
     pub(crate) fn fault(&self) -> Option<String> {
-        let documented = self.status.code().is_some_and(|code| (0..=4).contains(&code));
+        let documented = self.status.code().is_some_and(|code| (0..=5).contains(&code));
         (!documented || self.err.contains("panicked")).then(|| format!("{}: {}", self.status, self.err))
     }
 

@@ -554,7 +554,7 @@ fn documents_are_written_and_read() {
     structstore_reading(&["load", "-", &copy, "--format", "json"], deep.as_bytes()).complaint(4);
     structstore(&["load", "/not/there", &copy]).complaint(3);
     structstore(&["dump", &name, "/not/there/x"]).complaint(3);
-    structstore(&["dump", &name, "/dev/full"]).complaint(4);
+    structstore(&["dump", &name, "/dev/full"]).complaint(5);
 }
 
 /// Strings with invisible characters: joiners, directions, soft hyphens, tags.
@@ -936,7 +936,7 @@ fn closed_pipe_ends_the_command() {
     assert_eq!((outcome.status.signal(), outcome.err.as_str()), (Some(libc::SIGPIPE), ""));
     let full = fs::File::options().write(true).open("/dev/full").unwrap();
     let outcome = finish(command(&["show", &name]).stdout(full).spawn().unwrap());
-    assert!(outcome.complaint(4).contains("cannot write standard output"));
+    assert!(outcome.complaint(5).contains("cannot write standard output"));
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod editing;
 mod export;
 mod load;
 mod opening;
+mod recording;
 mod serving;
 mod streams;
 mod terminal;

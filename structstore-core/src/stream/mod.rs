@@ -31,7 +31,7 @@
 //! # Ok::<(), structstore::Error>(())
 //! ```
 //!
-//! The time of a sample is in nanoseconds of CLOCK_MONOTONIC, which [`now`] reads.
+//! The time of a sample is in nanoseconds of CLOCK_MONOTONIC, which [`now`] reads. [`wall_time`] says when that was.
 //!
 //! Processes publish in turn if each takes a lock that they share, publishes, and calls [`Stream::release`] before it gives the lock back.
 //!
@@ -59,7 +59,7 @@ pub use loan::Loan;
 pub use publish::{Frame, Publish};
 
 pub use crate::handle::stream::{
-    AnyCursor, AnyHistory, AnyLoan, AnySample, AnyStream, PinnedFrame, SampleBytes, now, wait_any,
+    AnyCursor, AnyHistory, AnyLoan, AnySample, AnyStream, PinnedFrame, SampleBytes, now, wait_any, wall_time,
 };
 pub use crate::value::{SampleValue, StreamValue};
 

@@ -10,7 +10,7 @@ pub use publish::AnyLoan;
 pub use sample::{AnySample, PinnedFrame, SampleBytes};
 pub use wait::wait_any;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::access::{Access, Handle, Located};
 use crate::arena::lease::Lease;
@@ -34,6 +34,20 @@ use crate::value::{DType, StreamValue};
 /// ```
 pub fn now() -> u64 {
     clock(libc::CLOCK_MONOTONIC)
+}
+
+/// A time of [`now`] as nanoseconds since 1970. How far the two clocks are apart is looked at once in a process, so that intervals stay what they are.
+///
+/// ```
+/// use structstore::stream::{now, wall_time};
+///
+/// let time = now();
+/// assert_eq!(wall_time(time + 5) - wall_time(time), 5);
+/// ```
+pub fn wall_time(time: u64) -> u64 {
+    static AHEAD: OnceLock<u64> = OnceLock::new();
+    let ahead = AHEAD.get_or_init(|| clock(libc::CLOCK_REALTIME).wrapping_sub(now()));
+    ahead.wrapping_add(time)
 }
 
 fn clock(clock: libc::clockid_t) -> u64 {
@@ -163,6 +177,11 @@ impl AnyStream {
     /// Whether samples are frames: filled and read in place. Others are copied.
     pub fn has_frames(&self) -> bool {
         matches!(self.ring, Ring::Frames(_))
+    }
+
+    /// Whether both are the same stream, in the same mapping.
+    pub fn is_same(&self, other: &AnyStream) -> bool {
+        Arc::ptr_eq(self.handle.arena(), other.handle.arena()) && self.handle.id() == other.handle.id()
     }
 
     /// How many samples were published: the sequence number of the next one.

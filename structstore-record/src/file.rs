@@ -1,0 +1,327 @@
+//! A recording as it is written.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::{Path as FilePath, PathBuf};
+use std::time::{Duration, Instant};
+
+use mcap::records::MessageHeader;
+use mcap::{Attachment, Compression, WriteOptions, Writer};
+use serde_json::{Value as Json, json};
+use structstore::path::{Path, Step};
+use structstore::stream::wall_time;
+use structstore::{ArrayValue, Meta, Struct, Value};
+
+use crate::encode;
+use crate::error::{Error, Result};
+use crate::queue::{Followed, Item};
+use crate::shape;
+use crate::topic;
+use crate::tree::{Node, Touched};
+
+/// The name of the attachments with the whole state.
+pub(crate) const STATE: &str = "state.structstore";
+/// The name of the metadata that says what a recording is of.
+pub(crate) const METADATA: &str = "structstore";
+/// Where a channel says what it is of.
+pub(crate) const PATH: &str = "structstore.path";
+pub(crate) const SOURCE: &str = "structstore.source";
+/// Where the channel of a struct that is recorded in part says which of its fields are.
+pub(crate) const ONLY: &str = "structstore.only";
+/// The topic of remarks.
+pub(crate) const MARKS: &str = "/structstore.marks";
+/// How often what was written is made sure to be readable, whatever happens next.
+const FLUSH: Duration = Duration::from_secs(1);
+const CHUNK: u64 = 1 << 20;
+
+pub(crate) struct Recorded {
+    file: PathBuf,
+    writer: Writer<BufWriter<File>>,
+    /// What is recorded.
+    paths: Vec<Path>,
+    tree: Node,
+    structs: HashMap<Path, (u64, u16)>,
+    /// By their topics, schemas, and what is told of them.
+    others: HashMap<(String, &'static str, String), u16>,
+    sequence: u32,
+    flushed: Instant,
+    pub(crate) messages: u64,
+    pub(crate) bytes: u64,
+}
+
+impl Recorded {
+    pub(crate) fn create(file: &FilePath, store: &str, paths: &[Path]) -> Result<Recorded> {
+        let created = File::options().write(true).create_new(true).open(file).map_err(Error::file(file))?;
+        let options = WriteOptions::new()
+            .profile("")
+            .library(format!("structstore {}", env!("CARGO_PKG_VERSION")))
+            .compression(Some(Compression::Zstd))
+            .compression_level(1)
+            .chunk_size(Some(CHUNK));
+        let failed = |error| Error::writing(file, error);
+        let mut writer = options.create(BufWriter::new(created)).map_err(failed)?;
+        let metadata = BTreeMap::from([
+            ("store".to_owned(), store.to_owned()),
+            ("version".to_owned(), "1".to_owned()),
+            (
+                "clock".to_owned(),
+                "log_time is wall time by an offset from CLOCK_MONOTONIC, taken at the start".to_owned(),
+            ),
+            ("offset".to_owned(), wall_time(0).to_string()),
+        ]);
+        writer
+            .write_metadata(&mcap::records::Metadata { name: METADATA.to_owned(), metadata })
+            .map_err(failed)?;
+        Ok(Recorded {
+            file: file.to_owned(),
+            writer,
+            paths: paths.to_vec(),
+            tree: Node::default(),
+            structs: HashMap::new(),
+            others: HashMap::new(),
+            sequence: 0,
+            flushed: Instant::now(),
+            messages: 0,
+            bytes: 0,
+        })
+    }
+
+    /// Writes an item. `root` tells what is declared of fields.
+    pub(crate) fn write(&mut self, item: &Item, root: &Struct) -> Result<()> {
+        match item {
+            Item::State { time, snapshot } => {
+                if let Some(snapshot) = snapshot {
+                    self.attach(*time, snapshot)?;
+                }
+            }
+            Item::Look { time, changes } => {
+                let mut touched = Touched::default();
+                for (path, value) in changes {
+                    self.tree.apply(path, value.clone(), &mut touched);
+                }
+                for path in touched.structs {
+                    self.write_struct(*time, &path, root)?;
+                }
+                for (path, array) in touched.arrays {
+                    self.write_array(*time, &path, &array)?;
+                }
+            }
+            Item::Sample { time, stream, seq, data } => self.write_sample(*time, stream, *seq, data)?,
+            Item::Mark { time, text } => {
+                let schema = json!({ "title": "structstore.Mark", "type": "object", "properties": { "text": { "type": "string" } } });
+                let channel =
+                    self.channel(MARKS, "structstore.Mark", || schema, &Path::ROOT, "marks", &[])?;
+                self.message(channel, *time, None, &json!({ "text": text }).to_string().into_bytes())?;
+            }
+        }
+        self.flush_now_and_then()
+    }
+
+    fn attach(&mut self, time: u64, snapshot: &[u8]) -> Result<()> {
+        self.bytes += snapshot.len() as u64;
+        let attachment = Attachment {
+            log_time: wall_time(time),
+            create_time: wall_time(time),
+            name: STATE.to_owned(),
+            media_type: "application/x-structstore".to_owned(),
+            data: snapshot.into(),
+        };
+        self.writer.attach(&attachment).map_err(|error| Error::writing(&self.file, error))
+    }
+
+    fn write_struct(&mut self, time: u64, path: &Path, root: &Struct) -> Result<()> {
+        let Some(node) = self.tree.at(path) else { return Ok(()) };
+        let leaves = node.leaves();
+        let fingerprint = shape::fingerprint(&leaves);
+        let message = encode::of_struct(node, &leaves).map_err(|error| Error::damaged(&self.file, error))?;
+        let channel = match self.structs.get(path) {
+            Some((known, channel)) if *known == fingerprint => *channel,
+            _ => {
+                let (topic, metas) = (topic::name(path), metas(root, path, &leaves));
+                let schema = shape::of_fields(&topic, &leaves, &metas);
+                let only: Vec<(&str, String)> =
+                    self.only(path).map(|only| ("only", only)).into_iter().collect();
+                let id = self.add_channel(&topic, &topic, &schema, path, "struct", &only)?;
+                self.structs.insert(path.clone(), (fingerprint, id));
+                id
+            }
+        };
+        self.message(channel, time, None, &message)
+    }
+
+    /// Which fields of a struct are recorded, as JSON, if not all are.
+    fn only(&self, path: &Path) -> Option<String> {
+        if self.paths.iter().any(|wanted| path.starts_with(wanted)) {
+            return None;
+        }
+        let below = self.paths.iter().filter(|wanted| wanted.starts_with(path));
+        let names = below.filter_map(|wanted| match wanted.steps().get(path.steps().len()) {
+            Some(Step::Name(name)) => Some(name.to_string()),
+            _ => None,
+        });
+        Some(json!(names.collect::<BTreeSet<String>>()).to_string())
+    }
+
+    fn write_array(&mut self, time: u64, path: &Path, array: &ArrayValue<'_>) -> Result<()> {
+        let message = encode::of_array(array.dtype(), array.shape(), array.data(), wall_time(time));
+        let is_image = shape::image_encoding(array.dtype(), array.shape()).is_some();
+        let channel = self.array_channel(path, is_image, "array", &[])?;
+        self.message(channel, time, None, &message)
+    }
+
+    fn array_channel(
+        &mut self,
+        path: &Path,
+        is_image: bool,
+        source: &'static str,
+        told: &[(&str, String)],
+    ) -> Result<u16> {
+        let topic = topic::name(path);
+        match is_image {
+            true => self.channel(&topic, shape::IMAGE, shape::of_image, path, source, told),
+            false => self.channel(
+                &topic,
+                "structstore.Array",
+                || shape::of_array("structstore.Array"),
+                path,
+                source,
+                told,
+            ),
+        }
+    }
+
+    fn write_sample(&mut self, time: u64, stream: &Followed, seq: u64, data: &[u8]) -> Result<()> {
+        let value = &stream.value;
+        let told = [
+            ("dtype", value.dtype().descr().to_owned()),
+            ("itemsize", value.dtype().itemsize().to_string()),
+            ("shape", json!(value.shape()).to_string()),
+            ("depth", value.depth().to_string()),
+        ];
+        let (channel, message) = match value.shape() {
+            [] => {
+                let sample = value.sample(data);
+                let message =
+                    encode::of_sample(&sample).map_err(|error| Error::damaged(&self.file, error))?;
+                let schema = || of_sample(&sample);
+                (
+                    self.channel(
+                        &topic::name(&stream.path),
+                        "structstore.Sample",
+                        schema,
+                        &stream.path,
+                        "stream",
+                        &told,
+                    )?,
+                    message,
+                )
+            }
+            shape => {
+                let message = encode::of_array(value.dtype(), shape, data, wall_time(time));
+                let is_image = shape::image_encoding(value.dtype(), shape).is_some();
+                (self.array_channel(&stream.path, is_image, "stream", &told)?, message)
+            }
+        };
+        self.message(channel, time, Some(seq), &message)
+    }
+
+    fn channel(
+        &mut self,
+        topic: &str,
+        name: &'static str,
+        schema: impl FnOnce() -> Json,
+        path: &Path,
+        source: &str,
+        told: &[(&str, String)],
+    ) -> Result<u16> {
+        // A stream of another type is another channel of the same topic.
+        let key = (topic.to_owned(), name, told.iter().map(|(_, text)| text.as_str()).collect::<String>());
+        if let Some(channel) = self.others.get(&key) {
+            return Ok(*channel);
+        }
+        let id = self.add_channel(topic, name, &schema(), path, source, told)?;
+        self.others.insert(key, id);
+        Ok(id)
+    }
+
+    fn add_channel(
+        &mut self,
+        topic: &str,
+        name: &str,
+        schema: &Json,
+        path: &Path,
+        source: &str,
+        told: &[(&str, String)],
+    ) -> Result<u16> {
+        let failed = |error| Error::writing(&self.file, error);
+        let schema =
+            self.writer.add_schema(name, "jsonschema", schema.to_string().as_bytes()).map_err(failed)?;
+        let own = [(PATH.to_owned(), path.to_string()), (SOURCE.to_owned(), source.to_owned())];
+        let told = told.iter().map(|(name, text)| (format!("structstore.{name}"), text.clone()));
+        let metadata: BTreeMap<String, String> = own.into_iter().chain(told).collect();
+        self.writer.add_channel(schema, topic, "json", &metadata).map_err(failed)
+    }
+
+    fn message(&mut self, channel_id: u16, time: u64, seq: Option<u64>, data: &[u8]) -> Result<()> {
+        self.sequence = self.sequence.wrapping_add(1);
+        let sequence = seq.map_or(self.sequence, |seq| seq as u32);
+        let header =
+            MessageHeader { channel_id, sequence, log_time: wall_time(time), publish_time: wall_time(time) };
+        self.messages += 1;
+        self.bytes += data.len() as u64;
+        self.writer.write_to_known_channel(&header, data).map_err(|error| Error::writing(&self.file, error))
+    }
+
+    /// The file that goes on after this one: its structs are written once more, behind a whole state.
+    pub(crate) fn next(
+        &mut self,
+        file: &FilePath,
+        store: &str,
+        time: u64,
+        root: &Struct,
+    ) -> Result<Recorded> {
+        let mut next = Recorded::create(file, store, &self.paths)?;
+        next.tree = std::mem::take(&mut self.tree);
+        let mut paths = vec![Path::ROOT];
+        while let Some(path) = paths.pop() {
+            next.write_struct(time, &path, root)?;
+            let inner = next.tree.at(&path).into_iter().flat_map(Node::fields);
+            let structs = inner.filter(|(_, field)| field.part() == Some("struct"));
+            paths.extend(structs.map(|(name, _)| path.then(name)));
+        }
+        Ok(next)
+    }
+
+    /// Makes sure, once a second, that what was written can be read whatever happens next.
+    pub(crate) fn flush_now_and_then(&mut self) -> Result<()> {
+        if self.flushed.elapsed() < FLUSH {
+            return Ok(());
+        }
+        self.flushed = Instant::now();
+        self.writer.flush().map_err(|error| Error::writing(&self.file, error))
+    }
+
+    /// Writes the summary.
+    pub(crate) fn finish(mut self) -> Result<()> {
+        self.writer.finish().map(drop).map_err(|error| Error::writing(&self.file, error))
+    }
+}
+
+/// What is declared of the fields of a struct.
+fn metas(root: &Struct, path: &Path, fields: &shape::Fields<'_>) -> HashMap<String, Meta> {
+    let part = if path.is_root() { Ok(root.clone()) } else { root.get_at::<Struct>(&path.to_string()) };
+    let Ok(part) = part else { return HashMap::new() };
+    let meta = |name: &str| Some((name.to_owned(), part.meta(name).ok().filter(|meta| !meta.is_empty())?));
+    fields.iter().filter_map(|(name, _)| meta(name)).collect()
+}
+
+/// The schema of samples that are no arrays.
+fn of_sample(sample: &Value<'_>) -> Json {
+    let fields: Vec<(String, Value<'static>)> = match sample.clone().into_owned() {
+        Value::Struct(fields) => fields.into_iter().map(|(name, value)| (name.into_owned(), value)).collect(),
+        other => vec![("value".to_owned(), other)],
+    };
+    let fields: shape::Fields<'_> = fields.iter().map(|(name, value)| (name.as_str(), value)).collect();
+    shape::of_fields("structstore.Sample", &fields, &HashMap::new())
+}

@@ -1,0 +1,34 @@
+//! Recordings: what a store was over time, in files that other programs open, and that put a store back as it was.
+//!
+//! Three sources go into a recording. *Streams*: each sample, with its own time; what was lost is counted. *Changes*: what a
+//! [watch](structstore::Watch) tells, at most so often a second, with the newest state by then: states, not writes. *Whole states*, at the start
+//! and once a minute, from which a replay starts anywhere.
+//!
+//! The files are [MCAP](https://mcap.dev), which Foxglove, PlotJuggler, rerun and the tool `mcap` open: a topic for each struct, array and stream,
+//! messages in JSON with a JSON Schema. All messages of one look have one time, so that a transaction is in one piece. In the schema,
+//! `x-structstore` says what kind a value is in the store.
+//!
+//! The recorder is an observer. It never waits for a disk while it reads, nor keeps a writer waiting: what finds no room in its queue is looked at
+//! again, or, if it is a sample, counted as missed. What was written is made sure to be readable once a second.
+
+#![deny(missing_docs)]
+
+mod decode;
+mod encode;
+mod error;
+mod file;
+mod queue;
+mod recorder;
+mod records;
+mod repair;
+mod replay;
+mod run;
+mod shape;
+mod topic;
+mod tree;
+
+pub use error::{Error, Result};
+pub use recorder::{Arrays, Options, Recording, Status};
+pub use repair::repair;
+pub use replay::Playing;
+pub use run::{Run, Series, Source, Topic};

@@ -1,0 +1,132 @@
+//! What is to be written, between those who read the store and the thread that waits for a disk. Bounded: who finds no room leaves out.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use structstore::Value;
+use structstore::path::Path;
+use structstore::stream::StreamValue;
+
+/// How many bytes may wait.
+const ROOM: usize = 256 << 20;
+
+/// Something to be written. Times are of CLOCK_MONOTONIC, in nanoseconds.
+pub(crate) enum Item {
+    /// The whole state, or only the moment of it, if not all is recorded.
+    State {
+        time: u64,
+        snapshot: Option<Vec<u8>>,
+    },
+    /// What changed, as of one moment; `None` for what is gone.
+    Look {
+        time: u64,
+        changes: Vec<(Path, Option<Value<'static>>)>,
+    },
+    Sample {
+        time: u64,
+        stream: Arc<Followed>,
+        seq: u64,
+        data: Vec<u8>,
+    },
+    /// A remark of somebody.
+    Mark {
+        time: u64,
+        text: String,
+    },
+}
+
+/// A stream that is recorded.
+pub(crate) struct Followed {
+    pub(crate) path: Path,
+    pub(crate) value: StreamValue<'static>,
+}
+
+impl Item {
+    /// About how many bytes it takes.
+    pub(crate) fn weight(&self) -> usize {
+        const OVERHEAD: usize = 64;
+        OVERHEAD
+            + match self {
+                Item::State { snapshot, .. } => snapshot.as_ref().map_or(0, Vec::len),
+                Item::Look { changes, .. } => {
+                    changes.iter().map(|(_, value)| OVERHEAD + value.as_ref().map_or(0, weight)).sum()
+                }
+                Item::Sample { data, .. } => data.len(),
+                Item::Mark { text, .. } => text.len(),
+            }
+    }
+}
+
+fn weight(value: &Value<'_>) -> usize {
+    size_of::<Value<'_>>()
+        + match value {
+            Value::Str(text) => text.len(),
+            Value::Bytes(bytes) => bytes.len(),
+            Value::Array(array) => array.data().len(),
+            Value::List(items) => items.iter().map(weight).sum(),
+            Value::Struct(fields) => fields.iter().map(|(name, value)| name.len() + weight(value)).sum(),
+            _ => 0,
+        }
+}
+
+#[derive(Default)]
+pub(crate) struct Queue {
+    inner: Mutex<Inner>,
+    bell: Condvar,
+}
+
+#[derive(Default)]
+struct Inner {
+    items: VecDeque<Item>,
+    weight: usize,
+    closed: bool,
+}
+
+/// What a reader of the queue gets.
+pub(crate) enum Next {
+    Item(Item),
+    /// Nothing came in time.
+    Nothing,
+    /// Nothing is going to come.
+    End,
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds an item. `false` if there is no room for it.
+    pub(crate) fn push(&self, item: Item) -> bool {
+        let weight = item.weight();
+        let mut inner = self.lock();
+        if inner.closed || inner.weight > 0 && inner.weight.saturating_add(weight) > ROOM {
+            return false;
+        }
+        inner.weight += weight;
+        inner.items.push_back(item);
+        self.bell.notify_one();
+        true
+    }
+
+    pub(crate) fn pop(&self, timeout: Duration) -> Next {
+        let waits = |inner: &mut Inner| inner.items.is_empty() && !inner.closed;
+        let waited = self.bell.wait_timeout_while(self.lock(), timeout, waits);
+        let mut inner = waited.unwrap_or_else(PoisonError::into_inner).0;
+        match inner.items.pop_front() {
+            Some(item) => {
+                inner.weight -= item.weight();
+                Next::Item(item)
+            }
+            None if inner.closed => Next::End,
+            None => Next::Nothing,
+        }
+    }
+
+    /// What is there is still to be read.
+    pub(crate) fn close(&self) {
+        self.lock().closed = true;
+        self.bell.notify_all();
+    }
+}

@@ -1,0 +1,114 @@
+//! The records of an MCAP file, however damaged it is. See the [format](https://mcap.dev/spec).
+//!
+//! The file is mapped, and lengths in it are believed only as far as there are bytes: nothing is allocated because a file says so.
+
+use std::borrow::Cow;
+use std::ops::ControlFlow;
+
+use mcap::parse_record;
+use mcap::records::{ChunkHeader, Record, op};
+
+/// The largest chunk that is decompressed. Writers of this format use some megabytes.
+const LARGEST_CHUNK: u64 = 1 << 30;
+
+/// What is wrong with a record.
+pub(crate) type Result<T> = std::result::Result<T, String>;
+
+/// Operation codes, and what the records contain, up to one that is cut.
+pub(crate) struct Frames<'a>(&'a [u8]);
+
+impl<'a> Frames<'a> {
+    /// Of a whole file.
+    pub(crate) fn of_file(bytes: &'a [u8]) -> Frames<'a> {
+        Frames(bytes.get(mcap::MAGIC.len()..).unwrap_or_default())
+    }
+
+    /// From a place in the file that an index leads to.
+    pub(crate) fn from(bytes: &'a [u8], offset: u64) -> Frames<'a> {
+        Frames(usize::try_from(offset).ok().and_then(|offset| bytes.get(offset..)).unwrap_or_default())
+    }
+}
+
+impl<'a> Iterator for Frames<'a> {
+    type Item = (u8, &'a [u8]);
+
+    fn next(&mut self) -> Option<(u8, &'a [u8])> {
+        let (opcode, rest) = self.0.split_first()?;
+        let (length, rest) = rest.split_first_chunk()?;
+        let (body, rest) = rest.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)?;
+        self.0 = rest;
+        Some((*opcode, body))
+    }
+}
+
+/// What a record says.
+pub(crate) fn parse(opcode: u8, body: &[u8]) -> Result<Record<'_>> {
+    if opcode == op::ATTACHMENT && !has_room_for_attachment(body) {
+        return Err("an attachment that is too short".to_owned());
+    }
+    parse_record(opcode, body).map_err(|error| error.to_string())
+}
+
+/// Whether there are as many bytes as the fields of an attachment need: two times, two texts, the length of its data, and a checksum.
+fn has_room_for_attachment(body: &[u8]) -> bool {
+    let after_text = |rest: &mut &[u8]| {
+        let (length, text) = rest.split_first_chunk()?;
+        *rest = text.get(usize::try_from(u32::from_le_bytes(*length)).ok()?..)?;
+        Some(())
+    };
+    let Some(mut rest) = body.get(16..) else { return false };
+    after_text(&mut rest).and_then(|()| after_text(&mut rest)).is_some() && rest.len() >= 12
+}
+
+/// The records of a chunk.
+fn chunk<'a>(header: &ChunkHeader, data: &'a [u8]) -> Result<Cow<'a, [u8]>> {
+    let records = match header.compression.as_str() {
+        "" => Cow::Borrowed(data),
+        "zstd" if header.uncompressed_size <= LARGEST_CHUNK => {
+            use std::io::Read;
+            // It grows with what is there, not with what the header says.
+            let mut records = Vec::new();
+            let decoder = zstd::Decoder::with_buffer(data).map_err(|error| error.to_string())?;
+            let read = decoder.take(header.uncompressed_size).read_to_end(&mut records);
+            read.map_err(|error| format!("a chunk cannot be decompressed: {error}"))?;
+            Cow::Owned(records)
+        }
+        "zstd" => return Err(format!("a chunk of {} bytes", header.uncompressed_size)),
+        other => return Err(format!("the compression {other:?} is not known")),
+    };
+    match header.uncompressed_crc {
+        0 => Ok(records),
+        sum if sum == crc32fast::hash(&records) => Ok(records),
+        _ => Err("the checksum of a chunk is wrong".to_owned()),
+    }
+}
+
+/// Visits the records of a chunk.
+pub(crate) fn each_in_chunk(
+    body: &[u8],
+    visit: &mut dyn FnMut(Record<'_>) -> ControlFlow<()>,
+) -> Result<ControlFlow<()>> {
+    let Record::Chunk { header, data } = parse(op::CHUNK, body)? else {
+        return Err("an index that leads to no chunk".to_owned());
+    };
+    let records = chunk(&header, &data)?;
+    for (opcode, body) in Frames(&records) {
+        if visit(parse(opcode, body)?).is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+    }
+    Ok(ControlFlow::Continue(()))
+}
+
+/// Visits all records in order, those of chunks too, up to the first that cannot be read.
+pub(crate) fn each(bytes: &[u8], visit: &mut dyn FnMut(Record<'_>) -> ControlFlow<()>) {
+    for (opcode, body) in Frames::of_file(bytes) {
+        let done = match opcode {
+            op::CHUNK => each_in_chunk(body, visit),
+            _ => parse(opcode, body).map(&mut *visit),
+        };
+        if !matches!(done, Ok(ControlFlow::Continue(()))) {
+            return;
+        }
+    }
+}

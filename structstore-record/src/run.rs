@@ -1,0 +1,576 @@
+//! A recording as it is read.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fs::File;
+use std::ops::ControlFlow;
+use std::path::{Path as FilePath, PathBuf};
+use std::sync::Arc;
+
+use mcap::read::ChannelAccumulator;
+use mcap::records::{AttachmentIndex, MessageHeader, Metadata, Record, op};
+use mcap::{Channel, Summary};
+use memmap2::Mmap;
+use structstore::guard::StructMut;
+use structstore::path::{Path, Step};
+use structstore::{DType, Struct, StructStore, Value};
+
+use crate::decode::{self, Spec};
+use crate::error::{Error, Result};
+use crate::file::{MARKS, METADATA, ONLY, PATH, SOURCE, STATE};
+use crate::records::{self, Frames};
+
+/// A recording in a file.
+///
+/// The file is mapped: a process that truncates it meanwhile kills this one.
+pub struct Run {
+    file: PathBuf,
+    map: Mmap,
+    /// Of a recording that was finished.
+    summary: Option<Summary>,
+    topics: HashMap<u16, Topic>,
+    states: Vec<State>,
+    span: Option<(u64, u64)>,
+    store: Option<String>,
+}
+
+/// What is recorded of one struct, array or stream. A field that has changed its kind makes another topic of the same name.
+#[derive(Debug)]
+pub struct Topic {
+    /// The name in the file.
+    pub name: String,
+    /// The path in the store.
+    pub path: Path,
+    /// What it is of.
+    pub source: Source,
+    /// How many messages it has.
+    pub messages: u64,
+    pub(crate) spec: Spec,
+    pub(crate) stream: Option<StreamType>,
+    /// Of a struct that was recorded in part: which fields were.
+    only: Option<Vec<String>>,
+}
+
+/// What a topic is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The values of a struct, at each look at which one of them had changed.
+    Struct,
+    /// An array, at each look at which it had changed.
+    Array,
+    /// All samples of a stream.
+    Stream,
+    /// Remarks.
+    Marks,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct StreamType {
+    pub(crate) dtype: DType,
+    pub(crate) shape: Vec<usize>,
+    pub(crate) depth: u64,
+}
+
+/// A whole state in the file.
+struct State {
+    time: u64,
+    data: StateData,
+}
+
+enum StateData {
+    Indexed(AttachmentIndex),
+    /// Of a recording that was not finished.
+    Read(Vec<u8>),
+}
+
+/// Values over time, the oldest first.
+#[derive(Debug, Default)]
+pub struct Series {
+    /// When each was seen, in seconds since the start of the recording.
+    pub times: Vec<f64>,
+    /// What it was; null where the field was not there.
+    pub values: Vec<Value<'static>>,
+}
+
+/// One message.
+#[derive(Clone, Copy)]
+pub(crate) struct Entry<'t, 'm> {
+    pub(crate) time: u64,
+    pub(crate) topic: &'t Topic,
+    pub(crate) data: &'m [u8],
+}
+
+/// What has one time: it was so at one moment, and is put into a store in one transaction.
+#[derive(Default)]
+pub(crate) struct Look<'t> {
+    time: u64,
+    messages: Vec<(&'t Topic, Vec<u8>)>,
+}
+
+impl<'t> Look<'t> {
+    /// Whether a message belongs to it.
+    pub(crate) fn has(&self, entry: &Entry<'_, '_>) -> bool {
+        self.messages.is_empty() || self.time == entry.time
+    }
+
+    pub(crate) fn add(&mut self, entry: &Entry<'t, '_>) {
+        self.time = entry.time;
+        self.messages.push((entry.topic, entry.data.to_vec()));
+    }
+
+    /// Puts it into a store, and is empty then.
+    pub(crate) fn apply(&mut self, store: &Struct) -> Result<(), Failed> {
+        if self.messages.is_empty() {
+            return Ok(());
+        }
+        let messages = std::mem::take(&mut self.messages);
+        store.transaction(|root| messages.iter().try_for_each(|(topic, data)| apply(root, topic, data)))
+    }
+}
+
+/// Why a message cannot be put into a store.
+pub(crate) enum Failed {
+    Message(String),
+    Store(structstore::Error),
+}
+
+impl From<structstore::Error> for Failed {
+    fn from(error: structstore::Error) -> Failed {
+        Failed::Store(error)
+    }
+}
+
+impl From<String> for Failed {
+    fn from(message: String) -> Failed {
+        Failed::Message(message)
+    }
+}
+
+impl std::fmt::Debug for Run {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Run").field("file", &self.file).finish_non_exhaustive()
+    }
+}
+
+impl Run {
+    /// Opens a recording, also one that was not finished because its recorder was killed: as far as it was written.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`] if it cannot be read, [`Error::Damaged`] if it is no recording of a store.
+    pub fn open(file: impl AsRef<FilePath>) -> Result<Run> {
+        let file = file.as_ref();
+        let opened = File::open(file).map_err(Error::file(file))?;
+        // SAFETY: the documentation says what a process that truncates it does.
+        let map = unsafe { Mmap::map(&opened) }.map_err(Error::file(file))?;
+        if !map.starts_with(mcap::MAGIC) {
+            return Err(Error::damaged(file, "this is no MCAP file"));
+        }
+        let summary = Summary::read(&map).ok().flatten();
+        let mut run = Run {
+            file: file.to_owned(),
+            map,
+            summary,
+            topics: HashMap::new(),
+            states: Vec::new(),
+            span: None,
+            store: None,
+        };
+        match run.summary.take() {
+            Some(summary) => run.index(summary),
+            None => run.scan(),
+        }
+        run.states.sort_by_key(|state| state.time);
+        match run.topics.values().any(|topic| topic.source != Source::Marks) || !run.states.is_empty() {
+            true => Ok(run),
+            false => Err(Error::damaged(file, "nothing of a store is recorded in it")),
+        }
+    }
+
+    /// Takes what the summary says.
+    fn index(&mut self, summary: Summary) {
+        for (id, channel) in &summary.channels {
+            self.topics.extend(Topic::new(channel).map(|topic| (*id, topic)));
+        }
+        if let Some(stats) = &summary.stats {
+            self.span =
+                (stats.message_count > 0).then_some((stats.message_start_time, stats.message_end_time));
+            for (id, count) in &stats.channel_message_counts {
+                if let Some(topic) = self.topics.get_mut(id) {
+                    topic.messages = *count;
+                }
+            }
+        }
+        for index in summary.attachment_indexes.iter().filter(|index| index.name == STATE) {
+            self.states.push(State { time: index.log_time, data: StateData::Indexed(index.clone()) });
+        }
+        for index in summary.metadata_indexes.iter().filter(|index| index.name == METADATA) {
+            let first = Frames::from(&self.map, index.offset).next();
+            if let Some(Ok(Record::Metadata(metadata))) =
+                first.map(|(opcode, body)| records::parse(opcode, body))
+            {
+                self.store = stored(&metadata);
+            }
+        }
+        self.summary = Some(summary);
+    }
+
+    /// Reads all of a recording that was not finished.
+    fn scan(&mut self) {
+        let mut channels = ChannelAccumulator::default();
+        let (mut topics, mut states): (HashMap<u16, Topic>, Vec<State>) = Default::default();
+        let (mut span, mut store): (Option<(u64, u64)>, Option<String>) = (None, None);
+        records::each(&self.map, &mut |record| {
+            match record {
+                // What contradicts what was said before is left out.
+                Record::Schema { header, data } => {
+                    let _ = channels.add_schema_from_slice(header, &data);
+                }
+                Record::Channel(channel) => {
+                    let id = channel.id;
+                    let _ = channels.add_channel(channel);
+                    if let (Some(channel), false) = (channels.get(id), topics.contains_key(&id)) {
+                        topics.extend(Topic::new(&channel).map(|topic| (id, topic)));
+                    }
+                }
+                Record::Message { header, .. } => {
+                    if let Some(topic) = topics.get_mut(&header.channel_id) {
+                        topic.messages += 1;
+                        let (start, end) = span.unwrap_or((header.log_time, header.log_time));
+                        span = Some((start.min(header.log_time), end.max(header.log_time)));
+                    }
+                }
+                Record::Attachment { header, data, .. } if header.name == STATE => {
+                    let data = StateData::Read(data.into_owned());
+                    states.push(State { time: header.log_time, data });
+                }
+                Record::Metadata(metadata) if metadata.name == METADATA => store = stored(&metadata),
+                _ => {}
+            }
+            ControlFlow::Continue(())
+        });
+        topics.retain(|_, topic| topic.messages > 0);
+        (self.topics, self.states, self.span, self.store) = (topics, states, span, store);
+    }
+
+    /// The name of the store that was recorded.
+    pub fn store(&self) -> Option<&str> {
+        self.store.as_deref()
+    }
+
+    /// Whether the recording was finished. One that was not lacks the index, which other programs need: see [`repair`](crate::repair).
+    pub fn is_finished(&self) -> bool {
+        self.summary.is_some()
+    }
+
+    /// What is recorded, by name.
+    pub fn topics(&self) -> Vec<&Topic> {
+        let mut topics: Vec<&Topic> = self.topics.values().collect();
+        topics.sort_by(|one, other| one.name.cmp(&other.name));
+        topics
+    }
+
+    /// When it begins, in nanoseconds since 1970.
+    pub fn start(&self) -> u64 {
+        let first = self.states.first().map(|state| state.time);
+        let message = self.span.map(|(start, _)| start);
+        first.into_iter().chain(message).min().unwrap_or(0)
+    }
+
+    /// How long it is, in seconds.
+    pub fn duration(&self) -> f64 {
+        let last = self.states.last().map(|state| state.time);
+        let message = self.span.map(|(_, end)| end);
+        let end = last.into_iter().chain(message).max().unwrap_or(0);
+        end.saturating_sub(self.start()) as f64 / 1e9
+    }
+
+    /// A time of the file, from one in seconds since the start.
+    pub(crate) fn time(&self, seconds: f64) -> u64 {
+        self.start().saturating_add((seconds.max(0.0) * 1e9) as u64)
+    }
+
+    /// Visits messages in the order of the file, from one time to another, both included.
+    pub(crate) fn visit<'s>(
+        &'s self,
+        (from, until): (u64, u64),
+        wanted: &dyn Fn(&Topic) -> bool,
+        visit: &mut dyn FnMut(Entry<'s, '_>) -> Result<()>,
+    ) -> Result<()> {
+        let ids: Vec<u16> =
+            self.topics.iter().filter(|(_, topic)| wanted(topic)).map(|(id, _)| *id).collect();
+        let mut failed = Ok(());
+        let mut visit = |record: Record<'_>| {
+            let Record::Message { header: MessageHeader { channel_id, log_time: time, .. }, data } = record
+            else {
+                return ControlFlow::Continue(());
+            };
+            if !(from..=until).contains(&time) || !ids.contains(&channel_id) {
+                return ControlFlow::Continue(());
+            }
+            let Some(topic) = self.topics.get(&channel_id) else { return ControlFlow::Continue(()) };
+            failed = visit(Entry { time, topic, data: &data });
+            if failed.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        };
+        match &self.summary {
+            None => records::each(&self.map, &mut visit),
+            Some(summary) => {
+                for index in &summary.chunk_indexes {
+                    let has_some = index.message_end_time >= from && index.message_start_time <= until;
+                    if !has_some || !ids.iter().any(|id| index.message_index_offsets.contains_key(id)) {
+                        continue;
+                    }
+                    let chunk = Frames::from(&self.map, index.chunk_start_offset).next();
+                    let chunk = chunk.filter(|(opcode, _)| *opcode == op::CHUNK);
+                    let (_, body) = chunk.ok_or_else(|| self.damaged("an index that leads to no chunk"))?;
+                    if records::each_in_chunk(body, &mut visit)
+                        .map_err(|error| self.damaged(error))?
+                        .is_break()
+                    {
+                        break;
+                    }
+                }
+            }
+        }
+        failed
+    }
+
+    pub(crate) fn damaged(&self, found: impl std::fmt::Display) -> Error {
+        Error::damaged(&self.file, found)
+    }
+
+    /// The state at the start.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Damaged`].
+    pub fn start_state(&self) -> Result<Value<'static>> {
+        self.at(0.0)
+    }
+
+    /// The state at the end.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Damaged`].
+    pub fn end_state(&self) -> Result<Value<'static>> {
+        self.at(self.duration())
+    }
+
+    /// The state so many seconds after the start: all but what streams have published.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Damaged`].
+    pub fn at(&self, seconds: f64) -> Result<Value<'static>> {
+        let store = StructStore::try_new()?;
+        self.load(&store, self.time(seconds))?;
+        Ok(store.to_value()?)
+    }
+
+    /// Puts the state at a time into a store.
+    pub(crate) fn load(&self, store: &Struct, time: u64) -> Result<()> {
+        let state = self.states.iter().rev().find(|state| state.time <= time).or(self.states.first());
+        let from = match state {
+            Some(state) => {
+                store.restore(&self.snapshot(state)?).map_err(|error| self.damaged(error))?;
+                state.time
+            }
+            None => 0,
+        };
+        let mut look = Look::default();
+        self.visit((from, time.max(from)), &|topic| topic.source != Source::Stream, &mut |entry| {
+            if !look.has(&entry) {
+                look.apply(store).map_err(|failed| self.failed(failed))?;
+            }
+            look.add(&entry);
+            Ok(())
+        })?;
+        look.apply(store).map_err(|failed| self.failed(failed))
+    }
+
+    pub(crate) fn failed(&self, failed: Failed) -> Error {
+        match failed {
+            Failed::Message(message) => self.damaged(message),
+            Failed::Store(error) => Error::Store(error),
+        }
+    }
+
+    fn snapshot<'s>(&'s self, state: &'s State) -> Result<Cow<'s, [u8]>> {
+        match &state.data {
+            StateData::Read(data) => Ok(data.into()),
+            StateData::Indexed(index) => {
+                let found = Frames::from(&self.map, index.offset).next();
+                let (opcode, body) =
+                    found.ok_or_else(|| self.damaged("an index that leads out of the file"))?;
+                match records::parse(opcode, body).map_err(|error| self.damaged(error))? {
+                    Record::Attachment { data, .. } => Ok(data),
+                    _ => Err(self.damaged("an index that leads to no attachment")),
+                }
+            }
+        }
+    }
+
+    /// The values of a field, an array, or the samples of a stream; of a column of records, if the path goes on below a stream.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] if nothing of that path is recorded, [`Error::Damaged`].
+    pub fn series(&self, path: &Path) -> Result<Series> {
+        let of = |topic: &Topic| of_topic(topic, path);
+        if !self.topics.values().any(|topic| of(topic).is_some()) {
+            return Err(Error::Invalid(format!("{path}: nothing is recorded of it")));
+        }
+        let (mut series, start) = (Series::default(), self.start());
+        self.visit((0, u64::MAX), &|topic| of(topic).is_some(), &mut |entry| {
+            let value =
+                read(&entry, of(entry.topic).unwrap_or_default()).map_err(|error| self.damaged(error))?;
+            series.times.push(entry.time.saturating_sub(start) as f64 / 1e9);
+            series.values.push(value.unwrap_or(Value::Null));
+            Ok(())
+        })?;
+        Ok(series)
+    }
+}
+
+impl Topic {
+    fn new(channel: &Arc<Channel<'_>>) -> Option<Topic> {
+        let told = |name: &str| channel.metadata.get(name);
+        let source = match told(SOURCE)?.as_str() {
+            "struct" => Source::Struct,
+            "array" => Source::Array,
+            "stream" => Source::Stream,
+            "marks" if channel.topic == MARKS => Source::Marks,
+            _ => return None,
+        };
+        let schema = channel.schema.as_ref().and_then(|schema| serde_json::from_slice(&schema.data).ok());
+        let stream = || {
+            let descr = told("structstore.dtype")?;
+            let dtype = match descr.starts_with('[') {
+                true => DType::structured(descr, told("structstore.itemsize")?.parse().ok()?),
+                false => DType::new(descr),
+            };
+            let shape = serde_json::from_str(told("structstore.shape")?).ok()?;
+            Some(StreamType { dtype: dtype.ok()?, shape, depth: told("structstore.depth")?.parse().ok()? })
+        };
+        Some(Topic {
+            name: channel.topic.clone(),
+            path: told(PATH)?.parse().ok()?,
+            source,
+            messages: 0,
+            spec: schema.map_or(Spec::Unknown, |schema| Spec::new(&schema, 0)),
+            stream: (source == Source::Stream).then(stream).flatten(),
+            only: told(ONLY).and_then(|names| serde_json::from_str(names).ok()),
+        })
+    }
+}
+
+fn stored(metadata: &Metadata) -> Option<String> {
+    metadata.metadata.get("store").cloned()
+}
+
+/// What a path means in the messages of a topic: the whole message, or a way into it.
+fn of_topic<'p>(topic: &Topic, path: &'p Path) -> Option<&'p [Step]> {
+    let rest =
+        path.starts_with(&topic.path).then(|| path.steps().get(topic.path.steps().len()..)).flatten()?;
+    match (topic.source, rest) {
+        // One field, and what is in a list.
+        (Source::Struct, [Step::Name(name), ..]) => {
+            matches!(&topic.spec, Spec::Struct(fields) if fields.contains_key(&**name)).then_some(rest)
+        }
+        (Source::Array, []) | (Source::Stream, _) => Some(rest),
+        _ => None,
+    }
+}
+
+/// What a message has at a way into it.
+fn read(entry: &Entry<'_, '_>, way: &[Step]) -> std::result::Result<Option<Value<'static>>, String> {
+    let whole = match (entry.topic.source, &entry.topic.stream) {
+        (Source::Struct, _) => {
+            let Some(Step::Name(name)) = way.first() else { return Ok(None) };
+            let field = decode::field(entry.data, name, entry.topic.spec.field(name))?;
+            return Ok(field.and_then(|field| inner(field, way.get(1..).unwrap_or_default())));
+        }
+        (Source::Array, _) => Value::Array(decode::of_array(entry.data)?),
+        (_, Some(stream)) => sample(entry, stream)?,
+        _ => return Ok(None),
+    };
+    Ok(inner(whole, way))
+}
+
+/// The value of a sample.
+fn sample(entry: &Entry<'_, '_>, stream: &StreamType) -> std::result::Result<Value<'static>, String> {
+    let bytes = sample_bytes(entry.data, stream)?;
+    let value =
+        structstore::stream::StreamValue::new(stream.dtype.clone(), &stream.shape, stream.depth.max(1));
+    Ok(value.map_err(|error| error.to_string())?.sample(&bytes).into_owned())
+}
+
+/// The bytes of a sample.
+pub(crate) fn sample_bytes(data: &[u8], stream: &StreamType) -> std::result::Result<Vec<u8>, String> {
+    if !stream.shape.is_empty() {
+        return decode::of_array(data).map(|array| array.data().to_vec());
+    }
+    let message: Value<'static> = serde_json::from_slice(data).map_err(|error| error.to_string())?;
+    let message = structstore::binding_support::from_document(message).map_err(|error| error.to_string())?;
+    Ok(decode::packed(&stream.dtype, &stream.shape, &message))
+}
+
+fn inner(value: Value<'static>, way: &[Step]) -> Option<Value<'static>> {
+    way.iter().try_fold(value, |value, step| match (value, step) {
+        (Value::Struct(fields), Step::Name(name)) => {
+            fields.into_iter().find(|(field, _)| **field == **name).map(|(_, value)| value)
+        }
+        (Value::List(mut items), Step::Index(index)) => {
+            (*index < items.len()).then(|| items.swap_remove(*index))
+        }
+        (Value::Array(array), Step::Index(index)) => {
+            array.numbers()?.get(*index).map(|number| Value::Scalar(*number))
+        }
+        _ => None,
+    })
+}
+
+/// Puts what a message says into a store.
+fn apply(root: &mut StructMut<'_>, topic: &Topic, data: &[u8]) -> Result<(), Failed> {
+    match topic.source {
+        Source::Struct => {
+            let message = decode::of_struct(data, &topic.spec)?;
+            with_part(root, topic.path.steps(), &mut |part| {
+                let stays = |name: &str| {
+                    message.fields.iter().any(|(field, _)| field == name)
+                        || message.parts.iter().any(|(field, _)| field == name)
+                        || topic.only.as_ref().is_some_and(|only| !only.iter().any(|field| field == name))
+                };
+                for name in part.names()?.iter().filter(|name| !stays(name)) {
+                    part.delete_forced(&**name)?;
+                }
+                for (name, kind) in message.parts.iter().filter(|(_, kind)| kind == "struct") {
+                    let is_there = part.kind(&**name).is_ok_and(|found| found.name() == kind);
+                    if !is_there {
+                        part.set(&**name, Value::Struct(Vec::new()))?;
+                    }
+                }
+                Ok(part.update(message.fields.iter().map(|(name, value)| (name.as_str(), value)))?)
+            })
+        }
+        Source::Array => {
+            let array = decode::of_array(data)?;
+            let Some((Step::Name(name), above)) = topic.path.steps().split_last() else { return Ok(()) };
+            with_part(root, above, &mut |part| Ok(part.set(&**name, &array)?))
+        }
+        Source::Stream | Source::Marks => Ok(()),
+    }
+}
+
+/// Does something with the struct that names lead to, which is made if it is missing.
+fn with_part(
+    part: &mut StructMut<'_>,
+    steps: &[Step],
+    act: &mut dyn FnMut(&mut StructMut<'_>) -> Result<(), Failed>,
+) -> Result<(), Failed> {
+    match steps.split_first() {
+        Some((Step::Name(name), rest)) => with_part(&mut part.ensure_struct(&**name)?, rest, act),
+        _ => act(part),
+    }
+}

@@ -1,0 +1,372 @@
+//! What is recorded is read, played and recorded again as it was.
+
+use std::path::{Path as FilePath, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use structstore::path::Path;
+use structstore::stream::{AnyStream, Stream};
+use structstore::{
+    ArrayValue, DType, Error as StoreError, Item, Meta, StructStore, StructStoreShared, Value,
+};
+use structstore_record::{Arrays, Options, Playing, Recording, Run, Source, repair};
+use structstore_tests::SegmentName;
+
+const LIMIT: Duration = Duration::from_secs(120);
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Folder {
+        Folder(tempfile::tempdir().unwrap())
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+}
+
+fn path(text: &str) -> Path {
+    text.parse().unwrap()
+}
+
+/// Records while something happens.
+fn record(store: &StructStore, file: &FilePath, options: Options, happens: impl FnOnce(&Recording)) {
+    let recording = Recording::start(store, "local", file, options).unwrap();
+    happens(&recording);
+    recording.stop().unwrap();
+}
+
+/// Changes something, and waits until the recorder has written it.
+fn change(recording: &Recording, change: impl FnOnce()) {
+    let (start, before) = (Instant::now(), recording.status().messages);
+    change();
+    while recording.status().messages == before {
+        assert!(start.elapsed() < LIMIT);
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Everything that a store can hold.
+fn everything() -> StructStore {
+    let store = StructStore::new();
+    let fields: [(&str, Value<'_>); 11] = [
+        ("null", Value::Null),
+        ("bool", true.into()),
+        ("u64", u64::MAX.into()),
+        ("i64", i64::MIN.into()),
+        ("i8", (-5_i8).into()),
+        ("f32", 0.1_f32.into()),
+        ("nan", f64::NAN.into()),
+        ("inf", f32::NEG_INFINITY.into()),
+        ("$odd/name \u{1F600}", "a\"b\n".into()),
+        ("bytes", Value::bytes(vec![0, 255])),
+        (
+            "list",
+            Value::list([
+                Value::from(1_u8),
+                "two".into(),
+                Value::record([("x", Value::from(3.5_f32))]),
+                Value::Null,
+            ]),
+        ),
+    ];
+    store.update(fields.iter().map(|(name, value)| (*name, value))).unwrap();
+    let inner = store.ensure_struct("arm").unwrap().ensure_struct("wrist").unwrap();
+    inner.set("angle", 1.5).unwrap();
+    store.ensure_struct("empty").unwrap();
+    store.set("gains", [1.0_f32, f32::INFINITY]).unwrap();
+    store.set("image", ArrayValue::from_slice(&[2, 2, 3], &[7_u8; 12]).unwrap()).unwrap();
+    let times = ArrayValue::new(DType::new("<M8[us]").unwrap(), &[1], vec![1; 8]).unwrap();
+    store.set("times", times).unwrap();
+    store
+}
+
+/// Equal also in the types of numbers, NaNs included.
+fn identical(found: &Value<'_>, expected: &Value<'_>) {
+    assert_eq!(sorted(found), sorted(expected));
+}
+
+fn sorted(value: &Value<'_>) -> String {
+    match value {
+        Value::Struct(fields) => {
+            let mut fields: Vec<String> =
+                fields.iter().map(|(name, value)| format!("{name:?}: {}", sorted(value))).collect();
+            fields.sort();
+            format!("{{{}}}", fields.join(", "))
+        }
+        other => format!("{other:?}"),
+    }
+}
+
+#[test]
+fn every_kind_comes_back_as_it_was() {
+    let (store, folder) = (everything(), Folder::new());
+    let file = folder.file("run.mcap");
+    let mut states = Vec::new();
+    record(&store, &file, Options::new(), |recording| {
+        states.push(store.to_value().unwrap());
+        change(recording, || store.set_at("arm.wrist.angle", 2.5).unwrap());
+        store.set("u64", 1_u64).unwrap();
+        store.set("bool", "now a string").unwrap();
+        store.delete("null").unwrap();
+        store.set("gains", [2.0_f32, 3.0, 4.0]).unwrap();
+        store.ensure_list("list").unwrap().push(7_i16).unwrap();
+        store
+            .set(
+                "new",
+                Value::record([("x", Value::from(1_i16)), ("y", Value::record([("z", Value::Null)]))]),
+            )
+            .unwrap();
+        store.delete("arm").unwrap();
+        store.set("empty", 5).unwrap();
+    });
+    let run = Run::open(&file).unwrap();
+    assert!(run.is_finished());
+    identical(&run.start_state().unwrap(), &states[0]);
+    identical(&run.end_state().unwrap(), &store.to_value().unwrap());
+    // Played into another store and recorded again: the same.
+    let again = StructStore::new();
+    run.replay(&again, &Playing { speed: 1000.0, ..Playing::default() }, &mut || true).unwrap();
+    identical(&again.to_value().unwrap(), &store.to_value().unwrap());
+    let second = folder.file("again.mcap");
+    record(&again, &second, Options::new(), |_| {});
+    identical(&Run::open(&second).unwrap().end_state().unwrap(), &store.to_value().unwrap());
+}
+
+#[test]
+fn series_are_values_over_time() {
+    let (store, folder) = (StructStore::new(), Folder::new());
+    let file = folder.file("run.mcap");
+    store.ensure_struct("pose").unwrap().set("x", 0_i16).unwrap();
+    store.set("gains", [0.0, 0.0]).unwrap();
+    record(&store, &file, Options::new().rate(10_000.0), |recording| {
+        for x in 1_i16..20 {
+            change(recording, || store.set_at("pose.x", x).unwrap());
+        }
+        recording.mark("the end");
+    });
+    let run = Run::open(&file).unwrap();
+    let series = run.series(&path("pose.x")).unwrap();
+    let expected: Vec<Value<'_>> = (0..20_i16).map(Value::from).collect();
+    assert_eq!(format!("{:?}", series.values), format!("{expected:?}"));
+    assert!(series.times.is_sorted() && series.times[0] < 1.0);
+    assert!(run.series(&path("pose.y")).unwrap_err().to_string().contains("pose.y: nothing is recorded"));
+    let topics: Vec<(&str, Source)> =
+        run.topics().iter().map(|topic| (topic.name.as_str(), topic.source)).collect();
+    assert!(topics.contains(&("/pose", Source::Struct)) && topics.contains(&("/gains", Source::Array)));
+    assert!(topics.contains(&("/structstore.marks", Source::Marks)));
+    let middle = series.times[10] + 1e-6;
+    assert_eq!(run.at(middle).unwrap().get("pose").unwrap().to_string(), r#"{"x": 10}"#);
+}
+
+#[derive(structstore::StructStore, Debug, PartialEq)]
+struct Imu {
+    t: f64,
+    acc: [f32; 3],
+    ok: bool,
+}
+
+#[test]
+fn streams_are_recorded_whole() {
+    let (store, folder) = (StructStore::new(), Folder::new());
+    let file = folder.file("run.mcap");
+    let imu = store.ensure_stream::<Imu>("imu", Stream::depth(2000)).unwrap();
+    record(&store, &file, Options::new(), |_| {
+        let image = store.ensure_struct("camera").unwrap();
+        let image = image.ensure_stream::<[u8]>("image", Stream::array([4, 4, 3]).depth(100)).unwrap();
+        for at in 0..1000_u16 {
+            imu.publish(&Imu { t: at.into(), acc: [at.into(), 0.5, f32::NAN], ok: at % 2 == 0 }).unwrap();
+        }
+        // A stream that is found while it is recorded.
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_millis(300) {
+            thread::sleep(Duration::from_millis(10));
+        }
+        image.publish(&[9; 48]).unwrap();
+    });
+    let run = Run::open(&file).unwrap();
+    let series = run.series(&path("imu.t")).unwrap();
+    assert_eq!(series.values.len(), 1000);
+    assert_eq!(series.values[999], Value::from(999.0));
+    assert!(run.series(&path("imu.acc[0]")).unwrap().values.len() == 1000);
+    assert_eq!(run.series(&path("camera.image")).unwrap().values.len(), 1);
+    // The same samples, byte by byte but for payloads of NaN.
+    let again = StructStore::new();
+    again.ensure_stream::<Imu>("imu", Stream::depth(2000)).unwrap();
+    run.replay(&again, &Playing { speed: 1e9, ..Playing::default() }, &mut || true).unwrap();
+    let samples = |store: &StructStore, name: &str| {
+        let Item::Stream(stream) = store.get_at::<Item>(name).unwrap() else { panic!("no stream") };
+        let stream: AnyStream = stream;
+        let history = stream.history(2000).unwrap();
+        history.samples().map(<[u8]>::to_vec).collect::<Vec<_>>()
+    };
+    assert_eq!(samples(&again, "imu"), samples(&store, "imu"));
+    assert_eq!(samples(&again, "camera.image"), samples(&store, "camera.image"));
+}
+
+#[test]
+fn only_what_is_asked_for_is_recorded() {
+    let (store, folder) = (everything(), Folder::new());
+    let file = folder.file("run.mcap");
+    record(&store, &file, Options::new().paths([path("arm")]).arrays(Arrays::None), |_| {
+        store.set_at("arm.wrist.angle", 9.5).unwrap();
+        store.set("u64", 7_u64).unwrap();
+        store.set("gains", [9.0_f32]).unwrap();
+    });
+    let run = Run::open(&file).unwrap();
+    let names: Vec<&str> = run.topics().iter().map(|topic| topic.name.as_str()).collect();
+    assert_eq!(names, ["/", "/arm", "/arm/wrist"]);
+    assert_eq!(run.end_state().unwrap().to_string(), r#"{"arm": {"wrist": {"angle": 9.5}}}"#);
+    // Of a store that it is played into, the rest stays.
+    let other = StructStore::new();
+    other.set("own", 1).unwrap();
+    run.replay(&other, &Playing { speed: 1e9, ..Playing::default() }, &mut || true).unwrap();
+    assert_eq!(other.get_at::<f64>("arm.wrist.angle").unwrap(), 9.5);
+    assert_eq!(other.get::<i64>("own").unwrap(), 1);
+    assert_eq!(run.series(&path("arm.wrist.angle")).unwrap().values.last(), Some(&Value::from(9.5)));
+}
+
+#[test]
+fn transactions_are_in_one_piece() {
+    let (store, folder) = (StructStore::new(), Folder::new());
+    let file = folder.file("run.mcap");
+    for part in ["left", "right"] {
+        store.ensure_struct(part).unwrap().set("x", 0_i64).unwrap();
+    }
+    record(&store, &file, Options::new().rate(10_000.0), |recording| {
+        let done = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                for x in (1..).take_while(|_| !done.load(Ordering::Relaxed)) {
+                    let both = store.transaction(|root| {
+                        root.at("left")?.set("x", x)?;
+                        root.at("right")?.set("x", x)?;
+                        Ok::<_, StoreError>(())
+                    });
+                    both.unwrap();
+                }
+            });
+            while recording.status().messages < 500 {
+                thread::sleep(Duration::from_millis(1));
+            }
+            done.store(true, Ordering::Relaxed);
+        });
+    });
+    let run = Run::open(&file).unwrap();
+    let [left, right] = ["left.x", "right.x"].map(|text| run.series(&path(text)).unwrap());
+    assert_eq!(left.times, right.times);
+    assert_eq!(left.values, right.values);
+    assert!(left.values.len() > 100);
+}
+
+#[test]
+fn a_file_that_was_cut_is_read_and_repaired() {
+    let (store, folder) = (everything(), Folder::new());
+    let file = folder.file("run.mcap");
+    record(&store, &file, Options::new().rate(1000.0), |recording| {
+        for angle in 0..30 {
+            change(recording, || store.set_at("arm.wrist.angle", f64::from(angle) + 3.0).unwrap());
+        }
+    });
+    let whole = std::fs::read(&file).unwrap();
+    let complete = Run::open(&file).unwrap().series(&path("arm.wrist.angle")).unwrap().values.len();
+    let mut most = 0;
+    for cut in (0..whole.len()).step_by(whole.len() / 50).chain([whole.len() - 1]) {
+        let part = folder.file("cut.mcap");
+        std::fs::write(&part, &whole[..cut]).unwrap();
+        // Readable as far as it goes, or an error: no panic.
+        let Ok(run) = Run::open(&part) else { continue };
+        assert!(!run.is_finished());
+        let before = run.series(&path("arm.wrist.angle")).map_or(0, |series| series.values.len());
+        most = most.max(before);
+        drop(run);
+        repair(&part).unwrap();
+        let run = Run::open(&part).unwrap();
+        assert!(run.is_finished());
+        assert_eq!(run.series(&path("arm.wrist.angle")).map_or(0, |series| series.values.len()), before);
+    }
+    assert_eq!(most, complete);
+}
+
+#[test]
+fn other_bytes_are_an_error() {
+    let (store, folder) = (everything(), Folder::new());
+    let file = folder.file("run.mcap");
+    record(&store, &file, Options::new(), |_| {});
+    let whole = std::fs::read(&file).unwrap();
+    let part = folder.file("other.mcap");
+    for at in (8..whole.len()).step_by(7) {
+        let mut other = whole.clone();
+        other[at] ^= 0x55;
+        std::fs::write(&part, &other).unwrap();
+        if let Ok(run) = Run::open(&part) {
+            let _ = (run.end_state(), run.series(&path("arm.wrist.angle")), run.duration());
+            let _ =
+                run.replay(&StructStore::new(), &Playing { speed: 1e9, ..Playing::default() }, &mut || false);
+        }
+    }
+    std::fs::write(&part, b"no recording").unwrap();
+    assert!(Run::open(&part).unwrap_err().to_string().contains("this is no MCAP file"));
+}
+
+#[test]
+fn a_long_recording_goes_on_in_further_files() {
+    let (store, folder) = (everything(), Folder::new());
+    let file = folder.file("run.mcap");
+    record(&store, &file, Options::new().rate(10_000.0).split(20_000), |recording| {
+        let start = Instant::now();
+        let mut angle = 0.0;
+        while !folder.file("run-2.mcap").exists() {
+            assert!(start.elapsed() < LIMIT);
+            angle += 1.0;
+            store.set_at("arm.wrist.angle", angle).unwrap();
+            thread::sleep(Duration::from_micros(200));
+        }
+        change(recording, || store.set_at("arm.wrist.angle", -1.0).unwrap());
+    });
+    let mut number = 2;
+    while folder.file(&format!("run-{}.mcap", number + 1)).exists() {
+        number += 1;
+    }
+    let last = Run::open(folder.file(&format!("run-{number}.mcap"))).unwrap();
+    identical(&last.end_state().unwrap(), &store.to_value().unwrap());
+}
+
+#[test]
+fn limits_and_units_are_in_the_schema() {
+    let (store, folder) = (StructStore::new(), Folder::new());
+    let file = folder.file("run.mcap");
+    store.set("kp", 1.5).unwrap();
+    store.declare("kp", &Meta::new().range(0.0..=5.0).unit("V").description("A gain.")).unwrap();
+    record(&store, &file, Options::new(), |_| {});
+    let bytes = std::fs::read(&file).unwrap();
+    let summary = mcap::Summary::read(&bytes).unwrap().unwrap();
+    // As PlotJuggler wants it: a summary, and a schema on each channel.
+    assert!(summary.stats.is_some() && summary.channels.values().all(|channel| channel.schema.is_some()));
+    let root = summary.channels.values().find(|channel| channel.topic == "/").unwrap();
+    let schema: serde_json::Value = serde_json::from_slice(&root.schema.as_ref().unwrap().data).unwrap();
+    assert_eq!(schema["properties"]["kp"]["maximum"], 5.0);
+    assert_eq!(schema["properties"]["kp"]["x-unit"], "V");
+    assert_eq!(schema["properties"]["kp"]["x-structstore"], "f64");
+}
+
+#[test]
+fn a_shared_store_is_recorded_by_an_observer_until_it_goes() {
+    let (name, folder) = (SegmentName::new("record"), Folder::new());
+    let store = StructStoreShared::open(&*name).unwrap();
+    store.set("n", 1).unwrap();
+    let observer = StructStoreShared::options().observe(true).open(&*name).unwrap();
+    let file = folder.file("run.mcap");
+    let recording = Recording::start(&observer, &name, &file, Options::new()).unwrap();
+    change(&recording, || store.set("n", 2).unwrap());
+    store.close().unwrap();
+    let start = Instant::now();
+    while recording.is_running() {
+        assert!(start.elapsed() < LIMIT);
+        thread::sleep(Duration::from_millis(5));
+    }
+    recording.stop().unwrap();
+    assert_eq!(Run::open(&file).unwrap().end_state().unwrap().to_string(), r#"{"n": 2}"#);
+}
