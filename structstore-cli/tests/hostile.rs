@@ -65,8 +65,8 @@ const COMMANDS: [&str; 41] = [
 ];
 /// How many segments with one changed word are tried in the whole form.
 const SEGMENTS: usize = 1200;
-/// The same of the sample, which also has one in eight of the badly damaged segments.
-const SAMPLED: usize = 100;
+/// The same of the sample, which also has one in 24 of the badly damaged segments.
+const SAMPLED: usize = 40;
 const EACH: usize = 4;
 /// Contents of strings in the segments, which no error message may contain.
 const CONTENTS: [&str; 2] = ["grüße", "a text that"];
@@ -80,16 +80,18 @@ fn commands_on_damaged_segments_end_by_themselves() {
     fs::write(&image, open(&sample.segments[0]).to_bytes().unwrap()).unwrap();
     let next = AtomicUsize::new(0);
     // More than there are cores, because some segments make the command wait.
-    let workers = 2 * thread::available_parallelism().map_or(2, usize::from);
+    let workers = 4 * thread::available_parallelism().map_or(2, usize::from);
     let trials: Vec<Trial> = thread::scope(|scope| {
         let start = |worker: usize| {
             let (file, name) = (folder.path().join(worker.to_string()), SegmentName::new("hostile_tool"));
             let place = Place { file, name, image: &image };
             let (sample, next) = (&sample, &next);
             scope.spawn(move || {
-                iter::from_fn(|| Some(next.fetch_add(1, Ordering::Relaxed)).filter(|at| *at < sample.len()))
-                    .flat_map(|at| sample.try_on(at, &place))
-                    .collect::<Vec<_>>()
+                iter::from_fn(|| {
+                    Some(next.fetch_add(1, Ordering::Relaxed)).filter(|at| *at < sample.trials())
+                })
+                .map(|at| sample.try_nth(at, &place))
+                .collect::<Vec<_>>()
             })
         };
         let started: Vec<_> = (0..workers).map(start).collect();
@@ -100,7 +102,7 @@ fn commands_on_damaged_segments_end_by_themselves() {
     let _ = writeln!(
         io::stderr(),
         "{} segments, {} runs; the slowest took {} ms: {}",
-        sample.len(),
+        sample.badly_damaged.len() + sample.others,
         trials.len(),
         slowest.time.as_millis(),
         slowest.what
@@ -133,37 +135,41 @@ impl Sample {
         let thorough = std::env::var_os("STRUCTSTORE_THOROUGH").is_some();
         Sample {
             fields: segments.iter().map(|segment| fields(segment)).collect(),
-            badly_damaged: badly_damaged.into_iter().step_by(sample::part(8, 1)).collect(),
+            badly_damaged: badly_damaged.into_iter().step_by(sample::part(24, 1)).collect(),
             segments,
             others: if thorough { 10 * SEGMENTS } else { sample::part(SAMPLED, SEGMENTS) },
         }
     }
 
-    fn len(&self) -> usize {
-        self.badly_damaged.len() + self.others
+    fn trials(&self) -> usize {
+        self.badly_damaged.len() * COMMANDS.len() + self.others * EACH
     }
 
-    /// Tries all commands on a badly damaged segment, and some commands on another one.
-    fn try_on(&self, at: usize, place: &Place<'_>) -> Vec<Trial> {
-        let mut random = Random::new((at as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    /// Tries a command: each on badly damaged segments, one after the other, and some on the others.
+    fn try_nth(&self, at: usize, place: &Place<'_>) -> Trial {
+        let random = |seed: usize| Random::new((seed as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let others = at.checked_sub(self.badly_damaged.len() * COMMANDS.len());
+        let (segment, nth) = match others {
+            None => (at % self.badly_damaged.len(), at / self.badly_damaged.len()),
+            Some(at) => (self.badly_damaged.len() + at / EACH, at % EACH),
+        };
+        let mut of_segment = random(segment);
+        let first = of_segment.below(COMMANDS.len());
         let one;
-        let (damaged, count) = match self.badly_damaged.get(at) {
-            Some(damaged) => (damaged, COMMANDS.len()),
+        let damaged = match self.badly_damaged.get(segment) {
+            Some(damaged) => damaged,
             None => {
-                one = one_word(&self.segments, &mut random);
-                (&one, EACH)
+                one = one_word(&self.segments, &mut of_segment);
+                &one
             }
         };
-        let (first, fields) = (random.below(COMMANDS.len()), &self.fields[damaged.of]);
-        let mut try_nth = |nth: usize| {
-            // 7 and the number of commands have no divisor in common.
-            let line = COMMANDS[(first + 7 * nth) % COMMANDS.len()];
-            let start = Instant::now();
-            let outcome = place.run(damaged, line, &fields[random.below(fields.len())]);
-            let what = format!("{}: {line}", damaged.how);
-            Trial { what, time: start.elapsed(), fault: fault(line, &outcome) }
-        };
-        (0..count).map(&mut try_nth).collect()
+        // 7 and the number of commands have no divisor in common.
+        let line = COMMANDS[(first + 7 * nth) % COMMANDS.len()];
+        let fields = &self.fields[damaged.of];
+        let start = Instant::now();
+        let outcome = place.run(damaged, line, &fields[random(at).below(fields.len())]);
+        let what = format!("{}: {line}", damaged.how);
+        Trial { what, time: start.elapsed(), fault: fault(line, &outcome) }
     }
 }
 

@@ -14,7 +14,7 @@ use structstore_tests::limits::STUCK as LIMIT;
 use structstore_tests::sample;
 
 /// A process dies at one in this many stores, unless the whole suite runs.
-const SAMPLED: usize = 16;
+const SAMPLED: usize = 24;
 
 /// The visible state of a store.
 #[derive(PartialEq, Debug)]
