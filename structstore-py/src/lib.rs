@@ -21,6 +21,7 @@ mod object;
 mod paths;
 mod pickling;
 mod printing;
+mod recording;
 mod reserved;
 mod serving;
 mod shared;
@@ -77,6 +78,9 @@ mod _structstore {
 
     #[pymodule_export]
     use super::stream::{Follow, Loan, Sample, Stream, StructStoreStream, wait};
+
+    #[pymodule_export]
+    use super::recording::{Recording, Run, read, record};
 
     #[pymodule_export]
     use super::serving::{_Page, _Server, _widget_script};

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path as FilePath, PathBuf};
+use std::process;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -161,6 +162,8 @@ struct Shared {
 pub struct Recording {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
+    /// The one that records. A forked child has no threads to wait for.
+    process: u32,
 }
 
 impl Recording {
@@ -203,7 +206,8 @@ impl Recording {
         });
         let mut looks = Looks::new(Arc::clone(&shared), batches);
         looks.begin()?;
-        let mut recording = Recording { shared: Arc::clone(&shared), threads: Vec::new() };
+        let mut recording =
+            Recording { shared: Arc::clone(&shared), threads: Vec::new(), process: process::id() };
         recording.spawn("looks", move || looks.run())?;
         if shared.options.streams {
             let follow = Follow { shared: Arc::clone(&shared), streams: Vec::new() };
@@ -223,7 +227,9 @@ impl Recording {
 
     /// Writes a remark, with the time.
     pub fn mark(&self, text: &str) {
-        self.shared.queue.push(Item::Mark { time: now(), text: text.to_owned() });
+        if self.is_here() {
+            self.shared.queue.push(Item::Mark { time: now(), text: text.to_owned() });
+        }
     }
 
     /// How it is going.
@@ -236,7 +242,7 @@ impl Recording {
 
     /// Whether it goes on: it ends by itself if the disk is full, or the store goes.
     pub fn is_running(&self) -> bool {
-        self.threads.iter().all(|thread| !thread.is_finished())
+        self.is_here() && self.threads.iter().all(|thread| !thread.is_finished())
     }
 
     /// Ends it, with all that has changed until now.
@@ -247,13 +253,23 @@ impl Recording {
     pub fn stop(mut self) -> Result<Status> {
         self.end();
         let status = self.status();
+        if !self.is_here() {
+            return Ok(status);
+        }
         match self.shared.failed.lock().unwrap_or_else(PoisonError::into_inner).take() {
             Some(error) => Err(error),
             None => Ok(status),
         }
     }
 
+    fn is_here(&self) -> bool {
+        self.process == process::id()
+    }
+
     fn end(&mut self) {
+        if !self.is_here() {
+            return std::mem::take(&mut self.threads).into_iter().for_each(std::mem::forget);
+        }
         self.shared.over.store(true, Ordering::SeqCst);
         // In the order in which they were started: those who read end first.
         let writer = self.threads.pop();

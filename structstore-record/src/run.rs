@@ -11,9 +11,10 @@ use mcap::read::ChannelAccumulator;
 use mcap::records::{AttachmentIndex, MessageHeader, Metadata, Record, op};
 use mcap::{Channel, Summary};
 use memmap2::Mmap;
+use structstore::binding_support::for_each_number;
 use structstore::guard::StructMut;
 use structstore::path::{Path, Step};
-use structstore::{DType, Struct, StructStore, Value};
+use structstore::{ArrayValue, DType, Kind, Scalar, Struct, StructStore, Value};
 
 use crate::decode::{self, Spec};
 use crate::error::{Error, Result};
@@ -91,6 +92,64 @@ pub struct Series {
     /// What it was; null where the field was not there.
     pub values: Vec<Value<'static>>,
 }
+
+impl Series {
+    /// The values as the rows of one array, if all are numbers or arrays of one type.
+    ///
+    /// ```
+    /// use structstore::Value;
+    /// use structstore_record::Series;
+    ///
+    /// let mut series = Series::default();
+    /// (series.times, series.values) = (vec![0.0, 0.5], vec![Value::from(1_u8), Value::from(2_u8)]);
+    /// assert_eq!(series.array().unwrap().data(), [1, 2]);
+    /// series.values.push("three".into());
+    /// assert_eq!(series.array(), None);
+    /// ```
+    pub fn array(&self) -> Option<ArrayValue<'static>> {
+        let (dtype, row) = match self.values.first()? {
+            Value::Scalar(first) => (dtype_of(first.kind())?, Vec::new()),
+            Value::Array(first) => (first.dtype().clone(), first.shape().to_vec()),
+            _ => return None,
+        };
+        let mut data = Vec::new();
+        for value in &self.values {
+            match value {
+                Value::Scalar(scalar) if row.is_empty() && dtype.kind() == Some(scalar.kind()) => {
+                    push(*scalar, &mut data)?;
+                }
+                Value::Array(array) if *array.dtype() == dtype && array.shape() == row => {
+                    data.extend_from_slice(array.data());
+                }
+                _ => return None,
+            }
+        }
+        let shape: Vec<usize> = std::iter::once(self.values.len()).chain(row).collect();
+        ArrayValue::new(dtype, &shape, data).ok()
+    }
+}
+
+macro_rules! of_numbers {
+    ($($kind:ident $type:ident $typestr:literal $class:ident;)*) => {
+        fn dtype_of(kind: Kind) -> Option<DType> {
+            match kind {
+                Kind::Bool => DType::new("|b1").ok(),
+                $(Kind::$kind => Some(DType::of::<$type>()),)*
+                _ => None,
+            }
+        }
+
+        fn push(scalar: Scalar, data: &mut Vec<u8>) -> Option<()> {
+            match scalar {
+                Scalar::Bool(truth) => data.push(truth.into()),
+                $(Scalar::$kind(number) => data.extend_from_slice(&number.to_le_bytes()),)*
+                _ => return None,
+            }
+            Some(())
+        }
+    };
+}
+for_each_number!(of_numbers);
 
 /// One message.
 #[derive(Clone, Copy)]
@@ -363,9 +422,18 @@ impl Run {
     ///
     /// [`Error::Damaged`].
     pub fn at(&self, seconds: f64) -> Result<Value<'static>> {
+        Ok(self.store_at(seconds)?.to_value()?)
+    }
+
+    /// The same as a store.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Damaged`].
+    pub fn store_at(&self, seconds: f64) -> Result<StructStore> {
         let store = StructStore::try_new()?;
         self.load(&store, self.time(seconds))?;
-        Ok(store.to_value()?)
+        Ok(store)
     }
 
     /// Puts the state at a time into a store.

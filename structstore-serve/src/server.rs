@@ -143,6 +143,8 @@ impl Server {
         };
         let listener =
             std::net::TcpListener::bind(address).map_err(failed(&format!("listen on {address}")))?;
+        // Before anybody who was told of the server forks.
+        let guard = Guard::new(&listener);
         listener.set_nonblocking(true).map_err(failed("listen"))?;
         let address = listener.local_addr().map_err(failed("listen"))?;
         let gate = Gate { token: Token::new().map_err(failed("make a token"))?, port: address.port(), open };
@@ -156,7 +158,7 @@ impl Server {
         let runtime = runtime.map_err(failed("start a server"))?;
         let (stop, stopped) = oneshot::channel();
         let serve = move || {
-            let served = runtime.block_on(serve(listener, &site, stopped));
+            let served = runtime.block_on(serve(guard, listener, &site, stopped));
             let viewers: Vec<Viewer> = lock(&site.viewers).values().cloned().collect();
             viewers.iter().for_each(Viewer::end);
             let until = std::time::Instant::now() + PATIENCE;
@@ -221,11 +223,11 @@ struct Site {
 type Shared = Arc<Site>;
 
 async fn serve(
+    guard: Guard,
     listener: std::net::TcpListener,
     site: &Shared,
     stopped: oneshot::Receiver<()>,
 ) -> io::Result<()> {
-    let guard = Guard::new(&listener);
     let listener = TcpListener::from_std(listener)?;
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     let listener = Sockets { _guard: guard, listener, room };

@@ -79,10 +79,10 @@ def documented() -> Iterator[tuple[str, Any]]:
 
 
 @pytest.mark.parametrize(("where", "what"), list(documented()), ids=lambda value: value if isinstance(value, str) else "")
-def test_docstrings_are_there_and_their_examples_run(where: str, what: Any, name: str) -> None:
+def test_docstrings_are_there_and_their_examples_run(where: str, what: Any, name: str, tmp_path: Path) -> None:
     text = inspect.getdoc(what)
     assert text
-    names = {**NAMES, "__name__": "docstring"}
+    names = {**NAMES, "__name__": "docstring", "folder": tmp_path}
     example = doctest.DocTestParser().get_doctest(text.replace(SEGMENT, name), names, where, None, None)
     said: list[str] = []
     outcome = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(example, out=said.append)

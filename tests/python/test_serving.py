@@ -40,12 +40,12 @@ def is_refused(url: str) -> bool:
     return False
 
 
-def test_a_store_is_served_until_the_viewer_is_closed(store: StructStore) -> None:
+def test_a_store_is_served_until_the_viewer_is_closed(store: StructStore, name: str) -> None:
     store.gains = {"kp": 1.5}
     with structstore.serve(store, writable=["gains"]) as viewer:
         assert repr(viewer) == "<structstore.Viewer, running>" and "token" not in repr(viewer)
         served = about(viewer.url)["store"]
-        assert served == getattr(store, "path", served)
+        assert served == name if isinstance(store, StructStoreShared) else served.startswith("StructStore ")
     assert is_refused(viewer.url) and repr(viewer) == "<structstore.Viewer, closed>"
     viewer.close()
 
@@ -119,7 +119,10 @@ def test_a_page_goes_on_while_python_waits(local: StructStore) -> None:
     until("done")
     assert local.part.x == 8
     page.close()
-    assert page.closed and page.receive(60.0) is None
+    assert page.closed
+    # What it was told before is still there.
+    while page.receive(60.0) is not None:
+        pass
 
 
 def test_a_forked_child_has_no_server(local: StructStore) -> None:

@@ -57,7 +57,9 @@ __all__ = [
     "OutOfSpaceError",
     "PublisherError",
     "ReadOnlyError",
+    "Recording",
     "RejectedError",
+    "Run",
     "Sample",
     "StaleHandleError",
     "Statistics",
@@ -100,6 +102,8 @@ __all__ = [
     "locks",
     "orphans",
     "participants",
+    "read",
+    "record",
     "remove_at",
     "reset",
     "set_at",
@@ -307,6 +311,97 @@ def _declare_field(structure: StructStore, name: str, told: dict[str, Any]) -> N
     """Declares one field of a structure: see `declare` of the package."""
 def _meta(structure: StructStore, name: str) -> dict[str, Any]:
     """The metadata of a field, by name."""
+def record(
+    store: StructStore,
+    file: str | os.PathLike[str],
+    /,
+    *,
+    rate: float = 200.0,
+    paths: Sequence[str] | None = None,
+    streams: bool = True,
+    arrays: bool | int | None = None,
+    split: int | None = None,
+) -> Recording:
+    """Records a store, or a part of one, as an MCAP file until the recording is closed. Foxglove, PlotJuggler and other programs open
+    the file; read() reads it.
+
+        >>> store = structstore.StructStore()
+        >>> store.pose = {"x": 0.5}
+        >>> with structstore.record(store, folder / "run.mcap") as recording:
+        ...     store.pose.x = 1.5
+        ...     recording.mark("moved")
+        >>> run = structstore.read(folder / "run.mcap")
+        >>> print(run.at(run.duration))
+        {"pose": {"x": 1.5}}
+
+    Of streams, every sample is recorded, unless `streams` is false. Of everything else, what changes: its newest state, up to `rate` times a
+    second; arrays each time that they have changed, each so many times (`arrays=10`), or not at all. `paths` lists what is recorded; everything
+    by default. `split` begins another file after so many bytes: run-2.mcap. The recording is done by threads of this process, which no
+    writer waits for. A forked child does not record.
+
+    Raises FileExistsError if the file exists, and OSError if it cannot be written.
+    """
+def read(file: str | os.PathLike[str], /) -> Run:
+    """Opens a recording, also one that was not finished because its recorder was killed: as far as it was written.
+
+        run = structstore.read("run.mcap")
+        times, x = run["pose.x"]
+        state = run.at(12.5)
+
+    Raises CorruptError if it is no recording of a store, and OSError if it cannot be read.
+    """
+@final
+class Recording:
+    """A recording that is being made; see record()."""
+    @property
+    def running(self) -> bool:
+        """Whether it goes on. It ends by itself if the disk is full, or the store is removed."""
+    @property
+    def messages(self) -> int:
+        """How many messages were written."""
+    @property
+    def missed(self) -> int:
+        """How many samples of streams were lost: published faster than they were read, or without room to wait for the disk."""
+    def mark(self, text: str) -> None:
+        """Writes a remark into the recording, with the time."""
+    def close(self) -> None:
+        """Ends it, with all that has changed until now. Raises what has ended it before: OSError if the disk was full."""
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        _type: type[BaseException] | None = ...,
+        _value: BaseException | None = ...,
+        _traceback: TracebackType | None = ...,
+    ) -> None: ...
+
+@final
+class Run:
+    """A recording in a file; see read(). Times are in seconds since its start."""
+    @property
+    def duration(self) -> float:
+        """How long it is, in seconds."""
+    @property
+    def start(self) -> float:
+        """When it begins, in seconds since 1970."""
+    @property
+    def store(self) -> str | None:
+        """The name of the store that was recorded; None of a local one."""
+    @property
+    def finished(self) -> bool:
+        """Whether it was finished. One that was not lacks the index that other programs need: `structstore record --repair` writes it."""
+    @property
+    def topics(self) -> dict[str, int]:
+        """The topics, one for each struct, array and stream, and how many messages each has."""
+    def at(self, seconds: float) -> StructStore:
+        """The state so many seconds after the start, as a local store: all but what streams have published."""
+    def replay(
+        self, store: StructStore, /, *, speed: float = 1.0, start: float = 0.0, topics: Sequence[str] = ...
+    ) -> None:
+        """Puts the state at `start` into a store, and then plays what follows, `speed` times as fast as it was: what changed in one transaction
+        in one transaction, and each sample published. `topics` are the beginnings of names of topics to play; all if there are none.
+        """
+    def __getitem__(self, path: str, /) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any] | list[Any]]: ...
+
 @final
 class _Server:
     """A server that runs until it is stopped."""

@@ -1,0 +1,294 @@
+//! Recordings: made of a store while it is used, and read.
+
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use pyo3::exceptions::PyOSError;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use structstore::binding_support::Snapshot;
+use structstore::path::Path;
+use structstore::{ArrayValue, Value};
+use structstore_record::{Arrays, Error, Options, Playing, Status};
+
+use crate::error::{Exception, Failure, Result};
+use crate::store::StructStore;
+use crate::value_out::{Structs, detached};
+
+/// How often a replay lets Python handle signals.
+const SIGNALS: Duration = Duration::from_millis(50);
+
+fn raised(py: Python<'_>, error: Error) -> Failure {
+    match error {
+        Error::Store(error) => error.into(),
+        Error::File { file, source } => match source.raw_os_error() {
+            Some(code) => PyOSError::new_err((code, plain(&source), file)).into(),
+            None => PyErr::from(source).into(),
+        },
+        Error::Invalid(message) => Exception::InvalidArgumentError.raised(py, &message, None).into(),
+        _ => Exception::CorruptError.raised(py, &error.to_string(), None).into(),
+    }
+}
+
+/// What the system says, without the number.
+fn plain(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
+}
+
+/// Records a store, or a part of one, as an MCAP file until the recording is closed. Foxglove, PlotJuggler and other programs open
+/// the file; read() reads it.
+///
+///     >>> store = structstore.StructStore()
+///     >>> store.pose = {"x": 0.5}
+///     >>> with structstore.record(store, folder / "run.mcap") as recording:
+///     ...     store.pose.x = 1.5
+///     ...     recording.mark("moved")
+///     >>> run = structstore.read(folder / "run.mcap")
+///     >>> print(run.at(run.duration))
+///     {"pose": {"x": 1.5}}
+///
+/// Of streams, every sample is recorded, unless `streams` is false. Of everything else, what changes: its newest state, up to `rate` times a
+/// second; arrays each time that they have changed, each so many times (`arrays=10`), or not at all. `paths` lists what is recorded; everything
+/// by default. `split` begins another file after so many bytes: run-2.mcap. The recording is done by threads of this process, which no
+/// writer waits for. A forked child does not record.
+///
+/// Raises FileExistsError if the file exists, and OSError if it cannot be written.
+#[pyfunction]
+#[pyo3(signature = (store, file, /, *, rate=200.0, paths=None, streams=true, arrays=None, split=None))]
+#[expect(clippy::too_many_arguments, reason = "they have names in Python")]
+pub(crate) fn record(
+    py: Python<'_>,
+    store: &Bound<'_, StructStore>,
+    file: PathBuf,
+    rate: f64,
+    paths: Option<Vec<String>>,
+    streams: bool,
+    arrays: Option<&Bound<'_, PyAny>>,
+    split: Option<u64>,
+) -> Result<Recording> {
+    let invalid = |message: String| Failure::from(Exception::InvalidArgumentError.raised(py, &message, None));
+    if !(0.01..=10_000.0).contains(&rate) {
+        return Err(invalid(format!("rate: found {rate}, expected a number from 0.01 to 10000")));
+    }
+    let arrays = match arrays {
+        None => Arrays::All,
+        Some(found) => match (found.extract::<bool>(), found.extract::<u32>()) {
+            (Ok(all), _) => [Arrays::None, Arrays::All][usize::from(all)],
+            (_, Ok(many @ 1..)) => Arrays::Every(many),
+            _ => return Err(invalid(format!("arrays: found {found}, expected a bool or a number from 1"))),
+        },
+    };
+    let mut options = Options::new().rate(rate).streams(streams).arrays(arrays);
+    if let Some(paths) = paths {
+        let paths = paths.iter().map(|path| path.parse()).collect::<structstore::Result<Vec<Path>>>()?;
+        options = options.paths(paths);
+    }
+    if let Some(split) = split {
+        options = options.split(split);
+    }
+    let shared = store.get().shared().and_then(|shared| shared.by_name());
+    let name = shared.map_or_else(String::new, |(place, ..)| place.display().to_string());
+    let root = store.get().root()?.into_owned();
+    let started = py.detach(|| structstore_record::Recording::start(&root, &name, &file, options));
+    let recording = Mutex::new(Some(started.map_err(|error| raised(py, error))?));
+    Ok(Recording { recording, last: Mutex::new(Status::default()) })
+}
+
+/// A recording that is being made; see record().
+#[pyclass(frozen, module = "structstore")]
+pub(crate) struct Recording {
+    recording: Mutex<Option<structstore_record::Recording>>,
+    /// How it was when it was closed.
+    last: Mutex<Status>,
+}
+
+impl Recording {
+    fn status(&self) -> Status {
+        let recording = self.recording.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*recording {
+            Some(recording) => recording.status(),
+            None => *self.last.lock().unwrap_or_else(PoisonError::into_inner),
+        }
+    }
+}
+
+#[pymethods]
+impl Recording {
+    /// Writes a remark into the recording, with the time.
+    fn mark(&self, text: &str) {
+        if let Some(recording) = &*self.recording.lock().unwrap_or_else(PoisonError::into_inner) {
+            recording.mark(text);
+        }
+    }
+
+    /// Ends it, with all that has changed until now. Raises what has ended it before: OSError if the disk was full.
+    fn close(&self, py: Python<'_>) -> Result<()> {
+        let recording = self.recording.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(recording) = recording else { return Ok(()) };
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = recording.status();
+        let status = py.detach(|| recording.stop()).map_err(|error| raised(py, error))?;
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = status;
+        Ok(())
+    }
+
+    /// Whether it goes on. It ends by itself if the disk is full, or the store is removed.
+    #[getter]
+    fn running(&self) -> bool {
+        let recording = self.recording.lock().unwrap_or_else(PoisonError::into_inner);
+        recording.as_ref().is_some_and(structstore_record::Recording::is_running)
+    }
+
+    /// How many messages were written.
+    #[getter]
+    fn messages(&self) -> u64 {
+        self.status().messages
+    }
+
+    /// How many samples of streams were lost: published faster than they were read, or without room to wait for the disk.
+    #[getter]
+    fn missed(&self) -> u64 {
+        self.status().missed
+    }
+
+    fn __enter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        slf
+    }
+
+    #[pyo3(signature = (_type=None, _value=None, _traceback=None))]
+    fn __exit__(
+        &self,
+        py: Python<'_>,
+        _type: Option<&Bound<'_, PyAny>>,
+        _value: Option<&Bound<'_, PyAny>>,
+        _traceback: Option<&Bound<'_, PyAny>>,
+    ) -> Result<()> {
+        self.close(py)
+    }
+
+    fn __repr__(&self) -> String {
+        let state = if self.running() { "running" } else { "closed" };
+        format!("<structstore.Recording, {state}, {} messages>", self.status().messages)
+    }
+}
+
+/// Opens a recording, also one that was not finished because its recorder was killed: as far as it was written.
+///
+///     run = structstore.read("run.mcap")
+///     times, x = run["pose.x"]
+///     state = run.at(12.5)
+///
+/// Raises CorruptError if it is no recording of a store, and OSError if it cannot be read.
+#[pyfunction]
+#[pyo3(signature = (file, /))]
+pub(crate) fn read(py: Python<'_>, file: PathBuf) -> Result<Run> {
+    let run = py.detach(|| structstore_record::Run::open(&file)).map_err(|error| raised(py, error))?;
+    Ok(Run { run })
+}
+
+/// A recording in a file; see read(). Times are in seconds since its start.
+#[pyclass(frozen, mapping, module = "structstore")]
+pub(crate) struct Run {
+    run: structstore_record::Run,
+}
+
+#[pymethods]
+impl Run {
+    /// How long it is, in seconds.
+    #[getter]
+    fn duration(&self) -> f64 {
+        self.run.duration()
+    }
+
+    /// When it begins, in seconds since 1970.
+    #[getter]
+    fn start(&self) -> f64 {
+        self.run.start() as f64 / 1e9
+    }
+
+    /// The name of the store that was recorded; None of a local one.
+    #[getter]
+    fn store(&self) -> Option<&str> {
+        self.run.store().filter(|name| !name.is_empty())
+    }
+
+    /// Whether it was finished. One that was not lacks the index that other programs need: `structstore record --repair` writes it.
+    #[getter]
+    fn finished(&self) -> bool {
+        self.run.is_finished()
+    }
+
+    /// The topics, one for each struct, array and stream, and how many messages each has.
+    #[getter]
+    fn topics<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyDict>> {
+        let topics = PyDict::new(py);
+        for topic in self.run.topics() {
+            // Of a field that has changed its kind, there are several of the same name.
+            let before = topics.get_item(&topic.name)?.map_or(Ok(0), |count| count.extract::<u64>())?;
+            topics.set_item(&topic.name, before + topic.messages)?;
+        }
+        Ok(topics)
+    }
+
+    /// The state so many seconds after the start, as a local store: all but what streams have published.
+    fn at(&self, py: Python<'_>, seconds: f64) -> Result<StructStore> {
+        let store = py.detach(|| self.run.store_at(seconds)).map_err(|error| raised(py, error))?;
+        Ok(StructStore::from((*store).clone()))
+    }
+
+    /// The times and values of a field, an array or a stream, or of a part of one: `run["imu.acc"]`. The values are an array if all have one
+    /// type, else a list; None where the field was not there. Raises NotFoundError if nothing is recorded of it.
+    fn __getitem__<'py>(
+        &self,
+        py: Python<'py>,
+        path: &str,
+    ) -> Result<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+        let parsed: Path = path.parse()?;
+        let series = py.detach(|| self.run.series(&parsed)).map_err(|error| match error {
+            Error::Invalid(message) => Exception::NotFoundError.raised(py, &message, Some(&parsed)).into(),
+            other => raised(py, other),
+        })?;
+        let times = ArrayValue::from_slice(&[series.times.len()], &series.times)?;
+        let values = series.array().map_or_else(|| Value::List(series.values), Value::Array);
+        let object = |value: &Value<'_>| detached(py, &Snapshot::of(value), Structs::Dicts);
+        Ok((object(&Value::Array(times))?, object(&values)?))
+    }
+
+    /// Puts the state at `start` into a store, and then plays what follows, `speed` times as fast as it was: what changed in one transaction
+    /// in one transaction, and each sample published. `topics` are the beginnings of names of topics to play; all if there are none.
+    #[pyo3(signature = (store, /, *, speed=1.0, start=0.0, topics=Vec::new()))]
+    fn replay(
+        &self,
+        py: Python<'_>,
+        store: &Bound<'_, StructStore>,
+        speed: f64,
+        start: f64,
+        topics: Vec<String>,
+    ) -> Result<()> {
+        if !(speed > 0.0 && speed.is_finite()) {
+            let message = format!("speed: found {speed}, expected a number above 0");
+            return Err(Exception::InvalidArgumentError.raised(py, &message, None).into());
+        }
+        let store = store.get().root()?.into_owned();
+        let playing = Playing { speed, start, topics };
+        let (mut looked, mut interrupted) = (Instant::now(), None);
+        let played = py.detach(|| {
+            self.run.replay(&store, &playing, &mut || {
+                if looked.elapsed() >= SIGNALS {
+                    looked = Instant::now();
+                    interrupted = Python::attach(|py| py.check_signals()).err();
+                }
+                interrupted.is_none()
+            })
+        });
+        match interrupted {
+            Some(error) => Err(error.into()),
+            None => played.map_err(|error| raised(py, error)),
+        }
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<structstore.Run, {:.1} s, {} topics>", self.run.duration(), self.run.topics().len())
+    }
+}
