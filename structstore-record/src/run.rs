@@ -560,6 +560,13 @@ fn read(entry: &Entry<'_, '_>, way: &[Step]) -> std::result::Result<Option<Value
             return Ok(field.and_then(|field| inner(field, way.get(1..).unwrap_or_default())));
         }
         (Source::Array, _) => Value::Array(decode::of_array(entry.data)?),
+        // A number of a record: the rest of it is not looked at.
+        (Source::Stream, Some(StreamType { dtype, shape, .. }))
+            if let ([Step::Name(name)], [], true) = (way, shape.as_slice(), dtype.is_structured())
+                && let spec @ Spec::Number(_) = entry.topic.spec.field(name) =>
+        {
+            return decode::field(entry.data, name, spec);
+        }
         (_, Some(stream)) => sample(entry, stream)?,
         _ => return Ok(None),
     };
