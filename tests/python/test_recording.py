@@ -1,13 +1,16 @@
 """Recordings as Python makes and reads them. What is in a file is tested in structstore-record."""
 
+import json
 import os
 import signal
 import time
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import numpy as np
 import pytest
+from mcap.reader import make_reader
 
 import structstore
 from structstore import StructStore, StructStoreShared
@@ -76,6 +79,32 @@ def test_a_recording_is_played(local: StructStore, file: Path) -> None:
     assert np.array_equal(other.imu.history(100).data, local.imu.history(100).data)
     run.replay(other, speed=1000, topics=["/imu"])
     assert other.n == 1
+
+
+def test_other_programs_read_it(local: StructStore, file: Path) -> None:
+    """The reader of PyPI's mcap finds what it needs, and every message is as its schema says."""
+    local.imu = structstore.Stream(dtype=[("t", "f8"), ("acc", "f4", 3)], depth=10)
+    local.image, local.part = np.zeros((4, 6, 3), np.uint8), {"nan": float("nan"), "big": 2**63, "list": [1, "two", None]}
+    with structstore.record(local, file) as recording:
+        local.imu.publish((0.5, (1, 2, 3)))
+        local.part.list.append(b"bytes")
+        recording.mark("here")
+    found: dict[str, list[Any]] = {}
+    with file.open("rb") as stream:
+        reader = make_reader(stream, validate_crcs=True)
+        assert reader.get_summary().statistics.attachment_count == 1
+        for schema, channel, message in reader.iter_messages():
+            assert (schema.encoding, channel.message_encoding) == ("jsonschema", "json")
+            value = json.loads(message.data)
+            jsonschema.validate(value, json.loads(schema.data))
+            found.setdefault(f"{channel.topic} {schema.name}", []).append(value)
+    assert set(found) == {
+        "/ /", "/part /part", "/image foxglove.RawImage", "/imu structstore.Sample", "/structstore.marks structstore.Mark",
+    }
+    image = found["/image foxglove.RawImage"][0]
+    assert (image["width"], image["height"], image["encoding"]) == (6, 4, "rgb8")
+    assert found["/part /part"][0]["big"] == 2**63
+    assert found["/imu structstore.Sample"] == [{"t": 0.5, "acc": {"$array": [1, 2, 3], "dtype": "f32"}}]
 
 
 def test_only_what_is_asked_for_is_recorded(local: StructStore, file: Path) -> None:
