@@ -720,10 +720,10 @@ pub(crate) struct Record {
     /// Leave streams out
     #[arg(long)]
     pub(crate) no_streams: bool,
-    /// Which arrays to record: all, none, or each so many changes
+    /// Which arrays to record: all, none, or every Nth change
     #[arg(long, value_name = "all|none|NUMBER", default_value = "all", value_parser = arrays)]
     pub(crate) arrays: structstore_record::Arrays,
-    /// Go on in another file after so many bytes: 500MB, 2GiB
+    /// Start another file after this many bytes: 500MB, 2GiB
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(crate) split: Option<u64>,
     /// End after this many seconds
@@ -794,7 +794,7 @@ pub(crate) struct Replay {
     /// How many times as fast as it was
     #[arg(long, default_value = "1", value_parser = speed)]
     pub(crate) speed: f64,
-    /// Begin so many seconds after the start
+    /// Start this many seconds into the recording
     #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "0")]
     pub(crate) start: Duration,
     /// Play it again and again
@@ -861,7 +861,7 @@ pub(crate) struct Serve {
     /// Listen on this address, and port; the default is a free port of 127.0.0.1
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
     pub(crate) listen: Option<SocketAddr>,
-    /// Allow --listen beyond this machine, where whoever reads the network between gets the token
+    /// Allow --listen on addresses that other machines reach; the token crosses the network unencrypted
     #[arg(long)]
     pub(crate) insecure: bool,
     /// Do not open a browser

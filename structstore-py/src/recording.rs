@@ -86,6 +86,9 @@ pub(crate) fn record(
         options = options.paths(paths);
     }
     if let Some(split) = split {
+        if split == 0 {
+            return Err(invalid("split: found 0, expected a number of bytes from 1".to_owned()));
+        }
         options = options.split(split);
     }
     let shared = store.get().shared().and_then(|shared| shared.by_name());

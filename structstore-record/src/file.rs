@@ -53,6 +53,8 @@ pub(crate) struct Recorded {
 impl Recorded {
     pub(crate) fn create(file: &FilePath, store: &str, paths: &[Path]) -> Result<Recorded> {
         let created = File::options().write(true).create_new(true).open(file).map_err(Error::file(file))?;
+        // For `repair`, which leaves a file alone that is being written. Some file systems have no locks.
+        let _ = created.try_lock();
         let options = WriteOptions::new()
             .profile("")
             .library(format!("structstore {}", env!("CARGO_PKG_VERSION")))

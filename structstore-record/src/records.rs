@@ -112,3 +112,67 @@ pub(crate) fn each(bytes: &[u8], visit: &mut dyn FnMut(Record<'_>) -> ControlFlo
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(opcode: u8, body: &[u8]) -> Vec<u8> {
+        [&[opcode][..], &(body.len() as u64).to_le_bytes(), body].concat()
+    }
+
+    fn header(size: usize, crc: u32, compression: &str) -> ChunkHeader {
+        ChunkHeader {
+            message_start_time: 0,
+            message_end_time: 0,
+            uncompressed_size: size as u64,
+            uncompressed_crc: crc,
+            compression: compression.to_owned(),
+            compressed_size: size as u64,
+        }
+    }
+
+    #[test]
+    fn a_record_that_is_cut_ends_the_file() {
+        let bytes = [record(1, b"one"), record(2, b"two")].concat();
+        for cut in 0..=bytes.len() {
+            let whole = Frames(&bytes[..cut]).count();
+            assert_eq!(
+                whole,
+                [cut >= 12, cut >= 24].into_iter().filter(|is_whole| *is_whole).count(),
+                "{cut}"
+            );
+        }
+        let mut huge = record(1, b"one");
+        huge[1..9].copy_from_slice(&u64::MAX.to_le_bytes());
+        assert_eq!(Frames(&huge).count(), 0);
+        assert_eq!(Frames::from(&bytes, u64::MAX).count(), 0);
+    }
+
+    #[test]
+    fn a_chunk_has_its_checksum_and_its_size() {
+        let data = vec![7; 1000];
+        let sum = crc32fast::hash(&data);
+        let packed = zstd::encode_all(&*data, 1).unwrap();
+        assert_eq!(chunk(&header(1000, sum, ""), &data).unwrap(), data);
+        assert_eq!(chunk(&header(1000, sum, "zstd"), &packed).unwrap(), data);
+        assert!(chunk(&header(1000, sum + 1, "zstd"), &packed).unwrap_err().contains("checksum"));
+        assert!(chunk(&header(999, sum, "zstd"), &packed).unwrap_err().contains("checksum"));
+        assert!(chunk(&header(1000, sum, "zstd"), &packed[..5]).is_err());
+        assert!(chunk(&header(usize::MAX, 0, "zstd"), &packed).is_err());
+        assert!(chunk(&header(1000, sum, "lz4"), &packed).unwrap_err().contains("lz4"));
+    }
+
+    #[test]
+    fn an_attachment_has_all_of_its_fields() {
+        let text = |text: &str| [&(text.len() as u32).to_le_bytes()[..], text.as_bytes()].concat();
+        let body =
+            [&[0; 16][..], &text("name"), &text("type"), &3_u64.to_le_bytes(), b"abc", &[0; 4]].concat();
+        assert!(
+            matches!(parse(op::ATTACHMENT, &body), Ok(Record::Attachment { data, .. }) if &*data == b"abc")
+        );
+        for cut in 0..body.len() {
+            assert!(parse(op::ATTACHMENT, &body[..cut]).is_err(), "{cut}");
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! What a recorder that was killed has left, with the index that it did not write.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::BufWriter;
 use std::ops::ControlFlow;
 use std::path::Path as FilePath;
@@ -18,10 +18,13 @@ use crate::records;
 ///
 /// # Errors
 ///
-/// [`Error::File`] if it cannot be read or written, [`Error::Damaged`] if it is no MCAP file.
+/// [`Error::File`] if it cannot be read or written, [`Error::Invalid`] while it is being recorded, [`Error::Damaged`] if it is no MCAP file.
 pub fn repair(file: impl AsRef<FilePath>) -> Result<u64> {
     let file = file.as_ref();
     let opened = File::open(file).map_err(Error::file(file))?;
+    if matches!(opened.try_lock(), Err(TryLockError::WouldBlock)) {
+        return Err(Error::Invalid(format!("{}: the recording is still being made", file.display())));
+    }
     // SAFETY: as for `Run`.
     let map = unsafe { Mmap::map(&opened) }.map_err(Error::file(file))?;
     if !map.starts_with(mcap::MAGIC) {

@@ -161,6 +161,7 @@ def test_what_makes_no_sense_is_refused(local: StructStore, file: Path) -> None:
         ({"rate": 0}, "rate: found 0, expected a number from 0.01 to 10000"),
         ({"arrays": "all"}, "arrays: found all, expected a bool or a number from 1"),
         ({"paths": ["a..b"]}, "a..b"),
+        ({"split": 0}, "split: found 0, expected a number of bytes from 1"),
     ]
     for arguments, message in wrong:
         with pytest.raises(structstore.Error, match=message):
