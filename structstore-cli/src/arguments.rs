@@ -509,9 +509,18 @@ fn period(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(1.0 / rate).map_err(|_| format!("found {rate}, expected a number above 0"))
 }
 
+/// A number of seconds, or another one with its unit: 90, 500ms, 60s, 5min, 1h.
 fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "a number of seconds is expected".to_owned())?;
-    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+    let number = text.trim_end_matches(|character: char| character.is_ascii_lowercase());
+    let unit = match text.strip_prefix(number).unwrap_or_default() {
+        "" | "s" => 1.0,
+        "ms" => 1e-3,
+        "min" => 60.0,
+        "h" => 3600.0,
+        other => return Err(format!("found the unit {other:?}, expected ms, s, min or h")),
+    };
+    let seconds: f64 = number.parse().map_err(|_| "a number of seconds is expected".to_owned())?;
+    Duration::try_from_secs_f64(seconds * unit).map_err(|error| error.to_string())
 }
 
 /// Say what takes up memory, who is attached, and who holds locks.
@@ -693,16 +702,20 @@ pub(crate) struct Run {
 ///
 /// It attaches as an observer, and never keeps a writer waiting. If it is killed, the file is readable up to the last second; --repair writes the
 /// index that other programs need.
+///
+/// With --when, or another option of the black box, the recording is kept in memory. Each time that the condition begins to hold, the time before and
+/// after it is written into a file, also on SIGUSR1, and when the store goes. Without `{time}` in the name of the file, it ends after the
+/// first one. The condition is checked at each look, and with each sample of a stream.
 #[cfg(feature = "record")]
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  structstore record robot run.mcap\n  structstore record robot run.mcap arm drive.gains --rate 1000 --arrays none\n  structstore record --repair run.mcap\n\nExit status:\n  5  the disk is full; what was written until then is readable"
+    after_help = "Examples:\n  structstore record robot run.mcap\n  structstore record robot run.mcap arm drive.gains --rate 1000 --arrays none\n  structstore record robot 'fault-{time}.mcap' --when 'fault == true' --last 60s --after 10s\n  structstore record --repair run.mcap\n\nExit status:\n  5  the disk is full; what was written until then is readable"
 )]
 pub(crate) struct Record {
     /// The name of the store
     #[arg(required_unless_present = "repair")]
     pub(crate) name: Option<OsString>,
-    /// The file to write, which must not exist
+    /// The file to write, which must not exist; `{time}` in its name stands for the time
     #[arg(required_unless_present = "repair")]
     pub(crate) output: Option<PathBuf>,
     /// What to record of it; everything if nothing is given
@@ -717,9 +730,9 @@ pub(crate) struct Record {
     /// Look at changes at most this many times a second
     #[arg(long, value_name = "HZ", default_value = "200", value_parser = looks)]
     pub(crate) rate: f64,
-    /// Leave streams out
-    #[arg(long)]
-    pub(crate) no_streams: bool,
+    /// Which streams to record: all, none, or the paths of some
+    #[arg(long, value_name = "all|none|PATH,…", default_value = "all", value_parser = streams)]
+    pub(crate) streams: structstore_record::Streams,
     /// Which arrays to record: all, none, or every Nth change
     #[arg(long, value_name = "all|none|NUMBER", default_value = "all", value_parser = arrays)]
     pub(crate) arrays: structstore_record::Arrays,
@@ -729,6 +742,18 @@ pub(crate) struct Record {
     /// End after this many seconds
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) duration: Option<Duration>,
+    /// Keep this much in memory, and write a file when something has happened [default: 60s]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, help_heading = "Black box", conflicts_with = "split")]
+    pub(crate) last: Option<Duration>,
+    /// Go on for so long after it has happened [default: 10s]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, help_heading = "Black box", conflicts_with = "split")]
+    pub(crate) after: Option<Duration>,
+    /// What has to happen: `fault == true and drive.speed > 3`. Comparisons of a path with a value in JSON, joined by `and` and `or`
+    #[arg(long, value_name = "CONDITION", help_heading = "Black box", conflicts_with = "split")]
+    pub(crate) when: Option<structstore_record::Condition>,
+    /// Keep less if it takes more than this many bytes of memory [default: 1GiB]
+    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Black box", conflicts_with = "split")]
+    pub(crate) memory: Option<u64>,
     /// Write the index of a recording that was not finished, and nothing else
     #[arg(long, value_name = "FILE", exclusive = true)]
     pub(crate) repair: Option<PathBuf>,
@@ -740,6 +765,19 @@ fn looks(text: &str) -> Result<f64, String> {
     match rate {
         0.01..=10_000.0 => Ok(rate),
         _ => Err(format!("found {rate}, expected a number from 0.01 to 10000")),
+    }
+}
+
+#[cfg(feature = "record")]
+fn streams(text: &str) -> Result<structstore_record::Streams, String> {
+    use structstore_record::Streams;
+    match text {
+        "all" => Ok(Streams::All),
+        "none" => Ok(Streams::None),
+        paths => {
+            let paths = paths.split(',').map(str::parse).collect::<Result<_, structstore::Error>>();
+            paths.map(Streams::Below).map_err(|error| error.to_string())
+        }
     }
 }
 
@@ -779,7 +817,9 @@ fn size(text: &str) -> Result<u64, String> {
 /// Play a recording into a store: each look as one transaction, each sample published.
 ///
 /// The store is made for it, and stays until it is unlinked. One that exists is refused without --overwrite: a recording must not drive a live
-/// robot by mistake.
+/// robot by mistake. The further files of a recording that was split are played, too.
+///
+/// At a terminal, the space bar pauses and goes on, n plays the next look, and q ends. SIGUSR1 pauses and goes on, too.
 #[cfg(feature = "record")]
 #[derive(Args)]
 #[command(
@@ -797,6 +837,9 @@ pub(crate) struct Replay {
     /// Start this many seconds into the recording
     #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "0")]
     pub(crate) start: Duration,
+    /// Begin with a pause
+    #[arg(long)]
+    pub(crate) paused: bool,
     /// Play it again and again
     #[arg(long = "loop")]
     pub(crate) again: bool,

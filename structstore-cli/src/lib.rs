@@ -19,7 +19,11 @@ mod export;
 mod failure;
 mod field;
 mod fuzz;
+#[cfg(feature = "record")]
+mod info;
 mod json;
+#[cfg(feature = "record")]
+mod keys;
 mod list;
 mod literal;
 mod load;
@@ -34,6 +38,8 @@ mod progress;
 mod push;
 #[cfg(feature = "record")]
 mod record;
+#[cfg(feature = "record")]
+mod replay;
 mod run;
 mod schema;
 #[cfg(feature = "serve")]
@@ -137,9 +143,9 @@ fn run(command: &Command, output: &mut Output) -> failure::Result<u8> {
         #[cfg(feature = "record")]
         Command::Record(options) => record::record(options, output),
         #[cfg(feature = "record")]
-        Command::Replay(options) => record::replay(options, output),
+        Command::Replay(options) => replay::replay(options, output),
         #[cfg(feature = "record")]
-        Command::Info(options) => record::info(options, output),
+        Command::Info(options) => info::info(options, output),
         #[cfg(feature = "serve")]
         Command::Serve(options) => serve::run(options, output),
         Command::Completions(options) => manual::completions(options, output),

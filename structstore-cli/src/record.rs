@@ -1,19 +1,16 @@
-//! `record`, `replay` and `info`: recordings.
+//! `record`: a store over time.
 
-use std::ffi::OsString;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
-use serde_json::json;
-use structstore::{Cleanup, StructStoreShared};
-use structstore_record::{Error, Options, Playing, Recording, Run, Source, Status};
+use structstore_record::{BlackBox, Error, Options, Recording, Status};
 
-use crate::arguments::{Info, Name, Record, Replay};
+use crate::arguments::{Name, Record};
 use crate::failure::{Failure, Result};
-use crate::output::{FAINT, HEADING, NAME, NUMBER, Output, PLAIN, Table};
+use crate::output::Output;
 use crate::signals::Caught;
 use crate::text::{bytes, line, plural};
 
@@ -32,20 +29,46 @@ impl From<Error> for Failure {
     }
 }
 
-/// Whether a signal has come that ends this process.
-fn interruption() -> Result<Arc<AtomicBool>> {
-    let mut signals = Caught::new(true).map_err(Failure::file("catch", "signals"))?;
-    let interrupted = Arc::new(AtomicBool::new(false));
-    let seen = Arc::clone(&interrupted);
-    let wait = move || {
-        while !matches!(
-            signals.next(),
-            Err(_) | Ok(Some(Signal::SIGHUP | Signal::SIGINT | Signal::SIGQUIT | Signal::SIGTERM))
-        ) {}
-        seen.store(true, Ordering::SeqCst);
-    };
-    thread::Builder::new().spawn(wait).map_err(Failure::file("start", "a thread"))?;
-    Ok(interrupted)
+/// What signals have asked for.
+pub(crate) struct Signals(Arc<Flags>);
+
+#[derive(Default)]
+struct Flags {
+    over: AtomicBool,
+    asked: AtomicBool,
+}
+
+impl Signals {
+    pub(crate) fn catch() -> Result<Signals> {
+        let mut signals = Caught::new(true).map_err(Failure::file("catch", "signals"))?;
+        let flags = Arc::new(Flags::default());
+        let seen = Arc::clone(&flags);
+        let wait = move || {
+            loop {
+                match signals.next() {
+                    Ok(Some(Signal::SIGUSR1)) => seen.asked.store(true, Ordering::SeqCst),
+                    Err(_)
+                    | Ok(Some(Signal::SIGHUP | Signal::SIGINT | Signal::SIGQUIT | Signal::SIGTERM)) => {
+                        break;
+                    }
+                    Ok(_) => {}
+                }
+            }
+            seen.over.store(true, Ordering::SeqCst);
+        };
+        thread::Builder::new().spawn(wait).map_err(Failure::file("start", "a thread"))?;
+        Ok(Signals(flags))
+    }
+
+    /// Whether one has come that ends this process.
+    pub(crate) fn is_over(&self) -> bool {
+        self.0.over.load(Ordering::SeqCst)
+    }
+
+    /// Whether SIGUSR1 has come since this was called before.
+    pub(crate) fn was_asked(&self) -> bool {
+        self.0.asked.swap(false, Ordering::SeqCst)
+    }
 }
 
 pub(crate) fn record(options: &Record, output: &mut Output) -> Result<u8> {
@@ -59,21 +82,36 @@ pub(crate) fn record(options: &Record, output: &mut Output) -> Result<u8> {
     };
     let name = Name { name: name.clone(), file: options.file, any_owner: options.any_owner };
     let store = name.observe_for_long()?;
-    let mut recorded = Options::new().rate(options.rate).streams(!options.no_streams).arrays(options.arrays);
+    let streams = options.streams.clone();
+    let mut recorded = Options::new().rate(options.rate).streams(streams).arrays(options.arrays);
     if !options.paths.is_empty() {
         recorded = recorded.paths(options.paths.iter().cloned());
     }
     if let Some(split) = options.split {
         recorded = recorded.split(split);
     }
-    let interrupted = interruption()?;
+    let black_box = black_box(options);
+    if let Some(black_box) = black_box.clone() {
+        recorded = recorded.black_box(black_box);
+    }
+    let signals = Signals::catch()?;
     let begun = Instant::now();
-    let recording = Recording::start(&store, &name.shown(), file, recorded)?;
+    let mut recording = Recording::start(&store, &name.shown(), file, recorded)?;
     let is_over = || options.duration.is_some_and(|duration| begun.elapsed() >= duration);
-    while recording.is_running() && !interrupted.load(Ordering::SeqCst) && !is_over() {
+    let mut told = 0;
+    while recording.is_running() && !signals.is_over() && !is_over() {
+        if signals.was_asked() {
+            recording.save("SIGUSR1");
+        }
+        if black_box.is_some() {
+            tell(&recording, &mut told, output)?;
+        }
         thread::sleep(TICK);
     }
     let Status { messages, bytes: size, missed, delayed, .. } = recording.stop()?;
+    if black_box.is_some() {
+        tell(&recording, &mut told, output)?;
+    }
     output.print(&format!("{}, {} before compression", plural(messages, "message"), bytes(size)));
     if missed > 0 {
         output.print(&format!(", {} missed", plural(missed, "sample")));
@@ -85,71 +123,33 @@ pub(crate) fn record(options: &Record, output: &mut Output) -> Result<u8> {
     Ok(0)
 }
 
-pub(crate) fn replay(options: &Replay, output: &mut Output) -> Result<u8> {
-    let run = Run::open(&options.input)?;
-    let name = options.name.clone().or_else(|| run.store().map(OsString::from));
-    let name =
-        name.ok_or_else(|| Failure::Usage("the recording names no store: NAME is needed".to_owned()))?;
-    let name = Name { name, file: false, any_owner: false };
-    if !options.overwrite && name.observe().is_ok() {
-        return Err(Failure::Other(format!(
-            "{}: store already exists; --overwrite replaces it",
-            name.shown()
-        )));
+/// What is kept in memory until something happens, if that is asked for.
+fn black_box(options: &Record) -> Option<BlackBox> {
+    let Record { last, after, memory, when, .. } = options;
+    let is_wanted = last.is_some() || after.is_some() || memory.is_some() || when.is_some();
+    let mut black_box = is_wanted.then(BlackBox::new)?;
+    if let Some(last) = last {
+        black_box = black_box.last(*last);
     }
-    let making = StructStoreShared::options().cleanup(Cleanup::Never).reinit(options.overwrite);
-    let store = name.open(making)?;
-    let interrupted = interruption()?;
-    let mut playing = Playing::default();
-    (playing.speed, playing.start) = (options.speed, options.start.as_secs_f64());
-    playing.topics.clone_from(&options.topics);
-    output.print(&format!("{}: {:.1} s\n", name.shown(), run.duration()));
-    output.finish()?;
-    loop {
-        run.replay(&store, &playing, &mut || !interrupted.load(Ordering::SeqCst))?;
-        if !options.again || interrupted.load(Ordering::SeqCst) {
-            break;
-        }
+    if let Some(after) = after {
+        black_box = black_box.after(*after);
     }
-    store.close()?;
-    Ok(0)
+    if let Some(memory) = memory {
+        black_box = black_box.memory(*memory);
+    }
+    if let Some(when) = when {
+        black_box = black_box.when(when.clone());
+    }
+    Some(black_box)
 }
 
-pub(crate) fn info(options: &Info, output: &mut Output) -> Result<u8> {
-    let run = Run::open(&options.input)?;
-    let source = |source: Source| match source {
-        Source::Struct => "struct",
-        Source::Array => "array",
-        Source::Stream => "stream",
-        Source::Marks => "marks",
-    };
-    if options.json {
-        let topics = run.topics().into_iter().map(|topic| {
-            json!({
-                "name": topic.name, "path": topic.path.to_string(), "source": source(topic.source),
-                "messages": topic.messages,
-            })
-        });
-        let report = json!({
-            "store": run.store(), "start": run.start(), "duration": run.duration(), "finished": run.is_finished(),
-            "topics": topics.collect::<Vec<_>>(),
-        });
-        crate::json::print(&report, output)?;
-        return Ok(0);
+/// Names the files that were begun since it was called before.
+fn tell(recording: &Recording, told: &mut usize, output: &mut Output) -> Result<()> {
+    let files = recording.files();
+    for file in files.iter().skip(*told) {
+        output.print(&format!("{}\n", line(&file.display().to_string())));
+        output.finish()?;
     }
-    output.styled(HEADING, &line(run.store().unwrap_or("a part of a store")));
-    output.print(&format!(": {:.1} s\n", run.duration()));
-    if !run.is_finished() {
-        output.styled(FAINT, "not finished: `structstore record --repair` writes its index\n");
-    }
-    let mut table = Table::new(&["MESSAGES", "SOURCE", "TOPIC"], &[0]);
-    for topic in run.topics() {
-        table.add(vec![
-            (NUMBER, topic.messages.to_string()),
-            (PLAIN, source(topic.source).to_owned()),
-            (NAME, line(&topic.name)),
-        ]);
-    }
-    table.print(output);
-    Ok(0)
+    *told = files.len();
+    Ok(())
 }

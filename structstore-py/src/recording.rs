@@ -5,12 +5,13 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use pyo3::exceptions::PyOSError;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use structstore::binding_support::Snapshot;
 use structstore::path::Path;
 use structstore::{ArrayValue, Value};
-use structstore_record::{Arrays, Error, Options, Playing, Status};
+use structstore_record::{Arrays, BlackBox, Condition, Error, Go, Options, Playing, Status, Streams};
 
 use crate::error::{Exception, Failure, Result};
 use crate::store::StructStore;
@@ -49,14 +50,19 @@ fn plain(error: &std::io::Error) -> String {
 ///     >>> print(run.at(run.duration))
 ///     {"pose": {"x": 1.5}}
 ///
-/// Of streams, every sample is recorded, unless `streams` is false. Of everything else, what changes: its newest state, up to `rate` times a
+/// Of streams, every sample is recorded; of those that `streams` lists, or of none if it is false. Of everything else, what changes: its newest state, up to `rate` times a
 /// second; arrays each time that they have changed, each so many times (`arrays=10`), or not at all. `paths` lists what is recorded; everything
-/// by default. `split` begins another file after so many bytes: run-2.mcap. The recording is done by threads of this process, which no
+/// by default. `split` begins another file after so many bytes: run-2.mcap. `{time}` in the name of the file stands for the time. The recording is done by threads of this process, which no
 /// writer waits for. A forked child does not record.
+///
+/// With `when`, `last`, `after` or `memory`, it is a black box, which is kept in memory. Each time that the condition `when` begins to hold, as in
+/// `"fault == true and drive.speed > 3"`, a file is written with at least the `last` seconds (60 by default) and those `after` it (10), also
+/// at save(), and when the store is removed. Without `{time}` in the name, it ends after the first file. If more than `memory` bytes were to be kept
+/// (1 GiB), less of the time before is.
 ///
 /// Raises FileExistsError if the file exists, and OSError if it cannot be written.
 #[pyfunction]
-#[pyo3(signature = (store, file, /, *, rate=200.0, paths=None, streams=true, arrays=None, split=None))]
+#[pyo3(signature = (store, file, /, *, rate=200.0, paths=None, streams=None, arrays=None, split=None, when=None, last=None, after=None, memory=None))]
 #[expect(clippy::too_many_arguments, reason = "they have names in Python")]
 pub(crate) fn record(
     py: Python<'_>,
@@ -64,9 +70,13 @@ pub(crate) fn record(
     file: PathBuf,
     rate: f64,
     paths: Option<Vec<String>>,
-    streams: bool,
+    streams: Option<&Bound<'_, PyAny>>,
     arrays: Option<&Bound<'_, PyAny>>,
     split: Option<u64>,
+    when: Option<&str>,
+    last: Option<f64>,
+    after: Option<f64>,
+    memory: Option<u64>,
 ) -> Result<Recording> {
     let invalid = |message: String| Failure::from(Exception::InvalidArgumentError.raised(py, &message, None));
     if !(0.01..=10_000.0).contains(&rate) {
@@ -80,10 +90,40 @@ pub(crate) fn record(
             _ => return Err(invalid(format!("arrays: found {found}, expected a bool or a number from 1"))),
         },
     };
+    let parsed = |paths: Vec<String>| {
+        paths.iter().map(|path| path.parse()).collect::<structstore::Result<Vec<Path>>>()
+    };
+    let streams = match streams {
+        None => Streams::All,
+        Some(found) => match (found.extract::<bool>(), found.extract::<Vec<String>>()) {
+            (Ok(all), _) => [Streams::None, Streams::All][usize::from(all)].clone(),
+            (_, Ok(paths)) => Streams::Below(parsed(paths)?),
+            _ => return Err(invalid(format!("streams: found {found}, expected a bool or a list of paths"))),
+        },
+    };
     let mut options = Options::new().rate(rate).streams(streams).arrays(arrays);
     if let Some(paths) = paths {
-        let paths = paths.iter().map(|path| path.parse()).collect::<structstore::Result<Vec<Path>>>()?;
-        options = options.paths(paths);
+        options = options.paths(parsed(paths)?);
+    }
+    if when.is_some() || last.is_some() || after.is_some() || memory.is_some() {
+        let seconds = |name: &str, seconds: f64| {
+            Duration::try_from_secs_f64(seconds)
+                .map_err(|_| invalid(format!("{name}: found {seconds}, expected a number of seconds")))
+        };
+        let mut black_box = BlackBox::new();
+        if let Some(when) = when {
+            black_box = black_box.when(when.parse::<Condition>().map_err(|error| raised(py, error))?);
+        }
+        if let Some(last) = last {
+            black_box = black_box.last(seconds("last", last)?);
+        }
+        if let Some(after) = after {
+            black_box = black_box.after(seconds("after", after)?);
+        }
+        if let Some(memory) = memory {
+            black_box = black_box.memory(memory);
+        }
+        options = options.black_box(black_box);
     }
     if let Some(split) = split {
         if split == 0 {
@@ -96,7 +136,7 @@ pub(crate) fn record(
     let root = store.get().root()?.into_owned();
     let started = py.detach(|| structstore_record::Recording::start(&root, &name, &file, options));
     let recording = Mutex::new(Some(started.map_err(|error| raised(py, error))?));
-    Ok(Recording { recording, last: Mutex::new(Status::default()) })
+    Ok(Recording { recording, last: Mutex::new(Status::default()), files: Mutex::default() })
 }
 
 /// A recording that is being made; see record().
@@ -105,6 +145,7 @@ pub(crate) struct Recording {
     recording: Mutex<Option<structstore_record::Recording>>,
     /// How it was when it was closed.
     last: Mutex<Status>,
+    files: Mutex<Vec<PathBuf>>,
 }
 
 impl Recording {
@@ -126,12 +167,30 @@ impl Recording {
         }
     }
 
+    /// Saves what a black box has, as if its condition had begun to hold, with a remark. Other recordings get the remark only.
+    fn save(&self, text: &str) {
+        if let Some(recording) = &*self.recording.lock().unwrap_or_else(PoisonError::into_inner) {
+            recording.save(text);
+        }
+    }
+
+    /// The files that it has written or begun, the oldest first, as Path objects.
+    #[getter]
+    fn files(&self) -> Vec<PathBuf> {
+        match &*self.recording.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(recording) => recording.files(),
+            None => self.files.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        }
+    }
+
     /// Ends it, with all that has changed until now. Raises what has ended it before: OSError if the disk was full.
     fn close(&self, py: Python<'_>) -> Result<()> {
         let recording = self.recording.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(recording) = recording else { return Ok(()) };
+        let Some(mut recording) = recording else { return Ok(()) };
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = recording.status();
-        let status = py.detach(|| recording.stop()).map_err(|error| raised(py, error))?;
+        let stopped = py.detach(|| recording.stop());
+        *self.files.lock().unwrap_or_else(PoisonError::into_inner) = recording.files();
+        let status = stopped.map_err(|error| raised(py, error))?;
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = status;
         Ok(())
     }
@@ -196,6 +255,38 @@ pub(crate) struct Run {
     run: structstore_record::Run,
 }
 
+impl Run {
+    fn table<'py>(&self, py: Python<'py>, path: &str, make: &str) -> Result<Bound<'py, PyAny>> {
+        let parsed: Path = path.parse()?;
+        let table = py.detach(|| self.run.table(&parsed)).map_err(|error| missing(py, error, &parsed))?;
+        let columns = PyDict::new(py);
+        for (name, values) in table.columns {
+            columns.set_item(name, column(py, values)?)?;
+        }
+        let module = py.import(intern!(py, "structstore._recorded"))?;
+        Ok(module.call_method1(make, (times(py, &table.times)?, columns))?)
+    }
+}
+
+/// What is not recorded is missing.
+fn missing(py: Python<'_>, error: Error, path: &Path) -> Failure {
+    match error {
+        Error::Invalid(message) => Exception::NotFoundError.raised(py, &message, Some(path)).into(),
+        other => raised(py, other),
+    }
+}
+
+fn times<'py>(py: Python<'py>, times: &[f64]) -> Result<Bound<'py, PyAny>> {
+    let times = ArrayValue::from_slice(&[times.len()], times)?;
+    detached(py, &Snapshot::of(&Value::Array(times)), Structs::Dicts)
+}
+
+/// Values as an array, if they have one type, else as a list.
+fn column<'py>(py: Python<'py>, values: Vec<Value<'static>>) -> Result<Bound<'py, PyAny>> {
+    let values = structstore_record::stacked(&values).map_or(Value::List(values), Value::Array);
+    detached(py, &Snapshot::of(&values), Structs::Dicts)
+}
+
 #[pymethods]
 impl Run {
     /// How long it is, in seconds.
@@ -234,6 +325,12 @@ impl Run {
         Ok(topics)
     }
 
+    /// The remarks, as pairs of a time and a text.
+    #[getter]
+    fn marks(&self, py: Python<'_>) -> Result<Vec<(f64, String)>> {
+        py.detach(|| self.run.marks()).map_err(|error| raised(py, error))
+    }
+
     /// The state so many seconds after the start, as a local store: all but what streams have published.
     fn at(&self, py: Python<'_>, seconds: f64) -> Result<StructStore> {
         let store = py.detach(|| self.run.store_at(seconds)).map_err(|error| raised(py, error))?;
@@ -248,14 +345,21 @@ impl Run {
         path: &str,
     ) -> Result<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
         let parsed: Path = path.parse()?;
-        let series = py.detach(|| self.run.series(&parsed)).map_err(|error| match error {
-            Error::Invalid(message) => Exception::NotFoundError.raised(py, &message, Some(&parsed)).into(),
-            other => raised(py, other),
-        })?;
-        let times = ArrayValue::from_slice(&[series.times.len()], &series.times)?;
-        let values = series.array().map_or_else(|| Value::List(series.values), Value::Array);
-        let object = |value: &Value<'_>| detached(py, &Snapshot::of(value), Structs::Dicts);
-        Ok((object(&Value::Array(times))?, object(&values)?))
+        let series = py.detach(|| self.run.series(&parsed)).map_err(|error| missing(py, error, &parsed))?;
+        Ok((times(py, &series.times)?, column(py, series.values)?))
+    }
+
+    /// The fields of a struct, or of the records of a stream, as a pandas.DataFrame: a row for each look at which one of them had changed, or
+    /// for each sample, by the time in seconds. Structs, arrays and streams within a struct have tables of their own. An array, or a
+    /// vector in a record, of up to 64 elements has a column for each. Of anything else there is one column. Raises NotFoundError if nothing is
+    /// recorded of it, and ImportError without pandas.
+    fn to_pandas<'py>(&self, py: Python<'py>, path: &str) -> Result<Bound<'py, PyAny>> {
+        self.table(py, path, "to_pandas")
+    }
+
+    /// The same as a pyarrow.Table, with a column `time` in front. Values of several types in one column are strings in JSON.
+    fn to_arrow<'py>(&self, py: Python<'py>, path: &str) -> Result<Bound<'py, PyAny>> {
+        self.table(py, path, "to_arrow")
     }
 
     /// Puts the state at `start` into a store, and then plays what follows, `speed` times as fast as it was: what changed in one transaction
@@ -282,7 +386,7 @@ impl Run {
                     looked = Instant::now();
                     interrupted = Python::attach(|py| py.check_signals()).err();
                 }
-                interrupted.is_none()
+                if interrupted.is_none() { Go::On } else { Go::Stop }
             })
         });
         match interrupted {

@@ -262,3 +262,12 @@ pub(crate) fn field(message: &[u8], name: &str, spec: &Spec) -> Result<Option<Va
     let Some(value) = found.map_err(|error| error.to_string())? else { return Ok(None) };
     from_document(value).map(|value| Some(spec.retype(value))).map_err(|error| error.to_string())
 }
+
+/// The text of a remark.
+pub(crate) fn mark(data: &[u8]) -> Result<String, String> {
+    #[derive(Deserialize)]
+    struct Mark {
+        text: String,
+    }
+    serde_json::from_slice(data).map(|mark: Mark| mark.text).map_err(|error| error.to_string())
+}

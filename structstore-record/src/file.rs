@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path as FilePath, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use mcap::records::MessageHeader;
@@ -16,6 +18,7 @@ use structstore::{ArrayValue, Meta, Struct, Value};
 use crate::encode;
 use crate::error::{Error, Result};
 use crate::queue::{Followed, Item};
+use crate::recorder::Shared;
 use crate::shape;
 use crate::topic;
 use crate::tree::{Node, Touched};
@@ -24,6 +27,10 @@ use crate::tree::{Node, Touched};
 pub(crate) const STATE: &str = "state.structstore";
 /// The name of the metadata that says what a recording is of.
 pub(crate) const METADATA: &str = "structstore";
+/// Where the metadata says what the store is called, which recording it is, and which of its files.
+pub(crate) const STORE: &str = "store";
+pub(crate) const RECORDING: &str = "recording";
+pub(crate) const NUMBER: &str = "number";
 /// Where a channel says what it is of.
 pub(crate) const PATH: &str = "structstore.path";
 pub(crate) const SOURCE: &str = "structstore.source";
@@ -37,21 +44,30 @@ const CHUNK: u64 = 1 << 20;
 
 pub(crate) struct Recorded {
     file: PathBuf,
+    shared: Arc<Shared>,
     writer: Writer<BufWriter<File>>,
-    /// What is recorded.
-    paths: Vec<Path>,
     tree: Node,
     structs: HashMap<Path, (u64, u16)>,
     /// By their topics, schemas, and what is told of them.
     others: HashMap<(String, &'static str, String), u16>,
     sequence: u32,
     flushed: Instant,
-    pub(crate) messages: u64,
+    /// How many bytes were written, before compression.
     pub(crate) bytes: u64,
 }
 
+/// Which file of a recording it is.
+#[derive(Clone, Copy)]
+pub(crate) struct Part {
+    /// When the recording began, by the wall clock.
+    pub(crate) recording: u64,
+    /// From 1.
+    pub(crate) number: u32,
+}
+
 impl Recorded {
-    pub(crate) fn create(file: &FilePath, store: &str, paths: &[Path]) -> Result<Recorded> {
+    /// A file that begins with what the structs of a tree are.
+    pub(crate) fn create(file: &FilePath, shared: &Arc<Shared>, part: Part, tree: Node) -> Result<Recorded> {
         let created = File::options().write(true).create_new(true).open(file).map_err(Error::file(file))?;
         // For `repair`, which leaves a file alone that is being written. Some file systems have no locks.
         let _ = created.try_lock();
@@ -64,33 +80,35 @@ impl Recorded {
         let failed = |error| Error::writing(file, error);
         let mut writer = options.create(BufWriter::new(created)).map_err(failed)?;
         let metadata = BTreeMap::from([
-            ("store".to_owned(), store.to_owned()),
+            (STORE.to_owned(), shared.name.clone()),
             ("version".to_owned(), "1".to_owned()),
             (
                 "clock".to_owned(),
                 "log_time is wall time by an offset from CLOCK_MONOTONIC, taken at the start".to_owned(),
             ),
             ("offset".to_owned(), wall_time(0).to_string()),
+            (RECORDING.to_owned(), part.recording.to_string()),
+            (NUMBER.to_owned(), part.number.to_string()),
         ]);
         writer
             .write_metadata(&mcap::records::Metadata { name: METADATA.to_owned(), metadata })
             .map_err(failed)?;
+        shared.add_file(file);
         Ok(Recorded {
             file: file.to_owned(),
+            shared: Arc::clone(shared),
             writer,
-            paths: paths.to_vec(),
-            tree: Node::default(),
+            tree,
             structs: HashMap::new(),
             others: HashMap::new(),
             sequence: 0,
             flushed: Instant::now(),
-            messages: 0,
             bytes: 0,
         })
     }
 
-    /// Writes an item. `root` tells what is declared of fields.
-    pub(crate) fn write(&mut self, item: &Item, root: &Struct) -> Result<()> {
+    /// Writes an item.
+    pub(crate) fn write(&mut self, item: &Item) -> Result<()> {
         match item {
             Item::State { time, snapshot } => {
                 if let Some(snapshot) = snapshot {
@@ -103,14 +121,14 @@ impl Recorded {
                     self.tree.apply(path, value.clone(), &mut touched);
                 }
                 for path in touched.structs {
-                    self.write_struct(*time, &path, root)?;
+                    self.write_struct(*time, &path)?;
                 }
                 for (path, array) in touched.arrays {
                     self.write_array(*time, &path, &array)?;
                 }
             }
             Item::Sample { time, stream, seq, data } => self.write_sample(*time, stream, *seq, data)?,
-            Item::Mark { time, text } => {
+            Item::Mark { time, text } | Item::Save { time, text } => {
                 let schema = json!({ "title": "structstore.Mark", "type": "object", "properties": { "text": { "type": "string" } } });
                 let channel =
                     self.channel(MARKS, "structstore.Mark", || schema, &Path::ROOT, "marks", &[])?;
@@ -121,7 +139,7 @@ impl Recorded {
     }
 
     fn attach(&mut self, time: u64, snapshot: &[u8]) -> Result<()> {
-        self.bytes += snapshot.len() as u64;
+        self.count(snapshot.len());
         let attachment = Attachment {
             log_time: wall_time(time),
             create_time: wall_time(time),
@@ -132,7 +150,7 @@ impl Recorded {
         self.writer.attach(&attachment).map_err(|error| Error::writing(&self.file, error))
     }
 
-    fn write_struct(&mut self, time: u64, path: &Path, root: &Struct) -> Result<()> {
+    fn write_struct(&mut self, time: u64, path: &Path) -> Result<()> {
         let Some(node) = self.tree.at(path) else { return Ok(()) };
         let leaves = node.leaves();
         let fingerprint = shape::fingerprint(&leaves);
@@ -140,7 +158,7 @@ impl Recorded {
         let channel = match self.structs.get(path) {
             Some((known, channel)) if *known == fingerprint => *channel,
             _ => {
-                let (topic, metas) = (topic::name(path), metas(root, path, &leaves));
+                let (topic, metas) = (topic::name(path), metas(&self.shared.root, path, &leaves));
                 let schema = shape::of_fields(&topic, &leaves, &metas);
                 let only: Vec<(&str, String)> =
                     self.only(path).map(|only| ("only", only)).into_iter().collect();
@@ -154,10 +172,10 @@ impl Recorded {
 
     /// Which fields of a struct are recorded, as JSON, if not all are.
     fn only(&self, path: &Path) -> Option<String> {
-        if self.paths.iter().any(|wanted| path.starts_with(wanted)) {
+        if self.shared.options.has(path) {
             return None;
         }
-        let below = self.paths.iter().filter(|wanted| wanted.starts_with(path));
+        let below = self.shared.options.paths.iter().filter(|wanted| wanted.starts_with(path));
         let names = below.filter_map(|wanted| match wanted.steps().get(path.steps().len()) {
             Some(Step::Name(name)) => Some(name.to_string()),
             _ => None,
@@ -270,29 +288,31 @@ impl Recorded {
         let sequence = seq.map_or(self.sequence, |seq| seq as u32);
         let header =
             MessageHeader { channel_id, sequence, log_time: wall_time(time), publish_time: wall_time(time) };
-        self.messages += 1;
-        self.bytes += data.len() as u64;
+        self.shared.counters.messages.fetch_add(1, Ordering::Relaxed);
+        self.count(data.len());
         self.writer.write_to_known_channel(&header, data).map_err(|error| Error::writing(&self.file, error))
     }
 
-    /// The file that goes on after this one: its structs are written once more, behind a whole state.
-    pub(crate) fn next(
-        &mut self,
-        file: &FilePath,
-        store: &str,
-        time: u64,
-        root: &Struct,
-    ) -> Result<Recorded> {
-        let mut next = Recorded::create(file, store, &self.paths)?;
-        next.tree = std::mem::take(&mut self.tree);
+    /// Writes what all structs are, so that the file needs none before it.
+    pub(crate) fn write_structs(&mut self, time: u64) -> Result<()> {
         let mut paths = vec![Path::ROOT];
         while let Some(path) = paths.pop() {
-            next.write_struct(time, &path, root)?;
-            let inner = next.tree.at(&path).into_iter().flat_map(Node::fields);
+            self.write_struct(time, &path)?;
+            let inner = self.tree.at(&path).into_iter().flat_map(Node::fields);
             let structs = inner.filter(|(_, field)| field.part() == Some("struct"));
             paths.extend(structs.map(|(name, _)| path.then(name)));
         }
-        Ok(next)
+        Ok(())
+    }
+
+    /// What the structs are, for the file that goes on after this one.
+    pub(crate) fn take_tree(&mut self) -> Node {
+        std::mem::take(&mut self.tree)
+    }
+
+    fn count(&mut self, bytes: usize) {
+        self.bytes += bytes as u64;
+        self.shared.counters.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
     /// Makes sure, once a second, that what was written can be read whatever happens next.

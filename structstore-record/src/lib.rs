@@ -13,22 +13,35 @@
 
 #![deny(missing_docs)]
 
+mod condition;
 mod decode;
 mod encode;
 mod error;
 mod file;
+mod flight;
+mod follow;
+mod looks;
+mod options;
 mod queue;
 mod recorder;
 mod records;
 mod repair;
 mod replay;
 mod run;
+mod series;
 mod shape;
+mod table;
 mod topic;
 mod tree;
+mod value;
+mod write;
 
+pub use condition::Condition;
 pub use error::{Error, Result};
-pub use recorder::{Arrays, Options, Recording, Status};
+pub use options::{Arrays, BlackBox, Options, Streams};
+pub use recorder::{Recording, Status};
 pub use repair::repair;
-pub use replay::Playing;
-pub use run::{Run, Series, Source, Topic};
+pub use replay::{Go, Playing};
+pub use run::{Run, Source, Topic};
+pub use series::{Series, stacked};
+pub use table::Table;

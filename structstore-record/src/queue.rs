@@ -34,6 +34,11 @@ pub(crate) enum Item {
         time: u64,
         text: String,
     },
+    /// A remark, at which a black box is to be saved.
+    Save {
+        time: u64,
+        text: String,
+    },
 }
 
 /// A stream that is recorded.
@@ -43,6 +48,16 @@ pub(crate) struct Followed {
 }
 
 impl Item {
+    pub(crate) fn time(&self) -> u64 {
+        match self {
+            Item::State { time, .. }
+            | Item::Look { time, .. }
+            | Item::Sample { time, .. }
+            | Item::Mark { time, .. }
+            | Item::Save { time, .. } => *time,
+        }
+    }
+
     /// About how many bytes it takes.
     pub(crate) fn weight(&self) -> usize {
         const OVERHEAD: usize = 64;
@@ -53,7 +68,7 @@ impl Item {
                     changes.iter().map(|(_, value)| OVERHEAD + value.as_ref().map_or(0, weight)).sum()
                 }
                 Item::Sample { data, .. } => data.len(),
-                Item::Mark { text, .. } => text.len(),
+                Item::Mark { text, .. } | Item::Save { text, .. } => text.len(),
             }
     }
 }

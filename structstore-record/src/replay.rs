@@ -1,6 +1,7 @@
 //! A recording played into a store: each look as one transaction, each sample published.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use structstore::path::{Path, Step};
@@ -8,7 +9,7 @@ use structstore::stream::{AnyStream, StreamValue, now};
 use structstore::{Error as StoreError, Item, Struct};
 
 use crate::error::{Error, Result};
-use crate::run::{Entry, Look, Run, Source, StreamType, sample_bytes};
+use crate::run::{Entry, Look, Run, Source, StreamType, Topic, sample_bytes};
 
 /// How long to sleep before it is looked whether to go on.
 const TICK: Duration = Duration::from_millis(50);
@@ -30,84 +31,106 @@ impl Default for Playing {
     }
 }
 
+/// What a replay is to do at a look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Go {
+    /// To wait until its time has come.
+    On,
+    /// To play it now.
+    AtOnce,
+    /// To end.
+    Stop,
+}
+
 impl Run {
-    /// Puts the state at the start into a store, and then plays what follows. `go_on` is asked now and then; it may wait, and `false`
-    /// ends it.
+    /// Puts the state at the start into a store, and then plays what follows, also what is in further files of a recording that was split. `go` is
+    /// asked for each look, and several times a second until its time has come. While it waits, the replay pauses.
     ///
     /// # Errors
     ///
     /// [`Error::Damaged`], and [`Error::Store`] of the store that it is played into.
-    pub fn replay(&self, store: &Struct, playing: &Playing, go_on: &mut dyn FnMut() -> bool) -> Result<()> {
-        let speed = if playing.speed > 0.0 && playing.speed.is_finite() { playing.speed } else { 1.0 };
+    pub fn replay(&self, store: &Struct, playing: &Playing, go: &mut dyn FnMut() -> Go) -> Result<()> {
         let from = self.time(playing.start);
-        self.load(store, from)?;
-        let mut player = Player {
-            run: self,
-            store,
-            begun: Instant::now(),
-            from,
-            speed,
-            look: Look::default(),
-            streams: HashMap::new(),
-        };
-        let is_wanted = |name: &str| {
-            playing.topics.is_empty() || playing.topics.iter().any(|topic| name.starts_with(&**topic))
-        };
-        self.visit((from.saturating_add(1), u64::MAX), &|topic| is_wanted(&topic.name), &mut |entry| {
-            player.play(&entry, go_on)
-        })
-        .or_else(|error| if is_end(&error) { Ok(()) } else { Err(error) })?;
-        player.end_look()
+        let mut further: Option<Run> = None;
+        while let Some(next) = further.as_ref().unwrap_or(self).next().filter(|next| next.start() <= from) {
+            further = Some(next);
+        }
+        further.as_ref().unwrap_or(self).load(store, from)?;
+        let speed = if playing.speed > 0.0 && playing.speed.is_finite() { playing.speed } else { 1.0 };
+        let mut player = Player { store, begun: Instant::now(), from, speed, streams: HashMap::new() };
+        loop {
+            let run = further.as_ref().unwrap_or(self);
+            let next = player.play(run, playing, go)?.then(|| run.next()).flatten();
+            match next {
+                Some(next) => further = Some(next),
+                None => return Ok(()),
+            }
+        }
     }
 }
 
-/// The error that ends a replay which was told to.
-const ENDED: &str = "the replay was ended";
-
-fn is_end(error: &Error) -> bool {
-    matches!(error, Error::Invalid(message) if message == ENDED)
-}
-
-struct Player<'r> {
-    run: &'r Run,
-    store: &'r Struct,
+struct Player<'s> {
+    store: &'s Struct,
     begun: Instant,
     from: u64,
     speed: f64,
-    look: Look<'r>,
     streams: HashMap<Path, AnyStream>,
 }
 
-impl<'r> Player<'r> {
-    fn play(&mut self, entry: &Entry<'r, '_>, go_on: &mut dyn FnMut() -> bool) -> Result<()> {
-        let is_sample = entry.topic.source == Source::Stream;
-        if is_sample || !self.look.has(entry) {
-            self.end_look()?;
-        }
-        let due = Duration::from_secs_f64(entry.time.saturating_sub(self.from) as f64 / 1e9 / self.speed);
+impl Player<'_> {
+    /// Plays a file. `false` if it was told to stop.
+    fn play(&mut self, run: &Run, playing: &Playing, go: &mut dyn FnMut() -> Go) -> Result<bool> {
+        let is_wanted = |topic: &Topic| {
+            let begins = |beginning: &String| topic.name.starts_with(beginning.as_str());
+            playing.topics.is_empty() || playing.topics.iter().any(begins)
+        };
+        let (mut look, mut goes_on) = (Look::default(), true);
+        run.visit((self.from.saturating_add(1), u64::MAX), &is_wanted, &mut |entry| {
+            let is_sample = entry.topic.source == Source::Stream;
+            if is_sample || !look.has(&entry) {
+                look.apply(self.store).map_err(|failed| run.failed(failed))?;
+                goes_on = self.wait(entry.time, go);
+                if !goes_on {
+                    return Ok(ControlFlow::Break(()));
+                }
+            }
+            match &entry.topic.stream {
+                Some(stream) if is_sample => self.publish(run, &entry, stream)?,
+                _ => look.add(&entry),
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        look.apply(self.store).map_err(|failed| run.failed(failed))?;
+        Ok(goes_on)
+    }
+
+    /// Waits until something is due. `false` if the replay is to stop.
+    fn wait(&mut self, time: u64, go: &mut dyn FnMut() -> Go) -> bool {
+        let due = Duration::from_secs_f64(time.saturating_sub(self.from) as f64 / 1e9 / self.speed);
         loop {
-            if !go_on() {
-                return Err(Error::Invalid(ENDED.to_owned()));
+            let asked = Instant::now();
+            match go() {
+                Go::On => {}
+                Go::AtOnce => {
+                    self.begun = Instant::now().checked_sub(due).unwrap_or(self.begun);
+                    return true;
+                }
+                Go::Stop => return false,
+            }
+            let paused = asked.elapsed();
+            if paused > TICK {
+                self.begun += paused;
             }
             let left = due.saturating_sub(self.begun.elapsed());
             if left.is_zero() {
-                break;
+                return true;
             }
             std::thread::sleep(left.min(TICK));
         }
-        match &entry.topic.stream {
-            Some(stream) if is_sample => return self.publish(entry, stream),
-            _ => self.look.add(entry),
-        }
-        Ok(())
     }
 
-    fn end_look(&mut self) -> Result<()> {
-        self.look.apply(self.store).map_err(|failed| self.run.failed(failed))
-    }
-
-    fn publish(&mut self, entry: &Entry<'_, '_>, of: &StreamType) -> Result<()> {
-        let bytes = sample_bytes(entry.data, of).map_err(|error| self.run.damaged(error))?;
+    fn publish(&mut self, run: &Run, entry: &Entry<'_, '_>, of: &StreamType) -> Result<()> {
+        let bytes = sample_bytes(entry.data, of).map_err(|error| run.damaged(error))?;
         let path = &entry.topic.path;
         if !self.streams.contains_key(path) {
             self.streams.insert(path.clone(), ensure_stream(self.store, path, of)?);

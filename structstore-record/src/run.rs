@@ -11,15 +11,16 @@ use mcap::read::ChannelAccumulator;
 use mcap::records::{AttachmentIndex, MessageHeader, Metadata, Record, op};
 use mcap::{Channel, Summary};
 use memmap2::Mmap;
-use structstore::binding_support::for_each_number;
 use structstore::guard::StructMut;
 use structstore::path::{Path, Step};
-use structstore::{ArrayValue, DType, Kind, Scalar, Struct, StructStore, Value};
+use structstore::{DType, Struct, StructStore, Value};
 
 use crate::decode::{self, Spec};
 use crate::error::{Error, Result};
-use crate::file::{MARKS, METADATA, ONLY, PATH, SOURCE, STATE};
+use crate::file::{MARKS, METADATA, NUMBER, ONLY, PATH, RECORDING, SOURCE, STATE, STORE};
 use crate::records::{self, Frames};
+use crate::series::Series;
+use crate::value::inner;
 
 /// A recording in a file.
 ///
@@ -32,7 +33,15 @@ pub struct Run {
     topics: HashMap<u16, Topic>,
     states: Vec<State>,
     span: Option<(u64, u64)>,
+    about: About,
+}
+
+/// What the metadata says.
+#[derive(Default)]
+struct About {
     store: Option<String>,
+    /// Which recording, and which file of it, from 1.
+    part: Option<(String, u32)>,
 }
 
 /// What is recorded of one struct, array or stream. A field that has changed its kind makes another topic of the same name.
@@ -84,73 +93,6 @@ enum StateData {
     Read(Vec<u8>),
 }
 
-/// Values over time, the oldest first.
-#[derive(Debug, Default)]
-pub struct Series {
-    /// When each was seen, in seconds since the start of the recording.
-    pub times: Vec<f64>,
-    /// What it was; null where the field was not there.
-    pub values: Vec<Value<'static>>,
-}
-
-impl Series {
-    /// The values as the rows of one array, if all are numbers or arrays of one type.
-    ///
-    /// ```
-    /// use structstore::Value;
-    /// use structstore_record::Series;
-    ///
-    /// let mut series = Series::default();
-    /// (series.times, series.values) = (vec![0.0, 0.5], vec![Value::from(1_u8), Value::from(2_u8)]);
-    /// assert_eq!(series.array().unwrap().data(), [1, 2]);
-    /// series.values.push("three".into());
-    /// assert_eq!(series.array(), None);
-    /// ```
-    pub fn array(&self) -> Option<ArrayValue<'static>> {
-        let (dtype, row) = match self.values.first()? {
-            Value::Scalar(first) => (dtype_of(first.kind())?, Vec::new()),
-            Value::Array(first) => (first.dtype().clone(), first.shape().to_vec()),
-            _ => return None,
-        };
-        let mut data = Vec::new();
-        for value in &self.values {
-            match value {
-                Value::Scalar(scalar) if row.is_empty() && dtype.kind() == Some(scalar.kind()) => {
-                    push(*scalar, &mut data)?;
-                }
-                Value::Array(array) if *array.dtype() == dtype && array.shape() == row => {
-                    data.extend_from_slice(array.data());
-                }
-                _ => return None,
-            }
-        }
-        let shape: Vec<usize> = std::iter::once(self.values.len()).chain(row).collect();
-        ArrayValue::new(dtype, &shape, data).ok()
-    }
-}
-
-macro_rules! of_numbers {
-    ($($kind:ident $type:ident $typestr:literal $class:ident;)*) => {
-        fn dtype_of(kind: Kind) -> Option<DType> {
-            match kind {
-                Kind::Bool => DType::new("|b1").ok(),
-                $(Kind::$kind => Some(DType::of::<$type>()),)*
-                _ => None,
-            }
-        }
-
-        fn push(scalar: Scalar, data: &mut Vec<u8>) -> Option<()> {
-            match scalar {
-                Scalar::Bool(truth) => data.push(truth.into()),
-                $(Scalar::$kind(number) => data.extend_from_slice(&number.to_le_bytes()),)*
-                _ => return None,
-            }
-            Some(())
-        }
-    };
-}
-for_each_number!(of_numbers);
-
 /// One message.
 #[derive(Clone, Copy)]
 pub(crate) struct Entry<'t, 'm> {
@@ -169,7 +111,7 @@ pub(crate) struct Look<'t> {
 impl<'t> Look<'t> {
     /// Whether a message belongs to it.
     pub(crate) fn has(&self, entry: &Entry<'_, '_>) -> bool {
-        self.messages.is_empty() || self.time == entry.time
+        !self.messages.is_empty() && self.time == entry.time
     }
 
     pub(crate) fn add(&mut self, entry: &Entry<'t, '_>) {
@@ -233,7 +175,7 @@ impl Run {
             topics: HashMap::new(),
             states: Vec::new(),
             span: None,
-            store: None,
+            about: About::default(),
         };
         match run.summary.take() {
             Some(summary) => run.index(summary),
@@ -268,7 +210,7 @@ impl Run {
             if let Some(Ok(Record::Metadata(metadata))) =
                 first.map(|(opcode, body)| records::parse(opcode, body))
             {
-                self.store = stored(&metadata);
+                self.about = About::new(&metadata);
             }
         }
         self.summary = Some(summary);
@@ -278,7 +220,7 @@ impl Run {
     fn scan(&mut self) {
         let mut channels = ChannelAccumulator::default();
         let (mut topics, mut states): (HashMap<u16, Topic>, Vec<State>) = Default::default();
-        let (mut span, mut store): (Option<(u64, u64)>, Option<String>) = (None, None);
+        let (mut span, mut about): (Option<(u64, u64)>, About) = Default::default();
         records::each(&self.map, &mut |record| {
             match record {
                 // What contradicts what was said before is left out.
@@ -303,18 +245,29 @@ impl Run {
                     let data = StateData::Read(data.into_owned());
                     states.push(State { time: header.log_time, data });
                 }
-                Record::Metadata(metadata) if metadata.name == METADATA => store = stored(&metadata),
+                Record::Metadata(metadata) if metadata.name == METADATA => about = About::new(&metadata),
                 _ => {}
             }
             ControlFlow::Continue(())
         });
         topics.retain(|_, topic| topic.messages > 0);
-        (self.topics, self.states, self.span, self.store) = (topics, states, span, store);
+        (self.topics, self.states, self.span, self.about) = (topics, states, span, about);
     }
 
     /// The name of the store that was recorded.
     pub fn store(&self) -> Option<&str> {
-        self.store.as_deref()
+        self.about.store.as_deref()
+    }
+
+    /// The file that goes on after this one, if the recording was split and the file is beside it, named as it was.
+    pub fn next(&self) -> Option<Run> {
+        let (recording, number) = self.about.part.as_ref()?;
+        let stem = self.file.file_stem()?.to_str()?;
+        let stem = stem.strip_suffix(&format!("-{number}")).filter(|_| *number > 1).unwrap_or(stem);
+        let next =
+            Run::open(self.file.with_file_name(format!("{stem}-{}.mcap", number.checked_add(1)?))).ok()?;
+        let goes_on = next.about.part.as_ref().is_some_and(|(of, at)| of == recording && *at == number + 1);
+        goes_on.then_some(next)
     }
 
     /// Whether the recording was finished. One that was not lacks the index, which other programs need: see [`repair`](crate::repair).
@@ -354,7 +307,7 @@ impl Run {
         &'s self,
         (from, until): (u64, u64),
         wanted: &dyn Fn(&Topic) -> bool,
-        visit: &mut dyn FnMut(Entry<'s, '_>) -> Result<()>,
+        visit: &mut dyn FnMut(Entry<'s, '_>) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
         let ids: Vec<u16> =
             self.topics.iter().filter(|(_, topic)| wanted(topic)).map(|(id, _)| *id).collect();
@@ -368,8 +321,10 @@ impl Run {
                 return ControlFlow::Continue(());
             }
             let Some(topic) = self.topics.get(&channel_id) else { return ControlFlow::Continue(()) };
-            failed = visit(Entry { time, topic, data: &data });
-            if failed.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            visit(Entry { time, topic, data: &data }).unwrap_or_else(|error| {
+                failed = Err(error);
+                ControlFlow::Break(())
+            })
         };
         match &self.summary {
             None => records::each(&self.map, &mut visit),
@@ -452,7 +407,7 @@ impl Run {
                 look.apply(store).map_err(|failed| self.failed(failed))?;
             }
             look.add(&entry);
-            Ok(())
+            Ok(ControlFlow::Continue(()))
         })?;
         look.apply(store).map_err(|failed| self.failed(failed))
     }
@@ -479,6 +434,21 @@ impl Run {
         }
     }
 
+    /// The remarks, and when each was made, in seconds since the start.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Damaged`].
+    pub fn marks(&self) -> Result<Vec<(f64, String)>> {
+        let (mut marks, start) = (Vec::new(), self.start());
+        self.visit((0, u64::MAX), &|topic| topic.source == Source::Marks, &mut |entry| {
+            let text = decode::mark(entry.data).map_err(|error| self.damaged(error))?;
+            marks.push((entry.time.saturating_sub(start) as f64 / 1e9, text));
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(marks)
+    }
+
     /// The values of a field, an array, or the samples of a stream; of a column of records, if the path goes on below a stream.
     ///
     /// # Errors
@@ -495,7 +465,7 @@ impl Run {
                 read(&entry, of(entry.topic).unwrap_or_default()).map_err(|error| self.damaged(error))?;
             series.times.push(entry.time.saturating_sub(start) as f64 / 1e9);
             series.values.push(value.unwrap_or(Value::Null));
-            Ok(())
+            Ok(ControlFlow::Continue(()))
         })?;
         Ok(series)
     }
@@ -533,8 +503,12 @@ impl Topic {
     }
 }
 
-fn stored(metadata: &Metadata) -> Option<String> {
-    metadata.metadata.get("store").cloned()
+impl About {
+    fn new(metadata: &Metadata) -> About {
+        let told = |name: &str| metadata.metadata.get(name);
+        let number = told(NUMBER).and_then(|number| number.parse().ok());
+        About { store: told(STORE).cloned(), part: told(RECORDING).cloned().zip(number) }
+    }
 }
 
 /// What a path means in the messages of a topic: the whole message, or a way into it.
@@ -589,21 +563,6 @@ pub(crate) fn sample_bytes(data: &[u8], stream: &StreamType) -> std::result::Res
     let message: Value<'static> = serde_json::from_slice(data).map_err(|error| error.to_string())?;
     let message = structstore::binding_support::from_document(message).map_err(|error| error.to_string())?;
     Ok(decode::packed(&stream.dtype, &stream.shape, &message))
-}
-
-fn inner(value: Value<'static>, way: &[Step]) -> Option<Value<'static>> {
-    way.iter().try_fold(value, |value, step| match (value, step) {
-        (Value::Struct(fields), Step::Name(name)) => {
-            fields.into_iter().find(|(field, _)| **field == **name).map(|(_, value)| value)
-        }
-        (Value::List(mut items), Step::Index(index)) => {
-            (*index < items.len()).then(|| items.swap_remove(*index))
-        }
-        (Value::Array(array), Step::Index(index)) => {
-            array.numbers()?.get(*index).map(|number| Value::Scalar(*number))
-        }
-        _ => None,
-    })
 }
 
 /// Puts what a message says into a store.

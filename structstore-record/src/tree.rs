@@ -8,12 +8,13 @@ use structstore::{ArrayValue, Value};
 use crate::shape::Fields;
 
 /// A struct.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Node {
     names: Vec<String>,
     fields: HashMap<String, Field>,
 }
 
+#[derive(Clone)]
 pub(crate) enum Field {
     /// A value that is in the messages of its struct.
     Leaf(Value<'static>),

@@ -10,7 +10,7 @@ use structstore::stream::{AnyStream, Stream};
 use structstore::{
     ArrayValue, DType, Error as StoreError, Item, Meta, StructStore, StructStoreShared, Value,
 };
-use structstore_record::{Arrays, Options, Playing, Recording, Run, Source, repair};
+use structstore_record::{Arrays, Go, Options, Playing, Recording, Run, Source, Streams, repair};
 use structstore_tests::SegmentName;
 
 const LIMIT: Duration = Duration::from_secs(120);
@@ -33,7 +33,7 @@ fn path(text: &str) -> Path {
 
 /// Records while something happens.
 fn record(store: &StructStore, file: &FilePath, options: Options, happens: impl FnOnce(&Recording)) {
-    let recording = Recording::start(store, "local", file, options).unwrap();
+    let mut recording = Recording::start(store, "local", file, options).unwrap();
     happens(&recording);
     recording.stop().unwrap();
 }
@@ -135,7 +135,7 @@ fn every_kind_comes_back_as_it_was() {
     identical(&run.end_state().unwrap(), &store.to_value().unwrap());
     // Played into another store and recorded again: the same.
     let again = StructStore::new();
-    run.replay(&again, &Playing { speed: 1000.0, ..Playing::default() }, &mut || true).unwrap();
+    run.replay(&again, &Playing { speed: 1000.0, ..Playing::default() }, &mut || Go::On).unwrap();
     identical(&again.to_value().unwrap(), &store.to_value().unwrap());
     let second = folder.file("again.mcap");
     record(&again, &second, Options::new(), |_| {});
@@ -203,7 +203,7 @@ fn streams_are_recorded_whole() {
     // The same samples, byte by byte but for payloads of NaN.
     let again = StructStore::new();
     again.ensure_stream::<Imu>("imu", Stream::depth(2000)).unwrap();
-    run.replay(&again, &Playing { speed: 1e9, ..Playing::default() }, &mut || true).unwrap();
+    run.replay(&again, &Playing { speed: 1e9, ..Playing::default() }, &mut || Go::On).unwrap();
     let samples = |store: &StructStore, name: &str| {
         let Item::Stream(stream) = store.get_at::<Item>(name).unwrap() else { panic!("no stream") };
         let stream: AnyStream = stream;
@@ -230,7 +230,7 @@ fn only_what_is_asked_for_is_recorded() {
     // Of a store that it is played into, the rest stays.
     let other = StructStore::new();
     other.set("own", 1).unwrap();
-    run.replay(&other, &Playing { speed: 1e9, ..Playing::default() }, &mut || true).unwrap();
+    run.replay(&other, &Playing { speed: 1e9, ..Playing::default() }, &mut || Go::On).unwrap();
     assert_eq!(other.get_at::<f64>("arm.wrist.angle").unwrap(), 9.5);
     assert_eq!(other.get::<i64>("own").unwrap(), 1);
     assert_eq!(run.series(&path("arm.wrist.angle")).unwrap().values.last(), Some(&Value::from(9.5)));
@@ -254,6 +254,10 @@ fn transactions_are_in_one_piece() {
                         Ok::<_, StoreError>(())
                     });
                     both.unwrap();
+                    // Who changes things without a pause leaves few moments to look at them.
+                    if x % 16 == 0 {
+                        thread::sleep(Duration::from_micros(50));
+                    }
                 }
             });
             while recording.status().messages < 500 {
@@ -273,7 +277,7 @@ fn transactions_are_in_one_piece() {
         let both = ["left.x", "right.x"].map(|path| again.get_at::<i64>(path).unwrap_or(-1));
         assert_eq!(both[0], both[1]);
         seen.push(both[0]);
-        true
+        Go::On
     };
     run.replay(&again, &Playing { speed: 1e9, ..Playing::default() }, &mut look).unwrap();
     seen.dedup();
@@ -347,7 +351,9 @@ fn other_bytes_are_an_error() {
         if let Ok(run) = Run::open(&part) {
             let _ = (run.end_state(), run.series(&path("arm.wrist.angle")), run.duration());
             let _ =
-                run.replay(&StructStore::new(), &Playing { speed: 1e9, ..Playing::default() }, &mut || false);
+                run.replay(&StructStore::new(), &Playing { speed: 1e9, ..Playing::default() }, &mut || {
+                    Go::Stop
+                });
         }
     }
     std::fs::write(&part, b"no recording").unwrap();
@@ -375,6 +381,55 @@ fn a_long_recording_goes_on_in_further_files() {
     }
     let last = Run::open(folder.file(&format!("run-{number}.mcap"))).unwrap();
     identical(&last.end_state().unwrap(), &store.to_value().unwrap());
+    // A replay goes on in the further files, from wherever it starts, and however long the recording takes.
+    let first = Run::open(&file).unwrap();
+    for start in [0.0, first.duration() / 2.0, first.duration() + 1e-3, 1e9] {
+        let (again, playing) = (StructStore::new(), Playing { start, speed: 1e-9, ..Playing::default() });
+        first.replay(&again, &playing, &mut || Go::AtOnce).unwrap();
+        identical(&again.to_value().unwrap(), &store.to_value().unwrap());
+    }
+    // Another recording does not.
+    std::fs::copy(folder.file("run-2.mcap"), folder.file("other-2.mcap")).unwrap();
+    record(&StructStore::new(), &folder.file("other.mcap"), Options::new(), |_| {});
+    assert!(Run::open(folder.file("other.mcap")).unwrap().next().is_none());
+}
+
+#[test]
+fn what_is_missing_of_a_stream_is_said_where_it_is_missing() {
+    let (store, folder) = (StructStore::new(), Folder::new());
+    let file = folder.file("run.mcap");
+    let [numbers, others] =
+        ["numbers", "others"].map(|name| store.ensure_stream::<u32>(name, Stream::depth(2)).unwrap());
+    let mut missed = 0;
+    let only = Options::new().paths([]).streams(Streams::Below(vec![path("numbers")]));
+    record(&store, &file, only, |recording| {
+        let start = Instant::now();
+        let mut next = 0;
+        while recording.status().missed == 0 {
+            assert!(start.elapsed() < LIMIT);
+            (next..next + 1000).for_each(|at| drop(numbers.publish(&at)));
+            others.publish(&next).unwrap();
+            next += 1000;
+        }
+        thread::sleep(Duration::from_millis(100));
+        missed = recording.status().missed;
+    });
+    let run = Run::open(&file).unwrap();
+    assert!(run.series(&path("others")).is_err());
+    let recorded: Vec<i128> = run.series(&path("numbers")).unwrap().values.iter().map(integer).collect();
+    let gap = |(_, text): (f64, String)| {
+        let number = text.strip_prefix("numbers: ")?.strip_suffix(" samples are missing")?;
+        number.parse::<u64>().ok()
+    };
+    let gaps: Vec<u64> = run.marks().unwrap().into_iter().filter_map(gap).collect();
+    assert_eq!(gaps.iter().sum::<u64>(), missed);
+    let first = recorded[0] as u64;
+    let jumps: u64 = recorded.windows(2).map(|pair| (pair[1] - pair[0] - 1) as u64).sum();
+    assert_eq!(jumps + first, missed);
+}
+
+fn integer(value: &Value<'_>) -> i128 {
+    value.to_string().parse().unwrap()
 }
 
 #[test]
@@ -402,7 +457,7 @@ fn a_shared_store_is_recorded_by_an_observer_until_it_goes() {
     store.set("n", 1).unwrap();
     let observer = StructStoreShared::options().observe(true).open(&*name).unwrap();
     let file = folder.file("run.mcap");
-    let recording = Recording::start(&observer, &name, &file, Options::new()).unwrap();
+    let mut recording = Recording::start(&observer, &name, &file, Options::new()).unwrap();
     change(&recording, || store.set("n", 2).unwrap());
     store.close().unwrap();
     let start = Instant::now();

@@ -181,3 +181,59 @@ def test_what_makes_no_sense_is_refused(local: StructStore, file: Path) -> None:
         pass
     with pytest.raises(structstore.InvalidArgumentError, match="speed: found 0, expected a number above 0"):
         structstore.read(file).replay(local, speed=0)
+
+
+def test_a_black_box_is_saved(local: StructStore, tmp_path: Path) -> None:
+    local.fault = False
+    local.force = structstore.Stream(dtype="f8", depth=10)
+    with structstore.record(local, tmp_path / "{time}.mcap", when="fault == true or force > 5", last=0.5, after=0) as recording:
+        local.force.publish(1.0)
+        local.fault = True
+        while len(recording.files) < 1:
+            time.sleep(0.001)
+        recording.save("asked")
+        while len(recording.files) < 2:
+            time.sleep(0.001)
+        local.force.publish(6.0)
+    files = recording.files
+    assert files == sorted(tmp_path.iterdir()) and isinstance(files[0], Path)
+    marks = [[text for _, text in structstore.read(file).marks] for file in files]
+    assert marks[0][-1] == "fault == true or force > 5" and marks[1][-1] == "asked"
+    assert structstore.read(files[0])["force"][1].tolist() == [1.0]  # type: ignore[union-attr]
+    with structstore.record(local, tmp_path / "one.mcap", after=0) as recording:
+        recording.save("once")
+        while recording.running:
+            time.sleep(0.001)
+    assert recording.files == [tmp_path / "one.mcap"]
+    for arguments in ({"when": "fault"}, {"last": -1.0}, {"last": 5, "split": 1000}, {"streams": 3}):
+        with pytest.raises(structstore.InvalidArgumentError):
+            structstore.record(local, tmp_path / "other.mcap", **arguments)  # type: ignore[arg-type]
+
+
+def test_tables_have_a_column_for_each_field(local: StructStore, file: Path) -> None:
+    local.imu = structstore.Stream(dtype=[("t", "i8"), ("acc", "f4", 3)], depth=100)
+    local.pose = {"x": 0.5, "frame": "map", "items": [1, "two"], "inner": {"y": 1}}
+    local.image = np.zeros((10, 10), np.uint8)
+    local.gains = np.arange(4.0).reshape(2, 2)
+    with structstore.record(local, file, rate=1000) as recording:
+        for at in range(3):
+            local.imu.publish((at, (at, 0, 1)))
+        seen(recording, 8)
+        local.pose.late = 7
+        seen(recording, 9)
+    run = structstore.read(file)
+    frame = run.to_pandas("imu")
+    assert list(frame.columns) == ["t", "acc[0]", "acc[1]", "acc[2]"] and frame.index.name == "time"
+    assert frame["t"].dtype == np.int64 and frame["t"].tolist() == [0, 1, 2] and frame["acc[2]"].tolist() == [1, 1, 1]
+    assert frame.index.tolist() == run["imu"][0].tolist()
+    table = run.to_arrow("pose")
+    assert table.column_names == ["time", "x", "frame", "items", "late"]
+    assert table["late"].to_pylist() == [None, 7] and table["late"].type == "int64"
+    assert table["items"].to_pylist() == ['[1, "two"]'] * 2
+    assert run.to_pandas("pose")["items"][0:1].tolist() == [[1, "two"]]
+    assert run.to_pandas("pose.x").columns.tolist() == ["x"]
+    assert run.to_pandas("pose.inner").columns.tolist() == ["y"]
+    assert run.to_pandas("gains").columns.tolist() == ["gains[0, 0]", "gains[0, 1]", "gains[1, 0]", "gains[1, 1]"]
+    assert len(run.to_arrow("image")["image"][0].as_py()) == 10
+    with pytest.raises(structstore.NotFoundError, match="none: nothing is recorded"):
+        run.to_pandas("none")

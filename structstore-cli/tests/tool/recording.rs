@@ -132,6 +132,60 @@ fn a_recording_says_what_is_in_it() {
 }
 
 #[test]
+fn a_black_box_is_saved_when_it_is_time() {
+    let recorded = Recorded::new();
+    let pattern = recorded.file("n-{time}.mcap");
+    let options = ["--when", "n >= 100 and arm.angle != null", "--last", "300ms", "--after", "100ms"];
+    let child = recorded.start(&pattern, &options, None);
+    let files = || recorded.folder.path().read_dir().unwrap().map(|entry| entry.unwrap().path());
+    let wait = |count: usize| {
+        let start = Instant::now();
+        while files().count() < count {
+            assert!(start.elapsed() < LIMIT);
+            thread::sleep(Duration::from_millis(2));
+        }
+    };
+    thread::sleep(Duration::from_millis(100));
+    assert_eq!(files().count(), 0);
+    recorded.store.set("n", 100_u16).unwrap();
+    wait(1);
+    // The file of the signal is another one.
+    thread::sleep(Duration::from_millis(300));
+    kill(Pid::from_raw(child.id() as i32), Signal::SIGUSR1).unwrap();
+    wait(2);
+    let said = end(child, Signal::SIGINT);
+    let mut marks = Vec::new();
+    for file in files() {
+        assert!(said.contains(&file.display().to_string()), "{said}");
+        let run = structstore_record::Run::open(&file).unwrap();
+        marks.push(run.marks().unwrap().pop().unwrap().1);
+    }
+    marks.sort();
+    assert_eq!(marks, ["SIGUSR1", options[1]]);
+}
+
+#[test]
+fn a_replay_waits_while_it_is_paused() {
+    let recorded = Recorded::new();
+    let (file, copy) = (recorded.file("run.mcap"), SegmentName::new("replay"));
+    recorded.record(&file, &[], || recorded.store.set("n", 2_u16).unwrap());
+    let child = command(&["replay", file.to_str().unwrap(), &copy, "--paused", "--speed", "1000"]).spawn();
+    let mut child = child.unwrap();
+    let start = Instant::now();
+    let n =
+        || StructStoreShared::options().observe(true).open(&*copy).and_then(|store| store.get::<u16>("n"));
+    while n().is_err() {
+        assert!(start.elapsed() < LIMIT);
+        thread::sleep(Duration::from_millis(2));
+    }
+    thread::sleep(Duration::from_millis(200));
+    assert!(n().unwrap() == 1 && child.try_wait().unwrap().is_none());
+    kill(Pid::from_raw(child.id() as i32), Signal::SIGUSR1).unwrap();
+    assert!(child.wait().unwrap().success());
+    assert_eq!(n().unwrap(), 2);
+}
+
+#[test]
 fn without_room_it_ends_with_what_it_has() {
     let recorded = Recorded::new();
     let file = recorded.file("run.mcap");
@@ -188,6 +242,14 @@ fn what_cannot_be_recorded_is_said() {
     for arguments in
         [&["--rate", "0"][..], &["--arrays", "some"], &["--split", "5 apples"], &["--split", "0"], &["a..b"]]
     {
+        structstore(&[&["record", &*recorded.name, "x.mcap"], arguments].concat()).complaint(2);
+    }
+    for arguments in [
+        &["--when", "n = 1"][..],
+        &["--last", "5 days"],
+        &["--last", "5", "--split", "1MB"],
+        &["--streams", "a..b"],
+    ] {
         structstore(&[&["record", &*recorded.name, "x.mcap"], arguments].concat()).complaint(2);
     }
     structstore(&["record"]).complaint(2);

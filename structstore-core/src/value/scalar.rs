@@ -1,12 +1,14 @@
 //! Scalars: how they lie in a slot, how they convert, how they compare.
 
+use std::cmp::Ordering;
+
 use super::{Kind, Value};
 use crate::error::{Error, Result};
 use crate::for_each_number;
 
 /// A truth value or a number of exact type.
 ///
-/// Equality is by value: `I32(1) == F64(1.0)`, and exact also where a conversion would round. A NaN equals
+/// Comparisons are by value: `I32(1) == F64(1.0)`, and exact also where a conversion would round. A NaN equals
 /// nothing, and a `Bool` equals only a `Bool`.
 ///
 /// ```
@@ -145,14 +147,25 @@ fn payload_of<const N: usize>(bytes: [u8; N]) -> u64 {
 
 impl PartialEq for Scalar {
     fn eq(&self, other: &Self) -> bool {
+        self.partial_cmp(other) == Some(Ordering::Equal)
+    }
+}
+
+/// False is less than true. There is no order between a NaN and anything, nor between a truth value and a number.
+impl PartialOrd for Scalar {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        // Integers have 64 bits: if their nearest float equals another float, that is in range.
+        let mixed = |integer: i128, float: f64| {
+            let nearest = (integer as f64).partial_cmp(&float)?;
+            Some(nearest.then_with(|| integer.cmp(&(float as i128))))
+        };
         match (self.wide(), other.wide()) {
-            (Wide::Bool(a), Wide::Bool(b)) => a == b,
-            (Wide::Integer(a), Wide::Integer(b)) => a == b,
-            (Wide::Float(a), Wide::Float(b)) => a == b,
-            (Wide::Integer(a), Wide::Float(b)) | (Wide::Float(b), Wide::Integer(a)) => {
-                a as f64 == b && b as i128 == a
-            }
-            _ => false,
+            (Wide::Bool(a), Wide::Bool(b)) => Some(a.cmp(&b)),
+            (Wide::Integer(a), Wide::Integer(b)) => Some(a.cmp(&b)),
+            (Wide::Float(a), Wide::Float(b)) => a.partial_cmp(&b),
+            (Wide::Integer(a), Wide::Float(b)) => mixed(a, b),
+            (Wide::Float(a), Wide::Integer(b)) => mixed(b, a).map(Ordering::reverse),
+            _ => None,
         }
     }
 }
@@ -305,6 +318,11 @@ mod tests {
         assert_ne!(Scalar::F64(f64::NAN), Scalar::F64(f64::NAN));
         assert_ne!(Scalar::Bool(true), Scalar::I64(1));
         assert_ne!(Scalar::F64(f64::INFINITY), Scalar::U64(u64::MAX));
+        assert!(Scalar::I64(i64::MAX) < Scalar::F64(i64::MAX as f64));
+        assert!(Scalar::F64(f64::NEG_INFINITY) < Scalar::I64(i64::MIN) && Scalar::U8(2) > Scalar::F32(1.5));
+        assert!(Scalar::Bool(false) < Scalar::Bool(true));
+        assert_eq!(Scalar::F64(f64::NAN).partial_cmp(&Scalar::U8(1)), None);
+        assert_eq!(Scalar::Bool(true).partial_cmp(&Scalar::U8(0)), None);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 import os
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, MutableMapping, MutableSequence, Sequence
 from enum import Enum
+from pathlib import Path
 from types import SimpleNamespace, TracebackType
 from typing import Any, ClassVar, Generic, Literal, SupportsIndex, TypeAlias, TypeVar, final, overload
 
@@ -318,9 +319,13 @@ def record(
     *,
     rate: float = 200.0,
     paths: Sequence[str] | None = None,
-    streams: bool = True,
+    streams: bool | Sequence[str] | None = None,
     arrays: bool | int | None = None,
     split: int | None = None,
+    when: str | None = None,
+    last: float | None = None,
+    after: float | None = None,
+    memory: int | None = None,
 ) -> Recording:
     """Records a store, or a part of one, as an MCAP file until the recording is closed. Foxglove, PlotJuggler and other programs open
     the file; read() reads it.
@@ -334,10 +339,15 @@ def record(
         >>> print(run.at(run.duration))
         {"pose": {"x": 1.5}}
 
-    Of streams, every sample is recorded, unless `streams` is false. Of everything else, what changes: its newest state, up to `rate` times a
+    Of streams, every sample is recorded; of those that `streams` lists, or of none if it is false. Of everything else, what changes: its newest state, up to `rate` times a
     second; arrays each time that they have changed, each so many times (`arrays=10`), or not at all. `paths` lists what is recorded; everything
-    by default. `split` begins another file after so many bytes: run-2.mcap. The recording is done by threads of this process, which no
+    by default. `split` begins another file after so many bytes: run-2.mcap. `{time}` in the name of the file stands for the time. The recording is done by threads of this process, which no
     writer waits for. A forked child does not record.
+
+    With `when`, `last`, `after` or `memory`, it is a black box, which is kept in memory. Each time that the condition `when` begins to hold, as in
+    `"fault == true and drive.speed > 3"`, a file is written with at least the `last` seconds (60 by default) and those `after` it (10), also
+    at save(), and when the store is removed. Without `{time}` in the name, it ends after the first file. If more than `memory` bytes were to be kept
+    (1 GiB), less of the time before is.
 
     Raises FileExistsError if the file exists, and OSError if it cannot be written.
     """
@@ -362,8 +372,13 @@ class Recording:
     @property
     def missed(self) -> int:
         """How many samples of streams were lost: published faster than they were read, or without room to wait for the disk."""
+    @property
+    def files(self) -> list[Path]:
+        """The files that it has written or begun, the oldest first, as Path objects."""
     def mark(self, text: str) -> None:
         """Writes a remark into the recording, with the time."""
+    def save(self, text: str) -> None:
+        """Saves what a black box has, as if its condition had begun to hold, with a remark. Other recordings get the remark only."""
     def close(self) -> None:
         """Ends it, with all that has changed until now. Raises what has ended it before: OSError if the disk was full."""
     def __enter__(self) -> Self: ...
@@ -392,6 +407,9 @@ class Run:
     @property
     def topics(self) -> dict[str, int]:
         """The topics, one for each struct, array and stream, and how many messages each has."""
+    @property
+    def marks(self) -> list[tuple[float, str]]:
+        """The remarks, as pairs of a time and a text."""
     def at(self, seconds: float) -> StructStore:
         """The state so many seconds after the start, as a local store: all but what streams have published."""
     def replay(
@@ -400,6 +418,14 @@ class Run:
         """Puts the state at `start` into a store, and then plays what follows, `speed` times as fast as it was: what changed in one transaction
         in one transaction, and each sample published. `topics` are the beginnings of names of topics to play; all if there are none.
         """
+    def to_pandas(self, path: str) -> Any:
+        """The fields of a struct, or of the records of a stream, as a pandas.DataFrame: a row for each look at which one of them had changed, or
+        for each sample, by the time in seconds. Structs, arrays and streams within a struct have tables of their own. An array, or a
+        vector in a record, of up to 64 elements has a column for each. Of anything else there is one column. Raises NotFoundError if nothing is
+        recorded of it, and ImportError without pandas.
+        """
+    def to_arrow(self, path: str) -> Any:
+        """The same as a pyarrow.Table, with a column `time` in front. Values of several types in one column are strings in JSON."""
     def __getitem__(self, path: str, /) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any] | list[Any]]: ...
 
 @final

@@ -1,0 +1,174 @@
+//! The thread of a recording that looks at what changes.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use structstore::path::Path;
+use structstore::stream::now;
+use structstore::watch::{Batches, Elements, Found};
+use structstore::{ArrayValue, ErrorKind, Item as StoreItem, Value};
+
+use crate::error::Result;
+use crate::options::Arrays;
+use crate::queue::Item;
+use crate::recorder::{Shared, TICK};
+use crate::topic;
+
+/// Looks at what changes.
+pub(crate) struct Looks {
+    shared: Arc<Shared>,
+    batches: Batches,
+    /// What found no room.
+    dirty: BTreeSet<Path>,
+    /// How often each array has changed.
+    counts: HashMap<Path, u32>,
+    states: Instant,
+}
+
+impl Looks {
+    pub(crate) fn new(shared: Arc<Shared>, batches: Batches) -> Looks {
+        Looks { shared, batches, dirty: BTreeSet::new(), counts: HashMap::new(), states: Instant::now() }
+    }
+
+    /// The whole state, and a look at all of it.
+    pub(crate) fn begin(&mut self) -> Result<()> {
+        self.write_state()?;
+        if self.shared.options.is_whole() {
+            self.look_at_all()?;
+        }
+        self.shared.begun.store(true, Ordering::SeqCst);
+        Ok(())
+    }
+
+    /// What a replay can start from: the whole state, or a look at all that is recorded.
+    fn write_state(&mut self) -> Result<()> {
+        self.states = Instant::now();
+        let (time, is_whole) = (now(), self.shared.options.is_whole());
+        let snapshot = is_whole.then(|| self.shared.root.to_bytes()).transpose()?;
+        if !self.shared.queue.push(Item::State { time, snapshot }) {
+            self.shared.counters.delayed.fetch_add(1, Ordering::Relaxed);
+        }
+        if is_whole { Ok(()) } else { self.look_at_all() }
+    }
+
+    fn look_at_all(&mut self) -> Result<()> {
+        let paths = self.shared.options.paths.clone();
+        let batch = self.batches.read_now(|_| paths.clone())?;
+        self.push(batch.time, batch.values);
+        Ok(())
+    }
+
+    pub(crate) fn run(mut self) {
+        let period = Duration::from_secs_f64(1.0 / self.shared.options.rate);
+        while !self.shared.is_over() {
+            let start = Instant::now();
+            if let Err(error) = self.look(Some(TICK)) {
+                if error.kind() != ErrorKind::StaleHandle {
+                    return self.shared.fail(error.into());
+                }
+                // The store has gone: what was recorded is whole.
+                if self.shared.options.black_box.is_some() {
+                    let text = "the store has gone".to_owned();
+                    self.shared.queue.push(Item::Save { time: now(), text });
+                }
+                return self.shared.end();
+            }
+            let due = self.states.elapsed() >= self.shared.options.states()
+                || self.shared.state_wanted.swap(false, Ordering::SeqCst);
+            if due && let Err(error) = self.write_state() {
+                return self.shared.fail(error);
+            }
+            thread::sleep(period.saturating_sub(start.elapsed()));
+        }
+        // What has changed before the end.
+        let _ = self.look(Some(Duration::ZERO));
+    }
+
+    fn look(&mut self, timeout: Option<Duration>) -> structstore::Result<()> {
+        let (shared, dirty) = (Arc::clone(&self.shared), std::mem::take(&mut self.dirty));
+        let wanted = |changed: &[Path]| {
+            let leaves = changed.iter().flat_map(|path| shared.options.within(topic::leaf(path)));
+            leaves.chain(dirty.iter().cloned()).collect::<BTreeSet<Path>>().into_iter().collect()
+        };
+        let batch = match dirty.is_empty() {
+            true => self.batches.wait(timeout, wanted)?,
+            false => Some(self.batches.read_now(wanted)?),
+        };
+        if let Some(batch) = batch {
+            self.push(batch.time, batch.values);
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, time: u64, values: Vec<(Path, Option<Found>)>) {
+        let paths: Vec<Path> = values.iter().map(|(path, _)| path.clone()).collect();
+        let changes = values.into_iter().filter_map(|(path, found)| self.change(path, found)).collect();
+        if !self.shared.queue.push(Item::Look { time, changes }) {
+            self.shared.counters.delayed.fetch_add(1, Ordering::Relaxed);
+            self.dirty.extend(paths);
+        }
+    }
+
+    /// What is to be written of a path.
+    fn change(&mut self, path: Path, found: Option<Found>) -> Option<(Path, Option<Value<'static>>)> {
+        let value = match found {
+            None => None,
+            Some(Found::Value(Value::Array(array))) => {
+                self.takes_array(&path).then_some(())?;
+                Some(Value::Array(array))
+            }
+            Some(Found::Value(value)) => {
+                self.find_streams(&path, &value);
+                Some(value)
+            }
+            Some(Found::Array(large)) => {
+                self.takes_array(&path).then_some(())?;
+                let elements = large.view().ok()?;
+                let array = match elements {
+                    Elements::Copied(array) => array,
+                    Elements::Viewed(view) => {
+                        let data = view.copy_bytes(0..view.byte_len());
+                        ArrayValue::new(view.dtype().clone(), view.shape(), data).ok()?
+                    }
+                };
+                Some(Value::Array(array))
+            }
+            Some(Found::Stream(stream)) => {
+                let value = stream.value().ok()?;
+                self.shared.follow(path.clone(), stream);
+                Some(Value::Stream(value))
+            }
+            Some(Found::Struct(_) | Found::List(_)) => return None,
+        };
+        Some((path, value))
+    }
+
+    fn takes_array(&mut self, path: &Path) -> bool {
+        let next = self.counts.entry(path.clone()).or_default();
+        let number = *next;
+        *next = next.wrapping_add(1);
+        match self.shared.options.arrays {
+            Arrays::None => false,
+            Arrays::Every(many) => number.is_multiple_of(many.max(1)),
+            Arrays::All => true,
+        }
+    }
+
+    /// Streams below a struct that is new.
+    fn find_streams(&self, path: &Path, value: &Value<'_>) {
+        match value {
+            Value::Struct(fields) => {
+                fields.iter().for_each(|(name, value)| self.find_streams(&path.then(&**name), value));
+            }
+            Value::Stream(_) => {
+                if let Ok(StoreItem::Stream(stream)) = self.shared.root.get_at(&path.to_string()) {
+                    self.shared.follow(path.clone(), stream);
+                }
+            }
+            _ => {}
+        }
+    }
+}
