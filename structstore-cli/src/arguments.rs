@@ -146,7 +146,7 @@ pub(crate) struct Name {
     /// NAME is the path of a file that holds the store
     #[arg(long)]
     pub(crate) file: bool,
-    /// Open the store even if it belongs to another user, who can kill this program by truncating it
+    /// Open the store even if another user owns it. The owner can crash this program by truncating the store
     #[arg(long)]
     pub(crate) any_owner: bool,
 }
@@ -159,7 +159,7 @@ pub(crate) struct Name {
     after_help = "Examples:\n  structstore ls\n  structstore ls --json | jq -r '.[] | select(.orphan) | .name'"
 )]
 pub(crate) struct List {
-    /// Include the stores of other users, who can kill this program by truncating them
+    /// Include the stores of other users. The owner of a store can crash this program by truncating it
     #[arg(long)]
     pub(crate) any_owner: bool,
     /// Print a list of objects in JSON
@@ -675,7 +675,7 @@ pub(crate) struct Diff {
     /// Print a list of objects in JSON
     #[arg(long)]
     pub(crate) json: bool,
-    /// Open stores of other users, which can kill this program by truncating them
+    /// Open stores even if another user owns them. The owner can crash this program by truncating a store
     #[arg(long)]
     pub(crate) any_owner: bool,
 }
@@ -724,7 +724,7 @@ pub(crate) struct Record {
     /// NAME is the path of a file that holds the store
     #[arg(long)]
     pub(crate) file: bool,
-    /// Open the store even if it belongs to another user, who can kill this program by truncating it
+    /// Open the store even if another user owns it. The owner can crash this program by truncating the store
     #[arg(long)]
     pub(crate) any_owner: bool,
     /// Look at changes at most this many times a second
@@ -889,7 +889,7 @@ pub(crate) struct Serve {
     /// NAME is the path of a file that holds the store
     #[arg(long, requires = "name")]
     pub(crate) file: bool,
-    /// Open stores even if they belong to another user, who can kill this program by truncating them
+    /// Open stores even if another user owns them. The owner can crash this program by truncating a store
     #[arg(long)]
     pub(crate) any_owner: bool,
     /// Let pages change what PATH leads to, and all below; can be given several times

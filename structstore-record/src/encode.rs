@@ -1,11 +1,13 @@
 //! Messages: the values of structs, arrays and samples as JSON.
 
+use std::borrow::Cow;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::ser::{Error as _, Serialize, SerializeMap, Serializer};
 use serde_json::{Value as Json, json};
 use structstore::binding_support::to_document;
-use structstore::{DType, Value};
+use structstore::{DType, Scalar, Value};
 
 use crate::shape::{Fields, PARTS, image_encoding};
 use crate::tree::Node;
@@ -70,9 +72,36 @@ pub(crate) fn of_array(dtype: &DType, shape: &[usize], data: &[u8], time: u64) -
     message.to_string().into_bytes()
 }
 
+/// A sample with lists in place of arrays of numbers: programs plot them, and the type of the stream says what they are.
+pub(crate) fn plain<'v>(value: &'v Value<'v>) -> Cow<'v, Value<'v>> {
+    match value {
+        Value::Struct(fields) => {
+            let fields = fields.iter().map(|(name, value)| (name.clone(), plain(value).into_owned()));
+            Cow::Owned(Value::Struct(fields.collect()))
+        }
+        Value::Array(array) => match array.numbers() {
+            Some(numbers) => Cow::Owned(nested(&numbers, array.shape())),
+            None => Cow::Borrowed(value),
+        },
+        value => Cow::Borrowed(value),
+    }
+}
+
+fn nested(numbers: &[Scalar], shape: &[usize]) -> Value<'static> {
+    match (shape, numbers) {
+        ([_, inner @ ..], _) => {
+            let size = inner.iter().product::<usize>().max(1);
+            Value::List(numbers.chunks(size).map(|row| nested(row, inner)).collect())
+        }
+        ([], [number, ..]) => Value::Scalar(*number),
+        ([], []) => Value::Null,
+    }
+}
+
 /// The message of a sample: a record as an object, anything else as its `value`.
 pub(crate) fn of_sample(sample: &Value<'_>) -> serde_json::Result<Vec<u8>> {
-    let document = to_document(sample, true).map_err(serde_json::Error::custom)?;
+    let plain = plain(sample);
+    let document = to_document(&plain, true).map_err(serde_json::Error::custom)?;
     match (&document, sample) {
         (Value::Struct(_), Value::Struct(_)) => serde_json::to_vec(&document),
         _ => serde_json::to_vec(&Value::record([("value", document)])),

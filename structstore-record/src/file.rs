@@ -340,7 +340,7 @@ fn metas(root: &Struct, path: &Path, fields: &shape::Fields<'_>) -> HashMap<Stri
 
 /// The schema of samples that are no arrays.
 fn of_sample(sample: &Value<'_>) -> Json {
-    let fields: Vec<(String, Value<'static>)> = match sample.clone().into_owned() {
+    let fields: Vec<(String, Value<'static>)> = match encode::plain(sample).into_owned().into_owned() {
         Value::Struct(fields) => fields.into_iter().map(|(name, value)| (name.into_owned(), value)).collect(),
         other => vec![("value".to_owned(), other)],
     };

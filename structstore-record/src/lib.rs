@@ -20,6 +20,7 @@ mod error;
 mod file;
 mod flight;
 mod follow;
+mod fuzz;
 mod looks;
 mod options;
 mod queue;
@@ -35,6 +36,12 @@ mod topic;
 mod tree;
 mod value;
 mod write;
+
+/// What the fuzzers of this project use. Not part of the API.
+#[doc(hidden)]
+pub mod private {
+    pub use crate::fuzz::recording as fuzz;
+}
 
 pub use condition::Condition;
 pub use error::{Error, Result};

@@ -4,9 +4,11 @@
 
 use std::borrow::Cow;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
-use mcap::parse_record;
-use mcap::records::{ChunkHeader, Record, op};
+use mcap::read::ChannelAccumulator;
+use mcap::records::{Channel as ChannelRecord, ChunkHeader, MessageIndex, Record, SchemaHeader, op};
+use mcap::{Channel, parse_record};
 
 /// The largest chunk that is decompressed. Writers of this format use some megabytes.
 const LARGEST_CHUNK: u64 = 1 << 30;
@@ -83,7 +85,7 @@ fn chunk<'a>(header: &ChunkHeader, data: &'a [u8]) -> Result<Cow<'a, [u8]>> {
     }
 }
 
-/// Visits the records of a chunk.
+/// Visits the records of a chunk: schemas, channels and messages, since nothing else belongs into one.
 pub(crate) fn each_in_chunk(
     body: &[u8],
     visit: &mut dyn FnMut(Record<'_>) -> ControlFlow<()>,
@@ -93,23 +95,86 @@ pub(crate) fn each_in_chunk(
     };
     let records = chunk(&header, &data)?;
     for (opcode, body) in Frames(&records) {
-        if visit(parse(opcode, body)?).is_break() {
+        if matches!(opcode, op::SCHEMA | op::CHANNEL | op::MESSAGE) && visit(parse(opcode, body)?).is_break()
+        {
             return Ok(ControlFlow::Break(()));
         }
     }
     Ok(ControlFlow::Continue(()))
 }
 
+/// Who visits a file that has no index.
+pub(crate) trait Visitor {
+    /// Whether the records of a chunk are wanted. `indexes` says where its messages are, if it is known of all of them.
+    fn wants(&mut self, chunk: &ChunkHeader, indexes: Option<&[MessageIndex]>) -> bool;
+
+    fn visit(&mut self, record: Record<'_>) -> ControlFlow<()>;
+}
+
 /// Visits all records in order, those of chunks too, up to the first that cannot be read.
-pub(crate) fn each(bytes: &[u8], visit: &mut dyn FnMut(Record<'_>) -> ControlFlow<()>) {
-    for (opcode, body) in Frames::of_file(bytes) {
-        let done = match opcode {
-            op::CHUNK => each_in_chunk(body, visit),
-            _ => parse(opcode, body).map(&mut *visit),
+pub(crate) fn each(bytes: &[u8], visitor: &mut dyn Visitor) {
+    let mut frames = Frames::of_file(bytes).peekable();
+    while let Some((opcode, body)) = frames.next() {
+        let done = match parse(opcode, body) {
+            Ok(Record::Chunk { header, .. }) => {
+                let mut indexes = Vec::new();
+                while let Some((_, body)) = frames.next_if(|(opcode, _)| *opcode == op::MESSAGE_INDEX) {
+                    if let Ok(Record::MessageIndex(index)) = parse(op::MESSAGE_INDEX, body) {
+                        indexes.push(index);
+                    }
+                }
+                // Behind the last one there may have been others.
+                let indexes = frames.peek().map(|_| indexes.as_slice());
+                if !visitor.wants(&header, indexes) {
+                    continue;
+                }
+                each_in_chunk(body, &mut |record| visitor.visit(record))
+            }
+            parsed => parsed.map(|record| visitor.visit(record)),
         };
         if !matches!(done, Ok(ControlFlow::Continue(()))) {
             return;
         }
+    }
+}
+
+/// How many bytes of schemas and channels are kept, of a file that has no index.
+const CHANNELS: usize = 64 << 20;
+
+/// The channels of a file, as they are found. What contradicts what was said before is left out.
+pub(crate) struct Channels {
+    found: ChannelAccumulator<'static>,
+    room: usize,
+}
+
+impl Default for Channels {
+    fn default() -> Channels {
+        Channels { found: ChannelAccumulator::default(), room: CHANNELS }
+    }
+}
+
+impl Channels {
+    pub(crate) fn get(&self, id: u16) -> Option<Arc<Channel<'static>>> {
+        self.found.get(id)
+    }
+
+    pub(crate) fn add_schema(&mut self, header: SchemaHeader, data: &[u8]) {
+        if self.takes(header.name.len() + header.encoding.len() + data.len()) {
+            let _ = self.found.add_schema_from_slice(header, data);
+        }
+    }
+
+    pub(crate) fn add_channel(&mut self, channel: ChannelRecord) {
+        let metadata = channel.metadata.iter().map(|(name, text)| name.len() + text.len());
+        if self.takes(channel.topic.len() + channel.message_encoding.len() + metadata.sum::<usize>()) {
+            let _ = self.found.add_channel(channel);
+        }
+    }
+
+    fn takes(&mut self, bytes: usize) -> bool {
+        let left = self.room.checked_sub(bytes);
+        self.room = left.unwrap_or(self.room);
+        left.is_some()
     }
 }
 

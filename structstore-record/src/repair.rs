@@ -5,13 +5,12 @@ use std::io::BufWriter;
 use std::ops::ControlFlow;
 use std::path::Path as FilePath;
 
-use mcap::read::ChannelAccumulator;
-use mcap::records::Record;
-use mcap::{Attachment, Compression, Message, WriteOptions};
+use mcap::records::{ChunkHeader, MessageIndex, Record};
+use mcap::{Attachment, Compression, Message, WriteOptions, Writer};
 use memmap2::Mmap;
 
 use crate::error::{Error, Result};
-use crate::records;
+use crate::records::{self, Channels, Visitor};
 
 /// Writes a recording anew with all that can be read of it, and with the index that other programs need. The file is replaced when the new
 /// one is whole. Returns how many messages it has.
@@ -50,40 +49,53 @@ fn copy(map: &[u8], target: &FilePath) -> Result<u64> {
     let failed = |error| Error::writing(target, error);
     let created = File::options().write(true).create_new(true).open(target).map_err(Error::file(target))?;
     let options = WriteOptions::new().compression(Some(Compression::Zstd)).compression_level(1);
-    let mut writer = options.create(BufWriter::new(created)).map_err(failed)?;
-    let mut channels = ChannelAccumulator::default();
-    let (mut count, mut done) = (0, Ok(()));
-    records::each(map, &mut |record| {
-        done = match record {
-            Record::Metadata(metadata) => writer.write_metadata(&metadata),
+    let writer = options.create(BufWriter::new(created)).map_err(failed)?;
+    let mut copy = Copy { writer, channels: Channels::default(), count: 0, done: Ok(()) };
+    records::each(map, &mut copy);
+    copy.done.map_err(failed)?;
+    copy.writer.finish().map_err(failed)?;
+    Ok(copy.count)
+}
+
+struct Copy {
+    writer: Writer<BufWriter<File>>,
+    channels: Channels,
+    count: u64,
+    done: mcap::McapResult<()>,
+}
+
+impl Visitor for Copy {
+    fn wants(&mut self, _: &ChunkHeader, _: Option<&[MessageIndex]>) -> bool {
+        true
+    }
+
+    fn visit(&mut self, record: Record<'_>) -> ControlFlow<()> {
+        self.done = match record {
+            Record::Metadata(metadata) => self.writer.write_metadata(&metadata),
             Record::Attachment { header, data, .. } => {
                 let (name, media_type) = (header.name, header.media_type);
                 let (log_time, create_time) = (header.log_time, header.create_time);
-                writer.attach(&Attachment { log_time, create_time, name, media_type, data })
+                self.writer.attach(&Attachment { log_time, create_time, name, media_type, data })
             }
-            Record::Message { header, data } => match channels.get(header.channel_id) {
+            Record::Message { header, data } => match self.channels.get(header.channel_id) {
                 Some(channel) => {
-                    count += 1;
+                    self.count += 1;
                     let (log_time, publish_time) = (header.log_time, header.publish_time);
                     let sequence = header.sequence;
-                    writer.write(&Message { channel, sequence, log_time, publish_time, data })
+                    self.writer.write(&Message { channel, sequence, log_time, publish_time, data })
                 }
                 None => Ok(()),
             },
-            // What contradicts what was said before is left out.
             Record::Schema { header, data } => {
-                let _ = channels.add_schema_from_slice(header, &data);
+                self.channels.add_schema(header, &data);
                 Ok(())
             }
             Record::Channel(channel) => {
-                let _ = channels.add_channel(channel);
+                self.channels.add_channel(channel);
                 Ok(())
             }
             _ => Ok(()),
         };
-        if done.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    });
-    done.map_err(failed)?;
-    writer.finish().map_err(failed)?;
-    Ok(count)
+        if self.done.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    }
 }

@@ -96,7 +96,7 @@ impl Player<'_> {
             }
             match &entry.topic.stream {
                 Some(stream) if is_sample => self.publish(run, &entry, stream)?,
-                _ => look.add(&entry),
+                _ => look.add(&entry).map_err(|failed| run.failed(failed))?,
             }
             Ok(ControlFlow::Continue(()))
         })?;

@@ -7,8 +7,7 @@ use std::ops::ControlFlow;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 
-use mcap::read::ChannelAccumulator;
-use mcap::records::{AttachmentIndex, MessageHeader, Metadata, Record, op};
+use mcap::records::{AttachmentIndex, ChunkHeader, MessageHeader, MessageIndex, Metadata, Record, op};
 use mcap::{Channel, Summary};
 use memmap2::Mmap;
 use structstore::guard::StructMut;
@@ -18,7 +17,7 @@ use structstore::{DType, Struct, StructStore, Value};
 use crate::decode::{self, Spec};
 use crate::error::{Error, Result};
 use crate::file::{MARKS, METADATA, NUMBER, ONLY, PATH, RECORDING, SOURCE, STATE, STORE};
-use crate::records::{self, Frames};
+use crate::records::{self, Channels, Frames, Visitor};
 use crate::series::Series;
 use crate::value::inner;
 
@@ -106,7 +105,11 @@ pub(crate) struct Entry<'t, 'm> {
 pub(crate) struct Look<'t> {
     time: u64,
     messages: Vec<(&'t Topic, Vec<u8>)>,
+    size: usize,
 }
+
+/// The largest look that is read, in bytes of its messages.
+const LARGEST_LOOK: usize = 1 << 30;
 
 impl<'t> Look<'t> {
     /// Whether a message belongs to it.
@@ -114,9 +117,14 @@ impl<'t> Look<'t> {
         !self.messages.is_empty() && self.time == entry.time
     }
 
-    pub(crate) fn add(&mut self, entry: &Entry<'t, '_>) {
+    pub(crate) fn add(&mut self, entry: &Entry<'t, '_>) -> Result<(), Failed> {
         self.time = entry.time;
+        self.size += size_of::<(&Topic, Vec<u8>)>() + entry.data.len();
+        if self.size > LARGEST_LOOK {
+            return Err(Failed::Message(format!("messages of more than {LARGEST_LOOK} bytes at one time")));
+        }
         self.messages.push((entry.topic, entry.data.to_vec()));
+        Ok(())
     }
 
     /// Puts it into a store, and is empty then.
@@ -125,6 +133,7 @@ impl<'t> Look<'t> {
             return Ok(());
         }
         let messages = std::mem::take(&mut self.messages);
+        self.size = 0;
         store.transaction(|root| messages.iter().try_for_each(|(topic, data)| apply(root, topic, data)))
     }
 }
@@ -216,42 +225,12 @@ impl Run {
         self.summary = Some(summary);
     }
 
-    /// Reads all of a recording that was not finished.
+    /// Looks through a recording that was not finished.
     fn scan(&mut self) {
-        let mut channels = ChannelAccumulator::default();
-        let (mut topics, mut states): (HashMap<u16, Topic>, Vec<State>) = Default::default();
-        let (mut span, mut about): (Option<(u64, u64)>, About) = Default::default();
-        records::each(&self.map, &mut |record| {
-            match record {
-                // What contradicts what was said before is left out.
-                Record::Schema { header, data } => {
-                    let _ = channels.add_schema_from_slice(header, &data);
-                }
-                Record::Channel(channel) => {
-                    let id = channel.id;
-                    let _ = channels.add_channel(channel);
-                    if let (Some(channel), false) = (channels.get(id), topics.contains_key(&id)) {
-                        topics.extend(Topic::new(&channel).map(|topic| (id, topic)));
-                    }
-                }
-                Record::Message { header, .. } => {
-                    if let Some(topic) = topics.get_mut(&header.channel_id) {
-                        topic.messages += 1;
-                        let (start, end) = span.unwrap_or((header.log_time, header.log_time));
-                        span = Some((start.min(header.log_time), end.max(header.log_time)));
-                    }
-                }
-                Record::Attachment { header, data, .. } if header.name == STATE => {
-                    let data = StateData::Read(data.into_owned());
-                    states.push(State { time: header.log_time, data });
-                }
-                Record::Metadata(metadata) if metadata.name == METADATA => about = About::new(&metadata),
-                _ => {}
-            }
-            ControlFlow::Continue(())
-        });
-        topics.retain(|_, topic| topic.messages > 0);
-        (self.topics, self.states, self.span, self.about) = (topics, states, span, about);
+        let mut scan = Scan::default();
+        records::each(&self.map, &mut scan);
+        scan.topics.retain(|_, topic| topic.messages > 0);
+        (self.topics, self.states, self.span, self.about) = (scan.topics, scan.states, scan.span, scan.about);
     }
 
     /// The name of the store that was recorded.
@@ -327,7 +306,7 @@ impl Run {
             })
         };
         match &self.summary {
-            None => records::each(&self.map, &mut visit),
+            None => records::each(&self.map, &mut Span { from, until, visit: &mut visit }),
             Some(summary) => {
                 for index in &summary.chunk_indexes {
                     let has_some = index.message_end_time >= from && index.message_start_time <= until;
@@ -406,7 +385,7 @@ impl Run {
             if !look.has(&entry) {
                 look.apply(store).map_err(|failed| self.failed(failed))?;
             }
-            look.add(&entry);
+            look.add(&entry).map_err(|failed| self.failed(failed))?;
             Ok(ControlFlow::Continue(()))
         })?;
         look.apply(store).map_err(|failed| self.failed(failed))
@@ -468,6 +447,76 @@ impl Run {
             Ok(ControlFlow::Continue(()))
         })?;
         Ok(series)
+    }
+}
+
+/// What is found in a recording that was not finished.
+#[derive(Default)]
+struct Scan {
+    channels: Channels,
+    topics: HashMap<u16, Topic>,
+    states: Vec<State>,
+    span: Option<(u64, u64)>,
+    about: About,
+}
+
+impl Scan {
+    fn count(&mut self, channel: u16, time: u64) {
+        if let Some(topic) = self.topics.get_mut(&channel) {
+            topic.messages += 1;
+            let (start, end) = self.span.unwrap_or((time, time));
+            self.span = Some((start.min(time), end.max(time)));
+        }
+    }
+}
+
+impl Visitor for Scan {
+    /// Its messages are counted without it, if it says nothing new of channels.
+    fn wants(&mut self, _: &ChunkHeader, indexes: Option<&[MessageIndex]>) -> bool {
+        let is_known = |index: &MessageIndex| self.channels.get(index.channel_id).is_some();
+        let Some(indexes) = indexes.filter(|indexes| indexes.iter().all(is_known)) else { return true };
+        for index in indexes {
+            index.records.iter().for_each(|entry| self.count(index.channel_id, entry.log_time));
+        }
+        false
+    }
+
+    fn visit(&mut self, record: Record<'_>) -> ControlFlow<()> {
+        match record {
+            Record::Schema { header, data } => self.channels.add_schema(header, &data),
+            Record::Channel(channel) => {
+                let id = channel.id;
+                self.channels.add_channel(channel);
+                if let (Some(channel), false) = (self.channels.get(id), self.topics.contains_key(&id)) {
+                    self.topics.extend(Topic::new(&channel).map(|topic| (id, topic)));
+                }
+            }
+            Record::Message { header, .. } => self.count(header.channel_id, header.log_time),
+            Record::Attachment { header, data, .. } if header.name == STATE => {
+                let data = StateData::Read(data.into_owned());
+                self.states.push(State { time: header.log_time, data });
+            }
+            Record::Metadata(metadata) if metadata.name == METADATA => self.about = About::new(&metadata),
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Visits the messages of a span of time, in a recording that was not finished.
+struct Span<'v> {
+    from: u64,
+    until: u64,
+    visit: &'v mut dyn FnMut(Record<'_>) -> ControlFlow<()>,
+}
+
+impl Visitor for Span<'_> {
+    fn wants(&mut self, chunk: &ChunkHeader, _: Option<&[MessageIndex]>) -> bool {
+        chunk.message_end_time >= self.from && chunk.message_start_time <= self.until
+    }
+
+    fn visit(&mut self, record: Record<'_>) -> ControlFlow<()> {
+        (self.visit)(record)
     }
 }
 

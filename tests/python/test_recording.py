@@ -1,11 +1,18 @@
 """Recordings as Python makes and reads them. What is in a file is tested in structstore-record."""
 
+import contextlib
+import itertools
 import json
 import os
+import random
 import signal
+import subprocess
+import sys
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import jsonschema
 import numpy as np
@@ -104,7 +111,7 @@ def test_other_programs_read_it(local: StructStore, file: Path) -> None:
     image = found["/image foxglove.RawImage"][0]
     assert (image["width"], image["height"], image["encoding"]) == (6, 4, "rgb8")
     assert found["/part /part"][0]["big"] == 2**63
-    assert found["/imu structstore.Sample"] == [{"t": 0.5, "acc": {"$array": [1, 2, 3], "dtype": "f32"}}]
+    assert found["/imu structstore.Sample"] == [{"t": 0.5, "acc": [1, 2, 3]}]
 
 
 def test_only_what_is_asked_for_is_recorded(local: StructStore, file: Path) -> None:
@@ -208,6 +215,98 @@ def test_a_black_box_is_saved(local: StructStore, tmp_path: Path) -> None:
     for arguments in ({"when": "fault"}, {"last": -1.0}, {"last": 5, "split": 1000}, {"streams": 3}):
         with pytest.raises(structstore.InvalidArgumentError):
             structstore.record(local, tmp_path / "other.mcap", **arguments)  # type: ignore[arg-type]
+
+
+# How often a recorder is killed.
+KILLS = 200 if "STRUCTSTORE_EXHAUSTIVE" in os.environ else 8
+
+
+def test_what_a_killed_recorder_leaves_is_whole(name: str, tmp_path: Path) -> None:
+    """While a program in Rust and one in Python write."""
+    tool = [sys.executable, "-m", "structstore"]
+    played, file = tmp_path / "played.mcap", tmp_path / "run.mcap"
+    source = StructStore(rust={"a": 0, "b": 0})
+    with structstore.record(source, played, paths=["rust"], rate=1000) as recording:
+        for at in range(1, 200):
+            source.rust.update({"a": at, "b": -at})
+            time.sleep(0.001)
+    seen(recording, 1)
+    draws = random.Random(3)
+    with contextlib.ExitStack() as stack:
+        # A replay is the program in Rust.
+        replay = subprocess.Popen([*tool, "replay", str(played), name, "--loop", "--speed", "0.5"], stdout=subprocess.DEVNULL)
+        stack.callback(replay.wait)
+        stack.callback(replay.kill)
+        store = stack.enter_context(eventually(lambda: StructStoreShared(name, create=False)))
+        store.python = {"a": 0, "b": 0}
+        store.stream = structstore.Stream(dtype=[("n", "i8"), ("twice", "i8")], depth=1000)
+        done = threading.Event()
+
+        def write() -> None:
+            for at in itertools.count():
+                if done.wait(0.001):
+                    break
+                with store.transaction() as root:
+                    root.python.a = at
+                    root.python.b = -at
+                store.stream.publish((at, 2 * at))
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        stack.callback(writer.join)
+        stack.callback(done.set)
+        with_data = 0
+        for _ in range(KILLS):
+            recorder = subprocess.Popen([*tool, "record", name, str(file), "--rate", "1000"], stdout=subprocess.DEVNULL)
+            eventually(file.stat)
+            time.sleep(draws.uniform(0.0, 2.5))
+            recorder.kill()
+            recorder.wait()
+            with_data += whole(file)
+            file.unlink()
+        assert with_data > KILLS / 4 and replay.poll() is None
+    structstore.unlink(name)
+
+
+def whole(file: Path) -> bool:
+    """Whether something is recorded in a file. What is has no half of a transaction, and is the same when it was repaired."""
+    try:
+        run = structstore.read(file)
+    except structstore.CorruptError:
+        return False
+    assert not run.finished
+    counts = run.topics
+    if "/python" not in counts:
+        return False
+    for one, other in (("rust.a", "rust.b"), ("python.a", "python.b")):
+        (times, values), (others, opposites) = run[one], run[other]
+        assert np.array_equal(times, others) and np.array_equal(values, -np.asarray(opposites))
+    state = run.at(run.duration)
+    assert state.python.a == -state.python.b
+    if "/stream" in counts:
+        numbers = np.asarray(run["stream.n"][1])
+        assert np.all(np.diff(numbers) >= 1) and np.array_equal(run["stream.twice"][1], 2 * numbers)
+    del run
+    subprocess.run([sys.executable, "-m", "structstore", "record", "--repair", str(file)], check=True, stdout=subprocess.DEVNULL)
+    repaired = structstore.read(file)
+    assert repaired.finished and repaired.topics == counts
+    with file.open("rb") as stream:
+        reader = make_reader(stream, validate_crcs=True)
+        assert sum(1 for _ in reader.iter_messages()) == sum(counts.values())
+    return True
+
+
+Found = TypeVar("Found")
+
+
+def eventually(attempt: Callable[[], Found]) -> Found:
+    limit = time.monotonic() + 120
+    while True:
+        try:
+            return attempt()
+        except (OSError, structstore.Error):
+            assert time.monotonic() < limit
+            time.sleep(0.001)
 
 
 def test_tables_have_a_column_for_each_field(local: StructStore, file: Path) -> None:
