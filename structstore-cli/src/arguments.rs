@@ -881,10 +881,10 @@ pub(crate) struct Info {
 #[cfg(feature = "serve")]
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  structstore serve robot\n  structstore serve robot --write drive.gains --write mode\n  ssh -L 8080:127.0.0.1:8080 robot structstore serve robot --listen 127.0.0.1:8080 --no-open"
+    after_help = "Examples:\n  structstore serve robot\n  structstore serve robot --write drive.gains --write mode\n  structstore serve run.mcap\n  ssh -L 8080:127.0.0.1:8080 robot structstore serve robot --listen 127.0.0.1:8080 --no-open"
 )]
 pub(crate) struct Serve {
-    /// The name of the store; without one, all stores of this machine
+    /// The name of the store, or a recording (*.mcap); without one, all stores of this machine
     pub(crate) name: Option<OsString>,
     /// NAME is the path of a file that holds the store
     #[arg(long, requires = "name")]

@@ -1,18 +1,18 @@
 //! `serve`: a store in the browser.
 
-use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path as FilePath, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::{env, process};
 
 use nix::sys::signal::Signal;
 use structstore::binding_support::to_document;
 use structstore::path::Path;
-use structstore::{Struct, Value};
-use structstore_serve::{Formats, Options, Server, Source};
+use structstore::{Struct, StructStore, Value};
+use structstore_serve::{Control, Formats, Moment, Options, Server, Source, Timeline};
 
 use crate::arguments::{Name, Serve};
 use crate::document::Document;
@@ -41,10 +41,13 @@ fn load(root: &Struct, path: &Path, text: &str) -> Result<(), String> {
 }
 
 pub(crate) fn run(options: &Serve, output: &mut Output) -> Result<u8> {
-    let source = options.name.as_ref().map(|name| options.source(name)).transpose()?;
+    let (source, timeline) = options.source()?;
     let writable = if options.write_all { vec![Path::ROOT] } else { options.writable.clone() };
     let mut serving = Options::new().rate(options.rate).writable(writable).formats(FORMATS);
     serving = serving.insecure(options.insecure).any_owner(options.any_owner);
+    if let Some(timeline) = timeline {
+        serving = serving.timeline(timeline);
+    }
     if let Some(address) = options.listen {
         serving = serving.listen(address);
     }
@@ -62,12 +65,69 @@ pub(crate) fn run(options: &Serve, output: &mut Output) -> Result<u8> {
     Ok(0)
 }
 
+/// What is served, and what plays it if it is a recording.
+type Served = (Option<Source>, Option<Arc<dyn Timeline>>);
+
 impl Serve {
-    /// The store of a name, which has to be there at the start.
-    fn source(&self, name: &OsString) -> Result<Source> {
+    fn source(&self) -> Result<Served> {
+        let Some(name) = &self.name else { return Ok((None, None)) };
+        if !self.file && FilePath::new(name).extension().is_some_and(|ending| ending == "mcap") {
+            return recording(FilePath::new(name));
+        }
+        // It has to be there at the start.
         let name = Name { name: name.clone(), file: self.file, any_owner: self.any_owner };
         drop(name.observe()?);
-        Ok(Source::Shared { place: name.place(), file: name.file, any_owner: name.any_owner })
+        let source = Source::Shared { place: name.place(), file: name.file, any_owner: name.any_owner };
+        Ok((Some(source), None))
+    }
+}
+
+/// A recording, played into a store of this process.
+#[cfg(feature = "record")]
+fn recording(file: &FilePath) -> Result<Served> {
+    let run = structstore_record::Run::open(file)?;
+    let (marks, store) = (run.marks()?, StructStore::try_new()?);
+    let player = structstore_record::Player::start(run, &store)?;
+    let part = Struct::clone(&store);
+    let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let played = Played { player, marks, _store: store };
+    Ok((Some(Source::Store { part, name }), Some(Arc::new(played))))
+}
+
+#[cfg(not(feature = "record"))]
+fn recording(file: &FilePath) -> Result<Served> {
+    let file = crate::text::line(&file.display().to_string());
+    Err(Failure::Other(format!("{file}: this tool was built without recordings")))
+}
+
+#[cfg(feature = "record")]
+struct Played {
+    player: structstore_record::Player,
+    marks: Vec<(f64, String)>,
+    _store: StructStore,
+}
+
+#[cfg(feature = "record")]
+impl Timeline for Played {
+    fn duration(&self) -> f64 {
+        self.player.duration()
+    }
+
+    fn marks(&self) -> Vec<(f64, String)> {
+        self.marks.clone()
+    }
+
+    fn now(&self) -> Moment {
+        let now = self.player.now();
+        Moment { time: now.time, playing: now.playing, speed: now.speed }
+    }
+
+    fn control(&self, control: Control) {
+        match control {
+            Control::Play(playing) => self.player.play(playing),
+            Control::Seek(time) => self.player.seek(time),
+            Control::Speed(speed) => self.player.set_speed(speed),
+        }
     }
 }
 

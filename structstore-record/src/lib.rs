@@ -23,6 +23,7 @@ mod follow;
 mod fuzz;
 mod looks;
 mod options;
+mod player;
 mod queue;
 mod recorder;
 mod records;
@@ -46,6 +47,7 @@ pub mod private {
 pub use condition::Condition;
 pub use error::{Error, Result};
 pub use options::{Arrays, BlackBox, Options, Streams};
+pub use player::{Player, Position};
 pub use recorder::{Recording, Status};
 pub use repair::repair;
 pub use replay::{Go, Playing};

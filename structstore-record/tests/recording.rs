@@ -10,7 +10,7 @@ use structstore::stream::{AnyStream, Stream};
 use structstore::{
     ArrayValue, DType, Error as StoreError, Item, Meta, StructStore, StructStoreShared, Value,
 };
-use structstore_record::{Arrays, Go, Options, Playing, Recording, Run, Source, Streams, repair};
+use structstore_record::{Arrays, Go, Options, Player, Playing, Recording, Run, Source, Streams, repair};
 use structstore_tests::SegmentName;
 
 const LIMIT: Duration = Duration::from_secs(120);
@@ -392,6 +392,56 @@ fn a_long_recording_goes_on_in_further_files() {
     std::fs::copy(folder.file("run-2.mcap"), folder.file("other-2.mcap")).unwrap();
     record(&StructStore::new(), &folder.file("other.mcap"), Options::new(), |_| {});
     assert!(Run::open(folder.file("other.mcap")).unwrap().next().is_none());
+}
+
+#[test]
+fn a_player_goes_anywhere() {
+    let (store, folder) = (StructStore::new(), Folder::new());
+    let file = folder.file("run.mcap");
+    store.set("n", 0_i64).unwrap();
+    record(&store, &file, Options::new().rate(1000.0), |recording| {
+        for n in 1..=20 {
+            change(recording, || store.set("n", n).unwrap());
+            thread::sleep(Duration::from_millis(10));
+        }
+    });
+    let run = Run::open(&file).unwrap();
+    let times = run.series(&path("n")).unwrap().times;
+    let copy = StructStore::new();
+    let player = Player::start(run, &copy).unwrap();
+    let n = || copy.get::<i64>("n").unwrap();
+    let until = |expected: i64| {
+        let start = Instant::now();
+        while n() != expected {
+            assert!(start.elapsed() < LIMIT, "{} and not {expected}", n());
+            thread::sleep(Duration::from_millis(1));
+        }
+    };
+    assert_eq!(n(), 0);
+    for at in [15, 3, 19] {
+        player.seek(times[at] + 1e-6);
+        until(at as i64);
+        assert!(!player.now().playing && (player.now().time - times[at]).abs() < 1e-3);
+    }
+    player.seek(0.0);
+    until(0);
+    player.set_speed(0.001);
+    player.play(true);
+    until(0);
+    player.set_speed(1000.0);
+    until(20);
+    let start = Instant::now();
+    while player.now().playing {
+        assert!(start.elapsed() < LIMIT);
+        thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(player.now().time, player.duration());
+    // From the beginning once more.
+    player.set_speed(0.001);
+    player.play(true);
+    until(0);
+    player.play(false);
+    assert!(player.now().time < times[1] && player.failure().is_none());
 }
 
 #[test]

@@ -2,8 +2,6 @@
 //! and the processor time of a viewer of a thousand fields that all change. Pages and viewer are in another process, as usual.
 
 use std::env;
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -11,6 +9,7 @@ use structstore::StructStoreShared;
 use structstore::stream::now;
 use structstore_serve::{Options, Out, Source, Viewer};
 use structstore_tests::SegmentName;
+use structstore_tests::bench::{Other, Times, ready, until_the_end};
 
 /// How long each measurement takes.
 const TIME: Duration = Duration::from_secs(5);
@@ -39,27 +38,15 @@ fn measure() {
         ("eight pages at 60 Hz", &["8", "60"]),
         ("nobody looks, again", &[]),
     ] {
-        let other = (!looks.is_empty()).then(|| Other::start(&name, looks));
-        let mut times = Vec::new();
-        let start = Instant::now();
-        let mut next = start;
-        while start.elapsed() < TIME {
-            let before = Instant::now();
-            store.set("time", now()).unwrap();
-            times.push(before.elapsed());
-            next += PERIOD;
-            thread::sleep(next.saturating_duration_since(Instant::now()));
-        }
-        times.sort();
-        let at =
-            |part: f64| format!("{:.2} us", times[(times.len() as f64 * part) as usize].as_secs_f64() * 1e6);
+        let other = (!looks.is_empty()).then(|| Other::start(&[&["looks", &*name], looks].concat()));
+        let times = Times::of(TIME, PERIOD, || store.set("time", now()).unwrap());
         let told = other.map(Other::end).unwrap_or_default();
-        println!("{what:24} {:>10} {:>10} {:>10}   {told}", at(0.5), at(0.99), at(0.999));
+        println!("{what:24} {times}   {told}");
     }
     let names: Vec<String> = (0..FIELDS).map(|field| format!("f{field}")).collect();
     let change = |value: u64| store.update(names.iter().map(|name| (name.as_str(), value))).unwrap();
     change(0);
-    let other = Other::start(&name, &["1", "30"]);
+    let other = Other::start(&["looks", &name, "1", "30"]);
     let (start, before) = (Instant::now(), other.processor_time());
     let mut value = 0;
     while start.elapsed() < TIME {
@@ -73,48 +60,6 @@ fn measure() {
         "{FIELDS} fields that change 100 times a second, one page at 30 Hz: {:.1} % of a core",
         share * 100.0
     );
-}
-
-/// A process that looks.
-struct Other(Child);
-
-impl Other {
-    fn start(name: &str, looks: &[&str]) -> Other {
-        let mut command = Command::new(env::current_exe().unwrap());
-        command.args(["looks", name]).args(looks).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut String::new()).unwrap();
-        Other(child)
-    }
-
-    /// Ends it. What it has to say.
-    fn end(mut self) -> String {
-        drop(self.0.stdin.take());
-        let mut said = String::new();
-        BufReader::new(self.0.stdout.take().unwrap()).read_line(&mut said).unwrap();
-        self.0.wait().unwrap();
-        said.trim().to_owned()
-    }
-
-    fn processor_time(&self) -> Duration {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0.id())).unwrap();
-        let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
-        // SAFETY: it only asks.
-        let ticks = unsafe { libc::sysconf(libc::_SC_CLK_TCK) } as u64;
-        let spent: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
-        Duration::from_secs_f64(spent as f64 / ticks as f64)
-    }
-}
-
-fn ready() {
-    println!("ready");
-    std::io::stdout().flush().unwrap();
-}
-
-/// Until the end of standard input.
-fn until_the_end() -> impl FnMut() -> bool {
-    let waiting = thread::spawn(|| std::io::stdin().read_line(&mut String::new()));
-    move || waiting.is_finished()
 }
 
 fn watch(name: &str) {

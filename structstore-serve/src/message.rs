@@ -3,6 +3,8 @@
 use serde::{Deserialize, Deserializer};
 use structstore::path::Path;
 
+use crate::timeline::Control;
+
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub(crate) enum Message {
@@ -17,6 +19,7 @@ pub(crate) enum Message {
     Set { id: u64, changes: Vec<Change> },
     Read(Read),
     Load(Load),
+    Timeline { control: Control },
 }
 
 /// The part of the tree that is in view.

@@ -18,9 +18,10 @@ use crate::message::{self, Format, Message};
 use crate::panel::{Content, Panel};
 use crate::plot::Plot;
 use crate::source::Opened;
+use crate::timeline::Moment;
 use crate::view::View;
 use crate::viewer::{Settings, VERSION};
-use crate::{clock, text};
+use crate::{clock, text, timeline};
 
 /// The most panels, and the most lines in all plots.
 const PANELS: usize = 100;
@@ -55,14 +56,17 @@ pub(crate) struct Session<S> {
     panels: BTreeMap<u64, Panel>,
     /// Whether the page has drawn the last turn.
     ready: bool,
+    /// Where a recording was when the page was told.
+    moment: Option<Moment>,
     /// When it was last looked whether there is anything to tell.
     looked: Instant,
 }
 
 impl<S: FnMut(Out) -> bool> Session<S> {
     pub(crate) fn new(feed: Arc<Feed>, inbox: Arc<Inbox>, settings: Arc<Settings>, send: S) -> Session<S> {
-        let (opened, view, panels) = Default::default();
-        Session { feed, inbox, settings, send, opened, view, panels, ready: true, looked: Instant::now() }
+        let (opened, view, panels, moment) = Default::default();
+        let (ready, looked) = (true, Instant::now());
+        Session { feed, inbox, settings, send, opened, view, panels, ready, moment, looked }
     }
 
     /// Serves the page until it goes.
@@ -100,7 +104,8 @@ impl<S: FnMut(Out) -> bool> Session<S> {
         }
         let (next, soon) = (self.looked + self.feed.period, self.looked + self.pause());
         let panels = self.panels.values().filter_map(|panel| panel.due(soon, next));
-        panels.chain(self.view.due(soon)).min()
+        let moves = self.settings.timeline.as_ref().map(|_| next);
+        panels.chain(self.view.due(soon)).chain(moves).min()
     }
 
     /// The time between two turns, at least. The feed keeps to the rate: what it tells waits no second time.
@@ -119,11 +124,12 @@ impl<S: FnMut(Out) -> bool> Session<S> {
                 self.say(&json!({ "type": "state", "state": "gone", "text": reason }))
             }
             State::Live(opened) => {
-                self.opened = Some(opened);
+                (self.opened, self.moment) = (Some(opened), None);
                 let hello = json!({
                     "type": "hello", "protocol": VERSION, "version": env!("CARGO_PKG_VERSION"),
                     "store": self.feed.source.name(), "rate": 1.0 / self.feed.period.as_secs_f64(),
                     "writable": self.settings.rights.paths(), "pid": std::process::id(), "session": self.settings.session,
+                    "timeline": self.settings.timeline.as_deref().map(timeline::hello),
                 });
                 self.say(&hello) && self.say(&json!({ "type": "state", "state": "live", "text": "" }))
             }
@@ -143,6 +149,11 @@ impl<S: FnMut(Out) -> bool> Session<S> {
         };
         match message {
             Message::Next => self.ready = true,
+            Message::Timeline { control } => {
+                if let Some(timeline) = &self.settings.timeline {
+                    timeline.control(control);
+                }
+            }
             Message::View(asked) => self.view.ask(asked),
             Message::Plot(asked) => {
                 let id = asked.id;
@@ -260,6 +271,11 @@ impl<S: FnMut(Out) -> bool> Session<S> {
             panel.draw(*id, &opened, &self.feed.sampler, rights, &mut out);
         }
         self.set_interest();
+        let moment = self.settings.timeline.as_ref().map(|timeline| timeline.now());
+        if let Some(moment) = moment.filter(|_| moment != self.moment) {
+            out.push(Out::text(&timeline::message(moment)));
+        }
+        self.moment = moment;
         if out.is_empty() {
             return true;
         }

@@ -14,6 +14,7 @@ use crate::feed::Feed;
 use crate::inbox::{Inbox, lock};
 use crate::session::{Out, Session};
 use crate::source::Source;
+use crate::timeline::Timeline;
 use crate::token::Token;
 
 /// The version of the protocol.
@@ -49,12 +50,13 @@ pub struct Options {
     pub(crate) listen: Option<std::net::SocketAddr>,
     pub(crate) insecure: bool,
     pub(crate) any_owner: bool,
+    pub(crate) timeline: Option<Arc<dyn Timeline>>,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        let (rights, formats, listen) = Default::default();
-        Options { rate: 30.0, rights, formats, listen, insecure: false, any_owner: false }
+        let (rights, formats, listen, timeline) = Default::default();
+        Options { rate: 30.0, rights, formats, listen, insecure: false, any_owner: false, timeline }
     }
 }
 
@@ -100,6 +102,13 @@ impl Options {
         self
     }
 
+    /// What plays a recording into the store: pages show where it is, and move it.
+    #[must_use]
+    pub fn timeline(mut self, timeline: Arc<dyn Timeline>) -> Options {
+        self.timeline = Some(timeline);
+        self
+    }
+
     /// Whether stores of other users are served, where all stores of the machine are.
     #[must_use]
     pub fn any_owner(mut self, any_owner: bool) -> Options {
@@ -111,6 +120,7 @@ impl Options {
 pub(crate) struct Settings {
     pub(crate) rights: Rights,
     pub(crate) formats: Option<Formats>,
+    pub(crate) timeline: Option<Arc<dyn Timeline>>,
     /// Differs after each start.
     pub(crate) session: String,
 }
@@ -130,7 +140,8 @@ impl Viewer {
     /// If the system has no random numbers.
     pub fn new(source: Source, options: &Options) -> io::Result<Viewer> {
         let session = Token::new()?.text();
-        let settings = Settings { rights: options.rights.clone(), formats: options.formats, session };
+        let (rights, timeline) = (options.rights.clone(), options.timeline.clone());
+        let settings = Settings { rights, formats: options.formats, timeline, session };
         let feed = Feed::new(source, options.rate);
         Ok(Viewer { feed, settings: Arc::new(settings) })
     }

@@ -4,6 +4,7 @@ import base64
 import json
 import math
 import queue
+import re
 import subprocess
 import time
 from collections.abc import Callable
@@ -435,6 +436,39 @@ window.fromKernel = (content, data) => {
 };
 window.end = widget.render({ model, el: document.getElementById("cell") });
 </script>"""
+
+
+def test_a_recording_is_shown_with_a_time_line(serve: Serve, visit: Visit, tmp_path: Any) -> None:
+    source = structstore.StructStore(pose={"x": 0}, name="robot")
+    with structstore.record(source, tmp_path / "run.mcap", rate=1000) as recording:
+        for x in range(1, 101):
+            source.pose.x = x
+            time.sleep(0.02)
+            if x == 50:
+                recording.mark("collision")
+    run = structstore.read(tmp_path / "run.mcap")
+    times, values = run["pose.x"]
+    page = visit(serve(str(tmp_path / "run.mcap")).url)
+    fold(page, "pose")
+    expect(value(page, "pose.x")).to_have_text("0")
+    expect(page.locator(".status")).to_contain_text("a recording")
+    line = page.locator("structstore-timeline")
+    slider = line.get_by_label("Time")
+    # Anywhere, forth and back.
+    for at in (0.5, 0.25):
+        seconds = run.duration * at
+        slider.fill(str(seconds))
+        shown = int(np.asarray(values)[np.asarray(times) <= float(slider.input_value())][-1])
+        until(lambda shown=shown: abs(int(value(page, "pose.x").inner_text()) - shown) <= 1)
+    line.get_by_label("collision").click()
+    until(lambda: abs(int(value(page, "pose.x").inner_text()) - 50) <= 1)
+    shoot(page, "recording")
+    # And on from there, to the end.
+    line.get_by_label("Speed").select_option("10")
+    line.get_by_label("Play").click()
+    expect(value(page, "pose.x")).to_have_text("100")
+    expect(line.get_by_label("Play")).to_be_visible()
+    expect(slider).to_have_value(re.compile("^[1-9]"))
 
 
 def test_a_widget_shows_a_part_and_changes_it(visit: Visit, context: BrowserContext) -> None:

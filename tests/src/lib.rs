@@ -8,6 +8,7 @@
 //! // `StructStoreShared::open(&name)` here; the segment goes when `name` does.
 //! ```
 
+pub mod bench;
 pub mod consequences;
 pub mod damage;
 #[cfg(feature = "crash-points")]

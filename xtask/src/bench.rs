@@ -15,6 +15,7 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result {
         [only] if only == "derive" => return compile::run(workspace),
         [only] if only == "show" => return show::run(workspace),
         [only] if only == "serve" => return serve(workspace),
+        [only] if only == "record" => return record(workspace),
         [first, rest @ ..] if first == "peers" => return peers::run(workspace, rest),
         [first, ..] if first == "--check" => return peers::run(workspace, args),
         _ => {}
@@ -29,9 +30,15 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result {
         compile::run(workspace)?;
         show::run(workspace)?;
         serve(workspace)?;
+        record(workspace)?;
         println!("`cargo xtask bench peers` compares it with what one would use instead.");
     }
     Ok(())
+}
+
+/// What recording costs, and reading.
+fn record(workspace: &Workspace) -> Result {
+    step::run(workspace.cargo().args(["bench", "--locked", "-p", "structstore-record", "--bench", "record"]))
 }
 
 /// What pages of the live viewer cost.

@@ -24,6 +24,7 @@ import * as storage from "./storage.ts";
 import type { TextDialog } from "./text-dialog.ts";
 import "./text-dialog.ts";
 import { type Choice, controls, theme, tokens } from "./theme.ts";
+import "./timeline.ts";
 import type { Transport } from "./transport.ts";
 import type { RowMenu, Tree } from "./tree.ts";
 import "./tree.ts";
@@ -165,6 +166,11 @@ export class App extends LitElement {
         ></div>
         <structstore-panels .connection=${this.#connection} .edits=${this.#edits} .panels=${this.panels}></structstore-panels>
       </div>
+      ${
+        this.#connection.hello?.timeline
+          ? html`<structstore-timeline .connection=${this.#connection}></structstore-timeline>`
+          : nothing
+      }
       ${renderStatus(this.#connection)}
       <div class="toasts">${this.#renderToasts()}</div>
       <structstore-menu></structstore-menu>

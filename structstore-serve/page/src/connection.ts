@@ -2,9 +2,11 @@
 import { decode } from "./decode.ts";
 import type {
   Answer,
+  Control,
   Hello,
   Lock,
   Message,
+  Moment,
   PanelMessage,
   PanelRequest,
   Question,
@@ -23,6 +25,8 @@ export class Connection {
   readonly changed = new Signal();
   readonly shown = new Signal<Rows | Values>();
   readonly turned = new Signal<number>();
+  /** Where a recording is. */
+  readonly moved = new Signal<Moment>();
   status: Status = "connecting";
   reason = "";
   hello: Hello | null = null;
@@ -77,6 +81,11 @@ export class Connection {
     if (!this.#greeted) return Promise.resolve({ type: "refused", id, error: "the viewer is not connected" });
     this.#send({ ...question, id });
     return new Promise((resolve) => this.#questions.set(id, resolve));
+  }
+
+  /** Moves the recording that is shown. */
+  control(control: Control): void {
+    this.#send({ type: "timeline", control });
   }
 
   close(): void {
@@ -144,6 +153,7 @@ export class Connection {
 
   #dispatch(message: Message): void {
     if (message.type === "rows" || message.type === "values") this.shown.emit(message);
+    else if (message.type === "timeline") this.moved.emit(message);
     else if ("id" in message) {
       if (message.type === "info") this.locks = message.locks;
       this.#panels.get(message.id)?.receive(message as PanelMessage);

@@ -90,7 +90,13 @@ export type Hello = {
   writable: string[];
   pid: number;
   session: string;
+  /** Of a recording. */
+  timeline: { duration: number; marks: [number, string][] } | null;
 };
+
+/** Where a recording is, in seconds since its start. */
+export type Moment = { time: number; playing: boolean; speed: number };
+export type Control = { play: boolean } | { seek: number } | { speed: number };
 
 export type State = { type: "state"; state: "live" | "gone"; text: string };
 export type Rows = { type: "rows"; from: number; total: number; rows: Row[] };
@@ -172,7 +178,16 @@ export type Vector = {
 };
 
 export type PanelMessage = Table | Info | Missing | Series | Picture | Vector;
-export type Message = Hello | State | Rows | Values | Answer | Turn | Unread | PanelMessage;
+export type Message =
+  | ({ type: "timeline" } & Moment)
+  | Hello
+  | State
+  | Rows
+  | Values
+  | Answer
+  | Turn
+  | Unread
+  | PanelMessage;
 
 export type Store = {
   name: string;

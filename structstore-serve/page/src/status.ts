@@ -57,7 +57,7 @@ export function renderStatus({ hello, reason, status }: Connection) {
   return html`<div class="status ${status}" role="status">
     <b>${title}</b><span>${text}</span>
     <span class="grow"></span>
-    ${status === "live" && hello ? html`<span class="rest">${rights(hello.store, hello.writable)}</span>` : nothing}
+    ${status === "live" && hello ? html`<span class="rest">${hello.timeline ? "a recording" : rights(hello.store, hello.writable)}</span>` : nothing}
   </div>`;
 }
 
