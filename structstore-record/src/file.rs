@@ -41,6 +41,8 @@ pub(crate) const MARKS: &str = "/structstore.marks";
 /// How often what was written is made sure to be readable, whatever happens next.
 const FLUSH: Duration = Duration::from_secs(1);
 const CHUNK: u64 = 1 << 20;
+/// How many channels a file gets, if another one can go on. Lists whose kinds change all the time have another one each time; 65,535 is the end.
+const CHANNELS: usize = 50_000;
 
 pub(crate) struct Recorded {
     file: PathBuf,
@@ -51,9 +53,10 @@ pub(crate) struct Recorded {
     /// By their topics, schemas, and what is told of them.
     others: HashMap<(String, &'static str, String), u16>,
     sequence: u32,
+    channels: usize,
     flushed: Instant,
     /// How many bytes were written, before compression.
-    pub(crate) bytes: u64,
+    bytes: u64,
 }
 
 /// Which file of a recording it is.
@@ -102,6 +105,7 @@ impl Recorded {
             structs: HashMap::new(),
             others: HashMap::new(),
             sequence: 0,
+            channels: 0,
             flushed: Instant::now(),
             bytes: 0,
         })
@@ -280,6 +284,7 @@ impl Recorded {
         let own = [(PATH.to_owned(), path.to_string()), (SOURCE.to_owned(), source.to_owned())];
         let told = told.iter().map(|(name, text)| (format!("structstore.{name}"), text.clone()));
         let metadata: BTreeMap<String, String> = own.into_iter().chain(told).collect();
+        self.channels += 1;
         self.writer.add_channel(schema, topic, "json", &metadata).map_err(failed)
     }
 
@@ -308,6 +313,11 @@ impl Recorded {
     /// What the structs are, for the file that goes on after this one.
     pub(crate) fn take_tree(&mut self) -> Node {
         std::mem::take(&mut self.tree)
+    }
+
+    /// Whether another file should go on.
+    pub(crate) fn is_full(&self, most: Option<u64>) -> bool {
+        self.channels >= CHANNELS || most.is_some_and(|most| self.bytes >= most)
     }
 
     fn count(&mut self, bytes: usize) {

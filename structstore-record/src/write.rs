@@ -65,9 +65,9 @@ impl Files {
         Ok(Files { shared, first, part, recorded })
     }
 
-    /// Begins another file with a whole state, after so many bytes.
+    /// Begins another file with a whole state, if this one is full.
     fn split(&mut self, item: &Item) -> Result<()> {
-        if self.shared.options.split.is_none_or(|most| self.recorded.bytes < most) {
+        if !self.recorded.is_full(self.shared.options.split) {
             return Ok(());
         }
         let Item::State { time, .. } = item else {

@@ -483,6 +483,42 @@ fn integer(value: &Value<'_>) -> i128 {
 }
 
 #[test]
+fn kinds_that_change_all_the_time_take_further_files() {
+    const PARTS: usize = 1000;
+    let (store, folder) = (StructStore::new(), Folder::new());
+    let file = folder.file("run.mcap");
+    // A list for each number, whose items have other kinds for each.
+    let of_bits = |number: usize| {
+        let kinds =
+            (0..8).map(|bit| if number >> bit & 1 == 0 { Value::from(1) } else { Value::from("one") });
+        Value::list(kinds)
+    };
+    for at in 0..PARTS {
+        store.ensure_struct(&*format!("p{at}")).unwrap().set("kinds", of_bits(0)).unwrap();
+    }
+    record(&store, &file, Options::new().rate(1000.0), |recording| {
+        for round in 1..60 {
+            let before = recording.status().messages;
+            store
+                .transaction(|root| {
+                    (0..PARTS).try_for_each(|at| root.at(&format!("p{at}"))?.set("kinds", of_bits(round)))
+                })
+                .unwrap();
+            let start = Instant::now();
+            while recording.status().messages < before + PARTS as u64 {
+                assert!(start.elapsed() < LIMIT && recording.is_running());
+                thread::sleep(Duration::from_millis(1));
+            }
+        }
+        assert_eq!(recording.files().len(), 2);
+    });
+    let copy = StructStore::new();
+    let playing = Playing { speed: 1e9, ..Playing::default() };
+    Run::open(&file).unwrap().replay(&copy, &playing, &mut || Go::On).unwrap();
+    identical(&copy.to_value().unwrap(), &store.to_value().unwrap());
+}
+
+#[test]
 fn limits_and_units_are_in_the_schema() {
     let (store, folder) = (StructStore::new(), Folder::new());
     let file = folder.file("run.mcap");
