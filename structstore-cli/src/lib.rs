@@ -34,6 +34,8 @@ mod output;
 mod path;
 mod patience;
 mod picture;
+#[cfg(all(feature = "record", feature = "serve"))]
+mod played;
 mod progress;
 mod push;
 #[cfg(feature = "record")]

@@ -11,14 +11,16 @@ use std::{env, process};
 use nix::sys::signal::Signal;
 use structstore::binding_support::to_document;
 use structstore::path::Path;
-use structstore::{Struct, StructStore, Value};
-use structstore_serve::{Control, Formats, Moment, Options, Server, Source, Timeline};
+use structstore::{Struct, Value};
+use structstore_serve::{Formats, Options, Server, Source, Timeline};
 
 use crate::arguments::{Name, Serve};
 use crate::document::Document;
 use crate::failure::{Failure, Result};
 use crate::load::fill;
 use crate::output::Output;
+#[cfg(feature = "record")]
+use crate::played::recording;
 use crate::signals::Caught;
 use crate::{json, tagged};
 
@@ -66,7 +68,7 @@ pub(crate) fn run(options: &Serve, output: &mut Output) -> Result<u8> {
 }
 
 /// What is served, and what plays it if it is a recording.
-type Served = (Option<Source>, Option<Arc<dyn Timeline>>);
+pub(crate) type Served = (Option<Source>, Option<Arc<dyn Timeline>>);
 
 impl Serve {
     fn source(&self) -> Result<Served> {
@@ -82,53 +84,10 @@ impl Serve {
     }
 }
 
-/// A recording, played into a store of this process.
-#[cfg(feature = "record")]
-fn recording(file: &FilePath) -> Result<Served> {
-    let run = structstore_record::Run::open(file)?;
-    let (marks, store) = (run.marks()?, StructStore::try_new()?);
-    let player = structstore_record::Player::start(run, &store)?;
-    let part = Struct::clone(&store);
-    let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let played = Played { player, marks, _store: store };
-    Ok((Some(Source::Store { part, name }), Some(Arc::new(played))))
-}
-
 #[cfg(not(feature = "record"))]
 fn recording(file: &FilePath) -> Result<Served> {
     let file = crate::text::line(&file.display().to_string());
     Err(Failure::Other(format!("{file}: this tool was built without recordings")))
-}
-
-#[cfg(feature = "record")]
-struct Played {
-    player: structstore_record::Player,
-    marks: Vec<(f64, String)>,
-    _store: StructStore,
-}
-
-#[cfg(feature = "record")]
-impl Timeline for Played {
-    fn duration(&self) -> f64 {
-        self.player.duration()
-    }
-
-    fn marks(&self) -> Vec<(f64, String)> {
-        self.marks.clone()
-    }
-
-    fn now(&self) -> Moment {
-        let now = self.player.now();
-        Moment { time: now.time, playing: now.playing, speed: now.speed }
-    }
-
-    fn control(&self, control: Control) {
-        match control {
-            Control::Play(playing) => self.player.play(playing),
-            Control::Seek(time) => self.player.seek(time),
-            Control::Speed(speed) => self.player.set_speed(speed),
-        }
-    }
 }
 
 fn has_desktop() -> bool {
