@@ -98,6 +98,7 @@ pub(crate) enum Command {
     Info(Info),
     #[cfg(feature = "serve")]
     Serve(Serve),
+    Mirror(Mirror),
     Completions(Completions),
     Man(Man),
 }
@@ -129,6 +130,7 @@ impl Command {
             Command::Record(_) | Command::Replay(_) | Command::Info(_) => None,
             #[cfg(feature = "serve")]
             Command::Serve(_) => None,
+            Command::Mirror(_) => None,
             Command::Ls(_)
             | Command::Clean(_)
             | Command::Diff(_)
@@ -927,6 +929,21 @@ fn address(text: &str) -> Result<SocketAddr, String> {
     let expected = "an address such as 127.0.0.1:8080 or [::1]:8080 is expected";
     let plain = || text.parse::<IpAddr>().map(|address| SocketAddr::new(address, 0));
     text.parse().or_else(|_| plain()).map_err(|_| expected.to_owned())
+}
+
+/// Mirror parts of a store to other machines, and from them.
+///
+/// One side owns a part, and sends what changes; others follow it: there it is a live store like any other. This runs the program
+/// structstore-mirror, which is installed by itself; `structstore mirror --help` is its own.
+#[derive(Args)]
+#[command(
+    disable_help_flag = true,
+    after_help = "Examples:\n  structstore mirror keygen keys robot desk\n  structstore mirror /robot --listen tls/0.0.0.0:7447 --own arm,camera --ca keys/ca.pem --cert keys/robot.pem --key-file keys/robot.key\n  structstore mirror /robot --connect tls/robot:7447 --follow arm,camera --ca keys/ca.pem --cert keys/desk.pem --key-file keys/desk.key"
+)]
+pub(crate) struct Mirror {
+    /// What that program takes
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
+    pub(crate) arguments: Vec<OsString>,
 }
 
 /// Print a shell completion script for this command.

@@ -28,6 +28,7 @@ mod list;
 mod literal;
 mod load;
 mod manual;
+mod mirror;
 mod mv;
 mod npy;
 mod output;
@@ -142,6 +143,7 @@ fn run(command: &Command, output: &mut Output) -> failure::Result<u8> {
         Command::Load(options) => load::run(options),
         Command::Diff(options) => diff::run(options, output),
         Command::Run(options) => run::run(options),
+        Command::Mirror(options) => mirror::run(options),
         #[cfg(feature = "record")]
         Command::Record(options) => record::record(options, output),
         #[cfg(feature = "record")]

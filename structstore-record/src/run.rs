@@ -10,6 +10,7 @@ use std::sync::Arc;
 use mcap::records::{AttachmentIndex, ChunkHeader, MessageHeader, MessageIndex, Metadata, Record, op};
 use mcap::{Channel, Summary};
 use memmap2::Mmap;
+use structstore::binding_support::within;
 use structstore::guard::StructMut;
 use structstore::path::{Path, Step};
 use structstore::{DType, Struct, StructStore, Value};
@@ -619,7 +620,7 @@ fn apply(root: &mut StructMut<'_>, topic: &Topic, data: &[u8]) -> Result<(), Fai
     match topic.source {
         Source::Struct => {
             let message = decode::of_struct(data, &topic.spec)?;
-            with_part(root, topic.path.steps(), &mut |part| {
+            within(root, topic.path.steps(), &mut |part| {
                 let stays = |name: &str| {
                     message.fields.iter().any(|(field, _)| field == name)
                         || message.parts.iter().any(|(field, _)| field == name)
@@ -640,20 +641,8 @@ fn apply(root: &mut StructMut<'_>, topic: &Topic, data: &[u8]) -> Result<(), Fai
         Source::Array => {
             let array = decode::of_array(data)?;
             let Some((Step::Name(name), above)) = topic.path.steps().split_last() else { return Ok(()) };
-            with_part(root, above, &mut |part| Ok(part.set(&**name, &array)?))
+            within(root, above, &mut |part| Ok(part.set(&**name, &array)?))
         }
         Source::Stream | Source::Marks => Ok(()),
-    }
-}
-
-/// Does something with the struct that names lead to, which is made if it is missing.
-fn with_part(
-    part: &mut StructMut<'_>,
-    steps: &[Step],
-    act: &mut dyn FnMut(&mut StructMut<'_>) -> Result<(), Failed>,
-) -> Result<(), Failed> {
-    match steps.split_first() {
-        Some((Step::Name(name), rest)) => with_part(&mut part.ensure_struct(&**name)?, rest, act),
-        _ => act(part),
     }
 }

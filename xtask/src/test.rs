@@ -24,11 +24,13 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result {
     let Wanted { names, extent } = wanted(args)?;
     let venv = Venv::new(workspace);
     let mut steps = Steps::new();
-    let sampled = |step: &&Step| step.suites.is_some();
+    let runs = |step: &&Step| match extent {
+        Extent::Sample => !step.slow,
+        Extent::Whole => step.slow || step.suites.is_some(),
+    };
     let outcome = STEPS
         .iter()
-        .filter(|step| extent == Extent::Sample || sampled(step))
-        .filter(|step| names.is_empty() || names.contains(&step.name))
+        .filter(|step| if names.is_empty() { runs(step) } else { names.contains(&step.name) })
         .try_for_each(|step| steps.run(step.name, step.title, || (step.check)(workspace, &venv, extent)));
     eprintln!("{}", steps.summary());
     match extent {
@@ -74,6 +76,8 @@ fn number_of_the_day() -> String {
 struct Step {
     name: &'static str,
     title: &'static str,
+    /// Whether it runs in the exhaustive half only, or by its name: it takes minutes to build.
+    slow: bool,
     /// What of it is sampled.
     suites: Option<&'static str>,
     check: fn(&Workspace, &Venv<'_>, Extent) -> Result,
@@ -85,7 +89,11 @@ impl Step {
         title: &'static str,
         check: fn(&Workspace, &Venv<'_>, Extent) -> Result,
     ) -> Step {
-        Step { name, title, suites: None, check }
+        Step { name, title, slow: false, suites: None, check }
+    }
+
+    const fn slow(self) -> Step {
+        Step { slow: true, ..self }
     }
 
     const fn sampled(self, suites: &'static str) -> Step {
@@ -93,7 +101,7 @@ impl Step {
     }
 }
 
-const STEPS: [Step; 13] = [
+const STEPS: [Step; 14] = [
     Step::new("fmt", "formatting", fmt),
     Step::new("order", "which modules use which", order),
     Step::new("page", "the page of the live viewer, and its unit tests", page),
@@ -108,6 +116,7 @@ const STEPS: [Step; 13] = [
     Step::new("pytest", "tests in Python", pytest).sampled("hostile bytes in Python"),
     Step::new("types", "type stubs", types),
     Step::new("browser", "the live viewer in a browser", browser),
+    Step::new("mirror", "mirrors, through Zenoh", mirror).slow(),
 ];
 
 /// What arguments ask for.
@@ -152,7 +161,15 @@ fn page(workspace: &Workspace, _: &Venv<'_>, _: Extent) -> Result {
 
 fn clippy(workspace: &Workspace, venv: &Venv<'_>, _: Extent) -> Result {
     let mut all = workspace.cargo();
-    all.args(["clippy", "--workspace", "--all-targets", "--all-features", "--locked"]);
+    all.args([
+        "clippy",
+        "--workspace",
+        "--exclude",
+        "structstore-mirror",
+        "--all-targets",
+        "--all-features",
+        "--locked",
+    ]);
     step::run(all.args(["--", "-D", "warnings"]).env("PYO3_PYTHON", venv.python()?))?;
     // And the library as it is without its features.
     let mut bare = workspace.cargo();
@@ -261,6 +278,26 @@ fn types(workspace: &Workspace, venv: &Venv<'_>, _: Extent) -> Result {
     let mut mypy = Command::new(python);
     mypy.args(["-m", "mypy", "--strict", "tests/python/typed_sample.py"]).current_dir(&workspace.root);
     step::run(&mut mypy)
+}
+
+/// Lints, documentation and tests of a crate that nothing else here needs.
+fn mirror(workspace: &Workspace, venv: &Venv<'_>, extent: Extent) -> Result {
+    let of_crate = |command: &str, more: &[&str]| {
+        let mut cargo = workspace.cargo();
+        step::run(
+            extent
+                .tell(cargo.args([command, "--locked", "-p", "structstore-mirror"]).args(more))
+                .env("RUSTDOCFLAGS", "-D warnings"),
+        )
+    };
+    of_crate("clippy", &["--all-targets", "--", "-D", "warnings"])?;
+    of_crate("doc", &["--no-deps"])?;
+    of_crate("test", &[])?;
+    let mut pytest = Command::new(venv.python_with_wheel()?);
+    pytest.args(["-m", "pytest", "--quiet", "tests/mirror"]).current_dir(&workspace.root);
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders = std::iter::once(workspace.target.join("debug")).chain(env::split_paths(&path));
+    step::run(extent.tell(pytest.env("PATH", env::join_paths(folders)?)))
 }
 
 /// Where browsers are that the viewer is tested in, unless $CHROMIUM says so.

@@ -20,8 +20,8 @@ pub use crate::life::end_process;
 pub use crate::lock::{WaitHooks, limit_waits, waiting_at_most, without_hooks};
 pub use crate::ops::Slot;
 pub use crate::value::{
-    Event, Snapshot, SnapshotReader, elements, from_document, hex, iso, not_finite, not_numbers, to_document,
-    unhex,
+    Event, Snapshot, SnapshotReader, Whole, elements, from_document, hex, iso, not_finite, not_numbers,
+    to_document, unhex,
 };
 
 use std::path::PathBuf;
@@ -32,7 +32,8 @@ use crate::access::{Access, Handle, Located, Part};
 use crate::bind::Created;
 #[cfg(doc)]
 use crate::error::ErrorKind;
-use crate::error::{Path, Result, Step};
+use crate::error::{Error, Path, Result, Step};
+use crate::handle::StructMut;
 use crate::handle::{self, Array, ArrayView, List, Struct};
 use crate::key::Key;
 use crate::lock::{Ancestors, Mode};
@@ -41,7 +42,7 @@ use crate::ops::{self, lists, paths, structs};
 use crate::segment::{Access as SegmentAccess, Backing, Place};
 use crate::shared::{Options, StructStoreShared};
 use crate::store::StructStore;
-use crate::value::{DType, Extras, TypeVersion, Value, Whole, decode_whole};
+use crate::value::{DType, Extras, TypeVersion, Value, decode_whole};
 
 /// An empty local store whose locks are reentrant: an operation under this thread's own lock goes ahead.
 ///
@@ -55,6 +56,23 @@ use crate::value::{DType, Extras, TypeVersion, Value, Whole, decode_whole};
 /// As [`StructStore::try_new`].
 pub unsafe fn reentrant_store() -> Result<StructStore> {
     StructStore::with(true)
+}
+
+/// Does something with the struct that names lead to, which is made if it is missing, and so are those on the way.
+///
+/// # Errors
+///
+/// [`ErrorKind::WrongType`] if something else is on the way, and those of `act`.
+pub fn within<E: From<Error>>(
+    part: &mut StructMut<'_>,
+    steps: &[Step],
+    act: &mut dyn FnMut(&mut StructMut<'_>) -> Result<(), E>,
+) -> Result<(), E> {
+    match steps.split_first() {
+        Some((Step::Name(name), rest)) => within(&mut part.ensure_struct(&**name)?, rest, act),
+        Some((Step::Index(_), _)) => Err(Error::wrong_type("list", "struct").into()),
+        None => act(part),
+    }
 }
 
 /// What bindings ask of [`Options`].

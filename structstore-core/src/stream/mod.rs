@@ -59,7 +59,8 @@ pub use loan::Loan;
 pub use publish::{Frame, Publish};
 
 pub use crate::handle::stream::{
-    AnyCursor, AnyHistory, AnyLoan, AnySample, AnyStream, PinnedFrame, SampleBytes, now, wait_any, wall_time,
+    AnyCursor, AnyHistory, AnyLoan, AnySample, AnyStream, PinnedFrame, Readers, SampleBytes, now, wait_any,
+    wall_time,
 };
 pub use crate::value::{SampleValue, StreamValue};
 

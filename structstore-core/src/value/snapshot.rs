@@ -60,18 +60,41 @@ enum Told {
 }
 
 /// All that a snapshot holds.
-pub(crate) struct Whole<'a> {
-    pub(crate) value: Value<'a>,
-    /// Metadata of fields.
-    pub(crate) metas: Vec<(Path, Meta)>,
-    /// Versions of the types of structs.
-    pub(crate) versions: Vec<(Path, Vec<TypeVersion>)>,
+pub struct Whole<'a> {
+    /// The value.
+    pub value: Value<'a>,
+    /// Metadata of fields, by their paths.
+    pub metas: Vec<(Path, Meta)>,
+    /// Versions of the types of structs, by their paths.
+    pub versions: Vec<(Path, Vec<TypeVersion>)>,
 }
 
 impl<'a> Whole<'a> {
     /// A value, of which nothing more is known.
-    pub(crate) fn of(value: &'a Value<'_>) -> Whole<'a> {
+    pub fn of(value: &'a Value<'_>) -> Whole<'a> {
         Whole { value: value.into(), metas: Vec::new(), versions: Vec::new() }
+    }
+
+    /// Reads a snapshot, and checks it to the last byte.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Mismatch`](crate::ErrorKind::Mismatch) or [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if it is damaged.
+    pub fn from_bytes(snapshot: &'a [u8]) -> Result<Whole<'a>> {
+        decode_whole(snapshot)
+    }
+
+    /// Writes a snapshot.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) if the value nests too deeply.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        let mut snapshot = encode(&self.value);
+        let metas = self.metas.iter().map(|(path, meta)| (path, Told::Meta(Box::new(meta.clone()))));
+        let versions = self.versions.iter().map(|(path, versions)| (path, Told::Versions(versions.clone())));
+        snapshot.told = metas.chain(versions).map(|(path, told)| (path.clone(), told)).collect();
+        snapshot.finish()
     }
 
     /// All of it in a field of this name.

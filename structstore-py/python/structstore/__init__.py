@@ -133,6 +133,7 @@ __all__ = [
     "Lock",
     "LockTimeoutError",
     "Meta",
+    "Mirror",
     "MismatchError",
     "NoSampleError",
     "NoSuchStoreError",
@@ -202,6 +203,7 @@ _abc.MutableSequence.register(StructStoreList)
 
 if _typing.TYPE_CHECKING:
     from ._meta import Meta
+    from ._mirror import Mirror
     from ._serving import Viewer
     from ._watching import Subscription
 
@@ -219,6 +221,10 @@ def __getattr__(name: str) -> object:
         from ._meta import Meta
 
         return Meta
+    if name == "Mirror":
+        from ._mirror import Mirror
+
+        return Mirror
     if name == "Viewer":
         from ._serving import Viewer
 

@@ -2,11 +2,13 @@
 
 mod history;
 mod publish;
+mod readers;
 mod sample;
 mod wait;
 
 pub use history::AnyHistory;
 pub use publish::AnyLoan;
+pub use readers::Readers;
 pub use sample::{AnySample, PinnedFrame, SampleBytes};
 pub use wait::wait_any;
 

@@ -1,0 +1,893 @@
+//! The side that follows a part: it applies what the owner sends, and asks for the state when something is missing.
+//!
+//! One thread has all of it: messages, answers, and changes that others make to the store here arrive as events. Beside the store it keeps a
+//! copy of what the owner has, to tell what was changed here. Such a change becomes a request to the owner, or is put back.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use structstore::binding_support::Whole;
+use structstore::path::{Path, Step};
+use structstore::stream::{AnyStream, now, wall_time};
+use structstore::watch::Batches;
+use structstore::{
+    Cleanup, Error as StoreError, ErrorKind, Meta, Scalar, Struct, StructStore, StructStoreShared, Value,
+};
+use zenoh::bytes::ZBytes;
+use zenoh::liveliness::LivelinessToken;
+use zenoh::pubsub::Subscriber;
+use zenoh::query::Reply;
+use zenoh::sample::{Sample, SampleKind};
+use zenoh::{Session, Wait};
+
+use crate::error::{Error, Result};
+use crate::key::{Keys, chunk};
+use crate::message::{Mark, Message};
+use crate::mirror::Shared;
+use crate::owner::{BEAT, owner_of, wall_now};
+use crate::parts::{STATUS, Selection, put, remove};
+
+/// How many events may wait. What comes beyond is dropped, and missed.
+const EVENTS: usize = 4096;
+/// How many deltas are kept until the state is there.
+const PENDING: usize = 4096;
+const TICK: Duration = Duration::from_millis(50);
+/// After how long without a beat the owner is taken for gone.
+const SILENCE: Duration = Duration::from_secs(3);
+/// How long an answer may take.
+const ANSWER: Duration = Duration::from_secs(5);
+/// How long to wait before the state is asked for again: at first, and at most.
+const SOON: Duration = Duration::from_millis(100);
+const LATER: Duration = Duration::from_secs(10);
+
+enum Event {
+    /// From the owner of a part.
+    Message(usize, ZBytes),
+    Owner(usize, String, bool),
+    /// The answer to a question for the state; nothing if there was none.
+    State(usize, Option<ZBytes>),
+    Array(usize, ZBytes),
+    /// The answer to a change that was made here.
+    Answer(usize, Vec<Path>, Option<ZBytes>),
+    /// What others have changed here, or this process.
+    Local(Vec<Path>),
+}
+
+pub(crate) struct Follower {
+    session: Session,
+    shared: Arc<Shared>,
+    parts: Vec<Part>,
+    events: Receiver<Event>,
+    sender: SyncSender<Event>,
+    writable: bool,
+    shows_status: bool,
+    _subscribers: Vec<Subscriber<()>>,
+    _tokens: Vec<LivelinessToken>,
+}
+
+enum Sync {
+    /// The state is asked for at this time.
+    Idle(Instant),
+    Asked,
+    Live {
+        epoch: u64,
+        seq: u64,
+        since: Instant,
+    },
+}
+
+struct Part {
+    selection: Selection,
+    index: usize,
+    keys: Keys,
+    sync: Sync,
+    pause: Duration,
+    /// What came while the state was asked for.
+    pending: Vec<Message>,
+    /// What the owner has.
+    shadow: StructStore,
+    /// For each field that deltas have assigned: the number of the last large array before it. Those that come late are older.
+    floors: HashMap<Path, u64>,
+    /// The number of the newest large array at each path.
+    arrays: HashMap<Path, u64>,
+    /// What a beat has named, and was not there: asked for if it still is not at the next one.
+    awaited: HashMap<Path, u64>,
+    behind: Option<u64>,
+    streams: HashMap<Path, (AnyStream, u64)>,
+    /// What the owner was asked for, until it has changed there.
+    asked: HashMap<Path, Option<Value<'static>>>,
+    owners: BTreeSet<String>,
+    heard: Option<Instant>,
+}
+
+impl Follower {
+    pub(crate) fn new(
+        session: &Session,
+        shared: &Arc<Shared>,
+        parts: &[(usize, Selection)],
+        writable: bool,
+        shows_status: bool,
+    ) -> Result<Follower> {
+        let (sender, events) = sync_channel(EVENTS);
+        let mut follower = Follower {
+            session: session.clone(),
+            shared: Arc::clone(shared),
+            parts: Vec::new(),
+            events,
+            sender: sender.clone(),
+            writable,
+            shows_status,
+            _subscribers: Vec::new(),
+            _tokens: Vec::new(),
+        };
+        for (at, (index, selection)) in parts.iter().enumerate() {
+            let keys = Keys::new(&shared.key, &selection.part);
+            for key in [keys.deltas(), keys.bulk()] {
+                let sender = sender.clone();
+                let take = move |sample: Sample| {
+                    // What finds no room is missed, as the numbers tell.
+                    let _ = sender.try_send(Event::Message(at, sample.payload().clone()));
+                };
+                let subscriber = session.declare_subscriber(key).callback(take).wait();
+                follower._subscribers.push(subscriber.map_err(Error::network)?);
+            }
+            let sender = sender.clone();
+            let take = move |sample: Sample| {
+                if let Some(owner) = owner_of(sample.key_expr().as_str()) {
+                    let _ = sender.send(Event::Owner(at, owner, sample.kind() == SampleKind::Put));
+                }
+            };
+            let owners = session.liveliness().declare_subscriber(keys.owners()).history(true).callback(take);
+            follower._subscribers.push(owners.wait().map_err(Error::network)?);
+            follower.parts.push(Part {
+                selection: selection.clone(),
+                index: *index,
+                keys,
+                sync: Sync::Idle(Instant::now()),
+                pause: SOON,
+                pending: Vec::new(),
+                shadow: StructStore::try_new()?,
+                floors: HashMap::new(),
+                arrays: HashMap::new(),
+                awaited: HashMap::new(),
+                behind: None,
+                streams: HashMap::new(),
+                asked: HashMap::new(),
+                owners: BTreeSet::new(),
+                heard: None,
+            });
+        }
+        Ok(follower)
+    }
+
+    /// Follows until it is over. The store is made anew if it goes.
+    pub(crate) fn run(mut self) {
+        while !self.shared.is_over() {
+            let options = StructStoreShared::options().cleanup(Cleanup::Never);
+            match options.open(&self.shared.place) {
+                Ok(store) => {
+                    for part in &mut self.parts {
+                        part.sync = Sync::Idle(Instant::now());
+                        part.streams.clear();
+                    }
+                    let watching = self.watch(&store);
+                    self.follow(&store);
+                    drop(store);
+                    let _ = watching.map(thread::JoinHandle::join);
+                }
+                Err(error) => self.shared.log(format!("{}: {error}", self.shared.place.display())),
+            }
+            thread::sleep(TICK);
+        }
+    }
+
+    /// Tells of what changes in the store here, by whomever.
+    fn watch(&self, store: &StructStoreShared) -> Option<thread::JoinHandle<()>> {
+        let mut batches = Batches::with_contents(store).ok()?;
+        let selections: Vec<Selection> = self.parts.iter().map(|part| part.selection.clone()).collect();
+        let (shared, sender) = (Arc::clone(&self.shared), self.sender.clone());
+        let watch = move || {
+            while !shared.is_over() {
+                let Ok(batch) = batches.wait(Some(TICK), |_| Vec::new()) else { return };
+                let Some(batch) = batch else { continue };
+                let changed = batch.changed.iter();
+                let paths: BTreeSet<Path> =
+                    changed.flat_map(|path| selections.iter().filter_map(|part| part.of(path))).collect();
+                let mut event = Event::Local(paths.into_iter().collect());
+                // It is in no hurry, and must not be lost.
+                while let Err(TrySendError::Full(again)) = sender.try_send(event) {
+                    if shared.is_over() {
+                        return;
+                    }
+                    event = again;
+                    thread::sleep(TICK);
+                }
+            }
+        };
+        thread::Builder::new().name("structstore-watch".to_owned()).spawn(watch).ok()
+    }
+
+    fn follow(&mut self, store: &StructStoreShared) {
+        let mut told = Instant::now();
+        while !self.shared.is_over() && store.valid() {
+            if let Ok(event) = self.events.recv_timeout(TICK) {
+                self.take(store, event);
+            }
+            for at in 0..self.parts.len() {
+                self.tick(at);
+            }
+            if told.elapsed() >= BEAT {
+                told = Instant::now();
+                if self.shows_status {
+                    self.show_status(store);
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, store: &Struct, event: Event) {
+        match event {
+            Event::Owner(at, owner, is_there) => self.owner(at, owner, is_there),
+            Event::Message(at, bytes) => match Message::from_bytes(&bytes.to_bytes()) {
+                Ok(message) => self.hear(store, at, message),
+                Err(error) => self.shared.log(format!("a message that cannot be read: {error}")),
+            },
+            Event::State(at, Some(bytes)) => match Message::from_bytes(&bytes.to_bytes()) {
+                Ok(Message::State { mark, bulk, value, metas }) => {
+                    self.load(store, at, mark, bulk, value, &metas)
+                }
+                Ok(_) => self.shared.log("an answer that is no state".to_owned()),
+                Err(error) => self.shared.log(format!("a state that cannot be read: {error}")),
+            },
+            Event::State(at, None) => {
+                if let Some(part) = self.parts.get_mut(at)
+                    && matches!(part.sync, Sync::Asked)
+                {
+                    part.later();
+                }
+            }
+            Event::Array(at, bytes) => {
+                if let Ok(Message::Array { mark, number, path, value }) =
+                    Message::from_bytes(&bytes.to_bytes())
+                {
+                    self.array(store, at, mark, number, path, value);
+                }
+            }
+            Event::Answer(at, paths, answer) => self.answered(store, at, &paths, answer),
+            Event::Local(paths) => self.changed_here(store, &paths),
+        }
+    }
+
+    fn owner(&mut self, at: usize, owner: String, is_there: bool) {
+        let Some(part) = self.parts.get_mut(at) else { return };
+        match is_there {
+            true => {
+                part.owners.insert(owner);
+                (part.sync, part.pause) = (Sync::Idle(Instant::now()), SOON);
+            }
+            false => drop(part.owners.remove(&owner)),
+        }
+        let (owner, is_owned) = (part.owners.first().cloned(), !part.owners.is_empty());
+        self.shared.status(part.index, |status| {
+            status.owner = owner;
+            status.connected &= is_owned;
+        });
+    }
+
+    /// Does what is due.
+    fn tick(&mut self, at: usize) {
+        let Some(part) = self.parts.get_mut(at) else { return };
+        if let Sync::Idle(when) = part.sync
+            && when <= Instant::now()
+        {
+            part.sync = Sync::Asked;
+            part.pending.clear();
+            let (sender, key) = (self.sender.clone(), part.keys.state());
+            ask(&self.session, &key, None, move |bytes| drop(sender.try_send(Event::State(at, bytes))));
+        }
+        let is_silent = part.heard.is_none_or(|heard| heard.elapsed() > SILENCE);
+        if is_silent {
+            self.shared.status(part.index, |status| status.connected = false);
+        }
+    }
+
+    fn hear(&mut self, store: &Struct, at: usize, message: Message) {
+        let Some(part) = self.parts.get_mut(at) else { return };
+        part.heard = Some(Instant::now());
+        match message {
+            delta @ Message::Delta { .. } => match part.sync {
+                Sync::Live { .. } => self.delta(store, at, delta),
+                _ if part.pending.len() < PENDING => part.pending.push(delta),
+                // The state that is coming is older than what is dropped here: it is asked for again.
+                _ => part.pending.clear(),
+            },
+            Message::Beat { mark, arrays } => self.beat(at, mark, arrays),
+            Message::Array { mark, number, path, value } => self.array(store, at, mark, number, path, value),
+            Message::Samples { path, samples, .. } => self.samples(store, at, &path, &samples),
+            Message::State { .. } | Message::Change { .. } | Message::Answer { .. } => {}
+        }
+    }
+
+    /// Takes the state, and the deltas that have come since.
+    fn load(
+        &mut self,
+        store: &Struct,
+        at: usize,
+        mark: Mark,
+        bulk: u64,
+        value: Option<Value<'static>>,
+        metas: &[(Path, Meta)],
+    ) {
+        let Some(part) = self.parts.get_mut(at) else { return };
+        if !matches!(part.sync, Sync::Asked) {
+            return;
+        }
+        let value = value.map(|value| part.selection.without(&part.selection.part.clone(), value));
+        let metas: Vec<(Path, Meta)> =
+            metas.iter().filter(|(path, _)| part.selection.has(path)).cloned().collect();
+        part.floors.clear();
+        part.arrays.clear();
+        part.awaited.clear();
+        part.asked.clear();
+        part.behind = None;
+        part.streams.clear();
+        part.floors.insert(part.selection.part.clone(), bulk);
+        part.heard = Some(Instant::now());
+        part.sync = Sync::Live { epoch: mark.epoch, seq: mark.seq, since: Instant::now() };
+        let mut errors = Vec::new();
+        let shadow = part.shadow.clone();
+        load_part(&shadow, &part.selection, value.as_ref(), &metas, &mut Vec::new());
+        load_part(store, &part.selection, value.as_ref(), &metas, &mut errors);
+        let index = part.index;
+        let pending = std::mem::take(&mut part.pending);
+        self.shared.status(index, |status| {
+            (status.seq, status.connected) = (mark.seq, true);
+            status.errors.clear();
+            errors.into_iter().for_each(|(path, error)| status.set_error(&path, Some(error)));
+        });
+        for delta in pending {
+            self.delta(store, at, delta);
+        }
+    }
+
+    fn delta(&mut self, store: &Struct, at: usize, delta: Message) {
+        let Message::Delta { mark, bulk, set, gone, metas } = delta else { return };
+        let Some(part) = self.parts.get_mut(at) else { return };
+        let Sync::Live { epoch, seq, since } = part.sync else { return };
+        if mark.epoch == epoch && mark.seq <= seq {
+            return;
+        }
+        if mark.epoch != epoch || mark.seq != seq.wrapping_add(1) {
+            return self.resync(at);
+        }
+        part.sync = Sync::Live { epoch, seq: mark.seq, since };
+        if since.elapsed() > LATER {
+            part.pause = SOON;
+        }
+        let selection = &part.selection;
+        let set: Vec<_> = set.into_iter().filter(|(path, _)| selection.has(path)).collect();
+        let gone: Vec<_> = gone.into_iter().filter(|path| selection.has(path)).collect();
+        // What was changed here meanwhile, and is still to be asked for, stays until it was.
+        let touched = set.iter().map(|(path, _)| path).chain(&gone);
+        let kept: Vec<Path> = match self.writable {
+            true => touched.filter(|path| part.is_changed(store, path)).cloned().collect(),
+            false => Vec::new(),
+        };
+        for path in set.iter().map(|(path, _)| path).chain(&gone) {
+            part.floors.insert(path.clone(), bulk);
+            part.asked.remove(path);
+            part.streams.retain(|stream, _| !stream.starts_with(path));
+        }
+        let mut errors = Vec::new();
+        assign(&part.shadow.clone(), &set, &gone, &mut Vec::new());
+        match kept.is_empty() {
+            true => assign(store, &set, &gone, &mut errors),
+            false => {
+                let set: Vec<_> = set.iter().filter(|(path, _)| !kept.contains(path)).cloned().collect();
+                let gone: Vec<_> = gone.iter().filter(|path| !kept.contains(path)).cloned().collect();
+                assign(store, &set, &gone, &mut errors);
+            }
+        }
+        for (path, meta) in metas.iter().filter(|(path, _)| part.selection.has(path)) {
+            let _ = declare(&part.shadow, path, meta);
+            if let Err(error) = declare(store, path, meta) {
+                errors.push((path.clone(), error.to_string()));
+            }
+        }
+        let lag = wall_now().saturating_sub(mark.time) as f64 / 1e9;
+        self.shared.status(part.index, |status| {
+            (status.seq, status.lag, status.connected) = (mark.seq, lag, true);
+            for (path, _) in &set {
+                status.set_error(path, None);
+            }
+            errors.into_iter().for_each(|(path, error)| status.set_error(&path, Some(error)));
+        });
+    }
+
+    /// Asks for the state once more, since something is missing.
+    fn resync(&mut self, at: usize) {
+        let Some(part) = self.parts.get_mut(at) else { return };
+        part.later();
+        self.shared.status(part.index, |status| status.resyncs += 1);
+    }
+
+    fn beat(&mut self, at: usize, mark: Mark, arrays: Vec<(Path, u64)>) {
+        let Some(part) = self.parts.get_mut(at) else { return };
+        let Sync::Live { epoch, seq, .. } = part.sync else { return };
+        if mark.epoch != epoch {
+            return self.resync(at);
+        }
+        self.shared.status(part.index, |status| status.connected = true);
+        // The last delta may be on its way at the first beat that names it, and not at the second.
+        match part.behind {
+            Some(behind) if seq < behind => return self.resync(at),
+            _ => part.behind = (mark.seq > seq).then_some(mark.seq),
+        }
+        let mut wanted = Vec::new();
+        let mut awaited = HashMap::new();
+        for (path, number) in arrays.into_iter().filter(|(path, _)| part.selection.has(path)) {
+            if part.is_stale(&path, number) || part.arrays.get(&path).is_some_and(|newest| *newest >= number)
+            {
+                continue;
+            }
+            match part.awaited.get(&path) {
+                Some(before) if part.arrays.get(&path).is_none_or(|newest| newest < before) => {
+                    wanted.push(path.clone());
+                }
+                _ => {}
+            }
+            awaited.insert(path, number);
+        }
+        part.awaited = awaited;
+        let key = part.keys.state();
+        for path in wanted {
+            let selector = format!("{key}?array={}", chunk(&path.to_string()));
+            let sender = self.sender.clone();
+            ask(&self.session, &selector, None, move |bytes| {
+                if let Some(bytes) = bytes {
+                    let _ = sender.try_send(Event::Array(at, bytes));
+                }
+            });
+        }
+    }
+
+    fn array(
+        &mut self,
+        store: &Struct,
+        at: usize,
+        mark: Mark,
+        number: u64,
+        path: Path,
+        value: Value<'static>,
+    ) {
+        let Some(part) = self.parts.get_mut(at) else { return };
+        let Sync::Live { epoch, .. } = part.sync else { return };
+        let known = part.arrays.get(&path).is_some_and(|newest| *newest > number);
+        if mark.epoch != epoch || known || part.is_stale(&path, number) || !part.selection.has(&path) {
+            return;
+        }
+        part.arrays.insert(path.clone(), number);
+        let mut errors = Vec::new();
+        let set = [(path, value)];
+        assign(&part.shadow.clone(), &set, &[], &mut Vec::new());
+        assign(store, &set, &[], &mut errors);
+        let [(path, _)] = &set;
+        self.shared.status(part.index, |status| {
+            status.set_error(path, errors.into_iter().next().map(|(_, error)| error));
+        });
+    }
+
+    fn samples(&mut self, store: &Struct, at: usize, path: &Path, samples: &[(u64, u64, Vec<u8>)]) {
+        let Some(part) = self.parts.get_mut(at) else { return };
+        if !matches!(part.sync, Sync::Live { .. }) || !part.selection.has(path) {
+            return;
+        }
+        let mut missed = 0;
+        if !part.streams.contains_key(path) {
+            let Ok(stream) = store.get_at::<AnyStream>(&path.to_string()) else { return };
+            let first = samples.first().map_or(0, |(seq, ..)| *seq);
+            part.streams.insert(path.clone(), (stream, first));
+        }
+        let mut failed = None;
+        if let Some((stream, next)) = part.streams.get_mut(path) {
+            for (seq, time, data) in samples {
+                // One that was made anew counts from the beginning.
+                missed += seq.saturating_sub(*next);
+                *next = seq.wrapping_add(1);
+                let fill = |place: &mut [u8]| match place.len() == data.len() {
+                    true => {
+                        place.copy_from_slice(data);
+                        Ok(())
+                    }
+                    false => Err(StoreError::rejected("a sample of another size")),
+                };
+                if let Err(error) = stream.publish(monotonic(*time), fill) {
+                    failed = Some(error);
+                    break;
+                }
+            }
+        }
+        if failed.is_some() {
+            part.streams.remove(path);
+        }
+        self.shared.status(part.index, |status| {
+            status.missed += missed;
+            status.set_error(path, failed.map(|error| error.to_string()));
+        });
+    }
+
+    /// Looks whether others have changed what is followed, and asks the owner for it, or puts it back.
+    fn changed_here(&mut self, store: &Struct, paths: &[Path]) {
+        for at in 0..self.parts.len() {
+            let Some(part) = self.parts.get(at).filter(|part| matches!(part.sync, Sync::Live { .. })) else {
+                continue;
+            };
+            let mut other = Vec::new();
+            for path in paths.iter().filter(|path| part.selection.has(path)) {
+                let here = value_at(store, path).map(|value| part.selection.without(path, value));
+                differences(path, here.as_ref(), part.expected(path).as_ref(), &mut other);
+            }
+            if other.is_empty() {
+                continue;
+            }
+            if self.writable {
+                self.request(store, at, other);
+            } else {
+                let (index, count) = (part.index, other.len() as u64);
+                for path in &other {
+                    let here =
+                        value_at(store, path).map_or_else(|| "nothing".to_owned(), |value| shortened(&value));
+                    self.shared.log(format!("{path}: {here} was set here, and put back"));
+                }
+                self.put_back(store, at, &other);
+                self.shared.status(index, |status| status.put_back += count);
+            }
+        }
+    }
+
+    /// Makes it again as the owner has it.
+    fn put_back(&mut self, store: &Struct, at: usize, paths: &[Path]) {
+        let Some(part) = self.parts.get_mut(at) else { return };
+        let (mut set, mut gone) = (Vec::new(), Vec::new());
+        for path in paths {
+            part.asked.remove(path);
+            match value_at(&part.shadow, path) {
+                Some(value) => set.push((path.clone(), value)),
+                None => gone.push(path.clone()),
+            }
+        }
+        let mut errors = Vec::new();
+        assign(store, &set, &gone, &mut errors);
+        self.shared.status(part.index, |status| {
+            errors.into_iter().for_each(|(path, error)| status.set_error(&path, Some(error)));
+        });
+    }
+
+    /// Asks the owner for what was changed here.
+    fn request(&mut self, store: &Struct, at: usize, paths: Vec<Path>) {
+        let Some(part) = self.parts.get_mut(at) else { return };
+        let (mut set, mut gone) = (Vec::new(), Vec::new());
+        for path in &paths {
+            let value = value_at(store, path);
+            part.asked.insert(path.clone(), value.clone());
+            match value {
+                Some(value) => set.push((path.clone(), value)),
+                None => gone.push(path.clone()),
+            }
+        }
+        let Ok(bytes) = (Message::Change { set, gone }).to_bytes() else { return };
+        let (sender, key) = (self.sender.clone(), part.keys.changes());
+        ask(&self.session, &key, Some(bytes), move |bytes| {
+            let _ = sender.send(Event::Answer(at, paths.clone(), bytes));
+        });
+    }
+
+    fn answered(&mut self, store: &Struct, at: usize, paths: &[Path], answer: Option<ZBytes>) {
+        let answer = answer.map(|bytes| Message::from_bytes(&bytes.to_bytes()));
+        let refused = match answer {
+            Some(Ok(Message::Answer { refused: None })) => return,
+            Some(Ok(Message::Answer { refused: Some(reason) })) => reason,
+            Some(_) => "an answer that cannot be read".to_owned(),
+            None => "the owner has not answered".to_owned(),
+        };
+        let names: Vec<String> = paths.iter().map(Path::to_string).collect();
+        self.shared.log(format!("{}: refused: {refused}", names.join(", ")));
+        self.put_back(store, at, paths);
+        if let Some(part) = self.parts.get(at) {
+            self.shared.status(part.index, |status| status.refused += paths.len() as u64);
+        }
+    }
+
+    /// Says in the store how it is going.
+    fn show_status(&self, store: &Struct) {
+        let status = self.shared.read_status();
+        let lag = status.parts.iter().map(|part| part.lag).fold(0.0, f64::max);
+        let seq: u64 = status.parts.iter().map(|part| part.seq).sum();
+        let fields = [
+            ("connected", Value::from(status.connected())),
+            ("lag", Value::from(lag)),
+            ("seq", Value::from(seq)),
+        ];
+        let shown = store.ensure_struct(STATUS).and_then(|part| part.update(fields));
+        if let Err(error) = shown {
+            self.shared.log(format!("{STATUS}: {error}"));
+        }
+    }
+}
+
+impl Part {
+    /// Whether a large array of this number is older than what deltas have assigned at the path, or around it.
+    fn is_stale(&self, path: &Path, number: u64) -> bool {
+        let mut above = Some(path.clone());
+        while let Some(path) = above {
+            if self.floors.get(&path).is_some_and(|floor| number <= *floor) {
+                return true;
+            }
+            above = path.parent();
+        }
+        false
+    }
+
+    /// Whether what is at a path here is neither what the owner has, nor what it was asked for.
+    fn is_changed(&self, store: &Struct, path: &Path) -> bool {
+        let here = value_at(store, path).map(|value| self.selection.without(path, value));
+        let mut found = Vec::new();
+        differences(path, here.as_ref(), self.expected(path).as_ref(), &mut found);
+        !found.is_empty()
+    }
+
+    fn expected(&self, path: &Path) -> Option<Value<'static>> {
+        match self.asked.get(path) {
+            Some(asked) => asked.clone(),
+            None => value_at(&self.shadow, path),
+        }
+    }
+
+    /// Asks for the state after a pause, which is longer each time.
+    fn later(&mut self) {
+        self.sync = Sync::Idle(Instant::now() + self.pause);
+        self.pause = (self.pause * 2).min(LATER);
+        self.pending.clear();
+    }
+}
+
+/// Asks, and passes on one answer, or that there was none.
+fn ask(
+    session: &Session,
+    selector: &str,
+    payload: Option<Vec<u8>>,
+    pass: impl Fn(Option<ZBytes>) + Send + std::marker::Sync + 'static,
+) {
+    struct Once<F: Fn(Option<ZBytes>)>(F, std::sync::atomic::AtomicBool);
+
+    impl<F: Fn(Option<ZBytes>)> Once<F> {
+        fn pass(&self, answer: Option<ZBytes>) {
+            if !self.1.swap(true, std::sync::atomic::Ordering::SeqCst) {
+                (self.0)(answer);
+            }
+        }
+    }
+
+    impl<F: Fn(Option<ZBytes>)> Drop for Once<F> {
+        fn drop(&mut self) {
+            self.pass(None);
+        }
+    }
+
+    let once = Once(pass, std::sync::atomic::AtomicBool::new(false));
+    let each = move |reply: Reply| {
+        if let Ok(sample) = reply.result() {
+            once.pass(Some(sample.payload().clone()));
+        }
+    };
+    let question = session.get(selector).timeout(ANSWER).callback(each);
+    // If it cannot be asked, the callback is dropped, which says that there is no answer.
+    let _ = match payload {
+        Some(payload) => question.payload(payload).wait(),
+        None => question.wait(),
+    };
+}
+
+/// Assigns and removes in one transaction; if that cannot be, each by itself, and says what cannot.
+fn assign(store: &Struct, set: &[(Path, Value<'static>)], gone: &[Path], errors: &mut Vec<(Path, String)>) {
+    let all = store.transaction(|root| {
+        gone.iter().try_for_each(|path| remove(root, path))?;
+        set.iter().try_for_each(|(path, value)| put(root, path, value))
+    });
+    if all.is_ok() {
+        return;
+    }
+    for path in gone {
+        note(path, store.transaction(|root| remove(root, path)), errors);
+    }
+    for (path, value) in set {
+        each(store, path, value, errors);
+    }
+}
+
+/// Assigns a value, or as many parts of it as can be.
+fn each(store: &Struct, path: &Path, value: &Value<'_>, errors: &mut Vec<(Path, String)>) {
+    let done = store.transaction(|root| put(root, path, value));
+    match (done, value) {
+        (Ok(()), _) => {}
+        (Err(error), Value::Struct(fields)) if error.kind() != ErrorKind::StaleHandle => {
+            let inner = match path.is_root() {
+                true => Ok(store.clone()),
+                false => store.get_at::<Struct>(&path.to_string()),
+            };
+            let Ok(inner) = inner else { return note(path, Err(error), errors) };
+            for name in inner.names().unwrap_or_default() {
+                if !fields.iter().any(|(field, _)| **field == *name) {
+                    let path = path.then(&name);
+                    note(&path, store.transaction(|root| remove(root, &path)), errors);
+                }
+            }
+            fields.iter().for_each(|(name, value)| each(store, &path.then(&**name), value, errors));
+        }
+        (Err(error), _) => note(path, Err(error), errors),
+    }
+}
+
+fn note(path: &Path, done: structstore::Result<()>, errors: &mut Vec<(Path, String)>) {
+    if let Err(error) = done {
+        errors.push((path.clone(), error.to_string()));
+    }
+}
+
+/// Makes a part what the owner has. What is excluded stays what it is here.
+fn load_part(
+    store: &Struct,
+    selection: &Selection,
+    value: Option<&Value<'static>>,
+    metas: &[(Path, Meta)],
+    errors: &mut Vec<(Path, String)>,
+) {
+    let path = &selection.part;
+    let value = match value {
+        None if path.is_root() => Value::Struct(Vec::new()),
+        None => return note(path, store.transaction(|root| remove(root, path)), errors),
+        Some(value) => value.clone(),
+    };
+    let value = selection.keep(store, value);
+    let metas_of = || {
+        let inner = metas.iter().filter(|(field, _)| field.starts_with(path) && field != path);
+        let inner = inner.map(|(field, meta)| {
+            (
+                field.steps().get(path.steps().len()..).unwrap_or_default().iter().cloned().collect(),
+                meta.clone(),
+            )
+        });
+        inner.collect::<Vec<(Path, Meta)>>()
+    };
+    let done = match &value {
+        Value::Struct(_) => {
+            let whole = Whole { value: value.clone(), metas: metas_of(), versions: Vec::new() };
+            whole.to_bytes().and_then(|bytes| part_of(store, path)?.restore(&bytes))
+        }
+        value => store.transaction(|root| put(root, path, value)),
+    };
+    if done.is_err() {
+        each(store, path, &value, errors);
+        for (path, meta) in metas {
+            note(path, declare(store, path, meta), errors);
+        }
+    } else if let Some((_, meta)) = metas.iter().find(|(field, _)| field == path) {
+        note(path, declare(store, path, meta), errors);
+    }
+}
+
+/// The struct at a path, which is made if there is none.
+fn part_of(store: &Struct, path: &Path) -> structstore::Result<Struct> {
+    let mut part = store.clone();
+    for step in path.steps() {
+        if let Step::Name(name) = step {
+            part = part.ensure_struct(&**name)?;
+        }
+    }
+    Ok(part)
+}
+
+fn declare(store: &Struct, path: &Path, meta: &Meta) -> structstore::Result<()> {
+    let Some((Step::Name(name), above)) = path.steps().split_last() else { return Ok(()) };
+    let parent: Path = above.iter().cloned().collect();
+    let parent = match parent.is_root() {
+        true => store.clone(),
+        false => store.get_at::<Struct>(&parent.to_string())?,
+    };
+    match parent.meta(&**name)? == *meta {
+        true => Ok(()),
+        false => parent.declare(&**name, meta),
+    }
+}
+
+fn value_at(store: &Struct, path: &Path) -> Option<Value<'static>> {
+    match path.is_root() {
+        true => store.to_value().ok(),
+        false => store.get_at::<Value<'static>>(&path.to_string()).ok(),
+    }
+}
+
+/// Where two values differ, but for the samples of streams, which come by themselves, and for the types of numbers.
+fn differences(path: &Path, one: Option<&Value<'_>>, other: Option<&Value<'_>>, found: &mut Vec<Path>) {
+    match (one, other) {
+        (Some(Value::Struct(one)), Some(Value::Struct(other))) => {
+            let mut others: HashMap<&str, &Value<'_>> =
+                other.iter().map(|(name, value)| (&**name, value)).collect();
+            for (name, value) in one {
+                differences(&path.then(&**name), Some(value), others.remove(&**name), found);
+            }
+            found.extend(others.into_keys().map(|name| path.then(name)));
+        }
+        (one, other) if same(one, other) => {}
+        _ => found.push(path.clone()),
+    }
+}
+
+fn same(one: Option<&Value<'_>>, other: Option<&Value<'_>>) -> bool {
+    match (one, other) {
+        (None, None) | (Some(Value::Stream(_)), Some(Value::Stream(_))) => true,
+        (Some(Value::Scalar(one)), Some(Value::Scalar(other))) => {
+            one == other || is_nan(*one) && is_nan(*other)
+        }
+        (Some(Value::Array(one)), Some(Value::Array(other))) => {
+            one.dtype() == other.dtype() && one.shape() == other.shape() && one.data() == other.data()
+        }
+        (Some(Value::List(one)), Some(Value::List(other))) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same(Some(one), Some(other)))
+        }
+        (Some(one @ Value::Struct(_)), Some(other @ Value::Struct(_))) => {
+            let mut found = Vec::new();
+            differences(&Path::ROOT, Some(one), Some(other), &mut found);
+            found.is_empty()
+        }
+        (Some(one), Some(other)) => one == other,
+        _ => false,
+    }
+}
+
+/// A value for a remark.
+fn shortened(value: &Value<'_>) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(80) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text,
+    }
+}
+
+fn is_nan(scalar: Scalar) -> bool {
+    matches!(scalar, Scalar::F32(number) if number.is_nan())
+        || matches!(scalar, Scalar::F64(number) if number.is_nan())
+}
+
+/// A time of CLOCK_MONOTONIC here, from one of another machine since 1970: not later than now.
+fn monotonic(time: u64) -> u64 {
+    let now = now();
+    now.saturating_sub(wall_time(now).saturating_sub(time))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_compared_as_they_are_mirrored() {
+        let record = |fields: &[(&'static str, f64)]| {
+            Value::record(fields.iter().map(|(name, value)| (*name, Value::from(*value))))
+        };
+        let differing = |one: &Value<'_>, other: Option<&Value<'_>>| {
+            let mut found = Vec::new();
+            differences(&"p".parse().unwrap(), Some(one), other, &mut found);
+            found.iter().map(Path::to_string).collect::<Vec<String>>().join(" ")
+        };
+        let one = record(&[("a", f64::NAN), ("b", 1.0)]);
+        assert_eq!(differing(&one, Some(&record(&[("b", 1.0), ("a", f64::NAN)]))), "");
+        assert_eq!(differing(&one, Some(&record(&[("b", 1.5), ("c", 0.0)]))), "p.a p.b p.c");
+        assert_eq!(differing(&one, None), "p");
+        assert_eq!(differing(&Value::from(1_u8), Some(&Value::from(1_i64))), "");
+        assert_eq!(differing(&Value::list([one.clone()]), Some(&Value::list([record(&[("a", 1.0)])]))), "p");
+        assert_eq!(shortened(&Value::from("x".repeat(200))).chars().count(), 81);
+    }
+}

@@ -1,0 +1,329 @@
+//! A mirror while it runs.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::process;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use structstore::path::Path;
+use zenoh::{Session, Wait};
+
+use crate::error::{Error, Result};
+use crate::follower::Follower;
+use crate::network::Network;
+use crate::owner::Owner;
+use crate::parts::Selection;
+use crate::plain::Plain;
+use crate::status::{Part, Status};
+
+/// How many remarks are kept until they are read.
+const REMARKS: usize = 1000;
+
+/// What is mirrored, and how.
+///
+/// ```
+/// use structstore_mirror::Options;
+///
+/// let options = Options::new().own("arm".parse()?).follow("camera".parse()?).exclude("camera.raw".parse()?);
+/// # let _ = options;
+/// # Ok::<(), structstore::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Options {
+    own: Vec<Path>,
+    follow: Vec<Path>,
+    exclude: Vec<Path>,
+    key: Option<String>,
+    rate: f64,
+    write: bool,
+    plain: bool,
+    status: bool,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        let (own, follow, exclude, key) = Default::default();
+        Options { own, follow, exclude, key, rate: 200.0, write: false, plain: false, status: false }
+    }
+}
+
+impl Options {
+    /// Nothing is mirrored yet.
+    #[must_use]
+    pub fn new() -> Options {
+        Options::default()
+    }
+
+    /// Sends a part to whoever follows it. The root stands for all of the store.
+    #[must_use]
+    pub fn own(mut self, part: Path) -> Options {
+        self.own.push(part);
+        self
+    }
+
+    /// Receives a part from its owner.
+    #[must_use]
+    pub fn follow(mut self, part: Path) -> Options {
+        self.follow.push(part);
+        self
+    }
+
+    /// Leaves out what is at a path, and all below.
+    #[must_use]
+    pub fn exclude(mut self, path: Path) -> Options {
+        self.exclude.push(path);
+        self
+    }
+
+    /// The name of the store on the network; that of the store unless given.
+    #[must_use]
+    pub fn key(mut self, key: impl Into<String>) -> Options {
+        self.key = Some(key.into());
+        self
+    }
+
+    /// How many times a second changes are sent, at most. What changes more often is sent with its newest state.
+    #[must_use]
+    pub fn rate(mut self, rate: f64) -> Options {
+        self.rate = if rate.is_finite() { rate.clamp(0.1, 10_000.0) } else { self.rate };
+        self
+    }
+
+    /// Of an owner: applies changes that followers ask for, under the limits of the fields. Of a follower: asks the owner for changes that are
+    /// made here, instead of putting them back.
+    #[must_use]
+    pub fn write(mut self, write: bool) -> Options {
+        self.write = write;
+        self
+    }
+
+    /// Publishes each field that changes as JSON under a key of its own, `robot/arm/x`, for programs that know nothing of stores. Without
+    /// guarantees.
+    #[must_use]
+    pub fn publish(mut self, publish: bool) -> Options {
+        self.plain = publish;
+        self
+    }
+
+    /// Says in the struct `@mirror` of a store that follows how it is going: `connected`, `lag`, `seq`.
+    #[must_use]
+    pub fn show_status(mut self, show: bool) -> Options {
+        self.status = show;
+        self
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.own.is_empty() && self.follow.is_empty() {
+            return Err(Error::Invalid("a part to own, or to follow, is needed".to_owned()));
+        }
+        let all: Vec<&Path> = self.own.iter().chain(&self.follow).collect();
+        for (at, path) in all.iter().enumerate() {
+            if path.steps().iter().any(|step| matches!(step, structstore::path::Step::Index(_))) {
+                return Err(Error::Invalid(format!("{path}: a part is a field, and no item of a list")));
+            }
+            let other =
+                all.iter().skip(at + 1).find(|other| other.starts_with(path) || path.starts_with(other));
+            if let Some(other) = other {
+                let named = |path: &Path| {
+                    if path.is_root() { "the whole store".to_owned() } else { path.to_string() }
+                };
+                return Err(Error::Invalid(format!("{} is a part of {}", named(other), named(path))));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What the threads of a mirror share.
+pub(crate) struct Shared {
+    /// Where the store is.
+    pub(crate) place: PathBuf,
+    /// What it is called on the network.
+    pub(crate) key: String,
+    pub(crate) lease: Duration,
+    status: Mutex<Status>,
+    remarks: Mutex<VecDeque<String>>,
+    over: AtomicBool,
+    failed: Mutex<Option<Error>>,
+}
+
+impl Shared {
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.load(Ordering::SeqCst)
+    }
+
+    /// Changes what is said of a part.
+    pub(crate) fn status(&self, index: usize, change: impl FnOnce(&mut Part)) {
+        lock(&self.status).parts.get_mut(index).map(change);
+    }
+
+    pub(crate) fn read_status(&self) -> Status {
+        lock(&self.status).clone()
+    }
+
+    pub(crate) fn log(&self, remark: String) {
+        let mut remarks = lock(&self.remarks);
+        if remarks.len() >= REMARKS {
+            remarks.pop_front();
+        }
+        remarks.push_back(remark);
+    }
+
+    fn fail(&self, error: Error) {
+        lock(&self.failed).get_or_insert(error);
+        self.over.store(true, Ordering::SeqCst);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A mirror of a store. It ends when it is dropped.
+///
+/// ```no_run
+/// use structstore_mirror::{Mirror, Network, Options};
+///
+/// let network = Network::new().connect("tls/robot:7447").certificates("ca.pem", "desk.pem", "desk.key");
+/// let mirror = Mirror::start("/robot", &network, Options::new().follow("arm".parse()?))?;
+/// println!("{}", mirror.status().to_json());
+/// # Ok::<(), structstore_mirror::Error>(())
+/// ```
+pub struct Mirror {
+    shared: Arc<Shared>,
+    session: Option<Session>,
+    threads: Vec<JoinHandle<()>>,
+    process: u32,
+}
+
+impl Mirror {
+    /// Mirrors parts of a store of this machine. Neither the store has to be there, nor anybody on the other side.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] for what makes no sense or is not safe, [`Error::Network`] if an endpoint cannot be used.
+    pub fn start(place: impl Into<PathBuf>, network: &Network, options: Options) -> Result<Mirror> {
+        options.check()?;
+        let place = place.into();
+        let key = options.key.clone().unwrap_or_else(|| place.display().to_string());
+        let parts = |owned: bool, paths: &[Path]| {
+            let part = |path: &Path| Part { path: path.clone(), owned, ..Part::default() };
+            paths.iter().map(part).collect::<Vec<Part>>()
+        };
+        let status = Status { parts: [parts(true, &options.own), parts(false, &options.follow)].concat() };
+        let session = network.open(&key)?;
+        let shared = Arc::new(Shared {
+            place,
+            key,
+            lease: network.lease_time(),
+            status: Mutex::new(status),
+            remarks: Mutex::default(),
+            over: AtomicBool::new(false),
+            failed: Mutex::default(),
+        });
+        let mut mirror = Mirror {
+            shared: Arc::clone(&shared),
+            session: Some(session.clone()),
+            threads: Vec::new(),
+            process: process::id(),
+        };
+        let select = |offset: usize, paths: &[Path]| {
+            let selection = |path: &Path| Selection::new(path.clone(), &options.exclude);
+            paths.iter().enumerate().map(|(at, path)| (offset + at, selection(path))).collect::<Vec<_>>()
+        };
+        if !options.follow.is_empty() {
+            let parts = select(options.own.len(), &options.follow);
+            let follower = Follower::new(&session, &shared, &parts, options.write, options.status)?;
+            mirror.spawn("follow", move || follower.run())?;
+        }
+        if !options.own.is_empty() {
+            let parts = select(0, &options.own);
+            let plain = options.plain.then(|| Plain::new(&session, &shared.key));
+            let period = Duration::from_secs_f64(1.0 / options.rate);
+            let (own, write) = (Arc::clone(&shared), options.write);
+            mirror.spawn("own", move || {
+                // It may wait for one that has died to be forgotten.
+                match Owner::new(&session, &own, &parts, period, write, plain) {
+                    Ok(owner) => owner.run(),
+                    Err(error) => own.fail(error),
+                }
+            })?;
+        }
+        Ok(mirror)
+    }
+
+    fn spawn(&mut self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<()> {
+        let run = move || structstore::binding_support::without_hooks(run);
+        let thread = thread::Builder::new().name(format!("structstore-{name}")).spawn(run);
+        self.threads.push(thread.map_err(|error| Error::Invalid(format!("cannot start a thread: {error}")))?);
+        Ok(())
+    }
+
+    /// How it is going.
+    pub fn status(&self) -> Status {
+        self.shared.read_status()
+    }
+
+    /// What has happened since it was asked before: changes that were put back or refused, messages that could not be read.
+    pub fn remarks(&self) -> Vec<String> {
+        lock(&self.shared.remarks).drain(..).collect()
+    }
+
+    /// Whether it goes on. It ends by itself if another process owns a part.
+    pub fn is_running(&self) -> bool {
+        !self.shared.is_over()
+    }
+
+    /// Ends it.
+    ///
+    /// # Errors
+    ///
+    /// What has ended it before: [`Error::Owned`].
+    pub fn stop(mut self) -> Result<()> {
+        self.end();
+        match lock(&self.shared.failed).take() {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    fn end(&mut self) {
+        if self.process != process::id() {
+            // A forked child has no threads to wait for, and no session.
+            std::mem::take(&mut self.threads).into_iter().for_each(std::mem::forget);
+            return std::mem::forget(self.session.take());
+        }
+        self.shared.over.store(true, Ordering::SeqCst);
+        self.threads.drain(..).for_each(|thread| drop(thread.join()));
+        if let Some(session) = self.session.take() {
+            let _ = session.close().wait();
+        }
+    }
+}
+
+impl Drop for Mirror {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        let at = |text: &str| text.parse::<Path>().unwrap();
+        let refused = |options: Options| options.check().unwrap_err().to_string();
+        assert!(refused(Options::new()).contains("a part to own"));
+        assert!(
+            refused(Options::new().own(at("arm")).follow(at("arm.x"))).contains("arm.x is a part of arm")
+        );
+        assert!(refused(Options::new().own(at("arm")).own(Path::ROOT)).contains("is a part of"));
+        assert!(refused(Options::new().own(at("list[3]"))).contains("no item of a list"));
+        Options::new().own(at("arm")).follow(at("camera")).check().unwrap();
+    }
+}

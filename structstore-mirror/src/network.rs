@@ -1,0 +1,217 @@
+//! How mirrors reach each other: explicit endpoints, certificates on both sides, and nothing that listens or looks around by itself.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::{Value as Json, json};
+use zenoh::{Config, Session, Wait};
+
+use crate::error::{Error, Result};
+use crate::key::{VERSION, chunk};
+
+/// The largest message that is taken from a peer, in bytes.
+const LARGEST: u64 = 256 << 20;
+
+/// Where to listen and to connect, and who may.
+///
+/// ```
+/// use structstore_mirror::Network;
+///
+/// let network = Network::new().listen("tls/0.0.0.0:7447").certificates("ca.pem", "robot.pem", "robot.key");
+/// # let _ = network;
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Network {
+    pub(crate) listen: Vec<String>,
+    pub(crate) connect: Vec<String>,
+    pub(crate) certificates: Option<Certificates>,
+    pub(crate) allowed: Vec<String>,
+    pub(crate) insecure: bool,
+    pub(crate) lease: Option<Duration>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Certificates {
+    ca: PathBuf,
+    certificate: PathBuf,
+    key: PathBuf,
+}
+
+impl Network {
+    /// Nobody is reached yet.
+    #[must_use]
+    pub fn new() -> Network {
+        Network::default()
+    }
+
+    /// Listens at an endpoint, such as `tls/0.0.0.0:7447`.
+    #[must_use]
+    pub fn listen(mut self, endpoint: impl Into<String>) -> Network {
+        self.listen.push(endpoint.into());
+        self
+    }
+
+    /// Connects to an endpoint, such as `tls/robot:7447`, again and again until somebody listens there.
+    #[must_use]
+    pub fn connect(mut self, endpoint: impl Into<String>) -> Network {
+        self.connect.push(endpoint.into());
+        self
+    }
+
+    /// The certificate of the authority that both sides trust, one's own certificate, and its key: PEM files, as
+    /// [`keygen`](crate::keygen) writes them.
+    #[must_use]
+    pub fn certificates(
+        mut self,
+        ca: impl Into<PathBuf>,
+        certificate: impl Into<PathBuf>,
+        key: impl Into<PathBuf>,
+    ) -> Network {
+        self.certificates =
+            Some(Certificates { ca: ca.into(), certificate: certificate.into(), key: key.into() });
+        self
+    }
+
+    /// Lets only peers take part whose certificate has this name. Without one, all that the authority has signed may.
+    #[must_use]
+    pub fn allow(mut self, name: impl Into<String>) -> Network {
+        self.allowed.push(name.into());
+        self
+    }
+
+    /// Allows TCP without encryption: everybody on the way reads along, and whoever reaches the endpoint takes part.
+    #[must_use]
+    pub fn insecure(mut self, insecure: bool) -> Network {
+        self.insecure = insecure;
+        self
+    }
+
+    /// After how long without a sign of life a peer is taken for dead; 5 s unless given.
+    #[must_use]
+    pub fn lease(mut self, lease: Duration) -> Network {
+        self.lease = Some(lease);
+        self
+    }
+
+    pub(crate) fn lease_time(&self) -> Duration {
+        self.lease.unwrap_or(Duration::from_secs(5))
+    }
+
+    /// Refuses what is not safe, or makes no sense.
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.listen.is_empty() && self.connect.is_empty() {
+            return Err(Error::Invalid("an endpoint to listen at, or to connect to, is needed".to_owned()));
+        }
+        for endpoint in self.listen.iter().chain(&self.connect) {
+            match endpoint.split_once('/') {
+                Some(("tls", _)) if self.certificates.is_some() => {}
+                Some(("tls", _)) => {
+                    return Err(Error::Invalid(format!(
+                        "{endpoint}: TLS takes certificates, which `structstore mirror keygen` makes"
+                    )));
+                }
+                Some(("tcp", _)) if self.insecure => {}
+                Some(("tcp", address)) => {
+                    let whom = match is_loopback(address) {
+                        true => "every user of this machine",
+                        false => "whoever reaches it",
+                    };
+                    return Err(Error::Invalid(format!(
+                        "{endpoint}: TCP has no encryption, and lets in {whom}; use tls/, or allow it (insecure)"
+                    )));
+                }
+                _ => {
+                    return Err(Error::Invalid(format!(
+                        "{endpoint}: expected an endpoint such as tls/0.0.0.0:7447"
+                    )));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A session for the mirror of a store.
+    pub(crate) fn open(&self, name: &str) -> Result<Session> {
+        self.check()?;
+        let mut config = Config::default();
+        let mut set = |key: &str, value: Json| {
+            config
+                .insert_json5(key, &value.to_string())
+                .map_err(|error| Error::network(format!("{key}: {error}")))
+        };
+        set("mode", json!("peer"))?;
+        set("listen/endpoints", json!(self.listen))?;
+        set("connect/endpoints", json!(self.connect))?;
+        // It goes on trying for as long as it takes.
+        set("connect/timeout_ms", json!(-1))?;
+        set("connect/exit_on_failure", json!(false))?;
+        set(
+            "connect/retry",
+            json!({ "period_init_ms": 200, "period_max_ms": 2000, "period_increase_factor": 2 }),
+        )?;
+        set("scouting/multicast/enabled", json!(false))?;
+        set("scouting/gossip/enabled", json!(false))?;
+        set("transport/link/tx/lease", json!(self.lease_time().as_millis() as u64))?;
+        set("transport/link/rx/max_message_size", json!(LARGEST))?;
+        if let Some(certificates) = &self.certificates {
+            let Certificates { ca, certificate, key } = certificates;
+            set(
+                "transport/link/tls",
+                json!({
+                    "root_ca_certificate": ca, "enable_mtls": true, "verify_name_on_connect": true,
+                    "listen_certificate": certificate, "listen_private_key": key,
+                    "connect_certificate": certificate, "connect_private_key": key,
+                }),
+            )?;
+        }
+        if !self.allowed.is_empty() {
+            set("access_control", rules(name, &self.allowed))?;
+        }
+        zenoh::open(config).wait().map_err(Error::network)
+    }
+}
+
+/// Lets peers with certificates of these names do what mirrors of a store do, and others nothing.
+fn rules(name: &str, allowed: &[String]) -> Json {
+    let keys = ["@delta", "@bulk", "@state", "@set", "@owner/*"];
+    let name = chunk(name.trim_start_matches('/'));
+    let keys: Vec<String> =
+        keys.iter().map(|key| format!("structstore/{VERSION}/{name}/@p/*/{key}")).collect();
+    json!({
+        "enabled": true, "default_permission": "deny",
+        "rules": [{
+            "id": "mirror", "permission": "allow", "flows": ["ingress", "egress"], "key_exprs": keys,
+            "messages": [
+                "put", "delete", "declare_subscriber", "query", "reply", "declare_queryable", "liveliness_token",
+                "liveliness_query", "declare_liveliness_subscriber",
+            ],
+        }],
+        "subjects": [{ "id": "peers", "cert_common_names": allowed }],
+        "policies": [{ "rules": ["mirror"], "subjects": ["peers"] }],
+    })
+}
+
+fn is_loopback(address: &str) -> bool {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host).trim_matches(['[', ']']);
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_safe_is_refused() {
+        let refused = |network: Network| network.check().unwrap_err().to_string();
+        assert!(refused(Network::new()).contains("an endpoint"));
+        assert!(refused(Network::new().listen("tls/0.0.0.0:1")).contains("keygen"));
+        assert!(refused(Network::new().listen("tcp/0.0.0.0:1")).contains("whoever reaches it"));
+        assert!(refused(Network::new().connect("tcp/[::1]:1")).contains("every user of this machine"));
+        assert!(
+            refused(Network::new().connect("udp/robot:1").insecure(true)).contains("expected an endpoint")
+        );
+        Network::new().listen("tcp/0.0.0.0:1").insecure(true).check().unwrap();
+        Network::new().listen("tls/0.0.0.0:1").certificates("a", "b", "c").check().unwrap();
+    }
+}

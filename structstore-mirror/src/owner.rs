@@ -1,0 +1,550 @@
+//! The side that owns a part: it publishes what changes, answers who asks for the state, and applies what followers want.
+//!
+//! One thread looks at the store and publishes. It answers questions for the state between two looks, so that the answer has all
+//! that was published and nothing that is older than what follows. Nothing here waits for a follower: what finds no room is dropped, which a
+//! follower sees by the numbers, and asks for the state again.
+
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use structstore::binding_support::Whole;
+use structstore::path::{Path, Step};
+use structstore::stream::{AnySample, AnyStream, Readers, wall_time};
+use structstore::watch::{Batch, Batches, Elements, Found};
+use structstore::{ArrayValue, ErrorKind, Item, Meta, Struct, StructStoreShared, Value};
+use zenoh::bytes::ZBytes;
+use zenoh::liveliness::LivelinessToken;
+use zenoh::pubsub::Publisher;
+use zenoh::qos::{CongestionControl, Priority};
+use zenoh::query::{Query, Queryable};
+use zenoh::{Session, Wait};
+
+use crate::error::{Error, Result};
+use crate::key::{Keys, text};
+use crate::message::{Mark, Message};
+use crate::mirror::Shared;
+use crate::parts::{Selection, put, remove};
+use crate::plain::Plain;
+
+/// How long to wait for changes before questions are looked at.
+const TICK: Duration = Duration::from_millis(5);
+/// How often followers are told how far this side is.
+pub(crate) const BEAT: Duration = Duration::from_secs(1);
+/// How long a beat names an array that has changed.
+const RECENT: Duration = Duration::from_secs(10);
+/// How often it is looked whether the store is there.
+const RETRY: Duration = Duration::from_millis(200);
+/// How many samples go into one message, and how many bytes of them.
+const SAMPLES: usize = 256;
+const SAMPLE_BYTES: usize = 64 << 10;
+
+/// What a follower wants.
+enum Question {
+    State(Query),
+    Change(Query),
+}
+
+pub(crate) struct Owner {
+    shared: Arc<Shared>,
+    place: PathBuf,
+    period: Duration,
+    parts: Vec<Part>,
+    questions: Receiver<(usize, Question)>,
+    plain: Option<Plain>,
+    /// For what followers change: the store once more, with the right to do so.
+    change: Option<StructStoreShared>,
+    epoch: u64,
+    _tokens: Vec<LivelinessToken>,
+    _queryables: Vec<Queryable<()>>,
+}
+
+struct Part {
+    selection: Selection,
+    /// Which of the parts of the status it is.
+    index: usize,
+    deltas: Publisher<'static>,
+    bulk: Publisher<'static>,
+    seq: u64,
+    /// The number of the last large array.
+    number: u64,
+    /// The arrays that have changed of late, with their newest numbers.
+    recent: HashMap<Path, (u64, Instant)>,
+    /// What followers were told of fields beyond their values.
+    metas: HashMap<Path, Meta>,
+    /// The streams whose samples are read.
+    streams: HashSet<Path>,
+}
+
+/// A stream that is read: of which part, and where it is.
+type Followed = (usize, Path);
+
+impl Owner {
+    pub(crate) fn new(
+        session: &Session,
+        shared: &Arc<Shared>,
+        parts: &[(usize, Selection)],
+        period: Duration,
+        writable: bool,
+        plain: Option<Plain>,
+    ) -> Result<Owner> {
+        let (sender, questions) = sync_channel(64);
+        let own = identity();
+        let mut owner = Owner {
+            shared: Arc::clone(shared),
+            place: shared.place.clone(),
+            period,
+            parts: Vec::new(),
+            questions,
+            plain,
+            change: None,
+            epoch: 0,
+            _tokens: Vec::new(),
+            _queryables: Vec::new(),
+        };
+        for (number, (index, selection)) in parts.iter().enumerate() {
+            let keys = Keys::new(&shared.key, &selection.part);
+            alone(session, shared, &keys, selection, &own)?;
+            owner
+                ._tokens
+                .push(session.liveliness().declare_token(keys.owner(&own)).wait().map_err(Error::network)?);
+            let ask = |question: fn(Query) -> Question, sender: &SyncSender<(usize, Question)>| {
+                let sender = sender.clone();
+                // Who finds no room asks again.
+                move |query: Query| drop(sender.try_send((number, question(query))))
+            };
+            let state =
+                session.declare_queryable(keys.state()).callback(ask(Question::State, &sender)).wait();
+            owner._queryables.push(state.map_err(Error::network)?);
+            if writable {
+                let change =
+                    session.declare_queryable(keys.changes()).callback(ask(Question::Change, &sender));
+                owner._queryables.push(change.wait().map_err(Error::network)?);
+            }
+            let publisher = |key: String, priority: Priority| {
+                let publisher = session.declare_publisher(key).congestion_control(CongestionControl::Drop);
+                publisher
+                    .priority(priority)
+                    .express(priority == Priority::RealTime)
+                    .wait()
+                    .map_err(Error::network)
+            };
+            owner.parts.push(Part {
+                selection: selection.clone(),
+                index: *index,
+                deltas: publisher(keys.deltas(), Priority::RealTime)?,
+                bulk: publisher(keys.bulk(), Priority::DataLow)?,
+                seq: 0,
+                number: 0,
+                recent: HashMap::new(),
+                metas: HashMap::new(),
+                streams: HashSet::new(),
+            });
+            shared.status(*index, |part| part.owner = Some(own.clone()));
+        }
+        Ok(owner)
+    }
+
+    pub(crate) fn run(mut self) {
+        while !self.shared.is_over() {
+            let opened = StructStoreShared::options().observe(true).open(&self.place);
+            if let Ok(store) = opened {
+                self.connected(true);
+                let served = self.serve(&store);
+                self.connected(false);
+                self.change = None;
+                if let Err(error) = served
+                    && error.kind() != ErrorKind::StaleHandle
+                {
+                    self.shared.log(format!("{}: {error}", self.place.display()));
+                }
+            }
+            // Who asks while there is no store gets no answer, and asks again.
+            while self.questions.try_recv().is_ok() {}
+            std::thread::sleep(RETRY);
+        }
+    }
+
+    fn connected(&self, connected: bool) {
+        for part in &self.parts {
+            self.shared.status(part.index, |status| status.connected = connected);
+        }
+    }
+
+    /// Publishes what changes in a store, for as long as it is there.
+    fn serve(&mut self, store: &Struct) -> structstore::Result<()> {
+        self.epoch = new_epoch();
+        for part in &mut self.parts {
+            (part.seq, part.number) = (0, 0);
+            part.recent.clear();
+            part.metas.clear();
+            part.streams.clear();
+        }
+        let mut readers = Readers::default();
+        let mut batches = Batches::with_contents(store)?;
+        self.find_streams(store, &mut readers)?;
+        let mut beat = Instant::now();
+        while !self.shared.is_over() {
+            let start = Instant::now();
+            self.answer(store, &mut batches, &mut readers)?;
+            let selections: Vec<&Selection> = self.parts.iter().map(|part| &part.selection).collect();
+            let batch = batches.wait(Some(TICK), |changed| wanted(&selections, changed))?;
+            if let Some(batch) = batch {
+                self.publish(store, batch, &mut readers);
+            }
+            self.read_streams(&mut readers);
+            if beat.elapsed() >= BEAT {
+                beat = Instant::now();
+                self.parts.iter_mut().for_each(|part| part.beat(self.epoch));
+            }
+            std::thread::sleep(self.period.saturating_sub(start.elapsed()));
+        }
+        Ok(())
+    }
+
+    /// Reads the streams that are there at the start, from now on.
+    fn find_streams(&mut self, store: &Struct, readers: &mut Readers<Followed>) -> structstore::Result<()> {
+        for at in 0..self.parts.len() {
+            let Some(part) = self.parts.get_mut(at) else { break };
+            let path = part.selection.part.clone();
+            let value = match path.is_root() {
+                true => Some(store.to_value()?),
+                false => store.get_at::<Value<'static>>(&path.to_string()).ok(),
+            };
+            let Some(value) = value else { continue };
+            let value = part.selection.without(&path, value);
+            part.add_streams(at, store, &path, &value, readers, false);
+        }
+        Ok(())
+    }
+
+    /// Sends what is new to each part.
+    fn publish(&mut self, store: &Struct, batch: Batch, readers: &mut Readers<Followed>) {
+        let time = wall_time(batch.time);
+        let mut changes: Vec<Changes> = self.parts.iter().map(|_| Changes::default()).collect();
+        for (path, found) in batch.values {
+            for (at, (part, changes)) in self.parts.iter_mut().zip(&mut changes).enumerate() {
+                let selection = &part.selection;
+                if !selection.has(&path) {
+                    continue;
+                }
+                match &found {
+                    None => changes.gone.push(path.clone()),
+                    Some(Found::Value(value)) => {
+                        let value = selection.without(&path, value.clone());
+                        part.add_streams(at, store, &path, &value, readers, true);
+                        part.new_metas(store, &path, &value, &mut changes.metas);
+                        changes.set.push((path.clone(), value));
+                    }
+                    Some(Found::Stream(stream)) => {
+                        if part.streams.insert(path.clone())
+                            && let Ok(value) = stream.value()
+                        {
+                            readers.add((at, path.clone()), stream.clone(), 0);
+                            changes.set.push((path.clone(), Value::Stream(value)));
+                        }
+                    }
+                    Some(Found::Array(large)) => {
+                        if let Some(array) = large.view().ok().and_then(|elements| copied(&elements)) {
+                            part.send_array(self.epoch, time, &path, array);
+                        }
+                    }
+                    Some(Found::Struct(_) | Found::List(_)) => {}
+                }
+            }
+        }
+        for (part, changes) in self.parts.iter_mut().zip(changes) {
+            if changes.set.is_empty() && changes.gone.is_empty() && changes.metas.is_empty() {
+                continue;
+            }
+            if let Some(plain) = &self.plain {
+                plain.publish(&changes.set);
+            }
+            part.seq += 1;
+            let mark = Mark { epoch: self.epoch, seq: part.seq, time };
+            let Changes { set, gone, metas } = changes;
+            part.streams.retain(|stream| !gone.iter().any(|gone| stream.starts_with(gone)));
+            send(&part.deltas, &Message::Delta { mark, bulk: part.number, set, gone, metas });
+            self.shared.status(part.index, |status| status.seq = mark.seq);
+        }
+    }
+
+    fn answer(
+        &mut self,
+        store: &Struct,
+        batches: &mut Batches,
+        readers: &mut Readers<Followed>,
+    ) -> structstore::Result<()> {
+        while let Ok((at, question)) = self.questions.try_recv() {
+            match question {
+                Question::State(query) => {
+                    // What has changed until now is published, so that what comes after the answer is newer.
+                    let selections: Vec<&Selection> = self.parts.iter().map(|part| &part.selection).collect();
+                    let batch = batches.read_now(|changed| wanted(&selections, changed))?;
+                    if !batch.values.is_empty() {
+                        self.publish(store, batch, readers);
+                    }
+                    let Some(part) = self.parts.get(at) else { continue };
+                    let message = match part.array_wanted(&query) {
+                        Some(path) => part.array(self.epoch, store, path),
+                        None => part.state(self.epoch, store)?,
+                    };
+                    if let Some(message) = message {
+                        reply(&query, &message);
+                    }
+                }
+                Question::Change(query) => {
+                    let refused = self.apply(at, &query).err();
+                    reply(&query, &Message::Answer { refused });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the changes that a follower wants.
+    fn apply(&mut self, at: usize, query: &Query) -> std::result::Result<(), String> {
+        let payload = query.payload().ok_or("a question without a payload")?;
+        let Message::Change { set, gone } = Message::from_bytes(&payload.to_bytes())? else {
+            return Err("a message that is no change".to_owned());
+        };
+        let part = self.parts.get(at).ok_or("no such part")?;
+        let paths = set.iter().map(|(path, _)| path).chain(&gone);
+        if let Some(path) = paths.into_iter().find(|path| !part.selection.has(path) || path.is_root()) {
+            return Err(format!("{path}: it is not part of what is mirrored"));
+        }
+        if self.change.is_none() {
+            let options = StructStoreShared::options().create(false);
+            self.change = Some(options.open(&self.place).map_err(|error| error.to_string())?);
+        }
+        let Some(store) = &self.change else { return Ok(()) };
+        let done = store.transaction(|root| {
+            gone.iter().try_for_each(|path| remove(root, path))?;
+            set.iter().try_for_each(|(path, value)| put(root, path, value))
+        });
+        done.map_err(|error: structstore::Error| error.to_string())
+    }
+
+    /// Sends the samples that were published.
+    fn read_streams(&mut self, readers: &mut Readers<Followed>) {
+        let mut read: HashMap<Followed, Vec<(u64, u64, Vec<u8>)>> = HashMap::new();
+        let (parts, epoch) = (&mut self.parts, self.epoch);
+        readers.read(SAMPLES, &mut |of: &mut Followed, sample: AnySample| {
+            let samples = read.entry(of.clone()).or_default();
+            samples.push((sample.seq, wall_time(sample.time), sample.data.as_slice().to_vec()));
+            let bytes: usize = samples.iter().map(|(_, _, data)| data.len()).sum();
+            if bytes >= SAMPLE_BYTES
+                && let Some(part) = parts.get_mut(of.0)
+            {
+                part.send_samples(epoch, &of.1, std::mem::take(samples));
+            }
+        });
+        for ((at, path), samples) in read {
+            if let Some(part) = parts.get_mut(at).filter(|_| !samples.is_empty()) {
+                part.send_samples(epoch, &path, samples);
+            }
+        }
+    }
+}
+
+/// What is new in a part.
+#[derive(Default)]
+struct Changes {
+    set: Vec<(Path, Value<'static>)>,
+    gone: Vec<Path>,
+    metas: Vec<(Path, Meta)>,
+}
+
+impl Part {
+    fn mark(&self, epoch: u64, time: u64) -> Mark {
+        Mark { epoch, seq: self.seq, time }
+    }
+
+    fn beat(&mut self, epoch: u64) {
+        self.recent.retain(|_, (_, since)| since.elapsed() < RECENT);
+        let arrays = self.recent.iter().map(|(path, (number, _))| (path.clone(), *number)).collect();
+        send(&self.deltas, &Message::Beat { mark: self.mark(epoch, wall_now()), arrays });
+    }
+
+    fn send_array(&mut self, epoch: u64, time: u64, path: &Path, array: ArrayValue<'static>) {
+        self.number += 1;
+        self.recent.insert(path.clone(), (self.number, Instant::now()));
+        let (mark, number, path) = (self.mark(epoch, time), self.number, path.clone());
+        send(&self.bulk, &Message::Array { mark, number, path, value: Value::Array(array) });
+    }
+
+    fn send_samples(&mut self, epoch: u64, path: &Path, samples: Vec<(u64, u64, Vec<u8>)>) {
+        let mark = self.mark(epoch, wall_now());
+        send(&self.bulk, &Message::Samples { mark, path: path.clone(), samples });
+    }
+
+    /// The path of the array that a question is about, if it is about one.
+    fn array_wanted(&self, query: &Query) -> Option<Path> {
+        let wanted = text(query.parameters().get("array")?)?;
+        wanted.parse().ok().filter(|path| self.selection.has(path))
+    }
+
+    fn array(&self, epoch: u64, store: &Struct, path: Path) -> Option<Message> {
+        let value = store.get_at::<Value<'static>>(&path.to_string()).ok()?;
+        Some(Message::Array { mark: self.mark(epoch, wall_now()), number: self.number, path, value })
+    }
+
+    /// All of the part.
+    fn state(&self, epoch: u64, store: &Struct) -> structstore::Result<Option<Message>> {
+        let path = &self.selection.part;
+        let item = match path.is_root() {
+            true => Some(Item::Struct(store.clone())),
+            false => store.get_at::<Item>(&path.to_string()).ok(),
+        };
+        let (mark, bulk) = (self.mark(epoch, wall_now()), self.number);
+        let (value, metas) = match item {
+            None => (None, Vec::new()),
+            Some(Item::Struct(part)) => {
+                let bytes = part.to_bytes()?;
+                let whole = Whole::from_bytes(&bytes)?;
+                let value = self.selection.without(path, whole.value.into_owned());
+                let metas = whole.metas.into_iter().map(|(inner, meta)| (path.join(&inner), meta));
+                (Some(value), metas.filter(|(path, _)| self.selection.has(path)).collect())
+            }
+            Some(_) => {
+                let value = store.get_at::<Value<'static>>(&path.to_string())?;
+                (Some(value), meta_of(store, path).map(|meta| (path.clone(), meta)).into_iter().collect())
+            }
+        };
+        Ok(Some(Message::State { mark, bulk, value, metas }))
+    }
+
+    /// Reads the streams in a value; from their first sample if they are new.
+    fn add_streams(
+        &mut self,
+        at: usize,
+        store: &Struct,
+        path: &Path,
+        value: &Value<'_>,
+        readers: &mut Readers<Followed>,
+        is_new: bool,
+    ) {
+        match value {
+            Value::Struct(fields) => {
+                for (name, value) in fields {
+                    self.add_streams(at, store, &path.then(&**name), value, readers, is_new);
+                }
+            }
+            Value::Stream(_) => {
+                if let Ok(stream) = store.get_at::<AnyStream>(&path.to_string()) {
+                    let from = if is_new { 0 } else { stream.published() };
+                    self.streams.insert(path.clone());
+                    readers.add((at, path.clone()), stream, from);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// What followers do not know yet of a field, and of those in it.
+    fn new_metas(&mut self, store: &Struct, path: &Path, value: &Value<'_>, new: &mut Vec<(Path, Meta)>) {
+        if let Some(meta) = meta_of(store, path)
+            && self.metas.get(path) != Some(&meta)
+        {
+            self.metas.insert(path.clone(), meta.clone());
+            new.push((path.clone(), meta));
+        }
+        if let Value::Struct(fields) = value {
+            fields.iter().for_each(|(name, value)| self.new_metas(store, &path.then(&**name), value, new));
+        }
+    }
+}
+
+/// What is declared of a field, if anything is.
+fn meta_of(store: &Struct, path: &Path) -> Option<Meta> {
+    let (Step::Name(name), above) = path.steps().split_last()? else { return None };
+    let parent: Path = above.iter().cloned().collect();
+    let meta = match parent.is_root() {
+        true => store.meta(&**name),
+        false => store.get_at::<Struct>(&parent.to_string()).ok()?.meta(&**name),
+    };
+    meta.ok().filter(|meta| !meta.is_empty())
+}
+
+fn copied(elements: &Elements) -> Option<ArrayValue<'static>> {
+    match elements {
+        Elements::Copied(array) => Some(array.clone()),
+        Elements::Viewed(view) => {
+            let data = view.copy_bytes(0..view.byte_len());
+            ArrayValue::new(view.dtype().clone(), view.shape(), data).ok()
+        }
+    }
+}
+
+fn wanted(selections: &[&Selection], changed: &[Path]) -> Vec<Path> {
+    let all = changed.iter().flat_map(|path| selections.iter().filter_map(|selection| selection.of(path)));
+    let unique: std::collections::BTreeSet<Path> = all.collect();
+    unique.into_iter().collect()
+}
+
+/// Sends a message to whoever listens. Nobody waits for it.
+fn send(publisher: &Publisher<'static>, message: &Message) {
+    if let Ok(bytes) = message.to_bytes() {
+        let _ = publisher.put(ZBytes::from(bytes)).wait();
+    }
+}
+
+fn reply(query: &Query, message: &Message) {
+    if let Ok(bytes) = message.to_bytes() {
+        let _ = query.reply(query.key_expr().clone(), ZBytes::from(bytes)).wait();
+    }
+}
+
+/// Waits until no other process owns a part, for the lease of one that has died.
+fn alone(session: &Session, shared: &Shared, keys: &Keys, selection: &Selection, own: &str) -> Result<()> {
+    let until = Instant::now() + shared.lease + Duration::from_secs(1);
+    loop {
+        let Some(owner) = owners(session, keys)?.into_iter().find(|owner| owner != own) else {
+            return Ok(());
+        };
+        if Instant::now() > until || shared.is_over() {
+            return Err(Error::Owned { part: selection.part.clone(), owner });
+        }
+        std::thread::sleep(RETRY);
+    }
+}
+
+/// Who owns a part, as far as it is known here.
+fn owners(session: &Session, keys: &Keys) -> Result<Vec<String>> {
+    let (sender, found) = std::sync::mpsc::channel();
+    let each = move |reply: zenoh::query::Reply| {
+        if let Ok(sample) = reply.result() {
+            let _ = sender.send(owner_of(sample.key_expr().as_str()));
+        }
+    };
+    let asked = session.liveliness().get(keys.owners()).timeout(Duration::from_secs(1)).callback(each);
+    asked.wait().map_err(Error::network)?;
+    // It ends when all have answered, for then nobody can send any more.
+    Ok(found.into_iter().flatten().collect())
+}
+
+/// The owner that a key of one names.
+pub(crate) fn owner_of(key: &str) -> Option<String> {
+    text(key.rsplit_once('/')?.1)
+}
+
+/// What this process is called: when it started, so that of two the older one is known, host, and process id.
+fn identity() -> String {
+    let host = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
+    format!("{:020} {} {}", wall_now(), host.unwrap_or_default(), std::process::id())
+}
+
+/// Nanoseconds since 1970.
+pub(crate) fn wall_now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Another number each time.
+fn new_epoch() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    // Of random keys: two processes that start at the same moment differ, too.
+    RandomState::new().hash_one((wall_now(), std::process::id()))
+}

@@ -1,0 +1,162 @@
+//! Which fields a mirror is about, and how they are assigned.
+
+use structstore::binding_support::within;
+use structstore::guard::StructMut;
+use structstore::path::{Path, Step};
+use structstore::{ErrorKind, Kind, Result, Struct, Value};
+
+/// The field in which a mirror says how it is going; it is never mirrored.
+pub(crate) const STATUS: &str = "@mirror";
+
+/// A part of a store, without what is excluded.
+#[derive(Clone, Debug)]
+pub(crate) struct Selection {
+    pub(crate) part: Path,
+    exclude: Vec<Path>,
+}
+
+impl Selection {
+    pub(crate) fn new(part: Path, exclude: &[Path]) -> Selection {
+        let own = Path::from_iter([Step::from(STATUS)]);
+        Selection { part, exclude: exclude.iter().cloned().chain([own]).collect() }
+    }
+
+    /// Whether what is at a path is mirrored.
+    pub(crate) fn has(&self, path: &Path) -> bool {
+        path.starts_with(&self.part) && !self.exclude.iter().any(|excluded| path.starts_with(excluded))
+    }
+
+    /// What is to be read after a change of a path: lists as a whole, and the part if what contains it has changed.
+    pub(crate) fn of(&self, changed: &Path) -> Option<Path> {
+        let names = changed.steps().iter().take_while(|step| matches!(step, Step::Name(_)));
+        let leaf: Path = names.cloned().collect();
+        if self.has(&leaf) {
+            return Some(leaf);
+        }
+        self.part.starts_with(&leaf).then(|| self.part.clone())
+    }
+
+    /// A value at a path without what is excluded.
+    pub(crate) fn without(&self, path: &Path, value: Value<'static>) -> Value<'static> {
+        if !self.exclude.iter().any(|excluded| excluded.starts_with(path)) {
+            return value;
+        }
+        match value {
+            Value::Struct(fields) => {
+                let kept = fields.into_iter().filter_map(|(name, value)| {
+                    let inner = path.then(&*name);
+                    let kept = !self.exclude.contains(&inner);
+                    kept.then(|| (name, self.without(&inner, value)))
+                });
+                Value::Struct(kept.collect())
+            }
+            value => value,
+        }
+    }
+}
+
+impl Selection {
+    /// A value of the part with what is excluded, as it is in a store.
+    pub(crate) fn keep(&self, store: &Struct, mut value: Value<'static>) -> Value<'static> {
+        for path in self.exclude.iter().filter(|path| path.starts_with(&self.part)) {
+            let Ok(kept) = store.get_at::<Value<'static>>(&path.to_string()) else { continue };
+            let way = path.steps().get(self.part.steps().len()..).unwrap_or_default();
+            graft(&mut value, way, kept);
+        }
+        value
+    }
+}
+
+/// Adds a field to a struct in a value, if that is there.
+fn graft(value: &mut Value<'static>, way: &[Step], field: Value<'static>) {
+    let (Value::Struct(fields), Some((Step::Name(name), rest))) = (value, way.split_first()) else { return };
+    match rest {
+        [] => fields.push((name.to_string().into(), field)),
+        rest => {
+            if let Some((_, inner)) = fields.iter_mut().find(|(other, _)| **other == **name) {
+                graft(inner, rest, field);
+            }
+        }
+    }
+}
+
+/// Assigns what is at a path, and makes the structs on the way. A struct that is there stays the same one.
+pub(crate) fn put(root: &mut StructMut<'_>, path: &Path, value: &Value<'_>) -> Result<()> {
+    let Some((Step::Name(name), above)) = path.steps().split_last() else {
+        return match (path.is_root(), value) {
+            (true, Value::Struct(_)) => root.replace(value),
+            _ => Err(structstore::Error::rejected("a path that does not end with a name")),
+        };
+    };
+    within(root, above, &mut |part| match (part.kind(&**name).unwrap_or(Kind::Null), value) {
+        (Kind::Struct, Value::Struct(_)) => part.ensure_struct(&**name)?.replace(value),
+        (Kind::Stream, Value::Stream(wanted)) => match part.get::<Value<'static>>(&**name)? {
+            // Its samples come by themselves.
+            Value::Stream(there) if there.dtype() == wanted.dtype() && there.shape() == wanted.shape() => {
+                Ok(())
+            }
+            _ => part.set(&**name, value),
+        },
+        _ => part.set(&**name, value),
+    })
+}
+
+/// Removes what is at a path, if it is there.
+pub(crate) fn remove(root: &mut StructMut<'_>, path: &Path) -> Result<()> {
+    let Some((Step::Name(name), above)) = path.steps().split_last() else { return Ok(()) };
+    let parent: Path = above.iter().cloned().collect();
+    let removed = match parent.is_root() {
+        true => root.delete_forced(&**name),
+        false => root.at(&parent.to_string()).and_then(|mut part| part.delete_forced(&**name)),
+    };
+    match removed {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::WrongType) => Ok(()),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use structstore::StructStore;
+
+    use super::*;
+
+    fn at(text: &str) -> Path {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_selection_is_a_part_without_what_is_excluded() {
+        let arm = Selection::new(at("arm"), &[at("arm.camera.raw")]);
+        assert_eq!(arm.of(&at("arm.items[3].x")), Some(at("arm.items")));
+        assert_eq!(arm.of(&at("arm.camera.raw")), None);
+        assert_eq!(arm.of(&at("other")), None);
+        assert_eq!(arm.of(&Path::ROOT), Some(at("arm")));
+        let all = Selection::new(Path::ROOT, &[at("arm.raw")]);
+        assert_eq!(all.of(&at("@mirror.lag")), None);
+        let arm = Value::record([("raw", Value::from(1)), ("x", Value::from(2))]);
+        let value = Value::record([("arm", arm), (STATUS, Value::Null)]);
+        assert_eq!(all.without(&Path::ROOT, value).to_string(), r#"{"arm": {"x": 2}}"#);
+    }
+
+    #[test]
+    fn what_is_put_makes_its_way() {
+        let store = StructStore::new();
+        store.ensure_struct("a").unwrap().set("old", 1).unwrap();
+        let a = store.get::<structstore::Struct>("a").unwrap();
+        let put_all = |path: &str, value: Value<'static>| {
+            store.transaction(|root| put(root, &at(path), &value)).unwrap();
+        };
+        put_all("a", Value::record([("x", Value::from(5))]));
+        put_all("b.c.d", Value::from(7));
+        // The same struct as before.
+        assert_eq!(a.get::<i64>("x").unwrap(), 5);
+        let remove_all = |path: &str| store.transaction(|root| remove(root, &at(path))).unwrap();
+        remove_all("b.c.d");
+        remove_all("b.none.d");
+        remove_all("a.x.y");
+        assert_eq!(store.to_string(), r#"{"a": {"x": 5}, "b": {"c": {}}}"#);
+        let refused = store.transaction(|root| put(root, &at("a.x.y"), &Value::from(1)));
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::WrongType);
+    }
+}
