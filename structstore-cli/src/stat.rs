@@ -1,9 +1,11 @@
 //! `stat`: what takes up memory, who is attached, who holds locks.
 
+use std::time::UNIX_EPOCH;
+
 use serde_json::json;
 use structstore::inspect::{FreeMemory, LockHolder, LockMode, Usage};
 use structstore::path::Path;
-use structstore::{Error, Item, StructStoreShared};
+use structstore::{Error, Item, StructStoreShared, Value};
 
 use crate::arguments::Stat;
 use crate::failure::{Failure, Result};
@@ -12,6 +14,9 @@ use crate::output::{BAD, FAINT, HEADING, NAME, NUMBER, Output, PLAIN, TYPE, Tabl
 use crate::path::{self, kind, shown};
 use crate::patience::Watched;
 use crate::text::{bytes, plural};
+
+/// The struct in which a mirror says how it is going.
+const MIRROR: &str = "@mirror";
 
 pub(crate) fn run(options: &Stat, output: &mut Output) -> Result<u8> {
     let store = options.store.observe()?;
@@ -84,6 +89,7 @@ impl Report<'_> {
                 "pid": lock.pid,
                 "thread": lock.thread,
             })).collect::<Vec<_>>(),
+            "mirror": self.mirror(),
             "path": self.path.to_string(),
             "memory": usage(&self.usage),
             "parts": self.parts.iter().map(|(path, part)| {
@@ -117,10 +123,26 @@ impl Report<'_> {
         line("recoveries", statistics.recoveries.to_string());
         line("watchers", statistics.watchers.to_string());
         line("orphaned", plural(statistics.orphaned, "time"));
+        if let Some(mirror) = self.mirror() {
+            line("mirror", mirror);
+        }
         self.print_participants(output)?;
         self.print_locks(output);
         self.print_memory(output);
         Ok(())
+    }
+
+    /// How a mirror says that it is going, if one does.
+    fn mirror(&self) -> Option<String> {
+        let mirror = self.store.get_at::<Value<'static>>(MIRROR).ok()?;
+        let number = |name: &str| f64::try_from(mirror.get(name)?).ok();
+        let state = match bool::try_from(mirror.get("connected")?).ok()? {
+            true => "connected",
+            false => "not connected",
+        };
+        let since = UNIX_EPOCH.elapsed().ok()?.as_secs_f64() - number("time")?;
+        let lag = number("lag")? * 1e3;
+        Some(format!("{state}, {lag:.1} ms behind, as of {:.0} s ago", since.max(0.0)))
     }
 
     fn print_participants(&self, output: &mut Output) -> Result<()> {

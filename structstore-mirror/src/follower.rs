@@ -34,6 +34,8 @@ use crate::parts::{STATUS, Selection, put, remove};
 const EVENTS: usize = 4096;
 /// How many deltas are kept until the state is there.
 const PENDING: usize = 4096;
+/// Of how many fields it is known which large arrays are older.
+const FLOORS: usize = 100_000;
 const TICK: Duration = Duration::from_millis(50);
 /// After how long without a beat the owner is taken for gone.
 const SILENCE: Duration = Duration::from_secs(3);
@@ -376,6 +378,10 @@ impl Follower {
             true => touched.filter(|path| part.is_changed(store, path)).cloned().collect(),
             false => Vec::new(),
         };
+        if part.floors.len() > FLOORS {
+            // Arrays that are still on their way are few, and soon there.
+            part.floors.clear();
+        }
         for path in set.iter().map(|(path, _)| path).chain(&gone) {
             part.floors.insert(path.clone(), bulk);
             part.asked.remove(path);
@@ -383,14 +389,12 @@ impl Follower {
         }
         let mut errors = Vec::new();
         assign(&part.shadow.clone(), &set, &gone, &mut Vec::new());
-        match kept.is_empty() {
-            true => assign(store, &set, &gone, &mut errors),
-            false => {
-                let set: Vec<_> = set.iter().filter(|(path, _)| !kept.contains(path)).cloned().collect();
-                let gone: Vec<_> = gone.iter().filter(|path| !kept.contains(path)).cloned().collect();
-                assign(store, &set, &gone, &mut errors);
-            }
-        }
+        let here = set.iter().filter(|(path, _)| !kept.contains(path));
+        let here: Vec<(Path, Value<'static>)> = here
+            .map(|(path, value)| (path.clone(), part.selection.keep(store, path, value.clone())))
+            .collect();
+        let gone: Vec<Path> = gone.into_iter().filter(|path| !kept.contains(path)).collect();
+        assign(store, &here, &gone, &mut errors);
         for (path, meta) in metas.iter().filter(|(path, _)| part.selection.has(path)) {
             let _ = declare(&part.shadow, path, meta);
             if let Err(error) = declare(store, path, meta) {
@@ -610,6 +614,7 @@ impl Follower {
             ("connected", Value::from(status.connected())),
             ("lag", Value::from(lag)),
             ("seq", Value::from(seq)),
+            ("time", Value::from(wall_now() as f64 / 1e9)),
         ];
         let shown = store.ensure_struct(STATUS).and_then(|part| part.update(fields));
         if let Err(error) = shown {
@@ -751,7 +756,7 @@ fn load_part(
         None => return note(path, store.transaction(|root| remove(root, path)), errors),
         Some(value) => value.clone(),
     };
-    let value = selection.keep(store, value);
+    let value = selection.keep(store, path, value);
     let metas_of = || {
         let inner = metas.iter().filter(|(field, _)| field.starts_with(path) && field != path);
         let inner = inner.map(|(field, meta)| {
@@ -870,7 +875,55 @@ fn monotonic(time: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use structstore_tests::fuzz::snapshot::with_header;
+
     use super::*;
+
+    /// Does with a message what a follower does.
+    fn apply(bytes: &[u8]) {
+        let (store, all) = (StructStore::new(), Selection::new(Path::ROOT, &[]));
+        store.set("camera", 1).unwrap();
+        match Message::from_bytes(bytes) {
+            Ok(Message::Delta { set, gone, metas, .. }) => {
+                assign(&store, &set, &gone, &mut Vec::new());
+                metas.iter().for_each(|(path, meta)| drop(declare(&store, path, meta)));
+            }
+            Ok(Message::State { value, metas, .. }) => {
+                load_part(&store, &all, value.as_ref(), &metas, &mut Vec::new());
+            }
+            Ok(Message::Array { path, value, .. }) => assign(&store, &[(path, value)], &[], &mut Vec::new()),
+            _ => {}
+        }
+        store.check().unwrap();
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        /// Also those whose hash is right.
+        #[test]
+        fn hostile_messages_do_no_harm(which in 0..4, changes in proptest::collection::vec((0_usize..400, any::<u8>()), 1..4)) {
+            let mark = Mark { epoch: 1, seq: 7, time: 5 };
+            let at = |text: &str| text.parse::<Path>().unwrap();
+            let value = Value::record([("x", Value::from(0.5)), ("list", Value::list([1, 2])), ("camera", Value::Null)]);
+            let metas = vec![(at("x"), Meta::new().range(0.0..=1.0).unit("m"))];
+            let message = match which {
+                0 => Message::Delta { mark, bulk: 3, set: vec![(at("camera"), value)], gone: vec![at("x")], metas },
+                1 => Message::State { mark, bulk: 3, value: Some(value), metas },
+                2 => Message::Array { mark, number: 4, path: at("camera"), value },
+                _ => Message::Samples { mark, path: at("imu"), samples: vec![(1, 2, vec![3, 4])] },
+            };
+            let bytes = message.to_bytes().unwrap();
+            apply(&bytes);
+            let mut body = bytes[32..].to_vec();
+            for (at, by) in changes {
+                let at = at % body.len();
+                body[at] = by;
+            }
+            apply(&with_header(&body));
+        }
+    }
 
     #[test]
     fn values_are_compared_as_they_are_mirrored() {

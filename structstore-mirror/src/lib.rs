@@ -1,26 +1,25 @@
 //! Stores on other machines: parts of a store, mirrored through [Zenoh](https://zenoh.io).
 //!
-//! A [`Mirror`] runs on each machine. One *owns* a part of a store and sends what changes there; others *follow* it, and have a live store like
-//! any other. Each batch of changes is as of one moment, and is applied in one transaction. What is lost on the way is noticed by numbers, and the state
-//! is asked for again. There is one owner of a part, always: a change that is made where it is followed becomes a request to the owner, or is put
-//! back.
+//! A [`Mirror`] runs on each machine. One of them *owns* a part of a store and publishes its changes; the others *follow* it and hold a live copy in a
+//! store of their own. Each batch of changes is a consistent snapshot, and a follower applies it in one transaction. Batches are numbered: a follower that
+//! misses one requests the whole state. A part always has exactly one owner: a follower turns a local change into a request to the owner, or
+//! reverts it.
 //!
-//! The owner's side attaches as an observer. It never waits for the network, nor keeps a writer waiting: what finds no room on the way is dropped.
+//! The owner's side attaches as an observer. It never waits for the network and never makes a writer wait: messages that do not fit are dropped.
 //!
-//! - Arrays of more than 64 KiB, and the samples of streams, travel on their own with lower priority: each is whole, but may be older than the rest.
-//! - Limits, units and descriptions of fields come along. Streams arrive as streams, with lost samples counted.
-//! - Writes in between are not seen: what changes several times between two looks is sent once.
+//! - Arrays larger than 64 KiB and samples of streams are sent separately, at a lower priority. Each arrives whole, but may lag behind the other fields.
+//! - Limits, units and descriptions of fields are mirrored. Streams arrive as streams; lost samples are counted.
+//! - The owner samples the state: a field that changes several times between two samples is sent once.
 //!
 //! # Security
 //!
-//! Whoever reads what is mirrored, or takes part, has a certificate that the same authority has signed: both sides check the other's
-//! ([`Network::certificates`]; [`keygen`] makes them). [`Network::allow`] names those who may. TCP without encryption is refused unless it is
-//! allowed ([`Network::insecure`]). Nothing is announced, and nobody is looked for: there are only the endpoints that are given.
+//! Both sides authenticate with TLS certificates that the same authority has signed ([`Network::certificates`]; [`keygen`] creates them).
+//! [`Network::allow`] restricts access to certificates by name. Plain TCP is refused unless [`Network::insecure`] allows it. Discovery is off: a mirror
+//! uses only the endpoints it is given.
 //!
-//! A peer that takes part can fill the part that it owns with anything, and ask for changes where the owner allows any. It can say nothing
-//! of other fields: what a message names beyond the part is ignored. Messages are bounded in size (256 MiB), checked as a whole before they are used,
-//! and what cannot be read is a remark. A peer that claims to own a part shows up as another owner, and the younger one ends with
-//! [`Error::Owned`]; an authority that signs only what it knows keeps others out.
+//! An authenticated peer can fill the parts that it owns with any value, and can request changes of parts whose owner accepts them. It cannot touch
+//! other fields: a follower ignores paths outside the part. Messages are limited to 256 MiB and are verified completely before use; a message that cannot
+//! be read is logged and dropped. If two processes claim a part, the younger one ends with [`Error::Owned`].
 
 #![deny(missing_docs)]
 

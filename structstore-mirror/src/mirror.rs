@@ -108,7 +108,8 @@ impl Options {
         self
     }
 
-    /// Says in the struct `@mirror` of a store that follows how it is going: `connected`, `lag`, `seq`.
+    /// Says in the struct `@mirror` of a store that follows how it is going: `connected`, `lag` in seconds, `seq`, and the `time`
+    /// of that in seconds since 1970. `structstore stat` shows it.
     #[must_use]
     pub fn show_status(mut self, show: bool) -> Options {
         self.status = show;

@@ -56,11 +56,11 @@ impl Selection {
 }
 
 impl Selection {
-    /// A value of the part with what is excluded, as it is in a store.
-    pub(crate) fn keep(&self, store: &Struct, mut value: Value<'static>) -> Value<'static> {
-        for path in self.exclude.iter().filter(|path| path.starts_with(&self.part)) {
+    /// A value at a path with what is excluded, as it is in a store.
+    pub(crate) fn keep(&self, store: &Struct, at: &Path, mut value: Value<'static>) -> Value<'static> {
+        for path in self.exclude.iter().filter(|path| path.starts_with(at)) {
             let Ok(kept) = store.get_at::<Value<'static>>(&path.to_string()) else { continue };
-            let way = path.steps().get(self.part.steps().len()..).unwrap_or_default();
+            let way = path.steps().get(at.steps().len()..).unwrap_or_default();
             graft(&mut value, way, kept);
         }
         value

@@ -9,6 +9,7 @@ use structstore::stream::{Start, Stream};
 use structstore::{ArrayValue, Cleanup, Item, Meta, StructStoreShared, Value};
 use structstore_mirror::{Error, Mirror, Network, Options, Part, keygen};
 use structstore_tests::SegmentName;
+use zenoh::Wait;
 
 const LIMIT: Duration = Duration::from_secs(120);
 
@@ -463,4 +464,48 @@ fn certificates_decide_who_takes_part() {
     for (desk, mirror) in [&guest, &stranger, &plain].into_iter().zip(&mirrors) {
         assert!(desk.store().is_empty().unwrap() && !part(mirror).connected);
     }
+}
+
+#[test]
+fn what_is_excluded_stays_and_others_are_told() {
+    let (robot, desk) = (Robot::new(), Desk::new());
+    let camera = robot.store.ensure_struct("camera").unwrap();
+    camera.update([("raw", 1), ("gain", 2)]).unwrap();
+    let raw = || vec![at("camera.raw")];
+    let options = |options: Options| raw().into_iter().fold(options, Options::exclude);
+    let network = robot.network().listen(robot.endpoint());
+    let owning = options(Options::new().own(Path::ROOT).publish(true).key("robot"));
+    let _owner = Mirror::start(&*robot.name, &network, owning).unwrap();
+    // Somebody who knows nothing of stores.
+    let mut config = zenoh::Config::default();
+    for (key, value) in [
+        ("scouting/multicast/enabled", "false".to_owned()),
+        ("connect/endpoints", format!("[\"{}\"]", robot.endpoint())),
+    ] {
+        config.insert_json5(key, &value).unwrap();
+    }
+    let session = zenoh::open(config).wait().unwrap();
+    let (sender, told) = std::sync::mpsc::channel();
+    let take = move |sample: zenoh::sample::Sample| {
+        let text = String::from_utf8(sample.payload().to_bytes().to_vec()).unwrap();
+        let _ = sender.send(format!("{} {text}", sample.key_expr()));
+    };
+    let _all = session.declare_subscriber("**").callback(take).wait().unwrap();
+    let copy = StructStoreShared::options().cleanup(Cleanup::Never).open(&*desk.name).unwrap();
+    copy.ensure_struct("camera").unwrap().set("raw", "my own").unwrap();
+    let follower = desk.follow(&robot, options(Options::new().follow(Path::ROOT)));
+    until("the state", || copy.get_at::<i64>("camera.gain").is_ok());
+    camera.set("raw", 100).unwrap();
+    let mut gain = 100;
+    until("others are told", || {
+        gain += 1;
+        camera.set("gain", gain).unwrap();
+        thread::sleep(Duration::from_millis(20));
+        told.try_iter().any(|text| text.starts_with("robot/camera/gain 1"))
+    });
+    robot.store.set("camera", Value::record([("raw", Value::from(7)), ("gain", Value::from(-1))])).unwrap();
+    until("the rest", || copy.get_at::<i64>("camera.gain").is_ok_and(|gain| gain == -1));
+    assert_eq!(copy.get_at::<String>("camera.raw").unwrap(), "my own");
+    assert_eq!(part(&follower).put_back, 0, "{:?}", follower.remarks());
+    assert!(!told.try_iter().any(|text| text.contains("raw") || text.contains('@')));
 }

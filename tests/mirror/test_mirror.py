@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 import structstore
-from structstore import CleanupMode, StructStoreShared
+from structstore import CleanupMode, StructStore, StructStoreShared
 
 NUMBERS = itertools.count()
 # However busy the machine is, only what is stuck takes so long.
@@ -47,7 +47,7 @@ def names() -> Iterator[tuple[str, str]]:
 @pytest.fixture
 def robot(names: tuple[str, str]) -> Iterator[StructStoreShared]:
     with StructStoreShared(names[0], cleanup=CleanupMode.ALWAYS) as store:
-        store.arm = {"x": 1.0, "frame": "map", "image": np.zeros((200, 200, 3), np.uint8)}
+        store.arm = {"x": 1.0, "negative": -1.0, "frame": "map", "image": np.zeros((200, 200, 3), np.uint8)}
         yield store
 
 
@@ -58,7 +58,10 @@ def port() -> int:
         return number
 
 
-def same(one: Any, other: Any) -> bool:
+def same(one: StructStore, other: StructStore) -> bool:
+    """Whether both are equal. What belongs together is never torn."""
+    now = one.to_dict()
+    assert now["x"] == -now["negative"]
     return bool(one == other)
 
 
@@ -187,6 +190,33 @@ def test_kills_and_stops_end_in_equal_stores(robot: StructStoreShared, names: tu
     finally:
         owner.kill()
         follower.kill()
+
+
+def test_a_frozen_follower_holds_up_nobody(robot: StructStoreShared, names: tuple[str, str]) -> None:
+    endpoint = f"tcp/127.0.0.1:{port()}"
+    common = ["--insecure", "--key", "robot", "--lease", "2"]
+    desks = [f"{names[1]}_{number}" for number in range(3)]
+    owner = Process(program(), names[0], "--listen", endpoint, "--own", "arm", *common)
+    followers = [Process(program(), desk, "--connect", endpoint, "--follow", "arm", *common) for desk in desks]
+    draws = random.Random(7)
+    try:
+        for desk in desks:
+            until(lambda desk=desk: StructStoreShared(desk, create=False).arm.x == 1.0)
+        with contextlib.ExitStack() as stack:
+            frozen, *others = (stack.enter_context(StructStoreShared(desk)) for desk in desks)
+            with followers[0].stopped(0):
+                for _ in range(5):
+                    for _ in range(50):
+                        change(robot, draws)
+                    for other in others:
+                        until(lambda other=other: same(other.arm, robot.arm), "while one is frozen")
+                    time.sleep(1)
+            until(lambda: same(frozen.arm, robot.arm), "the frozen one")
+    finally:
+        owner.kill()
+        for follower, desk in zip(followers, desks, strict=True):
+            follower.kill()
+            Path("/dev/shm", desk[1:]).unlink(missing_ok=True)
 
 
 @pytest.fixture

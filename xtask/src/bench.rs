@@ -16,6 +16,7 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result {
         [only] if only == "show" => return show::run(workspace),
         [only] if only == "serve" => return serve(workspace),
         [only] if only == "record" => return record(workspace),
+        [only] if only == "mirror" => return mirror(workspace),
         [first, rest @ ..] if first == "peers" => return peers::run(workspace, rest),
         [first, ..] if first == "--check" => return peers::run(workspace, args),
         _ => {}
@@ -39,6 +40,11 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result {
 /// What recording costs, and reading.
 fn record(workspace: &Workspace) -> Result {
     step::run(workspace.cargo().args(["bench", "--locked", "-p", "structstore-record", "--bench", "record"]))
+}
+
+/// What a mirror costs. It takes minutes to build, and so is not among the others.
+fn mirror(workspace: &Workspace) -> Result {
+    step::run(workspace.cargo().args(["bench", "--locked", "-p", "structstore-mirror", "--bench", "mirror"]))
 }
 
 /// What pages of the live viewer cost.

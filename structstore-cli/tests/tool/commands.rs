@@ -398,6 +398,13 @@ fn stat_accounts_for_memory_and_locks() {
     assert_eq!((&before["blocks"], &before["nodes"]), (&json!(statistics.blocks), &json!(statistics.nodes)));
     assert!(before["free"]["largest"].as_u64().unwrap() <= before["free"]["bytes"].as_u64().unwrap());
 
+    let mirror = store.ensure_struct("@mirror").unwrap();
+    mirror.set("connected", true).unwrap();
+    mirror.update([("lag", 0.0025), ("time", 0.0)]).unwrap();
+    let shown = structstore(&["stat", &name]).text();
+    assert!(shown.contains("connected, 2.5 ms behind, as of "), "{shown}");
+    store.delete("@mirror").unwrap();
+
     let guard = store.at("camera").unwrap().write().unwrap();
     let shown = structstore(&["stat", &name]).text();
     let held = structstore(&["stat", &name, "--json"]).json();
