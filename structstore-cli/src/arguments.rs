@@ -697,17 +697,17 @@ pub(crate) struct Run {
     pub(crate) command: Vec<OsString>,
 }
 
-/// Record a store into an MCAP file, until it is interrupted.
+/// Record a store into an MCAP file, until interrupted.
 ///
-/// All samples of streams are recorded, and of everything else what changes: its newest state, up to --rate times a second, and the whole state once a
-/// minute. Foxglove, PlotJuggler, rerun and the tool `mcap` open the file; `replay` puts the store back as it was.
+/// Every sample of each stream is recorded. Everything else is sampled up to --rate times a second when it changes; the whole state is written once a
+/// minute. Foxglove, PlotJuggler, rerun and the `mcap` tool open the file; `replay` restores the store.
 ///
-/// It attaches as an observer, and never keeps a writer waiting. If it is killed, the file is readable up to the last second; --repair writes the
+/// The recorder attaches as an observer and never makes a writer wait. If it is killed, the file is readable up to the last second; --repair writes the
 /// index that other programs need.
 ///
-/// With --when, or another option of the black box, the recording is kept in memory. Each time that the condition begins to hold, the time before and
-/// after it is written into a file, also on SIGUSR1, and when the store goes. Without `{time}` in the name of the file, it ends after the
-/// first one. The condition is checked at each look, and with each sample of a stream.
+/// With --when, or another option of the black box, the recording stays in memory. Whenever the condition becomes true, a file is written that covers the
+/// time before and after. SIGUSR1 and the removal of the store trigger it, too. Without `{time}` in the name of the file, the command ends after
+/// the first file. The condition is evaluated on each sample of the state and of the streams in it.
 #[cfg(feature = "record")]
 #[derive(Args)]
 #[command(
@@ -729,7 +729,7 @@ pub(crate) struct Record {
     /// Open the store even if another user owns it. The owner can crash this program by truncating the store
     #[arg(long)]
     pub(crate) any_owner: bool,
-    /// Look at changes at most this many times a second
+    /// Sample changes at most this many times a second
     #[arg(long, value_name = "HZ", default_value = "200", value_parser = looks)]
     pub(crate) rate: f64,
     /// Which streams to record: all, none, or the paths of some
@@ -744,16 +744,16 @@ pub(crate) struct Record {
     /// End after this many seconds
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) duration: Option<Duration>,
-    /// Keep this much in memory, and write a file when something has happened [default: 60s]
+    /// Cover at least this much of the time before an event [default: 60s]
     #[arg(long, value_name = "SECONDS", value_parser = seconds, help_heading = "Black box", conflicts_with = "split")]
     pub(crate) last: Option<Duration>,
-    /// Go on for so long after it has happened [default: 10s]
+    /// Go on recording for this long after an event [default: 10s]
     #[arg(long, value_name = "SECONDS", value_parser = seconds, help_heading = "Black box", conflicts_with = "split")]
     pub(crate) after: Option<Duration>,
-    /// What has to happen: `fault == true and drive.speed > 3`. Comparisons of a path with a value in JSON, joined by `and` and `or`
+    /// Write a file when this becomes true: `fault == true and drive.speed > 3`. Comparisons of a path with a JSON value, joined by `and` and `or`
     #[arg(long, value_name = "CONDITION", help_heading = "Black box", conflicts_with = "split")]
     pub(crate) when: Option<structstore_record::Condition>,
-    /// Keep less if it takes more than this many bytes of memory [default: 1GiB]
+    /// Use at most this much memory; a file then covers less of the time before an event [default: 1GiB]
     #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Black box", conflicts_with = "split")]
     pub(crate) memory: Option<u64>,
     /// Write the index of a recording that was not finished, and nothing else
@@ -816,12 +816,13 @@ fn size(text: &str) -> Result<u64, String> {
     }
 }
 
-/// Play a recording into a store: each look as one transaction, each sample published.
+/// Play a recording into a store.
 ///
-/// The store is made for it, and stays until it is unlinked. One that exists is refused without --overwrite: a recording must not drive a live
-/// robot by mistake. The further files of a recording that was split are played, too.
+/// Changes that belong together are applied in one transaction; samples of streams are published. The store is created for the replay and remains until it is
+/// unlinked. An existing store is refused without --overwrite, so that a recording does not drive a live robot by mistake. The replay continues into the
+/// further files of a split recording.
 ///
-/// At a terminal, the space bar pauses and goes on, n plays the next look, and q ends. SIGUSR1 pauses and goes on, too.
+/// In a terminal, the space bar pauses and resumes, n plays the next change, and q quits. SIGUSR1 pauses and resumes, too.
 #[cfg(feature = "record")]
 #[derive(Args)]
 #[command(
@@ -839,7 +840,7 @@ pub(crate) struct Replay {
     /// Start this many seconds into the recording
     #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "0")]
     pub(crate) start: Duration,
-    /// Begin with a pause
+    /// Start paused
     #[arg(long)]
     pub(crate) paused: bool,
     /// Play it again and again
@@ -931,10 +932,10 @@ fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse().or_else(|_| plain()).map_err(|_| expected.to_owned())
 }
 
-/// Mirror parts of a store to other machines, and from them.
+/// Mirror parts of a store to and from other machines.
 ///
-/// One side owns a part, and sends what changes; others follow it: there it is a live store like any other. This runs the program
-/// structstore-mirror, which is installed by itself; `structstore mirror --help` is its own.
+/// One side owns a part and publishes its changes; others follow it and hold a live copy. This command runs the program structstore-mirror, which is
+/// installed separately; `structstore mirror --help` shows its options.
 #[derive(Args)]
 #[command(
     disable_help_flag = true,

@@ -44,7 +44,7 @@ fn measure() {
         Times::of(time, PERIOD, || {
             turn += 1;
             store.update([("time", now()), ("a", turn), ("b", turn)]).unwrap();
-            if frames && turn % 100 == 0 {
+            if frames && turn.is_multiple_of(100) {
                 store.set("frame", vec![turn as u8; 1 << 20]).unwrap();
             }
         })

@@ -5,12 +5,14 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use structstore::binding_support::Whole;
-use structstore::path::{Path, Step};
+use structstore::binding_support::waiting_at_most;
+use structstore::guard::StructMut;
+use structstore::path::Path;
 use structstore::stream::{AnyStream, now, wall_time};
 use structstore::watch::Batches;
 use structstore::{
@@ -27,20 +29,23 @@ use crate::error::{Error, Result};
 use crate::key::{Keys, chunk};
 use crate::message::{Mark, Message};
 use crate::mirror::Shared;
+use crate::network::{ANSWER, LARGEST};
 use crate::owner::{BEAT, owner_of, wall_now};
-use crate::parts::{STATUS, Selection, put, remove};
+use crate::parts::{STATUS, Selection, declare, free, prune, put, remove};
 
-/// How many events may wait. What comes beyond is dropped, and missed.
-const EVENTS: usize = 4096;
+/// How many bytes of messages may wait. What comes beyond is dropped, and missed.
+const ROOM: usize = LARGEST as usize;
 /// How many deltas are kept until the state is there.
 const PENDING: usize = 4096;
+/// How long an assignment waits for a lock that somebody here has.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How many large arrays are asked for at a time.
+const QUESTIONS: usize = 8;
 /// Of how many fields it is known which large arrays are older.
 const FLOORS: usize = 100_000;
 const TICK: Duration = Duration::from_millis(50);
 /// After how long without a beat the owner is taken for gone.
 const SILENCE: Duration = Duration::from_secs(3);
-/// How long an answer may take.
-const ANSWER: Duration = Duration::from_secs(5);
 /// How long to wait before the state is asked for again: at first, and at most.
 const SOON: Duration = Duration::from_millis(100);
 const LATER: Duration = Duration::from_secs(10);
@@ -63,7 +68,9 @@ pub(crate) struct Follower {
     shared: Arc<Shared>,
     parts: Vec<Part>,
     events: Receiver<Event>,
-    sender: SyncSender<Event>,
+    sender: Sender<Event>,
+    /// How many bytes of messages wait.
+    waiting: Arc<AtomicUsize>,
     writable: bool,
     shows_status: bool,
     _subscribers: Vec<Subscriber<()>>,
@@ -73,7 +80,8 @@ pub(crate) struct Follower {
 enum Sync {
     /// The state is asked for at this time.
     Idle(Instant),
-    Asked,
+    /// It was asked for at this time.
+    Asked(Instant),
     Live {
         epoch: u64,
         seq: u64,
@@ -89,6 +97,7 @@ struct Part {
     pause: Duration,
     /// What came while the state was asked for.
     pending: Vec<Message>,
+    pending_size: usize,
     /// What the owner has.
     shadow: StructStore,
     /// For each field that deltas have assigned: the number of the last large array before it. Those that come late are older.
@@ -98,6 +107,12 @@ struct Part {
     /// What a beat has named, and was not there: asked for if it still is not at the next one.
     awaited: HashMap<Path, u64>,
     behind: Option<u64>,
+    /// The large arrays that were asked for, and when.
+    questions: HashMap<Path, Instant>,
+    /// What could not be assigned here.
+    failed: BTreeSet<Path>,
+    /// Whether the state has been here before.
+    was_live: bool,
     streams: HashMap<Path, (AnyStream, u64)>,
     /// What the owner was asked for, until it has changed there.
     asked: HashMap<Path, Option<Value<'static>>>,
@@ -113,13 +128,14 @@ impl Follower {
         writable: bool,
         shows_status: bool,
     ) -> Result<Follower> {
-        let (sender, events) = sync_channel(EVENTS);
+        let (sender, events) = channel();
         let mut follower = Follower {
             session: session.clone(),
             shared: Arc::clone(shared),
             parts: Vec::new(),
             events,
             sender: sender.clone(),
+            waiting: Arc::default(),
             writable,
             shows_status,
             _subscribers: Vec::new(),
@@ -128,10 +144,15 @@ impl Follower {
         for (at, (index, selection)) in parts.iter().enumerate() {
             let keys = Keys::new(&shared.key, &selection.part);
             for key in [keys.deltas(), keys.bulk()] {
-                let sender = sender.clone();
+                let (sender, waiting) = (sender.clone(), Arc::clone(&follower.waiting));
                 let take = move |sample: Sample| {
+                    let size = sample.payload().len();
                     // What finds no room is missed, as the numbers tell.
-                    let _ = sender.try_send(Event::Message(at, sample.payload().clone()));
+                    if waiting.fetch_add(size, Ordering::Relaxed) > ROOM {
+                        waiting.fetch_sub(size, Ordering::Relaxed);
+                    } else {
+                        let _ = sender.send(Event::Message(at, sample.payload().clone()));
+                    }
                 };
                 let subscriber = session.declare_subscriber(key).callback(take).wait();
                 follower._subscribers.push(subscriber.map_err(Error::network)?);
@@ -151,11 +172,15 @@ impl Follower {
                 sync: Sync::Idle(Instant::now()),
                 pause: SOON,
                 pending: Vec::new(),
+                pending_size: 0,
                 shadow: StructStore::try_new()?,
                 floors: HashMap::new(),
                 arrays: HashMap::new(),
                 awaited: HashMap::new(),
                 behind: None,
+                questions: HashMap::new(),
+                failed: BTreeSet::new(),
+                was_live: false,
                 streams: HashMap::new(),
                 asked: HashMap::new(),
                 owners: BTreeSet::new(),
@@ -198,14 +223,8 @@ impl Follower {
                 let changed = batch.changed.iter();
                 let paths: BTreeSet<Path> =
                     changed.flat_map(|path| selections.iter().filter_map(|part| part.of(path))).collect();
-                let mut event = Event::Local(paths.into_iter().collect());
-                // It is in no hurry, and must not be lost.
-                while let Err(TrySendError::Full(again)) = sender.try_send(event) {
-                    if shared.is_over() {
-                        return;
-                    }
-                    event = again;
-                    thread::sleep(TICK);
+                if sender.send(Event::Local(paths.into_iter().collect())).is_err() {
+                    return;
                 }
             }
         };
@@ -216,7 +235,7 @@ impl Follower {
         let mut told = Instant::now();
         while !self.shared.is_over() && store.valid() {
             if let Ok(event) = self.events.recv_timeout(TICK) {
-                self.take(store, event);
+                waiting_at_most(PATIENCE, || self.take(store, event));
             }
             for at in 0..self.parts.len() {
                 self.tick(at);
@@ -233,20 +252,24 @@ impl Follower {
     fn take(&mut self, store: &Struct, event: Event) {
         match event {
             Event::Owner(at, owner, is_there) => self.owner(at, owner, is_there),
-            Event::Message(at, bytes) => match Message::from_bytes(&bytes.to_bytes()) {
-                Ok(message) => self.hear(store, at, message),
-                Err(error) => self.shared.log(format!("a message that cannot be read: {error}")),
-            },
+            Event::Message(at, bytes) => {
+                let size = bytes.len();
+                self.waiting.fetch_sub(size, Ordering::Relaxed);
+                match Message::from_bytes(&bytes.to_bytes()) {
+                    Ok(message) => self.hear(store, at, message, size),
+                    Err(error) => self.shared.log(format!("a message that cannot be read: {error}")),
+                }
+            }
             Event::State(at, Some(bytes)) => match Message::from_bytes(&bytes.to_bytes()) {
                 Ok(Message::State { mark, bulk, value, metas }) => {
                     self.load(store, at, mark, bulk, value, &metas)
                 }
-                Ok(_) => self.shared.log("an answer that is no state".to_owned()),
-                Err(error) => self.shared.log(format!("a state that cannot be read: {error}")),
+                Ok(_) => self.no_state(at, "an answer that is no state".to_owned()),
+                Err(error) => self.no_state(at, format!("a state that cannot be read: {error}")),
             },
             Event::State(at, None) => {
                 if let Some(part) = self.parts.get_mut(at)
-                    && matches!(part.sync, Sync::Asked)
+                    && matches!(part.sync, Sync::Asked(_))
                 {
                     part.later();
                 }
@@ -260,6 +283,13 @@ impl Follower {
             }
             Event::Answer(at, paths, answer) => self.answered(store, at, &paths, answer),
             Event::Local(paths) => self.changed_here(store, &paths),
+        }
+    }
+
+    fn no_state(&mut self, at: usize, why: String) {
+        self.shared.log(why);
+        if let Some(part) = self.parts.get_mut(at) {
+            part.later();
         }
     }
 
@@ -285,10 +315,15 @@ impl Follower {
         if let Sync::Idle(when) = part.sync
             && when <= Instant::now()
         {
-            part.sync = Sync::Asked;
-            part.pending.clear();
+            part.sync = Sync::Asked(Instant::now());
+            part.clear_pending();
             let (sender, key) = (self.sender.clone(), part.keys.state());
-            ask(&self.session, &key, None, move |bytes| drop(sender.try_send(Event::State(at, bytes))));
+            ask(&self.session, &key, None, move |bytes| drop(sender.send(Event::State(at, bytes))));
+        }
+        if let Sync::Asked(when) = part.sync
+            && when.elapsed() > ANSWER + SOON
+        {
+            part.later();
         }
         let is_silent = part.heard.is_none_or(|heard| heard.elapsed() > SILENCE);
         if is_silent {
@@ -296,19 +331,22 @@ impl Follower {
         }
     }
 
-    fn hear(&mut self, store: &Struct, at: usize, message: Message) {
+    fn hear(&mut self, store: &Struct, at: usize, message: Message, size: usize) {
         let Some(part) = self.parts.get_mut(at) else { return };
         part.heard = Some(Instant::now());
         match message {
             delta @ Message::Delta { .. } => match part.sync {
                 Sync::Live { .. } => self.delta(store, at, delta),
-                _ if part.pending.len() < PENDING => part.pending.push(delta),
+                _ if part.pending.len() < PENDING && part.pending_size.saturating_add(size) < ROOM => {
+                    part.pending_size += size;
+                    part.pending.push(delta);
+                }
                 // The state that is coming is older than what is dropped here: it is asked for again.
-                _ => part.pending.clear(),
+                _ => part.clear_pending(),
             },
             Message::Beat { mark, arrays } => self.beat(at, mark, arrays),
             Message::Array { mark, number, path, value } => self.array(store, at, mark, number, path, value),
-            Message::Samples { path, samples, .. } => self.samples(store, at, &path, &samples),
+            Message::Samples { mark, path, samples } => self.samples(store, at, mark, &path, &samples),
             Message::State { .. } | Message::Change { .. } | Message::Answer { .. } => {}
         }
     }
@@ -324,7 +362,7 @@ impl Follower {
         metas: &[(Path, Meta)],
     ) {
         let Some(part) = self.parts.get_mut(at) else { return };
-        if !matches!(part.sync, Sync::Asked) {
+        if !matches!(part.sync, Sync::Asked(_)) {
             return;
         }
         let value = value.map(|value| part.selection.without(&part.selection.part.clone(), value));
@@ -339,12 +377,29 @@ impl Follower {
         part.floors.insert(part.selection.part.clone(), bulk);
         part.heard = Some(Instant::now());
         part.sync = Sync::Live { epoch: mark.epoch, seq: mark.seq, since: Instant::now() };
+        let (selection, shadow, path) =
+            (part.selection.clone(), part.shadow.clone(), part.selection.part.clone());
+        if part.was_live {
+            // What is changed here while the state is asked for is lost, and said.
+            let here = value_at(store, &path).map(|value| selection.without(&path, value));
+            let mut lost = Vec::new();
+            differences(&path, here.as_ref(), value_at(&shadow, &path).as_ref(), &mut lost);
+            lost.retain(|path| !part.failed.contains(path));
+            let (index, count) = (part.index, lost.len() as u64);
+            for path in lost.iter().take(PENDING) {
+                self.shared.log(format!("{path}: it was changed here, and is what the owner has again"));
+            }
+            self.shared.status(index, |status| status.put_back = status.put_back.saturating_add(count));
+        }
         let mut errors = Vec::new();
-        let shadow = part.shadow.clone();
-        load_part(&shadow, &part.selection, value.as_ref(), &metas, &mut Vec::new());
-        load_part(store, &part.selection, value.as_ref(), &metas, &mut errors);
+        load_part(&shadow, &selection, value.as_ref(), &metas, &mut Vec::new());
+        load_part(store, &selection, value.as_ref(), &metas, &mut errors);
+        let Some(part) = self.parts.get_mut(at) else { return };
+        part.was_live = true;
+        part.failed = errors.iter().map(|(path, _)| path.clone()).collect();
         let index = part.index;
         let pending = std::mem::take(&mut part.pending);
+        part.pending_size = 0;
         self.shared.status(index, |status| {
             (status.seq, status.connected) = (mark.seq, true);
             status.errors.clear();
@@ -370,12 +425,21 @@ impl Follower {
             part.pause = SOON;
         }
         let selection = &part.selection;
-        let set: Vec<_> = set.into_iter().filter(|(path, _)| selection.has(path)).collect();
+        let set = set.into_iter().filter(|(path, _)| selection.has(path));
+        let set: Vec<_> = set
+            .map(|(path, value)| {
+                let value = selection.without(&path, value);
+                (path, value)
+            })
+            .collect();
         let gone: Vec<_> = gone.into_iter().filter(|path| selection.has(path)).collect();
         // What was changed here meanwhile, and is still to be asked for, stays until it was.
         let touched = set.iter().map(|(path, _)| path).chain(&gone);
         let kept: Vec<Path> = match self.writable {
-            true => touched.filter(|path| part.is_changed(store, path)).cloned().collect(),
+            true => touched
+                .filter(|path| !part.failed.contains(path) && part.is_changed(store, path))
+                .cloned()
+                .collect(),
             false => Vec::new(),
         };
         if part.floors.len() > FLOORS {
@@ -384,23 +448,20 @@ impl Follower {
         }
         for path in set.iter().map(|(path, _)| path).chain(&gone) {
             part.floors.insert(path.clone(), bulk);
-            part.asked.remove(path);
+            part.forget_asked(path);
+            part.failed.retain(|failed| !failed.starts_with(path));
             part.streams.retain(|stream, _| !stream.starts_with(path));
         }
+        let metas: Vec<_> = metas.into_iter().filter(|(path, _)| part.selection.has(path)).collect();
         let mut errors = Vec::new();
-        assign(&part.shadow.clone(), &set, &gone, &mut Vec::new());
+        assign(&part.shadow.clone(), &set, &gone, &metas, &mut Vec::new());
         let here = set.iter().filter(|(path, _)| !kept.contains(path));
         let here: Vec<(Path, Value<'static>)> = here
             .map(|(path, value)| (path.clone(), part.selection.keep(store, path, value.clone())))
             .collect();
         let gone: Vec<Path> = gone.into_iter().filter(|path| !kept.contains(path)).collect();
-        assign(store, &here, &gone, &mut errors);
-        for (path, meta) in metas.iter().filter(|(path, _)| part.selection.has(path)) {
-            let _ = declare(&part.shadow, path, meta);
-            if let Err(error) = declare(store, path, meta) {
-                errors.push((path.clone(), error.to_string()));
-            }
-        }
+        let is_done = assign(store, &here, &gone, &metas, &mut errors);
+        part.failed.extend(errors.iter().map(|(path, _)| path.clone()));
         let lag = wall_now().saturating_sub(mark.time) as f64 / 1e9;
         self.shared.status(part.index, |status| {
             (status.seq, status.lag, status.connected) = (mark.seq, lag, true);
@@ -409,13 +470,19 @@ impl Follower {
             }
             errors.into_iter().for_each(|(path, error)| status.set_error(&path, Some(error)));
         });
+        if !is_done {
+            return self.resync(at);
+        }
+        if !kept.is_empty() {
+            self.request(store, at, kept);
+        }
     }
 
     /// Asks for the state once more, since something is missing.
     fn resync(&mut self, at: usize) {
         let Some(part) = self.parts.get_mut(at) else { return };
         part.later();
-        self.shared.status(part.index, |status| status.resyncs += 1);
+        self.shared.status(part.index, |status| status.resyncs = status.resyncs.saturating_add(1));
     }
 
     fn beat(&mut self, at: usize, mark: Mark, arrays: Vec<(Path, u64)>) {
@@ -446,13 +513,17 @@ impl Follower {
             awaited.insert(path, number);
         }
         part.awaited = awaited;
+        part.questions.retain(|_, asked| asked.elapsed() < ANSWER);
+        wanted.retain(|path| !part.questions.contains_key(path));
+        wanted.truncate(QUESTIONS.saturating_sub(part.questions.len()));
+        part.questions.extend(wanted.iter().map(|path| (path.clone(), Instant::now())));
         let key = part.keys.state();
         for path in wanted {
             let selector = format!("{key}?array={}", chunk(&path.to_string()));
             let sender = self.sender.clone();
             ask(&self.session, &selector, None, move |bytes| {
                 if let Some(bytes) = bytes {
-                    let _ = sender.try_send(Event::Array(at, bytes));
+                    let _ = sender.send(Event::Array(at, bytes));
                 }
             });
         }
@@ -469,24 +540,43 @@ impl Follower {
     ) {
         let Some(part) = self.parts.get_mut(at) else { return };
         let Sync::Live { epoch, .. } = part.sync else { return };
+        part.questions.remove(&path);
         let known = part.arrays.get(&path).is_some_and(|newest| *newest > number);
-        if mark.epoch != epoch || known || part.is_stale(&path, number) || !part.selection.has(&path) {
+        if mark.epoch != epoch || known || !part.selection.has(&path) || part.is_stale(&path, number) {
             return;
         }
         part.arrays.insert(path.clone(), number);
+        part.forget_asked(&path);
         let mut errors = Vec::new();
+        let value = part.selection.without(&path, value);
         let set = [(path, value)];
-        assign(&part.shadow.clone(), &set, &[], &mut Vec::new());
-        assign(store, &set, &[], &mut errors);
+        assign(&part.shadow.clone(), &set, &[], &[], &mut Vec::new());
+        let is_done = assign(store, &set, &[], &[], &mut errors);
         let [(path, _)] = &set;
+        if errors.is_empty() {
+            part.failed.remove(path);
+        } else {
+            part.failed.insert(path.clone());
+        }
         self.shared.status(part.index, |status| {
             status.set_error(path, errors.into_iter().next().map(|(_, error)| error));
         });
+        if !is_done {
+            self.resync(at);
+        }
     }
 
-    fn samples(&mut self, store: &Struct, at: usize, path: &Path, samples: &[(u64, u64, Vec<u8>)]) {
+    fn samples(
+        &mut self,
+        store: &Struct,
+        at: usize,
+        mark: Mark,
+        path: &Path,
+        samples: &[(u64, u64, Vec<u8>)],
+    ) {
         let Some(part) = self.parts.get_mut(at) else { return };
-        if !matches!(part.sync, Sync::Live { .. }) || !part.selection.has(path) {
+        let is_current = matches!(part.sync, Sync::Live { epoch, .. } if epoch == mark.epoch);
+        if !is_current || !part.selection.has(path) {
             return;
         }
         let mut missed = 0;
@@ -499,7 +589,7 @@ impl Follower {
         if let Some((stream, next)) = part.streams.get_mut(path) {
             for (seq, time, data) in samples {
                 // One that was made anew counts from the beginning.
-                missed += seq.saturating_sub(*next);
+                missed = u64::saturating_add(missed, seq.saturating_sub(*next));
                 *next = seq.wrapping_add(1);
                 let fill = |place: &mut [u8]| match place.len() == data.len() {
                     true => {
@@ -518,7 +608,7 @@ impl Follower {
             part.streams.remove(path);
         }
         self.shared.status(part.index, |status| {
-            status.missed += missed;
+            status.missed = status.missed.saturating_add(missed);
             status.set_error(path, failed.map(|error| error.to_string()));
         });
     }
@@ -547,7 +637,7 @@ impl Follower {
                     self.shared.log(format!("{path}: {here} was set here, and put back"));
                 }
                 self.put_back(store, at, &other);
-                self.shared.status(index, |status| status.put_back += count);
+                self.shared.status(index, |status| status.put_back = status.put_back.saturating_add(count));
             }
         }
     }
@@ -564,7 +654,7 @@ impl Follower {
             }
         }
         let mut errors = Vec::new();
-        assign(store, &set, &gone, &mut errors);
+        assign(store, &set, &gone, &[], &mut errors);
         self.shared.status(part.index, |status| {
             errors.into_iter().for_each(|(path, error)| status.set_error(&path, Some(error)));
         });
@@ -598,10 +688,12 @@ impl Follower {
             None => "the owner has not answered".to_owned(),
         };
         let names: Vec<String> = paths.iter().map(Path::to_string).collect();
-        self.shared.log(format!("{}: refused: {refused}", names.join(", ")));
+        self.shared.log(format!("{}: refused: {}", names.join(", "), shortened(&Value::from(refused))));
         self.put_back(store, at, paths);
         if let Some(part) = self.parts.get(at) {
-            self.shared.status(part.index, |status| status.refused += paths.len() as u64);
+            self.shared.status(part.index, |status| {
+                status.refused = status.refused.saturating_add(paths.len() as u64)
+            });
         }
     }
 
@@ -609,7 +701,7 @@ impl Follower {
     fn show_status(&self, store: &Struct) {
         let status = self.shared.read_status();
         let lag = status.parts.iter().map(|part| part.lag).fold(0.0, f64::max);
-        let seq: u64 = status.parts.iter().map(|part| part.seq).sum();
+        let seq = status.parts.iter().fold(0_u64, |seq, part| seq.wrapping_add(part.seq));
         let fields = [
             ("connected", Value::from(status.connected())),
             ("lag", Value::from(lag)),
@@ -626,14 +718,16 @@ impl Follower {
 impl Part {
     /// Whether a large array of this number is older than what deltas have assigned at the path, or around it.
     fn is_stale(&self, path: &Path, number: u64) -> bool {
-        let mut above = Some(path.clone());
-        while let Some(path) = above {
-            if self.floors.get(&path).is_some_and(|floor| number <= *floor) {
-                return true;
-            }
-            above = path.parent();
-        }
-        false
+        let steps = path.steps();
+        (0..=steps.len()).any(|length| {
+            let above: Path = steps.iter().take(length).cloned().collect();
+            self.floors.get(&above).is_some_and(|floor| number <= *floor)
+        })
+    }
+
+    /// What was asked for at a path, above or below is what the owner says now.
+    fn forget_asked(&mut self, path: &Path) {
+        self.asked.retain(|asked, _| !asked.starts_with(path) && !path.starts_with(asked));
     }
 
     /// Whether what is at a path here is neither what the owner has, nor what it was asked for.
@@ -651,11 +745,16 @@ impl Part {
         }
     }
 
+    fn clear_pending(&mut self) {
+        self.pending.clear();
+        self.pending_size = 0;
+    }
+
     /// Asks for the state after a pause, which is longer each time.
     fn later(&mut self) {
         self.sync = Sync::Idle(Instant::now() + self.pause);
         self.pause = (self.pause * 2).min(LATER);
-        self.pending.clear();
+        self.clear_pending();
     }
 }
 
@@ -696,26 +795,59 @@ fn ask(
     };
 }
 
-/// Assigns and removes in one transaction; if that cannot be, each by itself, and says what cannot.
-fn assign(store: &Struct, set: &[(Path, Value<'static>)], gone: &[Path], errors: &mut Vec<(Path, String)>) {
+/// Assigns, removes and declares in one transaction; if that cannot be, each by itself, and says what cannot. `false` if somebody had
+/// a lock for too long.
+fn assign(
+    store: &Struct,
+    set: &[(Path, Value<'static>)],
+    gone: &[Path],
+    metas: &[(Path, Meta)],
+    errors: &mut Vec<(Path, String)>,
+) -> bool {
     let all = store.transaction(|root| {
-        gone.iter().try_for_each(|path| remove(root, path))?;
-        set.iter().try_for_each(|(path, value)| put(root, path, value))
+        gone.iter().try_for_each(|path| remove(root, path, true))?;
+        metas.iter().try_for_each(|(path, meta)| free(root, path, meta))?;
+        set.iter().try_for_each(|(path, value)| set_exactly(root, path, value))?;
+        metas.iter().try_for_each(|(path, meta)| declare(root, path, meta))
     });
-    if all.is_ok() {
-        return;
+    match all {
+        Ok(()) => return true,
+        Err(error) if error.kind() == ErrorKind::LockTimeout => return false,
+        Err(_) => {}
     }
     for path in gone {
-        note(path, store.transaction(|root| remove(root, path)), errors);
+        note(path, store.transaction(|root| remove(root, path, true)), errors);
+    }
+    for (path, meta) in metas {
+        let _ = store.transaction(|root| free(root, path, meta));
     }
     for (path, value) in set {
         each(store, path, value, errors);
     }
+    for (path, meta) in metas {
+        note(path, store.transaction(|root| declare(root, path, meta)), errors);
+    }
+    true
+}
+
+/// Assigns a value. Of a struct that stays the same one, the fields that the value has not go, also those that are declared.
+fn set_exactly(root: &mut StructMut<'_>, path: &Path, value: &Value<'_>) -> structstore::Result<()> {
+    if matches!(value, Value::Struct(_)) {
+        match path.is_root() {
+            true => prune(root, value)?,
+            false => {
+                if let Ok(mut part) = root.at(&path.to_string()) {
+                    prune(&mut part, value)?;
+                }
+            }
+        }
+    }
+    put(root, path, value)
 }
 
 /// Assigns a value, or as many parts of it as can be.
 fn each(store: &Struct, path: &Path, value: &Value<'_>, errors: &mut Vec<(Path, String)>) {
-    let done = store.transaction(|root| put(root, path, value));
+    let done = store.transaction(|root| set_exactly(root, path, value));
     match (done, value) {
         (Ok(()), _) => {}
         (Err(error), Value::Struct(fields)) if error.kind() != ErrorKind::StaleHandle => {
@@ -727,7 +859,7 @@ fn each(store: &Struct, path: &Path, value: &Value<'_>, errors: &mut Vec<(Path, 
             for name in inner.names().unwrap_or_default() {
                 if !fields.iter().any(|(field, _)| **field == *name) {
                     let path = path.then(&name);
-                    note(&path, store.transaction(|root| remove(root, &path)), errors);
+                    note(&path, store.transaction(|root| remove(root, &path, true)), errors);
                 }
             }
             fields.iter().for_each(|(name, value)| each(store, &path.then(&**name), value, errors));
@@ -753,59 +885,14 @@ fn load_part(
     let path = &selection.part;
     let value = match value {
         None if path.is_root() => Value::Struct(Vec::new()),
-        None => return note(path, store.transaction(|root| remove(root, path)), errors),
+        None => {
+            assign(store, &[], std::slice::from_ref(path), &[], errors);
+            return;
+        }
         Some(value) => value.clone(),
     };
     let value = selection.keep(store, path, value);
-    let metas_of = || {
-        let inner = metas.iter().filter(|(field, _)| field.starts_with(path) && field != path);
-        let inner = inner.map(|(field, meta)| {
-            (
-                field.steps().get(path.steps().len()..).unwrap_or_default().iter().cloned().collect(),
-                meta.clone(),
-            )
-        });
-        inner.collect::<Vec<(Path, Meta)>>()
-    };
-    let done = match &value {
-        Value::Struct(_) => {
-            let whole = Whole { value: value.clone(), metas: metas_of(), versions: Vec::new() };
-            whole.to_bytes().and_then(|bytes| part_of(store, path)?.restore(&bytes))
-        }
-        value => store.transaction(|root| put(root, path, value)),
-    };
-    if done.is_err() {
-        each(store, path, &value, errors);
-        for (path, meta) in metas {
-            note(path, declare(store, path, meta), errors);
-        }
-    } else if let Some((_, meta)) = metas.iter().find(|(field, _)| field == path) {
-        note(path, declare(store, path, meta), errors);
-    }
-}
-
-/// The struct at a path, which is made if there is none.
-fn part_of(store: &Struct, path: &Path) -> structstore::Result<Struct> {
-    let mut part = store.clone();
-    for step in path.steps() {
-        if let Step::Name(name) = step {
-            part = part.ensure_struct(&**name)?;
-        }
-    }
-    Ok(part)
-}
-
-fn declare(store: &Struct, path: &Path, meta: &Meta) -> structstore::Result<()> {
-    let Some((Step::Name(name), above)) = path.steps().split_last() else { return Ok(()) };
-    let parent: Path = above.iter().cloned().collect();
-    let parent = match parent.is_root() {
-        true => store.clone(),
-        false => store.get_at::<Struct>(&parent.to_string())?,
-    };
-    match parent.meta(&**name)? == *meta {
-        true => Ok(()),
-        false => parent.declare(&**name, meta),
-    }
+    assign(store, &[(path.clone(), value)], &[], metas, errors);
 }
 
 fn value_at(store: &Struct, path: &Path) -> Option<Value<'static>> {
@@ -886,13 +973,14 @@ mod tests {
         store.set("camera", 1).unwrap();
         match Message::from_bytes(bytes) {
             Ok(Message::Delta { set, gone, metas, .. }) => {
-                assign(&store, &set, &gone, &mut Vec::new());
-                metas.iter().for_each(|(path, meta)| drop(declare(&store, path, meta)));
+                assign(&store, &set, &gone, &metas, &mut Vec::new());
             }
             Ok(Message::State { value, metas, .. }) => {
                 load_part(&store, &all, value.as_ref(), &metas, &mut Vec::new());
             }
-            Ok(Message::Array { path, value, .. }) => assign(&store, &[(path, value)], &[], &mut Vec::new()),
+            Ok(Message::Array { path, value, .. }) => {
+                assign(&store, &[(path, value)], &[], &[], &mut Vec::new());
+            }
             _ => {}
         }
         store.check().unwrap();

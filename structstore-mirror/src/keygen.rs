@@ -30,6 +30,10 @@ pub fn keygen(folder: &FilePath, names: &[String]) -> Result<()> {
     }
     fs::create_dir_all(folder).map_err(file_error(folder))?;
     let (ca_file, key_file) = (folder.join("ca.pem"), folder.join("ca.key"));
+    if ca_file.exists() && !key_file.exists() {
+        let found = format!("{} without ca.key, which signs further certificates", ca_file.display());
+        return Err(Error::Invalid(found));
+    }
     let mut params = CertificateParams::new(Vec::new()).map_err(failed)?;
     params.distinguished_name.push(DnType::CommonName, "StructStore mirror");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -96,6 +100,9 @@ mod tests {
         keygen(folder.path(), &names(&["desk"])).unwrap();
         assert_eq!(fs::read(folder.path().join("ca.pem")).unwrap(), ca);
         assert!(matches!(keygen(folder.path(), &names(&["robot"])), Err(Error::File { .. })));
+        fs::remove_file(folder.path().join("ca.key")).unwrap();
+        assert!(keygen(folder.path(), &names(&["late"])).unwrap_err().to_string().contains("without ca.key"));
+        assert!(!folder.path().join("ca.key").exists());
         for name in ["", "ca", "a/b", "../robot", "größe"] {
             assert!(matches!(keygen(folder.path(), &names(&[name])), Err(Error::Invalid(_))), "{name}");
         }

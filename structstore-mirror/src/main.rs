@@ -17,9 +17,9 @@ use structstore_mirror::{Error, Mirror, Network, Options, keygen};
 const SECOND: Duration = Duration::from_secs(1);
 const TICK: Duration = Duration::from_millis(50);
 
-/// Mirror parts of a store to other machines, and from them.
+/// Mirror parts of a store to and from other machines.
 ///
-/// One side owns a part, and sends what changes. Others follow it: there it is a live store like any other. Either side may start first.
+/// One side owns a part and publishes its changes; others follow it and hold a live copy. Either side may start first.
 #[derive(Parser)]
 #[command(name = "structstore mirror", version, args_conflicts_with_subcommands = true)]
 #[command(
@@ -34,10 +34,9 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Write an authority, and a certificate for each host
+    /// Create a certificate authority, and a certificate for each host
     ///
-    /// A name is that of a host, as others connect to it. Each machine gets ca.pem, and its own two files; ca.key makes further certificates, and stays
-    /// where it is safe.
+    /// Use the host names that others connect to. Copy ca.pem and its own two files to each machine. ca.key signs further certificates: keep it safe.
     Keygen {
         /// The folder to write to
         folder: PathBuf,
@@ -69,10 +68,10 @@ struct Run {
     /// The name of the store on the network; the name of the store if it is not given
     #[arg(long, value_name = "NAME")]
     key: Option<String>,
-    /// Owner: apply what followers ask for. Follower: ask the owner for what is changed here, instead of putting it back
+    /// Owner: accept changes from followers. Follower: send local changes to the owner instead of reverting them
     #[arg(long)]
     write: bool,
-    /// Send changes at most this many times a second
+    /// Sample changes at most this many times a second
     #[arg(long, value_name = "HZ", default_value = "200", value_parser = rate)]
     rate: f64,
     /// The certificate of the authority
@@ -84,19 +83,19 @@ struct Run {
     /// Its key
     #[arg(long, value_name = "FILE", requires_all = ["ca", "cert"])]
     key_file: Option<PathBuf>,
-    /// Let only the certificate of this name take part; can be given several times
+    /// Accept only certificates of this name; can be given several times
     #[arg(long, value_name = "NAME")]
     allow: Vec<String>,
-    /// Allow tcp/ endpoints, without encryption: whoever reaches one takes part
+    /// Allow plain tcp/ endpoints: anyone who can reach one can take part
     #[arg(long)]
     insecure: bool,
-    /// Take a peer for dead after this many seconds without a sign of life
+    /// Consider a peer dead after this many seconds of silence
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
     lease: Duration,
-    /// Publish each field as JSON under a key of its own, robot/arm/x, without guarantees
+    /// Also publish each field as JSON under its own key (robot/arm/x), without guarantees
     #[arg(long)]
     publish: bool,
-    /// Say in the struct @mirror of the store how it is going
+    /// Report the status in the struct @mirror of the store
     #[arg(long)]
     show_status: bool,
     /// Print the status once a second, as a line of JSON

@@ -173,7 +173,7 @@ impl Shared {
         remarks.push_back(remark);
     }
 
-    fn fail(&self, error: Error) {
+    pub(crate) fn fail(&self, error: Error) {
         lock(&self.failed).get_or_insert(error);
         self.over.store(true, Ordering::SeqCst);
     }

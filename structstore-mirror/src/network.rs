@@ -11,7 +11,9 @@ use crate::error::{Error, Result};
 use crate::key::{VERSION, chunk};
 
 /// The largest message that is taken from a peer, in bytes.
-const LARGEST: u64 = 256 << 20;
+pub(crate) const LARGEST: u64 = 256 << 20;
+/// How long an answer may take.
+pub(crate) const ANSWER: Duration = Duration::from_secs(60);
 
 /// Where to listen and to connect, and who may.
 ///
@@ -154,6 +156,11 @@ impl Network {
         set("scouting/gossip/enabled", json!(false))?;
         set("transport/link/tx/lease", json!(self.lease_time().as_millis() as u64))?;
         set("transport/link/rx/max_message_size", json!(LARGEST))?;
+        // A large state over a slow link takes its time.
+        set(
+            "transport/link/tx/queue/congestion_control/block/wait_before_close",
+            json!(ANSWER.as_micros() as u64),
+        )?;
         if let Some(certificates) = &self.certificates {
             let Certificates { ca, certificate, key } = certificates;
             set(
@@ -176,8 +183,9 @@ impl Network {
 fn rules(name: &str, allowed: &[String]) -> Json {
     let keys = ["@delta", "@bulk", "@state", "@set", "@owner/*"];
     let name = chunk(name.trim_start_matches('/'));
-    let keys: Vec<String> =
-        keys.iter().map(|key| format!("structstore/{VERSION}/{name}/@p/*/{key}")).collect();
+    let own = keys.iter().map(|key| format!("structstore/{VERSION}/{name}/@p/*/{key}"));
+    // And what `publish` tells others.
+    let keys: Vec<String> = own.chain([format!("{name}/**")]).collect();
     json!({
         "enabled": true, "default_permission": "deny",
         "rules": [{

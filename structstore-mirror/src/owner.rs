@@ -4,28 +4,30 @@
 //! that was published and nothing that is older than what follows. Nothing here waits for a follower: what finds no room is dropped, which a
 //! follower sees by the numbers, and asks for the state again.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use structstore::binding_support::Whole;
+use structstore::binding_support::{Whole, waiting_at_most};
 use structstore::path::{Path, Step};
 use structstore::stream::{AnySample, AnyStream, Readers, wall_time};
 use structstore::watch::{Batch, Batches, Elements, Found};
-use structstore::{ArrayValue, ErrorKind, Item, Meta, Struct, StructStoreShared, Value};
+use structstore::{ArrayValue, ErrorKind, Meta, Struct, StructStoreShared, Value};
 use zenoh::bytes::ZBytes;
 use zenoh::liveliness::LivelinessToken;
-use zenoh::pubsub::Publisher;
+use zenoh::pubsub::{Publisher, Subscriber};
 use zenoh::qos::{CongestionControl, Priority};
 use zenoh::query::{Query, Queryable};
+use zenoh::sample::{Sample, SampleKind};
 use zenoh::{Session, Wait};
 
 use crate::error::{Error, Result};
 use crate::key::{Keys, text};
 use crate::message::{Mark, Message};
 use crate::mirror::Shared;
+use crate::network::LARGEST;
 use crate::parts::{Selection, put, remove};
 use crate::plain::Plain;
 
@@ -34,9 +36,13 @@ const TICK: Duration = Duration::from_millis(5);
 /// How often followers are told how far this side is.
 pub(crate) const BEAT: Duration = Duration::from_secs(1);
 /// How long a beat names an array that has changed.
-const RECENT: Duration = Duration::from_secs(10);
+const RECENT: Duration = Duration::from_secs(60);
 /// How often it is looked whether the store is there.
 const RETRY: Duration = Duration::from_millis(200);
+/// How many answers may wait to be sent.
+const ANSWERS: usize = 16;
+/// How long a change that a follower wants waits for a lock.
+const PATIENCE: Duration = Duration::from_millis(500);
 /// How many samples go into one message, and how many bytes of them.
 const SAMPLES: usize = 256;
 const SAMPLE_BYTES: usize = 64 << 10;
@@ -53,12 +59,15 @@ pub(crate) struct Owner {
     period: Duration,
     parts: Vec<Part>,
     questions: Receiver<(usize, Question)>,
+    /// Answers, which another thread sends: it may wait for the network.
+    answers: SyncSender<(Query, Message)>,
     plain: Option<Plain>,
     /// For what followers change: the store once more, with the right to do so.
     change: Option<StructStoreShared>,
     epoch: u64,
     _tokens: Vec<LivelinessToken>,
     _queryables: Vec<Queryable<()>>,
+    _others: Vec<Subscriber<()>>,
 }
 
 struct Part {
@@ -75,7 +84,7 @@ struct Part {
     /// What followers were told of fields beyond their values.
     metas: HashMap<Path, Meta>,
     /// The streams whose samples are read.
-    streams: HashSet<Path>,
+    streams: HashMap<Path, AnyStream>,
 }
 
 /// A stream that is read: of which part, and where it is.
@@ -91,6 +100,13 @@ impl Owner {
         plain: Option<Plain>,
     ) -> Result<Owner> {
         let (sender, questions) = sync_channel(64);
+        let (answers, to_send) = sync_channel::<(Query, Message)>(ANSWERS);
+        let answer = {
+            let shared = Arc::clone(shared);
+            move || to_send.iter().for_each(|(query, message)| reply(&shared, &query, &message))
+        };
+        let thread = std::thread::Builder::new().name("structstore-answer".to_owned()).spawn(answer);
+        drop(thread.map_err(|error| Error::Invalid(format!("cannot start a thread: {error}")))?);
         let own = identity();
         let mut owner = Owner {
             shared: Arc::clone(shared),
@@ -98,11 +114,13 @@ impl Owner {
             period,
             parts: Vec::new(),
             questions,
+            answers,
             plain,
             change: None,
             epoch: 0,
             _tokens: Vec::new(),
             _queryables: Vec::new(),
+            _others: Vec::new(),
         };
         for (number, (index, selection)) in parts.iter().enumerate() {
             let keys = Keys::new(&shared.key, &selection.part);
@@ -110,6 +128,16 @@ impl Owner {
             owner
                 ._tokens
                 .push(session.liveliness().declare_token(keys.owner(&own)).wait().map_err(Error::network)?);
+            let (others, part, me) = (Arc::clone(shared), selection.part.clone(), own.clone());
+            let take = move |sample: Sample| {
+                // Of two that have begun at once, or on both sides of a link that was down, the older one stays.
+                let other = owner_of(sample.key_expr().as_str());
+                if let Some(owner) = other.filter(|other| *other < me && sample.kind() == SampleKind::Put) {
+                    others.fail(Error::Owned { part: part.clone(), owner });
+                }
+            };
+            let others = session.liveliness().declare_subscriber(keys.owners()).history(true).callback(take);
+            owner._others.push(others.wait().map_err(Error::network)?);
             let ask = |question: fn(Query) -> Question, sender: &SyncSender<(usize, Question)>| {
                 let sender = sender.clone();
                 // Who finds no room asks again.
@@ -140,7 +168,7 @@ impl Owner {
                 number: 0,
                 recent: HashMap::new(),
                 metas: HashMap::new(),
-                streams: HashSet::new(),
+                streams: HashMap::new(),
             });
             shared.status(*index, |part| part.owner = Some(own.clone()));
         }
@@ -185,21 +213,25 @@ impl Owner {
         let mut readers = Readers::default();
         let mut batches = Batches::with_contents(store)?;
         self.find_streams(store, &mut readers)?;
-        let mut beat = Instant::now();
+        let (mut beat, mut look) = (Instant::now(), Instant::now());
         while !self.shared.is_over() {
-            let start = Instant::now();
             self.answer(store, &mut batches, &mut readers)?;
-            let selections: Vec<&Selection> = self.parts.iter().map(|part| &part.selection).collect();
-            let batch = batches.wait(Some(TICK), |changed| wanted(&selections, changed))?;
-            if let Some(batch) = batch {
-                self.publish(store, batch, &mut readers);
+            let now = Instant::now();
+            if look <= now {
+                let selections: Vec<&Selection> = self.parts.iter().map(|part| &part.selection).collect();
+                let batch = batches.wait(Some(TICK), |changed| wanted(&selections, changed))?;
+                if let Some(batch) = batch {
+                    look = now + self.period;
+                    self.publish(store, batch, &mut readers);
+                }
+            } else {
+                std::thread::sleep(TICK.min(look.saturating_duration_since(now)));
             }
             self.read_streams(&mut readers);
             if beat.elapsed() >= BEAT {
                 beat = Instant::now();
                 self.parts.iter_mut().for_each(|part| part.beat(self.epoch));
             }
-            std::thread::sleep(self.period.saturating_sub(start.elapsed()));
         }
         Ok(())
     }
@@ -231,22 +263,27 @@ impl Owner {
                     continue;
                 }
                 match &found {
-                    None => changes.gone.push(path.clone()),
+                    None => {
+                        part.forget(&path);
+                        changes.gone.push(path.clone());
+                    }
                     Some(Found::Value(value)) => {
                         let value = selection.without(&path, value.clone());
+                        part.streams.retain(|stream, _| !stream.starts_with(&path));
                         part.add_streams(at, store, &path, &value, readers, true);
                         part.new_metas(store, &path, &value, &mut changes.metas);
                         changes.set.push((path.clone(), value));
                     }
                     Some(Found::Stream(stream)) => {
-                        if part.streams.insert(path.clone())
-                            && let Ok(value) = stream.value()
-                        {
+                        let is_known = part.streams.get(&path).is_some_and(|known| known.is_same(stream));
+                        if !is_known && let Ok(value) = stream.value() {
+                            part.streams.insert(path.clone(), stream.clone());
                             readers.add((at, path.clone()), stream.clone(), 0);
                             changes.set.push((path.clone(), Value::Stream(value)));
                         }
                     }
                     Some(Found::Array(large)) => {
+                        part.streams.retain(|stream, _| !stream.starts_with(&path));
                         if let Some(array) = large.view().ok().and_then(|elements| copied(&elements)) {
                             part.send_array(self.epoch, time, &path, array);
                         }
@@ -265,8 +302,7 @@ impl Owner {
             part.seq += 1;
             let mark = Mark { epoch: self.epoch, seq: part.seq, time };
             let Changes { set, gone, metas } = changes;
-            part.streams.retain(|stream| !gone.iter().any(|gone| stream.starts_with(gone)));
-            send(&part.deltas, &Message::Delta { mark, bulk: part.number, set, gone, metas });
+            send(&self.shared, &part.deltas, &Message::Delta { mark, bulk: part.number, set, gone, metas });
             self.shared.status(part.index, |status| status.seq = mark.seq);
         }
     }
@@ -280,51 +316,85 @@ impl Owner {
         while let Ok((at, question)) = self.questions.try_recv() {
             match question {
                 Question::State(query) => {
-                    // What has changed until now is published, so that what comes after the answer is newer.
-                    let selections: Vec<&Selection> = self.parts.iter().map(|part| &part.selection).collect();
-                    let batch = batches.read_now(|changed| wanted(&selections, changed))?;
-                    if !batch.values.is_empty() {
-                        self.publish(store, batch, readers);
-                    }
                     let Some(part) = self.parts.get(at) else { continue };
-                    let message = match part.array_wanted(&query) {
-                        Some(path) => part.array(self.epoch, store, path),
-                        None => part.state(self.epoch, store)?,
+                    let array = part.array_wanted(&query);
+                    let path = array.clone().unwrap_or_else(|| part.selection.part.clone());
+                    // What has changed until now is published, so that what comes after the answer is newer; and the answer is of the same moment.
+                    let found = self.look(store, batches, readers, &[], Some(&path))?;
+                    let Some(part) = self.parts.get(at) else { continue };
+                    let message = match array {
+                        Some(path) => part.array(self.epoch, path, found),
+                        None => Some(part.state(self.epoch, store, found)?),
                     };
                     if let Some(message) = message {
-                        reply(&query, &message);
+                        // Who finds no room asks again.
+                        let _ = self.answers.try_send((query, message));
                     }
                 }
                 Question::Change(query) => {
-                    let refused = self.apply(at, &query).err();
-                    reply(&query, &Message::Answer { refused });
+                    let (refused, paths) = match waiting_at_most(PATIENCE, || self.apply(at, &query)) {
+                        Ok(paths) => (None, paths),
+                        Err(reason) => (Some(reason), Vec::new()),
+                    };
+                    // Also what was changed back at once is told.
+                    self.look(store, batches, readers, &paths, None)?;
+                    let _ = self.answers.try_send((query, Message::Answer { refused }));
                 }
             }
         }
         Ok(())
     }
 
+    /// Publishes what has changed, and what is at some paths even if it has not. Returns what is at another path, as of the same moment.
+    fn look(
+        &mut self,
+        store: &Struct,
+        batches: &mut Batches,
+        readers: &mut Readers<Followed>,
+        also: &[Path],
+        asked: Option<&Path>,
+    ) -> structstore::Result<Option<Found>> {
+        let selections: Vec<&Selection> = self.parts.iter().map(|part| &part.selection).collect();
+        let mut batch = batches.read_now(|changed| {
+            let paths = wanted(&selections, changed).into_iter().chain(also.iter().cloned());
+            paths.chain(asked.cloned()).collect()
+        })?;
+        let found = asked.and_then(|_| batch.values.pop()).and_then(|(_, found)| found);
+        if !batch.values.is_empty() {
+            self.publish(store, batch, readers);
+        }
+        Ok(found)
+    }
+
     /// Makes the changes that a follower wants.
-    fn apply(&mut self, at: usize, query: &Query) -> std::result::Result<(), String> {
+    fn apply(&mut self, at: usize, query: &Query) -> std::result::Result<Vec<Path>, String> {
         let payload = query.payload().ok_or("a question without a payload")?;
         let Message::Change { set, gone } = Message::from_bytes(&payload.to_bytes())? else {
             return Err("a message that is no change".to_owned());
         };
-        let part = self.parts.get(at).ok_or("no such part")?;
-        let paths = set.iter().map(|(path, _)| path).chain(&gone);
-        if let Some(path) = paths.into_iter().find(|path| !part.selection.has(path) || path.is_root()) {
+        let selection = self.parts.get(at).map(|part| part.selection.clone()).ok_or("no such part")?;
+        let paths: Vec<Path> = set.iter().map(|(path, _)| path).chain(&gone).cloned().collect();
+        if let Some(path) = paths.iter().find(|path| !selection.has(path) || path.is_root()) {
             return Err(format!("{path}: it is not part of what is mirrored"));
+        }
+        if let Some(path) = gone.iter().find(|path| selection.contains_excluded(path)) {
+            return Err(format!("{path}: something that is not mirrored is in it"));
         }
         if self.change.is_none() {
             let options = StructStoreShared::options().create(false);
             self.change = Some(options.open(&self.place).map_err(|error| error.to_string())?);
         }
-        let Some(store) = &self.change else { return Ok(()) };
+        let Some(store) = &self.change else { return Ok(Vec::new()) };
+        let set = set.into_iter().map(|(path, value)| {
+            let value = selection.keep(store, &path, selection.without(&path, value));
+            (path, value)
+        });
+        let set: Vec<(Path, Value<'static>)> = set.collect();
         let done = store.transaction(|root| {
-            gone.iter().try_for_each(|path| remove(root, path))?;
+            gone.iter().try_for_each(|path| remove(root, path, false))?;
             set.iter().try_for_each(|(path, value)| put(root, path, value))
         });
-        done.map_err(|error: structstore::Error| error.to_string())
+        done.map(|()| paths).map_err(|error: structstore::Error| error.to_string())
     }
 
     /// Sends the samples that were published.
@@ -365,19 +435,19 @@ impl Part {
     fn beat(&mut self, epoch: u64) {
         self.recent.retain(|_, (_, since)| since.elapsed() < RECENT);
         let arrays = self.recent.iter().map(|(path, (number, _))| (path.clone(), *number)).collect();
-        send(&self.deltas, &Message::Beat { mark: self.mark(epoch, wall_now()), arrays });
+        send_plain(&self.deltas, &Message::Beat { mark: self.mark(epoch, wall_now()), arrays });
     }
 
     fn send_array(&mut self, epoch: u64, time: u64, path: &Path, array: ArrayValue<'static>) {
         self.number += 1;
         self.recent.insert(path.clone(), (self.number, Instant::now()));
         let (mark, number, path) = (self.mark(epoch, time), self.number, path.clone());
-        send(&self.bulk, &Message::Array { mark, number, path, value: Value::Array(array) });
+        send_plain(&self.bulk, &Message::Array { mark, number, path, value: Value::Array(array) });
     }
 
     fn send_samples(&mut self, epoch: u64, path: &Path, samples: Vec<(u64, u64, Vec<u8>)>) {
         let mark = self.mark(epoch, wall_now());
-        send(&self.bulk, &Message::Samples { mark, path: path.clone(), samples });
+        send_plain(&self.bulk, &Message::Samples { mark, path: path.clone(), samples });
     }
 
     /// The path of the array that a question is about, if it is about one.
@@ -386,34 +456,43 @@ impl Part {
         wanted.parse().ok().filter(|path| self.selection.has(path))
     }
 
-    fn array(&self, epoch: u64, store: &Struct, path: Path) -> Option<Message> {
-        let value = store.get_at::<Value<'static>>(&path.to_string()).ok()?;
+    fn array(&self, epoch: u64, path: Path, found: Option<Found>) -> Option<Message> {
+        let value = value_of(found)?;
         Some(Message::Array { mark: self.mark(epoch, wall_now()), number: self.number, path, value })
     }
 
-    /// All of the part.
-    fn state(&self, epoch: u64, store: &Struct) -> structstore::Result<Option<Message>> {
+    /// All of the part, with what was found there.
+    fn state(&self, epoch: u64, store: &Struct, found: Option<Found>) -> structstore::Result<Message> {
         let path = &self.selection.part;
-        let item = match path.is_root() {
-            true => Some(Item::Struct(store.clone())),
-            false => store.get_at::<Item>(&path.to_string()).ok(),
-        };
         let (mark, bulk) = (self.mark(epoch, wall_now()), self.number);
-        let (value, metas) = match item {
-            None => (None, Vec::new()),
-            Some(Item::Struct(part)) => {
-                let bytes = part.to_bytes()?;
-                let whole = Whole::from_bytes(&bytes)?;
-                let value = self.selection.without(path, whole.value.into_owned());
-                let metas = whole.metas.into_iter().map(|(inner, meta)| (path.join(&inner), meta));
-                (Some(value), metas.filter(|(path, _)| self.selection.has(path)).collect())
+        let value = value_of(found).map(|value| self.selection.without(path, value));
+        let mut metas = Vec::new();
+        match &value {
+            Some(Value::Struct(_)) => {
+                let part = if path.is_root() {
+                    Ok(store.clone())
+                } else {
+                    store.get_at::<Struct>(&path.to_string())
+                };
+                let bytes = part.and_then(|part| part.to_bytes());
+                if let Ok(bytes) = bytes {
+                    let told = Whole::from_bytes(&bytes)?.metas.into_iter();
+                    metas.extend(told.map(|(inner, meta)| (path.join(&inner), meta)));
+                    metas.extend(meta_of(store, path).map(|meta| (path.clone(), meta)));
+                }
             }
-            Some(_) => {
-                let value = store.get_at::<Value<'static>>(&path.to_string())?;
-                (Some(value), meta_of(store, path).map(|meta| (path.clone(), meta)).into_iter().collect())
-            }
-        };
-        Ok(Some(Message::State { mark, bulk, value, metas }))
+            Some(_) => metas.extend(meta_of(store, path).map(|meta| (path.clone(), meta))),
+            None => {}
+        }
+        metas.retain(|(path, meta)| self.selection.has(path) && !meta.is_empty());
+        Ok(Message::State { mark, bulk, value, metas })
+    }
+
+    /// What was said of a field, and of those in it, is to be said again if it comes back.
+    fn forget(&mut self, path: &Path) {
+        self.metas.retain(|known, _| !known.starts_with(path));
+        self.streams.retain(|stream, _| !stream.starts_with(path));
+        self.recent.retain(|array, _| !array.starts_with(path));
     }
 
     /// Reads the streams in a value; from their first sample if they are new.
@@ -435,7 +514,7 @@ impl Part {
             Value::Stream(_) => {
                 if let Ok(stream) = store.get_at::<AnyStream>(&path.to_string()) {
                     let from = if is_new { 0 } else { stream.published() };
-                    self.streams.insert(path.clone());
+                    self.streams.insert(path.clone(), stream.clone());
                     readers.add((at, path.clone()), stream, from);
                 }
             }
@@ -446,12 +525,14 @@ impl Part {
     /// What followers do not know yet of a field, and of those in it.
     fn new_metas(&mut self, store: &Struct, path: &Path, value: &Value<'_>, new: &mut Vec<(Path, Meta)>) {
         if let Some(meta) = meta_of(store, path)
-            && self.metas.get(path) != Some(&meta)
+            && self.metas.get(path).map_or(!meta.is_empty(), |known| *known != meta)
         {
             self.metas.insert(path.clone(), meta.clone());
             new.push((path.clone(), meta));
         }
         if let Value::Struct(fields) = value {
+            // Fields that are new in it have been told of nowhere yet.
+            self.metas.retain(|known, _| known == path || !known.starts_with(path));
             fields.iter().for_each(|(name, value)| self.new_metas(store, &path.then(&**name), value, new));
         }
     }
@@ -465,7 +546,7 @@ fn meta_of(store: &Struct, path: &Path) -> Option<Meta> {
         true => store.meta(&**name),
         false => store.get_at::<Struct>(&parent.to_string()).ok()?.meta(&**name),
     };
-    meta.ok().filter(|meta| !meta.is_empty())
+    meta.ok()
 }
 
 fn copied(elements: &Elements) -> Option<ArrayValue<'static>> {
@@ -485,15 +566,37 @@ fn wanted(selections: &[&Selection], changed: &[Path]) -> Vec<Path> {
 }
 
 /// Sends a message to whoever listens. Nobody waits for it.
-fn send(publisher: &Publisher<'static>, message: &Message) {
+fn send(shared: &Shared, publisher: &Publisher<'static>, message: &Message) {
+    match message.to_bytes() {
+        Ok(bytes) => drop(publisher.put(ZBytes::from(bytes)).wait()),
+        Err(error) => shared.log(format!("what has changed cannot be sent: {error}")),
+    }
+}
+
+fn send_plain(publisher: &Publisher<'static>, message: &Message) {
     if let Ok(bytes) = message.to_bytes() {
         let _ = publisher.put(ZBytes::from(bytes)).wait();
     }
 }
 
-fn reply(query: &Query, message: &Message) {
-    if let Ok(bytes) = message.to_bytes() {
-        let _ = query.reply(query.key_expr().clone(), ZBytes::from(bytes)).wait();
+fn reply(shared: &Shared, query: &Query, message: &Message) {
+    match message.to_bytes() {
+        Ok(bytes) if bytes.len() as u64 > LARGEST => {
+            shared
+                .log(format!("a state of {} bytes is too large to be sent; exclude some of it", bytes.len()));
+        }
+        Ok(bytes) => drop(query.reply(query.key_expr().clone(), ZBytes::from(bytes)).wait()),
+        Err(error) => shared.log(format!("a state cannot be sent: {error}")),
+    }
+}
+
+/// What was found as a value.
+fn value_of(found: Option<Found>) -> Option<Value<'static>> {
+    match found? {
+        Found::Value(value) => Some(value),
+        Found::Array(large) => large.view().ok().and_then(|elements| copied(&elements)).map(Value::Array),
+        Found::Stream(stream) => stream.value().ok().map(Value::Stream),
+        Found::Struct(_) | Found::List(_) => None,
     }
 }
 

@@ -3,7 +3,7 @@
 use structstore::binding_support::within;
 use structstore::guard::StructMut;
 use structstore::path::{Path, Step};
-use structstore::{ErrorKind, Kind, Result, Struct, Value};
+use structstore::{ErrorKind, Kind, Meta, Result, Struct, Value};
 
 /// The field in which a mirror says how it is going; it is never mirrored.
 pub(crate) const STATUS: &str = "@mirror";
@@ -24,6 +24,11 @@ impl Selection {
     /// Whether what is at a path is mirrored.
     pub(crate) fn has(&self, path: &Path) -> bool {
         path.starts_with(&self.part) && !self.exclude.iter().any(|excluded| path.starts_with(excluded))
+    }
+
+    /// Whether something in a part of it is excluded.
+    pub(crate) fn contains_excluded(&self, path: &Path) -> bool {
+        self.exclude.iter().any(|excluded| excluded.starts_with(path))
     }
 
     /// What is to be read after a change of a path: lists as a whole, and the part if what contains it has changed.
@@ -71,7 +76,10 @@ impl Selection {
 fn graft(value: &mut Value<'static>, way: &[Step], field: Value<'static>) {
     let (Value::Struct(fields), Some((Step::Name(name), rest))) = (value, way.split_first()) else { return };
     match rest {
-        [] => fields.push((name.to_string().into(), field)),
+        [] => {
+            fields.retain(|(other, _)| **other != **name);
+            fields.push((name.to_string().into(), field));
+        }
         rest => {
             if let Some((_, inner)) = fields.iter_mut().find(|(other, _)| **other == **name) {
                 graft(inner, rest, field);
@@ -101,17 +109,70 @@ pub(crate) fn put(root: &mut StructMut<'_>, path: &Path, value: &Value<'_>) -> R
     })
 }
 
-/// Removes what is at a path, if it is there.
-pub(crate) fn remove(root: &mut StructMut<'_>, path: &Path) -> Result<()> {
-    let Some((Step::Name(name), above)) = path.steps().split_last() else { return Ok(()) };
-    let parent: Path = above.iter().cloned().collect();
-    let removed = match parent.is_root() {
-        true => root.delete_forced(&**name),
-        false => root.at(&parent.to_string()).and_then(|mut part| part.delete_forced(&**name)),
-    };
+/// Removes what is at a path, if it is there: with force, also what is declared, or in use.
+pub(crate) fn remove(root: &mut StructMut<'_>, path: &Path, force: bool) -> Result<()> {
+    let removed = in_parent(root, path, &mut |part, name| match force {
+        true => part.delete_forced(name),
+        false => part.delete(name),
+    });
     match removed {
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::WrongType) => Ok(()),
         other => other,
+    }
+}
+
+/// Declares what the owner has declared of a field, and nothing else.
+pub(crate) fn declare(root: &mut StructMut<'_>, path: &Path, meta: &Meta) -> Result<()> {
+    in_parent(root, path, &mut |part, name| match part.meta(name)? == *meta {
+        true => Ok(()),
+        false if meta.is_empty() => part.undeclare(name),
+        false => {
+            if !part.meta(name)?.is_empty() {
+                part.undeclare(name)?;
+            }
+            part.declare(name, meta)
+        }
+    })
+}
+
+/// Frees a field of limits that the owner has changed, before it is assigned.
+pub(crate) fn free(root: &mut StructMut<'_>, path: &Path, meta: &Meta) -> Result<()> {
+    let freed = in_parent(root, path, &mut |part, name| {
+        let there = part.meta(name)?;
+        if there != *meta && !there.is_empty() { part.undeclare(name) } else { Ok(()) }
+    });
+    match freed {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::WrongType) => Ok(()),
+        other => other,
+    }
+}
+
+/// Removes the fields of a struct that a value has not, also those that are declared.
+pub(crate) fn prune(part: &mut StructMut<'_>, value: &Value<'_>) -> Result<()> {
+    let Value::Struct(fields) = value else { return Ok(()) };
+    for name in part.names()? {
+        match fields.iter().find(|(field, _)| **field == *name) {
+            None => part.delete_forced(&*name)?,
+            Some((_, inner @ Value::Struct(_))) if part.kind(&*name)? == Kind::Struct => {
+                prune(&mut part.ensure_struct(&*name)?, inner)?;
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Does something with the struct that a field is in, and its name.
+fn in_parent(
+    root: &mut StructMut<'_>,
+    path: &Path,
+    act: &mut dyn FnMut(&mut StructMut<'_>, &str) -> Result<()>,
+) -> Result<()> {
+    let Some((Step::Name(name), above)) = path.steps().split_last() else { return Ok(()) };
+    let parent: Path = above.iter().cloned().collect();
+    match parent.is_root() {
+        true => act(root, name),
+        false => act(&mut root.at(&parent.to_string())?, name),
     }
 }
 
@@ -151,7 +212,7 @@ mod tests {
         put_all("b.c.d", Value::from(7));
         // The same struct as before.
         assert_eq!(a.get::<i64>("x").unwrap(), 5);
-        let remove_all = |path: &str| store.transaction(|root| remove(root, &at(path))).unwrap();
+        let remove_all = |path: &str| store.transaction(|root| remove(root, &at(path), true)).unwrap();
         remove_all("b.c.d");
         remove_all("b.none.d");
         remove_all("a.x.y");

@@ -509,3 +509,69 @@ fn what_is_excluded_stays_and_others_are_told() {
     assert_eq!(part(&follower).put_back, 0, "{:?}", follower.remarks());
     assert!(!told.try_iter().any(|text| text.contains("raw") || text.contains('@')));
 }
+
+#[test]
+fn what_is_declared_converges() {
+    let (robot, desk) = (Robot::new(), Desk::new());
+    let arm = robot.store.ensure_struct("arm").unwrap();
+    arm.update([("x", 0.5), ("y", 1.0)]).unwrap();
+    let unit = |unit: &'static str| Meta::new().unit(unit);
+    arm.declare("x", &Meta::new().range(0.0..=1.0)).unwrap();
+    arm.declare("y", &unit("m")).unwrap();
+    let _owner = robot.own(Options::new().own(at("arm")));
+    let follow = || desk.follow(&robot, Options::new().follow(at("arm")));
+    let follower = follow();
+    let copy = desk.store();
+    let there = || copy.get_at::<structstore::Struct>("arm").unwrap();
+    until("the state", || copy.get_at::<f64>("arm.y").is_ok() && there().meta("x").unwrap().has_limits());
+    // Wider limits, and a value beyond the old ones.
+    arm.undeclare("x").unwrap();
+    arm.declare("x", &Meta::new().range(0.0..=10.0)).unwrap();
+    arm.set("x", 5.0).unwrap();
+    until("wider limits", || there().get::<f64>("x").is_ok_and(|x| x == 5.0));
+    // One that goes and comes back.
+    arm.delete_forced("y").unwrap();
+    until("it is gone", || there().get::<f64>("y").is_err());
+    arm.set("y", 2.0).unwrap();
+    arm.declare("y", &unit("m")).unwrap();
+    arm.set("y", 3.0).unwrap();
+    until("it is back", || there().meta("y").is_ok_and(|meta| meta.unit == "m"));
+    // While nobody follows.
+    follower.stop().unwrap();
+    arm.delete_forced("y").unwrap();
+    arm.undeclare("x").unwrap();
+    arm.declare("x", &Meta::new().range(-100.0..=100.0)).unwrap();
+    arm.set("x", -50.0).unwrap();
+    let follower = follow();
+    until("after a while", || {
+        there().get::<f64>("x").is_ok_and(|x| x == -50.0) && there().get::<f64>("y").is_err()
+    });
+    let status = part(&follower);
+    assert!(status.errors.is_empty(), "{status:?}");
+}
+
+#[test]
+fn what_is_taken_back_at_once_is_told() {
+    let (robot, desk) = (Robot::new(), Desk::new());
+    robot.store.ensure_struct("arm").unwrap().set("command", 0).unwrap();
+    let _owner = robot.own(Options::new().own(at("arm")).write(true));
+    let _follower = desk.follow(&robot, Options::new().follow(at("arm")).write(true));
+    let copy = desk.store();
+    until("the state", || copy.get_at::<i64>("arm.command").is_ok());
+    // A program that takes each command.
+    let done = std::sync::atomic::AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                if robot.store.get_at::<i64>("arm.command").unwrap() != 0 {
+                    robot.store.set_at("arm.command", 0).unwrap();
+                }
+            }
+        });
+        for command in 1..=10 {
+            copy.set_at("arm.command", command).unwrap();
+            until("it was taken", || copy.get_at::<i64>("arm.command").unwrap() == 0);
+        }
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+}

@@ -50,15 +50,15 @@ fn plain(error: &std::io::Error) -> String {
 ///     >>> print(run.at(run.duration))
 ///     {"pose": {"x": 1.5}}
 ///
-/// Of streams, every sample is recorded; of those that `streams` lists, or of none if it is false. Of everything else, what changes: its newest state, up to `rate` times a
-/// second; arrays each time that they have changed, each so many times (`arrays=10`), or not at all. `paths` lists what is recorded; everything
-/// by default. `split` begins another file after so many bytes: run-2.mcap. `{time}` in the name of the file stands for the time. The recording is done by threads of this process, which no
-/// writer waits for. A forked child does not record.
+/// Every sample of each stream is recorded; `streams` can be False, or a list of paths. Everything else is sampled up to `rate` times a second when it
+/// changes: arrays always, one in ten changes (`arrays=10`), or never (`arrays=False`). `paths` lists the fields to record; the default is all. `split` starts
+/// another file after so many bytes: run-2.mcap. `{time}` in the name of the file is replaced by the time. Threads of this process do the recording; no
+/// writer waits for them. A forked child does not record.
 ///
-/// With `when`, `last`, `after` or `memory`, it is a black box, which is kept in memory. Each time that the condition `when` begins to hold, as in
-/// `"fault == true and drive.speed > 3"`, a file is written with at least the `last` seconds (60 by default) and those `after` it (10), also
-/// at save(), and when the store is removed. Without `{time}` in the name, it ends after the first file. If more than `memory` bytes were to be kept
-/// (1 GiB), less of the time before is.
+/// `when`, `last`, `after` and `memory` make it a black box, which keeps the recording in memory. Whenever the condition `when` becomes true, for example
+/// `"fault == true and drive.speed > 3"`, a file is written that covers at least the `last` seconds before (60 by default) and the `after` seconds after it
+/// (10). save() and the removal of the store write one, too. Without `{time}` in the name, the recording ends after the first file. `memory` limits the bytes
+/// in memory (1 GiB); a file then covers less of the time before.
 ///
 /// Raises FileExistsError if the file exists, and OSError if it cannot be written.
 #[pyfunction]
@@ -167,14 +167,14 @@ impl Recording {
         }
     }
 
-    /// Saves what a black box has, as if its condition had begun to hold, with a remark. Other recordings get the remark only.
+    /// Has a black box write a file now, with a remark. Other recordings only get the remark.
     fn save(&self, text: &str) {
         if let Some(recording) = &*self.recording.lock().unwrap_or_else(PoisonError::into_inner) {
             recording.save(text);
         }
     }
 
-    /// The files that it has written or begun, the oldest first, as Path objects.
+    /// The files written so far, the oldest first.
     #[getter]
     fn files(&self) -> Vec<PathBuf> {
         match &*self.recording.lock().unwrap_or_else(PoisonError::into_inner) {
@@ -349,15 +349,14 @@ impl Run {
         Ok((times(py, &series.times)?, column(py, series.values)?))
     }
 
-    /// The fields of a struct, or of the records of a stream, as a pandas.DataFrame: a row for each look at which one of them had changed, or
-    /// for each sample, by the time in seconds. Structs, arrays and streams within a struct have tables of their own. An array, or a
-    /// vector in a record, of up to 64 elements has a column for each. Of anything else there is one column. Raises NotFoundError if nothing is
-    /// recorded of it, and ImportError without pandas.
+    /// The fields of a struct, or of the records of a stream, as a pandas.DataFrame. It has a row for each change of the struct, or for each sample,
+    /// indexed by the time in seconds. Nested structs, arrays and streams have tables of their own. Arrays, and vectors in records, have a column for each
+    /// element, up to 64. Any other path gives one column. Raises NotFoundError if the path was not recorded, and ImportError without pandas.
     fn to_pandas<'py>(&self, py: Python<'py>, path: &str) -> Result<Bound<'py, PyAny>> {
         self.table(py, path, "to_pandas")
     }
 
-    /// The same as a pyarrow.Table, with a column `time` in front. Values of several types in one column are strings in JSON.
+    /// The same as a pyarrow.Table, with `time` as the first column. A column with values of several types contains JSON strings.
     fn to_arrow<'py>(&self, py: Python<'py>, path: &str) -> Result<Bound<'py, PyAny>> {
         self.table(py, path, "to_arrow")
     }

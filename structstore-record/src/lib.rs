@@ -1,15 +1,15 @@
-//! Recordings: what a store was over time, in files that other programs open, and that put a store back as it was.
+//! Records stores as [MCAP](https://mcap.dev) files, replays them, and reads them.
 //!
-//! Three sources go into a recording. *Streams*: each sample, with its own time; what was lost is counted. *Changes*: what a
-//! [watch](structstore::Watch) tells, at most so often a second, with the newest state by then: states, not writes. *Whole states*, at the start
-//! and once a minute, from which a replay starts anywhere.
+//! A recording has three sources. *Streams*: every sample, with its own timestamp; lost samples are counted and marked. *Changes*: the state of everything
+//! else, sampled through a [watch](structstore::Watch) at most so many times a second; intermediate writes are not recorded. *Whole states*: one
+//! at the start and one each minute, so that a replay can start anywhere.
 //!
-//! The files are [MCAP](https://mcap.dev), which Foxglove, PlotJuggler, rerun and the tool `mcap` open: a topic for each struct, array and stream,
-//! messages in JSON with a JSON Schema. All messages of one look have one time, so that a transaction is in one piece. In the schema,
-//! `x-structstore` says what kind a value is in the store.
+//! Foxglove, PlotJuggler, rerun and the `mcap` tool open the files. Each struct, array and stream is a topic with messages in JSON and a JSON Schema, in
+//! which `x-structstore` gives the type of a value in the store. All messages of one sample of the state share a timestamp, so the changes of a transaction stay
+//! together.
 //!
-//! The recorder is an observer. It never waits for a disk while it reads, nor keeps a writer waiting: what finds no room in its queue is looked at
-//! again, or, if it is a sample, counted as missed. What was written is made sure to be readable once a second.
+//! The recorder attaches as an observer. The threads that read the store never wait for the disk and never make a writer wait. When the queue to the
+//! disk is full, changes are recorded later and samples of streams are counted as missed. At most the last second is lost when the recorder is killed.
 
 #![deny(missing_docs)]
 

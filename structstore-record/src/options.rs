@@ -12,25 +12,25 @@ const STATES: Duration = Duration::from_secs(60);
 /// How often at most, for the beginnings of a black box.
 const SHORTEST: Duration = Duration::from_millis(250);
 
-/// Which arrays are recorded when they change. (Streams of arrays are streams.)
+/// Which changes of arrays are recorded. (A stream of arrays is a stream.)
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arrays {
-    /// None but those of the whole states, once a minute, if all fields are recorded.
+    /// None. If the whole store is recorded, the whole states still contain the arrays.
     None,
-    /// Each so many changes.
+    /// One in so many changes.
     Every(u32),
-    /// At each look.
+    /// All.
     All,
 }
 
-/// Which streams are recorded, each of their samples.
+/// Which streams are recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Streams {
     /// None.
     None,
-    /// These, and those below.
+    /// The streams at these paths, and below.
     Below(Vec<Path>),
-    /// All of those below the recorded fields.
+    /// All streams in the recorded fields.
     All,
 }
 
@@ -76,48 +76,48 @@ impl Default for Options {
 }
 
 impl Options {
-    /// All streams, and the changes of everything else, looked at up to 200 times a second.
+    /// Records all streams, and the changes of everything else, sampled up to 200 times a second.
     #[must_use]
     pub fn new() -> Options {
         Options::default()
     }
 
-    /// How many times a second changes are looked at, at most. What changes more often is recorded with its newest state.
+    /// Sets how many times a second changes are sampled, at most.
     #[must_use]
     pub fn rate(mut self, rate: f64) -> Options {
         self.rate = if rate.is_finite() { rate.clamp(0.01, 10_000.0) } else { self.rate };
         self
     }
 
-    /// Only these fields, and all that is below.
+    /// Records only these fields, and everything below them.
     #[must_use]
     pub fn paths(mut self, paths: impl IntoIterator<Item = Path>) -> Options {
         self.paths = paths.into_iter().collect();
         self
     }
 
-    /// Of which streams each sample is recorded.
+    /// Selects the streams to record.
     #[must_use]
     pub fn streams(mut self, streams: Streams) -> Options {
         self.streams = streams;
         self
     }
 
-    /// Which arrays are recorded.
+    /// Selects which changes of arrays to record.
     #[must_use]
     pub fn arrays(mut self, arrays: Arrays) -> Options {
         self.arrays = arrays;
         self
     }
 
-    /// Begins another file after so many bytes: `run.mcap`, `run-2.mcap`, `run-3.mcap`.
+    /// Starts another file after so many bytes: `run.mcap`, `run-2.mcap`, `run-3.mcap`.
     #[must_use]
     pub fn split(mut self, bytes: u64) -> Options {
         self.split = Some(bytes);
         self
     }
 
-    /// Keeps what it records in memory, and writes a file when something has happened.
+    /// Keeps the recording in memory, and writes a file when something happens.
     #[must_use]
     pub fn black_box(mut self, black_box: BlackBox) -> Options {
         self.black_box = Some(black_box);
@@ -169,7 +169,7 @@ impl Options {
     }
 }
 
-/// What is kept in memory until something happens, and then written into a file: the time before and the time after.
+/// A black box: the recording stays in memory until something happens; then the time before and after it is written to a file.
 ///
 /// ```
 /// use std::time::Duration;
@@ -200,34 +200,35 @@ impl Default for BlackBox {
 }
 
 impl BlackBox {
-    /// The last 60 seconds, and 10 seconds more, in up to 1 GiB of memory; saved by [`save`](crate::Recording::save), and when the store goes.
+    /// Keeps the last 60 seconds in up to 1 GiB of memory, and records for 10 seconds more. [`save`](crate::Recording::save) and the removal of the
+    /// store write a file.
     #[must_use]
     pub fn new() -> BlackBox {
         BlackBox::default()
     }
 
-    /// How much of the time before is kept, at least. (It begins with a whole state, and so is up to a quarter longer.)
+    /// Sets how much of the time before an event a file covers, at least. (A file starts with a whole state, so it covers up to a quarter more.)
     #[must_use]
     pub fn last(mut self, last: Duration) -> BlackBox {
         self.last = last;
         self
     }
 
-    /// For how long recording goes on after the condition has begun to hold.
+    /// Sets how long to go on recording after an event.
     #[must_use]
     pub fn after(mut self, after: Duration) -> BlackBox {
         self.after = after;
         self
     }
 
-    /// When to save: each time that the condition begins to hold, at a look or with a sample of a stream.
+    /// Writes a file whenever a condition becomes true. It is evaluated on each sample of the state, and on each sample of the streams in it.
     #[must_use]
     pub fn when(mut self, condition: Condition) -> BlackBox {
         self.condition = Some(condition);
         self
     }
 
-    /// How many bytes may be kept. If the last seconds take more, fewer of them are.
+    /// Limits the memory. If the recording takes more, a file covers less of the time before an event.
     #[must_use]
     pub fn memory(mut self, bytes: u64) -> BlackBox {
         self.memory = bytes;

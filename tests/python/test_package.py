@@ -32,7 +32,7 @@ def test_only_the_public_api_is_visible() -> None:
     assert dir(structstore) == sorted(structstore.__all__)
     visible = {name for name in vars(structstore) if not name.startswith("_")}
     # These are imported when they are asked for.
-    assert visible | {"Meta", "Subscription", "Viewer"} == set(structstore.__all__) - {"__version__"}
+    assert visible | {"Meta", "Mirror", "Subscription", "Viewer"} == set(structstore.__all__) - {"__version__"}
     everything: dict[str, object] = {}
     exec("from structstore import *", everything)
     assert everything.keys() - {"__builtins__"} == set(structstore.__all__)

@@ -325,14 +325,25 @@ def test_tables_have_a_column_for_each_field(local: StructStore, file: Path) -> 
     assert list(frame.columns) == ["t", "acc[0]", "acc[1]", "acc[2]"] and frame.index.name == "time"
     assert frame["t"].dtype == np.int64 and frame["t"].tolist() == [0, 1, 2] and frame["acc[2]"].tolist() == [1, 1, 1]
     assert frame.index.tolist() == run["imu"][0].tolist()
-    table = run.to_arrow("pose")
-    assert table.column_names == ["time", "x", "frame", "items", "late"]
-    assert table["late"].to_pylist() == [None, 7] and table["late"].type == "int64"
-    assert table["items"].to_pylist() == ['[1, "two"]'] * 2
     assert run.to_pandas("pose")["items"][0:1].tolist() == [[1, "two"]]
     assert run.to_pandas("pose.x").columns.tolist() == ["x"]
     assert run.to_pandas("pose.inner").columns.tolist() == ["y"]
     assert run.to_pandas("gains").columns.tolist() == ["gains[0, 0]", "gains[0, 1]", "gains[1, 0]", "gains[1, 1]"]
-    assert len(run.to_arrow("image")["image"][0].as_py()) == 10
     with pytest.raises(structstore.NotFoundError, match="none: nothing is recorded"):
         run.to_pandas("none")
+
+
+def test_tables_of_arrow(local: StructStore, file: Path) -> None:
+    pytest.importorskip("pyarrow")
+    local.pose = {"x": 0.5, "items": [1, "two"]}
+    local.image = np.zeros((10, 10), np.uint8)
+    with structstore.record(local, file, rate=1000) as recording:
+        seen(recording, 3)
+        local.pose.late = 7
+        seen(recording, 4)
+    run = structstore.read(file)
+    table = run.to_arrow("pose")
+    assert table.column_names == ["time", "x", "items", "late"]
+    assert table["late"].to_pylist() == [None, 7] and table["late"].type == "int64"
+    assert table["items"].to_pylist() == ['[1, "two"]'] * 2
+    assert len(run.to_arrow("image")["image"][0].as_py()) == 10
