@@ -847,7 +847,7 @@ pub(crate) struct Replay {
     #[arg(long = "loop")]
     pub(crate) again: bool,
     /// Play only topics that begin so; can be given several times
-    #[arg(long = "topic", value_name = "TOPIC")]
+    #[arg(long = "topic", alias = "topics", value_name = "TOPIC")]
     pub(crate) topics: Vec<String>,
     /// Replace a store that exists
     #[arg(long)]

@@ -69,7 +69,7 @@ fn measure() {
 
 fn record(name: &str, file: &FilePath) {
     let store = StructStoreShared::options().observe(true).open(name).unwrap();
-    let mut recording = Recording::start(&store, name, file, Options::new().rate(50.0)).unwrap();
+    let mut recording = Recording::start(&store, name, file, Options::new()).unwrap();
     let mut ended = until_the_end();
     ready();
     while !ended() {

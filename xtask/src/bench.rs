@@ -42,9 +42,11 @@ fn record(workspace: &Workspace) -> Result {
     step::run(workspace.cargo().args(["bench", "--locked", "-p", "structstore-record", "--bench", "record"]))
 }
 
-/// What a mirror costs. It takes minutes to build, and so is not among the others.
+/// What a mirror costs. It takes minutes to build, also without optimizing all of it at once, and so is not among the others.
 fn mirror(workspace: &Workspace) -> Result {
-    step::run(workspace.cargo().args(["bench", "--locked", "-p", "structstore-mirror", "--bench", "mirror"]))
+    let mut bench = workspace.cargo();
+    bench.args(["bench", "--locked", "--profile", "tested", "-p", "structstore-mirror", "--bench", "mirror"]);
+    step::run(&mut bench)
 }
 
 /// What pages of the live viewer cost.

@@ -1,10 +1,7 @@
 //! Running commands, and timing the steps that are made of them.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
 use std::error::Error;
-use std::fs::File;
-use std::io::{self, Write};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
@@ -28,7 +25,7 @@ impl Steps {
     ///
     /// What the step fails with, headed by its name.
     pub(crate) fn run(&mut self, name: &str, title: &str, work: impl FnOnce() -> Result) -> Result {
-        say(&format!("== {name}: {title}"));
+        eprintln!("== {name}: {title}");
         let started = Instant::now();
         let outcome = work();
         let seconds = started.elapsed().as_secs_f64();
@@ -41,11 +38,6 @@ impl Steps {
         }
     }
 
-    /// Adds what has run beside these.
-    pub(crate) fn add(&mut self, others: Steps) {
-        self.passed.extend(others.passed);
-    }
-
     /// The steps that passed and their durations, on one line.
     pub(crate) fn summary(&self) -> String {
         match self.passed.as_slice() {
@@ -54,24 +46,6 @@ impl Steps {
                 format!("passed: {} (total {:.1} s)", passed.join(", "), self.started.elapsed().as_secs_f64())
             }
         }
-    }
-}
-
-thread_local! {
-    /// Where commands of this thread print, if not where this program does.
-    static SINK: RefCell<Option<File>> = const { RefCell::new(None) };
-}
-
-/// Has what this thread runs print into a file.
-pub(crate) fn print_into(file: File) {
-    SINK.set(Some(file));
-}
-
-/// Says something, as commands of this thread do.
-fn say(text: &str) {
-    let said = SINK.with_borrow_mut(|sink| sink.as_mut().map(|sink| writeln!(sink, "{text}")));
-    if said.is_none() {
-        eprintln!("{text}");
     }
 }
 
@@ -94,13 +68,6 @@ pub(crate) fn run(command: &mut Command) -> Result {
 ///
 /// If it cannot be started.
 pub(crate) fn spawn(command: &mut Command) -> Result<Child> {
-    SINK.with_borrow(|sink| match sink {
-        Some(sink) => {
-            command.stdout(sink.try_clone()?).stderr(sink.try_clone()?);
-            Ok::<(), io::Error>(())
-        }
-        None => Ok(()),
-    })?;
     let started = command.stdin(Stdio::null()).spawn();
     started.map_err(|error| format!("cannot start `{}`: {error}", shown(command)).into())
 }

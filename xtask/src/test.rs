@@ -3,7 +3,6 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
-use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::order;
@@ -29,39 +28,10 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result {
         Extent::Sample => !step.slow,
         Extent::Whole => step.slow || step.suites.is_some(),
     };
-    let chosen: Vec<Step> = STEPS
-        .into_iter()
-        .filter(|step| if names.is_empty() { runs(&step) } else { names.contains(&step.name) })
-        .collect();
-    let run = |steps: &mut Steps, venv: &Venv<'_>, step: &Step| {
-        steps.run(step.name, step.title, || (step.check)(workspace, venv, extent))
-    };
-    // Those that mostly wait, or leave a core idle, run beside the others, once the wheel is there.
-    let built = chosen.iter().position(|step| step.name == "python").map_or(0, |at| at + 1);
-    let (first, rest) = chosen.split_at(built);
-    let (beside, others): (Vec<Step>, Vec<Step>) = rest.iter().partition(|step| step.beside);
-    let outcome = first.iter().try_for_each(|step| run(&mut steps, &venv, step)).and_then(|()| {
-        if beside.is_empty() || others.is_empty() {
-            return rest.iter().try_for_each(|step| run(&mut steps, &venv, step));
-        }
-        venv.python_with_wheel()?;
-        let (log, own) = (workspace.target.join("test-beside.log"), venv.again());
-        let file = fs::File::create(&log)?;
-        thread::scope(|scope| {
-            let (run, beside) = (&run, &beside);
-            let side = scope.spawn(move || {
-                step::print_into(file);
-                let mut steps = Steps::new();
-                let done = beside.iter().try_for_each(|step| run(&mut steps, &own, step));
-                (steps, done.map_err(|error| error.to_string()))
-            });
-            let done = others.iter().try_for_each(|step| run(&mut steps, &venv, step));
-            let (passed, beside) = side.join().map_err(|_| "a step has panicked")?;
-            steps.add(passed);
-            eprint!("{}", fs::read_to_string(&log)?);
-            done.and(beside.map_err(Into::into))
-        })
-    });
+    let outcome = STEPS
+        .iter()
+        .filter(|step| if names.is_empty() { runs(step) } else { names.contains(&step.name) })
+        .try_for_each(|step| steps.run(step.name, step.title, || (step.check)(workspace, &venv, extent)));
     eprintln!("{}", steps.summary());
     match extent {
         Extent::Sample => {
@@ -102,14 +72,15 @@ fn number_of_the_day() -> String {
     (time.as_secs() / (24 * 60 * 60)).to_string()
 }
 
+/// What is tested of the library beyond its default.
+const FEATURES: &str = "structstore-core/serde,structstore-core/ndarray,structstore-core/stream";
+
 #[derive(Clone, Copy)]
 struct Step {
     name: &'static str,
     title: &'static str,
     /// Whether it runs in the exhaustive half only, or by its name: it takes minutes to build.
     slow: bool,
-    /// Whether it can run beside others: it builds nothing that they do.
-    beside: bool,
     /// What of it is sampled.
     suites: Option<&'static str>,
     check: fn(&Workspace, &Venv<'_>, Extent) -> Result,
@@ -121,11 +92,7 @@ impl Step {
         title: &'static str,
         check: fn(&Workspace, &Venv<'_>, Extent) -> Result,
     ) -> Step {
-        Step { name, title, slow: false, beside: false, suites: None, check }
-    }
-
-    const fn beside(self) -> Step {
-        Step { beside: true, ..self }
+        Step { name, title, slow: false, suites: None, check }
     }
 
     const fn slow(self) -> Step {
@@ -148,10 +115,10 @@ const STEPS: [Step; 14] = [
     Step::new("deaths", "a death at stores to shared memory", deaths).sampled("deaths"),
     Step::new("hostile", "stores with words changed", hostile).sampled("hostile bytes"),
     Step::new("doc", "documentation", doc),
-    Step::new("loom", "the lock protocol, model-checked", loom).sampled("loom's interleavings").beside(),
-    Step::new("pytest", "tests in Python", pytest).sampled("hostile bytes in Python").beside(),
-    Step::new("types", "type stubs", types).beside(),
-    Step::new("browser", "the live viewer in a browser", browser).beside(),
+    Step::new("loom", "the lock protocol, model-checked", loom).sampled("loom's interleavings"),
+    Step::new("pytest", "tests in Python", pytest).sampled("hostile bytes in Python"),
+    Step::new("types", "type stubs", types),
+    Step::new("browser", "the live viewer in a browser", browser),
     Step::new("mirror", "mirrors, through Zenoh", mirror).slow(),
 ];
 
@@ -225,9 +192,7 @@ fn rust(workspace: &Workspace, venv: &Venv<'_>, extent: Extent) -> Result {
         step::run(tests.env(PYTHON_FOR_TESTS, python))
     };
     match extent {
-        Extent::Sample => {
-            run(&["--features", "structstore-core/serde,structstore-core/ndarray,structstore-core/stream"])
-        }
+        Extent::Sample => run(&["--features", FEATURES]),
         Extent::Whole => {
             run(&["-p", "structstore-tests", "--test", "check", "--test", "soak"])?;
             run(&["-p", "structstore-derive", "--test", "ui"])?;
@@ -247,7 +212,8 @@ fn hostile(workspace: &Workspace, _: &Venv<'_>, extent: Extent) -> Result {
 /// A test in which processes die in the middle.
 fn with_crash_points(workspace: &Workspace, test: &str, extent: Extent) -> Result {
     let mut tests = workspace.cargo();
-    tests.args(["test", "--locked", "-p", "structstore-tests", "--features", "crash-points"]);
+    // Of the same packages as the other tests, so that what they depend on is not built once more.
+    tests.args(["test", "--locked", "--features", &format!("{FEATURES},structstore-tests/crash-points")]);
     step::run(extent.tell(tests.args(["--test", test, "--", "--nocapture"])))
 }
 
@@ -266,7 +232,7 @@ fn doc(workspace: &Workspace, _: &Venv<'_>, _: Extent) -> Result {
         "-p",
         "structstore-record",
     ]);
-    doc.args(["--features", "structstore-core/serde,structstore-core/ndarray,structstore-core/stream"]);
+    doc.args(["--features", FEATURES]);
     step::run(doc.env("RUSTDOCFLAGS", "-D warnings"))
 }
 

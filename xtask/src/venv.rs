@@ -36,12 +36,6 @@ impl<'w> Venv<'w> {
         Venv { workspace, dir, python, created, has_wheel, profile: "tested" }
     }
 
-    /// The same for another thread, with what it has by now.
-    pub(crate) fn again(&self) -> Venv<'w> {
-        let (dir, python) = (self.dir.clone(), self.python.clone());
-        Venv { dir, python, created: self.created.clone(), has_wheel: self.has_wheel.clone(), ..*self }
-    }
-
     /// With a wheel as it is shipped, which takes longer to build.
     pub(crate) fn for_benchmarks(workspace: &'w Workspace) -> Self {
         Venv { profile: "release", ..Venv::new(workspace) }
