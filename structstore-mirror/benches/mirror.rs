@@ -53,7 +53,7 @@ fn measure() {
     let endpoint = endpoint();
     let network = Network::new().insecure(true).listen(&endpoint);
     let owner =
-        Mirror::start(&*name, &network, Options::new().own(Path::ROOT).rate(1000.0).key("bench")).unwrap();
+        Mirror::start(&*name, &network, Options::new().own(Path::ROOT).rate(10_000.0).key("bench")).unwrap();
     println!("{:44} {}", "the same, owned", write(TIME, false));
     let desks: Vec<SegmentName> = (0..8).map(|_| SegmentName::new("bench_desk")).collect();
     let first = Other::start(&["follow", &desks[0], &endpoint]);

@@ -454,13 +454,14 @@ impl Follower {
         }
         let metas: Vec<_> = metas.into_iter().filter(|(path, _)| part.selection.has(path)).collect();
         let mut errors = Vec::new();
-        assign(&part.shadow.clone(), &set, &gone, &metas, &mut Vec::new());
         let here = set.iter().filter(|(path, _)| !kept.contains(path));
         let here: Vec<(Path, Value<'static>)> = here
             .map(|(path, value)| (path.clone(), part.selection.keep(store, path, value.clone())))
             .collect();
-        let gone: Vec<Path> = gone.into_iter().filter(|path| !kept.contains(path)).collect();
-        let is_done = assign(store, &here, &gone, &metas, &mut errors);
+        let gone_here: Vec<Path> = gone.iter().filter(|path| !kept.contains(path)).cloned().collect();
+        // Others wait for the store; the shadow has time.
+        let is_done = assign(store, &here, &gone_here, &metas, &mut errors);
+        assign(&part.shadow.clone(), &set, &gone, &metas, &mut Vec::new());
         part.failed.extend(errors.iter().map(|(path, _)| path.clone()));
         let lag = wall_now().saturating_sub(mark.time) as f64 / 1e9;
         self.shared.status(part.index, |status| {

@@ -154,6 +154,8 @@ impl Network {
         )?;
         set("scouting/multicast/enabled", json!(false))?;
         set("scouting/gossip/enabled", json!(false))?;
+        // There is nobody to wait for but those.
+        set("open/return_conditions/connect_scouted", json!(false))?;
         set("transport/link/tx/lease", json!(self.lease_time().as_millis() as u64))?;
         set("transport/link/rx/max_message_size", json!(LARGEST))?;
         // A large state over a slow link takes its time.
