@@ -284,7 +284,7 @@ impl Owner {
                     }
                     Some(Found::Array(large)) => {
                         part.streams.retain(|stream, _| !stream.starts_with(&path));
-                        if let Some(array) = large.view().ok().and_then(|elements| copied(&elements)) {
+                        if let Ok(array) = large.view().and_then(Elements::into_value) {
                             part.send_array(self.epoch, time, &path, array);
                         }
                     }
@@ -549,16 +549,6 @@ fn meta_of(store: &Struct, path: &Path) -> Option<Meta> {
     meta.ok()
 }
 
-fn copied(elements: &Elements) -> Option<ArrayValue<'static>> {
-    match elements {
-        Elements::Copied(array) => Some(array.clone()),
-        Elements::Viewed(view) => {
-            let data = view.copy_bytes(0..view.byte_len());
-            ArrayValue::new(view.dtype().clone(), view.shape(), data).ok()
-        }
-    }
-}
-
 fn wanted(selections: &[&Selection], changed: &[Path]) -> Vec<Path> {
     let all = changed.iter().flat_map(|path| selections.iter().filter_map(|selection| selection.of(path)));
     let unique: std::collections::BTreeSet<Path> = all.collect();
@@ -594,7 +584,7 @@ fn reply(shared: &Shared, query: &Query, message: &Message) {
 fn value_of(found: Option<Found>) -> Option<Value<'static>> {
     match found? {
         Found::Value(value) => Some(value),
-        Found::Array(large) => large.view().ok().and_then(|elements| copied(&elements)).map(Value::Array),
+        Found::Array(large) => large.view().and_then(Elements::into_value).ok().map(Value::Array),
         Found::Stream(stream) => stream.value().ok().map(Value::Stream),
         Found::Struct(_) | Found::List(_) => None,
     }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use structstore::path::Path;
 use structstore::stream::now;
 use structstore::watch::{Batches, Elements, Found};
-use structstore::{ArrayValue, ErrorKind, Item as StoreItem, Value};
+use structstore::{ErrorKind, Item as StoreItem, Value};
 
 use crate::error::Result;
 use crate::options::Arrays;
@@ -126,14 +126,7 @@ impl Looks {
             }
             Some(Found::Array(large)) => {
                 self.takes_array(&path).then_some(())?;
-                let elements = large.view().ok()?;
-                let array = match elements {
-                    Elements::Copied(array) => array,
-                    Elements::Viewed(view) => {
-                        let data = view.copy_bytes(0..view.byte_len());
-                        ArrayValue::new(view.dtype().clone(), view.shape(), data).ok()?
-                    }
-                };
+                let array = large.view().and_then(Elements::into_value).ok()?;
                 Some(Value::Array(array))
             }
             Some(Found::Stream(stream)) => {

@@ -89,6 +89,21 @@ impl Elements {
         }
     }
 
+    /// A copy of them, detached from the store.
+    ///
+    /// # Errors
+    ///
+    /// As [`ArrayValue::new`], if others have damaged the array.
+    pub fn into_value(self) -> Result<ArrayValue<'static>> {
+        match self {
+            Elements::Copied(array) => Ok(array),
+            Elements::Viewed(view) => {
+                let data = view.copy_bytes(0..view.byte_len());
+                ArrayValue::new(view.dtype().clone(), view.shape(), data)
+            }
+        }
+    }
+
     /// The shape: that of the array may be another one by now.
     pub fn shape(&self) -> &[usize] {
         match self {
