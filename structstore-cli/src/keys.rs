@@ -14,7 +14,7 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    /// `None` without a terminal, and in the background: who reads there is stopped.
+    /// `None` without a terminal, and for a background process, which the kernel would stop when it reads.
     pub(crate) fn new() -> Option<Keys> {
         let terminal = io::stdin();
         if !terminal.is_terminal() || tcgetpgrp(&terminal) != Ok(getpgrp()) {

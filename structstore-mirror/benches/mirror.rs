@@ -49,7 +49,7 @@ fn measure() {
             }
         })
     };
-    println!("{:44} {}", "a writer of three fields, nobody follows", write(TIME, false));
+    println!("{:44} {}", "a writer of three fields, no mirror", write(TIME, false));
     let endpoint = endpoint();
     let network = Network::new().insecure(true).listen(&endpoint);
     let owner =

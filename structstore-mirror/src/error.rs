@@ -23,7 +23,7 @@ pub enum Error {
     Owned {
         /// The part.
         part: structstore::path::Path,
-        /// Who owns it: host and process id.
+        /// Host and process id of its owner.
         owner: String,
     },
 }

@@ -11,27 +11,25 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use structstore::binding_support::waiting_at_most;
-use structstore::guard::StructMut;
 use structstore::path::Path;
 use structstore::stream::{AnyStream, now, wall_time};
 use structstore::watch::Batches;
-use structstore::{
-    Cleanup, Error as StoreError, ErrorKind, Meta, Scalar, Struct, StructStore, StructStoreShared, Value,
-};
+use structstore::{Cleanup, Error as StoreError, Meta, Struct, StructStore, StructStoreShared, Value};
 use zenoh::bytes::ZBytes;
-use zenoh::liveliness::LivelinessToken;
 use zenoh::pubsub::Subscriber;
 use zenoh::query::Reply;
 use zenoh::sample::{Sample, SampleKind};
 use zenoh::{Session, Wait};
 
+use crate::apply::{assign, load_part};
+use crate::compare::{differences, shortened, value_at};
 use crate::error::{Error, Result};
 use crate::key::{Keys, chunk};
 use crate::message::{Mark, Message};
 use crate::mirror::Shared;
 use crate::network::{ANSWER, LARGEST};
-use crate::owner::{BEAT, owner_of, wall_now};
-use crate::parts::{STATUS, Selection, declare, free, prune, put, remove};
+use crate::owner::{BEAT, named, owner_of, wall_now};
+use crate::parts::{STATUS, Selection};
 
 /// How many bytes of messages may wait. What comes beyond is dropped, and missed.
 const ROOM: usize = LARGEST as usize;
@@ -74,7 +72,6 @@ pub(crate) struct Follower {
     writable: bool,
     shows_status: bool,
     _subscribers: Vec<Subscriber<()>>,
-    _tokens: Vec<LivelinessToken>,
 }
 
 enum Sync {
@@ -139,7 +136,6 @@ impl Follower {
             writable,
             shows_status,
             _subscribers: Vec::new(),
-            _tokens: Vec::new(),
         };
         for (at, (index, selection)) in parts.iter().enumerate() {
             let keys = Keys::new(&shared.key, &selection.part);
@@ -190,7 +186,7 @@ impl Follower {
         Ok(follower)
     }
 
-    /// Follows until it is over. The store is made anew if it goes.
+    /// Follows until the mirror ends. If the store is removed, it creates another one.
     pub(crate) fn run(mut self) {
         while !self.shared.is_over() {
             let options = StructStoreShared::options().cleanup(Cleanup::Never);
@@ -205,7 +201,10 @@ impl Follower {
                     drop(store);
                     let _ = watching.map(thread::JoinHandle::join);
                 }
-                Err(error) => self.shared.log(format!("{}: {error}", self.shared.place.display())),
+                Err(error) => {
+                    self.shared.log(format!("{}: {error}", self.shared.place.display()));
+                    thread::sleep(BEAT);
+                }
             }
             thread::sleep(TICK);
         }
@@ -302,7 +301,7 @@ impl Follower {
             }
             false => drop(part.owners.remove(&owner)),
         }
-        let (owner, is_owned) = (part.owners.first().cloned(), !part.owners.is_empty());
+        let (owner, is_owned) = (part.owners.first().map(|owner| named(owner)), !part.owners.is_empty());
         self.shared.status(part.index, |status| {
             status.owner = owner;
             status.connected &= is_owned;
@@ -393,7 +392,9 @@ impl Follower {
         }
         let mut errors = Vec::new();
         load_part(&shadow, &selection, value.as_ref(), &metas, &mut Vec::new());
-        load_part(store, &selection, value.as_ref(), &metas, &mut errors);
+        if !load_part(store, &selection, value.as_ref(), &metas, &mut errors) {
+            return self.resync(at);
+        }
         let Some(part) = self.parts.get_mut(at) else { return };
         part.was_live = true;
         part.failed = errors.iter().map(|(path, _)| path.clone()).collect();
@@ -655,10 +656,13 @@ impl Follower {
             }
         }
         let mut errors = Vec::new();
-        assign(store, &set, &gone, &[], &mut errors);
+        let is_done = assign(store, &set, &gone, &[], &mut errors);
         self.shared.status(part.index, |status| {
             errors.into_iter().for_each(|(path, error)| status.set_error(&path, Some(error)));
         });
+        if !is_done {
+            self.resync(at);
+        }
     }
 
     /// Asks the owner for what was changed here.
@@ -796,240 +800,8 @@ fn ask(
     };
 }
 
-/// Assigns, removes and declares in one transaction; if that cannot be, each by itself, and says what cannot. `false` if somebody had
-/// a lock for too long.
-fn assign(
-    store: &Struct,
-    set: &[(Path, Value<'static>)],
-    gone: &[Path],
-    metas: &[(Path, Meta)],
-    errors: &mut Vec<(Path, String)>,
-) -> bool {
-    let all = store.transaction(|root| {
-        gone.iter().try_for_each(|path| remove(root, path, true))?;
-        metas.iter().try_for_each(|(path, meta)| free(root, path, meta))?;
-        set.iter().try_for_each(|(path, value)| set_exactly(root, path, value))?;
-        metas.iter().try_for_each(|(path, meta)| declare(root, path, meta))
-    });
-    match all {
-        Ok(()) => return true,
-        Err(error) if error.kind() == ErrorKind::LockTimeout => return false,
-        Err(_) => {}
-    }
-    for path in gone {
-        note(path, store.transaction(|root| remove(root, path, true)), errors);
-    }
-    for (path, meta) in metas {
-        let _ = store.transaction(|root| free(root, path, meta));
-    }
-    for (path, value) in set {
-        each(store, path, value, errors);
-    }
-    for (path, meta) in metas {
-        note(path, store.transaction(|root| declare(root, path, meta)), errors);
-    }
-    true
-}
-
-/// Assigns a value. Of a struct that stays the same one, the fields that the value has not go, also those that are declared.
-fn set_exactly(root: &mut StructMut<'_>, path: &Path, value: &Value<'_>) -> structstore::Result<()> {
-    if matches!(value, Value::Struct(_)) {
-        match path.is_root() {
-            true => prune(root, value)?,
-            false => {
-                if let Ok(mut part) = root.at(&path.to_string()) {
-                    prune(&mut part, value)?;
-                }
-            }
-        }
-    }
-    put(root, path, value)
-}
-
-/// Assigns a value, or as many parts of it as can be.
-fn each(store: &Struct, path: &Path, value: &Value<'_>, errors: &mut Vec<(Path, String)>) {
-    let done = store.transaction(|root| set_exactly(root, path, value));
-    match (done, value) {
-        (Ok(()), _) => {}
-        (Err(error), Value::Struct(fields)) if error.kind() != ErrorKind::StaleHandle => {
-            let inner = match path.is_root() {
-                true => Ok(store.clone()),
-                false => store.get_at::<Struct>(&path.to_string()),
-            };
-            let Ok(inner) = inner else { return note(path, Err(error), errors) };
-            for name in inner.names().unwrap_or_default() {
-                if !fields.iter().any(|(field, _)| **field == *name) {
-                    let path = path.then(&name);
-                    note(&path, store.transaction(|root| remove(root, &path, true)), errors);
-                }
-            }
-            fields.iter().for_each(|(name, value)| each(store, &path.then(&**name), value, errors));
-        }
-        (Err(error), _) => note(path, Err(error), errors),
-    }
-}
-
-fn note(path: &Path, done: structstore::Result<()>, errors: &mut Vec<(Path, String)>) {
-    if let Err(error) = done {
-        errors.push((path.clone(), error.to_string()));
-    }
-}
-
-/// Makes a part what the owner has. What is excluded stays what it is here.
-fn load_part(
-    store: &Struct,
-    selection: &Selection,
-    value: Option<&Value<'static>>,
-    metas: &[(Path, Meta)],
-    errors: &mut Vec<(Path, String)>,
-) {
-    let path = &selection.part;
-    let value = match value {
-        None if path.is_root() => Value::Struct(Vec::new()),
-        None => {
-            assign(store, &[], std::slice::from_ref(path), &[], errors);
-            return;
-        }
-        Some(value) => value.clone(),
-    };
-    let value = selection.keep(store, path, value);
-    assign(store, &[(path.clone(), value)], &[], metas, errors);
-}
-
-fn value_at(store: &Struct, path: &Path) -> Option<Value<'static>> {
-    match path.is_root() {
-        true => store.to_value().ok(),
-        false => store.get_at::<Value<'static>>(&path.to_string()).ok(),
-    }
-}
-
-/// Where two values differ, but for the samples of streams, which come by themselves, and for the types of numbers.
-fn differences(path: &Path, one: Option<&Value<'_>>, other: Option<&Value<'_>>, found: &mut Vec<Path>) {
-    match (one, other) {
-        (Some(Value::Struct(one)), Some(Value::Struct(other))) => {
-            let mut others: HashMap<&str, &Value<'_>> =
-                other.iter().map(|(name, value)| (&**name, value)).collect();
-            for (name, value) in one {
-                differences(&path.then(&**name), Some(value), others.remove(&**name), found);
-            }
-            found.extend(others.into_keys().map(|name| path.then(name)));
-        }
-        (one, other) if same(one, other) => {}
-        _ => found.push(path.clone()),
-    }
-}
-
-fn same(one: Option<&Value<'_>>, other: Option<&Value<'_>>) -> bool {
-    match (one, other) {
-        (None, None) | (Some(Value::Stream(_)), Some(Value::Stream(_))) => true,
-        (Some(Value::Scalar(one)), Some(Value::Scalar(other))) => {
-            one == other || is_nan(*one) && is_nan(*other)
-        }
-        (Some(Value::Array(one)), Some(Value::Array(other))) => {
-            one.dtype() == other.dtype() && one.shape() == other.shape() && one.data() == other.data()
-        }
-        (Some(Value::List(one)), Some(Value::List(other))) => {
-            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same(Some(one), Some(other)))
-        }
-        (Some(one @ Value::Struct(_)), Some(other @ Value::Struct(_))) => {
-            let mut found = Vec::new();
-            differences(&Path::ROOT, Some(one), Some(other), &mut found);
-            found.is_empty()
-        }
-        (Some(one), Some(other)) => one == other,
-        _ => false,
-    }
-}
-
-/// A value for a remark.
-fn shortened(value: &Value<'_>) -> String {
-    let text = value.to_string();
-    match text.char_indices().nth(80) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None => text,
-    }
-}
-
-fn is_nan(scalar: Scalar) -> bool {
-    matches!(scalar, Scalar::F32(number) if number.is_nan())
-        || matches!(scalar, Scalar::F64(number) if number.is_nan())
-}
-
 /// A time of CLOCK_MONOTONIC here, from one of another machine since 1970: not later than now.
 fn monotonic(time: u64) -> u64 {
     let now = now();
     now.saturating_sub(wall_time(now).saturating_sub(time))
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use structstore_tests::fuzz::snapshot::with_header;
-
-    use super::*;
-
-    /// Does with a message what a follower does.
-    fn apply(bytes: &[u8]) {
-        let (store, all) = (StructStore::new(), Selection::new(Path::ROOT, &[]));
-        store.set("camera", 1).unwrap();
-        match Message::from_bytes(bytes) {
-            Ok(Message::Delta { set, gone, metas, .. }) => {
-                assign(&store, &set, &gone, &metas, &mut Vec::new());
-            }
-            Ok(Message::State { value, metas, .. }) => {
-                load_part(&store, &all, value.as_ref(), &metas, &mut Vec::new());
-            }
-            Ok(Message::Array { path, value, .. }) => {
-                assign(&store, &[(path, value)], &[], &[], &mut Vec::new());
-            }
-            _ => {}
-        }
-        store.check().unwrap();
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(2000))]
-
-        /// Also those whose hash is right.
-        #[test]
-        fn hostile_messages_do_no_harm(which in 0..4, changes in proptest::collection::vec((0_usize..400, any::<u8>()), 1..4)) {
-            let mark = Mark { epoch: 1, seq: 7, time: 5 };
-            let at = |text: &str| text.parse::<Path>().unwrap();
-            let value = Value::record([("x", Value::from(0.5)), ("list", Value::list([1, 2])), ("camera", Value::Null)]);
-            let metas = vec![(at("x"), Meta::new().range(0.0..=1.0).unit("m"))];
-            let message = match which {
-                0 => Message::Delta { mark, bulk: 3, set: vec![(at("camera"), value)], gone: vec![at("x")], metas },
-                1 => Message::State { mark, bulk: 3, value: Some(value), metas },
-                2 => Message::Array { mark, number: 4, path: at("camera"), value },
-                _ => Message::Samples { mark, path: at("imu"), samples: vec![(1, 2, vec![3, 4])] },
-            };
-            let bytes = message.to_bytes().unwrap();
-            apply(&bytes);
-            let mut body = bytes[32..].to_vec();
-            for (at, by) in changes {
-                let at = at % body.len();
-                body[at] = by;
-            }
-            apply(&with_header(&body));
-        }
-    }
-
-    #[test]
-    fn values_are_compared_as_they_are_mirrored() {
-        let record = |fields: &[(&'static str, f64)]| {
-            Value::record(fields.iter().map(|(name, value)| (*name, Value::from(*value))))
-        };
-        let differing = |one: &Value<'_>, other: Option<&Value<'_>>| {
-            let mut found = Vec::new();
-            differences(&"p".parse().unwrap(), Some(one), other, &mut found);
-            found.iter().map(Path::to_string).collect::<Vec<String>>().join(" ")
-        };
-        let one = record(&[("a", f64::NAN), ("b", 1.0)]);
-        assert_eq!(differing(&one, Some(&record(&[("b", 1.0), ("a", f64::NAN)]))), "");
-        assert_eq!(differing(&one, Some(&record(&[("b", 1.5), ("c", 0.0)]))), "p.a p.b p.c");
-        assert_eq!(differing(&one, None), "p");
-        assert_eq!(differing(&Value::from(1_u8), Some(&Value::from(1_i64))), "");
-        assert_eq!(differing(&Value::list([one.clone()]), Some(&Value::list([record(&[("a", 1.0)])]))), "p");
-        assert_eq!(shortened(&Value::from("x".repeat(200))).chars().count(), 81);
-    }
 }

@@ -29,17 +29,17 @@ impl Keys {
         format!("{}/@bulk", self.0)
     }
 
-    /// The state, for who asks.
+    /// Requests for the state.
     pub(crate) fn state(&self) -> String {
         format!("{}/@state", self.0)
     }
 
-    /// Changes that a follower wants.
+    /// Changes that followers request.
     pub(crate) fn changes(&self) -> String {
         format!("{}/@set", self.0)
     }
 
-    /// Who owns the part.
+    /// The liveliness token of an owner.
     pub(crate) fn owner(&self, owner: &str) -> String {
         format!("{}/@owner/{}", self.0, chunk(owner))
     }

@@ -1,4 +1,4 @@
-//! An authority and certificates, since nobody sets that up otherwise.
+//! Creates a certificate authority and certificates.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -12,14 +12,14 @@ use rcgen::{
 
 use crate::error::{Error, Result};
 
-/// Writes an authority (`ca.pem`, `ca.key`) and, for each name, a certificate that it has signed (`NAME.pem`, `NAME.key`). A name is that of a
-/// host, as others connect to it, and what [`Network::allow`](crate::Network::allow) takes. An authority that is there is used.
+/// Creates a certificate authority (`ca.pem`, `ca.key`) and, for each name, a certificate signed by it (`NAME.pem`, `NAME.key`). An existing authority is
+/// reused. A name is the host name that others connect to; [`Network::allow`](crate::Network::allow) takes it, too.
 ///
-/// Each machine gets `ca.pem` and its own two files. `ca.key` makes further certificates: keep it elsewhere.
+/// Copy `ca.pem` and its own two files to each machine. `ca.key` signs further certificates: keep it safe.
 ///
 /// # Errors
 ///
-/// [`Error::File`], also if a file of a certificate exists; [`Error::Invalid`] for a name that is none of a host.
+/// [`Error::File`] if a file cannot be written or already exists; [`Error::Invalid`] if a name is not a valid host name, or `ca.key` is missing.
 pub fn keygen(folder: &FilePath, names: &[String]) -> Result<()> {
     let failed = |error: rcgen::Error| Error::Invalid(format!("certificates: {error}"));
     for name in names {

@@ -23,6 +23,8 @@
 
 #![deny(missing_docs)]
 
+mod apply;
+mod compare;
 mod error;
 mod follower;
 mod key;

@@ -57,14 +57,14 @@ impl Options {
         Options::default()
     }
 
-    /// Sends a part to whoever follows it. The root stands for all of the store.
+    /// Owns a part: publishes its changes. The root stands for the whole store.
     #[must_use]
     pub fn own(mut self, part: Path) -> Options {
         self.own.push(part);
         self
     }
 
-    /// Receives a part from its owner.
+    /// Follows a part: applies the changes that its owner publishes.
     #[must_use]
     pub fn follow(mut self, part: Path) -> Options {
         self.follow.push(part);

@@ -15,7 +15,7 @@ pub(crate) const LARGEST: u64 = 256 << 20;
 /// How long an answer may take.
 pub(crate) const ANSWER: Duration = Duration::from_secs(60);
 
-/// Where to listen and to connect, and who may.
+/// The endpoints and certificates of a mirror.
 ///
 /// ```
 /// use structstore_mirror::Network;
@@ -41,7 +41,7 @@ pub(crate) struct Certificates {
 }
 
 impl Network {
-    /// Nobody is reached yet.
+    /// A network without endpoints.
     #[must_use]
     pub fn new() -> Network {
         Network::default()

@@ -6,8 +6,8 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use structstore::binding_support::{Whole, waiting_at_most};
@@ -65,6 +65,8 @@ pub(crate) struct Owner {
     /// For what followers change: the store once more, with the right to do so.
     change: Option<StructStoreShared>,
     epoch: u64,
+    /// Older owners of a part, and since when each is known: one that has died is forgotten after its lease.
+    rivals: Arc<Mutex<HashMap<String, (usize, Instant)>>>,
     _tokens: Vec<LivelinessToken>,
     _queryables: Vec<Queryable<()>>,
     _others: Vec<Subscriber<()>>,
@@ -118,6 +120,7 @@ impl Owner {
             plain,
             change: None,
             epoch: 0,
+            rivals: Arc::default(),
             _tokens: Vec::new(),
             _queryables: Vec::new(),
             _others: Vec::new(),
@@ -128,12 +131,15 @@ impl Owner {
             owner
                 ._tokens
                 .push(session.liveliness().declare_token(keys.owner(&own)).wait().map_err(Error::network)?);
-            let (others, part, me) = (Arc::clone(shared), selection.part.clone(), own.clone());
+            let (rivals, me) = (Arc::clone(&owner.rivals), own.clone());
             let take = move |sample: Sample| {
-                // Of two that have begun at once, or on both sides of a link that was down, the older one stays.
+                // If two start at once, or on both sides of a broken link, the older one stays.
                 let other = owner_of(sample.key_expr().as_str());
-                if let Some(owner) = other.filter(|other| *other < me && sample.kind() == SampleKind::Put) {
-                    others.fail(Error::Owned { part: part.clone(), owner });
+                let Some(other) = other.filter(|other| *other < me) else { return };
+                let mut rivals = rivals.lock().unwrap_or_else(PoisonError::into_inner);
+                match sample.kind() {
+                    SampleKind::Put => drop(rivals.insert(other, (number, Instant::now()))),
+                    SampleKind::Delete => drop(rivals.remove(&other)),
                 }
             };
             let others = session.liveliness().declare_subscriber(keys.owners()).history(true).callback(take);
@@ -170,7 +176,7 @@ impl Owner {
                 metas: HashMap::new(),
                 streams: HashMap::new(),
             });
-            shared.status(*index, |part| part.owner = Some(own.clone()));
+            shared.status(*index, |part| part.owner = Some(named(&own)));
         }
         Ok(owner)
     }
@@ -191,7 +197,21 @@ impl Owner {
             }
             // Who asks while there is no store gets no answer, and asks again.
             while self.questions.try_recv().is_ok() {}
+            self.look_for_rivals();
             std::thread::sleep(RETRY);
+        }
+    }
+
+    /// Ends the mirror if an older owner of a part is alive.
+    fn look_for_rivals(&self) {
+        let rivals = self.rivals.lock().unwrap_or_else(PoisonError::into_inner);
+        let lease = self.shared.lease + Duration::from_secs(1);
+        let alive = rivals.iter().find(|(_, (_, since))| since.elapsed() > lease);
+        if let Some((owner, (at, _))) = alive
+            && let Some(part) = self.parts.get(*at)
+        {
+            let part = part.selection.part.clone();
+            self.shared.fail(Error::Owned { part, owner: named(owner) });
         }
     }
 
@@ -231,6 +251,7 @@ impl Owner {
             if beat.elapsed() >= BEAT {
                 beat = Instant::now();
                 self.parts.iter_mut().for_each(|part| part.beat(self.epoch));
+                self.look_for_rivals();
             }
         }
         Ok(())
@@ -374,7 +395,10 @@ impl Owner {
         };
         let selection = self.parts.get(at).map(|part| part.selection.clone()).ok_or("no such part")?;
         let paths: Vec<Path> = set.iter().map(|(path, _)| path).chain(&gone).cloned().collect();
-        if let Some(path) = paths.iter().find(|path| !selection.has(path) || path.is_root()) {
+        let is_field = |path: &Path| path.steps().iter().all(|step| matches!(step, Step::Name(_)));
+        if let Some(path) =
+            paths.iter().find(|path| !selection.has(path) || path.is_root() || !is_field(path))
+        {
             return Err(format!("{path}: it is not part of what is mirrored"));
         }
         if let Some(path) = gone.iter().find(|path| selection.contains_excluded(path)) {
@@ -598,7 +622,7 @@ fn alone(session: &Session, shared: &Shared, keys: &Keys, selection: &Selection,
             return Ok(());
         };
         if Instant::now() > until || shared.is_over() {
-            return Err(Error::Owned { part: selection.part.clone(), owner });
+            return Err(Error::Owned { part: selection.part.clone(), owner: named(&owner) });
         }
         std::thread::sleep(RETRY);
     }
@@ -616,6 +640,11 @@ fn owners(session: &Session, keys: &Keys) -> Result<Vec<String>> {
     asked.wait().map_err(Error::network)?;
     // It ends when all have answered, for then nobody can send any more.
     Ok(found.into_iter().flatten().collect())
+}
+
+/// Host and process id of an owner, for people.
+pub(crate) fn named(owner: &str) -> String {
+    owner.split_once(' ').map_or(owner, |(_, named)| named).to_owned()
 }
 
 /// The owner that a key of one names.

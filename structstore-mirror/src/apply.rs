@@ -1,0 +1,161 @@
+//! How what the owner sends is applied to a store.
+
+use structstore::guard::StructMut;
+use structstore::path::Path;
+use structstore::{ErrorKind, Meta, Struct, Value};
+
+use crate::parts::{Selection, declare, free, prune, put, remove};
+
+/// Assigns, removes and declares in one transaction; if that cannot be, each by itself, and says what cannot. `false` if somebody had
+/// a lock for too long.
+pub(crate) fn assign(
+    store: &Struct,
+    set: &[(Path, Value<'static>)],
+    gone: &[Path],
+    metas: &[(Path, Meta)],
+    errors: &mut Vec<(Path, String)>,
+) -> bool {
+    let all = store.transaction(|root| {
+        gone.iter().try_for_each(|path| remove(root, path, true))?;
+        metas.iter().try_for_each(|(path, meta)| free(root, path, meta))?;
+        set.iter().try_for_each(|(path, value)| set_exactly(root, path, value))?;
+        metas.iter().try_for_each(|(path, meta)| declare(root, path, meta))
+    });
+    match all {
+        Ok(()) => return true,
+        Err(error) if error.kind() == ErrorKind::LockTimeout => return false,
+        Err(_) => {}
+    }
+    for path in gone {
+        note(path, store.transaction(|root| remove(root, path, true)), errors);
+    }
+    for (path, meta) in metas {
+        let _ = store.transaction(|root| free(root, path, meta));
+    }
+    for (path, value) in set {
+        each(store, path, value, errors);
+    }
+    for (path, meta) in metas {
+        note(path, store.transaction(|root| declare(root, path, meta)), errors);
+    }
+    true
+}
+
+/// Assigns a value. Of a struct that stays the same one, the fields that the value has not go, also those that are declared.
+fn set_exactly(root: &mut StructMut<'_>, path: &Path, value: &Value<'_>) -> structstore::Result<()> {
+    if matches!(value, Value::Struct(_)) {
+        match path.is_root() {
+            true => prune(root, value)?,
+            false => {
+                if let Ok(mut part) = root.at(&path.to_string()) {
+                    prune(&mut part, value)?;
+                }
+            }
+        }
+    }
+    put(root, path, value)
+}
+
+/// Assigns a value, or as many parts of it as can be.
+fn each(store: &Struct, path: &Path, value: &Value<'_>, errors: &mut Vec<(Path, String)>) {
+    let done = store.transaction(|root| set_exactly(root, path, value));
+    match (done, value) {
+        (Ok(()), _) => {}
+        (Err(error), Value::Struct(fields)) if error.kind() != ErrorKind::StaleHandle => {
+            let inner = match path.is_root() {
+                true => Ok(store.clone()),
+                false => store.get_at::<Struct>(&path.to_string()),
+            };
+            let Ok(inner) = inner else { return note(path, Err(error), errors) };
+            for name in inner.names().unwrap_or_default() {
+                if !fields.iter().any(|(field, _)| **field == *name) {
+                    let path = path.then(&name);
+                    note(&path, store.transaction(|root| remove(root, &path, true)), errors);
+                }
+            }
+            fields.iter().for_each(|(name, value)| each(store, &path.then(&**name), value, errors));
+        }
+        (Err(error), _) => note(path, Err(error), errors),
+    }
+}
+
+fn note(path: &Path, done: structstore::Result<()>, errors: &mut Vec<(Path, String)>) {
+    if let Err(error) = done {
+        errors.push((path.clone(), error.to_string()));
+    }
+}
+
+/// Gives a part the state of the owner; excluded fields keep their local values. `false` as for [`assign`].
+pub(crate) fn load_part(
+    store: &Struct,
+    selection: &Selection,
+    value: Option<&Value<'static>>,
+    metas: &[(Path, Meta)],
+    errors: &mut Vec<(Path, String)>,
+) -> bool {
+    let path = &selection.part;
+    let value = match value {
+        None if path.is_root() => Value::Struct(Vec::new()),
+        None => return assign(store, &[], std::slice::from_ref(path), &[], errors),
+        Some(value) => value.clone(),
+    };
+    let value = selection.keep(store, path, value);
+    assign(store, &[(path.clone(), value)], &[], metas, errors)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use structstore_tests::fuzz::snapshot::with_header;
+
+    use structstore::StructStore;
+
+    use super::*;
+    use crate::message::{Mark, Message};
+
+    /// Does with a message what a follower does.
+    fn apply(bytes: &[u8]) {
+        let (store, all) = (StructStore::new(), Selection::new(Path::ROOT, &[]));
+        store.set("camera", 1).unwrap();
+        match Message::from_bytes(bytes) {
+            Ok(Message::Delta { set, gone, metas, .. }) => {
+                assign(&store, &set, &gone, &metas, &mut Vec::new());
+            }
+            Ok(Message::State { value, metas, .. }) => {
+                load_part(&store, &all, value.as_ref(), &metas, &mut Vec::new());
+            }
+            Ok(Message::Array { path, value, .. }) => {
+                assign(&store, &[(path, value)], &[], &[], &mut Vec::new());
+            }
+            _ => {}
+        }
+        store.check().unwrap();
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        /// Also those whose hash is right.
+        #[test]
+        fn hostile_messages_do_no_harm(which in 0..4, changes in proptest::collection::vec((0_usize..400, any::<u8>()), 1..4)) {
+            let mark = Mark { epoch: 1, seq: 7, time: 5 };
+            let at = |text: &str| text.parse::<Path>().unwrap();
+            let value = Value::record([("x", Value::from(0.5)), ("list", Value::list([1, 2])), ("camera", Value::Null)]);
+            let metas = vec![(at("x"), Meta::new().range(0.0..=1.0).unit("m"))];
+            let message = match which {
+                0 => Message::Delta { mark, bulk: 3, set: vec![(at("camera"), value)], gone: vec![at("x")], metas },
+                1 => Message::State { mark, bulk: 3, value: Some(value), metas },
+                2 => Message::Array { mark, number: 4, path: at("camera"), value },
+                _ => Message::Samples { mark, path: at("imu"), samples: vec![(1, 2, vec![3, 4])] },
+            };
+            let bytes = message.to_bytes().unwrap();
+            apply(&bytes);
+            let mut body = bytes[32..].to_vec();
+            for (at, by) in changes {
+                let at = at % body.len();
+                body[at] = by;
+            }
+            apply(&with_header(&body));
+        }
+    }
+}
