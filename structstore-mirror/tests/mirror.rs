@@ -562,7 +562,9 @@ fn what_is_taken_back_at_once_is_told() {
     let done = std::sync::atomic::AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
-            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+            // Not longer than what it is waited for, lest a failure hangs.
+            let start = Instant::now();
+            while !done.load(std::sync::atomic::Ordering::Relaxed) && start.elapsed() < 2 * LIMIT {
                 if robot.store.get_at::<i64>("arm.command").unwrap() != 0 {
                     robot.store.set_at("arm.command", 0).unwrap();
                 }
