@@ -325,7 +325,7 @@ def test_tables_have_a_column_for_each_field(local: StructStore, file: Path) -> 
     assert list(frame.columns) == ["t", "acc[0]", "acc[1]", "acc[2]"] and frame.index.name == "time"
     assert frame["t"].dtype == np.int64 and frame["t"].tolist() == [0, 1, 2] and frame["acc[2]"].tolist() == [1, 1, 1]
     assert frame.index.tolist() == run["imu"][0].tolist()
-    assert run.to_pandas("pose")["items"][0:1].tolist() == [[1, "two"]]
+    assert run.to_pandas("pose")["items"].iloc[0:1].tolist() == [[1, "two"]]
     assert run.to_pandas("pose.x").columns.tolist() == ["x"]
     assert run.to_pandas("pose.inner").columns.tolist() == ["y"]
     assert run.to_pandas("gains").columns.tolist() == ["gains[0, 0]", "gains[0, 1]", "gains[1, 0]", "gains[1, 1]"]
