@@ -3,7 +3,7 @@
 //! One thread has all of it: messages, answers, and changes that others make to the store here arrive as events. Beside the store it keeps a
 //! copy of what the owner has, to tell what was changed here. Such a change becomes a request to the owner, or is put back.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -14,22 +14,23 @@ use structstore::binding_support::waiting_at_most;
 use structstore::path::Path;
 use structstore::stream::{AnyStream, now, wall_time};
 use structstore::watch::Batches;
-use structstore::{Cleanup, Error as StoreError, Meta, Struct, StructStore, StructStoreShared, Value};
+use structstore::{Cleanup, Error as StoreError, Meta, Struct, StructStoreShared, Value};
 use zenoh::bytes::ZBytes;
 use zenoh::pubsub::Subscriber;
-use zenoh::query::Reply;
 use zenoh::sample::{Sample, SampleKind};
 use zenoh::{Session, Wait};
 
 use crate::apply::{assign, load_part};
 use crate::compare::{differences, shortened, value_at};
 use crate::error::{Error, Result};
+use crate::followed::{LATER, Part, SOON, Sync};
 use crate::key::{Keys, chunk};
 use crate::message::{Mark, Message};
 use crate::mirror::Shared;
 use crate::network::{ANSWER, LARGEST};
 use crate::owner::{BEAT, named, owner_of, wall_now};
 use crate::parts::{STATUS, Selection};
+use crate::question::ask;
 
 /// How many bytes of messages may wait. What comes beyond is dropped, and missed.
 const ROOM: usize = LARGEST as usize;
@@ -37,16 +38,11 @@ const ROOM: usize = LARGEST as usize;
 const PENDING: usize = 4096;
 /// How long an assignment waits for a lock that somebody here has.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How many large arrays are asked for at a time.
-const QUESTIONS: usize = 8;
 /// Of how many fields it is known which large arrays are older.
 const FLOORS: usize = 100_000;
 const TICK: Duration = Duration::from_millis(50);
 /// After how long without a beat the owner is taken for gone.
 const SILENCE: Duration = Duration::from_secs(3);
-/// How long to wait before the state is asked for again: at first, and at most.
-const SOON: Duration = Duration::from_millis(100);
-const LATER: Duration = Duration::from_secs(10);
 
 enum Event {
     /// From the owner of a part.
@@ -72,49 +68,6 @@ pub(crate) struct Follower {
     writable: bool,
     shows_status: bool,
     _subscribers: Vec<Subscriber<()>>,
-}
-
-enum Sync {
-    /// The state is asked for at this time.
-    Idle(Instant),
-    /// It was asked for at this time.
-    Asked(Instant),
-    Live {
-        epoch: u64,
-        seq: u64,
-        since: Instant,
-    },
-}
-
-struct Part {
-    selection: Selection,
-    index: usize,
-    keys: Keys,
-    sync: Sync,
-    pause: Duration,
-    /// What came while the state was asked for.
-    pending: Vec<Message>,
-    pending_size: usize,
-    /// What the owner has.
-    shadow: StructStore,
-    /// For each field that deltas have assigned: the number of the last large array before it. Those that come late are older.
-    floors: HashMap<Path, u64>,
-    /// The number of the newest large array at each path.
-    arrays: HashMap<Path, u64>,
-    /// What a beat has named, and was not there: asked for if it still is not at the next one.
-    awaited: HashMap<Path, u64>,
-    behind: Option<u64>,
-    /// The large arrays that were asked for, and when.
-    questions: HashMap<Path, Instant>,
-    /// What could not be assigned here.
-    failed: BTreeSet<Path>,
-    /// Whether the state has been here before.
-    was_live: bool,
-    streams: HashMap<Path, (AnyStream, u64)>,
-    /// What the owner was asked for, until it has changed there.
-    asked: HashMap<Path, Option<Value<'static>>>,
-    owners: BTreeSet<String>,
-    heard: Option<Instant>,
 }
 
 impl Follower {
@@ -161,27 +114,7 @@ impl Follower {
             };
             let owners = session.liveliness().declare_subscriber(keys.owners()).history(true).callback(take);
             follower._subscribers.push(owners.wait().map_err(Error::network)?);
-            follower.parts.push(Part {
-                selection: selection.clone(),
-                index: *index,
-                keys,
-                sync: Sync::Idle(Instant::now()),
-                pause: SOON,
-                pending: Vec::new(),
-                pending_size: 0,
-                shadow: StructStore::try_new()?,
-                floors: HashMap::new(),
-                arrays: HashMap::new(),
-                awaited: HashMap::new(),
-                behind: None,
-                questions: HashMap::new(),
-                failed: BTreeSet::new(),
-                was_live: false,
-                streams: HashMap::new(),
-                asked: HashMap::new(),
-                owners: BTreeSet::new(),
-                heard: None,
-            });
+            follower.parts.push(Part::new(selection.clone(), *index, keys)?);
         }
         Ok(follower)
     }
@@ -365,17 +298,9 @@ impl Follower {
             return;
         }
         let value = value.map(|value| part.selection.without(&part.selection.part.clone(), value));
-        let metas: Vec<(Path, Meta)> =
-            metas.iter().filter(|(path, _)| part.selection.has(path)).cloned().collect();
-        part.floors.clear();
-        part.arrays.clear();
-        part.awaited.clear();
-        part.asked.clear();
-        part.behind = None;
-        part.streams.clear();
-        part.floors.insert(part.selection.part.clone(), bulk);
-        part.heard = Some(Instant::now());
-        part.sync = Sync::Live { epoch: mark.epoch, seq: mark.seq, since: Instant::now() };
+        let metas = metas.iter().filter(|(path, _)| part.selection.has(path)).cloned().collect();
+        let metas = part.with_withdrawn(metas);
+        part.begin(mark, bulk);
         let (selection, shadow, path) =
             (part.selection.clone(), part.shadow.clone(), part.selection.part.clone());
         if part.was_live {
@@ -454,6 +379,7 @@ impl Follower {
             part.streams.retain(|stream, _| !stream.starts_with(path));
         }
         let metas: Vec<_> = metas.into_iter().filter(|(path, _)| part.selection.has(path)).collect();
+        part.declared.extend(metas.iter().map(|(path, _)| path.clone()));
         let mut errors = Vec::new();
         let here = set.iter().filter(|(path, _)| !kept.contains(path));
         let here: Vec<(Path, Value<'static>)> = here
@@ -499,26 +425,7 @@ impl Follower {
             Some(behind) if seq < behind => return self.resync(at),
             _ => part.behind = (mark.seq > seq).then_some(mark.seq),
         }
-        let mut wanted = Vec::new();
-        let mut awaited = HashMap::new();
-        for (path, number) in arrays.into_iter().filter(|(path, _)| part.selection.has(path)) {
-            if part.is_stale(&path, number) || part.arrays.get(&path).is_some_and(|newest| *newest >= number)
-            {
-                continue;
-            }
-            match part.awaited.get(&path) {
-                Some(before) if part.arrays.get(&path).is_none_or(|newest| newest < before) => {
-                    wanted.push(path.clone());
-                }
-                _ => {}
-            }
-            awaited.insert(path, number);
-        }
-        part.awaited = awaited;
-        part.questions.retain(|_, asked| asked.elapsed() < ANSWER);
-        wanted.retain(|path| !part.questions.contains_key(path));
-        wanted.truncate(QUESTIONS.saturating_sub(part.questions.len()));
-        part.questions.extend(wanted.iter().map(|path| (path.clone(), Instant::now())));
+        let wanted = part.wanted_arrays(arrays);
         let key = part.keys.state();
         for path in wanted {
             let selector = format!("{key}?array={}", chunk(&path.to_string()));
@@ -720,88 +627,193 @@ impl Follower {
     }
 }
 
-impl Part {
-    /// Whether a large array of this number is older than what deltas have assigned at the path, or around it.
-    fn is_stale(&self, path: &Path, number: u64) -> bool {
-        let steps = path.steps();
-        (0..=steps.len()).any(|length| {
-            let above: Path = steps.iter().take(length).cloned().collect();
-            self.floors.get(&above).is_some_and(|floor| number <= *floor)
-        })
-    }
-
-    /// What was asked for at a path, above or below is what the owner says now.
-    fn forget_asked(&mut self, path: &Path) {
-        self.asked.retain(|asked, _| !asked.starts_with(path) && !path.starts_with(asked));
-    }
-
-    /// Whether what is at a path here is neither what the owner has, nor what it was asked for.
-    fn is_changed(&self, store: &Struct, path: &Path) -> bool {
-        let here = value_at(store, path).map(|value| self.selection.without(path, value));
-        let mut found = Vec::new();
-        differences(path, here.as_ref(), self.expected(path).as_ref(), &mut found);
-        !found.is_empty()
-    }
-
-    fn expected(&self, path: &Path) -> Option<Value<'static>> {
-        match self.asked.get(path) {
-            Some(asked) => asked.clone(),
-            None => value_at(&self.shadow, path),
-        }
-    }
-
-    fn clear_pending(&mut self) {
-        self.pending.clear();
-        self.pending_size = 0;
-    }
-
-    /// Asks for the state after a pause, which is longer each time.
-    fn later(&mut self) {
-        self.sync = Sync::Idle(Instant::now() + self.pause);
-        self.pause = (self.pause * 2).min(LATER);
-        self.clear_pending();
-    }
-}
-
-/// Asks, and passes on one answer, or that there was none.
-fn ask(
-    session: &Session,
-    selector: &str,
-    payload: Option<Vec<u8>>,
-    pass: impl Fn(Option<ZBytes>) + Send + std::marker::Sync + 'static,
-) {
-    struct Once<F: Fn(Option<ZBytes>)>(F, std::sync::atomic::AtomicBool);
-
-    impl<F: Fn(Option<ZBytes>)> Once<F> {
-        fn pass(&self, answer: Option<ZBytes>) {
-            if !self.1.swap(true, std::sync::atomic::Ordering::SeqCst) {
-                (self.0)(answer);
-            }
-        }
-    }
-
-    impl<F: Fn(Option<ZBytes>)> Drop for Once<F> {
-        fn drop(&mut self) {
-            self.pass(None);
-        }
-    }
-
-    let once = Once(pass, std::sync::atomic::AtomicBool::new(false));
-    let each = move |reply: Reply| {
-        if let Ok(sample) = reply.result() {
-            once.pass(Some(sample.payload().clone()));
-        }
-    };
-    let question = session.get(selector).timeout(ANSWER).callback(each);
-    // If it cannot be asked, the callback is dropped, which says that there is no answer.
-    let _ = match payload {
-        Some(payload) => question.payload(payload).wait(),
-        None => question.wait(),
-    };
-}
-
 /// A time of CLOCK_MONOTONIC here, from one of another machine since 1970: not later than now.
 fn monotonic(time: u64) -> u64 {
     let now = now();
     now.saturating_sub(wall_time(now).saturating_sub(time))
+}
+
+#[cfg(test)]
+mod tests {
+    use structstore::StructStore;
+
+    use super::*;
+    use crate::network::Network;
+
+    const MARK: Mark = Mark { epoch: 1, seq: 0, time: 0 };
+
+    fn at(text: &str) -> Path {
+        text.parse().unwrap()
+    }
+
+    /// A follower of all of a store, which hears nobody but the test.
+    struct Fed {
+        store: StructStore,
+        follower: Follower,
+        mark: Mark,
+    }
+
+    impl Fed {
+        /// Has the state in which `camera` and `x` are 1.
+        fn new() -> Fed {
+            let shared = Arc::new(Shared::new(
+                "unused".into(),
+                "robot".to_owned(),
+                SILENCE,
+                vec![crate::Part::default()],
+            ));
+            let network = Network::new().insecure(true).connect("tcp/127.0.0.1:1");
+            let all = [(0, Selection::new(Path::ROOT, &[]))];
+            let follower =
+                Follower::new(&network.open("robot").unwrap(), &shared, &all, false, false).unwrap();
+            let mut fed = Fed { store: StructStore::new(), follower, mark: MARK };
+            fed.load();
+            fed
+        }
+
+        fn load(&mut self) {
+            self.load_with(&[]);
+        }
+
+        fn load_with(&mut self, metas: &[(Path, Meta)]) {
+            self.follower.parts[0].sync = Sync::Asked(Instant::now());
+            let value = Value::record([("camera", Value::from(1)), ("x", Value::from(1))]);
+            self.follower.load(&self.store, 0, self.mark, 0, Some(value), metas);
+        }
+
+        fn hear(&mut self, message: Message) {
+            waiting_at_most(Duration::from_millis(50), || self.follower.hear(&self.store, 0, message, 0));
+        }
+
+        /// A delta that assigns one field, when there have been so many large arrays.
+        fn delta(&mut self, path: &str, value: i32, bulk: u64) {
+            self.mark.seq += 1;
+            let set = vec![(at(path), Value::from(value))];
+            self.hear(Message::Delta { mark: self.mark, bulk, set, gone: Vec::new(), metas: Vec::new() });
+        }
+
+        fn array(&mut self, path: &str, number: u64) {
+            let value = Value::from(vec![number; 3]);
+            self.hear(Message::Array { mark: self.mark, number, path: at(path), value });
+        }
+
+        fn is_live(&self) -> bool {
+            matches!(self.follower.parts[0].sync, Sync::Live { .. })
+        }
+
+        fn resyncs(&self) -> u64 {
+            self.follower.shared.read_status().parts[0].resyncs
+        }
+    }
+
+    #[test]
+    fn a_large_array_that_comes_late_is_older_than_what_has_taken_its_place() {
+        let mut fed = Fed::new();
+        fed.delta("camera", 2, 1);
+        fed.array("camera", 1);
+        assert_eq!(fed.store.get::<i32>("camera").unwrap(), 2);
+        fed.array("camera", 2);
+        assert_eq!(fed.store.get::<Vec<u64>>("camera").unwrap(), [2; 3]);
+        // The numbers are those of the part: the newest array of one path does not make that of another old.
+        fed.array("x", 3);
+        fed.array("camera", 4);
+        fed.array("x", 2);
+        assert_eq!(fed.store.get::<Vec<u64>>("x").unwrap(), [3; 3]);
+        assert_eq!(fed.store.get::<Vec<u64>>("camera").unwrap(), [4; 3]);
+    }
+
+    #[test]
+    fn a_large_array_does_not_come_back_in_a_struct_that_was_made_anew() {
+        let mut fed = Fed::new();
+        fed.mark.seq += 1;
+        let set = vec![(at("arm"), Value::record([("n", Value::from(1))]))];
+        fed.hear(Message::Delta { mark: fed.mark, bulk: 3, set, gone: Vec::new(), metas: Vec::new() });
+        fed.array("arm.scan", 3);
+        assert!(!fed.store.get_at::<structstore::Struct>("arm").unwrap().contains("scan").unwrap());
+        fed.array("arm.scan", 4);
+        assert_eq!(fed.store.get_at::<Vec<u64>>("arm.scan").unwrap(), [4; 3]);
+    }
+
+    #[test]
+    fn a_gap_another_epoch_and_a_beat_that_is_further_ask_for_the_state() {
+        let mut fed = Fed::new();
+        fed.mark.seq += 1;
+        fed.delta("x", 3, 0);
+        assert_eq!((fed.is_live(), fed.store.get::<i32>("x").unwrap()), (false, 1));
+        fed.load();
+        fed.mark.epoch += 1;
+        fed.delta("x", 3, 0);
+        assert_eq!((fed.is_live(), fed.store.get::<i32>("x").unwrap()), (false, 1));
+        fed.load();
+        let further = Mark { seq: fed.mark.seq + 1, ..fed.mark };
+        // The delta may be on its way at the first.
+        fed.hear(Message::Beat { mark: further, arrays: Vec::new() });
+        assert!(fed.is_live());
+        fed.hear(Message::Beat { mark: further, arrays: Vec::new() });
+        assert_eq!((fed.is_live(), fed.resyncs()), (false, 3));
+    }
+
+    #[test]
+    fn limits_that_were_withdrawn_meanwhile_are_not_kept() {
+        let mut fed = Fed::new();
+        let limit = Meta::new().range(0.0..=1.0);
+        // Those that are from here stay.
+        fed.store.declare("camera", &limit).unwrap();
+        fed.load_with(&[(at("x"), limit.clone())]);
+        assert!(fed.store.set("x", 7).is_err());
+        fed.mark.seq += 1;
+        let metas = vec![(at("x"), limit.clone().unit("m")), (at("y"), limit)];
+        let set = vec![(at("y"), Value::from(1))];
+        fed.hear(Message::Delta { mark: fed.mark, bulk: 0, set, gone: Vec::new(), metas });
+        assert_eq!(fed.store.meta("x").unwrap().unit, "m");
+        fed.load();
+        let status = fed.follower.shared.read_status();
+        assert_eq!(status.parts[0].errors.len(), 0, "{status:?}");
+        fed.store.set("x", 7).unwrap();
+        assert!(fed.store.set("camera", 7).is_err());
+    }
+
+    /// Holds the lock of a store while something is done.
+    fn while_locked(store: &StructStore, work: impl FnOnce()) {
+        let (held, is_held) = channel();
+        let (over, is_over) = channel();
+        thread::scope(|scope| {
+            let holder = scope.spawn(move || {
+                store.with_mut(|_| {
+                    held.send(()).unwrap();
+                    is_over.recv().unwrap();
+                })
+            });
+            is_held.recv().unwrap();
+            work();
+            over.send(()).unwrap();
+            holder.join().unwrap().unwrap();
+        });
+    }
+
+    #[test]
+    fn a_delta_that_meets_a_lock_is_not_lost() {
+        let mut fed = Fed::new();
+        while_locked(&fed.store.clone(), || fed.delta("x", 2, 0));
+        assert_eq!((fed.is_live(), fed.resyncs(), fed.store.get::<i32>("x").unwrap()), (false, 1, 1));
+        while_locked(&fed.store.clone(), || waiting_at_most(Duration::from_millis(50), || fed.load()));
+        assert_eq!((fed.is_live(), fed.resyncs()), (false, 2));
+        fed.store.set("x", 7).unwrap();
+        fed.load();
+        assert_eq!((fed.is_live(), fed.store.get::<i32>("x").unwrap()), (true, 1));
+    }
+
+    #[test]
+    fn what_cannot_be_put_back_for_a_lock_is_put_back_by_the_state() {
+        let mut fed = Fed::new();
+        fed.store.set("x", 7).unwrap();
+        while_locked(&fed.store.clone(), || {
+            waiting_at_most(Duration::from_millis(50), || {
+                fed.follower.put_back(&fed.store, 0, &[at("x")]);
+            });
+        });
+        assert_eq!((fed.is_live(), fed.resyncs(), fed.store.get::<i32>("x").unwrap()), (false, 1, 7));
+        fed.load();
+        assert_eq!(fed.store.get::<i32>("x").unwrap(), 1);
+    }
 }

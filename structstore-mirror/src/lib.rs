@@ -26,6 +26,7 @@
 mod apply;
 mod compare;
 mod error;
+mod followed;
 mod follower;
 mod key;
 mod keygen;
@@ -35,6 +36,7 @@ mod network;
 mod owner;
 mod parts;
 mod plain;
+mod question;
 mod status;
 
 pub use error::{Error, Result};

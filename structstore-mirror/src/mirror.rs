@@ -152,6 +152,11 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    pub(crate) fn new(place: PathBuf, key: String, lease: Duration, parts: Vec<Part>) -> Shared {
+        let (status, remarks) = (Mutex::new(Status { parts }), Mutex::default());
+        Shared { place, key, lease, status, remarks, over: AtomicBool::new(false), failed: Mutex::default() }
+    }
+
     pub(crate) fn is_over(&self) -> bool {
         self.over.load(Ordering::SeqCst)
     }
@@ -214,17 +219,9 @@ impl Mirror {
             let part = |path: &Path| Part { path: path.clone(), owned, ..Part::default() };
             paths.iter().map(part).collect::<Vec<Part>>()
         };
-        let status = Status { parts: [parts(true, &options.own), parts(false, &options.follow)].concat() };
+        let parts = [parts(true, &options.own), parts(false, &options.follow)].concat();
         let session = network.open(&key)?;
-        let shared = Arc::new(Shared {
-            place,
-            key,
-            lease: network.lease_time(),
-            status: Mutex::new(status),
-            remarks: Mutex::default(),
-            over: AtomicBool::new(false),
-            failed: Mutex::default(),
-        });
+        let shared = Arc::new(Shared::new(place, key, network.lease_time(), parts));
         let mut mirror = Mirror {
             shared: Arc::clone(&shared),
             session: Some(session.clone()),

@@ -115,15 +115,12 @@ pub(crate) fn remove(root: &mut StructMut<'_>, path: &Path, force: bool) -> Resu
         true => part.delete_forced(name),
         false => part.delete(name),
     });
-    match removed {
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::WrongType) => Ok(()),
-        other => other,
-    }
+    if_there(removed)
 }
 
-/// Declares what the owner has declared of a field, and nothing else.
+/// Declares what the owner has declared of a field, and nothing else. Of a field that is not there, nothing is withdrawn.
 pub(crate) fn declare(root: &mut StructMut<'_>, path: &Path, meta: &Meta) -> Result<()> {
-    in_parent(root, path, &mut |part, name| match part.meta(name)? == *meta {
+    let declared = in_parent(root, path, &mut |part, name| match part.meta(name)? == *meta {
         true => Ok(()),
         false if meta.is_empty() => part.undeclare(name),
         false => {
@@ -132,7 +129,16 @@ pub(crate) fn declare(root: &mut StructMut<'_>, path: &Path, meta: &Meta) -> Res
             }
             part.declare(name, meta)
         }
-    })
+    });
+    if meta.is_empty() { if_there(declared) } else { declared }
+}
+
+/// Success, if what something was to be done with is not there.
+fn if_there(done: Result<()>) -> Result<()> {
+    match done {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::WrongType) => Ok(()),
+        other => other,
+    }
 }
 
 /// Frees a field of limits that the owner has changed, before it is assigned.
@@ -141,10 +147,7 @@ pub(crate) fn free(root: &mut StructMut<'_>, path: &Path, meta: &Meta) -> Result
         let there = part.meta(name)?;
         if there != *meta && !there.is_empty() { part.undeclare(name) } else { Ok(()) }
     });
-    match freed {
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::WrongType) => Ok(()),
-        other => other,
-    }
+    if_there(freed)
 }
 
 /// Removes the fields of a struct that a value has not, also those that are declared.

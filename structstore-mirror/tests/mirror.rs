@@ -407,6 +407,30 @@ fn a_part_has_one_owner() {
     assert!(first.is_running());
 }
 
+/// On both sides of a broken link somebody owns the part; when it is whole again, the older one stays.
+#[test]
+fn an_older_owner_that_lives_ends_the_younger_and_one_that_dies_does_not() {
+    let robot = Robot::new();
+    let owner = robot.own(Options::new().own(at("arm")));
+    until("it owns", || part(&owner).connected);
+    let mut config = zenoh::Config::default();
+    config.insert_json5("mode", r#""peer""#).unwrap();
+    config.insert_json5("scouting/multicast/enabled", "false").unwrap();
+    config.insert_json5("connect/endpoints", &format!("[{:?}]", robot.endpoint())).unwrap();
+    let session = zenoh::open(config).wait().unwrap();
+    // Of 1970, and so the older one.
+    let key = "structstore/1/robot/@p/arm/@owner/00000000000000000001%20far%201";
+    let older = session.liveliness().declare_token(key).wait().unwrap();
+    thread::sleep(Duration::from_millis(200));
+    older.undeclare().wait().unwrap();
+    thread::sleep(Duration::from_millis(4000));
+    assert!(owner.is_running());
+    let _older = session.liveliness().declare_token(key).wait().unwrap();
+    until("it ends", || !owner.is_running());
+    let Err(Error::Owned { owner, .. }) = owner.stop() else { panic!("two owners") };
+    assert_eq!(owner, "far 1");
+}
+
 #[test]
 fn fields_of_other_types_do_not_stop_the_rest() {
     let (robot, desk) = (Robot::new(), Desk::new());
