@@ -11,11 +11,13 @@ use structstore::stream::now;
 use structstore::{Cleanup, StructStoreShared};
 use structstore_mirror::{Mirror, Network, Options};
 use structstore_tests::SegmentName;
-use structstore_tests::bench::{Other, Times, ready, until_the_end};
+use structstore_tests::bench::{Other, Times, counted, instructions, ready, until_the_end};
 use zenoh::qos::{CongestionControl, Priority};
 use zenoh::{Config, Wait};
 
 const TIME: Duration = Duration::from_secs(8);
+/// Of how many writes the instructions are counted.
+const WRITES: u32 = 3000;
 const PERIOD: Duration = Duration::from_millis(1);
 
 fn main() {
@@ -23,6 +25,7 @@ fn main() {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         [_, "follow", name, endpoint] => follow(name, endpoint),
         [_, "hear", endpoint] => hear(endpoint),
+        [_, "write", name] => write_counted(name),
         _ => measure(),
     }
 }
@@ -49,22 +52,25 @@ fn measure() {
             }
         })
     };
-    println!("{:44} {}", "a writer of three fields, no mirror", write(TIME, false));
+    println!("{:44} {}{}", "a writer of three fields, no mirror", write(TIME, false), cost(&name));
     let endpoint = endpoint();
     let network = Network::new().insecure(true).listen(&endpoint);
     let owner =
         Mirror::start(&*name, &network, Options::new().own(Path::ROOT).rate(10_000.0).key("bench")).unwrap();
-    println!("{:44} {}", "the same, owned", write(TIME, false));
+    println!("{:44} {}{}", "the same, owned", write(TIME, false), cost(&name));
     let desks: Vec<SegmentName> = (0..8).map(|_| SegmentName::new("bench_desk")).collect();
     let first = Other::start(&["follow", &desks[0], &endpoint]);
-    println!("{:44} {}", "the same, one follower, and 1 MB at 10 Hz", write(TIME, true));
+    println!("{:44} {}{}", "the same, one follower, and 1 MB at 10 Hz", write(TIME, true), cost(&name));
     let before = first.processor_time();
     let start = Instant::now();
     thread::sleep(TIME);
     let share = (first.processor_time() - before).as_secs_f64() / start.elapsed().as_secs_f64();
     println!("  idle: {:.2} % of a core; {}", share * 100.0, first.end());
     let others: Vec<Other> = desks.iter().map(|desk| Other::start(&["follow", desk, &endpoint])).collect();
-    println!("{:44} {}", "the same, eight followers", write(TIME, false));
+    println!("{:44} {}{}", "the same, eight followers", write(TIME, false), cost(&name));
+    others[0].freeze();
+    println!("{:44} {}{}", "the same, one of them frozen", write(TIME, false), cost(&name));
+    others[0].thaw();
     others.into_iter().for_each(|other| println!("  {}", other.end()));
     // A state of 4 MB.
     store.set("large", vec![7_u8; 3 << 20]).unwrap();
@@ -80,6 +86,20 @@ fn measure() {
     owner.stop().unwrap();
     let _ = StructStoreShared::unlink(&*desk);
     desks.iter().for_each(|desk| drop(StructStoreShared::unlink(&**desk)));
+}
+
+/// How many instructions such a write takes.
+fn cost(name: &str) -> String {
+    let count = instructions(&["write", name]).map(|count| count / u64::from(WRITES));
+    count.map_or_else(String::new, |count| format!("  {count} instructions"))
+}
+
+fn write_counted(name: &str) {
+    let store = StructStoreShared::open(name).unwrap();
+    for turn in 0..u64::from(WRITES) {
+        counted(|| store.update([("time", now()), ("a", turn), ("b", turn)]).unwrap());
+        thread::sleep(PERIOD);
+    }
 }
 
 /// Follows, and says how long changes took, from the time that they have in them.

@@ -9,17 +9,20 @@ use structstore::StructStoreShared;
 use structstore::stream::now;
 use structstore_serve::{Options, Out, Source, Viewer};
 use structstore_tests::SegmentName;
-use structstore_tests::bench::{Other, Times, ready, until_the_end};
+use structstore_tests::bench::{Other, Times, counted, instructions, ready, until_the_end};
 
 /// How long each measurement takes.
 const TIME: Duration = Duration::from_secs(5);
 /// How many fields change in the last one.
 const FIELDS: usize = 1000;
+/// Of how many writes the instructions are counted.
+const WRITES: u32 = 3000;
 const PERIOD: Duration = Duration::from_millis(1);
 
 fn main() {
     let arguments: Vec<String> = env::args().collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        [_, "write", name] => write(name),
         [_, "looks", name, "watch"] => watch(name),
         [_, "looks", name, pages, rate] => look(name, pages.parse().unwrap(), rate.parse().unwrap()),
         _ => measure(),
@@ -30,7 +33,10 @@ fn measure() {
     let name = SegmentName::new("bench_serve");
     let store = StructStoreShared::open(&*name).unwrap();
     store.set("time", 0_u64).unwrap();
-    println!("{:24} {:>10} {:>10} {:>10}   a page is told after", "one set, at 1 kHz", "p50", "p99", "p99.9");
+    println!(
+        "{:24} {:>10} {:>10} {:>10} {:>14}   a page is told after",
+        "one set, at 1 kHz", "p50", "p99", "p99.9", "instructions"
+    );
     for (what, looks) in [
         ("nobody looks", &[][..]),
         ("one watch", &["watch"]),
@@ -40,8 +46,9 @@ fn measure() {
     ] {
         let other = (!looks.is_empty()).then(|| Other::start(&[&["looks", &*name], looks].concat()));
         let times = Times::of(TIME, PERIOD, || store.set("time", now()).unwrap());
+        let count = instructions(&["write", &name]).map_or(0, |count| count / u64::from(WRITES));
         let told = other.map(Other::end).unwrap_or_default();
-        println!("{what:24} {times}   {told}");
+        println!("{what:24} {times} {count:>14}   {told}");
     }
     let names: Vec<String> = (0..FIELDS).map(|field| format!("f{field}")).collect();
     let change = |value: u64| store.update(names.iter().map(|name| (name.as_str(), value))).unwrap();
@@ -60,6 +67,16 @@ fn measure() {
         "{FIELDS} fields that change 100 times a second, one page at 30 Hz: {:.1} % of a core",
         share * 100.0
     );
+}
+
+/// Writes, so that the instructions can be counted.
+fn write(name: &str) {
+    let store = StructStoreShared::open(name).unwrap();
+    store.set("time", now()).unwrap();
+    for _ in 0..WRITES {
+        counted(|| store.set("time", now()).unwrap());
+        thread::sleep(PERIOD);
+    }
 }
 
 fn watch(name: &str) {

@@ -1,4 +1,4 @@
-//! What benchmarks share: another process, and how long something took each time.
+//! What benchmarks share: another process, how long something took each time, and how many instructions.
 
 use std::env;
 use std::fmt;
@@ -37,6 +37,21 @@ impl Other {
         said.trim().to_owned()
     }
 
+    /// Stops it where it is, until it is woken.
+    pub fn freeze(&self) {
+        self.signal(libc::SIGSTOP);
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) {
+        self.signal(libc::SIGCONT);
+    }
+
+    fn signal(&self, signal: i32) {
+        // SAFETY: it is a child that was not waited for, so the id is still its own.
+        unsafe { libc::kill(self.0.id() as i32, signal) };
+    }
+
     /// How much processor time it has taken.
     ///
     /// # Panics
@@ -62,6 +77,26 @@ pub fn ready() {
 pub fn until_the_end() -> impl FnMut() -> bool {
     let waiting = thread::spawn(|| io::stdin().read_line(&mut String::new()));
     move || waiting.is_finished()
+}
+
+/// How many instructions the same program takes with other arguments in what is [`counted`]; nothing without valgrind.
+pub fn instructions(arguments: &[&str]) -> Option<u64> {
+    let mut callgrind = Command::new("valgrind");
+    callgrind.args([
+        "--tool=callgrind",
+        "--callgrind-out-file=/dev/null",
+        "--toggle-collect=*bench*counted*",
+    ]);
+    let output = callgrind.arg(env::current_exe().ok()?).args(arguments).output().ok()?;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let collected = said.lines().find_map(|line| line.split_once("Collected :"))?.1;
+    collected.trim().parse().ok()
+}
+
+/// Does something whose [`instructions`] are counted.
+#[inline(never)]
+pub fn counted<T>(work: impl FnOnce() -> T) -> T {
+    std::hint::black_box(work())
 }
 
 /// How long something took each time, the shortest first.
