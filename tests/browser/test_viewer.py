@@ -426,7 +426,7 @@ def test_it_works_by_keyboard_alone(store: StructStoreShared, name: str, serve: 
     until(lambda: store.drive.gains.kp == 2.0)
 
 
-FRAME = """<!doctype html><meta charset="utf-8"><div id="cell" style="height: 420px"></div><script type="module">
+FRAME = """<!doctype html><meta charset="utf-8"><div id="cell"></div><script type="module">
 import widget from "./widget.js";
 const listeners = new Set();
 const model = { send: toKernel, on: (_, listener) => listeners.add(listener), off: (_, listener) => listeners.delete(listener) };
@@ -499,6 +499,9 @@ def test_a_widget_shows_a_part_and_changes_it(visit: Visit, context: BrowserCont
         )
 
     until(lambda: shows("kp", "2.0"))
+    # A cell of a notebook is as high as what is in it.
+    box = page.locator("structstore-app").bounding_box()
+    assert box is not None and box["height"] == 420
     local.drive.kp = 2.5
     until(lambda: shows("kp", "2.5"))
     kp = editor(page, "kp")

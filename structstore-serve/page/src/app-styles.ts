@@ -174,6 +174,14 @@ export const appStyles = css`
       max-width: 32cqw;
     }
   }
+  :host([embedded]) {
+    box-sizing: border-box;
+    height: 420px;
+    min-height: 200px;
+    resize: vertical;
+    border: 1px solid var(--line);
+    border-radius: 6px;
+  }
   :host([embedded]) .tabs,
   :host([embedded]) .splitter {
     display: none;

@@ -171,7 +171,7 @@ export class App extends LitElement {
           ? html`<structstore-timeline .connection=${this.#connection}></structstore-timeline>`
           : nothing
       }
-      ${renderStatus(this.#connection)}
+      ${renderStatus(this.#connection, this.embedded)}
       <div class="toasts">${this.#renderToasts()}</div>
       <structstore-menu></structstore-menu>
       <structstore-help .connection=${this.#connection} .embedded=${this.embedded}></structstore-help>

@@ -45,7 +45,7 @@ export const statusStyles = css`
   }
 `;
 
-export function renderStatus({ hello, reason, status }: Connection) {
+export function renderStatus({ hello, reason, status }: Connection, embedded: boolean) {
   const [title, text] = {
     connecting: ["Connecting…", ""],
     open: ["Connecting…", ""],
@@ -57,11 +57,11 @@ export function renderStatus({ hello, reason, status }: Connection) {
   return html`<div class="status ${status}" role="status">
     <b>${title}</b><span>${text}</span>
     <span class="grow"></span>
-    ${status === "live" && hello ? html`<span class="rest">${hello.timeline ? "a recording" : rights(hello.store, hello.writable)}</span>` : nothing}
+    ${status === "live" && hello ? html`<span class="rest">${hello.timeline ? "a recording" : rights(hello.writable, embedded ? "widget(store, writable=[PATH])" : `structstore serve ${hello.store} --write PATH`)}</span>` : nothing}
   </div>`;
 }
 
-function rights(store: string, writable: string[]): string {
-  if (writable.length === 0) return `read-only; structstore serve ${store} --write PATH allows edits`;
+function rights(writable: string[], how: string): string {
+  if (writable.length === 0) return `read-only; ${how} allows edits`;
   return `writes ${writable.map((path) => path || "everything").join(", ")}`;
 }
