@@ -108,29 +108,9 @@ mod tests {
     use proptest::prelude::*;
     use structstore_tests::fuzz::snapshot::with_header;
 
-    use structstore::StructStore;
-
     use super::*;
+    use crate::hostile::apply;
     use crate::message::{Mark, Message};
-
-    /// Does with a message what a follower does.
-    fn apply(bytes: &[u8]) {
-        let (store, all) = (StructStore::new(), Selection::new(Path::ROOT, &[]));
-        store.set("camera", 1).unwrap();
-        match Message::from_bytes(bytes) {
-            Ok(Message::Delta { set, gone, metas, .. }) => {
-                assign(&store, &set, &gone, &metas, &mut Vec::new());
-            }
-            Ok(Message::State { value, metas, .. }) => {
-                load_part(&store, &all, value.as_ref(), &metas, &mut Vec::new());
-            }
-            Ok(Message::Array { path, value, .. }) => {
-                assign(&store, &[(path, value)], &[], &[], &mut Vec::new());
-            }
-            _ => {}
-        }
-        store.check().unwrap();
-    }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2000))]
@@ -149,8 +129,9 @@ mod tests {
                 _ => Message::Samples { mark, path: at("imu"), samples: vec![(1, 2, vec![3, 4])] },
             };
             let bytes = message.to_bytes().unwrap();
-            apply(&bytes);
+            assert!(apply(&bytes));
             let mut body = bytes[32..].to_vec();
+            assert!(apply(&with_header(&body)));
             for (at, by) in changes {
                 let at = at % body.len();
                 body[at] = by;

@@ -28,6 +28,8 @@ mod compare;
 mod error;
 mod followed;
 mod follower;
+#[cfg(test)]
+mod hostile;
 mod key;
 mod keygen;
 mod message;

@@ -9,7 +9,8 @@ use crate::step::{self, Result, Steps};
 use crate::workspace::Workspace;
 
 /// The binaries of the package in `fuzz`.
-pub(crate) const TARGETS: [&str; 6] = ["snapshot", "segment", "operations", "schema", "command", "recording"];
+pub(crate) const TARGETS: [&str; 7] =
+    ["snapshot", "segment", "operations", "schema", "command", "recording", "message"];
 
 /// What `cargo fuzz` would pass: inputs are chosen by what code they reach, and comparisons are told to libFuzzer.
 const FLAGS: &str = "-Zsanitizer=address -Cpasses=sancov-module \

@@ -4,7 +4,7 @@ use structstore::{Kind, Result, Struct, StructStore};
 
 use crate::hostile;
 
-/// Restores the bytes as a snapshot, and as the body of a snapshot whose header is correct.
+/// Restores the bytes as a snapshot, and as the body of a snapshot of each version whose header is correct.
 ///
 /// # Panics
 ///
@@ -12,13 +12,29 @@ use crate::hostile;
 pub fn run(bytes: &[u8]) {
     import(bytes);
     let body = bytes.strip_prefix(b"STRUCTIM").and_then(|rest| rest.get(24..)).unwrap_or(bytes);
-    import(&with_header(body));
+    for version in 1..=version() {
+        import(&with_header_of(version, body));
+    }
 }
 
-/// A snapshot with this body and a correct header.
+/// A snapshot of the present version with this body and a correct header.
+///
+/// # Panics
+///
+/// If there is no snapshot of an empty store.
 pub fn with_header(body: &[u8]) -> Vec<u8> {
+    with_header_of(version(), body)
+}
+
+/// The version of the snapshots that are written.
+fn version() -> u64 {
+    let empty = StructStore::new().to_bytes().expect("a snapshot");
+    empty.get(8..).and_then(|rest| rest.first_chunk()).map_or(0, |version| u64::from_le_bytes(*version))
+}
+
+fn with_header_of(version: u64, body: &[u8]) -> Vec<u8> {
     let mut snapshot = b"STRUCTIM".to_vec();
-    for word in [3, body.len() as u64, rapidhash::v3::rapidhash_v3(body)] {
+    for word in [version, body.len() as u64, rapidhash::v3::rapidhash_v3(body)] {
         snapshot.extend_from_slice(&word.to_le_bytes());
     }
     snapshot.extend_from_slice(body);
