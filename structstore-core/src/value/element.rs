@@ -31,6 +31,8 @@ fn nested(
 
 fn element(dtype: &DType, bytes: &[u8]) -> Option<Value<'static>> {
     if dtype.is_structured() {
+        // Where it is not known what a record is of, its value would be the array once more.
+        dtype.fields()?;
         return Some(sample_value(dtype, &[], bytes).into_owned());
     }
     let descr = dtype.descr();
@@ -105,6 +107,20 @@ fn complex(data: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn records_of_what_cannot_be_read_are_not_told() {
+        for descr in [
+            "[('x', '<f4'), 8'y']",
+            "[('x', '|O8')]",
+            &format!("{}'<f4'{}", "[('x', ".repeat(100), ")]".repeat(100)),
+        ] {
+            let dtype = DType::structured(descr, 4).unwrap();
+            let array = ArrayValue::new(dtype, &[1], vec![0; 4]).unwrap();
+            assert_eq!(elements(&array), None, "{descr}");
+            assert_ne!(Value::Array(array).to_string(), "", "{descr}");
+        }
+    }
 
     #[test]
     fn elements_are_told() {
