@@ -3,30 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use structstore::binding_support::is_unprintable;
-
-pub(crate) use structstore::binding_support::quoted;
-
-/// A string with escapes in place of what controls a terminal, but for line breaks and tabs.
-pub(crate) fn printable(text: &str) -> Cow<'_, str> {
-    let unprintable = |character: char| is_unprintable(character) && !matches!(character, '\n' | '\t');
-    if !text.contains(unprintable) {
-        return text.into();
-    }
-    let mut escaped = String::with_capacity(text.len() + 8);
-    for character in text.chars() {
-        match unprintable(character) {
-            true => escaped.extend(character.escape_unicode()),
-            false => escaped.push(character),
-        }
-    }
-    escaped.into()
-}
-
-/// The same on one line.
-pub(crate) fn line(text: &str) -> String {
-    printable(text).replace('\n', "\\n").replace('\t', "\\t")
-}
+pub(crate) use structstore::binding_support::{line, printable, quoted};
 
 /// The beginning of a string, and a sign that there is more.
 pub(crate) fn shortened(text: &str, width: usize) -> Cow<'_, str> {
@@ -99,13 +76,6 @@ pub(crate) fn nearest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn control_characters_are_escaped() {
-        assert_eq!(printable("a\u{1b}[2Jb\n\tc\u{9b}\u{202e}"), "a\\u{1b}[2Jb\n\tc\\u{9b}\\u{202e}");
-        assert!(matches!(printable("größe 世界"), Cow::Borrowed(_)));
-        assert_eq!(line("a\nb"), "a\\nb");
-    }
 
     #[test]
     fn long_texts_are_cut_between_characters() {

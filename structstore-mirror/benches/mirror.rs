@@ -16,6 +16,8 @@ use zenoh::qos::{CongestionControl, Priority};
 use zenoh::{Config, Wait};
 
 const TIME: Duration = Duration::from_secs(8);
+/// How many followers a fleet has.
+const FLEET: usize = 50;
 /// Of how many writes the instructions are counted.
 const WRITES: u32 = 3000;
 const PERIOD: Duration = Duration::from_millis(1);
@@ -25,6 +27,8 @@ fn main() {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         [_, "follow", name, endpoint] => follow(name, endpoint),
         [_, "hear", endpoint] => hear(endpoint),
+        [_, "own", name, listen, connect] => own(name, listen, connect),
+        [_, "route", endpoint] => route(endpoint),
         [_, "write", name] => write_counted(name),
         _ => measure(),
     }
@@ -86,6 +90,75 @@ fn measure() {
     owner.stop().unwrap();
     let _ = StructStoreShared::unlink(&*desk);
     desks.iter().for_each(|desk| drop(StructStoreShared::unlink(&**desk)));
+    fleet(false);
+    fleet(true);
+}
+
+/// What a fleet costs: an owner at the default rate, and so many followers, each in a process, that reach it directly or through a router.
+fn fleet(routed: bool) {
+    let name = SegmentName::new("bench_fleet");
+    let store = StructStoreShared::options().cleanup(Cleanup::Always).open(&*name).unwrap();
+    store.update([("time", 0_u64), ("a", 0), ("b", 0)]).unwrap();
+    let endpoint = endpoint();
+    let router = routed.then(|| Other::start(&["route", &endpoint]));
+    let owner = match routed {
+        true => Other::start(&["own", &name, "", &endpoint]),
+        false => Other::start(&["own", &name, &endpoint, ""]),
+    };
+    let desks: Vec<SegmentName> = (0..FLEET).map(|_| SegmentName::new("bench_desk")).collect();
+    let others: Vec<Other> = desks.iter().map(|desk| Other::start(&["follow", desk, &endpoint])).collect();
+    let (start, before, sent) = (Instant::now(), owner.processor_time(), loopback());
+    let mut turn = 0;
+    let _ = Times::of(TIME, PERIOD, || {
+        turn += 1;
+        store.update([("time", now()), ("a", turn), ("b", turn)]).unwrap();
+    });
+    let time = start.elapsed().as_secs_f64();
+    let share = (owner.processor_time() - before).as_secs_f64() / time;
+    let traffic = (loopback() - sent) as f64 / time / 1e6;
+    println!(
+        "{FLEET} followers at 200 Hz {}: the owner takes {:.1} % of a core, and {traffic:.2} MB are sent a second",
+        if routed { "through a router" } else { "directly" },
+        share * 100.0
+    );
+    let said: Vec<String> = others.into_iter().map(Other::end).collect();
+    println!("  {}\n  {}", said[0], said[FLEET - 1]);
+    owner.end();
+    router.map(Other::end);
+    desks.iter().for_each(|desk| drop(StructStoreShared::unlink(&**desk)));
+}
+
+/// How many bytes have gone through the loopback interface.
+fn loopback() -> u64 {
+    let interfaces = std::fs::read_to_string("/proc/net/dev").unwrap();
+    let counts = interfaces.lines().find_map(|line| line.trim().strip_prefix("lo:")).unwrap();
+    counts.split_whitespace().next().unwrap().parse().unwrap()
+}
+
+fn own(name: &str, listen: &str, connect: &str) {
+    let network = Network::new().insecure(true);
+    let network = if connect.is_empty() { network.listen(listen) } else { network.connect(connect) };
+    let mirror = Mirror::start(name, &network, Options::new().own(Path::ROOT).key("bench")).unwrap();
+    wait_for_the_end();
+    mirror.stop().unwrap();
+    println!();
+}
+
+fn route(endpoint: &str) {
+    let mut config = config();
+    config.insert_json5("mode", "\"router\"").unwrap();
+    config.insert_json5("listen/endpoints", &format!("[\"{endpoint}\"]")).unwrap();
+    let _session = zenoh::open(config).wait().unwrap();
+    wait_for_the_end();
+    println!();
+}
+
+fn wait_for_the_end() {
+    let mut ended = until_the_end();
+    ready();
+    while !ended() {
+        thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// How many instructions such a write takes.
@@ -175,10 +248,6 @@ fn hear(endpoint: &str) {
         let _ = sender.send(Duration::from_nanos(now().saturating_sub(time)));
     };
     let _subscriber = session.declare_subscriber("bench/zenoh").callback(take).wait().unwrap();
-    let mut ended = until_the_end();
-    ready();
-    while !ended() {
-        thread::sleep(Duration::from_millis(20));
-    }
+    wait_for_the_end();
     println!("{:44} {}", "Zenoh alone, from put to callback", Times::sorted(found.try_iter().collect()));
 }

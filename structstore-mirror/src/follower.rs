@@ -70,6 +70,11 @@ pub(crate) struct Follower {
     _subscribers: Vec<Subscriber<()>>,
 }
 
+/// How the store of a follower is opened: it stays when the mirror ends.
+pub(crate) fn following() -> structstore::Options {
+    StructStoreShared::options().cleanup(Cleanup::Never)
+}
+
 impl Follower {
     pub(crate) fn new(
         session: &Session,
@@ -122,8 +127,7 @@ impl Follower {
     /// Follows until the mirror ends. If the store is removed, it creates another one.
     pub(crate) fn run(mut self) {
         while !self.shared.is_over() {
-            let options = StructStoreShared::options().cleanup(Cleanup::Never);
-            match options.open(&self.shared.place) {
+            match following().open(&self.shared.place) {
                 Ok(store) => {
                     for part in &mut self.parts {
                         part.sync = Sync::Idle(Instant::now());
@@ -662,10 +666,16 @@ mod tests {
                 SILENCE,
                 vec![crate::Part::default()],
             ));
-            let network = Network::new().insecure(true).connect("tcp/127.0.0.1:1");
+            let network = Network::new().insecure(true).listen("tcp/127.0.0.1:0");
             let all = [(0, Selection::new(Path::ROOT, &[]))];
-            let follower =
-                Follower::new(&network.open("robot").unwrap(), &shared, &all, false, false).unwrap();
+            let follower = Follower::new(
+                &network.prepare("robot").unwrap().open(&shared).unwrap(),
+                &shared,
+                &all,
+                false,
+                false,
+            )
+            .unwrap();
             let mut fed = Fed { store: StructStore::new(), follower, mark: MARK };
             fed.load();
             fed

@@ -11,6 +11,20 @@
 //! - Limits, units and descriptions of fields are mirrored. Streams arrive as streams; lost samples are counted.
 //! - The owner samples the state: a field that changes several times between two samples is sent once.
 //!
+//! # Fleets and slow links
+//!
+//! An owner sends each change once per follower that is connected to it, or once to a Zenoh router, which passes it on. Measured on two cores, with
+//! three fields that change a thousand times a second and the default rate of 200 Hz: 50 followers take 12 % of a core of their owner when they are
+//! connected to it, 2.6 % through a router; a follower receives 80 kB a second, and changes arrive after 1 to 4 ms. Use a router
+//! from about ten followers on, and wherever followers reach the robot over a radio link: only one copy crosses it. A mirror that only
+//! connects is a client of the router; nothing else has to be configured. Mirrors that listen do not pass on what others send.
+//!
+//! On a link that carries less than there is, small fields come first: with ten images of 1 MB a second on 4 Mbit/s, a number that changes at 100 Hz
+//! arrived after 0.1 to 0.2 s, on 1 Mbit/s after 0.6 to 1 s, and the newest image when there was room for it. What finds no room is dropped and
+//! requested again. A follower that misses a change requests the whole part, so make large arrays a part of their own (`--own arm,camera`),
+//! and choose a rate that the link carries: a change of three fields takes about 400 bytes with all headers. To keep delays short, 64 KiB at most are
+//! under way, which limits a connection to 1.3 MB/s at a round trip of 50 ms; `tls/robot:7447#so_sndbuf=1000000` raises it.
+//!
 //! # Security
 //!
 //! Both sides authenticate with TLS certificates that the same authority has signed ([`Network::certificates`]; [`keygen`] creates them).
@@ -18,8 +32,8 @@
 //! uses only the endpoints it is given.
 //!
 //! An authenticated peer can fill the parts that it owns with any value, and can request changes of parts whose owner accepts them. It cannot touch
-//! other fields: a follower ignores paths outside the part. Messages are limited to 256 MiB and are verified completely before use; a message that cannot
-//! be read is logged and dropped. If two processes claim a part, the younger one ends with [`Error::Owned`].
+//! other fields: a follower ignores paths outside the part. Messages are limited to 256 MiB and are verified completely before use, which takes up to
+//! 32 times their size in memory; a message that cannot be read is logged and dropped. If two processes claim a part, the younger one ends with [`Error::Owned`].
 
 #![deny(missing_docs)]
 

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, Parser, Subcommand};
 use nix::sys::signal::{SigSet, Signal};
+use structstore::binding_support::line;
 use structstore::path::Path;
 use structstore_mirror::{Error, Mirror, Network, Options, keygen};
 
@@ -135,15 +136,10 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("structstore mirror: {}", printable(&error.to_string()));
+            eprintln!("structstore mirror: {}", line(&error.to_string()));
             ExitCode::from(if matches!(error, Error::Invalid(_)) { 2 } else { 4 })
         }
     }
-}
-
-/// Without what controls a terminal: names and messages come from elsewhere.
-fn printable(text: &str) -> String {
-    structstore::binding_support::escaped(text).to_string()
 }
 
 fn run(run: Run) -> Result<(), Error> {
@@ -168,7 +164,7 @@ fn run(run: Run) -> Result<(), Error> {
     let (mut told, mut connected) = (Instant::now(), false);
     while mirror.is_running() && !ended.load(Ordering::SeqCst) {
         thread::sleep(TICK);
-        mirror.remarks().iter().for_each(|remark| eprintln!("{}", printable(remark)));
+        mirror.remarks().iter().for_each(|remark| eprintln!("{}", line(remark)));
         let status = mirror.status();
         if run.json && told.elapsed() >= SECOND {
             told = Instant::now();

@@ -1,6 +1,7 @@
 //! A mirror while it runs.
 
 use std::collections::VecDeque;
+use std::io;
 use std::path::PathBuf;
 use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +13,7 @@ use structstore::path::Path;
 use zenoh::{Session, Wait};
 
 use crate::error::{Error, Result};
-use crate::follower::Follower;
+use crate::follower::{Follower, following};
 use crate::network::Network;
 use crate::owner::Owner;
 use crate::parts::Selection;
@@ -200,8 +201,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// ```
 pub struct Mirror {
     shared: Arc<Shared>,
-    session: Option<Session>,
-    threads: Vec<JoinHandle<()>>,
+    thread: Option<JoinHandle<()>>,
     process: u32,
 }
 
@@ -220,44 +220,19 @@ impl Mirror {
             paths.iter().map(part).collect::<Vec<Part>>()
         };
         let parts = [parts(true, &options.own), parts(false, &options.follow)].concat();
-        let session = network.open(&key)?;
+        let prepared = network.prepare(&key)?;
         let shared = Arc::new(Shared::new(place, key, network.lease_time(), parts));
-        let mut mirror = Mirror {
-            shared: Arc::clone(&shared),
-            session: Some(session.clone()),
-            threads: Vec::new(),
-            process: process::id(),
+        let ours = Arc::clone(&shared);
+        let run = move || {
+            if !options.follow.is_empty() {
+                // There is a store to look at before anybody is reached.
+                let _ = following().open(&ours.place);
+            }
+            let Some(session) = prepared.open(&ours) else { return };
+            run(&session, &ours, &options);
+            let _ = session.close().wait();
         };
-        let select = |offset: usize, paths: &[Path]| {
-            let selection = |path: &Path| Selection::new(path.clone(), &options.exclude);
-            paths.iter().enumerate().map(|(at, path)| (offset + at, selection(path))).collect::<Vec<_>>()
-        };
-        if !options.follow.is_empty() {
-            let parts = select(options.own.len(), &options.follow);
-            let follower = Follower::new(&session, &shared, &parts, options.write, options.status)?;
-            mirror.spawn("follow", move || follower.run())?;
-        }
-        if !options.own.is_empty() {
-            let parts = select(0, &options.own);
-            let plain = options.plain.then(|| Plain::new(&session, &shared.key));
-            let period = Duration::from_secs_f64(1.0 / options.rate);
-            let (own, write) = (Arc::clone(&shared), options.write);
-            mirror.spawn("own", move || {
-                // It may wait for one that has died to be forgotten.
-                match Owner::new(&session, &own, &parts, period, write, plain) {
-                    Ok(owner) => owner.run(),
-                    Err(error) => own.fail(error),
-                }
-            })?;
-        }
-        Ok(mirror)
-    }
-
-    fn spawn(&mut self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<()> {
-        let run = move || structstore::binding_support::without_hooks(run);
-        let thread = thread::Builder::new().name(format!("structstore-{name}")).spawn(run);
-        self.threads.push(thread.map_err(|error| Error::Invalid(format!("cannot start a thread: {error}")))?);
-        Ok(())
+        Ok(Mirror { shared, thread: Some(spawn("mirror", run)?), process: process::id() })
     }
 
     /// How it is going.
@@ -289,17 +264,62 @@ impl Mirror {
     }
 
     fn end(&mut self) {
+        let Some(thread) = self.thread.take() else { return };
         if self.process != process::id() {
-            // A forked child has no threads to wait for, and no session.
-            std::mem::take(&mut self.threads).into_iter().for_each(std::mem::forget);
-            return std::mem::forget(self.session.take());
+            // A forked child has no such thread.
+            return std::mem::forget(thread);
         }
         self.shared.over.store(true, Ordering::SeqCst);
-        self.threads.drain(..).for_each(|thread| drop(thread.join()));
-        if let Some(session) = self.session.take() {
-            let _ = session.close().wait();
-        }
+        let _ = thread.join();
     }
+}
+
+/// Owns and follows until the mirror ends.
+fn run(session: &Session, shared: &Arc<Shared>, options: &Options) {
+    let select = |offset: usize, paths: &[Path]| {
+        let selection = |path: &Path| Selection::new(path.clone(), &options.exclude);
+        paths.iter().enumerate().map(|(at, path)| (offset + at, selection(path))).collect::<Vec<_>>()
+    };
+    let (owned, followed) = (select(0, &options.own), select(options.own.len(), &options.follow));
+    let follow =
+        move || Follower::new(session, shared, &followed, options.write, options.status).map(Follower::run);
+    let own = move || {
+        let plain = options.plain.then(|| Plain::new(session, &shared.key));
+        let period = Duration::from_secs_f64(1.0 / options.rate);
+        // It may wait for one that has died to be forgotten.
+        Owner::new(session, shared, &owned, period, options.write, plain).map(Owner::run)
+    };
+    thread::scope(|scope| {
+        let mut threads: Vec<io::Result<_>> = Vec::new();
+        if !options.follow.is_empty() {
+            threads.push(named("follow").spawn_scoped(scope, || finish(shared, follow)));
+        }
+        if !options.own.is_empty() {
+            threads.push(named("own").spawn_scoped(scope, || finish(shared, own)));
+        }
+        for error in threads.into_iter().filter_map(io::Result::err) {
+            shared.fail(no_thread(&error));
+        }
+    });
+}
+
+/// Does what a thread of a mirror is for.
+fn finish(shared: &Shared, work: impl FnOnce() -> Result<()>) {
+    if let Err(error) = structstore::binding_support::without_hooks(work) {
+        shared.fail(error);
+    }
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
+    named(name).spawn(work).map_err(|error| no_thread(&error))
+}
+
+fn named(name: &str) -> thread::Builder {
+    thread::Builder::new().name(format!("structstore-{name}"))
+}
+
+fn no_thread(error: &io::Error) -> Error {
+    Error::Invalid(format!("cannot start a thread: {error}"))
 }
 
 impl Drop for Mirror {

@@ -1,17 +1,27 @@
 //! How mirrors reach each other: explicit endpoints, certificates on both sides, and nothing that listens or looks around by itself.
 
+use std::fs::File;
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
 use zenoh::{Config, Session, Wait};
 
 use crate::error::{Error, Result};
 use crate::key::{VERSION, chunk};
+use crate::mirror::Shared;
 
 /// The largest message that is taken from a peer, in bytes.
 pub(crate) const LARGEST: u64 = 256 << 20;
+/// How many bytes the system takes before they are sent, half of what it keeps.
+const SEND_BUFFER: u32 = 32 << 10;
+/// How many bytes are sent before something more urgent is.
+const BATCH: u16 = 16 << 10;
+/// How long to wait before a connection is tried again.
+const RETRY: Duration = Duration::from_millis(500);
+const TICK: Duration = Duration::from_millis(20);
 /// How long an answer may take.
 pub(crate) const ANSWER: Duration = Duration::from_secs(60);
 
@@ -54,7 +64,8 @@ impl Network {
         self
     }
 
-    /// Connects to an endpoint, such as `tls/robot:7447`, again and again until somebody listens there.
+    /// Connects to an endpoint, such as `tls/robot:7447`, where a mirror or a Zenoh router listens, and again whenever the connection is lost. A mirror
+    /// that listens nowhere uses the first of its endpoints where it reaches somebody.
     #[must_use]
     pub fn connect(mut self, endpoint: impl Into<String>) -> Network {
         self.connect.push(endpoint.into());
@@ -133,20 +144,43 @@ impl Network {
         Ok(())
     }
 
-    /// A session for the mirror of a store.
-    pub(crate) fn open(&self, name: &str) -> Result<Session> {
+    /// Whether this side only connects. It is a client of whom it reaches then, be it another mirror or a router.
+    fn is_client(&self) -> bool {
+        self.listen.is_empty()
+    }
+
+    /// What is to be known of the network for the mirror of a store.
+    ///
+    /// # Errors
+    ///
+    /// For what is not safe or makes no sense, for certificates that cannot be read, and for an endpoint where nobody can listen.
+    pub(crate) fn prepare(&self, name: &str) -> Result<Prepared> {
         self.check()?;
+        if let Some(Certificates { ca, certificate, key }) = &self.certificates {
+            for file in [ca, certificate, key] {
+                File::open(file).map_err(|error| Error::Invalid(format!("{}: {error}", file.display())))?;
+            }
+        }
+        let config = self.config(name)?;
+        match self.is_client() {
+            true => Ok(Prepared::Client(Box::new(config))),
+            false => zenoh::open(config).wait().map(Prepared::Open).map_err(Error::network),
+        }
+    }
+
+    fn config(&self, name: &str) -> Result<Config> {
         let mut config = Config::default();
         let mut set = |key: &str, value: Json| {
             config
                 .insert_json5(key, &value.to_string())
                 .map_err(|error| Error::network(format!("{key}: {error}")))
         };
-        set("mode", json!("peer"))?;
+        // Routers pass on what clients say, but leave peers to reach each other by themselves.
+        set("mode", json!(if self.is_client() { "client" } else { "peer" }))?;
         set("listen/endpoints", json!(self.listen))?;
         set("connect/endpoints", json!(self.connect))?;
-        // It goes on trying for as long as it takes.
-        set("connect/timeout_ms", json!(-1))?;
+        // A peer goes on trying for as long as it takes; of a client, the first attempts are ours.
+        set("connect/timeout_ms", json!(if self.is_client() { 0 } else { -1 }))?;
         set("connect/exit_on_failure", json!(false))?;
         set(
             "connect/retry",
@@ -163,12 +197,16 @@ impl Network {
             "transport/link/tx/queue/congestion_control/block/wait_before_close",
             json!(ANSWER.as_micros() as u64),
         )?;
+        // What the system has taken is sent in order: on a slow link, numbers would wait behind megabytes of arrays.
+        set("transport/link/tcp/so_sndbuf", json!(SEND_BUFFER))?;
+        set("transport/link/tx/batch_size", json!(BATCH))?;
+        set("transport/link/tx/queue/size/real_time", json!(16))?;
         if let Some(certificates) = &self.certificates {
             let Certificates { ca, certificate, key } = certificates;
             set(
                 "transport/link/tls",
                 json!({
-                    "root_ca_certificate": ca, "enable_mtls": true, "verify_name_on_connect": true,
+                    "so_sndbuf": SEND_BUFFER, "root_ca_certificate": ca, "enable_mtls": true, "verify_name_on_connect": true,
                     "listen_certificate": certificate, "listen_private_key": key,
                     "connect_certificate": certificate, "connect_private_key": key,
                 }),
@@ -177,7 +215,41 @@ impl Network {
         if !self.allowed.is_empty() {
             set("access_control", rules(name, &self.allowed))?;
         }
-        zenoh::open(config).wait().map_err(Error::network)
+        Ok(config)
+    }
+}
+
+/// A session, or what one will be opened with when somebody can be reached.
+pub(crate) enum Prepared {
+    Open(Session),
+    Client(Box<Config>),
+}
+
+impl Prepared {
+    /// A session, as soon as somebody can be reached; `None` if the mirror ends before.
+    pub(crate) fn open(self, shared: &Shared) -> Option<Session> {
+        let config = match self {
+            Prepared::Open(session) => return Some(session),
+            Prepared::Client(config) => config,
+        };
+        let mut said = String::new();
+        while !shared.is_over() {
+            match zenoh::open((*config).clone()).wait() {
+                Ok(session) => return Some(session),
+                Err(error) => {
+                    let error = format!("nobody is reached yet: {error}");
+                    if error != said {
+                        shared.log(error.clone());
+                        said = error;
+                    }
+                }
+            }
+            let until = Instant::now() + RETRY;
+            while Instant::now() < until && !shared.is_over() {
+                thread::sleep(TICK);
+            }
+        }
+        None
     }
 }
 

@@ -159,11 +159,7 @@ impl Owner {
             }
             let publisher = |key: String, priority: Priority| {
                 let publisher = session.declare_publisher(key).congestion_control(CongestionControl::Drop);
-                publisher
-                    .priority(priority)
-                    .express(priority == Priority::RealTime)
-                    .wait()
-                    .map_err(Error::network)
+                publisher.priority(priority).express(false).wait().map_err(Error::network)
             };
             owner.parts.push(Part {
                 selection: selection.clone(),

@@ -413,11 +413,8 @@ fn an_older_owner_that_lives_ends_the_younger_and_one_that_dies_does_not() {
     let robot = Robot::new();
     let owner = robot.own(Options::new().own(at("arm")));
     until("it owns", || part(&owner).connected);
-    let mut config = zenoh::Config::default();
-    config.insert_json5("mode", r#""peer""#).unwrap();
-    config.insert_json5("scouting/multicast/enabled", "false").unwrap();
-    config.insert_json5("connect/endpoints", &format!("[{:?}]", robot.endpoint())).unwrap();
-    let session = zenoh::open(config).wait().unwrap();
+    let session =
+        session(&[("mode", r#""peer""#), ("connect/endpoints", &format!("[{:?}]", robot.endpoint()))]);
     // Of 1970, and so the older one.
     let key = "structstore/1/robot/@p/arm/@owner/00000000000000000001%20far%201";
     let older = session.liveliness().declare_token(key).wait().unwrap();
@@ -429,6 +426,37 @@ fn an_older_owner_that_lives_ends_the_younger_and_one_that_dies_does_not() {
     until("it ends", || !owner.is_running());
     let Err(Error::Owned { owner, .. }) = owner.stop() else { panic!("two owners") };
     assert_eq!(owner, "far 1");
+}
+
+/// A session of Zenoh without a mirror.
+fn session(settings: &[(&str, &str)]) -> zenoh::Session {
+    let mut config = zenoh::Config::default();
+    for (key, value) in [&[("scouting/multicast/enabled", "false")], settings].concat() {
+        config.insert_json5(key, value).unwrap();
+    }
+    zenoh::open(config).wait().unwrap()
+}
+
+#[test]
+fn mirrors_reach_each_other_through_a_router() {
+    let (robot, desk) = (Robot::new(), Desk::new());
+    everything(&robot.store);
+    let router = || {
+        let endpoints = format!("[{:?}]", robot.endpoint());
+        session(&[("mode", r#""router""#), ("listen/endpoints", &endpoints)])
+    };
+    let first = router();
+    let network = robot.network().connect(robot.endpoint());
+    let owner = Mirror::start(&*robot.name, &network, Options::new().own(Path::ROOT).key("robot")).unwrap();
+    let follower = desk.follow(&robot, Options::new().follow(Path::ROOT));
+    let copy = desk.store();
+    until("the state", || equal(&robot.store, &copy));
+    first.close().wait().unwrap();
+    robot.store.set("while it was away", 1).unwrap();
+    let _second = router();
+    until("the change", || equal(&robot.store, &copy));
+    follower.stop().unwrap();
+    owner.stop().unwrap();
 }
 
 #[test]

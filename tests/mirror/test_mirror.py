@@ -264,3 +264,32 @@ def test_a_link_that_is_down_ends_in_equal_stores(
     finally:
         owner.kill()
         follower.kill()
+
+
+def test_a_link_that_carries_less_than_there_is(
+    robot: StructStoreShared, names: tuple[str, str], link: tuple[str, str]
+) -> None:
+    """Ten images of 1 MB a second over 4 Mbit/s: numbers get through meanwhile, and the last image afterwards."""
+    slow = ["tc", "qdisc", "add", "dev", "sst-a", "root", "tbf", "rate", "4mbit", "burst", "32kb", "latency", "100ms"]
+    try:
+        subprocess.run(["ip", "netns", "exec", link[0], *slow], check=True, capture_output=True)
+    except (FileNotFoundError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"NOT RUN: a link cannot be made slow here: {error}")
+    common = ["--insecure", "--key", "robot", "--lease", "2"]
+    within = [["ip", "netns", "exec", space] for space in link]
+    owner = Process(*within[0], program(), names[0], "--listen", "tcp/10.77.0.1:7447", "--own", "arm", *common)
+    follower = Process(*within[1], program(), names[1], "--connect", "tcp/10.77.0.1:7447", "--follow", "arm", *common)
+    try:
+        until(lambda: StructStoreShared(names[1], create=False).arm.x == 1.0)
+        with StructStoreShared(names[1]) as desk:
+            seen = set()
+            for turn in range(50):
+                robot.arm.frame = f"turn {turn}"
+                robot.arm.image = np.full((1000, 1000), turn, np.uint8)
+                time.sleep(0.1)
+                seen.add(desk.arm.frame)
+            assert len(seen) > 10, seen
+            until(lambda: desk.arm.frame == "turn 49" and desk.arm.image[0, 0] == 49 and same(desk.arm, robot.arm))
+    finally:
+        owner.kill()
+        follower.kill()

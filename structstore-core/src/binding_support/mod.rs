@@ -14,7 +14,7 @@ pub use lock::{Lock, Transaction};
 
 #[cfg(feature = "crash-points")]
 pub use crate::crash::{arm, disarm, stores};
-pub use crate::error::{escaped, is_unprintable, quoted};
+pub use crate::error::{escaped, is_unprintable, line, printable, quoted};
 pub use crate::for_each_number;
 pub use crate::life::end_process;
 pub use crate::lock::{WaitHooks, limit_waits, waiting_at_most, without_hooks};

@@ -43,6 +43,27 @@ pub fn is_unprintable(character: char) -> bool {
         || matches!(character, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
 }
 
+/// A string with escapes in place of what controls a terminal, but for line breaks and tabs.
+pub fn printable(text: &str) -> Cow<'_, str> {
+    let unprintable = |character: char| is_unprintable(character) && !matches!(character, '\n' | '\t');
+    if !text.contains(unprintable) {
+        return text.into();
+    }
+    let mut escaped = String::with_capacity(text.len().saturating_add(8));
+    for character in text.chars() {
+        match unprintable(character) {
+            true => escaped.extend(character.escape_unicode()),
+            false => escaped.push(character),
+        }
+    }
+    escaped.into()
+}
+
+/// The same on one line.
+pub fn line(text: &str) -> String {
+    printable(text).replace('\n', "\\n").replace('\t', "\\t")
+}
+
 /// The string in the quotes that `text` begins with, and what follows; `None` if it is not one in JSON.
 pub(super) fn unescape(text: &str) -> Option<(Cow<'_, str>, &str)> {
     let inner = text.strip_prefix('"')?;
@@ -104,6 +125,13 @@ fn paired(first: u16, rest: &str) -> Option<(char, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn control_characters_are_shown_as_escapes() {
+        assert_eq!(printable("a\u{1b}[2Jb\n\tc\u{9b}\u{202e}"), "a\\u{1b}[2Jb\n\tc\\u{9b}\\u{202e}");
+        assert!(matches!(printable("größe 世界"), Cow::Borrowed(_)));
+        assert_eq!(line("a\nb"), "a\\nb");
+    }
 
     #[test]
     fn names_that_would_be_misread_are_quoted() {

@@ -4,7 +4,7 @@ mod escape;
 mod path;
 
 pub(crate) use escape::write_escaped;
-pub use escape::{escaped, is_unprintable, quoted};
+pub use escape::{escaped, is_unprintable, line, printable, quoted};
 pub(crate) use path::Part as PathPart;
 pub use path::{Path, Step};
 

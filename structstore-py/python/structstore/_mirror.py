@@ -83,12 +83,18 @@ class Mirror:
         self._process = subprocess.Popen(
             [*command, "--", name], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
-        for read, stream in ((self._read_status, self._process.stdout), (self._read_remarks, self._process.stderr)):
-            threading.Thread(target=read, args=(stream,), name="structstore mirror", daemon=True).start()
+        readers = [
+            threading.Thread(target=read, args=(stream,), name="structstore mirror", daemon=True)
+            for read, stream in ((self._read_status, self._process.stdout), (self._read_remarks, self._process.stderr))
+        ]
+        for reader in readers:
+            reader.start()
         # What is wrong is said at once.
         self._ready.wait(10)
         if self._process.poll() == 2:
             self._process.wait()
+            for reader in readers:
+                reader.join(10)
             raise ValueError("\n".join(self.remarks()) or "structstore-mirror has ended")
 
     def _read_status(self, stream: IO[str]) -> None:
