@@ -40,6 +40,21 @@ impl<'a> Key<'a> {
         Key { name, hash: rapidhash::v3::rapidhash_v3(bytes), words }
     }
 
+    /// A key whose hash was computed before; 0 is none.
+    #[inline]
+    pub(crate) fn with_hash(name: &'a str, hash: u64) -> Result<Key<'a>> {
+        if hash == 0 || cfg!(debug_assertions) {
+            let key = Key::new(name);
+            return match hash == 0 || key.hash == hash {
+                true => Ok(key),
+                false => Err(Error::invalid("hash", format!("{hash:#x}"), format!("{:#x}", key.hash))),
+            };
+        }
+        let bytes = name.as_bytes();
+        let words = if bytes.len() <= 16 { pack(bytes) } else { [0; 2] };
+        Ok(Key { name, hash, words })
+    }
+
     /// The name.
     #[inline]
     pub const fn name(&self) -> &'a str {

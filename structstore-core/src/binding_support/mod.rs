@@ -58,6 +58,22 @@ pub unsafe fn reentrant_store() -> Result<StructStore> {
     StructStore::with(true)
 }
 
+/// A key whose hash was computed elsewhere, by the function that [`hash`] is; 0 has it computed here. With another hash, a field is not found, or is created where nobody
+/// else finds it; debug builds refuse it.
+///
+/// # Errors
+///
+/// [`ErrorKind::InvalidArgument`].
+#[inline]
+pub fn key_with_hash(name: &str, hash: u64) -> Result<Key<'_>> {
+    Key::with_hash(name, hash)
+}
+
+/// The hash of a name: rapidhash v3, as its reference implementation has it for a seed of 0.
+pub fn hash(name: &[u8]) -> u64 {
+    rapidhash::v3::rapidhash_v3(name)
+}
+
 /// Does something with the struct that names lead to, which is made if it is missing, and so are those on the way.
 ///
 /// # Errors

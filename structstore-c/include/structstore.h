@@ -1,0 +1,513 @@
+// StructStore for C: structured object storage, dynamically typed, shared between processes.
+//
+// cbindgen writes this file from the crate structstore-c, whose documentation says what holds for all functions.
+
+#ifndef STRUCTSTORE_H
+#define STRUCTSTORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+// What a pointer to a name or text is made of, for literals: STST_LITERAL("num").
+#define STST_LITERAL(text) (text), (sizeof(text) - 1)
+
+// What a function has come to. The numbers stay what they are.
+typedef enum {
+  // It has done what it is for.
+  STST_OK = 0,
+  // There is no field of that name.
+  STST_NOT_FOUND = 1,
+  // There is a field of that name already.
+  STST_ALREADY_EXISTS = 2,
+  // A value is of another type than the one asked for or declared.
+  STST_WRONG_TYPE = 3,
+  // A number does not fit the type that was asked for or declared.
+  STST_OUT_OF_RANGE = 4,
+  // A value is not within the limits that are declared for its field.
+  STST_OUTSIDE_LIMITS = 5,
+  // An index is beyond the end of a list.
+  STST_INDEX_OUT_OF_RANGE = 6,
+  // A structure would nest deeper than the format allows.
+  STST_TOO_DEEP = 7,
+  // The store cannot hold a value of this type.
+  STST_UNSUPPORTED = 8,
+  // A conversion has refused a value.
+  STST_REJECTED = 9,
+  // What a handle names has been removed or replaced.
+  STST_STALE_HANDLE = 10,
+  // This thread holds a guard; only that may operate on what it covers.
+  STST_HELD_BY_GUARD = 11,
+  // This thread has a transaction open that covers only a part of what was to be changed.
+  STST_IN_TRANSACTION = 12,
+  // This thread would wait for itself.
+  STST_DEADLOCK = 13,
+  // A lock was not granted in time.
+  STST_LOCK_TIMEOUT = 14,
+  // A process died while it changed the structure, and this read-only attachment cannot repair it.
+  STST_ABANDONED = 15,
+  // A read-only attachment found no moment at which nothing changed.
+  STST_CONTENDED = 16,
+  // The type of a field is declared: it can be assigned, but not removed or retyped.
+  STST_DECLARED = 17,
+  // A struct is of another version of its type.
+  STST_OTHER_VERSION = 18,
+  // A struct is in use, so that it is not removed or replaced in passing.
+  STST_BOUND = 19,
+  // No sample of a stream has been published yet.
+  STST_NO_SAMPLE = 20,
+  // Another process publishes to a stream.
+  STST_HAS_PUBLISHER = 21,
+  // The frames of a stream are in use.
+  STST_FRAMES_PINNED = 22,
+  // Views of an array exist.
+  STST_LEASED = 23,
+  // A name cannot be that of a field or a store.
+  STST_INVALID_NAME = 24,
+  // An argument is not acceptable.
+  STST_INVALID_ARGUMENT = 25,
+  // More is in use than the format has room for.
+  STST_TOO_MANY = 26,
+  // A signal has interrupted a wait.
+  STST_INTERRUPTED = 27,
+  // A store cannot grow any further.
+  STST_OUT_OF_SPACE = 28,
+  // A store that is attached read-only cannot be changed.
+  STST_READ_ONLY = 29,
+  // A store is in use by others.
+  STST_IN_USE = 30,
+  // A store could not be attached in this forked process.
+  STST_DETACHED = 31,
+  // A store belongs to another user.
+  STST_FOREIGN_OWNER = 32,
+  // A store or snapshot is of another format.
+  STST_MISMATCH = 33,
+  // A store was not there, or not ready, in time.
+  STST_NOT_READY = 34,
+  // The memory of a store is damaged.
+  STST_CORRUPT = 35,
+  // The operating system has refused something.
+  STST_IO = 36,
+  // A fault in this library.
+  STST_PANIC = 100,
+  // An error that this version of the header does not know.
+  STST_OTHER = 101,
+} stst_status;
+
+// What a place is within its struct or list.
+typedef enum {
+  // A field of a struct: `text` is its name, and `number` the hash of that, or 0 to have it computed.
+  STST_KEY = 0,
+  // An item of a list: `number` is its index.
+  STST_INDEX = 1,
+  // What a path leads to, such as "arm.gains[2]", below a struct: `text` is the path.
+  STST_PATH = 2,
+  // Behind the last item of a list.
+  STST_END = 3,
+  // Before the item of the index `number`.
+  STST_BEFORE = 4,
+} stst_step;
+
+// The kinds of values. The numbers are those of the segment's format.
+typedef enum {
+  // No value.
+  STST_NULL = 1,
+  // bool
+  STST_BOOL = 2,
+  // int8_t
+  STST_I8 = 3,
+  // int16_t
+  STST_I16 = 4,
+  // int32_t
+  STST_I32 = 5,
+  // int64_t
+  STST_I64 = 6,
+  // uint8_t
+  STST_U8 = 7,
+  // uint16_t
+  STST_U16 = 8,
+  // uint32_t
+  STST_U32 = 9,
+  // uint64_t
+  STST_U64 = 10,
+  // float
+  STST_F32 = 11,
+  // double
+  STST_F64 = 12,
+  // A string, in UTF-8.
+  STST_STR = 16,
+  // Bytes.
+  STST_BYTES = 17,
+  // Values in order.
+  STST_LIST = 18,
+  // Named values.
+  STST_STRUCT = 19,
+  // An array of numbers or records, in up to 32 dimensions.
+  STST_ARRAY = 20,
+  // A stream of samples.
+  STST_STREAM = 21,
+} stst_kind;
+
+// When a store ends.
+typedef enum {
+  // As whoever created it has decided; one that is created ends with the last process that may change it.
+  STST_CLEANUP_DEFAULT = 0,
+  // With the last process that may change it.
+  STST_CLEANUP_TRANSIENT = 1,
+  // When it is unlinked.
+  STST_CLEANUP_PERSISTENT = 2,
+  // When it is closed here.
+  STST_CLEANUP_ALWAYS = 3,
+} stst_cleanup;
+
+// A lock of a struct or list and of all below it, which this thread has until it is freed.
+typedef struct stst_lock stst_lock;
+
+// A handle to a struct or a list in a store. To be freed by `stst_node_free`; what it names stays in the store.
+typedef struct stst_node stst_node;
+
+// A store. Its root and all that was got from it stay usable until they are freed themselves.
+typedef struct stst_store stst_store;
+
+// A stream in a store.
+typedef struct stst_stream stst_stream;
+
+// Strings that a function has returned: names, paths, or a text, which is one string. To be freed by `stst_strings_free`.
+typedef struct stst_strings stst_strings;
+
+// A transaction: what this thread changes in a struct and below it happens when it is committed, wholly, or not at all.
+typedef struct stst_transaction stst_transaction;
+
+// A view of an array's elements, which keeps their memory until it is freed, whoever replaces or removes the array. It takes no lock.
+typedef struct stst_view stst_view;
+
+// Tells what any process changes in a struct or list, and below. To be used by one thread at a time.
+typedef struct stst_watch stst_watch;
+
+// A place in a store.
+typedef struct {
+  // The struct or list.
+  const stst_node *node;
+  // A name or path.
+  const char *text;
+  // The length of that.
+  size_t length;
+  // A hash or an index.
+  uint64_t number;
+  // One of `stst_step`.
+  uint32_t step;
+} stst_place;
+
+// An array in memory, in C order.
+typedef struct {
+  // The type of its elements as NumPy writes it, such as "<f8" or "|u1"; of records "[('t', '<f8'), ('n', '<i4')]".
+  const char *dtype;
+  // The length of that.
+  size_t dtype_length;
+  // How many elements there are along each dimension.
+  const size_t *shape;
+  // How many dimensions there are.
+  size_t dimensions;
+  // The elements.
+  void *data;
+  // How many bytes they have.
+  size_t size;
+  // Of a view: whether it may be written to.
+  bool writable;
+} stst_array;
+
+// Limits of a field and what else is said of it. Set `struct_size` to the size of this struct, and all that is not wanted to zero.
+typedef struct {
+  // The size of this struct.
+  size_t struct_size;
+  // The least and the greatest number, if `has_range` is set.
+  double least;
+  // See `least`.
+  double greatest;
+  // By how much user interfaces change it; 0 is nothing.
+  double step;
+  // Whether there is a range.
+  bool has_range;
+  // Whether floating-point numbers have to be finite.
+  bool finite;
+  // Whether tools should not change it.
+  bool read_only;
+  // Its unit.
+  const char *unit;
+  // The length of that.
+  size_t unit_length;
+  // What it is.
+  const char *description;
+  // The length of that.
+  size_t description_length;
+} stst_limits;
+
+// How to open a shared store. Set `struct_size` to the size of this struct, and all that is not wanted to zero.
+typedef struct {
+  // The size of this struct, by which later versions know what the caller knows.
+  size_t struct_size;
+  // How many bytes a new store gets at once; 0 is the least. It grows by itself.
+  uint64_t size;
+  // How many bytes it may grow to; 0 is the default, 64 GiB.
+  uint64_t max_size;
+  // When it ends, one of `stst_cleanup`.
+  uint32_t cleanup;
+  // The permissions of a new store; 0 is 0600.
+  uint32_t mode;
+  // How long to wait until a store is ready, in seconds; 0 is the default.
+  double timeout;
+  // Begins anew, with an empty store.
+  bool reinit;
+  // Attaches it without the right to change it.
+  bool read_only;
+  // Attaches it read-only and does not count as a process that uses it.
+  bool observe;
+  // Refuses a store that does not exist, instead of creating it.
+  bool must_exist;
+  // Accepts a store of another user.
+  bool any_owner;
+  // Takes the name for the path of a file.
+  bool file;
+} stst_options;
+
+// What is known of a sample.
+typedef struct {
+  // Its number, from 0.
+  uint64_t number;
+  // When it was published, in nanoseconds of CLOCK_MONOTONIC.
+  uint64_t time;
+  // How many samples before it were lost to this reader.
+  uint64_t missed;
+} stst_sample;
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+// The version of the library that is linked: major times 1,000,000, minor times 1,000, and patch.
+uint32_t stst_version(void);
+
+// Assigns an array. `live`: assigning it again changes the elements in place, and views show it.
+stst_status stst_set_array(const stst_place *place, const stst_array *array, bool live);
+
+// A view of the array at a place.
+stst_status stst_get_view(const stst_place *place, stst_view **view);
+
+// What a view shows. All pointers in it are good until the view is freed. Other processes may change the elements meanwhile; under a lock of the struct, they do not, but for those
+// that write without one.
+stst_status stst_view_array(const stst_view *view,
+                            stst_array *array);
+
+// Whether the elements are still those of the array, which may have been replaced or removed.
+stst_status stst_view_is_current(const stst_view *view, bool *current);
+
+// Frees a view. Null is nothing.
+stst_status stst_view_free(stst_view *view);
+
+// Tells watchers that elements of the array at a place were changed through a view.
+stst_status stst_notify(const stst_place *place);
+
+// A struct or list with all below it as JSON for people: arrays as lists, numbers as they are, NaN included.
+stst_status stst_to_json(const stst_node *node, bool indent, stst_strings **json);
+
+// A struct or list with all below it as YAML.
+stst_status stst_to_yaml(const stst_node *node, stst_strings **yaml);
+
+// Assigns what JSON says: an object becomes a struct, an array a list.
+stst_status stst_set_json(const stst_place *place, const char *json, size_t length);
+
+// A snapshot of a struct with all below it, which `stst_restore`, Rust and Python read.
+stst_status stst_to_bytes(const stst_node *node, stst_strings **bytes);
+
+// Makes a struct what a snapshot says, in one operation.
+stst_status stst_restore(const stst_node *node, const uint8_t *bytes, size_t length);
+
+// Takes a lock: exclusive, so that no other thread or process reads or changes it; or shared with others that read. `timeout` is in seconds; less than 0 waits without a
+// limit.
+stst_status stst_take_lock(const stst_node *node,
+                           bool exclusive,
+                           double timeout,
+                           stst_lock **lock);
+
+// Gives a lock up. Null is nothing. STST_DEADLOCK on another thread than that which took it: it stays taken.
+stst_status stst_unlock(stst_lock *lock);
+
+// Whether a process died under the lock before, so that what it covers may be half done.
+stst_status stst_lock_recovered(const stst_lock *lock, bool *recovered);
+
+// Begins a transaction, which takes the exclusive lock.
+stst_status stst_begin(const stst_node *node, double timeout, stst_transaction **transaction);
+
+// Makes what was changed happen, and frees the transaction. STST_IN_TRANSACTION on another thread than that which began it: nothing happens.
+stst_status stst_commit(stst_transaction *transaction);
+
+// Undoes what was changed, and frees the transaction. Null is nothing.
+stst_status stst_rollback(stst_transaction *transaction);
+
+// Another handle to the same.
+stst_status stst_node_copy(const stst_node *node, stst_node **copy);
+
+// Frees a handle. Null is nothing.
+stst_status stst_node_free(stst_node *node);
+
+// Whether it is a list; otherwise it is a struct.
+stst_status stst_node_is_list(const stst_node *node, bool *is_list);
+
+// How many fields or items there are.
+stst_status stst_size(const stst_node *node, size_t *size);
+
+// The names of the fields of a struct, in order.
+stst_status stst_names(const stst_node *node, stst_strings **names);
+
+// Removes all fields or items.
+stst_status stst_clear(const stst_node *node);
+
+// Whether two structs or two lists are equal, whatever store they are in.
+stst_status stst_equal(const stst_node *one, const stst_node *other, bool *equal);
+
+// Makes the contents of one struct or list those of another, in one operation.
+stst_status stst_assign(const stst_node *node, const stst_node *from);
+
+// What kind of value is there: one of `stst_kind`.
+stst_status stst_get_kind(const stst_place *place, uint32_t *kind);
+
+// Reads a bool or a number as one of these types, if it has that value; `value` leads to a variable of the type. `kind` is STST_BOOL to STST_F64.
+stst_status stst_get(const stst_place *place,
+                     uint32_t kind,
+                     void *value);
+
+// Assigns a bool or a number of one of these types, or null (STST_NULL, without a value).
+stst_status stst_set(const stst_place *place, uint32_t kind, const void *value);
+
+// A copy of a string.
+stst_status stst_get_str(const stst_place *place, stst_strings **string);
+
+// Assigns a string.
+stst_status stst_set_str(const stst_place *place, const char *data, size_t length);
+
+// A copy of bytes.
+stst_status stst_get_bytes(const stst_place *place, stst_strings **bytes);
+
+// Assigns bytes.
+stst_status stst_set_bytes(const stst_place *place, const void *data, size_t length);
+
+// A handle to the struct or the list that is there: `kind` is STST_STRUCT, STST_LIST, or 0 for either. If nothing is there, and a kind is given, and the place is
+// a field, it is created.
+stst_status stst_get_node(const stst_place *place,
+                          uint32_t kind,
+                          stst_node **node);
+
+// Assigns an empty struct or list.
+stst_status stst_set_empty(const stst_place *place, uint32_t kind);
+
+// Assigns a copy of what is at another place, in whatever store.
+stst_status stst_set_from(const stst_place *place, const stst_place *from);
+
+// Assigns a copy of a struct or a list, of whatever store.
+stst_status stst_set_node(const stst_place *place, const stst_node *node);
+
+// Removes a field or an item.
+stst_status stst_remove(const stst_place *place);
+
+// Declares limits of a field, which hold for all processes, and its unit and description.
+stst_status stst_declare(const stst_place *place, const stst_limits *limits);
+
+// Takes back what was declared of a field.
+stst_status stst_undeclare(const stst_place *place);
+
+// What went wrong in the last call of this thread that has failed, for people. It is there until the next that fails.
+const char *stst_error_message(size_t *length);
+
+// Where in the store that was, as a path; empty if it is of no part. It is there until the next call that fails.
+const char *stst_error_path(size_t *length);
+
+// Makes an empty store of this process's own.
+stst_status stst_local(stst_store **store);
+
+// Opens a shared store by a name such as "/robot", or creates it. `options` may be null.
+stst_status stst_open(const char *name, size_t length, const stst_options *options, stst_store **store);
+
+// The struct that a store is.
+stst_status stst_root(const stst_store *store, stst_node **root);
+
+// Whether the name of a shared store still leads to it: it was neither unlinked nor re-initialised. A local store always is.
+stst_status stst_valid(const stst_store *store,
+                       bool *valid);
+
+// Whether the memory of a store is in order; if not, STST_CORRUPT and the first fault as message.
+stst_status stst_check(const stst_store *store);
+
+// Closes a store. Null is nothing.
+stst_status stst_close(stst_store *store);
+
+// Removes the name of a shared store. Who has it open goes on with it.
+stst_status stst_unlink(const char *name, size_t length);
+
+// Assigns a stream without samples, which keeps the last `depth` of them. Each sample is an array of this type and shape; without dimensions, one element. `itemsize` is the size of an
+// element in bytes; it counts for records only.
+stst_status stst_set_stream(const stst_place *place,
+                            const char *dtype,
+                            size_t dtype_length,
+                            size_t itemsize,
+                            const size_t *shape,
+                            size_t dimensions,
+                            uint64_t depth);
+
+// The stream at a place.
+stst_status stst_get_stream(const stst_place *place, stst_stream **stream);
+
+// How many bytes a sample has.
+stst_status stst_sample_size(const stst_stream *stream, size_t *size);
+
+// Publishes a sample; it waits for no reader. One process publishes to a stream at a time.
+stst_status stst_publish(const stst_stream *stream, const void *data, size_t size);
+
+// Copies the newest sample. `about` may be null.
+stst_status stst_latest(const stst_stream *stream, void *data, size_t size, stst_sample *about);
+
+// Copies the first sample that is there from the number `next` on, and makes that the number of the one after it. If there is none yet, waits so many seconds at most, or
+// without a limit if less than 0. `found` says whether there was one. Begin with 0 for all that is kept.
+stst_status stst_next(const stst_stream *stream,
+                      uint64_t *next,
+                      double timeout,
+                      void *data,
+                      size_t size,
+                      stst_sample *about,
+                      bool *found);
+
+// Frees a stream's handle; the stream stays. Null is nothing.
+stst_status stst_stream_free(stst_stream *stream);
+
+// How many there are.
+stst_status stst_strings_count(const stst_strings *strings, size_t *count);
+
+// One of them, which is there until they are freed.
+stst_status stst_strings_get(const stst_strings *strings, size_t index, const char **data, size_t *length);
+
+// Frees them. Null is nothing.
+stst_status stst_strings_free(stst_strings *strings);
+
+// The hash of a name, as keys have it: rapidhash v3.
+uint64_t stst_hash(const char *name, size_t length);
+
+// Begins to watch.
+stst_status stst_watch_begin(const stst_node *node, stst_watch **watch);
+
+// Waits until something has changed, for so many seconds at most; less than 0 is without a limit. `paths` becomes the paths of what has changed since the last call, or
+// null if nothing has.
+stst_status stst_watch_wait(stst_watch *watch,
+                            double timeout,
+                            stst_strings **paths);
+
+// A file descriptor that can be read when something has changed, for loops of poll, epoll or Qt. `stst_watch_wait` with a timeout of 0 says what, and makes it wait again. It belongs
+// to the watch, and takes a thread.
+stst_status stst_watch_fd(stst_watch *watch,
+                          int32_t *descriptor);
+
+// Ends a watch. Null is nothing.
+stst_status stst_watch_end(stst_watch *watch);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* STRUCTSTORE_H */

@@ -1,0 +1,871 @@
+// StructStore for C++17: structured object storage, dynamically typed, shared between processes.
+//
+//     namespace stst = structstore;
+//
+//     stst::StructStore store;                          // of this process; a shared one: stst::StructStoreShared("/robot")
+//     store["num"] = 5;
+//     int num = store["num"];
+//     stst::Ref<int> counter = store["counter"] = 0;    // a field that looks like a variable
+//     ++counter;
+//     stst::List list = store["list"];                  // created on first use
+//     list.push_back("foo");
+//     std::cout << store << '\n';
+//
+// Each operation locks for itself, and other processes see it wholly or not at all. Several together: lock() and transaction().
+// Errors are exceptions of the type Error; with -fno-exceptions they print themselves and abort.
+#ifndef STRUCTSTORE_HPP
+#define STRUCTSTORE_HPP
+
+#include <array>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <initializer_list>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <ostream>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "structstore.h"
+
+namespace structstore {
+
+using string = std::string;
+
+/// What went wrong, and where.
+class Error : public std::runtime_error {
+public:
+    Error(stst_status code, const std::string& message, std::string path)
+        : std::runtime_error(message), code_(code), path_(std::move(path)) {}
+
+    /// The kind of error.
+    stst_status code() const noexcept { return code_; }
+    /// The path of the field or item, if it is about one.
+    const std::string& path() const noexcept { return path_; }
+
+private:
+    stst_status code_;
+    std::string path_;
+};
+
+namespace detail {
+
+[[noreturn]] inline void fail(stst_status code) {
+    std::size_t length = 0;
+    const char* data = stst_error_message(&length);
+    std::string message(data == nullptr ? "" : data, data == nullptr ? 0 : length);
+#if defined(__cpp_exceptions)
+    data = stst_error_path(&length);
+    throw Error(code, message, std::string(data == nullptr ? "" : data, data == nullptr ? 0 : length));
+#else
+    std::fprintf(stderr, "structstore: %s (%d)\n", message.c_str(), static_cast<int>(code));
+    std::abort();
+#endif
+}
+
+inline void check(stst_status code) {
+    if (code != STST_OK) fail(code);
+}
+
+template <typename T, stst_status (*Free)(T*)>
+struct Deleter {
+    void operator()(T* object) const noexcept { Free(object); }
+};
+
+template <typename T, stst_status (*Free)(T*)>
+using Owned = std::unique_ptr<T, Deleter<T, Free>>;
+
+using Node = Owned<stst_node, stst_node_free>;
+using Strings = Owned<stst_strings, stst_strings_free>;
+
+/// Calls a function that makes an object, and takes that.
+template <typename T, stst_status (*Free)(T*), typename Make>
+Owned<T, Free> made(Make&& make) {
+    T* object = nullptr;
+    check(make(&object));
+    return Owned<T, Free>(object);
+}
+
+inline std::string text(const stst_strings* strings, std::size_t index) {
+    const char* data = nullptr;
+    std::size_t length = 0;
+    check(stst_strings_get(strings, index, &data, &length));
+    return std::string(data, length);
+}
+
+template <typename Make>
+std::string one(Make&& make) {
+    return text(made<stst_strings, stst_strings_free>(std::forward<Make>(make)).get(), 0);
+}
+
+inline std::vector<std::string> all(const stst_strings* strings) {
+    std::size_t count = 0;
+    check(stst_strings_count(strings, &count));
+    std::vector<std::string> found;
+    found.reserve(count);
+    for (std::size_t at = 0; at < count; ++at) found.push_back(text(strings, at));
+    return found;
+}
+
+// The hash of names up to 112 bytes: rapidhash v3 with a seed of 0 (https://github.com/Nicoshev/rapidhash).
+constexpr std::uint64_t secrets[] = {0x2d358dccaa6c78a5, 0x8bb84b93962eacc9, 0x4b33a62ed433d4a3};
+
+__extension__ typedef unsigned __int128 wide;
+
+constexpr std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
+    const wide product = static_cast<wide>(a) * b;
+    return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+}
+
+constexpr std::uint64_t little(std::string_view name, std::size_t at, std::size_t count) {
+    std::uint64_t word = 0;
+    for (std::size_t byte = 0; byte < count; ++byte) {
+        word |= static_cast<std::uint64_t>(static_cast<unsigned char>(name[at + byte])) << (8 * byte);
+    }
+    return word;
+}
+
+constexpr std::uint64_t hash(std::string_view name) {
+    const std::size_t length = name.size();
+    std::uint64_t seed = mix(secrets[2], secrets[1]), a = 0, b = 0;
+    if (length <= 16) {
+        if (length >= 4) {
+            const std::size_t size = length >= 8 ? 8 : 4;
+            seed ^= length;
+            a = little(name, 0, size);
+            b = little(name, length - size, size);
+        } else if (length > 0) {
+            a = little(name, 0, 1) << 45 | little(name, length - 1, 1);
+            b = little(name, length >> 1, 1);
+        }
+    } else {
+        // Pieces of 16 bytes but for the last, each with one of two secrets.
+        constexpr int turn[] = {2, 2, 1, 1, 2, 1};
+        for (std::size_t at = 0; at + 16 < length; at += 16) {
+            seed = mix(little(name, at, 8) ^ secrets[turn[at / 16]], little(name, at + 8, 8) ^ seed);
+        }
+        a = little(name, length - 16, 8) ^ length;
+        b = little(name, length - 8, 8);
+    }
+    const wide product = static_cast<wide>(a ^ secrets[1]) * (b ^ seed);
+    const auto low = static_cast<std::uint64_t>(product), high = static_cast<std::uint64_t>(product >> 64);
+    return mix(low ^ 0xaaaaaaaaaaaaaaaa, high ^ secrets[1] ^ length);
+}
+
+template <typename T>
+constexpr std::uint32_t kind_of() {
+    if constexpr (std::is_same_v<T, bool>) return STST_BOOL;
+    else if constexpr (std::is_floating_point_v<T>) return sizeof(T) == 4 ? STST_F32 : STST_F64;
+    else if constexpr (std::is_signed_v<T>) {
+        return sizeof(T) == 1 ? STST_I8 : sizeof(T) == 2 ? STST_I16 : sizeof(T) == 4 ? STST_I32 : STST_I64;
+    } else {
+        return sizeof(T) == 1 ? STST_U8 : sizeof(T) == 2 ? STST_U16 : sizeof(T) == 4 ? STST_U32 : STST_U64;
+    }
+}
+
+/// bool and numbers, but no characters.
+template <typename T>
+constexpr bool is_scalar = std::is_arithmetic_v<T> && !std::is_same_v<T, char> && !std::is_same_v<T, wchar_t> &&
+    !std::is_same_v<T, char16_t> && !std::is_same_v<T, char32_t> && !std::is_same_v<T, long double>;
+
+/// The types of elements, as NumPy writes them.
+template <typename T>
+constexpr std::string_view dtype_of() {
+    switch (kind_of<T>()) {
+        case STST_BOOL: return "|b1";
+        case STST_I8: return "|i1";
+        case STST_I16: return "<i2";
+        case STST_I32: return "<i4";
+        case STST_I64: return "<i8";
+        case STST_U8: return "|u1";
+        case STST_U16: return "<u2";
+        case STST_U32: return "<u4";
+        case STST_U64: return "<u8";
+        case STST_F32: return "<f4";
+        default: return "<f8";
+    }
+}
+
+}  // namespace detail
+
+/// A name with its hash. In constants, and of literals where the compiler sees through, that is computed when the program is compiled.
+class Key {
+public:
+    constexpr Key(std::string_view name) : name_(name), hash_(name.size() > 112 ? 0 : detail::hash(name)) {}
+    constexpr Key(const char* name) : Key(std::string_view(name)) {}
+    Key(const std::string& name) : name_(name), hash_(0) {}
+
+    constexpr std::string_view name() const { return name_; }
+    /// 0 if the library is to compute it.
+    constexpr std::uint64_t hash() const { return hash_; }
+
+private:
+    std::string_view name_;
+    std::uint64_t hash_;
+};
+
+/// A name whose hash is computed when the program is compiled, if it is a constant.
+constexpr Key H(std::string_view name) { return Key(name); }
+
+inline namespace literals {
+/// A key: "num"_key.
+constexpr Key operator""_key(const char* name, std::size_t length) { return Key(std::string_view(name, length)); }
+}  // namespace literals
+
+class Struct;
+class List;
+class StructStore;
+template <typename T> class Ref;
+template <typename T> class View;
+template <typename T> class Stream;
+
+/// A lock of a struct or list and of all below it, until it ends. It belongs to the thread that took it.
+class Lock {
+public:
+    Lock(const stst_node* node, bool exclusive, double timeout)
+        : lock_(detail::made<stst_lock, stst_unlock>(
+              [&](stst_lock** lock) { return stst_take_lock(node, exclusive, timeout, lock); })) {}
+
+    /// Whether a process died under the lock before, so that what it covers may be half done.
+    bool recovered() const {
+        bool recovered = false;
+        detail::check(stst_lock_recovered(lock_.get(), &recovered));
+        return recovered;
+    }
+    /// Gives it up.
+    void unlock() { lock_.reset(); }
+
+private:
+    detail::Owned<stst_lock, stst_unlock> lock_;
+};
+
+/// What this thread changes until commit(), wholly or not at all. Without commit() it is undone.
+class Transaction {
+public:
+    Transaction(const stst_node* node, double timeout)
+        : transaction_(detail::made<stst_transaction, stst_rollback>(
+              [&](stst_transaction** begun) { return stst_begin(node, timeout, begun); })) {}
+
+    void commit() { detail::check(stst_commit(transaction_.release())); }
+    void rollback() { transaction_.reset(); }
+
+private:
+    detail::Owned<stst_transaction, stst_rollback> transaction_;
+};
+
+/// What changes in a struct or list, and below. To be used by one thread at a time.
+class Watch {
+public:
+    explicit Watch(const stst_node* node)
+        : watch_(detail::made<stst_watch, stst_watch_end>(
+              [&](stst_watch** watch) { return stst_watch_begin(node, watch); })) {}
+
+    /// The paths of what has changed since the last call. Waits for that, so many seconds at most, or without a limit if less than 0.
+    std::vector<std::string> wait(double timeout = -1) {
+        stst_strings* paths = nullptr;
+        detail::check(stst_watch_wait(watch_.get(), timeout, &paths));
+        const detail::Strings owned(paths);
+        return paths == nullptr ? std::vector<std::string>() : detail::all(paths);
+    }
+    /// The paths of what has changed since the last call; does not wait.
+    std::vector<std::string> changes() { return wait(0); }
+    /// A descriptor for poll and event loops: it can be read when something has changed, until wait() or changes() is called.
+    int fd() {
+        std::int32_t descriptor = -1;
+        detail::check(stst_watch_fd(watch_.get(), &descriptor));
+        return descriptor;
+    }
+
+private:
+    detail::Owned<stst_watch, stst_watch_end> watch_;
+};
+
+/// What is declared of a field: it holds for all processes, whatever they are written in.
+struct Limits {
+    std::optional<std::pair<double, double>> range = std::nullopt;
+    double step = 0;
+    bool finite = false;
+    bool read_only = false;
+    std::string unit = {};
+    std::string description = {};
+};
+
+/// A field, an item, or a place for one. It refers to a struct or list and a name, and keeps neither: use it at once, and Ref to keep it.
+class Field {
+public:
+    Field(const stst_node* node, Key key)
+        : place_{node, key.name().data(), key.name().size(), key.hash(), STST_KEY} {}
+    Field(const stst_node* node, std::size_t index) : place_{node, nullptr, 0, index, STST_INDEX} {}
+    Field(const stst_node* node, stst_step step, std::string_view path, std::uint64_t number)
+        : place_{node, path.data(), path.size(), number, step} {}
+    Field(detail::Node owner, Key key) : Field(owner.get(), key) { owner_ = std::move(owner); }
+
+    Field(Field&&) = default;
+    Field(const Field&) = delete;
+
+    // Assigning assigns what is in the store.
+    Field& operator=(const Field& other) {
+        detail::check(stst_set_from(&place_, &other.place_));
+        return *this;
+    }
+    template <typename T, std::enable_if_t<detail::is_scalar<T>, int> = 0>
+    Field& operator=(T value) {
+        detail::check(stst_set(&place_, detail::kind_of<T>(), &value));
+        return *this;
+    }
+    Field& operator=(std::nullptr_t) {
+        detail::check(stst_set(&place_, STST_NULL, nullptr));
+        return *this;
+    }
+    Field& operator=(std::string_view text) {
+        detail::check(stst_set_str(&place_, text.data(), text.size()));
+        return *this;
+    }
+    Field& operator=(const char* text) { return *this = std::string_view(text); }
+    Field& operator=(const std::string& text) { return *this = std::string_view(text); }
+    template <typename T, std::enable_if_t<detail::is_scalar<T> && !std::is_same_v<T, bool>, int> = 0>
+    Field& operator=(const std::vector<T>& values) {
+        return set_array(values.data(), {values.size()});
+    }
+    inline Field& operator=(const Struct& value);
+    inline Field& operator=(const List& value);
+
+    /// What is there, as another type: numbers only if they keep their value.
+    template <typename T>
+    T get() const {
+        if constexpr (detail::is_scalar<T>) {
+            T value{};
+            detail::check(stst_get(&place_, detail::kind_of<T>(), &value));
+            return value;
+        } else {
+            return static_cast<T>(*this);
+        }
+    }
+    std::string get_str() const {
+        return detail::one([&](stst_strings** text) { return stst_get_str(&place_, text); });
+    }
+    /// What is there, or nothing if nothing is.
+    template <typename T>
+    std::optional<T> try_get() const {
+        std::uint32_t kind = 0;
+        const stst_status found = stst_get_kind(&place_, &kind);
+        if (found == STST_NOT_FOUND || found == STST_INDEX_OUT_OF_RANGE) return std::nullopt;
+        detail::check(found);
+        return get<T>();
+    }
+    template <typename T, std::enable_if_t<detail::is_scalar<T>, int> = 0>
+    operator T() const {
+        return get<T>();
+    }
+    operator std::string() const { return get_str(); }
+    /// The struct or list that is there; a field that is missing is created as one.
+    inline operator Struct() const;
+    inline operator List() const;
+
+    /// A field of the struct that is here, which is created if it is missing.
+    Field operator[](Key key) const { return Field(node(STST_STRUCT), key); }
+
+    /// One of `stst_kind`.
+    stst_kind kind() const {
+        std::uint32_t kind = 0;
+        detail::check(stst_get_kind(&place_, &kind));
+        return static_cast<stst_kind>(kind);
+    }
+    bool is_null() const { return kind() == STST_NULL; }
+    void remove() const { detail::check(stst_remove(&place_)); }
+
+    std::vector<std::uint8_t> get_bytes() const {
+        const std::string bytes = detail::one([&](stst_strings** text) { return stst_get_bytes(&place_, text); });
+        return std::vector<std::uint8_t>(bytes.begin(), bytes.end());
+    }
+    Field& set_bytes(const void* data, std::size_t size) {
+        detail::check(stst_set_bytes(&place_, data, size));
+        return *this;
+    }
+    /// Assigns what JSON says.
+    Field& set_json(std::string_view json) {
+        detail::check(stst_set_json(&place_, json.data(), json.size()));
+        return *this;
+    }
+
+    /// Assigns an array of this shape, in C order. A live one keeps its memory when it is assigned again, and views show that.
+    template <typename T>
+    Field& set_array(const T* data, const std::vector<std::size_t>& shape, bool live = false) {
+        static_assert(detail::is_scalar<T>, "elements are bool or numbers");
+        constexpr std::string_view dtype = detail::dtype_of<T>();
+        std::size_t size = sizeof(T);
+        for (const std::size_t length : shape) size *= length;
+        const stst_array array{
+            dtype.data(), dtype.size(), shape.data(), shape.size(), const_cast<T*>(data), size, false};
+        detail::check(stst_set_array(&place_, &array, live));
+        return *this;
+    }
+    /// The elements of the array that is there, where they are.
+    template <typename T>
+    View<T> view() const {
+        return View<T>(place_);
+    }
+    /// Tells watchers that elements were changed through a view.
+    void notify() const { detail::check(stst_notify(&place_)); }
+
+    /// The stream that is there.
+    template <typename T>
+    Stream<T> stream() const {
+        return Stream<T>(place_);
+    }
+    /// A stream of such numbers that keeps the last `depth`, which replaces what is there.
+    template <typename T>
+    Stream<T> create_stream(std::uint64_t depth) const {
+        return create_stream<T>(depth, detail::dtype_of<T>());
+    }
+    /// The same for samples of any type, with that as NumPy writes it: "[('t', '<f8'), ('acc', '<f4', (3,))]".
+    template <typename T>
+    Stream<T> create_stream(std::uint64_t depth, std::string_view dtype) const {
+        detail::check(stst_set_stream(&place_, dtype.data(), dtype.size(), sizeof(T), nullptr, 0, depth));
+        return Stream<T>(place_);
+    }
+
+    void declare(const Limits& limits) const {
+        stst_limits given{};
+        given.struct_size = sizeof given;
+        if (limits.range) {
+            given.has_range = true;
+            given.least = limits.range->first;
+            given.greatest = limits.range->second;
+        }
+        given.step = limits.step;
+        given.finite = limits.finite;
+        given.read_only = limits.read_only;
+        given.unit = limits.unit.data();
+        given.unit_length = limits.unit.size();
+        given.description = limits.description.data();
+        given.description_length = limits.description.size();
+        detail::check(stst_declare(&place_, &given));
+    }
+    void undeclare() const { detail::check(stst_undeclare(&place_)); }
+
+    const stst_place& place() const { return place_; }
+
+    detail::Node node(std::uint32_t kind) const {
+        return detail::made<stst_node, stst_node_free>(
+            [&](stst_node** node) { return stst_get_node(&place_, kind, node); });
+    }
+
+private:
+    detail::Node owner_;
+    stst_place place_;
+};
+
+namespace detail {
+
+/// What structs and lists have in common.
+class Container {
+public:
+    /// How many fields or items there are.
+    std::size_t size() const {
+        std::size_t size = 0;
+        check(stst_size(get(), &size));
+        return size;
+    }
+    bool empty() const { return size() == 0; }
+    void clear() const { check(stst_clear(get())); }
+
+    /// Exclusive: no other thread or process reads or changes it, until the lock ends. `timeout` is in seconds; less than 0 waits without a limit.
+    Lock write_lock(double timeout = -1) const { return Lock(get(), true, timeout); }
+    /// Shared with others that read.
+    Lock read_lock(double timeout = -1) const { return Lock(get(), false, timeout); }
+    Watch watch() const { return Watch(get()); }
+
+    /// As JSON for people.
+    std::string to_json(bool indent = false) const {
+        return one([&](stst_strings** text) { return stst_to_json(get(), indent, text); });
+    }
+    std::string to_yaml() const {
+        return one([&](stst_strings** text) { return stst_to_yaml(get(), text); });
+    }
+
+    const stst_node* get() const { return node_.get(); }
+
+protected:
+    explicit Container(Node node) : node_(std::move(node)) {}
+    Container(const Container& other) : node_(copy(other.get())) {}
+    Container(Container&&) = default;
+    ~Container() = default;
+    Container& operator=(const Container&) = delete;
+
+    static Node copy(const stst_node* node) {
+        return made<stst_node, stst_node_free>([&](stst_node** other) { return stst_node_copy(node, other); });
+    }
+    void assign(const Container& other) const { check(stst_assign(get(), other.get())); }
+    bool equals(const Container& other) const {
+        bool equal = false;
+        check(stst_equal(get(), other.get(), &equal));
+        return equal;
+    }
+
+private:
+    Node node_;
+};
+
+}  // namespace detail
+
+/// Values in order: a handle to a list in a store. Copies are handles to the same list.
+class List : public detail::Container {
+public:
+    explicit List(detail::Node node) : Container(std::move(node)) {}
+    List(const List&) = default;
+    List(List&&) = default;
+    /// Makes the items those of another list.
+    List& operator=(const List& other) {
+        assign(other);
+        return *this;
+    }
+
+    Field operator[](std::size_t index) const { return Field(get(), index); }
+    template <typename T>
+    void push_back(const T& value) const {
+        Field(get(), STST_END, {}, 0) = value;
+    }
+    template <typename T>
+    void insert(std::size_t index, const T& value) const {
+        Field(get(), STST_BEFORE, {}, index) = value;
+    }
+    void erase(std::size_t index) const { (*this)[index].remove(); }
+    void pop_back() const {
+        const Lock lock = write_lock();
+        (*this)[size() - 1].remove();
+    }
+
+    /// Goes over the items that there are when it is begun: `for (stst::Ref<int> item : list) ++item;`. For no others to change them meanwhile, take a lock.
+    class iterator {
+    public:
+        using iterator_category = std::input_iterator_tag;
+        using value_type = Field;
+        using difference_type = std::ptrdiff_t;
+        using pointer = void;
+        using reference = Field;
+
+        iterator(const stst_node* node, std::size_t index) : node_(node), index_(index) {}
+        Field operator*() const { return Field(node_, index_); }
+        iterator& operator++() {
+            ++index_;
+            return *this;
+        }
+        iterator operator++(int) {
+            const iterator before = *this;
+            ++index_;
+            return before;
+        }
+        bool operator==(const iterator& other) const { return index_ == other.index_; }
+        bool operator!=(const iterator& other) const { return index_ != other.index_; }
+
+    private:
+        const stst_node* node_;
+        std::size_t index_;
+    };
+    iterator begin() const { return iterator(get(), 0); }
+    iterator end() const { return iterator(get(), size()); }
+
+    bool operator==(const List& other) const { return equals(other); }
+    bool operator!=(const List& other) const { return !equals(other); }
+};
+
+/// Named values: a handle to a struct in a store. Copies are handles to the same struct.
+class Struct : public detail::Container {
+public:
+    explicit Struct(detail::Node node) : Container(std::move(node)) {}
+    Struct(const Struct&) = default;
+    Struct(Struct&&) = default;
+    /// Makes the fields those of another struct.
+    Struct& operator=(const Struct& other) {
+        assign(other);
+        return *this;
+    }
+
+    Field operator[](Key key) const { return Field(get(), key); }
+    /// What a path leads to: `at("arm.gains[2]")`. It is there or it is an error.
+    Field at(std::string_view path) const { return Field(get(), STST_PATH, path, 0); }
+    template <typename T>
+    T get(Key key) const {
+        return (*this)[key].get<T>();
+    }
+    using Container::get;
+    template <typename T>
+    void set(Key key, const T& value) const {
+        (*this)[key] = value;
+    }
+    /// The struct in a field, which is created if it is missing.
+    Struct substore(Key key) const { return (*this)[key]; }
+    bool contains(Key key) const {
+        std::uint32_t kind = 0;
+        const stst_status found = stst_get_kind(&(*this)[key].place(), &kind);
+        if (found == STST_NOT_FOUND) return false;
+        detail::check(found);
+        return true;
+    }
+    void remove(Key key) const { (*this)[key].remove(); }
+    std::vector<std::string> names() const {
+        return detail::all(detail::made<stst_strings, stst_strings_free>([&](stst_strings** names) {
+                               return stst_names(get(), names);
+                           }).get());
+    }
+
+    /// What this thread changes below, wholly or not at all.
+    Transaction transaction(double timeout = -1) const { return Transaction(get(), timeout); }
+
+    /// A snapshot, which restore(), Rust and Python read.
+    std::string to_bytes() const {
+        return detail::one([&](stst_strings** bytes) { return stst_to_bytes(get(), bytes); });
+    }
+    void restore(std::string_view bytes) const {
+        detail::check(stst_restore(get(), reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()));
+    }
+
+    bool operator==(const Struct& other) const { return equals(other); }
+    bool operator!=(const Struct& other) const { return !equals(other); }
+};
+
+inline Field& Field::operator=(const Struct& value) {
+    detail::check(stst_set_node(&place_, value.get()));
+    return *this;
+}
+
+inline Field& Field::operator=(const List& value) {
+    detail::check(stst_set_node(&place_, value.get()));
+    return *this;
+}
+
+inline Field::operator Struct() const { return Struct(node(STST_STRUCT)); }
+inline Field::operator List() const { return List(node(STST_LIST)); }
+
+/// A field or item that looks like a variable of a type: each use is an operation of the store. It can be kept, and is an error once its struct is gone.
+template <typename T>
+class Ref {
+public:
+    Ref(const Field& field) : place_(field.place()), name_(place_.text == nullptr ? "" : place_.text, place_.length) {
+        node_ = detail::made<stst_node, stst_node_free>(
+            [&](stst_node** node) { return stst_node_copy(place_.node, node); });
+    }
+    Ref(const Ref& other) : Ref(other.field()) {}
+
+    Ref& operator=(const T& value) {
+        field() = value;
+        return *this;
+    }
+    Ref& operator=(const Ref& other) { return *this = other.get(); }
+
+    T get() const { return field().template get<T>(); }
+    operator T() const { return get(); }
+
+    template <typename V> Ref& operator+=(const V& by) { return change([&](T& value) { value += by; }); }
+    template <typename V> Ref& operator-=(const V& by) { return change([&](T& value) { value -= by; }); }
+    template <typename V> Ref& operator*=(const V& by) { return change([&](T& value) { value *= by; }); }
+    template <typename V> Ref& operator/=(const V& by) { return change([&](T& value) { value /= by; }); }
+    Ref& operator++() { return change([](T& value) { ++value; }); }
+    Ref& operator--() { return change([](T& value) { --value; }); }
+
+    /// Changes it by a function of `T&`, under the lock of its struct.
+    template <typename Change>
+    Ref& change(Change&& change) {
+        const Lock lock(node_.get(), true, -1);
+        T value = get();
+        change(value);
+        return *this = value;
+    }
+
+private:
+    Field field() const {
+        return Field(node_.get(), static_cast<stst_step>(place_.step), name_, place_.number);
+    }
+
+    stst_place place_;
+    std::string name_;
+    detail::Node node_;
+};
+
+/// The elements of an array, where they are, until the view ends: their memory stays, whoever replaces or removes the array.
+template <typename T>
+class View {
+public:
+    explicit View(const stst_place& place)
+        : view_(detail::made<stst_view, stst_view_free>(
+              [&](stst_view** view) { return stst_get_view(&place, view); })) {
+        detail::check(stst_view_array(view_.get(), &array_));
+        const std::string_view found(array_.dtype, array_.dtype_length);
+        if (found != detail::dtype_of<T>()) {
+            // The library says it best.
+            T element;
+            detail::check(stst_get(&place, detail::kind_of<T>(), &element));
+            detail::fail(STST_WRONG_TYPE);
+        }
+    }
+
+    T* data() const { return static_cast<T*>(array_.data); }
+    std::size_t size() const { return array_.size / sizeof(T); }
+    std::vector<std::size_t> shape() const {
+        return std::vector<std::size_t>(array_.shape, array_.shape + array_.dimensions);
+    }
+    T& operator[](std::size_t index) const { return data()[index]; }
+    /// An element of an array in two dimensions.
+    T& operator()(std::size_t row, std::size_t column) const { return data()[row * array_.shape[1] + column]; }
+    T* begin() const { return data(); }
+    T* end() const { return data() + size(); }
+    /// Whether it may be written to.
+    bool writable() const { return array_.writable; }
+    /// Whether the array is still the one that it was.
+    bool current() const {
+        bool current = false;
+        detail::check(stst_view_is_current(view_.get(), &current));
+        return current;
+    }
+
+private:
+    detail::Owned<stst_view, stst_view_free> view_;
+    stst_array array_{};
+};
+
+/// The last samples of one type. Publishing waits for no reader.
+template <typename T>
+class Stream {
+    static_assert(std::is_trivially_copyable_v<T>, "samples are plain memory");
+
+public:
+    struct Sample {
+        T value;
+        std::uint64_t number;
+        /// In nanoseconds of CLOCK_MONOTONIC.
+        std::uint64_t time;
+        /// How many were lost before it.
+        std::uint64_t missed;
+    };
+
+    explicit Stream(const stst_place& place)
+        : stream_(detail::made<stst_stream, stst_stream_free>(
+              [&](stst_stream** stream) { return stst_get_stream(&place, stream); })) {}
+
+    void publish(const T& value) const { detail::check(stst_publish(stream_.get(), &value, sizeof value)); }
+
+    /// The newest sample.
+    Sample latest() const {
+        T value;
+        stst_sample about{};
+        detail::check(stst_latest(stream_.get(), &value, sizeof value, &about));
+        return Sample{value, about.number, about.time, about.missed};
+    }
+    /// The next sample, each in turn from the oldest that is kept; waits so many seconds at most, or without a limit if less than 0.
+    std::optional<Sample> next(double timeout = -1) {
+        T value;
+        stst_sample about{};
+        bool found = false;
+        detail::check(stst_next(stream_.get(), &next_, timeout, &value, sizeof value, &about, &found));
+        if (!found) return std::nullopt;
+        return Sample{value, about.number, about.time, about.missed};
+    }
+
+private:
+    detail::Owned<stst_stream, stst_stream_free> stream_;
+    std::uint64_t next_ = 0;
+};
+
+namespace detail {
+
+using Store = Owned<stst_store, stst_close>;
+
+inline Node root(const stst_store* store) {
+    return made<stst_node, stst_node_free>([&](stst_node** root) { return stst_root(store, root); });
+}
+
+/// It is made before the root of it is.
+struct Holder {
+    Store store;
+};
+
+}  // namespace detail
+
+/// A store of this process's own. Copies are stores with the same contents.
+class StructStore : private detail::Holder, public Struct {
+public:
+    StructStore()
+        : Holder{detail::made<stst_store, stst_close>([](stst_store** store) { return stst_local(store); })},
+          Struct(detail::root(store.get())) {}
+    StructStore(const Struct& other) : StructStore() { Struct::operator=(other); }
+    StructStore(const StructStore& other) : StructStore(static_cast<const Struct&>(other)) {}
+    StructStore(StructStore&&) = default;
+    StructStore& operator=(const StructStore& other) {
+        Struct::operator=(other);
+        return *this;
+    }
+
+    /// An error if the memory of the store is damaged.
+    void check() const { detail::check(stst_check(store.get())); }
+};
+
+/// How to open a shared store.
+struct Options {
+    std::uint64_t size = 0;
+    std::uint64_t max_size = 0;
+    stst_cleanup cleanup = STST_CLEANUP_DEFAULT;
+    std::uint32_t mode = 0;
+    double timeout = 0;
+    bool reinit = false;
+    bool read_only = false;
+    bool observe = false;
+    bool must_exist = false;
+    bool any_owner = false;
+    bool file = false;
+};
+
+/// A store that processes share by its name.
+class StructStoreShared : private detail::Holder {
+public:
+    /// Opens a store by a name such as "/robot", or creates it.
+    explicit StructStoreShared(std::string_view name, const Options& options = {})
+        : Holder{detail::made<stst_store, stst_close>([&](stst_store** store) {
+              const stst_options given{
+                  sizeof given,      options.size,      options.max_size, options.cleanup,     options.mode,
+                  options.timeout,   options.reinit,    options.read_only, options.observe, options.must_exist,
+                  options.any_owner, options.file};
+              return stst_open(name.data(), name.size(), &given, store);
+          })},
+          root_(detail::root(store.get())) {}
+
+    /// The struct that it is.
+    const Struct& operator*() const { return root_; }
+    const Struct* operator->() const { return &root_; }
+    Field operator[](Key key) const { return root_[key]; }
+
+    /// Whether its name still leads to it.
+    bool valid() const {
+        bool valid = false;
+        detail::check(stst_valid(store.get(), &valid));
+        return valid;
+    }
+    /// An error if the memory of the store is damaged.
+    void check() const { detail::check(stst_check(store.get())); }
+
+    static void unlink(std::string_view name) { detail::check(stst_unlink(name.data(), name.size())); }
+
+    bool operator==(const StructStoreShared& other) const { return root_ == other.root_; }
+    bool operator!=(const StructStoreShared& other) const { return root_ != other.root_; }
+
+private:
+    Struct root_;
+};
+
+inline std::ostream& operator<<(std::ostream& out, const Struct& value) { return out << value.to_json(); }
+inline std::ostream& operator<<(std::ostream& out, const List& value) { return out << value.to_json(); }
+inline std::ostream& operator<<(std::ostream& out, const StructStoreShared& value) { return out << *value; }
+template <typename T>
+std::ostream& operator<<(std::ostream& out, const Ref<T>& value) {
+    return out << value.get();
+}
+
+}  // namespace structstore
+
+#endif  // STRUCTSTORE_HPP

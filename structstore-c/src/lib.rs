@@ -1,0 +1,48 @@
+//! StructStore for C and C++.
+//!
+//! The functions are those of `include/structstore.h`, which cbindgen writes from this crate: [`store`], [`place`], [`node`], [`array`], [`lock`],
+//! [`watch`], [`stream`], [`document`] and [`status`]. `include/structstore.hpp` is C++17 over them.
+//!
+//! # What holds for all functions
+//!
+//! - Each returns a [`stst_status`](status::stst_status). What a function makes is written through a pointer, and only if it succeeds. No panic leaves this library:
+//!   it becomes [`STST_PANIC`](status::stst_status::STST_PANIC).
+//! - Objects are behind pointers that only functions of this library look behind. Each begins with a word that says what it is. Null, an object of
+//!   another kind and, as long as its memory was not given to something else, one that was freed are [`STST_INVALID_ARGUMENT`](status::stst_status::STST_INVALID_ARGUMENT).
+//! - Strings are pointer and length, in UTF-8, without a zero at the end. A null pointer is an empty string if the length is 0.
+//! - Stores are reentrant: an operation under a lock of the same thread goes ahead. No memory of a store is lent but through views.
+//! - Objects may be used by several threads at once, but for watches, and for locks and transactions, which belong to the thread that took them.
+//!
+//! # Safety
+//!
+//! A C program has to keep to this, which no function can check: a pointer with a length leads to so many bytes (elements, names) that stay as they are during
+//! the call; a pointer for a result leads to memory that can take it; an object is not used by another thread while it is freed, and not after
+//! that.
+
+#![allow(
+    non_camel_case_types,
+    clippy::missing_safety_doc,
+    clippy::allow_attributes,
+    reason = "names as C has them; what callers have to keep to is the same for all functions, and said above"
+)]
+
+pub mod array;
+pub mod document;
+pub mod lock;
+pub mod node;
+mod object;
+pub mod place;
+pub mod status;
+pub mod store;
+pub mod stream;
+pub mod strings;
+pub mod watch;
+
+/// The version of the library that is linked: major times 1,000,000, minor times 1,000, and patch.
+#[unsafe(no_mangle)]
+pub extern "C" fn stst_version() -> u32 {
+    let part = |text: &str| text.parse::<u32>().unwrap_or(0);
+    part(env!("CARGO_PKG_VERSION_MAJOR")) * 1_000_000
+        + part(env!("CARGO_PKG_VERSION_MINOR")) * 1_000
+        + part(env!("CARGO_PKG_VERSION_PATCH"))
+}

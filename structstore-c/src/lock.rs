@@ -1,0 +1,106 @@
+//! Locks and transactions, which begin and end by calls.
+
+use structstore::binding_support::{HandleExt, Lock, StructExt, Transaction};
+use structstore::{Error, ErrorKind};
+
+use crate::node::{Node, stst_node};
+use crate::object::{Object, limit, object, write};
+use crate::status::{status, stst_status};
+
+/// A lock of a struct or list and of all below it, which this thread has until it is freed.
+pub struct stst_lock {
+    lock: Lock,
+}
+
+object!(stst_lock, "lock", b"ststlock");
+
+/// Takes a lock: exclusive, so that no other thread or process reads or changes it; or shared with others that read. `timeout` is in seconds; less than 0 waits without a
+/// limit.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stst_take_lock(
+    node: *const stst_node,
+    exclusive: bool,
+    timeout: f64,
+    lock: *mut *mut stst_lock,
+) -> stst_status {
+    // SAFETY: see the crate.
+    status(|| unsafe {
+        let taken = match &stst_node::of(node)?.node {
+            Node::Struct(node) => node.lock_token(exclusive, limit(timeout))?,
+            Node::List(node) => node.lock_token(exclusive, limit(timeout))?,
+        };
+        stst_lock { lock: taken }.give(lock)
+    })
+}
+
+/// Gives a lock up. Null is nothing. STST_DEADLOCK on another thread than that which took it: it stays taken.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stst_unlock(lock: *mut stst_lock) -> stst_status {
+    // SAFETY: see the crate.
+    status(|| unsafe {
+        if !lock.is_null() && !stst_lock::of(lock)?.lock.is_own() {
+            return Err(Error::new(ErrorKind::Deadlock));
+        }
+        stst_lock::take(lock).map(drop)
+    })
+}
+
+/// Whether a process died under the lock before, so that what it covers may be half done.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stst_lock_recovered(lock: *const stst_lock, recovered: *mut bool) -> stst_status {
+    // SAFETY: see the crate.
+    status(|| unsafe { write(recovered, stst_lock::of(lock)?.lock.recovered()) })
+}
+
+/// A transaction: what this thread changes in a struct and below it happens when it is committed, wholly, or not at all.
+pub struct stst_transaction {
+    transaction: Option<Transaction>,
+}
+
+object!(stst_transaction, "transaction", b"ststtran");
+
+/// Begins a transaction, which takes the exclusive lock.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stst_begin(
+    node: *const stst_node,
+    timeout: f64,
+    transaction: *mut *mut stst_transaction,
+) -> stst_status {
+    // SAFETY: see the crate.
+    status(|| unsafe {
+        let begun = stst_node::of(node)?.structure()?.begin(limit(timeout))?;
+        stst_transaction { transaction: Some(begun) }.give(transaction)
+    })
+}
+
+/// Makes what was changed happen, and frees the transaction. STST_IN_TRANSACTION on another thread than that which began it: nothing happens.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stst_commit(transaction: *mut stst_transaction) -> stst_status {
+    // SAFETY: see the crate.
+    status(|| unsafe { end(transaction, true) })
+}
+
+/// Undoes what was changed, and frees the transaction. Null is nothing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stst_rollback(transaction: *mut stst_transaction) -> stst_status {
+    // SAFETY: see the crate.
+    status(|| unsafe { if transaction.is_null() { Ok(()) } else { end(transaction, false) } })
+}
+
+/// # Safety
+///
+/// As [`Object::take`].
+unsafe fn end(transaction: *mut stst_transaction, commit: bool) -> structstore::Result<()> {
+    // SAFETY: the caller's promise.
+    let elsewhere = unsafe { stst_transaction::of(transaction)? };
+    if elsewhere.transaction.as_ref().is_some_and(Transaction::is_elsewhere) {
+        return Err(Error::new(ErrorKind::InTransaction));
+    }
+    // SAFETY: the caller's promise.
+    let begun =
+        unsafe { stst_transaction::take(transaction)? }.and_then(|mut object| object.transaction.take());
+    match begun {
+        Some(begun) if commit => begun.commit(),
+        _ => Ok(()),
+    }
+}

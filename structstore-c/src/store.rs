@@ -1,0 +1,192 @@
+//! Stores: local to a process, and shared by name.
+
+use std::ffi::{OsStr, c_char};
+use std::os::unix::ffi::OsStrExt;
+use std::time::Duration;
+
+use structstore::binding_support::{OptionsExt, reentrant_store};
+use structstore::{Cleanup, Error, Result, StructStore, StructStoreShared};
+
+use crate::node::{Node, stst_node};
+use crate::object::{Object, elements, object, write};
+use crate::status::{status, stst_status};
+
+/// A store. Its root and all that was got from it stay usable until they are freed themselves.
+pub struct stst_store {
+    store: Store,
+}
+
+enum Store {
+    Local(StructStore),
+    Shared(StructStoreShared),
+}
+
+object!(stst_store, "store", b"ststroot");
+
+/// When a store ends.
+#[repr(C)]
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum stst_cleanup {
+    /// As whoever created it has decided; one that is created ends with the last process that may change it.
+    STST_CLEANUP_DEFAULT = 0,
+    /// With the last process that may change it.
+    STST_CLEANUP_TRANSIENT = 1,
+    /// When it is unlinked.
+    STST_CLEANUP_PERSISTENT = 2,
+    /// When it is closed here.
+    STST_CLEANUP_ALWAYS = 3,
+}
+
+/// How to open a shared store. Set `struct_size` to the size of this struct, and all that is not wanted to zero.
+#[repr(C)]
+pub struct stst_options {
+    /// The size of this struct, by which later versions know what the caller knows.
+    pub struct_size: usize,
+    /// How many bytes a new store gets at once; 0 is the least. It grows by itself.
+    pub size: u64,
+    /// How many bytes it may grow to; 0 is the default, 64 GiB.
+    pub max_size: u64,
+    /// When it ends, one of `stst_cleanup`.
+    pub cleanup: u32,
+    /// The permissions of a new store; 0 is 0600.
+    pub mode: u32,
+    /// How long to wait until a store is ready, in seconds; 0 is the default.
+    pub timeout: f64,
+    /// Begins anew, with an empty store.
+    pub reinit: bool,
+    /// Attaches it without the right to change it.
+    pub read_only: bool,
+    /// Attaches it read-only and does not count as a process that uses it.
+    pub observe: bool,
+    /// Refuses a store that does not exist, instead of creating it.
+    pub must_exist: bool,
+    /// Accepts a store of another user.
+    pub any_owner: bool,
+    /// Takes the name for the path of a file.
+    pub file: bool,
+}
+
+/// Makes an empty store of this process's own.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stst_local(store: *mut *mut stst_store) -> stst_status {
+    // SAFETY: see the crate. No guard and no binding is ever taken here.
+    status(|| unsafe {
+        let local = Store::Local(reentrant_store()?);
+        stst_store { store: local }.give(store)
+    })
+}
+
+/// Opens a shared store by a name such as "/robot", or creates it. `options` may be null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stst_open(
+    name: *const c_char,
+    length: usize,
+    options: *const stst_options,
+    store: *mut *mut stst_store,
+) -> stst_status {
+    // SAFETY: see the crate. No guard and no binding is ever taken here.
+    status(|| unsafe {
+        let name = OsStr::from_bytes(elements(name.cast::<u8>(), length, "name")?);
+        let options = opening(options)?.reentrant();
+        stst_store { store: Store::Shared(options.open(name)?) }.give(store)
+    })
+}
+
+/// # Safety
+///
+/// It is null, or leads to options of the size that it says.
+unsafe fn opening(options: *const stst_options) -> Result<structstore::Options> {
+    let mut opening = StructStoreShared::options();
+    if options.is_null() {
+        return Ok(opening);
+    }
+    // SAFETY: it begins with its size.
+    let size = unsafe { options.cast::<usize>().read() };
+    if size != size_of::<stst_options>() {
+        let expected = format!("{}, the size of stst_options", size_of::<stst_options>());
+        return Err(Error::invalid("struct_size", size.to_string(), expected));
+    }
+    // SAFETY: it is as large as that.
+    let given = unsafe { &*options };
+    if given.size != 0 {
+        opening = opening.size(given.size);
+    }
+    if given.max_size != 0 {
+        opening = opening.max_size(given.max_size);
+    }
+    if given.mode != 0 {
+        opening = opening.mode(given.mode);
+    }
+    if given.timeout > 0.0 {
+        opening = opening.timeout(Duration::try_from_secs_f64(given.timeout).unwrap_or(Duration::MAX));
+    }
+    opening = match given.cleanup {
+        0 => opening,
+        1 => opening.cleanup(Cleanup::IfLast),
+        2 => opening.cleanup(Cleanup::Never),
+        3 => opening.cleanup(Cleanup::Always),
+        other => return Err(Error::invalid("cleanup", other.to_string(), "one of stst_cleanup")),
+    };
+    opening =
+        opening.reinit(given.reinit).create(!given.must_exist).any_owner(given.any_owner).file(given.file);
+    Ok(opening.read_only(given.read_only).observe(given.observe))
+}
+
+/// The struct that a store is.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stst_root(store: *const stst_store, root: *mut *mut stst_node) -> stst_status {
+    // SAFETY: see the crate.
+    status(|| unsafe {
+        let root_of = match &stst_store::of(store)?.store {
+            Store::Local(store) => (**store).clone(),
+            Store::Shared(store) => (**store).clone(),
+        };
+        stst_node::new(Node::Struct(root_of)).give(root)
+    })
+}
+
+/// Whether the name of a shared store still leads to it: it was neither unlinked nor re-initialised. A local store always is.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stst_valid(store: *const stst_store, valid: *mut bool) -> stst_status {
+    // SAFETY: see the crate.
+    status(|| unsafe {
+        let is_valid = match &stst_store::of(store)?.store {
+            Store::Local(_) => true,
+            Store::Shared(store) => store.valid(),
+        };
+        write(valid, is_valid)
+    })
+}
+
+/// Whether the memory of a store is in order; if not, STST_CORRUPT and the first fault as message.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stst_check(store: *const stst_store) -> stst_status {
+    // SAFETY: see the crate.
+    status(|| unsafe {
+        match &stst_store::of(store)?.store {
+            Store::Local(store) => store.check(),
+            Store::Shared(store) => store.check(),
+        }
+    })
+}
+
+/// Closes a store. Null is nothing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stst_close(store: *mut stst_store) -> stst_status {
+    // SAFETY: see the crate.
+    status(|| unsafe {
+        match stst_store::take(store)?.map(|object| object.store) {
+            Some(Store::Shared(store)) => store.close(),
+            Some(Store::Local(_)) | None => Ok(()),
+        }
+    })
+}
+
+/// Removes the name of a shared store. Who has it open goes on with it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stst_unlink(name: *const c_char, length: usize) -> stst_status {
+    // SAFETY: see the crate.
+    status(|| unsafe {
+        StructStoreShared::unlink(OsStr::from_bytes(elements(name.cast::<u8>(), length, "name")?))
+    })
+}

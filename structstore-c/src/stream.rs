@@ -1,0 +1,165 @@
+//! Streams: the last samples of one type.
+
+use std::ffi::{c_char, c_void};
+
+use structstore::stream::{AnyCursor, AnySample, AnyStream, now};
+use structstore::{Error, Result, StreamValue};
+
+use crate::array::described;
+use crate::object::{Object, elements, limit, object, write};
+use crate::place::{Place, stst_place};
+use crate::status::{status, stst_status};
+
+/// A stream in a store.
+pub struct stst_stream {
+    stream: AnyStream,
+}
+
+object!(stst_stream, "stream", b"ststream");
+
+/// What is known of a sample.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub struct stst_sample {
+    /// Its number, from 0.
+    pub number: u64,
+    /// When it was published, in nanoseconds of CLOCK_MONOTONIC.
+    pub time: u64,
+    /// How many samples before it were lost to this reader.
+    pub missed: u64,
+}
+
+/// Assigns a stream without samples, which keeps the last `depth` of them. Each sample is an array of this type and shape; without dimensions, one element. `itemsize` is the size of an
+/// element in bytes; it counts for records only.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stst_set_stream(
+    place: *const stst_place,
+    dtype: *const c_char,
+    dtype_length: usize,
+    itemsize: usize,
+    shape: *const usize,
+    dimensions: usize,
+    depth: u64,
+) -> stst_status {
+    // SAFETY: see the crate.
+    status(|| unsafe {
+        let (dtype, shape) = described((dtype, dtype_length), (shape, dimensions), |_| itemsize)?;
+        Place::of(place)?.set(structstore::Value::Stream(StreamValue::new(dtype, shape, depth)?))
+    })
+}
+
+/// The stream at a place.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stst_get_stream(
+    place: *const stst_place,
+    stream: *mut *mut stst_stream,
+) -> stst_status {
+    // SAFETY: see the crate.
+    status(|| unsafe { stst_stream { stream: Place::of(place)?.get::<AnyStream>()? }.give(stream) })
+}
+
+/// How many bytes a sample has.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stst_sample_size(stream: *const stst_stream, size: *mut usize) -> stst_status {
+    // SAFETY: see the crate.
+    status(|| unsafe { write(size, stst_stream::of(stream)?.stream.sample_size()) })
+}
+
+/// Publishes a sample; it waits for no reader. One process publishes to a stream at a time.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stst_publish(
+    stream: *const stst_stream,
+    data: *const c_void,
+    size: usize,
+) -> stst_status {
+    // SAFETY: see the crate.
+    status(|| unsafe {
+        let stream = &stst_stream::of(stream)?.stream;
+        fitting(stream, size)?;
+        let data = elements(data.cast::<u8>(), size, "sample")?;
+        let fill = |place: &mut [u8]| {
+            place.copy_from_slice(data);
+            Ok(())
+        };
+        stream.publish(now(), fill).map(drop)
+    })
+}
+
+fn fitting(stream: &AnyStream, size: usize) -> Result<()> {
+    match stream.sample_size() {
+        expected if expected == size => Ok(()),
+        expected => Err(Error::invalid("size", size.to_string(), expected.to_string())),
+    }
+}
+
+/// Copies the newest sample. `about` may be null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stst_latest(
+    stream: *const stst_stream,
+    data: *mut c_void,
+    size: usize,
+    about: *mut stst_sample,
+) -> stst_status {
+    // SAFETY: see the crate.
+    status(|| unsafe {
+        let stream = &stst_stream::of(stream)?.stream;
+        fitting(stream, size)?;
+        hand_over(&stream.latest()?, data, about)
+    })
+}
+
+/// Copies the first sample that is there from the number `next` on, and makes that the number of the one after it. If there is none yet, waits so many seconds at most, or
+/// without a limit if less than 0. `found` says whether there was one. Begin with 0 for all that is kept.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stst_next(
+    stream: *const stst_stream,
+    next: *mut u64,
+    timeout: f64,
+    data: *mut c_void,
+    size: usize,
+    about: *mut stst_sample,
+    found: *mut bool,
+) -> stst_status {
+    // SAFETY: see the crate.
+    status(|| unsafe {
+        let stream = &stst_stream::of(stream)?.stream;
+        fitting(stream, size)?;
+        if next.is_null() {
+            return Err(Error::invalid("next", "null", "a pointer"));
+        }
+        let mut cursor = AnyCursor::at(next.read());
+        let mut sample = stream.try_next(&mut cursor)?;
+        if sample.is_none() && stream.wait(next.read(), limit(timeout))? {
+            sample = stream.try_next(&mut cursor)?;
+        }
+        if let Some(sample) = &sample {
+            hand_over(sample, data, about)?;
+            next.write(cursor.next());
+        }
+        write(found, sample.is_some())
+    })
+}
+
+/// # Safety
+///
+/// `data` has room for it.
+unsafe fn hand_over(sample: &AnySample, data: *mut c_void, about: *mut stst_sample) -> Result<()> {
+    let bytes = sample.data.as_slice();
+    if data.is_null() && !bytes.is_empty() {
+        return Err(Error::invalid("data", "null", "a pointer"));
+    }
+    // SAFETY: the caller's promise.
+    unsafe { bytes.as_ptr().copy_to_nonoverlapping(data.cast(), bytes.len()) };
+    if !about.is_null() {
+        // SAFETY: the caller's promise.
+        unsafe { about.write(stst_sample { number: sample.seq, time: sample.time, missed: sample.missed }) };
+    }
+    Ok(())
+}
+
+/// Frees a stream's handle; the stream stays. Null is nothing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stst_stream_free(stream: *mut stst_stream) -> stst_status {
+    // SAFETY: see the crate.
+    status(|| unsafe { stst_stream::take(stream).map(drop) })
+}

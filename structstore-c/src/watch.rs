@@ -1,0 +1,145 @@
+//! Being told what changes.
+
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use structstore::path::Path;
+use structstore::watch::CancelHandle;
+use structstore::{Error, Result, Watch};
+
+use crate::node::{Node, stst_node};
+use crate::object::{Object, limit, object, write};
+use crate::status::{status, stst_status};
+use crate::strings::stst_strings;
+
+/// Tells what any process changes in a struct or list, and below. To be used by one thread at a time.
+pub struct stst_watch {
+    watch: Watch,
+    node: Node,
+    bell: Option<Bell>,
+}
+
+object!(stst_watch, "watch", b"ststwtch");
+
+fn watch_of(node: &Node) -> Result<Watch> {
+    match node {
+        Node::Struct(node) => node.watch(),
+        Node::List(node) => node.watch(),
+    }
+}
+
+/// Begins to watch.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stst_watch_begin(
+    node: *const stst_node,
+    watch: *mut *mut stst_watch,
+) -> stst_status {
+    // SAFETY: see the crate.
+    status(|| unsafe {
+        let node = stst_node::of(node)?.node.clone();
+        stst_watch { watch: watch_of(&node)?, node, bell: None }.give(watch)
+    })
+}
+
+/// Waits until something has changed, for so many seconds at most; less than 0 is without a limit. `paths` becomes the paths of what has changed since the last call, or
+/// null if nothing has.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stst_watch_wait(
+    watch: *mut stst_watch,
+    timeout: f64,
+    paths: *mut *mut stst_strings,
+) -> stst_status {
+    // SAFETY: see the crate; one thread at a time.
+    status(|| unsafe {
+        let watch = stst_watch::of_mut(watch)?;
+        if let Some(bell) = &watch.bell {
+            bell.silence();
+        }
+        match watch.watch.wait(limit(timeout))? {
+            Some(changed) => stst_strings::of_all(changed.iter().map(Path::to_string), paths),
+            None => write(paths, std::ptr::null_mut()),
+        }
+    })
+}
+
+/// A file descriptor that can be read when something has changed, for loops of poll, epoll or Qt. `stst_watch_wait` with a timeout of 0 says what, and makes it wait again. It belongs
+/// to the watch, and takes a thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stst_watch_fd(watch: *mut stst_watch, descriptor: *mut i32) -> stst_status {
+    // SAFETY: see the crate; one thread at a time.
+    status(|| unsafe {
+        let watch = stst_watch::of_mut(watch)?;
+        if watch.bell.is_none() {
+            watch.bell = Some(Bell::new(watch_of(&watch.node)?)?);
+        }
+        let number = watch.bell.as_ref().map_or(-1, |bell| bell.descriptor.as_raw_fd());
+        write(descriptor, number)
+    })
+}
+
+/// Ends a watch. Null is nothing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stst_watch_end(watch: *mut stst_watch) -> stst_status {
+    // SAFETY: see the crate.
+    status(|| unsafe { stst_watch::take(watch).map(drop) })
+}
+
+/// Rings when something changes.
+struct Bell {
+    descriptor: Arc<OwnedFd>,
+    over: Arc<AtomicBool>,
+    cancel: CancelHandle,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Bell {
+    fn new(mut watch: Watch) -> Result<Bell> {
+        // SAFETY: it makes a descriptor.
+        let number = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
+        if number < 0 {
+            return Err(Error::os("make an event descriptor", "", std::io::Error::last_os_error()));
+        }
+        // SAFETY: it was just made, and is nobody else's.
+        let descriptor = Arc::new(unsafe { OwnedFd::from_raw_fd(number) });
+        let (over, cancel) = (Arc::new(AtomicBool::new(false)), watch.cancel_handle());
+        let (ends, rings) = (Arc::clone(&over), Arc::clone(&descriptor));
+        let ring = move || {
+            while !ends.load(Ordering::SeqCst) {
+                match watch.wait(Some(Duration::from_secs(1))) {
+                    Ok(None) => {}
+                    // Also that the store is gone: whoever looks is told.
+                    found => {
+                        let one = 1_u64.to_ne_bytes();
+                        // SAFETY: eight bytes are read.
+                        unsafe { libc::write(rings.as_raw_fd(), one.as_ptr().cast(), one.len()) };
+                        if found.is_err() {
+                            return;
+                        }
+                    }
+                }
+            }
+        };
+        let thread = thread::Builder::new().name("structstore-watch".to_owned()).spawn(ring);
+        let thread = thread.map_err(|error| Error::os("start a thread", "", error))?;
+        Ok(Bell { descriptor, over, cancel, thread: Some(thread) })
+    }
+
+    fn silence(&self) {
+        let mut count = [0_u8; 8];
+        // SAFETY: eight bytes are written. If there is nothing, it does not wait.
+        unsafe { libc::read(self.descriptor.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };
+    }
+}
+
+impl Drop for Bell {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::SeqCst);
+        self.cancel.cancel();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}

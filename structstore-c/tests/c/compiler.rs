@@ -1,0 +1,49 @@
+//! Compilers, and programs that they make.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// The crate's folder.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The shared library that was built with these tests.
+pub(crate) fn library() -> PathBuf {
+    let deps = env::current_exe().unwrap().parent().unwrap().to_owned();
+    let found = [&*deps, deps.parent().unwrap()].map(|folder| folder.join("libstructstore_c.so"));
+    found.into_iter().find(|library| library.exists()).expect("the library is built with its tests")
+}
+
+/// The first of these compilers that is there; it is said if there is none.
+pub(crate) fn compilers(names: &[&'static str]) -> Vec<&'static str> {
+    let is_there = |name: &&&str| {
+        Command::new(name).arg("--version").output().is_ok_and(|output| output.status.success())
+    };
+    let found: Vec<&str> = names.iter().filter(is_there).copied().collect();
+    if found.is_empty() {
+        eprintln!("NOT RUN: none of {} is installed", names.join(", "));
+    }
+    found
+}
+
+/// A program of a source file in `tests/programs`, compiled and linked.
+pub(crate) fn compile(compiler: &str, options: &[&str], source: &Path, program: &Path) {
+    let library = library();
+    let folder = library.parent().unwrap();
+    let mut command = Command::new(compiler);
+    command.args(["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-g"]).args(options);
+    command.arg("-I").arg(root().join("include")).arg("-o").arg(program).arg(source);
+    command.arg(&library).arg(format!("-Wl,-rpath,{}", folder.display())).arg("-lpthread");
+    succeed(&mut command);
+}
+
+/// Runs something that has to succeed. What it has printed.
+pub(crate) fn succeed(command: &mut Command) -> String {
+    let Output { status, stdout, stderr } =
+        command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let (stdout, stderr) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
+    assert!(status.success(), "{command:?}: {status}\n{stdout}\n{stderr}");
+    stdout.into_owned()
+}

@@ -1,0 +1,111 @@
+//! Programs in C and C++, which check for themselves, and what other languages see of what they do.
+
+use std::fs;
+use std::process::Command;
+
+use structstore::StructStoreShared;
+use structstore_tests::SegmentName;
+
+use crate::compiler::{compile, compilers, root, succeed};
+
+const CPP: [&str; 2] = ["g++", "clang++"];
+const C: [&str; 2] = ["gcc", "clang"];
+
+/// Compiles one of the programs with each compiler and standard, and passes on what was made.
+fn each(source: &str, compilers: &[&str], options: &[&[&str]], run: impl Fn(&mut Command)) {
+    let folder = tempfile::tempdir().unwrap();
+    for compiler in compilers {
+        for (number, options) in options.iter().enumerate() {
+            let program = folder.path().join(format!("{compiler}_{number}"));
+            compile(compiler, options, &root().join("tests/programs").join(source), &program);
+            run(&mut Command::new(program));
+        }
+    }
+}
+
+#[test]
+fn headers_stand_for_themselves() {
+    let folder = tempfile::tempdir().unwrap();
+    let alone = |compilers: &[&str], standards: &[&str], header: &str, ending: &str| {
+        let source = folder.path().join(format!("alone.{ending}"));
+        fs::write(
+            &source,
+            format!("#include <{header}>\nint main(void) {{ return stst_version() == 0; }}\n"),
+        )
+        .unwrap();
+        for compiler in compilers {
+            for standard in standards {
+                let program = folder.path().join("alone");
+                compile(compiler, &[standard], &source, &program);
+                succeed(&mut Command::new(program));
+            }
+        }
+    };
+    alone(&compilers(&C), &["-std=c11", "-std=c17"], "structstore.h", "c");
+    let cpp = compilers(&CPP);
+    alone(&cpp, &["-std=c++17", "-std=c++20", "-std=c++23"], "structstore.h", "cpp");
+    alone(&cpp, &["-std=c++17", "-std=c++20", "-std=c++23", "-fno-exceptions"], "structstore.hpp", "cpp");
+}
+
+#[test]
+fn the_readme_of_the_original_runs() {
+    let name = SegmentName::new("cpp");
+    each("readme.cpp", &compilers(&CPP), &[&["-std=c++17"], &["-std=c++20"]], |program| {
+        let said = succeed(program.arg(&*name));
+        assert!(said.contains(r#"shared data: {"num": 53, "settings": {"num": 43,"#), "{said}");
+    });
+}
+
+#[test]
+fn everything_works_in_cpp() {
+    let name = SegmentName::new("cpp");
+    let sanitized: &[&str] = &["-std=c++17", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
+    each(
+        "everything.cpp",
+        &compilers(&CPP),
+        &[&["-std=c++17"], &["-std=c++20", "-O2"], sanitized],
+        |program| {
+            succeed(program.arg(&*name));
+        },
+    );
+}
+
+#[test]
+fn misuse_is_refused() {
+    let sanitized: &[&str] = &["-std=c11", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
+    each("misuse.c", &compilers(&C), &[&["-std=c11"], sanitized], |program| {
+        assert_eq!(succeed(program), "refused\n");
+    });
+}
+
+#[test]
+fn a_store_is_shared_with_rust_whoever_dies() {
+    let name = SegmentName::new("cpp");
+    each("peer.cpp", &compilers(&CPP), &[&["-std=c++17"]], |program| {
+        let store = StructStoreShared::options().reinit(true).open(&*name).unwrap();
+        store.set("counter", 0_i64).unwrap();
+        let pair = store.ensure_struct("pair").unwrap();
+        pair.update([("a", 0), ("b", 0)]).unwrap();
+        let mut dies = Command::new(program.get_program());
+        let output = dies.args([&*name, "die"]).output().unwrap();
+        assert!(!output.status.success() && output.stdout == b"held\n", "{output:?}");
+        // It died with the lock, in the middle.
+        assert!(pair.write().unwrap().recovered());
+        let others: Vec<_> = (0..2)
+            .map(|_| Command::new(program.get_program()).args([&*name, "count"]).spawn().unwrap())
+            .collect();
+        for _ in 0..2000 {
+            store
+                .transaction(|root| -> structstore::Result<()> {
+                    let (a, b) = (root.get_at::<i64>("pair.a")?, root.get_at::<i64>("pair.b")?);
+                    assert!(a == -b || a == 99, "{a} {b}");
+                    *root.get_mut::<i64>("counter")? += 1;
+                    Ok(())
+                })
+                .unwrap();
+        }
+        others.into_iter().for_each(|mut other| assert!(other.wait().unwrap().success()));
+        assert_eq!(store.get::<i64>("counter").unwrap(), 6000);
+        store.check().unwrap();
+    });
+}

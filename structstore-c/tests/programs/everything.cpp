@@ -1,0 +1,253 @@
+// Every kind of value, error, lock, view, stream and watch, in C++.
+#include <poll.h>
+
+#include <cassert>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <thread>
+
+#include <structstore.hpp>
+
+namespace stst = structstore;
+using namespace stst::literals;
+
+template <typename Work>
+stst::Error refused(Work work) {
+    try {
+        work();
+    } catch (const stst::Error& error) {
+        return error;
+    }
+    assert(!"it was not refused");
+    std::abort();
+}
+
+template <typename T>
+void round_trip(const stst::Struct& store, T value) {
+    store["value"] = value;
+    assert(store["value"].get<T>() == value && store["value"].kind() == static_cast<stst_kind>(stst::detail::kind_of<T>()));
+}
+
+void values(const stst::Struct& store) {
+    round_trip<bool>(store, true);
+    round_trip<std::int8_t>(store, -8);
+    round_trip<std::int16_t>(store, -16);
+    round_trip<std::int32_t>(store, -32);
+    round_trip<std::int64_t>(store, std::numeric_limits<std::int64_t>::min());
+    round_trip<std::uint8_t>(store, 255);
+    round_trip<std::uint16_t>(store, 65535);
+    round_trip<std::uint32_t>(store, 4000000000U);
+    round_trip<std::uint64_t>(store, std::numeric_limits<std::uint64_t>::max());
+    round_trip<float>(store, 0.5F);
+    round_trip<double>(store, 0.1);
+    round_trip<long long>(store, -1);
+    round_trip<unsigned long>(store, 1);
+    store["value"] = nullptr;
+    assert(store["value"].is_null());
+    store["value"] = "a\0b";
+    const std::string nul("a\0b", 3);
+    store["value"] = nul;
+    assert(store["value"].get_str() == nul);
+    store["value"].set_bytes("\xff\0", 2);
+    assert((store["value"].get_bytes() == std::vector<std::uint8_t>{255, 0}) && store["value"].kind() == STST_BYTES);
+    store["copy"] = store["value"];
+    assert(store["copy"].kind() == STST_BYTES);
+    store["doc"].set_json(R"({"a": [1, 2.5, "x"], "b": null})");
+    assert(store.at("doc.a[1]").get<double>() == 2.5 && store["doc"]["b"].is_null());
+    assert(store.names() == (std::vector<std::string>{"value", "copy", "doc"}));
+    assert(!store["none"].try_get<int>() && store.at("doc.a[0]").try_get<int>() == 1);
+    // Names of all lengths have the hash that the library gives them.
+    std::string name;
+    for (int length = 1; length <= 300; ++length) {
+        name.push_back(static_cast<char>('a' + length % 26));
+        const stst::Key key{std::string_view(name)};
+        assert(key.hash() == (length > 112 ? 0 : stst_hash(name.data(), name.size())));
+    }
+    static_assert("num"_key.hash() != 0);
+    store.clear();
+}
+
+void errors(const stst::Struct& store) {
+    store["arm"]["x"] = std::int64_t{5000000000};
+    stst::Error error = refused([&] { store.at("arm.x").get<int>(); });
+    assert(error.code() == STST_OUT_OF_RANGE && error.path() == "arm.x" && std::strstr(error.what(), "arm.x"));
+    assert(refused([&] { store["none"].get<int>(); }).code() == STST_NOT_FOUND);
+    assert(refused([&] { store["arm"].get<int>(); }).code() == STST_WRONG_TYPE);
+    assert(refused([&] { stst::List list = store["arm"]; }).code() == STST_WRONG_TYPE);
+    assert(refused([&] { store[""] = 1; }).code() == STST_INVALID_NAME);
+    assert(refused([&] { store["text"] = std::string_view("\xff", 1); }).code() == STST_INVALID_ARGUMENT);
+    stst::List list = store["list"];
+    list.push_back(1);
+    assert(refused([&] { list[3].get<int>(); }).code() == STST_INDEX_OUT_OF_RANGE);
+    assert(refused([&] { store["doc"].set_json("{"); }).code() == STST_INVALID_ARGUMENT);
+    stst::Struct arm = store["arm"];
+    stst::Ref<std::int64_t> x = arm["x"];
+    store.remove("arm");
+    assert(refused([&] { x = 2; }).code() == STST_STALE_HANDLE);
+    assert(refused([&] { arm.size(); }).code() == STST_STALE_HANDLE);
+
+    stst::Limits limits;
+    limits.range = {0, 10};
+    limits.unit = "1/s";
+    store["kp"] = 1.0;
+    store["kp"].declare(limits);
+    error = refused([&] { store["kp"] = 11.0; });
+    assert(error.code() == STST_OUTSIDE_LIMITS && std::strstr(error.what(), "10"));
+    assert(refused([&] { store["kp"] = std::nan(""); }).code() == STST_OUTSIDE_LIMITS);
+    store["kp"].undeclare();
+    store["kp"] = 11.0;
+    store.clear();
+}
+
+void lists(const stst::Struct& store) {
+    stst::List list = store["list"];
+    for (int item : {1, 2, 4}) list.push_back(item);
+    list.insert(2, 3);
+    list.erase(0);
+    list.pop_back();
+    assert(list.to_json() == "[2, 3]");
+    stst::List other = store["other"];
+    other = list;
+    assert(other == list);
+    other.push_back("x");
+    assert(other != list && other.size() == 3);
+    store["nested"] = other;
+    assert(store.at("nested[2]").get_str() == "x");
+    int sum = 0;
+    for (const stst::Field& item : list) sum += item.get<int>();
+    assert(sum == 5);
+    store.clear();
+}
+
+void locks(const stst::Struct& store) {
+    store["a"] = 1;
+    {
+        const stst::Lock lock = store.write_lock();
+        store["a"] = 2;
+        assert(!lock.recovered());
+        std::thread([&] {
+            assert(refused([&] { store.read_lock(0.01); }).code() == STST_LOCK_TIMEOUT);
+            assert(refused([&] { store.transaction(0.01); }).code() == STST_LOCK_TIMEOUT);
+        }).join();
+    }
+    {
+        const stst::Lock one = store.read_lock();
+        std::thread([&] { const stst::Lock two = store.read_lock(0.5); }).join();
+    }
+    {
+        stst::Transaction transaction = store.transaction();
+        store["a"] = 3;
+        store["b"] = 4;
+    }
+    assert(store["a"].get<int>() == 2 && !store.contains("b"));
+    stst::Transaction transaction = store.transaction();
+    store["a"] = 3;
+    transaction.commit();
+    assert(store["a"].get<int>() == 3);
+    stst::Ref<int> counter = store["counter"] = 0;
+    std::vector<std::thread> threads;
+    for (int thread = 0; thread < 4; ++thread) {
+        threads.emplace_back([counter]() mutable {
+            for (int turn = 0; turn < 1000; ++turn) ++counter;
+        });
+    }
+    for (std::thread& thread : threads) thread.join();
+    assert(counter == 4000);
+    store.clear();
+}
+
+void arrays(const stst::Struct& store) {
+    store["vector"] = std::vector<double>{1, 2, 3};
+    const float matrix[] = {1, 2, 3, 4, 5, 6};
+    store["matrix"].set_array(matrix, {2, 3});
+    const stst::View<float> view = store["matrix"].view<float>();
+    assert((view.shape() == std::vector<std::size_t>{2, 3}) && view(1, 2) == 6 && view.size() == 6 && view.writable());
+    view(0, 0) = 7;
+    assert(store.at("matrix[0, 0]").get<float>() == 7);
+    store.remove("matrix");
+    // Its memory stays.
+    assert(view[0] == 7 && !view.current());
+    assert(refused([&] { store["vector"].view<float>(); }).code() == STST_WRONG_TYPE);
+    double sum = 0;
+    for (const double element : store["vector"].view<double>()) sum += element;
+    assert(sum == 6);
+    const std::string bytes = store.to_bytes();
+    stst::StructStore copy;
+    copy.restore(bytes);
+    assert(copy == store);
+    store.clear();
+}
+
+struct Imu {
+    double time;
+    float acceleration[3];
+    std::uint32_t count;
+};
+
+void streams(const stst::Struct& store) {
+    stst::Stream<double> numbers = store["numbers"].create_stream<double>(10);
+    assert(refused([&] { numbers.latest(); }).code() == STST_NO_SAMPLE);
+    for (int number = 0; number < 30; ++number) numbers.publish(number);
+    assert(numbers.latest().value == 29 && numbers.latest().number == 29);
+    const auto first = numbers.next(0);
+    // Those that are not kept any more are counted.
+    assert(first && first->number > 0 && first->value == first->number && first->missed == first->number);
+    std::uint64_t count = 1;
+    while (numbers.next(0)) ++count;
+    assert(count == 30 - first->number && count >= 10);
+    stst::Stream<Imu> imu =
+        store["imu"].create_stream<Imu>(100, "[('t', '<f8'), ('acc', '<f4', (3,)), ('n', '<u4')]");
+    std::thread reader([&] {
+        stst::Stream<Imu> other = store["imu"].stream<Imu>();
+        for (std::uint32_t turn = 0; turn < 50; ++turn) {
+            const auto sample = other.next(60);
+            assert(sample && sample->value.count == turn && sample->value.acceleration[2] == 9.5F);
+        }
+    });
+    for (std::uint32_t turn = 0; turn < 50; ++turn) imu.publish(Imu{0.5, {1, 2, 9.5F}, turn});
+    reader.join();
+    assert(refused([&] { store["imu"].stream<double>().latest(); }).code() == STST_INVALID_ARGUMENT);
+    store.clear();
+}
+
+void watches(const stst::Struct& store) {
+    store["a"] = 1;
+    stst::Watch watch = store.watch();
+    assert(watch.changes().empty());
+    pollfd ready{watch.fd(), POLLIN, 0};
+    for (int turn = 0; turn < 3; ++turn) {
+        std::thread([&] { store["a"] = turn + 2; }).join();
+        assert(poll(&ready, 1, 60000) == 1);
+        assert(watch.wait(60) == std::vector<std::string>{"a"});
+    }
+    assert(watch.wait(0.01).empty());
+    store.clear();
+}
+
+int main(int argc, char** argv) {
+    assert(argc == 2);
+    stst::Options options;
+    options.cleanup = STST_CLEANUP_ALWAYS;
+    const stst::StructStore local;
+    const stst::StructStoreShared shared(argv[1], options);
+    for (const stst::Struct* store : {static_cast<const stst::Struct*>(&local), &*shared}) {
+        values(*store);
+        errors(*store);
+        lists(*store);
+        locks(*store);
+        arrays(*store);
+        streams(*store);
+        watches(*store);
+    }
+    local.check();
+    shared.check();
+    assert(refused([] {
+               stst::Options missing;
+               missing.must_exist = true;
+               missing.timeout = 0.01;
+               stst::StructStoreShared("/structstore_nobody_has_this", missing);
+           }).code() == STST_IO);
+    assert(stst_version() == 2000);
+    return 0;
+}
