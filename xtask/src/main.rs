@@ -7,6 +7,7 @@ mod bench;
 mod compile;
 mod demo;
 mod fuzz;
+mod install;
 mod order;
 mod page;
 mod peers;
@@ -40,6 +41,7 @@ usage: cargo xtask <command>
   fuzz [TARGET] [--seconds N]       run all fuzzers, or one of: {targets}
   aarch64 [COMMAND]...              run tests on emulated ARM, or a command that builds for it; takes root
   soak [--seconds N]                change a store in four processes that are killed at random
+  install-c --prefix FOLDER         install headers and libraries for C and C++
   page                              build the page of the live viewer, by npm
   py [ARG]...                       start a Python that can import structstore
   help                              print this
@@ -71,6 +73,7 @@ fn run() -> Result {
             "fuzz" => fuzz::run(&workspace, rest),
             "aarch64" => aarch64::run(&workspace, rest),
             "soak" => soak::run(&workspace, rest),
+            "install-c" => install::run(&workspace, rest),
             "page" => page::Page::new(&workspace).build(),
             "py" => py::run(&workspace, rest),
             "help" | "-h" | "--help" => {

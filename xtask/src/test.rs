@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::install;
 use crate::order;
 use crate::page::Page;
 use crate::step::{self, Result, Steps};
@@ -104,7 +105,7 @@ impl Step {
     }
 }
 
-const STEPS: [Step; 14] = [
+const STEPS: [Step; 15] = [
     Step::new("fmt", "formatting", fmt),
     Step::new("order", "which modules use which", order),
     Step::new("page", "the page of the live viewer, and its unit tests", page),
@@ -120,6 +121,7 @@ const STEPS: [Step; 14] = [
     Step::new("types", "type stubs", types),
     Step::new("browser", "the live viewer in a browser", browser),
     Step::new("mirror", "mirrors, through Zenoh", mirror).slow(),
+    Step::new("c", "the library for C and C++, installed", c).slow(),
 ];
 
 /// What arguments ask for.
@@ -300,6 +302,10 @@ fn mirror(workspace: &Workspace, venv: &Venv<'_>, extent: Extent) -> Result {
     let path = env::var_os("PATH").unwrap_or_default();
     let folders = std::iter::once(workspace.target.join("debug")).chain(env::split_paths(&path));
     step::run(extent.tell(pytest.env("PATH", env::join_paths(folders)?)))
+}
+
+fn c(workspace: &Workspace, _: &Venv<'_>, _: Extent) -> Result {
+    install::check(workspace)
 }
 
 /// Where browsers are that the viewer is tested in, unless $CHROMIUM says so.

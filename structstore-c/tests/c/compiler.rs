@@ -1,16 +1,29 @@
 //! Compilers, and programs that they make.
 
-use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::OnceLock;
+use std::{env, fs};
 
 /// The crate's folder.
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The shared library that was built with these tests.
+/// The shared library that was built with these tests, under the name that it is installed as.
 pub(crate) fn library() -> PathBuf {
+    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
+    let copy = || {
+        let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join("libstructstore.so.0");
+        let beside = library.with_extension(std::process::id().to_string());
+        fs::copy(built(), &beside).unwrap();
+        fs::rename(beside, &library).unwrap();
+        library
+    };
+    LIBRARY.get_or_init(copy).clone()
+}
+
+fn built() -> PathBuf {
     let deps = env::current_exe().unwrap().parent().unwrap().to_owned();
     let found = [&*deps, deps.parent().unwrap()].map(|folder| folder.join("libstructstore_c.so"));
     found.into_iter().find(|library| library.exists()).expect("the library is built with its tests")
