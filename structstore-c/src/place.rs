@@ -2,10 +2,10 @@
 
 use std::ffi::{c_char, c_void};
 
-use structstore::binding_support::{StructExt, key_with_hash};
+use structstore::binding_support::{StructExt, hashed_key};
 use structstore::path::Path;
 use structstore::traits::{Get, ToValue};
-use structstore::{Error, Key, Kind, List, Meta, Result, Struct, Value};
+use structstore::{Error, Key, Kind, List, Meta, Result, Scalar, Struct, Value};
 
 use crate::node::{Node, stst_node};
 use crate::object::{Object, elements, text, write};
@@ -108,11 +108,15 @@ impl<'a> Place<'a> {
         // SAFETY: the caller's promise.
         let node = unsafe { &stst_node::of(place.node)?.node };
         // SAFETY: the caller's promise.
-        let name = || unsafe { text(place.text, place.length, "name") };
+        let path = || unsafe { text(place.text, place.length, "path") };
         let index = usize::try_from(place.number).unwrap_or(usize::MAX);
         Ok(match (node, place.step) {
-            (Node::Struct(node), 0) => Place::Field(node, key_with_hash(name()?, place.number)?),
-            (Node::Struct(node), 2) => Place::Path(node, name()?),
+            (Node::Struct(node), 0) => {
+                // SAFETY: the caller's promise.
+                let name = unsafe { elements(place.text.cast::<u8>(), place.length, "name")? };
+                Place::Field(node, hashed_key(name, place.number)?)
+            }
+            (Node::Struct(node), 2) => Place::Path(node, path()?),
             (Node::List(node), 1) => Place::Item(node, index),
             (Node::List(node), 3) => Place::End(node),
             (Node::List(node), 4) => Place::Before(node, index),
@@ -249,21 +253,21 @@ pub unsafe extern "C" fn stst_set(place: *const stst_place, kind: u32, value: *c
         if value.is_null() {
             return Err(Error::invalid("value", "null", "a pointer"));
         }
-        match kind {
+        place.set(Value::Scalar(match kind {
             // What C has in a bool is read as a byte.
-            2 => place.set(value.cast::<u8>().read() != 0),
-            3 => place.set(value.cast::<i8>().read()),
-            4 => place.set(value.cast::<i16>().read_unaligned()),
-            5 => place.set(value.cast::<i32>().read_unaligned()),
-            6 => place.set(value.cast::<i64>().read_unaligned()),
-            7 => place.set(value.cast::<u8>().read()),
-            8 => place.set(value.cast::<u16>().read_unaligned()),
-            9 => place.set(value.cast::<u32>().read_unaligned()),
-            10 => place.set(value.cast::<u64>().read_unaligned()),
-            11 => place.set(value.cast::<f32>().read_unaligned()),
-            12 => place.set(value.cast::<f64>().read_unaligned()),
-            other => Err(Error::invalid("kind", other.to_string(), "the kind of a bool or a number")),
-        }
+            2 => Scalar::Bool(value.cast::<u8>().read() != 0),
+            3 => Scalar::I8(value.cast::<i8>().read()),
+            4 => Scalar::I16(value.cast::<i16>().read_unaligned()),
+            5 => Scalar::I32(value.cast::<i32>().read_unaligned()),
+            6 => Scalar::I64(value.cast::<i64>().read_unaligned()),
+            7 => Scalar::U8(value.cast::<u8>().read()),
+            8 => Scalar::U16(value.cast::<u16>().read_unaligned()),
+            9 => Scalar::U32(value.cast::<u32>().read_unaligned()),
+            10 => Scalar::U64(value.cast::<u64>().read_unaligned()),
+            11 => Scalar::F32(value.cast::<f32>().read_unaligned()),
+            12 => Scalar::F64(value.cast::<f64>().read_unaligned()),
+            other => return Err(Error::invalid("kind", other.to_string(), "the kind of a bool or a number")),
+        }))
     })
 }
 

@@ -40,19 +40,26 @@ impl<'a> Key<'a> {
         Key { name, hash: rapidhash::v3::rapidhash_v3(bytes), words }
     }
 
-    /// A key whose hash was computed before; 0 is none.
+    /// A key of bytes, whose hash was computed before; 0 is none.
     #[inline]
-    pub(crate) fn with_hash(name: &'a str, hash: u64) -> Result<Key<'a>> {
-        if hash == 0 || cfg!(debug_assertions) {
-            let key = Key::new(name);
-            return match hash == 0 || key.hash == hash {
-                true => Ok(key),
-                false => Err(Error::invalid("hash", format!("{hash:#x}"), format!("{:#x}", key.hash))),
-            };
-        }
-        let bytes = name.as_bytes();
+    pub(crate) fn of_bytes(bytes: &'a [u8], hash: u64) -> Result<Key<'a>> {
         let words = if bytes.len() <= 16 { pack(bytes) } else { [0; 2] };
-        Ok(Key { name, hash, words })
+        let is_ascii = bytes.len() <= 16 && (words[0] | words[1]) & 0x8080_8080_8080_8080 == 0;
+        let name = match is_ascii {
+            // SAFETY: the words have all of its bytes, and none is beyond ASCII.
+            true => unsafe { std::str::from_utf8_unchecked(bytes) },
+            false => {
+                std::str::from_utf8(bytes).map_err(|_| Error::invalid("name", "other bytes", "UTF-8"))?
+            }
+        };
+        if hash != 0 && !cfg!(debug_assertions) {
+            return Ok(Key { name, hash, words });
+        }
+        let computed = rapidhash::v3::rapidhash_v3(bytes);
+        match hash == 0 || hash == computed {
+            true => Ok(Key { name, hash: computed, words }),
+            false => Err(Error::invalid("hash", format!("{hash:#x}"), format!("{computed:#x}"))),
+        }
     }
 
     /// The name.
@@ -139,6 +146,24 @@ macro_rules! key {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bytes_are_keys_if_they_are_text() {
+        let long = "ü".repeat(20);
+        for name in ["", "num", "größe", "abcdefghijklmnop", &long] {
+            for hash in [0, Key::new(name).hash] {
+                let key = Key::of_bytes(name.as_bytes(), hash).unwrap();
+                assert_eq!(
+                    (key.name, key.hash, key.words),
+                    (name, Key::new(name).hash, Key::new(name).words)
+                );
+            }
+        }
+        for bytes in [&b"\xff"[..], b"ab\xc3", &[b'x', 0x80], &[0xc3; 20]] {
+            assert!(Key::of_bytes(bytes, 0).is_err(), "{bytes:?}");
+        }
+        assert_eq!(Key::of_bytes(b"num", 1).is_err(), cfg!(debug_assertions));
+    }
 
     #[test]
     fn short_names_are_packed_byte_by_byte() {

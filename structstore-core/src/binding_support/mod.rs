@@ -58,15 +58,15 @@ pub unsafe fn reentrant_store() -> Result<StructStore> {
     StructStore::with(true)
 }
 
-/// A key whose hash was computed elsewhere, by the function that [`hash`] is; 0 has it computed here. With another hash, a field is not found, or is created where nobody
-/// else finds it; debug builds refuse it.
+/// A key of bytes whose hash was computed elsewhere, by the function that [`hash`] is; 0 has it computed here. With another hash, a field is not found, or is
+/// created where nobody else finds it; debug builds refuse it.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::InvalidArgument`].
+/// [`ErrorKind::InvalidArgument`], also for bytes that are no UTF-8.
 #[inline]
-pub fn key_with_hash(name: &str, hash: u64) -> Result<Key<'_>> {
-    Key::with_hash(name, hash)
+pub fn hashed_key(name: &[u8], hash: u64) -> Result<Key<'_>> {
+    Key::of_bytes(name, hash)
 }
 
 /// The hash of a name: rapidhash v3, as its reference implementation has it for a seed of 0.
