@@ -200,14 +200,18 @@ public:
     constexpr Key(std::string_view name) : name_(name), hash_(name.size() > 112 ? 0 : detail::hash(name)) {}
     constexpr Key(const char* name) : Key(std::string_view(name)) {}
     Key(const std::string& name) : name_(name), hash_(0) {}
+    /// A name that is gone after this statement: what keeps the key copies it.
+    Key(std::string&& name) : name_(name), hash_(0), temporary_(true) {}
 
     constexpr std::string_view name() const { return name_; }
     /// 0 if the library is to compute it.
     constexpr std::uint64_t hash() const { return hash_; }
+    constexpr bool is_temporary() const { return temporary_; }
 
 private:
     std::string_view name_;
     std::uint64_t hash_;
+    bool temporary_ = false;
 };
 
 /// A name whose hash is computed when the program is compiled, if it is a constant.
@@ -296,17 +300,22 @@ struct Limits {
     std::string description = {};
 };
 
-/// A field, an item, or a place for one. It refers to a struct or list and a name, and keeps neither: use it at once, and Ref to keep it.
+/// A field, an item, or a place for one. It refers to a struct or list, which has to outlive it; Ref keeps that.
 class Field {
 public:
     Field(const stst_node* node, Key key)
-        : place_{node, key.name().data(), key.name().size(), key.hash(), STST_KEY} {}
+        : place_{node, key.name().data(), key.name().size(), key.hash(), STST_KEY} {
+        if (key.is_temporary()) keep(key.name());
+    }
     Field(const stst_node* node, std::size_t index) : place_{node, nullptr, 0, index, STST_INDEX} {}
     Field(const stst_node* node, stst_step step, std::string_view path, std::uint64_t number)
         : place_{node, path.data(), path.size(), number, step} {}
     Field(detail::Node owner, Key key) : Field(owner.get(), key) { owner_ = std::move(owner); }
 
-    Field(Field&&) = default;
+    Field(Field&& other) noexcept
+        : owner_(std::move(other.owner_)), name_(std::move(other.name_)), place_(other.place_) {
+        if (!name_.empty()) place_.text = name_.data();
+    }
     Field(const Field&) = delete;
 
     // Assigning assigns what is in the store.
@@ -458,7 +467,14 @@ public:
     }
 
 private:
+    void keep(std::string_view name) {
+        name_ = name;
+        if (!name_.empty()) place_.text = name_.data();
+    }
+
     detail::Node owner_;
+    /// The name, if nobody else keeps it.
+    std::string name_;
     stst_place place_;
 };
 

@@ -421,7 +421,7 @@ pub(crate) struct Reset {
 /// JSON Schema cannot express. The Markdown is a table of all fields.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  structstore schema robot --json > robot.schema.json\n  structstore schema robot drive --markdown >> README.md"
+    after_help = "Examples:\n  structstore schema robot --json > robot.schema.json\n  structstore schema robot drive --markdown >> README.md\n  structstore schema robot --cpp > robot.hpp"
 )]
 pub(crate) struct Schema {
     #[command(flatten)]
@@ -430,11 +430,14 @@ pub(crate) struct Schema {
     #[arg(default_value = "", hide_default_value = true)]
     pub(crate) path: Path,
     /// Print JSON Schema
-    #[arg(long)]
+    #[arg(long, group = "format", required_unless_present = "format")]
     pub(crate) json: bool,
     /// Print Markdown
-    #[arg(long, conflicts_with = "json", required_unless_present = "json")]
+    #[arg(long, group = "format")]
     pub(crate) markdown: bool,
+    /// Print a header for C++ with a struct for each struct
+    #[arg(long, group = "format")]
+    pub(crate) cpp: bool,
 }
 
 fn number(text: &str) -> Result<Scalar, String> {

@@ -10,6 +10,7 @@ mod check;
 mod clean;
 mod clock;
 mod completion;
+mod cpp;
 mod describe;
 mod diff;
 mod difference;

@@ -1,4 +1,4 @@
-//! `schema`: the schema of a store, as JSON Schema or as Markdown.
+//! `schema`: the schema of a store, as JSON Schema, as Markdown, or as a header for C++.
 
 use std::ops::Bound;
 
@@ -8,6 +8,7 @@ use structstore::typed::{FieldSchema, Schema};
 use structstore::{DType, Kind, Meta, Scalar, Value};
 
 use crate::arguments::Schema as Options;
+use crate::cpp;
 use crate::describe::{also, of_path, type_of};
 use crate::failure::Result;
 use crate::json;
@@ -20,6 +21,10 @@ pub(crate) fn run(options: &Options, output: &mut Output) -> Result<u8> {
     let field = of_path(&store, &options.path)?;
     if options.markdown {
         output.print(&text::printable(&markdown(&field, &options.store.shown())?));
+        return Ok(0);
+    }
+    if options.cpp {
+        output.print(&text::printable(&cpp::header(&field, &options.store.shown())));
         return Ok(0);
     }
     let mut document = document(&field)?;

@@ -6,6 +6,7 @@ use std::process::{self, Child, Command};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::install;
 use crate::step::{self, Result};
 use crate::venv::Venv;
 use crate::workspace::Workspace;
@@ -25,11 +26,22 @@ const POLL: Duration = Duration::from_millis(20);
 /// If one of them fails or does not finish in time, or if they leave their segment behind.
 pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result {
     let options = Options::parse(args)?;
-    println!("building the Rust example and the Python package");
+    if options.cpp && !install::is_there("g++") {
+        return Err("--cpp takes g++, which is not there".into());
+    }
+    println!("building the example and the Python package");
     let venv = Venv::new(workspace);
     let python = venv.python_with_wheel()?;
     if options.plot.is_some() {
         venv.pip_install(["matplotlib"])?;
+    }
+    let segment = format!("/structstore_demo_{}", process::id());
+    if options.cpp {
+        let shown = cpp(workspace, python, &segment, &options);
+        let cleaned = remove_left_over(&segment);
+        shown.and(cleaned)?;
+        println!("both processes ended, and the segment is gone");
+        return Ok(());
     }
     let mut build = workspace.cargo();
     build.args([
@@ -43,8 +55,6 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result {
         "telemetry",
     ]);
     step::run(&mut build)?;
-
-    let segment = format!("/structstore_demo_{}", process::id());
     if options.serve {
         return serve(workspace, python, &segment, &options);
     }
@@ -77,7 +87,16 @@ fn show(workspace: &Workspace, python: &Path, segment: &str, options: &Options) 
     println!("  $ {}", step::shown(&viewer));
     let viewer = Running { name: "the Python process", child: step::spawn(&mut viewer)? };
 
-    let mut running = vec![telemetry, viewer];
+    both([telemetry, viewer], started, limit)?;
+    if let Some(plot) = &options.plot {
+        println!("the plot is in {}", plot.display());
+    }
+    Ok(())
+}
+
+/// Waits until both have ended well.
+fn both(of: [Running; 2], started: Instant, limit: Duration) -> Result {
+    let mut running = Vec::from(of);
     while !running.is_empty() {
         let mut left = Vec::new();
         for mut one in running {
@@ -94,10 +113,32 @@ fn show(workspace: &Workspace, python: &Path, segment: &str, options: &Options) 
         }
         thread::sleep(POLL);
     }
-    if let Some(plot) = &options.plot {
-        println!("the plot is in {}", plot.display());
-    }
     Ok(())
+}
+
+/// Shows a control loop in C++, which a Python process tunes.
+fn cpp(workspace: &Workspace, python: &Path, segment: &str, options: &Options) -> Result {
+    let seconds = options.seconds.unwrap_or(4);
+    let folder = workspace.target.join("demo");
+    install::install(workspace, &folder, "tested")?;
+    let (program, lib) = (folder.join("control"), folder.join("lib"));
+    let mut compiler = Command::new("g++");
+    compiler.args(["-std=c++17", "-O2", "-I"]).arg(folder.join("include")).arg("-o").arg(&program);
+    compiler.arg(workspace.root.join("examples/cpp/control.cpp")).arg("-L").arg(&lib);
+    step::run(compiler.args(["-lstructstore", &format!("-Wl,-rpath,{}", lib.display())]))?;
+    let mut control = Command::new(program);
+    control.args([segment, &seconds.to_string()]);
+    println!(
+        "a control loop in C++ runs at 1 kHz in the shared segment {segment}, and a Python process tunes it:"
+    );
+    println!("  $ {}", step::shown(&control));
+    let started = Instant::now();
+    let control = Running { name: "the C++ process", child: step::spawn(&mut control)? };
+    let mut tune = Command::new(python);
+    tune.arg(workspace.root.join("examples/cpp/tune.py")).arg(segment);
+    println!("  $ {}", step::shown(&tune));
+    let tune = Running { name: "the Python process", child: step::spawn(&mut tune)? };
+    both([control, tune], started, Duration::from_secs(seconds.into()) + GRACE)
 }
 
 /// Becomes a Python process that leaves the Rust process running and shows its store in the browser, until that ends or Ctrl-C is pressed.
@@ -142,12 +183,13 @@ fn remove_left_over(segment: &str) -> Result {
 struct Options {
     seconds: Option<u32>,
     serve: bool,
+    cpp: bool,
     plot: Option<PathBuf>,
 }
 
 impl Options {
     fn parse(args: &[String]) -> Result<Self> {
-        let mut options = Options { seconds: None, serve: false, plot: None };
+        let mut options = Options { seconds: None, serve: false, cpp: false, plot: None };
         let mut args = args.iter();
         while let Some(arg) = args.next() {
             let mut value = || args.next().ok_or_else(|| format!("{arg} needs a value"));
@@ -160,10 +202,11 @@ impl Options {
                     options.seconds = Some(number?);
                 }
                 "--serve" => options.serve = true,
+                "--cpp" => options.cpp = true,
                 // Relative to where the caller is, which is not where the children run.
                 "--plot" => options.plot = Some(path::absolute(value()?)?),
                 unknown => {
-                    let expected = "expected `--seconds N`, `--serve` or `--plot FILE`";
+                    let expected = "expected `--seconds N`, `--serve`, `--cpp` or `--plot FILE`";
                     return Err(format!("{expected}, found {unknown:?}").into());
                 }
             }
@@ -183,10 +226,13 @@ mod tests {
 
     #[test]
     fn options() {
-        assert_eq!(parse(&[]).unwrap(), Options { seconds: None, serve: false, plot: None });
+        assert_eq!(parse(&[]).unwrap(), Options { seconds: None, serve: false, cpp: false, plot: None });
         let options = parse(&["--seconds", "3", "--plot", "/tmp/plot.png"]).unwrap();
-        assert_eq!(options, Options { seconds: Some(3), serve: false, plot: Some("/tmp/plot.png".into()) });
-        assert!(parse(&["--serve"]).unwrap().serve);
+        assert_eq!(
+            options,
+            Options { seconds: Some(3), serve: false, cpp: false, plot: Some("/tmp/plot.png".into()) }
+        );
+        assert!(parse(&["--serve"]).unwrap().serve && parse(&["--cpp"]).unwrap().cpp);
         assert!(parse(&["--plot", "plot.png"]).unwrap().plot.unwrap().is_absolute());
         assert_eq!(parse(&["--plot"]).unwrap_err(), "--plot needs a value");
         assert!(parse(&["--seconds", "-1"]).unwrap_err().contains("found \"-1\""));

@@ -183,7 +183,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result {
     Ok(())
 }
 
-fn is_there(program: &str) -> bool {
+pub(crate) fn is_there(program: &str) -> bool {
     Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success())
 }
 

@@ -34,6 +34,7 @@ usage: cargo xtask <command>
        [--exhaustive]               the whole of what is sampled otherwise
   demo [--seconds N] [--plot FILE]  a Rust process shares its telemetry with a Python process
        [--serve]                    leaves it running, and shows it in the browser
+       [--cpp]                      a control loop in C++ instead, which a Python process tunes
   bench [FILTER]... [-- ARG...]     run benchmarks of its own; only: `derive` (compiling), `show` (the tool), `serve` (the viewer), `record`, `mirror`
   bench peers [PART [FILTER]]       compare it with what one would use instead; PART `python`: in Python only
   bench --check                     the same, and fail where a ratio is over its limit by more than a tenth

@@ -65,6 +65,13 @@ void values(const stst::Struct& store) {
         assert(key.hash() == (length > 112 ? 0 : stst_hash(name.data(), name.size())));
     }
     static_assert("num"_key.hash() != 0);
+    // A name that is gone when the field is used.
+    for (const std::string part : {"short", "too long to lie within a string of its own"}) {
+        stst::Field field = store[part + "."];
+        stst::Field moved = std::move(field);
+        moved = 5;
+        assert(store[part + "."].get<int>() == 5 && store.contains(part + "."));
+    }
     store.clear();
 }
 

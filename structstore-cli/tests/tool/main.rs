@@ -12,6 +12,7 @@ mod export;
 mod load;
 mod opening;
 mod recording;
+mod schema;
 mod serving;
 mod streams;
 mod terminal;

@@ -168,7 +168,19 @@ fn a_black_box_is_saved_when_it_is_time() {
 fn a_replay_waits_while_it_is_paused() {
     let recorded = Recorded::new();
     let (file, copy) = (recorded.file("run.mcap"), SegmentName::new("replay"));
-    recorded.record(&file, &[], || recorded.store.set("n", 2_u16).unwrap());
+    // The first state is that before the change, if it was looked at by then.
+    let mut pause = Duration::from_millis(20);
+    while {
+        recorded.store.set("n", 1_u16).unwrap();
+        recorded.record(&file, &[], || {
+            thread::sleep(pause);
+            recorded.store.set("n", 2_u16).unwrap();
+        });
+        structstore_record::Run::open(&file).unwrap().store_at(0.0).unwrap().get::<u16>("n").unwrap() != 1
+    } {
+        pause *= 2;
+        assert!(pause < LIMIT);
+    }
     let child = command(&["replay", file.to_str().unwrap(), &copy, "--paused", "--speed", "1000"]).spawn();
     let mut child = child.unwrap();
     let start = Instant::now();
