@@ -159,7 +159,7 @@ typedef enum {
   STST_CLEANUP_ALWAYS = 3,
 } stst_cleanup;
 
-// A lock of a struct or list and of all below it, which this thread has until it is freed.
+// A lock of a struct or list and of all below it, until it is freed.
 typedef struct stst_lock stst_lock;
 
 // A handle to a struct or a list in a store. To be freed by `stst_node_free`; what it names stays in the store.
@@ -328,7 +328,7 @@ stst_status stst_take_lock(const stst_node *node,
                            double timeout,
                            stst_lock **lock);
 
-// Gives a lock up. Null is nothing. STST_DEADLOCK on another thread than that which took it: it stays taken.
+// Gives a lock up, on whatever thread. Null is nothing.
 stst_status stst_unlock(stst_lock *lock);
 
 // Whether a process died under the lock before, so that what it covers may be half done.
@@ -465,7 +465,8 @@ stst_status stst_publish(const stst_stream *stream, const void *data, size_t siz
 stst_status stst_latest(const stst_stream *stream, void *data, size_t size, stst_sample *about);
 
 // Copies the first sample that is there from the number `next` on, and makes that the number of the one after it. If there is none yet, waits so many seconds at most, or
-// without a limit if less than 0. `found` says whether there was one. Begin with 0 for all that is kept.
+// without a limit if less than 0. `found` says whether there was one. There is none, too, when the store was closed in this process. Begin
+// with 0 for all that is kept.
 stst_status stst_next(const stst_stream *stream,
                       uint64_t *next,
                       double timeout,

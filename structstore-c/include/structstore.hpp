@@ -69,6 +69,15 @@ namespace detail {
 #endif
 }
 
+[[noreturn]] inline void refuse(stst_status code, const std::string& message) {
+#if defined(__cpp_exceptions)
+    throw Error(code, message, std::string());
+#else
+    std::fprintf(stderr, "structstore: %s (%d)\n", message.c_str(), static_cast<int>(code));
+    std::abort();
+#endif
+}
+
 inline void check(stst_status code) {
     if (code != STST_OK) fail(code);
 }
@@ -114,7 +123,7 @@ inline std::vector<std::string> all(const stst_strings* strings) {
 }
 
 // The hash of names up to 112 bytes: rapidhash v3 with a seed of 0 (https://github.com/Nicoshev/rapidhash).
-constexpr std::uint64_t secrets[] = {0x2d358dccaa6c78a5, 0x8bb84b93962eacc9, 0x4b33a62ed433d4a3};
+inline constexpr std::uint64_t secrets[] = {0x2d358dccaa6c78a5, 0x8bb84b93962eacc9, 0x4b33a62ed433d4a3};
 
 __extension__ typedef unsigned __int128 wide;
 
@@ -174,9 +183,15 @@ template <typename T>
 constexpr bool is_scalar = std::is_arithmetic_v<T> && !std::is_same_v<T, char> && !std::is_same_v<T, wchar_t> &&
     !std::is_same_v<T, char16_t> && !std::is_same_v<T, char32_t> && !std::is_same_v<T, long double>;
 
+template <typename T>
+constexpr bool is_vector = false;
+template <typename T>
+constexpr bool is_vector<std::vector<T>> = is_scalar<T> && !std::is_same_v<T, bool>;
+
 /// The types of elements, as NumPy writes them.
 template <typename T>
 constexpr std::string_view dtype_of() {
+    static_assert(is_scalar<T>, "elements are bool or numbers; of others, say the dtype");
     switch (kind_of<T>()) {
         case STST_BOOL: return "|b1";
         case STST_I8: return "|i1";
@@ -199,6 +214,7 @@ class Key {
 public:
     constexpr Key(std::string_view name) : name_(name), hash_(name.size() > 112 ? 0 : detail::hash(name)) {}
     constexpr Key(const char* name) : Key(std::string_view(name)) {}
+    Key(std::nullptr_t) = delete;
     Key(const std::string& name) : name_(name), hash_(0) {}
     /// A name that is gone after this statement: what keeps the key copies it.
     Key(std::string&& name) : name_(name), hash_(0), temporary_(true) {}
@@ -229,8 +245,8 @@ template <typename T> class Ref;
 template <typename T> class View;
 template <typename T> class Stream;
 
-/// A lock of a struct or list and of all below it, until it ends. It belongs to the thread that took it.
-class Lock {
+/// A lock of a struct or list and of all below it, until it ends. It holds for the thread that took it.
+class [[nodiscard]] Lock {
 public:
     Lock(const stst_node* node, bool exclusive, double timeout)
         : lock_(detail::made<stst_lock, stst_unlock>(
@@ -250,13 +266,18 @@ private:
 };
 
 /// What this thread changes until commit(), wholly or not at all. Without commit() it is undone.
-class Transaction {
+class [[nodiscard]] Transaction {
 public:
     Transaction(const stst_node* node, double timeout)
         : transaction_(detail::made<stst_transaction, stst_rollback>(
               [&](stst_transaction** begun) { return stst_begin(node, timeout, begun); })) {}
 
-    void commit() { detail::check(stst_commit(transaction_.release())); }
+    void commit() {
+        const stst_status done = stst_commit(transaction_.get());
+        // On another thread than that which began it, it goes on.
+        if (done != STST_IN_TRANSACTION) static_cast<void>(transaction_.release());
+        detail::check(done);
+    }
     void rollback() { transaction_.reset(); }
 
 private:
@@ -311,6 +332,9 @@ public:
     Field(const stst_node* node, stst_step step, std::string_view path, std::uint64_t number)
         : place_{node, path.data(), path.size(), number, step} {}
     Field(detail::Node owner, Key key) : Field(owner.get(), key) { owner_ = std::move(owner); }
+    Field(detail::Node owner, std::size_t index) : Field(owner.get(), index) { owner_ = std::move(owner); }
+    /// With a path that is gone after this statement.
+    Field(const stst_node* node, std::string&& path) : Field(node, STST_PATH, path, 0) { keep(path); }
 
     Field(Field&& other) noexcept
         : owner_(std::move(other.owner_)), name_(std::move(other.name_)), place_(other.place_) {
@@ -319,31 +343,39 @@ public:
     Field(const Field&) = delete;
 
     // Assigning assigns what is in the store.
-    Field& operator=(const Field& other) {
+    Field&& operator=(const Field& other) {
         detail::check(stst_set_from(&place_, &other.place_));
-        return *this;
+        return std::move(*this);
     }
     template <typename T, std::enable_if_t<detail::is_scalar<T>, int> = 0>
-    Field& operator=(T value) {
+    Field&& operator=(T value) {
         detail::check(stst_set(&place_, detail::kind_of<T>(), &value));
-        return *this;
+        return std::move(*this);
     }
-    Field& operator=(std::nullptr_t) {
+    Field&& operator=(std::nullptr_t) {
         detail::check(stst_set(&place_, STST_NULL, nullptr));
-        return *this;
+        return std::move(*this);
     }
-    Field& operator=(std::string_view text) {
+    Field&& operator=(std::string_view text) {
         detail::check(stst_set_str(&place_, text.data(), text.size()));
-        return *this;
+        return std::move(*this);
     }
-    Field& operator=(const char* text) { return *this = std::string_view(text); }
-    Field& operator=(const std::string& text) { return *this = std::string_view(text); }
+    Field&& operator=(const char* text) { return *this = std::string_view(text); }
+    Field&& operator=(const std::string& text) { return *this = std::string_view(text); }
     template <typename T, std::enable_if_t<detail::is_scalar<T> && !std::is_same_v<T, bool>, int> = 0>
-    Field& operator=(const std::vector<T>& values) {
-        return set_array(values.data(), {values.size()});
+    Field&& operator=(const std::vector<T>& values) {
+        set_array(values.data(), {values.size()});
+        return std::move(*this);
     }
-    inline Field& operator=(const Struct& value);
-    inline Field& operator=(const List& value);
+    template <typename T>
+    Field&& operator=(const Ref<T>& value) {
+        return *this = value.get();
+    }
+    /// Neither a string nor an array: say which, by std::string or std::vector.
+    template <typename T>
+    Field&& operator=(std::initializer_list<T>) = delete;
+    inline Field&& operator=(const Struct& value);
+    inline Field&& operator=(const List& value);
 
     /// What is there, as another type: numbers only if they keep their value.
     template <typename T>
@@ -352,7 +384,12 @@ public:
             T value{};
             detail::check(stst_get(&place_, detail::kind_of<T>(), &value));
             return value;
+        } else if constexpr (detail::is_vector<T>) {
+            const View<const typename T::value_type> view(place_);
+            return T(view.begin(), view.end());
         } else {
+            static_assert(std::is_same_v<T, std::string> || std::is_same_v<T, Struct> || std::is_same_v<T, List>,
+                          "expected bool, a number, std::string, Struct, List, or std::vector of numbers");
             return static_cast<T>(*this);
         }
     }
@@ -377,8 +414,30 @@ public:
     inline operator Struct() const;
     inline operator List() const;
 
+    /// Whether a number is there that has this value.
+    template <typename T, std::enable_if_t<detail::is_scalar<T>, int> = 0>
+    friend bool operator==(const Field& field, T value) {
+        T found{};
+        const stst_status got = stst_get(&field.place_, detail::kind_of<T>(), &found);
+        if (got == STST_WRONG_TYPE || got == STST_OUT_OF_RANGE) return false;
+        detail::check(got);
+        return found == value;
+    }
+    friend bool operator==(const Field& field, std::string_view text) { return field.get_str() == text; }
+    friend bool operator==(const Field& field, const char* text) { return field.get_str() == text; }
+    template <typename T>
+    friend auto operator!=(const Field& field, const T& value) -> decltype(!(field == value)) {
+        return !(field == value);
+    }
+
     /// A field of the struct that is here, which is created if it is missing.
     Field operator[](Key key) const { return Field(node(STST_STRUCT), key); }
+    Field operator[](const char* name) const { return (*this)[Key(name)]; }
+    /// An item of the list that is here.
+    template <typename T, std::enable_if_t<std::is_integral_v<T>, int> = 0>
+    Field operator[](T index) const {
+        return Field(node(STST_LIST), static_cast<std::size_t>(index));
+    }
 
     /// One of `stst_kind`.
     stst_kind kind() const {
@@ -393,19 +452,19 @@ public:
         const std::string bytes = detail::one([&](stst_strings** text) { return stst_get_bytes(&place_, text); });
         return std::vector<std::uint8_t>(bytes.begin(), bytes.end());
     }
-    Field& set_bytes(const void* data, std::size_t size) {
+    const Field& set_bytes(const void* data, std::size_t size) const {
         detail::check(stst_set_bytes(&place_, data, size));
         return *this;
     }
     /// Assigns what JSON says.
-    Field& set_json(std::string_view json) {
+    const Field& set_json(std::string_view json) const {
         detail::check(stst_set_json(&place_, json.data(), json.size()));
         return *this;
     }
 
     /// Assigns an array of this shape, in C order. A live one keeps its memory when it is assigned again, and views show that.
     template <typename T>
-    Field& set_array(const T* data, const std::vector<std::size_t>& shape, bool live = false) {
+    const Field& set_array(const T* data, const std::vector<std::size_t>& shape, bool live = false) const {
         static_assert(detail::is_scalar<T>, "elements are bool or numbers");
         constexpr std::string_view dtype = detail::dtype_of<T>();
         std::size_t size = sizeof(T);
@@ -537,11 +596,10 @@ public:
     explicit List(detail::Node node) : Container(std::move(node)) {}
     List(const List&) = default;
     List(List&&) = default;
+    /// A handle stays what it is of.
+    List& operator=(const List&) = delete;
     /// Makes the items those of another list.
-    List& operator=(const List& other) {
-        assign(other);
-        return *this;
-    }
+    void assign(const List& other) const { Container::assign(other); }
 
     Field operator[](std::size_t index) const { return Field(get(), index); }
     template <typename T>
@@ -598,15 +656,20 @@ public:
     explicit Struct(detail::Node node) : Container(std::move(node)) {}
     Struct(const Struct&) = default;
     Struct(Struct&&) = default;
+    /// A handle stays what it is of.
+    Struct& operator=(const Struct&) = delete;
     /// Makes the fields those of another struct.
-    Struct& operator=(const Struct& other) {
-        assign(other);
-        return *this;
-    }
+    void assign(const Struct& other) const { Container::assign(other); }
 
-    Field operator[](Key key) const { return Field(get(), key); }
+    Field operator[](Key key) const& { return Field(get(), key); }
+    Field operator[](const char* name) const& { return (*this)[Key(name)]; }
+    /// Of a handle that is gone after this statement.
+    Field operator[](Key key) && { return Field(copy(get()), key); }
+    Field operator[](const char* name) && { return Field(copy(get()), Key(name)); }
     /// What a path leads to: `at("arm.gains[2]")`. It is there or it is an error.
     Field at(std::string_view path) const { return Field(get(), STST_PATH, path, 0); }
+    Field at(const char* path) const { return at(std::string_view(path)); }
+    Field at(std::string&& path) const { return Field(get(), std::move(path)); }
     template <typename T>
     T get(Key key) const {
         return (*this)[key].get<T>();
@@ -647,14 +710,14 @@ public:
     bool operator!=(const Struct& other) const { return !equals(other); }
 };
 
-inline Field& Field::operator=(const Struct& value) {
+inline Field&& Field::operator=(const Struct& value) {
     detail::check(stst_set_node(&place_, value.get()));
-    return *this;
+    return std::move(*this);
 }
 
-inline Field& Field::operator=(const List& value) {
+inline Field&& Field::operator=(const List& value) {
     detail::check(stst_set_node(&place_, value.get()));
-    return *this;
+    return std::move(*this);
 }
 
 inline Field::operator Struct() const { return Struct(node(STST_STRUCT)); }
@@ -675,6 +738,7 @@ public:
         return *this;
     }
     Ref& operator=(const Ref& other) { return *this = other.get(); }
+    Ref& operator=(const Field& other) { return *this = other.get<T>(); }
 
     T get() const { return field().template get<T>(); }
     operator T() const { return get(); }
@@ -685,6 +749,19 @@ public:
     template <typename V> Ref& operator/=(const V& by) { return change([&](T& value) { value /= by; }); }
     Ref& operator++() { return change([](T& value) { ++value; }); }
     Ref& operator--() { return change([](T& value) { --value; }); }
+
+    T operator++(int) {
+        T before{};
+        change([&](T& value) { before = value++; });
+        return before;
+    }
+    T operator--(int) {
+        T before{};
+        change([&](T& value) { before = value--; });
+        return before;
+    }
+    friend bool operator==(const Ref& ref, const char* text) { return std::string_view(ref.get()) == text; }
+    friend bool operator!=(const Ref& ref, const char* text) { return std::string_view(ref.get()) != text; }
 
     /// Changes it by a function of `T&`, under the lock of its struct.
     template <typename Change>
@@ -705,20 +782,24 @@ private:
     detail::Node node_;
 };
 
-/// The elements of an array, where they are, until the view ends: their memory stays, whoever replaces or removes the array.
+/// The elements of an array, where they are, until the view ends: their memory stays, whoever replaces or removes the array. `View<const T>` is of those that may not be
+/// written to, too: of fields with limits, in stores that are attached read-only, under one's own read lock.
 template <typename T>
 class View {
+    using Element = std::remove_const_t<T>;
+
 public:
     explicit View(const stst_place& place)
         : view_(detail::made<stst_view, stst_view_free>(
               [&](stst_view** view) { return stst_get_view(&place, view); })) {
         detail::check(stst_view_array(view_.get(), &array_));
         const std::string_view found(array_.dtype, array_.dtype_length);
-        if (found != detail::dtype_of<T>()) {
-            // The library says it best.
-            T element;
-            detail::check(stst_get(&place, detail::kind_of<T>(), &element));
-            detail::fail(STST_WRONG_TYPE);
+        if (found != detail::dtype_of<Element>()) {
+            const std::string wanted(detail::dtype_of<Element>());
+            detail::refuse(STST_WRONG_TYPE, "found an array of " + std::string(found) + ", expected one of " + wanted);
+        }
+        if (!std::is_const_v<T> && !array_.writable) {
+            detail::refuse(STST_READ_ONLY, "the elements may not be written to; view<const T>() reads them");
         }
     }
 
@@ -729,7 +810,10 @@ public:
     }
     T& operator[](std::size_t index) const { return data()[index]; }
     /// An element of an array in two dimensions.
-    T& operator()(std::size_t row, std::size_t column) const { return data()[row * array_.shape[1] + column]; }
+    T& operator()(std::size_t row, std::size_t column) const {
+        if (array_.dimensions != 2) detail::refuse(STST_INVALID_ARGUMENT, "the array has not two dimensions");
+        return data()[row * array_.shape[1] + column];
+    }
     T* begin() const { return data(); }
     T* end() const { return data() + size(); }
     /// Whether it may be written to.
@@ -808,13 +892,13 @@ struct Holder {
 class StructStore : private detail::Holder, public Struct {
 public:
     StructStore()
-        : Holder{detail::made<stst_store, stst_close>([](stst_store** store) { return stst_local(store); })},
+        : Holder{detail::made<stst_store, stst_close>([](stst_store** made) { return stst_local(made); })},
           Struct(detail::root(store.get())) {}
-    StructStore(const Struct& other) : StructStore() { Struct::operator=(other); }
+    StructStore(const Struct& other) : StructStore() { assign(other); }
     StructStore(const StructStore& other) : StructStore(static_cast<const Struct&>(other)) {}
     StructStore(StructStore&&) = default;
     StructStore& operator=(const StructStore& other) {
-        Struct::operator=(other);
+        assign(other);
         return *this;
     }
 
@@ -842,19 +926,23 @@ class StructStoreShared : private detail::Holder {
 public:
     /// Opens a store by a name such as "/robot", or creates it.
     explicit StructStoreShared(std::string_view name, const Options& options = {})
-        : Holder{detail::made<stst_store, stst_close>([&](stst_store** store) {
+        : Holder{detail::made<stst_store, stst_close>([&](stst_store** made) {
               const stst_options given{
                   sizeof given,      options.size,      options.max_size, options.cleanup,     options.mode,
                   options.timeout,   options.reinit,    options.read_only, options.observe, options.must_exist,
                   options.any_owner, options.file};
-              return stst_open(name.data(), name.size(), &given, store);
+              return stst_open(name.data(), name.size(), &given, made);
           })},
           root_(detail::root(store.get())) {}
+
+    StructStoreShared(StructStoreShared&&) = default;
+    StructStoreShared& operator=(StructStoreShared&&) = delete;
 
     /// The struct that it is.
     const Struct& operator*() const { return root_; }
     const Struct* operator->() const { return &root_; }
     Field operator[](Key key) const { return root_[key]; }
+    Field operator[](const char* name) const { return root_[name]; }
 
     /// Whether its name still leads to it.
     bool valid() const {
@@ -877,6 +965,23 @@ private:
 inline std::ostream& operator<<(std::ostream& out, const Struct& value) { return out << value.to_json(); }
 inline std::ostream& operator<<(std::ostream& out, const List& value) { return out << value.to_json(); }
 inline std::ostream& operator<<(std::ostream& out, const StructStoreShared& value) { return out << *value; }
+/// Bools and numbers as they are, strings without quotes, structs and lists as JSON.
+inline std::ostream& operator<<(std::ostream& out, const Field& field) {
+    switch (field.kind()) {
+        case STST_NULL: return out << "null";
+        case STST_BOOL: return out << (field.get<bool>() ? "true" : "false");
+        case STST_F32:
+        case STST_F64: return out << field.get<double>();
+        case STST_U64: return out << field.get<std::uint64_t>();
+        case STST_STR: return out << field.get_str();
+        case STST_STRUCT: return out << field.get<Struct>();
+        case STST_LIST: return out << field.get<List>();
+        case STST_BYTES: return out << "bytes";
+        case STST_ARRAY: return out << "array";
+        case STST_STREAM: return out << "stream";
+        default: return out << field.get<std::int64_t>();
+    }
+}
 template <typename T>
 std::ostream& operator<<(std::ostream& out, const Ref<T>& value) {
     return out << value.get();

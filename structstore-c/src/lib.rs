@@ -11,7 +11,8 @@
 //!   another kind and, as long as its memory was not given to something else, one that was freed are [`STST_INVALID_ARGUMENT`](status::stst_status::STST_INVALID_ARGUMENT).
 //! - Strings are pointer and length, in UTF-8, without a zero at the end. A null pointer is an empty string if the length is 0.
 //! - Stores are reentrant: an operation under a lock of the same thread goes ahead. No memory of a store is lent but through views.
-//! - Objects may be used by several threads at once, but for watches, and for locks and transactions, which belong to the thread that took them.
+//! - Objects may be used by several threads at once, but for watches, which one thread uses at a time, and for transactions,
+//!   which the thread ends that began them. A lock holds for the thread that took it, and may be given up by any.
 //!
 //! # Safety
 //!
@@ -37,6 +38,17 @@ pub mod store;
 pub mod stream;
 pub mod strings;
 pub mod watch;
+
+/// What is said of threads above.
+const _: fn() = || {
+    fn by_several_threads<T: Send + Sync>() {}
+    by_several_threads::<store::stst_store>();
+    by_several_threads::<node::stst_node>();
+    by_several_threads::<strings::stst_strings>();
+    by_several_threads::<array::stst_view>();
+    by_several_threads::<stream::stst_stream>();
+    by_several_threads::<lock::stst_lock>();
+};
 
 /// The version of the library that is linked: major times 1,000,000, minor times 1,000, and patch.
 #[unsafe(no_mangle)]

@@ -1,18 +1,52 @@
 //! Locks and transactions, which begin and end by calls.
 
+use std::cell::RefCell;
+use std::sync::{Arc, Weak};
+
 use structstore::binding_support::{HandleExt, Lock, StructExt, Transaction};
-use structstore::{Error, ErrorKind};
+use structstore::{Error, ErrorKind, Result};
 
 use crate::node::{Node, stst_node};
 use crate::object::{Object, limit, object, write};
 use crate::status::{status, stst_status};
 
-/// A lock of a struct or list and of all below it, which this thread has until it is freed.
-pub struct stst_lock {
+/// A lock that this thread has, until nothing holds it any more. One that is taken under another keeps that, in whatever order they end: under a lock of its own thread, a
+/// lock holds nothing by itself.
+struct Held {
     lock: Lock,
+    _under: Vec<Arc<Held>>,
+}
+
+thread_local! {
+    /// What this thread holds.
+    static HELD: RefCell<Vec<Weak<Held>>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Held {
+    fn take(take: impl FnOnce() -> Result<Lock>) -> Result<Arc<Held>> {
+        let under = HELD.with_borrow(|held| held.iter().filter_map(Weak::upgrade).collect());
+        let held = Arc::new(Held { lock: take()?, _under: under });
+        HELD.with_borrow_mut(|all| {
+            all.retain(|other| other.strong_count() > 0);
+            all.push(Arc::downgrade(&held));
+        });
+        Ok(held)
+    }
+}
+
+/// A lock of a struct or list and of all below it, until it is freed.
+pub struct stst_lock {
+    lock: Arc<Held>,
 }
 
 object!(stst_lock, "lock", b"ststlock");
+
+fn token(node: &Node, exclusive: bool, timeout: f64) -> Result<Arc<Held>> {
+    Held::take(|| match node {
+        Node::Struct(node) => node.lock_token(exclusive, limit(timeout)),
+        Node::List(node) => node.lock_token(exclusive, limit(timeout)),
+    })
+}
 
 /// Takes a lock: exclusive, so that no other thread or process reads or changes it; or shared with others that read. `timeout` is in seconds; less than 0 waits without a
 /// limit.
@@ -25,36 +59,29 @@ pub unsafe extern "C" fn stst_take_lock(
 ) -> stst_status {
     // SAFETY: see the crate.
     status(|| unsafe {
-        let taken = match &stst_node::of(node)?.node {
-            Node::Struct(node) => node.lock_token(exclusive, limit(timeout))?,
-            Node::List(node) => node.lock_token(exclusive, limit(timeout))?,
-        };
-        stst_lock { lock: taken }.give(lock)
+        stst_lock { lock: token(&stst_node::of(node)?.node, exclusive, timeout)? }.give(lock)
     })
 }
 
-/// Gives a lock up. Null is nothing. STST_DEADLOCK on another thread than that which took it: it stays taken.
+/// Gives a lock up, on whatever thread. Null is nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stst_unlock(lock: *mut stst_lock) -> stst_status {
     // SAFETY: see the crate.
-    status(|| unsafe {
-        if !lock.is_null() && !stst_lock::of(lock)?.lock.is_own() {
-            return Err(Error::new(ErrorKind::Deadlock));
-        }
-        stst_lock::take(lock).map(drop)
-    })
+    status(|| unsafe { stst_lock::take(lock).map(drop) })
 }
 
 /// Whether a process died under the lock before, so that what it covers may be half done.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stst_lock_recovered(lock: *const stst_lock, recovered: *mut bool) -> stst_status {
     // SAFETY: see the crate.
-    status(|| unsafe { write(recovered, stst_lock::of(lock)?.lock.recovered()) })
+    status(|| unsafe { write(recovered, stst_lock::of(lock)?.lock.lock.recovered()) })
 }
 
 /// A transaction: what this thread changes in a struct and below it happens when it is committed, wholly, or not at all.
 pub struct stst_transaction {
     transaction: Option<Transaction>,
+    // Dropped last: changes are undone before it is given up.
+    _lock: Arc<Held>,
 }
 
 object!(stst_transaction, "transaction", b"ststtran");
@@ -68,8 +95,10 @@ pub unsafe extern "C" fn stst_begin(
 ) -> stst_status {
     // SAFETY: see the crate.
     status(|| unsafe {
-        let begun = stst_node::of(node)?.structure()?.begin(limit(timeout))?;
-        stst_transaction { transaction: Some(begun) }.give(transaction)
+        let of = stst_node::of(node)?;
+        let lock = token(&of.node, true, timeout)?;
+        let begun = of.structure()?.begin(limit(timeout))?;
+        stst_transaction { transaction: Some(begun), _lock: lock }.give(transaction)
     })
 }
 
@@ -90,7 +119,7 @@ pub unsafe extern "C" fn stst_rollback(transaction: *mut stst_transaction) -> st
 /// # Safety
 ///
 /// As [`Object::take`].
-unsafe fn end(transaction: *mut stst_transaction, commit: bool) -> structstore::Result<()> {
+unsafe fn end(transaction: *mut stst_transaction, commit: bool) -> Result<()> {
     // SAFETY: the caller's promise.
     let elsewhere = unsafe { stst_transaction::of(transaction)? };
     if elsewhere.transaction.as_ref().is_some_and(Transaction::is_elsewhere) {

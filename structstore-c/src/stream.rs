@@ -1,6 +1,7 @@
 //! Streams: the last samples of one type.
 
 use std::ffi::{c_char, c_void};
+use std::time::Instant;
 
 use structstore::stream::{AnyCursor, AnySample, AnyStream, now};
 use structstore::{Error, Result, StreamValue};
@@ -109,7 +110,8 @@ pub unsafe extern "C" fn stst_latest(
 }
 
 /// Copies the first sample that is there from the number `next` on, and makes that the number of the one after it. If there is none yet, waits so many seconds at most, or
-/// without a limit if less than 0. `found` says whether there was one. Begin with 0 for all that is kept.
+/// without a limit if less than 0. `found` says whether there was one. There is none, too, when the store was closed in this process. Begin
+/// with 0 for all that is kept.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stst_next(
     stream: *const stst_stream,
@@ -128,10 +130,18 @@ pub unsafe extern "C" fn stst_next(
             return Err(Error::invalid("next", "null", "a pointer"));
         }
         let mut cursor = AnyCursor::at(next.read());
-        let mut sample = stream.try_next(&mut cursor)?;
-        if sample.is_none() && stream.wait(next.read(), limit(timeout))? {
-            sample = stream.try_next(&mut cursor)?;
-        }
+        let deadline = limit(timeout).and_then(|limit| Instant::now().checked_add(limit));
+        // Waits are in slices, and there may be samples none of which stays until it is read.
+        let sample = loop {
+            let sample = stream.try_next(&mut cursor)?;
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            if sample.is_some()
+                || left.is_some_and(|left| left.is_zero())
+                || !stream.wait(cursor.next(), left)?
+            {
+                break sample;
+            }
+        };
         if let Some(sample) = &sample {
             hand_over(sample, data, about)?;
             next.write(cursor.next());

@@ -3,8 +3,8 @@
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use std::{process, thread};
 
 use structstore::path::Path;
 use structstore::watch::CancelHandle;
@@ -23,6 +23,9 @@ pub struct stst_watch {
 }
 
 object!(stst_watch, "watch", b"ststwtch");
+
+/// How often the thread of a descriptor looks whether its watch has ended.
+const SLICE: Duration = Duration::from_secs(1);
 
 fn watch_of(node: &Node) -> Result<Watch> {
     match node {
@@ -72,7 +75,8 @@ pub unsafe extern "C" fn stst_watch_fd(watch: *mut stst_watch, descriptor: *mut 
     // SAFETY: see the crate; one thread at a time.
     status(|| unsafe {
         let watch = stst_watch::of_mut(watch)?;
-        if watch.bell.is_none() {
+        // A forked child has no thread that rings.
+        if watch.bell.as_ref().is_none_or(|bell| bell.process != process::id()) {
             watch.bell = Some(Bell::new(watch_of(&watch.node)?)?);
         }
         let number = watch.bell.as_ref().map_or(-1, |bell| bell.descriptor.as_raw_fd());
@@ -92,7 +96,7 @@ struct Bell {
     descriptor: Arc<OwnedFd>,
     over: Arc<AtomicBool>,
     cancel: CancelHandle,
-    thread: Option<JoinHandle<()>>,
+    process: u32,
 }
 
 impl Bell {
@@ -107,24 +111,30 @@ impl Bell {
         let (over, cancel) = (Arc::new(AtomicBool::new(false)), watch.cancel_handle());
         let (ends, rings) = (Arc::clone(&over), Arc::clone(&descriptor));
         let ring = move || {
+            let one = 1_u64.to_ne_bytes();
+            // SAFETY: eight bytes are read.
+            let ring = || unsafe { libc::write(rings.as_raw_fd(), one.as_ptr().cast(), one.len()) };
+            // What has changed before is there to be asked for.
+            let _ = ring();
             while !ends.load(Ordering::SeqCst) {
-                match watch.wait(Some(Duration::from_secs(1))) {
-                    Ok(None) => {}
-                    // Also that the store is gone: whoever looks is told.
-                    found => {
-                        let one = 1_u64.to_ne_bytes();
-                        // SAFETY: eight bytes are read.
-                        unsafe { libc::write(rings.as_raw_fd(), one.as_ptr().cast(), one.len()) };
-                        if found.is_err() {
-                            return;
-                        }
+                let begun = Instant::now();
+                match watch.wait(Some(SLICE)) {
+                    Ok(None) if begun.elapsed() >= SLICE => {}
+                    Ok(Some(_)) => {
+                        let _ = ring();
+                    }
+                    // The store is gone, or was closed here: whoever looks is told.
+                    _ => {
+                        let _ = ring();
+                        return;
                     }
                 }
             }
         };
         let thread = thread::Builder::new().name("structstore-watch".to_owned()).spawn(ring);
-        let thread = thread.map_err(|error| Error::os("start a thread", "", error))?;
-        Ok(Bell { descriptor, over, cancel, thread: Some(thread) })
+        // It is not waited for when the watch ends: it may be waiting for a lock of the thread that does so.
+        drop(thread.map_err(|error| Error::os("start a thread", "", error))?);
+        Ok(Bell { descriptor, over, cancel, process: process::id() })
     }
 
     fn silence(&self) {
@@ -138,8 +148,5 @@ impl Drop for Bell {
     fn drop(&mut self) {
         self.over.store(true, Ordering::SeqCst);
         self.cancel.cancel();
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
     }
 }

@@ -56,6 +56,30 @@ fn the_readme_of_the_original_runs() {
     });
 }
 
+/// What ours shows of C++.
+#[test]
+fn our_readme_runs() {
+    let name = SegmentName::new("cpp");
+    let readme = fs::read_to_string(root().join("../README.md")).unwrap();
+    let shown = readme.split("```cpp\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let opened = "stst::StructStoreShared robot(\"/robot\");";
+    assert!(shown.contains(opened));
+    let (head, body) = shown.split_once("\n\n").unwrap();
+    let before = format!(
+        "stst::StructStoreShared robot({:?});\nrobot[\"vector\"] = std::vector<double>{{1, 2}};",
+        &*name
+    );
+    let program = format!("{head}\nint main() {{\n{}\nreturn 0;\n}}\n", body.replace(opened, &before));
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("readme.cpp");
+    fs::write(&source, program).unwrap();
+    for compiler in compilers(&CPP) {
+        let program = folder.path().join("readme");
+        compile(compiler, &["-std=c++17", "-Wno-unused-variable"], &source, &program);
+        succeed(&mut Command::new(program));
+    }
+}
+
 #[test]
 fn everything_works_in_cpp() {
     let name = SegmentName::new("cpp");

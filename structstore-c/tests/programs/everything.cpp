@@ -2,9 +2,11 @@
 #include <poll.h>
 
 #include <cassert>
+#include <chrono>
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <sstream>
 #include <thread>
 
 #include <structstore.hpp>
@@ -65,6 +67,29 @@ void values(const stst::Struct& store) {
         assert(key.hash() == (length > 112 ? 0 : stst_hash(name.data(), name.size())));
     }
     static_assert("num"_key.hash() != 0);
+    store["n"] = 5;
+    store["s"] = "x";
+    assert(store["n"] == 5 && store["n"] != 6 && store["n"] == 5.0 && store["s"] == "x" && store["s"] != std::string("y"));
+    stst::Ref<int> n = store["n"];
+    n = n + 1;
+    assert(n == 6 && n * 2 == 12 && n++ == 6 && n-- == 7);
+    n = store["n"];
+    store["m"] = n;
+    store["m"] = store["half"] = 5.5;
+    assert(!(store["m"] == 5) && store["m"] == 5.5 && 6 == store["n"].get<int>());
+    std::ostringstream printed;
+    printed << store["n"] << ' ' << store["half"] << ' ' << store["s"];
+    assert(printed.str() == "6 5.5 x");
+    stst::Field of_a_handle = store.substore("sub")["x"];
+    of_a_handle = 1;
+    stst::Field of_a_path = store.at(std::string("sub.") + "x");
+    of_a_path = 2;
+    assert(store["sub"]["x"] == 2);
+    std::string s;
+    s = store["s"];
+    const std::string other = store["s"];
+    const long long wide = store["n"];
+    assert(s == other && wide == 6);
     // A name that is gone when the field is used.
     for (const std::string part : {"short", "too long to lie within a string of its own"}) {
         stst::Field field = store[part + "."];
@@ -115,7 +140,7 @@ void lists(const stst::Struct& store) {
     list.pop_back();
     assert(list.to_json() == "[2, 3]");
     stst::List other = store["other"];
-    other = list;
+    other.assign(list);
     assert(other == list);
     other.push_back("x");
     assert(other != list && other.size() == 3);
@@ -134,8 +159,8 @@ void locks(const stst::Struct& store) {
         store["a"] = 2;
         assert(!lock.recovered());
         std::thread([&] {
-            assert(refused([&] { store.read_lock(0.01); }).code() == STST_LOCK_TIMEOUT);
-            assert(refused([&] { store.transaction(0.01); }).code() == STST_LOCK_TIMEOUT);
+            assert(refused([&] { static_cast<void>(store.read_lock(0.01)); }).code() == STST_LOCK_TIMEOUT);
+            assert(refused([&] { static_cast<void>(store.transaction(0.01)); }).code() == STST_LOCK_TIMEOUT);
         }).join();
     }
     {
@@ -148,8 +173,26 @@ void locks(const stst::Struct& store) {
         store["b"] = 4;
     }
     assert(store["a"].get<int>() == 2 && !store.contains("b"));
+    {
+        // One that is taken under another holds when that ends first.
+        std::optional<stst::Lock> first(store.write_lock());
+        stst::Transaction second = store.transaction();
+        store["a"] = 7;
+        first.reset();
+        std::thread([&] { assert(refused([&] { static_cast<void>(store.write_lock(0.01)); }).code() == STST_LOCK_TIMEOUT); }).join();
+        second.rollback();
+        std::thread([&] { const stst::Lock other = store.write_lock(10); }).join();
+        stst::Lock lock = store.write_lock();
+        lock = store.write_lock();
+        std::thread([&] { assert(refused([&] { static_cast<void>(store.write_lock(0.01)); }).code() == STST_LOCK_TIMEOUT); }).join();
+        // And is given up where it ends.
+        std::thread([moved = std::move(lock)] {}).join();
+        std::thread([&] { const stst::Lock other = store.write_lock(10); }).join();
+        assert(store["a"] == 2);
+    }
     stst::Transaction transaction = store.transaction();
     store["a"] = 3;
+    std::thread([&] { assert(refused([&] { transaction.commit(); }).code() == STST_IN_TRANSACTION); }).join();
     transaction.commit();
     assert(store["a"].get<int>() == 3);
     stst::Ref<int> counter = store["counter"] = 0;
@@ -176,6 +219,13 @@ void arrays(const stst::Struct& store) {
     // Its memory stays.
     assert(view[0] == 7 && !view.current());
     assert(refused([&] { store["vector"].view<float>(); }).code() == STST_WRONG_TYPE);
+    assert((store["vector"].get<std::vector<double>>() == std::vector<double>{1, 2, 3}));
+    stst::Limits limits;
+    limits.range = {0, 10};
+    store["vector"].declare(limits);
+    assert(refused([&] { store["vector"].view<double>(); }).code() == STST_READ_ONLY);
+    assert(store["vector"].view<const double>()[2] == 3);
+    store["vector"].undeclare();
     double sum = 0;
     for (const double element : store["vector"].view<double>()) sum += element;
     assert(sum == 6);
@@ -203,6 +253,12 @@ void streams(const stst::Struct& store) {
     std::uint64_t count = 1;
     while (numbers.next(0)) ++count;
     assert(count == 30 - first->number && count >= 10);
+    std::thread late([&] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(300));
+        numbers.publish(30);
+    });
+    assert(numbers.next(60)->value == 30);
+    late.join();
     stst::Stream<Imu> imu =
         store["imu"].create_stream<Imu>(100, "[('t', '<f8'), ('acc', '<f4', (3,)), ('n', '<u4')]");
     std::thread reader([&] {
@@ -222,7 +278,9 @@ void watches(const stst::Struct& store) {
     store["a"] = 1;
     stst::Watch watch = store.watch();
     assert(watch.changes().empty());
+    store["before"] = 1;
     pollfd ready{watch.fd(), POLLIN, 0};
+    assert(poll(&ready, 1, 60000) == 1 && watch.changes() == std::vector<std::string>{"before"});
     for (int turn = 0; turn < 3; ++turn) {
         std::thread([&] { store["a"] = turn + 2; }).join();
         assert(poll(&ready, 1, 60000) == 1);
