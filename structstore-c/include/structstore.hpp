@@ -399,11 +399,20 @@ public:
     /// What is there, or nothing if nothing is.
     template <typename T>
     std::optional<T> try_get() const {
-        std::uint32_t kind = 0;
-        const stst_status found = stst_get_kind(&place_, &kind);
-        if (found == STST_NOT_FOUND || found == STST_INDEX_OUT_OF_RANGE) return std::nullopt;
-        detail::check(found);
-        return get<T>();
+        const auto is_missing = [](stst_status got) { return got == STST_NOT_FOUND || got == STST_INDEX_OUT_OF_RANGE; };
+        if constexpr (detail::is_scalar<T>) {
+            T value{};
+            const stst_status got = stst_get(&place_, detail::kind_of<T>(), &value);
+            if (is_missing(got)) return std::nullopt;
+            detail::check(got);
+            return value;
+        } else {
+            std::uint32_t kind = 0;
+            const stst_status got = stst_get_kind(&place_, &kind);
+            if (is_missing(got)) return std::nullopt;
+            detail::check(got);
+            return get<T>();
+        }
     }
     template <typename T, std::enable_if_t<detail::is_scalar<T>, int> = 0>
     operator T() const {

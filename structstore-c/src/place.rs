@@ -2,7 +2,7 @@
 
 use std::ffi::{c_char, c_void};
 
-use structstore::binding_support::{StructExt, hashed_key};
+use structstore::binding_support::{StructExt, hashed_key, kind_of_code};
 use structstore::path::Path;
 use structstore::traits::{Get, ToValue};
 use structstore::{Error, Key, Kind, List, Meta, Result, Scalar, Struct, Value};
@@ -188,27 +188,8 @@ fn between() -> Error {
 }
 
 fn kind_of(kind: u32) -> Result<Kind> {
-    Ok(match kind {
-        1 => Kind::Null,
-        2 => Kind::Bool,
-        3 => Kind::I8,
-        4 => Kind::I16,
-        5 => Kind::I32,
-        6 => Kind::I64,
-        7 => Kind::U8,
-        8 => Kind::U16,
-        9 => Kind::U32,
-        10 => Kind::U64,
-        11 => Kind::F32,
-        12 => Kind::F64,
-        16 => Kind::Str,
-        17 => Kind::Bytes,
-        18 => Kind::List,
-        19 => Kind::Struct,
-        20 => Kind::Array,
-        21 => Kind::Stream,
-        other => return Err(Error::invalid("kind", other.to_string(), "one of stst_kind")),
-    })
+    let known = u8::try_from(kind).ok().and_then(kind_of_code);
+    known.ok_or_else(|| Error::invalid("kind", kind.to_string(), "one of stst_kind"))
 }
 
 /// What kind of value is there: one of `stst_kind`.

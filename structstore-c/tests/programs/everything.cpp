@@ -58,6 +58,7 @@ void values(const stst::Struct& store) {
     store["doc"].set_json(R"({"a": [1, 2.5, "x"], "b": null})");
     assert(store.at("doc.a[1]").get<double>() == 2.5 && store["doc"]["b"].is_null());
     assert(store.names() == (std::vector<std::string>{"value", "copy", "doc"}));
+    assert(!store["none"].try_get<std::string>() && store.at("doc.a[2]").try_get<std::string>() == "x");
     assert(!store["none"].try_get<int>() && store.at("doc.a[0]").try_get<int>() == 1);
     // Names of all lengths have the hash that the library gives them.
     std::string name;

@@ -42,7 +42,7 @@ use crate::ops::{self, lists, paths, structs};
 use crate::segment::{Access as SegmentAccess, Backing, Place};
 use crate::shared::{Options, StructStoreShared};
 use crate::store::StructStore;
-use crate::value::{DType, Extras, TypeVersion, Value, decode_whole};
+use crate::value::{DType, Extras, Kind, TypeVersion, Value, decode_whole};
 
 /// An empty local store whose locks are reentrant: an operation under this thread's own lock goes ahead.
 ///
@@ -67,6 +67,11 @@ pub unsafe fn reentrant_store() -> Result<StructStore> {
 #[inline]
 pub fn hashed_key(name: &[u8], hash: u64) -> Result<Key<'_>> {
     Key::of_bytes(name, hash)
+}
+
+/// The kind with this code, as segments have it.
+pub fn kind_of_code(code: u8) -> Option<Kind> {
+    Kind::of(code)
 }
 
 /// The hash of a name: rapidhash v3, as its reference implementation has it for a seed of 0.
