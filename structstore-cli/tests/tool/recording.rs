@@ -63,6 +63,16 @@ impl Recorded {
     }
 }
 
+/// A process that does not outlive its test.
+struct Started(Child);
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// Ends a recording. Returns what it says.
 fn end(child: Child, signal: Signal) -> String {
     kill(Pid::from_raw(child.id() as i32), signal).unwrap();
@@ -182,7 +192,7 @@ fn a_replay_waits_while_it_is_paused() {
         assert!(pause < LIMIT);
     }
     let child = command(&["replay", file.to_str().unwrap(), &copy, "--paused", "--speed", "1000"]).spawn();
-    let mut child = child.unwrap();
+    let mut child = Started(child.unwrap());
     let start = Instant::now();
     let n =
         || StructStoreShared::options().observe(true).open(&*copy).and_then(|store| store.get::<u16>("n"));
@@ -191,9 +201,9 @@ fn a_replay_waits_while_it_is_paused() {
         thread::sleep(Duration::from_millis(2));
     }
     thread::sleep(Duration::from_millis(200));
-    assert!(n().unwrap() == 1 && child.try_wait().unwrap().is_none());
-    kill(Pid::from_raw(child.id() as i32), Signal::SIGUSR1).unwrap();
-    assert!(child.wait().unwrap().success());
+    assert!(n().unwrap() == 1 && child.0.try_wait().unwrap().is_none());
+    kill(Pid::from_raw(child.0.id() as i32), Signal::SIGUSR1).unwrap();
+    assert!(child.0.wait().unwrap().success());
     assert_eq!(n().unwrap(), 2);
 }
 
