@@ -149,7 +149,7 @@ typedef enum {
 
 // When a store ends.
 typedef enum {
-  // As whoever created it has decided; one that is created ends with the last process that may change it.
+  // The creator's choice applies; a store that this call creates is transient.
   STST_CLEANUP_DEFAULT = 0,
   // With the last process that may change it.
   STST_CLEANUP_TRANSIENT = 1,
@@ -174,10 +174,10 @@ typedef struct stst_stream stst_stream;
 // Strings that a function has returned: names, paths, or a text, which is one string. To be freed by `stst_strings_free`.
 typedef struct stst_strings stst_strings;
 
-// A transaction: what this thread changes in a struct and below it happens when it is committed, wholly, or not at all.
+// A transaction: the changes that this thread makes to a struct, and below it, take effect together when it is committed, or not at all.
 typedef struct stst_transaction stst_transaction;
 
-// A view of an array's elements, which keeps their memory until it is freed, whoever replaces or removes the array. It takes no lock.
+// A view of an array's elements. Their memory stays valid until the view is freed, even if the array is replaced or removed. A view takes no lock.
 typedef struct stst_view stst_view;
 
 // Tells what any process changes in a struct or list, and below. To be used by one thread at a time.
@@ -292,15 +292,15 @@ stst_status stst_set_array(const stst_place *place, const stst_array *array, boo
 // A view of the array at a place.
 stst_status stst_get_view(const stst_place *place, stst_view **view);
 
-// What a view shows. All pointers in it are good until the view is freed. Other processes may change the elements meanwhile; under a lock of the struct, they do not, but for those
-// that write without one.
+// Describes what a view shows. The pointers are valid until the view is freed. Other processes may change the elements at any time, unless every writer
+// takes a lock on the struct first.
 stst_status stst_view_array(const stst_view *view,
                             stst_array *array);
 
 // Whether the elements are still those of the array, which may have been replaced or removed.
 stst_status stst_view_is_current(const stst_view *view, bool *current);
 
-// Frees a view. Null is nothing.
+// Frees a view. A null pointer is ignored.
 stst_status stst_view_free(stst_view *view);
 
 // Tells watchers that elements of the array at a place were changed through a view.
@@ -328,7 +328,7 @@ stst_status stst_take_lock(const stst_node *node,
                            double timeout,
                            stst_lock **lock);
 
-// Gives a lock up, on whatever thread. Null is nothing.
+// Releases a lock. Any thread may do so. A null pointer is ignored.
 stst_status stst_unlock(stst_lock *lock);
 
 // Whether a process died under the lock before, so that what it covers may be half done.
@@ -340,13 +340,14 @@ stst_status stst_begin(const stst_node *node, double timeout, stst_transaction *
 // Makes what was changed happen, and frees the transaction. STST_IN_TRANSACTION on another thread than that which began it: nothing happens.
 stst_status stst_commit(stst_transaction *transaction);
 
-// Undoes what was changed, and frees the transaction. Null is nothing.
+// Undoes the changes and frees the transaction. A null pointer is ignored. STST_IN_TRANSACTION on another thread than the one that began it: the
+// transaction stays open.
 stst_status stst_rollback(stst_transaction *transaction);
 
 // Another handle to the same.
 stst_status stst_node_copy(const stst_node *node, stst_node **copy);
 
-// Frees a handle. Null is nothing.
+// Frees a handle. A null pointer is ignored.
 stst_status stst_node_free(stst_node *node);
 
 // Whether it is a list; otherwise it is a struct.
@@ -436,7 +437,7 @@ stst_status stst_valid(const stst_store *store,
 // Whether the memory of a store is in order; if not, STST_CORRUPT and the first fault as message.
 stst_status stst_check(const stst_store *store);
 
-// Closes a store. Null is nothing.
+// Closes a store. A null pointer is ignored.
 stst_status stst_close(stst_store *store);
 
 // Removes the name of a shared store. Who has it open goes on with it.
@@ -464,9 +465,9 @@ stst_status stst_publish(const stst_stream *stream, const void *data, size_t siz
 // Copies the newest sample. `about` may be null.
 stst_status stst_latest(const stst_stream *stream, void *data, size_t size, stst_sample *about);
 
-// Copies the first sample that is there from the number `next` on, and makes that the number of the one after it. If there is none yet, waits so many seconds at most, or
-// without a limit if less than 0. `found` says whether there was one. There is none, too, when the store was closed in this process. Begin
-// with 0 for all that is kept.
+// Copies the first kept sample whose number is at least `next`, and sets `next` to the number that follows it. Waits for one for at most `timeout`
+// seconds; a negative timeout waits without a limit. `found` is false if none came, or if this process closed the store. Start with 0 to
+// read everything that is kept.
 stst_status stst_next(const stst_stream *stream,
                       uint64_t *next,
                       double timeout,
@@ -475,7 +476,7 @@ stst_status stst_next(const stst_stream *stream,
                       stst_sample *about,
                       bool *found);
 
-// Frees a stream's handle; the stream stays. Null is nothing.
+// Frees a stream's handle; the stream itself stays. A null pointer is ignored.
 stst_status stst_stream_free(stst_stream *stream);
 
 // How many there are.
@@ -484,7 +485,7 @@ stst_status stst_strings_count(const stst_strings *strings, size_t *count);
 // One of them, which is there until they are freed.
 stst_status stst_strings_get(const stst_strings *strings, size_t index, const char **data, size_t *length);
 
-// Frees them. Null is nothing.
+// Frees them. A null pointer is ignored.
 stst_status stst_strings_free(stst_strings *strings);
 
 // The hash of a name, as keys have it: rapidhash v3.
@@ -493,18 +494,18 @@ uint64_t stst_hash(const char *name, size_t length);
 // Begins to watch.
 stst_status stst_watch_begin(const stst_node *node, stst_watch **watch);
 
-// Waits until something has changed, for so many seconds at most; less than 0 is without a limit. `paths` becomes the paths of what has changed since the last call, or
-// null if nothing has.
+// Waits until something has changed, for at most `timeout` seconds; a negative timeout waits without a limit. Sets `paths` to the paths that have
+// changed since the last call, or to null if nothing has.
 stst_status stst_watch_wait(stst_watch *watch,
                             double timeout,
                             stst_strings **paths);
 
-// A file descriptor that can be read when something has changed, for loops of poll, epoll or Qt. `stst_watch_wait` with a timeout of 0 says what, and makes it wait again. It belongs
-// to the watch, and takes a thread.
+// A file descriptor that becomes readable when something changes, for poll, epoll or an event loop such as Qt's. `stst_watch_wait` with a timeout of 0
+// returns the changes and resets it. The descriptor may also become readable when nothing has changed. The watch owns it; a thread serves it.
 stst_status stst_watch_fd(stst_watch *watch,
                           int32_t *descriptor);
 
-// Ends a watch. Null is nothing.
+// Ends a watch. A null pointer is ignored.
 stst_status stst_watch_end(stst_watch *watch);
 
 #ifdef __cplusplus

@@ -78,7 +78,7 @@ pub unsafe extern "C" fn stst_set_array(
     })
 }
 
-/// A view of an array's elements, which keeps their memory until it is freed, whoever replaces or removes the array. It takes no lock.
+/// A view of an array's elements. Their memory stays valid until the view is freed, even if the array is replaced or removed. A view takes no lock.
 pub struct stst_view {
     view: ArrayView,
     dtype: String,
@@ -97,8 +97,8 @@ pub unsafe extern "C" fn stst_get_view(place: *const stst_place, view: *mut *mut
     })
 }
 
-/// What a view shows. All pointers in it are good until the view is freed. Other processes may change the elements meanwhile; under a lock of the struct, they do not, but for those
-/// that write without one.
+/// Describes what a view shows. The pointers are valid until the view is freed. Other processes may change the elements at any time, unless every writer
+/// takes a lock on the struct first.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stst_view_array(view: *const stst_view, array: *mut stst_array) -> stst_status {
     // SAFETY: see the crate.
@@ -125,7 +125,7 @@ pub unsafe extern "C" fn stst_view_is_current(view: *const stst_view, current: *
     status(|| unsafe { write(current, stst_view::of(view)?.view.is_current()) })
 }
 
-/// Frees a view. Null is nothing.
+/// Frees a view. A null pointer is ignored.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stst_view_free(view: *mut stst_view) -> stst_status {
     // SAFETY: see the crate.

@@ -7,18 +7,20 @@
 //!
 //! - Each returns a [`stst_status`](status::stst_status). What a function makes is written through a pointer, and only if it succeeds. No panic leaves this library:
 //!   it becomes [`STST_PANIC`](status::stst_status::STST_PANIC).
-//! - Objects are behind pointers that only functions of this library look behind. Each begins with a word that says what it is. Null, an object of
-//!   another kind and, as long as its memory was not given to something else, one that was freed are [`STST_INVALID_ARGUMENT`](status::stst_status::STST_INVALID_ARGUMENT).
+//! - Objects are opaque. Each begins with a word that identifies its type: a null pointer or an object of another type is
+//!   [`STST_INVALID_ARGUMENT`](status::stst_status::STST_INVALID_ARGUMENT).
 //! - Strings are pointer and length, in UTF-8, without a zero at the end. A null pointer is an empty string if the length is 0.
-//! - Stores are reentrant: an operation under a lock of the same thread goes ahead. No memory of a store is lent but through views.
+//! - Locks are reentrant: a thread that holds a lock can still operate on what it covers. Only views give access to the memory of a store.
 //! - Objects may be used by several threads at once, but for watches, which one thread uses at a time, and for transactions,
 //!   which the thread ends that began them. A lock holds for the thread that took it, and may be given up by any.
 //!
 //! # Safety
 //!
-//! A C program has to keep to this, which no function can check: a pointer with a length leads to so many bytes (elements, names) that stay as they are during
-//! the call; a pointer for a result leads to memory that can take it; an object is not used by another thread while it is freed, and not after
-//! that.
+//! A C program must obey these rules, which no function can check:
+//!
+//! - A pointer with a length points to that many bytes (or elements), which do not change during the call.
+//! - A pointer for a result points to memory that is large enough and writable.
+//! - An object is not used after it was freed, nor by another thread while it is being freed.
 
 #![allow(
     non_camel_case_types,

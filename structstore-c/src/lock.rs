@@ -10,8 +10,8 @@ use crate::node::{Node, stst_node};
 use crate::object::{Object, limit, object, write};
 use crate::status::{status, stst_status};
 
-/// A lock that this thread has, until nothing holds it any more. One that is taken under another keeps that, in whatever order they end: under a lock of its own thread, a
-/// lock holds nothing by itself.
+/// A lock that this thread holds, counted. A lock taken while the thread already holds a covering one does not lock anything itself, so it keeps the
+/// earlier locks alive: they may then end in any order.
 struct Held {
     lock: Lock,
     _under: Vec<Arc<Held>>,
@@ -43,8 +43,8 @@ object!(stst_lock, "lock", b"ststlock");
 
 fn token(node: &Node, exclusive: bool, timeout: f64) -> Result<Arc<Held>> {
     Held::take(|| match node {
-        Node::Struct(node) => node.lock_token(exclusive, limit(timeout)),
-        Node::List(node) => node.lock_token(exclusive, limit(timeout)),
+        Node::Struct(node) => node.lock_token(exclusive, limit(timeout)?),
+        Node::List(node) => node.lock_token(exclusive, limit(timeout)?),
     })
 }
 
@@ -63,7 +63,7 @@ pub unsafe extern "C" fn stst_take_lock(
     })
 }
 
-/// Gives a lock up, on whatever thread. Null is nothing.
+/// Releases a lock. Any thread may do so. A null pointer is ignored.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stst_unlock(lock: *mut stst_lock) -> stst_status {
     // SAFETY: see the crate.
@@ -77,7 +77,7 @@ pub unsafe extern "C" fn stst_lock_recovered(lock: *const stst_lock, recovered: 
     status(|| unsafe { write(recovered, stst_lock::of(lock)?.lock.lock.recovered()) })
 }
 
-/// A transaction: what this thread changes in a struct and below it happens when it is committed, wholly, or not at all.
+/// A transaction: the changes that this thread makes to a struct, and below it, take effect together when it is committed, or not at all.
 pub struct stst_transaction {
     transaction: Option<Transaction>,
     // Dropped last: changes are undone before it is given up.
@@ -97,7 +97,7 @@ pub unsafe extern "C" fn stst_begin(
     status(|| unsafe {
         let of = stst_node::of(node)?;
         let lock = token(&of.node, true, timeout)?;
-        let begun = of.structure()?.begin(limit(timeout))?;
+        let begun = of.structure()?.begin(limit(timeout)?)?;
         stst_transaction { transaction: Some(begun), _lock: lock }.give(transaction)
     })
 }
@@ -109,7 +109,8 @@ pub unsafe extern "C" fn stst_commit(transaction: *mut stst_transaction) -> stst
     status(|| unsafe { end(transaction, true) })
 }
 
-/// Undoes what was changed, and frees the transaction. Null is nothing.
+/// Undoes the changes and frees the transaction. A null pointer is ignored. STST_IN_TRANSACTION on another thread than the one that began it: the
+/// transaction stays open.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stst_rollback(transaction: *mut stst_transaction) -> stst_status {
     // SAFETY: see the crate.

@@ -39,7 +39,7 @@ pub unsafe extern "C" fn stst_node_copy(node: *const stst_node, copy: *mut *mut 
     status(|| unsafe { stst_node::new(stst_node::of(node)?.node.clone()).give(copy) })
 }
 
-/// Frees a handle. Null is nothing.
+/// Frees a handle. A null pointer is ignored.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stst_node_free(node: *mut stst_node) -> stst_status {
     // SAFETY: see the crate.

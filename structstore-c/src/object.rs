@@ -19,19 +19,17 @@ pub(crate) trait Object: Sized {
     /// `out` is null or can be written to.
     unsafe fn give(self, out: *mut *mut Self) -> Result<()> {
         let boxed = || Box::into_raw(Box::new(Boxed { word: Self::WORD, object: self }));
-        if out.is_null() {
-            return Err(Error::invalid("result", "null", "a pointer"));
-        }
+        not_null(out)?;
         // SAFETY: the caller's promise.
         unsafe { out.write(boxed().cast()) };
         Ok(())
     }
 
-    /// Looks at one of C.
+    /// Checks a pointer that C passes and borrows the object.
     ///
     /// # Safety
     ///
-    /// It is null, or leads to a word that can be read; if that is the word of these objects, it is one, which is there for `'a`.
+    /// The pointer is null or points to a readable word. If that word is [`Object::WORD`], it points to such an object, which lives for `'a`.
     #[inline]
     unsafe fn of<'a>(pointer: *const Self) -> Result<&'a Self> {
         let boxed = pointer.cast::<Boxed<Self>>();
@@ -46,11 +44,11 @@ pub(crate) trait Object: Sized {
         Ok(unsafe { &(*boxed).object })
     }
 
-    /// Looks at one of C that nobody else uses.
+    /// Checks a pointer that C passes and borrows the object mutably.
     ///
     /// # Safety
     ///
-    /// As [`Object::of`], and nobody else uses it for `'a`.
+    /// As [`Object::of`]; in addition, no other thread uses the object during `'a`.
     unsafe fn of_mut<'a>(pointer: *mut Self) -> Result<&'a mut Self> {
         // SAFETY: the caller's promise.
         unsafe { Self::of(pointer)? };
@@ -58,11 +56,11 @@ pub(crate) trait Object: Sized {
         Ok(unsafe { &mut (*pointer.cast::<Boxed<Self>>()).object })
     }
 
-    /// Takes it back. Null is nothing.
+    /// Takes ownership of the object back from C. A null pointer is ignored.
     ///
     /// # Safety
     ///
-    /// As [`Object::of`], and nobody uses it any more.
+    /// As [`Object::of`]; in addition, the pointer is not used afterwards.
     unsafe fn take(pointer: *mut Self) -> Result<Option<Self>> {
         if pointer.is_null() {
             return Ok(None);
@@ -106,19 +104,17 @@ pub(crate) use object;
 /// `out` is null or can be written to.
 #[inline]
 pub(crate) unsafe fn write<T>(out: *mut T, value: T) -> Result<()> {
-    if out.is_null() {
-        return Err(Error::invalid("result", "null", "a pointer"));
-    }
+    not_null(out)?;
     // SAFETY: the caller's promise.
     unsafe { out.write(value) };
     Ok(())
 }
 
-/// So many elements.
+/// Borrows `count` elements from C.
 ///
 /// # Safety
 ///
-/// They are there for `'a`, and nobody changes them.
+/// `data` points to `count` elements that live, and do not change, during `'a`.
 #[inline]
 pub(crate) unsafe fn elements<'a, T>(data: *const T, count: usize, what: &'static str) -> Result<&'a [T]> {
     match (data.is_null(), count) {
@@ -145,7 +141,16 @@ pub(crate) unsafe fn text<'a>(data: *const c_char, length: usize, what: &'static
     std::str::from_utf8(bytes).map_err(|_| Error::invalid(what, "other bytes", "UTF-8"))
 }
 
-/// A time limit in seconds; less than 0 is none.
-pub(crate) fn limit(seconds: f64) -> Option<Duration> {
-    if seconds < 0.0 { None } else { Some(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)) }
+/// The duration of a timeout in seconds; a negative one means no limit.
+pub(crate) fn limit(seconds: f64) -> Result<Option<Duration>> {
+    match seconds {
+        _ if seconds.is_nan() => Err(Error::invalid("timeout", "NaN", "a number of seconds")),
+        ..0.0 => Ok(None),
+        _ => Ok(Some(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))),
+    }
+}
+
+/// Refuses a null pointer for a result, before anything is done that cannot be repeated.
+pub(crate) fn not_null<T>(out: *const T) -> Result<()> {
+    if out.is_null() { Err(Error::invalid("result", "null", "a pointer")) } else { Ok(()) }
 }

@@ -27,7 +27,7 @@ object!(stst_store, "store", b"ststroot");
 #[repr(C)]
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum stst_cleanup {
-    /// As whoever created it has decided; one that is created ends with the last process that may change it.
+    /// The creator's choice applies; a store that this call creates is transient.
     STST_CLEANUP_DEFAULT = 0,
     /// With the last process that may change it.
     STST_CLEANUP_TRANSIENT = 1,
@@ -170,7 +170,7 @@ pub unsafe extern "C" fn stst_check(store: *const stst_store) -> stst_status {
     })
 }
 
-/// Closes a store. Null is nothing.
+/// Closes a store. A null pointer is ignored.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stst_close(store: *mut stst_store) -> stst_status {
     // SAFETY: see the crate.

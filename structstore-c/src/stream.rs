@@ -7,7 +7,7 @@ use structstore::stream::{AnyCursor, AnySample, AnyStream, now};
 use structstore::{Error, Result, StreamValue};
 
 use crate::array::described;
-use crate::object::{Object, elements, limit, object, write};
+use crate::object::{Object, elements, limit, not_null, object, write};
 use crate::place::{Place, stst_place};
 use crate::status::{status, stst_status};
 
@@ -109,9 +109,9 @@ pub unsafe extern "C" fn stst_latest(
     })
 }
 
-/// Copies the first sample that is there from the number `next` on, and makes that the number of the one after it. If there is none yet, waits so many seconds at most, or
-/// without a limit if less than 0. `found` says whether there was one. There is none, too, when the store was closed in this process. Begin
-/// with 0 for all that is kept.
+/// Copies the first kept sample whose number is at least `next`, and sets `next` to the number that follows it. Waits for one for at most `timeout`
+/// seconds; a negative timeout waits without a limit. `found` is false if none came, or if this process closed the store. Start with 0 to
+/// read everything that is kept.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stst_next(
     stream: *const stst_stream,
@@ -126,11 +126,10 @@ pub unsafe extern "C" fn stst_next(
     status(|| unsafe {
         let stream = &stst_stream::of(stream)?.stream;
         fitting(stream, size)?;
-        if next.is_null() {
-            return Err(Error::invalid("next", "null", "a pointer"));
-        }
+        not_null(next)?;
+        not_null(found)?;
         let mut cursor = AnyCursor::at(next.read());
-        let deadline = limit(timeout).and_then(|limit| Instant::now().checked_add(limit));
+        let deadline = limit(timeout)?.and_then(|limit| Instant::now().checked_add(limit));
         // Waits are in slices, and there may be samples none of which stays until it is read.
         let sample = loop {
             let sample = stream.try_next(&mut cursor)?;
@@ -167,7 +166,7 @@ unsafe fn hand_over(sample: &AnySample, data: *mut c_void, about: *mut stst_samp
     Ok(())
 }
 
-/// Frees a stream's handle; the stream stays. Null is nothing.
+/// Frees a stream's handle; the stream itself stays. A null pointer is ignored.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stst_stream_free(stream: *mut stst_stream) -> stst_status {
     // SAFETY: see the crate.

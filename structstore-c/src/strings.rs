@@ -4,7 +4,7 @@ use std::ffi::c_char;
 
 use structstore::Result;
 
-use crate::object::{Object, elements, object, write};
+use crate::object::{Object, elements, not_null, object, write};
 use crate::status::{status, stst_status};
 
 /// Strings that a function has returned: names, paths, or a text, which is one string. To be freed by `stst_strings_free`.
@@ -49,12 +49,13 @@ pub unsafe extern "C" fn stst_strings_get(
     status(|| unsafe {
         let all = &stst_strings::of(strings)?.strings;
         let found = all.get(index).ok_or_else(|| structstore::Error::index_out_of_range(index, all.len()))?;
+        not_null(length)?;
         write(data, found.as_ptr().cast())?;
         write(length, found.len())
     })
 }
 
-/// Frees them. Null is nothing.
+/// Frees them. A null pointer is ignored.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stst_strings_free(strings: *mut stst_strings) -> stst_status {
     // SAFETY: see the crate.

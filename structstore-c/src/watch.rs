@@ -11,7 +11,7 @@ use structstore::watch::CancelHandle;
 use structstore::{Error, Result, Watch};
 
 use crate::node::{Node, stst_node};
-use crate::object::{Object, limit, object, write};
+use crate::object::{Object, limit, not_null, object, write};
 use crate::status::{status, stst_status};
 use crate::strings::stst_strings;
 
@@ -47,8 +47,8 @@ pub unsafe extern "C" fn stst_watch_begin(
     })
 }
 
-/// Waits until something has changed, for so many seconds at most; less than 0 is without a limit. `paths` becomes the paths of what has changed since the last call, or
-/// null if nothing has.
+/// Waits until something has changed, for at most `timeout` seconds; a negative timeout waits without a limit. Sets `paths` to the paths that have
+/// changed since the last call, or to null if nothing has.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stst_watch_wait(
     watch: *mut stst_watch,
@@ -57,19 +57,20 @@ pub unsafe extern "C" fn stst_watch_wait(
 ) -> stst_status {
     // SAFETY: see the crate; one thread at a time.
     status(|| unsafe {
-        let watch = stst_watch::of_mut(watch)?;
+        let (watch, timeout) = (stst_watch::of_mut(watch)?, limit(timeout)?);
+        not_null(paths)?;
         if let Some(bell) = &watch.bell {
             bell.silence();
         }
-        match watch.watch.wait(limit(timeout))? {
+        match watch.watch.wait(timeout)? {
             Some(changed) => stst_strings::of_all(changed.iter().map(Path::to_string), paths),
             None => write(paths, std::ptr::null_mut()),
         }
     })
 }
 
-/// A file descriptor that can be read when something has changed, for loops of poll, epoll or Qt. `stst_watch_wait` with a timeout of 0 says what, and makes it wait again. It belongs
-/// to the watch, and takes a thread.
+/// A file descriptor that becomes readable when something changes, for poll, epoll or an event loop such as Qt's. `stst_watch_wait` with a timeout of 0
+/// returns the changes and resets it. The descriptor may also become readable when nothing has changed. The watch owns it; a thread serves it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stst_watch_fd(watch: *mut stst_watch, descriptor: *mut i32) -> stst_status {
     // SAFETY: see the crate; one thread at a time.
@@ -84,7 +85,7 @@ pub unsafe extern "C" fn stst_watch_fd(watch: *mut stst_watch, descriptor: *mut 
     })
 }
 
-/// Ends a watch. Null is nothing.
+/// Ends a watch. A null pointer is ignored.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stst_watch_end(watch: *mut stst_watch) -> stst_status {
     // SAFETY: see the crate.

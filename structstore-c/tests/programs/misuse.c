@@ -1,5 +1,6 @@
 // Null, objects of other kinds, and objects that were freed, for every function: a status, and nothing else.
 #include <assert.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -72,7 +73,7 @@ int main(void) {
     assert(stst_get(&num, STST_I32, &value) == STST_OK && value == 5);
     REFUSED(stst_get_kind(&num, NULL));
     REFUSED(stst_get_kind(NULL, &kind));
-    REFUSED(stst_get_str(&num, NULL) == STST_WRONG_TYPE ? STST_INVALID_ARGUMENT : STST_OK);
+    assert(stst_get_str(&num, &strings) == STST_WRONG_TYPE);
     REFUSED(stst_set_str(&num, NULL, 3));
     assert(stst_set_str(&num, NULL, 0) == STST_OK);
     REFUSED(stst_get_str(&num, NULL));
@@ -116,8 +117,7 @@ int main(void) {
     REFUSED(stst_lock_recovered(lock, NULL));
     REFUSED(stst_unlock((stst_lock*)root));
     assert(stst_unlock(lock) == STST_OK && stst_unlock(NULL) == STST_OK);
-    // A time that is none.
-    assert(stst_take_lock(root, false, 0.0 / 1.0, &lock) == STST_OK && stst_unlock(lock) == STST_OK);
+    REFUSED(stst_take_lock(root, false, NAN, &lock));
 
     REFUSED(stst_begin(NULL, -1, &transaction));
     REFUSED(stst_commit(NULL));
@@ -128,7 +128,7 @@ int main(void) {
 
     memset(&array, 0, sizeof array);
     REFUSED(stst_set_array(&num, NULL, false));
-    REFUSED(stst_set_array(&num, &array, false) == STST_OK ? STST_OK : STST_INVALID_ARGUMENT);
+    assert(stst_set_array(&num, &array, false) != STST_OK);
     array.dtype = "<f8";
     array.dtype_length = 3;
     array.dimensions = 1;
@@ -166,7 +166,9 @@ int main(void) {
     REFUSED(stst_latest(stream, NULL, 4, NULL));
     REFUSED(stst_latest(stream, &value, 8, NULL));
     REFUSED(stst_next(stream, NULL, 0, &value, 4, NULL, &yes));
-    REFUSED(stst_next(stream, &next, 0, &value, 4, NULL, NULL) == STST_OK ? STST_OK : STST_INVALID_ARGUMENT);
+    REFUSED(stst_next(stream, &next, 0, &value, 4, NULL, NULL));
+    assert(next == 0);
+    REFUSED(stst_next(stream, &next, NAN, &value, 4, NULL, &yes));
     assert(stst_stream_free(stream) == STST_OK && stst_stream_free(NULL) == STST_OK);
 
     memset(&options, 0, sizeof options);
