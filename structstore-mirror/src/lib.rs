@@ -19,16 +19,17 @@
 //! from about ten followers on, and wherever followers reach the robot over a radio link: only one copy crosses it. A mirror that only
 //! connects is a client of the router; nothing else has to be configured. Mirrors that listen do not pass on what others send.
 //!
-//! On a link that carries less than there is, small fields come first: with ten images of 1 MB a second on 4 Mbit/s, a number that changes at 100 Hz
-//! arrived after 0.1 to 0.2 s, on 1 Mbit/s after 0.6 to 1 s, and the newest image when there was room for it. What finds no room is dropped and
-//! requested again. A follower that misses a change requests the whole part, so make large arrays a part of their own (`--own arm,camera`),
-//! and choose a rate that the link carries: a change of three fields takes about 400 bytes with all headers. To keep delays short, 64 KiB at most are
-//! under way, which limits a connection to 1.3 MB/s at a round trip of 50 ms; `tls/robot:7447#so_sndbuf=1000000` raises it.
+//! When a link is too slow for the traffic, small fields come first. With ten images of 1 MB a second over 4 Mbit/s, a number that changes at 100 Hz
+//! arrived after 0.1 to 0.2 s (over 1 Mbit/s after 0.6 to 1 s), and the latest image when there was room for it. Messages that do not fit are dropped, and
+//! requested again later. A follower that misses a change requests the whole part, so make large arrays a part of their own (`--own arm,camera`),
+//! and choose a rate that the link can carry: a change of three fields takes about 400 bytes with all headers. To keep delays short, at most 64 KiB are
+//! in flight, which limits a connection to 1.3 MB/s at a round trip of 50 ms; `tls/robot:7447#so_sndbuf=1000000` raises it.
 //!
 //! # Security
 //!
 //! Both sides authenticate with TLS certificates that the same authority has signed ([`Network::certificates`]; [`keygen`] creates them).
-//! [`Network::allow`] restricts access to certificates by name. Plain TCP is refused unless [`Network::insecure`] allows it. Discovery is off: a mirror
+//! [`Network::allow`] restricts access to certificates by name. A router is a peer like any other: it can read and forge everything that it passes on, and the
+//! name that counts is that of its certificate. Plain TCP is refused unless [`Network::insecure`] allows it. Discovery is off: a mirror
 //! uses only the endpoints it is given.
 //!
 //! An authenticated peer can fill the parts that it owns with any value, and can request changes of parts whose owner accepts them. It cannot touch
