@@ -11,9 +11,9 @@
 // What a pointer to a name or text is made of, for literals: STST_LITERAL("num").
 #define STST_LITERAL(text) (text), (sizeof(text) - 1)
 
-// What a function has come to. The numbers stay what they are.
+// The result of a function. The numbers do not change between versions.
 typedef enum {
-  // It has done what it is for.
+  // Success.
   STST_OK = 0,
   // There is no field of that name.
   STST_NOT_FOUND = 1,
@@ -93,17 +93,17 @@ typedef enum {
   STST_OTHER = 101,
 } stst_status;
 
-// What a place is within its struct or list.
+// How a place is addressed within its struct or list.
 typedef enum {
-  // A field of a struct: `text` is its name, and `number` the hash of that, or 0 to have it computed.
+  // A field of a struct: `text` is its name, and `number` the hash of the name, or 0 to have it computed.
   STST_KEY = 0,
   // An item of a list: `number` is its index.
   STST_INDEX = 1,
-  // What a path leads to, such as "arm.gains[2]", below a struct: `text` is the path.
+  // The field, item or element at a path below a struct, such as "arm.gains[2]": `text` is the path.
   STST_PATH = 2,
-  // Behind the last item of a list.
+  // After the last item of a list: assigning appends.
   STST_END = 3,
-  // Before the item of the index `number`.
+  // Before the item at the index `number`: assigning inserts.
   STST_BEFORE = 4,
 } stst_step;
 
@@ -151,7 +151,7 @@ typedef enum {
 typedef enum {
   // The creator's choice applies; a store that this call creates is transient.
   STST_CLEANUP_DEFAULT = 0,
-  // With the last process that may change it.
+  // When the last process that can change it closes it.
   STST_CLEANUP_TRANSIENT = 1,
   // When it is unlinked.
   STST_CLEANUP_PERSISTENT = 2,
@@ -165,7 +165,7 @@ typedef struct stst_lock stst_lock;
 // A handle to a struct or a list in a store. To be freed by `stst_node_free`; what it names stays in the store.
 typedef struct stst_node stst_node;
 
-// A store. Its root and all that was got from it stay usable until they are freed themselves.
+// A store. Handles that were obtained from it must be freed separately.
 typedef struct stst_store stst_store;
 
 // A stream in a store.
@@ -215,7 +215,7 @@ typedef struct {
   bool writable;
 } stst_array;
 
-// Limits of a field and what else is said of it. Set `struct_size` to the size of this struct, and all that is not wanted to zero.
+// The limits of a field, its unit and its description. Set `struct_size` to the size of this struct, and unused members to zero.
 typedef struct {
   // The size of this struct.
   size_t struct_size;
@@ -223,49 +223,49 @@ typedef struct {
   double least;
   // See `least`.
   double greatest;
-  // By how much user interfaces change it; 0 is nothing.
+  // The step by which user interfaces change it; 0 means none.
   double step;
   // Whether there is a range.
   bool has_range;
   // Whether floating-point numbers have to be finite.
   bool finite;
-  // Whether tools should not change it.
+  // Whether tools should leave it unchanged.
   bool read_only;
   // Its unit.
   const char *unit;
   // The length of that.
   size_t unit_length;
-  // What it is.
+  // Its description.
   const char *description;
   // The length of that.
   size_t description_length;
 } stst_limits;
 
-// How to open a shared store. Set `struct_size` to the size of this struct, and all that is not wanted to zero.
+// How to open a shared store. Set `struct_size` to the size of this struct, and unused members to zero.
 typedef struct {
-  // The size of this struct, by which later versions know what the caller knows.
+  // The size of this struct, which identifies the version of the caller's header.
   size_t struct_size;
-  // How many bytes a new store gets at once; 0 is the least. It grows by itself.
+  // The initial size of a new store in bytes; 0 is the minimum. A store grows automatically.
   uint64_t size;
-  // How many bytes it may grow to; 0 is the default, 64 GiB.
+  // The maximum size in bytes; 0 is the default, 64 GiB.
   uint64_t max_size;
   // When it ends, one of `stst_cleanup`.
   uint32_t cleanup;
   // The permissions of a new store; 0 is 0600.
   uint32_t mode;
-  // How long to wait until a store is ready, in seconds; 0 is the default.
+  // How long to wait for a store to be ready, in seconds; 0 is the default, 10 s.
   double timeout;
-  // Begins anew, with an empty store.
+  // Replaces an existing store by an empty one.
   bool reinit;
-  // Attaches it without the right to change it.
+  // Attaches read-only.
   bool read_only;
-  // Attaches it read-only and does not count as a process that uses it.
+  // Attaches as an observer: read-only, and without keeping the store alive.
   bool observe;
-  // Refuses a store that does not exist, instead of creating it.
+  // Fails if the store does not exist, instead of creating it.
   bool must_exist;
   // Accepts a store of another user.
   bool any_owner;
-  // Takes the name for the path of a file.
+  // Interprets the name as the path of a file.
   bool file;
 } stst_options;
 
@@ -306,23 +306,23 @@ stst_status stst_view_free(stst_view *view);
 // Tells watchers that elements of the array at a place were changed through a view.
 stst_status stst_notify(const stst_place *place);
 
-// A struct or list with all below it as JSON for people: arrays as lists, numbers as they are, NaN included.
+// Writes a struct or list as JSON for people: arrays become lists, and NaN and infinities are written as such.
 stst_status stst_to_json(const stst_node *node, bool indent, stst_strings **json);
 
-// A struct or list with all below it as YAML.
+// Writes a struct or list as YAML.
 stst_status stst_to_yaml(const stst_node *node, stst_strings **yaml);
 
-// Assigns what JSON says: an object becomes a struct, an array a list.
+// Assigns the value of a JSON document: objects become structs, arrays become lists.
 stst_status stst_set_json(const stst_place *place, const char *json, size_t length);
 
-// A snapshot of a struct with all below it, which `stst_restore`, Rust and Python read.
+// Takes a snapshot of a struct, which `stst_restore`, Rust and Python can read.
 stst_status stst_to_bytes(const stst_node *node, stst_strings **bytes);
 
-// Makes a struct what a snapshot says, in one operation.
+// Replaces the contents of a struct by those of a snapshot, in one operation.
 stst_status stst_restore(const stst_node *node, const uint8_t *bytes, size_t length);
 
-// Takes a lock: exclusive, so that no other thread or process reads or changes it; or shared with others that read. `timeout` is in seconds; less than 0 waits without a
-// limit.
+// Takes a lock on a struct or list: exclusive, which keeps all other threads and processes out, or shared with other readers. `timeout` is in seconds; a negative one
+// waits without a limit.
 stst_status stst_take_lock(const stst_node *node,
                            bool exclusive,
                            double timeout,
@@ -331,13 +331,13 @@ stst_status stst_take_lock(const stst_node *node,
 // Releases a lock. Any thread may do so. A null pointer is ignored.
 stst_status stst_unlock(stst_lock *lock);
 
-// Whether a process died under the lock before, so that what it covers may be half done.
+// Whether a process died while it held this lock, so that its changes may be incomplete.
 stst_status stst_lock_recovered(const stst_lock *lock, bool *recovered);
 
 // Begins a transaction, which takes the exclusive lock.
 stst_status stst_begin(const stst_node *node, double timeout, stst_transaction **transaction);
 
-// Makes what was changed happen, and frees the transaction. STST_IN_TRANSACTION on another thread than that which began it: nothing happens.
+// Commits the changes and frees the transaction. STST_IN_TRANSACTION on another thread than the one that began it: the transaction stays open.
 stst_status stst_commit(stst_transaction *transaction);
 
 // Undoes the changes and frees the transaction. A null pointer is ignored. STST_IN_TRANSACTION on another thread than the one that began it: the
@@ -368,31 +368,31 @@ stst_status stst_equal(const stst_node *one, const stst_node *other, bool *equal
 // Makes the contents of one struct or list those of another, in one operation.
 stst_status stst_assign(const stst_node *node, const stst_node *from);
 
-// What kind of value is there: one of `stst_kind`.
+// Gets the kind of the value at a place, one of `stst_kind`.
 stst_status stst_get_kind(const stst_place *place, uint32_t *kind);
 
-// Reads a bool or a number as one of these types, if it has that value; `value` leads to a variable of the type. `kind` is STST_BOOL to STST_F64.
+// Reads a bool or a number. `kind`, from STST_BOOL to STST_F64, is the type of the variable that `value` points to. It is an error if that type cannot represent the
+// number exactly.
 stst_status stst_get(const stst_place *place,
                      uint32_t kind,
                      void *value);
 
-// Assigns a bool or a number of one of these types, or null (STST_NULL, without a value).
+// Assigns a bool or a number of the type `kind`, or null (STST_NULL; `value` is ignored).
 stst_status stst_set(const stst_place *place, uint32_t kind, const void *value);
 
-// A copy of a string.
+// Copies a string.
 stst_status stst_get_str(const stst_place *place, stst_strings **string);
 
 // Assigns a string.
 stst_status stst_set_str(const stst_place *place, const char *data, size_t length);
 
-// A copy of bytes.
+// Copies bytes.
 stst_status stst_get_bytes(const stst_place *place, stst_strings **bytes);
 
 // Assigns bytes.
 stst_status stst_set_bytes(const stst_place *place, const void *data, size_t length);
 
-// A handle to the struct or the list that is there: `kind` is STST_STRUCT, STST_LIST, or 0 for either. If nothing is there, and a kind is given, and the place is
-// a field, it is created.
+// Gets a handle to the struct or list at a place. `kind` is STST_STRUCT, STST_LIST, or 0 for either. With a kind, a missing field is created.
 stst_status stst_get_node(const stst_place *place,
                           uint32_t kind,
                           stst_node **node);
@@ -400,10 +400,10 @@ stst_status stst_get_node(const stst_place *place,
 // Assigns an empty struct or list.
 stst_status stst_set_empty(const stst_place *place, uint32_t kind);
 
-// Assigns a copy of what is at another place, in whatever store.
+// Assigns a copy of the value at another place, which may be in another store.
 stst_status stst_set_from(const stst_place *place, const stst_place *from);
 
-// Assigns a copy of a struct or a list, of whatever store.
+// Assigns a copy of a struct or list, which may be in another store.
 stst_status stst_set_node(const stst_place *place, const stst_node *node);
 
 // Removes a field or an item.
@@ -412,35 +412,35 @@ stst_status stst_remove(const stst_place *place);
 // Declares limits of a field, which hold for all processes, and its unit and description.
 stst_status stst_declare(const stst_place *place, const stst_limits *limits);
 
-// Takes back what was declared of a field.
+// Removes the limits, unit and description of a field.
 stst_status stst_undeclare(const stst_place *place);
 
-// What went wrong in the last call of this thread that has failed, for people. It is there until the next that fails.
+// The message of the last error of this thread. The pointer is valid until the next call that fails on this thread.
 const char *stst_error_message(size_t *length);
 
-// Where in the store that was, as a path; empty if it is of no part. It is there until the next call that fails.
+// The path of the field or item that the last error of this thread is about, or an empty string. Valid as long as the message.
 const char *stst_error_path(size_t *length);
 
-// Makes an empty store of this process's own.
+// Creates an empty store that is local to this process.
 stst_status stst_local(stst_store **store);
 
 // Opens a shared store by a name such as "/robot", or creates it. `options` may be null.
 stst_status stst_open(const char *name, size_t length, const stst_options *options, stst_store **store);
 
-// The struct that a store is.
+// Gets the root struct of a store.
 stst_status stst_root(const stst_store *store, stst_node **root);
 
-// Whether the name of a shared store still leads to it: it was neither unlinked nor re-initialised. A local store always is.
+// Whether the name of a shared store still refers to it: false after it was unlinked or re-initialised. A local store is always valid.
 stst_status stst_valid(const stst_store *store,
                        bool *valid);
 
-// Whether the memory of a store is in order; if not, STST_CORRUPT and the first fault as message.
+// Checks the memory of a store: STST_CORRUPT, with the first fault as the message, if it is damaged.
 stst_status stst_check(const stst_store *store);
 
 // Closes a store. A null pointer is ignored.
 stst_status stst_close(stst_store *store);
 
-// Removes the name of a shared store. Who has it open goes on with it.
+// Removes the name of a shared store. Processes that have it open keep it.
 stst_status stst_unlink(const char *name, size_t length);
 
 // Assigns a stream without samples, which keeps the last `depth` of them. Each sample is an array of this type and shape; without dimensions, one element. `itemsize` is the size of an

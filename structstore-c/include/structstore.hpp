@@ -2,7 +2,7 @@
 //
 //     namespace stst = structstore;
 //
-//     stst::StructStore store;                          // of this process; a shared one: stst::StructStoreShared("/robot")
+//     stst::StructStore store;                          // local to this process; stst::StructStoreShared("/robot") is shared
 //     store["num"] = 5;
 //     int num = store["num"];
 //     stst::Ref<int> counter = store["counter"] = 0;    // a field that looks like a variable
@@ -11,8 +11,8 @@
 //     list.push_back("foo");
 //     std::cout << store << '\n';
 //
-// Each operation locks for itself, and other processes see it wholly or not at all. Several together: lock() and transaction().
-// Errors are exceptions of the type Error; with -fno-exceptions they print themselves and abort.
+// Each operation is atomic for other processes. To group several, use write_lock(), read_lock() or transaction().
+// Errors are thrown as Error; with -fno-exceptions, they are printed and the program aborts.
 #ifndef STRUCTSTORE_HPP
 #define STRUCTSTORE_HPP
 
@@ -93,7 +93,7 @@ using Owned = std::unique_ptr<T, Deleter<T, Free>>;
 using Node = Owned<stst_node, stst_node_free>;
 using Strings = Owned<stst_strings, stst_strings_free>;
 
-/// Calls a function that makes an object, and takes that.
+/// Calls a function that creates an object, and owns the result.
 template <typename T, stst_status (*Free)(T*), typename Make>
 Owned<T, Free> made(Make&& make) {
     T* object = nullptr;
@@ -178,7 +178,7 @@ constexpr std::uint32_t kind_of() {
     }
 }
 
-/// bool and numbers, but no characters.
+/// bool and numbers, but not character types.
 template <typename T>
 constexpr bool is_scalar = std::is_arithmetic_v<T> && !std::is_same_v<T, char> && !std::is_same_v<T, wchar_t> &&
     !std::is_same_v<T, char16_t> && !std::is_same_v<T, char32_t> && !std::is_same_v<T, long double>;
@@ -188,7 +188,7 @@ constexpr bool is_vector = false;
 template <typename T>
 constexpr bool is_vector<std::vector<T>> = is_scalar<T> && !std::is_same_v<T, bool>;
 
-/// The types of elements, as NumPy writes them.
+/// The NumPy type string of an element type.
 template <typename T>
 constexpr std::string_view dtype_of() {
     static_assert(is_scalar<T>, "elements are bool or numbers; of others, say the dtype");
@@ -209,18 +209,18 @@ constexpr std::string_view dtype_of() {
 
 }  // namespace detail
 
-/// A name with its hash. In constants, and of literals where the compiler sees through, that is computed when the program is compiled.
+/// A name with its hash, which is computed at compile time for constants, and for literals that the compiler folds.
 class Key {
 public:
     constexpr Key(std::string_view name) : name_(name), hash_(name.size() > 112 ? 0 : detail::hash(name)) {}
     constexpr Key(const char* name) : Key(std::string_view(name)) {}
     Key(std::nullptr_t) = delete;
     Key(const std::string& name) : name_(name), hash_(0) {}
-    /// A name that is gone after this statement: what keeps the key copies it.
+    /// A temporary name: whatever keeps the key copies it.
     Key(std::string&& name) : name_(name), hash_(0), temporary_(true) {}
 
     constexpr std::string_view name() const { return name_; }
-    /// 0 if the library is to compute it.
+    /// 0 means that the library computes it.
     constexpr std::uint64_t hash() const { return hash_; }
     constexpr bool is_temporary() const { return temporary_; }
 
@@ -230,7 +230,7 @@ private:
     bool temporary_ = false;
 };
 
-/// A name whose hash is computed when the program is compiled, if it is a constant.
+/// A key whose hash is computed at compile time, if it is a constant.
 constexpr Key H(std::string_view name) { return Key(name); }
 
 inline namespace literals {
@@ -245,27 +245,27 @@ template <typename T> class Ref;
 template <typename T> class View;
 template <typename T> class Stream;
 
-/// A lock of a struct or list and of all below it, until it ends. It holds for the thread that took it.
+/// A lock on a struct or list and everything below it, held by the thread that took it until the object is destroyed.
 class [[nodiscard]] Lock {
 public:
     Lock(const stst_node* node, bool exclusive, double timeout)
         : lock_(detail::made<stst_lock, stst_unlock>(
               [&](stst_lock** lock) { return stst_take_lock(node, exclusive, timeout, lock); })) {}
 
-    /// Whether a process died under the lock before, so that what it covers may be half done.
+    /// Whether a process died while it held this lock, so that its changes may be incomplete.
     bool recovered() const {
         bool recovered = false;
         detail::check(stst_lock_recovered(lock_.get(), &recovered));
         return recovered;
     }
-    /// Gives it up.
+    /// Releases the lock.
     void unlock() { lock_.reset(); }
 
 private:
     detail::Owned<stst_lock, stst_unlock> lock_;
 };
 
-/// What this thread changes until commit(), wholly or not at all. Without commit() it is undone.
+/// Changes of this thread that take effect together at commit(). Without commit(), the destructor undoes them.
 class [[nodiscard]] Transaction {
 public:
     Transaction(const stst_node* node, double timeout)
@@ -284,23 +284,23 @@ private:
     detail::Owned<stst_transaction, stst_rollback> transaction_;
 };
 
-/// What changes in a struct or list, and below. To be used by one thread at a time.
+/// Reports changes to a struct or list and everything below it. One thread at a time may use it.
 class Watch {
 public:
     explicit Watch(const stst_node* node)
         : watch_(detail::made<stst_watch, stst_watch_end>(
               [&](stst_watch** watch) { return stst_watch_begin(node, watch); })) {}
 
-    /// The paths of what has changed since the last call. Waits for that, so many seconds at most, or without a limit if less than 0.
+    /// The paths that have changed since the last call. Waits for a change for at most `timeout` seconds; a negative timeout waits without a limit.
     std::vector<std::string> wait(double timeout = -1) {
         stst_strings* paths = nullptr;
         detail::check(stst_watch_wait(watch_.get(), timeout, &paths));
         const detail::Strings owned(paths);
         return paths == nullptr ? std::vector<std::string>() : detail::all(paths);
     }
-    /// The paths of what has changed since the last call; does not wait.
+    /// The paths that have changed since the last call, without waiting.
     std::vector<std::string> changes() { return wait(0); }
-    /// A descriptor for poll and event loops: it can be read when something has changed, until wait() or changes() is called.
+    /// A descriptor for poll and event loops. It is readable from a change until the next call of wait() or changes().
     int fd() {
         std::int32_t descriptor = -1;
         detail::check(stst_watch_fd(watch_.get(), &descriptor));
@@ -311,7 +311,7 @@ private:
     detail::Owned<stst_watch, stst_watch_end> watch_;
 };
 
-/// What is declared of a field: it holds for all processes, whatever they are written in.
+/// The limits, unit and description of a field. Every process, in any language, is bound by them.
 struct Limits {
     std::optional<std::pair<double, double>> range = std::nullopt;
     double step = 0;
@@ -321,7 +321,7 @@ struct Limits {
     std::string description = {};
 };
 
-/// A field, an item, or a place for one. It refers to a struct or list, which has to outlive it; Ref keeps that.
+/// A field, an item, or a place for one. It refers to a struct or list that must outlive it; a Ref keeps that alive itself.
 class Field {
 public:
     Field(const stst_node* node, Key key)
@@ -333,7 +333,7 @@ public:
         : place_{node, path.data(), path.size(), number, step} {}
     Field(detail::Node owner, Key key) : Field(owner.get(), key) { owner_ = std::move(owner); }
     Field(detail::Node owner, std::size_t index) : Field(owner.get(), index) { owner_ = std::move(owner); }
-    /// With a path that is gone after this statement.
+    /// With a temporary path, which is copied.
     Field(const stst_node* node, std::string&& path) : Field(node, STST_PATH, path, 0) { keep(path); }
 
     Field(Field&& other) noexcept
@@ -371,13 +371,13 @@ public:
     Field&& operator=(const Ref<T>& value) {
         return *this = value.get();
     }
-    /// Neither a string nor an array: say which, by std::string or std::vector.
+    /// Ambiguous: use std::string or std::vector.
     template <typename T>
     Field&& operator=(std::initializer_list<T>) = delete;
     inline Field&& operator=(const Struct& value);
     inline Field&& operator=(const List& value);
 
-    /// What is there, as another type: numbers only if they keep their value.
+    /// The value as a `T`. A number is converted only if that keeps its value.
     template <typename T>
     T get() const {
         if constexpr (detail::is_scalar<T>) {
@@ -396,7 +396,7 @@ public:
     std::string get_str() const {
         return detail::one([&](stst_strings** text) { return stst_get_str(&place_, text); });
     }
-    /// What is there, or nothing if nothing is.
+    /// The value as a `T`, or nothing if the field or item does not exist.
     template <typename T>
     std::optional<T> try_get() const {
         const auto is_missing = [](stst_status got) { return got == STST_NOT_FOUND || got == STST_INDEX_OUT_OF_RANGE; };
@@ -419,11 +419,11 @@ public:
         return get<T>();
     }
     operator std::string() const { return get_str(); }
-    /// The struct or list that is there; a field that is missing is created as one.
+    /// A handle to the struct or list. A missing field is created.
     inline operator Struct() const;
     inline operator List() const;
 
-    /// Whether a number is there that has this value.
+    /// Whether the field holds a number equal to `value`.
     template <typename T, std::enable_if_t<detail::is_scalar<T>, int> = 0>
     friend bool operator==(const Field& field, T value) {
         T found{};
@@ -439,16 +439,16 @@ public:
         return !(field == value);
     }
 
-    /// A field of the struct that is here, which is created if it is missing.
+    /// A field of this struct, which is created if it is missing.
     Field operator[](Key key) const { return Field(node(STST_STRUCT), key); }
     Field operator[](const char* name) const { return (*this)[Key(name)]; }
-    /// An item of the list that is here.
+    /// An item of this list.
     template <typename T, std::enable_if_t<std::is_integral_v<T>, int> = 0>
     Field operator[](T index) const {
         return Field(node(STST_LIST), static_cast<std::size_t>(index));
     }
 
-    /// One of `stst_kind`.
+    /// The kind of the value.
     stst_kind kind() const {
         std::uint32_t kind = 0;
         detail::check(stst_get_kind(&place_, &kind));
@@ -465,13 +465,13 @@ public:
         detail::check(stst_set_bytes(&place_, data, size));
         return *this;
     }
-    /// Assigns what JSON says.
+    /// Assigns the value of a JSON document.
     const Field& set_json(std::string_view json) const {
         detail::check(stst_set_json(&place_, json.data(), json.size()));
         return *this;
     }
 
-    /// Assigns an array of this shape, in C order. A live one keeps its memory when it is assigned again, and views show that.
+    /// Assigns an array of this shape, in C order. Assigning to a live array changes its elements in place, which existing views show.
     template <typename T>
     const Field& set_array(const T* data, const std::vector<std::size_t>& shape, bool live = false) const {
         static_assert(detail::is_scalar<T>, "elements are bool or numbers");
@@ -483,7 +483,7 @@ public:
         detail::check(stst_set_array(&place_, &array, live));
         return *this;
     }
-    /// The elements of the array that is there, where they are.
+    /// A view of the array's elements in the store.
     template <typename T>
     View<T> view() const {
         return View<T>(place_);
@@ -491,17 +491,17 @@ public:
     /// Tells watchers that elements were changed through a view.
     void notify() const { detail::check(stst_notify(&place_)); }
 
-    /// The stream that is there.
+    /// A handle to the stream.
     template <typename T>
     Stream<T> stream() const {
         return Stream<T>(place_);
     }
-    /// A stream of such numbers that keeps the last `depth`, which replaces what is there.
+    /// Assigns a new stream of numbers that keeps the last `depth` samples.
     template <typename T>
     Stream<T> create_stream(std::uint64_t depth) const {
         return create_stream<T>(depth, detail::dtype_of<T>());
     }
-    /// The same for samples of any type, with that as NumPy writes it: "[('t', '<f8'), ('acc', '<f4', (3,))]".
+    /// The same for samples of any type; `dtype` is its NumPy type, such as "[('t', '<f8'), ('acc', '<f4', (3,))]".
     template <typename T>
     Stream<T> create_stream(std::uint64_t depth, std::string_view dtype) const {
         detail::check(stst_set_stream(&place_, dtype.data(), dtype.size(), sizeof(T), nullptr, 0, depth));
@@ -541,7 +541,7 @@ private:
     }
 
     detail::Node owner_;
-    /// The name, if nobody else keeps it.
+    /// A copy of the name, if it was a temporary.
     std::string name_;
     stst_place place_;
 };
@@ -560,13 +560,13 @@ public:
     bool empty() const { return size() == 0; }
     void clear() const { check(stst_clear(get())); }
 
-    /// Exclusive: no other thread or process reads or changes it, until the lock ends. `timeout` is in seconds; less than 0 waits without a limit.
+    /// An exclusive lock: no other thread or process can read or change the contents. `timeout` is in seconds; a negative one waits without a limit.
     Lock write_lock(double timeout = -1) const { return Lock(get(), true, timeout); }
-    /// Shared with others that read.
+    /// A lock that is shared with other readers.
     Lock read_lock(double timeout = -1) const { return Lock(get(), false, timeout); }
     Watch watch() const { return Watch(get()); }
 
-    /// As JSON for people.
+    /// The contents as JSON, for people.
     std::string to_json(bool indent = false) const {
         return one([&](stst_strings** text) { return stst_to_json(get(), indent, text); });
     }
@@ -605,9 +605,9 @@ public:
     explicit List(detail::Node node) : Container(std::move(node)) {}
     List(const List&) = default;
     List(List&&) = default;
-    /// A handle stays what it is of.
+    /// Handles are not rebound; assign() copies contents.
     List& operator=(const List&) = delete;
-    /// Makes the items those of another list.
+    /// Replaces the items by copies of those of another list.
     void assign(const List& other) const { Container::assign(other); }
 
     Field operator[](std::size_t index) const { return Field(get(), index); }
@@ -625,7 +625,7 @@ public:
         (*this)[size() - 1].remove();
     }
 
-    /// Goes over the items that there are when it is begun: `for (stst::Ref<int> item : list) ++item;`. For no others to change them meanwhile, take a lock.
+    /// Iterates over as many items as there are at the start: `for (stst::Ref<int> item : list) ++item;`. Take a lock to keep others from changing the list meanwhile.
     class iterator {
     public:
         using iterator_category = std::input_iterator_tag;
@@ -665,17 +665,17 @@ public:
     explicit Struct(detail::Node node) : Container(std::move(node)) {}
     Struct(const Struct&) = default;
     Struct(Struct&&) = default;
-    /// A handle stays what it is of.
+    /// Handles are not rebound; assign() copies contents.
     Struct& operator=(const Struct&) = delete;
-    /// Makes the fields those of another struct.
+    /// Replaces the fields by copies of those of another struct.
     void assign(const Struct& other) const { Container::assign(other); }
 
     Field operator[](Key key) const& { return Field(get(), key); }
     Field operator[](const char* name) const& { return (*this)[Key(name)]; }
-    /// Of a handle that is gone after this statement.
+    /// The field of a temporary handle, which it keeps alive.
     Field operator[](Key key) && { return Field(copy(get()), key); }
     Field operator[](const char* name) && { return Field(copy(get()), Key(name)); }
-    /// What a path leads to: `at("arm.gains[2]")`. It is there or it is an error.
+    /// The field, item or element at a path: `at("arm.gains[2]")`. Everything on the way must exist.
     Field at(std::string_view path) const { return Field(get(), STST_PATH, path, 0); }
     Field at(const char* path) const { return at(std::string_view(path)); }
     Field at(std::string&& path) const { return Field(get(), std::move(path)); }
@@ -704,10 +704,10 @@ public:
                            }).get());
     }
 
-    /// What this thread changes below, wholly or not at all.
+    /// Begins a transaction of this thread, which takes the exclusive lock.
     Transaction transaction(double timeout = -1) const { return Transaction(get(), timeout); }
 
-    /// A snapshot, which restore(), Rust and Python read.
+    /// A snapshot that restore(), Rust and Python can read.
     std::string to_bytes() const {
         return detail::one([&](stst_strings** bytes) { return stst_to_bytes(get(), bytes); });
     }
@@ -732,7 +732,7 @@ inline Field&& Field::operator=(const List& value) {
 inline Field::operator Struct() const { return Struct(node(STST_STRUCT)); }
 inline Field::operator List() const { return List(node(STST_LIST)); }
 
-/// A field or item that looks like a variable of a type: each use is an operation of the store. It can be kept, and is an error once its struct is gone.
+/// A field or item that behaves like a variable of type `T`: each use is one operation of the store. It may be kept; once its struct is removed, using it is an error.
 template <typename T>
 class Ref {
 public:
@@ -791,8 +791,8 @@ private:
     detail::Node node_;
 };
 
-/// The elements of an array, where they are, until the view ends: their memory stays, whoever replaces or removes the array. `View<const T>` is of those that may not be
-/// written to, too: of fields with limits, in stores that are attached read-only, under one's own read lock.
+/// The elements of an array in the store. Their memory stays valid while the view lives, even if the array is replaced or removed. Use `View<const T>` for elements
+/// that must not be written: those of fields with limits, of stores attached read-only, or under the thread's own read lock.
 template <typename T>
 class View {
     using Element = std::remove_const_t<T>;
@@ -827,7 +827,7 @@ public:
     T* end() const { return data() + size(); }
     /// Whether it may be written to.
     bool writable() const { return array_.writable; }
-    /// Whether the array is still the one that it was.
+    /// Whether the array still has this memory: false after it was replaced or removed.
     bool current() const {
         bool current = false;
         detail::check(stst_view_is_current(view_.get(), &current));
@@ -839,7 +839,7 @@ private:
     stst_array array_{};
 };
 
-/// The last samples of one type. Publishing waits for no reader.
+/// The most recent samples of one type. Publishing never waits for readers.
 template <typename T>
 class Stream {
     static_assert(std::is_trivially_copyable_v<T>, "samples are plain memory");
@@ -850,7 +850,7 @@ public:
         std::uint64_t number;
         /// In nanoseconds of CLOCK_MONOTONIC.
         std::uint64_t time;
-        /// How many were lost before it.
+        /// How many samples before this one were lost.
         std::uint64_t missed;
     };
 
@@ -867,7 +867,7 @@ public:
         detail::check(stst_latest(stream_.get(), &value, sizeof value, &about));
         return Sample{value, about.number, about.time, about.missed};
     }
-    /// The next sample, each in turn from the oldest that is kept; waits so many seconds at most, or without a limit if less than 0.
+    /// The next sample, beginning with the oldest one kept. Waits for at most `timeout` seconds; a negative timeout waits without a limit.
     std::optional<Sample> next(double timeout = -1) {
         T value;
         stst_sample about{};
@@ -890,14 +890,14 @@ inline Node root(const stst_store* store) {
     return made<stst_node, stst_node_free>([&](stst_node** root) { return stst_root(store, root); });
 }
 
-/// It is made before the root of it is.
+/// A base class, so that the store is opened before its root is looked up.
 struct Holder {
     Store store;
 };
 
 }  // namespace detail
 
-/// A store of this process's own. Copies are stores with the same contents.
+/// A store local to this process. A copy is another store with the same contents.
 class StructStore : private detail::Holder, public Struct {
 public:
     StructStore()
@@ -911,7 +911,7 @@ public:
         return *this;
     }
 
-    /// An error if the memory of the store is damaged.
+    /// Throws if the memory of the store is damaged.
     void check() const { detail::check(stst_check(store.get())); }
 };
 
@@ -947,19 +947,19 @@ public:
     StructStoreShared(StructStoreShared&&) = default;
     StructStoreShared& operator=(StructStoreShared&&) = delete;
 
-    /// The struct that it is.
+    /// The root struct.
     const Struct& operator*() const { return root_; }
     const Struct* operator->() const { return &root_; }
     Field operator[](Key key) const { return root_[key]; }
     Field operator[](const char* name) const { return root_[name]; }
 
-    /// Whether its name still leads to it.
+    /// Whether the name still refers to this store.
     bool valid() const {
         bool valid = false;
         detail::check(stst_valid(store.get(), &valid));
         return valid;
     }
-    /// An error if the memory of the store is damaged.
+    /// Throws if the memory of the store is damaged.
     void check() const { detail::check(stst_check(store.get())); }
 
     static void unlink(std::string_view name) { detail::check(stst_unlink(name.data(), name.size())); }

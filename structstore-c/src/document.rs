@@ -18,7 +18,7 @@ fn value(node: &Node) -> Result<Value<'static>> {
     }
 }
 
-/// A struct or list with all below it as JSON for people: arrays as lists, numbers as they are, NaN included.
+/// Writes a struct or list as JSON for people: arrays become lists, and NaN and infinities are written as such.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stst_to_json(
     node: *const stst_node,
@@ -32,7 +32,7 @@ pub unsafe extern "C" fn stst_to_json(
     })
 }
 
-/// A struct or list with all below it as YAML.
+/// Writes a struct or list as YAML.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stst_to_yaml(node: *const stst_node, yaml: *mut *mut stst_strings) -> stst_status {
     // SAFETY: see the crate.
@@ -44,7 +44,7 @@ pub unsafe extern "C" fn stst_to_yaml(node: *const stst_node, yaml: *mut *mut st
     })
 }
 
-/// Assigns what JSON says: an object becomes a struct, an array a list.
+/// Assigns the value of a JSON document: objects become structs, arrays become lists.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stst_set_json(
     place: *const stst_place,
@@ -60,14 +60,14 @@ pub unsafe extern "C" fn stst_set_json(
     })
 }
 
-/// A snapshot of a struct with all below it, which `stst_restore`, Rust and Python read.
+/// Takes a snapshot of a struct, which `stst_restore`, Rust and Python can read.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stst_to_bytes(node: *const stst_node, bytes: *mut *mut stst_strings) -> stst_status {
     // SAFETY: see the crate.
     status(|| unsafe { stst_strings::of_all([stst_node::of(node)?.structure()?.to_bytes()?], bytes) })
 }
 
-/// Makes a struct what a snapshot says, in one operation.
+/// Replaces the contents of a struct by those of a snapshot, in one operation.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stst_restore(
     node: *const stst_node,

@@ -48,8 +48,8 @@ fn token(node: &Node, exclusive: bool, timeout: f64) -> Result<Arc<Held>> {
     })
 }
 
-/// Takes a lock: exclusive, so that no other thread or process reads or changes it; or shared with others that read. `timeout` is in seconds; less than 0 waits without a
-/// limit.
+/// Takes a lock on a struct or list: exclusive, which keeps all other threads and processes out, or shared with other readers. `timeout` is in seconds; a negative one
+/// waits without a limit.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stst_take_lock(
     node: *const stst_node,
@@ -70,7 +70,7 @@ pub unsafe extern "C" fn stst_unlock(lock: *mut stst_lock) -> stst_status {
     status(|| unsafe { stst_lock::take(lock).map(drop) })
 }
 
-/// Whether a process died under the lock before, so that what it covers may be half done.
+/// Whether a process died while it held this lock, so that its changes may be incomplete.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stst_lock_recovered(lock: *const stst_lock, recovered: *mut bool) -> stst_status {
     // SAFETY: see the crate.
@@ -102,7 +102,7 @@ pub unsafe extern "C" fn stst_begin(
     })
 }
 
-/// Makes what was changed happen, and frees the transaction. STST_IN_TRANSACTION on another thread than that which began it: nothing happens.
+/// Commits the changes and frees the transaction. STST_IN_TRANSACTION on another thread than the one that began it: the transaction stays open.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stst_commit(transaction: *mut stst_transaction) -> stst_status {
     // SAFETY: see the crate.

@@ -12,19 +12,19 @@ use crate::object::{Object, elements, text, write};
 use crate::status::{status, stst_status};
 use crate::strings::stst_strings;
 
-/// What a place is within its struct or list.
+/// How a place is addressed within its struct or list.
 #[repr(C)]
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum stst_step {
-    /// A field of a struct: `text` is its name, and `number` the hash of that, or 0 to have it computed.
+    /// A field of a struct: `text` is its name, and `number` the hash of the name, or 0 to have it computed.
     STST_KEY = 0,
     /// An item of a list: `number` is its index.
     STST_INDEX = 1,
-    /// What a path leads to, such as "arm.gains[2]", below a struct: `text` is the path.
+    /// The field, item or element at a path below a struct, such as "arm.gains[2]": `text` is the path.
     STST_PATH = 2,
-    /// Behind the last item of a list.
+    /// After the last item of a list: assigning appends.
     STST_END = 3,
-    /// Before the item of the index `number`.
+    /// Before the item at the index `number`: assigning inserts.
     STST_BEFORE = 4,
 }
 
@@ -192,14 +192,15 @@ fn kind_of(kind: u32) -> Result<Kind> {
     known.ok_or_else(|| Error::invalid("kind", kind.to_string(), "one of stst_kind"))
 }
 
-/// What kind of value is there: one of `stst_kind`.
+/// Gets the kind of the value at a place, one of `stst_kind`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stst_get_kind(place: *const stst_place, kind: *mut u32) -> stst_status {
     // SAFETY: see the crate.
     status(|| unsafe { write(kind, Place::of(place)?.kind()? as u32) })
 }
 
-/// Reads a bool or a number as one of these types, if it has that value; `value` leads to a variable of the type. `kind` is STST_BOOL to STST_F64.
+/// Reads a bool or a number. `kind`, from STST_BOOL to STST_F64, is the type of the variable that `value` points to. It is an error if that type cannot represent the
+/// number exactly.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stst_get(place: *const stst_place, kind: u32, value: *mut c_void) -> stst_status {
     // SAFETY: see the crate.
@@ -222,7 +223,7 @@ pub unsafe extern "C" fn stst_get(place: *const stst_place, kind: u32, value: *m
     })
 }
 
-/// Assigns a bool or a number of one of these types, or null (STST_NULL, without a value).
+/// Assigns a bool or a number of the type `kind`, or null (STST_NULL; `value` is ignored).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stst_set(place: *const stst_place, kind: u32, value: *const c_void) -> stst_status {
     // SAFETY: see the crate.
@@ -252,7 +253,7 @@ pub unsafe extern "C" fn stst_set(place: *const stst_place, kind: u32, value: *c
     })
 }
 
-/// A copy of a string.
+/// Copies a string.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stst_get_str(
     place: *const stst_place,
@@ -273,7 +274,7 @@ pub unsafe extern "C" fn stst_set_str(
     status(|| unsafe { Place::of(place)?.set(text(data, length, "string")?) })
 }
 
-/// A copy of bytes.
+/// Copies bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stst_get_bytes(
     place: *const stst_place,
@@ -294,8 +295,7 @@ pub unsafe extern "C" fn stst_set_bytes(
     status(|| unsafe { Place::of(place)?.set(Value::bytes(elements(data.cast::<u8>(), length, "bytes")?)) })
 }
 
-/// A handle to the struct or the list that is there: `kind` is STST_STRUCT, STST_LIST, or 0 for either. If nothing is there, and a kind is given, and the place is
-/// a field, it is created.
+/// Gets a handle to the struct or list at a place. `kind` is STST_STRUCT, STST_LIST, or 0 for either. With a kind, a missing field is created.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stst_get_node(
     place: *const stst_place,
@@ -330,14 +330,14 @@ pub unsafe extern "C" fn stst_set_empty(place: *const stst_place, kind: u32) -> 
     })
 }
 
-/// Assigns a copy of what is at another place, in whatever store.
+/// Assigns a copy of the value at another place, which may be in another store.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stst_set_from(place: *const stst_place, from: *const stst_place) -> stst_status {
     // SAFETY: see the crate.
     status(|| unsafe { Place::of(place)?.set(Place::of(from)?.get::<Value<'static>>()?) })
 }
 
-/// Assigns a copy of a struct or a list, of whatever store.
+/// Assigns a copy of a struct or list, which may be in another store.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stst_set_node(place: *const stst_place, node: *const stst_node) -> stst_status {
     // SAFETY: see the crate.
@@ -356,7 +356,7 @@ pub unsafe extern "C" fn stst_remove(place: *const stst_place) -> stst_status {
     status(|| unsafe { Place::of(place)?.remove() })
 }
 
-/// Limits of a field and what else is said of it. Set `struct_size` to the size of this struct, and all that is not wanted to zero.
+/// The limits of a field, its unit and its description. Set `struct_size` to the size of this struct, and unused members to zero.
 #[repr(C)]
 pub struct stst_limits {
     /// The size of this struct.
@@ -365,19 +365,19 @@ pub struct stst_limits {
     pub least: f64,
     /// See `least`.
     pub greatest: f64,
-    /// By how much user interfaces change it; 0 is nothing.
+    /// The step by which user interfaces change it; 0 means none.
     pub step: f64,
     /// Whether there is a range.
     pub has_range: bool,
     /// Whether floating-point numbers have to be finite.
     pub finite: bool,
-    /// Whether tools should not change it.
+    /// Whether tools should leave it unchanged.
     pub read_only: bool,
     /// Its unit.
     pub unit: *const c_char,
     /// The length of that.
     pub unit_length: usize,
-    /// What it is.
+    /// Its description.
     pub description: *const c_char,
     /// The length of that.
     pub description_length: usize,
@@ -417,7 +417,7 @@ pub unsafe extern "C" fn stst_declare(place: *const stst_place, limits: *const s
     })
 }
 
-/// Takes back what was declared of a field.
+/// Removes the limits, unit and description of a field.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stst_undeclare(place: *const stst_place) -> stst_status {
     // SAFETY: see the crate.

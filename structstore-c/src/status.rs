@@ -6,11 +6,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use structstore::{Error, ErrorKind, Result};
 
-/// What a function has come to. The numbers stay what they are.
+/// The result of a function. The numbers do not change between versions.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum stst_status {
-    /// It has done what it is for.
+    /// Success.
     STST_OK = 0,
     /// There is no field of that name.
     STST_NOT_FOUND = 1,
@@ -170,14 +170,14 @@ fn remember(last: Last) {
     let _ = LAST.try_with(|place| place.replace(last));
 }
 
-/// What went wrong in the last call of this thread that has failed, for people. It is there until the next that fails.
+/// The message of the last error of this thread. The pointer is valid until the next call that fails on this thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stst_error_message(length: *mut usize) -> *const c_char {
     // SAFETY: see the crate.
     unsafe { last(length, |last| &last.message) }
 }
 
-/// Where in the store that was, as a path; empty if it is of no part. It is there until the next call that fails.
+/// The path of the field or item that the last error of this thread is about, or an empty string. Valid as long as the message.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stst_error_path(length: *mut usize) -> *const c_char {
     // SAFETY: see the crate.

@@ -11,7 +11,7 @@ use crate::node::{Node, stst_node};
 use crate::object::{Object, elements, object, write};
 use crate::status::{status, stst_status};
 
-/// A store. Its root and all that was got from it stay usable until they are freed themselves.
+/// A store. Handles that were obtained from it must be freed separately.
 pub struct stst_store {
     store: Store,
 }
@@ -29,7 +29,7 @@ object!(stst_store, "store", b"ststroot");
 pub enum stst_cleanup {
     /// The creator's choice applies; a store that this call creates is transient.
     STST_CLEANUP_DEFAULT = 0,
-    /// With the last process that may change it.
+    /// When the last process that can change it closes it.
     STST_CLEANUP_TRANSIENT = 1,
     /// When it is unlinked.
     STST_CLEANUP_PERSISTENT = 2,
@@ -37,36 +37,36 @@ pub enum stst_cleanup {
     STST_CLEANUP_ALWAYS = 3,
 }
 
-/// How to open a shared store. Set `struct_size` to the size of this struct, and all that is not wanted to zero.
+/// How to open a shared store. Set `struct_size` to the size of this struct, and unused members to zero.
 #[repr(C)]
 pub struct stst_options {
-    /// The size of this struct, by which later versions know what the caller knows.
+    /// The size of this struct, which identifies the version of the caller's header.
     pub struct_size: usize,
-    /// How many bytes a new store gets at once; 0 is the least. It grows by itself.
+    /// The initial size of a new store in bytes; 0 is the minimum. A store grows automatically.
     pub size: u64,
-    /// How many bytes it may grow to; 0 is the default, 64 GiB.
+    /// The maximum size in bytes; 0 is the default, 64 GiB.
     pub max_size: u64,
     /// When it ends, one of `stst_cleanup`.
     pub cleanup: u32,
     /// The permissions of a new store; 0 is 0600.
     pub mode: u32,
-    /// How long to wait until a store is ready, in seconds; 0 is the default.
+    /// How long to wait for a store to be ready, in seconds; 0 is the default, 10 s.
     pub timeout: f64,
-    /// Begins anew, with an empty store.
+    /// Replaces an existing store by an empty one.
     pub reinit: bool,
-    /// Attaches it without the right to change it.
+    /// Attaches read-only.
     pub read_only: bool,
-    /// Attaches it read-only and does not count as a process that uses it.
+    /// Attaches as an observer: read-only, and without keeping the store alive.
     pub observe: bool,
-    /// Refuses a store that does not exist, instead of creating it.
+    /// Fails if the store does not exist, instead of creating it.
     pub must_exist: bool,
     /// Accepts a store of another user.
     pub any_owner: bool,
-    /// Takes the name for the path of a file.
+    /// Interprets the name as the path of a file.
     pub file: bool,
 }
 
-/// Makes an empty store of this process's own.
+/// Creates an empty store that is local to this process.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stst_local(store: *mut *mut stst_store) -> stst_status {
     // SAFETY: see the crate. No guard and no binding is ever taken here.
@@ -132,7 +132,7 @@ unsafe fn opening(options: *const stst_options) -> Result<structstore::Options> 
     Ok(opening.read_only(given.read_only).observe(given.observe))
 }
 
-/// The struct that a store is.
+/// Gets the root struct of a store.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stst_root(store: *const stst_store, root: *mut *mut stst_node) -> stst_status {
     // SAFETY: see the crate.
@@ -145,7 +145,7 @@ pub unsafe extern "C" fn stst_root(store: *const stst_store, root: *mut *mut sts
     })
 }
 
-/// Whether the name of a shared store still leads to it: it was neither unlinked nor re-initialised. A local store always is.
+/// Whether the name of a shared store still refers to it: false after it was unlinked or re-initialised. A local store is always valid.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stst_valid(store: *const stst_store, valid: *mut bool) -> stst_status {
     // SAFETY: see the crate.
@@ -158,7 +158,7 @@ pub unsafe extern "C" fn stst_valid(store: *const stst_store, valid: *mut bool) 
     })
 }
 
-/// Whether the memory of a store is in order; if not, STST_CORRUPT and the first fault as message.
+/// Checks the memory of a store: STST_CORRUPT, with the first fault as the message, if it is damaged.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stst_check(store: *const stst_store) -> stst_status {
     // SAFETY: see the crate.
@@ -182,7 +182,7 @@ pub unsafe extern "C" fn stst_close(store: *mut stst_store) -> stst_status {
     })
 }
 
-/// Removes the name of a shared store. Who has it open goes on with it.
+/// Removes the name of a shared store. Processes that have it open keep it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stst_unlink(name: *const c_char, length: usize) -> stst_status {
     // SAFETY: see the crate.
