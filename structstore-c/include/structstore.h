@@ -99,7 +99,7 @@ typedef enum {
   STST_KEY = 0,
   // An item of a list: `number` is its index.
   STST_INDEX = 1,
-  // The field, item or element at a path below a struct, such as "arm.gains[2]": `text` is the path.
+  // The field, item or element at a path below a struct, such as `arm.gains[2]`: `text` is the path.
   STST_PATH = 2,
   // After the last item of a list: assigning appends.
   STST_END = 3,
@@ -199,7 +199,7 @@ typedef struct {
 
 // An array in memory, in C order.
 typedef struct {
-  // The type of its elements as NumPy writes it, such as "<f8" or "|u1"; of records "[('t', '<f8'), ('n', '<i4')]".
+  // The type of its elements as NumPy writes it, such as "<f8" or "|u1"; of records `[('t', '<f8'), ('n', '<i4')]`.
   const char *dtype;
   // The length of that.
   size_t dtype_length;

@@ -11,7 +11,7 @@ use crate::status::{status, stst_status};
 /// An array in memory, in C order.
 #[repr(C)]
 pub struct stst_array {
-    /// The type of its elements as NumPy writes it, such as "<f8" or "|u1"; of records "[('t', '<f8'), ('n', '<i4')]".
+    /// The type of its elements as NumPy writes it, such as "<f8" or "|u1"; of records `[('t', '<f8'), ('n', '<i4')]`.
     pub dtype: *const c_char,
     /// The length of that.
     pub dtype_length: usize,

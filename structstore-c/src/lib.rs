@@ -1,6 +1,6 @@
 //! StructStore for C and C++.
 //!
-//! The functions are those of `include/structstore.h`, which cbindgen writes from this crate: [`store`], [`place`], [`node`], [`array`], [`lock`],
+//! The functions are those of `include/structstore.h`, which cbindgen writes from this crate: [`store`], [`place`], [`node`], [`mod@array`], [`lock`],
 //! [`watch`], [`stream`], [`document`] and [`status`]. `include/structstore.hpp` is C++17 over them.
 //!
 //! # What holds for all functions

@@ -20,7 +20,7 @@ pub enum stst_step {
     STST_KEY = 0,
     /// An item of a list: `number` is its index.
     STST_INDEX = 1,
-    /// The field, item or element at a path below a struct, such as "arm.gains[2]": `text` is the path.
+    /// The field, item or element at a path below a struct, such as `arm.gains[2]`: `text` is the path.
     STST_PATH = 2,
     /// After the last item of a list: assigning appends.
     STST_END = 3,

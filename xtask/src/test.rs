@@ -233,6 +233,8 @@ fn doc(workspace: &Workspace, _: &Venv<'_>, _: Extent) -> Result {
         "structstore-serve",
         "-p",
         "structstore-record",
+        "-p",
+        "structstore-c",
     ]);
     doc.args(["--features", FEATURES]);
     step::run(doc.env("RUSTDOCFLAGS", "-D warnings"))
