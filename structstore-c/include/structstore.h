@@ -359,6 +359,9 @@ stst_status stst_size(const stst_node *node, size_t *size);
 // The names of the fields of a struct, in order.
 stst_status stst_names(const stst_node *node, stst_strings **names);
 
+// Whether the items of a list have limits.
+stst_status stst_has_limits(const stst_node *list, bool *limits);
+
 // Removes all fields or items.
 stst_status stst_clear(const stst_node *node);
 
@@ -379,6 +382,17 @@ stst_status stst_get(const stst_place *place,
 
 // Assigns a bool or a number of the type `kind`, or null (STST_NULL; `value` is ignored).
 stst_status stst_set(const stst_place *place, uint32_t kind, const void *value);
+
+// Gets a field as plain memory: `*data` points to a variable of the type `kind`, from STST_BOOL to STST_F64. The field is declared with this type; it is created as 0 if it is
+// missing, and converted if it holds another number. Its struct is pinned.
+//
+// The pointer is valid until the store is closed, even if another process removes the struct by force. Using it is no operation of the store: it takes no lock, tells no
+// watcher (see stst_notify) and is not undone by transactions. Hold a lock around it if other programs rely on locks.
+//
+// STST_WRONG_TYPE if the field has limits or is declared with another type; STST_IN_TRANSACTION in a transaction of this thread.
+stst_status stst_get_reference(const stst_place *place,
+                               uint32_t kind,
+                               void **data);
 
 // Copies a string.
 stst_status stst_get_str(const stst_place *place, stst_strings **string);

@@ -5,7 +5,8 @@
 //     stst::StructStore store;                          // local to this process; stst::StructStoreShared("/robot") is shared
 //     store["num"] = 5;
 //     int num = store["num"];
-//     stst::Ref<int> counter = store["counter"] = 0;    // a field that looks like a variable
+//     int& speed = store["speed"] = 0;                  // plain memory, as long as the store is open
+//     stst::Ref<int> counter = store["counter"] = 0;    // looks like a variable; each use is an operation of the store
 //     ++counter;
 //     stst::List list = store["list"];                  // created on first use
 //     list.push_back("foo");
@@ -20,9 +21,11 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <initializer_list>
 #include <iterator>
 #include <memory>
+#include <new>
 #include <optional>
 #include <ostream>
 #include <stdexcept>
@@ -311,6 +314,61 @@ private:
     detail::Owned<stst_watch, stst_watch_end> watch_;
 };
 
+namespace detail {
+
+/// A loop whose variable is a reference to an item: it holds the list exclusively, and a copy of the item, which is written back when the loop goes on or ends.
+class Loop {
+public:
+    Loop() = default;
+    Loop(const Loop&) = delete;
+    Loop& operator=(const Loop&) = delete;
+    /// After a break, or an error in the loop. An item that is gone by then has no value.
+    ~Loop() {
+        if (changed()) static_cast<void>(stst_set(&item_, kind_, copy_));
+    }
+
+    template <typename T>
+    T& lend(const stst_place& item) {
+        if (!lock_) lock(item.node);
+        write_back();
+        check(stst_get(&item, kind_of<T>(), before_));
+        T* const copy = ::new (copy_) T;
+        std::memcpy(copy, before_, sizeof(T));
+        item_ = item;
+        kind_ = kind_of<T>();
+        size_ = sizeof(T);
+        return *copy;
+    }
+    void write_back() {
+        const bool is_changed = changed();
+        size_ = 0;
+        if (is_changed) check(stst_set(&item_, kind_, before_));
+    }
+
+private:
+    void lock(const stst_node* list) {
+        lock_.emplace(list, true, -1);
+        bool limits = false;
+        check(stst_has_limits(list, &limits));
+        if (limits) refuse(STST_WRONG_TYPE, "the items have limits, so that there is no plain reference to them; use Ref");
+    }
+    /// Takes over what the loop's body has assigned.
+    bool changed() {
+        const bool is_changed = std::memcmp(before_, copy_, size_) != 0;
+        std::memcpy(before_, copy_, size_);
+        return is_changed;
+    }
+
+    std::optional<Lock> lock_;
+    stst_place item_{};
+    std::uint32_t kind_ = 0;
+    std::size_t size_ = 0;
+    alignas(8) unsigned char before_[8] = {};
+    alignas(8) unsigned char copy_[8] = {};
+};
+
+}  // namespace detail
+
 /// The limits, unit and description of a field. Every process, in any language, is bound by them.
 struct Limits {
     std::optional<std::pair<double, double>> range = std::nullopt;
@@ -329,6 +387,7 @@ public:
         if (key.is_temporary()) keep(key.name());
     }
     Field(const stst_node* node, std::size_t index) : place_{node, nullptr, 0, index, STST_INDEX} {}
+    Field(const stst_node* node, std::size_t index, std::shared_ptr<detail::Loop> loop) : Field(node, index) { loop_ = std::move(loop); }
     Field(const stst_node* node, stst_step step, std::string_view path, std::uint64_t number)
         : place_{node, path.data(), path.size(), number, step} {}
     Field(detail::Node owner, Key key) : Field(owner.get(), key) { owner_ = std::move(owner); }
@@ -337,7 +396,7 @@ public:
     Field(const stst_node* node, std::string&& path) : Field(node, STST_PATH, path, 0) { keep(path); }
 
     Field(Field&& other) noexcept
-        : owner_(std::move(other.owner_)), name_(std::move(other.name_)), place_(other.place_) {
+        : owner_(std::move(other.owner_)), name_(std::move(other.name_)), place_(other.place_), loop_(std::move(other.loop_)) {
         if (!name_.empty()) place_.text = name_.data();
     }
     Field(const Field&) = delete;
@@ -415,8 +474,24 @@ public:
         }
     }
     template <typename T, std::enable_if_t<detail::is_scalar<T>, int> = 0>
+    operator T() {
+        return get<T>();
+    }
+    template <typename T, std::enable_if_t<detail::is_scalar<T>, int> = 0>
     operator T() const {
         return get<T>();
+    }
+    /// The field as plain memory: `int& speed = store["speed"] = 0`. Declares its type, and pins its struct. The reference is valid until the store is closed, whoever removes
+    /// the struct. Using it takes no lock, tells no watcher and is not undone: hold a lock around it if others rely on locks, or use Ref.
+    ///
+    /// In `for (int& item : list)` a copy of the item, which is written back when the loop goes on; the loop holds the list exclusively.
+    // Among conversions that fit, the compiler prefers those above, which do not add const to this object.
+    template <typename T, std::enable_if_t<detail::is_scalar<T> && !std::is_const_v<T>, int> = 0>
+    operator T&() const&& {
+        if (loop_ != nullptr) return loop_->template lend<T>(place_);
+        void* data = nullptr;
+        detail::check(stst_get_reference(&place_, detail::kind_of<T>(), &data));
+        return *static_cast<T*>(data);
     }
     operator std::string() const { return get_str(); }
     /// A handle to the struct or list. A missing field is created.
@@ -544,6 +619,8 @@ private:
     /// A copy of the name, if it was a temporary.
     std::string name_;
     stst_place place_;
+    /// The loop of which this is an item, if it is in one.
+    std::shared_ptr<detail::Loop> loop_;
 };
 
 namespace detail {
@@ -625,7 +702,8 @@ public:
         (*this)[size() - 1].remove();
     }
 
-    /// Iterates over as many items as there are at the start: `for (stst::Ref<int> item : list) ++item;`. Take a lock to keep others from changing the list meanwhile.
+    /// Iterates over as many items as there are at the start: `for (int& item : list) ++item;`, which holds the list exclusively, or `for (stst::Ref<int> item : list) ++item;`,
+    /// of which each step is an operation of its own.
     class iterator {
     public:
         using iterator_category = std::input_iterator_tag;
@@ -635,14 +713,15 @@ public:
         using reference = Field;
 
         iterator(const stst_node* node, std::size_t index) : node_(node), index_(index) {}
-        Field operator*() const { return Field(node_, index_); }
+        Field operator*() const { return Field(node_, index_, loop_); }
         iterator& operator++() {
+            loop_->write_back();
             ++index_;
             return *this;
         }
         iterator operator++(int) {
             const iterator before = *this;
-            ++index_;
+            ++*this;
             return before;
         }
         bool operator==(const iterator& other) const { return index_ == other.index_; }
@@ -651,6 +730,7 @@ public:
     private:
         const stst_node* node_;
         std::size_t index_;
+        std::shared_ptr<detail::Loop> loop_ = std::make_shared<detail::Loop>();
     };
     iterator begin() const { return iterator(get(), 0); }
     iterator end() const { return iterator(get(), size()); }

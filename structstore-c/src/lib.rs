@@ -10,7 +10,8 @@
 //! - Objects are opaque. Each begins with a word that identifies its type: a null pointer or an object of another type is
 //!   [`STST_INVALID_ARGUMENT`](status::stst_status::STST_INVALID_ARGUMENT).
 //! - Strings are pointer and length, in UTF-8, without a zero at the end. A null pointer is an empty string if the length is 0.
-//! - Locks are reentrant: a thread that holds a lock can still operate on what it covers. Only views give access to the memory of a store.
+//! - Locks are reentrant: a thread that holds a lock can still operate on what it covers. Only views and references give access to the memory of a
+//!   store.
 //! - Objects may be used by several threads at once, but for watches, which one thread uses at a time, and for transactions,
 //!   which the thread ends that began them. A lock holds for the thread that took it, and may be given up by any.
 //!

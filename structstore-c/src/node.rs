@@ -1,5 +1,6 @@
 //! Structs and lists.
 
+use structstore::binding_support::ListExt;
 use structstore::{Error, List, Result, Struct};
 
 use crate::object::{Object, object, write};
@@ -71,6 +72,18 @@ pub unsafe extern "C" fn stst_size(node: *const stst_node, size: *mut usize) -> 
 pub unsafe extern "C" fn stst_names(node: *const stst_node, names: *mut *mut stst_strings) -> stst_status {
     // SAFETY: see the crate.
     status(|| unsafe { stst_strings::of_all(stst_node::of(node)?.structure()?.names()?, names) })
+}
+
+/// Whether the items of a list have limits.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stst_has_limits(list: *const stst_node, limits: *mut bool) -> stst_status {
+    // SAFETY: see the crate.
+    status(|| unsafe {
+        match &stst_node::of(list)?.node {
+            Node::List(list) => write(limits, list.has_limits()?),
+            Node::Struct(_) => Err(Error::wrong_type("struct", "list")),
+        }
+    })
 }
 
 /// Removes all fields or items.

@@ -8,7 +8,7 @@ use structstore::traits::{Get, ToValue};
 use structstore::{Error, Key, Kind, List, Meta, Result, Scalar, Struct, Value};
 
 use crate::node::{Node, stst_node};
-use crate::object::{Object, elements, text, write};
+use crate::object::{Object, elements, not_null, text, write};
 use crate::status::{status, stst_status};
 use crate::strings::stst_strings;
 
@@ -250,6 +250,27 @@ pub unsafe extern "C" fn stst_set(place: *const stst_place, kind: u32, value: *c
             12 => Scalar::F64(value.cast::<f64>().read_unaligned()),
             other => return Err(Error::invalid("kind", other.to_string(), "the kind of a bool or a number")),
         }))
+    })
+}
+
+/// Gets a field as plain memory: `*data` points to a variable of the type `kind`, from STST_BOOL to STST_F64. The field is declared with this type; it is created as 0 if it is
+/// missing, and converted if it holds another number. Its struct is pinned.
+///
+/// The pointer is valid until the store is closed, even if another process removes the struct by force. Using it is no operation of the store: it takes no lock, tells no
+/// watcher (see stst_notify) and is not undone by transactions. Hold a lock around it if other programs rely on locks.
+///
+/// STST_WRONG_TYPE if the field has limits or is declared with another type; STST_IN_TRANSACTION in a transaction of this thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stst_get_reference(
+    place: *const stst_place,
+    kind: u32,
+    data: *mut *mut c_void,
+) -> stst_status {
+    // SAFETY: see the crate.
+    status(|| unsafe {
+        let (node, key) = Place::of(place)?.field()?;
+        not_null(data)?;
+        write(data, node.lend_for_good(&key, kind_of(kind)?)?.cast())
     })
 }
 

@@ -6,7 +6,7 @@ use structstore::binding_support::{Declaration, Declaring, ListExt, Parts, Struc
 use structstore::guard::StructMut;
 use structstore::stream::{Start, Stream, StreamValue};
 use structstore::{
-    Array, ArrayValue, Cleanup, DType, Error, ErrorKind, Kind, List, Meta, Options, Result, StructStore,
+    Array, ArrayValue, Cleanup, DType, Error, ErrorKind, Key, Kind, List, Meta, Options, Result, StructStore,
     StructStoreShared, Value,
 };
 
@@ -425,6 +425,15 @@ pub fn cases() -> Vec<Case> {
                 declaration("number", &[Kind::I64], Some(5_i64)),
             ];
             store.declare_fields(&fields, Declaring::default()).map(drop)
+        }),
+        Case::new("lend a field for good", with_fields, |store| {
+            store.lend_for_good(&Key::new("int"), Kind::I64).map(drop)
+        }),
+        Case::late("remove a struct whose field is lent for good", with_fields, |store, ready| {
+            let part = store.ensure_struct("part")?;
+            part.lend_for_good(&Key::new("number"), Kind::I32)?;
+            ready();
+            store.delete_forced("part")
         }),
         Case::new("declare limits", with_fields, |store| store.transaction(limit)),
         Case::new("declare limits of a list", with_fields, |store| {

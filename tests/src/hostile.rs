@@ -10,9 +10,11 @@ use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use structstore::binding_support::StructExt;
 use structstore::stream::{AnyCursor, AnyStream};
 use structstore::{
-    Array, ArrayValue, Cleanup, Item, List, Meta, Result, Struct, StructStore, StructStoreShared, Value,
+    Array, ArrayValue, Cleanup, Item, Key, Kind, List, Meta, Result, Struct, StructStore, StructStoreShared,
+    Value,
 };
 
 use crate::limits::limit;
@@ -239,6 +241,10 @@ pub(crate) fn write(store: &Struct) {
             let _ = fields.items.push(&"item".to_owned());
             let _ = fields.limit.set(Some(5));
         });
+    }
+    if let Ok(place) = store.lend_for_good(&Key::new("number"), Kind::I32) {
+        // SAFETY: lent while the store is open; nobody else uses this copy of the image.
+        unsafe { place.write(5) };
     }
     let image = store.to_bytes();
     let _ = store.clear();

@@ -36,15 +36,21 @@ fn headers_stand_for_themselves() {
         for compiler in compilers {
             for standard in standards {
                 let program = folder.path().join("alone");
-                compile(compiler, &[standard], &source, &program);
+                let standard: Vec<&str> = standard.split(' ').collect();
+                compile(compiler, &standard, &source, &program);
                 succeed(&mut Command::new(program));
             }
         }
     };
     alone(&compilers(&C), &["-std=c11", "-std=c17"], "structstore.h", "c");
     let cpp = compilers(&CPP);
-    alone(&cpp, &["-std=c++17", "-std=c++20", "-std=c++23"], "structstore.h", "cpp");
-    alone(&cpp, &["-std=c++17", "-std=c++20", "-std=c++23", "-fno-exceptions"], "structstore.hpp", "cpp");
+    alone(&cpp, &["-std=c++17", "-std=c++20", "-std=c++2b"], "structstore.h", "cpp");
+    alone(
+        &cpp,
+        &["-std=c++17", "-std=c++20", "-std=c++2b", "-std=c++17 -fno-exceptions"],
+        "structstore.hpp",
+        "cpp",
+    );
 }
 
 #[test]

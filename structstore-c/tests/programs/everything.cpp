@@ -153,6 +153,116 @@ void lists(const stst::Struct& store) {
     store.clear();
 }
 
+bool is_free(const stst::List& list) {
+    bool is_free = false;
+    std::thread([&] {
+        try {
+            const stst::Lock lock = list.write_lock(0);
+            is_free = true;
+        } catch (const stst::Error&) {
+        }
+    }).join();
+    return is_free;
+}
+
+void loops(const stst::Struct& store) {
+    stst::List list = store["list"];
+    for (int item : {1, 2, 3}) list.push_back(item);
+    list.push_back(std::int64_t{4});
+    for (int& item : list) {
+        assert(!is_free(list));
+        if (item != 2) item *= 10;
+    }
+    assert(is_free(list) && list.to_json() == "[10, 2, 30, 40]");
+    for (std::int64_t& item : list) {
+        item += 1;
+        if (item == 3) break;
+    }
+    assert(is_free(list) && list.to_json() == "[11, 3, 30, 40]");
+    assert(refused([&] {
+               for (int& item : list) {
+                   item = 5;
+                   if (item == 5) list[9].get<int>();
+               }
+           }).code() == STST_INDEX_OUT_OF_RANGE);
+    assert(is_free(list) && list[0] == 5);
+    // Whatever the body does to the list, no memory is written to that is not the item's.
+    for (int& item : list) {
+        list.push_back(item);
+        item = 7;
+        if (list.size() == 6) list.erase(0);
+        if (list.size() > 8) list.clear();
+    }
+    {
+        stst::Transaction undone = store.transaction();
+        for (int& item : list) item = -1;
+    }
+    for (int item : list) assert(item != -1);
+    for (const int& item : list) assert(item != -1 && is_free(list));
+    list.clear();
+    list.push_back(1.5);
+    assert(refused([&] { for (int& item : list) item = 1; }).code() == STST_WRONG_TYPE);
+    stst::Limits limits;
+    limits.range = {0, 10};
+    store["list"].declare(limits);
+    assert(refused([&] { for (double& item : list) item = 11; }).code() == STST_WRONG_TYPE);
+    assert(is_free(list) && list[0] == 1.5);
+    store["list"].undeclare();
+    store.clear();
+}
+
+struct Variables {
+    stst::Struct store;
+    int& speed = store["speed"] = 5;
+    double& gain = store["gain"] = 0.5;
+    bool& on = store["on"] = true;
+    std::uint8_t& small = store["small"];
+};
+
+void references(const stst::Struct& root) {
+    {
+        const stst::Struct part = root["part"];
+        root["part"]["gain"] = 3;
+        Variables variables{part};
+        variables.speed = -7;
+        variables.gain *= 3;
+        variables.on = false;
+        variables.small = 255;
+        assert(part["speed"] == -7 && part["gain"] == 1.5 && part["on"] == false && part["small"] == 255);
+        part["speed"] = 8;
+        assert(variables.speed == 8 && &variables.speed == &static_cast<int&>(root["part"]["speed"]));
+        // Reading declares nothing.
+        part["read"] = 5;
+        const int read = part["read"];
+        const int& bound = part["read"];
+        assert(read == 5 && bound == 5);
+        part["read"] = "five";
+        std::vector<int> numbers;
+        numbers.push_back(part["speed"]);
+        assert(numbers[0] == 8);
+        assert(refused([&] { part["speed"] = "fast"; }).code() == STST_WRONG_TYPE);
+        assert(refused([&] { part.remove("speed"); }).code() == STST_DECLARED);
+        assert(refused([&] { root.remove("part"); }).code() == STST_BOUND);
+        assert(refused([&] { double& wrong = part["speed"]; wrong = 1; }).code() == STST_WRONG_TYPE);
+        assert(refused([&] { int& wrong = part["read"]; wrong = 1; }).code() == STST_WRONG_TYPE);
+        stst::Limits limits;
+        limits.range = {0, 10};
+        assert(refused([&] { part["speed"].declare(limits); }).code() == STST_BOUND);
+        part["limited"] = 1;
+        part["limited"].declare(limits);
+        assert(refused([&] { int& wrong = part["limited"]; wrong = 11; }).code() == STST_WRONG_TYPE);
+        {
+            stst::Transaction transaction = part.transaction();
+            assert(refused([&] { int& early = part["early"]; early = 1; }).code() == STST_IN_TRANSACTION);
+        }
+        assert(!part.contains("early"));
+        const stst::Lock lock = part.write_lock();
+        int& under = part["under"];
+        under = 4;
+        assert(part["under"] == 4);
+    }
+}
+
 void locks(const stst::Struct& store) {
     store["a"] = 1;
     {
@@ -303,8 +413,10 @@ int main(int argc, char** argv) {
         lists(*store);
         locks(*store);
         arrays(*store);
+        loops(*store);
         streams(*store);
         watches(*store);
+        references(*store);
     }
     local.check();
     shared.check();

@@ -11,7 +11,7 @@ using stst::H;
 struct Subsettings {
     stst::Struct store;
 
-    stst::Ref<int> subnum = store["subnum"] = 42;
+    int& subnum = store["subnum"] = 42;
     stst::Ref<stst::string> substr = store["substr"] = (const char*) "bar";
 
     explicit Subsettings(const stst::Struct& store) : store(store) {}
@@ -20,9 +20,9 @@ struct Subsettings {
 struct Settings {
     stst::Struct store;
 
-    stst::Ref<int> num = store["num"] = 5;
-    stst::Ref<double> value = store["value"] = 3.25;
-    stst::Ref<bool> flag = store["flag"] = true;
+    int& num = store["num"] = 5;
+    double& value = store["value"] = 3.25;
+    bool& flag = store["flag"] = true;
     stst::Ref<stst::string> str = store["str"] = "foo";
     Subsettings subsettings{store.substore("subsettings")};
 
@@ -62,12 +62,12 @@ int main(int argc, char** argv) {
     assert(argc == 2);
     {
         stst::StructStore store;
-        stst::Ref<int> num = store["num"] = 0;
+        int& num = store["num"] = 0;
         num = 5;
         stst::List list = store["list"];
         list.push_back(5);
         list.push_back(42);
-        for (stst::Ref<int> i : list) {
+        for (int& i : list) {
             ++i;
         }
         stst::List strlist = store["strlist"];
@@ -81,9 +81,9 @@ int main(int argc, char** argv) {
         assert(list.size() == 3 && list[2].kind() == STST_STRUCT);
         assert(store.to_yaml().rfind("num: 5\n", 0) == 0);
         store.check();
-        store.remove("num");
-        store.clear();
-        assert(store.empty());
+        list.clear();
+        store.remove("strlist");
+        assert(store.size() == 2);
     }
     {
         stst::StructStore store;

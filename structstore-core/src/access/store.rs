@@ -120,22 +120,31 @@ impl Store {
         };
         let store = self.address();
         let mut kept = lock(&self.arena.kept);
-        if !kept.iter().any(|other| (other.store, other.stream) == (store, stream)) {
-            kept.push(Kept { store, stream, lease: Arc::clone(lease) });
+        if !kept.iter().any(|other| (other.store, other.stream) == (store, Some(stream))) {
+            kept.push(Kept { store, stream: Some(stream), lease: Arc::clone(lease) });
         }
-        let gone: Vec<Kept> = kept.extract_if(.., |kept| removed(kept.stream)).collect();
+        let gone: Vec<Kept> = kept.extract_if(.., |kept| kept.stream.is_some_and(removed)).collect();
         drop(kept);
         // Gives back what it had there, under no lock.
         drop(gone);
     }
 
-    /// Keeps nothing in a stream any more.
-    pub(crate) fn forget_stream(&self, stream: NodeId) {
-        self.forget(|kept| kept == stream).clear();
+    /// Keeps a lease for as long as the store is open.
+    pub(crate) fn keep(&self, lease: &Arc<Lease>) {
+        let store = self.address();
+        let mut kept = lock(&self.arena.kept);
+        if !kept.iter().any(|other| other.store == store && Arc::ptr_eq(&other.lease, lease)) {
+            kept.push(Kept { store, stream: None, lease: Arc::clone(lease) });
+        }
     }
 
-    /// Takes what this store keeps in some streams.
-    fn forget(&self, which: impl Fn(NodeId) -> bool) -> Vec<Kept> {
+    /// Keeps nothing in a stream any more.
+    pub(crate) fn forget_stream(&self, stream: NodeId) {
+        self.forget(|kept| kept == Some(stream)).clear();
+    }
+
+    /// Takes what this store keeps, of some streams or of all.
+    fn forget(&self, which: impl Fn(Option<NodeId>) -> bool) -> Vec<Kept> {
         let store = self.address();
         lock(&self.arena.kept).extract_if(.., |kept| kept.store == store && which(kept.stream)).collect()
     }
@@ -145,8 +154,8 @@ impl Store {
         std::ptr::from_ref(self).addr()
     }
 
-    /// Ends the watches made through this store, and gives back what it has in streams: the right to publish, unless a frame is being
-    /// filled. Its handles stay as they are.
+    /// Ends the watches made through this store, gives back what it has in streams: the right to publish, unless a frame is being
+    /// filled; and ends what it has lent for good. Its handles stay as they are.
     pub(crate) fn close(&self) {
         self.closed.store(true, LocalOrdering::SeqCst);
         for kept in self.forget(|_| true) {

@@ -17,7 +17,7 @@ pub(crate) const HEADER: u64 = 16;
 
 pub(crate) const FREE: u64 = 1;
 pub(crate) const PREVIOUS_FREE: u64 = 2;
-/// The field that held this array or stream was removed while views or handles of it exist; the last lease frees it.
+/// What held this block was removed while views, handles or references lead into it; the last lease frees it.
 pub(crate) const ORPHAN: u64 = 4;
 const KIND_SHIFT: u32 = 8;
 const SIZE_SHIFT: u32 = 16;
@@ -73,9 +73,9 @@ impl BlockKind {
         })
     }
 
-    /// Whether participants can lease it: then it counts its leases where an array does, and becomes an orphan.
+    /// Whether participants can lease it: then it [counts its leases](super::lease::lease_count), and becomes an orphan.
     pub(crate) fn leasable(self) -> bool {
-        matches!(self, BlockKind::Array | BlockKind::Stream)
+        matches!(self, BlockKind::Array | BlockKind::Stream | BlockKind::Fields)
     }
 
     /// Tables and lease entries stay when what made them necessary goes, so statistics leave them out.

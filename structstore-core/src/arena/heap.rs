@@ -314,7 +314,7 @@ impl<'g> Section<'g> {
     }
 
     /// Allocates a block and chains it to the seat's pending ones. Returns where its payload is; what that holds
-    /// is arbitrary, but for the count of leases of an array or a stream, which is 0.
+    /// is arbitrary, but for the count of leases of a block that can be leased, which is 0.
     #[inline]
     pub(crate) fn allocate(&mut self, seat: &Seat, bytes: u64, kind: BlockKind) -> Result<u64> {
         let payload = self.take(bytes, kind)?;

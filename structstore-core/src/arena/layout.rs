@@ -13,7 +13,7 @@ use crate::sync::{AtomicU64, Ordering};
 
 /// "STRUCTST" as bytes in memory.
 pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"STRUCTST");
-pub(crate) const FORMAT_VERSION: u64 = 9;
+pub(crate) const FORMAT_VERSION: u64 = 10;
 /// The value of `ready` when the arena may be used.
 pub(crate) const READY: u64 = 1;
 
@@ -225,6 +225,17 @@ pub(crate) struct Field {
     pub(crate) name: [AtomicU64; 2],
 }
 
+/// What follows the fields in a chunk of a struct: what a block's header leaves of its last unit.
+#[repr(C)]
+pub(crate) struct ChunkTail {
+    /// The next chunk.
+    pub(crate) next: AtomicU64,
+    /// How many participants lease the chunk.
+    pub(crate) leases: AtomicU64,
+    /// The last word is that of a free block.
+    pub(crate) spare: [AtomicU64; 4],
+}
+
 /// The head of an overflow block of a journal; entries follow.
 #[repr(C)]
 pub(crate) struct LogHead {
@@ -320,6 +331,7 @@ shared!(
     Node,
     Slot,
     Field,
+    ChunkTail,
     MetaHead,
     StreamHead,
     Watcher
@@ -351,6 +363,7 @@ const _: () = {
     assert!(size_of::<Seat>() == 128 + 16 * SEAT_LOG);
     assert!(size_of::<Node>() == 128);
     assert!(size_of::<Field>() == 64);
+    assert!(size_of::<ChunkTail>() == 48);
     assert!(size_of::<LogHead>() == 16);
     assert!(size_of::<MetaHead>() == 48);
     assert!(size_of::<StreamHead>() == 64);
@@ -379,6 +392,7 @@ pub(crate) const fn fingerprint() -> u64 {
         offset_of!(Header, watching),
         offset_of!(Node, body),
         size_of::<Field>(),
+        offset_of!(ChunkTail, leases),
         offset_of!(Field, name),
         size_of::<StreamHead>(),
         size_of::<Head>(),

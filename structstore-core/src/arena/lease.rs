@@ -1,5 +1,5 @@
-//! Leases, which keep the memory of a viewed array, or of a stream in use, alive when it is removed or replaced; and pins, which keep a struct from being
-//! removed or replaced.
+//! Leases, which keep the memory of a viewed array, of a stream in use, or of fields that are lent for good, alive when it is removed or replaced; and
+//! pins, which keep a struct from being removed or replaced.
 //!
 //! Invariant: for every live [`Lease`] there is one entry among the leases of this participant, and the block counts
 //! it. Both change in one heap section. A block that is leased is not freed; when its array lets go of it, it
@@ -11,8 +11,9 @@ use std::collections::hash_map::Entry;
 use std::sync::atomic::{AtomicU64 as LocalWord, Ordering as LocalOrdering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use crate::arena::layout::{ArrayHead, LeaseBlock, Participant};
-use crate::arena::{Arena, BlockKind, HeapGuard};
+use crate::arena::block::{self, BlockKind, HEADER, UNIT};
+use crate::arena::layout::{ArrayHead, ChunkTail, LeaseBlock, Participant};
+use crate::arena::{Arena, HeapGuard};
 use crate::error::{Error, Result};
 use crate::lock::{NodeId, Wait, generation};
 use crate::ring::Share;
@@ -30,7 +31,7 @@ pub(crate) fn endless() -> Error {
     Error::corrupt("the leases of a participant", "no end", "a chain")
 }
 
-/// This process's lease on one block, shared by all its views of an array, or handles to a stream.
+/// This process's lease on one block, shared by all its views of an array, handles to a stream, or references to fields.
 pub(crate) struct Lease {
     arena: Arc<Arena>,
     block: u64,
@@ -44,7 +45,7 @@ impl Lease {
     /// The lease on a block that this process has already. A leased block is not freed, so that its offset still
     /// means the same block.
     pub(crate) fn existing(arena: &Arena, block: u64) -> Option<Arc<Lease>> {
-        if lease_count(arena, block).is_ok_and(|count| count.load(Ordering::Relaxed) == 0) {
+        if count_of(arena, block).is_ok_and(|count| count.load(Ordering::Relaxed) == 0) {
             // Nobody has one, or not for long.
             return None;
         }
@@ -200,7 +201,7 @@ pub(crate) fn is_pin(entry: u64) -> bool {
     entry & PIN != 0
 }
 
-/// What counts an entry: the array block itself, or the header.
+/// What counts an entry: the block itself, or the header.
 fn count_of(arena: &Arena, entry: u64) -> Result<&AtomicU64> {
     match is_pin(entry) {
         true => Ok(&arena.header().pins),
@@ -208,7 +209,20 @@ fn count_of(arena: &Arena, entry: u64) -> Result<&AtomicU64> {
     }
 }
 
-/// The count of participants that lease an array block.
+/// The count of participants that lease a block: at the end of a chunk of fields, in the head of an array or a stream.
 pub(crate) fn lease_count(arena: &Arena, payload: u64) -> Result<&AtomicU64> {
+    let header = arena.at::<AtomicU64>(payload.wrapping_sub(HEADER))?.load(Ordering::Relaxed);
+    match BlockKind::of(header) {
+        Some(BlockKind::Fields) => {
+            let end = block::behind(payload, block::units(header));
+            Ok(&arena.at::<ChunkTail>(end.wrapping_sub(UNIT))?.leases)
+        }
+        _ => array_leases(arena, payload),
+    }
+}
+
+/// The same of a block that is known to be that of an array or a stream.
+#[inline]
+pub(crate) fn array_leases(arena: &Arena, payload: u64) -> Result<&AtomicU64> {
     Ok(&arena.at::<ArrayHead>(payload)?.leases)
 }

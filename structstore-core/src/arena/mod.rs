@@ -63,16 +63,17 @@ pub(crate) struct Arena {
     pub(crate) leaving: LocalCounter,
     /// The blocks that views of this process lease, by offset.
     pub(crate) leases: Mutex<Leases>,
-    /// The leases that stores keep while they are open; see [`Store::keep_stream`](crate::access::Store::keep_stream). Nothing else is
+    /// The leases that stores keep while they are open; see [`Store::keep`](crate::access::Store::keep). Nothing else is
     /// locked, and no lease is dropped, while it is held.
     pub(crate) kept: Mutex<Vec<Kept>>,
 }
 
-/// A lease on the block of a stream, which a store keeps.
+/// A lease that a store keeps.
 pub(crate) struct Kept {
     /// The address of the store.
     pub(crate) store: usize,
-    pub(crate) stream: NodeId,
+    /// The stream that has the block, if it is one's: then nothing is kept any more once that is removed.
+    pub(crate) stream: Option<NodeId>,
     pub(crate) lease: Arc<Lease>,
 }
 

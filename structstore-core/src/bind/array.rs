@@ -12,7 +12,7 @@ use super::{
 use crate::access::{Access, Located, Locked};
 use crate::arena::Arena;
 use crate::arena::layout::Node;
-use crate::arena::lease::lease_count;
+use crate::arena::lease::array_leases;
 use crate::edit::{self, End, FixedType};
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::Operation;
@@ -55,7 +55,7 @@ fn claim(place: &BoundNode, lender: Lender<'_>, exclusive: bool) -> Result<()> {
     if exclusive {
         return unshare_node(lender.arena(), place.id.index, place.node());
     }
-    match lease_count(lender.arena(), block_of(place.node()))?.load(Ordering::Acquire) {
+    match array_leases(lender.arena(), block_of(place.node()))?.load(Ordering::Acquire) {
         0 => Ok(()),
         _ => Err(Error::new(ErrorKind::Leased)),
     }
@@ -139,7 +139,7 @@ fn put_fixed<A: FixedArray>(place: &FixedPlace<A>, operation: &Operation<'_>, va
         return Err(Error::stale());
     }
     let array = fixed_value(value)?;
-    match size_of::<A>() <= LOGGED && lease_count(arena, block_of(node))?.load(Ordering::Acquire) == 0 {
+    match size_of::<A>() <= LOGGED && array_leases(arena, block_of(node))?.load(Ordering::Acquire) == 0 {
         true => edit::overwrite(operation, node, &array, true),
         false => publish(operation, node, &array),
     }

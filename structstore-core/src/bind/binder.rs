@@ -18,7 +18,7 @@ use crate::node::meta::{Record, refuse_items};
 use crate::node::structure::{self, Found};
 use crate::node::{self, FIXED, LIVE, Raw, array_flags, slot_value};
 use crate::sync::{AtomicU64, Ordering};
-use crate::value::{Kind, Meta, Value, convert, decode_scalar};
+use crate::value::{Kind, Meta, Value, decode_scalar};
 
 /// A slot to be resolved, and the node that has it; opaque to generated code.
 #[doc(hidden)]
@@ -357,8 +357,7 @@ impl<'o, 'a> Binder<'o, 'a> {
         }
         match (self.operation, decode_scalar(found, raw.payload)?) {
             (Some(operation), Some(scalar)) if self.widen && found.widens_to(kind) => {
-                operation.set(&slot.slot.tag, raw.tag & !0xff | kind as u64)?;
-                operation.set(&slot.slot.payload, convert(scalar, kind)?.payload())?;
+                edit::retype(operation, slot.slot, scalar, kind)?;
                 self.describe_widened(operation, slot).map(|()| true)
             }
             (_, value) if (value.is_none() || kind.widens_to(found)) && self.is_widened(raw)? => Ok(false),

@@ -12,7 +12,7 @@ use crate::node::meta::Record;
 use crate::node::structure::{self};
 use crate::node::{self, FIXED, LIVE, Raw, array_flags};
 use crate::sync::AtomicU64;
-use crate::value::{Kind, Meta, TypeVersion, Value, convert, decode_scalar};
+use crate::value::{Kind, Meta, TypeVersion, Value, decode_scalar};
 
 /// A field to be declared.
 pub struct Declaration<'a> {
@@ -145,8 +145,7 @@ fn declare(
         raw.meta().map_or(Ok(false), |place| Ok::<_, Error>(Record::read(arena, place)?.widened()))?;
     let kind = kind_of(raw, *wanted, field, Widening { widen, widened })?;
     if let Some(scalar) = decode_scalar(raw.kind()?, raw.payload)? {
-        let payload = convert(scalar, kind)?.payload();
-        Raw { tag: raw.tag & !0xff | kind as u64, payload }.set(operation, slot)?;
+        edit::retype(operation, slot, scalar, kind)?;
     }
     let former = raw.declared_kind()?.map(|kind| (kind, raw.optional()));
     // A program with a narrower type leaves the field what it is.

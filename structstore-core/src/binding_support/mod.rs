@@ -7,6 +7,7 @@
 
 mod declare;
 mod lock;
+mod reference;
 mod slot;
 
 pub use declare::{Declaration, Declaring, Parts};
@@ -37,6 +38,7 @@ use crate::handle::StructMut;
 use crate::handle::{self, Array, ArrayView, List, Struct};
 use crate::key::Key;
 use crate::lock::{Ancestors, Mode};
+use crate::node::meta::limits_of;
 use crate::node::{self, Raw, list, structure};
 use crate::ops::{self, lists, paths, structs};
 use crate::segment::{Access as SegmentAccess, Backing, Place};
@@ -240,6 +242,18 @@ pub trait StructExt {
     /// As [`Struct::delete_forced`] and [`Struct::remove_at`].
     fn delete_forced_at(&self, path: &str) -> Result<()>;
 
+    /// Lends a field as plain memory of a number type, for as long as the store is open, also where the struct is removed meanwhile. The field is declared;
+    /// it is created as 0, or converted if that keeps its value.
+    ///
+    /// What the memory holds is not covered by locks nor transactions of the store: who writes to it takes an exclusive lock first, wherever others
+    /// take any.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::WrongType`] for a field that is declared to be something else, or has limits; [`ErrorKind::InTransaction`] under a transaction of this
+    /// thread; [`ErrorKind::ReadOnly`]; those of [`Struct::set`].
+    fn lend_for_good(&self, key: &Key<'_>, kind: Kind) -> Result<*mut u8>;
+
     /// Whether the store was closed in this process. Its memory stays for as long as there are handles.
     fn is_closed(&self) -> bool;
 
@@ -325,6 +339,10 @@ impl StructExt for Struct {
         paths::delete_forced(&self.handle, path.steps())
     }
 
+    fn lend_for_good(&self, key: &Key<'_>, kind: Kind) -> Result<*mut u8> {
+        reference::lend_for_good(self, key, kind)
+    }
+
     fn is_closed(&self) -> bool {
         self.handle.store().is_closed()
     }
@@ -387,6 +405,13 @@ pub trait ListExt {
     /// As [`List::find`].
     fn look(&self, index: usize) -> Result<Option<Slot<'_>>>;
 
+    /// Whether its items have limits.
+    ///
+    /// # Errors
+    ///
+    /// As [`List::get`].
+    fn has_limits(&self) -> Result<bool>;
+
     /// All that is there as of one moment. Less is copied and allocated for it than for an owned value.
     ///
     /// # Errors
@@ -432,6 +457,13 @@ impl ListExt for List {
             _ => Ok(None),
         });
         Ok(raw.at_part(handle, part)?.map(|raw| Slot::new(handle, raw, part)))
+    }
+
+    fn has_limits(&self) -> Result<bool> {
+        let limits = |arena: &_, node: &_| {
+            limits_of(arena, node).map(|limits| limits.is_some_and(|limits| limits.limits_parts()))
+        };
+        self.handle.read(limits).at(&self.handle)
     }
 
     fn snapshot(&self) -> Result<Snapshot> {

@@ -11,9 +11,9 @@ use std::sync::atomic::{
 use super::{Aside, Writer, build, build_array, copy_array, limit, limit_item, set_contents};
 use crate::arena::Arena;
 use crate::arena::layout::{Node, Slot};
-use crate::arena::lease::lease_count;
+use crate::arena::lease::array_leases;
 use crate::error::{Error, ErrorKind, Result};
-use crate::journal::{Among, Operation, refuse_pinned};
+use crate::journal::{Among, Operation, lent_to, refuse_pinned};
 use crate::key::Key;
 use crate::lock::NodeId;
 use crate::node::meta::{Record, admits, limits_of};
@@ -216,7 +216,7 @@ pub(crate) fn replace_block(operation: &Operation<'_>, node: &Node, aside: Aside
 /// Gives an array that is held exclusively a block that no view shares, a copy of its own if need be.
 pub(crate) fn unshare(operation: &Operation<'_>, node: &Node) -> Result<()> {
     let block = node.body[BLOCK].load(Ordering::Relaxed);
-    match lease_count(operation.arena(), block)?.load(Ordering::Acquire) {
+    match array_leases(operation.arena(), block)?.load(Ordering::Acquire) {
         0 => Ok(()),
         _ => replace_block(operation, node, copy_array(operation, block)?),
     }
@@ -526,16 +526,35 @@ pub(crate) fn widen_to_array<'v>(
     ArrayValue::new(fixed.dtype.clone(), default.shape(), data).ok()
 }
 
-/// Marks a slot as declared: it holds a value of this kind or, if it is optional, null.
+/// Marks a slot as declared: it holds a value of this kind or, if it is optional, null. Fails if it is declared otherwise, and lent for good.
 pub(crate) fn declare(operation: &Operation<'_>, slot: &Slot, kind: Kind, optional: bool) -> Result<()> {
     let otherwise = if optional { OPTIONAL | (kind as u64) << OTHERWISE } else { 0 };
     let tag = slot.tag.load(Ordering::Relaxed);
     let declared = tag & (0xff | RECORD) | DECLARED | otherwise;
     if tag != declared {
+        if tag & DECLARED != 0
+            && let Some(holder) = lent_to(operation.arena(), slot)?
+        {
+            return Err(Error::bound(holder, RETYPED));
+        }
         operation.set(&slot.tag, declared)?;
     }
     Ok(())
 }
+
+/// Gives a slot a number of another kind. Fails if it is lent for good.
+pub(crate) fn retype(operation: &Operation<'_>, slot: &Slot, scalar: Scalar, kind: Kind) -> Result<()> {
+    let old = Raw::load(slot);
+    if old.kind()? != kind
+        && old.declared()
+        && let Some(holder) = lent_to(operation.arena(), slot)?
+    {
+        return Err(Error::bound(holder, RETYPED));
+    }
+    Raw { tag: kind as u64, payload: convert(scalar, kind)?.payload() }.in_place_of(old).set(operation, slot)
+}
+
+const RETYPED: &str = "given another type: it is lent as plain memory";
 
 /// Marks a node as one whose declared fields or fixed type outlast assignments: [`FIXED`], [`FIXED_RANK`] or [`LIVE`].
 pub(crate) fn fix(operation: &Operation<'_>, node: &Node, what: u64) -> Result<()> {

@@ -14,7 +14,7 @@ pub(crate) use array::{End, change_end};
 pub(crate) use assign::{
     Assigned, FixedType, assign_field, assign_fields, assign_part, assign_plain, assign_root, convert_array,
     declare, fit_array, fix, note_elements, overwrite, publish_array, renew, replace_block, replace_by,
-    set_element, unfix, unshare, widen_to_array,
+    retype, set_element, unfix, unshare, widen_to_array,
 };
 pub(crate) use build::{Aside, build, build_array, copy_array, set_contents};
 pub(crate) use describe::{

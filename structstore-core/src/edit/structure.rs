@@ -2,15 +2,15 @@
 
 use std::borrow::Cow;
 
-use crate::arena::layout::{Field, INLINE_NAME, Node};
+use crate::arena::layout::{ChunkTail, Field, INLINE_NAME, Node};
 use crate::arena::{Arena, BlockKind};
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::Operation;
 use crate::key::Key;
 use crate::node::structure::{
     CHUNKS, COUNT, FIELD, FILLED, FIRST, FREE, Found, INDEX, LAST, OFFSET, OFFSET_BITS, TOMBSTONE, aliases,
-    count, counted, entry, entry_of, fields, find, has_name, index, index_block, index_word, link_of, load,
-    name_block, offset_in,
+    count, counted, entry, entry_of, fields, find, has_name, index, index_block, index_word, load,
+    name_block, offset_in, tail_of,
 };
 use crate::node::{Raw, capacity, structure, write_bytes};
 use crate::sync::{AtomicU64, Ordering};
@@ -113,7 +113,7 @@ impl<'a> Writer<'_, 'a> {
     fn add_chunk(&self, node: &Node, least: u64) -> Result<()> {
         let arena = self.arena();
         let fields = least.max(4).max((count(node) / 2).min(MAX_CHUNK));
-        let bytes = fields.saturating_mul(FIELD).saturating_add(8);
+        let bytes = fields.saturating_mul(FIELD).saturating_add(size_of::<ChunkTail>() as u64);
         let block = self.operation.allocate(bytes, BlockKind::Fields)?;
         // The block may be larger than asked for, but its size is what says where its link is.
         let fields = capacity(arena, block)? / FIELD;
@@ -127,7 +127,7 @@ impl<'a> Writer<'_, 'a> {
             Raw::NULL.store(&field.slot);
             next = offset;
         }
-        link_of(arena, block, fields)?.store(load(&node.body[CHUNKS]), Ordering::Relaxed);
+        tail_of(arena, block, fields)?.next.store(load(&node.body[CHUNKS]), Ordering::Relaxed);
         self.put(&node.body[FREE], next)?;
         self.put(&node.body[CHUNKS], block)
     }

@@ -13,7 +13,7 @@ mod log;
 mod pins;
 mod transaction;
 
-pub(crate) use pins::{Among, pinned_by, refuse_pinned};
+pub(crate) use pins::{Among, lent_to, pinned_by, refuse_pinned};
 pub(crate) use transaction::{Pending, covering, lies_within, refuse_above};
 
 use std::cell::Cell;

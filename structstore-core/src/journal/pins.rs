@@ -1,4 +1,4 @@
-//! Pins: structs that live bindings use, which no operation removes or replaces in passing.
+//! What living processes rely on: structs that are pinned, which no operation removes or replaces in passing, and fields that are lent for good.
 //!
 //! Invariant: a pin is taken with its struct held, and who removes a node holds that, or something above it, tree-exclusively. So neither
 //! misses the other.
@@ -7,13 +7,13 @@
 //! looks no further while there are none. A pin of a dead process counts no longer, whether it was repaired or not.
 
 use crate::arena::Arena;
-use crate::arena::layout::{LeaseBlock, Participant};
-use crate::arena::lease::{endless, most_blocks, pinned};
+use crate::arena::layout::{LeaseBlock, Participant, Slot};
+use crate::arena::lease::{endless, is_pin, most_blocks, pinned};
 use crate::error::{Error, Result};
 use crate::limits::MAX_DEPTH;
 use crate::lock::NodeId;
 use crate::node;
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::Ordering;
 
 /// Which nodes are looked for among the pinned ones.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -49,6 +49,25 @@ fn refuse(arena: &Arena, index: u32, among: Among) -> Result<()> {
 
 /// The first of these nodes that a living process has pinned, and the name of that process.
 pub(crate) fn pinned_by(arena: &Arena, index: u32, among: Among) -> Result<Option<(NodeId, String)>> {
+    user(arena, |entry| pinned(arena, entry).filter(|pin| is_among(arena, *pin, index, among)))
+}
+
+/// The name of a living process to which the chunk is lent in which a field's slot lies, if there is one.
+pub(crate) fn lent_to(arena: &Arena, slot: &Slot) -> Result<Option<String>> {
+    if arena.header().pins.load(Ordering::Relaxed) == 0 {
+        // Who lends a field pins its struct.
+        return Ok(None);
+    }
+    let at = arena.segment().offset_of(&slot.tag);
+    let covers = |entry: u64| {
+        let inside = !is_pin(entry) && entry <= at && entry != 0;
+        (inside && node::capacity(arena, entry).is_ok_and(|size| at < entry.wrapping_add(size))).then_some(())
+    };
+    Ok(user(arena, covers)?.map(|((), holder)| holder))
+}
+
+/// The first entry among the leases of living processes in which something is found, and the name of that process.
+fn user<T>(arena: &Arena, find: impl Fn(u64) -> Option<T>) -> Result<Option<(T, String)>> {
     for participant in 0..arena.used::<Participant>() {
         let record = arena.record::<Participant>(participant)?;
         let mut at = record.leases.load(Ordering::Acquire);
@@ -56,12 +75,10 @@ pub(crate) fn pinned_by(arena: &Arena, index: u32, among: Among) -> Result<Optio
         while at != 0 {
             left = left.checked_sub(1).ok_or_else(endless)?;
             let leases = arena.at::<LeaseBlock>(at)?;
-            let held = |entry: &AtomicU64| pinned(arena, entry.load(Ordering::Acquire));
-            let mut pins = leases.entries.iter().filter_map(held);
-            if let Some(pin) = pins.find(|pin| is_among(arena, *pin, index, among))
+            if let Some(found) = leases.entries.iter().find_map(|entry| find(entry.load(Ordering::Acquire)))
                 && arena.is_alive(participant)
             {
-                return Ok(Some((pin, name_of(arena, participant, record))));
+                return Ok(Some((found, name_of(arena, participant, record))));
             }
             at = leases.next.load(Ordering::Acquire);
         }

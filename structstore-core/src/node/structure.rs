@@ -1,12 +1,11 @@
 //! Structs: fields in chunks that never move, found through an open-addressing index, linked in order.
 //!
 //! An index entry is the upper 22 bits of the hash and the field's offset over 64; 0 was never used, and one with
-//! offset 0 is a tombstone. Each name of a field has an entry: its own, and the aliases in its metadata record. A field chunk is a block of fields whose last 48 bytes begin with the next chunk's
-//! offset.
+//! offset 0 is a tombstone. Each name of a field has an entry: its own, and the aliases in its metadata record. A chunk is a block of fields and a [tail](ChunkTail).
 
 use super::{Body, Child, Copied, Raw, capacity, copy_bytes, meta};
 use crate::arena::Arena;
-use crate::arena::layout::{Field, INLINE_NAME, Node};
+use crate::arena::layout::{ChunkTail, Field, INLINE_NAME, Node};
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::limits::MAX_NAME;
@@ -252,14 +251,25 @@ pub(crate) fn chunks<'a>(
     })
 }
 
+/// The chunk of a struct in which a field lies.
+pub(crate) fn chunk_with(arena: &Arena, node: &Node, field: u64) -> Result<u64> {
+    for chunk in chunks(arena, node) {
+        let (block, fields) = chunk?;
+        if field.wrapping_sub(block) < fields.wrapping_mul(FIELD) {
+            return Ok(block);
+        }
+    }
+    Err(Error::corrupt("a struct", format_args!("a field at {field:#x}"), "one in a chunk of the struct"))
+}
+
 /// Fields and link of a chunk.
 fn chunk(arena: &Arena, block: u64) -> Result<(u64, u64)> {
     let fields = capacity(arena, block)? / FIELD;
-    Ok((fields, link_of(arena, block, fields)?.load(Ordering::Relaxed)))
+    Ok((fields, load(&tail_of(arena, block, fields)?.next)))
 }
 
-/// The word behind the fields of a chunk that leads to the next one.
-pub(crate) fn link_of(arena: &Arena, block: u64, fields: u64) -> Result<&AtomicU64> {
+/// What follows the fields of a chunk.
+pub(crate) fn tail_of(arena: &Arena, block: u64, fields: u64) -> Result<&ChunkTail> {
     arena.at(block.wrapping_add(fields.wrapping_mul(FIELD)))
 }
 

@@ -4,7 +4,7 @@ use super::{Get, Slot};
 use crate::access::{Access, Located, Part};
 use crate::arena::Arena;
 use crate::arena::layout::Node;
-use crate::arena::lease::lease_count;
+use crate::arena::lease::array_leases;
 use crate::edit::{self, FixedType};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lock::Mode;
@@ -156,7 +156,7 @@ fn elements<T: Element>(arena: &Arena, block: u64) -> Result<(*mut T, usize)> {
 pub(crate) fn slice<T: Element>(access: &impl Access) -> Result<&[T]> {
     let (arena, block) = (access.arena(), block_of(access.node()));
     let live = array_flags(access.node()) & LIVE != 0;
-    let lent = lease_count(arena, block).and_then(|count| match count.load(Ordering::Acquire) {
+    let lent = array_leases(arena, block).and_then(|count| match count.load(Ordering::Acquire) {
         _ if live => Err(not_lent()),
         0 => elements::<T>(arena, block),
         _ => Err(Error::new(ErrorKind::Leased)),
@@ -196,7 +196,7 @@ pub(crate) fn unshare_node(arena: &std::sync::Arc<Arena>, index: u32, node: &Nod
 
 /// As [`unshare_node`], of an array whose elements may have limits.
 pub(crate) fn unshare_limited(arena: &std::sync::Arc<Arena>, index: u32, node: &Node) -> Result<()> {
-    if lease_count(arena, block_of(node))?.load(Ordering::Acquire) == 0 {
+    if array_leases(arena, block_of(node))?.load(Ordering::Acquire) == 0 {
         return Ok(());
     }
     crate::access::operate_below(arena, index, |operation| edit::unshare(operation, node))

@@ -2,6 +2,7 @@
 
 mod damage;
 mod metas;
+mod references;
 
 use crate::StructStoreShared;
 

@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use structstore::binding_support::OptionsExt;
+use structstore::binding_support::{OptionsExt, StructExt};
 use structstore::stream::{self, Follow, Publish, Start, Stream};
-use structstore::{Array, Error, ErrorKind, Result, StructStoreShared};
+use structstore::{Array, Error, ErrorKind, Key, Kind, Result, StructStoreShared};
 use structstore_tests::{assert_specimens, put_specimens};
 
 fn main() -> ExitCode {
@@ -194,6 +194,13 @@ fn run(arguments: &[&str]) -> Result<()> {
         ("die viewing", [field]) => {
             let _view = store.get::<Array>(*field)?.view()?;
             store.delete(*field)?;
+            forever()
+        }
+        // Has a field lent for good, of a struct that it then removes.
+        ("die with a reference", [field]) => {
+            let part = store.ensure_struct(*field)?;
+            part.lend_for_good(&Key::new("number"), Kind::I32)?;
+            store.delete_forced(*field)?;
             forever()
         }
         // Pushes so many numbers in a transaction, which takes long to undo, and stops before its end.

@@ -106,18 +106,29 @@ fn a_dead_reader_is_buried() {
 
 #[test]
 fn memory_of_a_dead_viewer_is_freed() {
-    let name = SegmentName::new("viewer");
+    let elements = vec![0_u8; 5000];
+    memory_is_freed("viewer", "die viewing", ArrayValue::from_slice(&[5000], &elements).unwrap().into());
+}
+
+#[test]
+fn memory_of_a_dead_referrer_is_freed() {
+    memory_is_freed("referrer", "die with a reference", Value::record([("number", Value::from(5))]));
+}
+
+/// A process that keeps the memory of what it removes is killed.
+fn memory_is_freed(test: &str, role: &str, value: Value<'_>) {
+    let name = SegmentName::new(test);
     let store = counters(&name);
     let before = store.statistics();
-    let elements = vec![0_u8; 5000];
-    store.set("array", ArrayValue::from_slice(&[5000], &elements).unwrap()).unwrap();
-    let mut peer = Peer::start(&name, &["die viewing", "array"]).ready();
-    assert!(store.statistics().allocated > before.allocated, "its view keeps the memory");
+    store.set("removed", value).unwrap();
+    let mut peer = Peer::start(&name, &[role, "removed"]).ready();
+    assert!(store.statistics().allocated > before.allocated, "it keeps the memory");
+    store.check().unwrap();
     peer.kill();
     let start = Instant::now();
     while store.statistics().allocated != before.allocated {
         store.check().unwrap();
-        assert!(start.elapsed() < LIMIT, "nobody has freed what the view kept");
+        assert!(start.elapsed() < LIMIT, "nobody has freed what it kept");
     }
 }
 
