@@ -159,6 +159,12 @@ typedef enum {
   STST_CLEANUP_ALWAYS = 3,
 } stst_cleanup;
 
+// A sample that is read where it is, if it has more than 4 KiB; a smaller one is copied.
+typedef struct stst_frame stst_frame;
+
+// A frame that this process fills before it publishes it: a sample of more than 4 KiB, without a copy.
+typedef struct stst_loan stst_loan;
+
 // A lock of a struct or list and of all below it, until it is freed.
 typedef struct stst_lock stst_lock;
 
@@ -489,6 +495,35 @@ stst_status stst_next(const stst_stream *stream,
                       size_t size,
                       stst_sample *about,
                       bool *found);
+
+// Waits until one of `count` streams has a sample whose number is at least that in `next`, for at most `timeout` seconds; a negative timeout waits without a limit. `found` is
+// false if none came, or if this process closed the store of one.
+stst_status stst_wait_streams(const stst_stream *const *streams,
+                              const uint64_t *next,
+                              size_t count,
+                              double timeout,
+                              bool *found);
+
+// Lends a frame of a stream to be filled: memory as large as a sample, at a multiple of 64, whose contents are arbitrary. It is valid until the loan is published or freed.
+// STST_FRAMES_PINNED if readers hold all frames; STST_UNSUPPORTED for samples of up to 4 KiB, which have none.
+stst_status stst_loan_frame(const stst_stream *stream,
+                            stst_loan **loan,
+                            void **data);
+
+// Publishes the frame and frees the loan.
+stst_status stst_loan_publish(stst_loan *loan);
+
+// Gives the frame back unpublished. A null pointer is ignored.
+stst_status stst_loan_free(stst_loan *loan);
+
+// Reads the newest sample in place. It stays as it is until the frame is freed; until then the publisher has one frame less. `about` may be null.
+stst_status stst_latest_frame(const stst_stream *stream,
+                              stst_frame **frame,
+                              const void **data,
+                              stst_sample *about);
+
+// Frees a frame. A null pointer is ignored.
+stst_status stst_frame_free(stst_frame *frame);
 
 // Frees a stream's handle; the stream itself stays. A null pointer is ignored.
 stst_status stst_stream_free(stst_stream *stream);

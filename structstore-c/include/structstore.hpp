@@ -247,6 +247,7 @@ class StructStore;
 template <typename T> class Ref;
 template <typename T> class View;
 template <typename T> class Stream;
+template <typename T> class Frames;
 
 /// A lock on a struct or list and everything below it, held by the thread that took it until the object is destroyed.
 class [[nodiscard]] Lock {
@@ -581,6 +582,19 @@ public:
     Stream<T> create_stream(std::uint64_t depth, std::string_view dtype) const {
         detail::check(stst_set_stream(&place_, dtype.data(), dtype.size(), sizeof(T), nullptr, 0, depth));
         return Stream<T>(place_);
+    }
+
+    /// A handle to a stream of arrays, such as images.
+    template <typename T>
+    Frames<T> frames() const {
+        return Frames<T>(place_);
+    }
+    /// Assigns a new stream of arrays of this shape that keeps the last `depth` of them.
+    template <typename T>
+    Frames<T> create_frames(std::uint64_t depth, const std::vector<std::size_t>& shape) const {
+        constexpr std::string_view dtype = detail::dtype_of<T>();
+        detail::check(stst_set_stream(&place_, dtype.data(), dtype.size(), 0, shape.data(), shape.size(), depth));
+        return Frames<T>(place_);
     }
 
     void declare(const Limits& limits) const {
@@ -957,9 +971,111 @@ public:
         return Sample{value, about.number, about.time, about.missed};
     }
 
+    const stst_stream* get() const { return stream_.get(); }
+    /// The number of the sample that next() waits for.
+    std::uint64_t position() const { return next_; }
+
 private:
     detail::Owned<stst_stream, stst_stream_free> stream_;
     std::uint64_t next_ = 0;
+};
+
+/// Waits until one of several streams has a sample that next() returns, for at most `timeout` seconds; a negative timeout waits without a limit. Whether there is one.
+template <typename... T>
+bool wait_any(double timeout, const T&... streams) {
+    const stst_stream* const handles[] = {streams.get()...};
+    const std::uint64_t next[] = {streams.position()...};
+    bool found = false;
+    detail::check(stst_wait_streams(handles, next, sizeof...(T), timeout, &found));
+    return found;
+}
+
+/// A frame that this process fills in place. Without publish(), the destructor gives it back.
+template <typename T>
+class [[nodiscard]] Loan {
+public:
+    Loan(const stst_stream* stream, std::size_t size) : size_(size) {
+        void* data = nullptr;
+        loan_ = detail::made<stst_loan, stst_loan_free>(
+            [&](stst_loan** loan) { return stst_loan_frame(stream, loan, &data); });
+        data_ = static_cast<T*>(data);
+    }
+
+    T* data() const { return data_; }
+    std::size_t size() const { return size_; }
+    T& operator[](std::size_t index) const { return data_[index]; }
+    T* begin() const { return data_; }
+    T* end() const { return data_ + size_; }
+    /// Publishes the frame, which must not be used afterwards.
+    void publish() { detail::check(stst_loan_publish(loan_.release())); }
+
+private:
+    std::size_t size_;
+    detail::Owned<stst_loan, stst_loan_free> loan_;
+    T* data_ = nullptr;
+};
+
+/// A published frame, where it is. It stays as it is while this lives; until then the publisher has one frame less.
+template <typename T>
+class Frame {
+public:
+    Frame(const stst_stream* stream, std::size_t size) : size_(size) {
+        const void* data = nullptr;
+        frame_ = detail::made<stst_frame, stst_frame_free>(
+            [&](stst_frame** frame) { return stst_latest_frame(stream, frame, &data, &about_); });
+        data_ = static_cast<const T*>(data);
+    }
+
+    const T* data() const { return data_; }
+    std::size_t size() const { return size_; }
+    const T& operator[](std::size_t index) const { return data_[index]; }
+    const T* begin() const { return data_; }
+    const T* end() const { return data_ + size_; }
+    std::uint64_t number() const { return about_.number; }
+    /// In nanoseconds of CLOCK_MONOTONIC.
+    std::uint64_t time() const { return about_.time; }
+
+private:
+    std::size_t size_;
+    stst_sample about_{};
+    detail::Owned<stst_frame, stst_frame_free> frame_;
+    const T* data_ = nullptr;
+};
+
+/// A stream of arrays with elements of type `T`, in C order.
+template <typename T>
+class Frames {
+    static_assert(std::is_trivially_copyable_v<T>, "elements are plain memory");
+
+public:
+    explicit Frames(const stst_place& place)
+        : stream_(detail::made<stst_stream, stst_stream_free>(
+              [&](stst_stream** stream) { return stst_get_stream(&place, stream); })) {
+        detail::check(stst_sample_size(stream_.get(), &bytes_));
+        if (bytes_ % sizeof(T) != 0) detail::refuse(STST_WRONG_TYPE, "samples that are no whole number of these elements");
+    }
+
+    /// How many elements an array has.
+    std::size_t size() const { return bytes_ / sizeof(T); }
+    /// Publishes a copy of size() elements.
+    void publish(const T* data, std::size_t count) const {
+        detail::check(stst_publish(stream_.get(), data, count * sizeof(T)));
+    }
+    /// A frame to fill in place, for arrays of more than 4 KiB.
+    Loan<T> loan() const { return Loan<T>(stream_.get(), size()); }
+    /// The newest one, in place.
+    Frame<T> latest() const { return Frame<T>(stream_.get(), size()); }
+    /// Waits until there is one whose number is at least `next`, for at most `timeout` seconds; a negative timeout waits without a limit. Whether there is one.
+    bool wait(std::uint64_t next, double timeout = -1) const {
+        const stst_stream* const stream = stream_.get();
+        bool found = false;
+        detail::check(stst_wait_streams(&stream, &next, 1, timeout, &found));
+        return found;
+    }
+
+private:
+    detail::Owned<stst_stream, stst_stream_free> stream_;
+    std::size_t bytes_ = 0;
 };
 
 namespace detail {

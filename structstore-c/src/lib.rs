@@ -21,7 +21,7 @@
 //!
 //! - A pointer with a length points to that many bytes (or elements), which do not change during the call.
 //! - A pointer for a result points to memory that is large enough and writable.
-//! - An object is not used after it was freed, nor by another thread while it is being freed.
+//! - An object is not freed by one thread while another uses it. One that was freed is refused afterwards, unless a newer object of its type has its place.
 
 #![allow(
     non_camel_case_types,

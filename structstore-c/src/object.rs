@@ -1,8 +1,14 @@
-//! Pointers from C, checked as far as they can be.
+//! Pointers from C, checked.
+//!
+//! The memory of an object is never given back, but used again for another object of the same type. So a pointer to an object that was freed leads to a word that can be read:
+//! it is refused, or means the newer object.
 
 use std::ffi::c_char;
-use std::slice;
+use std::mem::MaybeUninit;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, TryLockError};
 use std::time::Duration;
+use std::{hint, ptr, slice};
 
 use structstore::{Error, Result};
 
@@ -18,18 +24,30 @@ pub(crate) trait Object: Sized {
     ///
     /// `out` is null or can be written to.
     unsafe fn give(self, out: *mut *mut Self) -> Result<()> {
-        let boxed = || Box::into_raw(Box::new(Boxed { word: Self::WORD, object: self }));
         not_null(out)?;
+        let place = Self::pool().pop().unwrap_or_else(|| {
+            let boxed = Boxed::<Self> { word: AtomicU64::new(0), object: MaybeUninit::uninit() };
+            Box::into_raw(Box::new(boxed)).expose_provenance()
+        });
+        let boxed = ptr::with_exposed_provenance_mut::<Boxed<Self>>(place);
+        // SAFETY: memory of such a box, which nobody else has.
+        unsafe {
+            (*boxed).object.write(self);
+            (*boxed).word.store(Self::WORD, Ordering::Release);
+        }
         // SAFETY: the caller's promise.
-        unsafe { out.write(boxed().cast()) };
+        unsafe { out.write(boxed.cast()) };
         Ok(())
     }
+
+    /// Memory of objects that were freed.
+    fn pool() -> &'static Pool;
 
     /// Checks a pointer that C passes and borrows the object.
     ///
     /// # Safety
     ///
-    /// The pointer is null or points to a readable word. If that word is [`Object::WORD`], it points to such an object, which lives for `'a`.
+    /// The pointer is null or points to a readable word. If that word is [`Object::WORD`], it points to such an object, which nobody frees during `'a`.
     #[inline]
     unsafe fn of<'a>(pointer: *const Self) -> Result<&'a Self> {
         let boxed = pointer.cast::<Boxed<Self>>();
@@ -37,11 +55,11 @@ pub(crate) trait Object: Sized {
             return Err(none::<Self>(if pointer.is_null() { "null" } else { "another pointer" }));
         }
         // SAFETY: the caller's promise.
-        if unsafe { pointer.cast::<u64>().read() } != Self::WORD {
+        if unsafe { &(*boxed).word }.load(Ordering::Acquire) != Self::WORD {
             return Err(none::<Self>("another object, or one that was freed"));
         }
         // SAFETY: it is one.
-        Ok(unsafe { &(*boxed).object })
+        Ok(unsafe { (*boxed).object.assume_init_ref() })
     }
 
     /// Checks a pointer that C passes and borrows the object mutably.
@@ -53,7 +71,7 @@ pub(crate) trait Object: Sized {
         // SAFETY: the caller's promise.
         unsafe { Self::of(pointer)? };
         // SAFETY: it is one, and nobody else's.
-        Ok(unsafe { &mut (*pointer.cast::<Boxed<Self>>()).object })
+        Ok(unsafe { (*pointer.cast::<Boxed<Self>>()).object.assume_init_mut() })
     }
 
     /// Takes ownership of the object back from C. A null pointer is ignored.
@@ -67,20 +85,57 @@ pub(crate) trait Object: Sized {
         }
         // SAFETY: the caller's promise.
         unsafe { Self::of(pointer)? };
-        // SAFETY: `give` has made it of a box, and it was not taken before, for then the word would be another one.
-        let mut boxed = unsafe { Box::from_raw(pointer.cast::<Boxed<Self>>()) };
-        // Volatile, for nobody reads it who may.
-        // SAFETY: it is ours.
-        unsafe { (&raw mut boxed.word).write_volatile(0) };
-        Ok(Some(boxed.object))
+        let boxed = pointer.cast::<Boxed<Self>>();
+        // SAFETY: it is one, or was until a moment ago: its memory stays.
+        if unsafe { &(*boxed).word }.swap(0, Ordering::AcqRel) != Self::WORD {
+            return Err(none::<Self>("one that another thread has just freed"));
+        }
+        // SAFETY: it was one, and who has cleared the word has it.
+        let object = unsafe { (*boxed).object.assume_init_read() };
+        Self::pool().push(boxed.expose_provenance());
+        Ok(Some(object))
     }
 }
 
 #[repr(C)]
 struct Boxed<T> {
-    word: u64,
-    object: T,
+    word: AtomicU64,
+    object: MaybeUninit<T>,
 }
+
+/// The addresses of memory that is free.
+pub(crate) struct Pool(Mutex<Vec<usize>>);
+
+impl Pool {
+    pub(crate) const fn new() -> Pool {
+        Pool(Mutex::new(Vec::new()))
+    }
+
+    fn pop(&self) -> Option<usize> {
+        self.lock()?.pop()
+    }
+
+    fn push(&self, place: usize) {
+        if let Some(mut places) = self.lock() {
+            places.push(place);
+        }
+    }
+
+    /// The table; without one, memory is not used again. A thread that forked may have held it, which never ends in the child.
+    fn lock(&self) -> Option<MutexGuard<'_, Vec<usize>>> {
+        for _ in 0..TRIES {
+            match self.0.try_lock() {
+                Ok(places) => return Some(places),
+                Err(TryLockError::Poisoned(places)) => return Some(places.into_inner()),
+                Err(TryLockError::WouldBlock) => hint::spin_loop(),
+            }
+        }
+        None
+    }
+}
+
+/// How often a table that is locked is tried: it is locked for nanoseconds.
+const TRIES: usize = 10_000;
 
 #[cold]
 fn none<T: Object>(found: &'static str) -> Error {
@@ -92,6 +147,11 @@ macro_rules! object {
         impl crate::object::Object for $type {
             const NAME: &'static str = $name;
             const WORD: u64 = u64::from_le_bytes(*$word);
+
+            fn pool() -> &'static crate::object::Pool {
+                static POOL: crate::object::Pool = crate::object::Pool::new();
+                &POOL
+            }
         }
     };
 }

@@ -3,7 +3,7 @@
 use std::ffi::{c_char, c_void};
 use std::time::Instant;
 
-use structstore::stream::{AnyCursor, AnySample, AnyStream, now};
+use structstore::stream::{AnyCursor, AnyLoan, AnySample, AnyStream, now, wait_any};
 use structstore::{Error, Result, StreamValue};
 
 use crate::array::described;
@@ -149,6 +149,126 @@ pub unsafe extern "C" fn stst_next(
     })
 }
 
+/// Waits until one of `count` streams has a sample whose number is at least that in `next`, for at most `timeout` seconds; a negative timeout waits without a limit. `found` is
+/// false if none came, or if this process closed the store of one.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stst_wait_streams(
+    streams: *const *const stst_stream,
+    next: *const u64,
+    count: usize,
+    timeout: f64,
+    found: *mut bool,
+) -> stst_status {
+    // SAFETY: see the crate.
+    status(|| unsafe {
+        let (streams, next) = (elements(streams, count, "streams")?, elements(next, count, "next")?);
+        let streams: Vec<&AnyStream> = streams
+            .iter()
+            .map(|stream| stst_stream::of(*stream).map(|object| &object.stream))
+            .collect::<Result<_>>()?;
+        not_null(found)?;
+        let deadline = limit(timeout)?.and_then(|limit| Instant::now().checked_add(limit));
+        let news = || streams.iter().zip(next).any(|(stream, next)| stream.published() > *next);
+        loop {
+            if news() {
+                return write(found, true);
+            }
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            let seen: Vec<_> = streams.iter().map(|stream| (*stream, stream.published())).collect();
+            if news() || left.is_some_and(|left| left.is_zero()) || !wait_any(&seen, left)? {
+                return write(found, news());
+            }
+        }
+    })
+}
+
+/// A frame that this process fills before it publishes it: a sample of more than 4 KiB, without a copy.
+pub struct stst_loan {
+    loan: AnyLoan,
+}
+
+object!(stst_loan, "loan", b"ststloan");
+
+/// Lends a frame of a stream to be filled: memory as large as a sample, at a multiple of 64, whose contents are arbitrary. It is valid until the loan is published or freed.
+/// STST_FRAMES_PINNED if readers hold all frames; STST_UNSUPPORTED for samples of up to 4 KiB, which have none.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stst_loan_frame(
+    stream: *const stst_stream,
+    loan: *mut *mut stst_loan,
+    data: *mut *mut c_void,
+) -> stst_status {
+    // SAFETY: see the crate.
+    status(|| unsafe {
+        not_null(loan)?;
+        not_null(data)?;
+        let mut lent = stst_stream::of(stream)?.stream.loan()?;
+        write(data, lent.as_mut_slice().as_mut_ptr().cast())?;
+        stst_loan { loan: lent }.give(loan)
+    })
+}
+
+/// Publishes the frame and frees the loan.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stst_loan_publish(loan: *mut stst_loan) -> stst_status {
+    // SAFETY: see the crate.
+    status(|| unsafe {
+        match stst_loan::take(loan)? {
+            Some(object) => object.loan.publish(now()).map(drop),
+            None => Err(Error::invalid("loan", "null", "an object")),
+        }
+    })
+}
+
+/// Gives the frame back unpublished. A null pointer is ignored.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stst_loan_free(loan: *mut stst_loan) -> stst_status {
+    // SAFETY: see the crate.
+    status(|| unsafe { stst_loan::take(loan).map(drop) })
+}
+
+/// A sample that is read where it is, if it has more than 4 KiB; a smaller one is copied.
+pub struct stst_frame {
+    sample: AnySample,
+}
+
+object!(stst_frame, "frame", b"ststfram");
+
+/// Reads the newest sample in place. It stays as it is until the frame is freed; until then the publisher has one frame less. `about` may be null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stst_latest_frame(
+    stream: *const stst_stream,
+    frame: *mut *mut stst_frame,
+    data: *mut *const c_void,
+    about: *mut stst_sample,
+) -> stst_status {
+    // SAFETY: see the crate.
+    status(|| unsafe {
+        not_null(frame)?;
+        not_null(data)?;
+        let sample = stst_stream::of(stream)?.stream.latest()?;
+        write(data, sample.data.as_slice().as_ptr().cast())?;
+        tell(&sample, about);
+        stst_frame { sample }.give(frame)
+    })
+}
+
+/// Frees a frame. A null pointer is ignored.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stst_frame_free(frame: *mut stst_frame) -> stst_status {
+    // SAFETY: see the crate.
+    status(|| unsafe { stst_frame::take(frame).map(|object| drop(object.map(|object| object.sample))) })
+}
+
+/// # Safety
+///
+/// `about` is null or can be written to.
+unsafe fn tell(sample: &AnySample, about: *mut stst_sample) {
+    if !about.is_null() {
+        // SAFETY: the caller's promise.
+        unsafe { about.write(stst_sample { number: sample.seq, time: sample.time, missed: sample.missed }) };
+    }
+}
+
 /// # Safety
 ///
 /// `data` has room for it.
@@ -159,10 +279,8 @@ unsafe fn hand_over(sample: &AnySample, data: *mut c_void, about: *mut stst_samp
     }
     // SAFETY: the caller's promise.
     unsafe { bytes.as_ptr().copy_to_nonoverlapping(data.cast(), bytes.len()) };
-    if !about.is_null() {
-        // SAFETY: the caller's promise.
-        unsafe { about.write(stst_sample { number: sample.seq, time: sample.time, missed: sample.missed }) };
-    }
+    // SAFETY: the caller's promise.
+    unsafe { tell(sample, about) };
     Ok(())
 }
 

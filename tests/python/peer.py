@@ -3,6 +3,8 @@
 Its specimens are those of `tests/src/lib.rs`.
 """
 
+import os
+import signal
 import sys
 import threading
 import time
@@ -108,6 +110,35 @@ def main(name: str, task: str, *rest: str) -> None:
                 raise SystemExit("a u8 took 256")
             except OverflowError:
                 pass
+        elif task == "publish":
+            for number in range(100):
+                store[rest[0]].publish(number / 2)
+        elif task == "follow":
+            follow = store[rest[0]].follow(start="oldest")
+            for number in range(100):
+                sample = next(follow)
+                assert (sample.value, sample.missed) == (number / 2, 0), sample
+        elif task == "refuse":
+            for name, value, expected in [("limited", 11, ValueError), ("u8", 256, OverflowError)]:
+                before = store[name]
+                try:
+                    store[name] = value
+                    raise SystemExit(f"{name} took {value}")
+                except expected as error:
+                    assert name in str(error), error
+                assert store[name] == before
+        elif task == "die":
+            # In a child, so that this process can say that it has done so.
+            child = os.fork()
+            if child == 0:
+                with store[rest[0]].write_lock():
+                    store[rest[0]].a = 99
+                    os.kill(os.getpid(), signal.SIGKILL)
+            assert os.waitpid(child, 0)[1] == signal.SIGKILL
+        elif task == "meet the dead":
+            lock = store[rest[0]].write_lock(60)
+            with lock:
+                assert lock.recovered and store[rest[0]].a == 99
         elif task == "read":
             ended = threading.Event()
             threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()

@@ -3,8 +3,8 @@
 use std::fs;
 use std::process::Command;
 
-use structstore::StructStoreShared;
-use structstore_tests::SegmentName;
+use structstore::{DType, Meta, StreamValue, StructStoreShared};
+use structstore_tests::{SegmentName, assert_specimens, put_specimens, python};
 
 use crate::compiler::{compile, compilers, root, succeed};
 
@@ -106,6 +106,67 @@ fn misuse_is_refused() {
     each("misuse.c", &compilers(&C), &[&["-std=c11"], sanitized], |program| {
         assert_eq!(succeed(program), "refused\n");
     });
+}
+
+/// Each language reads what each has put there; C++ goes through the functions for C.
+#[test]
+fn languages_read_what_others_write() {
+    let name = SegmentName::new("languages");
+    each("peer.cpp", &compilers(&CPP), &[&["-std=c++17"]], |program| {
+        let cpp = |task: &str| succeed(Command::new(program.get_program()).args([&*name, task]));
+        let python = python("languages_read_what_others_write");
+        let python = |task: &str, rest: &[&str]| {
+            if let Some(python) = &python {
+                let peer = root().join("../tests/python/peer.py");
+                succeed(Command::new(python).arg(peer).args([&*name, task]).args(rest));
+            }
+        };
+        let open = || StructStoreShared::options().reinit(true).open(&*name).unwrap();
+        let writers: [&dyn Fn(&StructStoreShared); 3] =
+            [&|store| put_specimens(store).unwrap(), &|_| drop(cpp("put")), &|store| {
+                if python_is_there() { python("put", &[]) } else { put_specimens(store).unwrap() }
+            }];
+        for put in writers {
+            let store = open();
+            put(&store);
+            assert_specimens(&store).unwrap();
+            cpp("assert");
+            python("assert", &[]);
+        }
+
+        let store = open();
+        let numbers = || StreamValue::new(DType::of::<f64>(), &[], 200).unwrap();
+        for [publish, follow] in [["cpp", "python"], ["python", "cpp"]] {
+            store.set("numbers", numbers()).unwrap();
+            for (language, task) in [(publish, "publish"), (follow, "follow")] {
+                if language == "cpp" { drop(cpp(task)) } else { python(task, &["numbers"]) }
+            }
+        }
+
+        store.set("limited", 5).unwrap();
+        store.declare("limited", &Meta::new().range(0..=10)).unwrap();
+        store.set("u8", 1_u8).unwrap();
+        store.declare("u8", &Meta::new().description("small")).unwrap();
+        cpp("refuse");
+        python("refuse", &[]);
+
+        // A process of either language dies with the lock; the other goes on.
+        let pair = store.ensure_struct("pair").unwrap();
+        pair.update([("a", 0), ("b", 0)]).unwrap();
+        python("die", &["pair"]);
+        if python_is_there() {
+            cpp("meet the dead");
+        }
+        pair.update([("a", 0), ("b", 0)]).unwrap();
+        let died = Command::new(program.get_program()).args([&*name, "die"]).output().unwrap();
+        assert!(!died.status.success() && died.stdout == b"held\n", "{died:?}");
+        python("meet the dead", &["pair"]);
+        store.check().unwrap();
+    });
+}
+
+fn python_is_there() -> bool {
+    std::env::var_os("STRUCTSTORE_PYTHON").is_some()
 }
 
 #[test]

@@ -382,6 +382,51 @@ void streams(const stst::Struct& store) {
     for (std::uint32_t turn = 0; turn < 50; ++turn) imu.publish(Imu{0.5, {1, 2, 9.5F}, turn});
     reader.join();
     assert(refused([&] { store["imu"].stream<double>().latest(); }).code() == STST_INVALID_ARGUMENT);
+    stst::Stream<Imu> another = store["imu"].stream<Imu>();
+    while (numbers.next(0) || another.next(0)) {
+    }
+    assert(!stst::wait_any(0.01, numbers, another));
+    std::thread later([&] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(200));
+        imu.publish(Imu{0.5, {1, 2, 3}, 51});
+    });
+    assert(stst::wait_any(60, numbers, another) && another.next(0)->value.count == 51 && !numbers.next(0));
+    later.join();
+    store.clear();
+}
+
+void frames(const stst::Struct& store) {
+    stst::Frames<std::uint8_t> images = store["images"].create_frames<std::uint8_t>(3, {48, 64, 3});
+    assert(images.size() == 48 * 64 * 3 && refused([&] { images.latest(); }).code() == STST_NO_SAMPLE);
+    assert(!images.wait(0, 0.01));
+    {
+        stst::Loan<std::uint8_t> loan = images.loan();
+        for (std::uint8_t& pixel : loan) pixel = 7;
+        loan.publish();
+        const stst::Loan<std::uint8_t> unused = images.loan();
+    }
+    const stst::Frame<std::uint8_t> first = images.latest();
+    assert(images.wait(0) && first.number() == 0 && first[9215] == 7 && first.size() == images.size());
+    std::vector<std::uint8_t> pixels(images.size(), 8);
+    for (int turn = 0; turn < 10; ++turn) images.publish(pixels.data(), pixels.size());
+    assert(first[0] == 7 && images.latest()[0] == 8 && images.latest().number() == 10);
+    assert(refused([&] { images.publish(pixels.data(), 5); }).code() == STST_INVALID_ARGUMENT);
+    std::vector<stst::Frame<std::uint8_t>> held;
+    assert(refused([&] {
+               for (int turn = 0; turn < 200; ++turn) {
+                   held.push_back(images.latest());
+                   images.publish(pixels.data(), pixels.size());
+               }
+           }).code() == STST_FRAMES_PINNED);
+    held.clear();
+    images.publish(pixels.data(), pixels.size());
+    store.remove("images");
+    assert(first[0] == 7);
+    stst::Frames<float> small = store["small"].create_frames<float>(2, {3});
+    assert(refused([&] { static_cast<void>(small.loan()); }).code() != STST_OK);
+    const float values[] = {1, 2, 3};
+    small.publish(values, 3);
+    assert(small.latest()[2] == 3);
     store.clear();
 }
 
@@ -415,6 +460,7 @@ int main(int argc, char** argv) {
         arrays(*store);
         loops(*store);
         streams(*store);
+        frames(*store);
         watches(*store);
         references(*store);
     }
