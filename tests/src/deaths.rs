@@ -291,6 +291,12 @@ fn with_fields(store: &StructStoreShared) -> Result<()> {
     kinds().into_iter().try_for_each(|(name, value)| store.set(name, value))
 }
 
+/// A struct with a declared field.
+fn with_declared(store: &StructStoreShared) -> Result<()> {
+    let field = declaration("number", &[Kind::I32], Some(5));
+    store.ensure_struct("part")?.declare_fields(&[field], Declaring::default()).map(drop)
+}
+
 /// Declares limits of some of the fields of [`with_fields`].
 fn limit(store: &mut StructMut<'_>) -> Result<()> {
     store.declare(
@@ -429,8 +435,8 @@ pub fn cases() -> Vec<Case> {
         Case::new("lend a field for good", with_fields, |store| {
             store.lend_for_good(&Key::new("int"), Kind::I64).map(drop)
         }),
-        Case::late("remove a struct whose field is lent for good", with_fields, |store, ready| {
-            let part = store.ensure_struct("part")?;
+        Case::late("remove a struct whose field is lent for good", with_declared, |store, ready| {
+            let part = store.at("part")?;
             part.lend_for_good(&Key::new("number"), Kind::I32)?;
             ready();
             store.delete_forced("part")
