@@ -273,6 +273,10 @@ typedef struct {
   bool any_owner;
   // Interprets the name as the path of a file.
   bool file;
+  // Keeps what the store has when it is opened in memory, never swapped out.
+  bool lock_memory;
+  // How many bytes to map at once, so that their first use costs no page fault.
+  uint64_t prefault;
 } stst_options;
 
 // What is known of a sample.
@@ -361,6 +365,10 @@ stst_status stst_node_is_list(const stst_node *node, bool *is_list);
 
 // How many fields or items there are.
 stst_status stst_size(const stst_node *node, size_t *size);
+
+// Makes sure that a block of so many bytes is free in the store of a struct, which grows if need be: what is allocated of it later takes no system call.
+stst_status stst_reserve(const stst_node *node,
+                         uint64_t bytes);
 
 // The names of the fields of a struct, in order.
 stst_status stst_names(const stst_node *node, stst_strings **names);

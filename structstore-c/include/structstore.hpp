@@ -798,6 +798,9 @@ public:
                            }).get());
     }
 
+    /// Makes sure that a block of so many bytes is free in the store: what is allocated of it later takes no system call.
+    void reserve(std::uint64_t bytes) const { detail::check(stst_reserve(get(), bytes)); }
+
     /// Begins a transaction of this thread, which takes the exclusive lock.
     Transaction transaction(double timeout = -1) const { return Transaction(get(), timeout); }
 
@@ -1124,6 +1127,10 @@ struct Options {
     bool must_exist = false;
     bool any_owner = false;
     bool file = false;
+    /// Keeps what the store has when it is opened in memory, never swapped out.
+    bool lock_memory = false;
+    /// How many bytes to map at once, so that their first use costs no page fault.
+    std::uint64_t prefault = 0;
 };
 
 /// A store that processes share by its name.
@@ -1135,7 +1142,7 @@ public:
               const stst_options given{
                   sizeof given,      options.size,      options.max_size, options.cleanup,     options.mode,
                   options.timeout,   options.reinit,    options.read_only, options.observe, options.must_exist,
-                  options.any_owner, options.file};
+                  options.any_owner, options.file,         options.lock_memory, options.prefault};
               return stst_open(name.data(), name.size(), &given, made);
           })},
           root_(detail::root(store.get())) {}

@@ -67,6 +67,13 @@ pub unsafe extern "C" fn stst_size(node: *const stst_node, size: *mut usize) -> 
     })
 }
 
+/// Makes sure that a block of so many bytes is free in the store of a struct, which grows if need be: what is allocated of it later takes no system call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn stst_reserve(node: *const stst_node, bytes: u64) -> stst_status {
+    // SAFETY: see the crate.
+    status(|| unsafe { stst_node::of(node)?.structure()?.reserve(bytes) })
+}
+
 /// The names of the fields of a struct, in order.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stst_names(node: *const stst_node, names: *mut *mut stst_strings) -> stst_status {

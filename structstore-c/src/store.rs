@@ -64,6 +64,10 @@ pub struct stst_options {
     pub any_owner: bool,
     /// Interprets the name as the path of a file.
     pub file: bool,
+    /// Keeps what the store has when it is opened in memory, never swapped out.
+    pub lock_memory: bool,
+    /// How many bytes to map at once, so that their first use costs no page fault.
+    pub prefault: u64,
 }
 
 /// Creates an empty store that is local to this process.
@@ -129,6 +133,7 @@ unsafe fn opening(options: *const stst_options) -> Result<structstore::Options> 
     };
     opening =
         opening.reinit(given.reinit).create(!given.must_exist).any_owner(given.any_owner).file(given.file);
+    let opening = opening.prefault(given.prefault).lock_memory(given.lock_memory);
     Ok(opening.read_only(given.read_only).observe(given.observe))
 }
 

@@ -82,8 +82,10 @@ pub(crate) enum Command {
     Schema(Schema),
     Watch(Watch),
     Hz(Hz),
+    Top(Top),
     Stat(Stat),
     Check(Check),
+    Doctor(Doctor),
     Clean(Clean),
     Unlink(Unlink),
     Dump(Dump),
@@ -120,6 +122,7 @@ impl Command {
             | Command::Schema(Schema { store, .. })
             | Command::Watch(Watch { store, .. })
             | Command::Hz(Hz { store, .. })
+            | Command::Top(Top { store, .. })
             | Command::Stat(Stat { store, .. })
             | Command::Check(Check { store, .. })
             | Command::Unlink(Unlink { store, .. })
@@ -132,6 +135,7 @@ impl Command {
             Command::Serve(_) => None,
             Command::Mirror(_) => None,
             Command::Ls(_)
+            | Command::Doctor(_)
             | Command::Clean(_)
             | Command::Diff(_)
             | Command::Completions(_)
@@ -480,6 +484,51 @@ pub(crate) struct Watch {
     /// End after this many seconds; with --count, the exit status is then 1
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) timeout: Option<Duration>,
+}
+
+/// Print what changes in a store, how often, who is attached, and which locks are held, once a second.
+///
+/// Changes are counted as a watch sees them: what changes several times between two looks counts once. Samples of streams are all counted.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  structstore top robot\n  structstore top robot drive --interval 5\n  structstore top robot --count 1 --json | jq '.changes[0]'"
+)]
+pub(crate) struct Top {
+    #[command(flatten)]
+    pub(crate) store: Name,
+    /// What to watch of it; everything if nothing is given
+    #[arg(default_value = "")]
+    pub(crate) path: Path,
+    /// Print an object in JSON for each interval
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print after this many seconds
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "1")]
+    pub(crate) interval: Duration,
+    /// End after having printed this many times
+    #[arg(long, value_name = "TIMES")]
+    pub(crate) count: Option<u64>,
+}
+
+/// Look for what can keep programs from sharing stores on this machine, and say what to do about it.
+///
+/// Checks the kernel, /dev/shm, containers, systemd's RemoveIPC, limits, huge pages, swap, and the stores; with NAME one store, thoroughly. Changes nothing.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  structstore doctor\n  structstore doctor robot\n  structstore doctor --json | jq '.[] | select(.level != \"ok\")'\n\nExit status:\n  0  all stores can be used; there may be advice\n  1  something is in the way\n  3  there is no store NAME"
+)]
+pub(crate) struct Doctor {
+    /// The name of a store
+    pub(crate) name: Option<OsString>,
+    /// NAME is the path of a file that holds the store
+    #[arg(long)]
+    pub(crate) file: bool,
+    /// Include the stores of other users. The owner of a store can crash this program by truncating it
+    #[arg(long)]
+    pub(crate) any_owner: bool,
+    /// Print a list of objects in JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Print the rate of a stream, once a second: samples per second, the least and the largest period, and how many samples were missed.

@@ -14,6 +14,7 @@ mod cpp;
 mod describe;
 mod diff;
 mod difference;
+mod doctor;
 mod document;
 mod dump;
 mod export;
@@ -57,6 +58,7 @@ mod stream;
 #[doc(hidden)]
 pub mod tagged;
 mod text;
+mod top;
 mod unlink;
 mod watch;
 mod way;
@@ -136,8 +138,10 @@ fn run(command: &Command, output: &mut Output) -> failure::Result<u8> {
         Command::Watch(options) if options.each => stream::each(options, output),
         Command::Watch(options) => watch::run(options, output),
         Command::Hz(options) => stream::hz(options, output),
+        Command::Top(options) => top::run(options, output),
         Command::Stat(options) => stat::run(options, output),
         Command::Check(options) => check::run(options, output),
+        Command::Doctor(options) => doctor::run(options, output),
         Command::Unlink(options) => unlink::run(options),
         Command::Clean(options) => clean::run(options, output),
         Command::Dump(options) => dump::run(options),

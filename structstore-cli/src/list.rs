@@ -144,6 +144,7 @@ pub(crate) fn participant_json(participant: &Participant) -> Value {
         "observes": participant.observes,
         "threads": participant.threads,
         "leases": participant.leases,
+        "library": participant.library,
     })
 }
 

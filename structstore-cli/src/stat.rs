@@ -200,7 +200,7 @@ impl Report<'_> {
     }
 }
 
-fn mode(lock: &LockHolder) -> &'static str {
+pub(crate) fn mode(lock: &LockHolder) -> &'static str {
     match lock.mode {
         LockMode::Shared => "shared",
         LockMode::Node => "exclusive, of its own fields",

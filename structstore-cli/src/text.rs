@@ -53,6 +53,7 @@ pub(crate) fn duration(span: Duration) -> String {
 pub(crate) fn plural(count: u64, what: &str) -> String {
     match count {
         1 => format!("1 {what}"),
+        _ if what.ends_with('s') => format!("{count} {what}es"),
         _ => format!("{count} {what}s"),
     }
 }

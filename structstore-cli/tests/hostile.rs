@@ -20,7 +20,7 @@ use structstore_tests::{Memory, SegmentName};
 use command::{Outcome, finish, finish_reading, limited};
 
 /// Commands that open a store. FILE and NAME are places of the segment, PATH is a field of it, SNAPSHOT a file with a snapshot.
-const COMMANDS: [&str; 41] = [
+const COMMANDS: [&str; 43] = [
     "ls",
     "ls --json",
     "clean NAME --yes",
@@ -44,6 +44,8 @@ const COMMANDS: [&str; 41] = [
     "watch FILE --file --timeout 0.02",
     "watch FILE --file PATH --json --timeout 0.02 --count 1",
     "stat FILE --file",
+    "doctor FILE --file",
+    "top FILE --file --interval 0.02 --count 1",
     "stat FILE --file --json",
     "stat FILE --file PATH",
     "check FILE --file",

@@ -73,3 +73,16 @@ pub(crate) fn usage<'py>(py: Python<'py>, structure: &StructStore) -> Result<Bou
     }
     Ok(by_field)
 }
+
+/// Makes sure that a block of so many bytes is free in a store, which grows if need be: what is allocated of it later takes no system call.
+/// For loops that must never wait, with `prefault` and `lock_memory` of StructStoreShared.
+///
+///     >>> store = structstore.StructStore()
+///     >>> structstore.reserve(store, 1 << 20)
+///
+/// Raises OutOfSpaceError if the store may not grow so much, or there is not so much memory.
+#[pyfunction]
+pub(crate) fn reserve(py: Python<'_>, store: &StructStore, bytes: u64) -> Result<()> {
+    let root = store.root()?;
+    Ok(py.detach(|| root.reserve(bytes))?)
+}

@@ -65,7 +65,7 @@ mod _structstore {
     use super::printing::_png;
 
     #[pymodule_export]
-    use super::inspecting::{locks, participants, usage};
+    use super::inspecting::{locks, participants, reserve, usage};
 
     #[pymodule_export]
     use super::paths::{remove_at, set_at};

@@ -177,6 +177,8 @@ impl Shared {
 ///         the process may write to the segment, views and watches work as usual, but views are read-only; elsewhere, and with
 ///         read_only, the attachment leaves no trace and watches poll.
 ///     any_owner: open it even if it belongs to another user, who can kill this process by truncating it.
+///     prefault: how many bytes to map at once, so that their first use costs no page fault. See `reserve`.
+///     lock_memory: keep what the store has by now in memory, never swapped out (RLIMIT_MEMLOCK).
 #[pyclass(frozen, extends = StructStore, module = "structstore")]
 pub(crate) struct StructStoreShared;
 
@@ -201,11 +203,11 @@ impl StructStoreShared {
         signature = (
             path=None, size=None, max_size=None, reinit=false, use_file=false, cleanup=None, mode=0o600, group=None,
             timeout=Some(10.0), fd=None, create=true, read_only=false, observe=false,
-            any_owner=false
+            any_owner=false, prefault=0, lock_memory=false
         ),
         text_signature = "(path=None, size=None, max_size=None, reinit=False, use_file=False, cleanup=None, \
                           mode=0o600, group=None, timeout=10.0, fd=None, create=True, read_only=False, observe=False, \
-                          any_owner=False)"
+                          any_owner=False, prefault=0, lock_memory=False)"
     )]
     #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
     fn new(
@@ -224,6 +226,8 @@ impl StructStoreShared {
         read_only: bool,
         observe: bool,
         any_owner: bool,
+        prefault: u64,
+        lock_memory: bool,
     ) -> Result<PyClassInitializer<StructStoreShared>> {
         let place = match (path, fd) {
             (Some(path), None) => Place::Path(path),
@@ -242,7 +246,9 @@ impl StructStoreShared {
             .create(create)
             .read_only(read_only)
             .observe(observe)
-            .any_owner(any_owner);
+            .any_owner(any_owner)
+            .prefault(prefault)
+            .lock_memory(lock_memory);
         if let Some(cleanup) = cleanup {
             options = options.cleanup(cleanup_of(cleanup)?);
         }

@@ -186,6 +186,19 @@ def test_closing_while_other_threads_use_it(name: str) -> None:
         assert outcomes == [True, True]
 
 
+def test_loops_that_never_wait(name: str) -> None:
+    with StructStoreShared(name, size=1 << 20, max_size=4 << 20, prefault=1 << 20) as store:
+        structstore.reserve(store.store, 1 << 19)
+        size = store.size()
+        store.array = np.zeros(50_000)
+        assert store.size() == size
+        with pytest.raises(structstore.OutOfSpaceError):
+            structstore.reserve(store.store, 8 << 20)
+        with pytest.raises(OverflowError):
+            structstore.reserve(store.store, -1)
+        store.check()
+
+
 def test_sizes(name: str) -> None:
     with StructStoreShared(name, size=1 << 18, max_size=2 << 20) as store:
         assert store.size() == 1 << 18 and store.stats().max_size == 2 << 20

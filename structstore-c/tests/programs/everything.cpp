@@ -450,6 +450,7 @@ int main(int argc, char** argv) {
     assert(argc == 2);
     stst::Options options;
     options.cleanup = STST_CLEANUP_ALWAYS;
+    options.prefault = 1 << 20;
     const stst::StructStore local;
     const stst::StructStoreShared shared(argv[1], options);
     for (const stst::Struct* store : {static_cast<const stst::Struct*>(&local), &*shared}) {

@@ -103,6 +103,8 @@ int main(void) {
     assert(stst_has_limits(root, &yes) == STST_WRONG_TYPE);
     REFUSED(stst_node_is_list(NULL, &yes));
     REFUSED(stst_size(root, NULL));
+    REFUSED(stst_reserve(NULL, 1));
+    assert(stst_reserve(root, UINT64_MAX) == STST_OUT_OF_SPACE && stst_reserve(root, 100000) == STST_OK);
     REFUSED(stst_names(root, NULL));
     REFUSED(stst_clear(NULL));
     REFUSED(stst_equal(root, NULL, &yes));

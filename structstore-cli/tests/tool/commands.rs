@@ -66,6 +66,35 @@ fn entry(name: &SegmentName) -> Value {
 }
 
 #[test]
+fn doctor_says_what_is_in_the_way() {
+    let (name, damaged) = (SegmentName::new("doctor"), SegmentName::new("doctor_damaged"));
+    let store = robot(&name);
+    let found = structstore(&["doctor", &name, "--json"]).json();
+    let of = |found: &Value, check: &str| -> Vec<Value> {
+        found.as_array().unwrap().iter().filter(|finding| finding["check"] == check).cloned().collect()
+    };
+    for check in
+        ["version", "kernel", "shared memory", "container", "RemoveIPC", "open files", "swap", "real time"]
+    {
+        assert_eq!(of(&found, check).len(), 1, "{check}");
+    }
+    let shown = of(&found, "store")[0]["found"].as_str().unwrap().to_owned();
+    assert!(shown.starts_with(&*name) && shown.contains(&std::process::id().to_string()), "{shown}");
+    assert!(shown.contains("mode 0600 of "), "{shown}");
+    assert_eq!(of(&found, "contents")[0]["level"], "ok");
+    assert!(structstore(&["doctor"]).text().contains(&*name));
+    store.close().unwrap();
+
+    assert_eq!(structstore(&["doctor", &name]).code(), 3);
+    let words = [u64::from_le_bytes(*b"STRUCTST"), 99, 0, 1];
+    fs::write(damaged.path(), words.map(u64::to_le_bytes).concat()).unwrap();
+    let bad = structstore(&["doctor", &damaged]);
+    let said = String::from_utf8(bad.out.clone()).unwrap();
+    assert_eq!(bad.code(), 1);
+    assert!(said.contains("its format version is 99") && said.contains("Another version"), "{said}");
+}
+
+#[test]
 fn ls_shows_attached_processes() {
     let (name, foreign, damaged) =
         (SegmentName::new("ls"), SegmentName::new("foreign"), SegmentName::new("damaged"));

@@ -85,3 +85,40 @@ fn rate_bounds_the_reports() {
         structstore(&["watch", &name, &format!("--rate={rate}")]).complaint(2);
     }
 }
+
+#[test]
+fn top_counts_what_changes() {
+    let name = SegmentName::new("top");
+    let store = StructStoreShared::open(&name).unwrap();
+    store.set("num", 0_i64).unwrap();
+    store.set("still", 0_i64).unwrap();
+    let top = |options: &[&str]| {
+        let options = [&["top", &name, "--interval", "0.3", "--count", "1"], options].concat();
+        beside(&store, command(&options).spawn().unwrap())
+    };
+    let found = top(&["--json"]).json();
+    assert_eq!(found["changes"][0]["path"], "num");
+    assert!(found["changes"][0]["rate"].as_f64().unwrap() > 1.0, "{found}");
+    assert_eq!(found["changes"].as_array().unwrap().len(), 1, "{found}");
+    let own = |process: &Value| {
+        process["pid"] == std::process::id() && process["library"] == env!("CARGO_PKG_VERSION")
+    };
+    assert!(found["participants"].as_array().unwrap().iter().any(own), "{found}");
+    let text = top(&[]).text();
+    assert!(
+        text.starts_with(&*name) && text.contains("PER SECOND  PATH\n") && text.ends_with(" num\n"),
+        "{text}"
+    );
+    assert!(
+        structstore(&["top", &name, "still", "--interval", "0.1", "--count", "1"])
+            .text()
+            .ends_with("nothing changes\n")
+    );
+    let guard = store.write().unwrap();
+    let text = structstore(&["top", &name, "still", "--interval", "0.1", "--count", "1"]).text();
+    drop(guard);
+    assert!(
+        text.contains("exclusive, thread") && text.ends_with("locked, so that changes cannot be watched\n"),
+        "{text}"
+    );
+}

@@ -222,6 +222,25 @@ impl<'a> Patience<'a> {
 }
 
 impl Arena {
+    /// Commits memory for a large block in steps, between which others may use the heap: it takes a second for a few gigabytes. Nothing
+    /// where there is not enough for the whole. Returns whether it fits now: after twice as many steps as it takes, others have got too much of it.
+    #[cold]
+    pub(crate) fn make_room(&self, owner: u32, bytes: u64) -> Result<bool> {
+        for _ in 0..bytes.div_ceil(MAX_STEP).saturating_add(1).saturating_mul(2) {
+            if !self.segment.backing().has_room(bytes) {
+                break;
+            }
+            let mut heap = HeapGuard::lock(self, owner, &Wait::QUIET)?;
+            let mut section = heap.section();
+            let done = section.grow_towards(bytes)?;
+            section.commit();
+            if done {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Waits while the heap is locked by a thread that does not go on, before an operation begins: in an operation, no
     /// signal handler may run. Returns whether this thread has slept, and so may have run one.
     #[inline(always)]

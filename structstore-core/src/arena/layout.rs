@@ -134,7 +134,9 @@ pub(crate) struct Participant {
     pub(crate) namespace: AtomicU64,
     /// The first block of lease entries. The blocks stay with the record, empty, for the next participant that has it.
     pub(crate) leases: AtomicU64,
-    pub(crate) spare: [AtomicU64; 3],
+    /// The version of this library in the process: major 16 | minor 16 | patch 16; 0 if it did not say so.
+    pub(crate) library: AtomicU64,
+    pub(crate) spare: [AtomicU64; 2],
 }
 
 /// What a thread needs to change things: its journal.

@@ -20,6 +20,7 @@ mod usage;
 
 pub use locks::{LockHolder, LockMode};
 pub use orphans::{orphans, remove_orphan};
+pub use participants::format_version;
 pub use participants::stores;
 pub use participants::{Lifetime, Participant};
 pub use statistics::Statistics;

@@ -63,8 +63,12 @@ pub struct Participant {
     pub threads: usize,
     /// Whether it only observes, and does not count for the store's lifetime.
     pub observes: bool,
-    /// How many blocks of arrays its views keep.
+    /// How many blocks of arrays, streams and fields its views, handles and references keep.
     pub leases: usize,
+    /// The version of this library that it uses, such as `0.2.0`, if it has said so.
+    pub library: Option<String>,
+    /// The PID namespace in which its id means something, by its inode; 0 if that is unknown.
+    pub namespace: u64,
 }
 
 /// The names of the shared stores of this machine, sorted. Segments that cannot be read are included, since they may be
@@ -98,6 +102,11 @@ pub fn stores() -> Result<Vec<String>> {
     Ok(names)
 }
 
+/// The version of the format of segments that this build reads and writes: programs whose versions are equal share stores.
+pub fn format_version() -> u64 {
+    layout::FORMAT_VERSION
+}
+
 impl StructStoreShared {
     /// The processes that are attached for changing the store, and those that died and were not repaired yet.
     ///
@@ -122,6 +131,8 @@ impl StructStoreShared {
                 observes: state == layout::OBSERVING,
                 threads: threads(arena, index)?,
                 leases: leases(arena, record)?,
+                library: library(record.library.load(Ordering::Acquire)),
+                namespace: record.namespace.load(Ordering::Acquire),
             });
         }
         Ok(participants)
@@ -164,6 +175,11 @@ fn may_be_store(path: &Path) -> bool {
 fn program(pid: u32) -> Option<String> {
     let name = fs::read(format!("/proc/{pid}/comm")).ok()?;
     Some(String::from_utf8_lossy(&name).trim_end_matches('\n').to_owned())
+}
+
+fn library(word: u64) -> Option<String> {
+    let part = |at: u32| word >> at & 0xffff;
+    (word != 0).then(|| format!("{}.{}.{}", part(32), part(16), part(0)))
 }
 
 fn threads(arena: &Arena, participant: u32) -> Result<usize> {

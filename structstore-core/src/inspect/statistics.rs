@@ -1,6 +1,9 @@
 //! How much memory a store uses.
 
 use crate::access::Access;
+#[cfg(doc)]
+use crate::error::ErrorKind;
+use crate::error::Result;
 use crate::handle::Struct;
 use crate::sync::Ordering;
 
@@ -42,6 +45,37 @@ pub struct Statistics {
 }
 
 impl Struct {
+    /// Makes sure that a block of so many bytes is free in the store, which grows if need be: what is allocated of it later takes no system call. Others may take it
+    /// first.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::OutOfSpace`] if the store may not grow so much, or there is not so much memory; [`ErrorKind::ReadOnly`].
+    ///
+    /// ```
+    /// let store = structstore::StructStore::new();
+    /// store.reserve(64 << 20)?;
+    /// let size = store.statistics().size;
+    /// store.set("image", vec![0.5; 100_000])?;
+    /// assert_eq!(store.statistics().size, size);
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn reserve(&self, bytes: u64) -> Result<()> {
+        let arena = self.handle.arena();
+        if !self.handle.store().may_change() {
+            return Err(arena.refusal());
+        }
+        let most = arena.header().max_size.load(Ordering::Relaxed);
+        if bytes > most {
+            let reason = format!("the maximum size is {most}");
+            return Err(arena.segment().full(bytes, reason));
+        }
+        match arena.make_room(arena.owner(), bytes)? {
+            true => Ok(()),
+            false => Err(arena.segment().full(bytes, "there is not so much free memory".to_owned())),
+        }
+    }
+
     /// How much memory the store uses.
     ///
     /// ```

@@ -193,32 +193,13 @@ impl<'a> Operation<'a> {
             return Ok(0);
         }
         if bytes > MAX_STEP {
-            self.make_room(bytes)?;
+            self.arena.make_room(self.index, bytes)?;
         }
         let mut heap = HeapGuard::lock(self.arena, self.index, &Wait::QUIET)?;
         let mut section = heap.section();
         let payload = section.allocate(self.seat, bytes, kind)?;
         section.commit();
         Ok(payload)
-    }
-
-    /// Commits memory for a large block in steps, between which others may use the heap: it takes a second for a few gigabytes. Nothing
-    /// where there is not enough for the whole. After twice as many steps as it takes, others have got too much of it: the rest is one step.
-    #[cold]
-    fn make_room(&self, bytes: u64) -> Result<()> {
-        for _ in 0..bytes.div_ceil(MAX_STEP).saturating_mul(2) {
-            if !self.arena.segment().backing().has_room(bytes) {
-                break;
-            }
-            let mut heap = HeapGuard::lock(self.arena, self.index, &Wait::QUIET)?;
-            let mut section = heap.section();
-            let done = section.grow_towards(bytes)?;
-            section.commit();
-            if done {
-                break;
-            }
-        }
-        Ok(())
     }
 
     /// Takes over a block that only a lease of this process keeps: from now on it is like one that was allocated just now.

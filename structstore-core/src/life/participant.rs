@@ -63,6 +63,7 @@ impl Arena {
         section.set(&record.pid, own.pid)?;
         section.set(&record.start, own.start)?;
         section.set(&record.namespace, own.namespace)?;
+        section.set(&record.library, process::LIBRARY)?;
         // Last, so that the pid of a participant is its own.
         section.set(&record.state, state)?;
         section.commit();

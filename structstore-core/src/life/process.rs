@@ -27,6 +27,18 @@ pub(super) fn namespace() -> u64 {
     fs::metadata("/proc/self/ns/pid").map_or(0, |found| found.ino())
 }
 
+/// The version of this library, as it is in the records of participants.
+pub(super) const LIBRARY: u64 = {
+    const fn number(text: &str) -> u64 {
+        match u64::from_str_radix(text, 10) {
+            Ok(number) => number & 0xffff,
+            Err(_) => 0,
+        }
+    }
+    let (major, minor) = (number(env!("CARGO_PKG_VERSION_MAJOR")), number(env!("CARGO_PKG_VERSION_MINOR")));
+    major << 32 | minor << 16 | number(env!("CARGO_PKG_VERSION_PATCH"))
+};
+
 /// A process, as it enters itself into stores.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) struct Identity {

@@ -304,11 +304,15 @@ impl Backing {
         }
     }
 
-    /// Whether the file system reports at least `bytes` bytes of free space.
+    /// Whether the file system reports at least `bytes` bytes of free space. What private memory there is shows only when it is used.
     pub(crate) fn has_room(&self, bytes: u64) -> bool {
-        let Ok(Some(file)) = self.file() else { return false };
-        nix::sys::statvfs::fstatvfs(file)
-            .is_ok_and(|system| system.blocks_available().saturating_mul(system.fragment_size()) >= bytes)
+        match self.file() {
+            Ok(Some(file)) => nix::sys::statvfs::fstatvfs(file).is_ok_and(|system| {
+                system.blocks_available().saturating_mul(system.fragment_size()) >= bytes
+            }),
+            Ok(None) => true,
+            Err(_) => false,
+        }
     }
 
     fn exhausted(&self, needed: u64, file: &File, error: io::Error) -> Error {

@@ -15,7 +15,7 @@ mod reservation;
 pub(crate) use backing::{Access, Backing, Place, SHM_DIRECTORY};
 pub(crate) use liveness::{InitLock, Liveness, PARTICIPANTS};
 
-use std::mem;
+use std::{io, mem};
 
 use memmap2::{MmapOptions, MmapRaw};
 use reservation::Reservation;
@@ -196,6 +196,34 @@ impl Segment {
         if let Memory::File { .. } = self.memory {
             // SAFETY: within the mapping, whose contents this does not change. An older kernel refuses, which does no harm.
             unsafe { libc::madvise(self.base.cast(), length, libc::MADV_POPULATE_WRITE) };
+        }
+    }
+
+    /// Maps the first `length` bytes at once, so that this process takes no page faults there: with the memory that is behind them, or as little as reading takes.
+    pub(crate) fn prefault(&self, length: u64) -> Result<()> {
+        let length = length.min(self.known()) as usize;
+        let how = if self.backing.writable() { libc::MADV_POPULATE_WRITE } else { libc::MADV_POPULATE_READ };
+        // SAFETY: within the mapping, whose contents this does not change.
+        match unsafe { libc::madvise(self.base.cast(), length, how) } {
+            0 => Ok(()),
+            // Before Linux 5.14.
+            _ if io::Error::last_os_error().raw_os_error() == Some(libc::EINVAL) => {
+                for at in (0..length).step_by(PAGE) {
+                    // SAFETY: in bounds, and any byte is one. Volatile, for it is read for its effect.
+                    unsafe { self.base.add(at).read_volatile() };
+                }
+                Ok(())
+            }
+            _ => Err(self.backing.io("map the memory of", io::Error::last_os_error())),
+        }
+    }
+
+    /// Keeps what is committed by now in memory, never swapped out.
+    pub(crate) fn lock(&self) -> Result<()> {
+        // SAFETY: within the mapping, whose contents this does not change.
+        match unsafe { libc::mlock(self.base.cast(), self.known() as usize) } {
+            0 => Ok(()),
+            _ => Err(self.backing.io("lock the memory of", io::Error::last_os_error())),
         }
     }
 

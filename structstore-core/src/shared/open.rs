@@ -177,13 +177,20 @@ fn attach_as(
         };
         drop(init);
         end_with_process();
-        return Ok(StructStoreShared {
+        let opened = StructStoreShared {
             root: Struct::from_handle(Handle::root(store, root)?),
             arena,
             options: options.clone(),
             opening,
             open: true,
-        });
+        };
+        if options.prefault > 0 {
+            opened.arena.segment().prefault(options.prefault)?;
+        }
+        if options.lock_memory {
+            opened.arena.segment().lock()?;
+        }
+        return Ok(opened);
     }
     Err(Error::not_ready(place.to_string(), INITIALISING, options.timeout))
 }

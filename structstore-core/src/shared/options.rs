@@ -13,6 +13,8 @@ use super::open::{attach, begins_as_store, remove_empty};
 use crate::arena::layout::{PERSISTENT, TRANSIENT};
 use crate::arena::{Arena, Cleanup};
 use crate::error::{Error, ErrorKind, Result};
+#[cfg(doc)]
+use crate::handle::Struct;
 use crate::segment::{Access, MIN_SIZE, Place, RESERVATION};
 
 /// How to open a shared store; made by [`StructStoreShared::options`].
@@ -40,6 +42,8 @@ pub struct Options {
     pub(super) observe: bool,
     pub(super) create: bool,
     pub(super) any_owner: bool,
+    pub(super) prefault: u64,
+    pub(super) lock_memory: bool,
     pub(crate) reentrant: bool,
     pub(crate) passing: bool,
     /// Whether a store that exists is refused, unless it is an orphan.
@@ -61,6 +65,8 @@ impl Default for Options {
             observe: false,
             create: true,
             any_owner: false,
+            prefault: 0,
+            lock_memory: false,
             reentrant: false,
             passing: false,
             only_orphans: false,
@@ -265,6 +271,29 @@ impl Options {
     /// ```
     pub fn any_owner(mut self, any_owner: bool) -> Options {
         self.any_owner = any_owner;
+        self
+    }
+
+    /// Maps the first bytes of the store when it is opened, all that is committed if they are more: the first use of each page costs no page fault then, which takes
+    /// a microsecond or more. For loops that must never wait; see [`Struct::reserve`] and [`Options::lock_memory`].
+    ///
+    /// ```
+    /// use structstore::StructStoreShared;
+    ///
+    /// # let name = format!("/structstore_prefault_{}", std::process::id());
+    /// let store = StructStoreShared::options().size(8 << 20).prefault(u64::MAX).open(&name)?;
+    /// store.reserve(1 << 20)?; // what the loop will add
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn prefault(mut self, bytes: u64) -> Options {
+        self.prefault = bytes;
+        self
+    }
+
+    /// Keeps what is committed when the store is opened in memory: it is never swapped out, and counts towards `RLIMIT_MEMLOCK`. What the store grows by later is not locked.
+    /// It lasts as long as the process has the store open.
+    pub fn lock_memory(mut self, lock: bool) -> Options {
+        self.lock_memory = lock;
         self
     }
 

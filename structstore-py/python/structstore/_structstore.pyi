@@ -106,6 +106,7 @@ __all__ = [
     "read",
     "record",
     "remove_at",
+    "reserve",
     "reset",
     "set_at",
     "stores",
@@ -262,6 +263,15 @@ def usage(structure: StructStore) -> dict[str, Usage]:
     >>> usage = structstore.usage(store)
     >>> usage["frame"].bytes > 480 * 640 * 8, usage["num"].bytes
     (True, 0)
+    """
+def reserve(store: StructStore, bytes: int) -> None:
+    """Makes sure that a block of so many bytes is free in a store, which grows if need be: what is allocated of it later takes no system call.
+    For loops that must never wait, with `prefault` and `lock_memory` of StructStoreShared.
+
+        >>> store = structstore.StructStore()
+        >>> structstore.reserve(store, 1 << 20)
+
+    Raises OutOfSpaceError if the store may not grow so much, or there is not so much memory.
     """
 def orphans() -> list[str]:
     """The names of orphans: transient stores that no living process has open, as processes leave them that are killed."""
@@ -888,6 +898,8 @@ class StructStoreShared(StructStore):
             the process may write to the segment, views and watches work as usual, but views are read-only; elsewhere, and with
             read_only, the attachment leaves no trace and watches poll.
         any_owner: open it even if it belongs to another user, who can kill this process by truncating it.
+        prefault: how many bytes to map at once, so that their first use costs no page fault. See `reserve`.
+        lock_memory: keep what the store has by now in memory, never swapped out (RLIMIT_MEMLOCK).
     """
     def __init__(
         self,
@@ -905,6 +917,8 @@ class StructStoreShared(StructStore):
         read_only: bool = False,
         observe: bool = False,
         any_owner: bool = False,
+        prefault: int = 0,
+        lock_memory: bool = False,
     ) -> None: ...
     def __reduce__(self) -> tuple[Any, ...]: ...
     def __enter__(self) -> Self: ...

@@ -215,3 +215,59 @@ fn store_root(segment: &fs::File, root: u64) -> u64 {
     segment.write_all_at(&root.to_le_bytes(), ROOT).unwrap();
     u64::from_le_bytes(before)
 }
+
+/// How many page faults this thread has taken that needed no disk.
+fn faults() -> i64 {
+    nix::sys::resource::getrusage(nix::sys::resource::UsageWho::RUSAGE_THREAD).unwrap().minor_page_faults()
+}
+
+#[test]
+fn memory_that_is_mapped_at_once_costs_no_faults() {
+    const SIZE: u64 = 16 << 20;
+    let filled = |options: structstore::Options| {
+        let name = SegmentName::new("prefault");
+        let store = options.size(SIZE).open(&name).unwrap();
+        store.reserve(SIZE / 2).unwrap();
+        let mut filling = store.fill::<f64>("array", &[SIZE as usize / 32]).unwrap();
+        let before = faults();
+        filling.as_mut_slice().fill(0.5);
+        let taken = faults() - before;
+        filling.publish().unwrap();
+        store.check().unwrap();
+        taken
+    };
+    let (without, with) =
+        (filled(StructStoreShared::options()), filled(StructStoreShared::options().prefault(u64::MAX)));
+    assert!(without > 100 && with < 10, "{without} faults, {with} of memory that is mapped");
+    let name = SegmentName::new("locked");
+    let locked = StructStoreShared::options().size(1 << 20).lock_memory(true).prefault(1 << 20).open(&name);
+    if let Err(error) = &locked {
+        // Where the limit is lower, it says so, and leaves no store.
+        assert_eq!(error.kind(), ErrorKind::Io);
+        assert!(error.to_string().contains("lock the memory of"), "{error}");
+    }
+    drop(locked);
+    assert!(!name.path().exists());
+}
+
+#[test]
+fn what_is_reserved_needs_no_growth() {
+    let name = SegmentName::new("reserve");
+    let store = StructStoreShared::options().max_size(4 << 20).open(&name).unwrap();
+    store.reserve(1 << 20).unwrap();
+    let size = store.statistics().size;
+    for number in 0..1000 {
+        store
+            .set(format!("field {number}").as_str(), "a text that is too long to lie in a node's own record")
+            .unwrap();
+    }
+    assert_eq!(store.statistics().size, size);
+    let reader = StructStoreShared::open_read_only(&name).unwrap();
+    assert_eq!(reader.reserve(1).unwrap_err().kind(), ErrorKind::ReadOnly);
+    let before = store.to_value().unwrap();
+    for bytes in [8 << 20, 1 << 40, u64::MAX] {
+        assert_eq!(store.reserve(bytes).unwrap_err().kind(), ErrorKind::OutOfSpace, "{bytes}");
+    }
+    assert_eq!(store.to_value().unwrap(), before);
+    store.check().unwrap();
+}
