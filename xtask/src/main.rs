@@ -8,11 +8,13 @@ mod compile;
 mod demo;
 mod fuzz;
 mod install;
+mod licences;
 mod order;
 mod page;
 mod peers;
 mod py;
 mod ratios;
+mod release;
 mod sanitize;
 mod show;
 mod soak;
@@ -44,6 +46,7 @@ usage: cargo xtask <command>
   soak [--seconds N]                change a store in four processes that are killed at random
   install-c --prefix FOLDER         install headers and libraries for C and C++
   page                              build the page of the live viewer, by npm
+  release [--dry-run]               publish crates and packages; or everything but that
   py [ARG]...                       start a Python that can import structstore
   help                              print this
 
@@ -75,6 +78,7 @@ fn run() -> Result {
             "aarch64" => aarch64::run(&workspace, rest),
             "soak" => soak::run(&workspace, rest),
             "install-c" => install::run(&workspace, rest),
+            "release" => release::run(&workspace, rest),
             "page" => page::Page::new(&workspace).build(),
             "py" => py::run(&workspace, rest),
             "help" | "-h" | "--help" => {
