@@ -47,6 +47,7 @@ usage: cargo xtask <command>
   install-c --prefix FOLDER         install headers and libraries for C and C++
   page                              build the page of the live viewer, by npm
   release [--dry-run]               publish crates and packages; or everything but that
+          [--with FOLDER]           with the wheels in a folder
   py [ARG]...                       start a Python that can import structstore
   help                              print this
 

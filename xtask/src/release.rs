@@ -10,13 +10,15 @@ use crate::step::{self, Result, Steps};
 use crate::venv::Venv;
 use crate::workspace::Workspace;
 
-const USAGE: &str = "usage: cargo xtask release [--dry-run]";
+const USAGE: &str = "usage: cargo xtask release [--dry-run] [--with FOLDER]";
 
 /// What a release may publish.
 struct Release<'w> {
     workspace: &'w Workspace,
     version: String,
     dry: bool,
+    /// Where wheels for other platforms are.
+    with: Option<PathBuf>,
     /// Where packages for PyPI go.
     dist: PathBuf,
 }
@@ -27,14 +29,18 @@ struct Release<'w> {
 ///
 /// If the tree is not what is to be released, or anything fails.
 pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result {
-    let dry = match args {
-        [] => false,
-        [only] if only == "--dry-run" => true,
-        _ => return Err(USAGE.into()),
-    };
+    let (mut dry, mut with) = (false, None);
+    let mut args = args.iter().map(String::as_str);
+    while let Some(arg) = args.next() {
+        match (arg, &mut args) {
+            ("--dry-run", _) => dry = true,
+            ("--with", rest) => with = Some(PathBuf::from(rest.next().ok_or(USAGE)?)),
+            _ => return Err(USAGE.into()),
+        }
+    }
     let version = version(&fs::read_to_string(workspace.root.join("Cargo.toml"))?)?;
     let dist = workspace.target.join("dist");
-    let release = Release { workspace, version, dry, dist };
+    let release = Release { workspace, version, dry, with, dist };
     let mut steps = Steps::new();
     steps.run("tree", "what is released is committed, and the changelog has it", || release.check())?;
     steps.run("page", "the page of the live viewer", || Page::new(workspace).build())?;
@@ -115,6 +121,12 @@ impl Release<'_> {
                 for wheel in self.files()?.iter().filter(|file| !before.contains(file)) {
                     self.add_licences(&venv, package, wheel)?;
                 }
+            }
+        }
+        for wheel in self.with.iter().flat_map(fs::read_dir).flatten() {
+            let wheel = wheel?.path();
+            if wheel.extension().is_some_and(|extension| extension == "whl") {
+                fs::copy(&wheel, self.dist.join(wheel.file_name().unwrap_or_default()))?;
             }
         }
         for file in self.files()? {
