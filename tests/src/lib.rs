@@ -13,6 +13,8 @@ pub mod consequences;
 pub mod damage;
 #[cfg(feature = "crash-points")]
 pub mod deaths;
+#[cfg(doctest)]
+mod docs;
 pub mod fuzz;
 pub mod hostile;
 pub mod limits;

@@ -6,6 +6,7 @@ mod aarch64;
 mod bench;
 mod compile;
 mod demo;
+mod docs;
 mod fuzz;
 mod install;
 mod licences;
@@ -46,6 +47,7 @@ usage: cargo xtask <command>
   soak [--seconds N]                change a store in four processes that are killed at random
   install-c --prefix FOLDER         install headers and libraries for C and C++
   page                              build the page of the live viewer, by npm
+  docs                              build the documentation site into target/docs
   release [--dry-run]               publish crates and packages; or everything but that
           [--with FOLDER]           with the wheels in a folder
   py [ARG]...                       start a Python that can import structstore
@@ -79,6 +81,7 @@ fn run() -> Result {
             "aarch64" => aarch64::run(&workspace, rest),
             "soak" => soak::run(&workspace, rest),
             "install-c" => install::run(&workspace, rest),
+            "docs" => docs::run(&workspace),
             "release" => release::run(&workspace, rest),
             "page" => page::Page::new(&workspace).build(),
             "py" => py::run(&workspace, rest),

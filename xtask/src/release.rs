@@ -10,6 +10,9 @@ use crate::step::{self, Result, Steps};
 use crate::venv::Venv;
 use crate::workspace::Workspace;
 
+/// The oldest C library that wheels are for.
+const LIBC: &str = "manylinux_2_28";
+
 const USAGE: &str = "usage: cargo xtask release [--dry-run] [--with FOLDER]";
 
 /// What a release may publish.
@@ -104,7 +107,7 @@ impl Release<'_> {
     fn build(&self) -> Result {
         let _ = fs::remove_dir_all(&self.dist);
         let venv = Venv::new(self.workspace);
-        venv.pip_install(["maturin>=1.9.4,<2", "wheel>=0.45"])?;
+        venv.pip_install(["maturin>=1.9.4,<2", "wheel>=0.45", "ziglang"])?;
         for package in ["structstore-py", "structstore-mirror"] {
             let folder = self.workspace.root.join(package);
             let maturin = |command: &str| -> Result<Command> {
@@ -117,7 +120,13 @@ impl Release<'_> {
             if !self.dry || package == "structstore-py" {
                 let profile = if self.dry { ["--profile", "tested"] } else { ["--profile", "release"] };
                 let before = self.files()?;
-                step::run(maturin("build")?.arg("--locked").args(profile))?;
+                let mut build = maturin("build")?;
+                build.arg("--locked").args(profile);
+                if !self.dry {
+                    // For older systems than this one.
+                    build.args(["--zig", "--compatibility", LIBC]).env("PATH", venv.path()?);
+                }
+                step::run(&mut build)?;
                 for wheel in self.files()?.iter().filter(|file| !before.contains(file)) {
                     self.add_licences(&venv, package, wheel)?;
                 }

@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::docs;
 use crate::install;
 use crate::order;
 use crate::page::Page;
+use crate::release;
 use crate::step::{self, Result, Steps};
 use crate::venv::{PYTHON_FOR_TESTS, Venv};
 use crate::workspace::Workspace;
@@ -105,7 +107,7 @@ impl Step {
     }
 }
 
-const STEPS: [Step; 15] = [
+const STEPS: [Step; 17] = [
     Step::new("fmt", "formatting", fmt),
     Step::new("order", "which modules use which", order),
     Step::new("page", "the page of the live viewer, and its unit tests", page),
@@ -122,6 +124,8 @@ const STEPS: [Step; 15] = [
     Step::new("browser", "the live viewer in a browser", browser),
     Step::new("mirror", "mirrors, through Zenoh", mirror).slow(),
     Step::new("c", "the library for C and C++, installed", c).slow(),
+    Step::new("docs", "the documentation site", docs).slow(),
+    Step::new("release", "what a release publishes", release).slow(),
 ];
 
 /// What arguments ask for.
@@ -310,6 +314,14 @@ fn c(workspace: &Workspace, _: &Venv<'_>, _: Extent) -> Result {
     install::check(workspace)
 }
 
+fn docs(workspace: &Workspace, _: &Venv<'_>, _: Extent) -> Result {
+    docs::run(workspace)
+}
+
+fn release(workspace: &Workspace, _: &Venv<'_>, _: Extent) -> Result {
+    release::run(workspace, &["--dry-run".to_owned()])
+}
+
 /// Where browsers are that the viewer is tested in, unless $CHROMIUM says so.
 const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
@@ -349,7 +361,7 @@ mod tests {
     fn only_names_known_steps() {
         assert_eq!(wanted_of(&[]).unwrap(), [""; 0]);
         assert_eq!(wanted_of(&["--only", "doc", "--only=fmt"]).unwrap(), ["doc", "fmt"]);
-        assert!(wanted_of(&["--only", "docs"]).unwrap_err().contains("they are fmt, order, page, clippy"));
+        assert!(wanted_of(&["--only", "dogs"]).unwrap_err().contains("they are fmt, order, page, clippy"));
         for args in [&["--only"][..], &["doc"], &["--onlydoc"]] {
             assert!(
                 wanted_of(args).unwrap_err().contains("expected `--only STEP` or `--exhaustive`"),

@@ -100,6 +100,18 @@ impl<'w> Venv<'w> {
         Venv { python: dir.join("bin/python"), dir, ..Venv::new(self.workspace) }
     }
 
+    /// $PATH with the commands of the environment first.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`python`](Self::python), and for a path that $PATH cannot have.
+    pub(crate) fn path(&self) -> Result<OsString> {
+        self.python()?;
+        let others = env::var_os("PATH").unwrap_or_default();
+        let folders = std::iter::once(self.dir.join("bin")).chain(env::split_paths(&others));
+        Ok(env::join_paths(folders)?)
+    }
+
     /// Installs what is not installed yet.
     ///
     /// # Errors
