@@ -344,11 +344,16 @@ public:
         const bool is_changed = changed();
         size_ = 0;
         if (is_changed) check(stst_set(&item_, kind_, before_));
+        if (lock_) check(stst_size(list_, &size_of_list_));
     }
+    /// How many items there are, once the list is held.
+    std::size_t size_of_list() const { return size_of_list_; }
 
 private:
     void lock(const stst_node* list) {
         lock_.emplace(list, true, -1);
+        list_ = list;
+        check(stst_size(list, &size_of_list_));
         bool limits = false;
         check(stst_has_limits(list, &limits));
         if (limits) refuse(STST_WRONG_TYPE, "the items have limits, so that there is no plain reference to them; use Ref");
@@ -361,6 +366,8 @@ private:
     }
 
     std::optional<Lock> lock_;
+    const stst_node* list_ = nullptr;
+    std::size_t size_of_list_ = static_cast<std::size_t>(-1);
     stst_place item_{};
     std::uint32_t kind_ = 0;
     std::size_t size_ = 0;
@@ -486,6 +493,8 @@ public:
     /// the struct. Using it takes no lock, tells no watcher and is not undone: hold a lock around it if others rely on locks, or use Ref.
     ///
     /// In `for (int& item : list)` a copy of the item, which is written back when the loop goes on; the loop holds the list exclusively.
+    ///
+    /// `condition ? store["x"] : number` is such a reference if `number` is an int that can be assigned; use store["x"].get<int>() to read.
     // Among conversions that fit, the compiler prefers those above, which do not add const to this object.
     template <typename T, std::enable_if_t<detail::is_scalar<T> && !std::is_const_v<T>, int> = 0>
     operator T&() const&& {
@@ -716,7 +725,7 @@ public:
         (*this)[size() - 1].remove();
     }
 
-    /// Iterates over as many items as there are at the start: `for (int& item : list) ++item;`, which holds the list exclusively, or `for (stst::Ref<int> item : list) ++item;`,
+    /// Iterates over as many items as there are at the start: `for (int& item : list) ++item;`, which holds the list exclusively from the first item on, or `for (stst::Ref<int> item : list) ++item;`,
     /// of which each step is an operation of its own.
     class iterator {
     public:
@@ -739,7 +748,8 @@ public:
             return before;
         }
         bool operator==(const iterator& other) const { return index_ == other.index_; }
-        bool operator!=(const iterator& other) const { return index_ != other.index_; }
+        /// Items that are gone by now, because the body of a loop removed them or others did before it had its lock, end the loop.
+        bool operator!=(const iterator& other) const { return index_ < other.index_ && index_ < loop_->size_of_list(); }
 
     private:
         const stst_node* node_;

@@ -127,10 +127,13 @@ unsafe fn end(transaction: *mut stst_transaction, commit: bool) -> Result<()> {
         return Err(Error::new(ErrorKind::InTransaction));
     }
     // SAFETY: the caller's promise.
-    let begun =
-        unsafe { stst_transaction::take(transaction)? }.and_then(|mut object| object.transaction.take());
-    match begun {
+    let Some(mut object) = (unsafe { stst_transaction::take(transaction)? }) else { return Ok(()) };
+    // Under the lock, which the object has and gives up last.
+    match object.transaction.take() {
         Some(begun) if commit => begun.commit(),
-        _ => Ok(()),
+        begun => {
+            drop(begun);
+            Ok(())
+        }
     }
 }

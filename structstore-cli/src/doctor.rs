@@ -194,17 +194,32 @@ fn store(name: &Name, whole: bool) -> Result<Vec<Finding>> {
         ));
     }
     findings.extend(elsewhere(&shown, &alive));
-    if whole && let Err(error) = store.check() {
-        let found = format!("{shown}: {}", line(&error.to_string()));
-        findings.push(Finding::bad(
+    if whole {
+        findings.push(contents(name, &store));
+    }
+    Ok(findings)
+}
+
+/// Whether what is in a store is sound, as far as can be told.
+fn contents(name: &Name, store: &StructStoreShared) -> Finding {
+    let shown = name.shown();
+    let Err(error) = store.check() else {
+        return Finding::fine("contents", format!("{shown}: no damage"));
+    };
+    let found = format!("{shown}: {}", line(&error.to_string()));
+    match error.kind() {
+        ErrorKind::Corrupt | ErrorKind::Mismatch => Finding::bad(
             "contents",
             found,
             "`structstore dump` saves what can be read; create it anew with `reinit`.",
-        ));
-    } else if whole {
-        findings.push(Finding::fine("contents", format!("{shown}: no damage")));
+        ),
+        ErrorKind::Abandoned => Finding::advise("contents", found, format!("{}.", name.remedy())),
+        _ => Finding::advise(
+            "contents",
+            found,
+            "It could not be checked now; `structstore check --lock` waits for it.",
+        ),
     }
-    Ok(findings)
 }
 
 fn attached(alive: &[&Participant], store: &StructStoreShared) -> String {

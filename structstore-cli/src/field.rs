@@ -105,7 +105,7 @@ pub(crate) fn parse(text: &str) -> Result<Value<'static>> {
         let text = shortened(text, SHOWN);
         let hint = match text.starts_with(['{', '[', '"']) {
             true => String::new(),
-            false => format!("; a text is written as '{}'", serde_json::Value::from(&*text)),
+            false => format!("; a string is written as '{}'", serde_json::Value::from(&*text)),
         };
         Failure::Usage(format!("`{text}` is not valid JSON ({error}){hint}"))
     })

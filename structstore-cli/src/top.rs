@@ -71,24 +71,21 @@ pub(crate) fn run(options: &Top, output: &mut Output) -> Result<u8> {
         }
         let elapsed = start.elapsed().as_secs_f64();
         let mut rates: Vec<(Path, f64, bool)> = Vec::new();
-        for (path, mut seen) in seen {
-            if seen.stream.is_none()
-                && let Ok(Item::Stream(stream)) = find(&store, &path)
-            {
-                let published = stream.published();
-                // What was published before is not known yet.
-                seen.stream = Some((stream, published.saturating_sub(seen.changes)));
-            }
-            match &mut seen.stream {
-                Some((stream, before)) => {
-                    let published = stream.published();
-                    rates.push((path.clone(), published.saturating_sub(*before) as f64 / elapsed, true));
-                    *before = published;
-                    seen.changes = 0;
-                    streams.insert(path, seen);
+        for (path, seen) in seen {
+            let Ok(Item::Stream(stream)) = find(&store, &path) else {
+                if seen.changes > 0 {
+                    rates.push((path, seen.changes as f64 / elapsed, false));
                 }
-                None => rates.push((path, seen.changes as f64 / elapsed, false)),
-            }
+                continue;
+            };
+            let published = stream.published();
+            let before = match seen.stream {
+                Some((former, before)) if former.is_same(&stream) => before,
+                // What was published before is not known yet.
+                _ => published.saturating_sub(seen.changes),
+            };
+            rates.push((path.clone(), published.saturating_sub(before) as f64 / elapsed, true));
+            streams.insert(path, Seen { changes: 0, stream: Some((stream, published)) });
         }
         rates.sort_by(|(a, one, _), (b, other, _)| other.total_cmp(one).then_with(|| a.cmp(b)));
         match options.json {

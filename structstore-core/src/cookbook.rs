@@ -486,7 +486,7 @@
 //!
 //! # Permissions, containers and files
 //!
-//! Only its own user can open a new segment, unless `mode` says otherwise; the process's umask applies. The segment lies
+//! Only its own user can open a new segment, unless `mode` says otherwise, whatever the process's umask is. The segment lies
 //! in `/dev/shm`. Each container has its own, by default of 64 MiB under Docker: `--shm-size 1g` makes it larger,
 //! `--ipc=container:NAME` or a common volume lets containers share it. When it is full, an operation returns
 //! [`ErrorKind::OutOfSpace`](crate::ErrorKind::OutOfSpace) and changes nothing.

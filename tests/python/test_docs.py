@@ -15,7 +15,7 @@ def test_the_guide_runs(page: Path, name: str, tmp_path: Path, monkeypatch: pyte
     monkeypatch.chdir(tmp_path)
     namespace = {"__name__": page.stem}
     for indent, block in BLOCK.findall(page.read_text()):
-        code = re.sub(f"^{indent}", "", block, flags=re.MULTILINE).replace('"/robot"', f'"{name}"')
+        code = re.sub(f"^{indent}", "", block, flags=re.MULTILINE).replace("/robot", name)
         exec(compile(code, page.name, "exec"), namespace)
 
 

@@ -51,8 +51,32 @@ pub(crate) fn run(workspace: &Workspace) -> Result {
     doc.args(CRATES.iter().flat_map(|name| ["--package", name]));
     step::run(doc.current_dir(&workspace.root))?;
     copy(&workspace.target.join("doc"), &site.join("rust"))?;
+    check_links(&site)?;
     println!("{}", site.join("index.html").display());
     Ok(())
+}
+
+/// Fails for a link of the guide that leads to no file of the site.
+fn check_links(site: &Path) -> Result {
+    let mut dead = Vec::new();
+    for entry in fs::read_dir(site)? {
+        let path = entry?.path();
+        if path.extension().is_none_or(|extension| extension != "html") || path.ends_with("404.html") {
+            continue;
+        }
+        let page = fs::read_to_string(&path)?;
+        for link in page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()) {
+            let file = link.split(['#', '?']).next().unwrap_or_default();
+            let elsewhere = link.contains("://") || link.starts_with("mailto:") || file.is_empty();
+            if !elsewhere && !site.join(file).exists() {
+                dead.push(format!("{}: {link}", path.file_name().unwrap_or_default().to_string_lossy()));
+            }
+        }
+    }
+    match dead.is_empty() {
+        true => Ok(()),
+        false => Err(format!("links that lead nowhere:\n{}", dead.join("\n")).into()),
+    }
 }
 
 /// The languages whose code can be in tabs, as pages name them before the code.

@@ -15,7 +15,7 @@ const NAMES: [&str; 5] = ["LICENSE", "LICENCE", "COPYING", "COPYRIGHT", "NOTICE"
 ///
 /// # Errors
 ///
-/// If cargo does not say which crates these are, or a crate that has a licence has no text of it here.
+/// If cargo does not say which crates these are, or their sources are not here.
 pub(crate) fn texts(workspace: &Workspace, package: &str) -> Result<String> {
     let mut cargo = workspace.cargo();
     cargo.args(["tree", "--locked", "--package", package, "--edges", "normal", "--prefix", "none"]);

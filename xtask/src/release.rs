@@ -48,6 +48,7 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result {
     steps.run("tree", "what is released is committed, and the changelog has it", || release.check())?;
     steps.run("page", "the page of the live viewer", || Page::new(workspace).build())?;
     steps.run("python", "the wheels and the source distributions", || release.build())?;
+    steps.run("check", "what PyPI would refuse", || release.check_python())?;
     steps.run("crates", "the crates", || release.publish_crates())?;
     steps.run("pypi", "the packages for Python", || release.publish_python())?;
     println!("{}", steps.summary());
@@ -132,9 +133,13 @@ impl Release<'_> {
                 }
             }
         }
-        for wheel in self.with.iter().flat_map(fs::read_dir).flatten() {
+        let with = self.with.iter().map(fs::read_dir).collect::<std::io::Result<Vec<_>>>()?;
+        for wheel in with.into_iter().flatten() {
             let wheel = wheel?.path();
-            if wheel.extension().is_some_and(|extension| extension == "whl") {
+            let name = wheel.file_name().unwrap_or_default().to_string_lossy();
+            if name.contains(&format!("-{}-", self.version))
+                && wheel.extension().is_some_and(|extension| extension == "whl")
+            {
                 fs::copy(&wheel, self.dist.join(wheel.file_name().unwrap_or_default()))?;
             }
         }
@@ -183,16 +188,20 @@ impl Release<'_> {
         step::run(cargo.current_dir(&self.workspace.root))
     }
 
+    fn check_python(&self) -> Result {
+        step::run(self.twine("check")?.arg("--strict"))
+    }
+
     fn publish_python(&self) -> Result {
+        if self.dry { Ok(()) } else { step::run(&mut self.twine("upload")?) }
+    }
+
+    fn twine(&self, command: &str) -> Result<Command> {
         let venv = Venv::new(self.workspace);
         venv.pip_install(["twine>=6"])?;
-        let twine = |command: &str| -> Result<Command> {
-            let mut twine = Command::new(venv.python()?);
-            twine.args(["-m", "twine", command]).args(self.files()?);
-            Ok(twine)
-        };
-        step::run(twine("check")?.arg("--strict"))?;
-        if self.dry { Ok(()) } else { step::run(&mut twine("upload")?) }
+        let mut twine = Command::new(venv.python()?);
+        twine.args(["-m", "twine", command]).args(self.files()?);
+        Ok(twine)
     }
 }
 

@@ -165,6 +165,22 @@ fn languages_read_what_others_write() {
     });
 }
 
+/// The end of a transaction, too, is under its lock.
+#[test]
+fn transactions_of_several_processes_end_one_after_the_other() {
+    let name = SegmentName::new("transact");
+    each("peer.cpp", &compilers(&CPP)[..1], &[&["-std=c++17"]], |program| {
+        let store = StructStoreShared::options().reinit(true).open(&*name).unwrap();
+        store.set("counter", 0_i64).unwrap();
+        let start = || Command::new(program.get_program()).args([&*name, "transact"]).spawn().unwrap();
+        let peers: Vec<_> = (0..3).map(|_| start()).collect();
+        peers.into_iter().for_each(|mut peer| assert!(peer.wait().unwrap().success()));
+        assert_eq!(store.get::<i64>("counter").unwrap(), 15_000);
+        assert_eq!(store.names().unwrap(), ["counter", "pair"]);
+        store.check().unwrap();
+    });
+}
+
 fn python_is_there() -> bool {
     std::env::var_os("STRUCTSTORE_PYTHON").is_some()
 }

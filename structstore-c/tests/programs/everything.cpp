@@ -200,6 +200,26 @@ void loops(const stst::Struct& store) {
     for (int item : list) assert(item != -1);
     for (const int& item : list) assert(item != -1 && is_free(list));
     list.clear();
+    for (int item = 0; item < 5; ++item) list.push_back(item);
+    bool done = false;
+    std::thread other([&list, &done] {
+        // Never empty, for the first item is gone then before the loop has its lock.
+        while (true) {
+            const stst::Lock lock = list.write_lock();
+            if (done) break;
+            if (list.size() > 2) list.pop_back();
+            else list.push_back(1);
+        }
+    });
+    for (int turn = 0; turn < 300; ++turn) {
+        for (int& item : list) ++item;
+    }
+    {
+        const stst::Lock lock = list.write_lock();
+        done = true;
+    }
+    other.join();
+    list.clear();
     list.push_back(1.5);
     assert(refused([&] { for (int& item : list) item = 1; }).code() == STST_WRONG_TYPE);
     stst::Limits limits;

@@ -15,6 +15,20 @@ int main(int argc, char** argv) {
     if (argc != 3) return 2;
     const stst::StructStoreShared store(argv[1]);
     const std::string task = argv[2];
+    if (task == "transact") {
+        for (int turn = 0; turn < 5000; ++turn) {
+            {
+                stst::Transaction undone = store->transaction();
+                store["counter"] = -1;
+                store["text " + std::to_string(turn % 7)] = "a text that is too long to lie in the record of a node";
+            }
+            stst::Transaction transaction = store->transaction();
+            store["counter"] = store["counter"].get<std::int64_t>() + 1;
+            store["pair"] = nullptr;
+            transaction.commit();
+        }
+        return 0;
+    }
     if (task == "put") {
         put_specimens(*store);
         return 0;

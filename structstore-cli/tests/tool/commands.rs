@@ -303,7 +303,7 @@ fn set_keeps_types() {
         ("rate", "256", 4, "rate: found `256`, expected u8"),
         ("camera.exposure", "fast", 4, "camera.exposure: found `fast`, expected f64"),
         ("camera.lenses", "5", 4, "camera.lenses: found `5`, expected list"),
-        ("another", "fast", 2, r#"a text is written as '"fast"'"#),
+        ("another", "fast", 2, r#"a string is written as '"fast"'"#),
         ("camra.exposure", "1", 3, "did you mean camera?"),
         ("", "1", 2, "a path is required"),
         ("camera.lenses[5]", "{}", 3, "out of range"),

@@ -95,7 +95,7 @@ fn push_appends_to_lists() {
     for (path, value, code, said) in [
         ("small", "256", 4, "small: found `256`, expected u8"),
         ("array", "3", 4, "array: found array, expected list"),
-        ("new", "fast", 2, "a text is written as"),
+        ("new", "fast", 2, "a string is written as"),
         ("missing.list", "1", 3, "missing: no such field"),
         ("numbers[9]", "1", 3, "out of range"),
     ] {

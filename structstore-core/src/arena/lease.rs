@@ -70,7 +70,9 @@ impl Lease {
     ) -> Result<Option<Arc<Lease>>> {
         let mut heap = HeapGuard::lock(arena, arena.owner(), &Wait::QUIET)?;
         let mut leases = lock(&arena.leases);
-        if let Some(lease) = leases.get(&block).and_then(Weak::upgrade) {
+        // A pin that this process has inherited pins nothing.
+        let counts = |lease: &Arc<Lease>| lease.entry.load(LocalOrdering::Relaxed) != 0;
+        if let Some(lease) = leases.get(&block).and_then(Weak::upgrade).filter(counts) {
             return Ok(Some(lease));
         }
         let entry = Self::enter(&mut heap, arena.participant()?, block)?;

@@ -21,6 +21,10 @@ pub(crate) fn lend_for_good(part: &Struct, key: &Key<'_>, kind: Kind) -> Result<
         if !handle.store().may_change() {
             return Err(handle.arena().refusal());
         }
+        if handle.store().asks() {
+            // What is written through the reference takes over an orphan.
+            handle.store().ask()?;
+        }
         if handle.in_transaction() {
             // It could undo the declaration.
             return Err(Error::new(ErrorKind::InTransaction));
@@ -59,9 +63,8 @@ fn lend_declared(handle: &Handle, key: &Key<'_>, kind: Kind) -> Result<Option<*m
     }
     decode_scalar(kind, raw.payload)?;
     let chunk = structure::chunk_with(arena, handle.node(), found.offset)?;
-    for entry in [pin_of(handle.id()), chunk] {
-        let lease = Lease::take(arena, entry, || Ok(true))?.ok_or_else(|| Error::new(ErrorKind::Deadlock))?;
-        handle.store().keep(&lease);
-    }
+    let take = |entry| Lease::take(arena, entry, || Ok(true))?.ok_or_else(|| Error::new(ErrorKind::Deadlock));
+    let leases = [take(pin_of(handle.id()))?, take(chunk)?];
+    leases.iter().for_each(|lease| handle.store().keep(lease));
     Ok(Some(found.field.slot.payload.as_ptr().cast()))
 }

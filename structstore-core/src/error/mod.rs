@@ -622,7 +622,7 @@ impl Error {
                     "changed again and again while it was read; read it in parts, or open the store read-write"
                 )
             }
-            ErrorKind::Declared => write!(f, "declared by a binding as {found}, so it cannot be {subject}"),
+            ErrorKind::Declared => write!(f, "declared as {found}, so it cannot be {subject}"),
             ErrorKind::OtherVersion => write!(f, "found {found}, expected {expected}"),
             ErrorKind::Bound => {
                 write!(f, "in use by {found}, so it cannot be {subject}")

@@ -54,10 +54,6 @@ pub(crate) fn pinned_by(arena: &Arena, index: u32, among: Among) -> Result<Optio
 
 /// The name of a living process to which the chunk is lent in which a field's slot lies, if there is one.
 pub(crate) fn lent_to(arena: &Arena, slot: &Slot) -> Result<Option<String>> {
-    if arena.header().pins.load(Ordering::Relaxed) == 0 {
-        // Who lends a field pins its struct.
-        return Ok(None);
-    }
     let at = arena.segment().offset_of(&slot.tag);
     let covers = |entry: u64| {
         let inside = !is_pin(entry) && entry <= at && entry != 0;

@@ -109,11 +109,13 @@ impl Fork {
                 let mut rows = Vec::with_capacity(leases.len());
                 if let Some(mut heap) = heap {
                     let record = arena.record::<Participant>(participant)?;
+                    let kept: Vec<u64> = lock(&arena.kept).iter().map(|kept| kept.lease.block()).collect();
                     for (lease, share) in leases.iter().zip(&shares) {
-                        // What the child has bound may be on stacks of threads that it has not: it pins nothing.
-                        entries.push(match is_pin(lease.block()) {
+                        // What the child has bound may be on stacks of threads that it has not: that pins nothing. What a store keeps, it has.
+                        let block = lease.block();
+                        entries.push(match is_pin(block) && !kept.contains(&block) {
                             true => 0,
-                            false => Lease::enter(&mut heap, record, lease.block())?,
+                            false => Lease::enter(&mut heap, record, block)?,
                         });
                         rows.push(share.row_for(u64::from(participant).saturating_add(1))?);
                     }

@@ -81,7 +81,10 @@ fn attach_as(
         let known = lock(&ATTACHED).get(&key).and_then(Weak::upgrade);
         let has_it = known.is_some();
         let arena = match known {
-            Some(arena) => arena,
+            Some(arena) => {
+                prepare(arena.segment(), options)?;
+                arena
+            }
             None => {
                 let backing = Backing::File {
                     file,
@@ -177,20 +180,13 @@ fn attach_as(
         };
         drop(init);
         end_with_process();
-        let opened = StructStoreShared {
+        return Ok(StructStoreShared {
             root: Struct::from_handle(Handle::root(store, root)?),
             arena,
             options: options.clone(),
             opening,
             open: true,
-        };
-        if options.prefault > 0 {
-            opened.arena.segment().prefault(options.prefault)?;
-        }
-        if options.lock_memory {
-            opened.arena.segment().lock()?;
-        }
-        return Ok(opened);
+        });
     }
     Err(Error::not_ready(place.to_string(), INITIALISING, options.timeout))
 }
@@ -285,11 +281,26 @@ fn load(
         }
         segment.trust(committed)?;
     }
+    if let Err(error) = prepare(&segment, options) {
+        if fresh {
+            // What nobody has attached to is not to become a store.
+            segment.at::<Header>(0)?.ready.store(0, Ordering::Release);
+        }
+        return Err(error);
+    }
     let arena = Arena::attach(segment, Some(liveness), !options.observe, wait)?;
     if !fresh && !options.observe && arena.writable() {
         arena.find_orphan(wait)?;
     }
     Ok((Arc::new(arena), fresh))
+}
+
+/// Has the memory mapped and locked as was asked, before anything is changed.
+fn prepare(segment: &Segment, options: &Options) -> Result<()> {
+    if options.prefault > 0 {
+        segment.prefault(options.prefault)?;
+    }
+    if options.lock_memory { segment.lock() } else { Ok(()) }
 }
 
 /// How large a store may become, and never larger: so much address space it takes. As much as any, if its header is no help.

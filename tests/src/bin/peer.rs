@@ -196,6 +196,13 @@ fn run(arguments: &[&str]) -> Result<()> {
             store.delete(*field)?;
             forever()
         }
+        // Changes a field that is lent, and nothing else.
+        ("refer", [field]) => {
+            let place = store.lend_for_good(&Key::new(field), Kind::I64)?;
+            // SAFETY: lent while the store is open.
+            unsafe { place.cast::<i64>().write(5) };
+            store.close()
+        }
         // Has a field lent for good, of a struct that it then removes.
         ("die with a reference", [field]) => {
             let part = store.ensure_struct(*field)?;

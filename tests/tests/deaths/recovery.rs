@@ -6,7 +6,8 @@ mod peer;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use structstore::{ArrayValue, Cleanup, ErrorKind, StructStoreShared, Value};
+use structstore::binding_support::StructExt;
+use structstore::{ArrayValue, Cleanup, ErrorKind, Key, Kind, Meta, StructStoreShared, Value};
 use structstore_tests::SegmentName;
 use structstore_tests::words::Words;
 
@@ -185,6 +186,65 @@ fn orphans_lists_stores_of_killed_programs() {
     store.set("num", 1).unwrap();
     store.close().unwrap();
     assert!(!killed.path().exists());
+}
+
+#[test]
+fn what_is_written_through_a_reference_takes_over_an_orphan() {
+    let name = SegmentName::new("adopted");
+    let store = counters(&name);
+    store.set("number", 1_i64).unwrap();
+    store.declare("number", &Meta::new().description("declared before")).unwrap();
+    let mut peer = Peer::start(&name, &["die holding", "counters", "0"]).ready();
+    store.close().unwrap();
+    peer.kill();
+    drop(peer);
+    Peer::start(&name, &["refer", "number"]).finish();
+    assert!(!name.path().exists(), "the last process that changed it has removed it");
+}
+
+/// A child goes on to have what its parent was lent, also when the parent has ended.
+#[test]
+fn references_of_a_child_are_its_own() {
+    let name = SegmentName::new("child_reference");
+    let store = counters(&name);
+    let part = store.at("counters").unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    // SAFETY: parent and child call the store and the allocator, both of which bear a fork, and end without running anything else.
+    let parent = unsafe { libc::fork() };
+    if parent == 0 {
+        let lent = part.lend_for_good(&Key::new("first"), Kind::I64);
+        // SAFETY: as above.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            drop(writer);
+            // Until the test has looked.
+            let mut end = [0];
+            let _ = std::io::Read::read(&mut &reader, &mut end);
+            if let Ok(place) = lent {
+                // SAFETY: lent to this process, too.
+                unsafe { place.cast::<i64>().write(7) };
+            }
+        }
+        // SAFETY: as above.
+        unsafe { libc::_exit(0) };
+    }
+    let mut status = 0;
+    // SAFETY: a child of this process, and a valid place for its status.
+    assert_eq!(unsafe { libc::waitpid(parent, &raw mut status, 0) }, parent);
+    let start = Instant::now();
+    while store.participants().unwrap().iter().any(|participant| participant.pid == parent as u32) {
+        store.check().unwrap();
+        assert!(start.elapsed() < LIMIT, "the parent is not taken for dead");
+    }
+    assert_eq!(part.undeclare("first").unwrap_err().kind(), ErrorKind::Bound);
+    assert_eq!(store.delete("counters").unwrap_err().kind(), ErrorKind::Bound);
+    drop((reader, writer));
+    let start = Instant::now();
+    while part.undeclare("first").is_err() {
+        assert!(start.elapsed() < LIMIT, "the child is not taken for dead");
+    }
+    assert_eq!(part.get::<i64>("first").unwrap(), 7);
+    store.check().unwrap();
 }
 
 #[test]

@@ -271,3 +271,31 @@ fn what_is_reserved_needs_no_growth() {
     assert_eq!(store.to_value().unwrap(), before);
     store.check().unwrap();
 }
+
+/// Whoever cannot have what he asks for has changed nothing.
+#[test]
+fn memory_that_cannot_be_locked_leaves_the_store_as_it_was() {
+    let (name, new) = (SegmentName::new("unlockable"), SegmentName::new("unlockable_new"));
+    let store = StructStoreShared::open(&name).unwrap();
+    store.set("x", 5).unwrap();
+    let locked =
+        |name: &SegmentName| StructStoreShared::options().reinit(true).lock_memory(true).open(name).map(drop);
+    // SAFETY: the child calls the store and the allocator, both of which bear a fork, and ends without running anything else.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        use nix::sys::resource::{Resource, setrlimit};
+        // SAFETY: as above; a system call.
+        let alone = geteuid().is_root() && unsafe { libc::setuid(65_534) } == 0;
+        let limited = setrlimit(Resource::RLIMIT_MEMLOCK, 4096, 4096).is_ok();
+        let refused = alone || locked(&name).is_err();
+        let no_new = locked(&new).is_err();
+        // SAFETY: as above.
+        unsafe { libc::_exit(i32::from(!(limited && refused && no_new))) };
+    }
+    let mut status = 0;
+    // SAFETY: a child of this process, and a valid place for its status.
+    assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+    assert_eq!(status, 0);
+    assert_eq!(store.get::<i32>("x").unwrap(), 5);
+    assert!(!new.path().exists());
+}
