@@ -277,6 +277,10 @@ typedef struct {
   bool lock_memory;
   // How many bytes to map at once, so that their first use costs no page fault.
   uint64_t prefault;
+  // The group of a new store, by name or number; null for that of the process.
+  const char *group;
+  // The length of that.
+  size_t group_length;
 } stst_options;
 
 // What is known of a sample.

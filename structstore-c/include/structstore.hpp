@@ -1141,6 +1141,8 @@ struct Options {
     bool lock_memory = false;
     /// How many bytes to map at once, so that their first use costs no page fault.
     std::uint64_t prefault = 0;
+    /// The group of a new store, by name or number.
+    std::string group = {};
 };
 
 /// A store that processes share by its name.
@@ -1152,7 +1154,8 @@ public:
               const stst_options given{
                   sizeof given,      options.size,      options.max_size, options.cleanup,     options.mode,
                   options.timeout,   options.reinit,    options.read_only, options.observe, options.must_exist,
-                  options.any_owner, options.file,         options.lock_memory, options.prefault};
+                  options.any_owner, options.file,         options.lock_memory, options.prefault,
+                  options.group.data(), options.group.size()};
               return stst_open(name.data(), name.size(), &given, made);
           })},
           root_(detail::root(store.get())) {}

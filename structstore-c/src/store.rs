@@ -8,7 +8,7 @@ use structstore::binding_support::{OptionsExt, reentrant_store};
 use structstore::{Cleanup, Error, Result, StructStore, StructStoreShared};
 
 use crate::node::{Node, stst_node};
-use crate::object::{Object, elements, object, write};
+use crate::object::{Object, elements, object, text, write};
 use crate::status::{status, stst_status};
 
 /// A store. Handles that were obtained from it must be freed separately.
@@ -68,6 +68,10 @@ pub struct stst_options {
     pub lock_memory: bool,
     /// How many bytes to map at once, so that their first use costs no page fault.
     pub prefault: u64,
+    /// The group of a new store, by name or number; null for that of the process.
+    pub group: *const c_char,
+    /// The length of that.
+    pub group_length: usize,
 }
 
 /// Creates an empty store that is local to this process.
@@ -133,6 +137,11 @@ unsafe fn opening(options: *const stst_options) -> Result<structstore::Options> 
     };
     opening =
         opening.reinit(given.reinit).create(!given.must_exist).any_owner(given.any_owner).file(given.file);
+    // SAFETY: the caller's promise.
+    let group = unsafe { text(given.group, given.group_length, "group")? };
+    if !group.is_empty() {
+        opening = opening.group(group);
+    }
     let opening = opening.prefault(given.prefault).lock_memory(given.lock_memory);
     Ok(opening.read_only(given.read_only).observe(given.observe))
 }

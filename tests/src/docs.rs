@@ -8,9 +8,11 @@ macro_rules! pages {
 }
 pages! {
     asyncio: "asyncio.md",
+    comparison: "comparison.md",
     containers: "containers.md",
     evolution: "evolution.md",
     faq: "faq.md",
+    how: "how.md",
     lifetime: "lifetime.md",
     limits: "limits.md",
     locks: "locks.md",

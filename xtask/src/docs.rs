@@ -32,6 +32,9 @@ pub(crate) fn run(workspace: &Workspace) -> Result {
         let target = pages.join("src").join(path.file_name().unwrap_or_default());
         fs::write(target, as_shown(&fs::read_to_string(path)?))?;
     }
+    let report = fs::read_to_string(workspace.root.join("benches/peers/REPORT.md"))?;
+    let report = report.replacen("# Report of", "# Benchmarks of", 1);
+    fs::write(pages.join("src/benchmarks.md"), report)?;
     let mut mkdocs = Command::new(tools.python()?);
     mkdocs.args(["-m", "mkdocs", "build", "--quiet", "--strict", "--clean", "--config-file"]);
     mkdocs.arg(pages.join("mkdocs.yml")).arg("--site-dir").arg(&site);

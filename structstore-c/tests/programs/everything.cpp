@@ -493,6 +493,11 @@ int main(int argc, char** argv) {
                missing.timeout = 0.01;
                stst::StructStoreShared("/structstore_nobody_has_this", missing);
            }).code() == STST_IO);
+    assert(refused([] {
+               stst::Options other;
+               other.group = "nobody has such a group";
+               stst::StructStoreShared("/structstore_nobody_has_this", other);
+           }).code() == STST_INVALID_ARGUMENT);
     assert(stst_version() == 2000);
     return 0;
 }
