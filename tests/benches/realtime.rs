@@ -114,12 +114,12 @@ fn burn() {
     }
 }
 
-/// Has this thread run before all others of this machine, if it may.
+/// Has this thread run before all others of this machine, if it may; not the processes that it starts.
 fn run_first() -> bool {
     // SAFETY: zero is a value of all of its members; a system call.
     unsafe {
         let mut parameters: libc::sched_param = std::mem::zeroed();
         parameters.sched_priority = 80;
-        libc::sched_setscheduler(0, libc::SCHED_FIFO, &raw const parameters) == 0
+        libc::sched_setscheduler(0, libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK, &raw const parameters) == 0
     }
 }
