@@ -245,8 +245,7 @@ pub trait StructExt {
     /// Lends a field as plain memory of a number type, for as long as the store is open, also where the struct is removed meanwhile. The field is declared;
     /// it is created as 0, or converted if that keeps its value.
     ///
-    /// What the memory holds is not covered by locks nor transactions of the store: who writes to it takes an exclusive lock first, wherever others
-    /// take any.
+    /// Locks and transactions do not cover the memory. A program that writes to it takes an exclusive lock first if other programs use locks.
     ///
     /// # Errors
     ///

@@ -102,7 +102,7 @@ pub fn stores() -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// The version of the format of segments that this build reads and writes: programs whose versions are equal share stores.
+/// The version of the segment format that this build reads and writes. Programs with the same version can share stores.
 pub fn format_version() -> u64 {
     layout::FORMAT_VERSION
 }

@@ -45,8 +45,8 @@ pub struct Statistics {
 }
 
 impl Struct {
-    /// Makes sure that a block of so many bytes is free in the store, which grows if need be: what is allocated of it later takes no system call. Others may take it
-    /// first.
+    /// Makes sure that the store has a free block of so many bytes, and grows the store if it has none. Allocating from that block later makes no system call. Other
+    /// processes may use it first.
     ///
     /// # Errors
     ///

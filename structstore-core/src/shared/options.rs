@@ -274,8 +274,8 @@ impl Options {
         self
     }
 
-    /// Maps the first bytes of the store when it is opened, all that is committed if they are more: the first use of each page costs no page fault then, which takes
-    /// a microsecond or more. For loops that must never wait; see [`Struct::reserve`] and [`Options::lock_memory`].
+    /// Maps the first `bytes` bytes of the store when it is opened, or all that is committed if that is less. The first use of a page then causes no page fault, which
+    /// takes a microsecond or more. For loops that must never wait; see [`Struct::reserve`] and [`Options::lock_memory`].
     ///
     /// ```
     /// use structstore::StructStoreShared;
@@ -290,8 +290,8 @@ impl Options {
         self
     }
 
-    /// Keeps what is committed when the store is opened in memory: it is never swapped out, and counts towards `RLIMIT_MEMLOCK`. What the store grows by later is not locked.
-    /// It lasts as long as the process has the store open.
+    /// Locks the memory that is committed when the store is opened: it is never swapped out, and counts towards `RLIMIT_MEMLOCK`. Memory that the store grows by later is
+    /// not locked. The lock lasts as long as the process has the store open.
     pub fn lock_memory(mut self, lock: bool) -> Options {
         self.lock_memory = lock;
         self
