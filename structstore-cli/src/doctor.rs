@@ -107,13 +107,18 @@ pub(crate) fn run(options: &Doctor, output: &mut Output) -> Result<u8> {
     Ok(status)
 }
 
+/// A message with the name of the store, which it may begin with already.
+fn named(shown: &str, message: String) -> String {
+    if message.contains(shown) { message } else { format!("{shown}: {message}") }
+}
+
 /// What is to be said of a store that cannot be opened.
 fn unusable(shown: &str, failure: &Failure) -> Finding {
     let found = match failure {
         Failure::Store(error) => line(&error.to_string()),
         other => other.to_string(),
     };
-    let found = if found.contains(shown) { found } else { format!("{shown}: {found}") };
+    let found = named(shown, found);
     match failure {
         Failure::Missing { .. } => {
             Finding::bad("store", found, "Start the program that creates it, or see `structstore ls`.")
@@ -206,7 +211,7 @@ fn contents(name: &Name, store: &StructStoreShared) -> Finding {
     let Err(error) = store.check() else {
         return Finding::fine("contents", format!("{shown}: no damage"));
     };
-    let found = format!("{shown}: {}", line(&error.to_string()));
+    let found = named(&shown, line(&error.to_string()));
     match error.kind() {
         ErrorKind::Corrupt | ErrorKind::Mismatch => Finding::bad(
             "contents",

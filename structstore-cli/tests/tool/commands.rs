@@ -83,6 +83,15 @@ fn doctor_says_what_is_in_the_way() {
     assert!(shown.contains("mode 0600 of "), "{shown}");
     assert_eq!(of(&found, "contents")[0]["level"], "ok");
     assert!(structstore(&["doctor"]).text().contains(&*name));
+    // What is locked, or in the middle of a change, is not damaged.
+    let transaction = store.transaction(|root| {
+        root.set("new", vec!["a text that is too long to lie in the record of a node"; 20])?;
+        // It also says who is waited for.
+        let busy: Value = serde_json::from_slice(&structstore(&["doctor", &name, "--json"]).out).unwrap();
+        assert_ne!(of(&busy, "contents")[0]["level"], "bad", "{busy}");
+        Err::<(), _>(structstore::Error::rejected("undone"))
+    });
+    assert!(transaction.is_err());
     store.close().unwrap();
 
     assert_eq!(structstore(&["doctor", &name]).code(), 3);

@@ -6,7 +6,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use structstore::StructStoreShared;
+use structstore::stream::{Stream, StreamValue};
+use structstore::{DType, StructStoreShared};
 use structstore_tests::SegmentName;
 
 use crate::command::{Outcome, command, finish, structstore};
@@ -121,4 +122,37 @@ fn top_counts_what_changes() {
         text.contains("exclusive, thread") && text.ends_with("locked, so that changes cannot be watched\n"),
         "{text}"
     );
+}
+
+/// A stream that was replaced while it was watched is another one.
+#[test]
+fn top_follows_a_stream_that_is_replaced() {
+    let name = SegmentName::new("top_stream");
+    let store = StructStoreShared::open(&name).unwrap();
+    let new = |depth| store.set("imu", StreamValue::new(DType::of::<f64>(), &[], depth).unwrap()).unwrap();
+    new(10);
+    let options = ["top", &name, "--interval", "0.4", "--count", "4", "--json"];
+    let child = command(&options).spawn().unwrap();
+    let done = AtomicBool::new(false);
+    let said = thread::scope(|scope| {
+        let watching = scope.spawn(|| {
+            let said = finish(child).text();
+            done.store(true, Ordering::Relaxed);
+            said
+        });
+        let start = Instant::now();
+        let mut replaced = false;
+        while !done.load(Ordering::Relaxed) {
+            if !replaced && start.elapsed() > Duration::from_millis(600) {
+                new(20);
+                replaced = true;
+            }
+            store.get::<Stream<f64>>("imu").unwrap().publish(&1.5).unwrap();
+            thread::sleep(Duration::from_millis(2));
+        }
+        watching.join().unwrap()
+    });
+    let last: Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+    assert_eq!((&last["changes"][0]["path"], &last["changes"][0]["stream"]), (&"imu".into(), &true.into()));
+    assert!(last["changes"][0]["rate"].as_f64().unwrap() > 1.0, "{said}");
 }

@@ -247,6 +247,42 @@ fn references_of_a_child_are_its_own() {
     store.check().unwrap();
 }
 
+/// A pin that a child has inherited pins nothing; one that it takes does.
+#[test]
+fn a_child_pins_what_its_parent_has_pinned() {
+    use std::io::{Read, Write};
+    let name = SegmentName::new("child_pin");
+    let store = counters(&name);
+    let part = store.at("counters").unwrap();
+    let pin = part.pin().unwrap();
+    let (mut told, mut tell) = std::io::pipe().unwrap();
+    let (mut end, go_on) = std::io::pipe().unwrap();
+    // SAFETY: the child calls the store and the allocator, both of which bear a fork, and ends without running anything else.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        drop(go_on);
+        let own = part.pin();
+        let _ = tell.write_all(&[u8::from(own.is_ok())]);
+        let _ = end.read(&mut [0]);
+        // SAFETY: as above.
+        unsafe { libc::_exit(0) };
+    }
+    let mut pinned = [0];
+    told.read_exact(&mut pinned).unwrap();
+    assert_eq!(pinned, [1]);
+    drop(pin);
+    assert_eq!(store.delete("counters").unwrap_err().kind(), ErrorKind::Bound);
+    drop(go_on);
+    let mut status = 0;
+    // SAFETY: a child of this process, and a valid place for its status.
+    assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+    let start = Instant::now();
+    while store.delete("counters").is_err() {
+        assert!(start.elapsed() < LIMIT, "the child is not taken for dead");
+    }
+    store.check().unwrap();
+}
+
 #[test]
 fn a_process_that_closed_its_descriptors_lives() {
     let name = SegmentName::new("daemon");
