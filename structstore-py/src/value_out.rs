@@ -150,7 +150,7 @@ fn next<'py>(
                 }
             };
             for _ in 0..count {
-                let name = names::string(py, snapshot.name()?);
+                let name = names::next(py, snapshot)?;
                 dict.set_item(name, next(py, snapshot, structs)?)?;
             }
             object

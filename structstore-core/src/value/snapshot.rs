@@ -445,6 +445,12 @@ impl<'a> SnapshotReader<'a> {
     #[inline(always)]
     fn text(&mut self) -> Result<&'a str> {
         let bytes = self.sized()?;
+        self.text_of(bytes)
+    }
+
+    /// These bytes, which were read, as text.
+    #[inline(always)]
+    pub fn text_of<'b>(&self, bytes: &'b [u8]) -> Result<&'b str> {
         std::str::from_utf8(bytes).map_err(|_| self.broken("text that is not UTF-8"))
     }
 
@@ -452,6 +458,12 @@ impl<'a> SnapshotReader<'a> {
     #[inline(always)]
     pub fn name(&mut self) -> Result<&'a str> {
         self.text()
+    }
+
+    /// The bytes of the name of a field, which may not be UTF-8: [`Self::text_of`] finds out.
+    #[inline(always)]
+    pub fn name_bytes(&mut self) -> Result<&'a [u8]> {
+        self.sized()
     }
 
     /// The next value, of a list or struct just its length.
