@@ -190,9 +190,9 @@ fn limits() -> Vec<Finding> {
         true => Finding::advise(
             "open files",
             count,
-            "A store takes two descriptors: `ulimit -n 1024`, or LimitNOFILE= of a service.",
+            "A store takes a descriptor: `ulimit -n 1024`, or LimitNOFILE= of a service.",
         ),
-        false => Finding::fine("open files", format!("{count}; a store takes two")),
+        false => Finding::fine("open files", format!("{count}; a store takes one")),
     };
     let locked = limit(Resource::RLIMIT_MEMLOCK);
     let memory = match locked {

@@ -1,13 +1,11 @@
 //! Shared memory that programs have left behind when they were killed.
 
-use std::os::unix::fs::MetadataExt;
-
 use crate::arena::Arena;
 use crate::arena::layout::{Header, OBSERVING, PERSISTENT};
 use crate::error::{Error, ErrorKind, Result};
 use crate::inspect::stores;
 use crate::lock::Wait;
-use crate::segment::{Access, Backing, Liveness, Place, RESERVATION, Segment};
+use crate::segment::{Access, Liveness, Place, RESERVATION, Segment};
 use crate::shared::{StructStoreShared, examine};
 use crate::sync::Ordering;
 
@@ -54,14 +52,12 @@ pub fn remove_orphan(name: &str) -> Result<bool> {
 fn is_orphan(name: &str) -> Result<bool> {
     let (place, access) = (Place::name(name)?, Access::Unseen);
     let (file, _) = place.open(access, false)?;
-    let found = place.admit(&file, false)?;
-    let identity = (found.dev(), found.ino());
+    place.admit(&file, false)?;
     if examine(&file, &place)? {
         return Ok(false);
     }
     let liveness = Liveness::new(&file, &place, access)?;
-    let segment =
-        Segment::map(Backing::File { file, identity, place, access, any_owner: false }, RESERVATION)?;
+    let segment = Segment::map(liveness.backing(place, false), Some(&file), RESERVATION)?;
     segment.trust(size_of::<Header>() as u64)?;
     Arena::attach(segment, Some(liveness), false, &Wait::FOREVER)?.is_orphan()
 }

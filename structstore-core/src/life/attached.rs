@@ -23,7 +23,7 @@ const END_TRIES: usize = 100;
 pub(crate) fn local() -> Result<&'static Arc<Arena>> {
     let map = || {
         super::fork::install();
-        let segment = Segment::map(Backing::Anonymous, RESERVATION)?;
+        let segment = Segment::map(Backing::Anonymous, None, RESERVATION)?;
         Arena::create(&segment, MIN_SIZE, RESERVATION, TRANSIENT)?;
         Ok(Arc::new(Arena::attach(segment, None, true, &Wait::FOREVER)?))
     };

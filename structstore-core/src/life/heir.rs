@@ -225,7 +225,7 @@ impl Arena {
         if self.forks() >= GENERATIONS {
             return Err(Error::too_many("generations of forks", GENERATIONS as usize));
         }
-        let liveness = Liveness::for_child(file, place, *access)?;
+        let liveness = Liveness::for_child(&file, place, *access)?;
         if !self.writable() {
             liveness.join_readers(place)?;
             return Ok((0, liveness));

@@ -2,16 +2,18 @@
 
 use std::fs::{File, Metadata, OpenOptions, Permissions};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use nix::errno::Errno;
 use nix::fcntl::{FallocateFlags, OFlag, fallocate};
 use nix::sys::mman::{shm_open, shm_unlink};
 use nix::sys::resource::{Resource, getrlimit};
-use nix::sys::stat::Mode;
+use nix::sys::stat::{Mode, fstat};
 
+use super::descriptions::Description;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Where glibc and musl keep POSIX shared memory.
@@ -54,9 +56,8 @@ pub(crate) enum Backing {
     /// Private to this process.
     Anonymous,
     File {
-        file: File,
-        /// Device and inode of the file, which tell whether its descriptor still leads to it.
-        identity: (u64, u64),
+        /// The one descriptor of an attachment, which its [`Liveness`](super::Liveness) has, too.
+        file: Arc<Description>,
         place: Place,
         access: Access,
         /// Whether the file may belong to another user.
@@ -249,7 +250,7 @@ impl Backing {
 
     /// Whether nothing leads to the file by name any more.
     pub(crate) fn is_nameless(&self) -> bool {
-        matches!(self.file(), Ok(Some(file)) if file.metadata().is_ok_and(|found| found.nlink() == 0))
+        matches!(self.file(), Ok(Some(file)) if fstat(file).is_ok_and(|found| found.st_nlink == 0))
     }
 
     /// The length of the file, if there is one.
@@ -257,10 +258,10 @@ impl Backing {
         match self {
             Backing::Anonymous => Ok(None),
             Backing::File { .. } => match self.file()? {
-                Some(file) => file
-                    .metadata()
-                    .map(|found| Some(found.len()))
-                    .map_err(|source| self.io("examine", source)),
+                Some(file) => match fstat(file) {
+                    Ok(found) => Ok(Some(found.st_size as u64)),
+                    Err(errno) => Err(self.io("examine", errno.into())),
+                },
                 None => Ok(None),
             },
         }
@@ -268,12 +269,11 @@ impl Backing {
 
     /// The file, if there is one. An error if the program has closed its descriptor, and perhaps opened another file in its
     /// place, which must be neither enlarged nor locked.
-    pub(crate) fn file(&self) -> Result<Option<&File>> {
-        let Backing::File { file, identity, .. } = self else { return Ok(None) };
-        match file.metadata() {
-            Ok(found) if (found.dev(), found.ino()) == *identity => Ok(Some(file)),
-            Ok(_) => Err(self.io("use", io::Error::from(Errno::EBADF))),
-            Err(source) => Err(self.io("use", source)),
+    pub(crate) fn file(&self) -> Result<Option<BorrowedFd<'_>>> {
+        let Backing::File { file, .. } = self else { return Ok(None) };
+        match file.verify() {
+            Ok(()) => Ok(Some(file.as_fd())),
+            Err(errno) => Err(self.io("use", errno.into())),
         }
     }
 
@@ -291,7 +291,7 @@ impl Backing {
             let reason = format!("this process may make files of up to {limit} bytes (RLIMIT_FSIZE)");
             return Err(Error::out_of_space(self.place(), length, reason));
         }
-        match fallocate(file.as_fd(), FallocateFlags::empty(), from as i64, length as i64) {
+        match fallocate(file, FallocateFlags::empty(), from as i64, length as i64) {
             Ok(()) => Ok(()),
             Err(Errno::EOPNOTSUPP) => {
                 zero(file, from, size).map_err(|error| self.exhausted(length, file, error))
@@ -315,7 +315,7 @@ impl Backing {
         }
     }
 
-    fn exhausted(&self, needed: u64, file: &File, error: io::Error) -> Error {
+    fn exhausted(&self, needed: u64, file: BorrowedFd<'_>, error: io::Error) -> Error {
         let mut reason = error.to_string();
         if let Ok(system) = nix::sys::statvfs::fstatvfs(file) {
             let bytes = |blocks: u64| blocks.saturating_mul(system.fragment_size());
@@ -330,8 +330,8 @@ impl Backing {
 }
 
 /// Extends a file by writing zeroes behind its end, where nobody looks yet.
-fn zero(file: &File, from: u64, size: u64) -> io::Result<()> {
-    let zeroes = [0; ZEROES];
+fn zero(file: BorrowedFd<'_>, from: u64, size: u64) -> io::Result<()> {
+    let (zeroes, file) = ([0; ZEROES], File::from(file.try_clone_to_owned()?));
     for at in (from.max(file.metadata()?.len())..size).step_by(ZEROES) {
         let left = usize::try_from(size.saturating_sub(at)).unwrap_or(ZEROES);
         file.write_all_at(zeroes.get(..left).unwrap_or(&zeroes), at)?;
@@ -342,8 +342,8 @@ fn zero(file: &File, from: u64, size: u64) -> io::Result<()> {
 /// A second, independent open file description of the same file.
 ///
 /// A mapping keeps the description that it was made from alive, also in forked children; locks that shall tell
-/// whether this process lives need one that is not mapped.
-pub(crate) fn reopen(file: &File, access: Access) -> io::Result<OwnedFd> {
+/// whether this process lives need another one.
+pub(crate) fn reopen(file: &impl AsRawFd, access: Access) -> io::Result<OwnedFd> {
     OpenOptions::new()
         .read(true)
         .write(access == Access::ReadWrite)

@@ -3,7 +3,6 @@
 //! The locks belong to an open file description of their own (OFD locks), at offsets far beyond any content:
 //! one byte for whoever initialises or unlinks, one for each participant, one shared by all read-only attachments.
 
-use std::fs::File;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 use std::thread;
@@ -12,7 +11,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 
-use super::backing::{Access, Place, reopen};
+use super::backing::{Access, Backing, Place, reopen};
 use super::descriptions::Description;
 use crate::error::{Error, INITIALISING, Result};
 
@@ -33,20 +32,25 @@ pub(crate) struct Liveness {
 }
 
 impl Liveness {
-    pub(crate) fn new(file: &File, place: &Place, access: Access) -> Result<Liveness> {
+    pub(crate) fn new(file: &impl AsRawFd, place: &Place, access: Access) -> Result<Liveness> {
         Liveness::open(file, place, access, false)
     }
 
     /// One that a child is to have, which then has to [`Liveness::inherit`] it.
-    pub(crate) fn for_child(file: &File, place: &Place, access: Access) -> Result<Liveness> {
+    pub(crate) fn for_child(file: &impl AsRawFd, place: &Place, access: Access) -> Result<Liveness> {
         Liveness::open(file, place, access, true)
     }
 
-    fn open(file: &File, place: &Place, access: Access, inherits: bool) -> Result<Liveness> {
+    fn open(file: &impl AsRawFd, place: &Place, access: Access, inherits: bool) -> Result<Liveness> {
         match Description::open(|| reopen(file, access), inherits) {
             Ok(description) => Ok(Liveness { file: Arc::new(description), access }),
             Err(source) => Err(place.io("open", source, String::new())),
         }
+    }
+
+    /// What a segment grows by that is mapped from another description of the file, which may be closed then.
+    pub(crate) fn backing(&self, place: Place, any_owner: bool) -> Backing {
+        Backing::File { file: Arc::clone(&self.file), place, access: self.access, any_owner }
     }
 
     pub(crate) fn descriptor(&self) -> RawFd {

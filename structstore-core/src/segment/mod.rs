@@ -12,9 +12,10 @@ pub(crate) mod descriptions;
 mod liveness;
 mod reservation;
 
-pub(crate) use backing::{Access, Backing, Place, SHM_DIRECTORY};
+pub(crate) use backing::{Access, Backing, Place, SHM_DIRECTORY, reopen};
 pub(crate) use liveness::{InitLock, Liveness, PARTICIPANTS};
 
+use std::fs::File;
 use std::{io, mem};
 
 use memmap2::{MmapOptions, MmapRaw};
@@ -68,19 +69,21 @@ enum Memory {
 const LARGE: u64 = 64 << 20;
 
 impl Segment {
-    /// Maps a file or memory. Nothing is accessible until [`Self::commit`] or [`Self::trust`].
-    pub(crate) fn map(backing: Backing, reserve: u64) -> Result<Segment> {
+    /// Maps a file, or memory if there is none. Nothing is accessible until [`Self::commit`] or [`Self::trust`].
+    ///
+    /// Children inherit the mapping, and by it the file's description: not that of the backing, whose locks say that this process lives.
+    pub(crate) fn map(backing: Backing, file: Option<&File>, reserve: u64) -> Result<Segment> {
         let mut reserved = reserve;
-        let file = |map: MmapRaw| (map.as_mut_ptr(), Memory::File { _map: map });
+        let mapping = |map: MmapRaw| (map.as_mut_ptr(), Memory::File { _map: map });
         let (base, memory) = loop {
             let length = usize::try_from(reserved).unwrap_or(usize::MAX);
             let mut options = MmapOptions::new();
             options.len(length).no_reserve_swap();
-            let mapped = match &backing {
-                Backing::Anonymous => Reservation::new(length)
+            let mapped = match file {
+                None => Reservation::new(length)
                     .map(|reservation| (reservation.as_mut_ptr(), Memory::Private(reservation))),
-                Backing::File { file: opened, .. } if backing.writable() => options.map_raw(opened).map(file),
-                Backing::File { file: opened, .. } => options.map_raw_read_only(opened).map(file),
+                Some(file) if backing.writable() => options.map_raw(file).map(mapping),
+                Some(file) => options.map_raw_read_only(file).map(mapping),
             };
             match mapped {
                 Ok(mapped) => break mapped,
@@ -254,11 +257,9 @@ impl Segment {
         }
         self.known.store(0, Ordering::Relaxed);
         let Memory::File { _map: map } = mem::replace(&mut self.memory, Memory::Released) else { return };
-        // What a child that is forked meanwhile inherits, nothing would ever give back: not the mapping, nor the descriptor, which the
-        // mapping does not need.
+        // What a child that is forked meanwhile inherits, nothing would ever give back.
         // SAFETY: the mapping, which is still there.
         unsafe { libc::madvise(self.base.cast(), self.reserved as usize, libc::MADV_DONTFORK) };
-        drop(mem::replace(&mut self.backing, Backing::Anonymous));
         // Where there is no thread to be had, what it would have dropped is dropped here.
         let _ = std::thread::Builder::new().name("structstore-close".to_owned()).spawn(move || drop(map));
     }

@@ -21,7 +21,7 @@ use crate::error::{Error, Result};
 use crate::handle::Struct;
 use crate::lock::Wait;
 use crate::node::Raw;
-use crate::segment::{Backing, Place};
+use crate::segment::{Backing, Place, reopen};
 use crate::sync::Ordering;
 use crate::value::Kind;
 use open::attach;
@@ -150,11 +150,11 @@ impl StructStoreShared {
         while !self.valid() {
             let options = Options { reinit: false, create: false, ..self.options.clone() };
             let reopened = match (&self.opening.place, self.arena.segment().backing()) {
-                (Place::Descriptor, Backing::File { file, .. }) => {
-                    let file = file
-                        .try_clone()
+                (Place::Descriptor, Backing::File { file, access, .. }) => {
+                    // Not a copy of the descriptor: a mapping would keep this attachment's description.
+                    let file = reopen(&**file, *access)
                         .map_err(|source| self.opening.place.io("open", source, String::new()))?;
-                    attach(&options, Place::Descriptor, Some(file))
+                    attach(&options, Place::Descriptor, Some(file.into()))
                 }
                 (place, _) => attach(&options, place.clone(), None),
             };

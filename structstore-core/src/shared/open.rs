@@ -20,7 +20,7 @@ use crate::journal::Operation;
 use crate::life::{ATTACHED, end_with_process};
 use crate::lock::{Mode, NodeId, Wait, owner_seat};
 use crate::node::Raw;
-use crate::segment::{Access, Backing, Liveness, MIN_SIZE, Place, RESERVATION, Segment};
+use crate::segment::{Access, Liveness, MIN_SIZE, Place, RESERVATION, Segment};
 use crate::sync::{Ordering, lock};
 use crate::value::Kind;
 
@@ -86,14 +86,7 @@ fn attach_as(
                 arena
             }
             None => {
-                let backing = Backing::File {
-                    file,
-                    identity,
-                    place: place.clone(),
-                    access,
-                    any_owner: options.any_owner,
-                };
-                match load(backing, liveness, options, group, &Wait::QUIET.within(patience)) {
+                match load(&file, place, liveness, options, group, &Wait::QUIET.within(patience)) {
                     Ok((arena, fresh)) => {
                         creator |= fresh;
                         let mut attached = lock(&ATTACHED);
@@ -243,19 +236,17 @@ fn mismatch(place: &Place, what: &'static str, found: String, expected: &str) ->
 /// Maps a file and attaches to the arena in it, laying a new one if it is empty. The caller holds the init lock.
 /// Says whether it was empty.
 fn load(
-    backing: Backing,
+    file: &File,
+    place: &Place,
     liveness: Liveness,
     options: &Options,
     group: Option<Gid>,
     wait: &Wait,
 ) -> Result<(Arc<Arena>, bool)> {
-    let Backing::File { file, place, access, .. } = &backing else {
-        return Err(Error::invalid("place", "local memory", "a file"));
-    };
     let fresh = examine(file, place)?;
-    let creates = *access == Access::ReadWrite
-        && !options.observe
-        && (options.creates() || *place == Place::Descriptor);
+    let backing = liveness.backing(place.clone(), options.any_owner);
+    let creates =
+        backing.writable() && !options.observe && (options.creates() || *place == Place::Descriptor);
     // What a creator that died has left was never ready, and nobody is attached to it.
     if fresh && liveness.others(place)? {
         let found = "a store that is not ready and has processes attached";
@@ -269,7 +260,7 @@ fn load(
         options.settle(place, file, group)?;
     }
     let reserve = if fresh { options.max_size.max(options.size) } else { max_size_of(file) };
-    let segment = Segment::map(backing, reserve.clamp(MIN_SIZE, RESERVATION))?;
+    let segment = Segment::map(backing, Some(file), reserve.clamp(MIN_SIZE, RESERVATION))?;
     if fresh {
         Arena::create(&segment, options.size, options.max_size, options.lifetime())?;
     } else {

@@ -182,10 +182,9 @@ fn a_tree_whose_nodes_are_named_many_times_is_an_error() {
         assert_corrupt(guard.to_value());
         drop(guard);
         let reader = StructStoreShared::options().observe(true);
-        let crate::segment::Backing::File { file, .. } = store.handle.arena().segment().backing() else {
-            unreachable!()
-        };
-        let reader = reader.open_fd(file.try_clone().unwrap().into()).unwrap();
+        let backing = store.handle.arena().segment().backing();
+        let file = backing.file().unwrap().unwrap().try_clone_to_owned().unwrap();
+        let reader = reader.open_fd(file).unwrap();
         assert_corrupt(reader.to_value());
         assert_corrupt(reader.to_bytes());
         assert_corrupt(reader.watch());

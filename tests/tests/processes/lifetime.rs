@@ -2,7 +2,7 @@
 
 mod peer;
 
-use std::fs;
+use std::fs::{self, OpenOptions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::time::Duration;
 
@@ -466,14 +466,30 @@ fn closing_a_large_store_gives_its_memory_back() {
     store.close().unwrap();
     assert!(!name.path().exists());
     // Until neither a mapping nor a descriptor of this process leads to it.
-    let is_open = || {
-        let descriptors = std::fs::read_dir("/proc/self/fd").unwrap();
-        let mut open = descriptors.filter_map(|entry| std::fs::metadata(entry.ok()?.path()).ok());
-        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
-        open.any(|found| (found.dev(), found.ino()) == (file.dev(), file.ino()))
-            || maps.contains(&name.as_str()[1..])
-    };
-    while is_open() {
+    let is_mapped = || std::fs::read_to_string("/proc/self/maps").unwrap().contains(&name.as_str()[1..]);
+    while descriptors_of(&file) != 0 || is_mapped() {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
+}
+
+/// How many descriptors of this process lead to a file.
+fn descriptors_of(file: &fs::Metadata) -> usize {
+    let descriptors = std::fs::read_dir("/proc/self/fd").unwrap();
+    let open = descriptors.filter_map(|entry| std::fs::metadata(entry.ok()?.path()).ok());
+    open.filter(|found| (found.dev(), found.ino()) == (file.dev(), file.ino())).count()
+}
+
+#[test]
+fn a_store_takes_one_descriptor() {
+    let name = SegmentName::new("descriptors");
+    let store = options().open(&name).unwrap();
+    let file = fs::metadata(name.path()).unwrap();
+    store.set("array", vec![0_u8; 1 << 20].as_slice()).unwrap();
+    let again = options().open(&name).unwrap();
+    assert_eq!(descriptors_of(&file), 1);
+    let passed = OpenOptions::new().read(true).write(true).open(name.path()).unwrap();
+    let passed = options().open_fd(passed.into()).unwrap();
+    assert_eq!(descriptors_of(&file), 1);
+    drop((store, again, passed));
+    assert_eq!(descriptors_of(&file), 0);
 }
