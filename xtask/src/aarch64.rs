@@ -10,22 +10,33 @@ use crate::venv::Venv;
 use crate::workspace::Workspace;
 
 /// Tests within one process and across processes. What kills processes by the thousand, or compiles, takes too long here.
-const TESTS: [&str; 14] = [
+const TESTS: [&str; 22] = [
+    "batches",
     "derive",
     "ending",
     "errors",
+    "evolution",
     "fields",
     "full",
+    "inspect",
+    "lifetime",
+    "limits",
     "neighbour",
+    "opening",
     "processes",
     "read_only",
     "recovery",
     "seats",
+    "streams",
+    "streams_shared",
     "transactions",
     "values",
     "views",
     "watch",
 ];
+
+/// Packages that are tested as a whole.
+const PACKAGES: [&str; 4] = ["structstore-c", "structstore-cli", "structstore-record", "structstore-serve"];
 
 /// In which operations processes die, at one in sixteen stores.
 const DEATHS: &str = "STRUCTSTORE_CASE=remove";

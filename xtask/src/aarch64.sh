@@ -41,8 +41,9 @@ mask='\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\x
 # F: the emulator is opened now, in this root.
 printf ':%s:M::%s:%s:%s:F' $entry "$magic" "$mask" "$root/usr/bin/qemu-aarch64" >$binfmt/register
 
-if ! [ -e "$root/usr/bin/python3" ]; then
-    chroot "$root" env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends python3:arm64
+if ! [ -e "$root/usr/bin/python3" ] || ! [ -e "$root/usr/bin/aarch64-linux-gnu-g++" ]; then
+    chroot "$root" env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
+        python3:arm64 g++-aarch64-linux-gnu
 fi
 
 # Mounts go with the namespace.
@@ -57,5 +58,6 @@ unshare --mount --propagation private sh -euc '
     exec chroot "$root" env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin TERM=dumb RUST_BACKTRACE=1 \
         CARGO_TARGET_DIR=/target CARGO_BUILD_TARGET=aarch64-unknown-linux-gnu QEMU_LD_PREFIX=/usr/aarch64-linux-gnu \
         CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
+        CC=aarch64-linux-gnu-gcc CXX=aarch64-linux-gnu-g++ STRUCTSTORE_EMULATED=1 \
         sh -euc "cd /workspace; exec \"\$@\"" sh "$@"
 ' sh "$@"

@@ -29,16 +29,34 @@ fn built() -> PathBuf {
     found.into_iter().find(|library| library.exists()).expect("the library is built with its tests")
 }
 
-/// The first of these compilers that is there; it is said if there is none.
-pub(crate) fn compilers(names: &[&'static str]) -> Vec<&'static str> {
+/// A language, the variable that says by what it is compiled, and what else compiles it.
+pub(crate) struct Language(&'static str, [&'static str; 2]);
+
+pub(crate) const C: Language = Language("CC", ["gcc", "clang"]);
+pub(crate) const CPP: Language = Language("CXX", ["g++", "clang++"]);
+
+/// The compiler that the environment names, or those that are there; it is said if there is none.
+pub(crate) fn compilers(Language(variable, names): Language) -> Vec<String> {
+    if let Ok(named) = env::var(variable) {
+        return vec![named];
+    }
     let is_there = |name: &&&str| {
         Command::new(name).arg("--version").output().is_ok_and(|output| output.status.success())
     };
-    let found: Vec<&str> = names.iter().filter(is_there).copied().collect();
+    let found: Vec<String> = names.iter().filter(is_there).map(ToString::to_string).collect();
     if found.is_empty() {
         eprintln!("NOT RUN: none of {} is installed", names.join(", "));
     }
     found
+}
+
+/// These options and, where sanitizers work, those for them.
+pub(crate) fn and_sanitized<'o>(options: &[&'o [&'o str]], sanitized: &'o [&'o str]) -> Vec<&'o [&'o str]> {
+    if env::var_os("STRUCTSTORE_EMULATED").is_some() {
+        eprintln!("NOT RUN: {sanitized:?}, which emulators do not bear");
+        return options.to_vec();
+    }
+    [options, &[sanitized]].concat()
 }
 
 /// A program of a source file in `tests/programs`, compiled and linked.

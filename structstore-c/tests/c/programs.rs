@@ -6,17 +6,14 @@ use std::process::Command;
 use structstore::{DType, Meta, StreamValue, StructStoreShared};
 use structstore_tests::{SegmentName, assert_specimens, put_specimens, python};
 
-use crate::compiler::{compile, compilers, root, succeed};
-
-const CPP: [&str; 2] = ["g++", "clang++"];
-const C: [&str; 2] = ["gcc", "clang"];
+use crate::compiler::{C, CPP, and_sanitized, compile, compilers, root, succeed};
 
 /// Compiles one of the programs with each compiler and standard, and passes on what was made.
-fn each(source: &str, compilers: &[&str], options: &[&[&str]], run: impl Fn(&mut Command)) {
+fn each(source: &str, compilers: &[String], options: &[&[&str]], run: impl Fn(&mut Command)) {
     let folder = tempfile::tempdir().unwrap();
-    for compiler in compilers {
+    for (first, compiler) in compilers.iter().enumerate() {
         for (number, options) in options.iter().enumerate() {
-            let program = folder.path().join(format!("{compiler}_{number}"));
+            let program = folder.path().join(format!("{first}_{number}"));
             compile(compiler, options, &root().join("tests/programs").join(source), &program);
             run(&mut Command::new(program));
         }
@@ -26,7 +23,7 @@ fn each(source: &str, compilers: &[&str], options: &[&[&str]], run: impl Fn(&mut
 #[test]
 fn headers_stand_for_themselves() {
     let folder = tempfile::tempdir().unwrap();
-    let alone = |compilers: &[&str], standards: &[&str], header: &str, ending: &str| {
+    let alone = |compilers: &[String], standards: &[&str], header: &str, ending: &str| {
         let source = folder.path().join(format!("alone.{ending}"));
         fs::write(
             &source,
@@ -42,8 +39,8 @@ fn headers_stand_for_themselves() {
             }
         }
     };
-    alone(&compilers(&C), &["-std=c11", "-std=c17"], "structstore.h", "c");
-    let cpp = compilers(&CPP);
+    alone(&compilers(C), &["-std=c11", "-std=c17"], "structstore.h", "c");
+    let cpp = compilers(CPP);
     alone(&cpp, &["-std=c++17", "-std=c++20", "-std=c++2b"], "structstore.h", "cpp");
     alone(
         &cpp,
@@ -56,7 +53,7 @@ fn headers_stand_for_themselves() {
 #[test]
 fn the_readme_of_the_original_runs() {
     let name = SegmentName::new("cpp");
-    each("readme.cpp", &compilers(&CPP), &[&["-std=c++17"], &["-std=c++20"]], |program| {
+    each("readme.cpp", &compilers(CPP), &[&["-std=c++17"], &["-std=c++20"]], |program| {
         let said = succeed(program.arg(&*name));
         assert!(said.contains(r#"shared data: {"num": 53, "settings": {"num": 43,"#), "{said}");
     });
@@ -79,9 +76,9 @@ fn our_readme_runs() {
     let folder = tempfile::tempdir().unwrap();
     let source = folder.path().join("readme.cpp");
     fs::write(&source, program).unwrap();
-    for compiler in compilers(&CPP) {
+    for compiler in compilers(CPP) {
         let program = folder.path().join("readme");
-        compile(compiler, &["-std=c++17", "-Wno-unused-variable"], &source, &program);
+        compile(&compiler, &["-std=c++17", "-Wno-unused-variable"], &source, &program);
         succeed(&mut Command::new(program));
     }
 }
@@ -92,8 +89,8 @@ fn everything_works_in_cpp() {
     let sanitized: &[&str] = &["-std=c++17", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
     each(
         "everything.cpp",
-        &compilers(&CPP),
-        &[&["-std=c++17"], &["-std=c++20", "-O2"], sanitized],
+        &compilers(CPP),
+        &and_sanitized(&[&["-std=c++17"], &["-std=c++20", "-O2"]], sanitized),
         |program| {
             succeed(program.arg(&*name));
         },
@@ -103,7 +100,7 @@ fn everything_works_in_cpp() {
 #[test]
 fn misuse_is_refused() {
     let sanitized: &[&str] = &["-std=c11", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
-    each("misuse.c", &compilers(&C), &[&["-std=c11"], sanitized], |program| {
+    each("misuse.c", &compilers(C), &and_sanitized(&[&["-std=c11"]], sanitized), |program| {
         assert_eq!(succeed(program), "refused\n");
     });
 }
@@ -112,7 +109,7 @@ fn misuse_is_refused() {
 #[test]
 fn languages_read_what_others_write() {
     let name = SegmentName::new("languages");
-    each("peer.cpp", &compilers(&CPP), &[&["-std=c++17"]], |program| {
+    each("peer.cpp", &compilers(CPP), &[&["-std=c++17"]], |program| {
         let cpp = |task: &str| succeed(Command::new(program.get_program()).args([&*name, task]));
         let python = python("languages_read_what_others_write");
         let python = |task: &str, rest: &[&str]| {
@@ -169,7 +166,7 @@ fn languages_read_what_others_write() {
 #[test]
 fn transactions_of_several_processes_end_one_after_the_other() {
     let name = SegmentName::new("transact");
-    each("peer.cpp", &compilers(&CPP)[..1], &[&["-std=c++17"]], |program| {
+    each("peer.cpp", &compilers(CPP)[..1], &[&["-std=c++17"]], |program| {
         let store = StructStoreShared::options().reinit(true).open(&*name).unwrap();
         store.set("counter", 0_i64).unwrap();
         let start = || Command::new(program.get_program()).args([&*name, "transact"]).spawn().unwrap();
@@ -188,7 +185,7 @@ fn python_is_there() -> bool {
 #[test]
 fn a_store_is_shared_with_rust_whoever_dies() {
     let name = SegmentName::new("cpp");
-    each("peer.cpp", &compilers(&CPP), &[&["-std=c++17"]], |program| {
+    each("peer.cpp", &compilers(CPP), &[&["-std=c++17"]], |program| {
         let store = StructStoreShared::options().reinit(true).open(&*name).unwrap();
         store.set("counter", 0_i64).unwrap();
         let pair = store.ensure_struct("pair").unwrap();
