@@ -18,6 +18,7 @@ mod store;
 pub use locked::{Borrowed, Hold, Owned};
 pub(crate) use locked::{Locked, lend_raw, lend_scalar};
 pub(crate) use own::{Scope, operate, operate_below};
+pub(crate) use patience::Obstacle;
 pub(crate) use place::{Handle, Near, gone_again};
 pub(crate) use store::Store;
 

@@ -25,6 +25,20 @@ const YIELDING: Duration = Duration::from_millis(1);
 /// hold costs little processor time, and the reader notices its end after at most as long again as it lasted.
 const NAP: Duration = Duration::from_micros(100);
 
+/// A lock that was in the way, as it was found: another hold of it, by the same thread or another one, is another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Obstacle {
+    word: u64,
+    seen: u64,
+}
+
+impl Obstacle {
+    pub(crate) fn of(arena: &Arena, (word, seen): Busy<'_>) -> Obstacle {
+        // Without the bit that says whether somebody waits.
+        Obstacle { word: arena.segment().offset_of(word), seen: seen >> 1 }
+    }
+}
+
 /// When to give up reading a whole tree as of one moment: after so many disturbances, but not before so much time.
 pub(super) struct Patience {
     disturbances: usize,
@@ -66,7 +80,7 @@ impl<W: Way> Place<W> {
                 Ok((_, Some((place, seen)))) => (arena.at::<AtomicU64>(place)?, seen),
                 Err(busy) => busy,
             };
-            let now = Some((arena.segment().offset_of(word), seen >> 1));
+            let now = Some(Obstacle::of(arena, (word, seen)));
             if now != last {
                 disturbances = disturbances.saturating_add(1);
                 last = now;
@@ -103,6 +117,11 @@ impl<'a> Disturbance<'a> {
             looked: None,
             doubt: Doubt::default(),
         }
+    }
+
+    /// For how long it has waited.
+    pub(super) fn waited(&self) -> Duration {
+        self.start.elapsed()
     }
 
     /// Pauses before the next try, for the previous one was disturbed.

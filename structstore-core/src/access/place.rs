@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::holder::holder_of;
 use super::own::{Scope, operate};
-use super::patience::{Disturbance, Patience};
+use super::patience::{Disturbance, Obstacle, Patience};
 use super::{Access, Located, Part, Store};
 use crate::arena::Arena;
 use crate::arena::layout::Node;
@@ -256,12 +256,50 @@ impl<W: Way> Place<W> {
         self.read_contended(|_, _| read())
     }
 
-    /// As [`Access::read`], tried once: `None` if the node or what it is a part of is being changed.
+    /// As [`Access::read`], tried once: what is in the way if the node or what it is a part of is being changed.
     #[inline]
-    pub(crate) fn read_now<T>(&self, read: impl FnOnce(&Arena, &Node) -> Result<T>) -> Result<Option<T>> {
+    pub(crate) fn read_now<T>(
+        &self,
+        read: impl FnOnce(&Arena, &Node) -> Result<T>,
+    ) -> Result<Result<T, Obstacle>> {
         let arena: &Arena = self.arena();
         let seat = arena.seat_if_any().map(|seat| seat.own.index);
-        Ok(optimistic(arena, &self.node().head, self.id, seat, || read(arena, self.node()))?.ok())
+        let read = optimistic(arena, &self.node().head, self.id, seat, || read(arena, self.node()))?;
+        Ok(read.map_err(|busy| Obstacle::of(arena, busy)))
+    }
+
+    /// As [`Access::read`], but waits for at most so long for what is in its way, and says what that is.
+    pub(crate) fn read_within<T>(
+        &self,
+        patience: Duration,
+        read: impl Fn(&Arena, &Node) -> Result<T>,
+    ) -> Result<Result<T, Obstacle>> {
+        let (arena, node): (&Arena, &Node) = (self.arena(), self.node());
+        let seat = self.reader()?;
+        let attempt = || optimistic(arena, &node.head, self.id, seat, || read(arena, node));
+        for _ in 0..OPTIMISTIC_TRIES {
+            if let Ok(result) = attempt()? {
+                return Ok(Ok(result));
+            }
+            std::hint::spin_loop();
+        }
+        if arena.writable() {
+            match self.lock(Mode::Shared, &Wait::at_most(patience)) {
+                Ok(_held) => return read(arena, node).map(Ok),
+                Err(error) if error.kind() == ErrorKind::LockTimeout => {}
+                Err(error) => return Err(error),
+            }
+            return Ok(attempt()?.map_err(|busy| Obstacle::of(arena, busy)));
+        }
+        arena.ensure_attached()?;
+        let mut disturbance = Disturbance::new(arena);
+        loop {
+            match attempt()? {
+                Ok(result) => return Ok(Ok(result)),
+                Err(busy) if disturbance.waited() >= patience => return Ok(Err(Obstacle::of(arena, busy))),
+                Err(busy) => disturbance.pause(busy)?,
+            }
+        }
     }
 
     #[cold]

@@ -941,12 +941,12 @@ impl<T: Field> Within<'_, Binding<T>> {
             };
             let mut loaded = now()?;
             // Where there is no lock to be had.
-            while loaded.is_none() && !binding.handle.arena().writable() {
+            while loaded.is_err() && !binding.handle.arena().writable() {
                 wait.check().at(&binding.handle)?;
                 std::thread::yield_now();
                 loaded = now()?;
             }
-            if let Some(loaded) = loaded {
+            if let Ok(loaded) = loaded {
                 return Ok(loaded);
             }
         }

@@ -6,11 +6,11 @@
 //! is among the paths. So no batch has one half of a transaction.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::Watch;
 use super::pause::Pause;
-use crate::access::{Access, Handle, Located, Part, Scope};
+use super::{BRIEF, Watch};
+use crate::access::{Access, Handle, Located, Obstacle, Part, Scope};
 use crate::arena::Arena;
 use crate::arena::layout::Node;
 use crate::error::{ErrorKind, Path, Result, Step};
@@ -26,6 +26,9 @@ use crate::value::{ArrayValue, DType, Kind, Value};
 
 /// The largest array that is copied together with the values beside it, in bytes.
 pub const COPIED: u64 = 64 << 10;
+
+/// When to look again at what was held.
+const DEFERRED: Duration = Duration::from_millis(10);
 
 /// How often values are read without a lock, before they are read under a shared one.
 const TRIES: usize = 20;
@@ -129,7 +132,7 @@ pub struct Batch {
 /// long as copying takes.
 ///
 /// ```
-/// use std::time::Duration;
+/// use std::time::{Duration, Instant};
 /// use structstore::watch::{Batches, Found};
 /// use structstore::{Error, StructStore, Value};
 ///
@@ -151,6 +154,8 @@ pub struct Batches {
     watch: Watch,
     part: Struct,
     reading: Reading,
+    /// What was wanted, and is held: it is in a later batch.
+    deferred: BTreeSet<Path>,
 }
 
 /// How structs and lists are read.
@@ -169,7 +174,12 @@ impl Batches {
     ///
     /// As [`Struct::watch`].
     pub fn new(part: &Struct) -> Result<Batches> {
-        Ok(Batches { watch: part.watch()?, part: part.clone(), reading: Reading::Counts })
+        Ok(Batches {
+            watch: part.watch()?,
+            part: part.clone(),
+            reading: Reading::Counts,
+            deferred: BTreeSet::new(),
+        })
     }
 
     /// As [`Batches::new`], but structs and lists are read with all that is below, as [`Found::Value`]: those that are new, or have been
@@ -185,6 +195,8 @@ impl Batches {
     /// Waits until something changes, and reads the paths that `wanted` chooses, given those that changed. It may be asked several
     /// times, with more paths each time. `None` after `timeout`.
     ///
+    /// A part that somebody holds keeps nothing else back: what is wanted of it is reported as changed, and read, in a later batch.
+    ///
     /// In a store that is attached read-only, values are of one moment, but what one transaction changes may be in two batches.
     ///
     /// # Errors
@@ -193,55 +205,99 @@ impl Batches {
     pub fn wait(
         &mut self,
         timeout: Option<Duration>,
-        wanted: impl FnMut(&[Path]) -> Vec<Path>,
+        mut wanted: impl FnMut(&[Path]) -> Vec<Path>,
     ) -> Result<Option<Batch>> {
-        match self.watch.wait(timeout)? {
-            Some(changed) => self.read(changed, wanted).map(Some),
-            None => Ok(None),
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        loop {
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            let again = Some(DEFERRED).filter(|_| !self.deferred.is_empty());
+            let changed = self.watch.wait(left.into_iter().chain(again).min())?;
+            if changed.is_none() && (self.deferred.is_empty() || self.part.handle.store().is_closed()) {
+                return Ok(None);
+            }
+            let mut changed = changed.unwrap_or_default();
+            changed.extend(std::mem::take(&mut self.deferred));
+            let batch = self.read(changed, &mut wanted, BRIEF)?;
+            if !batch.changed.is_empty() || !batch.values.is_empty() {
+                return Ok(Some(batch));
+            }
+            if left.is_some_and(|left| left.is_zero()) {
+                return Ok(None);
+            }
         }
     }
 
     /// As [`Batches::wait`], at once, also if nothing has changed: for what is to be read for the first time. What was read by other
-    /// means, and has changed back since, is not reported as changed.
+    /// means, and has changed back since, is not reported as changed. Waits for what is held.
     ///
     /// # Errors
     ///
     /// As [`Watch::changes`], and those of reading.
     pub fn read_now(&mut self, wanted: impl FnMut(&[Path]) -> Vec<Path>) -> Result<Batch> {
-        self.read(Vec::new(), wanted)
+        self.read(Vec::new(), wanted, Duration::MAX)
     }
 
-    fn read(&mut self, first: Vec<Path>, mut wanted: impl FnMut(&[Path]) -> Vec<Path>) -> Result<Batch> {
-        let Batches { watch, part: Struct { handle: part }, reading } = self;
+    /// Reads what is wanted, but for parts that one hold has kept for longer than `patience`: these are deferred.
+    fn read(
+        &mut self,
+        first: Vec<Path>,
+        mut wanted: impl FnMut(&[Path]) -> Vec<Path>,
+        patience: Duration,
+    ) -> Result<Batch> {
+        let Batches { watch, part: Struct { handle: part }, reading, deferred } = self;
         let mut seen: BTreeSet<Path> = first.iter().cloned().collect();
         let mut changed = first;
         let mut add = |paths: Vec<Path>, changed: &mut Vec<Path>| {
             changed.extend(paths.into_iter().filter(|path| seen.insert(path.clone())));
         };
+        let mut held: BTreeSet<Path> = BTreeSet::new();
+        let mut want = |changed: &[Path], held: &BTreeSet<Path>| {
+            let mut paths = wanted(changed);
+            paths.retain(|path| !held.contains(path));
+            paths
+        };
         let mut pause = Pause::default();
-        loop {
+        let mut in_the_way: Option<(Obstacle, Instant)> = None;
+        let (time, paths, found) = 'read: loop {
             for _ in 0..TRIES {
                 let (time, version) = (now(), watch.version());
                 add(watch.changes()?, &mut changed);
-                let paths = wanted(&changed);
-                if let Some(found) = attempt(part, &paths, *reading)
-                    && watch.version() == version
-                {
-                    return Ok(Batch { time, changed, values: values(part, paths, found)? });
+                let paths = want(&changed, &held);
+                match attempt(part, &paths, *reading)? {
+                    Ok(found) if watch.version() == version && !watch.is_briefly_held() => {
+                        break 'read (time, paths, found);
+                    }
+                    Ok(_) => {}
+                    Err(hold) if in_the_way.is_some_and(|(before, _)| before == hold) => {}
+                    Err(hold) => in_the_way = Some((hold, Instant::now())),
                 }
                 std::thread::yield_now();
             }
-            if let Some(held) = hold(part)? {
+            if let Some(granted) = hold(part)? {
                 let time = now();
                 add(watch.changes()?, &mut changed);
-                let paths = wanted(&changed);
+                let paths = want(&changed, &held);
                 let found = part
                     .whole(|arena, node, extent| look(arena, (part.id(), node), &paths, *reading, extent));
-                held.end_unchanged();
-                return Ok(Batch { time, changed, values: values(part, paths, found)? });
+                granted.end_unchanged();
+                break (time, paths, found);
+            }
+            if let Some((hold, since)) = in_the_way
+                && since.elapsed() >= patience
+            {
+                for path in want(&changed, &held) {
+                    if attempt(part, std::slice::from_ref(&path), *reading)?.err() == Some(hold) {
+                        held.insert(path);
+                    }
+                }
+                in_the_way = None;
+                continue;
             }
             pause.rest()?;
-        }
+        };
+        changed.retain(|path| !held.iter().any(|held| path.starts_with(held)));
+        deferred.extend(held);
+        Ok(Batch { time, changed, values: values(part, paths, found)? })
     }
 }
 
@@ -279,9 +335,11 @@ impl Struct {
     pub fn read_together(&self, paths: Vec<Path>) -> Result<Batch> {
         let time = now();
         let (handle, reading, mut pause) = (&self.handle, Reading::Counts, Pause::default());
-        let seen = loop {
-            if let Some(seen) = (0..TRIES).find_map(|_| attempt(handle, &paths, reading)) {
-                break seen;
+        let seen = 'read: loop {
+            for _ in 0..TRIES {
+                if let Ok(seen) = attempt(handle, &paths, reading).at(handle)? {
+                    break 'read seen;
+                }
             }
             if let Some(held) = hold(handle)? {
                 let seen = handle
@@ -303,17 +361,22 @@ struct Seen {
     parent: NodeId,
 }
 
-/// Reads without a lock, once: `None` if somebody was at work meanwhile.
-fn attempt(part: &Handle, paths: &[Path], reading: Reading) -> Option<Result<Vec<Option<Seen>>>> {
+/// Reads without a lock, once; what is in the way if somebody is at work. The inner result is that of reading.
+#[expect(clippy::type_complexity, reason = "a result within a result, of which each says something else")]
+fn attempt(
+    part: &Handle,
+    paths: &[Path],
+    reading: Reading,
+) -> Result<Result<Result<Vec<Option<Seen>>>, Obstacle>> {
     let read = |arena: &Arena, node: &Node| {
         let moment = Moment::default();
         let seen = look(arena, (part.id(), node), paths, reading, &Extent::at(&moment));
         match moment.disturbed() {
-            Some(_) => Ok(None),
-            None => seen.map(Some),
+            Some(busy) => Ok(Err(Obstacle::of(arena, busy))),
+            None => Ok(Ok(seen)),
         }
     };
-    part.near().read_now(read).map(Option::flatten).transpose()
+    Ok(part.near().read_now(read)?.flatten())
 }
 
 /// What is at each of several paths below a node.

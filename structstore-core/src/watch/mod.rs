@@ -16,7 +16,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use self::pause::Pause;
-use crate::access::{Access, Handle, Located, Near, Scope, Store};
+use crate::access::{Access, Handle, Located, Near, Obstacle, Scope, Store};
+use crate::arena::Arena;
+use crate::arena::layout::{Node, Slot};
 use crate::error::{Error, ErrorKind, Path, Result, Step};
 use crate::handle::{Array, Bytes, List, Str, Struct};
 use crate::key::Key;
@@ -25,6 +27,9 @@ use crate::lock::{Mode, NodeId, Wait, generation};
 use crate::node::{self, Extent, Raw, Slots};
 use crate::notice::{Counts, SLICE};
 use crate::sync::{Ordering as SharedOrdering, fence};
+
+/// How long a hold is a brief one, at whose end batches wait: what one transaction changes is to be in one of them.
+const BRIEF: Duration = Duration::from_millis(20);
 
 /// How often a watch of a store that is attached read-only looks: it cannot register.
 const POLL: Duration = Duration::from_millis(20);
@@ -65,6 +70,9 @@ pub struct Watch {
     seen: Seen,
     /// What was found in a look that failed.
     found: Vec<Path>,
+    /// A hold that is in the way of looking at what may have changed, and since when.
+    held: Option<(Obstacle, Instant)>,
+    pause: Pause,
     cancelled: Arc<AtomicBool>,
     failed: bool,
 }
@@ -116,10 +124,20 @@ impl Watch {
             let registration = Registration::new(handle)?;
             let mut seen = Seen::new();
             let uncounted = registration.place.is_none();
-            let mut round = Round { silent: true, everything: true, uncounted, ..Round::default() };
+            let mut round = Round::new(uncounted, Duration::MAX);
+            round.silent = true;
+            round.everything = true;
             seen.look(&handle.near(), &mut round)?;
-            let (found, cancelled) = (Vec::new(), Arc::default());
-            Ok(Watch { handle: handle.clone(), registration, seen, found, cancelled, failed: false })
+            Ok(Watch {
+                handle: handle.clone(),
+                registration,
+                seen,
+                found: Vec::new(),
+                held: None,
+                pause: Pause::default(),
+                cancelled: Arc::default(),
+                failed: false,
+            })
         };
         make().at(handle)
     }
@@ -129,7 +147,8 @@ impl Watch {
         CancelHandle { handle: self.handle.clone(), cancelled: Arc::clone(&self.cancelled) }
     }
 
-    /// The paths that have changed since the last call, at once; only changes in progress are waited for.
+    /// The paths that have changed since the last call. Waits a few milliseconds at most for changes in progress: a part that is held
+    /// for longer keeps nothing else back, and what changes in it is reported when it is free.
     ///
     /// # Errors
     ///
@@ -157,13 +176,20 @@ impl Watch {
             if !changes.is_empty() {
                 return Ok(Some(changes));
             }
-            if removed {
+            if removed && self.held.is_none() {
                 return Err(Error::gone("removed"));
             }
+            // What is held is looked at again after a while, even if nobody tells that it is free.
+            let again = Instant::now().checked_add(self.pause.length()).filter(|_| self.held.is_some());
+            let until = deadline.into_iter().chain(again).min();
+            let seen = self.seen.counts.below;
             let slept =
-                self.registration.sleep(&self.handle, self.seen.counts.below, deadline, &self.cancelled);
-            if !slept.at(&self.handle)? {
+                self.registration.sleep(&self.handle, seen, until, &self.cancelled).at(&self.handle)?;
+            if !slept && until == deadline {
                 return Ok(None);
+            }
+            if self.held.is_some() {
+                self.pause.lengthen();
             }
         }
     }
@@ -201,21 +227,33 @@ impl Watch {
         self.handle.node().head.notice.below()
     }
 
+    /// Whether something that may have changed could not be looked at, but is going to be free soon, as far as one can tell.
+    fn is_briefly_held(&self) -> bool {
+        self.held.is_some_and(|(_, since)| since.elapsed() < BRIEF)
+    }
+
     fn look(&mut self) -> Result<Vec<Path>> {
         // In a child, whose parent's watch this was, nobody has counted for it; without write permission nobody does.
         let uncounted = self.registration.renew(&self.handle)? || self.registration.place.is_none();
-        let mut round = Round {
-            changes: std::mem::take(&mut self.found),
-            everything: uncounted,
-            uncounted,
-            ..Round::default()
-        };
-        let looked = self.seen.look(&self.handle.near(), &mut round);
-        if looked.is_err() {
-            self.found = round.changes;
-            looked.map(|()| Vec::new())
-        } else {
-            Ok(round.changes)
+        // Half of the time while something is held: then a hold that follows upon another one cannot keep it back.
+        let mut round = Round::new(uncounted, self.pause.length());
+        round.changes = std::mem::take(&mut self.found);
+        match self.seen.look(&self.handle.near(), &mut round) {
+            Ok(_) => {
+                let since = |hold| match self.held {
+                    Some((before, since)) if before == hold => since,
+                    _ => Instant::now(),
+                };
+                self.held = round.held.map(|hold| (hold, since(hold)));
+                if self.held.is_none() {
+                    self.pause = Pause::default();
+                }
+                Ok(round.changes)
+            }
+            Err(error) => {
+                self.found = round.changes;
+                Err(error)
+            }
         }
     }
 }
@@ -414,7 +452,6 @@ impl Drop for Registration {
 }
 
 /// One look at what may have changed.
-#[derive(Default)]
 struct Round {
     changes: Vec<Path>,
     /// The way to the node that is looked at.
@@ -426,11 +463,30 @@ struct Round {
     silent: bool,
     /// Whether nobody counts changes, so that the elements of arrays are compared.
     uncounted: bool,
+    /// How long to wait for what is held.
+    patience: Duration,
+    /// What was in the way first.
+    held: Option<Obstacle>,
     /// How much was looked at.
     extent: Extent<'static>,
 }
 
 impl Round {
+    /// A look at all that was counted, or at everything, if nobody counts.
+    fn new(uncounted: bool, patience: Duration) -> Round {
+        Round {
+            changes: Vec::new(),
+            path: Path::ROOT,
+            depth: 0,
+            everything: uncounted,
+            silent: false,
+            uncounted,
+            patience,
+            held: None,
+            extent: Extent::default(),
+        }
+    }
+
     /// Goes to what a slot names. Returns what [`Round::leave`] wants back.
     fn enter(&mut self, name: &str, index: usize, everything: bool, fresh: bool) -> (bool, bool) {
         let outer = (self.everything, self.silent);
@@ -472,6 +528,10 @@ struct Seen {
     fresh: bool,
     /// Whether everything here and below is still to be looked at, for a look at it failed.
     unfinished: bool,
+    /// Whether it was held when it was to be looked at for the first time. What it was then is not known.
+    missed: bool,
+    /// Whether something below was held when it was to be looked at.
+    held: bool,
 }
 
 struct SeenSlot {
@@ -496,26 +556,29 @@ impl SeenSlot {
 impl Seen {
     fn new() -> Seen {
         let counts = Counts::default();
-        Seen { counts, slots: Vec::new(), digest: None, fresh: true, unfinished: true }
+        let slots = Vec::new();
+        Seen { counts, slots, digest: None, fresh: true, unfinished: true, missed: false, held: false }
     }
 
-    /// Looks at what may have changed in the node and below it.
-    fn look(&mut self, near: &Near<'_>, round: &mut Round) -> Result<()> {
+    /// Looks at what may have changed in the node and below it. `false` if a part of it is held, and so is to be looked at again.
+    fn look(&mut self, near: &Near<'_>, round: &mut Round) -> Result<bool> {
         // Before anything that is below, and before the slots: what comes in later is found the next time.
         let counts = near.node().head.notice.counts();
         let everything = round.everything || self.unfinished || counts.anywhere(self.counts);
-        if !everything && counts == self.counts {
-            return Ok(());
+        if !everything && !self.held && counts == self.counts {
+            return Ok(true);
         }
         if round.depth > MAX_DEPTH {
             return Err(Error::too_deep());
         }
         self.unfinished = everything;
         let directly = counts.changed != self.counts.changed;
-        if everything || directly {
-            self.compare(near, directly, round)?;
+        if (everything || directly) && !self.compare(near, directly, round)? {
+            return Ok(false);
         }
-        round.extent.add(near.arena(), size_of_val(&*self.slots) as u64)?;
+        // In bytes of a segment.
+        round.extent.add(near.arena(), self.slots.len().saturating_mul(size_of::<Slot>()) as u64)?;
+        let mut whole = true;
         for (index, slot) in self.slots.iter_mut().enumerate() {
             let (Some(seen), Ok(child)) = (&mut slot.node, Near::new(near.store(), slot.raw)) else {
                 continue;
@@ -526,20 +589,37 @@ impl Seen {
             match looked {
                 // It is gone: something above it is going to be found changed.
                 Err(error) if error.kind() == ErrorKind::StaleHandle => {}
-                other => other?,
+                other => whole &= other?,
             }
         }
         self.counts = counts;
-        (self.fresh, self.unfinished) = (false, false);
-        Ok(())
+        (self.fresh, self.unfinished, self.held) = (false, false, !whole);
+        Ok(whole)
     }
 
     /// Compares the node's own slots, or contents. `directly`: it was changed itself, and not just perhaps with
-    /// something above it.
-    fn compare(&mut self, near: &Near<'_>, directly: bool, round: &mut Round) -> Result<()> {
-        match near.read(|arena, node| {
+    /// something above it. `false` if it is held.
+    fn compare(&mut self, near: &Near<'_>, directly: bool, round: &mut Round) -> Result<bool> {
+        let read = |arena: &Arena, node: &Node| {
             node::read_slots(arena, node, &self.slots, round.uncounted || !round.silent)
-        })? {
+        };
+        let slots = match near.read_within(round.patience, read)? {
+            Ok(slots) => slots,
+            Err(hold) => {
+                self.missed = self.fresh;
+                // Others are not waited for as well.
+                round.patience = Duration::ZERO;
+                round.held.get_or_insert(hold);
+                return Ok(false);
+            }
+        };
+        if std::mem::take(&mut self.missed) {
+            // All of it, by the one path.
+            round.silent = false;
+            round.report(None);
+            round.silent = true;
+        }
+        match slots {
             Slots::None(digest) => {
                 if directly || digest.is_none() || digest != self.digest {
                     round.report(None);
@@ -549,7 +629,7 @@ impl Seen {
             Slots::Fields(fields) => self.compare_fields(fields, round),
             Slots::Items(items) => self.compare_items(&items, round),
         }
-        Ok(())
+        Ok(true)
     }
 
     fn compare_fields(&mut self, fields: Vec<(Option<String>, Raw)>, round: &mut Round) {

@@ -26,8 +26,18 @@ impl Pause {
     pub(super) fn rest(&mut self) -> Result<()> {
         Wait::FOREVER.check()?;
         Wait::asleep(&mut || std::thread::sleep(self.0));
-        self.0 = self.0.saturating_mul(2).min(SLICE);
+        self.lengthen();
         Ok(())
+    }
+
+    /// How long the next one is.
+    pub(super) fn length(&self) -> Duration {
+        self.0
+    }
+
+    /// Makes the next one longer.
+    pub(super) fn lengthen(&mut self) {
+        self.0 = self.0.saturating_mul(2).min(SLICE);
     }
 
     /// For how long a lock may be waited for after this pause: not at all at first, and then, so that it is granted at last, for a

@@ -172,6 +172,47 @@ fn a_transaction_is_in_one_batch() {
 }
 
 #[test]
+fn what_is_held_is_in_a_later_batch() {
+    let store = StructStore::new();
+    let both = ends(&store);
+    let mut batches = Batches::new(&store).unwrap();
+    both(1).unwrap();
+    let (held, wait) = std::sync::mpsc::channel();
+    let (end, ended) = std::sync::mpsc::channel::<()>();
+    thread::scope(|scope| {
+        let left = store.ensure_struct("left").unwrap();
+        scope.spawn(move || {
+            let guard = left.write().unwrap();
+            held.send(()).unwrap();
+            ended.recv().unwrap();
+            drop(guard);
+        });
+        wait.recv().unwrap();
+        let batch = batches.wait(LIMIT, <[_]>::to_vec).unwrap().unwrap();
+        assert_eq!((batch.changed.as_slice(), shown(&batch)), (&*paths(&["right.x"]), vec!["1".into()]));
+        // As before: no part of it is anybody's to read.
+        let late = Some(Duration::from_millis(60));
+        assert!(batches.wait(late, <[_]>::to_vec).unwrap().is_none());
+        store.set_at("right.x", 2_i64).unwrap();
+        let batch = batches.wait(LIMIT, <[_]>::to_vec).unwrap().unwrap();
+        assert_eq!((batch.changed.as_slice(), shown(&batch)), (&*paths(&["right.x"]), vec!["2".into()]));
+        // What is wanted, although it has not changed.
+        store.set_at("right.x", 3_i64).unwrap();
+        let batch = batches.wait(LIMIT, |_| paths(&["left", "right.x"])).unwrap().unwrap();
+        assert_eq!(batch.values.iter().map(|(path, _)| path.to_string()).collect::<Vec<_>>(), ["right.x"]);
+        end.send(()).unwrap();
+    });
+    let mut told = Vec::new();
+    while told.len() < 2 {
+        let batch = batches.wait(LIMIT, <[_]>::to_vec).unwrap().unwrap();
+        told.extend(batch.changed.iter().map(ToString::to_string).zip(shown(&batch)));
+    }
+    told.sort();
+    assert_eq!(told, [("left".into(), "struct of 1".into()), ("left.x".into(), "1".into())]);
+    assert!(batches.wait(Some(Duration::ZERO), <[_]>::to_vec).unwrap().is_none());
+}
+
+#[test]
 fn writers_that_leave_no_moment_free_are_held_off() {
     let store = StructStore::new();
     let both = ends(&store);

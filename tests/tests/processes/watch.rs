@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use structstore::path::Path;
-use structstore::{Array, ArrayValue, Error, ErrorKind, StructStore, StructStoreShared, Value, Watch};
+use structstore::{Array, ArrayValue, Error, ErrorKind, Struct, StructStore, StructStoreShared, Value, Watch};
 use structstore_tests::SegmentName;
 
 use peer::{LIMIT, Peer};
@@ -303,4 +303,83 @@ fn cpu_time() -> Duration {
     let done = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
     assert_eq!(done, 0);
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+#[test]
+fn a_store_that_is_mostly_one_list_is_watched() {
+    let store = StructStore::new();
+    store.set("items", Value::list(0..20_000)).unwrap();
+    let mut watch = store.watch().unwrap();
+    store.ensure_list("items").unwrap().push(1).unwrap();
+    assert_eq!(watch.changes().unwrap(), ["items[20000]"]);
+}
+
+/// Holds a part of a store until it is told to go on, with something changed before or not.
+fn hold_in_turns(store: &Struct, turns: &[Option<i64>], meanwhile: impl Fn(usize)) {
+    let (begin, begun) = std::sync::mpsc::channel();
+    let (end, ended) = std::sync::mpsc::channel::<()>();
+    let arm = store.ensure_struct("arm").unwrap();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            let mut guard = arm.write().unwrap();
+            for turn in turns {
+                if let Some(angle) = turn {
+                    guard.set("angle", *angle).unwrap();
+                }
+                begin.send(()).unwrap();
+                ended.recv().unwrap();
+                drop(guard);
+                guard = arm.write().unwrap();
+            }
+        });
+        for turn in 0..turns.len() {
+            begun.recv().unwrap();
+            meanwhile(turn);
+            end.send(()).unwrap();
+        }
+    });
+}
+
+#[test]
+fn what_somebody_holds_keeps_nothing_else_back() {
+    for observes in [false, true] {
+        let name = SegmentName::new("held");
+        let store = StructStoreShared::open(&*name).unwrap();
+        store.ensure_struct("arm").unwrap().set("angle", 0_i64).unwrap();
+        let watched = StructStoreShared::options().read_only(observes).open(&*name).unwrap();
+        let watch = std::cell::RefCell::new(watched.watch().unwrap());
+        hold_in_turns(&store, &[None, Some(1), Some(2), None], |turn| {
+            // A hold that follows upon another one, which may have changed something.
+            store.set("x", turn as i64).unwrap();
+            let mut watch = watch.borrow_mut();
+            let mut told = next(&mut watch);
+            told.retain(|path| *path != "arm.angle");
+            while told.is_empty() {
+                told = next(&mut watch);
+            }
+            assert_eq!(told, ["x"]);
+            assert!(watch.wait(Some(Duration::from_millis(30))).unwrap().is_none(), "it is held");
+        });
+        let mut watch = watch.into_inner();
+        assert_eq!(next(&mut watch), ["arm.angle"]);
+        assert!(watch.changes().unwrap().is_empty());
+    }
+}
+
+#[test]
+fn what_is_new_and_held_is_told_when_it_is_free() {
+    let store = StructStore::new();
+    store.set("x", 0).unwrap();
+    let mut watch = store.watch().unwrap();
+    let arm = store.ensure_struct("arm").unwrap();
+    let mut guard = arm.write().unwrap();
+    thread::scope(|scope| {
+        let told = scope.spawn(|| next(&mut watch)).join().unwrap();
+        assert_eq!(told, ["arm"]);
+    });
+    guard.set("angle", 1).unwrap();
+    drop(guard);
+    assert_eq!(next(&mut watch), ["arm"]);
+    arm.set("angle", 2).unwrap();
+    assert_eq!(next(&mut watch), ["arm.angle"]);
 }
