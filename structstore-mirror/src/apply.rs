@@ -85,6 +85,35 @@ fn note(path: &Path, done: structstore::Result<()>, errors: &mut Vec<(Path, Stri
     }
 }
 
+/// What a selection makes of changes of the owner: what is excluded here stays. A struct that is to go stays for its sake, and what
+/// would replace it is an error.
+pub(crate) fn spared(
+    store: &Struct,
+    selection: &Selection,
+    set: Vec<(Path, Value<'static>)>,
+    gone: Vec<Path>,
+    errors: &mut Vec<(Path, String)>,
+) -> (Vec<(Path, Value<'static>)>, Vec<Path>) {
+    let (mut kept, mut removed) = (Vec::new(), Vec::new());
+    for path in gone {
+        match selection.excluded_below(store, &path) {
+            Some(_) => kept.push((path.clone(), selection.keep(store, &path, Value::Struct(Vec::new())))),
+            None => removed.push(path),
+        }
+    }
+    for (path, value) in set {
+        let is_struct = matches!(value, Value::Struct(_));
+        match selection.excluded_below(store, &path).filter(|_| !is_struct) {
+            Some(excluded) => errors.push((path, format!("{excluded}, which is excluded, would be lost"))),
+            None => {
+                let value = selection.keep(store, &path, value);
+                kept.push((path, value));
+            }
+        }
+    }
+    (kept, removed)
+}
+
 /// Gives a part the state of the owner; excluded fields keep their local values. `false` as for [`assign`].
 pub(crate) fn load_part(
     store: &Struct,
@@ -93,14 +122,15 @@ pub(crate) fn load_part(
     metas: &[(Path, Meta)],
     errors: &mut Vec<(Path, String)>,
 ) -> bool {
-    let path = &selection.part;
-    let value = match value {
-        None if path.is_root() => Value::Struct(Vec::new()),
-        None => return assign(store, &[], std::slice::from_ref(path), &[], errors),
-        Some(value) => value.clone(),
+    let path = selection.part.clone();
+    let (set, gone) = match value {
+        None if path.is_root() => (vec![(path, Value::Struct(Vec::new()))], Vec::new()),
+        None => (Vec::new(), vec![path]),
+        Some(value) => (vec![(path, value.clone())], Vec::new()),
     };
-    let value = selection.keep(store, path, value);
-    assign(store, &[(path.clone(), value)], &[], metas, errors)
+    let (set, gone) = spared(store, selection, set, gone, errors);
+    let metas = if value.is_some() || selection.part.is_root() { metas } else { &[] };
+    assign(store, &set, &gone, metas, errors)
 }
 
 #[cfg(test)]

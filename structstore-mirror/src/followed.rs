@@ -16,6 +16,8 @@ use crate::parts::Selection;
 /// How long to wait before the state is asked for again: at first, and at most.
 pub(crate) const SOON: Duration = Duration::from_millis(100);
 pub(crate) const LATER: Duration = Duration::from_secs(10);
+/// How many fields are remembered for each purpose.
+const FIELDS: usize = 100_000;
 /// How many large arrays are asked for at a time.
 const QUESTIONS: usize = 8;
 
@@ -163,6 +165,23 @@ impl Part {
         match self.asked.get(path) {
             Some(asked) => asked.clone(),
             None => value_at(&self.shadow, path),
+        }
+    }
+
+    /// Forgets what is known of more fields than a store is likely to have: an owner may name any number of them. Then large arrays that are
+    /// still on their way count as new, and fields that could not be assigned, or that the owner has declared, as any other.
+    pub(crate) fn forget_some(&mut self) {
+        if self.floors.len() > FIELDS {
+            self.floors.clear();
+        }
+        if self.arrays.len() > FIELDS {
+            self.arrays.clear();
+        }
+        if self.failed.len() > FIELDS {
+            self.failed.clear();
+        }
+        if self.declared.len() > FIELDS {
+            self.declared.clear();
         }
     }
 

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -20,7 +19,7 @@ use zenoh::pubsub::Subscriber;
 use zenoh::sample::{Sample, SampleKind};
 use zenoh::{Session, Wait};
 
-use crate::apply::{assign, load_part};
+use crate::apply::{assign, load_part, spared};
 use crate::compare::{differences, shortened, value_at};
 use crate::error::{Error, Result};
 use crate::followed::{LATER, Part, SOON, Sync};
@@ -31,6 +30,7 @@ use crate::network::{ANSWER, LARGEST};
 use crate::owner::{BEAT, named, owner_of, wall_now};
 use crate::parts::{STATUS, Selection};
 use crate::question::ask;
+use crate::room::{Room, Taken};
 
 /// How many bytes of messages may wait. What comes beyond is dropped, and missed.
 const ROOM: usize = LARGEST as usize;
@@ -38,19 +38,17 @@ const ROOM: usize = LARGEST as usize;
 const PENDING: usize = 4096;
 /// How long an assignment waits for a lock that somebody here has.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Of how many fields it is known which large arrays are older.
-const FLOORS: usize = 100_000;
 const TICK: Duration = Duration::from_millis(50);
 /// After how long without a beat the owner is taken for gone.
 const SILENCE: Duration = Duration::from_secs(3);
 
 enum Event {
-    /// From the owner of a part.
-    Message(usize, ZBytes),
-    Owner(usize, String, bool),
+    /// From the owner of a part, with the room that it takes.
+    Message(usize, ZBytes, Taken),
+    Owner(usize, String, bool, Taken),
     /// The answer to a question for the state; nothing if there was none.
     State(usize, Option<ZBytes>),
-    Array(usize, ZBytes),
+    Array(usize, ZBytes, Taken),
     /// The answer to a change that was made here.
     Answer(usize, Vec<Path>, Option<ZBytes>),
     /// What others have changed here, or this process.
@@ -63,8 +61,7 @@ pub(crate) struct Follower {
     parts: Vec<Part>,
     events: Receiver<Event>,
     sender: Sender<Event>,
-    /// How many bytes of messages wait.
-    waiting: Arc<AtomicUsize>,
+    room: Room,
     writable: bool,
     shows_status: bool,
     _subscribers: Vec<Subscriber<()>>,
@@ -90,7 +87,7 @@ impl Follower {
             parts: Vec::new(),
             events,
             sender: sender.clone(),
-            waiting: Arc::default(),
+            room: Room::new(ROOM),
             writable,
             shows_status,
             _subscribers: Vec::new(),
@@ -98,23 +95,21 @@ impl Follower {
         for (at, (index, selection)) in parts.iter().enumerate() {
             let keys = Keys::new(&shared.key, &selection.part);
             for key in [keys.deltas(), keys.bulk()] {
-                let (sender, waiting) = (sender.clone(), Arc::clone(&follower.waiting));
+                let (sender, room) = (sender.clone(), follower.room.clone());
                 let take = move |sample: Sample| {
-                    let size = sample.payload().len();
                     // What finds no room is missed, as the numbers tell.
-                    if waiting.fetch_add(size, Ordering::Relaxed) > ROOM {
-                        waiting.fetch_sub(size, Ordering::Relaxed);
-                    } else {
-                        let _ = sender.send(Event::Message(at, sample.payload().clone()));
+                    if let Some(place) = room.take(sample.payload().len()) {
+                        let _ = sender.send(Event::Message(at, sample.payload().clone(), place));
                     }
                 };
                 let subscriber = session.declare_subscriber(key).callback(take).wait();
                 follower._subscribers.push(subscriber.map_err(Error::network)?);
             }
-            let sender = sender.clone();
+            let (sender, room) = (sender.clone(), follower.room.clone());
             let take = move |sample: Sample| {
-                if let Some(owner) = owner_of(sample.key_expr().as_str()) {
-                    let _ = sender.send(Event::Owner(at, owner, sample.kind() == SampleKind::Put));
+                let key = sample.key_expr().as_str();
+                if let (Some(owner), Some(place)) = (owner_of(key), room.take(key.len())) {
+                    let _ = sender.send(Event::Owner(at, owner, sample.kind() == SampleKind::Put, place));
                 }
             };
             let owners = session.liveliness().declare_subscriber(keys.owners()).history(true).callback(take);
@@ -187,15 +182,17 @@ impl Follower {
 
     fn take(&mut self, store: &Struct, event: Event) {
         match event {
-            Event::Owner(at, owner, is_there) => self.owner(at, owner, is_there),
-            Event::Message(at, bytes) => {
-                let size = bytes.len();
-                self.waiting.fetch_sub(size, Ordering::Relaxed);
-                match Message::from_bytes(&bytes.to_bytes()) {
-                    Ok(message) => self.hear(store, at, message, size),
-                    Err(error) => self.shared.log(format!("a message that cannot be read: {error}")),
-                }
+            Event::Owner(at, owner, is_there, place) => {
+                drop(place);
+                self.owner(at, owner, is_there);
             }
+            Event::Message(at, bytes, place) => match Message::from_bytes(&bytes.to_bytes()) {
+                Ok(message) => {
+                    drop(place);
+                    self.hear(store, at, message, bytes.len());
+                }
+                Err(error) => self.shared.log(format!("a message that cannot be read: {error}")),
+            },
             Event::State(at, Some(bytes)) => match Message::from_bytes(&bytes.to_bytes()) {
                 Ok(Message::State { mark, bulk, value, metas }) => {
                     self.load(store, at, mark, bulk, value, &metas)
@@ -210,7 +207,8 @@ impl Follower {
                     part.later();
                 }
             }
-            Event::Array(at, bytes) => {
+            Event::Array(at, bytes, place) => {
+                drop(place);
                 if let Ok(Message::Array { mark, number, path, value }) =
                     Message::from_bytes(&bytes.to_bytes())
                 {
@@ -234,7 +232,12 @@ impl Follower {
         match is_there {
             true => {
                 part.owners.insert(owner);
-                (part.sync, part.pause) = (Sync::Idle(Instant::now()), SOON);
+                // However often owners come and go.
+                let next = match part.sync {
+                    Sync::Asked(when) => when + SOON,
+                    Sync::Idle(_) | Sync::Live { .. } => Instant::now(),
+                };
+                (part.sync, part.pause) = (Sync::Idle(next), SOON);
             }
             false => drop(part.owners.remove(&owner)),
         }
@@ -372,10 +375,7 @@ impl Follower {
                 .collect(),
             false => Vec::new(),
         };
-        if part.floors.len() > FLOORS {
-            // Arrays that are still on their way are few, and soon there.
-            part.floors.clear();
-        }
+        part.forget_some();
         for path in set.iter().map(|(path, _)| path).chain(&gone) {
             part.floors.insert(path.clone(), bulk);
             part.forget_asked(path);
@@ -386,10 +386,9 @@ impl Follower {
         part.declared.extend(metas.iter().map(|(path, _)| path.clone()));
         let mut errors = Vec::new();
         let here = set.iter().filter(|(path, _)| !kept.contains(path));
-        let here: Vec<(Path, Value<'static>)> = here
-            .map(|(path, value)| (path.clone(), part.selection.keep(store, path, value.clone())))
-            .collect();
         let gone_here: Vec<Path> = gone.iter().filter(|path| !kept.contains(path)).cloned().collect();
+        let (here, gone_here) =
+            spared(store, &part.selection, here.cloned().collect(), gone_here, &mut errors);
         // Others wait for the store; the shadow has time.
         let is_done = assign(store, &here, &gone_here, &metas, &mut errors);
         assign(&part.shadow.clone(), &set, &gone, &metas, &mut Vec::new());
@@ -433,10 +432,12 @@ impl Follower {
         let key = part.keys.state();
         for path in wanted {
             let selector = format!("{key}?array={}", chunk(&path.to_string()));
-            let sender = self.sender.clone();
+            let (sender, room) = (self.sender.clone(), self.room.clone());
             ask(&self.session, &selector, None, move |bytes| {
-                if let Some(bytes) = bytes {
-                    let _ = sender.send(Event::Array(at, bytes));
+                if let Some(bytes) = bytes
+                    && let Some(place) = room.take(bytes.len())
+                {
+                    let _ = sender.send(Event::Array(at, bytes, place));
                 }
             });
         }
@@ -461,10 +462,12 @@ impl Follower {
         part.arrays.insert(path.clone(), number);
         part.forget_asked(&path);
         let mut errors = Vec::new();
+        part.forget_some();
         let value = part.selection.without(&path, value);
         let set = [(path, value)];
         assign(&part.shadow.clone(), &set, &[], &[], &mut Vec::new());
-        let is_done = assign(store, &set, &[], &[], &mut errors);
+        let (here, _) = spared(store, &part.selection, set.to_vec(), Vec::new(), &mut errors);
+        let is_done = assign(store, &here, &[], &[], &mut errors);
         let [(path, _)] = &set;
         if errors.is_empty() {
             part.failed.remove(path);

@@ -54,6 +54,8 @@ mod owner;
 mod parts;
 mod plain;
 mod question;
+mod requests;
+mod room;
 mod status;
 
 pub use error::{Error, Result};

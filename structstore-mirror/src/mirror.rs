@@ -310,8 +310,9 @@ fn finish(shared: &Shared, work: impl FnOnce() -> Result<()>) {
     }
 }
 
-fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
-    named(name).spawn(work).map_err(|error| no_thread(&error))
+/// A thread that runs no hooks of other languages while it waits.
+pub(crate) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
+    named(name).spawn(|| structstore::binding_support::without_hooks(work)).map_err(|error| no_thread(&error))
 }
 
 fn named(name: &str) -> thread::Builder {
@@ -319,7 +320,8 @@ fn named(name: &str) -> thread::Builder {
 }
 
 fn no_thread(error: &io::Error) -> Error {
-    Error::Invalid(format!("cannot start a thread: {error}"))
+    let error = io::Error::new(error.kind(), error.to_string());
+    structstore::Error::os("start", "a thread", error).into()
 }
 
 impl Drop for Mirror {

@@ -158,7 +158,7 @@ impl Network {
         self.check()?;
         if let Some(Certificates { ca, certificate, key }) = &self.certificates {
             for file in [ca, certificate, key] {
-                File::open(file).map_err(|error| Error::Invalid(format!("{}: {error}", file.display())))?;
+                File::open(file).map_err(|source| Error::File { file: file.clone(), source })?;
             }
         }
         let config = self.config(name)?;

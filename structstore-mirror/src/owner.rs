@@ -4,7 +4,7 @@
 //! that was published and nothing that is older than what follows. Nothing here waits for a follower: what finds no room is dropped, which a
 //! follower sees by the numbers, and asks for the state again.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use structstore::binding_support::{Whole, waiting_at_most};
 use structstore::path::{Path, Step};
-use structstore::stream::{AnySample, AnyStream, Readers, wall_time};
+use structstore::stream::{AnySample, AnyStream, Readers, now};
 use structstore::watch::{Batch, Batches, Elements, Found};
 use structstore::{ArrayValue, ErrorKind, Meta, Struct, StructStoreShared, Value};
 use zenoh::bytes::ZBytes;
@@ -26,10 +26,12 @@ use zenoh::{Session, Wait};
 use crate::error::{Error, Result};
 use crate::key::{Keys, text};
 use crate::message::{Mark, Message};
-use crate::mirror::Shared;
+use crate::mirror::{Shared, spawn};
 use crate::network::LARGEST;
-use crate::parts::{Selection, put, remove};
+use crate::parts::Selection;
 use crate::plain::Plain;
+use crate::requests::Requests;
+use crate::room::{Room, Taken};
 
 /// How long to wait for changes before questions are looked at.
 const TICK: Duration = Duration::from_millis(5);
@@ -39,31 +41,55 @@ pub(crate) const BEAT: Duration = Duration::from_secs(1);
 const RECENT: Duration = Duration::from_secs(60);
 /// How often it is looked whether the store is there.
 const RETRY: Duration = Duration::from_millis(200);
+/// Before any owner started, in nanoseconds since 1970.
+const FIRST: u64 = 1_500_000_000_000_000_000;
 /// How many answers may wait to be sent.
 const ANSWERS: usize = 16;
 /// How long a change that a follower wants waits for a lock.
-const PATIENCE: Duration = Duration::from_millis(500);
+pub(crate) const PATIENCE: Duration = Duration::from_millis(500);
+/// How long an answer waits for what somebody holds.
+const BRIEFLY: Duration = Duration::from_millis(20);
 /// How many samples go into one message, and how many bytes of them.
 const SAMPLES: usize = 256;
 const SAMPLE_BYTES: usize = 64 << 10;
 
-/// What a follower wants.
-enum Question {
-    State(Query),
-    Change(Query),
+/// How many bytes of requests may wait.
+const ROOM: usize = 64 << 20;
+/// How many requests may wait.
+const REQUESTS: usize = 64;
+
+/// Something of a follower that waits for this side, with the room that it takes.
+pub(crate) struct Waiting<T> {
+    /// Which part it is about.
+    pub(crate) part: usize,
+    pub(crate) of: T,
+    pub(crate) place: Taken,
 }
+
+/// What the thread that publishes is asked.
+pub(crate) enum Question {
+    /// For the state, or an array.
+    State(Query),
+    /// To tell of a change that was requested, and is made or refused, and to answer.
+    Changed { query: Query, refused: Option<String>, paths: Vec<Path> },
+}
+
+/// A message for all who have asked for the same.
+type Answer = (Vec<Query>, Message);
 
 pub(crate) struct Owner {
     shared: Arc<Shared>,
     place: PathBuf,
     period: Duration,
     parts: Vec<Part>,
-    questions: Receiver<(usize, Question)>,
+    questions: Receiver<Waiting<Question>>,
+    /// Who has asked for the state of a part, or for an array, and has no answer yet.
+    asked: BTreeMap<(usize, Option<Path>), Vec<Query>>,
+    /// When questions are looked at again: answers take at most half of the time.
+    next_answer: Instant,
     /// Answers, which another thread sends: it may wait for the network.
-    answers: SyncSender<(Query, Message)>,
+    answers: SyncSender<Answer>,
     plain: Option<Plain>,
-    /// For what followers change: the store once more, with the right to do so.
-    change: Option<StructStoreShared>,
     epoch: u64,
     /// Older owners of a part, and since when each is known: one that has died is forgotten after its lease.
     rivals: Arc<Mutex<HashMap<String, (usize, Instant)>>>,
@@ -101,14 +127,21 @@ impl Owner {
         writable: bool,
         plain: Option<Plain>,
     ) -> Result<Owner> {
-        let (sender, questions) = sync_channel(64);
-        let (answers, to_send) = sync_channel::<(Query, Message)>(ANSWERS);
+        let (sender, questions) = sync_channel(REQUESTS);
+        let (answers, to_send) = sync_channel::<Answer>(ANSWERS);
         let answer = {
             let shared = Arc::clone(shared);
-            move || to_send.iter().for_each(|(query, message)| reply(&shared, &query, &message))
+            move || to_send.iter().for_each(|(queries, message)| reply(&shared, &queries, &message))
         };
-        let thread = std::thread::Builder::new().name("structstore-answer".to_owned()).spawn(answer);
-        drop(thread.map_err(|error| Error::Invalid(format!("cannot start a thread: {error}")))?);
+        // These end when nobody can ask any more.
+        spawn("answer", answer)?;
+        let room = Room::new(ROOM);
+        let (change, changes) = sync_channel(REQUESTS);
+        if writable {
+            let selections = parts.iter().map(|(_, selection)| selection.clone()).collect();
+            let (requests, done) = (Requests::new(shared, selections), sender.clone());
+            spawn("change", move || requests.run(&changes, &done))?;
+        }
         let own = identity();
         let mut owner = Owner {
             shared: Arc::clone(shared),
@@ -116,9 +149,10 @@ impl Owner {
             period,
             parts: Vec::new(),
             questions,
+            asked: BTreeMap::new(),
+            next_answer: Instant::now(),
             answers,
             plain,
-            change: None,
             epoch: 0,
             rivals: Arc::default(),
             _tokens: Vec::new(),
@@ -144,18 +178,15 @@ impl Owner {
             };
             let others = session.liveliness().declare_subscriber(keys.owners()).history(true).callback(take);
             owner._others.push(others.wait().map_err(Error::network)?);
-            let ask = |question: fn(Query) -> Question, sender: &SyncSender<(usize, Question)>| {
-                let sender = sender.clone();
-                // Who finds no room asks again.
-                move |query: Query| drop(sender.try_send((number, question(query))))
-            };
-            let state =
-                session.declare_queryable(keys.state()).callback(ask(Question::State, &sender)).wait();
+            let state = session
+                .declare_queryable(keys.state())
+                .callback(queue(number, &room, &sender, Question::State))
+                .wait();
             owner._queryables.push(state.map_err(Error::network)?);
             if writable {
-                let change =
-                    session.declare_queryable(keys.changes()).callback(ask(Question::Change, &sender));
-                owner._queryables.push(change.wait().map_err(Error::network)?);
+                let take = queue(number, &room, &change, |query| query);
+                let change = session.declare_queryable(keys.changes()).callback(take).wait();
+                owner._queryables.push(change.map_err(Error::network)?);
             }
             let publisher = |key: String, priority: Priority| {
                 let publisher = session.declare_publisher(key).congestion_control(CongestionControl::Drop);
@@ -184,7 +215,6 @@ impl Owner {
                 self.connected(true);
                 let served = self.serve(&store);
                 self.connected(false);
-                self.change = None;
                 if let Err(error) = served
                     && error.kind() != ErrorKind::StaleHandle
                 {
@@ -192,6 +222,7 @@ impl Owner {
                 }
             }
             // Who asks while there is no store gets no answer, and asks again.
+            self.asked.clear();
             while self.questions.try_recv().is_ok() {}
             self.look_for_rivals();
             std::thread::sleep(RETRY);
@@ -271,7 +302,7 @@ impl Owner {
 
     /// Sends what is new to each part.
     fn publish(&mut self, store: &Struct, batch: Batch, readers: &mut Readers<Followed>) {
-        let time = wall_time(batch.time);
+        let time = wall_of(batch.time);
         let mut changes: Vec<Changes> = self.parts.iter().map(|_| Changes::default()).collect();
         for (path, found) in batch.values {
             for (at, (part, changes)) in self.parts.iter_mut().zip(&mut changes).enumerate() {
@@ -324,97 +355,91 @@ impl Owner {
         }
     }
 
+    /// Answers what was asked until now: for each state or array once, whoever has asked for it. Then it is silent for as long as that
+    /// took, so that many questions keep neither changes nor samples back.
     fn answer(
         &mut self,
         store: &Struct,
         batches: &mut Batches,
         readers: &mut Readers<Followed>,
     ) -> structstore::Result<()> {
-        while let Ok((at, question)) = self.questions.try_recv() {
-            match question {
+        let start = Instant::now();
+        if start < self.next_answer {
+            return Ok(());
+        }
+        for _ in 0..REQUESTS {
+            let Ok(Waiting { part: at, of, .. }) = self.questions.try_recv() else { break };
+            match of {
                 Question::State(query) => {
                     let Some(part) = self.parts.get(at) else { continue };
-                    let array = part.array_wanted(&query);
-                    let path = array.clone().unwrap_or_else(|| part.selection.part.clone());
-                    // What has changed until now is published, so that what comes after the answer is newer; and the answer is of the same moment.
-                    let found = self.look(store, batches, readers, &[], Some(&path))?;
-                    let Some(part) = self.parts.get(at) else { continue };
-                    let message = match array {
-                        Some(path) => part.array(self.epoch, path, found),
-                        None => Some(part.state(self.epoch, store, found)?),
-                    };
-                    if let Some(message) = message {
-                        // Who finds no room asks again.
-                        let _ = self.answers.try_send((query, message));
+                    let what = (at, part.array_wanted(&query));
+                    // Who finds no room asks again.
+                    if self.asked.len() < REQUESTS || self.asked.contains_key(&what) {
+                        let same = self.asked.entry(what).or_default();
+                        same.push(query);
+                        same.truncate(REQUESTS);
                     }
                 }
-                Question::Change(query) => {
-                    let (refused, paths) = match waiting_at_most(PATIENCE, || self.apply(at, &query)) {
-                        Ok(paths) => (None, paths),
-                        Err(reason) => (Some(reason), Vec::new()),
-                    };
-                    // Also what was changed back at once is told.
-                    self.look(store, batches, readers, &paths, None)?;
-                    let _ = self.answers.try_send((query, Message::Answer { refused }));
+                Question::Changed { query, refused, paths } => {
+                    // Also what was changed back at once.
+                    batches.report(paths);
+                    let _ = self.answers.try_send((vec![query], Message::Answer { refused }));
                 }
             }
         }
+        while let Some(((at, array), queries)) = self.asked.pop_first() {
+            match waiting_at_most(BRIEFLY, || self.answer_to(store, batches, readers, at, array.as_ref())) {
+                Err(error) if error.kind() == ErrorKind::LockTimeout => {
+                    // Somebody holds something: later.
+                    self.asked.insert((at, array), queries);
+                    break;
+                }
+                // Who finds no room asks again.
+                Ok(Some(message)) => drop(self.answers.try_send((queries, message))),
+                Ok(None) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.next_answer = Instant::now() + start.elapsed();
         Ok(())
     }
 
-    /// Publishes what has changed, and what is at some paths even if it has not. Returns what is at another path, as of the same moment.
+    /// The state of a part, or an array in it.
+    fn answer_to(
+        &mut self,
+        store: &Struct,
+        batches: &mut Batches,
+        readers: &mut Readers<Followed>,
+        at: usize,
+        array: Option<&Path>,
+    ) -> structstore::Result<Option<Message>> {
+        let Some(part) = self.parts.get(at) else { return Ok(None) };
+        let path = array.unwrap_or(&part.selection.part).clone();
+        // What has changed until now is published, so that what comes after the answer is newer; and the answer is of the same moment.
+        let found = self.look(store, batches, readers, &path)?;
+        let Some(part) = self.parts.get(at) else { return Ok(None) };
+        match array {
+            Some(_) => Ok(part.array(self.epoch, path, found)),
+            None => part.state(self.epoch, store, found).map(Some),
+        }
+    }
+
+    /// Publishes what has changed. Returns what is at a path, as of the same moment.
     fn look(
         &mut self,
         store: &Struct,
         batches: &mut Batches,
         readers: &mut Readers<Followed>,
-        also: &[Path],
-        asked: Option<&Path>,
+        asked: &Path,
     ) -> structstore::Result<Option<Found>> {
         let selections: Vec<&Selection> = self.parts.iter().map(|part| &part.selection).collect();
-        let mut batch = batches.read_now(|changed| {
-            let paths = wanted(&selections, changed).into_iter().chain(also.iter().cloned());
-            paths.chain(asked.cloned()).collect()
-        })?;
-        let found = asked.and_then(|_| batch.values.pop()).and_then(|(_, found)| found);
+        let mut batch = batches
+            .read_now(|changed| wanted(&selections, changed).into_iter().chain([asked.clone()]).collect())?;
+        let found = batch.values.pop().and_then(|(_, found)| found);
         if !batch.values.is_empty() {
             self.publish(store, batch, readers);
         }
         Ok(found)
-    }
-
-    /// Makes the changes that a follower wants.
-    fn apply(&mut self, at: usize, query: &Query) -> std::result::Result<Vec<Path>, String> {
-        let payload = query.payload().ok_or("a question without a payload")?;
-        let Message::Change { set, gone } = Message::from_bytes(&payload.to_bytes())? else {
-            return Err("a message that is no change".to_owned());
-        };
-        let selection = self.parts.get(at).map(|part| part.selection.clone()).ok_or("no such part")?;
-        let paths: Vec<Path> = set.iter().map(|(path, _)| path).chain(&gone).cloned().collect();
-        let is_field = |path: &Path| path.steps().iter().all(|step| matches!(step, Step::Name(_)));
-        if let Some(path) =
-            paths.iter().find(|path| !selection.has(path) || path.is_root() || !is_field(path))
-        {
-            return Err(format!("{path}: it is not part of what is mirrored"));
-        }
-        if let Some(path) = gone.iter().find(|path| selection.contains_excluded(path)) {
-            return Err(format!("{path}: something that is not mirrored is in it"));
-        }
-        if self.change.is_none() {
-            let options = StructStoreShared::options().create(false);
-            self.change = Some(options.open(&self.place).map_err(|error| error.to_string())?);
-        }
-        let Some(store) = &self.change else { return Ok(Vec::new()) };
-        let set = set.into_iter().map(|(path, value)| {
-            let value = selection.keep(store, &path, selection.without(&path, value));
-            (path, value)
-        });
-        let set: Vec<(Path, Value<'static>)> = set.collect();
-        let done = store.transaction(|root| {
-            gone.iter().try_for_each(|path| remove(root, path, false))?;
-            set.iter().try_for_each(|(path, value)| put(root, path, value))
-        });
-        done.map(|()| paths).map_err(|error: structstore::Error| error.to_string())
     }
 
     /// Sends the samples that were published.
@@ -423,7 +448,7 @@ impl Owner {
         let (parts, epoch) = (&mut self.parts, self.epoch);
         readers.read(SAMPLES, &mut |of: &mut Followed, sample: AnySample| {
             let samples = read.entry(of.clone()).or_default();
-            samples.push((sample.seq, wall_time(sample.time), sample.data.as_slice().to_vec()));
+            samples.push((sample.seq, wall_of(sample.time), sample.data.as_slice().to_vec()));
             let bytes: usize = samples.iter().map(|(_, _, data)| data.len()).sum();
             if bytes >= SAMPLE_BYTES
                 && let Some(part) = parts.get_mut(of.0)
@@ -435,6 +460,21 @@ impl Owner {
             if let Some(part) = parts.get_mut(at).filter(|_| !samples.is_empty()) {
                 part.send_samples(epoch, &path, samples);
             }
+        }
+    }
+}
+
+/// Puts what comes from followers into a queue. Who finds no room asks again.
+fn queue<T: Send + 'static>(
+    part: usize,
+    room: &Room,
+    sender: &SyncSender<Waiting<T>>,
+    make: impl Fn(Query) -> T + Send + std::marker::Sync + 'static,
+) -> impl Fn(Query) + Send + std::marker::Sync + 'static {
+    let (room, sender) = (room.clone(), sender.clone());
+    move |query: Query| {
+        if let Some(place) = room.take(query.payload().map_or(0, ZBytes::len)) {
+            let _ = sender.try_send(Waiting { part, of: make(query), place });
         }
     }
 }
@@ -494,7 +534,10 @@ impl Part {
                 } else {
                     store.get_at::<Struct>(&path.to_string())
                 };
-                let bytes = part.and_then(|part| part.to_bytes());
+                let bytes = match part.and_then(|part| part.to_bytes()) {
+                    Err(error) if error.kind() == ErrorKind::LockTimeout => return Err(error),
+                    bytes => bytes,
+                };
                 if let Ok(bytes) = bytes {
                     let told = Whole::from_bytes(&bytes)?.metas.into_iter();
                     metas.extend(told.map(|(inner, meta)| (path.join(&inner), meta)));
@@ -589,13 +632,18 @@ fn send_plain(publisher: &Publisher<'static>, message: &Message) {
     }
 }
 
-fn reply(shared: &Shared, query: &Query, message: &Message) {
+fn reply(shared: &Shared, queries: &[Query], message: &Message) {
     match message.to_bytes() {
         Ok(bytes) if bytes.len() as u64 > LARGEST => {
             shared
                 .log(format!("a state of {} bytes is too large to be sent; exclude some of it", bytes.len()));
         }
-        Ok(bytes) => drop(query.reply(query.key_expr().clone(), ZBytes::from(bytes)).wait()),
+        Ok(bytes) => {
+            let bytes = ZBytes::from(bytes);
+            for query in queries {
+                let _ = query.reply(query.key_expr().clone(), bytes.clone()).wait();
+            }
+        }
         Err(error) => shared.log(format!("a state cannot be sent: {error}")),
     }
 }
@@ -643,15 +691,24 @@ pub(crate) fn named(owner: &str) -> String {
     owner.split_once(' ').map_or(owner, |(_, named)| named).to_owned()
 }
 
-/// The owner that a key of one names.
+/// The owner that a key of one names. `None` if that is not as [`identity`] makes it.
 pub(crate) fn owner_of(key: &str) -> Option<String> {
-    text(key.rsplit_once('/')?.1)
+    let owner = text(key.rsplit_once('/')?.1)?;
+    let mut words = owner.split(' ');
+    let started: u64 = words.next().filter(|digits| digits.len() == 20)?.parse().ok()?;
+    let is_whole = words.next().is_some() && words.next()?.parse::<u32>().is_ok() && words.next().is_none();
+    (is_whole && started > FIRST).then_some(owner)
 }
 
 /// What this process is called: when it started, so that of two the older one is known, host, and process id.
 fn identity() -> String {
     let host = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
     format!("{:020} {} {}", wall_now(), host.unwrap_or_default(), std::process::id())
+}
+
+/// Nanoseconds since 1970 of a time of CLOCK_MONOTONIC, by the clock as it is now.
+fn wall_of(time: u64) -> u64 {
+    wall_now().wrapping_sub(now().wrapping_sub(time))
 }
 
 /// Nanoseconds since 1970.

@@ -5,6 +5,8 @@ use structstore::guard::StructMut;
 use structstore::path::{Path, Step};
 use structstore::{ErrorKind, Kind, Meta, Result, Struct, Value};
 
+use crate::compare::value_at;
+
 /// The field in which a mirror says how it is going; it is never mirrored.
 pub(crate) const STATUS: &str = "@mirror";
 
@@ -26,9 +28,23 @@ impl Selection {
         path.starts_with(&self.part) && !self.exclude.iter().any(|excluded| path.starts_with(excluded))
     }
 
-    /// Whether something in a part of it is excluded.
-    pub(crate) fn contains_excluded(&self, path: &Path) -> bool {
-        self.exclude.iter().any(|excluded| excluded.starts_with(path))
+    /// The first change by which something that is excluded, and is there, would go: where it is made, and what would be lost.
+    pub(crate) fn first_lost(
+        &self,
+        store: &Struct,
+        set: &[(Path, Value<'_>)],
+        gone: &[Path],
+    ) -> Option<(Path, Path)> {
+        // A struct takes them over.
+        let replaced =
+            set.iter().filter(|(_, value)| !matches!(value, Value::Struct(_))).map(|(path, _)| path);
+        replaced.chain(gone).find_map(|path| Some((path.clone(), self.excluded_below(store, path)?)))
+    }
+
+    /// Something that is excluded, is below a path, and is there.
+    pub(crate) fn excluded_below(&self, store: &Struct, path: &Path) -> Option<Path> {
+        let below = self.exclude.iter().filter(|excluded| excluded.starts_with(path));
+        below.filter(|excluded| value_at(store, excluded).is_some()).min().cloned()
     }
 
     /// What is to be read after a change of a path: lists as a whole, and the part if what contains it has changed.
@@ -72,7 +88,7 @@ impl Selection {
     }
 }
 
-/// Adds a field to a struct in a value, if that is there.
+/// Adds a field to a struct in a value, with the structs on the way.
 fn graft(value: &mut Value<'static>, way: &[Step], field: Value<'static>) {
     let (Value::Struct(fields), Some((Step::Name(name), rest))) = (value, way.split_first()) else { return };
     match rest {
@@ -80,11 +96,14 @@ fn graft(value: &mut Value<'static>, way: &[Step], field: Value<'static>) {
             fields.retain(|(other, _)| **other != **name);
             fields.push((name.to_string().into(), field));
         }
-        rest => {
-            if let Some((_, inner)) = fields.iter_mut().find(|(other, _)| **other == **name) {
-                graft(inner, rest, field);
+        rest => match fields.iter_mut().find(|(other, _)| **other == **name) {
+            Some((_, inner)) => graft(inner, rest, field),
+            None => {
+                let mut inner = Value::Struct(Vec::new());
+                graft(&mut inner, rest, field);
+                fields.push((name.to_string().into(), inner));
             }
-        }
+        },
     }
 }
 

@@ -415,8 +415,15 @@ fn an_older_owner_that_lives_ends_the_younger_and_one_that_dies_does_not() {
     until("it owns", || part(&owner).connected);
     let session =
         session(&[("mode", r#""peer""#), ("connect/endpoints", &format!("[{:?}]", robot.endpoint()))]);
-    // Of 1970, and so the older one.
-    let key = "structstore/1/robot/@p/arm/@owner/00000000000000000001%20far%201";
+    // Of 2020, and so the older one.
+    let key = "structstore/1/robot/@p/arm/@owner/01600000000000000000%20far%201";
+    // Of 1970, which no owner is, and what no owner is called.
+    let keys = ["00000000000000000001%20far%201", "1%20far%201", "01600000000000000000%20far"];
+    let declare = |key| {
+        let key = format!("structstore/1/robot/@p/arm/@owner/{key}");
+        session.liveliness().declare_token(key).wait().unwrap()
+    };
+    let _tokens = keys.map(declare);
     let older = session.liveliness().declare_token(key).wait().unwrap();
     thread::sleep(Duration::from_millis(200));
     older.undeclare().wait().unwrap();
@@ -559,6 +566,13 @@ fn what_is_excluded_stays_and_others_are_told() {
     until("the rest", || copy.get_at::<i64>("camera.gain").is_ok_and(|gain| gain == -1));
     assert_eq!(copy.get_at::<String>("camera.raw").unwrap(), "my own");
     assert_eq!(part(&follower).put_back, 0, "{:?}", follower.remarks());
+    // Neither what replaces the struct, nor its end, takes what is excluded with it.
+    robot.store.set("camera", 5).unwrap();
+    until("it says so", || part(&follower).errors.iter().any(|(_, error)| error.contains("camera.raw")));
+    assert_eq!(copy.get_at::<String>("camera.raw").unwrap(), "my own");
+    robot.store.delete("camera").unwrap();
+    until("the rest is gone", || copy.get_at::<i64>("camera.gain").is_err());
+    assert_eq!(copy.get_at::<String>("camera.raw").unwrap(), "my own");
     assert!(!told.try_iter().any(|text| text.contains("raw") || text.contains('@')));
 }
 
@@ -627,5 +641,117 @@ fn what_is_taken_back_at_once_is_told() {
             until("it was taken", || copy.get_at::<i64>("arm.command").unwrap() == 0);
         }
         done.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+}
+
+/// Samples of a stream, published until this is dropped.
+struct Publisher(std::sync::Arc<std::sync::atomic::AtomicBool>, Option<thread::JoinHandle<()>>);
+
+impl Publisher {
+    fn new(stream: Stream<f64>) -> Publisher {
+        let over = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let ends = std::sync::Arc::clone(&over);
+        let publish = move || {
+            let mut n = 0.0;
+            while !ends.load(std::sync::atomic::Ordering::Relaxed) {
+                stream.publish(&n).unwrap();
+                n += 1.0;
+                thread::sleep(Duration::from_millis(2));
+            }
+        };
+        Publisher(over, Some(thread::spawn(publish)))
+    }
+}
+
+impl Drop for Publisher {
+    fn drop(&mut self) {
+        self.0.store(true, std::sync::atomic::Ordering::Relaxed);
+        let _ = self.1.take().unwrap().join();
+    }
+}
+
+#[test]
+fn what_somebody_holds_keeps_nothing_else_back() {
+    let (robot, desk) = (Robot::new(), Desk::new());
+    let arm = robot.store.ensure_struct("arm").unwrap();
+    arm.update([("x", 1.0), ("y", 2.0)]).unwrap();
+    robot.store.set("n", 0).unwrap();
+    let imu = robot.store.ensure_stream::<f64>("imu", Stream::depth(1000)).unwrap();
+    let _owner = robot.own(Options::new().own(Path::ROOT).write(true));
+    let follower = desk.follow(&robot, Options::new().follow(Path::ROOT).write(true));
+    let copy = desk.store();
+    until("the state", || copy.get_at::<f64>("arm.y").is_ok() && copy.get::<Item>("imu").is_ok());
+    let there = copy.ensure_stream::<f64>("imu", Stream::depth(1000)).unwrap();
+    // A state, which is of one moment, takes a moment in which nobody holds anything: none is still asked for.
+    for n in -20..0 {
+        robot.store.set("n", n).unwrap();
+        until("it goes on", || copy.get::<i64>("n").is_ok_and(|found| found == n));
+        thread::sleep(Duration::from_millis(20));
+    }
+    let publisher = Publisher::new(imu);
+    let mut follow = there.follow(Start::Next);
+    let (held, wait) = std::sync::mpsc::channel();
+    let (end, ended) = std::sync::mpsc::channel::<()>();
+    thread::scope(|scope| {
+        let arm = arm.clone();
+        scope.spawn(move || {
+            drop(arm.write().unwrap());
+            let guard = arm.write().unwrap();
+            held.send(()).unwrap();
+            ended.recv().unwrap();
+            drop(guard);
+        });
+        wait.recv().unwrap();
+        // Also if what follows fails.
+        let end = end;
+        // A request that waits for the lock, too.
+        copy.set_at("arm.x", 5.0).unwrap();
+        for n in 1..=5 {
+            robot.store.set("n", n).unwrap();
+            until("others go on", || copy.get::<i64>("n").is_ok_and(|found| found == n));
+            let mut samples = 0;
+            until("samples go on", || {
+                samples += usize::from(follow.try_next().unwrap().is_some());
+                samples > 100
+            });
+        }
+        end.send(()).unwrap();
+    });
+    drop(publisher);
+    arm.set("y", 3.0).unwrap();
+    until("it goes on as well", || copy.get_at::<f64>("arm.y").is_ok_and(|y| y == 3.0));
+    assert_eq!(part(&follower).missed, 0);
+}
+
+#[test]
+fn many_questions_keep_nothing_back() {
+    let (robot, desk) = (Robot::new(), Desk::new());
+    robot.store.set("large", "x".repeat(5 << 20)).unwrap();
+    let imu = robot.store.ensure_stream::<f64>("imu", Stream::depth(1000)).unwrap();
+    let _owner = robot.own(Options::new().own(Path::ROOT));
+    let follower = desk.follow(&robot, Options::new().follow(Path::ROOT));
+    let copy = desk.store();
+    until("the state", || copy.get::<Item>("imu").is_ok() && part(&follower).connected);
+    let there = copy.ensure_stream::<f64>("imu", Stream::depth(1000)).unwrap();
+    let _publisher = Publisher::new(imu);
+    let mut follow = there.follow(Start::Next);
+    let session =
+        session(&[("mode", r#""peer""#), ("connect/endpoints", &format!("[{:?}]", robot.endpoint()))]);
+    let over = std::sync::atomic::AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                // The answer is nobody's.
+                let asked = session.get("structstore/1/robot/@p/./@state").callback(|_| ());
+                let _ = asked.wait();
+                thread::sleep(Duration::from_millis(1));
+            }
+        });
+        let mut samples = 0;
+        until("samples go on", || {
+            samples += usize::from(follow.try_next().unwrap().is_some());
+            samples > 1000
+        });
+        over.store(true, std::sync::atomic::Ordering::Relaxed);
     });
 }

@@ -237,16 +237,34 @@ impl Batches {
         self.read(Vec::new(), wanted, Duration::MAX)
     }
 
-    /// Reads what is wanted, but for parts that one hold has kept for longer than `patience`: these are deferred.
+    /// Reports these paths as changed in the next batch that [`Batches::wait`] returns, whether they have changed or not.
+    pub fn report(&mut self, paths: impl IntoIterator<Item = Path>) {
+        self.deferred.extend(paths);
+    }
+
+    /// Reads what is wanted, but for parts that one hold has kept for longer than `patience`: these are deferred. So is what has changed, if
+    /// it cannot be read.
     fn read(
         &mut self,
-        first: Vec<Path>,
+        mut changed: Vec<Path>,
+        wanted: impl FnMut(&[Path]) -> Vec<Path>,
+        patience: Duration,
+    ) -> Result<Batch> {
+        let batch = self.try_read(&mut changed, wanted, patience);
+        if batch.is_err() {
+            self.deferred.extend(changed);
+        }
+        batch
+    }
+
+    fn try_read(
+        &mut self,
+        changed: &mut Vec<Path>,
         mut wanted: impl FnMut(&[Path]) -> Vec<Path>,
         patience: Duration,
     ) -> Result<Batch> {
         let Batches { watch, part: Struct { handle: part }, reading, deferred } = self;
-        let mut seen: BTreeSet<Path> = first.iter().cloned().collect();
-        let mut changed = first;
+        let mut seen: BTreeSet<Path> = changed.iter().cloned().collect();
         let mut add = |paths: Vec<Path>, changed: &mut Vec<Path>| {
             changed.extend(paths.into_iter().filter(|path| seen.insert(path.clone())));
         };
@@ -261,8 +279,8 @@ impl Batches {
         let (time, paths, found) = 'read: loop {
             for _ in 0..TRIES {
                 let (time, version) = (now(), watch.version());
-                add(watch.changes()?, &mut changed);
-                let paths = want(&changed, &held);
+                add(watch.changes()?, changed);
+                let paths = want(changed, &held);
                 match attempt(part, &paths, *reading)? {
                     Ok(found) if watch.version() == version && !watch.is_briefly_held() => {
                         break 'read (time, paths, found);
@@ -275,8 +293,8 @@ impl Batches {
             }
             if let Some(granted) = hold(part)? {
                 let time = now();
-                add(watch.changes()?, &mut changed);
-                let paths = want(&changed, &held);
+                add(watch.changes()?, changed);
+                let paths = want(changed, &held);
                 let found = part
                     .whole(|arena, node, extent| look(arena, (part.id(), node), &paths, *reading, extent));
                 granted.end_unchanged();
@@ -285,7 +303,7 @@ impl Batches {
             if let Some((hold, since)) = in_the_way
                 && since.elapsed() >= patience
             {
-                for path in want(&changed, &held) {
+                for path in want(changed, &held) {
                     if attempt(part, std::slice::from_ref(&path), *reading)?.err() == Some(hold) {
                         held.insert(path);
                     }
@@ -295,9 +313,10 @@ impl Batches {
             }
             pause.rest()?;
         };
+        let values = values(part, paths, found)?;
         changed.retain(|path| !held.iter().any(|held| path.starts_with(held)));
         deferred.extend(held);
-        Ok(Batch { time, changed, values: values(part, paths, found)? })
+        Ok(Batch { time, changed: std::mem::take(changed), values })
     }
 }
 

@@ -6,7 +6,9 @@ use std::thread;
 use std::time::Duration;
 
 use structstore::path::Path;
-use structstore::{Array, ArrayValue, Error, ErrorKind, Struct, StructStore, StructStoreShared, Value, Watch};
+use structstore::{
+    Array, ArrayValue, Error, ErrorKind, Struct, StructStore, StructStoreShared, Value, Watch,
+};
 use structstore_tests::SegmentName;
 
 use peer::{LIMIT, Peer};
