@@ -808,7 +808,7 @@ pub(crate) struct Record {
     /// Use at most this much memory; a file then covers less of the time before an event [default: 1GiB]
     #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Black box", conflicts_with = "split")]
     pub(crate) memory: Option<u64>,
-    /// Write the index of a recording that was not finished, and nothing else
+    /// Write the index of a recording that was not finished, and nothing else. Chunks that are damaged are left out; the original then stays as FILE.damaged
     #[arg(long, value_name = "FILE", exclusive = true)]
     pub(crate) repair: Option<PathBuf>,
 }

@@ -73,8 +73,17 @@ impl Signals {
 
 pub(crate) fn record(options: &Record, output: &mut Output) -> Result<u8> {
     if let Some(file) = &options.repair {
-        let messages = structstore_record::repair(file)?;
-        output.print(&format!("{}: {}\n", line(&file.display().to_string()), plural(messages, "message")));
+        let repaired = structstore_record::repair(file)?;
+        let shown = line(&file.display().to_string());
+        output.print(&format!("{shown}: {}\n", plural(repaired.messages, "message")));
+        if let Some(original) = repaired.original {
+            let (chunks, were) =
+                (plural(repaired.chunks, "chunk"), if repaired.chunks == 1 { "was" } else { "were" });
+            let (size, original) = (bytes(repaired.bytes), line(&original.display().to_string()));
+            output.print(&format!(
+                "{chunks} that could not be read {were} left out ({size}); the original is {original}\n"
+            ));
+        }
         return Ok(0);
     }
     let (Some(name), Some(file)) = (&options.name, &options.output) else {

@@ -313,6 +313,13 @@ impl Run {
         self.run.is_finished()
     }
 
+    /// How many chunks of a recording that was not finished could not be read so far, and were left out. In a finished recording, reading a damaged
+    /// chunk raises CorruptError.
+    #[getter]
+    fn damaged_chunks(&self) -> u64 {
+        self.run.damaged_chunks()
+    }
+
     /// The topics, one for each struct, array and stream, and how many messages each has.
     #[getter]
     fn topics<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyDict>> {

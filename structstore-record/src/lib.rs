@@ -49,7 +49,7 @@ pub use error::{Error, Result};
 pub use options::{Arrays, BlackBox, Options, Streams};
 pub use player::{Player, Position};
 pub use recorder::{Recording, Status};
-pub use repair::repair;
+pub use repair::{Repaired, repair};
 pub use replay::{Go, Playing};
 pub use run::{Run, Source, Topic};
 pub use series::{Series, stacked};

@@ -1,11 +1,11 @@
 //! A recording as it is read.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::ops::ControlFlow;
 use std::path::{Path as FilePath, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use mcap::records::{AttachmentIndex, ChunkHeader, MessageHeader, MessageIndex, Metadata, Record, op};
 use mcap::{Channel, Summary};
@@ -18,7 +18,7 @@ use structstore::{DType, Struct, StructStore, Value};
 use crate::decode::{self, Spec};
 use crate::error::{Error, Result};
 use crate::file::{MARKS, METADATA, NUMBER, ONLY, PATH, RECORDING, SOURCE, STATE, STORE};
-use crate::records::{self, Channels, Frames, Visitor};
+use crate::records::{self, Channels, Damage, Frames, TOO_MANY_CHANNELS, Visitor};
 use crate::series::Series;
 use crate::value::inner;
 
@@ -34,7 +34,12 @@ pub struct Run {
     states: Vec<State>,
     span: Option<(u64, u64)>,
     about: About,
+    /// The places of chunks that could not be read, of a recording that was not finished.
+    missed: Mutex<BTreeSet<u64>>,
 }
+
+/// What to do about a damaged file.
+const REMEDY: &str = "`structstore record --repair` keeps what can be read";
 
 /// What the metadata says.
 #[derive(Default)]
@@ -186,10 +191,11 @@ impl Run {
             states: Vec::new(),
             span: None,
             about: About::default(),
+            missed: Mutex::default(),
         };
         match run.summary.take() {
             Some(summary) => run.index(summary),
-            None => run.scan(),
+            None => run.scan()?,
         }
         run.states.sort_by_key(|state| state.time);
         match run.topics.values().any(|topic| topic.source != Source::Marks) || !run.states.is_empty() {
@@ -227,11 +233,23 @@ impl Run {
     }
 
     /// Looks through a recording that was not finished.
-    fn scan(&mut self) {
+    fn scan(&mut self) -> Result<()> {
         let mut scan = Scan::default();
+        records::each_channel(&self.map, &mut scan);
         records::each(&self.map, &mut scan);
+        if scan.channels.is_full {
+            return Err(self.damaged(TOO_MANY_CHANNELS));
+        }
         scan.topics.retain(|_, topic| topic.messages > 0);
         (self.topics, self.states, self.span, self.about) = (scan.topics, scan.states, scan.span, scan.about);
+        self.missed = Mutex::new(scan.missed);
+        Ok(())
+    }
+
+    /// How many chunks of a recording that was not finished could not be read, by now: opening it reads few of them. What they have is left out. A
+    /// recording that was finished has none: there, a damaged chunk is an error for whoever reads it.
+    pub fn damaged_chunks(&self) -> u64 {
+        self.missed.lock().unwrap_or_else(PoisonError::into_inner).len() as u64
     }
 
     /// The name of the store that was recorded.
@@ -307,7 +325,12 @@ impl Run {
             })
         };
         match &self.summary {
-            None => records::each(&self.map, &mut Span { from, until, visit: &mut visit }),
+            None => {
+                let mut missed = BTreeSet::new();
+                let mut span = Span { from, until, visit: &mut visit, missed: &mut missed };
+                records::each(&self.map, &mut span);
+                self.missed.lock().unwrap_or_else(PoisonError::into_inner).append(&mut missed);
+            }
             Some(summary) => {
                 for index in &summary.chunk_indexes {
                     let has_some = index.message_end_time >= from && index.message_start_time <= until;
@@ -316,11 +339,14 @@ impl Run {
                     }
                     let chunk = Frames::from(&self.map, index.chunk_start_offset).next();
                     let chunk = chunk.filter(|(opcode, _)| *opcode == op::CHUNK);
-                    let (_, body) = chunk.ok_or_else(|| self.damaged("an index that leads to no chunk"))?;
-                    if records::each_in_chunk(body, &mut visit)
-                        .map_err(|error| self.damaged(error))?
-                        .is_break()
-                    {
+                    let (_, body) =
+                        chunk.ok_or_else(|| self.repairable("an index that leads to no chunk"))?;
+                    let visited = records::each_in_chunk(body, &mut visit);
+                    let visited = visited.map_err(|error| match index.compression.as_str() {
+                        "" | "zstd" => self.repairable(error),
+                        _ => self.damaged(error),
+                    });
+                    if visited?.is_break() {
                         break;
                     }
                 }
@@ -331,6 +357,11 @@ impl Run {
 
     pub(crate) fn damaged(&self, found: impl std::fmt::Display) -> Error {
         Error::damaged(&self.file, found)
+    }
+
+    /// A record that cannot be read, in a file whose other records may be.
+    fn repairable(&self, found: impl std::fmt::Display) -> Error {
+        self.damaged(format_args!("{found}; {REMEDY}"))
     }
 
     /// The state at the start.
@@ -405,10 +436,10 @@ impl Run {
             StateData::Indexed(index) => {
                 let found = Frames::from(&self.map, index.offset).next();
                 let (opcode, body) =
-                    found.ok_or_else(|| self.damaged("an index that leads out of the file"))?;
-                match records::parse(opcode, body).map_err(|error| self.damaged(error))? {
+                    found.ok_or_else(|| self.repairable("an index that leads out of the file"))?;
+                match records::parse(opcode, body).map_err(|error| self.repairable(error))? {
                     Record::Attachment { data, .. } => Ok(data),
-                    _ => Err(self.damaged("an index that leads to no attachment")),
+                    _ => Err(self.repairable("an index that leads to no attachment")),
                 }
             }
         }
@@ -459,6 +490,7 @@ struct Scan {
     states: Vec<State>,
     span: Option<(u64, u64)>,
     about: About,
+    missed: BTreeSet<u64>,
 }
 
 impl Scan {
@@ -482,7 +514,7 @@ impl Visitor for Scan {
         false
     }
 
-    fn visit(&mut self, record: Record<'_>) -> ControlFlow<()> {
+    fn visit(&mut self, record: Record<'_>, _: u64) -> ControlFlow<()> {
         match record {
             Record::Schema { header, data } => self.channels.add_schema(header, &data),
             Record::Channel(channel) => {
@@ -502,6 +534,17 @@ impl Visitor for Scan {
         }
         ControlFlow::Continue(())
     }
+
+    fn miss(&mut self, damage: Damage) {
+        note(damage, &mut self.missed);
+    }
+}
+
+/// Takes note of a chunk that cannot be read.
+fn note(damage: Damage, missed: &mut BTreeSet<u64>) {
+    if damage.is_chunk {
+        missed.insert(damage.offset);
+    }
 }
 
 /// Visits the messages of a span of time, in a recording that was not finished.
@@ -509,6 +552,7 @@ struct Span<'v> {
     from: u64,
     until: u64,
     visit: &'v mut dyn FnMut(Record<'_>) -> ControlFlow<()>,
+    missed: &'v mut BTreeSet<u64>,
 }
 
 impl Visitor for Span<'_> {
@@ -516,8 +560,12 @@ impl Visitor for Span<'_> {
         chunk.message_end_time >= self.from && chunk.message_start_time <= self.until
     }
 
-    fn visit(&mut self, record: Record<'_>) -> ControlFlow<()> {
+    fn visit(&mut self, record: Record<'_>, _: u64) -> ControlFlow<()> {
         (self.visit)(record)
+    }
+
+    fn miss(&mut self, damage: Damage) {
+        note(damage, self.missed);
     }
 }
 

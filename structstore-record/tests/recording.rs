@@ -313,6 +313,131 @@ fn a_file_that_was_cut_is_read_and_repaired() {
     assert_eq!(most, complete);
 }
 
+/// A finished recording of many chunks, and the places of these in it.
+fn of_many_chunks(folder: &Folder, name: &str) -> (PathBuf, Vec<(usize, usize)>) {
+    use std::collections::BTreeMap;
+    let file = folder.file(name);
+    let created = std::fs::File::create(&file).unwrap();
+    let mut writer = mcap::Writer::new(std::io::BufWriter::new(created)).unwrap();
+    let schema = br#"{"properties": {"n": {"x-structstore": "i64"}}}"#;
+    let schema = writer.add_schema("n", "jsonschema", schema).unwrap();
+    let told = [("structstore.path", "a"), ("structstore.source", "struct")];
+    let told: BTreeMap<String, String> =
+        told.into_iter().map(|(name, text)| (name.to_owned(), text.to_owned())).collect();
+    let channel = writer.add_channel(schema, "/a", "json", &told).unwrap();
+    for at in 0..40_u64 {
+        let header = mcap::records::MessageHeader {
+            channel_id: channel,
+            sequence: at as u32,
+            log_time: at + 1,
+            publish_time: at + 1,
+        };
+        writer.write_to_known_channel(&header, format!("{{\"n\": {at}}}").as_bytes()).unwrap();
+        writer.flush().unwrap();
+    }
+    let summary = writer.finish().unwrap();
+    drop(writer);
+    let place = |index: &mcap::records::ChunkIndex| {
+        (index.chunk_start_offset as usize, (index.chunk_start_offset + index.chunk_length) as usize)
+    };
+    (file, summary.chunk_indexes.iter().map(place).collect())
+}
+
+#[test]
+fn a_damaged_chunk_costs_no_other() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::new();
+    let (file, chunks) = of_many_chunks(&folder, "run.mcap");
+    assert_eq!(chunks.len(), 40);
+    let mut damaged = std::fs::read(&file).unwrap();
+    // Also the one that says what the channel is.
+    for chunk in [0, 2] {
+        damaged[chunks[chunk].1 - 1] ^= 0x55;
+    }
+    std::fs::write(&file, &damaged).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let error = Run::open(&file).unwrap().series(&path("a.n")).unwrap_err().to_string();
+    assert!(error.contains("structstore record --repair"), "{error}");
+    let repaired = repair(&file).unwrap();
+    let left_out = [0, 2].map(|chunk| chunks[chunk].1 - chunks[chunk].0).iter().sum::<usize>();
+    assert_eq!((repaired.messages, repaired.chunks, repaired.bytes), (38, 2, left_out as u64));
+    assert_eq!(repaired.original, Some(folder.file("run.mcap.damaged")));
+    assert_eq!(std::fs::read(folder.file("run.mcap.damaged")).unwrap(), damaged);
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    let run = Run::open(&file).unwrap();
+    assert_eq!((run.is_finished(), run.damaged_chunks(), run.topics()[0].messages), (true, 0, 38));
+    drop(run);
+    // Once more, it has nothing to leave out.
+    assert_eq!(repair(&file).unwrap().original, None);
+    // The name of the original is taken.
+    std::fs::write(&file, &damaged).unwrap();
+    let error = repair(&file).unwrap_err().to_string();
+    assert!(error.contains("run.mcap.damaged"), "{error}");
+    assert_eq!(std::fs::read(&file).unwrap(), damaged);
+    assert!(!folder.file("run.mcap.repaired").exists());
+}
+
+#[test]
+fn damaged_chunks_of_an_unfinished_recording_are_counted() {
+    let (store, folder) = (everything(), Folder::new());
+    let file = folder.file("run.mcap");
+    record(&store, &file, Options::new().rate(1000.0), |recording| {
+        for round in 0..4 {
+            change(recording, || store.set_at("arm.wrist.angle", f64::from(round) + 3.0).unwrap());
+            // As often as the recorder makes chunks of its own.
+            thread::sleep(Duration::from_millis(1100));
+        }
+    });
+    let mut bytes = std::fs::read(&file).unwrap();
+    let summary = mcap::Summary::read(&bytes).unwrap().unwrap();
+    let chunks = summary.chunk_indexes;
+    assert!(chunks.len() >= 3, "{}", chunks.len());
+    let last = chunks.last().unwrap();
+    let (middle, end) = (&chunks[1], (last.chunk_start_offset + last.chunk_length) as usize);
+    bytes[(middle.chunk_start_offset + middle.chunk_length) as usize - 1] ^= 0x55;
+    std::fs::write(&file, &bytes[..end]).unwrap();
+    let run = Run::open(&file).unwrap();
+    assert!(!run.is_finished());
+    let angles = run.series(&path("arm.wrist.angle")).unwrap().values;
+    assert_eq!(angles.last(), Some(&Value::from(6.0)));
+    assert_eq!(run.damaged_chunks(), 1);
+    drop(run);
+    let repaired = repair(&file).unwrap();
+    assert_eq!((repaired.chunks, repaired.original.is_some()), (1, true));
+    assert_eq!(Run::open(&file).unwrap().series(&path("arm.wrist.angle")).unwrap().values, angles);
+}
+
+#[test]
+fn what_cannot_be_repaired_stays() {
+    let folder = Folder::new();
+    let (file, chunks) = of_many_chunks(&folder, "run.mcap");
+    let whole = std::fs::read(&file).unwrap();
+    let refused = |bytes: &[u8], expected: &str| {
+        std::fs::write(&file, bytes).unwrap();
+        let error = repair(&file).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+        assert_eq!(std::fs::read(&file).unwrap(), bytes);
+        assert!(!folder.file("run.mcap.damaged").exists());
+    };
+    // Chunks of another compression: the same in name only.
+    let mut other = whole.clone();
+    for (begin, end) in &chunks {
+        let chunk = &mut other[*begin..*end];
+        let at = chunk.windows(4).position(|name| name == b"zstd").unwrap();
+        chunk[at..at + 4].copy_from_slice(b"lz44");
+        chunk[at + 12..at + 16].fill(0);
+    }
+    refused(&other, "the compression \"lz44\" is not known");
+    let noise: Vec<u8> =
+        (0..10_000_u64).map(|at| (at.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8).collect();
+    refused(&[mcap::MAGIC, &noise].concat(), "nothing in it can be kept");
+    refused(mcap::MAGIC, "nothing in it can be kept");
+    // Somebody's file.
+    std::fs::write(folder.file("run.mcap.repaired"), b"mine").unwrap();
+    refused(&whole, "run.mcap.repaired");
+    assert_eq!(std::fs::read(folder.file("run.mcap.repaired")).unwrap(), b"mine");
+}
+
 #[test]
 fn what_was_recorded_is_readable_soon() {
     let (store, folder) = (everything(), Folder::new());

@@ -415,6 +415,11 @@ class Run:
     def finished(self) -> bool:
         """Whether it was finished. One that was not lacks the index that other programs need: `structstore record --repair` writes it."""
     @property
+    def damaged_chunks(self) -> int:
+        """How many chunks of a recording that was not finished could not be read so far, and were left out. In a finished recording, reading a damaged
+        chunk raises CorruptError.
+        """
+    @property
     def topics(self) -> dict[str, int]:
         """The topics, one for each struct, array and stream, and how many messages each has."""
     @property
