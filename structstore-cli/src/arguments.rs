@@ -886,7 +886,7 @@ pub(crate) struct Replay {
     pub(crate) input: PathBuf,
     /// The name of the store to play into; the recorded one if it is not given
     pub(crate) name: Option<OsString>,
-    /// How many times as fast as it was
+    /// How many times as fast as it was: 0.001 to 1000
     #[arg(long, default_value = "1", value_parser = speed)]
     pub(crate) speed: f64,
     /// Start this many seconds into the recording
@@ -909,8 +909,8 @@ pub(crate) struct Replay {
 #[cfg(feature = "record")]
 fn speed(text: &str) -> Result<f64, String> {
     match text.parse() {
-        Ok(speed) if speed > 0.0 && f64::is_finite(speed) => Ok(speed),
-        _ => Err("a number above 0 is expected".to_owned()),
+        Ok(speed) if structstore_record::SPEEDS.contains(&speed) => Ok(speed),
+        _ => Err("a number from 0.001 to 1000 is expected".to_owned()),
     }
 }
 

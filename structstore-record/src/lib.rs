@@ -50,7 +50,7 @@ pub use options::{Arrays, BlackBox, Options, Streams};
 pub use player::{Player, Position};
 pub use recorder::{Recording, Status};
 pub use repair::{Repaired, repair};
-pub use replay::{Go, Playing};
+pub use replay::{Go, Playing, SPEEDS};
 pub use run::{Run, Source, Topic};
 pub use series::{Series, stacked};
 pub use table::Table;

@@ -203,7 +203,7 @@ fn streams_are_recorded_whole() {
     // The same samples, byte by byte but for payloads of NaN.
     let again = StructStore::new();
     again.ensure_stream::<Imu>("imu", Stream::depth(2000)).unwrap();
-    run.replay(&again, &Playing { speed: 1e9, ..Playing::default() }, &mut || Go::On).unwrap();
+    run.replay(&again, &Playing { speed: 1000.0, ..Playing::default() }, &mut || Go::On).unwrap();
     let samples = |store: &StructStore, name: &str| {
         let Item::Stream(stream) = store.get_at::<Item>(name).unwrap() else { panic!("no stream") };
         let stream: AnyStream = stream;
@@ -230,7 +230,7 @@ fn only_what_is_asked_for_is_recorded() {
     // Of a store that it is played into, the rest stays.
     let other = StructStore::new();
     other.set("own", 1).unwrap();
-    run.replay(&other, &Playing { speed: 1e9, ..Playing::default() }, &mut || Go::On).unwrap();
+    run.replay(&other, &Playing { speed: 1000.0, ..Playing::default() }, &mut || Go::On).unwrap();
     assert_eq!(other.get_at::<f64>("arm.wrist.angle").unwrap(), 9.5);
     assert_eq!(other.get::<i64>("own").unwrap(), 1);
     assert_eq!(run.series(&path("arm.wrist.angle")).unwrap().values.last(), Some(&Value::from(9.5)));
@@ -279,7 +279,7 @@ fn transactions_are_in_one_piece() {
         seen.push(both[0]);
         Go::On
     };
-    run.replay(&again, &Playing { speed: 1e9, ..Playing::default() }, &mut look).unwrap();
+    run.replay(&again, &Playing { speed: 1000.0, ..Playing::default() }, &mut look).unwrap();
     seen.dedup();
     assert!(seen.len() > 100, "{}", seen.len());
 }
@@ -475,10 +475,11 @@ fn other_bytes_are_an_error() {
         std::fs::write(&part, &other).unwrap();
         if let Ok(run) = Run::open(&part) {
             let _ = (run.end_state(), run.series(&path("arm.wrist.angle")), run.duration());
-            let _ =
-                run.replay(&StructStore::new(), &Playing { speed: 1e9, ..Playing::default() }, &mut || {
-                    Go::Stop
-                });
+            let _ = run.replay(
+                &StructStore::new(),
+                &Playing { speed: 1000.0, ..Playing::default() },
+                &mut || Go::Stop,
+            );
         }
     }
     std::fs::write(&part, b"no recording").unwrap();
@@ -509,7 +510,7 @@ fn a_long_recording_goes_on_in_further_files() {
     // A replay goes on in the further files, from wherever it starts, and however long the recording takes.
     let first = Run::open(&file).unwrap();
     for start in [0.0, first.duration() / 2.0, first.duration() + 1e-3, 1e9] {
-        let (again, playing) = (StructStore::new(), Playing { start, speed: 1e-9, ..Playing::default() });
+        let (again, playing) = (StructStore::new(), Playing { start, speed: 0.001, ..Playing::default() });
         first.replay(&again, &playing, &mut || Go::AtOnce).unwrap();
         identical(&again.to_value().unwrap(), &store.to_value().unwrap());
     }
@@ -543,6 +544,15 @@ fn a_player_goes_anywhere() {
         }
     };
     assert_eq!(n(), 0);
+    for speed in [0.0, -1.0, 1e-300, 1e300, f64::NAN, f64::INFINITY] {
+        let error = player.set_speed(speed).unwrap_err().to_string();
+        assert_eq!(error, format!("speed: found {speed:?}, expected a number from 0.001 to 1000"));
+        let playing = Playing { speed, ..Playing::default() };
+        let replayed =
+            Run::open(&file).unwrap().replay(&StructStore::new(), &playing, &mut || panic!("it plays"));
+        assert_eq!(replayed.unwrap_err().to_string(), error);
+    }
+    assert_eq!((player.now().speed, player.failure()), (1.0, None));
     for at in [15, 3, 19] {
         player.seek(times[at] + 1e-6);
         until(at as i64);
@@ -550,10 +560,10 @@ fn a_player_goes_anywhere() {
     }
     player.seek(0.0);
     until(0);
-    player.set_speed(0.001);
+    player.set_speed(0.001).unwrap();
     player.play(true);
     until(0);
-    player.set_speed(1000.0);
+    player.set_speed(1000.0).unwrap();
     until(20);
     let start = Instant::now();
     while player.now().playing {
@@ -562,11 +572,33 @@ fn a_player_goes_anywhere() {
     }
     assert_eq!(player.now().time, player.duration());
     // From the beginning once more.
-    player.set_speed(0.001);
+    player.set_speed(0.001).unwrap();
     player.play(true);
     until(0);
     player.play(false);
     assert!(player.now().time < times[1] && player.failure().is_none());
+}
+
+#[test]
+fn a_player_says_why_it_cannot_go_on() {
+    let folder = Folder::new();
+    let (file, chunks) = of_many_chunks(&folder, "run.mcap");
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes[chunks[20].1 - 1] ^= 0x55;
+    std::fs::write(&file, &bytes).unwrap();
+    let copy = StructStore::new();
+    let player = Player::start(Run::open(&file).unwrap(), &copy).unwrap();
+    player.set_speed(1000.0).unwrap();
+    player.play(true);
+    let start = Instant::now();
+    let failure = loop {
+        assert!(start.elapsed() < LIMIT);
+        match player.failure() {
+            Some(failure) => break failure,
+            None => thread::sleep(Duration::from_millis(1)),
+        }
+    };
+    assert!(failure.contains("run.mcap") && !player.now().playing, "{failure}");
 }
 
 #[test]
@@ -638,7 +670,7 @@ fn kinds_that_change_all_the_time_take_further_files() {
         assert_eq!(recording.files().len(), 2);
     });
     let copy = StructStore::new();
-    let playing = Playing { speed: 1e9, ..Playing::default() };
+    let playing = Playing { speed: 1000.0, ..Playing::default() };
     Run::open(&file).unwrap().replay(&copy, &playing, &mut || Go::On).unwrap();
     identical(&copy.to_value().unwrap(), &store.to_value().unwrap());
 }

@@ -431,7 +431,8 @@ class Run:
         self, store: StructStore, /, *, speed: float = 1.0, start: float = 0.0, topics: Sequence[str] = ...
     ) -> None:
         """Puts the state at `start` into a store, and then plays what follows, `speed` times as fast as it was: what changed in one transaction
-        in one transaction, and each sample published. `topics` are the beginnings of names of topics to play; all if there are none.
+        in one transaction, and each sample published. `speed` is a number from 0.001 to 1000. `topics` are the beginnings of names of topics to play;
+        all if there are none.
         """
     def to_pandas(self, path: str) -> Any:
         """The fields of a struct, or of the records of a stream, as a pandas.DataFrame. It has a row for each change of the struct, or for each sample,
