@@ -160,7 +160,7 @@ impl Player<'_> {
     }
 
     fn publish(&mut self, run: &Run, entry: &Entry<'_, '_>, of: &StreamType) -> Result<()> {
-        let bytes = sample_bytes(entry.data, of).map_err(|error| run.damaged(error))?;
+        let bytes = sample_bytes(entry, of).map_err(|error| run.damaged(error))?;
         let path = &entry.topic.path;
         if !self.streams.contains_key(path) {
             self.streams.insert(path.clone(), ensure_stream(self.store, path, of)?);

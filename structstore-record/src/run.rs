@@ -15,7 +15,7 @@ use structstore::guard::StructMut;
 use structstore::path::{Path, Step};
 use structstore::{DType, Struct, StructStore, Value};
 
-use crate::decode::{self, Spec};
+use crate::decode::{self, SampleSize, Spec};
 use crate::error::{Error, Result};
 use crate::file::{MARKS, METADATA, NUMBER, ONLY, PATH, RECORDING, SOURCE, STATE, STORE};
 use crate::records::{self, Channels, Damage, Frames, TOO_MANY_CHANNELS, Visitor};
@@ -84,6 +84,7 @@ pub(crate) struct StreamType {
     pub(crate) dtype: DType,
     pub(crate) shape: Vec<usize>,
     pub(crate) depth: u64,
+    pub(crate) size: SampleSize,
 }
 
 /// A whole state in the file.
@@ -586,8 +587,9 @@ impl Topic {
                 true => DType::structured(descr, told("structstore.itemsize")?.parse().ok()?),
                 false => DType::new(descr),
             };
-            let shape = serde_json::from_str(told("structstore.shape")?).ok()?;
-            Some(StreamType { dtype: dtype.ok()?, shape, depth: told("structstore.depth")?.parse().ok()? })
+            let (dtype, depth) = (dtype.ok()?, told("structstore.depth")?.parse().ok()?);
+            let shape: Vec<usize> = serde_json::from_str(told("structstore.shape")?).ok()?;
+            Some(StreamType { size: SampleSize::new(&dtype, &shape), dtype, shape, depth })
         };
         Some(Topic {
             name: channel.topic.clone(),
@@ -647,20 +649,31 @@ fn read(entry: &Entry<'_, '_>, way: &[Step]) -> std::result::Result<Option<Value
 
 /// The value of a sample.
 fn sample(entry: &Entry<'_, '_>, stream: &StreamType) -> std::result::Result<Value<'static>, String> {
-    let bytes = sample_bytes(entry.data, stream)?;
+    let bytes = sample_bytes(entry, stream)?;
     let value =
         structstore::stream::StreamValue::new(stream.dtype.clone(), &stream.shape, stream.depth.max(1));
     Ok(value.map_err(|error| error.to_string())?.sample(&bytes).into_owned())
 }
 
 /// The bytes of a sample.
-pub(crate) fn sample_bytes(data: &[u8], stream: &StreamType) -> std::result::Result<Vec<u8>, String> {
+pub(crate) fn sample_bytes(
+    entry: &Entry<'_, '_>,
+    stream: &StreamType,
+) -> std::result::Result<Vec<u8>, String> {
+    let named = |error: String| format!("{}: {error}", entry.topic.name);
+    let size = stream.size.checked(&stream.dtype, entry.data.len()).map_err(named)?;
     if !stream.shape.is_empty() {
-        return decode::of_array(data).map(|array| array.data().to_vec());
+        let array = decode::of_array(entry.data).map_err(named)?;
+        return match array.data().len() {
+            found if found as u64 == size => Ok(array.data().to_vec()),
+            found => Err(named(format!("found a sample of {found} bytes, expected {size}"))),
+        };
     }
-    let message: Value<'static> = serde_json::from_slice(data).map_err(|error| error.to_string())?;
-    let message = structstore::binding_support::from_document(message).map_err(|error| error.to_string())?;
-    Ok(decode::packed(&stream.dtype, &stream.shape, &message))
+    let message = serde_json::from_slice::<Value<'static>>(entry.data);
+    let message = message.map_err(|error| named(error.to_string()))?;
+    let message = structstore::binding_support::from_document(message);
+    let message = message.map_err(|error| named(error.to_string()))?;
+    decode::packed(&stream.dtype, &message).map_err(named)
 }
 
 /// Puts what a message says into a store.

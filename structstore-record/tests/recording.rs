@@ -313,30 +313,33 @@ fn a_file_that_was_cut_is_read_and_repaired() {
     assert_eq!(most, complete);
 }
 
-/// A finished recording of many chunks, and the places of these in it.
-fn of_many_chunks(folder: &Folder, name: &str) -> (PathBuf, Vec<(usize, usize)>) {
-    use std::collections::BTreeMap;
-    let file = folder.file(name);
-    let created = std::fs::File::create(&file).unwrap();
+/// A finished recording that this program has not made: one topic, a chunk for each message.
+fn made(file: &FilePath, topic: &str, told: &[(&str, &str)], messages: &[String]) -> mcap::Summary {
+    let created = std::fs::File::create(file).unwrap();
     let mut writer = mcap::Writer::new(std::io::BufWriter::new(created)).unwrap();
     let schema = br#"{"properties": {"n": {"x-structstore": "i64"}}}"#;
     let schema = writer.add_schema("n", "jsonschema", schema).unwrap();
-    let told = [("structstore.path", "a"), ("structstore.source", "struct")];
-    let told: BTreeMap<String, String> =
-        told.into_iter().map(|(name, text)| (name.to_owned(), text.to_owned())).collect();
-    let channel = writer.add_channel(schema, "/a", "json", &told).unwrap();
-    for at in 0..40_u64 {
+    let told = told.iter().map(|(name, text)| (format!("structstore.{name}"), (*text).to_owned()));
+    let channel = writer.add_channel(schema, topic, "json", &told.collect()).unwrap();
+    for (at, message) in messages.iter().enumerate() {
+        let time = at as u64 + 1;
         let header = mcap::records::MessageHeader {
             channel_id: channel,
             sequence: at as u32,
-            log_time: at + 1,
-            publish_time: at + 1,
+            log_time: time,
+            publish_time: time,
         };
-        writer.write_to_known_channel(&header, format!("{{\"n\": {at}}}").as_bytes()).unwrap();
+        writer.write_to_known_channel(&header, message.as_bytes()).unwrap();
         writer.flush().unwrap();
     }
-    let summary = writer.finish().unwrap();
-    drop(writer);
+    writer.finish().unwrap()
+}
+
+/// A finished recording of many chunks, and the places of these in it.
+fn of_many_chunks(folder: &Folder, name: &str) -> (PathBuf, Vec<(usize, usize)>) {
+    let file = folder.file(name);
+    let messages: Vec<String> = (0..40).map(|at| format!("{{\"n\": {at}}}")).collect();
+    let summary = made(&file, "/a", &[("path", "a"), ("source", "struct")], &messages);
     let place = |index: &mcap::records::ChunkIndex| {
         (index.chunk_start_offset as usize, (index.chunk_start_offset + index.chunk_length) as usize)
     };
@@ -599,6 +602,58 @@ fn a_player_says_why_it_cannot_go_on() {
         }
     };
     assert!(failure.contains("run.mcap") && !player.now().playing, "{failure}");
+}
+
+#[test]
+fn the_sizes_of_samples_are_not_believed() {
+    let folder = Folder::new();
+    let file = folder.file("run.mcap");
+    let record = "[('t', '<f8'), ('mode', '|S8')]";
+    let cases = [
+        (record, "16", "[]", r#"{"t": 1.5, "mode": "on"}"#, None),
+        (record, "4000000000", "[]", r#"{"t": 1.5}"#, Some("found an item size of 4000000000, expected 16")),
+        ("|S4000000000", "4000000000", "[]", r#"{"value": "on"}"#, Some("a sample of 4000000000 bytes")),
+        ("[('x', '<f8', (1000000,))]", "8000000", "[]", "{}", Some("a sample of 8000000 bytes")),
+        ("[('', '|V4000000000'), ('x', '<f8')]", "4000000008", "[]", "{}", Some("of 4000000008 bytes")),
+        (
+            "<f8",
+            "8",
+            "[4000000000]",
+            r#"{"dtype": "<f8", "shape": [1], "data": "AAAAAAAAAAA="}"#,
+            Some("32000000000"),
+        ),
+        (
+            "<f8",
+            "8",
+            "[2]",
+            r#"{"dtype": "<f8", "shape": [1], "data": "AAAAAAAAAAA="}"#,
+            Some("8 bytes, expected 16"),
+        ),
+    ];
+    for (dtype, itemsize, shape, message, expected) in cases {
+        let told = [
+            ("path", "s"),
+            ("source", "stream"),
+            ("dtype", dtype),
+            ("itemsize", itemsize),
+            ("shape", shape),
+            ("depth", "2"),
+        ];
+        made(&file, "/s", &told, &[message.to_owned(), message.to_owned()]);
+        let run = Run::open(&file).unwrap();
+        let played = run.replay(&StructStore::new(), &Playing::default(), &mut || Go::AtOnce);
+        let errors =
+            [run.series(&path("s")).err(), played.err()].map(|error| error.map(|error| error.to_string()));
+        for error in errors {
+            match (&error, expected) {
+                (None, None) => {}
+                (Some(error), Some(expected)) => {
+                    assert!(error.contains("run.mcap: /s: ") && error.contains(expected), "{error}");
+                }
+                _ => panic!("{dtype}: {error:?}"),
+            }
+        }
+    }
 }
 
 #[test]

@@ -18,6 +18,7 @@ import jsonschema
 import numpy as np
 import pytest
 from mcap.reader import make_reader
+from mcap.writer import Writer
 
 import structstore
 from structstore import StructStore, StructStoreShared
@@ -189,6 +190,26 @@ def test_what_makes_no_sense_is_refused(local: StructStore, file: Path) -> None:
     for speed in (0, -1, 1e-300, 1e300, float("nan"), float("inf")):
         with pytest.raises(structstore.InvalidArgumentError, match="speed: found .*, expected a number from 0.001 to 1000"):
             structstore.read(file).replay(local, speed=speed)
+
+
+def made(file: Path, source: str, told: dict[str, str], messages: list[bytes]) -> None:
+    """A recording that another program has made: one topic."""
+    with file.open("wb") as stream:
+        writer = Writer(stream)
+        writer.start()
+        schema = writer.register_schema("other", "jsonschema", b"{}")
+        metadata = {f"structstore.{key}": text for key, text in told.items()} | {"structstore.path": "s", "structstore.source": source}
+        channel = writer.register_channel("/s", "json", schema, metadata)
+        for at, message in enumerate(messages):
+            writer.add_message(channel, log_time=at + 1, data=message, publish_time=at + 1)
+        writer.finish()
+
+
+def test_the_size_of_an_item_is_not_believed(file: Path) -> None:
+    told = {"dtype": "[('t', '<f8')]", "itemsize": "4000000000", "shape": "[]", "depth": "1"}
+    made(file, "stream", told, [b'{"t": 1.5}'] * 10)
+    with pytest.raises(structstore.CorruptError, match="/s: found an item size of 4000000000, expected 8"):
+        structstore.read(file)["s"]
 
 
 def test_a_black_box_is_saved(local: StructStore, tmp_path: Path) -> None:
