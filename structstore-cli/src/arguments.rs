@@ -769,7 +769,7 @@ pub(crate) struct Record {
     /// The name of the store
     #[arg(required_unless_present = "repair")]
     pub(crate) name: Option<OsString>,
-    /// The file to write, which must not exist; `{time}` in its name stands for the time
+    /// The file to write, which must not exist; `{time}` in its name stands for the time, with -2, -3 and so on behind it where that name exists
     #[arg(required_unless_present = "repair")]
     pub(crate) output: Option<PathBuf>,
     /// What to record of it; everything if nothing is given
@@ -790,7 +790,7 @@ pub(crate) struct Record {
     /// Which arrays to record: all, none, or every Nth change
     #[arg(long, value_name = "all|none|NUMBER", default_value = "all", value_parser = arrays)]
     pub(crate) arrays: structstore_record::Arrays,
-    /// Start another file after this many bytes: 500MB, 2GiB
+    /// Start another file after this many bytes: 500MB, 2GiB. The second is run-2.mcap, or run-2-2.mcap where that name exists
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(crate) split: Option<u64>,
     /// End after this many seconds

@@ -52,8 +52,8 @@ fn plain(error: &std::io::Error) -> String {
 ///
 /// Every sample of each stream is recorded; `streams` can be False, or a list of paths. Everything else is sampled up to `rate` times a second when it
 /// changes: arrays always, one in ten changes (`arrays=10`), or never (`arrays=False`). `paths` lists the fields to record; the default is all. `split` starts
-/// another file after so many bytes: run-2.mcap. `{time}` in the name of the file is replaced by the time. Threads of this process do the recording; no
-/// writer waits for them. A forked child does not record.
+/// another file after so many bytes: run-2.mcap. `{time}` in the name of the file is replaced by the time. A name with a time, or of a further file, gets
+/// one more number if it exists: run-2-2.mcap. Threads of this process do the recording; no writer waits for them. A forked child does not record.
 ///
 /// `when`, `last`, `after` and `memory` make it a black box, which keeps the recording in memory. Whenever the condition `when` becomes true, for example
 /// `"fault == true and drive.speed > 3"`, a file is written that covers at least the `last` seconds before (60 by default) and the `after` seconds after it

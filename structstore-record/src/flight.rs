@@ -5,6 +5,7 @@
 //! structs were before the oldest segment is kept beside it.
 
 use std::collections::VecDeque;
+use std::io;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -18,7 +19,7 @@ use crate::options::BlackBox;
 use crate::queue::Item;
 use crate::recorder::Shared;
 use crate::tree::{Node, Touched};
-use crate::write::{TIME, Target, named};
+use crate::write::{Target, create_new, has_time, named};
 
 pub(crate) struct Flight {
     shared: Arc<Shared>,
@@ -51,6 +52,9 @@ impl Flight {
         let folder = pattern.parent().filter(|folder| !folder.as_os_str().is_empty());
         let folder = folder.unwrap_or(FilePath::new("."));
         folder.read_dir().map_err(Error::file(folder))?;
+        if !has_time(pattern) && pattern.symlink_metadata().is_ok() {
+            return Err(Error::file(pattern)(io::ErrorKind::AlreadyExists.into()));
+        }
         Ok(Flight {
             shared,
             pattern: pattern.to_owned(),
@@ -137,8 +141,8 @@ impl Flight {
             return Ok(());
         }
         let part = Part { recording: wall_time(time), number: 1 };
-        let file = named(&self.pattern, time);
-        let mut recorded = Recorded::create(&file, &self.shared, part, self.before.clone())?;
+        let (file, created) = create_new(&named(&self.pattern, time), has_time(&self.pattern))?;
+        let mut recorded = Recorded::create(&file, created, &self.shared, part, self.before.clone())?;
         if let Some(first) = self.segments.front() {
             recorded.write_structs(first.start())?;
         }
@@ -152,7 +156,7 @@ impl Flight {
     /// Ends the file that is being written, if it is time. If all would have the same name, so does the recording.
     fn end(&mut self, time: u64) -> Result<()> {
         let Some(saving) = self.saving.take_if(|saving| saving.until <= time) else { return Ok(()) };
-        if !self.pattern.to_string_lossy().contains(TIME) {
+        if !has_time(&self.pattern) {
             self.is_done = true;
             self.shared.end();
         }

@@ -110,7 +110,7 @@ impl Options {
         self
     }
 
-    /// Starts another file after so many bytes: `run.mcap`, `run-2.mcap`, `run-3.mcap`.
+    /// Starts another file after so many bytes: `run.mcap`, `run-2.mcap`, `run-3.mcap`. A name that exists gets one more number: `run-2-2.mcap`.
     #[must_use]
     pub fn split(mut self, bytes: u64) -> Options {
         self.split = Some(bytes);

@@ -73,7 +73,8 @@ pub struct Recording {
 }
 
 impl Recording {
-    /// Begins to record a store, or a part of one, which should be attached as an observer. `name` is what the file says that it is of.
+    /// Begins to record a store, or a part of one, which should be attached as an observer. `name` is what the file says that it is of. `{time}` in the
+    /// name of the file is replaced by the time, and by a number behind it if that name exists: `2026-05-01T12-30-00.000Z-2.mcap`.
     ///
     /// # Errors
     ///

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::ops::ControlFlow;
 use std::path::{Path as FilePath, PathBuf};
@@ -21,6 +22,7 @@ use crate::file::{MARKS, METADATA, NUMBER, ONLY, PATH, RECORDING, SOURCE, STATE,
 use crate::records::{self, Channels, Damage, Frames, TOO_MANY_CHANNELS, Visitor};
 use crate::series::Series;
 use crate::value::inner;
+use crate::write::{further, numbered};
 
 /// A recording in a file.
 ///
@@ -261,12 +263,33 @@ impl Run {
     /// The file that goes on after this one, if the recording was split and the file is beside it, named as it was.
     pub fn next(&self) -> Option<Run> {
         let (recording, number) = self.about.part.as_ref()?;
-        let stem = self.file.file_stem()?.to_str()?;
-        let stem = stem.strip_suffix(&format!("-{number}")).filter(|_| *number > 1).unwrap_or(stem);
-        let next =
-            Run::open(self.file.with_file_name(format!("{stem}-{}.mcap", number.checked_add(1)?))).ok()?;
-        let goes_on = next.about.part.as_ref().is_some_and(|(of, at)| of == recording && *at == number + 1);
-        goes_on.then_some(next)
+        let part = Some((recording.clone(), number.checked_add(1)?));
+        let files = self.candidates(*number);
+        files.into_iter().filter_map(|file| Run::open(file).ok()).find(|next| next.about.part == part)
+    }
+
+    /// The files whose names say that they may go on after this one, the file of this number.
+    fn candidates(&self, number: u32) -> Vec<PathBuf> {
+        let Some(stem) = self.file.file_stem().and_then(OsStr::to_str) else { return Vec::new() };
+        let own = format!("-{number}");
+        let plain = stem.strip_suffix(&own).filter(|_| number > 1).unwrap_or(stem);
+        // One whose name was taken has two numbers: `run-2-3.mcap`.
+        let other = stem.rsplit_once('-').filter(|(_, last)| number > 1 && last.parse::<u32>().is_ok());
+        let other = other.and_then(|(rest, _)| rest.strip_suffix(&own));
+        let mut files = Vec::new();
+        for stem in [Some(plain), other].into_iter().flatten() {
+            let first = self.file.with_file_name(format!("{stem}.mcap"));
+            let next = further(&first, number.saturating_add(1));
+            let mut file = next.clone();
+            for again in 2_u32.. {
+                if file.symlink_metadata().is_err() {
+                    break;
+                }
+                files.push(file);
+                file = numbered(&next, again);
+            }
+        }
+        files
     }
 
     /// Whether the recording was finished. One that was not lacks the index, which other programs need: see [`repair`](crate::repair).

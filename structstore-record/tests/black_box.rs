@@ -152,6 +152,26 @@ fn what_makes_no_sense_is_refused() {
     };
     let options = Options::new().black_box(brief());
     assert!(start("none/{time}.mcap", options.clone()).contains("No such file or directory"));
-    assert!(start("{time}.mcap", options.split(5)).starts_with("split: "));
+    assert!(start("{time}.mcap", options.clone().split(5)).starts_with("split: "));
     assert!(files(&folder).is_empty());
+    std::fs::write(folder.path().join("taken.mcap"), b"mine").unwrap();
+    assert!(start("taken.mcap", options).contains("taken.mcap: "));
+}
+
+#[test]
+fn files_of_one_moment_have_names_of_their_own() {
+    let (store, folder) = (StructStore::new(), tempfile::tempdir().unwrap());
+    store.set("n", 1).unwrap();
+    let options = Options::new().black_box(brief().after(Duration::ZERO));
+    let pattern = folder.path().join("{time}.mcap");
+    let mut recording = Recording::start(&store, "local", &pattern, options).unwrap();
+    // One that is asked for while another is written belongs to it.
+    for _ in 0..200 {
+        recording.save("again");
+    }
+    until(|| files(&folder).len() > 1);
+    thread::sleep(Duration::from_millis(100));
+    assert!(recording.is_running());
+    recording.stop().unwrap();
+    assert_eq!(recording.files().len(), files(&folder).len());
 }

@@ -517,10 +517,49 @@ fn a_long_recording_goes_on_in_further_files() {
         first.replay(&again, &playing, &mut || Go::AtOnce).unwrap();
         identical(&again.to_value().unwrap(), &store.to_value().unwrap());
     }
+    // Names that are taken are left alone.
+    for name in ["taken-2.mcap", "taken-2-2.mcap", "taken-3.mcap"] {
+        std::fs::write(folder.file(name), b"mine").unwrap();
+    }
+    record(&store, &folder.file("taken.mcap"), Options::new().rate(10_000.0).split(20_000), |recording| {
+        let start = Instant::now();
+        let mut angle = 0.0;
+        while recording.files().len() < 3 {
+            assert!(start.elapsed() < LIMIT && recording.is_running());
+            angle += 1.0;
+            store.set_at("arm.wrist.angle", angle).unwrap();
+            thread::sleep(Duration::from_micros(200));
+        }
+        let names = ["taken.mcap", "taken-2-3.mcap", "taken-3-2.mcap"].map(|name| folder.file(name));
+        assert_eq!(recording.files()[..3], names);
+        change(recording, || store.set_at("arm.wrist.angle", -2.0).unwrap());
+    });
+    assert_eq!(std::fs::read(folder.file("taken-2.mcap")).unwrap(), b"mine");
+    let again = StructStore::new();
+    let taken = Run::open(folder.file("taken.mcap")).unwrap();
+    taken.replay(&again, &Playing::default(), &mut || Go::AtOnce).unwrap();
+    identical(&again.to_value().unwrap(), &store.to_value().unwrap());
     // Another recording does not.
     std::fs::copy(folder.file("run-2.mcap"), folder.file("other-2.mcap")).unwrap();
     record(&StructStore::new(), &folder.file("other.mcap"), Options::new(), |_| {});
     assert!(Run::open(folder.file("other.mcap")).unwrap().next().is_none());
+}
+
+#[test]
+fn recordings_of_one_moment_have_names_of_their_own() {
+    let (store, folder) = (StructStore::new(), Folder::new());
+    store.set("n", 1).unwrap();
+    let pattern = folder.file("{time}.mcap");
+    let start = || Recording::start(&store, "local", &pattern, Options::new()).unwrap();
+    let mut recordings: Vec<Recording> = (0..20).map(|_| start()).collect();
+    let mut files: Vec<PathBuf> = recordings.iter().flat_map(Recording::files).collect();
+    files.sort();
+    files.dedup();
+    assert_eq!(files.len(), 20);
+    recordings.iter_mut().for_each(|recording| drop(recording.stop().unwrap()));
+    // Without a time, a name is taken.
+    let refused = Recording::start(&store, "local", &files[0], Options::new()).err().unwrap();
+    assert!(refused.to_string().contains("File exists"), "{refused}");
 }
 
 #[test]
