@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use mcap::records::{AttachmentIndex, ChunkHeader, MessageHeader, MessageIndex, Metadata, Record, op};
+use mcap::records::{ChunkHeader, MessageHeader, MessageIndex, Metadata, Record, op};
 use mcap::{Channel, Summary};
 use memmap2::Mmap;
 use structstore::binding_support::within;
@@ -89,16 +89,11 @@ pub(crate) struct StreamType {
     pub(crate) size: SampleSize,
 }
 
-/// A whole state in the file.
+/// A whole state in the file, as an attachment.
 struct State {
     time: u64,
-    data: StateData,
-}
-
-enum StateData {
-    Indexed(AttachmentIndex),
-    /// Of a recording that was not finished.
-    Read(Vec<u8>),
+    /// The place of the attachment.
+    offset: u64,
 }
 
 /// One message.
@@ -222,7 +217,7 @@ impl Run {
             }
         }
         for index in summary.attachment_indexes.iter().filter(|index| index.name == STATE) {
-            self.states.push(State { time: index.log_time, data: StateData::Indexed(index.clone()) });
+            self.states.push(State { time: index.log_time, offset: index.offset });
         }
         for index in summary.metadata_indexes.iter().filter(|index| index.name == METADATA) {
             let first = Frames::from(&self.map, index.offset).next();
@@ -454,18 +449,12 @@ impl Run {
         }
     }
 
-    fn snapshot<'s>(&'s self, state: &'s State) -> Result<Cow<'s, [u8]>> {
-        match &state.data {
-            StateData::Read(data) => Ok(data.into()),
-            StateData::Indexed(index) => {
-                let found = Frames::from(&self.map, index.offset).next();
-                let (opcode, body) =
-                    found.ok_or_else(|| self.repairable("an index that leads out of the file"))?;
-                match records::parse(opcode, body).map_err(|error| self.repairable(error))? {
-                    Record::Attachment { data, .. } => Ok(data),
-                    _ => Err(self.repairable("an index that leads to no attachment")),
-                }
-            }
+    fn snapshot(&self, state: &State) -> Result<Cow<'_, [u8]>> {
+        let found = Frames::from(&self.map, state.offset).next();
+        let (opcode, body) = found.ok_or_else(|| self.repairable("an index that leads out of the file"))?;
+        match records::parse(opcode, body).map_err(|error| self.repairable(error))? {
+            Record::Attachment { data, .. } => Ok(data),
+            _ => Err(self.repairable("an index that leads to no attachment")),
         }
     }
 
@@ -538,7 +527,7 @@ impl Visitor for Scan {
         false
     }
 
-    fn visit(&mut self, record: Record<'_>, _: u64) -> ControlFlow<()> {
+    fn visit(&mut self, record: Record<'_>, offset: u64) -> ControlFlow<()> {
         match record {
             Record::Schema { header, data } => self.channels.add_schema(header, &data),
             Record::Channel(channel) => {
@@ -549,9 +538,8 @@ impl Visitor for Scan {
                 }
             }
             Record::Message { header, .. } => self.count(header.channel_id, header.log_time),
-            Record::Attachment { header, data, .. } if header.name == STATE => {
-                let data = StateData::Read(data.into_owned());
-                self.states.push(State { time: header.log_time, data });
+            Record::Attachment { header, .. } if header.name == STATE => {
+                self.states.push(State { time: header.log_time, offset });
             }
             Record::Metadata(metadata) if metadata.name == METADATA => self.about = About::new(&metadata),
             _ => {}
