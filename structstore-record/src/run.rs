@@ -40,6 +40,8 @@ pub struct Run {
     missed: Mutex<BTreeSet<u64>>,
 }
 
+/// How many bytes a record takes besides its contents: a code, and their length.
+const FRAME: u64 = 1 + 8;
 /// What to do about a damaged file.
 const REMEDY: &str = "`structstore record --repair` keeps what can be read";
 
@@ -192,7 +194,7 @@ impl Run {
             missed: Mutex::default(),
         };
         match run.summary.take() {
-            Some(summary) => run.index(summary),
+            Some(summary) => run.index(summary)?,
             None => run.scan()?,
         }
         run.states.sort_by_key(|state| state.time);
@@ -203,7 +205,14 @@ impl Run {
     }
 
     /// Takes what the summary says.
-    fn index(&mut self, summary: Summary) {
+    fn index(&mut self, summary: Summary) -> Result<()> {
+        let chunks = summary.chunk_indexes.iter();
+        let mut chunks: Vec<(u64, u64)> =
+            chunks.map(|index| (index.chunk_start_offset, index.chunk_length)).collect();
+        chunks.sort_unstable();
+        if chunks.windows(2).any(overlaps) {
+            return Err(self.repairable("indexes of chunks that overlap"));
+        }
         for (id, channel) in &summary.channels {
             self.topics.extend(Topic::new(channel).map(|topic| (*id, topic)));
         }
@@ -228,6 +237,7 @@ impl Run {
             }
         }
         self.summary = Some(summary);
+        Ok(())
     }
 
     /// Looks through a recording that was not finished.
@@ -357,7 +367,10 @@ impl Run {
                         continue;
                     }
                     let chunk = Frames::from(&self.map, index.chunk_start_offset).next();
-                    let chunk = chunk.filter(|(opcode, _)| *opcode == op::CHUNK);
+                    // Of this length, or chunks might overlap after all.
+                    let length = |body: &[u8]| (body.len() as u64).saturating_add(FRAME);
+                    let chunk = chunk
+                        .filter(|(opcode, body)| *opcode == op::CHUNK && length(body) == index.chunk_length);
                     let (_, body) =
                         chunk.ok_or_else(|| self.repairable("an index that leads to no chunk"))?;
                     let visited = records::each_in_chunk(body, &mut visit);
@@ -493,6 +506,11 @@ impl Run {
         })?;
         Ok(series)
     }
+}
+
+/// Whether the first of two chunks, by their places and lengths, reaches into the second.
+fn overlaps(chunks: &[(u64, u64)]) -> bool {
+    matches!(chunks, [(start, length), (next, _)] if start.saturating_add(*length) > *next)
 }
 
 /// What is found in a recording that was not finished.

@@ -24,7 +24,7 @@ fn whole_states_of_an_unfinished_recording_stay_in_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("run.mcap");
     let mut writer = mcap::Writer::new(BufWriter::new(File::create(&file).unwrap())).unwrap();
-    let data = vec![7; 4 * MIB as usize];
+    let data = vec![7_u8; 4 * MIB as usize];
     for at in 1..=20 {
         let attachment = mcap::Attachment {
             log_time: at,

@@ -381,6 +381,30 @@ fn a_damaged_chunk_costs_no_other() {
 }
 
 #[test]
+fn a_chunk_is_read_once_whatever_the_indexes_say() {
+    let folder = Folder::new();
+    let (file, chunks) = of_many_chunks(&folder, "run.mcap");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let index = |chunk: usize| {
+        let (begin, end) = chunks[chunk];
+        [(begin as u64).to_le_bytes(), ((end - begin) as u64).to_le_bytes()].concat()
+    };
+    let at = bytes.windows(16).rposition(|bytes| bytes == index(1)).unwrap();
+    bytes[at..at + 16].copy_from_slice(&index(0));
+    // Without a checksum of the summary.
+    let end = bytes.len() - mcap::MAGIC.len();
+    bytes[end - 4..end].fill(0);
+    std::fs::write(&file, &bytes).unwrap();
+    let error = Run::open(&file).unwrap_err().to_string();
+    assert!(error.contains("indexes of chunks that overlap"), "{error}");
+    bytes[at + 8..at + 16].fill(0);
+    std::fs::write(&file, &bytes).unwrap();
+    let error = Run::open(&file).unwrap().series(&path("a.n")).unwrap_err().to_string();
+    assert!(error.contains("an index that leads to no chunk"), "{error}");
+    assert_eq!(repair(&file).unwrap().messages, 40);
+}
+
+#[test]
 fn damaged_chunks_of_an_unfinished_recording_are_counted() {
     let (store, folder) = (everything(), Folder::new());
     let file = folder.file("run.mcap");
