@@ -19,6 +19,31 @@ fn anonymous() -> u64 {
 }
 
 #[test]
+fn a_table_of_new_names_in_each_row_is_refused() {
+    let _measured = MEASURED.lock().unwrap_or_else(PoisonError::into_inner);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("run.mcap");
+    let mut writer = mcap::Writer::new(BufWriter::new(File::create(&file).unwrap())).unwrap();
+    let schema = writer.add_schema("a", "jsonschema", b"{}").unwrap();
+    let told = [("structstore.path", "a"), ("structstore.source", "struct")];
+    let told = told.map(|(name, text)| (name.to_owned(), text.to_owned()));
+    let channel_id = writer.add_channel(schema, "/a", "json", &told.into_iter().collect()).unwrap();
+    for at in 0..10_000_u32 {
+        let time = u64::from(at) + 1;
+        let header =
+            mcap::records::MessageHeader { channel_id, sequence: at, log_time: time, publish_time: time };
+        writer.write_to_known_channel(&header, format!("{{\"n{at}\": 1}}").as_bytes()).unwrap();
+    }
+    writer.finish().unwrap();
+    let run = Run::open(&file).unwrap();
+    let before = anonymous();
+    let error = run.table(&"a".parse().unwrap()).unwrap_err().to_string();
+    assert!(error.starts_with("a: the table has more than ") && error.contains("select a path"), "{error}");
+    let taken = anonymous().saturating_sub(before);
+    assert!(taken < 128 * MIB, "{taken}");
+}
+
+#[test]
 fn whole_states_of_an_unfinished_recording_stay_in_the_file() {
     let _measured = MEASURED.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = tempfile::tempdir().unwrap();

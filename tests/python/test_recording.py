@@ -212,6 +212,12 @@ def test_the_size_of_an_item_is_not_believed(file: Path) -> None:
         structstore.read(file)["s"]
 
 
+def test_a_table_that_is_nearly_empty_is_refused(file: Path) -> None:
+    made(file, "struct", {}, [b'{"n%d": 1}' % at for at in range(10_000)])
+    with pytest.raises(structstore.InvalidArgumentError, match="s: the table has more than .* select a path"):
+        structstore.read(file).to_pandas("s")
+
+
 def test_a_black_box_is_saved(local: StructStore, tmp_path: Path) -> None:
     local.fault = False
     local.force = structstore.Stream(dtype="f8", depth=10)
