@@ -83,10 +83,10 @@ impl Player {
     ///
     /// # Errors
     ///
-    /// [`Error::Damaged`], [`Error::Store`], and [`Error::Invalid`] if the system has no thread left.
+    /// [`Error::Damaged`], also of a further file, [`Error::Store`], and [`Error::Invalid`] if the system has no thread left.
     pub fn start(run: Run, store: &Struct) -> Result<Player> {
         run.load(store, run.start())?;
-        let duration = whole(&run);
+        let duration = whole(&run)?;
         let control = Control {
             time: 0.0,
             at: Instant::now(),
@@ -163,14 +163,14 @@ impl Drop for Player {
 }
 
 /// How long a recording is with its further files.
-fn whole(run: &Run) -> f64 {
+fn whole(run: &Run) -> Result<f64> {
     let mut end = run.start() as f64 / 1e9 + run.duration();
-    let mut next = run.next();
+    let mut next = run.next()?;
     while let Some(further) = next {
         end = end.max(further.start() as f64 / 1e9 + further.duration());
-        next = further.next();
+        next = further.next()?;
     }
-    end - run.start() as f64 / 1e9
+    Ok(end - run.start() as f64 / 1e9)
 }
 
 impl Shared {

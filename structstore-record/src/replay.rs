@@ -60,7 +60,7 @@ impl Run {
     ///
     /// # Errors
     ///
-    /// [`Error::Damaged`], [`Error::Store`] of the store that it is played into, and [`Error::Invalid`] for a speed outside of [`SPEEDS`].
+    /// [`Error::Damaged`], also of a further file, when its time has come, [`Error::Store`] of the store that it is played into, and [`Error::Invalid`] for a speed outside of [`SPEEDS`].
     ///
     /// ```
     /// use structstore::StructStore;
@@ -82,14 +82,17 @@ impl Run {
         let speed = checked_speed(playing.speed)?;
         let from = self.time(playing.start);
         let mut further: Option<Run> = None;
-        while let Some(next) = further.as_ref().unwrap_or(self).next().filter(|next| next.start() <= from) {
+        // One that cannot be read is an error when its time has come.
+        while let Ok(Some(next)) = further.as_ref().unwrap_or(self).next()
+            && next.start() <= from
+        {
             further = Some(next);
         }
         further.as_ref().unwrap_or(self).load(store, from)?;
         let mut player = Player { store, begun: Instant::now(), from, speed, streams: HashMap::new() };
         loop {
             let run = further.as_ref().unwrap_or(self);
-            let next = player.play(run, playing, go)?.then(|| run.next()).flatten();
+            let next = if player.play(run, playing, go)? { run.next()? } else { None };
             match next {
                 Some(next) => further = Some(next),
                 None => return Ok(()),

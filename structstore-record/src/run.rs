@@ -175,7 +175,15 @@ impl Run {
     ///
     /// [`Error::File`] if it cannot be read, [`Error::Damaged`] if it is no recording of a store.
     pub fn open(file: impl AsRef<FilePath>) -> Result<Run> {
-        let file = file.as_ref();
+        let run = Run::read(file.as_ref())?;
+        match run.is_of_a_store() {
+            true => Ok(run),
+            false => Err(run.damaged("nothing of a store is recorded in it")),
+        }
+    }
+
+    /// The same, also of one in which nothing is recorded.
+    fn read(file: &FilePath) -> Result<Run> {
         let opened = File::open(file).map_err(Error::file(file))?;
         // SAFETY: the documentation says what a process that truncates it does.
         let map = unsafe { Mmap::map(&opened) }.map_err(Error::file(file))?;
@@ -198,10 +206,12 @@ impl Run {
             None => run.scan()?,
         }
         run.states.sort_by_key(|state| state.time);
-        match run.topics.values().any(|topic| topic.source != Source::Marks) || !run.states.is_empty() {
-            true => Ok(run),
-            false => Err(Error::damaged(file, "nothing of a store is recorded in it")),
-        }
+        Ok(run)
+    }
+
+    /// Whether something of a store is recorded.
+    fn is_of_a_store(&self) -> bool {
+        self.topics.values().any(|topic| topic.source != Source::Marks) || !self.states.is_empty()
     }
 
     /// Takes what the summary says.
@@ -266,11 +276,22 @@ impl Run {
     }
 
     /// The file that goes on after this one, if the recording was split and the file is beside it, named as it was.
-    pub fn next(&self) -> Option<Run> {
-        let (recording, number) = self.about.part.as_ref()?;
-        let part = Some((recording.clone(), number.checked_add(1)?));
-        let files = self.candidates(*number);
-        files.into_iter().filter_map(|file| Run::open(file).ok()).find(|next| next.about.part == part)
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`] and [`Error::Damaged`] if there is a file of its name that cannot be read.
+    pub fn next(&self) -> Result<Option<Run>> {
+        let Some((recording, number)) = &self.about.part else { return Ok(None) };
+        let (next, mut failed) = (Some((recording.clone(), number.saturating_add(1))), None);
+        for file in self.candidates(*number) {
+            match Run::read(&file) {
+                // One in which nothing is recorded yet.
+                Ok(run) if run.about.part == next => return Ok(run.is_of_a_store().then_some(run)),
+                Ok(_) => {}
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        failed.map_or(Ok(None), Err)
     }
 
     /// The files whose names say that they may go on after this one, the file of this number.
@@ -287,10 +308,11 @@ impl Run {
             let next = further(&first, number.saturating_add(1));
             let mut file = next.clone();
             for again in 2_u32.. {
-                if file.symlink_metadata().is_err() {
-                    break;
+                let Ok(found) = file.symlink_metadata() else { break };
+                // A recorder that was killed has written nothing into it.
+                if found.len() > 0 {
+                    files.push(file);
                 }
-                files.push(file);
                 file = numbered(&next, again);
             }
         }

@@ -566,7 +566,22 @@ fn a_long_recording_goes_on_in_further_files() {
     // Another recording does not.
     std::fs::copy(folder.file("run-2.mcap"), folder.file("other-2.mcap")).unwrap();
     record(&StructStore::new(), &folder.file("other.mcap"), Options::new(), |_| {});
-    assert!(Run::open(folder.file("other.mcap")).unwrap().next().is_none());
+    assert!(Run::open(folder.file("other.mcap")).unwrap().next().unwrap().is_none());
+    // One that its recorder has only begun is none.
+    let further = std::fs::read(folder.file("run-2.mcap")).unwrap();
+    std::fs::write(folder.file("run-2.mcap"), b"").unwrap();
+    assert!(first.next().unwrap().is_none());
+    // One that is damaged is an error, when its time has come.
+    for damaged in [&b"no recording"[..], &further[..7]] {
+        std::fs::write(folder.file("run-2.mcap"), damaged).unwrap();
+        let (again, playing) = (StructStore::new(), Playing::default());
+        let played = first.replay(&again, &playing, &mut || Go::AtOnce).unwrap_err().to_string();
+        let started = Player::start(Run::open(&file).unwrap(), &again).err().unwrap().to_string();
+        for error in [first.next().unwrap_err().to_string(), played, started] {
+            assert!(error.contains("run-2.mcap: this is no MCAP file"), "{error}");
+        }
+        identical(&again.to_value().unwrap(), &first.end_state().unwrap());
+    }
 }
 
 #[test]
