@@ -805,7 +805,7 @@ pub(crate) struct Record {
     /// Write a file when this becomes true: `fault == true and drive.speed > 3`. Comparisons of a path with a JSON value, joined by `and` and `or`
     #[arg(long, value_name = "CONDITION", help_heading = "Black box", conflicts_with = "split")]
     pub(crate) when: Option<structstore_record::Condition>,
-    /// Use at most this much memory; a file then covers less of the time before an event [default: 1GiB]
+    /// Use at most this much memory, with room for two whole states; a file then covers less of the time before an event [default: 1GiB]
     #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Black box", conflicts_with = "split")]
     pub(crate) memory: Option<u64>,
     /// Write the index of a recording that was not finished, and nothing else. Chunks that are damaged are left out; the original then stays as FILE.damaged

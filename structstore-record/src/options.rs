@@ -228,7 +228,8 @@ impl BlackBox {
         self
     }
 
-    /// Limits the memory. If the recording takes more, a file covers less of the time before an event.
+    /// Limits the memory. If the recording takes more, a file covers less of the time before an event. Two whole states must have room when the
+    /// recording begins. If the store grows, the newest whole state is kept nevertheless.
     #[must_use]
     pub fn memory(mut self, bytes: u64) -> BlackBox {
         self.memory = bytes;

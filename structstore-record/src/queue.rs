@@ -125,6 +125,11 @@ impl Queue {
         true
     }
 
+    /// The weight of the heaviest item that waits.
+    pub(crate) fn heaviest(&self) -> usize {
+        self.lock().items.iter().map(Item::weight).max().unwrap_or(0)
+    }
+
     pub(crate) fn pop(&self, timeout: Duration) -> Next {
         let waits = |inner: &mut Inner| inner.items.is_empty() && !inner.closed;
         let waited = self.bell.wait_timeout_while(self.lock(), timeout, waits);

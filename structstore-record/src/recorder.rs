@@ -12,7 +12,7 @@ use structstore::stream::{AnyStream, now};
 use structstore::watch::Batches;
 
 use crate::error::{Error, Result};
-use crate::flight::Flight;
+use crate::flight::{self, Flight};
 use crate::follow::Follow;
 use crate::looks::Looks;
 use crate::options::{Options, Streams};
@@ -78,7 +78,8 @@ impl Recording {
     ///
     /// # Errors
     ///
-    /// [`Error::File`] if the file exists or cannot be written, [`Error::Store`] if the store cannot be watched.
+    /// [`Error::File`] if the file exists or cannot be written, [`Error::Store`] if the store cannot be watched, and [`Error::Invalid`] if a black
+    /// box has less memory than twice what a whole state takes.
     ///
     /// ```
     /// use structstore::StructStore;
@@ -121,6 +122,9 @@ impl Recording {
         };
         let mut looks = Looks::new(Arc::clone(&shared), batches);
         looks.begin()?;
+        if let Some(black_box) = &shared.options.black_box {
+            flight::check(black_box, shared.queue.heaviest())?;
+        }
         let mut recording =
             Recording { shared: Arc::clone(&shared), threads: Vec::new(), process: process::id() };
         recording.spawn("looks", move || looks.run())?;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use structstore::path::Path;
 use structstore::stream::Stream;
-use structstore::{StructStore, StructStoreShared, Value};
+use structstore::{ArrayValue, StructStore, StructStoreShared, Value};
 use structstore_record::{BlackBox, Options, Recording, Run};
 use structstore_tests::SegmentName;
 
@@ -141,6 +141,38 @@ fn it_is_saved_when_the_store_goes_or_somebody_says_so() {
     let text = |file: &PathBuf| Run::open(file).unwrap().marks().unwrap().pop().unwrap().1;
     assert_eq!((text(one), text(two)), ("to be sure".to_owned(), "the store has gone".to_owned()));
     assert_eq!(Run::open(two).unwrap().end_state().unwrap().to_string(), r#"{"n": 2}"#);
+}
+
+#[test]
+fn the_newest_whole_state_is_kept_whatever_it_takes() {
+    const LARGE: usize = 4 << 20;
+    for wanted in [vec![Path::ROOT], vec![path("n"), path("large")]] {
+        let (store, folder) = (StructStore::new(), tempfile::tempdir().unwrap());
+        store.set("n", 0_u32).unwrap();
+        let numbers = store.ensure_stream::<u64>("numbers", Stream::depth(100)).unwrap();
+        let black_box = brief().last(Duration::from_secs(3600)).after(Duration::ZERO).memory(1 << 20);
+        let options = Options::new().rate(1000.0).paths(wanted).black_box(black_box);
+        let file = folder.path().join("run.mcap");
+        let mut recording = Recording::start(&store, "local", &file, options.clone()).unwrap();
+        store.set("large", ArrayValue::from_slice(&[LARGE], &vec![7_u8; LARGE]).unwrap()).unwrap();
+        for n in 1..=50_u32 {
+            store.set("n", n).unwrap();
+            numbers.publish(&n.into()).unwrap();
+            thread::sleep(Duration::from_millis(10));
+        }
+        thread::sleep(Duration::from_millis(200));
+        recording.save("now");
+        until(|| !recording.is_running());
+        recording.stop().unwrap();
+        let state = Run::open(&file).unwrap().end_state().unwrap();
+        assert_eq!(state.get("n").unwrap().to_string(), "50");
+        let Some(Value::Array(large)) = state.get("large") else { panic!("no array in {state}") };
+        assert_eq!(large.data().len(), LARGE);
+        // A store that is too large from the beginning.
+        let refused = Recording::start(&store, "local", &folder.path().join("other.mcap"), options);
+        let refused = refused.err().unwrap().to_string();
+        assert!(refused.starts_with("memory: found 1048576 bytes, expected at least 8"), "{refused}");
+    }
 }
 
 #[test]

@@ -357,7 +357,7 @@ def record(
     `when`, `last`, `after` and `memory` make it a black box, which keeps the recording in memory. Whenever the condition `when` becomes true, for example
     `"fault == true and drive.speed > 3"`, a file is written that covers at least the `last` seconds before (60 by default) and the `after` seconds after it
     (10). save() and the removal of the store write one, too. Without `{time}` in the name, the recording ends after the first file. `memory` limits the bytes
-    in memory (1 GiB); a file then covers less of the time before.
+    in memory (1 GiB); a file then covers less of the time before. It must have room for two whole states of the store.
 
     Raises FileExistsError if the file exists, and OSError if it cannot be written.
     """
