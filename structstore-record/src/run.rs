@@ -190,7 +190,7 @@ impl Run {
         if !map.starts_with(mcap::MAGIC) {
             return Err(Error::damaged(file, "this is no MCAP file"));
         }
-        let summary = Summary::read(&map).ok().flatten();
+        let summary = Summary::read(&map).ok().flatten().filter(is_index);
         let mut run = Run {
             file: file.to_owned(),
             map,
@@ -385,7 +385,9 @@ impl Run {
             Some(summary) => {
                 for index in &summary.chunk_indexes {
                     let has_some = index.message_end_time >= from && index.message_start_time <= until;
-                    if !has_some || !ids.iter().any(|id| index.message_index_offsets.contains_key(id)) {
+                    // Without indexes of its messages, it may have any.
+                    let channels = &index.message_index_offsets;
+                    if !has_some || !channels.is_empty() && !ids.iter().any(|id| channels.contains_key(id)) {
                         continue;
                     }
                     let chunk = Frames::from(&self.map, index.chunk_start_offset).next();
@@ -530,6 +532,15 @@ impl Run {
     }
 }
 
+/// Whether a summary leads to all messages and attachments: other programs need not write all of it.
+fn is_index(summary: &Summary) -> bool {
+    summary.stats.as_ref().is_some_and(|stats| {
+        summary.chunk_indexes.len() as u64 >= u64::from(stats.chunk_count)
+            && (stats.message_count == 0 || stats.chunk_count > 0)
+            && summary.attachment_indexes.len() as u64 >= u64::from(stats.attachment_count)
+    })
+}
+
 /// Whether the first of two chunks, by their places and lengths, reaches into the second.
 fn overlaps(chunks: &[(u64, u64)]) -> bool {
     matches!(chunks, [(start, length), (next, _)] if start.saturating_add(*length) > *next)
@@ -560,7 +571,9 @@ impl Visitor for Scan {
     /// Its messages are counted without it, if it says nothing new of channels.
     fn wants(&mut self, _: &ChunkHeader, indexes: Option<&[MessageIndex]>) -> bool {
         let is_known = |index: &MessageIndex| self.channels.get(index.channel_id).is_some();
-        let Some(indexes) = indexes.filter(|indexes| indexes.iter().all(is_known)) else { return true };
+        // A chunk without indexes may have messages all the same: other programs leave them out.
+        let known = indexes.filter(|indexes| !indexes.is_empty() && indexes.iter().all(is_known));
+        let Some(indexes) = known else { return true };
         for index in indexes {
             index.records.iter().for_each(|entry| self.count(index.channel_id, entry.log_time));
         }

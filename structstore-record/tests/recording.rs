@@ -315,8 +315,18 @@ fn a_file_that_was_cut_is_read_and_repaired() {
 
 /// A finished recording that this program has not made: one topic, a chunk for each message.
 fn made(file: &FilePath, topic: &str, told: &[(&str, &str)], messages: &[String]) -> mcap::Summary {
+    made_with(mcap::WriteOptions::new(), file, topic, told, messages)
+}
+
+fn made_with(
+    options: mcap::WriteOptions,
+    file: &FilePath,
+    topic: &str,
+    told: &[(&str, &str)],
+    messages: &[String],
+) -> mcap::Summary {
     let created = std::fs::File::create(file).unwrap();
-    let mut writer = mcap::Writer::new(std::io::BufWriter::new(created)).unwrap();
+    let mut writer = options.create(std::io::BufWriter::new(created)).unwrap();
     let schema = br#"{"properties": {"n": {"x-structstore": "i64"}}}"#;
     let schema = writer.add_schema("n", "jsonschema", schema).unwrap();
     let told = told.iter().map(|(name, text)| (format!("structstore.{name}"), (*text).to_owned()));
@@ -378,6 +388,30 @@ fn a_damaged_chunk_costs_no_other() {
     assert!(error.contains("run.mcap.damaged"), "{error}");
     assert_eq!(std::fs::read(&file).unwrap(), damaged);
     assert!(!folder.file("run.mcap.repaired").exists());
+}
+
+#[test]
+fn indexes_may_be_missing() {
+    let folder = Folder::new();
+    let file = folder.file("run.mcap");
+    let messages: Vec<String> = (0..10).map(|at| format!("{{\"n\": {at}}}")).collect();
+    let told = [("path", "a"), ("source", "struct")];
+    let count = || Run::open(&file).unwrap().series(&path("a.n")).unwrap().values.len();
+    let options = mcap::WriteOptions::new;
+    for options in [options().use_chunks(false), options().emit_chunk_indexes(false)] {
+        made_with(options, &file, "/a", &told, &messages);
+        assert!(!Run::open(&file).unwrap().is_finished());
+        assert_eq!(count(), 10);
+    }
+    let summary = made_with(options().emit_message_indexes(false), &file, "/a", &told, &messages);
+    assert!(Run::open(&file).unwrap().is_finished());
+    assert_eq!(count(), 10);
+    // Also if its recorder was killed: with the chunks only.
+    let last = summary.chunk_indexes.last().unwrap();
+    let bytes = std::fs::read(&file).unwrap();
+    std::fs::write(&file, &bytes[..(last.chunk_start_offset + last.chunk_length) as usize]).unwrap();
+    assert!(!Run::open(&file).unwrap().is_finished());
+    assert_eq!(count(), 10);
 }
 
 #[test]
