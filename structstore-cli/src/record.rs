@@ -110,7 +110,11 @@ pub(crate) fn record(options: &Record, output: &mut Output) -> Result<u8> {
     let mut told = 0;
     while recording.is_running() && !signals.is_over() && !is_over() {
         if signals.was_asked() {
-            recording.save("SIGUSR1");
+            // The recording goes on.
+            if let Err(error) = recording.save("SIGUSR1") {
+                output.print(&format!("{}\n", line(&error.to_string())));
+                output.finish()?;
+            }
         }
         if black_box.is_some() {
             tell(&recording, &mut told, output)?;

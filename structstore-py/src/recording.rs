@@ -160,17 +160,19 @@ impl Recording {
 
 #[pymethods]
 impl Recording {
-    /// Writes a remark into the recording, with the time.
-    fn mark(&self, text: &str) {
-        if let Some(recording) = &*self.recording.lock().unwrap_or_else(PoisonError::into_inner) {
-            recording.mark(text);
+    /// Writes a remark into the recording, with the time. Raises BlockingIOError if the disk is so slow that there is no room for it.
+    fn mark(&self, py: Python<'_>, text: &str) -> Result<()> {
+        match &*self.recording.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(recording) => recording.mark(text).map_err(|error| raised(py, error)),
+            None => Ok(()),
         }
     }
 
-    /// Has a black box write a file now, with a remark. Other recordings only get the remark.
-    fn save(&self, text: &str) {
-        if let Some(recording) = &*self.recording.lock().unwrap_or_else(PoisonError::into_inner) {
-            recording.save(text);
+    /// Has a black box write a file now, with a remark. Other recordings only get the remark. Raises BlockingIOError as mark() does.
+    fn save(&self, py: Python<'_>, text: &str) -> Result<()> {
+        match &*self.recording.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(recording) => recording.save(text).map_err(|error| raised(py, error)),
+            None => Ok(()),
         }
     }
 

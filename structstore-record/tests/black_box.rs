@@ -129,7 +129,7 @@ fn it_is_saved_when_the_store_goes_or_somebody_says_so() {
     let pattern = folder.path().join("{time}.mcap");
     let options = Options::new().black_box(brief().after(Duration::ZERO));
     let mut recording = Recording::start(&observer, &name, &pattern, options).unwrap();
-    recording.save("to be sure");
+    recording.save("to be sure").unwrap();
     until(|| files(&folder).len() == 1);
     store.set("n", 2).unwrap();
     thread::sleep(Duration::from_millis(50));
@@ -161,7 +161,7 @@ fn the_newest_whole_state_is_kept_whatever_it_takes() {
             thread::sleep(Duration::from_millis(10));
         }
         thread::sleep(Duration::from_millis(200));
-        recording.save("now");
+        recording.save("now").unwrap();
         until(|| !recording.is_running());
         recording.stop().unwrap();
         let state = Run::open(&file).unwrap().end_state().unwrap();
@@ -199,7 +199,7 @@ fn files_of_one_moment_have_names_of_their_own() {
     let mut recording = Recording::start(&store, "local", &pattern, options).unwrap();
     // One that is asked for while another is written belongs to it.
     for _ in 0..200 {
-        recording.save("again");
+        recording.save("again").unwrap();
     }
     until(|| files(&folder).len() > 1);
     thread::sleep(Duration::from_millis(100));

@@ -152,7 +152,7 @@ fn series_are_values_over_time() {
         for x in 1_i16..20 {
             change(recording, || store.set_at("pose.x", x).unwrap());
         }
-        recording.mark("the end");
+        recording.mark("the end").unwrap();
     });
     let run = Run::open(&file).unwrap();
     let series = run.series(&path("pose.x")).unwrap();

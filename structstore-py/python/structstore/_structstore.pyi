@@ -386,9 +386,9 @@ class Recording:
     def files(self) -> list[Path]:
         """The files written so far, the oldest first."""
     def mark(self, text: str) -> None:
-        """Writes a remark into the recording, with the time."""
+        """Writes a remark into the recording, with the time. Raises BlockingIOError if the disk is so slow that there is no room for it."""
     def save(self, text: str) -> None:
-        """Has a black box write a file now, with a remark. Other recordings only get the remark."""
+        """Has a black box write a file now, with a remark. Other recordings only get the remark. Raises BlockingIOError as mark() does."""
     def close(self) -> None:
         """Ends it, with all that has changed until now. Raises what has ended it before: OSError if the disk was full."""
     def __enter__(self) -> Self: ...
