@@ -24,6 +24,7 @@ impl From<Error> for Failure {
             Error::File { file, source } => {
                 Failure::File { action: "use", place: line(&file.display().to_string()), source }
             }
+            Error::NotRecorded(_) => Failure::Missing { what: line(&error.to_string()), near: None },
             other => Failure::Other(line(&other.to_string())),
         }
     }
@@ -165,4 +166,17 @@ fn tell(recording: &Recording, told: &mut usize, output: &mut Output) -> Result<
     }
     *told = files.len();
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::MISSING;
+
+    #[test]
+    fn what_is_not_recorded_is_missing() {
+        let failure = Failure::from(Error::NotRecorded("arm.angle".parse().unwrap()));
+        assert_eq!(failure.status(), MISSING);
+        assert_eq!(failure.to_string(), "arm.angle: not in this recording");
+    }
 }

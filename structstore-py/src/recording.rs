@@ -27,6 +27,9 @@ fn raised(py: Python<'_>, error: Error) -> Failure {
             Some(code) => PyOSError::new_err((code, plain(&source), file)).into(),
             None => PyErr::from(source).into(),
         },
+        Error::NotRecorded(ref path) => {
+            Exception::NotFoundError.raised(py, &error.to_string(), Some(path)).into()
+        }
         Error::Invalid(message) => Exception::InvalidArgumentError.raised(py, &message, None).into(),
         _ => Exception::CorruptError.raised(py, &error.to_string(), None).into(),
     }
@@ -260,21 +263,13 @@ pub(crate) struct Run {
 impl Run {
     fn table<'py>(&self, py: Python<'py>, path: &str, make: &str) -> Result<Bound<'py, PyAny>> {
         let parsed: Path = path.parse()?;
-        let table = py.detach(|| self.run.table(&parsed)).map_err(|error| missing(py, error, &parsed))?;
+        let table = py.detach(|| self.run.table(&parsed)).map_err(|error| raised(py, error))?;
         let columns = PyDict::new(py);
         for (name, values) in table.columns {
             columns.set_item(name, column(py, values)?)?;
         }
         let module = py.import(intern!(py, "structstore._recorded"))?;
         Ok(module.call_method1(make, (times(py, &table.times)?, columns))?)
-    }
-}
-
-/// What is not recorded is missing.
-fn missing(py: Python<'_>, error: Error, path: &Path) -> Failure {
-    match error {
-        Error::Invalid(message) => Exception::NotFoundError.raised(py, &message, Some(path)).into(),
-        other => raised(py, other),
     }
 }
 
@@ -354,7 +349,7 @@ impl Run {
         path: &str,
     ) -> Result<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
         let parsed: Path = path.parse()?;
-        let series = py.detach(|| self.run.series(&parsed)).map_err(|error| missing(py, error, &parsed))?;
+        let series = py.detach(|| self.run.series(&parsed)).map_err(|error| raised(py, error))?;
         Ok((times(py, &series.times)?, column(py, series.values)?))
     }
 

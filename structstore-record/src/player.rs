@@ -83,7 +83,8 @@ impl Player {
     ///
     /// # Errors
     ///
-    /// [`Error::Damaged`], also of a further file, [`Error::Store`], and [`Error::Invalid`] if the system has no thread left.
+    /// [`Error::Damaged`], also of a further file, and [`Error::Store`], whose kind is [`Io`](structstore::ErrorKind::Io) if the
+    /// system has no thread left.
     pub fn start(run: Run, store: &Struct) -> Result<Player> {
         run.load(store, run.start())?;
         let duration = whole(&run)?;
@@ -107,8 +108,7 @@ impl Player {
             }
         };
         let thread = thread::Builder::new().name("structstore-play".to_owned()).spawn(play);
-        let thread = thread.map_err(|error| Error::Invalid(format!("cannot start a thread: {error}")))?;
-        Ok(Player { shared, thread: Some(thread), duration })
+        Ok(Player { shared, thread: Some(thread.map_err(Error::thread)?), duration })
     }
 
     /// How long the recording is, in seconds, with the further files of one that was split.

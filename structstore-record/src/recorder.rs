@@ -82,8 +82,8 @@ impl Recording {
     ///
     /// # Errors
     ///
-    /// [`Error::File`] if the file exists or cannot be written, [`Error::Store`] if the store cannot be watched, and [`Error::Invalid`] if a black
-    /// box has less memory than twice what a whole state takes.
+    /// [`Error::File`] if the file exists or cannot be written, [`Error::Store`] if the store cannot be watched or the system has no thread left, and
+    /// [`Error::Invalid`] if a black box has less memory than twice what a whole state takes.
     ///
     /// ```
     /// use structstore::StructStore;
@@ -136,7 +136,7 @@ impl Recording {
     fn spawn(&mut self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<()> {
         let run = move || structstore::binding_support::without_hooks(run);
         let thread = thread::Builder::new().name(format!("structstore-{name}")).spawn(run);
-        self.threads.push(thread.map_err(|error| Error::Invalid(format!("cannot start a thread: {error}")))?);
+        self.threads.push(thread.map_err(Error::thread)?);
         Ok(())
     }
 

@@ -60,7 +60,8 @@ impl Run {
     ///
     /// # Errors
     ///
-    /// [`Error::Damaged`], also of a further file, when its time has come, [`Error::Store`] of the store that it is played into, and [`Error::Invalid`] for a speed outside of [`SPEEDS`].
+    /// [`Error::Damaged`], also of a further file, when its time has come, [`Error::Store`] of the store that it is played into, and [`Error::Invalid`]
+    /// for a speed outside of [`SPEEDS`].
     ///
     /// ```
     /// use structstore::StructStore;

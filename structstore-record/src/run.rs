@@ -514,11 +514,11 @@ impl Run {
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] if nothing of that path is recorded, [`Error::Damaged`].
+    /// [`Error::NotRecorded`] if nothing of that path is recorded, [`Error::Damaged`].
     pub fn series(&self, path: &Path) -> Result<Series> {
         let of = |topic: &Topic| of_topic(topic, path);
         if !self.topics.values().any(|topic| of(topic).is_some()) {
-            return Err(Error::Invalid(format!("{path}: nothing is recorded of it")));
+            return Err(Error::NotRecorded(path.clone()));
         }
         let (mut series, start) = (Series::default(), self.start());
         self.visit((0, u64::MAX), &|topic| of(topic).is_some(), &mut |entry| {

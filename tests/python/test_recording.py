@@ -64,7 +64,7 @@ def test_a_store_is_recorded_and_read(store: StructStore, name: str, file: Path)
     assert run["pose.frame"][1] == ["map"] * 5
     assert run.at(0) == {"pose": {"x": 0.5, "frame": "map"}, "gains": run.at(0).gains}
     assert run.at(run.duration).pose == store.pose and run.at(times[2] + 1e-6).pose.x == 2.0
-    with pytest.raises(structstore.NotFoundError, match="pose.y: nothing is recorded"):
+    with pytest.raises(structstore.NotFoundError, match="pose.y: not in this recording"):
         run["pose.y"]
     with pytest.raises(KeyError):
         run["nothing"]
@@ -357,7 +357,7 @@ def test_tables_have_a_column_for_each_field(local: StructStore, file: Path) -> 
     assert run.to_pandas("pose.x").columns.tolist() == ["x"]
     assert run.to_pandas("pose.inner").columns.tolist() == ["y"]
     assert run.to_pandas("gains").columns.tolist() == ["gains[0, 0]", "gains[0, 1]", "gains[1, 0]", "gains[1, 1]"]
-    with pytest.raises(structstore.NotFoundError, match="none: nothing is recorded"):
+    with pytest.raises(structstore.NotFoundError, match="none: not in this recording"):
         run.to_pandas("none")
 
 
