@@ -392,9 +392,10 @@ impl Run {
                     }
                     let chunk = Frames::from(&self.map, index.chunk_start_offset).next();
                     // Of this length, or chunks might overlap after all.
-                    let length = |body: &[u8]| (body.len() as u64).saturating_add(FRAME);
-                    let chunk = chunk
-                        .filter(|(opcode, body)| *opcode == op::CHUNK && length(body) == index.chunk_length);
+                    let chunk = chunk.filter(|(opcode, body)| {
+                        let length = (body.len() as u64).saturating_add(FRAME);
+                        *opcode == op::CHUNK && length == index.chunk_length
+                    });
                     let (_, body) =
                         chunk.ok_or_else(|| self.repairable("an index that leads to no chunk"))?;
                     let visited = records::each_in_chunk(body, &mut visit);

@@ -205,6 +205,22 @@ def made(file: Path, source: str, told: dict[str, str], messages: list[bytes]) -
         writer.finish()
 
 
+def test_a_damaged_recording_names_the_remedy(file: Path) -> None:
+    made(file, "stream", {"dtype": "<f8", "itemsize": "8", "shape": "[]", "depth": "1"}, [b'{"value": 1.5}'] * 10)
+    data = bytearray(file.read_bytes())
+    data[data.index(b"zstd") + 30] ^= 0x55
+    file.write_bytes(data)
+    run = structstore.read(file)
+    assert run.finished and run.damaged_chunks == 0
+    with pytest.raises(structstore.CorruptError, match="`structstore record --repair` keeps what can be read"):
+        run["s"]
+    # Here that is nothing.
+    repair = [sys.executable, "-m", "structstore", "record", "--repair", str(file)]
+    refused = subprocess.run(repair, capture_output=True, text=True)
+    assert refused.returncode == 4 and "nothing in it can be kept" in refused.stderr
+    assert file.read_bytes() == data and [found.name for found in file.parent.iterdir()] == [file.name]
+
+
 def test_the_size_of_an_item_is_not_believed(file: Path) -> None:
     told = {"dtype": "[('t', '<f8')]", "itemsize": "4000000000", "shape": "[]", "depth": "1"}
     made(file, "stream", told, [b'{"t": 1.5}'] * 10)
