@@ -121,6 +121,7 @@ fn publish(name: &str, duration: Duration) -> Result<(), Box<dyn Error>> {
     let host = fs::read_to_string("/proc/sys/kernel/hostname")?;
     telemetry.with_mut(|mut fields| fields.host.set(host.trim()))?;
     let mut obeyed = settings.load()?;
+    obeyed.rate = possible(obeyed.rate);
     println!(
         "rust: publishing {} in {name}, label is {:?}, rate {} Hz",
         host.trim(),

@@ -769,7 +769,7 @@ pub(crate) struct Record {
     /// The name of the store
     #[arg(required_unless_present = "repair")]
     pub(crate) name: Option<OsString>,
-    /// The file to write, which must not exist; `{time}` in its name stands for the time
+    /// The file to write, which must not exist; `{time}` in its name stands for the time, with -2, -3 and so on behind it where that name exists
     #[arg(required_unless_present = "repair")]
     pub(crate) output: Option<PathBuf>,
     /// What to record of it; everything if nothing is given
@@ -790,7 +790,7 @@ pub(crate) struct Record {
     /// Which arrays to record: all, none, or every Nth change
     #[arg(long, value_name = "all|none|NUMBER", default_value = "all", value_parser = arrays)]
     pub(crate) arrays: structstore_record::Arrays,
-    /// Start another file after this many bytes: 500MB, 2GiB
+    /// Start another file after this many bytes: 500MB, 2GiB. The second is run-2.mcap, or run-2-2.mcap where that name exists
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(crate) split: Option<u64>,
     /// End after this many seconds
@@ -805,10 +805,10 @@ pub(crate) struct Record {
     /// Write a file when this becomes true: `fault == true and drive.speed > 3`. Comparisons of a path with a JSON value, joined by `and` and `or`
     #[arg(long, value_name = "CONDITION", help_heading = "Black box", conflicts_with = "split")]
     pub(crate) when: Option<structstore_record::Condition>,
-    /// Use at most this much memory; a file then covers less of the time before an event [default: 1GiB]
+    /// Use at most this much memory, with room for two whole states; a file then covers less of the time before an event [default: 1GiB]
     #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Black box", conflicts_with = "split")]
     pub(crate) memory: Option<u64>,
-    /// Write the index of a recording that was not finished, and nothing else
+    /// Write the index of a recording that was not finished, and nothing else. Chunks that are damaged are left out; the original then stays as FILE.damaged
     #[arg(long, value_name = "FILE", exclusive = true)]
     pub(crate) repair: Option<PathBuf>,
 }
@@ -886,7 +886,7 @@ pub(crate) struct Replay {
     pub(crate) input: PathBuf,
     /// The name of the store to play into; the recorded one if it is not given
     pub(crate) name: Option<OsString>,
-    /// How many times as fast as it was
+    /// How many times as fast as it was: 0.001 to 1000
     #[arg(long, default_value = "1", value_parser = speed)]
     pub(crate) speed: f64,
     /// Start this many seconds into the recording
@@ -909,8 +909,8 @@ pub(crate) struct Replay {
 #[cfg(feature = "record")]
 fn speed(text: &str) -> Result<f64, String> {
     match text.parse() {
-        Ok(speed) if speed > 0.0 && f64::is_finite(speed) => Ok(speed),
-        _ => Err("a number above 0 is expected".to_owned()),
+        Ok(speed) if structstore_record::SPEEDS.contains(&speed) => Ok(speed),
+        _ => Err("a number from 0.001 to 1000 is expected".to_owned()),
     }
 }
 

@@ -6,7 +6,7 @@ use structstore_record::{Run, Source};
 use crate::arguments::Info;
 use crate::failure::Result;
 use crate::output::{FAINT, HEADING, NAME, NUMBER, Output, PLAIN, Table};
-use crate::text::line;
+use crate::text::{line, plural};
 
 pub(crate) fn info(options: &Info, output: &mut Output) -> Result<u8> {
     let run = Run::open(&options.input)?;
@@ -34,6 +34,10 @@ pub(crate) fn info(options: &Info, output: &mut Output) -> Result<u8> {
     output.print(&format!(": {:.1} s\n", run.duration()));
     if !run.is_finished() {
         output.styled(FAINT, "not finished: `structstore record --repair` writes its index\n");
+    }
+    if run.damaged_chunks() > 0 {
+        let chunks = plural(run.damaged_chunks(), "chunk");
+        output.styled(FAINT, &format!("damaged: {chunks} cannot be read and will be left out\n"));
     }
     let mut table = Table::new(&["MESSAGES", "SOURCE", "TOPIC"], &[0]);
     for topic in run.topics() {

@@ -41,11 +41,12 @@ impl Timeline for Played {
         Moment { time: now.time, playing: now.playing, speed: now.speed }
     }
 
-    fn control(&self, control: Control) {
+    fn control(&self, control: Control) -> std::result::Result<(), String> {
         match control {
             Control::Play(playing) => self.player.play(playing),
             Control::Seek(time) => self.player.seek(time),
-            Control::Speed(speed) => self.player.set_speed(speed),
+            Control::Speed(speed) => self.player.set_speed(speed).map_err(|error| error.to_string())?,
         }
+        Ok(())
     }
 }

@@ -24,6 +24,7 @@ impl From<Error> for Failure {
             Error::File { file, source } => {
                 Failure::File { action: "use", place: line(&file.display().to_string()), source }
             }
+            Error::NotRecorded(_) => Failure::Missing { what: line(&error.to_string()), near: None },
             other => Failure::Other(line(&other.to_string())),
         }
     }
@@ -73,8 +74,17 @@ impl Signals {
 
 pub(crate) fn record(options: &Record, output: &mut Output) -> Result<u8> {
     if let Some(file) = &options.repair {
-        let messages = structstore_record::repair(file)?;
-        output.print(&format!("{}: {}\n", line(&file.display().to_string()), plural(messages, "message")));
+        let repaired = structstore_record::repair(file)?;
+        let shown = line(&file.display().to_string());
+        output.print(&format!("{shown}: {}\n", plural(repaired.messages, "message")));
+        if let Some(original) = repaired.original {
+            let (chunks, were) =
+                (plural(repaired.chunks, "chunk"), if repaired.chunks == 1 { "was" } else { "were" });
+            let (size, original) = (bytes(repaired.bytes), line(&original.display().to_string()));
+            output.print(&format!(
+                "{chunks} that could not be read {were} left out ({size}); the original is {original}\n"
+            ));
+        }
         return Ok(0);
     }
     let (Some(name), Some(file)) = (&options.name, &options.output) else {
@@ -101,7 +111,11 @@ pub(crate) fn record(options: &Record, output: &mut Output) -> Result<u8> {
     let mut told = 0;
     while recording.is_running() && !signals.is_over() && !is_over() {
         if signals.was_asked() {
-            recording.save("SIGUSR1");
+            // The recording goes on.
+            if let Err(error) = recording.save("SIGUSR1") {
+                output.print(&format!("{}\n", line(&error.to_string())));
+                output.finish()?;
+            }
         }
         if black_box.is_some() {
             tell(&recording, &mut told, output)?;
@@ -152,4 +166,17 @@ fn tell(recording: &Recording, told: &mut usize, output: &mut Output) -> Result<
     }
     *told = files.len();
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::MISSING;
+
+    #[test]
+    fn what_is_not_recorded_is_missing() {
+        let failure = Failure::from(Error::NotRecorded("arm.angle".parse().unwrap()));
+        assert_eq!(failure.status(), MISSING);
+        assert_eq!(failure.to_string(), "arm.angle: not in this recording");
+    }
 }

@@ -12,6 +12,7 @@ use crate::failure::{Failure, Result};
 use crate::keys::Keys;
 use crate::output::{FAINT, Output};
 use crate::record::Signals;
+use crate::text::plural;
 
 /// How often to look whether to go on, while the replay is paused.
 const TICK: Duration = Duration::from_millis(20);
@@ -77,6 +78,10 @@ pub(crate) fn replay(options: &Replay, output: &mut Output) -> Result<u8> {
         if !options.again || control.ended {
             break;
         }
+    }
+    if run.damaged_chunks() > 0 {
+        let chunks = plural(run.damaged_chunks(), "chunk");
+        output.print(&format!("{chunks} of a recording that was not finished could not be read\n"));
     }
     store.close()?;
     Ok(0)

@@ -27,6 +27,9 @@ fn raised(py: Python<'_>, error: Error) -> Failure {
             Some(code) => PyOSError::new_err((code, plain(&source), file)).into(),
             None => PyErr::from(source).into(),
         },
+        Error::NotRecorded(ref path) => {
+            Exception::NotFoundError.raised(py, &error.to_string(), Some(path)).into()
+        }
         Error::Invalid(message) => Exception::InvalidArgumentError.raised(py, &message, None).into(),
         _ => Exception::CorruptError.raised(py, &error.to_string(), None).into(),
     }
@@ -52,13 +55,13 @@ fn plain(error: &std::io::Error) -> String {
 ///
 /// Every sample of each stream is recorded; `streams` can be False, or a list of paths. Everything else is sampled up to `rate` times a second when it
 /// changes: arrays always, one in ten changes (`arrays=10`), or never (`arrays=False`). `paths` lists the fields to record; the default is all. `split` starts
-/// another file after so many bytes: run-2.mcap. `{time}` in the name of the file is replaced by the time. Threads of this process do the recording; no
-/// writer waits for them. A forked child does not record.
+/// another file after so many bytes: run-2.mcap. `{time}` in the name of the file is replaced by the time. A name with a time, or of a further file, gets
+/// one more number if it exists: run-2-2.mcap. Threads of this process do the recording; no writer waits for them. A forked child does not record.
 ///
 /// `when`, `last`, `after` and `memory` make it a black box, which keeps the recording in memory. Whenever the condition `when` becomes true, for example
 /// `"fault == true and drive.speed > 3"`, a file is written that covers at least the `last` seconds before (60 by default) and the `after` seconds after it
 /// (10). save() and the removal of the store write one, too. Without `{time}` in the name, the recording ends after the first file. `memory` limits the bytes
-/// in memory (1 GiB); a file then covers less of the time before.
+/// in memory (1 GiB); a file then covers less of the time before. It must have room for two whole states of the store.
 ///
 /// Raises FileExistsError if the file exists, and OSError if it cannot be written.
 #[pyfunction]
@@ -160,17 +163,19 @@ impl Recording {
 
 #[pymethods]
 impl Recording {
-    /// Writes a remark into the recording, with the time.
-    fn mark(&self, text: &str) {
-        if let Some(recording) = &*self.recording.lock().unwrap_or_else(PoisonError::into_inner) {
-            recording.mark(text);
+    /// Writes a remark into the recording, with the time. Raises BlockingIOError if the disk is so slow that there is no room for it.
+    fn mark(&self, py: Python<'_>, text: &str) -> Result<()> {
+        match &*self.recording.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(recording) => recording.mark(text).map_err(|error| raised(py, error)),
+            None => Ok(()),
         }
     }
 
-    /// Has a black box write a file now, with a remark. Other recordings only get the remark.
-    fn save(&self, text: &str) {
-        if let Some(recording) = &*self.recording.lock().unwrap_or_else(PoisonError::into_inner) {
-            recording.save(text);
+    /// Has a black box write a file now, with a remark. Other recordings only get the remark. Raises BlockingIOError as mark() does.
+    fn save(&self, py: Python<'_>, text: &str) -> Result<()> {
+        match &*self.recording.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(recording) => recording.save(text).map_err(|error| raised(py, error)),
+            None => Ok(()),
         }
     }
 
@@ -258,21 +263,13 @@ pub(crate) struct Run {
 impl Run {
     fn table<'py>(&self, py: Python<'py>, path: &str, make: &str) -> Result<Bound<'py, PyAny>> {
         let parsed: Path = path.parse()?;
-        let table = py.detach(|| self.run.table(&parsed)).map_err(|error| missing(py, error, &parsed))?;
+        let table = py.detach(|| self.run.table(&parsed)).map_err(|error| raised(py, error))?;
         let columns = PyDict::new(py);
         for (name, values) in table.columns {
             columns.set_item(name, column(py, values)?)?;
         }
         let module = py.import(intern!(py, "structstore._recorded"))?;
         Ok(module.call_method1(make, (times(py, &table.times)?, columns))?)
-    }
-}
-
-/// What is not recorded is missing.
-fn missing(py: Python<'_>, error: Error, path: &Path) -> Failure {
-    match error {
-        Error::Invalid(message) => Exception::NotFoundError.raised(py, &message, Some(path)).into(),
-        other => raised(py, other),
     }
 }
 
@@ -313,6 +310,13 @@ impl Run {
         self.run.is_finished()
     }
 
+    /// How many chunks of a recording that was not finished could not be read so far, and were left out. In a finished recording, reading a damaged
+    /// chunk raises CorruptError.
+    #[getter]
+    fn damaged_chunks(&self) -> u64 {
+        self.run.damaged_chunks()
+    }
+
     /// The topics, one for each struct, array and stream, and how many messages each has.
     #[getter]
     fn topics<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyDict>> {
@@ -345,7 +349,7 @@ impl Run {
         path: &str,
     ) -> Result<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
         let parsed: Path = path.parse()?;
-        let series = py.detach(|| self.run.series(&parsed)).map_err(|error| missing(py, error, &parsed))?;
+        let series = py.detach(|| self.run.series(&parsed)).map_err(|error| raised(py, error))?;
         Ok((times(py, &series.times)?, column(py, series.values)?))
     }
 
@@ -362,7 +366,8 @@ impl Run {
     }
 
     /// Puts the state at `start` into a store, and then plays what follows, `speed` times as fast as it was: what changed in one transaction
-    /// in one transaction, and each sample published. `topics` are the beginnings of names of topics to play; all if there are none.
+    /// in one transaction, and each sample published. `speed` is a number from 0.001 to 1000. `topics` are the beginnings of names of topics to play;
+    /// all if there are none.
     #[pyo3(signature = (store, /, *, speed=1.0, start=0.0, topics=Vec::new()))]
     fn replay(
         &self,
@@ -372,10 +377,6 @@ impl Run {
         start: f64,
         topics: Vec<String>,
     ) -> Result<()> {
-        if !(speed > 0.0 && speed.is_finite()) {
-            let message = format!("speed: found {speed}, expected a number above 0");
-            return Err(Exception::InvalidArgumentError.raised(py, &message, None).into());
-        }
         let store = store.get().root()?.into_owned();
         let playing = Playing { speed, start, topics };
         let (mut looked, mut interrupted) = (Instant::now(), None);

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::Value as Json;
 use structstore::binding_support::{for_each_number, from_document};
+use structstore::typed::RecordField;
 use structstore::{ArrayValue, DType, Kind, Scalar, Value};
 
 use crate::encode::unescaped;
@@ -163,20 +164,93 @@ pub(crate) fn of_array(message: &[u8]) -> Result<ArrayValue<'static>, String> {
     ArrayValue::new(dtype, &shape, data).map_err(|error| error.to_string())
 }
 
-/// The bytes of a sample of this type. What a message has not is zero.
-pub(crate) fn packed(dtype: &DType, shape: &[usize], message: &Value<'_>) -> Vec<u8> {
-    let value = match (message, dtype.is_structured() && shape.is_empty()) {
+/// How many bytes the samples of a type take. A file says so, and may say anything.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SampleSize {
+    /// All of them.
+    all: Option<u64>,
+    /// Those that messages have: all but the rest of short texts, and padding.
+    told: Option<u64>,
+    /// What the fields of a record take, if that can be read.
+    described: Option<usize>,
+}
+
+/// How many bytes of a sample a byte of its message stands for: `0,` in a list of `f64` for four.
+const BYTES: u64 = 8;
+/// How many more there can be: of fields that are missing, and of texts and padding.
+const MISSING: u64 = 4 << 10;
+const PADDING: u64 = 16 << 20;
+
+impl SampleSize {
+    pub(crate) fn new(dtype: &DType, shape: &[usize]) -> SampleSize {
+        SampleSize {
+            all: multiplied(dtype.itemsize() as u64, shape),
+            told: told(dtype, dtype.fields().as_deref().unwrap_or_default(), shape),
+            described: if dtype.is_structured() { dtype.described_size() } else { None },
+        }
+    }
+
+    /// The size, if it is that of the type, and a message of so many bytes can have it.
+    pub(crate) fn checked(&self, dtype: &DType, message: usize) -> Result<u64, String> {
+        if let Some(size) = self.described
+            && size != dtype.itemsize()
+        {
+            return Err(format!("found an item size of {}, expected {size} of its type", dtype.itemsize()));
+        }
+        let most = |more: u64| (message as u64).saturating_mul(BYTES).saturating_add(more);
+        let is_little = |size: Option<u64>, more: u64| size.is_some_and(|size| size <= most(more));
+        match self.all {
+            Some(size) if is_little(self.told, MISSING) && is_little(self.all, PADDING) => Ok(size),
+            Some(size) => Err(format!("found a sample of {size} bytes in a message of {message} bytes")),
+            None => Err("found samples that are too large for memory".to_owned()),
+        }
+    }
+}
+
+fn multiplied(size: u64, shape: &[usize]) -> Option<u64> {
+    shape.iter().try_fold(size, |size, length| size.checked_mul(u64::try_from(*length).ok()?))
+}
+
+/// How many bytes of a value its message has at least, as characters: of a text, it has none behind its end.
+fn told(dtype: &DType, fields: &[RecordField], shape: &[usize]) -> Option<u64> {
+    let is_text = shape.is_empty() && matches!(dtype.descr().get(..2), Some("|S" | "<U"));
+    let one = match fields {
+        [] if is_text => 0,
+        [] => dtype.itemsize() as u64,
+        fields => {
+            let named = fields.iter().filter(|field| !field.name.is_empty());
+            named.map(|field| told(&field.dtype, &field.fields, &field.shape)).try_fold(0, add)?
+        }
+    };
+    multiplied(one, shape)
+}
+
+fn add(sum: u64, size: Option<u64>) -> Option<u64> {
+    sum.checked_add(size?)
+}
+
+/// The bytes of a sample that is an element of this type, whose size was checked. What a message has not is zero.
+pub(crate) fn packed(dtype: &DType, message: &Value<'_>) -> Result<Vec<u8>, String> {
+    let is_record = dtype.is_structured() && dtype.fields().is_some();
+    let value = match (message, is_record) {
         (Value::Struct(fields), false) => {
             fields.iter().find(|(name, _)| name == "value").map(|(_, value)| value)
         }
         (message, _) => Some(message),
     };
-    let size = shape.iter().product::<usize>().saturating_mul(dtype.itemsize());
-    let mut bytes = vec![0; size];
-    if let Some(value) = value {
-        pack(dtype, shape, value, &mut bytes);
+    let mut bytes = vec![0; dtype.itemsize()];
+    match value {
+        Some(Value::Array(array)) if array.data().len() != bytes.len() => {
+            return Err(format!(
+                "found a sample of {} bytes, expected {}",
+                array.data().len(),
+                dtype.itemsize()
+            ));
+        }
+        Some(value) => pack(dtype, &[], value, &mut bytes),
+        None => {}
     }
-    bytes
+    Ok(bytes)
 }
 
 fn pack(dtype: &DType, shape: &[usize], value: &Value<'_>, bytes: &mut [u8]) {

@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path as FilePath, PathBuf};
 
+use structstore::path::Path;
+
 /// Why a recording cannot be made or read.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -22,6 +24,8 @@ pub enum Error {
         /// What is wrong with it.
         found: String,
     },
+    /// Nothing of this path is recorded.
+    NotRecorded(Path),
     /// The store says so.
     Store(structstore::Error),
     /// An argument makes no sense.
@@ -41,6 +45,11 @@ impl Error {
         Error::Damaged { file: file.to_owned(), found: found.to_string() }
     }
 
+    /// The system has no thread left.
+    pub(crate) fn thread(source: io::Error) -> Error {
+        structstore::Error::os("start", "a thread", source).into()
+    }
+
     /// Of what writes files of this format.
     pub(crate) fn writing(file: &FilePath, error: mcap::McapError) -> Error {
         match error {
@@ -55,6 +64,8 @@ impl fmt::Display for Error {
         match self {
             Error::File { file, source } => write!(f, "{}: {source}", file.display()),
             Error::Damaged { file, found } => write!(f, "{}: {found}", file.display()),
+            Error::NotRecorded(path) if path.is_root() => f.write_str("(root): not in this recording"),
+            Error::NotRecorded(path) => write!(f, "{path}: not in this recording"),
             Error::Store(error) => error.fmt(f),
             Error::Invalid(message) => f.write_str(message),
         }
@@ -66,7 +77,7 @@ impl std::error::Error for Error {
         match self {
             Error::File { source, .. } => Some(source),
             Error::Store(error) => Some(error),
-            Error::Damaged { .. } | Error::Invalid(_) => None,
+            Error::Damaged { .. } | Error::NotRecorded(_) | Error::Invalid(_) => None,
         }
     }
 }

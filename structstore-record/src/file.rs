@@ -69,9 +69,14 @@ pub(crate) struct Part {
 }
 
 impl Recorded {
-    /// A file that begins with what the structs of a tree are.
-    pub(crate) fn create(file: &FilePath, shared: &Arc<Shared>, part: Part, tree: Node) -> Result<Recorded> {
-        let created = File::options().write(true).create_new(true).open(file).map_err(Error::file(file))?;
+    /// A recording in a new file, which begins with what the structs of a tree are.
+    pub(crate) fn create(
+        file: &FilePath,
+        created: File,
+        shared: &Arc<Shared>,
+        part: Part,
+        tree: Node,
+    ) -> Result<Recorded> {
         // For `repair`, which leaves a file alone that is being written. Some file systems have no locks.
         let _ = created.try_lock();
         let options = WriteOptions::new()

@@ -2,9 +2,10 @@
 //!
 //! Items lie in segments, each of which begins with a whole state, so that what is kept can be played from its beginning. The oldest
 //! segment is dropped when the one behind it is old enough to begin with. Messages have all fields of their struct, so what the
-//! structs were before the oldest segment is kept beside it.
+//! structs were before the oldest segment is kept beside it. The newest whole state stays, however much memory it takes.
 
 use std::collections::VecDeque;
+use std::io;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -18,7 +19,7 @@ use crate::options::BlackBox;
 use crate::queue::Item;
 use crate::recorder::Shared;
 use crate::tree::{Node, Touched};
-use crate::write::{TIME, Target, named};
+use crate::write::{Target, create_new, has_time, named};
 
 pub(crate) struct Flight {
     shared: Arc<Shared>,
@@ -38,6 +39,19 @@ pub(crate) struct Flight {
 struct Segment {
     items: Vec<Item>,
     weight: usize,
+    /// What the state takes that it begins with, once that is there: a snapshot, or a look at all that is recorded.
+    state: Option<usize>,
+}
+
+/// Refuses a black box that has no room for two whole states, one of which takes so many bytes.
+pub(crate) fn check(options: &BlackBox, state: usize) -> Result<()> {
+    let (found, needed) = (options.memory, (state as u64).saturating_mul(2));
+    if needed <= found {
+        return Ok(());
+    }
+    Err(Error::Invalid(format!(
+        "memory: found {found} bytes, expected at least {needed}, twice what the state of the store takes"
+    )))
 }
 
 /// What happened is being written, until a time.
@@ -51,6 +65,9 @@ impl Flight {
         let folder = pattern.parent().filter(|folder| !folder.as_os_str().is_empty());
         let folder = folder.unwrap_or(FilePath::new("."));
         folder.read_dir().map_err(Error::file(folder))?;
+        if !has_time(pattern) && pattern.symlink_metadata().is_ok() {
+            return Err(Error::file(pattern)(io::ErrorKind::AlreadyExists.into()));
+        }
         Ok(Flight {
             shared,
             pattern: pattern.to_owned(),
@@ -94,20 +111,41 @@ impl Flight {
         }
         let (weight, time) = (item.weight(), item.time());
         if let Some(segment) = self.segments.back_mut() {
+            if matches!(item, Item::State { snapshot: Some(_), .. } | Item::Look { .. }) {
+                segment.state.get_or_insert(weight);
+            }
             segment.items.push(item);
             segment.weight += weight;
         }
         self.weight += weight;
         let wanted = time.saturating_sub(u64::try_from(self.options.last.as_nanos()).unwrap_or(u64::MAX));
-        while self.segments.get(1).is_some_and(|next| next.start() <= wanted || self.is_full()) {
+        let can_begin =
+            |next: &Segment, is_full: bool| next.state.is_some() && (next.start() <= wanted || is_full);
+        while self.segments.get(1).is_some_and(|next| can_begin(next, self.is_full())) {
             self.drop_oldest();
         }
-        match self.is_full() {
-            // Without another state there is nothing to begin with.
-            true if self.weight as u64 / 2 > self.options.memory => self.drop_oldest(),
-            true => self.shared.state_wanted.store(true, Ordering::SeqCst),
-            false => {}
+        // Without another state there is nothing to begin with.
+        let last = self.segments.back();
+        let behind = last.map_or(0, |last| last.weight.saturating_sub(last.state.unwrap_or(0)) as u64);
+        if self.is_full() && behind > self.options.memory / 2 {
+            self.shared.state_wanted.store(true, Ordering::SeqCst);
         }
+        if behind / 2 > self.options.memory {
+            self.drop_samples(behind.saturating_sub(self.options.memory));
+        }
+    }
+
+    /// Drops the oldest samples behind the newest state, which has been waited for in vain.
+    fn drop_samples(&mut self, bytes: u64) {
+        let Some(segment) = self.segments.back_mut() else { return };
+        let mut dropped = 0_usize;
+        segment.items.retain(|item| {
+            let drops = matches!(item, Item::Sample { .. }) && (dropped as u64) < bytes;
+            dropped += if drops { item.weight() } else { 0 };
+            !drops
+        });
+        segment.weight = segment.weight.saturating_sub(dropped);
+        self.weight = self.weight.saturating_sub(dropped);
     }
 
     fn is_full(&self) -> bool {
@@ -137,8 +175,8 @@ impl Flight {
             return Ok(());
         }
         let part = Part { recording: wall_time(time), number: 1 };
-        let file = named(&self.pattern, time);
-        let mut recorded = Recorded::create(&file, &self.shared, part, self.before.clone())?;
+        let (file, created) = create_new(&named(&self.pattern, time), has_time(&self.pattern))?;
+        let mut recorded = Recorded::create(&file, created, &self.shared, part, self.before.clone())?;
         if let Some(first) = self.segments.front() {
             recorded.write_structs(first.start())?;
         }
@@ -152,7 +190,7 @@ impl Flight {
     /// Ends the file that is being written, if it is time. If all would have the same name, so does the recording.
     fn end(&mut self, time: u64) -> Result<()> {
         let Some(saving) = self.saving.take_if(|saving| saving.until <= time) else { return Ok(()) };
-        if !self.pattern.to_string_lossy().contains(TIME) {
+        if !has_time(&self.pattern) {
             self.is_done = true;
             self.shared.end();
         }

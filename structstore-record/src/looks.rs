@@ -71,8 +71,10 @@ impl Looks {
                 }
                 // The store has gone: what was recorded is whole.
                 if self.shared.options.black_box.is_some() {
-                    let text = "the store has gone".to_owned();
-                    self.shared.queue.push(Item::Save { time: now(), text });
+                    let save = || Item::Save { time: now(), text: "the store has gone".to_owned() };
+                    while !self.shared.queue.push(save()) && !self.shared.is_over() {
+                        thread::sleep(TICK);
+                    }
                 }
                 return self.shared.end();
             }

@@ -110,7 +110,7 @@ impl Options {
         self
     }
 
-    /// Starts another file after so many bytes: `run.mcap`, `run-2.mcap`, `run-3.mcap`.
+    /// Starts another file after so many bytes: `run.mcap`, `run-2.mcap`, `run-3.mcap`. A name that exists gets one more number: `run-2-2.mcap`.
     #[must_use]
     pub fn split(mut self, bytes: u64) -> Options {
         self.split = Some(bytes);
@@ -228,7 +228,8 @@ impl BlackBox {
         self
     }
 
-    /// Limits the memory. If the recording takes more, a file covers less of the time before an event.
+    /// Limits the memory. If the recording takes more, a file covers less of the time before an event. Two whole states must have room when the
+    /// recording begins. If the store grows, the newest whole state is kept nevertheless.
     #[must_use]
     pub fn memory(mut self, bytes: u64) -> BlackBox {
         self.memory = bytes;

@@ -1,5 +1,6 @@
 //! A recording that is played as somebody wishes: from anywhere, faster or slower, with pauses.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -7,7 +8,7 @@ use std::time::{Duration, Instant};
 use structstore::Struct;
 
 use crate::error::{Error, Result};
-use crate::replay::{Go, Playing};
+use crate::replay::{Go, Playing, checked_speed};
 use crate::run::Run;
 
 /// How long to wait before it is looked whether to go on.
@@ -82,10 +83,11 @@ impl Player {
     ///
     /// # Errors
     ///
-    /// [`Error::Damaged`], [`Error::Store`], and [`Error::Invalid`] if the system has no thread left.
+    /// [`Error::Damaged`], also of a further file, and [`Error::Store`], whose kind is [`Io`](structstore::ErrorKind::Io) if the
+    /// system has no thread left.
     pub fn start(run: Run, store: &Struct) -> Result<Player> {
         run.load(store, run.start())?;
-        let duration = whole(&run);
+        let duration = whole(&run)?;
         let control = Control {
             time: 0.0,
             at: Instant::now(),
@@ -97,10 +99,16 @@ impl Player {
         };
         let shared = Arc::new(Shared { control: Mutex::new(control), changed: Condvar::new() });
         let (store, own) = (store.clone(), Arc::clone(&shared));
-        let play = move || structstore::binding_support::without_hooks(|| own.run(&run, &store, duration));
+        let play = move || {
+            let played = AssertUnwindSafe(|| {
+                structstore::binding_support::without_hooks(|| own.run(&run, &store, duration));
+            });
+            if catch_unwind(played).is_err() {
+                own.fail("the thread that plays it has panicked".to_owned(), duration);
+            }
+        };
         let thread = thread::Builder::new().name("structstore-play".to_owned()).spawn(play);
-        let thread = thread.map_err(|error| Error::Invalid(format!("cannot start a thread: {error}")))?;
-        Ok(Player { shared, thread: Some(thread), duration })
+        Ok(Player { shared, thread: Some(thread.map_err(Error::thread)?), duration })
     }
 
     /// How long the recording is, in seconds, with the further files of one that was split.
@@ -135,11 +143,15 @@ impl Player {
         });
     }
 
-    /// Goes on so many times as fast as it was. What is no number above 0 changes nothing.
-    pub fn set_speed(&self, speed: f64) {
-        if speed > 0.0 && speed.is_finite() {
-            self.shared.change(self.duration, |control| (control.speed, control.anew) = (speed, true));
-        }
+    /// Goes on so many times as fast as it was.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] for a speed outside of [`SPEEDS`](crate::SPEEDS), which changes nothing.
+    pub fn set_speed(&self, speed: f64) -> Result<()> {
+        let speed = checked_speed(speed)?;
+        self.shared.change(self.duration, |control| (control.speed, control.anew) = (speed, true));
+        Ok(())
     }
 }
 
@@ -151,14 +163,14 @@ impl Drop for Player {
 }
 
 /// How long a recording is with its further files.
-fn whole(run: &Run) -> f64 {
+fn whole(run: &Run) -> Result<f64> {
     let mut end = run.start() as f64 / 1e9 + run.duration();
-    let mut next = run.next();
+    let mut next = run.next()?;
     while let Some(further) = next {
         end = end.max(further.start() as f64 / 1e9 + further.duration());
-        next = further.next();
+        next = further.next()?;
     }
-    end - run.start() as f64 / 1e9
+    Ok(end - run.start() as f64 / 1e9)
 }
 
 impl Shared {
@@ -180,15 +192,16 @@ impl Shared {
                 if control.over {
                     return;
                 }
-                control.anew = false;
+                (control.anew, control.failed) = (false, None);
                 (control.time(duration), control.speed)
             };
             let playing = Playing { speed, start, topics: Vec::new() };
             let played = run.replay(store, &playing, &mut || self.go());
+            if let Err(error) = &played {
+                self.fail(error.to_string(), duration);
+            }
             let mut control = self.lock();
-            if let Err(error) = played {
-                (control.failed, control.playing) = (Some(error.to_string()), false);
-            } else if !control.anew && !control.over {
+            if played.is_ok() && !control.anew && !control.over {
                 (control.time, control.playing) = (duration, false);
             }
             // At the end there is nothing to play until it is somewhere else.
@@ -196,6 +209,11 @@ impl Shared {
                 control = self.changed.wait(control).unwrap_or_else(PoisonError::into_inner);
             }
         }
+    }
+
+    /// Stops, for this reason.
+    fn fail(&self, reason: String, duration: f64) {
+        self.change(duration, |control| (control.failed, control.playing) = (Some(reason), false));
     }
 
     /// What a replay is to do. It waits during a pause.

@@ -85,10 +85,17 @@ fn weight(value: &Value<'_>) -> usize {
         }
 }
 
-#[derive(Default)]
 pub(crate) struct Queue {
     inner: Mutex<Inner>,
     bell: Condvar,
+    /// How many bytes may wait.
+    room: usize,
+}
+
+impl Default for Queue {
+    fn default() -> Queue {
+        Queue::with_room(ROOM)
+    }
 }
 
 #[derive(Default)]
@@ -108,6 +115,10 @@ pub(crate) enum Next {
 }
 
 impl Queue {
+    pub(crate) fn with_room(room: usize) -> Queue {
+        Queue { inner: Mutex::default(), bell: Condvar::new(), room }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -116,13 +127,18 @@ impl Queue {
     pub(crate) fn push(&self, item: Item) -> bool {
         let weight = item.weight();
         let mut inner = self.lock();
-        if inner.closed || inner.weight > 0 && inner.weight.saturating_add(weight) > ROOM {
+        if inner.closed || inner.weight > 0 && inner.weight.saturating_add(weight) > self.room {
             return false;
         }
         inner.weight += weight;
         inner.items.push_back(item);
         self.bell.notify_one();
         true
+    }
+
+    /// The weight of the heaviest item that waits.
+    pub(crate) fn heaviest(&self) -> usize {
+        self.lock().items.iter().map(Item::weight).max().unwrap_or(0)
     }
 
     pub(crate) fn pop(&self, timeout: Duration) -> Next {
@@ -137,6 +153,10 @@ impl Queue {
             None if inner.closed => Next::End,
             None => Next::Nothing,
         }
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().closed
     }
 
     /// What is there is still to be read.

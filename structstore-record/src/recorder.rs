@@ -1,4 +1,6 @@
 //! A recording that is being made: the threads that look at what changes, follow streams, and write.
+
+use std::io;
 use std::path::{Path as FilePath, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,7 +14,7 @@ use structstore::stream::{AnyStream, now};
 use structstore::watch::Batches;
 
 use crate::error::{Error, Result};
-use crate::flight::Flight;
+use crate::flight::{self, Flight};
 use crate::follow::Follow;
 use crate::looks::Looks;
 use crate::options::{Options, Streams};
@@ -67,17 +69,21 @@ pub(crate) struct Shared {
 /// A recording that is being made. It ends when it is stopped or dropped.
 pub struct Recording {
     shared: Arc<Shared>,
+    /// The file, as it was asked for.
+    file: PathBuf,
     threads: Vec<JoinHandle<()>>,
     /// The one that records. A forked child has no threads to wait for.
     process: u32,
 }
 
 impl Recording {
-    /// Begins to record a store, or a part of one, which should be attached as an observer. `name` is what the file says that it is of.
+    /// Begins to record a store, or a part of one, which should be attached as an observer. `name` is what the file says that it is of. `{time}` in the
+    /// name of the file is replaced by the time, and by a number behind it if that name exists: `2026-05-01T12-30-00.000Z-2.mcap`.
     ///
     /// # Errors
     ///
-    /// [`Error::File`] if the file exists or cannot be written, [`Error::Store`] if the store cannot be watched.
+    /// [`Error::File`] if the file exists or cannot be written, [`Error::Store`] if the store cannot be watched or the system has no thread left, and
+    /// [`Error::Invalid`] if a black box has less memory than twice what a whole state takes.
     ///
     /// ```
     /// use structstore::StructStore;
@@ -89,7 +95,7 @@ impl Recording {
     /// store.set("speed", 1.5)?;
     /// let mut recording = Recording::start(&store, "local", &file, Options::new())?;
     /// store.set("speed", 2.5)?;
-    /// recording.mark("faster");
+    /// recording.mark("faster")?;
     /// recording.stop()?;
     /// assert_eq!(Run::open(&file)?.end_state()?.to_string(), r#"{"speed": 2.5}"#);
     /// # Ok::<(), structstore_record::Error>(())
@@ -101,27 +107,17 @@ impl Recording {
         let root = store.clone();
         // What changes from here on is told.
         let batches = Batches::with_contents(&root)?;
-        let shared = Arc::new(Shared {
-            root,
-            name: name.to_owned(),
-            options: options.complete(),
-            queue: Queue::default(),
-            counters: Counters::default(),
-            begun: AtomicBool::new(false),
-            over: AtomicBool::new(false),
-            state_wanted: AtomicBool::new(false),
-            files: Mutex::default(),
-            found: Mutex::default(),
-            failed: Mutex::default(),
-        });
+        let shared = Arc::new(Shared::new(root, name, options.complete(), Queue::default()));
         let target: Box<dyn Target> = match shared.options.black_box.clone() {
             None => Box::new(Files::create(Arc::clone(&shared), file)?),
             Some(black_box) => Box::new(Flight::new(Arc::clone(&shared), file, black_box)?),
         };
         let mut looks = Looks::new(Arc::clone(&shared), batches);
         looks.begin()?;
-        let mut recording =
-            Recording { shared: Arc::clone(&shared), threads: Vec::new(), process: process::id() };
+        if let Some(black_box) = &shared.options.black_box {
+            flight::check(black_box, shared.queue.heaviest())?;
+        }
+        let mut recording = Recording::of(&shared, file);
         recording.spawn("looks", move || looks.run())?;
         if shared.options.streams != Streams::None {
             let follow = Follow::new(Arc::clone(&shared));
@@ -131,25 +127,43 @@ impl Recording {
         Ok(recording)
     }
 
+    /// Without threads yet.
+    fn of(shared: &Arc<Shared>, file: &FilePath) -> Recording {
+        let (threads, process) = (Vec::new(), process::id());
+        Recording { shared: Arc::clone(shared), file: file.to_owned(), threads, process }
+    }
+
     fn spawn(&mut self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<()> {
         let run = move || structstore::binding_support::without_hooks(run);
         let thread = thread::Builder::new().name(format!("structstore-{name}")).spawn(run);
-        self.threads.push(thread.map_err(|error| Error::Invalid(format!("cannot start a thread: {error}")))?);
+        self.threads.push(thread.map_err(Error::thread)?);
         Ok(())
     }
 
-    /// Writes a remark, with the time.
-    pub fn mark(&self, text: &str) {
-        if self.is_here() {
-            self.shared.queue.push(Item::Mark { time: now(), text: text.to_owned() });
-        }
+    /// Writes a remark, with the time. A recording that is over gets none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`] if the disk is so slow that there is no room for the remark; its kind is [`WouldBlock`](io::ErrorKind::WouldBlock).
+    pub fn mark(&self, text: &str) -> Result<()> {
+        self.push(Item::Mark { time: now(), text: text.to_owned() })
     }
 
     /// Saves what a black box has, as if its condition had begun to hold, with a remark. Other recordings get the remark only.
-    pub fn save(&self, text: &str) {
-        if self.is_here() {
-            self.shared.queue.push(Item::Save { time: now(), text: text.to_owned() });
+    ///
+    /// # Errors
+    ///
+    /// As [`mark`](Recording::mark).
+    pub fn save(&self, text: &str) -> Result<()> {
+        self.push(Item::Save { time: now(), text: text.to_owned() })
+    }
+
+    fn push(&self, item: Item) -> Result<()> {
+        if !self.is_here() || self.shared.queue.push(item) || self.shared.queue.is_closed() {
+            return Ok(());
         }
+        let reason = "there is no room for a remark: the disk is slower than what is recorded";
+        Err(Error::file(&self.file)(io::Error::new(io::ErrorKind::WouldBlock, reason)))
     }
 
     /// The files that it has written or begun, the oldest first.
@@ -211,6 +225,22 @@ impl Drop for Recording {
 }
 
 impl Shared {
+    fn new(root: Struct, name: &str, options: Options, queue: Queue) -> Shared {
+        Shared {
+            root,
+            name: name.to_owned(),
+            options,
+            queue,
+            counters: Counters::default(),
+            begun: AtomicBool::new(false),
+            over: AtomicBool::new(false),
+            state_wanted: AtomicBool::new(false),
+            files: Mutex::default(),
+            found: Mutex::default(),
+            failed: Mutex::default(),
+        }
+    }
+
     pub(crate) fn is_over(&self) -> bool {
         self.over.load(Ordering::SeqCst)
     }
@@ -240,5 +270,30 @@ impl Shared {
     /// The streams that are new.
     pub(crate) fn take_found(&self) -> Vec<(Path, AnyStream, u64)> {
         std::mem::take(&mut *self.found.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use structstore::StructStore;
+
+    use super::*;
+
+    #[test]
+    fn a_remark_without_room_is_an_error() {
+        let store = StructStore::new();
+        let (root, queue) = (Struct::clone(&store), Queue::with_room(1000));
+        let shared = Arc::new(Shared::new(root, "local", Options::new(), queue));
+        // Nobody writes.
+        let recording = Recording::of(&shared, FilePath::new("run.mcap"));
+        let remark = "x".repeat(800);
+        recording.mark(&remark).unwrap();
+        for refused in [recording.mark(&remark), recording.save(&remark)] {
+            let error = refused.unwrap_err().to_string();
+            assert!(error.starts_with("run.mcap: there is no room for a remark"), "{error}");
+        }
+        // One that is over has no remarks.
+        shared.queue.close();
+        recording.mark(&remark).unwrap();
     }
 }

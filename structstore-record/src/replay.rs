@@ -1,7 +1,7 @@
 //! A recording played into a store: each look as one transaction, each sample published.
 
 use std::collections::HashMap;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, RangeInclusive};
 use std::time::{Duration, Instant};
 
 use structstore::path::{Path, Step};
@@ -14,10 +14,22 @@ use crate::run::{Entry, Look, Run, Source, StreamType, Topic, sample_bytes};
 /// How long to sleep before it is looked whether to go on.
 const TICK: Duration = Duration::from_millis(50);
 
+/// How many times as fast as it was a recording can be played.
+pub const SPEEDS: RangeInclusive<f64> = 0.001..=1000.0;
+
+/// A speed within these limits.
+pub(crate) fn checked_speed(speed: f64) -> Result<f64> {
+    if SPEEDS.contains(&speed) {
+        return Ok(speed);
+    }
+    let (least, most) = SPEEDS.into_inner();
+    Err(Error::Invalid(format!("speed: found {speed:?}, expected a number from {least} to {most}")))
+}
+
 /// How a recording is played.
 #[derive(Clone, Debug)]
 pub struct Playing {
-    /// How many times as fast as it was.
+    /// How many times as fast as it was, within [`SPEEDS`].
     pub speed: f64,
     /// Where to start, in seconds.
     pub start: f64,
@@ -48,19 +60,40 @@ impl Run {
     ///
     /// # Errors
     ///
-    /// [`Error::Damaged`], and [`Error::Store`] of the store that it is played into.
+    /// [`Error::Damaged`], also of a further file, when its time has come, [`Error::Store`] of the store that it is played into, and [`Error::Invalid`]
+    /// for a speed outside of [`SPEEDS`].
+    ///
+    /// ```
+    /// use structstore::StructStore;
+    /// use structstore_record::{Go, Options, Playing, Recording, Run};
+    ///
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let file = folder.path().join("run.mcap");
+    /// # let store = StructStore::new();
+    /// # store.set("speed", 1.5)?;
+    /// # Recording::start(&store, "local", &file, Options::new())?.stop()?;
+    /// let (run, copy) = (Run::open(&file)?, StructStore::new());
+    /// run.replay(&copy, &Playing { speed: 10.0, ..Playing::default() }, &mut || Go::On)?;
+    /// assert_eq!(copy.get::<f64>("speed")?, 1.5);
+    /// let error = run.replay(&copy, &Playing { speed: 0.0, ..Playing::default() }, &mut || Go::On).unwrap_err();
+    /// assert_eq!(error.to_string(), "speed: found 0.0, expected a number from 0.001 to 1000");
+    /// # Ok::<(), structstore_record::Error>(())
+    /// ```
     pub fn replay(&self, store: &Struct, playing: &Playing, go: &mut dyn FnMut() -> Go) -> Result<()> {
+        let speed = checked_speed(playing.speed)?;
         let from = self.time(playing.start);
         let mut further: Option<Run> = None;
-        while let Some(next) = further.as_ref().unwrap_or(self).next().filter(|next| next.start() <= from) {
+        // One that cannot be read is an error when its time has come.
+        while let Ok(Some(next)) = further.as_ref().unwrap_or(self).next()
+            && next.start() <= from
+        {
             further = Some(next);
         }
         further.as_ref().unwrap_or(self).load(store, from)?;
-        let speed = if playing.speed > 0.0 && playing.speed.is_finite() { playing.speed } else { 1.0 };
         let mut player = Player { store, begun: Instant::now(), from, speed, streams: HashMap::new() };
         loop {
             let run = further.as_ref().unwrap_or(self);
-            let next = player.play(run, playing, go)?.then(|| run.next()).flatten();
+            let next = if player.play(run, playing, go)? { run.next()? } else { None };
             match next {
                 Some(next) => further = Some(next),
                 None => return Ok(()),
@@ -106,7 +139,8 @@ impl Player<'_> {
 
     /// Waits until something is due. `false` if the replay is to stop.
     fn wait(&mut self, time: u64, go: &mut dyn FnMut() -> Go) -> bool {
-        let due = Duration::from_secs_f64(time.saturating_sub(self.from) as f64 / 1e9 / self.speed);
+        let due = time.saturating_sub(self.from) as f64 / 1e9 / self.speed;
+        let due = Duration::try_from_secs_f64(due).unwrap_or(Duration::MAX);
         loop {
             let asked = Instant::now();
             match go() {
@@ -130,7 +164,7 @@ impl Player<'_> {
     }
 
     fn publish(&mut self, run: &Run, entry: &Entry<'_, '_>, of: &StreamType) -> Result<()> {
-        let bytes = sample_bytes(entry.data, of).map_err(|error| run.damaged(error))?;
+        let bytes = sample_bytes(entry, of).map_err(|error| run.damaged(error))?;
         let path = &entry.topic.path;
         if !self.streams.contains_key(path) {
             self.streams.insert(path.clone(), ensure_stream(self.store, path, of)?);

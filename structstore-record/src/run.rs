@@ -1,13 +1,14 @@
 //! A recording as it is read.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::ops::ControlFlow;
 use std::path::{Path as FilePath, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use mcap::records::{AttachmentIndex, ChunkHeader, MessageHeader, MessageIndex, Metadata, Record, op};
+use mcap::records::{ChunkHeader, MessageHeader, MessageIndex, Metadata, Record, op};
 use mcap::{Channel, Summary};
 use memmap2::Mmap;
 use structstore::binding_support::within;
@@ -15,12 +16,13 @@ use structstore::guard::StructMut;
 use structstore::path::{Path, Step};
 use structstore::{DType, Struct, StructStore, Value};
 
-use crate::decode::{self, Spec};
+use crate::decode::{self, SampleSize, Spec};
 use crate::error::{Error, Result};
 use crate::file::{MARKS, METADATA, NUMBER, ONLY, PATH, RECORDING, SOURCE, STATE, STORE};
-use crate::records::{self, Channels, Frames, Visitor};
+use crate::records::{self, Channels, Damage, Frames, TOO_MANY_CHANNELS, Visitor};
 use crate::series::Series;
 use crate::value::inner;
+use crate::write::{further, numbered};
 
 /// A recording in a file.
 ///
@@ -34,7 +36,14 @@ pub struct Run {
     states: Vec<State>,
     span: Option<(u64, u64)>,
     about: About,
+    /// The places of chunks that could not be read, of a recording that was not finished.
+    missed: Mutex<BTreeSet<u64>>,
 }
+
+/// How many bytes a record takes besides its contents: a code, and their length.
+const FRAME: u64 = 1 + 8;
+/// What to do about a damaged file.
+const REMEDY: &str = "`structstore record --repair` keeps what can be read";
 
 /// What the metadata says.
 #[derive(Default)]
@@ -79,18 +88,14 @@ pub(crate) struct StreamType {
     pub(crate) dtype: DType,
     pub(crate) shape: Vec<usize>,
     pub(crate) depth: u64,
+    pub(crate) size: SampleSize,
 }
 
-/// A whole state in the file.
+/// A whole state in the file, as an attachment.
 struct State {
     time: u64,
-    data: StateData,
-}
-
-enum StateData {
-    Indexed(AttachmentIndex),
-    /// Of a recording that was not finished.
-    Read(Vec<u8>),
+    /// The place of the attachment.
+    offset: u64,
 }
 
 /// One message.
@@ -170,14 +175,22 @@ impl Run {
     ///
     /// [`Error::File`] if it cannot be read, [`Error::Damaged`] if it is no recording of a store.
     pub fn open(file: impl AsRef<FilePath>) -> Result<Run> {
-        let file = file.as_ref();
+        let run = Run::read(file.as_ref())?;
+        match run.is_of_a_store() {
+            true => Ok(run),
+            false => Err(run.damaged("nothing of a store is recorded in it")),
+        }
+    }
+
+    /// The same, also of one in which nothing is recorded.
+    fn read(file: &FilePath) -> Result<Run> {
         let opened = File::open(file).map_err(Error::file(file))?;
         // SAFETY: the documentation says what a process that truncates it does.
         let map = unsafe { Mmap::map(&opened) }.map_err(Error::file(file))?;
         if !map.starts_with(mcap::MAGIC) {
             return Err(Error::damaged(file, "this is no MCAP file"));
         }
-        let summary = Summary::read(&map).ok().flatten();
+        let summary = Summary::read(&map).ok().flatten().filter(is_index);
         let mut run = Run {
             file: file.to_owned(),
             map,
@@ -186,20 +199,30 @@ impl Run {
             states: Vec::new(),
             span: None,
             about: About::default(),
+            missed: Mutex::default(),
         };
         match run.summary.take() {
-            Some(summary) => run.index(summary),
-            None => run.scan(),
+            Some(summary) => run.index(summary)?,
+            None => run.scan()?,
         }
         run.states.sort_by_key(|state| state.time);
-        match run.topics.values().any(|topic| topic.source != Source::Marks) || !run.states.is_empty() {
-            true => Ok(run),
-            false => Err(Error::damaged(file, "nothing of a store is recorded in it")),
-        }
+        Ok(run)
+    }
+
+    /// Whether something of a store is recorded.
+    fn is_of_a_store(&self) -> bool {
+        self.topics.values().any(|topic| topic.source != Source::Marks) || !self.states.is_empty()
     }
 
     /// Takes what the summary says.
-    fn index(&mut self, summary: Summary) {
+    fn index(&mut self, summary: Summary) -> Result<()> {
+        let chunks = summary.chunk_indexes.iter();
+        let mut chunks: Vec<(u64, u64)> =
+            chunks.map(|index| (index.chunk_start_offset, index.chunk_length)).collect();
+        chunks.sort_unstable();
+        if chunks.windows(2).any(overlaps) {
+            return Err(self.repairable("indexes of chunks that overlap"));
+        }
         for (id, channel) in &summary.channels {
             self.topics.extend(Topic::new(channel).map(|topic| (*id, topic)));
         }
@@ -213,7 +236,7 @@ impl Run {
             }
         }
         for index in summary.attachment_indexes.iter().filter(|index| index.name == STATE) {
-            self.states.push(State { time: index.log_time, data: StateData::Indexed(index.clone()) });
+            self.states.push(State { time: index.log_time, offset: index.offset });
         }
         for index in summary.metadata_indexes.iter().filter(|index| index.name == METADATA) {
             let first = Frames::from(&self.map, index.offset).next();
@@ -224,14 +247,27 @@ impl Run {
             }
         }
         self.summary = Some(summary);
+        Ok(())
     }
 
     /// Looks through a recording that was not finished.
-    fn scan(&mut self) {
+    fn scan(&mut self) -> Result<()> {
         let mut scan = Scan::default();
+        records::each_channel(&self.map, &mut scan);
         records::each(&self.map, &mut scan);
+        if scan.channels.is_full {
+            return Err(self.damaged(TOO_MANY_CHANNELS));
+        }
         scan.topics.retain(|_, topic| topic.messages > 0);
         (self.topics, self.states, self.span, self.about) = (scan.topics, scan.states, scan.span, scan.about);
+        self.missed = Mutex::new(scan.missed);
+        Ok(())
+    }
+
+    /// How many chunks of a recording that was not finished could not be read, by now: opening it reads few of them. What they have is left out. A
+    /// recording that was finished has none: there, a damaged chunk is an error for whoever reads it.
+    pub fn damaged_chunks(&self) -> u64 {
+        self.missed.lock().unwrap_or_else(PoisonError::into_inner).len() as u64
     }
 
     /// The name of the store that was recorded.
@@ -240,14 +276,47 @@ impl Run {
     }
 
     /// The file that goes on after this one, if the recording was split and the file is beside it, named as it was.
-    pub fn next(&self) -> Option<Run> {
-        let (recording, number) = self.about.part.as_ref()?;
-        let stem = self.file.file_stem()?.to_str()?;
-        let stem = stem.strip_suffix(&format!("-{number}")).filter(|_| *number > 1).unwrap_or(stem);
-        let next =
-            Run::open(self.file.with_file_name(format!("{stem}-{}.mcap", number.checked_add(1)?))).ok()?;
-        let goes_on = next.about.part.as_ref().is_some_and(|(of, at)| of == recording && *at == number + 1);
-        goes_on.then_some(next)
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`] and [`Error::Damaged`] if there is a file of its name that cannot be read.
+    pub fn next(&self) -> Result<Option<Run>> {
+        let Some((recording, number)) = &self.about.part else { return Ok(None) };
+        let (next, mut failed) = (Some((recording.clone(), number.saturating_add(1))), None);
+        for file in self.candidates(*number) {
+            match Run::read(&file) {
+                // One in which nothing is recorded yet.
+                Ok(run) if run.about.part == next => return Ok(run.is_of_a_store().then_some(run)),
+                Ok(_) => {}
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        failed.map_or(Ok(None), Err)
+    }
+
+    /// The files whose names say that they may go on after this one, the file of this number.
+    fn candidates(&self, number: u32) -> Vec<PathBuf> {
+        let Some(stem) = self.file.file_stem().and_then(OsStr::to_str) else { return Vec::new() };
+        let own = format!("-{number}");
+        let plain = stem.strip_suffix(&own).filter(|_| number > 1).unwrap_or(stem);
+        // One whose name was taken has two numbers: `run-2-3.mcap`.
+        let other = stem.rsplit_once('-').filter(|(_, last)| number > 1 && last.parse::<u32>().is_ok());
+        let other = other.and_then(|(rest, _)| rest.strip_suffix(&own));
+        let mut files = Vec::new();
+        for stem in [Some(plain), other].into_iter().flatten() {
+            let first = self.file.with_file_name(format!("{stem}.mcap"));
+            let next = further(&first, number.saturating_add(1));
+            let mut file = next.clone();
+            for again in 2_u32.. {
+                let Ok(found) = file.symlink_metadata() else { break };
+                // A recorder that was killed has written nothing into it.
+                if found.len() > 0 {
+                    files.push(file);
+                }
+                file = numbered(&next, again);
+            }
+        }
+        files
     }
 
     /// Whether the recording was finished. One that was not lacks the index, which other programs need: see [`repair`](crate::repair).
@@ -307,20 +376,34 @@ impl Run {
             })
         };
         match &self.summary {
-            None => records::each(&self.map, &mut Span { from, until, visit: &mut visit }),
+            None => {
+                let mut missed = BTreeSet::new();
+                let mut span = Span { from, until, visit: &mut visit, missed: &mut missed };
+                records::each(&self.map, &mut span);
+                self.missed.lock().unwrap_or_else(PoisonError::into_inner).append(&mut missed);
+            }
             Some(summary) => {
                 for index in &summary.chunk_indexes {
                     let has_some = index.message_end_time >= from && index.message_start_time <= until;
-                    if !has_some || !ids.iter().any(|id| index.message_index_offsets.contains_key(id)) {
+                    // Without indexes of its messages, it may have any.
+                    let channels = &index.message_index_offsets;
+                    if !has_some || !channels.is_empty() && !ids.iter().any(|id| channels.contains_key(id)) {
                         continue;
                     }
                     let chunk = Frames::from(&self.map, index.chunk_start_offset).next();
-                    let chunk = chunk.filter(|(opcode, _)| *opcode == op::CHUNK);
-                    let (_, body) = chunk.ok_or_else(|| self.damaged("an index that leads to no chunk"))?;
-                    if records::each_in_chunk(body, &mut visit)
-                        .map_err(|error| self.damaged(error))?
-                        .is_break()
-                    {
+                    // Of this length, or chunks might overlap after all.
+                    let chunk = chunk.filter(|(opcode, body)| {
+                        let length = (body.len() as u64).saturating_add(FRAME);
+                        *opcode == op::CHUNK && length == index.chunk_length
+                    });
+                    let (_, body) =
+                        chunk.ok_or_else(|| self.repairable("an index that leads to no chunk"))?;
+                    let visited = records::each_in_chunk(body, &mut visit);
+                    let visited = visited.map_err(|error| match index.compression.as_str() {
+                        "" | "zstd" => self.repairable(error),
+                        _ => self.damaged(error),
+                    });
+                    if visited?.is_break() {
                         break;
                     }
                 }
@@ -331,6 +414,11 @@ impl Run {
 
     pub(crate) fn damaged(&self, found: impl std::fmt::Display) -> Error {
         Error::damaged(&self.file, found)
+    }
+
+    /// A record that cannot be read, in a file whose other records may be.
+    fn repairable(&self, found: impl std::fmt::Display) -> Error {
+        self.damaged(format_args!("{found}; {REMEDY}"))
     }
 
     /// The state at the start.
@@ -399,18 +487,12 @@ impl Run {
         }
     }
 
-    fn snapshot<'s>(&'s self, state: &'s State) -> Result<Cow<'s, [u8]>> {
-        match &state.data {
-            StateData::Read(data) => Ok(data.into()),
-            StateData::Indexed(index) => {
-                let found = Frames::from(&self.map, index.offset).next();
-                let (opcode, body) =
-                    found.ok_or_else(|| self.damaged("an index that leads out of the file"))?;
-                match records::parse(opcode, body).map_err(|error| self.damaged(error))? {
-                    Record::Attachment { data, .. } => Ok(data),
-                    _ => Err(self.damaged("an index that leads to no attachment")),
-                }
-            }
+    fn snapshot(&self, state: &State) -> Result<Cow<'_, [u8]>> {
+        let found = Frames::from(&self.map, state.offset).next();
+        let (opcode, body) = found.ok_or_else(|| self.repairable("an index that leads out of the file"))?;
+        match records::parse(opcode, body).map_err(|error| self.repairable(error))? {
+            Record::Attachment { data, .. } => Ok(data),
+            _ => Err(self.repairable("an index that leads to no attachment")),
         }
     }
 
@@ -433,11 +515,11 @@ impl Run {
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] if nothing of that path is recorded, [`Error::Damaged`].
+    /// [`Error::NotRecorded`] if nothing of that path is recorded, [`Error::Damaged`].
     pub fn series(&self, path: &Path) -> Result<Series> {
         let of = |topic: &Topic| of_topic(topic, path);
         if !self.topics.values().any(|topic| of(topic).is_some()) {
-            return Err(Error::Invalid(format!("{path}: nothing is recorded of it")));
+            return Err(Error::NotRecorded(path.clone()));
         }
         let (mut series, start) = (Series::default(), self.start());
         self.visit((0, u64::MAX), &|topic| of(topic).is_some(), &mut |entry| {
@@ -451,6 +533,20 @@ impl Run {
     }
 }
 
+/// Whether a summary leads to all messages and attachments: other programs need not write all of it.
+fn is_index(summary: &Summary) -> bool {
+    summary.stats.as_ref().is_some_and(|stats| {
+        summary.chunk_indexes.len() as u64 >= u64::from(stats.chunk_count)
+            && (stats.message_count == 0 || stats.chunk_count > 0)
+            && summary.attachment_indexes.len() as u64 >= u64::from(stats.attachment_count)
+    })
+}
+
+/// Whether the first of two chunks, by their places and lengths, reaches into the second.
+fn overlaps(chunks: &[(u64, u64)]) -> bool {
+    matches!(chunks, [(start, length), (next, _)] if start.saturating_add(*length) > *next)
+}
+
 /// What is found in a recording that was not finished.
 #[derive(Default)]
 struct Scan {
@@ -459,6 +555,7 @@ struct Scan {
     states: Vec<State>,
     span: Option<(u64, u64)>,
     about: About,
+    missed: BTreeSet<u64>,
 }
 
 impl Scan {
@@ -475,14 +572,16 @@ impl Visitor for Scan {
     /// Its messages are counted without it, if it says nothing new of channels.
     fn wants(&mut self, _: &ChunkHeader, indexes: Option<&[MessageIndex]>) -> bool {
         let is_known = |index: &MessageIndex| self.channels.get(index.channel_id).is_some();
-        let Some(indexes) = indexes.filter(|indexes| indexes.iter().all(is_known)) else { return true };
+        // A chunk without indexes may have messages all the same: other programs leave them out.
+        let known = indexes.filter(|indexes| !indexes.is_empty() && indexes.iter().all(is_known));
+        let Some(indexes) = known else { return true };
         for index in indexes {
             index.records.iter().for_each(|entry| self.count(index.channel_id, entry.log_time));
         }
         false
     }
 
-    fn visit(&mut self, record: Record<'_>) -> ControlFlow<()> {
+    fn visit(&mut self, record: Record<'_>, offset: u64) -> ControlFlow<()> {
         match record {
             Record::Schema { header, data } => self.channels.add_schema(header, &data),
             Record::Channel(channel) => {
@@ -493,14 +592,24 @@ impl Visitor for Scan {
                 }
             }
             Record::Message { header, .. } => self.count(header.channel_id, header.log_time),
-            Record::Attachment { header, data, .. } if header.name == STATE => {
-                let data = StateData::Read(data.into_owned());
-                self.states.push(State { time: header.log_time, data });
+            Record::Attachment { header, .. } if header.name == STATE => {
+                self.states.push(State { time: header.log_time, offset });
             }
             Record::Metadata(metadata) if metadata.name == METADATA => self.about = About::new(&metadata),
             _ => {}
         }
         ControlFlow::Continue(())
+    }
+
+    fn miss(&mut self, damage: Damage) {
+        note(damage, &mut self.missed);
+    }
+}
+
+/// Takes note of a chunk that cannot be read.
+fn note(damage: Damage, missed: &mut BTreeSet<u64>) {
+    if damage.is_chunk {
+        missed.insert(damage.offset);
     }
 }
 
@@ -509,6 +618,7 @@ struct Span<'v> {
     from: u64,
     until: u64,
     visit: &'v mut dyn FnMut(Record<'_>) -> ControlFlow<()>,
+    missed: &'v mut BTreeSet<u64>,
 }
 
 impl Visitor for Span<'_> {
@@ -516,8 +626,12 @@ impl Visitor for Span<'_> {
         chunk.message_end_time >= self.from && chunk.message_start_time <= self.until
     }
 
-    fn visit(&mut self, record: Record<'_>) -> ControlFlow<()> {
+    fn visit(&mut self, record: Record<'_>, _: u64) -> ControlFlow<()> {
         (self.visit)(record)
+    }
+
+    fn miss(&mut self, damage: Damage) {
+        note(damage, self.missed);
     }
 }
 
@@ -538,8 +652,9 @@ impl Topic {
                 true => DType::structured(descr, told("structstore.itemsize")?.parse().ok()?),
                 false => DType::new(descr),
             };
-            let shape = serde_json::from_str(told("structstore.shape")?).ok()?;
-            Some(StreamType { dtype: dtype.ok()?, shape, depth: told("structstore.depth")?.parse().ok()? })
+            let (dtype, depth) = (dtype.ok()?, told("structstore.depth")?.parse().ok()?);
+            let shape: Vec<usize> = serde_json::from_str(told("structstore.shape")?).ok()?;
+            Some(StreamType { size: SampleSize::new(&dtype, &shape), dtype, shape, depth })
         };
         Some(Topic {
             name: channel.topic.clone(),
@@ -599,20 +714,31 @@ fn read(entry: &Entry<'_, '_>, way: &[Step]) -> std::result::Result<Option<Value
 
 /// The value of a sample.
 fn sample(entry: &Entry<'_, '_>, stream: &StreamType) -> std::result::Result<Value<'static>, String> {
-    let bytes = sample_bytes(entry.data, stream)?;
+    let bytes = sample_bytes(entry, stream)?;
     let value =
         structstore::stream::StreamValue::new(stream.dtype.clone(), &stream.shape, stream.depth.max(1));
     Ok(value.map_err(|error| error.to_string())?.sample(&bytes).into_owned())
 }
 
 /// The bytes of a sample.
-pub(crate) fn sample_bytes(data: &[u8], stream: &StreamType) -> std::result::Result<Vec<u8>, String> {
+pub(crate) fn sample_bytes(
+    entry: &Entry<'_, '_>,
+    stream: &StreamType,
+) -> std::result::Result<Vec<u8>, String> {
+    let named = |error: String| format!("{}: {error}", entry.topic.name);
+    let size = stream.size.checked(&stream.dtype, entry.data.len()).map_err(named)?;
     if !stream.shape.is_empty() {
-        return decode::of_array(data).map(|array| array.data().to_vec());
+        let array = decode::of_array(entry.data).map_err(named)?;
+        return match array.data().len() {
+            found if found as u64 == size => Ok(array.data().to_vec()),
+            found => Err(named(format!("found a sample of {found} bytes, expected {size}"))),
+        };
     }
-    let message: Value<'static> = serde_json::from_slice(data).map_err(|error| error.to_string())?;
-    let message = structstore::binding_support::from_document(message).map_err(|error| error.to_string())?;
-    Ok(decode::packed(&stream.dtype, &stream.shape, &message))
+    let message = serde_json::from_slice::<Value<'static>>(entry.data);
+    let message = message.map_err(|error| named(error.to_string()))?;
+    let message = structstore::binding_support::from_document(message);
+    let message = message.map_err(|error| named(error.to_string()))?;
+    decode::packed(&stream.dtype, &message).map_err(named)
 }
 
 /// Puts what a message says into a store.

@@ -7,11 +7,15 @@ use structstore::Value;
 use structstore::path::{Path, Step};
 
 use crate::decode;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::run::{Run, Source};
 
 /// Up to how many elements of an array have a column each.
 const ELEMENTS: usize = 64;
+/// How many cells a table has at most for each value in it, and how many more: a file of names that are new in each row would make a table that
+/// is much larger than the file.
+const CELLS: usize = 16;
+const MORE_CELLS: usize = 1 << 20;
 
 /// The fields of a struct or of a stream's records over time.
 #[derive(Debug, Default)]
@@ -21,17 +25,35 @@ pub struct Table {
     /// The columns, each as long as the times; null where a field was not there.
     pub columns: Vec<(String, Vec<Value<'static>>)>,
     places: HashMap<String, usize>,
+    /// How many cells have a value that was recorded.
+    filled: usize,
 }
 
 impl Table {
-    fn begin_row(&mut self, time: f64) {
-        self.end_row();
+    fn begin_row(&mut self, time: f64, of: &Path) -> Result<()> {
         self.times.push(time);
+        self.check(of)
     }
 
-    fn end_row(&mut self) {
+    /// All columns are as long as the times.
+    fn complete(mut self, of: &Path) -> Result<Table> {
+        self.check(of)?;
         let rows = self.times.len();
         self.columns.iter_mut().for_each(|(_, values)| values.resize(rows, Value::Null));
+        Ok(self)
+    }
+
+    /// Refuses a table that is nearly empty.
+    fn check(&self, of: &Path) -> Result<()> {
+        let (rows, columns) = (self.times.len(), self.columns.len());
+        let most = self.filled.saturating_mul(CELLS).saturating_add(MORE_CELLS);
+        if rows.saturating_mul(columns) <= most {
+            return Ok(());
+        }
+        let last = self.columns.last().map_or("", |(name, _)| name.as_str());
+        Err(Error::Invalid(format!(
+            "{of}: the table has more than {columns} columns, which are nearly empty; select a path below it, such as that of {last:?}"
+        )))
     }
 
     fn add(&mut self, name: String, value: Value<'static>) {
@@ -58,6 +80,7 @@ impl Table {
         if let Some((_, values)) = self.columns.get_mut(place) {
             values.resize(row, Value::Null);
             values.push(value);
+            self.filled = self.filled.saturating_add(1);
         }
     }
 }
@@ -79,7 +102,7 @@ impl Run {
     ///
     /// # Errors
     ///
-    /// As [`series`](Run::series).
+    /// As [`series`](Run::series), and [`Error::Invalid`] for a table of many columns that are nearly empty.
     ///
     /// ```
     /// use structstore::StructStore;
@@ -107,7 +130,7 @@ impl Run {
             };
             let series = self.series(path)?;
             for (time, value) in series.times.into_iter().zip(series.values) {
-                table.begin_row(time);
+                table.begin_row(time, path)?;
                 match value {
                     Value::Struct(fields) => {
                         fields.into_iter().for_each(|(field, value)| table.add(field.into_owned(), value));
@@ -115,20 +138,18 @@ impl Run {
                     value => table.add(name.clone(), value),
                 }
             }
-            table.end_row();
-            return Ok(table);
+            return table.complete(path);
         }
         let start = self.start();
         self.visit((0, u64::MAX), &|topic| is_struct(topic.source, &topic.path), &mut |entry| {
             let message =
                 decode::of_struct(entry.data, &entry.topic.spec).map_err(|error| self.damaged(error))?;
-            table.begin_row(entry.time.saturating_sub(start) as f64 / 1e9);
+            table.begin_row(entry.time.saturating_sub(start) as f64 / 1e9, path)?;
             for (name, value) in message.fields {
                 table.put(name, value);
             }
             Ok(ControlFlow::Continue(()))
         })?;
-        table.end_row();
-        Ok(table)
+        table.complete(path)
     }
 }

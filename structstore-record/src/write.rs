@@ -1,5 +1,7 @@
 //! The thread of a recording that writes what the others have read.
 
+use std::fs::File;
+use std::io;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -7,7 +9,7 @@ use std::sync::atomic::Ordering;
 use structstore::binding_support::iso;
 use structstore::stream::{now, wall_time};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::file::{Part, Recorded};
 use crate::queue::{Item, Next};
 use crate::recorder::{Shared, TICK};
@@ -47,7 +49,41 @@ pub(crate) fn named(pattern: &FilePath, time: u64) -> PathBuf {
 }
 
 /// What a time stands for in names of files.
-pub(crate) const TIME: &str = "{time}";
+const TIME: &str = "{time}";
+
+/// Whether names of a pattern differ by their times.
+pub(crate) fn has_time(pattern: &FilePath) -> bool {
+    pattern.file_name().is_some_and(|name| name.to_string_lossy().contains(TIME))
+}
+
+/// How many names are tried.
+const MOST_NAMES: u32 = 1_000_000;
+
+/// A new file. If one of its name exists, it gets another name where `is_free` permits it: `run-2.mcap`, `run-3.mcap`.
+pub(crate) fn create_new(file: &FilePath, is_free: bool) -> Result<(PathBuf, File)> {
+    let mut name = file.to_owned();
+    for number in 2..MOST_NAMES {
+        match File::options().write(true).create_new(true).open(&name) {
+            Err(error) if is_free && error.kind() == io::ErrorKind::AlreadyExists => {
+                name = numbered(file, number);
+            }
+            opened => {
+                let opened = opened.map_err(Error::file(&name))?;
+                return Ok((name, opened));
+            }
+        }
+    }
+    Err(Error::file(&name)(io::ErrorKind::AlreadyExists.into()))
+}
+
+/// A name with a number in front of its extension.
+pub(crate) fn numbered(file: &FilePath, number: u32) -> PathBuf {
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+    match file.extension() {
+        Some(extension) => file.with_file_name(format!("{stem}-{number}.{}", extension.to_string_lossy())),
+        None => file.with_file_name(format!("{stem}-{number}")),
+    }
+}
 
 /// Everything, in a file, and others behind it.
 pub(crate) struct Files {
@@ -60,8 +96,9 @@ pub(crate) struct Files {
 impl Files {
     pub(crate) fn create(shared: Arc<Shared>, file: &FilePath) -> Result<Files> {
         let time = now();
-        let (first, part) = (named(file, time), Part { recording: wall_time(time), number: 1 });
-        let recorded = Recorded::create(&first, &shared, part, Node::default())?;
+        let part = Part { recording: wall_time(time), number: 1 };
+        let (first, created) = create_new(&named(file, time), has_time(file))?;
+        let recorded = Recorded::create(&first, created, &shared, part, Node::default())?;
         Ok(Files { shared, first, part, recorded })
     }
 
@@ -75,8 +112,9 @@ impl Files {
             return Ok(());
         };
         self.part.number += 1;
-        let file = further(&self.first, self.part.number);
-        let mut next = Recorded::create(&file, &self.shared, self.part, self.recorded.take_tree())?;
+        let (file, created) = create_new(&further(&self.first, self.part.number), true)?;
+        let tree = self.recorded.take_tree();
+        let mut next = Recorded::create(&file, created, &self.shared, self.part, tree)?;
         next.write_structs(*time)?;
         std::mem::replace(&mut self.recorded, next).finish()
     }
@@ -106,6 +144,19 @@ impl Target for Files {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_that_are_taken_get_numbers() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["run.mcap", "run-2.mcap", "run-3.mcap"] {
+            let (file, _) = create_new(&folder.path().join("run.mcap"), true).unwrap();
+            assert_eq!(file, folder.path().join(name));
+        }
+        let taken = create_new(&folder.path().join("run.mcap"), false).unwrap_err();
+        assert!(taken.to_string().contains("run.mcap: File exists"), "{taken}");
+        assert_eq!(numbered(FilePath::new("a.b/run"), 2), FilePath::new("a.b/run-2"));
+        assert_eq!(numbered(FilePath::new("12.000Z.mcap"), 2), FilePath::new("12.000Z-2.mcap"));
+    }
 
     #[test]
     fn names_have_times_and_numbers() {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use structstore::path::Path;
 use structstore::stream::Stream;
-use structstore::{StructStore, StructStoreShared, Value};
+use structstore::{ArrayValue, StructStore, StructStoreShared, Value};
 use structstore_record::{BlackBox, Options, Recording, Run};
 use structstore_tests::SegmentName;
 
@@ -129,7 +129,7 @@ fn it_is_saved_when_the_store_goes_or_somebody_says_so() {
     let pattern = folder.path().join("{time}.mcap");
     let options = Options::new().black_box(brief().after(Duration::ZERO));
     let mut recording = Recording::start(&observer, &name, &pattern, options).unwrap();
-    recording.save("to be sure");
+    recording.save("to be sure").unwrap();
     until(|| files(&folder).len() == 1);
     store.set("n", 2).unwrap();
     thread::sleep(Duration::from_millis(50));
@@ -144,6 +144,38 @@ fn it_is_saved_when_the_store_goes_or_somebody_says_so() {
 }
 
 #[test]
+fn the_newest_whole_state_is_kept_whatever_it_takes() {
+    const LARGE: usize = 4 << 20;
+    for wanted in [vec![Path::ROOT], vec![path("n"), path("large")]] {
+        let (store, folder) = (StructStore::new(), tempfile::tempdir().unwrap());
+        store.set("n", 0_u32).unwrap();
+        let numbers = store.ensure_stream::<u64>("numbers", Stream::depth(100)).unwrap();
+        let black_box = brief().last(Duration::from_secs(3600)).after(Duration::ZERO).memory(1 << 20);
+        let options = Options::new().rate(1000.0).paths(wanted).black_box(black_box);
+        let file = folder.path().join("run.mcap");
+        let mut recording = Recording::start(&store, "local", &file, options.clone()).unwrap();
+        store.set("large", ArrayValue::from_slice(&[LARGE], &vec![7_u8; LARGE]).unwrap()).unwrap();
+        for n in 1..=50_u32 {
+            store.set("n", n).unwrap();
+            numbers.publish(&n.into()).unwrap();
+            thread::sleep(Duration::from_millis(10));
+        }
+        thread::sleep(Duration::from_millis(200));
+        recording.save("now").unwrap();
+        until(|| !recording.is_running());
+        recording.stop().unwrap();
+        let state = Run::open(&file).unwrap().end_state().unwrap();
+        assert_eq!(state.get("n").unwrap().to_string(), "50");
+        let Some(Value::Array(large)) = state.get("large") else { panic!("no array in {state}") };
+        assert_eq!(large.data().len(), LARGE);
+        // A store that is too large from the beginning.
+        let refused = Recording::start(&store, "local", &folder.path().join("other.mcap"), options);
+        let refused = refused.err().unwrap().to_string();
+        assert!(refused.starts_with("memory: found 1048576 bytes, expected at least 8"), "{refused}");
+    }
+}
+
+#[test]
 fn what_makes_no_sense_is_refused() {
     let (store, folder) = (StructStore::new(), tempfile::tempdir().unwrap());
     let start = |file: &str, options: Options| {
@@ -152,6 +184,26 @@ fn what_makes_no_sense_is_refused() {
     };
     let options = Options::new().black_box(brief());
     assert!(start("none/{time}.mcap", options.clone()).contains("No such file or directory"));
-    assert!(start("{time}.mcap", options.split(5)).starts_with("split: "));
+    assert!(start("{time}.mcap", options.clone().split(5)).starts_with("split: "));
     assert!(files(&folder).is_empty());
+    std::fs::write(folder.path().join("taken.mcap"), b"mine").unwrap();
+    assert!(start("taken.mcap", options).contains("taken.mcap: "));
+}
+
+#[test]
+fn files_of_one_moment_have_names_of_their_own() {
+    let (store, folder) = (StructStore::new(), tempfile::tempdir().unwrap());
+    store.set("n", 1).unwrap();
+    let options = Options::new().black_box(brief().after(Duration::ZERO));
+    let pattern = folder.path().join("{time}.mcap");
+    let mut recording = Recording::start(&store, "local", &pattern, options).unwrap();
+    // One that is asked for while another is written belongs to it.
+    for _ in 0..200 {
+        recording.save("again").unwrap();
+    }
+    until(|| files(&folder).len() > 1);
+    thread::sleep(Duration::from_millis(100));
+    assert!(recording.is_running());
+    recording.stop().unwrap();
+    assert_eq!(recording.files().len(), files(&folder).len());
 }

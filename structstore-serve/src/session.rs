@@ -150,8 +150,9 @@ impl<S: FnMut(Out) -> bool> Session<S> {
         match message {
             Message::Next => self.ready = true,
             Message::Timeline { control } => {
-                if let Some(timeline) = &self.settings.timeline {
-                    timeline.control(control);
+                let timeline = self.settings.timeline.as_ref();
+                if let Some(Err(error)) = timeline.map(|timeline| timeline.control(control)) {
+                    return self.say(&json!({ "type": "error", "error": error }));
                 }
             }
             Message::View(asked) => self.view.ask(asked),

@@ -14,7 +14,11 @@ pub trait Timeline: Send + Sync {
     fn now(&self) -> Moment;
 
     /// Does what a page asks for.
-    fn control(&self, control: Control);
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be done, which the page is told.
+    fn control(&self, control: Control) -> Result<(), String>;
 }
 
 /// Where a recording is.

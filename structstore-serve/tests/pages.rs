@@ -1,5 +1,6 @@
 //! What pages are told, and what they may do, by messages of the protocol.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -7,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value as Json, json};
 use structstore::stream::Stream;
 use structstore::{ArrayValue, Cleanup, DType, Meta, Struct, StructStore, StructStoreShared, Value};
-use structstore_serve::{Options, Out, Page, Source, Viewer};
+use structstore_serve::{Control, Moment, Options, Out, Page, Source, Timeline, Viewer};
 use structstore_tests::SegmentName;
 
 /// More than anything here takes.
@@ -100,6 +101,39 @@ fn local(store: &StructStore, options: &Options) -> Viewer {
 
 fn all() -> Options {
     Options::new().writable(["".parse().unwrap()]).rate(240.0)
+}
+
+/// A recording that has one speed.
+struct Still;
+
+impl Timeline for Still {
+    fn duration(&self) -> f64 {
+        60.0
+    }
+
+    fn marks(&self) -> Vec<(f64, String)> {
+        Vec::new()
+    }
+
+    fn now(&self) -> Moment {
+        Moment { time: 0.0, playing: false, speed: 1.0 }
+    }
+
+    fn control(&self, control: Control) -> Result<(), String> {
+        match control {
+            Control::Speed(speed) => Err(format!("speed: found {speed}")),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[test]
+fn a_speed_that_is_refused_is_an_error() {
+    let client = Client::new(&local(&StructStore::new(), &Options::new().timeline(Arc::new(Still))));
+    client.ask(json!({ "type": "timeline", "control": { "seek": 5.0 } }));
+    client.ask(json!({ "type": "timeline", "control": { "speed": 1e-300 } }));
+    let told = client.until("error", |_| true).message;
+    assert!(told["error"].as_str().unwrap().starts_with("speed: found 0.0000"), "{told}");
 }
 
 #[test]

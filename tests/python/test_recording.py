@@ -18,6 +18,7 @@ import jsonschema
 import numpy as np
 import pytest
 from mcap.reader import make_reader
+from mcap.writer import Writer
 
 import structstore
 from structstore import StructStore, StructStoreShared
@@ -63,7 +64,7 @@ def test_a_store_is_recorded_and_read(store: StructStore, name: str, file: Path)
     assert run["pose.frame"][1] == ["map"] * 5
     assert run.at(0) == {"pose": {"x": 0.5, "frame": "map"}, "gains": run.at(0).gains}
     assert run.at(run.duration).pose == store.pose and run.at(times[2] + 1e-6).pose.x == 2.0
-    with pytest.raises(structstore.NotFoundError, match="pose.y: nothing is recorded"):
+    with pytest.raises(structstore.NotFoundError, match="pose.y: not in this recording"):
         run["pose.y"]
     with pytest.raises(KeyError):
         run["nothing"]
@@ -132,7 +133,7 @@ def test_an_interrupt_ends_a_replay(local: StructStore, file: Path) -> None:
     signal.signal(signal.SIGALRM, lambda *_: (_ for _ in ()).throw(InterruptedError))
     signal.setitimer(signal.ITIMER_REAL, 0.1)
     with pytest.raises(InterruptedError):
-        structstore.read(file).replay(StructStore(), speed=1e-6)
+        structstore.read(file).replay(StructStore(), speed=0.001)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
 
 
@@ -186,8 +187,51 @@ def test_what_makes_no_sense_is_refused(local: StructStore, file: Path) -> None:
     file.unlink()
     with structstore.record(local, file):
         pass
-    with pytest.raises(structstore.InvalidArgumentError, match="speed: found 0, expected a number above 0"):
-        structstore.read(file).replay(local, speed=0)
+    for speed in (0, -1, 1e-300, 1e300, float("nan"), float("inf")):
+        with pytest.raises(structstore.InvalidArgumentError, match="speed: found .*, expected a number from 0.001 to 1000"):
+            structstore.read(file).replay(local, speed=speed)
+
+
+def made(file: Path, source: str, told: dict[str, str], messages: list[bytes]) -> None:
+    """A recording that another program has made: one topic."""
+    with file.open("wb") as stream:
+        writer = Writer(stream)
+        writer.start()
+        schema = writer.register_schema("other", "jsonschema", b"{}")
+        metadata = {f"structstore.{key}": text for key, text in told.items()} | {"structstore.path": "s", "structstore.source": source}
+        channel = writer.register_channel("/s", "json", schema, metadata)
+        for at, message in enumerate(messages):
+            writer.add_message(channel, log_time=at + 1, data=message, publish_time=at + 1)
+        writer.finish()
+
+
+def test_a_damaged_recording_names_the_remedy(file: Path) -> None:
+    made(file, "stream", {"dtype": "<f8", "itemsize": "8", "shape": "[]", "depth": "1"}, [b'{"value": 1.5}'] * 10)
+    data = bytearray(file.read_bytes())
+    data[data.index(b"zstd") + 30] ^= 0x55
+    file.write_bytes(data)
+    run = structstore.read(file)
+    assert run.finished and run.damaged_chunks == 0
+    with pytest.raises(structstore.CorruptError, match="`structstore record --repair` keeps what can be read"):
+        run["s"]
+    # Here that is nothing.
+    repair = [sys.executable, "-m", "structstore", "record", "--repair", str(file)]
+    refused = subprocess.run(repair, capture_output=True, text=True)
+    assert refused.returncode == 4 and "nothing in it can be kept" in refused.stderr
+    assert file.read_bytes() == data and [found.name for found in file.parent.iterdir()] == [file.name]
+
+
+def test_the_size_of_an_item_is_not_believed(file: Path) -> None:
+    told = {"dtype": "[('t', '<f8')]", "itemsize": "4000000000", "shape": "[]", "depth": "1"}
+    made(file, "stream", told, [b'{"t": 1.5}'] * 10)
+    with pytest.raises(structstore.CorruptError, match="/s: found an item size of 4000000000, expected 8"):
+        structstore.read(file)["s"]
+
+
+def test_a_table_that_is_nearly_empty_is_refused(file: Path) -> None:
+    made(file, "struct", {}, [b'{"n%d": 1}' % at for at in range(10_000)])
+    with pytest.raises(structstore.InvalidArgumentError, match="s: the table has more than .* select a path"):
+        structstore.read(file).to_pandas("s")
 
 
 def test_a_black_box_is_saved(local: StructStore, tmp_path: Path) -> None:
@@ -329,7 +373,7 @@ def test_tables_have_a_column_for_each_field(local: StructStore, file: Path) -> 
     assert run.to_pandas("pose.x").columns.tolist() == ["x"]
     assert run.to_pandas("pose.inner").columns.tolist() == ["y"]
     assert run.to_pandas("gains").columns.tolist() == ["gains[0, 0]", "gains[0, 1]", "gains[1, 0]", "gains[1, 1]"]
-    with pytest.raises(structstore.NotFoundError, match="none: nothing is recorded"):
+    with pytest.raises(structstore.NotFoundError, match="none: not in this recording"):
         run.to_pandas("none")
 
 

@@ -109,6 +109,10 @@ fn a_recording_is_played_into_a_store_of_its_own() {
     structstore(&["replay", file, &copy, "--speed", "1000"]).text();
     let store = StructStoreShared::open(&copy).unwrap();
     assert_eq!(store.to_value().unwrap(), recorded.store.to_value().unwrap());
+    for speed in ["0", "1e-300", "1e300", "NaN"] {
+        let refused = structstore(&["replay", file, &copy, "--speed", speed]).complaint(2);
+        assert!(refused.contains("a number from 0.001 to 1000 is expected"), "{refused}");
+    }
     // A store that exists is somebody's.
     let refused = structstore(&["replay", file, &copy]).complaint(4);
     assert!(refused.contains("--overwrite"), "{refused}");
@@ -139,6 +143,21 @@ fn a_recording_says_what_is_in_it() {
     assert!(shown.contains("not finished") && shown.contains("/arm"), "{shown}");
     assert_eq!(structstore(&["record", "--repair", path]).text(), format!("{path}: 2 messages\n"));
     assert_eq!(structstore(&["info", path, "--json"]).json()["finished"], true);
+    // One whose only chunk is damaged, but not the whole state.
+    let recorded = Recorded::new();
+    let file = recorded.file("run.mcap");
+    recorded.record(&file, &[], || {});
+    let (path, mut whole) = (file.to_str().unwrap(), std::fs::read(&file).unwrap());
+    let at = whole.windows(4).position(|name| name == b"zstd").unwrap();
+    whole[at + 20] ^= 0x55;
+    std::fs::write(&file, &whole).unwrap();
+    let said = structstore(&["record", "--repair", path]).text();
+    assert!(
+        said.starts_with(&format!("{path}: 0 messages\n1 chunk that could not be read was left out (")),
+        "{said}"
+    );
+    assert!(said.ends_with(&format!("); the original is {path}.damaged\n")), "{said}");
+    assert_eq!(std::fs::read(recorded.file("run.mcap.damaged")).unwrap(), whole);
 }
 
 #[test]

@@ -42,9 +42,29 @@ impl DType {
     /// # Ok::<(), structstore::Error>(())
     /// ```
     pub fn fields(&self) -> Option<Vec<RecordField>> {
+        let (fields, size) = self.described()?;
+        (size == self.itemsize()).then_some(fields)
+    }
+
+    /// The bytes that the fields of a structured type take together, or `None` if its description cannot be read. In a damaged file, it can be
+    /// another number than [`itemsize`](DType::itemsize).
+    ///
+    /// ```
+    /// use structstore::DType;
+    ///
+    /// let dtype = DType::structured("[('t', '<f8'), ('acc', '<f4', (3,))]", 24)?;
+    /// assert_eq!((dtype.itemsize(), dtype.described_size()), (24, Some(20)));
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn described_size(&self) -> Option<usize> {
+        self.described().map(|(_, size)| size)
+    }
+
+    /// What the description says: fields, and how many bytes they take.
+    fn described(&self) -> Option<(Vec<RecordField>, usize)> {
         let mut parser = Parser { rest: self.descr() };
-        let (fields, size) = parser.record(0)?;
-        (parser.rest.trim().is_empty() && size == self.itemsize()).then_some(fields)
+        let described = parser.record(0)?;
+        parser.rest.trim().is_empty().then_some(described)
     }
 
     /// The field of records that a path of names leads to, with its place in the record. Not through arrays of records.

@@ -351,13 +351,13 @@ def record(
 
     Every sample of each stream is recorded; `streams` can be False, or a list of paths. Everything else is sampled up to `rate` times a second when it
     changes: arrays always, one in ten changes (`arrays=10`), or never (`arrays=False`). `paths` lists the fields to record; the default is all. `split` starts
-    another file after so many bytes: run-2.mcap. `{time}` in the name of the file is replaced by the time. Threads of this process do the recording; no
-    writer waits for them. A forked child does not record.
+    another file after so many bytes: run-2.mcap. `{time}` in the name of the file is replaced by the time. A name with a time, or of a further file, gets
+    one more number if it exists: run-2-2.mcap. Threads of this process do the recording; no writer waits for them. A forked child does not record.
 
     `when`, `last`, `after` and `memory` make it a black box, which keeps the recording in memory. Whenever the condition `when` becomes true, for example
     `"fault == true and drive.speed > 3"`, a file is written that covers at least the `last` seconds before (60 by default) and the `after` seconds after it
     (10). save() and the removal of the store write one, too. Without `{time}` in the name, the recording ends after the first file. `memory` limits the bytes
-    in memory (1 GiB); a file then covers less of the time before.
+    in memory (1 GiB); a file then covers less of the time before. It must have room for two whole states of the store.
 
     Raises FileExistsError if the file exists, and OSError if it cannot be written.
     """
@@ -386,9 +386,9 @@ class Recording:
     def files(self) -> list[Path]:
         """The files written so far, the oldest first."""
     def mark(self, text: str) -> None:
-        """Writes a remark into the recording, with the time."""
+        """Writes a remark into the recording, with the time. Raises BlockingIOError if the disk is so slow that there is no room for it."""
     def save(self, text: str) -> None:
-        """Has a black box write a file now, with a remark. Other recordings only get the remark."""
+        """Has a black box write a file now, with a remark. Other recordings only get the remark. Raises BlockingIOError as mark() does."""
     def close(self) -> None:
         """Ends it, with all that has changed until now. Raises what has ended it before: OSError if the disk was full."""
     def __enter__(self) -> Self: ...
@@ -415,6 +415,11 @@ class Run:
     def finished(self) -> bool:
         """Whether it was finished. One that was not lacks the index that other programs need: `structstore record --repair` writes it."""
     @property
+    def damaged_chunks(self) -> int:
+        """How many chunks of a recording that was not finished could not be read so far, and were left out. In a finished recording, reading a damaged
+        chunk raises CorruptError.
+        """
+    @property
     def topics(self) -> dict[str, int]:
         """The topics, one for each struct, array and stream, and how many messages each has."""
     @property
@@ -426,7 +431,8 @@ class Run:
         self, store: StructStore, /, *, speed: float = 1.0, start: float = 0.0, topics: Sequence[str] = ...
     ) -> None:
         """Puts the state at `start` into a store, and then plays what follows, `speed` times as fast as it was: what changed in one transaction
-        in one transaction, and each sample published. `topics` are the beginnings of names of topics to play; all if there are none.
+        in one transaction, and each sample published. `speed` is a number from 0.001 to 1000. `topics` are the beginnings of names of topics to play;
+        all if there are none.
         """
     def to_pandas(self, path: str) -> Any:
         """The fields of a struct, or of the records of a stream, as a pandas.DataFrame. It has a row for each change of the struct, or for each sample,
