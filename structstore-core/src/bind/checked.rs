@@ -269,7 +269,7 @@ fn clamp<T: ScalarType>(limits: &Record, number: T) -> Result<T> {
     }
     let clamped = convert(limits.clamp(number)?, T::KIND)?;
     T::from_scalar(clamped)
-        .ok_or_else(|| Error::corrupt("a conversion", clamped, "a number of the kind asked for"))
+        .ok_or_else(|| Error::corrupt("a conversion", clamped, "a number of the requested type"))
 }
 
 impl<T: ScalarType + fmt::Debug> fmt::Debug for Checked<'_, T> {

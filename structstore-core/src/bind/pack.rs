@@ -149,5 +149,5 @@ impl<'a> Unpacker<'a> {
 
 #[cold]
 fn cut() -> Error {
-    Error::corrupt("a sample", "other bytes", "a value of its type")
+    Error::corrupt("a sample", "bytes that are no value of its type", "a value of its type")
 }

@@ -10,7 +10,7 @@ use crate::ops::leaves;
 use crate::value::Value;
 
 fn utf8(bytes: &[u8]) -> Result<&str> {
-    std::str::from_utf8(bytes).map_err(|_| Error::corrupt("a string", "other bytes", "UTF-8"))
+    std::str::from_utf8(bytes).map_err(|_| Error::corrupt("a string", "bytes that are not UTF-8", "UTF-8"))
 }
 
 macro_rules! leaf {

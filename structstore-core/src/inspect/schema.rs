@@ -54,9 +54,9 @@ struct Declared {
 fn of_struct(found: &Struct, depth: usize, left: &mut u64) -> Result<Schema> {
     let mut fields = Vec::new();
     for name in found.names()? {
-        *left = left.checked_sub(1).ok_or_else(|| {
-            Error::corrupt("a tree", "more in it than the segment holds", "nodes that are named once")
-        })?;
+        *left = left
+            .checked_sub(1)
+            .ok_or_else(|| Error::corrupt("a tree", "nodes that are named more than once", "a tree"))?;
         let key = Key::new(&name);
         let field = slot_of(found, &key).and_then(|slot| {
             let schema = match found.get::<Item>(key)? {

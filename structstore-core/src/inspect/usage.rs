@@ -221,7 +221,7 @@ fn walk(arena: &Arena) -> Result<(FreeMemory, Usage)> {
         let header = arena.at::<AtomicU64>(at)?.load(Ordering::Relaxed);
         let size = bytes(units(header));
         if size == 0 {
-            return Err(Error::corrupt(format_args!("the heap at {at:#x}"), "an empty block", "a block"));
+            return Err(Error::corrupt(format_args!("the heap at {at:#x}"), "a block of size 0", "a block"));
         }
         if header & FREE != 0 {
             free.bytes = free.bytes.saturating_add(size);

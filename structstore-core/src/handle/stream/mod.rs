@@ -108,7 +108,7 @@ fn no_sample(nothing: Nothing) -> Error {
     match nothing {
         Nothing::Empty => Error::new(ErrorKind::NoSample),
         Nothing::Lost | Nothing::Busy => Error::new(ErrorKind::Contended),
-        Nothing::Corrupt => Error::corrupt("a stream", "a head that no publisher leaves", "samples below it"),
+        Nothing::Corrupt => Error::corrupt("a stream", "a head beyond its samples", "samples below it"),
     }
 }
 
@@ -135,8 +135,8 @@ impl AnyStream {
         {
             return Err(Error::corrupt(
                 "a stream",
-                "another ring than before",
-                "the same for as long as it lives",
+                "a ring that changed while the stream was open",
+                "the same ring",
             ));
         }
         Ok(AnyStream { handle, block, payload, ring, lease })

@@ -128,7 +128,7 @@ pub(crate) fn aliases(arena: &Arena, place: u64) -> Result<Vec<String>> {
 }
 
 fn damaged(found: u64) -> Error {
-    Error::corrupt("the metadata of a field", format_args!("{found:#x}"), "a record")
+    Error::corrupt("the metadata of a field", format_args!("{found:#x}"), "a valid record")
 }
 
 /// Fails for a scalar outside of the limits of its slot. Checks a range of the slot's own type in few instructions; everything else on a

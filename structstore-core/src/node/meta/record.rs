@@ -100,7 +100,8 @@ impl Record {
     }
 
     fn text(bytes: &[u8]) -> Result<&str> {
-        str::from_utf8(bytes).map_err(|_| Error::corrupt("the metadata of a field", "other bytes", "UTF-8"))
+        str::from_utf8(bytes)
+            .map_err(|_| Error::corrupt("the metadata of a field", "bytes that are not UTF-8", "UTF-8"))
     }
 
     fn choices(&self) -> Result<Vec<&str>> {
