@@ -398,8 +398,8 @@ pub(crate) struct Declare {
 
 /// Make a field an ordinary one, with all below it.
 ///
-/// It keeps its value, and loses its limits, texts and other names. Then it can be removed, or assigned a value of another type. Fails while a
-/// running program has bound it.
+/// It keeps its value and loses its limits, unit, description and other names. Then it can be removed, or assigned another type. Fails
+/// while a running program has bound it.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  structstore undeclare robot state.q && structstore rm robot state.q")]
 pub(crate) struct Undeclare {

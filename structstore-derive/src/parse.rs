@@ -182,7 +182,7 @@ impl Input {
             let number = number?;
             let since = since.and_then(|(_, since)| since).unwrap_or(number);
             if number == 0 || since > number {
-                errors.at(path, "versions count from 1, and `since` is no later one than `version`");
+                errors.at(path, "`version` starts at 1, and `since` must not be greater than it");
             }
             Some(Version {
                 name: match name.and_then(|(_, name)| name) {

@@ -237,7 +237,7 @@ impl Prepared {
             match zenoh::open((*config).clone()).wait() {
                 Ok(session) => return Some(session),
                 Err(error) => {
-                    let error = format!("nobody is reached yet: {error}");
+                    let error = format!("cannot connect yet: {error}");
                     if error != said {
                         shared.log(error.clone());
                         said = error;

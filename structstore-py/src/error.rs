@@ -289,7 +289,12 @@ fn raised(py: Python<'_>, error: &Error) -> PyErr {
         return gil::take_raised().unwrap_or_else(|| PyKeyboardInterrupt::new_err(()));
     }
     match error.io().and_then(std::io::Error::raw_os_error) {
-        Some(code) => exception.build(py, (code, error.to_string()), None).unwrap_or_else(|error| error),
+        Some(code) => {
+            let message = error.to_string();
+            // Python says the number itself.
+            let message = message.strip_suffix(&format!(" (os error {code})")).unwrap_or(&message);
+            exception.build(py, (code, message), None).unwrap_or_else(|error| error)
+        }
         None => {
             let whole = exception.raised(py, &error.to_string(), error.path());
             if error.errors().count() == 1 {

@@ -55,7 +55,7 @@ pub(crate) fn meta_of<'py>(inputs: &Inputs<'py>, told: &Bound<'py, PyDict>) -> R
             "growable" => meta.growable = value.extract()?,
             "widened" => meta.widened = value.extract()?,
             "default" => meta.default = Some(inputs.value(&value)?.into_owned()),
-            other => return Err(PyTypeError::new_err(format!("no limit {other:?}")).into()),
+            other => return Err(PyTypeError::new_err(format!("unknown option {other:?}")).into()),
         }
     }
     Ok(meta)
@@ -142,7 +142,8 @@ pub(crate) fn told<'py>(py: Python<'py>, meta: &Meta, integers: bool) -> Result<
 ///     >>> structstore.undeclare(store, "gain")
 ///     >>> store.gain = "high"
 ///
-/// The field keeps its value and loses its limits, texts and other names. It can then be removed, or assigned a value of another type.
+/// The field keeps its value and loses its limits, unit, description and other names. It can then be removed, or assigned a value of
+/// another type.
 ///
 /// Raises BoundError while a living process has bound the field or what it lies in.
 #[pyfunction]

@@ -75,7 +75,7 @@ fn sizes(shape: &[usize]) -> Result<(Option<usize>, usize, usize), String> {
         [_, inner @ ..] if inner.len() >= 2 => {
             sizes(inner).map(|(_, width, channels)| (None, width, channels))
         }
-        _ => Err(format!("{shape:?} is no picture")),
+        _ => Err(format!("an array of the shape {shape:?} cannot be shown as a picture")),
     }
 }
 

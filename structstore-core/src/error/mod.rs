@@ -594,7 +594,10 @@ impl Error {
             ErrorKind::Unsupported => write!(f, "cannot store {found}; {expected}"),
             ErrorKind::Rejected => f.write_str(found),
             ErrorKind::StaleHandle if !found.is_empty() => {
-                write!(f, "the store was {found}; open or revalidate it to attach to what has its name now")
+                write!(
+                    f,
+                    "the store was {found}; call revalidate() or open it again to attach to the current store"
+                )
             }
             ErrorKind::StaleHandle => {
                 write!(f, "the structure was removed or replaced since this handle was made")
@@ -610,7 +613,10 @@ impl Error {
                 )
             }
             ErrorKind::LockTimeout => {
-                write!(f, "timed out after {waited:.1?} waiting for the lock")?;
+                match *waited < Duration::from_millis(1) {
+                    true => write!(f, "the lock was not granted at once")?,
+                    false => write!(f, "timed out after {waited:.1?} waiting for the lock")?,
+                }
                 if found.is_empty() { Ok(()) } else { write!(f, " that {found} holds") }
             }
             ErrorKind::Abandoned => {
@@ -647,6 +653,7 @@ impl Error {
             ErrorKind::OutOfSpace => {
                 write!(f, "out of space in {segment}: {found} more bytes are needed; {expected}")
             }
+            ErrorKind::ReadOnly if !found.is_empty() => write!(f, "{segment} is {found}"),
             ErrorKind::ReadOnly => write!(f, "{segment} is attached read-only"),
             ErrorKind::InUse => write!(f, "{segment} is in use: processes have it open"),
             ErrorKind::Detached => {
@@ -667,7 +674,11 @@ impl Error {
             ErrorKind::Corrupt => write!(f, "corrupt at {segment}: {found}"),
             ErrorKind::Io => {
                 write!(f, "cannot {subject} {segment}")?;
-                io.as_ref().map_or(Ok(()), |io| write!(f, ": {io}"))
+                match io {
+                    _ if !found.is_empty() => write!(f, ": {found}"),
+                    Some(io) => write!(f, ": {io}"),
+                    None => Ok(()),
+                }
             }
         }
     }

@@ -43,7 +43,7 @@ impl Struct {
     }
 
     /// Makes a field an ordinary one, with all below it: undoes what bindings, [`Struct::declare`] and programs in other languages have declared.
-    /// The field keeps its value and loses its limits, texts and aliases. It can then be removed, or assigned a value of another type.
+    /// The field keeps its value and loses its limits, unit, description and aliases. It can then be removed, or assigned another type.
     ///
     /// # Errors
     ///

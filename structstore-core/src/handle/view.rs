@@ -55,7 +55,9 @@ enum Writes {
     Allowed,
     /// The elements have limits, which nothing would keep.
     Limited,
-    /// The store, or this thread's lock, is for reading.
+    /// This thread had locked the array for reading.
+    ReadLocked,
+    /// The store is for reading.
     Refused,
 }
 
@@ -214,6 +216,10 @@ impl ArrayView {
         match self.writes {
             Writes::Allowed => {}
             Writes::Limited => return Err(limited()),
+            Writes::ReadLocked => {
+                let place = self.lease.arena().place();
+                return Err(Error::new(ErrorKind::ReadOnly).of(place).finding("viewed under a read lock"));
+            }
             Writes::Refused => return Err(self.lease.arena().refusal()),
         }
         // SAFETY: in bounds and aligned; the lease keeps the memory for as long as self; atomics take any bytes.
@@ -262,10 +268,10 @@ pub(crate) fn unpublished(handle: &Handle, dtype: DType, shape: &[usize]) -> Res
 pub(crate) fn lease(array: &Near<'_>) -> Result<ArrayView> {
     let arena = array.arena();
     let shared = array.store().reentrant && array.own()?.shared;
-    let may_write = !shared && !array.store().observes();
     // Read when the block is leased: limits that are declared later come with another block.
     let writes = |node: &Node| match refuse_plain(arena, node) {
-        _ if !may_write => Writes::Refused,
+        _ if array.store().observes() => Writes::Refused,
+        _ if shared => Writes::ReadLocked,
         Ok(()) => Writes::Allowed,
         Err(_) => Writes::Limited,
     };

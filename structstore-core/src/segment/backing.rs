@@ -200,7 +200,8 @@ impl Place {
             let mode = |path: &Path| std::fs::metadata(path).map(|found| found.permissions().mode() & 0o7777);
             match (source.kind(), path.parent()) {
                 (io::ErrorKind::NotFound, Some(parent)) if !parent.exists() => {
-                    detail = format!("the directory {} does not exist", parent.display());
+                    let reason = format!("the directory {} does not exist", parent.display());
+                    return Error::os(action, self.to_string(), source).finding(reason);
                 }
                 (io::ErrorKind::PermissionDenied, _) => {
                     if let Ok(mode) = mode(&path) {

@@ -191,7 +191,8 @@ def undeclare(structure: StructStore, name: str) -> None:
         >>> structstore.undeclare(store, "gain")
         >>> store.gain = "high"
 
-    The field keeps its value and loses its limits, texts and other names. It can then be removed, or assigned a value of another type.
+    The field keeps its value and loses its limits, unit, description and other names. It can then be removed, or assigned a value of
+    another type.
 
     Raises BoundError while a living process has bound the field or what it lies in.
     """

@@ -220,7 +220,10 @@ fn refuse_record(arena: &Arena, place: u64) -> Result<()> {
 /// The error for limits of the elements of a live array, which views change as they like.
 #[cold]
 pub(crate) fn live() -> Error {
-    Error::wrong_type("a live array", "one that is not: views of live arrays write, and nothing checks what")
+    Error::wrong_type(
+        "a live array",
+        "an array that is not live: limits cannot be checked for writes through views of a live array",
+    )
 }
 
 /// The error for writing to elements that have limits.

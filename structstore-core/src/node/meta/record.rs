@@ -248,7 +248,7 @@ impl Record {
         if self.has(RANGE | FACTOR) && dtype.number().is_none() && dtype.kind() != Some(Kind::Bool) {
             return Err(Error::wrong_type(
                 format!("an array of {dtype}"),
-                "numbers, whose limits can be looked at",
+                "an array of numbers: only these can have limits",
             ));
         }
         let outside = array.find(|number| self.check_number(number).err());
