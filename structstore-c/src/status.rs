@@ -145,7 +145,7 @@ thread_local! {
     static LAST: RefCell<Last> = RefCell::default();
 }
 
-/// Does what a function is for.
+/// Runs the body of a C function and records its error.
 #[inline]
 pub(crate) fn status(work: impl FnOnce() -> Result<()>) -> stst_status {
     match catch_unwind(AssertUnwindSafe(work)) {

@@ -929,10 +929,10 @@ pub(crate) struct Info {
 
 /// Show a store in the browser, live: tree, plots and pictures, and sliders for what may be changed.
 ///
-/// It prints the address of the page, and serves it until it is interrupted. The address has a token that lets one in: keep it as you keep a
-/// password. Nothing can be changed but what --write names. Without NAME, all stores of this machine are served.
+/// It prints the address of the page and serves it until it is interrupted. The address has a token that grants access. Keep it like a
+/// password. Pages can change only what --write names. Without NAME, all stores of this machine are served.
 ///
-/// It attaches as an observer while somebody looks. What is shown costs a writer what one watch costs, however many pages there are.
+/// It attaches as an observer while a page is open. What is shown costs a writer what one watch costs, however many pages there are.
 #[cfg(feature = "serve")]
 #[derive(Args)]
 #[command(

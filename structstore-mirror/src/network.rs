@@ -86,14 +86,15 @@ impl Network {
         self
     }
 
-    /// Lets only peers take part whose certificate has this name. Without one, all that the authority has signed may.
+    /// Accepts only peers whose certificate has this name. Without any name, every certificate of the authority is accepted.
     #[must_use]
     pub fn allow(mut self, name: impl Into<String>) -> Network {
         self.allowed.push(name.into());
         self
     }
 
-    /// Allows TCP without encryption: everybody on the way reads along, and whoever reaches the endpoint takes part.
+    /// Allows TCP without encryption: anyone on the path can read the traffic, and anyone who
+    /// reaches the endpoint can take part.
     #[must_use]
     pub fn insecure(mut self, insecure: bool) -> Network {
         self.insecure = insecure;

@@ -405,9 +405,9 @@ def serve(
         True
 
     `writable` lists the paths below which pages may change something; True is everything. Pages are told of changes at most `rate` times a
-    second. The address has a token that lets one in: keep it as you keep a password. `listen` is an address to listen on, "127.0.0.1:8080"
-    for example, in place of a free port of this machine. Beyond this machine the token can be read by the network between, so that has to
-    be allowed by `insecure`; better, connect by ssh -L. A forked child has no server.
+    second. The address has a token that grants access. Keep it like a password. `listen` is an address to listen on, "127.0.0.1:8080"
+    for example, in place of a free port of this machine. An address beyond this machine needs `insecure`, because the network can read
+    the token; better, connect by ssh -L. A forked child has no server.
 
     Raises ValueError for an address beyond this machine without `insecure`, and OSError if the system refuses.
     """

@@ -39,7 +39,7 @@ class Viewer:
 
     @property
     def url(self) -> str:
-        """The address of the page, with the token that lets one in."""
+        """The address of the page, with the token that grants access."""
         return self._server.url
 
     def open(self) -> bool:
