@@ -88,7 +88,7 @@ pub(crate) trait Object: Sized {
         let boxed = pointer.cast::<Boxed<Self>>();
         // SAFETY: it is one, or was until a moment ago: its memory stays.
         if unsafe { &(*boxed).word }.swap(0, Ordering::AcqRel) != Self::WORD {
-            return Err(none::<Self>("one that another thread has just freed"));
+            return Err(none::<Self>("an object that another thread has just freed"));
         }
         // SAFETY: it was one, and who has cleared the word has it.
         let object = unsafe { (*boxed).object.assume_init_read() };
@@ -182,7 +182,7 @@ pub(crate) unsafe fn elements<'a, T>(data: *const T, count: usize, what: &'stati
         (true, _) => Err(Error::invalid(what, "null", "a pointer")),
         // More cannot be in memory.
         (false, count) if count > isize::MAX as usize / size_of::<T>().max(1) => {
-            Err(Error::invalid(what, format!("the length {count}"), "a length that memory has"))
+            Err(Error::invalid(what, format!("the length {count}"), "a length that fits memory"))
         }
         // SAFETY: the caller's promise.
         (false, count) => Ok(unsafe { slice::from_raw_parts(data, count) }),

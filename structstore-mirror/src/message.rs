@@ -113,7 +113,7 @@ impl Message {
     pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Message> {
         let Whole { value, metas, .. } = Whole::from_bytes(bytes).map_err(|error| error.to_string())?;
         let Value::Struct(fields) = value.into_owned() else {
-            return Err("a message that is no struct".to_owned());
+            return Err("a message that is not a struct".to_owned());
         };
         let mut fields = Fields(fields.into_iter().map(|(name, value)| (name.into_owned(), value)).collect());
         let kind = fields.text("kind")?;

@@ -115,7 +115,7 @@ impl Network {
     /// Refuses what is not safe, or makes no sense.
     pub(crate) fn check(&self) -> Result<()> {
         if self.listen.is_empty() && self.connect.is_empty() {
-            return Err(Error::Invalid("an endpoint to listen at, or to connect to, is needed".to_owned()));
+            return Err(Error::Invalid("give an endpoint to listen on or to connect to".to_owned()));
         }
         for endpoint in self.listen.iter().chain(&self.connect) {
             match endpoint.split_once('/') {
@@ -129,10 +129,10 @@ impl Network {
                 Some(("tcp", address)) => {
                     let whom = match is_loopback(address) {
                         true => "every user of this machine",
-                        false => "whoever reaches it",
+                        false => "anyone who reaches it",
                     };
                     return Err(Error::Invalid(format!(
-                        "{endpoint}: TCP has no encryption, and lets in {whom}; use tls/, or allow it (insecure)"
+                        "{endpoint}: TCP is not encrypted and admits {whom}; use tls/, or allow it (insecure)"
                     )));
                 }
                 _ => {
@@ -289,7 +289,7 @@ mod tests {
         let refused = |network: Network| network.check().unwrap_err().to_string();
         assert!(refused(Network::new()).contains("an endpoint"));
         assert!(refused(Network::new().listen("tls/0.0.0.0:1")).contains("keygen"));
-        assert!(refused(Network::new().listen("tcp/0.0.0.0:1")).contains("whoever reaches it"));
+        assert!(refused(Network::new().listen("tcp/0.0.0.0:1")).contains("anyone who reaches it"));
         assert!(refused(Network::new().connect("tcp/[::1]:1")).contains("every user of this machine"));
         assert!(
             refused(Network::new().connect("udp/robot:1").insecure(true)).contains("expected an endpoint")

@@ -298,7 +298,7 @@ fn checked_descr<'py>(py: Python<'py>, dtype: &DType) -> Result<Bound<'py, PyArr
         }
         _ => {
             let size = dtype.itemsize();
-            let message = format!("corrupt array: NumPy knows no such element type of {size} bytes");
+            let message = format!("corrupt array: NumPy has no such element type of {size} bytes");
             Err(Exception::CorruptError.raised(py, &message, None).into())
         }
     }

@@ -751,7 +751,7 @@ impl StructStore {
                 list.get().item(&step)?
             } else {
                 let message =
-                    format!("{} has no parts, so that {} leads nowhere", type_name(&found), step.repr()?);
+                    format!("{} has no parts, so {} leads nowhere", type_name(&found), step.repr()?);
                 return Err(Failure::Raised(PyTypeError::new_err(message)));
             };
         }

@@ -409,7 +409,7 @@ impl<'g> Section<'g> {
     pub(crate) fn claim(&mut self, seat: &Seat, payload: u64) -> Result<()> {
         let (at, header) = self.block(payload)?;
         if header & ORPHAN == 0 {
-            return Err(Error::invalid("array", "one that was published already", "one that was filled"));
+            return Err(Error::invalid("array", "an array that was already published", "a filled array"));
         }
         self.set(self.word(at)?, header & !ORPHAN)?;
         let link = self.word(payload.wrapping_sub(HEADER - 8))?;

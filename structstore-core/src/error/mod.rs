@@ -104,13 +104,13 @@ macro_rules! kinds {
 kinds! {
     /// There is no field of that name.
     NotFound,
-    /// There is a field of that name already.
+    /// A field of that name already exists.
     AlreadyExists,
-    /// A value is of another type than the one asked for or declared.
+    /// A value does not have the requested or declared type.
     WrongType,
-    /// A number does not fit the type that was asked for or declared.
+    /// A number does not fit the requested or declared type.
     OutOfRange,
-    /// A value is not within the limits that are declared for its field.
+    /// A value is outside of the limits declared for its field.
     OutsideLimits,
     /// An index is beyond the end of a list.
     IndexOutOfRange,
@@ -132,42 +132,42 @@ kinds! {
     Deadlock,
     /// The lock was not granted in time.
     LockTimeout,
-    /// A process died while modifying the structure, and this attachment, being read-only, cannot repair it.
+    /// A process died while modifying the structure, and this read-only attachment cannot repair it.
     Abandoned,
-    /// The structure was changed again and again while it was read, so that no copy as of one moment could be made. Only a
-    /// read-only attachment meets this, for it may take no lock. Reading it in parts, one field at a time, gives values that
-    /// are right in themselves.
+    /// The structure changed again and again while it was read, so no copy as of one moment could be made. Only read-only
+    /// attachments get this error, because they cannot take locks. Reading the structure in parts, one field at a time, gives
+    /// values that are each correct.
     Contended,
     /// A typed binding has fixed the field's type: it can be assigned, but not removed, renamed or retyped.
     Declared,
-    /// A struct is of another version of the type: of a newer one, or of an older one that this process may not migrate.
+    /// A struct has another version of the type: a newer one, or an older one that this process may not migrate.
     OtherVersion,
-    /// A live binding or pin uses it, so that it is not removed or replaced in passing.
+    /// A live binding or pin uses it, so it can be removed or replaced only if that is forced.
     Bound,
     /// No sample of the stream has been published yet.
     NoSample,
     /// Another process publishes to the stream.
     HasPublisher,
-    /// The frames of the stream are in use: by readers, so that none can be filled, or by this process, which fills one.
+    /// All frames of the stream are in use by readers, or this process is filling one.
     FramesPinned,
-    /// Views of the array exist, so that it cannot be lent as a slice.
+    /// Views of the array exist, so it cannot be lent as a slice.
     Leased,
     /// A name cannot be the name of a field or a segment.
     InvalidName,
     /// An argument is not acceptable.
     InvalidArgument,
-    /// A thread holds, or a segment has attached, more than the format has room for.
+    /// A thread holds more locks, or a segment has more threads or processes, than the format has room for.
     TooMany,
     /// A signal handler interrupted a wait.
     Interrupted,
     /// The segment cannot grow any further.
     OutOfSpace,
-    /// The segment was attached read-only, or to observe.
+    /// The store was opened read-only, or as an observer.
     ReadOnly,
-    /// Processes have the store open to change it, so that its name is not removed.
+    /// Processes have the store open to change it, so its name is not removed.
     InUse,
-    /// This process was forked while it could not be attached to the segment, for want of a descriptor or of room. Its views
-    /// of arrays keep what they had, in memory of its own.
+    /// This process was forked, and could not attach to the segment because a descriptor or room was missing. Its views of
+    /// arrays keep their contents in private memory.
     Detached,
     /// The segment belongs to another user, who could truncate it while it is mapped here, which would kill this process;
     /// see [`Options::any_owner`](crate::Options::any_owner).
@@ -176,9 +176,9 @@ kinds! {
     Mismatch,
     /// The segment was not there, or not ready, in time.
     NotReady,
-    /// A segment or a snapshot holds bytes that break the format.
+    /// A segment or a snapshot contains bytes that violate the format.
     Corrupt,
-    /// The operating system refused; see [`Error::io`].
+    /// The operating system reported an error; see [`Error::io`].
     Io,
 }
 
@@ -340,7 +340,7 @@ impl Error {
         self.0.segment.as_deref()
     }
 
-    /// For how long this thread waited in vain.
+    /// How long this thread waited in vain.
     pub fn waited(&self) -> Option<Duration> {
         matches!(self.0.kind, ErrorKind::LockTimeout | ErrorKind::NotReady).then_some(self.0.waited)
     }

@@ -37,7 +37,7 @@ const POLL: Duration = Duration::from_millis(1);
 const HEAP_SLICE: Duration = Duration::from_millis(100);
 
 /// What [`ErrorKind::NotReady`] says of a segment whose heap is not to be had.
-const HEAP_LOCKED: &str = "a process that does not go on, perhaps stopped, has locked the heap";
+const HEAP_LOCKED: &str = "the heap is still locked, perhaps by a stopped process,";
 
 /// Attaches to the store at a place, creating it where that is to be done.
 pub(super) fn attach(options: &Options, place: Place, descriptor: Option<File>) -> Result<StructStoreShared> {

@@ -503,16 +503,16 @@ class Fill:
     ) -> bool: ...
 
 class Error(Exception):
-    """The base of all exceptions of this package. `path` says which value it is about, where it is about one. `errors` are the exceptions of each field, where several do not fit a class."""
+    """The base of all exceptions of this package. `path` names the value in question, if there is one. `errors` contains one exception per field, if several do not fit a class."""
     path: str | None
     errors: tuple[Error, ...]
 
 class NotFoundError(Error, AttributeError, KeyError):
     """There is no field of that name."""
 class AlreadyExistsError(Error, ValueError):
-    """There is a field of that name already."""
+    """A field of that name already exists."""
 class WrongTypeError(Error, TypeError):
-    """A value is of another type than the one asked for or declared."""
+    """A value does not have the requested or declared type."""
 class UnsupportedError(Error, TypeError):
     """A value of a type that the store cannot hold."""
 class RejectedError(Error, ValueError):
@@ -522,7 +522,7 @@ class OtherVersionError(Error, TypeError):
 class DeclaredError(Error, TypeError):
     """A typed binding has fixed the field's type."""
 class OutOfRangeError(Error, OverflowError, ValueError):
-    """A number does not fit the type asked for or declared."""
+    """A number does not fit the requested or declared type."""
 class LimitError(Error, ValueError):
     """A value is outside of the limits declared for its field."""
 class IndexOutOfRangeError(Error, IndexError):
@@ -538,7 +538,7 @@ class OutOfSpaceError(Error, MemoryError):
 class TooManyError(Error, RuntimeError):
     """More threads, processes or locks than the format has room for."""
 class BoundError(Error, RuntimeError):
-    """A live binding uses the structure, so that it is not removed or replaced."""
+    """A live binding uses the structure, so it cannot be removed or replaced."""
 class StaleHandleError(Error, ReferenceError):
     """The structure has been removed or replaced."""
 class HeldByGuardError(Error, RuntimeError):
@@ -562,27 +562,27 @@ class PublisherError(Error, RuntimeError):
 class FramesPinnedError(Error, BufferError):
     """Readers keep all frames of the stream in use."""
 class InUseError(Error, RuntimeError):
-    """Processes have the store open, so that its name is not removed."""
+    """Processes have the store open, so its name is not removed."""
 class ReadOnlyError(Error, PermissionError):
-    """The segment was attached read-only."""
+    """The store was opened read-only, or as an observer."""
 class DetachedError(Error, RuntimeError):
     """The process was forked and could not attach to the store."""
 class ForeignOwnerError(Error, PermissionError):
     """The segment belongs to another user."""
 class ContendedError(Error, RuntimeError):
-    """A read-only attachment found no moment at which nothing was changed."""
+    """A read-only attachment found no moment without a change."""
 class ClosedError(Error, ValueError):
     """The store was closed."""
 class CorruptError(Error, ValueError):
-    """A segment or a snapshot holds bytes that break the format."""
+    """A segment or a snapshot contains bytes that violate the format."""
 class MismatchError(CorruptError):
     """The bytes are not a segment or snapshot that this version can use."""
 class IoError(Error, OSError):
-    """The operating system refused."""
+    """The operating system reported an error."""
 class NoSuchStoreError(IoError, FileNotFoundError):
     """There is no segment or file of that name."""
 class AccessError(IoError, PermissionError):
-    """The operating system does not permit it."""
+    """The operating system denied access."""
 
 class CleanupMode(Enum):
     """How long a new store lives; the process that creates it decides.
