@@ -115,7 +115,7 @@ fn of_kind(kind: ErrorKind) -> Option<Exception> {
     })
 }
 
-/// The kinds of errors that no exception stands for, which Python's tests want to be none.
+/// The kinds of errors without an exception. The tests in Python make sure that there are none.
 #[pyfunction]
 pub(crate) fn _unmapped_errors() -> Vec<String> {
     let unmapped = |kind: &&ErrorKind| **kind != ErrorKind::Interrupted && of_kind(**kind).is_none();

@@ -496,22 +496,22 @@ impl StructStoreList {
         Ok(self.list.is_empty()?)
     }
 
-    /// Verifies every invariant of the format below this list. Raises CorruptError that says what is wrong.
+    /// Verifies every invariant of the format below this list. Raises a CorruptError that names the damage.
     fn check(&self, py: Python<'_>) -> Result<()> {
         Ok(py.detach(|| self.list.check())?)
     }
 
-    /// A copy with all below it, as of one moment: a list of namespaces, lists and arrays.
+    /// A complete copy, as of one moment: a list of namespaces, lists and arrays.
     fn deepcopy<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
         self.copy_of_items(py, Structs::Namespaces)
     }
 
-    /// A list of the items, of which structures and arrays are those in the store.
+    /// A list of the items; structures and arrays in it are those in the store.
     fn copy<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
         self.__getitem__(PySlice::full(py).as_any())
     }
 
-    /// A copy with all below it, as of one moment: a list of dicts, lists and arrays.
+    /// A complete copy, as of one moment: a list of dicts, lists and arrays.
     fn to_list<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
         self.copy_of_items(py, Structs::Dicts)
     }
@@ -531,25 +531,25 @@ impl StructStoreList {
         Lock::new(slf.py(), Structure::List(slf.clone().unbind()), true, timeout)
     }
 
-    /// Reports what any process changes in the list and below it. See Watch.
+    /// Reports changes by any process in the list and below it. See Watch.
     fn watch(&self) -> Result<Watch> {
         Ok(self.list.watch()?.into())
     }
 
-    /// Waits until something in the list or below it is changed; returns whether it was, within `timeout` seconds. What
-    /// changes between two calls is missed; watch() misses nothing.
+    /// Waits until something in the list or below it changes; returns whether it did within `timeout` seconds. It misses changes
+    /// between two calls; watch() misses nothing.
     #[pyo3(signature = (timeout=None))]
     fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> Result<bool> {
         let timeout = timeout.map(|seconds| duration(py, seconds)).transpose()?;
         Ok(py.detach(|| self.list.wait(timeout))?)
     }
 
-    /// Calls a function, in a background thread, with the paths that change. Returns a Subscription, whose stop() ends it.
+    /// Calls a function in a background thread with the paths that change. Returns a Subscription; its stop() ends it.
     fn on_change<'py>(&self, callback: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>> {
         watch::subscribe(self.watch()?, callback)
     }
 
-    /// A lock on the list and everything below it, for reading: others can read it, too, but not change it.
+    /// A lock on the list and everything below it, for reading: others can read, too, but not change anything.
     #[pyo3(signature = (timeout=None))]
     fn read_lock(slf: &Bound<'_, Self>, timeout: Option<f64>) -> Result<Lock> {
         Lock::new(slf.py(), Structure::List(slf.clone().unbind()), false, timeout)

@@ -146,9 +146,9 @@ impl Shared {
     }
 }
 
-/// A store in shared memory, which any number of processes change at once.
+/// A store in shared memory that any number of processes can change at the same time.
 ///
-/// It opens the store of that name ("/name"), creating it if it does not exist, and is its root; see StructStore.
+/// It opens the store of that name ("/name"), or creates it if it does not exist, and is its root; see StructStore.
 ///
 ///     >>> with structstore.StructStoreShared("/shdata_store") as store:
 ///     ...     store.state = {"num": 5}

@@ -27,7 +27,7 @@ impl Statistics {
         self.0.max_size
     }
 
-    /// Bytes in use for what the store holds, overhead included.
+    /// Bytes in use for the contents of the store, overhead included.
     #[getter]
     fn allocated(&self) -> u64 {
         self.0.allocated
