@@ -91,9 +91,9 @@ mod _structstore {
     #[pymodule_export]
     use super::typed::{_declare, _join, _path, _pin, _plain, _version};
 
-    /// Does what the arguments of the command `structstore` say, the name of the program first. Returns the exit status.
+    /// Runs the command `structstore` with these arguments, the name of the program first. Returns the exit status.
     ///
-    /// It is meant to be all that its process does: signals get their default dispositions.
+    /// The process should do nothing else: signals get their default dispositions.
     #[pyfunction]
     #[pyo3(name = "_main")]
     fn main(py: Python<'_>, arguments: Vec<std::ffi::OsString>) -> u8 {

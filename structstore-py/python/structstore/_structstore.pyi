@@ -891,25 +891,25 @@ class StructStoreShared(StructStore):
     Arguments:
         path: the name, which begins with a slash; with `use_file` the path of a file.
         size: how many bytes a new segment gets at once; it grows by itself.
-        max_size: how many bytes a new segment may grow to; 64 GiB unless given.
+        max_size: how many bytes a new segment may grow to; 64 GiB by default.
         reinit: start empty, discarding existing contents; handles of other processes become stale.
-        use_file: use a file at that path in place of shared memory.
+        use_file: use a file at that path instead of shared memory.
         cleanup: how long a new store lives, or one that is re-initialised; the process that creates it decides. CleanupMode.IF_LAST
             unless given, and CleanupMode.NEVER for a file.
         mode: the permissions of a new segment, whatever the umask.
         group: the group of a new segment, by name or number.
         timeout: how many seconds to wait for a process that is initialising the segment.
-        fd: the descriptor of an open file, such as a memfd, to use in place of a name. It is duplicated. An empty file
-            is initialised; one that holds a store is attached to, and emptied if `reinit` is true.
+        fd: the descriptor of an open file, such as a memfd, to use instead of a name. It is duplicated. An empty file is
+            initialised; a file that holds a store is attached, and emptied if `reinit` is true.
         create: whether to create a name that does not exist.
-        read_only: attach without write permission. Arrays are read-only copies then. A copy of a structure is consistent, or raises
+        read_only: attach without write permission. Arrays are then read-only copies. A copy of a structure is consistent, or raises
             ContendedError if the store changes all the time; iterating and printing may then show several moments.
-        observe: attach to look on: nothing can be changed, and the store's name goes as if this process were not attached. Where
-            the process may write to the segment, views and watches work as usual, but views are read-only; elsewhere, and with
-            read_only, the attachment leaves no trace and watches poll.
+        observe: attach as an observer, which cannot change anything and does not keep the store's name alive. Where the process
+            may write to the segment, views and watches work as usual, but views are read-only; elsewhere, and with read_only, the
+            attachment leaves no trace and watches poll.
         any_owner: open it even if it belongs to another user, who can kill this process by truncating it.
-        prefault: how many bytes to map at once, so that their first use costs no page fault. See `reserve`.
-        lock_memory: keep what the store has by now in memory, never swapped out (RLIMIT_MEMLOCK).
+        prefault: how many bytes to map at once, so that their first use causes no page fault. See `reserve`.
+        lock_memory: lock the store's current memory, so that it is never swapped out (RLIMIT_MEMLOCK).
     """
     def __init__(
         self,
@@ -945,37 +945,37 @@ class StructStoreShared(StructStore):
         timeout: float | None = 10.0,
         any_owner: bool = False,
     ) -> StructStoreShared:
-        """Attaches to a store that exists, without write permission; short for `read_only=True`.
+        """Attaches to an existing store without write permission; short for `read_only=True`.
 
         It never blocks a writer. Arrays are read-only copies.
         """
     @property
     def store(self) -> StructStore:
-        """The root of the store, as it is now; a handle that stays usable when this object is closed."""
+        """The current root of the store; a handle that stays usable when this object is closed."""
     @property
     def lifetime(self) -> str:
-        """When the store's name goes, as its creator has decided: "transient", with the last process that is attached to change it, or
-        "persistent", when it is unlinked.
+        """When the store's name is removed, as its creator decided: "transient", with the last process that is attached to change it,
+        or "persistent", when it is unlinked.
         """
     def valid(self) -> bool:
-        """Whether the name still leads to this segment, and its contents were not re-initialised since it was opened."""
+        """Whether the name still leads to this segment, and the contents were not re-initialised since it was opened."""
     def revalidate(self, block: bool = True, timeout: float | None = None) -> bool:
-        """Makes this valid again: attaches to what the name leads to now, which may have to appear first.
+        """Makes this valid again: attaches to the current store of that name, after waiting for it to appear if necessary.
 
-        Returns whether it is valid then, which is False only if it is not to block. Raises NotReadyError if
-        nothing appeared within `timeout` seconds. Handles made before stay as they are.
+        Returns whether it is valid now; this is False only if `block` is false. Raises NotReadyError if no store appeared within
+        `timeout` seconds. Existing handles do not change.
         """
     def close(self) -> None:
-        """Closes the store, and does to its name what `cleanup` says. Handles to parts of it and views of its arrays
-        keep the memory for as long as they live; this object raises ClosedError from then on.
+        """Closes the store, and removes its name if `cleanup` says so. Handles to parts of it and views of its arrays keep the memory
+        for as long as they live; this object raises ClosedError from then on.
         """
 
 @disjoint_base
 class StructStoreList(MutableSequence[Any]):
-    """Values in order, in a store; or, made from an iterable, a list of this process's own.
+    """Values in order, in a store; made from an iterable, a local list of this process.
 
-    Numbers, text and bytes come back by value, lists and structs as handles to what is in the store, arrays as NumPy
-    arrays over the store's own memory. Each operation happens wholly or not at all.
+    Numbers, strings and bytes come back by value, lists and structs as handles to the contents of the store, arrays as NumPy
+    arrays over the store's own memory. Each operation happens completely or not at all.
 
         >>> items = structstore.StructStoreList([1, "two"])
         >>> items.append({"x": 3})
@@ -1017,12 +1017,12 @@ class StructStoreList(MutableSequence[Any]):
     def append(self, value: Any) -> None:
         """Adds an item at the end."""
     def extend(self, iterable: Iterable[Any]) -> None:
-        """Adds the items of an iterable at the end; all of them or, after an exception, none."""
+        """Adds the items of an iterable at the end. After an exception, none is added."""
     def insert(self, index: int, value: Any) -> None:
         """Adds an item before the one at an index."""
     def pop(self, index: SupportsIndex | None = None, /) -> Any:
-        """Removes the item at an index, or the last one, and returns a copy of it, as deepcopy() does. A large array is not copied, unless in a
-        transaction: what is returned has the memory that it had in the store, which views of it share.
+        """Removes the item at an index, or the last one, and returns a copy of it, as deepcopy() does. A large array is not copied,
+        unless in a transaction: the returned array keeps its memory of the store, which views of it share.
         """
     def remove(self, value: Any) -> None:
         """Removes the first item that equals a value; raises ValueError if none does."""
@@ -1031,10 +1031,10 @@ class StructStoreList(MutableSequence[Any]):
     def count(self, value: Any) -> int:
         """How many items equal a value."""
     def reverse(self) -> None:
-        """Puts the items in the opposite order."""
+        """Reverses the order of the items."""
     def sort(self, *, key: Callable[[Any], Any] | None = None, reverse: bool = False) -> None:
-        """Sorts the items, as list.sort() does, in one operation. The list is locked while they are compared; if comparing
-        raises, it stays as it is.
+        """Sorts the items, as list.sort() does, in one operation. The list is locked during the comparisons; if one raises, the list
+        does not change.
 
             >>> items = structstore.StructStoreList([{"x": 2}, {"x": 1}])
             >>> items.sort(key=lambda item: item.x)
@@ -1078,12 +1078,13 @@ class StructStoreList(MutableSequence[Any]):
 class Lock(Generic[_S]):
     """A lock on a structure and everything below it, held within a `with` statement.
 
-    Locks belong to threads and nest: entering one that the thread holds already succeeds. While a thread waits it gives
-    up the GIL, and signals such as Ctrl-C interrupt it.
+    Locks belong to threads and nest: entering a lock that the thread already holds succeeds. While a thread waits, it releases
+    the GIL, and signals such as Ctrl-C interrupt it.
 
-    Under asyncio, `async with` waits while other tasks run. Two tasks of one thread never hold a lock at once, unless both hold it for
-    reading: `async with` waits for the other task, in turn, and `with`, which cannot, raises DeadlockError. What a task does without taking
-    a lock goes ahead under one that another task of its thread holds, and is undone with the transaction of that task.
+    Under asyncio, `async with` waits while other tasks run. Two tasks of one thread never hold a lock at the same time, unless
+    both hold it for reading: `async with` waits in turn for the other task, and `with`, which cannot wait, raises DeadlockError.
+    An operation without a lock goes ahead under a lock that another task of its thread holds, and is undone with the transaction
+    of that task.
 
         >>> store = structstore.StructStore(num=0)
         >>> async def count():
@@ -1114,18 +1115,18 @@ class Lock(Generic[_S]):
     def _is_shared(self) -> bool: ...
     @property
     def recovered(self) -> bool:
-        """Whether a process died while it held this exclusively, or something below or above it: what it meant to change
-        together may be half done. Only while this lock is held; one for changing then takes the mark off.
+        """Whether a process died while it held an exclusive lock on this structure, or on one below or above it: changes that belong
+        together may be half done. Can be asked only while this lock is held; a write lock that was asked clears the mark.
         """
 
 @final
 class Transaction(Generic[_S]):
-    """Changes that happen wholly or not at all, within a `with` statement: if its body raises, or the process dies, all that
-    this thread has changed below the struct since is undone. The struct is locked exclusively for that time.
+    """Changes that happen completely or not at all, within a `with` statement: if its body raises, or the process dies, all changes
+    of this thread below the struct since then are undone. The struct is locked exclusively for that time.
 
-    It covers assigning, adding and removing, of arrays as a whole. It does not cover elements of an array that
-    are changed in place. It must end on the thread that began it. Transactions nest on the same struct and below:
-    an inner one that raises is undone alone. Under asyncio, `async with` waits while other tasks run; see Lock.
+    It covers assigning, adding and removing values, and arrays as a whole. It does not cover elements of an array that are
+    changed in place. It must end on the thread that began it. Transactions nest on the same struct and below it: if an inner one
+    raises, only the inner one is undone. Under asyncio, `async with` waits while other tasks run; see Lock.
     """
     def __enter__(self) -> _S: ...
     def __exit__(
@@ -1145,10 +1146,10 @@ class Transaction(Generic[_S]):
 
 @final
 class Watch:
-    """Reports what any process changes in a structure and below it.
+    """Reports changes by any process in a structure and below it.
 
-    It reports the difference to the state at its last report, as paths from the structure: "pose.x", "items[2]". However
-    slow the reader is and however often a field changes, it is reported once, with its newest state in the store. An empty
+    It reports the difference from the state at its last report, as paths from the structure: "pose.x", "items[2]". However slow
+    the reader is and however often a field changes, the field is reported once, with its newest state in the store. An empty
     path means the structure itself: a list that became shorter.
 
     Iterating waits for changes, in a `for` loop or, under asyncio, an `async for` loop, which ends when the watch or the
@@ -1169,19 +1170,20 @@ class Watch:
         traceback: TracebackType | None = ...,
     ) -> None: ...
     def wait(self, timeout: float | None = None) -> list[str] | None:
-        """Waits until something changes, and returns what; None after `timeout` seconds without, or if it is closed."""
+        """Waits for changes and returns their paths; None after `timeout` seconds without a change, or if the watch is closed."""
     def changes(self) -> list[str]:
-        """What has changed since the last report, without waiting."""
+        """The changes since the last report, without waiting."""
     def close(self) -> None:
-        """Ends it, and the loops over it, from any thread."""
+        """Closes it, and ends the loops over it; any thread may do this."""
 
 @final
 class Stream:
-    """A stream to be created by assigning it to a field: `store.imu = structstore.Stream(...)`. The field is a StructStoreStream then.
+    """Assigned to a field, creates a stream: `store.imu = structstore.Stream(...)`. The field is then a StructStoreStream.
 
-    It keeps the last `depth` samples. Each is an array of this `shape` and `dtype`; without a shape, a single number or record. `dtype` is
-    anything that NumPy takes, or a dataclass of floats, ints, bools, NumPy's scalar types, tuples of one of these, literals and enums of
-    strings, and further such dataclasses. Metadata in its annotations, such as units, is stored with the stream; it limits nothing.
+    It keeps the last `depth` samples. Each is an array of this `shape` and `dtype`; without a shape, a single number or record.
+    `dtype` is anything that NumPy accepts, or a dataclass of floats, ints, bools, NumPy's scalar types, tuples of one of these,
+    literals and enums of strings, and further such dataclasses. Metadata in its annotations, such as units, is stored with the
+    stream, but limits are not enforced.
 
         >>> store = structstore.StructStore()
         >>> store.imu = structstore.Stream(dtype=[("t", "f8"), ("acc", "f4", 3)], depth=4096)
@@ -1209,8 +1211,8 @@ class Stream:
 
 @final
 class StructStoreStream:
-    """A stream of samples in a store. One process at a time publishes, and no reader delays it. Readers get the newest sample, follow all of
-    them, or copy the last ones.
+    """A stream of samples in a store. One process at a time publishes, and readers never delay it. Readers get the newest sample,
+    follow all samples, or copy the last ones.
 
         >>> store = structstore.StructStore()
         >>> store.imu = structstore.Stream(dtype=[("t", "f8"), ("acc", "f4", 3)], depth=100)
@@ -1222,14 +1224,16 @@ class StructStoreStream:
         >>> imu.history(2)["t"]
         array([0.01, 0.02])
 
-    A lock or a transaction of what the stream lies in covers that the stream is there, not its samples. watch() reports that there is news.
+    A lock or a transaction on a structure that contains the stream covers the existence of the stream, not its samples. watch()
+    reports that there are new samples.
     """
     def publish(self, value: Any, time: int | None = None) -> int:
-        """Publishes a sample and returns its sequence number, counted from 0: a number, an array, or for records a tuple, a dict or a
-        dataclass. `time` is when it was taken, in nanoseconds of time.monotonic_ns(); now, by default.
+        """Publishes a sample and returns its sequence number, counted from 0. A sample is a number, an array, or for records a tuple, a
+        dict or a dataclass. `time` is when it was taken, in nanoseconds of time.monotonic_ns(); by default, now.
 
-        The first call makes this process the publisher, until it calls release(), closes the store, or ends. PublisherError is raised while
-        another process publishes, and FramesPinnedError if samples are of more than 4 KiB and readers keep all of them in use but the newest.
+        The first call makes this process the publisher until it calls release(), closes the store, or ends. Raises PublisherError
+        while another process publishes, and FramesPinnedError if samples are larger than 4 KiB and readers keep all of them but the
+        newest in use.
         """
     def loan(self, time: int | None = None) -> Loan:
         """A frame in the store's memory, to be filled in place within a `with` statement and published at its end without a copy. If the
@@ -1242,17 +1246,19 @@ class StructStoreStream:
             >>> int(store.left.latest().array[0, 0])
             7
 
-        What the elements are at first is arbitrary. Do not keep the array: readers have it then. Nor write to it in a forked child: the
-        frame is its parent's.
+        The elements are arbitrary at first. Do not keep the array after the statement, because readers use it then. Do not write to
+        it in a forked child: the frame belongs to its parent.
         """
     def latest(self, timeout: float | None = None) -> Sample:
-        """The newest sample. If none was published yet, waits at most `timeout` seconds for the first one, and raises NoSampleError then.
+        """The newest sample. If none was published yet, waits at most `timeout` seconds for the first one, and then raises
+        NoSampleError.
 
-        The array of a sample of more than 4 KiB is a read-only view of the store's memory, which stays as it is for as long as it lives.
+        The array of a sample of more than 4 KiB is a read-only view of the store's memory. It does not change for as long as it
+        lives.
         """
     def follow(self, start: str | int | None = ...) -> Follow:
         """Follows the samples: an iterator that waits for the next one, in a `for` loop or, under asyncio, in an `async for` loop. It
-        begins with the next sample; with "newest", "oldest" or a sequence number, with that one.
+        begins with the next sample, or with `start`: "newest", "oldest" or a sequence number.
 
             >>> store = structstore.StructStore()
             >>> store.speed = structstore.Stream(depth=3)
@@ -1280,7 +1286,9 @@ class StructStoreStream:
         self, seq: int, *, index: Literal[True]
     ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any]]: ...
     def release(self) -> None:
-        """Gives the right to publish back, so that another process can publish. FramesPinnedError is raised while this process fills a frame."""
+        """Releases the right to publish, so that another process can publish. Raises FramesPinnedError while this process fills a
+        frame.
+        """
     @property
     def published(self) -> int:
         """How many samples were published: the sequence number of the next one."""
@@ -1320,7 +1328,7 @@ class Sample:
         """How long ago it was taken, in seconds."""
     @property
     def missed(self) -> int:
-        """How many samples between the one before and this one were lost to this follower."""
+        """How many samples this follower lost between the previous one and this one."""
 
 @final
 class Loan:
@@ -1341,19 +1349,19 @@ class Follow:
     def __next__(self) -> Sample: ...
     def __aiter__(self) -> AsyncIterator[Sample]: ...
     def next(self, timeout: float | None = None) -> Sample | None:
-        """The next sample, for which it waits at most `timeout` seconds; None without one. With 0, it does not wait."""
+        """The next sample, after waiting at most `timeout` seconds for it, or None. With 0, it does not wait."""
     def close(self) -> None:
-        """Ends it, and the loops over it, from any thread."""
+        """Closes it, and ends the loops over it; any thread may do this."""
 
 @final
 class Statistics:
     """How much memory the arena of a store uses. Local stores of a process share one arena."""
     @property
     def size(self) -> int:
-        """Bytes that are backed by memory."""
+        """The size of the segment in bytes of memory."""
     @property
     def max_size(self) -> int:
-        """Bytes up to which the segment may grow."""
+        """The number of bytes up to which the segment may grow."""
     @property
     def allocated(self) -> int:
         """Bytes in use for the contents of the store, overhead included."""
@@ -1368,7 +1376,7 @@ class Statistics:
         """How often a process attached to the store when it was an orphan: transient, and open in no living process."""
     @property
     def recoveries(self) -> int:
-        """How often the remains of a process that died were repaired."""
+        """How often the remains of a dead process were repaired."""
     @property
     def watchers(self) -> int:
         """The number of watches."""
@@ -1376,8 +1384,8 @@ class Statistics:
     def __ne__(self, value: object, /) -> bool: ...
 
 def wait(*streams: StructStoreStream | Follow, timeout: float | None = None) -> bool:
-    """Waits until any of some streams or followers has news, for at most `timeout` seconds. Returns whether one has: of a stream, a sample that
-    is published after the call; of a follower, one that it has not returned yet.
+    """Waits at most `timeout` seconds until one of several streams or followers has a new sample, and returns whether one has. For
+    a stream, this is a sample that is published after the call; for a follower, one that it has not returned yet.
 
         >>> store = structstore.StructStore()
         >>> store.left, store.right = structstore.Stream(depth=8), structstore.Stream(depth=8)
@@ -1389,7 +1397,7 @@ def wait(*streams: StructStoreStream | Follow, timeout: float | None = None) -> 
         True
     """
 def _main(arguments: list[str]) -> int:
-    """Does what the arguments of the command `structstore` say, the name of the program first. Returns the exit status.
+    """Runs the command `structstore` with these arguments, the name of the program first. Returns the exit status.
 
-    It is meant to be all that its process does: signals get their default dispositions.
+    The process should do nothing else: signals get their default dispositions.
     """
