@@ -410,9 +410,9 @@ pub(crate) fn add_cleanup_mode(module: &Bound<'_, PyModule>) -> PyResult<()> {
     class.setattr("__module__", "structstore")?;
     class.setattr(
         "__doc__",
-        "How long a new store lives; the process that creates it decides.\n\nNEVER: it is persistent, and stays until it is \
-         unlinked. IF_LAST: its name goes with the last process that has it open to change it. ALWAYS: its creator removes the \
-         name when it closes the store.",
+        "How long a new store lives; the process that creates it decides.\n\nNEVER: it is persistent, until it is unlinked. \
+         IF_LAST: its name is removed with the last process that has it open to change it. ALWAYS: its creator removes the name \
+         when it closes the store.",
     )?;
     let class = class.cast_into::<PyType>()?.unbind();
     let class = CLEANUP_MODE.get_or_init(py, || class);

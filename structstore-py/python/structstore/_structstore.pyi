@@ -596,7 +596,7 @@ class AccessError(IoError, PermissionError):
 class CleanupMode(Enum):
     """How long a new store lives; the process that creates it decides.
 
-    NEVER: it is persistent, and stays until it is unlinked. IF_LAST: its name goes with the last process that has it open to change it. ALWAYS: its creator removes the name when it closes the store.
+    NEVER: it is persistent, until it is unlinked. IF_LAST: its name is removed with the last process that has it open to change it. ALWAYS: its creator removes the name when it closes the store.
     """
     NEVER = "never"
     IF_LAST = "if_last"
