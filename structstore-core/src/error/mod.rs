@@ -1,4 +1,4 @@
-//! What can go wrong: one error, its kinds, and the path of what it is about.
+//! What can go wrong: one error, its kinds, and the path of the value in question.
 
 mod escape;
 mod path;
@@ -44,7 +44,7 @@ pub(crate) const EMPTY: &str = "empty: no process has initialised it";
 /// # Errors of all operations
 ///
 /// Methods list the errors that are particular to them. Any operation on a handle may also fail with
-/// [`StaleHandle`](ErrorKind::StaleHandle) if what it names was removed or replaced, with
+/// [`StaleHandle`](ErrorKind::StaleHandle) if its value was removed or replaced, with
 /// [`HeldByGuard`](ErrorKind::HeldByGuard) if a guard of this thread covers it, with [`Deadlock`](ErrorKind::Deadlock) if this
 /// thread would wait for itself, with [`Corrupt`](ErrorKind::Corrupt) if the memory is damaged, and with
 /// [`Detached`](ErrorKind::Detached) in a forked child that could not attach. An operation that changes something may also fail with
