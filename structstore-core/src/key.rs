@@ -11,7 +11,7 @@ use crate::limits::MAX_NAME;
 
 /// A field name with its hash, which [`key!`](crate::key) computes at compile time.
 ///
-/// Everything that takes a name takes `impl Into<Key>`: a `&str` hashes on the spot.
+/// Functions that take a name take `impl Into<Key>`: a `&str` is hashed on the spot.
 ///
 /// ```
 /// use structstore::{key, Key, StructStore};

@@ -17,9 +17,9 @@ use crate::value::{DType, Kind, Meta, RecordField, StreamValue, deeper};
 const ITEMS: usize = 64;
 
 impl Struct {
-    /// The schema of the struct as it is now: kinds, shapes, limits, units and descriptions.
+    /// The current schema of the struct: kinds, shapes, limits, units and descriptions.
     ///
-    /// Leaves out fields that others remove meanwhile. The length of an array's dimension is given where it is fixed.
+    /// Leaves out fields that others remove meanwhile. Contains the length of an array's dimension if it is fixed.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! What takes up memory, for those who look into a store.
+//! What takes up memory, for tools that look into a store.
 
 use std::ops::AddAssign;
 
@@ -17,7 +17,7 @@ use crate::value::{Kind, deeper};
 /// How often who may not lock the heap walks it until nobody seems to have changed it meanwhile.
 const WALKS: usize = 50;
 
-/// The memory that something takes with all below it, overhead included.
+/// The memory that a part of a store takes, including everything below it and overhead.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct Usage {
@@ -60,7 +60,7 @@ pub struct FreeMemory {
 }
 
 impl Struct {
-    /// The memory that this struct takes with all below it: approximate while others write. Does not wait for guards.
+    /// The memory that this struct takes, including everything below it; approximate while others write. Does not wait for guards.
     ///
     /// # Errors
     ///
