@@ -67,7 +67,7 @@ pub unsafe extern "C" fn stst_to_bytes(node: *const stst_node, bytes: *mut *mut 
     status(|| unsafe { stst_strings::of_all([stst_node::of(node)?.structure()?.to_bytes()?], bytes) })
 }
 
-/// Replaces the contents of a struct by those of a snapshot, in one operation.
+/// Replaces the contents of a struct with those of a snapshot, in one operation.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stst_restore(
     node: *const stst_node,
