@@ -198,7 +198,7 @@ pub(crate) unsafe fn elements<'a, T>(data: *const T, count: usize, what: &'stati
 pub(crate) unsafe fn text<'a>(data: *const c_char, length: usize, what: &'static str) -> Result<&'a str> {
     // SAFETY: the caller's promise.
     let bytes = unsafe { elements(data.cast::<u8>(), length, what)? };
-    std::str::from_utf8(bytes).map_err(|_| Error::invalid(what, "other bytes", "UTF-8"))
+    std::str::from_utf8(bytes).map_err(|_| Error::invalid(what, "bytes that are not UTF-8", "UTF-8"))
 }
 
 /// The duration of a timeout in seconds; a negative one means no limit.
