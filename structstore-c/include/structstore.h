@@ -37,7 +37,7 @@ typedef enum {
   STST_STALE_HANDLE = 10,
   // This thread holds a guard; only that guard may operate on what it covers.
   STST_HELD_BY_GUARD = 11,
-  // This thread has a transaction open that covers only a part of what was to be changed.
+  // This thread has an open transaction that covers only a part of the change.
   STST_IN_TRANSACTION = 12,
   // This thread would wait for itself.
   STST_DEADLOCK = 13,

@@ -1,4 +1,4 @@
-//! How mirrors reach each other: explicit endpoints, certificates on both sides, and nothing that listens or looks around by itself.
+//! How mirrors reach each other: explicit endpoints, certificates on both sides, and no discovery.
 
 use std::fs::File;
 use std::net::IpAddr;
@@ -64,8 +64,8 @@ impl Network {
         self
     }
 
-    /// Connects to an endpoint, such as `tls/robot:7447`, where a mirror or a Zenoh router listens, and again whenever the connection is lost. A mirror
-    /// that listens nowhere uses the first of its endpoints where it reaches somebody.
+    /// Connects to an endpoint, such as `tls/robot:7447`, where a mirror or a Zenoh router listens, and reconnects whenever the connection
+    /// is lost. A mirror that does not listen uses the first of its endpoints that it can reach.
     #[must_use]
     pub fn connect(mut self, endpoint: impl Into<String>) -> Network {
         self.connect.push(endpoint.into());
@@ -112,7 +112,7 @@ impl Network {
         self.lease.unwrap_or(Duration::from_secs(5))
     }
 
-    /// Refuses what is not safe, or makes no sense.
+    /// Refuses contradictory and unsafe options.
     pub(crate) fn check(&self) -> Result<()> {
         if self.listen.is_empty() && self.connect.is_empty() {
             return Err(Error::Invalid("give an endpoint to listen on or to connect to".to_owned()));
@@ -154,7 +154,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// For what is not safe or makes no sense, for certificates that cannot be read, and for an endpoint where nobody can listen.
+    /// For contradictory or unsafe options, for certificates that cannot be read, and for an endpoint that cannot be opened.
     pub(crate) fn prepare(&self, name: &str) -> Result<Prepared> {
         self.check()?;
         if let Some(Certificates { ca, certificate, key }) = &self.certificates {

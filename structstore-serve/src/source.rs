@@ -27,7 +27,7 @@ pub enum Source {
     },
 }
 
-/// A store while somebody looks at it.
+/// A store while a page shows it.
 pub(crate) enum Opened {
     Part(Struct),
     Shared(StructStoreShared),

@@ -24,7 +24,7 @@ pub(crate) const INITIALISING: &str = "still being initialised by another proces
 /// Why a store that is not to be created or changed is not ready.
 pub(crate) const EMPTY: &str = "empty: no process has initialised it";
 
-/// What went wrong, where, what was found and what was expected.
+/// What went wrong, where, and what was found and expected.
 ///
 /// Match on [`Error::kind`]. Paths read as in Rust and Python: `settings.gains[2]`; see [`Path`](crate::path::Path). An
 /// operation that returns an error has changed nothing, unless its documentation says otherwise.
@@ -125,8 +125,8 @@ kinds! {
     StaleHandle,
     /// This thread holds a guard on the structure; only that guard may operate on it.
     HeldByGuard,
-    /// This thread has a transaction open that covers only a part of what was to be changed, or another structure than a new
-    /// transaction asks for.
+    /// This thread has an open transaction that covers only a part of the change, or another structure than a new transaction
+    /// needs.
     InTransaction,
     /// This thread would wait for itself.
     Deadlock,

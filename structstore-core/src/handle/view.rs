@@ -49,7 +49,7 @@ pub struct ArrayView {
     lease: Arc<Lease>,
 }
 
-/// Whether whoever has a view may write to the elements.
+/// Whether the owner of a view may write to the elements.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Writes {
     Allowed,

@@ -36,7 +36,7 @@ struct Contents<'a> {
     samples: Vec<SampleValue<'a>>,
     /// Metadata of fields of records, by their paths.
     metas: Vec<(String, Meta)>,
-    /// The value of the newest sample, once somebody asked for it.
+    /// The value of the newest sample, computed on first use.
     value: OnceLock<Value<'static>>,
 }
 

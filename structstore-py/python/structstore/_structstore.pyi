@@ -637,7 +637,7 @@ class StructStore(MutableMapping[str, Any]):
 
     Assigned values are copied into the store:
 
-    - None, bool, int, float, complex, str, bytes, datetime, date, timedelta and NumPy's times come back as what they were; NumPy's numbers as
+    - None, bool, int, float, complex, str, bytes, datetime, date, timedelta and NumPy's times come back unchanged; NumPy's numbers as
       Python's, enum members as their values, paths as str.
     - Lists and tuples become lists. Mappings with str keys, named tuples, dataclasses, attrs and pydantic instances, and other objects whose
       attributes are all public become structures; `to()` and `bind()` make classes of them again.
