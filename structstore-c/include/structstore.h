@@ -17,13 +17,13 @@ typedef enum {
   STST_OK = 0,
   // There is no field of that name.
   STST_NOT_FOUND = 1,
-  // There is a field of that name already.
+  // A field of that name already exists.
   STST_ALREADY_EXISTS = 2,
-  // A value is of another type than the one asked for or declared.
+  // A value does not have the requested or declared type.
   STST_WRONG_TYPE = 3,
-  // A number does not fit the type that was asked for or declared.
+  // A number does not fit the requested or declared type.
   STST_OUT_OF_RANGE = 4,
-  // A value is not within the limits that are declared for its field.
+  // A value is outside of the limits declared for its field.
   STST_OUTSIDE_LIMITS = 5,
   // An index is beyond the end of a list.
   STST_INDEX_OUT_OF_RANGE = 6,
@@ -31,13 +31,13 @@ typedef enum {
   STST_TOO_DEEP = 7,
   // The store cannot hold a value of this type.
   STST_UNSUPPORTED = 8,
-  // A conversion has refused a value.
+  // A conversion refused a value.
   STST_REJECTED = 9,
-  // What a handle names has been removed or replaced.
+  // The value of a handle was removed or replaced.
   STST_STALE_HANDLE = 10,
-  // This thread holds a guard; only that may operate on what it covers.
+  // This thread holds a guard; only that guard may operate on what it covers.
   STST_HELD_BY_GUARD = 11,
-  // This thread has a transaction open that covers only a part of what was to be changed.
+  // This thread has an open transaction that covers only a part of the change.
   STST_IN_TRANSACTION = 12,
   // This thread would wait for itself.
   STST_DEADLOCK = 13,
@@ -45,13 +45,13 @@ typedef enum {
   STST_LOCK_TIMEOUT = 14,
   // A process died while it changed the structure, and this read-only attachment cannot repair it.
   STST_ABANDONED = 15,
-  // A read-only attachment found no moment at which nothing changed.
+  // A read-only attachment found no moment without a change.
   STST_CONTENDED = 16,
   // The type of a field is declared: it can be assigned, but not removed or retyped.
   STST_DECLARED = 17,
-  // A struct is of another version of its type.
+  // A struct has another version of its type.
   STST_OTHER_VERSION = 18,
-  // A struct is in use, so that it is not removed or replaced in passing.
+  // A struct is in use, so it can be removed or replaced only if that is forced.
   STST_BOUND = 19,
   // No sample of a stream has been published yet.
   STST_NO_SAMPLE = 20,
@@ -67,11 +67,11 @@ typedef enum {
   STST_INVALID_ARGUMENT = 25,
   // More is in use than the format has room for.
   STST_TOO_MANY = 26,
-  // A signal has interrupted a wait.
+  // A signal interrupted a wait.
   STST_INTERRUPTED = 27,
   // A store cannot grow any further.
   STST_OUT_OF_SPACE = 28,
-  // A store that is attached read-only cannot be changed.
+  // A store that was opened read-only, or as an observer, cannot be changed.
   STST_READ_ONLY = 29,
   // A store is in use by others.
   STST_IN_USE = 30,
@@ -79,13 +79,13 @@ typedef enum {
   STST_DETACHED = 31,
   // A store belongs to another user.
   STST_FOREIGN_OWNER = 32,
-  // A store or snapshot is of another format.
+  // A store or snapshot has another format.
   STST_MISMATCH = 33,
   // A store was not there, or not ready, in time.
   STST_NOT_READY = 34,
   // The memory of a store is damaged.
   STST_CORRUPT = 35,
-  // The operating system has refused something.
+  // The operating system reported an error.
   STST_IO = 36,
   // A fault in this library.
   STST_PANIC = 100,
@@ -159,16 +159,16 @@ typedef enum {
   STST_CLEANUP_ALWAYS = 3,
 } stst_cleanup;
 
-// A sample that is read where it is, if it has more than 4 KiB; a smaller one is copied.
+// A sample that is read in place if it has more than 4 KiB; a smaller one is copied.
 typedef struct stst_frame stst_frame;
 
 // A frame that this process fills before it publishes it: a sample of more than 4 KiB, without a copy.
 typedef struct stst_loan stst_loan;
 
-// A lock of a struct or list and of all below it, until it is freed.
+// A lock on a struct or list and everything below it, until it is freed.
 typedef struct stst_lock stst_lock;
 
-// A handle to a struct or a list in a store. To be freed by `stst_node_free`; what it names stays in the store.
+// A handle to a struct or a list in a store. Free it with `stst_node_free`; the struct or list stays in the store.
 typedef struct stst_node stst_node;
 
 // A store. Handles that were obtained from it must be freed separately.
@@ -177,7 +177,7 @@ typedef struct stst_store stst_store;
 // A stream in a store.
 typedef struct stst_stream stst_stream;
 
-// Strings that a function has returned: names, paths, or a text, which is one string. To be freed by `stst_strings_free`.
+// Strings that a function returned: names, paths, or a text, which is one string. Free them with `stst_strings_free`.
 typedef struct stst_strings stst_strings;
 
 // A transaction: the changes that this thread makes to a struct, and below it, take effect together when it is committed, or not at all.
@@ -186,7 +186,7 @@ typedef struct stst_transaction stst_transaction;
 // A view of an array's elements. Their memory stays valid until the view is freed, even if the array is replaced or removed. A view takes no lock.
 typedef struct stst_view stst_view;
 
-// Tells what any process changes in a struct or list, and below. To be used by one thread at a time.
+// Reports changes by any process in a struct or list, and below it. One thread at a time may use it.
 typedef struct stst_watch stst_watch;
 
 // A place in a store.
@@ -217,7 +217,7 @@ typedef struct {
   void *data;
   // How many bytes they have.
   size_t size;
-  // Of a view: whether it may be written to.
+  // For a view: whether it may be written to.
   bool writable;
 } stst_array;
 
@@ -225,7 +225,7 @@ typedef struct {
 typedef struct {
   // The size of this struct.
   size_t struct_size;
-  // The least and the greatest number, if `has_range` is set.
+  // The smallest and the largest number, if `has_range` is set.
   double least;
   // See `least`.
   double greatest;
@@ -255,13 +255,13 @@ typedef struct {
   uint64_t size;
   // The maximum size in bytes; 0 is the default, 64 GiB.
   uint64_t max_size;
-  // When it ends, one of `stst_cleanup`.
+  // When its name is removed, one of `stst_cleanup`.
   uint32_t cleanup;
   // The permissions of a new store; 0 is 0600.
   uint32_t mode;
   // How long to wait for a store to be ready, in seconds; 0 is the default, 10 s.
   double timeout;
-  // Replaces an existing store by an empty one.
+  // Replaces an existing store with an empty one.
   bool reinit;
   // Attaches read-only.
   bool read_only;
@@ -273,9 +273,9 @@ typedef struct {
   bool any_owner;
   // Interprets the name as the path of a file.
   bool file;
-  // Keeps what the store has when it is opened in memory, never swapped out.
+  // Locks the memory that the store has when it is opened, so that it is never swapped out.
   bool lock_memory;
-  // How many bytes to map at once, so that their first use costs no page fault.
+  // How many bytes to map at once, so that their first use causes no page fault.
   uint64_t prefault;
   // The group of a new store, by name or number; null for that of the process.
   const char *group;
@@ -283,7 +283,7 @@ typedef struct {
   size_t group_length;
 } stst_options;
 
-// What is known of a sample.
+// Information about a sample.
 typedef struct {
   // Its number, from 0.
   uint64_t number;
@@ -332,7 +332,7 @@ stst_status stst_set_json(const stst_place *place, const char *json, size_t leng
 // Takes a snapshot of a struct, which `stst_restore`, Rust and Python can read.
 stst_status stst_to_bytes(const stst_node *node, stst_strings **bytes);
 
-// Replaces the contents of a struct by those of a snapshot, in one operation.
+// Replaces the contents of a struct with those of a snapshot, in one operation.
 stst_status stst_restore(const stst_node *node, const uint8_t *bytes, size_t length);
 
 // Takes a lock on a struct or list: exclusive, which keeps all other threads and processes out, or shared with other readers. `timeout` is in seconds; a negative one
@@ -358,7 +358,7 @@ stst_status stst_commit(stst_transaction *transaction);
 // transaction stays open.
 stst_status stst_rollback(stst_transaction *transaction);
 
-// Another handle to the same.
+// Another handle to the same struct or list.
 stst_status stst_node_copy(const stst_node *node, stst_node **copy);
 
 // Frees a handle. A null pointer is ignored.
@@ -370,7 +370,7 @@ stst_status stst_node_is_list(const stst_node *node, bool *is_list);
 // How many fields or items there are.
 stst_status stst_size(const stst_node *node, size_t *size);
 
-// Makes sure that a block of so many bytes is free in the store of a struct, which grows if need be: what is allocated of it later takes no system call.
+// Makes sure that a block of this many bytes is free in the store of a struct, which grows if necessary. Later allocations from it take no system call.
 stst_status stst_reserve(const stst_node *node,
                          uint64_t bytes);
 
@@ -441,7 +441,7 @@ stst_status stst_set_node(const stst_place *place, const stst_node *node);
 // Removes a field or an item.
 stst_status stst_remove(const stst_place *place);
 
-// Declares limits of a field, which hold for all processes, and its unit and description.
+// Declares limits of a field, which apply to all processes, and its unit and description.
 stst_status stst_declare(const stst_place *place, const stst_limits *limits);
 
 // Removes the limits, unit and description of a field.
@@ -491,7 +491,7 @@ stst_status stst_get_stream(const stst_place *place, stst_stream **stream);
 // How many bytes a sample has.
 stst_status stst_sample_size(const stst_stream *stream, size_t *size);
 
-// Publishes a sample; it waits for no reader. One process publishes to a stream at a time.
+// Publishes a sample. It never waits for readers. One process publishes to a stream at a time.
 stst_status stst_publish(const stst_stream *stream, const void *data, size_t size);
 
 // Copies the newest sample. `about` may be null.
@@ -525,10 +525,10 @@ stst_status stst_loan_frame(const stst_stream *stream,
 // Publishes the frame and frees the loan.
 stst_status stst_loan_publish(stst_loan *loan);
 
-// Gives the frame back unpublished. A null pointer is ignored.
+// Returns the frame unpublished. A null pointer is ignored.
 stst_status stst_loan_free(stst_loan *loan);
 
-// Reads the newest sample in place. It stays as it is until the frame is freed; until then the publisher has one frame less. `about` may be null.
+// Reads the newest sample in place. It does not change until the frame is freed; until then the publisher has one frame less. `about` may be null.
 stst_status stst_latest_frame(const stst_stream *stream,
                               stst_frame **frame,
                               const void **data,
@@ -552,7 +552,7 @@ stst_status stst_strings_free(stst_strings *strings);
 // The hash of a name, as keys have it: rapidhash v3.
 uint64_t stst_hash(const char *name, size_t length);
 
-// Begins to watch.
+// Begins a watch.
 stst_status stst_watch_begin(const stst_node *node, stst_watch **watch);
 
 // Waits until something has changed, for at most `timeout` seconds; a negative timeout waits without a limit. Sets `paths` to the paths that have

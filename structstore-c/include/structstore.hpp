@@ -317,13 +317,13 @@ private:
 
 namespace detail {
 
-/// A loop whose variable is a reference to an item: it holds the list exclusively, and a copy of the item, which is written back when the loop goes on or ends.
+/// A loop whose variable is a reference to an item: it holds the list exclusively, and a copy of the item, which is written back when the loop continues or ends.
 class Loop {
 public:
     Loop() = default;
     Loop(const Loop&) = delete;
     Loop& operator=(const Loop&) = delete;
-    /// After a break, or an error in the loop. An item that is gone by then has no value.
+    /// After a break, or an error in the loop. A removed item has no value.
     ~Loop() {
         if (changed()) static_cast<void>(stst_set(&item_, kind_, copy_));
     }
@@ -358,7 +358,7 @@ private:
         check(stst_has_limits(list, &limits));
         if (limits) refuse(STST_WRONG_TYPE, "the items have limits, so that there is no plain reference to them; use Ref");
     }
-    /// Takes over what the loop's body has assigned.
+    /// Writes back the value that the loop's body assigned.
     bool changed() {
         const bool is_changed = std::memcmp(before_, copy_, size_) != 0;
         std::memcpy(before_, copy_, size_);
@@ -377,7 +377,7 @@ private:
 
 }  // namespace detail
 
-/// The limits, unit and description of a field. Every process, in any language, is bound by them.
+/// The limits, unit and description of a field. They apply to every process, in any language.
 struct Limits {
     std::optional<std::pair<double, double>> range = std::nullopt;
     double step = 0;
@@ -387,7 +387,7 @@ struct Limits {
     std::string description = {};
 };
 
-/// A field, an item, or a place for one. It refers to a struct or list that must outlive it; a Ref keeps that alive itself.
+/// A field, an item, or a place for one. It refers to a struct or list that must outlive it; a Ref keeps it alive.
 class Field {
 public:
     Field(const stst_node* node, Key key)
@@ -444,7 +444,7 @@ public:
     inline Field&& operator=(const Struct& value);
     inline Field&& operator=(const List& value);
 
-    /// The value as a `T`. A number is converted only if that keeps its value.
+    /// The value as a `T`. A number is converted only without loss.
     template <typename T>
     T get() const {
         if constexpr (detail::is_scalar<T>) {
@@ -489,10 +489,10 @@ public:
     operator T() const {
         return get<T>();
     }
-    /// The field as plain memory: `int& speed = store["speed"] = 0`. Declares its type, and pins its struct. The reference is valid until the store is closed, whoever removes
-    /// the struct. Using it takes no lock, tells no watcher and is not undone: hold a lock around it if others rely on locks, or use Ref.
+    /// The field as plain memory: `int& speed = store["speed"] = 0`. Declares its type, and pins its struct. The reference is valid until the store is closed, even if the struct
+    /// is removed. Using it takes no lock, tells no watcher and is not undone: hold a lock around it if others rely on locks, or use Ref.
     ///
-    /// In `for (int& item : list)` a copy of the item, which is written back when the loop goes on; the loop holds the list exclusively.
+    /// In `for (int& item : list)` a copy of the item, which is written back when the loop continues; the loop holds the list exclusively.
     ///
     /// `condition ? store["x"] : number` is such a reference if `number` is an int that can be assigned; use store["x"].get<int>() to read.
     // Among conversions that fit, the compiler prefers those above, which do not add const to this object.
@@ -524,7 +524,7 @@ public:
         return !(field == value);
     }
 
-    /// A field of this struct, which is created if it is missing.
+    /// A field of this struct; a missing one is created.
     Field operator[](Key key) const { return Field(node(STST_STRUCT), key); }
     Field operator[](const char* name) const { return (*this)[Key(name)]; }
     /// An item of this list.
@@ -648,7 +648,7 @@ private:
 
 namespace detail {
 
-/// What structs and lists have in common.
+/// The common part of structs and lists.
 class Container {
 public:
     /// How many fields or items there are.
@@ -707,7 +707,7 @@ public:
     List(List&&) = default;
     /// Handles are not rebound; assign() copies contents.
     List& operator=(const List&) = delete;
-    /// Replaces the items by copies of those of another list.
+    /// Replaces the items with copies of those of another list.
     void assign(const List& other) const { Container::assign(other); }
 
     Field operator[](std::size_t index) const { return Field(get(), index); }
@@ -726,7 +726,7 @@ public:
     }
 
     /// Iterates over as many items as there are at the start: `for (int& item : list) ++item;`, which holds the list exclusively from the first item on, or `for (stst::Ref<int> item : list) ++item;`,
-    /// of which each step is an operation of its own.
+    /// where each step is a separate operation.
     class iterator {
     public:
         using iterator_category = std::input_iterator_tag;
@@ -748,7 +748,7 @@ public:
             return before;
         }
         bool operator==(const iterator& other) const { return index_ == other.index_; }
-        /// Items that are gone by now, because the body of a loop removed them or others did before it had its lock, end the loop.
+        /// The loop ends at an item that its body removed, or that others removed before the loop had its lock.
         bool operator!=(const iterator& other) const { return index_ < other.index_ && index_ < loop_->size_of_list(); }
 
     private:
@@ -771,12 +771,12 @@ public:
     Struct(Struct&&) = default;
     /// Handles are not rebound; assign() copies contents.
     Struct& operator=(const Struct&) = delete;
-    /// Replaces the fields by copies of those of another struct.
+    /// Replaces the fields with copies of those of another struct.
     void assign(const Struct& other) const { Container::assign(other); }
 
     Field operator[](Key key) const& { return Field(get(), key); }
     Field operator[](const char* name) const& { return (*this)[Key(name)]; }
-    /// The field of a temporary handle, which it keeps alive.
+    /// The field of a temporary handle, which the field keeps alive.
     Field operator[](Key key) && { return Field(copy(get()), key); }
     Field operator[](const char* name) && { return Field(copy(get()), Key(name)); }
     /// The field, item or element at a path: `at("arm.gains[2]")`. Everything on the way must exist.
@@ -792,7 +792,7 @@ public:
     void set(Key key, const T& value) const {
         (*this)[key] = value;
     }
-    /// The struct in a field, which is created if it is missing.
+    /// The struct in a field; a missing one is created.
     Struct substore(Key key) const { return (*this)[key]; }
     bool contains(Key key) const {
         std::uint32_t kind = 0;
@@ -808,7 +808,7 @@ public:
                            }).get());
     }
 
-    /// Makes sure that a block of so many bytes is free in the store: what is allocated of it later takes no system call.
+    /// Makes sure that a block of this many bytes is free in the store. Later allocations from it take no system call.
     void reserve(std::uint64_t bytes) const { detail::check(stst_reserve(get(), bytes)); }
 
     /// Begins a transaction of this thread, which takes the exclusive lock.
@@ -879,7 +879,7 @@ public:
     friend bool operator==(const Ref& ref, const char* text) { return std::string_view(ref.get()) == text; }
     friend bool operator!=(const Ref& ref, const char* text) { return std::string_view(ref.get()) != text; }
 
-    /// Changes it by a function of `T&`, under the lock of its struct.
+    /// Changes it with a function of `T&`, under the lock of its struct.
     template <typename Change>
     Ref& change(Change&& change) {
         const Lock lock(node_.get(), true, -1);
@@ -899,7 +899,7 @@ private:
 };
 
 /// The elements of an array in the store. Their memory stays valid while the view lives, even if the array is replaced or removed. Use `View<const T>` for elements
-/// that must not be written: those of fields with limits, of stores attached read-only, or under the thread's own read lock.
+/// that must not be written: those of fields with limits, of stores that were opened read-only, or under the thread's own read lock.
 template <typename T>
 class View {
     using Element = std::remove_const_t<T>;
@@ -925,7 +925,7 @@ public:
         return std::vector<std::size_t>(array_.shape, array_.shape + array_.dimensions);
     }
     T& operator[](std::size_t index) const { return data()[index]; }
-    /// An element of an array in two dimensions.
+    /// An element of a two-dimensional array.
     T& operator()(std::size_t row, std::size_t column) const {
         if (array_.dimensions != 2) detail::refuse(STST_INVALID_ARGUMENT, "the array has not two dimensions");
         return data()[row * array_.shape[1] + column];
@@ -974,7 +974,7 @@ public:
         detail::check(stst_latest(stream_.get(), &value, sizeof value, &about));
         return Sample{value, about.number, about.time, about.missed};
     }
-    /// The next sample, beginning with the oldest one kept. Waits for at most `timeout` seconds; a negative timeout waits without a limit.
+    /// The next sample, beginning with the oldest that the stream keeps. Waits for at most `timeout` seconds; a negative timeout waits without a limit.
     std::optional<Sample> next(double timeout = -1) {
         T value;
         stst_sample about{};
@@ -1003,7 +1003,7 @@ bool wait_any(double timeout, const T&... streams) {
     return found;
 }
 
-/// A frame that this process fills in place. Without publish(), the destructor gives it back.
+/// A frame that this process fills in place. Without publish(), the destructor returns it.
 template <typename T>
 class [[nodiscard]] Loan {
 public:
@@ -1028,7 +1028,7 @@ private:
     T* data_ = nullptr;
 };
 
-/// A published frame, where it is. It stays as it is while this lives; until then the publisher has one frame less.
+/// A published frame, in place. It does not change while this lives; until then the publisher has one frame less.
 template <typename T>
 class Frame {
 public:
@@ -1076,7 +1076,7 @@ public:
     }
     /// A frame to fill in place, for arrays of more than 4 KiB.
     Loan<T> loan() const { return Loan<T>(stream_.get(), size()); }
-    /// The newest one, in place.
+    /// The newest sample, in place.
     Frame<T> latest() const { return Frame<T>(stream_.get(), size()); }
     /// Waits until there is one whose number is at least `next`, for at most `timeout` seconds; a negative timeout waits without a limit. Whether there is one.
     bool wait(std::uint64_t next, double timeout = -1) const {
@@ -1137,9 +1137,9 @@ struct Options {
     bool must_exist = false;
     bool any_owner = false;
     bool file = false;
-    /// Keeps what the store has when it is opened in memory, never swapped out.
+    /// Locks the memory that the store has when it is opened, so that it is never swapped out.
     bool lock_memory = false;
-    /// How many bytes to map at once, so that their first use costs no page fault.
+    /// How many bytes to map at once, so that their first use causes no page fault.
     std::uint64_t prefault = 0;
     /// The group of a new store, by name or number.
     std::string group = {};
@@ -1190,7 +1190,7 @@ private:
 inline std::ostream& operator<<(std::ostream& out, const Struct& value) { return out << value.to_json(); }
 inline std::ostream& operator<<(std::ostream& out, const List& value) { return out << value.to_json(); }
 inline std::ostream& operator<<(std::ostream& out, const StructStoreShared& value) { return out << *value; }
-/// Bools and numbers as they are, strings without quotes, structs and lists as JSON.
+/// Bools and numbers as such, strings without quotes, structs and lists as JSON.
 inline std::ostream& operator<<(std::ostream& out, const Field& field) {
     switch (field.kind()) {
         case STST_NULL: return out << "null";

@@ -23,7 +23,7 @@ pub struct stst_array {
     pub data: *mut c_void,
     /// How many bytes they have.
     pub size: usize,
-    /// Of a view: whether it may be written to.
+    /// For a view: whether it may be written to.
     pub writable: bool,
 }
 

@@ -38,8 +38,8 @@ pub unsafe extern "C" fn stst_to_yaml(node: *const stst_node, yaml: *mut *mut st
     // SAFETY: see the crate.
     status(|| unsafe {
         let written = serde_saphyr::to_string(&value(&stst_node::of(node)?.node)?);
-        let written =
-            written.map_err(|error| Error::unsupported(error.to_string(), "a value that YAML has"))?;
+        let written = written
+            .map_err(|error| Error::unsupported(error.to_string(), "a value that YAML can express"))?;
         stst_strings::of_all([written], yaml)
     })
 }
@@ -67,7 +67,7 @@ pub unsafe extern "C" fn stst_to_bytes(node: *const stst_node, bytes: *mut *mut 
     status(|| unsafe { stst_strings::of_all([stst_node::of(node)?.structure()?.to_bytes()?], bytes) })
 }
 
-/// Replaces the contents of a struct by those of a snapshot, in one operation.
+/// Replaces the contents of a struct with those of a snapshot, in one operation.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stst_restore(
     node: *const stst_node,

@@ -34,7 +34,7 @@ impl Held {
     }
 }
 
-/// A lock of a struct or list and of all below it, until it is freed.
+/// A lock on a struct or list and everything below it, until it is freed.
 pub struct stst_lock {
     lock: Arc<Held>,
 }

@@ -7,7 +7,7 @@ use crate::object::{Object, object, write};
 use crate::status::{status, stst_status};
 use crate::strings::stst_strings;
 
-/// A handle to a struct or a list in a store. To be freed by `stst_node_free`; what it names stays in the store.
+/// A handle to a struct or a list in a store. Free it with `stst_node_free`; the struct or list stays in the store.
 pub struct stst_node {
     pub(crate) node: Node,
 }
@@ -33,7 +33,7 @@ impl stst_node {
     }
 }
 
-/// Another handle to the same.
+/// Another handle to the same struct or list.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stst_node_copy(node: *const stst_node, copy: *mut *mut stst_node) -> stst_status {
     // SAFETY: see the crate.
@@ -67,7 +67,7 @@ pub unsafe extern "C" fn stst_size(node: *const stst_node, size: *mut usize) -> 
     })
 }
 
-/// Makes sure that a block of so many bytes is free in the store of a struct, which grows if need be: what is allocated of it later takes no system call.
+/// Makes sure that a block of this many bytes is free in the store of a struct, which grows if necessary. Later allocations from it take no system call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stst_reserve(node: *const stst_node, bytes: u64) -> stst_status {
     // SAFETY: see the crate.

@@ -88,7 +88,7 @@ pub(crate) trait Object: Sized {
         let boxed = pointer.cast::<Boxed<Self>>();
         // SAFETY: it is one, or was until a moment ago: its memory stays.
         if unsafe { &(*boxed).word }.swap(0, Ordering::AcqRel) != Self::WORD {
-            return Err(none::<Self>("one that another thread has just freed"));
+            return Err(none::<Self>("an object that another thread has just freed"));
         }
         // SAFETY: it was one, and who has cleared the word has it.
         let object = unsafe { (*boxed).object.assume_init_read() };
@@ -182,7 +182,7 @@ pub(crate) unsafe fn elements<'a, T>(data: *const T, count: usize, what: &'stati
         (true, _) => Err(Error::invalid(what, "null", "a pointer")),
         // More cannot be in memory.
         (false, count) if count > isize::MAX as usize / size_of::<T>().max(1) => {
-            Err(Error::invalid(what, format!("the length {count}"), "a length that memory has"))
+            Err(Error::invalid(what, format!("the length {count}"), "a length that fits memory"))
         }
         // SAFETY: the caller's promise.
         (false, count) => Ok(unsafe { slice::from_raw_parts(data, count) }),
@@ -198,7 +198,7 @@ pub(crate) unsafe fn elements<'a, T>(data: *const T, count: usize, what: &'stati
 pub(crate) unsafe fn text<'a>(data: *const c_char, length: usize, what: &'static str) -> Result<&'a str> {
     // SAFETY: the caller's promise.
     let bytes = unsafe { elements(data.cast::<u8>(), length, what)? };
-    std::str::from_utf8(bytes).map_err(|_| Error::invalid(what, "other bytes", "UTF-8"))
+    std::str::from_utf8(bytes).map_err(|_| Error::invalid(what, "bytes that are not UTF-8", "UTF-8"))
 }
 
 /// The duration of a timeout in seconds; a negative one means no limit.

@@ -382,7 +382,7 @@ pub unsafe extern "C" fn stst_remove(place: *const stst_place) -> stst_status {
 pub struct stst_limits {
     /// The size of this struct.
     pub struct_size: usize,
-    /// The least and the greatest number, if `has_range` is set.
+    /// The smallest and the largest number, if `has_range` is set.
     pub least: f64,
     /// See `least`.
     pub greatest: f64,
@@ -404,7 +404,7 @@ pub struct stst_limits {
     pub description_length: usize,
 }
 
-/// Declares limits of a field, which hold for all processes, and its unit and description.
+/// Declares limits of a field, which apply to all processes, and its unit and description.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stst_declare(place: *const stst_place, limits: *const stst_limits) -> stst_status {
     // SAFETY: see the crate.

@@ -1,4 +1,4 @@
-//! How functions say that they have succeeded, or why not.
+//! The status that functions return.
 
 use std::cell::RefCell;
 use std::ffi::c_char;
@@ -14,13 +14,13 @@ pub enum stst_status {
     STST_OK = 0,
     /// There is no field of that name.
     STST_NOT_FOUND = 1,
-    /// There is a field of that name already.
+    /// A field of that name already exists.
     STST_ALREADY_EXISTS = 2,
-    /// A value is of another type than the one asked for or declared.
+    /// A value does not have the requested or declared type.
     STST_WRONG_TYPE = 3,
-    /// A number does not fit the type that was asked for or declared.
+    /// A number does not fit the requested or declared type.
     STST_OUT_OF_RANGE = 4,
-    /// A value is not within the limits that are declared for its field.
+    /// A value is outside of the limits declared for its field.
     STST_OUTSIDE_LIMITS = 5,
     /// An index is beyond the end of a list.
     STST_INDEX_OUT_OF_RANGE = 6,
@@ -28,13 +28,13 @@ pub enum stst_status {
     STST_TOO_DEEP = 7,
     /// The store cannot hold a value of this type.
     STST_UNSUPPORTED = 8,
-    /// A conversion has refused a value.
+    /// A conversion refused a value.
     STST_REJECTED = 9,
-    /// What a handle names has been removed or replaced.
+    /// The value of a handle was removed or replaced.
     STST_STALE_HANDLE = 10,
-    /// This thread holds a guard; only that may operate on what it covers.
+    /// This thread holds a guard; only that guard may operate on what it covers.
     STST_HELD_BY_GUARD = 11,
-    /// This thread has a transaction open that covers only a part of what was to be changed.
+    /// This thread has an open transaction that covers only a part of the change.
     STST_IN_TRANSACTION = 12,
     /// This thread would wait for itself.
     STST_DEADLOCK = 13,
@@ -42,13 +42,13 @@ pub enum stst_status {
     STST_LOCK_TIMEOUT = 14,
     /// A process died while it changed the structure, and this read-only attachment cannot repair it.
     STST_ABANDONED = 15,
-    /// A read-only attachment found no moment at which nothing changed.
+    /// A read-only attachment found no moment without a change.
     STST_CONTENDED = 16,
     /// The type of a field is declared: it can be assigned, but not removed or retyped.
     STST_DECLARED = 17,
-    /// A struct is of another version of its type.
+    /// A struct has another version of its type.
     STST_OTHER_VERSION = 18,
-    /// A struct is in use, so that it is not removed or replaced in passing.
+    /// A struct is in use, so it can be removed or replaced only if that is forced.
     STST_BOUND = 19,
     /// No sample of a stream has been published yet.
     STST_NO_SAMPLE = 20,
@@ -64,11 +64,11 @@ pub enum stst_status {
     STST_INVALID_ARGUMENT = 25,
     /// More is in use than the format has room for.
     STST_TOO_MANY = 26,
-    /// A signal has interrupted a wait.
+    /// A signal interrupted a wait.
     STST_INTERRUPTED = 27,
     /// A store cannot grow any further.
     STST_OUT_OF_SPACE = 28,
-    /// A store that is attached read-only cannot be changed.
+    /// A store that was opened read-only, or as an observer, cannot be changed.
     STST_READ_ONLY = 29,
     /// A store is in use by others.
     STST_IN_USE = 30,
@@ -76,13 +76,13 @@ pub enum stst_status {
     STST_DETACHED = 31,
     /// A store belongs to another user.
     STST_FOREIGN_OWNER = 32,
-    /// A store or snapshot is of another format.
+    /// A store or snapshot has another format.
     STST_MISMATCH = 33,
     /// A store was not there, or not ready, in time.
     STST_NOT_READY = 34,
     /// The memory of a store is damaged.
     STST_CORRUPT = 35,
-    /// The operating system has refused something.
+    /// The operating system reported an error.
     STST_IO = 36,
     /// A fault in this library.
     STST_PANIC = 100,
@@ -145,7 +145,7 @@ thread_local! {
     static LAST: RefCell<Last> = RefCell::default();
 }
 
-/// Does what a function is for.
+/// Runs the body of a C function and records its error.
 #[inline]
 pub(crate) fn status(work: impl FnOnce() -> Result<()>) -> stst_status {
     match catch_unwind(AssertUnwindSafe(work)) {

@@ -46,13 +46,13 @@ pub struct stst_options {
     pub size: u64,
     /// The maximum size in bytes; 0 is the default, 64 GiB.
     pub max_size: u64,
-    /// When it ends, one of `stst_cleanup`.
+    /// When its name is removed, one of `stst_cleanup`.
     pub cleanup: u32,
     /// The permissions of a new store; 0 is 0600.
     pub mode: u32,
     /// How long to wait for a store to be ready, in seconds; 0 is the default, 10 s.
     pub timeout: f64,
-    /// Replaces an existing store by an empty one.
+    /// Replaces an existing store with an empty one.
     pub reinit: bool,
     /// Attaches read-only.
     pub read_only: bool,
@@ -64,9 +64,9 @@ pub struct stst_options {
     pub any_owner: bool,
     /// Interprets the name as the path of a file.
     pub file: bool,
-    /// Keeps what the store has when it is opened in memory, never swapped out.
+    /// Locks the memory that the store has when it is opened, so that it is never swapped out.
     pub lock_memory: bool,
-    /// How many bytes to map at once, so that their first use costs no page fault.
+    /// How many bytes to map at once, so that their first use causes no page fault.
     pub prefault: u64,
     /// The group of a new store, by name or number; null for that of the process.
     pub group: *const c_char,

@@ -18,7 +18,7 @@ pub struct stst_stream {
 
 object!(stst_stream, "stream", b"ststream");
 
-/// What is known of a sample.
+/// Information about a sample.
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
 pub struct stst_sample {
@@ -66,7 +66,7 @@ pub unsafe extern "C" fn stst_sample_size(stream: *const stst_stream, size: *mut
     status(|| unsafe { write(size, stst_stream::of(stream)?.stream.sample_size()) })
 }
 
-/// Publishes a sample; it waits for no reader. One process publishes to a stream at a time.
+/// Publishes a sample. It never waits for readers. One process publishes to a stream at a time.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stst_publish(
     stream: *const stst_stream,
@@ -219,21 +219,21 @@ pub unsafe extern "C" fn stst_loan_publish(loan: *mut stst_loan) -> stst_status 
     })
 }
 
-/// Gives the frame back unpublished. A null pointer is ignored.
+/// Returns the frame unpublished. A null pointer is ignored.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stst_loan_free(loan: *mut stst_loan) -> stst_status {
     // SAFETY: see the crate.
     status(|| unsafe { stst_loan::take(loan).map(drop) })
 }
 
-/// A sample that is read where it is, if it has more than 4 KiB; a smaller one is copied.
+/// A sample that is read in place if it has more than 4 KiB; a smaller one is copied.
 pub struct stst_frame {
     sample: AnySample,
 }
 
 object!(stst_frame, "frame", b"ststfram");
 
-/// Reads the newest sample in place. It stays as it is until the frame is freed; until then the publisher has one frame less. `about` may be null.
+/// Reads the newest sample in place. It does not change until the frame is freed; until then the publisher has one frame less. `about` may be null.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stst_latest_frame(
     stream: *const stst_stream,

@@ -7,7 +7,7 @@ use structstore::Result;
 use crate::object::{Object, elements, not_null, object, write};
 use crate::status::{status, stst_status};
 
-/// Strings that a function has returned: names, paths, or a text, which is one string. To be freed by `stst_strings_free`.
+/// Strings that a function returned: names, paths, or a text, which is one string. Free them with `stst_strings_free`.
 pub struct stst_strings {
     strings: Vec<Box<[u8]>>,
 }

@@ -15,7 +15,7 @@ use crate::object::{Object, limit, not_null, object, write};
 use crate::status::{status, stst_status};
 use crate::strings::stst_strings;
 
-/// Tells what any process changes in a struct or list, and below. To be used by one thread at a time.
+/// Reports changes by any process in a struct or list, and below it. One thread at a time may use it.
 pub struct stst_watch {
     watch: Watch,
     node: Node,
@@ -34,7 +34,7 @@ fn watch_of(node: &Node) -> Result<Watch> {
     }
 }
 
-/// Begins to watch.
+/// Begins a watch.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn stst_watch_begin(
     node: *const stst_node,

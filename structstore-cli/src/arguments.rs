@@ -1,4 +1,4 @@
-//! What the command line may say.
+//! The arguments of the command.
 
 use std::ffi::OsString;
 #[cfg(feature = "serve")]
@@ -16,9 +16,9 @@ const NAMES_AND_PATHS: &str = "\
 Names and paths:
   NAME is that of a shared store, `/robot` or `robot`; with --file it is the
   path of a file that holds one.
-  PATH leads to something in it: `camera.lenses[2].focus`. A name with dots,
-  brackets, quotes or control characters in it is written in double quotes,
-  with the escapes of JSON: `camera.\"f.number\"`.
+  PATH leads to a value in the store: `camera.lenses[2].focus`. Put a name that
+  contains dots, brackets, quotes or control characters in double quotes, with
+  the escapes of JSON: `camera.\"f.number\"`.
 
 Exit status:
   0  done
@@ -26,7 +26,7 @@ Exit status:
   2  invalid arguments
   3  no such store, field or file
   4  anything else: no permission, a value of the wrong type, no space in the
-     store, a lock that was not to be had within --timeout, ...
+     store, a lock that was not granted within --timeout, ...
   5  no room on the disk
   `run` exits with the status of its command: 126 if it cannot be started, 127
   if it is not found, 128 and the signal's number if one ended it.
@@ -40,12 +40,12 @@ Examples:
 
 /// Look into live stores, change them, and clean up after their programs.
 ///
-/// A store is a tree of structs, lists, numbers, strings and arrays in memory that processes share. What only reads attaches
-/// without write permission and without disturbing anybody.
+/// A store is a tree of structs, lists, numbers, strings and arrays in memory that processes share. Commands that only read attach
+/// without write permission and never disturb other processes.
 #[derive(Parser)]
 #[command(name = "structstore", version, after_help = NAMES_AND_PATHS, max_term_width = 100)]
 pub(crate) struct Arguments {
-    /// When to use colours; `auto` is on a terminal, unless NO_COLOR is set
+    /// When to use colours; `auto` means on a terminal, unless NO_COLOR is set
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: Color,
     /// Give up waiting for locks after this many seconds, with exit status 4
@@ -56,7 +56,7 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// For how long the command may wait for locks. What follows a store ends by itself at its timeout, unless it waits for a lock then.
+    /// How long the command may wait for locks. `watch` and `hz` end by themselves at their timeout, unless they wait for a lock then.
     pub(crate) fn patience(&self) -> Option<Duration> {
         const GRACE: Duration = Duration::from_secs(1);
         match self.command {
@@ -106,7 +106,7 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// The store that it is about.
+    /// The store that the command uses.
     pub(crate) fn store(&self) -> Option<&Name> {
         match self {
             Command::Show(Show { store, .. })
@@ -159,7 +159,7 @@ pub(crate) struct Name {
 
 /// List the stores of this machine, who is attached to them, and what was left behind.
 ///
-/// Other shared memory is left out. A store that is damaged, or that may not be read, is listed with the reason.
+/// Other shared memory is not listed. A store that is damaged or cannot be read is listed with the reason.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  structstore ls\n  structstore ls --json | jq -r '.[] | select(.orphan) | .name'"
@@ -173,10 +173,10 @@ pub(crate) struct List {
     pub(crate) json: bool,
 }
 
-/// Show what is in a store, as a tree.
+/// Show the contents of a store as a tree.
 ///
-/// Long strings, lists and arrays are cut; in JSON and YAML they are not. There, bytes are hexadecimal digits, arrays are nested
-/// lists, and NaN and infinities are null in JSON.
+/// Long strings, lists and arrays are abbreviated. JSON and YAML are complete: bytes are hexadecimal digits, arrays are nested lists, and
+/// NaN and infinities are null in JSON.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  structstore show robot\n  structstore show robot camera --depth 1\n  structstore show robot --yaml > robot.yaml"
@@ -184,7 +184,7 @@ pub(crate) struct List {
 pub(crate) struct Show {
     #[command(flatten)]
     pub(crate) store: Name,
-    /// What to show of it, such as `camera.lenses[2]`
+    /// The part to show, such as `camera.lenses[2]`
     #[arg(default_value = "", hide_default_value = true)]
     pub(crate) path: Path,
     /// Print JSON
@@ -203,10 +203,10 @@ pub(crate) struct Show {
 
 /// Print a value, or export an array.
 ///
-/// Strings and bytes are printed as they are, to a terminal with escapes for what controls it; structs, lists and arrays as JSON.
+/// Strings and bytes are printed unchanged; on a terminal, control characters are escaped. Structs, lists and arrays are printed as JSON.
 ///
-/// A picture is made of an array of u8 or bool of the shape [h, w], [h, w, 1] (grey), [h, w, 3] (RGB) or [h, w, 4] (RGBA), of u16 in 16 bits, and of floats
-/// of the shape [h, w]: the least of them is black, the greatest white.
+/// A picture is an array of u8, bool or u16 (16 bits) of the shape [h, w], [h, w, 1] (grey), [h, w, 3] (RGB) or [h, w, 4] (RGBA), or of
+/// floats of the shape [h, w], where the smallest is black and the largest white.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  structstore get robot camera.exposure\n  structstore get robot log[0]\n  structstore get robot --json camera | jq .exposure\n  structstore get robot imu --last 1000 --csv > imu.csv\n  structstore get robot camera.frame --npy frame.npy\n  structstore get robot camera.frame --png - | feh -"
@@ -214,18 +214,18 @@ pub(crate) struct Show {
 pub(crate) struct Get {
     #[command(flatten)]
     pub(crate) store: Name,
-    /// What to print
+    /// The value to print
     pub(crate) path: Path,
-    /// Print JSON, strings too
+    /// Print JSON, also for strings
     #[arg(long)]
     pub(crate) json: bool,
-    /// Print this many of a stream's last samples, as JSON
+    /// Print the last SAMPLES samples of a stream as JSON
     #[arg(long, value_name = "SAMPLES")]
     pub(crate) last: Option<u64>,
     /// Print the samples as CSV, with a column for each number
     #[arg(long, requires = "last", conflicts_with = "json")]
     pub(crate) csv: bool,
-    /// Write the array to a file in the format of NumPy, for `numpy.load`; `-` is standard output
+    /// Write the array to a file in NumPy's format, for `numpy.load`; `-` is standard output
     #[arg(long, value_name = "FILE", conflicts_with_all = ["json", "last", "png"])]
     pub(crate) npy: Option<PathBuf>,
     /// Write the array to a file as a picture; `-` is standard output
@@ -235,8 +235,8 @@ pub(crate) struct Get {
 
 /// Change a value, or add a field.
 ///
-/// VALUE is read as what is there: a number of the same type, a string as it is, bytes as hexadecimal digits, lists, structs and
-/// arrays as JSON. If nothing is there, it is JSON. What leads to it has to exist, unless --parents is given.
+/// VALUE takes the type of the current value: a number of the same type, a string literally, bytes as hexadecimal digits, lists, structs
+/// and arrays as JSON. VALUE of a new field is JSON. The structs on the way to it must exist, unless --parents is given.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  structstore set robot camera.exposure 0.02\n  structstore set -p robot drive.left.gain 1.5\n  structstore set robot label 'the left one'\n  structstore set robot limits '{\"low\": 0, \"high\": 5}'\n  structstore set robot label --json null"
@@ -244,26 +244,26 @@ pub(crate) struct Get {
 pub(crate) struct Set {
     #[command(flatten)]
     pub(crate) store: Name,
-    /// What to change
+    /// The value to change
     pub(crate) path: Path,
     /// Its new value
     #[arg(allow_hyphen_values = true)]
     pub(crate) value: String,
-    /// VALUE is JSON, whatever is there now
+    /// Read VALUE as JSON, whatever the current value is
     #[arg(long)]
     pub(crate) json: bool,
-    /// Create structs that are missing on the way
+    /// Create missing structs on the way
     #[arg(long, short)]
     pub(crate) parents: bool,
 }
 
 /// Rename a field, or move a field or an item elsewhere in the store.
 ///
-/// A field that is renamed in its struct keeps its place in the order, and what programs have of it. What is moved elsewhere is a copy, with the
-/// metadata of the fields in it; programs that have the original find it removed. Declared fields stay where they are.
+/// A field that is renamed within its struct keeps its place in the order, and programs keep their handles to it. A move elsewhere makes a
+/// copy, with the metadata of the fields in it, and removes the original; handles to it become stale. Declared fields cannot be moved.
 ///
-/// Nothing is replaced: NEWPATH leads to a field that does not exist yet, or to the place in a list before which the item is inserted. Its indices
-/// count without what is moved.
+/// A move never replaces a value: NEWPATH is a field that does not exist yet, or the place in a list before which the item is inserted.
+/// Its indices count as if the moved item were already removed.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  structstore mv robot vel velocity\n  structstore mv robot camera.log archive.log\n  structstore mv robot waypoints[3] waypoints[0]"
@@ -271,14 +271,14 @@ pub(crate) struct Set {
 pub(crate) struct Move {
     #[command(flatten)]
     pub(crate) store: Name,
-    /// What to move
+    /// The field or item to move
     pub(crate) path: Path,
-    /// Where to
+    /// Its new path
     #[arg(value_name = "NEWPATH")]
     pub(crate) target: Path,
 }
 
-/// Append to a list, which is created if the field is missing.
+/// Append to a list; a missing list is created.
 ///
 /// VALUE takes the type of the last item, as with `set`. If the list is empty, VALUE is JSON.
 #[derive(Args)]
@@ -293,14 +293,14 @@ pub(crate) struct Push {
     /// The new item
     #[arg(allow_hyphen_values = true)]
     pub(crate) value: String,
-    /// VALUE is JSON, whatever the last item is
+    /// Read VALUE as JSON, whatever the last item is
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 /// Remove a field, or an item of a list.
 ///
-/// Declared fields, and structs that a running program uses, are removed only with --force.
+/// Declared fields, and structs that a running program has bound, need --force.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  structstore rm robot camera.lenses[0]\n  structstore rm robot camera --force"
@@ -308,10 +308,10 @@ pub(crate) struct Push {
 pub(crate) struct Remove {
     #[command(flatten)]
     pub(crate) store: Name,
-    /// What to remove
+    /// The field or item to remove
     pub(crate) path: Path,
-    /// Remove it even if it is declared or in use; programs that use it get an error. A declared field of a struct in use is removed only
-    /// together with the struct
+    /// Remove it even if it is declared or in use; programs that use it get an error. A declared field of a struct in use can only be
+    /// removed together with the struct
     #[arg(long, short)]
     pub(crate) force: bool,
 }
@@ -322,7 +322,7 @@ pub(crate) struct Remove {
 pub(crate) struct Describe {
     #[command(flatten)]
     pub(crate) store: Name,
-    /// What to describe
+    /// The field to describe; without one, all fields
     #[arg(default_value = "", hide_default_value = true)]
     pub(crate) path: Path,
     /// Print JSON Schema
@@ -332,8 +332,8 @@ pub(crate) struct Describe {
 
 /// Declare the limits, unit, description and default of a field.
 ///
-/// From then on every program keeps the limits, and the field keeps its type. Options that are not given keep their declared values. Limits
-/// of numbers, and choices, also apply to the elements of an array and to the items of a list.
+/// From then on, the limits apply to every program, and the field keeps its type. Options that are not given keep their declared values.
+/// Limits of numbers, and choices, also apply to the elements of an array and to the items of a list.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  structstore declare robot drive.kp --ge 0 --le 10 --unit 1/s --default 1.5\n  structstore declare robot mode --choice idle --choice running\n  structstore declare robot drive.kp --clear"
@@ -379,7 +379,7 @@ pub(crate) struct Declare {
     /// The description
     #[arg(long, value_name = "TEXT")]
     pub(crate) description: Option<String>,
-    /// Advise user interfaces that only the declaring program assigns the field
+    /// Tell user interfaces that only the declaring program assigns the field
     #[arg(long)]
     pub(crate) read_only: bool,
     /// The value that `reset` assigns; a missing field is created with it
@@ -388,7 +388,7 @@ pub(crate) struct Declare {
     /// Another name of the field, such as an earlier one; repeat for each
     #[arg(long = "alias", value_name = "NAME")]
     pub(crate) aliases: Vec<String>,
-    /// Let programs of other versions have an array of another length
+    /// Let programs of other versions use another length for the array
     #[arg(long)]
     pub(crate) growable: bool,
     /// Discard the earlier declaration first
@@ -396,10 +396,10 @@ pub(crate) struct Declare {
     pub(crate) clear: bool,
 }
 
-/// Make a field an ordinary one, with all below it.
+/// Make a field, and everything below it, ordinary again.
 ///
-/// It keeps its value, and loses its limits, texts and other names. Then it can be removed, or assigned a value of another type. Fails while a
-/// running program has bound it.
+/// It keeps its value and loses its limits, unit, description and other names. Then it can be removed, or assigned another type. Fails
+/// while a running program has bound it.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  structstore undeclare robot state.q && structstore rm robot state.q")]
 pub(crate) struct Undeclare {
@@ -430,7 +430,7 @@ pub(crate) struct Reset {
 pub(crate) struct Schema {
     #[command(flatten)]
     pub(crate) store: Name,
-    /// A part of it
+    /// The part to describe
     #[arg(default_value = "", hide_default_value = true)]
     pub(crate) path: Path,
     /// Print JSON Schema
@@ -439,23 +439,23 @@ pub(crate) struct Schema {
     /// Print Markdown
     #[arg(long, group = "format")]
     pub(crate) markdown: bool,
-    /// Print a header for C++ with a struct for each struct
+    /// Print a C++ header with a struct for each struct
     #[arg(long, group = "format")]
     pub(crate) cpp: bool,
 }
 
 fn number(text: &str) -> Result<Scalar, String> {
     let integer = text.parse().map(Scalar::I64).or_else(|_| text.parse().map(Scalar::U64));
-    integer.or_else(|_| text.parse().map(Scalar::F64)).map_err(|_| "a number is expected".to_owned())
+    integer.or_else(|_| text.parse().map(Scalar::F64)).map_err(|_| "expected a number".to_owned())
 }
 
-/// Print what changes in a store, as it changes.
+/// Print changes in a store as they happen.
 ///
-/// Each line is the newest state of a field or item, or says that it was removed. Changes that come faster than they are
-/// printed are reported once. Writes through a view of an array are not seen unless the writer calls notify.
+/// Each line shows the newest state of a field or item, or that it was removed. Changes that come faster than they can be printed are
+/// reported once. Writes through a view of an array are not seen unless the writer calls notify.
 ///
-/// In JSON, each change has its time in UTC; each sample has the time that its publisher gave it, in nanoseconds of the clock that counts from the
-/// start of the machine.
+/// In JSON, a change has its time in UTC. A sample has the time that its publisher gave it, in nanoseconds of the clock that starts when
+/// the machine boots.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  structstore watch robot\n  structstore watch robot state --time --rate 5\n  structstore watch robot camera --json | jq -r .path\n  structstore watch robot state --count 1 --timeout 10 && echo changed\n  structstore watch robot imu --each --json"
@@ -463,7 +463,7 @@ fn number(text: &str) -> Result<Scalar, String> {
 pub(crate) struct Watch {
     #[command(flatten)]
     pub(crate) store: Name,
-    /// What to watch of it
+    /// The part to watch
     #[arg(default_value = "", hide_default_value = true)]
     pub(crate) path: Path,
     /// Print an object in JSON for each change
@@ -486,9 +486,10 @@ pub(crate) struct Watch {
     pub(crate) timeout: Option<Duration>,
 }
 
-/// Print what changes in a store, how often, who is attached, and which locks are held, once a second.
+/// Print once a second what changes in a store and how often, which processes are attached, and which locks are held.
 ///
-/// Changes are counted as a watch sees them: what changes several times between two looks counts once. Samples of streams are all counted.
+/// Changes are counted as a watch sees them: a field that changes several times between two looks counts once. All samples of streams are
+/// counted.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  structstore top robot\n  structstore top robot drive --interval 5\n  structstore top robot --count 1 --json | jq '.changes[0]'"
@@ -496,23 +497,24 @@ pub(crate) struct Watch {
 pub(crate) struct Top {
     #[command(flatten)]
     pub(crate) store: Name,
-    /// What to watch of it; everything if nothing is given
+    /// The part to watch; everything by default
     #[arg(default_value = "")]
     pub(crate) path: Path,
     /// Print an object in JSON for each interval
     #[arg(long)]
     pub(crate) json: bool,
-    /// Print after this many seconds
+    /// Seconds between reports
     #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "1")]
     pub(crate) interval: Duration,
-    /// End after having printed this many times
+    /// End after printing this many times
     #[arg(long, value_name = "TIMES")]
     pub(crate) count: Option<u64>,
 }
 
-/// Look for what can keep programs from sharing stores on this machine, and say what to do about it.
+/// Find what can keep programs from sharing stores on this machine, and say what to do about it.
 ///
-/// Checks the kernel, /dev/shm, containers, systemd's RemoveIPC, limits, huge pages, swap, and the stores; with NAME one store, thoroughly. Changes nothing.
+/// Checks the kernel, /dev/shm, containers, systemd's RemoveIPC, limits, huge pages, swap, and the stores; with NAME, checks one store
+/// thoroughly. It changes nothing.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  structstore doctor\n  structstore doctor robot\n  structstore doctor --json | jq '.[] | select(.level != \"ok\")'\n\nExit status:\n  0  all stores can be used; there may be advice\n  1  something is in the way\n  3  there is no store NAME"
@@ -531,9 +533,9 @@ pub(crate) struct Doctor {
     pub(crate) json: bool,
 }
 
-/// Print the rate of a stream, once a second: samples per second, the least and the largest period, and how many samples were missed.
+/// Print the rate of a stream once a second: samples per second, the smallest and largest period, and the number of missed samples.
 ///
-/// Periods are the differences of the times that the publisher gave the samples.
+/// Periods are differences of the times that the publisher gave the samples.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  structstore hz robot imu\n  structstore hz robot imu --count 1 --json | jq .rate"
@@ -546,7 +548,7 @@ pub(crate) struct Hz {
     /// Print an object in JSON for each line
     #[arg(long)]
     pub(crate) json: bool,
-    /// Print after this many seconds
+    /// Seconds between reports
     #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "1")]
     pub(crate) window: Duration,
     /// End after this many lines
@@ -559,7 +561,7 @@ pub(crate) struct Hz {
 
 /// The time between reports at this rate.
 fn period(text: &str) -> Result<Duration, String> {
-    let rate: f64 = text.parse().map_err(|_| "a number of reports a second is expected".to_owned())?;
+    let rate: f64 = text.parse().map_err(|_| "expected a number of reports per second".to_owned())?;
     Duration::try_from_secs_f64(1.0 / rate).map_err(|_| format!("found {rate}, expected a number above 0"))
 }
 
@@ -573,17 +575,17 @@ fn seconds(text: &str) -> Result<Duration, String> {
         "h" => 3600.0,
         other => return Err(format!("found the unit {other:?}, expected ms, s, min or h")),
     };
-    let seconds: f64 = number.parse().map_err(|_| "a number of seconds is expected".to_owned())?;
+    let seconds: f64 = number.parse().map_err(|_| "expected a number of seconds".to_owned())?;
     Duration::try_from_secs_f64(seconds * unit).map_err(|error| error.to_string())
 }
 
-/// Say what takes up memory, who is attached, and who holds locks.
+/// Show what takes up memory, which processes are attached, and which threads hold locks.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  structstore stat robot\n  structstore stat robot camera --json")]
 pub(crate) struct Stat {
     #[command(flatten)]
     pub(crate) store: Name,
-    /// The struct whose memory and locks are wanted
+    /// The struct whose memory and locks to show
     #[arg(default_value = "", hide_default_value = true)]
     pub(crate) path: Path,
     /// Print JSON
@@ -593,14 +595,14 @@ pub(crate) struct Stat {
 
 /// Verify every invariant of a store.
 ///
-/// It takes no locks, and tries for a second to read the store between two changes. If the store changes all the
-/// time, or a process died in the middle of a change, the exit status is 4; use --lock then.
+/// It takes no locks, and tries for a second to read the store between two changes. If the store changes all the time, or a process died in
+/// the middle of a change, the exit status is 4. Use --lock then.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  structstore check robot && echo sound")]
 pub(crate) struct Check {
     #[command(flatten)]
     pub(crate) store: Name,
-    /// Repair what dead processes have left, and lock the store meanwhile; needs write permission
+    /// Lock the store during the check, and repair what dead processes left; needs write permission
     #[arg(long)]
     pub(crate) lock: bool,
     /// Print JSON
@@ -608,10 +610,10 @@ pub(crate) struct Check {
     pub(crate) json: bool,
 }
 
-/// Remove the stores that killed programs have left behind.
+/// Remove the stores that killed programs left behind.
 ///
-/// These are orphans, as `ls` calls them: transient stores that no living process has open. Persistent stores, and stores of other
-/// users, are left alone. It asks before it removes anything; where there is no terminal to ask at, it needs --yes.
+/// These are the orphans that `ls` shows: transient stores that no living process has open. Persistent stores and stores of other users
+/// stay. The command asks before it removes anything; without a terminal, it needs --yes.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  structstore clean\n  structstore clean robot --yes")]
 pub(crate) struct Clean {
@@ -628,7 +630,7 @@ pub(crate) struct Clean {
 
 /// Remove a store, transient or persistent.
 ///
-/// A store that a process has open is removed only with --force: processes that have it keep its memory, and are told.
+/// A store that a process has open needs --force. Processes that have it open keep its memory and learn that it was removed.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  structstore unlink settings\n  structstore unlink --file ./settings.store"
@@ -636,19 +638,20 @@ pub(crate) struct Clean {
 pub(crate) struct Unlink {
     #[command(flatten)]
     pub(crate) store: Name,
-    /// Remove it even if processes have it open, or it is damaged
+    /// Remove it even if processes have it open, or if it is damaged
     #[arg(long, short)]
     pub(crate) force: bool,
 }
 
-/// Write what is in a store, or in a part of it, to a file.
+/// Write the contents of a store, or of a part of it, to a file.
 ///
-/// A snapshot keeps types, arrays, order and the metadata of fields exactly; `load` makes the same of it on any machine. It is of a struct.
+/// A snapshot keeps types, arrays, order and the metadata of fields exactly, and `load` restores them on any machine. A snapshot is always
+/// of a struct.
 ///
-/// JSON and YAML keep all values. What they have no form for has a tag: an array is `{"$array": [1.5, 2], "dtype": "f32"}`, bytes
-/// are `{"$bytes": "00ff"}`, and in JSON NaN is `{"$float": "NaN"}`. Integers and floats are loaded as 64-bit ones of the same
-/// value, unless the field has another type already. With --plain nothing is tagged:
-/// arrays are lists, bytes strings of hexadecimal digits, and a value that the format lacks is an error.
+/// JSON and YAML keep all values. Values that they cannot express have a tag: an array is `{"$array": [1.5, 2], "dtype": "f32"}`, bytes are
+/// `{"$bytes": "00ff"}`, and in JSON NaN is `{"$float": "NaN"}`. Integers and floats are loaded as 64-bit numbers, unless the field already
+/// has another type. With --plain there are no tags: arrays are lists, bytes are strings of hexadecimal digits, and a value that the format
+/// cannot express is an error.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  structstore dump robot robot.snapshot\n  structstore dump robot gains.yaml drive.gains\n  structstore dump robot - --format json | jq .camera"
@@ -656,59 +659,59 @@ pub(crate) struct Unlink {
 pub(crate) struct Dump {
     #[command(flatten)]
     pub(crate) store: Name,
-    /// Where to; `-` is standard output
+    /// The file to write; `-` is standard output
     pub(crate) target: PathBuf,
-    /// What to write of it, such as `camera.lenses[2]`
+    /// The part to write, such as `camera.lenses[2]`
     #[arg(default_value = "", hide_default_value = true)]
     pub(crate) path: Path,
-    /// What to write; otherwise the file's ending tells: .json, .yaml, .yml, and anything else is a snapshot
+    /// The format; by default, that of the file's ending: .json, .yaml or .yml, and a snapshot for any other
     #[arg(long)]
     pub(crate) format: Option<Format>,
     /// Write arrays as lists and bytes as strings, for programs that do not know the tags
     #[arg(long)]
     pub(crate) plain: bool,
-    /// Write all samples that streams keep into a snapshot, instead of the newest ones
+    /// Include all samples that streams keep in a snapshot, instead of the newest ones
     #[arg(long)]
     pub(crate) samples: bool,
 }
 
 /// Load a file into a store, or into a part of it.
 ///
-/// What the file names is replaced, and all else stays: structs are merged field by field, and lists, arrays, numbers and strings are replaced
-/// as a whole. With --replace, the fields that the file does not name are removed; those that a program has declared stay. Either is done in
-/// one step: after an error, nothing has changed.
+/// The fields in the file are assigned, and all others stay: structs are merged field by field, and lists, arrays, numbers and strings are
+/// replaced as a whole. With --replace, fields that are not in the file are removed, except those that a program has declared. Either
+/// happens in one step: after an error, nothing has changed.
 ///
-/// The store is created if it does not exist, and so are structs that are missing on the way to PATH. A snapshot brings the metadata of its
-/// fields to fields that have none. Streams that exist keep their samples. Integers of JSON and YAML that do not fit 64 bits are an error.
+/// A missing store is created, and so are missing structs on the way to PATH. A snapshot adds the metadata of its fields to fields without
+/// metadata. Existing streams keep their samples. Integers of JSON and YAML that do not fit 64 bits are an error.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  structstore load gains.json robot drive.gains\n  structstore load robot.snapshot robot --replace\n  echo '{\"rate\": 50}' | structstore load - robot\n  ssh other structstore dump robot - | structstore load - robot"
 )]
 pub(crate) struct Load {
-    /// Where from; `-` is standard input
+    /// The file to read; `-` is standard input
     #[arg(value_name = "FILE")]
     pub(crate) source: PathBuf,
     #[command(flatten)]
     pub(crate) store: Name,
-    /// Where in the store
+    /// The part to load into
     #[arg(default_value = "", hide_default_value = true)]
     pub(crate) path: Path,
-    /// Remove the fields that the file does not name
+    /// Remove the fields that are not in the file
     #[arg(long)]
     pub(crate) replace: bool,
-    /// What to read; otherwise the file's ending tells (.json, .yaml, .yml, .snapshot), or else its first bytes: those of a snapshot, `{`, `[` or
-    /// `"` for JSON, and anything else for YAML
+    /// The format; by default, that of the file's ending (.json, .yaml, .yml, .snapshot), or else of its first bytes: those of a snapshot,
+    /// `{`, `[` or `"` for JSON, and anything else for YAML
     #[arg(long)]
     pub(crate) format: Option<Format>,
 }
 
-/// Print how two stores, or files of `dump`, differ: one line for each difference.
+/// Print the differences between two stores or files of `dump`, one per line.
 ///
-/// A and B are names of stores, or paths of files. A path is what has a slash elsewhere than at its beginning, or an ending of `dump`: .json,
-/// .yaml, .yml, .snapshot; put `./` in front of any other file. `-` is standard input. A file may also hold a store.
+/// A and B are names of stores or paths of files. An argument is a path if it contains a slash after its first character, or has an ending
+/// of `dump`: .json, .yaml, .yml or .snapshot. Put `./` in front of any other file. `-` is standard input. A file may also hold a store.
 ///
-/// Numbers are compared by value, and arrays with lists of the same numbers, for JSON and YAML have no other. Of streams, the newest samples
-/// are compared. The exit status is 0 if there is no difference, and 1 if there are some.
+/// Numbers are compared by value, and arrays equal lists of the same numbers, because JSON and YAML have no arrays. Of a stream, the newest
+/// samples are compared. The exit status is 0 if there is no difference, and 1 otherwise.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  structstore diff robot robot.snapshot\n  structstore diff yesterday.yaml robot drive.gains\n  structstore diff robot simulation --json | jq -r '.[].path'\n  structstore dump robot - | ssh other structstore diff robot -"
@@ -717,13 +720,13 @@ pub(crate) struct Diff {
     /// A store or a file
     #[arg(value_name = "A")]
     pub(crate) old: OsString,
-    /// Another one
+    /// A store or a file to compare it with
     #[arg(value_name = "B")]
     pub(crate) new: OsString,
     /// The part to compare
     #[arg(default_value = "", hide_default_value = true)]
     pub(crate) path: Path,
-    /// Numbers of other types differ, and arrays differ from lists
+    /// Report numbers of different types, and arrays and lists, as different
     #[arg(long)]
     pub(crate) types: bool,
     /// Print a list of objects in JSON
@@ -736,7 +739,7 @@ pub(crate) struct Diff {
 
 /// Create a store, run a command, and remove the store when the command ends.
 ///
-/// The command finds the name in the environment as STRUCTSTORE_NAME. Signals are passed on to it.
+/// The environment variable STRUCTSTORE_NAME tells the command the name. Signals are forwarded to it.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  structstore run robot -- python simulate.py\n  structstore run test -- sh -c 'structstore set $STRUCTSTORE_NAME rate 50; ./robot'"
@@ -772,7 +775,7 @@ pub(crate) struct Record {
     /// The file to write, which must not exist; `{time}` in its name stands for the time, with -2, -3 and so on behind it where that name exists
     #[arg(required_unless_present = "repair")]
     pub(crate) output: Option<PathBuf>,
-    /// What to record of it; everything if nothing is given
+    /// The parts to record; everything by default
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<Path>,
     /// NAME is the path of a file that holds the store
@@ -799,10 +802,11 @@ pub(crate) struct Record {
     /// Cover at least this much of the time before an event [default: 60s]
     #[arg(long, value_name = "SECONDS", value_parser = seconds, help_heading = "Black box", conflicts_with = "split")]
     pub(crate) last: Option<Duration>,
-    /// Go on recording for this long after an event [default: 10s]
+    /// Continue recording for this long after an event [default: 10s]
     #[arg(long, value_name = "SECONDS", value_parser = seconds, help_heading = "Black box", conflicts_with = "split")]
     pub(crate) after: Option<Duration>,
-    /// Write a file when this becomes true: `fault == true and drive.speed > 3`. Comparisons of a path with a JSON value, joined by `and` and `or`
+    /// Write a file when this becomes true: `fault == true and drive.speed > 3`. Compares paths with JSON values; `and` and `or` join
+    /// comparisons
     #[arg(long, value_name = "CONDITION", help_heading = "Black box", conflicts_with = "split")]
     pub(crate) when: Option<structstore_record::Condition>,
     /// Use at most this much memory, with room for two whole states; a file then covers less of the time before an event [default: 1GiB]
@@ -815,7 +819,7 @@ pub(crate) struct Record {
 
 #[cfg(feature = "record")]
 fn looks(text: &str) -> Result<f64, String> {
-    let rate: f64 = text.parse().map_err(|_| "a number of times a second is expected".to_owned())?;
+    let rate: f64 = text.parse().map_err(|_| "expected a number of times per second".to_owned())?;
     match rate {
         0.01..=10_000.0 => Ok(rate),
         _ => Err(format!("found {rate}, expected a number from 0.01 to 10000")),
@@ -843,7 +847,7 @@ fn arrays(text: &str) -> Result<structstore_record::Arrays, String> {
         "none" => Ok(Arrays::None),
         number => match number.parse() {
             Ok(many @ 1..) => Ok(Arrays::Every(many)),
-            _ => Err("`all`, `none` or a number of changes is expected".to_owned()),
+            _ => Err("expected `all`, `none` or a number of changes".to_owned()),
         },
     }
 }
@@ -864,7 +868,7 @@ fn size(text: &str) -> Result<u64, String> {
     };
     match digits.parse::<u64>().ok().and_then(|number| number.checked_mul(unit)) {
         Some(bytes @ 1..) => Ok(bytes),
-        _ => Err("a number of bytes is expected, such as 500MB".to_owned()),
+        _ => Err("expected a number of bytes, such as 500MB".to_owned()),
     }
 }
 
@@ -886,7 +890,7 @@ pub(crate) struct Replay {
     pub(crate) input: PathBuf,
     /// The name of the store to play into; the recorded one if it is not given
     pub(crate) name: Option<OsString>,
-    /// How many times as fast as it was: 0.001 to 1000
+    /// The playback speed, from 0.001 to 1000; 1 is real time
     #[arg(long, default_value = "1", value_parser = speed)]
     pub(crate) speed: f64,
     /// Start this many seconds into the recording
@@ -895,13 +899,13 @@ pub(crate) struct Replay {
     /// Start paused
     #[arg(long)]
     pub(crate) paused: bool,
-    /// Play it again and again
+    /// Repeat the recording endlessly
     #[arg(long = "loop")]
     pub(crate) again: bool,
-    /// Play only topics that begin so; can be given several times
+    /// Play only topics that begin with this; can be given several times
     #[arg(long = "topic", alias = "topics", value_name = "TOPIC")]
     pub(crate) topics: Vec<String>,
-    /// Replace a store that exists
+    /// Replace an existing store
     #[arg(long)]
     pub(crate) overwrite: bool,
 }
@@ -910,11 +914,11 @@ pub(crate) struct Replay {
 fn speed(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(speed) if structstore_record::SPEEDS.contains(&speed) => Ok(speed),
-        _ => Err("a number from 0.001 to 1000 is expected".to_owned()),
+        _ => Err("expected a number from 0.001 to 1000".to_owned()),
     }
 }
 
-/// Say what is in a recording.
+/// Show what a recording contains.
 #[cfg(feature = "record")]
 #[derive(Args)]
 #[command(after_help = "Examples:\n  structstore info run.mcap")]
@@ -927,12 +931,12 @@ pub(crate) struct Info {
     pub(crate) json: bool,
 }
 
-/// Show a store in the browser, live: tree, plots and pictures, and sliders for what may be changed.
+/// Show a live store in the browser: a tree, plots, pictures, and sliders for the fields that pages may change.
 ///
-/// It prints the address of the page, and serves it until it is interrupted. The address has a token that lets one in: keep it as you keep a
-/// password. Nothing can be changed but what --write names. Without NAME, all stores of this machine are served.
+/// It prints the address of the page and serves it until it is interrupted. The address has a token that grants access. Keep it like a
+/// password. Pages can change only what --write names. Without NAME, all stores of this machine are served.
 ///
-/// It attaches as an observer while somebody looks. What is shown costs a writer what one watch costs, however many pages there are.
+/// It attaches as an observer while a page is open. What is shown costs a writer what one watch costs, however many pages there are.
 #[cfg(feature = "serve")]
 #[derive(Args)]
 #[command(
@@ -947,16 +951,16 @@ pub(crate) struct Serve {
     /// Open stores even if another user owns them. The owner can crash this program by truncating a store
     #[arg(long)]
     pub(crate) any_owner: bool,
-    /// Let pages change what PATH leads to, and all below; can be given several times
+    /// Let pages change PATH and everything below it; can be given several times
     #[arg(long = "write", value_name = "PATH")]
     pub(crate) writable: Vec<Path>,
     /// Let pages change everything
     #[arg(long, conflicts_with = "writable")]
     pub(crate) write_all: bool,
-    /// Tell pages of changes at most this many times a second
+    /// Send changes to pages at most this many times a second
     #[arg(long, value_name = "HZ", value_parser = rate, default_value = "30")]
     pub(crate) rate: f64,
-    /// Listen on this address, and port; the default is a free port of 127.0.0.1
+    /// Listen on this address and port; the default is a free port of 127.0.0.1
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
     pub(crate) listen: Option<SocketAddr>,
     /// Allow --listen on addresses that other machines reach; the token crosses the network unencrypted
@@ -969,7 +973,7 @@ pub(crate) struct Serve {
 
 #[cfg(feature = "serve")]
 fn rate(text: &str) -> Result<f64, String> {
-    let rate: f64 = text.parse().map_err(|_| "a number of times a second is expected".to_owned())?;
+    let rate: f64 = text.parse().map_err(|_| "expected a number of times per second".to_owned())?;
     match rate {
         0.1..=240.0 => Ok(rate),
         _ => Err(format!("found {rate}, expected a number from 0.1 to 240")),
@@ -979,7 +983,7 @@ fn rate(text: &str) -> Result<f64, String> {
 /// An address with a port, or without one.
 #[cfg(feature = "serve")]
 fn address(text: &str) -> Result<SocketAddr, String> {
-    let expected = "an address such as 127.0.0.1:8080 or [::1]:8080 is expected";
+    let expected = "expected an address such as 127.0.0.1:8080 or [::1]:8080";
     let plain = || text.parse::<IpAddr>().map(|address| SocketAddr::new(address, 0));
     text.parse().or_else(|_| plain()).map_err(|_| expected.to_owned())
 }
@@ -994,21 +998,21 @@ fn address(text: &str) -> Result<SocketAddr, String> {
     after_help = "Examples:\n  structstore mirror keygen keys robot desk\n  structstore mirror /robot --listen tls/0.0.0.0:7447 --own arm,camera --ca keys/ca.pem --cert keys/robot.pem --key-file keys/robot.key\n  structstore mirror /robot --connect tls/robot:7447 --follow arm,camera --ca keys/ca.pem --cert keys/desk.pem --key-file keys/desk.key"
 )]
 pub(crate) struct Mirror {
-    /// What that program takes
+    /// The arguments of that program
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
     pub(crate) arguments: Vec<OsString>,
 }
 
 /// Print a shell completion script for this command.
 ///
-/// It completes subcommands and options, names of stores, paths in them, and the choices that a field was declared with. For that the shell
-/// asks this command, which looks into the store, leaves no trace, and says nothing if it takes longer than a fifth of a second.
+/// It completes subcommands, options, names of stores, paths in them, and the declared choices of a field. For the last three, the shell
+/// runs this command, which reads the store without leaving a trace and gives up after a fifth of a second.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  structstore completions bash > ~/.local/share/bash-completion/completions/structstore\n  source <(structstore completions zsh)   # in ~/.zshrc, after compinit\n  structstore completions fish > ~/.config/fish/completions/structstore.fish"
 )]
 pub(crate) struct Completions {
-    /// For which shell
+    /// The shell
     pub(crate) shell: Shell,
 }
 

@@ -67,7 +67,7 @@ fn confirmed(orphans: &[String]) -> Result<bool> {
     let refused = Failure::file("read", "the answer");
     if !io::stdin().is_terminal() {
         return Err(Failure::Usage(
-            "there is no terminal for confirmation; pass --yes to remove what is left behind".to_owned(),
+            "there is no terminal for confirmation; pass --yes to remove the stores".to_owned(),
         ));
     }
     let mut terminal = io::stderr().lock();

@@ -169,7 +169,7 @@ impl Typed {
                 _ => None,
             };
             found.push((path, kind.name()));
-            found.extend(further.map(|further| (further, "what is in it")));
+            found.extend(further.map(|further| (further, "its contents")));
         };
         match path::find(&store, &parent).ok()? {
             Item::Struct(part) => {

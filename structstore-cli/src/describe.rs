@@ -145,18 +145,14 @@ fn details(meta: &Meta, output: &mut Output) -> Result<()> {
         (
             "growable",
             PLAIN,
-            meta.growable.then(|| "other programs may have a longer or a shorter array".to_owned()),
+            meta.growable.then(|| "other programs may use a longer or shorter array".to_owned()),
         ),
         (
             "widened",
             PLAIN,
             meta.widened.then(|| "programs with a narrower type read what fits it".to_owned()),
         ),
-        (
-            "read-only",
-            PLAIN,
-            meta.read_only.then(|| "for other programs than the one that declares it".to_owned()),
-        ),
+        ("read-only", PLAIN, meta.read_only.then(|| "only the declaring program assigns it".to_owned())),
     ] {
         if let Some(value) = value {
             output.print("  ");
@@ -175,7 +171,7 @@ pub(crate) fn declare(options: &Declare) -> Result<u8> {
     let there = place.find()?;
     let Place::Field { parent, name, .. } = &place else {
         return Err(Failure::Usage(format!(
-            "{}: only a field can have limits; those of a list hold for its items",
+            "{}: only a field can have limits; those of a list apply to its items",
             options.path
         )));
     };

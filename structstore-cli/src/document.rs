@@ -33,7 +33,7 @@ impl Document {
         let bytes = read(source).map_err(Failure::file("read", &place))?;
         let known = asked.or_else(|| Format::of(source));
         let unreadable = |error: &dyn fmt::Display| {
-            let hint = if known.is_some() { "" } else { "; --format tells what it is" };
+            let hint = if known.is_some() { "" } else { "; use --format to say what it is" };
             Failure::Other(format!("cannot read {place}: {error}{hint}"))
         };
         Ok(match known.unwrap_or_else(|| Format::guess(&bytes)) {

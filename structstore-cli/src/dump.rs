@@ -48,7 +48,7 @@ fn snapshot(root: &Struct, options: &Dump) -> Result<Vec<u8>> {
         other => {
             let (found, path) = (kind(&other).name(), path::shown(&options.path));
             Err(Failure::Other(format!(
-                "{path}: found {found}, expected a struct, which is what a snapshot is of; add --format json or yaml"
+                "{path}: found {found}, expected a struct: only structs have snapshots; add --format json or yaml"
             )))
         }
     }

@@ -22,7 +22,7 @@ pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
 /// What went wrong, and perhaps what may have been meant.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The store says so.
+    /// An operation on the store failed.
     Store(Error),
     /// There is no such store or field; something of a near name.
     Missing { what: String, near: Option<String> },

@@ -11,7 +11,7 @@ use crate::path::{self, Place};
 pub(crate) fn run(options: &Move) -> Result<u8> {
     let (from, to) = (&options.path, &options.target);
     if to.starts_with(from) && to != from {
-        return Err(Failure::Usage(format!("{from} cannot be moved to {to}, which is in it")));
+        return Err(Failure::Usage(format!("{from} cannot be moved to {to}, which is inside it")));
     }
     let store = options.store.change()?;
     let (source, target) = (path::last(&store, from)?, path::last(&store, to)?);

@@ -13,7 +13,7 @@ pub(crate) fn file(array: &ArrayValue<'_>, path: &Path) -> Result<Vec<u8>> {
     let unfit = || {
         let found = text::line(&format!("{}{:?}", array.dtype(), array.shape()));
         let expected = "u8, bool or u16 of the shape [h, w], [h, w, 1], [h, w, 3] or [h, w, 4], or floats of the shape [h, w]";
-        Failure::Other(format!("{}: found {found}, expected for a picture {expected}", shown(path)))
+        Failure::Other(format!("{}: found {found}, expected a picture: {expected}", shown(path)))
     };
     let (height, width, channels) = match *array.shape() {
         [height, width] => (height, width, 1),

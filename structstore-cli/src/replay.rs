@@ -53,7 +53,7 @@ pub(crate) fn replay(options: &Replay, output: &mut Output) -> Result<u8> {
     let run = Run::open(&options.input)?;
     let name = options.name.clone().or_else(|| run.store().map(OsString::from));
     let name =
-        name.ok_or_else(|| Failure::Usage("the recording names no store: NAME is needed".to_owned()))?;
+        name.ok_or_else(|| Failure::Usage("the recording does not name a store; give NAME".to_owned()))?;
     let name = Name { name, file: false, any_owner: false };
     if !options.overwrite && name.observe().is_ok() {
         return Err(Failure::Other(format!(
@@ -70,7 +70,7 @@ pub(crate) fn replay(options: &Replay, output: &mut Output) -> Result<u8> {
     playing.topics.clone_from(&options.topics);
     output.print(&format!("{}: {:.1} s\n", name.shown(), run.duration()));
     if control.keys.is_some() {
-        output.styled(FAINT, "space pauses and goes on, n plays the next look, q ends\n");
+        output.styled(FAINT, "space pauses and resumes, n plays the next change, q quits\n");
     }
     output.finish()?;
     loop {

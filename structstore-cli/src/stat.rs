@@ -177,7 +177,7 @@ impl Report<'_> {
             output.styled(NAME, &shown(&lock.path));
             output.print(": ");
             output.styled(TYPE, mode(lock));
-            let by = if lock.granted { "held by" } else { "asked for by" };
+            let by = if lock.granted { "held by" } else { "requested by" };
             output.print(&format!(", {by} thread {} of process {}", lock.thread, lock.pid));
             output.print(if lock.awaited { ", others wait for it" } else { "" });
             output.print(if lock.waiting { ", which waits for another lock\n" } else { "\n" });

@@ -42,13 +42,13 @@ pub fn yaml(value: &Value<'_>) -> structstore::Result<String> {
     let document = to_document(value, false)?;
     // All that is left are kinds that YAML has.
     serde_saphyr::to_string(&document)
-        .map_err(|error| Error::unsupported(error.to_string(), "a value that YAML has"))
+        .map_err(|error| Error::unsupported(error.to_string(), "a value that YAML can express"))
 }
 
 /// A value as YAML that any program reads: arrays as lists, and bytes as strings of hexadecimal digits.
 pub fn plain_yaml(value: &Value<'_>) -> structstore::Result<String> {
     serde_saphyr::to_string(&Plain(value))
-        .map_err(|error| Error::unsupported(error.to_string(), "a value that YAML has"))
+        .map_err(|error| Error::unsupported(error.to_string(), "a value that YAML can express"))
 }
 
 /// The value that JSON stands for.

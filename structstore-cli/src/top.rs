@@ -163,7 +163,7 @@ fn print(
         output.print(&format!(", thread {} of process {}{awaited}\n", lock.thread, lock.pid));
     }
     let Some(rates) = rates else {
-        output.styled(FAINT, "  locked, so that changes cannot be watched\n");
+        output.styled(FAINT, "  the store is locked; changes cannot be shown\n");
         return Ok(());
     };
     if rates.is_empty() {

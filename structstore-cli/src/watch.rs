@@ -83,7 +83,7 @@ fn changes(root: &Struct, path: &Path) -> Result<(Changes, Path)> {
         Item::Struct(part) => part.watch()?,
         Item::List(part) => part.watch()?,
         Item::Array(part) => part.watch()?,
-        other => return Err(Failure::Other(format!("{path}: {} by now", kind(other)))),
+        other => return Err(Failure::Other(format!("{path}: its type changed to {}", kind(other)))),
     };
     Ok((changes, base))
 }

@@ -1,4 +1,4 @@
-//! Recipes for what programs with a shared store do most. Each of them is run as a test.
+//! Recipes for the most common tasks with a shared store. Each recipe runs as a test.
 //!
 //! - [Share settings between programs](#share-settings-between-programs)
 //! - [Share camera frames without copying](#share-camera-frames-without-copying)
@@ -19,9 +19,9 @@
 //!
 //! # Share settings between programs
 //!
-//! Both programs bind the same struct. The first one creates the fields with their defaults; the second finds them as they
-//! are. A program that reads its settings in each cycle takes a copy, which is consistent, and needs no lock if all
-//! fields are scalars.
+//! Both programs bind the same struct. The first one creates the fields with their defaults; the second one finds them. A
+//! program that reads its settings in each cycle takes a copy, which is consistent, and needs no lock if all fields are
+//! scalars.
 //!
 //! ```
 //! use structstore::{StructStore, StructStoreShared};
@@ -58,9 +58,9 @@
 //!
 //! # Share camera frames without copying
 //!
-//! Assigning an array publishes a new block: readers see the whole old frame or the whole new one, and do not wait while
-//! pixels are copied. A [view](crate::ArrayView) keeps its block alive. A read guard gives a slice instead, unless some
-//! process has a view of that block.
+//! Assigning an array publishes a new block: readers see the complete old or new frame, and do not wait while pixels are
+//! copied. A [view](crate::ArrayView) keeps its block alive. A read guard gives a slice instead, unless a process has a view
+//! of that block.
 //!
 //! ```
 //! use structstore::{Array, ArrayValue, StructStore};
@@ -81,7 +81,7 @@
 //! // In place. Readers must take the lock, too: through a view they could see half of the change.
 //! depth.write()?.as_mut_slice::<f64>()?[0] = 0.0;
 //!
-//! // Filled in the store's memory, where nobody sees it, and then published as a whole: no copy is made.
+//! // Filled in the store's memory, where no other process sees it, and then published without a copy.
 //! let mut frame = store.fill::<f64>("depth", &[2, 3])?;
 //! frame.as_mut_slice().fill(0.9);
 //! frame.publish()?;
@@ -90,8 +90,8 @@
 //!
 //! # Share values that change all the time
 //!
-//! A [live](crate::ArrayValue::live) array is one block of memory for as long as the field is there: assigning to it changes the elements,
-//! and a view, taken once, shows them. Readers without a lock may see some elements of before and some of after.
+//! A [live](crate::ArrayValue::live) array is one block of memory for as long as the field exists: assigning to it changes the elements,
+//! and a view that was taken once shows them. Readers without a lock may see some old and some new elements.
 //!
 //! ```
 //! use structstore::{Array, StructStore};
@@ -148,7 +148,7 @@
 //! let mut wanted = gains.load()?;
 //! for cycle in 0..3 {
 //!     match gains.within(Duration::ZERO).load() {
-//!         Err(error) if error.kind() == ErrorKind::LockTimeout => {} // somebody is changing them
+//!         Err(error) if error.kind() == ErrorKind::LockTimeout => {} // another process is changing them
 //!         new => wanted = new?,
 //!     }
 //!     let position = [wanted.stiffness; 6];
@@ -165,13 +165,13 @@
 //! ```
 //!
 //! The process that publishes first is the publisher until it [releases](crate::Stream::release) the stream, closes the store or ends; then
-//! another one may go on. Samples have a fixed size: numbers, truth values, enums, arrays `[T; N]`, and structs of these. Larger ones,
-//! such as images, are [frames](crate::stream::Loan), filled and read where they lie.
+//! another one may continue. Samples have a fixed size: numbers, bools, enums, arrays `[T; N]`, and structs of these. Larger ones,
+//! such as pictures, are [frames](crate::stream::Loan), which are filled and read in place.
 //!
 //! # Lock a part only
 //!
 //! A guard covers a structure and everything below it, and nothing beside it. Put fields that are used together into a
-//! struct of their own, and lock that.
+//! separate struct, and lock that.
 //!
 //! ```
 //! use structstore::StructStore;
@@ -196,7 +196,7 @@
 //! # Change several things at once
 //!
 //! A write guard hides intermediate states from others; but if the process dies half way, half of the changes stay. A
-//! transaction makes all of its changes or none, also if the closure returns an error or panics. It does not cover
+//! transaction makes all of its changes or none, even if the closure returns an error or panics. It does not cover
 //! elements of an array that are changed in place; assign the array instead.
 //!
 //! ```
@@ -232,9 +232,9 @@
 //!
 //! # Go on after a crash
 //!
-//! Nothing has to be done: a process that waits for a lock of a dead process repairs the store, and so does the next one to
-//! attach. A program may want to know whether the dead process was in the middle of a change. Guards report that until it
-//! has been read from an exclusive guard.
+//! Programs do not have to do anything: a process that waits for a lock of a dead process repairs the store, and so does the
+//! next one to attach. A program may want to know whether the dead process was in the middle of a change. Guards report that
+//! until an exclusive guard was asked for it.
 //!
 //! ```
 //! use structstore::StructStoreShared;
@@ -258,7 +258,7 @@
 //!
 //! let mut guard = store.write()?; // waits until the kernel has ended the process, and repairs
 //! if guard.recovered() {
-//!     // The store is whole, and so is each change. The two together are ours to mend.
+//!     // The store is intact, and so is each change. Restore the pair.
 //!     let left: i32 = guard.get("left")?;
 //!     guard.set("right", left)?;
 //! }
@@ -269,7 +269,7 @@
 //! assert_eq!(store.statistics().recoveries, 1);
 //! store.check()?;
 //!
-//! // Transient stores that killed programs have left. A process that opens one repairs it, and takes it over when it changes it.
+//! // Transient stores that killed programs left behind. A process that opens one repairs it, and takes it over when it changes it.
 //! for name in structstore::inspect::orphans()? {
 //!     println!("left behind: {name}");
 //! #   if !name.contains("cookbook_nobody_has_this_name") { continue }
@@ -280,13 +280,14 @@
 //!
 //! # Keep a store, or let it go
 //!
-//! The process that creates a store decides how long it lives, and the segment remembers. A *transient* store, the default, goes
-//! with the last process that has it open to change it. A *persistent* store, the default in files, stays until it is unlinked.
+//! The process that creates a store decides how long it lives, and the segment records that. A *transient* store, the default, is
+//! removed with the last process that has it open to change it. A *persistent* store, the default in files, stays until it is
+//! unlinked.
 //! Readers and observers never count: they keep the memory, [`valid`](crate::StructStoreShared::valid) turns false, and their
 //! watches end with an error that says so.
 //!
-//! A process that is ended by a signal, such as SIGTERM, was killed: a transient store is then left as an orphan, which the next
-//! start of the service finds and takes over. A service that handles the signal ends in order:
+//! A signal such as SIGTERM kills a process that does not handle it: a transient store is then left as an orphan, which the next start
+//! of the service takes over. A service that handles the signal ends in order:
 //!
 //! ```
 //! use std::sync::atomic::{AtomicBool, Ordering};
@@ -310,7 +311,7 @@
 //! #   unsafe { libc::raise(libc::SIGTERM) };
 //! }
 //! settings.close()?; // stays
-//! state.close()?; // goes
+//! state.close()?; // is removed
 //! assert!(StructStoreShared::options().create(false).open(&name).is_err());
 //! StructStoreShared::unlink(&settings_name)?;
 //! # Ok::<(), structstore::Error>(())
@@ -318,9 +319,9 @@
 //!
 //! # Say what a field may hold
 //!
-//! Limits, choices, units and descriptions are declared by the type, stand in the store, and are kept by every process. A number
-//! with limits is lent as [`Checked`](crate::typed::Checked), whose `set` says what is wrong; `*gains.kp` reads it. Other
-//! programs, such as user interfaces, ask for them.
+//! The type declares limits, choices, units and descriptions, the store contains them, and every process enforces them. A number
+//! with limits is lent as [`Checked`](crate::typed::Checked), whose `set` returns an error; `*gains.kp` reads it. Other programs,
+//! such as user interfaces, can ask for them.
 //!
 //! ```
 //! use structstore::{ErrorKind, Meta, StructStore};
@@ -353,7 +354,7 @@
 //! assert_eq!((step, &*unit), (Some(0.05), "1/s"));
 //! store.reset("kp")?;
 //!
-//! // Nor is a type needed to declare them. A number that a program has bound without limits gets none while it runs.
+//! // They can be declared without a type, too. A number that a running program has bound without limits cannot get any.
 //! store.set("rate", 50)?;
 //! store.declare("rate", &Meta::new().range(1..=1000).unit("Hz"))?;
 //! # Ok::<(), structstore::Error>(())
@@ -361,10 +362,10 @@
 //!
 //! # Let a schema evolve
 //!
-//! Old and new programs run side by side on one store, and a deployment can go back. Fields that a struct does not have stay as they are. Fields that
-//! are new get their defaults, also in items of lists, entries of maps and optional values. A field that has another name now has its earlier one as
-//! `alias`. [`bind_widening`](crate::Struct::bind_widening) converts what has become wider, and old programs go on reading it. One error of
-//! [`bind`](crate::Struct::bind) lists all that does not fit.
+//! Old and new programs run side by side on one store, and a deployment can go back. Fields that a struct does not have do not change. New
+//! fields get their defaults, also in items of lists, entries of maps and optional values. A renamed field has its earlier name as `alias`.
+//! [`bind_widening`](crate::Struct::bind_widening) converts fields whose types have become wider, and old programs can still read them. One
+//! error of [`bind`](crate::Struct::bind) lists everything that does not fit.
 //!
 //! ```
 //! use structstore::StructStore;
@@ -380,7 +381,7 @@
 //!
 //! #[derive(StructStore)]
 //! struct Settings {
-//!     /// Was `vel`, and of 32 bits. `widened` lets old programs read it in a store that this one has made.
+//!     /// Was `vel`, and of 32 bits. `widened` lets old programs read it in a store that this program has created.
 //!     #[structstore(alias = "vel", widened)]
 //!     velocity: f64,
 //!     /// Had two elements.
@@ -406,8 +407,8 @@
 //! # Ok::<(), structstore::Error>(())
 //! ```
 //!
-//! Anything else is a migration. The struct records the version of the type that it was bound to, and the first program of a new version
-//! calls the type's function, in one transaction with binding:
+//! Other changes need a migration. The struct records the version of the type that it was bound to, and the first program of a new version
+//! calls the function of the type, in one transaction with the binding:
 //!
 //! ```
 //! use structstore::guard::StructMut;
@@ -440,11 +441,11 @@
 //! let store = StructStore::new();
 //! let old = store.bind::<first::Arm>()?;
 //! old.with_mut(|arm| *arm.speed_mm = 1500.0)?;
-//! // A field that a program uses is not taken away from it: stop that program first.
+//! // A migration cannot remove a field that a program uses: stop that program first.
 //! assert_eq!(store.bind::<Arm>().err().unwrap().kind(), ErrorKind::Bound);
 //! drop(old);
 //! assert_eq!(store.bind::<Arm>()?.load()?.speed, 1.5);
-//! // Older programs are told, unless the version says which of them may go on: `since = 1`.
+//! // Older programs get an error, unless the version says which of them may continue: `since = 1`.
 //! assert_eq!(store.bind::<first::Arm>().err().unwrap().kind(), ErrorKind::OtherVersion);
 //! # Ok::<(), structstore::Error>(())
 //! ```
@@ -454,10 +455,10 @@
 //!
 //! # Use stores in tests
 //!
-//! What takes a [`&Struct`](crate::Struct) works on local and shared stores alike, and a local store needs no name. Where a
-//! test needs a shared one, give it a name that no other test and no other run has, and
-//! [`Cleanup::Always`](crate::Cleanup::Always), which removes the name also if others of the test are still attached. A
-//! value that is dropped is closed, in a panic, too.
+//! Functions that take a [`&Struct`](crate::Struct) work on local and shared stores alike, and a local store needs no name. If a
+//! test needs a shared store, give it a name that no other test and no other run has, and
+//! [`Cleanup::Always`](crate::Cleanup::Always), which removes the name even if other processes of the test are still attached.
+//! Dropping a store closes it, also in a panic.
 //!
 //! ```
 //! use std::sync::atomic::{AtomicU32, Ordering};
@@ -487,7 +488,7 @@
 //! # Permissions, containers and files
 //!
 //! Only its own user can open a new segment, unless `mode` says otherwise, whatever the process's umask is. The segment lies
-//! in `/dev/shm`. Each container has its own, by default of 64 MiB under Docker: `--shm-size 1g` makes it larger,
+//! in `/dev/shm`. Each container has a separate one, by default of 64 MiB under Docker: `--shm-size 1g` makes it larger,
 //! `--ipc=container:NAME` or a common volume lets containers share it. When it is full, an operation returns
 //! [`ErrorKind::OutOfSpace`](crate::ErrorKind::OutOfSpace) and changes nothing.
 //!
@@ -495,7 +496,7 @@
 //! use structstore::{Error, ErrorKind, StructStoreShared};
 //!
 //! # let name = format!("/structstore_cookbook_mode_{}", std::process::id());
-//! // For a group; and limited, so that one program cannot fill the memory of all.
+//! // For a group, with a maximum size, so that one program cannot fill the memory of the others.
 //! let store = StructStoreShared::options().mode(0o660).max_size(1 << 20).open(&name)?;
 //! store.set("rate", 50)?;
 //! assert!(matches!(store.set("huge", vec![0.5; 1 << 20]), Err(error) if error.kind() == ErrorKind::OutOfSpace));
@@ -521,17 +522,17 @@
 //!
 //! # JSON, YAML and the rest of serde
 //!
-//! With the feature `serde`, a store can be read from any of serde's formats and written to it, whole or in parts. YAML
-//! goes the same way with a crate for it. JSON has no arrays of numbers as such: they come back as lists, which
-//! [`to_bytes`](crate::Struct::to_bytes) avoids.
+//! With the feature `serde`, a store or a part of it can be read from any of serde's formats and written to it. YAML works the
+//! same way with a crate for it. JSON has no arrays of numbers: they come back as lists, which [`to_bytes`](crate::Struct::to_bytes)
+//! avoids.
 //!
 //! ```
 //! # #[cfg(feature = "serde")] {
 //! use structstore::{StructStore, Value};
 //!
-//! // A store of its own:
+//! // A new store:
 //! let store: StructStore = serde_json::from_str(r#"{"rate": 50, "camera": {"size": [640, 480]}}"#).unwrap();
-//! // Or into one that exists, shared or not, in one operation; declared fields stay and take the values:
+//! // Or into an existing store, shared or not, in one operation; declared fields stay and take the values:
 //! let value: Value = serde_json::from_str(r#"{"size": [320, 240], "gain": 1.5}"#).unwrap();
 //! store.at("camera")?.replace(value)?;
 //!
@@ -552,9 +553,8 @@
 //!
 //! # Time limits and deadlocks
 //!
-//! Operations and guards wait for as long as it takes; [`within`](crate::Struct::within) takes a guard or runs a transaction
-//! with a timeout. Where a
-//! thread would wait for itself, it gets an error at once. Two threads that hold A and B and ask for B and A wait for each
+//! Operations and guards wait without bound; [`within`](crate::Struct::within) takes a guard or runs a transaction with a timeout.
+//! A thread that would wait for itself gets an error at once. Two threads that hold A and B and ask for B and A wait for each
 //! other: lock the structure that contains both, lock them in the same order everywhere, or set a timeout and release
 //! what you hold.
 //!
@@ -579,7 +579,7 @@
 //! });
 //! drop(guard);
 //!
-//! // A read guard cannot become a write guard: drop it first, and look again.
+//! // A read guard cannot become a write guard: drop it first, and read again.
 //! let reading = arm.read()?;
 //! assert!(matches!(arm.write(), Err(error) if error.kind() == ErrorKind::Deadlock));
 //! assert_eq!(reading.get::<f64>("speed")?, 0.5);
@@ -588,8 +588,8 @@
 //!
 //! # Watch for changes
 //!
-//! A [`Watch`](crate::Watch) reports which paths any process has changed, and sleeps while nothing changes. It reports
-//! the state, not each step to it: a reader that is slower than the writer gets the newest value, and never a queue.
+//! A [`Watch`](crate::Watch) reports the paths that any process has changed, and sleeps while nothing changes. It reports
+//! states, not steps: a reader that is slower than the writer gets the newest value, and never a queue.
 //! Writers do not wait for watchers.
 //!
 //! ```
@@ -624,8 +624,8 @@
 //! # See what is going on
 //!
 //! The command-line tool `structstore` shows a live store. A program can get the same information: which stores exist, which
-//! processes are attached or hold locks, and what takes up memory. Only `check`, at the end, waits for
-//! changes in progress.
+//! processes are attached or hold locks, and what uses memory. Only `check`, at the end, waits for changes in
+//! progress.
 //!
 //! ```
 //! use structstore::StructStoreShared;

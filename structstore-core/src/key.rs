@@ -11,7 +11,7 @@ use crate::limits::MAX_NAME;
 
 /// A field name with its hash, which [`key!`](crate::key) computes at compile time.
 ///
-/// Everything that takes a name takes `impl Into<Key>`: a `&str` hashes on the spot.
+/// Functions that take a name take `impl Into<Key>`: a `&str` is hashed on the spot.
 ///
 /// ```
 /// use structstore::{key, Key, StructStore};
@@ -48,9 +48,8 @@ impl<'a> Key<'a> {
         let name = match is_ascii {
             // SAFETY: the words have all of its bytes, and none is beyond ASCII.
             true => unsafe { std::str::from_utf8_unchecked(bytes) },
-            false => {
-                std::str::from_utf8(bytes).map_err(|_| Error::invalid("name", "other bytes", "UTF-8"))?
-            }
+            false => std::str::from_utf8(bytes)
+                .map_err(|_| Error::invalid("name", "bytes that are not UTF-8", "UTF-8"))?,
         };
         if hash != 0 && !cfg!(debug_assertions) {
             return Ok(Key { name, hash, words });

@@ -1,6 +1,6 @@
 //! Structured object storage, dynamically typed, shared between processes.
 //!
-//! Numbers, strings, bytes, lists, nested structs and n-dimensional arrays live in memory that processes map at once and
+//! Numbers, strings, bytes, lists, nested structs and n-dimensional arrays live in memory that several processes map and
 //! change in place: no server, no serialisation, no copies. A [`StructStore`](struct@StructStore) is local to a process; a
 //! [`StructStoreShared`] is opened by a name that all processes know, in Rust and in Python.
 //!
@@ -17,18 +17,19 @@
 //!     |     |     |-- "exposure"  0.01     v
 //!     |     |     `-- "frame"  array --> [ elements ]              a block, which the view keeps
 //!     |     |-- "log"  list
-//!     |     |     `-- [0]  text
+//!     |     |     `-- [0]  str
 //!     `---> `-- "settings"  struct                                 its fields are declared
 //! ```
 //!
-//! - A *segment* is a piece of memory: shared by name, a file, a descriptor, or the process's own. It grows while it is in
+//! - A *segment* is a piece of memory: shared by name, a file, a descriptor, or private to the process. It grows while it is in
 //!   use, and nothing in it moves. It holds a tree of *nodes* (structs, lists, strings, bytes, arrays, streams) and scalars.
-//! - A *handle* ([`Struct`], [`List`], [`Str`], [`Bytes`], [`Array`]) names a node. Each of its operations locks what it
-//!   needs and is done wholly or not at all. If the node is removed, the handle is an error when it is used.
-//! - A *guard* ([`StructMut`](guard::StructMut), [`StructRef`](guard::StructRef) and so on; see [`guard`]) holds a node and everything below it until it is dropped: alone among
-//!   all threads and processes, or together with others that read. Only a guard lends references into the store.
+//! - A *handle* ([`Struct`], [`List`], [`Str`], [`Bytes`], [`Array`]) names a node. Each of its operations takes
+//!   the locks that it needs and happens completely or not at all. If the node is removed, using the handle is an error.
+//! - A *guard* ([`StructMut`](guard::StructMut), [`StructRef`](guard::StructRef) and so on; see [`guard`]) holds a node and everything
+//!   below it until it is dropped: exclusively among all threads and processes, or together with other readers. Only a guard lends
+//!   references into the store.
 //! - A *binding* ([`Binding`]) is a Rust struct with `#[derive(StructStore)]` laid over a node. Its names are looked up and
-//!   its types checked once; then its guards lend the fields as what they are in Rust. See [`Field`](traits::Field) for their types.
+//!   its types checked once; then its guards lend the fields as Rust types. See [`Field`](traits::Field) for their types.
 //! - A *stream* ([`Stream`]) keeps the last samples of one type. Its publisher never waits for readers; see [`stream`].
 //! - A *view* ([`ArrayView`]) keeps the elements of an array for as long as it lives, without a lock.
 //!
@@ -76,7 +77,7 @@
 //! }
 //!
 //! let store = StructStore::new();
-//! let settings = store.ensure_struct("settings")?.bind::<Settings>()?; // creates what is missing
+//! let settings = store.ensure_struct("settings")?.bind::<Settings>()?; // creates missing fields
 //! let mut guard = settings.write()?;
 //! let fields = guard.fields_mut(); // `rate` is a `&mut f64` inside the store
 //! *fields.rate *= 2.0;
@@ -90,15 +91,15 @@
 //!
 //! # More
 //!
-//! - [`cookbook`]: recipes, from sharing settings to what to do after a crash.
-//! - [`safety`]: what other processes may do to you, what is guaranteed, and what is not.
-//! - [`Error`] and [`ErrorKind`]: all that can go wrong.
+//! - [`cookbook`]: recipes, from sharing settings to recovery after a crash.
+//! - [`safety`]: what other processes may do, what is guaranteed, and what is not.
+//! - [`Error`] and [`ErrorKind`]: everything that can go wrong.
 //!
 //! # Features
 //!
 //! - `derive` (on by default): `#[derive(StructStore)]`.
 //! - `serde`: values of any type that implements serde's traits ([`Struct`]'s `set_serde` and `get_serde`), and stores in JSON, YAML
-//!   and whatever else serde has a format for.
+//!   and all other formats of serde.
 //! - `stream`: watches and followers of streams as `futures` streams, for asynchronous programs.
 //! - `ndarray`: arrays of the `ndarray` crate as fields of bound structs, and views as such.
 //!
@@ -185,7 +186,7 @@ pub mod watch;
 
 pub use error::{Error, ErrorKind, Result};
 
-/// Paths: how to get from the root of a store to something in it.
+/// Paths from the root of a store to its values.
 pub mod path {
     pub use crate::error::{Path, Step};
 }
@@ -206,7 +207,7 @@ pub use {
 #[cfg(all(feature = "derive", not(loom)))]
 pub use structstore_derive::StructStore;
 
-/// Guards: locks on structures, and what they lend while they are held.
+/// Guards: locks on structures, and the references that they lend while they are held.
 #[cfg(not(loom))]
 pub mod guard {
     pub use crate::access::{Borrowed, Hold, Owned};
@@ -217,7 +218,7 @@ pub mod guard {
     };
 }
 
-/// Types of the fields of bound structs, and what guards of bindings lend of them.
+/// Types of the fields of bound structs, and the types that guards of bindings lend for them.
 #[cfg(not(loom))]
 pub mod typed {
     pub use crate::bind::{
@@ -229,7 +230,7 @@ pub mod typed {
     pub use crate::value::{RecordField, TypeVersion};
 }
 
-/// Traits of what can be stored, read and lent.
+/// Traits of types that can be stored, read and lent.
 #[cfg(not(loom))]
 pub mod traits {
     pub use crate::bind::{Elements, Field, Fields, Limit};

@@ -10,11 +10,11 @@ use crate::error::ErrorKind;
 use crate::error::Result;
 use crate::handle::Struct;
 
-/// A store in this process's own memory.
+/// A store in the memory of this process.
 ///
-/// It has the same API as a shared store: both lead to their root, a [`Struct`], by dereferencing. Creating one
-/// takes less than a microsecond, and its memory goes with the last handle to any part of it. A clone is another handle to the
-/// same store; [`Struct::to_value`] copies.
+/// It has the same API as a shared store: both dereference to their root, a [`Struct`]. Creating one takes less than a
+/// microsecond, and its memory is freed with the last handle to any part of it. A clone is another handle to the same store;
+/// [`Struct::to_value`] copies.
 ///
 /// ```
 /// use structstore::StructStore;
@@ -41,7 +41,7 @@ impl StructStore {
     ///
     /// # Panics
     ///
-    /// If this process may not map any memory at all, like [`Box::new`]. [`StructStore::try_new`] returns an error.
+    /// If this process cannot map any memory, like [`Box::new`]. [`StructStore::try_new`] returns an error.
     #[expect(
         clippy::new_without_default,
         reason = "a default that allocates a root and may panic would surprise"
@@ -61,7 +61,7 @@ impl StructStore {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::OutOfSpace`](crate::ErrorKind::OutOfSpace) or [`ErrorKind::Io`](crate::ErrorKind::Io) if there is no memory for it.
+    /// [`ErrorKind::OutOfSpace`](crate::ErrorKind::OutOfSpace) or [`ErrorKind::Io`](crate::ErrorKind::Io) if there is not enough memory.
     pub fn try_new() -> Result<StructStore> {
         StructStore::with(false)
     }

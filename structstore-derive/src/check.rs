@@ -21,12 +21,12 @@ pub(crate) fn names<'a>(named: impl Iterator<Item = (&'a Ident, &'a LitStr)>, er
             1..=MAX_NAME => (),
             length => errors.at(
                 literal,
-                format_args!("a field's name has at most {MAX_NAME} bytes, this one has {length}"),
+                format_args!("a field's name may have at most {MAX_NAME} bytes; this one has {length}"),
             ),
         }
         if let Some(other) = names.insert(name.clone(), ident) {
             errors
-                .at(literal, format_args!("`{ident}` would be stored as {name:?}, as `{other}` is already"));
+                .at(literal, format_args!("`{ident}` would be stored as {name:?}, but `{other}` already is"));
         }
     }
 }

@@ -182,7 +182,7 @@ impl Input {
             let number = number?;
             let since = since.and_then(|(_, since)| since).unwrap_or(number);
             if number == 0 || since > number {
-                errors.at(path, "versions count from 1, and `since` is no later one than `version`");
+                errors.at(path, "`version` starts at 1, and `since` must not be greater than it");
             }
             Some(Version {
                 name: match name.and_then(|(_, name)| name) {
@@ -259,7 +259,7 @@ impl Shape {
                 }
                 _ => errors.at(
                     tuple,
-                    "fields need names to be bound to a store, so a tuple struct cannot be, unless it has one field",
+                    "a tuple struct cannot be bound to a store unless it has one field: fields need names",
                 ),
             },
         }
@@ -297,7 +297,10 @@ impl Shape {
 
 fn owns_its_data(generics: &Generics, errors: &mut Errors) -> bool {
     for lifetime in generics.lifetimes() {
-        errors.at(lifetime, "a bound struct owns what it holds: remove this lifetime and what it is for");
+        errors.at(
+            lifetime,
+            "a bound struct owns its fields: remove this lifetime and the references that use it",
+        );
     }
     !generics.params.iter().any(|param| matches!(param, GenericParam::Lifetime(_)))
 }
@@ -392,7 +395,7 @@ impl Field {
         } else if let (Some(limited), Some((with, _))) = (&limited, &with) {
             conflict(limited, with, "what the module stores may be `Limited` itself", errors);
         } else if let (Some(limited), Some(live)) = (&limited, &live) {
-            conflict(limited, live, "views of live arrays write, and nothing checks what", errors);
+            conflict(limited, live, "writes through views of a live array cannot be checked", errors);
         }
         let storage = match (skip, flatten, with.and_then(|(_, module)| module), live) {
             (Some(_), ..) => Storage::Skip,

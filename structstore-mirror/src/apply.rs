@@ -1,4 +1,4 @@
-//! How what the owner sends is applied to a store.
+//! Applies the owner's messages to a store.
 
 use structstore::guard::StructMut;
 use structstore::path::Path;

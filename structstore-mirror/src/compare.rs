@@ -1,4 +1,4 @@
-//! Where what is in a store differs from what the owner has.
+//! Compares a store with the owner's state.
 
 use std::collections::HashMap;
 

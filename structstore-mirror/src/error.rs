@@ -2,21 +2,21 @@
 
 use std::fmt;
 
-/// Why a mirror cannot be, or has ended.
+/// Why a mirror could not be created, or ended.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// An argument makes no sense, or is not safe.
+    /// An argument is contradictory or unsafe.
     Invalid(String),
-    /// The network does not do what it should.
+    /// Opening or using the network failed.
     Network(String),
-    /// The store says so.
+    /// An operation on the store failed.
     Store(structstore::Error),
     /// A file cannot be read or written.
     File {
         /// Which file.
         file: std::path::PathBuf,
-        /// What the system says.
+        /// The error of the operating system.
         source: std::io::Error,
     },
     /// Another process owns the part.
@@ -28,7 +28,7 @@ pub enum Error {
     },
 }
 
-/// The result of what is done with mirrors.
+/// The result of an operation on a mirror.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {

@@ -1,9 +1,9 @@
 //! Stores on other machines: parts of a store, mirrored through [Zenoh](https://zenoh.io).
 //!
-//! A [`Mirror`] runs on each machine. One of them *owns* a part of a store and publishes its changes; the others *follow* it and hold a live copy in a
-//! store of their own. Each batch of changes is a consistent snapshot, and a follower applies it in one transaction. Batches are numbered: a follower that
-//! misses one requests the whole state. A part always has exactly one owner: a follower turns a local change into a request to the owner, or
-//! reverts it.
+//! A [`Mirror`] runs on each machine. One of them *owns* a part of a store and publishes its changes; the others *follow* it and hold a
+//! live copy in their own stores. Each batch of changes is a consistent snapshot, and a follower applies it in one transaction. Batches are
+//! numbered: a follower that misses one requests the whole state. A part always has exactly one owner: a follower turns a local change into
+//! a request to the owner, or reverts it.
 //!
 //! The owner's side attaches as an observer. It never waits for the network and never makes a writer wait: messages that do not fit are dropped.
 //!
@@ -19,11 +19,12 @@
 //! from about ten followers on, and wherever followers reach the robot over a radio link: only one copy crosses it. A mirror that only
 //! connects is a client of the router; nothing else has to be configured. Mirrors that listen do not pass on what others send.
 //!
-//! When a link is too slow for the traffic, small fields come first. With ten images of 1 MB a second over 4 Mbit/s, a number that changes at 100 Hz
-//! arrived after 0.1 to 0.2 s (over 1 Mbit/s after 0.6 to 1 s), and the latest image when there was room for it. Messages that do not fit are dropped, and
-//! requested again later. A follower that misses a change requests the whole part, so make large arrays a part of their own (`--own arm,camera`),
-//! and choose a rate that the link can carry: a change of three fields takes about 400 bytes with all headers. To keep delays short, at most 64 KiB are
-//! in flight, which limits a connection to 1.3 MB/s at a round trip of 50 ms; `tls/robot:7447#so_sndbuf=1000000` raises it.
+//! When a link is too slow for the traffic, small fields come first. With ten images of 1 MB a second over 4 Mbit/s, a number that changes
+//! at 100 Hz arrived after 0.1 to 0.2 s (over 1 Mbit/s after 0.6 to 1 s), and the latest image when there was room for it. Messages that do
+//! not fit are dropped, and requested again later. A follower that misses a change requests the whole part, so make large arrays a separate
+//! part (`--own arm,camera`), and choose a rate that the link can carry: a change of three fields takes about 400 bytes with all headers.
+//! To keep delays short, at most 64 KiB are in flight, which limits a connection to 1.3 MB/s at a round trip of 50 ms;
+//! `tls/robot:7447#so_sndbuf=1000000` raises it.
 //!
 //! # Security
 //!

@@ -114,16 +114,16 @@ fn part(text: &str) -> Result<Path, String> {
 fn rate(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(rate @ 0.1..=10_000.0) => Ok(rate),
-        _ => Err("a number from 0.1 to 10000 is expected".to_owned()),
+        _ => Err("expected a number from 0.1 to 10000".to_owned()),
     }
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 =
-        text.trim_end_matches('s').parse().map_err(|_| "a number of seconds is expected".to_owned())?;
+        text.trim_end_matches('s').parse().map_err(|_| "expected a number of seconds".to_owned())?;
     match seconds {
         0.1..=3600.0 => Ok(Duration::from_secs_f64(seconds)),
-        _ => Err("a number of seconds from 0.1 to 3600 is expected".to_owned()),
+        _ => Err("expected a number of seconds from 0.1 to 3600".to_owned()),
     }
 }
 

@@ -113,7 +113,7 @@ impl Message {
     pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Message> {
         let Whole { value, metas, .. } = Whole::from_bytes(bytes).map_err(|error| error.to_string())?;
         let Value::Struct(fields) = value.into_owned() else {
-            return Err("a message that is no struct".to_owned());
+            return Err("a message that is not a struct".to_owned());
         };
         let mut fields = Fields(fields.into_iter().map(|(name, value)| (name.into_owned(), value)).collect());
         let kind = fields.text("kind")?;
@@ -186,7 +186,7 @@ impl Fields {
                 (Some(value), Some(Value::Str(text))) => Ok((path(&text)?, value)),
                 _ => Err("a pair without a path".to_owned()),
             },
-            _ => Err("what is no pair".to_owned()),
+            _ => Err("an item that is not a pair".to_owned()),
         };
         self.list(name)?.into_iter().map(pair).collect()
     }
@@ -194,7 +194,7 @@ impl Fields {
     fn paths(&mut self, name: &str) -> Result<Vec<Path>> {
         let one = |item: Value<'static>| match item {
             Value::Str(text) => path(&text),
-            _ => Err("what is no path".to_owned()),
+            _ => Err("an item that is not a path".to_owned()),
         };
         self.list(name)?.into_iter().map(one).collect()
     }
@@ -216,9 +216,9 @@ fn sample(value: Value<'static>) -> Result<(u64, u64, Vec<u8>)> {
     match value {
         Value::List(parts) => match &*parts {
             [seq, time, Value::Bytes(data)] => Ok((number(seq)?, number(time)?, data.to_vec())),
-            _ => Err("what is no sample".to_owned()),
+            _ => Err("an item that is not a sample".to_owned()),
         },
-        _ => Err("what is no sample".to_owned()),
+        _ => Err("an item that is not a sample".to_owned()),
     }
 }
 

@@ -1,4 +1,4 @@
-//! How mirrors reach each other: explicit endpoints, certificates on both sides, and nothing that listens or looks around by itself.
+//! How mirrors reach each other: explicit endpoints, certificates on both sides, and no discovery.
 
 use std::fs::File;
 use std::net::IpAddr;
@@ -64,8 +64,8 @@ impl Network {
         self
     }
 
-    /// Connects to an endpoint, such as `tls/robot:7447`, where a mirror or a Zenoh router listens, and again whenever the connection is lost. A mirror
-    /// that listens nowhere uses the first of its endpoints where it reaches somebody.
+    /// Connects to an endpoint, such as `tls/robot:7447`, where a mirror or a Zenoh router listens, and reconnects whenever the connection
+    /// is lost. A mirror that does not listen uses the first of its endpoints that it can reach.
     #[must_use]
     pub fn connect(mut self, endpoint: impl Into<String>) -> Network {
         self.connect.push(endpoint.into());
@@ -86,14 +86,15 @@ impl Network {
         self
     }
 
-    /// Lets only peers take part whose certificate has this name. Without one, all that the authority has signed may.
+    /// Accepts only peers whose certificate has this name. Without any name, every certificate of the authority is accepted.
     #[must_use]
     pub fn allow(mut self, name: impl Into<String>) -> Network {
         self.allowed.push(name.into());
         self
     }
 
-    /// Allows TCP without encryption: everybody on the way reads along, and whoever reaches the endpoint takes part.
+    /// Allows TCP without encryption: anyone on the path can read the traffic, and anyone who
+    /// reaches the endpoint can take part.
     #[must_use]
     pub fn insecure(mut self, insecure: bool) -> Network {
         self.insecure = insecure;
@@ -111,10 +112,10 @@ impl Network {
         self.lease.unwrap_or(Duration::from_secs(5))
     }
 
-    /// Refuses what is not safe, or makes no sense.
+    /// Refuses contradictory and unsafe options.
     pub(crate) fn check(&self) -> Result<()> {
         if self.listen.is_empty() && self.connect.is_empty() {
-            return Err(Error::Invalid("an endpoint to listen at, or to connect to, is needed".to_owned()));
+            return Err(Error::Invalid("give an endpoint to listen on or to connect to".to_owned()));
         }
         for endpoint in self.listen.iter().chain(&self.connect) {
             match endpoint.split_once('/') {
@@ -128,10 +129,10 @@ impl Network {
                 Some(("tcp", address)) => {
                     let whom = match is_loopback(address) {
                         true => "every user of this machine",
-                        false => "whoever reaches it",
+                        false => "anyone who reaches it",
                     };
                     return Err(Error::Invalid(format!(
-                        "{endpoint}: TCP has no encryption, and lets in {whom}; use tls/, or allow it (insecure)"
+                        "{endpoint}: TCP is not encrypted and admits {whom}; use tls/, or allow it (insecure)"
                     )));
                 }
                 _ => {
@@ -153,7 +154,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// For what is not safe or makes no sense, for certificates that cannot be read, and for an endpoint where nobody can listen.
+    /// For contradictory or unsafe options, for certificates that cannot be read, and for an endpoint that cannot be opened.
     pub(crate) fn prepare(&self, name: &str) -> Result<Prepared> {
         self.check()?;
         if let Some(Certificates { ca, certificate, key }) = &self.certificates {
@@ -237,7 +238,7 @@ impl Prepared {
             match zenoh::open((*config).clone()).wait() {
                 Ok(session) => return Some(session),
                 Err(error) => {
-                    let error = format!("nobody is reached yet: {error}");
+                    let error = format!("cannot connect yet: {error}");
                     if error != said {
                         shared.log(error.clone());
                         said = error;
@@ -288,7 +289,7 @@ mod tests {
         let refused = |network: Network| network.check().unwrap_err().to_string();
         assert!(refused(Network::new()).contains("an endpoint"));
         assert!(refused(Network::new().listen("tls/0.0.0.0:1")).contains("keygen"));
-        assert!(refused(Network::new().listen("tcp/0.0.0.0:1")).contains("whoever reaches it"));
+        assert!(refused(Network::new().listen("tcp/0.0.0.0:1")).contains("anyone who reaches it"));
         assert!(refused(Network::new().connect("tcp/[::1]:1")).contains("every user of this machine"));
         assert!(
             refused(Network::new().connect("udp/robot:1").insecure(true)).contains("expected an endpoint")

@@ -1,4 +1,4 @@
-//! What others are told who know nothing of stores: a key for each field, with its value in JSON. Without guarantees.
+//! Publishes fields as JSON for programs that do not use StructStore: a key for each field. Without guarantees.
 
 use structstore::Value;
 use structstore::binding_support::to_document;

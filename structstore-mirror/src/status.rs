@@ -11,23 +11,24 @@ pub struct Status {
     pub parts: Vec<Part>,
 }
 
-/// How a part is going.
+/// The state of a part.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Part {
-    /// What it is.
+    /// Its path.
     pub path: Path,
-    /// Whether this side owns it, and does not follow.
+    /// Whether this side owns it, as opposed to following it.
     pub owned: bool,
-    /// Of an owned part: whether the store is there. Of another one: whether its owner is, and what is here is not older than a few seconds.
+    /// Of an owned part: whether the store is there. Of another one: whether its owner is reachable and was heard within the last three
+    /// seconds.
     pub connected: bool,
     /// Who owns it: host and process id.
     pub owner: Option<String>,
     /// How many deltas there were.
     pub seq: u64,
-    /// How long the last delta took from the owner to here, in seconds, if both clocks are right.
+    /// How long the last delta took from the owner to this side, in seconds, if both clocks are right.
     pub lag: f64,
-    /// How often the state was asked for again, since something was lost.
+    /// How often the state was requested again because something was lost.
     pub resyncs: u64,
     /// How many samples of streams were lost.
     pub missed: u64,

@@ -298,7 +298,7 @@ fn checked_descr<'py>(py: Python<'py>, dtype: &DType) -> Result<Bound<'py, PyArr
         }
         _ => {
             let size = dtype.itemsize();
-            let message = format!("corrupt array: NumPy knows no such element type of {size} bytes");
+            let message = format!("corrupt array: NumPy has no such element type of {size} bytes");
             Err(Exception::CorruptError.raised(py, &message, None).into())
         }
     }
@@ -530,9 +530,10 @@ fn lease_of<'py>(object: &Bound<'py, PyAny>) -> Option<Bound<'py, Lease>> {
     }
 }
 
-/// Whether an array is a view of what a store has now: not once the array in the store was given other elements by assignment, was
-/// changed by a guard while the view existed, or was removed. The view then keeps the elements that it had. A live array has its
-/// memory until it is removed. Raises TypeError for anything but a view of a store, which copies of read-only attachments are not.
+/// Whether an array is a view of the current contents of a store. It is not after the array in the store was assigned, was
+/// changed by a guard while the view existed, or was removed: the view then keeps its old elements. A live array keeps its
+/// memory until it is removed. Raises TypeError for anything but a view of a store; the copies that read-only attachments return
+/// are not views.
 ///
 ///     >>> store = structstore.StructStore()
 ///     >>> store.scan = np.zeros(3)

@@ -14,7 +14,7 @@ use structstore::Key;
 use crate::error::{Failure, Result};
 use crate::store::StructStore;
 
-/// The base of classes that are laid over a struct. It has no contents, so that a class with slots may be one of the bases, too.
+/// The base of classes that are laid over a struct. It has no contents, so a class with slots may be a base, too.
 #[pyclass(frozen, subclass, module = "structstore", name = "_Bound")]
 pub(crate) struct Laid;
 

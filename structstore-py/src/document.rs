@@ -53,8 +53,8 @@ fn unwritable(py: Python<'_>, root: &Struct, path: &Path, reason: &str) -> Failu
     Exception::UnsupportedError.raised(py, &message, Some(&path)).into()
 }
 
-/// A new local store with the contents of a JSON document: what `to_json()` or `structstore dump` wrote, or any other object. Raises
-/// CorruptError if it is no JSON, WrongTypeError if it is no object.
+/// A new local store with the contents of a JSON document: one that `to_json()` or `structstore dump` wrote, or any other
+/// object. Raises CorruptError if it is not JSON, and WrongTypeError if it is not an object.
 ///
 ///     >>> store = structstore.StructStore(vec=np.arange(3, dtype=np.uint8), blob=b"\x00\xff")
 ///     >>> copy = structstore.from_json(store.to_json())

@@ -23,15 +23,15 @@ macro_rules! exceptions {
 
 exceptions! {
     Error(Exception):
-        "The base of all exceptions of this package. `path` says which value it is about, where it is about one. `errors` are the exceptions of each field, where several do not fit a class.";
+        "The base of all exceptions of this package. `path` names the value in question, if there is one. `errors` contains one exception per field, if several do not fit a class.";
     NotFoundError(Error, AttributeError, KeyError): "There is no field of that name.";
-    AlreadyExistsError(Error, ValueError): "There is a field of that name already.";
-    WrongTypeError(Error, TypeError): "A value is of another type than the one asked for or declared.";
+    AlreadyExistsError(Error, ValueError): "A field of that name already exists.";
+    WrongTypeError(Error, TypeError): "A value does not have the requested or declared type.";
     UnsupportedError(Error, TypeError): "A value of a type that the store cannot hold.";
     RejectedError(Error, ValueError): "A conversion refused the value.";
     OtherVersionError(Error, TypeError): "The structure is of another version of the class.";
     DeclaredError(Error, TypeError): "A typed binding has fixed the field's type.";
-    OutOfRangeError(Error, OverflowError, ValueError): "A number does not fit the type asked for or declared.";
+    OutOfRangeError(Error, OverflowError, ValueError): "A number does not fit the requested or declared type.";
     LimitError(Error, ValueError): "A value is outside of the limits declared for its field.";
     IndexOutOfRangeError(Error, IndexError): "An index is beyond the end of a list.";
     InvalidNameError(Error, ValueError): "A name cannot be the name of a field or a segment.";
@@ -46,22 +46,22 @@ exceptions! {
     DeadlockError(Error, RuntimeError): "This thread would wait for itself.";
     LockTimeoutError(Error, TimeoutError): "The lock was not granted in time.";
     NotReadyError(Error, TimeoutError): "The segment was not made ready, or did not appear, in time.";
-    BoundError(Error, RuntimeError): "A live binding uses the structure, so that it is not removed or replaced.";
+    BoundError(Error, RuntimeError): "A live binding uses the structure, so it cannot be removed or replaced.";
     LeasedError(Error, BufferError): "Views of the array exist.";
     NoSampleError(Error, LookupError): "No sample of the stream has been published yet.";
     PublisherError(Error, RuntimeError): "Another process publishes to the stream.";
     FramesPinnedError(Error, BufferError): "Readers keep all frames of the stream in use.";
-    ReadOnlyError(Error, PermissionError): "The segment was attached read-only.";
-    InUseError(Error, RuntimeError): "Processes have the store open, so that its name is not removed.";
+    ReadOnlyError(Error, PermissionError): "The store was opened read-only, or as an observer.";
+    InUseError(Error, RuntimeError): "Processes have the store open, so its name is not removed.";
     DetachedError(Error, RuntimeError): "The process was forked and could not attach to the store.";
-    ContendedError(Error, RuntimeError): "A read-only attachment found no moment at which nothing was changed.";
+    ContendedError(Error, RuntimeError): "A read-only attachment found no moment without a change.";
     ForeignOwnerError(Error, PermissionError): "The segment belongs to another user.";
     ClosedError(Error, ValueError): "The store was closed.";
-    CorruptError(Error, ValueError): "A segment or a snapshot holds bytes that break the format.";
+    CorruptError(Error, ValueError): "A segment or a snapshot contains bytes that violate the format.";
     MismatchError(CorruptError): "The bytes are not a segment or snapshot that this version can use.";
-    IoError(Error, OSError): "The operating system refused.";
+    IoError(Error, OSError): "The operating system reported an error.";
     NoSuchStoreError(IoError, FileNotFoundError): "There is no segment or file of that name.";
-    AccessError(IoError, PermissionError): "The operating system does not permit it.";
+    AccessError(IoError, PermissionError): "The operating system denied access.";
 }
 
 /// Which exception an error becomes.
@@ -115,7 +115,7 @@ fn of_kind(kind: ErrorKind) -> Option<Exception> {
     })
 }
 
-/// The kinds of errors that no exception stands for, which Python's tests want to be none.
+/// The kinds of errors without an exception. The tests in Python make sure that there are none.
 #[pyfunction]
 pub(crate) fn _unmapped_errors() -> Vec<String> {
     let unmapped = |kind: &&ErrorKind| **kind != ErrorKind::Interrupted && of_kind(**kind).is_none();
@@ -289,7 +289,12 @@ fn raised(py: Python<'_>, error: &Error) -> PyErr {
         return gil::take_raised().unwrap_or_else(|| PyKeyboardInterrupt::new_err(()));
     }
     match error.io().and_then(std::io::Error::raw_os_error) {
-        Some(code) => exception.build(py, (code, error.to_string()), None).unwrap_or_else(|error| error),
+        Some(code) => {
+            let message = error.to_string();
+            // Python says the number itself.
+            let message = message.strip_suffix(&format!(" (os error {code})")).unwrap_or(&message);
+            exception.build(py, (code, message), None).unwrap_or_else(|error| error)
+        }
         None => {
             let whole = exception.raised(py, &error.to_string(), error.path());
             if error.errors().count() == 1 {

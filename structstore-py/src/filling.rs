@@ -34,12 +34,12 @@ impl Live {
     }
 }
 
-/// An array to be stored as a live one, which keeps its memory for as long as the field is there: assigning an array of the same shape
-/// and element type changes the elements in place, so that views of it never go stale. Assigning another shape or type raises
-/// WrongTypeError; delete the field first.
+/// An array to be stored live. A live array keeps its memory for as long as the field exists: assigning an array of the same
+/// shape and element type changes the elements in place, so views of it never become stale. Assigning another shape or type
+/// raises WrongTypeError; delete the field first.
 ///
-/// Up to 4 KiB of elements are assigned wholly or not at all, also if the process dies. Of more, a process that is killed while it
-/// assigns may leave a part changed; a transaction changes all or none of any number.
+/// Up to 4 KiB of elements are assigned completely or not at all, even if the process dies. A process that is killed while it
+/// assigns more may leave a part of them changed; in a transaction, any number of elements is assigned completely or not at all.
 ///
 ///     >>> store = structstore.StructStore()
 ///     >>> store.q = structstore.live(np.zeros(3))
@@ -128,10 +128,11 @@ impl Fill {
     }
 }
 
-/// An array that is allocated in a store, filled in place, and assigned at the end of a `with` statement: without a copy. `key` is
-/// the name of a field of a struct, or an index of a list; None appends to a list. If the body raises, the store stays as it was.
+/// An array that is allocated in a store, filled in place, and assigned at the end of a `with` statement, without a copy. `key`
+/// is the name of a field of a struct, or an index of a list; None appends to a list. If the body raises, the store does not
+/// change.
 ///
-/// Other processes see the array when it is whole. What its elements are at first is arbitrary, as with `numpy.empty`.
+/// Other processes see the array only when it is complete. Its elements are arbitrary at first, as with `numpy.empty`.
 ///
 ///     >>> store = structstore.StructStore()
 ///     >>> with structstore.fill(store, "frame", (2, 3), np.uint8) as pixels:

@@ -7,8 +7,8 @@ use crate::error::Result;
 use crate::store::StructStore;
 use crate::value_in::Inputs;
 
-/// Loads a snapshot, which to_bytes() made: on the class, into a new local store, which it returns; on a structure, in place of all
-/// its fields, in one operation. A field without metadata of its own gets that of the snapshot.
+/// Loads a snapshot that to_bytes() made. On the class, it returns a new local store. On a structure, it replaces all fields in
+/// one operation. A field without metadata gets that of the snapshot.
 ///
 ///     >>> store = structstore.StructStore(num=5)
 ///     >>> copy = structstore.StructStore.from_bytes(store.to_bytes())

@@ -15,8 +15,8 @@ fn named<'py>(py: Python<'py>, class: &str, fields: impl PyCallArgs<'py>) -> Res
     Ok(class.call1(fields)?)
 }
 
-/// The processes that are attached to a shared store to change it or to observe it, and those that died and were not cleaned up after
-/// yet. Read-only ones leave no record.
+/// The processes that are attached to a shared store to change or observe it, and processes that died and whose remains were not
+/// repaired yet. Read-only attachments leave no record.
 ///
 ///     >>> with structstore.StructStoreShared("/shdata_store") as shared:
 ///     ...     [process.alive for process in structstore.participants(shared)]
@@ -32,7 +32,7 @@ pub(crate) fn participants<'py>(store: &Bound<'py, StructStoreShared>) -> Result
     found.into_iter().map(process).collect()
 }
 
-/// The locks of the store that a structure is a part of, as they are at about this moment.
+/// The locks of the store that contains a structure, as they are at about this moment.
 ///
 ///     >>> store = structstore.StructStore(pose={"x": 1.0})
 ///     >>> with store.pose.write_lock():
@@ -57,7 +57,7 @@ pub(crate) fn locks<'py>(py: Python<'py>, structure: &StructStore) -> Result<Vec
     found.into_iter().map(lock).collect()
 }
 
-/// How much memory each field of a structure takes, with all below it.
+/// How much memory each field of a structure takes, including everything below it.
 ///
 ///     >>> store = structstore.StructStore(num=5, frame=np.zeros((480, 640)))
 ///     >>> usage = structstore.usage(store)
@@ -74,13 +74,13 @@ pub(crate) fn usage<'py>(py: Python<'py>, structure: &StructStore) -> Result<Bou
     Ok(by_field)
 }
 
-/// Makes sure that a block of so many bytes is free in a store, which grows if need be: what is allocated of it later takes no system call.
-/// For loops that must never wait, with `prefault` and `lock_memory` of StructStoreShared.
+/// Makes sure that a block of this many bytes is free in a store, which grows if necessary. Later allocations from it take no
+/// system call. For loops that must never wait, together with `prefault` and `lock_memory` of StructStoreShared.
 ///
 ///     >>> store = structstore.StructStore()
 ///     >>> structstore.reserve(store, 1 << 20)
 ///
-/// Raises OutOfSpaceError if the store may not grow so much, or there is not so much memory.
+/// Raises OutOfSpaceError if the store may not grow so much, or if there is not enough memory.
 #[pyfunction]
 pub(crate) fn reserve(py: Python<'_>, store: &StructStore, bytes: u64) -> Result<()> {
     let root = store.root()?;

@@ -91,9 +91,9 @@ mod _structstore {
     #[pymodule_export]
     use super::typed::{_declare, _join, _path, _pin, _plain, _version};
 
-    /// Does what the arguments of the command `structstore` say, the name of the program first. Returns the exit status.
+    /// Runs the command `structstore` with these arguments, the name of the program first. Returns the exit status.
     ///
-    /// It is meant to be all that its process does: signals get their default dispositions.
+    /// The process should do nothing else: signals get their default dispositions.
     #[pyfunction]
     #[pyo3(name = "_main")]
     fn main(py: Python<'_>, arguments: Vec<std::ffi::OsString>) -> u8 {
@@ -111,9 +111,9 @@ mod _structstore {
         Ok(py.detach(structstore::stores)?)
     }
 
-    /// Removes the name of a shared store, or the file, whether the store is transient or persistent. Raises InUseError while a
-    /// process has it open to change it, unless `force` is true; processes that have it then keep the memory, and their watches end. A store
-    /// of another user is refused, unless `any_owner` is true.
+    /// Removes the name of a shared store, or its file, whether the store is transient or persistent. Raises InUseError while a
+    /// process has it open to change it, unless `force` is true. Processes that have it open then keep the memory, and their watches
+    /// end. A store of another user is refused, unless `any_owner` is true.
     ///
     ///     >>> settings = structstore.StructStoreShared("/shdata_store", cleanup=structstore.CleanupMode.NEVER)
     ///     >>> settings.close()
@@ -136,13 +136,13 @@ mod _structstore {
         Ok(py.detach(|| if force { options.unlink_forced(path) } else { options.unlink(path) })?)
     }
 
-    /// The names of orphans: transient stores that no living process has open, as processes leave them that are killed.
+    /// The names of orphans: transient stores that no living process has open. Killed processes leave them behind.
     #[pyfunction]
     fn orphans(py: Python<'_>) -> error::Result<Vec<String>> {
         Ok(py.detach(structstore::inspect::orphans)?)
     }
 
-    /// Does what the end of a process does about the stores that it has open.
+    /// Ends the stores that this process has open, as the end of the process does.
     #[pyfunction]
     #[pyo3(name = "_end")]
     fn end(py: Python<'_>) {

@@ -24,10 +24,10 @@ use crate::watch::{self, Watch};
 /// How many characters of a value are repeated that is not there.
 const SHOWN: usize = 100;
 
-/// Values in order, in a store; or, made from an iterable, a list of this process's own.
+/// Values in order, in a store; made from an iterable, a local list of this process.
 ///
-/// Numbers, text and bytes come back by value, lists and structs as handles to what is in the store, arrays as NumPy
-/// arrays over the store's own memory. Each operation happens wholly or not at all.
+/// Numbers, strings and bytes come back by value, lists and structs as handles to the contents of the store, arrays as NumPy
+/// arrays over the store's own memory. Each operation happens completely or not at all.
 ///
 ///     >>> items = structstore.StructStoreList([1, "two"])
 ///     >>> items.append({"x": 3})
@@ -375,7 +375,7 @@ impl StructStoreList {
         inputs.run(value.py(), || self.list.push(item))
     }
 
-    /// Adds the items of an iterable at the end; all of them or, after an exception, none.
+    /// Adds the items of an iterable at the end. After an exception, none is added.
     fn extend(&self, iterable: &Bound<'_, PyAny>) -> Result<()> {
         let inputs = Inputs::default();
         let end = self.list.len()?;
@@ -399,8 +399,8 @@ impl StructStoreList {
         inputs.run(value.py(), insert)
     }
 
-    /// Removes the item at an index, or the last one, and returns a copy of it, as deepcopy() does. A large array is not copied, unless in a
-    /// transaction: what is returned has the memory that it had in the store, which views of it share.
+    /// Removes the item at an index, or the last one, and returns a copy of it, as deepcopy() does. A large array is not copied,
+    /// unless in a transaction: the returned array keeps its memory of the store, which views of it share.
     #[pyo3(signature = (index=None, /))]
     fn pop<'py>(&self, py: Python<'py>, index: Option<&Bound<'py, PyAny>>) -> Result<Bound<'py, PyAny>> {
         let _lock = self.list.lock_token(true, None)?;
@@ -453,15 +453,15 @@ impl StructStoreList {
         Ok(self.matches(value)?.into_iter().filter(|matches| *matches).count())
     }
 
-    /// Puts the items in the opposite order.
+    /// Reverses the order of the items.
     fn reverse(&self, py: Python<'_>) -> Result<()> {
         let _lock = self.list.lock_token(true, None)?;
         let order: Vec<usize> = (0..self.list.len()?).rev().collect();
         Ok(py.detach(|| self.list.reorder(&order))?)
     }
 
-    /// Sorts the items, as list.sort() does, in one operation. The list is locked while they are compared; if comparing
-    /// raises, it stays as it is.
+    /// Sorts the items, as list.sort() does, in one operation. The list is locked during the comparisons; if one raises, the list
+    /// does not change.
     ///
     ///     >>> items = structstore.StructStoreList([{"x": 2}, {"x": 1}])
     ///     >>> items.sort(key=lambda item: item.x)
@@ -496,22 +496,22 @@ impl StructStoreList {
         Ok(self.list.is_empty()?)
     }
 
-    /// Verifies every invariant of the format below this list. Raises CorruptError that says what is wrong.
+    /// Verifies every invariant of the format below this list. Raises a CorruptError that names the damage.
     fn check(&self, py: Python<'_>) -> Result<()> {
         Ok(py.detach(|| self.list.check())?)
     }
 
-    /// A copy with all below it, as of one moment: a list of namespaces, lists and arrays.
+    /// A complete copy, as of one moment: a list of namespaces, lists and arrays.
     fn deepcopy<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
         self.copy_of_items(py, Structs::Namespaces)
     }
 
-    /// A list of the items, of which structures and arrays are those in the store.
+    /// A list of the items; structures and arrays in it are those in the store.
     fn copy<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
         self.__getitem__(PySlice::full(py).as_any())
     }
 
-    /// A copy with all below it, as of one moment: a list of dicts, lists and arrays.
+    /// A complete copy, as of one moment: a list of dicts, lists and arrays.
     fn to_list<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
         self.copy_of_items(py, Structs::Dicts)
     }
@@ -531,25 +531,25 @@ impl StructStoreList {
         Lock::new(slf.py(), Structure::List(slf.clone().unbind()), true, timeout)
     }
 
-    /// Reports what any process changes in the list and below it. See Watch.
+    /// Reports changes by any process in the list and below it. See Watch.
     fn watch(&self) -> Result<Watch> {
         Ok(self.list.watch()?.into())
     }
 
-    /// Waits until something in the list or below it is changed; returns whether it was, within `timeout` seconds. What
-    /// changes between two calls is missed; watch() misses nothing.
+    /// Waits until something in the list or below it changes; returns whether it did within `timeout` seconds. It misses changes
+    /// between two calls; watch() misses nothing.
     #[pyo3(signature = (timeout=None))]
     fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> Result<bool> {
         let timeout = timeout.map(|seconds| duration(py, seconds)).transpose()?;
         Ok(py.detach(|| self.list.wait(timeout))?)
     }
 
-    /// Calls a function, in a background thread, with the paths that change. Returns a Subscription, whose stop() ends it.
+    /// Calls a function in a background thread with the paths that change. Returns a Subscription; its stop() ends it.
     fn on_change<'py>(&self, callback: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>> {
         watch::subscribe(self.watch()?, callback)
     }
 
-    /// A lock on the list and everything below it, for reading: others can read it, too, but not change it.
+    /// A lock on the list and everything below it, for reading: others can read, too, but not change anything.
     #[pyo3(signature = (timeout=None))]
     fn read_lock(slf: &Bound<'_, Self>, timeout: Option<f64>) -> Result<Lock> {
         Lock::new(slf.py(), Structure::List(slf.clone().unbind()), false, timeout)

@@ -16,12 +16,13 @@ use crate::tasks::{self, Claim, Enter, Taking};
 
 /// A lock on a structure and everything below it, held within a `with` statement.
 ///
-/// Locks belong to threads and nest: entering one that the thread holds already succeeds. While a thread waits it gives
-/// up the GIL, and signals such as Ctrl-C interrupt it.
+/// Locks belong to threads and nest: entering a lock that the thread already holds succeeds. While a thread waits, it releases
+/// the GIL, and signals such as Ctrl-C interrupt it.
 ///
-/// Under asyncio, `async with` waits while other tasks run. Two tasks of one thread never hold a lock at once, unless both hold it for
-/// reading: `async with` waits for the other task, in turn, and `with`, which cannot, raises DeadlockError. What a task does without taking
-/// a lock goes ahead under one that another task of its thread holds, and is undone with the transaction of that task.
+/// Under asyncio, `async with` waits while other tasks run. Two tasks of one thread never hold a lock at the same time, unless
+/// both hold it for reading: `async with` waits in turn for the other task, and `with`, which cannot wait, raises DeadlockError.
+/// An operation without a lock goes ahead under a lock that another task of its thread holds, and is undone with the transaction
+/// of that task.
 ///
 ///     >>> store = structstore.StructStore(num=0)
 ///     >>> async def count():
@@ -200,8 +201,8 @@ impl Lock {
         if by_task { tasks::released(py) } else { Ok(()) }
     }
 
-    /// Whether a process died while it held this exclusively, or something below or above it: what it meant to change
-    /// together may be half done. Only while this lock is held; one for changing then takes the mark off.
+    /// Whether a process died while it held an exclusive lock on this structure, or on one below or above it: changes that belong
+    /// together may be half done. Can be asked only while this lock is held; a write lock that was asked clears the mark.
     #[getter]
     fn recovered(&self) -> bool {
         let held = self.held();

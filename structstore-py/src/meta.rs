@@ -55,7 +55,7 @@ pub(crate) fn meta_of<'py>(inputs: &Inputs<'py>, told: &Bound<'py, PyDict>) -> R
             "growable" => meta.growable = value.extract()?,
             "widened" => meta.widened = value.extract()?,
             "default" => meta.default = Some(inputs.value(&value)?.into_owned()),
-            other => return Err(PyTypeError::new_err(format!("no limit {other:?}")).into()),
+            other => return Err(PyTypeError::new_err(format!("unknown option {other:?}")).into()),
         }
     }
     Ok(meta)
@@ -134,7 +134,8 @@ pub(crate) fn told<'py>(py: Python<'py>, meta: &Meta, integers: bool) -> Result<
     Ok(told)
 }
 
-/// Makes a field an ordinary one again, with all below it: undoes what `bind()`, `declare()` and programs in other languages have declared.
+/// Makes a field, and everything below it, ordinary again: undoes the declarations of `bind()`, `declare()` and programs in
+/// other languages.
 ///
 ///     >>> store = structstore.StructStore()
 ///     >>> store.gain = 0.5
@@ -142,9 +143,10 @@ pub(crate) fn told<'py>(py: Python<'py>, meta: &Meta, integers: bool) -> Result<
 ///     >>> structstore.undeclare(store, "gain")
 ///     >>> store.gain = "high"
 ///
-/// The field keeps its value and loses its limits, texts and other names. It can then be removed, or assigned a value of another type.
+/// The field keeps its value and loses its limits, unit, description and other names. It can then be removed, or assigned a value of
+/// another type.
 ///
-/// Raises BoundError while a living process has bound the field or what it lies in.
+/// Raises BoundError while a running process has bound the field or a structure that contains it.
 #[pyfunction]
 pub(crate) fn undeclare(py: Python<'_>, structure: &StructStore, name: &Bound<'_, PyString>) -> Result<()> {
     let (root, inputs) = (structure.root()?, Inputs::default());

@@ -64,7 +64,7 @@ pub(crate) fn attributes<'py>(object: &Bound<'py, PyAny>) -> Result<Option<Attri
                 Ok(name) => attributes.push((name, value)),
                 Err(_) => {
                     return Err(unsupported(
-                        "an object with an attribute whose name is no str",
+                        "an object with an attribute whose name is not a str",
                         "names are str",
                     ));
                 }

@@ -9,8 +9,8 @@ use crate::store::StructStore;
 use crate::value_in::Inputs;
 use crate::value_out::{self, Structs};
 
-/// Assigns to what a path leads to: a field, which is created if it is missing, an item of a list, or an element of an array. What leads
-/// there has to exist.
+/// Assigns to a path: a field, which is created if it is missing, an item of a list, or an element of an array. The structures
+/// and lists on the way must exist.
 ///
 ///     >>> store = structstore.StructStore()
 ///     >>> store.gains = {"kp": np.ones(3)}
@@ -27,9 +27,9 @@ pub(crate) fn set_at(store: &StructStore, path: &str, value: &Bound<'_, PyAny>) 
     inputs.run(object.py(), || root.set_at(path, &value))
 }
 
-/// Removes the field or item that a path leads to, and returns a copy of what it held, as deepcopy() does. A field that is declared, or
-/// a structure that live bindings use, is removed only with `force`; nothing is returned then. A declared field of a structure that is bound is
-/// removed only with the structure.
+/// Removes the field or item at a path and returns a copy of its value, as deepcopy() does. Declared fields, and structures that
+/// live bindings use, need `force`; nothing is returned then. A declared field of a bound structure can only be removed with the
+/// structure.
 ///
 ///     >>> store = structstore.StructStore()
 ///     >>> store.cameras = [{"exposure": 0.01}]

@@ -56,7 +56,7 @@ pub(crate) fn html<'py>(structure: &Bound<'py, PyAny>) -> crate::error::Result<B
     Ok(PyModule::import(structure.py(), "structstore._html")?.getattr("tree")?.call1((structure,))?)
 }
 
-/// An array as a PNG file, if it has the type and shape of an image.
+/// An array as a PNG file, if it has the type and shape of a picture.
 #[pyfunction]
 pub(crate) fn _png<'py>(array: &Bound<'py, PyAny>) -> crate::error::Result<Option<Bound<'py, PyBytes>>> {
     let (py, inputs) = (array.py(), Inputs::default());

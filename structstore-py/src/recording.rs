@@ -53,15 +53,17 @@ fn plain(error: &std::io::Error) -> String {
 ///     >>> print(run.at(run.duration))
 ///     {"pose": {"x": 1.5}}
 ///
-/// Every sample of each stream is recorded; `streams` can be False, or a list of paths. Everything else is sampled up to `rate` times a second when it
-/// changes: arrays always, one in ten changes (`arrays=10`), or never (`arrays=False`). `paths` lists the fields to record; the default is all. `split` starts
-/// another file after so many bytes: run-2.mcap. `{time}` in the name of the file is replaced by the time. A name with a time, or of a further file, gets
-/// one more number if it exists: run-2-2.mcap. Threads of this process do the recording; no writer waits for them. A forked child does not record.
+/// Every sample of each stream is recorded; `streams` can be False, or a list of paths. Everything else is sampled up to `rate`
+/// times a second when it changes: arrays always, one in ten changes (`arrays=10`), or never (`arrays=False`). `paths` lists the
+/// fields to record; the default is all. `split` starts another file after this many bytes: run-2.mcap. `{time}` in the name of
+/// the file is replaced by the time. If such a name exists, or that of a further file, a number is added: run-2-2.mcap. Threads
+/// of this process do the recording, and no writer waits for them. A forked child does not record.
 ///
-/// `when`, `last`, `after` and `memory` make it a black box, which keeps the recording in memory. Whenever the condition `when` becomes true, for example
-/// `"fault == true and drive.speed > 3"`, a file is written that covers at least the `last` seconds before (60 by default) and the `after` seconds after it
-/// (10). save() and the removal of the store write one, too. Without `{time}` in the name, the recording ends after the first file. `memory` limits the bytes
-/// in memory (1 GiB); a file then covers less of the time before. It must have room for two whole states of the store.
+/// `when`, `last`, `after` and `memory` make it a black box, which keeps the recording in memory. Whenever the condition `when`
+/// becomes true, for example `"fault == true and drive.speed > 3"`, a file is written that covers at least the `last` seconds
+/// before (60 by default) and the `after` seconds after it (10). save() and the removal of the store write a file, too. Without
+/// `{time}` in the name, the recording ends after the first file. `memory` limits the bytes in memory (1 GiB); a file then
+/// covers less of the time before. It must have room for two whole states of the store.
 ///
 /// Raises FileExistsError if the file exists, and OSError if it cannot be written.
 #[pyfunction]
@@ -142,7 +144,7 @@ pub(crate) fn record(
     Ok(Recording { recording, last: Mutex::new(Status::default()), files: Mutex::default() })
 }
 
-/// A recording that is being made; see record().
+/// A running recording; see record().
 #[pyclass(frozen, module = "structstore")]
 pub(crate) struct Recording {
     recording: Mutex<Option<structstore_record::Recording>>,
@@ -171,7 +173,7 @@ impl Recording {
         }
     }
 
-    /// Has a black box write a file now, with a remark. Other recordings only get the remark. Raises BlockingIOError as mark() does.
+    /// Makes a black box write a file now, with a remark. Other recordings only get the remark. Raises BlockingIOError as mark() does.
     fn save(&self, py: Python<'_>, text: &str) -> Result<()> {
         match &*self.recording.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(recording) => recording.save(text).map_err(|error| raised(py, error)),
@@ -188,7 +190,7 @@ impl Recording {
         }
     }
 
-    /// Ends it, with all that has changed until now. Raises what has ended it before: OSError if the disk was full.
+    /// Ends the recording, with all changes until now. If it ended earlier, raises the reason: OSError if the disk was full.
     fn close(&self, py: Python<'_>) -> Result<()> {
         let recording = self.recording.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(mut recording) = recording else { return Ok(()) };
@@ -200,7 +202,7 @@ impl Recording {
         Ok(())
     }
 
-    /// Whether it goes on. It ends by itself if the disk is full, or the store is removed.
+    /// Whether it is still running. It ends by itself if the disk is full, or if the store is removed.
     #[getter]
     fn running(&self) -> bool {
         let recording = self.recording.lock().unwrap_or_else(PoisonError::into_inner);
@@ -213,7 +215,7 @@ impl Recording {
         self.status().messages
     }
 
-    /// How many samples of streams were lost: published faster than they were read, or without room to wait for the disk.
+    /// How many samples of streams were lost, because they were published faster than they were read or could be written.
     #[getter]
     fn missed(&self) -> u64 {
         self.status().missed
@@ -240,13 +242,13 @@ impl Recording {
     }
 }
 
-/// Opens a recording, also one that was not finished because its recorder was killed: as far as it was written.
+/// Opens a recording. If its recorder was killed, it ends where the recorder had written to.
 ///
 ///     run = structstore.read("run.mcap")
 ///     times, x = run["pose.x"]
 ///     state = run.at(12.5)
 ///
-/// Raises CorruptError if it is no recording of a store, and OSError if it cannot be read.
+/// Raises CorruptError if it is not a recording of a store, and OSError if it cannot be read.
 #[pyfunction]
 #[pyo3(signature = (file, /))]
 pub(crate) fn read(py: Python<'_>, file: PathBuf) -> Result<Run> {
@@ -286,7 +288,7 @@ fn column<'py>(py: Python<'py>, values: Vec<Value<'static>>) -> Result<Bound<'py
 
 #[pymethods]
 impl Run {
-    /// How long it is, in seconds.
+    /// Its length in seconds.
     #[getter]
     fn duration(&self) -> f64 {
         self.run.duration()
@@ -298,13 +300,14 @@ impl Run {
         self.run.start() as f64 / 1e9
     }
 
-    /// The name of the store that was recorded; None of a local one.
+    /// The name of the recorded store; None for a local store.
     #[getter]
     fn store(&self) -> Option<&str> {
         self.run.store().filter(|name| !name.is_empty())
     }
 
-    /// Whether it was finished. One that was not lacks the index that other programs need: `structstore record --repair` writes it.
+    /// Whether it was finished. An unfinished recording lacks the index that other programs need: `structstore record --repair`
+    /// writes it.
     #[getter]
     fn finished(&self) -> bool {
         self.run.is_finished()
@@ -317,7 +320,7 @@ impl Run {
         self.run.damaged_chunks()
     }
 
-    /// The topics, one for each struct, array and stream, and how many messages each has.
+    /// The topics, one for each struct, array and stream, with their numbers of messages.
     #[getter]
     fn topics<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyDict>> {
         let topics = PyDict::new(py);
@@ -335,7 +338,7 @@ impl Run {
         py.detach(|| self.run.marks()).map_err(|error| raised(py, error))
     }
 
-    /// The state so many seconds after the start, as a local store: all but what streams have published.
+    /// The state at a time, in seconds after the start, as a local store: everything except the samples of streams.
     fn at(&self, py: Python<'_>, seconds: f64) -> Result<StructStore> {
         let store = py.detach(|| self.run.store_at(seconds)).map_err(|error| raised(py, error))?;
         Ok(StructStore::from((*store).clone()))
@@ -353,9 +356,10 @@ impl Run {
         Ok((times(py, &series.times)?, column(py, series.values)?))
     }
 
-    /// The fields of a struct, or of the records of a stream, as a pandas.DataFrame. It has a row for each change of the struct, or for each sample,
-    /// indexed by the time in seconds. Nested structs, arrays and streams have tables of their own. Arrays, and vectors in records, have a column for each
-    /// element, up to 64. Any other path gives one column. Raises NotFoundError if the path was not recorded, and ImportError without pandas.
+    /// The fields of a struct, or of the records of a stream, as a pandas.DataFrame. It has a row for each change of the struct, or
+    /// for each sample, indexed by the time in seconds. Nested structs, arrays and streams have separate tables. Arrays, and vectors
+    /// in records, have a column for each element, up to 64. Any other path gives one column. Raises NotFoundError if the path was
+    /// not recorded, and ImportError without pandas.
     fn to_pandas<'py>(&self, py: Python<'py>, path: &str) -> Result<Bound<'py, PyAny>> {
         self.table(py, path, "to_pandas")
     }
@@ -365,9 +369,9 @@ impl Run {
         self.table(py, path, "to_arrow")
     }
 
-    /// Puts the state at `start` into a store, and then plays what follows, `speed` times as fast as it was: what changed in one transaction
-    /// in one transaction, and each sample published. `speed` is a number from 0.001 to 1000. `topics` are the beginnings of names of topics to play;
-    /// all if there are none.
+    /// Puts the state at `start` into a store, and then plays the rest, `speed` times as fast as it was recorded. Changes of one
+    /// transaction are applied in one transaction, and every sample is published. `speed` is a number from 0.001 to 1000. `topics` are
+    /// prefixes of the topics to play; by default, all are played.
     #[pyo3(signature = (store, /, *, speed=1.0, start=0.0, topics=Vec::new()))]
     fn replay(
         &self,

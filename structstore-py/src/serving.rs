@@ -56,7 +56,7 @@ impl _Server {
         Ok(_Server { server: Mutex::new(Some(server)), url })
     }
 
-    /// Ends it, and waits until it has let go of the store.
+    /// Stops the server, and waits until it has released the store.
     fn stop(&self, py: Python<'_>) {
         let server = self.server.lock().unwrap_or_else(PoisonError::into_inner).take();
         py.detach(|| server.map(Server::stop));
@@ -90,7 +90,7 @@ impl _Page {
         self.page.send(text);
     }
 
-    /// The next message for the page, as a string or bytes; `None` after so many seconds without one, or if it was closed.
+    /// The next message for the page, as a string or bytes; `None` if there is none within the timeout, or if the page was closed.
     fn receive<'py>(&self, py: Python<'py>, timeout: f64) -> Result<Option<Bound<'py, PyAny>>> {
         let timeout = duration(py, timeout)?;
         Ok(py.detach(|| self.page.receive(timeout)).map(|out| match out {

@@ -146,9 +146,9 @@ impl Shared {
     }
 }
 
-/// A store in shared memory, which any number of processes change at once.
+/// A store in shared memory that any number of processes can change at the same time.
 ///
-/// It opens the store of that name ("/name"), creating it if it does not exist, and is its root; see StructStore.
+/// It opens the store of that name ("/name"), or creates it if it does not exist, and is its root; see StructStore.
 ///
 ///     >>> with structstore.StructStoreShared("/shdata_store") as store:
 ///     ...     store.state = {"num": 5}
@@ -160,25 +160,25 @@ impl Shared {
 /// Arguments:
 ///     path: the name, which begins with a slash; with `use_file` the path of a file.
 ///     size: how many bytes a new segment gets at once; it grows by itself.
-///     max_size: how many bytes a new segment may grow to; 64 GiB unless given.
+///     max_size: how many bytes a new segment may grow to; 64 GiB by default.
 ///     reinit: start empty, discarding existing contents; handles of other processes become stale.
-///     use_file: use a file at that path in place of shared memory.
+///     use_file: use a file at that path instead of shared memory.
 ///     cleanup: how long a new store lives, or one that is re-initialised; the process that creates it decides. CleanupMode.IF_LAST
 ///         unless given, and CleanupMode.NEVER for a file.
 ///     mode: the permissions of a new segment, whatever the umask.
 ///     group: the group of a new segment, by name or number.
 ///     timeout: how many seconds to wait for a process that is initialising the segment.
-///     fd: the descriptor of an open file, such as a memfd, to use in place of a name. It is duplicated. An empty file
-///         is initialised; one that holds a store is attached to, and emptied if `reinit` is true.
+///     fd: the descriptor of an open file, such as a memfd, to use instead of a name. It is duplicated. An empty file is
+///         initialised; a file that holds a store is attached, and emptied if `reinit` is true.
 ///     create: whether to create a name that does not exist.
-///     read_only: attach without write permission. Arrays are read-only copies then. A copy of a structure is consistent, or raises
+///     read_only: attach without write permission. Arrays are then read-only copies. A copy of a structure is consistent, or raises
 ///         ContendedError if the store changes all the time; iterating and printing may then show several moments.
-///     observe: attach to look on: nothing can be changed, and the store's name goes as if this process were not attached. Where
-///         the process may write to the segment, views and watches work as usual, but views are read-only; elsewhere, and with
-///         read_only, the attachment leaves no trace and watches poll.
+///     observe: attach as an observer, which cannot change anything and does not keep the store's name alive. Where the process
+///         may write to the segment, views and watches work as usual, but views are read-only; elsewhere, and with read_only, the
+///         attachment leaves no trace and watches poll.
 ///     any_owner: open it even if it belongs to another user, who can kill this process by truncating it.
-///     prefault: how many bytes to map at once, so that their first use costs no page fault. See `reserve`.
-///     lock_memory: keep what the store has by now in memory, never swapped out (RLIMIT_MEMLOCK).
+///     prefault: how many bytes to map at once, so that their first use causes no page fault. See `reserve`.
+///     lock_memory: lock the store's current memory, so that it is never swapped out (RLIMIT_MEMLOCK).
 #[pyclass(frozen, extends = StructStore, module = "structstore")]
 pub(crate) struct StructStoreShared;
 
@@ -276,7 +276,7 @@ impl StructStoreShared {
     #[pyo3(signature = (*_arguments, **_keywords))]
     fn __init__(&self, _arguments: &Bound<'_, PyTuple>, _keywords: Option<&Bound<'_, PyDict>>) {}
 
-    /// Attaches to a store that exists, without write permission; short for `read_only=True`.
+    /// Attaches to an existing store without write permission; short for `read_only=True`.
     ///
     /// It never blocks a writer. Arrays are read-only copies.
     #[staticmethod]
@@ -313,8 +313,8 @@ impl StructStoreShared {
         Ok((open, arguments.into_pyobject(py)?))
     }
 
-    /// When the store's name goes, as its creator has decided: "transient", with the last process that is attached to change it, or
-    /// "persistent", when it is unlinked.
+    /// When the store's name is removed, as its creator decided: "transient", with the last process that is attached to change it,
+    /// or "persistent", when it is unlinked.
     #[getter]
     fn lifetime(slf: &Bound<'_, Self>) -> Result<String> {
         let shared = shared(slf)?;
@@ -322,15 +322,15 @@ impl StructStoreShared {
         lifetime.ok_or_else(|| shared.closed())
     }
 
-    /// Whether the name still leads to this segment, and its contents were not re-initialised since it was opened.
+    /// Whether the name still leads to this segment, and the contents were not re-initialised since it was opened.
     fn valid(slf: &Bound<'_, Self>) -> Result<bool> {
         Ok(shared(slf)?.valid())
     }
 
-    /// Makes this valid again: attaches to what the name leads to now, which may have to appear first.
+    /// Makes this valid again: attaches to the current store of that name, after waiting for it to appear if necessary.
     ///
-    /// Returns whether it is valid then, which is False only if it is not to block. Raises NotReadyError if
-    /// nothing appeared within `timeout` seconds. Handles made before stay as they are.
+    /// Returns whether it is valid now; this is False only if `block` is false. Raises NotReadyError if no store appeared within
+    /// `timeout` seconds. Existing handles do not change.
     #[pyo3(signature = (block=true, timeout=None))]
     fn revalidate(slf: &Bound<'_, Self>, py: Python<'_>, block: bool, timeout: Option<f64>) -> Result<bool> {
         let shared = shared(slf)?;
@@ -353,8 +353,8 @@ impl StructStoreShared {
         }
     }
 
-    /// Closes the store, and does to its name what `cleanup` says. Handles to parts of it and views of its arrays
-    /// keep the memory for as long as they live; this object raises ClosedError from then on.
+    /// Closes the store, and removes its name if `cleanup` says so. Handles to parts of it and views of its arrays keep the memory
+    /// for as long as they live; this object raises ClosedError from then on.
     fn close(slf: &Bound<'_, Self>, py: Python<'_>) -> Result<()> {
         let shared = shared(slf)?;
         let open = shared.change().take();
@@ -365,7 +365,7 @@ impl StructStoreShared {
         }
     }
 
-    /// The root of the store, as it is now; a handle that stays usable when this object is closed.
+    /// The current root of the store; a handle that stays usable when this object is closed.
     #[getter]
     fn store(slf: &Bound<'_, Self>) -> Result<StructStore> {
         Ok(StructStore::from(shared(slf)?.root()?))
@@ -410,9 +410,9 @@ pub(crate) fn add_cleanup_mode(module: &Bound<'_, PyModule>) -> PyResult<()> {
     class.setattr("__module__", "structstore")?;
     class.setattr(
         "__doc__",
-        "How long a new store lives; the process that creates it decides.\n\nNEVER: it is persistent, and stays until it is \
-         unlinked. IF_LAST: its name goes with the last process that has it open to change it. ALWAYS: its creator removes the \
-         name when it closes the store.",
+        "How long a new store lives; the process that creates it decides.\n\nNEVER: it is persistent, until it is unlinked. \
+         IF_LAST: its name is removed with the last process that has it open to change it. ALWAYS: its creator removes the name \
+         when it closes the store.",
     )?;
     let class = class.cast_into::<PyType>()?.unbind();
     let class = CLEANUP_MODE.get_or_init(py, || class);

@@ -15,19 +15,19 @@ impl From<structstore::inspect::Statistics> for Statistics {
 
 #[pymethods]
 impl Statistics {
-    /// Bytes that are backed by memory.
+    /// The size of the segment in bytes of memory.
     #[getter]
     fn size(&self) -> u64 {
         self.0.size
     }
 
-    /// Bytes up to which the segment may grow.
+    /// The number of bytes up to which the segment may grow.
     #[getter]
     fn max_size(&self) -> u64 {
         self.0.max_size
     }
 
-    /// Bytes in use for what the store holds, overhead included.
+    /// Bytes in use for the contents of the store, overhead included.
     #[getter]
     fn allocated(&self) -> u64 {
         self.0.allocated
@@ -51,7 +51,7 @@ impl Statistics {
         self.0.orphaned
     }
 
-    /// How often the remains of a process that died were repaired.
+    /// How often the remains of a dead process were repaired.
     #[getter]
     fn recoveries(&self) -> u64 {
         self.0.recoveries

@@ -29,7 +29,7 @@ use crate::value_in::{self, Inputs, plain_scalar, type_name};
 use crate::value_out::{self, Place, Structs};
 use crate::watch::{self, Watch};
 
-/// Named fields in order of insertion: a store of this process's own, or a struct nested in a store.
+/// Named fields in order of insertion: a local store of this process, or a struct nested in a store.
 ///
 /// Fields are attributes (`store.num = 5`) and items (`store["any name"]`). An attribute that is a method stays one, whatever fields any
 /// process adds: a field called `size` is `store["size"]`, and assigning `store.size` is an error. These names, in alphabetical order, are
@@ -37,12 +37,12 @@ use crate::watch::{self, Watch};
 /// on_change, open_read_only, pop, popitem, read_lock, rename, revalidate, setdefault, size, stats, store, to, to_bytes, to_dict,
 /// to_json, to_yaml, transaction, update, valid, values, wait, watch, write_lock. Everything else is a function of the module.
 ///
-/// Numbers, strings and bytes come back by value, lists and structs as handles to what is in the store, arrays as NumPy arrays over the
-/// store's own memory.
+/// Numbers, strings and bytes come back by value, lists and structs as handles to the contents of the store, arrays as NumPy
+/// arrays over the store's own memory.
 ///
-/// What is assigned is copied into the store:
+/// Assigned values are copied into the store:
 ///
-/// - None, bool, int, float, complex, str, bytes, datetime, date, timedelta and NumPy's times come back as what they were; NumPy's numbers as
+/// - None, bool, int, float, complex, str, bytes, datetime, date, timedelta and NumPy's times come back unchanged; NumPy's numbers as
 ///   Python's, enum members as their values, paths as str.
 /// - Lists and tuples become lists. Mappings with str keys, named tuples, dataclasses, attrs and pydantic instances, and other objects whose
 ///   attributes are all public become structures; `to()` and `bind()` make classes of them again.
@@ -50,7 +50,7 @@ use crate::watch::{self, Watch};
 ///   DataFrames and tables become structures of columns.
 /// - Everything else raises UnsupportedError, which says what to store instead.
 ///
-/// An operation happens wholly or not at all, also in the eyes of other processes.
+/// An operation happens completely or not at all; other processes never see a part of it.
 ///
 /// A handle to a structure that was removed or replaced raises StaleHandleError.
 ///
@@ -531,8 +531,8 @@ impl StructStore {
         Ok(found.unwrap_or_else(|| default.unwrap_or_else(|| py.None().into_bound(py))))
     }
 
-    /// Removes a field and returns a copy of what it held, as deepcopy() does; or a default if it does not exist. A large array is not
-    /// copied, unless in a transaction: what is returned has the memory that it had in the store, which views of it share.
+    /// Removes a field and returns a copy of its value, as deepcopy() does; or a default if it does not exist. A large array is not
+    /// copied, unless in a transaction: the returned array keeps its memory of the store, which views of it share.
     ///
     ///     >>> store = structstore.StructStore()
     ///     >>> store.pose = {"x": 1.0}
@@ -560,7 +560,7 @@ impl StructStore {
         }
     }
 
-    /// Removes the last field and returns its name and a copy of what it held; raises KeyError if the struct is empty.
+    /// Removes the last field and returns its name and a copy of its value; raises KeyError if the struct is empty.
     fn popitem<'py>(&self, py: Python<'py>) -> Result<(String, Bound<'py, PyAny>)> {
         let root = self.root()?;
         let _lock = root.lock_token(true, None)?;
@@ -591,7 +591,7 @@ impl StructStore {
         Ok(self.keys(py)?.call_method0("__reversed__")?.cast_into()?)
     }
 
-    /// The names of the fields, for IPython to complete.
+    /// The names of the fields, for completion in IPython.
     fn _ipython_key_completions_<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyList>> {
         self.keys(py)
     }
@@ -601,11 +601,11 @@ impl StructStore {
         printing::html(slf.as_any())
     }
 
-    /// The struct with all below it as an instance of a class, as of one moment: a dataclass, a named tuple, an attrs or
-    /// pydantic class, SimpleNamespace, or dict[str, ...], checked against the annotations, nested ones included.
+    /// The complete struct as an instance of a class, as of one moment: a dataclass, a named tuple, an attrs or pydantic class,
+    /// SimpleNamespace, or dict[str, ...], checked against the annotations, nested ones included.
     ///
-    /// Fields that are missing have the defaults of the class; those that it does not know are left out. Raises
-    /// WrongTypeError or NotFoundError, with the path of what does not fit.
+    /// Missing fields get the defaults of the class, and fields that the class does not know are left out. Raises WrongTypeError or
+    /// NotFoundError, with the path of the field that does not fit.
     ///
     ///     >>> Pose = dataclasses.make_dataclass("Pose", [("x", float), ("y", float, 0.0)])
     ///     >>> store = structstore.StructStore()
@@ -622,12 +622,12 @@ impl StructStore {
         Ok(typed.getattr("rebuild")?.call1((self.to_dict(py)?, cls, path))?)
     }
 
-    /// The struct with all below it as JSON, as of one moment, from which from_json() makes the same again; indented by two blanks if
-    /// `indent` is true. What JSON lacks is tagged: an array is `{"$array": [1.5, 2.0], "dtype": "f32"}`, bytes are `{"$bytes": "00ff"}`, NaN is
-    /// `{"$float": "NaN"}`. Integers and floats come back as 64-bit ones of the same value.
+    /// The complete struct as JSON, as of one moment, from which from_json() restores it; indented by two spaces if `indent` is
+    /// true. Values that JSON lacks have tags: an array is `{"$array": [1.5, 2.0], "dtype": "f32"}`, bytes are `{"$bytes": "00ff"}`,
+    /// NaN is `{"$float": "NaN"}`. Integers and floats come back as 64-bit numbers of the same value.
     ///
-    /// With `plain`, for programs that do not know the tags, arrays are lists and bytes strings of hexadecimal digits. NaN, infinities and
-    /// arrays of anything but numbers then raise UnsupportedError.
+    /// With `plain`, for programs that do not know the tags, arrays are lists and bytes are strings of hexadecimal digits. NaN,
+    /// infinities and arrays of anything but numbers then raise UnsupportedError.
     ///
     ///     >>> store = structstore.StructStore(num=5, vec=np.arange(3))
     ///     >>> store.to_json()
@@ -643,8 +643,8 @@ impl StructStore {
         document::to_json(py, &*self.root()?, indent, plain)
     }
 
-    /// The struct with all below it as YAML, as of one moment, from which from_yaml() makes the same again. It has the tags that to_json()
-    /// has, but for NaN and infinities, which YAML can write; with `plain` it has none.
+    /// The complete struct as YAML, as of one moment, from which from_yaml() restores it. It has the tags of to_json(), except for
+    /// NaN and infinities, which YAML can write; with `plain`, it has none.
     #[pyo3(signature = (*, plain=false), text_signature = "($self, *, plain=False)")]
     fn to_yaml(&self, py: Python<'_>, plain: bool) -> Result<String> {
         document::to_yaml(py, &*self.root()?, plain)
@@ -656,8 +656,8 @@ impl StructStore {
         Ok(py.detach(|| root.clear())?)
     }
 
-    /// Assigns the fields of a mapping, an iterable of pairs or an object with attributes, then those given by name; all
-    /// of them or, after an exception, none.
+    /// Assigns the fields of a mapping, an iterable of pairs or an object with attributes, then those given by name. After an
+    /// exception, none is assigned.
     ///
     ///     >>> store = structstore.StructStore()
     ///     >>> store.update({"num": 5}, name="arm")
@@ -725,8 +725,8 @@ impl StructStore {
         Ok(self.root()?.rename(name, new_name)?)
     }
 
-    /// What a path leads to: a field, an item of a list, or an element of an array, of which no more is copied. Several arguments are
-    /// names, and indices into lists, to be followed one by one.
+    /// The value at a path: a field, an item of a list, or an element of an array; only that element is copied. Several arguments
+    /// are names, and indices into lists, that are followed one by one.
     ///
     ///     >>> store = structstore.StructStore()
     ///     >>> store.robots = [{"pose": {"x": 1.0}}]
@@ -751,14 +751,14 @@ impl StructStore {
                 list.get().item(&step)?
             } else {
                 let message =
-                    format!("{} has no parts, so that {} leads nowhere", type_name(&found), step.repr()?);
+                    format!("{} has no parts, so {} leads nowhere", type_name(&found), step.repr()?);
                 return Err(Failure::Raised(PyTypeError::new_err(message)));
             };
         }
         Ok(found)
     }
 
-    /// A copy with all below it, as of one moment: a SimpleNamespace of namespaces, lists and arrays.
+    /// A complete copy, as of one moment: a SimpleNamespace of namespaces, lists and arrays.
     ///
     ///     >>> store = structstore.StructStore()
     ///     >>> store.pose = {"x": 1.0, "vec": np.arange(3)}
@@ -768,7 +768,7 @@ impl StructStore {
         self.snapshot(py, Structs::Namespaces)
     }
 
-    /// A SimpleNamespace of the fields, of which structures and arrays are those in the store.
+    /// A SimpleNamespace of the fields; structures and arrays in it are those in the store.
     ///
     ///     >>> store = structstore.StructStore()
     ///     >>> store.pose = {"x": 1.0}
@@ -783,7 +783,7 @@ impl StructStore {
         Ok(namespace)
     }
 
-    /// A copy with all below it, as of one moment: a dict of dicts, lists and arrays.
+    /// A complete copy, as of one moment: a dict of dicts, lists and arrays.
     ///
     ///     >>> store = structstore.StructStore()
     ///     >>> store.pose = types.SimpleNamespace(x=1.0)
@@ -793,8 +793,8 @@ impl StructStore {
         self.snapshot(py, Structs::Dicts)
     }
 
-    /// The struct with all below it as a snapshot: bytes that keep types and order exactly, from which from_bytes()
-    /// makes equal contents in any store, on any machine. Of a stream, it has the newest sample; with `samples`, all that the stream keeps.
+    /// The complete struct as a snapshot: bytes that keep types and order exactly, from which from_bytes() restores the contents in
+    /// any store, on any machine. Of a stream, it has the newest sample; with `samples`, all samples that the stream keeps.
     #[pyo3(signature = (*, samples=false), text_signature = "($self, *, samples=False)")]
     fn to_bytes<'py>(&self, py: Python<'py>, samples: bool) -> Result<Bound<'py, PyBytes>> {
         let root = self.root()?;
@@ -812,19 +812,19 @@ impl StructStore {
         Ok(self.root()?.is_empty()?)
     }
 
-    /// Verifies every invariant of the format below this struct and, at the root of a shared store, that all memory
-    /// is accounted for. Raises CorruptError that says what is wrong.
+    /// Verifies every invariant of the format below this struct and, at the root of a shared store, that all memory is accounted
+    /// for. Raises a CorruptError that names the damage.
     fn check(&self, py: Python<'_>) -> Result<()> {
         let root = self.root()?;
         Ok(py.detach(|| root.check())?)
     }
 
-    /// How many bytes of memory back the store.
+    /// The size of the store in bytes of memory.
     fn size(&self) -> Result<u64> {
         Ok(self.root()?.statistics().size)
     }
 
-    /// How many bytes are in use for what the store holds, overhead included.
+    /// How many bytes the contents of the store use, overhead included.
     fn allocated(&self) -> Result<u64> {
         Ok(self.root()?.statistics().allocated)
     }
@@ -855,8 +855,8 @@ impl StructStore {
         Lock::new(slf.py(), Structure::Struct(slf.clone().unbind()), true, timeout)
     }
 
-    /// Changes that happen wholly or not at all: if the body of a `with` statement raises, or the process dies, what this
-    /// thread has changed below the struct since is undone. See Transaction.
+    /// Changes that happen completely or not at all: if the body of a `with` statement raises, or the process dies, all changes of
+    /// this thread below the struct since then are undone. See Transaction.
     ///
     ///     >>> store = structstore.StructStore()
     ///     >>> store.num = 1
@@ -873,13 +873,13 @@ impl StructStore {
         Transaction::new(slf.as_any(), root, timeout)
     }
 
-    /// Reports what any process changes in the struct and below it: `for paths in store.watch(): ...`. See Watch.
+    /// Reports changes by any process in the struct and below it: `for paths in store.watch(): ...`. See Watch.
     fn watch(&self, py: Python<'_>) -> Result<Watch> {
         self.with(py, |root| Ok(root.watch()?.into()))
     }
 
-    /// Waits until something in the struct or below it is changed; returns whether it was, within `timeout` seconds. What
-    /// changes between two calls is missed; watch() misses nothing.
+    /// Waits until something in the struct or below it changes; returns whether it did within `timeout` seconds. It misses changes
+    /// between two calls; watch() misses nothing.
     #[pyo3(signature = (timeout=None))]
     fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> Result<bool> {
         let timeout = timeout.map(|seconds| duration(py, seconds)).transpose()?;
@@ -887,17 +887,17 @@ impl StructStore {
         Ok(py.detach(|| root.wait(timeout))?)
     }
 
-    /// Calls a function, in a background thread, with the paths that change. Returns a Subscription, whose stop() ends it.
+    /// Calls a function in a background thread with the paths that change. Returns a Subscription; its stop() ends it.
     fn on_change<'py>(&self, callback: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>> {
         watch::subscribe(self.watch(callback.py())?, callback)
     }
 
-    /// Reports to watches that elements of the array of this name were written in place.
+    /// Tells watches that elements of the array of this name were written in place.
     fn notify(&self, name: &str) -> Result<()> {
         Ok(self.root()?.notify(name)?)
     }
 
-    /// A lock on the struct and everything below it, for reading: others can read it, too, but not change it.
+    /// A lock on the struct and everything below it, for reading: others can read, too, but not change anything.
     #[pyo3(signature = (timeout=None))]
     fn read_lock(slf: &Bound<'_, Self>, timeout: Option<f64>) -> Result<Lock> {
         slf.get().with(slf.py(), |_| Ok(()))?;

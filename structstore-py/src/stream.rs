@@ -24,11 +24,12 @@ use crate::lock::duration;
 use crate::meta::{meta_of, told};
 use crate::value_in::{Inputs, type_name};
 
-/// A stream to be created by assigning it to a field: `store.imu = structstore.Stream(...)`. The field is a StructStoreStream then.
+/// Assigned to a field, creates a stream: `store.imu = structstore.Stream(...)`. The field is then a StructStoreStream.
 ///
-/// It keeps the last `depth` samples. Each is an array of this `shape` and `dtype`; without a shape, a single number or record. `dtype` is
-/// anything that NumPy takes, or a dataclass of floats, ints, bools, NumPy's scalar types, tuples of one of these, literals and enums of
-/// strings, and further such dataclasses. Metadata in its annotations, such as units, is stored with the stream; it limits nothing.
+/// It keeps the last `depth` samples. Each is an array of this `shape` and `dtype`; without a shape, a single number or record.
+/// `dtype` is anything that NumPy accepts, or a dataclass of floats, ints, bools, NumPy's scalar types, tuples of one of these,
+/// literals and enums of strings, and further such dataclasses. Metadata in its annotations, such as units, is stored with the
+/// stream, but limits are not enforced.
 ///
 ///     >>> store = structstore.StructStore()
 ///     >>> store.imu = structstore.Stream(dtype=[("t", "f8"), ("acc", "f4", 3)], depth=4096)
@@ -132,8 +133,8 @@ impl Stream {
     }
 }
 
-/// A stream of samples in a store. One process at a time publishes, and no reader delays it. Readers get the newest sample, follow all of
-/// them, or copy the last ones.
+/// A stream of samples in a store. One process at a time publishes, and readers never delay it. Readers get the newest sample,
+/// follow all samples, or copy the last ones.
 ///
 ///     >>> store = structstore.StructStore()
 ///     >>> store.imu = structstore.Stream(dtype=[("t", "f8"), ("acc", "f4", 3)], depth=100)
@@ -145,7 +146,8 @@ impl Stream {
 ///     >>> imu.history(2)["t"]
 ///     array([0.01, 0.02])
 ///
-/// A lock or a transaction of what the stream lies in covers that the stream is there, not its samples. watch() reports that there is news.
+/// A lock or a transaction on a structure that contains the stream covers the existence of the stream, not its samples. watch()
+/// reports that there are new samples.
 #[pyclass(frozen, module = "structstore")]
 pub(crate) struct StructStoreStream {
     raw: AnyStream,
@@ -284,11 +286,12 @@ struct Pinned {
 
 #[pymethods]
 impl StructStoreStream {
-    /// Publishes a sample and returns its sequence number, counted from 0: a number, an array, or for records a tuple, a dict or a
-    /// dataclass. `time` is when it was taken, in nanoseconds of time.monotonic_ns(); now, by default.
+    /// Publishes a sample and returns its sequence number, counted from 0. A sample is a number, an array, or for records a tuple, a
+    /// dict or a dataclass. `time` is when it was taken, in nanoseconds of time.monotonic_ns(); by default, now.
     ///
-    /// The first call makes this process the publisher, until it calls release(), closes the store, or ends. PublisherError is raised while
-    /// another process publishes, and FramesPinnedError if samples are of more than 4 KiB and readers keep all of them in use but the newest.
+    /// The first call makes this process the publisher until it calls release(), closes the store, or ends. Raises PublisherError
+    /// while another process publishes, and FramesPinnedError if samples are larger than 4 KiB and readers keep all of them but the
+    /// newest in use.
     #[pyo3(signature = (value, time=None))]
     fn publish(&self, py: Python<'_>, value: &Bound<'_, PyAny>, time: Option<u64>) -> Result<u64> {
         let time = Self::time(time);
@@ -325,16 +328,18 @@ impl StructStoreStream {
     ///     >>> int(store.left.latest().array[0, 0])
     ///     7
     ///
-    /// What the elements are at first is arbitrary. Do not keep the array: readers have it then. Nor write to it in a forked child: the
-    /// frame is its parent's.
+    /// The elements are arbitrary at first. Do not keep the array after the statement, because readers use it then. Do not write to
+    /// it in a forked child: the frame belongs to its parent.
     #[pyo3(signature = (time=None))]
     fn loan(slf: &Bound<'_, Self>, time: Option<u64>) -> Loan {
         Loan { stream: slf.clone().unbind(), time, lent: Mutex::default() }
     }
 
-    /// The newest sample. If none was published yet, waits at most `timeout` seconds for the first one, and raises NoSampleError then.
+    /// The newest sample. If none was published yet, waits at most `timeout` seconds for the first one, and then raises
+    /// NoSampleError.
     ///
-    /// The array of a sample of more than 4 KiB is a read-only view of the store's memory, which stays as it is for as long as it lives.
+    /// The array of a sample of more than 4 KiB is a read-only view of the store's memory. It does not change for as long as it
+    /// lives.
     #[pyo3(signature = (timeout=None))]
     fn latest(slf: &Bound<'_, Self>, timeout: Option<f64>) -> Result<Py<Sample>> {
         let (py, raw) = (slf.py(), &slf.get().raw);
@@ -351,7 +356,7 @@ impl StructStoreStream {
     }
 
     /// Follows the samples: an iterator that waits for the next one, in a `for` loop or, under asyncio, in an `async for` loop. It
-    /// begins with the next sample; with "newest", "oldest" or a sequence number, with that one.
+    /// begins with the next sample, or with `start`: "newest", "oldest" or a sequence number.
     ///
     ///     >>> store = structstore.StructStore()
     ///     >>> store.speed = structstore.Stream(depth=3)
@@ -398,7 +403,8 @@ impl StructStoreStream {
         rows(py, py.detach(|| self.raw.since(seq))?, index)
     }
 
-    /// Gives the right to publish back, so that another process can publish. FramesPinnedError is raised while this process fills a frame.
+    /// Releases the right to publish, so that another process can publish. Raises FramesPinnedError while this process fills a
+    /// frame.
     fn release(&self) -> Result<()> {
         Ok(self.raw.release()?)
     }
@@ -487,7 +493,7 @@ pub(crate) struct Sample {
     /// When it was taken, in nanoseconds of time.monotonic_ns().
     #[pyo3(get)]
     time: u64,
-    /// How many samples between the one before and this one were lost to this follower.
+    /// How many samples this follower lost between the previous one and this one.
     #[pyo3(get)]
     missed: u64,
 }
@@ -677,14 +683,14 @@ impl Follow {
 
 #[pymethods]
 impl Follow {
-    /// The next sample, for which it waits at most `timeout` seconds; None without one. With 0, it does not wait.
+    /// The next sample, after waiting at most `timeout` seconds for it, or None. With 0, it does not wait.
     #[pyo3(signature = (timeout=None))]
     fn next(&self, py: Python<'_>, timeout: Option<f64>) -> Result<Option<Py<Sample>>> {
         let timeout = timeout.map(|seconds| duration(py, seconds)).transpose()?;
         self.next_until(py, timeout.and_then(|timeout| Instant::now().checked_add(timeout)))
     }
 
-    /// Ends it, and the loops over it, from any thread.
+    /// Closes it, and ends the loops over it; any thread may do this.
     fn close(&self) {
         self.closed.store(true, Ordering::Relaxed);
     }
@@ -707,8 +713,8 @@ impl Follow {
     }
 }
 
-/// Waits until any of some streams or followers has news, for at most `timeout` seconds. Returns whether one has: of a stream, a sample that
-/// is published after the call; of a follower, one that it has not returned yet.
+/// Waits at most `timeout` seconds until one of several streams or followers has a new sample, and returns whether one has. For
+/// a stream, this is a sample that is published after the call; for a follower, one that it has not returned yet.
 ///
 ///     >>> store = structstore.StructStore()
 ///     >>> store.left, store.right = structstore.Stream(depth=8), structstore.Stream(depth=8)

@@ -13,12 +13,12 @@ use crate::error::{Exception, Result};
 use crate::lock::duration;
 use crate::tasks::{self, Claim, Enter, Taking};
 
-/// Changes that happen wholly or not at all, within a `with` statement: if its body raises, or the process dies, all that
-/// this thread has changed below the struct since is undone. The struct is locked exclusively for that time.
+/// Changes that happen completely or not at all, within a `with` statement: if its body raises, or the process dies, all changes
+/// of this thread below the struct since then are undone. The struct is locked exclusively for that time.
 ///
-/// It covers assigning, adding and removing, of arrays as a whole. It does not cover elements of an array that
-/// are changed in place. It must end on the thread that began it. Transactions nest on the same struct and below:
-/// an inner one that raises is undone alone. Under asyncio, `async with` waits while other tasks run; see Lock.
+/// It covers assigning, adding and removing values, and arrays as a whole. It does not cover elements of an array that are
+/// changed in place. It must end on the thread that began it. Transactions nest on the same struct and below it: if an inner one
+/// raises, only the inner one is undone. Under asyncio, `async with` waits while other tasks run; see Lock.
 #[pyclass(frozen, module = "structstore")]
 pub(crate) struct Transaction {
     object: Py<PyAny>,

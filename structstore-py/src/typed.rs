@@ -14,19 +14,19 @@ use crate::store::StructStore;
 use crate::value_in::Inputs;
 use crate::value_out::{self, Structs};
 
-/// The way from the root to a structure, as errors print it.
+/// The path from the root to a structure, as errors print it.
 #[pyfunction]
 pub(crate) fn _path(structure: &StructStore) -> Result<String> {
     Ok(structure.root()?.path().to_string())
 }
 
-/// A path, and the name of a field of what it leads to, as errors print it.
+/// A path and the name of a field there, as errors print them.
 #[pyfunction]
 pub(crate) fn _join(path: &str, name: &str) -> Result<String> {
     Ok(path.parse::<Path>()?.then(name).to_string())
 }
 
-/// What an object would come back as, if it were stored at a path and copied out again.
+/// The object that would come back if an object were stored at a path and copied out again.
 #[pyfunction]
 pub(crate) fn _plain<'py>(object: &Bound<'py, PyAny>, path: &str) -> Result<Bound<'py, PyAny>> {
     let inputs = Inputs::default();
@@ -42,15 +42,15 @@ pub(crate) struct Pin {
     _pin: structstore::Pin,
 }
 
-/// Pins a structure for as long as what is returned lives.
+/// Pins a structure for as long as the returned object lives.
 #[pyfunction]
 pub(crate) fn _pin(py: Python<'_>, structure: &StructStore) -> Result<Pin> {
     let root = structure.root()?;
     Ok(Pin { _pin: py.detach(|| root.pin())? })
 }
 
-/// Declares fields of a structure, in one operation: see `declarations` in `_bound.py` for what they look like. Returns the fields that were
-/// created in what was there already, and how many of each.
+/// Declares fields of a structure, in one operation; `declarations` in `_bound.py` describes their form. Returns the fields that
+/// were created in existing structures, and how many of each.
 #[pyfunction]
 pub(crate) fn _declare(
     py: Python<'_>,

@@ -12,10 +12,10 @@ use structstore::watch::CancelHandle;
 use crate::error::{Failure, Result};
 use crate::lock::duration;
 
-/// Reports what any process changes in a structure and below it.
+/// Reports changes by any process in a structure and below it.
 ///
-/// It reports the difference to the state at its last report, as paths from the structure: "pose.x", "items[2]". However
-/// slow the reader is and however often a field changes, it is reported once, with its newest state in the store. An empty
+/// It reports the difference from the state at its last report, as paths from the structure: "pose.x", "items[2]". However slow
+/// the reader is and however often a field changes, the field is reported once, with its newest state in the store. An empty
 /// path means the structure itself: a list that became shorter.
 ///
 /// Iterating waits for changes, in a `for` loop or, under asyncio, an `async for` loop, which ends when the watch or the
@@ -65,19 +65,19 @@ impl Watch {
 
 #[pymethods]
 impl Watch {
-    /// Waits until something changes, and returns what; None after `timeout` seconds without, or if it is closed.
+    /// Waits for changes and returns their paths; None after `timeout` seconds without a change, or if the watch is closed.
     #[pyo3(signature = (timeout=None))]
     fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> Result<Option<Vec<String>>> {
         let timeout: Option<Duration> = timeout.map(|seconds| duration(py, seconds)).transpose()?;
         self.with(py, |watch| watch.wait(timeout))
     }
 
-    /// What has changed since the last report, without waiting.
+    /// The changes since the last report, without waiting.
     fn changes(&self, py: Python<'_>) -> Result<Vec<String>> {
         Ok(self.with(py, |watch| watch.changes().map(Some))?.unwrap_or_default())
     }
 
-    /// Ends it, and the loops over it, from any thread.
+    /// Closes it, and ends the loops over it; any thread may do this.
     fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
         self.canceller.cancel();

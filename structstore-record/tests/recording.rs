@@ -647,7 +647,9 @@ fn recordings_of_one_moment_have_names_of_their_own() {
     files.sort();
     files.dedup();
     assert_eq!(files.len(), 20);
-    recordings.iter_mut().for_each(|recording| drop(recording.stop().unwrap()));
+    for recording in &mut recordings {
+        recording.stop().unwrap();
+    }
     // Without a time, a name is taken.
     let refused = Recording::start(&store, "local", &files[0], Options::new()).err().unwrap();
     assert!(refused.to_string().contains("File exists"), "{refused}");

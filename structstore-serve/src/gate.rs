@@ -27,12 +27,14 @@ impl Gate {
     pub(crate) fn admit(&self, uri: &Uri, headers: &HeaderMap) -> Result<Entry, &'static str> {
         // Of two, another program may take the other one.
         if [HOST, ORIGIN].iter().any(|name| headers.get_all(name).iter().count() > 1) {
-            return Err("the request says twice where it comes from, or where it goes");
+            return Err("the request has two Host or Origin headers");
         }
         let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let host = header(HOST).unwrap_or_default();
         if !self.knows(host) {
-            return Err("this server has another name");
+            return Err(
+                "the Host header does not name this server; use the address that `structstore serve` printed",
+            );
         }
         // A page of somebody else cannot read what it gets, but a WebSocket would be open to it.
         if let Some(origin) = header(ORIGIN)
@@ -41,7 +43,7 @@ impl Gate {
             return Err("the request comes from a page of another server");
         }
         if uri.path() == "/socket" && header(ORIGIN).is_none() {
-            return Err("the request does not say what page it comes from");
+            return Err("the request has no Origin header");
         }
         let query = uri.query().unwrap_or_default().split('&');
         if query.filter_map(|part| part.strip_prefix("token=")).any(|token| self.token.is(token)) {
@@ -53,7 +55,7 @@ impl Gate {
             .any(|cookie| cookie.trim().strip_prefix(&*name).is_some_and(|token| self.token.is(token)))
         {
             true => Ok(Entry::Cookie),
-            false => Err("the address with the token that `structstore serve` has printed is needed"),
+            false => Err("open the address with the token that `structstore serve` printed"),
         }
     }
 

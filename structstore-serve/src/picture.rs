@@ -25,7 +25,7 @@ enum Pixels {
 pub(crate) fn draw(asked: &message::Picture, elements: Elements<'_>) -> Result<Vec<u8>, String> {
     let (whole, dtype) = (elements.shape.clone(), elements.dtype.clone());
     let elements = elements.at(&asked.index);
-    let kind = dtype.kind().ok_or_else(|| format!("{dtype} is no number"))?;
+    let kind = dtype.kind().ok_or_else(|| format!("{dtype} is not a number"))?;
     let mut elements = elements;
     let (height, width, channels) = loop {
         match sizes(&elements.shape)? {
@@ -75,7 +75,7 @@ fn sizes(shape: &[usize]) -> Result<(Option<usize>, usize, usize), String> {
         [_, inner @ ..] if inner.len() >= 2 => {
             sizes(inner).map(|(_, width, channels)| (None, width, channels))
         }
-        _ => Err(format!("{shape:?} is no picture")),
+        _ => Err(format!("an array of the shape {shape:?} cannot be shown as a picture")),
     }
 }
 

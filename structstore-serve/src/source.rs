@@ -16,7 +16,7 @@ pub enum Source {
         /// The name that the page shows.
         name: String,
     },
-    /// A shared store, which is opened while somebody looks, and again after it went and came.
+    /// A shared store, which is opened while a page shows it, and reopened after it was recreated.
     Shared {
         /// Its name, or the path of a file.
         place: PathBuf,
@@ -27,7 +27,7 @@ pub enum Source {
     },
 }
 
-/// A store while somebody looks at it.
+/// A store while a page shows it.
 pub(crate) enum Opened {
     Part(Struct),
     Shared(StructStoreShared),

@@ -26,9 +26,9 @@ pub trait Timeline: Send + Sync {
 pub struct Moment {
     /// Seconds since the start.
     pub time: f64,
-    /// Whether it goes on.
+    /// Whether it is playing.
     pub playing: bool,
-    /// How many times as fast as it was.
+    /// The playback speed; 1.0 is real time.
     pub speed: f64,
 }
 
@@ -36,11 +36,11 @@ pub struct Moment {
 #[derive(Clone, Copy, Debug, PartialEq, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Control {
-    /// Goes on, or pauses.
+    /// Plays or pauses.
     Play(bool),
     /// Goes to this time, in seconds since the start.
     Seek(f64),
-    /// Goes on so many times as fast as it was.
+    /// Sets the playback speed.
     Speed(f64),
 }
 

@@ -1,4 +1,4 @@
-//! The secret in the address, which whoever may look has.
+//! The secret in the address. It admits a viewer.
 
 use std::fs::File;
 use std::io::{self, Read};

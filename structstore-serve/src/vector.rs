@@ -15,7 +15,7 @@ const CELLS: usize = 500;
 /// A binary message with the elements as a line, or why there is none.
 pub(crate) fn line(asked: &message::Vector, elements: Elements<'_>) -> Result<Vec<u8>, String> {
     let (shape, dtype) = (elements.shape.clone(), elements.dtype.clone());
-    let kind = dtype.kind().ok_or_else(|| format!("{dtype} is no number"))?;
+    let kind = dtype.kind().ok_or_else(|| format!("{dtype} is not a number"))?;
     let mut elements = elements.at(&asked.index);
     while elements.shape.len() > 1 {
         elements = elements.at(&[0]);

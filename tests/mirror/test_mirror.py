@@ -93,7 +93,7 @@ def test_a_store_is_mirrored(robot: StructStoreShared, names: tuple[str, str]) -
 
 
 def test_what_makes_no_sense_is_refused(names: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ValueError, match="TCP has no encryption"):
+    with pytest.raises(ValueError, match="TCP is not encrypted"):
         structstore.Mirror(names[0], listen="tcp/0.0.0.0:7447", own=["arm"])
     with pytest.raises(ValueError, match="a part to own"):
         structstore.Mirror(names[0], listen="tcp/127.0.0.1:7447", insecure=True)

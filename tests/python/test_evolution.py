@@ -324,7 +324,7 @@ def test_who_may_only_read_is_told_of_versions(name: str, shared: StructStoreSha
 
 @pytest.mark.parametrize("arguments", [{"version": 0}, {"version": 1, "since": 2}, {"version": 1 << 32}])
 def test_versions_that_make_no_sense_are_refused(arguments: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="versions count from 1"):
+    with pytest.raises(ValueError, match="`version` starts at 1"):
         versioned(**arguments)
 
 

@@ -92,8 +92,8 @@ def test_data_frames_that_are_more_than_columns_are_refused(store: StructStore) 
     pandas = pytest.importorskip("pandas")
     for frame, message in (
         (pandas.DataFrame({"a": [1]}, index=["x"]), r"make that a column: frame.reset_index\(\)"),
-        (pandas.DataFrame([[1, 2]]), "its columns are not named by different str"),
-        (pandas.DataFrame([[1, 2]], columns=["a", "a"]), "its columns are not named by different str"),
+        (pandas.DataFrame([[1, 2]]), "its column names are not distinct strings"),
+        (pandas.DataFrame([[1, 2]], columns=["a", "a"]), "its column names are not distinct strings"),
     ):
         with pytest.raises(UnsupportedError, match=rf"^x.y: cannot store pandas.*; .*{message}"):
             store.x = {"y": frame}

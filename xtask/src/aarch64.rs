@@ -97,6 +97,9 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result {
     across.extend(BEYOND_EMULATION.iter().flat_map(|test| ["--skip", test]));
     test(&across)?;
     test(&["-p", "structstore-tests", "--features", "crash-points", "--test", "deaths"])?;
+    for package in PACKAGES {
+        test(&["-p", package, "--tests"])?;
+    }
     python(workspace)
 }
 

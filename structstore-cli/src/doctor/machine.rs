@@ -69,7 +69,7 @@ fn missing_features() -> Vec<&'static str> {
 fn shared_memory() -> Finding {
     let check = "shared memory";
     let (Ok(kind), Ok(room)) = (statfs(SHM), statvfs(SHM)) else {
-        let advice = "mount -t tmpfs -o mode=1777 tmpfs /dev/shm. Stores in files (`--file`) do without.";
+        let advice = "mount -t tmpfs -o mode=1777 tmpfs /dev/shm. Stores in files (`--file`) do not need it.";
         return Finding::bad(check, format!("there is no {SHM}"), advice);
     };
     let size = room.blocks().saturating_mul(room.fragment_size());
@@ -78,13 +78,13 @@ fn shared_memory() -> Finding {
     if room.flags().contains(FsFlags::ST_RDONLY) || access(SHM, AccessFlags::W_OK).is_err() {
         return Finding::bad(
             check,
-            format!("{found}, and this user may not write there"),
+            format!("{found}; this user may not write there"),
             "Mount it with mode=1777, or use stores in files.",
         );
     }
     if kind.filesystem_type() != TMPFS_MAGIC {
         let advice = "Stores there are files on a disk, which is slower and may be written back at any time. Mount a tmpfs there.";
-        return Finding::advise(check, format!("{found}; it is no tmpfs"), advice);
+        return Finding::advise(check, format!("{found}; it is not a tmpfs"), advice);
     }
     if size <= DOCKER {
         let advice = "64 MiB is Docker's default, which one image can fill: `docker run --shm-size=1g`, `shm_size: 1gb` in Compose, or in Kubernetes\n\
@@ -95,7 +95,7 @@ fn shared_memory() -> Finding {
         return Finding::advise(
             check,
             found,
-            "`structstore ls` shows the stores; `structstore clean` removes those that nobody has.",
+            "`structstore ls` shows the stores; `structstore clean` removes those that no process has open.",
         );
     }
     Finding::fine(check, found)
@@ -135,7 +135,7 @@ fn removal(root: &Path) -> Finding {
     }
     let user = geteuid();
     if !removes_ipc(root) {
-        return Finding::fine(check, "no: systemd leaves the stores of users who log out alone");
+        return Finding::fine(check, "no: systemd keeps the stores of users who log out");
     }
     if user.as_raw() < FIRST_USER {
         return Finding::fine(check, "yes, but not for system users such as this one");
@@ -146,7 +146,7 @@ fn removal(root: &Path) -> Finding {
     }
     Finding::advise(
         check,
-        "yes: when the last session of this user ends, systemd deletes all stores of this user, also of programs that go on",
+        "yes: when the last session of this user ends, systemd deletes all stores of this user, even those of running programs",
         "`loginctl enable-linger`, or RemoveIPC=no in /etc/systemd/logind.conf; or run the programs as a service with User= a system user.",
     )
 }
@@ -199,7 +199,7 @@ fn limits() -> Vec<Finding> {
         Some(locked) if locked < DOCKER && !geteuid().is_root() => Finding::advise(
             "locked memory",
             shown(Some(locked)),
-            "`lock_memory` needs as much as the store has: `ulimit -l`, LimitMEMLOCK= of a service, or `--ulimit memlock=-1` of Docker.",
+            "`lock_memory` needs a limit of at least the size of the store: `ulimit -l`, LimitMEMLOCK= of a service, or `--ulimit memlock=-1` of Docker.",
         ),
         locked => Finding::fine("locked memory", shown(locked)),
     };
@@ -219,14 +219,14 @@ fn address_space() -> Finding {
     let strict = read("/proc/sys/vm/overcommit_memory").as_deref() == Some("2");
     match (limit(Resource::RLIMIT_AS), strict) {
         (None, false) => {
-            Finding::fine(check, "unlimited; a store reserves what its `max_size` says, without memory")
+            Finding::fine(check, "unlimited; a store reserves addresses for its `max_size`, but no memory")
         }
         (limited, _) => {
             let found = if strict { "the kernel does not overcommit".to_owned() } else { shown(limited) };
             Finding::advise(
                 check,
                 found,
-                "Give stores a `max_size`: by default each reserves 64 GiB of addresses, and gets by with less if it must.",
+                "Give stores a `max_size`: by default, each reserves 64 GiB of addresses, or less if there are not so many.",
             )
         }
     }
@@ -239,8 +239,8 @@ fn huge_pages() -> Finding {
     match mode {
         "always" | "force" => Finding::advise(
             check,
-            format!("{mode}: shared memory is given out by 2 MiB"),
-            "Each store takes 2 MiB at least. It is faster for large arrays; `advise` or `never` saves memory.",
+            format!("{mode}: shared memory is allocated in pages of 2 MiB"),
+            "Each store takes at least 2 MiB. Large pages are faster for large arrays; `advise` or `never` saves memory.",
         ),
         mode => Finding::fine(check, format!("{mode}, of shared memory")),
     }
@@ -251,7 +251,7 @@ fn swap() -> Finding {
         true => Finding::advise(
             "swap",
             "on: memory of stores can be swapped out",
-            "Loops that must not wait for a disk open their store with `lock_memory`.",
+            "Open the store with `lock_memory` in loops that must not wait for a disk.",
         ),
         false => Finding::fine("swap", "off"),
     }
@@ -261,7 +261,7 @@ fn real_time() -> Finding {
     let kernel = if read("/sys/kernel/realtime").as_deref() == Some("1") {
         "a PREEMPT_RT kernel"
     } else {
-        "no PREEMPT_RT kernel"
+        "not a PREEMPT_RT kernel"
     };
     // SAFETY: of a number and memory of its own.
     let priority = unsafe {

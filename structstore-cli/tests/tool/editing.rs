@@ -53,7 +53,7 @@ fn mv_renames_and_moves() {
         ("velocity", "robot.camera", 4, "robot.camera: a field of this name exists already"),
         ("velocty", "other", 3, "did you mean velocity?"),
         ("velocity", "robt.velocity", 3, "robt: no such field; did you mean robot?"),
-        ("robot", "robot.camera.robot", 2, "robot cannot be moved to robot.camera.robot, which is in it"),
+        ("robot", "robot.camera.robot", 2, "robot cannot be moved to robot.camera.robot, which is inside it"),
         ("robot.camera.gain", "gain", 4, "declared"),
         ("robot.camera.gain", "robot.camera.volume", 4, "declared"),
         ("velocity", "log[7]", 3, "out of range"),

@@ -68,7 +68,7 @@ fn arrays_are_exported_as_pictures() {
     store.set("colours", ArrayValue::from_slice(&[1, 1, 3], &[0.5; 3]).unwrap()).unwrap();
     store.set("list", Value::list([1])).unwrap();
     for (field, found) in [
-        ("line", "line: found f64[2], expected for a picture u8, bool or u16 of the shape [h, w]"),
+        ("line", "line: found f64[2], expected a picture: u8, bool or u16 of the shape [h, w]"),
         ("two", "two: found u8[2, 2, 2], expected"),
         ("wide", "wide: found i64[1, 2], expected"),
         ("none", "none: found u8[0, 2], expected"),

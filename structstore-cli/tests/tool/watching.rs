@@ -119,7 +119,8 @@ fn top_counts_what_changes() {
     let text = structstore(&["top", &name, "still", "--interval", "0.1", "--count", "1"]).text();
     drop(guard);
     assert!(
-        text.contains("exclusive, thread") && text.ends_with("locked, so that changes cannot be watched\n"),
+        text.contains("exclusive, thread")
+            && text.ends_with("the store is locked; changes cannot be shown\n"),
         "{text}"
     );
 }

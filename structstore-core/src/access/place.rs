@@ -345,7 +345,7 @@ impl<W: Way> Place<W> {
 pub(crate) fn gone_again(before: &mut Option<NodeId>, raw: Option<Raw>) -> Result<()> {
     let id = raw.and_then(Raw::id);
     if before.is_some() && *before == id {
-        return Err(Error::corrupt("a slot", "the name of a node that is gone", "a node"));
+        return Err(Error::corrupt("a slot", "the name of a removed node", "an existing node"));
     }
     *before = id;
     Ok(())

@@ -281,7 +281,7 @@ impl<'g> Section<'g> {
     #[inline]
     pub(crate) fn set(&mut self, word: &AtomicU64, value: u64) -> Result<()> {
         let Some(entry) = self.heap.undo.get(self.count) else {
-            return Err(Error::corrupt("the heap", "a section of too many changes", "a bounded one"));
+            return Err(Error::corrupt("the heap", "more changes than the undo log holds", "fewer changes"));
         };
         entry.place.store(self.arena.segment.offset_of(word), Ordering::Relaxed);
         entry.value.store(word.load(Ordering::Relaxed), Ordering::Relaxed);
@@ -316,7 +316,7 @@ impl<'g> Section<'g> {
         let start = self.heap.start.load(Ordering::Relaxed);
         let at = payload.wrapping_sub(HEADER);
         if !payload.is_multiple_of(UNIT) || at < start || at >= end {
-            return Err(broken(payload, "not a block", "a block"));
+            return Err(broken(payload, "no block", "a block"));
         }
         let header = self.word(at)?.load(Ordering::Relaxed);
         self.check_size(at, header)?;
@@ -369,7 +369,7 @@ impl<'g> Section<'g> {
             Some(at) => at,
             None => {
                 self.grow(wanted, u64::MAX)?;
-                self.find(wanted)?.ok_or_else(|| broken(0, "no free block after growing", "one"))?
+                self.find(wanted)?.ok_or_else(|| broken(0, "no free block after growing", "a free block"))?
             }
         };
         let header = self.word(at)?.load(Ordering::Relaxed);
@@ -409,7 +409,7 @@ impl<'g> Section<'g> {
     pub(crate) fn claim(&mut self, seat: &Seat, payload: u64) -> Result<()> {
         let (at, header) = self.block(payload)?;
         if header & ORPHAN == 0 {
-            return Err(Error::invalid("array", "one that was published already", "one that was filled"));
+            return Err(Error::invalid("array", "an array that was already published", "a filled array"));
         }
         self.set(self.word(at)?, header & !ORPHAN)?;
         let link = self.word(payload.wrapping_sub(HEADER - 8))?;
@@ -427,7 +427,7 @@ impl<'g> Section<'g> {
         let (mut at, header) = self.block(payload)?;
         let kind = BlockKind::of(header).filter(|_| header & FREE == 0);
         let Some(kind) = kind else {
-            return Err(broken(at, "a block that is free already", "one in use"));
+            return Err(broken(at, "a free block that is freed again", "a block in use"));
         };
         let own = block::units(header);
         let mut units = own;
@@ -643,12 +643,18 @@ impl<'g> Section<'g> {
                 index
             }
             Some(Ok(index)) => index,
-            Some(Err(_)) => return Err(Error::corrupt("the free nodes", free, "a node index")),
+            Some(Err(_)) => {
+                return Err(Error::corrupt("the list of free nodes", free, "the index of a node, plus one"));
+            }
         };
         let node = self.arena.node(index)?;
         let identity = node.head.identity.load(Ordering::Relaxed);
         if identity as u8 != 0 {
-            return Err(Error::corrupt(format_args!("node {index}"), "a node in use", "a free one"));
+            return Err(Error::corrupt(
+                format_args!("node {index}"),
+                "a node in use in the list of free nodes",
+                "a free node",
+            ));
         }
         if free != 0 {
             let next = node.link.load(Ordering::Relaxed);
@@ -684,7 +690,11 @@ impl<'g> Section<'g> {
         let node = self.arena.node(index)?;
         let identity = node.head.identity.load(Ordering::Relaxed);
         if identity as u8 == 0 {
-            return Err(Error::corrupt(format_args!("node {index}"), "a free node", "one in use"));
+            return Err(Error::corrupt(
+                format_args!("node {index}"),
+                "a free node that is freed again",
+                "a node in use",
+            ));
         }
         self.set(&node.head.identity, u64::from(generation(identity).wrapping_add(1)) << 32)?;
         self.set(&node.head.parent, 0)?;

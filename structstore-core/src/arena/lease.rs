@@ -28,7 +28,7 @@ pub(crate) fn most_blocks(arena: &Arena) -> u64 {
 
 #[cold]
 pub(crate) fn endless() -> Error {
-    Error::corrupt("the leases of a participant", "no end", "a chain")
+    Error::corrupt("the leases of a participant", "a chain without an end", "a chain that ends")
 }
 
 /// This process's lease on one block, shared by all its views of an array, handles to a stream, or references to fields.

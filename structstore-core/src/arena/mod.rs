@@ -232,7 +232,14 @@ impl Arena {
     #[cold]
     pub(crate) fn refusal(&self) -> Error {
         match self.ensure_attached() {
-            Ok(()) => Error::new(ErrorKind::ReadOnly).of(self.place()),
+            Ok(()) => {
+                let refusal = Error::new(ErrorKind::ReadOnly).of(self.place());
+                // What could be written to is refused to observers alone.
+                match self.segment.backing() {
+                    Backing::File { access: Access::ReadOnly, .. } => refusal,
+                    _ => refusal.finding("only observed"),
+                }
+            }
             Err(detached) => detached,
         }
     }

@@ -243,7 +243,7 @@ fn publish(operation: &Operation<'_>, node: &Node, array: &ArrayValue<'_>) -> Re
     edit::publish_array(operation, node, array, edit::build_array(operation, array)?)
 }
 
-/// An array of numbers with `D` dimensions, whose extents may change: a field of a bound struct.
+/// An array of numbers with `D` dimensions whose shape may change: a field of a bound struct.
 ///
 /// ```
 /// use structstore::StructStore;
@@ -277,7 +277,7 @@ impl<T: Element, const D: usize> NdArray<T, D> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidArgument`] if there are more or fewer than the shape asks for, or too many dimensions.
+    /// [`ErrorKind::InvalidArgument`] if there are more or fewer elements than the shape requires, or too many dimensions.
     pub fn new(shape: [usize; D], elements: Vec<T>) -> Result<NdArray<T, D>> {
         ArrayValue::from_slice(&shape, &elements)?;
         Ok(NdArray { shape, elements })
@@ -566,7 +566,7 @@ impl<T: Element, const D: usize> TypedArrayMut<'_, T, D> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidArgument`] if the shape asks for more or fewer elements, [`ErrorKind::OutOfSpace`].
+    /// [`ErrorKind::InvalidArgument`] if the shape requires more or fewer elements, [`ErrorKind::OutOfSpace`].
     pub fn set(&mut self, shape: [usize; D], elements: &[T]) -> Result<()> {
         let array = ArrayValue::from_slice(&shape, elements)?;
         let published = self.locked.change(Mode::Tree, |operation, node| {
@@ -576,7 +576,7 @@ impl<T: Element, const D: usize> TypedArrayMut<'_, T, D> {
         published.at(&self.locked)
     }
 
-    /// The same access for a shorter time, to pass on.
+    /// Reborrows the access for a shorter time, to pass it on.
     pub fn reborrow(&mut self) -> TypedArrayMut<'_, T, D> {
         TypedArrayMut { reading: TypedArrayRef { locked: self.locked.reborrow(), element: PhantomData } }
     }
@@ -592,7 +592,7 @@ impl<T: Element> TypedArrayMut<'_, T, 1> {
         self.extend_from_slice(&[element])
     }
 
-    /// Appends elements; all of them or, after an error, none.
+    /// Appends elements. After an error, none is appended.
     ///
     /// # Errors
     ///
@@ -612,7 +612,7 @@ impl<T: Element> TypedArrayMut<'_, T, 1> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::OutOfSpace`], in a transaction, where they have to be kept until its end.
+    /// [`ErrorKind::OutOfSpace`] in a transaction, which keeps the removed elements until its end.
     pub fn truncate(&mut self, len: usize) -> Result<()> {
         if len >= self.len()? { Ok(()) } else { self.change_end(End::Truncate(len)) }
     }

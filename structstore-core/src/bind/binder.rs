@@ -151,7 +151,7 @@ impl<'o, 'a> Binder<'o, 'a> {
         lent.sort_by_key(|range| range.start);
         if lent.iter().zip(lent.iter().skip(1)).any(|(one, next)| one.end > next.start) {
             let wrong = "fields that share memory";
-            return Err(Error::corrupt("a bound struct", wrong, "memory of its own for each"));
+            return Err(Error::corrupt("a bound struct", wrong, "separate memory for each field"));
         }
         Ok(place)
     }
@@ -190,7 +190,11 @@ impl<'o, 'a> Binder<'o, 'a> {
         let parent = record.head.parent.load(Ordering::Acquire);
         if slot.parent.is_some_and(|expected| parent != u64::from(expected) + 1) {
             let place = format_args!("node {}", id.index).to_string();
-            return Err(Error::corrupt(place, "another parent", "the node whose slot names it"));
+            return Err(Error::corrupt(
+                place,
+                "a link to another parent",
+                "a link to the node that contains it",
+            ));
         }
         self.lend(record, size_of::<Node>() as u64);
         Ok(BoundNode { id, record })

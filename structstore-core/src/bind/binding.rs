@@ -64,26 +64,26 @@ pub struct Binding<T: Field> {
 }
 
 impl Struct {
-    /// Binds a Rust struct's fields to this struct: creates those that are missing with their defaults, keeps the
-    /// values of those that are there, and declares all of them. In one operation: all or, after an error, nothing.
+    /// Binds a Rust struct's fields to this struct: creates missing fields with their defaults, keeps the values of existing
+    /// fields, and declares all of them, in one operation. After an error, nothing has changed.
     ///
-    /// It looks at everything in the struct, also at items of lists, entries of maps and optional values, and creates what they lack
-    /// ([`Binding::created`] tells). What does not fit is reported in one error, which has one for each field
+    /// It checks everything in the struct, including items of lists, entries of maps and optional values, and creates the fields that they
+    /// lack ([`Binding::created`] lists them). One error reports everything that does not fit, with an error for each field
     /// ([`Error::errors`]).
     ///
-    /// A store that was opened to observe or read-only is bound for reading: nothing is created or declared, and the fields have to
-    /// be declared already, by a process that has bound them to change them. An observer that may write to the segment has
-    /// everything that reads; through a read-only attachment, which takes no locks, [`Binding::load`] copies the struct as of one moment
-    /// and [`Struct::get_at`] reads parts of it, each as of its own.
+    /// A store that was opened read-only or as an observer is bound for reading: nothing is created or declared, and a process that
+    /// has bound the fields for changing must have declared them before. An observer that may write to the segment can use every
+    /// operation that reads; through a read-only attachment, which takes no locks, [`Binding::load`] copies the struct as of one moment,
+    /// and [`Struct::get_at`] reads parts of it, each as of its own moment.
     ///
-    /// While the binding lives, no process removes or replaces the struct in passing (see [`Pin`]), unless the store is too full for a pin.
+    /// While the binding lives, the struct can be removed or replaced only by force (see [`Pin`]), unless the store is too full for a pin.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::WrongType`] if a field is there with another type than the struct's, or, for reading, is not declared; the
-    /// error says what can be done about it. For reading, [`ErrorKind::NotFound`] if a field is missing.
+    /// [`ErrorKind::WrongType`] if a field has another type than the struct's, or, for reading, is not declared; the error says
+    /// what can be done about it. For reading, [`ErrorKind::NotFound`] if a field is missing.
     /// [`ErrorKind::OutsideLimits`] if a field holds a value outside of the limits that the struct declares for it, and
-    /// [`ErrorKind::Bound`] if the struct declares limits for a number that another living binding lends without.
+    /// [`ErrorKind::Bound`] if the struct declares limits for a number that another live binding lends without limits.
     ///
     /// ```
     /// use structstore::StructStore;
@@ -100,7 +100,7 @@ impl Struct {
     /// store.bind::<Limits>()?;
     /// assert_eq!(store.to_string(), r#"{"low": 0.5, "high": 1.0}"#);
     ///
-    /// // Nothing is changed where it does not fit.
+    /// // After an error, nothing has changed.
     /// let store = StructStore::new();
     /// store.set("high", "none")?;
     /// assert!(store.bind::<Limits>().is_err() && !store.contains("low")?);
@@ -110,16 +110,16 @@ impl Struct {
         self.bind_as(false)
     }
 
-    /// As [`Struct::bind`], but converts fields of a narrower type than the struct's, where every value of the one is a
-    /// value of the other: `i32` to `i64` or `f64`, `f32` to `f64`, arrays of them, lists of numbers to arrays, `T` to
+    /// As [`Struct::bind`], but converts fields of a narrower type than the struct's, if every value of the narrower type is a
+    /// value of the wider one: `i32` to `i64` or `f64`, `f32` to `f64`, arrays of them, lists of numbers to arrays, `T` to
     /// `Option<T>`.
     ///
-    /// Programs that have bound the field with its former type go on reading: [`Binding::load`] and read guards convert values that fit that type,
-    /// and return an error that names the field and the value otherwise. They can be started again. They assign by [`Binding::replace`] and
-    /// [`Struct::set`]; a write guard, which lends the field as plain memory, is an error for them.
+    /// Programs that have bound the field with its former type can still read it: [`Binding::load`] and read guards convert values that fit
+    /// that type, and otherwise return an error that names the field and the value. Such programs can be restarted. They assign by
+    /// [`Binding::replace`] and [`Struct::set`]; a write guard, which lends the field as plain memory, is an error for them.
     ///
-    /// An array with `#[structstore(growable)]` may be longer than the one in the store; the default has the elements that are added. Programs with
-    /// the shorter one read its start.
+    /// An array with `#[structstore(growable)]` may be longer than the one in the store; the added elements come from the default. Programs
+    /// with the shorter array read its start.
     ///
     /// # Errors
     ///
@@ -286,7 +286,7 @@ impl<T: Field> Binding<T> {
         }
     }
 
-    /// Fields that binding has created in what was there already: in the struct itself, unless it was empty, in structs within it, items of
+    /// The fields that binding created in existing structures: in the struct itself, unless it was empty, in structs within it, items of
     /// lists, entries of maps and optional values.
     pub fn created(&self) -> &[Created] {
         &self.created
@@ -312,8 +312,8 @@ impl<T: Field> Binding<T> {
 
     /// Locks the struct against changes, for as long as the guard lives.
     ///
-    /// Where views of an array among the fields exist, the array is first given a block of its own, for through a
-    /// view it might change at any time.
+    /// If views of an array among the fields exist, the array first gets a new block, because it could change through a view at
+    /// any time.
     ///
     /// # Errors
     ///
@@ -386,8 +386,8 @@ impl<T: Field> Binding<T> {
         evolve::read(&self.handle)
     }
 
-    /// Runs a closure on the fields, which are held exclusively meanwhile. The closure returns nothing or a [`Result`]; a value is
-    /// returned as `Ok(value)`. What it has changed stays, also if it fails: a [`transaction`](Binding::transaction) undoes it.
+    /// Runs a closure on the fields, which are held exclusively meanwhile. The closure returns nothing or a [`Result`]; return a
+    /// value as `Ok(value)`. Its changes remain even if it fails; a [`transaction`](Binding::transaction) undoes them.
     ///
     /// # Errors
     ///
@@ -530,15 +530,15 @@ impl<T: Field> Binding<T> {
         }
     }
 
-    /// Assigns all fields, at once for all readers, wholly or not at all.
+    /// Assigns all fields, at once for all readers, completely or not at all.
     ///
-    /// Ten numbers take about twice the time of a [`with_mut`](Binding::with_mut) that assigns them, since what they were is logged first. Arrays
-    /// of more than 512 bytes and strings of more than 40 get new memory. A struct with `Option`, `Vec`, maps or dynamic parts among its fields is
-    /// assigned by name, ten times slower.
+    /// Ten numbers take about twice the time of a [`with_mut`](Binding::with_mut) that assigns them, because the old values are logged
+    /// first. Arrays of more than 512 bytes and strings of more than 40 get new memory. A struct with `Option`, `Vec`, maps or dynamic
+    /// parts among its fields is assigned by name, which is ten times slower.
     ///
     /// # Errors
     ///
-    /// As [`Binding::write`], and [`ErrorKind::OutOfSpace`]. Nothing is changed then.
+    /// As [`Binding::write`], and [`ErrorKind::OutOfSpace`]. After an error, nothing has changed.
     ///
     /// ```
     /// use structstore::StructStore;
@@ -593,7 +593,7 @@ impl<T: Field> Binding<T> {
         replaced.at(&self.handle)
     }
 
-    /// Assigns all fields their defaults.
+    /// Assigns their defaults to all fields.
     ///
     /// # Errors
     ///
@@ -602,16 +602,16 @@ impl<T: Field> Binding<T> {
         self.replace(&T::initial())
     }
 
-    /// Whether the struct is still there. Once it was removed, or the store was re-initialised, each access to it fails
-    /// with [`ErrorKind::StaleHandle`], until [`Binding::rebind`].
+    /// Whether the struct still exists. After it was removed, or the store was re-initialised, each access fails with
+    /// [`ErrorKind::StaleHandle`], until [`Binding::rebind`].
     pub fn valid(&self) -> bool {
         let identity = self.handle.node().head.identity.load(Ordering::Acquire);
         generation(identity) == self.handle.id().generation
     }
 
-    /// Binds again to the struct that is now at the same place, creating missing fields.
+    /// Binds again to the struct that is now at the same path, creating missing fields.
     ///
-    /// Where the name of a shared store leads to another segment by now, revalidate the store and bind through it instead.
+    /// If the name of a shared store now leads to another segment, revalidate the store and bind through it instead.
     ///
     /// # Errors
     ///
@@ -652,13 +652,13 @@ impl<T: Field> Binding<T> {
         Ok(())
     }
 
-    /// Runs a closure on the fields as a transaction: if it returns an error or panics, or if the process dies, what it has
-    /// changed is undone. Elements of a [`Vec`] of numbers or an [`NdArray`](crate::typed::NdArray) that are changed in place are
+    /// Runs a closure on the fields as a transaction: if it returns an error or panics, or if the process dies, its changes
+    /// are undone. Elements of a [`Vec`] of numbers or an [`NdArray`](crate::typed::NdArray) that are changed in place are
     /// not covered; see [`Struct::transaction`].
     ///
     /// # Errors
     ///
-    /// What the closure returns, and as [`Binding::write`].
+    /// The error that the closure returns, and as [`Binding::write`].
     ///
     /// ```
     /// use structstore::{Error, ErrorKind, StructStore};
@@ -722,12 +722,12 @@ impl<T: Fields> fmt::Debug for BindingRef<'_, T> {
 }
 
 impl<H: Hold> StructMut<'_, H> {
-    /// The fields of a binding of this struct or of one below it, through this guard: also in a transaction, and beside
+    /// The fields of a binding of this struct or of one below it, through this guard: also in a transaction, and together with
     /// fields that the binding does not know.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidArgument`] for a binding of something else, and as [`Binding::write`].
+    /// [`ErrorKind::InvalidArgument`] for a binding of another struct, and as [`Binding::write`].
     ///
     /// ```
     /// use structstore::StructStore;
@@ -759,8 +759,8 @@ impl<H: Hold> StructRef<'_, H> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidArgument`] for a binding of something else; [`ErrorKind::Leased`] if views of an array among the fields
-    /// exist, through which it may change at any time.
+    /// [`ErrorKind::InvalidArgument`] for a binding of another struct; [`ErrorKind::Leased`] if views of an array among the fields
+    /// exist, because it may change through them at any time.
     pub fn fields_of<T: Field>(&self, binding: &Binding<T>) -> Result<T::Ref<'_>> {
         let access = &self.locked;
         binding.expect_within(access.arena(), access.id())?;
@@ -788,7 +788,7 @@ impl<H: Hold> StructRef<'_, H> {
 /// let mut fields = guard.fields_mut();
 /// *fields.num += 1;
 /// fields.name.set("arm")?;
-/// // This thread has it: only the guard may operate on it.
+/// // This thread holds it: only the guard may operate on it.
 /// assert!(store.set("num", 5).is_err());
 /// drop(guard);
 /// store.set("num", 5)?;
@@ -818,7 +818,7 @@ impl<T: Field> BindingMut<'_, T> {
 }
 
 impl<T: Field> BindingMut<'_, T> {
-    /// Whether a process died that held this exclusively; see [`StructRef::recovered`](crate::guard::StructRef::recovered).
+    /// Whether a process died while it held this exclusively; see [`StructRef::recovered`](crate::guard::StructRef::recovered).
     pub fn recovered(&self) -> bool {
         self.held.recovered()
     }
@@ -861,7 +861,7 @@ impl<T: Field> BindingRef<'_, T> {
 }
 
 impl<T: Field> BindingRef<'_, T> {
-    /// Whether a process died that held this exclusively; see [`StructRef::recovered`](crate::guard::StructRef::recovered).
+    /// Whether a process died while it held this exclusively; see [`StructRef::recovered`](crate::guard::StructRef::recovered).
     pub fn recovered(&self) -> bool {
         self.held.recovered()
     }
@@ -902,10 +902,10 @@ impl<T: Field> Within<'_, Binding<T>> {
     /// }
     ///
     /// let limits = StructStore::new().bind::<Limits>()?;
-    /// // Now or never: what a loop does that must not wait.
+    /// // For a loop that must not wait.
     /// let now = limits.within(Duration::ZERO);
     /// match now.with_mut(|limits| *limits.high += 1.0) {
-    ///     Err(error) if error.kind() == ErrorKind::LockTimeout => {} // in the next cycle, then
+    ///     Err(error) if error.kind() == ErrorKind::LockTimeout => {} // try again in the next cycle
     ///     other => other?,
     /// }
     /// assert_eq!(now.load()?.high, 1.0);

@@ -30,8 +30,8 @@ use crate::value::{ArrayValue, Element, Kind, Meta, Scalar, ScalarType, ToValue,
 
 /// The stored type of a field with `#[structstore(range = …)]`, `multiple_of` or `finite`. The field itself has the plain type.
 ///
-/// A write guard lends a number as [`Checked`] and an array as [`CheckedArray`], which check assignments. It never lends `&mut`, through
-/// which a program could assign anything.
+/// A write guard lends a number as [`Checked`] and an array as [`CheckedArray`], which check assignments. It never lends `&mut`, because a
+/// program could assign anything through it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[repr(transparent)]
 pub struct Limited<T>(pub T);
@@ -172,7 +172,7 @@ impl<T: Limit> Field for Limited<T> {
 
 /// A number with limits, in a struct that is held exclusively. `*fields.kp` reads it, and `set` assigns it.
 ///
-/// `set` checks the limits in the store, which may have been declared by another process.
+/// `set` checks the limits in the store, which another process may have declared.
 ///
 /// ```
 /// use structstore::{ErrorKind, StructStore};
@@ -194,7 +194,7 @@ impl<T: Limit> Field for Limited<T> {
 ///     assert_eq!(drive.kp.set_clamped(11.0)?, 10.0);
 ///     Ok(())
 /// })?;
-/// // Every other assignment keeps them, too.
+/// // They apply to every other assignment, too.
 /// assert_eq!(store.set("kp", 10.5).err().unwrap().kind(), ErrorKind::OutsideLimits);
 /// assert_eq!(store.meta("kp")?.description, "Gain of the position loop.");
 /// # Ok::<(), structstore::Error>(())
@@ -227,7 +227,7 @@ impl<T: ScalarType> Checked<'_, T> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::OutsideLimits`], with what the limits are.
+    /// [`ErrorKind::OutsideLimits`], which names the limits.
     #[inline]
     pub fn set(&mut self, number: T) -> Result<()> {
         let (old, new) =
@@ -269,7 +269,7 @@ fn clamp<T: ScalarType>(limits: &Record, number: T) -> Result<T> {
     }
     let clamped = convert(limits.clamp(number)?, T::KIND)?;
     T::from_scalar(clamped)
-        .ok_or_else(|| Error::corrupt("a conversion", clamped, "a number of the kind asked for"))
+        .ok_or_else(|| Error::corrupt("a conversion", clamped, "a number of the requested type"))
 }
 
 impl<T: ScalarType + fmt::Debug> fmt::Debug for Checked<'_, T> {

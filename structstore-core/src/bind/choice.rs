@@ -165,8 +165,8 @@ impl ChoicePlace {
 
 /// An enum in a store that is held for reading.
 ///
-/// The names of the variants are the field's choices in the store, so that no process assigns another text, unless it declares other
-/// choices. Then reading this field is an error, and the other fields can be used:
+/// The names of the variants are the field's choices in the store, so no process can assign another string unless it declares other
+/// choices. Then reading this field is an error, but the other fields can be used:
 ///
 /// ```
 /// use structstore::{Meta, StructStore};
@@ -205,11 +205,11 @@ pub struct ChoiceRef<'s, T> {
 }
 
 impl<T: Choice> ChoiceRef<'_, T> {
-    /// Which variant it is.
+    /// The variant.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::WrongType`] if the text names no variant; [`ErrorKind::Corrupt`] if the memory is damaged.
+    /// [`ErrorKind::WrongType`] if the string is not the name of a variant; [`ErrorKind::Corrupt`] if the memory is damaged.
     pub fn get(&self) -> Result<T> {
         find::<T>(self.locked.arena(), &self.node).map(T::variant).at(&self.locked)
     }
@@ -255,16 +255,16 @@ pub struct ChoiceMut<'s, T> {
 }
 
 impl<T: Choice> ChoiceMut<'_, T> {
-    /// Which variant it is.
+    /// The variant.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::WrongType`] if the text names no variant; [`ErrorKind::Corrupt`] if the memory is damaged.
+    /// [`ErrorKind::WrongType`] if the string is not the name of a variant; [`ErrorKind::Corrupt`] if the memory is damaged.
     pub fn get(&self) -> Result<T> {
         find::<T>(self.text.locked.arena(), &self.node).map(T::variant).at(&self.text.locked)
     }
 
-    /// Makes it another variant.
+    /// Assigns a variant.
     ///
     /// # Errors
     ///
@@ -273,7 +273,7 @@ impl<T: Choice> ChoiceMut<'_, T> {
         self.text.set(name(&value))
     }
 
-    /// The same access for a shorter time, to pass on.
+    /// Reborrows the access for a shorter time, to pass it on.
     pub fn reborrow(&mut self) -> ChoiceMut<'_, T> {
         ChoiceMut { text: self.text.reborrow(), node: self.node, choice: PhantomData }
     }

@@ -243,8 +243,8 @@ impl<T: Field> Field for Vec<T> {
 
 /// A list of values of one type in a store that is held exclusively.
 ///
-/// Other processes may have put anything into the list while it was not locked: an item of another type is an error when it is
-/// used, and fields that it lacks are created.
+/// Other processes may have put anything into the list while it was not locked: using an item of another type is an error,
+/// and missing fields of an item are created.
 ///
 /// ```
 /// use structstore::StructStore;
@@ -330,7 +330,7 @@ impl<T: Field> TypedListRef<'_, T> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::IndexOutOfRange`], [`ErrorKind::WrongType`] or [`ErrorKind::NotFound`] if others have put something else
+    /// [`ErrorKind::IndexOutOfRange`], [`ErrorKind::WrongType`] or [`ErrorKind::NotFound`] if another process has put another value
     /// there.
     pub fn get(&self, index: usize) -> Result<T::Ref<'_>> {
         let locked = &self.list.locked;
@@ -368,7 +368,7 @@ impl<T: Field> TypedListMut<'_, T> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::IndexOutOfRange`], or [`ErrorKind::WrongType`] if others have put something else there.
+    /// [`ErrorKind::IndexOutOfRange`], or [`ErrorKind::WrongType`] if another process has put another value there.
     pub fn get_mut(&mut self, index: usize) -> Result<T::Mut<'_>> {
         let locked = &self.reading.list.locked;
         let lender = Lender { store: locked.store() };
@@ -384,7 +384,7 @@ impl<T: Field> TypedListMut<'_, T> {
     ///
     /// # Errors
     ///
-    /// As [`TypedListMut::get_mut`], or what the closure returns.
+    /// As [`TypedListMut::get_mut`], or the error that the closure returns.
     pub fn for_each_mut<E: From<Error>>(
         &mut self,
         mut change: impl FnMut(T::Mut<'_>) -> Result<(), E>,
@@ -413,7 +413,7 @@ impl<T: Field> TypedListMut<'_, T> {
         })
     }
 
-    /// Inserts an item before the one at `index`, which may be the end.
+    /// Inserts an item at `index`, before the item there, or at the end.
     ///
     /// # Errors
     ///
@@ -426,7 +426,7 @@ impl<T: Field> TypedListMut<'_, T> {
         }
     }
 
-    /// Assigns an item that exists.
+    /// Assigns an existing item.
     ///
     /// # Errors
     ///
@@ -462,7 +462,7 @@ impl<T: Field> TypedListMut<'_, T> {
         ListMut::new(self.list.locked.reborrow())
     }
 
-    /// The same access for a shorter time, to pass on.
+    /// Reborrows the access for a shorter time, to pass it on.
     pub fn reborrow(&mut self) -> TypedListMut<'_, T> {
         let list = ListRef::new(self.list.locked.reborrow());
         TypedListMut { reading: TypedListRef { list, item: PhantomData } }

@@ -11,10 +11,10 @@ use crate::handle::{CellElement, ElementCell};
 use crate::node::meta::refuse_plain;
 use crate::value::{FixedArray, Kind, ToValue, Value};
 
-/// A Rust array that a store keeps [live](crate::ArrayValue::live): one block of memory for as long as the field is there. Views of it,
-/// such as NumPy arrays, never go stale, and what they write is seen at once.
+/// A Rust array that a store keeps [live](crate::ArrayValue::live): one block of memory for as long as the field exists. Views of it,
+/// such as NumPy arrays, never become stale, and their writes are visible at once.
 ///
-/// It is what `#[structstore(live)]` stores, so that the field itself can have the plain type. Guards lend its elements as
+/// `#[structstore(live)]` stores it, so the field itself can have the plain type. Guards lend its elements as
 /// [cells](crate::typed::ElementCell), for reading and for changing. A transaction restores the elements if it fails.
 ///
 /// ```

@@ -129,8 +129,8 @@ map_fields! {
 
 /// A map from names to values of one type in a store that is held exclusively.
 ///
-/// Other processes may have put anything into it while it was not locked: an entry of another type is an error when it is used,
-/// and fields that it lacks are created.
+/// Other processes may have put anything into the map while it was not locked: using an entry of another type is an error, and
+/// missing fields of an entry are created.
 ///
 /// ```
 /// use std::collections::BTreeMap;
@@ -209,11 +209,11 @@ impl<T: Field> TypedMapRef<'_, T> {
         entry(locked.arena(), locked.node(), locked.id().index, name)
     }
 
-    /// Lends an entry for reading, if there is one of that name.
+    /// Lends an entry for reading, if it exists.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::WrongType`] or [`ErrorKind::NotFound`] if others have put something else there.
+    /// [`ErrorKind::WrongType`] or [`ErrorKind::NotFound`] if another process has put another value there.
     pub fn get(&self, name: &str) -> Result<Option<T::Ref<'_>>> {
         let locked = &self.entries.locked;
         self.slot(name)
@@ -221,7 +221,7 @@ impl<T: Field> TypedMapRef<'_, T> {
             .at_part(locked, Part::Name(name))
     }
 
-    /// Copies an entry out, if there is one of that name.
+    /// Copies an entry, if it exists.
     ///
     /// # Errors
     ///
@@ -234,11 +234,11 @@ impl<T: Field> TypedMapRef<'_, T> {
 }
 
 impl<T: Field> TypedMapMut<'_, T> {
-    /// Lends an entry for changing, if there is one of that name.
+    /// Lends an entry for changing, if it exists.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::WrongType`] if others have put something else there.
+    /// [`ErrorKind::WrongType`] if another process has put another value there.
     pub fn get_mut(&mut self, name: &str) -> Result<Option<T::Mut<'_>>> {
         let locked = &self.reading.entries.locked;
         let lender = Lender { store: locked.store() };
@@ -254,7 +254,7 @@ impl<T: Field> TypedMapMut<'_, T> {
     ///
     /// # Errors
     ///
-    /// As [`TypedMapMut::get_mut`], or what the closure returns.
+    /// As [`TypedMapMut::get_mut`], or the error that the closure returns.
     pub fn for_each_mut<E: From<Error>>(
         &mut self,
         mut change: impl FnMut(&str, T::Mut<'_>) -> Result<(), E>,
@@ -267,7 +267,7 @@ impl<T: Field> TypedMapMut<'_, T> {
         Ok(())
     }
 
-    /// Assigns an entry, which is created if it is missing.
+    /// Assigns an entry; creates a missing one.
     ///
     /// # Errors
     ///
@@ -327,7 +327,7 @@ impl<T: Field> TypedMapMut<'_, T> {
         StructMut::new(self.entries.locked.reborrow())
     }
 
-    /// The same access for a shorter time, to pass on.
+    /// Reborrows the access for a shorter time, to pass it on.
     pub fn reborrow(&mut self) -> TypedMapMut<'_, T> {
         let entries = StructRef::new(self.entries.locked.reborrow());
         TypedMapMut { reading: TypedMapRef { entries, value: PhantomData } }

@@ -60,7 +60,7 @@ use crate::value::{Kind, Meta, TypeVersion, Value, wrong_kind};
 /// | [`NdArray<T, D>`](NdArray), `ndarray::Array` | array of `D` dimensions | [`TypedArrayRef`] | [`TypedArrayMut`] |
 /// | `Vec<T>` of anything else | list | [`TypedListRef`] | [`TypedListMut`] |
 /// | `BTreeMap<String, T>`, `HashMap<String, T>` | struct | [`TypedMapRef`] | [`TypedMapMut`] |
-/// | `Option<T>` | as `T`, or null | `Option` of what `T` lends | [`OptionMut`] |
+/// | `Option<T>` | as `T`, or null | `Option` of the type that `T` lends | [`OptionMut`] |
 /// | `Box<T>` | as `T` | as `T` | as `T` |
 /// | a struct with the derive | struct | its companion `…Ref` | its companion `…Mut` |
 /// | an enum with the derive | its variant's name, as a string | [`ChoiceRef`] | [`ChoiceMut`] |
@@ -163,12 +163,13 @@ pub trait Field: Sized + 'static {
     #[doc(hidden)]
     fn field_value(&self) -> Result<Value<'_>>;
 
-    /// The value as this type. Numbers convert where that keeps them, as [`Struct::get`](crate::Struct::get) converts them; a list of numbers is
-    /// taken for an array; a struct may have more fields than it needs.
+    /// The value as this type. Numbers convert without loss, as [`Struct::get`](crate::Struct::get) converts them; a list of numbers counts
+    /// as an array; a struct may have more fields than it needs.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::WrongType`], [`ErrorKind::OutOfRange`], and [`ErrorKind::NotFound`] for a field that is missing, with the way to what does not fit.
+    /// [`ErrorKind::WrongType`], [`ErrorKind::OutOfRange`], and [`ErrorKind::NotFound`] for a missing field, with the path of the value
+    /// that does not fit.
     ///
     /// ```
     /// use structstore::traits::Field;

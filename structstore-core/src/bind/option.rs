@@ -228,7 +228,7 @@ impl<T: Field> OptionMut<'_, T> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::WrongType`](crate::ErrorKind::WrongType) if others have put something else there.
+    /// [`ErrorKind::WrongType`](crate::ErrorKind::WrongType) if another process has put another value there.
     pub fn get(&self) -> Result<Option<T::Ref<'_>>> {
         let lender: Lender<'_> = self.lender;
         self.is_some().then(|| lender.part::<T>(self.slot())).transpose()
@@ -248,7 +248,7 @@ impl<T: Field> OptionMut<'_, T> {
         unsafe { lender.part_mut::<T>(self.parent, self.slot()) }.map(Some)
     }
 
-    /// Assigns a value, or none.
+    /// Assigns a value, or null.
     ///
     /// # Errors
     ///
@@ -282,7 +282,7 @@ impl<T: Field> OptionMut<'_, T> {
         })
     }
 
-    /// The same access for a shorter time, to pass on.
+    /// Reborrows the access for a shorter time, to pass it on.
     pub fn reborrow(&mut self) -> OptionMut<'_, T> {
         OptionMut { slot: self.slot, parent: self.parent, lender: self.lender, value: PhantomData }
     }

@@ -32,14 +32,13 @@ pub(super) fn variable<T: Field>() -> Error {
     };
     Error::unsupported(
         format!("{found}, in samples of a stream"),
-        "use numbers, truth values, enums, arrays `[T; N]` of numbers, and structs of these",
+        "use numbers, bools, enums, arrays `[T; N]` of numbers, and structs of these",
     )
 }
 
 /// The type of scalars of a kind.
 pub(super) fn scalar_type(kind: Kind) -> Result<SampleType> {
-    let dtype =
-        DType::of_kind(kind).ok_or_else(|| Error::wrong_type(kind.name(), "a number or truth value"))?;
+    let dtype = DType::of_kind(kind).ok_or_else(|| Error::wrong_type(kind.name(), "a number or bool"))?;
     Ok(SampleType::of(dtype, &[]))
 }
 
@@ -149,5 +148,5 @@ impl<'a> Unpacker<'a> {
 
 #[cold]
 fn cut() -> Error {
-    Error::corrupt("a sample", "other bytes", "a value of its type")
+    Error::corrupt("a sample", "bytes that are no value of its type", "a value of its type")
 }

@@ -74,8 +74,8 @@ impl Slot<'_> {
     pub fn gone(self, before: &mut Option<u64>) -> Result<()> {
         match before.replace(self.raw.payload) {
             Some(payload) if payload == self.raw.payload => {
-                let found = "the name of a node that is gone";
-                Err(self.locate(Error::corrupt("a slot", found, "a node")))
+                let found = "the name of a removed node";
+                Err(self.locate(Error::corrupt("a slot", found, "an existing node")))
             }
             _ => Ok(()),
         }

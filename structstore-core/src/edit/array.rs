@@ -37,7 +37,7 @@ pub(crate) fn change_end(operation: &Operation<'_>, node: &Node, end: End<'_>, a
         return Err(Error::corrupt(
             "an array",
             format_args!("elements of {itemsize} bytes"),
-            "those of its field",
+            "elements of the size that its field declares",
         ));
     };
     let keep = keep.min(len);

@@ -245,7 +245,7 @@ pub(crate) fn overwrite(
     let (found, data) = (ArrayBlock::read(arena, block)?, array.data());
     if found.dtype != *array.dtype() || found.shape != array.shape() {
         let found = format_args!("{}{:?}", found.dtype, found.shape).to_string();
-        return Err(Error::corrupt("a live array", found, "what it was before"));
+        return Err(Error::corrupt("a live array", found, "the type and shape that it had before"));
     }
     if !logged {
         let target = found.elements(arena, block)?;

@@ -29,7 +29,7 @@ pub(crate) fn declare_meta(operation: &Operation<'_>, owner: u32, slot: &Slot, m
     }
     if !raw.declared() {
         if raw.kind()? == Kind::Null {
-            return Err(Error::wrong_type("null", "a value, of whose kind it is to be"));
+            return Err(Error::wrong_type("null", "a value that gives the field its type"));
         }
         fix(operation, operation.arena().node(owner)?, FIXED)?;
         declare(operation, slot, raw.kind()?, false)?;

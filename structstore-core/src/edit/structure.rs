@@ -211,7 +211,7 @@ impl<'a> Writer<'_, 'a> {
             at = at.wrapping_add(1) & mask;
         }
         let (Some(vacancy), 1..) = (vacancy, offset) else {
-            return Err(Error::corrupt("a struct", "no room", "the room that was made"));
+            return Err(Error::corrupt("a struct", "no room for a field", "the room that was made for it"));
         };
         let field = arena.at::<Field>(offset)?;
         let words = self.name_words(key)?;
@@ -329,7 +329,7 @@ fn vacancy(index: &[AtomicU64], hash: u64) -> Result<&AtomicU64> {
     (0..index.len())
         .filter_map(|step| index.get(start.wrapping_add(step) & mask))
         .find(|word| word.load(Ordering::Relaxed) & OFFSET == 0)
-        .ok_or_else(|| Error::corrupt("the index of a struct", "no room", "room for a field"))
+        .ok_or_else(|| Error::corrupt("the index of a struct", "no room for a field", "a free entry"))
 }
 
 #[cfg(test)]

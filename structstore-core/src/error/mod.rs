@@ -1,4 +1,4 @@
-//! What can go wrong: one error, its kinds, and the path of what it is about.
+//! What can go wrong: one error, its kinds, and the path of the value in question.
 
 mod escape;
 mod path;
@@ -24,7 +24,7 @@ pub(crate) const INITIALISING: &str = "still being initialised by another proces
 /// Why a store that is not to be created or changed is not ready.
 pub(crate) const EMPTY: &str = "empty: no process has initialised it";
 
-/// What went wrong, where, what was found and what was expected.
+/// What went wrong, where, and what was found and expected.
 ///
 /// Match on [`Error::kind`]. Paths read as in Rust and Python: `settings.gains[2]`; see [`Path`](crate::path::Path). An
 /// operation that returns an error has changed nothing, unless its documentation says otherwise.
@@ -44,7 +44,7 @@ pub(crate) const EMPTY: &str = "empty: no process has initialised it";
 /// # Errors of all operations
 ///
 /// Methods list the errors that are particular to them. Any operation on a handle may also fail with
-/// [`StaleHandle`](ErrorKind::StaleHandle) if what it names was removed or replaced, with
+/// [`StaleHandle`](ErrorKind::StaleHandle) if its value was removed or replaced, with
 /// [`HeldByGuard`](ErrorKind::HeldByGuard) if a guard of this thread covers it, with [`Deadlock`](ErrorKind::Deadlock) if this
 /// thread would wait for itself, with [`Corrupt`](ErrorKind::Corrupt) if the memory is damaged, and with
 /// [`Detached`](ErrorKind::Detached) in a forked child that could not attach. An operation that changes something may also fail with
@@ -104,13 +104,13 @@ macro_rules! kinds {
 kinds! {
     /// There is no field of that name.
     NotFound,
-    /// There is a field of that name already.
+    /// A field of that name already exists.
     AlreadyExists,
-    /// A value is of another type than the one asked for or declared.
+    /// A value does not have the requested or declared type.
     WrongType,
-    /// A number does not fit the type that was asked for or declared.
+    /// A number does not fit the requested or declared type.
     OutOfRange,
-    /// A value is not within the limits that are declared for its field.
+    /// A value is outside of the limits declared for its field.
     OutsideLimits,
     /// An index is beyond the end of a list.
     IndexOutOfRange,
@@ -125,49 +125,49 @@ kinds! {
     StaleHandle,
     /// This thread holds a guard on the structure; only that guard may operate on it.
     HeldByGuard,
-    /// This thread has a transaction open that covers only a part of what was to be changed, or another structure than a new
-    /// transaction asks for.
+    /// This thread has an open transaction that covers only a part of the change, or another structure than a new transaction
+    /// needs.
     InTransaction,
     /// This thread would wait for itself.
     Deadlock,
     /// The lock was not granted in time.
     LockTimeout,
-    /// A process died while modifying the structure, and this attachment, being read-only, cannot repair it.
+    /// A process died while modifying the structure, and this read-only attachment cannot repair it.
     Abandoned,
-    /// The structure was changed again and again while it was read, so that no copy as of one moment could be made. Only a
-    /// read-only attachment meets this, for it may take no lock. Reading it in parts, one field at a time, gives values that
-    /// are right in themselves.
+    /// The structure changed again and again while it was read, so no copy as of one moment could be made. Only read-only
+    /// attachments get this error, because they cannot take locks. Reading the structure in parts, one field at a time, gives
+    /// values that are each correct.
     Contended,
     /// A typed binding has fixed the field's type: it can be assigned, but not removed, renamed or retyped.
     Declared,
-    /// A struct is of another version of the type: of a newer one, or of an older one that this process may not migrate.
+    /// A struct has another version of the type: a newer one, or an older one that this process may not migrate.
     OtherVersion,
-    /// A live binding or pin uses it, so that it is not removed or replaced in passing.
+    /// A live binding or pin uses it, so it can be removed or replaced only if that is forced.
     Bound,
     /// No sample of the stream has been published yet.
     NoSample,
     /// Another process publishes to the stream.
     HasPublisher,
-    /// The frames of the stream are in use: by readers, so that none can be filled, or by this process, which fills one.
+    /// All frames of the stream are in use by readers, or this process is filling one.
     FramesPinned,
-    /// Views of the array exist, so that it cannot be lent as a slice.
+    /// Views of the array exist, so it cannot be lent as a slice.
     Leased,
     /// A name cannot be the name of a field or a segment.
     InvalidName,
     /// An argument is not acceptable.
     InvalidArgument,
-    /// A thread holds, or a segment has attached, more than the format has room for.
+    /// A thread holds more locks, or a segment has more threads or processes, than the format has room for.
     TooMany,
     /// A signal handler interrupted a wait.
     Interrupted,
     /// The segment cannot grow any further.
     OutOfSpace,
-    /// The segment was attached read-only, or to observe.
+    /// The store was opened read-only, or as an observer.
     ReadOnly,
-    /// Processes have the store open to change it, so that its name is not removed.
+    /// Processes have the store open to change it, so its name is not removed.
     InUse,
-    /// This process was forked while it could not be attached to the segment, for want of a descriptor or of room. Its views
-    /// of arrays keep what they had, in memory of its own.
+    /// This process was forked, and could not attach to the segment because a descriptor or room was missing. Its views of
+    /// arrays keep their contents in private memory.
     Detached,
     /// The segment belongs to another user, who could truncate it while it is mapped here, which would kill this process;
     /// see [`Options::any_owner`](crate::Options::any_owner).
@@ -176,9 +176,9 @@ kinds! {
     Mismatch,
     /// The segment was not there, or not ready, in time.
     NotReady,
-    /// A segment or a snapshot holds bytes that break the format.
+    /// A segment or a snapshot contains bytes that violate the format.
     Corrupt,
-    /// The operating system refused; see [`Error::io`].
+    /// The operating system reported an error; see [`Error::io`].
     Io,
 }
 
@@ -340,7 +340,7 @@ impl Error {
         self.0.segment.as_deref()
     }
 
-    /// For how long this thread waited in vain.
+    /// How long this thread waited in vain.
     pub fn waited(&self) -> Option<Duration> {
         matches!(self.0.kind, ErrorKind::LockTimeout | ErrorKind::NotReady).then_some(self.0.waited)
     }
@@ -594,7 +594,10 @@ impl Error {
             ErrorKind::Unsupported => write!(f, "cannot store {found}; {expected}"),
             ErrorKind::Rejected => f.write_str(found),
             ErrorKind::StaleHandle if !found.is_empty() => {
-                write!(f, "the store was {found}; open or revalidate it to attach to what has its name now")
+                write!(
+                    f,
+                    "the store was {found}; call revalidate() or open it again to attach to the current store"
+                )
             }
             ErrorKind::StaleHandle => {
                 write!(f, "the structure was removed or replaced since this handle was made")
@@ -610,7 +613,10 @@ impl Error {
                 )
             }
             ErrorKind::LockTimeout => {
-                write!(f, "timed out after {waited:.1?} waiting for the lock")?;
+                match *waited < Duration::from_millis(1) {
+                    true => write!(f, "the lock was not granted at once")?,
+                    false => write!(f, "timed out after {waited:.1?} waiting for the lock")?,
+                }
                 if found.is_empty() { Ok(()) } else { write!(f, " that {found} holds") }
             }
             ErrorKind::Abandoned => {
@@ -647,6 +653,7 @@ impl Error {
             ErrorKind::OutOfSpace => {
                 write!(f, "out of space in {segment}: {found} more bytes are needed; {expected}")
             }
+            ErrorKind::ReadOnly if !found.is_empty() => write!(f, "{segment} is {found}"),
             ErrorKind::ReadOnly => write!(f, "{segment} is attached read-only"),
             ErrorKind::InUse => write!(f, "{segment} is in use: processes have it open"),
             ErrorKind::Detached => {
@@ -667,7 +674,11 @@ impl Error {
             ErrorKind::Corrupt => write!(f, "corrupt at {segment}: {found}"),
             ErrorKind::Io => {
                 write!(f, "cannot {subject} {segment}")?;
-                io.as_ref().map_or(Ok(()), |io| write!(f, ": {io}"))
+                match io {
+                    _ if !found.is_empty() => write!(f, ": {found}"),
+                    Some(io) => write!(f, ": {io}"),
+                    None => Ok(()),
+                }
             }
         }
     }

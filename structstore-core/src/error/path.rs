@@ -1,4 +1,4 @@
-//! Paths: how to get from the root of a store to something in it.
+//! Paths from the root of a store to its values.
 
 use std::borrow::Cow;
 use std::fmt::{self, Write};
@@ -7,10 +7,10 @@ use std::str::FromStr;
 use super::escape::{quoted, unescape};
 use super::{Error, ErrorKind};
 
-/// The way from a struct, mostly the root, to something below it: `camera.lenses[2]."f.number"`.
+/// The path from a struct, usually the root, to a value below it: `camera.lenses[2]."f.number"`.
 ///
-/// Names are separated by dots, and indices stand in brackets. A name with a dot, a bracket, a quote, a backslash or a control
-/// character in it is written in double quotes, with the escapes of JSON; any name may be. Several indices may share brackets:
+/// Dots separate names, and indices stand in brackets. A name that contains a dot, a bracket, a quote, a backslash or a control
+/// character is written in double quotes, with the escapes of JSON; any other name may be, too. Several indices may share brackets:
 /// `image[0, 5]` is `image[0][5]`. The empty path leads to the root.
 ///
 /// ```

@@ -13,9 +13,9 @@ use crate::value::{ArrayValue, DType, Element, ToValue};
 
 /// A handle to an array.
 ///
-/// Assigning an array publishes a new block, so that readers see the old or the new one whole, and views taken
-/// before keep the old one. A guard or a view changes it in place. A [live](ArrayValue::live) array keeps its block, so that
-/// assigning changes the elements that views see.
+/// Assigning an array publishes a new block: readers see the complete old or new array, and existing views keep the old
+/// one. A guard or a view changes the array in place. A [live](ArrayValue::live) array keeps its block: assigning changes
+/// the elements that views see.
 ///
 /// ```
 /// use structstore::{Array, ArrayValue, StructStore};
@@ -73,8 +73,8 @@ impl Array {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::StaleHandle`], [`ErrorKind::HeldByGuard`]; [`ErrorKind::Contended`] for a store that was opened read-only and is changed
-    /// again and again meanwhile.
+    /// [`ErrorKind::StaleHandle`], [`ErrorKind::HeldByGuard`]; [`ErrorKind::Contended`] for a store that was opened read-only and
+    /// changes again and again meanwhile.
     pub fn to_value(&self) -> Result<ArrayValue<'static>> {
         arrays::to_value(&self.handle)
     }
@@ -99,12 +99,12 @@ impl Array {
         arrays::to_vec(&self.handle)
     }
 
-    /// One element, of which alone a copy is made. Converts as [`Struct::get`](crate::Struct::get) does.
+    /// A copy of one element, converted as [`Struct::get`](crate::Struct::get) does.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::IndexOutOfRange`]; [`ErrorKind::WrongType`] if there are more or fewer indices than dimensions, or the elements are no
-    /// numbers.
+    /// [`ErrorKind::IndexOutOfRange`]; [`ErrorKind::WrongType`] if there are more or fewer indices than dimensions, or the elements are
+    /// not numbers.
     ///
     /// ```
     /// use structstore::{Array, ArrayValue, StructStore};
@@ -118,8 +118,8 @@ impl Array {
         arrays::element(&self.handle, indices)
     }
 
-    /// Gives one element another value, converted as [`Struct::set`](crate::Struct::set) converts it. If views of a published array
-    /// exist, they keep what they have, and the array gets a copy.
+    /// Assigns one element, converted as [`Struct::set`](crate::Struct::set) does. If views of a published array exist, they keep
+    /// their elements, and the array gets a copy.
     ///
     /// # Errors
     ///
@@ -138,13 +138,13 @@ impl Array {
         value.with_value(|value| arrays::set_element(&self.handle, indices, value))
     }
 
-    /// Replaces the array by another one, of any shape and type unless a binding fixed them or the array is live.
+    /// Replaces the array with another one, of any shape and type unless a binding fixed them or the array is live.
     ///
     /// The elements are copied before any lock is taken.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::WrongType`] if it has a fixed type or shape, and this is another; [`ErrorKind::OutOfSpace`].
+    /// [`ErrorKind::WrongType`] if its type or shape is fixed and differs; [`ErrorKind::OutOfSpace`].
     ///
     /// ```
     /// use structstore::{Array, ArrayValue, StructStore};
@@ -160,7 +160,7 @@ impl Array {
         arrays::set(&self.handle, array)
     }
 
-    /// A view of the array's memory, which stays valid whatever becomes of the array and the store.
+    /// A view of the array's memory. It stays valid whatever happens to the array and the store.
     ///
     /// # Errors
     ///
@@ -218,7 +218,7 @@ impl<'s, H: Hold> ArrayMut<'s, H> {
 
     /// The elements in C order.
     ///
-    /// If views of the array exist, they keep what they have, and the array gets a copy.
+    /// If views of the array exist, they keep their elements, and the array gets a copy.
     ///
     /// # Errors
     ///
@@ -230,9 +230,9 @@ impl<'s, H: Hold> ArrayMut<'s, H> {
         Ok(unsafe { std::slice::from_raw_parts_mut(start, count) })
     }
 
-    /// The elements as cells: of a live array, those that views see, too.
+    /// The elements as cells. Views of a live array see them, too.
     ///
-    /// If views of a published array exist, they keep what they have, and the array gets a copy.
+    /// If views of a published array exist, they keep their elements, and the array gets a copy.
     ///
     /// # Errors
     ///
@@ -258,7 +258,7 @@ impl<'s, H: Hold> ArrayMut<'s, H> {
         Ok(unsafe { std::slice::from_raw_parts(start.cast(), count) })
     }
 
-    /// Gives one element another value: see [`Array::set_element`].
+    /// Assigns one element: see [`Array::set_element`].
     ///
     /// # Errors
     ///
@@ -267,7 +267,7 @@ impl<'s, H: Hold> ArrayMut<'s, H> {
         value.with_value(|value| arrays::set_element(&self.locked, indices, value))
     }
 
-    /// Replaces the array, of which a binding may have fixed the type.
+    /// Replaces the array. A binding may have fixed its type.
     ///
     /// # Errors
     ///
@@ -276,7 +276,7 @@ impl<'s, H: Hold> ArrayMut<'s, H> {
         arrays::set(&self.locked, array)
     }
 
-    /// The same guard for a shorter time, to pass on.
+    /// Reborrows the guard for a shorter time, to pass it on.
     pub fn reborrow(&mut self) -> ArrayMut<'_> {
         ArrayMut::new(self.locked.reborrow())
     }
@@ -333,11 +333,11 @@ impl<'s, H: Hold> ArrayRef<'s, H> {
         arrays::is_live(&self.locked)
     }
 
-    /// The elements in C order, where they lie.
+    /// The elements in C order, in place.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Leased`] if views of the array exist, through which it may change at any time; copy it then.
+    /// [`ErrorKind::Leased`] if views of the array exist, because it may change through them at any time; copy it then.
     /// [`ErrorKind::WrongType`] if the elements are of another type or the array is live.
     pub fn as_slice<T: Element>(&self) -> Result<&[T]> {
         arrays::slice(&self.locked)

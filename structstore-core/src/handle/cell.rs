@@ -9,7 +9,7 @@ use std::sync::atomic::{
 
 use crate::value::Element;
 
-/// A type of elements that can be read and written atomically: all numbers that Rust has for arrays.
+/// A type of elements that can be read and written atomically: all number types of arrays in Rust.
 pub trait CellElement: Element + sealed::Sealed {
     #[doc(hidden)]
     type Atomic: Send + Sync + 'static;
@@ -67,8 +67,8 @@ cell_elements! {
 
 /// An element that is read and written atomically; see [`ArrayView::cells`](crate::ArrayView::cells).
 ///
-/// There is no order between what is written to different elements: use a lock for that. An assignment to the whole of a
-/// [live](crate::ArrayValue::live) array copies bytes, so that a cell that is read meanwhile may be torn.
+/// Writes to different elements are not ordered; use a lock for that. An assignment to a whole [live](crate::ArrayValue::live)
+/// array copies bytes, so a cell that is read meanwhile may be torn.
 ///
 /// ```
 /// use structstore::typed::ElementCell;
@@ -81,18 +81,18 @@ cell_elements! {
 pub struct ElementCell<T: CellElement>(T::Atomic);
 
 impl<T: CellElement> ElementCell<T> {
-    /// A cell of this process's own.
+    /// A cell in the memory of this process.
     pub fn new(value: T) -> ElementCell<T> {
         ElementCell(value.into_atomic())
     }
 
-    /// The element as it is now.
+    /// The current value of the element.
     #[inline]
     pub fn get(&self) -> T {
         T::load(&self.0)
     }
 
-    /// Gives the element another value.
+    /// Assigns the element.
     #[inline]
     pub fn set(&self, value: T) {
         value.store(&self.0);

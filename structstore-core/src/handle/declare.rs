@@ -10,8 +10,8 @@ use crate::ops::metas;
 use crate::value::Meta;
 
 impl Struct {
-    /// Declares the metadata of a field. From now on every assignment in every process keeps the limits; the field keeps its kind and cannot
-    /// be removed. The last declaration wins. [`Meta::new`] removes limits and texts.
+    /// Declares the metadata of a field. From now on, every assignment in every process must be within the limits; the field keeps its kind
+    /// and cannot be removed. The last declaration wins. [`Meta::new`] removes limits, unit and description.
     ///
     /// Creates a missing field if the metadata has a default.
     ///
@@ -20,7 +20,7 @@ impl Struct {
     /// [`ErrorKind::OutsideLimits`] if the field's value is outside of the limits; [`ErrorKind::NotFound`] if it is missing and has no
     /// default; [`ErrorKind::InvalidArgument`] for limits that no value satisfies, or that do not apply to the field's kind;
     /// [`ErrorKind::WrongType`] for a field that holds null and has no declared kind, and for limits of the elements of a
-    /// [live array](crate::ArrayValue::live); [`ErrorKind::Bound`] for limits of a number or an array that a living binding lends as plain
+    /// [live array](crate::ArrayValue::live); [`ErrorKind::Bound`] for limits of a number or an array that a live binding lends as plain
     /// memory; those of [`Struct::set`].
     ///
     /// ```
@@ -42,12 +42,14 @@ impl Struct {
         metas::declare(&self.handle, &key.into(), meta)
     }
 
-    /// Makes a field an ordinary one, with all below it: undoes what bindings, [`Struct::declare`] and programs in other languages have declared.
-    /// The field keeps its value and loses its limits, texts and aliases. It can then be removed, or assigned a value of another type.
+    /// Makes a field, and everything below it, ordinary again: undoes the declarations of bindings, [`Struct::declare`] and programs in
+    /// other languages.
+    /// The field keeps its value and loses its limits, unit, description and aliases. It can then be removed, or assigned another type.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Bound`] while a living process has bound the field or what it lies in; [`ErrorKind::NotFound`]; those of [`Struct::set`].
+    /// [`ErrorKind::Bound`] while a running process has bound the field or a struct that contains it; [`ErrorKind::NotFound`]; those of
+    /// [`Struct::set`].
     ///
     /// ```
     /// use structstore::{ErrorKind, StructStore};
@@ -131,7 +133,7 @@ impl<H: Hold> StructMut<'_, H> {
         metas::declare(&self.locked, &key.into(), meta)
     }
 
-    /// Makes a field an ordinary one, as [`Struct::undeclare`] does.
+    /// Makes a field ordinary again, as [`Struct::undeclare`] does.
     ///
     /// # Errors
     ///

@@ -11,10 +11,10 @@ use crate::key::Key;
 use crate::ops::{lists, structs};
 use crate::value::{ArrayValue, DType, Element, Value, whole_elements};
 
-/// An array in the store's memory that is not in the store yet: to be filled in place and then published, without a copy.
+/// An array in the store's memory that is not in the store yet. It is filled in place and then published, without a copy.
 ///
-/// Nobody else sees the elements before [`publish`](Filling::publish). Dropped unpublished, it leaves the store as it was; so does the
-/// death of the process. What the elements are at first is arbitrary.
+/// Only this process sees the elements before [`publish`](Filling::publish). If it is dropped unpublished, or if the process dies, the
+/// store does not change. The elements are arbitrary at first.
 ///
 /// ```
 /// use structstore::{Array, StructStore};
@@ -70,7 +70,7 @@ impl<T: Element> Filling<T> {
     ///
     /// # Errors
     ///
-    /// Those of the assignment; the array is dropped then.
+    /// Those of the assignment. After an error, the array is dropped.
     pub fn publish(self) -> Result<()> {
         match &self.target {
             Target::Field(handle, name) => structs::set(handle, &Key::new(name), &value(&self.view)?),
@@ -88,7 +88,7 @@ pub(crate) fn value(view: &ArrayView) -> Result<Value<'_>> {
 }
 
 impl Struct {
-    /// An array in the store's memory, to be filled in place and published as this field: without a copy.
+    /// An array in the store's memory, to be filled in place and published as this field, without a copy.
     ///
     /// # Errors
     ///
@@ -102,7 +102,7 @@ impl Struct {
 }
 
 impl List {
-    /// An array in the store's memory, to be filled in place and published as this item: without a copy.
+    /// An array in the store's memory, to be filled in place and published as this item, without a copy.
     ///
     /// # Errors
     ///
@@ -111,7 +111,7 @@ impl List {
         Filling::new(&self.handle, shape, |handle| Target::Item(handle, index))
     }
 
-    /// An array in the store's memory, to be filled in place and appended when it is published: without a copy.
+    /// An array in the store's memory, to be filled in place and appended when it is published, without a copy.
     ///
     /// # Errors
     ///

@@ -15,7 +15,7 @@ use crate::lock::{Mode, Wait};
 use crate::ops;
 use crate::value::Value;
 
-/// Locks that are waited for no longer than a time; zero asks once.
+/// Locks with a timeout; zero tries once.
 ///
 /// ```
 /// use std::time::Duration;
@@ -49,18 +49,18 @@ impl<'a, T> Within<'a, T> {
 macro_rules! guards {
     ($($kind:ident: $mut:ident, $ref:ident, $field:literal, $change:literal, $read:literal, $value:literal;)*) => {$(
         impl $kind {
-            /// Locks it and all below it for changing, for as long as the guard lives.
+            /// Locks it and everything below it for changing, for as long as the guard lives.
             ///
             /// # Errors
             ///
-            /// [`ErrorKind::HeldByGuard`] or [`ErrorKind::Deadlock`] if this thread holds it, a part of it or what contains it;
+            /// [`ErrorKind::HeldByGuard`] or [`ErrorKind::Deadlock`] if this thread holds it, a part of it or a value that contains it;
             /// [`ErrorKind::StaleHandle`].
             #[inline]
             pub fn write(&self) -> Result<$mut<'static, Owned>> {
                 Locked::take(&self.handle, Mode::Tree, &Wait::FOREVER).map($mut::new)
             }
 
-            /// Locks it and all below it for reading, for as long as the guard lives. Others may read as well.
+            /// Locks it and everything below it for reading, for as long as the guard lives. Others may read as well.
             ///
             /// # Errors
             ///
@@ -71,7 +71,7 @@ macro_rules! guards {
             }
 
             /// Locks it exclusively while a closure runs on it. The closure returns `()` or a [`Result`]; return a value as `Ok(value)`.
-            /// If the closure fails, the changes that it has made remain.
+            /// If the closure fails, the changes that it made remain.
             ///
             /// This is faster than [`Self::write`], whose guard owns a reference to the store.
             ///
@@ -107,12 +107,12 @@ macro_rules! guards {
                 Ok(read($ref::new(locked)))
             }
 
-            /// The same locks, waited for no longer than a time; see [`Within`](crate::guard::Within).
+            /// The same locks, with a timeout; see [`Within`](crate::guard::Within).
             pub fn within(&self, timeout: Duration) -> Within<'_, $kind> {
                 Within::new(self, timeout)
             }
 
-            /// The way from the root to it, as errors print it.
+            /// The path from the root to it, as errors print it.
             pub fn path(&self) -> Path {
                 self.handle.path()
             }
@@ -139,12 +139,12 @@ macro_rules! guards {
         }
 
         impl $ref<'_, Owned> {
-            /// Whether a process died while it held this exclusively, or something below or above it. The store itself is
-            /// whole, as is every single operation of that process; but what it meant to change together in its guard may be
+            /// Whether a process died while it held an exclusive lock on this, or on a value below or above it. The store is
+            /// intact, and so is every single operation of that process; but changes that belong together in its guard may be
             /// half done.
             ///
-            /// Asking has an effect: an exclusive guard that was asked clears the mark for all when it is dropped, since its
-            /// holder is then taken to have mended the data. Ask only to mend.
+            /// Asking has an effect: an exclusive guard that was asked clears the mark for all processes when it is dropped,
+            /// because its holder is assumed to have repaired the data. Ask only in order to repair it.
             pub fn recovered(&self) -> bool {
                 self.locked.recovered()
             }

@@ -17,7 +17,7 @@ macro_rules! get_handles {
 }
 get_handles!(Str, Bytes, Array);
 
-/// A field or item of whatever kind: scalars, strings and bytes by value, everything else by handle.
+/// A field or item of any kind: scalars, strings and bytes by value, everything else by handle.
 ///
 /// ```
 /// use structstore::{Item, Scalar, StructStore};
@@ -32,7 +32,7 @@ get_handles!(Str, Bytes, Array);
 pub enum Item {
     /// No value.
     Null,
-    /// A truth value or a number.
+    /// A bool or a number.
     Scalar(Scalar),
     /// A copy of a string.
     Str(String),

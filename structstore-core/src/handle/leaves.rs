@@ -10,7 +10,7 @@ use crate::ops::leaves;
 use crate::value::Value;
 
 fn utf8(bytes: &[u8]) -> Result<&str> {
-    std::str::from_utf8(bytes).map_err(|_| Error::corrupt("a string", "other bytes", "UTF-8"))
+    std::str::from_utf8(bytes).map_err(|_| Error::corrupt("a string", "bytes that are not UTF-8", "UTF-8"))
 }
 
 macro_rules! leaf {
@@ -20,7 +20,7 @@ macro_rules! leaf {
     ) => {
         #[doc = concat!("A handle to a ", $name, ".")]
         ///
-        /// Each operation locks for itself.
+        /// Each operation takes the lock that it needs.
         ///
         /// ```
         /// let store = structstore::StructStore::new();
@@ -112,7 +112,7 @@ macro_rules! leaf {
                 leaves::set(&self.locked, &Value::$kind(contents.into()))
             }
 
-            /// The same guard for a shorter time, to pass on.
+            /// Reborrows the guard for a shorter time, to pass it on.
             pub fn reborrow(&mut self) -> $mut<'_> {
                 $mut::new(self.locked.reborrow())
             }
@@ -139,7 +139,7 @@ macro_rules! leaf {
                 $ref { locked }
             }
 
-            /// The contents, where they lie.
+            /// The contents, in place.
             ///
             /// # Errors
             ///

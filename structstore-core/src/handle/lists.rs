@@ -21,7 +21,7 @@ use crate::value::{Kind, ScalarType, ToValue, Value};
 
 /// A handle to a list.
 ///
-/// Each operation locks for itself what it needs, and is done wholly or not at all. [`List::write`] gives a guard
+/// Each operation takes the locks that it needs, and happens completely or not at all. [`List::write`] gives a guard
 /// that holds the list and everything below it. [`Error`](crate::Error#errors-of-all-operations) lists the errors that all
 /// operations share.
 ///
@@ -74,7 +74,7 @@ impl List {
         lists::get(&self.handle, index)
     }
 
-    /// Reads what a path leads to: see [`Struct::get_at`](crate::Struct::get_at).
+    /// Reads the value at a path: see [`Struct::get_at`](crate::Struct::get_at).
     ///
     /// # Errors
     ///
@@ -93,7 +93,7 @@ impl List {
         paths::get_at(&self.handle, path)
     }
 
-    /// Reads an item if there is one at that index.
+    /// Reads an item if it exists.
     ///
     /// # Errors
     ///
@@ -121,7 +121,7 @@ impl List {
         value.with_value(|value| lists::push(&self.handle, value))
     }
 
-    /// Inserts an item before the one at `index`, which may be the end.
+    /// Inserts an item at `index`, before the item there, or at the end.
     ///
     /// # Errors
     ///
@@ -130,7 +130,7 @@ impl List {
         value.with_value(|value| lists::insert(&self.handle, index, value))
     }
 
-    /// Appends items; all of them or, after an error, none.
+    /// Appends items. After an error, none is appended.
     ///
     /// # Errors
     ///
@@ -146,7 +146,7 @@ impl List {
         lists::extend(&self.handle, values)
     }
 
-    /// Assigns an item that exists, as [`Struct::set`](crate::Struct::set) assigns a field.
+    /// Assigns an existing item, as [`Struct::set`](crate::Struct::set) assigns a field.
     ///
     /// # Errors
     ///
@@ -164,12 +164,12 @@ impl List {
         lists::take(&self.handle, index)
     }
 
-    /// Removes an item that is an array and returns its elements where they lie, without a copy, as a view that nothing in the store leads
-    /// to any more. Views of it that others have share them.
+    /// Removes an array and returns its memory, without a copy, as a view that nothing in the store leads to any more. Other views of the
+    /// array share this memory.
     ///
     /// # Errors
     ///
-    /// As [`List::remove`]; [`ErrorKind::WrongType`] if it is no array. Nothing is removed then.
+    /// As [`List::remove`]; [`ErrorKind::WrongType`] if it is not an array. After an error, nothing has been removed.
     ///
     /// ```
     /// use structstore::StructStore;
@@ -185,7 +185,7 @@ impl List {
         lists::remove(&self.handle, index, |_, raw| moved_out(self.handle.arena(), raw))
     }
 
-    /// Removes an item and all below it, without a copy of it.
+    /// Removes an item and everything below it, without making a copy.
     ///
     /// # Errors
     ///
@@ -194,7 +194,7 @@ impl List {
         lists::delete(&self.handle, index)
     }
 
-    /// Removes the last item and returns it, if there is one.
+    /// Removes the last item, if there is one, and returns it.
     ///
     /// # Errors
     ///
@@ -221,7 +221,7 @@ impl List {
         lists::replace(&self.handle, values)
     }
 
-    /// Puts the items in another order: the one at `order[0]` first, and so on. Handles to them stay valid.
+    /// Reorders the items: the one at `order[0]` comes first, and so on. Handles to them stay valid.
     ///
     /// # Errors
     ///
@@ -239,8 +239,7 @@ impl List {
         lists::reorder(&self.handle, order)
     }
 
-    /// Replaces the items of a range by any number of others. Handles to items outside of the range
-    /// stay valid.
+    /// Replaces the items of a range with any number of others. Handles to items outside of the range stay valid.
     ///
     /// # Errors
     ///
@@ -268,14 +267,14 @@ impl List {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::StaleHandle`], [`ErrorKind::HeldByGuard`]; [`ErrorKind::Contended`] for a store that was opened read-only and is changed
-    /// again and again meanwhile.
+    /// [`ErrorKind::StaleHandle`], [`ErrorKind::HeldByGuard`]; [`ErrorKind::Contended`] for a store that was opened read-only and
+    /// changes again and again meanwhile.
     ///
     /// ```
     /// let list = structstore::StructStore::new().ensure_list("list")?;
     /// list.extend([1, 2])?;
     /// for item in list.iter()? {
-    ///     list.push(item)?; // what is iterated over is a copy
+    ///     list.push(item)?; // the loop iterates over a copy
     /// }
     /// assert_eq!(list.to_string(), "[1, 2, 1, 2]");
     /// # Ok::<(), structstore::Error>(())
@@ -284,7 +283,7 @@ impl List {
         lists::into_iter(self.to_value()?)
     }
 
-    /// The list with all below it, as of one moment.
+    /// A complete copy of the list, as of one moment.
     ///
     /// # Errors
     ///
@@ -294,7 +293,7 @@ impl List {
     }
 }
 
-/// A list that is held exclusively, with all below it.
+/// A list that is held exclusively, with everything below it.
 ///
 /// ```
 /// use structstore::StructStore;
@@ -344,7 +343,7 @@ impl<'s, H: Hold> ListMut<'s, H> {
         value.with_value(|value| lists::push(self.changing(), value))
     }
 
-    /// Inserts an item before the one at `index`, which may be the end.
+    /// Inserts an item at `index`, before the item there, or at the end.
     ///
     /// # Errors
     ///
@@ -353,7 +352,7 @@ impl<'s, H: Hold> ListMut<'s, H> {
         value.with_value(|value| lists::insert(self.changing(), index, value))
     }
 
-    /// Appends items; all of them or, after an error, none.
+    /// Appends items. After an error, none is appended.
     ///
     /// # Errors
     ///
@@ -362,7 +361,7 @@ impl<'s, H: Hold> ListMut<'s, H> {
         lists::extend(self.changing(), values)
     }
 
-    /// Replaces the items of a range by others, as [`List::splice`] does.
+    /// Replaces the items of a range with others, as [`List::splice`] does.
     ///
     /// # Errors
     ///
@@ -384,7 +383,7 @@ impl<'s, H: Hold> ListMut<'s, H> {
         lists::replace(self.changing(), values)
     }
 
-    /// Puts the items into another order, as [`List::reorder`] does.
+    /// Reorders the items, as [`List::reorder`] does.
     ///
     /// # Errors
     ///
@@ -411,7 +410,7 @@ impl<'s, H: Hold> ListMut<'s, H> {
         lists::take(self.changing(), index)
     }
 
-    /// Removes an item and all below it.
+    /// Removes an item and everything below it.
     ///
     /// # Errors
     ///
@@ -442,7 +441,7 @@ impl<'s, H: Hold> ListMut<'s, H> {
     ///
     /// # Errors
     ///
-    /// For an item that is of another type, [`ErrorKind::WrongType`].
+    /// [`ErrorKind::WrongType`] for an item of another type.
     pub fn iter_mut<'a, T: ScalarType + 'a>(&'a mut self) -> impl Iterator<Item = Result<&'a mut T>> {
         let locked = &self.reading.locked;
         list::each(locked.arena(), locked.node()).map(move |found| {
@@ -456,11 +455,11 @@ impl<'s, H: Hold> ListMut<'s, H> {
         })
     }
 
-    /// Lends an item to be changed where it lies, as [`StructMut::get_mut`] does a field.
+    /// Lends an item to be changed in place, as [`StructMut::get_mut`] does a field.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::IndexOutOfRange`], or [`ErrorKind::WrongType`] if the item is not of exactly this type.
+    /// [`ErrorKind::IndexOutOfRange`], or [`ErrorKind::WrongType`] if the item does not have exactly this type.
     pub fn get_mut<T: Lend>(&mut self, index: usize) -> Result<T::Mut<'_>> {
         let locked = &self.reading.locked;
         let slot = list::slot(locked.arena(), locked.node(), index as u64);
@@ -468,7 +467,7 @@ impl<'s, H: Hold> ListMut<'s, H> {
         slot.and_then(|slot| unsafe { lend_mut::<T, H>(locked, slot) }).at_part(locked, Part::Index(index))
     }
 
-    /// The struct that is an item.
+    /// An item that is a struct.
     ///
     /// # Errors
     ///
@@ -477,13 +476,13 @@ impl<'s, H: Hold> ListMut<'s, H> {
         self.get_mut::<Struct>(index)
     }
 
-    /// The same guard for a shorter time, to pass on.
+    /// Reborrows the guard for a shorter time, to pass it on.
     pub fn reborrow(&mut self) -> ListMut<'_> {
         ListMut::new(self.changing().reborrow())
     }
 }
 
-/// A list that is held for reading, with all below it.
+/// A list that is held for reading, with everything below it.
 ///
 /// ```
 /// use structstore::Value;
@@ -559,7 +558,7 @@ impl<'s, H: Hold> ListRef<'s, H> {
         lists::get(&self.locked, index)
     }
 
-    /// Reads what a path leads to: see [`Struct::get_at`](crate::Struct::get_at).
+    /// Reads the value at a path: see [`Struct::get_at`](crate::Struct::get_at).
     ///
     /// # Errors
     ///
@@ -568,7 +567,7 @@ impl<'s, H: Hold> ListRef<'s, H> {
         paths::get_at(&self.locked, path)
     }
 
-    /// Reads an item if there is one at that index.
+    /// Reads an item if it exists.
     ///
     /// # Errors
     ///
@@ -596,7 +595,7 @@ impl<'s, H: Hold> ListRef<'s, H> {
         Items { locked, slots: slots.iter().enumerate(), broken, item: PhantomData }
     }
 
-    /// Lends an item to be read where it lies, as [`StructRef::get_ref`] does a field.
+    /// Lends an item to be read in place, as [`StructRef::get_ref`] does a field.
     ///
     /// # Errors
     ///
@@ -608,7 +607,7 @@ impl<'s, H: Hold> ListRef<'s, H> {
             .at_part(&self.locked, Part::Index(index))
     }
 
-    /// The struct that is an item.
+    /// An item that is a struct.
     ///
     /// # Errors
     ///
@@ -617,7 +616,7 @@ impl<'s, H: Hold> ListRef<'s, H> {
         self.get_ref::<Struct>(index)
     }
 
-    /// The list with all below it, detached.
+    /// A complete copy of the list.
     ///
     /// # Errors
     ///

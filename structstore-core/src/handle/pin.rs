@@ -49,7 +49,7 @@ impl Pin {
 }
 
 impl Struct {
-    /// Protects this struct from being removed or replaced in passing. A pin of an observer protects nothing.
+    /// Protects this struct from being removed or replaced, except by force. A pin of an observer has no effect.
     ///
     /// # Errors
     ///

@@ -16,7 +16,7 @@ use crate::value::{Extras, Kind, ToValue, Value, decode_whole, wrong_kind};
 
 /// A handle to a struct: named fields, which keep the order in which they were added.
 ///
-/// Each operation locks for itself what it needs, and is done wholly or not at all. [`Struct::write`] and
+/// Each operation takes the locks that it needs, and happens completely or not at all. [`Struct::write`] and
 /// [`Struct::read`] give guards that hold the struct and everything below it. A name is a `&str` or a
 /// [`key!`](crate::key); a dot in it is just a dot. [`Error`](crate::Error#errors-of-all-operations) lists the errors that all
 /// operations share.
@@ -31,7 +31,7 @@ use crate::value::{Extras, Kind, ToValue, Value, decode_whole, wrong_kind};
 ///
 /// let mut guard = camera.write()?;
 /// *guard.get_mut::<f64>("exposure")? *= 2.0;
-/// // This thread has it: only the guard may operate on it.
+/// // This thread holds it: only the guard may operate on it.
 /// assert!(matches!(camera.get::<f64>("exposure"), Err(error) if error.kind() == ErrorKind::HeldByGuard));
 /// drop(guard);
 /// assert_eq!(camera.get::<f64>("exposure")?, 0.02);
@@ -52,14 +52,14 @@ impl Struct {
 
     /// Assigns a field, which is created if it is missing.
     ///
-    /// A scalar, string or array of the same kind is changed in place, so that handles to it stay valid; a struct
-    /// with declared fields is merged into; everything else is replaced. A declared field converts what is
-    /// assigned without loss, or refuses it.
+    /// A scalar, string or array of the same kind is changed in place, so handles to it stay valid; a struct with
+    /// declared fields is merged into; everything else is replaced. A declared field converts the value without
+    /// loss, or refuses it.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::WrongType`] or [`ErrorKind::OutOfRange`] for a value that a declared field, or a live array, cannot take,
-    /// [`ErrorKind::InvalidName`], [`ErrorKind::TooDeep`], [`ErrorKind::OutOfSpace`]. Nothing is changed then.
+    /// [`ErrorKind::InvalidName`], [`ErrorKind::TooDeep`], [`ErrorKind::OutOfSpace`]. After an error, nothing has changed.
     ///
     /// ```
     /// use structstore::{ArrayValue, StructStore, Value};
@@ -87,8 +87,8 @@ impl Struct {
         value.with_value(|value| structs::set(&self.handle, &key.into(), value))
     }
 
-    /// Assigns fields, as [`Struct::set`] does one; all of them or, after an error, none. Of values of the same name the last
-    /// one stays.
+    /// Assigns several fields, each as [`Struct::set`] does. After an error, none is assigned. Of values of the same name, the
+    /// last one wins.
     ///
     /// # Errors
     ///
@@ -110,7 +110,7 @@ impl Struct {
         structs::update(&self.handle, fields)
     }
 
-    /// Replaces all fields by those of a struct value. Declared fields stay, and take the new values.
+    /// Replaces all fields with those of a struct value. Declared fields stay, and take the new values.
     ///
     /// # Errors
     ///
@@ -152,7 +152,7 @@ impl Struct {
         structs::get(&self.handle, &key.into())
     }
 
-    /// Reads a field if there is one of that name.
+    /// Reads a field if it exists.
     ///
     /// # Errors
     ///
@@ -170,7 +170,7 @@ impl Struct {
         structs::find(&self.handle, &key.into())
     }
 
-    /// Reads a field, which is created with the given value if it is missing.
+    /// Reads a field; creates a missing one with the given value.
     ///
     /// # Errors
     ///
@@ -203,7 +203,7 @@ impl Struct {
         structs::kind(&self.handle, &key.into())
     }
 
-    /// Whether there is a field of that name.
+    /// Whether a field of that name exists.
     ///
     /// # Errors
     ///
@@ -212,7 +212,7 @@ impl Struct {
         structs::contains(&self.handle, &key.into())
     }
 
-    /// The struct that a path leads to. Nothing is created.
+    /// The struct at a path. Never creates one.
     ///
     /// # Errors
     ///
@@ -238,12 +238,12 @@ impl Struct {
         }
     }
 
-    /// Reads what a path leads to: a field, an item of a list, or an element of an array, of which no more is copied.
+    /// Reads the value at a path: a field, an item of a list, or an element of an array; only that element is copied.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotFound`], [`ErrorKind::IndexOutOfRange`]; [`ErrorKind::WrongType`] if a part of the way is of another kind, or what
-    /// it leads to is no `T`; [`ErrorKind::InvalidArgument`] if it is no path.
+    /// [`ErrorKind::NotFound`], [`ErrorKind::IndexOutOfRange`]; [`ErrorKind::WrongType`] if a value on the way has another kind, or
+    /// the value there is not a `T`; [`ErrorKind::InvalidArgument`] if it is not a path.
     ///
     /// ```
     /// use structstore::{Array, ArrayValue, StructStore, Value};
@@ -263,8 +263,8 @@ impl Struct {
         paths::get_at(&self.handle, path)
     }
 
-    /// Assigns to what a path leads to: a field, which is created if it is missing, an item of a list, or an element of an array. What leads
-    /// there has to exist.
+    /// Assigns to a path: a field, which is created if it is missing, an item of a list, or an element of an array. The structs and lists
+    /// on the way must exist.
     ///
     /// # Errors
     ///
@@ -286,7 +286,7 @@ impl Struct {
         value.with_value(|value| paths::set(&self.handle, path.steps(), value))
     }
 
-    /// Removes the field or item that a path leads to, and returns its value.
+    /// Removes the field or item at a path and returns its value.
     ///
     /// # Errors
     ///
@@ -307,16 +307,16 @@ impl Struct {
         paths::take(&self.handle, path.steps())
     }
 
-    /// The struct in a field, which is created empty if it is missing.
+    /// The struct in a field; creates an empty one if the field is missing.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::WrongType`] if the field is no struct, and as [`Struct::set`].
+    /// [`ErrorKind::WrongType`] if the field is not a struct, and as [`Struct::set`].
     pub fn ensure_struct<'k>(&self, key: impl Into<Key<'k>>) -> Result<Struct> {
         structs::get_or_insert(&self.handle, &key.into(), &Value::Struct(Vec::new()))
     }
 
-    /// The list in a field, which is created empty if it is missing.
+    /// The list in a field; creates an empty one if the field is missing.
     ///
     /// # Errors
     ///
@@ -325,7 +325,7 @@ impl Struct {
         structs::get_or_insert(&self.handle, &key.into(), &Value::List(Vec::new()))
     }
 
-    /// The string in a field, which is created empty if it is missing.
+    /// The string in a field; creates an empty one if the field is missing.
     ///
     /// # Errors
     ///
@@ -334,7 +334,7 @@ impl Struct {
         structs::get_or_insert(&self.handle, &key.into(), &Value::Str("".into()))
     }
 
-    /// The bytes in a field, which is created empty if it is missing.
+    /// The bytes in a field; creates an empty field if it is missing.
     ///
     /// # Errors
     ///
@@ -343,7 +343,7 @@ impl Struct {
         structs::get_or_insert(&self.handle, &key.into(), &Value::Bytes((&[]).into()))
     }
 
-    /// Removes a field and returns a copy of its value, with all below it. [`Struct::delete`] makes no copy.
+    /// Removes a field and returns a complete copy of its value. [`Struct::delete`] makes no copy.
     ///
     /// # Errors
     ///
@@ -360,13 +360,12 @@ impl Struct {
         structs::take(&self.handle, &key.into())
     }
 
-    /// Removes a field that is an array and returns its elements where they lie, without a copy, as a view that nothing in the store leads
-    /// to any more. Views of it that others have share them. In a transaction that fails, the array comes back with the elements as they are
-    /// then.
+    /// Removes an array and returns its memory, without a copy, as a view that nothing in the store leads to any more. Other views of the
+    /// array share this memory. If a transaction around it fails, the array comes back with the elements that it has then.
     ///
     /// # Errors
     ///
-    /// As [`Struct::remove`]; [`ErrorKind::WrongType`] if it is no array. Nothing is removed then.
+    /// As [`Struct::remove`]; [`ErrorKind::WrongType`] if it is not an array. After an error, nothing has been removed.
     ///
     /// ```
     /// use structstore::StructStore;
@@ -381,7 +380,7 @@ impl Struct {
         structs::remove(&self.handle, &key.into(), |_, raw| moved_out(self.handle.arena(), raw))
     }
 
-    /// Removes a field and all below it.
+    /// Removes a field and everything below it.
     ///
     /// # Errors
     ///
@@ -390,10 +389,10 @@ impl Struct {
         structs::delete(&self.handle, &key.into())
     }
 
-    /// Removes a field and all below it, also one that is declared, or that live bindings use: those are stale then.
+    /// Removes a field and everything below it, even if it is declared, or if live bindings use it. These bindings become stale.
     ///
-    /// A declared field of a struct that a living process has bound is removed only with that struct, since the binding knows where
-    /// it is.
+    /// A declared field of a struct that a running process has bound can only be removed with that struct, because the binding knows
+    /// where the field is.
     ///
     /// # Errors
     ///
@@ -441,7 +440,7 @@ impl Struct {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Declared`] if a binding has declared one of them; nothing is removed then.
+    /// [`ErrorKind::Declared`] if a binding has declared one of them. After an error, nothing has been removed.
     pub fn clear(&self) -> Result<()> {
         structs::clear(&self.handle)
     }
@@ -464,8 +463,8 @@ impl Struct {
         Ok(self.len()? == 0)
     }
 
-    /// The names of the fields, in order. Through a store that was opened read-only and is changed all the time, they may mix
-    /// several moments.
+    /// The names of the fields, in order. In a store that was opened read-only and changes all the time, they may mix several
+    /// moments.
     ///
     /// # Errors
     ///
@@ -478,8 +477,8 @@ impl Struct {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::StaleHandle`], [`ErrorKind::HeldByGuard`]; [`ErrorKind::Contended`] for a store that was opened read-only and is changed
-    /// again and again meanwhile.
+    /// [`ErrorKind::StaleHandle`], [`ErrorKind::HeldByGuard`]; [`ErrorKind::Contended`] for a store that was opened read-only and
+    /// changes again and again meanwhile.
     ///
     /// ```
     /// let store = structstore::StructStore::new();
@@ -487,7 +486,7 @@ impl Struct {
     /// store.set("right", 2)?;
     /// for (name, value) in store.iter()? {
     ///     println!("{name}: {value}");
-    ///     store.set(&name, 0)?; // what is iterated over is a copy
+    ///     store.set(&name, 0)?; // the loop iterates over a copy
     /// }
     /// # Ok::<(), structstore::Error>(())
     /// ```
@@ -495,12 +494,12 @@ impl Struct {
         structs::into_iter(self.to_value()?)
     }
 
-    /// The struct with all below it, as of one moment.
+    /// A complete copy of the struct, as of one moment.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::StaleHandle`], [`ErrorKind::HeldByGuard`]; [`ErrorKind::Contended`] for a store that was opened read-only and is changed
-    /// again and again meanwhile.
+    /// [`ErrorKind::StaleHandle`], [`ErrorKind::HeldByGuard`]; [`ErrorKind::Contended`] for a store that was opened read-only and
+    /// changes again and again meanwhile.
     ///
     /// ```
     /// let store = structstore::StructStore::new();
@@ -514,7 +513,7 @@ impl Struct {
         ops::to_value(&self.handle)
     }
 
-    /// Whether this and another struct, perhaps of another store, hold equal values; see [`Value`].
+    /// Whether this and another struct, perhaps of another store, contain equal values; see [`Value`].
     ///
     /// # Errors
     ///
@@ -523,8 +522,8 @@ impl Struct {
         Ok(self.to_value()? == other.to_value()?)
     }
 
-    /// The struct with all below it as a snapshot: bytes that keep types, order and metadata exactly, and from which
-    /// [`Struct::restore`] makes equal contents in any store, on any machine.
+    /// The complete struct as a snapshot: bytes that keep types, order and metadata exactly, from which [`Struct::restore`]
+    /// restores the contents in any store, on any machine.
     ///
     /// # Errors
     ///
@@ -543,7 +542,7 @@ impl Struct {
         ops::snapshot(&self.handle, Extras { metas: true, ..Extras::default() })?.finish()
     }
 
-    /// The same, with all samples that [streams](crate::stream) keep, instead of the newest ones. A stream that is restored numbers them from 0.
+    /// The same, with all samples that [streams](crate::stream) keep, instead of the newest ones. A restored stream numbers them from 0.
     ///
     /// # Errors
     ///
@@ -552,20 +551,20 @@ impl Struct {
         ops::snapshot(&self.handle, Extras { metas: true, samples: true, ..Extras::default() })?.finish()
     }
 
-    /// Replaces all fields by those of a snapshot, in one operation. Declared fields stay, and take the new values. A field without
-    /// metadata of its own gets that of the snapshot: its limits, unit, description and default. Structs that record no versions of types
-    /// get those of the snapshot.
+    /// Replaces all fields with those of a snapshot, in one operation. Declared fields stay, and take the new values. A field without
+    /// metadata gets that of the snapshot: its limits, unit, description and default. Structs that record no versions of types get those
+    /// of the snapshot.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Mismatch`] or [`ErrorKind::Corrupt`] if the snapshot is damaged, and as [`Struct::set`]. Nothing is changed
-    /// then.
+    /// [`ErrorKind::Mismatch`] or [`ErrorKind::Corrupt`] if the snapshot is damaged, and as [`Struct::set`]. After an error, nothing
+    /// has changed.
     pub fn restore(&self, snapshot: &[u8]) -> Result<()> {
         structs::restore(&self.handle, &decode_whole(snapshot)?)
     }
 }
 
-/// The struct that a path leads to in one that is held.
+/// The struct at a path in a struct that is held.
 fn locked_at<'a, H: Hold>(held: &'a Locked<'_, H>, path: &str) -> Result<Locked<'a>> {
     let path: Path = path.parse()?;
     if path.is_root() {
@@ -581,7 +580,7 @@ fn locked_at<'a, H: Hold>(held: &'a Locked<'_, H>, path: &str) -> Result<Locked<
     }
 }
 
-/// A struct that is held exclusively, with all below it. What it reads, it reads as a [`StructRef`].
+/// A struct that is held exclusively, with everything below it. Reading works as with a [`StructRef`].
 ///
 /// ```
 /// use structstore::StructStore;
@@ -591,7 +590,7 @@ fn locked_at<'a, H: Hold>(held: &'a Locked<'_, H>, path: &str) -> Result<Locked<
 /// let mut root = store.write()?;
 /// root.set("num", 5)?;
 /// *root.get_mut::<i32>("num")? += 1;
-/// // What lies below is reached through the guard.
+/// // Values below it are reached through the guard.
 /// let mut camera = root.at("camera")?;
 /// *camera.get_mut::<f64>("exposure")? *= 2.0;
 /// camera.set("gain", 1)?;
@@ -638,7 +637,7 @@ impl<'s, H: Hold> StructMut<'s, H> {
         value.with_value(|value| structs::set(&self.locked, &key.into(), value))
     }
 
-    /// Assigns to what a path leads to, as [`Struct::set_at`] does.
+    /// Assigns to a path, as [`Struct::set_at`] does.
     ///
     /// # Errors
     ///
@@ -648,7 +647,7 @@ impl<'s, H: Hold> StructMut<'s, H> {
         value.with_value(|value| paths::set(&self.locked, path.steps(), value))
     }
 
-    /// Removes what a path leads to, as [`Struct::remove_at`] does.
+    /// Removes the field or item at a path, as [`Struct::remove_at`] does.
     ///
     /// # Errors
     ///
@@ -658,7 +657,7 @@ impl<'s, H: Hold> StructMut<'s, H> {
         paths::take(&self.locked, path.steps())
     }
 
-    /// Assigns fields, as [`Struct::update`] does; all of them or, after an error, none.
+    /// Assigns several fields, as [`Struct::update`] does. After an error, none is assigned.
     ///
     /// # Errors
     ///
@@ -679,7 +678,7 @@ impl<'s, H: Hold> StructMut<'s, H> {
         value.with_value(|value| structs::replace(&self.locked, value))
     }
 
-    /// Reads a field, which is created with the given value if it is missing.
+    /// Reads a field; creates a missing one with the given value.
     ///
     /// # Errors
     ///
@@ -688,12 +687,12 @@ impl<'s, H: Hold> StructMut<'s, H> {
         default.with_value(|default| structs::get_or_insert(&self.locked, &key.into(), default))
     }
 
-    /// Lends a field to be changed where it lies: a scalar of exactly this type by `&mut`, and structs, lists, arrays, strings
-    /// and bytes by the guard of their type.
+    /// Lends a field to be changed in place: a scalar of exactly this type by `&mut`; structs, lists, arrays, strings and bytes
+    /// by the guard of their type.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotFound`], or [`ErrorKind::WrongType`] if the field is not of exactly this type.
+    /// [`ErrorKind::NotFound`], or [`ErrorKind::WrongType`] if the field does not have exactly this type.
     ///
     /// ```
     /// use structstore::{List, StructStore};
@@ -718,7 +717,7 @@ impl<'s, H: Hold> StructMut<'s, H> {
         .at_part(&self.reading.locked, Part::Name(key.name()))
     }
 
-    /// The struct that a path leads to.
+    /// The struct at a path.
     ///
     /// # Errors
     ///
@@ -738,7 +737,7 @@ impl<'s, H: Hold> StructMut<'s, H> {
         locked_at(&self.reading.locked, path).map(StructMut::new)
     }
 
-    /// The struct in a field, which is created empty if it is missing.
+    /// The struct in a field; creates an empty one if the field is missing.
     ///
     /// # Errors
     ///
@@ -747,7 +746,7 @@ impl<'s, H: Hold> StructMut<'s, H> {
         ensured::<Struct, H>(self, &key.into(), &Value::Struct(Vec::new()))
     }
 
-    /// The list in a field, which is created empty if it is missing.
+    /// The list in a field; creates an empty one if the field is missing.
     ///
     /// # Errors
     ///
@@ -756,7 +755,7 @@ impl<'s, H: Hold> StructMut<'s, H> {
         ensured::<List, H>(self, &key.into(), &Value::List(Vec::new()))
     }
 
-    /// The string in a field, which is created empty if it is missing.
+    /// The string in a field; creates an empty one if the field is missing.
     ///
     /// # Errors
     ///
@@ -765,7 +764,7 @@ impl<'s, H: Hold> StructMut<'s, H> {
         ensured::<Str, H>(self, &key.into(), &Value::Str("".into()))
     }
 
-    /// The bytes in a field, which are created empty if they are missing.
+    /// The bytes in a field; creates an empty field if it is missing.
     ///
     /// # Errors
     ///
@@ -783,7 +782,7 @@ impl<'s, H: Hold> StructMut<'s, H> {
         structs::take(&self.locked, &key.into())
     }
 
-    /// Removes a field and all below it.
+    /// Removes a field and everything below it.
     ///
     /// # Errors
     ///
@@ -792,7 +791,7 @@ impl<'s, H: Hold> StructMut<'s, H> {
         structs::delete(&self.locked, &key.into())
     }
 
-    /// Removes a field, whoever uses it, as [`Struct::delete_forced`] does.
+    /// Removes a field even if it is in use, as [`Struct::delete_forced`] does.
     ///
     /// # Errors
     ///
@@ -819,13 +818,13 @@ impl<'s, H: Hold> StructMut<'s, H> {
         structs::clear(&self.locked)
     }
 
-    /// The same guard for a shorter time, to pass on.
+    /// Reborrows the guard for a shorter time, to pass it on.
     pub fn reborrow(&mut self) -> StructMut<'_> {
         StructMut::new(self.locked.reborrow())
     }
 }
 
-/// A struct that is held for reading, with all below it.
+/// A struct that is held for reading, with everything below it.
 ///
 /// ```
 /// use structstore::{Str, StructStore};
@@ -859,7 +858,7 @@ impl<'s, H: Hold> StructRef<'s, H> {
         structs::get(&self.locked, &key.into())
     }
 
-    /// Reads what a path leads to: see [`Struct::get_at`].
+    /// Reads the value at a path: see [`Struct::get_at`].
     ///
     /// # Errors
     ///
@@ -868,7 +867,7 @@ impl<'s, H: Hold> StructRef<'s, H> {
         paths::get_at(&self.locked, path)
     }
 
-    /// Reads a field if there is one of that name.
+    /// Reads a field if it exists.
     ///
     /// # Errors
     ///
@@ -878,8 +877,8 @@ impl<'s, H: Hold> StructRef<'s, H> {
         structs::find(&self.locked, &key.into())
     }
 
-    /// Lends a field to be read where it lies: a scalar of exactly this type by `&`, and structs, lists, arrays, strings and
-    /// bytes by the guard of their type.
+    /// Lends a field to be read in place: a scalar of exactly this type by `&`; structs, lists, arrays, strings and bytes by the
+    /// guard of their type.
     ///
     /// # Errors
     ///
@@ -904,7 +903,7 @@ impl<'s, H: Hold> StructRef<'s, H> {
             .at_part(&self.locked, Part::Name(key.name()))
     }
 
-    /// The struct that a path leads to.
+    /// The struct at a path.
     ///
     /// # Errors
     ///
@@ -922,7 +921,7 @@ impl<'s, H: Hold> StructRef<'s, H> {
         structs::kind(&self.locked, &key.into())
     }
 
-    /// Whether there is a field of that name.
+    /// Whether a field of that name exists.
     ///
     /// # Errors
     ///
@@ -967,7 +966,7 @@ impl<'s, H: Hold> StructRef<'s, H> {
         structs::into_iter(self.to_value()?)
     }
 
-    /// The struct with all below it, detached.
+    /// A complete copy of the struct.
     ///
     /// # Errors
     ///

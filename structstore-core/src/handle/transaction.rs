@@ -1,4 +1,4 @@
-//! Transactions on structs: many changes that happen wholly or not at all.
+//! Transactions on structs: many changes that happen completely or not at all.
 
 use super::{Struct, StructMut, Within};
 use crate::access::{Access, Located, Locked};
@@ -9,18 +9,17 @@ use crate::journal::Pending;
 use crate::lock::{Mode, Wait};
 
 impl Struct {
-    /// Runs `change` with the struct held exclusively, with all below it. If it returns an error or panics, or if the
-    /// process dies, all that it has changed through what it is given is undone; if it returns `Ok`, all of it has
+    /// Runs `change` with the struct held exclusively, with everything below it. If `change` returns an error or panics, or
+    /// if the process dies, all its changes through the given guard are undone; if it returns `Ok`, all of them have
     /// happened. Others see no intermediate state.
     ///
-    /// Covered are fields and items that come, go or are assigned, scalars that are lent as `&mut`, strings and bytes,
-    /// and arrays where they are assigned as a whole. Elements of an array that are changed in place are not: copying
-    /// them is what assigning the array does. Changes elsewhere, made meanwhile by the same thread, do not belong to the
-    /// transaction.
+    /// The transaction covers fields and items that are added, removed or assigned, scalars that are lent as `&mut`, strings
+    /// and bytes, and arrays that are assigned as a whole. It does not cover elements of an array that are changed in place;
+    /// assign the array instead. Changes elsewhere, made meanwhile by the same thread, do not belong to the transaction.
     ///
     /// # Errors
     ///
-    /// What `change` returns, or before it runs: [`ErrorKind::StaleHandle`], [`ErrorKind::HeldByGuard`], [`ErrorKind::Deadlock`],
+    /// The error that `change` returns, or before it runs: [`ErrorKind::StaleHandle`], [`ErrorKind::HeldByGuard`], [`ErrorKind::Deadlock`],
     /// [`ErrorKind::InTransaction`] if this thread is in another transaction.
     ///
     /// ```

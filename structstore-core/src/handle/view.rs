@@ -21,8 +21,8 @@ use crate::value::{DType, Element, Kind, whole_elements, wrong_kind};
 /// An array's memory, kept by a lease: it stays valid when the array is removed or replaced, and when the store is
 /// closed.
 ///
-/// Others may write to it at any time, so that it lends no slices: elements are read and written one by one, or
-/// copied. It is what a NumPy array over the store holds.
+/// Others may write to it at any time, so it lends no slices: elements are read and written one by one, or copied. A
+/// NumPy array over the store holds one.
 ///
 /// ```
 /// use structstore::{Array, ArrayValue, StructStore};
@@ -49,13 +49,15 @@ pub struct ArrayView {
     lease: Arc<Lease>,
 }
 
-/// Whether whoever has a view may write to the elements.
+/// Whether the owner of a view may write to the elements.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Writes {
     Allowed,
     /// The elements have limits, which nothing would keep.
     Limited,
-    /// The store, or this thread's lock, is for reading.
+    /// This thread had locked the array for reading.
+    ReadLocked,
+    /// The store is for reading.
     Refused,
 }
 
@@ -102,7 +104,7 @@ impl ArrayView {
         self.data
     }
 
-    /// A copy of the elements, which may be torn if somebody writes to them meanwhile.
+    /// A copy of the elements. It may be torn if another thread or process writes to them meanwhile.
     ///
     /// # Errors
     ///
@@ -115,7 +117,8 @@ impl ArrayView {
         Ok(unsafe { copy_elements(self.data.cast(), whole_elements::<T>(self.bytes)) })
     }
 
-    /// A copy of some bytes of the elements, as many of them as there are. It may be torn if somebody writes to them meanwhile.
+    /// A copy of a range of the elements' bytes, up to their end. It may be torn if another thread or process writes to them
+    /// meanwhile.
     ///
     /// ```
     /// use structstore::{Array, ArrayValue, StructStore};
@@ -134,9 +137,8 @@ impl ArrayView {
         unsafe { copy_elements(self.data.wrapping_add(start), end.wrapping_sub(start)) }
     }
 
-    /// Whether the array still has this memory: not once it was given other elements by assignment, or a guard changed it while the
-    /// view existed, or it was removed. The view then keeps the elements that the array had. A [live](crate::ArrayValue::live) array
-    /// has it until it is removed.
+    /// Whether the array still has this memory. It does not after it was assigned, was changed by a guard while the view existed, or was
+    /// removed: the view then keeps the old elements. A [live](crate::ArrayValue::live) array keeps its memory until it is removed.
     ///
     /// ```
     /// use structstore::{Array, ArrayValue, StructStore};
@@ -179,8 +181,8 @@ impl ArrayView {
         self.lease.block()
     }
 
-    /// Whether its elements had limits when the view was taken. It is read-only then: [`Struct::set_at`](crate::Struct::set_at) assigns
-    /// an element.
+    /// Whether its elements had limits when the view was taken. Such a view is read-only; [`Struct::set_at`](crate::Struct::set_at)
+    /// assigns an element.
     pub fn is_limited(&self) -> bool {
         self.writes == Writes::Limited
     }
@@ -194,7 +196,7 @@ impl ArrayView {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::WrongType`] if they are of another type, [`ErrorKind::ReadOnly`] if they may not be written.
+    /// [`ErrorKind::WrongType`] if they are of another type, [`ErrorKind::ReadOnly`] if they cannot be written.
     ///
     /// ```
     /// use structstore::{Array, ArrayValue, StructStore};
@@ -214,6 +216,10 @@ impl ArrayView {
         match self.writes {
             Writes::Allowed => {}
             Writes::Limited => return Err(limited()),
+            Writes::ReadLocked => {
+                let place = self.lease.arena().place();
+                return Err(Error::new(ErrorKind::ReadOnly).of(place).finding("viewed under a read lock"));
+            }
             Writes::Refused => return Err(self.lease.arena().refusal()),
         }
         // SAFETY: in bounds and aligned; the lease keeps the memory for as long as self; atomics take any bytes.
@@ -262,10 +268,10 @@ pub(crate) fn unpublished(handle: &Handle, dtype: DType, shape: &[usize]) -> Res
 pub(crate) fn lease(array: &Near<'_>) -> Result<ArrayView> {
     let arena = array.arena();
     let shared = array.store().reentrant && array.own()?.shared;
-    let may_write = !shared && !array.store().observes();
     // Read when the block is leased: limits that are declared later come with another block.
     let writes = |node: &Node| match refuse_plain(arena, node) {
-        _ if !may_write => Writes::Refused,
+        _ if array.store().observes() => Writes::Refused,
+        _ if shared => Writes::ReadLocked,
         Ok(()) => Writes::Allowed,
         Err(_) => Writes::Limited,
     };

@@ -16,16 +16,16 @@ const CHECK_PAUSE: Duration = Duration::from_micros(300);
 
 impl Struct {
     /// Verifies every invariant of the format below this struct: links, generations, indices, strings, and, at the root
-    /// of a shared store, that all memory is accounted for. What processes that died have left is repaired first.
+    /// of a shared store, that all memory is accounted for. The remains of dead processes are repaired first.
     ///
-    /// A store that was opened read-only is verified without locks: repeatedly, for a second at most, until a try falls between two
+    /// A store that was opened read-only is verified without locks: repeatedly, for at most a second, until an attempt falls between two
     /// changes.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Corrupt`] says what is wrong and where. For a store that was opened read-only also [`ErrorKind::NotReady`] if
-    /// it was changed all the time, and [`ErrorKind::Abandoned`] if a process died while it was changing something, which only
-    /// a process that may write can repair.
+    /// [`ErrorKind::Corrupt`] names the damage and its place. For a store that was opened read-only, also [`ErrorKind::NotReady`] if
+    /// it changed all the time, and [`ErrorKind::Abandoned`] if a process died in the middle of a change, which only a process
+    /// that may write can repair.
     ///
     /// ```
     /// let store = structstore::StructStore::new();

@@ -47,10 +47,16 @@ impl Scratch {
             let found = found?;
             let (offset, field) = (found.offset, found.field);
             if !offset.is_multiple_of(FIELD) || !self.unused.remove(offset / FIELD) {
-                return Err(broken(format!("a field at {offset:#x}"), "fields within its chunks, each once"));
+                return Err(broken(
+                    format!("a field at {offset:#x}"),
+                    "each field once, within the chunks of the struct",
+                ));
             }
             if load(&field.previous) != previous {
-                return Err(broken("a field whose links disagree".to_owned(), "fields linked both ways"));
+                return Err(broken(
+                    "a field whose links disagree".to_owned(),
+                    "fields that are linked both ways",
+                ));
             }
             let name = copy_name(arena, field)?;
             let key = Key::new(name.text()?);
@@ -58,8 +64,8 @@ impl Scratch {
             // Bytes behind the end of a short name are part of what is compared.
             if load(&field.hash) != key.hash() || !has_name(arena, field, &key)? {
                 return Err(broken(
-                    format!("the field {:?} with another hash", key.name()),
-                    "that of its name",
+                    format!("the field {:?} with a wrong hash", key.name()),
+                    "the hash of its name",
                 ));
             }
             for alias in aliases(arena, field)? {
@@ -72,7 +78,7 @@ impl Scratch {
             previous = offset;
         }
         if load(&node.body[LAST]) != previous {
-            return Err(broken("another last field".to_owned(), "the last field of the order"));
+            return Err(broken("a wrong last field".to_owned(), "the last field in order"));
         }
         check_names(arena, node, hashes)?;
         self.check_index(arena, index(arena, node)?, others, load(&node.body[FILLED]))?;
@@ -80,15 +86,13 @@ impl Scratch {
         while offset != 0 {
             if !offset.is_multiple_of(FIELD) || !self.unused.remove(offset / FIELD) {
                 let found = format!("a free field at {offset:#x}");
-                return Err(broken(found, "free fields within its chunks, each once"));
+                return Err(broken(found, "each free field once, within the chunks of the struct"));
             }
             offset = load(&arena.at::<Field>(offset)?.next);
         }
         match self.unused.len() {
             0 => Ok(()),
-            lost => {
-                Err(broken(format!("{lost} fields that are lost"), "every field either free or in order"))
-            }
+            lost => Err(broken(format!("{lost} lost fields"), "every field either free or in order")),
         }
     }
 
@@ -103,7 +107,7 @@ impl Scratch {
         let broken = |found: String, expected| Error::corrupt("the index of a struct", found, expected);
         let filled = index.iter().filter(|word| load(word) != 0).count() as u64;
         if filled != counted {
-            return Err(broken(format!("{filled} entries"), "as many as counted"));
+            return Err(broken(format!("{filled} entries"), "as many entries as it counts"));
         }
         let mask = index.len().wrapping_sub(1);
         // How many places before each one are filled without a gap. The index is a ring: its end comes before its beginning.
@@ -125,16 +129,19 @@ impl Scratch {
             match others.take(entry, within) {
                 Taken::One => {}
                 Taken::Elsewhere => {
-                    return Err(broken("an entry behind a gap".to_owned(), "one where it is looked for"));
+                    return Err(broken("an entry behind a gap".to_owned(), "an entry where lookups find it"));
                 }
                 Taken::None => {
-                    return Err(broken(format!("the entry {entry:#x}"), "one of a field, and the only one"));
+                    return Err(broken(
+                        format!("the entry {entry:#x}, which belongs to no field or is there twice"),
+                        "one entry for each name",
+                    ));
                 }
             }
         }
         match self.unseen.len().saturating_add(others.len()) {
             0 => Ok(()),
-            missing => Err(broken(format!("no entries of {missing} names"), "every name in the index")),
+            missing => Err(broken(format!("no entries for {missing} names"), "every name in the index")),
         }
     }
 }

@@ -36,8 +36,9 @@ impl Arena {
         let header = self.header();
         let (committed, max, end) = (load(&header.committed), load(&header.max_size), load(&header.heap.end));
         if committed > max || max > RESERVATION || end >= committed {
-            let found = format!("the end of the heap at {end}, {committed} bytes, at most {max}");
-            return Err(Error::corrupt("the header", found, "one no larger than the next"));
+            let found =
+                format!("a heap that ends at {end} in a segment of {committed} bytes that may grow to {max}");
+            return Err(Error::corrupt("the header", found, "each of them within the next"));
         }
         let (lifetime, removed) = (load(&header.lifetime), load(&header.removed));
         if !matches!(lifetime, TRANSIENT | PERSISTENT) || removed > 1 || load(&header.untouched) > 1 {
@@ -46,7 +47,11 @@ impl Arena {
         }
         let undo = load(&header.heap.undo_count);
         if undo != 0 {
-            return Err(Error::corrupt("the heap", format_args!("{undo} words to be restored"), "none"));
+            return Err(Error::corrupt(
+                "the heap",
+                format_args!("an undo log of {undo} words"),
+                "an empty one",
+            ));
         }
         Ok(())
     }
@@ -60,7 +65,7 @@ impl Arena {
                 return Err(Error::corrupt(
                     place,
                     format_args!("the state {state}"),
-                    "one of a participant, or 0",
+                    "the state of a participant, or 0",
                 ));
             }
         }
@@ -72,8 +77,8 @@ impl Arena {
         if used != lines {
             return Err(Error::corrupt(
                 "the seats",
-                format_args!("{used} of them, {lines} with locks"),
-                "one each",
+                format_args!("{used} seats and {lines} lines of locks"),
+                "one line for each seat",
             ));
         }
         // The operation of this thread's own transaction may be under way.
@@ -84,19 +89,22 @@ impl Arena {
             let line = self.record::<SeatLine>(index)?;
             let participant = load(&seat.participant);
             if participant != 0 && index >= used {
-                return broken("a thread in it", "nobody, for it was never used");
+                return broken("a thread in a seat that was never used", "none");
             }
             if !self.is_of_attached(participant) {
-                return broken("a thread of a process that is gone", "one of an attached process");
+                return broken("a thread of a process that ended", "a thread of an attached process");
             }
             if !line.covers() {
-                return broken("locks that it does not count", "all of them counted");
+                return broken("locks that it does not count", "a count of all its locks");
             }
             if line.any_of_all() && (participant == 0 || !self.is_marked(index)) {
-                return broken("locks of nobody", "none, or the mark of somebody who has it");
+                return broken(
+                    "locks without an owner",
+                    "no locks, or a thread that is marked as their owner",
+                );
             }
             if participant != 0 && load(&seat.journal) == 0 && !self.is_marked(index) {
-                return broken("a thread without its mark", "a mark");
+                return broken("a thread that is not marked", "a marked thread");
             }
             // What others build aside is not their own yet. Everything else they do under locks, and this one holds the root.
             let building = [&seat.pending_blocks, &seat.pending_nodes];
@@ -121,13 +129,17 @@ impl Arena {
             let leaving = record.leaving.load(Ordering::Relaxed);
             let participant = record.participant.load(Ordering::Relaxed);
             if leaving > 1 || leaving == 1 && participant == 0 {
-                return Err(Error::corrupt("a watcher", format_args!("the mark {leaving:#x}"), "none"));
+                return Err(Error::corrupt(
+                    "a watcher",
+                    format_args!("the mark of leaving {leaving:#x}"),
+                    "0, or 1 in a record in use",
+                ));
             }
             if !self.is_of_attached(participant) {
                 return Err(Error::corrupt(
                     "a watcher",
-                    "one of a process that is gone",
-                    "an attached process",
+                    "the record of a process that ended",
+                    "a record of an attached process",
                 ));
             }
             if participant != 0 {
@@ -137,7 +149,11 @@ impl Arena {
         }
         let watching = self.header().watching.load(Ordering::Relaxed);
         if watching != count {
-            return Err(Error::corrupt("the watchers", watching, "as many as are registered"));
+            return Err(Error::corrupt(
+                "the watchers",
+                format_args!("a count of {watching}"),
+                "as many as are registered",
+            ));
         }
         let mut watched = HashSet::new();
         self.watched(|node| {
@@ -145,10 +161,10 @@ impl Arena {
         });
         for node in &watched {
             if !notice::is_announced(self, *node)? {
-                let expected = "marks all the way to the root";
+                let expected = "marks on every node up to the root";
                 return Err(Error::corrupt(
                     format_args!("the watched node {node}"),
-                    "no mark above it",
+                    "a node above it without a mark",
                     expected,
                 ));
             }
@@ -157,10 +173,10 @@ impl Arena {
             // Whoever watches a node that is gone may have left its mark to who has the record now.
             let (marked, node) = (self.node(index)?.head.notice.is_watched(), index);
             if marked && !named.contains(&node) || !marked && watched.contains(&node) {
-                let expected = "a mark if it is watched, and only then";
+                let expected = "a mark if the node is watched, and none otherwise";
                 return Err(Error::corrupt(
                     format_args!("the watch word of node {index}"),
-                    "another",
+                    "a watch mark that does not match the watchers",
                     expected,
                 ));
             }
@@ -187,16 +203,19 @@ impl Arena {
                 |found: String, expected| Err(Error::corrupt(format_args!("node {index}"), found, expected));
             let word = &node.head.word;
             if is_free_but_held(load(word)) {
-                return broken("a lock of nobody's".to_owned(), "an owner, or no lock");
+                return broken("a held lock without an owner".to_owned(), "an owner");
             }
             if let Some(seat) = owner_seat(load(word))
                 && !self.owns(seat, index, word)
             {
-                return broken(format!("the lock of seat {seat}"), "one that the seat has");
+                return broken(
+                    format!("a lock in the name of seat {seat}, which does not hold it"),
+                    "the seat that holds it",
+                );
             }
             let hints = load(&node.head.hints);
             if !are_hints(hints, RECOVERED) {
-                return broken(format!("the hints {hints:#x}"), "hints that somebody gave");
+                return broken(format!("the hints {hints:#x}"), "valid hints");
             }
         }
         Ok(())

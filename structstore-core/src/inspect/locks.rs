@@ -1,4 +1,4 @@
-//! Who holds locks, for those who look into a store.
+//! Which threads hold locks, for tools that look into a store.
 
 use crate::access::Access;
 use crate::arena::Arena;
@@ -11,7 +11,7 @@ use crate::lock::{MAX_SEATS, Mode, NodeId, SeatLine, generation, is_awaited, own
 use crate::node;
 use crate::sync::Ordering;
 
-/// A lock that a thread holds, or asks for.
+/// A lock that a thread holds or requests.
 ///
 /// ```
 /// use structstore::StructStore;
@@ -29,7 +29,7 @@ use crate::sync::Ordering;
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct LockHolder {
-    /// The structure that is locked, with all below it or alone; empty for the root.
+    /// The locked structure, with everything below it or alone; empty for the root.
     pub path: Path,
     /// What the lock covers.
     pub mode: LockMode,
@@ -49,16 +49,16 @@ pub struct LockHolder {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 #[non_exhaustive]
 pub enum LockMode {
-    /// The structure and all below it, for reading: of a read guard, or an operation.
+    /// The structure and everything below it, for reading: of a read guard, or an operation.
     Shared,
     /// The structure's own fields or items, for one change.
     Node,
-    /// The structure and all below it, for changing: of a write guard, or an operation.
+    /// The structure and everything below it, for changing: of a write guard, or an operation.
     Tree,
 }
 
 impl Struct {
-    /// The locks of the store that this is a part of, as they are at about this moment.
+    /// The locks of the store that contains this, as they are at about this moment.
     ///
     /// # Errors
     ///

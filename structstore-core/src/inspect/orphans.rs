@@ -1,4 +1,4 @@
-//! Shared memory that programs have left behind when they were killed.
+//! Shared memory that killed programs left behind.
 
 use crate::arena::Arena;
 use crate::arena::layout::{Header, OBSERVING, PERSISTENT};
@@ -9,10 +9,10 @@ use crate::segment::{Access, Liveness, Place, RESERVATION, Segment};
 use crate::shared::{StructStoreShared, examine};
 use crate::sync::Ordering;
 
-/// The names of orphans: transient stores that no living process has open to change them, as processes leave them that are
-/// killed. Persistent stores are not listed, nor is what cannot be read or belongs to another user.
+/// The names of orphans: transient stores that no living process has open to change them. Killed processes leave them behind.
+/// Persistent stores, stores that cannot be read, and stores of other users are not listed.
 ///
-/// Opening such a store repairs it. A process that changes it takes it over; one that does not leaves it as it was.
+/// Opening such a store repairs it. A process that changes it takes it over; otherwise, it stays an orphan.
 /// [`StructStoreShared::unlink`](crate::StructStoreShared::unlink) removes it.
 ///
 /// # Errors

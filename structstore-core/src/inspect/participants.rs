@@ -16,7 +16,7 @@ use crate::segment::{PARTICIPANTS, SHM_DIRECTORY};
 use crate::shared::StructStoreShared;
 use crate::sync::Ordering;
 
-/// When the name of a shared store goes; see [`Cleanup`](crate::Cleanup).
+/// When the name of a shared store is removed; see [`Cleanup`](crate::Cleanup).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 #[non_exhaustive]
 pub enum Lifetime {
@@ -36,8 +36,8 @@ impl fmt::Display for Lifetime {
     }
 }
 
-/// A process that is attached to a store for changing it, or that died and was not repaired yet. Those that are attached
-/// read-only leave no record; see [`StructStoreShared::has_readers`].
+/// A process that is attached to a store for changing it, or that died and whose remains were not repaired yet. Read-only
+/// attachments leave no record; see [`StructStoreShared::has_readers`].
 ///
 /// ```
 /// use structstore::StructStoreShared;
@@ -59,13 +59,13 @@ pub struct Participant {
     pub program: Option<String>,
     /// Whether it is alive.
     pub alive: bool,
-    /// How many of its threads have changed something or taken a lock.
+    /// How many of its threads changed something or took a lock.
     pub threads: usize,
     /// Whether it only observes, and does not count for the store's lifetime.
     pub observes: bool,
     /// How many blocks of arrays, streams and fields its views, handles and references keep.
     pub leases: usize,
-    /// The version of this library that it uses, such as `0.2.0`, if it has said so.
+    /// The version of this library that it uses, such as `0.2.0`, if that is known.
     pub library: Option<String>,
     /// The PID namespace in which its id means something, by its inode; 0 if that is unknown.
     pub namespace: u64,
@@ -108,7 +108,7 @@ pub fn format_version() -> u64 {
 }
 
 impl StructStoreShared {
-    /// The processes that are attached for changing the store, and those that died and were not repaired yet.
+    /// The processes that are attached for changing the store, and those that died and whose remains were not repaired yet.
     ///
     /// # Errors
     ///
@@ -138,7 +138,7 @@ impl StructStoreShared {
         Ok(participants)
     }
 
-    /// When the store's name goes, as its creator has decided.
+    /// When the store's name is removed, as its creator decided.
     pub fn lifetime(&self) -> Lifetime {
         match self.arena.header().lifetime.load(Ordering::Acquire) {
             layout::PERSISTENT => Lifetime::Persistent,

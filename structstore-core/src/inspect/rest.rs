@@ -57,13 +57,11 @@ impl Arena {
             return match self.heap_owner(lock) {
                 Some(owner) if !self.is_alive(owner) => Err(Error::new(ErrorKind::Abandoned)),
                 // Its owner may just have gone, or come. Who finds this twice believes it.
-                None if lock == 0 => {
-                    Err(Error::corrupt("the heap", "words to be restored by nobody", "none"))
-                }
+                None if lock == 0 => Err(Error::corrupt("the heap", "an undo log without an owner", "none")),
                 None => Err(Error::corrupt(
                     "the heap",
-                    format_args!("{lock:#x} as the owner of its lock"),
-                    "somebody",
+                    format_args!("{lock:#x} as the owner of the heap lock"),
+                    "an existing owner",
                 )),
                 Some(_) => Ok(None),
             };
@@ -96,7 +94,11 @@ impl Arena {
             Ok(true) => Err(Error::new(ErrorKind::Abandoned)),
             Ok(false) if self.is_somebodys(seat)? => Ok(None),
             // It may just have been given back. Who finds this twice believes it.
-            Ok(false) => Err(Error::corrupt(format_args!("seat {seat}"), "a change by nobody", "somebody's")),
+            Ok(false) => Err(Error::corrupt(
+                format_args!("seat {seat}"),
+                "a change under way in a seat that no process owns",
+                "none",
+            )),
             // The seat is none: somebody owns what nobody can.
             Err(error) => Err(error),
         }

@@ -17,9 +17,9 @@ use crate::value::{DType, Kind, Meta, RecordField, StreamValue, deeper};
 const ITEMS: usize = 64;
 
 impl Struct {
-    /// The schema of the struct as it is now: kinds, shapes, limits, units and descriptions.
+    /// The current schema of the struct: kinds, shapes, limits, units and descriptions.
     ///
-    /// Leaves out fields that others remove meanwhile. The length of an array's dimension is given where it is fixed.
+    /// Leaves out fields that others remove meanwhile. Contains the length of an array's dimension if it is fixed.
     ///
     /// # Errors
     ///
@@ -54,9 +54,9 @@ struct Declared {
 fn of_struct(found: &Struct, depth: usize, left: &mut u64) -> Result<Schema> {
     let mut fields = Vec::new();
     for name in found.names()? {
-        *left = left.checked_sub(1).ok_or_else(|| {
-            Error::corrupt("a tree", "more in it than the segment holds", "nodes that are named once")
-        })?;
+        *left = left
+            .checked_sub(1)
+            .ok_or_else(|| Error::corrupt("a tree", "nodes that are named more than once", "a tree"))?;
         let key = Key::new(&name);
         let field = slot_of(found, &key).and_then(|slot| {
             let schema = match found.get::<Item>(key)? {

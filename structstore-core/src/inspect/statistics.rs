@@ -9,7 +9,7 @@ use crate::sync::Ordering;
 
 /// How much memory the arena of a store uses. Local stores of a process share one arena.
 ///
-/// An operation that fails leaves all but `size` as they were.
+/// An operation that fails changes nothing here except `size`.
 ///
 /// ```
 /// use structstore::StructStoreShared;
@@ -26,17 +26,17 @@ use crate::sync::Ordering;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Statistics {
-    /// Bytes that are backed by memory.
+    /// The size of the segment in bytes of memory.
     pub size: u64,
-    /// Bytes up to which the segment may grow.
+    /// The number of bytes up to which the segment may grow.
     pub max_size: u64,
-    /// Bytes in use for what the store holds, overhead included.
+    /// Bytes in use for the contents of the store, overhead included.
     pub allocated: u64,
     /// Blocks in use.
     pub blocks: u64,
     /// Structs, lists, strings, bytes and arrays in use.
     pub nodes: u64,
-    /// How often the remains of a process that died were repaired.
+    /// How often the remains of a dead process were repaired.
     pub recoveries: u64,
     /// The number of watches; see [`Watch`](crate::Watch).
     pub watchers: u64,
@@ -45,12 +45,12 @@ pub struct Statistics {
 }
 
 impl Struct {
-    /// Makes sure that the store has a free block of so many bytes, and grows the store if it has none. Allocating from that block later makes no system call. Other
-    /// processes may use it first.
+    /// Makes sure that the store has a free block of this many bytes, and grows the store if it has none. Later allocations from that block
+    /// make no system call. Other processes may use it first.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::OutOfSpace`] if the store may not grow so much, or there is not so much memory; [`ErrorKind::ReadOnly`].
+    /// [`ErrorKind::OutOfSpace`] if the store may not grow so much, or if there is not enough memory; [`ErrorKind::ReadOnly`].
     ///
     /// ```
     /// let store = structstore::StructStore::new();

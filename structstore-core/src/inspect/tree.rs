@@ -120,11 +120,15 @@ impl Reached<'_> {
             return Err(wrong(
                 place,
                 format_args!("no {kind:?} block at {payload:#x}"),
-                "a block of its own",
+                "a block that only this place uses",
             ));
         }
         self.reach(payload).ok_or_else(|| {
-            wrong(place, format_args!("the block at {payload:#x}, reached twice"), "one of its own")
+            wrong(
+                place,
+                format_args!("the block at {payload:#x}, which another place uses, too"),
+                "a block that only this place uses",
+            )
         })
     }
 
@@ -158,7 +162,7 @@ impl Reached<'_> {
             Level { depth: above.depth.saturating_add(1), bound: above.bound || raw.declared(), limits: 0 };
         let kind = raw.kind().map_err(|_| wrong(place, format_args!("the tag {:#x}", raw.tag), "a kind"))?;
         if !raw.is_declared_as_it_may_be() {
-            return Err(wrong(place, format_args!("the tag {:#x}", raw.tag), "one that there is"));
+            return Err(wrong(place, format_args!("the tag {:#x}", raw.tag), "a valid tag"));
         }
         if kind == Kind::Null {
             return Ok(None);
@@ -168,17 +172,17 @@ impl Reached<'_> {
             return if is_sound(raw) { Ok(None) } else { Err(wrong(place, found, "a value of its type")) };
         }
         if above.depth >= MAX_DEPTH {
-            return Err(wrong(place, "a deeper level", "at most 128 levels"));
+            return Err(wrong(place, "more than 128 levels", "at most 128"));
         }
         let (id, node) = resolve(self.arena, raw).map_err(|error| match error.kind() {
-            ErrorKind::StaleHandle => wrong(place, "the name of a node that is gone", "a node"),
+            ErrorKind::StaleHandle => wrong(place, "the name of a removed node", "an existing node"),
             _ => error,
         })?;
         if !self.nodes.insert(id.index.into()) {
-            return Err(wrong(place, "a node that is named twice", "a node of its own"));
+            return Err(wrong(place, "a node that is named more than once", "a node that is named once"));
         }
         if node.head.parent.load(Ordering::Relaxed) != parent.map_or(0, |parent| u64::from(parent) + 1) {
-            return Err(wrong(place, "a link to another parent", "the node that names it"));
+            return Err(wrong(place, "a link to another parent", "a link to the node that contains it"));
         }
         let flags = node.head.identity.load(Ordering::Relaxed) & 0xffff_ff00;
         let fixed = match (kind, flags) {
@@ -188,19 +192,23 @@ impl Reached<'_> {
             (Kind::Array, FIXED | FIXED_RANK) => true,
             (Kind::Array, both) if both == FIXED | LIVE => true,
             _ => {
-                return Err(wrong(
-                    place,
-                    format_args!("a node with the flags {flags:#x}"),
-                    "those that there are",
-                ));
+                return Err(wrong(place, format_args!("a node with the flags {flags:#x}"), "valid flags"));
             }
         };
         if kind == Kind::Array && fixed && !level.bound {
-            return Err(wrong(place, "an array of fixed type", "one below a declared field"));
+            return Err(wrong(
+                place,
+                "an array of fixed type outside of any declared field",
+                "an array of any type",
+            ));
         }
         let limits = raw.meta().filter(|_| raw.limited()).unwrap_or(above.limits);
         if kind != Kind::Struct && node.body[LIMITS].load(Ordering::Relaxed) != limits {
-            return Err(wrong(place, "other limits", "those of its field"));
+            return Err(wrong(
+                place,
+                "limits that differ from those of its field",
+                "the limits of its field",
+            ));
         }
         if limits != 0 && Record::read(self.arena, limits)?.limits_parts() {
             level.limits = limits | PART;
@@ -210,7 +218,7 @@ impl Reached<'_> {
             Kind::Struct => self.structure(id.index, node, level, fixed, place).map(Some),
             Kind::List => {
                 if block == 0 && list::len(node) != 0 {
-                    return Err(wrong(place, "a length without a block", "a block"));
+                    return Err(wrong(place, "items without a block", "a block"));
                 }
                 if block != 0 {
                     self.block(place, block, BlockKind::Slots)?;
@@ -237,7 +245,7 @@ impl Reached<'_> {
                     ));
                 }
                 if !header.is_padded(self.arena, block)? {
-                    return Err(wrong(place, "an element type with something behind it", "its name alone"));
+                    return Err(wrong(place, "bytes behind the name of its element type", "zeros"));
                 }
                 Ok(None)
             }
@@ -251,13 +259,13 @@ impl Reached<'_> {
                 };
                 match ring.damage(&lives) {
                     None => Ok(None),
-                    Some(found) => Err(wrong(place, found, "what publishers and readers leave")),
+                    Some(found) => Err(wrong(place, found, "a consistent ring")),
                 }
             }
             kind => {
                 if (block == 0) != (node::length(node) <= SHORT) {
                     let found = format_args!("{} bytes in the block {block:#x}", node::length(node));
-                    return Err(wrong(place, found, "a block if they do not fit the node"));
+                    return Err(wrong(place, found, "a block exactly if they do not fit the node"));
                 }
                 if block != 0 {
                     let expected = if kind == Kind::Str { BlockKind::Str } else { BlockKind::Bytes };
@@ -323,7 +331,11 @@ impl Reached<'_> {
         })?;
         self.scratch = scratch;
         if fixed && !declares {
-            return Err(wrong(place, "a struct of fixed fields without any", "declared fields"));
+            return Err(wrong(
+                place,
+                "a struct marked as declared without declared fields",
+                "declared fields",
+            ));
         }
         Ok(Inside { index, level, parts: Parts::Fields(parts) })
     }
@@ -331,7 +343,11 @@ impl Reached<'_> {
     /// Verifies what a field has besides its value: a declaration, a record with metadata, the block of a long name.
     fn declared_field(&mut self, raw: Raw, name: Option<u64>, fixed: bool, place: &Path) -> Result<()> {
         if raw.declared() && !fixed {
-            return Err(wrong(place, "a declared field of a struct that has none", "no declaration"));
+            return Err(wrong(
+                place,
+                "a declared field in a struct without declared fields",
+                "no declaration",
+            ));
         }
         if let Some(block) = name {
             self.block(place, block, BlockKind::Name)?;
@@ -350,7 +366,11 @@ impl Reached<'_> {
         record.verify()?;
         record.meta()?;
         if record.limits() != raw.limited() {
-            return Err(wrong(place, "a mark about limits", "that of its record"));
+            return Err(wrong(
+                place,
+                "a mark of limits that does not match its record",
+                "the mark of its record",
+            ));
         }
         if !raw.limited() {
             return Ok(());
@@ -379,8 +399,8 @@ impl Reached<'_> {
                 if !self.nodes.insert(node.into()) {
                     return Err(wrong(
                         &place,
-                        format_args!("node {node}, reached twice"),
-                        "a node of its own",
+                        format_args!("node {node}, which another place uses, too"),
+                        "a node that only this place uses",
                     ));
                 }
                 next = link.load(Ordering::Relaxed);
@@ -419,8 +439,8 @@ impl Reached<'_> {
         if counted != pins {
             return Err(wrong(
                 "the leases",
-                format_args!("{pins} pins, while {counted} are counted"),
-                "as many",
+                format_args!("{pins} pins and a count of {counted}"),
+                "a count that matches",
             ));
         }
         for (block, leases) in &counts {
@@ -429,7 +449,7 @@ impl Reached<'_> {
             let kind = BlockKind::of(header).filter(|kind| kind.leasable()).unwrap_or(BlockKind::Array);
             if orphan && (header & FREE != 0 || self.reach(*block).is_none()) {
                 let found = format!("the orphan at {block:#x}, which something else leads to");
-                return Err(wrong("the leases", found, "one that only leases lead to"));
+                return Err(wrong("the leases", found, "an orphan that only leases lead to"));
             }
             let counted = lease_count(self.arena, *block)?.load(Ordering::Relaxed);
             let is_one = BlockKind::of(header) == Some(kind) && self.blocks.contains(block / UNIT);
@@ -472,16 +492,21 @@ impl Reached<'_> {
                 return Err(wrong(&place, format_args!("a block of {size} bytes"), "blocks up to the end"));
             }
             if (word & PREVIOUS_FREE != 0) != previous_free {
-                return Err(wrong(&place, "a wrong mark about the block before", "a right one"));
+                return Err(wrong(
+                    &place,
+                    "a mark that does not match the block before",
+                    "a mark that matches",
+                ));
             }
             previous_free = word & FREE != 0;
             if previous_free {
                 if load(next.wrapping_sub(8))? != block::units(word) {
-                    return Err(wrong(&place, "a free block with another size at its end", "its size"));
+                    return Err(wrong(&place, "a free block with a wrong size at its end", "its size"));
                 }
                 free.insert(at / UNIT);
             } else {
-                let kind = BlockKind::of(word).ok_or_else(|| wrong(&place, "no kind", "a kind of block"))?;
+                let kind = BlockKind::of(word)
+                    .ok_or_else(|| wrong(&place, "a block of no known kind", "a valid kind"))?;
                 let payload = at.wrapping_add(HEADER);
                 if !payload.is_multiple_of(UNIT) || !self.blocks.contains(payload / UNIT) {
                     return Err(wrong(
@@ -513,17 +538,25 @@ impl Reached<'_> {
             ));
         }
         if (load(end)? & PREVIOUS_FREE != 0) != previous_free {
-            return Err(wrong("the end of the heap", "a wrong mark about the block before", "a right one"));
+            return Err(wrong(
+                "the end of the heap",
+                "a mark that does not match the block before",
+                "a mark that matches",
+            ));
         }
         if heap.first_level.load(Ordering::Relaxed) >> FIRST_LEVELS != 0 {
-            return Err(wrong("the heap", "levels that there are not", "those that there are"));
+            return Err(wrong("the heap", "bits of levels that do not exist", "bits of existing levels"));
         }
         let mut listed = 0_usize;
         for (first, (level, lists)) in heap.second_level.iter().zip(&heap.lists).enumerate() {
             let bits = level.load(Ordering::Relaxed);
             let marked = heap.first_level.load(Ordering::Relaxed) & 1 << first != 0;
             if marked != (bits != 0) || bits >> SECOND_LEVELS != 0 {
-                return Err(wrong("the heap", "a first level that disagrees with its lists", "agreement"));
+                return Err(wrong(
+                    "the heap",
+                    "a first level that disagrees with its lists",
+                    "one that agrees",
+                ));
             }
             for (second, list) in lists.iter().enumerate() {
                 let mut at = list.load(Ordering::Relaxed);
@@ -531,7 +564,7 @@ impl Reached<'_> {
                     return Err(wrong(
                         "the heap",
                         "a second level that disagrees with its lists",
-                        "agreement",
+                        "one that agrees",
                     ));
                 }
                 let mut previous = 0;
@@ -554,8 +587,8 @@ impl Reached<'_> {
         if free.len() != 0 {
             return Err(wrong(
                 "the heap",
-                format_args!("{} free blocks in no list, {listed} in one", free.len()),
-                "all",
+                format_args!("{} free blocks in no list, {listed} in a list", free.len()),
+                "each in a list",
             ));
         }
         let nodes = self.nodes.len() as u64;
@@ -570,7 +603,7 @@ impl Reached<'_> {
                 return Err(wrong(
                     what,
                     format_args!("{found}, while {counted} are reachable"),
-                    "what is reachable",
+                    "the same number",
                 ));
             }
         }
@@ -582,15 +615,20 @@ impl Reached<'_> {
         let mut free = Marks::default();
         let mut next = self.arena.header().free_nodes.load(Ordering::Relaxed);
         while let Some(index) = next.checked_sub(1) {
-            let index = u32::try_from(index).map_err(|_| wrong("the free nodes", next, "a node index"))?;
+            let index = u32::try_from(index)
+                .map_err(|_| wrong("the list of free nodes", next, "the index of a node, plus one"))?;
             if index >= used || self.nodes.contains(index.into()) || !free.insert(index.into()) {
-                return Err(wrong("the free nodes", format_args!("node {index}"), "free nodes, each once"));
+                return Err(wrong(
+                    "the list of free nodes",
+                    format_args!("node {index}"),
+                    "each free node once",
+                ));
             }
             let node = self.arena.node(index)?;
             if node.head.identity.load(Ordering::Relaxed) as u8 != 0 {
                 return Err(wrong(
-                    "the free nodes",
-                    format_args!("node {index}, which is one"),
+                    "the list of free nodes",
+                    format_args!("node {index}, which is in use"),
                     "free nodes",
                 ));
             }

@@ -1,4 +1,4 @@
-//! What takes up memory, for those who look into a store.
+//! What takes up memory, for tools that look into a store.
 
 use std::ops::AddAssign;
 
@@ -17,7 +17,7 @@ use crate::value::{Kind, deeper};
 /// How often who may not lock the heap walks it until nobody seems to have changed it meanwhile.
 const WALKS: usize = 50;
 
-/// The memory that something takes with all below it, overhead included.
+/// The memory that a part of a store takes, including everything below it and overhead.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct Usage {
@@ -60,7 +60,7 @@ pub struct FreeMemory {
 }
 
 impl Struct {
-    /// The memory that this struct takes with all below it: approximate while others write. Does not wait for guards.
+    /// The memory that this struct takes, including everything below it; approximate while others write. Does not wait for guards.
     ///
     /// # Errors
     ///
@@ -221,7 +221,7 @@ fn walk(arena: &Arena) -> Result<(FreeMemory, Usage)> {
         let header = arena.at::<AtomicU64>(at)?.load(Ordering::Relaxed);
         let size = bytes(units(header));
         if size == 0 {
-            return Err(Error::corrupt(format_args!("the heap at {at:#x}"), "an empty block", "a block"));
+            return Err(Error::corrupt(format_args!("the heap at {at:#x}"), "a block of size 0", "a block"));
         }
         if header & FREE != 0 {
             free.bytes = free.bytes.saturating_add(size);

@@ -153,7 +153,8 @@ fn free_log(arena: &Arena, index: u32, seat: &Seat) -> Result<()> {
 fn first<'a>(arena: &'a Arena, head: &AtomicU64) -> Result<Option<(u32, &'a Node)>> {
     let head = head.load(Ordering::Relaxed);
     let Some(index) = head.checked_sub(1) else { return Ok(None) };
-    let index = u32::try_from(index).map_err(|_| Error::corrupt("a chain of nodes", head, "a node index"))?;
+    let index = u32::try_from(index)
+        .map_err(|_| Error::corrupt("a chain of nodes", head, "the index of a node, plus one"))?;
     Ok(Some((index, arena.node(index)?)))
 }
 
@@ -167,7 +168,9 @@ fn doom(section: &mut Section<'_>, arena: &Arena, seat: &Seat, index: u32) -> Re
 fn free_contents(arena: &Arena, index: u32, seat: &Seat, emptied: u64, body: Body<'_>) -> Result<bool> {
     let kind = Kind::of((emptied >> 32) as u8)
         .filter(|kind| matches!(kind, Kind::Struct | Kind::List))
-        .ok_or_else(|| Error::corrupt("a journal", emptied, "a struct or list that was emptied"))?;
+        .ok_or_else(|| {
+            Error::corrupt("a journal", format_args!("{emptied:#x}"), "the name of an emptied struct or list")
+        })?;
     let child = node::next_child(arena, emptied as u32, kind, body)?;
     let mut heap = HeapGuard::lock(arena, index, &Wait::QUIET)?;
     free_child(&mut heap, arena, seat, child)

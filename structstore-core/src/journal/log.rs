@@ -26,14 +26,18 @@ impl<'a> Log<'a> {
         let mut overflow = Vec::new();
         let Some(newest) = newest(arena, seat)? else { return Ok(Log { arena, seat, overflow }) };
         if newest > arena.size()? / OVERFLOW_SIZE {
-            return Err(Error::corrupt("a journal", newest, "as many blocks as there is room for"));
+            return Err(Error::corrupt(
+                "a journal",
+                format_args!("{newest} blocks"),
+                "as many as the segment has room for",
+            ));
         }
         let mut block = seat.log_block.load(Ordering::Relaxed);
         for ordinal in (1..=newest).rev() {
             let head = arena.at::<LogHead>(block)?;
             let found = head.ordinal.load(Ordering::Relaxed);
             if found != ordinal {
-                return Err(Error::corrupt("a journal", found, "the ordinal before"));
+                return Err(Error::corrupt("a journal", format_args!("block {found}"), "the block before"));
             }
             overflow.push(block);
             block = head.before.load(Ordering::Relaxed);
@@ -64,7 +68,8 @@ impl<'a> Log<'a> {
         }
         let (ordinal, within) = ordinal(at);
         let block = self.overflow.get((ordinal as usize).wrapping_sub(1));
-        let block = block.ok_or_else(|| Error::corrupt("a journal", at, "an entry that it has"))?;
+        let block = block
+            .ok_or_else(|| Error::corrupt("a journal", format_args!("entry {at}"), "an existing entry"))?;
         entry_in(self.arena, *block, within)
     }
 }

@@ -39,8 +39,13 @@ impl Arena {
     /// If nobody has that seat, or it does not say itself what the word says, or what its participant has left cannot be
     /// repaired: then nobody is ever going to change it.
     pub(crate) fn suspect_seat(&self, seat: u32, word: &AtomicU64) -> Result<()> {
-        let nobody =
-            || Error::corrupt("a lock", format_args!("seat {seat} as its holder"), "a seat that has it");
+        let nobody = || {
+            Error::corrupt(
+                "a lock",
+                format_args!("seat {seat} as its holder, which does not hold it"),
+                "the seat that holds it",
+            )
+        };
         let record = self.record::<Seat>(seat).map_err(|_| nobody())?;
         let participant = record.participant.load(Ordering::Acquire).checked_sub(1).ok_or_else(nobody)?;
         let participant = u32::try_from(participant).map_err(|_| nobody())?;
@@ -69,8 +74,13 @@ impl Arena {
 
     /// The same for who has the heap lock.
     pub(crate) fn suspect_heap_owner(&self, lock: u64) -> Result<()> {
-        let nobody =
-            || Error::corrupt("the heap", format_args!("{lock:#x} as the owner of its lock"), "somebody");
+        let nobody = || {
+            Error::corrupt(
+                "the heap",
+                format_args!("{lock:#x} as the owner of the heap lock"),
+                "an existing owner",
+            )
+        };
         let participant = self.heap_owner(lock).ok_or_else(nobody)?;
         self.repair_if_dead(participant)?;
         let entered = self.header().heap.entered.load(Ordering::Acquire);

@@ -33,7 +33,7 @@ impl<'a: 'h, 'h, S: Space> Ancestors<'a, 'h, S> {
 
 #[cold]
 fn no_end() -> Error {
-    Error::corrupt("parent links", "no end", "a chain to the root")
+    Error::corrupt("parent links", "a chain without an end", "a chain to the root")
 }
 
 impl<'a: 'h, 'h, S: Space> Iterator for Ancestors<'a, 'h, S> {

@@ -182,7 +182,7 @@ impl ArrayBlock {
         let dimensions = head.dimensions.load(Ordering::Relaxed);
         let (itemsize, descr) = (word as u32, (word >> 32) as usize);
         if dimensions > MAX_DIMENSIONS as u64 || descr > 1 << 16 {
-            return Err(broken(format!("{dimensions} dimensions, {descr} bytes of type")));
+            return Err(broken(format!("{dimensions} dimensions and a type name of {descr} bytes")));
         }
         let count = HEAD_WORDS.saturating_add(dimensions as usize).saturating_add(long_words(descr));
         let behind = arena.words(payload, count as u64)?.get(HEAD_WORDS..).unwrap_or_default();
@@ -195,7 +195,7 @@ impl ArrayBlock {
                 let place = if descr > INLINE_DESCR { long } else { std::slice::from_ref(&head.descr) };
                 let descr = copy_bytes(place, descr);
                 let descr = str::from_utf8(descr.bytes())
-                    .map_err(|_| broken("a type that is not text".to_owned()))?;
+                    .map_err(|_| broken("a type name that is not UTF-8".to_owned()))?;
                 DType::parse(descr, itemsize)?
             }
         };

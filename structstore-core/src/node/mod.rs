@@ -119,7 +119,9 @@ impl Raw {
 
     #[inline]
     pub(crate) fn kind(self) -> Result<Kind> {
-        Kind::of(self.tag as u8).ok_or_else(|| Error::corrupt("a slot", self.tag as u8, "the code of a kind"))
+        Kind::of(self.tag as u8).ok_or_else(|| {
+            Error::corrupt("a slot", format_args!("the kind {}", self.tag as u8), "a valid kind")
+        })
     }
 
     /// The value, unless the slot names a node.
@@ -199,7 +201,9 @@ impl Raw {
 
 /// The record of a node that a slot names, if its generation and kind are those that the slot says.
 pub(crate) fn resolve(arena: &Arena, raw: Raw) -> Result<(NodeId, &Node)> {
-    let id = raw.id().ok_or_else(|| Error::corrupt("a slot", raw.tag, "the name of a node"))?;
+    let id = raw.id().ok_or_else(|| {
+        Error::corrupt("a slot", format_args!("the tag {:#x}", raw.tag), "the name of a node")
+    })?;
     let node = arena.node(id.index)?;
     let identity = node.head.identity.load(Ordering::Acquire);
     if generation(identity) != id.generation {
@@ -210,7 +214,7 @@ pub(crate) fn resolve(arena: &Arena, raw: Raw) -> Result<(NodeId, &Node)> {
         return Err(Error::corrupt(
             format_args!("node {}", id.index),
             found,
-            "a node of the kind its slot says",
+            "a node of the kind that its slot names",
         ));
     }
     Ok((id, node))
@@ -221,7 +225,7 @@ pub(crate) fn kind_of(node: &Node) -> Result<Kind> {
     let code = node.head.identity.load(Ordering::Acquire) as u8;
     Kind::of(code)
         .filter(|kind| kind.is_node())
-        .ok_or_else(|| Error::corrupt("a node", format_args!("the kind {code}"), "a node's kind"))
+        .ok_or_else(|| Error::corrupt("a node", format_args!("the kind {code}"), "the kind of a node"))
 }
 
 /// Bytes as words; the rest of the last one is zero.
@@ -292,7 +296,7 @@ pub(crate) fn next_child<'a>(arena: &'a Arena, index: u32, kind: Kind, body: Bod
         && arena.node(child)?.head.parent.load(Ordering::Relaxed) != u64::from(index) + 1
     {
         let place = format_args!("node {child}").to_string();
-        return Err(Error::corrupt(place, "another parent", "the node whose slot names it"));
+        return Err(Error::corrupt(place, "a link to another parent", "a link to the node that contains it"));
     }
     Ok(child)
 }

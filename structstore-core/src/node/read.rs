@@ -97,7 +97,7 @@ impl<'a> Extent<'a> {
         if self.read.get() <= self.limit.get() {
             return Ok(());
         }
-        Err(Error::corrupt("a tree", "more in it than the segment holds", "nodes that are named once"))
+        Err(Error::corrupt("a tree", "nodes that are named more than once", "a tree"))
     }
 }
 
@@ -294,7 +294,8 @@ impl Copied {
 
     #[inline]
     pub(crate) fn text(&self) -> Result<&str> {
-        str::from_utf8(self.bytes()).map_err(|_| Error::corrupt("a text", "other bytes", "UTF-8"))
+        str::from_utf8(self.bytes())
+            .map_err(|_| Error::corrupt("a string", "bytes that are not UTF-8", "UTF-8"))
     }
 }
 
@@ -321,7 +322,7 @@ pub(crate) fn copy_bytes(words: &[AtomicU64], length: usize) -> Copied {
 /// The text of a string node: copied first, and checked only then.
 pub(crate) fn read_text_node(arena: &Arena, node: &Node) -> Result<String> {
     let bytes = read_bytes_node(arena, node)?;
-    String::from_utf8(bytes).map_err(|_| Error::corrupt("a text", "other bytes", "UTF-8"))
+    String::from_utf8(bytes).map_err(|_| Error::corrupt("a string", "bytes that are not UTF-8", "UTF-8"))
 }
 
 /// The head of an array's block, and where its elements are.

@@ -142,8 +142,8 @@ impl StreamBlock {
         if BlockKind::of(header) != Some(BlockKind::Stream) {
             return Err(Error::corrupt(
                 format_args!("the block at {payload:#x}"),
-                "another kind",
-                "a stream",
+                "a block of another kind",
+                "the block of a stream",
             ));
         }
         let sample = ArrayBlock::read(arena, payload)?;
@@ -151,7 +151,7 @@ impl StreamBlock {
         let (depth, metas) = (head.depth.load(Ordering::Relaxed), head.metas.load(Ordering::Relaxed));
         let broken = || {
             let place = format!("the stream at {payload:#x}");
-            Error::corrupt(place, format_args!("a depth of {depth}"), "a size of its block")
+            Error::corrupt(place, format_args!("a depth of {depth}"), "a depth that fits its block")
         };
         let empty = sample.bytes == 0 || depth == 0;
         let block = StreamBlock::of(sample, depth, metas).filter(|_| !empty).ok_or_else(broken)?;
@@ -170,7 +170,9 @@ impl StreamBlock {
                 let length = count.saturating_mul(words.saturating_add(ROW_AND_STAMP));
                 let memory = arena.words(at(ring_offset(&self.sample, self.metas)), length)?;
                 let samples = Samples::new(head, memory, count, words as usize);
-                samples.map(Ring::Samples).ok_or_else(|| Error::corrupt("a stream", count, "its slots"))
+                samples.map(Ring::Samples).ok_or_else(|| {
+                    Error::corrupt("a stream", format_args!("{count} slots"), "a valid number of slots")
+                })
             }
             Layout::Frames { slots, pins, index, rows, .. } => Ok(Ring::Frames(Frames {
                 head,
@@ -185,7 +187,7 @@ impl StreamBlock {
     /// Where the frame of a slot lies; an error for small samples.
     pub(crate) fn frame(&self, arena: &Arena, payload: u64, slot: usize) -> Result<*mut u8> {
         let Layout::Frames { frames, stride, .. } = self.layout else {
-            return Err(Error::corrupt("a stream", "small samples", "frames"));
+            return Err(Error::corrupt("a stream", "a ring of small samples", "a ring of frames"));
         };
         let offset = (slot as u64).saturating_mul(stride).saturating_add(frames);
         arena.bytes(payload.saturating_add(offset), self.sample.bytes)
@@ -261,13 +263,15 @@ impl StreamBlock {
         match found {
             Ok(found) => Ok(Some(found)),
             Err(Nothing::Empty | Nothing::Lost | Nothing::Busy) => Ok(None),
-            Err(Nothing::Corrupt) => Err(Error::corrupt("a stream", "a head without its sample", "samples")),
+            Err(Nothing::Corrupt) => {
+                Err(Error::corrupt("a stream", "a head beyond its samples", "samples below it"))
+            }
         }
     }
 
     /// Publishes samples, from number 0 on, in a ring that no other thread sees yet.
     pub(crate) fn publish_all(&self, arena: &Arena, payload: u64, samples: &[SampleValue<'_>]) -> Result<()> {
-        let refused = || Error::corrupt("a new stream", "an owner", "none");
+        let refused = || Error::corrupt("a new stream", "a publisher", "none");
         let ring = self.ring(arena, payload)?;
         let mut publisher = Publisher::claim(&ring, FIRST, &[]).map_err(|_| refused())?;
         for (seq, SampleValue { time, data }) in (0..).zip(samples) {

@@ -133,9 +133,9 @@ pub(crate) fn entry_of(index: &[AtomicU64], hash: u64, offset: u64) -> Result<&A
     let start = hash as usize & mask;
     let places = (0..index.len()).filter_map(|step| index.get(start.wrapping_add(step) & mask));
     let mut places = places.take_while(|word| load(word) != 0);
-    places
-        .find(|word| load(word) == entry(hash, offset))
-        .ok_or_else(|| Error::corrupt("the index of a struct", "no entry for a name", "one for each"))
+    places.find(|word| load(word) == entry(hash, offset)).ok_or_else(|| {
+        Error::corrupt("the index of a struct", "no entry for a name", "an entry for every name")
+    })
 }
 
 #[inline]
@@ -187,7 +187,7 @@ pub(crate) fn fields<'a>(arena: &'a Arena, node: &Node) -> impl Iterator<Item = 
         if offset == 0 || left == 0 {
             let found = if offset == 0 { "fewer fields than counted" } else { "more fields than counted" };
             (offset, left) = (0, 0);
-            return Some(Err(Error::corrupt("a struct", found, "as many as counted")));
+            return Some(Err(Error::corrupt("a struct", found, "as many fields as counted")));
         }
         match arena.at::<Field>(offset) {
             Ok(field) => {
@@ -241,7 +241,11 @@ pub(crate) fn chunks<'a>(
             return None;
         }
         let Some(fewer) = left.checked_sub(1) else {
-            return Some(Err(Error::corrupt("a struct", "an endless chain of chunks", "an end")));
+            return Some(Err(Error::corrupt(
+                "a struct",
+                "a chain of chunks without an end",
+                "a chain that ends",
+            )));
         };
         left = fewer;
         Some(chunk(arena, block).map(|(fields, link)| {
@@ -259,7 +263,7 @@ pub(crate) fn chunk_with(arena: &Arena, node: &Node, field: u64) -> Result<u64> 
             return Ok(block);
         }
     }
-    Err(Error::corrupt("a struct", format_args!("a field at {field:#x}"), "one in a chunk of the struct"))
+    Err(Error::corrupt("a struct", format_args!("a field at {field:#x}"), "a field in a chunk of the struct"))
 }
 
 /// Fields and link of a chunk.

@@ -132,7 +132,7 @@ const LOGGED: usize = 4096;
 /// The refusal to lend the elements of a live array as a slice: others may write to them at any time.
 #[cold]
 fn not_lent() -> Error {
-    Error::wrong_type("a live array", "a published one; use `cells`, or copy the elements")
+    Error::wrong_type("a live array", "a published array; use `cells`, or copy the elements")
 }
 
 #[cold]

@@ -57,7 +57,7 @@ pub(crate) fn get(access: &impl Access, key: &Key<'_>) -> Result<Meta> {
 pub(crate) fn reset(access: &impl Access, key: &Key<'_>) -> Result<()> {
     match get(access, key)?.default {
         Some(default) => structs::set(access, key, &default),
-        None => Err(Error::wrong_type("a field without a default", "one that was declared with one"))
+        None => Err(Error::wrong_type("a field without a default", "a field with a declared default"))
             .at_part(access, Part::Name(key.name())),
     }
 }

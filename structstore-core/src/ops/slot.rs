@@ -142,7 +142,7 @@ fn converted<T: ScalarType>(raw: Raw) -> Result<T> {
     let kind = raw.kind()?;
     let scalar = decode_scalar(kind, raw.payload)?.ok_or_else(|| wrong_kind(kind, T::KIND.name()))?;
     T::from_scalar(convert(scalar, T::KIND)?)
-        .ok_or_else(|| Error::corrupt("a conversion", scalar, "a scalar of the kind asked for"))
+        .ok_or_else(|| Error::corrupt("a conversion", scalar, "a scalar of the requested type"))
 }
 
 impl Get for Scalar {

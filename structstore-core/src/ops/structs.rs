@@ -71,7 +71,11 @@ pub(crate) fn contains(access: &impl Access, key: &Key<'_>) -> Result<bool> {
 pub(crate) fn len(access: &impl Access) -> Result<usize> {
     let len = access.read(|arena, node| match structure::count(node) {
         count if count == structure::counted(arena, node) => Ok(count as usize),
-        count => Err(Error::corrupt("a struct", format_args!("{count} fields"), "as many as fit")),
+        count => Err(Error::corrupt(
+            "a struct",
+            format_args!("{count} fields"),
+            "as many as its memory has room for",
+        )),
     });
     len.at(access)
 }

@@ -240,7 +240,7 @@ impl Frames<'_> {
                 |slot| self.word(row, slot).is_some_and(|word| word.load(Ordering::Acquire) & bit(row) != 0);
             let is_free = || owner.load(Ordering::Acquire) == 0;
             if (0..self.pins.len()).any(|slot| always(&|| is_free() && is_pinned(slot) && is_free())) {
-                return Some("a frame that is pinned by nobody");
+                return Some("a pinned frame without a reader");
             }
         }
         None

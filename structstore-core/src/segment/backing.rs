@@ -74,7 +74,7 @@ impl Place {
             None => invalid("it must begin with a slash"),
             Some("") => invalid("nothing follows the slash"),
             Some("." | "..") => invalid("it names a directory"),
-            Some(rest) if rest.contains('/') => invalid("it may have no slash but the first"),
+            Some(rest) if rest.contains('/') => invalid("it may contain no slash except the first"),
             Some(rest) if rest.contains('\0') => invalid("it contains a NUL"),
             Some(rest) if rest.len() > 255 => invalid("it is longer than 255 bytes"),
             Some(_) => Ok(Place::Name(name.to_owned())),
@@ -134,7 +134,7 @@ impl Place {
                 (Ok(file), _) => return Ok((file, false)),
             }
         }
-        Err(self.io("open", io::ErrorKind::NotFound.into(), "it comes and goes".to_owned()))
+        Err(self.io("open", io::ErrorKind::NotFound.into(), "it keeps appearing and disappearing".to_owned()))
     }
 
     /// Opens what is there, or creates what is not.
@@ -168,7 +168,12 @@ impl Place {
     pub(crate) fn admit(&self, file: &File, any_owner: bool) -> Result<Metadata> {
         let found = file.metadata().map_err(|source| self.io("examine", source, String::new()))?;
         if !found.is_file() {
-            return Err(Error::mismatch(self.to_string(), "its type", "no regular file", "a file"));
+            return Err(Error::mismatch(
+                self.to_string(),
+                "its type",
+                "not a regular file",
+                "a regular file",
+            ));
         }
         let user = nix::unistd::geteuid().as_raw();
         if found.uid() != user && !any_owner && *self != Place::Descriptor {
@@ -200,7 +205,8 @@ impl Place {
             let mode = |path: &Path| std::fs::metadata(path).map(|found| found.permissions().mode() & 0o7777);
             match (source.kind(), path.parent()) {
                 (io::ErrorKind::NotFound, Some(parent)) if !parent.exists() => {
-                    detail = format!("the directory {} does not exist", parent.display());
+                    let reason = format!("the directory {} does not exist", parent.display());
+                    return Error::os(action, self.to_string(), source).finding(reason);
                 }
                 (io::ErrorKind::PermissionDenied, _) => {
                     if let Ok(mode) = mode(&path) {

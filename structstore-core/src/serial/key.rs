@@ -18,7 +18,7 @@ pub(super) struct KeySerializer;
 fn unsupported(found: &str) -> Error {
     Error::unsupported(
         format!("a map with {found} as a key"),
-        "keys are texts, characters, truth values or integers",
+        "keys are strings, characters, bools or integers",
     )
 }
 

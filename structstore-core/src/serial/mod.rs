@@ -30,10 +30,10 @@ use serializer::Serializer;
 
 /// A value as the store would hold it, of anything that implements [`Serialize`].
 ///
-/// Numbers keep their exact type. Strings and characters become text, sequences and tuples lists, maps and structs
+/// Numbers keep their exact type. Strings and characters become strings, sequences and tuples lists, maps and structs
 /// structs, `None` and units null, bytes ([`serialize_bytes`](serde::Serializer::serialize_bytes)) bytes. An enum's unit
 /// variant becomes its name, any other a struct of one field, which is named like the variant. A newtype is what it
-/// wraps. The keys of a map are strings, characters, truth values or integers; the latter two become text. Sequences of
+/// wraps. The keys of a map are strings, characters, bools or integers; the latter two become strings. Sequences of
 /// numbers become arrays where [`as_array`](mod@as_array) asks for it.
 ///
 /// # Errors
@@ -64,11 +64,11 @@ pub fn to_value<T: Serialize + ?Sized>(value: &T) -> Result<Value<'static>> {
     value.serialize(Serializer::new(Level::ROOT))
 }
 
-/// What a value holds as anything that implements [`Deserialize`]; the inverse of [`to_value`]. It may borrow strings and
+/// A value as any type that implements [`Deserialize`]; the inverse of [`to_value`]. It may borrow strings and
 /// bytes from the value.
 ///
 /// Integers become any integer type that they fit, numbers any float, arrays any sequence of numbers. Structs become
-/// structs and maps, whose keys are parsed where they are numbers or truth values. A [`Value`] in a type that serde reads
+/// structs and maps, whose keys are parsed if they are numbers or bools. A [`Value`] in a type that serde reads
 /// by way of a buffer of its own (`untagged`, `flatten`, an internal tag) gets lists of numbers in place of arrays.
 ///
 /// # Errors

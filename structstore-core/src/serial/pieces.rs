@@ -94,7 +94,7 @@ impl<'de> Walk<'de> {
 
 #[cold]
 fn no_more() -> Error {
-    Error::corrupt("a value", "no more of it", "as much as it says")
+    Error::corrupt("a value", "its end too early", "all of its parts")
 }
 
 impl<'de> Pieces<'de> for Walk<'de> {

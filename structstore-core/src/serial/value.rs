@@ -331,7 +331,7 @@ impl<'de> Visitor<'de> for Name {
     type Value = String;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a text, a character, a truth value or an integer")
+        f.write_str("a string, a character, a bool or an integer")
     }
 
     names! {

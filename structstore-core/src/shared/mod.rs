@@ -1,4 +1,4 @@
-//! Shared stores: opened by name, path or descriptor, by any number of processes.
+//! Shared stores: any number of processes open them by name, path or descriptor.
 
 mod open;
 mod options;
@@ -29,9 +29,9 @@ use open::attach;
 /// How long to sleep between two looks at a name that is to appear.
 const POLL: Duration = Duration::from_millis(2);
 
-/// A store in shared memory, which any number of processes change at once.
+/// A store in shared memory that any number of processes can change at the same time.
 ///
-/// It leads to its root, a [`Struct`], by dereferencing. One process may open the same store any number of times.
+/// It dereferences to its root, a [`Struct`]. One process may open the same store any number of times.
 ///
 /// ```
 /// use structstore::{key, StructStoreShared};
@@ -63,10 +63,10 @@ impl StructStoreShared {
         StructStoreShared::options().open(name)
     }
 
-    /// Removes the name of a store, whether the store is transient or persistent. The next process that opens the name gets a new
-    /// one.
+    /// Removes the name of a store, whether the store is transient or persistent. The next process that opens the name creates a
+    /// new store.
     ///
-    /// It is [`Options::unlink`], with the defaults for everything else.
+    /// This is [`Options::unlink`] with default options.
     ///
     /// # Errors
     ///
@@ -88,8 +88,8 @@ impl StructStoreShared {
         StructStoreShared::options().unlink(name)
     }
 
-    /// Attaches to the store of this name without write permission and without being able to change anything. Nobody
-    /// ever waits for it. It is [`Options::read_only`], with the defaults for everything else.
+    /// Attaches to the store of this name without write permission. No other process ever waits for such an attachment. This
+    /// is [`Options::read_only`] with other options at their defaults.
     ///
     /// # Errors
     ///
@@ -124,12 +124,12 @@ impl StructStoreShared {
             && self.opening.place.leads_to(self.opening.file.0, self.opening.file.1)
     }
 
-    /// Makes this valid again: attaches to what the name leads to now, waiting for up to `timeout` for it to appear.
-    /// Handles and bindings that were made before stay as they are.
+    /// Makes this valid again: attaches to the current store of that name, waiting up to `timeout` for it to appear. Existing
+    /// handles and bindings do not change.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotReady`] if there was none in time, and as [`Options::open`].
+    /// [`ErrorKind::NotReady`] if no store appeared in time, and as [`Options::open`].
     ///
     /// ```
     /// use std::time::Duration;
@@ -181,7 +181,7 @@ impl StructStoreShared {
         Ok(())
     }
 
-    /// Closes the store, ends its watches, and reports errors of its cleanup. (Dropping ignores these, and leaves watches
+    /// Closes the store, ends its watches, and reports errors of its cleanup. (Dropping ignores errors, and leaves watches
     /// running.) Handles and views keep the memory for as long as they live.
     ///
     /// # Errors

@@ -37,7 +37,7 @@ const POLL: Duration = Duration::from_millis(1);
 const HEAP_SLICE: Duration = Duration::from_millis(100);
 
 /// What [`ErrorKind::NotReady`] says of a segment whose heap is not to be had.
-const HEAP_LOCKED: &str = "a process that does not go on, perhaps stopped, has locked the heap";
+const HEAP_LOCKED: &str = "the heap is still locked, perhaps by a stopped process,";
 
 /// Attaches to the store at a place, creating it where that is to be done.
 pub(super) fn attach(options: &Options, place: Place, descriptor: Option<File>) -> Result<StructStoreShared> {
@@ -249,7 +249,7 @@ fn load(
         backing.writable() && !options.observe && (options.creates() || *place == Place::Descriptor);
     // What a creator that died has left was never ready, and nobody is attached to it.
     if fresh && liveness.others(place)? {
-        let found = "a store that is not ready and has processes attached";
+        let found = "a store that is not ready, but has processes attached";
         return Err(Error::corrupt("the header", found, "a store that is ready"));
     }
     if fresh && !creates {
@@ -344,9 +344,11 @@ pub(crate) fn examine(file: &File, place: &Place) -> Result<bool> {
         // Nobody puts anything into a store before it is ready.
         return match (ready, root) {
             (0, 0) => Ok(true),
-            _ => {
-                Err(Error::corrupt("the header", "a store that is in use but not ready", "one that is ready"))
-            }
+            _ => Err(Error::corrupt(
+                "the header",
+                "a store that is in use, but not ready",
+                "a store that is ready",
+            )),
         };
     }
     if version != FORMAT_VERSION {
@@ -413,7 +415,7 @@ fn root(store: &Store, reinit: bool, options: &Options) -> Result<(NodeId, bool)
         Some(root) => Ok((root, false)),
         None if !store.may_change() => Err(Error::not_ready(arena.place(), EMPTY, Duration::ZERO)),
         None if arena.header().nodes.load(Ordering::Acquire) != 0 => {
-            Err(Error::corrupt("the header", "no root", "the root of what is there"))
+            Err(Error::corrupt("the header", "nodes without a root", "a root"))
         }
         None => {
             let operation = Operation::begin(arena)?;

@@ -75,13 +75,13 @@ impl Default for Options {
 }
 
 impl Options {
-    /// How many bytes a new segment gets at once; it grows by itself. The default is 64 KiB, which is also the least.
+    /// How many bytes a new segment gets at once; it grows by itself. The default is 64 KiB, which is also the minimum.
     pub fn size(mut self, bytes: u64) -> Options {
         self.size = bytes;
         self
     }
 
-    /// How large a new segment may grow, in bytes. The default is 64 GiB, which is also the most.
+    /// How large a new segment may grow, in bytes. The default is 64 GiB, which is also the maximum.
     ///
     /// ```
     /// use structstore::{ErrorKind, StructStoreShared};
@@ -104,7 +104,7 @@ impl Options {
         self
     }
 
-    /// Uses a file at the given path in place of shared memory of the given name.
+    /// Uses a file at the given path instead of shared memory of the given name.
     ///
     /// ```
     /// use structstore::StructStoreShared;
@@ -122,8 +122,8 @@ impl Options {
         self
     }
 
-    /// How long a new store is to live, or one that is re-initialised. The default is [`Cleanup::IfLast`] and, for a file,
-    /// [`Cleanup::Never`]. It has no effect where the store exists: the creator has decided.
+    /// How long a new or re-initialised store lives. The default is [`Cleanup::IfLast`] and, for a file, [`Cleanup::Never`]. For an
+    /// existing store it has no effect, because its creator has decided.
     pub fn cleanup(mut self, cleanup: Cleanup) -> Options {
         self.cleanup = Some(cleanup);
         self
@@ -139,7 +139,7 @@ impl Options {
         self
     }
 
-    /// The group of a new segment, by name or number: of a store that other users are to have, with a mode such as 0660.
+    /// The group of a new segment, by name or number. Together with a mode such as 0660, it lets other users open the store.
     pub fn group(mut self, group: impl Into<String>) -> Options {
         self.group = Some(group.into());
         self
@@ -151,7 +151,7 @@ impl Options {
         self
     }
 
-    /// Attaches without write permission and without being able to change anything.
+    /// Attaches without write permission: nothing can be changed.
     ///
     /// ```
     /// use structstore::{ErrorKind, StructStoreShared};
@@ -169,12 +169,12 @@ impl Options {
         self
     }
 
-    /// Attaches to look on: nothing can be changed, and the attachment does not keep the store alive. Cleanup ignores observers:
-    /// when all other processes have closed the store, its name goes. For viewers, recorders and the like.
+    /// Attaches as an observer: nothing can be changed, and the attachment does not keep the store alive. Cleanup ignores
+    /// observers: when all other processes have closed the store, its name is removed. For viewers, recorders and the like.
     ///
-    /// Where this process may write to the segment, an observer watches without polling, views arrays without copies, and reads
-    /// any part as of one moment by a shared lock. Elsewhere, or together with [`Options::read_only`], it leaves no trace: it
-    /// reads without locks, and watches by polling. A process that also has the store open to change it counts for as long as it is
+    /// If this process may write to the segment, an observer watches without polling, views arrays without copies, and reads any
+    /// part as of one moment by a shared lock. Otherwise, or together with [`Options::read_only`], it leaves no trace: it reads
+    /// without locks, and watches by polling. A process that also has the store open to change it counts for as long as it is
     /// attached at all.
     ///
     /// ```
@@ -200,7 +200,7 @@ impl Options {
 
     /// Gives the file of a new store its group, and then its mode.
     pub(super) fn settle(&self, place: &Place, file: &File, group: Option<Gid>) -> Result<()> {
-        // A descriptor is as its owner has made it; and so is what a creator of another user left that died.
+        // Descriptors, and the remains of a dead creator of another user, keep the mode that their owner gave them.
         let is_own = || file.metadata().is_ok_and(|found| found.uid() == geteuid().as_raw());
         if *place == Place::Descriptor || !is_own() {
             return Ok(());
@@ -244,7 +244,7 @@ impl Options {
         place.open(access, create).map(|(file, created)| (file, created, access))
     }
 
-    /// Whether to create what does not exist. The default is to.
+    /// Whether to create a store that does not exist. The default is true.
     ///
     /// ```
     /// use structstore::StructStoreShared;
@@ -257,9 +257,9 @@ impl Options {
         self
     }
 
-    /// Whether to open a segment that belongs to another user. The default is not to: any user can create any name in the
+    /// Whether to open a segment that belongs to another user. The default is false: any user can create any name in the
     /// directory of shared memory, and the owner of a segment can truncate it, which kills the processes that map it (SIGBUS).
-    /// A descriptor is accepted whatever user owns its file.
+    /// A descriptor is accepted whoever owns its file.
     ///
     /// ```no_run
     /// use structstore::StructStoreShared;
@@ -274,8 +274,8 @@ impl Options {
         self
     }
 
-    /// Maps the first `bytes` bytes of the store when it is opened, or all that is committed if that is less. The first use of a page then causes no page fault, which
-    /// takes a microsecond or more. For loops that must never wait; see [`Struct::reserve`] and [`Options::lock_memory`].
+    /// Maps the first `bytes` bytes of the store when it is opened, or all committed bytes if these are fewer. The first use of a page
+    /// then causes no page fault, which takes a microsecond or more. For loops that must never wait; see [`Struct::reserve`] and [`Options::lock_memory`].
     ///
     /// ```
     /// use structstore::StructStoreShared;
@@ -290,8 +290,8 @@ impl Options {
         self
     }
 
-    /// Locks the memory that is committed when the store is opened: it is never swapped out, and counts towards `RLIMIT_MEMLOCK`. Memory that the store grows by later is
-    /// not locked. The lock lasts as long as the process has the store open.
+    /// Locks the memory that is committed when the store is opened: it is never swapped out, and counts towards `RLIMIT_MEMLOCK`. Memory
+    /// that the store grows by later is not locked. The lock lasts as long as the process has the store open.
     pub fn lock_memory(mut self, lock: bool) -> Options {
         self.lock_memory = lock;
         self
@@ -302,7 +302,7 @@ impl Options {
     /// # Errors
     ///
     /// [`ErrorKind::InvalidName`]; [`ErrorKind::InvalidArgument`] for impossible sizes; [`ErrorKind::Io`], with path and mode, if
-    /// there is no such store or no permission; [`ErrorKind::ForeignOwner`]; [`ErrorKind::Mismatch`] if something else has the
+    /// there is no such store or no permission; [`ErrorKind::ForeignOwner`]; [`ErrorKind::Mismatch`] if something else has that
     /// name; [`ErrorKind::NotReady`] if another process does not finish initialising it within [`Options::timeout`];
     /// [`ErrorKind::LockTimeout`] if the root stays locked while it is re-initialised; [`ErrorKind::OutOfSpace`];
     /// [`ErrorKind::Corrupt`].
@@ -326,18 +326,18 @@ impl Options {
     /// # Errors
     ///
     /// [`ErrorKind::InUse`] while a process has the store open to change it; [`ErrorKind::Io`] if there is no such store or no
-    /// permission; and if it cannot be told whether there is a store or who uses it, [`ErrorKind::Mismatch`],
+    /// permission; and if the store, or its users, cannot be determined, [`ErrorKind::Mismatch`],
     /// [`ErrorKind::Corrupt`], [`ErrorKind::ForeignOwner`] or [`ErrorKind::NotReady`].
     pub fn unlink(&self, name: impl AsRef<Path>) -> Result<()> {
         self.unlink_if(&self.place(name.as_ref())?, Arena::ensure_unused)
     }
 
-    /// Removes it in any case, also where processes have it open, and where the name leads to a damaged store. Processes that have
-    /// it keep the segment, and their watches end.
+    /// Removes it in any case, even if processes have it open, or if the store is damaged. Processes that have it open keep the
+    /// segment, and their watches end.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Io`] if there is no such name, or no permission; [`ErrorKind::Mismatch`] if it leads to anything but a store.
+    /// [`ErrorKind::Io`] if there is no such name, or no permission; [`ErrorKind::Mismatch`] if it does not lead to a store.
     pub fn unlink_forced(&self, name: impl AsRef<Path>) -> Result<()> {
         let place = self.place(name.as_ref())?;
         match self.unlink_if(&place, |_| Ok(())) {
@@ -363,8 +363,8 @@ impl Options {
         store.arena.unlink(&store.opening, self.timeout, || may(&store.arena))
     }
 
-    /// Opens the store in a file that is open already, such as a memfd that another process passed on. An empty file
-    /// becomes a new store.
+    /// Opens the store in a file that is already open, such as a memfd that another process passed on. An empty file becomes a
+    /// new store.
     ///
     /// # Errors
     ///

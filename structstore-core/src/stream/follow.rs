@@ -1,4 +1,4 @@
-//! Following a stream: each sample once, with those counted that were lost.
+//! Following a stream: each sample once, with a count of lost samples.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ pub enum Start {
     Newest,
     /// With the oldest sample that the stream keeps.
     Oldest,
-    /// With this sequence number. What is no longer kept counts as missed.
+    /// With this sequence number. Samples that the stream no longer keeps count as missed.
     At(u64),
 }
 
@@ -68,7 +68,7 @@ impl<T: Publish + ?Sized> Follow<T> {
         })
     }
 
-    /// The next sample, for which it waits at most so long.
+    /// The next sample, after waiting at most `timeout` for it.
     ///
     /// # Errors
     ///
@@ -81,7 +81,7 @@ impl<T: Publish + ?Sized> Follow<T> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Io`] if the system has no thread left.
+    /// [`ErrorKind::Io`] if the system cannot start a thread.
     ///
     /// ```
     /// use futures_util::StreamExt;
@@ -171,7 +171,7 @@ impl<T: ?Sized> Waiting for Follow<T> {
     }
 }
 
-/// Waits until any of some followers has a sample, for at most `timeout`. Returns whether one has.
+/// Waits at most `timeout` until one of several followers has a sample. Returns whether one has.
 ///
 /// # Errors
 ///

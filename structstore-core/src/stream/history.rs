@@ -62,7 +62,7 @@ impl<T: Publish + ?Sized> History<T> {
         self.raw.times()
     }
 
-    /// How many of the samples that were asked for are no longer kept.
+    /// How many of the requested samples the stream no longer keeps.
     pub fn missed(&self) -> u64 {
         self.raw.missed
     }
@@ -71,7 +71,7 @@ impl<T: Publish + ?Sized> History<T> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Corrupt`] or [`ErrorKind::WrongType`] for bytes that are no value of the type.
+    /// [`ErrorKind::Corrupt`] or [`ErrorKind::WrongType`] for bytes that are not a value of the type.
     pub fn rows(&self) -> Result<Vec<T::Value>> {
         self.raw.samples().map(T::unpack_from).collect()
     }

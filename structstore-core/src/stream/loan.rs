@@ -12,7 +12,7 @@ use crate::{error::ErrorKind, stream::Publish};
 
 /// A frame in the store's memory that no reader sees, to be filled and published without a copy.
 ///
-/// Dropped unpublished, it leaves the stream as it was; so does the death of the process. What the elements are at first is arbitrary.
+/// If it is dropped unpublished, or if the process dies, the stream does not change. The elements are arbitrary at first.
 ///
 /// ```
 /// use structstore::stream::Stream;
@@ -33,11 +33,11 @@ pub struct Loan<E> {
 }
 
 impl<E: Element> Stream<[E]> {
-    /// A frame to be filled in place. Streams of up to 4 KiB a sample have none.
+    /// A frame to be filled in place. Streams with samples of up to 4 KiB have no frames.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::FramesPinned`] if readers have pinned all frames but the newest; a stream of depth `n` bears `n` frames in use.
+    /// [`ErrorKind::FramesPinned`] if readers have pinned all frames but the newest; a stream of depth `n` allows `n` frames in use.
     /// [`ErrorKind::WrongType`] for a stream of small samples, and as [`Stream::publish`].
     pub fn loan(&self) -> Result<Loan<E>> {
         let raw = self.raw.loan()?;

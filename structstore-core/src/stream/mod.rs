@@ -2,10 +2,10 @@
 //!
 //! A stream lies in the store like any other value. It keeps its last samples in memory that is allocated when it is created. One process
 //! at a time publishes; any number of processes read the newest sample, follow all of them, or copy the last ones. Readers use no lock, so
-//! that a reader that is slow, stopped or killed does not delay the publisher. A reader that is too slow loses samples, and knows how many.
+//! a slow, stopped or killed reader does not delay the publisher. A reader that is too slow loses samples, and knows how many.
 //!
 //! Samples of up to 4 KiB are copied. Larger ones are *frames*: the publisher fills them in the store's memory, and readers use them there.
-//! A frame stays as it is for as long as a reader has it.
+//! A frame does not change while a reader has it.
 //!
 //! ```
 //! use structstore::stream::{Start, Stream};
@@ -33,16 +33,16 @@
 //!
 //! The time of a sample is in nanoseconds of CLOCK_MONOTONIC, which [`now`] reads. [`wall_time`] says when that was.
 //!
-//! Processes publish in turn if each takes a lock that they share, publishes, and calls [`Stream::release`] before it gives the lock back.
+//! Processes can publish in turn: each takes a common lock, publishes, and calls [`Stream::release`] before it releases the lock.
 //!
-//! A field has no time of its last change: what a binding or a guard lends as `&mut` changes without the store's knowing when. A stream of depth 1
-//! has the time of its value.
+//! A field does not record the time of its last change: values that a binding or a guard lends as `&mut` change without notice. A stream of
+//! depth 1 has the time of its value.
 //!
 //! A snapshot has the newest sample of a stream, or [all that it keeps](crate::handle::Struct::to_bytes_with_samples).
 //!
-//! Publishing is no part of a transaction, and the lock of a struct above a stream does not cover its samples. A watch of the stream, or of
-//! what it lies in, reports that there is news. Removing the stream makes the handles of its publisher and of its readers stale; the frames
-//! that they have stay.
+//! Publishing is not part of a transaction, and the lock of a struct above a stream does not cover its samples. A watch of the stream, or
+//! of a struct that contains it, reports new samples. Removing the stream makes the handles of its publisher and its readers stale; they
+//! keep their frames.
 
 mod follow;
 mod history;
@@ -90,7 +90,7 @@ impl<T: ?Sized> Clone for Stream<T> {
     }
 }
 
-/// What a stream is to be when it is created; see [`Stream::depth`] and [`Stream::array`].
+/// Options for creating a stream; see [`Stream::depth`] and [`Stream::array`].
 #[derive(Clone, Debug)]
 pub struct StreamOptions {
     depth: u64,
@@ -118,16 +118,16 @@ impl Stream<()> {
     }
 }
 
-/// A sample as it was read.
+/// A sample that was read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sample<V> {
-    /// What was published.
+    /// The published value.
     pub value: V,
     /// Its sequence number, counted from 0.
     pub seq: u64,
     /// When it was taken, in nanoseconds of CLOCK_MONOTONIC.
     pub time: u64,
-    /// How many samples between the one before and this one were lost to this follower.
+    /// How many samples this follower lost between the previous one and this one.
     pub missed: u64,
 }
 
@@ -147,12 +147,12 @@ impl<T: Publish + ?Sized> Stream<T> {
 
     /// Publishes a sample that is taken now. Returns its sequence number.
     ///
-    /// The first call makes this process the publisher of the stream, until it calls [`release`](Stream::release), closes the store, or
-    /// ends. Threads of the process queue. No reader delays it.
+    /// The first call makes this process the publisher of the stream until it calls [`release`](Stream::release), closes the store, or
+    /// ends. Threads of the process queue. Readers never delay it.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::HasPublisher`] while another process publishes, [`ErrorKind::FramesPinned`] if the samples are frames, of which readers have
+    /// [`ErrorKind::HasPublisher`] while another process publishes, [`ErrorKind::FramesPinned`] if the samples are frames and readers have
     /// pinned all but the newest, [`ErrorKind::InvalidArgument`] for an array of another length, [`ErrorKind::StaleHandle`],
     /// [`ErrorKind::ReadOnly`].
     #[inline]
@@ -170,7 +170,7 @@ impl<T: Publish + ?Sized> Stream<T> {
         self.raw.publish(time, |sample| value.pack_into(sample))
     }
 
-    /// Gives the right to publish back, so that another process can publish.
+    /// Releases the right to publish, so that another process can publish.
     ///
     /// # Errors
     ///
@@ -179,7 +179,7 @@ impl<T: Publish + ?Sized> Stream<T> {
         self.raw.release()
     }
 
-    /// The newest sample: whole, however often it is published meanwhile.
+    /// The newest sample, complete however fast samples are published.
     ///
     /// # Errors
     ///
@@ -243,7 +243,7 @@ impl<T: ?Sized> Stream<T> {
         self.raw.published()
     }
 
-    /// Type and depth of the stream, without a sample.
+    /// The type and depth of the stream, without samples.
     ///
     /// # Errors
     ///
@@ -283,11 +283,11 @@ impl<T: Publish + ?Sized> Get for Stream<T> {
 }
 
 impl Struct {
-    /// The stream in a field, which is created if it is missing. One that exists has to have samples of that type, and at least that depth.
+    /// The stream in a field; creates a missing one. An existing stream must have samples of that type, and at least that depth.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::WrongType`] if the field is something else, [`ErrorKind::Unsupported`] for samples that have no fixed size,
+    /// [`ErrorKind::WrongType`] if the field has another type, [`ErrorKind::Unsupported`] for samples without a fixed size,
     /// [`ErrorKind::OutOfSpace`].
     ///
     /// ```

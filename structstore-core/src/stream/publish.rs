@@ -12,13 +12,13 @@ use crate::error::{Error, Result};
 use crate::handle::stream::{PinnedFrame, SampleBytes};
 use crate::value::{DType, Element, StreamValue};
 
-/// A type of samples: numbers, truth values, arrays `[T; N]` of numbers, enums and structs with the derive whose fields are such; and slices of
-/// numbers, for arrays of the stream's shape.
+/// A type of samples: numbers, bools, arrays `[T; N]` of numbers, enums, and structs with the derive whose fields are such types; and
+/// slices of numbers, for arrays of the stream's shape.
 ///
 /// In the stream, a struct is a record as NumPy lays it out: one field behind the other. The name of an enum's variant is a string of fixed
 /// length.
 pub trait Publish {
-    /// What is read: the type itself, or a [`Frame`] for slices.
+    /// The type that is read: the type itself, or a [`Frame`] for slices.
     type Value;
 
     #[doc(hidden)]
@@ -121,7 +121,7 @@ impl<E: Element> Publish for [E] {
     }
 }
 
-/// The elements of an array that was published, in C order. Those of a large one are in the store, where nobody writes over them while this
+/// The elements of a published array, in C order. Those of a large array are in the store, where they are not overwritten while this
 /// lives.
 ///
 /// ```

@@ -39,7 +39,7 @@ impl<'a> ArrayValue<'a> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidArgument`] if there are too many dimensions, or more or fewer bytes than they ask for.
+    /// [`ErrorKind::InvalidArgument`] if there are too many dimensions, or more or fewer bytes than the shape requires.
     pub fn new(dtype: DType, shape: &[usize], data: impl Into<Cow<'a, [u8]>>) -> Result<ArrayValue<'a>> {
         let data = data.into();
         let wanted = size_in_bytes(&dtype, shape)?;
@@ -53,18 +53,19 @@ impl<'a> ArrayValue<'a> {
         Ok(ArrayValue(Box::new(Contents { dtype, shape: shape.to_vec(), data, live: false, block: 0 })))
     }
 
-    /// The same array, to be stored as a *live* one, which keeps its memory for as long as it is in the store: assigning an array of
-    /// the same type and shape changes its elements in place, so that views of it never go stale. An array of another type or
-    /// shape is refused; remove the array first.
+    /// The same array, to be stored as a *live* array, which keeps its memory for as long as it is in the store: assigning an array of
+    /// the same type and shape changes its elements in place, so views of it never become stale. An array of another type or shape is
+    /// refused; remove the array first.
     ///
-    /// Up to 4 KiB of elements are changed wholly or not at all, also if the process dies. Of more, a process that is killed while it
-    /// assigns may leave a part changed; a [transaction](crate::Struct::transaction) changes all or none of any number.
+    /// Up to 4 KiB of elements are changed completely or not at all, even if the process dies. A process that is killed while it assigns
+    /// more may leave a part of them changed; in a [transaction](crate::Struct::transaction), any number of elements is changed completely
+    /// or not at all.
     ///
-    /// What is logged takes memory: more than 320 bytes of a live array cannot be assigned in a full store, unless they are more than 4 KiB. A
-    /// struct or list that is assigned as a whole replaces the live arrays in it.
+    /// The log of old elements takes memory: more than 320 bytes of a live array cannot be assigned in a full store, unless they are more
+    /// than 4 KiB. A struct or list that is assigned as a whole replaces the live arrays in it.
     ///
-    /// Whether an array is live is not read back with its elements ([`Array::is_live`](crate::Array::is_live) tells it), but for
-    /// snapshots, whose live arrays are live again where they are loaded.
+    /// Copies of a live array are not live ([`Array::is_live`](crate::Array::is_live) asks the store), except in snapshots, whose live
+    /// arrays are live again after loading.
     ///
     /// ```
     /// use structstore::{Array, ArrayValue, StructStore};
@@ -134,7 +135,7 @@ impl<'a> ArrayValue<'a> {
         &self.0.dtype
     }
 
-    /// The extent of each dimension.
+    /// The length of each dimension.
     pub fn shape(&self) -> &[usize] {
         &self.0.shape
     }
@@ -187,7 +188,7 @@ impl<'a> ArrayValue<'a> {
         }))
     }
 
-    /// The elements as numbers and truth values, if the type is one of Rust's.
+    /// The elements as numbers and bools, if the type is one of Rust's.
     ///
     /// ```
     /// use structstore::{ArrayValue, Scalar};
@@ -229,12 +230,12 @@ impl<'a> ArrayValue<'a> {
         for_each_number!(find)
     }
 
-    /// The array of this type that nested lists of numbers stand for, each number converted as [`Struct::set`] converts it.
+    /// The array of this type that nested lists of numbers describe, each number converted as [`Struct::set`] converts it.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::WrongType`] if the lists of a dimension have different lengths, or hold anything but numbers, or the type
-    /// is not a number type of Rust; [`ErrorKind::OutOfRange`] for a number that the type does not have.
+    /// [`ErrorKind::WrongType`] if the lists of a dimension have different lengths, or contain anything but numbers, or the type
+    /// is not a number type of Rust; [`ErrorKind::OutOfRange`] for a number that does not fit the type.
     ///
     /// ```
     /// use structstore::{ArrayValue, DType, Value};
@@ -383,7 +384,7 @@ impl fmt::Display for Extents<'_> {
     }
 }
 
-/// A type of array elements: plain data, any bytes of which are a value.
+/// A type of array elements: plain data, for which any bytes are a value.
 ///
 /// ```
 /// use structstore::{Array, ArrayValue, DType, Result, Struct, StructStore};
@@ -440,7 +441,7 @@ for_each_number!(elements);
 element!(isize, "<i8");
 element!(usize, "<u8");
 
-/// A Rust array of fixed extents, nested up to three deep, as a field of a bound struct.
+/// A Rust array of fixed shape, nested up to three deep, as a field of a bound struct.
 ///
 /// ```
 /// use structstore::traits::FixedArray;
@@ -454,7 +455,7 @@ element!(usize, "<u8");
 pub unsafe trait FixedArray: Copy + Send + Sync + 'static {
     /// The type of the innermost elements.
     type Element: Element;
-    /// The extent of each dimension.
+    /// The length of each dimension.
     const SHAPE: &'static [usize];
 }
 

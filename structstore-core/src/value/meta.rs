@@ -1,4 +1,4 @@
-//! Metadata of fields: limits, which every assignment keeps, and texts for people.
+//! Metadata of fields: limits, which apply to every assignment, and texts for people.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,14 +7,14 @@ use std::ops::{Bound, RangeBounds};
 use super::{Scalar, Value};
 use crate::error::{Error, Result};
 
-/// Metadata of a field: its limits, unit, description and default. A type declares it, or a program at run time. The store keeps it, so that
-/// every process, in any language, keeps the limits and can show the rest.
+/// Metadata of a field: its limits, unit, description and default. A type declares it, or a program at run time. It is part of the store,
+/// so every process, in any language, enforces the limits and can show the rest.
 ///
-/// Limits of numbers, and choices, apply to all that a field contains: to a number itself, to each element of an array, and to each item of
-/// a list. Limits of the length apply to the field itself: to the bytes of a string in UTF-8, to bytes, to the items of a list, and to the
-/// first dimension of an array. A field that may be null can always be null.
+/// Limits of numbers, and choices, apply to everything that a field contains: to a number itself, to each element of an array, and to each
+/// item of a list. Limits of the length apply to the field itself: to the bytes of a string in UTF-8, to bytes, to the items of a list, and
+/// to the first dimension of an array. A field that may be null can always be null.
 ///
-/// `step`, `unit`, `description` and `read_only` advise user interfaces. They restrict no assignment.
+/// `step`, `unit`, `description` and `read_only` are hints for user interfaces. They do not restrict assignments.
 ///
 /// ```
 /// use structstore::{ErrorKind, Meta, StructStore};
@@ -54,18 +54,18 @@ pub struct Meta {
     pub unit: Cow<'static, str>,
     /// The description. Its first line is a summary.
     pub description: Cow<'static, str>,
-    /// Whether only the program that declares the field should assign it. Tools and viewers then offer no change. This is advice, not an
+    /// Whether only the program that declares the field should assign it. Tools and viewers then offer no change. This is a hint, not an
     /// access right.
     pub read_only: bool,
     /// The value that `reset` assigns.
     pub default: Option<Value<'static>>,
-    /// Other names of the field, under which programs of other versions know it. Reading, assigning and binding find the field under each of
+    /// Other names of the field, under which programs of other versions know it. Reading, assigning and binding find the field by each of
     /// its names.
     pub aliases: Vec<Cow<'static, str>>,
-    /// Whether an array may be of another length to programs of other versions: a longer one is read from its start.
+    /// Whether programs of other versions may use another length for the array: a longer array is read from its start.
     pub growable: bool,
-    /// Whether the field was of a narrower type, as [`Struct::bind_widening`](crate::Struct::bind_widening) notes. Programs with such a type read values
-    /// that fit theirs.
+    /// Whether the field had a narrower type, as [`Struct::bind_widening`](crate::Struct::bind_widening) notes. Programs with such a type
+    /// read values that fit theirs.
     pub widened: bool,
 }
 
@@ -171,7 +171,7 @@ impl Meta {
         self
     }
 
-    /// Advises that only the declaring program assigns the field.
+    /// Tells user interfaces that only the declaring program assigns the field.
     #[must_use]
     pub fn read_only(mut self) -> Meta {
         self.read_only = true;
@@ -185,7 +185,7 @@ impl Meta {
         self
     }
 
-    /// Adds another name of the field, for example the one that it had in an earlier version of a program.
+    /// Adds another name of the field, for example its name in an earlier version of a program.
     ///
     /// ```
     /// use structstore::{Meta, StructStore};
@@ -204,7 +204,7 @@ impl Meta {
         self
     }
 
-    /// Lets programs of other versions have an array of another length.
+    /// Lets programs of other versions use another length for the array.
     #[must_use]
     pub fn growable(mut self) -> Meta {
         self.growable = true;

@@ -1,4 +1,4 @@
-//! Values: what a slot can hold, inside the store and detached from it.
+//! Values that a slot can hold, inside a store and detached from it.
 
 mod array;
 mod clock;
@@ -46,15 +46,15 @@ use std::borrow::Cow;
 use crate::error::{Error, Result};
 use crate::limits::MAX_DEPTH;
 
-/// Any value that a store can hold, detached from it: what is assigned, and what a snapshot gives.
+/// Any value that a store can hold, detached from it: for assignments, and for copies.
 ///
-/// Leaves may borrow from the caller, so that assigning a large array or string copies it once.
+/// Leaves may borrow from the caller, so assigning a large array or string copies it once.
 ///
 /// Equality is deep: numbers by value whatever their types, structs without regard to order, arrays by shape and
 /// elements, NaN unlike itself.
 ///
-/// What comes out of a store, a snapshot or a deserializer nests at most 128 levels deep, and nothing deeper is stored. A value
-/// that a program puts together itself may be deeper: dropping, comparing and copying it takes stack for each level.
+/// Values from a store, a snapshot or a deserializer nest at most 128 levels deep, and deeper values cannot be stored. A value
+/// that a program builds itself may be deeper: dropping, comparing and copying it takes stack for each level.
 ///
 /// ```
 /// use structstore::{StructStore, Value};
@@ -72,7 +72,7 @@ pub enum Value<'a> {
     /// No value.
     #[default]
     Null,
-    /// A truth value or a number.
+    /// A bool or a number.
     Scalar(Scalar),
     /// A string, in UTF-8.
     Str(Cow<'a, str>),
@@ -91,7 +91,7 @@ pub enum Value<'a> {
 const _: () = assert!(size_of::<Value<'_>>() == 32);
 
 impl<'a> Value<'a> {
-    /// A struct of the given fields. Where a name occurs twice, assigning the value is an error.
+    /// A struct of the given fields. If a name occurs twice, assigning the value is an error.
     ///
     /// ```
     /// use structstore::Value;
@@ -103,7 +103,7 @@ impl<'a> Value<'a> {
         Value::Struct(fields.into_iter().map(|(name, value)| (name.into(), value)).collect())
     }
 
-    /// A list of the given items, whatever they are. (Numbers in a row are otherwise an array: see [`ToValue`].)
+    /// A list of the given items, even if they are numbers. (Otherwise, several numbers are an array: see [`ToValue`].)
     ///
     /// ```
     /// use structstore::Value;
@@ -262,8 +262,7 @@ impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
     }
 }
 
-/// What a value is as a Rust type, as [`Struct::get`](crate::Struct::get) would read it: numbers convert where that keeps
-/// their value.
+/// A value as a Rust type, as [`Struct::get`](crate::Struct::get) would read it: numbers convert if that keeps their value.
 macro_rules! from_value {
     ($($type:ty),*) => {$(
         impl TryFrom<&Value<'_>> for $type {

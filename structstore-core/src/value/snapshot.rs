@@ -451,7 +451,7 @@ impl<'a> SnapshotReader<'a> {
     /// These bytes, which were read, as text.
     #[inline(always)]
     pub fn text_of<'b>(&self, bytes: &'b [u8]) -> Result<&'b str> {
-        std::str::from_utf8(bytes).map_err(|_| self.broken("text that is not UTF-8"))
+        std::str::from_utf8(bytes).map_err(|_| self.broken("a string that is not UTF-8"))
     }
 
     /// The name of a field.
@@ -580,7 +580,7 @@ impl<'a> SnapshotReader<'a> {
 
     /// What is said of parts beyond their values, by their paths.
     fn told(&mut self) -> Result<Vec<(Path, Value<'a>)>> {
-        let Value::Struct(parts) = self.value(0)? else { return Err(self.broken("nothing about its parts")) };
+        let Value::Struct(parts) = self.value(0)? else { return Err(self.broken("no struct of its parts")) };
         let part = |(path, told): (Cow<'_, str>, Value<'a>)| match path.parse() {
             Ok(path) => Ok((path, told)),
             Err(_) => Err(self.broken("a part without a path")),

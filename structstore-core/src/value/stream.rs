@@ -11,9 +11,9 @@ use crate::error::ErrorKind;
 use crate::error::{Error, Result};
 use crate::limits::MAX_STREAM_DEPTH;
 
-/// What a stream is: the type of its samples, how many it keeps, and samples: the newest one, or all that it keeps.
+/// A stream as a value: the type of its samples, how many it keeps, and the newest sample or all kept samples.
 ///
-/// Assigning it creates the stream. Assigning it where there is a stream of the same type and depth changes nothing.
+/// Assigning it creates the stream. If the field is a stream of the same type and depth, assigning changes nothing.
 ///
 /// ```
 /// use structstore::{DType, Stream, StreamValue, StructStore};
@@ -36,7 +36,7 @@ struct Contents<'a> {
     samples: Vec<SampleValue<'a>>,
     /// Metadata of fields of records, by their paths.
     metas: Vec<(String, Meta)>,
-    /// The value of the newest sample, once somebody asked for it.
+    /// The value of the newest sample, computed on first use.
     value: OnceLock<Value<'static>>,
 }
 
@@ -57,7 +57,7 @@ pub struct SampleValue<'a> {
 }
 
 impl<'a> StreamValue<'a> {
-    /// A stream of arrays of this element type and shape, of which an empty one means a single element. It keeps the last `depth` samples.
+    /// A stream of arrays of this element type and shape; an empty shape means a single element. It keeps the last `depth` samples.
     ///
     /// # Errors
     ///
@@ -92,7 +92,7 @@ impl<'a> StreamValue<'a> {
         self.with_samples(vec![SampleValue { time, data: data.into() }])
     }
 
-    /// The same stream with samples, the oldest first. A stream that is created of it numbers them from 0.
+    /// The same stream with samples, the oldest first. A stream that is created from it numbers them from 0.
     ///
     /// # Errors
     ///
@@ -113,11 +113,11 @@ impl<'a> StreamValue<'a> {
     }
 
     /// The same stream with metadata of fields of its samples, by their paths: units, descriptions, and the ranges that they are meant to be
-    /// in. Metadata of samples informs readers; publishing checks nothing.
+    /// in. Metadata of samples is for readers; publishing does not check it.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidArgument`] for a path that leads to no field.
+    /// [`ErrorKind::InvalidArgument`] for a path that does not lead to a field.
     pub fn with_metas(mut self, metas: Vec<(String, Meta)>) -> Result<StreamValue<'a>> {
         let fields = if metas.is_empty() { None } else { self.0.dtype.fields() };
         let mut known = HashSet::new();

@@ -1,4 +1,4 @@
-//! What can be assigned: types of Rust as values.
+//! Types of Rust that can be assigned.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -20,7 +20,7 @@ use crate::for_each_number;
 /// | [`ByteBuf`](crate::typed::ByteBuf) | bytes |
 /// | [`ArrayValue`], [`NdArray`](crate::typed::NdArray), `ndarray::Array` | array |
 /// | a struct or enum with `#[derive(StructStore)]` | struct, string |
-/// | [`Value`] | what it is |
+/// | [`Value`] | the kind that it has |
 /// | a reference to one of these, `Box`, `Option` | as that |
 ///
 /// ```

@@ -58,7 +58,9 @@ pub(crate) fn versions_value(versions: &[TypeVersion]) -> Value<'_> {
 
 /// The versions that [`versions_value`] made a value of.
 pub(crate) fn versions_of(value: Value<'_>) -> Result<Vec<TypeVersion>> {
-    let broken = || Error::corrupt("the versions of a struct", "other values", "a version for each type");
+    let broken = || {
+        Error::corrupt("the versions of a struct", "values that are no versions", "a version for each type")
+    };
     let Value::Struct(types) = value else { return Err(broken()) };
     let version = |(name, numbers): (Cow<'_, str>, Value<'_>)| {
         let Value::List(numbers) = numbers else { return Err(broken()) };

@@ -3,7 +3,7 @@
     >>> import numpy as np
     >>> import structstore
 
-    >>> state = structstore.StructStore()  # in this process's own memory
+    >>> state = structstore.StructStore()  # in the memory of this process
     >>> state.num = 5
     >>> state.lst = [1, 2, 3, 5, 8]
     >>> state.vec = np.array([[1.0, 2.0], [3.0, 4.0]])  # state.vec is then a view, not a copy
@@ -235,7 +235,7 @@ def __getattr__(name: str) -> object:
 
 
 def bind(structure: StructStore, cls: type[_T], *, widen: bool = False) -> _T:
-    """An object with the attributes of a dataclass, which are the fields of a structure: it reads and writes the store.
+    """An object of a dataclass whose attributes are the fields of a structure: it reads and writes the store.
 
         >>> @dataclasses.dataclass
         ... class Camera:
@@ -251,29 +251,27 @@ def bind(structure: StructStore, cls: type[_T], *, widen: bool = False) -> _T:
         Traceback (most recent call last):
         structstore.WrongTypeError: camera.exposure: found str, expected f64
 
-    Fields that are missing are created with the defaults of the class; those that are there have to fit, and keep their
-    values, of which ints become floats where floats are asked for. All of them are declared: from then on, in every
-    process, they can be neither removed nor given another type. All of that happens or, after an exception, nothing:
-    NotFoundError for a field that is missing and has no default, WrongTypeError or OutOfRangeError for one that does not fit,
-    with its path. Where several do not fit, one exception has those of all in `errors`.
+    Missing fields are created with the defaults of the class. Existing fields must fit, and keep their values; ints become floats
+    if the class has floats. All fields are declared: from then on, no process can remove them or give them another type. After an
+    exception, nothing has changed: NotFoundError for a missing field without a default, WrongTypeError or OutOfRangeError for a
+    field that does not fit, with its path. If several do not fit, the exception has one for each in `errors`.
 
-    Dataclasses in lists, in dicts and where None is allowed are completed as well; `created()` says which fields were created in what
-    was there already. With `widen`, numbers of a declared field become wider ones where the class asks for these, such as np.uint32
-    for np.uint16; programs with the narrower type go on reading values that fit. See `Meta` for fields that have other names, and
+    Dataclasses in lists, in dicts and where None is allowed are completed as well; `created()` says which fields were created in
+    existing structures. With `widen`, numbers of a declared field become wider where the class has a wider type, such as np.uint32
+    for np.uint16; programs with the narrower type can still read values that fit. See `Meta` for fields that have other names, and
     `versioned()` for anything else.
 
-    While the object lives, no process removes or replaces the structure in passing: BoundError says which process uses it, and
-    `remove_at(..., force=True)` removes it all the same.
+    While the object lives, the structure can be removed or replaced only by force: BoundError names the process that uses it, and
+    `remove_at(..., force=True)` removes it anyway.
 
-    Attributes that are dataclasses are bound as well; lists, dicts and arrays are those in the store; anything else is a
-    copy. What is assigned is checked against the annotations as `to()` does. Each access is an operation of its own:
-    hold a lock on the structure for several to be one.
+    Attributes that are dataclasses are bound as well; lists, dicts and arrays are those in the store; anything else is a copy.
+    Assigned values are checked against the annotations, as in `to()`. Each access is a separate operation; hold a lock on the
+    structure to combine several.
 
-    The object is an instance of the class, with its methods, though neither `__init__` nor `__post_init__` ran. It has no
-    attributes but those of the class. `dataclasses.replace` and `copy.copy` make ordinary instances whose lists, dicts and
-    arrays are those in the store; `copy.deepcopy` makes one as of one moment, as `to()` does; pickling passes on the
-    structure, by name if it is shared. A frozen class can be read only, as a store can that was opened read-only; nothing
-    is declared in the latter.
+    The object is an instance of the class, with its methods, but neither `__init__` nor `__post_init__` ran. It has only the
+    attributes of the class. `dataclasses.replace` and `copy.copy` make ordinary instances whose lists, dicts and arrays are those in
+    the store; `copy.deepcopy` makes one as of one moment, as `to()` does; pickling passes on the structure, by name if it is shared.
+    Objects of frozen classes, and of stores that were opened read-only, can only be read; in the latter, nothing is declared.
     """
     from ._bound import bind
 
@@ -282,7 +280,7 @@ def bind(structure: StructStore, cls: type[_T], *, widen: bool = False) -> _T:
 
 
 def created(bound: object) -> dict[str, int]:
-    """Fields that `bind()` has created in what was there already, and how many of each.
+    """The fields that `bind()` created in existing structures, and how many of each.
 
         >>> @dataclasses.dataclass
         ... class Fault:
@@ -296,7 +294,7 @@ def created(bound: object) -> dict[str, int]:
         >>> structstore.created(structstore.bind(store, State))
         {'faults[*].severity': 2}
 
-    `[*]` is any item of a list, and `.*` any entry of a dict. Nothing is listed of a structure that was empty.
+    `[*]` is any item of a list, and `.*` any entry of a dict. Fields of a structure that was empty are not listed.
     """
     found: dict[str, int] | None = getattr(bound, "__created__", None)
     if found is None:
@@ -311,7 +309,7 @@ def versioned(
     migrate: _typing.Callable[[StructStore, int], None] | None = None,
     name: str | None = None,
 ) -> _typing.Callable[[_C], _C]:
-    """Gives a dataclass a version, which structures record that it is bound to.
+    """Gives a dataclass a version, which the structures that it is bound to record.
 
         >>> def from_millimetres(arm, version):
         ...     if "speed_mm" in arm:
@@ -326,11 +324,11 @@ def versioned(
         >>> structstore.bind(store.arm, Arm).speed
         1.5
 
-    The first program of the new version that binds a structure calls `migrate(structure, version)` with the version that is there, in one
-    transaction with binding it: if either raises an exception, nothing is changed. Version 0 is a structure with fields that records no
-    version of the class. Programs of an older version than `since`, which is `version` itself if nothing else is given, then get
-    OtherVersionError; others bind what they know. `name` is the name under which the version is recorded, by default that of the class;
-    a Rust struct of that name has the same versions.
+    The first program of the new version that binds a structure calls `migrate(structure, version)` with the recorded version, in one
+    transaction with the binding: if either raises an exception, nothing changes. Version 0 is a structure with fields that records no
+    version of the class. Programs of a version older than `since`, which is `version` by default, then get OtherVersionError; others
+    bind the fields that they know. `name` is the name under which the version is recorded, by default that of the class; a Rust struct
+    of that name has the same versions.
     """
     from ._version import versioned
 
@@ -350,13 +348,13 @@ def declare(structure: StructStore, name: str, meta: "Meta | None" = None, /, **
         >>> structstore.meta(store, "kp")
         Meta(ge=0.0, le=10.0, unit='1/s', description='Gain of the position loop.')
 
-    From now on every assignment in every process keeps the limits; the field keeps its type and cannot be removed. The last declaration
-    wins, and an empty one removes limits and texts. A missing field is created if there is a `default`, which `reset()` assigns later.
-    Views of an array with limits are read-only; `set_at()` assigns an element.
+    From now on, every assignment in every process must be within the limits; the field keeps its type and cannot be removed. The last
+    declaration wins, and an empty one removes limits, unit and description. A missing field is created if there is a `default`, which
+    `reset()` assigns later. Views of an array with limits are read-only; `set_at()` assigns an element.
 
     Raises LimitError if the field's value is outside of the limits, InvalidArgumentError for limits that no value satisfies or that do
-    not apply to its type, BoundError for limits of a number or array that a living binding of a Rust struct lends as plain memory,
-    NotFoundError for a missing field without default.
+    not apply to its type, BoundError for limits of a number or array that a live binding of a Rust struct lends as plain memory,
+    NotFoundError for a missing field without a default.
     """
     from ._meta import declare
 
@@ -372,7 +370,7 @@ def meta(structure: StructStore, name: str) -> "Meta":
 
 def to_pandas(structure: StructStore) -> _typing.Any:
     """A pandas.DataFrame whose columns are the fields of a structure, copied as of one moment. A DataFrame that is stored becomes such a
-    structure: columns of numbers and times are arrays; columns of anything else, and those with missing values, are lists.
+    structure: columns of numbers and times become arrays; other columns, and columns with missing values, become lists.
 
         >>> store = structstore.StructStore()
         >>> store.run = pandas.DataFrame({"t": [0.0, 0.1], "label": ["a", "b"]})  # doctest: +SKIP
@@ -395,8 +393,8 @@ def serve(
     listen: str | None = None,
     insecure: bool = False,
 ) -> "Viewer":
-    """Shows a store in the browser, live: its tree, plots, pictures, and sliders for what may be changed. It is served by threads of this
-    process until the viewer is closed; without a store, all shared stores of this machine are served.
+    """Shows a live store in the browser: a tree, plots, pictures, and sliders for the fields that pages may change. Threads of this
+    process serve it until the viewer is closed. Without a store, all shared stores of this machine are served.
 
         >>> store = structstore.StructStore()
         >>> store.gains = {"kp": 1.5}
@@ -404,12 +402,12 @@ def serve(
         ...     viewer.url.startswith("http://127.0.0.1:")  # viewer.open() shows it
         True
 
-    `writable` lists the paths below which pages may change something; True is everything. Pages are told of changes at most `rate` times a
-    second. The address has a token that lets one in: keep it as you keep a password. `listen` is an address to listen on, "127.0.0.1:8080"
-    for example, in place of a free port of this machine. Beyond this machine the token can be read by the network between, so that has to
-    be allowed by `insecure`; better, connect by ssh -L. A forked child has no server.
+    `writable` lists the paths below which pages may change something; True means everything. Pages receive changes at most `rate` times a
+    second. The address has a token that grants access. Keep it like a password. `listen` is an address to listen on, such as
+    "127.0.0.1:8080", instead of a free port of this machine. An address beyond this machine needs `insecure`, because the network can read
+    the token; better, connect by ssh -L. A forked child has no server.
 
-    Raises ValueError for an address beyond this machine without `insecure`, and OSError if the system refuses.
+    Raises ValueError for an address beyond this machine without `insecure`, and OSError if the system does not permit it.
     """
     from ._serving import serve
 
@@ -419,8 +417,8 @@ def serve(
 def widget(
     store: StructStore, /, *, writable: bool | _abc.Iterable[str] = (), rate: float = 30.0
 ) -> _typing.Any:
-    """A widget for notebooks that shows a store or a part of one, live, and changes what is `writable`: the page of `serve()`. Its messages go
-    through the kernel, so that it needs no port.
+    """A widget for notebooks that shows a live store or a part of one, and changes the paths that are `writable`: the page of `serve()`.
+    Its messages go through the kernel, so it needs no port.
 
         >>> structstore.widget(store.drive, writable=True)  # doctest: +SKIP
 
@@ -432,12 +430,12 @@ def widget(
 
 
 def _restore(image: bytes) -> StructStore:
-    """What a pickled structure becomes."""
+    """Restores a pickled structure."""
     return StructStore.from_bytes(image)
 
 
 def _restore_list(image: bytes) -> StructStoreList:
-    """What a pickled list becomes."""
+    """Restores a pickled list."""
     items: StructStoreList = _restore(image)["list"]
     return items
 
@@ -445,7 +443,7 @@ def _restore_list(image: bytes) -> StructStoreList:
 def _reopen(
     path: str, use_file: bool, access: tuple[bool, bool], any_owner: bool
 ) -> StructStoreShared:
-    """What a pickled store becomes."""
+    """Restores a pickled store."""
     read_only, observe = access
     return StructStoreShared(
         path,
@@ -460,5 +458,5 @@ def _reopen(
 def _reopen_part(
     path: str, use_file: bool, access: tuple[bool, bool], any_owner: bool, route: list[str]
 ) -> object:
-    """What a pickled part of a shared store becomes."""
+    """Restores a pickled part of a shared store."""
     return _reopen(path, use_file, access, any_owner).store.at(*route)

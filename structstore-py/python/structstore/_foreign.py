@@ -21,7 +21,7 @@ def converted(value: Any) -> Any:
     if hasattr(cls, "__arrow_c_stream__") and hasattr(cls, "columns"):
         table = _arrow().table(value)
         if len(set(table.column_names)) != table.num_columns:
-            raise ValueError("its columns are not named by different str")
+            raise ValueError("its column names are not distinct strings")
         return {name: _arrow_column(table.column(name)) for name in table.column_names}
     if hasattr(cls, "__arrow_c_array__") or hasattr(cls, "__arrow_c_stream__"):
         return _arrow_column(_arrow().chunked_array(value))
@@ -36,7 +36,7 @@ def _arrow() -> Any:
     try:
         return importlib.import_module("pyarrow")
     except ImportError:
-        raise ImportError("install pyarrow, which reads it") from None
+        raise ImportError("reading this table needs pyarrow: pip install pyarrow") from None
 
 
 def _arrow_column(column: Any) -> Any:
@@ -53,7 +53,7 @@ def _pandas_columns(frame: Any) -> dict[str, Any]:
     if not _has_plain_index(frame):
         raise ValueError("it has an index of its own; make that a column: frame.reset_index()")
     if not frame.columns.is_unique or not all(isinstance(name, str) for name in frame.columns):
-        raise ValueError("its columns are not named by different str")
+        raise ValueError("its column names are not distinct strings")
     return {name: _pandas_column(frame[name]) for name in frame.columns}
 
 

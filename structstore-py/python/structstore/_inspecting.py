@@ -1,4 +1,4 @@
-"""What is told of a store as a whole."""
+"""Information about whole stores."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ class Participant(NamedTuple):
     """The name of its program, if it is alive and in this process's PID namespace."""
     alive: bool
     threads: int
-    """How many of its threads have changed something or taken a lock."""
+    """How many of its threads changed something or took a lock."""
     observes: bool
 
 
@@ -19,12 +19,12 @@ class LockHolder(NamedTuple):
     """A lock on a structure: see `structstore.locks()`."""
 
     path: str
-    """Of the structure; empty for the root."""
+    """The path of the structure; empty for the root."""
     mode: str
     """"shared" or "exclusive", with all below it, or "fields" for one change of its own fields or items."""
     granted: bool
     waiting: bool
-    """Whether the thread that has it waits for another lock."""
+    """Whether the thread that holds it waits for another lock."""
     pid: int
     thread: int
 

@@ -1,4 +1,4 @@
-"""Metadata of fields, and what annotations say of it."""
+"""Metadata of fields, from keywords and annotations."""
 
 import collections.abc
 import dataclasses
@@ -18,7 +18,7 @@ _KNOWN = {"annotated_types", "pydantic", "pydantic_core", "typing_extensions", "
 
 @dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
 class Meta:
-    """Metadata of a field: for `declare()`, and in annotations of the classes that `bind()` takes.
+    """Metadata of a field: for `declare()`, and for annotations of classes that are bound by `bind()`.
 
         >>> @dataclasses.dataclass
         ... class Drive:
@@ -35,11 +35,11 @@ class Meta:
     `max_length` apply to the field itself: to the bytes of a string in UTF-8, to bytes, to the items of a list, to the first dimension of
     an array. A field that may be None can always be None.
 
-    `step`, `unit`, `description` and `read_only` advise user interfaces. `reset()` assigns `default`.
+    `step`, `unit`, `description` and `read_only` are hints for user interfaces. `reset()` assigns `default`.
 
-    `alias`, one or several, is another name of the field, such as the one that it had in an earlier version of the program: programs of both
-    versions use one field. `growable` lets programs of other versions have an array of another length, and `widened` lets those with a narrower
-    type read values that fit it.
+    `alias`, one or several, is another name of the field, such as its name in an earlier version of the program: programs of both versions
+    use one field. `growable` lets programs of other versions use another length for the array, and `widened` lets programs with a narrower
+    type read values that fit.
 
     Annotations may instead use annotated_types or pydantic's `Field`. Literals and enums declare choices.
     """

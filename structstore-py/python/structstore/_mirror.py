@@ -1,4 +1,4 @@
-"""Mirrors of stores on other machines, which a program of its own keeps."""
+"""Mirrors of stores on other machines, which a separate program keeps."""
 
 import collections
 import contextlib
@@ -30,13 +30,14 @@ def _several(given: str | Iterable[str] | None) -> list[str]:
 
 
 class Mirror:
-    """Mirrors parts of a store to other machines, and from them, until it is closed. One side owns a part, and sends what changes; others follow it.
+    """Mirrors parts of a store to and from other machines until it is closed. One side owns a part and sends its changes; others follow it.
 
         with structstore.Mirror("/robot", connect="tls/robot:7447", follow=["arm"], ca=..., cert=..., key_file=...) as mirror:
             print(mirror.status()["connected"])
 
-    The arguments are those of `structstore mirror`. The work is done by another process, `structstore-mirror`, which
-    `pip install structstore-rs[mirror]` installs. Raises FileNotFoundError if it is not there, and ValueError for what makes no sense or is not safe.
+    The arguments are those of `structstore mirror`. Another process, `structstore-mirror`, does the work;
+    `pip install structstore-rs[mirror]` installs it. Raises FileNotFoundError if it is not installed, and ValueError for contradictory
+    or unsafe options.
     """
 
     def __init__(
@@ -89,7 +90,7 @@ class Mirror:
         ]
         for reader in readers:
             reader.start()
-        # What is wrong is said at once.
+        # Errors in the arguments are reported at once.
         self._ready.wait(10)
         if self._process.poll() == 2:
             self._process.wait()
@@ -110,21 +111,21 @@ class Mirror:
             self._remarks.append(line.rstrip("\n").removeprefix("structstore mirror: "))
 
     def status(self) -> dict[str, Any]:
-        """How it is going, at most a second ago: `connected`, and `parts`, of each `path`, `role`, `connected`, `owner`, `seq`, `lag` in seconds,
-        `resyncs`, `missed`, `put_back`, `refused`, and `errors` by path."""
+        """The status, at most a second old: `connected`, and `parts`, each with `path`, `role`, `connected`, `owner`, `seq`, `lag` in
+        seconds, `resyncs`, `missed`, `put_back`, `refused`, and `errors` by path."""
         return self._status if self.running else {**self._status, "connected": False}
 
     def remarks(self) -> list[str]:
-        """What has happened: changes that were put back or refused, messages that could not be read."""
+        """The log: changes that were reverted or refused, messages that could not be read."""
         return list(self._remarks)
 
     @property
     def running(self) -> bool:
-        """Whether the process goes on. It ends by itself if another process owns a part."""
+        """Whether the process is running. It ends by itself if another process owns a part."""
         return self._process.poll() is None
 
     def close(self) -> None:
-        """Ends it."""
+        """Ends the mirror."""
         if self.running:
             self._process.send_signal(signal.SIGTERM)
         try:

@@ -39,14 +39,14 @@ class Viewer:
 
     @property
     def url(self) -> str:
-        """The address of the page, with the token that lets one in."""
+        """The address of the page, with the token that grants access."""
         return self._server.url
 
     def open(self) -> bool:
-        """Opens the page in the browser of this desktop. Returns whether there is one."""
+        """Opens the page in the browser of this desktop. Returns whether there is a desktop."""
         if not any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")):
             return False
-        # All users see the arguments of programs, and so would see the token: a file that only this user can read leads there.
+        # All users see the arguments of programs, and would see the token: a file that only this user can read leads to the page.
         if self._leader is None:
             self._leader = tempfile.NamedTemporaryFile("w", prefix="structstore-", suffix=".html")
             self._leader.write(f'<!doctype html><meta http-equiv="refresh" content="0; url={self.url}">\n')
@@ -54,7 +54,7 @@ class Viewer:
         return webbrowser.open(pathlib.Path(self._leader.name).as_uri())
 
     def close(self) -> None:
-        """Ends the server. Takes less than a second."""
+        """Stops the server. This takes less than a second."""
         self._server.stop()
         if self._leader is not None:
             self._leader.close()

@@ -127,9 +127,10 @@ def stores() -> list[str]:
     >>> shared.close()
     """
 def is_current(array: np.ndarray[Any, Any]) -> bool:
-    """Whether an array is a view of what a store has now: not once the array in the store was given other elements by assignment, was
-    changed by a guard while the view existed, or was removed. The view then keeps the elements that it had. A live array has its
-    memory until it is removed. Raises TypeError for anything but a view of a store, which copies of read-only attachments are not.
+    """Whether an array is a view of the current contents of a store. It is not after the array in the store was assigned, was
+    changed by a guard while the view existed, or was removed: the view then keeps its old elements. A live array keeps its
+    memory until it is removed. Raises TypeError for anything but a view of a store; the copies that read-only attachments return
+    are not views.
 
         >>> store = structstore.StructStore()
         >>> store.scan = np.zeros(3)
@@ -143,12 +144,12 @@ def is_current(array: np.ndarray[Any, Any]) -> bool:
 def is_live(array: np.ndarray[Any, Any]) -> bool:
     """Whether an array is a view of a live array that is still in its store. Raises TypeError for anything but a view of a store."""
 def live(array: ArrayLike) -> Live:
-    """An array to be stored as a live one, which keeps its memory for as long as the field is there: assigning an array of the same shape
-    and element type changes the elements in place, so that views of it never go stale. Assigning another shape or type raises
-    WrongTypeError; delete the field first.
+    """An array to be stored live. A live array keeps its memory for as long as the field exists: assigning an array of the same
+    shape and element type changes the elements in place, so views of it never become stale. Assigning another shape or type
+    raises WrongTypeError; delete the field first.
 
-    Up to 4 KiB of elements are assigned wholly or not at all, also if the process dies. Of more, a process that is killed while it
-    assigns may leave a part changed; a transaction changes all or none of any number.
+    Up to 4 KiB of elements are assigned completely or not at all, even if the process dies. A process that is killed while it
+    assigns more may leave a part of them changed; in a transaction, any number of elements is assigned completely or not at all.
 
         >>> store = structstore.StructStore()
         >>> store.q = structstore.live(np.zeros(3))
@@ -160,8 +161,8 @@ def live(array: ArrayLike) -> Live:
         (True, True)
     """
 def set_at(store: StructStore, path: str, value: Any) -> None:
-    """Assigns to what a path leads to: a field, which is created if it is missing, an item of a list, or an element of an array. What leads
-    there has to exist.
+    """Assigns to a path: a field, which is created if it is missing, an item of a list, or an element of an array. The structures
+    and lists on the way must exist.
 
         >>> store = structstore.StructStore()
         >>> store.gains = {"kp": np.ones(3)}
@@ -183,7 +184,8 @@ def reset(structure: StructStore, name: str) -> None:
     Raises WrongTypeError if the field has no default.
     """
 def undeclare(structure: StructStore, name: str) -> None:
-    """Makes a field an ordinary one again, with all below it: undoes what `bind()`, `declare()` and programs in other languages have declared.
+    """Makes a field, and everything below it, ordinary again: undoes the declarations of `bind()`, `declare()` and programs in
+    other languages.
 
         >>> store = structstore.StructStore()
         >>> store.gain = 0.5
@@ -191,14 +193,15 @@ def undeclare(structure: StructStore, name: str) -> None:
         >>> structstore.undeclare(store, "gain")
         >>> store.gain = "high"
 
-    The field keeps its value and loses its limits, texts and other names. It can then be removed, or assigned a value of another type.
+    The field keeps its value and loses its limits, unit, description and other names. It can then be removed, or assigned a value of
+    another type.
 
-    Raises BoundError while a living process has bound the field or what it lies in.
+    Raises BoundError while a running process has bound the field or a structure that contains it.
     """
 def remove_at(store: StructStore, path: str, force: bool = False) -> Any:
-    """Removes the field or item that a path leads to, and returns a copy of what it held, as deepcopy() does. A field that is declared, or
-    a structure that live bindings use, is removed only with `force`; nothing is returned then. A declared field of a structure that is bound is
-    removed only with the structure.
+    """Removes the field or item at a path and returns a copy of its value, as deepcopy() does. Declared fields, and structures that
+    live bindings use, need `force`; nothing is returned then. A declared field of a bound structure can only be removed with the
+    structure.
 
         >>> store = structstore.StructStore()
         >>> store.cameras = [{"exposure": 0.01}]
@@ -211,10 +214,11 @@ def remove_at(store: StructStore, path: str, force: bool = False) -> Any:
 def fill(
     target: StructStore, key: str, shape: int | Sequence[int], dtype: DTypeLike = float
 ) -> Fill:
-    """An array that is allocated in a store, filled in place, and assigned at the end of a `with` statement: without a copy. `key` is
-    the name of a field of a struct, or an index of a list; None appends to a list. If the body raises, the store stays as it was.
+    """An array that is allocated in a store, filled in place, and assigned at the end of a `with` statement, without a copy. `key`
+    is the name of a field of a struct, or an index of a list; None appends to a list. If the body raises, the store does not
+    change.
 
-    Other processes see the array when it is whole. What its elements are at first is arbitrary, as with `numpy.empty`.
+    Other processes see the array only when it is complete. Its elements are arbitrary at first, as with `numpy.empty`.
 
         >>> store = structstore.StructStore()
         >>> with structstore.fill(store, "frame", (2, 3), np.uint8) as pixels:
@@ -228,8 +232,8 @@ def fill(
     target: StructStoreList, key: SupportsIndex | None, shape: int | Sequence[int], dtype: DTypeLike = float
 ) -> Fill: ...
 def from_json(document: str | bytes, /) -> StructStore:
-    """A new local store with the contents of a JSON document: what `to_json()` or `structstore dump` wrote, or any other object. Raises
-    CorruptError if it is no JSON, WrongTypeError if it is no object.
+    """A new local store with the contents of a JSON document: one that `to_json()` or `structstore dump` wrote, or any other
+    object. Raises CorruptError if it is not JSON, and WrongTypeError if it is not an object.
 
         >>> store = structstore.StructStore(vec=np.arange(3, dtype=np.uint8), blob=b"\\x00\\xff")
         >>> copy = structstore.from_json(store.to_json())
@@ -241,15 +245,15 @@ def from_json(document: str | bytes, /) -> StructStore:
 def from_yaml(document: str | bytes, /) -> StructStore:
     """A new local store with the contents of a YAML document, as from_json() makes one."""
 def participants(store: StructStoreShared) -> list[Participant]:
-    """The processes that are attached to a shared store to change it or to observe it, and those that died and were not cleaned up after
-    yet. Read-only ones leave no record.
+    """The processes that are attached to a shared store to change or observe it, and processes that died and whose remains were not
+    repaired yet. Read-only attachments leave no record.
 
         >>> with structstore.StructStoreShared("/shdata_store") as shared:
         ...     [process.alive for process in structstore.participants(shared)]
         [True]
     """
 def locks(structure: StructStore) -> list[LockHolder]:
-    """The locks of the store that a structure is a part of, as they are at about this moment.
+    """The locks of the store that contains a structure, as they are at about this moment.
 
     >>> store = structstore.StructStore(pose={"x": 1.0})
     >>> with store.pose.write_lock():
@@ -257,7 +261,7 @@ def locks(structure: StructStore) -> list[LockHolder]:
     ['pose']
     """
 def usage(structure: StructStore) -> dict[str, Usage]:
-    """How much memory each field of a structure takes, with all below it.
+    """How much memory each field of a structure takes, including everything below it.
 
     >>> store = structstore.StructStore(num=5, frame=np.zeros((480, 640)))
     >>> usage = structstore.usage(store)
@@ -265,24 +269,24 @@ def usage(structure: StructStore) -> dict[str, Usage]:
     (True, 0)
     """
 def reserve(store: StructStore, bytes: int) -> None:
-    """Makes sure that a block of so many bytes is free in a store, which grows if need be: what is allocated of it later takes no system call.
-    For loops that must never wait, with `prefault` and `lock_memory` of StructStoreShared.
+    """Makes sure that a block of this many bytes is free in a store, which grows if necessary. Later allocations from it take no
+    system call. For loops that must never wait, together with `prefault` and `lock_memory` of StructStoreShared.
 
         >>> store = structstore.StructStore()
         >>> structstore.reserve(store, 1 << 20)
 
-    Raises OutOfSpaceError if the store may not grow so much, or there is not so much memory.
+    Raises OutOfSpaceError if the store may not grow so much, or if there is not enough memory.
     """
 def orphans() -> list[str]:
-    """The names of orphans: transient stores that no living process has open, as processes leave them that are killed."""
+    """The names of orphans: transient stores that no living process has open. Killed processes leave them behind."""
 def _png(array: np.ndarray[Any, Any]) -> bytes | None:
-    """An array as a PNG file, if it has the type and shape of an image."""
+    """An array as a PNG file, if it has the type and shape of a picture."""
 def unlink(
     path: str | os.PathLike[str], force: bool = False, use_file: bool = False, any_owner: bool = False
 ) -> None:
-    """Removes the name of a shared store, or the file, whether the store is transient or persistent. Raises InUseError while a
-    process has it open to change it, unless `force` is true; processes that have it then keep the memory, and their watches end. A store
-    of another user is refused, unless `any_owner` is true.
+    """Removes the name of a shared store, or its file, whether the store is transient or persistent. Raises InUseError while a
+    process has it open to change it, unless `force` is true. Processes that have it open then keep the memory, and their watches
+    end. A store of another user is refused, unless `any_owner` is true.
 
         >>> settings = structstore.StructStoreShared("/shdata_store", cleanup=structstore.CleanupMode.NEVER)
         >>> settings.close()
@@ -291,7 +295,7 @@ def unlink(
         False
     """
 class _Bound:
-    """The base of classes that are laid over a struct. It has no contents, so that a class with slots may be one of the bases, too."""
+    """The base of classes that are laid over a struct. It has no contents, so a class with slots may be a base, too."""
 
     def __new__(cls) -> Self: ...
     def __setattr__(self, name: str, value: Any, /) -> None: ...
@@ -313,8 +317,8 @@ class _Attribute:
 def _declare(
     structure: StructStore, fields: list[Any], widen: bool, version: tuple[str, int, int] | None
 ) -> list[tuple[str, int]]:
-    """Declares fields of a structure, in one operation: see `declarations` in `_bound.py` for what they look like. Returns the fields that were
-    created in what was there already, and how many of each.
+    """Declares fields of a structure, in one operation; `declarations` in `_bound.py` describes their form. Returns the fields that
+    were created in existing structures, and how many of each.
     """
 def _version(structure: StructStore, name: str) -> tuple[int, int] | None:
     """The version of a class that a structure records, and the oldest one that may bind it."""
@@ -349,48 +353,50 @@ def record(
         >>> print(run.at(run.duration))
         {"pose": {"x": 1.5}}
 
-    Every sample of each stream is recorded; `streams` can be False, or a list of paths. Everything else is sampled up to `rate` times a second when it
-    changes: arrays always, one in ten changes (`arrays=10`), or never (`arrays=False`). `paths` lists the fields to record; the default is all. `split` starts
-    another file after so many bytes: run-2.mcap. `{time}` in the name of the file is replaced by the time. A name with a time, or of a further file, gets
-    one more number if it exists: run-2-2.mcap. Threads of this process do the recording; no writer waits for them. A forked child does not record.
+    Every sample of each stream is recorded; `streams` can be False, or a list of paths. Everything else is sampled up to `rate`
+    times a second when it changes: arrays always, one in ten changes (`arrays=10`), or never (`arrays=False`). `paths` lists the
+    fields to record; the default is all. `split` starts another file after this many bytes: run-2.mcap. `{time}` in the name of
+    the file is replaced by the time. If such a name exists, or that of a further file, a number is added: run-2-2.mcap. Threads
+    of this process do the recording, and no writer waits for them. A forked child does not record.
 
-    `when`, `last`, `after` and `memory` make it a black box, which keeps the recording in memory. Whenever the condition `when` becomes true, for example
-    `"fault == true and drive.speed > 3"`, a file is written that covers at least the `last` seconds before (60 by default) and the `after` seconds after it
-    (10). save() and the removal of the store write one, too. Without `{time}` in the name, the recording ends after the first file. `memory` limits the bytes
-    in memory (1 GiB); a file then covers less of the time before. It must have room for two whole states of the store.
+    `when`, `last`, `after` and `memory` make it a black box, which keeps the recording in memory. Whenever the condition `when`
+    becomes true, for example `"fault == true and drive.speed > 3"`, a file is written that covers at least the `last` seconds
+    before (60 by default) and the `after` seconds after it (10). save() and the removal of the store write a file, too. Without
+    `{time}` in the name, the recording ends after the first file. `memory` limits the bytes in memory (1 GiB); a file then
+    covers less of the time before. It must have room for two whole states of the store.
 
     Raises FileExistsError if the file exists, and OSError if it cannot be written.
     """
 def read(file: str | os.PathLike[str], /) -> Run:
-    """Opens a recording, also one that was not finished because its recorder was killed: as far as it was written.
+    """Opens a recording. If its recorder was killed, it ends where the recorder had written to.
 
         run = structstore.read("run.mcap")
         times, x = run["pose.x"]
         state = run.at(12.5)
 
-    Raises CorruptError if it is no recording of a store, and OSError if it cannot be read.
+    Raises CorruptError if it is not a recording of a store, and OSError if it cannot be read.
     """
 @final
 class Recording:
-    """A recording that is being made; see record()."""
+    """A running recording; see record()."""
     @property
     def running(self) -> bool:
-        """Whether it goes on. It ends by itself if the disk is full, or the store is removed."""
+        """Whether it is still running. It ends by itself if the disk is full, or if the store is removed."""
     @property
     def messages(self) -> int:
         """How many messages were written."""
     @property
     def missed(self) -> int:
-        """How many samples of streams were lost: published faster than they were read, or without room to wait for the disk."""
+        """How many samples of streams were lost, because they were published faster than they were read or could be written."""
     @property
     def files(self) -> list[Path]:
         """The files written so far, the oldest first."""
     def mark(self, text: str) -> None:
         """Writes a remark into the recording, with the time. Raises BlockingIOError if the disk is so slow that there is no room for it."""
     def save(self, text: str) -> None:
-        """Has a black box write a file now, with a remark. Other recordings only get the remark. Raises BlockingIOError as mark() does."""
+        """Makes a black box write a file now, with a remark. Other recordings only get the remark. Raises BlockingIOError as mark() does."""
     def close(self) -> None:
-        """Ends it, with all that has changed until now. Raises what has ended it before: OSError if the disk was full."""
+        """Ends the recording, with all changes until now. If it ended earlier, raises the reason: OSError if the disk was full."""
     def __enter__(self) -> Self: ...
     def __exit__(
         self,
@@ -404,16 +410,18 @@ class Run:
     """A recording in a file; see read(). Times are in seconds since its start."""
     @property
     def duration(self) -> float:
-        """How long it is, in seconds."""
+        """Its length in seconds."""
     @property
     def start(self) -> float:
         """When it begins, in seconds since 1970."""
     @property
     def store(self) -> str | None:
-        """The name of the store that was recorded; None of a local one."""
+        """The name of the recorded store; None for a local store."""
     @property
     def finished(self) -> bool:
-        """Whether it was finished. One that was not lacks the index that other programs need: `structstore record --repair` writes it."""
+        """Whether it was finished. An unfinished recording lacks the index that other programs need: `structstore record --repair`
+        writes it.
+        """
     @property
     def damaged_chunks(self) -> int:
         """How many chunks of a recording that was not finished could not be read so far, and were left out. In a finished recording, reading a damaged
@@ -421,23 +429,22 @@ class Run:
         """
     @property
     def topics(self) -> dict[str, int]:
-        """The topics, one for each struct, array and stream, and how many messages each has."""
+        """The topics, one for each struct, array and stream, with their numbers of messages."""
     @property
     def marks(self) -> list[tuple[float, str]]:
         """The remarks, as pairs of a time and a text."""
     def at(self, seconds: float) -> StructStore:
-        """The state so many seconds after the start, as a local store: all but what streams have published."""
+        """The state at a time, in seconds after the start, as a local store: everything except the samples of streams."""
     def replay(
         self, store: StructStore, /, *, speed: float = 1.0, start: float = 0.0, topics: Sequence[str] = ...
     ) -> None:
-        """Puts the state at `start` into a store, and then plays what follows, `speed` times as fast as it was: what changed in one transaction
-        in one transaction, and each sample published. `speed` is a number from 0.001 to 1000. `topics` are the beginnings of names of topics to play;
-        all if there are none.
+        """Makes a black box write a file now, with a remark. Other recordings only get the remark. Raises BlockingIOError as mark() does."""
         """
     def to_pandas(self, path: str) -> Any:
-        """The fields of a struct, or of the records of a stream, as a pandas.DataFrame. It has a row for each change of the struct, or for each sample,
-        indexed by the time in seconds. Nested structs, arrays and streams have tables of their own. Arrays, and vectors in records, have a column for each
-        element, up to 64. Any other path gives one column. Raises NotFoundError if the path was not recorded, and ImportError without pandas.
+        """The fields of a struct, or of the records of a stream, as a pandas.DataFrame. It has a row for each change of the struct, or
+        for each sample, indexed by the time in seconds. Nested structs, arrays and streams have separate tables. Arrays, and vectors
+        in records, have a column for each element, up to 64. Any other path gives one column. Raises NotFoundError if the path was
+        not recorded, and ImportError without pandas.
         """
     def to_arrow(self, path: str) -> Any:
         """The same as a pyarrow.Table, with `time` as the first column. A column with values of several types contains JSON strings."""
@@ -461,7 +468,7 @@ class _Server:
     @property
     def running(self) -> bool: ...
     def stop(self) -> None:
-        """Ends it, and waits until it has let go of the store."""
+        """Stops the server, and waits until it has released the store."""
 
 @final
 class _Page:
@@ -472,24 +479,24 @@ class _Page:
     def send(self, text: str) -> None:
         """Passes on a message of the page."""
     def receive(self, timeout: float) -> str | bytes | None:
-        """The next message for the page, as a string or bytes; `None` after so many seconds without one, or if it was closed."""
+        """The next message for the page, as a string or bytes; `None` if there is none within the timeout, or if the page was closed."""
     def close(self) -> None:
         """Ends it."""
 
 def _widget_script() -> str | None:
     """The script of the page for notebooks, if it was built."""
 def _end() -> None:
-    """Does what the end of a process does about the stores that it has open."""
+    """Ends the stores that this process has open, as the end of the process does."""
 def _join(path: str, name: str) -> str:
-    """A path, and the name of a field of what it leads to, as errors print it."""
+    """A path and the name of a field there, as errors print them."""
 def _pin(structure: StructStore) -> object:
-    """Pins a structure for as long as what is returned lives."""
+    """Pins a structure for as long as the returned object lives."""
 def _path(structure: StructStore) -> str:
-    """The way from the root to a structure, as errors print it."""
+    """The path from the root to a structure, as errors print it."""
 def _plain(object: Any, path: str) -> Any:
-    """What an object would come back as, if it were stored at a path and copied out again."""
+    """The object that would come back if an object were stored at a path and copied out again."""
 def _unmapped_errors() -> list[str]:
-    """The kinds of errors that no exception stands for, which Python's tests want to be none."""
+    """The kinds of errors without an exception. The tests in Python make sure that there are none."""
 
 @final
 class Live:
@@ -508,16 +515,16 @@ class Fill:
     ) -> bool: ...
 
 class Error(Exception):
-    """The base of all exceptions of this package. `path` says which value it is about, where it is about one. `errors` are the exceptions of each field, where several do not fit a class."""
+    """The base of all exceptions of this package. `path` names the value in question, if there is one. `errors` contains one exception per field, if several do not fit a class."""
     path: str | None
     errors: tuple[Error, ...]
 
 class NotFoundError(Error, AttributeError, KeyError):
     """There is no field of that name."""
 class AlreadyExistsError(Error, ValueError):
-    """There is a field of that name already."""
+    """A field of that name already exists."""
 class WrongTypeError(Error, TypeError):
-    """A value is of another type than the one asked for or declared."""
+    """A value does not have the requested or declared type."""
 class UnsupportedError(Error, TypeError):
     """A value of a type that the store cannot hold."""
 class RejectedError(Error, ValueError):
@@ -527,7 +534,7 @@ class OtherVersionError(Error, TypeError):
 class DeclaredError(Error, TypeError):
     """A typed binding has fixed the field's type."""
 class OutOfRangeError(Error, OverflowError, ValueError):
-    """A number does not fit the type asked for or declared."""
+    """A number does not fit the requested or declared type."""
 class LimitError(Error, ValueError):
     """A value is outside of the limits declared for its field."""
 class IndexOutOfRangeError(Error, IndexError):
@@ -543,7 +550,7 @@ class OutOfSpaceError(Error, MemoryError):
 class TooManyError(Error, RuntimeError):
     """More threads, processes or locks than the format has room for."""
 class BoundError(Error, RuntimeError):
-    """A live binding uses the structure, so that it is not removed or replaced."""
+    """A live binding uses the structure, so it cannot be removed or replaced."""
 class StaleHandleError(Error, ReferenceError):
     """The structure has been removed or replaced."""
 class HeldByGuardError(Error, RuntimeError):
@@ -567,32 +574,32 @@ class PublisherError(Error, RuntimeError):
 class FramesPinnedError(Error, BufferError):
     """Readers keep all frames of the stream in use."""
 class InUseError(Error, RuntimeError):
-    """Processes have the store open, so that its name is not removed."""
+    """Processes have the store open, so its name is not removed."""
 class ReadOnlyError(Error, PermissionError):
-    """The segment was attached read-only."""
+    """The store was opened read-only, or as an observer."""
 class DetachedError(Error, RuntimeError):
     """The process was forked and could not attach to the store."""
 class ForeignOwnerError(Error, PermissionError):
     """The segment belongs to another user."""
 class ContendedError(Error, RuntimeError):
-    """A read-only attachment found no moment at which nothing was changed."""
+    """A read-only attachment found no moment without a change."""
 class ClosedError(Error, ValueError):
     """The store was closed."""
 class CorruptError(Error, ValueError):
-    """A segment or a snapshot holds bytes that break the format."""
+    """A segment or a snapshot contains bytes that violate the format."""
 class MismatchError(CorruptError):
     """The bytes are not a segment or snapshot that this version can use."""
 class IoError(Error, OSError):
-    """The operating system refused."""
+    """The operating system reported an error."""
 class NoSuchStoreError(IoError, FileNotFoundError):
     """There is no segment or file of that name."""
 class AccessError(IoError, PermissionError):
-    """The operating system does not permit it."""
+    """The operating system denied access."""
 
 class CleanupMode(Enum):
     """How long a new store lives; the process that creates it decides.
 
-    NEVER: it is persistent, and stays until it is unlinked. IF_LAST: its name goes with the last process that has it open to change it. ALWAYS: its creator removes the name when it closes the store.
+    NEVER: it is persistent, until it is unlinked. IF_LAST: its name is removed with the last process that has it open to change it. ALWAYS: its creator removes the name when it closes the store.
     """
     NEVER = "never"
     IF_LAST = "if_last"
@@ -600,8 +607,8 @@ class CleanupMode(Enum):
 
 @final
 class _FromBytes:
-    """Loads a snapshot, which to_bytes() made: on the class, into a new local store, which it returns; on a structure, in place of all
-    its fields, in one operation. A field without metadata of its own gets that of the snapshot.
+    """Loads a snapshot that to_bytes() made. On the class, it returns a new local store. On a structure, it replaces all fields in
+    one operation. A field without metadata gets that of the snapshot.
 
         >>> store = structstore.StructStore(num=5)
         >>> copy = structstore.StructStore.from_bytes(store.to_bytes())
@@ -620,7 +627,7 @@ class _FromBytes:
 
 @disjoint_base
 class StructStore(MutableMapping[str, Any]):
-    """Named fields in order of insertion: a store of this process's own, or a struct nested in a store.
+    """Named fields in order of insertion: a local store of this process, or a struct nested in a store.
 
     Fields are attributes (`store.num = 5`) and items (`store["any name"]`). An attribute that is a method stays one, whatever fields any
     process adds: a field called `size` is `store["size"]`, and assigning `store.size` is an error. These names, in alphabetical order, are
@@ -628,12 +635,12 @@ class StructStore(MutableMapping[str, Any]):
     on_change, open_read_only, pop, popitem, read_lock, rename, revalidate, setdefault, size, stats, store, to, to_bytes, to_dict,
     to_json, to_yaml, transaction, update, valid, values, wait, watch, write_lock. Everything else is a function of the module.
 
-    Numbers, strings and bytes come back by value, lists and structs as handles to what is in the store, arrays as NumPy arrays over the
-    store's own memory.
+    Numbers, strings and bytes come back by value, lists and structs as handles to the contents of the store, arrays as NumPy
+    arrays over the store's own memory.
 
-    What is assigned is copied into the store:
+    Assigned values are copied into the store:
 
-    - None, bool, int, float, complex, str, bytes, datetime, date, timedelta and NumPy's times come back as what they were; NumPy's numbers as
+    - None, bool, int, float, complex, str, bytes, datetime, date, timedelta and NumPy's times come back unchanged; NumPy's numbers as
       Python's, enum members as their values, paths as str.
     - Lists and tuples become lists. Mappings with str keys, named tuples, dataclasses, attrs and pydantic instances, and other objects whose
       attributes are all public become structures; `to()` and `bind()` make classes of them again.
@@ -641,7 +648,7 @@ class StructStore(MutableMapping[str, Any]):
       DataFrames and tables become structures of columns.
     - Everything else raises UnsupportedError, which says what to store instead.
 
-    An operation happens wholly or not at all, also in the eyes of other processes.
+    An operation happens completely or not at all; other processes never see a part of it.
 
     A handle to a structure that was removed or replaced raises StaleHandleError.
 
@@ -678,7 +685,7 @@ class StructStore(MutableMapping[str, Any]):
     def __dir__(self) -> list[str]: ...
     def __reduce__(self) -> tuple[Any, ...]: ...
     def _ipython_key_completions_(self) -> list[str]:
-        """The names of the fields, for IPython to complete."""
+        """The names of the fields, for completion in IPython."""
     def _repr_html_(self) -> str:
         """For notebooks: a tree that folds, with types, shapes and small images."""
     def __copy__(self) -> SimpleNamespace: ...
@@ -696,8 +703,8 @@ class StructStore(MutableMapping[str, Any]):
         0
         """
     def pop(self, name: str, default: Any = ..., /) -> Any:
-        """Removes a field and returns a copy of what it held, as deepcopy() does; or a default if it does not exist. A large array is not
-        copied, unless in a transaction: what is returned has the memory that it had in the store, which views of it share.
+        """Removes a field and returns a copy of its value, as deepcopy() does; or a default if it does not exist. A large array is not
+        copied, unless in a transaction: the returned array keeps its memory of the store, which views of it share.
 
             >>> store = structstore.StructStore()
             >>> store.pose = {"x": 1.0}
@@ -706,7 +713,7 @@ class StructStore(MutableMapping[str, Any]):
             >>> store.pop("pose", None)
         """
     def popitem(self) -> tuple[str, Any]:
-        """Removes the last field and returns its name and a copy of what it held; raises KeyError if the struct is empty."""
+        """Removes the last field and returns its name and a copy of its value; raises KeyError if the struct is empty."""
     def setdefault(self, name: str, default: Any = None, /) -> Any:
         """A field, created with a default if it does not exist.
 
@@ -716,8 +723,8 @@ class StructStore(MutableMapping[str, Any]):
         True
         """
     def update(self, other: Any = None, /, **fields: Any) -> None:  # type: ignore[override]
-        """Assigns the fields of a mapping, an iterable of pairs or an object with attributes, then those given by name; all
-        of them or, after an exception, none.
+        """Assigns the fields of a mapping, an iterable of pairs or an object with attributes, then those given by name. After an
+        exception, none is assigned.
 
             >>> store = structstore.StructStore()
             >>> store.update({"num": 5}, name="arm")
@@ -741,8 +748,8 @@ class StructStore(MutableMapping[str, Any]):
         ['velocity', 'num']
         """
     def at(self, *path: str | SupportsIndex) -> Any:
-        """What a path leads to: a field, an item of a list, or an element of an array, of which no more is copied. Several arguments are
-        names, and indices into lists, to be followed one by one.
+        """The value at a path: a field, an item of a list, or an element of an array; only that element is copied. Several arguments
+        are names, and indices into lists, that are followed one by one.
 
             >>> store = structstore.StructStore()
             >>> store.robots = [{"pose": {"x": 1.0}}]
@@ -753,7 +760,7 @@ class StructStore(MutableMapping[str, Any]):
             1.0
         """
     def copy(self) -> SimpleNamespace:
-        """A SimpleNamespace of the fields, of which structures and arrays are those in the store.
+        """A SimpleNamespace of the fields; structures and arrays in it are those in the store.
 
         >>> store = structstore.StructStore()
         >>> store.pose = {"x": 1.0}
@@ -762,7 +769,7 @@ class StructStore(MutableMapping[str, Any]):
         2.0
         """
     def deepcopy(self) -> SimpleNamespace:
-        """A copy with all below it, as of one moment: a SimpleNamespace of namespaces, lists and arrays.
+        """A complete copy, as of one moment: a SimpleNamespace of namespaces, lists and arrays.
 
         >>> store = structstore.StructStore()
         >>> store.pose = {"x": 1.0, "vec": np.arange(3)}
@@ -770,7 +777,7 @@ class StructStore(MutableMapping[str, Any]):
         namespace(pose=namespace(x=1.0, vec=array([0, 1, 2])))
         """
     def to_dict(self) -> dict[str, Any]:
-        """A copy with all below it, as of one moment: a dict of dicts, lists and arrays.
+        """A complete copy, as of one moment: a dict of dicts, lists and arrays.
 
         >>> store = structstore.StructStore()
         >>> store.pose = types.SimpleNamespace(x=1.0)
@@ -778,11 +785,11 @@ class StructStore(MutableMapping[str, Any]):
         {'pose': {'x': 1.0}}
         """
     def to(self, cls: type[_T]) -> _T:
-        """The struct with all below it as an instance of a class, as of one moment: a dataclass, a named tuple, an attrs or
-        pydantic class, SimpleNamespace, or dict[str, ...], checked against the annotations, nested ones included.
+        """The complete struct as an instance of a class, as of one moment: a dataclass, a named tuple, an attrs or pydantic class,
+        SimpleNamespace, or dict[str, ...], checked against the annotations, nested ones included.
 
-        Fields that are missing have the defaults of the class; those that it does not know are left out. Raises
-        WrongTypeError or NotFoundError, with the path of what does not fit.
+        Missing fields get the defaults of the class, and fields that the class does not know are left out. Raises WrongTypeError or
+        NotFoundError, with the path of the field that does not fit.
 
             >>> Pose = dataclasses.make_dataclass("Pose", [("x", float), ("y", float, 0.0)])
             >>> store = structstore.StructStore()
@@ -795,12 +802,12 @@ class StructStore(MutableMapping[str, Any]):
             structstore.WrongTypeError: pose.x: found str, expected float
         """
     def to_json(self, indent: bool = False, *, plain: bool = False) -> str:
-        """The struct with all below it as JSON, as of one moment, from which from_json() makes the same again; indented by two blanks if
-        `indent` is true. What JSON lacks is tagged: an array is `{"$array": [1.5, 2.0], "dtype": "f32"}`, bytes are `{"$bytes": "00ff"}`, NaN is
-        `{"$float": "NaN"}`. Integers and floats come back as 64-bit ones of the same value.
+        """The complete struct as JSON, as of one moment, from which from_json() restores it; indented by two spaces if `indent` is
+        true. Values that JSON lacks have tags: an array is `{"$array": [1.5, 2.0], "dtype": "f32"}`, bytes are `{"$bytes": "00ff"}`,
+        NaN is `{"$float": "NaN"}`. Integers and floats come back as 64-bit numbers of the same value.
 
-        With `plain`, for programs that do not know the tags, arrays are lists and bytes strings of hexadecimal digits. NaN, infinities and
-        arrays of anything but numbers then raise UnsupportedError.
+        With `plain`, for programs that do not know the tags, arrays are lists and bytes are strings of hexadecimal digits. NaN,
+        infinities and arrays of anything but numbers then raise UnsupportedError.
 
             >>> store = structstore.StructStore(num=5, vec=np.arange(3))
             >>> store.to_json()
@@ -813,22 +820,22 @@ class StructStore(MutableMapping[str, Any]):
             structstore.UnsupportedError: vec[1]: JSON has no NaN; without plain=True it gets a tag
         """
     def to_yaml(self, *, plain: bool = False) -> str:
-        """The struct with all below it as YAML, as of one moment, from which from_yaml() makes the same again. It has the tags that to_json()
-        has, but for NaN and infinities, which YAML can write; with `plain` it has none.
+        """The complete struct as YAML, as of one moment, from which from_yaml() restores it. It has the tags of to_json(), except for
+        NaN and infinities, which YAML can write; with `plain`, it has none.
         """
     def to_bytes(self, *, samples: bool = False) -> bytes:
-        """The struct with all below it as a snapshot: bytes that keep types and order exactly, from which from_bytes()
-        makes equal contents in any store, on any machine. Of a stream, it has the newest sample; with `samples`, all that the stream keeps.
+        """The complete struct as a snapshot: bytes that keep types and order exactly, from which from_bytes() restores the contents in
+        any store, on any machine. Of a stream, it has the newest sample; with `samples`, all samples that the stream keeps.
         """
     from_bytes: ClassVar[_FromBytes]
     def check(self) -> None:
-        """Verifies every invariant of the format below this struct and, at the root of a shared store, that all memory
-        is accounted for. Raises CorruptError that says what is wrong.
+        """Verifies every invariant of the format below this struct and, at the root of a shared store, that all memory is accounted
+        for. Raises a CorruptError that names the damage.
         """
     def size(self) -> int:
-        """How many bytes of memory back the store."""
+        """The size of the store in bytes of memory."""
     def allocated(self) -> int:
-        """How many bytes are in use for what the store holds, overhead included."""
+        """How many bytes the contents of the store use, overhead included."""
     def stats(self) -> Statistics:
         """How much memory the store uses."""
     def lock(self, timeout: float | None = None) -> Lock[Self]:
@@ -845,20 +852,20 @@ class StructStore(MutableMapping[str, Any]):
             ...     pose.x, pose.y = pose.y, pose.x
         """
     def watch(self) -> Watch:
-        """Reports what any process changes in the struct and below it: `for paths in store.watch(): ...`. See Watch."""
+        """Reports changes by any process in the struct and below it: `for paths in store.watch(): ...`. See Watch."""
     def wait(self, timeout: float | None = None) -> bool:
-        """Waits until something in the struct or below it is changed; returns whether it was, within `timeout` seconds. What
-        changes between two calls is missed; watch() misses nothing.
+        """Waits until something in the struct or below it changes; returns whether it did within `timeout` seconds. It misses changes
+        between two calls; watch() misses nothing.
         """
     def on_change(self, callback: Callable[[list[str]], object]) -> Subscription:
-        """Calls a function, in a background thread, with the paths that change. Returns a Subscription, whose stop() ends it."""
+        """Calls a function in a background thread with the paths that change. Returns a Subscription; its stop() ends it."""
     def notify(self, name: str) -> None:
-        """Reports to watches that elements of the array of this name were written in place."""
+        """Tells watches that elements of the array of this name were written in place."""
     def read_lock(self, timeout: float | None = None) -> Lock[Self]:
-        """A lock on the struct and everything below it, for reading: others can read it, too, but not change it."""
+        """A lock on the struct and everything below it, for reading: others can read, too, but not change anything."""
     def transaction(self, timeout: float | None = None) -> Transaction[Self]:
-        """Changes that happen wholly or not at all: if the body of a `with` statement raises, or the process dies, what this
-        thread has changed below the struct since is undone. See Transaction.
+        """Changes that happen completely or not at all: if the body of a `with` statement raises, or the process dies, all changes of
+        this thread below the struct since then are undone. See Transaction.
 
             >>> store = structstore.StructStore()
             >>> store.num = 1
@@ -873,9 +880,9 @@ class StructStore(MutableMapping[str, Any]):
 
 @final
 class StructStoreShared(StructStore):
-    """A store in shared memory, which any number of processes change at once.
+    """A store in shared memory that any number of processes can change at the same time.
 
-    It opens the store of that name ("/name"), creating it if it does not exist, and is its root; see StructStore.
+    It opens the store of that name ("/name"), or creates it if it does not exist, and is its root; see StructStore.
 
         >>> with structstore.StructStoreShared("/shdata_store") as store:
         ...     store.state = {"num": 5}
@@ -887,25 +894,25 @@ class StructStoreShared(StructStore):
     Arguments:
         path: the name, which begins with a slash; with `use_file` the path of a file.
         size: how many bytes a new segment gets at once; it grows by itself.
-        max_size: how many bytes a new segment may grow to; 64 GiB unless given.
+        max_size: how many bytes a new segment may grow to; 64 GiB by default.
         reinit: start empty, discarding existing contents; handles of other processes become stale.
-        use_file: use a file at that path in place of shared memory.
+        use_file: use a file at that path instead of shared memory.
         cleanup: how long a new store lives, or one that is re-initialised; the process that creates it decides. CleanupMode.IF_LAST
             unless given, and CleanupMode.NEVER for a file.
         mode: the permissions of a new segment, whatever the umask.
         group: the group of a new segment, by name or number.
         timeout: how many seconds to wait for a process that is initialising the segment.
-        fd: the descriptor of an open file, such as a memfd, to use in place of a name. It is duplicated. An empty file
-            is initialised; one that holds a store is attached to, and emptied if `reinit` is true.
+        fd: the descriptor of an open file, such as a memfd, to use instead of a name. It is duplicated. An empty file is
+            initialised; a file that holds a store is attached, and emptied if `reinit` is true.
         create: whether to create a name that does not exist.
-        read_only: attach without write permission. Arrays are read-only copies then. A copy of a structure is consistent, or raises
+        read_only: attach without write permission. Arrays are then read-only copies. A copy of a structure is consistent, or raises
             ContendedError if the store changes all the time; iterating and printing may then show several moments.
-        observe: attach to look on: nothing can be changed, and the store's name goes as if this process were not attached. Where
-            the process may write to the segment, views and watches work as usual, but views are read-only; elsewhere, and with
-            read_only, the attachment leaves no trace and watches poll.
+        observe: attach as an observer, which cannot change anything and does not keep the store's name alive. Where the process
+            may write to the segment, views and watches work as usual, but views are read-only; elsewhere, and with read_only, the
+            attachment leaves no trace and watches poll.
         any_owner: open it even if it belongs to another user, who can kill this process by truncating it.
-        prefault: how many bytes to map at once, so that their first use costs no page fault. See `reserve`.
-        lock_memory: keep what the store has by now in memory, never swapped out (RLIMIT_MEMLOCK).
+        prefault: how many bytes to map at once, so that their first use causes no page fault. See `reserve`.
+        lock_memory: lock the store's current memory, so that it is never swapped out (RLIMIT_MEMLOCK).
     """
     def __init__(
         self,
@@ -941,37 +948,37 @@ class StructStoreShared(StructStore):
         timeout: float | None = 10.0,
         any_owner: bool = False,
     ) -> StructStoreShared:
-        """Attaches to a store that exists, without write permission; short for `read_only=True`.
+        """Attaches to an existing store without write permission; short for `read_only=True`.
 
         It never blocks a writer. Arrays are read-only copies.
         """
     @property
     def store(self) -> StructStore:
-        """The root of the store, as it is now; a handle that stays usable when this object is closed."""
+        """The current root of the store; a handle that stays usable when this object is closed."""
     @property
     def lifetime(self) -> str:
-        """When the store's name goes, as its creator has decided: "transient", with the last process that is attached to change it, or
-        "persistent", when it is unlinked.
+        """When the store's name is removed, as its creator decided: "transient", with the last process that is attached to change it,
+        or "persistent", when it is unlinked.
         """
     def valid(self) -> bool:
-        """Whether the name still leads to this segment, and its contents were not re-initialised since it was opened."""
+        """Whether the name still leads to this segment, and the contents were not re-initialised since it was opened."""
     def revalidate(self, block: bool = True, timeout: float | None = None) -> bool:
-        """Makes this valid again: attaches to what the name leads to now, which may have to appear first.
+        """Makes this valid again: attaches to the current store of that name, after waiting for it to appear if necessary.
 
-        Returns whether it is valid then, which is False only if it is not to block. Raises NotReadyError if
-        nothing appeared within `timeout` seconds. Handles made before stay as they are.
+        Returns whether it is valid now; this is False only if `block` is false. Raises NotReadyError if no store appeared within
+        `timeout` seconds. Existing handles do not change.
         """
     def close(self) -> None:
-        """Closes the store, and does to its name what `cleanup` says. Handles to parts of it and views of its arrays
-        keep the memory for as long as they live; this object raises ClosedError from then on.
+        """Closes the store, and removes its name if `cleanup` says so. Handles to parts of it and views of its arrays keep the memory
+        for as long as they live; this object raises ClosedError from then on.
         """
 
 @disjoint_base
 class StructStoreList(MutableSequence[Any]):
-    """Values in order, in a store; or, made from an iterable, a list of this process's own.
+    """Values in order, in a store; made from an iterable, a local list of this process.
 
-    Numbers, text and bytes come back by value, lists and structs as handles to what is in the store, arrays as NumPy
-    arrays over the store's own memory. Each operation happens wholly or not at all.
+    Numbers, strings and bytes come back by value, lists and structs as handles to the contents of the store, arrays as NumPy
+    arrays over the store's own memory. Each operation happens completely or not at all.
 
         >>> items = structstore.StructStoreList([1, "two"])
         >>> items.append({"x": 3})
@@ -1013,12 +1020,12 @@ class StructStoreList(MutableSequence[Any]):
     def append(self, value: Any) -> None:
         """Adds an item at the end."""
     def extend(self, iterable: Iterable[Any]) -> None:
-        """Adds the items of an iterable at the end; all of them or, after an exception, none."""
+        """Adds the items of an iterable at the end. After an exception, none is added."""
     def insert(self, index: int, value: Any) -> None:
         """Adds an item before the one at an index."""
     def pop(self, index: SupportsIndex | None = None, /) -> Any:
-        """Removes the item at an index, or the last one, and returns a copy of it, as deepcopy() does. A large array is not copied, unless in a
-        transaction: what is returned has the memory that it had in the store, which views of it share.
+        """Removes the item at an index, or the last one, and returns a copy of it, as deepcopy() does. A large array is not copied,
+        unless in a transaction: the returned array keeps its memory of the store, which views of it share.
         """
     def remove(self, value: Any) -> None:
         """Removes the first item that equals a value; raises ValueError if none does."""
@@ -1027,10 +1034,10 @@ class StructStoreList(MutableSequence[Any]):
     def count(self, value: Any) -> int:
         """How many items equal a value."""
     def reverse(self) -> None:
-        """Puts the items in the opposite order."""
+        """Reverses the order of the items."""
     def sort(self, *, key: Callable[[Any], Any] | None = None, reverse: bool = False) -> None:
-        """Sorts the items, as list.sort() does, in one operation. The list is locked while they are compared; if comparing
-        raises, it stays as it is.
+        """Sorts the items, as list.sort() does, in one operation. The list is locked during the comparisons; if one raises, the list
+        does not change.
 
             >>> items = structstore.StructStoreList([{"x": 2}, {"x": 1}])
             >>> items.sort(key=lambda item: item.x)
@@ -1044,13 +1051,13 @@ class StructStoreList(MutableSequence[Any]):
     def empty(self) -> bool:
         """Whether there are no items."""
     def check(self) -> None:
-        """Verifies every invariant of the format below this list. Raises CorruptError that says what is wrong."""
+        """Verifies every invariant of the format below this list. Raises a CorruptError that names the damage."""
     def copy(self) -> list[Any]:
-        """A list of the items, of which structures and arrays are those in the store."""
+        """A list of the items; structures and arrays in it are those in the store."""
     def deepcopy(self) -> list[Any]:
-        """A copy with all below it, as of one moment: a list of namespaces, lists and arrays."""
+        """A complete copy, as of one moment: a list of namespaces, lists and arrays."""
     def to_list(self) -> list[Any]:
-        """A copy with all below it, as of one moment: a list of dicts, lists and arrays."""
+        """A complete copy, as of one moment: a list of dicts, lists and arrays."""
     def lock(self, timeout: float | None = None) -> Lock[Self]:
         """The same as write_lock()."""
     def write_lock(self, timeout: float | None = None) -> Lock[Self]:
@@ -1060,26 +1067,27 @@ class StructStoreList(MutableSequence[Any]):
         `timeout` is in seconds; None waits without bound. Locks belong to threads and nest.
         """
     def watch(self) -> Watch:
-        """Reports what any process changes in the list and below it. See Watch."""
+        """Reports changes by any process in the list and below it. See Watch."""
     def wait(self, timeout: float | None = None) -> bool:
-        """Waits until something in the list or below it is changed; returns whether it was, within `timeout` seconds. What
-        changes between two calls is missed; watch() misses nothing.
+        """Waits until something in the list or below it changes; returns whether it did within `timeout` seconds. It misses changes
+        between two calls; watch() misses nothing.
         """
     def on_change(self, callback: Callable[[list[str]], object]) -> Subscription:
-        """Calls a function, in a background thread, with the paths that change. Returns a Subscription, whose stop() ends it."""
+        """Calls a function in a background thread with the paths that change. Returns a Subscription; its stop() ends it."""
     def read_lock(self, timeout: float | None = None) -> Lock[Self]:
-        """A lock on the list and everything below it, for reading: others can read it, too, but not change it."""
+        """A lock on the list and everything below it, for reading: others can read, too, but not change anything."""
 
 @final
 class Lock(Generic[_S]):
     """A lock on a structure and everything below it, held within a `with` statement.
 
-    Locks belong to threads and nest: entering one that the thread holds already succeeds. While a thread waits it gives
-    up the GIL, and signals such as Ctrl-C interrupt it.
+    Locks belong to threads and nest: entering a lock that the thread already holds succeeds. While a thread waits, it releases
+    the GIL, and signals such as Ctrl-C interrupt it.
 
-    Under asyncio, `async with` waits while other tasks run. Two tasks of one thread never hold a lock at once, unless both hold it for
-    reading: `async with` waits for the other task, in turn, and `with`, which cannot, raises DeadlockError. What a task does without taking
-    a lock goes ahead under one that another task of its thread holds, and is undone with the transaction of that task.
+    Under asyncio, `async with` waits while other tasks run. Two tasks of one thread never hold a lock at the same time, unless
+    both hold it for reading: `async with` waits in turn for the other task, and `with`, which cannot wait, raises DeadlockError.
+    An operation without a lock goes ahead under a lock that another task of its thread holds, and is undone with the transaction
+    of that task.
 
         >>> store = structstore.StructStore(num=0)
         >>> async def count():
@@ -1110,18 +1118,18 @@ class Lock(Generic[_S]):
     def _is_shared(self) -> bool: ...
     @property
     def recovered(self) -> bool:
-        """Whether a process died while it held this exclusively, or something below or above it: what it meant to change
-        together may be half done. Only while this lock is held; one for changing then takes the mark off.
+        """Whether a process died while it held an exclusive lock on this structure, or on one below or above it: changes that belong
+        together may be half done. Can be asked only while this lock is held; a write lock that was asked clears the mark.
         """
 
 @final
 class Transaction(Generic[_S]):
-    """Changes that happen wholly or not at all, within a `with` statement: if its body raises, or the process dies, all that
-    this thread has changed below the struct since is undone. The struct is locked exclusively for that time.
+    """Changes that happen completely or not at all, within a `with` statement: if its body raises, or the process dies, all changes
+    of this thread below the struct since then are undone. The struct is locked exclusively for that time.
 
-    It covers assigning, adding and removing, of arrays as a whole. It does not cover elements of an array that
-    are changed in place. It must end on the thread that began it. Transactions nest on the same struct and below:
-    an inner one that raises is undone alone. Under asyncio, `async with` waits while other tasks run; see Lock.
+    It covers assigning, adding and removing values, and arrays as a whole. It does not cover elements of an array that are
+    changed in place. It must end on the thread that began it. Transactions nest on the same struct and below it: if an inner one
+    raises, only the inner one is undone. Under asyncio, `async with` waits while other tasks run; see Lock.
     """
     def __enter__(self) -> _S: ...
     def __exit__(
@@ -1141,10 +1149,10 @@ class Transaction(Generic[_S]):
 
 @final
 class Watch:
-    """Reports what any process changes in a structure and below it.
+    """Reports changes by any process in a structure and below it.
 
-    It reports the difference to the state at its last report, as paths from the structure: "pose.x", "items[2]". However
-    slow the reader is and however often a field changes, it is reported once, with its newest state in the store. An empty
+    It reports the difference from the state at its last report, as paths from the structure: "pose.x", "items[2]". However slow
+    the reader is and however often a field changes, the field is reported once, with its newest state in the store. An empty
     path means the structure itself: a list that became shorter.
 
     Iterating waits for changes, in a `for` loop or, under asyncio, an `async for` loop, which ends when the watch or the
@@ -1165,19 +1173,20 @@ class Watch:
         traceback: TracebackType | None = ...,
     ) -> None: ...
     def wait(self, timeout: float | None = None) -> list[str] | None:
-        """Waits until something changes, and returns what; None after `timeout` seconds without, or if it is closed."""
+        """Waits for changes and returns their paths; None after `timeout` seconds without a change, or if the watch is closed."""
     def changes(self) -> list[str]:
-        """What has changed since the last report, without waiting."""
+        """The changes since the last report, without waiting."""
     def close(self) -> None:
-        """Ends it, and the loops over it, from any thread."""
+        """Closes it, and ends the loops over it; any thread may do this."""
 
 @final
 class Stream:
-    """A stream to be created by assigning it to a field: `store.imu = structstore.Stream(...)`. The field is a StructStoreStream then.
+    """Assigned to a field, creates a stream: `store.imu = structstore.Stream(...)`. The field is then a StructStoreStream.
 
-    It keeps the last `depth` samples. Each is an array of this `shape` and `dtype`; without a shape, a single number or record. `dtype` is
-    anything that NumPy takes, or a dataclass of floats, ints, bools, NumPy's scalar types, tuples of one of these, literals and enums of
-    strings, and further such dataclasses. Metadata in its annotations, such as units, is stored with the stream; it limits nothing.
+    It keeps the last `depth` samples. Each is an array of this `shape` and `dtype`; without a shape, a single number or record.
+    `dtype` is anything that NumPy accepts, or a dataclass of floats, ints, bools, NumPy's scalar types, tuples of one of these,
+    literals and enums of strings, and further such dataclasses. Metadata in its annotations, such as units, is stored with the
+    stream, but limits are not enforced.
 
         >>> store = structstore.StructStore()
         >>> store.imu = structstore.Stream(dtype=[("t", "f8"), ("acc", "f4", 3)], depth=4096)
@@ -1205,8 +1214,8 @@ class Stream:
 
 @final
 class StructStoreStream:
-    """A stream of samples in a store. One process at a time publishes, and no reader delays it. Readers get the newest sample, follow all of
-    them, or copy the last ones.
+    """A stream of samples in a store. One process at a time publishes, and readers never delay it. Readers get the newest sample,
+    follow all samples, or copy the last ones.
 
         >>> store = structstore.StructStore()
         >>> store.imu = structstore.Stream(dtype=[("t", "f8"), ("acc", "f4", 3)], depth=100)
@@ -1218,14 +1227,16 @@ class StructStoreStream:
         >>> imu.history(2)["t"]
         array([0.01, 0.02])
 
-    A lock or a transaction of what the stream lies in covers that the stream is there, not its samples. watch() reports that there is news.
+    A lock or a transaction on a structure that contains the stream covers the existence of the stream, not its samples. watch()
+    reports that there are new samples.
     """
     def publish(self, value: Any, time: int | None = None) -> int:
-        """Publishes a sample and returns its sequence number, counted from 0: a number, an array, or for records a tuple, a dict or a
-        dataclass. `time` is when it was taken, in nanoseconds of time.monotonic_ns(); now, by default.
+        """Publishes a sample and returns its sequence number, counted from 0. A sample is a number, an array, or for records a tuple, a
+        dict or a dataclass. `time` is when it was taken, in nanoseconds of time.monotonic_ns(); by default, now.
 
-        The first call makes this process the publisher, until it calls release(), closes the store, or ends. PublisherError is raised while
-        another process publishes, and FramesPinnedError if samples are of more than 4 KiB and readers keep all of them in use but the newest.
+        The first call makes this process the publisher until it calls release(), closes the store, or ends. Raises PublisherError
+        while another process publishes, and FramesPinnedError if samples are larger than 4 KiB and readers keep all of them but the
+        newest in use.
         """
     def loan(self, time: int | None = None) -> Loan:
         """A frame in the store's memory, to be filled in place within a `with` statement and published at its end without a copy. If the
@@ -1238,17 +1249,19 @@ class StructStoreStream:
             >>> int(store.left.latest().array[0, 0])
             7
 
-        What the elements are at first is arbitrary. Do not keep the array: readers have it then. Nor write to it in a forked child: the
-        frame is its parent's.
+        The elements are arbitrary at first. Do not keep the array after the statement, because readers use it then. Do not write to
+        it in a forked child: the frame belongs to its parent.
         """
     def latest(self, timeout: float | None = None) -> Sample:
-        """The newest sample. If none was published yet, waits at most `timeout` seconds for the first one, and raises NoSampleError then.
+        """The newest sample. If none was published yet, waits at most `timeout` seconds for the first one, and then raises
+        NoSampleError.
 
-        The array of a sample of more than 4 KiB is a read-only view of the store's memory, which stays as it is for as long as it lives.
+        The array of a sample of more than 4 KiB is a read-only view of the store's memory. It does not change for as long as it
+        lives.
         """
     def follow(self, start: str | int | None = ...) -> Follow:
         """Follows the samples: an iterator that waits for the next one, in a `for` loop or, under asyncio, in an `async for` loop. It
-        begins with the next sample; with "newest", "oldest" or a sequence number, with that one.
+        begins with the next sample, or with `start`: "newest", "oldest" or a sequence number.
 
             >>> store = structstore.StructStore()
             >>> store.speed = structstore.Stream(depth=3)
@@ -1276,7 +1289,9 @@ class StructStoreStream:
         self, seq: int, *, index: Literal[True]
     ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any]]: ...
     def release(self) -> None:
-        """Gives the right to publish back, so that another process can publish. FramesPinnedError is raised while this process fills a frame."""
+        """Releases the right to publish, so that another process can publish. Raises FramesPinnedError while this process fills a
+        frame.
+        """
     @property
     def published(self) -> int:
         """How many samples were published: the sequence number of the next one."""
@@ -1316,7 +1331,7 @@ class Sample:
         """How long ago it was taken, in seconds."""
     @property
     def missed(self) -> int:
-        """How many samples between the one before and this one were lost to this follower."""
+        """How many samples this follower lost between the previous one and this one."""
 
 @final
 class Loan:
@@ -1337,22 +1352,22 @@ class Follow:
     def __next__(self) -> Sample: ...
     def __aiter__(self) -> AsyncIterator[Sample]: ...
     def next(self, timeout: float | None = None) -> Sample | None:
-        """The next sample, for which it waits at most `timeout` seconds; None without one. With 0, it does not wait."""
+        """The next sample, after waiting at most `timeout` seconds for it, or None. With 0, it does not wait."""
     def close(self) -> None:
-        """Ends it, and the loops over it, from any thread."""
+        """Closes it, and ends the loops over it; any thread may do this."""
 
 @final
 class Statistics:
     """How much memory the arena of a store uses. Local stores of a process share one arena."""
     @property
     def size(self) -> int:
-        """Bytes that are backed by memory."""
+        """The size of the segment in bytes of memory."""
     @property
     def max_size(self) -> int:
-        """Bytes up to which the segment may grow."""
+        """The number of bytes up to which the segment may grow."""
     @property
     def allocated(self) -> int:
-        """Bytes in use for what the store holds, overhead included."""
+        """Bytes in use for the contents of the store, overhead included."""
     @property
     def blocks(self) -> int:
         """Blocks in use."""
@@ -1364,7 +1379,7 @@ class Statistics:
         """How often a process attached to the store when it was an orphan: transient, and open in no living process."""
     @property
     def recoveries(self) -> int:
-        """How often the remains of a process that died were repaired."""
+        """How often the remains of a dead process were repaired."""
     @property
     def watchers(self) -> int:
         """The number of watches."""
@@ -1372,8 +1387,8 @@ class Statistics:
     def __ne__(self, value: object, /) -> bool: ...
 
 def wait(*streams: StructStoreStream | Follow, timeout: float | None = None) -> bool:
-    """Waits until any of some streams or followers has news, for at most `timeout` seconds. Returns whether one has: of a stream, a sample that
-    is published after the call; of a follower, one that it has not returned yet.
+    """Waits at most `timeout` seconds until one of several streams or followers has a new sample, and returns whether one has. For
+    a stream, this is a sample that is published after the call; for a follower, one that it has not returned yet.
 
         >>> store = structstore.StructStore()
         >>> store.left, store.right = structstore.Stream(depth=8), structstore.Stream(depth=8)
@@ -1385,7 +1400,7 @@ def wait(*streams: StructStoreStream | Follow, timeout: float | None = None) -> 
         True
     """
 def _main(arguments: list[str]) -> int:
-    """Does what the arguments of the command `structstore` say, the name of the program first. Returns the exit status.
+    """Runs the command `structstore` with these arguments, the name of the program first. Returns the exit status.
 
-    It is meant to be all that its process does: signals get their default dispositions.
+    The process should do nothing else: signals get their default dispositions.
     """

@@ -26,7 +26,7 @@ def versioned(version: int, since: int | None, migrate: Migration | None, name: 
     """See `structstore.versioned`."""
     oldest = version if since is None else since
     if not 1 <= oldest <= version < 1 << 32:
-        raise ValueError(f"version={version}, since={since}: versions count from 1, and `since` is no later one")
+        raise ValueError(f"version={version}, since={since}: `version` starts at 1, and `since` must not be greater than it")
 
     def decorate(cls: _C) -> _C:
         cls.__structstore_version__ = Version(name or cls.__name__, version, oldest, migrate)  # type: ignore[attr-defined]

@@ -20,7 +20,7 @@ class _Source(Protocol[_T_co]):
 
 
 async def iterate(source: _Source[_T]) -> AsyncIterator[_T]:
-    """What a watch or a follower tells, for `async for`. A thread waits for it, and for what comes next when the last was dealt with."""
+    """The reports of a watch or a follower, for `async for`. A thread waits for each, after the previous one was processed."""
     loop = asyncio.get_running_loop()
     told: asyncio.Queue[tuple[_T] | BaseException | None] = asyncio.Queue()
     taken = threading.Semaphore(0)
@@ -56,7 +56,7 @@ async def iterate(source: _Source[_T]) -> AsyncIterator[_T]:
 
 
 class Subscription:
-    """A callback that is called, in a thread of its own, with the paths of what changes, until it is stopped."""
+    """A callback that a thread calls with the paths that change, until it is stopped."""
 
     def __init__(self, watch: core.Watch, callback: Callable[[list[str]], object]) -> None:
         self._watch = watch
@@ -74,7 +74,7 @@ class Subscription:
                 )
 
     def stop(self) -> None:
-        """Ends it. When this returns, the callback is not called any more, unless this was called by it."""
+        """Ends the subscription. After this returns, the callback is not called any more, unless the callback itself called this."""
         self._watch.close()
         if threading.current_thread() is not self._thread:
             self._thread.join()

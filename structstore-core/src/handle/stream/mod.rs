@@ -1,4 +1,4 @@
-//! Streams as this process has them: checked once, and read without a lock.
+//! Streams as this process sees them: checked once, and read without a lock.
 
 mod history;
 mod publish;
@@ -38,7 +38,7 @@ pub fn now() -> u64 {
     clock(libc::CLOCK_MONOTONIC)
 }
 
-/// A time of [`now`] as nanoseconds since 1970. How far the two clocks are apart is looked at once in a process, so that intervals stay what they are.
+/// A time of [`now`] as nanoseconds since 1970. A process compares the two clocks only once, so intervals do not change.
 ///
 /// ```
 /// use structstore::stream::{now, wall_time};
@@ -72,7 +72,7 @@ pub struct AnyStream {
     lease: Option<Arc<Lease>>,
 }
 
-/// Where a reader goes on.
+/// The position of a reader.
 #[derive(Clone, Copy, Debug)]
 pub struct AnyCursor(Cursor);
 
@@ -108,7 +108,7 @@ fn no_sample(nothing: Nothing) -> Error {
     match nothing {
         Nothing::Empty => Error::new(ErrorKind::NoSample),
         Nothing::Lost | Nothing::Busy => Error::new(ErrorKind::Contended),
-        Nothing::Corrupt => Error::corrupt("a stream", "a head that no publisher leaves", "samples below it"),
+        Nothing::Corrupt => Error::corrupt("a stream", "a head beyond its samples", "samples below it"),
     }
 }
 
@@ -135,8 +135,8 @@ impl AnyStream {
         {
             return Err(Error::corrupt(
                 "a stream",
-                "another ring than before",
-                "the same for as long as it lives",
+                "a ring that changed while the stream was open",
+                "the same ring",
             ));
         }
         Ok(AnyStream { handle, block, payload, ring, lease })
@@ -146,7 +146,7 @@ impl AnyStream {
         self.handle.arena()
     }
 
-    /// The type of its samples and its depth; no sample.
+    /// The type of its samples and its depth, without samples.
     ///
     /// # Errors
     ///

@@ -87,7 +87,7 @@ impl AnyStream {
         self.arena().repair_dead().map(|_| ())
     }
 
-    /// Publishes a sample of which `fill` gives the bytes, as many as it has. Returns its number.
+    /// Publishes a sample whose bytes `fill` writes. Returns its number.
     #[inline]
     pub fn publish(&self, time: u64, fill: impl FnOnce(&mut [u8]) -> Result<()>) -> Result<u64> {
         let publish = || match &self.ring {
@@ -167,7 +167,7 @@ impl AnyStream {
         }
     }
 
-    /// Gives the right to publish back.
+    /// Releases the right to publish.
     ///
     /// # Errors
     ///
@@ -190,7 +190,7 @@ impl AnyStream {
     }
 }
 
-/// A frame to be filled in place. Dropped unpublished, it leaves the stream as it was.
+/// A frame to be filled in place. If it is dropped unpublished, the stream does not change.
 pub struct AnyLoan {
     stream: AnyStream,
     slot: usize,
@@ -213,8 +213,8 @@ unsafe impl Send for AnyLoan {}
 unsafe impl Sync for AnyLoan {}
 
 impl AnyLoan {
-    /// The bytes of the frame, at an address that is a multiple of 64. What they are at first is arbitrary. In a child that was forked since,
-    /// they are zeroes in memory of its own.
+    /// The bytes of the frame, at an address that is a multiple of 64. They are arbitrary at first. In a child that was forked since, they
+    /// are zeros in its own memory.
     pub fn as_slice(&self) -> &[u8] {
         if self.is_inherited() {
             let size = self.stream.sample_size();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::wait::wait_any;
 use super::{AnyCursor, AnySample, AnyStream};
 
-/// Reads all samples of several streams, with something of the caller's beside each.
+/// Reads all samples of several streams, with a value of the caller for each.
 ///
 /// ```
 /// use structstore::StructStore;
@@ -39,8 +39,7 @@ impl<T> Readers<T> {
         }
     }
 
-    /// Passes on what was published since, up to `most` samples of each. Streams that have gone are read no more. Returns whether there was
-    /// anything.
+    /// Passes on new samples, up to `most` of each stream. Removed streams are not read any more. Returns whether there were samples.
     pub fn read(&mut self, most: usize, pass: &mut dyn FnMut(&mut T, AnySample)) -> bool {
         let mut any = false;
         self.0.retain_mut(|(of, stream, cursor)| {

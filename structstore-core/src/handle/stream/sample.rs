@@ -13,13 +13,13 @@ pub struct AnySample {
     pub seq: u64,
     /// When it was taken, in nanoseconds of CLOCK_MONOTONIC.
     pub time: u64,
-    /// How many samples between the one before and this one were lost.
+    /// How many samples between the previous one and this one were lost.
     pub missed: u64,
     /// Its bytes.
     pub data: SampleBytes,
 }
 
-/// The bytes of a sample: a copy, or a frame that stays as it is.
+/// The bytes of a sample: a copy, or a frame that does not change.
 #[derive(Clone, Debug)]
 pub enum SampleBytes {
     /// A copy.

@@ -165,7 +165,7 @@ fn check_numbers(meta: &Meta, class: Class) -> Result<u64> {
         return Err(Error::invalid(
             "multiple_of",
             "a field of floats",
-            "integers; `step` is advice for others",
+            "integers; `step` is a hint for other numbers",
         ));
     }
     if let Some(step) = meta.step
@@ -175,7 +175,11 @@ fn check_numbers(meta: &Meta, class: Class) -> Result<u64> {
     }
     let (least, most) = (meta.min_len.unwrap_or(0), meta.max_len.unwrap_or(u64::from(u32::MAX)));
     if least > most {
-        return Err(Error::invalid("len", format!("{least} to {most}"), "a least length up to the largest"));
+        return Err(Error::invalid(
+            "len",
+            format!("{least} to {most}"),
+            "a minimum length of at most the maximum",
+        ));
     }
     if u16::try_from(meta.choices.len()).is_err() {
         return Err(Error::invalid("choices", meta.choices.len().to_string(), "at most 65535"));
@@ -194,9 +198,9 @@ fn range_of(meta: &Meta, class: Class) -> Result<(u64, u64)> {
         .filter_map(number)
         .any(|scalar| scalar.kind() == Kind::Bool || scalar.float().is_some_and(f64::is_nan))
     {
-        return Err(wrong("numbers, and none that is not a number"));
+        return Err(wrong("numbers other than NaN"));
     }
-    let empty = "a range that some number of the field's type is in";
+    let empty = "a range that contains a number of the field's type";
     if class.is_float() {
         // Up for the least number, down for the largest one.
         let narrow = |scalar: Scalar| {

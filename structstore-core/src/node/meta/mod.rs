@@ -128,7 +128,7 @@ pub(crate) fn aliases(arena: &Arena, place: u64) -> Result<Vec<String>> {
 }
 
 fn damaged(found: u64) -> Error {
-    Error::corrupt("the metadata of a field", format_args!("{found:#x}"), "a record")
+    Error::corrupt("the metadata of a field", format_args!("{found:#x}"), "a valid record")
 }
 
 /// Fails for a scalar outside of the limits of its slot. Checks a range of the slot's own type in few instructions; everything else on a
@@ -220,7 +220,10 @@ fn refuse_record(arena: &Arena, place: u64) -> Result<()> {
 /// The error for limits of the elements of a live array, which views change as they like.
 #[cold]
 pub(crate) fn live() -> Error {
-    Error::wrong_type("a live array", "one that is not: views of live arrays write, and nothing checks what")
+    Error::wrong_type(
+        "a live array",
+        "an array that is not live: limits cannot be checked for writes through views of a live array",
+    )
 }
 
 /// The error for writing to elements that have limits.

@@ -100,7 +100,8 @@ impl Record {
     }
 
     fn text(bytes: &[u8]) -> Result<&str> {
-        str::from_utf8(bytes).map_err(|_| Error::corrupt("the metadata of a field", "other bytes", "UTF-8"))
+        str::from_utf8(bytes)
+            .map_err(|_| Error::corrupt("the metadata of a field", "bytes that are not UTF-8", "UTF-8"))
     }
 
     fn choices(&self) -> Result<Vec<&str>> {
@@ -247,7 +248,7 @@ impl Record {
         if self.has(RANGE | FACTOR) && dtype.number().is_none() && dtype.kind() != Some(Kind::Bool) {
             return Err(Error::wrong_type(
                 format!("an array of {dtype}"),
-                "numbers, whose limits can be looked at",
+                "an array of numbers: only these can have limits",
             ));
         }
         let outside = array.find(|number| self.check_number(number).err());
