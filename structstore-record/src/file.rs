@@ -53,6 +53,8 @@ pub(crate) struct Recorded {
     /// By their topics, schemas, and what is told of them.
     others: HashMap<(String, &'static str, String), u16>,
     sequence: u32,
+    /// How many messages were written and not counted yet.
+    messages: u64,
     channels: usize,
     flushed: Instant,
     /// How many bytes were written, before compression.
@@ -110,6 +112,7 @@ impl Recorded {
             structs: HashMap::new(),
             others: HashMap::new(),
             sequence: 0,
+            messages: 0,
             channels: 0,
             flushed: Instant::now(),
             bytes: 0,
@@ -144,6 +147,8 @@ impl Recorded {
                 self.message(channel, *time, None, &json!({ "text": text }).to_string().into_bytes())?;
             }
         }
+        // At once: whoever has seen one message of an item has seen all.
+        self.shared.counters.messages.fetch_add(std::mem::take(&mut self.messages), Ordering::Relaxed);
         self.flush_now_and_then()
     }
 
@@ -298,7 +303,7 @@ impl Recorded {
         let sequence = seq.map_or(self.sequence, |seq| seq as u32);
         let header =
             MessageHeader { channel_id, sequence, log_time: wall_time(time), publish_time: wall_time(time) };
-        self.shared.counters.messages.fetch_add(1, Ordering::Relaxed);
+        self.messages += 1;
         self.count(data.len());
         self.writer.write_to_known_channel(&header, data).map_err(|error| Error::writing(&self.file, error))
     }

@@ -86,8 +86,8 @@ impl Player {
     /// [`Error::Damaged`], also of a further file, and [`Error::Store`], whose kind is [`Io`](structstore::ErrorKind::Io) if the
     /// system has no thread left.
     pub fn start(run: Run, store: &Struct) -> Result<Player> {
-        run.load(store, run.start())?;
         let duration = whole(&run)?;
+        run.load(store, run.start())?;
         let control = Control {
             time: 0.0,
             at: Instant::now(),

@@ -348,7 +348,8 @@ impl Run {
 
     /// A time of the file, from one in seconds since the start.
     pub(crate) fn time(&self, seconds: f64) -> u64 {
-        self.start().saturating_add((seconds.max(0.0) * 1e9) as u64)
+        // Rounded: the time of the last message, in seconds, is that of the last message again.
+        self.start().saturating_add((seconds.max(0.0) * 1e9).round() as u64)
     }
 
     /// Visits messages in the order of the file, from one time to another, both included.
